@@ -1,0 +1,98 @@
+# Longshore's commands. Each installs what it lacks into .tools/ and node_modules/, and does nothing twice.
+# A machine needs: Rust (rustup), Node with npm >= 18, make, git and a C compiler.
+
+# Bash also because make then always goes through the shell, which alone looks at the PATH set here.
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+# worker-build 0.8.7 knows no wasm-bindgen newer than 0.2.129; Cargo.toml pins the library to the same.
+WORKER_BUILD := 0.8.7
+WASM_BINDGEN := 0.2.129
+# 600 KB, gzipped, for each Worker.
+BUNDLE_BYTES_MAX := 600000
+
+SYSTEM_PATH := $(PATH)
+# A Node that fits wrangler comes with node_modules.
+export PATH := $(CURDIR)/node_modules/.bin:$(SYSTEM_PATH)
+export WRANGLER_SEND_METRICS := false
+# With these set, worker-build downloads nothing.
+export WASM_BINDGEN_BIN := $(CURDIR)/.tools/bin/wasm-bindgen
+export WASM_OPT_BIN := $(CURDIR)/node_modules/.bin/wasm-opt
+export ESBUILD_BIN := $(CURDIR)/node_modules/.bin/esbuild
+
+NODE_MODULES := node_modules/.package-lock.json
+TOOLS := .tools/rust.done .tools/worker-build-$(WORKER_BUILD).done .tools/wasm-bindgen-$(WASM_BINDGEN).done $(NODE_MODULES)
+CORE := Cargo.toml $(wildcard Cargo.lock) shared/Cargo.toml $(shell find shared/src -type f)
+WORKERS := producer/build/index.js consumer/build/index.js
+
+# Known to everybody, for runs on this machine only.
+DEV_MASTER_KEY := 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff
+DEV_ROOT_TOKEN := longshore-local-root-token-not-a-secret
+
+.PHONY: help demo test dev lint size build tools clean
+
+help: ## show this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+demo: build ## run the five-minute tour: jobs, failures, a kill, a replay
+	@cargo run -q -p longshore-tests --bin demo
+
+test: build ## run all tests, also those on a real workerd
+	cargo test --workspace
+
+dev: build ## run both Workers on port 8787 until Ctrl-C
+	@exec node tests/local/run.mjs --foreground --port 8787 --persist .longshore/dev --plan paid --tick 20 \
+		--var ENV=dev --var 'PRIVATE_DESTINATIONS=127.0.0.1:*' \
+		--var MASTER_KEY=$(DEV_MASTER_KEY) --var ROOT_TOKEN=$(DEV_ROOT_TOKEN)
+
+lint: .tools/rust.done ## check format and lints, for this machine and for Workers
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	cargo clippy -p longshore-producer -p longshore-consumer --target wasm32-unknown-unknown -- -D warnings
+
+size: build ## show the gzipped size of each Worker; fail above 600 KB
+	@for worker in producer consumer; do \
+		bytes=$$(cd $$worker/build && gzip -c index.js index_bg.wasm | wc -c | tr -d ' '); \
+		echo "$$worker: $$bytes of $(BUNDLE_BYTES_MAX) bytes gzipped"; \
+		[ "$$bytes" -le $(BUNDLE_BYTES_MAX) ] || exit 1; \
+	done
+
+build: $(WORKERS) ## build both Workers
+
+tools: $(TOOLS) ## install the tools that the build needs
+
+clean: ## remove what was built and the data of local runs, but not the tools
+	cargo clean
+	rm -rf producer/build consumer/build .longshore
+
+# The tools come first but their age does not count: a new npm package is no reason to compile.
+%/build/index.js: $(CORE) | $(TOOLS)
+	cd $* && ../.tools/bin/worker-build --release
+	@touch $@
+
+producer/build/index.js: producer/Cargo.toml $(shell find producer/src -type f)
+consumer/build/index.js: consumer/Cargo.toml $(shell find consumer/src -type f)
+
+# Without rustup it is up to the machine to have the target.
+.tools/rust.done: rust-toolchain.toml
+	@mkdir -p .tools
+	@if command -v rustup >/dev/null; then \
+		rustup show active-toolchain >/dev/null 2>&1 || rustup toolchain install; \
+		rustup target add wasm32-unknown-unknown && rustup component add rustfmt clippy; \
+	fi
+	@touch $@
+
+# Debug builds: they run as fast as needed and compile several times as fast.
+.tools/worker-build-$(WORKER_BUILD).done: | .tools/rust.done
+	cargo install worker-build --version $(WORKER_BUILD) --debug --locked --root .tools
+	@touch $@
+
+.tools/wasm-bindgen-$(WASM_BINDGEN).done: | .tools/rust.done
+	cargo install wasm-bindgen-cli --version $(WASM_BINDGEN) --debug --locked --root .tools
+	@touch $@
+
+# With the machine's own Node: this one replaces the Node in node_modules.
+$(NODE_MODULES): package.json package-lock.json
+	PATH="$(SYSTEM_PATH)" npm ci --no-audit --no-fund
+	@touch $@

@@ -1,0 +1,90 @@
+//! The batch: each message is read by itself, the jobs of all are run, and then each is acked or asked for again.
+
+use longshore::cloudflare::{CloudflareWorld, settings};
+use longshore::hint::{UnreadableHint, decode};
+use longshore::job::JobRef;
+use longshore::process::{process, process_suspects};
+use longshore::settings::Settings;
+use worker::{Env, MessageBatch, MessageExt, QueueRetryOptionsBuilder, RawMessage};
+
+use crate::strays::{keep, wake_all};
+
+/// How the queue's name ends when it is the platform's dead-letter queue.
+const DEAD_QUEUE_SUFFIX: &str = "-dead";
+/// How long the queue keeps messages back while the database is out of reach.
+const RETRY_SECONDS: u32 = 30;
+
+/// Runs the jobs that a batch names.
+pub(crate) async fn deliver(batch: &MessageBatch<String>, env: &Env) {
+    let (world, settings) = match (CloudflareWorld::new(env), settings(env)) {
+        (Ok(world), Ok(settings)) => (world, settings),
+        (world, settings) => {
+            let binding = world.err().map(|error| error.to_string());
+            tracing::error!(?binding, errors = ?settings.err(), "the deployment is not configured, messages must wait");
+            retry(&batch.raw_iter().collect::<Vec<_>>());
+            return;
+        }
+    };
+    let (hints, jobs) = read(&world, batch).await;
+    if batch.queue().ends_with(DEAD_QUEUE_SUFFIX) {
+        wake_all(&world, &hints, &jobs).await;
+    } else {
+        run(&world, &settings, &hints, jobs).await;
+    }
+}
+
+/// The messages that are hints, and the jobs they name. All others are dealt with here.
+async fn read(world: &CloudflareWorld, batch: &MessageBatch<String>) -> (Vec<RawMessage>, Vec<JobRef>) {
+    let (mut hints, mut jobs) = (Vec::new(), Vec::new());
+    for message in batch.raw_iter() {
+        let body = message.body();
+        let decoded = body
+            .as_string()
+            .map_or(Err(UnreadableHint::Undecodable), |text| decode(&text));
+        match decoded {
+            Ok(named) => {
+                jobs.extend(named);
+                hints.push(message);
+            }
+            Err(UnreadableHint::UnknownVersion) => {
+                tracing::warn!(
+                    message = message.id(),
+                    "a hint of an unknown version; the sweep finds its jobs"
+                );
+                message.ack();
+            }
+            Err(UnreadableHint::Undecodable) => keep(world, &batch.queue(), &message).await,
+        }
+    }
+    (hints, jobs)
+}
+
+async fn run(world: &CloudflareWorld, settings: &Settings, hints: &[RawMessage], jobs: Vec<JobRef>) {
+    let named = jobs.len();
+    let report = process(world, settings, jobs).await;
+    tracing::info!(
+        named,
+        attempts = report.attempts,
+        settled = report.settled,
+        lost = report.lost,
+        unclaimed = report.unclaimed.len(),
+        "ran a batch"
+    );
+    if report.database_lost {
+        retry(hints);
+        return;
+    }
+    hints.iter().for_each(MessageExt::ack);
+    // Suspects come last, when all else is settled and acked.
+    process_suspects(world, settings, &report.unclaimed).await;
+}
+
+/// Asks for messages again: only when the database is out of reach.
+pub(crate) fn retry(messages: &[RawMessage]) {
+    let options = QueueRetryOptionsBuilder::new()
+        .with_delay_seconds(RETRY_SECONDS)
+        .build();
+    for message in messages {
+        message.retry_with_options(&options);
+    }
+}

@@ -1,0 +1,58 @@
+//! What is no hint, and what the platform gave up on.
+
+use longshore::cloudflare::CloudflareWorld;
+use longshore::job::JobRef;
+use longshore::operate::wake;
+use longshore::strays::keep_stray;
+use worker::wasm_bindgen::{JsCast, JsValue};
+use worker::{MessageExt, RawMessage, js_sys};
+
+use crate::deliver::retry;
+
+/// Keeps a message that cannot be read, with its bytes, and acks it.
+pub(crate) async fn keep(world: &CloudflareWorld, queue: &str, message: &RawMessage) {
+    let kept = keep_stray(world, &message.id(), queue, "not a hint", &bytes_of(&message.body())).await;
+    match kept {
+        Ok(()) => {
+            tracing::warn!(message = message.id(), "a stray was kept");
+            message.ack();
+        }
+        Err(error) => {
+            tracing::error!(%error, "a stray could not be kept");
+            retry(std::slice::from_ref(message));
+        }
+    }
+}
+
+/// Text as it is, bytes as they are, anything else as JSON.
+fn bytes_of(body: &JsValue) -> Vec<u8> {
+    if let Some(text) = body.as_string() {
+        return text.into_bytes();
+    }
+    if body.is_instance_of::<js_sys::ArrayBuffer>() || body.is_instance_of::<js_sys::Uint8Array>() {
+        return js_sys::Uint8Array::new(body).to_vec();
+    }
+    js_sys::JSON::stringify(body)
+        .ok()
+        .and_then(|text| text.as_string())
+        .unwrap_or_default()
+        .into_bytes()
+}
+
+/// The platform's dead-letter queue only wakes jobs: the ledger alone says what is dead.
+pub(crate) async fn wake_all(world: &CloudflareWorld, hints: &[RawMessage], jobs: &[JobRef]) {
+    match wake(world, jobs).await {
+        Ok(woken) => {
+            tracing::warn!(
+                named = jobs.len(),
+                woken,
+                "the platform gave up on hints, their jobs are woken"
+            );
+            hints.iter().for_each(MessageExt::ack);
+        }
+        Err(error) => {
+            tracing::error!(%error, "jobs could not be woken");
+            retry(hints);
+        }
+    }
+}

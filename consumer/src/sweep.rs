@@ -1,0 +1,36 @@
+//! The sweep's cron: at seconds 0, 20 and 40 of each minute on the paid plan, once on the free one.
+
+use std::time::Duration;
+
+use longshore::cloudflare::{CloudflareWorld, settings, variable};
+use longshore::limits::SWEEP_AT_SECONDS;
+use longshore::ports::Clock;
+use longshore::sweep::sweep;
+use worker::Env;
+
+/// Sweeps for one minute.
+pub(crate) async fn sweep_minute(env: &Env) {
+    let (world, settings) = match (CloudflareWorld::new(env), settings(env)) {
+        (Ok(world), Ok(settings)) => (world, settings),
+        (world, settings) => {
+            let binding = world.err().map(|error| error.to_string());
+            tracing::error!(?binding, errors = ?settings.err(), "the deployment is not configured, nothing is swept");
+            return;
+        }
+    };
+    let began_at = world.now_ms();
+    // A local ticker calls more often than each minute, and then each call is one sweep.
+    let once = variable(env, "SWEEP_ONCE").is_some_and(|value| value == "true");
+    let times = if once { 1 } else { settings.plan.sweeps_per_minute };
+    for second in SWEEP_AT_SECONDS.iter().take(times) {
+        let wait_ms = u64::try_from(began_at + second * 1_000 - world.now_ms()).unwrap_or(0);
+        if wait_ms > 0 {
+            world.sleep(Duration::from_millis(wait_ms)).await;
+        }
+        match sweep(&world, &settings).await {
+            Ok(swept) if swept.is_quiet() => {}
+            Ok(swept) => tracing::info!(?swept, "swept"),
+            Err(error) => tracing::error!(%error, "the sweep stopped, the next one goes on"),
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Accepting jobs: one, or a batch. The answer leaves when the jobs are durable; hints leave after it.
+
+use std::collections::BTreeMap;
+
+use longshore::accept::{Accepted, accept};
+use longshore::authorize::Caller;
+use longshore::cloudflare::CloudflareWorld;
+use longshore::flush::send_hints;
+use longshore::idempotency::parse_header;
+use longshore::invalid::read;
+use longshore::job::JobRef;
+use longshore::limits::{BATCH_BYTES_MAX, BATCH_JOBS_MAX, ENVELOPE_BYTES_MAX};
+use longshore::problem::Problem;
+use longshore::request::{NewJob, check};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use crate::answer::Answer;
+use crate::authenticate::caller;
+use crate::context::ApiContext;
+use crate::problem;
+
+/// `POST /v1/jobs`
+pub(crate) async fn create_job(context: &mut ApiContext<'_>) -> Result<Answer, Problem> {
+    let caller = caller(context)?;
+    let key = idempotency_key(context)?;
+    let cap = context.settings.plan.payload_bytes_max + ENVELOPE_BYTES_MAX;
+    let body = context.request.json_body(cap).await?;
+    let job = check(&context.world, &context.settings, &body, 0, key)?;
+    let mut results = accept(&context.world, &caller, vec![job]).await?;
+    let accepted = results.pop().ok_or(Problem::Internal)??;
+    hint_later(context, &[&accepted])?;
+    let location = format!("/v1/jobs/{}", accepted.job.id);
+    let answer = Answer::json(202, accepted.body).with_header("location", location);
+    Ok(if accepted.replayed {
+        answer.with_header("idempotency-replayed", "true")
+    } else {
+        answer
+    })
+}
+
+/// `POST /v1/jobs/batch`: each job is accepted or refused by itself.
+pub(crate) async fn create_jobs(context: &mut ApiContext<'_>) -> Result<Answer, Problem> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Batch {
+        jobs: Vec<Box<RawValue>>,
+    }
+    let caller = caller(context)?;
+    let key = idempotency_key(context)?;
+    let body = context.request.json_body(BATCH_BYTES_MAX).await?;
+    let batch: Batch = read(&body, "#")?;
+    if batch.jobs.is_empty() || batch.jobs.len() > BATCH_JOBS_MAX {
+        let detail = format!("A batch has 1 to {BATCH_JOBS_MAX} jobs.");
+        return Err(Problem::field("#/jobs", "out-of-range", detail));
+    }
+    let item = |(index, job): (usize, &RawValue)| {
+        // One key for the whole request stands for one key per job.
+        let key = key.as_ref().map(|key| format!("{key}:{index}"));
+        check(&context.world, &context.settings, job.get().as_bytes(), index, key)
+    };
+    let checked: Vec<_> = batch.jobs.iter().map(AsRef::as_ref).enumerate().map(item).collect();
+    let results = accept_checked(&context.world, &caller, checked).await?;
+    let accepted: Vec<_> = results.iter().filter_map(|result| result.as_ref().ok()).collect();
+    hint_later(context, &accepted)?;
+    Ok(Answer::ok(batch_json(&results, &context.request_id)))
+}
+
+/// Accepts those that passed their check, and puts the answers in the order of the request.
+async fn accept_checked(
+    world: &CloudflareWorld,
+    caller: &Caller,
+    checked: Vec<Result<NewJob, Problem>>,
+) -> Result<Vec<Result<Accepted, Problem>>, Problem> {
+    let jobs: Vec<_> = checked.iter().filter_map(|job| job.as_ref().ok().cloned()).collect();
+    // Also with no job left: the key is checked all the same.
+    let mut accepted = accept(world, caller, jobs).await?.into_iter();
+    Ok(checked
+        .into_iter()
+        .map(|job| job.and_then(|_| accepted.next().unwrap_or(Err(Problem::Internal))))
+        .collect())
+}
+
+fn batch_json(results: &[Result<Accepted, Problem>], request_id: &str) -> Value {
+    let count =
+        |wanted: &dyn Fn(&Result<Accepted, Problem>) -> bool| results.iter().filter(|result| wanted(result)).count();
+    let rows: Vec<_> = results
+        .iter()
+        .enumerate()
+        .map(|(index, result)| match result {
+            Ok(accepted) => json!({
+                "index": index, "status": 202, "id": accepted.job.id, "replayed": accepted.replayed, "problem": null,
+            }),
+            Err(refusal) => json!({
+                "index": index, "status": refusal.status(), "id": null, "replayed": false,
+                "problem": problem::document(refusal, request_id),
+            }),
+        })
+        .collect();
+    json!({
+        "summary": {
+            "accepted": count(&|result| matches!(result, Ok(accepted) if !accepted.replayed)),
+            "replayed": count(&|result| matches!(result, Ok(accepted) if accepted.replayed)),
+            "rejected": count(&|result| result.is_err()),
+        },
+        "results": rows,
+    })
+}
+
+fn idempotency_key(context: &ApiContext<'_>) -> Result<Option<String>, Problem> {
+    let header = context.request.header("idempotency-key");
+    header
+        .map(|text| parse_header(&text))
+        .transpose()
+        .map_err(|error| Problem::InvalidIdempotencyKey(error.to_string()))
+}
+
+fn hint_later(context: &ApiContext<'_>, accepted: &[&Accepted]) -> Result<(), Problem> {
+    let jobs = accepted
+        .iter()
+        .filter(|accepted| accepted.due)
+        .map(|accepted| accepted.job.clone())
+        .collect();
+    hint(context, jobs)
+}
+
+/// Sends hints after the answer has left: the jobs are durable, and a lost hint costs only time.
+pub(crate) fn hint(context: &ApiContext<'_>, jobs: Vec<JobRef>) -> Result<(), Problem> {
+    if jobs.is_empty() {
+        return Ok(());
+    }
+    let world = CloudflareWorld::new(context.env).map_err(|_| Problem::Internal)?;
+    let settings = context.settings.clone();
+    context.worker.wait_until(async move {
+        send_hints(&world, &settings, BTreeMap::from([(0, jobs)])).await;
+    });
+    Ok(())
+}

@@ -1,0 +1,64 @@
+//! What a handler answers, before it becomes a response.
+
+use serde_json::{Value, json};
+use worker::{Headers, Response, Result};
+
+/// An answer: a status, headers of its own, and a JSON body.
+#[derive(Debug, Clone)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) body: Value,
+    pub(crate) content_type: &'static str,
+}
+
+impl Answer {
+    /// A JSON answer.
+    pub(crate) fn json(status: u16, body: Value) -> Answer {
+        Answer {
+            status,
+            headers: Vec::new(),
+            body,
+            content_type: "application/json",
+        }
+    }
+
+    /// 200 with a JSON body.
+    pub(crate) fn ok(body: Value) -> Answer {
+        Answer::json(200, body)
+    }
+
+    /// A page of a list.
+    pub(crate) fn page(data: Vec<Value>, next_cursor: Option<String>) -> Answer {
+        Answer::ok(json!({"data": Value::Array(data), "next_cursor": next_cursor.map(Value::from)}))
+    }
+
+    /// The same with one more header.
+    pub(crate) fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Answer {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// The response. Nothing of it may be kept by a cache, or taken for anything but what it says it is.
+    pub(crate) fn into_response(self, request_id: &str) -> Result<Response> {
+        let headers = Headers::new();
+        headers.set("content-type", self.content_type)?;
+        headers.set("cache-control", "no-store")?;
+        headers.set("x-content-type-options", "nosniff")?;
+        headers.set("longshore-request-id", request_id)?;
+        for (name, value) in &self.headers {
+            headers.set(name, value)?;
+        }
+        let body = if self.status == 204 {
+            Vec::new()
+        } else {
+            self.body.to_string().into_bytes()
+        };
+        let response = if body.is_empty() {
+            Response::empty()?
+        } else {
+            Response::from_bytes(body)?
+        };
+        Ok(response.with_status(self.status).with_headers(headers))
+    }
+}

@@ -1,0 +1,71 @@
+//! Authentication: the bearer token of a request, and the tenant it is for.
+
+use longshore::authorize::{Authorized, Caller, authorize};
+use longshore::cloudflare::variable;
+use longshore::invalid::{InvalidField, is_name};
+use longshore::key::{Scope, parse, same_secret};
+use longshore::problem::Problem;
+
+use crate::context::ApiContext;
+
+/// A root token shorter than this is a mistake, not a secret.
+const ROOT_TOKEN_BYTES_MIN: usize = 32;
+
+/// The API key of a request, not yet checked against its row.
+///
+/// # Errors
+/// `Unauthenticated` when there is none or it is malformed; a wrong tenant's name.
+pub(crate) fn caller(context: &ApiContext<'_>) -> Result<Caller, Problem> {
+    let token = parse(&bearer(context)?)
+        .ok_or_else(|| Problem::Unauthenticated("The key is malformed: ls_<id>_<secret>_<crc>.".into()))?;
+    let tenant = context.request.header("longshore-tenant");
+    let tenant = tenant.or_else(|| context.request.parameter("tenant").map(str::to_owned));
+    if tenant.as_ref().is_some_and(|tenant| !is_name(tenant)) {
+        let detail = "A tenant is 1 to 64 of A-Z a-z 0-9 _ -.";
+        return Err(Problem::InvalidParameter(InvalidField::new(
+            "tenant",
+            "invalid-name",
+            detail,
+        )));
+    }
+    Ok(Caller { token, tenant })
+}
+
+fn bearer(context: &ApiContext<'_>) -> Result<String, Problem> {
+    let header = context.request.header("authorization");
+    let header = header.ok_or_else(|| Problem::Unauthenticated("There is no Authorization header.".into()))?;
+    match header.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim().to_owned()),
+        _ => Err(Problem::Unauthenticated(
+            "The Authorization header is not Bearer.".into(),
+        )),
+    }
+}
+
+/// Whether the request carries `ROOT_TOKEN`, which makes the first keys and does nothing else.
+pub(crate) fn is_root(context: &ApiContext<'_>) -> bool {
+    let root = variable(context.env, "ROOT_TOKEN").filter(|root| root.len() >= ROOT_TOKEN_BYTES_MIN);
+    match (root, bearer(context)) {
+        (Some(root), Ok(token)) => same_secret(&root, &token),
+        _ => false,
+    }
+}
+
+/// Checks the key and its scope.
+///
+/// # Errors
+/// `Unauthenticated`, `Forbidden`, `Unavailable`.
+pub(crate) async fn authorized(context: &ApiContext<'_>, scope: Scope) -> Result<Authorized, Problem> {
+    authorize(&context.world, &caller(context)?, scope).await
+}
+
+/// Checks the key and its scope, and that it is clear for which tenant.
+///
+/// # Errors
+/// As [`authorized`]; `InvalidHeader` when a key for all tenants names none.
+pub(crate) async fn tenant(context: &ApiContext<'_>, scope: Scope) -> Result<String, Problem> {
+    let authorized = authorized(context, scope).await?;
+    authorized
+        .tenant
+        .ok_or_else(|| Problem::InvalidHeader("A key for all tenants names one in Longshore-Tenant.".into()))
+}

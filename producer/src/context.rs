@@ -1,0 +1,114 @@
+//! What a handler works with, and the lists' cursors and limits.
+
+use longshore::cloudflare::CloudflareWorld;
+use longshore::cursor;
+use longshore::invalid::InvalidField;
+use longshore::limits::{CURSOR_MS_MAX, PAGE_DEFAULT, PAGE_MAX};
+use longshore::operate::nonce;
+use longshore::ports::Clock;
+use longshore::problem::Problem;
+use longshore::settings::Settings;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use worker::{Context, Env};
+
+use crate::request::ApiRequest;
+
+/// One request and everything it is answered with.
+pub(crate) struct ApiContext<'a> {
+    pub(crate) env: &'a Env,
+    pub(crate) worker: &'a Context,
+    pub(crate) world: CloudflareWorld,
+    pub(crate) settings: Settings,
+    pub(crate) request: ApiRequest,
+    pub(crate) request_id: String,
+    /// The values of the path's placeholders, in order.
+    pub(crate) placeholders: Vec<String>,
+}
+
+impl ApiContext<'_> {
+    /// A placeholder of the path; the route table knows how many there are.
+    pub(crate) fn placeholder(&self, index: usize) -> &str {
+        self.placeholders.get(index).map_or("", String::as_str)
+    }
+
+    /// The `limit` of a list, 1 to 100.
+    pub(crate) fn limit(&self) -> Result<u32, Problem> {
+        let Some(text) = self.request.parameter("limit") else {
+            return Ok(PAGE_DEFAULT);
+        };
+        text.parse()
+            .ok()
+            .filter(|limit| (1..=PAGE_MAX).contains(limit))
+            .ok_or_else(|| {
+                Problem::InvalidParameter(InvalidField::new(
+                    "limit",
+                    "out-of-range",
+                    format!("A limit is 1 to {PAGE_MAX}."),
+                ))
+            })
+    }
+
+    /// Refuses parameters that this list does not know: a misspelt filter must not answer everything.
+    pub(crate) fn only_parameters(&self, known: &[&str]) -> Result<(), Problem> {
+        const ALWAYS: [&str; 3] = ["limit", "cursor", "tenant"];
+        match self
+            .request
+            .parameter_names()
+            .find(|name| !known.contains(name) && !ALWAYS.contains(name))
+        {
+            None => Ok(()),
+            Some(name) => {
+                let detail = format!("There is no parameter {name:?} here.");
+                Err(Problem::InvalidParameter(InvalidField::new(
+                    name,
+                    "unknown-parameter",
+                    detail,
+                )))
+            }
+        }
+    }
+
+    /// The list that a cursor belongs to: its route and its filters.
+    fn list(&self) -> String {
+        let mut filters: Vec<_> = self
+            .request
+            .parameter_names()
+            .filter(|name| !["cursor", "limit"].contains(name))
+            .map(|name| format!("{name}={}", self.request.parameter(name).unwrap_or_default()))
+            .collect();
+        filters.sort();
+        format!("{}?{}", self.request.path, filters.join("&"))
+    }
+
+    /// The position of the request's cursor.
+    pub(crate) fn position<T: DeserializeOwned>(&self, tenant: &str) -> Result<Option<T>, Problem> {
+        let Some(text) = self.request.parameter("cursor") else {
+            return Ok(None);
+        };
+        cursor::decode(
+            &self.settings.master_key,
+            tenant,
+            &self.list(),
+            self.world.now_ms(),
+            text,
+        )
+        .map(Some)
+        .ok_or(Problem::InvalidCursor)
+    }
+
+    /// A cursor for the next page.
+    pub(crate) fn cursor<T: Serialize>(&self, tenant: &str, position: Option<&T>) -> Option<String> {
+        position.map(|position| {
+            let expires_at = self.world.now_ms() + CURSOR_MS_MAX;
+            cursor::encode(
+                &self.settings.master_key,
+                tenant,
+                &self.list(),
+                nonce(&self.world),
+                expires_at,
+                position,
+            )
+        })
+    }
+}

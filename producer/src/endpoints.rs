@@ -1,0 +1,72 @@
+//! Endpoints over HTTP.
+
+use longshore::endpoints::{self, EndpointChange};
+use longshore::key::Scope;
+use longshore::limits::REQUEST_BYTES_MAX;
+use longshore::problem::Problem;
+
+use crate::answer::Answer;
+use crate::authenticate::tenant;
+use crate::context::ApiContext;
+
+/// `PUT /v1/endpoints/{id}`
+pub(crate) async fn put(context: &mut ApiContext<'_>, scope: Scope) -> Result<Answer, Problem> {
+    let tenant = tenant(context, scope).await?;
+    let body = context.request.json_body(REQUEST_BYTES_MAX).await?;
+    let id = context.placeholder(0);
+    let row = endpoints::put_endpoint(&context.world, &context.settings, &tenant, id, &body).await?;
+    Ok(Answer::ok(row.to_json()))
+}
+
+/// `GET /v1/endpoints/{id}`
+pub(crate) async fn read(context: &mut ApiContext<'_>, scope: Scope) -> Result<Answer, Problem> {
+    let tenant = tenant(context, scope).await?;
+    let row = endpoints::read_endpoint(&context.world, &tenant, context.placeholder(0)).await?;
+    Ok(Answer::ok(row.to_json()))
+}
+
+/// `GET /v1/endpoints`
+pub(crate) async fn list(context: &mut ApiContext<'_>, scope: Scope) -> Result<Answer, Problem> {
+    context.only_parameters(&[])?;
+    let tenant = tenant(context, scope).await?;
+    let after = context.position::<String>(&tenant)?.unwrap_or_default();
+    let limit = context.limit()?;
+    let rows = endpoints::list_endpoints(&context.world, &tenant, &after, limit).await?;
+    let full = rows.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
+    let cursor = context.cursor(&tenant, rows.last().filter(|_| full).map(|row| &row.id));
+    Ok(Answer::page(
+        rows.iter().map(longshore::endpoint::EndpointRow::to_json).collect(),
+        cursor,
+    ))
+}
+
+/// `DELETE /v1/endpoints/{id}`, and `POST` of its `/pause` and `/resume`
+pub(crate) async fn change(
+    context: &mut ApiContext<'_>,
+    scope: Scope,
+    change: EndpointChange,
+) -> Result<Answer, Problem> {
+    let tenant = tenant(context, scope).await?;
+    let id = context.placeholder(0);
+    endpoints::change_endpoint(&context.world, &tenant, id, change).await?;
+    if change == EndpointChange::Delete {
+        return Ok(Answer::json(204, serde_json::Value::Null));
+    }
+    Ok(Answer::ok(
+        endpoints::read_endpoint(&context.world, &tenant, id).await?.to_json(),
+    ))
+}
+
+/// `GET /v1/endpoints/{id}/secret`
+pub(crate) async fn secret(context: &mut ApiContext<'_>, scope: Scope) -> Result<Answer, Problem> {
+    let tenant = tenant(context, scope).await?;
+    let row = endpoints::read_endpoint(&context.world, &tenant, context.placeholder(0)).await?;
+    Ok(Answer::ok(endpoints::secrets_json(&context.settings, &row)))
+}
+
+/// `POST /v1/endpoints/{id}/secret/rotate`
+pub(crate) async fn rotate(context: &mut ApiContext<'_>, scope: Scope) -> Result<Answer, Problem> {
+    let tenant = tenant(context, scope).await?;
+    let row = endpoints::rotate_secret(&context.world, &tenant, context.placeholder(0)).await?;
+    Ok(Answer::ok(endpoints::secrets_json(&context.settings, &row)))
+}

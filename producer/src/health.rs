@@ -1,0 +1,52 @@
+//! Health and readiness. Readiness is asked by anybody, so it is read once in ten seconds and tells no tenant's affairs.
+
+use std::cell::RefCell;
+
+use longshore::ports::Clock;
+use longshore::problem::Problem;
+use longshore::query::read_health;
+use serde_json::{Value, json};
+
+use crate::answer::Answer;
+use crate::context::ApiContext;
+
+/// How long an answer about readiness holds.
+const CACHED_MS: i64 = 10_000;
+/// The crons tick each minute; three missed ones are an outage.
+const TICK_AGE_MS_MAX: i64 = 180_000;
+
+thread_local! {
+    /// Plain data of this isolate: losing it costs one read.
+    static CACHE: RefCell<Option<(i64, Answer)>> = const { RefCell::new(None) };
+}
+
+/// `GET /healthz`: the Worker runs.
+pub(crate) fn health() -> Answer {
+    Answer::ok(json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")}))
+}
+
+/// `GET /readyz`: the store answers and the crons tick.
+pub(crate) async fn readiness(context: &mut ApiContext<'_>) -> Result<Answer, Problem> {
+    let now = context.world.now_ms();
+    let cached = CACHE.with_borrow(|cache| cache.clone().filter(|(at, _)| now - at < CACHED_MS));
+    if let Some((_, answer)) = cached {
+        return Ok(answer);
+    }
+    let health = read_health(&context.world).await?;
+    let age = |at: Option<i64>| at.map(|at| (health.now - at).max(0));
+    let (swept, ticked) = (age(health.swept_at), age(health.ticked_at));
+    let fresh = |age: Option<i64>| age.is_some_and(|age| age <= TICK_AGE_MS_MAX);
+    let ready = fresh(swept) && fresh(ticked) && health.storage_full == 0;
+    let seconds = |age: Option<i64>| age.map_or(Value::Null, |age| json!(age / 1_000));
+    let body = json!({
+        "ready": ready,
+        "consumer_tick_age_seconds": seconds(swept),
+        "producer_tick_age_seconds": seconds(ticked),
+        "oldest_due_seconds": health.oldest_look_at.map_or(0, |at| ((health.now - at) / 1_000).max(0)),
+        "paused": health.paused == 1,
+        "storage_full": health.storage_full == 1,
+    });
+    let answer = Answer::json(if ready { 200 } else { 503 }, body);
+    CACHE.set(Some((now, answer.clone())));
+    Ok(answer)
+}

@@ -1,0 +1,75 @@
+//! API keys and strays over HTTP, for admins.
+
+use longshore::key::Scope;
+use longshore::limits::REQUEST_BYTES_MAX;
+use longshore::problem::Problem;
+use longshore::{keys, strays};
+use serde_json::Value;
+
+use crate::answer::Answer;
+use crate::authenticate::{authorized, is_root};
+use crate::context::ApiContext;
+
+/// The tenant whose keys the caller may keep; `*` is every one.
+async fn keeps_keys_of(context: &ApiContext<'_>, scope: Scope) -> Result<String, Problem> {
+    if is_root(context) {
+        return Ok("*".into());
+    }
+    let authorized = authorized(context, scope).await?;
+    Ok(authorized.tenant.unwrap_or_else(|| "*".into()))
+}
+
+/// `POST /v1/keys`
+pub(crate) async fn create(context: &mut ApiContext<'_>, scope: Scope) -> Result<Answer, Problem> {
+    let of = keeps_keys_of(context, scope).await?;
+    let body = context.request.json_body(REQUEST_BYTES_MAX).await?;
+    let only_tenant = (of != "*").then_some(of.as_str());
+    Ok(Answer::json(
+        201,
+        keys::create_key(&context.world, only_tenant, &body).await?,
+    ))
+}
+
+/// `GET /v1/keys`
+pub(crate) async fn list(context: &mut ApiContext<'_>, scope: Scope) -> Result<Answer, Problem> {
+    context.only_parameters(&[])?;
+    let of = keeps_keys_of(context, scope).await?;
+    let after = context.position::<String>(&of)?.unwrap_or_default();
+    let limit = context.limit()?;
+    let rows = keys::list_keys(&context.world, &of, &after, limit).await?;
+    let cursor = context.cursor(
+        &of,
+        rows.last().filter(|_| is_full(rows.len(), limit)).map(|row| &row.id),
+    );
+    Ok(Answer::page(rows.iter().map(keys::KeyRow::to_json).collect(), cursor))
+}
+
+/// `DELETE /v1/keys/{id}`
+pub(crate) async fn revoke(context: &mut ApiContext<'_>, scope: Scope) -> Result<Answer, Problem> {
+    let of = keeps_keys_of(context, scope).await?;
+    keys::revoke_key(&context.world, &of, context.placeholder(0)).await?;
+    Ok(Answer::json(204, Value::Null))
+}
+
+/// `GET /v1/strays`: a message that cannot be read belongs to no tenant.
+pub(crate) async fn strays(context: &mut ApiContext<'_>, scope: Scope) -> Result<Answer, Problem> {
+    context.only_parameters(&[])?;
+    if !authorized(context, scope).await?.all_tenants {
+        return Err(Problem::Forbidden("Only a key for all tenants sees strays.".into()));
+    }
+    let after = context.position::<String>("*")?.unwrap_or_default();
+    let limit = context.limit()?;
+    let rows = strays::list_strays(&context.world, &after, limit).await?;
+    let cursor = context.cursor(
+        "*",
+        rows.last().filter(|_| is_full(rows.len(), limit)).map(|row| &row.id),
+    );
+    Ok(Answer::page(
+        rows.iter().map(strays::StrayRow::to_json).collect(),
+        cursor,
+    ))
+}
+
+fn is_full(rows: usize, limit: u32) -> bool {
+    rows >= usize::try_from(limit).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,34 @@
+//! The producer Worker's entry points: the HTTP API, and the cron of each minute.
+
+mod accept;
+mod answer;
+mod authenticate;
+mod context;
+mod endpoints;
+mod health;
+mod keys;
+mod operate;
+mod problem;
+mod read;
+mod request;
+mod routes;
+mod tick;
+
+use worker::{Context, Env, Request, Response, Result, ScheduleContext, ScheduledEvent, event};
+
+#[event(start)]
+fn start() {
+    longshore::cloudflare::log::start();
+}
+
+/// Answers a request of the API.
+#[event(fetch)]
+async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
+    routes::answer(request, &env, &context).await
+}
+
+/// Notes that the cron works.
+#[event(scheduled)]
+async fn scheduled(_event: ScheduledEvent, env: Env, _context: ScheduleContext) {
+    tick::tick(&env).await;
+}

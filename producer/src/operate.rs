@@ -1,0 +1,92 @@
+//! What operators do: cancel, retry now, replay, discard, pause and resume everything.
+
+use longshore::invalid::read;
+use longshore::job::JobRef;
+use longshore::key::Scope;
+use longshore::limits::{ENVELOPE_BYTES_MAX, REQUEST_BYTES_MAX};
+use longshore::operate;
+use longshore::problem::Problem;
+use serde::Deserialize;
+use serde_json::json;
+use serde_json::value::RawValue;
+
+use crate::accept::hint;
+use crate::answer::Answer;
+use crate::authenticate::authorized;
+use crate::context::ApiContext;
+use crate::read::{job_json, job_of_path};
+
+/// A note on a discarded dead letter.
+const NOTE_BYTES_MAX: usize = 1_000;
+
+/// `POST /v1/jobs/{id}/cancel`
+pub(crate) async fn cancel(context: &mut ApiContext<'_>, scope: Scope) -> Result<Answer, Problem> {
+    let job = job_of_path(context, scope).await?;
+    let row = operate::cancel(&context.world, &context.settings, &job).await?;
+    Ok(Answer::ok(job_json(&row)))
+}
+
+/// `POST /v1/jobs/{id}/retry`
+pub(crate) async fn retry(context: &mut ApiContext<'_>, scope: Scope) -> Result<Answer, Problem> {
+    let job = job_of_path(context, scope).await?;
+    let row = operate::retry_now(&context.world, &job).await?;
+    hint(context, vec![job])?;
+    Ok(Answer::json(202, job_json(&row)))
+}
+
+/// `POST /v1/dead-letters/{id}/replay`, with an edited payload or without
+pub(crate) async fn replay(context: &mut ApiContext<'_>, scope: Scope) -> Result<Answer, Problem> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Replay {
+        payload: Option<Box<RawValue>>,
+    }
+    let job = job_of_path(context, scope).await?;
+    let cap = context.settings.plan.payload_bytes_max + ENVELOPE_BYTES_MAX;
+    let body = context.request.optional_json_body(cap).await?;
+    let request: Option<Replay> = body.map(|body| read(&body, "#")).transpose()?;
+    let edited = request.and_then(|request| request.payload);
+    let row = operate::replay(&context.world, &context.settings, &job, edited.as_deref()).await?;
+    hint(
+        context,
+        vec![JobRef {
+            tenant: row.tenant.clone(),
+            id: row.id.clone(),
+        }],
+    )?;
+    let location = format!("/v1/jobs/{}", row.id);
+    Ok(Answer::json(202, job_json(&row)).with_header("location", location))
+}
+
+/// `POST /v1/dead-letters/{id}/discard`, with a note or without
+pub(crate) async fn discard(context: &mut ApiContext<'_>, scope: Scope) -> Result<Answer, Problem> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Discard {
+        note: Option<String>,
+    }
+    let job = job_of_path(context, scope).await?;
+    let body = context.request.optional_json_body(REQUEST_BYTES_MAX).await?;
+    let request: Option<Discard> = body.map(|body| read(&body, "#")).transpose()?;
+    let note = request.and_then(|request| request.note);
+    if note
+        .as_ref()
+        .is_some_and(|note| note.len() > NOTE_BYTES_MAX || note.chars().any(char::is_control))
+    {
+        let detail = format!("A note has at most {NOTE_BYTES_MAX} bytes and no control characters.");
+        return Err(Problem::field("#/note", "too-long", detail));
+    }
+    let row = operate::discard(&context.world, &job, note).await?;
+    row.to_dead_letter_json().map(Answer::ok).ok_or(Problem::Internal)
+}
+
+/// `POST /v1/pause` and `/v1/resume`: everything, for a key of all tenants.
+pub(crate) async fn set_paused(context: &mut ApiContext<'_>, scope: Scope, paused: bool) -> Result<Answer, Problem> {
+    if !authorized(context, scope).await?.all_tenants {
+        return Err(Problem::Forbidden(
+            "Only a key for all tenants pauses the pipeline.".into(),
+        ));
+    }
+    operate::set_paused(&context.world, paused).await?;
+    Ok(Answer::ok(json!({"paused": paused})))
+}

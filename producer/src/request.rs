@@ -1,0 +1,100 @@
+//! The request as the handlers see it: raw method, path, query, and a body that is read to a cap.
+
+use futures_util::StreamExt;
+use longshore::problem::Problem;
+use worker::Request;
+
+/// A request, with its body unread.
+#[derive(Debug)]
+pub(crate) struct ApiRequest {
+    inner: Request,
+    /// As it was sent: `worker::Method` would turn PROPFIND into GET.
+    pub(crate) method: String,
+    pub(crate) path: String,
+    query: Vec<(String, String)>,
+}
+
+impl ApiRequest {
+    /// Takes a request apart.
+    pub(crate) fn new(inner: Request) -> Result<ApiRequest, Problem> {
+        let url = inner.url().map_err(|_| Problem::NotFound)?;
+        let query = url
+            .query_pairs()
+            .map(|(name, value)| (name.into_owned(), value.into_owned()))
+            .collect();
+        Ok(ApiRequest {
+            method: inner.inner().method(),
+            path: url.path().to_owned(),
+            query,
+            inner,
+        })
+    }
+
+    /// A query parameter.
+    pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
+        self.query
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// The names of all query parameters.
+    pub(crate) fn parameter_names(&self) -> impl Iterator<Item = &str> {
+        self.query.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// A header.
+    pub(crate) fn header(&self, name: &str) -> Option<String> {
+        self.inner.headers().get(name).ok().flatten()
+    }
+
+    /// Reads a JSON body of at most `cap` bytes, whatever Content-Length says.
+    ///
+    /// # Errors
+    /// `UnsupportedMediaType`, `TooLarge`, or `NotJson` when the body broke off.
+    pub(crate) async fn json_body(&mut self, cap: usize) -> Result<Vec<u8>, Problem> {
+        let content_type = self.header("content-type").unwrap_or_default();
+        let media_type = content_type
+            .split(';')
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .to_ascii_lowercase();
+        if media_type != "application/json" {
+            return Err(Problem::UnsupportedMediaType);
+        }
+        self.body(cap).await
+    }
+
+    /// Reads a body that may be absent.
+    ///
+    /// # Errors
+    /// As [`ApiRequest::json_body`], but an absent body is `None`.
+    pub(crate) async fn optional_json_body(&mut self, cap: usize) -> Result<Option<Vec<u8>>, Problem> {
+        let body = self.body(cap).await?;
+        if body.is_empty() {
+            return Ok(None);
+        }
+        let content_type = self.header("content-type").unwrap_or_default();
+        if !content_type.to_ascii_lowercase().starts_with("application/json") {
+            return Err(Problem::UnsupportedMediaType);
+        }
+        Ok(Some(body))
+    }
+
+    async fn body(&mut self, cap: usize) -> Result<Vec<u8>, Problem> {
+        let mut body = Vec::new();
+        // A request without a body has no stream.
+        let Ok(mut stream) = self.inner.stream() else {
+            return Ok(body);
+        };
+        while let Some(chunk) = stream.next().await {
+            let chunk = chunk.map_err(|_| Problem::NotJson("The body broke off.".into()))?;
+            if body.len() + chunk.len() > cap {
+                return Err(Problem::TooLarge(format!("At most {cap} bytes are read here.")));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
+    }
+}

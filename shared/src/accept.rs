@@ -1,0 +1,166 @@
+//! The accept: a request becomes a durable job, once per idempotency key, in one round trip to the database.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::authorize::{Caller, judge_caller, unavailable};
+use crate::job::{JobRef, mint_id};
+use crate::key::Scope;
+use crate::limits::{ACCEPT_PARAMETER_BYTES, ID_SKEW_MS_MAX, MINTS_MAX};
+use crate::ports::{Clock, Database, Param, Rows, Statement};
+use crate::problem::Problem;
+use crate::request::NewJob;
+use crate::store::{batch, json_param, rows_as, sql, sql_for_caller};
+use crate::time::rfc3339;
+
+/// A job that is durable, with only what never changes.
+#[derive(Debug, Clone)]
+pub struct Accepted {
+    /// Whose job.
+    pub job: JobRef,
+    /// The answer's body, the same for every repeat of the request.
+    pub body: Value,
+    /// Whether the job was there already.
+    pub replayed: bool,
+    /// Whether it is to be hinted now: it is new and due.
+    pub due: bool,
+}
+
+/// Makes jobs durable: one batch that checks the key, frees keys whose window ended, inserts, and reads back.
+///
+/// Safe to repeat: the ids stay the same, and what is there already is not inserted again.
+///
+/// # Errors
+/// A problem for the whole request; otherwise one answer per job, in their order.
+pub async fn accept<W: Database + Clock>(
+    world: &W,
+    caller: &Caller,
+    mut jobs: Vec<NewJob>,
+) -> Result<Vec<Result<Accepted, Problem>>, Problem> {
+    for _ in 0..MINTS_MAX {
+        let answers = batch(world, statements(caller, &jobs)?)
+            .await
+            .map_err(|error| unavailable(&error))?;
+        let (authorized, row) = judge_caller(caller, Scope::JobsWrite, answers.first())?;
+        if authorized.tenant.is_none() {
+            return Err(Problem::InvalidHeader(
+                "A key for all tenants names one in Longshore-Tenant.".into(),
+            ));
+        }
+        let outcomes = read_outcomes(&jobs, &answers)?;
+        let missing = outcomes
+            .iter()
+            .any(|outcome| outcome.id.is_none() && outcome.endpoint_known != 0);
+        if missing && row.storage_full == Some(1) {
+            return Err(Problem::StorageFull);
+        }
+        if !missing {
+            return Ok(jobs
+                .iter()
+                .zip(outcomes)
+                .map(|(job, outcome)| judge_outcome(job, outcome))
+                .collect());
+        }
+        // The clock that minted the ids is more than 20 s off: the database's own is taken instead.
+        tracing::warn!(
+            ours = world.now_ms(),
+            database = row.now,
+            "ids are minted again by the database's clock"
+        );
+        for job in &mut jobs {
+            job.id = mint_id(row.now, world.random());
+            job.created_at = row.now;
+        }
+    }
+    Err(Problem::Unavailable)
+}
+
+/// Statements per parameter: free, insert, hour, read.
+const STATEMENTS_PER_CHUNK: usize = 4;
+
+fn statements(caller: &Caller, jobs: &[NewJob]) -> Result<Vec<Statement>, Problem> {
+    let asks = json_param(&json!({
+        "key": caller.token.id, "hash": caller.token.hash(), "scope": Scope::JobsWrite.name(), "tenant": caller.tenant,
+    }));
+    let mut statements = vec![sql!("authorize", caller.token.id.as_str())];
+    for chunk in chunks(jobs)? {
+        let items = Param::Text(chunk);
+        statements.push(sql_for_caller!("free_keys", items.clone(), asks.clone()));
+        statements.push(sql_for_caller!("accept", items.clone(), asks.clone(), ID_SKEW_MS_MAX));
+        statements.push(sql_for_caller!("note_hour", items.clone(), asks.clone()));
+        statements.push(sql_for_caller!("read_accepted", items, asks.clone()));
+    }
+    Ok(statements)
+}
+
+/// The jobs as JSON arrays that each fit into one parameter.
+fn chunks(jobs: &[NewJob]) -> Result<Vec<String>, Problem> {
+    let mut chunks: Vec<String> = Vec::new();
+    for job in jobs {
+        let item = serde_json::to_string(job).map_err(|_| Problem::Internal)?;
+        match chunks.last_mut() {
+            Some(chunk) if chunk.len() + item.len() < ACCEPT_PARAMETER_BYTES => {
+                chunk.push(',');
+                chunk.push_str(&item);
+            }
+            _ => chunks.push(format!("[{item}")),
+        }
+    }
+    for chunk in &mut chunks {
+        chunk.push(']');
+    }
+    Ok(chunks)
+}
+
+#[derive(Deserialize)]
+struct AcceptedRow {
+    index: usize,
+    tenant: String,
+    minted: String,
+    id: Option<String>,
+    digest: Option<String>,
+    kind: Option<String>,
+    event_id: Option<String>,
+    created_at: Option<i64>,
+    scheduled_at: Option<i64>,
+    endpoint_known: u8,
+}
+
+fn read_outcomes(jobs: &[NewJob], answers: &[Rows]) -> Result<Vec<AcceptedRow>, Problem> {
+    let mut outcomes = Vec::new();
+    for rows in answers.iter().skip(STATEMENTS_PER_CHUNK).step_by(STATEMENTS_PER_CHUNK) {
+        outcomes.extend(rows_as::<AcceptedRow>(rows).map_err(|error| unavailable(&error))?);
+    }
+    outcomes.sort_by_key(|outcome| outcome.index);
+    if outcomes.len() == jobs.len() {
+        Ok(outcomes)
+    } else {
+        Err(Problem::Internal)
+    }
+}
+
+fn judge_outcome(job: &NewJob, row: AcceptedRow) -> Result<Accepted, Problem> {
+    let (Some(id), Some(created_at)) = (row.id, row.created_at) else {
+        return Err(Problem::field(
+            "#/payload/endpoint",
+            "unknown-endpoint",
+            "There is no such endpoint.",
+        ));
+    };
+    if row.digest.as_deref() != Some(job.digest.as_str()) {
+        return Err(Problem::IdempotencyKeyReused);
+    }
+    let replayed = id != row.minted;
+    let body = json!({
+        "id": id, "kind": row.kind, "event_id": row.event_id.as_deref().unwrap_or(&id),
+        "created_at": rfc3339(created_at), "run_after": rfc3339(row.scheduled_at.unwrap_or(created_at)),
+        "accepted": if row.scheduled_at.is_some() { "scheduled" } else { "queued" },
+    });
+    let due = !replayed && row.scheduled_at.is_none();
+    Ok(Accepted {
+        job: JobRef { tenant: row.tenant, id },
+        body,
+        replayed,
+        due,
+    })
+}

@@ -1,0 +1,99 @@
+//! The attempt: one entry of a job's log, as the claim begins it and the settlement completes it.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::outcome::JobError;
+use crate::time::rfc3339;
+
+/// One attempt in a job's log. The claim writes `started_at` and `lease` before anything is sent; the rest is the
+/// settlement's, or, with state `outcome_unknown`, the sweep's.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LogEntry {
+    /// When it was claimed, in ms by the database's clock.
+    pub started_at: i64,
+    /// The lease token under which it ran.
+    pub lease: String,
+    /// How it ended; `None` while it runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<AttemptState>,
+    /// From the first byte sent to the last byte read, in ms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration_ms: Option<i64>,
+    /// The status of the response, if there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// Why it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<JobError>,
+    /// Until the next attempt, in ms from the settlement.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_in_ms: Option<i64>,
+    /// Where the evidence is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<EvidenceRef>,
+    /// The version of the consumer that ran it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AttemptState {
+    /// The destination accepted.
+    Succeeded,
+    /// It did not, or nothing could be sent.
+    Failed,
+    /// The worker stopped before it could say; the request may have been received.
+    OutcomeUnknown,
+}
+
+/// Where an attempt's evidence is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum EvidenceRef {
+    /// A byte range of the pack `evidence/{date}/{lease}-{n}`.
+    Stored {
+        /// Which pack of the lease.
+        n: u32,
+        /// First byte.
+        offset: u64,
+        /// Bytes.
+        length: u64,
+        /// SHA-256 of those bytes, base64url.
+        sha256: String,
+    },
+    /// R2 failed: the first bytes are here, and stay here.
+    Inline {
+        /// Why it is not in R2.
+        reason: String,
+        /// The record, cut to 2 KiB.
+        record: String,
+        /// SHA-256 of the whole record, base64url.
+        sha256: String,
+    },
+    /// The endpoint asks for none.
+    Off,
+}
+
+impl LogEntry {
+    /// The attempt as the API lists it. Headers and bodies are in its evidence.
+    pub fn to_json(&self, job_id: &str, number: usize) -> Value {
+        let state = self.state.map_or_else(|| json!("running"), |state| json!(state));
+        let retry_at = self
+            .retry_in_ms
+            .map(|wait| rfc3339(self.started_at + self.duration_ms.unwrap_or(0) + wait));
+        let evidence = match &self.evidence {
+            None => json!({"state": "none", "sha256": null}),
+            Some(EvidenceRef::Off) => json!({"state": "off", "sha256": null}),
+            Some(EvidenceRef::Stored { sha256, .. }) => json!({"state": "stored", "sha256": sha256}),
+            Some(EvidenceRef::Inline { sha256, .. }) => json!({"state": "inline", "sha256": sha256}),
+        };
+        json!({
+            "job_id": job_id, "attempt": number, "state": state, "started_at": rfc3339(self.started_at),
+            "duration_ms": self.duration_ms, "response": self.status.map(|status| json!({"status": status})),
+            "error": self.error, "retry_at": retry_at, "evidence": evidence, "version": self.version,
+        })
+    }
+}

@@ -1,0 +1,105 @@
+//! Authorization: who calls, for which tenant, and whether the key may do that.
+
+use serde::Deserialize;
+
+use crate::key::{Scope, Token};
+use crate::ports::{Clock, Database, DatabaseError, Rows};
+use crate::problem::Problem;
+use crate::store::{batch, first_as, sql};
+
+/// Who asks, and for which tenant.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// The API key.
+    pub token: Token,
+    /// The tenant that the request names, which a `*` key must do.
+    pub tenant: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct KeyRow {
+    hash: String,
+    tenant: String,
+    scopes: Vec<Scope>,
+    revoked: u8,
+    expired: u8,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Authorization {
+    pub(crate) key: Option<KeyRow>,
+    pub(crate) storage_full: Option<u8>,
+    pub(crate) now: i64,
+}
+
+/// A caller whose key was checked.
+#[derive(Debug, Clone)]
+pub struct Authorized {
+    /// The tenant the request is for; `None` for a `*` key that named none.
+    pub tenant: Option<String>,
+    /// What the key may do.
+    pub scopes: Vec<Scope>,
+    /// Whether the key is for all tenants.
+    pub all_tenants: bool,
+}
+
+/// Checks a caller's key against its row.
+///
+/// # Errors
+/// `Unauthenticated` or `Forbidden`; `Unavailable` when the database is out of reach.
+pub async fn authorize<W: Database + Clock>(world: &W, caller: &Caller, scope: Scope) -> Result<Authorized, Problem> {
+    let answers = batch(world, vec![sql!("authorize", caller.token.id.as_str())])
+        .await
+        .map_err(|e| unavailable(&e))?;
+    judge_caller(caller, scope, answers.first()).map(|(authorized, _)| authorized)
+}
+
+pub(crate) fn judge_caller(
+    caller: &Caller,
+    scope: Scope,
+    rows: Option<&Rows>,
+) -> Result<(Authorized, Authorization), Problem> {
+    let row: Authorization = first_as(rows)
+        .map_err(|error| unavailable(&error))?
+        .ok_or(Problem::Internal)?;
+    let key = row.key.as_ref().filter(|key| caller.token.matches(&key.hash));
+    let Some(key) = key else {
+        return Err(Problem::Unauthenticated("There is no such key.".into()));
+    };
+    if key.revoked != 0 || key.expired != 0 {
+        let what = if key.revoked != 0 { "revoked" } else { "expired" };
+        return Err(Problem::Unauthenticated(format!("The key is {what}.")));
+    }
+    if !key.scopes.iter().any(|held| held.allows(scope)) {
+        return Err(Problem::Forbidden(format!("The key lacks the scope {}.", scope.name())));
+    }
+    let all_tenants = key.tenant == "*";
+    if !all_tenants && caller.tenant.as_ref().is_some_and(|tenant| *tenant != key.tenant) {
+        return Err(Problem::Forbidden("The key belongs to another tenant.".into()));
+    }
+    let tenant = if all_tenants {
+        caller.tenant.clone()
+    } else {
+        Some(key.tenant.clone())
+    };
+    let authorized = Authorized {
+        tenant,
+        scopes: key.scopes.clone(),
+        all_tenants,
+    };
+    Ok((authorized, row))
+}
+
+/// What the API says when the store did not answer; what it said is logged, not shown.
+pub fn unavailable(error: &DatabaseError) -> Problem {
+    match error {
+        DatabaseError::Unreachable(reason) => {
+            tracing::error!(reason, "the database is out of reach");
+            Problem::Unavailable
+        }
+        DatabaseError::Refused(reason) => {
+            tracing::error!(reason, "the database refused a statement");
+            Problem::Internal
+        }
+    }
+}

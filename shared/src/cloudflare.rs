@@ -1,0 +1,71 @@
+//! The ports on the bindings of a Worker: one binding, one port.
+
+mod d1;
+mod fetch;
+pub mod log;
+mod queue;
+mod r2;
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use worker::{Bucket, D1Database, Date, Delay, Env, Queue};
+
+use crate::ports::Clock;
+use crate::settings::Settings;
+
+/// Everything a Worker's invocation runs on.
+#[derive(Debug)]
+pub struct CloudflareWorld {
+    pub(crate) database: D1Database,
+    pub(crate) queue: Queue,
+    pub(crate) bucket: Bucket,
+    pub(crate) size_bytes: Cell<Option<i64>>,
+}
+
+impl CloudflareWorld {
+    /// Binds `DB`, `HINTS` and `EVIDENCE`.
+    ///
+    /// # Errors
+    /// When a binding is missing: the deployment is broken.
+    pub fn new(env: &Env) -> worker::Result<CloudflareWorld> {
+        Ok(CloudflareWorld {
+            database: env.d1("DB")?,
+            queue: env.queue("HINTS")?,
+            bucket: env.bucket("EVIDENCE")?,
+            size_bytes: Cell::new(None),
+        })
+    }
+}
+
+/// Reads the settings from variables and secrets.
+///
+/// # Errors
+/// One line per setting that is missing or wrong.
+pub fn settings(env: &Env) -> Result<Settings, Vec<String>> {
+    Settings::parse(|name| variable(env, name))
+}
+
+/// A variable or a secret; `None` when it is not set.
+pub fn variable(env: &Env, name: &str) -> Option<String> {
+    env.var(name).ok().map(|value| value.to_string())
+}
+
+impl Clock for CloudflareWorld {
+    fn now_ms(&self) -> i64 {
+        i64::try_from(Date::now().as_millis()).unwrap_or(0)
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        Delay::from(duration).await;
+    }
+
+    fn random(&self) -> u128 {
+        let mut bytes = [0; 16];
+        // Unwrap safety: workerd always has WebCrypto. Zeros would only make ids collide, which the store refuses.
+        if getrandom::fill(&mut bytes).is_err() {
+            tracing::error!("the runtime has no randomness");
+        }
+        u128::from_le_bytes(bytes)
+    }
+}

@@ -1,0 +1,86 @@
+//! The store on D1.
+
+use js_sys::Object;
+use serde::Deserialize;
+use wasm_bindgen::JsValue;
+use worker::d1::serde_wasm_bindgen::preserve;
+use worker::{D1PreparedStatement, D1Result};
+
+use super::CloudflareWorld;
+use crate::ports::{Database, DatabaseError, Param, Rows, Statement};
+
+/// A row as JavaScript has it: an object of one property, named by the whole expression, which is not worth copying.
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct RawRow(#[serde(with = "preserve")] JsValue);
+
+impl Database for CloudflareWorld {
+    async fn batch(&self, statements: Vec<Statement>) -> Result<Vec<Rows>, DatabaseError> {
+        let prepared: Vec<_> = statements
+            .iter()
+            .map(|statement| self.prepare(statement))
+            .collect::<Result<_, _>>()?;
+        let results = self.database.batch(prepared).await.map_err(|error| classify(&error))?;
+        if let Some(Ok(Some(meta))) = results.last().map(D1Result::meta) {
+            self.size_bytes
+                .set(meta.size_after.and_then(|bytes| i64::try_from(bytes).ok()));
+        }
+        results.iter().map(rows).collect()
+    }
+
+    fn size_bytes(&self) -> Option<i64> {
+        self.size_bytes.get()
+    }
+}
+
+impl CloudflareWorld {
+    fn prepare(&self, statement: &Statement) -> Result<D1PreparedStatement, DatabaseError> {
+        let values: Vec<JsValue> = statement
+            .params
+            .iter()
+            .map(|param| match param {
+                Param::Text(text) => JsValue::from_str(text),
+                Param::Number(number) => JsValue::from_f64(*number),
+                Param::Null => JsValue::NULL,
+            })
+            .collect();
+        self.database
+            .prepare(statement.sql)
+            .bind(&values)
+            .map_err(|error| classify(&error))
+    }
+}
+
+fn rows(result: &D1Result) -> Result<Rows, DatabaseError> {
+    let raw: Vec<RawRow> = result.results().map_err(|error| classify(&error))?;
+    Ok(raw
+        .into_iter()
+        .map(|RawRow(row)| {
+            Object::values(&Object::from(row))
+                .get(0)
+                .as_string()
+                .unwrap_or_default()
+        })
+        .collect())
+}
+
+/// D1 names SQL's own refusals; everything else may pass, and may have committed.
+fn classify(error: &worker::Error) -> DatabaseError {
+    const REFUSALS: [&str; 6] = [
+        "SQLITE_CONSTRAINT",
+        "SQLITE_ERROR",
+        "SQLITE_MISMATCH",
+        "SQLITE_TOOBIG",
+        "SQLITE_FULL",
+        "D1_TYPE_ERROR",
+    ];
+    let text = match error {
+        worker::Error::D1(error) => format!("{error}"),
+        other => other.to_string(),
+    };
+    if REFUSALS.iter().any(|refusal| text.contains(refusal)) {
+        DatabaseError::Refused(text)
+    } else {
+        DatabaseError::Unreachable(text)
+    }
+}

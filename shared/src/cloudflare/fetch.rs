@@ -1,0 +1,84 @@
+//! Requests to destinations: one deadline for headers and body, no redirects, a cap on what is read.
+
+use futures_util::StreamExt;
+use js_sys::Uint8Array;
+use worker::{AbortSignal, Fetch, Headers, Method, Request, RequestInit, RequestRedirect, Response};
+
+use super::CloudflareWorld;
+use crate::ports::{Http, HttpError, HttpRequest, HttpResponse};
+
+impl Http for CloudflareWorld {
+    async fn send_request(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let timeout_ms = u32::try_from(request.timeout.as_millis()).unwrap_or(u32::MAX);
+        // One signal covers the headers and the body.
+        let signal = AbortSignal::from(web_sys::AbortSignal::timeout_with_u32(timeout_ms));
+        let sendable = to_worker(&request).map_err(|error| HttpError::Unsendable(error.to_string()))?;
+        let timed_out = || HttpError::Timeout(u64::from(timeout_ms));
+        let mut response = match Fetch::Request(sendable).send_with_signal(&signal).await {
+            Ok(response) => response,
+            Err(_) if signal.aborted() => return Err(timed_out()),
+            Err(error) => return Err(classify(&error.to_string())),
+        };
+        let status = response.status_code();
+        let headers = response.headers().entries().collect();
+        let (body, truncated) = read_body(&mut response, request.response_bytes_max).await?;
+        // The stream reports an abort as a clean end.
+        if signal.aborted() {
+            return Err(timed_out());
+        }
+        Ok(HttpResponse {
+            status,
+            headers,
+            body,
+            truncated,
+        })
+    }
+}
+
+fn to_worker(request: &HttpRequest) -> worker::Result<Request> {
+    let headers = Headers::new();
+    for (name, value) in &request.headers {
+        headers.set(name, value)?;
+    }
+    let mut init = RequestInit::new();
+    init.with_method(Method::from(request.method.clone()))
+        .with_headers(headers);
+    init.with_redirect(RequestRedirect::Manual);
+    if !request.body.is_empty() {
+        init.with_body(Some(Uint8Array::from(request.body.as_slice()).into()));
+    }
+    Request::new_with_init(&request.url, &init)
+}
+
+/// Reads up to `cap` bytes and one more chunk at most; dropping the stream cancels the rest.
+async fn read_body(response: &mut Response, cap: usize) -> Result<(Vec<u8>, bool), HttpError> {
+    let mut body = Vec::new();
+    // A response without a body has no stream.
+    let Ok(mut stream) = response.stream() else {
+        return Ok((body, false));
+    };
+    while let Some(chunk) = stream.next().await {
+        let chunk = chunk.map_err(|error| classify(&error.to_string()))?;
+        let room = cap - body.len();
+        if chunk.len() > room {
+            body.extend_from_slice(&chunk[..room]);
+            return Ok((body, true));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok((body, false))
+}
+
+/// workerd says little of what failed, and in words. What it does not say is a failed connection.
+fn classify(text: &str) -> HttpError {
+    let lower = text.to_ascii_lowercase();
+    let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
+    let text: String = text.chars().take(200).collect();
+    if has(&["dns", "getaddrinfo", "name or service not known", "nodename"]) {
+        HttpError::Dns(text)
+    } else if has(&["tls", "ssl", "certificate", "handshake"]) {
+        HttpError::Tls(text)
+    } else {
+        HttpError::Connect(text)
+    }
+}

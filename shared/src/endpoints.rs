@@ -1,0 +1,241 @@
+//! Keeping endpoints: put, read, list, pause, resume, delete, and their signing secrets.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::authorize::unavailable;
+use crate::backoff::Schedule;
+use crate::destination;
+use crate::endpoint::{EndpointRow, EvidencePolicy, signing_secrets};
+use crate::invalid::{InvalidField, check_headers, is_name, read};
+use crate::jobs::webhook::SEAL_PURPOSE;
+use crate::limits::{MAX_ATTEMPTS_MAX, TIMEOUT_SECONDS_DEFAULT, TIMEOUT_SECONDS_MAX};
+use crate::operate::nonce;
+use crate::outcome::ErrorClass;
+use crate::ports::{Clock, Database};
+use crate::problem::Problem;
+use crate::redact::{Redaction, is_pointer};
+use crate::seal::seal;
+use crate::settings::Settings;
+use crate::signing::SigningSecret;
+use crate::store::{batch, first_as, json_param, rows_as, sql};
+
+/// An endpoint as callers write it. What is left out has its default, also when the endpoint was there before.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EndpointRequest {
+    url: String,
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
+    timeout_seconds: Option<u32>,
+    schedule: Option<Schedule>,
+    max_attempts: Option<u32>,
+    evidence: Option<EvidencePolicy>,
+    #[serde(default)]
+    bury_on: Vec<ErrorClass>,
+    #[serde(default)]
+    redact: Redaction,
+}
+
+impl EndpointRequest {
+    fn errors(&self, id: &str, settings: &Settings) -> Vec<InvalidField> {
+        let mut errors = Vec::new();
+        let mut wrong = |pointer: &str, code, detail: String| errors.push(InvalidField::new(pointer, code, detail));
+        if !is_name(id) {
+            wrong(
+                "#",
+                "invalid-name",
+                "An endpoint's name is 1 to 64 of A-Z a-z 0-9 _ -.".into(),
+            );
+        }
+        if let Err(error) = destination::check(&self.url, &settings.private_destinations) {
+            wrong("#/url", error.code(), error.to_string());
+        }
+        if self
+            .timeout_seconds
+            .is_some_and(|seconds| !(1..=TIMEOUT_SECONDS_MAX).contains(&seconds))
+        {
+            wrong(
+                "#/timeout_seconds",
+                "out-of-range",
+                format!("A webhook may take 1 to {TIMEOUT_SECONDS_MAX} seconds."),
+            );
+        }
+        if self
+            .max_attempts
+            .is_some_and(|attempts| !(1..=MAX_ATTEMPTS_MAX).contains(&attempts))
+        {
+            wrong(
+                "#/max_attempts",
+                "out-of-range",
+                format!("A job has 1 to {MAX_ATTEMPTS_MAX} attempts."),
+            );
+        }
+        for (index, pointer) in self.redact.body_pointers.iter().enumerate() {
+            if !is_pointer(pointer) {
+                let place = format!("#/redact/body_pointers/{index}");
+                wrong(
+                    &place,
+                    "invalid-pointer",
+                    "This is not a JSON Pointer of RFC 6901.".into(),
+                );
+            }
+        }
+        check_headers(self.headers.iter(), "#/headers", &mut errors);
+        errors
+    }
+}
+
+/// Makes or changes an endpoint.
+///
+/// # Errors
+/// A problem that names every wrong field.
+pub async fn put_endpoint<W: Database + Clock>(
+    world: &W,
+    settings: &Settings,
+    tenant: &str,
+    id: &str,
+    body: &[u8],
+) -> Result<EndpointRow, Problem> {
+    let request: EndpointRequest = read(body, "#")?;
+    let errors = request.errors(id, settings);
+    if !errors.is_empty() {
+        return Err(Problem::InvalidRequest(errors));
+    }
+    let seal_value = |(name, value): (&String, &String)| {
+        let name = name.to_ascii_lowercase();
+        let context = format!("endpoint {tenant} {id} {name}");
+        let sealed = seal(
+            &settings.master_key,
+            SEAL_PURPOSE,
+            &context,
+            nonce(world),
+            value.as_bytes(),
+        );
+        (name, sealed)
+    };
+    let headers: Vec<_> = request.headers.iter().map(seal_value).collect();
+    let backoff = request.schedule.unwrap_or(Schedule::WebhookStandard);
+    let row = json!({
+        "tenant": tenant, "id": id, "url": request.url, "headers": headers,
+        "timeout_seconds": request.timeout_seconds.unwrap_or(TIMEOUT_SECONDS_DEFAULT),
+        "backoff": backoff, "max_attempts": request.max_attempts.unwrap_or_else(|| backoff.max_attempts()),
+        "evidence": request.evidence.unwrap_or(EvidencePolicy::Full), "bury_on": request.bury_on,
+        "redact": request.redact,
+    });
+    let statements = vec![
+        sql!("put_endpoint", json_param(&row)),
+        sql!("read_endpoint", tenant, id),
+    ];
+    let answers = batch(world, statements).await.map_err(|error| unavailable(&error))?;
+    first_as(answers.last())
+        .map_err(|error| unavailable(&error))?
+        .ok_or(Problem::Internal)
+}
+
+/// One endpoint.
+///
+/// # Errors
+/// `NotFound`; `Unavailable`.
+pub async fn read_endpoint<W: Database + Clock>(world: &W, tenant: &str, id: &str) -> Result<EndpointRow, Problem> {
+    let answers = batch(world, vec![sql!("read_endpoint", tenant, id)])
+        .await
+        .map_err(|error| unavailable(&error))?;
+    first_as(answers.first())
+        .map_err(|error| unavailable(&error))?
+        .ok_or(Problem::NotFound)
+}
+
+/// A page of a tenant's endpoints by name.
+///
+/// # Errors
+/// `Unavailable`.
+pub async fn list_endpoints<W: Database + Clock>(
+    world: &W,
+    tenant: &str,
+    after: &str,
+    limit: u32,
+) -> Result<Vec<EndpointRow>, Problem> {
+    let statement = sql!("list_endpoints", tenant, after, i64::from(limit));
+    let answers = batch(world, vec![statement])
+        .await
+        .map_err(|error| unavailable(&error))?;
+    rows_as(answers.first().unwrap_or(&Vec::new())).map_err(|error| unavailable(&error))
+}
+
+/// What may be done to an endpoint as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EndpointChange {
+    /// Its jobs are held.
+    Pause,
+    /// Held jobs run again.
+    Resume,
+    /// Its jobs die by name; they can be replayed once it is back.
+    Delete,
+}
+
+/// Pauses, resumes or deletes an endpoint. Doing it again changes nothing.
+///
+/// # Errors
+/// `NotFound`; `Unavailable`.
+pub async fn change_endpoint<W: Database + Clock>(
+    world: &W,
+    tenant: &str,
+    id: &str,
+    change: EndpointChange,
+) -> Result<(), Problem> {
+    let (state, reason) = match change {
+        EndpointChange::Pause => ("paused", Some("operator".to_owned())),
+        EndpointChange::Resume => ("active", None),
+        EndpointChange::Delete => ("deleted", None),
+    };
+    let statement = sql!("set_endpoint_state", tenant, id, state, reason);
+    let answers = batch(world, vec![statement])
+        .await
+        .map_err(|error| unavailable(&error))?;
+    if answers.first().is_none_or(Vec::is_empty) {
+        Err(Problem::NotFound)
+    } else {
+        Ok(())
+    }
+}
+
+/// The signing secrets of an endpoint, the newest first, as receivers are configured with them.
+pub fn secrets_json(settings: &Settings, row: &EndpointRow) -> Value {
+    let secrets = signing_secrets(
+        &settings.master_key,
+        &row.tenant,
+        &row.id,
+        row.generation,
+        row.rotated_at,
+        row.now,
+    );
+    let texts: Vec<_> = secrets.iter().map(SigningSecret::to_whsec).collect();
+    json!({"secret": texts[0], "previous_secret": texts.get(1)})
+}
+
+/// Gives an endpoint a new secret; the one before it signs too for a day.
+///
+/// Safe to repeat for one seen generation: a second rotation must see the new one first.
+///
+/// # Errors
+/// `NotFound`; `IllegalTransition` when somebody else rotated meanwhile.
+pub async fn rotate_secret<W: Database + Clock>(world: &W, tenant: &str, id: &str) -> Result<EndpointRow, Problem> {
+    let seen = read_endpoint(world, tenant, id).await?;
+    let statements = vec![
+        sql!("rotate_secret", tenant, id, i64::from(seen.generation)),
+        sql!("read_endpoint", tenant, id),
+    ];
+    let answers = batch(world, statements).await.map_err(|error| unavailable(&error))?;
+    let row: EndpointRow = first_as(answers.last())
+        .map_err(|error| unavailable(&error))?
+        .ok_or(Problem::NotFound)?;
+    if row.generation == seen.generation + 1 {
+        return Ok(row);
+    }
+    Err(Problem::IllegalTransition(
+        "The secret was rotated by another request at the same time.".into(),
+    ))
+}

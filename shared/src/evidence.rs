@@ -1,0 +1,239 @@
+//! Evidence: what was sent and received in one attempt, redacted before it is written, packed into one object per flush.
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use ulid::Ulid;
+
+use crate::attempt::EvidenceRef;
+use crate::limits::EVIDENCE_INLINE_BYTES;
+use crate::outcome::JobError;
+use crate::ports::{HttpRequest, HttpResponse};
+use crate::redact::{Redaction, redact_url};
+use crate::time::{date, rfc3339};
+
+/// What crossed the wire in one attempt.
+#[derive(Debug, Clone)]
+pub struct Exchange {
+    /// The request as it left.
+    pub request: HttpRequest,
+    /// The response as far as it was read; `None` if there was none.
+    pub response: Option<HttpResponse>,
+}
+
+/// Which attempt a record is of.
+#[derive(Debug, Clone)]
+pub struct RecordHead<'a> {
+    /// Whose job.
+    pub tenant: &'a str,
+    /// Which job.
+    pub job_id: &'a str,
+    /// Its number.
+    pub attempt: u32,
+    /// When the request left, in ms by the worker's clock.
+    pub sent_at: i64,
+    /// How long it took.
+    pub duration_ms: i64,
+    /// The version of the worker.
+    pub version: &'a str,
+}
+
+/// One attempt's record as one line of JSON, at most `body_bytes` of each body in it.
+pub fn record(
+    head: &RecordHead<'_>,
+    exchange: Option<&Exchange>,
+    error: Option<&JobError>,
+    redaction: &Redaction,
+    body_bytes: usize,
+) -> Vec<u8> {
+    let request = exchange.map(|exchange| {
+        let request = &exchange.request;
+        let mut value = body_json(&request.body, redaction, body_bytes);
+        value["method"] = json!(request.method);
+        value["url"] = json!(redact_url(&request.url));
+        value["headers"] = json!(redaction.redact_headers(&request.headers));
+        value
+    });
+    let response = exchange
+        .and_then(|exchange| exchange.response.as_ref())
+        .map(|response| {
+            let mut value = body_json(&response.body, redaction, body_bytes);
+            value["status"] = json!(response.status);
+            value["headers"] = json!(redaction.redact_headers(&response.headers));
+            value["truncated"] = json!(response.truncated || response.body.len() > body_bytes);
+            value
+        });
+    let mut line = json!({
+        "v": 1, "tenant": head.tenant, "job_id": head.job_id, "attempt": head.attempt,
+        "sent_at": rfc3339(head.sent_at), "duration_ms": head.duration_ms, "version": head.version,
+        "error": error, "request": request, "response": response,
+    })
+    .to_string()
+    .into_bytes();
+    line.push(b'\n');
+    line
+}
+
+/// A body as text if it is UTF-8, else as base64; its true length and digest are beside it.
+fn body_json(body: &[u8], redaction: &Redaction, body_bytes: usize) -> Value {
+    let redacted = redaction.redact_body(body);
+    let kept = &redacted[..redacted.len().min(body_bytes)];
+    let (text, base64) = match std::str::from_utf8(kept) {
+        Ok(text) => (Some(text.to_owned()), None),
+        // A cut may fall inside a character: what is whole is still text.
+        Err(error) if error.error_len().is_none() && kept.len() < redacted.len() => (
+            Some(String::from_utf8_lossy(&kept[..error.valid_up_to()]).into_owned()),
+            None,
+        ),
+        Err(_) => (None, Some(STANDARD.encode(kept))),
+    };
+    json!({
+        "body": text, "body_base64": base64, "body_bytes": body.len(), "body_sha256": sha256(body),
+        "body_truncated": redacted.len() > body_bytes,
+    })
+}
+
+/// SHA-256, base64url without padding: 43 characters.
+pub fn sha256(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(Sha256::digest(bytes))
+}
+
+/// The key of a pack. The date is the one in the lease token, so the log entry tells the whole key.
+pub fn pack_key(lease_token: &str, n: u32) -> String {
+    let ms = Ulid::from_string(lease_token).map_or(0, |ulid| i64::try_from(ulid.timestamp_ms()).unwrap_or(0));
+    format!("evidence/{}/{lease_token}-{n}", date(ms))
+}
+
+/// The records of one flush, one after the other.
+#[derive(Debug, Default, Clone)]
+pub struct Pack {
+    /// The object's bytes.
+    pub bytes: Vec<u8>,
+}
+
+impl Pack {
+    /// Adds a record and says where it is.
+    pub fn add(&mut self, n: u32, record: &[u8]) -> EvidenceRef {
+        let offset = self.bytes.len() as u64;
+        self.bytes.extend_from_slice(record);
+        EvidenceRef::Stored {
+            n,
+            offset,
+            length: record.len() as u64,
+            sha256: sha256(record),
+        }
+    }
+}
+
+/// A record kept in the log entry because R2 failed.
+pub fn inline(record: &[u8], reason: &str) -> EvidenceRef {
+    let cut = &record[..record.len().min(EVIDENCE_INLINE_BYTES)];
+    EvidenceRef::Inline {
+        reason: reason.chars().take(200).collect(),
+        record: String::from_utf8_lossy(cut).into_owned(),
+        sha256: sha256(record),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn exchange(body: &[u8]) -> Exchange {
+        let request = HttpRequest {
+            method: "POST".into(),
+            url: "https://example.com/hook?token=abc".into(),
+            headers: vec![
+                ("authorization".into(), "Bearer hush".into()),
+                ("x-plain".into(), "seen".into()),
+            ],
+            body: body.to_vec(),
+            timeout: Duration::from_secs(1),
+            response_bytes_max: 100,
+        };
+        let response = HttpResponse {
+            status: 500,
+            headers: vec![("set-cookie".into(), "hush".into())],
+            body: b"\xff\xfe".to_vec(),
+            truncated: false,
+        };
+        Exchange {
+            request,
+            response: Some(response),
+        }
+    }
+
+    fn head() -> RecordHead<'static> {
+        RecordHead {
+            tenant: "acme",
+            job_id: "job_1",
+            attempt: 2,
+            sent_at: 0,
+            duration_ms: 3,
+            version: "0",
+        }
+    }
+
+    #[test]
+    fn a_record_holds_everything_but_secrets() {
+        let line = record(
+            &head(),
+            Some(&exchange(b"{\"a\":1}")),
+            None,
+            &Redaction::default(),
+            1_000,
+        );
+        let text = String::from_utf8(line).unwrap();
+        assert!(text.ends_with('\n') && !text.contains("hush") && text.contains("seen"));
+        assert!(!text.contains("token=abc"));
+        let value: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(value["request"]["body"], "{\"a\":1}");
+        assert_eq!(value["response"]["body_base64"], "//4=");
+        assert_eq!(value["request"]["body_sha256"], sha256(b"{\"a\":1}"));
+    }
+
+    #[test]
+    fn a_long_body_is_cut_between_characters_and_its_digest_is_of_the_whole() {
+        let body = "ä".repeat(50);
+        let line = record(
+            &head(),
+            Some(&exchange(body.as_bytes())),
+            None,
+            &Redaction::default(),
+            51,
+        );
+        let value: Value = serde_json::from_slice(&line).unwrap();
+        assert_eq!(value["request"]["body"], "ä".repeat(25));
+        assert_eq!(value["request"]["body_truncated"], true);
+        assert_eq!(value["request"]["body_bytes"], 100);
+        assert_eq!(value["request"]["body_sha256"], sha256(body.as_bytes()));
+    }
+
+    #[test]
+    fn a_pack_says_where_each_record_is() {
+        let mut pack = Pack::default();
+        let places = [pack.add(3, b"first\n"), pack.add(3, b"second\n")];
+        for (place, expected) in places.iter().zip(["first\n", "second\n"]) {
+            let EvidenceRef::Stored {
+                n: 3,
+                offset,
+                length,
+                sha256: digest,
+            } = place
+            else {
+                panic!("stored")
+            };
+            let range = usize::try_from(*offset).unwrap()..usize::try_from(offset + length).unwrap();
+            assert_eq!(&pack.bytes[range], expected.as_bytes());
+            assert_eq!(*digest, sha256(expected.as_bytes()));
+        }
+    }
+
+    #[test]
+    fn the_key_is_told_by_the_token() {
+        let token = crate::job::mint_ulid(1_762_070_400_123, 5);
+        assert_eq!(pack_key(&token, 7), format!("evidence/2025-11-02/{token}-7"));
+    }
+}

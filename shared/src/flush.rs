@@ -1,0 +1,159 @@
+//! The flush: one object of evidence for all outcomes that are ready, then one settlement, then the hints of retries.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::pin;
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
+
+use crate::attempt::EvidenceRef;
+use crate::evidence::{Pack, inline, pack_key};
+use crate::hint::encode;
+use crate::job::JobRef;
+use crate::limits::{EVIDENCE_PUT_MS, SEND_MS_MAX};
+use crate::ports::{Clock, DatabaseError, World};
+use crate::run::Finished;
+use crate::settings::Settings;
+use crate::settle::{Settlement, settle};
+
+/// What a flush did.
+#[derive(Debug)]
+pub struct Flushed {
+    /// Jobs whose outcome this flush recorded.
+    pub settled: usize,
+    /// Jobs that another lease had taken over, or that could not be recorded.
+    pub lost: usize,
+    /// Whether the database was out of reach: the leases will end.
+    pub database_lost: bool,
+}
+
+/// Flushes outcomes, in three steps. A crash between any two of them loses no job:
+///
+/// 1. Evidence: repeating the put writes the same object under the same key.
+/// 2. Settlement: guarded by token and attempt; evidence without it is found by its token.
+/// 3. Hints: a lost one changes nothing but latency, the sweep looks at every retry.
+pub async fn flush<W: World>(world: &W, settings: &Settings, token: &str, n: u32, finished: Vec<Finished>) -> Flushed {
+    let settlements = put_evidence(world, token, n, finished).await;
+    let flushed = record_outcomes(world, settings, token, &settlements).await;
+    let mut retries: BTreeMap<u32, Vec<JobRef>> = BTreeMap::new();
+    for settlement in &settlements {
+        if let Some(delay) = settlement.hint_delay_seconds() {
+            retries.entry(delay).or_default().push(settlement.job());
+        }
+    }
+    send_hints(world, settings, retries).await;
+    flushed
+}
+
+async fn put_evidence<W: World>(world: &W, token: &str, n: u32, finished: Vec<Finished>) -> Vec<Settlement> {
+    let mut pack = Pack::default();
+    let mut places: Vec<EvidenceRef> = Vec::new();
+    for done in &finished {
+        places.push(
+            done.record
+                .as_ref()
+                .map_or(EvidenceRef::Off, |record| pack.add(n, record)),
+        );
+    }
+    let failure = if pack.bytes.is_empty() {
+        None
+    } else {
+        let key = pack_key(token, n);
+        let put = world.put(&key, pack.bytes);
+        match within(world, EVIDENCE_PUT_MS, put).await {
+            Some(Ok(())) => None,
+            Some(Err(error)) => Some(error.to_string()),
+            None => Some(format!("the object store did not answer within {EVIDENCE_PUT_MS} ms")),
+        }
+    };
+    if let Some(reason) = &failure {
+        tracing::warn!(reason, "evidence goes inline");
+    }
+    let place = |(done, place): (Finished, EvidenceRef)| {
+        let mut settlement = done.settlement;
+        settlement.entry.evidence = Some(match (&failure, &done.record) {
+            (Some(reason), Some(record)) => inline(record, reason),
+            _ => place,
+        });
+        settlement
+    };
+    finished.into_iter().zip(places).map(place).collect()
+}
+
+async fn record_outcomes<W: World>(world: &W, settings: &Settings, token: &str, settlements: &[Settlement]) -> Flushed {
+    match settle(world, token, &settings.plan, settlements).await {
+        Ok(jobs) => Flushed {
+            settled: jobs.len(),
+            lost: settlements.len() - jobs.len(),
+            database_lost: false,
+        },
+        Err(DatabaseError::Unreachable(reason)) => {
+            tracing::error!(
+                reason,
+                jobs = settlements.len(),
+                "outcomes could not be recorded, their leases will end"
+            );
+            Flushed {
+                settled: 0,
+                lost: settlements.len(),
+                database_lost: true,
+            }
+        }
+        // One row that the schema refuses must not take its neighbours along.
+        Err(DatabaseError::Refused(_)) if settlements.len() > 1 => {
+            let mut flushed = Flushed {
+                settled: 0,
+                lost: 0,
+                database_lost: false,
+            };
+            for settlement in settlements {
+                match settle(world, token, &settings.plan, std::slice::from_ref(settlement)).await {
+                    Ok(jobs) => flushed.settled += jobs.len(),
+                    Err(error) => {
+                        tracing::error!(%error, tenant = settlement.tenant, job = settlement.id, "an outcome was refused");
+                        flushed.lost += 1;
+                    }
+                }
+            }
+            flushed
+        }
+        Err(DatabaseError::Refused(reason)) => {
+            tracing::error!(reason, "an outcome was refused, its lease will end");
+            Flushed {
+                settled: 0,
+                lost: settlements.len(),
+                database_lost: false,
+            }
+        }
+    }
+}
+
+/// Sends hints, grouped by their delay in seconds. A failure is only logged: the sweep finds the jobs.
+pub async fn send_hints<W: World>(world: &W, settings: &Settings, by_delay: BTreeMap<u32, Vec<JobRef>>) {
+    let messages: Vec<_> = by_delay
+        .iter()
+        .flat_map(|(delay, jobs)| {
+            encode(jobs, settings.plan.hint_jobs)
+                .into_iter()
+                .map(|text| (text, *delay))
+        })
+        .collect();
+    if messages.is_empty() {
+        return;
+    }
+    match within(world, SEND_MS_MAX, world.send_hints(messages)).await {
+        Some(Ok(())) => {}
+        Some(Err(error)) => tracing::warn!(%error, "the sweep will find these jobs"),
+        None => tracing::warn!("hints did not leave within {SEND_MS_MAX} ms, the sweep will find these jobs"),
+    }
+}
+
+/// Waits for a future, but not longer than `ms`.
+pub(crate) async fn within<C: Clock, F: Future>(clock: &C, ms: i64, future: F) -> Option<F::Output> {
+    let wait = Duration::from_millis(u64::try_from(ms).unwrap_or(0));
+    match select(pin!(future), pin!(clock.sleep(wait))).await {
+        Either::Left((output, _)) => Some(output),
+        Either::Right(((), _)) => None,
+    }
+}

@@ -1,0 +1,253 @@
+//! What is wrong with one field of a request, and the small checks that several requests share.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::json_depth::depth_exceeds;
+use crate::limits::{HEADER_VALUE_BYTES_MAX, HEADERS_MAX, JSON_DEPTH_MAX, NAME_BYTES_MAX};
+
+/// One wrong field, as a problem's `errors` lists it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct InvalidField {
+    /// A JSON Pointer in a URI fragment, `#/payload/url`; `#` is the whole document.
+    pub pointer: String,
+    /// A fixed word for programs.
+    pub code: &'static str,
+    /// One sentence for people.
+    pub detail: String,
+}
+
+impl InvalidField {
+    /// A wrong field.
+    pub fn new(pointer: impl Into<String>, code: &'static str, detail: impl Into<String>) -> Self {
+        InvalidField {
+            pointer: pointer.into(),
+            code,
+            detail: detail.into(),
+        }
+    }
+}
+
+/// Why a document could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unreadable {
+    /// It is not JSON.
+    NotJson(String),
+    /// It nests deeper than [`JSON_DEPTH_MAX`].
+    TooDeep,
+    /// It is JSON of another shape.
+    Shape(InvalidField),
+}
+
+/// Reads a document; `base` is the pointer of the document within the request, `#` or `#/payload`.
+///
+/// # Errors
+/// When it is not JSON, too deep, or of another shape; the pointer names the field.
+pub fn read<T: DeserializeOwned>(bytes: &[u8], base: &str) -> Result<T, Unreadable> {
+    if depth_exceeds(bytes, JSON_DEPTH_MAX) {
+        return Err(Unreadable::TooDeep);
+    }
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let pointer = error
+            .path()
+            .iter()
+            .fold(base.to_owned(), |pointer, segment| match segment {
+                serde_path_to_error::Segment::Seq { index } => format!("{pointer}/{index}"),
+                serde_path_to_error::Segment::Map { key } => format!("{pointer}/{}", escape(key)),
+                serde_path_to_error::Segment::Enum { variant } => format!("{pointer}/{}", escape(variant)),
+                serde_path_to_error::Segment::Unknown => pointer,
+            });
+        let error = error.into_inner();
+        match error.classify() {
+            serde_json::error::Category::Data => {
+                let text = error.to_string();
+                // The position is of the bytes, which the pointer says better.
+                let detail = text.split(" at line ").next().unwrap_or(&text).to_owned();
+                Unreadable::Shape(InvalidField::new(pointer, code_of(&detail), detail))
+            }
+            _ => Unreadable::NotJson(error.to_string()),
+        }
+    })?;
+    deserializer
+        .end()
+        .map_err(|error| Unreadable::NotJson(error.to_string()))?;
+    Ok(value)
+}
+
+fn escape(segment: &str) -> String {
+    segment.replace('~', "~0").replace('/', "~1")
+}
+
+fn code_of(detail: &str) -> &'static str {
+    const CODES: [(&str, &str); 4] = [
+        ("unknown field", "unknown-field"),
+        ("missing field", "missing-field"),
+        ("unknown variant", "unknown-value"),
+        ("duplicate field", "duplicate-field"),
+    ];
+    CODES
+        .iter()
+        .find(|(prefix, _)| detail.starts_with(prefix))
+        .map_or("invalid-type", |(_, code)| code)
+}
+
+/// Whether this may be a name: a tenant, an endpoint, a group, an event id. `[A-Za-z0-9_-]`, 1 to 64 of them; no dot,
+/// because Standard Webhooks joins an event id to the timestamp with one.
+pub fn is_name(text: &str) -> bool {
+    (1..=NAME_BYTES_MAX).contains(&text.len())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
+}
+
+/// Names a caller may not set: ours, those of the connection, those that the platform sets, and cookies.
+const FORBIDDEN_HEADERS: [&str; 15] = [
+    "host",
+    "content-length",
+    "transfer-encoding",
+    "connection",
+    "keep-alive",
+    "te",
+    "trailer",
+    "upgrade",
+    "expect",
+    "cookie",
+    "cookie2",
+    "via",
+    "x-forwarded-for",
+    "x-real-ip",
+    "accept-encoding",
+];
+const FORBIDDEN_PREFIXES: [&str; 5] = ["webhook-", "longshore-", "cf-", "proxy-", "sec-"];
+
+/// Checks headers that a caller wants sent. Names may come in any case.
+pub fn check_headers<'a>(
+    headers: impl ExactSizeIterator<Item = (&'a String, &'a String)>,
+    base: &str,
+    errors: &mut Vec<InvalidField>,
+) {
+    if headers.len() > HEADERS_MAX {
+        errors.push(InvalidField::new(
+            base,
+            "too-many",
+            format!("At most {HEADERS_MAX} headers."),
+        ));
+    }
+    for (name, value) in headers {
+        let pointer = format!("{base}/{}", escape(name));
+        let lower = name.to_ascii_lowercase();
+        if !is_token(name) {
+            errors.push(InvalidField::new(
+                &pointer,
+                "header-name",
+                "A header name is a token of RFC 9110.",
+            ));
+        } else if FORBIDDEN_HEADERS.contains(&lower.as_str())
+            || FORBIDDEN_PREFIXES.iter().any(|prefix| lower.starts_with(prefix))
+        {
+            errors.push(InvalidField::new(
+                &pointer,
+                "header-forbidden",
+                "This header cannot be set.",
+            ));
+        }
+        if value.len() > HEADER_VALUE_BYTES_MAX {
+            let detail = format!("At most {HEADER_VALUE_BYTES_MAX} bytes.");
+            errors.push(InvalidField::new(&pointer, "too-long", detail));
+        }
+        if !value.bytes().all(|byte| byte == b'\t' || (0x20..0x7f).contains(&byte)) || value.trim() != value {
+            let detail = "A header value is visible ASCII, spaces and tabs, with neither CR nor LF nor spaces around.";
+            errors.push(InvalidField::new(&pointer, "header-value", detail));
+        }
+    }
+}
+
+fn is_token(name: &str) -> bool {
+    !name.is_empty()
+        && name.len() <= NAME_BYTES_MAX
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Deserialize;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[allow(dead_code)]
+    struct Shape {
+        #[serde(default)]
+        list: Vec<u32>,
+        name: String,
+    }
+
+    #[test]
+    fn the_pointer_names_the_field() {
+        let shape = |text: &str| match read::<Shape>(text.as_bytes(), "#/payload").unwrap_err() {
+            Unreadable::Shape(field) => (field.pointer, field.code),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(
+            shape(r#"{"name":"a","list":[1,"x"]}"#),
+            ("#/payload/list/1".into(), "invalid-type")
+        );
+        assert_eq!(shape(r#"{"name":7}"#), ("#/payload/name".into(), "invalid-type"));
+        assert_eq!(
+            shape(r#"{"name":"a","nane":1}"#),
+            ("#/payload/nane".into(), "unknown-field")
+        );
+        assert_eq!(shape("{}"), ("#/payload".into(), "missing-field"));
+    }
+
+    #[test]
+    fn what_is_not_json_is_told_apart() {
+        for text in ["", "{", "{\"name\":\"a\"} trailing", "nul"] {
+            assert!(
+                matches!(read::<Shape>(text.as_bytes(), "#"), Err(Unreadable::NotJson(_))),
+                "{text}"
+            );
+        }
+        let deep = "[".repeat(100_000);
+        assert_eq!(read::<Shape>(deep.as_bytes(), "#").unwrap_err(), Unreadable::TooDeep);
+    }
+
+    #[test]
+    fn headers_of_every_byte() {
+        for byte in 0..=255u8 {
+            let value = format!("a{}b", char::from(byte));
+            let mut errors = Vec::new();
+            let headers = [("x-test".to_owned(), value)];
+            check_headers(
+                headers.iter().map(|(name, value)| (name, value)),
+                "#/headers",
+                &mut errors,
+            );
+            let allowed = byte == b'\t' || (0x20..0x7f).contains(&byte);
+            assert_eq!(errors.is_empty(), allowed, "{byte:#x}");
+        }
+        for name in [
+            "Host",
+            "webhook-id",
+            "CF-Ray",
+            "Cookie",
+            "a b",
+            "",
+            "ä",
+            "Transfer-Encoding",
+            "longshore-kind",
+        ] {
+            let mut errors = Vec::new();
+            let headers = [(name.to_owned(), "v".to_owned())];
+            check_headers(
+                headers.iter().map(|(name, value)| (name, value)),
+                "#/headers",
+                &mut errors,
+            );
+            assert_eq!(errors.len(), 1, "{name:?}");
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! API keys: their tokens `ls_<key id>_<secret>_<checksum>`, what is stored of them, and what they may do.
+//!
+//! Only a token's SHA-256 is stored. A secret of 256 random bits needs no slow hash, and a slow one would not fit into
+//! the 10 ms of CPU that a request has on the free plan.
+
+use std::fmt;
+use std::fmt::Write as _;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+/// What every token begins with, so that secret scanners recognise it.
+const PREFIX: &str = "ls";
+/// Hexadecimal digits of a key's id, its secret and its checksum.
+const ID_DIGITS: usize = 16;
+/// See [`ID_DIGITS`].
+const SECRET_DIGITS: usize = 64;
+/// See [`ID_DIGITS`].
+const CHECKSUM_DIGITS: usize = 8;
+
+/// A well-formed token. It keeps the hash and not the secret.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Token {
+    /// The key's id, 16 lower-case hexadecimal digits: what the key is looked up by, and no secret.
+    pub id: String,
+    /// SHA-256 of the whole token.
+    hash: [u8; 32],
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Token")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Token {
+    /// What is stored: the hexadecimal SHA-256 of the whole token.
+    pub fn hash(&self) -> String {
+        to_hex(&self.hash)
+    }
+
+    /// Whether the stored hash is this token's, in a time that does not depend on where they differ.
+    pub fn matches(&self, hash: &str) -> bool {
+        self.hash().as_bytes().ct_eq(hash.as_bytes()).into()
+    }
+}
+
+/// Makes a key of random bytes and returns its id and its token. The token is shown once and never stored.
+pub fn mint(random_id: [u8; 8], random_secret: [u8; 32]) -> (String, String) {
+    let id = to_hex(&random_id);
+    let body = format!("{PREFIX}_{id}_{}", to_hex(&random_secret));
+    let token = format!("{body}_{}", checksum(&body));
+    (id, token)
+}
+
+/// Reads a token. `None` for another shape or a wrong checksum, which spares the database a look-up per typing error.
+pub fn parse(token: &str) -> Option<Token> {
+    let (body, sum) = token.rsplit_once('_')?;
+    let mut parts = body.split('_');
+    let (prefix, id, secret) = (parts.next()?, parts.next()?, parts.next()?);
+    let well_formed = parts.next().is_none()
+        && prefix == PREFIX
+        && is_hex(id, ID_DIGITS)
+        && is_hex(secret, SECRET_DIGITS)
+        && is_hex(sum, CHECKSUM_DIGITS)
+        && checksum(body) == sum;
+    well_formed.then(|| Token {
+        id: id.to_owned(),
+        hash: Sha256::digest(token).into(),
+    })
+}
+
+/// Compares two secrets in a time that tells neither where they differ nor how long they are. For `ROOT_TOKEN`, which
+/// lets nobody in when it is empty.
+pub fn same_secret(a: &str, b: &str) -> bool {
+    !a.is_empty() && Sha256::digest(a).ct_eq(&Sha256::digest(b)).into()
+}
+
+/// CRC-32 (IEEE) as eight digits.
+fn checksum(body: &str) -> String {
+    format!("{:08x}", crc32fast::hash(body.as_bytes()))
+}
+
+fn is_hex(text: &str, digits: usize) -> bool {
+    text.len() == digits && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+fn to_hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+}
+
+/// What a key may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Scope {
+    /// Enqueue jobs.
+    #[serde(rename = "jobs:write")]
+    JobsWrite,
+    /// Read jobs, attempts, evidence and dead letters.
+    #[serde(rename = "jobs:read")]
+    JobsRead,
+    /// Cancel, retry, replay, discard, pause and resume.
+    #[serde(rename = "operate")]
+    Operate,
+    /// Everything, keys and endpoints included.
+    #[serde(rename = "admin")]
+    Admin,
+}
+
+/// A text that names no scope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("is not one of jobs:write, jobs:read, operate, admin")]
+pub struct UnknownScope;
+
+impl Scope {
+    /// Every scope.
+    pub const ALL: [Scope; 4] = [Self::JobsWrite, Self::JobsRead, Self::Operate, Self::Admin];
+
+    /// The name in the API and in the database.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::JobsWrite => "jobs:write",
+            Self::JobsRead => "jobs:read",
+            Self::Operate => "operate",
+            Self::Admin => "admin",
+        }
+    }
+
+    /// Whether a key with this scope may do what `needed` allows. `admin` may do all of it.
+    pub fn allows(self, needed: Scope) -> bool {
+        self == Self::Admin || self == needed
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+impl FromStr for Scope {
+    type Err = UnknownScope;
+
+    fn from_str(text: &str) -> Result<Self, UnknownScope> {
+        Self::ALL
+            .into_iter()
+            .find(|scope| scope.name() == text)
+            .ok_or(UnknownScope)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_token_is_pinned() {
+        let (id, token) = mint([0xab; 8], [0xcd; 32]);
+        assert_eq!(id, "abababababababab");
+        assert_eq!(token, format!("ls_abababababababab_{}_aee0ce87", "cd".repeat(32)));
+        let parsed = parse(&token).unwrap();
+        assert_eq!(parsed.id, id);
+        assert_eq!(
+            parsed.hash(),
+            "f99de75d3a722c143486a56a8226348ade2437e1b7981f13ee9f3999cee61add"
+        );
+    }
+
+    #[test]
+    fn other_shapes_are_no_tokens() {
+        let (_, token) = mint([1; 8], [2; 32]);
+        let with_sum = |body: &str| format!("{body}_{}", checksum(body));
+        let secret = "02".repeat(32);
+        for wrong in [
+            String::new(),
+            "ls".to_owned(),
+            "___".to_owned(),
+            token.to_uppercase(),
+            format!("{token} "),
+            format!(" {token}"),
+            format!("{token}_"),
+            with_sum(&format!("xx_0101010101010101_{secret}")),
+            with_sum(&format!("ls_0101010101010101_{secret}_{secret}")),
+            with_sum(&format!("ls_010101010101010_{secret}")),
+            with_sum(&format!("ls_0101010101010101_{secret}0")),
+            with_sum(&format!("ls_010101010101010A_{secret}")),
+            with_sum(&format!("ls_{secret}")),
+        ] {
+            assert_eq!(parse(&wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn debug_output_hides_the_hash() {
+        let token = parse(&mint([1; 8], [2; 32]).1).unwrap();
+        assert_eq!(format!("{token:?}"), r#"Token { id: "0101010101010101", .. }"#);
+    }
+
+    #[test]
+    fn only_the_stored_hash_matches() {
+        let token = parse(&mint([1; 8], [2; 32]).1).unwrap();
+        let other = parse(&mint([1; 8], [3; 32]).1).unwrap();
+        assert!(token.matches(&token.hash()));
+        for hash in [&other.hash(), "", &token.hash()[..63], &token.hash().to_uppercase()] {
+            assert!(!token.matches(hash), "{hash}");
+        }
+    }
+
+    #[test]
+    fn scopes_have_one_name_each_and_admin_implies_all() {
+        for scope in Scope::ALL {
+            assert_eq!(serde_json::to_value(scope).unwrap(), scope.name());
+            assert_eq!(scope.to_string().parse(), Ok(scope));
+            assert!(Scope::Admin.allows(scope));
+            for needed in Scope::ALL {
+                assert_eq!(scope.allows(needed), scope == needed || scope == Scope::Admin);
+            }
+        }
+        assert_eq!("jobs".parse::<Scope>(), Err(UnknownScope));
+    }
+
+    proptest! {
+        #[test]
+        fn a_minted_token_parses(id in any::<[u8; 8]>(), secret in any::<[u8; 32]>()) {
+            let (key_id, token) = mint(id, secret);
+            let parsed = parse(&token).unwrap();
+            prop_assert_eq!(&parsed.id, &key_id);
+            prop_assert!(parsed.matches(&parsed.hash()));
+            prop_assert_eq!(token.matches('_').count(), 3);
+        }
+
+        /// CRC-32 finds every error within 32 bits, so one wrong character never reaches the database.
+        #[test]
+        fn a_changed_character_is_found(
+            id in any::<[u8; 8]>(), secret in any::<[u8; 32]>(), at in any::<prop::sample::Index>(), new in "[ -~]",
+        ) {
+            let (_, token) = mint(id, secret);
+            let at = at.index(token.len());
+            let mut changed = token.clone();
+            changed.replace_range(at..=at, &new);
+            prop_assert_eq!(parse(&changed).is_some(), changed == token);
+        }
+
+        #[test]
+        fn same_secret_is_equality(a in ".{1,8}", b in ".{0,8}") {
+            prop_assert!(same_secret(&a, &a));
+            prop_assert_eq!(same_secret(&a, &b), a == b);
+            prop_assert!(!same_secret("", &b) && !same_secret(&b, ""));
+        }
+
+        #[test]
+        fn any_text_parses_or_not(text in "(ls_)?[0-9a-f_]{0,100}|\\PC{0,100}") {
+            let _ = parse(&text);
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! Longshore's core, free of any platform.
+//!
+//! The way of a job, and the files that follow it:
+//!
+//! 1. [`accept`]: a request becomes a durable job, once per idempotency key.
+//! 2. [`hint`]: the queue is told that some jobs are worth claiming. D1 is the truth, a hint is only a hint.
+//! 3. [`claim`]: a job becomes ours under a lease, and its attempt is in the log before anything is sent.
+//! 4. [`process`] and [`run`]: the executor runs attempts, each by the handler of its kind ([`jobs`]).
+//! 5. [`flush`], [`evidence`] and [`settle`]: what crossed the wire is kept, and the outcome is recorded once.
+//! 6. [`state`] and [`backoff`]: what follows: succeeded, a retry, or a dead letter.
+//! 7. [`sweep`]: whatever no hint found is found.
+//! 8. [`operate`]: operators look, cancel, retry, replay and discard.
+
+pub mod attempt;
+pub mod endpoint;
+pub mod job;
+pub mod key;
+
+pub mod accept;
+pub mod authorize;
+pub mod backoff;
+pub mod claim;
+pub mod endpoints;
+pub mod evidence;
+pub mod flush;
+pub mod hint;
+pub mod jobs;
+pub mod keys;
+pub mod operate;
+pub mod outcome;
+pub mod process;
+pub mod query;
+pub mod request;
+pub mod run;
+pub mod settle;
+pub mod state;
+pub mod strays;
+pub mod sweep;
+
+pub mod cursor;
+pub mod destination;
+pub mod idempotency;
+pub mod invalid;
+pub mod json_depth;
+pub mod limits;
+pub mod ports;
+pub mod problem;
+pub mod redact;
+pub mod seal;
+pub mod settings;
+pub mod signing;
+pub mod store;
+pub mod time;
+
+#[cfg(feature = "cloudflare")]
+pub mod cloudflare;

@@ -1,0 +1,232 @@
+//! Every limit Longshore knows, with its arithmetic and where it comes from, and the two plans.
+//!
+//! The local runtime enforces few of the platform's limits, so the code asserts them itself.
+
+// ---- The platform: Queues (developers.cloudflare.com/queues/platform/limits) ----
+
+/// Bytes of one queue message. KB are 1,000 bytes there.
+pub const MESSAGE_BYTES_MAX: usize = 128_000;
+/// Messages of one `sendBatch`.
+pub const SEND_BATCH_MESSAGES_MAX: usize = 100;
+/// Bytes of one `sendBatch`, all its messages together.
+pub const SEND_BATCH_BYTES_MAX: usize = 256_000;
+/// Seconds a queue may hold a message back: 24 hours.
+pub const QUEUE_DELAY_SECONDS_MAX: u32 = 86_400;
+
+// ---- The platform: D1 (developers.cloudflare.com/d1/platform/limits) ----
+
+/// Parameters of one statement. Ours have at most a handful: lists travel as one JSON parameter.
+pub const BOUND_PARAMETERS_MAX: usize = 100;
+/// Bytes of one bound parameter, which is a row's limit too.
+pub const PARAMETER_BYTES_MAX: usize = 2_000_000;
+/// Bytes of one statement's text.
+pub const SQL_BYTES_MAX: usize = 100_000;
+
+// ---- The platform: Workers (developers.cloudflare.com/workers/platform/limits) ----
+
+/// Connections of one invocation that may wait for headers at once; D1, R2 and queue sends share them with fetch.
+pub const CONNECTIONS_MAX: usize = 6;
+/// Requests that run at once: one connection of the six stays free for D1, R2 and the queue.
+pub const REQUESTS_AT_ONCE: usize = CONNECTIONS_MAX - 1;
+/// Requests that run at once to one destination, so that a slow one never takes all five.
+pub const REQUESTS_PER_DESTINATION: usize = 2;
+
+// ---- Time: clocks, leases, the sweep ----
+
+/// How far the clock that minted an id may be from the database's; beyond, the id is minted again.
+pub const ID_SKEW_MS_MAX: i64 = 20_000;
+/// The mark trails the database's clock by this much. A row commits at most [`ID_SKEW_MS_MAX`] after its id's time,
+/// so with 45 s > 20 s no row can commit below the mark.
+pub const MARK_LAG_MS: i64 = 45_000;
+/// A job may be claimed this much before its time: a queue's delay is rounded to seconds.
+pub const CLAIM_TOLERANCE_MS: i64 = 2_000;
+/// The shortest lease.
+pub const LEASE_MS: i64 = 30_000;
+/// How much of a lease must be left beyond an attempt's timeout when the attempt starts.
+pub const LEASE_MARGIN_MS: i64 = 5_000;
+/// A lease lasts at least this much longer than the attempt's timeout: the margin, and 5 s to wait for a connection.
+pub const LEASE_SLACK_MS: i64 = 10_000;
+/// Slow attempts have their leases renewed this often: three times in the shortest lease.
+pub const HEARTBEAT_MS: i64 = 10_000;
+/// After a hint the sweep leaves a job alone for this long, doubled per dispatch.
+pub const DAMPING_MS: i64 = 60_000;
+/// The longest the sweep leaves an unclaimed job alone.
+pub const DAMPING_MS_MAX: i64 = 3_600_000;
+/// After this many dispatches without a claim the sweep runs the job itself.
+pub const DISPATCHES_BEFORE_SWEEP_RUNS: i64 = 2;
+/// A retry sooner than this gets a delayed hint; longer waits belong to the sweep.
+pub const HINT_DELAY_MS_MAX: i64 = 120_000;
+/// Rows that one sweep step touches at most: D1's advice is about 1,000 per statement.
+pub const SWEEP_ROWS_MAX: i64 = 500;
+/// Rounds of a sweep step at most: 500 x 20 = 10,000 rows a step, about 2 s of the 15 minutes a cron has.
+pub const SWEEP_ROUNDS_MAX: usize = 20;
+/// How far one move of the mark goes at most; a sweep that was missing for long catches up in several.
+pub const MARK_STEP_MS_MAX: i64 = HOUR_MS;
+/// Moves of the mark in one sweep at most: a day is caught up in one, a month in ten minutes.
+pub const MARK_STEPS_MAX: usize = 24;
+/// Jobs the sweep runs by itself in one go.
+pub const SWEEP_RUNS_MAX: usize = 50;
+/// The seconds within the minute at which the sweep runs (paid plan).
+pub const SWEEP_AT_SECONDS: [i64; 3] = [0, 20, 40];
+
+// ---- The executor ----
+
+/// Jobs that one statement claims at most.
+pub const CLAIM_MAX: usize = 20;
+/// A new claim is made when fewer jobs than this wait to start.
+pub const CLAIM_BELOW: usize = 5;
+/// An invocation stops claiming after this long and hints the rest again.
+pub const INVOCATION_MS: i64 = 60_000;
+/// Outcomes are flushed when this many are ready,
+pub const FLUSH_OUTCOMES: usize = 50;
+/// or when their evidence has this many bytes,
+pub const FLUSH_BYTES: usize = 4 * 1024 * 1024;
+/// or when the oldest has waited this long.
+pub const FLUSH_MS: i64 = 3_000;
+/// How long the evidence's put may take before the evidence goes inline.
+pub const EVIDENCE_PUT_MS: i64 = 5_000;
+/// Evidence kept inline in the log entry when R2 fails.
+pub const EVIDENCE_INLINE_BYTES: usize = 2_048;
+/// Crashes of a job running alone after which it is dead: `crash_loop`.
+pub const CRASHES_MAX: i64 = 3;
+/// Tries of one D1 batch whose error says that trying again may help.
+pub const DATABASE_TRIES: usize = 3;
+/// A queue send that takes longer is left to the sweep (F2: sends hung for 57 s before failing).
+pub const SEND_MS_MAX: i64 = 2_000;
+
+// ---- What a caller may ask for ----
+
+/// Seconds an attempt may take when nothing is said.
+pub const TIMEOUT_SECONDS_DEFAULT: u32 = 20;
+/// Seconds a webhook's attempt may take at most (Standard Webhooks advises 15 to 30 s).
+pub const TIMEOUT_SECONDS_MAX: u32 = 30;
+/// Attempts that may fail, at most.
+pub const MAX_ATTEMPTS_MAX: u32 = 50;
+/// Sends of one job at most, whatever a destination's Retry-After spares it. It bounds the log at about 25 KB.
+pub const SENDS_MAX: u32 = 100;
+/// A `run_after` this much in the past is the caller's clock, not a mistake: it means now.
+pub const RUN_AFTER_GRACE_MS: i64 = 60_000;
+/// How far ahead `run_after` and `deadline_at` may lie: 366 days.
+pub const RUN_AFTER_MS_MAX: i64 = 366 * DAY_MS;
+/// Bytes of an idempotency key.
+pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
+/// How long an idempotency key holds when nothing is said: 24 hours.
+pub const KEY_WINDOW_SECONDS_DEFAULT: u32 = 86_400;
+/// How long an idempotency key may hold: 30 days.
+pub const KEY_WINDOW_SECONDS_MAX: u32 = 30 * 86_400;
+/// Jobs of one JSON batch.
+pub const BATCH_JOBS_MAX: usize = 1_000;
+/// Bytes of one JSON batch.
+pub const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Bytes of a request that carries no job.
+pub const REQUEST_BYTES_MAX: usize = 64 * 1024;
+/// Room around a payload for the rest of a job's request.
+pub const ENVELOPE_BYTES_MAX: usize = 16 * 1024;
+/// How deep JSON may nest: below `serde_json`'s 128 and SQLite's 1,000.
+pub const JSON_DEPTH_MAX: usize = 64;
+/// Bytes of a job's metadata, as JSON.
+pub const METADATA_BYTES_MAX: usize = 2_048;
+/// Characters of a name: tenant, endpoint, group, event id.
+pub const NAME_BYTES_MAX: usize = 64;
+/// Bytes of a destination's URL.
+pub const URL_BYTES_MAX: usize = 2_048;
+/// Headers a job or an endpoint may set,
+pub const HEADERS_MAX: usize = 32;
+/// and the bytes of one value.
+pub const HEADER_VALUE_BYTES_MAX: usize = 4_096;
+/// Items of one page of a list,
+pub const PAGE_MAX: u32 = 100;
+/// and how many when nothing is said.
+pub const PAGE_DEFAULT: u32 = 50;
+/// Rows that one filtered page reads at most; such a page may be short and still have a cursor.
+pub const PAGE_ROWS_READ_MAX: i64 = 1_000;
+/// Seconds that `?wait=` waits at most.
+pub const WAIT_SECONDS_MAX: u32 = 30;
+/// Retry-After is honoured up to here: 24 hours.
+pub const RETRY_AFTER_MS_MAX: i64 = DAY_MS;
+/// Jobs of one parameter of an accept, by bytes: D1's 2 MB with room to spare.
+pub const ACCEPT_PARAMETER_BYTES: usize = 1_500_000;
+/// Two secrets sign for this long after a rotation.
+pub const ROTATION_OVERLAP_MS: i64 = DAY_MS;
+/// How long a cursor of a list may be used.
+pub const CURSOR_MS_MAX: i64 = DAY_MS;
+/// How often an accept mints its ids again when the database's clock refuses them.
+pub const MINTS_MAX: usize = 3;
+
+// ---- Storage ----
+
+/// D1's hard size: 10 GB paid, 500 MB Free.
+pub const DATABASE_BYTES_PAID: i64 = 10_000_000_000;
+/// See [`DATABASE_BYTES_PAID`].
+pub const DATABASE_BYTES_FREE: i64 = 500_000_000;
+/// Above this percentage the sweep warns and deletes the oldest succeeded jobs first.
+pub const STORAGE_WARN_PERCENT: i64 = 70;
+/// Above this percentage new jobs are refused with `storage-full`: refuse, never lose.
+pub const STORAGE_REFUSE_PERCENT: i64 = 90;
+
+/// Milliseconds of a day.
+pub const DAY_MS: i64 = 86_400_000;
+/// Milliseconds of an hour.
+pub const HOUR_MS: i64 = 3_600_000;
+
+/// What a plan of Cloudflare's allows, as one profile. `PLAN=free` is the shipped default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Plan {
+    /// `free` or `paid`.
+    pub name: &'static str,
+    /// Jobs that one hint names.
+    pub hint_jobs: usize,
+    /// Jobs that one invocation runs before it hints the rest again.
+    pub jobs_per_invocation: usize,
+    /// Bytes of one job's payload, which is kept inline in D1.
+    pub payload_bytes_max: usize,
+    /// Bytes of a request or response body that evidence keeps.
+    pub evidence_body_bytes: usize,
+    /// How often the sweep runs in one minute.
+    pub sweeps_per_minute: usize,
+    /// How long a succeeded or cancelled job stays.
+    pub retention_succeeded_ms: i64,
+    /// How long a dead letter stays.
+    pub retention_dead_ms: i64,
+    /// The database's size at which it is full.
+    pub database_bytes: i64,
+    /// Subrequests of one invocation: fetches, D1 calls, R2 calls and queue sends together.
+    pub subrequests: usize,
+}
+
+/// Workers Free: 10 ms CPU, 50 subrequests, 10,000 queue operations a day.
+///
+/// An invocation of 5 jobs spends at most 5 fetches, 4 claims, 2 flushes of 2 calls, 2 hints: below 20 of its 50.
+pub const FREE: Plan = Plan {
+    name: "free",
+    hint_jobs: 5,
+    jobs_per_invocation: 5,
+    payload_bytes_max: 64 * 1024,
+    evidence_body_bytes: 16 * 1024,
+    sweeps_per_minute: 1,
+    retention_succeeded_ms: 3 * DAY_MS,
+    retention_dead_ms: 14 * DAY_MS,
+    database_bytes: DATABASE_BYTES_FREE,
+    subrequests: 50,
+};
+
+/// Workers Paid: 30 s CPU, 10,000 subrequests.
+pub const PAID: Plan = Plan {
+    name: "paid",
+    hint_jobs: 100,
+    jobs_per_invocation: 500,
+    payload_bytes_max: 64 * 1024,
+    evidence_body_bytes: 64 * 1024,
+    sweeps_per_minute: 3,
+    retention_succeeded_ms: 7 * DAY_MS,
+    retention_dead_ms: 30 * DAY_MS,
+    database_bytes: DATABASE_BYTES_PAID,
+    subrequests: 10_000,
+};
+
+impl Plan {
+    /// The plan of that name.
+    pub fn named(name: &str) -> Option<Plan> {
+        [FREE, PAID].into_iter().find(|plan| plan.name == name)
+    }
+}

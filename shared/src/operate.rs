@@ -1,0 +1,194 @@
+//! What operators do to jobs: cancel, retry now, replay, discard, pause and resume.
+
+use serde_json::value::RawValue;
+
+use crate::authorize::unavailable;
+use crate::idempotency::digest;
+use crate::job::{JobRef, JobRow, mint_id};
+use crate::jobs;
+use crate::limits::{ID_SKEW_MS_MAX, MINTS_MAX};
+use crate::ports::{Clock, Database, Param};
+use crate::problem::Problem;
+use crate::query::{read_job, store_now};
+use crate::settings::Settings;
+use crate::state::State;
+use crate::store::{batch, sql};
+
+/// Ends a waiting job, or asks that a running one gets no further attempt. Answers the job as it is then.
+///
+/// # Errors
+/// `NotFound`; `IllegalTransition` when it has ended.
+pub async fn cancel<W: Database + Clock>(world: &W, settings: &Settings, job: &JobRef) -> Result<JobRow, Problem> {
+    let retention = settings.plan.retention_succeeded_ms;
+    let statement = sql!("cancel", job.tenant.as_str(), job.id.as_str(), retention);
+    batch(world, vec![statement])
+        .await
+        .map_err(|error| unavailable(&error))?;
+    let row = read_job(world, job).await?;
+    if row.state == State::Cancelled || row.cancel_requested == 1 {
+        return Ok(row);
+    }
+    Err(illegal("A job can be cancelled until it has ended", row.state))
+}
+
+/// Makes a waiting job due now. The caller hints it.
+///
+/// # Errors
+/// `NotFound`; `IllegalTransition` unless it is scheduled, queued or retrying.
+pub async fn retry_now<W: Database + Clock>(world: &W, job: &JobRef) -> Result<JobRow, Problem> {
+    let statement = sql!("retry_now", job.tenant.as_str(), job.id.as_str());
+    let answers = batch(world, vec![statement])
+        .await
+        .map_err(|error| unavailable(&error))?;
+    let row = read_job(world, job).await?;
+    if answers.first().is_none_or(Vec::is_empty) {
+        return Err(illegal(
+            "A job can be retried while it is scheduled, queued or retrying",
+            row.state,
+        ));
+    }
+    Ok(row)
+}
+
+/// Sends a dead letter again as a new job with the same event id, once. Answers the successor; the caller hints it.
+///
+/// Safe to repeat: the dead letter names its successor, and the successor is inserted only if it is the one named.
+///
+/// # Errors
+/// `NotFound`; `IllegalTransition` when it is not an open dead letter; `InvalidRequest` for a bad edited payload.
+pub async fn replay<W: Database + Clock>(
+    world: &W,
+    settings: &Settings,
+    job: &JobRef,
+    edited: Option<&RawValue>,
+) -> Result<JobRow, Problem> {
+    let dead = dead_letter(world, job).await?;
+    let edited = edited
+        .map(|payload| edit(world, settings, &dead, payload))
+        .transpose()?;
+    let (payload, edited_digest) = edited.unzip();
+    let mut now = world.now_ms();
+    for _ in 0..MINTS_MAX {
+        let successor = mint_id(now, world.random());
+        let (tenant, id) = (job.tenant.as_str(), job.id.as_str());
+        let statements = vec![
+            sql!("replay", tenant, id, successor.as_str(), now, ID_SKEW_MS_MAX),
+            sql!(
+                "insert_successor",
+                tenant,
+                id,
+                successor.as_str(),
+                now,
+                payload.clone(),
+                edited_digest.clone()
+            ),
+            sql!("note_successor_hour", tenant, successor.as_str()),
+        ];
+        batch(world, statements).await.map_err(|error| unavailable(&error))?;
+        let dead = read_job(world, job).await?;
+        match (dead.dead_state.as_deref(), &dead.replayed_by) {
+            (_, Some(id)) if *id == successor => {
+                return read_job(
+                    world,
+                    &JobRef {
+                        tenant: job.tenant.clone(),
+                        id: id.clone(),
+                    },
+                )
+                .await;
+            }
+            (Some("open"), _) => now = store_now(world).await?,
+            _ => return Err(not_open(&dead)),
+        }
+    }
+    Err(Problem::Unavailable)
+}
+
+fn edit<C: Clock>(
+    clock: &C,
+    settings: &Settings,
+    dead: &JobRow,
+    payload: &RawValue,
+) -> Result<(String, String), Problem> {
+    if payload.get().len() > settings.plan.payload_bytes_max {
+        return Err(Problem::TooLarge(format!(
+            "A payload has at most {} bytes.",
+            settings.plan.payload_bytes_max
+        )));
+    }
+    let checked = jobs::check(&dead.kind, payload, settings, &mut || nonce(clock))?;
+    if checked.endpoint != dead.endpoint {
+        let detail = "A replay goes to the endpoint of the dead job.";
+        return Err(Problem::field("#/payload/endpoint", "endpoint-changed", detail));
+    }
+    Ok((
+        checked.stored,
+        digest(&[dead.kind.as_bytes(), checked.canonical.as_bytes()]),
+    ))
+}
+
+/// 96 random bits for one sealed value.
+pub fn nonce<C: Clock>(clock: &C) -> [u8; 12] {
+    let mut nonce = [0; 12];
+    nonce.copy_from_slice(&clock.random().to_le_bytes()[..12]);
+    nonce
+}
+
+/// Gives a dead letter up; its idempotency key is free again.
+///
+/// # Errors
+/// `NotFound`; `IllegalTransition` when it is not an open dead letter.
+pub async fn discard<W: Database + Clock>(world: &W, job: &JobRef, note: Option<String>) -> Result<JobRow, Problem> {
+    dead_letter(world, job).await?;
+    let statement = sql!("discard", job.tenant.as_str(), job.id.as_str(), note);
+    let answers = batch(world, vec![statement])
+        .await
+        .map_err(|error| unavailable(&error))?;
+    let row = read_job(world, job).await?;
+    if answers.first().is_none_or(Vec::is_empty) && row.dead_state.as_deref() != Some("discarded") {
+        return Err(not_open(&row));
+    }
+    Ok(row)
+}
+
+/// An open dead letter, or why there is none.
+async fn dead_letter<W: Database + Clock>(world: &W, job: &JobRef) -> Result<JobRow, Problem> {
+    let row = read_job(world, job).await?;
+    match row.dead_state.as_deref() {
+        Some("open") => Ok(row),
+        Some(_) => Err(not_open(&row)),
+        None => Err(Problem::NotFound),
+    }
+}
+
+fn not_open(row: &JobRow) -> Problem {
+    Problem::IllegalTransition(match &row.replayed_by {
+        Some(successor) => format!("The dead letter was replayed by {successor}."),
+        None => "The dead letter was discarded.".to_owned(),
+    })
+}
+
+fn illegal(what: &str, state: State) -> Problem {
+    Problem::IllegalTransition(format!("{what}; this one is {}.", state.name()))
+}
+
+/// Pauses or resumes everything: claims hold jobs while it is paused, and the sweep releases them afterwards.
+///
+/// # Errors
+/// When the database is out of reach.
+pub async fn set_paused<W: Database + Clock>(world: &W, paused: bool) -> Result<(), Problem> {
+    let value = Param::from(i64::from(paused));
+    batch(world, vec![sql!("set_meta", "paused", value)])
+        .await
+        .map_err(|error| unavailable(&error))?;
+    Ok(())
+}
+
+/// Makes jobs that a platform message named worth a look now.
+///
+/// # Errors
+/// When the database is out of reach.
+pub async fn wake<W: Database + Clock>(world: &W, jobs: &[JobRef]) -> Result<usize, crate::ports::DatabaseError> {
+    let answers = batch(world, vec![sql!("wake", crate::store::json_param(&jobs))]).await?;
+    Ok(answers.first().map_or(0, Vec::len))
+}

@@ -1,0 +1,157 @@
+//! What a handler may say of an attempt, and the classes of what goes wrong.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// What a handler answers. It never acks, retries or writes state itself.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// Done, with what the API shows as the job's result.
+    Succeeded {
+        /// A small JSON value.
+        result: Option<Value>,
+    },
+    /// Not done; the policy decides whether and when to try again.
+    Failed {
+        /// Why.
+        class: ErrorClass,
+        /// One line, fit to be shown.
+        message: String,
+        /// How long the destination asked us to wait.
+        retry_after: Option<Duration>,
+    },
+}
+
+macro_rules! classes {
+    ($($variant:ident $name:literal $fault:ident $doc:literal),* $(,)?) => {
+        /// What went wrong, by consequence.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        pub enum ErrorClass {
+            $(#[doc = $doc] #[serde(rename = $name)] $variant,)*
+        }
+
+        impl ErrorClass {
+            /// Every class.
+            pub const ALL: &'static [ErrorClass] = &[$(ErrorClass::$variant),*];
+
+            /// The name in the API and in `bury_on`.
+            pub fn name(self) -> &'static str {
+                match self { $(ErrorClass::$variant => $name,)* }
+            }
+
+            /// Whose it is.
+            pub fn fault(self) -> Fault {
+                match self { $(ErrorClass::$variant => Fault::$fault,)* }
+            }
+        }
+    };
+}
+
+classes! {
+    Dns "dns" Destination "The name did not resolve.",
+    Connect "connect" Destination "No connection, or it broke.",
+    Tls "tls" Destination "The TLS handshake failed.",
+    Timeout "timeout" Destination "No complete response before the deadline.",
+    Blocked "blocked" Payload "The destination is not allowed.",
+    Http3xx "http_3xx" Destination "A redirect, which is never followed.",
+    Http4xx "http_4xx" Destination "A status 4xx other than 410 and 429, or one outside 100 to 599.",
+    Http410 "http_410" Destination "410 Gone: the endpoint wants nothing more.",
+    Http429 "http_429" Destination "429 Too Many Requests.",
+    Http5xx "http_5xx" Destination "A status 5xx.",
+    Provider "provider" Provider "A provider behind the handler failed.",
+    Handler "handler" Payload "The handler refuses this payload.",
+    Config "config" Ours "The deployment lacks what the job names.",
+    Internal "internal" Ours "A bug or a broken part of ours.",
+    Crash "crash" Ours "The worker stopped before it recorded an outcome.",
+}
+
+impl ErrorClass {
+    /// The class of a status that is not 2xx.
+    pub fn of_status(status: u16) -> ErrorClass {
+        match status {
+            300..=399 => ErrorClass::Http3xx,
+            410 => ErrorClass::Http410,
+            429 => ErrorClass::Http429,
+            500..=599 => ErrorClass::Http5xx,
+            _ => ErrorClass::Http4xx,
+        }
+    }
+
+    /// Whether the same attempt may succeed later. Every non-2xx is retried except 410: a bad deploy of the receiver
+    /// answers 401 or 404 for ten minutes and must not kill its jobs.
+    pub fn retryable(self) -> bool {
+        !matches!(
+            self,
+            ErrorClass::Http410 | ErrorClass::Blocked | ErrorClass::Handler | ErrorClass::Config
+        )
+    }
+}
+
+/// Whose fault an error is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fault {
+    /// The receiver's.
+    Destination,
+    /// Longshore's or its deployment's.
+    Ours,
+    /// A provider's.
+    Provider,
+    /// The job's own content.
+    Payload,
+}
+
+/// An error as the row keeps it and the API shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobError {
+    /// What went wrong.
+    pub class: ErrorClass,
+    /// Whose it is.
+    pub fault: Fault,
+    /// One line.
+    pub message: String,
+    /// Whether the same attempt may succeed later.
+    pub retryable: bool,
+}
+
+impl JobError {
+    /// The error of that class.
+    pub fn new(class: ErrorClass, message: impl Into<String>) -> Self {
+        JobError {
+            class,
+            fault: class.fault(),
+            message: message.into(),
+            retryable: class.retryable(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_status_has_its_class() {
+        for status in 300..=1000u16 {
+            let class = ErrorClass::of_status(status);
+            let expected = match status {
+                410 => "http_410",
+                429 => "http_429",
+                300..=399 => "http_3xx",
+                500..=599 => "http_5xx",
+                _ => "http_4xx",
+            };
+            assert_eq!(class.name(), expected, "{status}");
+            assert_eq!(class.retryable(), status != 410, "{status}");
+        }
+    }
+
+    #[test]
+    fn names_are_what_serde_writes() {
+        for class in ErrorClass::ALL {
+            assert_eq!(serde_json::to_value(class).unwrap(), class.name());
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! What the core asks of the world. A port exists only where a test needs a second implementation.
+//!
+//! Futures here are not `Send`: a Worker is one thread, and so is the simulation.
+#![allow(async_fn_in_trait)]
+
+use std::time::Duration;
+
+/// One value bound to a statement. Lists and 64-bit integers travel inside a JSON text.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Param {
+    /// Text, often a JSON document that the statement opens with `json_each(?1)`.
+    Text(String),
+    /// A number; D1 binds it as a double, and so does every other adapter.
+    Number(f64),
+    /// NULL.
+    Null,
+}
+
+impl From<&str> for Param {
+    fn from(text: &str) -> Self {
+        Param::Text(text.to_owned())
+    }
+}
+
+impl From<String> for Param {
+    fn from(text: String) -> Self {
+        Param::Text(text)
+    }
+}
+
+impl From<Option<String>> for Param {
+    fn from(text: Option<String>) -> Self {
+        text.map_or(Param::Null, Param::Text)
+    }
+}
+
+impl From<i64> for Param {
+    /// Exact up to 2^53, which is the year 287,396 in milliseconds.
+    #[allow(clippy::cast_precision_loss)]
+    fn from(number: i64) -> Self {
+        Param::Number(number as f64)
+    }
+}
+
+/// One statement of a batch: the text of an `.sql` file and its parameters.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Statement {
+    /// The name of the file, for errors and counts.
+    pub name: &'static str,
+    /// The text, with parameters `?1`, `?2`, ...
+    pub sql: &'static str,
+    /// The parameters, in order.
+    pub params: Vec<Param>,
+}
+
+/// The rows of one statement. Each row is one text column: a JSON document, or nothing.
+pub type Rows = Vec<String>;
+
+/// Why a batch gave no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DatabaseError {
+    /// The database was out of reach, or it answered and the answer was lost: the batch may have committed.
+    #[error("the database is out of reach: {0}")]
+    Unreachable(String),
+    /// The database refused the batch; nothing was written. A bug of ours, or the storage is full.
+    #[error("the database refused a statement: {0}")]
+    Refused(String),
+}
+
+/// The store: one method, all or nothing.
+pub trait Database {
+    /// Runs the statements in order in one transaction.
+    async fn batch(&self, statements: Vec<Statement>) -> Result<Vec<Rows>, DatabaseError>;
+
+    /// The database's size in bytes after the last batch, if it is known.
+    fn size_bytes(&self) -> Option<i64>;
+}
+
+/// The queue, which carries hints only.
+pub trait Hints {
+    /// Sends messages, each with its delay in seconds. A failure changes nothing but latency: the sweep finds the jobs.
+    async fn send_hints(&self, messages: Vec<(String, u32)>) -> Result<(), HintError>;
+}
+
+/// Why hints did not leave.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("hints did not leave: {0}")]
+pub struct HintError(pub String);
+
+/// The object store of evidence.
+pub trait Blobs {
+    /// Writes one object.
+    async fn put(&self, key: &str, bytes: Vec<u8>) -> Result<(), BlobError>;
+    /// Reads `length` bytes at `offset` of one object; `None` if there is no such object.
+    async fn get_range(&self, key: &str, offset: u64, length: u64) -> Result<Option<Vec<u8>>, BlobError>;
+}
+
+/// Why an object could not be written or read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the object store failed: {0}")]
+pub struct BlobError(pub String);
+
+/// A request as it leaves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpRequest {
+    /// The method, in capitals.
+    pub method: String,
+    /// The URL, checked.
+    pub url: String,
+    /// Header names in lower case, and values.
+    pub headers: Vec<(String, String)>,
+    /// The body's exact bytes.
+    pub body: Vec<u8>,
+    /// The total deadline, headers and body together.
+    pub timeout: Duration,
+    /// Bytes of the answer's body that are kept; the rest is not read.
+    pub response_bytes_max: usize,
+}
+
+/// A response as it was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpResponse {
+    /// The status, whatever number the destination chose.
+    pub status: u16,
+    /// Header names and values as received.
+    pub headers: Vec<(String, String)>,
+    /// The body up to the cap.
+    pub body: Vec<u8>,
+    /// Whether there was more.
+    pub truncated: bool,
+}
+
+/// Why there was no complete response.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HttpError {
+    /// The deadline passed.
+    #[error("no complete response within {0} ms")]
+    Timeout(u64),
+    /// The name did not resolve.
+    #[error("the name did not resolve: {0}")]
+    Dns(String),
+    /// No connection, or it broke.
+    #[error("the connection failed: {0}")]
+    Connect(String),
+    /// The TLS handshake failed.
+    #[error("the TLS handshake failed: {0}")]
+    Tls(String),
+    /// The runtime would not send this request.
+    #[error("the request could not be sent: {0}")]
+    Unsendable(String),
+}
+
+/// The way to destinations.
+pub trait Http {
+    /// Sends one request, without following redirects.
+    async fn send_request(&self, request: HttpRequest) -> Result<HttpResponse, HttpError>;
+}
+
+/// Time and randomness, which the core never takes by itself.
+pub trait Clock {
+    /// Milliseconds since 1970 by this machine's clock: for ids, signatures and durations, never for leases.
+    fn now_ms(&self) -> i64;
+    /// Waits.
+    async fn sleep(&self, duration: Duration);
+    /// 128 random bits.
+    fn random(&self) -> u128;
+}
+
+/// Everything at once: what the executor and the sweep run on.
+pub trait World: Database + Hints + Blobs + Http + Clock {}
+
+impl<T: Database + Hints + Blobs + Http + Clock> World for T {}

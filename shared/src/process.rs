@@ -1,0 +1,446 @@
+//! The executor of one invocation: claim, run, flush, until the jobs of its hints are settled.
+//!
+//! It is a loop over events. [`Invocation::plan`] starts whatever may start; [`Invocation::take`] takes in whatever
+//! ended. Everything it awaits is safe to repeat, and each place says why; a crash anywhere leaves leases that end.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::future::LocalBoxFuture;
+use futures_util::stream::FuturesUnordered;
+
+use crate::claim::{Claimed, claim, find_suspects, hand_back, heartbeat};
+use crate::flush::{Flushed, flush, send_hints};
+use crate::job::{JobRef, mint_ulid};
+use crate::jobs::webhook::timeout_of;
+use crate::limits::{CLAIM_BELOW, CLAIM_MAX, FLUSH_BYTES, FLUSH_MS, FLUSH_OUTCOMES, INVOCATION_MS};
+use crate::limits::{HEARTBEAT_MS, LEASE_MARGIN_MS, LEASE_MS, REQUESTS_AT_ONCE, REQUESTS_PER_DESTINATION};
+use crate::ports::{DatabaseError, World};
+use crate::run::{Finished, run};
+use crate::settings::Settings;
+
+/// What an invocation did.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// Attempts that were made.
+    pub attempts: usize,
+    /// Outcomes that were recorded.
+    pub settled: usize,
+    /// Outcomes that another lease had overtaken.
+    pub lost: usize,
+    /// Jobs that no claim took: finished, running elsewhere, not due, or suspects.
+    pub unclaimed: Vec<JobRef>,
+    /// Whether the database was out of reach: the hints must come again.
+    pub database_lost: bool,
+}
+
+/// Runs the jobs of some hints, suspects excepted, and hints again what it had no time for.
+pub async fn process<W: World>(world: &W, settings: &Settings, jobs: Vec<JobRef>) -> Report {
+    Invocation::new(world, settings, jobs, false).drive().await
+}
+
+/// Runs those of `jobs` that are suspects, one at a time, after all else is settled and acked: whatever a suspect
+/// does to this worker, it does it to itself.
+pub async fn process_suspects<W: World>(world: &W, settings: &Settings, jobs: &[JobRef]) -> Report {
+    let mut total = Report::default();
+    let suspects = match find_suspects(world, jobs).await {
+        Ok(suspects) => suspects,
+        Err(error) => {
+            tracing::warn!(%error, "suspects wait for the sweep");
+            return total;
+        }
+    };
+    for suspect in suspects {
+        let report = Invocation::new(world, settings, vec![suspect], true).drive().await;
+        total.attempts += report.attempts;
+        total.settled += report.settled;
+    }
+    total
+}
+
+enum Event {
+    Claimed {
+        asked: Vec<JobRef>,
+        answer: Result<Vec<Claimed>, DatabaseError>,
+        sent_at: i64,
+    },
+    Attempted(Box<Finished>),
+    Flushed(Flushed),
+    Beaten {
+        renewed: Vec<JobRef>,
+        sent_at: i64,
+    },
+    HandedBack,
+    Woken,
+}
+
+/// A job under our lease.
+struct Held {
+    job: Claimed,
+    destination: String,
+    timeout_ms: i64,
+    /// When the lease ends by this worker's clock, never later than it does by the database's.
+    lease_until: i64,
+    started_at: Option<i64>,
+}
+
+/// Calls to the store that have not answered yet: one claim, one flush and one heartbeat at a time.
+#[derive(Default)]
+struct UnderWay {
+    claim: bool,
+    flush: bool,
+    heartbeat: bool,
+    hand_backs: usize,
+}
+
+struct Invocation<'a, W: World> {
+    world: &'a W,
+    settings: &'a Settings,
+    token: String,
+    suspects: bool,
+    began_at: i64,
+    pending: VecDeque<JobRef>,
+    waiting: VecDeque<Held>,
+    running: Vec<Held>,
+    /// Attempted jobs that no flush has recorded yet; heartbeats keep their leases.
+    unsettled: Vec<Held>,
+    ready: Vec<Finished>,
+    leftover: Vec<JobRef>,
+    claims: usize,
+    flushes: u32,
+    beat_at: i64,
+    wake_at: Option<i64>,
+    under_way: UnderWay,
+    report: Report,
+    events: FuturesUnordered<LocalBoxFuture<'a, Event>>,
+}
+
+impl<'a, W: World> Invocation<'a, W> {
+    fn new(world: &'a W, settings: &'a Settings, jobs: Vec<JobRef>, suspects: bool) -> Self {
+        let began_at = world.now_ms();
+        let mut pending: VecDeque<JobRef> = VecDeque::new();
+        let mut seen = std::collections::BTreeSet::new();
+        for job in jobs {
+            if seen.insert(job.clone()) {
+                pending.push_back(job);
+            }
+        }
+        Invocation {
+            world,
+            settings,
+            token: mint_ulid(began_at, world.random()),
+            suspects,
+            began_at,
+            pending,
+            waiting: VecDeque::new(),
+            running: Vec::new(),
+            unsettled: Vec::new(),
+            ready: Vec::new(),
+            leftover: Vec::new(),
+            claims: 0,
+            flushes: 0,
+            beat_at: began_at + HEARTBEAT_MS,
+            wake_at: None,
+            under_way: UnderWay::default(),
+            report: Report::default(),
+            events: FuturesUnordered::new(),
+        }
+    }
+
+    async fn drive(mut self) -> Report {
+        loop {
+            self.plan();
+            if self.is_done() {
+                break;
+            }
+            match self.events.next().await {
+                Some(event) => self.take(event),
+                None => break,
+            }
+        }
+        self.leftover.extend(self.pending.drain(..));
+        if !self.report.database_lost {
+            send_hints(
+                self.world,
+                self.settings,
+                BTreeMap::from([(0, std::mem::take(&mut self.leftover))]),
+            )
+            .await;
+        }
+        self.report
+    }
+
+    fn is_done(&self) -> bool {
+        let idle = !self.under_way.claim && !self.under_way.flush && self.under_way.hand_backs == 0;
+        idle && self.waiting.is_empty() && self.running.is_empty() && self.ready.is_empty() && !self.may_claim()
+    }
+
+    fn may_claim(&self) -> bool {
+        !self.pending.is_empty()
+            && !self.report.database_lost
+            && self.claims < self.settings.plan.jobs_per_invocation
+            && self.world.now_ms() - self.began_at < INVOCATION_MS
+    }
+
+    /// Starts whatever may start now.
+    fn plan(&mut self) {
+        self.start_attempts();
+        self.start_claim();
+        self.start_flush();
+        self.start_heartbeat();
+        self.start_timer();
+    }
+
+    /// Starts waiting jobs while connections are free, and hands back those whose lease would not cover the attempt.
+    fn start_attempts(&mut self) {
+        let now = self.world.now_ms();
+        let mut short = Vec::new();
+        let mut kept = VecDeque::new();
+        while let Some(mut held) = self.waiting.pop_front() {
+            if held.lease_until - now < held.timeout_ms + LEASE_MARGIN_MS {
+                short.push(held);
+            } else if self.running.len() < REQUESTS_AT_ONCE && self.has_room(&held.destination) {
+                held.started_at = Some(now);
+                let (world, settings, job) = (self.world, self.settings, held.job.clone());
+                self.running.push(held);
+                // Safe to repeat: the claim counted and logged this attempt before anything is sent.
+                self.events.push(Box::pin(async move {
+                    Event::Attempted(Box::new(run(world, settings, &job).await))
+                }));
+            } else {
+                kept.push_back(held);
+            }
+        }
+        self.waiting = kept;
+        self.start_hand_back(&short);
+    }
+
+    fn has_room(&self, destination: &str) -> bool {
+        self.running
+            .iter()
+            .filter(|held| held.destination == destination)
+            .count()
+            < REQUESTS_PER_DESTINATION
+    }
+
+    fn start_hand_back(&mut self, short: &[Held]) {
+        if short.is_empty() {
+            return;
+        }
+        self.under_way.hand_backs += 1;
+        self.leftover.extend(short.iter().map(|held| held.job.job()));
+        let attempts: Vec<_> = short.iter().map(name_of).collect();
+        let (world, token) = (self.world, self.token.clone());
+        self.events.push(Box::pin(async move {
+            // Safe to repeat: guarded by token and attempt; if it fails, the leases end.
+            if let Err(error) = hand_back(world, &token, &attempts).await {
+                tracing::warn!(%error, "jobs could not be handed back");
+            }
+            Event::HandedBack
+        }));
+    }
+
+    /// Claims when few jobs wait, or when all that wait are kept by busy destinations.
+    fn start_claim(&mut self) {
+        let startable = self.waiting.iter().any(|held| self.has_room(&held.destination));
+        let hungry = self.waiting.len() < CLAIM_BELOW || (!startable && self.waiting.len() < 2 * CLAIM_MAX);
+        if self.under_way.claim || !hungry || !self.may_claim() {
+            return;
+        }
+        let room = self.settings.plan.jobs_per_invocation - self.claims;
+        let asked: Vec<_> = self
+            .pending
+            .drain(..self.pending.len().min(CLAIM_MAX).min(room))
+            .collect();
+        self.under_way.claim = true;
+        self.claims += asked.len();
+        let (world, token, suspects, sent_at) = (self.world, self.token.clone(), self.suspects, self.world.now_ms());
+        self.events.push(Box::pin(async move {
+            // Safe to repeat: the claim reads back what its token holds.
+            let answer = claim(world, &token, &asked, suspects).await;
+            Event::Claimed { asked, answer, sent_at }
+        }));
+    }
+
+    fn start_flush(&mut self) {
+        if self.under_way.flush || self.ready.is_empty() || !self.must_flush() {
+            return;
+        }
+        self.under_way.flush = true;
+        self.flushes += 1;
+        let finished = std::mem::take(&mut self.ready);
+        let (world, settings, token, n) = (self.world, self.settings, self.token.clone(), self.flushes - 1);
+        // Safe to repeat: see `flush`.
+        self.events.push(Box::pin(async move {
+            Event::Flushed(flush(world, settings, &token, n, finished).await)
+        }));
+    }
+
+    fn must_flush(&self) -> bool {
+        let bytes: usize = self
+            .ready
+            .iter()
+            .map(|done| done.record.as_ref().map_or(0, Vec::len))
+            .sum();
+        let nothing_else =
+            self.running.is_empty() && self.waiting.is_empty() && !self.under_way.claim && !self.may_claim();
+        self.ready.len() >= FLUSH_OUTCOMES
+            || bytes >= FLUSH_BYTES
+            || nothing_else
+            || self
+                .oldest_ready()
+                .is_some_and(|at| self.world.now_ms() - at >= FLUSH_MS)
+    }
+
+    fn oldest_ready(&self) -> Option<i64> {
+        self.ready.iter().map(|done| done.ended_at).min()
+    }
+
+    /// Keeps the leases of slow attempts, and of outcomes that wait for a slow flush.
+    fn start_heartbeat(&mut self) {
+        let now = self.world.now_ms();
+        if self.under_way.heartbeat || now < self.beat_at {
+            return;
+        }
+        self.beat_at = now + HEARTBEAT_MS;
+        let is_slow = |held: &&Held| held.lease_until - now <= LEASE_MS - HEARTBEAT_MS;
+        let attempts: Vec<_> = self
+            .running
+            .iter()
+            .chain(&self.unsettled)
+            .filter(is_slow)
+            .map(name_of)
+            .collect();
+        if attempts.is_empty() {
+            return;
+        }
+        self.under_way.heartbeat = true;
+        let (world, token) = (self.world, self.token.clone());
+        self.events.push(Box::pin(async move {
+            // Safe to repeat: a renewed lease may be renewed again; a lost one is not revived.
+            let renewed = heartbeat(world, &token, &attempts).await.unwrap_or_default();
+            Event::Beaten { renewed, sent_at: now }
+        }));
+    }
+
+    /// One timer at a time is enough: when it wakes, the plan is made anew.
+    fn start_timer(&mut self) {
+        let flush_at = self.oldest_ready().map(|at| at + FLUSH_MS);
+        let beat_at = (!self.running.is_empty() || !self.unsettled.is_empty()).then_some(self.beat_at);
+        let short_at = self
+            .waiting
+            .iter()
+            .map(|held| held.lease_until - held.timeout_ms - LEASE_MARGIN_MS + 1)
+            .min();
+        let Some(at) = [flush_at, beat_at, short_at].into_iter().flatten().min() else {
+            return;
+        };
+        if self.wake_at.is_some_and(|planned| planned <= at) {
+            return;
+        }
+        self.wake_at = Some(at);
+        let (world, wait) = (self.world, u64::try_from(at - self.world.now_ms()).unwrap_or(0).max(1));
+        self.events.push(Box::pin(async move {
+            world.sleep(Duration::from_millis(wait)).await;
+            Event::Woken
+        }));
+    }
+
+    /// Takes in what ended.
+    fn take(&mut self, event: Event) {
+        match event {
+            Event::Claimed { asked, answer, sent_at } => self.take_claim(&asked, answer, sent_at),
+            Event::Attempted(finished) => {
+                self.report.attempts += 1;
+                let ended = |held: &Held| name_is(held, &finished.settlement.tenant, &finished.settlement.id);
+                if let Some(at) = self.running.iter().position(ended) {
+                    self.unsettled.push(self.running.swap_remove(at));
+                }
+                self.ready.push(*finished);
+            }
+            Event::Flushed(flushed) => {
+                self.under_way.flush = false;
+                self.report.settled += flushed.settled;
+                self.report.lost += flushed.lost;
+                self.report.database_lost |= flushed.database_lost;
+                let ready = &self.ready;
+                let waits = |held: &Held| {
+                    ready
+                        .iter()
+                        .any(|done| name_is(held, &done.settlement.tenant, &done.settlement.id))
+                };
+                self.unsettled.retain(waits);
+            }
+            Event::Beaten { renewed, sent_at } => {
+                self.under_way.heartbeat = false;
+                for held in self.running.iter_mut().chain(&mut self.unsettled) {
+                    if renewed.iter().any(|job| name_is(held, &job.tenant, &job.id)) {
+                        held.lease_until = sent_at + LEASE_MS;
+                    }
+                }
+            }
+            Event::HandedBack => self.under_way.hand_backs -= 1,
+            Event::Woken => self.wake_at = None,
+        }
+    }
+
+    fn take_claim(&mut self, asked: &[JobRef], answer: Result<Vec<Claimed>, DatabaseError>, sent_at: i64) {
+        self.under_way.claim = false;
+        let claimed = answer.unwrap_or_else(|error| {
+            tracing::error!(%error, jobs = asked.len(), "no claim, these hints must come again");
+            self.report.database_lost = true;
+            self.leftover.extend_from_slice(asked);
+            Vec::new()
+        });
+        for job in asked {
+            if !claimed
+                .iter()
+                .any(|claimed| claimed.tenant == job.tenant && claimed.id == job.id)
+            {
+                self.report.unclaimed.push(job.clone());
+            }
+        }
+        for job in claimed {
+            let timeout_ms = i64::try_from(timeout_of(&job).as_millis()).unwrap_or(LEASE_MS);
+            // What was left when the claim was read is left from the moment it was sent, at the least.
+            let lease_until = sent_at + (job.lease_until - job.now);
+            let destination = destination_of(&job);
+            self.waiting.push_back(Held {
+                job,
+                destination,
+                timeout_ms,
+                lease_until,
+                started_at: None,
+            });
+        }
+    }
+}
+
+fn name_of(held: &Held) -> (String, String, u32) {
+    (held.job.tenant.clone(), held.job.id.clone(), held.job.attempt)
+}
+
+fn name_is(held: &Held, tenant: &str, id: &str) -> bool {
+    held.job.id == id && held.job.tenant == tenant
+}
+
+/// What the limit per destination counts: the authority of the URL.
+fn destination_of(job: &Claimed) -> String {
+    #[derive(serde::Deserialize)]
+    struct Bare {
+        url: Option<String>,
+    }
+    let bare = || {
+        job.payload
+            .as_deref()
+            .and_then(|payload| serde_json::from_str::<Bare>(payload).ok()?.url)
+    };
+    let url = job
+        .endpoint
+        .as_ref()
+        .map(|endpoint| endpoint.url.clone())
+        .or_else(bare)
+        .unwrap_or_default();
+    url::Url::parse(&url).map_or(url.clone(), |parsed| parsed.authority().to_owned())
+}

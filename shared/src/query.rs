@@ -1,0 +1,258 @@
+//! Reading: one job, lists, evidence, health. What a read costs grows with its answer, never with the table.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::attempt::{EvidenceRef, LogEntry};
+use crate::authorize::unavailable;
+use crate::evidence::{pack_key, sha256};
+use crate::job::{ID_END, JobRef, JobRow, first_id_at, is_id};
+use crate::limits::PAGE_ROWS_READ_MAX;
+use crate::ports::{Blobs, Clock, Database, DatabaseError};
+use crate::problem::Problem;
+use crate::store::{batch, first_as, json_param, rows_as, sql};
+
+/// One job, whole.
+///
+/// # Errors
+/// `NotFound`; `Unavailable`.
+pub async fn read_job<W: Database + Clock>(world: &W, job: &JobRef) -> Result<JobRow, Problem> {
+    if !is_id(&job.id) {
+        return Err(Problem::NotFound);
+    }
+    let statement = sql!("read_job", job.tenant.as_str(), job.id.as_str());
+    let answers = batch(world, vec![statement])
+        .await
+        .map_err(|error| unavailable(&error))?;
+    first_as(answers.first())
+        .map_err(|error| unavailable(&error))?
+        .ok_or(Problem::NotFound)
+}
+
+/// Whether a job has ended: one row read.
+///
+/// # Errors
+/// `NotFound`; `Unavailable`.
+pub async fn has_finished<W: Database + Clock>(world: &W, job: &JobRef) -> Result<bool, Problem> {
+    #[derive(Deserialize)]
+    struct Finished {
+        finished: u8,
+    }
+    let statement = sql!("read_state", job.tenant.as_str(), job.id.as_str());
+    let answers = batch(world, vec![statement])
+        .await
+        .map_err(|error| unavailable(&error))?;
+    let row: Option<Finished> = first_as(answers.first()).map_err(|error| unavailable(&error))?;
+    row.map(|row| row.finished == 1).ok_or(Problem::NotFound)
+}
+
+/// The filters of a list of jobs; each that is set narrows it.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct JobFilter {
+    /// A state's name.
+    pub state: Option<String>,
+    /// A kind's name.
+    pub kind: Option<String>,
+    /// An endpoint's name.
+    pub endpoint: Option<String>,
+    /// A group's name.
+    pub group: Option<String>,
+    /// An event id.
+    pub event_id: Option<String>,
+    /// Created at or after, in ms.
+    #[serde(skip)]
+    pub created_after: Option<i64>,
+    /// Created before, in ms.
+    #[serde(skip)]
+    pub created_before: Option<i64>,
+}
+
+impl JobFilter {
+    fn narrows(&self) -> bool {
+        [&self.state, &self.kind, &self.endpoint, &self.group, &self.event_id]
+            .iter()
+            .any(|filter| filter.is_some())
+    }
+}
+
+/// One page of a list.
+#[derive(Debug)]
+pub struct Page<P> {
+    /// The rows.
+    pub rows: Vec<JobRow>,
+    /// Where the next page goes on; `None` at the end.
+    pub next: Option<P>,
+}
+
+/// A page of a tenant's jobs, the newest first. A filtered page reads at most 1,000 rows and may be short.
+///
+/// # Errors
+/// `Unavailable`.
+pub async fn list_jobs<W: Database + Clock>(
+    world: &W,
+    tenant: &str,
+    filter: &JobFilter,
+    before: Option<String>,
+    limit: u32,
+) -> Result<Page<String>, Problem> {
+    #[derive(Serialize)]
+    struct Terms<'a> {
+        tenant: &'a str,
+        before: String,
+        from: String,
+        #[serde(flatten)]
+        filter: &'a JobFilter,
+    }
+    #[derive(Deserialize)]
+    struct LastRead {
+        id: Option<String>,
+        rows: i64,
+    }
+    let newest = filter.created_before.map_or_else(|| ID_END.to_owned(), first_id_at);
+    let before = before.map_or(newest.clone(), |before| before.min(newest));
+    let from = first_id_at(filter.created_after.unwrap_or(0));
+    let terms = json_param(&Terms {
+        tenant,
+        before,
+        from,
+        filter,
+    });
+    let limit = i64::from(limit);
+    // Two statements read the same rows: each gets half of what a page may read.
+    let scan = if filter.narrows() {
+        PAGE_ROWS_READ_MAX / 2
+    } else {
+        limit
+    };
+    let statements = vec![
+        sql!("list_jobs", terms.clone(), scan, limit),
+        sql!("last_read", terms, scan),
+    ];
+    let answers = batch(world, statements).await.map_err(|error| unavailable(&error))?;
+    let rows: Vec<JobRow> = rows_as(answers.first().unwrap_or(&Vec::new())).map_err(|error| unavailable(&error))?;
+    let last: Option<LastRead> = first_as(answers.get(1)).map_err(|error| unavailable(&error))?;
+    let full = i64::try_from(rows.len()).unwrap_or(0) >= limit;
+    let next = match last {
+        _ if full => rows.last().map(|row| row.id.clone()),
+        Some(LastRead { id, rows }) if rows >= scan => id,
+        _ => None,
+    };
+    Ok(Page { rows, next })
+}
+
+/// The jobs that hold an idempotency key: one per kind and endpoint.
+///
+/// # Errors
+/// `Unavailable`.
+pub async fn list_by_key<W: Database + Clock>(
+    world: &W,
+    tenant: &str,
+    key: &str,
+    limit: u32,
+) -> Result<Vec<JobRow>, Problem> {
+    let statement = sql!("list_by_key", tenant, key, i64::from(limit));
+    let answers = batch(world, vec![statement])
+        .await
+        .map_err(|error| unavailable(&error))?;
+    rows_as(answers.first().unwrap_or(&Vec::new())).map_err(|error| unavailable(&error))
+}
+
+/// A page of a tenant's open dead letters, the latest death first. A position is the time of death and the id.
+///
+/// # Errors
+/// `Unavailable`.
+pub async fn list_dead_letters<W: Database + Clock>(
+    world: &W,
+    tenant: &str,
+    after: Option<(i64, String)>,
+    limit: u32,
+) -> Result<Page<(i64, String)>, Problem> {
+    // No job dies after the year 9999.
+    let (died_at, id) = after.unwrap_or((253_402_300_799_999, ID_END.to_owned()));
+    let terms = json_param(&serde_json::json!({"tenant": tenant, "died_at": died_at, "id": id}));
+    let statement = sql!("list_dead_open", terms, i64::from(limit));
+    let answers = batch(world, vec![statement])
+        .await
+        .map_err(|error| unavailable(&error))?;
+    let rows: Vec<JobRow> = rows_as(answers.first().unwrap_or(&Vec::new())).map_err(|error| unavailable(&error))?;
+    let full = rows.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
+    let next = rows
+        .last()
+        .filter(|_| full)
+        .and_then(|row| Some((row.finished_at?, row.id.clone())));
+    Ok(Page { rows, next })
+}
+
+/// The evidence of one attempt: the record as JSON, checked against its digest, in one ranged read.
+///
+/// # Errors
+/// `NotFound` when there is none, or none any more.
+pub async fn read_evidence<B: Blobs>(blobs: &B, entry: &LogEntry) -> Result<Value, Problem> {
+    match entry.evidence.as_ref().ok_or(Problem::NotFound)? {
+        EvidenceRef::Off => Err(Problem::NotFound),
+        EvidenceRef::Inline { reason, record, .. } => {
+            Ok(serde_json::json!({"inline": true, "reason": reason, "record": record}))
+        }
+        EvidenceRef::Stored {
+            n,
+            offset,
+            length,
+            sha256: expected,
+        } => {
+            let bytes = blobs
+                .get_range(&pack_key(&entry.lease, *n), *offset, *length)
+                .await
+                .map_err(|error| {
+                    tracing::error!(%error, "evidence could not be read");
+                    Problem::Unavailable
+                })?;
+            let bytes = bytes.ok_or(Problem::NotFound)?;
+            if sha256(&bytes) != *expected {
+                tracing::error!(lease = entry.lease, n, "evidence does not match its digest");
+                return Err(Problem::Internal);
+            }
+            serde_json::from_slice(&bytes).map_err(|_| Problem::Internal)
+        }
+    }
+}
+
+/// What readiness is judged by; times are ms by the database's clock.
+#[derive(Debug, Clone, Deserialize)]
+#[allow(missing_docs)]
+pub struct Health {
+    pub now: i64,
+    pub swept_at: Option<i64>,
+    pub ticked_at: Option<i64>,
+    pub paused: u8,
+    pub storage_full: u8,
+    pub oldest_look_at: Option<i64>,
+}
+
+/// Reads what readiness is judged by.
+///
+/// # Errors
+/// `Unavailable`.
+pub async fn read_health<W: Database + Clock>(world: &W) -> Result<Health, Problem> {
+    let answers = batch(world, vec![sql!("read_health")])
+        .await
+        .map_err(|error| unavailable(&error))?;
+    first_as(answers.first())
+        .map_err(|error| unavailable(&error))?
+        .ok_or(Problem::Unavailable)
+}
+
+/// Notes when the producer's cron or the sweep last ran.
+///
+/// # Errors
+/// When the database is out of reach.
+pub async fn stamp<W: Database + Clock>(world: &W, name: &str) -> Result<(), DatabaseError> {
+    batch(world, vec![sql!("stamp", name)]).await.map(|_| ())
+}
+
+/// The database's clock, in ms.
+///
+/// # Errors
+/// `Unavailable`.
+pub async fn store_now<W: Database + Clock>(world: &W) -> Result<i64, Problem> {
+    read_health(world).await.map(|health| health.now)
+}

@@ -1,0 +1,239 @@
+//! The request: a job as a caller asks for it, checked whole before anything is written.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use crate::backoff::Schedule;
+use crate::idempotency::{check_key, digest};
+use crate::invalid::{InvalidField, is_name, read};
+use crate::job::mint_id;
+use crate::jobs;
+use crate::limits::{KEY_WINDOW_SECONDS_DEFAULT, KEY_WINDOW_SECONDS_MAX, MAX_ATTEMPTS_MAX, METADATA_BYTES_MAX};
+use crate::limits::{RUN_AFTER_GRACE_MS, RUN_AFTER_MS_MAX};
+use crate::ports::Clock;
+use crate::problem::Problem;
+use crate::settings::Settings;
+use crate::time::parse_rfc3339;
+
+/// A job as a caller asks for it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct JobRequest {
+    kind: String,
+    payload: Box<RawValue>,
+    idempotency_key: Option<String>,
+    idempotency_window_seconds: Option<u32>,
+    run_after: Option<String>,
+    delay_seconds: Option<u32>,
+    deadline_at: Option<String>,
+    max_attempts: Option<u32>,
+    retry_schedule: Option<Schedule>,
+    event_id: Option<String>,
+    group: Option<String>,
+    metadata: Option<serde_json::Map<String, Value>>,
+}
+
+/// A job that was checked and may be inserted; as JSON, an item of the accept's parameter.
+#[derive(Debug, Clone, Serialize)]
+pub struct NewJob {
+    pub(crate) index: usize,
+    pub(crate) id: String,
+    pub(crate) created_at: i64,
+    pub(crate) kind: String,
+    pub(crate) endpoint: String,
+    pub(crate) payload: String,
+    pub(crate) idempotency_key: Option<String>,
+    pub(crate) key_window_ms: i64,
+    pub(crate) digest: String,
+    pub(crate) scheduled_at: Option<i64>,
+    pub(crate) deadline_at: Option<i64>,
+    pub(crate) max_attempts: Option<u32>,
+    pub(crate) max_attempts_default: u32,
+    pub(crate) backoff: Option<Schedule>,
+    pub(crate) backoff_default: Schedule,
+    pub(crate) event_id: Option<String>,
+    pub(crate) group: Option<String>,
+    pub(crate) metadata: Option<String>,
+}
+
+/// Checks one job of a request. `index` is its place in a batch, `key` the idempotency key that the request gives it.
+///
+/// # Errors
+/// A problem that names every wrong field; nothing was written.
+pub fn check<C: Clock>(
+    clock: &C,
+    settings: &Settings,
+    bytes: &[u8],
+    index: usize,
+    key: Option<String>,
+) -> Result<NewJob, Problem> {
+    let request: JobRequest = read(bytes, "#")?;
+    if request.payload.get().len() > settings.plan.payload_bytes_max {
+        return Err(Problem::TooLarge(format!(
+            "A payload has at most {} bytes.",
+            settings.plan.payload_bytes_max
+        )));
+    }
+    let now = clock.now_ms();
+    let mut errors = Vec::new();
+    let scheduled_at = request.scheduled_at(now, &mut errors);
+    let deadline_at = request.deadline_at(now, scheduled_at, &mut errors);
+    request.check_settings(&mut errors);
+    let mut nonce = || {
+        let mut nonce = [0; 12];
+        nonce.copy_from_slice(&clock.random().to_le_bytes()[..12]);
+        nonce
+    };
+    let payload = match jobs::check(&request.kind, &request.payload, settings, &mut nonce) {
+        Err(Problem::InvalidRequest(fields)) => {
+            errors.extend(fields);
+            return Err(Problem::InvalidRequest(errors));
+        }
+        other => other?,
+    };
+    if !errors.is_empty() {
+        return Err(Problem::InvalidRequest(errors));
+    }
+    let idempotency_key = request.idempotency_key.clone().or(key);
+    if let Some(key) = &idempotency_key {
+        check_key(key).map_err(|error| Problem::InvalidIdempotencyKey(error.to_string()))?;
+    }
+    let window = request.idempotency_window_seconds.unwrap_or(KEY_WINDOW_SECONDS_DEFAULT);
+    let metadata = request
+        .metadata
+        .as_ref()
+        .map(|map| Value::Object(map.clone()).to_string());
+    let digest = request.digest(&payload.canonical, metadata.as_deref());
+    let backoff_default = Schedule::WebhookStandard;
+    Ok(NewJob {
+        index,
+        id: mint_id(now, clock.random()),
+        created_at: now,
+        kind: request.kind,
+        endpoint: payload.endpoint,
+        payload: payload.stored,
+        idempotency_key,
+        key_window_ms: i64::from(window) * 1_000,
+        digest,
+        scheduled_at,
+        deadline_at,
+        max_attempts: request.max_attempts,
+        max_attempts_default: request.retry_schedule.unwrap_or(backoff_default).max_attempts(),
+        backoff: request.retry_schedule,
+        backoff_default,
+        event_id: request.event_id,
+        group: request.group,
+        metadata,
+    })
+}
+
+impl JobRequest {
+    fn scheduled_at(&self, now: i64, errors: &mut Vec<InvalidField>) -> Option<i64> {
+        let (at, pointer) = match (&self.run_after, self.delay_seconds) {
+            (None, None) => return None,
+            (Some(_), Some(_)) => {
+                let detail = "Give either run_after or delay_seconds.";
+                errors.push(InvalidField::new("#/delay_seconds", "either-or", detail));
+                return None;
+            }
+            (None, Some(seconds)) => (now + i64::from(seconds) * 1_000, "#/delay_seconds"),
+            (Some(text), None) => (time(text, "#/run_after", errors)?, "#/run_after"),
+        };
+        check_within_a_year(at, now, pointer, errors);
+        Some(at).filter(|at| *at > now)
+    }
+
+    fn deadline_at(&self, now: i64, scheduled_at: Option<i64>, errors: &mut Vec<InvalidField>) -> Option<i64> {
+        let at = time(self.deadline_at.as_ref()?, "#/deadline_at", errors)?;
+        if at <= scheduled_at.unwrap_or(now) {
+            let detail = "The deadline is not after the time at which the job may run.";
+            errors.push(InvalidField::new("#/deadline_at", "in-the-past", detail));
+        }
+        check_within_a_year(at.max(now), now, "#/deadline_at", errors);
+        Some(at)
+    }
+
+    fn check_settings(&self, errors: &mut Vec<InvalidField>) {
+        let mut wrong = |field: &str, code, detail: String| errors.push(InvalidField::new(field, code, detail));
+        if self
+            .max_attempts
+            .is_some_and(|attempts| !(1..=MAX_ATTEMPTS_MAX).contains(&attempts))
+        {
+            wrong(
+                "#/max_attempts",
+                "out-of-range",
+                format!("A job has 1 to {MAX_ATTEMPTS_MAX} attempts."),
+            );
+        }
+        if self
+            .idempotency_window_seconds
+            .is_some_and(|seconds| !(1..=KEY_WINDOW_SECONDS_MAX).contains(&seconds))
+        {
+            let detail = format!("A window is 1 to {KEY_WINDOW_SECONDS_MAX} seconds.");
+            wrong("#/idempotency_window_seconds", "out-of-range", detail);
+        }
+        for (field, name) in [("#/event_id", &self.event_id), ("#/group", &self.group)] {
+            if name.as_ref().is_some_and(|name| !is_name(name)) {
+                wrong(field, "invalid-name", "A name is 1 to 64 of A-Z a-z 0-9 _ -.".into());
+            }
+        }
+        let metadata = self
+            .metadata
+            .as_ref()
+            .map_or(0, |map| Value::Object(map.clone()).to_string().len());
+        if metadata > METADATA_BYTES_MAX {
+            wrong(
+                "#/metadata",
+                "too-long",
+                format!("Metadata has at most {METADATA_BYTES_MAX} bytes as JSON."),
+            );
+        }
+    }
+
+    /// Covers the canonical request without the key: what two requests with one key must share.
+    fn digest(&self, canonical_payload: &str, metadata: Option<&str>) -> String {
+        let rest = json!([
+            self.run_after,
+            self.delay_seconds,
+            self.deadline_at,
+            self.max_attempts,
+            self.retry_schedule,
+            self.event_id,
+            self.group,
+            self.idempotency_window_seconds,
+        ])
+        .to_string();
+        digest(&[
+            self.kind.as_bytes(),
+            canonical_payload.as_bytes(),
+            rest.as_bytes(),
+            metadata.unwrap_or_default().as_bytes(),
+        ])
+    }
+}
+
+fn time(text: &str, pointer: &str, errors: &mut Vec<InvalidField>) -> Option<i64> {
+    let parsed = parse_rfc3339(text);
+    if parsed.is_none() {
+        errors.push(InvalidField::new(
+            pointer,
+            "invalid-time",
+            "A time is written as RFC 3339, 2026-11-02T08:00:00Z.",
+        ));
+    }
+    parsed
+}
+
+fn check_within_a_year(at: i64, now: i64, pointer: &str, errors: &mut Vec<InvalidField>) {
+    if at < now - RUN_AFTER_GRACE_MS {
+        errors.push(InvalidField::new(pointer, "in-the-past", "The time is in the past."));
+    }
+    if at > now + RUN_AFTER_MS_MAX {
+        errors.push(InvalidField::new(
+            pointer,
+            "too-far-ahead",
+            "The time is more than 366 days ahead.",
+        ));
+    }
+}

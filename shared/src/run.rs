@@ -1,0 +1,155 @@
+//! One attempt: the request is made, sent and judged, and its evidence is written down in memory. No store is touched.
+
+use crate::claim::Claimed;
+use crate::endpoint::EvidencePolicy;
+use crate::evidence::{Exchange, RecordHead, record};
+use crate::jobs::{Kind, webhook};
+use crate::outcome::{ErrorClass, JobError, Outcome};
+use crate::ports::World;
+use crate::settings::Settings;
+use crate::settle::Settlement;
+use crate::state::{Situation, decide};
+
+/// An attempt that ended and waits for its flush.
+#[derive(Debug, Clone)]
+pub struct Finished {
+    /// What is to be recorded.
+    pub settlement: Settlement,
+    /// The evidence, unless the endpoint asks for none.
+    pub record: Option<Vec<u8>>,
+    /// When it ended, by the worker's clock.
+    pub ended_at: i64,
+}
+
+/// Runs one attempt of a claimed job. It answers always: whatever goes wrong is an outcome.
+pub async fn run<W: World>(world: &W, settings: &Settings, job: &Claimed) -> Finished {
+    let sent_at = world.now_ms();
+    let (outcome, exchange) = match Kind::named(&job.kind) {
+        Some(Kind::Webhook) => send_webhook(world, settings, job, sent_at).await,
+        None => (
+            failed(
+                ErrorClass::Config,
+                format!("This build does not know the kind {:?}.", job.kind),
+            ),
+            None,
+        ),
+    };
+    let ended_at = world.now_ms();
+    finish(
+        settings,
+        job,
+        (sent_at, ended_at),
+        outcome,
+        exchange.as_ref(),
+        fold(world.random()),
+    )
+}
+
+async fn send_webhook<W: World>(
+    world: &W,
+    settings: &Settings,
+    job: &Claimed,
+    now_ms: i64,
+) -> (Outcome, Option<Exchange>) {
+    let request = match webhook::prepare(job, settings, now_ms) {
+        Ok(request) => request,
+        Err(error) => return (failed(error.class, error.message), None),
+    };
+    // Safe to repeat: the claim recorded this attempt, and a repeat carries the same webhook-id.
+    let answer = world.send_request(request.clone()).await;
+    let outcome = webhook::judge(&answer, world.now_ms());
+    (
+        outcome,
+        Some(Exchange {
+            request,
+            response: answer.ok(),
+        }),
+    )
+}
+
+fn failed(class: ErrorClass, message: impl Into<String>) -> Outcome {
+    Outcome::Failed {
+        class,
+        message: message.into(),
+        retry_after: None,
+    }
+}
+
+fn fold(random: u128) -> u64 {
+    let [low, high] = [random.to_le_bytes(), random.to_be_bytes()].map(|bytes| {
+        let mut half = [0; 8];
+        half.copy_from_slice(&bytes[..8]);
+        u64::from_le_bytes(half)
+    });
+    low ^ high
+}
+
+fn finish(
+    settings: &Settings,
+    job: &Claimed,
+    (sent_at, ended_at): (i64, i64),
+    outcome: Outcome,
+    exchange: Option<&Exchange>,
+    seed: u64,
+) -> Finished {
+    let duration_ms = (ended_at - sent_at).max(0);
+    let endpoint = job.endpoint.as_ref();
+    let decision = decide(
+        &outcome,
+        &Situation {
+            attempt: job.attempt,
+            failures: job.failures,
+            max_attempts: job.max_attempts,
+            backoff: job.backoff,
+            bury_on: endpoint.map_or(&[], |endpoint| &endpoint.bury_on),
+            // The database's clock at the claim, and what passed since by ours: no two clocks are compared.
+            deadline_in_ms: job.deadline_at.map(|deadline| deadline - job.now - duration_ms),
+            seed,
+        },
+    );
+    let error = match &outcome {
+        Outcome::Succeeded { .. } => None,
+        Outcome::Failed { class, message, .. } => Some(JobError::new(*class, message.clone())),
+    };
+    let policy = endpoint.map_or(EvidencePolicy::Full, |endpoint| endpoint.evidence);
+    let wanted = match policy {
+        EvidencePolicy::Full => true,
+        EvidencePolicy::Failures => error.is_some(),
+        EvidencePolicy::None => false,
+    };
+    let record = wanted.then(|| {
+        let (tenant, job_id, attempt, version) = (&job.tenant, &job.id, job.attempt, &settings.version);
+        let head = RecordHead {
+            tenant,
+            job_id,
+            attempt,
+            sent_at,
+            duration_ms,
+            version,
+        };
+        let redaction = endpoint.map(|endpoint| endpoint.redact.clone()).unwrap_or_default();
+        record(
+            &head,
+            exchange,
+            error.as_ref(),
+            &redaction,
+            settings.plan.evidence_body_bytes,
+        )
+    });
+    let status = exchange
+        .and_then(|exchange| exchange.response.as_ref())
+        .map(|response| response.status);
+    let entry = (duration_ms, status, settings.version.clone());
+    let settlement = Settlement::new(
+        (job.job(), job.attempt),
+        job.endpoint_id.clone(),
+        outcome,
+        decision,
+        entry,
+    );
+    Finished {
+        settlement,
+        record,
+        ended_at,
+    }
+}

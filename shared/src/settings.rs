@@ -1,0 +1,75 @@
+//! A deployment's settings: typed, validated once, all errors at once.
+
+use crate::destination::PrivateDestinations;
+use crate::limits::{FREE, Plan};
+use crate::signing::MasterKey;
+
+/// What both Workers are told by their environment.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The profile of limits.
+    pub plan: Plan,
+    /// What signing secrets are derived from and header values are sealed with.
+    pub master_key: MasterKey,
+    /// Destinations outside the public internet that webhooks may reach.
+    pub private_destinations: PrivateDestinations,
+    /// The version that evidence and attempts name.
+    pub version: String,
+}
+
+impl Settings {
+    /// Reads the settings through `get`, which answers a variable or a secret by name.
+    ///
+    /// # Errors
+    /// One line per setting that is missing or wrong.
+    pub fn parse(get: impl Fn(&str) -> Option<String>) -> Result<Settings, Vec<String>> {
+        let mut errors = Vec::new();
+        let plan = match get("PLAN") {
+            None => Some(FREE),
+            Some(name) => Plan::named(&name).or_else(|| {
+                errors.push(format!("PLAN is {name:?}, it must be free or paid"));
+                None
+            }),
+        };
+        let key = get("MASTER_KEY").unwrap_or_default();
+        let master_key = MasterKey::parse(&key)
+            .map_err(|error| errors.push(format!("MASTER_KEY: {error}")))
+            .ok();
+        let private = get("PRIVATE_DESTINATIONS").unwrap_or_default();
+        let private_destinations = PrivateDestinations::parse(&private)
+            .map_err(|error| errors.push(format!("PRIVATE_DESTINATIONS: {error}")))
+            .ok();
+        match (plan, master_key, private_destinations) {
+            (Some(plan), Some(master_key), Some(private_destinations)) => {
+                let version = env!("CARGO_PKG_VERSION").to_owned();
+                Ok(Settings {
+                    plan,
+                    master_key,
+                    private_destinations,
+                    version,
+                })
+            }
+            _ => Err(errors),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_error_is_told_at_once() {
+        let errors = Settings::parse(|name| Some(format!("bad {name}"))).unwrap_err();
+        assert_eq!(errors.len(), 3, "{errors:?}");
+        let missing = Settings::parse(|_| None).unwrap_err();
+        assert_eq!(missing.len(), 1, "only the key has no default: {missing:?}");
+    }
+
+    #[test]
+    fn free_is_the_default_plan() {
+        let key = "00".repeat(32);
+        let settings = Settings::parse(|name| (name == "MASTER_KEY").then(|| key.clone())).unwrap();
+        assert_eq!(settings.plan, FREE);
+    }
+}

@@ -1,0 +1,22 @@
+-- The jobs become durable. ?1 is the list of new jobs, ?3 how far in ms the clock that minted the ids may be off.
+-- A known key, an unknown endpoint, a skewed id or a full store inserts nothing; the statement after it tells which.
+INSERT INTO jobs (tenant, id, state, run_after, look_at, created_at, scheduled_at, deadline_at, kind, endpoint,
+  event_id, max_attempts, backoff, idempotency_key, key_until, digest, job_group, metadata, payload)
+SELECT caller.tenant, i.value ->> 'id',
+  CASE WHEN i.value ->> 'scheduled_at' > CAST(unixepoch('subsec') * 1000 AS INTEGER) THEN 'scheduled' ELSE 'queued' END,
+  coalesce(i.value ->> 'scheduled_at', i.value ->> 'created_at'),
+  CASE WHEN i.value ->> 'scheduled_at' > CAST(unixepoch('subsec') * 1000 AS INTEGER) THEN i.value ->> 'scheduled_at' END,
+  i.value ->> 'created_at', i.value ->> 'scheduled_at', i.value ->> 'deadline_at',
+  i.value ->> 'kind', i.value ->> 'endpoint', i.value ->> 'event_id',
+  coalesce(i.value ->> 'max_attempts', e.max_attempts, i.value ->> 'max_attempts_default'),
+  coalesce(i.value ->> 'backoff', e.backoff, i.value ->> 'backoff_default'),
+  i.value ->> 'idempotency_key',
+  CASE WHEN i.value ->> 'idempotency_key' IS NOT NULL THEN CAST(unixepoch('subsec') * 1000 AS INTEGER) + (i.value ->> 'key_window_ms') END,
+  i.value ->> 'digest', i.value ->> 'group', i.value ->> 'metadata', i.value ->> 'payload'
+FROM caller CROSS JOIN json_each(?1) i
+LEFT JOIN endpoints e ON e.tenant = caller.tenant AND e.id = i.value ->> 'endpoint' AND e.state <> 'deleted'
+WHERE (i.value ->> 'endpoint' = '' OR e.id IS NOT NULL)
+  AND abs((i.value ->> 'created_at') - CAST(unixepoch('subsec') * 1000 AS INTEGER)) <= ?3
+  AND NOT EXISTS (SELECT 1 FROM meta WHERE name = 'storage_full' AND value = 1)
+ON CONFLICT DO NOTHING
+RETURNING json_object('id', id)

@@ -1,0 +1,10 @@
+-- Who calls, decided inside the statement that writes: ?2 is {"key","hash","scope","tenant"}, tenant being the one a
+-- * key names. No row: nothing is written. This text is put before the statements of an accept.
+WITH caller AS (
+  SELECT CASE k.tenant WHEN '*' THEN ?2 ->> 'tenant' ELSE k.tenant END AS tenant
+  FROM api_keys k
+  WHERE k.id = ?2 ->> 'key' AND k.hash = ?2 ->> 'hash' AND k.revoked_at IS NULL
+    AND (k.expires_at IS NULL OR k.expires_at > CAST(unixepoch('subsec') * 1000 AS INTEGER))
+    AND (k.tenant = '*' OR ?2 ->> 'tenant' IS NULL OR k.tenant = ?2 ->> 'tenant')
+    AND EXISTS (SELECT 1 FROM json_each(k.scopes) s WHERE s.value IN (?2 ->> 'scope', 'admin'))
+)

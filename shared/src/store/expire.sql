@@ -1,0 +1,27 @@
+-- Leases that ended unsettled: the attempt's outcome is unknown. The job runs next as a suspect, or is buried, or was to be
+-- cancelled. ?1 [[tenant, id], ...], ?2 {"crashes_max","sends_max","retention_succeeded_ms","retention_dead_ms"}.
+UPDATE jobs SET
+  state = v.state, lease_token = NULL, lease_until = NULL,
+  crashes = crashes + suspect, suspect = 1, dispatches = 0,
+  run_after = CASE v.state WHEN 'retrying' THEN CAST(unixepoch('subsec') * 1000 AS INTEGER) ELSE run_after END,
+  look_at = CASE v.state WHEN 'retrying' THEN CAST(unixepoch('subsec') * 1000 AS INTEGER) WHEN 'dead' THEN CAST(unixepoch('subsec') * 1000 AS INTEGER) + (?2 ->> 'retention_dead_ms')
+    ELSE CAST(unixepoch('subsec') * 1000 AS INTEGER) + (?2 ->> 'retention_succeeded_ms') END,
+  finished_at = CASE v.state WHEN 'retrying' THEN NULL ELSE CAST(unixepoch('subsec') * 1000 AS INTEGER) END,
+  dead_state = CASE v.state WHEN 'dead' THEN 'open' END,
+  dead_reason = v.reason,
+  error = json_object('class', 'crash', 'fault', 'ours', 'message', 'The worker stopped before it recorded an outcome.',
+    'retryable', json(CASE v.state WHEN 'retrying' THEN 'true' ELSE 'false' END)),
+  log = json_set(log, '$[' || (attempt - 1) || ']', json_patch(json_extract(log, '$[' || (attempt - 1) || ']'),
+    json_object('state', 'outcome_unknown', 'error', json_object('class', 'crash', 'fault', 'ours',
+      'message', 'The worker stopped before it recorded an outcome.', 'retryable', json('true')))))
+FROM (SELECT j.tenant AS tenant, j.id AS id,
+    CASE WHEN j.cancel_requested = 1 THEN 'cancelled'
+      WHEN j.crashes + j.suspect >= ?2 ->> 'crashes_max' OR j.attempt >= ?2 ->> 'sends_max'
+        OR j.deadline_at <= CAST(unixepoch('subsec') * 1000 AS INTEGER) THEN 'dead' ELSE 'retrying' END AS state,
+    CASE WHEN j.cancel_requested = 1 THEN NULL
+      WHEN j.crashes + j.suspect >= ?2 ->> 'crashes_max' THEN 'crash_loop'
+      WHEN j.attempt >= ?2 ->> 'sends_max' THEN 'attempts_exhausted'
+      WHEN j.deadline_at <= CAST(unixepoch('subsec') * 1000 AS INTEGER) THEN 'deadline' END AS reason
+  FROM json_each(?1) i CROSS JOIN jobs j ON j.tenant = i.value ->> 0 AND j.id = i.value ->> 1) AS v
+WHERE jobs.tenant = v.tenant AND jobs.id = v.id AND +jobs.state = 'running' AND jobs.lease_until <= CAST(unixepoch('subsec') * 1000 AS INTEGER)
+RETURNING json_array(tenant, id)

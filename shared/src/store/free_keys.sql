@@ -1,0 +1,9 @@
+-- A key whose window has ended is free: the old job keeps its row and loses the key. ?1 is the list of new jobs.
+UPDATE jobs SET idempotency_key = NULL, key_until = NULL
+WHERE (tenant, id) IN (
+    SELECT o.tenant, o.id FROM caller CROSS JOIN json_each(?1) i
+    CROSS JOIN jobs o INDEXED BY jobs_by_key ON o.tenant = caller.tenant
+      AND o.idempotency_key = i.value ->> 'idempotency_key' AND o.kind = i.value ->> 'kind'
+      AND o.endpoint = i.value ->> 'endpoint'
+    WHERE o.key_until <= CAST(unixepoch('subsec') * 1000 AS INTEGER))
+RETURNING json_object('id', id)

@@ -1,0 +1,7 @@
+-- Which tenants have jobs in which hour of their ids: the mark and the retention visit only those.
+INSERT INTO tenant_hours (hour, tenant)
+SELECT DISTINCT (i.value ->> 'created_at') / 3600000, caller.tenant
+FROM caller CROSS JOIN json_each(?1) i
+WHERE EXISTS (SELECT 1 FROM jobs WHERE jobs.tenant = caller.tenant AND jobs.id = i.value ->> 'id')
+ON CONFLICT DO NOTHING
+RETURNING json_object('hour', hour)

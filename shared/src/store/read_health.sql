@@ -1,0 +1,7 @@
+-- What readiness is judged by: the ages of the last ticks, and how long the oldest due job has waited.
+SELECT json_object('now', CAST(unixepoch('subsec') * 1000 AS INTEGER),
+  'swept_at', (SELECT value FROM meta WHERE name = 'swept_at'),
+  'ticked_at', (SELECT value FROM meta WHERE name = 'ticked_at'),
+  'paused', coalesce((SELECT value FROM meta WHERE name = 'paused'), 0),
+  'storage_full', coalesce((SELECT value FROM meta WHERE name = 'storage_full'), 0),
+  'oldest_look_at', (SELECT min(look_at) FROM jobs INDEXED BY jobs_to_look_at WHERE look_at IS NOT NULL))

@@ -1,0 +1,5 @@
+-- Where the sweep stands.
+SELECT json_object('now', CAST(unixepoch('subsec') * 1000 AS INTEGER),
+  'mark', (SELECT value FROM meta WHERE name = 'mark'),
+  'paused', coalesce((SELECT value FROM meta WHERE name = 'paused'), 0),
+  'storage_full', coalesce((SELECT value FROM meta WHERE name = 'storage_full'), 0))

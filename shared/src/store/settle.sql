@@ -1,0 +1,25 @@
+-- The outcomes of one flush. ?1 is the list of settlements, ?2 the lease token, ?3 the retention in ms of what succeeded,
+-- ?4 of what died. A loser, whose lease ended meanwhile, writes nothing.
+UPDATE jobs SET
+  state = CASE WHEN o.state = 'retrying' AND cancel_requested = 1 THEN 'cancelled' ELSE o.state END,
+  failures = o.failures, suspect = 0, crashes = 0, lease_token = NULL, lease_until = NULL,
+  run_after = CASE o.state WHEN 'retrying' THEN CAST(unixepoch('subsec') * 1000 AS INTEGER) + o.delay_ms ELSE run_after END,
+  look_at = CASE
+    WHEN o.state = 'retrying' AND cancel_requested = 0 THEN CAST(unixepoch('subsec') * 1000 AS INTEGER) + o.delay_ms + o.damping_ms
+    WHEN o.state = 'dead' THEN CAST(unixepoch('subsec') * 1000 AS INTEGER) + ?4
+    WHEN o.state = 'succeeded' AND look_at IS NULL AND created_at > CAST(unixepoch('subsec') * 1000 AS INTEGER) - ?3 + 7200000 THEN NULL
+    ELSE CAST(unixepoch('subsec') * 1000 AS INTEGER) + ?3 END,
+  finished_at = CASE WHEN o.state <> 'retrying' OR cancel_requested = 1 THEN CAST(unixepoch('subsec') * 1000 AS INTEGER) END,
+  dead_state = CASE o.state WHEN 'dead' THEN 'open' END, dead_reason = o.reason,
+  error = o.error, result = o.result,
+  payload = CASE o.state WHEN 'succeeded' THEN NULL ELSE payload END,
+  log = json_set(log, '$[' || (jobs.attempt - 1) || ']',
+    json_patch(json_extract(log, '$[' || (jobs.attempt - 1) || ']'), o.entry))
+FROM (SELECT value ->> 'tenant' AS tenant, value ->> 'id' AS id, value ->> 'attempt' AS attempt,
+    value ->> 'state' AS state, value ->> 'failures' AS failures, value ->> 'delay_ms' AS delay_ms,
+    value ->> 'damping_ms' AS damping_ms, value ->> 'reason' AS reason, value -> 'entry' AS entry,
+    nullif(value -> 'error', 'null') AS error, nullif(value -> 'result', 'null') AS result
+  FROM json_each(?1)) AS o
+WHERE jobs.tenant = o.tenant AND jobs.id = o.id AND jobs.attempt = o.attempt
+  AND +jobs.state = 'running' AND jobs.lease_token = ?2
+RETURNING json_array(tenant, id)

@@ -1,0 +1,271 @@
+//! The sweep: it finds whatever no hint finds. Every step is bounded, idempotent, and safe beside a second sweep.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::flush::send_hints;
+use crate::job::{JobRef, first_id_at};
+use crate::limits::{CRASHES_MAX, DAMPING_MS, DAMPING_MS_MAX, DISPATCHES_BEFORE_SWEEP_RUNS, HOUR_MS, MARK_LAG_MS};
+use crate::limits::{MARK_STEP_MS_MAX, MARK_STEPS_MAX, SENDS_MAX, STORAGE_REFUSE_PERCENT, STORAGE_WARN_PERCENT};
+use crate::limits::{SWEEP_ROUNDS_MAX, SWEEP_ROWS_MAX, SWEEP_RUNS_MAX};
+use crate::ports::{DatabaseError, World};
+use crate::process::{process, process_suspects};
+use crate::query::stamp;
+use crate::settings::Settings;
+use crate::state::State;
+use crate::store::{batch, first_as, json_param, rows_as, sql};
+
+/// What a sweep did.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Swept {
+    /// Open jobs that the mark passed.
+    pub marked: usize,
+    /// Leases that had ended.
+    pub expired: usize,
+    /// Jobs that were hinted again.
+    pub dispatched: usize,
+    /// Jobs that the sweep ran itself.
+    pub run: usize,
+    /// Rows that left.
+    pub purged: usize,
+    /// Held jobs that may run again.
+    pub released: usize,
+}
+
+impl Swept {
+    /// Whether there was nothing to do.
+    pub fn is_quiet(&self) -> bool {
+        *self == Swept::default()
+    }
+}
+
+#[derive(Deserialize)]
+struct Standing {
+    now: i64,
+    mark: i64,
+    paused: u8,
+    storage_full: u8,
+}
+
+/// Sweeps once.
+///
+/// # Errors
+/// When the database is out of reach; the next sweep goes on from where this one stopped.
+pub async fn sweep<W: World>(world: &W, settings: &Settings) -> Result<Swept, DatabaseError> {
+    let answers = batch(world, vec![sql!("read_sweep")]).await?;
+    let standing: Standing = first_as(answers.first())?
+        .ok_or_else(|| DatabaseError::Refused("the tables are not there: apply the migrations".into()))?;
+    let mut swept = Swept {
+        marked: mark(world, standing.mark, standing.now).await?,
+        ..Swept::default()
+    };
+    if standing.paused == 0 {
+        swept.released = release(world).await?;
+    }
+    look(world, settings, &mut swept).await?;
+    swept.purged += purge_hours(world, settings, &standing).await?;
+    guard_storage(world, settings, &standing).await?;
+    stamp(world, "swept_at").await?;
+    Ok(swept)
+}
+
+/// Moves the mark to 45 s ago. Every row is passed once, nothing pins the mark, and no commit can land below it.
+async fn mark<W: World>(world: &W, mut mark: i64, now: i64) -> Result<usize, DatabaseError> {
+    let mut marked = 0;
+    for _ in 0..MARK_STEPS_MAX {
+        let next = (now - MARK_LAG_MS).min(mark + MARK_STEP_MS_MAX);
+        if next <= mark {
+            break;
+        }
+        let terms = json_param(&json!({
+            "mark": mark, "next": next, "from_id": first_id_at(mark), "to_id": first_id_at(next),
+        }));
+        let statements = vec![
+            sql!("mark", terms.clone()),
+            sql!("count_accepted", terms.clone()),
+            sql!("move_mark", terms),
+        ];
+        let answers = batch(world, statements).await?;
+        marked += answers.first().map_or(0, Vec::len);
+        if answers.last().is_none_or(Vec::is_empty) {
+            break; // Another sweep moved it.
+        }
+        mark = next;
+    }
+    Ok(marked)
+}
+
+async fn release<W: World>(world: &W) -> Result<usize, DatabaseError> {
+    let mut released = 0;
+    for _ in 0..SWEEP_ROUNDS_MAX {
+        let answers = batch(world, vec![sql!("find_held", SWEEP_ROWS_MAX)]).await?;
+        let held: Vec<(String, String)> = rows_as(answers.first().unwrap_or(&Vec::new()))?;
+        if held.is_empty() {
+            break;
+        }
+        let answers = batch(world, vec![sql!("release", json_param(&held), SWEEP_ROWS_MAX)]).await?;
+        released += answers.first().map_or(0, Vec::len);
+    }
+    Ok(released)
+}
+
+/// Looks at every row whose time has come: ended leases, due jobs, rows to purge.
+async fn look<W: World>(world: &W, settings: &Settings, swept: &mut Swept) -> Result<(), DatabaseError> {
+    #[derive(Deserialize)]
+    struct Due {
+        tenant: String,
+        id: String,
+        state: State,
+    }
+    let mut to_run = Vec::new();
+    for _ in 0..SWEEP_ROUNDS_MAX {
+        let answers = batch(world, vec![sql!("look", SWEEP_ROWS_MAX)]).await?;
+        let due: Vec<Due> = rows_as(answers.first().unwrap_or(&Vec::new()))?;
+        if due.is_empty() {
+            break;
+        }
+        let (mut running, mut open, mut terminal) = (Vec::new(), Vec::new(), Vec::new());
+        for Due { tenant, id, state } in due {
+            let job = JobRef { tenant, id };
+            match state {
+                State::Running => running.push(job),
+                _ if state.is_terminal() => terminal.push(job),
+                _ => open.push(job),
+            }
+        }
+        swept.expired += expire(world, settings, &running).await?;
+        swept.purged += purge(world, &terminal).await?;
+        let dispatched = dispatch(world, settings, &open).await?;
+        swept.dispatched += dispatched.len();
+        let (for_sweep, for_hints): (Vec<_>, Vec<_>) = dispatched
+            .into_iter()
+            .partition(|(_, dispatches)| *dispatches > DISPATCHES_BEFORE_SWEEP_RUNS);
+        to_run.extend(for_sweep.into_iter().map(|(job, _)| job));
+        let hinted = for_hints.into_iter().map(|(job, _)| job).collect();
+        send_hints(world, settings, BTreeMap::from([(0, hinted)])).await;
+    }
+    swept.run = run_unclaimed(world, settings, to_run).await;
+    Ok(())
+}
+
+async fn expire<W: World>(world: &W, settings: &Settings, jobs: &[JobRef]) -> Result<usize, DatabaseError> {
+    if jobs.is_empty() {
+        return Ok(0);
+    }
+    let statements = vec![
+        sql!("expire", json_param(&jobs), terms(settings)),
+        sql!("look_later", json_param(&jobs)),
+    ];
+    Ok(batch(world, statements).await?.first().map_or(0, Vec::len))
+}
+
+fn terms(settings: &Settings) -> crate::ports::Param {
+    json_param(&json!({
+        "crashes_max": CRASHES_MAX, "sends_max": SENDS_MAX,
+        "retention_succeeded_ms": settings.plan.retention_succeeded_ms,
+        "retention_dead_ms": settings.plan.retention_dead_ms,
+    }))
+}
+
+async fn purge<W: World>(world: &W, jobs: &[JobRef]) -> Result<usize, DatabaseError> {
+    if jobs.is_empty() {
+        return Ok(0);
+    }
+    let statements = vec![sql!("purge", json_param(&jobs)), sql!("purge_later", json_param(&jobs))];
+    Ok(batch(world, statements).await?.first().map_or(0, Vec::len))
+}
+
+/// Marks due jobs as hinted, before the hints leave: a crash in between costs one damping, not a storm.
+async fn dispatch<W: World>(
+    world: &W,
+    settings: &Settings,
+    jobs: &[JobRef],
+) -> Result<Vec<(JobRef, i64)>, DatabaseError> {
+    if jobs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let damping = json!({"damping_ms": DAMPING_MS, "damping_ms_max": DAMPING_MS_MAX});
+    let statements = vec![
+        sql!("bury_late", json_param(&jobs), terms(settings)),
+        sql!("look_later", json_param(&jobs)),
+        sql!("dispatch", json_param(&jobs), json_param(&damping)),
+    ];
+    let answers = batch(world, statements).await?;
+    let rows: Vec<(String, String, i64)> = rows_as(answers.last().unwrap_or(&Vec::new()))?;
+    Ok(rows
+        .into_iter()
+        .map(|(tenant, id, dispatches)| (JobRef { tenant, id }, dispatches))
+        .collect())
+}
+
+/// Runs jobs that two dispatches did not bring to a claim, through the same claim. What does not fit is hinted.
+async fn run_unclaimed<W: World>(world: &W, settings: &Settings, mut jobs: Vec<JobRef>) -> usize {
+    let rest = jobs.split_off(jobs.len().min(SWEEP_RUNS_MAX));
+    send_hints(world, settings, BTreeMap::from([(0, rest)])).await;
+    if jobs.is_empty() {
+        return 0;
+    }
+    let report = process(world, settings, jobs).await;
+    let suspects = process_suspects(world, settings, &report.unclaimed).await;
+    report.attempts + suspects.attempts
+}
+
+/// Succeeded jobs leave hour by hour of their ids, so that the happy path needs no index for it.
+async fn purge_hours<W: World>(world: &W, settings: &Settings, standing: &Standing) -> Result<usize, DatabaseError> {
+    #[derive(Deserialize)]
+    struct Hour {
+        hour: i64,
+        tenant: String,
+    }
+    let crowded = storage_percent(world, settings).is_some_and(|percent| percent >= STORAGE_WARN_PERCENT);
+    let age_ms = if crowded {
+        HOUR_MS
+    } else {
+        settings.plan.retention_succeeded_ms
+    };
+    let before = (standing.now - age_ms) / HOUR_MS;
+    let mut purged = 0;
+    for _ in 0..SWEEP_ROUNDS_MAX {
+        let answers = batch(world, vec![sql!("find_old_hours", before, 1_i64)]).await?;
+        let Some(Hour { hour, tenant }) = first_as(answers.first())? else {
+            break;
+        };
+        let terms = json_param(&json!({
+            "tenant": tenant, "hour": hour, "age_ms": age_ms, "rows": SWEEP_ROWS_MAX,
+            "from_id": first_id_at(hour * HOUR_MS), "to_id": first_id_at((hour + 1) * HOUR_MS),
+        }));
+        let statements = vec![
+            sql!("purge_hour", terms.clone()),
+            sql!("purge_hour_later", terms.clone()),
+            sql!("forget_hour", terms),
+        ];
+        purged += batch(world, statements).await?.first().map_or(0, Vec::len);
+    }
+    Ok(purged)
+}
+
+fn storage_percent<W: World>(world: &W, settings: &Settings) -> Option<i64> {
+    world
+        .size_bytes()
+        .map(|bytes| bytes.saturating_mul(100) / settings.plan.database_bytes)
+}
+
+/// Refuses new jobs before the store is full: refuse, never lose.
+async fn guard_storage<W: World>(world: &W, settings: &Settings, standing: &Standing) -> Result<(), DatabaseError> {
+    let Some(percent) = storage_percent(world, settings) else {
+        return Ok(());
+    };
+    if percent >= STORAGE_WARN_PERCENT {
+        tracing::warn!(
+            percent,
+            "the store fills up: the oldest succeeded jobs leave before their time"
+        );
+    }
+    let full = i64::from(percent >= STORAGE_REFUSE_PERCENT);
+    if full != i64::from(standing.storage_full) {
+        batch(world, vec![sql!("set_meta", "storage_full", full)]).await?;
+    }
+    Ok(())
+}

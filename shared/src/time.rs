@@ -1,0 +1,41 @@
+//! Times as text: RFC 3339 in UTC with milliseconds, and back.
+
+use chrono::{DateTime, SecondsFormat, TimeZone, Utc};
+
+/// `2026-11-02T08:00:00.000Z` for milliseconds since 1970. Times that chrono cannot hold become 1970.
+pub fn rfc3339(ms: i64) -> String {
+    Utc.timestamp_millis_opt(ms)
+        .single()
+        .unwrap_or_default()
+        .to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
+/// Milliseconds since 1970 of an RFC 3339 time with any offset.
+pub fn parse_rfc3339(text: &str) -> Option<i64> {
+    DateTime::parse_from_rfc3339(text)
+        .ok()
+        .map(|time| time.timestamp_millis())
+}
+
+/// `2026-11-02`, as evidence keys begin with.
+pub fn date(ms: i64) -> String {
+    Utc.timestamp_millis_opt(ms)
+        .single()
+        .unwrap_or_default()
+        .format("%Y-%m-%d")
+        .to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_go_both_ways() {
+        assert_eq!(rfc3339(1_762_070_400_123), "2025-11-02T08:00:00.123Z");
+        assert_eq!(parse_rfc3339("2025-11-02T09:00:00.123+01:00"), Some(1_762_070_400_123));
+        assert_eq!(parse_rfc3339("yesterday"), None);
+        assert_eq!(date(1_762_070_400_123), "2025-11-02");
+        assert_eq!(rfc3339(i64::MAX), "1970-01-01T00:00:00.000Z");
+    }
+}

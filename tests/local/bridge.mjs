@@ -1,0 +1,53 @@
+// A Worker that exists in local runs only. It runs what tests ask of D1, R2 and the queues, inside the workerd that the
+// producer and the consumer live in, so that a test sees what they see.
+
+export default {
+  async fetch(request, env) {
+    const { pathname } = new URL(request.url);
+    try {
+      if (pathname === "/d1") return Response.json({ results: await batch(env.DB, await request.json()) });
+      if (pathname === "/queue") return Response.json(await send(env, await request.json()));
+      if (pathname === "/r2") return Response.json({ keys: await listKeys(env.EVIDENCE) });
+      if (pathname.startsWith("/r2/")) return await readObject(env.EVIDENCE, decodeURIComponent(pathname.slice(4)));
+      return Response.json({ error: `nothing at ${pathname}` }, { status: 404 });
+    } catch (error) {
+      // Status 200: the bridge worked, the binding refused. A failing bridge is another thing to its caller.
+      return Response.json({ error: String(error?.message ?? error) });
+    }
+  },
+};
+
+async function batch(database, { statements }) {
+  const results = await database.batch(
+    statements.map(({ sql, params }) => {
+      const statement = database.prepare(sql);
+      return params?.length ? statement.bind(...params) : statement;
+    }),
+  );
+  return results.map(({ results: rows, meta: { rows_read, rows_written, changes, size_after } }) => ({
+    rows: rows ?? [],
+    meta: { rows_read, rows_written, changes, size_after },
+  }));
+}
+
+async function send(env, { body, queue }) {
+  await (queue === "dead" ? env.DEAD : env.HINTS).send(body, { contentType: "text" });
+  return { sent: true };
+}
+
+async function listKeys(bucket) {
+  const keys = [];
+  let cursor;
+  do {
+    const page = await bucket.list({ cursor });
+    keys.push(...page.objects.map(({ key }) => key));
+    cursor = page.truncated ? page.cursor : undefined;
+  } while (cursor);
+  return keys;
+}
+
+async function readObject(bucket, key) {
+  const object = await bucket.get(key);
+  if (!object) return Response.json({ error: `no object ${key}` }, { status: 404 });
+  return new Response(object.body, { headers: { "content-type": "application/octet-stream" } });
+}

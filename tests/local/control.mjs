@@ -1,0 +1,70 @@
+// The control server of a local run: loopback only, JSON in and out. Tests turn crons, read stores and inject faults by
+// it; nothing of it exists in a deployment.
+import { createServer } from "node:http";
+import { names } from "./workers.mjs";
+
+const cron = "* * * * *";
+// What each binding of faulty.mjs can be told to do.
+const modes = { r2: ["ok", "fail", "hang"], hints: ["ok", "drop", "fail", "hang"] };
+
+/** Asks the bridge Worker. It is looked up each time: after a crash of workerd the old handle is dead. */
+export async function askBridge(miniflare, url, body) {
+  const bridge = await miniflare.getWorker(names.bridge);
+  const request = body === undefined ? undefined : { method: "POST", body: JSON.stringify(body) };
+  return bridge.fetch(new URL(url, "http://bridge"), request);
+}
+
+/** Runs the scheduled handler of a Worker to its end. */
+export async function tick(miniflare, worker) {
+  return (await miniflare.getWorker(names[worker])).scheduled({ cron });
+}
+
+/** Sets the switches that the request names, and answers all of them. */
+function setFaults(switches, wanted) {
+  if (!switches) throw new Error("start the runner with --faults");
+  for (const [name, mode] of Object.entries(wanted)) {
+    if (!modes[name]?.includes(mode)) throw new Error(`no fault ${name}=${mode}`);
+    switches[name] = mode;
+  }
+  return switches;
+}
+
+/** Starts the server and answers it, listening. `switches` is undefined in a run without faults. */
+export async function startControl({ miniflare, switches, workerdPid, port }) {
+  const server = createServer(async (request, response) => {
+    try {
+      const answer = await route(request, { miniflare, switches, workerdPid });
+      const type = answer.headers.get("content-type") ?? "application/octet-stream";
+      response.writeHead(answer.status, { "content-type": type });
+      response.end(Buffer.from(await answer.arrayBuffer()));
+    } catch (error) {
+      response.writeHead(500, { "content-type": "application/json" });
+      response.end(JSON.stringify({ error: String(error?.message ?? error) }));
+    }
+  });
+  // A tick may take as long as the sweep inside it.
+  server.requestTimeout = 0;
+  await new Promise((resolve, reject) => server.once("error", reject).listen(port, "127.0.0.1", resolve));
+  return server;
+}
+
+async function route(request, { miniflare, switches, workerdPid }) {
+  const body = request.method === "POST" ? JSON.parse(await text(request)) : undefined;
+  const asked = `${request.method} ${request.url}`;
+  if (asked === "POST /tick") {
+    if (!(body.worker in names)) return Response.json({ error: `no Worker ${body.worker}` }, { status: 404 });
+    return Response.json(await tick(miniflare, body.worker));
+  }
+  if (asked === "POST /faults") return Response.json(setFaults(switches, body));
+  if (asked === "GET /pid") return Response.json({ workerd_pid: workerdPid() });
+  if (asked === "POST /d1" || asked === "POST /queue" || asked.startsWith("GET /r2")) {
+    return askBridge(miniflare, request.url, body);
+  }
+  return Response.json({ error: `nothing at ${asked}` }, { status: 404 });
+}
+
+async function text(stream) {
+  const chunks = [];
+  for await (const chunk of stream) chunks.push(chunk);
+  return Buffer.concat(chunks).toString("utf8");
+}

@@ -1,0 +1,69 @@
+// The command line of the local runner.
+import { parseArgs } from "node:util";
+
+export const usage = `node tests/local/run.mjs --persist DIR [options]
+  --persist DIR       where D1 and R2 are kept
+  --port N            port of the producer, 0 for any (default 0)
+  --control-port N    port of the control server, 0 for any (default 0)
+  --var KEY=VALUE     a variable of both Workers; may be repeated
+  --plan free|paid    the profile of limits (default: that of the wrangler files)
+  --tick SECONDS      run both crons that often (default: only when the control server is asked)
+  --faults            let the control server inject faults
+  --drop-hints        begin with every queue message dropped (implies --faults)
+  --fail-r2           begin with every R2 put failing (implies --faults)
+  --foreground        for people: print the addresses in words, and do not end with standard input`;
+
+/** The arguments make no sense; the message says why. */
+export class UsageError extends Error {}
+
+/** Reads the arguments, or throws a UsageError. */
+export function readOptions(args) {
+  const values = parse(args);
+  if (!values.persist) throw new UsageError("--persist is missing");
+  const vars = Object.fromEntries(values.var.map(keyAndValue));
+  if (values.plan) vars.PLAN = values.plan;
+  const switches = { r2: values["fail-r2"] ? "fail" : "ok", hints: values["drop-hints"] ? "drop" : "ok" };
+  const faulty = values.faults || values["fail-r2"] || values["drop-hints"];
+  return {
+    persist: values.persist,
+    port: number("--port", values.port),
+    controlPort: number("--control-port", values["control-port"]),
+    tickSeconds: number("--tick", values.tick),
+    vars,
+    switches: faulty ? switches : undefined,
+    foreground: values.foreground,
+  };
+}
+
+function parse(args) {
+  const text = { type: "string" };
+  const flag = { type: "boolean", default: false };
+  const options = {
+    persist: text,
+    port: { ...text, default: "0" },
+    "control-port": { ...text, default: "0" },
+    var: { ...text, multiple: true, default: [] },
+    plan: text,
+    tick: { ...text, default: "0" },
+    faults: flag,
+    "drop-hints": flag,
+    "fail-r2": flag,
+    foreground: flag,
+  };
+  try {
+    return parseArgs({ args, options }).values;
+  } catch (error) {
+    throw new UsageError(error.message);
+  }
+}
+
+function keyAndValue(pair) {
+  const at = pair.indexOf("=");
+  if (at < 1) throw new UsageError(`--var ${pair}: KEY=VALUE is wanted`);
+  return [pair.slice(0, at), pair.slice(at + 1)];
+}
+
+function number(name, value) {
+  if (!/^\d+$/.test(value)) throw new UsageError(`${name} ${value}: a whole number is wanted`);
+  return Number(value);
+}

@@ -1,0 +1,91 @@
+// The local runner: both Workers, from their real wrangler files, in one workerd, with D1, R2 and the queues beside
+// them. It needs no account and no network. When all is up it prints one line of JSON:
+//
+//     {"url": "the producer", "control": "see control.mjs", "workerd_pid": 123}
+//
+// What the Workers log goes to standard error. The runner ends with SIGINT, SIGTERM or its standard input, and workerd
+// ends with it.
+import { workerdPid } from "./workerd.mjs";
+import { Console } from "node:console";
+import path from "node:path";
+import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
+import { askBridge, startControl, tick } from "./control.mjs";
+import { migrate } from "./migrate.mjs";
+import { readOptions, usage, UsageError } from "./options.mjs";
+import { allWorkers, root } from "./workers.mjs";
+
+// Standard output carries the ready line only; what libraries print there goes to standard error.
+globalThis.console = new Console(process.stderr, process.stderr);
+
+function miniflareOptions({ port, persist, vars, switches }) {
+  // The names that faulty.mjs knows: those of the bindings.
+  const faults = switches && (() => Response.json({ EVIDENCE: switches.r2, HINTS: switches.hints }));
+  const options = convertV4MiniflareOptions({
+    host: "127.0.0.1",
+    port,
+    // The properties of a real request come from the network, which need not be there.
+    cf: false,
+    telemetry: { enabled: false },
+    logRequests: false,
+    log: new Log(LogLevel.WARN),
+    handleStructuredLogs: ({ level, message }) => process.stderr.write(`${level}: ${message}\n`),
+    unsafeHandleRuntimeRestart: () => process.stderr.write(`workerd restarted as ${workerdPid()}\n`),
+    workers: allWorkers({ vars, faults }),
+  });
+  // The folder inside `persist` that wrangler's --persist-to uses too.
+  options.resourcePersistencePath = path.resolve(persist, "v3");
+  return options;
+}
+
+/** Runs both crons every so often, each again only when its last run has ended. */
+function startTicker(miniflare, seconds) {
+  for (const worker of ["producer", "consumer"]) {
+    const run = async () => {
+      await tick(miniflare, worker).catch((error) => console.error(`tick of ${worker}: ${error.message}`));
+      setTimeout(run, seconds * 1000);
+    };
+    setTimeout(run, seconds * 1000);
+  }
+}
+
+/** Standard input ends when whoever started the runner is gone. Signals, and workerd at exit, Miniflare sees to. */
+function stopWithStandardInput() {
+  const stop = () => process.exit(0);
+  process.stdin.on("end", stop).on("close", stop).on("error", stop).resume();
+}
+
+function announce({ url, control, foreground, tickSeconds, vars }) {
+  if (!foreground) {
+    process.stdout.write(`${JSON.stringify({ url, control, workerd_pid: workerdPid() })}\n`);
+    return;
+  }
+  const crons = tickSeconds ? `each ${tickSeconds} s` : "only when asked";
+  process.stdout.write(`
+Longshore runs at ${url}  (control server ${control}, crons run ${crons}; Ctrl-C ends it)
+
+  export LONGSHORE_URL=${url} LONGSHORE_KEY=${vars.ROOT_TOKEN ?? ""}
+  curl -H "Authorization: Bearer $LONGSHORE_KEY" $LONGSHORE_URL/v1/jobs
+
+`);
+}
+
+async function main() {
+  const options = readOptions(process.argv.slice(2));
+  const miniflare = new Miniflare(miniflareOptions(options));
+  if (!options.foreground) stopWithStandardInput();
+  const url = (await miniflare.ready).origin;
+  await migrate(path.join(root, "migrations"), async (statements) => {
+    const { results, error } = await (await askBridge(miniflare, "/d1", { statements })).json();
+    if (error) throw new Error(`a migration failed: ${error}`);
+    return results;
+  });
+  const { switches, controlPort, tickSeconds } = options;
+  const server = await startControl({ miniflare, switches, workerdPid, port: controlPort });
+  if (tickSeconds) startTicker(miniflare, tickSeconds);
+  announce({ ...options, url, control: `http://127.0.0.1:${server.address().port}` });
+}
+
+main().catch((error) => {
+  process.stderr.write(error instanceof UsageError ? `${error.message}\n\n${usage}\n` : `${error.stack ?? error}\n`);
+  process.exit(1);
+});

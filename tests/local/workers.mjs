@@ -1,0 +1,73 @@
+// The Workers of one local run, as Miniflare options: the producer and the consumer from their real wrangler files, and
+// the bridge. They share one workerd, one D1 database, one R2 bucket and the queues.
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { unstable_getMiniflareWorkerOptions as readWranglerFile } from "wrangler";
+
+const here = path.dirname(fileURLToPath(import.meta.url));
+
+/** The root of the repository. */
+export const root = path.resolve(here, "../..");
+
+/** The names of the Workers in Miniflare. */
+export const names = { producer: "longshore-producer", consumer: "longshore-consumer", bridge: "longshore-bridge" };
+
+const deadQueue = "longshore-hints-dead";
+// The paid profile takes as many hints in a batch as Queues can deliver.
+const paidBatchSize = 100;
+
+/**
+ * The options of all Workers. `vars` override those of both wrangler files; `faults`, if given, answers the switches of
+ * faulty.mjs at each wrapped call.
+ */
+export function allWorkers({ vars, faults }) {
+  const producer = builtWorker("producer", "wrangler.toml", vars, faults);
+  const consumer = builtWorker("consumer", "consumer/wrangler.toml", vars, faults);
+  if (vars.PLAN === "paid") {
+    for (const queue of Object.values(consumer.queueConsumers)) queue.maxBatchSize = paidBatchSize;
+  }
+  return [producer, consumer, bridgeWorker(consumer)];
+}
+
+function builtWorker(folder, wranglerFile, vars, faults) {
+  const { workerOptions } = readWranglerFile(path.join(root, wranglerFile));
+  const build = path.join(root, folder, "build");
+  const modules = [
+    { type: "ESModule", path: path.join(build, "index.js") },
+    { type: "CompiledWasm", path: path.join(build, "index_bg.wasm") },
+  ];
+  const serviceBindings = { ...workerOptions.serviceBindings };
+  if (faults) {
+    // The first module is the main one. It sits beside index.js in name only, so that it can import it.
+    modules.unshift(moduleOf("faulty.mjs", build));
+    serviceBindings.FAULTS = faults;
+  }
+  return {
+    ...workerOptions,
+    name: names[folder],
+    rootPath: root,
+    modulesRoot: build,
+    modules,
+    bindings: { ...workerOptions.bindings, ...vars },
+    serviceBindings,
+  };
+}
+
+/** A Worker of the runner's own, with the consumer's bindings: the control server reaches D1, R2 and the queues by it. */
+function bridgeWorker(consumer) {
+  return {
+    name: names.bridge,
+    rootPath: root,
+    compatibilityDate: consumer.compatibilityDate,
+    modulesRoot: here,
+    modules: [moduleOf("bridge.mjs", here)],
+    d1Databases: consumer.d1Databases,
+    r2Buckets: consumer.r2Buckets,
+    queueProducers: { ...consumer.queueProducers, DEAD: { queueName: deadQueue } },
+  };
+}
+
+function moduleOf(file, folder) {
+  return { type: "ESModule", path: path.join(folder, file), contents: readFileSync(path.join(here, file), "utf8") };
+}

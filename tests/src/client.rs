@@ -1,0 +1,153 @@
+//! A client of Longshore's HTTP API that hides nothing: tests look at the status, the headers and the body.
+
+use std::time::Duration;
+
+use reqwest::header::{HeaderMap, HeaderValue};
+use reqwest::{Method, redirect};
+use serde_json::Value;
+use tokio::time::{Instant, sleep};
+
+/// Longer than the longest `?wait=`.
+const ANSWER_WITHIN: Duration = Duration::from_mins(1);
+/// Short beside anything that a test waits for, long beside one poll.
+const POLL_EVERY: Duration = Duration::from_millis(25);
+
+/// Asks until `condition` answers something, or answers `None` when the deadline has passed.
+pub async fn eventually<T>(deadline: Duration, mut condition: impl AsyncFnMut() -> Option<T>) -> Option<T> {
+    let end = Instant::now() + deadline;
+    loop {
+        // Looked at before the condition, so that it is asked once more after the deadline: a slow machine is no failure.
+        let last = Instant::now() >= end;
+        let found = condition().await;
+        if found.is_some() || last {
+            return found;
+        }
+        sleep(POLL_EVERY).await;
+    }
+}
+
+/// An answer of the API.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body: parsed if it is JSON, else a string, or null if there is none.
+    pub body: Value,
+}
+
+impl Answer {
+    /// The value of a header, or nothing.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+}
+
+/// A caller with one key.
+#[derive(Debug, Clone)]
+pub struct Client {
+    base: String,
+    key: String,
+    http: reqwest::Client,
+}
+
+impl Client {
+    /// A client of the producer at `base`. An empty key sends no `Authorization`.
+    pub fn new(base: &str, key: &str) -> Result<Self, reqwest::Error> {
+        let http = reqwest::Client::builder()
+            .timeout(ANSWER_WITHIN)
+            .redirect(redirect::Policy::none())
+            .build()?;
+        Ok(Self {
+            base: base.trim_end_matches('/').to_owned(),
+            key: key.to_owned(),
+            http,
+        })
+    }
+
+    /// The same connections with another key.
+    #[must_use]
+    pub fn with_key(&self, key: &str) -> Self {
+        Self {
+            key: key.to_owned(),
+            ..self.clone()
+        }
+    }
+
+    /// GET.
+    pub async fn get(&self, path: &str) -> Result<Answer, reqwest::Error> {
+        self.request("GET", path, &[], Vec::new()).await
+    }
+
+    /// POST of a JSON document.
+    pub async fn post(&self, path: &str, body: &Value) -> Result<Answer, reqwest::Error> {
+        self.post_with(path, &[], body).await
+    }
+
+    /// POST of a JSON document with headers, such as `Idempotency-Key`.
+    pub async fn post_with(
+        &self,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &Value,
+    ) -> Result<Answer, reqwest::Error> {
+        self.request(
+            "POST",
+            path,
+            &[&[("content-type", "application/json")], headers].concat(),
+            json(body),
+        )
+        .await
+    }
+
+    /// PUT of a JSON document.
+    pub async fn put(&self, path: &str, body: &Value) -> Result<Answer, reqwest::Error> {
+        self.request("PUT", path, &[("content-type", "application/json")], json(body))
+            .await
+    }
+
+    /// DELETE.
+    pub async fn delete(&self, path: &str) -> Result<Answer, reqwest::Error> {
+        self.request("DELETE", path, &[], Vec::new()).await
+    }
+
+    /// Any request, as raw as HTTP allows: an unknown method, a body that is no JSON, bytes above 0x7F in headers.
+    pub async fn request(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Vec<u8>,
+    ) -> Result<Answer, reqwest::Error> {
+        let method = Method::from_bytes(method.as_bytes()).expect("a method is a token");
+        let mut request = self.http.request(method, format!("{}{path}", self.base)).body(body);
+        if !self.key.is_empty() {
+            request = request.bearer_auth(&self.key);
+        }
+        for (name, value) in headers {
+            request = request.header(
+                *name,
+                HeaderValue::from_bytes(value.as_bytes()).expect("a header has no line break"),
+            );
+        }
+        let response = request.send().await?;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        Ok(Answer {
+            status,
+            headers,
+            body: parsed(&response.bytes().await?),
+        })
+    }
+}
+
+fn json(body: &Value) -> Vec<u8> {
+    body.to_string().into_bytes()
+}
+
+fn parsed(bytes: &[u8]) -> Value {
+    if bytes.is_empty() {
+        return Value::Null;
+    }
+    serde_json::from_slice(bytes).unwrap_or_else(|_| String::from_utf8_lossy(bytes).into_owned().into())
+}

@@ -1,0 +1,66 @@
+//! How to start the local runner, and the keys that every local run knows.
+
+use std::path::PathBuf;
+
+/// The `MASTER_KEY` of local runs.
+pub const MASTER_KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+/// The `ROOT_TOKEN` of local runs.
+pub const ROOT_TOKEN: &str = "longshore-local-root-token-not-a-secret";
+
+/// How to start a runner.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The folder of D1 and R2; the log is written beside it.
+    pub persist: PathBuf,
+    /// The producer's port; 0 takes any.
+    pub port: u16,
+    /// Variables of both Workers.
+    pub vars: Vec<(String, String)>,
+    /// The plan's profile of limits: `free` or `paid`.
+    pub plan: String,
+    /// Whether faults can be injected.
+    pub faults: bool,
+    /// Seconds between runs of both crons; with 0 they run only when [`crate::runner::Runner`] is told to.
+    pub tick_seconds: u32,
+}
+
+impl Options {
+    /// A paid run without faults that may deliver to this machine.
+    pub fn at(persist: impl Into<PathBuf>) -> Self {
+        let vars = [
+            ("MASTER_KEY", MASTER_KEY),
+            ("ROOT_TOKEN", ROOT_TOKEN),
+            ("PRIVATE_DESTINATIONS", "127.0.0.1:*"),
+        ];
+        Self {
+            persist: persist.into(),
+            port: 0,
+            vars: vars.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec(),
+            plan: "paid".to_owned(),
+            faults: false,
+            tick_seconds: 0,
+        }
+    }
+
+    /// The same with one more variable; a later one overrides an earlier one.
+    #[must_use]
+    pub fn var(mut self, key: &str, value: &str) -> Self {
+        self.vars.push((key.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The command line after `node`.
+    pub(crate) fn arguments(&self) -> Vec<String> {
+        let mut arguments = vec!["tests/local/run.mjs".to_owned()];
+        let mut option = |name: &str, value: String| arguments.extend([name.to_owned(), value]);
+        option("--persist", self.persist.display().to_string());
+        option("--port", self.port.to_string());
+        option("--plan", self.plan.clone());
+        option("--tick", self.tick_seconds.to_string());
+        for (key, value) in &self.vars {
+            option("--var", format!("{key}={value}"));
+        }
+        arguments.extend(self.faults.then(|| "--faults".to_owned()));
+        arguments
+    }
+}
