@@ -38,19 +38,14 @@ async fn read(world: &CloudflareWorld, batch: &MessageBatch<String>) -> (Vec<Raw
     let (mut hints, mut jobs) = (Vec::new(), Vec::new());
     for message in batch.raw_iter() {
         let body = message.body();
-        let decoded = body
-            .as_string()
-            .map_or(Err(UnreadableHint::Undecodable), |text| decode(&text));
+        let decoded = body.as_string().map_or(Err(UnreadableHint::Undecodable), |text| decode(&text));
         match decoded {
             Ok(named) => {
                 jobs.extend(named);
                 hints.push(message);
             }
             Err(UnreadableHint::UnknownVersion) => {
-                tracing::warn!(
-                    message = message.id(),
-                    "a hint of an unknown version; the sweep finds its jobs"
-                );
+                tracing::warn!(message = message.id(), "a hint of an unknown version; the sweep finds its jobs");
                 message.ack();
             }
             Err(UnreadableHint::Undecodable) => keep(world, &batch.queue(), &message).await,
@@ -81,9 +76,7 @@ async fn run(world: &CloudflareWorld, settings: &Settings, hints: &[RawMessage],
 
 /// Asks for messages again: only when the database is out of reach.
 pub(crate) fn retry(messages: &[RawMessage]) {
-    let options = QueueRetryOptionsBuilder::new()
-        .with_delay_seconds(RETRY_SECONDS)
-        .build();
+    let options = QueueRetryOptionsBuilder::new().with_delay_seconds(RETRY_SECONDS).build();
     for message in messages {
         message.retry_with_options(&options);
     }

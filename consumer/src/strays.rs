@@ -32,22 +32,14 @@ fn bytes_of(body: &JsValue) -> Vec<u8> {
     if body.is_instance_of::<js_sys::ArrayBuffer>() || body.is_instance_of::<js_sys::Uint8Array>() {
         return js_sys::Uint8Array::new(body).to_vec();
     }
-    js_sys::JSON::stringify(body)
-        .ok()
-        .and_then(|text| text.as_string())
-        .unwrap_or_default()
-        .into_bytes()
+    js_sys::JSON::stringify(body).ok().and_then(|text| text.as_string()).unwrap_or_default().into_bytes()
 }
 
 /// The platform's dead-letter queue only wakes jobs: the ledger alone says what is dead.
 pub(crate) async fn wake_all(world: &CloudflareWorld, hints: &[RawMessage], jobs: &[JobRef]) {
     match wake(world, jobs).await {
         Ok(woken) => {
-            tracing::warn!(
-                named = jobs.len(),
-                woken,
-                "the platform gave up on hints, their jobs are woken"
-            );
+            tracing::warn!(named = jobs.len(), woken, "the platform gave up on hints, their jobs are woken");
             hints.iter().for_each(MessageExt::ack);
         }
         Err(error) => {

@@ -33,11 +33,7 @@ pub(crate) async fn create_job(context: &mut ApiContext<'_>) -> Result<Answer, P
     hint_later(context, &[&accepted])?;
     let location = format!("/v1/jobs/{}", accepted.job.id);
     let answer = Answer::json(202, accepted.body).with_header("location", location);
-    Ok(if accepted.replayed {
-        answer.with_header("idempotency-replayed", "true")
-    } else {
-        answer
-    })
+    Ok(if accepted.replayed { answer.with_header("idempotency-replayed", "true") } else { answer })
 }
 
 /// `POST /v1/jobs/batch`: each job is accepted or refused by itself.
@@ -76,10 +72,7 @@ async fn accept_checked(
     let jobs: Vec<_> = checked.iter().filter_map(|job| job.as_ref().ok().cloned()).collect();
     // Also with no job left: the key is checked all the same.
     let mut accepted = accept(world, caller, jobs).await?.into_iter();
-    Ok(checked
-        .into_iter()
-        .map(|job| job.and_then(|_| accepted.next().unwrap_or(Err(Problem::Internal))))
-        .collect())
+    Ok(checked.into_iter().map(|job| job.and_then(|_| accepted.next().unwrap_or(Err(Problem::Internal)))).collect())
 }
 
 fn batch_json(results: &[Result<Accepted, Problem>], request_id: &str) -> Value {
@@ -117,11 +110,7 @@ fn idempotency_key(context: &ApiContext<'_>) -> Result<Option<String>, Problem> 
 }
 
 fn hint_later(context: &ApiContext<'_>, accepted: &[&Accepted]) -> Result<(), Problem> {
-    let jobs = accepted
-        .iter()
-        .filter(|accepted| accepted.due)
-        .map(|accepted| accepted.job.clone())
-        .collect();
+    let jobs = accepted.iter().filter(|accepted| accepted.due).map(|accepted| accepted.job.clone()).collect();
     hint(context, jobs)
 }
 

@@ -15,12 +15,7 @@ pub(crate) struct Answer {
 impl Answer {
     /// A JSON answer.
     pub(crate) fn json(status: u16, body: Value) -> Answer {
-        Answer {
-            status,
-            headers: Vec::new(),
-            body,
-            content_type: "application/json",
-        }
+        Answer { status, headers: Vec::new(), body, content_type: "application/json" }
     }
 
     /// 200 with a JSON body.
@@ -49,16 +44,8 @@ impl Answer {
         for (name, value) in &self.headers {
             headers.set(name, value)?;
         }
-        let body = if self.status == 204 {
-            Vec::new()
-        } else {
-            self.body.to_string().into_bytes()
-        };
-        let response = if body.is_empty() {
-            Response::empty()?
-        } else {
-            Response::from_bytes(body)?
-        };
+        let body = if self.status == 204 { Vec::new() } else { self.body.to_string().into_bytes() };
+        let response = if body.is_empty() { Response::empty()? } else { Response::from_bytes(body)? };
         Ok(response.with_status(self.status).with_headers(headers))
     }
 }

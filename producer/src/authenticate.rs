@@ -22,11 +22,7 @@ pub(crate) fn caller(context: &ApiContext<'_>) -> Result<Caller, Problem> {
     let tenant = tenant.or_else(|| context.request.parameter("tenant").map(str::to_owned));
     if tenant.as_ref().is_some_and(|tenant| !is_name(tenant)) {
         let detail = "A tenant is 1 to 64 of A-Z a-z 0-9 _ -.";
-        return Err(Problem::InvalidParameter(InvalidField::new(
-            "tenant",
-            "invalid-name",
-            detail,
-        )));
+        return Err(Problem::InvalidParameter(InvalidField::new("tenant", "invalid-name", detail)));
     }
     Ok(Caller { token, tenant })
 }
@@ -36,9 +32,7 @@ fn bearer(context: &ApiContext<'_>) -> Result<String, Problem> {
     let header = header.ok_or_else(|| Problem::Unauthenticated("There is no Authorization header.".into()))?;
     match header.split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim().to_owned()),
-        _ => Err(Problem::Unauthenticated(
-            "The Authorization header is not Bearer.".into(),
-        )),
+        _ => Err(Problem::Unauthenticated("The Authorization header is not Bearer.".into())),
     }
 }
 

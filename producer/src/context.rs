@@ -37,34 +37,23 @@ impl ApiContext<'_> {
         let Some(text) = self.request.parameter("limit") else {
             return Ok(PAGE_DEFAULT);
         };
-        text.parse()
-            .ok()
-            .filter(|limit| (1..=PAGE_MAX).contains(limit))
-            .ok_or_else(|| {
-                Problem::InvalidParameter(InvalidField::new(
-                    "limit",
-                    "out-of-range",
-                    format!("A limit is 1 to {PAGE_MAX}."),
-                ))
-            })
+        text.parse().ok().filter(|limit| (1..=PAGE_MAX).contains(limit)).ok_or_else(|| {
+            Problem::InvalidParameter(InvalidField::new(
+                "limit",
+                "out-of-range",
+                format!("A limit is 1 to {PAGE_MAX}."),
+            ))
+        })
     }
 
     /// Refuses parameters that this list does not know: a misspelt filter must not answer everything.
     pub(crate) fn only_parameters(&self, known: &[&str]) -> Result<(), Problem> {
         const ALWAYS: [&str; 3] = ["limit", "cursor", "tenant"];
-        match self
-            .request
-            .parameter_names()
-            .find(|name| !known.contains(name) && !ALWAYS.contains(name))
-        {
+        match self.request.parameter_names().find(|name| !known.contains(name) && !ALWAYS.contains(name)) {
             None => Ok(()),
             Some(name) => {
                 let detail = format!("There is no parameter {name:?} here.");
-                Err(Problem::InvalidParameter(InvalidField::new(
-                    name,
-                    "unknown-parameter",
-                    detail,
-                )))
+                Err(Problem::InvalidParameter(InvalidField::new(name, "unknown-parameter", detail)))
             }
         }
     }
@@ -86,29 +75,16 @@ impl ApiContext<'_> {
         let Some(text) = self.request.parameter("cursor") else {
             return Ok(None);
         };
-        cursor::decode(
-            &self.settings.master_key,
-            tenant,
-            &self.list(),
-            self.world.now_ms(),
-            text,
-        )
-        .map(Some)
-        .ok_or(Problem::InvalidCursor)
+        cursor::decode(&self.settings.master_key, tenant, &self.list(), self.world.now_ms(), text)
+            .map(Some)
+            .ok_or(Problem::InvalidCursor)
     }
 
     /// A cursor for the next page.
     pub(crate) fn cursor<T: Serialize>(&self, tenant: &str, position: Option<&T>) -> Option<String> {
         position.map(|position| {
             let expires_at = self.world.now_ms() + CURSOR_MS_MAX;
-            cursor::encode(
-                &self.settings.master_key,
-                tenant,
-                &self.list(),
-                nonce(&self.world),
-                expires_at,
-                position,
-            )
+            cursor::encode(&self.settings.master_key, tenant, &self.list(), nonce(&self.world), expires_at, position)
         })
     }
 }

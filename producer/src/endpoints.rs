@@ -34,10 +34,7 @@ pub(crate) async fn list(context: &mut ApiContext<'_>, scope: Scope) -> Result<A
     let rows = endpoints::list_endpoints(&context.world, &tenant, &after, limit).await?;
     let full = rows.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
     let cursor = context.cursor(&tenant, rows.last().filter(|_| full).map(|row| &row.id));
-    Ok(Answer::page(
-        rows.iter().map(longshore::endpoint::EndpointRow::to_json).collect(),
-        cursor,
-    ))
+    Ok(Answer::page(rows.iter().map(longshore::endpoint::EndpointRow::to_json).collect(), cursor))
 }
 
 /// `DELETE /v1/endpoints/{id}`, and `POST` of its `/pause` and `/resume`
@@ -52,9 +49,7 @@ pub(crate) async fn change(
     if change == EndpointChange::Delete {
         return Ok(Answer::json(204, serde_json::Value::Null));
     }
-    Ok(Answer::ok(
-        endpoints::read_endpoint(&context.world, &tenant, id).await?.to_json(),
-    ))
+    Ok(Answer::ok(endpoints::read_endpoint(&context.world, &tenant, id).await?.to_json()))
 }
 
 /// `GET /v1/endpoints/{id}/secret`

@@ -24,10 +24,7 @@ pub(crate) async fn create(context: &mut ApiContext<'_>, scope: Scope) -> Result
     let of = keeps_keys_of(context, scope).await?;
     let body = context.request.json_body(REQUEST_BYTES_MAX).await?;
     let only_tenant = (of != "*").then_some(of.as_str());
-    Ok(Answer::json(
-        201,
-        keys::create_key(&context.world, only_tenant, &body).await?,
-    ))
+    Ok(Answer::json(201, keys::create_key(&context.world, only_tenant, &body).await?))
 }
 
 /// `GET /v1/keys`
@@ -37,10 +34,7 @@ pub(crate) async fn list(context: &mut ApiContext<'_>, scope: Scope) -> Result<A
     let after = context.position::<String>(&of)?.unwrap_or_default();
     let limit = context.limit()?;
     let rows = keys::list_keys(&context.world, &of, &after, limit).await?;
-    let cursor = context.cursor(
-        &of,
-        rows.last().filter(|_| is_full(rows.len(), limit)).map(|row| &row.id),
-    );
+    let cursor = context.cursor(&of, rows.last().filter(|_| is_full(rows.len(), limit)).map(|row| &row.id));
     Ok(Answer::page(rows.iter().map(keys::KeyRow::to_json).collect(), cursor))
 }
 
@@ -60,14 +54,8 @@ pub(crate) async fn strays(context: &mut ApiContext<'_>, scope: Scope) -> Result
     let after = context.position::<String>("*")?.unwrap_or_default();
     let limit = context.limit()?;
     let rows = strays::list_strays(&context.world, &after, limit).await?;
-    let cursor = context.cursor(
-        "*",
-        rows.last().filter(|_| is_full(rows.len(), limit)).map(|row| &row.id),
-    );
-    Ok(Answer::page(
-        rows.iter().map(strays::StrayRow::to_json).collect(),
-        cursor,
-    ))
+    let cursor = context.cursor("*", rows.last().filter(|_| is_full(rows.len(), limit)).map(|row| &row.id));
+    Ok(Answer::page(rows.iter().map(strays::StrayRow::to_json).collect(), cursor))
 }
 
 fn is_full(rows: usize, limit: u32) -> bool {

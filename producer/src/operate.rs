@@ -47,13 +47,7 @@ pub(crate) async fn replay(context: &mut ApiContext<'_>, scope: Scope) -> Result
     let request: Option<Replay> = body.map(|body| read(&body, "#")).transpose()?;
     let edited = request.and_then(|request| request.payload);
     let row = operate::replay(&context.world, &context.settings, &job, edited.as_deref()).await?;
-    hint(
-        context,
-        vec![JobRef {
-            tenant: row.tenant.clone(),
-            id: row.id.clone(),
-        }],
-    )?;
+    hint(context, vec![JobRef { tenant: row.tenant.clone(), id: row.id.clone() }])?;
     let location = format!("/v1/jobs/{}", row.id);
     Ok(Answer::json(202, job_json(&row)).with_header("location", location))
 }
@@ -69,10 +63,7 @@ pub(crate) async fn discard(context: &mut ApiContext<'_>, scope: Scope) -> Resul
     let body = context.request.optional_json_body(REQUEST_BYTES_MAX).await?;
     let request: Option<Discard> = body.map(|body| read(&body, "#")).transpose()?;
     let note = request.and_then(|request| request.note);
-    if note
-        .as_ref()
-        .is_some_and(|note| note.len() > NOTE_BYTES_MAX || note.chars().any(char::is_control))
-    {
+    if note.as_ref().is_some_and(|note| note.len() > NOTE_BYTES_MAX || note.chars().any(char::is_control)) {
         let detail = format!("A note has at most {NOTE_BYTES_MAX} bytes and no control characters.");
         return Err(Problem::field("#/note", "too-long", detail));
     }
@@ -83,9 +74,7 @@ pub(crate) async fn discard(context: &mut ApiContext<'_>, scope: Scope) -> Resul
 /// `POST /v1/pause` and `/v1/resume`: everything, for a key of all tenants.
 pub(crate) async fn set_paused(context: &mut ApiContext<'_>, scope: Scope, paused: bool) -> Result<Answer, Problem> {
     if !authorized(context, scope).await?.all_tenants {
-        return Err(Problem::Forbidden(
-            "Only a key for all tenants pauses the pipeline.".into(),
-        ));
+        return Err(Problem::Forbidden("Only a key for all tenants pauses the pipeline.".into()));
     }
     operate::set_paused(&context.world, paused).await?;
     Ok(Answer::ok(json!({"paused": paused})))

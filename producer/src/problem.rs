@@ -22,10 +22,7 @@ struct Extensions {
 
 /// The problem as a JSON document.
 pub(crate) fn document(problem: &Problem, request_id: &str) -> Value {
-    let extensions = Extensions {
-        errors: problem.errors(),
-        request_id: request_id.to_owned(),
-    };
+    let extensions = Extensions { errors: problem.errors(), request_id: request_id.to_owned() };
     let status = StatusCode::from_u16(problem.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let details = ProblemDetails::from_status_code(status)
         .with_extensions(extensions)

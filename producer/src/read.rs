@@ -25,10 +25,7 @@ const POLL_MS_LAST: u64 = 1_000;
 /// The job that the path names, of the key's tenant.
 pub(crate) async fn job_of_path(context: &ApiContext<'_>, scope: Scope) -> Result<JobRef, Problem> {
     let tenant = tenant(context, scope).await?;
-    Ok(JobRef {
-        tenant,
-        id: context.placeholder(0).to_owned(),
-    })
+    Ok(JobRef { tenant, id: context.placeholder(0).to_owned() })
 }
 
 /// `GET /v1/jobs/{id}`, with `?wait=seconds` until it has ended.
@@ -53,13 +50,10 @@ fn wait_seconds(context: &ApiContext<'_>) -> Result<u32, Problem> {
     let Some(text) = context.request.parameter("wait") else {
         return Ok(0);
     };
-    text.parse()
-        .ok()
-        .filter(|seconds| *seconds <= WAIT_SECONDS_MAX)
-        .ok_or_else(|| {
-            let detail = format!("Waiting takes 0 to {WAIT_SECONDS_MAX} seconds.");
-            Problem::InvalidParameter(InvalidField::new("wait", "out-of-range", detail))
-        })
+    text.parse().ok().filter(|seconds| *seconds <= WAIT_SECONDS_MAX).ok_or_else(|| {
+        let detail = format!("Waiting takes 0 to {WAIT_SECONDS_MAX} seconds.");
+        Problem::InvalidParameter(InvalidField::new("wait", "out-of-range", detail))
+    })
 }
 
 /// A job with its payload, in which secret header values are hidden.
@@ -89,10 +83,7 @@ pub(crate) async fn list_jobs(context: &mut ApiContext<'_>, scope: Scope) -> Res
     let before = context.position::<String>(&tenant)?;
     let page = query::list_jobs(&context.world, &tenant, &filter, before, limit).await?;
     let cursor = context.cursor(&tenant, page.next.as_ref());
-    Ok(Answer::page(
-        page.rows.iter().map(|row| row.to_json(None)).collect(),
-        cursor,
-    ))
+    Ok(Answer::page(page.rows.iter().map(|row| row.to_json(None)).collect(), cursor))
 }
 
 fn filter(context: &ApiContext<'_>) -> Result<JobFilter, Problem> {
@@ -100,11 +91,7 @@ fn filter(context: &ApiContext<'_>) -> Result<JobFilter, Problem> {
     let time = |name: &str| {
         let parsed = context.request.parameter(name).map(|text| {
             let detail = "A time is written as RFC 3339, 2026-11-02T08:00:00Z.";
-            parse_rfc3339(text).ok_or(Problem::InvalidParameter(InvalidField::new(
-                name,
-                "invalid-time",
-                detail,
-            )))
+            parse_rfc3339(text).ok_or(Problem::InvalidParameter(InvalidField::new(name, "invalid-time", detail)))
         });
         parsed.transpose()
     };
@@ -112,11 +99,7 @@ fn filter(context: &ApiContext<'_>) -> Result<JobFilter, Problem> {
     if state.as_deref().is_some_and(|name| State::named(name).is_none()) {
         let names: Vec<_> = State::ALL.iter().map(|state| state.name()).collect();
         let detail = format!("A state is one of {}.", names.join(", "));
-        return Err(Problem::InvalidParameter(InvalidField::new(
-            "state",
-            "unknown-value",
-            detail,
-        )));
+        return Err(Problem::InvalidParameter(InvalidField::new("state", "unknown-value", detail)));
     }
     Ok(JobFilter {
         state,
@@ -133,12 +116,7 @@ fn filter(context: &ApiContext<'_>) -> Result<JobFilter, Problem> {
 pub(crate) async fn list_attempts(context: &mut ApiContext<'_>, scope: Scope) -> Result<Answer, Problem> {
     context.only_parameters(&[])?;
     let row = query::read_job(&context.world, &job_of_path(context, scope).await?).await?;
-    let attempts = row
-        .log
-        .iter()
-        .enumerate()
-        .map(|(index, entry)| entry.to_json(&row.id, index + 1))
-        .collect();
+    let attempts = row.log.iter().enumerate().map(|(index, entry)| entry.to_json(&row.id, index + 1)).collect();
     Ok(Answer::page(attempts, None))
 }
 
@@ -146,10 +124,7 @@ pub(crate) async fn list_attempts(context: &mut ApiContext<'_>, scope: Scope) ->
 pub(crate) async fn read_evidence(context: &mut ApiContext<'_>, scope: Scope) -> Result<Answer, Problem> {
     let row = query::read_job(&context.world, &job_of_path(context, scope).await?).await?;
     let number: usize = context.placeholder(1).parse().map_err(|_| Problem::NotFound)?;
-    let entry = number
-        .checked_sub(1)
-        .and_then(|index| row.log.get(index))
-        .ok_or(Problem::NotFound)?;
+    let entry = number.checked_sub(1).and_then(|index| row.log.get(index)).ok_or(Problem::NotFound)?;
     let evidence = query::read_evidence(&context.world, entry).await?;
     // A body that came from anywhere must not run anywhere.
     Ok(Answer::ok(evidence).with_header("content-security-policy", "sandbox; default-src 'none'"))
@@ -162,10 +137,7 @@ pub(crate) async fn list_dead_letters(context: &mut ApiContext<'_>, scope: Scope
     let after = context.position::<(i64, String)>(&tenant)?;
     let page = query::list_dead_letters(&context.world, &tenant, after, context.limit()?).await?;
     let cursor = context.cursor(&tenant, page.next.as_ref());
-    Ok(Answer::page(
-        page.rows.iter().filter_map(JobRow::to_dead_letter_json).collect(),
-        cursor,
-    ))
+    Ok(Answer::page(page.rows.iter().filter_map(JobRow::to_dead_letter_json).collect(), cursor))
 }
 
 /// `GET /v1/dead-letters/{id}`

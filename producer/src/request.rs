@@ -18,24 +18,13 @@ impl ApiRequest {
     /// Takes a request apart.
     pub(crate) fn new(inner: Request) -> Result<ApiRequest, Problem> {
         let url = inner.url().map_err(|_| Problem::NotFound)?;
-        let query = url
-            .query_pairs()
-            .map(|(name, value)| (name.into_owned(), value.into_owned()))
-            .collect();
-        Ok(ApiRequest {
-            method: inner.inner().method(),
-            path: url.path().to_owned(),
-            query,
-            inner,
-        })
+        let query = url.query_pairs().map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
+        Ok(ApiRequest { method: inner.inner().method(), path: url.path().to_owned(), query, inner })
     }
 
     /// A query parameter.
     pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
-        self.query
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
+        self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     /// The names of all query parameters.
@@ -54,12 +43,7 @@ impl ApiRequest {
     /// `UnsupportedMediaType`, `TooLarge`, or `NotJson` when the body broke off.
     pub(crate) async fn json_body(&mut self, cap: usize) -> Result<Vec<u8>, Problem> {
         let content_type = self.header("content-type").unwrap_or_default();
-        let media_type = content_type
-            .split(';')
-            .next()
-            .unwrap_or_default()
-            .trim()
-            .to_ascii_lowercase();
+        let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         if media_type != "application/json" {
             return Err(Problem::UnsupportedMediaType);
         }

@@ -1,5 +1,7 @@
 //! The route table, and the way from a request to its answer.
 
+use std::sync::LazyLock;
+
 use longshore::cloudflare::{CloudflareWorld, settings};
 use longshore::job::mint_ulid;
 use longshore::key::Scope;
@@ -55,56 +57,21 @@ pub(crate) const ROUTES: &[(&str, &str, Operation, Option<Scope>)] = &[
     ("GET", "/v1/jobs", Op::ListJobs, Some(Scope::JobsRead)),
     ("GET", "/v1/jobs/{id}", Op::ReadJob, Some(Scope::JobsRead)),
     ("GET", "/v1/jobs/{id}/attempts", Op::ListAttempts, Some(Scope::JobsRead)),
-    (
-        "GET",
-        "/v1/jobs/{id}/attempts/{n}/evidence",
-        Op::ReadEvidence,
-        Some(Scope::JobsRead),
-    ),
+    ("GET", "/v1/jobs/{id}/attempts/{n}/evidence", Op::ReadEvidence, Some(Scope::JobsRead)),
     ("POST", "/v1/jobs/{id}/cancel", Op::CancelJob, Some(Scope::Operate)),
     ("POST", "/v1/jobs/{id}/retry", Op::RetryJob, Some(Scope::Operate)),
     ("GET", "/v1/dead-letters", Op::ListDeadLetters, Some(Scope::JobsRead)),
-    (
-        "GET",
-        "/v1/dead-letters/{id}",
-        Op::ReadDeadLetter,
-        Some(Scope::JobsRead),
-    ),
-    (
-        "POST",
-        "/v1/dead-letters/{id}/replay",
-        Op::ReplayDeadLetter,
-        Some(Scope::Operate),
-    ),
-    (
-        "POST",
-        "/v1/dead-letters/{id}/discard",
-        Op::DiscardDeadLetter,
-        Some(Scope::Operate),
-    ),
+    ("GET", "/v1/dead-letters/{id}", Op::ReadDeadLetter, Some(Scope::JobsRead)),
+    ("POST", "/v1/dead-letters/{id}/replay", Op::ReplayDeadLetter, Some(Scope::Operate)),
+    ("POST", "/v1/dead-letters/{id}/discard", Op::DiscardDeadLetter, Some(Scope::Operate)),
     ("GET", "/v1/endpoints", Op::ListEndpoints, Some(Scope::JobsRead)),
     ("PUT", "/v1/endpoints/{id}", Op::PutEndpoint, Some(Scope::Operate)),
     ("GET", "/v1/endpoints/{id}", Op::ReadEndpoint, Some(Scope::JobsRead)),
     ("DELETE", "/v1/endpoints/{id}", Op::DeleteEndpoint, Some(Scope::Operate)),
-    (
-        "POST",
-        "/v1/endpoints/{id}/pause",
-        Op::PauseEndpoint,
-        Some(Scope::Operate),
-    ),
-    (
-        "POST",
-        "/v1/endpoints/{id}/resume",
-        Op::ResumeEndpoint,
-        Some(Scope::Operate),
-    ),
+    ("POST", "/v1/endpoints/{id}/pause", Op::PauseEndpoint, Some(Scope::Operate)),
+    ("POST", "/v1/endpoints/{id}/resume", Op::ResumeEndpoint, Some(Scope::Operate)),
     ("GET", "/v1/endpoints/{id}/secret", Op::ReadSecret, Some(Scope::Operate)),
-    (
-        "POST",
-        "/v1/endpoints/{id}/secret/rotate",
-        Op::RotateSecret,
-        Some(Scope::Operate),
-    ),
+    ("POST", "/v1/endpoints/{id}/secret/rotate", Op::RotateSecret, Some(Scope::Operate)),
     ("POST", "/v1/keys", Op::CreateKey, Some(Scope::Admin)),
     ("GET", "/v1/keys", Op::ListKeys, Some(Scope::Admin)),
     ("DELETE", "/v1/keys/{id}", Op::RevokeKey, Some(Scope::Admin)),
@@ -115,24 +82,26 @@ pub(crate) const ROUTES: &[(&str, &str, Operation, Option<Scope>)] = &[
     ("GET", "/readyz", Op::Readiness, None),
 ];
 
-/// Finds the operation of a method and path, its scope, and the values of the placeholders.
-///
-/// # Errors
-/// `NotFound`; `MethodNotAllowed` with the methods that are offered.
-fn find(method: &str, path: &str) -> std::result::Result<(Operation, Option<Scope>, Vec<String>), Problem> {
+static ROUTER: LazyLock<Router<&'static str>> = LazyLock::new(|| {
     let mut router = Router::new();
     for (_, pattern, _, _) in ROUTES {
         // A path with several methods is inserted once; the second insert is refused, which is what is wanted.
         let _ = router.insert(*pattern, *pattern);
     }
-    let found = router.at(path).map_err(|_| Problem::NotFound)?;
+    router
+});
+
+/// Finds the operation of a method and path, its scope, and the values of the placeholders.
+///
+/// # Errors
+/// `NotFound`; `MethodNotAllowed` with the methods that are offered.
+fn find(method: &str, path: &str) -> std::result::Result<(Operation, Option<Scope>, Vec<String>), Problem> {
+    let found = ROUTER.at(path).map_err(|_| Problem::NotFound)?;
     let placeholders = found.params.iter().map(|(_, value)| value.to_owned()).collect();
     let offered = || ROUTES.iter().filter(|(_, pattern, _, _)| pattern == found.value);
     match offered().find(|(offered, _, _, _)| *offered == method) {
         Some((_, _, operation, scope)) => Ok((*operation, *scope, placeholders)),
-        None => Err(Problem::MethodNotAllowed(
-            offered().map(|route| route.0).collect::<Vec<_>>().join(", "),
-        )),
+        None => Err(Problem::MethodNotAllowed(offered().map(|route| route.0).collect::<Vec<_>>().join(", "))),
     }
 }
 
@@ -159,15 +128,7 @@ async fn respond(
         Problem::Internal
     })?;
     let request_id = request_id.to_owned();
-    let mut context = ApiContext {
-        env,
-        worker,
-        world,
-        settings,
-        request,
-        request_id,
-        placeholders,
-    };
+    let mut context = ApiContext { env, worker, world, settings, request, request_id, placeholders };
     handle(operation, scope.unwrap_or(Scope::Admin), &mut context).await
 }
 

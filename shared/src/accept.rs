@@ -3,14 +3,14 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::authorize::{Caller, judge_caller, unavailable};
+use crate::authorize::{Caller, authorize_statement, judge_caller, unavailable};
 use crate::job::{JobRef, mint_id};
 use crate::key::Scope;
 use crate::limits::{ACCEPT_PARAMETER_BYTES, ID_SKEW_MS_MAX, MINTS_MAX};
 use crate::ports::{Clock, Database, Param, Rows, Statement};
 use crate::problem::Problem;
 use crate::request::NewJob;
-use crate::store::{batch, json_param, rows_as, sql, sql_for_caller};
+use crate::store::{batch, json_param, rows_as, sql_for_caller};
 use crate::time::rfc3339;
 
 /// A job that is durable, with only what never changes.
@@ -38,36 +38,23 @@ pub async fn accept<W: Database + Clock>(
     mut jobs: Vec<NewJob>,
 ) -> Result<Vec<Result<Accepted, Problem>>, Problem> {
     for _ in 0..MINTS_MAX {
-        let answers = batch(world, statements(caller, &jobs)?)
-            .await
-            .map_err(|error| unavailable(&error))?;
+        let answers = batch(world, statements(caller, &jobs)?).await.map_err(|error| unavailable(&error))?;
         let (authorized, row) = judge_caller(caller, Scope::JobsWrite, answers.first())?;
         if authorized.tenant.is_none() {
-            return Err(Problem::InvalidHeader(
-                "A key for all tenants names one in Longshore-Tenant.".into(),
-            ));
+            return Err(Problem::InvalidHeader("A key for all tenants names one in Longshore-Tenant.".into()));
         }
         let outcomes = read_outcomes(&jobs, &answers)?;
-        let missing = outcomes
-            .iter()
-            .any(|outcome| outcome.id.is_none() && outcome.endpoint_known != 0);
+        let missing = outcomes.iter().any(|outcome| outcome.id.is_none() && outcome.endpoint_known != 0);
         if missing && row.storage_full == Some(1) {
             return Err(Problem::StorageFull);
         }
         if !missing {
-            return Ok(jobs
-                .iter()
-                .zip(outcomes)
-                .map(|(job, outcome)| judge_outcome(job, outcome))
-                .collect());
+            return Ok(jobs.iter().zip(outcomes).map(|(job, outcome)| judge_outcome(job, outcome)).collect());
         }
         // The clock that minted the ids is more than 20 s off: the database's own is taken instead.
-        tracing::warn!(
-            ours = world.now_ms(),
-            database = row.now,
-            "ids are minted again by the database's clock"
-        );
-        for job in &mut jobs {
+        tracing::warn!(ours = world.now_ms(), database = row.now, "ids are minted again by the database's clock");
+        // Only those that were refused: a job that is there already would be there twice.
+        for (job, _) in jobs.iter_mut().zip(&outcomes).filter(|(_, outcome)| outcome.id.is_none()) {
             job.id = mint_id(row.now, world.random());
             job.created_at = row.now;
         }
@@ -82,7 +69,7 @@ fn statements(caller: &Caller, jobs: &[NewJob]) -> Result<Vec<Statement>, Proble
     let asks = json_param(&json!({
         "key": caller.token.id, "hash": caller.token.hash(), "scope": Scope::JobsWrite.name(), "tenant": caller.tenant,
     }));
-    let mut statements = vec![sql!("authorize", caller.token.id.as_str())];
+    let mut statements = vec![authorize_statement(caller)];
     for chunk in chunks(jobs)? {
         let items = Param::Text(chunk);
         statements.push(sql_for_caller!("free_keys", items.clone(), asks.clone()));
@@ -132,20 +119,12 @@ fn read_outcomes(jobs: &[NewJob], answers: &[Rows]) -> Result<Vec<AcceptedRow>, 
         outcomes.extend(rows_as::<AcceptedRow>(rows).map_err(|error| unavailable(&error))?);
     }
     outcomes.sort_by_key(|outcome| outcome.index);
-    if outcomes.len() == jobs.len() {
-        Ok(outcomes)
-    } else {
-        Err(Problem::Internal)
-    }
+    if outcomes.len() == jobs.len() { Ok(outcomes) } else { Err(Problem::Internal) }
 }
 
 fn judge_outcome(job: &NewJob, row: AcceptedRow) -> Result<Accepted, Problem> {
     let (Some(id), Some(created_at)) = (row.id, row.created_at) else {
-        return Err(Problem::field(
-            "#/payload/endpoint",
-            "unknown-endpoint",
-            "There is no such endpoint.",
-        ));
+        return Err(Problem::field("#/payload/endpoint", "unknown-endpoint", "There is no such endpoint."));
     };
     if row.digest.as_deref() != Some(job.digest.as_str()) {
         return Err(Problem::IdempotencyKeyReused);
@@ -157,10 +136,5 @@ fn judge_outcome(job: &NewJob, row: AcceptedRow) -> Result<Accepted, Problem> {
         "accepted": if row.scheduled_at.is_some() { "scheduled" } else { "queued" },
     });
     let due = !replayed && row.scheduled_at.is_none();
-    Ok(Accepted {
-        job: JobRef { tenant: row.tenant, id },
-        body,
-        replayed,
-        due,
-    })
+    Ok(Accepted { job: JobRef { tenant: row.tenant, id }, body, replayed, due })
 }

@@ -81,9 +81,7 @@ impl LogEntry {
     /// The attempt as the API lists it. Headers and bodies are in its evidence.
     pub fn to_json(&self, job_id: &str, number: usize) -> Value {
         let state = self.state.map_or_else(|| json!("running"), |state| json!(state));
-        let retry_at = self
-            .retry_in_ms
-            .map(|wait| rfc3339(self.started_at + self.duration_ms.unwrap_or(0) + wait));
+        let retry_at = self.retry_in_ms.map(|wait| rfc3339(self.started_at + self.duration_ms.unwrap_or(0) + wait));
         let evidence = match &self.evidence {
             None => json!({"state": "none", "sha256": null}),
             Some(EvidenceRef::Off) => json!({"state": "off", "sha256": null}),

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use crate::key::{Scope, Token};
-use crate::ports::{Clock, Database, DatabaseError, Rows};
+use crate::ports::{Clock, Database, DatabaseError, Rows, Statement};
 use crate::problem::Problem;
 use crate::store::{batch, first_as, sql};
 
@@ -48,10 +48,13 @@ pub struct Authorized {
 /// # Errors
 /// `Unauthenticated` or `Forbidden`; `Unavailable` when the database is out of reach.
 pub async fn authorize<W: Database + Clock>(world: &W, caller: &Caller, scope: Scope) -> Result<Authorized, Problem> {
-    let answers = batch(world, vec![sql!("authorize", caller.token.id.as_str())])
-        .await
-        .map_err(|e| unavailable(&e))?;
+    let answers = batch(world, vec![authorize_statement(caller)]).await.map_err(|e| unavailable(&e))?;
     judge_caller(caller, scope, answers.first()).map(|(authorized, _)| authorized)
+}
+
+/// Reads the key's row; an accept puts it before its own statements.
+pub(crate) fn authorize_statement(caller: &Caller) -> Statement {
+    sql!("authorize", caller.token.id.as_str())
 }
 
 pub(crate) fn judge_caller(
@@ -59,9 +62,7 @@ pub(crate) fn judge_caller(
     scope: Scope,
     rows: Option<&Rows>,
 ) -> Result<(Authorized, Authorization), Problem> {
-    let row: Authorization = first_as(rows)
-        .map_err(|error| unavailable(&error))?
-        .ok_or(Problem::Internal)?;
+    let row: Authorization = first_as(rows).map_err(|error| unavailable(&error))?.ok_or(Problem::Internal)?;
     let key = row.key.as_ref().filter(|key| caller.token.matches(&key.hash));
     let Some(key) = key else {
         return Err(Problem::Unauthenticated("There is no such key.".into()));
@@ -77,16 +78,8 @@ pub(crate) fn judge_caller(
     if !all_tenants && caller.tenant.as_ref().is_some_and(|tenant| *tenant != key.tenant) {
         return Err(Problem::Forbidden("The key belongs to another tenant.".into()));
     }
-    let tenant = if all_tenants {
-        caller.tenant.clone()
-    } else {
-        Some(key.tenant.clone())
-    };
-    let authorized = Authorized {
-        tenant,
-        scopes: key.scopes.clone(),
-        all_tenants,
-    };
+    let tenant = if all_tenants { caller.tenant.clone() } else { Some(key.tenant.clone()) };
+    let authorized = Authorized { tenant, scopes: key.scopes.clone(), all_tenants };
     Ok((authorized, row))
 }
 

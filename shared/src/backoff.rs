@@ -55,17 +55,9 @@ impl Schedule {
         const MINUTE: u64 = 60;
         const HOUR: u64 = 60 * MINUTE;
         match self {
-            Self::WebhookStandard => &[
-                5,
-                5 * MINUTE,
-                30 * MINUTE,
-                2 * HOUR,
-                5 * HOUR,
-                10 * HOUR,
-                14 * HOUR,
-                20 * HOUR,
-                24 * HOUR,
-            ],
+            Self::WebhookStandard => {
+                &[5, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR, 10 * HOUR, 14 * HOUR, 20 * HOUR, 24 * HOUR]
+            }
             Self::Fast => &[1, 5, 30, 2 * MINUTE, 10 * MINUTE],
             Self::Once => &[],
         }
@@ -91,10 +83,7 @@ impl FromStr for Schedule {
     type Err = UnknownSchedule;
 
     fn from_str(text: &str) -> Result<Self, UnknownSchedule> {
-        Self::ALL
-            .into_iter()
-            .find(|schedule| schedule.name() == text)
-            .ok_or(UnknownSchedule)
+        Self::ALL.into_iter().find(|schedule| schedule.name() == text).ok_or(UnknownSchedule)
     }
 }
 
@@ -104,11 +93,7 @@ pub fn delay_after(schedule: Schedule, failures: u32, seed: u64) -> Duration {
     let delays = schedule.delays_seconds();
     let failures = failures.max(1);
     let position = usize::try_from(failures - 1).unwrap_or(usize::MAX);
-    let seconds = delays
-        .get(position)
-        .or(delays.last())
-        .copied()
-        .unwrap_or(ONCE_REPEATED_SECONDS);
+    let seconds = delays.get(position).or(delays.last()).copied().unwrap_or(ONCE_REPEATED_SECONDS);
     let delay_ms = seconds * 1_000;
     let jitter_ms = delay_ms / JITTER_DIVISOR;
     let random = mix(seed ^ mix(u64::from(failures)));
@@ -138,11 +123,7 @@ pub struct NamedBackoff {
 impl NamedBackoff {
     /// The schedule's own delays, one fewer than its attempts.
     pub fn new(schedule: Schedule, seed: u64) -> Self {
-        Self {
-            schedule,
-            seed,
-            repeats: 0,
-        }
+        Self { schedule, seed, repeats: 0 }
     }
 
     /// The last delay comes `times` more, for a job with more attempts than its schedule.
@@ -157,11 +138,7 @@ impl BackoffBuilder for NamedBackoff {
 
     fn build(self) -> NamedDelays {
         let delays = self.schedule.max_attempts() - 1;
-        NamedDelays {
-            backoff: self,
-            failures: 0,
-            delays: delays.saturating_add(self.repeats),
-        }
+        NamedDelays { backoff: self, failures: 0, delays: delays.saturating_add(self.repeats) }
     }
 }
 
@@ -196,9 +173,7 @@ pub fn parse_retry_after(value: &str, now_ms: i64) -> Option<Duration> {
         let date = httpdate::parse_http_date(value).ok()?.duration_since(UNIX_EPOCH).ok()?;
         i64::try_from(date.as_millis()).ok()?.saturating_sub(now_ms)
     };
-    u64::try_from(wait_ms.clamp(1_000, RETRY_AFTER_MS_MAX))
-        .ok()
-        .map(Duration::from_millis)
+    u64::try_from(wait_ms.clamp(1_000, RETRY_AFTER_MS_MAX)).ok().map(Duration::from_millis)
 }
 
 #[cfg(test)]
@@ -236,28 +211,20 @@ mod tests {
             let attempts = usize::try_from(schedule.max_attempts()).unwrap();
             assert_eq!(attempts, schedule.delays_seconds().len() + 1);
             assert_eq!(NamedBackoff::new(schedule, 1).build().count() + 1, attempts);
-            assert_eq!(
-                NamedBackoff::new(schedule, 1).repeat_last(4).build().count(),
-                attempts + 3
-            );
+            assert_eq!(NamedBackoff::new(schedule, 1).repeat_last(4).build().count(), attempts + 3);
         }
     }
 
     #[test]
     fn jitter_reaches_both_of_its_ends() {
         let delays = (0..20_000).map(|seed| delay_after(Schedule::Fast, 1, seed).as_millis());
-        let (least, most) = delays.fold((u128::MAX, 0), |(least, most), delay| {
-            (least.min(delay), most.max(delay))
-        });
+        let (least, most) = delays.fold((u128::MAX, 0), |(least, most), delay| (least.min(delay), most.max(delay)));
         assert_eq!((least, most), (800, 1_200));
     }
 
     #[test]
     fn neighbouring_seeds_and_failures_have_unrelated_jitter() {
-        let of_one_seed = NamedBackoff::new(Schedule::WebhookStandard, 7)
-            .repeat_last(91)
-            .build()
-            .skip(8);
+        let of_one_seed = NamedBackoff::new(Schedule::WebhookStandard, 7).repeat_last(91).build().skip(8);
         let of_one_failure = (0..92).map(|seed| delay_after(Schedule::WebhookStandard, 9, seed));
         for delays in [of_one_seed.collect::<Vec<_>>(), of_one_failure.collect()] {
             let distinct: std::collections::BTreeSet<&Duration> = delays.iter().collect();

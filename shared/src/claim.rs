@@ -56,10 +56,7 @@ pub struct ClaimedEndpoint {
 impl Claimed {
     /// How statements name it.
     pub fn job(&self) -> JobRef {
-        JobRef {
-            tenant: self.tenant.clone(),
-            id: self.id.clone(),
-        }
+        JobRef { tenant: self.tenant.clone(), id: self.id.clone() }
     }
 
     /// The `webhook-id`, the same over all retries and replays.
@@ -99,11 +96,7 @@ pub async fn claim<W: Database + Clock>(
 /// # Errors
 /// When the database is out of reach.
 pub async fn find_suspects<W: Database + Clock>(world: &W, jobs: &[JobRef]) -> Result<Vec<JobRef>, DatabaseError> {
-    let answers = batch(
-        world,
-        vec![sql!("find_suspects", json_param(&jobs), CLAIM_TOLERANCE_MS)],
-    )
-    .await?;
+    let answers = batch(world, vec![sql!("find_suspects", json_param(&jobs), CLAIM_TOLERANCE_MS)]).await?;
     rows_as(answers.first().unwrap_or(&Vec::new()))
 }
 
@@ -129,7 +122,5 @@ pub async fn hand_back<W: Database + Clock>(
     token: &str,
     attempts: &[(String, String, u32)],
 ) -> Result<(), DatabaseError> {
-    batch(world, vec![sql!("hand_back", json_param(&attempts), token)])
-        .await
-        .map(|_| ())
+    batch(world, vec![sql!("hand_back", json_param(&attempts), token)]).await.map(|_| ())
 }

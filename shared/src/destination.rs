@@ -50,18 +50,8 @@ const BLOCKED_IPV6: [(Ipv6Addr, u32); 4] = [
 
 /// Names that never leave a private network, with everything below them: RFC 6761, RFC 8375, ICANN's `internal`
 /// (`metadata.google.internal` among them) and the ones RFC 6762 appendix G says are used in the wild.
-const BLOCKED_NAMES: [&str; 10] = [
-    "localhost",
-    "localdomain",
-    "local",
-    "internal",
-    "home.arpa",
-    "intranet",
-    "private",
-    "corp",
-    "home",
-    "lan",
-];
+const BLOCKED_NAMES: [&str; 10] =
+    ["localhost", "localdomain", "local", "internal", "home.arpa", "intranet", "private", "corp", "home", "lan"];
 
 /// Bytes of a domain name and of one of its labels (RFC 1035 2.3.4).
 const NAME_BYTES: usize = 253;
@@ -270,16 +260,13 @@ fn is_name(name: &str) -> bool {
 /// A single label is resolved by search lists of the network it is asked in, so it is never public.
 fn is_public_name(name: &str) -> bool {
     name.contains('.')
-        && !BLOCKED_NAMES.iter().any(|blocked| {
-            name.strip_suffix(blocked)
-                .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-        })
+        && !BLOCKED_NAMES
+            .iter()
+            .any(|blocked| name.strip_suffix(blocked).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')))
 }
 
 fn is_public_ipv4(address: Ipv4Addr) -> bool {
-    !BLOCKED_IPV4
-        .iter()
-        .any(|(first, prefix)| (address.to_bits() ^ first.to_bits()).leading_zeros() >= *prefix)
+    !BLOCKED_IPV4.iter().any(|(first, prefix)| (address.to_bits() ^ first.to_bits()).leading_zeros() >= *prefix)
 }
 
 fn is_public_ipv6(address: Ipv6Addr) -> bool {

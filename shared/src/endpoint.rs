@@ -50,11 +50,7 @@ pub struct EndpointRow {
 impl EndpointRow {
     /// The endpoint as the API shows it. Header values are sealed and never shown.
     pub fn to_json(&self) -> Value {
-        let names: Vec<_> = self
-            .headers
-            .iter()
-            .map(|(name, _)| json!({"name": name, "value": null}))
-            .collect();
+        let names: Vec<_> = self.headers.iter().map(|(name, _)| json!({"name": name, "value": null})).collect();
         json!({
             "id": self.id, "tenant": self.tenant, "state": self.state, "paused_reason": self.paused_reason,
             "url": self.url, "headers": names, "timeout_seconds": self.timeout_seconds, "schedule": self.backoff,
@@ -93,25 +89,11 @@ mod tests {
         let whsec = |secrets: Vec<SigningSecret>| secrets.iter().map(SigningSecret::to_whsec).collect::<Vec<_>>();
         let first = whsec(signing_secrets(&master, "acme", "orders", 1, None, 0));
         assert_eq!(first.len(), 1);
-        let both = whsec(signing_secrets(
-            &master,
-            "acme",
-            "orders",
-            2,
-            Some(1_000),
-            1_000 + ROTATION_OVERLAP_MS - 1,
-        ));
+        let both = whsec(signing_secrets(&master, "acme", "orders", 2, Some(1_000), 1_000 + ROTATION_OVERLAP_MS - 1));
         assert_eq!(both.len(), 2);
         assert_eq!(both[1], first[0]);
         assert_ne!(both[0], first[0]);
-        let after = whsec(signing_secrets(
-            &master,
-            "acme",
-            "orders",
-            2,
-            Some(1_000),
-            1_000 + ROTATION_OVERLAP_MS,
-        ));
+        let after = whsec(signing_secrets(&master, "acme", "orders", 2, Some(1_000), 1_000 + ROTATION_OVERLAP_MS));
         assert_eq!(after, both[..1]);
     }
 }

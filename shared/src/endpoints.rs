@@ -14,7 +14,7 @@ use crate::jobs::webhook::SEAL_PURPOSE;
 use crate::limits::{MAX_ATTEMPTS_MAX, TIMEOUT_SECONDS_DEFAULT, TIMEOUT_SECONDS_MAX};
 use crate::operate::nonce;
 use crate::outcome::ErrorClass;
-use crate::ports::{Clock, Database};
+use crate::ports::{Clock, Database, Statement};
 use crate::problem::Problem;
 use crate::redact::{Redaction, is_pointer};
 use crate::seal::seal;
@@ -44,43 +44,25 @@ impl EndpointRequest {
         let mut errors = Vec::new();
         let mut wrong = |pointer: &str, code, detail: String| errors.push(InvalidField::new(pointer, code, detail));
         if !is_name(id) {
-            wrong(
-                "#",
-                "invalid-name",
-                "An endpoint's name is 1 to 64 of A-Z a-z 0-9 _ -.".into(),
-            );
+            wrong("#", "invalid-name", "An endpoint's name is 1 to 64 of A-Z a-z 0-9 _ -.".into());
         }
         if let Err(error) = destination::check(&self.url, &settings.private_destinations) {
             wrong("#/url", error.code(), error.to_string());
         }
-        if self
-            .timeout_seconds
-            .is_some_and(|seconds| !(1..=TIMEOUT_SECONDS_MAX).contains(&seconds))
-        {
+        if self.timeout_seconds.is_some_and(|seconds| !(1..=TIMEOUT_SECONDS_MAX).contains(&seconds)) {
             wrong(
                 "#/timeout_seconds",
                 "out-of-range",
                 format!("A webhook may take 1 to {TIMEOUT_SECONDS_MAX} seconds."),
             );
         }
-        if self
-            .max_attempts
-            .is_some_and(|attempts| !(1..=MAX_ATTEMPTS_MAX).contains(&attempts))
-        {
-            wrong(
-                "#/max_attempts",
-                "out-of-range",
-                format!("A job has 1 to {MAX_ATTEMPTS_MAX} attempts."),
-            );
+        if self.max_attempts.is_some_and(|attempts| !(1..=MAX_ATTEMPTS_MAX).contains(&attempts)) {
+            wrong("#/max_attempts", "out-of-range", format!("A job has 1 to {MAX_ATTEMPTS_MAX} attempts."));
         }
         for (index, pointer) in self.redact.body_pointers.iter().enumerate() {
             if !is_pointer(pointer) {
                 let place = format!("#/redact/body_pointers/{index}");
-                wrong(
-                    &place,
-                    "invalid-pointer",
-                    "This is not a JSON Pointer of RFC 6901.".into(),
-                );
+                wrong(&place, "invalid-pointer", "This is not a JSON Pointer of RFC 6901.".into());
             }
         }
         check_headers(self.headers.iter(), "#/headers", &mut errors);
@@ -107,13 +89,7 @@ pub async fn put_endpoint<W: Database + Clock>(
     let seal_value = |(name, value): (&String, &String)| {
         let name = name.to_ascii_lowercase();
         let context = format!("endpoint {tenant} {id} {name}");
-        let sealed = seal(
-            &settings.master_key,
-            SEAL_PURPOSE,
-            &context,
-            nonce(world),
-            value.as_bytes(),
-        );
+        let sealed = seal(&settings.master_key, SEAL_PURPOSE, &context, nonce(world), value.as_bytes());
         (name, sealed)
     };
     let headers: Vec<_> = request.headers.iter().map(seal_value).collect();
@@ -125,14 +101,13 @@ pub async fn put_endpoint<W: Database + Clock>(
         "evidence": request.evidence.unwrap_or(EvidencePolicy::Full), "bury_on": request.bury_on,
         "redact": request.redact,
     });
-    let statements = vec![
-        sql!("put_endpoint", json_param(&row)),
-        sql!("read_endpoint", tenant, id),
-    ];
+    let statements = vec![sql!("put_endpoint", json_param(&row)), read_statement(tenant, id)];
     let answers = batch(world, statements).await.map_err(|error| unavailable(&error))?;
-    first_as(answers.last())
-        .map_err(|error| unavailable(&error))?
-        .ok_or(Problem::Internal)
+    first_as(answers.last()).map_err(|error| unavailable(&error))?.ok_or(Problem::Internal)
+}
+
+fn read_statement(tenant: &str, id: &str) -> Statement {
+    sql!("read_endpoint", tenant, id)
 }
 
 /// One endpoint.
@@ -140,12 +115,8 @@ pub async fn put_endpoint<W: Database + Clock>(
 /// # Errors
 /// `NotFound`; `Unavailable`.
 pub async fn read_endpoint<W: Database + Clock>(world: &W, tenant: &str, id: &str) -> Result<EndpointRow, Problem> {
-    let answers = batch(world, vec![sql!("read_endpoint", tenant, id)])
-        .await
-        .map_err(|error| unavailable(&error))?;
-    first_as(answers.first())
-        .map_err(|error| unavailable(&error))?
-        .ok_or(Problem::NotFound)
+    let answers = batch(world, vec![read_statement(tenant, id)]).await.map_err(|error| unavailable(&error))?;
+    first_as(answers.first()).map_err(|error| unavailable(&error))?.ok_or(Problem::NotFound)
 }
 
 /// A page of a tenant's endpoints by name.
@@ -159,9 +130,7 @@ pub async fn list_endpoints<W: Database + Clock>(
     limit: u32,
 ) -> Result<Vec<EndpointRow>, Problem> {
     let statement = sql!("list_endpoints", tenant, after, i64::from(limit));
-    let answers = batch(world, vec![statement])
-        .await
-        .map_err(|error| unavailable(&error))?;
+    let answers = batch(world, vec![statement]).await.map_err(|error| unavailable(&error))?;
     rows_as(answers.first().unwrap_or(&Vec::new())).map_err(|error| unavailable(&error))
 }
 
@@ -192,26 +161,13 @@ pub async fn change_endpoint<W: Database + Clock>(
         EndpointChange::Delete => ("deleted", None),
     };
     let statement = sql!("set_endpoint_state", tenant, id, state, reason);
-    let answers = batch(world, vec![statement])
-        .await
-        .map_err(|error| unavailable(&error))?;
-    if answers.first().is_none_or(Vec::is_empty) {
-        Err(Problem::NotFound)
-    } else {
-        Ok(())
-    }
+    let answers = batch(world, vec![statement]).await.map_err(|error| unavailable(&error))?;
+    if answers.first().is_none_or(Vec::is_empty) { Err(Problem::NotFound) } else { Ok(()) }
 }
 
 /// The signing secrets of an endpoint, the newest first, as receivers are configured with them.
 pub fn secrets_json(settings: &Settings, row: &EndpointRow) -> Value {
-    let secrets = signing_secrets(
-        &settings.master_key,
-        &row.tenant,
-        &row.id,
-        row.generation,
-        row.rotated_at,
-        row.now,
-    );
+    let secrets = signing_secrets(&settings.master_key, &row.tenant, &row.id, row.generation, row.rotated_at, row.now);
     let texts: Vec<_> = secrets.iter().map(SigningSecret::to_whsec).collect();
     json!({"secret": texts[0], "previous_secret": texts.get(1)})
 }
@@ -224,18 +180,11 @@ pub fn secrets_json(settings: &Settings, row: &EndpointRow) -> Value {
 /// `NotFound`; `IllegalTransition` when somebody else rotated meanwhile.
 pub async fn rotate_secret<W: Database + Clock>(world: &W, tenant: &str, id: &str) -> Result<EndpointRow, Problem> {
     let seen = read_endpoint(world, tenant, id).await?;
-    let statements = vec![
-        sql!("rotate_secret", tenant, id, i64::from(seen.generation)),
-        sql!("read_endpoint", tenant, id),
-    ];
+    let statements = vec![sql!("rotate_secret", tenant, id, i64::from(seen.generation)), read_statement(tenant, id)];
     let answers = batch(world, statements).await.map_err(|error| unavailable(&error))?;
-    let row: EndpointRow = first_as(answers.last())
-        .map_err(|error| unavailable(&error))?
-        .ok_or(Problem::NotFound)?;
+    let row: EndpointRow = first_as(answers.last()).map_err(|error| unavailable(&error))?.ok_or(Problem::NotFound)?;
     if row.generation == seen.generation + 1 {
         return Ok(row);
     }
-    Err(Problem::IllegalTransition(
-        "The secret was rotated by another request at the same time.".into(),
-    ))
+    Err(Problem::IllegalTransition("The secret was rotated by another request at the same time.".into()))
 }

@@ -55,15 +55,13 @@ pub fn record(
         value["headers"] = json!(redaction.redact_headers(&request.headers));
         value
     });
-    let response = exchange
-        .and_then(|exchange| exchange.response.as_ref())
-        .map(|response| {
-            let mut value = body_json(&response.body, redaction, body_bytes);
-            value["status"] = json!(response.status);
-            value["headers"] = json!(redaction.redact_headers(&response.headers));
-            value["truncated"] = json!(response.truncated || response.body.len() > body_bytes);
-            value
-        });
+    let response = exchange.and_then(|exchange| exchange.response.as_ref()).map(|response| {
+        let mut value = body_json(&response.body, redaction, body_bytes);
+        value["status"] = json!(response.status);
+        value["headers"] = json!(redaction.redact_headers(&response.headers));
+        value["truncated"] = json!(response.truncated || response.body.len() > body_bytes);
+        value
+    });
     let mut line = json!({
         "v": 1, "tenant": head.tenant, "job_id": head.job_id, "attempt": head.attempt,
         "sent_at": rfc3339(head.sent_at), "duration_ms": head.duration_ms, "version": head.version,
@@ -82,10 +80,9 @@ fn body_json(body: &[u8], redaction: &Redaction, body_bytes: usize) -> Value {
     let (text, base64) = match std::str::from_utf8(kept) {
         Ok(text) => (Some(text.to_owned()), None),
         // A cut may fall inside a character: what is whole is still text.
-        Err(error) if error.error_len().is_none() && kept.len() < redacted.len() => (
-            Some(String::from_utf8_lossy(&kept[..error.valid_up_to()]).into_owned()),
-            None,
-        ),
+        Err(error) if error.error_len().is_none() && kept.len() < redacted.len() => {
+            (Some(String::from_utf8_lossy(&kept[..error.valid_up_to()]).into_owned()), None)
+        }
         Err(_) => (None, Some(STANDARD.encode(kept))),
     };
     json!({
@@ -117,12 +114,7 @@ impl Pack {
     pub fn add(&mut self, n: u32, record: &[u8]) -> EvidenceRef {
         let offset = self.bytes.len() as u64;
         self.bytes.extend_from_slice(record);
-        EvidenceRef::Stored {
-            n,
-            offset,
-            length: record.len() as u64,
-            sha256: sha256(record),
-        }
+        EvidenceRef::Stored { n, offset, length: record.len() as u64, sha256: sha256(record) }
     }
 }
 
@@ -145,10 +137,7 @@ mod tests {
         let request = HttpRequest {
             method: "POST".into(),
             url: "https://example.com/hook?token=abc".into(),
-            headers: vec![
-                ("authorization".into(), "Bearer hush".into()),
-                ("x-plain".into(), "seen".into()),
-            ],
+            headers: vec![("authorization".into(), "Bearer hush".into()), ("x-plain".into(), "seen".into())],
             body: body.to_vec(),
             timeout: Duration::from_secs(1),
             response_bytes_max: 100,
@@ -159,32 +148,16 @@ mod tests {
             body: b"\xff\xfe".to_vec(),
             truncated: false,
         };
-        Exchange {
-            request,
-            response: Some(response),
-        }
+        Exchange { request, response: Some(response) }
     }
 
     fn head() -> RecordHead<'static> {
-        RecordHead {
-            tenant: "acme",
-            job_id: "job_1",
-            attempt: 2,
-            sent_at: 0,
-            duration_ms: 3,
-            version: "0",
-        }
+        RecordHead { tenant: "acme", job_id: "job_1", attempt: 2, sent_at: 0, duration_ms: 3, version: "0" }
     }
 
     #[test]
     fn a_record_holds_everything_but_secrets() {
-        let line = record(
-            &head(),
-            Some(&exchange(b"{\"a\":1}")),
-            None,
-            &Redaction::default(),
-            1_000,
-        );
+        let line = record(&head(), Some(&exchange(b"{\"a\":1}")), None, &Redaction::default(), 1_000);
         let text = String::from_utf8(line).unwrap();
         assert!(text.ends_with('\n') && !text.contains("hush") && text.contains("seen"));
         assert!(!text.contains("token=abc"));
@@ -197,13 +170,7 @@ mod tests {
     #[test]
     fn a_long_body_is_cut_between_characters_and_its_digest_is_of_the_whole() {
         let body = "ä".repeat(50);
-        let line = record(
-            &head(),
-            Some(&exchange(body.as_bytes())),
-            None,
-            &Redaction::default(),
-            51,
-        );
+        let line = record(&head(), Some(&exchange(body.as_bytes())), None, &Redaction::default(), 51);
         let value: Value = serde_json::from_slice(&line).unwrap();
         assert_eq!(value["request"]["body"], "ä".repeat(25));
         assert_eq!(value["request"]["body_truncated"], true);
@@ -216,15 +183,7 @@ mod tests {
         let mut pack = Pack::default();
         let places = [pack.add(3, b"first\n"), pack.add(3, b"second\n")];
         for (place, expected) in places.iter().zip(["first\n", "second\n"]) {
-            let EvidenceRef::Stored {
-                n: 3,
-                offset,
-                length,
-                sha256: digest,
-            } = place
-            else {
-                panic!("stored")
-            };
+            let EvidenceRef::Stored { n: 3, offset, length, sha256: digest } = place else { panic!("stored") };
             let range = usize::try_from(*offset).unwrap()..usize::try_from(offset + length).unwrap();
             assert_eq!(&pack.bytes[range], expected.as_bytes());
             assert_eq!(*digest, sha256(expected.as_bytes()));

@@ -1,21 +1,17 @@
 //! The flush: one object of evidence for all outcomes that are ready, then one settlement, then the hints of retries.
 
 use std::collections::BTreeMap;
-use std::future::Future;
-use std::pin::pin;
-use std::time::Duration;
-
-use futures_util::future::{Either, select};
 
 use crate::attempt::EvidenceRef;
 use crate::evidence::{Pack, inline, pack_key};
 use crate::hint::encode;
 use crate::job::JobRef;
 use crate::limits::{EVIDENCE_PUT_MS, SEND_MS_MAX};
-use crate::ports::{Clock, DatabaseError, World};
+use crate::ports::{DatabaseError, World};
 use crate::run::Finished;
 use crate::settings::Settings;
 use crate::settle::{Settlement, settle};
+use crate::store::within;
 
 /// What a flush did.
 #[derive(Debug)]
@@ -50,11 +46,7 @@ async fn put_evidence<W: World>(world: &W, token: &str, n: u32, finished: Vec<Fi
     let mut pack = Pack::default();
     let mut places: Vec<EvidenceRef> = Vec::new();
     for done in &finished {
-        places.push(
-            done.record
-                .as_ref()
-                .map_or(EvidenceRef::Off, |record| pack.add(n, record)),
-        );
+        places.push(done.record.as_ref().map_or(EvidenceRef::Off, |record| pack.add(n, record)));
     }
     let failure = if pack.bytes.is_empty() {
         None
@@ -83,30 +75,14 @@ async fn put_evidence<W: World>(world: &W, token: &str, n: u32, finished: Vec<Fi
 
 async fn record_outcomes<W: World>(world: &W, settings: &Settings, token: &str, settlements: &[Settlement]) -> Flushed {
     match settle(world, token, &settings.plan, settlements).await {
-        Ok(jobs) => Flushed {
-            settled: jobs.len(),
-            lost: settlements.len() - jobs.len(),
-            database_lost: false,
-        },
+        Ok(jobs) => Flushed { settled: jobs.len(), lost: settlements.len() - jobs.len(), database_lost: false },
         Err(DatabaseError::Unreachable(reason)) => {
-            tracing::error!(
-                reason,
-                jobs = settlements.len(),
-                "outcomes could not be recorded, their leases will end"
-            );
-            Flushed {
-                settled: 0,
-                lost: settlements.len(),
-                database_lost: true,
-            }
+            tracing::error!(reason, jobs = settlements.len(), "outcomes could not be recorded, their leases will end");
+            Flushed { settled: 0, lost: settlements.len(), database_lost: true }
         }
         // One row that the schema refuses must not take its neighbours along.
         Err(DatabaseError::Refused(_)) if settlements.len() > 1 => {
-            let mut flushed = Flushed {
-                settled: 0,
-                lost: 0,
-                database_lost: false,
-            };
+            let mut flushed = Flushed { settled: 0, lost: 0, database_lost: false };
             for settlement in settlements {
                 match settle(world, token, &settings.plan, std::slice::from_ref(settlement)).await {
                     Ok(jobs) => flushed.settled += jobs.len(),
@@ -120,11 +96,7 @@ async fn record_outcomes<W: World>(world: &W, settings: &Settings, token: &str, 
         }
         Err(DatabaseError::Refused(reason)) => {
             tracing::error!(reason, "an outcome was refused, its lease will end");
-            Flushed {
-                settled: 0,
-                lost: settlements.len(),
-                database_lost: false,
-            }
+            Flushed { settled: 0, lost: settlements.len(), database_lost: false }
         }
     }
 }
@@ -133,11 +105,7 @@ async fn record_outcomes<W: World>(world: &W, settings: &Settings, token: &str, 
 pub async fn send_hints<W: World>(world: &W, settings: &Settings, by_delay: BTreeMap<u32, Vec<JobRef>>) {
     let messages: Vec<_> = by_delay
         .iter()
-        .flat_map(|(delay, jobs)| {
-            encode(jobs, settings.plan.hint_jobs)
-                .into_iter()
-                .map(|text| (text, *delay))
-        })
+        .flat_map(|(delay, jobs)| encode(jobs, settings.plan.hint_jobs).into_iter().map(|text| (text, *delay)))
         .collect();
     if messages.is_empty() {
         return;
@@ -146,14 +114,5 @@ pub async fn send_hints<W: World>(world: &W, settings: &Settings, by_delay: BTre
         Some(Ok(())) => {}
         Some(Err(error)) => tracing::warn!(%error, "the sweep will find these jobs"),
         None => tracing::warn!("hints did not leave within {SEND_MS_MAX} ms, the sweep will find these jobs"),
-    }
-}
-
-/// Waits for a future, but not longer than `ms`.
-pub(crate) async fn within<C: Clock, F: Future>(clock: &C, ms: i64, future: F) -> Option<F::Output> {
-    let wait = Duration::from_millis(u64::try_from(ms).unwrap_or(0));
-    match select(pin!(future), pin!(clock.sleep(wait))).await {
-        Either::Left((output, _)) => Some(output),
-        Either::Right(((), _)) => None,
     }
 }

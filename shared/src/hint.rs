@@ -50,11 +50,7 @@ pub fn encode(jobs: &[JobRef], jobs_per_hint: usize) -> Vec<String> {
 }
 
 fn encode_chunk(jobs: &[JobRef]) -> Vec<String> {
-    let text = serde_json::to_string(&Message {
-        v: VERSION,
-        jobs: jobs.to_vec(),
-    })
-    .unwrap_or_default();
+    let text = serde_json::to_string(&Message { v: VERSION, jobs: jobs.to_vec() }).unwrap_or_default();
     if text.len() + MESSAGE_OVERHEAD_BYTES <= MESSAGE_BYTES_MAX || jobs.len() == 1 {
         return vec![text];
     }
@@ -88,18 +84,12 @@ mod tests {
     use proptest::prelude::*;
 
     fn job(number: usize, tenant: usize) -> JobRef {
-        JobRef {
-            tenant: "t".repeat(tenant),
-            id: format!("job_00{number:026}"),
-        }
+        JobRef { tenant: "t".repeat(tenant), id: format!("job_00{number:026}") }
     }
 
     #[test]
     fn the_wire_format_is_pinned() {
-        let jobs = vec![JobRef {
-            tenant: "acme".into(),
-            id: "job_1".into(),
-        }];
+        let jobs = vec![JobRef { tenant: "acme".into(), id: "job_1".into() }];
         assert_eq!(encode(&jobs, 100), [r#"{"v":1,"jobs":[["acme","job_1"]]}"#]);
         assert_eq!(decode(r#"{"v":1,"jobs":[["acme","job_1"]]}"#), Ok(jobs));
     }
@@ -107,14 +97,7 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_told_apart() {
         assert_eq!(decode(r#"{"v":2,"what":"ever"}"#), Err(UnreadableHint::UnknownVersion));
-        for text in [
-            "",
-            "hello",
-            "{}",
-            r#"{"v":1}"#,
-            r#"{"v":1,"jobs":[["a"]]}"#,
-            r#"{"v":"1","jobs":[]}"#,
-        ] {
+        for text in ["", "hello", "{}", r#"{"v":1}"#, r#"{"v":1,"jobs":[["a"]]}"#, r#"{"v":"1","jobs":[]}"#] {
             assert_eq!(decode(text), Err(UnreadableHint::Undecodable), "{text}");
         }
     }

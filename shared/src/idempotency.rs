@@ -108,12 +108,7 @@ mod tests {
     #[test]
     fn quoted_and_bare_spell_the_same_key() {
         let uuid = "8e03978e-40d5-43dd-bc93-6894a57f9324";
-        for header in [
-            format!("\"{uuid}\""),
-            uuid.to_owned(),
-            format!(" \t\"{uuid}\" "),
-            format!("{uuid} "),
-        ] {
+        for header in [format!("\"{uuid}\""), uuid.to_owned(), format!(" \t\"{uuid}\" "), format!("{uuid} ")] {
             assert_eq!(parse_header(&header).as_deref(), Ok(uuid), "{header}");
         }
         assert_eq!(parse_header(r#""a \"b\" \\ c""#).as_deref(), Ok(r#"a "b" \ c"#));
@@ -154,11 +149,7 @@ mod tests {
             assert_eq!(parse_header(header), Err(KeyError::Empty), "{header:?}");
         }
         for length in [255, 256] {
-            let expected = if length == 255 {
-                Ok(length)
-            } else {
-                Err(KeyError::TooLong)
-            };
+            let expected = if length == 255 { Ok(length) } else { Err(KeyError::TooLong) };
             let key = "k".repeat(length);
             assert_eq!(parse_header(&key).map(|key| key.len()), expected);
             assert_eq!(parse_header(&format!("\"{key}\"")).map(|key| key.len()), expected);
@@ -167,44 +158,20 @@ mod tests {
 
     #[test]
     fn a_key_is_any_text_without_control_characters() {
-        for key in [
-            "a",
-            " ",
-            "a b",
-            "\u{e9}",
-            "\u{1f6a2}",
-            "\u{202e}abc",
-            &"\u{e9}".repeat(127),
-        ] {
+        for key in ["a", " ", "a b", "\u{e9}", "\u{1f6a2}", "\u{202e}abc", &"\u{e9}".repeat(127)] {
             assert_eq!(check_key(key), Ok(()), "{key:?}");
         }
-        for key in [
-            "\u{0}",
-            "a\u{0}",
-            "\n",
-            "a\u{1f}",
-            "\u{7f}",
-            "\u{85}",
-            &format!("{INTERNAL_PREFIX}slot"),
-        ] {
+        for key in ["\u{0}", "a\u{0}", "\n", "a\u{1f}", "\u{7f}", "\u{85}", &format!("{INTERNAL_PREFIX}slot")] {
             assert_eq!(check_key(key), Err(KeyError::ControlCharacter), "{key:?}");
         }
         assert_eq!(check_key(""), Err(KeyError::Empty));
         assert_eq!(check_key(&"\u{e9}".repeat(128)), Err(KeyError::TooLong));
-        assert_eq!(
-            KeyError::TooLong.to_string(),
-            format!("is longer than {IDEMPOTENCY_KEY_BYTES_MAX} bytes")
-        );
+        assert_eq!(KeyError::TooLong.to_string(), format!("is longer than {IDEMPOTENCY_KEY_BYTES_MAX} bytes"));
     }
 
     #[test]
     fn every_error_has_its_own_code() {
-        let errors = [
-            KeyError::Empty,
-            KeyError::TooLong,
-            KeyError::ControlCharacter,
-            KeyError::Syntax,
-        ];
+        let errors = [KeyError::Empty, KeyError::TooLong, KeyError::ControlCharacter, KeyError::Syntax];
         let codes: std::collections::BTreeSet<_> = errors.iter().map(KeyError::code).collect();
         assert_eq!(codes.len(), errors.len());
     }
@@ -212,10 +179,7 @@ mod tests {
     #[test]
     fn digests_are_pinned() {
         assert_eq!(digest(&[]), "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU");
-        assert_eq!(
-            digest(&[b"webhook", b"{}"]),
-            "o0FAKEm7Sjg0Nebya5Yvq7haRsJLlI56tccShOpwxxQ"
-        );
+        assert_eq!(digest(&[b"webhook", b"{}"]), "o0FAKEm7Sjg0Nebya5Yvq7haRsJLlI56tccShOpwxxQ");
     }
 
     proptest! {

@@ -20,11 +20,7 @@ pub struct InvalidField {
 impl InvalidField {
     /// A wrong field.
     pub fn new(pointer: impl Into<String>, code: &'static str, detail: impl Into<String>) -> Self {
-        InvalidField {
-            pointer: pointer.into(),
-            code,
-            detail: detail.into(),
-        }
+        InvalidField { pointer: pointer.into(), code, detail: detail.into() }
     }
 }
 
@@ -49,15 +45,12 @@ pub fn read<T: DeserializeOwned>(bytes: &[u8], base: &str) -> Result<T, Unreadab
     }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-        let pointer = error
-            .path()
-            .iter()
-            .fold(base.to_owned(), |pointer, segment| match segment {
-                serde_path_to_error::Segment::Seq { index } => format!("{pointer}/{index}"),
-                serde_path_to_error::Segment::Map { key } => format!("{pointer}/{}", escape(key)),
-                serde_path_to_error::Segment::Enum { variant } => format!("{pointer}/{}", escape(variant)),
-                serde_path_to_error::Segment::Unknown => pointer,
-            });
+        let pointer = error.path().iter().fold(base.to_owned(), |pointer, segment| match segment {
+            serde_path_to_error::Segment::Seq { index } => format!("{pointer}/{index}"),
+            serde_path_to_error::Segment::Map { key } => format!("{pointer}/{}", escape(key)),
+            serde_path_to_error::Segment::Enum { variant } => format!("{pointer}/{}", escape(variant)),
+            serde_path_to_error::Segment::Unknown => pointer,
+        });
         let error = error.into_inner();
         match error.classify() {
             serde_json::error::Category::Data => {
@@ -69,9 +62,7 @@ pub fn read<T: DeserializeOwned>(bytes: &[u8], base: &str) -> Result<T, Unreadab
             _ => Unreadable::NotJson(error.to_string()),
         }
     })?;
-    deserializer
-        .end()
-        .map_err(|error| Unreadable::NotJson(error.to_string()))?;
+    deserializer.end().map_err(|error| Unreadable::NotJson(error.to_string()))?;
     Ok(value)
 }
 
@@ -86,19 +77,14 @@ fn code_of(detail: &str) -> &'static str {
         ("unknown variant", "unknown-value"),
         ("duplicate field", "duplicate-field"),
     ];
-    CODES
-        .iter()
-        .find(|(prefix, _)| detail.starts_with(prefix))
-        .map_or("invalid-type", |(_, code)| code)
+    CODES.iter().find(|(prefix, _)| detail.starts_with(prefix)).map_or("invalid-type", |(_, code)| code)
 }
 
 /// Whether this may be a name: a tenant, an endpoint, a group, an event id. `[A-Za-z0-9_-]`, 1 to 64 of them; no dot,
 /// because Standard Webhooks joins an event id to the timestamp with one.
 pub fn is_name(text: &str) -> bool {
     (1..=NAME_BYTES_MAX).contains(&text.len())
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
 }
 
 /// Names a caller may not set: ours, those of the connection, those that the platform sets, and cookies.
@@ -128,29 +114,17 @@ pub fn check_headers<'a>(
     errors: &mut Vec<InvalidField>,
 ) {
     if headers.len() > HEADERS_MAX {
-        errors.push(InvalidField::new(
-            base,
-            "too-many",
-            format!("At most {HEADERS_MAX} headers."),
-        ));
+        errors.push(InvalidField::new(base, "too-many", format!("At most {HEADERS_MAX} headers.")));
     }
     for (name, value) in headers {
         let pointer = format!("{base}/{}", escape(name));
         let lower = name.to_ascii_lowercase();
         if !is_token(name) {
-            errors.push(InvalidField::new(
-                &pointer,
-                "header-name",
-                "A header name is a token of RFC 9110.",
-            ));
+            errors.push(InvalidField::new(&pointer, "header-name", "A header name is a token of RFC 9110."));
         } else if FORBIDDEN_HEADERS.contains(&lower.as_str())
             || FORBIDDEN_PREFIXES.iter().any(|prefix| lower.starts_with(prefix))
         {
-            errors.push(InvalidField::new(
-                &pointer,
-                "header-forbidden",
-                "This header cannot be set.",
-            ));
+            errors.push(InvalidField::new(&pointer, "header-forbidden", "This header cannot be set."));
         }
         if value.len() > HEADER_VALUE_BYTES_MAX {
             let detail = format!("At most {HEADER_VALUE_BYTES_MAX} bytes.");
@@ -166,9 +140,7 @@ pub fn check_headers<'a>(
 fn is_token(name: &str) -> bool {
     !name.is_empty()
         && name.len() <= NAME_BYTES_MAX
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }
 
 #[cfg(test)]
@@ -191,25 +163,16 @@ mod tests {
             Unreadable::Shape(field) => (field.pointer, field.code),
             other => panic!("{other:?}"),
         };
-        assert_eq!(
-            shape(r#"{"name":"a","list":[1,"x"]}"#),
-            ("#/payload/list/1".into(), "invalid-type")
-        );
+        assert_eq!(shape(r#"{"name":"a","list":[1,"x"]}"#), ("#/payload/list/1".into(), "invalid-type"));
         assert_eq!(shape(r#"{"name":7}"#), ("#/payload/name".into(), "invalid-type"));
-        assert_eq!(
-            shape(r#"{"name":"a","nane":1}"#),
-            ("#/payload/nane".into(), "unknown-field")
-        );
+        assert_eq!(shape(r#"{"name":"a","nane":1}"#), ("#/payload/nane".into(), "unknown-field"));
         assert_eq!(shape("{}"), ("#/payload".into(), "missing-field"));
     }
 
     #[test]
     fn what_is_not_json_is_told_apart() {
         for text in ["", "{", "{\"name\":\"a\"} trailing", "nul"] {
-            assert!(
-                matches!(read::<Shape>(text.as_bytes(), "#"), Err(Unreadable::NotJson(_))),
-                "{text}"
-            );
+            assert!(matches!(read::<Shape>(text.as_bytes(), "#"), Err(Unreadable::NotJson(_))), "{text}");
         }
         let deep = "[".repeat(100_000);
         assert_eq!(read::<Shape>(deep.as_bytes(), "#").unwrap_err(), Unreadable::TooDeep);
@@ -221,32 +184,14 @@ mod tests {
             let value = format!("a{}b", char::from(byte));
             let mut errors = Vec::new();
             let headers = [("x-test".to_owned(), value)];
-            check_headers(
-                headers.iter().map(|(name, value)| (name, value)),
-                "#/headers",
-                &mut errors,
-            );
+            check_headers(headers.iter().map(|(name, value)| (name, value)), "#/headers", &mut errors);
             let allowed = byte == b'\t' || (0x20..0x7f).contains(&byte);
             assert_eq!(errors.is_empty(), allowed, "{byte:#x}");
         }
-        for name in [
-            "Host",
-            "webhook-id",
-            "CF-Ray",
-            "Cookie",
-            "a b",
-            "",
-            "ä",
-            "Transfer-Encoding",
-            "longshore-kind",
-        ] {
+        for name in ["Host", "webhook-id", "CF-Ray", "Cookie", "a b", "", "ä", "Transfer-Encoding", "longshore-kind"] {
             let mut errors = Vec::new();
             let headers = [(name.to_owned(), "v".to_owned())];
-            check_headers(
-                headers.iter().map(|(name, value)| (name, value)),
-                "#/headers",
-                &mut errors,
-            );
+            check_headers(headers.iter().map(|(name, value)| (name, value)), "#/headers", &mut errors);
             assert_eq!(errors.len(), 1, "{name:?}");
         }
     }

@@ -117,11 +117,7 @@ impl JobRow {
     /// The dead letter of this job as the API shows it, if the job is dead.
     pub fn to_dead_letter_json(&self) -> Option<Value> {
         let state = self.dead_state.as_deref()?;
-        let first_failed_at = self
-            .log
-            .iter()
-            .find(|entry| entry.error.is_some())
-            .map(|entry| entry.started_at);
+        let first_failed_at = self.log.iter().find(|entry| entry.error.is_some()).map(|entry| entry.started_at);
         Some(json!({
             "id": self.id, "state": state, "reason": self.dead_reason, "fingerprint": self.fingerprint(),
             "kind": self.kind, "tenant": self.tenant, "endpoint": none_if_empty(&self.endpoint),
@@ -134,11 +130,8 @@ impl JobRow {
     /// What failures of one cause have in common: kind, endpoint, reason, class and status.
     fn fingerprint(&self) -> String {
         let class = self.error.as_ref().map_or("none", |error| error.class.name());
-        let status = self
-            .log
-            .last()
-            .and_then(|entry| entry.status)
-            .map_or(String::new(), |status| format!(":{status}"));
+        let status =
+            self.log.last().and_then(|entry| entry.status).map_or(String::new(), |status| format!(":{status}"));
         let reason = self.dead_reason.as_deref().unwrap_or("none");
         format!("{}/{}/{reason}/{class}{status}", self.kind, self.endpoint)
     }
@@ -168,28 +161,17 @@ mod tests {
 
     #[test]
     fn what_is_not_an_id() {
-        for text in [
-            "",
-            "job_",
-            "job_00",
-            "job_0001",
-            "job_00!!!!!!!!!!!!!!!!!!!!!!!!!!",
-            "job_01ARZ3NDEKTSV4RRFFQ69G5FAV",
-        ] {
+        for text in
+            ["", "job_", "job_00", "job_0001", "job_00!!!!!!!!!!!!!!!!!!!!!!!!!!", "job_01ARZ3NDEKTSV4RRFFQ69G5FAV"]
+        {
             assert!(!is_id(text), "{text}");
         }
-        assert!(
-            !is_id(&mint_id(1, u128::MAX).to_lowercase()),
-            "ids are compared byte by byte"
-        );
+        assert!(!is_id(&mint_id(1, u128::MAX).to_lowercase()), "ids are compared byte by byte");
     }
 
     #[test]
     fn a_reference_is_a_pair_in_json() {
-        let job = JobRef {
-            tenant: "acme".into(),
-            id: "job_1".into(),
-        };
+        let job = JobRef { tenant: "acme".into(), id: "job_1".into() };
         assert_eq!(serde_json::to_string(&job).unwrap(), r#"["acme","job_1"]"#);
         assert_eq!(serde_json::from_str::<JobRef>(r#"["acme","job_1"]"#).unwrap(), job);
     }

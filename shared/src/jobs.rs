@@ -50,11 +50,7 @@ pub fn check(
         Some(Kind::Webhook) => webhook::check(payload, settings, nonce),
         None => {
             let detail = format!("There is no kind {kind:?}; there is: webhook.");
-            Err(Problem::InvalidRequest(vec![InvalidField::new(
-                "#/kind",
-                "unknown-kind",
-                detail,
-            )]))
+            Err(Problem::InvalidRequest(vec![InvalidField::new("#/kind", "unknown-kind", detail)]))
         }
     }
 }

@@ -31,10 +31,7 @@ pub struct Token {
 
 impl fmt::Debug for Token {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Token")
-            .field("id", &self.id)
-            .finish_non_exhaustive()
+        formatter.debug_struct("Token").field("id", &self.id).finish_non_exhaustive()
     }
 }
 
@@ -69,10 +66,7 @@ pub fn parse(token: &str) -> Option<Token> {
         && is_hex(secret, SECRET_DIGITS)
         && is_hex(sum, CHECKSUM_DIGITS)
         && checksum(body) == sum;
-    well_formed.then(|| Token {
-        id: id.to_owned(),
-        hash: Sha256::digest(token).into(),
-    })
+    well_formed.then(|| Token { id: id.to_owned(), hash: Sha256::digest(token).into() })
 }
 
 /// Compares two secrets in a time that tells neither where they differ nor how long they are. For `ROOT_TOKEN`, which
@@ -91,13 +85,11 @@ fn is_hex(text: &str, digits: usize) -> bool {
 }
 
 fn to_hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-            // Writing to a String cannot fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// What a key may do.
@@ -152,10 +144,7 @@ impl FromStr for Scope {
     type Err = UnknownScope;
 
     fn from_str(text: &str) -> Result<Self, UnknownScope> {
-        Self::ALL
-            .into_iter()
-            .find(|scope| scope.name() == text)
-            .ok_or(UnknownScope)
+        Self::ALL.into_iter().find(|scope| scope.name() == text).ok_or(UnknownScope)
     }
 }
 
@@ -172,10 +161,7 @@ mod tests {
         assert_eq!(token, format!("ls_abababababababab_{}_aee0ce87", "cd".repeat(32)));
         let parsed = parse(&token).unwrap();
         assert_eq!(parsed.id, id);
-        assert_eq!(
-            parsed.hash(),
-            "f99de75d3a722c143486a56a8226348ade2437e1b7981f13ee9f3999cee61add"
-        );
+        assert_eq!(parsed.hash(), "f99de75d3a722c143486a56a8226348ade2437e1b7981f13ee9f3999cee61add");
     }
 
     #[test]

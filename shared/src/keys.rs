@@ -52,36 +52,20 @@ impl KeyRequest {
         let mut errors = Vec::new();
         let mut wrong = |pointer: &str, code, detail: &str| errors.push(InvalidField::new(pointer, code, detail));
         if self.tenant != "*" && !is_name(&self.tenant) {
-            wrong(
-                "#/tenant",
-                "invalid-name",
-                "A tenant is 1 to 64 of A-Z a-z 0-9 _ -, or * for all.",
-            );
+            wrong("#/tenant", "invalid-name", "A tenant is 1 to 64 of A-Z a-z 0-9 _ -, or * for all.");
         }
         if self.scopes.is_empty() {
             wrong("#/scopes", "missing-field", "A key has at least one scope.");
         }
         if self.name.len() > 200 || self.name.chars().any(char::is_control) {
-            wrong(
-                "#/name",
-                "too-long",
-                "A key's name has at most 200 bytes and no control characters.",
-            );
+            wrong("#/name", "too-long", "A key's name has at most 200 bytes and no control characters.");
         }
         let expires_at = self.expires_at.as_ref().map(|text| parse_rfc3339(text));
         match expires_at {
-            Some(None) => wrong(
-                "#/expires_at",
-                "invalid-time",
-                "A time is written as RFC 3339, 2026-11-02T08:00:00Z.",
-            ),
+            Some(None) => wrong("#/expires_at", "invalid-time", "A time is written as RFC 3339, 2026-11-02T08:00:00Z."),
             Some(Some(at)) if at <= now_ms => wrong("#/expires_at", "in-the-past", "The time is in the past."),
             Some(Some(at)) if at > now_ms + 10 * RUN_AFTER_MS_MAX => {
-                wrong(
-                    "#/expires_at",
-                    "too-far-ahead",
-                    "A key lasts ten years at most; leave it out for no end.",
-                );
+                wrong("#/expires_at", "too-far-ahead", "A key lasts ten years at most; leave it out for no end.");
             }
             _ => {}
         }
@@ -89,9 +73,7 @@ impl KeyRequest {
             return Err(Problem::InvalidRequest(errors));
         }
         if only_tenant.is_some_and(|tenant| tenant != self.tenant) {
-            return Err(Problem::Forbidden(
-                "An admin of one tenant makes keys for that tenant.".into(),
-            ));
+            return Err(Problem::Forbidden("An admin of one tenant makes keys for that tenant.".into()));
         }
         Ok(expires_at.flatten())
     }
@@ -120,9 +102,7 @@ pub async fn create_key<W: Database + Clock>(
         "id": id, "hash": hash, "tenant": request.tenant, "scopes": request.scopes, "name": request.name,
         "expires_at": expires_at,
     });
-    batch(world, vec![sql!("create_key", json_param(&row))])
-        .await
-        .map_err(|error| unavailable(&error))?;
+    batch(world, vec![sql!("create_key", json_param(&row))]).await.map_err(|error| unavailable(&error))?;
     Ok(json!({
         "id": id, "key": token, "tenant": request.tenant, "scopes": request.scopes, "name": request.name,
         "created_at": rfc3339(now), "expires_at": expires_at.map(rfc3339), "revoked_at": null,
@@ -140,9 +120,7 @@ pub async fn list_keys<W: Database + Clock>(
     limit: u32,
 ) -> Result<Vec<KeyRow>, Problem> {
     let statement = sql!("list_keys", tenant, after, i64::from(limit));
-    let answers = batch(world, vec![statement])
-        .await
-        .map_err(|error| unavailable(&error))?;
+    let answers = batch(world, vec![statement]).await.map_err(|error| unavailable(&error))?;
     rows_as(answers.first().unwrap_or(&Vec::new())).map_err(|error| unavailable(&error))
 }
 
@@ -151,12 +129,6 @@ pub async fn list_keys<W: Database + Clock>(
 /// # Errors
 /// `NotFound`, also for a key of another tenant.
 pub async fn revoke_key<W: Database + Clock>(world: &W, tenant: &str, id: &str) -> Result<(), Problem> {
-    let answers = batch(world, vec![sql!("revoke_key", id, tenant)])
-        .await
-        .map_err(|error| unavailable(&error))?;
-    if answers.first().is_none_or(Vec::is_empty) {
-        Err(Problem::NotFound)
-    } else {
-        Ok(())
-    }
+    let answers = batch(world, vec![sql!("revoke_key", id, tenant)]).await.map_err(|error| unavailable(&error))?;
+    if answers.first().is_none_or(Vec::is_empty) { Err(Problem::NotFound) } else { Ok(()) }
 }

@@ -7,12 +7,12 @@ use crate::idempotency::digest;
 use crate::job::{JobRef, JobRow, mint_id};
 use crate::jobs;
 use crate::limits::{ID_SKEW_MS_MAX, MINTS_MAX};
-use crate::ports::{Clock, Database, Param};
+use crate::ports::{Clock, Database, DatabaseError};
 use crate::problem::Problem;
 use crate::query::{read_job, store_now};
 use crate::settings::Settings;
 use crate::state::State;
-use crate::store::{batch, sql};
+use crate::store::{batch, json_param, sql};
 
 /// Ends a waiting job, or asks that a running one gets no further attempt. Answers the job as it is then.
 ///
@@ -21,9 +21,7 @@ use crate::store::{batch, sql};
 pub async fn cancel<W: Database + Clock>(world: &W, settings: &Settings, job: &JobRef) -> Result<JobRow, Problem> {
     let retention = settings.plan.retention_succeeded_ms;
     let statement = sql!("cancel", job.tenant.as_str(), job.id.as_str(), retention);
-    batch(world, vec![statement])
-        .await
-        .map_err(|error| unavailable(&error))?;
+    batch(world, vec![statement]).await.map_err(|error| unavailable(&error))?;
     let row = read_job(world, job).await?;
     if row.state == State::Cancelled || row.cancel_requested == 1 {
         return Ok(row);
@@ -37,15 +35,10 @@ pub async fn cancel<W: Database + Clock>(world: &W, settings: &Settings, job: &J
 /// `NotFound`; `IllegalTransition` unless it is scheduled, queued or retrying.
 pub async fn retry_now<W: Database + Clock>(world: &W, job: &JobRef) -> Result<JobRow, Problem> {
     let statement = sql!("retry_now", job.tenant.as_str(), job.id.as_str());
-    let answers = batch(world, vec![statement])
-        .await
-        .map_err(|error| unavailable(&error))?;
+    let answers = batch(world, vec![statement]).await.map_err(|error| unavailable(&error))?;
     let row = read_job(world, job).await?;
     if answers.first().is_none_or(Vec::is_empty) {
-        return Err(illegal(
-            "A job can be retried while it is scheduled, queued or retrying",
-            row.state,
-        ));
+        return Err(illegal("A job can be retried while it is scheduled, queued or retrying", row.state));
     }
     Ok(row)
 }
@@ -63,9 +56,7 @@ pub async fn replay<W: Database + Clock>(
     edited: Option<&RawValue>,
 ) -> Result<JobRow, Problem> {
     let dead = dead_letter(world, job).await?;
-    let edited = edited
-        .map(|payload| edit(world, settings, &dead, payload))
-        .transpose()?;
+    let edited = edited.map(|payload| edit(world, settings, &dead, payload)).transpose()?;
     let (payload, edited_digest) = edited.unzip();
     let mut now = world.now_ms();
     for _ in 0..MINTS_MAX {
@@ -73,29 +64,14 @@ pub async fn replay<W: Database + Clock>(
         let (tenant, id) = (job.tenant.as_str(), job.id.as_str());
         let statements = vec![
             sql!("replay", tenant, id, successor.as_str(), now, ID_SKEW_MS_MAX),
-            sql!(
-                "insert_successor",
-                tenant,
-                id,
-                successor.as_str(),
-                now,
-                payload.clone(),
-                edited_digest.clone()
-            ),
+            sql!("insert_successor", tenant, id, successor.as_str(), now, payload.clone(), edited_digest.clone()),
             sql!("note_successor_hour", tenant, successor.as_str()),
         ];
         batch(world, statements).await.map_err(|error| unavailable(&error))?;
         let dead = read_job(world, job).await?;
         match (dead.dead_state.as_deref(), &dead.replayed_by) {
             (_, Some(id)) if *id == successor => {
-                return read_job(
-                    world,
-                    &JobRef {
-                        tenant: job.tenant.clone(),
-                        id: id.clone(),
-                    },
-                )
-                .await;
+                return read_job(world, &JobRef { tenant: job.tenant.clone(), id: id.clone() }).await;
             }
             (Some("open"), _) => now = store_now(world).await?,
             _ => return Err(not_open(&dead)),
@@ -111,20 +87,14 @@ fn edit<C: Clock>(
     payload: &RawValue,
 ) -> Result<(String, String), Problem> {
     if payload.get().len() > settings.plan.payload_bytes_max {
-        return Err(Problem::TooLarge(format!(
-            "A payload has at most {} bytes.",
-            settings.plan.payload_bytes_max
-        )));
+        return Err(Problem::TooLarge(format!("A payload has at most {} bytes.", settings.plan.payload_bytes_max)));
     }
     let checked = jobs::check(&dead.kind, payload, settings, &mut || nonce(clock))?;
     if checked.endpoint != dead.endpoint {
         let detail = "A replay goes to the endpoint of the dead job.";
         return Err(Problem::field("#/payload/endpoint", "endpoint-changed", detail));
     }
-    Ok((
-        checked.stored,
-        digest(&[dead.kind.as_bytes(), checked.canonical.as_bytes()]),
-    ))
+    Ok((checked.stored, digest(&[dead.kind.as_bytes(), checked.canonical.as_bytes()])))
 }
 
 /// 96 random bits for one sealed value.
@@ -141,9 +111,7 @@ pub fn nonce<C: Clock>(clock: &C) -> [u8; 12] {
 pub async fn discard<W: Database + Clock>(world: &W, job: &JobRef, note: Option<String>) -> Result<JobRow, Problem> {
     dead_letter(world, job).await?;
     let statement = sql!("discard", job.tenant.as_str(), job.id.as_str(), note);
-    let answers = batch(world, vec![statement])
-        .await
-        .map_err(|error| unavailable(&error))?;
+    let answers = batch(world, vec![statement]).await.map_err(|error| unavailable(&error))?;
     let row = read_job(world, job).await?;
     if answers.first().is_none_or(Vec::is_empty) && row.dead_state.as_deref() != Some("discarded") {
         return Err(not_open(&row));
@@ -172,23 +140,24 @@ fn illegal(what: &str, state: State) -> Problem {
     Problem::IllegalTransition(format!("{what}; this one is {}.", state.name()))
 }
 
+/// Sets one named number of the deployment; writes nothing when it has that value.
+pub(crate) async fn set_meta<W: Database + Clock>(world: &W, name: &str, value: i64) -> Result<(), DatabaseError> {
+    batch(world, vec![sql!("set_meta", name, value)]).await.map(|_| ())
+}
+
 /// Pauses or resumes everything: claims hold jobs while it is paused, and the sweep releases them afterwards.
 ///
 /// # Errors
 /// When the database is out of reach.
 pub async fn set_paused<W: Database + Clock>(world: &W, paused: bool) -> Result<(), Problem> {
-    let value = Param::from(i64::from(paused));
-    batch(world, vec![sql!("set_meta", "paused", value)])
-        .await
-        .map_err(|error| unavailable(&error))?;
-    Ok(())
+    set_meta(world, "paused", i64::from(paused)).await.map_err(|error| unavailable(&error))
 }
 
 /// Makes jobs that a platform message named worth a look now.
 ///
 /// # Errors
 /// When the database is out of reach.
-pub async fn wake<W: Database + Clock>(world: &W, jobs: &[JobRef]) -> Result<usize, crate::ports::DatabaseError> {
-    let answers = batch(world, vec![sql!("wake", crate::store::json_param(&jobs))]).await?;
+pub async fn wake<W: Database + Clock>(world: &W, jobs: &[JobRef]) -> Result<usize, DatabaseError> {
+    let answers = batch(world, vec![sql!("wake", json_param(&jobs))]).await?;
     Ok(answers.first().map_or(0, Vec::len))
 }

@@ -82,10 +82,7 @@ impl ErrorClass {
     /// Whether the same attempt may succeed later. Every non-2xx is retried except 410: a bad deploy of the receiver
     /// answers 401 or 404 for ten minutes and must not kill its jobs.
     pub fn retryable(self) -> bool {
-        !matches!(
-            self,
-            ErrorClass::Http410 | ErrorClass::Blocked | ErrorClass::Handler | ErrorClass::Config
-        )
+        !matches!(self, ErrorClass::Http410 | ErrorClass::Blocked | ErrorClass::Handler | ErrorClass::Config)
     }
 }
 
@@ -119,12 +116,7 @@ pub struct JobError {
 impl JobError {
     /// The error of that class.
     pub fn new(class: ErrorClass, message: impl Into<String>) -> Self {
-        JobError {
-            class,
-            fault: class.fault(),
-            message: message.into(),
-            retryable: class.retryable(),
-        }
+        JobError { class, fault: class.fault(), message: message.into(), retryable: class.retryable() }
     }
 }
 

@@ -60,17 +60,10 @@ pub async fn process_suspects<W: World>(world: &W, settings: &Settings, jobs: &[
 }
 
 enum Event {
-    Claimed {
-        asked: Vec<JobRef>,
-        answer: Result<Vec<Claimed>, DatabaseError>,
-        sent_at: i64,
-    },
+    Claimed { asked: Vec<JobRef>, answer: Result<Vec<Claimed>, DatabaseError>, sent_at: i64 },
     Attempted(Box<Finished>),
     Flushed(Flushed),
-    Beaten {
-        renewed: Vec<JobRef>,
-        sent_at: i64,
-    },
+    Beaten { renewed: Vec<JobRef>, sent_at: i64 },
     HandedBack,
     Woken,
 }
@@ -161,12 +154,7 @@ impl<'a, W: World> Invocation<'a, W> {
         }
         self.leftover.extend(self.pending.drain(..));
         if !self.report.database_lost {
-            send_hints(
-                self.world,
-                self.settings,
-                BTreeMap::from([(0, std::mem::take(&mut self.leftover))]),
-            )
-            .await;
+            send_hints(self.world, self.settings, BTreeMap::from([(0, std::mem::take(&mut self.leftover))])).await;
         }
         self.report
     }
@@ -205,9 +193,7 @@ impl<'a, W: World> Invocation<'a, W> {
                 let (world, settings, job) = (self.world, self.settings, held.job.clone());
                 self.running.push(held);
                 // Safe to repeat: the claim counted and logged this attempt before anything is sent.
-                self.events.push(Box::pin(async move {
-                    Event::Attempted(Box::new(run(world, settings, &job).await))
-                }));
+                self.events.push(Box::pin(async move { Event::Attempted(Box::new(run(world, settings, &job).await)) }));
             } else {
                 kept.push_back(held);
             }
@@ -217,11 +203,7 @@ impl<'a, W: World> Invocation<'a, W> {
     }
 
     fn has_room(&self, destination: &str) -> bool {
-        self.running
-            .iter()
-            .filter(|held| held.destination == destination)
-            .count()
-            < REQUESTS_PER_DESTINATION
+        self.running.iter().filter(|held| held.destination == destination).count() < REQUESTS_PER_DESTINATION
     }
 
     fn start_hand_back(&mut self, short: &[Held]) {
@@ -249,10 +231,7 @@ impl<'a, W: World> Invocation<'a, W> {
             return;
         }
         let room = self.settings.plan.jobs_per_invocation - self.claims;
-        let asked: Vec<_> = self
-            .pending
-            .drain(..self.pending.len().min(CLAIM_MAX).min(room))
-            .collect();
+        let asked: Vec<_> = self.pending.drain(..self.pending.len().min(CLAIM_MAX).min(room)).collect();
         self.under_way.claim = true;
         self.claims += asked.len();
         let (world, token, suspects, sent_at) = (self.world, self.token.clone(), self.suspects, self.world.now_ms());
@@ -272,25 +251,17 @@ impl<'a, W: World> Invocation<'a, W> {
         let finished = std::mem::take(&mut self.ready);
         let (world, settings, token, n) = (self.world, self.settings, self.token.clone(), self.flushes - 1);
         // Safe to repeat: see `flush`.
-        self.events.push(Box::pin(async move {
-            Event::Flushed(flush(world, settings, &token, n, finished).await)
-        }));
+        self.events.push(Box::pin(async move { Event::Flushed(flush(world, settings, &token, n, finished).await) }));
     }
 
     fn must_flush(&self) -> bool {
-        let bytes: usize = self
-            .ready
-            .iter()
-            .map(|done| done.record.as_ref().map_or(0, Vec::len))
-            .sum();
+        let bytes: usize = self.ready.iter().map(|done| done.record.as_ref().map_or(0, Vec::len)).sum();
         let nothing_else =
             self.running.is_empty() && self.waiting.is_empty() && !self.under_way.claim && !self.may_claim();
         self.ready.len() >= FLUSH_OUTCOMES
             || bytes >= FLUSH_BYTES
             || nothing_else
-            || self
-                .oldest_ready()
-                .is_some_and(|at| self.world.now_ms() - at >= FLUSH_MS)
+            || self.oldest_ready().is_some_and(|at| self.world.now_ms() - at >= FLUSH_MS)
     }
 
     fn oldest_ready(&self) -> Option<i64> {
@@ -305,13 +276,7 @@ impl<'a, W: World> Invocation<'a, W> {
         }
         self.beat_at = now + HEARTBEAT_MS;
         let is_slow = |held: &&Held| held.lease_until - now <= LEASE_MS - HEARTBEAT_MS;
-        let attempts: Vec<_> = self
-            .running
-            .iter()
-            .chain(&self.unsettled)
-            .filter(is_slow)
-            .map(name_of)
-            .collect();
+        let attempts: Vec<_> = self.running.iter().chain(&self.unsettled).filter(is_slow).map(name_of).collect();
         if attempts.is_empty() {
             return;
         }
@@ -328,11 +293,7 @@ impl<'a, W: World> Invocation<'a, W> {
     fn start_timer(&mut self) {
         let flush_at = self.oldest_ready().map(|at| at + FLUSH_MS);
         let beat_at = (!self.running.is_empty() || !self.unsettled.is_empty()).then_some(self.beat_at);
-        let short_at = self
-            .waiting
-            .iter()
-            .map(|held| held.lease_until - held.timeout_ms - LEASE_MARGIN_MS + 1)
-            .min();
+        let short_at = self.waiting.iter().map(|held| held.lease_until - held.timeout_ms - LEASE_MARGIN_MS + 1).min();
         let Some(at) = [flush_at, beat_at, short_at].into_iter().flatten().min() else {
             return;
         };
@@ -365,11 +326,8 @@ impl<'a, W: World> Invocation<'a, W> {
                 self.report.lost += flushed.lost;
                 self.report.database_lost |= flushed.database_lost;
                 let ready = &self.ready;
-                let waits = |held: &Held| {
-                    ready
-                        .iter()
-                        .any(|done| name_is(held, &done.settlement.tenant, &done.settlement.id))
-                };
+                let waits =
+                    |held: &Held| ready.iter().any(|done| name_is(held, &done.settlement.tenant, &done.settlement.id));
                 self.unsettled.retain(waits);
             }
             Event::Beaten { renewed, sent_at } => {
@@ -394,10 +352,7 @@ impl<'a, W: World> Invocation<'a, W> {
             Vec::new()
         });
         for job in asked {
-            if !claimed
-                .iter()
-                .any(|claimed| claimed.tenant == job.tenant && claimed.id == job.id)
-            {
+            if !claimed.iter().any(|claimed| claimed.tenant == job.tenant && claimed.id == job.id) {
                 self.report.unclaimed.push(job.clone());
             }
         }
@@ -406,13 +361,7 @@ impl<'a, W: World> Invocation<'a, W> {
             // What was left when the claim was read is left from the moment it was sent, at the least.
             let lease_until = sent_at + (job.lease_until - job.now);
             let destination = destination_of(&job);
-            self.waiting.push_back(Held {
-                job,
-                destination,
-                timeout_ms,
-                lease_until,
-                started_at: None,
-            });
+            self.waiting.push_back(Held { job, destination, timeout_ms, lease_until, started_at: None });
         }
     }
 }
@@ -431,16 +380,7 @@ fn destination_of(job: &Claimed) -> String {
     struct Bare {
         url: Option<String>,
     }
-    let bare = || {
-        job.payload
-            .as_deref()
-            .and_then(|payload| serde_json::from_str::<Bare>(payload).ok()?.url)
-    };
-    let url = job
-        .endpoint
-        .as_ref()
-        .map(|endpoint| endpoint.url.clone())
-        .or_else(bare)
-        .unwrap_or_default();
+    let bare = || job.payload.as_deref().and_then(|payload| serde_json::from_str::<Bare>(payload).ok()?.url);
+    let url = job.endpoint.as_ref().map(|endpoint| endpoint.url.clone()).or_else(bare).unwrap_or_default();
     url::Url::parse(&url).map_or(url.clone(), |parsed| parsed.authority().to_owned())
 }

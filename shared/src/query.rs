@@ -21,12 +21,8 @@ pub async fn read_job<W: Database + Clock>(world: &W, job: &JobRef) -> Result<Jo
         return Err(Problem::NotFound);
     }
     let statement = sql!("read_job", job.tenant.as_str(), job.id.as_str());
-    let answers = batch(world, vec![statement])
-        .await
-        .map_err(|error| unavailable(&error))?;
-    first_as(answers.first())
-        .map_err(|error| unavailable(&error))?
-        .ok_or(Problem::NotFound)
+    let answers = batch(world, vec![statement]).await.map_err(|error| unavailable(&error))?;
+    first_as(answers.first()).map_err(|error| unavailable(&error))?.ok_or(Problem::NotFound)
 }
 
 /// Whether a job has ended: one row read.
@@ -39,9 +35,7 @@ pub async fn has_finished<W: Database + Clock>(world: &W, job: &JobRef) -> Resul
         finished: u8,
     }
     let statement = sql!("read_state", job.tenant.as_str(), job.id.as_str());
-    let answers = batch(world, vec![statement])
-        .await
-        .map_err(|error| unavailable(&error))?;
+    let answers = batch(world, vec![statement]).await.map_err(|error| unavailable(&error))?;
     let row: Option<Finished> = first_as(answers.first()).map_err(|error| unavailable(&error))?;
     row.map(|row| row.finished == 1).ok_or(Problem::NotFound)
 }
@@ -69,9 +63,7 @@ pub struct JobFilter {
 
 impl JobFilter {
     fn narrows(&self) -> bool {
-        [&self.state, &self.kind, &self.endpoint, &self.group, &self.event_id]
-            .iter()
-            .any(|filter| filter.is_some())
+        [&self.state, &self.kind, &self.endpoint, &self.group, &self.event_id].iter().any(|filter| filter.is_some())
     }
 }
 
@@ -111,23 +103,11 @@ pub async fn list_jobs<W: Database + Clock>(
     let newest = filter.created_before.map_or_else(|| ID_END.to_owned(), first_id_at);
     let before = before.map_or(newest.clone(), |before| before.min(newest));
     let from = first_id_at(filter.created_after.unwrap_or(0));
-    let terms = json_param(&Terms {
-        tenant,
-        before,
-        from,
-        filter,
-    });
+    let terms = json_param(&Terms { tenant, before, from, filter });
     let limit = i64::from(limit);
     // Two statements read the same rows: each gets half of what a page may read.
-    let scan = if filter.narrows() {
-        PAGE_ROWS_READ_MAX / 2
-    } else {
-        limit
-    };
-    let statements = vec![
-        sql!("list_jobs", terms.clone(), scan, limit),
-        sql!("last_read", terms, scan),
-    ];
+    let scan = if filter.narrows() { PAGE_ROWS_READ_MAX / 2 } else { limit };
+    let statements = vec![sql!("list_jobs", terms.clone(), scan, limit), sql!("last_read", terms, scan)];
     let answers = batch(world, statements).await.map_err(|error| unavailable(&error))?;
     let rows: Vec<JobRow> = rows_as(answers.first().unwrap_or(&Vec::new())).map_err(|error| unavailable(&error))?;
     let last: Option<LastRead> = first_as(answers.get(1)).map_err(|error| unavailable(&error))?;
@@ -151,9 +131,7 @@ pub async fn list_by_key<W: Database + Clock>(
     limit: u32,
 ) -> Result<Vec<JobRow>, Problem> {
     let statement = sql!("list_by_key", tenant, key, i64::from(limit));
-    let answers = batch(world, vec![statement])
-        .await
-        .map_err(|error| unavailable(&error))?;
+    let answers = batch(world, vec![statement]).await.map_err(|error| unavailable(&error))?;
     rows_as(answers.first().unwrap_or(&Vec::new())).map_err(|error| unavailable(&error))
 }
 
@@ -171,15 +149,10 @@ pub async fn list_dead_letters<W: Database + Clock>(
     let (died_at, id) = after.unwrap_or((253_402_300_799_999, ID_END.to_owned()));
     let terms = json_param(&serde_json::json!({"tenant": tenant, "died_at": died_at, "id": id}));
     let statement = sql!("list_dead_open", terms, i64::from(limit));
-    let answers = batch(world, vec![statement])
-        .await
-        .map_err(|error| unavailable(&error))?;
+    let answers = batch(world, vec![statement]).await.map_err(|error| unavailable(&error))?;
     let rows: Vec<JobRow> = rows_as(answers.first().unwrap_or(&Vec::new())).map_err(|error| unavailable(&error))?;
     let full = rows.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
-    let next = rows
-        .last()
-        .filter(|_| full)
-        .and_then(|row| Some((row.finished_at?, row.id.clone())));
+    let next = rows.last().filter(|_| full).and_then(|row| Some((row.finished_at?, row.id.clone())));
     Ok(Page { rows, next })
 }
 
@@ -193,19 +166,11 @@ pub async fn read_evidence<B: Blobs>(blobs: &B, entry: &LogEntry) -> Result<Valu
         EvidenceRef::Inline { reason, record, .. } => {
             Ok(serde_json::json!({"inline": true, "reason": reason, "record": record}))
         }
-        EvidenceRef::Stored {
-            n,
-            offset,
-            length,
-            sha256: expected,
-        } => {
-            let bytes = blobs
-                .get_range(&pack_key(&entry.lease, *n), *offset, *length)
-                .await
-                .map_err(|error| {
-                    tracing::error!(%error, "evidence could not be read");
-                    Problem::Unavailable
-                })?;
+        EvidenceRef::Stored { n, offset, length, sha256: expected } => {
+            let bytes = blobs.get_range(&pack_key(&entry.lease, *n), *offset, *length).await.map_err(|error| {
+                tracing::error!(%error, "evidence could not be read");
+                Problem::Unavailable
+            })?;
             let bytes = bytes.ok_or(Problem::NotFound)?;
             if sha256(&bytes) != *expected {
                 tracing::error!(lease = entry.lease, n, "evidence does not match its digest");
@@ -233,12 +198,8 @@ pub struct Health {
 /// # Errors
 /// `Unavailable`.
 pub async fn read_health<W: Database + Clock>(world: &W) -> Result<Health, Problem> {
-    let answers = batch(world, vec![sql!("read_health")])
-        .await
-        .map_err(|error| unavailable(&error))?;
-    first_as(answers.first())
-        .map_err(|error| unavailable(&error))?
-        .ok_or(Problem::Unavailable)
+    let answers = batch(world, vec![sql!("read_health")]).await.map_err(|error| unavailable(&error))?;
+    first_as(answers.first()).map_err(|error| unavailable(&error))?.ok_or(Problem::Unavailable)
 }
 
 /// Notes when the producer's cron or the sweep last ran.

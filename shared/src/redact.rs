@@ -51,11 +51,7 @@ impl Redaction {
     }
 
     fn hides_header(&self, name: &str) -> bool {
-        is_secret_name(name)
-            || self
-                .headers
-                .iter()
-                .any(|configured| configured.eq_ignore_ascii_case(name))
+        is_secret_name(name) || self.headers.iter().any(|configured| configured.eq_ignore_ascii_case(name))
     }
 
     /// The body with the values at the pointers replaced. Without pointers, and for an empty body, the bytes are
@@ -90,10 +86,7 @@ pub fn is_secret_name(name: &str) -> bool {
 
 /// Whether a text is a JSON Pointer: empty, or parts that each begin with `/`, where `~` is only `~0` or `~1`.
 pub fn is_pointer(text: &str) -> bool {
-    let tildes_are_escapes = text
-        .split('~')
-        .skip(1)
-        .all(|rest| rest.starts_with('0') || rest.starts_with('1'));
+    let tildes_are_escapes = text.split('~').skip(1).all(|rest| rest.starts_with('0') || rest.starts_with('1'));
     (text.is_empty() || text.starts_with('/')) && tildes_are_escapes
 }
 
@@ -154,10 +147,7 @@ mod tests {
 
     fn pointers(pointers: &[&str]) -> Redaction {
         let body_pointers = pointers.iter().map(|&pointer| pointer.to_owned()).collect();
-        Redaction {
-            body_pointers,
-            ..Redaction::default()
-        }
+        Redaction { body_pointers, ..Redaction::default() }
     }
 
     fn header_is_hidden(redaction: &Redaction, name: &str) -> bool {
@@ -190,21 +180,10 @@ mod tests {
         ] {
             assert!(header_is_hidden(&none, name), "{name}");
         }
-        for name in [
-            "content-type",
-            "webhook-id",
-            "webhook-timestamp",
-            "retry-after",
-            "x-key-id",
-            "date",
-            "",
-        ] {
+        for name in ["content-type", "webhook-id", "webhook-timestamp", "retry-after", "x-key-id", "date", ""] {
             assert!(!header_is_hidden(&none, name), "{name}");
         }
-        let redaction = Redaction {
-            headers: vec!["X-Internal".to_owned()],
-            ..none
-        };
+        let redaction = Redaction { headers: vec!["X-Internal".to_owned()], ..none };
         assert!(header_is_hidden(&redaction, "x-internal"));
         assert!(!header_is_hidden(&redaction, "x-internal-id"));
     }
@@ -212,15 +191,7 @@ mod tests {
     #[test]
     fn values_at_pointers_are_replaced() {
         let text = r#"{"card":{"number":"c4n4ry","cvc":[1,2]},"a/b":1,"m~n":2,"":3,"list":[{"k":1},{"k":2}]}"#;
-        let redaction = pointers(&[
-            "/card/number",
-            "/card/cvc/1",
-            "/a~1b",
-            "/m~0n",
-            "/",
-            "/list/1/k",
-            "/none/x",
-        ]);
+        let redaction = pointers(&["/card/number", "/card/cvc/1", "/a~1b", "/m~0n", "/", "/list/1/k", "/none/x"]);
         let redacted: Value = serde_json::from_str(&body(&redaction, text)).unwrap();
         let expected = json!({
             "card": {"number": REDACTED, "cvc": [1, REDACTED]},
@@ -228,22 +199,13 @@ mod tests {
         });
         assert_eq!(redacted, expected);
         assert_eq!(body(&pointers(&[""]), text), "\"[redacted]\"");
-        assert_eq!(
-            body(&pointers(&["/card", "/card/number"]), r#"{"card":{"number":1}}"#),
-            r#"{"card":"[redacted]"}"#
-        );
+        assert_eq!(body(&pointers(&["/card", "/card/number"]), r#"{"card":{"number":1}}"#), r#"{"card":"[redacted]"}"#);
     }
 
     #[test]
     fn a_body_that_cannot_be_searched_is_hidden_whole() {
         let redaction = pointers(&["/a"]);
-        for text in [
-            "{\"a\":\"c4n4ry",
-            "a=c4n4ry",
-            "{}c4n4ry",
-            "{\"n\":1e999}",
-            &"[".repeat(200_000),
-        ] {
+        for text in ["{\"a\":\"c4n4ry", "a=c4n4ry", "{}c4n4ry", "{\"n\":1e999}", &"[".repeat(200_000)] {
             assert_eq!(body(&redaction, text), REDACTED);
         }
         assert_eq!(redaction.redact_body(b"\xff\xfe"), REDACTED.as_bytes());
@@ -281,34 +243,16 @@ mod tests {
         for (url, expected) in [
             ("https://user:c4n4ry@a.com/p?x=1", "https://a.com/p?x=1"),
             ("https://c4n4ry@a.com/", "https://a.com/"),
-            (
-                "https://a.com/?token=c4n4ry&b=%20+",
-                "https://a.com/?token=[redacted]&b=%20+",
-            ),
+            ("https://a.com/?token=c4n4ry&b=%20+", "https://a.com/?token=[redacted]&b=%20+"),
             ("https://a.com/?t%6Fken=c4n4ry", "https://a.com/?t%6Fken=[redacted]"),
-            (
-                "https://a.com/?A=1&X-Amz-Signature=c4n4ry",
-                "https://a.com/?A=1&X-Amz-Signature=[redacted]",
-            ),
-            (
-                "https://a.com/?key=c4n4ry&key=c4n4ry",
-                "https://a.com/?key=[redacted]&key=[redacted]",
-            ),
-            (
-                "https://a.com/?access_key=c4n4ry==&sig=c4n4ry",
-                "https://a.com/?access_key=[redacted]&sig=[redacted]",
-            ),
-            (
-                "https://a.com/?code=c4n4ry&state=1",
-                "https://a.com/?code=[redacted]&state=1",
-            ),
+            ("https://a.com/?A=1&X-Amz-Signature=c4n4ry", "https://a.com/?A=1&X-Amz-Signature=[redacted]"),
+            ("https://a.com/?key=c4n4ry&key=c4n4ry", "https://a.com/?key=[redacted]&key=[redacted]"),
+            ("https://a.com/?access_key=c4n4ry==&sig=c4n4ry", "https://a.com/?access_key=[redacted]&sig=[redacted]"),
+            ("https://a.com/?code=c4n4ry&state=1", "https://a.com/?code=[redacted]&state=1"),
             ("https://a.com/#access_token=c4n4ry", "https://a.com/"),
             ("https://a.com/?token", "https://a.com/?token"),
             ("https://a.com/?", "https://a.com/?"),
-            (
-                "https://a.com/?&&a&=b&design=1&zipcode=2",
-                "https://a.com/?&&a&=b&design=1&zipcode=2",
-            ),
+            ("https://a.com/?&&a&=b&design=1&zipcode=2", "https://a.com/?&&a&=b&design=1&zipcode=2"),
             ("data:text/plain,c4n4ry", REDACTED),
             ("mailto:c4n4ry@a.com", REDACTED),
             ("file:///c4n4ry", REDACTED),

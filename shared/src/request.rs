@@ -70,10 +70,7 @@ pub fn check<C: Clock>(
 ) -> Result<NewJob, Problem> {
     let request: JobRequest = read(bytes, "#")?;
     if request.payload.get().len() > settings.plan.payload_bytes_max {
-        return Err(Problem::TooLarge(format!(
-            "A payload has at most {} bytes.",
-            settings.plan.payload_bytes_max
-        )));
+        return Err(Problem::TooLarge(format!("A payload has at most {} bytes.", settings.plan.payload_bytes_max)));
     }
     let now = clock.now_ms();
     let mut errors = Vec::new();
@@ -100,10 +97,7 @@ pub fn check<C: Clock>(
         check_key(key).map_err(|error| Problem::InvalidIdempotencyKey(error.to_string()))?;
     }
     let window = request.idempotency_window_seconds.unwrap_or(KEY_WINDOW_SECONDS_DEFAULT);
-    let metadata = request
-        .metadata
-        .as_ref()
-        .map(|map| Value::Object(map.clone()).to_string());
+    let metadata = request.metadata.as_ref().map(|map| Value::Object(map.clone()).to_string());
     let digest = request.digest(&payload.canonical, metadata.as_deref());
     let backoff_default = Schedule::WebhookStandard;
     Ok(NewJob {
@@ -156,20 +150,10 @@ impl JobRequest {
 
     fn check_settings(&self, errors: &mut Vec<InvalidField>) {
         let mut wrong = |field: &str, code, detail: String| errors.push(InvalidField::new(field, code, detail));
-        if self
-            .max_attempts
-            .is_some_and(|attempts| !(1..=MAX_ATTEMPTS_MAX).contains(&attempts))
-        {
-            wrong(
-                "#/max_attempts",
-                "out-of-range",
-                format!("A job has 1 to {MAX_ATTEMPTS_MAX} attempts."),
-            );
+        if self.max_attempts.is_some_and(|attempts| !(1..=MAX_ATTEMPTS_MAX).contains(&attempts)) {
+            wrong("#/max_attempts", "out-of-range", format!("A job has 1 to {MAX_ATTEMPTS_MAX} attempts."));
         }
-        if self
-            .idempotency_window_seconds
-            .is_some_and(|seconds| !(1..=KEY_WINDOW_SECONDS_MAX).contains(&seconds))
-        {
+        if self.idempotency_window_seconds.is_some_and(|seconds| !(1..=KEY_WINDOW_SECONDS_MAX).contains(&seconds)) {
             let detail = format!("A window is 1 to {KEY_WINDOW_SECONDS_MAX} seconds.");
             wrong("#/idempotency_window_seconds", "out-of-range", detail);
         }
@@ -178,16 +162,9 @@ impl JobRequest {
                 wrong(field, "invalid-name", "A name is 1 to 64 of A-Z a-z 0-9 _ -.".into());
             }
         }
-        let metadata = self
-            .metadata
-            .as_ref()
-            .map_or(0, |map| Value::Object(map.clone()).to_string().len());
+        let metadata = self.metadata.as_ref().map_or(0, |map| Value::Object(map.clone()).to_string().len());
         if metadata > METADATA_BYTES_MAX {
-            wrong(
-                "#/metadata",
-                "too-long",
-                format!("Metadata has at most {METADATA_BYTES_MAX} bytes as JSON."),
-            );
+            wrong("#/metadata", "too-long", format!("Metadata has at most {METADATA_BYTES_MAX} bytes as JSON."));
         }
     }
 
@@ -216,11 +193,7 @@ impl JobRequest {
 fn time(text: &str, pointer: &str, errors: &mut Vec<InvalidField>) -> Option<i64> {
     let parsed = parse_rfc3339(text);
     if parsed.is_none() {
-        errors.push(InvalidField::new(
-            pointer,
-            "invalid-time",
-            "A time is written as RFC 3339, 2026-11-02T08:00:00Z.",
-        ));
+        errors.push(InvalidField::new(pointer, "invalid-time", "A time is written as RFC 3339, 2026-11-02T08:00:00Z."));
     }
     parsed
 }
@@ -230,10 +203,6 @@ fn check_within_a_year(at: i64, now: i64, pointer: &str, errors: &mut Vec<Invali
         errors.push(InvalidField::new(pointer, "in-the-past", "The time is in the past."));
     }
     if at > now + RUN_AFTER_MS_MAX {
-        errors.push(InvalidField::new(
-            pointer,
-            "too-far-ahead",
-            "The time is more than 366 days ahead.",
-        ));
+        errors.push(InvalidField::new(pointer, "too-far-ahead", "The time is more than 366 days ahead."));
     }
 }

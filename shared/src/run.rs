@@ -26,23 +26,10 @@ pub async fn run<W: World>(world: &W, settings: &Settings, job: &Claimed) -> Fin
     let sent_at = world.now_ms();
     let (outcome, exchange) = match Kind::named(&job.kind) {
         Some(Kind::Webhook) => send_webhook(world, settings, job, sent_at).await,
-        None => (
-            failed(
-                ErrorClass::Config,
-                format!("This build does not know the kind {:?}.", job.kind),
-            ),
-            None,
-        ),
+        None => (failed(ErrorClass::Config, format!("This build does not know the kind {:?}.", job.kind)), None),
     };
     let ended_at = world.now_ms();
-    finish(
-        settings,
-        job,
-        (sent_at, ended_at),
-        outcome,
-        exchange.as_ref(),
-        fold(world.random()),
-    )
+    finish(settings, job, (sent_at, ended_at), outcome, exchange.as_ref(), fold(world.random()))
 }
 
 async fn send_webhook<W: World>(
@@ -58,21 +45,11 @@ async fn send_webhook<W: World>(
     // Safe to repeat: the claim recorded this attempt, and a repeat carries the same webhook-id.
     let answer = world.send_request(request.clone()).await;
     let outcome = webhook::judge(&answer, world.now_ms());
-    (
-        outcome,
-        Some(Exchange {
-            request,
-            response: answer.ok(),
-        }),
-    )
+    (outcome, Some(Exchange { request, response: answer.ok() }))
 }
 
 fn failed(class: ErrorClass, message: impl Into<String>) -> Outcome {
-    Outcome::Failed {
-        class,
-        message: message.into(),
-        retry_after: None,
-    }
+    Outcome::Failed { class, message: message.into(), retry_after: None }
 }
 
 fn fold(random: u128) -> u64 {
@@ -119,37 +96,12 @@ fn finish(
     };
     let record = wanted.then(|| {
         let (tenant, job_id, attempt, version) = (&job.tenant, &job.id, job.attempt, &settings.version);
-        let head = RecordHead {
-            tenant,
-            job_id,
-            attempt,
-            sent_at,
-            duration_ms,
-            version,
-        };
+        let head = RecordHead { tenant, job_id, attempt, sent_at, duration_ms, version };
         let redaction = endpoint.map(|endpoint| endpoint.redact.clone()).unwrap_or_default();
-        record(
-            &head,
-            exchange,
-            error.as_ref(),
-            &redaction,
-            settings.plan.evidence_body_bytes,
-        )
+        record(&head, exchange, error.as_ref(), &redaction, settings.plan.evidence_body_bytes)
     });
-    let status = exchange
-        .and_then(|exchange| exchange.response.as_ref())
-        .map(|response| response.status);
+    let status = exchange.and_then(|exchange| exchange.response.as_ref()).map(|response| response.status);
     let entry = (duration_ms, status, settings.version.clone());
-    let settlement = Settlement::new(
-        (job.job(), job.attempt),
-        job.endpoint_id.clone(),
-        outcome,
-        decision,
-        entry,
-    );
-    Finished {
-        settlement,
-        record,
-        ended_at,
-    }
+    let settlement = Settlement::new((job.job(), job.attempt), job.endpoint_id.clone(), outcome, decision, entry);
+    Finished { settlement, record, ended_at }
 }

@@ -25,13 +25,8 @@ pub fn seal(master: &MasterKey, purpose: &str, context: &str, nonce: [u8; NONCE_
 pub fn open(master: &MasterKey, purpose: &str, context: &str, sealed: &str) -> Option<Vec<u8>> {
     let sealed = URL_SAFE_NO_PAD.decode(sealed).ok()?;
     let (nonce, ciphertext) = sealed.split_first_chunk::<NONCE_BYTES>()?;
-    let payload = Payload {
-        msg: ciphertext,
-        aad: context.as_bytes(),
-    };
-    Aes256Gcm::new(&key(master, purpose).into())
-        .decrypt(&Nonce::from(*nonce), payload)
-        .ok()
+    let payload = Payload { msg: ciphertext, aad: context.as_bytes() };
+    Aes256Gcm::new(&key(master, purpose).into()).decrypt(&Nonce::from(*nonce), payload).ok()
 }
 
 fn key(master: &MasterKey, purpose: &str) -> [u8; 32] {
@@ -39,15 +34,10 @@ fn key(master: &MasterKey, purpose: &str) -> [u8; 32] {
 }
 
 fn encrypt(key: &[u8; 32], nonce: [u8; NONCE_BYTES], context: &[u8], plain: &[u8]) -> Vec<u8> {
-    let payload = Payload {
-        msg: plain,
-        aad: context,
-    };
+    let payload = Payload { msg: plain, aad: context };
     // Unwrap safety: encryption fails only for 64 GiB and more, which a Worker's 128 MB cannot hold.
     #[allow(clippy::expect_used)]
-    Aes256Gcm::new(&(*key).into())
-        .encrypt(&Nonce::from(nonce), payload)
-        .expect("fits into one message")
+    Aes256Gcm::new(&(*key).into()).encrypt(&Nonce::from(nonce), payload).expect("fits into one message")
 }
 
 #[cfg(test)]
@@ -61,9 +51,7 @@ mod tests {
     }
 
     fn bytes(hex: &str) -> Vec<u8> {
-        (0..hex.len() / 2)
-            .map(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).unwrap())
-            .collect()
+        (0..hex.len() / 2).map(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).unwrap()).collect()
     }
 
     /// Test case 16 of the paper that introduced GCM, which NIST took over.
@@ -93,10 +81,7 @@ mod tests {
     #[test]
     fn moved_text_does_not_open() {
         let sealed = seal(&master(), "header", "acme/orders", [9; 12], b"Bearer x");
-        assert_eq!(
-            open(&master(), "header", "acme/orders", &sealed).as_deref(),
-            Some(&b"Bearer x"[..])
-        );
+        assert_eq!(open(&master(), "header", "acme/orders", &sealed).as_deref(), Some(&b"Bearer x"[..]));
         assert_eq!(open(&master(), "header", "acme/other", &sealed), None);
         assert_eq!(open(&master(), "cursor", "acme/orders", &sealed), None);
         let other = MasterKey::parse(&"f".repeat(64)).unwrap();
@@ -110,17 +95,10 @@ mod tests {
         for bit in 0..raw.len() * 8 {
             let mut flipped = raw.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(
-                open(&master(), "header", "acme", &URL_SAFE_NO_PAD.encode(flipped)),
-                None,
-                "{bit}"
-            );
+            assert_eq!(open(&master(), "header", "acme", &URL_SAFE_NO_PAD.encode(flipped)), None, "{bit}");
         }
         for length in 0..raw.len() {
-            assert_eq!(
-                open(&master(), "header", "acme", &URL_SAFE_NO_PAD.encode(&raw[..length])),
-                None
-            );
+            assert_eq!(open(&master(), "header", "acme", &URL_SAFE_NO_PAD.encode(&raw[..length])), None);
         }
     }
 

@@ -32,9 +32,7 @@ impl Settings {
             }),
         };
         let key = get("MASTER_KEY").unwrap_or_default();
-        let master_key = MasterKey::parse(&key)
-            .map_err(|error| errors.push(format!("MASTER_KEY: {error}")))
-            .ok();
+        let master_key = MasterKey::parse(&key).map_err(|error| errors.push(format!("MASTER_KEY: {error}"))).ok();
         let private = get("PRIVATE_DESTINATIONS").unwrap_or_default();
         let private_destinations = PrivateDestinations::parse(&private)
             .map_err(|error| errors.push(format!("PRIVATE_DESTINATIONS: {error}")))
@@ -42,12 +40,7 @@ impl Settings {
         match (plan, master_key, private_destinations) {
             (Some(plan), Some(master_key), Some(private_destinations)) => {
                 let version = env!("CARGO_PKG_VERSION").to_owned();
-                Ok(Settings {
-                    plan,
-                    master_key,
-                    private_destinations,
-                    version,
-                })
+                Ok(Settings { plan, master_key, private_destinations, version })
             }
             _ => Err(errors),
         }

@@ -89,11 +89,7 @@ impl Settlement {
             Decision::Bury { reason, failures } => (State::Dead, failures, 0, Some(reason)),
         };
         let hinted = state == State::Retrying && delay_ms <= HINT_DELAY_MS_MAX;
-        let attempt_state = if error.is_none() {
-            AttemptState::Succeeded
-        } else {
-            AttemptState::Failed
-        };
+        let attempt_state = if error.is_none() { AttemptState::Succeeded } else { AttemptState::Failed };
         let entry = SettledEntry {
             state: attempt_state,
             duration_ms,
@@ -122,10 +118,7 @@ impl Settlement {
 
     /// How statements name the job.
     pub fn job(&self) -> JobRef {
-        JobRef {
-            tenant: self.tenant.clone(),
-            id: self.id.clone(),
-        }
+        JobRef { tenant: self.tenant.clone(), id: self.id.clone() }
     }
 
     /// The delay in seconds of the hint for its retry, rounded up; `None` where the sweep sends it.
@@ -155,13 +148,8 @@ pub async fn settle<W: Database + Clock>(
 }
 
 fn statements(token: &str, plan: &Plan, settlements: &[Settlement]) -> Vec<Statement> {
-    let mut statements = vec![sql!(
-        "settle",
-        json_param(&settlements),
-        token,
-        plan.retention_succeeded_ms,
-        plan.retention_dead_ms,
-    )];
+    let mut statements =
+        vec![sql!("settle", json_param(&settlements), token, plan.retention_succeeded_ms, plan.retention_dead_ms,)];
     let endpoints = |wanted: &dyn Fn(&Settlement) -> bool| {
         let mut names: Vec<_> = settlements
             .iter()
@@ -180,12 +168,7 @@ fn statements(token: &str, plan: &Plan, settlements: &[Settlement]) -> Vec<State
     if !succeeded.is_empty() {
         statements.push(sql!("note_success", json_param(&succeeded)));
     }
-    let is_gone = |settlement: &Settlement| {
-        settlement
-            .error
-            .as_ref()
-            .is_some_and(|e| e.class == ErrorClass::Http410)
-    };
+    let is_gone = |settlement: &Settlement| settlement.error.as_ref().is_some_and(|e| e.class == ErrorClass::Http410);
     let gone = endpoints(&is_gone);
     if !gone.is_empty() {
         statements.push(sql!("pause_gone", json_param(&gone)));

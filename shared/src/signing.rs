@@ -56,9 +56,7 @@ impl MasterKey {
         let mut key = [0; KEY_BYTES];
         // Unwrap safety: expand fails only above 255 times the hash's 32 bytes.
         #[allow(clippy::expect_used)]
-        Hkdf::<Sha256>::new(Some(b"longshore"), self.bytes())
-            .expand(&info, &mut key)
-            .expect("32 bytes are one block");
+        Hkdf::<Sha256>::new(Some(b"longshore"), self.bytes()).expand(&info, &mut key).expect("32 bytes are one block");
         key
     }
 }
@@ -122,10 +120,7 @@ impl SigningSecret {
     /// time is the attempt's. Whoever admits an id refuses a dot in it, since a dot would make the message ambiguous.
     pub fn sign(&self, id: &str, timestamp_seconds: i64, body: &[u8]) -> String {
         let prefix = format!("{id}.{timestamp_seconds}.");
-        format!(
-            "v1,{}",
-            STANDARD.encode(hmac_sha256(&self.0, &[prefix.as_bytes(), body]))
-        )
+        format!("v1,{}", STANDARD.encode(hmac_sha256(&self.0, &[prefix.as_bytes(), body])))
     }
 }
 
@@ -154,10 +149,7 @@ pub fn signature_headers(
     timestamp_seconds: i64,
     body: &[u8],
 ) -> [(&'static str, String); 3] {
-    let signatures: Vec<String> = secrets
-        .iter()
-        .map(|secret| secret.sign(id, timestamp_seconds, body))
-        .collect();
+    let signatures: Vec<String> = secrets.iter().map(|secret| secret.sign(id, timestamp_seconds, body)).collect();
     [
         ("webhook-id", id.to_owned()),
         ("webhook-timestamp", timestamp_seconds.to_string()),
@@ -220,27 +212,13 @@ mod tests {
 
     #[test]
     fn keys_and_secrets_of_another_shape_are_refused_without_repeating_them() {
-        for text in [
-            "",
-            "0",
-            &"0".repeat(63),
-            &"0".repeat(65),
-            &"g".repeat(64),
-            &"\u{e9}".repeat(32),
-        ] {
+        for text in ["", "0", &"0".repeat(63), &"0".repeat(65), &"g".repeat(64), &"\u{e9}".repeat(32)] {
             let message = MasterKey::parse(text).unwrap_err();
             assert!(text.len() < 2 || !message.contains(text), "{message}");
         }
         let read = |text: &str| SigningSecret::from_whsec(text).map(|secret| secret.to_whsec());
         let encoded = |bytes: usize| format!("whsec_{}", STANDARD.encode(vec![7; bytes]));
-        for wrong in [
-            &encoded(23),
-            &encoded(65),
-            "whsec_",
-            "whsec_!!!!",
-            &encoded(32)[6..],
-            "whsk_AAAA",
-        ] {
+        for wrong in [&encoded(23), &encoded(65), "whsec_", "whsec_!!!!", &encoded(32)[6..], "whsk_AAAA"] {
             assert_eq!(read(wrong), Err(SecretError), "{wrong}");
         }
         for length in [24, 32, 64] {

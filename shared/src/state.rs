@@ -129,27 +129,16 @@ pub enum Decision {
 /// 429, and 503 with a Retry-After, do not spend a failure: the destination is well and asks for time. A Retry-After on
 /// any other failure only lengthens the wait.
 pub fn decide(outcome: &Outcome, at: &Situation<'_>) -> Decision {
-    let Outcome::Failed {
-        class,
-        message: _,
-        retry_after,
-    } = outcome
-    else {
+    let Outcome::Failed { class, message: _, retry_after } = outcome else {
         return Decision::Succeed;
     };
     let asked_for_time = retry_after.is_some() && matches!(class, ErrorClass::Http429 | ErrorClass::Http5xx);
     let failures = if asked_for_time { at.failures } else { at.failures + 1 };
     if !class.retryable() || at.bury_on.contains(class) {
-        return Decision::Bury {
-            reason: DeadReason::NotRetryable,
-            failures,
-        };
+        return Decision::Bury { reason: DeadReason::NotRetryable, failures };
     }
     if failures >= at.max_attempts || at.attempt >= SENDS_MAX {
-        return Decision::Bury {
-            reason: DeadReason::AttemptsExhausted,
-            failures,
-        };
+        return Decision::Bury { reason: DeadReason::AttemptsExhausted, failures };
     }
     let scheduled = delay_after(at.backoff, failures.max(1), at.seed);
     let delay = match retry_after {
@@ -159,10 +148,7 @@ pub fn decide(outcome: &Outcome, at: &Situation<'_>) -> Decision {
     };
     let delay_ms = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
     if at.deadline_in_ms.is_some_and(|left| delay_ms >= left) {
-        return Decision::Bury {
-            reason: DeadReason::Deadline,
-            failures,
-        };
+        return Decision::Bury { reason: DeadReason::Deadline, failures };
     }
     Decision::Retry { delay, failures }
 }
@@ -173,107 +159,49 @@ mod tests {
     use proptest::prelude::*;
 
     fn failed(class: ErrorClass, retry_after: Option<u64>) -> Outcome {
-        Outcome::Failed {
-            class,
-            message: String::new(),
-            retry_after: retry_after.map(Duration::from_secs),
-        }
+        Outcome::Failed { class, message: String::new(), retry_after: retry_after.map(Duration::from_secs) }
     }
 
     fn situation(attempt: u32, failures: u32, max_attempts: u32) -> Situation<'static> {
         let backoff = Schedule::WebhookStandard;
-        Situation {
-            attempt,
-            failures,
-            max_attempts,
-            backoff,
-            bury_on: &[],
-            deadline_in_ms: None,
-            seed: 7,
-        }
+        Situation { attempt, failures, max_attempts, backoff, bury_on: &[], deadline_in_ms: None, seed: 7 }
     }
 
     #[test]
     fn only_some_classes_die_at_once() {
         for class in ErrorClass::ALL {
             let decision = decide(&failed(*class, None), &situation(1, 0, 10));
-            let dies = matches!(
-                decision,
-                Decision::Bury {
-                    reason: DeadReason::NotRetryable,
-                    ..
-                }
-            );
-            assert_eq!(
-                dies,
-                ["http_410", "blocked", "handler", "config"].contains(&class.name()),
-                "{class:?}"
-            );
+            let dies = matches!(decision, Decision::Bury { reason: DeadReason::NotRetryable, .. });
+            assert_eq!(dies, ["http_410", "blocked", "handler", "config"].contains(&class.name()), "{class:?}");
         }
     }
 
     #[test]
     fn an_endpoint_may_bury_a_class_at_once() {
-        let at = Situation {
-            bury_on: &[ErrorClass::Http4xx],
-            ..situation(1, 0, 10)
-        };
+        let at = Situation { bury_on: &[ErrorClass::Http4xx], ..situation(1, 0, 10) };
         let decision = decide(&failed(ErrorClass::Http4xx, None), &at);
-        assert_eq!(
-            decision,
-            Decision::Bury {
-                reason: DeadReason::NotRetryable,
-                failures: 1
-            }
-        );
+        assert_eq!(decision, Decision::Bury { reason: DeadReason::NotRetryable, failures: 1 });
     }
 
     #[test]
     fn a_429_with_retry_after_spends_no_failure_and_a_429_without_does() {
         let asked = decide(&failed(ErrorClass::Http429, Some(90)), &situation(3, 1, 2));
-        assert_eq!(
-            asked,
-            Decision::Retry {
-                delay: Duration::from_secs(90),
-                failures: 1
-            }
-        );
+        assert_eq!(asked, Decision::Retry { delay: Duration::from_secs(90), failures: 1 });
         let silent = decide(&failed(ErrorClass::Http429, None), &situation(3, 1, 2));
-        assert_eq!(
-            silent,
-            Decision::Bury {
-                reason: DeadReason::AttemptsExhausted,
-                failures: 2
-            }
-        );
+        assert_eq!(silent, Decision::Bury { reason: DeadReason::AttemptsExhausted, failures: 2 });
     }
 
     #[test]
     fn a_destination_cannot_ask_for_time_for_ever() {
         let decision = decide(&failed(ErrorClass::Http429, Some(1)), &situation(SENDS_MAX, 0, 10));
-        assert_eq!(
-            decision,
-            Decision::Bury {
-                reason: DeadReason::AttemptsExhausted,
-                failures: 0
-            }
-        );
+        assert_eq!(decision, Decision::Bury { reason: DeadReason::AttemptsExhausted, failures: 0 });
     }
 
     #[test]
     fn no_retry_is_planned_beyond_the_deadline() {
-        let at = Situation {
-            deadline_in_ms: Some(3_000),
-            ..situation(1, 0, 10)
-        };
+        let at = Situation { deadline_in_ms: Some(3_000), ..situation(1, 0, 10) };
         let decision = decide(&failed(ErrorClass::Timeout, None), &at);
-        assert_eq!(
-            decision,
-            Decision::Bury {
-                reason: DeadReason::Deadline,
-                failures: 1
-            }
-        );
+        assert_eq!(decision, Decision::Bury { reason: DeadReason::Deadline, failures: 1 });
     }
 
     proptest! {

@@ -1,11 +1,14 @@
 //! The statements: each `.sql` file under its name, and how a batch is run with patience.
 
+use std::future::Future;
+use std::pin::pin;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
+use futures_util::future::{Either, select};
 use serde::de::DeserializeOwned;
 
-use crate::limits::{DATABASE_TRIES, PARAMETER_BYTES_MAX};
+use crate::limits::{DATABASE_MS_MAX, DATABASE_TRIES, PARAMETER_BYTES_MAX};
 use crate::ports::{Clock, Database, DatabaseError, Param, Rows, Statement};
 
 /// A statement from its file: `sql!("claim", jobs, token)`.
@@ -82,7 +85,7 @@ pub async fn batch<W: Database + Clock>(world: &W, statements: Vec<Statement>) -
         .with_max_times(DATABASE_TRIES - 1)
         .build();
     for wait in waits {
-        match world.batch(statements.clone()).await {
+        match try_batch(world, statements.clone()).await {
             Err(DatabaseError::Unreachable(reason)) => {
                 tracing::warn!(reason, "the database is out of reach, trying again");
                 // Full jitter: 0 to the whole wait.
@@ -91,7 +94,22 @@ pub async fn batch<W: Database + Clock>(world: &W, statements: Vec<Statement>) -
             answer => return answer,
         }
     }
-    world.batch(statements).await
+    try_batch(world, statements).await
+}
+
+/// One try. A batch that does not answer in time may still commit, like one whose answer is lost.
+async fn try_batch<W: Database + Clock>(world: &W, statements: Vec<Statement>) -> Result<Vec<Rows>, DatabaseError> {
+    let answer = within(world, DATABASE_MS_MAX, world.batch(statements)).await;
+    answer.unwrap_or_else(|| Err(DatabaseError::Unreachable(format!("no answer within {DATABASE_MS_MAX} ms"))))
+}
+
+/// Waits for a future, but not longer than `ms`.
+pub(crate) async fn within<C: Clock, F: Future>(clock: &C, ms: i64, future: F) -> Option<F::Output> {
+    let wait = Duration::from_millis(u64::try_from(ms).unwrap_or(0));
+    match select(pin!(future), pin!(clock.sleep(wait))).await {
+        Either::Left((output, _)) => Some(output),
+        Either::Right(((), _)) => None,
+    }
 }
 
 /// A number in 0..1 from random bits.
@@ -107,10 +125,7 @@ fn check_limits(statement: &Statement) -> Result<(), DatabaseError> {
         Param::Number(_) | Param::Null => false,
     });
     if too_large {
-        return Err(DatabaseError::Refused(format!(
-            "a parameter of {} is over 2 MB",
-            statement.name
-        )));
+        return Err(DatabaseError::Refused(format!("a parameter of {} is over 2 MB", statement.name)));
     }
     Ok(())
 }
@@ -121,11 +136,7 @@ mod tests {
 
     #[test]
     fn a_parameter_over_two_megabytes_is_refused_before_it_is_sent() {
-        let statement = |bytes| Statement {
-            name: "test",
-            sql: "",
-            params: vec![Param::Text("x".repeat(bytes))],
-        };
+        let statement = |bytes| Statement { name: "test", sql: "", params: vec![Param::Text("x".repeat(bytes))] };
         assert!(check_limits(&statement(PARAMETER_BYTES_MAX)).is_ok());
         assert!(check_limits(&statement(PARAMETER_BYTES_MAX + 1)).is_err());
     }

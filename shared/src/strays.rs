@@ -23,9 +23,7 @@ pub async fn keep_stray<W: Database + Clock>(
     body: &[u8],
 ) -> Result<(), DatabaseError> {
     let row = json!({"id": message_id, "queue": queue, "reason": reason, "body": STANDARD.encode(body)});
-    batch(world, vec![sql!("keep_stray", json_param(&row))])
-        .await
-        .map(|_| ())
+    batch(world, vec![sql!("keep_stray", json_param(&row))]).await.map(|_| ())
 }
 
 /// A stray as the store keeps it.
@@ -55,8 +53,6 @@ impl StrayRow {
 /// `Unavailable`.
 pub async fn list_strays<W: Database + Clock>(world: &W, after: &str, limit: u32) -> Result<Vec<StrayRow>, Problem> {
     let statement = sql!("list_strays", after, i64::from(limit));
-    let answers = batch(world, vec![statement])
-        .await
-        .map_err(|error| unavailable(&error))?;
+    let answers = batch(world, vec![statement]).await.map_err(|error| unavailable(&error))?;
     rows_as(answers.first().unwrap_or(&Vec::new())).map_err(|error| unavailable(&error))
 }

@@ -8,9 +8,9 @@ use serde_json::json;
 use crate::flush::send_hints;
 use crate::job::{JobRef, first_id_at};
 use crate::limits::{CRASHES_MAX, DAMPING_MS, DAMPING_MS_MAX, DISPATCHES_BEFORE_SWEEP_RUNS, HOUR_MS, MARK_LAG_MS};
-use crate::limits::{MARK_STEP_MS_MAX, MARK_STEPS_MAX, SENDS_MAX, STORAGE_REFUSE_PERCENT, STORAGE_WARN_PERCENT};
-use crate::limits::{SWEEP_ROUNDS_MAX, SWEEP_ROWS_MAX, SWEEP_RUNS_MAX};
-use crate::ports::{DatabaseError, World};
+use crate::limits::{MARK_STEP_MS_MAX, SENDS_MAX, STORAGE_REFUSE_PERCENT, STORAGE_WARN_PERCENT, SWEEP_ROWS_MAX};
+use crate::operate::set_meta;
+use crate::ports::{DatabaseError, Param, Statement, World};
 use crate::process::{process, process_suspects};
 use crate::query::stamp;
 use crate::settings::Settings;
@@ -57,36 +57,32 @@ pub async fn sweep<W: World>(world: &W, settings: &Settings) -> Result<Swept, Da
     let answers = batch(world, vec![sql!("read_sweep")]).await?;
     let standing: Standing = first_as(answers.first())?
         .ok_or_else(|| DatabaseError::Refused("the tables are not there: apply the migrations".into()))?;
-    let mut swept = Swept {
-        marked: mark(world, standing.mark, standing.now).await?,
-        ..Swept::default()
-    };
+    let (marked, mark) = mark(world, settings, &standing).await?;
+    let mut swept = Swept { marked, ..Swept::default() };
     if standing.paused == 0 {
-        swept.released = release(world).await?;
+        swept.released = release(world, settings).await?;
     }
     look(world, settings, &mut swept).await?;
-    swept.purged += purge_hours(world, settings, &standing).await?;
+    swept.purged += purge_hours(world, settings, standing.now, mark).await?;
     guard_storage(world, settings, &standing).await?;
     stamp(world, "swept_at").await?;
     Ok(swept)
 }
 
 /// Moves the mark to 45 s ago. Every row is passed once, nothing pins the mark, and no commit can land below it.
-async fn mark<W: World>(world: &W, mut mark: i64, now: i64) -> Result<usize, DatabaseError> {
-    let mut marked = 0;
-    for _ in 0..MARK_STEPS_MAX {
-        let next = (now - MARK_LAG_MS).min(mark + MARK_STEP_MS_MAX);
+/// Answers how many open rows it passed, and where it stands.
+async fn mark<W: World>(world: &W, settings: &Settings, standing: &Standing) -> Result<(usize, i64), DatabaseError> {
+    let (mut mark, mut marked) = (standing.mark, 0);
+    for _ in 0..settings.plan.mark_steps {
+        let next = (standing.now - MARK_LAG_MS).min(mark + MARK_STEP_MS_MAX);
         if next <= mark {
             break;
         }
         let terms = json_param(&json!({
             "mark": mark, "next": next, "from_id": first_id_at(mark), "to_id": first_id_at(next),
         }));
-        let statements = vec![
-            sql!("mark", terms.clone()),
-            sql!("count_accepted", terms.clone()),
-            sql!("move_mark", terms),
-        ];
+        let statements =
+            vec![sql!("mark", terms.clone()), sql!("count_accepted", terms.clone()), sql!("move_mark", terms)];
         let answers = batch(world, statements).await?;
         marked += answers.first().map_or(0, Vec::len);
         if answers.last().is_none_or(Vec::is_empty) {
@@ -94,12 +90,12 @@ async fn mark<W: World>(world: &W, mut mark: i64, now: i64) -> Result<usize, Dat
         }
         mark = next;
     }
-    Ok(marked)
+    Ok((marked, mark))
 }
 
-async fn release<W: World>(world: &W) -> Result<usize, DatabaseError> {
+async fn release<W: World>(world: &W, settings: &Settings) -> Result<usize, DatabaseError> {
     let mut released = 0;
-    for _ in 0..SWEEP_ROUNDS_MAX {
+    for _ in 0..settings.plan.sweep_rounds {
         let answers = batch(world, vec![sql!("find_held", SWEEP_ROWS_MAX)]).await?;
         let held: Vec<(String, String)> = rows_as(answers.first().unwrap_or(&Vec::new()))?;
         if held.is_empty() {
@@ -120,7 +116,7 @@ async fn look<W: World>(world: &W, settings: &Settings, swept: &mut Swept) -> Re
         state: State,
     }
     let mut to_run = Vec::new();
-    for _ in 0..SWEEP_ROUNDS_MAX {
+    for _ in 0..settings.plan.sweep_rounds {
         let answers = batch(world, vec![sql!("look", SWEEP_ROWS_MAX)]).await?;
         let due: Vec<Due> = rows_as(answers.first().unwrap_or(&Vec::new()))?;
         if due.is_empty() {
@@ -139,9 +135,8 @@ async fn look<W: World>(world: &W, settings: &Settings, swept: &mut Swept) -> Re
         swept.purged += purge(world, &terminal).await?;
         let dispatched = dispatch(world, settings, &open).await?;
         swept.dispatched += dispatched.len();
-        let (for_sweep, for_hints): (Vec<_>, Vec<_>) = dispatched
-            .into_iter()
-            .partition(|(_, dispatches)| *dispatches > DISPATCHES_BEFORE_SWEEP_RUNS);
+        let (for_sweep, for_hints): (Vec<_>, Vec<_>) =
+            dispatched.into_iter().partition(|(_, dispatches)| *dispatches > DISPATCHES_BEFORE_SWEEP_RUNS);
         to_run.extend(for_sweep.into_iter().map(|(job, _)| job));
         let hinted = for_hints.into_iter().map(|(job, _)| job).collect();
         send_hints(world, settings, BTreeMap::from([(0, hinted)])).await;
@@ -154,14 +149,15 @@ async fn expire<W: World>(world: &W, settings: &Settings, jobs: &[JobRef]) -> Re
     if jobs.is_empty() {
         return Ok(0);
     }
-    let statements = vec![
-        sql!("expire", json_param(&jobs), terms(settings)),
-        sql!("look_later", json_param(&jobs)),
-    ];
+    let statements = vec![sql!("expire", json_param(&jobs), terms(settings)), look_later(jobs)];
     Ok(batch(world, statements).await?.first().map_or(0, Vec::len))
 }
 
-fn terms(settings: &Settings) -> crate::ports::Param {
+fn look_later(jobs: &[JobRef]) -> Statement {
+    sql!("look_later", json_param(&jobs))
+}
+
+fn terms(settings: &Settings) -> Param {
     json_param(&json!({
         "crashes_max": CRASHES_MAX, "sends_max": SENDS_MAX,
         "retention_succeeded_ms": settings.plan.retention_succeeded_ms,
@@ -189,20 +185,17 @@ async fn dispatch<W: World>(
     let damping = json!({"damping_ms": DAMPING_MS, "damping_ms_max": DAMPING_MS_MAX});
     let statements = vec![
         sql!("bury_late", json_param(&jobs), terms(settings)),
-        sql!("look_later", json_param(&jobs)),
+        look_later(jobs),
         sql!("dispatch", json_param(&jobs), json_param(&damping)),
     ];
     let answers = batch(world, statements).await?;
     let rows: Vec<(String, String, i64)> = rows_as(answers.last().unwrap_or(&Vec::new()))?;
-    Ok(rows
-        .into_iter()
-        .map(|(tenant, id, dispatches)| (JobRef { tenant, id }, dispatches))
-        .collect())
+    Ok(rows.into_iter().map(|(tenant, id, dispatches)| (JobRef { tenant, id }, dispatches)).collect())
 }
 
 /// Runs jobs that two dispatches did not bring to a claim, through the same claim. What does not fit is hinted.
 async fn run_unclaimed<W: World>(world: &W, settings: &Settings, mut jobs: Vec<JobRef>) -> usize {
-    let rest = jobs.split_off(jobs.len().min(SWEEP_RUNS_MAX));
+    let rest = jobs.split_off(jobs.len().min(settings.plan.sweep_runs));
     send_hints(world, settings, BTreeMap::from([(0, rest)])).await;
     if jobs.is_empty() {
         return 0;
@@ -212,22 +205,19 @@ async fn run_unclaimed<W: World>(world: &W, settings: &Settings, mut jobs: Vec<J
     report.attempts + suspects.attempts
 }
 
-/// Succeeded jobs leave hour by hour of their ids, so that the happy path needs no index for it.
-async fn purge_hours<W: World>(world: &W, settings: &Settings, standing: &Standing) -> Result<usize, DatabaseError> {
+/// Succeeded jobs leave hour by hour of their ids, so that the happy path needs no index for it. An hour that the mark
+/// has not passed stays: by it the mark finds the tenants whose jobs wait.
+async fn purge_hours<W: World>(world: &W, settings: &Settings, now: i64, mark: i64) -> Result<usize, DatabaseError> {
     #[derive(Deserialize)]
     struct Hour {
         hour: i64,
         tenant: String,
     }
     let crowded = storage_percent(world, settings).is_some_and(|percent| percent >= STORAGE_WARN_PERCENT);
-    let age_ms = if crowded {
-        HOUR_MS
-    } else {
-        settings.plan.retention_succeeded_ms
-    };
-    let before = (standing.now - age_ms) / HOUR_MS;
+    let age_ms = if crowded { HOUR_MS } else { settings.plan.retention_succeeded_ms };
+    let before = (now - age_ms).min(mark) / HOUR_MS;
     let mut purged = 0;
-    for _ in 0..SWEEP_ROUNDS_MAX {
+    for _ in 0..settings.plan.sweep_rounds {
         let answers = batch(world, vec![sql!("find_old_hours", before, 1_i64)]).await?;
         let Some(Hour { hour, tenant }) = first_as(answers.first())? else {
             break;
@@ -247,9 +237,7 @@ async fn purge_hours<W: World>(world: &W, settings: &Settings, standing: &Standi
 }
 
 fn storage_percent<W: World>(world: &W, settings: &Settings) -> Option<i64> {
-    world
-        .size_bytes()
-        .map(|bytes| bytes.saturating_mul(100) / settings.plan.database_bytes)
+    world.size_bytes().map(|bytes| bytes.saturating_mul(100) / settings.plan.database_bytes)
 }
 
 /// Refuses new jobs before the store is full: refuse, never lose.
@@ -258,14 +246,11 @@ async fn guard_storage<W: World>(world: &W, settings: &Settings, standing: &Stan
         return Ok(());
     };
     if percent >= STORAGE_WARN_PERCENT {
-        tracing::warn!(
-            percent,
-            "the store fills up: the oldest succeeded jobs leave before their time"
-        );
+        tracing::warn!(percent, "the store fills up: the oldest succeeded jobs leave before their time");
     }
     let full = i64::from(percent >= STORAGE_REFUSE_PERCENT);
     if full != i64::from(standing.storage_full) {
-        batch(world, vec![sql!("set_meta", "storage_full", full)]).await?;
+        set_meta(world, "storage_full", full).await?;
     }
     Ok(())
 }

@@ -4,26 +4,17 @@ use chrono::{DateTime, SecondsFormat, TimeZone, Utc};
 
 /// `2026-11-02T08:00:00.000Z` for milliseconds since 1970. Times that chrono cannot hold become 1970.
 pub fn rfc3339(ms: i64) -> String {
-    Utc.timestamp_millis_opt(ms)
-        .single()
-        .unwrap_or_default()
-        .to_rfc3339_opts(SecondsFormat::Millis, true)
+    Utc.timestamp_millis_opt(ms).single().unwrap_or_default().to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
 /// Milliseconds since 1970 of an RFC 3339 time with any offset.
 pub fn parse_rfc3339(text: &str) -> Option<i64> {
-    DateTime::parse_from_rfc3339(text)
-        .ok()
-        .map(|time| time.timestamp_millis())
+    DateTime::parse_from_rfc3339(text).ok().map(|time| time.timestamp_millis())
 }
 
 /// `2026-11-02`, as evidence keys begin with.
 pub fn date(ms: i64) -> String {
-    Utc.timestamp_millis_opt(ms)
-        .single()
-        .unwrap_or_default()
-        .format("%Y-%m-%d")
-        .to_string()
+    Utc.timestamp_millis_opt(ms).single().unwrap_or_default().format("%Y-%m-%d").to_string()
 }
 
 #[cfg(test)]

@@ -16,14 +16,10 @@ struct RawRow(#[serde(with = "preserve")] JsValue);
 
 impl Database for CloudflareWorld {
     async fn batch(&self, statements: Vec<Statement>) -> Result<Vec<Rows>, DatabaseError> {
-        let prepared: Vec<_> = statements
-            .iter()
-            .map(|statement| self.prepare(statement))
-            .collect::<Result<_, _>>()?;
+        let prepared: Vec<_> = statements.iter().map(|statement| self.prepare(statement)).collect::<Result<_, _>>()?;
         let results = self.database.batch(prepared).await.map_err(|error| classify(&error))?;
         if let Some(Ok(Some(meta))) = results.last().map(D1Result::meta) {
-            self.size_bytes
-                .set(meta.size_after.and_then(|bytes| i64::try_from(bytes).ok()));
+            self.size_bytes.set(meta.size_after.and_then(|bytes| i64::try_from(bytes).ok()));
         }
         results.iter().map(rows).collect()
     }
@@ -44,10 +40,7 @@ impl CloudflareWorld {
                 Param::Null => JsValue::NULL,
             })
             .collect();
-        self.database
-            .prepare(statement.sql)
-            .bind(&values)
-            .map_err(|error| classify(&error))
+        self.database.prepare(statement.sql).bind(&values).map_err(|error| classify(&error))
     }
 }
 
@@ -55,25 +48,14 @@ fn rows(result: &D1Result) -> Result<Rows, DatabaseError> {
     let raw: Vec<RawRow> = result.results().map_err(|error| classify(&error))?;
     Ok(raw
         .into_iter()
-        .map(|RawRow(row)| {
-            Object::values(&Object::from(row))
-                .get(0)
-                .as_string()
-                .unwrap_or_default()
-        })
+        .map(|RawRow(row)| Object::values(&Object::from(row)).get(0).as_string().unwrap_or_default())
         .collect())
 }
 
 /// D1 names SQL's own refusals; everything else may pass, and may have committed.
 fn classify(error: &worker::Error) -> DatabaseError {
-    const REFUSALS: [&str; 6] = [
-        "SQLITE_CONSTRAINT",
-        "SQLITE_ERROR",
-        "SQLITE_MISMATCH",
-        "SQLITE_TOOBIG",
-        "SQLITE_FULL",
-        "D1_TYPE_ERROR",
-    ];
+    const REFUSALS: [&str; 6] =
+        ["SQLITE_CONSTRAINT", "SQLITE_ERROR", "SQLITE_MISMATCH", "SQLITE_TOOBIG", "SQLITE_FULL", "D1_TYPE_ERROR"];
     let text = match error {
         worker::Error::D1(error) => format!("{error}"),
         other => other.to_string(),

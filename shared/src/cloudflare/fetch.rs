@@ -26,12 +26,7 @@ impl Http for CloudflareWorld {
         if signal.aborted() {
             return Err(timed_out());
         }
-        Ok(HttpResponse {
-            status,
-            headers,
-            body,
-            truncated,
-        })
+        Ok(HttpResponse { status, headers, body, truncated })
     }
 }
 
@@ -41,8 +36,7 @@ fn to_worker(request: &HttpRequest) -> worker::Result<Request> {
         headers.set(name, value)?;
     }
     let mut init = RequestInit::new();
-    init.with_method(Method::from(request.method.clone()))
-        .with_headers(headers);
+    init.with_method(Method::from(request.method.clone())).with_headers(headers);
     init.with_redirect(RequestRedirect::Manual);
     if !request.body.is_empty() {
         init.with_body(Some(Uint8Array::from(request.body.as_slice()).into()));

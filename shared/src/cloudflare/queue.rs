@@ -10,18 +10,13 @@ use crate::ports::{HintError, Hints};
 impl Hints for CloudflareWorld {
     async fn send_hints(&self, messages: Vec<(String, u32)>) -> Result<(), HintError> {
         for batch in into_batches(messages) {
-            let batch = batch
-                .into_iter()
-                .fold(BatchMessageBuilder::new(), |builder, (text, delay)| {
-                    let message = RawMessageBuilder::new(JsValue::from_str(&text))
-                        .delay_seconds(delay)
-                        .build_with_content_type(QueueContentType::Text);
-                    builder.message(message)
-                });
-            self.queue
-                .send_raw_batch(batch.build())
-                .await
-                .map_err(|error| HintError(error.to_string()))?;
+            let batch = batch.into_iter().fold(BatchMessageBuilder::new(), |builder, (text, delay)| {
+                let message = RawMessageBuilder::new(JsValue::from_str(&text))
+                    .delay_seconds(delay)
+                    .build_with_content_type(QueueContentType::Text);
+                builder.message(message)
+            });
+            self.queue.send_raw_batch(batch.build()).await.map_err(|error| HintError(error.to_string()))?;
         }
         Ok(())
     }

@@ -97,10 +97,7 @@ fn every_spelling_of_a_private_address_is_blocked() {
     for spelling in spellings.split_whitespace() {
         assert!(!host_is_allowed(spelling), "{spelling}");
     }
-    assert_eq!(
-        check_public_url("https://134744072/").as_deref(),
-        Ok("https://8.8.8.8/")
-    );
+    assert_eq!(check_public_url("https://134744072/").as_deref(), Ok("https://8.8.8.8/"));
 }
 
 #[test]
@@ -144,11 +141,7 @@ fn what_is_not_an_https_url_of_a_host_is_refused_with_its_own_code() {
     ] {
         assert_code(url, "url-scheme");
     }
-    for url in [
-        "https://user@example.com/",
-        "https://user:pass@example.com/",
-        "https://:p@example.com/",
-    ] {
+    for url in ["https://user@example.com/", "https://user:pass@example.com/", "https://:p@example.com/"] {
         assert_code(url, "url-userinfo");
     }
     for url in [
@@ -171,12 +164,9 @@ fn what_is_not_an_https_url_of_a_host_is_refused_with_its_own_code() {
     let label = "a".repeat(64);
     assert_code(&format!("https://{label}.com/"), "url-host");
     assert_code(&format!("https://{}com/", "abc.".repeat(63)), "url-host");
-    for url in [
-        "https://example.com:80/",
-        "https://example.com:8443/",
-        "https://example.com:0/",
-        "https://a.com:99999/",
-    ] {
+    for url in
+        ["https://example.com:80/", "https://example.com:8443/", "https://example.com:0/", "https://a.com:99999/"]
+    {
         assert_code(url, "url-port");
     }
 }
@@ -184,22 +174,13 @@ fn what_is_not_an_https_url_of_a_host_is_refused_with_its_own_code() {
 #[test]
 fn a_url_is_kept_in_its_canonical_spelling() {
     let canonical = |url: &str| check_public_url(url).unwrap();
-    assert_eq!(
-        canonical("HTTPS://EXAMPLE.com:443/a/../b?q=1#top"),
-        "https://example.com/b?q=1"
-    );
+    assert_eq!(canonical("HTTPS://EXAMPLE.com:443/a/../b?q=1#top"), "https://example.com/b?q=1");
     assert_eq!(canonical("https://example.com.:443"), "https://example.com/");
-    assert_eq!(
-        canonical(" https://b\u{fc}cher.example/\t"),
-        "https://xn--bcher-kva.example/"
-    );
+    assert_eq!(canonical(" https://b\u{fc}cher.example/\t"), "https://xn--bcher-kva.example/");
     assert_eq!(canonical("https://@example.com/"), "https://example.com/");
     assert_eq!(canonical(r"https:\\example.com\a"), "https://example.com/a");
     // What follows a backslash is path, not the host that a naive reader sees after the at sign.
-    assert_eq!(
-        canonical(r"https://example.com\@127.0.0.1/"),
-        "https://example.com/@127.0.0.1/"
-    );
+    assert_eq!(canonical(r"https://example.com\@127.0.0.1/"), "https://example.com/@127.0.0.1/");
 }
 
 #[test]

@@ -70,18 +70,12 @@ pub fn check(
     for (name, value) in &mut webhook.headers {
         if is_secret_name(name) {
             let context = format!("job {}", name.to_ascii_lowercase());
-            *value = format!(
-                "{SEALED}{}",
-                seal(&settings.master_key, SEAL_PURPOSE, &context, nonce(), value.as_bytes())
-            );
+            *value =
+                format!("{SEALED}{}", seal(&settings.master_key, SEAL_PURPOSE, &context, nonce(), value.as_bytes()));
         }
     }
     let stored = serde_json::to_string(&webhook).map_err(|_| Problem::Internal)?;
-    Ok(CheckedPayload {
-        endpoint: webhook.endpoint.unwrap_or_default(),
-        canonical,
-        stored,
-    })
+    Ok(CheckedPayload { endpoint: webhook.endpoint.unwrap_or_default(), canonical, stored })
 }
 
 impl Webhook {
@@ -105,11 +99,7 @@ impl Webhook {
         }
         let method = self.method.as_deref().unwrap_or("POST");
         if !METHODS.contains(&method) {
-            wrong(
-                "method",
-                "unknown-value",
-                "The method is POST, PUT, PATCH, DELETE or GET.",
-            );
+            wrong("method", "unknown-value", "The method is POST, PUT, PATCH, DELETE or GET.");
         }
         if self.body.is_some() && self.body_base64.is_some() {
             wrong("body_base64", "either-or", "Give either a body or a body_base64.");
@@ -117,17 +107,10 @@ impl Webhook {
         if method == "GET" && (self.body.is_some() || self.body_base64.is_some()) {
             wrong("body", "either-or", "A GET has no body.");
         }
-        if self
-            .body_base64
-            .as_ref()
-            .is_some_and(|text| STANDARD.decode(text).is_err())
-        {
+        if self.body_base64.as_ref().is_some_and(|text| STANDARD.decode(text).is_err()) {
             wrong("body_base64", "invalid-base64", "This is not base64 with padding.");
         }
-        if self
-            .timeout_seconds
-            .is_some_and(|seconds| !(1..=TIMEOUT_SECONDS_MAX).contains(&seconds))
-        {
+        if self.timeout_seconds.is_some_and(|seconds| !(1..=TIMEOUT_SECONDS_MAX).contains(&seconds)) {
             wrong("timeout_seconds", "out-of-range", "A webhook may take 1 to 30 seconds.");
         }
         check_headers(self.headers.iter(), "#/payload/headers", &mut errors);
@@ -137,10 +120,7 @@ impl Webhook {
     /// The bytes to send and the content type they have unless the caller says otherwise.
     fn body(&self) -> (Vec<u8>, Option<&'static str>) {
         if let Some(base64) = &self.body_base64 {
-            return (
-                STANDARD.decode(base64).unwrap_or_default(),
-                Some("application/octet-stream"),
-            );
+            return (STANDARD.decode(base64).unwrap_or_default(), Some("application/octet-stream"));
         }
         let Some(raw) = &self.body else {
             return (Vec::new(), None);
@@ -162,10 +142,7 @@ pub struct Unpreparable {
 }
 
 fn unpreparable(class: ErrorClass, message: impl Into<String>) -> Unpreparable {
-    Unpreparable {
-        class,
-        message: message.into(),
-    }
+    Unpreparable { class, message: message.into() }
 }
 
 /// The stored payload as the API shows it: sealed values are hidden.
@@ -189,10 +166,7 @@ pub fn prepare(job: &Claimed, settings: &Settings, now_ms: i64) -> Result<HttpRe
         (Some(url), _) => url,
         (None, Some(endpoint)) if endpoint.state != "deleted" => &endpoint.url,
         _ => {
-            return Err(unpreparable(
-                ErrorClass::Config,
-                "The endpoint does not exist any more.",
-            ));
+            return Err(unpreparable(ErrorClass::Config, "The endpoint does not exist any more."));
         }
     };
     let destination = destination::check(url, &settings.private_destinations)
@@ -217,18 +191,8 @@ pub fn prepare(job: &Claimed, settings: &Settings, now_ms: i64) -> Result<HttpRe
         };
         headers.insert(name, value);
     }
-    let (generation, rotated_at) = job
-        .endpoint
-        .as_ref()
-        .map_or((1, None), |e| (e.generation, e.rotated_at));
-    let secrets = signing_secrets(
-        &settings.master_key,
-        &job.tenant,
-        &job.endpoint_id,
-        generation,
-        rotated_at,
-        now_ms,
-    );
+    let (generation, rotated_at) = job.endpoint.as_ref().map_or((1, None), |e| (e.generation, e.rotated_at));
+    let secrets = signing_secrets(&settings.master_key, &job.tenant, &job.endpoint_id, generation, rotated_at, now_ms);
     for (name, value) in signature_headers(&secrets, job.event_id(), now_ms / 1000, &body) {
         headers.insert(name.into(), value);
     }
@@ -245,20 +209,12 @@ pub fn prepare(job: &Claimed, settings: &Settings, now_ms: i64) -> Result<HttpRe
 fn unseal(settings: &Settings, context: &str, sealed: &str) -> Result<String, Unpreparable> {
     open(&settings.master_key, SEAL_PURPOSE, context, sealed)
         .and_then(|bytes| String::from_utf8(bytes).ok())
-        .ok_or_else(|| {
-            unpreparable(
-                ErrorClass::Config,
-                "A sealed header cannot be opened with this MASTER_KEY.",
-            )
-        })
+        .ok_or_else(|| unpreparable(ErrorClass::Config, "A sealed header cannot be opened with this MASTER_KEY."))
 }
 
 fn timeout(job: &Claimed, asked: Option<u32>) -> Duration {
     let endpoint = job.endpoint.as_ref().map(|endpoint| endpoint.timeout_seconds);
-    let seconds = asked
-        .or(endpoint)
-        .unwrap_or(TIMEOUT_SECONDS_DEFAULT)
-        .min(TIMEOUT_SECONDS_MAX);
+    let seconds = asked.or(endpoint).unwrap_or(TIMEOUT_SECONDS_DEFAULT).min(TIMEOUT_SECONDS_MAX);
     Duration::from_secs(u64::from(seconds))
 }
 
@@ -268,19 +224,16 @@ pub fn timeout_of(job: &Claimed) -> Duration {
     struct Asked {
         timeout_seconds: Option<u32>,
     }
-    let asked = job
-        .payload
-        .as_deref()
-        .and_then(|payload| serde_json::from_str::<Asked>(payload).ok());
+    let asked = job.payload.as_deref().and_then(|payload| serde_json::from_str::<Asked>(payload).ok());
     timeout(job, asked.and_then(|asked| asked.timeout_seconds))
 }
 
 /// Judges what came back.
 pub fn judge(answer: &Result<HttpResponse, HttpError>, now_ms: i64) -> Outcome {
     match answer {
-        Ok(response) if (200..300).contains(&response.status) => Outcome::Succeeded {
-            result: Some(serde_json::json!({"status": response.status})),
-        },
+        Ok(response) if (200..300).contains(&response.status) => {
+            Outcome::Succeeded { result: Some(serde_json::json!({"status": response.status})) }
+        }
         Ok(response) => {
             let retry_after = response
                 .headers
@@ -288,11 +241,7 @@ pub fn judge(answer: &Result<HttpResponse, HttpError>, now_ms: i64) -> Outcome {
                 .find(|(name, _)| name.eq_ignore_ascii_case("retry-after"))
                 .and_then(|(_, value)| parse_retry_after(value, now_ms));
             let message = format!("The destination answered {}.", response.status);
-            Outcome::Failed {
-                class: ErrorClass::of_status(response.status),
-                message,
-                retry_after,
-            }
+            Outcome::Failed { class: ErrorClass::of_status(response.status), message, retry_after }
         }
         Err(error) => {
             let class = match error {
@@ -302,11 +251,7 @@ pub fn judge(answer: &Result<HttpResponse, HttpError>, now_ms: i64) -> Outcome {
                 HttpError::Tls(_) => ErrorClass::Tls,
                 HttpError::Unsendable(_) => ErrorClass::Handler,
             };
-            Outcome::Failed {
-                class,
-                message: error.to_string(),
-                retry_after: None,
-            }
+            Outcome::Failed { class, message: error.to_string(), retry_after: None }
         }
     }
 }

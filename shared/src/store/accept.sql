@@ -4,7 +4,8 @@ INSERT INTO jobs (tenant, id, state, run_after, look_at, created_at, scheduled_a
   event_id, max_attempts, backoff, idempotency_key, key_until, digest, job_group, metadata, payload)
 SELECT caller.tenant, i.value ->> 'id',
   CASE WHEN i.value ->> 'scheduled_at' > CAST(unixepoch('subsec') * 1000 AS INTEGER) THEN 'scheduled' ELSE 'queued' END,
-  coalesce(i.value ->> 'scheduled_at', i.value ->> 'created_at'),
+  -- A producer's clock that is somewhat ahead must not make the job wait.
+  coalesce(i.value ->> 'scheduled_at', min(i.value ->> 'created_at', CAST(unixepoch('subsec') * 1000 AS INTEGER))),
   CASE WHEN i.value ->> 'scheduled_at' > CAST(unixepoch('subsec') * 1000 AS INTEGER) THEN i.value ->> 'scheduled_at' END,
   i.value ->> 'created_at', i.value ->> 'scheduled_at', i.value ->> 'deadline_at',
   i.value ->> 'kind', i.value ->> 'endpoint', i.value ->> 'event_id',

@@ -5,6 +5,7 @@ WITH caller AS (
   FROM api_keys k
   WHERE k.id = ?2 ->> 'key' AND k.hash = ?2 ->> 'hash' AND k.revoked_at IS NULL
     AND (k.expires_at IS NULL OR k.expires_at > CAST(unixepoch('subsec') * 1000 AS INTEGER))
-    AND (k.tenant = '*' OR ?2 ->> 'tenant' IS NULL OR k.tenant = ?2 ->> 'tenant')
+    AND CASE k.tenant WHEN '*' THEN ?2 ->> 'tenant' IS NOT NULL
+      ELSE coalesce(?2 ->> 'tenant', k.tenant) = k.tenant END
     AND EXISTS (SELECT 1 FROM json_each(k.scopes) s WHERE s.value IN (?2 ->> 'scope', 'admin'))
 )

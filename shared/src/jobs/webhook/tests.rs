@@ -21,12 +21,7 @@ fn checked(payload: &str) -> Result<CheckedPayload, Problem> {
 }
 
 fn codes(payload: &str) -> Vec<(String, &'static str)> {
-    checked(payload)
-        .unwrap_err()
-        .errors()
-        .into_iter()
-        .map(|field| (field.pointer, field.code))
-        .collect()
+    checked(payload).unwrap_err().errors().into_iter().map(|field| (field.pointer, field.code)).collect()
 }
 
 fn claimed(payload: &str, endpoint: Option<ClaimedEndpoint>) -> Claimed {
@@ -51,13 +46,7 @@ fn claimed(payload: &str, endpoint: Option<ClaimedEndpoint>) -> Claimed {
 }
 
 fn endpoint(settings: &Settings) -> ClaimedEndpoint {
-    let sealed = seal(
-        &settings.master_key,
-        SEAL_PURPOSE,
-        "endpoint acme orders x-team",
-        [1; 12],
-        b"blue",
-    );
+    let sealed = seal(&settings.master_key, SEAL_PURPOSE, "endpoint acme orders x-team", [1; 12], b"blue");
     ClaimedEndpoint {
         state: "active".into(),
         url: "https://example.com/hook".into(),
@@ -72,11 +61,7 @@ fn endpoint(settings: &Settings) -> ClaimedEndpoint {
 }
 
 fn header<'a>(request: &'a HttpRequest, name: &str) -> Option<&'a str> {
-    request
-        .headers
-        .iter()
-        .find(|(header, _)| header == name)
-        .map(|(_, value)| value.as_str())
+    request.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
 }
 
 #[test]
@@ -87,37 +72,16 @@ fn a_body_is_sent_exactly_as_it_was_written() {
             r#"{ "b" : [1.50, "ä"] }"#,
             "application/json",
         ),
-        (
-            r#"{"url":"https://a.example/","body":"plain \u00e4"}"#,
-            "plain ä",
-            "text/plain; charset=utf-8",
-        ),
-        (
-            r#"{"url":"https://a.example/","body_base64":"AAH/"}"#,
-            "",
-            "application/octet-stream",
-        ),
-        (
-            r#"{"url":"https://a.example/","body":1,"headers":{"Content-Type":"text/x"}}"#,
-            "1",
-            "text/x",
-        ),
+        (r#"{"url":"https://a.example/","body":"plain \u00e4"}"#, "plain ä", "text/plain; charset=utf-8"),
+        (r#"{"url":"https://a.example/","body_base64":"AAH/"}"#, "", "application/octet-stream"),
+        (r#"{"url":"https://a.example/","body":1,"headers":{"Content-Type":"text/x"}}"#, "1", "text/x"),
     ] {
         let request = prepare(&claimed(payload, None), &settings(), 1_000).unwrap();
-        let expected = if body.is_empty() {
-            b"\x00\x01\xff".to_vec()
-        } else {
-            body.as_bytes().to_vec()
-        };
+        let expected = if body.is_empty() { b"\x00\x01\xff".to_vec() } else { body.as_bytes().to_vec() };
         assert_eq!(request.body, expected, "{payload}");
         assert_eq!(header(&request, "content-type"), Some(content_type));
     }
-    let empty = prepare(
-        &claimed(r#"{"url":"https://a.example/","method":"GET"}"#, None),
-        &settings(),
-        0,
-    )
-    .unwrap();
+    let empty = prepare(&claimed(r#"{"url":"https://a.example/","method":"GET"}"#, None), &settings(), 0).unwrap();
     assert!(empty.body.is_empty() && header(&empty, "content-type").is_none());
 }
 
@@ -126,10 +90,7 @@ fn a_request_is_signed_with_the_endpoints_secret_and_carries_its_headers() {
     let settings = settings();
     let job = claimed(r#"{"endpoint":"orders","body":{"a":1}}"#, Some(endpoint(&settings)));
     let request = prepare(&job, &settings, 1_700_000_000_999).unwrap();
-    assert_eq!(
-        (request.url.as_str(), request.timeout),
-        ("https://example.com/hook", Duration::from_secs(9))
-    );
+    assert_eq!((request.url.as_str(), request.timeout), ("https://example.com/hook", Duration::from_secs(9)));
     assert_eq!(header(&request, "x-team"), Some("blue"));
     assert_eq!(header(&request, "webhook-id"), Some("evt_7"));
     assert_eq!(header(&request, "webhook-timestamp"), Some("1700000000"));
@@ -150,17 +111,10 @@ fn secret_headers_are_sealed_and_never_shown() {
 
 #[test]
 fn nothing_is_sent_where_nothing_may_be_sent() {
-    let strict = Settings {
-        private_destinations: destination::PrivateDestinations::default(),
-        ..settings()
-    };
+    let strict = Settings { private_destinations: destination::PrivateDestinations::default(), ..settings() };
     let private = claimed(r#"{"url":"http://127.0.0.1:9/"}"#, None);
     assert!(prepare(&private, &settings(), 0).is_ok(), "it is on the allow-list");
-    assert_eq!(
-        prepare(&private, &strict, 0).unwrap_err().class,
-        ErrorClass::Blocked,
-        "checked again at send"
-    );
+    assert_eq!(prepare(&private, &strict, 0).unwrap_err().class, ErrorClass::Blocked, "checked again at send");
     let mut gone = endpoint(&strict);
     gone.state = "deleted".into();
     let job = claimed(r#"{"endpoint":"orders"}"#, Some(gone));
@@ -168,81 +122,37 @@ fn nothing_is_sent_where_nothing_may_be_sent() {
     let mut moved = endpoint(&strict);
     moved.headers[0].0 = "x-other".into();
     let job = claimed(r#"{"endpoint":"orders"}"#, Some(moved));
-    assert_eq!(
-        prepare(&job, &strict, 0).unwrap_err().class,
-        ErrorClass::Config,
-        "a sealed value fits one place"
-    );
+    assert_eq!(prepare(&job, &strict, 0).unwrap_err().class, ErrorClass::Config, "a sealed value fits one place");
 }
 
 #[test]
 fn every_wrong_field_is_named() {
     let at = |pointer: &str, code| vec![(pointer.to_owned(), code)];
     assert_eq!(codes("{}"), at("#/payload/endpoint", "missing-field"));
-    assert_eq!(
-        codes(r#"{"endpoint":"a","url":"https://a.example/"}"#),
-        at("#/payload/url", "either-or")
-    );
+    assert_eq!(codes(r#"{"endpoint":"a","url":"https://a.example/"}"#), at("#/payload/url", "either-or"));
     assert_eq!(codes(r#"{"endpoint":"a b"}"#), at("#/payload/endpoint", "invalid-name"));
-    assert_eq!(
-        codes(r#"{"url":"https://10.0.0.1/"}"#),
-        at("#/payload/url", "destination-blocked")
-    );
-    assert_eq!(
-        codes(r#"{"endpoint":"a","method":"PROPFIND"}"#),
-        at("#/payload/method", "unknown-value")
-    );
-    assert_eq!(
-        codes(r#"{"endpoint":"a","body":1,"body_base64":""}"#),
-        at("#/payload/body_base64", "either-or")
-    );
-    assert_eq!(
-        codes(r#"{"endpoint":"a","body_base64":"%"}"#),
-        at("#/payload/body_base64", "invalid-base64")
-    );
-    assert_eq!(
-        codes(r#"{"endpoint":"a","timeout_seconds":31}"#),
-        at("#/payload/timeout_seconds", "out-of-range")
-    );
-    assert_eq!(
-        codes(r#"{"endpoint":"a","headers":{"Host":"x"}}"#),
-        at("#/payload/headers/Host", "header-forbidden")
-    );
-    assert_eq!(
-        codes(r#"{"endpoint":"a","headers":{"x":"a\r\nb"}}"#),
-        at("#/payload/headers/x", "header-value")
-    );
+    assert_eq!(codes(r#"{"url":"https://10.0.0.1/"}"#), at("#/payload/url", "destination-blocked"));
+    assert_eq!(codes(r#"{"endpoint":"a","method":"PROPFIND"}"#), at("#/payload/method", "unknown-value"));
+    assert_eq!(codes(r#"{"endpoint":"a","body":1,"body_base64":""}"#), at("#/payload/body_base64", "either-or"));
+    assert_eq!(codes(r#"{"endpoint":"a","body_base64":"%"}"#), at("#/payload/body_base64", "invalid-base64"));
+    assert_eq!(codes(r#"{"endpoint":"a","timeout_seconds":31}"#), at("#/payload/timeout_seconds", "out-of-range"));
+    assert_eq!(codes(r#"{"endpoint":"a","headers":{"Host":"x"}}"#), at("#/payload/headers/Host", "header-forbidden"));
+    assert_eq!(codes(r#"{"endpoint":"a","headers":{"x":"a\r\nb"}}"#), at("#/payload/headers/x", "header-value"));
     assert_eq!(codes(r#"{"endpoint":7}"#), at("#/payload/endpoint", "invalid-type"));
-    assert_eq!(
-        codes(r#"{"endpoint":"a","metod":"POST"}"#),
-        at("#/payload/metod", "unknown-field")
-    );
+    assert_eq!(codes(r#"{"endpoint":"a","metod":"POST"}"#), at("#/payload/metod", "unknown-field"));
     assert_eq!(codes("[]").len(), 1);
 }
 
 #[test]
 fn answers_are_judged_by_their_status_alone() {
     let answer = |status, headers: &[(&str, &str)]| {
-        let headers = headers
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect();
-        judge(
-            &Ok(HttpResponse {
-                status,
-                headers,
-                body: vec![],
-                truncated: false,
-            }),
-            0,
-        )
+        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        judge(&Ok(HttpResponse { status, headers, body: vec![], truncated: false }), 0)
     };
     for status in 100..=999 {
         let succeeded = matches!(answer(status, &[]), Outcome::Succeeded { .. });
         assert_eq!(succeeded, (200..300).contains(&status), "{status}");
     }
-    let Outcome::Failed { retry_after, .. } = answer(503, &[("Retry-After", "120")]) else {
-        panic!("failed")
-    };
+    let Outcome::Failed { retry_after, .. } = answer(503, &[("Retry-After", "120")]) else { panic!("failed") };
     assert_eq!(retry_after, Some(Duration::from_mins(2)));
 }
