@@ -19,9 +19,19 @@ pub enum Outcome {
         class: ErrorClass,
         /// One line, fit to be shown.
         message: String,
-        /// How long the destination asked us to wait.
-        retry_after: Option<Duration>,
+        /// What the destination asked for in Retry-After.
+        retry_after: Option<RetryAfter>,
     },
+}
+
+/// What a Retry-After means for the retry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RetryAfter {
+    /// With 429 or 503: the destination is well and asks for time. It takes the place of the schedule's wait, and the
+    /// attempt does not count as a failure.
+    Deferral(Duration),
+    /// With any other failure: the wait is at least this long.
+    AtLeast(Duration),
 }
 
 macro_rules! classes {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::backoff::{Schedule, delay_after};
 use crate::limits::SENDS_MAX;
-use crate::outcome::{ErrorClass, Outcome};
+use crate::outcome::{ErrorClass, Outcome, RetryAfter};
 
 /// The states of a job. Terminal ones never change again; a dead letter has a state of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -126,14 +126,14 @@ pub enum Decision {
 
 /// Decides what follows an attempt.
 ///
-/// 429, and 503 with a Retry-After, do not spend a failure: the destination is well and asks for time. A Retry-After on
+/// 429 and 503 with a Retry-After do not spend a failure: the destination is well and asks for time. A Retry-After on
 /// any other failure only lengthens the wait.
 pub fn decide(outcome: &Outcome, at: &Situation<'_>) -> Decision {
     let Outcome::Failed { class, message: _, retry_after } = outcome else {
         return Decision::Succeed;
     };
-    let asked_for_time = retry_after.is_some() && matches!(class, ErrorClass::Http429 | ErrorClass::Http5xx);
-    let failures = if asked_for_time { at.failures } else { at.failures + 1 };
+    let deferred = matches!(retry_after, Some(RetryAfter::Deferral(_)));
+    let failures = if deferred { at.failures } else { at.failures + 1 };
     if !class.retryable() || at.bury_on.contains(class) {
         return Decision::Bury { reason: DeadReason::NotRetryable, failures };
     }
@@ -142,8 +142,8 @@ pub fn decide(outcome: &Outcome, at: &Situation<'_>) -> Decision {
     }
     let scheduled = delay_after(at.backoff, failures.max(1), at.seed);
     let delay = match retry_after {
-        Some(wait) if asked_for_time => *wait,
-        Some(wait) => scheduled.max(*wait),
+        Some(RetryAfter::Deferral(wait)) => *wait,
+        Some(RetryAfter::AtLeast(wait)) => scheduled.max(*wait),
         None => scheduled,
     };
     let delay_ms = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
@@ -159,7 +159,8 @@ mod tests {
     use proptest::prelude::*;
 
     fn failed(class: ErrorClass, retry_after: Option<u64>) -> Outcome {
-        Outcome::Failed { class, message: String::new(), retry_after: retry_after.map(Duration::from_secs) }
+        let wait = retry_after.map(|seconds| RetryAfter::Deferral(Duration::from_secs(seconds)));
+        Outcome::Failed { class, message: String::new(), retry_after: wait }
     }
 
     fn situation(attempt: u32, failures: u32, max_attempts: u32) -> Situation<'static> {
@@ -189,6 +190,14 @@ mod tests {
         assert_eq!(asked, Decision::Retry { delay: Duration::from_secs(90), failures: 1 });
         let silent = decide(&failed(ErrorClass::Http429, None), &situation(3, 1, 2));
         assert_eq!(silent, Decision::Bury { reason: DeadReason::AttemptsExhausted, failures: 2 });
+    }
+
+    #[test]
+    fn any_other_retry_after_only_lengthens_the_wait() {
+        let wait = Some(RetryAfter::AtLeast(Duration::from_secs(4_000)));
+        let outcome = Outcome::Failed { class: ErrorClass::Http5xx, message: String::new(), retry_after: wait };
+        let decision = decide(&outcome, &situation(1, 0, 10));
+        assert_eq!(decision, Decision::Retry { delay: Duration::from_secs(4_000), failures: 1 });
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::endpoint::signing_secrets;
 use crate::invalid::{InvalidField, check_headers, is_name, read};
 use crate::jobs::CheckedPayload;
 use crate::limits::{TIMEOUT_SECONDS_DEFAULT, TIMEOUT_SECONDS_MAX};
-use crate::outcome::{ErrorClass, Outcome};
+use crate::outcome::{ErrorClass, Outcome, RetryAfter};
 use crate::ports::{HttpError, HttpRequest, HttpResponse};
 use crate::problem::Problem;
 use crate::redact::is_secret_name;
@@ -239,7 +239,11 @@ pub fn judge(answer: &Result<HttpResponse, HttpError>, now_ms: i64) -> Outcome {
                 .headers
                 .iter()
                 .find(|(name, _)| name.eq_ignore_ascii_case("retry-after"))
-                .and_then(|(_, value)| parse_retry_after(value, now_ms));
+                .and_then(|(_, value)| parse_retry_after(value, now_ms))
+                .map(|wait| match response.status {
+                    429 | 503 => RetryAfter::Deferral(wait),
+                    _ => RetryAfter::AtLeast(wait),
+                });
             let message = format!("The destination answered {}.", response.status);
             Outcome::Failed { class: ErrorClass::of_status(response.status), message, retry_after }
         }

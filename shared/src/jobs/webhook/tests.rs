@@ -153,6 +153,12 @@ fn answers_are_judged_by_their_status_alone() {
         let succeeded = matches!(answer(status, &[]), Outcome::Succeeded { .. });
         assert_eq!(succeeded, (200..300).contains(&status), "{status}");
     }
-    let Outcome::Failed { retry_after, .. } = answer(503, &[("Retry-After", "120")]) else { panic!("failed") };
-    assert_eq!(retry_after, Some(Duration::from_mins(2)));
+    for (status, expected) in [
+        (503, RetryAfter::Deferral(Duration::from_mins(2))),
+        (429, RetryAfter::Deferral(Duration::from_mins(2))),
+        (500, RetryAfter::AtLeast(Duration::from_mins(2))),
+    ] {
+        let Outcome::Failed { retry_after, .. } = answer(status, &[("Retry-After", "120")]) else { panic!("failed") };
+        assert_eq!(retry_after, Some(expected), "{status}");
+    }
 }
