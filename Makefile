@@ -35,15 +35,15 @@ DEV_ROOT_TOKEN := longshore-local-root-token-not-a-secret
 help: ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
-demo: build ## run the five-minute tour: jobs, failures, a kill, a replay
+demo: build ## run the main job for real on this machine: webhooks, failures, a dead letter, a replay
 	@cargo run -q -p longshore-tests --bin demo
 
 test: build ## run all tests, also those on a real workerd
 	cargo test --workspace
 
-dev: build ## run both Workers on port 8787 until Ctrl-C
+dev: build ## run both Workers on port 8787 until Ctrl-C, with a receiver and a key to play with
 	@exec node tests/local/run.mjs --foreground --port 8787 --persist .longshore/dev --plan paid --tick 20 \
-		--var ENV=dev --var 'PRIVATE_DESTINATIONS=127.0.0.1:*' \
+		--var ENV=dev --var SWEEP_ONCE=true --var 'PRIVATE_DESTINATIONS=127.0.0.1:*' \
 		--var MASTER_KEY=$(DEV_MASTER_KEY) --var ROOT_TOKEN=$(DEV_ROOT_TOKEN)
 
 lint: .tools/rust.done ## check format and lints, for this machine and for Workers

@@ -11,7 +11,8 @@ export const usage = `node tests/local/run.mjs --persist DIR [options]
   --faults            let the control server inject faults
   --drop-hints        begin with every queue message dropped (implies --faults)
   --fail-r2           begin with every R2 put failing (implies --faults)
-  --foreground        for people: print the addresses in words, and do not end with standard input`;
+  --foreground        for people: start a receiver, print a session to paste, do not end with standard input
+  --receiver-port N   port of that receiver, 0 for any (default 8788)`;
 
 /** The arguments make no sense; the message says why. */
 export class UsageError extends Error {}
@@ -32,6 +33,7 @@ export function readOptions(args) {
     vars,
     switches: faulty ? switches : undefined,
     foreground: values.foreground,
+    receiverPort: number("--receiver-port", values["receiver-port"]),
   };
 }
 
@@ -49,6 +51,7 @@ function parse(args) {
     "drop-hints": flag,
     "fail-r2": flag,
     foreground: flag,
+    "receiver-port": { ...text, default: "8788" },
   };
   try {
     return parseArgs({ args, options }).values;

@@ -10,6 +10,7 @@ import { Console } from "node:console";
 import path from "node:path";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import { askBridge, startControl, tick } from "./control.mjs";
+import { announceToPeople, startReceiver } from "./dev.mjs";
 import { migrate } from "./migrate.mjs";
 import { readOptions, usage, UsageError } from "./options.mjs";
 import { allWorkers, root } from "./workers.mjs";
@@ -54,23 +55,10 @@ function stopWithStandardInput() {
   process.stdin.on("end", stop).on("close", stop).on("error", stop).resume();
 }
 
-function announce({ url, control, foreground, tickSeconds, vars }) {
-  if (!foreground) {
-    process.stdout.write(`${JSON.stringify({ url, control, workerd_pid: workerdPid() })}\n`);
-    return;
-  }
-  const crons = tickSeconds ? `each ${tickSeconds} s` : "only when asked";
-  process.stdout.write(`
-Longshore runs at ${url}  (control server ${control}, crons run ${crons}; Ctrl-C ends it)
-
-  export LONGSHORE_URL=${url} LONGSHORE_KEY=${vars.ROOT_TOKEN ?? ""}
-  curl -H "Authorization: Bearer $LONGSHORE_KEY" $LONGSHORE_URL/v1/jobs
-
-`);
-}
-
 async function main() {
   const options = readOptions(process.argv.slice(2));
+  // Before anything else: a port that is taken says so at once.
+  const receiver = options.foreground && (await startReceiver(options.receiverPort));
   const miniflare = new Miniflare(miniflareOptions(options));
   if (!options.foreground) stopWithStandardInput();
   const url = (await miniflare.ready).origin;
@@ -82,7 +70,9 @@ async function main() {
   const { switches, controlPort, tickSeconds } = options;
   const server = await startControl({ miniflare, switches, workerdPid, port: controlPort });
   if (tickSeconds) startTicker(miniflare, tickSeconds);
-  announce({ ...options, url, control: `http://127.0.0.1:${server.address().port}` });
+  const control = `http://127.0.0.1:${server.address().port}`;
+  if (options.foreground) await announceToPeople({ ...options, url, control, receiver });
+  else process.stdout.write(`${JSON.stringify({ url, control, workerd_pid: workerdPid() })}\n`);
 }
 
 main().catch((error) => {

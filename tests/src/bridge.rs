@@ -45,16 +45,11 @@ impl<'a> BridgeDatabase<'a> {
 
 impl Database for BridgeDatabase<'_> {
     async fn batch(&self, statements: Vec<Statement>) -> Result<Vec<Rows>, DatabaseError> {
-        let bound: Vec<(&str, Vec<Value>)> = statements
-            .iter()
-            .map(|statement| (statement.sql, statement.params.iter().map(value).collect()))
-            .collect();
+        let bound: Vec<(&str, Vec<Value>)> =
+            statements.iter().map(|statement| (statement.sql, statement.params.iter().map(value).collect())).collect();
         let results = self.runner.d1(&bound).await.map_err(database_error)?;
         self.count(&results);
-        Ok(results
-            .into_iter()
-            .map(|result| result.rows.into_iter().map(text).collect())
-            .collect())
+        Ok(results.into_iter().map(|result| result.rows.into_iter().map(text).collect()).collect())
     }
 
     fn size_bytes(&self) -> Option<i64> {

@@ -55,24 +55,14 @@ pub struct Client {
 impl Client {
     /// A client of the producer at `base`. An empty key sends no `Authorization`.
     pub fn new(base: &str, key: &str) -> Result<Self, reqwest::Error> {
-        let http = reqwest::Client::builder()
-            .timeout(ANSWER_WITHIN)
-            .redirect(redirect::Policy::none())
-            .build()?;
-        Ok(Self {
-            base: base.trim_end_matches('/').to_owned(),
-            key: key.to_owned(),
-            http,
-        })
+        let http = reqwest::Client::builder().timeout(ANSWER_WITHIN).redirect(redirect::Policy::none()).build()?;
+        Ok(Self { base: base.trim_end_matches('/').to_owned(), key: key.to_owned(), http })
     }
 
     /// The same connections with another key.
     #[must_use]
     pub fn with_key(&self, key: &str) -> Self {
-        Self {
-            key: key.to_owned(),
-            ..self.clone()
-        }
+        Self { key: key.to_owned(), ..self.clone() }
     }
 
     /// GET.
@@ -92,19 +82,12 @@ impl Client {
         headers: &[(&str, &str)],
         body: &Value,
     ) -> Result<Answer, reqwest::Error> {
-        self.request(
-            "POST",
-            path,
-            &[&[("content-type", "application/json")], headers].concat(),
-            json(body),
-        )
-        .await
+        self.request("POST", path, &[&[("content-type", "application/json")], headers].concat(), json(body)).await
     }
 
     /// PUT of a JSON document.
     pub async fn put(&self, path: &str, body: &Value) -> Result<Answer, reqwest::Error> {
-        self.request("PUT", path, &[("content-type", "application/json")], json(body))
-            .await
+        self.request("PUT", path, &[("content-type", "application/json")], json(body)).await
     }
 
     /// DELETE.
@@ -126,18 +109,12 @@ impl Client {
             request = request.bearer_auth(&self.key);
         }
         for (name, value) in headers {
-            request = request.header(
-                *name,
-                HeaderValue::from_bytes(value.as_bytes()).expect("a header has no line break"),
-            );
+            request =
+                request.header(*name, HeaderValue::from_bytes(value.as_bytes()).expect("a header has no line break"));
         }
         let response = request.send().await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        Ok(Answer {
-            status,
-            headers,
-            body: parsed(&response.bytes().await?),
-        })
+        Ok(Answer { status, headers, body: parsed(&response.bytes().await?) })
     }
 }
 

@@ -7,8 +7,12 @@
 
 pub mod bridge;
 pub mod client;
+pub mod conformance;
+pub mod demo;
 pub mod options;
 pub mod raw_receiver;
 pub mod receiver;
 pub mod runner;
 pub mod scratch;
+pub mod sim;
+pub mod sqlite;

@@ -27,11 +27,7 @@ pub struct Options {
 impl Options {
     /// A paid run without faults that may deliver to this machine.
     pub fn at(persist: impl Into<PathBuf>) -> Self {
-        let vars = [
-            ("MASTER_KEY", MASTER_KEY),
-            ("ROOT_TOKEN", ROOT_TOKEN),
-            ("PRIVATE_DESTINATIONS", "127.0.0.1:*"),
-        ];
+        let vars = [("MASTER_KEY", MASTER_KEY), ("ROOT_TOKEN", ROOT_TOKEN), ("PRIVATE_DESTINATIONS", "127.0.0.1:*")];
         Self {
             persist: persist.into(),
             port: 0,

@@ -29,11 +29,7 @@ impl RawReceiver {
                 tokio::spawn(async move { drop(serve(stream, &answer, &log).await) });
             }
         });
-        Ok(Self {
-            address,
-            requests,
-            server,
-        })
+        Ok(Self { address, requests, server })
     }
 
     /// The URL of a path that begins with a slash.
@@ -86,15 +82,8 @@ mod tests {
 
     #[tokio::test]
     async fn bytes_go_out_as_given() {
-        let receiver = RawReceiver::start("HTTP/1.1 999 Odd\r\ncontent-length: 2\r\n\r\nhi")
-            .await
-            .unwrap();
-        let response = reqwest::Client::new()
-            .post(receiver.url("/x"))
-            .body("body")
-            .send()
-            .await
-            .unwrap();
+        let receiver = RawReceiver::start("HTTP/1.1 999 Odd\r\ncontent-length: 2\r\n\r\nhi").await.unwrap();
+        let response = reqwest::Client::new().post(receiver.url("/x")).body("body").send().await.unwrap();
         assert_eq!(response.status().as_u16(), 999);
         assert_eq!(response.text().await.unwrap(), "hi");
         assert!(receiver.requests()[0].ends_with(b"\r\n\r\nbody"));
@@ -105,11 +94,7 @@ mod tests {
         assert!(!is_complete(b"POST / HTTP/1.1\r\n"));
         assert!(!is_complete(b"POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\n1"));
         assert!(is_complete(b"POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\n12"));
-        assert!(!is_complete(
-            b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n"
-        ));
-        assert!(is_complete(
-            b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n"
-        ));
+        assert!(!is_complete(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n"));
+        assert!(is_complete(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n"));
     }
 }

@@ -105,11 +105,7 @@ impl Receiver {
         let router = Router::new().fallback(answer).with_state(Arc::clone(&shared));
         // Serving ends with the task only; an error of one connection stays in it.
         let server = tokio::spawn(async move { drop(axum::serve(listener, router).await) });
-        Ok(Self {
-            address,
-            shared,
-            server,
-        })
+        Ok(Self { address, shared, server })
     }
 
     /// The URL of a path that begins with a slash.
@@ -124,19 +120,12 @@ impl Receiver {
 
     /// What arrived at paths that begin with `prefix`.
     pub fn received_at(&self, prefix: &str) -> Vec<Received> {
-        lock(&self.shared.received)
-            .iter()
-            .filter(|received| received.path.starts_with(prefix))
-            .cloned()
-            .collect()
+        lock(&self.shared.received).iter().filter(|received| received.path.starts_with(prefix)).cloned().collect()
     }
 
     /// How many requests have arrived at paths that begin with `prefix`.
     pub fn count_at(&self, prefix: &str) -> usize {
-        lock(&self.shared.received)
-            .iter()
-            .filter(|received| received.path.starts_with(prefix))
-            .count()
+        lock(&self.shared.received).iter().filter(|received| received.path.starts_with(prefix)).count()
     }
 
     /// Checks the signatures of paths that begin with `prefix` from now on; of several such, the last call counts.
@@ -167,23 +156,14 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response<Body> {
-    let at_ms = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_millis());
+    let at_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
     let (parts, body) = request.into_parts();
     let Ok(body) = to_bytes(body, usize::MAX).await else {
         return respond(400, Body::empty());
     };
     let path = parts.uri.to_string();
     let signature = shared.verify(&path, &parts.headers, &body);
-    let received = Received {
-        method: parts.method.to_string(),
-        path,
-        headers: parts.headers,
-        body,
-        at_ms,
-        signature,
-    };
+    let received = Received { method: parts.method.to_string(), path, headers: parts.headers, body, at_ms, signature };
     let behaviour = match received.signature {
         Signature::Invalid(_) => Behaviour::Answer(401),
         _ => shared.behaviour(&received),
@@ -242,9 +222,7 @@ impl Shared {
     /// Counts this request, and says whether it is among the first `times` of its `webhook-id` at its path.
     fn is_early(&self, received: &Received, times: &str) -> bool {
         let mut seen = lock(&self.seen);
-        let count = seen
-            .entry((received.path.clone(), received.webhook_id().to_owned()))
-            .or_default();
+        let count = seen.entry((received.path.clone(), received.webhook_id().to_owned())).or_default();
         *count += 1;
         *count <= number(times)
     }
@@ -252,9 +230,7 @@ impl Shared {
 
 /// A path with a typing mistake would test something else without a word.
 fn number<T: std::str::FromStr>(text: &str) -> T {
-    text.parse()
-        .ok()
-        .unwrap_or_else(|| panic!("the receiver's path wants a number, not {text}"))
+    text.parse().ok().unwrap_or_else(|| panic!("the receiver's path wants a number, not {text}"))
 }
 
 fn respond(status: u16, body: Body) -> Response<Body> {
@@ -264,9 +240,7 @@ fn respond(status: u16, body: Body) -> Response<Body> {
 }
 
 fn with_header(mut response: Response<Body>, name: &'static str, value: &str) -> Response<Body> {
-    response
-        .headers_mut()
-        .insert(name, value.parse().expect("a header has no line break"));
+    response.headers_mut().insert(name, value.parse().expect("a header has no line break"));
     response
 }
 
@@ -281,10 +255,7 @@ mod tests {
         let client = Client::new(&receiver.url(""), "").unwrap();
         let mut statuses = Vec::new();
         for _ in 0..requests {
-            let answer = client
-                .post_with(path, &[("webhook-id", "evt_1")], &json!({}))
-                .await
-                .unwrap();
+            let answer = client.post_with(path, &[("webhook-id", "evt_1")], &json!({})).await.unwrap();
             statuses.push(answer.status);
         }
         assert_eq!(receiver.count_at(path), requests);
@@ -307,14 +278,7 @@ mod tests {
         let client = Client::new(&receiver.url(""), "").unwrap();
         assert_eq!(client.post("/ok", &json!({})).await.unwrap().status, 401);
         assert_eq!(client.post("/elsewhere", &json!({})).await.unwrap().status, 200);
-        let signatures: Vec<Signature> = receiver
-            .received()
-            .into_iter()
-            .map(|received| received.signature)
-            .collect();
-        assert_eq!(
-            signatures,
-            [Signature::Invalid("missing header id".to_owned()), Signature::Unchecked]
-        );
+        let signatures: Vec<Signature> = receiver.received().into_iter().map(|received| received.signature).collect();
+        assert_eq!(signatures, [Signature::Invalid("missing header id".to_owned()), Signature::Unchecked]);
     }
 }

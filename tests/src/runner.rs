@@ -98,9 +98,7 @@ impl Runner {
         // Appended: a run that follows a kill explains itself by what came before.
         let log_file = std::fs::OpenOptions::new().create(true).append(true).open(&log)?;
         let bin = repository().join("node_modules/.bin");
-        let node = Some(bin.join("node"))
-            .filter(|node| node.exists())
-            .unwrap_or_else(|| "node".into());
+        let node = Some(bin.join("node")).filter(|node| node.exists()).unwrap_or_else(|| "node".into());
         let mut child = Command::new(node)
             .args(options.arguments())
             .current_dir(repository())
@@ -117,12 +115,7 @@ impl Runner {
             log: log.clone(),
         })?;
         let http = reqwest::Client::builder().timeout(ANSWER_WITHIN).build()?;
-        Ok(Self {
-            child,
-            ready,
-            log,
-            http,
-        })
+        Ok(Self { child, ready, log, http })
     }
 
     /// The producer's address.
@@ -147,11 +140,7 @@ impl Runner {
 
     async fn tick(&self, worker: &str) -> Result<(), RunnerError> {
         let answer: Value = self.post("/tick", &json!({ "worker": worker })).await?;
-        if answer["outcome"] == "ok" {
-            Ok(())
-        } else {
-            Err(RunnerError::Refused(answer.to_string()))
-        }
+        if answer["outcome"] == "ok" { Ok(()) } else { Err(RunnerError::Refused(answer.to_string())) }
     }
 
     /// Runs one batch on D1, from inside workerd.
@@ -160,10 +149,8 @@ impl Runner {
         struct Results {
             results: Vec<D1Result>,
         }
-        let statements: Vec<Value> = statements
-            .iter()
-            .map(|(sql, params)| json!({ "sql": sql, "params": params }))
-            .collect();
+        let statements: Vec<Value> =
+            statements.iter().map(|(sql, params)| json!({ "sql": sql, "params": params })).collect();
         let answer: Results = self.post("/d1", &json!({ "statements": statements })).await?;
         Ok(answer.results)
     }
@@ -196,16 +183,12 @@ impl Runner {
 
     /// Puts any text on the queue of hints (`hints`) or on the dead-letter queue (`dead`).
     pub async fn queue_raw(&self, queue: &str, body: &str) -> Result<(), RunnerError> {
-        self.post::<Value>("/queue", &json!({ "queue": queue, "body": body }))
-            .await
-            .map(drop)
+        self.post::<Value>("/queue", &json!({ "queue": queue, "body": body })).await.map(drop)
     }
 
     /// Switches faults: `r2` is `ok`, `fail` or `hang`; `hints` is `ok`, `drop`, `fail` or `hang`.
     pub async fn faults(&self, r2: &str, hints: &str) -> Result<(), RunnerError> {
-        self.post::<Value>("/faults", &json!({ "r2": r2, "hints": hints }))
-            .await
-            .map(drop)
+        self.post::<Value>("/faults", &json!({ "r2": r2, "hints": hints })).await.map(drop)
     }
 
     /// Kills workerd alone with SIGKILL. The runner restarts it at the same address; its queues are lost.
@@ -250,12 +233,7 @@ impl Runner {
     }
 
     async fn post<T: DeserializeOwned>(&self, path: &str, body: &Value) -> Result<T, RunnerError> {
-        let response = self
-            .http
-            .post(format!("{}{path}", self.ready.control))
-            .json(body)
-            .send()
-            .await?;
+        let response = self.http.post(format!("{}{path}", self.ready.control)).json(body).send().await?;
         parse(&response.bytes().await?)
     }
 }
@@ -282,9 +260,7 @@ async fn read_ready(child: &mut Child) -> Result<Ready, String> {
 
 /// The last lines of a log, enough to show a stack.
 fn tail(log: &Path) -> String {
-    let text = std::fs::read(log)
-        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
-        .unwrap_or_default();
+    let text = std::fs::read(log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
     let lines: Vec<&str> = text.lines().collect();
     lines[lines.len().saturating_sub(20)..].join("\n")
 }
@@ -292,11 +268,6 @@ fn tail(log: &Path) -> String {
 /// SIGKILL by the system's own command, because unsafe code is forbidden here.
 async fn kill(pids: &[u32]) -> Result<(), RunnerError> {
     // A process that is gone already is what was wanted.
-    Command::new("kill")
-        .arg("-9")
-        .args(pids.iter().map(u32::to_string))
-        .stderr(Stdio::null())
-        .status()
-        .await?;
+    Command::new("kill").arg("-9").args(pids.iter().map(u32::to_string)).stderr(Stdio::null()).status().await?;
     Ok(())
 }

@@ -5,10 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The root of the repository.
 pub fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("the tests' folder has a parent")
-        .to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests' folder has a parent").to_owned()
 }
 
 /// A folder of its own for one test. It is removed at the end, unless the test panics: then its logs are wanted.
