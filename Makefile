@@ -36,9 +36,10 @@ help: ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 demo: build ## run the main job for real on this machine: webhooks, failures, a dead letter, a replay
+	@cargo build -p longshore-tests --bin demo
 	@cargo run -q -p longshore-tests --bin demo
 
-test: build ## run all tests, also those on a real workerd
+test: build size ## run all tests, also those on a real workerd
 	cargo test --workspace
 
 dev: build ## run both Workers on port 8787 until Ctrl-C, with a receiver and a key to play with

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use futures_util::{StreamExt, stream};
 use longshore::invalid::InvalidField;
 use longshore::job::{JobRef, JobRow};
 use longshore::jobs::webhook;
 use longshore::key::Scope;
-use longshore::limits::WAIT_SECONDS_MAX;
+use longshore::limits::{ATTEMPTS_WITH_EVIDENCE_MAX, REQUESTS_AT_ONCE, WAIT_SECONDS_MAX};
 use longshore::ports::Clock;
 use longshore::problem::Problem;
 use longshore::query::{self, JobFilter};
@@ -112,12 +113,19 @@ fn filter(context: &ApiContext<'_>) -> Result<JobFilter, Problem> {
     })
 }
 
-/// `GET /v1/jobs/{id}/attempts`
+/// `GET /v1/jobs/{id}/attempts`, with headers and sizes from their evidence where that can be read.
 pub(crate) async fn list_attempts(context: &mut ApiContext<'_>, scope: Scope) -> Result<Answer, Problem> {
     context.only_parameters(&[])?;
     let row = query::read_job(&context.world, &job_of_path(context, scope).await?).await?;
-    let attempts = row.log.iter().enumerate().map(|(index, entry)| entry.to_json(&row.id, index + 1)).collect();
-    Ok(Answer::page(attempts, None))
+    let older = row.log.len().saturating_sub(ATTEMPTS_WITH_EVIDENCE_MAX);
+    let world = &context.world;
+    let reads = row.log.iter().enumerate().map(|(index, entry)| async move {
+        if index < older { Err(Problem::NotFound) } else { query::read_evidence(world, entry).await }
+    });
+    let evidence: Vec<_> = stream::iter(reads).buffered(REQUESTS_AT_ONCE).collect().await;
+    let attempts = row.log.iter().zip(evidence).enumerate();
+    let shown = attempts.map(|(index, (entry, read))| entry.to_json(&row.id, index + 1, read.ok().as_ref()));
+    Ok(Answer::page(shown.collect(), None))
 }
 
 /// `GET /v1/jobs/{id}/attempts/{n}/evidence`

@@ -42,9 +42,7 @@ impl ApiRequest {
     /// # Errors
     /// `UnsupportedMediaType`, `TooLarge`, or `NotJson` when the body broke off.
     pub(crate) async fn json_body(&mut self, cap: usize) -> Result<Vec<u8>, Problem> {
-        let content_type = self.header("content-type").unwrap_or_default();
-        let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        if media_type != "application/json" {
+        if !self.is_json() {
             return Err(Problem::UnsupportedMediaType);
         }
         self.body(cap).await
@@ -59,11 +57,16 @@ impl ApiRequest {
         if body.is_empty() {
             return Ok(None);
         }
-        let content_type = self.header("content-type").unwrap_or_default();
-        if !content_type.to_ascii_lowercase().starts_with("application/json") {
+        if !self.is_json() {
             return Err(Problem::UnsupportedMediaType);
         }
         Ok(Some(body))
+    }
+
+    fn is_json(&self) -> bool {
+        let content_type = self.header("content-type").unwrap_or_default();
+        let media_type = content_type.split(';').next().unwrap_or_default().trim();
+        media_type.eq_ignore_ascii_case("application/json")
     }
 
     async fn body(&mut self, cap: usize) -> Result<Vec<u8>, Problem> {

@@ -78,20 +78,30 @@ pub enum EvidenceRef {
 }
 
 impl LogEntry {
-    /// The attempt as the API lists it. Headers and bodies are in its evidence.
-    pub fn to_json(&self, job_id: &str, number: usize) -> Value {
+    /// The attempt as the API lists it: from the log what is always there, from its evidence, if that could be read, the
+    /// headers and sizes. Bodies are in the evidence alone.
+    pub fn to_json(&self, job_id: &str, number: usize, evidence: Option<&Value>) -> Value {
         let state = self.state.map_or_else(|| json!("running"), |state| json!(state));
         let retry_at = self.retry_in_ms.map(|wait| rfc3339(self.started_at + self.duration_ms.unwrap_or(0) + wait));
-        let evidence = match &self.evidence {
-            None => json!({"state": "none", "sha256": null}),
-            Some(EvidenceRef::Off) => json!({"state": "off", "sha256": null}),
-            Some(EvidenceRef::Stored { sha256, .. }) => json!({"state": "stored", "sha256": sha256}),
-            Some(EvidenceRef::Inline { sha256, .. }) => json!({"state": "inline", "sha256": sha256}),
+        let of_evidence = |part: &str, fields: &[&str]| {
+            let part = evidence.and_then(|record| record.get(part)).filter(|part| !part.is_null())?;
+            Some(Value::Object(fields.iter().map(|field| ((*field).to_owned(), part[*field].clone())).collect()))
+        };
+        let in_log =
+            self.status.map(|status| json!({"status": status, "headers": null, "body_bytes": null, "truncated": null}));
+        let (place, sha256) = match &self.evidence {
+            None => ("none", None),
+            Some(EvidenceRef::Off) => ("off", None),
+            Some(EvidenceRef::Stored { sha256, .. }) => ("stored", Some(sha256)),
+            Some(EvidenceRef::Inline { sha256, .. }) => ("inline", Some(sha256)),
         };
         json!({
             "job_id": job_id, "attempt": number, "state": state, "started_at": rfc3339(self.started_at),
-            "duration_ms": self.duration_ms, "response": self.status.map(|status| json!({"status": status})),
-            "error": self.error, "retry_at": retry_at, "evidence": evidence, "version": self.version,
+            "duration_ms": self.duration_ms,
+            "request": of_evidence("request", &["method", "url", "headers", "body_bytes"]),
+            "response": of_evidence("response", &["status", "headers", "body_bytes", "truncated"]).or(in_log),
+            "error": self.error, "retry_at": retry_at, "evidence": {"state": place, "sha256": sha256},
+            "version": self.version,
         })
     }
 }

@@ -43,6 +43,11 @@ pub fn read<T: DeserializeOwned>(bytes: &[u8], base: &str) -> Result<T, Unreadab
     if depth_exceeds(bytes, JSON_DEPTH_MAX) {
         return Err(Unreadable::TooDeep);
     }
+    // Every document of ours is an object; serde would also take a list of its fields in order.
+    if bytes.trim_ascii_start().starts_with(b"[") {
+        let detail = "invalid type: sequence, expected an object";
+        return Err(Unreadable::Shape(InvalidField::new(base, "invalid-type", detail)));
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let pointer = error.path().iter().fold(base.to_owned(), |pointer, segment| match segment {

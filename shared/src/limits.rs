@@ -134,6 +134,9 @@ pub const HEADER_VALUE_BYTES_MAX: usize = 4_096;
 pub const PAGE_MAX: u32 = 100;
 /// and how many when nothing is said.
 pub const PAGE_DEFAULT: u32 = 50;
+/// Attempts of one job, the latest, whose headers a list of attempts shows: each is a read of R2, and a request on the free
+/// plan has 50.
+pub const ATTEMPTS_WITH_EVIDENCE_MAX: usize = 20;
 /// Rows that one filtered page reads at most; such a page may be short and still have a cursor.
 pub const PAGE_ROWS_READ_MAX: i64 = 1_000;
 /// Seconds that `?wait=` waits at most.

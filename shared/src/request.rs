@@ -112,7 +112,8 @@ pub fn check<C: Clock>(
         digest,
         scheduled_at,
         deadline_at,
-        max_attempts: request.max_attempts,
+        // A schedule of the job's own comes with its own number of attempts, also at an endpoint.
+        max_attempts: request.max_attempts.or(request.retry_schedule.map(Schedule::max_attempts)),
         max_attempts_default: request.retry_schedule.unwrap_or(backoff_default).max_attempts(),
         backoff: request.retry_schedule,
         backoff_default,

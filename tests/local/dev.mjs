@@ -1,0 +1,60 @@
+// What `make dev` has beside the Workers: a receiver to send webhooks to, and a session to paste into a shell.
+import { createServer } from "node:http";
+
+/** Starts a receiver on loopback: one line for each webhook, 200 to it, or NNN if its path is /status/NNN. */
+export async function startReceiver(port) {
+  const server = createServer(async (request, response) => {
+    const chunks = [];
+    for await (const chunk of request) chunks.push(chunk);
+    const status = Number(/^\/status\/([2-5]\d\d)\b/.exec(request.url)?.[1] ?? 200);
+    response.writeHead(status).end();
+    const id = request.headers["webhook-id"] ?? "without webhook-id";
+    // As JSON: a body with control characters must not drive the terminal.
+    const body = JSON.stringify(Buffer.concat(chunks).toString("utf8"));
+    process.stdout.write(`received ${request.method} ${request.url} ${id} ${body} -> ${status}\n`);
+  });
+  await new Promise((resolve, reject) => server.once("error", reject).listen(port, "127.0.0.1", resolve));
+  return `http://127.0.0.1:${server.address().port}`;
+}
+
+/** Makes a key for tenant `dev` that may do everything. */
+async function makeKey(url, rootToken) {
+  const response = await fetch(`${url}/v1/keys`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${rootToken}`, "content-type": "application/json" },
+    body: JSON.stringify({ tenant: "dev", scopes: ["admin"], name: "make dev" }),
+  });
+  const answer = await response.json();
+  if (response.status !== 201) throw new Error(`no key was made: ${JSON.stringify(answer)}`);
+  return answer.key;
+}
+
+/** The session: an endpoint, a job, and what became of it. No comments in it: zsh would run them. */
+function session({ url, key, receiver }) {
+  return `export LONGSHORE_URL=${url} LONGSHORE_KEY=${key}
+
+curl -sS -X PUT "$LONGSHORE_URL/v1/endpoints/hello" -H "Authorization: Bearer $LONGSHORE_KEY" \\
+  -H 'Content-Type: application/json' -d '{"url": "${receiver}/hello", "schedule": "fast"}'; echo
+
+JOB=$(curl -sS "$LONGSHORE_URL/v1/jobs" -H "Authorization: Bearer $LONGSHORE_KEY" \\
+  -H 'Content-Type: application/json' -H "Idempotency-Key: order-$(date +%s)" \\
+  -d '{"kind": "webhook", "payload": {"endpoint": "hello", "body": {"order": 1}}}' \\
+  | sed -E 's/.*"id":"([^"]+)".*/\\1/'); echo "$JOB"
+
+curl -sS "$LONGSHORE_URL/v1/jobs/$JOB?wait=10" -H "Authorization: Bearer $LONGSHORE_KEY"; echo
+curl -sS "$LONGSHORE_URL/v1/jobs/$JOB/attempts" -H "Authorization: Bearer $LONGSHORE_KEY"; echo
+curl -sS "$LONGSHORE_URL/v1/jobs/$JOB/attempts/1/evidence" -H "Authorization: Bearer $LONGSHORE_KEY"; echo
+`;
+}
+
+/** Tells a person what runs where, and what to paste. */
+export async function announceToPeople({ url, control, receiver, tickSeconds, vars }) {
+  const crons = tickSeconds ? `each ${tickSeconds} s` : "only when asked";
+  const key = vars.ROOT_TOKEN && (await makeKey(url, vars.ROOT_TOKEN));
+  process.stdout.write(`
+Longshore runs at ${url}  (crons run ${crons}; control server ${control}; Ctrl-C ends it)
+A receiver answers 200 at ${receiver}, or 500 at ${receiver}/status/500, and prints what it gets.
+
+${key ? `Paste this into another shell:\n\n${session({ url, key, receiver })}` : "Without --var ROOT_TOKEN no key was made."}
+`);
+}

@@ -1,0 +1,159 @@
+//! Both plans keep within the platform: every call that leaves a Worker is counted, and hints are measured.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::cell::{Cell, RefCell};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use longshore::job::{JobRef, mint_id};
+use longshore::limits::{FREE, MESSAGE_BYTES_MAX, PAID, Plan};
+use longshore::ports::{
+    BlobError, Blobs, Clock, Database, DatabaseError, HintError, Hints, Http, HttpError, HttpRequest, HttpResponse,
+    Rows, Statement,
+};
+use longshore::process::{process, process_suspects};
+use longshore::settings::Settings;
+use longshore::sweep::sweep;
+use longshore_tests::options::MASTER_KEY;
+use longshore_tests::sqlite::{SetClock, SqliteDatabase};
+
+const NOW: i64 = 1_800_000_000_000;
+
+/// A world that counts what a Worker's invocation would be billed for, and whose every destination fails.
+struct Counted {
+    store: SqliteDatabase,
+    subrequests: Cell<usize>,
+    hints: RefCell<Vec<String>>,
+    drawn: Cell<u128>,
+}
+
+impl Counted {
+    fn new() -> Self {
+        let store = SqliteDatabase::open(SetClock::at(NOW)).unwrap();
+        Counted { store, subrequests: Cell::new(0), hints: RefCell::default(), drawn: Cell::new(1) }
+    }
+
+    fn count(&self) {
+        self.subrequests.set(self.subrequests.get() + 1);
+    }
+
+    /// Inserts jobs by hand: due, queued, and as the columns say.
+    fn insert(&self, jobs: usize, columns: &str, values: &str) -> Vec<JobRef> {
+        let mut inserted = Vec::new();
+        for _ in 0..jobs {
+            let job = JobRef { tenant: "acme".into(), id: mint_id(NOW - 60_000, self.random()) };
+            let sql = format!(
+                "INSERT INTO jobs (tenant, id, state, run_after, created_at, kind, max_attempts, backoff, digest, payload{columns})
+                 VALUES ('acme', '{}', 'queued', {NOW} - 60000, {NOW} - 60000, 'webhook', 9, 'fast', 'd',
+                 '{{\"url\":\"https://a.example.com/\"}}'{values})",
+                job.id
+            );
+            self.store.connection().execute(&sql, []).unwrap();
+            inserted.push(job);
+        }
+        inserted
+    }
+}
+
+impl Database for Counted {
+    async fn batch(&self, statements: Vec<Statement>) -> Result<Vec<Rows>, DatabaseError> {
+        self.count();
+        self.store.batch(statements).await
+    }
+    fn size_bytes(&self) -> Option<i64> {
+        Some(1)
+    }
+}
+
+impl Hints for Counted {
+    async fn send_hints(&self, messages: Vec<(String, u32)>) -> Result<(), HintError> {
+        self.count();
+        self.hints.borrow_mut().extend(messages.into_iter().map(|(text, _)| text));
+        Ok(())
+    }
+}
+
+impl Blobs for Counted {
+    async fn put(&self, _key: &str, _bytes: Vec<u8>) -> Result<(), BlobError> {
+        self.count();
+        Ok(())
+    }
+    async fn get_range(&self, _key: &str, _offset: u64, _length: u64) -> Result<Option<Vec<u8>>, BlobError> {
+        self.count();
+        Ok(None)
+    }
+}
+
+impl Http for Counted {
+    async fn send_request(&self, _request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        self.count();
+        Err(HttpError::Connect("refused".into()))
+    }
+}
+
+impl Clock for Counted {
+    fn now_ms(&self) -> i64 {
+        NOW
+    }
+    /// Everything answers at once here, so nothing that races a timer loses.
+    async fn sleep(&self, _duration: Duration) {
+        std::future::pending().await
+    }
+    fn random(&self) -> u128 {
+        self.drawn.set(self.drawn.get() + 1);
+        self.drawn.get()
+    }
+}
+
+fn settings(plan: Plan) -> Settings {
+    Settings::parse(|name| match name {
+        "MASTER_KEY" => Some(MASTER_KEY.to_owned()),
+        "PLAN" => Some(plan.name.to_owned()),
+        _ => None,
+    })
+    .unwrap()
+}
+
+#[test]
+fn a_free_batch_keeps_within_its_subrequests() {
+    for suspects in [0, 1] {
+        let world = Counted::new();
+        let jobs = world.insert(FREE.hint_jobs, ", suspect", &format!(", {suspects}"));
+        let report = process(&world, &settings(FREE), jobs).now_or_never().unwrap();
+        let alone = process_suspects(&world, &settings(FREE), &report.unclaimed).now_or_never().unwrap();
+        assert_eq!(report.settled + alone.settled, FREE.hint_jobs, "all jobs were tried");
+        let spent = world.subrequests.get();
+        assert!(spent <= FREE.subrequests, "{spent} subrequests with suspects = {suspects}");
+    }
+}
+
+#[test]
+fn a_free_sweep_keeps_within_its_subrequests() {
+    let world = Counted::new();
+    // More of everything than one sweep takes: the unclaimed, the unmarked, the purgeable, the held, the overdue.
+    world.insert(600, ", look_at, dispatches", &format!(", {NOW} - 1, 5"));
+    world.insert(10, ", look_at, deadline_at", &format!(", {NOW} - 1, {NOW} - 1"));
+    world.insert(10, "", "");
+    let connection = world.store.connection();
+    connection.execute("UPDATE jobs SET state = 'held', look_at = NULL WHERE deadline_at IS NOT NULL", []).unwrap();
+    let hours = "INSERT INTO tenant_hours (hour, tenant) VALUES (?1 / 3600000, 'acme'), (?1 / 3600000 - 2000, 'acme')";
+    connection.execute(hours, [NOW - 60_000]).unwrap();
+    connection.execute("UPDATE meta SET value = ?1 WHERE name = 'mark'", [NOW - 5_000_000]).unwrap();
+    let swept = sweep(&world, &settings(FREE)).now_or_never().unwrap().unwrap();
+    assert!(swept.dispatched > 0 && swept.run > 0 && swept.released > 0 && swept.marked > 0, "{swept:?}");
+    let spent = world.subrequests.get();
+    assert!(spent <= FREE.subrequests, "{spent} subrequests: {swept:?}");
+}
+
+#[test]
+fn a_paid_invocation_runs_its_jobs_and_hints_the_rest() {
+    let world = Counted::new();
+    let jobs = world.insert(PAID.jobs_per_invocation + 30, "", "");
+    let report = process(&world, &settings(PAID), jobs).now_or_never().unwrap();
+    assert_eq!(report.settled, PAID.jobs_per_invocation);
+    assert!(world.subrequests.get() <= PAID.subrequests);
+    let hints = world.hints.borrow();
+    assert!(hints.iter().all(|text| text.len() <= MESSAGE_BYTES_MAX));
+    let hinted: usize = hints.iter().map(|text| longshore::hint::decode(text).unwrap().len()).sum();
+    assert_eq!(hinted, PAID.jobs_per_invocation + 30, "each retry, and each job that was not tried");
+}

@@ -1,0 +1,164 @@
+//! The repository's own rules, as an ordinary test: what a reader may rely on, a machine checks.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const FILE_LINES_MAX: usize = 400;
+const FUNCTION_LINES_MAX: usize = 70;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
+}
+
+/// Every file below the named folders whose name ends so, as (path from the root, text).
+fn files(folders: &[&str], endings: &[&str]) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let mut open: Vec<PathBuf> = folders.iter().map(|folder| root().join(folder)).collect();
+    while let Some(folder) = open.pop() {
+        for entry in std::fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            if path.is_dir() {
+                if !["target", "node_modules", "build"].contains(&name.as_str()) {
+                    open.push(path);
+                }
+            } else if endings.iter().any(|ending| name.ends_with(ending)) {
+                let from_root = path.strip_prefix(root()).unwrap().to_string_lossy().into_owned();
+                found.push((from_root, std::fs::read_to_string(&path).unwrap()));
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+const SOURCES: [&str; 4] = ["shared", "producer", "consumer", "tests"];
+
+#[test]
+fn no_source_file_is_long_and_each_says_what_it_is() {
+    let mut wrong = Vec::new();
+    for (path, text) in files(&SOURCES, &[".rs", ".mjs", ".sql"]) {
+        let lines = text.lines().count();
+        if lines > FILE_LINES_MAX {
+            wrong.push(format!("{path} has {lines} lines"));
+        }
+        let header = ["//!", "// ", "/**", "-- "].iter().any(|header| text.starts_with(header));
+        if !header {
+            wrong.push(format!("{path} does not begin with a header"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn functions_are_kept_short_by_the_linter() {
+    let clippy = std::fs::read_to_string(root().join("clippy.toml")).unwrap();
+    assert!(clippy.contains(&format!("too-many-lines-threshold = {FUNCTION_LINES_MAX}")), "{clippy}");
+    let manifest = std::fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    assert!(manifest.contains("too_many_lines = \"deny\"") && manifest.contains("unsafe_code = \"forbid\""));
+    let silenced: Vec<_> = files(&SOURCES, &[".rs"])
+        .into_iter()
+        .filter(|(path, text)| !path.ends_with("tidy.rs") && text.contains("clippy::too_many_lines"))
+        .map(|(path, _)| path)
+        .collect();
+    assert!(silenced.is_empty(), "{silenced:?}");
+}
+
+#[test]
+fn every_statement_file_is_issued_from_one_place() {
+    let code: String = files(&["shared/src"], &[".rs"]).into_iter().map(|(_, text)| text.replace(char::is_whitespace, "")).collect();
+    let mut wrong = Vec::new();
+    for (path, text) in files(&["shared/src/store"], &[".sql"]) {
+        let name = Path::new(&path).file_stem().unwrap().to_string_lossy().into_owned();
+        let issued = ["sql!(", "sql_for_caller!("].iter().map(|call| code.matches(&format!("{call}\"{name}\"")).count());
+        // The text that is put before an accept's statements is no statement itself. The example in a comment is not counted.
+        let expected = usize::from(name != "caller");
+        let examples = usize::from(name == "claim");
+        if issued.sum::<usize>() != expected + examples {
+            wrong.push(format!("{path} is not issued once"));
+        }
+        if text.contains("BEGIN") || text.contains("PRAGMA") {
+            wrong.push(format!("{path} has what D1 refuses"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn the_core_knows_no_platform_and_no_test_helper_reaches_a_worker() {
+    let tree = |arguments: &[&str]| {
+        let output = Command::new(env!("CARGO")).args(["tree", "--offline", "--prefix", "none", "-e", "normal"]).args(arguments).current_dir(root()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let text = String::from_utf8(output.stdout).unwrap();
+        text.lines().filter_map(|line| line.split(' ').next().map(str::to_owned)).collect::<BTreeSet<_>>()
+    };
+    let core = tree(&["-p", "longshore"]);
+    for platform in ["worker", "js-sys", "web-sys", "wasm-bindgen", "rusqlite", "tokio"] {
+        assert!(!core.contains(platform), "the core depends on {platform}");
+    }
+    for worker in ["longshore-producer", "longshore-consumer"] {
+        let shipped = tree(&["-p", worker, "--target", "wasm32-unknown-unknown"]);
+        assert!(shipped.contains("worker"));
+        for helper in ["rusqlite", "tokio", "reqwest", "proptest", "longshore-tests"] {
+            assert!(!shipped.contains(helper), "{worker} ships {helper}");
+        }
+    }
+}
+
+#[test]
+fn every_binding_and_variable_of_the_wrangler_files_is_read() {
+    let code: String = files(&["shared/src", "producer/src", "consumer/src"], &[".rs"]).into_iter().map(|(_, text)| text).collect();
+    for path in ["wrangler.toml", "consumer/wrangler.toml"] {
+        let text = std::fs::read_to_string(root().join(path)).unwrap();
+        let mut in_vars = false;
+        for line in text.lines() {
+            if line.starts_with('[') {
+                in_vars = line == "[vars]";
+            }
+            let Some((key, value)) = line.split_once(" = ") else { continue };
+            let name = if in_vars { key } else { value.trim_matches('"') };
+            if in_vars || key == "binding" {
+                assert!(code.contains(&format!("\"{name}\"")), "{path}: nothing reads {name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_failure_mode_names_a_test_that_exists_or_says_not_yet() {
+    let text = std::fs::read_to_string(root().join("docs/failure-modes.md")).unwrap();
+    let tests: String = files(&SOURCES, &[".rs"]).into_iter().map(|(_, text)| text).collect();
+    let rows: Vec<_> = text.lines().filter(|line| line.starts_with("| F") || line.starts_with("| I")).collect();
+    assert!(rows.len() >= 48 + 12, "{} rows", rows.len());
+    let mut wrong = Vec::new();
+    for row in rows {
+        let cell = row.trim_end_matches([' ', '|']).rsplit('|').next().unwrap_or_default().trim();
+        let names: Vec<_> = cell.split('`').skip(1).step_by(2).collect();
+        let says_so = cell.starts_with("not yet") || cell.starts_with("none:");
+        if names.is_empty() && !says_so {
+            wrong.push(format!("names no test: {row}"));
+        }
+        for name in names {
+            let function = name.rsplit("::").next().unwrap_or(name);
+            if !["(", "<"].iter().any(|next| tests.contains(&format!("fn {function}{next}"))) {
+                wrong.push(format!("names {name}, which does not exist: {row}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn no_text_promises_what_nobody_can_keep() {
+    let mut texts = files(&["shared", "producer", "consumer", "docs"], &[".rs", ".md", ".sql"]);
+    for name in ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md"] {
+        texts.push((name.to_owned(), std::fs::read_to_string(root().join(name)).unwrap()));
+    }
+    for (path, text) in texts {
+        for phrase in ["exactly-once", "exactly once delivery", "delivered exactly once"] {
+            assert!(!text.to_lowercase().contains(phrase), "{path} promises {phrase:?}");
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! One suite of the store's behaviour for every database: each case is a function over a [`Stand`], and
+//! [`for_each_case!`](crate::for_each_case) lists them all, so that no engine can skip one.
+//!
+//! Every case has tenants of its own, so all of them may share one database.
+
+pub mod accepting;
+pub mod claiming;
+pub mod listing;
+pub mod operating;
+pub mod settling;
+pub mod stand;
+pub mod sweeping;
+
+pub use stand::{Case, Stand, Store};
+
+/// Calls a macro with the list of all cases, as `module::function` pairs.
+#[macro_export]
+macro_rules! for_each_case {
+    ($callback:ident) => {
+        $callback! {
+            accepting: one_key_is_one_job, fifty_repeats_are_one_job, another_digest_is_refused,
+                a_key_whose_window_ended_is_free, duplicates_inside_one_batch, an_unknown_endpoint_accepts_nothing,
+                a_skewed_clock_mints_again, only_refused_ids_are_minted_again, a_clock_ahead_delays_nothing,
+                a_full_store_refuses, a_key_may_only_write_its_tenant;
+            claiming: a_claim_is_a_log_entry, a_claim_is_exclusive, a_repeated_claim_reads_the_same_rows,
+                what_is_not_due_waits, a_paused_endpoint_holds, a_paused_pipeline_holds, a_passed_deadline_stays,
+                suspects_are_claimed_alone, a_heartbeat_renews_only_its_own, a_hand_back_restores_exactly;
+            settling: a_success_is_recorded_once, a_loser_writes_nothing, a_retry_has_its_times, a_dead_letter_has_its_fields,
+                a_cancel_request_wins_over_a_retry, an_endpoint_remembers_failing, a_410_pauses_its_endpoint,
+                an_attempt_runs_end_to_end;
+            sweeping: the_mark_passes_each_open_row_once, the_mark_is_never_pinned, a_long_gap_loses_nothing,
+                an_ended_lease_makes_a_suspect, three_lone_crashes_are_a_loop, a_deadline_buries, damping_doubles,
+                a_job_leaves_after_its_key, resumed_endpoints_release, succeeded_jobs_leave_by_the_hour,
+                a_crowded_store_refuses;
+            operating: a_cancel_in_every_state, retry_now_makes_due, fifty_replays_are_one, a_discard_frees_the_key,
+                a_wake_makes_due_jobs_looked_at;
+            listing: pages_go_on_where_they_stopped, filters_narrow, dead_letters_by_death, endpoints_by_name,
+                tenants_never_meet, evidence_is_where_the_row_says;
+        }
+    };
+}

@@ -1,0 +1,153 @@
+//! Cases of the accept: once per key, in one round trip, and nothing at all when it refuses.
+
+use futures_util::future::join_all;
+use longshore::accept::accept;
+use longshore::authorize::Caller;
+use longshore::operate::set_paused;
+use longshore::problem::Problem;
+use longshore::request::check;
+use serde_json::json;
+
+use super::stand::{Stand, Store, request};
+
+/// The second request with a key and the same body answers the first job.
+pub async fn one_key_is_one_job<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    let first = case.accept_one(request(json!({})), Some("a")).await.unwrap();
+    let second = case.accept_one(request(json!({})), Some("a")).await.unwrap();
+    assert_eq!((first.replayed, first.due), (false, true));
+    assert_eq!((second.replayed, second.due), (true, false));
+    assert_eq!(first.body, second.body);
+    let other = case.accept_one(request(json!({})), Some("b")).await.unwrap();
+    assert_ne!(first.job, other.job);
+}
+
+/// Fifty at once make one job.
+pub async fn fifty_repeats_are_one_job<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    let answers = join_all((0..50).map(|_| case.accept_one(request(json!({})), Some("same")))).await;
+    let answers: Vec<_> = answers.into_iter().map(Result::unwrap).collect();
+    assert_eq!(answers.iter().filter(|answer| !answer.replayed).count(), 1);
+    assert!(answers.iter().all(|answer| answer.body == answers[0].body));
+}
+
+/// The same key with another body is refused, and the first job stays.
+pub async fn another_digest_is_refused<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    let first = case.accept_one(request(json!({})), Some("a")).await.unwrap();
+    let other = case.accept_one(request(json!({"group": "other"})), Some("a")).await;
+    assert_eq!(other.unwrap_err(), Problem::IdempotencyKeyReused);
+    assert!(case.accept_one(request(json!({})), Some("a")).await.unwrap().job == first.job);
+}
+
+/// A key is free when its window has ended; the old job keeps its row.
+pub async fn a_key_whose_window_ended_is_free<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    let body = request(json!({"idempotency_window_seconds": 60}));
+    let first = case.accept_one(body.clone(), Some("a")).await.unwrap();
+    case.make_past(30_000).await;
+    assert_eq!(case.accept_one(body.clone(), Some("a")).await.unwrap().job, first.job);
+    case.make_past(31_000).await;
+    let second = case.accept_one(body, Some("a")).await.unwrap();
+    assert!(!second.replayed && second.job != first.job);
+    assert_eq!(stand.row(&first.job).await.idempotency_key, None);
+    assert_eq!(stand.row(&second.job).await.idempotency_key.as_deref(), Some("a"));
+}
+
+/// Two items of one request with one key are one job; a third with another body is refused alone.
+pub async fn duplicates_inside_one_batch<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    let same = || (request(json!({})), Some("a"));
+    let jobs = [same(), same(), (request(json!({"group": "x"})), Some("a")), (request(json!({})), None)];
+    let answers = case.accept(&jobs).await.unwrap();
+    let job = |at: usize| answers[at].as_ref().unwrap().job.clone();
+    assert_eq!(job(0), job(1));
+    assert_eq!(answers[2].as_ref().unwrap_err(), &Problem::IdempotencyKeyReused);
+    assert_ne!(job(0), job(3));
+}
+
+/// A job to an endpoint that is not there, or not any more, is not accepted; its neighbours are.
+pub async fn an_unknown_endpoint_accepts_nothing<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    case.endpoint("known").await;
+    let to = |endpoint: &str| (json!({"kind": "webhook", "payload": {"endpoint": endpoint}}), None);
+    let answers = case.accept(&[to("known"), to("unknown")]).await.unwrap();
+    assert!(answers[0].is_ok());
+    assert!(matches!(answers[1], Err(Problem::InvalidRequest(_))));
+    let count = "SELECT count(*) FROM jobs WHERE tenant = ?1";
+    assert_eq!(stand.sql(count, vec![case.tenant.as_str().into()]).await, ["1"]);
+}
+
+/// Ids of a clock that is far off are minted again by the database's.
+pub async fn a_skewed_clock_mints_again<S: Store>(stand: &Stand<S>) {
+    for off in [-300_000, -21_000, 21_000, 300_000] {
+        let case = stand.case().await;
+        stand.clock_off_ms.set(off);
+        let accepted = case.accept_one(request(json!({})), Some("a")).await.unwrap();
+        stand.clock_off_ms.set(0);
+        let raw = stand.raw(&accepted.job).await;
+        let age = raw["now"].as_i64().unwrap() - raw["created_at"].as_i64().unwrap();
+        assert!((-100..5_000).contains(&age), "{off}: {age}");
+    }
+}
+
+/// When only some ids of a request are refused, the others keep theirs: no job is inserted twice.
+pub async fn only_refused_ids_are_minted_again<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    let mut jobs = Vec::new();
+    for (index, off) in [0, 60_000].into_iter().enumerate() {
+        stand.clock_off_ms.set(off);
+        let body = request(json!({})).to_string();
+        jobs.push(check(stand, &stand.settings, body.as_bytes(), index, None).unwrap());
+    }
+    stand.clock_off_ms.set(0);
+    let answers = accept(stand, &case.caller, jobs).await.unwrap();
+    assert!(answers.iter().all(|answer| answer.as_ref().is_ok_and(|accepted| accepted.due)));
+    let count = "SELECT count(*) FROM jobs WHERE tenant = ?1";
+    assert_eq!(stand.sql(count, vec![case.tenant.as_str().into()]).await, ["2"]);
+}
+
+/// A producer whose clock is somewhat ahead makes jobs that may be claimed at once.
+pub async fn a_clock_ahead_delays_nothing<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    stand.clock_off_ms.set(15_000);
+    let job = case.plain().await;
+    stand.clock_off_ms.set(0);
+    assert_eq!(case.claim(&stand.token(), &[&job], false).await.len(), 1);
+}
+
+/// A full store refuses new jobs, and still answers for those it has.
+pub async fn a_full_store_refuses<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    let first = case.accept_one(request(json!({})), Some("a")).await.unwrap();
+    let set = "INSERT INTO meta (name, value) VALUES ('storage_full', ?1)
+        ON CONFLICT (name) DO UPDATE SET value = excluded.value RETURNING value";
+    stand.sql(set, vec![1.into()]).await;
+    let refused = case.accept_one(request(json!({})), Some("b")).await;
+    let repeated = case.accept_one(request(json!({})), Some("a")).await;
+    stand.sql(set, vec![0.into()]).await;
+    assert_eq!(refused.unwrap_err(), Problem::StorageFull);
+    assert_eq!(repeated.unwrap().job, first.job);
+    assert!(!case.accept_one(request(json!({})), Some("b")).await.unwrap().replayed);
+}
+
+/// A key of one tenant writes nothing for another, and a wrong secret writes nothing at all.
+pub async fn a_key_may_only_write_its_tenant<S: Store>(stand: &Stand<S>) {
+    let (case, other) = (stand.case().await, stand.case().await);
+    let body = request(json!({})).to_string();
+    let job = || vec![check(stand, &stand.settings, body.as_bytes(), 0, None).unwrap()];
+    let foreign = Caller { token: case.caller.token.clone(), tenant: Some(other.tenant.clone()) };
+    assert!(matches!(accept(stand, &foreign, job()).await, Err(Problem::Forbidden(_))));
+    let mut forged = other.caller.token.clone();
+    forged.id.clone_from(&case.caller.token.id);
+    let forged = Caller { token: forged, tenant: None };
+    assert!(matches!(accept(stand, &forged, job()).await, Err(Problem::Unauthenticated(_))));
+    let count = "SELECT count(*) FROM jobs WHERE tenant IN (?1, ?2)";
+    let both = vec![case.tenant.as_str().into(), other.tenant.as_str().into()];
+    assert_eq!(stand.sql(count, both).await, ["0"]);
+    // A paused pipeline accepts as before.
+    set_paused(stand, true).await.unwrap();
+    let accepted = case.accept_one(request(json!({})), None).await;
+    set_paused(stand, false).await.unwrap();
+    assert!(accepted.is_ok());
+}

@@ -1,0 +1,132 @@
+//! Cases of reading: pages, filters, dead letters, endpoints, evidence, and the walls between tenants.
+
+use longshore::endpoints::{list_endpoints, read_endpoint};
+use longshore::operate::{cancel, discard, replay, retry_now};
+use longshore::problem::Problem;
+use longshore::process::process;
+use longshore::query::{JobFilter, list_by_key, list_dead_letters, list_jobs, read_evidence, read_job};
+use serde_json::json;
+
+use super::stand::{Stand, Store, request};
+
+/// Pages of a list hold every job once, the newest first.
+pub async fn pages_go_on_where_they_stopped<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    let mut expected = Vec::new();
+    for _ in 0..7 {
+        expected.push(case.plain().await.id);
+    }
+    expected.sort_unstable_by(|a, b| b.cmp(a));
+    let (mut seen, mut before, mut pages) = (Vec::new(), None, 0);
+    loop {
+        let page = list_jobs(stand, &case.tenant, &JobFilter::default(), before, 3).await.unwrap();
+        seen.extend(page.rows.into_iter().map(|row| row.id));
+        pages += 1;
+        before = page.next;
+        if before.is_none() {
+            break;
+        }
+    }
+    assert_eq!((seen, pages), (expected, 3));
+}
+
+/// Each filter narrows, and times bound.
+pub async fn filters_narrow<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    let grouped = case.accept_one(request(json!({"group": "g", "event_id": "e"})), None).await.unwrap().job;
+    let later = case.accept_one(request(json!({"delay_seconds": 60})), None).await.unwrap().job;
+    let case = &case;
+    let ids = |filter: JobFilter| async move {
+        let page = list_jobs(stand, &case.tenant, &filter, None, 10).await.unwrap();
+        page.rows.into_iter().map(|row| row.id).collect::<Vec<_>>()
+    };
+    let some = |text: &str| Some(text.to_owned());
+    let all = JobFilter::default;
+    for (filter, expected) in [
+        (JobFilter { group: some("g"), ..all() }, Some(&grouped.id)),
+        (JobFilter { event_id: some("e"), ..all() }, Some(&grouped.id)),
+        (JobFilter { event_id: some(&later.id), ..all() }, Some(&later.id)),
+        (JobFilter { state: some("scheduled"), ..all() }, Some(&later.id)),
+        (JobFilter { endpoint: some("x"), ..all() }, None),
+    ] {
+        let told = format!("{filter:?}");
+        assert_eq!(ids(filter).await.iter().collect::<Vec<_>>(), Vec::from_iter(expected), "{told}");
+    }
+    let now = stand.store.now_ms();
+    assert!(ids(JobFilter { created_before: Some(now - 60_000), ..all() }).await.is_empty());
+    assert_eq!(ids(JobFilter { created_after: Some(now - 60_000), ..all() }).await.len(), 2);
+}
+
+/// Open dead letters come by their time of death, the latest first; dealt with, they are gone from the list.
+pub async fn dead_letters_by_death<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    let mut dead = Vec::new();
+    for _ in 0..4 {
+        dead.push(case.dead(None).await.id);
+        case.make_past(1_000).await;
+    }
+    dead.reverse();
+    let first = list_dead_letters(stand, &case.tenant, None, 3).await.unwrap();
+    let second = list_dead_letters(stand, &case.tenant, first.next.clone(), 3).await.unwrap();
+    let seen: Vec<_> = first.rows.iter().chain(&second.rows).map(|row| row.id.clone()).collect();
+    assert_eq!((seen, second.next), (dead.clone(), None));
+    discard(stand, &case.job(&dead[0]), None).await.unwrap();
+    replay(stand, &stand.settings, &case.job(&dead[1]), None).await.unwrap();
+    let rest = list_dead_letters(stand, &case.tenant, None, 10).await.unwrap();
+    assert_eq!(rest.rows.iter().map(|row| row.id.clone()).collect::<Vec<_>>(), dead[2..]);
+}
+
+/// Endpoints are listed by name, and keep their history when they are written again.
+pub async fn endpoints_by_name<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    for name in ["b", "a", "c", "a"] {
+        case.endpoint(name).await;
+    }
+    let page = list_endpoints(stand, &case.tenant, "", 2).await.unwrap();
+    assert_eq!(page.iter().map(|row| row.id.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+    let rest = list_endpoints(stand, &case.tenant, "b", 2).await.unwrap();
+    assert_eq!(rest.iter().map(|row| row.id.as_str()).collect::<Vec<_>>(), ["c"]);
+    assert_eq!(read_endpoint(stand, &case.tenant, "a").await.unwrap().generation, 1);
+}
+
+/// Nothing of one tenant is in an answer to another, and nothing of one is changed for another.
+pub async fn tenants_never_meet<S: Store>(stand: &Stand<S>) {
+    let (mine, foreign) = (stand.case().await, stand.case().await);
+    foreign.endpoint("shop").await;
+    let job = foreign.accept_one(request(json!({})), Some("key")).await.unwrap().job;
+    let dead = foreign.dead(None).await;
+    let before = (stand.raw(&job).await["state"].clone(), stand.raw(&dead).await["log"].clone());
+    assert_ne!(mine.accept_one(request(json!({})), Some("key")).await.unwrap().job.id, job.id);
+    for id in [&job.id, &dead.id] {
+        let guessed = mine.job(id);
+        assert_eq!(read_job(stand, &guessed).await.unwrap_err(), Problem::NotFound);
+        assert_eq!(cancel(stand, &stand.settings, &guessed).await.unwrap_err(), Problem::NotFound);
+        assert_eq!(retry_now(stand, &guessed).await.unwrap_err(), Problem::NotFound);
+        assert_eq!(replay(stand, &stand.settings, &guessed, None).await.unwrap_err(), Problem::NotFound);
+        assert_eq!(discard(stand, &guessed, None).await.unwrap_err(), Problem::NotFound);
+        assert!(mine.claim(&stand.token(), &[&guessed], false).await.is_empty());
+    }
+    assert_eq!(read_endpoint(stand, &mine.tenant, "shop").await.unwrap_err(), Problem::NotFound);
+    assert!(list_endpoints(stand, &mine.tenant, "", 9).await.unwrap().is_empty());
+    assert!(list_dead_letters(stand, &mine.tenant, None, 9).await.unwrap().rows.is_empty());
+    assert_eq!(list_by_key(stand, &mine.tenant, "key", 9).await.unwrap().len(), 1);
+    let page = list_jobs(stand, &mine.tenant, &JobFilter::default(), None, 9).await.unwrap();
+    assert!(page.rows.iter().all(|row| row.tenant == mine.tenant));
+    assert_eq!((stand.raw(&job).await["state"].clone(), stand.raw(&dead).await["log"].clone()), before);
+}
+
+/// Evidence is read where the row says, and a flipped byte is noticed.
+pub async fn evidence_is_where_the_row_says<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    let job = case.plain().await;
+    process(stand, &stand.settings, vec![job.clone()]).await;
+    let entry = stand.row(&job).await.log.remove(0);
+    assert_eq!(read_evidence(stand, &entry).await.unwrap()["attempt"], 1);
+    let lease = entry.lease.clone();
+    for (key, bytes) in stand.objects.borrow_mut().iter_mut() {
+        if key.contains(&lease) {
+            bytes[3] ^= 1;
+        }
+    }
+    assert_eq!(read_evidence(stand, &entry).await.unwrap_err(), Problem::Internal);
+}

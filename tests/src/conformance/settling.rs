@@ -1,0 +1,190 @@
+//! Cases of the settlement: one winner per attempt, and every field of what follows.
+
+use std::time::Duration;
+
+use longshore::endpoints::read_endpoint;
+use longshore::job::JobRef;
+use longshore::limits::PAID;
+use longshore::outcome::{ErrorClass, Outcome};
+use longshore::process::process;
+use longshore::settle::{Settlement, settle};
+use longshore::state::{DeadReason, Decision};
+use serde_json::{Value, json};
+
+use super::stand::{Case, Stand, Store, request};
+
+fn failed(class: ErrorClass) -> Outcome {
+    Outcome::Failed { class, message: "It failed.".into(), retry_after: None }
+}
+
+fn succeeded() -> Outcome {
+    Outcome::Succeeded { result: Some(json!({"status": 200})) }
+}
+
+fn retry(seconds: u64) -> Decision {
+    Decision::Retry { delay: Duration::from_secs(seconds), failures: 1 }
+}
+
+const BURY: Decision = Decision::Bury { reason: DeadReason::AttemptsExhausted, failures: 1 };
+
+impl<S: Store> Case<'_, S> {
+    /// Settles one attempt under a token; answers how many rows that wrote.
+    async fn settle(&self, token: &str, (job, attempt): (&JobRef, u32), outcome: Outcome, decision: Decision) -> usize {
+        let endpoint = self.stand.row(job).await.endpoint;
+        let entry = (12, Some(503), "0.1.0".to_owned());
+        let settlement = Settlement::new((job.clone(), attempt), endpoint, outcome, decision, entry);
+        settle(self.stand, token, &PAID, &[settlement]).await.unwrap().len()
+    }
+
+    /// A job that was claimed, with its token.
+    async fn claimed(&self, job: JobRef) -> (JobRef, String) {
+        let token = self.stand.token();
+        assert_eq!(self.claim(&token, &[&job], false).await.len(), 1);
+        (job, token)
+    }
+}
+
+fn wait(raw: &Value, column: &str) -> i64 {
+    raw[column].as_i64().unwrap() - raw["now"].as_i64().unwrap()
+}
+
+/// A success ends the job, empties its payload and costs the sweep nothing; a repeat writes nothing.
+pub async fn a_success_is_recorded_once<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    let (job, token) = case.claimed(case.plain().await).await;
+    assert_eq!(case.settle(&token, (&job, 1), succeeded(), Decision::Succeed).await, 1);
+    let (row, raw) = (stand.row(&job).await, stand.raw(&job).await);
+    assert_eq!((raw["state"].as_str(), row.result), (Some("succeeded"), Some(json!({"status": 200}))));
+    assert!(raw["payload"].is_null() && raw["look_at"].is_null() && raw["lease_token"].is_null());
+    assert!(row.finished_at.is_some() && row.error.is_none());
+    let entry = serde_json::to_value(&row.log[0]).unwrap();
+    assert_eq!(
+        (&entry["state"], &entry["duration_ms"], &entry["lease"]),
+        (&json!("succeeded"), &json!(12), &json!(token))
+    );
+    assert_eq!(case.settle(&token, (&job, 1), succeeded(), Decision::Succeed).await, 0);
+    let mut after = stand.raw(&job).await;
+    after["now"] = raw["now"].clone();
+    assert_eq!(after, raw);
+}
+
+/// Neither another token nor another attempt's number writes anything.
+pub async fn a_loser_writes_nothing<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    let (job, token) = case.claimed(case.plain().await).await;
+    let before = stand.raw(&job).await;
+    assert_eq!(case.settle(&stand.token(), (&job, 1), succeeded(), Decision::Succeed).await, 0);
+    assert_eq!(case.settle(&token, (&job, 2), succeeded(), Decision::Succeed).await, 0);
+    let mut after = stand.raw(&job).await;
+    after["now"] = before["now"].clone();
+    assert_eq!(after, before);
+}
+
+/// A retry is due after its delay; its hint gets a minute before the sweep looks, a long wait has no hint.
+pub async fn a_retry_has_its_times<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    for (seconds, damping_ms) in [(30, 60_000), (7_200, 0)] {
+        let (job, token) = case.claimed(case.plain().await).await;
+        assert_eq!(case.settle(&token, (&job, 1), failed(ErrorClass::Http5xx), retry(seconds)).await, 1);
+        let (raw, row) = (stand.raw(&job).await, stand.row(&job).await);
+        let delay_ms = i64::try_from(seconds).unwrap() * 1_000;
+        assert_eq!((raw["state"].as_str(), row.failures), (Some("retrying"), 1));
+        assert!((delay_ms - 2_000..=delay_ms).contains(&wait(&raw, "run_after")), "{raw}");
+        assert_eq!(wait(&raw, "look_at") - wait(&raw, "run_after"), damping_ms);
+        assert_eq!(row.log[0].retry_in_ms, Some(delay_ms));
+        assert!(row.payload.is_some() && row.finished_at.is_none());
+        assert!(case.claim(&stand.token(), &[&job], false).await.is_empty(), "not due");
+        case.make_past(delay_ms).await;
+        assert_eq!(case.claim(&stand.token(), &[&job], false).await[0].attempt, 2);
+    }
+}
+
+/// A dead letter says why, keeps its payload and stays for its time.
+pub async fn a_dead_letter_has_its_fields<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    let (job, token) = case.claimed(case.plain().await).await;
+    case.settle(&token, (&job, 1), failed(ErrorClass::Timeout), BURY).await;
+    let (row, raw) = (stand.row(&job).await, stand.raw(&job).await);
+    assert_eq!((row.dead_state.as_deref(), row.dead_reason.as_deref()), (Some("open"), Some("attempts_exhausted")));
+    assert_eq!((raw["state"].as_str(), row.error.as_ref().unwrap().class), (Some("dead"), ErrorClass::Timeout));
+    assert!(row.payload.is_some() && row.finished_at.is_some());
+    assert_eq!(row.look_at, row.finished_at.map(|at| at + PAID.retention_dead_ms));
+    let letter = row.to_dead_letter_json().unwrap();
+    assert_eq!((&letter["state"], &letter["attempt"]), (&json!("open"), &json!(1)));
+}
+
+/// Whoever asked to cancel a running job gets no further attempt, but a success stays one.
+pub async fn a_cancel_request_wins_over_a_retry<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    let ask = "UPDATE jobs SET cancel_requested = 1 WHERE tenant = ?1 AND id = ?2 RETURNING id";
+    for (outcome, decision, expected) in [
+        (failed(ErrorClass::Http5xx), retry(5), "cancelled"),
+        (failed(ErrorClass::Http5xx), BURY, "dead"),
+        (succeeded(), Decision::Succeed, "succeeded"),
+    ] {
+        let (job, token) = case.claimed(case.plain().await).await;
+        stand.sql(ask, vec![job.tenant.as_str().into(), job.id.as_str().into()]).await;
+        assert_eq!(case.settle(&token, (&job, 1), outcome, decision).await, 1);
+        let raw = stand.raw(&job).await;
+        assert_eq!(raw["state"], expected);
+        assert!(raw["finished_at"].is_i64());
+    }
+}
+
+/// An endpoint notes when failing began and when it last succeeded, on change only.
+pub async fn an_endpoint_remembers_failing<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    case.endpoint("shop").await;
+    let endpoint = || async { read_endpoint(stand, &case.tenant, "shop").await.unwrap() };
+    let mut seen = Vec::new();
+    for outcome in [failed(ErrorClass::Http5xx), failed(ErrorClass::Http5xx), succeeded(), succeeded()] {
+        let decision = if outcome == succeeded() { Decision::Succeed } else { BURY };
+        let (job, token) = case.claimed(case.to_endpoint("shop").await).await;
+        case.settle(&token, (&job, 1), outcome, decision).await;
+        let row = endpoint().await;
+        seen.push((row.failing_since, row.last_success_at));
+        case.make_past(60_000).await;
+    }
+    assert!(seen[0].0.is_some() && seen[0].1.is_none());
+    assert!(seen[1].0.is_some());
+    assert!(seen[2].0.is_none() && seen[2].1.is_some());
+    assert!(seen[3].0.is_none() && seen[3].1.is_some());
+}
+
+/// An endpoint that answers 410 Gone is paused.
+pub async fn a_410_pauses_its_endpoint<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    case.endpoint("gone").await;
+    let (job, token) = case.claimed(case.to_endpoint("gone").await).await;
+    let bury = Decision::Bury { reason: DeadReason::NotRetryable, failures: 1 };
+    case.settle(&token, (&job, 1), failed(ErrorClass::Http410), bury).await;
+    let row = read_endpoint(stand, &case.tenant, "gone").await.unwrap();
+    assert_eq!((row.state.as_str(), row.paused_reason.as_deref()), ("paused", Some("gone")));
+}
+
+/// The executor takes a hint's jobs to their outcomes: requests, evidence, rows and hints agree.
+pub async fn an_attempt_runs_end_to_end<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    case.endpoint("shop").await;
+    let jobs = vec![case.to_endpoint("shop").await, case.accept_one(request(json!({})), None).await.unwrap().job];
+    let report = process(stand, &stand.settings, jobs.clone()).await;
+    assert_eq!((report.attempts, report.settled, report.lost), (2, 2, 0));
+    for job in &jobs {
+        let row = stand.row(job).await;
+        assert_eq!(stand.raw(job).await["state"], "succeeded");
+        let record = longshore::query::read_evidence(stand, &row.log[0]).await.unwrap();
+        assert_eq!((&record["job_id"], &record["response"]["status"]), (&json!(job.id), &json!(200)));
+        let sent =
+            |request: &longshore::ports::HttpRequest| request.headers.contains(&("webhook-id".into(), job.id.clone()));
+        assert_eq!(stand.requests.borrow().iter().filter(|request| sent(request)).count(), 1);
+    }
+    stand.status.set(503);
+    let job = case.plain().await;
+    process(stand, &stand.settings, vec![job.clone()]).await;
+    stand.status.set(200);
+    assert_eq!(stand.raw(&job).await["state"], "retrying");
+    let hinted = format!(r#"{{"v":1,"jobs":[["{}","{}"]]}}"#, job.tenant, job.id);
+    let hints = stand.hints.borrow();
+    let (_, delay) = hints.iter().find(|(text, _)| *text == hinted).unwrap();
+    assert!((4..=6).contains(delay), "5 s with a fifth of jitter, rounded up: {delay}");
+}

@@ -1,0 +1,98 @@
+//! `make demo`: the main job for real, on this machine and without an account.
+//!
+//! Both Workers run in workerd, with a receiver beside them that misbehaves by path. A few hundred webhooks are enqueued
+//! over HTTP, one of them dies and is replayed. Then three witnesses are asked what happened: the API, the rows in D1,
+//! and the receiver's own log, which verifies signatures with a library that is not ours.
+
+mod afterlife;
+mod cases;
+mod checks;
+mod enqueue;
+mod progress;
+mod stage;
+mod summary;
+mod witnesses;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use serde_json::Value;
+
+use crate::client::Answer;
+use crate::runner::RunnerError;
+use crate::scratch::Scratch;
+use afterlife::Afterlife;
+use enqueue::Enqueued;
+use stage::Stage;
+use witnesses::Witnesses;
+
+/// What a shell calls a command that Ctrl-C ended.
+const INTERRUPTED: u8 = 130;
+
+/// Why the demo could not go on. A wrong count is none: it is shown among the others.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Runner(#[from] RunnerError),
+    #[error("no answer from the API: {0}")]
+    Http(#[from] reqwest::Error),
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+    #[error("{asked} answered {status}: {body}")]
+    Answer { asked: String, status: u16, body: Value },
+    #[error("{asked} answered something unexpected: {body}")]
+    Shape { asked: String, body: Value },
+    #[error("{ended} of {jobs} jobs ended within {seconds} s; {states}")]
+    Unfinished { ended: usize, jobs: usize, seconds: u64, states: String },
+}
+
+/// The body of an answer, if its status is the expected one.
+fn expect(status: u16, asked: &str, answer: Answer) -> Result<Value, Failure> {
+    if answer.status == status {
+        return Ok(answer.body);
+    }
+    Err(Failure::Answer { asked: asked.to_owned(), status: answer.status, body: answer.body })
+}
+
+/// A text inside a JSON answer.
+fn text(asked: &str, body: &Value, pointer: &str) -> Result<String, Failure> {
+    let found = body.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+    found.ok_or_else(|| Failure::Shape { asked: asked.to_owned(), body: body.clone() })
+}
+
+/// Runs the demo in a new folder, which is kept when something is wrong: the Workers' log is in it.
+pub async fn main() -> ExitCode {
+    let scratch = match Scratch::new("demo") {
+        Ok(scratch) => scratch,
+        Err(error) => {
+            eprintln!("no temporary folder: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let result = tokio::select! {
+        result = run(scratch.path()) => result,
+        _ = tokio::signal::ctrl_c() => return ExitCode::from(INTERRUPTED),
+    };
+    if let Err(failure) = &result {
+        eprintln!("\nFAIL the demo stopped: {failure}");
+    }
+    if matches!(result, Ok(true)) {
+        return ExitCode::SUCCESS;
+    }
+    eprintln!("\nWhat the Workers logged: {}", stage::log(scratch.path()).display());
+    // Forgotten, the folder is not removed.
+    std::mem::forget(scratch);
+    ExitCode::FAILURE
+}
+
+/// The demo, step by step. Answers whether every check holds.
+async fn run(folder: &Path) -> Result<bool, Failure> {
+    let stage = Stage::set(folder).await?;
+    let jobs = cases::jobs();
+    let (enqueued, ()) = tokio::try_join!(Enqueued::all(&stage), progress::watch(&stage, jobs))?;
+    let afterlife = Afterlife::of(&stage, enqueued.only_job_of(&cases::DOWN)).await?;
+    let witnesses = Witnesses::ask(&stage).await?;
+    stage.runner.stop().await?;
+    summary::print(&enqueued, &afterlife, &witnesses);
+    Ok(checks::print(&checks::all(&enqueued, &afterlife, &witnesses)))
+}

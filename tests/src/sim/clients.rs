@@ -1,0 +1,160 @@
+//! Applications that enqueue: they ask again until they have an answer, often twice at once.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use longshore::accept::{Accepted, accept};
+use longshore::flush::send_hints;
+use longshore::problem::Problem;
+use longshore::request::check;
+use longshore::time::rfc3339;
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+
+use super::consumers::doom;
+use super::executor::Doom;
+use super::faults::Fault;
+use super::ports::Node;
+use super::world::World;
+
+/// The tenants; both use the same names of endpoints and keys.
+pub(super) const TENANTS: [&str; 2] = ["acme", "bolt"];
+/// The endpoints of each: `broken` never works.
+pub(super) const ENDPOINTS: [&str; 4] = ["orders", "quiet", "secret", "broken"];
+
+/// The group of a job that somebody asked for under a key that was not his.
+pub(super) const ANOTHER: &str = "another";
+
+/// A job that an application wants.
+#[derive(Debug, Clone)]
+struct Order {
+    body: Value,
+    key: Option<String>,
+}
+
+type Answers = Result<Vec<Result<Accepted, Problem>>, Problem>;
+
+/// Starts an application that wants `count` jobs in one request; `first` is the first one's number.
+pub(super) fn spawn(world: &Rc<World>, first: i64, count: i64) {
+    let tenant = *world.random.pick(&TENANTS);
+    let orders: Vec<Order> = (first..first + count).map(|n| order(world, tenant, n)).collect();
+    world.orders_open.update(|open| open + 1);
+    let client = client(world.clone(), tenant, orders);
+    world.executor.spawn(Doom::default(), client);
+}
+
+fn order(world: &World, tenant: &str, n: i64) -> Order {
+    let random = &world.random;
+    let mut body = json!({"kind": "webhook", "payload": {"body": {"n": n}}});
+    if random.per_mille(250) {
+        body["payload"]["url"] = json!(format!("https://bare.{tenant}.example.com/hook"));
+        body["retry_schedule"] = json!(random.pick(&["fast", "once", "fast", "webhook-standard"]));
+    } else {
+        body["payload"]["endpoint"] = json!(random.pick(&ENDPOINTS));
+    }
+    if random.per_mille(500) {
+        body["payload"]["timeout_seconds"] = json!(random.between(1, 30));
+    }
+    if random.per_mille(500) {
+        body["max_attempts"] = json!(random.between(1, 4));
+    }
+    match random.between(0, 6) {
+        0 => body["delay_seconds"] = json!(random.between(1, 150)),
+        1 => body["deadline_at"] = json!(rfc3339(world.now() + random.between(30_000, 600_000))),
+        _ => {}
+    }
+    if random.per_mille(250) {
+        body["idempotency_window_seconds"] = json!(random.pick(&[30, 120, 20 * 86_400]));
+    }
+    Order { body, key: random.per_mille(700).then(|| format!("key-{n}")) }
+}
+
+async fn client(world: Rc<World>, tenant: &'static str, orders: Vec<Order>) {
+    world.sleep(world.random.between(0, 60_000)).await;
+    loop {
+        let all_keyed = orders.iter().all(|order| order.key.is_some());
+        let times = if all_keyed && world.random.per_mille(250) { world.random.between(2, 3) } else { 1 };
+        let asked: Vec<_> = (0..times).map(|_| ask(&world, tenant, orders.clone())).collect();
+        let mut done = false;
+        for answer in asked {
+            if let Ok(answers) = answer.await
+                && !world.hits(Fault::AcceptAnswerLost)
+            {
+                done |= take(&world, tenant, &orders, answers);
+            }
+        }
+        // Whoever is careful asks again although it has an answer, and a mistaken one asks for something else.
+        if done && world.random.per_mille(300) {
+            another_body(&world, tenant, &orders[0]).await;
+        }
+        if done && (!all_keyed || world.random.per_mille(700)) {
+            break;
+        }
+        world.sleep(world.random.between(500, 20_000)).await;
+    }
+    world.orders_open.update(|open| open - 1);
+}
+
+/// Asks one of the producers.
+fn ask(world: &Rc<World>, tenant: &str, orders: Vec<Order>) -> oneshot::Receiver<Answers> {
+    let (reply, answer) = oneshot::channel();
+    let off_ms = *world.random.pick(&world.producer_clocks);
+    let node = Node::new(world, off_ms);
+    let caller = world.callers.borrow()[tenant].clone();
+    let fate = doom(world, Fault::ProducerCrash);
+    world.executor.spawn(fate, async move {
+        let settings = &node.world.settings;
+        let new_job = |(index, order): (usize, &Order)| {
+            check(&node, settings, order.body.to_string().as_bytes(), index, order.key.clone())
+        };
+        let jobs = match orders.iter().enumerate().map(new_job).collect::<Result<Vec<_>, _>>() {
+            Ok(jobs) => jobs,
+            // A deadline that passed while the caller asked again and again: it gives up.
+            Err(problem) => return drop(reply.send(Ok(vec![Err(problem)]))),
+        };
+        let answers = accept(&node, &caller, jobs).await;
+        let accepted: Vec<_> = answers.iter().flatten().flatten().filter(|accepted| accepted.due).collect();
+        let hints = accepted.iter().map(|accepted| accepted.job.clone()).collect();
+        // The answer leaves before the hint.
+        let _ = reply.send(answers);
+        send_hints(&node, settings, BTreeMap::from([(0, hints)])).await;
+    });
+    answer
+}
+
+/// Takes an answer in; true when the application has what it wants.
+fn take(world: &World, tenant: &str, orders: &[Order], answers: Answers) -> bool {
+    let Ok(answers) = answers else { return false };
+    let mut invariants = world.invariants.borrow_mut();
+    for (answer, order) in answers.into_iter().zip(orders) {
+        match answer {
+            Ok(accepted) => invariants.answered(tenant, order.key.as_ref(), &accepted.job.id),
+            Err(Problem::InvalidRequest(_)) => {}
+            // Its key was freed, by time or by an operator, and somebody's other body has it now.
+            Err(Problem::IdempotencyKeyReused) if invariants.is_lost(tenant, order.key.as_ref()) => {}
+            Err(problem) => invariants.violated(format!("I5: {order:?} was answered {problem:?}")),
+        }
+    }
+    true
+}
+
+/// The same key with another body: refused, unless the key was freed.
+async fn another_body(world: &Rc<World>, tenant: &str, order: &Order) {
+    let Some(key) = &order.key else { return };
+    let mut other = order.clone();
+    other.body["group"] = json!(ANOTHER);
+    if world.invariants.borrow().holder(tenant, key).is_none() {
+        return;
+    }
+    let Ok(Ok(mut answers)) = ask(world, tenant, vec![other]).await else { return };
+    if let Some(Ok(accepted)) = answers.pop() {
+        let freed = !accepted.replayed;
+        let mut invariants = world.invariants.borrow_mut();
+        let holds = invariants.holder(tenant, key).is_some_and(|row| row.id == accepted.job.id);
+        if freed && holds {
+            invariants.answered(tenant, Some(key), &accepted.job.id);
+        } else if !freed {
+            invariants.violated(format!("I5: another body was answered {}", accepted.job.id));
+        }
+    }
+}

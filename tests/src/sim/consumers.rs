@@ -1,0 +1,71 @@
+//! Consumers as the consumer Worker is one: the batch, the dead-letter queue and the sweep.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use longshore::hint::decode;
+use longshore::job::JobRef;
+use longshore::operate::wake;
+use longshore::process::{process, process_suspects};
+use longshore::sweep::{Swept, sweep};
+
+use super::executor::Doom;
+use super::faults::Fault;
+use super::ports::Node;
+use super::queue::Delivery;
+use super::world::World;
+
+/// Draws what will happen to a worker: it may crash at any of its next polls, or stand still from one on.
+pub(super) fn doom(world: &World, crash: Fault) -> Doom {
+    let chance = |fault| !world.calm.get() && world.random.per_mille(world.chances.rate(fault));
+    let poll = || u32::try_from(world.random.between(1, if world.random.per_mille(500) { 12 } else { 80 })).unwrap();
+    Doom {
+        crash: chance(crash).then(|| (poll(), crash)),
+        freeze: chance(Fault::Freeze).then(|| (poll(), world.random.between(1_000, 60_000))),
+    }
+}
+
+fn jobs_of(texts: &[String]) -> Vec<JobRef> {
+    texts.iter().flat_map(|text| decode(text).unwrap()).collect()
+}
+
+/// A consumer takes a batch: it runs the jobs, acknowledges, then runs the suspects among them.
+pub(super) fn spawn(world: &Rc<World>, delivery: Delivery) {
+    let node = Node::anywhere(world);
+    let fate = doom(world, Fault::ConsumerCrash);
+    world.executor.spawn(fate, async move {
+        let settings = &node.world.settings;
+        let report = process(&node, settings, jobs_of(&delivery.texts())).await;
+        if report.database_lost {
+            return; // All come again.
+        }
+        delivery.ack();
+        process_suspects(&node, settings, &report.unclaimed).await;
+    });
+}
+
+/// A consumer of the platform's dead-letter queue makes jobs looked at.
+pub(super) fn spawn_dead(world: &Rc<World>, text: String) {
+    let node = Node::anywhere(world);
+    let fate = doom(world, Fault::ConsumerCrash);
+    world.executor.spawn(fate, async move {
+        // When it fails the message comes again; here the sweep alone must do.
+        let _ = wake(&node, &jobs_of(&[text])).await;
+    });
+}
+
+/// What the last sweep that came to its end did.
+pub(super) type LastSweep = Rc<RefCell<Option<Swept>>>;
+
+/// The sweep, once.
+pub(super) fn spawn_sweep(world: &Rc<World>, last: &LastSweep) {
+    let node = Node::anywhere(world);
+    let last = last.clone();
+    *last.borrow_mut() = None;
+    let fate = doom(world, Fault::SweepCrash);
+    world.executor.spawn(fate, async move {
+        if let Ok(swept) = sweep(&node, &node.world.settings).await {
+            *last.borrow_mut() = Some(swept);
+        }
+    });
+}

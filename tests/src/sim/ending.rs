@@ -1,0 +1,119 @@
+//! The invariants that are judged at the end, when all is drained.
+
+use longshore::attempt::{AttemptState, EvidenceRef, LogEntry};
+use longshore::evidence::{pack_key, sha256};
+use longshore::state::State;
+use serde_json::Value;
+
+use super::row::Row;
+use super::world::World;
+
+/// Judges the drained world.
+pub(super) fn judge(world: &World) -> Result<(), String> {
+    let invariants = world.invariants.borrow();
+    let count = world.number("SELECT count(*) FROM jobs");
+    if usize::try_from(count).unwrap() != invariants.rows.len() {
+        return Err(format!("the audit lost count: {count} rows, {} known", invariants.rows.len()));
+    }
+    for (tenant, id) in &invariants.acknowledged {
+        if !invariants.rows.contains_key(&(tenant.clone(), id.clone())) {
+            return Err(format!("I1: {id} was acknowledged and is lost"));
+        }
+    }
+    for row in invariants.rows.values() {
+        judge_row(world, row).map_err(|text| format!("{text}\n  {row:?}"))?;
+    }
+    judge_ledger(world)?;
+    let letters = invariants.rows.values().filter(|row| row.dead_state.is_some()).count();
+    if letters != invariants.died.len() {
+        return Err(format!("I11: {} died and {letters} letters are there", invariants.died.len()));
+    }
+    let accepted = world.number("SELECT coalesce(sum(accepted), 0) FROM tenant_hours");
+    if accepted != count {
+        return Err(format!("F33: {count} jobs and {accepted} counted"));
+    }
+    Ok(())
+}
+
+fn judge_row(world: &World, row: &Row) -> Result<(), String> {
+    if !row.state.is_terminal() {
+        return Err("I1: a job that has not ended".into());
+    }
+    let mut entries = Vec::new();
+    for entry in &row.log {
+        entries.push(LogEntry::deserialize_from(entry)?);
+    }
+    for (number, entry) in entries.iter().enumerate() {
+        let last = number + 1 == entries.len();
+        match entry.state {
+            None => return Err("I2: an attempt that has not ended".into()),
+            Some(AttemptState::Succeeded) if !last => return Err("I4: sent again after a success".into()),
+            Some(AttemptState::OutcomeUnknown) => {}
+            Some(_) => judge_evidence(world, row, entry, number + 1)?,
+        }
+    }
+    let succeeded = entries.last().is_some_and(|entry| entry.state == Some(AttemptState::Succeeded));
+    if succeeded != (row.state == State::Succeeded) || succeeded != row.result.is_some() {
+        return Err("I2: the result and the log disagree".into());
+    }
+    let successor = row
+        .replayed_by
+        .as_ref()
+        .map(|id| world.invariants.borrow().rows.contains_key(&(row.tenant.clone(), id.clone())));
+    if (row.dead_state.as_deref() == Some("replayed")) != (successor == Some(true)) {
+        return Err("I11: a replayed letter without its successor".into());
+    }
+    Ok(())
+}
+
+/// I6: the evidence is where the row says and matches its hash, or the row says why there is none.
+fn judge_evidence(world: &World, row: &Row, entry: &LogEntry, number: usize) -> Result<(), String> {
+    match entry.evidence.as_ref().ok_or("I6: no word of evidence")? {
+        EvidenceRef::Off => {
+            let allowed = match row.endpoint.as_str() {
+                "secret" => true,
+                "quiet" => entry.state == Some(AttemptState::Succeeded),
+                _ => false,
+            };
+            if allowed { Ok(()) } else { Err("I6: evidence is off where it should be on".into()) }
+        }
+        EvidenceRef::Inline { reason, record, .. } if !reason.is_empty() && !record.is_empty() => Ok(()),
+        EvidenceRef::Inline { .. } => Err("I6: inline evidence without record or reason".into()),
+        EvidenceRef::Stored { n, offset, length, sha256: digest } => {
+            let objects = world.objects.borrow();
+            let pack = objects.get(&pack_key(&entry.lease, *n)).ok_or("I6: the evidence is not there")?;
+            let range = usize::try_from(*offset).unwrap()..usize::try_from(offset + length).unwrap();
+            let bytes = pack.get(range).ok_or("I6: the evidence is cut")?;
+            if sha256(bytes) != *digest {
+                return Err("I6: the evidence does not match its hash".into());
+            }
+            let record: Value = serde_json::from_slice(bytes).map_err(|error| format!("I6: {error}"))?;
+            if record["job_id"] != *row.id || record["attempt"] != number {
+                return Err("I6: the evidence is of another attempt".into());
+            }
+            Ok(())
+        }
+    }
+}
+
+/// I3: every request that was seen is in the ledger still.
+fn judge_ledger(world: &World) -> Result<(), String> {
+    let invariants = world.invariants.borrow();
+    for (id, lease) in world.receiver.seen.borrow().keys() {
+        let has = |row: &Row| row.event_id() == id && row.log.iter().any(|entry| entry["lease"] == **lease);
+        if !invariants.rows.values().any(has) {
+            return Err(format!("I3: a request of {id} left the ledger"));
+        }
+    }
+    Ok(())
+}
+
+trait FromValue: Sized {
+    fn deserialize_from(value: &Value) -> Result<Self, String>;
+}
+
+impl FromValue for LogEntry {
+    fn deserialize_from(value: &Value) -> Result<Self, String> {
+        serde_json::from_value(value.clone()).map_err(|error| format!("I2: an entry that cannot be read: {error}"))
+    }
+}

@@ -1,0 +1,290 @@
+//! The invariants that hold after every write (docs/failure-modes.md, section 1), judged on each change of a row.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use longshore::limits::{CLAIM_TOLERANCE_MS, CRASHES_MAX, PAID, RETRY_AFTER_MS_MAX, SENDS_MAX};
+use longshore::state::State;
+use serde_json::Value;
+
+use super::audit::Change;
+use super::clients::ANOTHER;
+use super::receiver::Receiver;
+use super::row::Row;
+
+type Name = (String, String);
+
+/// What must hold, and what was seen so far.
+#[derive(Debug, Default)]
+pub(super) struct Invariants {
+    /// The first violation.
+    pub(super) violation: Option<String>,
+    /// All rows as they are.
+    pub(super) rows: BTreeMap<Name, Row>,
+    /// Jobs whose acceptance somebody was told.
+    pub(super) acknowledged: BTreeSet<Name>,
+    /// Jobs that died, ever.
+    pub(super) died: BTreeSet<Name>,
+    /// Jobs that left after their time.
+    pub(super) purged: BTreeSet<Name>,
+    /// How many rows each statement changed, and how many jobs died of each reason.
+    pub(super) reached: BTreeMap<String, u64>,
+    /// Which job answers to a tenant's key.
+    keys: BTreeMap<(String, String), String>,
+    mark: i64,
+}
+
+macro_rules! holds {
+    ($condition:expr, $($text:tt)+) => {
+        if !$condition {
+            return Err(format!($($text)+));
+        }
+    };
+}
+
+impl Invariants {
+    pub(super) fn violated(&mut self, text: String) {
+        self.violation.get_or_insert(text);
+    }
+
+    fn reach(&mut self, what: &str) {
+        match self.reached.get_mut(what) {
+            Some(count) => *count += 1,
+            None => drop(self.reached.insert(what.to_owned(), 1)),
+        }
+    }
+
+    /// Judges one change and takes it in.
+    pub(super) fn observe(&mut self, now: i64, change: Change, receiver: &Receiver) {
+        let Change { statement, token, old, new } = change;
+        self.reach(statement);
+        let verdict = match (&old, &new) {
+            (None, Some(new)) => self.judge_insert(now, new),
+            (Some(old), Some(new)) => judge_update(now, (statement, token.as_deref()), old, new, receiver),
+            (Some(old), None) => judge_delete(now, old),
+            (None, None) => Ok(()),
+        };
+        if let Err(text) = verdict {
+            self.violated(format!("{text} ({statement})\n  old {old:?}\n  new {new:?}"));
+        }
+        match (old, new) {
+            (_, Some(new)) => {
+                if new.state == State::Dead && self.died.insert(new.name()) {
+                    self.reach(&format!("dead of {}", new.dead_reason.as_deref().unwrap_or_default()));
+                }
+                if let Some(text) = is_forgotten(&new, self.mark) {
+                    self.violated(text);
+                }
+                self.rows.insert(new.name(), new);
+            }
+            (Some(old), None) => {
+                self.rows.remove(&old.name());
+                self.purged.insert(old.name());
+            }
+            (None, None) => {}
+        }
+    }
+
+    /// I10: the mark passed all rows below it, so each open one of them has a time to be looked at.
+    pub(super) fn mark_moved(&mut self, mark: i64) {
+        self.mark = mark;
+        if let Some(text) = self.rows.values().find_map(|row| is_forgotten(row, mark)) {
+            self.violated(text);
+        }
+    }
+
+    fn judge_insert(&mut self, now: i64, new: &Row) -> Result<(), String> {
+        holds!(matches!(new.state, State::Queued | State::Scheduled), "I2: a job begins waiting");
+        holds!(new.attempt == 0 && new.log.is_empty() && new.failures == 0, "I2: a job begins without attempts");
+        holds!(new.created_at >= self.mark, "I1: a row was committed below the mark {}", self.mark);
+        holds!((new.created_at - now).abs() <= 20_000, "I1: an id that is not of now ({now})");
+        if let Some(key) = &new.key {
+            let key = (new.tenant.clone(), key.clone());
+            let held = self.keys.get(&key).and_then(|id| self.rows.get(&(new.tenant.clone(), id.clone())));
+            holds!(held.is_none_or(|row| row.key.is_none()), "I5: a second job for a key");
+            self.keys.insert(key, new.id.clone());
+        }
+        if let Some(first) = &new.replay_of {
+            let dead = self.rows.get(&(new.tenant.clone(), first.clone())).ok_or("I11: a successor of nothing")?;
+            holds!(dead.dead_state.as_deref() == Some("replayed"), "I11: a successor of what was not replayed");
+            holds!(dead.replayed_by.as_ref() == Some(&new.id), "I11: a successor that is not named");
+            holds!(dead.event_id() == new.event_id(), "I4: a successor with another event id");
+        }
+        Ok(())
+    }
+
+    /// I5: what a caller was told of a key must be what everybody is told.
+    pub(super) fn answered(&mut self, tenant: &str, key: Option<&String>, id: &str) {
+        self.acknowledged.insert((tenant.to_owned(), id.to_owned()));
+        let Some(row) = self.rows.get(&(tenant.to_owned(), id.to_owned())) else {
+            return self.violated(format!("I1: {id} was acknowledged and is not there"));
+        };
+        if row.key.is_some() && row.key.as_ref() != key {
+            self.violated(format!("I5: {id} answers for the key {key:?}"));
+        }
+    }
+
+    /// Whether a key went to a job with another body.
+    pub(super) fn is_lost(&self, tenant: &str, key: Option<&String>) -> bool {
+        let holder = key.and_then(|key| self.holder(tenant, key));
+        holder.is_none_or(|row| row.group.as_deref() == Some(ANOTHER))
+    }
+
+    /// The row that holds a tenant's key now.
+    pub(super) fn holder(&self, tenant: &str, key: &str) -> Option<&Row> {
+        let id = self.keys.get(&(tenant.to_owned(), key.to_owned()))?;
+        self.rows.get(&(tenant.to_owned(), id.clone())).filter(|row| row.key.is_some())
+    }
+}
+
+fn is_forgotten(row: &Row, mark: i64) -> Option<String> {
+    let open = !row.state.is_terminal() && row.state != State::Held;
+    let forgotten = open && row.created_at < mark && row.look_at.is_none();
+    forgotten.then(|| format!("I10: below the mark {mark} nobody will look at {row:?}"))
+}
+
+fn judge_update(
+    now: i64,
+    (statement, token): (&str, Option<&str>),
+    old: &Row,
+    new: &Row,
+    receiver: &Receiver,
+) -> Result<(), String> {
+    let fixed = |row: &Row| {
+        let strings = [&row.tenant, &row.id, &row.digest, &row.endpoint].map(Clone::clone);
+        (strings, row.created_at, row.event_id.clone(), row.max_attempts, row.backoff, row.replay_of.clone())
+    };
+    holds!(fixed(old) == fixed(new), "I2: what never changes changed");
+    holds!(new.attempt == new.log.len(), "I2: {} attempts and {} entries", new.attempt, new.log.len());
+    holds!(new.failures <= new.max_attempts, "I7: more failures than allowed");
+    holds!(new.attempt <= SENDS_MAX as usize && new.crashes <= CRASHES_MAX, "I7: sent or crashed too often");
+    if old.key.is_some() && new.key.is_none() {
+        let over = old.key_until.is_some_and(|until| until <= now);
+        holds!(over || new.dead_state.as_deref() == Some("discarded"), "I5: a key was lost within its window");
+    }
+    if old.state.is_terminal() {
+        return judge_terminal(old, new);
+    }
+    match statement {
+        "claim" => judge_claim(now, token, old, new),
+        "hand_back" => judge_hand_back(token, old, new),
+        "settle" => judge_settle(now, token, old, new, receiver),
+        "expire" => judge_expire(now, old, new),
+        "heartbeat" => {
+            holds!(old.lease_token.as_deref() == token, "I2: a stale token wrote");
+            judge_quiet(old, new)
+        }
+        _ => judge_quiet(old, new),
+    }?;
+    if new.state == State::Dead { judge_death(now, new) } else { Ok(()) }
+}
+
+/// I2: a terminal row never reopens, and what is recorded stays.
+fn judge_terminal(old: &Row, new: &Row) -> Result<(), String> {
+    let kept = |row: &Row| {
+        let recorded = (row.log.clone(), row.result.clone(), row.error.clone(), row.dead_reason.clone());
+        (row.state, row.attempt, row.failures, row.finished_at, recorded)
+    };
+    holds!(kept(old) == kept(new), "I2: a terminal row changed");
+    let letter = (old.dead_state.as_deref(), new.dead_state.as_deref());
+    let moved = matches!(letter, (Some("open"), Some("replayed" | "discarded")));
+    holds!(letter.0 == letter.1 || moved, "I11: a dead letter went {letter:?}");
+    holds!(old.replayed_by.is_none() || old.replayed_by == new.replayed_by, "I11: a second successor");
+    Ok(())
+}
+
+/// Neither the log nor the lease changes outside of the four statements that may change them.
+fn judge_quiet(old: &Row, new: &Row) -> Result<(), String> {
+    holds!(old.log == new.log && old.attempt == new.attempt, "I2: the log changed");
+    holds!(old.lease_token == new.lease_token, "I2: the lease changed");
+    holds!(new.state != State::Succeeded, "I2: a success without a settlement");
+    Ok(())
+}
+
+fn judge_claim(now: i64, token: Option<&str>, old: &Row, new: &Row) -> Result<(), String> {
+    let waits = matches!(old.state, State::Queued | State::Retrying | State::Scheduled);
+    holds!(waits && new.state == State::Running, "I2: claimed {:?}", old.state);
+    holds!(new.attempt == old.attempt + 1 && new.log[..old.attempt] == old.log, "I2: a claim is one more attempt");
+    let entry = &new.log[old.attempt];
+    holds!(entry["lease"].as_str() == token && entry["state"].is_null(), "I3: the entry is not this lease's");
+    holds!(old.run_after <= now + CLAIM_TOLERANCE_MS, "I7: claimed {} ms early", old.run_after - now);
+    holds!(old.cancel_requested == 0, "I2: claimed although a cancel was asked for");
+    holds!(old.deadline_at.is_none_or(|at| at > now), "I7: claimed after its deadline");
+    holds!(new.lease_until.is_some_and(|until| until >= now + 30_000), "I2: a lease that is too short");
+    Ok(())
+}
+
+fn judge_hand_back(token: Option<&str>, old: &Row, new: &Row) -> Result<(), String> {
+    holds!(old.lease_token.as_deref() == token && old.state == State::Running, "I2: a stale token wrote");
+    holds!(matches!(new.state, State::Queued | State::Retrying), "I2: handed back as {:?}", new.state);
+    holds!(new.attempt + 1 == old.attempt && new.log == old.log[..new.attempt], "I2: a hand-back takes one attempt");
+    holds!(old.log[new.attempt]["state"].is_null(), "I3: handed back after it ended");
+    Ok(())
+}
+
+fn judge_settle(now: i64, token: Option<&str>, old: &Row, new: &Row, receiver: &Receiver) -> Result<(), String> {
+    holds!(old.state == State::Running && old.lease_token.as_deref() == token, "I2: a stale token wrote");
+    holds!(new.attempt == old.attempt && new.attempt > 0, "I2: a settlement counts nothing");
+    let last = new.attempt - 1;
+    holds!(new.log[..last] == old.log[..last] && old.log[last]["state"].is_null(), "I2: an outcome recorded twice");
+    holds!(new.lease_token.is_none() && new.suspect == 0, "I2: settled and still leased");
+    let entry = &new.log[last];
+    let succeeded = entry["state"] == "succeeded";
+    holds!(succeeded == (new.state == State::Succeeded), "I2: the entry says {}", entry["state"]);
+    holds!(succeeded || entry["state"] == "failed", "I2: the entry says {}", entry["state"]);
+    let cancelled = old.cancel_requested == 1 && new.state == State::Cancelled;
+    let follows = matches!(new.state, State::Succeeded | State::Retrying | State::Dead);
+    holds!(follows || cancelled, "I2: settled as {:?}", new.state);
+    if new.state == State::Retrying { judge_delay(now, entry, old, new, receiver) } else { Ok(()) }
+}
+
+/// I7: the wait is the schedule's, a fifth more or less, or what the destination asked for.
+fn judge_delay(now: i64, entry: &Value, old: &Row, new: &Row, receiver: &Receiver) -> Result<(), String> {
+    let delay = new.run_after - now;
+    let lease = entry["lease"].as_str().unwrap_or_default().to_owned();
+    let seen = receiver.seen.borrow().get(&(new.event_id().to_owned(), lease)).copied();
+    let asked = seen.filter(|_| !entry["status"].is_null()).and_then(|answer| answer.retry_after);
+    if let Some(seconds) = asked {
+        holds!(new.failures == old.failures, "I7: to be asked for time is no failure");
+        holds!(delay == (seconds * 1_000).clamp(1_000, RETRY_AFTER_MS_MAX), "I7: {seconds} s asked, {delay} ms waited");
+        return Ok(());
+    }
+    holds!(new.failures == old.failures + 1, "I7: a failure is one");
+    let delays = new.backoff.delays_seconds();
+    let at = (new.failures as usize - 1).min(delays.len().saturating_sub(1));
+    let middle = i64::try_from(delays.get(at).copied().unwrap_or(60)).unwrap() * 1_000;
+    holds!((middle * 4 / 5..=middle * 6 / 5 + 1).contains(&delay), "I7: {delay} ms for {middle}");
+    Ok(())
+}
+
+fn judge_expire(now: i64, old: &Row, new: &Row) -> Result<(), String> {
+    holds!(old.lease_until.is_some_and(|until| until <= now), "I2: a lease was ended before its time");
+    let last = old.attempt - 1;
+    holds!(new.attempt == old.attempt && new.log[..last] == old.log[..last], "I2: the log changed");
+    holds!(new.log[last]["state"] == "outcome_unknown" && old.log[last]["state"].is_null(), "I4: not unknown");
+    holds!(new.log[last]["lease"] == old.log[last]["lease"], "I3: an entry lost its lease");
+    holds!(new.suspect == 1 || new.state.is_terminal(), "I7: a crash without a suspect");
+    Ok(())
+}
+
+fn judge_death(now: i64, new: &Row) -> Result<(), String> {
+    let sends = new.attempt >= SENDS_MAX as usize;
+    let why = match new.dead_reason.as_deref() {
+        Some("attempts_exhausted") => new.failures >= new.max_attempts || sends,
+        Some("not_retryable") => new.error.as_ref().is_some_and(|error| !error.retryable),
+        Some("crash_loop") => new.crashes >= CRASHES_MAX,
+        Some("deadline") => new.deadline_at.is_some(),
+        _ => false,
+    };
+    holds!(why, "I7: dead without its reason");
+    holds!(new.dead_state.as_deref() == Some("open") && new.finished_at == Some(now), "I11: not an open letter");
+    Ok(())
+}
+
+/// A row leaves when it has ended, its time is over, and its key with it.
+fn judge_delete(now: i64, old: &Row) -> Result<(), String> {
+    holds!(old.state.is_terminal(), "I1: an open job was deleted");
+    holds!(old.key_until.is_none_or(|until| until <= now), "I5: a row left before its key");
+    let kept = if old.state == State::Dead { PAID.retention_dead_ms } else { PAID.retention_succeeded_ms };
+    holds!(old.finished_at.is_some_and(|at| at + kept <= now), "I1: a row left before its time");
+    Ok(())
+}

@@ -1,0 +1,103 @@
+//! Operators, who do what they want at any time.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use longshore::authorize::Caller;
+use longshore::endpoints::{EndpointChange, change_endpoint, put_endpoint};
+use longshore::flush::send_hints;
+use longshore::job::JobRef;
+use longshore::key::parse;
+use longshore::keys::create_key;
+use longshore::operate::{cancel, discard, replay, retry_now, set_paused};
+use serde_json::json;
+
+use super::clients::{ENDPOINTS, TENANTS};
+use super::consumers::doom;
+use super::executor::Doom;
+use super::faults::Fault;
+use super::ports::Node;
+use super::world::World;
+
+/// Makes what must be there before anything is enqueued. Called while all is calm.
+pub(super) async fn set_up(world: Rc<World>) {
+    let node = Node::new(&world, 0);
+    for tenant in TENANTS {
+        let body = json!({"tenant": tenant, "scopes": ["jobs:write"], "name": ""}).to_string();
+        let key = create_key(&node, None, body.as_bytes()).await.unwrap();
+        let token = parse(key["key"].as_str().unwrap()).unwrap();
+        world.callers.borrow_mut().insert(tenant.to_owned(), Caller { token, tenant: None });
+        for endpoint in ENDPOINTS {
+            let schedule = *world.random.pick(&["fast", "fast", "fast", "once", "once", "webhook-standard"]);
+            let evidence = match endpoint {
+                "quiet" => "failures",
+                "secret" => "none",
+                _ => "full",
+            };
+            let url = format!("https://{endpoint}.{tenant}.example.com/hook");
+            let body = json!({
+                "url": url, "schedule": schedule, "evidence": evidence, "timeout_seconds": world.random.between(1, 30),
+            });
+            put_endpoint(&node, &world.settings, tenant, endpoint, body.to_string().as_bytes()).await.unwrap();
+        }
+    }
+}
+
+/// Acts at random times until the world is calm.
+pub(super) async fn meddle(world: Rc<World>) {
+    while !world.calm.get() {
+        world.sleep(world.random.between(2_000, 40_000)).await;
+        if world.calm.get() {
+            break;
+        }
+        let Some(job) = world.any_job() else { continue };
+        // The same thing, now and then by several at once.
+        let hands = if world.random.per_mille(250) { 3 } else { 1 };
+        let what = world.random.between(0, 9);
+        for _ in 0..hands {
+            let node = Node::new(&world, *world.random.pick(&world.producer_clocks));
+            let fate = doom(&world, Fault::ProducerCrash);
+            world.executor.spawn(fate, act(node, job.clone(), what));
+        }
+    }
+}
+
+async fn act(node: Node, job: JobRef, what: i64) {
+    let world = node.world.clone();
+    let settings = &world.settings;
+    let endpoint = *world.random.pick(&ENDPOINTS);
+    world.trace.note(world.now(), "operator", || format!("{what} {} {endpoint}", job.id));
+    let change = |change| change_endpoint(&node, &job.tenant, endpoint, change);
+    // Whatever is refused or fails is an operator's everyday life.
+    match what {
+        0 => drop(cancel(&node, settings, &job).await),
+        1 => {
+            if retry_now(&node, &job).await.is_ok() {
+                send_hints(&node, settings, BTreeMap::from([(0, vec![job])])).await;
+            }
+        }
+        2..=4 => {
+            if let Ok(successor) = replay(&node, settings, &job, None).await {
+                world.invariants.borrow_mut().answered(&job.tenant, None, &successor.id);
+                let job = JobRef { tenant: job.tenant, id: successor.id };
+                send_hints(&node, settings, BTreeMap::from([(0, vec![job])])).await;
+            }
+        }
+        5 => drop(discard(&node, &job, Some("enough".into())).await),
+        6 => drop(change(EndpointChange::Pause).await),
+        7 => drop(change(EndpointChange::Resume).await),
+        8 => drop(set_paused(&node, true).await),
+        _ => drop(set_paused(&node, false).await),
+    }
+}
+
+/// Resumes everything, while all is calm.
+pub(super) fn resume_all(world: &Rc<World>) {
+    let node = Node::new(world, 0);
+    world.executor.spawn(Doom::default(), async move {
+        set_paused(&node, false).await.unwrap();
+        for (tenant, endpoint) in TENANTS.iter().flat_map(|tenant| ENDPOINTS.map(|endpoint| (tenant, endpoint))) {
+            change_endpoint(&node, tenant, endpoint, EndpointChange::Resume).await.unwrap();
+        }
+    });
+}

@@ -1,0 +1,119 @@
+//! The queue: it drops, doubles, delays, hurries and reorders, and delivers again what nobody acknowledged.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use super::consumers;
+use super::faults::Fault;
+use super::world::World;
+
+/// Messages of one batch, and batches at once.
+const BATCH_MAX: i64 = 10;
+const CONSUMERS_MAX: u32 = 4;
+
+/// A message.
+#[derive(Debug, Clone)]
+pub(super) struct Message {
+    pub(super) text: String,
+    deliveries: u32,
+}
+
+/// The queue of hints.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    waiting: RefCell<BTreeMap<(i64, u64), Message>>,
+    count: Cell<u64>,
+    consumers: Cell<u32>,
+    /// Deliveries after which a message goes to the dead-letter queue.
+    pub(super) deliveries_max: Cell<u32>,
+    /// It takes messages and never delivers one, also when all else is well.
+    pub(super) is_dead: Cell<bool>,
+}
+
+impl Queue {
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.borrow().is_empty() && self.consumers.get() == 0
+    }
+
+    /// Takes a message, to be delivered after a delay.
+    pub(super) fn send(&self, world: &World, text: &str, delay_ms: i64) {
+        if self.is_dead.get() || world.hits(Fault::QueueDrop) {
+            return;
+        }
+        let copies = if world.hits(Fault::QueueDuplicate) { 2 } else { 1 };
+        for _ in 0..copies {
+            let mut delay = delay_ms + world.random.between(10, 1_500);
+            if world.hits(Fault::QueueDelay) {
+                delay += world.random.between(1_000, 600_000);
+            } else if delay_ms > 0 && world.hits(Fault::QueueEarly) {
+                delay = world.random.between(10, delay_ms.max(11));
+            }
+            self.put(world, Message { text: text.to_owned(), deliveries: 0 }, delay);
+        }
+    }
+
+    fn put(&self, world: &World, message: Message, delay: i64) {
+        self.count.update(|count| count + 1);
+        let at = world.now() + delay;
+        self.waiting.borrow_mut().insert((at, self.count.get()), message);
+        world.executor.happen_at(at, |world| world.queue.deliver(world));
+    }
+
+    /// Starts consumers while there are messages for them.
+    fn deliver(&self, world: &Rc<World>) {
+        while self.consumers.get() < CONSUMERS_MAX {
+            let most = usize::try_from(world.random.between(1, BATCH_MAX)).unwrap();
+            let mut messages = Vec::new();
+            let mut waiting = self.waiting.borrow_mut();
+            while messages.len() < most
+                && let Some(entry) = waiting.first_entry()
+                && entry.key().0 <= world.now()
+            {
+                messages.push(entry.remove());
+            }
+            drop(waiting);
+            if messages.is_empty() {
+                return;
+            }
+            self.consumers.update(|consumers| consumers + 1);
+            consumers::spawn(world, Delivery { world: world.clone(), messages: RefCell::new(messages) });
+        }
+    }
+}
+
+/// A batch in the hands of a consumer. Dropped with messages in it, it returns them to the queue.
+pub(super) struct Delivery {
+    world: Rc<World>,
+    messages: RefCell<Vec<Message>>,
+}
+
+impl Delivery {
+    pub(super) fn texts(&self) -> Vec<String> {
+        self.messages.borrow().iter().map(|message| message.text.clone()).collect()
+    }
+
+    /// Acknowledges all messages.
+    pub(super) fn ack(&self) {
+        self.messages.borrow_mut().clear();
+    }
+}
+
+impl Drop for Delivery {
+    fn drop(&mut self) {
+        let world = &self.world;
+        if world.ended.get() {
+            return;
+        }
+        world.queue.consumers.update(|consumers| consumers - 1);
+        for mut message in self.messages.take() {
+            message.deliveries += 1;
+            if message.deliveries < world.queue.deliveries_max.get() {
+                world.queue.put(world, message, world.random.between(100, 30_000));
+            } else {
+                consumers::spawn_dead(world, message.text);
+            }
+        }
+        world.executor.happen_at(world.now(), |world| world.queue.deliver(world));
+    }
+}

@@ -1,0 +1,248 @@
+//! One schedule: the world is made of a seed, lives through faults, calms down, and is judged.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use longshore::limits::{DAY_MS, HOUR_MS};
+
+use super::consumers::{LastSweep, spawn_sweep};
+use super::executor::{Doom, Executor};
+use super::faults::{Chances, Fault};
+use super::invariants::Invariants;
+use super::operators;
+use super::queue::Queue;
+use super::random::Random;
+use super::receiver::Receiver;
+use super::sabotage::Sabotage;
+use super::world::{Trace, World, settings};
+use super::{audit, clients, ending};
+use crate::sqlite::{SetClock, SqliteDatabase};
+
+/// When every schedule begins: 2026-11-02T08:30:00Z.
+pub(super) const START_MS: i64 = 1_793_608_200_000;
+/// How often the sweep comes.
+const SWEEP_EVERY_MS: i64 = 20_000;
+/// Faults that must really hit in each schedule, and jobs it has at least.
+const FAULTS_MIN: u64 = 3;
+const JOBS_MIN: i64 = 8;
+/// How long draining may take: a whole `webhook-standard` (75.6 h) with jitter, its damping, and then some.
+const DRAIN_MS_MAX: i64 = 5 * DAY_MS;
+/// Steps after which a schedule is a livelock.
+const STEPS_MAX: u64 = 2_000_000;
+
+/// What a schedule came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// A digest of all that happened, in order.
+    pub digest: u64,
+    /// How often each fault really hit.
+    pub faults: BTreeMap<Fault, u64>,
+    /// How many rows each statement changed, and how many jobs died of each reason.
+    pub reached: BTreeMap<String, u64>,
+    /// Jobs that were accepted.
+    pub jobs: usize,
+    /// Requests that reached a destination.
+    pub requests: usize,
+    /// Simulated milliseconds.
+    pub lasted_ms: i64,
+}
+
+/// A broken invariant.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    /// The seed that replays it.
+    pub seed: u64,
+    /// Which invariant, and how.
+    pub what: String,
+}
+
+/// Plays the schedule of a seed.
+///
+/// # Errors
+/// The first broken invariant.
+pub fn run(seed: u64) -> Result<Outcome, Failure> {
+    run_with(seed, None, false)
+}
+
+thread_local! {
+    /// One database per thread: its statements stay prepared from one schedule to the next.
+    static DATABASE: Rc<SqliteDatabase> = {
+        let database = SqliteDatabase::open(SetClock::at(START_MS)).unwrap();
+        audit::install(database.connection()).unwrap();
+        Rc::new(database)
+    };
+}
+
+/// Plays the schedule of a seed, with a planted bug, or printing what happens.
+///
+/// # Errors
+/// The first broken invariant.
+pub fn run_with(seed: u64, sabotage: Option<Sabotage>, prints: bool) -> Result<Outcome, Failure> {
+    let world = make(seed, sabotage);
+    world.trace.prints.set(prints);
+    let verdict = play(&world);
+    world.ended.set(true);
+    world.executor.clear();
+    let invariants = world.invariants.borrow();
+    let outcome = Outcome {
+        digest: world.trace.digest(),
+        faults: world.executor.tally.counts(),
+        reached: invariants.reached.clone(),
+        jobs: invariants.rows.len() + invariants.purged.len(),
+        requests: world.receiver.seen.borrow().len(),
+        lasted_ms: world.now() - START_MS,
+    };
+    verdict.map(|()| outcome).map_err(|what| Failure { seed, what })
+}
+
+fn make(seed: u64, sabotage: Option<Sabotage>) -> Rc<World> {
+    let random = Random::new(seed);
+    let database = DATABASE.with(Clone::clone);
+    audit::reset(database.connection(), START_MS - 60_000).unwrap();
+    let chances = Chances::draw(&random);
+    // Most producers are within the skew that ids may have, some are five minutes off.
+    let far = if random.per_mille(150) { 300_000 } else { 10_000 };
+    let producer_clocks = [random.between(-10_000, 10_000), random.between(-far, far)];
+    let queue = Queue::default();
+    queue.deliveries_max.set(u32::try_from(random.between(1, 4)).unwrap());
+    queue.is_dead.set(random.per_mille(100));
+    let may_freeze = chances.rate(Fault::Freeze) > 0;
+    Rc::new(World {
+        may_freeze,
+        executor: Executor::starting_at(START_MS),
+        random,
+        chances,
+        database,
+        queue,
+        receiver: Receiver::default(),
+        objects: RefCell::default(),
+        invariants: RefCell::new(Invariants::default()),
+        trace: Trace::default(),
+        settings: settings(),
+        sabotage,
+        callers: RefCell::default(),
+        orders_open: Cell::new(0),
+        producer_clocks,
+        calm: Cell::new(true),
+        ended: Cell::new(false),
+    })
+}
+
+fn play(world: &Rc<World>) -> Result<(), String> {
+    world.executor.spawn(Doom::default(), operators::set_up(world.clone()));
+    run_until(world, START_MS + 5_000)?;
+    world.calm.set(false);
+    let (mut jobs, least_jobs) = (0, usize::try_from(JOBS_MIN).unwrap());
+    let wanted = world.random.between(JOBS_MIN, JOBS_MIN + 6);
+    while jobs < wanted {
+        let count = if world.random.per_mille(250) { world.random.between(2, 4) } else { 1 };
+        clients::spawn(world, jobs, count);
+        jobs += count;
+    }
+    world.executor.spawn(Doom::default(), operators::meddle(world.clone()));
+    let last: LastSweep = Rc::default();
+    let mut end = world.now() + world.random.between(60_000, 240_000);
+    if world.random.per_mille(80) {
+        // Long and deadly enough for a job to crash again and again, alone.
+        world.chances.kill_consumers();
+        end += 600_000;
+    }
+    while world.now() < end {
+        sweep_in_faults(world, &last)?;
+    }
+    // A draw that is too mild goes on, with a database that fails more often, until enough has hit. Jobs that were never
+    // accepted, because their deadline passed, are replaced.
+    while world.executor.tally.total() < FAULTS_MIN || world.invariants.borrow().rows.len() < least_jobs {
+        world.chances.insist();
+        clients::spawn(world, jobs, 1);
+        jobs += 1;
+        sweep_in_faults(world, &last)?;
+    }
+    world.trace.note(world.now(), "calm", String::new);
+    world.calm.set(true);
+    world.chances.stop();
+    world.executor.calm_down();
+    drain(world, &last)?;
+    ending::judge(world)?;
+    if world.random.per_mille(60) { retire(world, &last) } else { Ok(()) }
+}
+
+fn sweep_in_faults(world: &Rc<World>, last: &LastSweep) -> Result<(), String> {
+    if !world.hits(Fault::SweepMissing) {
+        spawn_sweep(world, last);
+    }
+    if world.hits(Fault::SweepDoubled) {
+        spawn_sweep(world, last);
+    }
+    run_until(world, world.now() + SWEEP_EVERY_MS)
+}
+
+/// Runs on without faults until nothing is left to do and the sweep is quiet.
+fn drain(world: &Rc<World>, last: &LastSweep) -> Result<(), String> {
+    let until = world.now() + DRAIN_MS_MAX;
+    loop {
+        // A pause may have been asked for before and arrive only now: the operators' last word is to resume.
+        let paused = "SELECT (SELECT count(*) FROM endpoints WHERE state = 'paused')
+            + (SELECT count(*) FROM meta WHERE name = 'paused' AND value = 1)";
+        if world.number(paused) > 0 {
+            operators::resume_all(world);
+        }
+        spawn_sweep(world, last);
+        run_until(world, world.now() + SWEEP_EVERY_MS)?;
+        let settled = world.executor.tasks_alive() == 0 && world.queue.is_empty() && world.orders_open.get() == 0;
+        let next = next_work(world);
+        let quiet = last.borrow().as_ref().is_some_and(longshore::sweep::Swept::is_quiet);
+        if settled && quiet && next.is_none() {
+            return Ok(());
+        }
+        if world.now() > until {
+            let open = world.number("SELECT count(*) FROM jobs WHERE finished_at IS NULL");
+            return Err(format!("I1, I10: not drained after days: {open} jobs open, settled {settled}, quiet {quiet}"));
+        }
+        if settled
+            && quiet
+            && let Some(next) = next
+        {
+            // Sweeps in between would find nothing, as the quiet one just did: the next that counts comes after then.
+            let rounds = (next - world.now()).div_euclid(SWEEP_EVERY_MS);
+            run_until(world, world.now() + rounds.max(0) * SWEEP_EVERY_MS)?;
+        }
+    }
+}
+
+/// When the next open row is to be looked at, or passed by the mark; `None` if all have ended.
+fn next_work(world: &World) -> Option<i64> {
+    let next = world.number("SELECT min(coalesce(look_at, created_at + 45000)) FROM jobs WHERE finished_at IS NULL");
+    let mark = world.number("SELECT value FROM meta WHERE name = 'mark'");
+    let unmarked = world.number("SELECT max(created_at) + 65000 FROM jobs");
+    let passed = unmarked == i64::MAX || mark > unmarked - 65_000;
+    if passed { (next != i64::MAX).then_some(next) } else { Some(next.min(unmarked)) }
+}
+
+/// Long after: every row has left, none before its time (judged as it leaves).
+fn retire(world: &Rc<World>, last: &LastSweep) -> Result<(), String> {
+    for _ in 0..45 {
+        run_until(world, world.now() + DAY_MS - HOUR_MS)?;
+        for _ in 0..2 {
+            spawn_sweep(world, last);
+            run_until(world, world.now() + SWEEP_EVERY_MS)?;
+        }
+    }
+    let left = world.number("SELECT count(*) FROM jobs");
+    let hours = world.number("SELECT count(*) FROM tenant_hours");
+    if left + hours == 0 { Ok(()) } else { Err(format!("I11: {left} jobs and {hours} hours never left")) }
+}
+
+fn run_until(world: &Rc<World>, until: i64) -> Result<(), String> {
+    for _ in 0..STEPS_MAX {
+        let more = world.executor.step(world, until);
+        if let Some(violation) = world.violation() {
+            return Err(violation);
+        }
+        if !more {
+            return Ok(());
+        }
+    }
+    Err("I10: a livelock".into())
+}

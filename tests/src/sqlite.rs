@@ -1,0 +1,175 @@
+//! The store on rusqlite, in memory: the migrations as they are, doubles bound as D1 binds them, and a clock of ours.
+
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use longshore::ports::{Database, DatabaseError, Param, Rows, Statement};
+use rusqlite::config::DbConfig;
+use rusqlite::functions::FunctionFlags;
+use rusqlite::types::{ToSqlOutput, Value, ValueRef};
+use rusqlite::{Connection, OpenFlags, ToSql};
+
+use crate::scratch::repository;
+
+/// Statements that stay prepared: all of ours, and a few of a test's own.
+const PREPARED_MAX: usize = 128;
+
+/// A clock that a test moves, in milliseconds since 1970.
+#[derive(Debug, Clone, Default)]
+pub struct SetClock(Arc<AtomicI64>);
+
+impl SetClock {
+    /// A clock that stands at `ms`.
+    pub fn at(ms: i64) -> Self {
+        Self(Arc::new(AtomicI64::new(ms)))
+    }
+
+    /// What it shows.
+    pub fn now_ms(&self) -> i64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Sets it.
+    pub fn set(&self, ms: i64) {
+        self.0.store(ms, Ordering::Relaxed);
+    }
+}
+
+/// What is called after each statement of a batch, inside its transaction.
+pub type AfterEach<'a> = &'a mut dyn FnMut(&Connection, &Statement) -> rusqlite::Result<()>;
+
+/// `SQLite` in memory behind the core's own port.
+#[derive(Debug)]
+pub struct SqliteDatabase {
+    connection: Connection,
+    clock: SetClock,
+    size: Cell<Option<i64>>,
+    seen: RefCell<Option<Vec<Statement>>>,
+}
+
+impl SqliteDatabase {
+    /// A database with all migrations, whose `unixepoch('subsec')` is `clock`.
+    ///
+    /// # Errors
+    /// When a migration is no SQL.
+    pub fn open(clock: SetClock) -> rusqlite::Result<Self> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_in_memory_with_flags(flags)?;
+        connection.set_prepared_statement_cache_capacity(PREPARED_MAX);
+        // Without it, statements are planned again whenever a parameter changes.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+        connection.execute_batch("PRAGMA temp_store = MEMORY; PRAGMA synchronous = OFF;")?;
+        let shown = clock.clone();
+        // Deterministic: within one statement the clock stands still, as SQLite's own does.
+        let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
+        connection.create_scalar_function("unixepoch", 1, flags, move |context| {
+            assert_eq!(context.get_raw(0).as_str()?, "subsec", "the only form in use");
+            Ok(seconds(shown.now_ms()))
+        })?;
+        for migration in migrations() {
+            connection.execute_batch(&migration)?;
+        }
+        Ok(Self { connection, clock, size: Cell::new(None), seen: RefCell::new(None) })
+    }
+
+    /// The clock that its statements see.
+    pub fn clock(&self) -> &SetClock {
+        &self.clock
+    }
+
+    /// The connection, for what a test asks beside the port.
+    pub fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// From now on the database says that it has this many bytes.
+    pub fn pretend_size(&self, bytes: Option<i64>) {
+        self.size.set(bytes);
+    }
+
+    /// From now on statements are remembered, until [`Self::statements_seen`] takes them.
+    pub fn remember_statements(&self) {
+        *self.seen.borrow_mut() = Some(Vec::new());
+    }
+
+    /// The statements since [`Self::remember_statements`].
+    pub fn statements_seen(&self) -> Vec<Statement> {
+        self.seen.borrow_mut().take().unwrap_or_default()
+    }
+
+    /// Runs a batch in one transaction; `after_each` sees the connection after each statement.
+    ///
+    /// # Errors
+    /// `Refused`, and then nothing was written.
+    pub fn run(&self, statements: &[Statement], after_each: AfterEach<'_>) -> Result<Vec<Rows>, DatabaseError> {
+        let transaction = self.connection.unchecked_transaction().map_err(refused("begin"))?;
+        let mut answers = Vec::with_capacity(statements.len());
+        for statement in statements {
+            let rows = rows_of(&transaction, statement).map_err(refused(statement.name))?;
+            after_each(&transaction, statement).map_err(refused(statement.name))?;
+            answers.push(rows);
+        }
+        transaction.commit().map_err(refused("commit"))?;
+        Ok(answers)
+    }
+}
+
+impl Database for SqliteDatabase {
+    async fn batch(&self, statements: Vec<Statement>) -> Result<Vec<Rows>, DatabaseError> {
+        if let Some(seen) = self.seen.borrow_mut().as_mut() {
+            seen.extend_from_slice(&statements);
+        }
+        self.run(&statements, &mut |_, _| Ok(()))
+    }
+
+    fn size_bytes(&self) -> Option<i64> {
+        let pages = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()";
+        self.size.get().or_else(|| self.connection.query_row(pages, [], |row| row.get(0)).ok())
+    }
+}
+
+/// The text of every migration, in order.
+pub fn migrations() -> Vec<String> {
+    let folder = repository().join("migrations");
+    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect()
+}
+
+/// Exact enough: below 2^53 a double keeps every millisecond, as it does in `SQLite` itself.
+#[allow(clippy::cast_precision_loss)]
+fn seconds(ms: i64) -> f64 {
+    ms as f64 / 1_000.0
+}
+
+fn refused(what: &str) -> impl Fn(rusqlite::Error) -> DatabaseError + '_ {
+    move |error| DatabaseError::Refused(format!("{what}: {error}"))
+}
+
+struct Bound<'a>(&'a Param);
+
+impl ToSql for Bound<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(match self.0 {
+            Param::Text(text) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
+            Param::Number(number) => ToSqlOutput::Owned(Value::Real(*number)),
+            Param::Null => ToSqlOutput::Owned(Value::Null),
+        })
+    }
+}
+
+fn rows_of(connection: &Connection, statement: &Statement) -> rusqlite::Result<Rows> {
+    let mut prepared = connection.prepare_cached(statement.sql)?;
+    let mut answer = prepared.query(rusqlite::params_from_iter(statement.params.iter().map(Bound)))?;
+    let mut rows = Rows::new();
+    while let Some(row) = answer.next()? {
+        rows.push(match row.get_ref(0)? {
+            ValueRef::Text(text) => String::from_utf8_lossy(text).into_owned(),
+            ValueRef::Integer(number) => number.to_string(),
+            ValueRef::Real(number) => number.to_string(),
+            ValueRef::Null | ValueRef::Blob(_) => String::new(),
+        });
+    }
+    Ok(rows)
+}

@@ -1,0 +1,258 @@
+//! The conformance suite, the row budget and the query plans on real D1, in workerd. It needs both Workers built.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
+
+use std::panic::AssertUnwindSafe;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use futures_util::FutureExt;
+use longshore::job::JobRef;
+use longshore::limits::PAID;
+use longshore::outcome::Outcome;
+use longshore::ports::{Database, DatabaseError, Param, Rows, Statement};
+use longshore::process::process;
+use longshore::query::{JobFilter, list_dead_letters, list_jobs};
+use longshore::settle::{Settlement, settle};
+use longshore::state::Decision;
+use longshore_tests::bridge::BridgeDatabase;
+use longshore_tests::conformance::stand::request;
+use longshore_tests::conformance::{self, Case, Stand, Store};
+use longshore_tests::runner::{Options, Runner};
+use longshore_tests::scratch::{Scratch, repository};
+use serde_json::{Value, json};
+
+struct D1<'a>(BridgeDatabase<'a>);
+
+impl Database for D1<'_> {
+    async fn batch(&self, statements: Vec<Statement>) -> Result<Vec<Rows>, DatabaseError> {
+        self.0.batch(statements).await
+    }
+
+    fn size_bytes(&self) -> Option<i64> {
+        self.0.size_bytes()
+    }
+}
+
+impl Store for D1<'_> {
+    fn now_ms(&self) -> i64 {
+        i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap()
+    }
+
+    async fn make_past(&self, tenant: &str, ms: i64) {
+        let sql = "UPDATE jobs SET run_after = run_after - ?2, look_at = look_at - ?2, lease_until = lease_until - ?2,
+            scheduled_at = scheduled_at - ?2, deadline_at = deadline_at - ?2, finished_at = finished_at - ?2,
+            key_until = key_until - ?2 WHERE tenant = ?1 RETURNING id";
+        let params: Vec<Param> = vec![tenant.into(), ms.into()];
+        self.batch(vec![Statement { name: "make_past", sql, params }]).await.unwrap();
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        tokio::time::sleep(duration).await;
+    }
+}
+
+/// Runs a test on a D1 of its own.
+async fn on_d1<T>(name: &str, test: impl AsyncFnOnce(&Stand<D1<'_>>, &Runner) -> T) -> T {
+    let scratch = Scratch::new(name).unwrap();
+    let runner = Runner::start(Options::at(scratch.path().join("state"))).await.unwrap();
+    let stand = Stand::new(D1(BridgeDatabase::new(&runner)), 11);
+    let answer = test(&stand, &runner).await;
+    drop(stand);
+    runner.stop().await.unwrap();
+    answer
+}
+
+macro_rules! run_on_d1 {
+    ($($module:ident: $($case:ident),+ $(,)?;)+) => {
+        #[tokio::test]
+        async fn every_case_holds_on_d1() {
+            let failed = on_d1("conformance", async |stand, _| {
+                let mut failed = Vec::new();
+                $($(
+                    let case = AssertUnwindSafe(conformance::$module::$case(stand));
+                    if case.catch_unwind().await.is_err() {
+                        failed.push(concat!(stringify!($module), "::", stringify!($case)));
+                    }
+                )+)+
+                failed
+            }).await;
+            assert!(failed.is_empty(), "on D1 these failed: {failed:?}");
+        }
+    };
+}
+
+longshore_tests::for_each_case!(run_on_d1);
+
+/// What something cost: rows written and rows read.
+async fn cost<T>(stand: &Stand<D1<'_>>, what: impl Future<Output = T>) -> (T, u64, u64) {
+    let d1 = &stand.store.0;
+    let (written, read) = (d1.rows_written.get(), d1.rows_read.get());
+    let answer = what.await;
+    (answer, d1.rows_written.get() - written, d1.rows_read.get() - read)
+}
+
+/// 100 jobs that succeed at their first attempt cost 400 rows, and one roll-up; repeats cost none.
+#[tokio::test]
+async fn a_job_costs_four_rows() {
+    on_d1("budget", async |stand, _| {
+        let case = stand.case().await;
+        case.accept_one(request(json!({})), Some("the hour's roll-up")).await.unwrap();
+        let (_, written, _) = cost(stand, case.accept_one(request(json!({})), None)).await;
+        assert_eq!(written, 1, "an accept without a key");
+        let mut jobs = Vec::new();
+        for n in 0..100 {
+            let (accepted, written, _) = cost(stand, case.accept_one(request(json!({})), Some(&format!("k{n}")))).await;
+            assert_eq!(written, 2, "an accept with a key");
+            jobs.push(accepted.unwrap().job);
+        }
+        let (_, written, _) = cost(stand, case.accept_one(request(json!({})), Some("k7"))).await;
+        assert_eq!(written, 0, "a duplicate accept");
+        let (report, written, _) = cost(stand, process(stand, &stand.settings, jobs.clone())).await;
+        assert_eq!((report.attempts, report.settled), (100, 100));
+        assert_eq!(written, 200, "a claim is one row, a settlement is one row");
+        let (report, written, _) = cost(stand, process(stand, &stand.settings, jobs.clone())).await;
+        assert_eq!((report.attempts, written), (0, 0), "a duplicate hint");
+        let lease = stand.row(&jobs[0]).await.log[0].lease.clone();
+        let (settled, written, _) = cost(stand, late_settlement(stand, &jobs[0], &lease)).await;
+        assert_eq!((settled, written), (0, 0), "a late settlement");
+    })
+    .await;
+}
+
+async fn late_settlement(stand: &Stand<D1<'_>>, job: &JobRef, lease: &str) -> usize {
+    let entry = (1, Some(200), "0".to_owned());
+    let outcome = Outcome::Succeeded { result: None };
+    let late = Settlement::new((job.clone(), 1), String::new(), outcome, Decision::Succeed, entry);
+    settle(stand, lease, &PAID, &[late]).await.unwrap().len()
+}
+
+/// A finished row has at most 700 bytes, its evidence's place included.
+#[tokio::test]
+async fn a_finished_row_is_small() {
+    on_d1("size", async |stand, runner| {
+        let case = stand.case().await;
+        case.endpoint("a-name-of-usual-length").await;
+        let to = json!({"payload": {"endpoint": "a-name-of-usual-length", "body": {"order": "x".repeat(4_000)}}});
+        let key = "8e03978e-40d5-43dd-bc93-6894a57f9324";
+        let job = case.accept_one(request(to), Some(key)).await.unwrap().job;
+        process(stand, &stand.settings, vec![job.clone()]).await;
+        let columns = runner.query("SELECT name FROM pragma_table_info('jobs')", vec![]).await.unwrap();
+        // Each column's bytes and two for its type; numbers count as their digits, which is more than they take.
+        let terms: Vec<_> = columns
+            .iter()
+            .map(|column| format!("coalesce(octet_length({}), 0) + 2", column["name"].as_str().unwrap()))
+            .collect();
+        let sql = format!("SELECT {} AS bytes FROM jobs WHERE tenant = ?1", terms.join(" + "));
+        let rows = runner.query(&sql, vec![json!(case.tenant)]).await.unwrap();
+        let bytes = rows[0]["bytes"].as_i64().unwrap();
+        println!("a finished row has {bytes} bytes");
+        assert!(bytes <= 700, "{bytes}");
+    })
+    .await;
+}
+
+/// Statements that act for a caller come after the text of `caller.sql`.
+const FOR_CALLER: [&str; 4] = ["free_keys", "accept", "note_hour", "read_accepted"];
+
+fn shipped_statements() -> Vec<(String, String)> {
+    let folder = repository().join("shared/src/store");
+    let read = |name: &str| std::fs::read_to_string(folder.join(format!("{name}.sql"))).unwrap();
+    let mut names: Vec<String> = std::fs::read_dir(&folder)
+        .unwrap()
+        .filter_map(|entry| entry.unwrap().file_name().to_str()?.strip_suffix(".sql").map(str::to_owned))
+        .collect();
+    names.sort();
+    let text =
+        |name: &String| if FOR_CALLER.contains(&name.as_str()) { read("caller") + &read(name) } else { read(name) };
+    names.iter().filter(|name| *name != "caller").map(|name| (name.clone(), text(name))).collect()
+}
+
+/// A line of a plan that reads a whole table, or a whole tenant.
+fn is_scan(detail: &str) -> bool {
+    // Lists in parameters, and what a statement found before. The first step of find_held.sql reads one index entry.
+    let small = ["SCAN held", "SCAN t", "SCAN (subquery-1)", "SCAN jobs USING COVERING INDEX jobs_held"];
+    let is_small = detail.contains("VIRTUAL TABLE") || detail == "SCAN CONSTANT ROW" || small.contains(&detail);
+    (detail.starts_with("SCAN") && !is_small) || detail.contains("(tenant=?)")
+}
+
+/// No statement reads more than what it is asked for.
+#[tokio::test]
+async fn no_statement_scans_a_table() {
+    on_d1("plans", async |_, runner| {
+        let mut scans = Vec::new();
+        for (name, sql) in shipped_statements() {
+            let most = (1..=9).rev().find(|n| sql.contains(&format!("?{n}"))).unwrap_or(0);
+            let params = vec![Value::Null; most];
+            let plan = runner.query(&format!("EXPLAIN QUERY PLAN {sql}"), params).await;
+            for line in plan.unwrap_or_else(|error| panic!("{name}: {error}")) {
+                let detail = line["detail"].as_str().unwrap_or_default();
+                println!("{name:<20} {detail}");
+                if is_scan(detail) {
+                    scans.push(format!("{name}: {detail}"));
+                }
+            }
+        }
+        assert!(scans.is_empty(), "{scans:#?}");
+    })
+    .await;
+}
+
+/// Finished jobs, made by the database itself, ten thousand at a time; every hundredth is an open dead letter.
+async fn fill(runner: &Runner, tenant: &str, count: i64) {
+    let sql = "WITH RECURSIVE numbers(n) AS (SELECT ?2 UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < ?3)
+        INSERT INTO jobs (tenant, id, state, attempt, run_after, look_at, created_at, finished_at, kind, max_attempts,
+          backoff, idempotency_key, key_until, digest, dead_state, dead_reason, log)
+        SELECT ?1, 'job_0001K0' || printf('%022d', n), CASE WHEN n % 100 = 0 THEN 'dead' ELSE 'succeeded' END, 1,
+          1750000000000, CASE WHEN n % 100 = 0 THEN 4000000000000 END, 1750000000000, 1750000000000 + CAST(n AS INTEGER),
+          'webhook', 10, 'fast', 'filled-' || n, 4000000000000, 'digest', CASE WHEN n % 100 = 0 THEN 'open' END,
+          CASE WHEN n % 100 = 0 THEN 'deadline' END, '[{\"started_at\":1,\"lease\":\"x\",\"state\":\"succeeded\"}]'
+        FROM numbers";
+    for from in (0..count).step_by(10_000) {
+        runner.query(sql, vec![json!(tenant), json!(from), json!(count.min(from + 10_000))]).await.unwrap();
+    }
+}
+
+/// Rows read by the hot statements and by pages of lists, for one tenant.
+async fn reads(case: &Case<'_, D1<'_>>) -> Vec<(&'static str, u64)> {
+    let stand = case.stand;
+    let (accepted, _, accept) = cost(stand, case.accept_one(request(json!({})), Some("new"))).await;
+    let job = accepted.unwrap().job;
+    let (_, _, repeat) = cost(stand, case.accept_one(request(json!({})), Some("new"))).await;
+    let (_, _, run) = cost(stand, process(stand, &stand.settings, vec![job.clone()])).await;
+    let (_, _, again) = cost(stand, process(stand, &stand.settings, vec![job])).await;
+    let page = async |filter: JobFilter| {
+        let (page, _, read) = cost(stand, list_jobs(stand, &case.tenant, &filter, None, 50)).await;
+        assert!(page.unwrap().rows.len() <= 50);
+        read
+    };
+    let list = page(JobFilter::default()).await;
+    let filtered = page(JobFilter { state: Some("cancelled".into()), ..JobFilter::default() }).await;
+    let (_, _, dead) = cost(stand, list_dead_letters(stand, &case.tenant, None, 5)).await;
+    let (_, _, sweep) = cost(stand, longshore::sweep::sweep(stand, &stand.settings)).await;
+    vec![
+        ("accept", accept),
+        ("repeated accept", repeat),
+        ("claim and settle", run),
+        ("duplicate hint", again),
+        ("page", list),
+        ("filtered page", filtered),
+        ("dead letters", dead),
+        ("sweep", sweep),
+    ]
+}
+
+/// What is read grows with the answer and not with the table: the same at 1,000 and at 100,000 finished jobs.
+#[tokio::test]
+async fn reads_do_not_grow_with_the_table() {
+    on_d1("reads", async |stand, runner| {
+        let (small, large) = (stand.case().await, stand.case().await);
+        fill(runner, &small.tenant, 1_000).await;
+        let few = reads(&small).await;
+        fill(runner, &large.tenant, 100_000).await;
+        for ((what, few), (_, many)) in few.into_iter().zip(reads(&large).await) {
+            println!("{what:<20} {few:>6} {many:>6}");
+            assert!(many <= few + 4, "{what}: {few} rows at 1,000 jobs, {many} at 100,000");
+            assert!(many <= 1_100, "{what}: {many}");
+        }
+    })
+    .await;
+}
