@@ -94,9 +94,6 @@ CREATE TABLE tenant_hours (
   hour INTEGER NOT NULL,             -- milliseconds since 1970 / 3,600,000
   tenant TEXT NOT NULL,
   accepted INTEGER NOT NULL DEFAULT 0,  -- counted as the mark passes, by the hour in the id
-  succeeded INTEGER NOT NULL DEFAULT 0, -- counted per flush, by the hour of the flush
-  dead INTEGER NOT NULL DEFAULT 0,
-  attempts INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (hour, tenant)
 ) STRICT, WITHOUT ROWID;
 

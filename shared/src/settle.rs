@@ -130,7 +130,7 @@ impl Settlement {
     }
 }
 
-/// Records a flush: one statement for all its jobs, and one per kind of change at their endpoints.
+/// Records a flush: one statement per kind of change at the endpoints, and then one for all its jobs.
 ///
 /// Safe to repeat: the token and the attempt's number guard each row, and a settled row has no token. Answers the jobs
 /// this very call settled.
@@ -144,34 +144,25 @@ pub async fn settle<W: Database + Clock>(
     settlements: &[Settlement],
 ) -> Result<Vec<JobRef>, DatabaseError> {
     let answers = batch(world, statements(token, plan, settlements)).await?;
-    rows_as(answers.first().unwrap_or(&Vec::new()))
+    rows_as(answers.last().unwrap_or(&Vec::new()))
 }
 
 fn statements(token: &str, plan: &Plan, settlements: &[Settlement]) -> Vec<Statement> {
-    let mut statements =
-        vec![sql!("settle", json_param(&settlements), token, plan.retention_succeeded_ms, plan.retention_dead_ms,)];
-    let endpoints = |wanted: &dyn Fn(&Settlement) -> bool| {
-        let mut names: Vec<_> = settlements
-            .iter()
-            .filter(|settlement| !settlement.endpoint.is_empty() && wanted(settlement))
-            .map(|settlement| (settlement.tenant.as_str(), settlement.endpoint.as_str()))
-            .collect();
-        names.sort_unstable();
-        names.dedup();
-        names
+    let attempts = |wanted: &dyn Fn(&Settlement) -> bool| {
+        let told = settlements.iter().filter(|settlement| !settlement.endpoint.is_empty() && wanted(settlement));
+        let named: Vec<_> = told.map(|settlement| (&settlement.tenant, &settlement.id, settlement.attempt)).collect();
+        (!named.is_empty()).then(|| json_param(&named))
     };
-    let failed = endpoints(&|settlement| settlement.error.is_some());
-    if !failed.is_empty() {
-        statements.push(sql!("note_failure", json_param(&failed)));
-    }
-    let succeeded = endpoints(&|settlement| settlement.error.is_none());
-    if !succeeded.is_empty() {
-        statements.push(sql!("note_success", json_param(&succeeded)));
-    }
+    let failed = attempts(&|settlement| settlement.error.is_some());
+    let succeeded = attempts(&|settlement| settlement.error.is_none());
     let is_gone = |settlement: &Settlement| settlement.error.as_ref().is_some_and(|e| e.class == ErrorClass::Http410);
-    let gone = endpoints(&is_gone);
-    if !gone.is_empty() {
-        statements.push(sql!("pause_gone", json_param(&gone)));
-    }
-    statements
+    let gone = attempts(&is_gone);
+    let notes = [
+        failed.map(|attempts| sql!("note_failure", attempts, token)),
+        succeeded.map(|attempts| sql!("note_success", attempts, token)),
+        gone.map(|attempts| sql!("pause_gone", attempts, token)),
+    ];
+    let (succeeded_ms, dead_ms) = (plan.retention_succeeded_ms, plan.retention_dead_ms);
+    let settle = sql!("settle", json_param(&settlements), token, succeeded_ms, dead_ms);
+    notes.into_iter().flatten().chain([settle]).collect()
 }

@@ -26,7 +26,8 @@ macro_rules! for_each_case {
                 what_is_not_due_waits, a_paused_endpoint_holds, a_paused_pipeline_holds, a_passed_deadline_stays,
                 suspects_are_claimed_alone, a_heartbeat_renews_only_its_own, a_hand_back_restores_exactly;
             settling: a_success_is_recorded_once, a_loser_writes_nothing, a_retry_has_its_times, a_dead_letter_has_its_fields,
-                a_cancel_request_wins_over_a_retry, an_endpoint_remembers_failing, a_410_pauses_its_endpoint,
+                a_cancel_request_wins_over_a_retry, an_endpoint_remembers_failing,
+                a_loser_tells_nothing_of_its_endpoint, a_410_pauses_its_endpoint,
                 an_attempt_runs_end_to_end;
             sweeping: the_mark_passes_each_open_row_once, the_mark_is_never_pinned, a_long_gap_loses_nothing,
                 an_ended_lease_makes_a_suspect, three_lone_crashes_are_a_loop, a_deadline_buries, damping_doubles,

@@ -1,5 +1,11 @@
--- Endpoints that answered, on change and once an hour at most. ?1 [[tenant, endpoint], ...].
+-- Endpoints that answered, on change and once an hour at most.
+-- ?1 [[tenant, id, attempt], ...] of the jobs that tell it, ?2 their lease token: who lost the lease
+-- tells nothing. It runs before settle.sql takes the token away.
 UPDATE endpoints SET last_success_at = CAST(unixepoch('subsec') * 1000 AS INTEGER), failing_since = NULL
-WHERE (tenant, id) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?1))
-  AND (failing_since IS NOT NULL OR last_success_at IS NULL OR last_success_at < CAST(unixepoch('subsec') * 1000 AS INTEGER) - 3600000)
+WHERE (tenant, id) IN (
+    SELECT j.tenant, j.endpoint FROM json_each(?1) i
+    CROSS JOIN jobs j ON j.tenant = i.value ->> 0 AND j.id = i.value ->> 1
+    WHERE j.state = 'running' AND j.attempt = i.value ->> 2 AND j.lease_token = ?2)
+  AND (failing_since IS NOT NULL OR last_success_at IS NULL
+    OR last_success_at < CAST(unixepoch('subsec') * 1000 AS INTEGER) - 3600000)
 RETURNING json_array(tenant, id)

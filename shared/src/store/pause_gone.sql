@@ -1,4 +1,10 @@
--- Endpoints that answered 410 Gone: Standard Webhooks says to disable them. ?1 [[tenant, endpoint], ...].
+-- Endpoints that answered 410 Gone: Standard Webhooks says to disable them.
+-- ?1 [[tenant, id, attempt], ...] of the jobs that tell it, ?2 their lease token: who lost the lease
+-- tells nothing. It runs before settle.sql takes the token away.
 UPDATE endpoints SET state = 'paused', paused_reason = 'gone', updated_at = CAST(unixepoch('subsec') * 1000 AS INTEGER)
-WHERE (tenant, id) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?1)) AND state = 'active'
+WHERE (tenant, id) IN (
+    SELECT j.tenant, j.endpoint FROM json_each(?1) i
+    CROSS JOIN jobs j ON j.tenant = i.value ->> 0 AND j.id = i.value ->> 1
+    WHERE j.state = 'running' AND j.attempt = i.value ->> 2 AND j.lease_token = ?2)
+  AND state = 'active'
 RETURNING json_array(tenant, id)

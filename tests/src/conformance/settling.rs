@@ -151,6 +151,17 @@ pub async fn an_endpoint_remembers_failing<S: Store>(stand: &Stand<S>) {
     assert!(seen[3].0.is_none() && seen[3].1.is_some());
 }
 
+/// Whoever lost the lease tells nothing of the endpoint either: it is neither failing nor gone.
+pub async fn a_loser_tells_nothing_of_its_endpoint<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    case.endpoint("shop").await;
+    let (job, token) = case.claimed(case.to_endpoint("shop").await).await;
+    case.settle(&stand.token(), (&job, 1), failed(ErrorClass::Http410), BURY).await;
+    case.settle(&token, (&job, 2), failed(ErrorClass::Http410), BURY).await;
+    let row = read_endpoint(stand, &case.tenant, "shop").await.unwrap();
+    assert_eq!((row.state.as_str(), row.failing_since), ("active", None));
+}
+
 /// An endpoint that answers 410 Gone is paused.
 pub async fn a_410_pauses_its_endpoint<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
