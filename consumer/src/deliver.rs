@@ -45,7 +45,7 @@ async fn read(world: &CloudflareWorld, batch: &MessageBatch<String>) -> (Vec<Raw
                 hints.push(message);
             }
             Err(UnreadableHint::UnknownVersion) => {
-                tracing::warn!(message = message.id(), "a hint of an unknown version; the sweep finds its jobs");
+                tracing::warn!(message_id = message.id(), "a hint of an unknown version; the sweep finds its jobs");
                 message.ack();
             }
             Err(UnreadableHint::Undecodable) => keep(world, &batch.queue(), &message).await,

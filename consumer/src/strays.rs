@@ -14,7 +14,7 @@ pub(crate) async fn keep(world: &CloudflareWorld, queue: &str, message: &RawMess
     let kept = keep_stray(world, &message.id(), queue, "not a hint", &bytes_of(&message.body())).await;
     match kept {
         Ok(()) => {
-            tracing::warn!(message = message.id(), "a stray was kept");
+            tracing::warn!(message_id = message.id(), "a stray was kept");
             message.ack();
         }
         Err(error) => {

@@ -97,7 +97,7 @@ impl Clock for Counted {
     }
     /// Everything answers at once here, so nothing that races a timer loses.
     async fn sleep(&self, _duration: Duration) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
     fn random(&self) -> u128 {
         self.drawn.set(self.drawn.get() + 1);

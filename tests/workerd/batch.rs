@@ -23,7 +23,10 @@ fn good_and_bad_jobs_in_one_batch() {
         for (index, result) in results.iter().enumerate() {
             assert_eq!(result["index"], index);
             let accepted = index == 0 || index == 3;
-            assert_eq!((result["status"] == 202, result["id"].is_string(), result["problem"].is_null()), (accepted, accepted, accepted));
+            assert_eq!(
+                (result["status"] == 202, result["id"].is_string(), result["problem"].is_null()),
+                (accepted, accepted, accepted)
+            );
         }
         assert_problem("1", &results[1]["problem"], invalid("#/payload/url", "destination-blocked"));
         assert_problem("2", &results[2]["problem"], invalid("#", "invalid-type"));
@@ -67,7 +70,8 @@ fn a_thousand_jobs() {
         let ids: BTreeSet<String> = answer.body["results"].as_array().unwrap().iter().map(id_of).collect();
         assert_eq!(ids.len(), 1_000);
         assert_all_end(&tenant, 1_000).await;
-        let received: BTreeSet<String> = tenant.received().iter().map(|request| request.webhook_id().to_owned()).collect();
+        let received: BTreeSet<String> =
+            tenant.received().iter().map(|request| request.webhook_id().to_owned()).collect();
         assert_eq!((tenant.received().len(), &received), (1_000, &ids));
         let listed = list(&tenant, "/v1/jobs?limit=100").await;
         assert!(listed.is_sorted_by(|one, next| one > next), "the newest first, each once");

@@ -39,8 +39,12 @@ fn the_same_request_in_other_words() {
         let tenant = world.tenant().await;
         let url = tenant.url("/ok");
         let texts = [
-            format!(r#"{{"kind":"webhook","payload":{{"url":"{url}","method":"PUT","headers":{{"a":"1","b":"2"}}}},"idempotency_key":"k"}}"#),
-            format!(r#"{{ "idempotency_key": "k", "payload": {{"headers": {{"b":"2","a":"1"}}, "method":"PUT", "url":"{url}"}}, "kind": "webhook" }}"#),
+            format!(
+                r#"{{"kind":"webhook","payload":{{"url":"{url}","method":"PUT","headers":{{"a":"1","b":"2"}}}},"idempotency_key":"k"}}"#
+            ),
+            format!(
+                r#"{{ "idempotency_key": "k", "payload": {{"headers": {{"b":"2","a":"1"}}, "method":"PUT", "url":"{url}"}}, "kind": "webhook" }}"#
+            ),
         ];
         let mut ids = Vec::new();
         for text in texts {
@@ -111,7 +115,11 @@ fn one_key_twice_in_a_batch_is_one_job() {
         assert_problem("another request", &results[2]["problem"], KEY_REUSED);
         assert_eq!(tenant.count_jobs().await, 2);
         let answer = tenant.api.post("/v1/jobs/batch", &batch).await.unwrap();
-        assert_eq!(answer.body["summary"], json!({"accepted": 1, "replayed": 2, "rejected": 1}), "only the one without");
+        assert_eq!(
+            answer.body["summary"],
+            json!({"accepted": 1, "replayed": 2, "rejected": 1}),
+            "only the one without"
+        );
     });
 }
 
@@ -121,7 +129,8 @@ fn one_key_for_a_whole_batch() {
     shared(async |world| {
         let tenant = world.tenant().await;
         let key = [("idempotency-key", "import-1")];
-        let batch = json!({"jobs": [tenant.webhook("/ok"), tenant.webhook("/elsewhere"), {"kind": "none", "payload": 1}]});
+        let batch =
+            json!({"jobs": [tenant.webhook("/ok"), tenant.webhook("/elsewhere"), {"kind": "none", "payload": 1}]});
         let post = async || tenant.api.post_with("/v1/jobs/batch", &key, &batch).await.unwrap();
         let answers = join_all((0..10).map(|_| post())).await;
         let ids = |answer: &longshore_tests::client::Answer| {
@@ -131,7 +140,11 @@ fn one_key_for_a_whole_batch() {
         let accepted: u64 = answers.iter().map(|answer| answer.body["summary"]["accepted"].as_u64().unwrap()).sum();
         assert_eq!((accepted, tenant.count_jobs().await), (2, 2));
         // The second job's key, spelt out.
-        let single = tenant.api.post_with("/v1/jobs", &[("idempotency-key", "import-1:1")], &tenant.webhook("/elsewhere")).await.unwrap();
+        let single = tenant
+            .api
+            .post_with("/v1/jobs", &[("idempotency-key", "import-1:1")], &tenant.webhook("/elsewhere"))
+            .await
+            .unwrap();
         assert_eq!((single.status, &single.body["id"]), (202, &ids(&answers[0])[1]));
         let swapped = json!({"jobs": [tenant.webhook("/elsewhere")]});
         let answer = tenant.api.post_with("/v1/jobs/batch", &key, &swapped).await.unwrap();

@@ -17,6 +17,7 @@ mod hints;
 mod hostile_receivers;
 mod idempotency;
 mod keys;
+mod ledger;
 mod operate;
 mod plans;
 mod raw;

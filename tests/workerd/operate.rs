@@ -113,23 +113,27 @@ fn a_paused_endpoint_holds_its_jobs() {
 /// Jobs are still accepted while everything is paused.
 #[test]
 fn everything_can_be_paused() {
-    alone("paused", |options| options.tick_seconds = 1, async |world| {
-        let (one, two) = (world.tenant().await, world.tenant().await);
-        let all = world.anyone.with_key(&world.key("*", &["admin"]).await.1);
-        let act = async |path: &str| all.request("POST", path, &[], Vec::new()).await.unwrap();
-        for path in ["/v1/pause", "/v1/resume"] {
-            assert_refused(path, &one.act(path).await, FORBIDDEN);
-        }
-        let paused = act("/v1/pause").await;
-        assert_eq!((paused.status, &paused.body), (200, &json!({"paused": true})));
-        let ids = [one.accept(&one.webhook("/ok")).await, two.accept(&two.webhook("/ok")).await];
-        one.until(&ids[0], "held").await;
-        two.until(&ids[1], "held").await;
-        assert!(world.receiver.received().is_empty());
-        let ready = world.anyone.get("/readyz").await.unwrap();
-        assert_eq!(ready.body["paused"], true);
-        assert_eq!(act("/v1/resume").await.body, json!({"paused": false}));
-        assert_eq!(one.ended(&ids[0]).await["state"], "succeeded");
-        assert_eq!(two.ended(&ids[1]).await["state"], "succeeded");
-    });
+    alone(
+        "paused",
+        |options| options.tick_seconds = 1,
+        async |world| {
+            let (one, two) = (world.tenant().await, world.tenant().await);
+            let all = world.anyone.with_key(&world.key("*", &["admin"]).await.1);
+            let act = async |path: &str| all.request("POST", path, &[], Vec::new()).await.unwrap();
+            for path in ["/v1/pause", "/v1/resume"] {
+                assert_refused(path, &one.act(path).await, FORBIDDEN);
+            }
+            let paused = act("/v1/pause").await;
+            assert_eq!((paused.status, &paused.body), (200, &json!({"paused": true})));
+            let ids = [one.accept(&one.webhook("/ok")).await, two.accept(&two.webhook("/ok")).await];
+            one.until(&ids[0], "held").await;
+            two.until(&ids[1], "held").await;
+            assert!(world.receiver.received().is_empty());
+            let ready = world.anyone.get("/readyz").await.unwrap();
+            assert_eq!(ready.body["paused"], true);
+            assert_eq!(act("/v1/resume").await.body, json!({"paused": false}));
+            assert_eq!(one.ended(&ids[0]).await["state"], "succeeded");
+            assert_eq!(two.ended(&ids[1]).await["state"], "succeeded");
+        },
+    );
 }

@@ -1,1 +1,226 @@
-//! Soon.
+//! Every route of the table: what it answers when all is well, and whom it refuses.
+
+use longshore_tests::client::{Answer, Client};
+use serde_json::{Value, json};
+
+use crate::keys::unknown_key;
+use crate::refusal::{FORBIDDEN, NOT_FOUND, UNAUTHENTICATED, assert_refused};
+use crate::route_table::{ROUTES, Route};
+use crate::tenant::{Tenant, id_of, to_endpoint};
+use crate::world::{World, alone, shared};
+
+const NOBODY: &str = "job_0001JJJJJJJJJJJJJJJJJJJJJJJJ";
+
+/// Sends a route's request; those that read a body get one that they would accept.
+async fn send(api: &Client, route: &Route, id: &str, tenant: &Tenant<'_>) -> Answer {
+    let path = route.path_of(id);
+    let body = match (route.method, route.path) {
+        ("POST", "/v1/jobs") => tenant.webhook("/ok"),
+        ("POST", "/v1/jobs/batch") => json!({"jobs": [tenant.webhook("/ok")]}),
+        ("PUT", _) => json!({"url": tenant.url("/ok")}),
+        ("POST", "/v1/keys") => json!({"tenant": tenant.name, "scopes": ["jobs:read"]}),
+        _ => return api.request(route.method, &path, &[], Vec::new()).await.unwrap(),
+    };
+    let headers = [("content-type", "application/json")];
+    api.request(route.method, &path, &headers, body.to_string().into_bytes()).await.unwrap()
+}
+
+#[test]
+fn every_route_wants_a_key() {
+    shared(async |world| {
+        let tenant = world.tenant().await;
+        let (revoked_id, revoked) = world.key(&tenant.name, &["admin"]).await;
+        assert_eq!(tenant.api.delete(&format!("/v1/keys/{revoked_id}")).await.unwrap().status, 204);
+        let (expired_id, expired) = world.key(&tenant.name, &["admin"]).await;
+        // What an hour would do.
+        let sql = "UPDATE api_keys SET expires_at = 1 WHERE id = ?1";
+        world.runner.query(sql, vec![json!(expired_id)]).await.unwrap();
+        for route in ROUTES.iter().filter(|route| route.scope.is_some()) {
+            for key in ["", "ls_malformed", &unknown_key(), &revoked, &expired] {
+                let answer = send(&world.anyone.with_key(key), route, NOBODY, &tenant).await;
+                assert_refused(&format!("{} {} {key:?}", route.method, route.path), &answer, UNAUTHENTICATED);
+            }
+        }
+        assert_eq!(tenant.count_jobs().await, 0);
+        assert_eq!(tenant.read("/v1/endpoints").await["data"], json!([]));
+        for route in ROUTES.iter().filter(|route| route.scope.is_none()) {
+            assert_ne!(send(&world.anyone, route, NOBODY, &tenant).await.status, 401, "{}", route.path);
+        }
+    });
+}
+
+/// The whole matrix of scopes and routes. `admin` may do everything, each other scope its own.
+#[test]
+fn every_route_wants_its_scope() {
+    shared(async |world| {
+        let tenant = world.tenant().await;
+        for scope in ["jobs:write", "jobs:read", "operate", "admin"] {
+            let api = world.anyone.with_key(&world.key(&tenant.name, &[scope]).await.1);
+            for route in ROUTES {
+                let Some(needed) = route.scope else { continue };
+                let answer = send(&api, &route, "nothing", &tenant).await;
+                let what = format!("{scope}: {} {} {}", route.method, route.path, answer.body);
+                if (scope == needed || scope == "admin") && !route.is_for_all_tenants() {
+                    assert!(![401, 403].contains(&answer.status) && answer.status < 500, "{what}");
+                } else {
+                    assert_refused(&what, &answer, FORBIDDEN);
+                }
+            }
+        }
+        for scope in ["jobs:write", "jobs:read", "operate"] {
+            let api = world.anyone.with_key(&world.key("*", &[scope]).await.1);
+            for route in ROUTES.iter().filter(|route| route.is_for_all_tenants()) {
+                assert_refused(scope, &send(&api, route, "", &tenant).await, FORBIDDEN);
+            }
+        }
+        let several = world.anyone.with_key(&world.key(&tenant.name, &["jobs:read", "jobs:write"]).await.1);
+        assert_eq!(several.get("/v1/jobs").await.unwrap().status, 200);
+        assert_eq!(several.post("/v1/jobs", &tenant.webhook("/ok")).await.unwrap().status, 202);
+        assert_refused("operate", &several.delete("/v1/endpoints/nothing").await.unwrap(), FORBIDDEN);
+    });
+}
+
+/// To another tenant, what a tenant has is not there. Nothing of it changes.
+#[test]
+fn no_route_knows_another_tenants_things() {
+    shared(async |world| {
+        let (owner, stranger) = (world.tenant().await, world.tenant().await);
+        owner.endpoint("orders", "/ok", json!({})).await;
+        let done = id_of(&owner.complete(&to_endpoint("orders")).await);
+        let dead = owner.dead_letter().await;
+        let mut later = owner.webhook("/ok");
+        later["delay_seconds"] = json!(3_600);
+        let scheduled = owner.accept(&later).await;
+        let (key, _) = world.key(&owner.name, &["jobs:read"]).await;
+        let things = [&done, &dead, &scheduled, "orders", &key];
+        let before = everything(&owner, &things[..3]).await;
+        for route in ROUTES.iter().filter(|route| route.names_something() && route.method != "PUT") {
+            for id in things {
+                let answer = send(&stranger.api, route, id, &stranger).await;
+                assert_refused(&format!("{} {}", route.method, route.path_of(id)), &answer, NOT_FOUND);
+            }
+        }
+        // The stranger's own endpoint of that name is another one.
+        stranger.endpoint("orders", "/elsewhere", json!({})).await;
+        assert_eq!(everything(&owner, &things[..3]).await, before);
+        for list in ["/v1/jobs", "/v1/dead-letters"] {
+            assert_eq!(stranger.read(list).await["data"], json!([]), "{list}");
+        }
+        for filter in ["endpoint=orders", &format!("event_id={done}"), "kind=webhook"] {
+            assert_eq!(stranger.read(&format!("/v1/jobs?{filter}")).await["data"], json!([]), "{filter}");
+        }
+    });
+}
+
+async fn everything(tenant: &Tenant<'_>, jobs: &[&str]) -> Vec<Value> {
+    let mut all = Vec::new();
+    for job in jobs {
+        all.push(tenant.job(job).await);
+    }
+    for list in ["/v1/dead-letters", "/v1/endpoints", "/v1/keys", "/v1/endpoints/orders/secret"] {
+        all.push(tenant.read(list).await);
+    }
+    all
+}
+
+/// Each of the routes does its work once, one after the other, as an operator would go through them.
+#[test]
+fn every_route_answers() {
+    alone(
+        "routes",
+        |_| {},
+        async |world| {
+            let tenant = world.tenant().await;
+            world.runner.tick_producer().await.unwrap();
+            world.runner.tick_consumer().await.unwrap();
+            let mut seen = Vec::new();
+            for (method, path, status, id) in walk(world, &tenant).await {
+                let route =
+                    ROUTES.iter().find(|route| route.method == method && route.path == path).expect("in the table");
+                let api = if route.is_for_all_tenants() {
+                    &world.anyone.with_key(&world.key("*", &["admin"]).await.1)
+                } else {
+                    &tenant.api
+                };
+                let answer = send(api, route, &id, &tenant).await;
+                assert_eq!(answer.status, status, "{method} {path}: {}", answer.body);
+                assert_eq!(answer.header("cache-control"), Some("no-store"), "{method} {path}");
+                assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{method} {path}");
+                assert!(answer.header("longshore-request-id").is_some(), "{method} {path}");
+                if status != 204 {
+                    assert_eq!(answer.header("content-type"), Some("application/json"), "{method} {path}");
+                    assert!(answer.body.is_object(), "{method} {path}");
+                }
+                seen.push((method, path));
+            }
+            for route in ROUTES {
+                assert!(
+                    seen.contains(&(route.method, route.path)),
+                    "{} {} is not gone through",
+                    route.method,
+                    route.path
+                );
+            }
+        },
+    );
+}
+
+type Step = (&'static str, &'static str, u16, String);
+
+/// All routes in an order in which each finds what it needs.
+async fn walk(world: &World, tenant: &Tenant<'_>) -> Vec<Step> {
+    let done = id_of(&tenant.complete(&tenant.webhook("/ok")).await);
+    let (dead, other) = (tenant.dead_letter().await, tenant.dead_letter().await);
+    let mut later = tenant.webhook("/ok");
+    later["delay_seconds"] = json!(3_600);
+    let scheduled = tenant.accept(&later).await;
+    let waiting = tenant.accept(&later).await;
+    let (key, _) = world.key(&tenant.name, &["jobs:read"]).await;
+    let steps: [(&str, &str, u16, &str); 28] = [
+        ("GET", "/healthz", 200, ""),
+        ("GET", "/readyz", 200, ""),
+        ("POST", "/v1/jobs", 202, ""),
+        ("POST", "/v1/jobs/batch", 200, ""),
+        ("GET", "/v1/jobs", 200, ""),
+        ("GET", "/v1/jobs/{id}", 200, &done),
+        ("GET", "/v1/jobs/{id}/attempts", 200, &done),
+        ("GET", "/v1/jobs/{id}/attempts/{n}/evidence", 200, &done),
+        ("POST", "/v1/jobs/{id}/retry", 202, &waiting),
+        ("POST", "/v1/jobs/{id}/cancel", 200, &scheduled),
+        ("GET", "/v1/dead-letters", 200, ""),
+        ("GET", "/v1/dead-letters/{id}", 200, &dead),
+        ("POST", "/v1/dead-letters/{id}/replay", 202, &dead),
+        ("POST", "/v1/dead-letters/{id}/discard", 200, &other),
+        ("PUT", "/v1/endpoints/{id}", 200, "orders"),
+        ("GET", "/v1/endpoints", 200, ""),
+        ("GET", "/v1/endpoints/{id}", 200, "orders"),
+        ("GET", "/v1/endpoints/{id}/secret", 200, "orders"),
+        ("POST", "/v1/endpoints/{id}/secret/rotate", 200, "orders"),
+        ("POST", "/v1/endpoints/{id}/pause", 200, "orders"),
+        ("POST", "/v1/endpoints/{id}/resume", 200, "orders"),
+        ("DELETE", "/v1/endpoints/{id}", 204, "orders"),
+        ("POST", "/v1/keys", 201, ""),
+        ("GET", "/v1/keys", 200, ""),
+        ("DELETE", "/v1/keys/{id}", 204, &key),
+        ("GET", "/v1/strays", 200, ""),
+        ("POST", "/v1/pause", 200, ""),
+        ("POST", "/v1/resume", 200, ""),
+    ];
+    steps.map(|(method, path, status, id)| (method, path, status, id.to_owned())).to_vec()
+}
+
+/// Health needs no key. Readiness says when the crons last ran, and that they never did.
+#[test]
+fn health_and_readiness() {
+    alone(
+        "ready",
+        |_| {},
+        async |world| {
+            let healthy = world.anyone.get("/healthz").await.unwrap();
+            assert_eq!((healthy.status, &healthy.body["status"]), (200, &json!("ok")));
+            let unready = world.anyone.get("/readyz").await.unwrap();
+            let ages = (&unready.body["producer_tick_age_seconds"], &unready.body["consumer_tick_age_seconds"]);
+            assert_eq!((unready.status, ages), (503, (&Value::Null, &Value::Null)), "{}", unready.body);
+        },
+    );
+}

@@ -73,8 +73,17 @@ pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
 impl World {
     /// Starts a runner and a receiver.
     pub(crate) async fn start(options: Options) -> World {
+        World::start_beside(Receiver::start().await.unwrap(), options).await
+    }
+
+    /// Kills both Workers as a power cut would, and starts them again on what they left. The receiver lives on.
+    pub(crate) async fn kill_and_start(self, options: Options) -> World {
+        self.runner.kill_hard().await.unwrap();
+        World::start_beside(self.receiver, options).await
+    }
+
+    async fn start_beside(receiver: Receiver, options: Options) -> World {
         let runner = Runner::start(options).await.unwrap();
-        let receiver = Receiver::start().await.unwrap();
         let anyone = Client::new(runner.url(), "").unwrap();
         World { runner, receiver, anyone }
     }
@@ -83,8 +92,13 @@ impl World {
     pub(crate) async fn tenant(&self) -> Tenant<'_> {
         static COUNT: AtomicU32 = AtomicU32::new(1);
         let name = format!("tenant-{}", COUNT.fetch_add(1, Ordering::Relaxed));
-        let (_, key) = self.key(&name, &["admin"]).await;
-        Tenant::new(self, name, self.anyone.with_key(&key))
+        self.tenant_named(&name).await
+    }
+
+    /// A tenant of that name, with a new key.
+    pub(crate) async fn tenant_named(&self, name: &str) -> Tenant<'_> {
+        let (_, key) = self.key(name, &["admin"]).await;
+        Tenant::new(self, name.to_owned(), self.anyone.with_key(&key))
     }
 
     /// A new key's id and token; the tenant `*` stands for all.

@@ -21,11 +21,12 @@ impl Http for CloudflareWorld {
         };
         let status = response.status_code();
         let headers = response.headers().entries().collect();
-        let (body, truncated) = read_body(&mut response, request.response_bytes_max).await?;
-        // The stream reports an abort as a clean end.
+        let read = read_body(&mut response, request.response_bytes_max).await;
+        // The stream reports an abort as an error of the connection, or as a clean end.
         if signal.aborted() {
             return Err(timed_out());
         }
+        let (body, truncated) = read?;
         Ok(HttpResponse { status, headers, body, truncated })
     }
 }
