@@ -30,10 +30,10 @@ WORKERS := producer/build/index.js consumer/build/index.js
 DEV_MASTER_KEY := 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff
 DEV_ROOT_TOKEN := longshore-local-root-token-not-a-secret
 
-.PHONY: help demo test dev lint size build tools clean
+.PHONY: help demo test sim sim-recall dev lint size build tools clean
 
 help: ## show this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 demo: build ## run the main job for real on this machine: webhooks, failures, a dead letter, a replay
 	@cargo build -p longshore-tests --bin demo
@@ -46,6 +46,13 @@ dev: build ## run both Workers on port 8787 until Ctrl-C, with a receiver and a 
 	@exec node tests/local/run.mjs --foreground --port 8787 --persist .longshore/dev --plan paid --tick 20 \
 		--var ENV=dev --var SWEEP_ONCE=true --var 'PRIVATE_DESTINATIONS=127.0.0.1:*' \
 		--var MASTER_KEY=$(DEV_MASTER_KEY) --var ROOT_TOKEN=$(DEV_ROOT_TOKEN)
+
+sim: ## play the simulation: SEEDS=100000 for many schedules, SEED=7 for the trace of one
+	@cargo run -q -p longshore-tests --bin sim -- $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),10000)) $(ARGS)
+
+sim-recall: ## look for each planted bug, with each kind of fault and without it: SEEDS=100000 WITHOUT_SEEDS=20000
+	@cargo run -q -p longshore-tests --bin sim -- --recall --seeds $(or $(SEEDS),100000) \
+		--without-seeds $(or $(WITHOUT_SEEDS),20000)
 
 lint: .tools/rust.done ## check format and lints, for this machine and for Workers
 	cargo fmt --all --check

@@ -106,7 +106,7 @@ CREATE TABLE strays (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE meta (
-  name TEXT PRIMARY KEY,             -- mark, swept_at, ticked_at, storage_percent, storage_full, paused
+  name TEXT PRIMARY KEY,             -- mark, swept_at, ticked_at, storage_full, paused
   value INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 

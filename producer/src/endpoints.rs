@@ -59,6 +59,12 @@ pub(crate) async fn secret(context: &mut ApiContext<'_>, scope: Scope) -> Result
     Ok(Answer::ok(endpoints::secrets_json(&context.settings, &row)))
 }
 
+/// `GET /v1/secret`: what signs the tenant's jobs to bare urls
+pub(crate) async fn tenant_secret(context: &mut ApiContext<'_>, scope: Scope) -> Result<Answer, Problem> {
+    let tenant = tenant(context, scope).await?;
+    Ok(Answer::ok(endpoints::tenant_secret_json(&context.settings, &tenant)))
+}
+
 /// `POST /v1/endpoints/{id}/secret/rotate`
 pub(crate) async fn rotate(context: &mut ApiContext<'_>, scope: Scope) -> Result<Answer, Problem> {
     let tenant = tenant(context, scope).await?;

@@ -77,6 +77,8 @@ pub(crate) async fn list_jobs(context: &mut ApiContext<'_>, scope: Scope) -> Res
     let tenant = tenant(context, scope).await?;
     let limit = context.limit()?;
     if let Some(key) = context.request.parameter("idempotency_key") {
+        // A key names its jobs alone: a filter beside it would be ignored.
+        context.only_parameters(&["idempotency_key"])?;
         let rows = query::list_by_key(&context.world, &tenant, key, limit).await?;
         return Ok(Answer::page(rows.iter().map(|row| row.to_json(None)).collect(), None));
     }

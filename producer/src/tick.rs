@@ -1,7 +1,7 @@
 //! The producer's cron. It notes that it ticks, so that readiness can tell a dead cron; schedules will hang on it.
 
 use longshore::cloudflare::CloudflareWorld;
-use longshore::query::stamp;
+use longshore::query::stamp_tick;
 use worker::Env;
 
 /// One tick.
@@ -13,7 +13,7 @@ pub(crate) async fn tick(env: &Env) {
             return;
         }
     };
-    if let Err(error) = stamp(&world, "ticked_at").await {
+    if let Err(error) = stamp_tick(&world).await {
         tracing::error!(%error, "the tick was not noted");
     }
 }

@@ -62,7 +62,7 @@ impl Clock for CloudflareWorld {
 
     fn random(&self) -> u128 {
         let mut bytes = [0; 16];
-        // Unwrap safety: workerd always has WebCrypto. Zeros would only make ids collide, which the store refuses.
+        // workerd always has WebCrypto. Should it ever fail, ids collide, which the store refuses, and keys are not made.
         if getrandom::fill(&mut bytes).is_err() {
             tracing::error!("the runtime has no randomness");
         }

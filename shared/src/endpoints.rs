@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::authorize::unavailable;
 use crate::backoff::Schedule;
-use crate::destination;
+use crate::destination::{self, Destination, DestinationError};
 use crate::endpoint::{EndpointRow, EvidencePolicy, signing_secrets};
 use crate::invalid::{InvalidField, check_headers, is_name, read};
 use crate::jobs::webhook::SEAL_PURPOSE;
@@ -40,13 +40,17 @@ struct EndpointRequest {
 }
 
 impl EndpointRequest {
+    fn destination(&self, settings: &Settings) -> Result<Destination, DestinationError> {
+        destination::check(&self.url, &settings.private_destinations)
+    }
+
     fn errors(&self, id: &str, settings: &Settings) -> Vec<InvalidField> {
         let mut errors = Vec::new();
         let mut wrong = |pointer: &str, code, detail: String| errors.push(InvalidField::new(pointer, code, detail));
         if !is_name(id) {
             wrong("#", "invalid-name", "An endpoint's name is 1 to 64 of A-Z a-z 0-9 _ -.".into());
         }
-        if let Err(error) = destination::check(&self.url, &settings.private_destinations) {
+        if let Err(error) = self.destination(settings) {
             wrong("#/url", error.code(), error.to_string());
         }
         if self.timeout_seconds.is_some_and(|seconds| !(1..=TIMEOUT_SECONDS_MAX).contains(&seconds)) {
@@ -94,8 +98,10 @@ pub async fn put_endpoint<W: Database + Clock>(
     };
     let headers: Vec<_> = request.headers.iter().map(seal_value).collect();
     let backoff = request.schedule.unwrap_or(Schedule::WebhookStandard);
+    // Stored as it will be sent, not as it was typed.
+    let url = request.destination(settings).map_or(request.url.clone(), |destination| destination.url.into());
     let row = json!({
-        "tenant": tenant, "id": id, "url": request.url, "headers": headers,
+        "tenant": tenant, "id": id, "url": url, "headers": headers,
         "timeout_seconds": request.timeout_seconds.unwrap_or(TIMEOUT_SECONDS_DEFAULT),
         "backoff": backoff, "max_attempts": request.max_attempts.unwrap_or_else(|| backoff.max_attempts()),
         "evidence": request.evidence.unwrap_or(EvidencePolicy::Full), "bury_on": request.bury_on,
@@ -170,6 +176,12 @@ pub fn secrets_json(settings: &Settings, row: &EndpointRow) -> Value {
     let secrets = signing_secrets(&settings.master_key, &row.tenant, &row.id, row.generation, row.rotated_at, row.now);
     let texts: Vec<_> = secrets.iter().map(SigningSecret::to_whsec).collect();
     json!({"secret": texts[0], "previous_secret": texts.get(1)})
+}
+
+/// The secret that signs a tenant's jobs to bare urls. It has one generation.
+pub fn tenant_secret_json(settings: &Settings, tenant: &str) -> Value {
+    let secrets = signing_secrets(&settings.master_key, tenant, "", 1, None, 0);
+    json!({"secret": secrets[0].to_whsec(), "previous_secret": null})
 }
 
 /// Gives an endpoint a new secret; the one before it signs too for a day.

@@ -1,5 +1,7 @@
 //! What is wrong with one field of a request, and the small checks that several requests share.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -121,9 +123,13 @@ pub fn check_headers<'a>(
     if headers.len() > HEADERS_MAX {
         errors.push(InvalidField::new(base, "too-many", format!("At most {HEADERS_MAX} headers.")));
     }
+    let mut seen = BTreeSet::new();
     for (name, value) in headers {
         let pointer = format!("{base}/{}", escape(name));
         let lower = name.to_ascii_lowercase();
+        if !seen.insert(lower.clone()) {
+            errors.push(InvalidField::new(&pointer, "duplicate-field", "The header is there in another case."));
+        }
         if !is_token(name) {
             errors.push(InvalidField::new(&pointer, "header-name", "A header name is a token of RFC 9110."));
         } else if FORBIDDEN_HEADERS.contains(&lower.as_str())

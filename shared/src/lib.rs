@@ -23,6 +23,7 @@ pub mod claim;
 pub mod endpoints;
 pub mod evidence;
 pub mod flush;
+mod held;
 pub mod hint;
 pub mod jobs;
 pub mod keys;

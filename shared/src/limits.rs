@@ -60,6 +60,15 @@ pub const HINT_DELAY_MS_MAX: i64 = 120_000;
 pub const SWEEP_ROWS_MAX: i64 = 500;
 /// How far one move of the mark goes at most; a sweep that was missing for long catches up in several.
 pub const MARK_STEP_MS_MAX: i64 = HOUR_MS;
+/// When a move fails, the next is this much shorter, until
+pub const MARK_STEP_DIVISOR: i64 = 60;
+/// this: an hour, a minute, a second.
+pub const MARK_STEP_MS_MIN: i64 = 1_000;
+/// Pairs of tenant and hour that one batch of the retention handles: 3 statements and at most 1,000 rows each.
+pub const PURGED_HOURS_AT_ONCE: i64 = 10;
+/// After handing jobs back, an invocation claims nothing for this long while it has something to do, and their hints come
+/// after it: their destination is slow.
+pub const HAND_BACK_PAUSE_MS: i64 = 10_000;
 /// The seconds within the minute at which the sweep runs (paid plan).
 pub const SWEEP_AT_SECONDS: [i64; 3] = [0, 20, 40];
 

@@ -9,7 +9,7 @@ use crate::jobs;
 use crate::limits::{ID_SKEW_MS_MAX, MINTS_MAX};
 use crate::ports::{Clock, Database, DatabaseError};
 use crate::problem::Problem;
-use crate::query::{read_job, store_now};
+use crate::query::{read_health, read_job};
 use crate::settings::Settings;
 use crate::state::State;
 use crate::store::{batch, json_param, sql};
@@ -73,7 +73,14 @@ pub async fn replay<W: Database + Clock>(
             (_, Some(id)) if *id == successor => {
                 return read_job(world, &JobRef { tenant: job.tenant.clone(), id: id.clone() }).await;
             }
-            (Some("open"), _) => now = store_now(world).await?,
+            // Refused: the store is full, or our clock is off.
+            (Some("open"), _) => {
+                let health = read_health(world).await?;
+                if health.storage_full == 1 {
+                    return Err(Problem::StorageFull);
+                }
+                now = health.now;
+            }
             _ => return Err(not_open(&dead)),
         }
     }

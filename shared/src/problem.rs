@@ -49,7 +49,7 @@ problems! {
     IdempotencyKeyReused "idempotency-key-reused" 422 "The idempotency key belongs to another request",
     Internal "internal" 500 "Something of ours broke",
     StorageFull "storage-full" 503 "The store is nearly full and accepts no new jobs",
-    Unavailable "unavailable" 503 "The store is out of reach, nothing was accepted",
+    Unavailable "unavailable" 503 "The store is out of reach; repeat the request with the same idempotency key",
 }
 
 impl Problem {

@@ -12,10 +12,12 @@ use futures_util::stream::FuturesUnordered;
 
 use crate::claim::{Claimed, claim, find_suspects, hand_back, heartbeat};
 use crate::flush::{Flushed, flush, send_hints};
+use crate::held::Held;
 use crate::job::{JobRef, mint_ulid};
-use crate::jobs::webhook::timeout_of;
 use crate::limits::{CLAIM_BELOW, CLAIM_MAX, FLUSH_BYTES, FLUSH_MS, FLUSH_OUTCOMES, INVOCATION_MS};
-use crate::limits::{HEARTBEAT_MS, LEASE_MARGIN_MS, LEASE_MS, REQUESTS_AT_ONCE, REQUESTS_PER_DESTINATION};
+use crate::limits::{
+    HAND_BACK_PAUSE_MS, HEARTBEAT_MS, LEASE_MARGIN_MS, LEASE_MS, REQUESTS_AT_ONCE, REQUESTS_PER_DESTINATION,
+};
 use crate::ports::{DatabaseError, World};
 use crate::run::{Finished, run};
 use crate::settings::Settings;
@@ -41,7 +43,7 @@ pub async fn process<W: World>(world: &W, settings: &Settings, jobs: Vec<JobRef>
 }
 
 /// Runs those of `jobs` that are suspects, one at a time, after all else is settled and acked: whatever a suspect
-/// does to this worker, it does it to itself.
+/// does to this worker, it does it to itself. What there is no time for is hinted again.
 pub async fn process_suspects<W: World>(world: &W, settings: &Settings, jobs: &[JobRef]) -> Report {
     let mut total = Report::default();
     let suspects = match find_suspects(world, jobs).await {
@@ -51,11 +53,17 @@ pub async fn process_suspects<W: World>(world: &W, settings: &Settings, jobs: &[
             return total;
         }
     };
-    for suspect in suspects {
+    let began_at = world.now_ms();
+    let mut waiting = suspects.into_iter();
+    for suspect in waiting.by_ref() {
         let report = Invocation::new(world, settings, vec![suspect], true).drive().await;
         total.attempts += report.attempts;
         total.settled += report.settled;
+        if total.attempts >= settings.plan.jobs_per_invocation || world.now_ms() - began_at >= INVOCATION_MS {
+            break;
+        }
     }
+    send_hints(world, settings, BTreeMap::from([(0, waiting.collect())])).await;
     total
 }
 
@@ -66,16 +74,6 @@ enum Event {
     Beaten { renewed: Vec<JobRef>, sent_at: i64 },
     HandedBack,
     Woken,
-}
-
-/// A job under our lease.
-struct Held {
-    job: Claimed,
-    destination: String,
-    timeout_ms: i64,
-    /// When the lease ends by this worker's clock, never later than it does by the database's.
-    lease_until: i64,
-    started_at: Option<i64>,
 }
 
 /// Calls to the store that have not answered yet: one claim, one flush and one heartbeat at a time.
@@ -100,6 +98,9 @@ struct Invocation<'a, W: World> {
     unsettled: Vec<Held>,
     ready: Vec<Finished>,
     leftover: Vec<JobRef>,
+    /// Jobs that were handed back, and when the last ones were: their destinations are slow.
+    handed_back: Vec<JobRef>,
+    handed_back_at: Option<i64>,
     claims: usize,
     flushes: u32,
     beat_at: i64,
@@ -131,6 +132,8 @@ impl<'a, W: World> Invocation<'a, W> {
             unsettled: Vec::new(),
             ready: Vec::new(),
             leftover: Vec::new(),
+            handed_back: Vec::new(),
+            handed_back_at: None,
             claims: 0,
             flushes: 0,
             beat_at: began_at + HEARTBEAT_MS,
@@ -154,7 +157,9 @@ impl<'a, W: World> Invocation<'a, W> {
         }
         self.leftover.extend(self.pending.drain(..));
         if !self.report.database_lost {
-            send_hints(self.world, self.settings, BTreeMap::from([(0, std::mem::take(&mut self.leftover))])).await;
+            let later = u32::try_from(HAND_BACK_PAUSE_MS / 1_000).unwrap_or(0);
+            let (now, slow) = (std::mem::take(&mut self.leftover), std::mem::take(&mut self.handed_back));
+            send_hints(self.world, self.settings, BTreeMap::from([(0, now), (later, slow)])).await;
         }
         self.report
     }
@@ -185,11 +190,11 @@ impl<'a, W: World> Invocation<'a, W> {
         let now = self.world.now_ms();
         let mut short = Vec::new();
         let mut kept = VecDeque::new();
-        while let Some(mut held) = self.waiting.pop_front() {
-            if held.lease_until - now < held.timeout_ms + LEASE_MARGIN_MS {
+        while let Some(held) = self.waiting.pop_front() {
+            let late = held.deadline.is_some_and(|deadline| deadline <= now);
+            if late || held.lease_until - now < held.timeout_ms + LEASE_MARGIN_MS {
                 short.push(held);
             } else if self.running.len() < REQUESTS_AT_ONCE && self.has_room(&held.destination) {
-                held.started_at = Some(now);
                 let (world, settings, job) = (self.world, self.settings, held.job.clone());
                 self.running.push(held);
                 // Safe to repeat: the claim counted and logged this attempt before anything is sent.
@@ -211,8 +216,10 @@ impl<'a, W: World> Invocation<'a, W> {
             return;
         }
         self.under_way.hand_backs += 1;
-        self.leftover.extend(short.iter().map(|held| held.job.job()));
-        let attempts: Vec<_> = short.iter().map(name_of).collect();
+        self.handed_back.extend(short.iter().map(|held| held.job.job()));
+        self.handed_back_at = Some(self.world.now_ms());
+        self.claims -= short.len();
+        let attempts: Vec<_> = short.iter().map(Held::attempt).collect();
         let (world, token) = (self.world, self.token.clone());
         self.events.push(Box::pin(async move {
             // Safe to repeat: guarded by token and attempt; if it fails, the leases end.
@@ -223,15 +230,28 @@ impl<'a, W: World> Invocation<'a, W> {
         }));
     }
 
-    /// Claims when few jobs wait, or when all that wait are kept by busy destinations.
+    /// Whether more jobs are wanted: few wait, or all that wait are kept by busy destinations. After a hand-back it wants
+    /// few and not at once, because each claim of a job that cannot start costs two rows.
+    fn wants(&self) -> usize {
+        match self.handed_back_at {
+            Some(at) if self.world.now_ms() - at < HAND_BACK_PAUSE_MS && !self.running.is_empty() => 0,
+            Some(_) if self.waiting.len() < CLAIM_BELOW => CLAIM_BELOW,
+            Some(_) => 0,
+            None => {
+                let startable = self.waiting.iter().any(|held| self.has_room(&held.destination));
+                let hungry = self.waiting.len() < CLAIM_BELOW || (!startable && self.waiting.len() < CLAIM_MAX);
+                if hungry { CLAIM_MAX } else { 0 }
+            }
+        }
+    }
+
     fn start_claim(&mut self) {
-        let startable = self.waiting.iter().any(|held| self.has_room(&held.destination));
-        let hungry = self.waiting.len() < CLAIM_BELOW || (!startable && self.waiting.len() < 2 * CLAIM_MAX);
-        if self.under_way.claim || !hungry || !self.may_claim() {
+        let room = self.settings.plan.jobs_per_invocation.saturating_sub(self.claims);
+        let wanted = self.wants().min(room).min(self.pending.len());
+        if self.under_way.claim || wanted == 0 || !self.may_claim() {
             return;
         }
-        let room = self.settings.plan.jobs_per_invocation - self.claims;
-        let asked: Vec<_> = self.pending.drain(..self.pending.len().min(CLAIM_MAX).min(room)).collect();
+        let asked: Vec<_> = self.pending.drain(..wanted).collect();
         self.under_way.claim = true;
         self.claims += asked.len();
         let (world, token, suspects, sent_at) = (self.world, self.token.clone(), self.suspects, self.world.now_ms());
@@ -276,7 +296,7 @@ impl<'a, W: World> Invocation<'a, W> {
         }
         self.beat_at = now + HEARTBEAT_MS;
         let is_slow = |held: &&Held| held.lease_until - now <= LEASE_MS - HEARTBEAT_MS;
-        let attempts: Vec<_> = self.running.iter().chain(&self.unsettled).filter(is_slow).map(name_of).collect();
+        let attempts: Vec<_> = self.running.iter().chain(&self.unsettled).filter(is_slow).map(Held::attempt).collect();
         if attempts.is_empty() {
             return;
         }
@@ -314,7 +334,7 @@ impl<'a, W: World> Invocation<'a, W> {
             Event::Claimed { asked, answer, sent_at } => self.take_claim(&asked, answer, sent_at),
             Event::Attempted(finished) => {
                 self.report.attempts += 1;
-                let ended = |held: &Held| name_is(held, &finished.settlement.tenant, &finished.settlement.id);
+                let ended = |held: &Held| held.is(&finished.settlement.tenant, &finished.settlement.id);
                 if let Some(at) = self.running.iter().position(ended) {
                     self.unsettled.push(self.running.swap_remove(at));
                 }
@@ -327,13 +347,13 @@ impl<'a, W: World> Invocation<'a, W> {
                 self.report.database_lost |= flushed.database_lost;
                 let ready = &self.ready;
                 let waits =
-                    |held: &Held| ready.iter().any(|done| name_is(held, &done.settlement.tenant, &done.settlement.id));
+                    |held: &Held| ready.iter().any(|done| held.is(&done.settlement.tenant, &done.settlement.id));
                 self.unsettled.retain(waits);
             }
             Event::Beaten { renewed, sent_at } => {
                 self.under_way.heartbeat = false;
                 for held in self.running.iter_mut().chain(&mut self.unsettled) {
-                    if renewed.iter().any(|job| name_is(held, &job.tenant, &job.id)) {
+                    if renewed.iter().any(|job| held.is(&job.tenant, &job.id)) {
                         held.lease_until = sent_at + LEASE_MS;
                     }
                 }
@@ -357,30 +377,7 @@ impl<'a, W: World> Invocation<'a, W> {
             }
         }
         for job in claimed {
-            let timeout_ms = i64::try_from(timeout_of(&job).as_millis()).unwrap_or(LEASE_MS);
-            // What was left when the claim was read is left from the moment it was sent, at the least.
-            let lease_until = sent_at + (job.lease_until - job.now);
-            let destination = destination_of(&job);
-            self.waiting.push_back(Held { job, destination, timeout_ms, lease_until, started_at: None });
+            self.waiting.push_back(Held::new(job, sent_at));
         }
     }
-}
-
-fn name_of(held: &Held) -> (String, String, u32) {
-    (held.job.tenant.clone(), held.job.id.clone(), held.job.attempt)
-}
-
-fn name_is(held: &Held, tenant: &str, id: &str) -> bool {
-    held.job.id == id && held.job.tenant == tenant
-}
-
-/// What the limit per destination counts: the authority of the URL.
-fn destination_of(job: &Claimed) -> String {
-    #[derive(serde::Deserialize)]
-    struct Bare {
-        url: Option<String>,
-    }
-    let bare = || job.payload.as_deref().and_then(|payload| serde_json::from_str::<Bare>(payload).ok()?.url);
-    let url = job.endpoint.as_ref().map(|endpoint| endpoint.url.clone()).or_else(bare).unwrap_or_default();
-    url::Url::parse(&url).map_or(url.clone(), |parsed| parsed.authority().to_owned())
 }

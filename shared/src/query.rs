@@ -8,7 +8,7 @@ use crate::authorize::unavailable;
 use crate::evidence::{pack_key, sha256};
 use crate::job::{ID_END, JobRef, JobRow, first_id_at, is_id};
 use crate::limits::PAGE_ROWS_READ_MAX;
-use crate::ports::{Blobs, Clock, Database, DatabaseError};
+use crate::ports::{Blobs, Clock, Database, DatabaseError, Statement};
 use crate::problem::Problem;
 use crate::store::{batch, first_as, json_param, rows_as, sql};
 
@@ -202,18 +202,15 @@ pub async fn read_health<W: Database + Clock>(world: &W) -> Result<Health, Probl
     first_as(answers.first()).map_err(|error| unavailable(&error))?.ok_or(Problem::Unavailable)
 }
 
-/// Notes when the producer's cron or the sweep last ran.
+/// Notes when something last ran.
+pub(crate) fn stamp(name: &str) -> Statement {
+    sql!("stamp", name)
+}
+
+/// Notes that the producer's cron ticked.
 ///
 /// # Errors
 /// When the database is out of reach.
-pub async fn stamp<W: Database + Clock>(world: &W, name: &str) -> Result<(), DatabaseError> {
-    batch(world, vec![sql!("stamp", name)]).await.map(|_| ())
-}
-
-/// The database's clock, in ms.
-///
-/// # Errors
-/// `Unavailable`.
-pub async fn store_now<W: Database + Clock>(world: &W) -> Result<i64, Problem> {
-    read_health(world).await.map(|health| health.now)
+pub async fn stamp_tick<W: Database + Clock>(world: &W) -> Result<(), DatabaseError> {
+    batch(world, vec![stamp("ticked_at")]).await.map(|_| ())
 }

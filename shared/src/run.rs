@@ -97,7 +97,9 @@ fn finish(
     let record = wanted.then(|| {
         let (tenant, job_id, attempt, version) = (&job.tenant, &job.id, job.attempt, &settings.version);
         let head = RecordHead { tenant, job_id, attempt, sent_at, duration_ms, version };
-        let redaction = endpoint.map(|endpoint| endpoint.redact.clone()).unwrap_or_default();
+        let mut redaction = endpoint.map(|endpoint| endpoint.redact.clone()).unwrap_or_default();
+        // What an endpoint keeps sealed is shown nowhere.
+        redaction.headers.extend(endpoint.iter().flat_map(|endpoint| &endpoint.headers).map(|(name, _)| name.clone()));
         record(&head, exchange, error.as_ref(), &redaction, settings.plan.evidence_body_bytes)
     });
     let status = exchange.and_then(|exchange| exchange.response.as_ref()).map(|response| response.status);

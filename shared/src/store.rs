@@ -8,7 +8,7 @@ use backon::{BackoffBuilder, ExponentialBuilder};
 use futures_util::future::{Either, select};
 use serde::de::DeserializeOwned;
 
-use crate::limits::{DATABASE_MS_MAX, DATABASE_TRIES, PARAMETER_BYTES_MAX};
+use crate::limits::{BOUND_PARAMETERS_MAX, DATABASE_MS_MAX, DATABASE_TRIES, PARAMETER_BYTES_MAX, SQL_BYTES_MAX};
 use crate::ports::{Clock, Database, DatabaseError, Param, Rows, Statement};
 
 /// A statement from its file: `sql!("claim", jobs, token)`.
@@ -126,6 +126,9 @@ fn check_limits(statement: &Statement) -> Result<(), DatabaseError> {
     });
     if too_large {
         return Err(DatabaseError::Refused(format!("a parameter of {} is over 2 MB", statement.name)));
+    }
+    if statement.params.len() > BOUND_PARAMETERS_MAX || statement.sql.len() > SQL_BYTES_MAX {
+        return Err(DatabaseError::Refused(format!("{} is more than D1 takes", statement.name)));
     }
     Ok(())
 }

@@ -8,7 +8,10 @@ use serde_json::json;
 use crate::flush::send_hints;
 use crate::job::{JobRef, first_id_at};
 use crate::limits::{CRASHES_MAX, DAMPING_MS, DAMPING_MS_MAX, DISPATCHES_BEFORE_SWEEP_RUNS, HOUR_MS, MARK_LAG_MS};
-use crate::limits::{MARK_STEP_MS_MAX, SENDS_MAX, STORAGE_REFUSE_PERCENT, STORAGE_WARN_PERCENT, SWEEP_ROWS_MAX};
+use crate::limits::{
+    MARK_STEP_DIVISOR, MARK_STEP_MS_MAX, MARK_STEP_MS_MIN, PURGED_HOURS_AT_ONCE, SENDS_MAX, STORAGE_REFUSE_PERCENT,
+    STORAGE_WARN_PERCENT, SWEEP_ROWS_MAX,
+};
 use crate::operate::set_meta;
 use crate::ports::{DatabaseError, Param, Statement, World};
 use crate::process::{process, process_suspects};
@@ -65,32 +68,47 @@ pub async fn sweep<W: World>(world: &W, settings: &Settings) -> Result<Swept, Da
     look(world, settings, &mut swept).await?;
     swept.purged += purge_hours(world, settings, standing.now, mark).await?;
     guard_storage(world, settings, &standing).await?;
-    stamp(world, "swept_at").await?;
+    let strays = sql!("purge_strays", settings.plan.retention_dead_ms, SWEEP_ROWS_MAX);
+    batch(world, vec![strays, stamp("swept_at")]).await?;
     Ok(swept)
 }
 
 /// Moves the mark to 45 s ago. Every row is passed once, nothing pins the mark, and no commit can land below it.
 /// Answers how many open rows it passed, and where it stands.
 async fn mark<W: World>(world: &W, settings: &Settings, standing: &Standing) -> Result<(usize, i64), DatabaseError> {
-    let (mut mark, mut marked) = (standing.mark, 0);
+    let (mut mark, mut marked, mut step) = (standing.mark, 0, MARK_STEP_MS_MAX);
     for _ in 0..settings.plan.mark_steps {
-        let next = (standing.now - MARK_LAG_MS).min(mark + MARK_STEP_MS_MAX);
+        let next = (standing.now - MARK_LAG_MS).min(mark + step);
         if next <= mark {
             break;
         }
-        let terms = json_param(&json!({
-            "mark": mark, "next": next, "from_id": first_id_at(mark), "to_id": first_id_at(next),
-        }));
-        let statements =
-            vec![sql!("mark", terms.clone()), sql!("count_accepted", terms.clone()), sql!("move_mark", terms)];
-        let answers = batch(world, statements).await?;
-        marked += answers.first().map_or(0, Vec::len);
-        if answers.last().is_none_or(Vec::is_empty) {
-            break; // Another sweep moved it.
+        match pass(world, mark, next).await {
+            Ok(Some(passed)) => {
+                marked += passed;
+                mark = next;
+            }
+            Ok(None) => break, // Another sweep moved it.
+            // An hour after an outage may hold more open rows than one call can pass: shorter steps pass fewer. It must
+            // not keep the sweep from looking at those that were passed before.
+            Err(error) if step > MARK_STEP_MS_MIN => {
+                tracing::warn!(%error, step, "the mark could not pass, it tries a shorter step");
+                step = (step / MARK_STEP_DIVISOR).max(MARK_STEP_MS_MIN);
+            }
+            Err(error) => return Err(error),
         }
-        mark = next;
     }
     Ok((marked, mark))
+}
+
+/// Passes the rows between two marks; `None` when the mark is not where it was.
+async fn pass<W: World>(world: &W, mark: i64, next: i64) -> Result<Option<usize>, DatabaseError> {
+    let terms = json_param(&json!({
+        "mark": mark, "next": next, "from_id": first_id_at(mark), "to_id": first_id_at(next),
+    }));
+    let statements = vec![sql!("mark", terms.clone()), sql!("count_accepted", terms.clone()), sql!("move_mark", terms)];
+    let answers = batch(world, statements).await?;
+    let moved = answers.last().is_some_and(|rows| !rows.is_empty());
+    Ok(moved.then(|| answers.first().map_or(0, Vec::len)))
 }
 
 async fn release<W: World>(world: &W, settings: &Settings) -> Result<usize, DatabaseError> {
@@ -131,7 +149,10 @@ async fn look<W: World>(world: &W, settings: &Settings, swept: &mut Swept) -> Re
                 _ => open.push(job),
             }
         }
-        swept.expired += expire(world, settings, &running).await?;
+        let expired = expire(world, settings, &running).await?;
+        swept.expired += expired.len();
+        // Those that may run again are hinted in this very round.
+        open.extend(expired);
         swept.purged += purge(world, &terminal).await?;
         let dispatched = dispatch(world, settings, &open).await?;
         swept.dispatched += dispatched.len();
@@ -145,12 +166,12 @@ async fn look<W: World>(world: &W, settings: &Settings, swept: &mut Swept) -> Re
     Ok(())
 }
 
-async fn expire<W: World>(world: &W, settings: &Settings, jobs: &[JobRef]) -> Result<usize, DatabaseError> {
+async fn expire<W: World>(world: &W, settings: &Settings, jobs: &[JobRef]) -> Result<Vec<JobRef>, DatabaseError> {
     if jobs.is_empty() {
-        return Ok(0);
+        return Ok(Vec::new());
     }
     let statements = vec![sql!("expire", json_param(&jobs), terms(settings)), look_later(jobs)];
-    Ok(batch(world, statements).await?.first().map_or(0, Vec::len))
+    rows_as(batch(world, statements).await?.first().unwrap_or(&Vec::new()))
 }
 
 fn look_later(jobs: &[JobRef]) -> Statement {
@@ -205,33 +226,43 @@ async fn run_unclaimed<W: World>(world: &W, settings: &Settings, mut jobs: Vec<J
     report.attempts + suspects.attempts
 }
 
+/// One tenant's jobs of one hour.
+#[derive(Deserialize)]
+struct Hour {
+    hour: i64,
+    tenant: String,
+}
+
+/// Statements of [`Hour::purge`].
+const STATEMENTS_PER_HOUR: usize = 3;
+
+impl Hour {
+    fn purge(&self, age_ms: i64) -> [Statement; STATEMENTS_PER_HOUR] {
+        let terms = json_param(&json!({
+            "tenant": self.tenant, "hour": self.hour, "age_ms": age_ms, "rows": SWEEP_ROWS_MAX,
+            "from_id": first_id_at(self.hour * HOUR_MS), "to_id": first_id_at((self.hour + 1) * HOUR_MS),
+        }));
+        let (purge, later) = (sql!("purge_hour", terms.clone()), sql!("purge_hour_later", terms.clone()));
+        [purge, later, sql!("forget_hour", terms)]
+    }
+}
+
 /// Succeeded jobs leave hour by hour of their ids, so that the happy path needs no index for it. An hour that the mark
 /// has not passed stays: by it the mark finds the tenants whose jobs wait.
 async fn purge_hours<W: World>(world: &W, settings: &Settings, now: i64, mark: i64) -> Result<usize, DatabaseError> {
-    #[derive(Deserialize)]
-    struct Hour {
-        hour: i64,
-        tenant: String,
-    }
     let crowded = storage_percent(world, settings).is_some_and(|percent| percent >= STORAGE_WARN_PERCENT);
     let age_ms = if crowded { HOUR_MS } else { settings.plan.retention_succeeded_ms };
     let before = (now - age_ms).min(mark) / HOUR_MS;
     let mut purged = 0;
     for _ in 0..settings.plan.sweep_rounds {
-        let answers = batch(world, vec![sql!("find_old_hours", before, 1_i64)]).await?;
-        let Some(Hour { hour, tenant }) = first_as(answers.first())? else {
+        let answers = batch(world, vec![sql!("find_old_hours", before, PURGED_HOURS_AT_ONCE)]).await?;
+        let hours: Vec<Hour> = rows_as(answers.first().unwrap_or(&Vec::new()))?;
+        if hours.is_empty() {
             break;
-        };
-        let terms = json_param(&json!({
-            "tenant": tenant, "hour": hour, "age_ms": age_ms, "rows": SWEEP_ROWS_MAX,
-            "from_id": first_id_at(hour * HOUR_MS), "to_id": first_id_at((hour + 1) * HOUR_MS),
-        }));
-        let statements = vec![
-            sql!("purge_hour", terms.clone()),
-            sql!("purge_hour_later", terms.clone()),
-            sql!("forget_hour", terms),
-        ];
-        purged += batch(world, statements).await?.first().map_or(0, Vec::len);
+        }
+        let statements: Vec<_> = hours.iter().flat_map(|hour| hour.purge(age_ms)).collect();
+        let answers = batch(world, statements).await?;
+        purged += answers.iter().step_by(STATEMENTS_PER_HOUR).map(Vec::len).sum::<usize>();
     }
     Ok(purged)
 }

@@ -25,12 +25,30 @@ struct Counted {
     subrequests: Cell<usize>,
     hints: RefCell<Vec<String>>,
     drawn: Cell<u128>,
+    /// How long each request takes, by the clock of tokio, which a test has paused; without it all is answered at once.
+    latency: Option<Duration>,
+    began: Option<tokio::time::Instant>,
+    /// Jobs that were claimed, and that were handed back.
+    claimed: Cell<usize>,
+    handed_back: Cell<usize>,
 }
 
 impl Counted {
     fn new() -> Self {
-        let store = SqliteDatabase::open(SetClock::at(NOW)).unwrap();
-        Counted { store, subrequests: Cell::new(0), hints: RefCell::default(), drawn: Cell::new(1) }
+        Counted {
+            store: SqliteDatabase::open(SetClock::at(NOW)).unwrap(),
+            subrequests: Cell::new(0),
+            hints: RefCell::default(),
+            drawn: Cell::new(1),
+            latency: None,
+            began: None,
+            claimed: Cell::new(0),
+            handed_back: Cell::new(0),
+        }
+    }
+
+    fn slow(latency: Duration) -> Self {
+        Counted { latency: Some(latency), began: Some(tokio::time::Instant::now()), ..Counted::new() }
     }
 
     fn count(&self) {
@@ -58,7 +76,17 @@ impl Counted {
 impl Database for Counted {
     async fn batch(&self, statements: Vec<Statement>) -> Result<Vec<Rows>, DatabaseError> {
         self.count();
-        self.store.batch(statements).await
+        self.store.clock().set(self.now_ms());
+        let names: Vec<_> = statements.iter().map(|statement| statement.name).collect();
+        let answers = self.store.batch(statements).await?;
+        for (name, rows) in names.iter().zip(&answers) {
+            match *name {
+                "claim" => self.claimed.set(self.claimed.get() + rows.len()),
+                "hand_back" => self.handed_back.set(self.handed_back.get() + rows.len()),
+                _ => {}
+            }
+        }
+        Ok(answers)
     }
     fn size_bytes(&self) -> Option<i64> {
         Some(1)
@@ -87,17 +115,24 @@ impl Blobs for Counted {
 impl Http for Counted {
     async fn send_request(&self, _request: HttpRequest) -> Result<HttpResponse, HttpError> {
         self.count();
+        if let Some(latency) = self.latency {
+            tokio::time::sleep(latency).await;
+        }
         Err(HttpError::Connect("refused".into()))
     }
 }
 
 impl Clock for Counted {
     fn now_ms(&self) -> i64 {
-        NOW
+        let passed = self.began.map_or(0, |began| began.elapsed().as_millis());
+        NOW + i64::try_from(passed).unwrap()
     }
-    /// Everything answers at once here, so nothing that races a timer loses.
-    async fn sleep(&self, _duration: Duration) {
-        std::future::pending::<()>().await;
+    /// Where everything answers at once, nothing that races a timer loses.
+    async fn sleep(&self, duration: Duration) {
+        match self.began {
+            Some(_) => tokio::time::sleep(duration).await,
+            None => std::future::pending().await,
+        }
     }
     fn random(&self) -> u128 {
         self.drawn.set(self.drawn.get() + 1);
@@ -156,4 +191,19 @@ fn a_paid_invocation_runs_its_jobs_and_hints_the_rest() {
     assert!(hints.iter().all(|text| text.len() <= MESSAGE_BYTES_MAX));
     let hinted: usize = hints.iter().map(|text| longshore::hint::decode(text).unwrap().len()).sum();
     assert_eq!(hinted, PAID.jobs_per_invocation + 30, "each retry, and each job that was not tried");
+}
+
+/// A destination that is slow, or hangs, must not cost a claim and a hand-back for each job that waits for it.
+#[tokio::test(start_paused = true)]
+async fn a_slow_destination_does_not_churn() {
+    for seconds in [1, 5, 20] {
+        let world = Counted::slow(Duration::from_secs(seconds));
+        let jobs = world.insert(PAID.jobs_per_invocation, "", "");
+        let report = process(&world, &settings(PAID), jobs).await;
+        let (claimed, back) = (world.claimed.get(), world.handed_back.get());
+        assert_eq!(claimed, report.attempts + back, "each claimed job was tried or handed back");
+        assert!(report.attempts >= 6, "two at once for a minute of {seconds} s attempts: {}", report.attempts);
+        // 2 x 20 before the first hand-back is seen, then 5 each 10 s of a minute: 70 of 500.
+        assert!(back <= 70, "{back} jobs were handed back, {} tried, at {seconds} s an attempt", report.attempts);
+    }
 }

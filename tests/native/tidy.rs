@@ -88,6 +88,37 @@ fn every_statement_file_is_issued_from_one_place() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
+/// D1 documents 32 arguments per function; the local engine takes 127.
+const ARGUMENTS_MAX: usize = 32;
+
+/// The most arguments that any function of a statement is called with.
+fn most_arguments(sql: &str) -> usize {
+    let (mut most, mut open, mut in_text) = (0, Vec::new(), false);
+    for line in
+        sql.lines().map(|line| line.split(" -- ").next().unwrap_or_default()).filter(|line| !line.starts_with("--"))
+    {
+        for character in line.chars() {
+            match character {
+                '\'' => in_text = !in_text,
+                _ if in_text => {}
+                '(' => open.push(1),
+                ',' => open.iter_mut().last().into_iter().for_each(|count| *count += 1),
+                ')' => most = most.max(open.pop().unwrap_or(0)),
+                _ => {}
+            }
+        }
+    }
+    most
+}
+
+#[test]
+fn no_function_takes_more_arguments_than_d1_allows() {
+    for (path, text) in files(&["shared/src/store"], &[".sql"]) {
+        assert!(most_arguments(&text) <= ARGUMENTS_MAX, "{path} has a function of {} arguments", most_arguments(&text));
+    }
+    assert_eq!(most_arguments("SELECT f(a, g('(,', b), c) -- , , ,"), 3);
+}
+
 #[test]
 fn the_core_knows_no_platform_and_no_test_helper_reaches_a_worker() {
     let tree = |arguments: &[&str]| {

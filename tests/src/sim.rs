@@ -20,7 +20,15 @@ mod row;
 mod schedule;
 mod world;
 
+pub mod bugs;
+pub mod command;
+pub mod pairs;
+pub mod plan;
+pub mod recall;
+pub mod runner;
 pub mod sabotage;
+mod shrink;
 
 pub use faults::Fault;
-pub use schedule::{Failure, Outcome, run, run_with};
+pub use plan::{Narrow, Play};
+pub use schedule::{Failure, Outcome, run};

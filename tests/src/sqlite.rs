@@ -103,14 +103,45 @@ impl SqliteDatabase {
     /// # Errors
     /// `Refused`, and then nothing was written.
     pub fn run(&self, statements: &[Statement], after_each: AfterEach<'_>) -> Result<Vec<Rows>, DatabaseError> {
-        let transaction = self.connection.unchecked_transaction().map_err(refused("begin"))?;
+        self.transact(statements, after_each, "COMMIT")
+    }
+
+    /// Answers what a batch would answer, and takes it back.
+    ///
+    /// # Errors
+    /// `Refused`.
+    pub fn rehearse(&self, statements: &[Statement]) -> Result<Vec<Rows>, DatabaseError> {
+        self.transact(statements, &mut |_, _| Ok(()), "ROLLBACK")
+    }
+
+    fn transact(
+        &self,
+        statements: &[Statement],
+        after_each: AfterEach<'_>,
+        end: &str,
+    ) -> Result<Vec<Rows>, DatabaseError> {
+        self.say("BEGIN").map_err(refused("begin"))?;
+        let answers = self.run_each(statements, after_each);
+        if answers.is_err() {
+            self.say("ROLLBACK").map_err(refused("rollback"))?;
+            return answers;
+        }
+        self.say(end).map_err(refused(end))?;
+        answers
+    }
+
+    /// These stay prepared like all others; `rusqlite`'s own transactions are parsed anew each time.
+    fn say(&self, sql: &str) -> rusqlite::Result<()> {
+        self.connection.prepare_cached(sql)?.execute([]).map(|_| ())
+    }
+
+    fn run_each(&self, statements: &[Statement], after_each: AfterEach<'_>) -> Result<Vec<Rows>, DatabaseError> {
         let mut answers = Vec::with_capacity(statements.len());
         for statement in statements {
-            let rows = rows_of(&transaction, statement).map_err(refused(statement.name))?;
-            after_each(&transaction, statement).map_err(refused(statement.name))?;
+            let rows = rows_of(&self.connection, statement).map_err(refused(statement.name))?;
+            after_each(&self.connection, statement).map_err(refused(statement.name))?;
             answers.push(rows);
         }
-        transaction.commit().map_err(refused("commit"))?;
         Ok(answers)
     }
 }

@@ -87,6 +87,15 @@ fn headers_that_may_not_be_set() {
                 assert!(error["pointer"].as_str().unwrap().starts_with(base), "{what}");
             }
         }
+        let twice = with_payload(&tenant, "headers", json!({"x-a": "1", "X-A": "2"}));
+        let shown = with_payload(&tenant, "headers", json!({"authorization": "[sealed]"}));
+        let cases = [
+            (twice, invalid("#/payload/headers/x-a", "duplicate-field")),
+            (shown, invalid("#/payload/headers/authorization", "sealed")),
+        ];
+        for (job, expected) in cases {
+            assert_refused(&job.to_string(), &tenant.api.post("/v1/jobs", &job).await.unwrap(), expected);
+        }
         let many: serde_json::Map<_, _> = (0..33).map(|n| (format!("x-{n}"), json!("v"))).collect();
         let cases = [(with_payload(&tenant, "headers", json!(many)), invalid("#/payload/headers", "too-many"))];
         assert_jobs_refused(&tenant, &cases).await;

@@ -121,6 +121,7 @@ fn parameters() {
             ("/v1/jobs?created_before=2026", parameter("created_before", "invalid-time")),
             ("/v1/jobs?sate=dead", parameter("sate", "unknown-parameter")),
             ("/v1/endpoints?state=paused", parameter("state", "unknown-parameter")),
+            ("/v1/jobs?idempotency_key=k&state=dead", parameter("state", "unknown-parameter")),
             ("/v1/jobs?tenant=a%20b", parameter("tenant", "invalid-name")),
         ];
         for (path, expected) in cases {

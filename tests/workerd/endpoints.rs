@@ -92,6 +92,21 @@ fn a_rotated_secret_signs_beside_the_one_before() {
     });
 }
 
+/// What goes to a bare url is signed too, with a secret of the tenant's own.
+#[test]
+fn a_bare_url_is_signed_with_the_tenants_secret() {
+    shared(async |world| {
+        let (one, two) = (world.tenant().await, world.tenant().await);
+        let secret = one.read("/v1/secret").await;
+        assert_eq!(secret["previous_secret"], Value::Null);
+        assert_ne!(two.read("/v1/secret").await["secret"], secret["secret"]);
+        one.complete(&one.webhook("/ok")).await;
+        let received = one.received().pop().unwrap();
+        let webhook = Webhook::new(secret["secret"].as_str().unwrap()).unwrap();
+        webhook.verify(&received.body, &received.headers).unwrap();
+    });
+}
+
 /// Two tenants' endpoints of one name are two endpoints.
 #[test]
 fn secrets_differ_between_tenants_and_endpoints() {

@@ -12,7 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
 
 use crate::tenant::Tenant;
-use crate::world::shared;
+use crate::world::{each, shared};
 
 /// Delivers once to a receiver that answers with these bytes, and answers the job and its evidence.
 async fn deliver(tenant: &Tenant<'_>, answer: impl Into<Vec<u8>>) -> (Value, Value) {
@@ -52,9 +52,10 @@ fn answers_that_are_odd_and_still_answers() {
             ("chunks", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n", "hi"),
             ("a header twice", "HTTP/1.1 200 OK\r\nx-a: 1\r\nx-a: 2\r\ncontent-length: 0\r\n\r\n", ""),
         ];
-        for (what, answer, body) in cases {
+        each(cases, async |(what, answer, body)| {
             assert_succeeded(what, &deliver(&tenant, answer).await, body);
-        }
+        })
+        .await;
         let mut latin = b"HTTP/1.1 200 OK\r\nx-latin: caf\xe9\r\ncontent-length: 2\r\n\r\n".to_vec();
         latin.extend(b"\xff\xfe");
         let (job, evidence) = deliver(&tenant, latin).await;
@@ -86,9 +87,10 @@ fn answers_that_are_none() {
             ),
             ("a redirect to nowhere", "HTTP/1.1 307 X\r\nlocation: ://\r\ncontent-length: 0\r\n\r\n", "http_3xx"),
         ];
-        for (what, answer, class) in cases {
+        each(cases, async |(what, answer, class)| {
             assert_failed(what, &deliver(&tenant, answer).await, class);
-        }
+        })
+        .await;
         let head = format!("HTTP/1.1 200 OK\r\nx-large: {}\r\ncontent-length: 0\r\n\r\n", "x".repeat(1_000_000));
         assert_failed("a head of a megabyte", &deliver(&tenant, head).await, "connect");
         assert_eq!(tenant.complete(&tenant.webhook("/ok")).await["state"], "succeeded", "the next one is well");
@@ -100,7 +102,7 @@ fn answers_that_are_none() {
 fn redirects_are_not_followed() {
     shared(async |world| {
         let tenant = world.tenant().await;
-        for status in [301, 302, 303, 307, 308] {
+        each([301, 302, 303, 307, 308], async |status| {
             let target = tenant.url(&format!("/target-{status}"));
             let answer = format!("HTTP/1.1 {status} X\r\nlocation: {target}\r\ncontent-length: 0\r\n\r\n");
             let (job, evidence) = deliver(&tenant, answer).await;
@@ -110,7 +112,8 @@ fn redirects_are_not_followed() {
                 "{status}"
             );
             assert!(evidence["response"]["headers"].to_string().contains(&target), "{status}: {evidence}");
-        }
+        })
+        .await;
         assert!(tenant.received().is_empty());
     });
 }
@@ -150,12 +153,12 @@ struct Dripping {
 }
 
 impl Dripping {
-    async fn start(first: &'static str, again: &'static [u8], pause: Duration) -> Dripping {
+    async fn start(first: &'static str, again: Vec<u8>, pause: Duration) -> Dripping {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(drip(stream, first, again, pause));
+                tokio::spawn(drip(stream, first, again.clone(), pause));
             }
         });
         Dripping { address }
@@ -166,14 +169,14 @@ impl Dripping {
     }
 }
 
-async fn drip(mut stream: TcpStream, first: &'static str, again: &'static [u8], pause: Duration) {
+async fn drip(mut stream: TcpStream, first: &'static str, again: Vec<u8>, pause: Duration) {
     let mut request = [0; 4_096];
     // How the request reads is not of interest; an error shows when writing.
     let _ = stream.read(&mut request).await;
     let mut sent = stream.write_all(first.as_bytes()).await;
     while sent.is_ok() {
         sleep(pause).await;
-        sent = stream.write_all(again).await;
+        sent = stream.write_all(&again).await;
     }
 }
 
@@ -187,20 +190,21 @@ fn receivers_that_drip() {
             ("headers, a byte a second", "HTTP/1.1 200 OK\r\nx-a: "),
             ("nothing, a byte a second", ""),
         ];
-        for (what, first) in cases {
+        each(cases, async |(what, first)| {
             let tenant = world.tenant().await;
-            let receiver = Dripping::start(first, b"x", pause).await;
+            let receiver = Dripping::start(first, b"x".to_vec(), pause).await;
             let result = deliver_to(&tenant, &receiver.url()).await;
             let attempt = &tenant.attempts(result.0["id"].as_str().unwrap()).await[0];
             if first.is_empty() {
                 // What cannot be the beginning of an answer may be given up before the deadline.
                 assert_eq!(result.0["state"], "dead", "{what}");
-                continue;
+                return;
             }
             assert_failed(what, &result, "timeout");
             let duration = attempt["duration_ms"].as_u64().unwrap();
             assert!((1_900..4_000).contains(&duration), "{what}: {duration} ms");
-        }
+        })
+        .await;
     });
 }
 
@@ -209,7 +213,7 @@ fn receivers_that_drip() {
 fn a_body_without_an_end() {
     shared(async |world| {
         let tenant = world.tenant().await;
-        let receiver = Dripping::start("HTTP/1.1 200 OK\r\n\r\n", &[b'x'; 65_536], Duration::ZERO).await;
+        let receiver = Dripping::start("HTTP/1.1 200 OK\r\n\r\n", vec![b'x'; 65_536], Duration::ZERO).await;
         let (job, evidence) = deliver_to(&tenant, &receiver.url()).await;
         assert_eq!((&job["state"], &job["result"]["status"]), (&json!("succeeded"), &json!(200)), "{job}");
         let response = &evidence["response"];

@@ -91,6 +91,11 @@ fn what_is_no_key() {
             let answer = tenant.api.with_key(&key).post("/v1/jobs", &tenant.webhook("/ok")).await.unwrap();
             assert_refused(&key, &answer, UNAUTHENTICATED);
         }
+        // Who may not ask is not told what is wrong.
+        for path in ["/v1/jobs", "/v1/jobs/batch"] {
+            let answer = tenant.api.with_key(&unknown_key()).post(path, &json!({"wrong": 1})).await.unwrap();
+            assert_refused(path, &answer, UNAUTHENTICATED);
+        }
         for header in ["", "Bearer", "Bearer ", &format!("Basic {token}"), &token, &format!("Bearer {token} x")] {
             let headers = [("authorization", header)];
             let answer = world.anyone.request("GET", "/v1/jobs", &headers, Vec::new()).await.unwrap();

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::tenant::{in_ms, to_endpoint};
-use crate::world::shared;
+use crate::world::{each, shared};
 
 #[test]
 fn a_failing_job_is_retried_until_it_succeeds() {
@@ -66,7 +66,7 @@ fn every_answer_but_2xx_is_a_failure() {
             (600, "http_4xx"),
         ];
         let tenant = world.tenant().await;
-        for (status, class) in cases {
+        each(cases, async |(status, class)| {
             let mut job = tenant.webhook(&format!("/status/{status}"));
             job["max_attempts"] = json!(1);
             let dead = tenant.complete(&job).await;
@@ -76,11 +76,13 @@ fn every_answer_but_2xx_is_a_failure() {
                 (&json!("dead"), &json!(class), &json!(true)),
                 "{status}"
             );
-        }
-        for status in [200, 201, 202, 204, 206, 299] {
+        })
+        .await;
+        each([200, 201, 202, 204, 206, 299], async |status| {
             let done = tenant.complete(&tenant.webhook(&format!("/status/{status}"))).await;
             assert_eq!((&done["state"], &done["result"]["status"]), (&json!("succeeded"), &json!(status)));
-        }
+        })
+        .await;
     });
 }
 

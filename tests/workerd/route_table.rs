@@ -18,7 +18,7 @@ const fn route(method: &'static str, path: &'static str, scope: Option<&'static 
     Route { method, path, scope }
 }
 
-pub(crate) const ROUTES: [Route; 28] = [
+pub(crate) const ROUTES: [Route; 29] = [
     route("POST", "/v1/jobs", WRITE),
     route("POST", "/v1/jobs/batch", WRITE),
     route("GET", "/v1/jobs", READ),
@@ -39,6 +39,7 @@ pub(crate) const ROUTES: [Route; 28] = [
     route("POST", "/v1/endpoints/{id}/resume", OPERATE),
     route("GET", "/v1/endpoints/{id}/secret", OPERATE),
     route("POST", "/v1/endpoints/{id}/secret/rotate", OPERATE),
+    route("GET", "/v1/secret", OPERATE),
     route("POST", "/v1/keys", ADMIN),
     route("GET", "/v1/keys", ADMIN),
     route("DELETE", "/v1/keys/{id}", ADMIN),

@@ -176,7 +176,7 @@ async fn walk(world: &World, tenant: &Tenant<'_>) -> Vec<Step> {
     let scheduled = tenant.accept(&later).await;
     let waiting = tenant.accept(&later).await;
     let (key, _) = world.key(&tenant.name, &["jobs:read"]).await;
-    let steps: [(&str, &str, u16, &str); 28] = [
+    let steps: [(&str, &str, u16, &str); 29] = [
         ("GET", "/healthz", 200, ""),
         ("GET", "/readyz", 200, ""),
         ("POST", "/v1/jobs", 202, ""),
@@ -199,6 +199,7 @@ async fn walk(world: &World, tenant: &Tenant<'_>) -> Vec<Step> {
         ("POST", "/v1/endpoints/{id}/pause", 200, "orders"),
         ("POST", "/v1/endpoints/{id}/resume", 200, "orders"),
         ("DELETE", "/v1/endpoints/{id}", 204, "orders"),
+        ("GET", "/v1/secret", 200, ""),
         ("POST", "/v1/keys", 201, ""),
         ("GET", "/v1/keys", 200, ""),
         ("DELETE", "/v1/keys/{id}", 204, &key),

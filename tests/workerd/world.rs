@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use futures_util::future::join_all;
 use longshore_tests::client::Client;
 use longshore_tests::options::{Options, ROOT_TOKEN};
 use longshore_tests::receiver::Receiver;
@@ -63,6 +64,11 @@ pub(crate) fn alone(name: &str, change: impl FnOnce(&mut Options), test: impl As
 /// Options of a runner of its own in that folder, with crons that sweep once.
 pub(crate) fn options_in(scratch: &Scratch) -> Options {
     Options::at(scratch.path().join("data")).var("SWEEP_ONCE", "true")
+}
+
+/// Tests all cases at once: most of the time of a delivery is spent waiting.
+pub(crate) async fn each<T>(cases: impl IntoIterator<Item = T>, test: impl AsyncFn(T)) {
+    join_all(cases.into_iter().map(|case| test(case))).await;
 }
 
 /// Runs a future to its end on the runtime of all tests.

@@ -30,6 +30,8 @@ use crate::signing::signature_headers;
 pub const SEAL_PURPOSE: &str = "header";
 /// How a sealed value begins in a stored payload. A caller's value cannot: U+0001 is no header byte.
 const SEALED: &str = "\u{1}";
+/// How a sealed value is shown.
+const SEALED_SHOWN: &str = "[sealed]";
 const METHODS: [&str; 5] = ["POST", "PUT", "PATCH", "DELETE", "GET"];
 
 /// The payload, as callers write it and as it is stored.
@@ -114,6 +116,10 @@ impl Webhook {
             wrong("timeout_seconds", "out-of-range", "A webhook may take 1 to 30 seconds.");
         }
         check_headers(self.headers.iter(), "#/payload/headers", &mut errors);
+        for (name, _) in self.headers.iter().filter(|(_, value)| *value == SEALED_SHOWN) {
+            let detail = "This is how a sealed value is shown; write the value itself.";
+            errors.push(InvalidField::new(format!("#/payload/headers/{name}"), "sealed", detail));
+        }
         errors
     }
 
@@ -149,7 +155,7 @@ fn unpreparable(class: ErrorClass, message: impl Into<String>) -> Unpreparable {
 pub fn shown(stored: &str) -> Option<serde_json::Value> {
     let mut webhook: Webhook = serde_json::from_str(stored).ok()?;
     for value in webhook.headers.values_mut().filter(|value| value.starts_with(SEALED)) {
-        "[sealed]".clone_into(value);
+        SEALED_SHOWN.clone_into(value);
     }
     serde_json::to_value(webhook).ok()
 }
@@ -209,7 +215,8 @@ pub fn prepare(job: &Claimed, settings: &Settings, now_ms: i64) -> Result<HttpRe
 fn unseal(settings: &Settings, context: &str, sealed: &str) -> Result<String, Unpreparable> {
     open(&settings.master_key, SEAL_PURPOSE, context, sealed)
         .and_then(|bytes| String::from_utf8(bytes).ok())
-        .ok_or_else(|| unpreparable(ErrorClass::Config, "A sealed header cannot be opened with this MASTER_KEY."))
+        // Another MASTER_KEY is a mistake of the deployment, and mended there: the job is tried again.
+        .ok_or_else(|| unpreparable(ErrorClass::Internal, "A sealed header cannot be opened with this MASTER_KEY."))
 }
 
 fn timeout(job: &Claimed, asked: Option<u32>) -> Duration {

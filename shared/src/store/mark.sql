@@ -8,4 +8,4 @@ WHERE (tenant, id) IN (
     CROSS JOIN jobs j ON j.tenant = t.tenant AND j.id >= ?1 ->> 'from_id' AND j.id < ?1 ->> 'to_id'
     WHERE j.look_at IS NULL AND j.state IN ('queued', 'running', 'retrying', 'scheduled'))
   AND (SELECT value FROM meta WHERE name = 'mark') = ?1 ->> 'mark'
-RETURNING json_array(tenant, id)
+RETURNING ''

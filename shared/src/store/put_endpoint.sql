@@ -8,5 +8,6 @@ ON CONFLICT (tenant, id) DO UPDATE SET url = excluded.url, headers = excluded.he
   timeout_seconds = excluded.timeout_seconds, backoff = excluded.backoff, max_attempts = excluded.max_attempts,
   evidence = excluded.evidence, bury_on = excluded.bury_on, redact = excluded.redact, updated_at = excluded.updated_at,
   -- A tombstone comes back with a new secret: whoever knew the old one was told the endpoint is gone.
+  rotated_at = CASE state WHEN 'deleted' THEN NULL ELSE rotated_at END,
   generation = generation + (state = 'deleted'), state = CASE state WHEN 'deleted' THEN 'active' ELSE state END
 RETURNING json_object('id', id)

@@ -31,6 +31,9 @@ pub(super) fn install(connection: &Connection) -> rusqlite::Result<()> {
 
 /// Empties all tables for the next schedule, and begins the mark anew.
 pub(super) fn reset(connection: &Connection, mark: i64) -> rusqlite::Result<()> {
+    if !connection.is_autocommit() {
+        connection.execute_batch("ROLLBACK")?; // A panic of the schedule before this one.
+    }
     connection.execute_batch(
         "DELETE FROM jobs; DELETE FROM endpoints; DELETE FROM api_keys; DELETE FROM tenant_hours; DELETE FROM strays;
         DELETE FROM meta; DELETE FROM temp.changes;",

@@ -73,7 +73,11 @@ async fn client(world: Rc<World>, tenant: &'static str, orders: Vec<Order>) {
     world.sleep(world.random.between(0, 60_000)).await;
     loop {
         let all_keyed = orders.iter().all(|order| order.key.is_some());
-        let times = if all_keyed && world.random.per_mille(250) { world.random.between(2, 3) } else { 1 };
+        let times = if all_keyed && !world.narrow.quiet && world.random.per_mille(250) {
+            world.random.between(2, 3)
+        } else {
+            1
+        };
         let asked: Vec<_> = (0..times).map(|_| ask(&world, tenant, orders.clone())).collect();
         let mut done = false;
         for answer in asked {
@@ -84,10 +88,10 @@ async fn client(world: Rc<World>, tenant: &'static str, orders: Vec<Order>) {
             }
         }
         // Whoever is careful asks again although it has an answer, and a mistaken one asks for something else.
-        if done && world.random.per_mille(300) {
+        if done && !world.narrow.quiet && world.random.per_mille(300) {
             another_body(&world, tenant, &orders[0]).await;
         }
-        if done && (!all_keyed || world.random.per_mille(700)) {
+        if done && (!all_keyed || world.narrow.quiet || world.random.per_mille(700)) {
             break;
         }
         world.sleep(world.random.between(500, 20_000)).await;

@@ -33,6 +33,7 @@ fn jobs_of(texts: &[String]) -> Vec<JobRef> {
 pub(super) fn spawn(world: &Rc<World>, delivery: Delivery) {
     let node = Node::anywhere(world);
     let fate = doom(world, Fault::ConsumerCrash);
+    node.awaits(fate);
     world.executor.spawn(fate, async move {
         let settings = &node.world.settings;
         let report = process(&node, settings, jobs_of(&delivery.texts())).await;
@@ -63,6 +64,7 @@ pub(super) fn spawn_sweep(world: &Rc<World>, last: &LastSweep) {
     let last = last.clone();
     *last.borrow_mut() = None;
     let fate = doom(world, Fault::SweepCrash);
+    node.awaits(fate);
     world.executor.spawn(fate, async move {
         if let Ok(swept) = sweep(&node, &node.world.settings).await {
             *last.borrow_mut() = Some(swept);

@@ -1,7 +1,7 @@
 //! The faults: their names, how often each comes in one schedule, and how often each really hit.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::random::Random;
 
@@ -86,37 +86,61 @@ const RATES: [(Fault, i64); 24] = [
     (Fault::AcceptAnswerLost, 300),
 ];
 
+impl Fault {
+    /// All kinds.
+    pub fn all() -> impl Iterator<Item = Fault> {
+        RATES.into_iter().map(|(fault, _)| fault)
+    }
+
+    /// The kind with this name.
+    pub fn named(name: &str) -> Option<Fault> {
+        Self::all().find(|fault| format!("{fault:?}") == name)
+    }
+}
+
 /// How often each fault comes, in one schedule. About half of them never do: a schedule with few kinds of faults goes
 /// deeper into each than one that has all of them.
 #[derive(Debug)]
-pub(super) struct Chances(RefCell<BTreeMap<Fault, u32>>);
+pub(super) struct Chances {
+    rates: RefCell<BTreeMap<Fault, u32>>,
+    off: BTreeSet<Fault>,
+}
 
 impl Chances {
-    pub(super) fn draw(random: &Random) -> Self {
+    /// Draws what comes in a schedule; what is `off` never does, and changes nothing else that is drawn.
+    pub(super) fn draw(random: &Random, off: &BTreeSet<Fault>) -> Self {
         let draw = |(fault, most): (Fault, i64)| {
             let on = random.per_mille(500);
             let rate = u32::try_from(random.between(1, most)).unwrap();
             on.then_some((fault, rate))
         };
-        Self(RefCell::new(RATES.into_iter().filter_map(draw).collect()))
+        let mut rates: BTreeMap<Fault, u32> = RATES.into_iter().filter_map(draw).collect();
+        rates.retain(|fault, _| !off.contains(fault));
+        Self { rates: RefCell::new(rates), off: off.clone() }
     }
 
     pub(super) fn rate(&self, fault: Fault) -> u32 {
-        self.0.borrow().get(&fault).copied().unwrap_or(0)
+        self.rates.borrow().get(&fault).copied().unwrap_or(0)
     }
 
     /// Makes it certain that faults hit soon: every sweep asks the database.
     pub(super) fn insist(&self) {
-        self.0.borrow_mut().insert(Fault::DatabaseError, 300);
+        self.set(Fault::DatabaseError, 300);
     }
 
     /// Hardly any consumer comes to its end.
     pub(super) fn kill_consumers(&self) {
-        self.0.borrow_mut().insert(Fault::ConsumerCrash, 900);
+        self.set(Fault::ConsumerCrash, 900);
+    }
+
+    fn set(&self, fault: Fault, rate: u32) {
+        if !self.off.contains(&fault) {
+            self.rates.borrow_mut().insert(fault, rate);
+        }
     }
 
     pub(super) fn stop(&self) {
-        self.0.borrow_mut().clear();
+        self.rates.borrow_mut().clear();
     }
 }
 

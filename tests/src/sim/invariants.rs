@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use longshore::limits::{CLAIM_TOLERANCE_MS, CRASHES_MAX, PAID, RETRY_AFTER_MS_MAX, SENDS_MAX};
+use longshore::limits::{CLAIM_TOLERANCE_MS, CRASHES_MAX, DAMPING_MS, PAID, RETRY_AFTER_MS_MAX, SENDS_MAX};
 use longshore::state::State;
 use serde_json::Value;
 
@@ -53,13 +53,17 @@ impl Invariants {
         }
     }
 
-    /// Judges one change and takes it in.
-    pub(super) fn observe(&mut self, now: i64, change: Change, receiver: &Receiver) {
+    /// Judges one change and takes it in. `is_well`: nothing befell the worker that holds the lease.
+    pub(super) fn observe(&mut self, now: i64, change: Change, is_well: bool, receiver: &Receiver) {
         let Change { statement, token, old, new } = change;
         self.reach(statement);
         let verdict = match (&old, &new) {
             (None, Some(new)) => self.judge_insert(now, new),
-            (Some(old), Some(new)) => judge_update(now, (statement, token.as_deref()), old, new, receiver),
+            (Some(_), Some(_)) if statement == "expire" && is_well => {
+                Err("I4: the lease of a worker ended that nothing had befallen".to_owned())
+            }
+            (Some(old), Some(new)) => judge_update(now, (statement, token.as_deref()), old, new, receiver)
+                .and_then(|()| self.judge_alone(statement, new)),
             (Some(old), None) => judge_delete(now, old),
             (None, None) => Ok(()),
         };
@@ -90,6 +94,14 @@ impl Invariants {
         if let Some(text) = self.rows.values().find_map(|row| is_forgotten(row, mark)) {
             self.violated(text);
         }
+    }
+
+    /// F15: a suspect runs alone under its lease.
+    fn judge_alone(&self, statement: &str, new: &Row) -> Result<(), String> {
+        let together =
+            |row: &Row| row.id != new.id && row.lease_token == new.lease_token && (row.suspect | new.suspect) == 1;
+        let is_alone = statement != "claim" || !self.rows.values().any(together);
+        if is_alone { Ok(()) } else { Err("I7, F15: a suspect does not run alone".to_owned()) }
     }
 
     fn judge_insert(&mut self, now: i64, new: &Row) -> Result<(), String> {
@@ -157,6 +169,7 @@ fn judge_update(
     holds!(new.attempt == new.log.len(), "I2: {} attempts and {} entries", new.attempt, new.log.len());
     holds!(new.failures <= new.max_attempts, "I7: more failures than allowed");
     holds!(new.attempt <= SENDS_MAX as usize && new.crashes <= CRASHES_MAX, "I7: sent or crashed too often");
+    holds!(new.has_payload == 1 || new.state == State::Succeeded, "I1: the payload left before the job succeeded");
     if old.key.is_some() && new.key.is_none() {
         let over = old.key_until.is_some_and(|until| until <= now);
         holds!(over || new.dead_state.as_deref() == Some("discarded"), "I5: a key was lost within its window");
@@ -169,6 +182,7 @@ fn judge_update(
         "hand_back" => judge_hand_back(token, old, new),
         "settle" => judge_settle(now, token, old, new, receiver),
         "expire" => judge_expire(now, old, new),
+        "dispatch" => judge_dispatch(now, old, new),
         "heartbeat" => {
             holds!(old.lease_token.as_deref() == token, "I2: a stale token wrote");
             judge_quiet(old, new)
@@ -232,9 +246,26 @@ fn judge_settle(now: i64, token: Option<&str>, old: &Row, new: &Row, receiver: &
     holds!(succeeded == (new.state == State::Succeeded), "I2: the entry says {}", entry["state"]);
     holds!(succeeded || entry["state"] == "failed", "I2: the entry says {}", entry["state"]);
     let cancelled = old.cancel_requested == 1 && new.state == State::Cancelled;
+    holds!(old.cancel_requested == 0 || new.state != State::Retrying, "I2: to be tried again although cancelled");
+    holds!(new.error.is_none() == succeeded && new.crashes == 0, "I2: settled with the error or crashes of before");
+    judge_answer(entry, new, receiver)?;
     let follows = matches!(new.state, State::Succeeded | State::Retrying | State::Dead);
     holds!(follows || cancelled, "I2: settled as {:?}", new.state);
     if new.state == State::Retrying { judge_delay(now, entry, old, new, receiver) } else { Ok(()) }
+}
+
+/// I3: the status in the log is what the destination answered to this attempt.
+fn judge_answer(entry: &Value, new: &Row, receiver: &Receiver) -> Result<(), String> {
+    let Some(status) = entry["status"].as_u64() else { return Ok(()) };
+    let lease = entry["lease"].as_str().unwrap_or_default().to_owned();
+    let seen = receiver.seen.borrow().get(&(new.event_id().to_owned(), lease)).copied();
+    holds!(
+        seen.is_some_and(|answer| u64::from(answer.status) == status),
+        "I3: {status} was not answered, but {seen:?}"
+    );
+    let same = new.log.iter().filter(|other| other["lease"] == entry["lease"] && !other["status"].is_null());
+    holds!(same.count() == 1, "I3: one request and two outcomes");
+    Ok(())
 }
 
 /// I7: the wait is the schedule's, a fifth more or less, or what the destination asked for.
@@ -262,8 +293,16 @@ fn judge_expire(now: i64, old: &Row, new: &Row) -> Result<(), String> {
     holds!(new.attempt == old.attempt && new.log[..last] == old.log[..last], "I2: the log changed");
     holds!(new.log[last]["state"] == "outcome_unknown" && old.log[last]["state"].is_null(), "I4: not unknown");
     holds!(new.log[last]["lease"] == old.log[last]["lease"], "I3: an entry lost its lease");
+    holds!(new.crashes == old.crashes + i64::from(old.suspect), "I7, F15: a crash of a suspect that is not counted");
     holds!(new.suspect == 1 || new.state.is_terminal(), "I7: a crash without a suspect");
     Ok(())
+}
+
+/// I10: a job that was hinted is left alone for a while.
+fn judge_dispatch(now: i64, old: &Row, new: &Row) -> Result<(), String> {
+    holds!(old.run_after <= now, "I7: hinted before its time");
+    holds!(new.look_at.is_some_and(|at| at >= now + DAMPING_MS), "I10: hinted without damping");
+    judge_quiet(old, new)
 }
 
 fn judge_death(now: i64, new: &Row) -> Result<(), String> {

@@ -1,6 +1,6 @@
 //! The ports of one worker: each call waits, has its effect and waits again, and may fail before, after or instead.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Duration;
@@ -10,9 +10,10 @@ use longshore::ports::{
     Param, Rows, Statement,
 };
 
-use super::executor::Call;
+use super::executor::{Call, Doom};
 use super::faults::Fault;
 use super::receiver::Answer;
+use super::sabotage::Switch;
 use super::world::World;
 
 /// One worker of one invocation, with a clock of its own.
@@ -24,18 +25,39 @@ pub(super) struct Node {
     born: i64,
     /// The lease tokens it claimed under.
     tokens: Rc<RefCell<BTreeSet<String>>>,
+    /// Whether a crash, a stop or a failing database befell it, or will.
+    befell: Rc<Cell<bool>>,
+    /// Evidence that a planted bug puts off.
+    put_off: RefCell<Vec<(String, Vec<u8>)>>,
 }
 
 impl Node {
     pub(super) fn new(world: &Rc<World>, off_ms: i64) -> Self {
         let fast = world.random.between(-10, 10);
-        Self { world: world.clone(), off_ms, fast, born: world.now(), tokens: Rc::default() }
+        let (born, befell, put_off) = (world.now(), Rc::default(), RefCell::default());
+        Self { world: world.clone(), off_ms, fast, born, tokens: Rc::default(), befell, put_off }
     }
 
     /// A worker whose clock is anywhere within ten seconds.
     pub(super) fn anywhere(world: &Rc<World>) -> Self {
         let off_ms = world.random.between(-10_000, 10_000);
         Self::new(world, off_ms)
+    }
+
+    /// Notes what will happen to it.
+    pub(super) fn awaits(&self, fate: Doom) {
+        self.befell.set(fate.crash.is_some() || fate.freeze.is_some());
+    }
+
+    fn count(&self) {
+        self.world.operations.update(|count| count + 1);
+    }
+
+    /// Whether a fault of the database hits this call.
+    fn fails(&self, fault: Fault) -> bool {
+        let hit = self.world.hits(fault);
+        self.befell.set(self.befell.get() || hit);
+        hit
     }
 
     fn latency(&self, most: i64) -> (i64, i64) {
@@ -74,26 +96,51 @@ impl Database for Node {
         for statement in &mut statements {
             if let ("claim", Some(Param::Text(token))) = (statement.name, statement.params.get(1)) {
                 self.tokens.borrow_mut().insert(token.clone());
+                self.world.leases.borrow_mut().insert(token.clone(), self.befell.clone());
             }
-            if let Some(sabotage) = &self.world.sabotage {
-                sabotage.rewrite(statement);
+            if let Some(bug) = self.world.bug {
+                bug.rewrite(statement);
             }
         }
+        if self.world.has(Switch::SplitsBatches) {
+            let mut answers = Vec::new();
+            for statement in statements {
+                answers.extend(self.batch_once(vec![statement]).await?);
+            }
+            return Ok(answers);
+        }
+        let settles = statements.iter().any(|statement| statement.name == "settle");
+        let answer = self.batch_once(statements).await;
+        let put_off = if settles { self.put_off.take() } else { Vec::new() };
+        for (key, bytes) in put_off {
+            self.store(key, bytes, (20, 20)).await;
+        }
+        answer
+    }
+
+    fn size_bytes(&self) -> Option<i64> {
+        Some(1_000_000)
+    }
+}
+
+impl Node {
+    async fn batch_once(&self, statements: Vec<Statement>) -> Result<Vec<Rows>, DatabaseError> {
+        self.count();
         let world = &self.world;
         let (mut before, after) = self.latency(20);
         let lost = || DatabaseError::Unreachable("Network connection lost.".into());
-        let effect = move |world: &Rc<World>| world.run_batch(&statements);
-        if world.hits(Fault::DatabaseError) {
+        if self.fails(Fault::DatabaseError) {
             world.sleep(before).await;
-            return Err(lost());
+            return if world.has(Switch::TrustsRollbacks) { world.rehearse_batch(&statements) } else { Err(lost()) };
         }
-        if world.hits(Fault::DatabaseLate) {
+        let effect = move |world: &Rc<World>| world.run_batch(&statements);
+        if self.fails(Fault::DatabaseLate) {
             world.executor.happen_at(world.now() + world.random.between(1, 30_000), move |world| drop(effect(world)));
             world.sleep(before).await;
             return Err(lost());
         }
         let mut wait = 0;
-        if world.hits(Fault::DatabaseStall) {
+        if self.fails(Fault::DatabaseStall) {
             let stall = world.random.between(5_000, 80_000);
             match world.random.between(0, 2) {
                 0 => before += stall,
@@ -105,16 +152,18 @@ impl Database for Node {
             }
         }
         let answer = Call::new(world, (before, after + wait), self.survives(), effect).await;
-        if world.hits(Fault::DatabaseAnswerLost) { Err(lost()) } else { answer }
+        if self.fails(Fault::DatabaseAnswerLost) { Err(lost()) } else { answer }
     }
 
-    fn size_bytes(&self) -> Option<i64> {
-        Some(1_000_000)
+    async fn store(&self, key: String, bytes: Vec<u8>, waits: (i64, i64)) {
+        let effect = move |world: &Rc<World>| drop(world.objects.borrow_mut().insert(key, bytes));
+        Call::new(&self.world, waits, self.survives(), effect).await;
     }
 }
 
 impl Hints for Node {
     async fn send_hints(&self, messages: Vec<(String, u32)>) -> Result<(), HintError> {
+        self.count();
         let fails = self.world.hits(Fault::SendFails);
         if fails && self.world.random.per_mille(300) {
             self.world.sleep(57_000).await;
@@ -133,23 +182,31 @@ impl Hints for Node {
 
 impl Blobs for Node {
     async fn put(&self, key: &str, mut bytes: Vec<u8>) -> Result<(), BlobError> {
+        self.count();
         let world = &self.world;
-        let failed = || Err(BlobError("internal error (10001)".into()));
         if world.hits(Fault::PutFails) {
             world.sleep(self.latency(100).0).await;
-            return failed();
+            let failed = Err(BlobError("internal error (10001)".into()));
+            return if world.has(Switch::TrustsFailedPuts) { Ok(()) } else { failed };
         }
         let (mut before, mut after) = self.latency(100);
         if world.hits(Fault::PutHangs) {
+            if world.has(Switch::TrustsHangingPuts) {
+                return Ok(());
+            }
             let hang = world.random.between(3_000, 60_000);
             if world.random.per_mille(500) { before += hang } else { after += hang }
         }
-        if world.sabotage.as_ref().is_some_and(|sabotage| sabotage.flips_evidence) {
-            bytes[0] ^= 1;
+        match world.bug.and_then(|bug| bug.switch) {
+            Some(Switch::FlipsEvidence) => bytes[0] ^= 1,
+            Some(Switch::ShiftsEvidence) => drop(bytes.remove(0)),
+            Some(Switch::PutsAfterwards) => {
+                self.put_off.borrow_mut().push((key.to_owned(), bytes));
+                return Ok(());
+            }
+            _ => {}
         }
-        let key = key.to_owned();
-        let effect = move |world: &Rc<World>| drop(world.objects.borrow_mut().insert(key, bytes));
-        Call::new(world, (before, after), self.survives(), effect).await;
+        self.store(key.to_owned(), bytes, (before, after)).await;
         Ok(())
     }
 
@@ -161,6 +218,7 @@ impl Blobs for Node {
 
 impl Http for Node {
     async fn send_request(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        self.count();
         let world = &self.world;
         let timeout = i64::try_from(request.timeout.as_millis()).unwrap();
         let timed_out = Err(HttpError::Timeout(request.timeout.as_secs() * 1_000));
@@ -179,7 +237,12 @@ impl Http for Node {
             after = self.scaled(timeout) - before;
         }
         let tokens = self.tokens.clone();
-        let effect = move |world: &Rc<World>| world.receiver.receive(world, &tokens.borrow(), &request);
+        let resends =
+            hangs && world.has(Switch::ResendsAfterHangs) || answer_lost && world.has(Switch::ResendsWhenCutOff);
+        let effect = move |world: &Rc<World>| {
+            let answer = world.receiver.receive(world, &tokens.borrow(), &request);
+            if resends { world.receiver.receive(world, &tokens.borrow(), &request) } else { answer }
+        };
         let answer = Call::new(world, (before, after), self.survives(), effect).await;
         if hangs {
             return timed_out;

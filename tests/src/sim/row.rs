@@ -14,7 +14,7 @@ pub(super) const COLUMNS: &str = "json_object('tenant', @.tenant, 'id', @.id, 's
   'event_id', @.event_id, 'max_attempts', @.max_attempts, 'backoff', @.backoff, 'key', @.idempotency_key,
   'key_until', @.key_until, 'digest', @.digest, 'dead_state', @.dead_state, 'dead_reason', @.dead_reason,
   'replay_of', @.replay_of, 'replayed_by', @.replayed_by, 'error', json(@.error), 'result', json(@.result),
-  'log', json(@.log), 'group', @.job_group, 'marker', @.payload ->> '$.body.n')";
+  'log', json(@.log), 'group', @.job_group, 'marker', @.payload ->> '$.body.n', 'has_payload', @.payload IS NOT NULL)";
 
 /// A row.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -50,6 +50,7 @@ pub(super) struct Row {
     pub(super) log: Vec<Value>,
     pub(super) group: Option<String>,
     pub(super) marker: Option<i64>,
+    pub(super) has_payload: u8,
 }
 
 impl Row {

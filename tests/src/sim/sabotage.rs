@@ -1,4 +1,4 @@
-//! Planted bugs: what the invariants must find. They change the shipped statements on their way to the database.
+//! Planted bugs, the machinery: they change the shipped statements on their way to the database, or switch a port.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -7,60 +7,43 @@ use longshore::ports::Statement;
 
 /// One planted bug.
 #[derive(Debug, Clone, Copy)]
-pub struct Sabotage {
+pub struct Bug {
     /// Its name.
     pub name: &'static str,
     /// The statement it is in, and what becomes what; each piece must be there.
-    edits: &'static [(&'static str, &'static str, &'static str)],
-    /// Whether stored evidence loses a bit.
-    pub(super) flips_evidence: bool,
+    pub(super) edits: &'static [(&'static str, &'static str, &'static str)],
+    /// What a port does wrong, where the bug is not in a statement.
+    pub(super) switch: Option<Switch>,
 }
 
-const fn edit(name: &'static str, edits: &'static [(&'static str, &'static str, &'static str)]) -> Sabotage {
-    Sabotage { name, edits, flips_evidence: false }
+/// What a port does wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Switch {
+    /// Stored evidence loses a bit.
+    FlipsEvidence,
+    /// Stored evidence begins one byte late.
+    ShiftsEvidence,
+    /// Evidence is stored after the settlement.
+    PutsAfterwards,
+    /// A put that failed counts as done.
+    TrustsFailedPuts,
+    /// A put that hangs counts as done.
+    TrustsHangingPuts,
+    /// A batch that was rolled back counts as done.
+    TrustsRollbacks,
+    /// The statements of a batch are committed one by one.
+    SplitsBatches,
+    /// A request that timed out is sent again within its attempt.
+    ResendsAfterHangs,
+    /// A request whose connection broke is sent again within its attempt.
+    ResendsWhenCutOff,
 }
-
-/// All of them.
-pub const ALL: [Sabotage; 10] = [
-    edit(
-        "a settlement without token and number",
-        &[
-            ("settle", "AND +jobs.state = 'running' AND jobs.lease_token = ?2", "AND ?2 IS NOT NULL"),
-            ("settle", "AND jobs.attempt = o.attempt", "AND jobs.attempt > 0"),
-        ],
-    ),
-    edit(
-        "a mark that marks nothing",
-        &[(
-            "mark",
-            "SET look_at = CASE state",
-            "SET look_at = CASE WHEN 1 THEN NULL ELSE 0 END, dispatches = CASE state",
-        )],
-    ),
-    edit(
-        "a claim that is not written down",
-        &[
-            ("claim", "attempt = attempt + 1, ", ""),
-            ("claim", "log = json_insert(log, '$[#]', json_object(", "log = coalesce(log, json_array("),
-        ],
-    ),
-    Sabotage { name: "evidence that loses a bit", edits: &[], flips_evidence: true },
-    edit("a replay with an event id of its own", &[("insert_successor", "coalesce(event_id, id)", "?3")]),
-    edit("a lease that ends early", &[("expire", "jobs.lease_until <=", "jobs.lease_until - 60000 <=")]),
-    edit("a retry that comes early", &[("settle", "+ o.delay_ms ELSE run_after", "+ o.delay_ms / 3 ELSE run_after")]),
-    edit(
-        "a held job that is forgotten",
-        &[("release", "look_at = CAST(unixepoch('subsec') * 1000 AS INTEGER)", "look_at = NULL")],
-    ),
-    edit("a key that is freed at once", &[("free_keys", "o.key_until <=", "o.key_until - 86399000 <=")]),
-    edit("a second successor", &[("replay", "AND dead_state = 'open'", "AND dead_state <> 'discarded'")]),
-];
 
 thread_local! {
     static REWRITTEN: RefCell<BTreeMap<(&'static str, &'static str), &'static str>> = const { RefCell::new(BTreeMap::new()) };
 }
 
-impl Sabotage {
+impl Bug {
     /// Changes a statement, if it is one of those.
     pub(super) fn rewrite(&self, statement: &mut Statement) {
         if !self.edits.iter().any(|(name, _, _)| *name == statement.name) {

@@ -11,10 +11,10 @@ use super::executor::{Doom, Executor};
 use super::faults::{Chances, Fault};
 use super::invariants::Invariants;
 use super::operators;
+use super::plan::Play;
 use super::queue::Queue;
 use super::random::Random;
 use super::receiver::Receiver;
-use super::sabotage::Sabotage;
 use super::world::{Trace, World, settings};
 use super::{audit, clients, ending};
 use crate::sqlite::{SetClock, SqliteDatabase};
@@ -42,6 +42,8 @@ pub struct Outcome {
     pub reached: BTreeMap<String, u64>,
     /// Jobs that were accepted.
     pub jobs: usize,
+    /// Calls to the database, the queue, the object store and destinations.
+    pub operations: u64,
     /// Requests that reached a destination.
     pub requests: usize,
     /// Simulated milliseconds.
@@ -51,18 +53,10 @@ pub struct Outcome {
 /// A broken invariant.
 #[derive(Debug, Clone)]
 pub struct Failure {
-    /// The seed that replays it.
-    pub seed: u64,
+    /// What replays it.
+    pub play: Play,
     /// Which invariant, and how.
     pub what: String,
-}
-
-/// Plays the schedule of a seed.
-///
-/// # Errors
-/// The first broken invariant.
-pub fn run(seed: u64) -> Result<Outcome, Failure> {
-    run_with(seed, None, false)
 }
 
 thread_local! {
@@ -74,13 +68,13 @@ thread_local! {
     };
 }
 
-/// Plays the schedule of a seed, with a planted bug, or printing what happens.
+/// Plays the schedule of a seed.
 ///
 /// # Errors
 /// The first broken invariant.
-pub fn run_with(seed: u64, sabotage: Option<Sabotage>, prints: bool) -> Result<Outcome, Failure> {
-    let world = make(seed, sabotage);
-    world.trace.prints.set(prints);
+pub fn run(what: &Play) -> Result<Outcome, Failure> {
+    let world = make(what);
+    world.trace.prints.set(what.prints);
     let verdict = play(&world);
     world.ended.set(true);
     world.executor.clear();
@@ -90,23 +84,24 @@ pub fn run_with(seed: u64, sabotage: Option<Sabotage>, prints: bool) -> Result<O
         faults: world.executor.tally.counts(),
         reached: invariants.reached.clone(),
         jobs: invariants.rows.len() + invariants.purged.len(),
+        operations: world.operations.get(),
         requests: world.receiver.seen.borrow().len(),
         lasted_ms: world.now() - START_MS,
     };
-    verdict.map(|()| outcome).map_err(|what| Failure { seed, what })
+    verdict.map(|()| outcome).map_err(|text| Failure { play: what.clone(), what: text })
 }
 
-fn make(seed: u64, sabotage: Option<Sabotage>) -> Rc<World> {
-    let random = Random::new(seed);
+fn make(what: &Play) -> Rc<World> {
+    let random = Random::new(what.seed);
     let database = DATABASE.with(Clone::clone);
     audit::reset(database.connection(), START_MS - 60_000).unwrap();
-    let chances = Chances::draw(&random);
+    let chances = Chances::draw(&random, &what.narrow.off);
     // Most producers are within the skew that ids may have, some are five minutes off.
     let far = if random.per_mille(150) { 300_000 } else { 10_000 };
     let producer_clocks = [random.between(-10_000, 10_000), random.between(-far, far)];
     let queue = Queue::default();
     queue.deliveries_max.set(u32::try_from(random.between(1, 4)).unwrap());
-    queue.is_dead.set(random.per_mille(100));
+    queue.is_dead.set(random.per_mille(100) && !what.narrow.off.contains(&Fault::QueueDrop));
     let may_freeze = chances.rate(Fault::Freeze) > 0;
     Rc::new(World {
         may_freeze,
@@ -120,7 +115,10 @@ fn make(seed: u64, sabotage: Option<Sabotage>) -> Rc<World> {
         invariants: RefCell::new(Invariants::default()),
         trace: Trace::default(),
         settings: settings(),
-        sabotage,
+        bug: what.bug,
+        narrow: what.narrow.clone(),
+        operations: Cell::new(0),
+        leases: RefCell::default(),
         callers: RefCell::default(),
         orders_open: Cell::new(0),
         producer_clocks,
@@ -134,13 +132,17 @@ fn play(world: &Rc<World>) -> Result<(), String> {
     run_until(world, START_MS + 5_000)?;
     world.calm.set(false);
     let (mut jobs, least_jobs) = (0, usize::try_from(JOBS_MIN).unwrap());
-    let wanted = world.random.between(JOBS_MIN, JOBS_MIN + 6);
+    let drawn = world.random.between(JOBS_MIN, JOBS_MIN + 6);
+    let wanted = world.narrow.jobs.unwrap_or(drawn);
     while jobs < wanted {
         let count = if world.random.per_mille(250) { world.random.between(2, 4) } else { 1 };
+        let count = if world.narrow.jobs.is_some() { count.min(wanted - jobs) } else { count };
         clients::spawn(world, jobs, count);
         jobs += count;
     }
-    world.executor.spawn(Doom::default(), operators::meddle(world.clone()));
+    if !world.narrow.quiet {
+        world.executor.spawn(Doom::default(), operators::meddle(world.clone()));
+    }
     let last: LastSweep = Rc::default();
     let mut end = world.now() + world.random.between(60_000, 240_000);
     if world.random.per_mille(80) {
@@ -153,7 +155,8 @@ fn play(world: &Rc<World>) -> Result<(), String> {
     }
     // A draw that is too mild goes on, with a database that fails more often, until enough has hit. Jobs that were never
     // accepted, because their deadline passed, are replaced.
-    while world.executor.tally.total() < FAULTS_MIN || world.invariants.borrow().rows.len() < least_jobs {
+    let is_short = || world.executor.tally.total() < FAULTS_MIN || world.invariants.borrow().rows.len() < least_jobs;
+    while world.narrow.has_floor() && is_short() {
         world.chances.insist();
         clients::spawn(world, jobs, 1);
         jobs += 1;
@@ -165,7 +168,7 @@ fn play(world: &Rc<World>) -> Result<(), String> {
     world.executor.calm_down();
     drain(world, &last)?;
     ending::judge(world)?;
-    if world.random.per_mille(60) { retire(world, &last) } else { Ok(()) }
+    if world.random.per_mille(30) { retire(world, &last) } else { Ok(()) }
 }
 
 fn sweep_in_faults(world: &Rc<World>, last: &LastSweep) -> Result<(), String> {

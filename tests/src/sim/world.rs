@@ -14,10 +14,11 @@ use super::audit::{self, Change};
 use super::executor::{Call, Executor};
 use super::faults::{Chances, Fault};
 use super::invariants::Invariants;
+use super::plan::Narrow;
 use super::queue::Queue;
 use super::random::Random;
 use super::receiver::Receiver;
-use super::sabotage::Sabotage;
+use super::sabotage::{Bug, Switch};
 use crate::options::MASTER_KEY;
 use crate::sqlite::SqliteDatabase;
 
@@ -33,7 +34,12 @@ pub(super) struct World {
     pub(super) invariants: RefCell<Invariants>,
     pub(super) trace: Trace,
     pub(super) settings: Settings,
-    pub(super) sabotage: Option<Sabotage>,
+    pub(super) bug: Option<&'static Bug>,
+    pub(super) narrow: Narrow,
+    /// Calls to any port.
+    pub(super) operations: Cell<u64>,
+    /// The lease tokens that workers claimed under, and whether something befell that worker.
+    pub(super) leases: RefCell<BTreeMap<String, Rc<Cell<bool>>>>,
     /// Callers by tenant.
     pub(super) callers: RefCell<BTreeMap<String, Caller>>,
     /// Callers that wait for an answer.
@@ -63,6 +69,11 @@ impl World {
         hit
     }
 
+    /// Whether the planted bug is this switch.
+    pub(super) fn has(&self, switch: Switch) -> bool {
+        self.bug.is_some_and(|bug| bug.switch == Some(switch))
+    }
+
     pub(super) async fn sleep(&self, ms: i64) {
         Call::new(self, (ms.max(0), 0), false, |_| ()).await;
     }
@@ -89,7 +100,10 @@ impl World {
                 let mut invariants = self.invariants.borrow_mut();
                 for change in changes {
                     self.trace.note(self.now(), change.statement, || change_text(&change));
-                    invariants.observe(self.now(), change, &self.receiver);
+                    let lease = change.old.as_ref().and_then(|row| row.lease_token.as_ref());
+                    let is_well = |lease| self.leases.borrow().get(lease).is_some_and(|befell| !befell.get());
+                    let is_well = lease.is_some_and(is_well);
+                    invariants.observe(self.now(), change, is_well, &self.receiver);
                 }
                 if statements.iter().any(|statement| statement.name == "move_mark") {
                     invariants.mark_moved(self.number("SELECT value FROM meta WHERE name = 'mark'"));
@@ -98,6 +112,12 @@ impl World {
             Err(error) => self.invariants.borrow_mut().violated(format!("the database refused {name}: {error}")),
         }
         answer
+    }
+
+    /// What a batch would answer, had it been committed.
+    pub(super) fn rehearse_batch(&self, statements: &[Statement]) -> Result<Vec<Rows>, DatabaseError> {
+        self.database.clock().set(self.now());
+        self.database.rehearse(statements)
     }
 
     /// One number that a question beside the port has for an answer.

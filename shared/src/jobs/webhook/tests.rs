@@ -122,7 +122,7 @@ fn nothing_is_sent_where_nothing_may_be_sent() {
     let mut moved = endpoint(&strict);
     moved.headers[0].0 = "x-other".into();
     let job = claimed(r#"{"endpoint":"orders"}"#, Some(moved));
-    assert_eq!(prepare(&job, &strict, 0).unwrap_err().class, ErrorClass::Config, "a sealed value fits one place");
+    assert_eq!(prepare(&job, &strict, 0).unwrap_err().class, ErrorClass::Internal, "a sealed value fits one place");
 }
 
 #[test]

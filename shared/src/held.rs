@@ -1,0 +1,54 @@
+//! A job under our lease, between its claim and its settlement, as the executor keeps it.
+
+use serde::Deserialize;
+use url::Url;
+
+use crate::claim::Claimed;
+use crate::jobs::webhook::timeout_of;
+use crate::limits::LEASE_MS;
+
+/// A claimed job. Times are this worker's clock.
+#[derive(Debug)]
+pub(crate) struct Held {
+    pub(crate) job: Claimed,
+    /// What the limit per destination counts: the authority of the URL.
+    pub(crate) destination: String,
+    pub(crate) timeout_ms: i64,
+    /// When the lease ends, never later than it does by the database's clock.
+    pub(crate) lease_until: i64,
+    /// When the job's deadline passes, likewise.
+    pub(crate) deadline: Option<i64>,
+}
+
+impl Held {
+    /// A job whose claim was sent at `sent_at`: what was left when the claim was read is left from then, at the least.
+    pub(crate) fn new(job: Claimed, sent_at: i64) -> Held {
+        Held {
+            destination: destination_of(&job),
+            timeout_ms: i64::try_from(timeout_of(&job).as_millis()).unwrap_or(LEASE_MS),
+            lease_until: sent_at + (job.lease_until - job.now),
+            deadline: job.deadline_at.map(|deadline| sent_at + (deadline - job.now)),
+            job,
+        }
+    }
+
+    /// How statements name this attempt.
+    pub(crate) fn attempt(&self) -> (String, String, u32) {
+        (self.job.tenant.clone(), self.job.id.clone(), self.job.attempt)
+    }
+
+    /// Whether it is that job.
+    pub(crate) fn is(&self, tenant: &str, id: &str) -> bool {
+        self.job.id == id && self.job.tenant == tenant
+    }
+}
+
+fn destination_of(job: &Claimed) -> String {
+    #[derive(Deserialize)]
+    struct Bare {
+        url: Option<String>,
+    }
+    let bare = || job.payload.as_deref().and_then(|payload| serde_json::from_str::<Bare>(payload).ok()?.url);
+    let url = job.endpoint.as_ref().map(|endpoint| endpoint.url.clone()).or_else(bare).unwrap_or_default();
+    Url::parse(&url).map_or(url.clone(), |parsed| parsed.authority().to_owned())
+}

@@ -1,0 +1,182 @@
+//! Planted bugs, the list: mistakes that this protocol invites. Each must be found, or an invariant is too weak.
+
+use super::sabotage::{Bug, Switch};
+
+const fn edit(name: &'static str, edits: &'static [(&'static str, &'static str, &'static str)]) -> Bug {
+    Bug { name, edits, switch: None }
+}
+
+const fn switch(name: &'static str, switch: Switch) -> Bug {
+    Bug { name, edits: &[], switch: Some(switch) }
+}
+
+/// The bug with this name.
+pub fn named(name: &str) -> Option<&'static Bug> {
+    ALL.iter().chain(SPARE).find(|bug| bug.name == name)
+}
+
+/// All of them.
+pub static ALL: &[Bug] = &[
+    // The lease.
+    edit(
+        "no fencing",
+        &[
+            ("settle", "AND +jobs.state = 'running' AND jobs.lease_token = ?2", "AND ?2 IS NOT NULL"),
+            ("settle", "AND jobs.attempt = o.attempt", "AND jobs.attempt > 0"),
+        ],
+    ),
+    edit(
+        "a claim of what is running",
+        &[(
+            "claim",
+            "AND +state IN ('queued', 'retrying', 'scheduled')",
+            "AND +state IN ('queued', 'retrying', 'running')",
+        )],
+    ),
+    edit(
+        "run under another's lease",
+        &[("read_claimed", "WHERE j.lease_token = ?2", "WHERE coalesce(j.lease_token, 0) <> ?2 || 'x'")],
+    ),
+    edit("a lease that ends early", &[("expire", "jobs.lease_until <=", "jobs.lease_until - 60000 <=")]),
+    edit("a lease shorter than the timeout", &[("claim", "+ max(?3 ->> 'lease_ms',", "+ min(?3 ->> 'lease_ms',")]),
+    edit("a heartbeat that shortens", &[("heartbeat", "+ ?3", "+ ?3 / 15")]),
+    edit("an expiry that keeps the lease", &[("expire", "lease_token = NULL, lease_until = NULL,", "")]),
+    edit("a hand-back that keeps the number", &[("hand_back", "attempt = attempt - 1,", "")]),
+    edit(
+        "a hand-back that keeps the entry",
+        &[("hand_back", "log = json_remove(log, '$[' || (attempt - 1) || ']')", "log = log")],
+    ),
+    // The attempt.
+    edit(
+        "a claim that is not written down",
+        &[
+            ("claim", "attempt = attempt + 1, ", ""),
+            ("claim", "log = json_insert(log, '$[#]', json_object(", "log = coalesce(log, json_array("),
+        ],
+    ),
+    edit(
+        "an attempt that is counted afterwards",
+        &[
+            ("claim", "attempt = attempt + 1, ", ""),
+            ("settle", "failures = o.failures,", "failures = o.failures, attempt = jobs.attempt + 1,"),
+        ],
+    ),
+    edit(
+        "a settlement that never comes",
+        &[("settle", "AND jobs.lease_token = ?2", "AND jobs.lease_token = ?2 || 'x'")],
+    ),
+    edit("a retry that comes early", &[("settle", "+ o.delay_ms ELSE run_after", "+ o.delay_ms / 3 ELSE run_after")]),
+    edit("a hint that counts as due", &[("claim", "AND run_after <=", "AND run_after - 600000 <=")]),
+    edit(
+        "being asked for time that counts as a failure",
+        &[("settle", "failures = o.failures,", "failures = jobs.failures + (o.state <> 'succeeded'),")],
+    ),
+    edit(
+        "an error that outlives the success",
+        &[("settle", "error = o.error,", "error = coalesce(o.error, jobs.error),")],
+    ),
+    edit(
+        "an attempt without a status that is not recorded",
+        &[("settle", ", o.entry))", ", iif(o.entry ->> 'status' IS NULL, '{}', o.entry)))")],
+    ),
+    edit(
+        "a payload that leaves with the first attempt",
+        &[("settle", "payload = CASE o.state WHEN 'succeeded' THEN NULL ELSE payload END", "payload = NULL")],
+    ),
+    edit(
+        "a deadline that is ignored",
+        &[("claim", "AND (deadline_at IS NULL OR deadline_at >", "AND (1 OR deadline_at >")],
+    ),
+    edit(
+        "a cancel that a retry forgets",
+        &[
+            (
+                "settle",
+                "WHEN o.state = 'retrying' AND cancel_requested = 1 THEN 'cancelled'",
+                "WHEN 0 THEN 'cancelled'",
+            ),
+            ("settle", "o.state <> 'retrying' OR cancel_requested = 1", "o.state <> 'retrying'"),
+        ],
+    ),
+    edit("a cancel of what is dead", &[("cancel", "'retrying', 'held')", "'retrying', 'held', 'dead')")]),
+    // Suspects.
+    edit("suspects that run with others", &[("claim", "AND suspect = ?4", "AND ?4 IS NOT NULL")]),
+    edit("a crash that is not counted", &[("expire", "crashes = crashes + suspect", "crashes = crashes")]),
+    // The sweep and its mark.
+    edit(
+        "a mark that marks nothing",
+        &[(
+            "mark",
+            "SET look_at = CASE state",
+            "SET look_at = CASE WHEN 1 THEN NULL ELSE 0 END, dispatches = CASE state",
+        )],
+    ),
+    edit(
+        "a mark that passes by jobs without a deadline",
+        &[("mark", "WHERE j.look_at IS NULL", "WHERE j.deadline_at IS NOT NULL AND j.look_at IS NULL")],
+    ),
+    edit(
+        "a mark that waits for the oldest open job",
+        &[(
+            "move_mark",
+            "SET value = ?1 ->> 'next'",
+            "SET value = min(?1 ->> 'next', coalesce((SELECT min(created_at) FROM jobs WHERE finished_at IS NULL), ?1 ->> 'next'))",
+        )],
+    ),
+    edit(
+        "a mark that looks back a minute",
+        &[("mark", "WHERE j.look_at IS NULL", "WHERE j.created_at >= (?1 ->> 'next') - 30000 AND j.look_at IS NULL")],
+    ),
+    edit(
+        "a mark that two sweeps move",
+        &[("count_accepted", "WHERE (SELECT value FROM meta WHERE name = 'mark') = ?1 ->> 'mark'", "WHERE 1")],
+    ),
+    edit("one time for guard and damping", &[("claim", "AND run_after <=", "AND coalesce(look_at, run_after) <=")]),
+    edit(
+        "a sweep without damping",
+        &[("dispatch", "+ min((?2 ->> 'damping_ms') <<", "+ min(0 * (?2 ->> 'damping_ms') <<")],
+    ),
+    edit("a sweep that never runs a job", &[("dispatch", "dispatches = dispatches + 1", "dispatches = dispatches")]),
+    edit(
+        "a held job that is forgotten",
+        &[("release", "look_at = CAST(unixepoch('subsec') * 1000 AS INTEGER)", "look_at = NULL")],
+    ),
+    edit(
+        "a purge before the key ends",
+        &[("purge", "AND (key_until IS NULL OR key_until <=", "AND (1 OR key_until <=")],
+    ),
+    edit(
+        "a purge by the hour before the key ends",
+        &[("purge_hour", "AND (key_until IS NULL OR key_until <=", "AND (1 OR key_until <=")],
+    ),
+    // Accept and replay.
+    edit("a key that is freed at once", &[("free_keys", "o.key_until <=", "o.key_until - 86399000 <=")]),
+    edit(
+        "a repeat that does not find its job",
+        &[("read_accepted", "k.tenant = caller.tenant AND", "k.tenant = caller.tenant AND 0 AND")],
+    ),
+    edit("an id of any time", &[("accept", "<= ?3", "<= ?3 + 86400000")]),
+    edit("a successor of any time", &[("replay", "<= ?5", "<= ?5 + 86400000")]),
+    edit("a replay with an event id of its own", &[("insert_successor", "coalesce(event_id, id)", "?3")]),
+    edit("a second successor", &[("replay", "AND dead_state = 'open'", "AND dead_state <> 'discarded'")]),
+    // Evidence and the ports.
+    switch("evidence that loses a bit", Switch::FlipsEvidence),
+    switch("evidence at the wrong offset", Switch::ShiftsEvidence),
+    switch("evidence after the settlement", Switch::PutsAfterwards),
+    switch("a failed put that counts as done", Switch::TrustsFailedPuts),
+    switch("a hanging put that counts as done", Switch::TrustsHangingPuts),
+    switch("a batch that was rolled back and counts as done", Switch::TrustsRollbacks),
+    switch("a batch in pieces", Switch::SplitsBatches),
+    switch("a timeout that is sent again at once", Switch::ResendsAfterHangs),
+    switch("a broken connection that is sent again at once", Switch::ResendsWhenCutOff),
+];
+
+/// Not found within 2,000 seeds, so no search is made for these; docs/reliability.md says what that means.
+pub static SPARE: &[Bug] = &[
+    // A number that ran is never given out again: a hand-back takes back only a later one.
+    edit("fencing without the token", &[("settle", "AND jobs.lease_token = ?2", "AND ?2 IS NOT NULL")]),
+    // One token claims a job twice only if a claim and a settlement both commit late, around one another.
+    edit("fencing without the number", &[("settle", "AND jobs.attempt = o.attempt", "")]),
+    // A lease covers its attempt, the flush and most of what may hold them up.
+    edit("a heartbeat that goes nowhere", &[("heartbeat", "AND lease_token = ?2", "AND lease_token <> ?2")]),
+];

@@ -1,0 +1,69 @@
+//! One planted bug for each kind of fault, which only that kind brings to light: without the fault it stays hidden.
+
+use super::faults::Fault;
+use super::plan::Narrow;
+
+/// A fault and the bug it brings to light.
+#[derive(Debug, Clone, Copy)]
+pub struct Pair {
+    /// The fault.
+    pub fault: Fault,
+    /// The bug's name.
+    pub bug: &'static str,
+    /// What else goes on, with the fault and without it.
+    pub setting: Setting,
+}
+
+/// What else goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Setting {
+    /// All other faults.
+    Full,
+    /// No other fault: several of them bring the same bug to light.
+    Alone,
+    /// No other fault, no operator, and nobody asks twice without need: people bring it to light, too.
+    Quiet,
+}
+
+impl Pair {
+    /// The worlds with the fault, and without it.
+    pub fn worlds(&self) -> (Narrow, Narrow) {
+        match self.setting {
+            Setting::Full => (Narrow::default(), Narrow { off: [self.fault].into(), ..Narrow::default() }),
+            Setting::Alone => (Narrow::only(Some(self.fault), false), Narrow::only(None, false)),
+            Setting::Quiet => (Narrow::only(Some(self.fault), true), Narrow::only(None, true)),
+        }
+    }
+}
+
+const fn pair(fault: Fault, bug: &'static str, setting: Setting) -> Pair {
+    Pair { fault, bug, setting }
+}
+
+/// All of them.
+pub static ALL: &[Pair] = &[
+    pair(Fault::DatabaseError, "a batch that was rolled back and counts as done", Setting::Full),
+    pair(Fault::DatabaseAnswerLost, "a mark that two sweeps move", Setting::Alone),
+    pair(Fault::DatabaseLate, "no fencing", Setting::Alone),
+    pair(Fault::DatabaseStall, "no fencing", Setting::Alone),
+    pair(Fault::SendFails, "a mark that passes by jobs without a deadline", Setting::Quiet),
+    pair(Fault::QueueDrop, "a sweep that never runs a job", Setting::Full),
+    pair(Fault::QueueDuplicate, "a claim of what is running", Setting::Quiet),
+    pair(Fault::QueueDelay, "a hint that counts as due", Setting::Quiet),
+    pair(Fault::QueueEarly, "a hint that counts as due", Setting::Quiet),
+    pair(Fault::PutFails, "a failed put that counts as done", Setting::Full),
+    pair(Fault::PutHangs, "a hanging put that counts as done", Setting::Full),
+    pair(Fault::Http500, "an error that outlives the success", Setting::Alone),
+    pair(Fault::HttpBusy, "being asked for time that counts as a failure", Setting::Full),
+    pair(Fault::HttpHang, "a timeout that is sent again at once", Setting::Full),
+    pair(Fault::HttpGone, "a held job that is forgotten", Setting::Quiet),
+    pair(Fault::HttpConnect, "an attempt without a status that is not recorded", Setting::Alone),
+    pair(Fault::HttpAnswerLost, "a broken connection that is sent again at once", Setting::Full),
+    pair(Fault::ConsumerCrash, "evidence after the settlement", Setting::Alone),
+    pair(Fault::SweepCrash, "a batch in pieces", Setting::Quiet),
+    pair(Fault::ProducerCrash, "a batch in pieces", Setting::Alone),
+    pair(Fault::Freeze, "no fencing", Setting::Alone),
+    pair(Fault::SweepMissing, "a mark that looks back a minute", Setting::Quiet),
+    pair(Fault::SweepDoubled, "a mark that two sweeps move", Setting::Alone),
+    pair(Fault::AcceptAnswerLost, "a repeat that does not find its job", Setting::Quiet),
+];
