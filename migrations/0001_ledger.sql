@@ -105,6 +105,9 @@ CREATE TABLE strays (
   created_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- Strays leave by age; there are few, so that an index entry each is cheap.
+CREATE INDEX strays_by_age ON strays (created_at);
+
 CREATE TABLE meta (
   name TEXT PRIMARY KEY,             -- mark, swept_at, ticked_at, storage_full, paused
   value INTEGER NOT NULL

@@ -26,6 +26,9 @@ pub(crate) async fn deliver(batch: &MessageBatch<String>, env: &Env) {
         }
     };
     let (hints, jobs) = read(&world, batch).await;
+    if hints.is_empty() {
+        return; // Nothing but strays and unknown versions, which `read` has dealt with.
+    }
     if batch.queue().ends_with(DEAD_QUEUE_SUFFIX) {
         wake_all(&world, &hints, &jobs).await;
     } else {
