@@ -11,6 +11,7 @@ use crate::job::mint_id;
 use crate::jobs;
 use crate::limits::{KEY_WINDOW_SECONDS_DEFAULT, KEY_WINDOW_SECONDS_MAX, MAX_ATTEMPTS_MAX, METADATA_BYTES_MAX};
 use crate::limits::{RUN_AFTER_GRACE_MS, RUN_AFTER_MS_MAX};
+use crate::operate::nonce;
 use crate::ports::Clock;
 use crate::problem::Problem;
 use crate::settings::Settings;
@@ -77,12 +78,7 @@ pub fn check<C: Clock>(
     let scheduled_at = request.scheduled_at(now, &mut errors);
     let deadline_at = request.deadline_at(now, scheduled_at, &mut errors);
     request.check_settings(&mut errors);
-    let mut nonce = || {
-        let mut nonce = [0; 12];
-        nonce.copy_from_slice(&clock.random().to_le_bytes()[..12]);
-        nonce
-    };
-    let payload = match jobs::check(&request.kind, &request.payload, settings, &mut nonce) {
+    let payload = match jobs::check(&request.kind, &request.payload, settings, &mut || nonce(clock)) {
         Err(Problem::InvalidRequest(fields)) => {
             errors.extend(fields);
             return Err(Problem::InvalidRequest(errors));

@@ -9,7 +9,7 @@ use longshore::job::{JobRef, mint_id};
 use longshore::limits::{FREE, MESSAGE_BYTES_MAX, PAID, Plan};
 use longshore::ports::{
     BlobError, Blobs, Clock, Database, DatabaseError, HintError, Hints, Http, HttpError, HttpRequest, HttpResponse,
-    Rows, Statement,
+    Param, Rows, Statement,
 };
 use longshore::process::{process, process_suspects};
 use longshore::settings::Settings;
@@ -31,6 +31,8 @@ struct Counted {
     /// Jobs that were claimed, and that were handed back.
     claimed: Cell<usize>,
     handed_back: Cell<usize>,
+    /// Marks that go further than this fail, as a call that takes D1 too long does.
+    mark_ms_max: Cell<i64>,
 }
 
 impl Counted {
@@ -44,6 +46,7 @@ impl Counted {
             began: None,
             claimed: Cell::new(0),
             handed_back: Cell::new(0),
+            mark_ms_max: Cell::new(i64::MAX),
         }
     }
 
@@ -77,6 +80,14 @@ impl Database for Counted {
     async fn batch(&self, statements: Vec<Statement>) -> Result<Vec<Rows>, DatabaseError> {
         self.count();
         self.store.clock().set(self.now_ms());
+        if let Some(Param::Text(terms)) =
+            statements.iter().find(|one| one.name == "mark").and_then(|one| one.params.first())
+        {
+            let terms: serde_json::Value = serde_json::from_str(terms).unwrap();
+            if terms["next"].as_i64().unwrap() - terms["mark"].as_i64().unwrap() > self.mark_ms_max.get() {
+                return Err(DatabaseError::Refused("it took too long".into()));
+            }
+        }
         let names: Vec<_> = statements.iter().map(|statement| statement.name).collect();
         let answers = self.store.batch(statements).await?;
         for (name, rows) in names.iter().zip(&answers) {
@@ -206,4 +217,29 @@ async fn a_slow_destination_does_not_churn() {
         // 2 x 20 before the first hand-back is seen, then 5 each 10 s of a minute: 70 of 500.
         assert!(back <= 70, "{back} jobs were handed back, {} tried, at {seconds} s an attempt", report.attempts);
     }
+}
+
+#[test]
+fn a_mark_that_cannot_pass_an_hour_passes_less_and_the_sweep_goes_on() {
+    let world = Counted::new();
+    world.mark_ms_max.set(60_000);
+    world.insert(7, ", look_at", &format!(", {NOW} - 1"));
+    let from = "UPDATE meta SET value = ?1 WHERE name = 'mark'";
+    world.store.connection().execute(from, [NOW - 3_000_000]).unwrap();
+    let swept = sweep(&world, &settings(PAID)).now_or_never().unwrap().unwrap();
+    let read = "SELECT value FROM meta WHERE name = 'mark'";
+    let mark: i64 = world.store.connection().query_row(read, [], |row| row.get(0)).unwrap();
+    assert!(mark > NOW - 3_000_000 + 600_000, "it moved by the minute: {}", mark - NOW);
+    assert_eq!(swept.dispatched, 7, "what was passed before is looked at all the same");
+}
+
+#[tokio::test(start_paused = true)]
+async fn suspects_stop_after_a_minute_and_are_hinted_again() {
+    let world = Counted::slow(Duration::from_secs(20));
+    let jobs = world.insert(10, ", suspect", ", 1");
+    let report = process_suspects(&world, &settings(PAID), &jobs).await;
+    assert!((1..=4).contains(&report.attempts), "{report:?}");
+    let hinted: Vec<_> = world.hints.borrow().iter().flat_map(|text| longshore::hint::decode(text).unwrap()).collect();
+    let waiting = jobs.iter().filter(|job| hinted.contains(job)).count();
+    assert_eq!(waiting, jobs.len(), "those that ran are to be tried again, the others for the first time");
 }
