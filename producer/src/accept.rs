@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use longshore::accept::{Accepted, accept};
+use longshore::accept::{Accepted, accept, by_delay};
 use longshore::authorize::{Caller, authorize};
 use longshore::cloudflare::CloudflareWorld;
 use longshore::flush::send_hints;
@@ -149,19 +149,23 @@ fn idempotency_key(context: &ApiContext<'_>) -> Result<Option<String>, Problem> 
 }
 
 fn hint_later(context: &ApiContext<'_>, accepted: &[&Accepted]) -> Result<(), Problem> {
-    let jobs = accepted.iter().filter(|accepted| accepted.due).map(|accepted| accepted.job.clone()).collect();
-    hint(context, jobs)
+    send_later(context, by_delay(accepted.iter().copied()))
+}
+
+/// Hints a job after the answer has left.
+pub(crate) fn hint(context: &ApiContext<'_>, job: JobRef) -> Result<(), Problem> {
+    send_later(context, BTreeMap::from([(0, vec![job])]))
 }
 
 /// Sends hints after the answer has left: the jobs are durable, and a lost hint costs only time.
-pub(crate) fn hint(context: &ApiContext<'_>, jobs: Vec<JobRef>) -> Result<(), Problem> {
-    if jobs.is_empty() {
+fn send_later(context: &ApiContext<'_>, hints: BTreeMap<u32, Vec<JobRef>>) -> Result<(), Problem> {
+    if hints.is_empty() {
         return Ok(());
     }
     let world = CloudflareWorld::new(context.env).map_err(|_| Problem::Internal)?;
     let settings = context.settings.clone();
     context.worker.wait_until(async move {
-        send_hints(&world, &settings, BTreeMap::from([(0, jobs)])).await;
+        send_hints(&world, &settings, hints).await;
     });
     Ok(())
 }

@@ -30,7 +30,7 @@ pub(crate) async fn cancel(context: &mut ApiContext<'_>, scope: Scope) -> Result
 pub(crate) async fn retry(context: &mut ApiContext<'_>, scope: Scope) -> Result<Answer, Problem> {
     let job = job_of_path(context, scope).await?;
     let row = operate::retry_now(&context.world, &job).await?;
-    hint(context, vec![job])?;
+    hint(context, job)?;
     Ok(Answer::json(202, job_json(&row)))
 }
 
@@ -47,7 +47,7 @@ pub(crate) async fn replay(context: &mut ApiContext<'_>, scope: Scope) -> Result
     let request: Option<Replay> = body.map(|body| read(&body, "#")).transpose()?;
     let edited = request.and_then(|request| request.payload);
     let row = operate::replay(&context.world, &context.settings, &job, edited.as_deref()).await?;
-    hint(context, vec![JobRef { tenant: row.tenant.clone(), id: row.id.clone() }])?;
+    hint(context, JobRef { tenant: row.tenant.clone(), id: row.id.clone() })?;
     let location = format!("/v1/jobs/{}", row.id);
     Ok(Answer::json(202, job_json(&row)).with_header("location", location))
 }

@@ -1,9 +1,12 @@
 //! The accept: a request becomes a durable job, once per idempotency key, in one round trip to the database.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::authorize::{Caller, authorize_statement, judge_caller, unavailable};
+use crate::hint::delay_seconds;
 use crate::job::{JobRef, mint_id};
 use crate::key::Scope;
 use crate::limits::{ACCEPT_PARAMETER_BYTES, ID_SKEW_MS_MAX, MINTS_MAX};
@@ -22,8 +25,18 @@ pub struct Accepted {
     pub body: Value,
     /// Whether the job was there already.
     pub replayed: bool,
-    /// Whether it is to be hinted now: it is new and due.
-    pub due: bool,
+    /// In how many seconds its hint is due, if it is to have one: it is new, and its time is near.
+    pub hint_delay_seconds: Option<u32>,
+}
+
+/// The hints of accepted jobs, by their delay in seconds.
+pub fn by_delay<'a>(accepted: impl IntoIterator<Item = &'a Accepted>) -> BTreeMap<u32, Vec<JobRef>> {
+    let mut hints: BTreeMap<u32, Vec<JobRef>> = BTreeMap::new();
+    for (accepted, delay) in accepted.into_iter().filter_map(|accepted| Some((accepted, accepted.hint_delay_seconds?)))
+    {
+        hints.entry(delay).or_default().push(accepted.job.clone());
+    }
+    hints
 }
 
 /// Makes jobs durable: one batch that checks the key, frees keys whose window ended, inserts, and reads back.
@@ -49,7 +62,7 @@ pub async fn accept<W: Database + Clock>(
             return Err(Problem::StorageFull);
         }
         if !missing {
-            return Ok(jobs.iter().zip(outcomes).map(|(job, outcome)| judge_outcome(job, outcome)).collect());
+            return Ok(jobs.iter().zip(outcomes).map(|(job, outcome)| judge_outcome(job, outcome, row.now)).collect());
         }
         // The clock that minted the ids is more than 20 s off: the database's own is taken instead.
         tracing::warn!(ours = world.now_ms(), database = row.now, "ids are minted again by the database's clock");
@@ -122,7 +135,8 @@ fn read_outcomes(jobs: &[NewJob], answers: &[Rows]) -> Result<Vec<AcceptedRow>, 
     if outcomes.len() == jobs.len() { Ok(outcomes) } else { Err(Problem::Internal) }
 }
 
-fn judge_outcome(job: &NewJob, row: AcceptedRow) -> Result<Accepted, Problem> {
+/// What became of one job, at `now` by the database's clock.
+fn judge_outcome(job: &NewJob, row: AcceptedRow, now: i64) -> Result<Accepted, Problem> {
     let (Some(id), Some(created_at)) = (row.id, row.created_at) else {
         return Err(Problem::field("#/payload/endpoint", "unknown-endpoint", "There is no such endpoint."));
     };
@@ -135,6 +149,6 @@ fn judge_outcome(job: &NewJob, row: AcceptedRow) -> Result<Accepted, Problem> {
         "created_at": rfc3339(created_at), "run_after": rfc3339(row.scheduled_at.unwrap_or(created_at)),
         "accepted": if row.scheduled_at.is_some() { "scheduled" } else { "queued" },
     });
-    let due = !replayed && row.scheduled_at.is_none();
-    Ok(Accepted { job: JobRef { tenant: row.tenant, id }, body, replayed, due })
+    let hint_delay_seconds = delay_seconds(row.scheduled_at.map_or(0, |at| at - now)).filter(|_| !replayed);
+    Ok(Accepted { job: JobRef { tenant: row.tenant, id }, body, replayed, hint_delay_seconds })
 }

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::job::JobRef;
-use crate::limits::{MESSAGE_BYTES_MAX, QUEUE_DELAY_SECONDS_MAX, SEND_BATCH_BYTES_MAX, SEND_BATCH_MESSAGES_MAX};
+use crate::limits::{
+    HINT_DELAY_MS_MAX, MESSAGE_BYTES_MAX, QUEUE_DELAY_SECONDS_MAX, SEND_BATCH_BYTES_MAX, SEND_BATCH_MESSAGES_MAX,
+};
 
 /// The version this build writes and reads.
 pub const VERSION: u32 = 1;
@@ -58,6 +60,13 @@ fn encode_chunk(jobs: &[JobRef]) -> Vec<String> {
     [encode_chunk(front), encode_chunk(back)].concat()
 }
 
+/// The delay of a hint in whole seconds, rounded up, for a job that is due in so many milliseconds; `None` for one that
+/// belongs to the sweep.
+pub fn delay_seconds(ms: i64) -> Option<u32> {
+    let seconds = ms.max(0).div_euclid(1_000) + i64::from(ms.max(0) % 1_000 != 0);
+    if ms <= HINT_DELAY_MS_MAX { u32::try_from(seconds).ok() } else { None }
+}
+
 /// Groups messages into batches that `sendBatch` takes: at most 100 messages and 256,000 bytes, delays at most 24 h.
 pub fn into_batches(messages: Vec<(String, u32)>) -> Vec<Vec<(String, u32)>> {
     let mut batches: Vec<Vec<(String, u32)>> = Vec::new();
@@ -82,6 +91,12 @@ pub fn into_batches(messages: Vec<(String, u32)>) -> Vec<Vec<(String, u32)>> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn delays_are_rounded_up_and_long_ones_belong_to_the_sweep() {
+        let seconds = [-5_000, 0, 1, 1_000, 1_001, 120_000, 120_001].map(delay_seconds);
+        assert_eq!(seconds, [Some(0), Some(0), Some(1), Some(1), Some(2), Some(120), None]);
+    }
 
     fn job(number: usize, tenant: usize) -> JobRef {
         JobRef { tenant: "t".repeat(tenant), id: format!("job_00{number:026}") }

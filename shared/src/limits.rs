@@ -54,7 +54,7 @@ pub const DAMPING_MS: i64 = 60_000;
 pub const DAMPING_MS_MAX: i64 = 3_600_000;
 /// After this many dispatches without a claim the sweep runs the job itself.
 pub const DISPATCHES_BEFORE_SWEEP_RUNS: i64 = 2;
-/// A retry sooner than this gets a delayed hint; longer waits belong to the sweep.
+/// A job that is due sooner than this gets a delayed hint; longer waits belong to the sweep.
 pub const HINT_DELAY_MS_MAX: i64 = 120_000;
 /// Rows that one sweep step touches at most: D1's advice is about 1,000 per statement.
 pub const SWEEP_ROWS_MAX: i64 = 500;

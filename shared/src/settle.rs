@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::attempt::{AttemptState, EvidenceRef};
+use crate::hint::delay_seconds;
 use crate::job::JobRef;
 use crate::limits::{DAMPING_MS, HINT_DELAY_MS_MAX, Plan};
 use crate::outcome::{ErrorClass, JobError, Outcome};
@@ -123,10 +124,7 @@ impl Settlement {
 
     /// The delay in seconds of the hint for its retry, rounded up; `None` where the sweep sends it.
     pub fn hint_delay_seconds(&self) -> Option<u32> {
-        let hinted = self.state == State::Retrying && self.delay_ms <= HINT_DELAY_MS_MAX;
-        hinted
-            .then(|| u32::try_from(self.delay_ms.div_euclid(1_000) + i64::from(self.delay_ms % 1_000 != 0)).ok())
-            .flatten()
+        delay_seconds(self.delay_ms).filter(|_| self.state == State::Retrying)
     }
 }
 

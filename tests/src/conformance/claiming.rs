@@ -56,7 +56,7 @@ pub async fn a_repeated_claim_reads_the_same_rows<S: Store>(stand: &Stand<S>) {
 pub async fn what_is_not_due_waits<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let accepted = case.accept_one(request(json!({"delay_seconds": 60})), None).await.unwrap();
-    assert!(!accepted.due);
+    assert_eq!(accepted.hint_delay_seconds, Some(60));
     assert_eq!(stand.raw(&accepted.job).await["state"], "scheduled");
     assert!(case.claim(&stand.token(), &[&accepted.job], false).await.is_empty());
     case.make_past(50_000).await;

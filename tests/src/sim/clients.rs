@@ -1,9 +1,8 @@
 //! Applications that enqueue: they ask again until they have an answer, often twice at once.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use longshore::accept::{Accepted, accept};
+use longshore::accept::{Accepted, accept, by_delay};
 use longshore::flush::send_hints;
 use longshore::problem::Problem;
 use longshore::request::check;
@@ -24,6 +23,10 @@ pub(super) const ENDPOINTS: [&str; 4] = ["orders", "quiet", "secret", "broken"];
 
 /// The group of a job that somebody asked for under a key that was not his.
 pub(super) const ANOTHER: &str = "another";
+
+/// How often an application asks again when nothing fails any more, before its being unheard is a violation: one that
+/// asks again out of care stops with a chance of 70 % each time, and 0.3^40 is below 2^-64.
+const PATIENCE: u32 = 40;
 
 /// A job that an application wants.
 #[derive(Debug, Clone)]
@@ -71,7 +74,9 @@ fn order(world: &World, tenant: &str, n: i64) -> Order {
 
 async fn client(world: Rc<World>, tenant: &'static str, orders: Vec<Order>) {
     world.sleep(world.random.between(0, 60_000)).await;
-    loop {
+    let mut asked_in_calm = 0;
+    while asked_in_calm < PATIENCE {
+        asked_in_calm += u32::from(world.calm.get());
         let all_keyed = orders.iter().all(|order| order.key.is_some());
         let times = if all_keyed && !world.narrow.quiet && world.random.per_mille(250) {
             world.random.between(2, 3)
@@ -92,11 +97,11 @@ async fn client(world: Rc<World>, tenant: &'static str, orders: Vec<Order>) {
             another_body(&world, tenant, &orders[0]).await;
         }
         if done && (!all_keyed || world.narrow.quiet || world.random.per_mille(700)) {
-            break;
+            return world.orders_open.update(|open| open - 1);
         }
         world.sleep(world.random.between(500, 20_000)).await;
     }
-    world.orders_open.update(|open| open - 1);
+    world.invariants.borrow_mut().violated(format!("I5: nobody answers {orders:?}, though all is well"));
 }
 
 /// Asks one of the producers.
@@ -117,11 +122,10 @@ fn ask(world: &Rc<World>, tenant: &str, orders: Vec<Order>) -> oneshot::Receiver
             Err(problem) => return drop(reply.send(Ok(vec![Err(problem)]))),
         };
         let answers = accept(&node, &caller, jobs).await;
-        let accepted: Vec<_> = answers.iter().flatten().flatten().filter(|accepted| accepted.due).collect();
-        let hints = accepted.iter().map(|accepted| accepted.job.clone()).collect();
+        let hints = by_delay(answers.iter().flatten().flatten());
         // The answer leaves before the hint.
         let _ = reply.send(answers);
-        send_hints(&node, settings, BTreeMap::from([(0, hints)])).await;
+        send_hints(&node, settings, hints).await;
     });
     answer
 }
@@ -134,6 +138,7 @@ fn take(world: &World, tenant: &str, orders: &[Order], answers: Answers) -> bool
         match answer {
             Ok(accepted) => invariants.answered(tenant, order.key.as_ref(), &accepted.job.id),
             Err(Problem::InvalidRequest(_)) => {}
+            Err(Problem::StorageFull) => return false,
             // Its key was freed, by time or by an operator, and somebody's other body has it now.
             Err(Problem::IdempotencyKeyReused) if invariants.is_lost(tenant, order.key.as_ref()) => {}
             Err(problem) => invariants.violated(format!("I5: {order:?} was answered {problem:?}")),
