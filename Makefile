@@ -30,7 +30,7 @@ WORKERS := producer/build/index.js consumer/build/index.js
 DEV_MASTER_KEY := 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff
 DEV_ROOT_TOKEN := longshore-local-root-token-not-a-secret
 
-.PHONY: help demo test sim sim-recall dev lint size build tools clean
+.PHONY: help demo test sim sim-recall sim-d1 dev lint size build tools clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -53,6 +53,9 @@ sim: ## play the simulation: SEEDS=100000 for many schedules, SEED=7 for the tra
 sim-recall: ## look for each planted bug, with each kind of fault and without it: SEEDS=100000 WITHOUT_SEEDS=20000
 	@cargo run -q -p longshore-tests --bin sim -- --recall --seeds $(or $(SEEDS),100000) \
 		--without-seeds $(or $(WITHOUT_SEEDS),20000)
+
+sim-d1: build ## replay histories of the simulation on the D1 of a real workerd: SEEDS=1000
+	@cargo run -q -p longshore-tests --bin sim -- --d1 --seeds $(or $(SEEDS),1000)
 
 lint: .tools/rust.done ## check format and lints, for this machine and for Workers
 	cargo fmt --all --check

@@ -6,6 +6,7 @@ export default {
     const { pathname } = new URL(request.url);
     try {
       if (pathname === "/d1") return Response.json({ results: await batch(env.DB, await request.json()) });
+      if (pathname === "/d1/batches") return Response.json({ results: await batches(env.DB, await request.json()) });
       if (pathname === "/queue") return Response.json(await send(env, await request.json()));
       if (pathname === "/r2") return Response.json({ keys: await listKeys(env.EVIDENCE) });
       if (pathname.startsWith("/r2/")) return await readObject(env.EVIDENCE, decodeURIComponent(pathname.slice(4)));
@@ -28,6 +29,16 @@ async function batch(database, { statements }) {
     rows: rows ?? [],
     meta: { rows_read, rows_written, changes, size_after },
   }));
+}
+
+/** One batch after the other; of each statement the one column of its rows, as text. */
+async function batches(database, { batches }) {
+  const answers = [];
+  for (const statements of batches) {
+    const results = await batch(database, { statements });
+    answers.push(results.map(({ rows }) => rows.map((row) => String(Object.values(row)[0] ?? ""))));
+  }
+  return answers;
 }
 
 async function send(env, { body, queue }) {

@@ -57,7 +57,7 @@ async function route(request, { miniflare, switches, workerdPid }) {
   }
   if (asked === "POST /faults") return Response.json(setFaults(switches, body));
   if (asked === "GET /pid") return Response.json({ workerd_pid: workerdPid() });
-  if (asked === "POST /d1" || asked === "POST /queue" || asked.startsWith("GET /r2")) {
+  if (asked === "POST /d1" || asked === "POST /d1/batches" || asked === "POST /queue" || asked.startsWith("GET /r2")) {
     return askBridge(miniflare, request.url, body);
   }
   return Response.json({ error: `nothing at ${asked}` }, { status: 404 });

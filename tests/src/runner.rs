@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use longshore::ports::Rows;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
@@ -152,6 +153,18 @@ impl Runner {
         let statements: Vec<Value> =
             statements.iter().map(|(sql, params)| json!({ "sql": sql, "params": params })).collect();
         let answer: Results = self.post("/d1", &json!({ "statements": statements })).await?;
+        Ok(answer.results)
+    }
+
+    /// Runs many batches on D1, one after the other, and answers the one column of the rows of each statement.
+    pub async fn d1_batches(&self, batches: &[Vec<(String, Vec<Value>)>]) -> Result<Vec<Vec<Rows>>, RunnerError> {
+        #[derive(Deserialize)]
+        struct Results {
+            results: Vec<Vec<Rows>>,
+        }
+        let statement = |(sql, params): &(String, Vec<Value>)| json!({ "sql": sql, "params": params });
+        let batches: Vec<Vec<Value>> = batches.iter().map(|batch| batch.iter().map(statement).collect()).collect();
+        let answer: Results = self.post("/d1/batches", &json!({ "batches": batches })).await?;
         Ok(answer.results)
     }
 

@@ -10,6 +10,7 @@ mod consumers;
 mod ending;
 mod executor;
 mod faults;
+mod history;
 mod invariants;
 mod operators;
 mod ports;
@@ -22,6 +23,7 @@ mod world;
 
 pub mod bugs;
 pub mod command;
+pub mod on_d1;
 pub mod pairs;
 pub mod plan;
 pub mod recall;

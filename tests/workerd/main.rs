@@ -14,6 +14,7 @@ mod delivery;
 mod endpoints;
 mod faults;
 mod hints;
+mod histories;
 mod hostile_receivers;
 mod idempotency;
 mod keys;

@@ -1,32 +1,74 @@
 //! The audit: triggers that note every change of a job's row, whichever statement makes it.
 
+use std::sync::{Arc, Mutex, MutexGuard};
+
 use longshore::ports::{Param, Statement};
 use rusqlite::Connection;
+use rusqlite::functions::FunctionFlags;
 
-use super::row::{COLUMNS, Row};
+use super::row::{COLUMNS, Name, Row};
 
-/// One row before and after one statement.
+/// What one statement left of one row.
 #[derive(Debug)]
 pub(super) struct Change {
     pub(super) statement: &'static str,
     /// The lease token that the statement named, if it names one.
     pub(super) token: Option<String>,
-    pub(super) old: Option<Row>,
+    pub(super) name: Name,
+    /// The row; `None` if it was deleted.
     pub(super) new: Option<Row>,
 }
 
-/// Sets up the audit on a connection.
-pub(super) fn install(connection: &Connection) -> rusqlite::Result<()> {
-    let (old, new) = (COLUMNS.replace('@', "old"), COLUMNS.replace('@', "new"));
-    connection.execute_batch(&format!(
-        "CREATE TEMP TABLE changes (old TEXT, new TEXT);
-        CREATE TEMP TRIGGER job_inserted AFTER INSERT ON main.jobs BEGIN
-          INSERT INTO changes VALUES (NULL, {new}); END;
-        CREATE TEMP TRIGGER job_updated AFTER UPDATE ON main.jobs BEGIN
-          INSERT INTO changes VALUES ({old}, {new}); END;
-        CREATE TEMP TRIGGER job_deleted AFTER DELETE ON main.jobs BEGIN
-          INSERT INTO changes VALUES ({old}, NULL); END;"
-    ))
+type Noted = (Name, Option<Row>);
+
+/// What was noted since the last statement.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Audit(Arc<Mutex<Vec<Noted>>>);
+
+impl Audit {
+    /// Sets up the audit on a connection.
+    pub(super) fn install(connection: &Connection) -> rusqlite::Result<Self> {
+        let audit = Self::default();
+        let theirs = audit.clone();
+        let arguments = i32::try_from(COLUMNS.len()).expect("few columns");
+        connection.create_scalar_function("note_row", arguments, FunctionFlags::SQLITE_UTF8, move |context| {
+            let row = Row::read(&|at| context.get_raw(at))?;
+            theirs.noted().push((row.name(), Some(row)));
+            Ok(0)
+        })?;
+        let theirs = audit.clone();
+        connection.create_scalar_function("note_deleted", 2, FunctionFlags::SQLITE_UTF8, move |context| {
+            theirs.noted().push(((context.get(0)?, context.get(1)?), None));
+            Ok(0)
+        })?;
+        let row = COLUMNS.map(|column| format!("new.{column}")).join(", ");
+        connection.execute_batch(&format!(
+            "CREATE TEMP TRIGGER job_inserted AFTER INSERT ON main.jobs BEGIN SELECT note_row({row}); END;
+            CREATE TEMP TRIGGER job_updated AFTER UPDATE ON main.jobs BEGIN SELECT note_row({row}); END;
+            CREATE TEMP TRIGGER job_deleted AFTER DELETE ON main.jobs BEGIN
+              SELECT note_deleted(old.tenant, old.id); END;"
+        ))?;
+        Ok(audit)
+    }
+
+    fn noted(&self) -> MutexGuard<'_, Vec<Noted>> {
+        self.0.lock().unwrap()
+    }
+
+    /// Takes what a statement changed.
+    pub(super) fn take(&self, statement: &Statement) -> Vec<Change> {
+        let token = match (statement.name, statement.params.get(1)) {
+            ("claim" | "settle" | "hand_back" | "heartbeat", Some(Param::Text(token))) => Some(token.clone()),
+            _ => None,
+        };
+        let change = |(name, new)| Change { statement: statement.name, token: token.clone(), name, new };
+        self.noted().drain(..).map(change).collect()
+    }
+
+    /// Forgets what was noted: it was taken back.
+    pub(super) fn forget(&self) {
+        self.noted().clear();
+    }
 }
 
 /// Empties all tables for the next schedule, and begins the mark anew.
@@ -36,30 +78,7 @@ pub(super) fn reset(connection: &Connection, mark: i64) -> rusqlite::Result<()> 
     }
     connection.execute_batch(
         "DELETE FROM jobs; DELETE FROM endpoints; DELETE FROM api_keys; DELETE FROM tenant_hours; DELETE FROM strays;
-        DELETE FROM meta; DELETE FROM temp.changes;",
+        DELETE FROM meta;",
     )?;
     connection.execute("INSERT INTO meta (name, value) VALUES ('mark', ?1)", [mark]).map(|_| ())
-}
-
-/// Takes what changed since the last call.
-pub(super) fn take(connection: &Connection, statement: &Statement) -> rusqlite::Result<Vec<Change>> {
-    let token = match (statement.name, statement.params.get(1)) {
-        ("claim" | "settle" | "hand_back" | "heartbeat", Some(Param::Text(token))) => Some(token.clone()),
-        _ => None,
-    };
-    let mut changes = Vec::new();
-    let mut select = connection.prepare_cached("SELECT old, new FROM temp.changes ORDER BY rowid")?;
-    let mut rows = select.query([])?;
-    while let Some(row) = rows.next()? {
-        let read = |column: usize| -> rusqlite::Result<Option<Row>> {
-            let text: Option<String> = row.get(column)?;
-            Ok(text.map(|text| serde_json::from_str(&text).expect("the audit reads its own rows")))
-        };
-        changes.push(Change { statement: statement.name, token: token.clone(), old: read(0)?, new: read(1)? });
-    }
-    drop(rows);
-    if !changes.is_empty() {
-        connection.prepare_cached("DELETE FROM temp.changes")?.execute([])?;
-    }
-    Ok(changes)
 }

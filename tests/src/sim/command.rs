@@ -7,29 +7,40 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::bugs;
 use super::faults::Fault;
 use super::plan::{Narrow, Play};
 use super::recall::{compare_all, find_all};
 use super::runner::{Summary, play, play_all};
 use super::schedule::Failure;
 use super::shrink::{invariant_of, shrink};
+use super::{bugs, on_d1};
 
 /// What a run of the command was asked for.
 #[derive(Debug, Default)]
 struct Options {
     first: Play,
-    /// Print one trace.
-    seed: bool,
+    what: What,
     seeds: Option<u64>,
-    recall: bool,
-    /// Of the recall, only the kinds of faults.
-    pairs: bool,
     without_seeds: Option<u64>,
 }
 
+#[derive(Debug, Default)]
+enum What {
+    #[default]
+    Play,
+    /// Print the trace of one.
+    Trace,
+    /// Look for planted bugs and compare the kinds of faults.
+    Recall,
+    /// Of the recall, only the kinds of faults.
+    Pairs,
+    /// Replay histories on D1.
+    OnD1,
+}
+
 const USAGE: &str = "sim [--seeds n] [--first n] [--seed n] [--off Fault,...] [--jobs n] [--quiet] [--bug name]
-sim --recall|--pairs [--seeds n] [--without-seeds n]";
+sim --recall|--pairs [--seeds n] [--without-seeds n]
+sim --d1 [--seeds n]";
 
 fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Options, String> {
     let mut options = Options::default();
@@ -41,11 +52,12 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Options, String>
             "--seeds" => options.seeds = Some(number(value()?)?),
             "--without-seeds" => options.without_seeds = Some(number(value()?)?),
             "--first" => first.seed = number(value()?)?,
-            "--seed" => (first.seed, options.seed) = (number(value()?)?, true),
+            "--seed" => (first.seed, options.what) = (number(value()?)?, What::Trace),
             "--jobs" => first.narrow.jobs = i64::try_from(number(value()?)?.clamp(1, 1_000)).ok(),
             "--quiet" => first.narrow.quiet = true,
-            "--recall" => options.recall = true,
-            "--pairs" => (options.recall, options.pairs) = (true, true),
+            "--d1" => options.what = What::OnD1,
+            "--recall" => options.what = What::Recall,
+            "--pairs" => options.what = What::Pairs,
             "--bug" => first.bug = Some(value().map(|name| bugs::named(&name).ok_or(format!("no bug {name:?}")))??),
             "--off" => {
                 for name in value()?.split(',') {
@@ -69,14 +81,14 @@ pub fn main(arguments: impl Iterator<Item = String>) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let is_well = if options.recall {
-        let seeds = options.seeds.unwrap_or(100_000);
-        let missed = if options.pairs { 0 } else { find_all(seeds) };
-        missed + compare_all(seeds, options.without_seeds.unwrap_or(20_000)) == 0
-    } else if options.seed {
-        trace(&options.first)
-    } else {
-        play_many(&options.first, options.seeds.unwrap_or(10_000))
+    let seeds = |default| options.seeds.unwrap_or(default);
+    let compare = || compare_all(seeds(100_000), options.without_seeds.unwrap_or(20_000));
+    let is_well = match options.what {
+        What::Play => play_many(&options.first, seeds(10_000)),
+        What::Trace => trace(&options.first),
+        What::Recall => find_all(&[bugs::ALL, bugs::RARE], seeds(100_000)) + compare() == 0,
+        What::Pairs => compare() == 0,
+        What::OnD1 => on_d1::main(seeds(1_000), &*progress(seeds(1_000), Instant::now())),
     };
     if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -40,7 +40,7 @@ fn judge_row(world: &World, row: &Row) -> Result<(), String> {
         return Err("I1: a job that has not ended".into());
     }
     let mut entries = Vec::new();
-    for entry in &row.log {
+    for entry in row.log.iter() {
         entries.push(LogEntry::deserialize_from(entry)?);
     }
     for (number, entry) in entries.iter().enumerate() {

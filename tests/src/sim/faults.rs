@@ -26,6 +26,8 @@ pub enum Fault {
     QueueDelay,
     /// A delayed message comes early.
     QueueEarly,
+    /// A message was written by a version that the consumer does not know, as while a deploy rolls on or back.
+    OtherVersion,
     /// The object store fails.
     PutFails,
     /// The object store hangs.
@@ -56,10 +58,12 @@ pub enum Fault {
     SweepDoubled,
     /// A caller never sees the answer it was given.
     AcceptAnswerLost,
+    /// The database is nearly full for a while.
+    StorageFull,
 }
 
 /// Each fault with its highest rate, in a thousand chances to hit.
-const RATES: [(Fault, i64); 24] = [
+const RATES: [(Fault, i64); 26] = [
     (Fault::DatabaseError, 120),
     (Fault::DatabaseAnswerLost, 100),
     (Fault::DatabaseLate, 60),
@@ -69,6 +73,7 @@ const RATES: [(Fault, i64); 24] = [
     (Fault::QueueDuplicate, 500),
     (Fault::QueueDelay, 300),
     (Fault::QueueEarly, 500),
+    (Fault::OtherVersion, 700),
     (Fault::PutFails, 500),
     (Fault::PutHangs, 200),
     (Fault::Http500, 500),
@@ -84,6 +89,7 @@ const RATES: [(Fault, i64); 24] = [
     (Fault::SweepMissing, 500),
     (Fault::SweepDoubled, 300),
     (Fault::AcceptAnswerLost, 300),
+    (Fault::StorageFull, 200),
 ];
 
 impl Fault {

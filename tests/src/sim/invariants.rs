@@ -9,12 +9,10 @@ use serde_json::Value;
 use super::audit::Change;
 use super::clients::ANOTHER;
 use super::receiver::Receiver;
-use super::row::Row;
-
-type Name = (String, String);
+use super::row::{Name, Row};
 
 /// What must hold, and what was seen so far.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Invariants {
     /// The first violation.
     pub(super) violation: Option<String>,
@@ -31,6 +29,8 @@ pub(super) struct Invariants {
     /// Which job answers to a tenant's key.
     keys: BTreeMap<(String, String), String>,
     mark: i64,
+    /// How long a job that succeeded stays.
+    pub(super) kept_succeeded_ms: i64,
 }
 
 macro_rules! holds {
@@ -42,6 +42,27 @@ macro_rules! holds {
 }
 
 impl Invariants {
+    pub(super) fn new() -> Self {
+        Self {
+            violation: None,
+            rows: BTreeMap::new(),
+            acknowledged: BTreeSet::new(),
+            died: BTreeSet::new(),
+            purged: BTreeSet::new(),
+            reached: BTreeMap::new(),
+            keys: BTreeMap::new(),
+            mark: 0,
+            kept_succeeded_ms: PAID.retention_succeeded_ms,
+        }
+    }
+
+    /// F46: a full store takes nothing in.
+    pub(super) fn accepted(&mut self, is_full: i64) {
+        if is_full == 1 {
+            self.violated("F46: a full store took a job in".into());
+        }
+    }
+
     pub(super) fn violated(&mut self, text: String) {
         self.violation.get_or_insert(text);
     }
@@ -55,7 +76,11 @@ impl Invariants {
 
     /// Judges one change and takes it in. `is_well`: nothing befell the worker that holds the lease.
     pub(super) fn observe(&mut self, now: i64, change: Change, is_well: bool, receiver: &Receiver) {
-        let Change { statement, token, old, new } = change;
+        let Change { statement, token, name, mut new } = change;
+        let old = self.rows.remove(&name);
+        if let Some(new) = &mut new {
+            new.read_log(old.as_ref());
+        }
         self.reach(statement);
         let verdict = match (&old, &new) {
             (None, Some(new)) => self.judge_insert(now, new),
@@ -64,7 +89,7 @@ impl Invariants {
             }
             (Some(old), Some(new)) => judge_update(now, (statement, token.as_deref()), old, new, receiver)
                 .and_then(|()| self.judge_alone(statement, new)),
-            (Some(old), None) => judge_delete(now, old),
+            (Some(old), None) => judge_delete(now, old, self.kept_succeeded_ms),
             (None, None) => Ok(()),
         };
         if let Err(text) = verdict {
@@ -80,11 +105,7 @@ impl Invariants {
                 }
                 self.rows.insert(new.name(), new);
             }
-            (Some(old), None) => {
-                self.rows.remove(&old.name());
-                self.purged.insert(old.name());
-            }
-            (None, None) => {}
+            (_, None) => drop(self.purged.insert(name)),
         }
     }
 
@@ -169,7 +190,7 @@ fn judge_update(
     holds!(new.attempt == new.log.len(), "I2: {} attempts and {} entries", new.attempt, new.log.len());
     holds!(new.failures <= new.max_attempts, "I7: more failures than allowed");
     holds!(new.attempt <= SENDS_MAX as usize && new.crashes <= CRASHES_MAX, "I7: sent or crashed too often");
-    holds!(new.has_payload == 1 || new.state == State::Succeeded, "I1: the payload left before the job succeeded");
+    holds!(new.has_payload || new.state == State::Succeeded, "I1: the payload left before the job succeeded");
     if old.key.is_some() && new.key.is_none() {
         let over = old.key_until.is_some_and(|until| until <= now);
         holds!(over || new.dead_state.as_deref() == Some("discarded"), "I5: a key was lost within its window");
@@ -217,7 +238,7 @@ fn judge_quiet(old: &Row, new: &Row) -> Result<(), String> {
 fn judge_claim(now: i64, token: Option<&str>, old: &Row, new: &Row) -> Result<(), String> {
     let waits = matches!(old.state, State::Queued | State::Retrying | State::Scheduled);
     holds!(waits && new.state == State::Running, "I2: claimed {:?}", old.state);
-    holds!(new.attempt == old.attempt + 1 && new.log[..old.attempt] == old.log, "I2: a claim is one more attempt");
+    holds!(new.attempt == old.attempt + 1 && new.log[..old.attempt] == *old.log, "I2: a claim is one more attempt");
     let entry = &new.log[old.attempt];
     holds!(entry["lease"].as_str() == token && entry["state"].is_null(), "I3: the entry is not this lease's");
     holds!(old.run_after <= now + CLAIM_TOLERANCE_MS, "I7: claimed {} ms early", old.run_after - now);
@@ -230,7 +251,7 @@ fn judge_claim(now: i64, token: Option<&str>, old: &Row, new: &Row) -> Result<()
 fn judge_hand_back(token: Option<&str>, old: &Row, new: &Row) -> Result<(), String> {
     holds!(old.lease_token.as_deref() == token && old.state == State::Running, "I2: a stale token wrote");
     holds!(matches!(new.state, State::Queued | State::Retrying), "I2: handed back as {:?}", new.state);
-    holds!(new.attempt + 1 == old.attempt && new.log == old.log[..new.attempt], "I2: a hand-back takes one attempt");
+    holds!(new.attempt + 1 == old.attempt && *new.log == old.log[..new.attempt], "I2: a hand-back takes one attempt");
     holds!(old.log[new.attempt]["state"].is_null(), "I3: handed back after it ended");
     Ok(())
 }
@@ -320,10 +341,14 @@ fn judge_death(now: i64, new: &Row) -> Result<(), String> {
 }
 
 /// A row leaves when it has ended, its time is over, and its key with it.
-fn judge_delete(now: i64, old: &Row) -> Result<(), String> {
+fn judge_delete(now: i64, old: &Row, kept_succeeded_ms: i64) -> Result<(), String> {
     holds!(old.state.is_terminal(), "I1: an open job was deleted");
     holds!(old.key_until.is_none_or(|until| until <= now), "I5: a row left before its key");
-    let kept = if old.state == State::Dead { PAID.retention_dead_ms } else { PAID.retention_succeeded_ms };
+    let kept = match old.state {
+        State::Dead => PAID.retention_dead_ms,
+        State::Succeeded => kept_succeeded_ms,
+        _ => PAID.retention_succeeded_ms,
+    };
     holds!(old.finished_at.is_some_and(|at| at + kept <= now), "I1: a row left before its time");
     Ok(())
 }

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use longshore::authorize::Caller;
-use longshore::endpoints::{EndpointChange, change_endpoint, put_endpoint};
+use longshore::endpoints::{EndpointChange, change_endpoint, put_endpoint, rotate_secret};
 use longshore::flush::send_hints;
 use longshore::job::JobRef;
 use longshore::key::parse;
 use longshore::keys::create_key;
 use longshore::operate::{cancel, discard, replay, retry_now, set_paused};
+use longshore::problem::Problem;
 use serde_json::json;
 
 use super::clients::{ENDPOINTS, TENANTS};
@@ -28,19 +29,25 @@ pub(super) async fn set_up(world: Rc<World>) {
         let token = parse(key["key"].as_str().unwrap()).unwrap();
         world.callers.borrow_mut().insert(tenant.to_owned(), Caller { token, tenant: None });
         for endpoint in ENDPOINTS {
-            let schedule = *world.random.pick(&["fast", "fast", "fast", "once", "once", "webhook-standard"]);
-            let evidence = match endpoint {
-                "quiet" => "failures",
-                "secret" => "none",
-                _ => "full",
-            };
-            let url = format!("https://{endpoint}.{tenant}.example.com/hook");
-            let body = json!({
-                "url": url, "schedule": schedule, "evidence": evidence, "timeout_seconds": world.random.between(1, 30),
-            });
-            put_endpoint(&node, &world.settings, tenant, endpoint, body.to_string().as_bytes()).await.unwrap();
+            put(&node, tenant, endpoint).await.unwrap();
         }
     }
+}
+
+/// Makes an endpoint, or changes it.
+async fn put(node: &Node, tenant: &str, endpoint: &str) -> Result<(), Problem> {
+    let random = &node.world.random;
+    let schedule = *random.pick(&["fast", "fast", "fast", "once", "once", "webhook-standard"]);
+    let evidence = match endpoint {
+        "quiet" => "failures",
+        "secret" => "none",
+        _ => "full",
+    };
+    let url = format!("https://{endpoint}.{tenant}.example.com/hook");
+    let body = json!({
+        "url": url, "schedule": schedule, "evidence": evidence, "timeout_seconds": random.between(1, 30),
+    });
+    put_endpoint(node, &node.world.settings, tenant, endpoint, body.to_string().as_bytes()).await.map(drop)
 }
 
 /// Acts at random times until the world is calm.
@@ -50,10 +57,10 @@ pub(super) async fn meddle(world: Rc<World>) {
         if world.calm.get() {
             break;
         }
-        let Some(job) = world.any_job() else { continue };
+        let what = world.random.between(0, 12);
+        let Some(job) = world.any_job((2..=5).contains(&what)) else { continue };
         // The same thing, now and then by several at once.
         let hands = if world.random.per_mille(250) { 3 } else { 1 };
-        let what = world.random.between(0, 9);
         for _ in 0..hands {
             let node = Node::new(&world, *world.random.pick(&world.producer_clocks));
             let fate = doom(&world, Fault::ProducerCrash);
@@ -87,7 +94,10 @@ async fn act(node: Node, job: JobRef, what: i64) {
         6 => drop(change(EndpointChange::Pause).await),
         7 => drop(change(EndpointChange::Resume).await),
         8 => drop(set_paused(&node, true).await),
-        _ => drop(set_paused(&node, false).await),
+        9 => drop(set_paused(&node, false).await),
+        10 => drop(change(EndpointChange::Delete).await),
+        11 => drop(put(&node, &job.tenant, endpoint).await),
+        _ => drop(rotate_secret(&node, &job.tenant, endpoint).await),
     }
 }
 
@@ -97,7 +107,10 @@ pub(super) fn resume_all(world: &Rc<World>) {
     world.executor.spawn(Doom::default(), async move {
         set_paused(&node, false).await.unwrap();
         for (tenant, endpoint) in TENANTS.iter().flat_map(|tenant| ENDPOINTS.map(|endpoint| (tenant, endpoint))) {
-            change_endpoint(&node, tenant, endpoint, EndpointChange::Resume).await.unwrap();
+            match change_endpoint(&node, tenant, endpoint, EndpointChange::Resume).await {
+                Ok(()) | Err(Problem::NotFound) => {} // One that was deleted stays so.
+                Err(problem) => panic!("{problem:?}"),
+            }
         }
     });
 }

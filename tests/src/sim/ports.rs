@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Duration;
 
+use longshore::limits::{PAID, STORAGE_REFUSE_PERCENT};
 use longshore::ports::{
     BlobError, Blobs, Clock, Database, DatabaseError, HintError, Hints, Http, HttpError, HttpRequest, HttpResponse,
     Param, Rows, Statement,
@@ -119,7 +120,13 @@ impl Database for Node {
     }
 
     fn size_bytes(&self) -> Option<i64> {
-        Some(1_000_000)
+        let world = &self.world;
+        if world.hits(Fault::StorageFull) {
+            world.full_until.set(world.now() + world.random.between(20_000, 120_000));
+        }
+        let is_full = !world.calm.get() && world.now() < world.full_until.get();
+        let percent = if is_full { STORAGE_REFUSE_PERCENT } else { world.crowded_percent.get() };
+        Some(PAID.database_bytes / 100 * percent)
     }
 }
 

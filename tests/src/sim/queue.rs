@@ -4,6 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use longshore::hint::VERSION;
+
 use super::consumers;
 use super::faults::Fault;
 use super::world::World;
@@ -41,6 +43,9 @@ impl Queue {
         if self.is_dead.get() || world.hits(Fault::QueueDrop) {
             return;
         }
+        let other = format!("\"v\":{}", VERSION + 1);
+        let text =
+            if world.hits(Fault::OtherVersion) { &text.replace(&format!("\"v\":{VERSION}"), &other) } else { text };
         let copies = if world.hits(Fault::QueueDuplicate) { 2 } else { 1 };
         for _ in 0..copies {
             let mut delay = delay_ms + world.random.between(10, 1_500);

@@ -1,23 +1,23 @@
 //! A job's row as the audit sees it, whole: what the core's own reading statements do not show is in it too.
 
+use std::cell::Cell;
+use std::sync::Arc;
+
 use longshore::backoff::Schedule;
 use longshore::outcome::JobError;
 use longshore::state::State;
+use rusqlite::Result;
+use rusqlite::types::{FromSql, ValueRef};
 use serde::Deserialize;
+use serde::de::value::StrDeserializer;
+use serde::de::{DeserializeOwned, IntoDeserializer};
 use serde_json::Value;
 
-/// The columns of a row as one JSON object; `@` stands for `old` or `new`.
-pub(super) const COLUMNS: &str = "json_object('tenant', @.tenant, 'id', @.id, 'state', @.state, 'attempt', @.attempt,
-  'failures', @.failures, 'crashes', @.crashes, 'suspect', @.suspect, 'cancel_requested', @.cancel_requested,
-  'run_after', @.run_after, 'look_at', @.look_at, 'lease_token', @.lease_token, 'lease_until', @.lease_until,
-  'created_at', @.created_at, 'deadline_at', @.deadline_at, 'finished_at', @.finished_at, 'endpoint', @.endpoint,
-  'event_id', @.event_id, 'max_attempts', @.max_attempts, 'backoff', @.backoff, 'key', @.idempotency_key,
-  'key_until', @.key_until, 'digest', @.digest, 'dead_state', @.dead_state, 'dead_reason', @.dead_reason,
-  'replay_of', @.replay_of, 'replayed_by', @.replayed_by, 'error', json(@.error), 'result', json(@.result),
-  'log', json(@.log), 'group', @.job_group, 'marker', @.payload ->> '$.body.n', 'has_payload', @.payload IS NOT NULL)";
+/// A tenant and an id.
+pub(super) type Name = (String, String);
 
 /// A row.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Row {
     pub(super) tenant: String,
     pub(super) id: String,
@@ -47,10 +47,12 @@ pub(super) struct Row {
     pub(super) replayed_by: Option<String>,
     pub(super) error: Option<JobError>,
     pub(super) result: Option<Value>,
-    pub(super) log: Vec<Value>,
     pub(super) group: Option<String>,
     pub(super) marker: Option<i64>,
-    pub(super) has_payload: u8,
+    pub(super) has_payload: bool,
+    /// The attempts, one entry each; see [`Row::read_log`].
+    pub(super) log: Arc<Vec<Value>>,
+    log_text: String,
 }
 
 impl Row {
@@ -58,7 +60,122 @@ impl Row {
         self.event_id.as_deref().unwrap_or(&self.id)
     }
 
-    pub(super) fn name(&self) -> (String, String) {
+    pub(super) fn name(&self) -> Name {
         (self.tenant.clone(), self.id.clone())
     }
+
+    /// Reads the log, unless it is that of the row before: most changes leave it alone.
+    pub(super) fn read_log(&mut self, before: Option<&Row>) {
+        self.log = match before {
+            Some(before) if before.log_text == self.log_text => before.log.clone(),
+            _ => Arc::new(serde_json::from_str(&self.log_text).expect("the schema demands JSON")),
+        };
+    }
+}
+
+/// What clients of the simulation ask to be sent.
+#[derive(Deserialize)]
+struct Payload {
+    body: Body,
+}
+
+#[derive(Deserialize)]
+struct Body {
+    n: i64,
+}
+
+/// The columns of a row, in the order in which [`Row::read`] takes them.
+pub(super) const COLUMNS: [&str; 31] = [
+    "tenant",
+    "id",
+    "state",
+    "attempt",
+    "failures",
+    "crashes",
+    "suspect",
+    "cancel_requested",
+    "run_after",
+    "look_at",
+    "lease_token",
+    "lease_until",
+    "created_at",
+    "deadline_at",
+    "finished_at",
+    "endpoint",
+    "event_id",
+    "max_attempts",
+    "backoff",
+    "idempotency_key",
+    "key_until",
+    "digest",
+    "dead_state",
+    "dead_reason",
+    "replay_of",
+    "replayed_by",
+    "error",
+    "result",
+    "job_group",
+    "payload",
+    "log",
+];
+
+impl Row {
+    /// Reads a row, all but its log.
+    pub(super) fn read<'a>(get: &dyn Fn(usize) -> ValueRef<'a>) -> Result<Self> {
+        let next = Cell::new(0);
+        let get = || get(next.replace(next.get() + 1));
+        let mut row = Self {
+            tenant: value(get())?,
+            id: value(get())?,
+            state: named(get())?,
+            attempt: value::<u32>(get())? as usize,
+            failures: value(get())?,
+            crashes: value(get())?,
+            suspect: value(get())?,
+            cancel_requested: value(get())?,
+            run_after: value(get())?,
+            look_at: value(get())?,
+            lease_token: value(get())?,
+            lease_until: value(get())?,
+            created_at: value(get())?,
+            deadline_at: value(get())?,
+            finished_at: value(get())?,
+            endpoint: value(get())?,
+            event_id: value(get())?,
+            max_attempts: value(get())?,
+            backoff: named(get())?,
+            key: value(get())?,
+            key_until: value(get())?,
+            digest: value(get())?,
+            dead_state: value(get())?,
+            dead_reason: value(get())?,
+            replay_of: value(get())?,
+            replayed_by: value(get())?,
+            error: json(get())?,
+            result: json(get())?,
+            group: value(get())?,
+            marker: None,
+            has_payload: false,
+            log: Arc::default(),
+            log_text: String::new(),
+        };
+        let payload: Option<Payload> = json(get())?;
+        row.has_payload = payload.is_some();
+        row.marker = payload.map(|payload| payload.body.n);
+        row.log_text = value(get())?;
+        Ok(row)
+    }
+}
+
+fn value<T: FromSql>(column: ValueRef<'_>) -> Result<T> {
+    T::column_result(column).map_err(rusqlite::Error::from)
+}
+
+fn named<T: DeserializeOwned>(column: ValueRef<'_>) -> Result<T> {
+    let name: StrDeserializer<'_, serde_json::Error> = column.as_str()?.into_deserializer();
+    T::deserialize(name).map_err(|_| rusqlite::Error::InvalidQuery)
+}
+
+fn json<T: DeserializeOwned>(column: ValueRef<'_>) -> Result<Option<T>> {
+    column.as_str_or_null()?.map(serde_json::from_str).transpose().map_err(|_| rusqlite::Error::InvalidQuery)
 }

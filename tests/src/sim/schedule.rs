@@ -4,11 +4,13 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use longshore::limits::{DAY_MS, HOUR_MS};
+use longshore::limits::{DAY_MS, HOUR_MS, STORAGE_WARN_PERCENT};
 
+use super::audit::{Audit, reset};
 use super::consumers::{LastSweep, spawn_sweep};
 use super::executor::{Doom, Executor};
 use super::faults::{Chances, Fault};
+use super::history::History;
 use super::invariants::Invariants;
 use super::operators;
 use super::plan::Play;
@@ -16,13 +18,17 @@ use super::queue::Queue;
 use super::random::Random;
 use super::receiver::Receiver;
 use super::world::{Trace, World, settings};
-use super::{audit, clients, ending};
+use super::{clients, ending};
 use crate::sqlite::{SetClock, SqliteDatabase};
 
 /// When every schedule begins: 2026-11-02T08:30:00Z.
 pub(super) const START_MS: i64 = 1_793_608_200_000;
+/// Where the mark begins.
+const MARK_MS: i64 = START_MS - 60_000;
 /// How often the sweep comes.
 const SWEEP_EVERY_MS: i64 = 20_000;
+/// How often it comes when all is calm, as on the free plan.
+const SWEEP_IN_CALM_MS: i64 = 60_000;
 /// Faults that must really hit in each schedule, and jobs it has at least.
 const FAULTS_MIN: u64 = 3;
 const JOBS_MIN: i64 = 8;
@@ -61,10 +67,10 @@ pub struct Failure {
 
 thread_local! {
     /// One database per thread: its statements stay prepared from one schedule to the next.
-    static DATABASE: Rc<SqliteDatabase> = {
+    static DATABASE: (Rc<SqliteDatabase>, Audit) = {
         let database = SqliteDatabase::open(SetClock::at(START_MS)).unwrap();
-        audit::install(database.connection()).unwrap();
-        Rc::new(database)
+        let audit = Audit::install(database.connection()).unwrap();
+        (Rc::new(database), audit)
     };
 }
 
@@ -73,9 +79,21 @@ thread_local! {
 /// # Errors
 /// The first broken invariant.
 pub fn run(what: &Play) -> Result<Outcome, Failure> {
+    run_in(&make(what), what)
+}
+
+/// Plays the schedule of a seed and keeps its history.
+pub(super) fn run_recorded(what: &Play) -> Result<History, Failure> {
     let world = make(what);
+    *world.history.borrow_mut() = Some(Vec::new());
+    run_in(&world, what)?;
+    let batches = world.history.take().unwrap_or_default();
+    Ok(History::new(world.database.connection(), MARK_MS, batches).unwrap())
+}
+
+fn run_in(world: &Rc<World>, what: &Play) -> Result<Outcome, Failure> {
     world.trace.prints.set(what.prints);
-    let verdict = play(&world);
+    let verdict = play(world);
     world.ended.set(true);
     world.executor.clear();
     let invariants = world.invariants.borrow();
@@ -93,8 +111,9 @@ pub fn run(what: &Play) -> Result<Outcome, Failure> {
 
 fn make(what: &Play) -> Rc<World> {
     let random = Random::new(what.seed);
-    let database = DATABASE.with(Clone::clone);
-    audit::reset(database.connection(), START_MS - 60_000).unwrap();
+    let (database, audit) = DATABASE.with(Clone::clone);
+    reset(database.connection(), MARK_MS).unwrap();
+    audit.forget();
     let chances = Chances::draw(&random, &what.narrow.off);
     // Most producers are within the skew that ids may have, some are five minutes off.
     let far = if random.per_mille(150) { 300_000 } else { 10_000 };
@@ -103,25 +122,31 @@ fn make(what: &Play) -> Rc<World> {
     queue.deliveries_max.set(u32::try_from(random.between(1, 4)).unwrap());
     queue.is_dead.set(random.per_mille(100) && !what.narrow.off.contains(&Fault::QueueDrop));
     let may_freeze = chances.rate(Fault::Freeze) > 0;
+    let has_gaps = random.per_mille(100);
     Rc::new(World {
         may_freeze,
+        has_gaps,
         executor: Executor::starting_at(START_MS),
         random,
         chances,
         database,
+        audit,
         queue,
         receiver: Receiver::default(),
         objects: RefCell::default(),
-        invariants: RefCell::new(Invariants::default()),
+        invariants: RefCell::new(Invariants::new()),
         trace: Trace::default(),
         settings: settings(),
         bug: what.bug,
         narrow: what.narrow.clone(),
+        history: RefCell::default(),
         operations: Cell::new(0),
         leases: RefCell::default(),
         callers: RefCell::default(),
         orders_open: Cell::new(0),
         producer_clocks,
+        full_until: Cell::new(0),
+        crowded_percent: Cell::new(1),
         calm: Cell::new(true),
         ended: Cell::new(false),
     })
@@ -192,7 +217,7 @@ fn drain(world: &Rc<World>, last: &LastSweep) -> Result<(), String> {
             operators::resume_all(world);
         }
         spawn_sweep(world, last);
-        run_until(world, world.now() + SWEEP_EVERY_MS)?;
+        run_until(world, world.now() + SWEEP_IN_CALM_MS)?;
         let settled = world.executor.tasks_alive() == 0 && world.queue.is_empty() && world.orders_open.get() == 0;
         let next = next_work(world);
         let quiet = last.borrow().as_ref().is_some_and(longshore::sweep::Swept::is_quiet);
@@ -208,10 +233,20 @@ fn drain(world: &Rc<World>, last: &LastSweep) -> Result<(), String> {
             && let Some(next) = next
         {
             // Sweeps in between would find nothing, as the quiet one just did: the next that counts comes after then.
-            let rounds = (next - world.now()).div_euclid(SWEEP_EVERY_MS);
-            run_until(world, world.now() + rounds.max(0) * SWEEP_EVERY_MS)?;
+            let rounds = (next - world.now()).div_euclid(SWEEP_IN_CALM_MS);
+            be_quiet_until(world, world.now() + rounds.max(0) * SWEEP_IN_CALM_MS)?;
         }
     }
+}
+
+/// Lets time pass in which sweeps find nothing: they are left out, but for what they do with the mark. In some schedules
+/// they do not come at all, and it stays behind (F30).
+fn be_quiet_until(world: &Rc<World>, until: i64) -> Result<(), String> {
+    run_until(world, until)?;
+    if !world.has_gaps {
+        world.move_mark_along();
+    }
+    Ok(())
 }
 
 /// When the next open row is to be looked at, or passed by the mark; `None` if all have ended.
@@ -223,13 +258,18 @@ fn next_work(world: &World) -> Option<i64> {
     if passed { (next != i64::MAX).then_some(next) } else { Some(next.min(unmarked)) }
 }
 
-/// Long after: every row has left, none before its time (judged as it leaves).
+/// Long after: every row has left, none before its time (judged as it leaves). In a crowded store what succeeded leaves
+/// after an hour.
 fn retire(world: &Rc<World>, last: &LastSweep) -> Result<(), String> {
+    if world.random.per_mille(500) {
+        world.crowded_percent.set(STORAGE_WARN_PERCENT);
+        world.invariants.borrow_mut().kept_succeeded_ms = HOUR_MS;
+    }
     for _ in 0..45 {
-        run_until(world, world.now() + DAY_MS - HOUR_MS)?;
+        be_quiet_until(world, world.now() + DAY_MS - HOUR_MS)?;
         for _ in 0..2 {
             spawn_sweep(world, last);
-            run_until(world, world.now() + SWEEP_EVERY_MS)?;
+            run_until(world, world.now() + SWEEP_IN_CALM_MS)?;
         }
     }
     let left = world.number("SELECT count(*) FROM jobs");

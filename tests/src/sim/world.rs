@@ -6,18 +6,20 @@ use std::rc::Rc;
 
 use longshore::authorize::Caller;
 use longshore::job::JobRef;
-use longshore::limits::PAID;
+use longshore::limits::{MARK_LAG_MS, PAID};
 use longshore::ports::{DatabaseError, Rows, Statement};
 use longshore::settings::Settings;
 
-use super::audit::{self, Change};
+use super::audit::{Audit, Change};
 use super::executor::{Call, Executor};
 use super::faults::{Chances, Fault};
+use super::history::Batch;
 use super::invariants::Invariants;
 use super::plan::Narrow;
 use super::queue::Queue;
 use super::random::Random;
 use super::receiver::Receiver;
+use super::row::Row;
 use super::sabotage::{Bug, Switch};
 use crate::options::MASTER_KEY;
 use crate::sqlite::SqliteDatabase;
@@ -28,6 +30,7 @@ pub(super) struct World {
     pub(super) random: Random,
     pub(super) chances: Chances,
     pub(super) database: Rc<SqliteDatabase>,
+    pub(super) audit: Audit,
     pub(super) queue: Queue,
     pub(super) receiver: Receiver,
     pub(super) objects: RefCell<BTreeMap<String, Vec<u8>>>,
@@ -36,6 +39,8 @@ pub(super) struct World {
     pub(super) settings: Settings,
     pub(super) bug: Option<&'static Bug>,
     pub(super) narrow: Narrow,
+    /// What was committed, if somebody wants to know.
+    pub(super) history: RefCell<Option<Vec<Batch>>>,
     /// Calls to any port.
     pub(super) operations: Cell<u64>,
     /// The lease tokens that workers claimed under, and whether something befell that worker.
@@ -48,6 +53,11 @@ pub(super) struct World {
     pub(super) producer_clocks: [i64; 2],
     /// Whether a worker of this schedule may stand still.
     pub(super) may_freeze: bool,
+    /// When all is quiet no sweep comes for hours, and the mark stays behind (F30).
+    pub(super) has_gaps: bool,
+    /// How long the database says that it is nearly full, and how full it is otherwise.
+    pub(super) full_until: Cell<i64>,
+    pub(super) crowded_percent: Cell<i64>,
     /// No fault hits any more.
     pub(super) calm: Cell<bool>,
     /// All is over: what is dropped from now on has no consequences.
@@ -82,25 +92,25 @@ impl World {
     pub(super) fn run_batch(&self, statements: &[Statement]) -> Result<Vec<Rows>, DatabaseError> {
         self.database.clock().set(self.now());
         let mut changes: Vec<Change> = Vec::new();
-        let mut count = self.database.connection().total_changes();
-        let answer = self.database.run(statements, &mut |connection, statement| {
-            if connection.total_changes() != count {
-                changes.extend(audit::take(connection, statement)?);
-                count = connection.total_changes();
-            }
-            Ok(())
-        });
+        let answer = self.database.run(statements, &mut |statement| changes.extend(self.audit.take(statement)));
+        self.audit.forget();
         let name = statements.first().map_or("", |statement| statement.name);
-        self.trace.note(self.now(), name, || {
-            let moved: Vec<_> = changes.iter().map(change_text).collect();
-            format!("{} {answer:?}", moved.join(" "))
-        });
+        self.trace.note(self.now(), name, || format!("{answer:?}"));
         match &answer {
-            Ok(_) => {
+            Ok(answers) => {
+                if let Some(history) = self.history.borrow_mut().as_mut() {
+                    let (now_ms, statements) = (self.now(), statements.to_vec());
+                    history.push(Batch { now_ms, statements, answers: answers.clone() });
+                }
                 let mut invariants = self.invariants.borrow_mut();
+                if changes.iter().any(|change| matches!(change.statement, "accept" | "insert_successor")) {
+                    invariants
+                        .accepted(self.number("SELECT count(*) FROM meta WHERE name = 'storage_full' AND value = 1"));
+                }
                 for change in changes {
-                    self.trace.note(self.now(), change.statement, || change_text(&change));
-                    let lease = change.old.as_ref().and_then(|row| row.lease_token.as_ref());
+                    let old = invariants.rows.get(&change.name);
+                    self.trace.note(self.now(), change.statement, || change_text(old, &change));
+                    let lease = old.and_then(|row| row.lease_token.as_ref());
                     let is_well = |lease| self.leases.borrow().get(lease).is_some_and(|befell| !befell.get());
                     let is_well = lease.is_some_and(is_well);
                     invariants.observe(self.now(), change, is_well, &self.receiver);
@@ -117,7 +127,20 @@ impl World {
     /// What a batch would answer, had it been committed.
     pub(super) fn rehearse_batch(&self, statements: &[Statement]) -> Result<Vec<Rows>, DatabaseError> {
         self.database.clock().set(self.now());
-        self.database.rehearse(statements)
+        let answer = self.database.rehearse(statements);
+        self.audit.forget();
+        answer
+    }
+
+    /// Moves the mark to where sweeps that find nothing would have moved it, if it has passed all jobs already.
+    pub(super) fn move_mark_along(&self) {
+        let behind = self.now() - MARK_LAG_MS;
+        let sql = "UPDATE meta SET value = ?1 WHERE name = 'mark' AND value < ?1
+            AND value > (SELECT max(created_at) FROM jobs) RETURNING value";
+        let moved = self.run_batch(&[Statement { name: "move_mark_along", sql, params: vec![behind.into()] }]).unwrap();
+        if !moved[0].is_empty() {
+            self.invariants.borrow_mut().mark_moved(behind);
+        }
     }
 
     /// One number that a question beside the port has for an answer.
@@ -127,11 +150,15 @@ impl World {
         question.query_row([], |row| row.get::<_, Option<i64>>(0)).unwrap().unwrap_or(i64::MAX)
     }
 
-    /// A random job, if there is one.
-    pub(super) fn any_job(&self) -> Option<JobRef> {
+    /// A random job, if there is one; one with an open dead letter, if that is wanted and there is one.
+    pub(super) fn any_job(&self, prefers_dead: bool) -> Option<JobRef> {
         let invariants = self.invariants.borrow();
-        let names: Vec<_> = invariants.rows.keys().collect();
-        (!names.is_empty()).then(|| JobRef::from((*self.random.pick(&names)).clone()))
+        let is_open = |row: &&Row| row.dead_state.as_deref() == Some("open");
+        let mut names: Vec<_> = invariants.rows.values().filter(is_open).map(Row::name).collect();
+        if names.is_empty() || !prefers_dead {
+            names = invariants.rows.keys().cloned().collect();
+        }
+        (!names.is_empty()).then(|| JobRef::from(self.random.pick(&names).clone()))
     }
 
     /// What a broken order of things has done so far.
@@ -140,13 +167,9 @@ impl World {
     }
 }
 
-fn change_text(change: &Change) -> String {
-    let text = |row: &Option<super::row::Row>| {
-        row.as_ref().map_or("-".to_owned(), |row| format!("{}#{}", row.state.name(), row.attempt))
-    };
-    let row = change.new.as_ref().or(change.old.as_ref());
-    let id = row.map_or("", |row| row.id.as_str());
-    format!("{id} {}->{}", text(&change.old), text(&change.new))
+fn change_text(old: Option<&Row>, change: &Change) -> String {
+    let text = |row: Option<&Row>| row.map_or("-".to_owned(), |row| format!("{}#{}", row.state.name(), row.attempt));
+    format!("{} {}->{}", change.name.1, text(old), text(change.new.as_ref()))
 }
 
 /// The settings of every node.
