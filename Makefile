@@ -9,6 +9,7 @@ SHELL := /bin/bash
 # worker-build 0.8.7 knows no wasm-bindgen newer than 0.2.129; Cargo.toml pins the library to the same.
 WORKER_BUILD := 0.8.7
 WASM_BINDGEN := 0.2.129
+CARGO_FUZZ := 0.13.2
 # 600 KB, gzipped, for each Worker.
 BUNDLE_BYTES_MAX := 600000
 
@@ -30,7 +31,7 @@ WORKERS := producer/build/index.js consumer/build/index.js
 DEV_MASTER_KEY := 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff
 DEV_ROOT_TOKEN := longshore-local-root-token-not-a-secret
 
-.PHONY: help demo test sim sim-recall sim-d1 dev lint size build tools clean
+.PHONY: help demo test sim sim-recall sim-d1 dev lint size build tools clean fuzz
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -56,6 +57,18 @@ sim-recall: ## look for each planted bug, with each kind of fault and without it
 
 sim-d1: build ## replay histories of the simulation on the D1 of a real workerd: SEEDS=1000
 	@cargo run -q -p longshore-tests --bin sim -- --d1 --seeds $(or $(SEEDS),1000)
+
+# Without a sanitizer, because nothing here is unsafe, and so without a nightly compiler.
+fuzz: .tools/cargo-fuzz-$(CARGO_FUZZ).done ## play each reader of outside bytes with libFuzzer: SECONDS=60 PROPERTY=destination
+	@for property in $(or $(PROPERTY),$(notdir $(wildcard tests/fuzz/seeds/*))); do \
+		found=.longshore/fuzz/$$property; \
+		mkdir -p $$found/corpus; \
+		RUST_BACKTRACE=0 LONGSHORE_PROPERTY=$$property .tools/bin/cargo-fuzz run --fuzz-dir tests/fuzz --sanitizer none --dev \
+			--features libfuzzer property $$found/corpus tests/fuzz/seeds/$$property -- -artifact_prefix=$$found/ \
+			-max_total_time=$(or $(SECONDS),60) -max_len=8192 -timeout=5 -print_final_stats=1 >$$found/log 2>&1 \
+			|| { grep -A 9 'panicked at' $$found/log || tail -n 40 $$found/log; exit 1; }; \
+		echo "$$property: $$(sed -n 's/.*number_of_executed_units: *//p' $$found/log) executions, nothing found"; \
+	done
 
 lint: .tools/rust.done ## check format and lints, for this machine and for Workers
 	cargo fmt --all --check
@@ -97,6 +110,10 @@ consumer/build/index.js: consumer/Cargo.toml $(shell find consumer/src -type f)
 # Debug builds: they run as fast as needed and compile several times as fast.
 .tools/worker-build-$(WORKER_BUILD).done: | .tools/rust.done
 	cargo install worker-build --version $(WORKER_BUILD) --debug --locked --root .tools
+	@touch $@
+
+.tools/cargo-fuzz-$(CARGO_FUZZ).done: | .tools/rust.done
+	cargo install cargo-fuzz --version $(CARGO_FUZZ) --debug --locked --root .tools
 	@touch $@
 
 .tools/wasm-bindgen-$(WASM_BINDGEN).done: | .tools/rust.done

@@ -1,21 +1,18 @@
 //! Accepting jobs: one, or a batch. The answer leaves when the jobs are durable; hints leave after it.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use longshore::accept::{Accepted, accept, by_delay};
 use longshore::authorize::{Caller, authorize};
+use longshore::batch::read_batch;
 use longshore::cloudflare::CloudflareWorld;
 use longshore::flush::send_hints;
 use longshore::idempotency::parse_header;
-use longshore::invalid::read;
 use longshore::job::JobRef;
 use longshore::key::Scope;
-use longshore::limits::{BATCH_BYTES_MAX, BATCH_JOBS_MAX, ENVELOPE_BYTES_MAX};
+use longshore::limits::{BATCH_BYTES_MAX, ENVELOPE_BYTES_MAX};
 use longshore::problem::Problem;
 use longshore::request::{NewJob, check};
-use serde::de::{IgnoredAny, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
@@ -46,56 +43,20 @@ pub(crate) async fn create_job(context: &mut ApiContext<'_>) -> Result<Answer, P
     Ok(if accepted.replayed { answer.with_header("idempotency-replayed", "true") } else { answer })
 }
 
-/// A batch's jobs, of which one more than allowed are kept: the rest of a million ones would only fill the memory.
-struct Jobs(Vec<Box<RawValue>>);
-
-impl<'de> Deserialize<'de> for Jobs {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Kept;
-        impl<'de> Visitor<'de> for Kept {
-            type Value = Jobs;
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("a list of jobs")
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Jobs, A::Error> {
-                let mut jobs = Vec::new();
-                while jobs.len() <= BATCH_JOBS_MAX {
-                    match items.next_element()? {
-                        Some(job) => jobs.push(job),
-                        None => return Ok(Jobs(jobs)),
-                    }
-                }
-                while items.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(Jobs(jobs))
-            }
-        }
-        deserializer.deserialize_seq(Kept)
-    }
-}
-
 /// `POST /v1/jobs/batch`: each job is accepted or refused by itself.
 pub(crate) async fn create_jobs(context: &mut ApiContext<'_>) -> Result<Answer, Problem> {
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Batch {
-        jobs: Jobs,
-    }
     let caller = caller(context)?;
     let key = idempotency_key(context)?;
     // Megabytes are read for those who may send them.
     authorize(&context.world, &caller, Scope::JobsWrite).await?;
     let body = context.request.json_body(BATCH_BYTES_MAX).await?;
-    let batch: Batch = read(&body, "#")?;
-    if batch.jobs.0.is_empty() || batch.jobs.0.len() > BATCH_JOBS_MAX {
-        let detail = format!("A batch has 1 to {BATCH_JOBS_MAX} jobs.");
-        return Err(Problem::field("#/jobs", "out-of-range", detail));
-    }
+    let jobs = read_batch(&body)?;
     let item = |(index, job): (usize, &RawValue)| {
         // One key for the whole request stands for one key per job.
         let key = key.as_ref().map(|key| format!("{key}:{index}"));
         check(&context.world, &context.settings, job.get().as_bytes(), index, key)
     };
-    let checked: Vec<_> = batch.jobs.0.iter().map(AsRef::as_ref).enumerate().map(item).collect();
+    let checked: Vec<_> = jobs.iter().map(AsRef::as_ref).enumerate().map(item).collect();
     let results = accept_checked(&context.world, &caller, checked).await?;
     let accepted: Vec<_> = results.iter().filter_map(|result| result.as_ref().ok()).collect();
     hint_later(context, &accepted)?;

@@ -19,6 +19,7 @@ pub mod key;
 pub mod accept;
 pub mod authorize;
 pub mod backoff;
+pub mod batch;
 pub mod claim;
 pub mod endpoints;
 pub mod evidence;

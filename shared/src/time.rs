@@ -1,15 +1,18 @@
 //! Times as text: RFC 3339 in UTC with milliseconds, and back.
 
-use chrono::{DateTime, SecondsFormat, TimeZone, Utc};
+use chrono::{DateTime, Datelike, SecondsFormat, TimeZone, Utc};
 
 /// `2026-11-02T08:00:00.000Z` for milliseconds since 1970. Times that chrono cannot hold become 1970.
 pub fn rfc3339(ms: i64) -> String {
     Utc.timestamp_millis_opt(ms).single().unwrap_or_default().to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
-/// Milliseconds since 1970 of an RFC 3339 time with any offset.
+/// Milliseconds since 1970 of an RFC 3339 time with any offset. An offset or a leap second may lead out of the years that
+/// can be written so, 0 to 9999; that is no time of ours.
 pub fn parse_rfc3339(text: &str) -> Option<i64> {
-    DateTime::parse_from_rfc3339(text).ok().map(|time| time.timestamp_millis())
+    let ms = DateTime::parse_from_rfc3339(text).ok()?.timestamp_millis();
+    let year = Utc.timestamp_millis_opt(ms).single()?.year();
+    (0..=9_999).contains(&year).then_some(ms)
 }
 
 /// `2026-11-02`, as evidence keys begin with.
@@ -26,6 +29,9 @@ mod tests {
         assert_eq!(rfc3339(1_762_070_400_123), "2025-11-02T08:00:00.123Z");
         assert_eq!(parse_rfc3339("2025-11-02T09:00:00.123+01:00"), Some(1_762_070_400_123));
         assert_eq!(parse_rfc3339("yesterday"), None);
+        for beyond in ["9999-12-31T23:59:60Z", "9999-12-31T23:59:59-00:01", "0000-01-01T00:00:00+00:01"] {
+            assert_eq!(parse_rfc3339(beyond), None, "{beyond}");
+        }
         assert_eq!(date(1_762_070_400_123), "2025-11-02");
         assert_eq!(rfc3339(i64::MAX), "1970-01-01T00:00:00.000Z");
     }

@@ -232,6 +232,7 @@ fn an_allow_list_that_says_something_else_is_refused() {
         ":80",
         "localhost:0",
         "localhost:70000",
+        "localhost:+80",
         "*:*",
         "*.a:80",
         "http://a:80",

@@ -1,0 +1,15 @@
+//! The one fuzz target: `LONGSHORE_PROPERTY` names the property that libFuzzer plays against, see `make fuzz`.
+#![no_main]
+
+use std::sync::LazyLock;
+
+use longshore_fuzz::{Property, named};
+
+static PROPERTY: LazyLock<Property> = LazyLock::new(|| {
+    let name = std::env::var("LONGSHORE_PROPERTY").unwrap_or_default();
+    named(&name).unwrap_or_else(|| panic!("LONGSHORE_PROPERTY is {name:?}, which names no property"))
+});
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    PROPERTY(bytes);
+});

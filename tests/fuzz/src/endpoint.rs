@@ -1,0 +1,74 @@
+//! Endpoints: a refused one never reaches the store, an accepted one hides its headers there and can be sent to.
+
+use futures_util::FutureExt;
+use longshore::claim::ClaimedEndpoint;
+use longshore::destination;
+use longshore::endpoint::{EndpointRow, EvidencePolicy};
+use longshore::endpoints::put_endpoint;
+use longshore::jobs::webhook::prepare;
+use longshore::ports::Param;
+use longshore::redact::{Redaction, is_pointer};
+use serde_json::{Value, json};
+
+use crate::stub::{NOW_MS, Stub, claimed, is_the_callers, settings};
+
+/// An endpoint without headers.
+pub(crate) fn plain_endpoint() -> ClaimedEndpoint {
+    ClaimedEndpoint {
+        state: "active".into(),
+        url: "https://example.com/hook".into(),
+        headers: Vec::new(),
+        timeout_seconds: 20,
+        evidence: EvidencePolicy::Full,
+        bury_on: Vec::new(),
+        redact: Redaction::default(),
+        generation: 1,
+        rotated_at: None,
+    }
+}
+
+/// The body of `PUT /v1/endpoints/orders`.
+pub fn endpoint(bytes: &[u8]) -> bool {
+    let (world, settings) = (Stub::default(), settings());
+    let put = || put_endpoint(&world, &settings, "acme", "orders", bytes).now_or_never().expect("nothing to wait for");
+    match put() {
+        Err(problem) if world.seen.borrow().is_empty() => return is_the_callers(&problem),
+        answer => assert!(answer.is_err(), "the stub has no row yet"),
+    }
+    let row = stored(&world);
+    world.answers.borrow_mut().push(("read_endpoint", vec![row.to_string()]));
+    let row = put().expect("the store has the row");
+    let asked: Value = serde_json::from_slice(bytes).unwrap();
+    let again = destination::check(&row.url, &settings.private_destinations).expect("a stored url is allowed");
+    assert_eq!(again.url.as_str(), row.url);
+    assert!((1..=30).contains(&row.timeout_seconds) && (1..=50).contains(&row.max_attempts));
+    assert!(row.redact.body_pointers.iter().all(|pointer| is_pointer(pointer)));
+    are_sealed_and_sent(&asked, &row);
+    true
+}
+
+/// The row that the store would answer, of the parameter that it was given.
+fn stored(world: &Stub) -> Value {
+    let seen = world.seen.borrow();
+    let put = seen.iter().find(|statement| statement.name == "put_endpoint").expect("a put");
+    let [Param::Text(text)] = put.params.as_slice() else { panic!("{:?}", put.params) };
+    let mut row: Value = serde_json::from_str(text).unwrap();
+    let rest = json!({"state": "active", "generation": 1, "created_at": NOW_MS, "updated_at": NOW_MS, "now": NOW_MS});
+    row.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
+    row
+}
+
+fn are_sealed_and_sent(asked: &Value, row: &EndpointRow) {
+    let shown = row.to_json();
+    let endpoint = ClaimedEndpoint { url: row.url.clone(), headers: row.headers.clone(), ..plain_endpoint() };
+    let sent = prepare(&claimed(r#"{"endpoint":"orders"}"#, Some(endpoint)), &settings(), NOW_MS).unwrap();
+    let headers = asked["headers"].as_object().cloned().unwrap_or_default();
+    assert_eq!(row.headers.len(), headers.len());
+    for (name, value) in &headers {
+        let name = name.to_ascii_lowercase();
+        assert!(row.headers.iter().any(|(known, sealed)| *known == name && sealed != value));
+        let found = sent.headers.iter().find(|(known, _)| *known == name);
+        assert_eq!(found.map(|(_, value)| value.as_str()), value.as_str());
+    }
+    assert!(shown["headers"].as_array().unwrap().iter().all(|header| header["value"].is_null()));
+}

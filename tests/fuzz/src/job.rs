@@ -1,0 +1,130 @@
+//! Requests for jobs. What is accepted means the same however it is spelled, hides its secrets at rest, and becomes the
+//! request that was asked for.
+
+use std::collections::BTreeMap;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use longshore::batch::read_batch;
+use longshore::destination;
+use longshore::idempotency::check_key;
+use longshore::job::is_id;
+use longshore::jobs::webhook::{prepare, shown};
+use longshore::limits::{ACCEPT_PARAMETER_BYTES, BATCH_JOBS_MAX, METADATA_BYTES_MAX, RUN_AFTER_MS_MAX};
+use longshore::redact::is_secret_name;
+use longshore::request::check;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use crate::endpoint::plain_endpoint;
+use crate::stub::{NOW_MS, Stub, claimed, is_the_callers, settings};
+
+type Fields = BTreeMap<String, Box<RawValue>>;
+
+/// The body of `POST /v1/jobs`.
+pub fn request(bytes: &[u8]) -> bool {
+    let checked = check(&Stub::default(), &settings(), bytes, 0, None);
+    let job = match checked {
+        Ok(job) => serde_json::to_value(job).unwrap(),
+        Err(problem) => return is_the_callers(&problem),
+    };
+    assert!(is_id(job["id"].as_str().unwrap()));
+    assert!(job.to_string().len() < ACCEPT_PARAMETER_BYTES);
+    assert!(job["idempotency_key"].as_str().is_none_or(|key| check_key(key).is_ok()));
+    assert!(job["metadata"].as_str().is_none_or(|metadata| metadata.len() <= METADATA_BYTES_MAX));
+    let within = |name: &str, from: i64| {
+        let at = job[name].as_i64();
+        assert!(at.is_none_or(|at| at > from && at <= NOW_MS + RUN_AFTER_MS_MAX), "{name}: {at:?}");
+    };
+    within("scheduled_at", NOW_MS);
+    within("deadline_at", job["scheduled_at"].as_i64().unwrap_or(NOW_MS));
+    let fields: Fields = serde_json::from_slice(bytes).unwrap();
+    let mut expected = job.clone();
+    expected["idempotency_key"] = json!("another");
+    assert_eq!(respelled(&fields), expected, "the order of fields, spaces and the key mean nothing");
+    let payload: Value = serde_json::from_str(fields["payload"].get()).unwrap();
+    let stored = job["payload"].as_str().unwrap();
+    is_hidden(&payload, stored);
+    is_sent_as_asked(&payload, stored);
+    true
+}
+
+/// The same request with its fields in another order, other spaces and another key, as it is accepted.
+fn respelled(fields: &Fields) -> Value {
+    let written = |fields: &Fields, space: &str| {
+        let fields = fields.iter().rev().map(|(name, value)| format!("{}:{space}{}", json!(name), value.get()));
+        format!("{{{}}}", fields.collect::<Vec<_>>().join(","))
+    };
+    let payload: Fields = serde_json::from_str(fields["payload"].get()).unwrap();
+    let mut fields = fields.clone();
+    fields.insert("payload".into(), RawValue::from_string(written(&payload, "")).unwrap());
+    fields.insert("idempotency_key".into(), RawValue::from_string("\"another\"".into()).unwrap());
+    let job = check(&Stub::default(), &settings(), format!(" {}\n", written(&fields, "\t")).as_bytes(), 0, None);
+    serde_json::to_value(job.expect("another spelling of an accepted request")).unwrap()
+}
+
+fn headers_of(payload: &Value) -> impl Iterator<Item = (&String, &str)> {
+    payload["headers"].as_object().into_iter().flatten().map(|(name, value)| (name, value.as_str().unwrap()))
+}
+
+/// Secret headers are neither stored nor shown.
+fn is_hidden(payload: &Value, stored: &str) {
+    let at_rest: Value = serde_json::from_str(stored).unwrap();
+    let shown = shown(stored).expect("what is stored can be shown");
+    for (name, value) in headers_of(payload) {
+        if is_secret_name(name) {
+            assert_ne!(at_rest["headers"][name], *value);
+            assert_eq!(shown["headers"][name], "[sealed]");
+        } else {
+            assert_eq!(shown["headers"][name], *value);
+        }
+    }
+    assert!(!shown.to_string().contains("\\u0001"), "{shown}");
+}
+
+/// The request of the stored payload has the headers, the target and the body that were asked for.
+fn is_sent_as_asked(payload: &Value, stored: &str) {
+    let settings = settings();
+    let endpoint = payload["url"].is_null().then(plain_endpoint);
+    let url = payload["url"].as_str().map_or_else(|| plain_endpoint().url, str::to_owned);
+    let sent = prepare(&claimed(stored, endpoint), &settings, NOW_MS).expect("what was accepted can be sent");
+    assert_eq!(sent.url, destination::check(&url, &settings.private_destinations).unwrap().url.as_str());
+    assert_eq!(sent.method, payload["method"].as_str().unwrap_or("POST"));
+    let value = |name: &str| {
+        let mut found = sent.headers.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name));
+        let value = found.next().map(|(_, value)| value.as_str());
+        assert!(found.next().is_none(), "{name} is sent twice");
+        value
+    };
+    for (name, asked) in headers_of(payload) {
+        assert_eq!(value(name), Some(asked));
+    }
+    assert!(["webhook-id", "webhook-timestamp", "webhook-signature"].into_iter().all(|name| value(name).is_some()));
+    if let Some(body) = payload["body_base64"].as_str() {
+        assert_eq!(STANDARD.encode(&sent.body), body);
+    } else if let Some(body) = payload["body"].as_str() {
+        assert_eq!(sent.body, body.as_bytes());
+    } else {
+        let null = || Value::Null;
+        assert_eq!(serde_json::from_slice(&sent.body).unwrap_or_else(|_| null()), payload["body"]);
+    }
+}
+
+/// The body of `POST /v1/jobs/batch`: the jobs come in their order, each as it was written, and are refused one by one.
+pub fn batch(bytes: &[u8]) -> bool {
+    let jobs = match read_batch(bytes) {
+        Ok(jobs) => jobs,
+        Err(problem) => return is_the_callers(&problem),
+    };
+    assert!((1..=BATCH_JOBS_MAX).contains(&jobs.len()));
+    let mut rest = std::str::from_utf8(bytes).unwrap();
+    for (index, job) in jobs.iter().enumerate() {
+        let at = rest.find(job.get()).expect("each job's own bytes, in order");
+        rest = &rest[at + job.get().len()..];
+        match check(&Stub::default(), &settings(), job.get().as_bytes(), index, Some(format!("key:{index}"))) {
+            Ok(checked) => assert_eq!(serde_json::to_value(checked).unwrap()["index"], index),
+            Err(problem) => assert!(!is_the_callers(&problem)),
+        }
+    }
+    true
+}

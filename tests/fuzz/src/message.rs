@@ -1,0 +1,21 @@
+//! Queue messages: a hint that is read says the same when it is written again.
+
+use longshore::hint::{decode, encode, into_batches};
+use longshore::limits::{MESSAGE_BYTES_MAX, SEND_BATCH_MESSAGES_MAX};
+
+use crate::head;
+
+/// How many jobs a hint names, and a message's text.
+pub fn hint(bytes: &[u8]) -> bool {
+    let ([per_hint], text) = head::<1>(bytes);
+    let Ok(jobs) = decode(&String::from_utf8_lossy(text)) else { return false };
+    let messages = encode(&jobs, usize::from(per_hint));
+    let again: Vec<_> = messages.iter().flat_map(|text| decode(text).unwrap()).collect();
+    assert_eq!(again, jobs);
+    let is_lone = |text: &String| decode(text).unwrap().len() == 1;
+    assert!(messages.iter().all(|text| text.len() <= MESSAGE_BYTES_MAX || is_lone(text)));
+    let batches = into_batches(messages.iter().map(|text| (text.clone(), 0)).collect());
+    assert!(batches.iter().all(|batch| (1..=SEND_BATCH_MESSAGES_MAX).contains(&batch.len())));
+    assert!(batches.into_iter().flatten().map(|(text, _)| text).eq(messages));
+    true
+}

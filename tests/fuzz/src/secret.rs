@@ -1,0 +1,110 @@
+//! Secrets and what is sealed: nothing opens that we did not seal, nothing passes that we did not mint.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use longshore::destination;
+use longshore::key::{mint, parse, same_secret};
+use longshore::settings::Settings;
+use longshore::signing::SigningSecret;
+use longshore::{cursor as cursors, seal};
+
+use crate::stub::master;
+use crate::{head, texts};
+
+/// The random bytes of a key, a changed byte with its place, and a text from outside.
+pub fn api_key(bytes: &[u8]) -> bool {
+    let (id, rest) = head::<8>(bytes);
+    let (secret, rest) = head::<32>(rest);
+    let ([place, new], rest) = head::<2>(rest);
+    let (id, text) = mint(id, secret);
+    let token = parse(&text).expect("a minted token is a token");
+    assert!(token.id == id && token.matches(&token.hash()) && !token.matches(&token.id));
+    assert!(!format!("{token:?}").contains(text.split('_').nth(2).unwrap()));
+    let mut changed = text.clone().into_bytes();
+    let place = usize::from(place) % changed.len();
+    changed[place] = new & 0x7F;
+    let changed = String::from_utf8(changed).unwrap();
+    assert_eq!(parse(&changed).is_some(), changed == text, "{changed}");
+    let [outside] = texts::<1>(rest);
+    assert_eq!(same_secret(&outside, &text), outside == text);
+    assert_eq!(same_secret(&outside, &outside), !outside.is_empty());
+    if let Some(token) = parse(&outside) {
+        let parts: Vec<_> = outside.split('_').map(str::len).collect();
+        assert_eq!(parts, [2, 16, 64, 8]);
+        assert!(!outside.contains(char::is_uppercase) && (token.id != id || outside.starts_with(&text[..19])));
+    }
+    let whsec = format!("whsec_{}", STANDARD.encode(rest));
+    let read = SigningSecret::from_whsec(&whsec);
+    assert_eq!(read.is_ok(), (24..=64).contains(&rest.len()));
+    assert!(read.is_ok_and(|secret| secret.to_whsec() == whsec) || !(24..=64).contains(&rest.len()));
+    if let Ok(secret) = SigningSecret::from_whsec(&outside) {
+        let written = secret.to_whsec();
+        assert_eq!(SigningSecret::from_whsec(&written).map(|again| again.to_whsec()).as_ref(), Ok(&written));
+    }
+    true
+}
+
+/// A tenant, a list, a position, and a cursor from outside.
+pub fn cursor(bytes: &[u8]) -> bool {
+    let [tenant, list, id, outside] = texts::<4>(bytes);
+    let (nonce, _) = head::<12>(bytes);
+    let position = (i64::from(nonce[0]), id);
+    let key = master();
+    let read =
+        |tenant: &str, list: &str, now, text: &str| cursors::decode::<(i64, String)>(&key, tenant, list, now, text);
+    let made = cursors::encode(&key, &tenant, &list, nonce, 1_000, &position);
+    assert_eq!(read(&tenant, &list, 999, &made), Some(position));
+    assert_eq!(read(&tenant, &list, 1_000, &made), None);
+    assert_eq!(read(&format!("{tenant}x"), &list, 0, &made), None);
+    assert_eq!(read(&tenant, &format!("{list}x"), 0, &made), None);
+    if let Some(first) = list.chars().next() {
+        let (longer, shorter) = (format!("{tenant}{first}"), &list[first.len_utf8()..]);
+        assert_eq!(read(&longer, shorter, 0, &made), None, "a tenant that borrows from the list");
+    }
+    assert_eq!(read(&tenant, &list, 0, &outside), None);
+    true
+}
+
+/// A purpose, a context, a plain text, and a sealed one from outside.
+pub fn sealed(bytes: &[u8]) -> bool {
+    let [purpose, context, plain, outside] = texts::<4>(bytes);
+    let (nonce, _) = head::<12>(bytes);
+    let key = master();
+    let made = seal::seal(&key, &purpose, &context, nonce, plain.as_bytes());
+    assert_eq!(seal::open(&key, &purpose, &context, &made).as_deref(), Some(plain.as_bytes()));
+    assert_eq!(seal::open(&key, &purpose, &format!("{context}x"), &made), None);
+    assert_eq!(seal::open(&key, &format!("{purpose}x"), &context, &made), None);
+    assert_eq!(seal::open(&key, &purpose, &context, &made[..made.len() - 1]), None);
+    assert_eq!(seal::open(&key, &purpose, &context, &format!("{made}=")), None);
+    assert_eq!(seal::open(&key, &purpose, &context, &outside), None);
+    true
+}
+
+/// `PLAN`, `MASTER_KEY` and `PRIVATE_DESTINATIONS`; empty is unset.
+pub fn settings(bytes: &[u8]) -> bool {
+    let [plan, key, private] = texts::<3>(bytes);
+    let get = |name: &str| match name {
+        "PLAN" => Some(plan.clone()).filter(|plan| !plan.is_empty()),
+        "MASTER_KEY" => Some(key.clone()),
+        _ => Some(private.clone()),
+    };
+    match Settings::parse(get) {
+        Ok(settings) => {
+            assert!(["", "free", "paid"].contains(&plan.as_str()));
+            assert!(key.len() == 64 && key.bytes().all(|byte| byte.is_ascii_hexdigit()));
+            assert!(!format!("{settings:?}").contains(&key));
+            let unlisted = destination::check("https://10.0.0.1/", &settings.private_destinations);
+            assert!(unlisted.is_err() || private.contains(':'));
+            true
+        }
+        Err(lines) => {
+            assert!((1..=3).contains(&lines.len()));
+            assert!(lines.iter().all(|line| !line.contains('\n')), "{lines:?}");
+            // The line about the key is always the same, so it never says what was given for it.
+            let about = |line: &&String| line.starts_with("MASTER_KEY");
+            let unset = Settings::parse(|_| None).unwrap_err();
+            assert!(lines.iter().find(about).is_none_or(|line| Some(line) == unset.iter().find(about)));
+            false
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! The world that properties run in: a clock that stands, known random bits, a store that answers what it was told.
+
+use std::cell::RefCell;
+use std::future::pending;
+use std::time::Duration;
+
+use longshore::claim::{Claimed, ClaimedEndpoint};
+use longshore::ports::{BlobError, Blobs, Clock, Database, DatabaseError, Rows, Statement};
+use longshore::problem::Problem;
+use longshore::settings::Settings;
+use longshore::signing::MasterKey;
+
+/// 2026-11-02T08:30:00Z.
+pub const NOW_MS: i64 = 1_793_608_200_000;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct Stub {
+    /// What the store answers to the statement of that name.
+    pub answers: RefCell<Vec<(&'static str, Rows)>>,
+    /// The statements it was asked.
+    pub seen: RefCell<Vec<Statement>>,
+    /// The bytes of every object.
+    pub object: Vec<u8>,
+}
+
+impl Clock for Stub {
+    fn now_ms(&self) -> i64 {
+        NOW_MS
+    }
+
+    async fn sleep(&self, _duration: Duration) {
+        pending::<()>().await;
+    }
+
+    fn random(&self) -> u128 {
+        0x0123_4567_89ab_cdef_0011_2233_4455_6677
+    }
+}
+
+impl Database for Stub {
+    async fn batch(&self, statements: Vec<Statement>) -> Result<Vec<Rows>, DatabaseError> {
+        let known = self.answers.borrow();
+        let answer = |name| known.iter().find(|(known, _)| *known == name).map(|(_, rows)| rows.clone());
+        let answers = statements.iter().map(|statement| answer(statement.name).unwrap_or_default()).collect();
+        self.seen.borrow_mut().extend(statements);
+        Ok(answers)
+    }
+
+    fn size_bytes(&self) -> Option<i64> {
+        None
+    }
+}
+
+impl Blobs for Stub {
+    async fn put(&self, _key: &str, _bytes: Vec<u8>) -> Result<(), BlobError> {
+        Ok(())
+    }
+
+    async fn get_range(&self, _key: &str, offset: u64, length: u64) -> Result<Option<Vec<u8>>, BlobError> {
+        let part = |value| usize::try_from(value).unwrap_or(usize::MAX).min(self.object.len());
+        let end = part(offset.saturating_add(length));
+        Ok(Some(self.object[part(offset).min(end)..end].to_vec()))
+    }
+}
+
+/// The settings of a public deployment: no private destination.
+pub fn settings() -> Settings {
+    Settings::parse(|name| (name == "MASTER_KEY").then(|| "ab".repeat(32))).unwrap()
+}
+
+/// The master key of [`settings`].
+pub fn master() -> MasterKey {
+    settings().master_key
+}
+
+/// A claimed job of tenant `acme`.
+pub fn claimed(payload: &str, endpoint: Option<ClaimedEndpoint>) -> Claimed {
+    Claimed {
+        tenant: "acme".into(),
+        id: longshore::job::mint_id(NOW_MS, 1),
+        kind: "webhook".into(),
+        endpoint_id: "orders".into(),
+        event_id: None,
+        attempt: 1,
+        failures: 0,
+        suspect: 0,
+        max_attempts: 3,
+        backoff: longshore::backoff::Schedule::Fast,
+        deadline_at: None,
+        created_at: NOW_MS,
+        lease_until: NOW_MS,
+        now: NOW_MS,
+        payload: Some(payload.to_owned()),
+        endpoint,
+    }
+}
+
+/// What holds of every refusal: it is the caller's mistake, and it says where. It answers that nothing was taken.
+pub fn is_the_callers(problem: &Problem) -> bool {
+    assert!((400..500).contains(&problem.status()), "{problem:?}");
+    assert!(!matches!(problem, Problem::InvalidRequest(fields) if fields.is_empty()), "{problem:?}");
+    assert!(problem.errors().iter().all(|field| field.pointer.starts_with('#')), "{problem:?}");
+    false
+}
