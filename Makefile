@@ -10,6 +10,8 @@ SHELL := /bin/bash
 WORKER_BUILD := 0.8.7
 WASM_BINDGEN := 0.2.129
 CARGO_FUZZ := 0.13.2
+CARGO_DENY := 0.20.2
+CARGO_MUTANTS := 27.1.0
 # 600 KB, gzipped, for each Worker.
 BUNDLE_BYTES_MAX := 600000
 
@@ -31,7 +33,7 @@ WORKERS := producer/build/index.js consumer/build/index.js
 DEV_MASTER_KEY := 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff
 DEV_ROOT_TOKEN := longshore-local-root-token-not-a-secret
 
-.PHONY: help demo test sim sim-recall sim-d1 dev lint size build tools clean fuzz
+.PHONY: help demo test sim sim-recall sim-d1 dev lint size build tools clean fuzz mutants audit reproducible
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -70,10 +72,25 @@ fuzz: .tools/cargo-fuzz-$(CARGO_FUZZ).done ## play each reader of outside bytes 
 		echo "$$property: $$(sed -n 's/.*number_of_executed_units: *//p' $$found/log) executions, nothing found"; \
 	done
 
-lint: .tools/rust.done ## check format and lints, for this machine and for Workers
+lint: .tools/rust.done audit ## check format, lints, licences and dependencies, for this machine and for Workers
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	cargo clippy -p longshore-producer -p longshore-consumer --target wasm32-unknown-unknown -- -D warnings
+
+# $(1) asks npm's registry: what it finds fails, and that nobody answered is said.
+npm_asks = answer=$$(npm $(1) --fetch-retries=0 2>&1) || case $$answer in \
+	*"audit endpoint returned an error"*|*"network connectivity"*) echo "npm $(1): SKIPPED, nobody answered";; \
+	*) echo "$$answer"; exit 1;; esac
+
+audit: .tools/cargo-deny-$(CARGO_DENY).done $(NODE_MODULES) ## check licences, sources and known vulnerabilities
+	.tools/bin/cargo-deny --offline check --hide-inclusion-graph -D warnings bans licenses sources
+	@if .tools/bin/cargo-deny -L off fetch db 2>/dev/null; then \
+		.tools/bin/cargo-deny --offline check advisories; \
+	else \
+		echo "cargo deny check advisories: SKIPPED, github.com/RustSec/advisory-db cannot be had"; \
+	fi
+	@$(call npm_asks,audit)
+	@$(call npm_asks,audit signatures)
 
 size: build ## show the gzipped size of each Worker; fail above 600 KB
 	@for worker in producer consumer; do \
@@ -114,6 +131,14 @@ consumer/build/index.js: consumer/Cargo.toml $(shell find consumer/src -type f)
 
 .tools/cargo-fuzz-$(CARGO_FUZZ).done: | .tools/rust.done
 	cargo install cargo-fuzz --version $(CARGO_FUZZ) --debug --locked --root .tools
+	@touch $@
+
+.tools/cargo-deny-$(CARGO_DENY).done: | .tools/rust.done
+	cargo install cargo-deny --version $(CARGO_DENY) --debug --locked --root .tools
+	@touch $@
+
+.tools/cargo-mutants-$(CARGO_MUTANTS).done: | .tools/rust.done
+	cargo install cargo-mutants --version $(CARGO_MUTANTS) --debug --locked --root .tools
 	@touch $@
 
 .tools/wasm-bindgen-$(WASM_BINDGEN).done: | .tools/rust.done

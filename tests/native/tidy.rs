@@ -205,3 +205,19 @@ fn no_text_promises_what_nobody_can_keep() {
         }
     }
 }
+
+/// `npm ci` compares what it gets with these digests; an entry without one would be taken as it comes.
+#[test]
+fn every_npm_package_is_pinned_by_its_digest() {
+    let text = std::fs::read_to_string(root().join("package-lock.json")).unwrap();
+    let lock: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let packages = lock["packages"].as_object().unwrap();
+    let is_pinned =
+        |package: &serde_json::Value| package["integrity"].as_str().is_some_and(|it| it.starts_with("sha512-"));
+    let loose: Vec<_> = packages
+        .iter()
+        .filter(|(name, package)| !name.is_empty() && !is_pinned(package))
+        .map(|(name, _)| name)
+        .collect();
+    assert!(packages.len() > 10 && loose.is_empty(), "{loose:?}");
+}
