@@ -1,8 +1,11 @@
 // The command line of the local runner.
+import path from "node:path";
 import { parseArgs } from "node:util";
+import { root } from "./workers.mjs";
 
 export const usage = `node tests/local/run.mjs --persist DIR [options]
   --persist DIR       where D1 and R2 are kept
+  --migrations DIR    what is applied to D1 (default: migrations/)
   --port N            port of the producer, 0 for any (default 0)
   --control-port N    port of the control server, 0 for any (default 0)
   --var KEY=VALUE     a variable of both Workers; may be repeated
@@ -27,6 +30,7 @@ export function readOptions(args) {
   const faulty = values.faults || values["fail-r2"] || values["drop-hints"];
   return {
     persist: values.persist,
+    migrations: values.migrations,
     port: number("--port", values.port),
     controlPort: number("--control-port", values["control-port"]),
     tickSeconds: number("--tick", values.tick),
@@ -42,6 +46,7 @@ function parse(args) {
   const flag = { type: "boolean", default: false };
   const options = {
     persist: text,
+    migrations: { ...text, default: path.join(root, "migrations") },
     port: { ...text, default: "0" },
     "control-port": { ...text, default: "0" },
     var: { ...text, multiple: true, default: [] },

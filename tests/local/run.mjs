@@ -13,7 +13,7 @@ import { askBridge, startControl, tick } from "./control.mjs";
 import { announceToPeople, startReceiver } from "./dev.mjs";
 import { migrate } from "./migrate.mjs";
 import { readOptions, usage, UsageError } from "./options.mjs";
-import { allWorkers, root } from "./workers.mjs";
+import { allWorkers } from "./workers.mjs";
 
 // Standard output carries the ready line only; what libraries print there goes to standard error.
 globalThis.console = new Console(process.stderr, process.stderr);
@@ -62,7 +62,7 @@ async function main() {
   const miniflare = new Miniflare(miniflareOptions(options));
   if (!options.foreground) stopWithStandardInput();
   const url = (await miniflare.ready).origin;
-  await migrate(path.join(root, "migrations"), async (statements) => {
+  await migrate(options.migrations, async (statements) => {
     const { results, error } = await (await askBridge(miniflare, "/d1", { statements })).json();
     if (error) throw new Error(`a migration failed: ${error}`);
     return results;

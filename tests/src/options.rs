@@ -18,6 +18,8 @@ pub struct Options {
     pub vars: Vec<(String, String)>,
     /// The plan's profile of limits: `free` or `paid`.
     pub plan: String,
+    /// The folder of migrations, if it is not the repository's own.
+    pub migrations: Option<PathBuf>,
     /// Whether faults can be injected.
     pub faults: bool,
     /// Seconds between runs of both crons; with 0 they run only when [`crate::runner::Runner`] is told to.
@@ -33,6 +35,7 @@ impl Options {
             port: 0,
             vars: vars.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec(),
             plan: "paid".to_owned(),
+            migrations: None,
             faults: false,
             tick_seconds: 0,
         }
@@ -55,6 +58,9 @@ impl Options {
         option("--tick", self.tick_seconds.to_string());
         for (key, value) in &self.vars {
             option("--var", format!("{key}={value}"));
+        }
+        if let Some(folder) = &self.migrations {
+            arguments.extend(["--migrations".to_owned(), folder.display().to_string()]);
         }
         arguments.extend(self.faults.then(|| "--faults".to_owned()));
         arguments

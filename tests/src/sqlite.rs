@@ -168,6 +168,22 @@ pub fn migrations() -> Vec<String> {
     files.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect()
 }
 
+/// The statements of a migration, one by one. No text in a migration has `;` at a line's end or `--` inside.
+pub fn statements_of(migration: &str) -> Vec<String> {
+    let mut statements = vec![String::new()];
+    for line in migration.lines() {
+        let code = line.split("--").next().unwrap_or_default().trim_end();
+        let Some(open) = statements.last_mut() else { continue };
+        open.push_str(line);
+        open.push('\n');
+        if code.ends_with(';') {
+            statements.push(String::new());
+        }
+    }
+    statements.pop_if(|rest| rest.trim().is_empty());
+    statements
+}
+
 /// Exact enough: below 2^53 a double keeps every millisecond, as it does in `SQLite` itself.
 #[allow(clippy::cast_precision_loss)]
 fn seconds(ms: i64) -> f64 {

@@ -19,6 +19,7 @@ mod hostile_receivers;
 mod idempotency;
 mod keys;
 mod ledger;
+mod migrations;
 mod operate;
 mod plans;
 mod raw;
