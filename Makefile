@@ -101,6 +101,9 @@ size: build ## show the gzipped size of each Worker; fail above 600 KB
 
 build: $(WORKERS) ## build both Workers
 
+reproducible: $(TOOLS) ## build both Workers twice, in different places, and compare the bytes
+	tests/local/reproducible.sh
+
 tools: $(TOOLS) ## install the tools that the build needs
 
 clean: ## remove what was built and the data of local runs, but not the tools
@@ -108,8 +111,9 @@ clean: ## remove what was built and the data of local runs, but not the tools
 	rm -rf producer/build consumer/build .longshore
 
 # The tools come first but their age does not count: a new npm package is no reason to compile.
+# Panics name their source file: without the folder of the registry they are the same bytes on every machine.
 %/build/index.js: $(CORE) | $(TOOLS)
-	cd $* && ../.tools/bin/worker-build --release
+	cd $* && RUSTFLAGS="--remap-path-prefix=$${CARGO_HOME:-$$HOME/.cargo}/registry/src/=" ../.tools/bin/worker-build --release
 	@touch $@
 
 producer/build/index.js: producer/Cargo.toml $(shell find producer/src -type f)
