@@ -27,6 +27,7 @@ export ESBUILD_BIN := $(CURDIR)/node_modules/.bin/esbuild
 NODE_MODULES := node_modules/.package-lock.json
 TOOLS := .tools/rust.done .tools/worker-build-$(WORKER_BUILD).done .tools/wasm-bindgen-$(WASM_BINDGEN).done $(NODE_MODULES)
 CORE := Cargo.toml $(wildcard Cargo.lock) shared/Cargo.toml $(shell find shared/src -type f)
+MUTATED := state backoff idempotency evidence store outcome destination cursor redact key
 WORKERS := producer/build/index.js consumer/build/index.js
 
 # Known to everybody, for runs on this machine only.
@@ -71,6 +72,12 @@ fuzz: .tools/cargo-fuzz-$(CARGO_FUZZ).done ## play each reader of outside bytes 
 			|| { grep -A 9 'panicked at' $$found/log || tail -n 40 $$found/log; exit 1; }; \
 		echo "$$property: $$(sed -n 's/.*number_of_executed_units: *//p' $$found/log) executions, nothing found"; \
 	done
+
+# The core's own unit tests judge, compiled fast; it works in a copy of the repository.
+mutants: .tools/cargo-mutants-$(CARGO_MUTANTS).done ## break the core in small ways and count what its tests notice: FILES="state backoff"
+	nice -n 19 .tools/bin/cargo-mutants mutants --package longshore --test-package longshore -j1 --timeout 60 \
+		$(patsubst %,--file shared/src/%.rs,$(or $(FILES),$(MUTATED))) --output .longshore \
+		--cargo-arg=--config=profile.dev.package.longshore.opt-level=0 -- --lib
 
 lint: .tools/rust.done audit ## check format, lints, licences and dependencies, for this machine and for Workers
 	cargo fmt --all --check

@@ -191,6 +191,35 @@ mod tests {
     }
 
     #[test]
+    fn what_is_cut_says_so() {
+        let cut = |body: &[u8], kept: usize| {
+            let line = record(&head(), Some(&exchange(body)), None, &Redaction::default(), kept);
+            let value: Value = serde_json::from_slice(&line).unwrap();
+            let [request, response] = ["request", "response"].map(|part| value[part].clone());
+            (request["body_truncated"] == true, response["truncated"] == true, request["body"].clone())
+        };
+        assert_eq!(cut(b"abc", 3), (false, false, json!("abc")), "the response has two bytes");
+        assert_eq!(cut(b"abc", 2), (true, false, json!("ab")));
+        assert_eq!(cut(b"abc", 1), (true, true, json!("a")));
+        assert_eq!(cut(b"a\xffbc", 3), (true, false, Value::Null), "what is no text is not cut into one");
+        assert_eq!(cut(b"a\xc3", 2), (false, false, Value::Null), "what ends inside a character was so");
+        let mut more = exchange(b"");
+        more.response.iter_mut().for_each(|response| response.truncated = true);
+        let line = record(&head(), Some(&more), None, &Redaction::default(), 1_000);
+        assert_eq!(serde_json::from_slice::<Value>(&line).unwrap()["response"]["truncated"], true);
+    }
+
+    #[test]
+    fn inline_evidence_is_cut_and_keeps_the_digest_of_all() {
+        let long = vec![b'x'; EVIDENCE_INLINE_BYTES + 1];
+        let EvidenceRef::Inline { reason, record, sha256: digest } = inline(&long, &"r".repeat(300)) else {
+            panic!("inline")
+        };
+        assert_eq!((reason.len(), record.len()), (200, EVIDENCE_INLINE_BYTES));
+        assert_eq!(digest, sha256(&long));
+    }
+
+    #[test]
     fn the_key_is_told_by_the_token() {
         let token = crate::job::mint_ulid(1_762_070_400_123, 5);
         assert_eq!(pack_key(&token, 7), format!("evidence/2025-11-02/{token}-7"));

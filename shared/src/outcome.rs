@@ -151,6 +151,16 @@ mod tests {
     }
 
     #[test]
+    fn an_error_says_whose_it_is_and_whether_to_try_again() {
+        let faults = |fault| ErrorClass::ALL.iter().filter(|class| class.fault() == fault).count();
+        assert_eq!([Fault::Destination, Fault::Ours, Fault::Provider, Fault::Payload].map(faults), [9, 3, 1, 2]);
+        let error = serde_json::to_value(JobError::new(ErrorClass::Blocked, "no")).unwrap();
+        let expected = serde_json::json!({"class": "blocked", "fault": "payload", "message": "no", "retryable": false});
+        assert_eq!(error, expected);
+        assert!(JobError::new(ErrorClass::Timeout, "").retryable);
+    }
+
+    #[test]
     fn names_are_what_serde_writes() {
         for class in ErrorClass::ALL {
             assert_eq!(serde_json::to_value(class).unwrap(), class.name());

@@ -211,6 +211,21 @@ mod tests {
         let at = Situation { deadline_in_ms: Some(3_000), ..situation(1, 0, 10) };
         let decision = decide(&failed(ErrorClass::Timeout, None), &at);
         assert_eq!(decision, Decision::Bury { reason: DeadReason::Deadline, failures: 1 });
+        let at_the_end = |left| Situation { deadline_in_ms: Some(left), ..situation(1, 0, 10) };
+        let asked = failed(ErrorClass::Http429, Some(3));
+        let retry = Decision::Retry { delay: Duration::from_secs(3), failures: 0 };
+        assert_eq!(decide(&asked, &at_the_end(3_001)), retry);
+        assert_eq!(
+            decide(&asked, &at_the_end(3_000)),
+            Decision::Bury { reason: DeadReason::Deadline, failures: 0 },
+            "an attempt at the deadline itself is too late"
+        );
+    }
+
+    #[test]
+    fn what_succeeded_is_done() {
+        let at = Situation { deadline_in_ms: Some(0), bury_on: ErrorClass::ALL, ..situation(SENDS_MAX, 10, 10) };
+        assert_eq!(decide(&Outcome::Succeeded { result: None }, &at), Decision::Succeed);
     }
 
     proptest! {

@@ -135,7 +135,105 @@ fn check_limits(statement: &Statement) -> Result<(), DatabaseError> {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::{Cell, RefCell};
+    use std::future::{pending, ready};
+
+    use futures_util::FutureExt;
+    use futures_util::future::Either as Branch;
+
     use super::*;
+
+    /// Answers what it was told to, in order; where there is nothing left it hangs. Its clock waits for nothing.
+    #[derive(Default)]
+    struct Answers {
+        told: RefCell<Vec<Result<Vec<Rows>, DatabaseError>>>,
+        asked: Cell<usize>,
+        slept: RefCell<Vec<Duration>>,
+    }
+
+    impl Database for Answers {
+        async fn batch(&self, _statements: Vec<Statement>) -> Result<Vec<Rows>, DatabaseError> {
+            self.asked.update(|asked| asked + 1);
+            let next = self.told.borrow_mut().pop();
+            next.map_or_else(|| Branch::Left(pending()), |answer| Branch::Right(ready(answer))).await
+        }
+
+        fn size_bytes(&self) -> Option<i64> {
+            None
+        }
+    }
+
+    impl Clock for Answers {
+        fn now_ms(&self) -> i64 {
+            0
+        }
+
+        async fn sleep(&self, duration: Duration) {
+            self.slept.borrow_mut().push(duration);
+        }
+
+        fn random(&self) -> u128 {
+            u128::MAX / 2
+        }
+    }
+
+    fn asked(answers: &[Result<Vec<Rows>, DatabaseError>]) -> (Result<Vec<Rows>, DatabaseError>, usize, Answers) {
+        let world = Answers { told: RefCell::new(answers.iter().rev().cloned().collect()), ..Answers::default() };
+        let answer = batch(&world, vec![Statement { name: "test", sql: "", params: vec![] }]).now_or_never().unwrap();
+        (answer, world.asked.get(), world)
+    }
+
+    #[test]
+    fn a_batch_is_tried_three_times_and_a_refused_one_once() {
+        let unreachable = || Err(DatabaseError::Unreachable("away".into()));
+        let refused = || Err(DatabaseError::Refused("no".into()));
+        let done = || Ok(vec![vec!["1".to_owned()]]);
+        for (answers, expected, tries) in [
+            (vec![done()], done(), 1),
+            (vec![refused(), done()], refused(), 1),
+            (vec![unreachable(), done()], done(), 2),
+            (vec![unreachable(), unreachable(), done()], done(), 3),
+            (vec![unreachable(), unreachable(), unreachable(), done()], unreachable(), DATABASE_TRIES),
+        ] {
+            let (answer, asked, _) = asked(&answers);
+            assert_eq!((answer, asked), (expected, tries));
+        }
+        let (hung, asked, world) = asked(&[]);
+        assert!(matches!(hung, Err(DatabaseError::Unreachable(text)) if text.contains("30000 ms")));
+        assert_eq!(asked, DATABASE_TRIES);
+        let (long, short): (Vec<_>, Vec<_>) =
+            world.slept.borrow().iter().copied().partition(|wait| *wait == Duration::from_secs(30));
+        assert_eq!((long.len(), short.len()), (3, 2), "30 s for each answer, and a short wait between");
+        assert!(Duration::ZERO < short[0] && short[0] < short[1] && short[1] < Duration::from_secs(2), "{short:?}");
+    }
+
+    #[test]
+    fn random_bits_are_a_part_of_one() {
+        assert!(unit_interval(0) == 0.0);
+        let halves = [0x7fff_ffff_u32, 0x8000_0000].map(|bits| unit_interval(u128::from(bits)));
+        assert!(halves[0] < 0.5 && halves[1] >= 0.5);
+        assert!((0.999..1.0).contains(&unit_interval(u128::MAX)));
+    }
+
+    #[test]
+    fn rows_are_read_or_refused() {
+        let rows = vec!["1".to_owned(), "2".to_owned()];
+        assert_eq!(rows_as::<u8>(&rows), Ok(vec![1, 2]));
+        assert!(matches!(rows_as::<String>(&rows), Err(DatabaseError::Refused(_))));
+        assert_eq!(first_as::<u8>(None), Ok(None));
+        assert_eq!(first_as::<u8>(Some(&vec!["7".to_owned()])), Ok(Some(7)));
+        assert_eq!(json_param(&["a"]), Param::Text(r#"["a"]"#.into()));
+    }
+
+    #[test]
+    fn what_d1_does_not_take_is_refused_before_it_is_sent() {
+        let with = |params: usize| Statement { name: "test", sql: "", params: vec![Param::Null; params] };
+        assert!(check_limits(&with(BOUND_PARAMETERS_MAX)).is_ok());
+        assert!(check_limits(&with(BOUND_PARAMETERS_MAX + 1)).is_err());
+        let long = |bytes: usize| Statement { name: "test", sql: "x".repeat(bytes).leak(), params: vec![] };
+        assert!(check_limits(&long(SQL_BYTES_MAX)).is_ok());
+        assert!(check_limits(&long(SQL_BYTES_MAX + 1)).is_err());
+    }
 
     #[test]
     fn a_parameter_over_two_megabytes_is_refused_before_it_is_sent() {

@@ -55,7 +55,7 @@ pub fn record(bytes: &[u8]) -> bool {
     true
 }
 
-fn entry(evidence: EvidenceRef) -> LogEntry {
+fn entry(evidence: &EvidenceRef) -> LogEntry {
     let lease = longshore::job::mint_ulid(NOW_MS, 3);
     let begun = json!({"started_at": NOW_MS, "lease": lease, "evidence": evidence});
     serde_json::from_value(begun).unwrap()
@@ -68,7 +68,7 @@ fn is_read_as_written(line: &[u8]) {
     let place = pack.add(0, line);
     pack.add(0, b"{\"after\":1}\n");
     let mut stub = Stub { object: pack.bytes, ..Stub::default() };
-    let entry = entry(place);
+    let entry = entry(&place);
     let read = |stub: &Stub| read_evidence(stub, &entry).now_or_never().expect("nothing to wait for");
     assert_eq!(read(&stub).expect("it was written"), serde_json::from_slice::<Value>(line).unwrap());
     let middle = stub.object.len() / 2;
