@@ -34,10 +34,10 @@ WORKERS := producer/build/index.js consumer/build/index.js
 DEV_MASTER_KEY := 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff
 DEV_ROOT_TOKEN := longshore-local-root-token-not-a-secret
 
-.PHONY: help demo test sim sim-recall sim-d1 dev lint size build tools clean fuzz mutants audit reproducible
+.PHONY: help demo test sim sim-recall sim-d1 fuzz mutants dev lint audit size build reproducible tools clean
 
 help: ## show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 demo: build ## run the main job for real on this machine: webhooks, failures, a dead letter, a replay
 	@cargo build -p longshore-tests --bin demo
@@ -90,6 +90,7 @@ npm_asks = answer=$$(npm $(1) --fetch-retries=0 2>&1) || case $$answer in \
 	*) echo "$$answer"; exit 1;; esac
 
 audit: .tools/cargo-deny-$(CARGO_DENY).done $(NODE_MODULES) ## check licences, sources and known vulnerabilities
+	@cargo fetch --locked --quiet
 	.tools/bin/cargo-deny --offline check --hide-inclusion-graph -D warnings bans licenses sources
 	@if .tools/bin/cargo-deny -L off fetch db 2>/dev/null; then \
 		.tools/bin/cargo-deny --offline check advisories; \
