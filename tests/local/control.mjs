@@ -4,8 +4,6 @@ import { createServer } from "node:http";
 import { names } from "./workers.mjs";
 
 const cron = "* * * * *";
-// What each binding of faulty.mjs can be told to do.
-const modes = { r2: ["ok", "fail", "hang"], hints: ["ok", "drop", "fail", "hang"] };
 
 /** Asks the bridge Worker. It is looked up each time: after a crash of workerd the old handle is dead. */
 export async function askBridge(miniflare, url, body) {
@@ -19,21 +17,17 @@ export async function tick(miniflare, worker) {
   return (await miniflare.getWorker(names[worker])).scheduled({ cron });
 }
 
-/** Sets the switches that the request names, and answers all of them. */
-function setFaults(switches, wanted) {
-  if (!switches) throw new Error("start the runner with --faults");
-  for (const [name, mode] of Object.entries(wanted)) {
-    if (!modes[name]?.includes(mode)) throw new Error(`no fault ${name}=${mode}`);
-    switches[name] = mode;
-  }
-  return switches;
+/** The faults of this run, if it can have any. */
+function needed(faults) {
+  if (!faults) throw new Error("start the runner with --faults");
+  return faults;
 }
 
-/** Starts the server and answers it, listening. `switches` is undefined in a run without faults. */
-export async function startControl({ miniflare, switches, workerdPid, port }) {
+/** Starts the server and answers it, listening. `faults` is undefined in a run without them. */
+export async function startControl({ miniflare, faults, workerdPid, port }) {
   const server = createServer(async (request, response) => {
     try {
-      const answer = await route(request, { miniflare, switches, workerdPid });
+      const answer = await route(request, { miniflare, faults, workerdPid });
       const type = answer.headers.get("content-type") ?? "application/octet-stream";
       response.writeHead(answer.status, { "content-type": type });
       response.end(Buffer.from(await answer.arrayBuffer()));
@@ -48,14 +42,17 @@ export async function startControl({ miniflare, switches, workerdPid, port }) {
   return server;
 }
 
-async function route(request, { miniflare, switches, workerdPid }) {
+async function route(request, { miniflare, faults, workerdPid }) {
   const body = request.method === "POST" ? JSON.parse(await text(request)) : undefined;
   const asked = `${request.method} ${request.url}`;
   if (asked === "POST /tick") {
     if (!(body.worker in names)) return Response.json({ error: `no Worker ${body.worker}` }, { status: 404 });
     return Response.json(await tick(miniflare, body.worker));
   }
-  if (asked === "POST /faults") return Response.json(setFaults(switches, body));
+  if (asked === "POST /faults") return Response.json(needed(faults).set(body));
+  if (asked === "POST /kill-at") {
+    return Response.json({ at_ms: await needed(faults).killAt(body.point, body.within_ms) });
+  }
   if (asked === "GET /pid") return Response.json({ workerd_pid: workerdPid() });
   if (asked === "POST /d1" || asked === "POST /d1/batches" || asked === "POST /queue" || asked.startsWith("GET /r2")) {
     return askBridge(miniflare, request.url, body);

@@ -1,16 +1,40 @@
 // The main module of both Workers when faults can be injected: the real Worker, with bindings that fail on demand.
 //
-// The switches live in the runner and are asked for at each wrapped call, so a test can change them while Workers run.
+// Each wrapped call first asks the runner what to suffer (faults.mjs), so a test can change it while Workers run.
+import { env } from "cloudflare:workers";
 import Worker from "./index.js";
 
-const wrapped = { EVIDENCE: ["put"], HINTS: ["send", "sendBatch"] };
+const wrapped = { DB: ["batch"], EVIDENCE: ["put"], HINTS: ["send", "sendBatch"] };
 // Far beyond every deadline of ours, yet a timer: workerd cancels a request whose promises wait for nothing.
 const hangMs = 600_000;
+
+let panicsNext = false;
 
 export default class Faulty extends Worker {
   constructor(context, env) {
     super(context, breakable(env));
   }
+}
+
+// Only where it is: the producer has no queue.
+if (Worker.prototype.queue) {
+  Faulty.prototype.queue = async function (batch) {
+    const deliver = Worker.prototype.queue;
+    const { mode } = await ask({ call: "queue" });
+    if (mode !== "twice") return deliver.call(this, batch);
+    await Promise.all([deliver.call(this, batch), deliver.call(this, copyOf(batch))]);
+  };
+}
+
+// What leaves for a destination; the wasm finds it where it finds everything global.
+const send = globalThis.fetch;
+globalThis.fetch = (...parameters) => suffer({ call: "fetch" }, () => send(...parameters));
+
+/** The same messages with marks of their own, which nobody hears: the queue listens to one delivery. */
+function copyOf(batch) {
+  const deaf = { ack() {}, retry() {} };
+  const copy = ({ id, timestamp, body, attempts }) => ({ id, timestamp, body, attempts, ...deaf });
+  return { queue: batch.queue, messages: batch.messages.map(copy), ackAll() {}, retryAll() {} };
 }
 
 function breakable(env) {
@@ -25,19 +49,51 @@ function wrap(env, name, methods) {
     get(binding, property) {
       const value = Reflect.get(binding, property, binding);
       if (typeof value !== "function" || property === "constructor") return value;
+      if (name === "DB" && property === "prepare") return (sql) => prepare(binding, sql);
       if (!methods.includes(property)) return value.bind(binding);
-      return async (...parameters) => {
-        const response = await env.FAULTS.fetch("http://faults/");
-        const switches = await response.json();
-        return misbehave(switches[name], `${name}.${property}`, () => value.apply(binding, parameters));
+      return (...parameters) => {
+        const sql = name === "DB" ? parameters[0].map(({ statement }) => statement) : undefined;
+        return suffer({ call: `${name}.${property}`, sql }, () => value.apply(binding, parameters));
       };
     },
   });
 }
 
-async function misbehave(mode, what, call) {
+/** workers-rs unwraps what this answers: an exception is a panic inside the wasm, which ends the instance. */
+function prepare(database, sql) {
+  if (panicsNext) {
+    panicsNext = false;
+    throw new Error("a panic was injected");
+  }
+  return database.prepare(sql);
+}
+
+async function ask(question) {
+  const response = await env.FAULTS.fetch("http://faults/", { method: "POST", body: JSON.stringify(question) });
+  return response.json();
+}
+
+/** Makes a call as the runner says. An error is made as D1 makes its own: workers-rs shows the cause. */
+async function suffer(question, call) {
+  const { mode, waitMs, error } = await ask(question);
+  const fail = () => {
+    throw new Error(error, { cause: new Error(error) });
+  };
+  if (mode === "panic") panicsNext = true;
+  if (waitMs) await sleep(waitMs);
   if (mode === "drop") return undefined;
-  if (mode === "hang") await new Promise((resolve) => setTimeout(resolve, hangMs));
-  if (mode === "fail" || mode === "hang") throw new Error(`${what} failed by injected fault`);
-  return call();
+  if (mode === "hang") await sleep(hangMs);
+  if (mode === "fail" || mode === "hang") fail();
+  const answer = await call();
+  if (mode === "lose") fail();
+  if (mode === "die") {
+    // The process is killed with this call done and its answer unheard.
+    await ask({ died: question.call });
+    await sleep(hangMs);
+  }
+  return answer;
+}
+
+function sleep(ms) {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }

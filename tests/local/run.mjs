@@ -11,6 +11,7 @@ import path from "node:path";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import { askBridge, startControl, tick } from "./control.mjs";
 import { announceToPeople, startReceiver } from "./dev.mjs";
+import { Faults } from "./faults.mjs";
 import { migrate } from "./migrate.mjs";
 import { readOptions, usage, UsageError } from "./options.mjs";
 import { allWorkers } from "./workers.mjs";
@@ -18,9 +19,7 @@ import { allWorkers } from "./workers.mjs";
 // Standard output carries the ready line only; what libraries print there goes to standard error.
 globalThis.console = new Console(process.stderr, process.stderr);
 
-function miniflareOptions({ port, persist, vars, switches }) {
-  // The names that faulty.mjs knows: those of the bindings.
-  const faults = switches && (() => Response.json({ EVIDENCE: switches.r2, HINTS: switches.hints }));
+function miniflareOptions({ port, persist, vars, faults }) {
   const options = convertV4MiniflareOptions({
     host: "127.0.0.1",
     port,
@@ -59,7 +58,8 @@ async function main() {
   const options = readOptions(process.argv.slice(2));
   // Before anything else: a port that is taken says so at once.
   const receiver = options.foreground && (await startReceiver(options.receiverPort));
-  const miniflare = new Miniflare(miniflareOptions(options));
+  const faults = options.switches && new Faults(options.switches, () => process.kill(workerdPid(), "SIGKILL"));
+  const miniflare = new Miniflare(miniflareOptions({ ...options, faults }));
   if (!options.foreground) stopWithStandardInput();
   const url = (await miniflare.ready).origin;
   await migrate(options.migrations, async (statements) => {
@@ -67,8 +67,8 @@ async function main() {
     if (error) throw new Error(`a migration failed: ${error}`);
     return results;
   });
-  const { switches, controlPort, tickSeconds } = options;
-  const server = await startControl({ miniflare, switches, workerdPid, port: controlPort });
+  const { controlPort, tickSeconds } = options;
+  const server = await startControl({ miniflare, faults, workerdPid, port: controlPort });
   if (tickSeconds) startTicker(miniflare, tickSeconds);
   const control = `http://127.0.0.1:${server.address().port}`;
   if (options.foreground) await announceToPeople({ ...options, url, control, receiver });

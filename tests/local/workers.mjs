@@ -18,8 +18,8 @@ const deadQueue = "longshore-hints-dead";
 const paidBatchSize = 100;
 
 /**
- * The options of all Workers. `vars` override those of both wrangler files; `faults`, if given, answers the switches of
- * faulty.mjs at each wrapped call.
+ * The options of all Workers. `vars` override those of both wrangler files; `faults`, if given, tells what each call
+ * suffers that faulty.mjs wraps.
  */
 export function allWorkers({ vars, faults }) {
   const producer = builtWorker("producer", "wrangler.toml", vars, faults);
@@ -41,7 +41,7 @@ function builtWorker(folder, wranglerFile, vars, faults) {
   if (faults) {
     // The first module is the main one. It sits beside index.js in name only, so that it can import it.
     modules.unshift(moduleOf("faulty.mjs", build));
-    serviceBindings.FAULTS = faults;
+    serviceBindings.FAULTS = async (request) => Response.json(faults.answer(folder, await request.json()));
   }
   return {
     ...workerOptions,

@@ -7,8 +7,8 @@ use reqwest::{Method, redirect};
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
-/// Longer than the longest `?wait=`.
-const ANSWER_WITHIN: Duration = Duration::from_mins(1);
+/// Longer than the longest `?wait=`, and than three tries of a D1 that does not answer.
+const ANSWER_WITHIN: Duration = Duration::from_mins(2);
 /// Short beside anything that a test waits for, long beside one poll.
 const POLL_EVERY: Duration = Duration::from_millis(25);
 

@@ -9,6 +9,7 @@ pub mod bridge;
 pub mod client;
 pub mod conformance;
 pub mod demo;
+pub mod faults;
 pub mod options;
 pub mod raw_receiver;
 pub mod receiver;

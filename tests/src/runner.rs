@@ -14,6 +14,7 @@ use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 use crate::client::eventually;
+pub use crate::faults::{Faults, Injected, Mode, Point};
 pub use crate::options::Options;
 use crate::scratch::repository;
 
@@ -199,9 +200,25 @@ impl Runner {
         self.post::<Value>("/queue", &json!({ "queue": queue, "body": body })).await.map(drop)
     }
 
-    /// Switches faults: `r2` is `ok`, `fail` or `hang`; `hints` is `ok`, `drop`, `fail` or `hang`.
-    pub async fn faults(&self, r2: &str, hints: &str) -> Result<(), RunnerError> {
-        self.post::<Value>("/faults", &json!({ "r2": r2, "hints": hints })).await.map(drop)
+    /// Switches all faults, and answers how often each was injected so far.
+    pub async fn faults(&self, faults: &Faults) -> Result<Injected, RunnerError> {
+        self.post("/faults", &json!(faults)).await
+    }
+
+    /// How often each fault was injected so far.
+    pub async fn injected(&self) -> Result<Injected, RunnerError> {
+        self.post("/faults", &json!({})).await
+    }
+
+    /// Kills workerd with SIGKILL as soon as a call of that point is done. Answers when that was, in milliseconds since
+    /// 1970, or `None` if no such call came within that time.
+    pub async fn kill_workerd_at(&self, point: Point, within: Duration) -> Result<Option<i64>, RunnerError> {
+        #[derive(Deserialize)]
+        struct Killed {
+            at_ms: Option<i64>,
+        }
+        let asked = json!({ "point": point, "within_ms": u64::try_from(within.as_millis()).unwrap_or(u64::MAX) });
+        Ok(self.post::<Killed>("/kill-at", &asked).await?.at_ms)
     }
 
     /// Kills workerd alone with SIGKILL. The runner restarts it at the same address; its queues are lost.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use longshore_tests::runner::{Faults, Mode};
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
@@ -23,8 +24,8 @@ fn every_hint_is_lost() {
             tenant.endpoint("orders", "/fail-times/1", json!({"schedule": "fast"})).await;
             let mut later = tenant.webhook("/ok");
             later["delay_seconds"] = json!(5);
-            for mode in ["drop", "hang", "fail"] {
-                world.runner.faults("ok", mode).await.unwrap();
+            for mode in [Mode::Drop, Mode::Hang, Mode::Fail] {
+                world.runner.faults(&Faults { hints: mode, ..Faults::default() }).await.unwrap();
                 let jobs =
                     [vec![tenant.webhook("/ok"); 4], vec![to_endpoint("orders"); 2], vec![later.clone()]].concat();
                 let began = Instant::now();
@@ -32,7 +33,7 @@ fn every_hint_is_lost() {
                 let answer = tenant.api.post("/v1/jobs/batch", &json!({"jobs": jobs})).await.unwrap();
                 assert_eq!(answer.body["summary"]["accepted"], 7);
                 // The answers do not wait for the queue, which takes 2 s to be given up.
-                assert!(began.elapsed() < Duration::from_secs(2), "{mode}: {:?}", began.elapsed());
+                assert!(began.elapsed() < Duration::from_secs(2), "{mode:?}: {:?}", began.elapsed());
             }
             sweep_without_hints(world, &tenant).await;
             let sql = "SELECT count(*) AS jobs FROM jobs WHERE tenant = ?1 AND state = 'succeeded'";
@@ -49,10 +50,11 @@ async fn sweep_without_hints(world: &World, tenant: &Tenant<'_>) {
     let open = "SELECT count(*) AS jobs FROM jobs WHERE tenant = ?1 AND finished_at IS NULL";
     let pass_time = "UPDATE jobs SET look_at = look_at - ?1 WHERE finished_at IS NULL AND state <> 'running' \
                      AND dispatches > 0 AND look_at IS NOT NULL";
-    let mut modes = ["drop", "fail", "hang"].into_iter().cycle();
+    let mut modes = [Mode::Drop, Mode::Fail, Mode::Hang].into_iter().cycle();
     while world.number(open, vec![json!(tenant.name)]).await > 0 {
         assert!(Instant::now() < end, "not all have ended; the log is {}", world.runner.log().display());
-        world.runner.faults("ok", modes.next().unwrap()).await.unwrap();
+        let hints = modes.next().unwrap();
+        world.runner.faults(&Faults { hints, ..Faults::default() }).await.unwrap();
         world.runner.tick_consumer().await.unwrap();
         world.runner.query(pass_time, vec![json!(2 * DAMPING_MS)]).await.unwrap();
         sleep(Duration::from_secs(1)).await;
@@ -67,8 +69,8 @@ fn the_store_of_evidence_fails_and_hangs() {
         |options| options.faults = true,
         async |world| {
             let tenant = world.tenant().await;
-            for (mode, reason) in [("fail", "injected fault"), ("hang", "did not answer within 5000 ms")] {
-                world.runner.faults(mode, "ok").await.unwrap();
+            for (mode, reason) in [(Mode::Fail, "injected fault"), (Mode::Hang, "did not answer within 5000 ms")] {
+                world.runner.faults(&Faults { r2: mode, ..Faults::default() }).await.unwrap();
                 let mut large = tenant.webhook("/ok");
                 large["payload"]["body"] = json!("x".repeat(10_000));
                 let batch = json!({"jobs": [tenant.webhook("/ok"), large, tenant.webhook("/status/500")]});
@@ -76,10 +78,10 @@ fn the_store_of_evidence_fails_and_hangs() {
                 let answer = tenant.api.post("/v1/jobs/batch", &batch).await.unwrap();
                 let ids: Vec<_> = answer.body["results"].as_array().unwrap().iter().map(id_of).collect();
                 for id in &ids[..2] {
-                    assert_eq!(tenant.ended(id).await["state"], "succeeded", "{mode}");
+                    assert_eq!(tenant.ended(id).await["state"], "succeeded", "{mode:?}");
                 }
                 assert_eq!(tenant.until(&ids[2], "retrying").await["attempt"], 1);
-                assert!(began.elapsed() < Duration::from_secs(20), "{mode}: {:?}", began.elapsed());
+                assert!(began.elapsed() < Duration::from_secs(20), "{mode:?}: {:?}", began.elapsed());
                 for id in &ids {
                     assert_eq!(tenant.attempts(id).await[0]["evidence"]["state"], "inline");
                     let evidence = tenant.evidence(id, 1).await;
@@ -90,7 +92,7 @@ fn the_store_of_evidence_fails_and_hangs() {
                 }
             }
             assert_eq!(world.runner.r2_keys().await.unwrap(), Vec::<String>::new());
-            world.runner.faults("ok", "ok").await.unwrap();
+            world.runner.faults(&Faults::default()).await.unwrap();
             let done = tenant.complete(&tenant.webhook("/ok")).await;
             assert_eq!(tenant.attempts(&id_of(&done)).await[0]["evidence"]["state"], "stored");
         },

@@ -3,6 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use longshore_tests::client::eventually;
+use longshore_tests::runner::{Faults, Mode};
 use serde_json::{Value, json};
 
 use crate::tenant::{SOON, Tenant};
@@ -122,10 +123,10 @@ fn the_platforms_dead_letters_wake_jobs() {
         |options| options.faults = true,
         async |world| {
             let tenant = world.tenant().await;
-            world.runner.faults("ok", "drop").await.unwrap();
+            world.runner.faults(&Faults { hints: Mode::Drop, ..Faults::default() }).await.unwrap();
             let id = tenant.accept(&tenant.webhook("/ok")).await;
             let dead = id_of_ended(&tenant, world).await;
-            world.runner.faults("ok", "ok").await.unwrap();
+            world.runner.faults(&Faults::default()).await.unwrap();
             let named = json!([[tenant.name, id], [tenant.name, dead], ["nobody", "job_x"]]);
             world.runner.queue_raw("dead", &json!({"v": 1, "jobs": named}).to_string()).await.unwrap();
             // Long before the mark would pass it, the next sweep finds the job.

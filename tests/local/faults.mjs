@@ -1,0 +1,148 @@
+// The faults of a local run: what tests have switched on, and what each call that faulty.mjs asks about is to suffer.
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { root } from "./workers.mjs";
+
+const modes = { r2: ["ok", "fail", "hang"], hints: ["ok", "drop", "fail", "hang"] };
+const none = {
+  r2: "ok",
+  hints: "ok",
+  // Of a thousand D1 batches: how many fail, and how many commit and lose their answer.
+  d1_errors_per_mille: 0,
+  d1_lost_per_mille: 0,
+  // From now on D1 answers nothing for that long; what is still wanted then is run then.
+  d1_stall_ms: 0,
+  // Every queue batch is delivered twice, at once.
+  twice: false,
+  // The Worker whose next D1 batch makes its wasm panic, once.
+  panic: null,
+  seed: 1,
+};
+
+// As D1 words them; each says that trying again may help.
+const d1Errors = [
+  "Network connection lost.",
+  "D1 DB storage operation exceeded timeout which caused object to be reset.",
+  "Internal error while starting up D1 DB storage caused object to be reset.",
+  "D1 DB reset because its code was updated.",
+  "Cannot resolve D1 DB due to transient issue on remote node.",
+  "D1 DB is overloaded. Requests queued for too long.",
+];
+
+// The instants at which workerd can be killed: after such a call is done, before anybody hears its answer.
+const points = {
+  insert: isBatchOf("accept"),
+  hint: isCall("HINTS.sendBatch"),
+  claim: isBatchOf("claim"),
+  request: isCall("fetch"),
+  evidence: isCall("EVIDENCE.put"),
+  settle: isBatchOf("settle"),
+};
+
+function isCall(name) {
+  return ({ call }) => call === name;
+}
+
+/** The statement's own file tells it: only what the Workers put before it may differ. */
+function isBatchOf(name) {
+  const text = readFileSync(path.join(root, "shared/src/store", `${name}.sql`), "utf8");
+  return ({ call, sql }) => call === "DB.batch" && sql.some((statement) => statement.endsWith(text));
+}
+
+/** The switches of one run. `kill` kills workerd. */
+export class Faults {
+  #switches = { ...none };
+  #stalledUntil = 0;
+  #random = generator(none.seed);
+  #kill;
+  #armed;
+  /** How often each fault was really injected. */
+  #injected = {};
+
+  constructor(initial, kill) {
+    this.#kill = kill;
+    this.set(initial);
+  }
+
+  /** Sets the switches that `wanted` names, and answers how often each fault has been injected so far. */
+  set(wanted) {
+    for (const [name, value] of Object.entries(wanted)) {
+      if (!(name in none)) throw new Error(`no fault ${name}`);
+      if (modes[name] && !modes[name].includes(value)) throw new Error(`no fault ${name}=${value}`);
+      this.#switches[name] = value;
+    }
+    if (wanted.seed !== undefined) this.#random = generator(wanted.seed);
+    if (wanted.d1_stall_ms !== undefined) this.#stalledUntil = Date.now() + wanted.d1_stall_ms;
+    return this.#injected;
+  }
+
+  /** Kills workerd when the first call of that point is done. Answers when that was; null: none came in time. */
+  killAt(point, withinMs) {
+    if (!(point in points)) throw new Error(`no point ${point}`);
+    return new Promise((resolve) => {
+      const end = (atMs) => {
+        clearTimeout(timer);
+        this.#armed = undefined;
+        resolve(atMs);
+      };
+      const timer = setTimeout(() => end(null), withinMs);
+      this.#armed = { point, end };
+    });
+  }
+
+  /** What a call of that Worker is to suffer. */
+  answer(worker, question) {
+    const verdict = question.died === undefined ? this.#judge(worker, question) : this.#die();
+    if (verdict.mode !== "ok") this.#count(verdict.mode);
+    if (verdict.waitMs) this.#count("stall");
+    return verdict;
+  }
+
+  #count(fault) {
+    this.#injected[fault] = (this.#injected[fault] ?? 0) + 1;
+  }
+
+  /** Of several calls that were told to die the first one does. */
+  #die() {
+    if (this.#armed) {
+      this.#kill();
+      this.#armed.end(Date.now());
+    }
+    return { mode: "ok" };
+  }
+
+  #judge(worker, question) {
+    if (this.#armed && points[this.#armed.point](question)) return { mode: "die" };
+    const { r2, hints, twice } = this.#switches;
+    const failing = (mode) => ({ mode, error: `${question.call} failed by injected fault` });
+    if (question.call === "queue") return { mode: twice ? "twice" : "ok" };
+    if (question.call === "DB.batch") return this.#judgeDatabase(worker);
+    if (question.call === "EVIDENCE.put") return failing(r2);
+    if (question.call.startsWith("HINTS.")) return failing(hints);
+    return { mode: "ok" };
+  }
+
+  #judgeDatabase(worker) {
+    const { d1_errors_per_mille: errors, d1_lost_per_mille: lost, panic } = this.#switches;
+    const waitMs = Math.max(0, this.#stalledUntil - Date.now());
+    if (panic === worker) {
+      this.#switches.panic = null;
+      return { mode: "panic", waitMs };
+    }
+    const drawn = Math.floor(this.#random() * 1_000);
+    const error = `D1_ERROR: ${d1Errors[Math.floor(this.#random() * d1Errors.length)]}`;
+    const mode = drawn < errors ? "fail" : drawn < errors + lost ? "lose" : "ok";
+    return { mode, waitMs, error };
+  }
+}
+
+/** mulberry32: numbers from 0 to 1, the same for the same seed. */
+function generator(seed) {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let bits = Math.imul(state ^ (state >>> 15), state | 1);
+    bits ^= bits + Math.imul(bits ^ (bits >>> 7), bits | 61);
+    return ((bits ^ (bits >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
