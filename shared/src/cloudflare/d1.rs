@@ -57,7 +57,9 @@ fn classify(error: &worker::Error) -> DatabaseError {
     const REFUSALS: [&str; 6] =
         ["SQLITE_CONSTRAINT", "SQLITE_ERROR", "SQLITE_MISMATCH", "SQLITE_TOOBIG", "SQLITE_FULL", "D1_TYPE_ERROR"];
     let text = match error {
-        worker::Error::D1(error) => format!("{error}"),
+        // Not as workers-rs shows it: it takes the cause for a string, which D1 never makes it, and throws. That ends the
+        // instance and all that is in flight in it.
+        worker::Error::D1(error) => String::from(AsRef::<js_sys::Error>::as_ref(error).message()),
         other => other.to_string(),
     };
     if REFUSALS.iter().any(|refusal| text.contains(refusal)) {

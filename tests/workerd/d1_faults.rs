@@ -1,0 +1,158 @@
+//! D1 that fails, that commits and says nothing, that stalls: what was acknowledged is there, all else was refused by
+//! name. And a queue that delivers everything twice.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use futures_util::{StreamExt, stream};
+use longshore_tests::client::{Answer, eventually};
+use longshore_tests::runner::Faults;
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+
+use crate::crash::sweep_until_all_end;
+use crate::ledger::assert_agrees;
+use crate::tenant::{SOON, Tenant, id_of, to_endpoint};
+use crate::world::alone;
+
+/// Requests that are posted at the same time.
+const AT_ONCE: usize = 20;
+/// Three tries of 30 s each, and the waits between them.
+const PRODUCER_GIVES_UP_MS: std::ops::Range<u128> = 89_000..94_000;
+/// Longer than the producer's three tries.
+const STALL: Duration = Duration::from_secs(96);
+
+async fn post(tenant: &Tenant<'_>, key: &str, job: &Value) -> Answer {
+    tenant.api.post_with("/v1/jobs", &[("idempotency-key", key)], job).await.unwrap()
+}
+
+/// The id, if the job was acknowledged; otherwise the refusal says what to do.
+fn acknowledged(answer: &Answer) -> Option<String> {
+    if answer.status == 202 {
+        return Some(id_of(&answer.body));
+    }
+    assert_eq!(answer.status, 503, "{}", answer.body);
+    assert_eq!(answer.header("content-type"), Some("application/problem+json"));
+    assert_eq!(answer.body["type"], "urn:problem-type:longshore:unavailable");
+    let seconds = answer.header("retry-after").and_then(|seconds| seconds.parse::<u32>().ok());
+    assert!(seconds.is_some_and(|seconds| seconds > 0), "{:?}", answer.headers);
+    None
+}
+
+/// Posts `jobs` jobs, each with a key of its own, and answers what became of each, in their order.
+async fn post_all(tenant: &Tenant<'_>, name: &str, jobs: usize) -> Vec<Option<String>> {
+    let one = async |number: usize| {
+        let job = if number % 5 == 0 { to_endpoint("orders") } else { tenant.webhook("/slow/20") };
+        acknowledged(&post(tenant, &format!("{name}-{number}"), &job).await)
+    };
+    stream::iter(0..jobs).map(one).buffered(AT_ONCE).collect().await
+}
+
+/// A few hundred jobs on a database of which 6 of 100 calls are lost, then on one of which more than half are.
+#[test]
+fn d1_loses_calls_and_answers() {
+    alone(
+        "flaky-d1",
+        |options| options.faults = true,
+        async |world| {
+            let tenant = world.tenant().await;
+            tenant.endpoint("orders", "/fail-times/1", json!({"schedule": "fast"})).await;
+            let flaky = Faults { d1_errors_per_mille: 50, d1_lost_per_mille: 10, ..Faults::default() };
+            world.runner.faults(&flaky).await.unwrap();
+            let mut ids: Vec<_> = post_all(&tenant, "flaky", 300).await;
+            let broken = Faults { d1_errors_per_mille: 450, d1_lost_per_mille: 200, ..Faults::default() };
+            world.runner.faults(&broken).await.unwrap();
+            ids.extend(post_all(&tenant, "broken", 100).await);
+            let injected = world.runner.faults(&flaky).await.unwrap();
+            assert!(injected.fail > 30 && injected.lose > 10, "{injected:?}");
+            let known: BTreeSet<_> = ids.iter().flatten().cloned().collect();
+            assert!(known.len() > 300 && known.len() < 400, "some were acknowledged, some refused: {}", known.len());
+            let rows =
+                "SELECT count(*) AS jobs FROM jobs WHERE tenant = ?1 AND id IN (SELECT value FROM json_each(?2))";
+            let found = world.number(rows, vec![json!(tenant.name), json!(json!(known).to_string())]).await;
+            assert_eq!(found, known.len() as u64, "whatever was acknowledged has its row");
+            // Whoever was refused asks again, and gets the job that may be there already.
+            for (index, before) in ids.iter().enumerate().skip(300) {
+                let job = if index % 5 == 0 { to_endpoint("orders") } else { tenant.webhook("/slow/20") };
+                let again = eventually(SOON, async || {
+                    acknowledged(&post(&tenant, &format!("broken-{}", index - 300), &job).await)
+                });
+                let again = again.await.expect("an acknowledgement");
+                assert!(before.as_ref().is_none_or(|id| *id == again), "one key, one job");
+            }
+            sweep_until_all_end(&tenant).await;
+            assert_eq!(tenant.count_jobs().await, 400);
+            assert_agrees(&tenant).await;
+        },
+    );
+}
+
+/// D1 answers nothing for a minute and a half, with jobs waiting, running and being posted.
+#[test]
+fn d1_stalls() {
+    alone(
+        "stalled-d1",
+        |options| options.faults = true,
+        async |world| {
+            let tenant = world.tenant().await;
+            let batch = json!({"jobs": vec![tenant.webhook("/slow/200"); 40]});
+            let answer = tenant.api.post("/v1/jobs/batch", &batch).await.unwrap();
+            assert_eq!(answer.body["summary"]["accepted"], 40);
+            let sent = eventually(SOON, async || (tenant.received().len() > 4).then_some(())).await;
+            assert!(sent.is_some());
+            let stall_ms = u32::try_from(STALL.as_millis()).unwrap();
+            world.runner.faults(&Faults { d1_stall_ms: stall_ms, ..Faults::default() }).await.unwrap();
+            let began = Instant::now();
+            let job = tenant.webhook("/ok");
+            let refused = async {
+                let answer = post(&tenant, "refused", &job).await;
+                assert_eq!(acknowledged(&answer), None);
+                assert!(PRODUCER_GIVES_UP_MS.contains(&began.elapsed().as_millis()), "{:?}", began.elapsed());
+            };
+            let patient = async {
+                // Its third try outlives the stall.
+                sleep(Duration::from_secs(20)).await;
+                let id = acknowledged(&post(&tenant, "patient", &job).await);
+                assert!(began.elapsed() > STALL, "{:?}", began.elapsed());
+                id.expect("an acknowledgement")
+            };
+            let ((), patient) = tokio::join!(refused, patient);
+            assert!(tenant.received().len() < 41, "it stalled in the middle");
+            assert_eq!(acknowledged(&post(&tenant, "patient", &job).await), Some(patient));
+            let late = acknowledged(&post(&tenant, "refused", &job).await).expect("an acknowledgement");
+            assert_eq!(acknowledged(&post(&tenant, "refused", &job).await), Some(late));
+            sweep_until_all_end(&tenant).await;
+            let succeeded = "SELECT count(*) AS jobs FROM jobs WHERE tenant = ?1 AND state = 'succeeded'";
+            assert_eq!(world.number(succeeded, vec![json!(tenant.name)]).await, 42);
+            assert_agrees(&tenant).await;
+        },
+    );
+}
+
+/// The queue delivers every batch twice and at once, to one instance: no attempt is made twice.
+#[test]
+fn every_batch_comes_twice_and_at_once() {
+    alone(
+        "twice",
+        |options| options.faults = true,
+        async |world| {
+            let tenant = world.tenant().await;
+            world.runner.faults(&Faults { twice: true, ..Faults::default() }).await.unwrap();
+            let mut ids = Vec::new();
+            for _ in 0..4 {
+                let batch = json!({"jobs": vec![tenant.webhook("/slow/10"); 60]});
+                let answer = tenant.api.post("/v1/jobs/batch", &batch).await.unwrap();
+                ids.extend(answer.body["results"].as_array().unwrap().iter().map(id_of));
+                ids.push(tenant.accept(&tenant.webhook("/ok")).await);
+                sweep_until_all_end(&tenant).await;
+            }
+            let injected = world.runner.faults(&Faults::default()).await.unwrap();
+            assert!(injected.twice >= 4, "{injected:?}");
+            let mut received: Vec<_> = tenant.received().iter().map(|one| one.webhook_id().to_owned()).collect();
+            received.sort_unstable();
+            ids.sort_unstable();
+            assert_eq!(received, ids, "each job was sent once");
+            assert_agrees(&tenant).await;
+        },
+    );
+}
