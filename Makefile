@@ -34,7 +34,7 @@ WORKERS := producer/build/index.js consumer/build/index.js
 DEV_MASTER_KEY := 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff
 DEV_ROOT_TOKEN := longshore-local-root-token-not-a-secret
 
-.PHONY: help demo test sim sim-recall sim-d1 fuzz mutants dev lint audit size build reproducible tools clean
+.PHONY: help demo test sim sim-recall sim-d1 chaos fuzz mutants dev lint audit size build reproducible tools clean
 
 help: ## show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -60,6 +60,11 @@ sim-recall: ## look for each planted bug, with each kind of fault and without it
 
 sim-d1: build ## replay histories of the simulation on the D1 of a real workerd: SEEDS=1000
 	@cargo run -q -p longshore-tests --bin sim -- --d1 --seeds $(or $(SEEDS),1000)
+
+chaos: build ## kill workerd under load: KILLS=200 SEED=7; PRODUCTION=1 with the deployed cron, and slower
+	@cargo build -p longshore-tests --bin chaos
+	@cargo run -q -p longshore-tests --bin chaos -- --kills $(or $(KILLS),20) --seed $(or $(SEED),1) \
+		$(if $(PRODUCTION),--production)
 
 # Without a sanitizer, because nothing here is unsafe, and so without a nightly compiler.
 fuzz: .tools/cargo-fuzz-$(CARGO_FUZZ).done ## play each reader of outside bytes with libFuzzer: SECONDS=60 PROPERTY=destination

@@ -6,6 +6,7 @@
 #![allow(clippy::missing_errors_doc, clippy::missing_panics_doc)]
 
 pub mod bridge;
+pub mod chaos;
 pub mod client;
 pub mod conformance;
 pub mod demo;

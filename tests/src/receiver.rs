@@ -1,7 +1,10 @@
 //! A webhook receiver that misbehaves by path and keeps a log of every request, with which tests check Longshore's own.
 
 use std::collections::HashMap;
+use std::fs::File;
+use std::io::Write;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -10,6 +13,7 @@ use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Response, StatusCode};
+use serde::{Deserialize, Serialize};
 use standardwebhooks::Webhook;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -55,6 +59,42 @@ pub enum Signature {
     Invalid(String),
 }
 
+/// One line of a [`LogFile`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    /// The header `webhook-id`.
+    pub webhook_id: String,
+    /// The path with its query.
+    pub path: String,
+    /// Milliseconds since 1970 by this machine's clock.
+    pub at_ms: i64,
+    /// Whether the signature was that of the secret.
+    pub verified: bool,
+}
+
+/// A file that receivers append every request to, a line of JSON each, before they answer it.
+#[derive(Debug)]
+pub struct LogFile(Mutex<File>);
+
+impl LogFile {
+    /// Opens it, and creates it.
+    pub fn append_to(path: &Path) -> std::io::Result<Self> {
+        Ok(Self(Mutex::new(File::options().create(true).append(true).open(path)?)))
+    }
+
+    /// A line that cannot be written would be a request that nobody knows of: the receiver does not answer it.
+    fn write(&self, received: &Received) {
+        let line = Line {
+            webhook_id: received.webhook_id().to_owned(),
+            path: received.path.clone(),
+            at_ms: i64::try_from(received.at_ms).expect("a time of this age"),
+            verified: received.signature == Signature::Valid,
+        };
+        let line = serde_json::to_string(&line).expect("a line is JSON");
+        writeln!(lock(&self.0), "{line}").expect("the log can be written");
+    }
+}
+
 /// What a path makes of a request.
 #[derive(Debug, PartialEq, Eq)]
 enum Behaviour {
@@ -73,6 +113,7 @@ struct Shared {
     // How often a path has seen a webhook-id.
     seen: Mutex<HashMap<(String, String), u32>>,
     healed: AtomicBool,
+    log: Option<Arc<LogFile>>,
 }
 
 /// A receiver on a port of its own. Its paths:
@@ -99,9 +140,18 @@ pub struct Receiver {
 impl Receiver {
     /// Starts on any free port.
     pub async fn start() -> std::io::Result<Self> {
+        Self::serve(Shared::default()).await
+    }
+
+    /// Starts on any free port, with a log that outlives it.
+    pub async fn start_logging(log: Arc<LogFile>) -> std::io::Result<Self> {
+        Self::serve(Shared { log: Some(log), ..Shared::default() }).await
+    }
+
+    async fn serve(shared: Shared) -> std::io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(shared);
         let router = Router::new().fallback(answer).with_state(Arc::clone(&shared));
         // Serving ends with the task only; an error of one connection stays in it.
         let server = tokio::spawn(async move { drop(axum::serve(listener, router).await) });
@@ -168,7 +218,10 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
         Signature::Invalid(_) => Behaviour::Answer(401),
         _ => shared.behaviour(&received),
     };
-    lock(&shared.received).push(received);
+    match &shared.log {
+        Some(log) => log.write(&received),
+        None => lock(&shared.received).push(received),
+    }
     perform(behaviour).await
 }
 

@@ -15,7 +15,7 @@ mod invariants;
 mod operators;
 mod ports;
 mod queue;
-mod random;
+pub(crate) mod random;
 mod receiver;
 mod row;
 mod schedule;

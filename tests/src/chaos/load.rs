@@ -1,0 +1,129 @@
+//! The load: singles and batches at a fixed rate, whatever the Workers do. Each request is repeated until it is
+//! acknowledged, and some are repeated after that.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::{Instant, interval, sleep, timeout};
+
+use super::book::{Book, Request};
+use super::stage::{ENDPOINTS, Stage};
+use crate::client::Client;
+
+/// Two singles and a batch: 14 jobs each 200 ms are 70 a second, which leaves room for the times when nobody answers.
+const BURST_EVERY: Duration = Duration::from_millis(200);
+const BURST: usize = 3;
+const BATCH_JOBS: usize = 12;
+/// A client's patience with one answer, and how soon it asks again.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+const AGAIN_AFTER: Duration = Duration::from_millis(250);
+/// A request that is never acknowledged is a failure, not a hang.
+const ACKNOWLEDGED_WITHIN: Duration = Duration::from_mins(3);
+/// One of so many acknowledged requests is sent once more.
+const ECHO_EVERY: usize = 10;
+
+/// The client while it works.
+pub(super) struct Load {
+    shared: Arc<Shared>,
+    work: JoinHandle<()>,
+}
+
+struct Shared {
+    api: Client,
+    book: Mutex<Book>,
+    stopped: AtomicBool,
+}
+
+impl Load {
+    /// Starts posting.
+    pub(super) fn start(stage: &Stage) -> Self {
+        let shared = Arc::new(Shared {
+            api: stage.api.clone(),
+            book: Mutex::new(Book::default()),
+            stopped: AtomicBool::new(false),
+        });
+        let work = tokio::spawn(post_all(Arc::clone(&shared)));
+        Self { shared, work }
+    }
+
+    /// How many jobs are acknowledged.
+    pub(super) fn acknowledged(&self) -> usize {
+        self.shared.book().acknowledged.len()
+    }
+
+    /// Posts nothing new, and answers the book when all is acknowledged.
+    pub(super) async fn stop(self) -> Book {
+        self.shared.stopped.store(true, Ordering::SeqCst);
+        if let Err(error) = self.work.await {
+            self.shared.book().broken.push(format!("the client stopped: {error}"));
+        }
+        std::mem::take(&mut *self.shared.book())
+    }
+}
+
+impl Shared {
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn post_all(shared: Arc<Shared>) {
+    let mut clock = interval(BURST_EVERY);
+    let mut posts = JoinSet::new();
+    let mut number = 0;
+    while !shared.stopped.load(Ordering::SeqCst) {
+        clock.tick().await;
+        for _ in 0..BURST {
+            posts.spawn(post(Arc::clone(&shared), request(number), number % ECHO_EVERY == 0));
+            number += 1;
+        }
+        while posts.try_join_next().is_some() {}
+    }
+    while posts.join_next().await.is_some() {}
+}
+
+fn request(number: usize) -> Request {
+    let key = format!("chaos-{number}");
+    if number % BURST == BURST - 1 {
+        let jobs: Vec<_> = (0..BATCH_JOBS).map(|index| job(number + index)).collect();
+        return Request { key, path: "/v1/jobs/batch", body: json!({ "jobs": jobs }), batch: Some(BATCH_JOBS) };
+    }
+    Request { key, path: "/v1/jobs", body: job(number), batch: None }
+}
+
+/// One in ten goes to each of the slow and the flaky endpoint.
+fn job(number: usize) -> Value {
+    let index = match number % 10 {
+        0 => 1,
+        1 => 2,
+        _ => 0,
+    };
+    let (endpoint, _) = ENDPOINTS[index];
+    json!({"kind": "webhook", "payload": {"endpoint": endpoint, "body": {"number": number}}})
+}
+
+async fn post(shared: Arc<Shared>, request: Request, echo: bool) {
+    let end = Instant::now() + ACKNOWLEDGED_WITHIN;
+    while !ask(&shared, &request).await {
+        if Instant::now() > end {
+            shared.book().broken.push(format!("{} was never acknowledged", request.key));
+            return;
+        }
+        shared.book().sent_again += 1;
+        sleep(AGAIN_AFTER).await;
+    }
+    if echo {
+        ask(&shared, &request).await;
+    }
+}
+
+async fn ask(shared: &Shared, request: &Request) -> bool {
+    let headers = [("idempotency-key", &*request.key)];
+    match timeout(ANSWER_WITHIN, shared.api.post_with(request.path, &headers, &request.body)).await {
+        Ok(Ok(answer)) => shared.book().note(request, &answer),
+        _ => false,
+    }
+}

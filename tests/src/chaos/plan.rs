@@ -1,0 +1,68 @@
+//! What a run is asked for, and the times that follow from it.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+const USAGE: &str = "chaos [--kills n] [--seed n] [--production]";
+
+/// A run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// How often workerd is killed.
+    pub kills: usize,
+    /// What draws instants and loads.
+    pub seed: u64,
+    /// Whether the cron runs as it is deployed, and the recovery is held against its promise.
+    pub production: bool,
+}
+
+impl Plan {
+    /// Reads the command line.
+    ///
+    /// # Errors
+    /// What is wrong with it, for people.
+    pub fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
+        let mut plan = Self { kills: 20, seed: 1, production: false };
+        while let Some(name) = arguments.next() {
+            let mut number = || {
+                let text = arguments.next().ok_or(format!("{name} needs a value"))?;
+                text.parse::<u32>().map_err(|error| format!("{name} {text}: {error}"))
+            };
+            match &*name {
+                "--kills" => plan.kills = usize::try_from(number()?).map_err(|error| error.to_string())?,
+                "--seed" => plan.seed = number()?.into(),
+                "--production" => plan.production = true,
+                _ => return Err(format!("{name}?\n{USAGE}")),
+            }
+        }
+        Ok(plan)
+    }
+
+    /// How often both crons run. Each run of the deployed one sweeps three times in its minute.
+    pub(super) fn tick_every(&self) -> Duration {
+        Duration::from_secs(if self.production { 60 } else { 1 })
+    }
+
+    /// How long workerd lives before its next kill is prepared. In production's times the next kill comes when what the
+    /// last one left has run again: a lease of 30 s, a mark 45 s behind, a sweep each 20 s.
+    pub(super) fn lives_ms(&self) -> RangeInclusive<i64> {
+        if self.production { 80_000..=95_000 } else { 1_500..=4_000 }
+    }
+
+    /// How long the p99 of the recovery may be.
+    pub(super) fn recovers_within(&self) -> Option<Duration> {
+        self.production.then_some(Duration::from_secs(75))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_line_is_read_or_refused() {
+        let parse = |text: &str| Plan::parse(text.split_whitespace().map(str::to_owned));
+        assert_eq!(parse("--kills 7 --seed 3 --production"), Ok(Plan { kills: 7, seed: 3, production: true }));
+        assert!(parse("--kills").is_err() && parse("--kills x").is_err() && parse("--slow").is_err());
+    }
+}

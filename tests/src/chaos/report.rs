@@ -1,0 +1,129 @@
+//! What a run found, as a table.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::Plan;
+use super::audit::{broken, recoveries};
+use super::book::Book;
+use super::killer::{Kill, by_point, name};
+use super::witness::Witness;
+
+/// Broken promises that are printed; one bug breaks thousands.
+const SHOWN: usize = 20;
+
+/// A run, counted.
+#[derive(Debug)]
+pub struct Report {
+    plan: Plan,
+    /// Kills by the name of their point.
+    pub kills: Vec<(&'static str, usize)>,
+    /// Everything that broke, one line each.
+    pub broken: Vec<String>,
+    jobs: usize,
+    by_state: [(&'static str, usize); 3],
+    requests: usize,
+    repeats: usize,
+    unknown: usize,
+    sent_again: usize,
+    recoveries: Vec<i64>,
+    lasted: Duration,
+    drained: Duration,
+}
+
+impl Report {
+    /// Counts and checks. `lasted` is how long jobs were accepted, `drained` how long the rest took to end.
+    pub(super) fn of(plan: &Plan, book: &Book, kills: &[Kill], witness: &Witness, times: [Duration; 2]) -> Self {
+        let [lasted, drained] = times;
+        let count =
+            |wanted: &dyn Fn(&super::witness::Row) -> bool| witness.rows.iter().filter(|row| wanted(row)).count();
+        let requests = witness.received.len();
+        let entries = witness.rows.iter().flat_map(|row| &row.log);
+        let mut ids: Vec<_> = witness.received.iter().map(|line| &line.webhook_id).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let mut report = Self {
+            plan: plan.clone(),
+            kills: by_point(kills).into_iter().map(|(point, kills)| (name(point), kills)).collect(),
+            broken: broken(book, kills, witness),
+            jobs: book.acknowledged.len(),
+            by_state: [
+                ("succeeded", count(&|row| row.state == "succeeded")),
+                ("dead after crash loops", count(&|row| row.reason == "crash_loop")),
+                ("dead otherwise", count(&|row| row.state == "dead" && row.reason != "crash_loop")),
+            ],
+            requests,
+            repeats: requests - ids.len(),
+            unknown: entries.filter(|entry| entry.state == "outcome_unknown").count(),
+            sent_again: book.sent_again,
+            recoveries: recoveries(kills, witness),
+            lasted,
+            drained,
+        };
+        report.judge();
+        report
+    }
+
+    /// What a run must show beside the invariants.
+    fn judge(&mut self) {
+        let per_second = self.per_second();
+        if per_second < 50.0 {
+            self.broken.push(format!("only {per_second:.1} jobs a second were accepted, 50 are the least"));
+        }
+        if let Some(most) = self.plan.recovers_within()
+            && u128::try_from(self.percentile(99)).unwrap_or_default() > most.as_millis()
+        {
+            self.broken.push(format!("the recovery's p99 is over {} s", most.as_secs()));
+        }
+    }
+
+    fn per_second(&self) -> f64 {
+        f64::from(u32::try_from(self.jobs).unwrap_or(u32::MAX)) / self.lasted.as_secs_f64()
+    }
+
+    /// Of the recoveries, by nearest rank; 0 of nothing.
+    fn percentile(&self, percent: usize) -> i64 {
+        let rank = (self.recoveries.len() * percent).div_ceil(100).max(1);
+        self.recoveries.get(rank - 1).copied().unwrap_or_default()
+    }
+}
+
+/// Milliseconds as seconds.
+struct Seconds(i64);
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{:03} s", self.0 / 1_000, self.0 % 1_000)
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut line = |label: &str, value: &dyn fmt::Display| writeln!(f, "  {label:32} {value:>12}");
+        for (point, kills) in &self.kills {
+            line(&format!("kills {point}"), kills)?;
+        }
+        line("jobs acknowledged", &self.jobs)?;
+        for (state, jobs) in &self.by_state {
+            line(&format!("  {state}"), jobs)?;
+        }
+        line("requests at the receiver", &self.requests)?;
+        line("  of them repeats", &self.repeats)?;
+        line("attempts of unknown outcome", &self.unknown)?;
+        line("posts sent again", &self.sent_again)?;
+        line("recovery p50", &Seconds(self.percentile(50)))?;
+        line("recovery p99", &Seconds(self.percentile(99)))?;
+        line("recovery max", &Seconds(self.percentile(100)))?;
+        line("jobs accepted a second", &format!("{:.1}", self.per_second()))?;
+        line("killing took", &format!("{:.1} s", self.lasted.as_secs_f64()))?;
+        line("draining took", &format!("{:.1} s", self.drained.as_secs_f64()))?;
+        line("seed", &self.plan.seed)?;
+        for broken in self.broken.iter().take(SHOWN) {
+            writeln!(f, "BROKEN {broken}")?;
+        }
+        match self.broken.len() {
+            0 => write!(f, "ok   I1 to I6 hold"),
+            all => write!(f, "FAIL {all} promises are broken"),
+        }
+    }
+}

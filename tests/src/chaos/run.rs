@@ -1,0 +1,53 @@
+//! A run: the load, the kills, the drain, the witnesses.
+
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::killer::kill_all;
+use super::load::Load;
+use super::stage::{Stage, number};
+use super::witness::Witness;
+use super::{Failure, Plan, Report};
+use crate::client::eventually;
+
+/// A job whose hints were lost twice is looked at after 60 s and 120 s more; the rest is for a backlog.
+const DRAINED_WITHIN: Duration = Duration::from_mins(15);
+
+/// Runs a plan in a folder. `program` is the binary that knows how to be the receiver.
+///
+/// # Errors
+/// When the run could not go on; what it found broken is in the report.
+pub async fn run(plan: &Plan, program: &Path, folder: &Path) -> Result<Report, Failure> {
+    let stage = Stage::set(plan, program, folder).await?;
+    let began = Instant::now();
+    let load = Load::start(&stage);
+    let kills = kill_all(&stage, plan, &load).await?;
+    let book = load.stop().await;
+    let lasted = began.elapsed();
+    let stopped = Instant::now();
+    drain(&stage).await?;
+    let drained = stopped.elapsed();
+    let witness = Witness::ask(&stage).await?;
+    Ok(Report::of(plan, &book, &kills, &witness, [lasted, drained]))
+}
+
+/// Waits until every job has ended; the sweeps go on. One that has not at the end is told by the report.
+async fn drain(stage: &Stage) -> Result<(), Failure> {
+    let sql = "SELECT count(*) AS jobs FROM jobs WHERE tenant = ?1 AND finished_at IS NULL";
+    let mut looked = Ok(());
+    let all_ended = async || {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        match number(&stage.runner, sql).await {
+            Ok(0) => Some(()),
+            Ok(_) => None,
+            Err(failure) => {
+                looked = Err(failure);
+                Some(())
+            }
+        }
+    };
+    eventually(DRAINED_WITHIN, all_ended).await;
+    looked
+}

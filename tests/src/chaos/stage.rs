@@ -1,0 +1,88 @@
+//! What runs during a run: both Workers, their crons, the receiver, and a client.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::receive::{RECEIVERS, ReceiverProcess};
+use super::{Failure, Plan};
+use crate::client::{Answer, Client};
+use crate::options::{Options, ROOT_TOKEN};
+use crate::runner::Runner;
+
+/// Whose jobs they are.
+pub(super) const TENANT: &str = "chaos";
+/// Where the receiver writes, beside the Workers' state.
+pub(super) const LOG: &str = "received.jsonl";
+/// The endpoints, each at a receiver of its own: one that is well, one that is slow, one that wants everything twice.
+pub(super) const ENDPOINTS: [(&str, &str); RECEIVERS] =
+    [("steady", "/ok"), ("slow", "/slow/150"), ("flaky", "/fail-times/1")];
+
+/// Everything that runs. Dropped, it ends.
+pub(super) struct Stage {
+    pub(super) runner: Arc<Runner>,
+    pub(super) api: Client,
+    pub(super) received: std::path::PathBuf,
+    _receiver: ReceiverProcess,
+    _crons: JoinSet<()>,
+}
+
+impl Stage {
+    /// Starts all of it and makes the endpoints.
+    pub(super) async fn set(plan: &Plan, program: &Path, folder: &Path) -> Result<Self, Failure> {
+        let log = folder.join(LOG);
+        let mut receiver = ReceiverProcess::start(program, &log).await?;
+        let mut options = Options::at(folder.join("state"));
+        options.faults = true;
+        if !plan.production {
+            options = options.var("SWEEP_ONCE", "true");
+        }
+        let runner = Arc::new(Runner::start(options).await?);
+        let root = Client::new(runner.url(), ROOT_TOKEN)?;
+        let wanted = json!({"tenant": TENANT, "scopes": ["admin"], "name": "make chaos"});
+        let key = text(&root.post("/v1/keys", &wanted).await?, "key")?;
+        let api = root.with_key(&key);
+        for (index, (name, path)) in ENDPOINTS.iter().enumerate() {
+            let endpoint = json!({"url": receiver.url(index, path), "schedule": "fast"});
+            api.put(&format!("/v1/endpoints/{name}"), &endpoint).await?;
+            let secret = text(&api.get(&format!("/v1/endpoints/{name}/secret")).await?, "secret")?;
+            receiver.trust(index, &secret).await?;
+        }
+        let crons = start_crons(&runner, plan);
+        Ok(Self { runner, api, received: log, _receiver: receiver, _crons: crons })
+    }
+}
+
+fn text(answer: &Answer, field: &'static str) -> Result<String, Failure> {
+    let found = answer.body[field].as_str().map(str::to_owned);
+    found.ok_or_else(|| Failure::Unreadable(field, answer.body.to_string()))
+}
+
+/// Both crons by the clock, like the platform's: whether the last run has ended or was killed does not matter.
+fn start_crons(runner: &Arc<Runner>, plan: &Plan) -> JoinSet<()> {
+    let mut crons = JoinSet::new();
+    let (runner, every) = (Arc::clone(runner), plan.tick_every());
+    crons.spawn(async move {
+        let mut running = JoinSet::new();
+        let mut clock = interval(every);
+        clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            clock.tick().await;
+            while running.try_join_next().is_some() {}
+            let runner = Arc::clone(&runner);
+            // One that fails was killed; the next one goes on.
+            running.spawn(async move { drop(tokio::join!(runner.tick_producer(), runner.tick_consumer())) });
+        }
+    });
+    crons
+}
+
+/// One number that a statement about the tenant answers.
+pub(super) async fn number(runner: &Runner, sql: &str) -> Result<u64, Failure> {
+    let rows = runner.query(sql, vec![json!(TENANT)]).await?;
+    let value = rows.first().and_then(|row| row.values().next()).and_then(Value::as_u64);
+    value.ok_or_else(|| Failure::Unreadable("a number of D1's", format!("{rows:?}")))
+}
