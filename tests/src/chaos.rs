@@ -25,6 +25,9 @@ pub use run::run;
 use crate::runner::RunnerError;
 use crate::scratch::Scratch;
 
+/// What a shell calls a command that Ctrl-C ended.
+const INTERRUPTED: u8 = 130;
+
 /// Why a run could not go on. A broken promise is none: it is in the report.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
@@ -59,7 +62,11 @@ pub async fn main(arguments: Vec<String>) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    match kill(&plan).await {
+    let killed = tokio::select! {
+        killed = kill(&plan) => killed,
+        _ = tokio::signal::ctrl_c() => return ExitCode::from(INTERRUPTED),
+    };
+    match killed {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(failure) => {

@@ -42,7 +42,7 @@ fn acknowledged(answer: &Answer) -> Option<String> {
 /// Posts `jobs` jobs, each with a key of its own, and answers what became of each, in their order.
 async fn post_all(tenant: &Tenant<'_>, name: &str, jobs: usize) -> Vec<Option<String>> {
     let one = async |number: usize| {
-        let job = if number % 5 == 0 { to_endpoint("orders") } else { tenant.webhook("/slow/20") };
+        let job = if number.is_multiple_of(5) { to_endpoint("orders") } else { tenant.webhook("/slow/20") };
         acknowledged(&post(tenant, &format!("{name}-{number}"), &job).await)
     };
     stream::iter(0..jobs).map(one).buffered(AT_ONCE).collect().await
@@ -73,7 +73,7 @@ fn d1_loses_calls_and_answers() {
             assert_eq!(found, known.len() as u64, "whatever was acknowledged has its row");
             // Whoever was refused asks again, and gets the job that may be there already.
             for (index, before) in ids.iter().enumerate().skip(300) {
-                let job = if index % 5 == 0 { to_endpoint("orders") } else { tenant.webhook("/slow/20") };
+                let job = if index.is_multiple_of(5) { to_endpoint("orders") } else { tenant.webhook("/slow/20") };
                 let again = eventually(SOON, async || {
                     acknowledged(&post(&tenant, &format!("broken-{}", index - 300), &job).await)
                 });

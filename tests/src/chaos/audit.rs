@@ -38,7 +38,7 @@ fn acknowledged(book: &Book, witness: &Witness, broken: &mut Vec<String>) {
         match rows.get(&**id) {
             None => broken.push(format!("I1: {id} was acknowledged and is not there")),
             Some(row) if row.key != *key => {
-                broken.push(format!("I5: {id} was acknowledged for {key}, not {}", row.key))
+                broken.push(format!("I5: {id} was acknowledged for {key}, not {}", row.key));
             }
             Some(_) => {}
         }

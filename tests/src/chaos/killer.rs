@@ -71,13 +71,15 @@ pub(super) async fn kill_all(stage: &Stage, plan: &Plan, load: &Load) -> Result<
         sleep(Duration::from_millis(life.unsigned_abs())).await;
         let point = turns[kills.len() % turns.len()];
         match kill_at(stage, point).await? {
-            Some(kill) => kills.push(kill),
+            Some(kill) => {
+                kills.push(kill);
+                display.show(&kills, load.acknowledged());
+            }
             None if misses == MISSES_MAX => {
                 return Err(Failure::Overdue(format!("nothing passes {} any more", name(point))));
             }
             None => misses += 1,
         }
-        display.show(&kills, load.acknowledged());
     }
     is_back(stage).await?;
     display.end();
