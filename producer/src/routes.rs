@@ -1,4 +1,4 @@
-//! The route table, and the way from a request to its answer.
+//! The way from a request to its answer, by the core's route table.
 
 use std::sync::LazyLock;
 
@@ -7,6 +7,7 @@ use longshore::job::mint_ulid;
 use longshore::key::Scope;
 use longshore::ports::Clock;
 use longshore::problem::Problem;
+use longshore::routes::{Operation, Operation as Op, ROUTES, Route};
 use matchit::Router;
 use worker::{Context, Env, Request, Response, Result};
 
@@ -15,80 +16,11 @@ use crate::context::ApiContext;
 use crate::request::ApiRequest;
 use crate::{accept, endpoints, health, keys, operate, problem, read};
 
-/// What a route does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Operation {
-    CreateJob,
-    CreateJobs,
-    ListJobs,
-    ReadJob,
-    ListAttempts,
-    ReadEvidence,
-    CancelJob,
-    RetryJob,
-    ListDeadLetters,
-    ReadDeadLetter,
-    ReplayDeadLetter,
-    DiscardDeadLetter,
-    ListEndpoints,
-    PutEndpoint,
-    ReadEndpoint,
-    DeleteEndpoint,
-    PauseEndpoint,
-    ResumeEndpoint,
-    ReadSecret,
-    RotateSecret,
-    ReadTenantSecret,
-    CreateKey,
-    ListKeys,
-    RevokeKey,
-    ListStrays,
-    Pause,
-    Resume,
-    Health,
-    Readiness,
-}
-
-use Operation as Op;
-
-/// Method, path, operation, and the scope its key needs.
-pub(crate) const ROUTES: &[(&str, &str, Operation, Option<Scope>)] = &[
-    ("POST", "/v1/jobs", Op::CreateJob, Some(Scope::JobsWrite)),
-    ("POST", "/v1/jobs/batch", Op::CreateJobs, Some(Scope::JobsWrite)),
-    ("GET", "/v1/jobs", Op::ListJobs, Some(Scope::JobsRead)),
-    ("GET", "/v1/jobs/{id}", Op::ReadJob, Some(Scope::JobsRead)),
-    ("GET", "/v1/jobs/{id}/attempts", Op::ListAttempts, Some(Scope::JobsRead)),
-    ("GET", "/v1/jobs/{id}/attempts/{n}/evidence", Op::ReadEvidence, Some(Scope::JobsRead)),
-    ("POST", "/v1/jobs/{id}/cancel", Op::CancelJob, Some(Scope::Operate)),
-    ("POST", "/v1/jobs/{id}/retry", Op::RetryJob, Some(Scope::Operate)),
-    ("GET", "/v1/dead-letters", Op::ListDeadLetters, Some(Scope::JobsRead)),
-    ("GET", "/v1/dead-letters/{id}", Op::ReadDeadLetter, Some(Scope::JobsRead)),
-    ("POST", "/v1/dead-letters/{id}/replay", Op::ReplayDeadLetter, Some(Scope::Operate)),
-    ("POST", "/v1/dead-letters/{id}/discard", Op::DiscardDeadLetter, Some(Scope::Operate)),
-    ("GET", "/v1/endpoints", Op::ListEndpoints, Some(Scope::JobsRead)),
-    ("PUT", "/v1/endpoints/{id}", Op::PutEndpoint, Some(Scope::Operate)),
-    ("GET", "/v1/endpoints/{id}", Op::ReadEndpoint, Some(Scope::JobsRead)),
-    ("DELETE", "/v1/endpoints/{id}", Op::DeleteEndpoint, Some(Scope::Operate)),
-    ("POST", "/v1/endpoints/{id}/pause", Op::PauseEndpoint, Some(Scope::Operate)),
-    ("POST", "/v1/endpoints/{id}/resume", Op::ResumeEndpoint, Some(Scope::Operate)),
-    ("GET", "/v1/endpoints/{id}/secret", Op::ReadSecret, Some(Scope::Operate)),
-    ("POST", "/v1/endpoints/{id}/secret/rotate", Op::RotateSecret, Some(Scope::Operate)),
-    ("GET", "/v1/secret", Op::ReadTenantSecret, Some(Scope::Operate)),
-    ("POST", "/v1/keys", Op::CreateKey, Some(Scope::Admin)),
-    ("GET", "/v1/keys", Op::ListKeys, Some(Scope::Admin)),
-    ("DELETE", "/v1/keys/{id}", Op::RevokeKey, Some(Scope::Admin)),
-    ("GET", "/v1/strays", Op::ListStrays, Some(Scope::Admin)),
-    ("POST", "/v1/pause", Op::Pause, Some(Scope::Admin)),
-    ("POST", "/v1/resume", Op::Resume, Some(Scope::Admin)),
-    ("GET", "/healthz", Op::Health, None),
-    ("GET", "/readyz", Op::Readiness, None),
-];
-
 static ROUTER: LazyLock<Router<&'static str>> = LazyLock::new(|| {
     let mut router = Router::new();
-    for (_, pattern, _, _) in ROUTES {
+    for Route { path, .. } in ROUTES {
         // A path with several methods is inserted once; the second insert is refused, which is what is wanted.
-        let _ = router.insert(*pattern, *pattern);
+        let _ = router.insert(path, path);
     }
     router
 });
@@ -100,10 +32,10 @@ static ROUTER: LazyLock<Router<&'static str>> = LazyLock::new(|| {
 fn find(method: &str, path: &str) -> std::result::Result<(Operation, Option<Scope>, Vec<String>), Problem> {
     let found = ROUTER.at(path).map_err(|_| Problem::NotFound)?;
     let placeholders = found.params.iter().map(|(_, value)| value.to_owned()).collect();
-    let offered = || ROUTES.iter().filter(|(_, pattern, _, _)| pattern == found.value);
-    match offered().find(|(offered, _, _, _)| *offered == method) {
-        Some((_, _, operation, scope)) => Ok((*operation, *scope, placeholders)),
-        None => Err(Problem::MethodNotAllowed(offered().map(|route| route.0).collect::<Vec<_>>().join(", "))),
+    let offered = || ROUTES.iter().filter(|route| route.path == *found.value);
+    match offered().find(|route| route.method == method) {
+        Some(route) => Ok((route.operation, route.scope, placeholders)),
+        None => Err(Problem::MethodNotAllowed(offered().map(|route| route.method).collect::<Vec<_>>().join(", "))),
     }
 }
 
@@ -178,10 +110,10 @@ mod tests {
 
     #[test]
     fn every_route_is_found_by_its_own_path() {
-        for (method, pattern, operation, scope) in ROUTES {
-            let path = pattern.replace("{id}", "x").replace("{n}", "1");
+        for Route { method, path, operation, scope } in ROUTES {
+            let path = path.replace("{id}", "x").replace("{n}", "1");
             let (found, needed, _) = find(method, &path).unwrap();
-            assert_eq!((found, needed), (*operation, *scope), "{method} {path}");
+            assert_eq!((found, needed), (operation, scope), "{method} {path}");
         }
     }
 

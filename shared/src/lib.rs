@@ -48,6 +48,7 @@ pub mod limits;
 pub mod ports;
 pub mod problem;
 pub mod redact;
+pub mod routes;
 pub mod seal;
 pub mod settings;
 pub mod signing;

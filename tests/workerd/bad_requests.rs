@@ -6,7 +6,7 @@ use crate::raw;
 use crate::refusal::{
     BAD_CURSOR, ILLEGAL, KEY_REUSED, NOT_FOUND, STORAGE_FULL, WRONG_METHOD, assert_refused, invalid, parameter,
 };
-use crate::route_table::ROUTES;
+use crate::route_table::{ROUTES, RouteExt};
 use crate::tenant::{Tenant, id_of};
 use crate::world::{alone, shared};
 

@@ -21,6 +21,7 @@ mod hostile_receivers;
 mod idempotency;
 mod keys;
 mod ledger;
+mod matrix;
 mod migrations;
 mod operate;
 mod panics;

@@ -3,17 +3,14 @@
 use longshore_tests::client::{Answer, Client};
 use serde_json::{Value, json};
 
-use crate::keys::unknown_key;
-use crate::refusal::{FORBIDDEN, NOT_FOUND, UNAUTHENTICATED, assert_refused};
-use crate::route_table::{ROUTES, Route};
+use crate::refusal::{NOT_FOUND, assert_refused};
+use crate::route_table::{ROUTES, Route, RouteExt};
 use crate::tenant::{Tenant, id_of, to_endpoint};
 use crate::world::{World, alone, shared};
 
-const NOBODY: &str = "job_0001JJJJJJJJJJJJJJJJJJJJJJJJ";
-
 /// Sends a route's request; those that read a body get one that they would accept.
-async fn send(api: &Client, route: &Route, id: &str, tenant: &Tenant<'_>) -> Answer {
-    let path = route.path_of(id);
+pub(crate) async fn send(api: &Client, route: &Route, id: &str, query: &str, tenant: &Tenant<'_>) -> Answer {
+    let path = format!("{}{query}", route.path_of(id));
     let body = match (route.method, route.path) {
         ("POST", "/v1/jobs") => tenant.webhook("/ok"),
         ("POST", "/v1/jobs/batch") => json!({"jobs": [tenant.webhook("/ok")]}),
@@ -23,61 +20,6 @@ async fn send(api: &Client, route: &Route, id: &str, tenant: &Tenant<'_>) -> Ans
     };
     let headers = [("content-type", "application/json")];
     api.request(route.method, &path, &headers, body.to_string().into_bytes()).await.unwrap()
-}
-
-#[test]
-fn every_route_wants_a_key() {
-    shared(async |world| {
-        let tenant = world.tenant().await;
-        let (revoked_id, revoked) = world.key(&tenant.name, &["admin"]).await;
-        assert_eq!(tenant.api.delete(&format!("/v1/keys/{revoked_id}")).await.unwrap().status, 204);
-        let (expired_id, expired) = world.key(&tenant.name, &["admin"]).await;
-        // What an hour would do.
-        let sql = "UPDATE api_keys SET expires_at = 1 WHERE id = ?1";
-        world.runner.query(sql, vec![json!(expired_id)]).await.unwrap();
-        for route in ROUTES.iter().filter(|route| route.scope.is_some()) {
-            for key in ["", "ls_malformed", &unknown_key(), &revoked, &expired] {
-                let answer = send(&world.anyone.with_key(key), route, NOBODY, &tenant).await;
-                assert_refused(&format!("{} {} {key:?}", route.method, route.path), &answer, UNAUTHENTICATED);
-            }
-        }
-        assert_eq!(tenant.count_jobs().await, 0);
-        assert_eq!(tenant.read("/v1/endpoints").await["data"], json!([]));
-        for route in ROUTES.iter().filter(|route| route.scope.is_none()) {
-            assert_ne!(send(&world.anyone, route, NOBODY, &tenant).await.status, 401, "{}", route.path);
-        }
-    });
-}
-
-/// The whole matrix of scopes and routes. `admin` may do everything, each other scope its own.
-#[test]
-fn every_route_wants_its_scope() {
-    shared(async |world| {
-        let tenant = world.tenant().await;
-        for scope in ["jobs:write", "jobs:read", "operate", "admin"] {
-            let api = world.anyone.with_key(&world.key(&tenant.name, &[scope]).await.1);
-            for route in ROUTES {
-                let Some(needed) = route.scope else { continue };
-                let answer = send(&api, &route, "nothing", &tenant).await;
-                let what = format!("{scope}: {} {} {}", route.method, route.path, answer.body);
-                if (scope == needed || scope == "admin") && !route.is_for_all_tenants() {
-                    assert!(![401, 403].contains(&answer.status) && answer.status < 500, "{what}");
-                } else {
-                    assert_refused(&what, &answer, FORBIDDEN);
-                }
-            }
-        }
-        for scope in ["jobs:write", "jobs:read", "operate"] {
-            let api = world.anyone.with_key(&world.key("*", &[scope]).await.1);
-            for route in ROUTES.iter().filter(|route| route.is_for_all_tenants()) {
-                assert_refused(scope, &send(&api, route, "", &tenant).await, FORBIDDEN);
-            }
-        }
-        let several = world.anyone.with_key(&world.key(&tenant.name, &["jobs:read", "jobs:write"]).await.1);
-        assert_eq!(several.get("/v1/jobs").await.unwrap().status, 200);
-        assert_eq!(several.post("/v1/jobs", &tenant.webhook("/ok")).await.unwrap().status, 202);
-        assert_refused("operate", &several.delete("/v1/endpoints/nothing").await.unwrap(), FORBIDDEN);
-    });
 }
 
 /// To another tenant, what a tenant has is not there. Nothing of it changes.
@@ -96,7 +38,7 @@ fn no_route_knows_another_tenants_things() {
         let before = everything(&owner, &things[..3]).await;
         for route in ROUTES.iter().filter(|route| route.names_something() && route.method != "PUT") {
             for id in things {
-                let answer = send(&stranger.api, route, id, &stranger).await;
+                let answer = send(&stranger.api, route, id, "", &stranger).await;
                 assert_refused(&format!("{} {}", route.method, route.path_of(id)), &answer, NOT_FOUND);
             }
         }
@@ -112,7 +54,8 @@ fn no_route_knows_another_tenants_things() {
     });
 }
 
-async fn everything(tenant: &Tenant<'_>, jobs: &[&str]) -> Vec<Value> {
+/// All that a tenant has, as it reads it.
+pub(crate) async fn everything(tenant: &Tenant<'_>, jobs: &[&str]) -> Vec<Value> {
     let mut all = Vec::new();
     for job in jobs {
         all.push(tenant.job(job).await);
@@ -142,7 +85,7 @@ fn every_route_answers() {
                 } else {
                     &tenant.api
                 };
-                let answer = send(api, route, &id, &tenant).await;
+                let answer = send(api, route, &id, "", &tenant).await;
                 assert_eq!(answer.status, status, "{method} {path}: {}", answer.body);
                 assert_eq!(answer.header("cache-control"), Some("no-store"), "{method} {path}");
                 assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{method} {path}");

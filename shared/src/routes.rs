@@ -1,0 +1,93 @@
+//! The route table of the API: what is offered where, and to whom. The producer answers by it, and tests read it.
+
+use crate::key::Scope;
+use crate::routes::Operation as Op;
+
+/// What a route does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Operation {
+    CreateJob,
+    CreateJobs,
+    ListJobs,
+    ReadJob,
+    ListAttempts,
+    ReadEvidence,
+    CancelJob,
+    RetryJob,
+    ListDeadLetters,
+    ReadDeadLetter,
+    ReplayDeadLetter,
+    DiscardDeadLetter,
+    ListEndpoints,
+    PutEndpoint,
+    ReadEndpoint,
+    DeleteEndpoint,
+    PauseEndpoint,
+    ResumeEndpoint,
+    ReadSecret,
+    RotateSecret,
+    ReadTenantSecret,
+    CreateKey,
+    ListKeys,
+    RevokeKey,
+    ListStrays,
+    Pause,
+    Resume,
+    Health,
+    Readiness,
+}
+
+/// A route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Route {
+    /// The method.
+    pub method: &'static str,
+    /// The path, with `{id}` and `{n}` where it names one thing.
+    pub path: &'static str,
+    /// What it does.
+    pub operation: Operation,
+    /// The scope that its key needs; `None` needs no key.
+    pub scope: Option<Scope>,
+}
+
+const fn route(method: &'static str, path: &'static str, operation: Operation, scope: Scope) -> Route {
+    Route { method, path, operation, scope: Some(scope) }
+}
+
+const fn open(method: &'static str, path: &'static str, operation: Operation) -> Route {
+    Route { method, path, operation, scope: None }
+}
+
+/// Every route.
+pub const ROUTES: [Route; 29] = [
+    route("POST", "/v1/jobs", Op::CreateJob, Scope::JobsWrite),
+    route("POST", "/v1/jobs/batch", Op::CreateJobs, Scope::JobsWrite),
+    route("GET", "/v1/jobs", Op::ListJobs, Scope::JobsRead),
+    route("GET", "/v1/jobs/{id}", Op::ReadJob, Scope::JobsRead),
+    route("GET", "/v1/jobs/{id}/attempts", Op::ListAttempts, Scope::JobsRead),
+    route("GET", "/v1/jobs/{id}/attempts/{n}/evidence", Op::ReadEvidence, Scope::JobsRead),
+    route("POST", "/v1/jobs/{id}/cancel", Op::CancelJob, Scope::Operate),
+    route("POST", "/v1/jobs/{id}/retry", Op::RetryJob, Scope::Operate),
+    route("GET", "/v1/dead-letters", Op::ListDeadLetters, Scope::JobsRead),
+    route("GET", "/v1/dead-letters/{id}", Op::ReadDeadLetter, Scope::JobsRead),
+    route("POST", "/v1/dead-letters/{id}/replay", Op::ReplayDeadLetter, Scope::Operate),
+    route("POST", "/v1/dead-letters/{id}/discard", Op::DiscardDeadLetter, Scope::Operate),
+    route("GET", "/v1/endpoints", Op::ListEndpoints, Scope::JobsRead),
+    route("PUT", "/v1/endpoints/{id}", Op::PutEndpoint, Scope::Operate),
+    route("GET", "/v1/endpoints/{id}", Op::ReadEndpoint, Scope::JobsRead),
+    route("DELETE", "/v1/endpoints/{id}", Op::DeleteEndpoint, Scope::Operate),
+    route("POST", "/v1/endpoints/{id}/pause", Op::PauseEndpoint, Scope::Operate),
+    route("POST", "/v1/endpoints/{id}/resume", Op::ResumeEndpoint, Scope::Operate),
+    route("GET", "/v1/endpoints/{id}/secret", Op::ReadSecret, Scope::Operate),
+    route("POST", "/v1/endpoints/{id}/secret/rotate", Op::RotateSecret, Scope::Operate),
+    route("GET", "/v1/secret", Op::ReadTenantSecret, Scope::Operate),
+    route("POST", "/v1/keys", Op::CreateKey, Scope::Admin),
+    route("GET", "/v1/keys", Op::ListKeys, Scope::Admin),
+    route("DELETE", "/v1/keys/{id}", Op::RevokeKey, Scope::Admin),
+    route("GET", "/v1/strays", Op::ListStrays, Scope::Admin),
+    route("POST", "/v1/pause", Op::Pause, Scope::Admin),
+    route("POST", "/v1/resume", Op::Resume, Scope::Admin),
+    open("GET", "/healthz", Op::Health),
+    open("GET", "/readyz", Op::Readiness),
+];
