@@ -1,14 +1,29 @@
-//! A receiver below HTTP: it answers with given bytes, however wrong. For a status of 999, a header byte 0x01, a
-//! `Content-Length` that lies.
+//! A receiver below HTTP: it answers with given bytes, however wrong, at a given pace. For a status of 999, a header
+//! byte 0x01, a `Content-Length` that lies, a body without an end.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
+use tokio::time::sleep;
 
-/// Answers every connection with the same bytes and closes it.
+/// What a raw receiver does next with a connection. After the last step it closes it.
+#[derive(Debug, Clone)]
+pub enum Step {
+    /// Reads the whole request. Closing a socket with unread bytes resets it and loses what was sent.
+    Read,
+    /// Sends these bytes.
+    Send(Vec<u8>),
+    /// Sends these bytes after each pause until nobody listens.
+    Repeat(Vec<u8>, Duration),
+    /// Waits until the other side hangs up.
+    Hang,
+}
+
+/// Does the same with every connection.
 pub struct RawReceiver {
     address: SocketAddr,
     requests: Arc<Mutex<Vec<Vec<u8>>>>,
@@ -16,17 +31,22 @@ pub struct RawReceiver {
 }
 
 impl RawReceiver {
-    /// Starts on any free port. With no bytes at all, connections are closed without an answer.
+    /// Reads each request, answers it with these bytes and closes. With no bytes at all, there is no answer.
     pub async fn start(answer: impl Into<Vec<u8>>) -> std::io::Result<Self> {
+        Self::play(vec![Step::Read, Step::Send(answer.into())]).await
+    }
+
+    /// Starts on any free port and takes these steps with each connection.
+    pub async fn play(steps: Vec<Step>) -> std::io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
-        let (answer, requests) = (Arc::new(answer.into()), Arc::new(Mutex::new(Vec::new())));
+        let (steps, requests) = (Arc::new(steps), Arc::new(Mutex::new(Vec::new())));
         let log = Arc::clone(&requests);
         let server = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let (answer, log) = (Arc::clone(&answer), Arc::clone(&log));
+                let (steps, log) = (Arc::clone(&steps), Arc::clone(&log));
                 // The other side may hang up at any point; that is its affair.
-                tokio::spawn(async move { drop(serve(stream, &answer, &log).await) });
+                tokio::spawn(async move { drop(serve(stream, &steps, &log).await) });
             }
         });
         Ok(Self { address, requests, server })
@@ -35,6 +55,11 @@ impl RawReceiver {
     /// The URL of a path that begins with a slash.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
+    }
+
+    /// Its port.
+    pub fn port(&self) -> u16 {
+        self.address.port()
     }
 
     /// The requests so far, byte for byte.
@@ -49,17 +74,28 @@ impl Drop for RawReceiver {
     }
 }
 
-async fn serve(mut stream: TcpStream, answer: &[u8], log: &Mutex<Vec<Vec<u8>>>) -> std::io::Result<()> {
-    // The whole request is read first: closing a socket with unread bytes resets it and loses the answer.
-    let mut request = Vec::new();
-    while !is_complete(&request) {
-        if stream.read_buf(&mut request).await? == 0 {
-            break;
+async fn serve(mut stream: TcpStream, steps: &[Step], log: &Mutex<Vec<Vec<u8>>>) -> std::io::Result<()> {
+    for step in steps {
+        match step {
+            Step::Read => {
+                let request = read_request(&mut stream).await?;
+                log.lock().unwrap_or_else(PoisonError::into_inner).push(request);
+            }
+            Step::Send(bytes) => stream.write_all(bytes).await?,
+            Step::Repeat(bytes, pause) => loop {
+                sleep(*pause).await;
+                stream.write_all(bytes).await?;
+            },
+            Step::Hang => while stream.read(&mut [0; 1_024]).await? > 0 {},
         }
     }
-    log.lock().unwrap_or_else(PoisonError::into_inner).push(request);
-    stream.write_all(answer).await?;
     stream.shutdown().await
+}
+
+async fn read_request(stream: &mut TcpStream) -> std::io::Result<Vec<u8>> {
+    let mut request = Vec::new();
+    while !is_complete(&request) && stream.read_buf(&mut request).await? > 0 {}
+    Ok(request)
 }
 
 /// Whether the head is there, and the body that it announces: by its length, or in chunks.

@@ -8,6 +8,7 @@ mod bad_fields;
 mod bad_requests;
 mod bad_settings;
 mod batch;
+mod canary;
 mod chaos;
 mod crash;
 mod d1_faults;
