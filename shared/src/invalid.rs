@@ -63,7 +63,7 @@ pub fn read<T: DeserializeOwned>(bytes: &[u8], base: &str) -> Result<T, Unreadab
             serde_json::error::Category::Data => {
                 let text = error.to_string();
                 // The position is of the bytes, which the pointer says better.
-                let detail = text.split(" at line ").next().unwrap_or(&text).to_owned();
+                let detail = without_value(text.rsplit_once(" at line ").map_or(text.as_str(), |(detail, _)| detail));
                 Unreadable::Shape(InvalidField::new(pointer, code_of(&detail), detail))
             }
             _ => Unreadable::NotJson(error.to_string()),
@@ -71,6 +71,17 @@ pub fn read<T: DeserializeOwned>(bytes: &[u8], base: &str) -> Result<T, Unreadab
     })?;
     deserializer.end().map_err(|error| Unreadable::NotJson(error.to_string()))?;
     Ok(value)
+}
+
+/// What the parser says without the value that it says it of: where a mistake put it, it may be a secret.
+fn without_value(detail: &str) -> String {
+    match detail.rsplit_once(", expected ") {
+        Some((found, expected)) if !found.starts_with("unknown field") => {
+            let found = found.split(['"', '`']).next().unwrap_or_default().trim_end();
+            format!("{found}, expected {expected}")
+        }
+        _ => detail.to_owned(),
+    }
 }
 
 fn escape(segment: &str) -> String {
@@ -178,6 +189,21 @@ mod tests {
         assert_eq!(shape(r#"{"name":7}"#), ("#/payload/name".into(), "invalid-type"));
         assert_eq!(shape(r#"{"name":"a","nane":1}"#), ("#/payload/nane".into(), "unknown-field"));
         assert_eq!(shape("{}"), ("#/payload".into(), "missing-field"));
+    }
+
+    #[test]
+    fn a_wrong_value_is_not_repeated() {
+        for (text, expected) in [
+            (r#"{"name":"a","list":"hush \", expected `x`"}"#, "invalid type: string, expected a sequence"),
+            (r#"{"name":"a","list":["hush"]}"#, "invalid type: string, expected u32"),
+            (r#"{"name":"a","list":[-7]}"#, "invalid value: integer, expected u32"),
+            (r#"{"name":["hush"]}"#, "invalid type: sequence, expected a string"),
+            (r#"{"name":"a","nane":"hush"}"#, "unknown field `nane`, expected `list` or `name`"),
+            ("{}", "missing field `name`"),
+        ] {
+            let Err(Unreadable::Shape(field)) = read::<Shape>(text.as_bytes(), "#") else { panic!("{text}") };
+            assert_eq!(field.detail, expected, "{text}");
+        }
     }
 
     #[test]

@@ -41,11 +41,16 @@ pub struct Redaction {
 }
 
 impl Redaction {
-    /// The headers with the values of secret ones replaced; names, order and number stay.
+    /// The headers with the values of secret ones replaced, and without the secrets of URLs in them; names, order and
+    /// number stay.
     pub fn redact_headers(&self, headers: &[(String, String)]) -> Vec<(String, String)> {
         let redact = |(name, value): &(String, String)| {
-            let value = if self.hides_header(name) { REDACTED } else { value };
-            (name.clone(), value.to_owned())
+            let value = match name.to_ascii_lowercase().as_str() {
+                _ if self.hides_header(name) => REDACTED.to_owned(),
+                "location" | "content-location" => redact_reference(value),
+                _ => value.clone(),
+            };
+            (name.clone(), value)
         };
         headers.iter().map(redact).collect()
     }
@@ -103,10 +108,28 @@ fn redacted_url(url: &str) -> Option<String> {
     url.set_password(None).ok()?;
     url.set_fragment(None);
     if let Some(query) = url.query() {
-        let query: Vec<String> = query.split('&').map(redact_parameter).collect();
-        url.set_query(Some(&query.join("&")));
+        let query = redact_query(query);
+        url.set_query(Some(&query));
     }
     Some(url.into())
+}
+
+/// A URL, or what is one beside the URL of the request. What may hold userinfo in a place of its own becomes the
+/// placeholder.
+fn redact_reference(reference: &str) -> String {
+    if let Some(url) = redacted_url(reference) {
+        return url;
+    }
+    let bare = reference.split('#').next().unwrap_or_default();
+    match bare.split_once('?') {
+        _ if bare.contains(['@', ':']) => REDACTED.to_owned(),
+        Some((path, query)) => format!("{path}?{}", redact_query(query)),
+        None => bare.to_owned(),
+    }
+}
+
+fn redact_query(query: &str) -> String {
+    query.split('&').map(redact_parameter).collect::<Vec<_>>().join("&")
 }
 
 /// One `name=value`. Its name is decoded first, or `t%6Fken` would get through.
@@ -186,6 +209,25 @@ mod tests {
         let redaction = Redaction { headers: vec!["X-Internal".to_owned()], ..none };
         assert!(header_is_hidden(&redaction, "x-internal"));
         assert!(!header_is_hidden(&redaction, "x-internal-id"));
+    }
+
+    #[test]
+    fn where_a_redirect_goes_is_kept_without_its_secrets() {
+        for (value, expected) in [
+            ("https://u:c4n4ry@a.com/p?token=c4n4ry&a=1#c4n4ry", "https://a.com/p?token=[redacted]&a=1"),
+            ("/p?a=1&code=c4n4ry#id_token=c4n4ry", "/p?a=1&code=[redacted]"),
+            ("?sig=c4n4ry", "?sig=[redacted]"),
+            ("next#c4n4ry", "next"),
+            ("//u:c4n4ry@a.com/", REDACTED),
+            ("data:c4n4ry", REDACTED),
+            ("://", REDACTED),
+            ("", ""),
+        ] {
+            for name in ["location", "Content-Location"] {
+                let redacted = Redaction::default().redact_headers(&[(name.to_owned(), value.to_owned())]);
+                assert_eq!(redacted, [(name.to_owned(), expected.to_owned())], "{value}");
+            }
+        }
     }
 
     #[test]

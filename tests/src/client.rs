@@ -35,6 +35,8 @@ pub struct Answer {
     pub headers: HeaderMap,
     /// The body: parsed if it is JSON, else a string, or null if there is none.
     pub body: Value,
+    /// The body as it came.
+    pub text: String,
 }
 
 impl Answer {
@@ -114,7 +116,9 @@ impl Client {
         }
         let response = request.send().await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        Ok(Answer { status, headers, body: parsed(&response.bytes().await?) })
+        let bytes = response.bytes().await?;
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        Ok(Answer { status, headers, body: parsed(&bytes), text })
     }
 }
 

@@ -74,9 +74,9 @@ fn parse(bytes: &[u8]) -> Answer {
         let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
         headers.append(name, HeaderValue::from_str(value).unwrap());
     }
-    let body = String::from_utf8_lossy(&bytes[end..]).into_owned();
+    let text = String::from_utf8_lossy(&bytes[end..]).into_owned();
     // Chunked or not, a document is from the first brace to the last.
-    let document = body.find('{').zip(body.rfind('}')).map(|(from, to)| &body[from..=to]);
-    let body = document.and_then(|text| serde_json::from_str(text).ok()).unwrap_or(Value::from(body));
-    Answer { status, headers, body }
+    let document = text.find('{').zip(text.rfind('}')).map(|(from, to)| &text[from..=to]);
+    let body = document.and_then(|text| serde_json::from_str(text).ok()).unwrap_or(Value::from(text.as_str()));
+    Answer { status, headers, body, text }
 }
