@@ -165,6 +165,18 @@ fn every_binding_and_variable_of_the_wrangler_files_is_read() {
     }
 }
 
+/// On Cloudflare this flag alone keeps a public name that resolves to a private address, or to a zone of the account's
+/// own, from being reached past its front door. The local runtime has no such network: here it is kept from being lost.
+#[test]
+fn both_workers_fetch_from_the_public_internet_only() {
+    for path in ["wrangler.toml", "consumer/wrangler.toml"] {
+        let text = std::fs::read_to_string(root().join(path)).unwrap();
+        let flags: Vec<_> = text.lines().filter(|line| line.starts_with("compatibility_flags")).collect();
+        assert_eq!(flags.len(), 1, "{path}");
+        assert!(flags[0].contains("\"global_fetch_strictly_public\""), "{path}: {}", flags[0]);
+    }
+}
+
 #[test]
 fn every_failure_mode_names_a_test_that_exists_or_says_not_yet() {
     let text = std::fs::read_to_string(root().join("docs/failure-modes.md")).unwrap();
