@@ -79,6 +79,10 @@ pub(crate) async fn list_jobs(context: &mut ApiContext<'_>, scope: Scope) -> Res
     if let Some(key) = context.request.parameter("idempotency_key") {
         // A key names its jobs alone: a filter beside it would be ignored.
         context.only_parameters(&["idempotency_key"])?;
+        if context.request.parameter("cursor").is_some() {
+            // Its jobs fit on one page: no cursor is of this list.
+            return Err(Problem::InvalidCursor);
+        }
         let rows = query::list_by_key(&context.world, &tenant, key, limit).await?;
         return Ok(Answer::page(rows.iter().map(|row| row.to_json(None)).collect(), None));
     }

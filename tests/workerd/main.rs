@@ -11,6 +11,7 @@ mod batch;
 mod canary;
 mod chaos;
 mod crash;
+mod cursors;
 mod d1_faults;
 mod dead_letters;
 mod delivery;
