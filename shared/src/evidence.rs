@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use ulid::Ulid;
 
 use crate::attempt::EvidenceRef;
-use crate::limits::EVIDENCE_INLINE_BYTES;
+use crate::limits::{EVIDENCE_INLINE_BYTES, RESPONSE_HEADER_BYTES_MAX, RESPONSE_HEADERS_MAX};
 use crate::outcome::JobError;
 use crate::ports::{HttpRequest, HttpResponse};
 use crate::redact::{Redaction, redact_url};
@@ -58,7 +58,9 @@ pub fn record(
     let response = exchange.and_then(|exchange| exchange.response.as_ref()).map(|response| {
         let mut value = body_json(&response.body, redaction, body_bytes);
         value["status"] = json!(response.status);
-        value["headers"] = json!(redaction.redact_headers(&response.headers));
+        let kept = kept_headers(&response.headers);
+        value["headers"] = json!(redaction.redact_headers(kept));
+        value["headers_truncated"] = json!(kept.len() < response.headers.len());
         value["truncated"] = json!(response.truncated || response.body.len() > body_bytes);
         value
     });
@@ -71,6 +73,17 @@ pub fn record(
     .into_bytes();
     line.push(b'\n');
     line
+}
+
+/// The first headers of a response, as many as are kept.
+fn kept_headers(headers: &[(String, String)]) -> &[(String, String)] {
+    let mut bytes = 0;
+    let fits = |(name, value): &&(String, String)| {
+        bytes += name.len() + value.len();
+        bytes <= RESPONSE_HEADER_BYTES_MAX
+    };
+    let count = headers.iter().take(RESPONSE_HEADERS_MAX).take_while(fits).count();
+    &headers[..count]
 }
 
 /// A body as text if it is UTF-8, else as base64; its true length and digest are beside it.
@@ -176,6 +189,23 @@ mod tests {
         assert_eq!(value["request"]["body_truncated"], true);
         assert_eq!(value["request"]["body_bytes"], 100);
         assert_eq!(value["request"]["body_sha256"], sha256(body.as_bytes()));
+    }
+
+    #[test]
+    fn headers_beyond_the_cap_are_not_kept() {
+        let kept = |count: usize, bytes: usize| {
+            let mut exchange = exchange(b"");
+            exchange.response.as_mut().unwrap().headers = vec![("x".to_owned(), "v".repeat(bytes - 1)); count];
+            let line = record(&head(), Some(&exchange), None, &Redaction::default(), 1_000);
+            let value: Value = serde_json::from_slice(&line).unwrap();
+            let response = &value["response"];
+            (response["headers"].as_array().unwrap().len(), response["headers_truncated"].as_bool().unwrap())
+        };
+        assert_eq!(kept(RESPONSE_HEADERS_MAX, 10), (RESPONSE_HEADERS_MAX, false));
+        assert_eq!(kept(100_000, 10), (RESPONSE_HEADERS_MAX, true));
+        assert_eq!(kept(1, RESPONSE_HEADER_BYTES_MAX), (1, false));
+        assert_eq!(kept(2, RESPONSE_HEADER_BYTES_MAX), (1, true));
+        assert_eq!(kept(1, RESPONSE_HEADER_BYTES_MAX + 1), (0, true));
     }
 
     #[test]

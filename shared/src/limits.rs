@@ -131,6 +131,11 @@ pub const ENVELOPE_BYTES_MAX: usize = 16 * 1024;
 pub const JSON_DEPTH_MAX: usize = 64;
 /// Bytes of a job's metadata, as JSON.
 pub const METADATA_BYTES_MAX: usize = 2_048;
+/// Headers of a response that evidence keeps, and their bytes: some servers send 100 headers, and a list of attempts reads
+/// the evidence of [`ATTEMPTS_WITH_EVIDENCE_MAX`].
+pub const RESPONSE_HEADERS_MAX: usize = 256;
+/// See [`RESPONSE_HEADERS_MAX`].
+pub const RESPONSE_HEADER_BYTES_MAX: usize = 32 * 1024;
 /// Characters of a name: tenant, endpoint, group, event id.
 pub const NAME_BYTES_MAX: usize = 64;
 /// Bytes of a destination's URL.

@@ -66,7 +66,7 @@ classes! {
     Timeout "timeout" Destination "No complete response before the deadline.",
     Blocked "blocked" Payload "The destination is not allowed.",
     Http3xx "http_3xx" Destination "A redirect, which is never followed.",
-    Http4xx "http_4xx" Destination "A status 4xx other than 410 and 429, or one outside 100 to 599.",
+    Http4xx "http_4xx" Destination "A status 4xx other than 410 and 429, or one that is neither 2xx, 3xx nor 5xx.",
     Http410 "http_410" Destination "410 Gone: the endpoint wants nothing more.",
     Http429 "http_429" Destination "429 Too Many Requests.",
     Http5xx "http_5xx" Destination "A status 5xx.",

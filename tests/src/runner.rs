@@ -250,7 +250,7 @@ impl Runner {
     }
 
     /// The process id of workerd now; it changes when the runner restarts it.
-    async fn workerd_pid(&self) -> u32 {
+    pub async fn workerd_pid(&self) -> u32 {
         #[derive(Deserialize)]
         struct Pid {
             workerd_pid: u32,

@@ -1,16 +1,13 @@
 //! Receivers that answer as no server should: each attempt ends, in time, with a class, and harms no neighbour.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use longshore_tests::raw_receiver::RawReceiver;
+use longshore_tests::raw_receiver::{RawReceiver, Step};
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::time::sleep;
 
+use crate::hostile_kinds::gzip_bomb;
 use crate::tenant::Tenant;
 use crate::world::{each, shared};
 
@@ -121,18 +118,15 @@ fn redirects_are_not_followed() {
 /// What is compressed is read to the cap like anything else, and not by what it could become.
 #[test]
 fn compressed_bodies() {
-    let compressed = |base64: &str| {
-        let body = STANDARD.decode(base64).unwrap();
+    let compressed = |body: Vec<u8>| {
         let head = format!("HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: {}\r\n\r\n", body.len());
         [head.into_bytes(), body].concat()
     };
     shared(async |world| {
         let tenant = world.tenant().await;
-        let small = compressed("H4sIAAAAAAAC/6tWys9WsiopKk2tBQCQX9SnCwAAAA==");
+        let small = compressed(STANDARD.decode("H4sIAAAAAAAC/6tWys9WsiopKk2tBQCQX9SnCwAAAA==").unwrap());
         assert_succeeded("gzip", &deliver(&tenant, small).await, r#"{"ok":true}"#);
-        // A megabyte of zeros in a kilobyte.
-        let bomb = format!("{BOMB_BEGIN}{}{BOMB_END}", "A".repeat(BOMB_ZEROS));
-        let (job, evidence) = deliver(&tenant, compressed(&bomb)).await;
+        let (job, evidence) = deliver(&tenant, compressed(gzip_bomb(1))).await;
         assert_eq!(job["state"], "succeeded");
         assert_eq!(
             (&evidence["response"]["truncated"], &evidence["response"]["body_bytes"]),
@@ -143,41 +137,9 @@ fn compressed_bodies() {
     });
 }
 
-const BOMB_BEGIN: &str = "H4sIAAAAAAAC/+3BMQEAAADCoPVPbQhfo";
-const BOMB_ZEROS: usize = 1355;
-const BOMB_END: &str = "PgMc6jinAAAQAA==";
-
-/// A receiver that sends `first`, and then `again` after each pause until nobody listens.
-struct Dripping {
-    address: SocketAddr,
-}
-
-impl Dripping {
-    async fn start(first: &'static str, again: Vec<u8>, pause: Duration) -> Dripping {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(drip(stream, first, again.clone(), pause));
-            }
-        });
-        Dripping { address }
-    }
-
-    fn url(&self) -> String {
-        format!("http://{}/", self.address)
-    }
-}
-
-async fn drip(mut stream: TcpStream, first: &'static str, again: Vec<u8>, pause: Duration) {
-    let mut request = [0; 4_096];
-    // How the request reads is not of interest; an error shows when writing.
-    let _ = stream.read(&mut request).await;
-    let mut sent = stream.write_all(first.as_bytes()).await;
-    while sent.is_ok() {
-        sleep(pause).await;
-        sent = stream.write_all(&again).await;
-    }
+/// Sends `first`, and then `again` after each pause until nobody listens.
+fn dripping(first: &str, again: Vec<u8>, pause: Duration) -> Vec<Step> {
+    vec![Step::Read, Step::Send(first.into()), Step::Repeat(again, pause)]
 }
 
 /// One deadline covers everything from the first byte sent to the last byte read.
@@ -192,8 +154,8 @@ fn receivers_that_drip() {
         ];
         each(cases, async |(what, first)| {
             let tenant = world.tenant().await;
-            let receiver = Dripping::start(first, b"x".to_vec(), pause).await;
-            let result = deliver_to(&tenant, &receiver.url()).await;
+            let receiver = RawReceiver::play(dripping(first, b"x".to_vec(), pause)).await.unwrap();
+            let result = deliver_to(&tenant, &receiver.url("/")).await;
             let attempt = &tenant.attempts(result.0["id"].as_str().unwrap()).await[0];
             if first.is_empty() {
                 // What cannot be the beginning of an answer may be given up before the deadline.
@@ -213,8 +175,9 @@ fn receivers_that_drip() {
 fn a_body_without_an_end() {
     shared(async |world| {
         let tenant = world.tenant().await;
-        let receiver = Dripping::start("HTTP/1.1 200 OK\r\n\r\n", vec![b'x'; 65_536], Duration::ZERO).await;
-        let (job, evidence) = deliver_to(&tenant, &receiver.url()).await;
+        let steps = dripping("HTTP/1.1 200 OK\r\n\r\n", vec![b'x'; 65_536], Duration::ZERO);
+        let receiver = RawReceiver::play(steps).await.unwrap();
+        let (job, evidence) = deliver_to(&tenant, &receiver.url("/")).await;
         assert_eq!((&job["state"], &job["result"]["status"]), (&json!("succeeded"), &json!(200)), "{job}");
         let response = &evidence["response"];
         assert_eq!((&response["truncated"], &response["body_bytes"]), (&json!(true), &json!(65_536)));
