@@ -70,9 +70,13 @@ impl Report {
         if per_second < 50.0 {
             self.broken.push(format!("only {per_second:.1} jobs a second were accepted, 50 are the least"));
         }
-        if let Some(most) = self.plan.recovers_within()
-            && u128::try_from(self.percentile(99)).unwrap_or_default() > most.as_millis()
-        {
+        let Some(most) = self.plan.recovers_within() else {
+            return;
+        };
+        if self.recoveries.is_empty() {
+            self.broken.push("no kill met a running attempt: the recovery is not shown".to_owned());
+        }
+        if u128::try_from(self.percentile(99)).unwrap_or_default() > most.as_millis() {
             self.broken.push(format!("the recovery's p99 is over {} s", most.as_secs()));
         }
     }
