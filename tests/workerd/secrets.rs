@@ -11,6 +11,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use longshore_tests::options::{MASTER_KEY, ROOT_TOKEN};
 use longshore_tests::raw_receiver::RawReceiver;
+use longshore_tests::runner::{Faults, Mode};
 use longshore_tests::scratch::Scratch;
 use serde_json::{Value, json};
 
@@ -149,11 +150,11 @@ async fn deliver(planter: &Planter<'_>, tenant: &Tenant<'_>) {
         }
     }
     assert_they_were_sent(planter, &receivers.iter().flat_map(|(one, other)| [one, other]).collect::<Vec<_>>());
-    planter.world.runner.faults("fail", "ok").await.unwrap();
+    planter.world.runner.faults(&Faults { r2: Mode::Fail, ..Faults::default() }).await.unwrap();
     let inline = planter.complete(&job(planter, ("endpoint", "endpoint-1"))).await;
     let attempts = planter.get(&format!("/v1/jobs/{}/attempts", id_of(&inline))).await;
     assert_eq!(attempts["data"][0]["evidence"]["state"], "inline");
-    planter.world.runner.faults("ok", "ok").await.unwrap();
+    planter.world.runner.faults(&Faults::default()).await.unwrap();
 }
 
 async fn replay(planter: &Planter<'_>, dead: &Value, name: &str) {
