@@ -78,11 +78,11 @@ fuzz: .tools/cargo-fuzz-$(CARGO_FUZZ).done ## play each reader of outside bytes 
 		echo "$$property: $$(sed -n 's/.*number_of_executed_units: *//p' $$found/log) executions, nothing found"; \
 	done
 
-# The core's own unit tests judge, compiled fast; it works in a copy of the repository.
+# The core's own unit tests judge. It works in a copy of the repository and keeps what it compiles to itself.
 mutants: .tools/cargo-mutants-$(CARGO_MUTANTS).done ## break the core in small ways and count what its tests notice: FILES="state backoff"
-	nice -n 19 .tools/bin/cargo-mutants mutants --package longshore --test-package longshore -j1 --timeout 60 \
-		$(patsubst %,--file shared/src/%.rs,$(or $(FILES),$(MUTATED))) --output .longshore \
-		--cargo-arg=--config=profile.dev.package.longshore.opt-level=0 -- --lib
+	CARGO_TARGET_DIR=$(CURDIR)/target/mutants nice -n 19 .tools/bin/cargo-mutants mutants --package longshore \
+		--test-package longshore -j1 --timeout 120 --output .longshore \
+		$(patsubst %,--file shared/src/%.rs,$(or $(FILES),$(MUTATED))) -- --lib
 
 lint: .tools/rust.done audit ## check format, lints, licences and dependencies, for this machine and for Workers
 	cargo fmt --all --check

@@ -245,6 +245,12 @@ mod tests {
     }
 
     #[test]
+    fn three_states_are_the_end() {
+        let ended: Vec<_> = State::ALL.into_iter().filter(|state| state.is_terminal()).map(State::name).collect();
+        assert_eq!(ended, ["succeeded", "dead", "cancelled"]);
+    }
+
+    #[test]
     fn names_go_both_ways() {
         for state in State::ALL {
             assert_eq!(State::named(state.name()), Some(state));
