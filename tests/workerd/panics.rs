@@ -35,7 +35,7 @@ fn a_panic_of_the_producer_among_fifty_requests() {
         async |world| {
             let tenant = world.tenant().await;
             // D1 answers late, so that all fifty are in flight together.
-            let slow = Faults { d1_stall_ms: 3_000, ..Faults::default() };
+            let slow = Faults { d1_stall_ms: 10_000, ..Faults::default() };
             world.runner.faults(&slow).await.unwrap();
             let posts = join_all((0..50).map(|number| post(&tenant, number)));
             let panic = async {

@@ -94,9 +94,9 @@ async fn is_back(stage: &Stage) -> Result<(), Failure> {
 
 async fn kill_at(stage: &Stage, point: Option<Point>) -> Result<Option<Kill>, Failure> {
     let Some(named) = point else {
-        let at_ms = now_ms();
         stage.runner.kill_workerd().await?;
-        return Ok(Some(Kill { point, at_ms }));
+        // Afterwards: an attempt that began while the process was looked up died by this kill.
+        return Ok(Some(Kill { point, at_ms: now_ms() }));
     };
     let at_ms = stage.runner.kill_workerd_at(named, HIT_WITHIN).await?;
     Ok(at_ms.map(|at_ms| Kill { point, at_ms }))
