@@ -52,10 +52,10 @@ dev: build ## run both Workers on port 8787 until Ctrl-C, with a receiver and a 
 		--var MASTER_KEY=$(DEV_MASTER_KEY) --var ROOT_TOKEN=$(DEV_ROOT_TOKEN)
 
 sim: ## play the simulation: SEEDS=100000 for many schedules, SEED=7 for the trace of one
-	@cargo run -q -p longshore-tests --bin sim -- $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),10000)) $(ARGS)
+	@cargo run -q --profile sim -p longshore-tests --bin sim -- $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),10000)) $(ARGS)
 
 sim-recall: ## look for each planted bug, with each kind of fault and without it: SEEDS=100000 WITHOUT_SEEDS=20000
-	@cargo run -q -p longshore-tests --bin sim -- --recall --seeds $(or $(SEEDS),100000) \
+	@cargo run -q --profile sim -p longshore-tests --bin sim -- --recall --seeds $(or $(SEEDS),100000) \
 		--without-seeds $(or $(WITHOUT_SEEDS),20000)
 
 sim-d1: build ## replay histories of the simulation on the D1 of a real workerd: SEEDS=1000

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use longshore::accept::{Accepted, accept, by_delay};
+use longshore::accept::{Accepted, accept};
 use longshore::authorize::{Caller, authorize};
 use longshore::batch::read_batch;
 use longshore::cloudflare::CloudflareWorld;
 use longshore::flush::send_hints;
+use longshore::hint::by_delay;
 use longshore::idempotency::parse_header;
 use longshore::job::JobRef;
 use longshore::key::Scope;
@@ -110,7 +111,8 @@ fn idempotency_key(context: &ApiContext<'_>) -> Result<Option<String>, Problem> 
 }
 
 fn hint_later(context: &ApiContext<'_>, accepted: &[&Accepted]) -> Result<(), Problem> {
-    send_later(context, by_delay(accepted.iter().copied()))
+    let hints = accepted.iter().map(|accepted| (accepted.hint_delay_seconds, accepted.job.clone()));
+    send_later(context, by_delay(hints))
 }
 
 /// Hints a job after the answer has left.

@@ -1,7 +1,5 @@
 //! The accept: a request becomes a durable job, once per idempotency key, in one round trip to the database.
 
-use std::collections::BTreeMap;
-
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -27,16 +25,6 @@ pub struct Accepted {
     pub replayed: bool,
     /// In how many seconds its hint is due, if it is to have one: it is new, and its time is near.
     pub hint_delay_seconds: Option<u32>,
-}
-
-/// The hints of accepted jobs, by their delay in seconds.
-pub fn by_delay<'a>(accepted: impl IntoIterator<Item = &'a Accepted>) -> BTreeMap<u32, Vec<JobRef>> {
-    let mut hints: BTreeMap<u32, Vec<JobRef>> = BTreeMap::new();
-    for (accepted, delay) in accepted.into_iter().filter_map(|accepted| Some((accepted, accepted.hint_delay_seconds?)))
-    {
-        hints.entry(delay).or_default().push(accepted.job.clone());
-    }
-    hints
 }
 
 /// Makes jobs durable: one batch that checks the key, frees keys whose window ended, inserts, and reads back.

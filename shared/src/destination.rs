@@ -142,9 +142,11 @@ fn parse_entry(entry: &str) -> Result<(Host<String>, Option<u16>), String> {
     let (host, port) = entry.rsplit_once(':').ok_or_else(wrong)?;
     let port = match port {
         "*" => None,
-        // Digits alone: a number of Rust's may begin with a sign.
-        port if port.starts_with('+') => return Err(wrong()),
-        port => Some(port.parse::<u16>().ok().filter(|port| *port != 0).ok_or_else(wrong)?),
+        // A number of Rust's may begin with a sign.
+        port if port.bytes().all(|byte| byte.is_ascii_digit()) => {
+            Some(port.parse::<u16>().ok().filter(|port| *port != 0).ok_or_else(wrong)?)
+        }
+        _ => return Err(wrong()),
     };
     let host = match Host::parse(host).map_err(|_| wrong())? {
         Host::Domain(name) if is_name(without_root(&name)) => Host::Domain(without_root(&name).to_owned()),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::attempt::EvidenceRef;
 use crate::evidence::{Pack, inline, pack_key};
-use crate::hint::encode;
+use crate::hint::{by_delay, encode};
 use crate::job::JobRef;
 use crate::limits::{EVIDENCE_PUT_MS, SEND_MS_MAX};
 use crate::ports::{DatabaseError, World};
@@ -32,13 +32,8 @@ pub struct Flushed {
 pub async fn flush<W: World>(world: &W, settings: &Settings, token: &str, n: u32, finished: Vec<Finished>) -> Flushed {
     let settlements = put_evidence(world, token, n, finished).await;
     let flushed = record_outcomes(world, settings, token, &settlements).await;
-    let mut retries: BTreeMap<u32, Vec<JobRef>> = BTreeMap::new();
-    for settlement in &settlements {
-        if let Some(delay) = settlement.hint_delay_seconds() {
-            retries.entry(delay).or_default().push(settlement.job());
-        }
-    }
-    send_hints(world, settings, retries).await;
+    let retries = settlements.iter().map(|settlement| (settlement.hint_delay_seconds(), settlement.job()));
+    send_hints(world, settings, by_delay(retries)).await;
     flushed
 }
 

@@ -1,5 +1,7 @@
 //! The hint: a queue message that names jobs worth claiming. It carries no payload and no promise.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::job::JobRef;
@@ -63,8 +65,21 @@ fn encode_chunk(jobs: &[JobRef]) -> Vec<String> {
 /// The delay of a hint in whole seconds, rounded up, for a job that is due in so many milliseconds; `None` for one that
 /// belongs to the sweep.
 pub fn delay_seconds(ms: i64) -> Option<u32> {
-    let seconds = ms.max(0).div_euclid(1_000) + i64::from(ms.max(0) % 1_000 != 0);
-    if ms <= HINT_DELAY_MS_MAX { u32::try_from(seconds).ok() } else { None }
+    if ms > HINT_DELAY_MS_MAX {
+        return None;
+    }
+    u32::try_from(ms.max(0)).ok().map(|ms| ms.div_ceil(1_000))
+}
+
+/// Jobs with the delays of their hints in seconds, by delay; those without one are left out.
+pub fn by_delay(jobs: impl IntoIterator<Item = (Option<u32>, JobRef)>) -> BTreeMap<u32, Vec<JobRef>> {
+    let mut hints: BTreeMap<u32, Vec<JobRef>> = BTreeMap::new();
+    for (delay, job) in jobs {
+        if let Some(delay) = delay {
+            hints.entry(delay).or_default().push(job);
+        }
+    }
+    hints
 }
 
 /// Groups messages into batches that `sendBatch` takes: at most 100 messages and 256,000 bytes, delays at most 24 h.

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::attempt::{AttemptState, EvidenceRef};
 use crate::hint::delay_seconds;
 use crate::job::JobRef;
-use crate::limits::{DAMPING_MS, HINT_DELAY_MS_MAX, Plan};
+use crate::limits::{DAMPING_MS, Plan};
 use crate::outcome::{ErrorClass, JobError, Outcome};
 use crate::ports::{Clock, Database, DatabaseError, Statement};
 use crate::state::{DeadReason, Decision, State};
@@ -89,7 +89,7 @@ impl Settlement {
             }
             Decision::Bury { reason, failures } => (State::Dead, failures, 0, Some(reason)),
         };
-        let hinted = state == State::Retrying && delay_ms <= HINT_DELAY_MS_MAX;
+        let hinted = state == State::Retrying && delay_seconds(delay_ms).is_some();
         let attempt_state = if error.is_none() { AttemptState::Succeeded } else { AttemptState::Failed };
         let entry = SettledEntry {
             state: attempt_state,

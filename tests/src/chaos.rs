@@ -22,11 +22,9 @@ pub use plan::Plan;
 pub use report::Report;
 pub use run::run;
 
+use crate::interrupt::unless_interrupted;
 use crate::runner::RunnerError;
 use crate::scratch::Scratch;
-
-/// What a shell calls a command that Ctrl-C ended.
-const INTERRUPTED: u8 = 130;
 
 /// Why a run could not go on. A broken promise is none: it is in the report.
 #[derive(Debug, thiserror::Error)]
@@ -62,14 +60,11 @@ pub async fn main(arguments: Vec<String>) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let killed = tokio::select! {
-        killed = kill(&plan) => killed,
-        _ = tokio::signal::ctrl_c() => return ExitCode::from(INTERRUPTED),
-    };
-    match killed {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(failure) => {
+    match unless_interrupted(kill(&plan)).await {
+        Err(interrupted) => interrupted,
+        Ok(Ok(true)) => ExitCode::SUCCESS,
+        Ok(Ok(false)) => ExitCode::FAILURE,
+        Ok(Err(failure)) => {
             eprintln!("FAIL the run stopped: {failure} (seed {})", plan.seed);
             ExitCode::FAILURE
         }
@@ -86,8 +81,7 @@ async fn kill(plan: &Plan) -> Result<bool, Failure> {
     let is_well = ran.as_ref().is_ok_and(|report| report.broken.is_empty());
     if !is_well {
         eprintln!("All that was written is in {}", scratch.path().display());
-        // Forgotten, the folder is not removed.
-        std::mem::forget(scratch);
+        scratch.keep();
     }
     ran.map(|_| is_well)
 }

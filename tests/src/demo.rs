@@ -19,15 +19,13 @@ use std::process::ExitCode;
 use serde_json::Value;
 
 use crate::client::Answer;
+use crate::interrupt::unless_interrupted;
 use crate::runner::RunnerError;
 use crate::scratch::Scratch;
 use afterlife::Afterlife;
 use enqueue::Enqueued;
 use stage::Stage;
 use witnesses::Witnesses;
-
-/// What a shell calls a command that Ctrl-C ended.
-const INTERRUPTED: u8 = 130;
 
 /// Why the demo could not go on. A wrong count is none: it is shown among the others.
 #[derive(Debug, thiserror::Error)]
@@ -69,9 +67,9 @@ pub async fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let result = tokio::select! {
-        result = run(scratch.path()) => result,
-        _ = tokio::signal::ctrl_c() => return ExitCode::from(INTERRUPTED),
+    let result = match unless_interrupted(run(scratch.path())).await {
+        Ok(result) => result,
+        Err(interrupted) => return interrupted,
     };
     if let Err(failure) = &result {
         eprintln!("\nFAIL the demo stopped: {failure}");
@@ -80,8 +78,7 @@ pub async fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     eprintln!("\nWhat the Workers logged: {}", stage::log(scratch.path()).display());
-    // Forgotten, the folder is not removed.
-    std::mem::forget(scratch);
+    scratch.keep();
     ExitCode::FAILURE
 }
 

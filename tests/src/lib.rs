@@ -11,6 +11,7 @@ pub mod client;
 pub mod conformance;
 pub mod demo;
 pub mod faults;
+mod interrupt;
 pub mod options;
 pub mod raw_receiver;
 pub mod receiver;

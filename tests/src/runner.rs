@@ -157,6 +157,13 @@ impl Runner {
         Ok(answer.results)
     }
 
+    /// The one number that a statement answers.
+    pub async fn number(&self, sql: &str, params: Vec<Value>) -> Result<u64, RunnerError> {
+        let rows = self.query(sql, params).await?;
+        let value = rows.first().and_then(|row| row.values().next()).and_then(Value::as_u64);
+        value.ok_or_else(|| RunnerError::Refused(format!("{rows:?} is no number")))
+    }
+
     /// Runs many batches on D1, one after the other, and answers the one column of the rows of each statement.
     pub async fn d1_batches(&self, batches: &[Vec<(String, Vec<Value>)>]) -> Result<Vec<Vec<Rows>>, RunnerError> {
         #[derive(Deserialize)]

@@ -26,6 +26,12 @@ impl Scratch {
     pub fn path(&self) -> &Path {
         &self.0
     }
+
+    /// Leaves the folder there: somebody wants to read it.
+    pub fn keep(self) {
+        // Forgotten, it is not removed.
+        std::mem::forget(self);
+    }
 }
 
 impl Drop for Scratch {

@@ -12,21 +12,21 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use crate::ledger::assert_agrees;
-use crate::tenant::{SOON, Tenant, id_of};
+use crate::tenant::{SOON, Tenant};
 use crate::world::{World, alone, block_on, options_in};
 
 /// A lease lasts 30 s and the mark trails by 45 s; then what was running runs again, one at a time.
 const ENDS_WITHIN: Duration = Duration::from_mins(3);
 /// How often the sweep runs here. A deployment does it every 20 s.
 const SWEEP_EVERY: Duration = Duration::from_secs(2);
+const RUNNING: &str = "state = 'running'";
 
 /// Sweeps until every job of the tenant has ended.
 pub(crate) async fn sweep_until_all_end(tenant: &Tenant<'_>) {
     let end = Instant::now() + ENDS_WITHIN;
-    let sql = "SELECT count(*) AS jobs FROM jobs WHERE tenant = ?1 AND finished_at IS NULL";
     loop {
         tenant.world.runner.tick_consumer().await.unwrap();
-        let open = tenant.world.number(sql, vec![json!(tenant.name)]).await;
+        let open = tenant.count_open().await;
         if open == 0 {
             return;
         }
@@ -35,17 +35,9 @@ pub(crate) async fn sweep_until_all_end(tenant: &Tenant<'_>) {
     }
 }
 
-async fn count(tenant: &Tenant<'_>, state: &str) -> u64 {
-    let sql = "SELECT count(*) AS jobs FROM jobs WHERE tenant = ?1 AND state = ?2";
-    tenant.world.number(sql, vec![json!(tenant.name), json!(state)]).await
-}
-
 /// Posts one job with a key of its own; the id if it was acknowledged.
 async fn post(tenant: &Tenant<'_>, number: usize) -> Option<String> {
-    let key = format!("single-{number}");
-    let job = tenant.webhook("/slow/20");
-    let answer = tenant.api.post_with("/v1/jobs", &[("idempotency-key", &key)], &job).await.ok()?;
-    (answer.status == 202).then(|| id_of(&answer.body))
+    tenant.accept_with_key(&format!("single-{number}"), &tenant.webhook("/slow/20")).await
 }
 
 /// A batch of jobs that are received at once, slowly, or at the second try.
@@ -56,10 +48,7 @@ async fn post_batch(tenant: &Tenant<'_>, jobs: usize) -> BTreeSet<String> {
         1 => tenant.webhook("/slow/400"),
         _ => tenant.webhook("/slow/20"),
     };
-    let batch = json!({"jobs": (0..jobs).map(job).collect::<Vec<_>>()});
-    let answer = tenant.api.post("/v1/jobs/batch", &batch).await.unwrap();
-    assert_eq!(answer.body["summary"]["accepted"], jobs, "{}", answer.body["summary"]);
-    answer.body["results"].as_array().unwrap().iter().map(id_of).collect()
+    tenant.accept_all(&(0..jobs).map(job).collect::<Vec<_>>()).await.into_iter().collect()
 }
 
 /// The power is cut while 500 jobs are accepted and run: some are done, some run, some wait, some are being posted.
@@ -78,7 +67,7 @@ fn kill_minus_nine_among_five_hundred_jobs() {
             acknowledged.borrow_mut().extend(posted);
         }));
         let middle = eventually(SOON, async || {
-            let (done, running) = (count(&tenant, "succeeded").await, count(&tenant, "running").await);
+            let (done, running) = (tenant.count_succeeded().await, tenant.count_where(RUNNING).await);
             (done > 50 && running > 2).then_some(())
         });
         // Posts that are still under way when the power is cut are dropped with their answers unread.
@@ -88,14 +77,14 @@ fn kill_minus_nine_among_five_hundred_jobs() {
         }
         let world = world.kill_and_start(options).await;
         let tenant = world.tenant_named(&name).await;
-        assert!(count(&tenant, "running").await > 0, "the power was cut in the middle");
+        assert!(tenant.count_where(RUNNING).await > 0, "the power was cut in the middle");
         // Whoever has no answer asks again with its key, and gets the one job that there is.
         let again = join_all((0..100).map(|number| post(&tenant, number))).await;
         let mut acknowledged = acknowledged.into_inner();
         acknowledged.extend(again.into_iter().map(|id| id.expect("an answer")));
         assert_eq!(acknowledged.len(), 500);
         sweep_until_all_end(&tenant).await;
-        assert_eq!((count(&tenant, "succeeded").await, tenant.count_jobs().await), (500, 500));
+        assert_eq!((tenant.count_succeeded().await, tenant.count_jobs().await), (500, 500));
         let received: BTreeSet<String> = tenant.received().iter().map(|r| r.webhook_id().to_owned()).collect();
         assert_eq!(received, acknowledged);
         assert_agrees(&tenant).await;
@@ -116,8 +105,7 @@ fn a_crash_while_requests_are_out() {
             let hanging = json!({"kind": "webhook", "payload": hanging});
             let batch: Vec<Value> =
                 (0..12).map(|index| if index % 3 == 0 { tenant.webhook("/ok") } else { hanging.clone() }).collect();
-            let answer = tenant.api.post("/v1/jobs/batch", &json!({"jobs": batch})).await.unwrap();
-            assert_eq!(answer.body["summary"]["accepted"], 12);
+            tenant.accept_all(&batch).await;
             let hangs = format!("/hang-times/1/{}", tenant.name);
             let out = eventually(SOON, async || (world.receiver.count_at(&hangs) > 0).then_some(())).await;
             assert!(out.is_some(), "requests are out");
@@ -125,9 +113,8 @@ fn a_crash_while_requests_are_out() {
             let back = eventually(SOON, async || world.anyone.get("/healthz").await.ok()).await;
             assert_eq!(back.expect("workerd is started again").status, 200);
             sweep_until_all_end(&tenant).await;
-            assert_eq!(count(&tenant, "succeeded").await, 12);
-            let unknown = "SELECT count(*) AS jobs FROM jobs WHERE tenant = ?1 AND log LIKE '%outcome_unknown%'";
-            assert!(world.number(unknown, vec![json!(tenant.name)]).await > 0);
+            assert_eq!(tenant.count_succeeded().await, 12);
+            assert!(tenant.count_unknown().await > 0);
             assert_agrees(&tenant).await;
         },
     );

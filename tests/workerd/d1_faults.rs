@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 use crate::crash::sweep_until_all_end;
 use crate::ledger::assert_agrees;
 use crate::tenant::{SOON, Tenant, id_of, to_endpoint};
-use crate::world::alone;
+use crate::world::with_faults;
 
 /// Requests that are posted at the same time.
 const AT_ONCE: usize = 20;
@@ -39,119 +39,101 @@ fn acknowledged(answer: &Answer) -> Option<String> {
     None
 }
 
-/// Posts `jobs` jobs, each with a key of its own, and answers what became of each, in their order.
-async fn post_all(tenant: &Tenant<'_>, name: &str, jobs: usize) -> Vec<Option<String>> {
-    let one = async |number: usize| {
-        let job = if number.is_multiple_of(5) { to_endpoint("orders") } else { tenant.webhook("/slow/20") };
-        acknowledged(&post(tenant, &format!("{name}-{number}"), &job).await)
-    };
-    stream::iter(0..jobs).map(one).buffered(AT_ONCE).collect().await
+/// Posts all jobs, each with its key, and answers what became of each, in their order.
+async fn post_all(tenant: &Tenant<'_>, jobs: &[(String, Value)]) -> Vec<Option<String>> {
+    let one = async |(key, job): &(String, Value)| acknowledged(&post(tenant, key, job).await);
+    stream::iter(jobs).map(one).buffered(AT_ONCE).collect().await
 }
 
 /// A few hundred jobs on a database of which 6 of 100 calls are lost, then on one of which more than half are.
 #[test]
 fn d1_loses_calls_and_answers() {
-    alone(
-        "flaky-d1",
-        |options| options.faults = true,
-        async |world| {
-            let tenant = world.tenant().await;
-            tenant.endpoint("orders", "/fail-times/1", json!({"schedule": "fast"})).await;
-            let flaky = Faults { d1_errors_per_mille: 50, d1_lost_per_mille: 10, ..Faults::default() };
-            world.runner.faults(&flaky).await.unwrap();
-            let mut ids: Vec<_> = post_all(&tenant, "flaky", 300).await;
-            let broken = Faults { d1_errors_per_mille: 450, d1_lost_per_mille: 200, ..Faults::default() };
-            world.runner.faults(&broken).await.unwrap();
-            ids.extend(post_all(&tenant, "broken", 100).await);
-            let injected = world.runner.faults(&flaky).await.unwrap();
-            assert!(injected.fail > 30 && injected.lose > 10, "{injected:?}");
-            let known: BTreeSet<_> = ids.iter().flatten().cloned().collect();
-            assert!(known.len() > 300 && known.len() < 400, "some were acknowledged, some refused: {}", known.len());
-            let rows =
-                "SELECT count(*) AS jobs FROM jobs WHERE tenant = ?1 AND id IN (SELECT value FROM json_each(?2))";
-            let found = world.number(rows, vec![json!(tenant.name), json!(json!(known).to_string())]).await;
-            assert_eq!(found, known.len() as u64, "whatever was acknowledged has its row");
-            // Whoever was refused asks again, and gets the job that may be there already.
-            for (index, before) in ids.iter().enumerate() {
-                let job = if index.is_multiple_of(5) { to_endpoint("orders") } else { tenant.webhook("/slow/20") };
-                let key = if index < 300 { format!("flaky-{index}") } else { format!("broken-{}", index - 300) };
-                let again = eventually(SOON, async || acknowledged(&post(&tenant, &key, &job).await));
-                let again = again.await.expect("an acknowledgement");
-                assert!(before.as_ref().is_none_or(|id| *id == again), "one key, one job");
-            }
-            sweep_until_all_end(&tenant).await;
-            assert_eq!(tenant.count_jobs().await, 400);
-            assert_agrees(&tenant).await;
-        },
-    );
+    with_faults("flaky-d1", async |world| {
+        let tenant = world.tenant().await;
+        tenant.endpoint("orders", "/fail-times/1", json!({"schedule": "fast"})).await;
+        let job = |number: usize| {
+            let job = if number.is_multiple_of(5) { to_endpoint("orders") } else { tenant.webhook("/slow/20") };
+            (format!("flaky-{number}"), job)
+        };
+        let jobs: Vec<_> = (0..400).map(job).collect();
+        let flaky = Faults { d1_errors_per_mille: 50, d1_lost_per_mille: 10, ..Faults::default() };
+        world.runner.faults(&flaky).await.unwrap();
+        let mut ids: Vec<_> = post_all(&tenant, &jobs[..300]).await;
+        let broken = Faults { d1_errors_per_mille: 450, d1_lost_per_mille: 200, ..Faults::default() };
+        world.runner.faults(&broken).await.unwrap();
+        ids.extend(post_all(&tenant, &jobs[300..]).await);
+        let injected = world.runner.faults(&flaky).await.unwrap();
+        assert!(injected.fail > 30 && injected.lose > 10, "{injected:?}");
+        let known: BTreeSet<_> = ids.iter().flatten().cloned().collect();
+        assert!(known.len() > 300 && known.len() < 400, "some were acknowledged, some refused: {}", known.len());
+        let rows = "SELECT count(*) AS jobs FROM jobs WHERE tenant = ?1 AND id IN (SELECT value FROM json_each(?2))";
+        let found = world.number(rows, vec![json!(tenant.name), json!(json!(known).to_string())]).await;
+        assert_eq!(found, known.len() as u64, "whatever was acknowledged has its row");
+        // Whoever was refused asks again, and gets the job that may be there already.
+        for ((key, job), before) in jobs.iter().zip(&ids) {
+            let again = eventually(SOON, async || acknowledged(&post(&tenant, key, job).await));
+            let again = again.await.expect("an acknowledgement");
+            assert!(before.as_ref().is_none_or(|id| *id == again), "one key, one job");
+        }
+        sweep_until_all_end(&tenant).await;
+        assert_eq!(tenant.count_jobs().await, 400);
+        assert_agrees(&tenant).await;
+    });
 }
 
 /// D1 answers nothing for a minute and a half, with jobs waiting, running and being posted.
 #[test]
 fn d1_stalls() {
-    alone(
-        "stalled-d1",
-        |options| options.faults = true,
-        async |world| {
-            let tenant = world.tenant().await;
-            let batch = json!({"jobs": vec![tenant.webhook("/slow/200"); 40]});
-            let answer = tenant.api.post("/v1/jobs/batch", &batch).await.unwrap();
-            assert_eq!(answer.body["summary"]["accepted"], 40);
-            let sent = eventually(SOON, async || (tenant.received().len() > 4).then_some(())).await;
-            assert!(sent.is_some());
-            let stall_ms = u32::try_from(STALL.as_millis()).unwrap();
-            let began = Instant::now();
-            world.runner.faults(&Faults { d1_stall_ms: stall_ms, ..Faults::default() }).await.unwrap();
-            let job = tenant.webhook("/ok");
-            let refused = async {
-                let answer = post(&tenant, "refused", &job).await;
-                assert_eq!(acknowledged(&answer), None);
-                assert!(PRODUCER_GIVES_UP_MS.contains(&began.elapsed().as_millis()), "{:?}", began.elapsed());
-            };
-            let patient = async {
-                // Its third try outlives the stall.
-                sleep(Duration::from_secs(20)).await;
-                let id = acknowledged(&post(&tenant, "patient", &job).await);
-                assert!(began.elapsed() > STALL, "{:?}", began.elapsed());
-                id.expect("an acknowledgement")
-            };
-            let ((), patient) = tokio::join!(refused, patient);
-            assert!(tenant.received().len() < 41, "it stalled in the middle");
-            assert_eq!(acknowledged(&post(&tenant, "patient", &job).await), Some(patient));
-            let late = acknowledged(&post(&tenant, "refused", &job).await).expect("an acknowledgement");
-            assert_eq!(acknowledged(&post(&tenant, "refused", &job).await), Some(late));
-            sweep_until_all_end(&tenant).await;
-            let succeeded = "SELECT count(*) AS jobs FROM jobs WHERE tenant = ?1 AND state = 'succeeded'";
-            assert_eq!(world.number(succeeded, vec![json!(tenant.name)]).await, 42);
-            assert_agrees(&tenant).await;
-        },
-    );
+    with_faults("stalled-d1", async |world| {
+        let tenant = world.tenant().await;
+        tenant.accept_all(&vec![tenant.webhook("/slow/200"); 40]).await;
+        let sent = eventually(SOON, async || (tenant.received().len() > 4).then_some(())).await;
+        assert!(sent.is_some());
+        let stall_ms = u32::try_from(STALL.as_millis()).unwrap();
+        let began = Instant::now();
+        world.runner.faults(&Faults { d1_stall_ms: stall_ms, ..Faults::default() }).await.unwrap();
+        let job = tenant.webhook("/ok");
+        let refused = async {
+            let answer = post(&tenant, "refused", &job).await;
+            assert_eq!(acknowledged(&answer), None);
+            assert!(PRODUCER_GIVES_UP_MS.contains(&began.elapsed().as_millis()), "{:?}", began.elapsed());
+        };
+        let patient = async {
+            // Its third try outlives the stall.
+            sleep(Duration::from_secs(20)).await;
+            let id = acknowledged(&post(&tenant, "patient", &job).await);
+            assert!(began.elapsed() > STALL, "{:?}", began.elapsed());
+            id.expect("an acknowledgement")
+        };
+        let ((), patient) = tokio::join!(refused, patient);
+        assert!(tenant.received().len() < 41, "it stalled in the middle");
+        assert_eq!(acknowledged(&post(&tenant, "patient", &job).await), Some(patient));
+        let late = acknowledged(&post(&tenant, "refused", &job).await).expect("an acknowledgement");
+        assert_eq!(acknowledged(&post(&tenant, "refused", &job).await), Some(late));
+        sweep_until_all_end(&tenant).await;
+        assert_eq!(tenant.count_succeeded().await, 42);
+        assert_agrees(&tenant).await;
+    });
 }
 
 /// The queue delivers every batch twice and at once, to one instance: no attempt is made twice.
 #[test]
 fn every_batch_comes_twice_and_at_once() {
-    alone(
-        "twice",
-        |options| options.faults = true,
-        async |world| {
-            let tenant = world.tenant().await;
-            world.runner.faults(&Faults { twice: true, ..Faults::default() }).await.unwrap();
-            let mut ids = Vec::new();
-            for _ in 0..4 {
-                let batch = json!({"jobs": vec![tenant.webhook("/slow/10"); 60]});
-                let answer = tenant.api.post("/v1/jobs/batch", &batch).await.unwrap();
-                ids.extend(answer.body["results"].as_array().unwrap().iter().map(id_of));
-                ids.push(tenant.accept(&tenant.webhook("/ok")).await);
-                sweep_until_all_end(&tenant).await;
-            }
-            let injected = world.runner.faults(&Faults::default()).await.unwrap();
-            assert!(injected.twice >= 4, "{injected:?}");
-            let mut received: Vec<_> = tenant.received().iter().map(|one| one.webhook_id().to_owned()).collect();
-            received.sort_unstable();
-            ids.sort_unstable();
-            assert_eq!(received, ids, "each job was sent once");
-            assert_agrees(&tenant).await;
-        },
-    );
+    with_faults("twice", async |world| {
+        let tenant = world.tenant().await;
+        world.runner.faults(&Faults { twice: true, ..Faults::default() }).await.unwrap();
+        let mut ids = Vec::new();
+        for _ in 0..4 {
+            ids.extend(tenant.accept_all(&vec![tenant.webhook("/slow/10"); 60]).await);
+            ids.push(tenant.accept(&tenant.webhook("/ok")).await);
+            sweep_until_all_end(&tenant).await;
+        }
+        let injected = world.runner.faults(&Faults::default()).await.unwrap();
+        assert!(injected.twice >= 4, "{injected:?}");
+        let mut received: Vec<_> = tenant.received().iter().map(|one| one.webhook_id().to_owned()).collect();
+        received.sort_unstable();
+        ids.sort_unstable();
+        assert_eq!(received, ids, "each job was sent once");
+        assert_agrees(&tenant).await;
+    });
 }

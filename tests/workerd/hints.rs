@@ -7,7 +7,7 @@ use longshore_tests::runner::{Faults, Mode};
 use serde_json::{Value, json};
 
 use crate::tenant::{SOON, Tenant};
-use crate::world::{World, alone, shared};
+use crate::world::{World, shared, with_faults};
 
 /// A list of strays as an admin of all tenants sees it.
 async fn strays(world: &World) -> Vec<Value> {
@@ -118,28 +118,24 @@ fn duplicate_hints_are_one_attempt() {
 /// What the platform gave up on wakes its jobs, and nothing else: the ledger alone says what is dead.
 #[test]
 fn the_platforms_dead_letters_wake_jobs() {
-    alone(
-        "woken",
-        |options| options.faults = true,
-        async |world| {
-            let tenant = world.tenant().await;
-            world.runner.faults(&Faults { hints: Mode::Drop, ..Faults::default() }).await.unwrap();
-            let id = tenant.accept(&tenant.webhook("/ok")).await;
-            let dead = id_of_ended(&tenant, world).await;
-            world.runner.faults(&Faults::default()).await.unwrap();
-            let named = json!([[tenant.name, id], [tenant.name, dead], ["nobody", "job_x"]]);
-            world.runner.queue_raw("dead", &json!({"v": 1, "jobs": named}).to_string()).await.unwrap();
-            // Long before the mark would pass it, the next sweep finds the job.
-            let sql = "SELECT look_at IS NOT NULL AS woken FROM jobs WHERE id = ?1";
-            let woken = eventually(SOON, async || (world.number(sql, vec![json!(id)]).await == 1).then_some(()));
-            assert!(woken.await.is_some());
-            let before = tenant.job(&dead).await;
-            world.runner.tick_consumer().await.unwrap();
-            let done = tenant.ended(&id).await;
-            assert_eq!((&done["state"], &done["attempt"]), (&json!("succeeded"), &json!(1)));
-            assert_eq!(tenant.job(&dead).await, before, "what has ended stays as it is");
-        },
-    );
+    with_faults("woken", async |world| {
+        let tenant = world.tenant().await;
+        world.runner.faults(&Faults { hints: Mode::Drop, ..Faults::default() }).await.unwrap();
+        let id = tenant.accept(&tenant.webhook("/ok")).await;
+        let dead = id_of_ended(&tenant, world).await;
+        world.runner.faults(&Faults::default()).await.unwrap();
+        let named = json!([[tenant.name, id], [tenant.name, dead], ["nobody", "job_x"]]);
+        world.runner.queue_raw("dead", &json!({"v": 1, "jobs": named}).to_string()).await.unwrap();
+        // Long before the mark would pass it, the next sweep finds the job.
+        let sql = "SELECT look_at IS NOT NULL AS woken FROM jobs WHERE id = ?1";
+        let woken = eventually(SOON, async || (world.number(sql, vec![json!(id)]).await == 1).then_some(()));
+        assert!(woken.await.is_some());
+        let before = tenant.job(&dead).await;
+        world.runner.tick_consumer().await.unwrap();
+        let done = tenant.ended(&id).await;
+        assert_eq!((&done["state"], &done["attempt"]), (&json!("succeeded"), &json!(1)));
+        assert_eq!(tenant.job(&dead).await, before, "what has ended stays as it is");
+    });
 }
 
 /// A job that has ended though its hint was dropped: the test sends the hint itself.

@@ -4,22 +4,18 @@
 use futures_util::future::join_all;
 use longshore_tests::client::eventually;
 use longshore_tests::runner::Faults;
-use serde_json::json;
 
 use crate::crash::sweep_until_all_end;
 use crate::ledger::assert_agrees;
-use crate::tenant::{SOON, Tenant, id_of};
-use crate::world::{World, alone};
+use crate::tenant::{SOON, Tenant};
+use crate::world::{World, with_faults};
 
 /// What the Worker's own JavaScript says when its wasm panicked, and when it makes a new instance.
 const PANICKED: &str = "Critical RuntimeError: unreachable";
 const NEW_INSTANCE: &str = "Reinitializing Wasm application";
 
 async fn post(tenant: &Tenant<'_>, number: usize) -> Option<String> {
-    let key = format!("key-{number}");
-    let job = tenant.webhook("/ok");
-    let answer = tenant.api.post_with("/v1/jobs", &[("idempotency-key", &key)], &job).await.ok()?;
-    (answer.status == 202).then(|| id_of(&answer.body))
+    tenant.accept_with_key(&format!("key-{number}"), &tenant.webhook("/ok")).await
 }
 
 async fn until_armed(world: &World) {
@@ -29,67 +25,55 @@ async fn until_armed(world: &World) {
 
 #[test]
 fn a_panic_of_the_producer_among_fifty_requests() {
-    alone(
-        "panic-producer",
-        |options| options.faults = true,
-        async |world| {
-            let tenant = world.tenant().await;
-            // D1 answers late, so that all fifty are in flight together.
-            let slow = Faults { d1_stall_ms: 10_000, ..Faults::default() };
-            world.runner.faults(&slow).await.unwrap();
-            let posts = join_all((0..50).map(|number| post(&tenant, number)));
-            let panic = async {
-                let waiting = async || (world.runner.injected().await.unwrap().stall >= 50).then_some(());
-                assert!(eventually(SOON, waiting).await.is_some());
-                world.runner.faults(&Faults { panic: Some("producer"), ..slow }).await.unwrap();
-                // The first one arms it, the second one panics.
-                let second = async {
-                    until_armed(world).await;
-                    tenant.api.get("/v1/jobs").await
-                };
-                tokio::join!(tenant.api.get("/v1/jobs"), second)
+    with_faults("panic-producer", async |world| {
+        let tenant = world.tenant().await;
+        // D1 answers late, so that all fifty are in flight together.
+        let slow = Faults { d1_stall_ms: 10_000, ..Faults::default() };
+        world.runner.faults(&slow).await.unwrap();
+        let posts = join_all((0..50).map(|number| post(&tenant, number)));
+        let panic = async {
+            let waiting = async || (world.runner.injected().await.unwrap().stall >= 50).then_some(());
+            assert!(eventually(SOON, waiting).await.is_some());
+            world.runner.faults(&Faults { panic: Some("producer"), ..slow }).await.unwrap();
+            // The first one arms it, the second one panics.
+            let second = async {
+                until_armed(world).await;
+                tenant.api.get("/v1/jobs").await
             };
-            let (answers, _) = tokio::join!(posts, panic);
-            assert!(answers.iter().any(Option::is_none), "the panic took some of the fifty along");
-            world.runner.faults(&Faults::default()).await.unwrap();
-            assert_eq!(world.anyone.get("/healthz").await.unwrap().status, 200);
-            assert!(world.log().contains(PANICKED) && world.log().contains(NEW_INSTANCE));
-            let again = join_all((0..50).map(|number| post(&tenant, number))).await;
-            for (before, again) in answers.iter().zip(&again) {
-                assert!(again.is_some() && (before.is_none() || before == again), "{before:?} {again:?}");
-            }
-            sweep_until_all_end(&tenant).await;
-            assert_eq!((tenant.count_jobs().await, tenant.received().len()), (50, 50));
-            assert_agrees(&tenant).await;
-        },
-    );
+            tokio::join!(tenant.api.get("/v1/jobs"), second)
+        };
+        let (answers, _) = tokio::join!(posts, panic);
+        assert!(answers.iter().any(Option::is_none), "the panic took some of the fifty along");
+        world.runner.faults(&Faults::default()).await.unwrap();
+        assert_eq!(world.anyone.get("/healthz").await.unwrap().status, 200);
+        assert!(world.log().contains(PANICKED) && world.log().contains(NEW_INSTANCE));
+        let again = join_all((0..50).map(|number| post(&tenant, number))).await;
+        for (before, again) in answers.iter().zip(&again) {
+            assert!(again.is_some() && (before.is_none() || before == again), "{before:?} {again:?}");
+        }
+        sweep_until_all_end(&tenant).await;
+        assert_eq!((tenant.count_jobs().await, tenant.received().len()), (50, 50));
+        assert_agrees(&tenant).await;
+    });
 }
 
 #[test]
 fn a_panic_of_the_consumer_among_fifty_jobs() {
-    alone(
-        "panic-consumer",
-        |options| options.faults = true,
-        async |world| {
-            let tenant = world.tenant().await;
-            let batch = json!({"jobs": vec![tenant.webhook("/slow/200"); 50]});
-            let answer = tenant.api.post("/v1/jobs/batch", &batch).await.unwrap();
-            assert_eq!(answer.body["summary"]["accepted"], 50);
-            let out = eventually(SOON, async || (tenant.received().len() > 2).then_some(())).await;
-            assert!(out.is_some());
-            world.runner.faults(&Faults { panic: Some("consumer"), ..Faults::default() }).await.unwrap();
-            until_armed(world).await;
-            assert!(eventually(SOON, async || world.log().contains(PANICKED).then_some(())).await.is_some());
-            // A sweep that runs in the instance goes with it, and the next one makes a new one.
-            assert!(eventually(SOON, async || world.runner.tick_consumer().await.ok()).await.is_some());
-            assert!(world.log().contains(NEW_INSTANCE));
-            sweep_until_all_end(&tenant).await;
-            let succeeded = "SELECT count(*) AS jobs FROM jobs WHERE tenant = ?1 AND state = 'succeeded'";
-            assert_eq!(world.number(succeeded, vec![json!(tenant.name)]).await, 50);
-            let unknown = "SELECT count(*) AS jobs FROM jobs WHERE tenant = ?1 AND log LIKE '%outcome_unknown%'";
-            assert!(world.number(unknown, vec![json!(tenant.name)]).await > 0, "the panic took running jobs along");
-            assert_eq!(tenant.complete(&tenant.webhook("/ok")).await["state"], "succeeded");
-            assert_agrees(&tenant).await;
-        },
-    );
+    with_faults("panic-consumer", async |world| {
+        let tenant = world.tenant().await;
+        tenant.accept_all(&vec![tenant.webhook("/slow/200"); 50]).await;
+        let out = eventually(SOON, async || (tenant.received().len() > 2).then_some(())).await;
+        assert!(out.is_some());
+        world.runner.faults(&Faults { panic: Some("consumer"), ..Faults::default() }).await.unwrap();
+        until_armed(world).await;
+        assert!(eventually(SOON, async || world.log().contains(PANICKED).then_some(())).await.is_some());
+        // A sweep that runs in the instance goes with it, and the next one makes a new one.
+        assert!(eventually(SOON, async || world.runner.tick_consumer().await.ok()).await.is_some());
+        assert!(world.log().contains(NEW_INSTANCE));
+        sweep_until_all_end(&tenant).await;
+        assert_eq!(tenant.count_succeeded().await, 50);
+        assert!(tenant.count_unknown().await > 0, "the panic took running jobs along");
+        assert_eq!(tenant.complete(&tenant.webhook("/ok")).await["state"], "succeeded");
+        assert_agrees(&tenant).await;
+    });
 }

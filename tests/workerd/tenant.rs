@@ -41,6 +41,19 @@ impl<'a> Tenant<'a> {
         id_of(&answer.body)
     }
 
+    /// Posts a job with a key; its id, if it was acknowledged.
+    pub(crate) async fn accept_with_key(&self, key: &str, job: &Value) -> Option<String> {
+        let answer = self.api.post_with("/v1/jobs", &[("idempotency-key", key)], job).await.ok()?;
+        (answer.status == 202).then(|| id_of(&answer.body))
+    }
+
+    /// Posts a batch, all of which is accepted, and answers the ids.
+    pub(crate) async fn accept_all(&self, jobs: &[Value]) -> Vec<String> {
+        let answer = self.api.post("/v1/jobs/batch", &json!({"jobs": jobs})).await.unwrap();
+        assert_eq!(answer.body["summary"]["accepted"], jobs.len(), "{}", answer.body["summary"]);
+        answer.body["results"].as_array().unwrap().iter().map(id_of).collect()
+    }
+
     /// Posts a job and waits until it has ended.
     pub(crate) async fn complete(&self, job: &Value) -> Value {
         let id = self.accept(job).await;
@@ -122,8 +135,28 @@ impl<'a> Tenant<'a> {
 
     /// How many jobs the tenant has.
     pub(crate) async fn count_jobs(&self) -> u64 {
-        let sql = "SELECT count(*) AS jobs FROM jobs WHERE tenant = ?1";
-        self.world.number(sql, vec![json!(self.name)]).await
+        self.count_where("1").await
+    }
+
+    /// How many of them have not ended.
+    pub(crate) async fn count_open(&self) -> u64 {
+        self.count_where("finished_at IS NULL").await
+    }
+
+    /// How many of them succeeded.
+    pub(crate) async fn count_succeeded(&self) -> u64 {
+        self.count_where("state = 'succeeded'").await
+    }
+
+    /// How many of them have an attempt of which nobody knows what came of it.
+    pub(crate) async fn count_unknown(&self) -> u64 {
+        self.count_where("log LIKE '%outcome_unknown%'").await
+    }
+
+    /// How many of them are as a condition of the test says.
+    pub(crate) async fn count_where(&self, condition: &str) -> u64 {
+        let sql = format!("SELECT count(*) AS jobs FROM jobs WHERE tenant = ?1 AND {condition}");
+        self.world.number(&sql, vec![json!(self.name)]).await
     }
 }
 

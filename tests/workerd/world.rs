@@ -61,6 +61,11 @@ pub(crate) fn alone(name: &str, change: impl FnOnce(&mut Options), test: impl As
     });
 }
 
+/// The same, with parts that fail when the test says so.
+pub(crate) fn with_faults(name: &str, test: impl AsyncFnOnce(&World)) {
+    alone(name, |options| options.faults = true, test);
+}
+
 /// Options of a runner of its own in that folder, with crons that sweep once.
 pub(crate) fn options_in(scratch: &Scratch) -> Options {
     Options::at(scratch.path().join("data")).var("SWEEP_ONCE", "true")
@@ -124,8 +129,7 @@ impl World {
 
     /// One number that a statement answers.
     pub(crate) async fn number(&self, sql: &str, params: Vec<Value>) -> u64 {
-        let rows = self.runner.query(sql, params).await.unwrap();
-        rows[0].values().next().and_then(Value::as_u64).expect("a number")
+        self.runner.number(sql, params).await.unwrap()
     }
 
     /// Everything that the Workers have logged.

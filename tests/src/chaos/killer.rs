@@ -16,7 +16,7 @@ use crate::sim::random::Random;
 
 /// workerd is back within a second; this is for a busy machine.
 const BACK_WITHIN: Duration = Duration::from_secs(30);
-/// Under load each point is passed within seconds. One that is not is tried again later, and not counted.
+/// Under load each point is passed within seconds. One that is not is tried again, and not counted.
 const HIT_WITHIN: Duration = Duration::from_secs(15);
 /// Points that nobody passes are an error of the run.
 const MISSES_MAX: usize = 20;

@@ -3,11 +3,12 @@
 use std::path::Path;
 use std::time::Duration;
 
+use serde_json::json;
 use tokio::time::Instant;
 
 use super::killer::kill_all;
 use super::load::Load;
-use super::stage::{Stage, number};
+use super::stage::{Stage, TENANT};
 use super::witness::Witness;
 use super::{Failure, Plan, Report};
 use crate::client::eventually;
@@ -39,11 +40,11 @@ async fn drain(stage: &Stage) -> Result<(), Failure> {
     let mut looked = Ok(());
     let all_ended = async || {
         tokio::time::sleep(Duration::from_secs(1)).await;
-        match number(&stage.runner, sql).await {
+        match stage.runner.number(sql, vec![json!(TENANT)]).await {
             Ok(0) => Some(()),
             Ok(_) => None,
-            Err(failure) => {
-                looked = Err(failure);
+            Err(error) => {
+                looked = Err(error.into());
                 Some(())
             }
         }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -78,11 +78,4 @@ fn start_crons(runner: &Arc<Runner>, plan: &Plan) -> JoinSet<()> {
         }
     });
     crons
-}
-
-/// One number that a statement about the tenant answers.
-pub(super) async fn number(runner: &Runner, sql: &str) -> Result<u64, Failure> {
-    let rows = runner.query(sql, vec![json!(TENANT)]).await?;
-    let value = rows.first().and_then(|row| row.values().next()).and_then(Value::as_u64);
-    value.ok_or_else(|| Failure::Unreadable("a number of D1's", format!("{rows:?}")))
 }

@@ -2,8 +2,9 @@
 
 use std::rc::Rc;
 
-use longshore::accept::{Accepted, accept, by_delay};
+use longshore::accept::{Accepted, accept};
 use longshore::flush::send_hints;
+use longshore::hint::by_delay;
 use longshore::problem::Problem;
 use longshore::request::check;
 use longshore::time::rfc3339;
@@ -58,8 +59,8 @@ fn order(world: &World, tenant: &str, n: i64) -> Order {
     if random.per_mille(500) {
         body["payload"]["timeout_seconds"] = json!(random.between(1, 30));
     }
-    if random.per_mille(500) {
-        body["max_attempts"] = json!(random.between(1, 4));
+    if !world.is_long || random.per_mille(500) {
+        body["max_attempts"] = json!(random.between(1, if world.is_long { 4 } else { 2 }));
     }
     match random.between(0, 6) {
         0 => body["delay_seconds"] = json!(random.between(1, 150)),
@@ -74,7 +75,7 @@ fn order(world: &World, tenant: &str, n: i64) -> Order {
 
 async fn client(world: Rc<World>, tenant: &'static str, orders: Vec<Order>) {
     world.sleep(world.random.between(0, 60_000)).await;
-    let mut asked_in_calm = 0;
+    let (mut asked_in_calm, mut patience_ms) = (0, 5_000);
     while asked_in_calm < PATIENCE {
         asked_in_calm += u32::from(world.calm.get());
         let all_keyed = orders.iter().all(|order| order.key.is_some());
@@ -99,7 +100,8 @@ async fn client(world: Rc<World>, tenant: &'static str, orders: Vec<Order>) {
         if done && (!all_keyed || world.narrow.quiet || world.random.per_mille(700)) {
             return world.orders_open.update(|open| open - 1);
         }
-        world.sleep(world.random.between(500, 20_000)).await;
+        world.sleep(world.random.between(500, patience_ms)).await;
+        patience_ms = (patience_ms * 2).min(80_000);
     }
     world.invariants.borrow_mut().violated(format!("I5: nobody answers {orders:?}, though all is well"));
 }
@@ -122,7 +124,8 @@ fn ask(world: &Rc<World>, tenant: &str, orders: Vec<Order>) -> oneshot::Receiver
             Err(problem) => return drop(reply.send(Ok(vec![Err(problem)]))),
         };
         let answers = accept(&node, &caller, jobs).await;
-        let hints = by_delay(answers.iter().flatten().flatten());
+        let accepted = answers.iter().flatten().flatten();
+        let hints = by_delay(accepted.map(|accepted| (accepted.hint_delay_seconds, accepted.job.clone())));
         // The answer leaves before the hint.
         let _ = reply.send(answers);
         send_hints(&node, settings, hints).await;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use longshore::limits::{CLAIM_TOLERANCE_MS, CRASHES_MAX, DAMPING_MS, PAID, RETRY_AFTER_MS_MAX, SENDS_MAX};
+use longshore::limits::{CLAIM_TOLERANCE_MS, CRASHES_MAX, DAMPING_MS, HOUR_MS, PAID, RETRY_AFTER_MS_MAX, SENDS_MAX};
 use longshore::state::State;
 use serde_json::Value;
 
@@ -12,7 +12,7 @@ use super::receiver::Receiver;
 use super::row::{Name, Row};
 
 /// What must hold, and what was seen so far.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Invariants {
     /// The first violation.
     pub(super) violation: Option<String>,
@@ -29,8 +29,8 @@ pub(super) struct Invariants {
     /// Which job answers to a tenant's key.
     keys: BTreeMap<(String, String), String>,
     mark: i64,
-    /// How long a job that succeeded stays.
-    pub(super) kept_succeeded_ms: i64,
+    /// The store is crowded: what succeeded stays for an hour only.
+    pub(super) is_crowded: bool,
 }
 
 macro_rules! holds {
@@ -42,20 +42,6 @@ macro_rules! holds {
 }
 
 impl Invariants {
-    pub(super) fn new() -> Self {
-        Self {
-            violation: None,
-            rows: BTreeMap::new(),
-            acknowledged: BTreeSet::new(),
-            died: BTreeSet::new(),
-            purged: BTreeSet::new(),
-            reached: BTreeMap::new(),
-            keys: BTreeMap::new(),
-            mark: 0,
-            kept_succeeded_ms: PAID.retention_succeeded_ms,
-        }
-    }
-
     /// F46: a full store takes nothing in.
     pub(super) fn accepted(&mut self, is_full: i64) {
         if is_full == 1 {
@@ -89,7 +75,7 @@ impl Invariants {
             }
             (Some(old), Some(new)) => judge_update(now, (statement, token.as_deref()), old, new, receiver)
                 .and_then(|()| self.judge_alone(statement, new)),
-            (Some(old), None) => judge_delete(now, old, self.kept_succeeded_ms),
+            (Some(old), None) => judge_delete(now, old, self.is_crowded),
             (None, None) => Ok(()),
         };
         if let Err(text) = verdict {
@@ -341,12 +327,12 @@ fn judge_death(now: i64, new: &Row) -> Result<(), String> {
 }
 
 /// A row leaves when it has ended, its time is over, and its key with it.
-fn judge_delete(now: i64, old: &Row, kept_succeeded_ms: i64) -> Result<(), String> {
+fn judge_delete(now: i64, old: &Row, is_crowded: bool) -> Result<(), String> {
     holds!(old.state.is_terminal(), "I1: an open job was deleted");
     holds!(old.key_until.is_none_or(|until| until <= now), "I5: a row left before its key");
     let kept = match old.state {
         State::Dead => PAID.retention_dead_ms,
-        State::Succeeded => kept_succeeded_ms,
+        State::Succeeded if is_crowded => HOUR_MS,
         _ => PAID.retention_succeeded_ms,
     };
     holds!(old.finished_at.is_some_and(|at| at + kept <= now), "I1: a row left before its time");

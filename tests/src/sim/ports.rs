@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Duration;
 
-use longshore::limits::{PAID, STORAGE_REFUSE_PERCENT};
+use longshore::limits::{PAID, STORAGE_REFUSE_PERCENT, STORAGE_WARN_PERCENT};
 use longshore::ports::{
     BlobError, Blobs, Clock, Database, DatabaseError, HintError, Hints, Http, HttpError, HttpRequest, HttpResponse,
     Param, Rows, Statement,
@@ -125,7 +125,11 @@ impl Database for Node {
             world.full_until.set(world.now() + world.random.between(20_000, 120_000));
         }
         let is_full = !world.calm.get() && world.now() < world.full_until.get();
-        let percent = if is_full { STORAGE_REFUSE_PERCENT } else { world.crowded_percent.get() };
+        let percent = match (is_full, world.invariants.borrow().is_crowded) {
+            (true, _) => STORAGE_REFUSE_PERCENT,
+            (false, true) => STORAGE_WARN_PERCENT,
+            (false, false) => 1,
+        };
         Some(PAID.database_bytes / 100 * percent)
     }
 }

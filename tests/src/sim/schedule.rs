@@ -4,14 +4,13 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use longshore::limits::{DAY_MS, HOUR_MS, STORAGE_WARN_PERCENT};
+use longshore::limits::{DAY_MS, HOUR_MS};
 
 use super::audit::{Audit, reset};
 use super::consumers::{LastSweep, spawn_sweep};
 use super::executor::{Doom, Executor};
 use super::faults::{Chances, Fault};
 use super::history::History;
-use super::invariants::Invariants;
 use super::operators;
 use super::plan::Play;
 use super::queue::Queue;
@@ -29,8 +28,9 @@ const MARK_MS: i64 = START_MS - 60_000;
 const SWEEP_EVERY_MS: i64 = 20_000;
 /// How often it comes when all is calm, as on the free plan.
 const SWEEP_IN_CALM_MS: i64 = 60_000;
-/// Faults that must really hit in each schedule, and jobs it has at least.
+/// Faults that must really hit in each schedule, calls to the ports and jobs it has at least.
 const FAULTS_MIN: u64 = 3;
+const OPERATIONS_MIN: u64 = 60;
 const JOBS_MIN: i64 = 8;
 /// How long draining may take: a whole `webhook-standard` (75.6 h) with jitter, its damping, and then some.
 const DRAIN_MS_MAX: i64 = 5 * DAY_MS;
@@ -123,9 +123,11 @@ fn make(what: &Play) -> Rc<World> {
     queue.is_dead.set(random.per_mille(100) && !what.narrow.off.contains(&Fault::QueueDrop));
     let may_freeze = chances.rate(Fault::Freeze) > 0;
     let has_gaps = random.per_mille(100);
+    let is_long = random.per_mille(250);
     Rc::new(World {
         may_freeze,
         has_gaps,
+        is_long,
         executor: Executor::starting_at(START_MS),
         random,
         chances,
@@ -134,7 +136,7 @@ fn make(what: &Play) -> Rc<World> {
         queue,
         receiver: Receiver::default(),
         objects: RefCell::default(),
-        invariants: RefCell::new(Invariants::new()),
+        invariants: RefCell::default(),
         trace: Trace::default(),
         settings: settings(),
         bug: what.bug,
@@ -146,7 +148,6 @@ fn make(what: &Play) -> Rc<World> {
         orders_open: Cell::new(0),
         producer_clocks,
         full_until: Cell::new(0),
-        crowded_percent: Cell::new(1),
         calm: Cell::new(true),
         ended: Cell::new(false),
     })
@@ -157,7 +158,7 @@ fn play(world: &Rc<World>) -> Result<(), String> {
     run_until(world, START_MS + 5_000)?;
     world.calm.set(false);
     let (mut jobs, least_jobs) = (0, usize::try_from(JOBS_MIN).unwrap());
-    let drawn = world.random.between(JOBS_MIN, JOBS_MIN + 6);
+    let drawn = world.random.between(JOBS_MIN, JOBS_MIN + if world.is_long { 6 } else { 0 });
     let wanted = world.narrow.jobs.unwrap_or(drawn);
     while jobs < wanted {
         let count = if world.random.per_mille(250) { world.random.between(2, 4) } else { 1 };
@@ -169,7 +170,7 @@ fn play(world: &Rc<World>) -> Result<(), String> {
         world.executor.spawn(Doom::default(), operators::meddle(world.clone()));
     }
     let last: LastSweep = Rc::default();
-    let mut end = world.now() + world.random.between(60_000, 240_000);
+    let mut end = world.now() + world.random.between(60_000, if world.is_long { 240_000 } else { 90_000 });
     if world.random.per_mille(80) {
         // Long and deadly enough for a job to crash again and again, alone.
         world.chances.kill_consumers();
@@ -180,7 +181,11 @@ fn play(world: &Rc<World>) -> Result<(), String> {
     }
     // A draw that is too mild goes on, with a database that fails more often, until enough has hit. Jobs that were never
     // accepted, because their deadline passed, are replaced.
-    let is_short = || world.executor.tally.total() < FAULTS_MIN || world.invariants.borrow().rows.len() < least_jobs;
+    let is_short = || {
+        world.executor.tally.total() < FAULTS_MIN
+            || world.operations.get() < OPERATIONS_MIN
+            || world.invariants.borrow().rows.len() < least_jobs
+    };
     while world.narrow.has_floor() && is_short() {
         world.chances.insist();
         clients::spawn(world, jobs, 1);
@@ -261,10 +266,7 @@ fn next_work(world: &World) -> Option<i64> {
 /// Long after: every row has left, none before its time (judged as it leaves). In a crowded store what succeeded leaves
 /// after an hour.
 fn retire(world: &Rc<World>, last: &LastSweep) -> Result<(), String> {
-    if world.random.per_mille(500) {
-        world.crowded_percent.set(STORAGE_WARN_PERCENT);
-        world.invariants.borrow_mut().kept_succeeded_ms = HOUR_MS;
-    }
+    world.invariants.borrow_mut().is_crowded = world.random.per_mille(500);
     for _ in 0..45 {
         be_quiet_until(world, world.now() + DAY_MS - HOUR_MS)?;
         for _ in 0..2 {
