@@ -34,7 +34,7 @@ WORKERS := producer/build/index.js consumer/build/index.js
 DEV_MASTER_KEY := 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff
 DEV_ROOT_TOKEN := longshore-local-root-token-not-a-secret
 
-.PHONY: help demo test sim sim-recall sim-d1 chaos fuzz mutants dev lint audit size build reproducible tools clean
+.PHONY: help deploy demo test sim sim-recall sim-d1 chaos fuzz mutants dev lint audit size build reproducible tools clean
 
 help: ## show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -50,6 +50,11 @@ dev: build ## run both Workers on port 8787 until Ctrl-C, with a receiver and a 
 	@exec node tests/local/run.mjs --foreground --port 8787 --persist .longshore/dev --plan paid --tick 20 \
 		--var ENV=dev --var SWEEP_ONCE=true --var 'PRIVATE_DESTINATIONS=127.0.0.1:*' \
 		--var MASTER_KEY=$(DEV_MASTER_KEY) --var ROOT_TOKEN=$(DEV_ROOT_TOKEN)
+
+deploy: build ## deploy to your Cloudflare account: ENV=production, DRY_RUN=1 to see the commands, ARGS=--help for all options
+	@cargo build -q -p longshore-cli
+	@cargo run -q -p longshore-cli -- deploy --env $(or $(ENV),$(error say which environment: make deploy ENV=production)) \
+		$(if $(DRY_RUN),--dry-run) $(if $(JURISDICTION),--jurisdiction $(JURISDICTION)) $(if $(PLAN),--plan $(PLAN)) $(ARGS)
 
 sim: ## play the simulation: SEEDS=100000 for many schedules, SEED=7 for the trace of one
 	@cargo run -q --profile sim -p longshore-tests --bin sim -- $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),10000)) $(ARGS)

@@ -19,3 +19,4 @@ pub mod runner;
 pub mod scratch;
 pub mod sim;
 pub mod sqlite;
+pub mod wrangler_stand_in;

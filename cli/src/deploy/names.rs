@@ -1,0 +1,80 @@
+//! The names of an environment: those of the wrangler files' own, with the environment's after `longshore`.
+
+use super::error::DeployError;
+
+/// What every name at the top of the wrangler files begins with.
+const PREFIX: &str = "longshore";
+/// A queue's name has 63 characters at most, and `longshore--hints-dead` has 21; a shorter limit is easier to read.
+const NAME_LENGTH_MAX: usize = 20;
+
+/// The names of one environment.
+#[derive(Debug, Clone)]
+pub(crate) struct Names {
+    /// The environment's.
+    pub(crate) env: String,
+}
+
+impl Names {
+    /// Checks the environment's name.
+    pub(crate) fn new(env: &str) -> Result<Self, DeployError> {
+        let starts = env.starts_with(|first: char| first.is_ascii_lowercase());
+        let is_plain = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-';
+        if starts && env.len() <= NAME_LENGTH_MAX && env.chars().all(is_plain) && !env.ends_with('-') {
+            return Ok(Self { env: env.to_owned() });
+        }
+        Err(DeployError::EnvironmentName(env.to_owned()))
+    }
+
+    /// A name of the wrangler files in this environment: `longshore-hints` becomes `longshore-production-hints`.
+    pub(crate) fn of(&self, name: &str) -> String {
+        match name.strip_prefix(PREFIX) {
+            Some(rest) if rest.is_empty() || rest.starts_with('-') => format!("{PREFIX}-{}{rest}", self.env),
+            _ => name.to_owned(),
+        }
+    }
+
+    pub(crate) fn producer(&self) -> String {
+        self.of("longshore-producer")
+    }
+
+    pub(crate) fn consumer(&self) -> String {
+        self.of("longshore-consumer")
+    }
+
+    pub(crate) fn database(&self) -> String {
+        self.of("longshore")
+    }
+
+    /// The consumer knows the queue of dead messages by how its name ends.
+    pub(crate) fn dead_queue(&self) -> String {
+        self.of("longshore-hints-dead")
+    }
+
+    pub(crate) fn queue(&self) -> String {
+        self.of("longshore-hints")
+    }
+
+    pub(crate) fn bucket(&self) -> String {
+        self.of("longshore-evidence")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_environment_goes_after_the_first_word() {
+        let names = Names::new("eu-west-1").unwrap();
+        assert_eq!(names.database(), "longshore-eu-west-1");
+        assert_eq!(names.dead_queue(), "longshore-eu-west-1-hints-dead");
+        assert_eq!(names.of("longshoreman"), "longshoreman");
+    }
+
+    #[test]
+    fn a_name_that_a_bucket_or_a_command_line_would_not_take_is_refused() {
+        for wrong in ["", "Production", "-c", "a b", "prod-", "1st", "a_b", "abcdefghijklmnopqrstu"] {
+            assert!(Names::new(wrong).is_err(), "{wrong:?}");
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! A wrangler file: reads what an environment's section records, and writes that section without touching the rest.
+
+use std::path::{Path, PathBuf};
+
+use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Table, Value};
+
+use super::error::DeployError;
+use super::names::Names;
+use super::options::{Jurisdiction, PlanName};
+
+/// On Workers Paid a batch of hints is as large as Queues deliver.
+const PAID_BATCH_SIZE: i64 = 100;
+/// Milliseconds of CPU an invocation may take on Workers Paid: 30 s, the platform's own default, said so that no default
+/// of later days changes the bill. Workers Free takes no such setting; its 10 ms are fixed.
+const PAID_CPU_MS: i64 = 30_000;
+/// What wrangler does not hand down to an environment, so that its section repeats it.
+const REPEATED: [&str; 4] = ["vars", "d1_databases", "r2_buckets", "queues"];
+
+/// What an environment's section records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Recorded {
+    pub(crate) jurisdiction: Jurisdiction,
+    pub(crate) plan: PlanName,
+}
+
+/// One of the two wrangler files.
+#[derive(Debug)]
+pub(crate) struct WranglerFile {
+    path: PathBuf,
+    document: DocumentMut,
+}
+
+impl WranglerFile {
+    pub(crate) fn read(path: &Path) -> Result<Self, DeployError> {
+        let text = std::fs::read_to_string(path).map_err(|error| DeployError::File { path: path.to_owned(), error })?;
+        Self::parse(path, &text)
+    }
+
+    fn parse(path: &Path, text: &str) -> Result<Self, DeployError> {
+        let wrong = |error: toml_edit::TomlError| DeployError::WranglerFile {
+            path: path.to_owned(),
+            reason: error.to_string(),
+        };
+        Ok(Self { path: path.to_owned(), document: text.parse().map_err(wrong)? })
+    }
+
+    fn section(&self, env: &str) -> Option<&Table> {
+        self.document.get("env")?.get(env)?.as_table()
+    }
+
+    fn section_mut(&mut self, env: &str) -> Option<&mut Table> {
+        self.document.get_mut("env")?.get_mut(env)?.as_table_mut()
+    }
+
+    fn wrong(&self, reason: &str) -> DeployError {
+        DeployError::WranglerFile { path: self.path.clone(), reason: reason.to_owned() }
+    }
+
+    /// What the section records, if there is one.
+    pub(crate) fn recorded(&self, env: &str) -> Result<Option<Recorded>, DeployError> {
+        let Some(section) = self.section(env) else { return Ok(None) };
+        let bucket = first(section, "r2_buckets").ok_or_else(|| self.wrong("the environment has no r2_buckets"))?;
+        let jurisdiction = match bucket.get("jurisdiction").map(Item::as_str) {
+            None => Jurisdiction::None,
+            Some(Some("eu")) => Jurisdiction::Eu,
+            Some(Some("fedramp")) => Jurisdiction::Fedramp,
+            Some(_) => return Err(self.wrong("the environment's jurisdiction is neither eu nor fedramp")),
+        };
+        let plan = match section.get("vars").and_then(|vars| vars.get("PLAN")).and_then(Item::as_str) {
+            Some("free") => PlanName::Free,
+            Some("paid") => PlanName::Paid,
+            _ => return Err(self.wrong("the environment's PLAN is neither free nor paid")),
+        };
+        Ok(Some(Recorded { jurisdiction, plan }))
+    }
+
+    /// The id of the section's database, if it has one.
+    ///
+    /// # Errors
+    /// `Placeholder` for one that is no id at all.
+    pub(crate) fn database_id(&self, env: &str) -> Result<Option<String>, DeployError> {
+        let database = self.section(env).and_then(|section| first(section, "d1_databases"));
+        let Some(id) = database.and_then(|database| database.get("database_id")) else { return Ok(None) };
+        let id = id.as_str().unwrap_or_default();
+        if is_id(id) {
+            return Ok(Some(id.to_owned()));
+        }
+        Err(DeployError::Placeholder { path: self.path.clone(), env: env.to_owned(), id: id.to_owned() })
+    }
+
+    /// Writes the id of the section's database.
+    pub(crate) fn set_database_id(&mut self, env: &str, id: &str) -> Result<(), DeployError> {
+        let wrong = self.wrong("the environment has no d1_databases");
+        let tables = self.section_mut(env).and_then(|section| section.get_mut("d1_databases"));
+        let database = tables.and_then(Item::as_array_of_tables_mut).and_then(|tables| tables.get_mut(0));
+        database.ok_or(wrong)?.insert("database_id", id.into());
+        Ok(())
+    }
+
+    /// Appends the environment's section, made from what the file says at its top.
+    pub(crate) fn add_environment(&mut self, names: &Names, recorded: Recorded) -> Result<(), DeployError> {
+        let mut section = Table::new();
+        let name = self.document.get("name").and_then(Item::as_str).ok_or_else(|| self.wrong("there is no name"))?;
+        section.insert("name", names.of(name).into());
+        for key in REPEATED {
+            let item = self.document.get(key).ok_or_else(|| self.wrong(&format!("there is no {key}")))?;
+            section.insert(key, renamed(item, names));
+        }
+        section.insert("observability", Item::Table([("enabled", true)].into_iter().collect()));
+        if let Some(database) = first_mut(&mut section, "d1_databases") {
+            database.remove("database_id");
+        }
+        if let (Some(bucket), Some(jurisdiction)) =
+            (first_mut(&mut section, "r2_buckets"), recorded.jurisdiction.name())
+        {
+            bucket.insert("jurisdiction", jurisdiction.into());
+        }
+        let mut environments = Table::new();
+        environments.set_implicit(true);
+        environments.insert(&names.env, Item::Table(section));
+        let mut addition = DocumentMut::new();
+        addition.insert("env", Item::Table(environments));
+        let comment = format!(
+            "# Written by `make deploy ENV={}`. Your changes here stay. The jurisdiction can never be changed.",
+            names.env
+        );
+        let text = format!("{}\n{comment}\n{addition}", self.document);
+        *self = Self::parse(&self.path, &text)?;
+        self.set_plan(names, recorded.plan)
+    }
+
+    /// Writes the plan, and what depends on it.
+    pub(crate) fn set_plan(&mut self, names: &Names, plan: PlanName) -> Result<(), DeployError> {
+        let free_size = first_consumer(&self.document).and_then(|consumer| consumer.get("max_batch_size")).cloned();
+        let wrong = self.wrong("the environment has no section");
+        let section = self.section_mut(&names.env).ok_or(wrong)?;
+        section["vars"]["PLAN"] = plan.limits().name.into();
+        let consumer = section.get_mut("queues").and_then(|queues| queues.get_mut("consumers"));
+        let consumer = consumer.and_then(Item::as_array_of_tables_mut).and_then(|consumers| consumers.get_mut(0));
+        match plan {
+            PlanName::Free => {
+                section_size(consumer, free_size);
+                section.remove("limits");
+            }
+            PlanName::Paid => {
+                section_size(consumer, Some(PAID_BATCH_SIZE.into()));
+                section.insert("limits", Item::Table([("cpu_ms", PAID_CPU_MS)].into_iter().collect()));
+            }
+        }
+        Ok(())
+    }
+
+    /// The file's text, without the ids that only an account gives: what tells whether a deployment is the newest.
+    pub(crate) fn text_without_ids(&self) -> String {
+        let is_id = |line: &&str| line.trim_start().starts_with("database_id");
+        self.document.to_string().lines().filter(|line| !is_id(line)).collect::<Vec<_>>().join("\n")
+    }
+
+    /// Replaces the file in one step, so that a death in between leaves the old one.
+    pub(crate) fn save(&self) -> Result<(), DeployError> {
+        let wrong = |error| DeployError::File { path: self.path.clone(), error };
+        let beside = self.path.with_extension("toml.new");
+        std::fs::write(&beside, self.document.to_string()).map_err(wrong)?;
+        std::fs::rename(&beside, &self.path).map_err(wrong)
+    }
+}
+
+fn section_size(consumer: Option<&mut Table>, size: Option<Item>) {
+    if let (Some(consumer), Some(size)) = (consumer, size) {
+        consumer.insert("max_batch_size", size);
+    }
+}
+
+/// The first table of an array of tables.
+fn first<'a>(table: &'a Table, key: &str) -> Option<&'a Table> {
+    table.get(key)?.as_array_of_tables()?.get(0)
+}
+
+fn first_mut<'a>(table: &'a mut Table, key: &str) -> Option<&'a mut Table> {
+    table.get_mut(key)?.as_array_of_tables_mut()?.get_mut(0)
+}
+
+fn first_consumer(document: &DocumentMut) -> Option<&Table> {
+    document.get("queues")?.get("consumers")?.as_array_of_tables()?.get(0)
+}
+
+/// A copy with the environment's names and without comments, spacing and places.
+fn renamed(item: &Item, names: &Names) -> Item {
+    let table = |table: &Table| table.iter().map(|(key, item)| (key, renamed(item, names))).collect::<Table>();
+    match item {
+        Item::Table(it) => {
+            let mut copy = table(it);
+            copy.set_implicit(it.is_implicit());
+            Item::Table(copy)
+        }
+        Item::ArrayOfTables(tables) => Item::ArrayOfTables(tables.iter().map(table).collect::<ArrayOfTables>()),
+        Item::Value(Value::String(text)) => names.of(text.value()).into(),
+        Item::Value(Value::Array(values)) => {
+            Item::Value(Value::Array(values.iter().map(|value| value.clone().decorated("", "")).collect::<Array>()))
+        }
+        Item::Value(value) => Item::Value(value.clone().decorated(" ", "")),
+        Item::None => Item::None,
+    }
+}
+
+/// A UUID that is not the same digit again and again.
+pub(crate) fn is_id(id: &str) -> bool {
+    let groups: Vec<usize> = id.split('-').map(str::len).collect();
+    let mut digits = id.chars().filter(|digit| *digit != '-');
+    let first = digits.next();
+    groups == [8, 4, 4, 4, 12]
+        && id.chars().all(|digit| digit == '-' || digit.is_ascii_hexdigit())
+        && digits.any(|digit| Some(digit) != first)
+}

@@ -1,0 +1,75 @@
+//! The environment's configuration before the real wrangler: what it would upload for each Worker, without a network.
+
+use std::path::Path;
+use std::process::Command;
+
+use longshore_cli::deploy::{Jurisdiction, PlanName};
+use longshore_tests::scratch::repository;
+
+use super::site::{Person, Site};
+
+/// 600 KB, gzipped, for each Worker, as `make size` has it; wrangler tells KiB of 1,024 bytes.
+const GZIP_KIB_MAX: f64 = 600_000.0 / 1024.0;
+
+/// What `wrangler deploy --dry-run` says about a Worker, and what it would upload.
+fn bundle(root: &Path, file: &str) -> String {
+    let bin = repository().join("node_modules/.bin");
+    let out = root.join("out").join(file);
+    let output = Command::new(bin.join("node"))
+        .arg(bin.join("wrangler"))
+        .args(["deploy", "--dry-run", "-c", file, "-e", "production", "--outdir"])
+        .arg(&out)
+        .current_dir(root)
+        .envs([("CI", "1"), ("WRANGLER_SEND_METRICS", "false"), ("NO_COLOR", "1")])
+        .stdin(std::process::Stdio::null())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    let warnings = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!warnings.contains("WARNING") && !warnings.contains("Unexpected fields"), "{warnings}");
+    let names: Vec<_> = std::fs::read_dir(&out).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let has = |ending: &str| names.iter().any(|name| name.to_string_lossy().ends_with(ending));
+    assert!(has("index.js") && has("index_bg.wasm"), "{names:?}");
+    said
+}
+
+fn gzip_kib(said: &str) -> f64 {
+    let after = said.split("gzip: ").nth(1).unwrap_or_else(|| panic!("{said}"));
+    after.split(' ').next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn the_real_wrangler_takes_both_workers_with_their_bindings() {
+    let site = Site::new();
+    let eu_and_paid = |options: &mut longshore_cli::deploy::Options| {
+        options.jurisdiction = Some(Jurisdiction::Eu);
+        options.plan = Some(PlanName::Paid);
+    };
+    site.deploy_with(eu_and_paid, Person::default()).unwrap();
+    for worker in ["producer", "consumer"] {
+        let build = Path::new(worker).join("build");
+        for name in ["index.js", "index_bg.wasm"] {
+            let from = repository().join(&build).join(name);
+            std::fs::copy(&from, site.root().join(&build).join(name))
+                .unwrap_or_else(|error| panic!("{}: {error}; `make build` makes it", from.display()));
+        }
+    }
+    // The wrangler files build by make; here all is built.
+    std::fs::write(site.root().join("Makefile"), "%/build/index.js: ;@true\n.PHONY: always\n").unwrap();
+    for file in ["wrangler.toml", "consumer/wrangler.toml"] {
+        let said = bundle(site.root(), file);
+        for binding in [
+            "env.HINTS (longshore-production-hints)",
+            "env.DB (longshore-production)",
+            "env.EVIDENCE (longshore-production-evidence (eu))",
+            "env.PLAN (\"paid\")",
+            "env.PRIVATE_DESTINATIONS (\"\")",
+        ] {
+            assert!(said.contains(binding), "{file} lacks {binding}:\n{said}");
+        }
+        assert_eq!(said.matches("\nenv.").count(), 5, "{said}");
+        let size = gzip_kib(&said);
+        assert!(size > 10.0 && size <= GZIP_KIB_MAX, "{file}: {size} KiB");
+    }
+}
