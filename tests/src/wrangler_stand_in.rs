@@ -2,7 +2,7 @@
 //! 4.156.0 gave when it was run against a local API, shortened where nobody reads; it refuses what Cloudflare refuses. A
 //! test can tell it at which change to fail, and whether that change is made all the same.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -32,8 +32,8 @@ pub struct Account {
     pub buckets: BTreeMap<String, String>,
     /// Days after which each bucket's rule lets go.
     pub rules: BTreeMap<String, String>,
-    /// Whether migrations have been applied.
-    pub is_migrated: bool,
+    /// Databases whose migrations have been applied.
+    pub migrated: BTreeSet<String>,
     /// Workers by name.
     pub workers: BTreeMap<String, Worker>,
     /// Fail at this change, counted from 1; 0 for none.
@@ -148,10 +148,12 @@ fn look(account: &Account, words: &[&str]) -> Option<Said> {
                 .collect::<Vec<_>>()
         )
         .to_string()),
-        ["queues", "info", name] => match account.queues.contains_key(*name) {
-            true => Ok(format!("\n ⛅️ wrangler 4.156.0\n────────\nQueue Name: {name}\nQueue ID: abc0")),
-            false => Err(format!("Queue \"{name}\" does not exist. To create it, run: wrangler queues create {name}")),
-        },
+        ["queues", "info", name] if account.queues.contains_key(*name) => {
+            Ok(format!("\n ⛅️ wrangler 4.156.0\n────────\nQueue Name: {name}\nQueue ID: abc0"))
+        }
+        ["queues", "info", name] => {
+            Err(format!("Queue \"{name}\" does not exist. To create it, run: wrangler queues create {name}"))
+        }
         ["r2", "bucket", "lifecycle", "list", name, ..] => {
             match (bucket(account, words, name), account.rules.get(*name)) {
                 (false, _) => api(10006, "The specified bucket does not exist."),
@@ -168,9 +170,9 @@ fn look(account: &Account, words: &[&str]) -> Option<Said> {
             )
             .to_string()),
         },
-        ["d1", "migrations", "list", ..] => match in_environment(account, words) {
+        ["d1", "migrations", "list", name, ..] => match in_environment(account, words) {
             Err(said) => Err(said),
-            Ok(_) if account.is_migrated => Ok("✅ No migrations to apply!".to_owned()),
+            Ok(_) if account.migrated.contains(*name) => Ok("✅ No migrations to apply!".to_owned()),
             Ok(_) => Ok("Migrations to be applied:\n│ 0001_initial.sql │".to_owned()),
         },
         ["deployments", "status", "--json", ..] => match worker {
@@ -225,9 +227,9 @@ fn change(account: &mut Account, words: &[&str], input: &str) -> Said {
             worker.tag = None;
             Ok(format!("✨ Success! Uploaded secret {name}"))
         }
-        ["d1", "migrations", "apply", _, "--remote", ..] => {
+        ["d1", "migrations", "apply", name, "--remote", ..] => {
             in_environment(account, words)?;
-            account.is_migrated = true;
+            account.migrated.insert((*name).to_owned());
             Ok("✅".to_owned())
         }
         ["deploy", ..] => deploy(account, words),
@@ -276,7 +278,7 @@ fn deploy(account: &mut Account, words: &[&str]) -> Said {
     }
     let name = text(&section, "name");
     let worker = account.workers.entry(name.clone()).or_default();
-    if !worker.secrets.contains_key("MASTER_KEY") || !account.is_migrated {
+    if !worker.secrets.contains_key("MASTER_KEY") || account.migrated.is_empty() {
         return Err(format!("{name} would start without its secret or its tables"));
     }
     worker.tag = Some(option(words, "--tag").to_owned());

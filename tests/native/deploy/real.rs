@@ -69,7 +69,7 @@ fn the_real_wrangler_takes_both_workers_with_their_bindings() {
             assert!(said.contains(binding), "{file} lacks {binding}:\n{said}");
         }
         assert_eq!(said.matches("\nenv.").count(), 5, "{said}");
-        let size = gzip_kib(&said);
-        assert!(size > 10.0 && size <= GZIP_KIB_MAX, "{file}: {size} KiB");
+        let kib = gzip_kib(&said);
+        assert!(kib > 10.0 && kib <= GZIP_KIB_MAX, "{file}: {kib} KiB");
     }
 }
