@@ -34,7 +34,7 @@ WORKERS := producer/build/index.js consumer/build/index.js
 DEV_MASTER_KEY := 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff
 DEV_ROOT_TOKEN := longshore-local-root-token-not-a-secret
 
-.PHONY: help deploy demo test sim sim-recall sim-d1 chaos fuzz mutants dev lint audit size build reproducible tools clean
+.PHONY: help deploy demo test sim sim-recall sim-d1 chaos fuzz mutants dev lint lint-openapi openapi audit size build reproducible tools clean
 
 help: ## show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -89,10 +89,22 @@ mutants: .tools/cargo-mutants-$(CARGO_MUTANTS).done ## break the core in small w
 		--test-package longshore -j1 --timeout 120 --output .longshore \
 		$(patsubst %,--file shared/src/%.rs,$(or $(FILES),$(MUTATED))) -- --lib
 
-lint: .tools/rust.done audit ## check format, lints, licences and dependencies, for this machine and for Workers
+lint: .tools/rust.done audit lint-openapi ## check format, lints, licences and dependencies, for this machine and for Workers
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	cargo clippy -p longshore-producer -p longshore-consumer --target wasm32-unknown-unknown -- -D warnings
+
+openapi: ## write docs/openapi.json and docs/problems.md anew from the code
+	@cargo run -q -p longshore-tests --bin openapi
+
+# Two linters of others, in a folder of their own: the build needs neither.
+lint-openapi: tests/openapi-lint/node_modules/.package-lock.json ## check docs/openapi.json with Redocly and Spectral
+	cd tests/openapi-lint && REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true npx --no-install redocly lint ../../docs/openapi.json
+	cd tests/openapi-lint && npx --no-install spectral lint --fail-severity=warn ../../docs/openapi.json
+
+tests/openapi-lint/node_modules/.package-lock.json: tests/openapi-lint/package.json tests/openapi-lint/package-lock.json
+	cd tests/openapi-lint && PATH="$(SYSTEM_PATH)" npm ci --ignore-scripts --no-audit --no-fund
+	@touch $@
 
 # $(1) asks npm's registry: what it finds fails, and that nobody answered is said.
 npm_asks = answer=$$(npm $(1) --fetch-retries=0 2>&1) || case $$answer in \
@@ -135,7 +147,7 @@ clean: ## remove what was built and the data of local runs, but not the tools
 	cd $* && RUSTFLAGS="--remap-path-prefix=$${CARGO_HOME:-$$HOME/.cargo}/registry/src/=" ../.tools/bin/worker-build --release
 	@touch $@
 
-producer/build/index.js: producer/Cargo.toml $(shell find producer/src -type f)
+producer/build/index.js: docs/openapi.json producer/Cargo.toml $(shell find producer/src -type f)
 consumer/build/index.js: consumer/Cargo.toml $(shell find consumer/src -type f)
 
 # Without rustup it is up to the machine to have the target.

@@ -3,19 +3,50 @@
 use serde_json::{Value, json};
 use worker::{Headers, Response, Result};
 
+/// The body of an answer.
+#[derive(Debug, Clone)]
+pub(crate) enum Body {
+    /// None at all.
+    Empty,
+    /// A JSON document.
+    Json(Value),
+    /// JSON that this Worker was built with.
+    Text(&'static str),
+}
+
+impl Body {
+    fn into_bytes(self) -> Vec<u8> {
+        match self {
+            Body::Empty => Vec::new(),
+            Body::Json(value) => value.to_string().into_bytes(),
+            Body::Text(text) => text.as_bytes().to_vec(),
+        }
+    }
+}
+
 /// An answer: a status, headers of its own, and a JSON body.
 #[derive(Debug, Clone)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(&'static str, String)>,
-    pub(crate) body: Value,
+    pub(crate) body: Body,
     pub(crate) content_type: &'static str,
 }
 
 impl Answer {
     /// A JSON answer.
     pub(crate) fn json(status: u16, body: Value) -> Answer {
-        Answer { status, headers: Vec::new(), body, content_type: "application/json" }
+        Answer { status, headers: Vec::new(), body: Body::Json(body), content_type: "application/json" }
+    }
+
+    /// 204, which has no body.
+    pub(crate) fn nothing() -> Answer {
+        Answer { status: 204, headers: Vec::new(), body: Body::Empty, content_type: "application/json" }
+    }
+
+    /// 200 with a document that this Worker was built with.
+    pub(crate) fn built_in(text: &'static str) -> Answer {
+        Answer { body: Body::Text(text), ..Answer::ok(Value::Null) }
     }
 
     /// 200 with a JSON body.
@@ -34,17 +65,19 @@ impl Answer {
         self
     }
 
-    /// The response. Nothing of it may be kept by a cache, or taken for anything but what it says it is.
+    /// The response. Unless it says otherwise, nothing of it may be kept by a cache; or taken for anything but what it says it is.
     pub(crate) fn into_response(self, request_id: &str) -> Result<Response> {
         let headers = Headers::new();
-        headers.set("content-type", self.content_type)?;
+        if !matches!(self.body, Body::Empty) {
+            headers.set("content-type", self.content_type)?;
+        }
         headers.set("cache-control", "no-store")?;
         headers.set("x-content-type-options", "nosniff")?;
         headers.set("longshore-request-id", request_id)?;
         for (name, value) in &self.headers {
             headers.set(name, value)?;
         }
-        let body = if self.status == 204 { Vec::new() } else { self.body.to_string().into_bytes() };
+        let body = self.body.into_bytes();
         let response = if body.is_empty() { Response::empty()? } else { Response::from_bytes(body)? };
         Ok(response.with_status(self.status).with_headers(headers))
     }

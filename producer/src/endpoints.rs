@@ -47,7 +47,7 @@ pub(crate) async fn change(
     let id = context.placeholder(0);
     endpoints::change_endpoint(&context.world, &tenant, id, change).await?;
     if change == EndpointChange::Delete {
-        return Ok(Answer::json(204, serde_json::Value::Null));
+        return Ok(Answer::nothing());
     }
     Ok(Answer::ok(endpoints::read_endpoint(&context.world, &tenant, id).await?.to_json()))
 }

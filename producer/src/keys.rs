@@ -4,7 +4,6 @@ use longshore::key::Scope;
 use longshore::limits::REQUEST_BYTES_MAX;
 use longshore::problem::Problem;
 use longshore::{keys, strays};
-use serde_json::Value;
 
 use crate::answer::Answer;
 use crate::authenticate::{authorized, is_root};
@@ -42,7 +41,7 @@ pub(crate) async fn list(context: &mut ApiContext<'_>, scope: Scope) -> Result<A
 pub(crate) async fn revoke(context: &mut ApiContext<'_>, scope: Scope) -> Result<Answer, Problem> {
     let of = keeps_keys_of(context, scope).await?;
     keys::revoke_key(&context.world, &of, context.placeholder(0)).await?;
-    Ok(Answer::json(204, Value::Null))
+    Ok(Answer::nothing())
 }
 
 /// `GET /v1/strays`: a message that cannot be read belongs to no tenant.

@@ -3,21 +3,16 @@
 use longshore::invalid::read;
 use longshore::job::JobRef;
 use longshore::key::Scope;
-use longshore::limits::{ENVELOPE_BYTES_MAX, REQUEST_BYTES_MAX};
-use longshore::operate;
+use longshore::limits::{ENVELOPE_BYTES_MAX, NOTE_BYTES_MAX, REQUEST_BYTES_MAX};
+use longshore::operate::{self, Discard, Replay};
 use longshore::problem::Problem;
-use serde::Deserialize;
 use serde_json::json;
-use serde_json::value::RawValue;
 
 use crate::accept::hint;
 use crate::answer::Answer;
 use crate::authenticate::authorized;
 use crate::context::ApiContext;
 use crate::read::{job_json, job_of_path};
-
-/// A note on a discarded dead letter.
-const NOTE_BYTES_MAX: usize = 1_000;
 
 /// `POST /v1/jobs/{id}/cancel`
 pub(crate) async fn cancel(context: &mut ApiContext<'_>, scope: Scope) -> Result<Answer, Problem> {
@@ -36,11 +31,6 @@ pub(crate) async fn retry(context: &mut ApiContext<'_>, scope: Scope) -> Result<
 
 /// `POST /v1/dead-letters/{id}/replay`, with an edited payload or without
 pub(crate) async fn replay(context: &mut ApiContext<'_>, scope: Scope) -> Result<Answer, Problem> {
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Replay {
-        payload: Option<Box<RawValue>>,
-    }
     let job = job_of_path(context, scope).await?;
     let cap = context.settings.plan.payload_bytes_max + ENVELOPE_BYTES_MAX;
     let body = context.request.optional_json_body(cap).await?;
@@ -54,11 +44,6 @@ pub(crate) async fn replay(context: &mut ApiContext<'_>, scope: Scope) -> Result
 
 /// `POST /v1/dead-letters/{id}/discard`, with a note or without
 pub(crate) async fn discard(context: &mut ApiContext<'_>, scope: Scope) -> Result<Answer, Problem> {
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Discard {
-        note: Option<String>,
-    }
     let job = job_of_path(context, scope).await?;
     let body = context.request.optional_json_body(REQUEST_BYTES_MAX).await?;
     let request: Option<Discard> = body.map(|body| read(&body, "#")).transpose()?;

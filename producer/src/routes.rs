@@ -101,6 +101,7 @@ async fn handle(
         Op::ListStrays => keys::strays(context, scope).await,
         Op::Health => Ok(health::health()),
         Op::Readiness => health::readiness(context).await,
+        Op::Document => Ok(health::document()),
     }
 }
 

@@ -21,6 +21,7 @@ const ONCE_REPEATED_SECONDS: u64 = 60;
 
 /// How long to wait between attempts, by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "RetrySchedule"))]
 #[serde(rename_all = "kebab-case")]
 pub enum Schedule {
     /// Ten attempts over about three days: the example schedule of Standard Webhooks.

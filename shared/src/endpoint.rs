@@ -13,6 +13,7 @@ use crate::time::rfc3339;
 /// How much evidence an endpoint's attempts leave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub enum EvidencePolicy {
     /// Every attempt.
     Full,

@@ -24,17 +24,30 @@ use crate::store::{batch, first_as, json_param, rows_as, sql};
 
 /// An endpoint as callers write it. What is left out has its default, also when the endpoint was there before.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "NewEndpoint"))]
 #[serde(deny_unknown_fields)]
-struct EndpointRequest {
+pub(crate) struct EndpointRequest {
+    /// Where its jobs go: https on port 443 unless the deployment allows more.
+    #[cfg_attr(feature = "openapi", schemars(length(max = crate::limits::URL_BYTES_MAX)))]
     url: String,
+    /// Headers of each of its requests. All their values are stored sealed.
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::headers"))]
     #[serde(default)]
     headers: BTreeMap<String, String>,
+    /// Seconds an attempt may take, 20 when nothing is said.
+    #[cfg_attr(feature = "openapi", schemars(range(min = 1, max = TIMEOUT_SECONDS_MAX)))]
     timeout_seconds: Option<u32>,
+    /// The waits between attempts, `webhook-standard` when nothing is said.
     schedule: Option<Schedule>,
+    /// Attempts that may fail; the schedule's own number when nothing is said.
+    #[cfg_attr(feature = "openapi", schemars(range(min = 1, max = MAX_ATTEMPTS_MAX)))]
     max_attempts: Option<u32>,
+    /// Which attempts leave evidence, `full` when nothing is said.
     evidence: Option<EvidencePolicy>,
+    /// What makes a dead letter at once.
     #[serde(default)]
     bury_on: Vec<ErrorClass>,
+    /// What evidence hides beside what it always hides.
     #[serde(default)]
     redact: Redaction,
 }

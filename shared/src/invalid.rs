@@ -10,6 +10,7 @@ use crate::limits::{HEADER_VALUE_BYTES_MAX, HEADERS_MAX, JSON_DEPTH_MAX, NAME_BY
 
 /// One wrong field, as a problem's `errors` lists it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct InvalidField {
     /// A JSON Pointer in a URI fragment, `#/payload/url`; `#` is the whole document.
     pub pointer: String,

@@ -10,6 +10,7 @@ use crate::settings::Settings;
 
 /// The kinds this build runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename_all = "snake_case"))]
 pub enum Kind {
     /// An HTTP request to somebody else's server, signed by Standard Webhooks.
     Webhook,

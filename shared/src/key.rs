@@ -94,6 +94,7 @@ fn to_hex(bytes: &[u8]) -> String {
 
 /// What a key may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub enum Scope {
     /// Enqueue jobs.
     #[serde(rename = "jobs:write")]

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::authorize::unavailable;
 use crate::invalid::{InvalidField, is_name, read};
 use crate::key::{Scope, mint, parse};
-use crate::limits::RUN_AFTER_MS_MAX;
+use crate::limits::{KEY_NAME_BYTES_MAX, RUN_AFTER_MS_MAX};
 use crate::ports::{Clock, Database};
 use crate::problem::Problem;
 use crate::store::{batch, json_param, rows_as, sql};
@@ -14,12 +14,21 @@ use crate::time::{parse_rfc3339, rfc3339};
 
 /// A key as callers ask for it.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "NewKey"))]
 #[serde(deny_unknown_fields)]
-struct KeyRequest {
+pub(crate) struct KeyRequest {
+    /// Whose key; `*` is for all tenants.
+    #[cfg_attr(feature = "openapi", schemars(regex(pattern = crate::openapi::TENANT)))]
     tenant: String,
+    /// What it may do.
+    #[cfg_attr(feature = "openapi", schemars(length(min = 1)))]
     scopes: Vec<Scope>,
+    /// For people; no control characters.
+    #[cfg_attr(feature = "openapi", schemars(length(max = KEY_NAME_BYTES_MAX)))]
     #[serde(default)]
     name: String,
+    /// When it ends, in ten years at most; never when nothing is said.
+    #[cfg_attr(feature = "openapi", schemars(with = "Option<crate::openapi::Time>"))]
     expires_at: Option<String>,
 }
 
@@ -57,7 +66,7 @@ impl KeyRequest {
         if self.scopes.is_empty() {
             wrong("#/scopes", "missing-field", "A key has at least one scope.");
         }
-        if self.name.len() > 200 || self.name.chars().any(char::is_control) {
+        if self.name.len() > KEY_NAME_BYTES_MAX || self.name.chars().any(char::is_control) {
             wrong("#/name", "too-long", "A key's name has at most 200 bytes and no control characters.");
         }
         let expires_at = self.expires_at.as_ref().map(|text| parse_rfc3339(text));

@@ -45,6 +45,8 @@ pub mod idempotency;
 pub mod invalid;
 pub mod json_depth;
 pub mod limits;
+#[cfg(feature = "openapi")]
+pub mod openapi;
 pub mod ports;
 pub mod problem;
 pub mod redact;

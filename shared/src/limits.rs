@@ -115,6 +115,10 @@ pub const RUN_AFTER_GRACE_MS: i64 = 60_000;
 pub const RUN_AFTER_MS_MAX: i64 = 366 * DAY_MS;
 /// Bytes of an idempotency key.
 pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
+/// Bytes of an API key's name.
+pub const KEY_NAME_BYTES_MAX: usize = 200;
+/// Bytes of a note on a discarded dead letter.
+pub const NOTE_BYTES_MAX: usize = 1_000;
 /// How long an idempotency key holds when nothing is said: 24 hours.
 pub const KEY_WINDOW_SECONDS_DEFAULT: u32 = 86_400;
 /// How long an idempotency key may hold: 30 days.

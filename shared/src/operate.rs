@@ -1,11 +1,14 @@
 //! What operators do to jobs: cancel, retry now, replay, discard, pause and resume.
 
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::authorize::unavailable;
 use crate::idempotency::digest;
 use crate::job::{JobRef, JobRow, mint_id};
 use crate::jobs;
+#[cfg(feature = "openapi")]
+use crate::limits::NOTE_BYTES_MAX;
 use crate::limits::{ID_SKEW_MS_MAX, MINTS_MAX};
 use crate::ports::{Clock, Database, DatabaseError};
 use crate::problem::Problem;
@@ -13,6 +16,26 @@ use crate::query::{read_health, read_job};
 use crate::settings::Settings;
 use crate::state::State;
 use crate::store::{batch, json_param, sql};
+
+/// What a replay may change.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Replay {
+    /// Another payload, to the same endpoint; the dead job's own when nothing is said.
+    #[cfg_attr(feature = "openapi", schemars(with = "Option<crate::openapi::Payload>"))]
+    pub payload: Option<Box<RawValue>>,
+}
+
+/// What may be said when a dead letter is given up.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Discard {
+    /// For people; no control characters.
+    #[cfg_attr(feature = "openapi", schemars(length(max = NOTE_BYTES_MAX)))]
+    pub note: Option<String>,
+}
 
 /// Ends a waiting job, or asks that a running one gets no further attempt. Answers the job as it is then.
 ///

@@ -38,6 +38,7 @@ macro_rules! classes {
     ($($variant:ident $name:literal $fault:ident $doc:literal),* $(,)?) => {
         /// What went wrong, by consequence.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
         pub enum ErrorClass {
             $(#[doc = $doc] #[serde(rename = $name)] $variant,)*
         }
@@ -99,6 +100,7 @@ impl ErrorClass {
 /// Whose fault an error is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub enum Fault {
     /// The receiver's.
     Destination,
@@ -112,6 +114,7 @@ pub enum Fault {
 
 /// An error as the row keeps it and the API shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct JobError {
     /// What went wrong.
     pub class: ErrorClass,

@@ -11,6 +11,9 @@ macro_rules! problems {
         }
 
         impl Problem {
+            /// The slug of every refusal.
+            pub const SLUGS: &'static [&'static str] = &[$($slug),*];
+
             /// The last part of its type, `urn:problem-type:longshore:<slug>`.
             pub fn slug(&self) -> &'static str {
                 match self { $(problems!(@pattern $variant $(($field))?) => $slug,)* }
@@ -47,6 +50,7 @@ problems! {
     UnsupportedMediaType "unsupported-media-type" 415 "The content type is not application/json",
     InvalidRequest(Vec<InvalidField>) "invalid-request" 422 "A field is wrong",
     IdempotencyKeyReused "idempotency-key-reused" 422 "The idempotency key belongs to another request",
+    RateLimited "rate-limited" 429 "Too many requests with this key, or too many refused ones from this address",
     Internal "internal" 500 "Something of ours broke",
     StorageFull "storage-full" 503 "The store is nearly full and accepts no new jobs",
     Unavailable "unavailable" 503 "The store is out of reach; repeat the request with the same idempotency key",

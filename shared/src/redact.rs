@@ -33,6 +33,7 @@ const SECRET_PARAMETERS: [&str; 7] = ["sig", "auth", "jwt", "pass", "passwd", "p
 /// What an endpoint wants hidden beside what is always hidden.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(inline))]
 pub struct Redaction {
     /// Names of headers, in any case.
     pub headers: Vec<String>,

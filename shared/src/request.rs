@@ -9,6 +9,8 @@ use crate::idempotency::{check_key, digest};
 use crate::invalid::{InvalidField, is_name, read};
 use crate::job::mint_id;
 use crate::jobs;
+#[cfg(feature = "openapi")]
+use crate::limits::IDEMPOTENCY_KEY_BYTES_MAX;
 use crate::limits::{KEY_WINDOW_SECONDS_DEFAULT, KEY_WINDOW_SECONDS_MAX, MAX_ATTEMPTS_MAX, METADATA_BYTES_MAX};
 use crate::limits::{RUN_AFTER_GRACE_MS, RUN_AFTER_MS_MAX};
 use crate::operate::nonce;
@@ -19,19 +21,43 @@ use crate::time::parse_rfc3339;
 
 /// A job as a caller asks for it.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "NewJob"))]
 #[serde(deny_unknown_fields)]
-struct JobRequest {
+pub(crate) struct JobRequest {
+    /// What it does.
+    #[cfg_attr(feature = "openapi", schemars(with = "jobs::Kind"))]
     kind: String,
+    /// What its kind needs.
+    #[cfg_attr(feature = "openapi", schemars(with = "crate::openapi::Payload"))]
     payload: Box<RawValue>,
+    /// The same key again, for the same kind and endpoint within the window, is the same job. It may also be given in
+    /// the Idempotency-Key header; this one wins.
+    #[cfg_attr(feature = "openapi", schemars(length(min = 1, max = IDEMPOTENCY_KEY_BYTES_MAX)))]
     idempotency_key: Option<String>,
+    /// How long the key holds; a day when nothing is said.
+    #[cfg_attr(feature = "openapi", schemars(range(min = 1, max = KEY_WINDOW_SECONDS_MAX)))]
     idempotency_window_seconds: Option<u32>,
+    /// Not before this time, up to 366 days ahead.
+    #[cfg_attr(feature = "openapi", schemars(with = "Option<crate::openapi::Time>"))]
     run_after: Option<String>,
+    /// Not before this many seconds from now; instead of `run_after`.
+    #[cfg_attr(feature = "openapi", schemars(range(max = RUN_AFTER_MS_MAX / 1_000)))]
     delay_seconds: Option<u32>,
+    /// No attempt starts after this time; the job is a dead letter then.
+    #[cfg_attr(feature = "openapi", schemars(with = "Option<crate::openapi::Time>"))]
     deadline_at: Option<String>,
+    /// Attempts that may fail; the schedule's own number when nothing is said.
+    #[cfg_attr(feature = "openapi", schemars(range(min = 1, max = MAX_ATTEMPTS_MAX)))]
     max_attempts: Option<u32>,
+    /// The waits between attempts; the endpoint's when nothing is said.
     retry_schedule: Option<Schedule>,
+    /// The `webhook-id` of every send; the job's own id when nothing is said.
+    #[cfg_attr(feature = "openapi", schemars(regex(pattern = crate::openapi::NAME)))]
     event_id: Option<String>,
+    /// A name to list jobs by.
+    #[cfg_attr(feature = "openapi", schemars(regex(pattern = crate::openapi::NAME)))]
     group: Option<String>,
+    /// Anything of the caller's, shown with the job: at most 2,048 bytes as JSON.
     metadata: Option<serde_json::Map<String, Value>>,
 }
 

@@ -36,6 +36,7 @@ pub enum Operation {
     Resume,
     Health,
     Readiness,
+    Document,
 }
 
 /// A route.
@@ -60,7 +61,7 @@ const fn open(method: &'static str, path: &'static str, operation: Operation) ->
 }
 
 /// Every route.
-pub const ROUTES: [Route; 29] = [
+pub const ROUTES: [Route; 30] = [
     route("POST", "/v1/jobs", Op::CreateJob, Scope::JobsWrite),
     route("POST", "/v1/jobs/batch", Op::CreateJobs, Scope::JobsWrite),
     route("GET", "/v1/jobs", Op::ListJobs, Scope::JobsRead),
@@ -90,4 +91,5 @@ pub const ROUTES: [Route; 29] = [
     route("POST", "/v1/resume", Op::Resume, Scope::Admin),
     open("GET", "/healthz", Op::Health),
     open("GET", "/readyz", Op::Readiness),
+    open("GET", "/openapi.json", Op::Document),
 ];

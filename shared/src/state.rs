@@ -11,6 +11,7 @@ use crate::outcome::{ErrorClass, Outcome, RetryAfter};
 /// The states of a job. Terminal ones never change again; a dead letter has a state of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub enum State {
     /// Accepted for later.
     Scheduled,
@@ -71,6 +72,7 @@ impl State {
 /// Why a job was buried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub enum DeadReason {
     /// Its failures reached `max_attempts`, or its sends reached [`SENDS_MAX`].
     AttemptsExhausted,

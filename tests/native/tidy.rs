@@ -139,7 +139,7 @@ fn the_core_knows_no_platform_and_no_test_helper_reaches_a_worker() {
     for worker in ["longshore-producer", "longshore-consumer"] {
         let shipped = tree(&["-p", worker, "--target", "wasm32-unknown-unknown"]);
         assert!(shipped.contains("worker"));
-        for helper in ["rusqlite", "reqwest", "proptest", "axum", "longshore-tests"] {
+        for helper in ["rusqlite", "reqwest", "proptest", "axum", "schemars", "jsonschema", "longshore-tests"] {
             assert!(!shipped.contains(helper), "{worker} ships {helper}");
         }
     }
@@ -151,14 +151,16 @@ fn every_binding_and_variable_of_the_wrangler_files_is_read() {
         files(&["shared/src", "producer/src", "consumer/src"], &[".rs"]).into_iter().map(|(_, text)| text).collect();
     for path in ["wrangler.toml", "consumer/wrangler.toml"] {
         let text = std::fs::read_to_string(root().join(path)).unwrap();
-        let mut in_vars = false;
+        let mut section = "";
         for line in text.lines() {
             if line.starts_with('[') {
-                in_vars = line == "[vars]";
+                section = line;
             }
             let Some((key, value)) = line.split_once(" = ") else { continue };
+            let in_vars = section == "[vars]";
             let name = if in_vars { key } else { value.trim_matches('"') };
-            if in_vars || key == "binding" {
+            let is_binding = key == "binding" || (section == "[[ratelimits]]" && key == "name");
+            if in_vars || is_binding {
                 assert!(code.contains(&format!("\"{name}\"")), "{path}: nothing reads {name}");
             }
         }
@@ -221,15 +223,17 @@ fn no_text_promises_what_nobody_can_keep() {
 /// `npm ci` compares what it gets with these digests; an entry without one would be taken as it comes.
 #[test]
 fn every_npm_package_is_pinned_by_its_digest() {
-    let text = std::fs::read_to_string(root().join("package-lock.json")).unwrap();
-    let lock: serde_json::Value = serde_json::from_str(&text).unwrap();
-    let packages = lock["packages"].as_object().unwrap();
-    let is_pinned =
-        |package: &serde_json::Value| package["integrity"].as_str().is_some_and(|it| it.starts_with("sha512-"));
-    let loose: Vec<_> = packages
-        .iter()
-        .filter(|(name, package)| !name.is_empty() && !is_pinned(package))
-        .map(|(name, _)| name)
-        .collect();
-    assert!(packages.len() > 10 && loose.is_empty(), "{loose:?}");
+    for path in ["package-lock.json", "tests/openapi-lint/package-lock.json"] {
+        let text = std::fs::read_to_string(root().join(path)).unwrap();
+        let lock: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let packages = lock["packages"].as_object().unwrap();
+        let is_pinned =
+            |package: &serde_json::Value| package["integrity"].as_str().is_some_and(|it| it.starts_with("sha512-"));
+        let loose: Vec<_> = packages
+            .iter()
+            .filter(|(name, package)| !name.is_empty() && !is_pinned(package))
+            .map(|(name, _)| name)
+            .collect();
+        assert!(packages.len() > 10 && loose.is_empty(), "{path}: {loose:?}");
+    }
 }

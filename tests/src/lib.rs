@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 #![allow(clippy::missing_errors_doc, clippy::missing_panics_doc)]
 
+pub mod api_document;
 pub mod bridge;
 pub mod chaos;
 pub mod client;

@@ -27,6 +27,7 @@ mod keys;
 mod ledger;
 mod matrix;
 mod migrations;
+mod openapi;
 mod operate;
 mod panics;
 mod plans;

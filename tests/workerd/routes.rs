@@ -87,7 +87,8 @@ fn every_route_answers() {
                 };
                 let answer = send(api, route, &id, "", &tenant).await;
                 assert_eq!(answer.status, status, "{method} {path}: {}", answer.body);
-                assert_eq!(answer.header("cache-control"), Some("no-store"), "{method} {path}");
+                let kept = if path == "/openapi.json" { "public, max-age=300" } else { "no-store" };
+                assert_eq!(answer.header("cache-control"), Some(kept), "{method} {path}");
                 assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{method} {path}");
                 assert!(answer.header("longshore-request-id").is_some(), "{method} {path}");
                 if status != 204 {
@@ -108,10 +109,10 @@ fn every_route_answers() {
     );
 }
 
-type Step = (&'static str, &'static str, u16, String);
+pub(crate) type Step = (&'static str, &'static str, u16, String);
 
 /// All routes in an order in which each finds what it needs.
-async fn walk(world: &World, tenant: &Tenant<'_>) -> Vec<Step> {
+pub(crate) async fn walk(world: &World, tenant: &Tenant<'_>) -> Vec<Step> {
     let done = id_of(&tenant.complete(&tenant.webhook("/ok")).await);
     let (dead, other) = (tenant.dead_letter().await, tenant.dead_letter().await);
     let mut later = tenant.webhook("/ok");
@@ -119,9 +120,10 @@ async fn walk(world: &World, tenant: &Tenant<'_>) -> Vec<Step> {
     let scheduled = tenant.accept(&later).await;
     let waiting = tenant.accept(&later).await;
     let (key, _) = world.key(&tenant.name, &["jobs:read"]).await;
-    let steps: [(&str, &str, u16, &str); 29] = [
+    let steps: [(&str, &str, u16, &str); 30] = [
         ("GET", "/healthz", 200, ""),
         ("GET", "/readyz", 200, ""),
+        ("GET", "/openapi.json", 200, ""),
         ("POST", "/v1/jobs", 202, ""),
         ("POST", "/v1/jobs/batch", 200, ""),
         ("GET", "/v1/jobs", 200, ""),

@@ -36,22 +36,57 @@ const METHODS: [&str; 5] = ["POST", "PUT", "PATCH", "DELETE", "GET"];
 
 /// The payload, as callers write it and as it is stored.
 #[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "WebhookPayload"))]
+#[cfg_attr(feature = "openapi", schemars(extend("oneOf" = one_of(["endpoint", "url"]), "not" = required(&["body", "body_base64"]))))]
 #[serde(deny_unknown_fields)]
-struct Webhook {
+pub(crate) struct Webhook {
+    /// The endpoint that it goes to; or give a `url`.
+    #[cfg_attr(feature = "openapi", schemars(regex(pattern = crate::openapi::NAME)))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     endpoint: Option<String>,
+    /// Where it goes, https on port 443; or give an `endpoint`.
+    #[cfg_attr(feature = "openapi", schemars(length(max = crate::limits::URL_BYTES_MAX)))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     url: Option<String>,
+    /// POST when nothing is said; a GET has no body.
+    #[cfg_attr(feature = "openapi", schemars(extend("enum" = methods())))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     method: Option<String>,
+    /// Headers of the request. Values of secret-looking ones are stored sealed and shown as `[sealed]`.
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::headers"))]
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     headers: BTreeMap<String, String>,
+    /// A JSON string is sent as its text, any other JSON exactly as it was written.
+    #[cfg_attr(feature = "openapi", schemars(with = "Option<serde_json::Value>"))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     body: Option<Box<RawValue>>,
+    /// Bytes to send, as base64 with padding.
+    #[cfg_attr(feature = "openapi", schemars(extend("contentEncoding" = "base64")))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     body_base64: Option<String>,
+    /// Seconds an attempt may take; the endpoint's when nothing is said.
+    #[cfg_attr(feature = "openapi", schemars(range(min = 1, max = TIMEOUT_SECONDS_MAX)))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     timeout_seconds: Option<u32>,
+}
+
+/// The methods, and that none is given.
+#[cfg(feature = "openapi")]
+fn methods() -> Vec<Option<&'static str>> {
+    METHODS.into_iter().map(Some).chain([None]).collect()
+}
+
+/// That exactly one of these fields is given.
+#[cfg(feature = "openapi")]
+fn one_of<const N: usize>(fields: [&str; N]) -> serde_json::Value {
+    fields.iter().map(|field| required(&[field])).collect()
+}
+
+/// That these fields are given.
+#[cfg(feature = "openapi")]
+fn required(fields: &[&str]) -> serde_json::Value {
+    let known: serde_json::Map<_, _> = fields.iter().map(|field| ((*field).to_owned(), true.into())).collect();
+    serde_json::json!({"properties": known, "required": fields})
 }
 
 /// Checks a payload and seals what is secret in it.

@@ -1,0 +1,235 @@
+//! The OpenAPI 3.1 document of the API, generated from the route table, the types that read requests, the functions that
+//! write answers, and the limits. What is served is `docs/openapi.json`, which a test holds against this.
+
+mod answers;
+mod examples;
+mod operations;
+mod problems;
+mod told;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemars::generate::{SchemaGenerator, SchemaSettings};
+use schemars::{JsonSchema, Schema, json_schema};
+use serde_json::{Map, Value, json};
+
+use crate::key::Scope;
+use crate::limits::{HEADER_VALUE_BYTES_MAX, HEADERS_MAX, NAME_BYTES_MAX};
+use crate::problem::Problem;
+use crate::routes::{ROUTES, Route};
+
+pub use problems::markdown;
+use told::{Content, Told};
+
+/// What [`crate::invalid::is_name`] takes.
+pub(crate) const NAME: &str = "^[A-Za-z0-9_-]{1,64}$";
+/// A name, or `*`.
+pub(crate) const TENANT: &str = r"^(\*|[A-Za-z0-9_-]{1,64})$";
+
+/// A time in RFC 3339. We write it in UTC with milliseconds.
+#[derive(JsonSchema)]
+#[schemars(extend("format" = "date-time"))]
+pub(crate) struct Time(#[allow(dead_code, reason = "only its schema is used")] String);
+
+/// What a job's kind needs.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+#[allow(dead_code, reason = "only its schema is used")]
+pub(crate) enum Payload {
+    /// Of the kind `webhook`.
+    Webhook(crate::jobs::webhook::Webhook),
+}
+
+/// Headers that a caller wants sent, by name.
+pub(crate) fn headers(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "object", "maxProperties": HEADERS_MAX,
+        "propertyNames": {"pattern": "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", "maxLength": NAME_BYTES_MAX},
+        "additionalProperties": {
+            "type": "string", "maxLength": HEADER_VALUE_BYTES_MAX, "pattern": r"^([!-~]([\t -~]*[!-~])?)?$",
+        },
+    })
+}
+
+/// Both directions of the API have their own generator: what may be left out of a request is always in an answer.
+struct Generators {
+    requests: SchemaGenerator,
+    answers: SchemaGenerator,
+}
+
+impl Generators {
+    fn new() -> Generators {
+        let mut settings = SchemaSettings::draft2020_12();
+        settings.meta_schema = None;
+        settings.definitions_path = "/components/schemas".into();
+        Generators {
+            requests: settings.clone().for_deserialize().into_generator(),
+            answers: settings.for_serialize().into_generator(),
+        }
+    }
+}
+
+/// The whole document.
+pub fn document() -> Value {
+    let mut generators = Generators::new();
+    let mut paths: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
+    let mut refusals = BTreeMap::new();
+    for route in ROUTES {
+        let told = operations::tell(route.operation);
+        let operation = operation(&route, &told, &mut generators, &mut refusals);
+        paths.entry(route.path).or_default().insert(route.method.to_ascii_lowercase(), operation);
+    }
+    generators.answers.subschema_for::<answers::ProblemDocument>();
+    let mut schemas = generators.requests.take_definitions(true);
+    schemas.extend(generators.answers.take_definitions(true));
+    schemas.values_mut().for_each(flatten_single);
+    json!({
+        "openapi": "3.1.0",
+        "info": info(),
+        "servers": [{"url": "/", "description": "The deployment that serves this document."}],
+        "tags": operations::tags(),
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "parameters": told::parameters(),
+            "headers": told::headers(),
+            "responses": refusals,
+            "examples": problems::examples(),
+            "securitySchemes": {
+                "apiKey": {
+                    "type": "http", "scheme": "bearer", "bearerFormat": "ls_<id>_<secret>_<crc>",
+                    "description": "An API key. Its scopes are named per operation; `admin` has them all.",
+                },
+                "rootToken": {
+                    "type": "http", "scheme": "bearer",
+                    "description": "The deployment's `ROOT_TOKEN`, which keeps keys and does nothing else.",
+                },
+            },
+        },
+    })
+}
+
+/// The document as it is checked in and served.
+pub fn text() -> String {
+    format!("{:#}\n", document())
+}
+
+/// Writes a choice of one as what it is: there is one kind of job today.
+fn flatten_single(schema: &mut Value) {
+    let Some(map) = schema.as_object_mut() else { return };
+    for name in ["oneOf", "anyOf"] {
+        if let Some([only]) = map.get(name).and_then(Value::as_array).map(Vec::as_slice) {
+            let only = only.as_object().cloned().unwrap_or_default();
+            map.remove(name);
+            for (key, value) in only {
+                map.entry(key).or_insert(value);
+            }
+        }
+    }
+}
+
+fn info() -> Value {
+    json!({
+        "title": "Longshore",
+        "version": env!("CARGO_PKG_VERSION"),
+        "summary": "A queue-driven async job pipeline on Cloudflare Workers.",
+        "description": concat!(
+            "An acknowledged job is durable; delivery is at least once and unordered; each outcome is recorded once.\n\n",
+            "Every refusal is a problem document (RFC 9457) whose `type` is `urn:problem-type:longshore:<slug>`; the slugs ",
+            "are described one by one in `docs/problems.md` of the repository. A method that a path does not offer is ",
+            "answered 405 `method-not-allowed`, a path that is not here 404 `not-found`. ",
+            "A failure of ours may also be a 5xx of the platform, without a problem document.",
+        ),
+        "contact": {"name": "The operator of this deployment"},
+        "license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"},
+    })
+}
+
+fn operation(route: &Route, told: &Told, generators: &mut Generators, refusals: &mut BTreeMap<String, Value>) -> Value {
+    let mut parameters: Vec<Value> = Told::path_parameters(route);
+    parameters.extend(told.parameters.iter().map(|name| json!({"$ref": format!("#/components/parameters/{name}")})));
+    let mut responses = Map::new();
+    for answer in &told.answers {
+        let mut headers = json!({"Longshore-Request-Id": {"$ref": "#/components/headers/Longshore-Request-Id"}});
+        for name in &answer.headers {
+            headers[*name] = json!({"$ref": format!("#/components/headers/{name}")});
+        }
+        let mut response = json!({"description": answer.description, "headers": headers});
+        if let Some(content) = &answer.content {
+            response["content"] = json!({"application/json": media(content, &mut generators.answers)});
+        }
+        responses.insert(answer.status.to_string(), response);
+    }
+    for (status, problems) in by_status(told.all_refusals(route)) {
+        let (name, response) = problems::response(status, &problems);
+        let reference = json!({"$ref": format!("#/components/responses/{name}")});
+        refusals.insert(name, response);
+        // Readiness answers 503 with what it found, or with a problem when it cannot even ask.
+        match responses.get_mut(&status.to_string()) {
+            Some(both) => both["content"]["application/problem+json"] = problems::media(status, &problems),
+            None => {
+                responses.insert(status.to_string(), reference);
+            }
+        }
+    }
+    let mut operation = json!({
+        "operationId": format!("{:?}", route.operation), "tags": [told.tag], "summary": told.summary,
+        "description": told.description, "security": security(route, told), "parameters": parameters,
+        "responses": responses,
+    });
+    if let Some((required, content)) = &told.body {
+        let media = media(content, &mut generators.requests);
+        operation["requestBody"] = json!({"required": required, "content": {"application/json": media}});
+    }
+    operation
+}
+
+fn media(content: &Content, generator: &mut SchemaGenerator) -> Value {
+    let examples: Map<String, Value> =
+        content.examples.iter().map(|(name, value)| ((*name).to_owned(), json!({"value": value}))).collect();
+    json!({"schema": (content.schema)(generator), "examples": examples})
+}
+
+fn security(route: &Route, told: &Told) -> Value {
+    match route.scope {
+        None => json!([]),
+        Some(scope) if told.root => json!([{"apiKey": [Scope::name(scope)]}, {"rootToken": []}]),
+        Some(scope) => json!([{"apiKey": [scope.name()]}]),
+    }
+}
+
+fn by_status(refusals: Vec<Problem>) -> BTreeMap<u16, Vec<Problem>> {
+    let (mut by_status, mut seen): (BTreeMap<u16, Vec<Problem>>, BTreeSet<_>) = Default::default();
+    for problem in refusals {
+        if seen.insert(problem.slug()) {
+            by_status.entry(problem.status()).or_default().push(problem);
+        }
+    }
+    by_status
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::invalid::is_name;
+    use crate::jobs::Kind;
+
+    #[test]
+    fn the_pattern_of_names_is_the_limit_of_names() {
+        assert!(
+            NAME.contains(&format!("{{1,{NAME_BYTES_MAX}}}")) && TENANT.contains(&format!("{{1,{NAME_BYTES_MAX}}}"))
+        );
+        for byte in 0..128u8 {
+            let taken = byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
+            assert_eq!(is_name(&char::from(byte).to_string()), taken, "{byte}");
+        }
+    }
+
+    #[test]
+    fn the_kinds_of_the_document_are_those_that_run() {
+        let schema = schemars::schema_for!(Kind).to_value();
+        let kinds: Vec<_> =
+            schema["oneOf"].as_array().unwrap().iter().map(|kind| kind["const"].as_str().unwrap()).collect();
+        assert!(!kinds.is_empty() && kinds.iter().all(|kind| Kind::named(kind).is_some()), "{kinds:?}");
+    }
+}

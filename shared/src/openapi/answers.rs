@@ -1,0 +1,312 @@
+//! The shapes of answers. Their values are written by the `to_json` of the rows; tests hold those, closed against fields
+//! that are not told here, against these schemas.
+#![allow(dead_code, reason = "only the schemas are used")]
+
+mod attempts;
+
+use schemars::JsonSchema;
+use serde_json::{Map, Value};
+
+pub(super) use attempts::{Attempt, Evidence};
+
+use super::Time;
+use super::told::JOB_ID;
+use crate::backoff::Schedule;
+use crate::endpoint::EvidencePolicy;
+use crate::invalid::InvalidField;
+use crate::jobs::Kind;
+use crate::key::Scope;
+use crate::outcome::{ErrorClass, JobError};
+use crate::redact::Redaction;
+use crate::state::{DeadReason, State};
+
+/// A problem document (RFC 9457).
+#[derive(JsonSchema)]
+#[schemars(rename = "Problem")]
+pub(super) struct ProblemDocument {
+    /// `urn:problem-type:longshore:` and the problem's slug.
+    #[schemars(regex(pattern = "^urn:problem-type:longshore:[a-z-]+$"))]
+    r#type: String,
+    /// The HTTP status.
+    #[schemars(range(min = 400, max = 599))]
+    status: u16,
+    /// The same for every occurrence.
+    title: String,
+    /// What is said of this one.
+    detail: String,
+    /// The fields that are wrong.
+    errors: Vec<InvalidField>,
+    /// The Longshore-Request-Id of the answer.
+    request_id: String,
+}
+
+/// A page of a list.
+#[derive(JsonSchema)]
+#[schemars(rename = "{T}Page")]
+pub(super) struct Page<T> {
+    /// The items. A filtered page may be short, even empty, and have a cursor.
+    data: Vec<T>,
+    /// Where the next page goes on; null at the end.
+    next_cursor: Option<String>,
+}
+
+/// What became of a job at its acceptance.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "snake_case")]
+enum AcceptedAs {
+    /// It runs as soon as it can.
+    Queued,
+    /// It waits for its time.
+    Scheduled,
+}
+
+/// A durable job.
+#[derive(JsonSchema)]
+pub(super) struct AcceptedJob {
+    /// The job's id.
+    #[schemars(regex(pattern = JOB_ID))]
+    id: String,
+    kind: Kind,
+    /// The `webhook-id` of its requests.
+    event_id: String,
+    created_at: Time,
+    /// When it may run.
+    run_after: Time,
+    accepted: AcceptedAs,
+}
+
+/// A batch: each job is accepted or refused by itself.
+#[derive(JsonSchema)]
+pub(super) struct NewJobs {
+    /// The jobs, all read before any is accepted.
+    #[schemars(length(min = 1, max = crate::limits::BATCH_JOBS_MAX))]
+    jobs: Vec<crate::request::JobRequest>,
+}
+
+/// How many jobs of a batch were accepted.
+#[derive(JsonSchema)]
+struct BatchSummary {
+    /// New jobs.
+    accepted: u32,
+    /// Jobs that were there already.
+    replayed: u32,
+    /// Refused ones.
+    rejected: u32,
+}
+
+/// One job of a batch.
+#[derive(JsonSchema)]
+struct BatchResult {
+    /// Its place in the request, from 0.
+    index: u32,
+    /// 202, or the status of its problem.
+    status: u16,
+    /// Its id; null if it was refused.
+    id: Option<String>,
+    /// Whether it was there already.
+    replayed: bool,
+    /// Why it was refused.
+    problem: Option<ProblemDocument>,
+}
+
+/// The answer to a batch, in the order of the request.
+#[derive(JsonSchema)]
+pub(super) struct BatchAnswer {
+    summary: BatchSummary,
+    results: Vec<BatchResult>,
+}
+
+/// A job.
+#[derive(JsonSchema)]
+pub(super) struct Job {
+    /// Its id.
+    #[schemars(regex(pattern = JOB_ID))]
+    id: String,
+    kind: Kind,
+    state: State,
+    tenant: String,
+    /// Null for a job to a bare url.
+    endpoint: Option<String>,
+    group: Option<String>,
+    /// The schedule that made it.
+    schedule: Option<String>,
+    /// The `webhook-id` of its requests, which its replays share.
+    event_id: String,
+    idempotency_key: Option<String>,
+    /// What the caller gave.
+    metadata: Option<Map<String, Value>>,
+    /// As it was accepted, with sealed values shown as `[sealed]`; null in lists.
+    payload: Option<Map<String, Value>>,
+    /// Sends so far.
+    attempt: u32,
+    /// Failures it may have.
+    max_attempts: u32,
+    created_at: Time,
+    /// When it may run, or run again.
+    run_after: Time,
+    deadline_at: Option<Time>,
+    finished_at: Option<Time>,
+    /// Whether it ends when its running attempt does.
+    cancel_requested: bool,
+    /// The last failure.
+    error: Option<JobError>,
+    /// A small value of its kind, such as the status of the destination.
+    result: Option<Value>,
+    /// The dead letter that it sends again.
+    replay_of: Option<String>,
+    /// The job that sends it again.
+    replayed_by: Option<String>,
+}
+
+/// What became of a dead letter.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "snake_case")]
+enum DeadLetterState {
+    /// It may be replayed or discarded.
+    Open,
+    /// It was sent again as a new job.
+    Replayed,
+    /// It was given up.
+    Discarded,
+}
+
+/// A dead letter: the job that was given up, and why.
+#[derive(JsonSchema)]
+pub(super) struct DeadLetter {
+    /// The job's id.
+    #[schemars(regex(pattern = JOB_ID))]
+    id: String,
+    state: DeadLetterState,
+    reason: Option<DeadReason>,
+    /// The same for failures of one cause.
+    fingerprint: String,
+    kind: Kind,
+    tenant: String,
+    endpoint: Option<String>,
+    error: Option<JobError>,
+    /// Sends it had.
+    attempt: u32,
+    first_failed_at: Option<Time>,
+    died_at: Option<Time>,
+    /// When it is deleted.
+    expires_at: Option<Time>,
+    replayed_by: Option<String>,
+    /// What was said when it was discarded.
+    note: Option<String>,
+}
+
+/// How an endpoint is.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "snake_case")]
+enum EndpointState {
+    /// Its jobs run.
+    Active,
+    /// Its jobs are held.
+    Paused,
+}
+
+/// A header of an endpoint. Its value is sealed and never shown.
+#[derive(JsonSchema)]
+struct EndpointHeader {
+    name: String,
+    value: (),
+}
+
+/// An endpoint.
+#[derive(JsonSchema)]
+pub(super) struct Endpoint {
+    /// Its name.
+    #[schemars(regex(pattern = super::NAME))]
+    id: String,
+    tenant: String,
+    state: EndpointState,
+    /// `operator`, or what the destination did.
+    paused_reason: Option<String>,
+    url: String,
+    headers: Vec<EndpointHeader>,
+    timeout_seconds: u32,
+    schedule: Schedule,
+    max_attempts: u32,
+    evidence: EvidencePolicy,
+    bury_on: Vec<ErrorClass>,
+    redact: Redaction,
+    failing_since: Option<Time>,
+    last_success_at: Option<Time>,
+    secret_rotated_at: Option<Time>,
+    created_at: Time,
+    updated_at: Time,
+}
+
+/// Signing secrets, as libraries of Standard Webhooks take them.
+#[derive(JsonSchema)]
+pub(super) struct Secrets {
+    /// `whsec_` and base64.
+    #[schemars(regex(pattern = "^whsec_"))]
+    secret: String,
+    /// The one before a rotation, which signs too for a day.
+    previous_secret: Option<String>,
+}
+
+/// An API key, without its token.
+#[derive(JsonSchema)]
+pub(super) struct Key {
+    #[schemars(regex(pattern = "^[0-9a-f]{16}$"))]
+    id: String,
+    /// `*` is for all tenants.
+    tenant: String,
+    scopes: Vec<Scope>,
+    name: String,
+    created_at: Time,
+    expires_at: Option<Time>,
+    revoked_at: Option<Time>,
+}
+
+/// A new API key.
+#[derive(JsonSchema)]
+pub(super) struct MadeKey {
+    /// The token, which is shown this once.
+    #[schemars(regex(pattern = "^ls_[0-9a-f]{16}_[0-9a-f]{64}_[0-9a-f]{8}$"))]
+    key: String,
+    #[schemars(flatten)]
+    of: Key,
+}
+
+/// A message that cannot be read as a hint.
+#[derive(JsonSchema)]
+pub(super) struct Stray {
+    id: String,
+    queue: String,
+    reason: String,
+    /// Its bytes.
+    #[schemars(extend("contentEncoding" = "base64"))]
+    body_base64: String,
+    created_at: Time,
+}
+
+/// Whether the whole pipeline is paused.
+#[derive(JsonSchema)]
+pub(super) struct Paused {
+    paused: bool,
+}
+
+/// The Worker runs.
+#[derive(JsonSchema)]
+pub(super) struct Health {
+    #[schemars(extend("const" = "ok"))]
+    status: String,
+    version: String,
+}
+
+/// Whether the pipeline works.
+#[derive(JsonSchema)]
+pub(super) struct Readiness {
+    /// Both crons ticked within three minutes, and there is room.
+    ready: bool,
+    /// Null if it never ticked.
+    consumer_tick_age_seconds: Option<i64>,
+    producer_tick_age_seconds: Option<i64>,
+    /// How long the oldest row that is due waits for the sweep.
+    oldest_due_seconds: i64,
+    paused: bool,
+    storage_full: bool,
+}

@@ -1,0 +1,231 @@
+//! Examples: requests as a caller would write them, and answers as the functions that write answers write them.
+
+use serde_json::{Value, json};
+
+use crate::attempt::LogEntry;
+use crate::endpoint::EndpointRow;
+use crate::evidence::{Exchange, RecordHead, record};
+use crate::job::JobRow;
+use crate::key::mint;
+use crate::keys::KeyRow;
+use crate::outcome::{ErrorClass, JobError};
+use crate::ports::{HttpRequest, HttpResponse};
+use crate::redact::Redaction;
+use crate::strays::StrayRow;
+use crate::time::rfc3339;
+
+/// 2026-11-02T08:00:00Z
+const AT: i64 = 1_793_606_400_000;
+const JOB: &str = "job_0001KBJ3DW00ZX3VJ5T8M4QY6R7N";
+const DEAD: &str = "job_0001KBJ3DW00H2C9D7E5F3G1A8B6";
+
+pub(super) fn jobs() -> Vec<(&'static str, Value)> {
+    vec![
+        (
+            "endpoint",
+            json!({"kind": "webhook", "payload": {"endpoint": "orders", "body": {"order": 1234, "state": "paid"}}}),
+        ),
+        (
+            "url",
+            json!({
+                "kind": "webhook", "idempotency_key": "order-1234-shipped", "idempotency_window_seconds": 86_400,
+                "delay_seconds": 60, "max_attempts": 6, "retry_schedule": "fast", "event_id": "order-1234",
+                "group": "shop", "metadata": {"customer": 77},
+                "payload": {
+                    "url": "https://receiver.example.com/hook", "method": "PUT", "headers": {"x-shop": "one"},
+                    "body_base64": "AAEC", "timeout_seconds": 10,
+                },
+            }),
+        ),
+    ]
+}
+
+pub(super) fn batch() -> Vec<(&'static str, Value)> {
+    vec![("two", json!({"jobs": jobs().into_iter().map(|(_, job)| job).collect::<Vec<_>>()}))]
+}
+
+pub(super) fn endpoints() -> Vec<(&'static str, Value)> {
+    vec![
+        ("least", json!({"url": "https://receiver.example.com/orders"})),
+        (
+            "all",
+            json!({
+                "url": "https://receiver.example.com/orders", "headers": {"authorization": "Bearer of-the-receiver"},
+                "timeout_seconds": 15, "schedule": "fast", "max_attempts": 4, "evidence": "failures",
+                "bury_on": ["http_3xx"], "redact": {"headers": ["x-card"], "body_pointers": ["/card/number"]},
+            }),
+        ),
+    ]
+}
+
+pub(super) fn keys() -> Vec<(&'static str, Value)> {
+    vec![("writer", json!({"tenant": "acme", "scopes": ["jobs:write", "jobs:read"], "name": "shop"}))]
+}
+
+pub(super) fn replays() -> Vec<(&'static str, Value)> {
+    vec![("edited", json!({"payload": {"endpoint": "orders", "body": {"order": 1234, "state": "paid"}}}))]
+}
+
+pub(super) fn discards() -> Vec<(&'static str, Value)> {
+    vec![("note", json!({"note": "The order was cancelled by hand."}))]
+}
+
+pub(super) fn page(item: &Value) -> Value {
+    json!({"data": [item], "next_cursor": null})
+}
+
+pub(super) fn accepted() -> Value {
+    json!({
+        "id": JOB, "kind": "webhook", "event_id": JOB, "created_at": rfc3339(AT), "run_after": rfc3339(AT),
+        "accepted": "queued",
+    })
+}
+
+pub(super) fn batch_answer(problem: &Value) -> Value {
+    json!({
+        "summary": {"accepted": 1, "replayed": 0, "rejected": 1},
+        "results": [
+            {"index": 0, "status": 202, "id": JOB, "replayed": false, "problem": null},
+            {"index": 1, "status": problem["status"], "id": null, "replayed": false, "problem": problem},
+        ],
+    })
+}
+
+/// Reads a row as the store would answer it; a row that does not fit its type is null, which fits no schema.
+fn shown<R: serde::de::DeserializeOwned>(row: Value, show: impl FnOnce(R) -> Value) -> Value {
+    serde_json::from_value(row).map_or(Value::Null, show)
+}
+
+fn job_row() -> Value {
+    json!({
+        "tenant": "acme", "id": JOB, "state": "succeeded", "attempt": 1, "failures": 0, "max_attempts": 10,
+        "kind": "webhook", "endpoint": "orders", "idempotency_key": "order-1234", "created_at": AT, "run_after": AT,
+        "finished_at": AT + 412, "cancel_requested": 0, "result": {"status": 200},
+    })
+}
+
+pub(super) fn job() -> Value {
+    let payload = json!({"endpoint": "orders", "body": {"order": 1234, "state": "paid"}});
+    shown(job_row(), |row: JobRow| row.to_json(Some(&payload)))
+}
+
+/// The same as a list shows it.
+pub(super) fn listed_job() -> Value {
+    shown(job_row(), |row: JobRow| row.to_json(None))
+}
+
+pub(super) fn waiting_job(state: &str) -> Value {
+    let mut row = job_row();
+    row["state"] = json!(state);
+    (row["attempt"], row["finished_at"], row["result"]) = (json!(0), Value::Null, Value::Null);
+    let payload = json!({"endpoint": "orders", "body": {"order": 1234, "state": "paid"}});
+    shown(row, |row: JobRow| row.to_json(Some(&payload)))
+}
+
+fn error() -> JobError {
+    JobError::new(ErrorClass::Http5xx, "The destination answered 500.")
+}
+
+fn log_entry() -> Value {
+    json!({
+        "started_at": AT, "lease": "01KBJ3DW004QY6R7NZX3VJ5T8M", "state": "failed", "duration_ms": 38, "status": 500,
+        "error": error(), "retry_in_ms": 5_000,
+        "evidence": {
+            "state": "stored", "n": 0, "offset": 0, "length": 912,
+            "sha256": "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU",
+        },
+        "version": env!("CARGO_PKG_VERSION"),
+    })
+}
+
+pub(super) fn dead_letter(state: &str) -> Value {
+    let mut row = job_row();
+    row["id"] = json!(DEAD);
+    (row["state"], row["dead_state"], row["dead_reason"]) = (json!("dead"), json!(state), json!("attempts_exhausted"));
+    (row["error"], row["log"], row["look_at"]) = (json!(error()), json!([log_entry()]), json!(AT + 14 * 86_400_000));
+    row["note"] = if state == "discarded" { json!("The order was cancelled by hand.") } else { Value::Null };
+    shown(row, |row: JobRow| row.to_dead_letter_json().unwrap_or_default())
+}
+
+fn exchange() -> Exchange {
+    let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    Exchange {
+        request: HttpRequest {
+            method: "POST".into(),
+            url: "https://receiver.example.com/orders".into(),
+            headers: vec![header("content-type", "application/json"), header("webhook-id", JOB)],
+            body: br#"{"order":1234}"#.to_vec(),
+            timeout: std::time::Duration::from_secs(20),
+            response_bytes_max: 16_384,
+        },
+        response: Some(HttpResponse {
+            status: 500,
+            headers: vec![header("content-type", "text/plain")],
+            body: b"out of order".to_vec(),
+            truncated: false,
+        }),
+    }
+}
+
+pub(super) fn evidence() -> Value {
+    let head = RecordHead {
+        tenant: "acme",
+        job_id: JOB,
+        attempt: 1,
+        sent_at: AT,
+        duration_ms: 38,
+        version: env!("CARGO_PKG_VERSION"),
+    };
+    let line = record(&head, Some(&exchange()), Some(&error()), &Redaction::default(), 16_384);
+    serde_json::from_slice(&line).unwrap_or_default()
+}
+
+pub(super) fn attempt() -> Value {
+    shown(log_entry(), |entry: LogEntry| entry.to_json(JOB, 1, Some(&evidence())))
+}
+
+pub(super) fn endpoint(state: &str) -> Value {
+    let row = json!({
+        "id": "orders", "tenant": "acme", "state": state,
+        "paused_reason": (state == "paused").then_some("operator"),
+        "url": "https://receiver.example.com/orders", "headers": [["authorization", "sealed"]], "timeout_seconds": 15,
+        "backoff": "fast", "max_attempts": 4, "evidence": "failures", "bury_on": ["http_3xx"],
+        "redact": {"headers": ["x-card"], "body_pointers": ["/card/number"]}, "generation": 1,
+        "last_success_at": AT, "created_at": AT, "updated_at": AT, "now": AT,
+    });
+    shown(row, |row: EndpointRow| row.to_json())
+}
+
+pub(super) fn secrets(rotated: bool) -> Value {
+    let secret = |letter: &str| format!("whsec_{}", letter.repeat(43) + "=");
+    json!({"secret": secret("A"), "previous_secret": rotated.then(|| secret("B"))})
+}
+
+pub(super) fn key() -> Value {
+    let row = json!({
+        "id": mint([0x1a; 8], [1; 32]).0, "tenant": "acme", "scopes": ["jobs:write", "jobs:read"], "name": "shop",
+        "created_at": AT,
+    });
+    shown(row, |row: KeyRow| row.to_json())
+}
+
+pub(super) fn made_key() -> Value {
+    let mut made = key();
+    made["key"] = json!(mint([0x1a; 8], [1; 32]).1);
+    made
+}
+
+pub(super) fn stray() -> Value {
+    let row = json!({
+        "id": "5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a", "queue": "longshore-hints", "reason": "It is not a list of pairs.",
+        "body_base64": "e30=", "created_at": AT,
+    });
+    shown(row, |row: StrayRow| row.to_json())
+}
+
+pub(super) fn readiness(ready: bool) -> Value {
+    json!({
+        "ready": ready, "consumer_tick_age_seconds": if ready { 12 } else { 600 }, "producer_tick_age_seconds": 12,
+        "oldest_due_seconds": 0, "paused": false, "storage_full": false,
+    })
+}

@@ -1,0 +1,69 @@
+//! What the document tells of each operation: a new one does not compile until it has its line here. Its method, path,
+//! scope, and the refusals that every operation of its form has come from the route table.
+
+mod admin;
+mod endpoints;
+mod jobs;
+
+use serde_json::{Value, json};
+
+use super::told::Told;
+use crate::problem::Problem;
+use crate::routes::{Operation, Operation as Op};
+
+const JOBS: &str = "Jobs";
+const DEAD_LETTERS: &str = "Dead letters";
+const ENDPOINTS: &str = "Endpoints";
+const KEYS: &str = "Keys";
+const DEPLOYMENT: &str = "Deployment";
+
+/// The tags, in the order in which a reader meets them.
+pub(super) fn tags() -> Value {
+    json!([
+        {"name": JOBS, "description": "Work that must not be lost, and what became of it."},
+        {"name": DEAD_LETTERS, "description": "What was given up and why; it is sent again, or discarded."},
+        {"name": ENDPOINTS, "description": "Where webhooks go, and what signs them."},
+        {"name": KEYS, "description": "API keys, for admins and for `ROOT_TOKEN`."},
+        {"name": DEPLOYMENT, "description": "The pipeline as a whole."},
+    ])
+}
+
+fn illegal(detail: &str) -> Problem {
+    Problem::IllegalTransition(detail.to_owned())
+}
+
+/// Tells of an operation.
+pub(super) fn tell(operation: Operation) -> Told {
+    match operation {
+        Op::CreateJob => jobs::create_job(),
+        Op::CreateJobs => jobs::create_jobs(),
+        Op::ListJobs => jobs::list_jobs(),
+        Op::ReadJob => jobs::read_job(),
+        Op::ListAttempts => jobs::list_attempts(),
+        Op::ReadEvidence => jobs::read_evidence(),
+        Op::CancelJob => jobs::cancel_job(),
+        Op::RetryJob => jobs::retry_job(),
+        Op::ListDeadLetters => jobs::list_dead_letters(),
+        Op::ReadDeadLetter => jobs::read_dead_letter(),
+        Op::ReplayDeadLetter => jobs::replay_dead_letter(),
+        Op::DiscardDeadLetter => jobs::discard_dead_letter(),
+        Op::ListEndpoints => endpoints::list_endpoints(),
+        Op::PutEndpoint => endpoints::put_endpoint(),
+        Op::ReadEndpoint => endpoints::read_endpoint(),
+        Op::DeleteEndpoint => endpoints::delete_endpoint(),
+        Op::PauseEndpoint => endpoints::pause_endpoint(),
+        Op::ResumeEndpoint => endpoints::resume_endpoint(),
+        Op::ReadSecret => endpoints::read_secret(),
+        Op::RotateSecret => endpoints::rotate_secret(),
+        Op::ReadTenantSecret => endpoints::read_tenant_secret(),
+        Op::CreateKey => admin::create_key(),
+        Op::ListKeys => admin::list_keys(),
+        Op::RevokeKey => admin::revoke_key(),
+        Op::ListStrays => admin::list_strays(),
+        Op::Pause => admin::pause(),
+        Op::Resume => admin::resume(),
+        Op::Health => admin::health(),
+        Op::Readiness => admin::readiness(),
+        Op::Document => admin::document(),
+    }
+}

@@ -1,0 +1,75 @@
+//! Keys, the pipeline as a whole, and what anybody may ask.
+
+use serde_json::{Map, Value, json};
+
+use super::{DEPLOYMENT, KEYS};
+use crate::keys::KeyRequest;
+use crate::openapi::answers::{Health, Key, MadeKey, Page, Paused, Readiness, Stray};
+use crate::openapi::examples;
+use crate::openapi::told::{Told, told};
+use crate::problem::Problem;
+
+pub(super) fn create_key() -> Told {
+    told(KEYS, "Makes an API key", "The token is shown this once; only its hash is kept.")
+        .also_root()
+        .takes(&["Longshore-Tenant", "tenant"])
+        .reads::<KeyRequest>(examples::keys())
+        .answers::<MadeKey>(201, "The key and its token.", examples::made_key())
+}
+
+pub(super) fn list_keys() -> Told {
+    told(KEYS, "Lists API keys", "Without their tokens, revoked and expired ones too.")
+        .also_root()
+        .takes(&["Longshore-Tenant", "tenant"])
+        .pages()
+        .answers::<Page<Key>>(200, "A page of keys.", examples::page(&examples::key()))
+}
+
+pub(super) fn revoke_key() -> Told {
+    told(KEYS, "Revokes an API key", "It stops with the next statement. Doing it again changes nothing.")
+        .also_root()
+        .takes(&["Longshore-Tenant", "tenant"])
+        .answers_nothing("It is revoked.")
+}
+
+/// Only a key for all tenants may.
+fn for_all(summary: &'static str, description: &'static str) -> Told {
+    told(DEPLOYMENT, summary, description)
+}
+
+pub(super) fn list_strays() -> Told {
+    for_all("Lists strays", "Queue messages that cannot be read, with their bytes. Only a key for all tenants may.")
+        .pages()
+        .answers::<Page<Stray>>(200, "A page of strays.", examples::page(&examples::stray()))
+}
+
+pub(super) fn pause() -> Told {
+    for_all("Pauses the whole pipeline", "Jobs are accepted and held. Only a key for all tenants may.")
+        .answers::<Paused>(200, "It is paused.", json!({"paused": true}))
+}
+
+pub(super) fn resume() -> Told {
+    for_all("Resumes the whole pipeline", "Held jobs run again. Only a key for all tenants may.").answers::<Paused>(
+        200,
+        "It runs.",
+        json!({"paused": false}),
+    )
+}
+
+pub(super) fn health() -> Told {
+    let example = json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")});
+    told(DEPLOYMENT, "Whether the Worker runs", "It asks nothing else.").answers::<Health>(200, "It runs.", example)
+}
+
+pub(super) fn readiness() -> Told {
+    told(DEPLOYMENT, "Whether the pipeline works", "The store answers and the crons tick; read once in ten seconds.")
+        .answers::<Readiness>(200, "It works.", examples::readiness(true))
+        .answers::<Readiness>(503, "It does not.", examples::readiness(false))
+        .refuses([Problem::Unavailable])
+}
+
+pub(super) fn document() -> Told {
+    told(DEPLOYMENT, "This document", "OpenAPI 3.1, to be kept for five minutes.")
+        .answers::<Map<String, Value>>(200, "This document.", json!({"openapi": "3.1.0"}))
+        .with_headers(&["Cache-Control"])
+}

@@ -1,0 +1,70 @@
+//! Endpoints and signing secrets.
+
+use super::{ENDPOINTS, illegal};
+use crate::endpoints::EndpointRequest;
+use crate::openapi::answers::{Endpoint, Page, Secrets};
+use crate::openapi::examples;
+use crate::openapi::told::{Told, told};
+
+pub(super) fn list_endpoints() -> Told {
+    told(ENDPOINTS, "Lists endpoints", "By name.").pages().of_tenant().answers::<Page<Endpoint>>(
+        200,
+        "A page of endpoints.",
+        examples::page(&examples::endpoint("active")),
+    )
+}
+
+pub(super) fn put_endpoint() -> Told {
+    told(ENDPOINTS, "Makes or changes an endpoint", "What is left out has its default, also when it was there before.")
+        .of_tenant()
+        .reads::<EndpointRequest>(examples::endpoints())
+        .answers::<Endpoint>(200, "The endpoint.", examples::endpoint("active"))
+        .creates()
+}
+
+pub(super) fn read_endpoint() -> Told {
+    told(ENDPOINTS, "Reads an endpoint", "The values of its headers are sealed and never shown.")
+        .of_tenant()
+        .answers::<Endpoint>(200, "The endpoint.", examples::endpoint("active"))
+}
+
+pub(super) fn delete_endpoint() -> Told {
+    told(ENDPOINTS, "Deletes an endpoint", "Its jobs die by name; they can be replayed once it is back.")
+        .of_tenant()
+        .answers_nothing("It is gone.")
+}
+
+pub(super) fn pause_endpoint() -> Told {
+    told(ENDPOINTS, "Pauses an endpoint", "Its jobs are held until it is resumed.").of_tenant().answers::<Endpoint>(
+        200,
+        "The endpoint.",
+        examples::endpoint("paused"),
+    )
+}
+
+pub(super) fn resume_endpoint() -> Told {
+    told(ENDPOINTS, "Resumes an endpoint", "Held jobs run again.").of_tenant().answers::<Endpoint>(
+        200,
+        "The endpoint.",
+        examples::endpoint("active"),
+    )
+}
+
+pub(super) fn read_secret() -> Told {
+    told(ENDPOINTS, "Reads the signing secret of an endpoint", "As libraries of Standard Webhooks take it.")
+        .of_tenant()
+        .answers::<Secrets>(200, "Its secrets.", examples::secrets(false))
+}
+
+pub(super) fn rotate_secret() -> Told {
+    told(ENDPOINTS, "Rotates the signing secret of an endpoint", "The one before signs too for a day.")
+        .of_tenant()
+        .answers::<Secrets>(200, "Its secrets.", examples::secrets(true))
+        .refuses([illegal("The secret was rotated by another request at the same time.")])
+}
+
+pub(super) fn read_tenant_secret() -> Told {
+    told(ENDPOINTS, "Reads the secret that signs jobs to bare urls", "One per tenant; it is not rotated.")
+        .of_tenant()
+        .answers::<Secrets>(200, "The secret.", examples::secrets(false))
+}

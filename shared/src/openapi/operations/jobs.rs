@@ -1,0 +1,128 @@
+//! Jobs and dead letters.
+
+use super::{DEAD_LETTERS, JOBS, illegal};
+use crate::openapi::answers::{AcceptedJob, Attempt, BatchAnswer, DeadLetter, Evidence, Job, NewJobs, Page};
+use crate::openapi::told::{Told, told};
+use crate::openapi::{examples, problems};
+use crate::operate::{Discard, Replay};
+use crate::problem::Problem;
+use crate::request::JobRequest;
+
+pub(super) fn create_job() -> Told {
+    let description = "The answer means that the job is durable. With an idempotency key, the same request again \
+                       answers the same job; another request with that key is refused.";
+    told(JOBS, "Accepts one job", description)
+        .takes(&["Idempotency-Key"])
+        .of_tenant()
+        .reads::<JobRequest>(examples::jobs())
+        .answers::<AcceptedJob>(202, "The job is durable.", examples::accepted())
+        .with_headers(&["Location", "Idempotency-Replayed"])
+        .refuses([
+            Problem::InvalidIdempotencyKey("is empty".into()),
+            Problem::IdempotencyKeyReused,
+            Problem::StorageFull,
+        ])
+}
+
+pub(super) fn create_jobs() -> Told {
+    let description = "Each job is accepted or refused by itself: the answer has one result per job, in their order.";
+    told(JOBS, "Accepts up to 1,000 jobs", description)
+        .takes(&["Idempotency-Key"])
+        .of_tenant()
+        .reads::<NewJobs>(examples::batch())
+        .answers::<BatchAnswer>(
+            200,
+            "What became of each job.",
+            examples::batch_answer(&problems::example(&Problem::StorageFull)),
+        )
+        .refuses([Problem::InvalidIdempotencyKey("is empty".into()), Problem::StorageFull])
+}
+
+pub(super) fn list_jobs() -> Told {
+    let description = "The newest first, without payloads. A filtered page reads at most 1,000 rows and may be short: \
+                       go on while there is a `next_cursor`.";
+    told(JOBS, "Lists jobs", description)
+        .takes(&[
+            "state",
+            "kind",
+            "endpoint",
+            "group",
+            "event_id",
+            "idempotency_key",
+            "created_after",
+            "created_before",
+        ])
+        .pages()
+        .of_tenant()
+        .answers::<Page<Job>>(200, "A page of jobs.", examples::page(&examples::listed_job()))
+}
+
+pub(super) fn read_job() -> Told {
+    told(JOBS, "Reads a job", "With `wait`, answers when the job has ended or the time is over.")
+        .takes(&["wait"])
+        .of_tenant()
+        .answers::<Job>(200, "The job.", examples::job())
+}
+
+pub(super) fn list_attempts() -> Told {
+    let description = "Every send there ever was, in order. Headers and sizes come from the evidence of the latest 20.";
+    told(JOBS, "Lists the attempts of a job", description).of_tenant().answers::<Page<Attempt>>(
+        200,
+        "All its attempts.",
+        examples::page(&examples::attempt()),
+    )
+}
+
+pub(super) fn read_evidence() -> Told {
+    told(JOBS, "Reads the evidence of an attempt", "What crossed the wire, redacted before it was written.")
+        .of_tenant()
+        .answers::<Evidence>(200, "The evidence.", examples::evidence())
+        .with_headers(&["Content-Security-Policy"])
+}
+
+pub(super) fn cancel_job() -> Told {
+    let description = "Ends a waiting job. A running one gets no further attempt. Doing it again changes nothing.";
+    told(JOBS, "Cancels a job", description)
+        .of_tenant()
+        .answers::<Job>(200, "The job as it is then.", examples::waiting_job("cancelled"))
+        .refuses([illegal("A job can be cancelled until it has ended; this one is succeeded.")])
+}
+
+pub(super) fn retry_job() -> Told {
+    told(JOBS, "Tries a job now", "Makes a scheduled, queued or retrying job due.")
+        .of_tenant()
+        .answers::<Job>(202, "The job, which is due.", examples::waiting_job("queued"))
+        .refuses([illegal("A job can be retried while it is scheduled, queued or retrying; this one is dead.")])
+}
+
+pub(super) fn list_dead_letters() -> Told {
+    told(DEAD_LETTERS, "Lists open dead letters", "The latest death first.")
+        .pages()
+        .of_tenant()
+        .answers::<Page<DeadLetter>>(200, "A page of dead letters.", examples::page(&examples::dead_letter("open")))
+}
+
+pub(super) fn read_dead_letter() -> Told {
+    told(DEAD_LETTERS, "Reads a dead letter", "Also one that was replayed or discarded.")
+        .of_tenant()
+        .answers::<DeadLetter>(200, "The dead letter.", examples::dead_letter("open"))
+}
+
+pub(super) fn replay_dead_letter() -> Told {
+    let description = "Sends it again, once, as a new job with the same event id; the payload may be another one for \
+                       the same endpoint.";
+    told(DEAD_LETTERS, "Replays a dead letter", description)
+        .of_tenant()
+        .may_read::<Replay>(examples::replays())
+        .answers::<Job>(202, "The new job.", examples::waiting_job("queued"))
+        .with_headers(&["Location"])
+        .refuses([illegal("The dead letter was discarded."), Problem::StorageFull])
+}
+
+pub(super) fn discard_dead_letter() -> Told {
+    told(DEAD_LETTERS, "Discards a dead letter", "Gives it up; its idempotency key is free again.")
+        .of_tenant()
+        .may_read::<Discard>(examples::discards())
+        .answers::<DeadLetter>(200, "The dead letter as it is then.", examples::dead_letter("discarded"))
+        .refuses([illegal("The dead letter was discarded.")])
+}

@@ -1,0 +1,208 @@
+//! The problems one by one: when each is answered and what to do about it, for `docs/problems.md` and for the document.
+
+use std::fmt::Write as _;
+
+use serde_json::{Map, Value, json};
+
+use crate::invalid::InvalidField;
+use crate::problem::Problem;
+
+/// One of each, as it may occur. A test holds that none is missing.
+pub(super) fn samples() -> Vec<Problem> {
+    let parameter = InvalidField::new("limit", "out-of-range", "A limit is 1 to 100.");
+    vec![
+        Problem::NotJson("EOF while parsing a value at line 1 column 0".into()),
+        Problem::TooDeep,
+        Problem::InvalidParameter(parameter),
+        Problem::InvalidCursor,
+        Problem::InvalidIdempotencyKey("is empty".into()),
+        Problem::InvalidHeader("A key for all tenants names one in Longshore-Tenant.".into()),
+        Problem::Unauthenticated("There is no Authorization header.".into()),
+        Problem::Forbidden("The key lacks the scope operate.".into()),
+        Problem::NotFound,
+        Problem::MethodNotAllowed("POST, GET".into()),
+        Problem::IllegalTransition("A job can be cancelled until it has ended; this one is succeeded.".into()),
+        Problem::TooLarge("A payload has at most 65536 bytes.".into()),
+        Problem::UnsupportedMediaType,
+        Problem::field("#/max_attempts", "out-of-range", "A job has 1 to 50 attempts."),
+        Problem::IdempotencyKeyReused,
+        Problem::RateLimited,
+        Problem::Internal,
+        Problem::StorageFull,
+        Problem::Unavailable,
+    ]
+}
+
+/// When it is answered. A new problem does not compile until it is told here
+fn when(problem: &Problem) -> &'static str {
+    match problem {
+        Problem::NotJson(_) => "The body is empty, is not JSON, has something after it, or broke off.",
+        Problem::TooDeep => "Objects and lists nest deeper than 64.",
+        Problem::InvalidParameter(_) => {
+            "A query parameter has a wrong value, or this list does not know it: a misspelt filter must not answer \
+             everything."
+        }
+        Problem::InvalidCursor => {
+            "The cursor is of another list, other filters or another tenant, was changed, or is older than a day."
+        }
+        Problem::InvalidIdempotencyKey(_) => {
+            "The key is empty, longer than 255 bytes, has a control character, or its header is neither one quoted \
+             string nor one word."
+        }
+        Problem::InvalidHeader(_) => {
+            "A header that the request needs is missing or cannot be read, such as Longshore-Tenant beside a key \
+             for all tenants."
+        }
+        Problem::Unauthenticated(_) => {
+            "There is no bearer token, or the key is malformed, unknown, expired or revoked."
+        }
+        Problem::Forbidden(_) => {
+            "The key lacks the scope, belongs to another tenant, or is not for all tenants where that is needed."
+        }
+        Problem::NotFound => {
+            "The path is none of ours, or names nothing that this tenant has; a thing of another tenant is not \
+             there either. Also evidence that is gone."
+        }
+        Problem::MethodNotAllowed(_) => "The path is ours, its method is not.",
+        Problem::IllegalTransition(_) => {
+            "The job, the dead letter or the secret is in a state that does not allow this, often because somebody \
+             else was faster."
+        }
+        Problem::TooLarge(_) => "The body or a payload is longer than is read here.",
+        Problem::UnsupportedMediaType => {
+            "There is a body, and its Content-Type is not what is read here: application/json."
+        }
+        Problem::InvalidRequest(_) => "One or several fields are missing, unknown or wrong.",
+        Problem::IdempotencyKeyReused => {
+            "The key was used for another request within its window, for the same kind and endpoint."
+        }
+        Problem::RateLimited => {
+            "The deployment limits requests per key and minute, and refused keys per address and per key id."
+        }
+        Problem::Internal => "A bug or a wrong setting of ours; the logs have it under the request id.",
+        Problem::StorageFull => "The database is above 90 % of its size. What was accepted is safe and runs on.",
+        Problem::Unavailable => "The database did not answer in time. An accept may or may not have been written.",
+    }
+}
+
+/// and here: what a caller does about it.
+fn what_to_do(problem: &Problem) -> &'static str {
+    match problem {
+        Problem::NotJson(_) => "Send one JSON object. `detail` says where it ends to be JSON.",
+        Problem::TooDeep => "Send it flatter, or as a `body_base64`.",
+        Problem::InvalidParameter(_) => "`errors` names the parameter; correct it.",
+        Problem::InvalidCursor => "Begin again at the first page.",
+        Problem::InvalidIdempotencyKey(_) => "Send another key. Nothing was accepted.",
+        Problem::InvalidHeader(_) => "`detail` names the header.",
+        Problem::Unauthenticated(_) => "Get a key from an admin. Trying again does not help.",
+        Problem::Forbidden(_) => "Use a key that may. Trying again does not help.",
+        Problem::NotFound => "Check the id and the tenant.",
+        Problem::MethodNotAllowed(_) => "The Allow header names the methods.",
+        Problem::IllegalTransition(_) => "Read it again and decide anew.",
+        Problem::TooLarge(_) => "Send less: a reference instead of the thing, or several batches.",
+        Problem::UnsupportedMediaType => "Set the Content-Type.",
+        Problem::InvalidRequest(_) => {
+            "`errors` lists each with a JSON Pointer and a fixed `code`; correct them all. Nothing was accepted."
+        }
+        Problem::IdempotencyKeyReused => {
+            "It is a bug of the caller: one key means one request. Use a new key for new work."
+        }
+        Problem::RateLimited => {
+            "Repeat after Retry-After with the same idempotency key; send batches instead of single jobs."
+        }
+        Problem::Internal => "Repeat with the same idempotency key; if it stays, tell the operator the `request_id`.",
+        Problem::StorageFull => "Repeat after Retry-After with the same idempotency key; an operator makes room.",
+        Problem::Unavailable => {
+            "Repeat after Retry-After with the same idempotency key: then it is one job either way."
+        }
+    }
+}
+
+/// A problem document as the producer writes it.
+pub(super) fn example(problem: &Problem) -> Value {
+    json!({
+        "type": format!("urn:problem-type:longshore:{}", problem.slug()), "status": problem.status(),
+        "title": problem.title(), "detail": problem.detail().unwrap_or_else(|| format!("{}.", problem.title())),
+        "errors": problem.errors(), "request_id": "01KBJ3DW00ZX3VJ5T8M4QY6R7N",
+    })
+}
+
+/// An example of each, by its slug.
+pub(super) fn examples() -> Value {
+    let shown = |problem: &Problem| {
+        let summary = format!("{}.", problem.title());
+        (
+            problem.slug().to_owned(),
+            json!({"summary": summary, "description": when(problem), "value": example(problem)}),
+        )
+    };
+    // No operation answers 405: it is what the others of its path answer.
+    let told = samples().into_iter().filter(|problem| problem.status() != 405);
+    Value::Object(told.map(|problem| shown(&problem)).collect())
+}
+
+/// What a response of that status may hold: these problems and no other.
+pub(super) fn media(status: u16, problems: &[Problem]) -> Value {
+    let types: Vec<_> =
+        problems.iter().map(|problem| format!("urn:problem-type:longshore:{}", problem.slug())).collect();
+    let reference = |problem: &Problem| {
+        (problem.slug().to_owned(), json!({"$ref": format!("#/components/examples/{}", problem.slug())}))
+    };
+    let examples: Map<String, Value> = problems.iter().map(reference).collect();
+    let narrowed = json!({"properties": {"type": {"enum": types}, "status": {"const": status}}});
+    json!({"schema": {"allOf": [{"$ref": "#/components/schemas/Problem"}, narrowed]}, "examples": examples})
+}
+
+/// A shared response and its name.
+pub(super) fn response(status: u16, problems: &[Problem]) -> (String, Value) {
+    let slugs: Vec<_> = problems.iter().map(Problem::slug).collect();
+    let lines: Vec<_> = problems.iter().map(|problem| format!("`{}`: {}.", problem.slug(), problem.title())).collect();
+    let mut headers = json!({"Longshore-Request-Id": {"$ref": "#/components/headers/Longshore-Request-Id"}});
+    let more = match status {
+        401 => Some("WWW-Authenticate"),
+        429 | 503 => Some("Retry-After"),
+        _ => None,
+    };
+    if let Some(name) = more {
+        headers[name] = json!({"$ref": format!("#/components/headers/{name}")});
+    }
+    let content = json!({"application/problem+json": media(status, problems)});
+    (slugs.join("."), json!({"description": lines.join(" "), "headers": headers, "content": content}))
+}
+
+/// `docs/problems.md`.
+pub fn markdown() -> String {
+    let mut text = String::from(
+        "# Problems\n\nEvery refusal of the API is a problem document (RFC 9457) with `type`, `title`, `status`, `detail`, \
+         `errors` and\n`request_id`. Nothing was written unless it says so here. This file is written by `make openapi`; a \
+         test holds it against\nthe code.\n\n| Slug | Status | Title |\n|---|---|---|\n",
+    );
+    // Writing to a String cannot fail.
+    for problem in samples() {
+        let slug = problem.slug();
+        let _ = writeln!(text, "| [`{slug}`](#{slug}) | {} | {} |", problem.status(), problem.title());
+    }
+    for problem in samples() {
+        let (when, what_to_do) = (when(&problem), what_to_do(&problem));
+        let slug = problem.slug();
+        let _ = write!(
+            text,
+            "\n## {slug}\n\n`urn:problem-type:longshore:{slug}`, status {}: {}.\n\n- **When**: {when}\n- **What to do**: \
+             {what_to_do}\n",
+            problem.status(),
+            problem.title()
+        );
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_problem_has_a_sample() {
+        let slugs: Vec<_> = samples().iter().map(Problem::slug).collect();
+        assert_eq!(slugs, Problem::SLUGS, "samples() is short of one, or in another order");
+    }
+}

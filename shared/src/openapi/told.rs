@@ -1,0 +1,236 @@
+//! What is told of one operation, and the parameters and headers that several share.
+
+use schemars::generate::SchemaGenerator;
+use schemars::{JsonSchema, Schema};
+use serde_json::{Value, json};
+
+use super::NAME;
+use crate::invalid::InvalidField;
+use crate::limits::{IDEMPOTENCY_KEY_BYTES_MAX, PAGE_DEFAULT, PAGE_MAX, WAIT_SECONDS_MAX};
+use crate::problem::Problem;
+use crate::routes::Route;
+use crate::state::State;
+
+/// A schema and examples of it.
+pub(super) struct Content {
+    pub(super) schema: fn(&mut SchemaGenerator) -> Schema,
+    pub(super) examples: Vec<(&'static str, Value)>,
+}
+
+/// An answer when all is well.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) description: &'static str,
+    pub(super) headers: Vec<&'static str>,
+    pub(super) content: Option<Content>,
+}
+
+/// One operation as people and programs read of it. What follows from its route is added to it: the method, the path,
+/// the scope, and the refusals that every operation of that form has.
+pub(super) struct Told {
+    pub(super) tag: &'static str,
+    pub(super) summary: &'static str,
+    pub(super) description: &'static str,
+    pub(super) parameters: Vec<&'static str>,
+    pub(super) body: Option<(bool, Content)>,
+    pub(super) answers: Vec<Answer>,
+    /// Whether `ROOT_TOKEN` may do it too.
+    pub(super) root: bool,
+    /// Whether what the path names need not be there.
+    creates: bool,
+    refusals: Vec<Problem>,
+}
+
+/// Begins to tell of an operation.
+pub(super) fn told(tag: &'static str, summary: &'static str, description: &'static str) -> Told {
+    let (parameters, answers, refusals) = (Vec::new(), Vec::new(), Vec::new());
+    Told { tag, summary, description, parameters, body: None, answers, root: false, creates: false, refusals }
+}
+
+impl Told {
+    /// It takes these parameters of [`parameters`].
+    pub(super) fn takes(mut self, names: &[&'static str]) -> Told {
+        self.parameters.extend(names);
+        self
+    }
+
+    /// It is about one tenant's things: a key for all tenants names one.
+    pub(super) fn of_tenant(self) -> Told {
+        let told = self.takes(&["Longshore-Tenant", "tenant"]);
+        told.refuses([Problem::InvalidHeader("A key for all tenants names one in Longshore-Tenant.".into())])
+    }
+
+    /// It answers a page at a time.
+    pub(super) fn pages(self) -> Told {
+        self.takes(&["limit", "cursor"]).refuses([Problem::InvalidCursor])
+    }
+
+    /// It reads a body.
+    pub(super) fn reads<T: JsonSchema>(mut self, examples: Vec<(&'static str, Value)>) -> Told {
+        self.body = Some((true, Content { schema: SchemaGenerator::subschema_for::<T>, examples }));
+        self
+    }
+
+    /// It reads a body if there is one.
+    pub(super) fn may_read<T: JsonSchema>(mut self, examples: Vec<(&'static str, Value)>) -> Told {
+        self.body = Some((false, Content { schema: SchemaGenerator::subschema_for::<T>, examples }));
+        self
+    }
+
+    /// It answers so when all is well.
+    pub(super) fn answers<T: JsonSchema>(mut self, status: u16, description: &'static str, example: Value) -> Told {
+        let examples = vec![("example", example)];
+        let content = Some(Content { schema: SchemaGenerator::subschema_for::<T>, examples });
+        self.answers.push(Answer { status, description, headers: Vec::new(), content });
+        self
+    }
+
+    /// It answers 204 when all is well.
+    pub(super) fn answers_nothing(mut self, description: &'static str) -> Told {
+        self.answers.push(Answer { status: 204, description, headers: Vec::new(), content: None });
+        self
+    }
+
+    /// The last answer has these headers of [`headers`].
+    pub(super) fn with_headers(mut self, names: &[&'static str]) -> Told {
+        self.answers.iter_mut().last().into_iter().for_each(|answer| answer.headers.extend(names));
+        self
+    }
+
+    /// It refuses with these too, beside what every operation of its form refuses with.
+    pub(super) fn refuses(mut self, problems: impl IntoIterator<Item = Problem>) -> Told {
+        self.refusals.extend(problems);
+        self
+    }
+
+    /// `ROOT_TOKEN` may do it too.
+    pub(super) fn also_root(mut self) -> Told {
+        self.root = true;
+        self
+    }
+
+    /// What the path names need not be there.
+    pub(super) fn creates(mut self) -> Told {
+        self.creates = true;
+        self
+    }
+
+    /// Everything it may refuse with.
+    pub(super) fn all_refusals(&self, route: &Route) -> Vec<Problem> {
+        let mut all = Vec::new();
+        if route.scope.is_some() {
+            let detail = "A tenant is 1 to 64 of A-Z a-z 0-9 _ -.";
+            all.extend([
+                Problem::InvalidParameter(InvalidField::new("tenant", "invalid-name", detail)),
+                Problem::Unauthenticated("There is no Authorization header.".into()),
+                Problem::Forbidden("The key lacks the scope operate.".into()),
+                Problem::RateLimited,
+                Problem::Unavailable,
+            ]);
+        }
+        if route.path.contains('{') && !self.creates {
+            all.push(Problem::NotFound);
+        }
+        if self.body.is_some() {
+            all.extend([
+                Problem::NotJson("EOF while parsing a value at line 1 column 0".into()),
+                Problem::TooDeep,
+                Problem::TooLarge("At most 65536 bytes are read here.".into()),
+                Problem::UnsupportedMediaType,
+                Problem::field("#/payload/url", "invalid-url", "This is not a URL."),
+            ]);
+        }
+        all.extend(self.refusals.iter().cloned());
+        all.push(Problem::Internal);
+        all
+    }
+
+    /// The path's placeholders.
+    pub(super) fn path_parameters(route: &Route) -> Vec<Value> {
+        let thing = route.path.split('/').nth(2).unwrap_or_default();
+        let (what, schema) = match thing {
+            "jobs" | "dead-letters" => ("A job's id.", json!({"type": "string", "pattern": JOB_ID})),
+            "keys" => ("A key's id.", json!({"type": "string", "pattern": "^[0-9a-f]{16}$"})),
+            _ => ("A name.", json!({"type": "string", "pattern": NAME})),
+        };
+        let number = ("The attempt's number, from 1.", json!({"type": "integer", "minimum": 1}));
+        let placeholders = [("id", (what, schema)), ("n", number)];
+        let named = placeholders.into_iter().filter(|(name, _)| route.path.contains(&format!("{{{name}}}")));
+        named
+            .map(|(name, (description, schema))| {
+                json!({"name": name, "in": "path", "required": true, "description": description, "schema": schema})
+            })
+            .collect()
+    }
+}
+
+/// A job's id: a prefix, the shard and a ULID.
+pub(super) const JOB_ID: &str = "^job_00[0-7][0-9A-HJKMNP-TV-Z]{25}$";
+
+/// Every parameter but those of paths.
+pub(super) fn parameters() -> Value {
+    let name = json!({"type": "string", "pattern": NAME});
+    let time = json!({"type": "string", "format": "date-time"});
+    let states: Vec<_> = State::ALL.iter().map(|state| state.name()).collect();
+    let in_query = |name: &str, description: &str, schema: Value| {
+        (name.to_owned(), json!({"name": name, "in": "query", "description": description, "schema": schema}))
+    };
+    let in_header = |name: &str, description: &str, schema: Value| {
+        (name.to_owned(), json!({"name": name, "in": "header", "description": description, "schema": schema}))
+    };
+    Value::Object(serde_json::Map::from_iter([
+        in_header(
+            "Idempotency-Key",
+            "The same key again, for the same kind and endpoint within the window, is the same job. A quoted string or a \
+             bare word; in a batch one key stands for one per job.",
+            // Two quotes may be around it, and each of its bytes may be escaped.
+            json!({"type": "string", "minLength": 1, "maxLength": 2 + 2 * IDEMPOTENCY_KEY_BYTES_MAX}),
+        ),
+        in_header("Longshore-Tenant", "The tenant that a key for all tenants acts for.", name.clone()),
+        in_query("tenant", "The same as Longshore-Tenant, which wins.", name.clone()),
+        in_query(
+            "limit",
+            "Items of the page.",
+            json!({"type": "integer", "minimum": 1, "maximum": PAGE_MAX, "default": PAGE_DEFAULT}),
+        ),
+        in_query(
+            "cursor",
+            "The `next_cursor` of the page before, with the same filters, within a day.",
+            json!({"type": "string"}),
+        ),
+        in_query(
+            "wait",
+            "Answers when the job has ended, or after this many seconds.",
+            json!({"type": "integer", "minimum": 0, "maximum": WAIT_SECONDS_MAX, "default": 0}),
+        ),
+        in_query("state", "Only jobs in this state.", json!({"type": "string", "enum": states})),
+        in_query("kind", "Only jobs of this kind.", json!({"type": "string"})),
+        in_query("endpoint", "Only jobs to this endpoint.", name.clone()),
+        in_query("group", "Only jobs of this group.", name.clone()),
+        in_query("event_id", "Only jobs with this event id, such as a job and its replays.", name),
+        in_query(
+            "idempotency_key",
+            "Only the jobs that hold this key now; with no other filter.",
+            json!({"type": "string", "minLength": 1}),
+        ),
+        in_query("created_after", "Only jobs created then or later.", time.clone()),
+        in_query("created_before", "Only jobs created before then.", time),
+    ]))
+}
+
+/// Every header of an answer.
+pub(super) fn headers() -> Value {
+    let header = |description: &str, schema: Value| json!({"description": description, "schema": schema});
+    let text = json!({"type": "string"});
+    let seconds = json!({"type": "string", "pattern": "^[0-9]+$"});
+    let ulid = json!({"type": "string", "pattern": "^[0-7][0-9A-HJKMNP-TV-Z]{25}$"});
+    json!({
+        "Longshore-Request-Id": header("Names this request in our logs.", ulid),
+        "Location": header("The job's own path.", text.clone()),
+        "Idempotency-Replayed": header("The job was there already.", json!({"type": "string", "const": "true"})),
+        "Retry-After": header("Seconds after which it is worth asking again.", seconds),
+        "WWW-Authenticate": header("How to authenticate.", text.clone()),
+        "Cache-Control": header("How long it may be kept.", text.clone()),
+        "Content-Security-Policy": header("A body that came from anywhere must not run anywhere.", text),
+    })
+}
