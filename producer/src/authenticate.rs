@@ -27,7 +27,7 @@ pub(crate) fn caller(context: &ApiContext<'_>) -> Result<Caller, Problem> {
     Ok(Caller { token, tenant })
 }
 
-fn bearer(context: &ApiContext<'_>) -> Result<String, Problem> {
+pub(crate) fn bearer(context: &ApiContext<'_>) -> Result<String, Problem> {
     let header = context.request.header("authorization");
     let header = header.ok_or_else(|| Problem::Unauthenticated("There is no Authorization header.".into()))?;
     match header.split_once(' ') {

@@ -13,8 +13,9 @@ use worker::{Context, Env, Request, Response, Result};
 
 use crate::answer::Answer;
 use crate::context::ApiContext;
+use crate::cors::Cors;
 use crate::request::ApiRequest;
-use crate::{accept, endpoints, health, keys, operate, problem, read};
+use crate::{accept, endpoints, health, keys, operate, problem, rate_limit, read};
 
 static ROUTER: LazyLock<Router<&'static str>> = LazyLock::new(|| {
     let mut router = Router::new();
@@ -43,9 +44,13 @@ fn find(method: &str, path: &str) -> std::result::Result<(Operation, Option<Scop
 pub(crate) async fn answer(request: Request, env: &Env, worker: &Context) -> Result<Response> {
     let world = CloudflareWorld::new(env)?;
     let request_id = mint_ulid(world.now_ms(), world.random());
+    let cors = Cors::of(&request, env)?;
     let answered = respond(request, env, worker, world, &request_id).await;
-    let answer = answered.unwrap_or_else(|refusal| problem::answer(&refusal, &request_id));
-    answer.into_response(&request_id)
+    let answer = match answered {
+        Err(Problem::MethodNotAllowed(offered)) if cors.is_preflight() => cors.preflight(&offered),
+        answered => answered.unwrap_or_else(|refusal| problem::answer(&refusal, &request_id)),
+    };
+    cors.allow(answer).into_response(&request_id)
 }
 
 async fn respond(
@@ -63,7 +68,15 @@ async fn respond(
     })?;
     let request_id = request_id.to_owned();
     let mut context = ApiContext { env, worker, world, settings, request, request_id, placeholders };
-    handle(operation, scope.unwrap_or(Scope::Admin), &mut context).await
+    let Some(scope) = scope else {
+        return handle(operation, Scope::Admin, &mut context).await;
+    };
+    rate_limit::check_key(&context).await?;
+    let answered = handle(operation, scope, &mut context).await;
+    if matches!(answered, Err(Problem::Unauthenticated(_))) {
+        rate_limit::check_refused(&context).await?;
+    }
+    answered
 }
 
 async fn handle(

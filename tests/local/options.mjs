@@ -9,6 +9,7 @@ export const usage = `node tests/local/run.mjs --persist DIR [options]
   --port N            port of the producer, 0 for any (default 0)
   --control-port N    port of the control server, 0 for any (default 0)
   --var KEY=VALUE     a variable of both Workers; may be repeated
+  --limit NAME=N      requests a minute of that [[ratelimits]] binding (default: no limit); may be repeated
   --plan free|paid    the profile of limits (default: that of the wrangler files)
   --tick SECONDS      run both crons that often (default: only when the control server is asked)
   --faults            let the control server inject faults
@@ -35,6 +36,7 @@ export function readOptions(args) {
     controlPort: number("--control-port", values["control-port"]),
     tickSeconds: number("--tick", values.tick),
     vars,
+    limits: Object.fromEntries(values.limit.map(limit)),
     switches: faulty ? switches : undefined,
     foreground: values.foreground,
     receiverPort: number("--receiver-port", values["receiver-port"]),
@@ -50,6 +52,7 @@ function parse(args) {
     port: { ...text, default: "0" },
     "control-port": { ...text, default: "0" },
     var: { ...text, multiple: true, default: [] },
+    limit: { ...text, multiple: true, default: [] },
     plan: text,
     tick: { ...text, default: "0" },
     faults: flag,
@@ -67,8 +70,13 @@ function parse(args) {
 
 function keyAndValue(pair) {
   const at = pair.indexOf("=");
-  if (at < 1) throw new UsageError(`--var ${pair}: KEY=VALUE is wanted`);
+  if (at < 1) throw new UsageError(`${pair}: KEY=VALUE is wanted`);
   return [pair.slice(0, at), pair.slice(at + 1)];
+}
+
+function limit(pair) {
+  const [name, count] = keyAndValue(pair);
+  return [name, number("--limit", count)];
 }
 
 function number(name, value) {

@@ -19,15 +19,25 @@ const paidBatchSize = 100;
 
 /**
  * The options of all Workers. `vars` override those of both wrangler files; `faults`, if given, tells what each call
- * suffers that faulty.mjs wraps.
+ * suffers that faulty.mjs wraps. `limits` are requests a minute by binding; those that it does not name do not limit.
  */
-export function allWorkers({ vars, faults }) {
+export function allWorkers({ vars, faults, limits }) {
   const producer = builtWorker("producer", "wrangler.toml", vars, faults);
+  producer.ratelimits = rateLimits(producer.ratelimits, limits);
   const consumer = builtWorker("consumer", "consumer/wrangler.toml", vars, faults);
   if (vars.PLAN === "paid") {
     for (const queue of Object.values(consumer.queueConsumers)) queue.maxBatchSize = paidBatchSize;
   }
   return [producer, consumer, bridgeWorker(consumer)];
+}
+
+/** The limits of the wrangler file with other numbers. */
+function rateLimits(declared, limits) {
+  const chosen = Object.entries(limits).map(([name, limit]) => {
+    if (!declared?.[name]) throw new Error(`no [[ratelimits]] is named ${name}`);
+    return [name, { ...declared[name], simple: { ...declared[name].simple, limit } }];
+  });
+  return Object.fromEntries(chosen);
 }
 
 function builtWorker(folder, wranglerFile, vars, faults) {

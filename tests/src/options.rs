@@ -18,6 +18,8 @@ pub struct Options {
     pub vars: Vec<(String, String)>,
     /// The plan's profile of limits: `free` or `paid`.
     pub plan: String,
+    /// Requests a minute of a rate limit, by its binding; without one there is no limit.
+    pub limits: Vec<(&'static str, u32)>,
     /// The folder of migrations, if it is not the repository's own.
     pub migrations: Option<PathBuf>,
     /// Whether faults can be injected.
@@ -35,6 +37,7 @@ impl Options {
             port: 0,
             vars: vars.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec(),
             plan: "paid".to_owned(),
+            limits: Vec::new(),
             migrations: None,
             faults: false,
             tick_seconds: 0,
@@ -58,6 +61,9 @@ impl Options {
         option("--tick", self.tick_seconds.to_string());
         for (key, value) in &self.vars {
             option("--var", format!("{key}={value}"));
+        }
+        for (name, count) in &self.limits {
+            arguments.extend(["--limit".to_owned(), format!("{name}={count}")]);
         }
         if let Some(folder) = &self.migrations {
             arguments.extend(["--migrations".to_owned(), folder.display().to_string()]);

@@ -39,6 +39,7 @@ pub(crate) const FORBIDDEN: Refusal = refusal(403, "forbidden");
 pub(crate) const NOT_FOUND: Refusal = refusal(404, "not-found");
 pub(crate) const WRONG_METHOD: Refusal = refusal(405, "method-not-allowed");
 pub(crate) const ILLEGAL: Refusal = refusal(409, "illegal-transition");
+pub(crate) const RATE_LIMITED: Refusal = refusal(429, "rate-limited");
 pub(crate) const BAD_CURSOR: Refusal = refusal(400, "invalid-cursor");
 pub(crate) const BAD_HEADER: Refusal = refusal(400, "invalid-header");
 pub(crate) const STORAGE_FULL: Refusal = refusal(503, "storage-full");
@@ -56,7 +57,7 @@ pub(crate) fn assert_refused(what: &str, answer: &Answer, expected: Refusal) {
     let header = match expected.status {
         401 => "www-authenticate",
         405 => "allow",
-        503 => "retry-after",
+        429 | 503 => "retry-after",
         _ => return,
     };
     assert!(answer.header(header).is_some_and(|value| !value.is_empty()), "{header} is missing; {got}");
