@@ -48,7 +48,7 @@ impl Cors {
     }
 
     /// The answer to that, with the methods that the path offers.
-    pub(crate) fn preflight(&self, offered: &str) -> Answer {
+    pub(crate) fn preflight(offered: &str) -> Answer {
         Answer::nothing()
             .with_header("access-control-allow-methods", offered)
             .with_header("access-control-allow-headers", REQUEST_HEADERS)

@@ -47,7 +47,7 @@ pub(crate) async fn answer(request: Request, env: &Env, worker: &Context) -> Res
     let cors = Cors::of(&request, env)?;
     let answered = respond(request, env, worker, world, &request_id).await;
     let answer = match answered {
-        Err(Problem::MethodNotAllowed(offered)) if cors.is_preflight() => cors.preflight(&offered),
+        Err(Problem::MethodNotAllowed(offered)) if cors.is_preflight() => Cors::preflight(&offered),
         answered => answered.unwrap_or_else(|refusal| problem::answer(&refusal, &request_id)),
     };
     cors.allow(answer).into_response(&request_id)
