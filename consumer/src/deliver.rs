@@ -2,7 +2,7 @@
 
 use longshore::cloudflare::{CloudflareWorld, settings};
 use longshore::hint::{UnreadableHint, decode};
-use longshore::job::JobRef;
+use longshore::job::{JobRef, Lane};
 use longshore::process::{process, process_suspects};
 use longshore::settings::Settings;
 use worker::{Env, MessageBatch, MessageExt, QueueRetryOptionsBuilder, RawMessage};
@@ -11,6 +11,8 @@ use crate::strays::{keep, wake_all};
 
 /// How the queue's name ends when it is the platform's dead-letter queue.
 const DEAD_QUEUE_SUFFIX: &str = "-dead";
+/// What the queue's name has in it when its hints are of tasks.
+const TASK_QUEUE_PART: &str = "-task-hints";
 /// How long the queue keeps messages back while the database is out of reach.
 const RETRY_SECONDS: u32 = 30;
 
@@ -29,10 +31,12 @@ pub(crate) async fn deliver(batch: &MessageBatch<String>, env: &Env) {
     if hints.is_empty() {
         return; // Nothing but strays and unknown versions, which `read` has dealt with.
     }
-    if batch.queue().ends_with(DEAD_QUEUE_SUFFIX) {
+    let queue = batch.queue();
+    if queue.ends_with(DEAD_QUEUE_SUFFIX) {
         wake_all(&world, &hints, &jobs).await;
     } else {
-        run(&world, &settings, &hints, jobs).await;
+        let lane = if queue.contains(TASK_QUEUE_PART) { Lane::Tasks } else { Lane::Webhooks };
+        run(&world, &settings, lane, &hints, jobs).await;
     }
 }
 
@@ -57,9 +61,9 @@ async fn read(world: &CloudflareWorld, batch: &MessageBatch<String>) -> (Vec<Raw
     (hints, jobs)
 }
 
-async fn run(world: &CloudflareWorld, settings: &Settings, hints: &[RawMessage], jobs: Vec<JobRef>) {
+async fn run(world: &CloudflareWorld, settings: &Settings, lane: Lane, hints: &[RawMessage], jobs: Vec<JobRef>) {
     let named = jobs.len();
-    let report = process(world, settings, jobs).await;
+    let report = process(world, settings, lane, jobs).await;
     tracing::info!(
         named,
         attempts = report.attempts,
@@ -74,7 +78,7 @@ async fn run(world: &CloudflareWorld, settings: &Settings, hints: &[RawMessage],
     }
     hints.iter().for_each(MessageExt::ack);
     // Suspects come last, when all else is settled and acked.
-    process_suspects(world, settings, &report.unclaimed).await;
+    process_suspects(world, settings, lane, &report.unclaimed).await;
 }
 
 /// Asks for messages again: only when the database is out of reach.

@@ -1,15 +1,12 @@
 //! Accepting jobs: one, or a batch. The answer leaves when the jobs are durable; hints leave after it.
 
-use std::collections::BTreeMap;
-
 use longshore::accept::{Accepted, accept};
 use longshore::authorize::{Caller, authorize};
 use longshore::batch::read_batch;
 use longshore::cloudflare::CloudflareWorld;
 use longshore::flush::send_hints;
-use longshore::hint::by_delay;
+use longshore::hint::Hint;
 use longshore::idempotency::parse_header;
-use longshore::job::JobRef;
 use longshore::key::Scope;
 use longshore::limits::{BATCH_BYTES_MAX, ENVELOPE_BYTES_MAX};
 use longshore::problem::Problem;
@@ -111,17 +108,11 @@ fn idempotency_key(context: &ApiContext<'_>) -> Result<Option<String>, Problem> 
 }
 
 fn hint_later(context: &ApiContext<'_>, accepted: &[&Accepted]) -> Result<(), Problem> {
-    let hints = accepted.iter().map(|accepted| (accepted.hint_delay_seconds, accepted.job.clone()));
-    send_later(context, by_delay(hints))
-}
-
-/// Hints a job after the answer has left.
-pub(crate) fn hint(context: &ApiContext<'_>, job: JobRef) -> Result<(), Problem> {
-    send_later(context, BTreeMap::from([(0, vec![job])]))
+    hint(context, accepted.iter().filter_map(|accepted| accepted.hint.clone()).collect())
 }
 
 /// Sends hints after the answer has left: the jobs are durable, and a lost hint costs only time.
-fn send_later(context: &ApiContext<'_>, hints: BTreeMap<u32, Vec<JobRef>>) -> Result<(), Problem> {
+pub(crate) fn hint(context: &ApiContext<'_>, hints: Vec<Hint>) -> Result<(), Problem> {
     if hints.is_empty() {
         return Ok(());
     }

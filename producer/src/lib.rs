@@ -3,6 +3,7 @@
 mod accept;
 mod answer;
 mod authenticate;
+mod complete;
 mod context;
 mod cors;
 mod endpoints;

@@ -1,7 +1,8 @@
 //! What operators do: cancel, retry now, replay, discard, pause and resume everything.
 
+use longshore::hint::Hint;
 use longshore::invalid::read;
-use longshore::job::JobRef;
+use longshore::job::Lane;
 use longshore::key::Scope;
 use longshore::limits::{ENVELOPE_BYTES_MAX, NOTE_BYTES_MAX, REQUEST_BYTES_MAX};
 use longshore::operate::{self, Discard, Replay};
@@ -25,7 +26,7 @@ pub(crate) async fn cancel(context: &mut ApiContext<'_>, scope: Scope) -> Result
 pub(crate) async fn retry(context: &mut ApiContext<'_>, scope: Scope) -> Result<Answer, Problem> {
     let job = job_of_path(context, scope).await?;
     let row = operate::retry_now(&context.world, &job).await?;
-    hint(context, job)?;
+    hint(context, vec![Hint::now(job, Lane::of(&row.kind))])?;
     Ok(Answer::json(202, job_json(&row)))
 }
 
@@ -37,7 +38,7 @@ pub(crate) async fn replay(context: &mut ApiContext<'_>, scope: Scope) -> Result
     let request: Option<Replay> = body.map(|body| read(&body, "#")).transpose()?;
     let edited = request.and_then(|request| request.payload);
     let row = operate::replay(&context.world, &context.settings, &job, edited.as_deref()).await?;
-    hint(context, JobRef { tenant: row.tenant.clone(), id: row.id.clone() })?;
+    hint(context, vec![Hint::now(row.job(), Lane::of(&row.kind))])?;
     let location = format!("/v1/jobs/{}", row.id);
     Ok(Answer::json(202, job_json(&row)).with_header("location", location))
 }

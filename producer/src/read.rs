@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::{StreamExt, stream};
 use longshore::invalid::InvalidField;
 use longshore::job::{JobRef, JobRow};
-use longshore::jobs::webhook;
+use longshore::jobs::shown;
 use longshore::key::Scope;
 use longshore::limits::{ATTEMPTS_WITH_EVIDENCE_MAX, REQUESTS_AT_ONCE, WAIT_SECONDS_MAX};
 use longshore::ports::Clock;
@@ -59,7 +59,7 @@ fn wait_seconds(context: &ApiContext<'_>) -> Result<u32, Problem> {
 
 /// A job with its payload, in which secret header values are hidden.
 pub(crate) fn job_json(row: &JobRow) -> Value {
-    row.to_json(row.payload.as_deref().and_then(webhook::shown).as_ref())
+    row.to_json(row.payload.as_deref().and_then(|payload| shown(&row.kind, payload)).as_ref())
 }
 
 /// `GET /v1/jobs`

@@ -15,7 +15,7 @@ use crate::answer::Answer;
 use crate::context::ApiContext;
 use crate::cors::Cors;
 use crate::request::ApiRequest;
-use crate::{accept, endpoints, health, keys, operate, problem, rate_limit, read};
+use crate::{accept, complete, endpoints, health, keys, operate, problem, rate_limit, read};
 
 static ROUTER: LazyLock<Router<&'static str>> = LazyLock::new(|| {
     let mut router = Router::new();
@@ -95,6 +95,8 @@ async fn handle(
         Op::ReadDeadLetter => read::read_dead_letter(context, scope).await,
         Op::CancelJob => operate::cancel(context, scope).await,
         Op::RetryJob => operate::retry(context, scope).await,
+        Op::CompleteJob => complete::complete(context, scope).await,
+        Op::FailJob => complete::fail(context, scope).await,
         Op::ReplayDeadLetter => operate::replay(context, scope).await,
         Op::DiscardDeadLetter => operate::discard(context, scope).await,
         Op::Pause => operate::set_paused(context, scope, true).await,

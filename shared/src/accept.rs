@@ -4,8 +4,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::authorize::{Caller, authorize_statement, judge_caller, unavailable};
-use crate::hint::delay_seconds;
-use crate::job::{JobRef, mint_id};
+use crate::hint::{Hint, delay_seconds};
+use crate::job::{JobRef, Lane, mint_id};
 use crate::key::Scope;
 use crate::limits::{ACCEPT_PARAMETER_BYTES, ID_SKEW_MS_MAX, MINTS_MAX};
 use crate::ports::{Clock, Database, Param, Rows, Statement};
@@ -23,8 +23,8 @@ pub struct Accepted {
     pub body: Value,
     /// Whether the job was there already.
     pub replayed: bool,
-    /// In how many seconds its hint is due, if it is to have one: it is new, and its time is near.
-    pub hint_delay_seconds: Option<u32>,
+    /// Its hint, if it is to have one: it is new, and its time is near.
+    pub hint: Option<Hint>,
 }
 
 /// Makes jobs durable: one batch that checks the key, frees keys whose window ended, inserts, and reads back.
@@ -126,7 +126,8 @@ fn read_outcomes(jobs: &[NewJob], answers: &[Rows]) -> Result<Vec<AcceptedRow>, 
 /// What became of one job, at `now` by the database's clock.
 fn judge_outcome(job: &NewJob, row: AcceptedRow, now: i64) -> Result<Accepted, Problem> {
     let (Some(id), Some(created_at)) = (row.id, row.created_at) else {
-        return Err(Problem::field("#/payload/endpoint", "unknown-endpoint", "There is no such endpoint."));
+        let pointer = if Lane::of(&job.kind) == Lane::Tasks { "#/endpoint" } else { "#/payload/endpoint" };
+        return Err(Problem::field(pointer, "unknown-endpoint", "There is no such endpoint."));
     };
     if row.digest.as_deref() != Some(job.digest.as_str()) {
         return Err(Problem::IdempotencyKeyReused);
@@ -137,6 +138,8 @@ fn judge_outcome(job: &NewJob, row: AcceptedRow, now: i64) -> Result<Accepted, P
         "created_at": rfc3339(created_at), "run_after": rfc3339(row.scheduled_at.unwrap_or(created_at)),
         "accepted": if row.scheduled_at.is_some() { "scheduled" } else { "queued" },
     });
-    let hint_delay_seconds = delay_seconds(row.scheduled_at.map_or(0, |at| at - now)).filter(|_| !replayed);
-    Ok(Accepted { job: JobRef { tenant: row.tenant, id }, body, replayed, hint_delay_seconds })
+    let (reference, lane) = (JobRef { tenant: row.tenant, id }, Lane::of(&job.kind));
+    let delay = delay_seconds(row.scheduled_at.map_or(0, |at| at - now)).filter(|_| !replayed);
+    let hint = delay.map(|delay_seconds| Hint { job: reference.clone(), lane, delay_seconds });
+    Ok(Accepted { job: reference, body, replayed, hint })
 }

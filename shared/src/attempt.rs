@@ -46,6 +46,8 @@ pub enum AttemptState {
     Succeeded,
     /// It did not, or nothing could be sent.
     Failed,
+    /// It was taken over, and its completion is awaited.
+    Deferred,
     /// The worker stopped before it could say; the request may have been received.
     OutcomeUnknown,
 }

@@ -6,7 +6,9 @@ use serde_json::json;
 use crate::backoff::Schedule;
 use crate::endpoint::EvidencePolicy;
 use crate::job::JobRef;
-use crate::limits::{CLAIM_TOLERANCE_MS, LEASE_MS, LEASE_SLACK_MS, SENDS_MAX, TIMEOUT_SECONDS_DEFAULT};
+use crate::limits::{
+    CLAIM_TOLERANCE_MS, LEASE_COVERS_MS_MAX, LEASE_MS, LEASE_SLACK_MS, SENDS_MAX, TIMEOUT_SECONDS_DEFAULT,
+};
 use crate::outcome::ErrorClass;
 use crate::ports::{Clock, Database, DatabaseError};
 use crate::redact::Redaction;
@@ -43,7 +45,9 @@ pub struct Claimed {
 #[allow(missing_docs)]
 pub struct ClaimedEndpoint {
     pub state: String,
+    /// The URL; for a service, its path.
     pub url: String,
+    pub service: Option<String>,
     pub headers: Vec<(String, String)>,
     pub timeout_seconds: u32,
     pub evidence: EvidencePolicy,
@@ -79,7 +83,7 @@ pub async fn claim<W: Database + Clock>(
 ) -> Result<Vec<Claimed>, DatabaseError> {
     let terms = json!({
         "tolerance_ms": CLAIM_TOLERANCE_MS, "lease_ms": LEASE_MS, "slack_ms": LEASE_SLACK_MS,
-        "timeout_seconds": TIMEOUT_SECONDS_DEFAULT, "sends_max": SENDS_MAX,
+        "covers_ms": LEASE_COVERS_MS_MAX, "timeout_seconds": TIMEOUT_SECONDS_DEFAULT, "sends_max": SENDS_MAX,
     });
     let jobs = json_param(&jobs);
     let statements = vec![

@@ -18,22 +18,27 @@ use crate::settings::Settings;
 #[derive(Debug)]
 pub struct CloudflareWorld {
     pub(crate) database: D1Database,
-    pub(crate) queue: Queue,
+    pub(crate) hints: Queue,
+    pub(crate) task_hints: Queue,
     pub(crate) bucket: Bucket,
     pub(crate) size_bytes: Cell<Option<i64>>,
+    /// Where the service bindings of tasks are found.
+    pub(crate) env: Env,
 }
 
 impl CloudflareWorld {
-    /// Binds `DB`, `HINTS` and `EVIDENCE`.
+    /// Binds `DB`, `HINTS`, `TASK_HINTS` and `EVIDENCE`.
     ///
     /// # Errors
     /// When a binding is missing: the deployment is broken.
     pub fn new(env: &Env) -> worker::Result<CloudflareWorld> {
         Ok(CloudflareWorld {
             database: env.d1("DB")?,
-            queue: env.queue("HINTS")?,
+            hints: env.queue("HINTS")?,
+            task_hints: env.queue("TASK_HINTS")?,
             bucket: env.bucket("EVIDENCE")?,
             size_bytes: Cell::new(None),
+            env: env.clone(),
         })
     }
 }

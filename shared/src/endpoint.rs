@@ -32,6 +32,7 @@ pub struct EndpointRow {
     pub state: String,
     pub paused_reason: Option<String>,
     pub url: String,
+    pub service: Option<String>,
     pub headers: Vec<(String, String)>,
     pub timeout_seconds: u32,
     pub backoff: Schedule,
@@ -52,9 +53,10 @@ impl EndpointRow {
     /// The endpoint as the API shows it. Header values are sealed and never shown.
     pub fn to_json(&self) -> Value {
         let names: Vec<_> = self.headers.iter().map(|(name, _)| json!({"name": name, "value": null})).collect();
+        let (url, path) = if self.service.is_some() { (None, Some(&self.url)) } else { (Some(&self.url), None) };
         json!({
             "id": self.id, "tenant": self.tenant, "state": self.state, "paused_reason": self.paused_reason,
-            "url": self.url, "headers": names, "timeout_seconds": self.timeout_seconds, "schedule": self.backoff,
+            "url": url, "service": self.service, "path": path, "headers": names, "timeout_seconds": self.timeout_seconds, "schedule": self.backoff,
             "max_attempts": self.max_attempts, "evidence": self.evidence, "bury_on": self.bury_on,
             "redact": self.redact, "failing_since": self.failing_since.map(rfc3339),
             "last_success_at": self.last_success_at.map(rfc3339),

@@ -4,14 +4,17 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
+use url::Url;
 
 use crate::authorize::unavailable;
 use crate::backoff::Schedule;
-use crate::destination::{self, Destination, DestinationError};
+use crate::destination;
 use crate::endpoint::{EndpointRow, EvidencePolicy, signing_secrets};
 use crate::invalid::{InvalidField, check_headers, is_name, read};
-use crate::jobs::webhook::SEAL_PURPOSE;
-use crate::limits::{MAX_ATTEMPTS_MAX, TIMEOUT_SECONDS_DEFAULT, TIMEOUT_SECONDS_MAX};
+use crate::jobs::target::{SEAL_PURPOSE, SERVICE_ORIGIN};
+use crate::limits::{
+    MAX_ATTEMPTS_MAX, SERVICE_PATH_BYTES_MAX, TASK_TIMEOUT_SECONDS_MAX, TIMEOUT_SECONDS_DEFAULT, TIMEOUT_SECONDS_MAX,
+};
 use crate::operate::nonce;
 use crate::outcome::ErrorClass;
 use crate::ports::{Clock, Database, Statement};
@@ -29,13 +32,19 @@ use crate::store::{batch, first_as, json_param, rows_as, sql};
 pub(crate) struct EndpointRequest {
     /// Where its jobs go: https on port 443 unless the deployment allows more.
     #[cfg_attr(feature = "openapi", schemars(length(max = crate::limits::URL_BYTES_MAX)))]
-    url: String,
+    url: Option<String>,
+    /// A service binding of the consumer, instead of a URL: `HANDLER_` and capitals, digits or `_`.
+    #[cfg_attr(feature = "openapi", schemars(regex(pattern = "^HANDLER_[A-Z0-9_]{1,50}$")))]
+    service: Option<String>,
+    /// The path of requests to the service, `/` when nothing is said.
+    #[cfg_attr(feature = "openapi", schemars(length(max = SERVICE_PATH_BYTES_MAX)))]
+    path: Option<String>,
     /// Headers of each of its requests. All their values are stored sealed.
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::headers"))]
     #[serde(default)]
     headers: BTreeMap<String, String>,
     /// Seconds an attempt may take, 20 when nothing is said.
-    #[cfg_attr(feature = "openapi", schemars(range(min = 1, max = TIMEOUT_SECONDS_MAX)))]
+    #[cfg_attr(feature = "openapi", schemars(range(min = 1, max = TASK_TIMEOUT_SECONDS_MAX)))]
     timeout_seconds: Option<u32>,
     /// The waits between attempts, `webhook-standard` when nothing is said.
     schedule: Option<Schedule>,
@@ -53,8 +62,26 @@ pub(crate) struct EndpointRequest {
 }
 
 impl EndpointRequest {
-    fn destination(&self, settings: &Settings) -> Result<Destination, DestinationError> {
-        destination::check(&self.url, &settings.private_destinations)
+    /// The URL, as it will be sent and not as it was typed; for a service, the path.
+    fn place(&self, settings: &Settings) -> Result<String, InvalidField> {
+        let wrong = |pointer: &str, code, detail: &str| Err(InvalidField::new(pointer, code, detail));
+        match (&self.url, &self.service, &self.path) {
+            (Some(url), None, None) => match destination::check(url, &settings.private_destinations) {
+                Ok(destination) => Ok(destination.url.into()),
+                Err(error) => wrong("#/url", error.code(), &error.to_string()),
+            },
+            (Some(_), Some(_), _) => wrong("#/service", "either-or", "Give either a url or a service."),
+            (Some(_), None, Some(_)) => wrong("#/path", "either-or", "A path belongs to a service."),
+            (None, None, _) => wrong("#/url", "missing-field", "Give a url or a service."),
+            (None, Some(service), _) if !is_service(service) => {
+                let detail = "A service is a binding of the consumer: HANDLER_ and 1 to 50 of A-Z 0-9 _.";
+                wrong("#/service", "invalid-name", detail)
+            }
+            (None, Some(_), path) => {
+                let path = path.as_deref().unwrap_or("/");
+                service_path(path).map_or_else(|| wrong("#/path", "invalid-path", "A path begins with one /."), Ok)
+            }
+        }
     }
 
     fn errors(&self, id: &str, settings: &Settings) -> Vec<InvalidField> {
@@ -63,15 +90,11 @@ impl EndpointRequest {
         if !is_name(id) {
             wrong("#", "invalid-name", "An endpoint's name is 1 to 64 of A-Z a-z 0-9 _ -.".into());
         }
-        if let Err(error) = self.destination(settings) {
-            wrong("#/url", error.code(), error.to_string());
-        }
-        if self.timeout_seconds.is_some_and(|seconds| !(1..=TIMEOUT_SECONDS_MAX).contains(&seconds)) {
-            wrong(
-                "#/timeout_seconds",
-                "out-of-range",
-                format!("A webhook may take 1 to {TIMEOUT_SECONDS_MAX} seconds."),
+        if self.timeout_seconds.is_some_and(|seconds| !(1..=TASK_TIMEOUT_SECONDS_MAX).contains(&seconds)) {
+            let detail = format!(
+                "A task may take 1 to {TASK_TIMEOUT_SECONDS_MAX} seconds; a webhook takes {TIMEOUT_SECONDS_MAX} of them at most."
             );
+            wrong("#/timeout_seconds", "out-of-range", detail);
         }
         if self.max_attempts.is_some_and(|attempts| !(1..=MAX_ATTEMPTS_MAX).contains(&attempts)) {
             wrong("#/max_attempts", "out-of-range", format!("A job has 1 to {MAX_ATTEMPTS_MAX} attempts."));
@@ -83,8 +106,25 @@ impl EndpointRequest {
             }
         }
         check_headers(self.headers.iter(), "#/headers", &mut errors);
+        errors.extend(self.place(settings).err());
         errors
     }
+}
+
+/// Whether a service binding of this name may be called: only those that are made for it.
+fn is_service(name: &str) -> bool {
+    name.strip_prefix("HANDLER_").is_some_and(|rest| {
+        (1..=50).contains(&rest.len())
+            && rest.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
+    })
+}
+
+/// The path and query of a request to a service, as it will be sent.
+fn service_path(path: &str) -> Option<String> {
+    let url = Url::parse(SERVICE_ORIGIN).ok()?.join(path).ok()?;
+    let is_path = path.starts_with('/') && !path.starts_with("//") && path.len() <= SERVICE_PATH_BYTES_MAX;
+    (is_path && url.fragment().is_none() && url.origin().ascii_serialization() == SERVICE_ORIGIN)
+        .then(|| url.as_str()[SERVICE_ORIGIN.len()..].to_owned())
 }
 
 /// Makes or changes an endpoint.
@@ -111,10 +151,9 @@ pub async fn put_endpoint<W: Database + Clock>(
     };
     let headers: Vec<_> = request.headers.iter().map(seal_value).collect();
     let backoff = request.schedule.unwrap_or(Schedule::WebhookStandard);
-    // Stored as it will be sent, not as it was typed.
-    let url = request.destination(settings).map_or(request.url.clone(), |destination| destination.url.into());
+    let url = request.place(settings).map_err(|field| Problem::InvalidRequest(vec![field]))?;
     let row = json!({
-        "tenant": tenant, "id": id, "url": url, "headers": headers,
+        "tenant": tenant, "id": id, "url": url, "service": request.service, "headers": headers,
         "timeout_seconds": request.timeout_seconds.unwrap_or(TIMEOUT_SECONDS_DEFAULT),
         "backoff": backoff, "max_attempts": request.max_attempts.unwrap_or_else(|| backoff.max_attempts()),
         "evidence": request.evidence.unwrap_or(EvidencePolicy::Full), "bury_on": request.bury_on,

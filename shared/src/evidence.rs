@@ -150,6 +150,7 @@ mod tests {
         let request = HttpRequest {
             method: "POST".into(),
             url: "https://example.com/hook?token=abc".into(),
+            service: None,
             headers: vec![("authorization".into(), "Bearer hush".into()), ("x-plain".into(), "seen".into())],
             body: body.to_vec(),
             timeout: Duration::from_secs(1),

@@ -1,11 +1,8 @@
 //! The flush: one object of evidence for all outcomes that are ready, then one settlement, then the hints of retries.
 
-use std::collections::BTreeMap;
-
 use crate::attempt::EvidenceRef;
 use crate::evidence::{Pack, inline, pack_key};
-use crate::hint::{by_delay, encode};
-use crate::job::JobRef;
+use crate::hint::{Hint, into_messages};
 use crate::limits::{EVIDENCE_PUT_MS, SEND_MS_MAX};
 use crate::ports::{DatabaseError, World};
 use crate::run::Finished;
@@ -32,8 +29,7 @@ pub struct Flushed {
 pub async fn flush<W: World>(world: &W, settings: &Settings, token: &str, n: u32, finished: Vec<Finished>) -> Flushed {
     let settlements = put_evidence(world, token, n, finished).await;
     let flushed = record_outcomes(world, settings, token, &settlements).await;
-    let retries = settlements.iter().map(|settlement| (settlement.hint_delay_seconds(), settlement.job()));
-    send_hints(world, settings, by_delay(retries)).await;
+    send_hints(world, settings, settlements.iter().filter_map(Settlement::hint).collect()).await;
     flushed
 }
 
@@ -96,18 +92,13 @@ async fn record_outcomes<W: World>(world: &W, settings: &Settings, token: &str, 
     }
 }
 
-/// Sends hints, grouped by their delay in seconds. A failure is only logged: the sweep finds the jobs.
-pub async fn send_hints<W: World>(world: &W, settings: &Settings, by_delay: BTreeMap<u32, Vec<JobRef>>) {
-    let messages: Vec<_> = by_delay
-        .iter()
-        .flat_map(|(delay, jobs)| encode(jobs, settings.plan.hint_jobs).into_iter().map(|text| (text, *delay)))
-        .collect();
-    if messages.is_empty() {
-        return;
-    }
-    match within(world, SEND_MS_MAX, world.send_hints(messages)).await {
-        Some(Ok(())) => {}
-        Some(Err(error)) => tracing::warn!(%error, "the sweep will find these jobs"),
-        None => tracing::warn!("hints did not leave within {SEND_MS_MAX} ms, the sweep will find these jobs"),
+/// Sends hints. A failure is only logged: the sweep finds the jobs.
+pub async fn send_hints<W: World>(world: &W, settings: &Settings, hints: Vec<Hint>) {
+    for (lane, messages) in into_messages(hints, settings.plan.hint_jobs) {
+        match within(world, SEND_MS_MAX, world.send_hints(lane, messages)).await {
+            Some(Ok(())) => {}
+            Some(Err(error)) => tracing::warn!(%error, "the sweep will find these jobs"),
+            None => tracing::warn!("hints did not leave within {SEND_MS_MAX} ms, the sweep will find these jobs"),
+        }
     }
 }

@@ -4,8 +4,8 @@ use serde::Deserialize;
 use url::Url;
 
 use crate::claim::Claimed;
-use crate::jobs::webhook::timeout_of;
-use crate::limits::LEASE_MS;
+use crate::jobs::timeout_of;
+use crate::limits::LEASE_COVERS_MS_MAX;
 
 /// A claimed job. Times are this worker's clock.
 #[derive(Debug)]
@@ -13,6 +13,7 @@ pub(crate) struct Held {
     pub(crate) job: Claimed,
     /// What the limit per destination counts: the authority of the URL.
     pub(crate) destination: String,
+    /// What is left of the lease when the attempt starts: its timeout, unless that is longer than a lease covers.
     pub(crate) timeout_ms: i64,
     /// When the lease ends, never later than it does by the database's clock.
     pub(crate) lease_until: i64,
@@ -25,7 +26,7 @@ impl Held {
     pub(crate) fn new(job: Claimed, sent_at: i64) -> Held {
         Held {
             destination: destination_of(&job),
-            timeout_ms: i64::try_from(timeout_of(&job).as_millis()).unwrap_or(LEASE_MS),
+            timeout_ms: i64::from(timeout_of(&job)).saturating_mul(1_000).min(LEASE_COVERS_MS_MAX),
             lease_until: sent_at + (job.lease_until - job.now),
             deadline: job.deadline_at.map(|deadline| sent_at + (deadline - job.now)),
             job,
@@ -49,6 +50,9 @@ fn destination_of(job: &Claimed) -> String {
         url: Option<String>,
     }
     let bare = || job.payload.as_deref().and_then(|payload| serde_json::from_str::<Bare>(payload).ok()?.url);
+    if let Some(service) = job.endpoint.as_ref().and_then(|endpoint| endpoint.service.clone()) {
+        return service;
+    }
     let url = job.endpoint.as_ref().map(|endpoint| endpoint.url.clone()).or_else(bare).unwrap_or_default();
     Url::parse(&url).map_or(url.clone(), |parsed| parsed.authority().to_owned())
 }

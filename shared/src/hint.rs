@@ -4,15 +4,51 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::job::JobRef;
+use crate::job::{JobRef, Lane};
 use crate::limits::{
     HINT_DELAY_MS_MAX, MESSAGE_BYTES_MAX, QUEUE_DELAY_SECONDS_MAX, SEND_BATCH_BYTES_MAX, SEND_BATCH_MESSAGES_MAX,
+    TASKS_PER_HINT,
 };
 
 /// The version this build writes and reads.
 pub const VERSION: u32 = 1;
 /// What the queue adds to a message, in bytes, by its documentation.
 const MESSAGE_OVERHEAD_BYTES: usize = 100;
+
+/// A job that is worth claiming, and when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hint {
+    /// Which job.
+    pub job: JobRef,
+    /// In which queue.
+    pub lane: Lane,
+    /// In how many seconds.
+    pub delay_seconds: u32,
+}
+
+impl Hint {
+    /// A hint that leaves at once.
+    pub fn now(job: JobRef, lane: Lane) -> Hint {
+        Hint { job, lane, delay_seconds: 0 }
+    }
+}
+
+/// The messages of each lane, with their delays in seconds.
+pub type Messages = BTreeMap<Lane, Vec<(String, u32)>>;
+
+/// Writes hints as messages: jobs of one lane and delay share them.
+pub fn into_messages(hints: Vec<Hint>, jobs_per_hint: usize) -> Messages {
+    let mut alike: BTreeMap<(Lane, u32), Vec<JobRef>> = BTreeMap::new();
+    for Hint { job, lane, delay_seconds } in hints {
+        alike.entry((lane, delay_seconds)).or_default().push(job);
+    }
+    let mut messages = Messages::new();
+    for ((lane, delay), jobs) in alike {
+        let most = if lane == Lane::Tasks { jobs_per_hint.min(TASKS_PER_HINT) } else { jobs_per_hint };
+        messages.entry(lane).or_default().extend(encode(&jobs, most).into_iter().map(|text| (text, delay)));
+    }
+    messages
+}
 
 #[derive(Serialize, Deserialize)]
 struct Message {
@@ -69,17 +105,6 @@ pub fn delay_seconds(ms: i64) -> Option<u32> {
         return None;
     }
     u32::try_from(ms.max(0)).ok().map(|ms| ms.div_ceil(1_000))
-}
-
-/// Jobs with the delays of their hints in seconds, by delay; those without one are left out.
-pub fn by_delay(jobs: impl IntoIterator<Item = (Option<u32>, JobRef)>) -> BTreeMap<u32, Vec<JobRef>> {
-    let mut hints: BTreeMap<u32, Vec<JobRef>> = BTreeMap::new();
-    for (delay, job) in jobs {
-        if let Some(delay) = delay {
-            hints.entry(delay).or_default().push(job);
-        }
-    }
-    hints
 }
 
 /// Groups messages into batches that `sendBatch` takes: at most 100 messages and 256,000 bytes, delays at most 24 h.

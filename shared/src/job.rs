@@ -57,6 +57,22 @@ impl From<JobRef> for (String, String) {
     }
 }
 
+/// The queue that a job's hints travel in: a task may take minutes, and must not sit in front of webhooks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Lane {
+    /// Webhooks: 30 seconds at most.
+    Webhooks,
+    /// Tasks: 10 minutes at most.
+    Tasks,
+}
+
+impl Lane {
+    /// The lane of a kind. A kind's name has a dot if, and only if, it is a task.
+    pub fn of(kind: &str) -> Lane {
+        if kind.contains('.') { Lane::Tasks } else { Lane::Webhooks }
+    }
+}
+
 /// A job's row as the reading statements answer it. Times are milliseconds.
 #[derive(Debug, Clone, Deserialize)]
 #[allow(missing_docs)]
@@ -81,6 +97,8 @@ pub struct JobRow {
     pub error: Option<JobError>,
     pub result: Option<Value>,
     pub cancel_requested: u8,
+    /// When a deferred completion is due at the latest.
+    pub completion_due_at: Option<i64>,
     pub dead_state: Option<String>,
     pub dead_reason: Option<String>,
     pub note: Option<String>,
@@ -94,6 +112,11 @@ pub struct JobRow {
 }
 
 impl JobRow {
+    /// How statements name it.
+    pub fn job(&self) -> JobRef {
+        JobRef { tenant: self.tenant.clone(), id: self.id.clone() }
+    }
+
     /// The `webhook-id`: given by the caller, or the first job's id.
     pub fn event_id(&self) -> &str {
         self.event_id.as_deref().unwrap_or(&self.id)
@@ -109,6 +132,7 @@ impl JobRow {
             "created_at": rfc3339(self.created_at), "run_after": rfc3339(self.run_after),
             "deadline_at": self.deadline_at.map(rfc3339), "finished_at": self.finished_at.map(rfc3339),
             "cancel_requested": self.cancel_requested == 1,
+            "completion_due_at": self.completion_due_at.map(rfc3339),
             "error": self.error, "result": self.result,
             "replay_of": self.replay_of, "replayed_by": self.replayed_by,
         })

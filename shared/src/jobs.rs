@@ -1,19 +1,28 @@
 //! The kinds of job. A kind is one file beside this one, and one arm in each match here.
 
+pub mod target;
+pub mod task;
 pub mod webhook;
 
+use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::backoff::parse_retry_after;
+use crate::claim::Claimed;
 use crate::invalid::InvalidField;
+use crate::jobs::target::{Unpreparable, unpreparable};
+use crate::outcome::{ErrorClass, Outcome, RetryAfter};
+use crate::ports::{HttpError, HttpRequest, HttpResponse};
 use crate::problem::Problem;
 use crate::settings::Settings;
 
 /// The kinds this build runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename_all = "snake_case"))]
 pub enum Kind {
     /// An HTTP request to somebody else's server, signed by Standard Webhooks.
     Webhook,
+    /// A kind of the user's own.
+    Task,
 }
 
 impl Kind {
@@ -21,6 +30,7 @@ impl Kind {
     pub fn named(name: &str) -> Option<Kind> {
         match name {
             "webhook" => Some(Kind::Webhook),
+            _ if task::is_task_name(name) => Some(Kind::Task),
             _ => None,
         }
     }
@@ -37,21 +47,99 @@ pub struct CheckedPayload {
     pub stored: String,
 }
 
-/// Checks a payload of the kind named `kind`.
+/// What is said of JSON that is well formed and has no value: a number beyond all doubles, half a surrogate pair.
+pub(crate) const UNREADABLE: &str = "A number or a text in it has no value that can be shown again.";
+
+/// Whether JSON has a value, which can be shown again.
+pub(crate) fn is_readable(raw: &RawValue) -> bool {
+    serde_json::from_str::<Value>(raw.get()).is_ok()
+}
+
+/// Checks a payload of the kind named `kind`; `endpoint` is what the request itself names, beside the payload.
 ///
 /// # Errors
 /// A problem that names every wrong field.
 pub fn check(
     kind: &str,
     payload: &RawValue,
+    endpoint: Option<&str>,
     settings: &Settings,
     nonce: &mut impl FnMut() -> [u8; 12],
 ) -> Result<CheckedPayload, Problem> {
-    match Kind::named(kind) {
-        Some(Kind::Webhook) => webhook::check(payload, settings, nonce),
-        None => {
-            let detail = format!("There is no kind {kind:?}; there is: webhook.");
+    match (Kind::named(kind), endpoint) {
+        (Some(Kind::Webhook), None) => webhook::check(payload, settings, nonce),
+        (Some(Kind::Webhook), Some(_)) => {
+            Err(Problem::field("#/endpoint", "either-or", "A webhook names its endpoint in its payload."))
+        }
+        (Some(Kind::Task), endpoint) => task::check(payload, endpoint),
+        (None, _) => {
+            let detail = format!(
+                "There is no kind {kind:?}; there is webhook, and every task: lower-case words with dots between."
+            );
             Err(Problem::InvalidRequest(vec![InvalidField::new("#/kind", "unknown-kind", detail)]))
+        }
+    }
+}
+
+/// The stored payload as the API shows it: secret values are hidden.
+pub fn shown(kind: &str, stored: &str) -> Option<Value> {
+    match Kind::named(kind) {
+        Some(Kind::Webhook) => webhook::shown(stored),
+        Some(Kind::Task) | None => serde_json::from_str(stored).ok(),
+    }
+}
+
+/// Makes the request of a claimed job: the destination is checked again, the exact bytes are signed.
+///
+/// # Errors
+/// When the payload, the endpoint or a sealed value cannot be used; nothing is sent then.
+pub fn prepare(job: &Claimed, settings: &Settings, now_ms: i64) -> Result<HttpRequest, Unpreparable> {
+    match Kind::named(&job.kind) {
+        Some(Kind::Webhook) => webhook::prepare(job, settings, now_ms),
+        Some(Kind::Task) => task::prepare(job, settings, now_ms),
+        None => Err(unpreparable(ErrorClass::Config, format!("This build does not know the kind {:?}.", job.kind))),
+    }
+}
+
+/// How many seconds the attempt of a claimed job may take.
+pub fn timeout_of(job: &Claimed) -> u32 {
+    match Kind::named(&job.kind) {
+        Some(Kind::Task) => task::timeout_of(job),
+        Some(Kind::Webhook) | None => webhook::timeout_of(job),
+    }
+}
+
+/// Judges what came back: what is not 2xx is the same for all kinds.
+pub fn judge(job: &Claimed, answer: &Result<HttpResponse, HttpError>, now_ms: i64) -> Outcome {
+    match answer {
+        Ok(response) if (200..300).contains(&response.status) => match Kind::named(&job.kind) {
+            Some(Kind::Task) => task::judge(response),
+            Some(Kind::Webhook) | None => webhook::judge(response),
+        },
+        Ok(response) => {
+            let retry_after = response
+                .headers
+                .iter()
+                .find(|(name, _)| name.eq_ignore_ascii_case("retry-after"))
+                .and_then(|(_, value)| parse_retry_after(value, now_ms))
+                .map(|wait| match response.status {
+                    429 | 503 => RetryAfter::Deferral(wait),
+                    _ => RetryAfter::AtLeast(wait),
+                });
+            let message = format!("The destination answered {}.", response.status);
+            Outcome::Failed { class: ErrorClass::of_status(response.status), message, retry_after }
+        }
+        Err(error @ HttpError::NoService(_)) => Outcome::Unconfigured { message: error.to_string() },
+        Err(error) => {
+            let class = match error {
+                HttpError::Timeout(_) => ErrorClass::Timeout,
+                HttpError::Dns(_) => ErrorClass::Dns,
+                HttpError::Connect(_) => ErrorClass::Connect,
+                HttpError::Tls(_) => ErrorClass::Tls,
+                HttpError::NoService(_) => ErrorClass::Config,
+                HttpError::Unsendable(_) => ErrorClass::Handler,
+            };
+            Outcome::Failed { class, message: error.to_string(), retry_after: None }
         }
     }
 }

@@ -21,6 +21,7 @@ pub mod authorize;
 pub mod backoff;
 pub mod batch;
 pub mod claim;
+pub mod complete;
 pub mod endpoints;
 pub mod evidence;
 pub mod flush;

@@ -40,6 +40,9 @@ pub const ID_SKEW_MS_MAX: i64 = 20_000;
 pub const MARK_LAG_MS: i64 = 45_000;
 /// A job may be claimed this much before its time: a queue's delay is rounded to seconds.
 pub const CLAIM_TOLERANCE_MS: i64 = 2_000;
+/// The longest time that a lease covers by itself. An attempt that may take longer lives on heartbeats, so that a task of
+/// ten minutes whose worker died is tried again after one.
+pub const LEASE_COVERS_MS_MAX: i64 = 60_000;
 /// The shortest lease.
 pub const LEASE_MS: i64 = 30_000;
 /// How much of a lease must be left beyond an attempt's timeout when the attempt starts.
@@ -105,6 +108,22 @@ pub const SEND_MS_MAX: i64 = 2_000;
 pub const TIMEOUT_SECONDS_DEFAULT: u32 = 20;
 /// Seconds a webhook's attempt may take at most (Standard Webhooks advises 15 to 30 s).
 pub const TIMEOUT_SECONDS_MAX: u32 = 30;
+/// Seconds a task's attempt may take at most: 5 minutes less than the 15 that a consumer may take in all.
+pub const TASK_TIMEOUT_SECONDS_MAX: u32 = 600;
+/// Bytes of the name of a task's kind.
+pub const TASK_NAME_BYTES_MAX: usize = 64;
+/// Bytes of the path of a service.
+pub const SERVICE_PATH_BYTES_MAX: usize = 1_000;
+/// Jobs in one hint of tasks: one invocation runs five requests at once, and all of them may take minutes.
+pub const TASKS_PER_HINT: usize = 5;
+/// Bytes of JSON that a task may answer as its result, or bring with its completion.
+pub const RESULT_BYTES_MAX: usize = 16_384;
+/// Seconds within which a deferred task is to be completed when it says nothing.
+pub const COMPLETION_SECONDS_DEFAULT: u32 = 3_600;
+/// Seconds that a deferred task may ask for at most.
+pub const COMPLETION_SECONDS_MAX: u32 = 7 * 86_400;
+/// Characters of the message with which a task says that it failed.
+pub const MESSAGE_CHARS_MAX: usize = 500;
 /// Attempts that may fail, at most.
 pub const MAX_ATTEMPTS_MAX: u32 = 50;
 /// Sends of one job at most, whatever a destination's Retry-After spares it. It bounds the log at about 25 KB.

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use crate::authorize::unavailable;
 use crate::idempotency::digest;
 use crate::job::{JobRef, JobRow, mint_id};
-use crate::jobs;
+use crate::jobs::{self, Kind};
 #[cfg(feature = "openapi")]
 use crate::limits::NOTE_BYTES_MAX;
 use crate::limits::{ID_SKEW_MS_MAX, MINTS_MAX};
@@ -119,7 +119,8 @@ fn edit<C: Clock>(
     if payload.get().len() > settings.plan.payload_bytes_max {
         return Err(Problem::TooLarge(format!("A payload has at most {} bytes.", settings.plan.payload_bytes_max)));
     }
-    let checked = jobs::check(&dead.kind, payload, settings, &mut || nonce(clock))?;
+    let endpoint = (Kind::named(&dead.kind) == Some(Kind::Task)).then_some(dead.endpoint.as_str());
+    let checked = jobs::check(&dead.kind, payload, endpoint, settings, &mut || nonce(clock))?;
     if checked.endpoint != dead.endpoint {
         let detail = "A replay goes to the endpoint of the dead job.";
         return Err(Problem::field("#/payload/endpoint", "endpoint-changed", detail));

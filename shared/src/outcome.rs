@@ -13,6 +13,16 @@ pub enum Outcome {
         /// A small JSON value.
         result: Option<Value>,
     },
+    /// Taken over: whoever does it says later how it ended.
+    Deferred {
+        /// Until its completion is due.
+        due_in: Duration,
+    },
+    /// Nothing could be sent, because the deployment lacks what the endpoint names. The job waits until that is mended.
+    Unconfigured {
+        /// One line.
+        message: String,
+    },
     /// Not done; the policy decides whether and when to try again.
     Failed {
         /// Why.
@@ -127,6 +137,11 @@ pub struct JobError {
 }
 
 impl JobError {
+    /// What a job that waits for the deployment to be mended shows.
+    pub fn unconfigured(message: impl Into<String>) -> Self {
+        JobError { retryable: true, ..JobError::new(ErrorClass::Config, message) }
+    }
+
     /// The error of that class.
     pub fn new(class: ErrorClass, message: impl Into<String>) -> Self {
         JobError { class, fault: class.fault(), message: message.into(), retryable: class.retryable() }

@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use crate::job::Lane;
+
 /// One value bound to a statement. Lists and 64-bit integers travel inside a JSON text.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Param {
@@ -78,8 +80,9 @@ pub trait Database {
 
 /// The queue, which carries hints only.
 pub trait Hints {
-    /// Sends messages, each with its delay in seconds. A failure changes nothing but latency: the sweep finds the jobs.
-    async fn send_hints(&self, messages: Vec<(String, u32)>) -> Result<(), HintError>;
+    /// Sends messages to the queue of a lane, each with its delay in seconds. A failure changes nothing but latency: the
+    /// sweep finds the jobs.
+    async fn send_hints(&self, lane: Lane, messages: Vec<(String, u32)>) -> Result<(), HintError>;
 }
 
 /// Why hints did not leave.
@@ -107,6 +110,8 @@ pub struct HttpRequest {
     pub method: String,
     /// The URL, checked.
     pub url: String,
+    /// The service binding that it goes to, instead of the network.
+    pub service: Option<String>,
     /// Header names in lower case, and values.
     pub headers: Vec<(String, String)>,
     /// The body's exact bytes.
@@ -145,6 +150,9 @@ pub enum HttpError {
     /// The TLS handshake failed.
     #[error("the TLS handshake failed: {0}")]
     Tls(String),
+    /// The deployment has no such service binding.
+    #[error("the deployment has no service binding {0}")]
+    NoService(String),
     /// The runtime would not send this request.
     #[error("the request could not be sent: {0}")]
     Unsendable(String),

@@ -3,7 +3,7 @@
 //! It is a loop over events. [`Invocation::plan`] starts whatever may start; [`Invocation::take`] takes in whatever
 //! ended. Everything it awaits is safe to repeat, and each place says why; a crash anywhere leaves leases that end.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -13,7 +13,8 @@ use futures_util::stream::FuturesUnordered;
 use crate::claim::{Claimed, claim, find_suspects, hand_back, heartbeat};
 use crate::flush::{Flushed, flush, send_hints};
 use crate::held::Held;
-use crate::job::{JobRef, mint_ulid};
+use crate::hint::Hint;
+use crate::job::{JobRef, Lane, mint_ulid};
 use crate::limits::{CLAIM_BELOW, CLAIM_MAX, FLUSH_BYTES, FLUSH_MS, FLUSH_OUTCOMES, INVOCATION_MS};
 use crate::limits::{
     HAND_BACK_PAUSE_MS, HEARTBEAT_MS, LEASE_MARGIN_MS, LEASE_MS, REQUESTS_AT_ONCE, REQUESTS_PER_DESTINATION,
@@ -38,13 +39,13 @@ pub struct Report {
 }
 
 /// Runs the jobs of some hints, suspects excepted, and hints again what it had no time for.
-pub async fn process<W: World>(world: &W, settings: &Settings, jobs: Vec<JobRef>) -> Report {
-    Invocation::new(world, settings, jobs, false).drive().await
+pub async fn process<W: World>(world: &W, settings: &Settings, lane: Lane, jobs: Vec<JobRef>) -> Report {
+    Invocation::new(world, settings, lane, jobs, false).drive().await
 }
 
 /// Runs those of `jobs` that are suspects, one at a time, after all else is settled and acked: whatever a suspect
 /// does to this worker, it does it to itself. What there is no time for is hinted again.
-pub async fn process_suspects<W: World>(world: &W, settings: &Settings, jobs: &[JobRef]) -> Report {
+pub async fn process_suspects<W: World>(world: &W, settings: &Settings, lane: Lane, jobs: &[JobRef]) -> Report {
     let mut total = Report::default();
     let suspects = match find_suspects(world, jobs).await {
         Ok(suspects) => suspects,
@@ -56,14 +57,14 @@ pub async fn process_suspects<W: World>(world: &W, settings: &Settings, jobs: &[
     let began_at = world.now_ms();
     let mut waiting = suspects.into_iter();
     for suspect in waiting.by_ref() {
-        let report = Invocation::new(world, settings, vec![suspect], true).drive().await;
+        let report = Invocation::new(world, settings, lane, vec![suspect], true).drive().await;
         total.attempts += report.attempts;
         total.settled += report.settled;
         if total.attempts >= settings.plan.jobs_per_invocation || world.now_ms() - began_at >= INVOCATION_MS {
             break;
         }
     }
-    send_hints(world, settings, BTreeMap::from([(0, waiting.collect())])).await;
+    send_hints(world, settings, waiting.map(|job| Hint::now(job, lane)).collect()).await;
     total
 }
 
@@ -88,6 +89,8 @@ struct UnderWay {
 struct Invocation<'a, W: World> {
     world: &'a W,
     settings: &'a Settings,
+    /// The queue that its hints came from.
+    lane: Lane,
     token: String,
     suspects: bool,
     began_at: i64,
@@ -111,7 +114,7 @@ struct Invocation<'a, W: World> {
 }
 
 impl<'a, W: World> Invocation<'a, W> {
-    fn new(world: &'a W, settings: &'a Settings, jobs: Vec<JobRef>, suspects: bool) -> Self {
+    fn new(world: &'a W, settings: &'a Settings, lane: Lane, jobs: Vec<JobRef>, suspects: bool) -> Self {
         let began_at = world.now_ms();
         let mut pending: VecDeque<JobRef> = VecDeque::new();
         let mut seen = std::collections::BTreeSet::new();
@@ -123,6 +126,7 @@ impl<'a, W: World> Invocation<'a, W> {
         Invocation {
             world,
             settings,
+            lane,
             token: mint_ulid(began_at, world.random()),
             suspects,
             began_at,
@@ -158,8 +162,10 @@ impl<'a, W: World> Invocation<'a, W> {
         self.leftover.extend(self.pending.drain(..));
         if !self.report.database_lost {
             let later = u32::try_from(HAND_BACK_PAUSE_MS / 1_000).unwrap_or(0);
-            let (now, slow) = (std::mem::take(&mut self.leftover), std::mem::take(&mut self.handed_back));
-            send_hints(self.world, self.settings, BTreeMap::from([(0, now), (later, slow)])).await;
+            let lane = self.lane;
+            let now = self.leftover.drain(..).map(|job| Hint::now(job, lane));
+            let slow = self.handed_back.drain(..).map(|job| Hint { job, lane, delay_seconds: later });
+            send_hints(self.world, self.settings, now.chain(slow).collect()).await;
         }
         self.report
     }

@@ -26,10 +26,14 @@ use crate::time::parse_rfc3339;
 pub(crate) struct JobRequest {
     /// What it does.
     #[cfg_attr(feature = "openapi", schemars(with = "jobs::Kind"))]
+    #[cfg_attr(feature = "openapi", schemars(with = "crate::openapi::KindName"))]
     kind: String,
     /// What its kind needs.
     #[cfg_attr(feature = "openapi", schemars(with = "crate::openapi::Payload"))]
     payload: Box<RawValue>,
+    /// The endpoint of a task; a webhook names its own in the payload.
+    #[cfg_attr(feature = "openapi", schemars(regex(pattern = crate::openapi::NAME)))]
+    endpoint: Option<String>,
     /// The same key again, for the same kind and endpoint within the window, is the same job. It may also be given in
     /// the Idempotency-Key header; this one wins.
     #[cfg_attr(feature = "openapi", schemars(length(min = 1, max = IDEMPOTENCY_KEY_BYTES_MAX)))]
@@ -104,7 +108,8 @@ pub fn check<C: Clock>(
     let scheduled_at = request.scheduled_at(now, &mut errors);
     let deadline_at = request.deadline_at(now, scheduled_at, &mut errors);
     request.check_settings(&mut errors);
-    let payload = match jobs::check(&request.kind, &request.payload, settings, &mut || nonce(clock)) {
+    let endpoint = request.endpoint.as_deref();
+    let payload = match jobs::check(&request.kind, &request.payload, endpoint, settings, &mut || nonce(clock)) {
         Err(Problem::InvalidRequest(fields)) => {
             errors.extend(fields);
             return Err(Problem::InvalidRequest(errors));

@@ -15,6 +15,8 @@ pub enum Operation {
     ReadEvidence,
     CancelJob,
     RetryJob,
+    CompleteJob,
+    FailJob,
     ListDeadLetters,
     ReadDeadLetter,
     ReplayDeadLetter,
@@ -61,7 +63,7 @@ const fn open(method: &'static str, path: &'static str, operation: Operation) ->
 }
 
 /// Every route.
-pub const ROUTES: [Route; 30] = [
+pub const ROUTES: [Route; 32] = [
     route("POST", "/v1/jobs", Op::CreateJob, Scope::JobsWrite),
     route("POST", "/v1/jobs/batch", Op::CreateJobs, Scope::JobsWrite),
     route("GET", "/v1/jobs", Op::ListJobs, Scope::JobsRead),
@@ -70,6 +72,8 @@ pub const ROUTES: [Route; 30] = [
     route("GET", "/v1/jobs/{id}/attempts/{n}/evidence", Op::ReadEvidence, Scope::JobsRead),
     route("POST", "/v1/jobs/{id}/cancel", Op::CancelJob, Scope::Operate),
     route("POST", "/v1/jobs/{id}/retry", Op::RetryJob, Scope::Operate),
+    route("POST", "/v1/jobs/{id}/complete", Op::CompleteJob, Scope::JobsWrite),
+    route("POST", "/v1/jobs/{id}/fail", Op::FailJob, Scope::JobsWrite),
     route("GET", "/v1/dead-letters", Op::ListDeadLetters, Scope::JobsRead),
     route("GET", "/v1/dead-letters/{id}", Op::ReadDeadLetter, Scope::JobsRead),
     route("POST", "/v1/dead-letters/{id}/replay", Op::ReplayDeadLetter, Scope::Operate),

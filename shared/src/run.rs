@@ -3,7 +3,8 @@
 use crate::claim::Claimed;
 use crate::endpoint::EvidencePolicy;
 use crate::evidence::{Exchange, RecordHead, record};
-use crate::jobs::{Kind, webhook};
+use crate::job::Lane;
+use crate::jobs;
 use crate::outcome::{ErrorClass, JobError, Outcome};
 use crate::ports::World;
 use crate::settings::Settings;
@@ -24,27 +25,19 @@ pub struct Finished {
 /// Runs one attempt of a claimed job. It answers always: whatever goes wrong is an outcome.
 pub async fn run<W: World>(world: &W, settings: &Settings, job: &Claimed) -> Finished {
     let sent_at = world.now_ms();
-    let (outcome, exchange) = match Kind::named(&job.kind) {
-        Some(Kind::Webhook) => send_webhook(world, settings, job, sent_at).await,
-        None => (failed(ErrorClass::Config, format!("This build does not know the kind {:?}.", job.kind)), None),
-    };
+    let (outcome, exchange) = send(world, settings, job, sent_at).await;
     let ended_at = world.now_ms();
     finish(settings, job, (sent_at, ended_at), outcome, exchange.as_ref(), fold(world.random()))
 }
 
-async fn send_webhook<W: World>(
-    world: &W,
-    settings: &Settings,
-    job: &Claimed,
-    now_ms: i64,
-) -> (Outcome, Option<Exchange>) {
-    let request = match webhook::prepare(job, settings, now_ms) {
+async fn send<W: World>(world: &W, settings: &Settings, job: &Claimed, now_ms: i64) -> (Outcome, Option<Exchange>) {
+    let request = match jobs::prepare(job, settings, now_ms) {
         Ok(request) => request,
         Err(error) => return (failed(error.class, error.message), None),
     };
     // Safe to repeat: the claim recorded this attempt, and a repeat carries the same webhook-id.
     let answer = world.send_request(request.clone()).await;
-    let outcome = webhook::judge(&answer, world.now_ms());
+    let outcome = jobs::judge(job, &answer, world.now_ms());
     (outcome, Some(Exchange { request, response: answer.ok() }))
 }
 
@@ -52,7 +45,8 @@ fn failed(class: ErrorClass, message: impl Into<String>) -> Outcome {
     Outcome::Failed { class, message: message.into(), retry_after: None }
 }
 
-fn fold(random: u128) -> u64 {
+/// 64 of the random bits, the seed of a retry's jitter.
+pub(crate) fn fold(random: u128) -> u64 {
     let [low, high] = [random.to_le_bytes(), random.to_be_bytes()].map(|bytes| {
         let mut half = [0; 8];
         half.copy_from_slice(&bytes[..8]);
@@ -85,13 +79,15 @@ fn finish(
         },
     );
     let error = match &outcome {
-        Outcome::Succeeded { .. } => None,
+        Outcome::Succeeded { .. } | Outcome::Deferred { .. } => None,
+        Outcome::Unconfigured { message } => Some(JobError::unconfigured(message.clone())),
         Outcome::Failed { class, message, .. } => Some(JobError::new(*class, message.clone())),
     };
     let policy = endpoint.map_or(EvidencePolicy::Full, |endpoint| endpoint.evidence);
     let wanted = match policy {
         EvidencePolicy::Full => true,
-        EvidencePolicy::Failures => error.is_some(),
+        // Of a deferred attempt nobody knows yet that it will not fail.
+        EvidencePolicy::Failures => !matches!(outcome, Outcome::Succeeded { .. }),
         EvidencePolicy::None => false,
     };
     let record = wanted.then(|| {
@@ -104,6 +100,7 @@ fn finish(
     });
     let status = exchange.and_then(|exchange| exchange.response.as_ref()).map(|response| response.status);
     let entry = (duration_ms, status, settings.version.clone());
-    let settlement = Settlement::new((job.job(), job.attempt), job.endpoint_id.clone(), outcome, decision, entry);
+    let place = (job.endpoint_id.clone(), Lane::of(&job.kind));
+    let settlement = Settlement::new((job.job(), job.attempt), place, outcome, decision, entry);
     Finished { settlement, record, ended_at }
 }

@@ -1,11 +1,13 @@
 //! The settlement: what follows each attempt of a flush, recorded once, by whoever still holds the lease.
 
+use std::time::Duration;
+
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::attempt::{AttemptState, EvidenceRef};
-use crate::hint::delay_seconds;
-use crate::job::JobRef;
+use crate::hint::{Hint, delay_seconds};
+use crate::job::{JobRef, Lane};
 use crate::limits::{DAMPING_MS, Plan};
 use crate::outcome::{ErrorClass, JobError, Outcome};
 use crate::ports::{Clock, Database, DatabaseError, Statement};
@@ -45,13 +47,16 @@ pub struct Settlement {
     /// The endpoint's name; empty for a bare url.
     #[serde(skip)]
     pub endpoint: String,
+    /// The queue of its hints.
+    #[serde(skip)]
+    pub lane: Lane,
     /// The number of the attempt, which guards the write beside the token.
     pub attempt: u32,
     /// What the job becomes.
     pub state: State,
     /// Failures so far.
     pub failures: u32,
-    /// Until the next attempt.
+    /// Until the next attempt, or until its completion is due.
     pub delay_ms: i64,
     /// How long the sweep leaves the retry to its hint.
     pub damping_ms: i64,
@@ -69,7 +74,7 @@ impl Settlement {
     /// The settlement of an attempt's outcome and the decision on it.
     pub fn new(
         job: (JobRef, u32),
-        endpoint: String,
+        (endpoint, lane): (String, Lane),
         outcome: Outcome,
         decision: Decision,
         entry: (i64, Option<u16>, String),
@@ -78,19 +83,24 @@ impl Settlement {
         let (duration_ms, status, version) = entry;
         let (result, error) = match outcome {
             Outcome::Succeeded { result } => (result, None),
+            Outcome::Deferred { .. } => (None, None),
+            Outcome::Unconfigured { message } => (None, Some(JobError::unconfigured(message))),
             Outcome::Failed { class, message, .. } => (None, Some(JobError::new(class, message))),
         };
         let (state, failures, delay_ms, reason) = match decision {
             Decision::Succeed => (State::Succeeded, 0, 0, None),
+            Decision::Defer { due_in, failures } => (State::Running, failures, ms_rounded_up(due_in), None),
+            Decision::Hold { failures } => (State::Held, failures, 0, None),
             // Rounded up: a retry is never early.
-            Decision::Retry { delay, failures } => {
-                let delay_ms = i64::try_from(delay.as_nanos().div_ceil(1_000_000)).unwrap_or(i64::MAX);
-                (State::Retrying, failures, delay_ms, None)
-            }
+            Decision::Retry { delay, failures } => (State::Retrying, failures, ms_rounded_up(delay), None),
             Decision::Bury { reason, failures } => (State::Dead, failures, 0, Some(reason)),
         };
         let hinted = state == State::Retrying && delay_seconds(delay_ms).is_some();
-        let attempt_state = if error.is_none() { AttemptState::Succeeded } else { AttemptState::Failed };
+        let attempt_state = match (&error, state) {
+            (None, State::Running) => AttemptState::Deferred,
+            (None, _) => AttemptState::Succeeded,
+            (Some(_), _) => AttemptState::Failed,
+        };
         let entry = SettledEntry {
             state: attempt_state,
             duration_ms,
@@ -105,6 +115,7 @@ impl Settlement {
             tenant,
             id,
             endpoint,
+            lane,
             attempt,
             state,
             failures,
@@ -122,10 +133,15 @@ impl Settlement {
         JobRef { tenant: self.tenant.clone(), id: self.id.clone() }
     }
 
-    /// The delay in seconds of the hint for its retry, rounded up; `None` where the sweep sends it.
-    pub fn hint_delay_seconds(&self) -> Option<u32> {
-        delay_seconds(self.delay_ms).filter(|_| self.state == State::Retrying)
+    /// The hint for its retry; `None` where the sweep sends it.
+    pub fn hint(&self) -> Option<Hint> {
+        let delay_seconds = delay_seconds(self.delay_ms).filter(|_| self.state == State::Retrying)?;
+        Some(Hint { job: self.job(), lane: self.lane, delay_seconds })
     }
+}
+
+fn ms_rounded_up(wait: Duration) -> i64 {
+    i64::try_from(wait.as_nanos().div_ceil(1_000_000)).unwrap_or(i64::MAX)
 }
 
 /// Records a flush: one statement per kind of change at the endpoints, and then one for all its jobs.
@@ -152,13 +168,16 @@ fn statements(token: &str, plan: &Plan, settlements: &[Settlement]) -> Vec<State
         (!named.is_empty()).then(|| json_param(&named))
     };
     let failed = attempts(&|settlement| settlement.error.is_some());
-    let succeeded = attempts(&|settlement| settlement.error.is_none());
+    let succeeded = attempts(&|settlement| settlement.state == State::Succeeded);
+    let unconfigured = attempts(&|settlement| settlement.state == State::Held);
     let is_gone = |settlement: &Settlement| settlement.error.as_ref().is_some_and(|e| e.class == ErrorClass::Http410);
     let gone = attempts(&is_gone);
+    let pause = |attempts, reason| sql!("pause_endpoints", attempts, token, reason);
     let notes = [
         failed.map(|attempts| sql!("note_failure", attempts, token)),
         succeeded.map(|attempts| sql!("note_success", attempts, token)),
-        gone.map(|attempts| sql!("pause_gone", attempts, token)),
+        gone.map(|attempts| pause(attempts, "gone")),
+        unconfigured.map(|attempts| pause(attempts, "config")),
     ];
     let (succeeded_ms, dead_ms) = (plan.retention_succeeded_ms, plan.retention_dead_ms);
     let settle = sql!("settle", json_param(&settlements), token, succeeded_ms, dead_ms);

@@ -110,6 +110,18 @@ pub struct Situation<'a> {
 pub enum Decision {
     /// The job is done.
     Succeed,
+    /// Its completion comes later.
+    Defer {
+        /// It is due in this long.
+        due_in: Duration,
+        /// With this many failures so far.
+        failures: u32,
+    },
+    /// It waits until its endpoint is resumed.
+    Hold {
+        /// With this many failures so far.
+        failures: u32,
+    },
     /// It is tried again.
     Retry {
         /// After this long.
@@ -131,8 +143,11 @@ pub enum Decision {
 /// 429 and 503 with a Retry-After do not spend a failure: the destination is well and asks for time. A Retry-After on
 /// any other failure only lengthens the wait.
 pub fn decide(outcome: &Outcome, at: &Situation<'_>) -> Decision {
-    let Outcome::Failed { class, message: _, retry_after } = outcome else {
-        return Decision::Succeed;
+    let (class, retry_after) = match outcome {
+        Outcome::Succeeded { .. } => return Decision::Succeed,
+        Outcome::Deferred { due_in } => return Decision::Defer { due_in: *due_in, failures: at.failures },
+        Outcome::Unconfigured { .. } => return Decision::Hold { failures: at.failures },
+        Outcome::Failed { class, message: _, retry_after } => (class, retry_after),
     };
     let deferred = matches!(retry_after, Some(RetryAfter::Deferral(_)));
     let failures = if deferred { at.failures } else { at.failures + 1 };
@@ -239,7 +254,7 @@ mod tests {
             prop_assume!(failures < max);
             let decision = decide(&failed(class, wait), &Situation { seed, ..situation(attempt, failures, max) });
             match decision {
-                Decision::Succeed => prop_assert!(false),
+                Decision::Succeed | Decision::Defer { .. } | Decision::Hold { .. } => prop_assert!(false),
                 Decision::Retry { failures: spent, .. } => prop_assert!(spent < max && attempt < SENDS_MAX),
                 Decision::Bury { failures: spent, .. } => prop_assert!(spent <= max),
             }

@@ -1,16 +1,16 @@
 //! The sweep: it finds whatever no hint finds. Every step is bounded, idempotent, and safe beside a second sweep.
 
-use std::collections::BTreeMap;
-
 use serde::Deserialize;
 use serde_json::json;
 
+use crate::complete::end_overdue;
 use crate::flush::send_hints;
-use crate::job::{JobRef, first_id_at};
+use crate::hint::Hint;
+use crate::job::{JobRef, Lane, first_id_at};
 use crate::limits::{CRASHES_MAX, DAMPING_MS, DAMPING_MS_MAX, DISPATCHES_BEFORE_SWEEP_RUNS, HOUR_MS, MARK_LAG_MS};
 use crate::limits::{
     MARK_STEP_DIVISOR, MARK_STEP_MS_MAX, MARK_STEP_MS_MIN, PURGED_HOURS_AT_ONCE, SENDS_MAX, STORAGE_REFUSE_PERCENT,
-    STORAGE_WARN_PERCENT, SWEEP_ROWS_MAX,
+    STORAGE_WARN_PERCENT, SWEEP_ROWS_MAX, TASKS_PER_HINT,
 };
 use crate::operate::set_meta;
 use crate::ports::{DatabaseError, Param, Statement, World};
@@ -132,6 +132,7 @@ async fn look<W: World>(world: &W, settings: &Settings, swept: &mut Swept) -> Re
         tenant: String,
         id: String,
         state: State,
+        deferred: u8,
     }
     let mut to_run = Vec::new();
     for _ in 0..settings.plan.sweep_rounds {
@@ -140,15 +141,17 @@ async fn look<W: World>(world: &W, settings: &Settings, swept: &mut Swept) -> Re
         if due.is_empty() {
             break;
         }
-        let (mut running, mut open, mut terminal) = (Vec::new(), Vec::new(), Vec::new());
-        for Due { tenant, id, state } in due {
+        let (mut running, mut open, mut terminal, mut deferred) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for Due { tenant, id, state, deferred: is_deferred } in due {
             let job = JobRef { tenant, id };
             match state {
+                State::Running if is_deferred == 1 => deferred.push(job),
                 State::Running => running.push(job),
                 _ if state.is_terminal() => terminal.push(job),
                 _ => open.push(job),
             }
         }
+        swept.expired += end_overdue(world, settings, &deferred).await?;
         let expired = expire(world, settings, &running).await?;
         swept.expired += expired.len();
         // Those that may run again are hinted in this very round.
@@ -158,11 +161,13 @@ async fn look<W: World>(world: &W, settings: &Settings, swept: &mut Swept) -> Re
         swept.dispatched += dispatched.len();
         let (for_sweep, for_hints): (Vec<_>, Vec<_>) =
             dispatched.into_iter().partition(|(_, dispatches)| *dispatches > DISPATCHES_BEFORE_SWEEP_RUNS);
-        to_run.extend(for_sweep.into_iter().map(|(job, _)| job));
-        let hinted = for_hints.into_iter().map(|(job, _)| job).collect();
-        send_hints(world, settings, BTreeMap::from([(0, hinted)])).await;
+        to_run.extend(for_sweep.into_iter().map(|(hint, _)| hint));
+        send_hints(world, settings, for_hints.into_iter().map(|(hint, _)| hint).collect()).await;
     }
-    swept.run = run_unclaimed(world, settings, to_run).await;
+    // Tasks last: they may take minutes, and other sweeps go on beside this one.
+    let (tasks, webhooks): (Vec<_>, Vec<_>) = to_run.into_iter().partition(|hint| hint.lane == Lane::Tasks);
+    swept.run = run_unclaimed(world, settings, Lane::Webhooks, webhooks).await;
+    swept.run += run_unclaimed(world, settings, Lane::Tasks, tasks).await;
     Ok(())
 }
 
@@ -199,7 +204,7 @@ async fn dispatch<W: World>(
     world: &W,
     settings: &Settings,
     jobs: &[JobRef],
-) -> Result<Vec<(JobRef, i64)>, DatabaseError> {
+) -> Result<Vec<(Hint, i64)>, DatabaseError> {
     if jobs.is_empty() {
         return Ok(Vec::new());
     }
@@ -210,19 +215,21 @@ async fn dispatch<W: World>(
         sql!("dispatch", json_param(&jobs), json_param(&damping)),
     ];
     let answers = batch(world, statements).await?;
-    let rows: Vec<(String, String, i64)> = rows_as(answers.last().unwrap_or(&Vec::new()))?;
-    Ok(rows.into_iter().map(|(tenant, id, dispatches)| (JobRef { tenant, id }, dispatches)).collect())
+    let rows: Vec<(String, String, i64, String)> = rows_as(answers.last().unwrap_or(&Vec::new()))?;
+    let hint = |tenant, id, kind: &str| Hint::now(JobRef { tenant, id }, Lane::of(kind));
+    Ok(rows.into_iter().map(|(tenant, id, dispatches, kind)| (hint(tenant, id, &kind), dispatches)).collect())
 }
 
 /// Runs jobs that two dispatches did not bring to a claim, through the same claim. What does not fit is hinted.
-async fn run_unclaimed<W: World>(world: &W, settings: &Settings, mut jobs: Vec<JobRef>) -> usize {
-    let rest = jobs.split_off(jobs.len().min(settings.plan.sweep_runs));
-    send_hints(world, settings, BTreeMap::from([(0, rest)])).await;
-    if jobs.is_empty() {
+async fn run_unclaimed<W: World>(world: &W, settings: &Settings, lane: Lane, mut hints: Vec<Hint>) -> usize {
+    let most = if lane == Lane::Tasks { TASKS_PER_HINT } else { settings.plan.sweep_runs };
+    let rest = hints.split_off(hints.len().min(most).min(settings.plan.sweep_runs));
+    send_hints(world, settings, rest).await;
+    if hints.is_empty() {
         return 0;
     }
-    let report = process(world, settings, jobs).await;
-    let suspects = process_suspects(world, settings, &report.unclaimed).await;
+    let report = process(world, settings, lane, hints.into_iter().map(|hint| hint.job).collect()).await;
+    let suspects = process_suspects(world, settings, lane, &report.unclaimed).await;
     report.attempts + suspects.attempts
 }
 

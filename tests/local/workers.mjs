@@ -1,5 +1,6 @@
-// The Workers of one local run, as Miniflare options: the producer and the consumer from their real wrangler files, and
-// the bridge. They share one workerd, one D1 database, one R2 bucket and the queues.
+// The Workers of one local run, as Miniflare options: the producer and the consumer from their real wrangler files, the
+// example that runs tasks, and the bridge. They share one workerd, one D1 database, one R2 bucket and the queues.
+import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -11,8 +12,14 @@ const here = path.dirname(fileURLToPath(import.meta.url));
 export const root = path.resolve(here, "../..");
 
 /** The names of the Workers in Miniflare. */
-export const names = { producer: "longshore-producer", consumer: "longshore-consumer", bridge: "longshore-bridge" };
+export const names = {
+  producer: "longshore-producer",
+  consumer: "longshore-consumer",
+  bridge: "longshore-bridge",
+  example: "longshore-example-tasks",
+};
 
+const hintQueue = "longshore-hints";
 const deadQueue = "longshore-hints-dead";
 // The paid profile takes as many hints in a batch as Queues can deliver.
 const paidBatchSize = 100;
@@ -26,9 +33,25 @@ export function allWorkers({ vars, faults, limits }) {
   producer.ratelimits = rateLimits(producer.ratelimits, limits);
   const consumer = builtWorker("consumer", "consumer/wrangler.toml", vars, faults);
   if (vars.PLAN === "paid") {
-    for (const queue of Object.values(consumer.queueConsumers)) queue.maxBatchSize = paidBatchSize;
+    for (const name of [hintQueue, deadQueue]) consumer.queueConsumers[name].maxBatchSize = paidBatchSize;
   }
-  return [producer, consumer, bridgeWorker(consumer)];
+  consumer.serviceBindings.HANDLER_EXAMPLE = names.example;
+  return [producer, consumer, bridgeWorker(consumer), exampleWorker()];
+}
+
+/** The example of a Worker that runs tasks, from its real files: a local consumer always has it. */
+function exampleWorker() {
+  const folder = path.join(root, "examples/tasks");
+  const { workerOptions, main } = readWranglerFile(path.join(folder, "wrangler.toml"));
+  const esbuild = path.join(root, "node_modules/.bin/esbuild");
+  const contents = execFileSync(esbuild, [main, "--format=esm"], { encoding: "utf8" });
+  return {
+    ...workerOptions,
+    name: names.example,
+    rootPath: root,
+    modulesRoot: folder,
+    modules: [{ type: "ESModule", path: path.join(folder, "worker.js"), contents }],
+  };
 }
 
 /** The limits of the wrangler file with other numbers. */

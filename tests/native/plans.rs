@@ -5,7 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use longshore::job::{JobRef, mint_id};
+use longshore::job::{JobRef, Lane, mint_id};
 use longshore::limits::{FREE, MESSAGE_BYTES_MAX, PAID, Plan};
 use longshore::ports::{
     BlobError, Blobs, Clock, Database, DatabaseError, HintError, Hints, Http, HttpError, HttpRequest, HttpResponse,
@@ -105,7 +105,7 @@ impl Database for Counted {
 }
 
 impl Hints for Counted {
-    async fn send_hints(&self, messages: Vec<(String, u32)>) -> Result<(), HintError> {
+    async fn send_hints(&self, _lane: Lane, messages: Vec<(String, u32)>) -> Result<(), HintError> {
         self.count();
         self.hints.borrow_mut().extend(messages.into_iter().map(|(text, _)| text));
         Ok(())
@@ -165,8 +165,9 @@ fn a_free_batch_keeps_within_its_subrequests() {
     for suspects in [0, 1] {
         let world = Counted::new();
         let jobs = world.insert(FREE.hint_jobs, ", suspect", &format!(", {suspects}"));
-        let report = process(&world, &settings(FREE), jobs).now_or_never().unwrap();
-        let alone = process_suspects(&world, &settings(FREE), &report.unclaimed).now_or_never().unwrap();
+        let report = process(&world, &settings(FREE), Lane::Webhooks, jobs).now_or_never().unwrap();
+        let alone =
+            process_suspects(&world, &settings(FREE), Lane::Webhooks, &report.unclaimed).now_or_never().unwrap();
         assert_eq!(report.settled + alone.settled, FREE.hint_jobs, "all jobs were tried");
         let spent = world.subrequests.get();
         assert!(spent <= FREE.subrequests, "{spent} subrequests with suspects = {suspects}");
@@ -195,7 +196,7 @@ fn a_free_sweep_keeps_within_its_subrequests() {
 fn a_paid_invocation_runs_its_jobs_and_hints_the_rest() {
     let world = Counted::new();
     let jobs = world.insert(PAID.jobs_per_invocation + 30, "", "");
-    let report = process(&world, &settings(PAID), jobs).now_or_never().unwrap();
+    let report = process(&world, &settings(PAID), Lane::Webhooks, jobs).now_or_never().unwrap();
     assert_eq!(report.settled, PAID.jobs_per_invocation);
     assert!(world.subrequests.get() <= PAID.subrequests);
     let hints = world.hints.borrow();
@@ -210,7 +211,7 @@ async fn a_slow_destination_does_not_churn() {
     for seconds in [1, 5, 20] {
         let world = Counted::slow(Duration::from_secs(seconds));
         let jobs = world.insert(PAID.jobs_per_invocation, "", "");
-        let report = process(&world, &settings(PAID), jobs).await;
+        let report = process(&world, &settings(PAID), Lane::Webhooks, jobs).await;
         let (claimed, back) = (world.claimed.get(), world.handed_back.get());
         assert_eq!(claimed, report.attempts + back, "each claimed job was tried or handed back");
         assert!(report.attempts >= 6, "two at once for a minute of {seconds} s attempts: {}", report.attempts);
@@ -237,7 +238,7 @@ fn a_mark_that_cannot_pass_an_hour_passes_less_and_the_sweep_goes_on() {
 async fn suspects_stop_after_a_minute_and_are_hinted_again() {
     let world = Counted::slow(Duration::from_secs(20));
     let jobs = world.insert(10, ", suspect", ", 1");
-    let report = process_suspects(&world, &settings(PAID), &jobs).await;
+    let report = process_suspects(&world, &settings(PAID), Lane::Webhooks, &jobs).await;
     assert!((1..=4).contains(&report.attempts), "{report:?}");
     let hinted: Vec<_> = world.hints.borrow().iter().flat_map(|text| longshore::hint::decode(text).unwrap()).collect();
     let waiting = jobs.iter().filter(|job| hinted.contains(job)).count();

@@ -5,6 +5,7 @@
 
 pub mod accepting;
 pub mod claiming;
+pub mod completing;
 pub mod listing;
 pub mod operating;
 pub mod settling;
@@ -29,6 +30,8 @@ macro_rules! for_each_case {
                 a_cancel_request_wins_over_a_retry, an_endpoint_remembers_failing,
                 a_loser_tells_nothing_of_its_endpoint, a_410_pauses_its_endpoint,
                 an_attempt_runs_end_to_end;
+            completing: a_lease_covers_a_minute, a_deferred_attempt_is_left_alone, a_completion_is_recorded_once,
+                a_failure_told_later_is_retried, an_overdue_completion_is_a_timeout, a_missing_binding_holds_the_job;
             sweeping: the_mark_passes_each_open_row_once, the_mark_is_never_pinned, a_long_gap_loses_nothing,
                 an_ended_lease_makes_a_suspect, three_lone_crashes_are_a_loop, a_deadline_buries, damping_doubles,
                 a_job_leaves_after_its_key, resumed_endpoints_release, succeeded_jobs_leave_by_the_hour,

@@ -6,6 +6,7 @@
 
 mod audit;
 mod clients;
+mod completers;
 mod consumers;
 mod ending;
 mod executor;

@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::FutureExt;
-use longshore::job::JobRef;
+use longshore::job::{JobRef, Lane};
 use longshore::limits::PAID;
 use longshore::outcome::Outcome;
 use longshore::ports::{Database, DatabaseError, Param, Rows, Statement};
@@ -106,10 +106,10 @@ async fn a_job_costs_four_rows() {
         }
         let (_, written, _) = cost(stand, case.accept_one(request(json!({})), Some("k7"))).await;
         assert_eq!(written, 0, "a duplicate accept");
-        let (report, written, _) = cost(stand, process(stand, &stand.settings, jobs.clone())).await;
+        let (report, written, _) = cost(stand, process(stand, &stand.settings, Lane::Webhooks, jobs.clone())).await;
         assert_eq!((report.attempts, report.settled), (100, 100));
         assert_eq!(written, 200, "a claim is one row, a settlement is one row");
-        let (report, written, _) = cost(stand, process(stand, &stand.settings, jobs.clone())).await;
+        let (report, written, _) = cost(stand, process(stand, &stand.settings, Lane::Webhooks, jobs.clone())).await;
         assert_eq!((report.attempts, written), (0, 0), "a duplicate hint");
         let lease = stand.row(&jobs[0]).await.log[0].lease.clone();
         let (settled, written, _) = cost(stand, late_settlement(stand, &jobs[0], &lease)).await;
@@ -121,7 +121,7 @@ async fn a_job_costs_four_rows() {
 async fn late_settlement(stand: &Stand<D1<'_>>, job: &JobRef, lease: &str) -> usize {
     let entry = (1, Some(200), "0".to_owned());
     let outcome = Outcome::Succeeded { result: None };
-    let late = Settlement::new((job.clone(), 1), String::new(), outcome, Decision::Succeed, entry);
+    let late = Settlement::new((job.clone(), 1), (String::new(), Lane::Webhooks), outcome, Decision::Succeed, entry);
     settle(stand, lease, &PAID, &[late]).await.unwrap().len()
 }
 
@@ -134,7 +134,7 @@ async fn a_finished_row_is_small() {
         let to = json!({"payload": {"endpoint": "a-name-of-usual-length", "body": {"order": "x".repeat(4_000)}}});
         let key = "8e03978e-40d5-43dd-bc93-6894a57f9324";
         let job = case.accept_one(request(to), Some(key)).await.unwrap().job;
-        process(stand, &stand.settings, vec![job.clone()]).await;
+        process(stand, &stand.settings, Lane::Webhooks, vec![job.clone()]).await;
         let columns = runner.query("SELECT name FROM pragma_table_info('jobs')", vec![]).await.unwrap();
         // Each column's bytes and two for its type; numbers count as their digits, which is more than they take.
         let terms: Vec<_> = columns
@@ -217,8 +217,8 @@ async fn reads(case: &Case<'_, D1<'_>>) -> Vec<(&'static str, u64)> {
     let (accepted, _, accept) = cost(stand, case.accept_one(request(json!({})), Some("new"))).await;
     let job = accepted.unwrap().job;
     let (_, _, repeat) = cost(stand, case.accept_one(request(json!({})), Some("new"))).await;
-    let (_, _, run) = cost(stand, process(stand, &stand.settings, vec![job.clone()])).await;
-    let (_, _, again) = cost(stand, process(stand, &stand.settings, vec![job])).await;
+    let (_, _, run) = cost(stand, process(stand, &stand.settings, Lane::Webhooks, vec![job.clone()])).await;
+    let (_, _, again) = cost(stand, process(stand, &stand.settings, Lane::Webhooks, vec![job])).await;
     let page = async |filter: JobFilter| {
         let (page, _, read) = cost(stand, list_jobs(stand, &case.tenant, &filter, None, 50)).await;
         assert!(page.unwrap().rows.len() <= 50);

@@ -41,5 +41,6 @@ mod route_table;
 mod routes;
 mod secrets;
 mod sinks;
+mod tasks;
 mod tenant;
 mod world;

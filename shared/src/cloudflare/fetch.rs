@@ -14,7 +14,11 @@ impl Http for CloudflareWorld {
         let signal = AbortSignal::from(web_sys::AbortSignal::timeout_with_u32(timeout_ms));
         let sendable = to_worker(&request).map_err(|error| HttpError::Unsendable(error.to_string()))?;
         let timed_out = || HttpError::Timeout(u64::from(timeout_ms));
-        let mut response = match Fetch::Request(sendable).send_with_signal(&signal).await {
+        let sent = match &request.service {
+            None => Fetch::Request(sendable).send_with_signal(&signal).await,
+            Some(service) => self.call(service, sendable, &signal).await?,
+        };
+        let mut response = match sent {
             Ok(response) => response,
             Err(_) if signal.aborted() => return Err(timed_out()),
             Err(error) => return Err(classify(&error.to_string())),
@@ -28,6 +32,23 @@ impl Http for CloudflareWorld {
         }
         let (body, truncated) = read?;
         Ok(HttpResponse { status, headers, body, truncated })
+    }
+}
+
+impl CloudflareWorld {
+    /// Calls another Worker of the account.
+    async fn call(
+        &self,
+        service: &str,
+        request: Request,
+        signal: &AbortSignal,
+    ) -> Result<worker::Result<Response>, HttpError> {
+        let fetcher = self.env.service(service).map_err(|_| HttpError::NoService(service.to_owned()))?;
+        let init = web_sys::RequestInit::new();
+        init.set_signal(Some(signal));
+        let bounded = web_sys::Request::new_with_request_and_init(request.inner(), &init);
+        let bounded = bounded.map_err(|error| HttpError::Unsendable(format!("{error:?}")))?;
+        Ok(fetcher.fetch_request(Request::from(bounded)).await)
     }
 }
 

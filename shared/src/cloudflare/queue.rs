@@ -5,10 +5,15 @@ use worker::{BatchMessageBuilder, QueueContentType, RawMessageBuilder};
 
 use super::CloudflareWorld;
 use crate::hint::into_batches;
+use crate::job::Lane;
 use crate::ports::{HintError, Hints};
 
 impl Hints for CloudflareWorld {
-    async fn send_hints(&self, messages: Vec<(String, u32)>) -> Result<(), HintError> {
+    async fn send_hints(&self, lane: Lane, messages: Vec<(String, u32)>) -> Result<(), HintError> {
+        let queue = match lane {
+            Lane::Webhooks => &self.hints,
+            Lane::Tasks => &self.task_hints,
+        };
         for batch in into_batches(messages) {
             let batch = batch.into_iter().fold(BatchMessageBuilder::new(), |builder, (text, delay)| {
                 let message = RawMessageBuilder::new(JsValue::from_str(&text))
@@ -16,7 +21,7 @@ impl Hints for CloudflareWorld {
                     .build_with_content_type(QueueContentType::Text);
                 builder.message(message)
             });
-            self.queue.send_raw_batch(batch.build()).await.map_err(|error| HintError(error.to_string()))?;
+            queue.send_raw_batch(batch.build()).await.map_err(|error| HintError(error.to_string()))?;
         }
         Ok(())
     }

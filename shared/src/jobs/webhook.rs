@@ -1,4 +1,4 @@
-//! The webhook: its payload, its checks, the request it becomes and how the answer is judged.
+//! The webhook: its payload, its checks, and the request it becomes.
 //!
 //! `{"endpoint" | "url", "method"?, "headers"?, "body" | "body_base64", "timeout_seconds"?}`. A `body` that is a JSON
 //! string is sent as its text, any other JSON exactly as it was written; `body_base64` is sent as its bytes.
@@ -11,23 +11,19 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::backoff::parse_retry_after;
 use crate::claim::Claimed;
 use crate::destination;
-use crate::endpoint::signing_secrets;
 use crate::invalid::{InvalidField, check_headers, is_name, read};
-use crate::jobs::CheckedPayload;
+use crate::jobs::target::{SEAL_PURPOSE, Target, Unpreparable, endpoint_headers, signed, unpreparable, unseal};
+use crate::jobs::{CheckedPayload, UNREADABLE, is_readable};
 use crate::limits::{TIMEOUT_SECONDS_DEFAULT, TIMEOUT_SECONDS_MAX};
-use crate::outcome::{ErrorClass, Outcome, RetryAfter};
-use crate::ports::{HttpError, HttpRequest, HttpResponse};
+use crate::outcome::{ErrorClass, Outcome};
+use crate::ports::{HttpRequest, HttpResponse};
 use crate::problem::Problem;
 use crate::redact::is_secret_name;
-use crate::seal::{open, seal};
+use crate::seal::seal;
 use crate::settings::Settings;
-use crate::signing::signature_headers;
 
-/// What header values are sealed for: those of a job, and those of an endpoint.
-pub const SEAL_PURPOSE: &str = "header";
 /// How a sealed value begins in a stored payload. A caller's value cannot: U+0001 is no header byte.
 const SEALED: &str = "\u{1}";
 /// How a sealed value is shown.
@@ -147,6 +143,9 @@ impl Webhook {
         if self.body_base64.as_ref().is_some_and(|text| STANDARD.decode(text).is_err()) {
             wrong("body_base64", "invalid-base64", "This is not base64 with padding.");
         }
+        if self.body.as_ref().is_some_and(|body| !is_readable(body)) {
+            wrong("body", "unreadable-value", UNREADABLE);
+        }
         if self.timeout_seconds.is_some_and(|seconds| !(1..=TIMEOUT_SECONDS_MAX).contains(&seconds)) {
             wrong("timeout_seconds", "out-of-range", "A webhook may take 1 to 30 seconds.");
         }
@@ -173,19 +172,6 @@ impl Webhook {
     }
 }
 
-/// Why no request could be made of a job.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unpreparable {
-    /// What is wrong.
-    pub class: ErrorClass,
-    /// One line.
-    pub message: String,
-}
-
-fn unpreparable(class: ErrorClass, message: impl Into<String>) -> Unpreparable {
-    Unpreparable { class, message: message.into() }
-}
-
 /// The stored payload as the API shows it: sealed values are hidden.
 pub fn shown(stored: &str) -> Option<serde_json::Value> {
     let mut webhook: Webhook = serde_json::from_str(stored).ok()?;
@@ -203,27 +189,14 @@ pub fn prepare(job: &Claimed, settings: &Settings, now_ms: i64) -> Result<HttpRe
     let stored = job.payload.as_deref().unwrap_or_default();
     let webhook: Webhook =
         serde_json::from_str(stored).map_err(|_| unpreparable(ErrorClass::Handler, "The payload cannot be read."))?;
-    let url = match (&webhook.url, &job.endpoint) {
-        (Some(url), _) => url,
-        (None, Some(endpoint)) if endpoint.state != "deleted" => &endpoint.url,
-        _ => {
-            return Err(unpreparable(ErrorClass::Config, "The endpoint does not exist any more."));
-        }
-    };
-    let destination = destination::check(url, &settings.private_destinations)
-        .map_err(|error| unpreparable(ErrorClass::Blocked, error.to_string()))?;
+    let target = Target::of(job, webhook.url.as_deref(), settings)?;
     let (body, content_type) = webhook.body();
     let mut headers: BTreeMap<String, String> = BTreeMap::new();
     headers.insert("user-agent".into(), format!("Longshore/{}", settings.version));
     if let Some(content_type) = content_type {
         headers.insert("content-type".into(), content_type.into());
     }
-    if let Some(endpoint) = &job.endpoint {
-        for (name, sealed) in &endpoint.headers {
-            let context = format!("endpoint {} {} {name}", job.tenant, job.endpoint_id);
-            headers.insert(name.to_ascii_lowercase(), unseal(settings, &context, sealed)?);
-        }
-    }
+    headers.extend(endpoint_headers(job, settings)?);
     for (name, value) in &webhook.headers {
         let name = name.to_ascii_lowercase();
         let value = match value.strip_prefix(SEALED) {
@@ -232,36 +205,25 @@ pub fn prepare(job: &Claimed, settings: &Settings, now_ms: i64) -> Result<HttpRe
         };
         headers.insert(name, value);
     }
-    let (generation, rotated_at) = job.endpoint.as_ref().map_or((1, None), |e| (e.generation, e.rotated_at));
-    let secrets = signing_secrets(&settings.master_key, &job.tenant, &job.endpoint_id, generation, rotated_at, now_ms);
-    for (name, value) in signature_headers(&secrets, job.event_id(), now_ms / 1000, &body) {
-        headers.insert(name.into(), value);
-    }
+    headers.extend(signed(job, settings, now_ms, &body));
     Ok(HttpRequest {
         method: webhook.method.unwrap_or_else(|| "POST".into()),
-        url: destination.url.into(),
+        url: target.url,
+        service: target.service,
         headers: headers.into_iter().collect(),
         body,
-        timeout: timeout(job, webhook.timeout_seconds),
+        timeout: Duration::from_secs(u64::from(timeout(job, webhook.timeout_seconds))),
         response_bytes_max: settings.plan.evidence_body_bytes,
     })
 }
 
-fn unseal(settings: &Settings, context: &str, sealed: &str) -> Result<String, Unpreparable> {
-    open(&settings.master_key, SEAL_PURPOSE, context, sealed)
-        .and_then(|bytes| String::from_utf8(bytes).ok())
-        // Another MASTER_KEY is a mistake of the deployment, and mended there: the job is tried again.
-        .ok_or_else(|| unpreparable(ErrorClass::Internal, "A sealed header cannot be opened with this MASTER_KEY."))
-}
-
-fn timeout(job: &Claimed, asked: Option<u32>) -> Duration {
+fn timeout(job: &Claimed, asked: Option<u32>) -> u32 {
     let endpoint = job.endpoint.as_ref().map(|endpoint| endpoint.timeout_seconds);
-    let seconds = asked.or(endpoint).unwrap_or(TIMEOUT_SECONDS_DEFAULT).min(TIMEOUT_SECONDS_MAX);
-    Duration::from_secs(u64::from(seconds))
+    asked.or(endpoint).unwrap_or(TIMEOUT_SECONDS_DEFAULT).min(TIMEOUT_SECONDS_MAX)
 }
 
-/// How long the attempt of a claimed job may take.
-pub fn timeout_of(job: &Claimed) -> Duration {
+/// How many seconds the attempt of a claimed job may take.
+pub fn timeout_of(job: &Claimed) -> u32 {
     #[derive(Deserialize)]
     struct Asked {
         timeout_seconds: Option<u32>,
@@ -270,36 +232,9 @@ pub fn timeout_of(job: &Claimed) -> Duration {
     timeout(job, asked.and_then(|asked| asked.timeout_seconds))
 }
 
-/// Judges what came back.
-pub fn judge(answer: &Result<HttpResponse, HttpError>, now_ms: i64) -> Outcome {
-    match answer {
-        Ok(response) if (200..300).contains(&response.status) => {
-            Outcome::Succeeded { result: Some(serde_json::json!({"status": response.status})) }
-        }
-        Ok(response) => {
-            let retry_after = response
-                .headers
-                .iter()
-                .find(|(name, _)| name.eq_ignore_ascii_case("retry-after"))
-                .and_then(|(_, value)| parse_retry_after(value, now_ms))
-                .map(|wait| match response.status {
-                    429 | 503 => RetryAfter::Deferral(wait),
-                    _ => RetryAfter::AtLeast(wait),
-                });
-            let message = format!("The destination answered {}.", response.status);
-            Outcome::Failed { class: ErrorClass::of_status(response.status), message, retry_after }
-        }
-        Err(error) => {
-            let class = match error {
-                HttpError::Timeout(_) => ErrorClass::Timeout,
-                HttpError::Dns(_) => ErrorClass::Dns,
-                HttpError::Connect(_) => ErrorClass::Connect,
-                HttpError::Tls(_) => ErrorClass::Tls,
-                HttpError::Unsendable(_) => ErrorClass::Handler,
-            };
-            Outcome::Failed { class, message: error.to_string(), retry_after: None }
-        }
-    }
+/// Judges an answer of 2xx.
+pub fn judge(response: &HttpResponse) -> Outcome {
+    Outcome::Succeeded { result: Some(serde_json::json!({"status": response.status})) }
 }
 
 #[cfg(test)]

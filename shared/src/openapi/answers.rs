@@ -14,7 +14,6 @@ use super::told::JOB_ID;
 use crate::backoff::Schedule;
 use crate::endpoint::EvidencePolicy;
 use crate::invalid::InvalidField;
-use crate::jobs::Kind;
 use crate::key::Scope;
 use crate::outcome::{ErrorClass, JobError};
 use crate::redact::Redaction;
@@ -66,7 +65,7 @@ pub(super) struct AcceptedJob {
     /// The job's id.
     #[schemars(regex(pattern = JOB_ID))]
     id: String,
-    kind: Kind,
+    kind: KindName,
     /// The `webhook-id` of its requests.
     event_id: String,
     created_at: Time,
@@ -122,7 +121,7 @@ pub(super) struct Job {
     /// Its id.
     #[schemars(regex(pattern = JOB_ID))]
     id: String,
-    kind: Kind,
+    kind: KindName,
     state: State,
     tenant: String,
     /// Null for a job to a bare url.
@@ -148,6 +147,8 @@ pub(super) struct Job {
     finished_at: Option<Time>,
     /// Whether it ends when its running attempt does.
     cancel_requested: bool,
+    /// When the completion of a deferred attempt is due; null where none is awaited.
+    completion_due_at: Option<Time>,
     /// The last failure.
     error: Option<JobError>,
     /// A small value of its kind, such as the status of the destination.
@@ -180,7 +181,7 @@ pub(super) struct DeadLetter {
     reason: Option<DeadReason>,
     /// The same for failures of one cause.
     fingerprint: String,
-    kind: Kind,
+    kind: KindName,
     tenant: String,
     endpoint: Option<String>,
     error: Option<JobError>,
@@ -222,7 +223,12 @@ pub(super) struct Endpoint {
     state: EndpointState,
     /// `operator`, or what the destination did.
     paused_reason: Option<String>,
-    url: String,
+    /// Null for a service.
+    url: Option<String>,
+    /// The service binding; null for a URL.
+    service: Option<String>,
+    /// The path of requests to the service; null for a URL.
+    path: Option<String>,
     headers: Vec<EndpointHeader>,
     timeout_seconds: u32,
     schedule: Schedule,

@@ -37,7 +37,16 @@ pub(super) fn jobs() -> Vec<(&'static str, Value)> {
                 },
             }),
         ),
+        ("task", json!({"kind": "image.thumbnail", "endpoint": "orders", "payload": {"image": 7, "width": 200}})),
     ]
+}
+
+pub(super) fn completions() -> Vec<(&'static str, Value)> {
+    vec![("result", json!({"result": {"pages": 12}, "attempt": 1}))]
+}
+
+pub(super) fn failures() -> Vec<(&'static str, Value)> {
+    vec![("retry", json!({"message": "The converter is out of memory.", "retry_after_seconds": 60}))]
 }
 
 pub(super) fn batch() -> Vec<(&'static str, Value)> {
@@ -47,6 +56,7 @@ pub(super) fn batch() -> Vec<(&'static str, Value)> {
 pub(super) fn endpoints() -> Vec<(&'static str, Value)> {
     vec![
         ("least", json!({"url": "https://receiver.example.com/orders"})),
+        ("service", json!({"service": "HANDLER_IMAGES", "path": "/tasks", "timeout_seconds": 300})),
         (
             "all",
             json!({

@@ -22,7 +22,7 @@ pub(super) fn tags() -> Value {
     json!([
         {"name": JOBS, "description": "Work that must not be lost, and what became of it."},
         {"name": DEAD_LETTERS, "description": "What was given up and why; it is sent again, or discarded."},
-        {"name": ENDPOINTS, "description": "Where webhooks go, and what signs them."},
+        {"name": ENDPOINTS, "description": "Where webhooks and tasks go, and what signs them."},
         {"name": KEYS, "description": "API keys, for admins and for `ROOT_TOKEN`."},
         {"name": DEPLOYMENT, "description": "The pipeline as a whole."},
     ])
@@ -43,6 +43,8 @@ pub(super) fn tell(operation: Operation) -> Told {
         Op::ReadEvidence => jobs::read_evidence(),
         Op::CancelJob => jobs::cancel_job(),
         Op::RetryJob => jobs::retry_job(),
+        Op::CompleteJob => jobs::complete_job(),
+        Op::FailJob => jobs::fail_job(),
         Op::ListDeadLetters => jobs::list_dead_letters(),
         Op::ReadDeadLetter => jobs::read_dead_letter(),
         Op::ReplayDeadLetter => jobs::replay_dead_letter(),

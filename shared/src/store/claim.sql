@@ -1,10 +1,13 @@
 -- The claim, which is also the write-ahead of the attempt: it is counted and in the log before anything is sent.
--- ?1 [[tenant, id], ...], ?2 lease token, ?3 {"tolerance_ms","lease_ms","slack_ms","timeout_seconds","sends_max"},
+-- ?1 [[tenant, id], ...], ?2 lease token, ?3 {"tolerance_ms","lease_ms","slack_ms","covers_ms","timeout_seconds",
+-- "sends_max"},
 -- ?4 1 for suspects only, 0 for all others.
 UPDATE jobs SET state = 'running', attempt = attempt + 1, dispatches = 0, lease_token = ?2,
-  lease_until = CAST(unixepoch('subsec') * 1000 AS INTEGER) + max(?3 ->> 'lease_ms', (?3 ->> 'slack_ms') + 1000 * coalesce(payload ->> 'timeout_seconds',
+  lease_until = CAST(unixepoch('subsec') * 1000 AS INTEGER) + max(?3 ->> 'lease_ms', (?3 ->> 'slack_ms') + min(?3 ->> 'covers_ms', 1000 * coalesce(
+    -- A task's payload is its own business.
+    CASE kind WHEN 'webhook' THEN payload ->> 'timeout_seconds' END,
     (SELECT e.timeout_seconds FROM endpoints e WHERE e.tenant = jobs.tenant AND e.id = jobs.endpoint),
-    ?3 ->> 'timeout_seconds')),
+    ?3 ->> 'timeout_seconds'))),
   -- A row below the mark is looked at when its lease ends; one above it is met by the mark.
   look_at = CASE WHEN look_at IS NOT NULL THEN CAST(unixepoch('subsec') * 1000 AS INTEGER) + (?3 ->> 'lease_ms') END,
   log = json_insert(log, '$[#]', json_object('started_at', CAST(unixepoch('subsec') * 1000 AS INTEGER), 'lease', ?2))

@@ -4,4 +4,4 @@ UPDATE jobs SET dispatches = dispatches + 1, state = CASE state WHEN 'scheduled'
   look_at = CAST(unixepoch('subsec') * 1000 AS INTEGER) + min((?2 ->> 'damping_ms') << min(dispatches, 20), ?2 ->> 'damping_ms_max')
 WHERE (tenant, id) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?1))
   AND +state IN ('scheduled', 'queued', 'retrying') AND look_at <= CAST(unixepoch('subsec') * 1000 AS INTEGER) AND run_after <= CAST(unixepoch('subsec') * 1000 AS INTEGER)
-RETURNING json_array(tenant, id, dispatches)
+RETURNING json_array(tenant, id, dispatches, kind)

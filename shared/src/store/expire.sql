@@ -23,5 +23,5 @@ FROM (SELECT j.tenant AS tenant, j.id AS id,
       WHEN j.attempt >= ?2 ->> 'sends_max' THEN 'attempts_exhausted'
       WHEN j.deadline_at <= CAST(unixepoch('subsec') * 1000 AS INTEGER) THEN 'deadline' END AS reason
   FROM json_each(?1) i CROSS JOIN jobs j ON j.tenant = i.value ->> 0 AND j.id = i.value ->> 1) AS v
-WHERE jobs.tenant = v.tenant AND jobs.id = v.id AND +jobs.state = 'running' AND jobs.lease_until <= CAST(unixepoch('subsec') * 1000 AS INTEGER)
+WHERE jobs.tenant = v.tenant AND jobs.id = v.id AND +jobs.state = 'running' AND jobs.deferred = 0 AND jobs.lease_until <= CAST(unixepoch('subsec') * 1000 AS INTEGER)
 RETURNING json_array(tenant, id)

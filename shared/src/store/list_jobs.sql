@@ -8,7 +8,7 @@ SELECT json_patch(
   json_object('event_id', event_id, 'idempotency_key', idempotency_key, 'deadline_at', deadline_at,
     'finished_at', finished_at, 'group', job_group, 'schedule', schedule, 'cancel_requested', cancel_requested,
     'dead_state', dead_state, 'dead_reason', dead_reason, 'note', note, 'look_at', look_at,
-    'replay_of', replay_of, 'replayed_by', replayed_by))
+    'completion_due_at', CASE deferred WHEN 1 THEN lease_until END, 'replay_of', replay_of, 'replayed_by', replayed_by))
 FROM (SELECT * FROM jobs WHERE tenant = ?1 ->> 'tenant' AND id < ?1 ->> 'before' AND id >= ?1 ->> 'from'
   ORDER BY id DESC LIMIT ?2)
 WHERE (?1 ->> 'state' IS NULL OR state = ?1 ->> 'state')

@@ -3,7 +3,7 @@ SELECT json_object('tenant', j.tenant, 'id', j.id, 'kind', j.kind, 'endpoint_id'
   'attempt', j.attempt, 'failures', j.failures, 'suspect', j.suspect, 'max_attempts', j.max_attempts,
   'backoff', j.backoff, 'deadline_at', j.deadline_at, 'created_at', j.created_at,
   'lease_until', j.lease_until, 'now', CAST(unixepoch('subsec') * 1000 AS INTEGER), 'payload', j.payload,
-  'endpoint', CASE WHEN e.id IS NULL THEN NULL ELSE json_object('state', e.state, 'url', e.url,
+  'endpoint', CASE WHEN e.id IS NULL THEN NULL ELSE json_object('state', e.state, 'url', e.url, 'service', e.service,
     'headers', json(e.headers), 'timeout_seconds', e.timeout_seconds, 'evidence', e.evidence,
     'bury_on', json(e.bury_on), 'redact', json(e.redact), 'generation', e.generation,
     'rotated_at', e.rotated_at) END)

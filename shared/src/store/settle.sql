@@ -1,15 +1,20 @@
 -- The outcomes of one flush. ?1 is the list of settlements, ?2 the lease token, ?3 the retention in ms of what succeeded,
--- ?4 of what died. A loser, whose lease ended meanwhile, writes nothing.
+-- ?4 of what died. A loser, whose lease ended meanwhile, writes nothing. One that goes on running is deferred: its lease
+-- lasts until its completion is due.
 UPDATE jobs SET
-  state = CASE WHEN o.state = 'retrying' AND cancel_requested = 1 THEN 'cancelled' ELSE o.state END,
-  failures = o.failures, suspect = 0, crashes = 0, lease_token = NULL, lease_until = NULL,
+  state = CASE WHEN o.state IN ('retrying', 'held') AND cancel_requested = 1 THEN 'cancelled' ELSE o.state END,
+  failures = o.failures, suspect = 0, crashes = 0, deferred = o.state = 'running',
+  lease_token = CASE o.state WHEN 'running' THEN lease_token END,
+  lease_until = CASE o.state WHEN 'running' THEN CAST(unixepoch('subsec') * 1000 AS INTEGER) + o.delay_ms END,
   run_after = CASE o.state WHEN 'retrying' THEN CAST(unixepoch('subsec') * 1000 AS INTEGER) + o.delay_ms ELSE run_after END,
   look_at = CASE
+    WHEN o.state = 'running' THEN CAST(unixepoch('subsec') * 1000 AS INTEGER) + o.delay_ms
+    WHEN o.state = 'held' AND cancel_requested = 0 THEN NULL
     WHEN o.state = 'retrying' AND cancel_requested = 0 THEN CAST(unixepoch('subsec') * 1000 AS INTEGER) + o.delay_ms + o.damping_ms
     WHEN o.state = 'dead' THEN CAST(unixepoch('subsec') * 1000 AS INTEGER) + ?4
     WHEN o.state = 'succeeded' AND look_at IS NULL AND created_at > CAST(unixepoch('subsec') * 1000 AS INTEGER) - ?3 + 7200000 THEN NULL
     ELSE CAST(unixepoch('subsec') * 1000 AS INTEGER) + ?3 END,
-  finished_at = CASE WHEN o.state <> 'retrying' OR cancel_requested = 1 THEN CAST(unixepoch('subsec') * 1000 AS INTEGER) END,
+  finished_at = CASE WHEN o.state IN ('succeeded', 'dead') OR (o.state <> 'running' AND cancel_requested = 1) THEN CAST(unixepoch('subsec') * 1000 AS INTEGER) END,
   dead_state = CASE o.state WHEN 'dead' THEN 'open' END, dead_reason = o.reason,
   error = o.error, result = o.result,
   payload = CASE o.state WHEN 'succeeded' THEN NULL ELSE payload END,

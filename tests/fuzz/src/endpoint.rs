@@ -17,6 +17,7 @@ pub(crate) fn plain_endpoint() -> ClaimedEndpoint {
     ClaimedEndpoint {
         state: "active".into(),
         url: "https://example.com/hook".into(),
+        service: None,
         headers: Vec::new(),
         timeout_seconds: 20,
         evidence: EvidencePolicy::Full,

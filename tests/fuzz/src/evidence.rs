@@ -34,6 +34,7 @@ pub fn record(bytes: &[u8]) -> bool {
     let request = HttpRequest {
         method: "POST".into(),
         url,
+        service: None,
         headers: headers.clone(),
         body: body.clone().into_bytes(),
         timeout,

@@ -6,11 +6,12 @@ use std::time::Duration;
 use longshore::backoff::parse_retry_after;
 use longshore::idempotency::{KeyError, check_key, parse_header};
 use longshore::invalid::check_headers;
-use longshore::jobs::webhook::judge;
+use longshore::jobs::judge;
 use longshore::outcome::{Outcome, RetryAfter};
 use longshore::ports::HttpResponse;
 use longshore::time::{date, parse_rfc3339, rfc3339};
 
+use crate::stub::claimed;
 use crate::{head, texts};
 
 /// The `Idempotency-Key` header. The key is one that JSON may carry too, and in quotes it is the same key.
@@ -61,7 +62,9 @@ pub fn retry_after(bytes: &[u8]) -> bool {
     }
     let response =
         HttpResponse { status, headers: vec![("Retry-After".into(), value)], body: Vec::new(), truncated: false };
-    match judge(&Ok(response), now_ms) {
+    let job = claimed(r#"{"url":"https://example.com/"}"#, None);
+    match judge(&job, &Ok(response), now_ms) {
+        Outcome::Deferred { .. } | Outcome::Unconfigured { .. } => unreachable!("a webhook"),
         Outcome::Succeeded { .. } => assert!((200..300).contains(&status)),
         Outcome::Failed { retry_after, .. } => {
             assert!(!(200..300).contains(&status));

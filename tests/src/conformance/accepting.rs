@@ -8,15 +8,15 @@ use longshore::problem::Problem;
 use longshore::request::check;
 use serde_json::json;
 
-use super::stand::{Stand, Store, request};
+use super::stand::{Stand, Store, delay, request};
 
 /// The second request with a key and the same body answers the first job.
 pub async fn one_key_is_one_job<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let first = case.accept_one(request(json!({})), Some("a")).await.unwrap();
     let second = case.accept_one(request(json!({})), Some("a")).await.unwrap();
-    assert_eq!((first.replayed, first.hint_delay_seconds), (false, Some(0)));
-    assert_eq!((second.replayed, second.hint_delay_seconds), (true, None));
+    assert_eq!((first.replayed, delay(&first)), (false, Some(0)));
+    assert_eq!((second.replayed, delay(&second)), (true, None));
     assert_eq!(first.body, second.body);
     let other = case.accept_one(request(json!({})), Some("b")).await.unwrap();
     assert_ne!(first.job, other.job);
@@ -102,7 +102,7 @@ pub async fn only_refused_ids_are_minted_again<S: Store>(stand: &Stand<S>) {
     }
     stand.clock_off_ms.set(0);
     let answers = accept(stand, &case.caller, jobs).await.unwrap();
-    assert!(answers.iter().all(|answer| answer.as_ref().is_ok_and(|accepted| accepted.hint_delay_seconds == Some(0))));
+    assert!(answers.iter().all(|answer| answer.as_ref().is_ok_and(|accepted| delay(accepted) == Some(0))));
     let count = "SELECT count(*) FROM jobs WHERE tenant = ?1";
     assert_eq!(stand.sql(count, vec![case.tenant.as_str().into()]).await, ["2"]);
 }

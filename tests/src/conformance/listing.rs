@@ -1,6 +1,7 @@
 //! Cases of reading: pages, filters, dead letters, endpoints, evidence, and the walls between tenants.
 
 use longshore::endpoints::{list_endpoints, read_endpoint};
+use longshore::job::Lane;
 use longshore::operate::{cancel, discard, replay, retry_now};
 use longshore::problem::Problem;
 use longshore::process::process;
@@ -119,7 +120,7 @@ pub async fn tenants_never_meet<S: Store>(stand: &Stand<S>) {
 pub async fn evidence_is_where_the_row_says<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let job = case.plain().await;
-    process(stand, &stand.settings, vec![job.clone()]).await;
+    process(stand, &stand.settings, Lane::Webhooks, vec![job.clone()]).await;
     let entry = stand.row(&job).await.log.remove(0);
     assert_eq!(read_evidence(stand, &entry).await.unwrap()["attempt"], 1);
     let lease = entry.lease.clone();

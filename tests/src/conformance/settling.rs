@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use longshore::endpoints::read_endpoint;
-use longshore::job::JobRef;
+use longshore::job::{JobRef, Lane};
 use longshore::limits::PAID;
 use longshore::outcome::{ErrorClass, Outcome};
 use longshore::process::process;
@@ -32,7 +32,7 @@ impl<S: Store> Case<'_, S> {
     async fn settle(&self, token: &str, (job, attempt): (&JobRef, u32), outcome: Outcome, decision: Decision) -> usize {
         let endpoint = self.stand.row(job).await.endpoint;
         let entry = (12, Some(503), "0.1.0".to_owned());
-        let settlement = Settlement::new((job.clone(), attempt), endpoint, outcome, decision, entry);
+        let settlement = Settlement::new((job.clone(), attempt), (endpoint, Lane::Webhooks), outcome, decision, entry);
         settle(self.stand, token, &PAID, &[settlement]).await.unwrap().len()
     }
 
@@ -178,7 +178,7 @@ pub async fn an_attempt_runs_end_to_end<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     case.endpoint("shop").await;
     let jobs = vec![case.to_endpoint("shop").await, case.accept_one(request(json!({})), None).await.unwrap().job];
-    let report = process(stand, &stand.settings, jobs.clone()).await;
+    let report = process(stand, &stand.settings, Lane::Webhooks, jobs.clone()).await;
     assert_eq!((report.attempts, report.settled, report.lost), (2, 2, 0));
     for job in &jobs {
         let row = stand.row(job).await;
@@ -191,7 +191,7 @@ pub async fn an_attempt_runs_end_to_end<S: Store>(stand: &Stand<S>) {
     }
     stand.status.set(503);
     let job = case.plain().await;
-    process(stand, &stand.settings, vec![job.clone()]).await;
+    process(stand, &stand.settings, Lane::Webhooks, vec![job.clone()]).await;
     stand.status.set(200);
     assert_eq!(stand.raw(&job).await["state"], "retrying");
     let hinted = format!(r#"{{"v":1,"jobs":[["{}","{}"]]}}"#, job.tenant, job.id);

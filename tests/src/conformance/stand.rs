@@ -8,7 +8,7 @@ use longshore::accept::{Accepted, accept};
 use longshore::authorize::Caller;
 use longshore::claim::{Claimed, claim};
 use longshore::endpoints::put_endpoint;
-use longshore::job::{JobRef, JobRow, mint_id, mint_ulid};
+use longshore::job::{JobRef, JobRow, Lane, mint_id, mint_ulid};
 use longshore::key::parse;
 use longshore::keys::create_key;
 use longshore::limits::PAID;
@@ -199,6 +199,11 @@ impl<S: Store> Case<'_, S> {
     }
 }
 
+/// In how many seconds the hint of an accepted job is due.
+pub fn delay(accepted: &Accepted) -> Option<u32> {
+    accepted.hint.as_ref().map(|hint| hint.delay_seconds)
+}
+
 /// A request of one webhook to a bare url, with more fields.
 pub fn request(more: Value) -> Value {
     let mut request = json!({"kind": "webhook", "payload": {"url": "https://example.com/hook", "body": {"n": 1}}});
@@ -236,7 +241,7 @@ impl<S: Store> Clock for Stand<S> {
 }
 
 impl<S: Store> Hints for Stand<S> {
-    async fn send_hints(&self, messages: Vec<(String, u32)>) -> Result<(), HintError> {
+    async fn send_hints(&self, _lane: Lane, messages: Vec<(String, u32)>) -> Result<(), HintError> {
         self.hints.borrow_mut().extend(messages);
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Cases of the sweep: whatever no hint finds is found, and what is over leaves.
 
 use longshore::endpoints::{EndpointChange, change_endpoint};
-use longshore::job::{JobRef, first_id_at};
+use longshore::job::{JobRef, Lane, first_id_at};
 use longshore::limits::{DAMPING_MS, DATABASE_BYTES_PAID, DAY_MS, HOUR_MS, LEASE_MS, PAID};
 use longshore::operate::{cancel, set_paused};
 use longshore::problem::Problem;
@@ -12,7 +12,7 @@ use serde_json::json;
 use super::stand::{Case, Stand, Store, request};
 
 impl<S: Store> Case<'_, S> {
-    async fn sweep(&self) {
+    pub(super) async fn sweep(&self) {
         sweep(self.stand, &self.stand.settings).await.unwrap();
     }
 
@@ -30,7 +30,7 @@ pub async fn the_mark_passes_each_open_row_once<S: Store>(stand: &Stand<S>) {
     let running = case.age_id(&case.plain().await, 90_000).await;
     case.claim(&stand.token(), &[&running], false).await;
     let done = case.age_id(&case.plain().await, 80_000).await;
-    process(stand, &stand.settings, vec![done.clone()]).await;
+    process(stand, &stand.settings, Lane::Webhooks, vec![done.clone()]).await;
     let fresh = case.plain().await;
     case.hinted(&queued);
     case.sweep().await;
@@ -201,7 +201,7 @@ pub async fn succeeded_jobs_leave_by_the_hour<S: Store>(stand: &Stand<S>) {
     let age = PAID.retention_succeeded_ms + 2 * HOUR_MS;
     let window = json!({"idempotency_window_seconds": 30 * 86_400});
     let (plain, keyed) = (case.plain().await, case.accept_one(request(window), Some("k")).await.unwrap().job);
-    process(stand, &stand.settings, vec![plain.clone(), keyed.clone()]).await;
+    process(stand, &stand.settings, Lane::Webhooks, vec![plain.clone(), keyed.clone()]).await;
     case.make_past(age).await;
     let now = stand.store.now_ms();
     let (plain, keyed) = (case.age_id(&plain, age).await, case.age_id(&keyed, age).await);

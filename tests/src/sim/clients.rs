@@ -4,7 +4,6 @@ use std::rc::Rc;
 
 use longshore::accept::{Accepted, accept};
 use longshore::flush::send_hints;
-use longshore::hint::by_delay;
 use longshore::problem::Problem;
 use longshore::request::check;
 use longshore::time::rfc3339;
@@ -50,13 +49,16 @@ pub(super) fn spawn(world: &Rc<World>, first: i64, count: i64) {
 fn order(world: &World, tenant: &str, n: i64) -> Order {
     let random = &world.random;
     let mut body = json!({"kind": "webhook", "payload": {"body": {"n": n}}});
-    if random.per_mille(250) {
+    if random.per_mille(200) {
+        body["kind"] = json!("report.build");
+        body["endpoint"] = json!(random.pick(&ENDPOINTS));
+    } else if random.per_mille(250) {
         body["payload"]["url"] = json!(format!("https://bare.{tenant}.example.com/hook"));
         body["retry_schedule"] = json!(random.pick(&["fast", "once", "fast", "webhook-standard"]));
     } else {
         body["payload"]["endpoint"] = json!(random.pick(&ENDPOINTS));
     }
-    if random.per_mille(500) {
+    if body["kind"] == "webhook" && random.per_mille(500) {
         body["payload"]["timeout_seconds"] = json!(random.between(1, 30));
     }
     if !world.is_long || random.per_mille(500) {
@@ -125,7 +127,7 @@ fn ask(world: &Rc<World>, tenant: &str, orders: Vec<Order>) -> oneshot::Receiver
         };
         let answers = accept(&node, &caller, jobs).await;
         let accepted = answers.iter().flatten().flatten();
-        let hints = by_delay(accepted.map(|accepted| (accepted.hint_delay_seconds, accepted.job.clone())));
+        let hints = accepted.filter_map(|accepted| accepted.hint.clone()).collect();
         // The answer leaves before the hint.
         let _ = reply.send(answers);
         send_hints(&node, settings, hints).await;

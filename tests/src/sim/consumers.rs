@@ -42,12 +42,13 @@ pub(super) fn spawn(world: &Rc<World>, delivery: Delivery) {
     node.awaits(fate);
     world.executor.spawn(fate, async move {
         let settings = &node.world.settings;
-        let report = process(&node, settings, jobs_of(&delivery.texts())).await;
+        let lane = delivery.lane();
+        let report = process(&node, settings, lane, jobs_of(&delivery.texts())).await;
         if report.database_lost {
             return; // All come again.
         }
         delivery.ack();
-        process_suspects(&node, settings, &report.unclaimed).await;
+        process_suspects(&node, settings, lane, &report.unclaimed).await;
     });
 }
 

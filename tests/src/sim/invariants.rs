@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use longshore::job::JobRow;
 use longshore::limits::{CLAIM_TOLERANCE_MS, CRASHES_MAX, DAMPING_MS, HOUR_MS, PAID, RETRY_AFTER_MS_MAX, SENDS_MAX};
 use longshore::state::State;
 use serde_json::Value;
@@ -51,6 +52,14 @@ impl Invariants {
 
     pub(super) fn violated(&mut self, text: String) {
         self.violation.get_or_insert(text);
+    }
+
+    /// I2: what was told to have been completed has succeeded.
+    pub(super) fn completed(&mut self, row: &JobRow) {
+        let name = (row.tenant.clone(), row.id.clone());
+        if self.rows.get(&name).is_none_or(|row| row.state != State::Succeeded) {
+            self.violated(format!("I2: {} was completed and has not succeeded", row.id));
+        }
     }
 
     fn reach(&mut self, what: &str) {
@@ -191,7 +200,7 @@ fn judge_update(
         "expire" => judge_expire(now, old, new),
         "dispatch" => judge_dispatch(now, old, new),
         "heartbeat" => {
-            holds!(old.lease_token.as_deref() == token, "I2: a stale token wrote");
+            holds!(old.lease_token.as_deref() == token && old.deferred == 0, "I2: a stale token wrote");
             judge_quiet(old, new)
         }
         _ => judge_quiet(old, new),
@@ -246,7 +255,11 @@ fn judge_settle(now: i64, token: Option<&str>, old: &Row, new: &Row, receiver: &
     holds!(old.state == State::Running && old.lease_token.as_deref() == token, "I2: a stale token wrote");
     holds!(new.attempt == old.attempt && new.attempt > 0, "I2: a settlement counts nothing");
     let last = new.attempt - 1;
-    holds!(new.log[..last] == old.log[..last] && old.log[last]["state"].is_null(), "I2: an outcome recorded twice");
+    let awaited = old.log[last]["state"].is_null() || old.deferred == 1 && old.log[last]["state"] == "deferred";
+    holds!(new.log[..last] == old.log[..last] && awaited, "I2: an outcome recorded twice");
+    if new.deferred == 1 {
+        return judge_deferral(now, old, new, receiver);
+    }
     holds!(new.lease_token.is_none() && new.suspect == 0, "I2: settled and still leased");
     let entry = &new.log[last];
     let succeeded = entry["state"] == "succeeded";
@@ -261,11 +274,22 @@ fn judge_settle(now: i64, token: Option<&str>, old: &Row, new: &Row, receiver: &
     if new.state == State::Retrying { judge_delay(now, entry, old, new, receiver) } else { Ok(()) }
 }
 
+/// A deferred attempt goes on under its lease until its completion is due.
+fn judge_deferral(now: i64, old: &Row, new: &Row, receiver: &Receiver) -> Result<(), String> {
+    let entry = &new.log[new.attempt - 1];
+    holds!(entry["state"] == "deferred" && new.state == State::Running, "I2: deferred as {:?}", new.state);
+    holds!(new.lease_token == old.lease_token && new.error.is_none(), "I2: deferred without its lease");
+    holds!(new.failures == old.failures && new.has_payload, "I2: a deferral changes nothing else");
+    let due_in = receiver.seen_of(new, entry).and_then(|answer| answer.due_in).unwrap_or_default() * 1_000;
+    holds!(new.lease_until == Some(now + due_in) && due_in > 0, "I7: a completion that is due at another time");
+    holds!(new.look_at == new.lease_until, "I10: nobody looks when the completion is due");
+    judge_answer(entry, new, receiver)
+}
+
 /// I3: the status in the log is what the destination answered to this attempt.
 fn judge_answer(entry: &Value, new: &Row, receiver: &Receiver) -> Result<(), String> {
     let Some(status) = entry["status"].as_u64() else { return Ok(()) };
-    let lease = entry["lease"].as_str().unwrap_or_default().to_owned();
-    let seen = receiver.seen.borrow().get(&(new.event_id().to_owned(), lease)).copied();
+    let seen = receiver.seen_of(new, entry);
     holds!(
         seen.is_some_and(|answer| u64::from(answer.status) == status),
         "I3: {status} was not answered, but {seen:?}"
@@ -278,8 +302,7 @@ fn judge_answer(entry: &Value, new: &Row, receiver: &Receiver) -> Result<(), Str
 /// I7: the wait is the schedule's, a fifth more or less, or what the destination asked for.
 fn judge_delay(now: i64, entry: &Value, old: &Row, new: &Row, receiver: &Receiver) -> Result<(), String> {
     let delay = new.run_after - now;
-    let lease = entry["lease"].as_str().unwrap_or_default().to_owned();
-    let seen = receiver.seen.borrow().get(&(new.event_id().to_owned(), lease)).copied();
+    let seen = receiver.seen_of(new, entry);
     let asked = seen.filter(|_| !entry["status"].is_null()).and_then(|answer| answer.retry_after);
     if let Some(seconds) = asked {
         holds!(new.failures == old.failures, "I7: to be asked for time is no failure");
@@ -295,7 +318,8 @@ fn judge_delay(now: i64, entry: &Value, old: &Row, new: &Row, receiver: &Receive
 }
 
 fn judge_expire(now: i64, old: &Row, new: &Row) -> Result<(), String> {
-    holds!(old.lease_until.is_some_and(|until| until <= now), "I2: a lease was ended before its time");
+    let over = old.lease_until.is_some_and(|until| until <= now) && old.deferred == 0;
+    holds!(over, "I2: a lease was ended before its time");
     let last = old.attempt - 1;
     holds!(new.attempt == old.attempt && new.log[..last] == old.log[..last], "I2: the log changed");
     holds!(new.log[last]["state"] == "outcome_unknown" && old.log[last]["state"].is_null(), "I4: not unknown");

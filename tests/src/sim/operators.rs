@@ -1,12 +1,12 @@
 //! Operators, who do what they want at any time.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use longshore::authorize::Caller;
 use longshore::endpoints::{EndpointChange, change_endpoint, put_endpoint, rotate_secret};
 use longshore::flush::send_hints;
-use longshore::job::JobRef;
+use longshore::hint::Hint;
+use longshore::job::{JobRef, Lane};
 use longshore::key::parse;
 use longshore::keys::create_key;
 use longshore::operate::{cancel, discard, replay, retry_now, set_paused};
@@ -79,15 +79,14 @@ async fn act(node: Node, job: JobRef, what: i64) {
     match what {
         0 => drop(cancel(&node, settings, &job).await),
         1 => {
-            if retry_now(&node, &job).await.is_ok() {
-                send_hints(&node, settings, BTreeMap::from([(0, vec![job])])).await;
+            if let Ok(row) = retry_now(&node, &job).await {
+                send_hints(&node, settings, vec![Hint::now(job, Lane::of(&row.kind))]).await;
             }
         }
         2..=4 => {
             if let Ok(successor) = replay(&node, settings, &job, None).await {
                 world.invariants.borrow_mut().answered(&job.tenant, None, &successor.id);
-                let job = JobRef { tenant: job.tenant, id: successor.id };
-                send_hints(&node, settings, BTreeMap::from([(0, vec![job])])).await;
+                send_hints(&node, settings, vec![Hint::now(successor.job(), Lane::of(&successor.kind))]).await;
             }
         }
         5 => drop(discard(&node, &job, Some("enough".into())).await),

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Duration;
 
+use longshore::job::Lane;
 use longshore::limits::{PAID, STORAGE_REFUSE_PERCENT, STORAGE_WARN_PERCENT};
 use longshore::ports::{
     BlobError, Blobs, Clock, Database, DatabaseError, HintError, Hints, Http, HttpError, HttpRequest, HttpResponse,
@@ -173,7 +174,7 @@ impl Node {
 }
 
 impl Hints for Node {
-    async fn send_hints(&self, messages: Vec<(String, u32)>) -> Result<(), HintError> {
+    async fn send_hints(&self, lane: Lane, messages: Vec<(String, u32)>) -> Result<(), HintError> {
         self.count();
         let fails = self.world.hits(Fault::SendFails);
         if fails && self.world.random.per_mille(300) {
@@ -182,7 +183,7 @@ impl Hints for Node {
         let effect = move |world: &Rc<World>| {
             for (text, delay_seconds) in messages {
                 if !fails {
-                    world.queue.send(world, &text, i64::from(delay_seconds) * 1_000);
+                    world.queue.send(world, lane, &text, i64::from(delay_seconds) * 1_000);
                 }
             }
         };
@@ -261,8 +262,13 @@ impl Http for Node {
         if answer_lost {
             return Err(HttpError::Connect("reset".into()));
         }
-        let Answer { status, retry_after } = answer;
-        let headers = retry_after.map(|seconds| ("retry-after".to_owned(), seconds.to_string()));
-        Ok(HttpResponse { status, headers: headers.into_iter().collect(), body: b"{}".to_vec(), truncated: false })
+        let Answer { status, retry_after, due_in } = answer;
+        let mut headers = vec![("content-type".to_owned(), "application/json".to_owned())];
+        headers.extend(retry_after.map(|seconds| ("retry-after".to_owned(), seconds.to_string())));
+        if let Some(seconds) = due_in {
+            headers.push(("longshore-completion".to_owned(), "deferred".to_owned()));
+            headers.push(("longshore-completion-seconds".to_owned(), seconds.to_string()));
+        }
+        Ok(HttpResponse { status, headers, body: b"{}".to_vec(), truncated: false })
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use longshore::hint::VERSION;
+use longshore::job::Lane;
 
 use super::consumers;
 use super::faults::Fault;
@@ -17,6 +18,7 @@ const CONSUMERS_MAX: u32 = 4;
 /// A message.
 #[derive(Debug, Clone)]
 pub(super) struct Message {
+    pub(super) lane: Lane,
     pub(super) text: String,
     deliveries: u32,
 }
@@ -39,7 +41,7 @@ impl Queue {
     }
 
     /// Takes a message, to be delivered after a delay.
-    pub(super) fn send(&self, world: &World, text: &str, delay_ms: i64) {
+    pub(super) fn send(&self, world: &World, lane: Lane, text: &str, delay_ms: i64) {
         if self.is_dead.get() || world.hits(Fault::QueueDrop) {
             return;
         }
@@ -54,7 +56,7 @@ impl Queue {
             } else if delay_ms > 0 && world.hits(Fault::QueueEarly) {
                 delay = world.random.between(10, delay_ms.max(11));
             }
-            self.put(world, Message { text: text.to_owned(), deliveries: 0 }, delay);
+            self.put(world, Message { lane, text: text.to_owned(), deliveries: 0 }, delay);
         }
     }
 
@@ -74,6 +76,7 @@ impl Queue {
             while messages.len() < most
                 && let Some(entry) = waiting.first_entry()
                 && entry.key().0 <= world.now()
+                && messages.first().is_none_or(|first: &Message| first.lane == entry.get().lane)
             {
                 messages.push(entry.remove());
             }
@@ -96,6 +99,11 @@ pub(super) struct Delivery {
 impl Delivery {
     pub(super) fn texts(&self) -> Vec<String> {
         self.messages.borrow().iter().map(|message| message.text.clone()).collect()
+    }
+
+    /// The queue that it came from; an empty one runs nothing.
+    pub(super) fn lane(&self) -> Lane {
+        self.messages.borrow().first().map_or(Lane::Webhooks, |message| message.lane)
     }
 
     /// Acknowledges all messages.

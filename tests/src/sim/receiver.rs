@@ -2,11 +2,14 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use longshore::ports::HttpRequest;
 use serde_json::Value;
 
+use super::completers;
 use super::faults::Fault;
+use super::row::Row;
 use super::world::World;
 
 /// What a destination answers.
@@ -14,6 +17,8 @@ use super::world::World;
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) retry_after: Option<i64>,
+    /// The seconds within which a deferred task is to be completed.
+    pub(super) due_in: Option<i64>,
 }
 
 /// All destinations.
@@ -25,17 +30,32 @@ pub(super) struct Receiver {
 
 impl Receiver {
     /// Takes a request of a worker that claimed under these tokens.
-    pub(super) fn receive(&self, world: &World, tokens: &BTreeSet<String>, request: &HttpRequest) -> Answer {
-        let answer = Self::choose(world, &request.url);
+    pub(super) fn receive(&self, world: &Rc<World>, tokens: &BTreeSet<String>, request: &HttpRequest) -> Answer {
         let header = |name: &str| request.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
+        let mut answer = Self::choose(world, &request.url);
+        if answer.status == 200 && header("longshore-kind").is_some() && world.random.per_mille(600) {
+            answer = Answer { status: 202, due_in: Some(world.random.between(20, 400)), ..answer };
+        }
         let id = header("webhook-id").unwrap_or_default();
         world.trace.note(world.now(), "request", || format!("{id} {} -> {answer:?}", request.url));
         let verdict = self.judge(world, tokens, &id, request);
         match verdict {
-            Ok(lease) => drop(self.seen.borrow_mut().insert((id, lease), answer)),
+            Ok(lease) => {
+                if answer.due_in.is_some() {
+                    let attempt = header("longshore-attempt").and_then(|text| text.parse().ok());
+                    completers::spawn(world, header("longshore-job").unwrap_or_default(), attempt);
+                }
+                self.seen.borrow_mut().insert((id, lease), answer);
+            }
             Err(text) => world.invariants.borrow_mut().violated(text),
         }
         answer
+    }
+
+    /// What was answered to the attempt of a row that this entry of its log tells of.
+    pub(super) fn seen_of(&self, row: &Row, entry: &Value) -> Option<Answer> {
+        let lease = entry["lease"].as_str().unwrap_or_default().to_owned();
+        self.seen.borrow().get(&(row.event_id().to_owned(), lease)).copied()
     }
 
     /// I3 and I4: an attempt in the ledger, under a lease of the sender, that no other request has used.
@@ -47,7 +67,11 @@ impl Receiver {
         request: &HttpRequest,
     ) -> Result<String, String> {
         let invariants = world.invariants.borrow();
-        let body: Value = serde_json::from_slice(&request.body).map_err(|error| format!("I4: {error}"))?;
+        let mut body: Value = serde_json::from_slice(&request.body).map_err(|error| format!("I4: {error}"))?;
+        // A task is posted its payload as it is.
+        if let Some(inner) = body.get_mut("body") {
+            body = inner.take();
+        }
         let chain: Vec<_> = invariants.rows.values().filter(|row| row.event_id() == id).collect();
         if chain.is_empty() {
             return Err(format!("I3: a request with the webhook-id {id}, which no job has"));
@@ -75,7 +99,7 @@ impl Receiver {
     }
 
     fn choose(world: &World, url: &str) -> Answer {
-        let status = |status| Answer { status, retry_after: None };
+        let status = |status| Answer { status, retry_after: None, due_in: None };
         if url.contains("//broken.") {
             return status(500);
         }
@@ -84,7 +108,7 @@ impl Receiver {
         }
         if world.hits(Fault::HttpBusy) {
             let status = *world.random.pick(&[429, 503]);
-            return Answer { status, retry_after: Some(world.random.between(1, 40)) };
+            return Answer { status, retry_after: Some(world.random.between(1, 40)), due_in: None };
         }
         if world.hits(Fault::Http500) {
             return status(*world.random.pick(&[500, 404, 301, 429, 502]));

@@ -27,6 +27,7 @@ pub(super) struct Row {
     pub(super) crashes: i64,
     pub(super) suspect: u8,
     pub(super) cancel_requested: u8,
+    pub(super) deferred: u8,
     pub(super) run_after: i64,
     pub(super) look_at: Option<i64>,
     pub(super) lease_token: Option<String>,
@@ -85,7 +86,7 @@ struct Body {
 }
 
 /// The columns of a row, in the order in which [`Row::read`] takes them.
-pub(super) const COLUMNS: [&str; 31] = [
+pub(super) const COLUMNS: [&str; 32] = [
     "tenant",
     "id",
     "state",
@@ -94,6 +95,7 @@ pub(super) const COLUMNS: [&str; 31] = [
     "crashes",
     "suspect",
     "cancel_requested",
+    "deferred",
     "run_after",
     "look_at",
     "lease_token",
@@ -133,6 +135,7 @@ impl Row {
             crashes: value(get())?,
             suspect: value(get())?,
             cancel_requested: value(get())?,
+            deferred: value(get())?,
             run_after: value(get())?,
             look_at: value(get())?,
             lease_token: value(get())?,

@@ -3,6 +3,7 @@
 use super::*;
 use crate::claim::ClaimedEndpoint;
 use crate::endpoint::EvidencePolicy;
+use crate::outcome::RetryAfter;
 use crate::redact::Redaction;
 use crate::signing::derive;
 
@@ -50,6 +51,7 @@ fn endpoint(settings: &Settings) -> ClaimedEndpoint {
     ClaimedEndpoint {
         state: "active".into(),
         url: "https://example.com/hook".into(),
+        service: None,
         headers: vec![("x-team".into(), sealed)],
         timeout_seconds: 9,
         evidence: EvidencePolicy::Full,
@@ -140,6 +142,9 @@ fn every_wrong_field_is_named() {
     assert_eq!(codes(r#"{"endpoint":"a","headers":{"x":"a\r\nb"}}"#), at("#/payload/headers/x", "header-value"));
     assert_eq!(codes(r#"{"endpoint":7}"#), at("#/payload/endpoint", "invalid-type"));
     assert_eq!(codes(r#"{"endpoint":"a","metod":"POST"}"#), at("#/payload/metod", "unknown-field"));
+    for body in ["1e999", r#"{"a":["\ud800"]}"#] {
+        assert_eq!(codes(&format!(r#"{{"endpoint":"a","body":{body}}}"#)), at("#/payload/body", "unreadable-value"));
+    }
     assert_eq!(codes("[]").len(), 1);
 }
 
@@ -147,7 +152,8 @@ fn every_wrong_field_is_named() {
 fn answers_are_judged_by_their_status_alone() {
     let answer = |status, headers: &[(&str, &str)]| {
         let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        judge(&Ok(HttpResponse { status, headers, body: vec![], truncated: false }), 0)
+        let job = claimed(r#"{"url":"https://example.com/"}"#, None);
+        crate::jobs::judge(&job, &Ok(HttpResponse { status, headers, body: vec![], truncated: false }), 0)
     };
     for status in 100..=999 {
         let succeeded = matches!(answer(status, &[]), Outcome::Succeeded { .. });

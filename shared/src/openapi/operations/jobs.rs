@@ -1,6 +1,7 @@
 //! Jobs and dead letters.
 
 use super::{DEAD_LETTERS, JOBS, illegal};
+use crate::complete::{CompleteRequest, FailRequest};
 use crate::openapi::answers::{AcceptedJob, Attempt, BatchAnswer, DeadLetter, Evidence, Job, NewJobs, Page};
 use crate::openapi::told::{Told, told};
 use crate::openapi::{examples, problems};
@@ -93,6 +94,24 @@ pub(super) fn retry_job() -> Told {
         .of_tenant()
         .answers::<Job>(202, "The job, which is due.", examples::waiting_job("queued"))
         .refuses([illegal("A job can be retried while it is scheduled, queued or retrying; this one is dead.")])
+}
+
+pub(super) fn complete_job() -> Told {
+    let description = "Ends a deferred attempt: the job succeeds. Asked again, it answers the same.";
+    told(JOBS, "Completes a deferred task", description)
+        .of_tenant()
+        .may_read::<CompleteRequest>(examples::completions())
+        .answers::<Job>(200, "The job, which has succeeded.", examples::job())
+        .refuses([illegal("No completion of this job is awaited; the job is dead.")])
+}
+
+pub(super) fn fail_job() -> Told {
+    let description = "Ends a deferred attempt: the job is tried again by its schedule, or it is a dead letter.";
+    told(JOBS, "Fails a deferred task", description)
+        .of_tenant()
+        .reads::<FailRequest>(examples::failures())
+        .answers::<Job>(200, "The job as it is then.", examples::waiting_job("retrying"))
+        .refuses([illegal("No completion of this job is awaited; the job is succeeded.")])
 }
 
 pub(super) fn list_dead_letters() -> Told {

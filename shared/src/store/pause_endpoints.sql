@@ -1,7 +1,8 @@
--- Endpoints that answered 410 Gone: Standard Webhooks says to disable them.
+-- Endpoints that nothing can be sent to: they answered 410 Gone, which by Standard Webhooks disables them, or the
+-- deployment lacks their binding. ?3 is the reason.
 -- ?1 [[tenant, id, attempt], ...] of the jobs that tell it, ?2 their lease token: who lost the lease
 -- tells nothing. It runs before settle.sql takes the token away.
-UPDATE endpoints SET state = 'paused', paused_reason = 'gone', updated_at = CAST(unixepoch('subsec') * 1000 AS INTEGER)
+UPDATE endpoints SET state = 'paused', paused_reason = ?3, updated_at = CAST(unixepoch('subsec') * 1000 AS INTEGER)
 WHERE (tenant, id) IN (
     SELECT j.tenant, j.endpoint FROM json_each(?1) i
     CROSS JOIN jobs j ON j.tenant = i.value ->> 0 AND j.id = i.value ->> 1

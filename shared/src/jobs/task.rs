@@ -1,0 +1,134 @@
+//! The task: a kind of the user's own, run by the user's Worker through a service binding or by an HTTPS handler.
+//!
+//! The payload is any JSON and is posted as it was written. An answer of 2xx is success, and its JSON body the result;
+//! 202 with `longshore-completion: deferred` says that the completion comes later, by `POST /v1/jobs/{id}/complete` or
+//! `/fail`, within `longshore-completion-seconds`. 429 and 503 with Retry-After ask for time and cost no failure.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::value::RawValue;
+
+use crate::claim::Claimed;
+use crate::invalid::{InvalidField, is_name};
+use crate::jobs::target::{Target, Unpreparable, endpoint_headers, signed};
+use crate::jobs::{CheckedPayload, UNREADABLE, is_readable};
+use crate::limits::{
+    COMPLETION_SECONDS_DEFAULT, COMPLETION_SECONDS_MAX, RESULT_BYTES_MAX, TASK_NAME_BYTES_MAX,
+    TASK_TIMEOUT_SECONDS_MAX, TIMEOUT_SECONDS_DEFAULT,
+};
+use crate::outcome::{ErrorClass, Outcome};
+use crate::ports::{HttpRequest, HttpResponse};
+use crate::problem::Problem;
+use crate::settings::Settings;
+use crate::time::rfc3339;
+
+/// Whether a task may have this name: lower-case words with dots between, such as `image.thumbnail`.
+pub fn is_task_name(name: &str) -> bool {
+    let is_word = |word: &str| {
+        word.starts_with(|first: char| first.is_ascii_lowercase())
+            && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-')
+    };
+    name.len() <= TASK_NAME_BYTES_MAX && name.contains('.') && name.split('.').all(is_word)
+}
+
+/// Checks a payload, and that there is an endpoint.
+///
+/// # Errors
+/// A problem that names every wrong field.
+pub fn check(payload: &RawValue, endpoint: Option<&str>) -> Result<CheckedPayload, Problem> {
+    let mut errors = Vec::new();
+    match endpoint {
+        None => errors.push(InvalidField::new("#/endpoint", "missing-field", "A task needs an endpoint.")),
+        Some(endpoint) if !is_name(endpoint) => {
+            errors.push(InvalidField::new("#/endpoint", "invalid-name", "A name is 1 to 64 of A-Z a-z 0-9 _ -."));
+        }
+        Some(_) => {}
+    }
+    if !is_readable(payload) {
+        errors.push(InvalidField::new("#/payload", "unreadable-value", UNREADABLE));
+    }
+    match endpoint {
+        Some(endpoint) if errors.is_empty() => Ok(CheckedPayload {
+            endpoint: endpoint.to_owned(),
+            // A name has no line breaks.
+            canonical: format!("{endpoint}\n{}", payload.get()),
+            stored: payload.get().to_owned(),
+        }),
+        _ => Err(Problem::InvalidRequest(errors)),
+    }
+}
+
+/// Makes the request of a claimed task.
+///
+/// # Errors
+/// When the endpoint is gone or not allowed any more, or a sealed value cannot be used; nothing is sent then.
+pub fn prepare(job: &Claimed, settings: &Settings, now_ms: i64) -> Result<HttpRequest, Unpreparable> {
+    let target = Target::of(job, None, settings)?;
+    let body = job.payload.clone().unwrap_or_default().into_bytes();
+    let timeout_seconds = timeout_of(job);
+    let due_at = now_ms + i64::from(timeout_seconds) * 1_000;
+    let mut headers: BTreeMap<String, String> = BTreeMap::from([
+        ("user-agent".into(), format!("Longshore/{}", settings.version)),
+        ("content-type".into(), "application/json".into()),
+    ]);
+    headers.extend(endpoint_headers(job, settings)?);
+    headers.extend([
+        ("longshore-job".into(), job.id.clone()),
+        ("longshore-kind".into(), job.kind.clone()),
+        ("longshore-attempt".into(), job.attempt.to_string()),
+        // When the answer is due, and the job's own deadline if that is earlier.
+        ("longshore-deadline".into(), rfc3339(job.deadline_at.map_or(due_at, |deadline| deadline.min(due_at)))),
+    ]);
+    headers.extend(signed(job, settings, now_ms, &body));
+    Ok(HttpRequest {
+        method: "POST".into(),
+        url: target.url,
+        service: target.service,
+        headers: headers.into_iter().collect(),
+        body,
+        timeout: Duration::from_secs(u64::from(timeout_seconds)),
+        response_bytes_max: settings.plan.evidence_body_bytes.max(RESULT_BYTES_MAX + 1),
+    })
+}
+
+/// How many seconds the attempt of a claimed task may take: what its endpoint says.
+pub fn timeout_of(job: &Claimed) -> u32 {
+    let asked = job.endpoint.as_ref().map(|endpoint| endpoint.timeout_seconds);
+    asked.unwrap_or(TIMEOUT_SECONDS_DEFAULT).min(TASK_TIMEOUT_SECONDS_MAX)
+}
+
+/// Judges an answer of 2xx.
+pub fn judge(response: &HttpResponse) -> Outcome {
+    if response.status == 202 && header(response, "longshore-completion").is_some_and(|value| value == "deferred") {
+        let asked = header(response, "longshore-completion-seconds").and_then(|value| value.parse().ok());
+        let seconds: u32 = asked.unwrap_or(COMPLETION_SECONDS_DEFAULT).clamp(1, COMPLETION_SECONDS_MAX);
+        return Outcome::Deferred { due_in: Duration::from_secs(u64::from(seconds)) };
+    }
+    let is_json = header(response, "content-type").is_some_and(|value| {
+        let media_type = value.split(';').next().unwrap_or_default().trim();
+        media_type.eq_ignore_ascii_case("application/json")
+    });
+    if !is_json {
+        return Outcome::Succeeded { result: None };
+    }
+    if response.truncated || response.body.len() > RESULT_BYTES_MAX {
+        let message = format!("The result has more than {RESULT_BYTES_MAX} bytes: store it and answer a reference.");
+        return Outcome::Failed { class: ErrorClass::Handler, message, retry_after: None };
+    }
+    match serde_json::from_slice(&response.body) {
+        Ok(result) => Outcome::Succeeded { result: Some(result) },
+        Err(_) if response.body.is_empty() => Outcome::Succeeded { result: None },
+        Err(_) => {
+            let message = "The answer says that it is JSON, and it is not.".to_owned();
+            Outcome::Failed { class: ErrorClass::Handler, message, retry_after: None }
+        }
+    }
+}
+
+fn header<'a>(response: &'a HttpResponse, name: &str) -> Option<&'a str> {
+    response.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
+}
+
+#[cfg(test)]
+mod tests;

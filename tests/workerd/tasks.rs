@@ -1,0 +1,242 @@
+//! Tasks: kinds of the user's own, run by the example Worker over a real service binding, and by an HTTP handler.
+
+use longshore_tests::client::eventually;
+use serde_json::{Value, json};
+
+use crate::tenant::{SOON, Tenant};
+use crate::world::shared;
+
+/// A task as it is posted.
+fn task(kind: &str, endpoint: &str, payload: &Value) -> Value {
+    json!({"kind": kind, "endpoint": endpoint, "payload": payload, "retry_schedule": "fast"})
+}
+
+async fn put(tenant: &Tenant<'_>, id: &str, endpoint: &Value) -> Value {
+    let answer = tenant.api.put(&format!("/v1/endpoints/{id}"), endpoint).await.unwrap();
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    answer.body
+}
+
+async fn with_example(tenant: &Tenant<'_>) {
+    put(tenant, "example", &json!({"service": "HANDLER_EXAMPLE", "timeout_seconds": 120})).await;
+}
+
+/// Waits until the attempt of a job was taken over.
+async fn deferred(tenant: &Tenant<'_>, id: &str) -> Value {
+    let due = async || Some(tenant.job(id).await).filter(|job| !job["completion_due_at"].is_null());
+    eventually(SOON, due).await.expect("a deferred attempt")
+}
+
+#[test]
+fn a_service_runs_a_task_and_its_answer_is_the_result() {
+    shared(async |world| {
+        let tenant = world.tenant().await;
+        with_example(&tenant).await;
+        let done = tenant.complete(&task("text.count", "example", &json!({"text": "three little words"}))).await;
+        assert_eq!((&done["state"], &done["endpoint"]), (&json!("succeeded"), &json!("example")));
+        assert_eq!(done["result"], json!({"words": 3, "characters": 18}));
+        let attempts = tenant.attempts(done["id"].as_str().unwrap()).await;
+        assert_eq!(attempts[0]["request"]["url"], "https://service.longshore.internal/");
+        assert_eq!(attempts[0]["request"]["headers"]["longshore-kind"], "text.count");
+    });
+}
+
+#[test]
+fn a_handler_over_http_is_told_what_it_runs() {
+    shared(async |world| {
+        let tenant = world.tenant().await;
+        put(&tenant, "http", &json!({"url": tenant.url("/ok"), "timeout_seconds": 300})).await;
+        let done = tenant.complete(&task("image.thumbnail", "http", &json!({"timeout_seconds": "mine"}))).await;
+        assert_eq!((&done["state"], &done["result"]), (&json!("succeeded"), &Value::Null));
+        let received = tenant.received();
+        let header = |name: &str| received[0].headers[name].to_str().unwrap().to_owned();
+        assert_eq!(received.len(), 1);
+        assert_eq!(received[0].body.as_ref(), br#"{"timeout_seconds":"mine"}"#);
+        let id = done["id"].as_str().unwrap();
+        for (name, value) in [
+            ("webhook-id", id),
+            ("longshore-job", id),
+            ("longshore-kind", "image.thumbnail"),
+            ("longshore-attempt", "1"),
+        ] {
+            assert_eq!(header(name), value, "{name}");
+        }
+        assert!(header("webhook-signature").starts_with("v1,") && header("longshore-deadline").ends_with('Z'));
+    });
+}
+
+#[test]
+fn a_deferred_task_is_completed_once() {
+    shared(async |world| {
+        let tenant = world.tenant().await;
+        with_example(&tenant).await;
+        let id = tenant.accept(&task("report.build", "example", &json!({}))).await;
+        let job = deferred(&tenant, &id).await;
+        assert_eq!((&job["state"], &job["attempt"]), (&json!("running"), &json!(1)));
+        assert_eq!(tenant.attempts(&id).await[0]["state"], "deferred");
+        // A sweep in between leaves it alone.
+        world.runner.tick_consumer().await.unwrap();
+        let complete = format!("/v1/jobs/{id}/complete");
+        let other = tenant.api.post(&complete, &json!({"attempt": 2})).await.unwrap();
+        assert_eq!((other.status, &other.body["type"]), (409, &json!("urn:problem-type:longshore:illegal-transition")));
+        for _ in 0..2 {
+            let answer = tenant.api.post(&complete, &json!({"result": {"pages": 12}, "attempt": 1})).await.unwrap();
+            assert_eq!((answer.status, &answer.body["state"]), (200, &json!("succeeded")), "{}", answer.body);
+            assert_eq!(answer.body["result"], json!({"pages": 12}));
+        }
+        let late = tenant.api.post(&format!("/v1/jobs/{id}/fail"), &json!({"message": "no"})).await.unwrap();
+        assert_eq!(late.status, 409);
+        let attempts = tenant.attempts(&id).await;
+        assert_eq!((attempts.len(), &attempts[0]["state"]), (1, &json!("succeeded")));
+        assert_eq!(attempts[0]["evidence"]["state"], "stored", "what the handler answered is kept");
+    });
+}
+
+#[test]
+fn a_deferred_task_that_fails_is_tried_again_or_dies() {
+    shared(async |world| {
+        let tenant = world.tenant().await;
+        with_example(&tenant).await;
+        let id = tenant.accept(&task("report.build", "example", &json!({}))).await;
+        deferred(&tenant, &id).await;
+        let fail = format!("/v1/jobs/{id}/fail");
+        let bad = tenant.api.post(&fail, &json!({"message": "", "retry_after_seconds": 0})).await.unwrap();
+        let pointers: Vec<_> = bad.body["errors"].as_array().unwrap().iter().map(|e| e["pointer"].clone()).collect();
+        assert_eq!((bad.status, pointers), (422, vec![json!("#/message"), json!("#/retry_after_seconds")]));
+        let first = tenant.api.post(&fail, &json!({"message": "out of memory"})).await.unwrap();
+        assert_eq!((first.status, &first.body["state"]), (200, &json!("retrying")));
+        assert_eq!(first.body["error"]["message"], "out of memory");
+        let second = async || {
+            Some(tenant.job(&id).await).filter(|job| job["attempt"] == 2 && job["completion_due_at"] != Value::Null)
+        };
+        eventually(SOON, second).await.expect("a second attempt");
+        let last = tenant.api.post(&fail, &json!({"message": "no such report", "retryable": false})).await.unwrap();
+        assert_eq!((&last.body["state"], &last.body["error"]["class"]), (&json!("dead"), &json!("handler")));
+        let letter = tenant.api.get(&format!("/v1/dead-letters/{id}")).await.unwrap();
+        assert_eq!(letter.body["reason"], "not_retryable");
+    });
+}
+
+#[test]
+fn a_completion_that_never_comes_is_a_timeout() {
+    shared(async |world| {
+        let tenant = world.tenant().await;
+        with_example(&tenant).await;
+        let body = json!({"max_attempts": 1, "kind": "report.build", "endpoint": "example", "payload": {}});
+        let id = tenant.accept(&body).await;
+        deferred(&tenant, &id).await;
+        // Ten minutes later.
+        let sql = "UPDATE jobs SET lease_until = 1, look_at = 1 WHERE id = ?1";
+        world.runner.query(sql, vec![json!(id)]).await.unwrap();
+        world.runner.tick_consumer().await.unwrap();
+        let job = tenant.job(&id).await;
+        assert_eq!((&job["state"], &job["error"]["class"]), (&json!("dead"), &json!("timeout")));
+        assert_eq!(tenant.attempts(&id).await[0]["state"], "failed");
+        let late = tenant.api.post(&format!("/v1/jobs/{id}/complete"), &json!({})).await.unwrap();
+        assert_eq!(late.status, 409);
+    });
+}
+
+#[test]
+fn a_task_that_asks_for_time_spends_no_failure() {
+    shared(async |world| {
+        let tenant = world.tenant().await;
+        with_example(&tenant).await;
+        let body = json!({"max_attempts": 1, "kind": "quota.spend", "endpoint": "example", "payload": {}});
+        let done = tenant.complete(&body).await;
+        assert_eq!((&done["state"], &done["attempt"]), (&json!("succeeded"), &json!(2)));
+    });
+}
+
+#[test]
+fn a_long_task_does_not_sit_in_front_of_webhooks() {
+    shared(async |world| {
+        let tenant = world.tenant().await;
+        with_example(&tenant).await;
+        let long = tenant.accept(&task("file.convert", "example", &json!({"seconds": 45}))).await;
+        let running = async || Some(tenant.job(&long).await).filter(|job| job["state"] == "running");
+        eventually(SOON, running).await.expect("a running task");
+        for _ in 0..3 {
+            assert_eq!(tenant.complete(&tenant.webhook("/ok")).await["state"], "succeeded");
+        }
+        assert_eq!(tenant.job(&long).await["state"], "running", "the webhooks overtook it");
+        // Longer than a lease: heartbeats keep it, and no second attempt is made.
+        let done = tenant.ended(&long).await;
+        assert_eq!((&done["state"], &done["attempt"]), (&json!("succeeded"), &json!(1)));
+    });
+}
+
+#[test]
+fn a_binding_that_is_not_there_holds_its_jobs() {
+    shared(async |world| {
+        let tenant = world.tenant().await;
+        put(&tenant, "absent", &json!({"service": "HANDLER_ABSENT", "path": "/x?y=1"})).await;
+        let id = tenant.accept(&task("text.count", "absent", &json!({"text": "a"}))).await;
+        let held = async || Some(tenant.job(&id).await).filter(|job| job["state"] == "held");
+        let job = eventually(SOON, held).await.expect("a held job");
+        assert_eq!((&job["error"]["class"], &job["error"]["retryable"]), (&json!("config"), &json!(true)));
+        let endpoint = tenant.api.get("/v1/endpoints/absent").await.unwrap().body;
+        assert_eq!((&endpoint["state"], &endpoint["paused_reason"]), (&json!("paused"), &json!("config")));
+        assert_eq!((&endpoint["url"], &endpoint["path"]), (&Value::Null, &json!("/x?y=1")));
+        // A sweep does not let it go, until the endpoint is mended and resumed.
+        world.runner.tick_consumer().await.unwrap();
+        assert_eq!(tenant.job(&id).await["state"], "held");
+        put(&tenant, "absent", &json!({"service": "HANDLER_EXAMPLE"})).await;
+        tenant.api.post("/v1/endpoints/absent/resume", &json!({})).await.unwrap();
+        world.runner.tick_consumer().await.unwrap();
+        let done = tenant.ended(&id).await;
+        assert_eq!((&done["state"], &done["attempt"]), (&json!("succeeded"), &json!(2)));
+        let failures = world.number("SELECT failures FROM jobs WHERE id = ?1", vec![json!(id)]).await;
+        assert_eq!(failures, 0, "it was held, not burned");
+    });
+}
+
+#[test]
+fn tasks_that_are_none() {
+    shared(async |world| {
+        let tenant = world.tenant().await;
+        with_example(&tenant).await;
+        let refused = [
+            (json!({"kind": "text", "endpoint": "example", "payload": {}}), "#/kind", "unknown-kind"),
+            (json!({"kind": "Text.count", "endpoint": "example", "payload": {}}), "#/kind", "unknown-kind"),
+            (json!({"kind": "text.count", "payload": {}}), "#/endpoint", "missing-field"),
+            (json!({"kind": "text.count", "endpoint": "a b", "payload": {}}), "#/endpoint", "invalid-name"),
+            (json!({"kind": "text.count", "endpoint": "none", "payload": {}}), "#/endpoint", "unknown-endpoint"),
+            (
+                json!({"kind": "webhook", "endpoint": "example", "payload": {"endpoint": "example"}}),
+                "#/endpoint",
+                "either-or",
+            ),
+        ];
+        for (body, pointer, code) in refused {
+            let answer = tenant.api.post("/v1/jobs", &body).await.unwrap();
+            let error = &answer.body["errors"][0];
+            assert_eq!(
+                (answer.status, &error["pointer"], &error["code"]),
+                (422, &json!(pointer), &json!(code)),
+                "{body}"
+            );
+        }
+        let endpoints = [
+            (json!({"service": "DB"}), "#/service", "invalid-name"),
+            (json!({"service": "HANDLER_"}), "#/service", "invalid-name"),
+            (json!({"service": "HANDLER_A", "url": "https://example.com"}), "#/service", "either-or"),
+            (json!({"url": "https://example.com", "path": "/a"}), "#/path", "either-or"),
+            (json!({"service": "HANDLER_A", "path": "a"}), "#/path", "invalid-path"),
+            (json!({"service": "HANDLER_A", "path": "//evil.example/x"}), "#/path", "invalid-path"),
+            (json!({"service": "HANDLER_A", "path": "/\\evil.example/x"}), "#/path", "invalid-path"),
+            (json!({"service": "HANDLER_A", "timeout_seconds": 601}), "#/timeout_seconds", "out-of-range"),
+            (json!({}), "#/url", "missing-field"),
+        ];
+        for (body, pointer, code) in endpoints {
+            let answer = tenant.api.put("/v1/endpoints/bad", &body).await.unwrap();
+            let error = &answer.body["errors"][0];
+            assert_eq!(
+                (answer.status, &error["pointer"], &error["code"]),
+                (422, &json!(pointer), &json!(code)),
+                "{body}"
+            );
+        }
+        assert_eq!(tenant.count_jobs().await, 0);
+    });
+}
