@@ -25,7 +25,6 @@ use crate::time::parse_rfc3339;
 #[serde(deny_unknown_fields)]
 pub(crate) struct JobRequest {
     /// What it does.
-    #[cfg_attr(feature = "openapi", schemars(with = "jobs::Kind"))]
     #[cfg_attr(feature = "openapi", schemars(with = "crate::openapi::KindName"))]
     kind: String,
     /// What its kind needs.

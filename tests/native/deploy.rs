@@ -12,8 +12,8 @@ use longshore_tests::scratch::repository;
 use longshore_tests::wrangler_stand_in::{Account, DATABASE_ID};
 use site::{Person, Site};
 
-/// The changes of a first run: a database, two queues, a bucket, its rule, three secrets, migrations, two Workers.
-const CHANGES: usize = 11;
+/// The changes of a first run: a database, three queues, a bucket, its rule, three secrets, migrations, two Workers.
+const CHANGES: usize = 12;
 
 #[test]
 fn a_first_run_makes_everything_and_a_second_one_nothing() {
@@ -23,7 +23,9 @@ fn a_first_run_makes_everything_and_a_second_one_nothing() {
     assert_eq!(site.changes().len(), CHANGES, "{:?}", site.changes());
     assert_eq!(account.databases["longshore-production"], "");
     assert_eq!(account.queues["longshore-production-hints"], ("86400".to_owned(), String::new()));
-    assert_eq!(account.queues["longshore-production-hints-dead"].0, "86400");
+    for queue in ["longshore-production-hints-dead", "longshore-production-task-hints"] {
+        assert_eq!(account.queues[queue].0, "86400");
+    }
     assert_eq!(account.rules["longshore-production-evidence"], "29");
     let (consumer, producer) = site.workers();
     assert_eq!(consumer.secrets["MASTER_KEY"], producer.secrets["MASTER_KEY"]);

@@ -123,10 +123,10 @@ impl Run<'_> {
         Ok(matches!(look, Look::Found(_)))
     }
 
-    /// Creates the queues, the dead one first: the other's consumer names it.
+    /// Creates the queues, the dead one first: the others' consumers name it.
     pub(super) fn queues(&mut self) -> Result<(), DeployError> {
         let seconds = retention_seconds(self.recorded.plan).to_string();
-        for name in [self.names.dead_queue(), self.names.queue()] {
+        for name in [self.names.dead_queue(), self.names.queue(), self.names.task_queue()] {
             if self.has_queue(&name)? {
                 continue;
             }

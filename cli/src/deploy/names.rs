@@ -54,6 +54,11 @@ impl Names {
         self.of("longshore-hints")
     }
 
+    /// The consumer knows the queue of tasks by what its name has in it.
+    pub(crate) fn task_queue(&self) -> String {
+        self.of("longshore-task-hints")
+    }
+
     pub(crate) fn bucket(&self) -> String {
         self.of("longshore-evidence")
     }
@@ -68,6 +73,7 @@ mod tests {
         let names = Names::new("eu-west-1").unwrap();
         assert_eq!(names.database(), "longshore-eu-west-1");
         assert_eq!(names.dead_queue(), "longshore-eu-west-1-hints-dead");
+        assert_eq!(names.task_queue(), "longshore-eu-west-1-task-hints");
         assert_eq!(names.of("longshoreman"), "longshoreman");
     }
 

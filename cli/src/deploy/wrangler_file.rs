@@ -15,6 +15,8 @@ const PAID_BATCH_SIZE: i64 = 100;
 const PAID_CPU_MS: i64 = 30_000;
 /// What wrangler does not hand down to an environment, so that its section repeats it.
 const REPEATED: [&str; 4] = ["vars", "d1_databases", "r2_buckets", "queues"];
+/// The same, where the file has it.
+const REPEATED_IF_THERE: [&str; 2] = ["ratelimits", "services"];
 
 /// What an environment's section records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,6 +107,9 @@ impl WranglerFile {
         for key in REPEATED {
             let item = self.document.get(key).ok_or_else(|| self.wrong(&format!("there is no {key}")))?;
             section.insert(key, renamed(item, names));
+        }
+        for (key, item) in REPEATED_IF_THERE.iter().filter_map(|key| Some((key, self.document.get(key)?))) {
+            section.insert(key, item.clone());
         }
         section.insert("observability", Item::Table([("enabled", true)].into_iter().collect()));
         if let Some(database) = first_mut(&mut section, "d1_databases") {

@@ -9,8 +9,8 @@ use serde_json::{Map, Value};
 
 pub(super) use attempts::{Attempt, Evidence};
 
-use super::Time;
 use super::told::JOB_ID;
+use super::{KindName, Time};
 use crate::backoff::Schedule;
 use crate::endpoint::EvidencePolicy;
 use crate::invalid::InvalidField;

@@ -163,6 +163,7 @@ fn exchange() -> Exchange {
         request: HttpRequest {
             method: "POST".into(),
             url: "https://receiver.example.com/orders".into(),
+            service: None,
             headers: vec![header("content-type", "application/json"), header("webhook-id", JOB)],
             body: br#"{"order":1234}"#.to_vec(),
             timeout: std::time::Duration::from_secs(20),

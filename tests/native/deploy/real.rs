@@ -57,18 +57,23 @@ fn the_real_wrangler_takes_both_workers_with_their_bindings() {
     }
     // The wrangler files build by make; here all is built.
     std::fs::write(site.root().join("Makefile"), "%/build/index.js: ;@true\n.PHONY: always\n").unwrap();
-    for file in ["wrangler.toml", "consumer/wrangler.toml"] {
+    let limits = ["env.KEY_LIMIT (6000 requests/60s)", "env.REFUSED_LIMIT (100 requests/60s)"];
+    for (file, more) in [("wrangler.toml", &limits[..]), ("consumer/wrangler.toml", &[])] {
         let said = bundle(site.root(), file);
         for binding in [
             "env.HINTS (longshore-production-hints)",
+            "env.TASK_HINTS (longshore-production-task-hints)",
             "env.DB (longshore-production)",
             "env.EVIDENCE (longshore-production-evidence (eu))",
             "env.PLAN (\"paid\")",
             "env.PRIVATE_DESTINATIONS (\"\")",
-        ] {
+        ]
+        .iter()
+        .chain(more)
+        {
             assert!(said.contains(binding), "{file} lacks {binding}:\n{said}");
         }
-        assert_eq!(said.matches("\nenv.").count(), 5, "{said}");
+        assert_eq!(said.matches("\nenv.").count(), 6 + more.len(), "{said}");
         let kib = gzip_kib(&said);
         assert!(kib > 10.0 && kib <= GZIP_KIB_MAX, "{file}: {kib} KiB");
     }
