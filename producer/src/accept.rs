@@ -99,7 +99,8 @@ fn batch_json(results: &[Result<Accepted, Problem>], request_id: &str) -> Value 
     })
 }
 
-fn idempotency_key(context: &ApiContext<'_>) -> Result<Option<String>, Problem> {
+/// The key that the request's header gives.
+pub(crate) fn idempotency_key(context: &ApiContext<'_>) -> Result<Option<String>, Problem> {
     let header = context.request.header("idempotency-key");
     header
         .map(|text| parse_header(&text))

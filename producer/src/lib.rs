@@ -15,6 +15,7 @@ mod rate_limit;
 mod read;
 mod request;
 mod routes;
+mod schedules;
 mod tick;
 
 use worker::{Context, Env, Request, Response, Result, ScheduleContext, ScheduledEvent, event};
@@ -30,7 +31,7 @@ async fn fetch(request: Request, env: Env, context: Context) -> Result<Response>
     routes::answer(request, &env, &context).await
 }
 
-/// Notes that the cron works.
+/// Fires the schedules that are due.
 #[event(scheduled)]
 async fn scheduled(_event: ScheduledEvent, env: Env, _context: ScheduleContext) {
     tick::tick(&env).await;

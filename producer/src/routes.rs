@@ -15,7 +15,7 @@ use crate::answer::Answer;
 use crate::context::ApiContext;
 use crate::cors::Cors;
 use crate::request::ApiRequest;
-use crate::{accept, complete, endpoints, health, keys, operate, problem, rate_limit, read};
+use crate::{accept, complete, endpoints, health, keys, operate, problem, rate_limit, read, schedules};
 
 static ROUTER: LazyLock<Router<&'static str>> = LazyLock::new(|| {
     let mut router = Router::new();
@@ -110,6 +110,12 @@ async fn handle(
         Op::ReadSecret => endpoints::secret(context, scope).await,
         Op::RotateSecret => endpoints::rotate(context, scope).await,
         Op::ReadTenantSecret => endpoints::tenant_secret(context, scope).await,
+        Op::ListSchedules => schedules::list(context, scope).await,
+        Op::PutSchedule => schedules::put(context, scope).await,
+        Op::ReadSchedule => schedules::read(context, scope).await,
+        Op::DeleteSchedule => schedules::delete(context, scope).await,
+        Op::RunSchedule => schedules::run(context, scope).await,
+        Op::ListFirings => schedules::history(context, scope).await,
         Op::CreateKey => keys::create(context, scope).await,
         Op::ListKeys => keys::list(context, scope).await,
         Op::RevokeKey => keys::revoke(context, scope).await,

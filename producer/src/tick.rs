@@ -1,19 +1,27 @@
-//! The producer's cron. It notes that it ticks, so that readiness can tell a dead cron; schedules will hang on it.
+//! The producer's cron, each minute: it notes that it ticks, so that readiness can tell a dead cron, and fires the schedules
+//! that are due.
 
-use longshore::cloudflare::CloudflareWorld;
+use longshore::cloudflare::{CloudflareWorld, settings};
+use longshore::fire;
 use longshore::query::stamp_tick;
 use worker::Env;
 
 /// One tick.
 pub(crate) async fn tick(env: &Env) {
-    let world = match CloudflareWorld::new(env) {
-        Ok(world) => world,
-        Err(error) => {
-            tracing::error!(%error, "a binding is missing");
+    let (world, settings) = match (CloudflareWorld::new(env), settings(env)) {
+        (Ok(world), Ok(settings)) => (world, settings),
+        (world, settings) => {
+            let binding = world.err().map(|error| error.to_string());
+            tracing::error!(?binding, errors = ?settings.err(), "the deployment is not configured, no schedule fires");
             return;
         }
     };
     if let Err(error) = stamp_tick(&world).await {
         tracing::error!(%error, "the tick was not noted");
+    }
+    match fire::tick(&world, &settings).await {
+        Ok(0) => {}
+        Ok(jobs) => tracing::info!(jobs, "schedules fired"),
+        Err(error) => tracing::error!(%error, "the tick stopped, the next one goes on"),
     }
 }

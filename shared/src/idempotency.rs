@@ -14,6 +14,11 @@ use crate::limits::IDEMPOTENCY_KEY_BYTES_MAX;
 /// from outside, as it refuses every control character.
 pub const INTERNAL_PREFIX: char = '\u{1}';
 
+/// Whether a caller gave this key; Longshore's own are nobody's business.
+pub fn is_callers(key: &str) -> bool {
+    !key.starts_with(INTERNAL_PREFIX)
+}
+
 /// Why a text is not an idempotency key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {

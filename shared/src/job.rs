@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use ulid::Ulid;
 
 use crate::attempt::LogEntry;
+use crate::idempotency::is_callers;
 use crate::outcome::JobError;
 use crate::state::State;
 use crate::time::rfc3339;
@@ -93,6 +94,7 @@ pub struct JobRow {
     pub finished_at: Option<i64>,
     pub group: Option<String>,
     pub schedule: Option<String>,
+    pub scheduled_for: Option<i64>,
     pub metadata: Option<Value>,
     pub error: Option<JobError>,
     pub result: Option<Value>,
@@ -127,7 +129,8 @@ impl JobRow {
         json!({
             "id": self.id, "kind": self.kind, "state": self.state, "tenant": self.tenant,
             "endpoint": none_if_empty(&self.endpoint), "group": self.group, "schedule": self.schedule,
-            "event_id": self.event_id(), "idempotency_key": self.idempotency_key, "metadata": self.metadata,
+            "scheduled_for": self.scheduled_for.map(rfc3339), "event_id": self.event_id(),
+            "idempotency_key": self.idempotency_key.as_deref().filter(|key| is_callers(key)), "metadata": self.metadata,
             "payload": payload, "attempt": self.attempt, "max_attempts": self.max_attempts,
             "created_at": rfc3339(self.created_at), "run_after": rfc3339(self.run_after),
             "deadline_at": self.deadline_at.map(rfc3339), "finished_at": self.finished_at.map(rfc3339),

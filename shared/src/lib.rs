@@ -10,6 +10,8 @@
 //! 6. [`state`] and [`backoff`]: what follows: succeeded, a retry, or a dead letter.
 //! 7. [`sweep`]: whatever no hint found is found.
 //! 8. [`operate`]: operators look, cancel, retry, replay and discard.
+//!
+//! A schedule ([`schedules`]) makes a job for each slot of its [`cron`] expression: the tick ([`fire`]) decides by [`slots`].
 
 pub mod attempt;
 pub mod endpoint;
@@ -24,6 +26,7 @@ pub mod claim;
 pub mod complete;
 pub mod endpoints;
 pub mod evidence;
+pub mod fire;
 pub mod flush;
 mod held;
 pub mod hint;
@@ -35,11 +38,15 @@ pub mod process;
 pub mod query;
 pub mod request;
 pub mod run;
+pub mod schedule;
+pub mod schedules;
 pub mod settle;
+pub mod slots;
 pub mod state;
 pub mod strays;
 pub mod sweep;
 
+pub mod cron;
 pub mod cursor;
 pub mod destination;
 pub mod idempotency;
@@ -57,6 +64,7 @@ pub mod settings;
 pub mod signing;
 pub mod store;
 pub mod time;
+pub mod zone;
 
 #[cfg(feature = "cloudflare")]
 pub mod cloudflare;

@@ -102,6 +102,28 @@ pub const DATABASE_TRIES: usize = 3;
 /// A queue send that takes longer is left to the sweep (F2: sends hung for 57 s before failing).
 pub const SEND_MS_MAX: i64 = 2_000;
 
+// ---- Schedules ----
+
+/// Bytes of a cron expression: all sixty minutes and all days by name take 240.
+pub const CRON_BYTES_MAX: usize = 256;
+/// How far ahead a slot is looked for: from one 29 February to the next are 8 years around 2100.
+pub const SLOT_YEARS_MAX: i32 = 10;
+/// Schedules of one round of a tick: one call reads them and one batch fires them.
+pub const SCHEDULES_PER_ROUND: i64 = 50;
+/// Missed slots of one schedule that one round makes jobs of; the next one goes on. With 50 schedules a batch inserts at most
+/// 500 rows.
+pub const CATCH_UP_SLOTS_AT_ONCE: usize = 10;
+/// Missed slots of one schedule with `catch_up: all` that become jobs; the older ones are recorded as missed.
+pub const CATCH_UP_SLOTS_MAX: usize = 100;
+/// With `catch_up: none`, a tick that comes this late still fires.
+pub const CATCH_UP_GRACE_MS: i64 = 5 * 60_000;
+/// The closest that two slots of one schedule are.
+pub const SLOT_MS_MIN: i64 = 60_000;
+/// Firings that a schedule remembers: about 200 bytes each, 10 KB in its row.
+pub const HISTORY_MAX: i64 = 50;
+/// Slots that are shown ahead.
+pub const NEXT_SLOTS_SHOWN: usize = 5;
+
 // ---- What a caller may ask for ----
 
 /// Seconds an attempt may take when nothing is said.
@@ -226,6 +248,8 @@ pub struct Plan {
     pub mark_steps: usize,
     /// Jobs that a sweep runs by itself at most.
     pub sweep_runs: usize,
+    /// Rounds of one tick of the schedules at most, [`SCHEDULES_PER_ROUND`] each.
+    pub tick_rounds: usize,
     /// How long a succeeded or cancelled job stays.
     pub retention_succeeded_ms: i64,
     /// How long a dead letter stays.
@@ -240,7 +264,8 @@ pub struct Plan {
 ///
 /// A batch of 5 jobs spends at most 50 subrequests even if all are suspects: find them, and per suspect a claim, a fetch,
 /// a put, a settlement and a hint, 1 + 5 x 5, beside the claim, look-up and hint of the first pass. A sweep spends 1 to
-/// stand, 2 to mark, 3 to release, 5 a round to look, 2 to purge, 2 to close, and 3 runs of 6. The counting test asserts both.
+/// stand, 2 to mark, 3 to release, 5 a round to look, 2 to purge, 2 to close, and 3 runs of 6. A tick spends 1 to note that it
+/// came and 3 a round: read, fire, hint, each of 100 schedules at most. The counting test asserts all three.
 pub const FREE: Plan = Plan {
     name: "free",
     hint_jobs: 5,
@@ -251,6 +276,7 @@ pub const FREE: Plan = Plan {
     sweep_rounds: 1,
     mark_steps: 2,
     sweep_runs: 3,
+    tick_rounds: 2,
     retention_succeeded_ms: 3 * DAY_MS,
     retention_dead_ms: 14 * DAY_MS,
     database_bytes: DATABASE_BYTES_FREE,
@@ -258,7 +284,7 @@ pub const FREE: Plan = Plan {
 };
 
 /// Workers Paid: 30 s CPU, 10,000 subrequests. 20 rounds of 500 rows are 10,000 rows a step and sweep; 24 moves of the mark
-/// catch up a day in one sweep.
+/// catch up a day in one sweep; 20 rounds of a tick are 1,000 schedules a minute.
 pub const PAID: Plan = Plan {
     name: "paid",
     hint_jobs: 100,
@@ -269,6 +295,7 @@ pub const PAID: Plan = Plan {
     sweep_rounds: 20,
     mark_steps: 24,
     sweep_runs: 50,
+    tick_rounds: 20,
     retention_succeeded_ms: 7 * DAY_MS,
     retention_dead_ms: 30 * DAY_MS,
     database_bytes: DATABASE_BYTES_PAID,

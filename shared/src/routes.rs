@@ -30,6 +30,12 @@ pub enum Operation {
     ReadSecret,
     RotateSecret,
     ReadTenantSecret,
+    ListSchedules,
+    PutSchedule,
+    ReadSchedule,
+    DeleteSchedule,
+    RunSchedule,
+    ListFirings,
     CreateKey,
     ListKeys,
     RevokeKey,
@@ -63,7 +69,7 @@ const fn open(method: &'static str, path: &'static str, operation: Operation) ->
 }
 
 /// Every route.
-pub const ROUTES: [Route; 32] = [
+pub const ROUTES: [Route; 38] = [
     route("POST", "/v1/jobs", Op::CreateJob, Scope::JobsWrite),
     route("POST", "/v1/jobs/batch", Op::CreateJobs, Scope::JobsWrite),
     route("GET", "/v1/jobs", Op::ListJobs, Scope::JobsRead),
@@ -87,6 +93,12 @@ pub const ROUTES: [Route; 32] = [
     route("GET", "/v1/endpoints/{id}/secret", Op::ReadSecret, Scope::Operate),
     route("POST", "/v1/endpoints/{id}/secret/rotate", Op::RotateSecret, Scope::Operate),
     route("GET", "/v1/secret", Op::ReadTenantSecret, Scope::Operate),
+    route("GET", "/v1/schedules", Op::ListSchedules, Scope::JobsRead),
+    route("PUT", "/v1/schedules/{id}", Op::PutSchedule, Scope::Operate),
+    route("GET", "/v1/schedules/{id}", Op::ReadSchedule, Scope::JobsRead),
+    route("DELETE", "/v1/schedules/{id}", Op::DeleteSchedule, Scope::Operate),
+    route("POST", "/v1/schedules/{id}/run", Op::RunSchedule, Scope::Operate),
+    route("GET", "/v1/schedules/{id}/history", Op::ListFirings, Scope::JobsRead),
     route("POST", "/v1/keys", Op::CreateKey, Scope::Admin),
     route("GET", "/v1/keys", Op::ListKeys, Scope::Admin),
     route("DELETE", "/v1/keys/{id}", Op::RevokeKey, Scope::Admin),

@@ -6,6 +6,7 @@
 pub mod accepting;
 pub mod claiming;
 pub mod completing;
+pub mod firing;
 pub mod listing;
 pub mod operating;
 pub mod settling;
@@ -40,6 +41,9 @@ macro_rules! for_each_case {
                 a_wake_makes_due_jobs_looked_at;
             listing: pages_go_on_where_they_stopped, filters_narrow, dead_letters_by_death, endpoints_by_name,
                 tenants_never_meet, evidence_is_where_the_row_says;
+            firing: a_slot_fires_once, a_late_tick_fires_nothing, a_put_in_between_wins, missed_slots_follow_the_policy,
+                a_slot_beside_an_open_job_is_skipped, a_deleted_endpoint_refuses_the_slot, run_now_makes_one_job_per_key,
+                a_full_store_fires_later, a_history_is_bounded;
         }
     };
 }

@@ -20,6 +20,7 @@ pub(crate) mod random;
 mod receiver;
 mod row;
 mod schedule;
+mod tickers;
 mod world;
 
 pub mod bugs;

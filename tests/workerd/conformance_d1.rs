@@ -42,7 +42,10 @@ impl Store for D1<'_> {
             scheduled_at = scheduled_at - ?2, deadline_at = deadline_at - ?2, finished_at = finished_at - ?2,
             key_until = key_until - ?2 WHERE tenant = ?1 RETURNING id";
         let params: Vec<Param> = vec![tenant.into(), ms.into()];
-        self.batch(vec![Statement { name: "make_past", sql, params }]).await.unwrap();
+        let schedules =
+            "UPDATE schedules SET last_slot = last_slot - ?2, next_at = next_at - ?2 WHERE tenant = ?1 RETURNING id";
+        let schedules = Statement { name: "make_past", sql: schedules, params: params.clone() };
+        self.batch(vec![Statement { name: "make_past", sql, params }, schedules]).await.unwrap();
     }
 
     async fn sleep(&self, duration: Duration) {

@@ -20,7 +20,7 @@ async fn mark(runner: &Runner) -> Value {
 
 /// Takes everything away but the note of what was applied.
 async fn empty(runner: &Runner) {
-    let tables = ["jobs", "endpoints", "api_keys", "tenant_hours", "strays", "meta"];
+    let tables = ["jobs", "endpoints", "api_keys", "tenant_hours", "strays", "meta", "schedules"];
     let drops: Vec<_> = tables.iter().map(|table| format!("DROP TABLE {table}")).collect();
     runner.d1(&batch(&drops)).await.unwrap();
 }

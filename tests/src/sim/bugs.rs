@@ -178,6 +178,16 @@ pub static ALL: &[Bug] = &[
         "a full store that takes jobs",
         &[("accept", "AND NOT EXISTS (SELECT 1 FROM meta WHERE name = 'storage_full' AND value = 1)", "")],
     ),
+    // Schedules. The key of a slot would hide the first one.
+    edit(
+        "a slot that two ticks fire",
+        &[
+            ("fire", "AND schedules.last_slot = v.item ->> 'seen_slot'", ""),
+            ("insert_fired", "c.value ->> 'key', CASE WHEN c.value ->> 'key' IS NOT NULL", "NULL, CASE WHEN 0"),
+        ],
+    ),
+    edit("a job beside an open one", &[("fire", "WHEN s.overlap = 'skip' AND", "WHEN s.overlap = 'never' AND")]),
+    switch("a slot moved in a batch of its own", Switch::MovesSlotsApart),
     // Evidence and the ports.
     switch("evidence that loses a bit", Switch::FlipsEvidence),
     switch("evidence at the wrong offset", Switch::ShiftsEvidence),

@@ -11,6 +11,7 @@ use super::audit::Change;
 use super::clients::ANOTHER;
 use super::receiver::Receiver;
 use super::row::{Name, Row};
+use super::tickers;
 
 /// What must hold, and what was seen so far.
 #[derive(Debug, Default)]
@@ -27,6 +28,8 @@ pub(super) struct Invariants {
     pub(super) purged: BTreeSet<Name>,
     /// How many rows each statement changed, and how many jobs died of each reason.
     pub(super) reached: BTreeMap<String, u64>,
+    /// The slots of schedules that have a job.
+    pub(super) slots: BTreeSet<(String, String, i64)>,
     /// Which job answers to a tenant's key.
     keys: BTreeMap<(String, String), String>,
     mark: i64,
@@ -136,7 +139,20 @@ impl Invariants {
             holds!(dead.dead_state.as_deref() == Some("replayed"), "I11: a successor of what was not replayed");
             holds!(dead.replayed_by.as_ref() == Some(&new.id), "I11: a successor that is not named");
             holds!(dead.event_id() == new.event_id(), "I4: a successor with another event id");
+            return Ok(());
         }
+        self.judge_slot(now, new)
+    }
+
+    /// I8: one job for each slot, and no second one beside an open one where that was asked for.
+    fn judge_slot(&mut self, now: i64, new: &Row) -> Result<(), String> {
+        let (Some(schedule), Some(slot)) = (&new.schedule, new.scheduled_for) else { return Ok(()) };
+        holds!(slot <= now, "I8: a slot {} ms ahead", slot - now);
+        let first = self.slots.insert((new.tenant.clone(), schedule.clone(), slot));
+        holds!(first, "I8: a second job for the slot {slot} of {schedule}");
+        let beside = |row: &&Row| row.schedule == new.schedule && row.replay_of.is_none() && !row.state.is_terminal();
+        let is_alone = schedule != tickers::ALONE || !self.rows.values().any(|row| beside(&row));
+        holds!(is_alone, "I8: a job of {schedule} beside an open one");
         Ok(())
     }
 

@@ -18,6 +18,7 @@ use super::consumers::doom;
 use super::executor::Doom;
 use super::faults::Fault;
 use super::ports::Node;
+use super::tickers;
 use super::world::World;
 
 /// Makes what must be there before anything is enqueued. Called while all is calm.
@@ -31,6 +32,9 @@ pub(super) async fn set_up(world: Rc<World>) {
         for endpoint in ENDPOINTS {
             put(&node, tenant, endpoint).await.unwrap();
         }
+    }
+    if world.has_schedules {
+        tickers::put_all(&node, false).await.unwrap();
     }
 }
 

@@ -111,6 +111,12 @@ impl Database for Node {
             }
             return Ok(answers);
         }
+        if self.world.has(Switch::MovesSlotsApart) && statements[0].name == "fire" {
+            let jobs = statements.split_off(1);
+            let mut answers = self.batch_once(statements).await?;
+            answers.extend(self.batch_once(jobs).await?);
+            return Ok(answers);
+        }
         let settles = statements.iter().any(|statement| statement.name == "settle");
         let answer = self.batch_once(statements).await;
         let put_off = if settles { self.put_off.take() } else { Vec::new() };

@@ -49,6 +49,8 @@ pub(super) struct Row {
     pub(super) error: Option<JobError>,
     pub(super) result: Option<Value>,
     pub(super) group: Option<String>,
+    pub(super) schedule: Option<String>,
+    pub(super) scheduled_for: Option<i64>,
     pub(super) marker: Option<i64>,
     pub(super) has_payload: bool,
     /// The attempts, one entry each; see [`Row::read_log`].
@@ -86,7 +88,7 @@ struct Body {
 }
 
 /// The columns of a row, in the order in which [`Row::read`] takes them.
-pub(super) const COLUMNS: [&str; 32] = [
+pub(super) const COLUMNS: [&str; 34] = [
     "tenant",
     "id",
     "state",
@@ -117,6 +119,8 @@ pub(super) const COLUMNS: [&str; 32] = [
     "error",
     "result",
     "job_group",
+    "schedule",
+    "scheduled_for",
     "payload",
     "log",
 ];
@@ -157,6 +161,8 @@ impl Row {
             error: json(get())?,
             result: json(get())?,
             group: value(get())?,
+            schedule: value(get())?,
+            scheduled_for: value(get())?,
             marker: None,
             has_payload: false,
             log: Arc::default(),

@@ -33,6 +33,8 @@ pub(super) enum Switch {
     TrustsRollbacks,
     /// The statements of a batch are committed one by one.
     SplitsBatches,
+    /// A schedule moves in a batch of its own, and its jobs come after it.
+    MovesSlotsApart,
     /// A request that timed out is sent again within its attempt.
     ResendsAfterHangs,
     /// A request whose connection broke is sent again within its attempt.

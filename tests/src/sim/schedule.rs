@@ -17,13 +17,15 @@ use super::queue::Queue;
 use super::random::Random;
 use super::receiver::Receiver;
 use super::world::{Trace, World, settings};
-use super::{clients, ending};
+use super::{clients, ending, tickers};
 use crate::sqlite::{SetClock, SqliteDatabase};
 
 /// When every schedule begins: 2026-11-02T08:30:00Z.
 pub(super) const START_MS: i64 = 1_793_608_200_000;
 /// Where the mark begins.
 const MARK_MS: i64 = START_MS - 60_000;
+/// One of so many seeds has schedules that fire.
+const SEEDS_PER_TICKER: u64 = 5;
 /// How often the sweep comes.
 const SWEEP_EVERY_MS: i64 = 20_000;
 /// How often it comes when all is calm, as on the free plan.
@@ -34,6 +36,8 @@ const OPERATIONS_MIN: u64 = 60;
 const JOBS_MIN: i64 = 8;
 /// How long draining may take: a whole `webhook-standard` (75.6 h) with jitter, its damping, and then some.
 const DRAIN_MS_MAX: i64 = 5 * DAY_MS;
+/// How long catching up may take: what stood still for a minute wakes up, and then one tick does.
+const CATCH_UP_MS_MAX: i64 = 600_000;
 /// Steps after which a schedule is a livelock.
 const STEPS_MAX: u64 = 2_000_000;
 
@@ -124,10 +128,13 @@ fn make(what: &Play) -> Rc<World> {
     let may_freeze = chances.rate(Fault::Freeze) > 0;
     let has_gaps = random.per_mille(100);
     let is_long = random.per_mille(250);
+    // Not drawn: a tick each minute is what most schedules can do without.
+    let has_schedules = what.seed % SEEDS_PER_TICKER == SEEDS_PER_TICKER - 1;
     Rc::new(World {
         may_freeze,
         has_gaps,
         is_long,
+        has_schedules,
         executor: Executor::starting_at(START_MS),
         random,
         chances,
@@ -169,6 +176,9 @@ fn play(world: &Rc<World>) -> Result<(), String> {
     if !world.narrow.quiet {
         world.executor.spawn(Doom::default(), operators::meddle(world.clone()));
     }
+    if world.has_schedules {
+        world.executor.spawn(Doom::default(), tickers::tick_on(world.clone()));
+    }
     let last: LastSweep = Rc::default();
     let mut end = world.now() + world.random.between(60_000, if world.is_long { 240_000 } else { 90_000 });
     if world.random.per_mille(80) {
@@ -196,6 +206,9 @@ fn play(world: &Rc<World>) -> Result<(), String> {
     world.calm.set(true);
     world.chances.stop();
     world.executor.calm_down();
+    if world.has_schedules {
+        catch_up(world, &last)?;
+    }
     drain(world, &last)?;
     ending::judge(world)?;
     if world.random.per_mille(30) { retire(world, &last) } else { Ok(()) }
@@ -208,6 +221,22 @@ fn sweep_in_faults(world: &Rc<World>, last: &LastSweep) -> Result<(), String> {
     if world.hits(Fault::SweepDoubled) {
         spawn_sweep(world, last);
     }
+    run_until(world, world.now() + SWEEP_EVERY_MS)
+}
+
+/// Ticks on without faults until every slot that is over is decided, and pauses the schedules.
+fn catch_up(world: &Rc<World>, last: &LastSweep) -> Result<(), String> {
+    let until = world.now() + CATCH_UP_MS_MAX;
+    while tickers::is_behind(world) {
+        spawn_sweep(world, last);
+        tickers::spawn_tick(world);
+        run_until(world, world.now() + SWEEP_EVERY_MS)?;
+        if world.now() > until {
+            return Err("I8: a slot that no tick decides".into());
+        }
+    }
+    tickers::judge(world)?;
+    world.executor.spawn(Doom::default(), tickers::pause_all(world.clone()));
     run_until(world, world.now() + SWEEP_EVERY_MS)
 }
 

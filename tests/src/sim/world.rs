@@ -58,6 +58,8 @@ pub(super) struct World {
     /// More jobs for a longer time, and each may be tried more than twice. Most schedules are short: more of them are
     /// played in the same time.
     pub(super) is_long: bool,
+    /// Two schedules fire as well.
+    pub(super) has_schedules: bool,
     /// How long the database says that it is nearly full.
     pub(super) full_until: Cell<i64>,
     /// No fault hits any more.
@@ -105,7 +107,10 @@ impl World {
                     history.push(Batch { now_ms, statements, answers: answers.clone() });
                 }
                 let mut invariants = self.invariants.borrow_mut();
-                if changes.iter().any(|change| matches!(change.statement, "accept" | "insert_successor")) {
+                if changes
+                    .iter()
+                    .any(|change| matches!(change.statement, "accept" | "insert_successor" | "insert_fired"))
+                {
                     invariants
                         .accepted(self.number("SELECT count(*) FROM meta WHERE name = 'storage_full' AND value = 1"));
                 }

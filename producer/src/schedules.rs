@@ -1,0 +1,76 @@
+//! Schedules over HTTP.
+
+use longshore::jobs::webhook::shown;
+use longshore::key::Scope;
+use longshore::limits::ENVELOPE_BYTES_MAX;
+use longshore::problem::Problem;
+use longshore::schedule::{Firing, ScheduleRow};
+use longshore::schedules;
+use serde_json::Value;
+
+use crate::accept::{hint, idempotency_key};
+use crate::answer::Answer;
+use crate::authenticate::tenant;
+use crate::context::ApiContext;
+
+fn schedule_json(row: &ScheduleRow) -> Value {
+    row.to_json(&row.next_slots(), row.payload().and_then(shown).as_ref())
+}
+
+/// `PUT /v1/schedules/{id}`
+pub(crate) async fn put(context: &mut ApiContext<'_>, scope: Scope) -> Result<Answer, Problem> {
+    let tenant = tenant(context, scope).await?;
+    let cap = context.settings.plan.payload_bytes_max + ENVELOPE_BYTES_MAX;
+    let body = context.request.json_body(cap).await?;
+    let id = context.placeholder(0);
+    let row = schedules::put_schedule(&context.world, &context.settings, &tenant, id, &body).await?;
+    Ok(Answer::ok(schedule_json(&row)))
+}
+
+/// `GET /v1/schedules/{id}`
+pub(crate) async fn read(context: &mut ApiContext<'_>, scope: Scope) -> Result<Answer, Problem> {
+    let tenant = tenant(context, scope).await?;
+    let row = schedules::read_schedule(&context.world, &tenant, context.placeholder(0)).await?;
+    Ok(Answer::ok(schedule_json(&row)))
+}
+
+/// `GET /v1/schedules`
+pub(crate) async fn list(context: &mut ApiContext<'_>, scope: Scope) -> Result<Answer, Problem> {
+    context.only_parameters(&[])?;
+    let tenant = tenant(context, scope).await?;
+    let after = context.position::<String>(&tenant)?.unwrap_or_default();
+    let limit = context.limit()?;
+    let rows = schedules::list_schedules(&context.world, &tenant, &after, limit).await?;
+    let full = rows.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
+    let cursor = context.cursor(&tenant, rows.last().filter(|_| full).map(|row| &row.id));
+    let shown = |row: &ScheduleRow| row.to_json(row.next_at.as_slice(), None);
+    Ok(Answer::page(rows.iter().map(shown).collect(), cursor))
+}
+
+/// `DELETE /v1/schedules/{id}`
+pub(crate) async fn delete(context: &mut ApiContext<'_>, scope: Scope) -> Result<Answer, Problem> {
+    let tenant = tenant(context, scope).await?;
+    schedules::delete_schedule(&context.world, &tenant, context.placeholder(0)).await?;
+    Ok(Answer::json(204, Value::Null))
+}
+
+/// `POST /v1/schedules/{id}/run`
+pub(crate) async fn run(context: &mut ApiContext<'_>, scope: Scope) -> Result<Answer, Problem> {
+    let tenant = tenant(context, scope).await?;
+    let key = idempotency_key(context)?;
+    let run = schedules::run_schedule(&context.world, &tenant, context.placeholder(0), key.as_deref()).await?;
+    let location = format!("/v1/jobs/{}", run.job.id);
+    let answer = Answer::json(202, run.body).with_header("location", location);
+    if run.replayed {
+        return Ok(answer.with_header("idempotency-replayed", "true"));
+    }
+    hint(context, run.job)?;
+    Ok(answer)
+}
+
+/// `GET /v1/schedules/{id}/history`: the last firings, the newest first
+pub(crate) async fn history(context: &mut ApiContext<'_>, scope: Scope) -> Result<Answer, Problem> {
+    let tenant = tenant(context, scope).await?;
+    let row = schedules::read_schedule(&context.world, &tenant, context.placeholder(0)).await?;
+    Ok(Answer::page(row.history.iter().map(Firing::to_json).collect(), None))
+}

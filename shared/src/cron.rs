@@ -1,0 +1,342 @@
+//! Cron expressions: five fields and an IANA time zone become slots, the instants at which a schedule fires.
+//!
+//! Minute, hour, day of month, month and day of week; names of months and days; lists, ranges and steps; `L`, `15W` and
+//! `LW` for days, `5L` and `1#2` for days of the week; `@hourly`, `@daily`, `@midnight`, `@weekly`, `@monthly`, `@yearly`,
+//! `@annually`. Days of month and of week that are both restricted are either-or, as in every cron. Seconds are refused.
+//!
+//! What becomes of a clock that turns, by croner, the library beneath:
+//!
+//! - Set forward: an expression with one minute and one hour (`30 2 * * *`) fires at the first moment after the gap; of any
+//!   other (`*/15 * * * *`) the slots in the gap are left out.
+//! - Set back: an expression with one minute and one hour fires once, the first time; any other fires both times.
+
+use std::cmp::Ordering;
+use std::str::FromStr;
+
+use chrono::{DateTime, Datelike, NaiveDate, Timelike};
+use croner::errors::CronError;
+use croner::{CivilDate, CivilDateTime, CivilTime, CronDateTime, Resolution, Weekday};
+
+use crate::limits::{CRON_BYTES_MAX, SLOT_YEARS_MAX};
+use crate::zone::{Instants, Zone};
+
+/// The fields, by their place, as errors name them.
+const FIELDS: [&str; 5] = ["minute", "hour", "day of month", "month", "day of week"];
+const MONTHS: [&str; 12] = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
+const DAYS: [&str; 7] = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
+const NICKNAMES: [(&str, &str); 7] = [
+    ("@hourly", "0 * * * *"),
+    ("@daily", "0 0 * * *"),
+    ("@midnight", "0 0 * * *"),
+    ("@weekly", "0 0 * * 0"),
+    ("@monthly", "0 0 1 * *"),
+    ("@yearly", "0 0 1 1 *"),
+    ("@annually", "0 0 1 1 *"),
+];
+
+/// Why a text is no cron expression.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CronProblem {
+    /// Longer than any that means something.
+    #[error("A cron expression has at most {CRON_BYTES_MAX} bytes.")]
+    TooLong,
+    /// Not five of them.
+    #[error(
+        "A cron expression has five fields, minute hour day-of-month month day-of-week, or is one of @hourly, @daily, \
+         @midnight, @weekly, @monthly, @yearly, @annually; this one has {0}. Seconds are not offered."
+    )]
+    Fields(usize),
+    /// One of them cannot be read.
+    #[error("The field {number}, {name}, is wrong: {detail}", number = .0 + 1, name = FIELDS[*.0], detail = .1)]
+    Field(usize, String),
+    /// February the 30th.
+    #[error("No day within {SLOT_YEARS_MAX} years is one that it asks for.")]
+    Never,
+}
+
+impl CronProblem {
+    /// The code that problem documents carry.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::TooLong => "too-long",
+            Self::Fields(_) => "cron-fields",
+            Self::Field(..) => "cron-field",
+            Self::Never => "cron-never",
+        }
+    }
+}
+
+/// A cron expression in its zone.
+#[derive(Debug, Clone)]
+pub struct Cron {
+    pattern: croner::Cron,
+    zone: Zone,
+}
+
+impl Cron {
+    /// Reads an expression for slots around `now_ms`: those more than [`SLOT_YEARS_MAX`] years away are not looked for.
+    ///
+    /// # Errors
+    /// [`CronProblem`], never [`CronProblem::Never`].
+    pub fn parse(text: &str, zone: Zone, now_ms: i64) -> Result<Cron, CronProblem> {
+        if text.len() > CRON_BYTES_MAX {
+            return Err(CronProblem::TooLong);
+        }
+        let text = NICKNAMES.iter().find(|(name, _)| *name == text.trim()).map_or(text, |(_, fields)| fields);
+        let fields: Vec<String> = text.split_ascii_whitespace().map(str::to_ascii_uppercase).collect();
+        if fields.len() != FIELDS.len() {
+            return Err(CronProblem::Fields(fields.len()));
+        }
+        for (place, field) in fields.iter().enumerate() {
+            check_field(place, field).map_err(|detail| CronProblem::Field(place, detail))?;
+        }
+        let year = DateTime::from_timestamp_millis(now_ms).unwrap_or_default().year();
+        // Without a bound on its years a search for a day that never comes takes seconds.
+        let years = format!("{}-{}", (year - SLOT_YEARS_MAX).max(1), year + SLOT_YEARS_MAX);
+        let pattern = croner::Cron::from_str(&format!("0 {} {years}", fields.join(" ")))
+            .map_err(|_| CronProblem::Fields(fields.len()))?;
+        Ok(Cron { pattern, zone })
+    }
+
+    /// The first slot after an instant, both in ms.
+    pub fn next_after(&self, ms: i64) -> Option<i64> {
+        let from = Local { zone: &self.zone, second: ms.div_euclid(1_000) };
+        let mut slot = self.pattern.find_next_occurrence(&from, false).ok()?;
+        // Never the same again: whoever asks for slot after slot comes to an end.
+        if slot.second * 1_000 <= ms {
+            slot = self.pattern.find_next_occurrence(&from.checked_add_seconds(60)?, false).ok()?;
+        }
+        Some(slot.second * 1_000).filter(|slot| *slot > ms)
+    }
+
+    /// The last slot that is not after an instant, both in ms.
+    pub fn last_until(&self, ms: i64) -> Option<i64> {
+        let from = Local { zone: &self.zone, second: ms.div_euclid(1_000) };
+        let slot = self.pattern.find_previous_occurrence(&from, true).ok()?;
+        Some(slot.second * 1_000).filter(|slot| *slot <= ms)
+    }
+}
+
+/// Checks the form of a field, and then what croner says of it. Croner alone takes a field without a value, and then looks
+/// for it until the year 5000.
+fn check_field(place: usize, field: &str) -> Result<(), String> {
+    for item in field.split(',') {
+        let (range, step) = item.split_once('/').map_or((item, None), |(range, step)| (range, Some(step)));
+        if step.is_some_and(|step| !is_number(step)) {
+            return Err("a step is a number, as in */5".into());
+        }
+        if !range.split('-').all(|end| is_end(place, end)) || range.split('-').count() > 2 {
+            return Err(format!("{item:?} is no value, list, range or step of it"));
+        }
+    }
+    let mut fields = ["*"; FIELDS.len()];
+    fields[place] = field;
+    let refused = |error| match error {
+        CronError::ComponentError(text) | CronError::IllegalCharacters(text) | CronError::InvalidPattern(text) => text,
+        other => other.to_string(),
+    };
+    croner::Cron::from_str(&fields.join(" ")).map(drop).map_err(refused)
+}
+
+/// Whether this may stand alone, or at the end of a range.
+fn is_end(place: usize, text: &str) -> bool {
+    let is_day = |text: &str| is_number(text) || DAYS.contains(&text);
+    match place {
+        _ if text == "*" || is_number(text) => true,
+        2 => matches!(text, "?" | "L" | "LW" | "W") || text.strip_suffix('W').is_some_and(is_number),
+        3 => MONTHS.contains(&text),
+        4 => match text.split_once('#') {
+            Some((day, nth)) => is_day(day) && is_number(nth),
+            None => text == "?" || is_day(text.strip_suffix('L').unwrap_or(text)),
+        },
+        _ => false,
+    }
+}
+
+fn is_number(text: &str) -> bool {
+    (1..=2).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// An instant in a zone, as croner walks through time.
+#[derive(Clone, Copy)]
+struct Local<'a> {
+    zone: &'a Zone,
+    second: i64,
+}
+
+impl Local<'_> {
+    fn shown(&self) -> DateTime<chrono::Utc> {
+        DateTime::from_timestamp(self.second + self.zone.offset_at(self.second), 0).unwrap_or_default()
+    }
+}
+
+impl CronDateTime for Local<'_> {
+    fn to_civil(&self) -> CivilDateTime {
+        let shown = self.shown();
+        CivilDateTime::new(
+            CivilDate::from_parts_unchecked(shown.year(), shown.month(), shown.day()),
+            CivilTime::from_parts_unchecked(shown.hour(), shown.minute(), shown.second()),
+        )
+    }
+
+    fn civil_weekday(&self) -> Weekday {
+        Weekday::from_days_from_sunday(self.shown().weekday().num_days_from_sunday())
+    }
+
+    fn resolve_civil(&self, civil: CivilDateTime) -> Result<Resolution<Self>, CronError> {
+        let shown = NaiveDate::from_ymd_opt(civil.year(), civil.month(), civil.day())
+            .and_then(|day| day.and_hms_opt(civil.hour(), civil.minute(), civil.second()))
+            .ok_or(CronError::InvalidDate)?;
+        let at = |second| Local { zone: self.zone, second };
+        Ok(match self.zone.instants_of(shown.and_utc().timestamp()) {
+            Instants::One(instant) => Resolution::Single(at(instant)),
+            Instants::Two(first, second) => Resolution::Ambiguous(at(first), at(second)),
+            Instants::None => Resolution::Gap,
+        })
+    }
+
+    fn checked_add_seconds(&self, seconds: i64) -> Option<Self> {
+        Some(Local { zone: self.zone, second: self.second.checked_add(seconds)? })
+    }
+
+    fn cmp_instant(&self, other: &Self) -> Ordering {
+        self.second.cmp(&other.second)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::time::{parse_rfc3339, rfc3339};
+
+    const NOW: i64 = 1_793_608_200_000;
+
+    fn cron(text: &str, zone: &str) -> Result<Cron, CronProblem> {
+        Cron::parse(text, Zone::named(zone).unwrap(), NOW)
+    }
+
+    fn slots(text: &str, zone: &str, from: &str, count: usize) -> Vec<String> {
+        let cron = cron(text, zone).unwrap();
+        let mut at = parse_rfc3339(from).unwrap() - 1;
+        let next = || {
+            at = cron.next_after(at).unwrap();
+            rfc3339(at).replace(":00.000Z", "")
+        };
+        std::iter::repeat_with(next).take(count).collect()
+    }
+
+    #[test]
+    fn a_clock_set_forward() {
+        let fixed = slots("30 2 * * *", "Europe/Berlin", "2027-03-27T00:00:00Z", 3);
+        assert_eq!(fixed, ["2027-03-27T01:30", "2027-03-28T01:00", "2027-03-29T00:30"], "at once after the gap");
+        let often = slots("*/30 * * * *", "Europe/Berlin", "2027-03-28T00:15:00Z", 3);
+        assert_eq!(often, ["2027-03-28T00:30", "2027-03-28T01:00", "2027-03-28T01:30"], "time goes on");
+        let twice = slots("0,30 2 * * *", "Europe/Berlin", "2027-03-27T12:00:00Z", 1);
+        assert_eq!(twice, ["2027-03-29T00:00"], "more than one slot a day: those in the gap are left out");
+    }
+
+    #[test]
+    fn a_clock_set_back() {
+        let fixed = slots("30 2 * * *", "Europe/Berlin", "2027-10-30T12:00:00Z", 2);
+        assert_eq!(fixed, ["2027-10-31T00:30", "2027-11-01T01:30"], "once, the first time");
+        let often = slots("30 * * * *", "Europe/Berlin", "2027-10-31T00:00:00Z", 3);
+        assert_eq!(often, ["2027-10-31T00:30", "2027-10-31T01:30", "2027-10-31T02:30"], "each hour");
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (text, problem) in [
+            ("", "has 0"),
+            ("* * * *", "has 4"),
+            ("0 * * * * *", "has 6. Seconds"),
+            ("@reboot", "has 1"),
+            ("61 * * * *", "field 1, minute"),
+            (", * * * *", "field 1, minute"),
+            ("1,,2 * * * *", "field 1, minute"),
+            ("5/10 * * * *", "field 1, minute"),
+            ("* 24 * * *", "field 2, hour"),
+            ("* JAN * * *", "field 2, hour"),
+            ("* * 0 * *", "field 3, day of month"),
+            ("* * 32 * *", "field 3, day of month"),
+            ("* * W * *", "field 3, day of month"),
+            ("* * * JANFEB *", "field 4, month"),
+            ("* * * 13 *", "field 4, month"),
+            ("* * * * MONTUE", "field 5, day of week"),
+            ("* * * * L", "field 5, day of week"),
+            ("* * * * 5-1", "field 5, day of week"),
+            ("* * * * 1#6", "field 5, day of week"),
+            ("* * * * +1", "field 5, day of week"),
+        ] {
+            let error = cron(text, "UTC").unwrap_err();
+            assert!(error.to_string().contains(problem), "{text:?}: {error}");
+        }
+        assert_eq!(cron(&"1,".repeat(500), "UTC").unwrap_err(), CronProblem::TooLong);
+    }
+
+    #[test]
+    fn what_never_comes_is_told_soon() {
+        for text in ["0 0 30 2 *", "0 0 31 2,4,6,9,11 *", "* * 30W 2 *"] {
+            assert_eq!(cron(text, "America/New_York").unwrap().next_after(NOW), None, "{text}");
+            assert_eq!(cron(text, "America/New_York").unwrap().last_until(NOW), None, "{text}");
+        }
+        assert_eq!(slots("0 0 29 2 *", "UTC", "2026-11-02T00:00:00Z", 1), ["2028-02-29T00:00"]);
+    }
+
+    #[test]
+    fn nicknames_and_names() {
+        for (text, first) in [
+            ("@hourly", "2026-11-02T09:00"),
+            (" @daily ", "2026-11-03T00:00"),
+            ("@weekly", "2026-11-08T00:00"),
+            ("@monthly", "2026-12-01T00:00"),
+            ("@yearly", "2027-01-01T00:00"),
+            ("0 9 * * mon-fri", "2026-11-02T09:00"),
+            ("0 0 1 jan,JUL *", "2027-01-01T00:00"),
+            ("0 0 L * *", "2026-11-30T00:00"),
+            ("0 0 LW * ?", "2026-11-30T00:00"),
+            ("0 0 * * FRIL", "2026-11-27T00:00"),
+            ("0 0 * * TUE#2", "2026-11-10T00:00"),
+            ("0 0 * * 7", "2026-11-08T00:00"),
+            ("0 0 13 * 5", "2026-11-06T00:00"),
+        ] {
+            assert_eq!(slots(text, "UTC", "2026-11-02T08:30:00Z", 1), [first], "{text}");
+        }
+    }
+
+    fn expression() -> impl Strategy<Value = String> {
+        let of = |most: u32, least: u32| {
+            prop_oneof![
+                Just("*".to_owned()),
+                (least..=most).prop_map(|value| value.to_string()),
+                (2..20u32).prop_map(|step| format!("*/{step}")),
+                (least..=most, least..=most).prop_map(|(a, b)| format!("{}-{}", a.min(b), a.max(b))),
+                (least..=most, least..=most).prop_map(|(a, b)| format!("{a},{b}")),
+            ]
+        };
+        (of(59, 0), of(23, 0), of(28, 1), of(12, 1), of(6, 0))
+            .prop_map(|(a, b, c, d, e)| format!("{a} {b} {c} {d} {e}"))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+        /// Forwards and backwards name the same slots, also where clocks turn.
+        #[test]
+        fn there_and_back(text in expression(), zone in 0usize..7, at in NOW..NOW + 3 * 31_536_000_000) {
+            let zones = ["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Antarctica/Troll",
+                "Africa/Cairo", "America/Nuuk"];
+            let cron = cron(&text, zones[zone]).unwrap();
+            let mut slot = at;
+            for _ in 0..5 {
+                let Some(next) = cron.next_after(slot) else { return Ok(()) };
+                prop_assert!(next > slot && next % 60_000 == 0, "{} after {}", rfc3339(next), rfc3339(slot));
+                prop_assert_eq!(cron.last_until(next), Some(next), "{} {}", &text, rfc3339(next));
+                let before = cron.last_until(next - 1);
+                prop_assert!(before.is_none_or(|before| before <= slot), "{}: {:?} lies between", &text, before.map(rfc3339));
+                slot = next;
+            }
+        }
+    }
+}

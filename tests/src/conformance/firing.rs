@@ -1,0 +1,212 @@
+//! Cases of the schedules: each slot makes one job, whoever fires it, how often, and whatever changes in between.
+
+use futures_util::future::join_all;
+use longshore::endpoints::{EndpointChange, change_endpoint};
+use longshore::fire::{fire_due, read_due, tick};
+use longshore::problem::Problem;
+use longshore::schedule::ScheduleRow;
+use longshore::schedules::{delete_schedule, list_schedules, put_schedule, read_schedule, run_schedule};
+use serde_json::{Value, json};
+
+use super::stand::{Case, Stand, Store};
+
+/// A minute and a little: a slot of each minute is due then.
+const A_MINUTE_MS: i64 = 61_000;
+
+async fn put<S: Store>(case: &Case<'_, S>, more: Value) -> ScheduleRow {
+    let mut body = json!({"cron": "* * * * *", "kind": "webhook", "payload": {"url": "https://example.com/hook"}});
+    let (Value::Object(fields), Value::Object(more)) = (&mut body, more) else { unreachable!() };
+    fields.extend(more);
+    let (stand, body) = (case.stand, body.to_string());
+    put_schedule(stand, &stand.settings, &case.tenant, "report", body.as_bytes()).await.unwrap()
+}
+
+async fn row<S: Store>(case: &Case<'_, S>) -> ScheduleRow {
+    read_schedule(case.stand, &case.tenant, "report").await.unwrap()
+}
+
+/// What became of its slots, the newest first.
+async fn states<S: Store>(case: &Case<'_, S>) -> Vec<String> {
+    row(case).await.history.into_iter().map(|firing| firing.state).collect()
+}
+
+async fn count<S: Store>(case: &Case<'_, S>) -> String {
+    let sql = "SELECT count(*) FROM jobs WHERE tenant = ?1";
+    case.stand.sql(sql, vec![case.tenant.as_str().into()]).await.pop().unwrap()
+}
+
+/// Cases share a database on some engines: what is left of this one must not fire in another.
+async fn end<S: Store>(case: &Case<'_, S>) {
+    delete_schedule(case.stand, &case.tenant, "report").await.unwrap();
+    assert_eq!(delete_schedule(case.stand, &case.tenant, "report").await, Err(Problem::NotFound));
+}
+
+/// Ten ticks at once and one more make one job, which knows its slot.
+pub async fn a_slot_fires_once<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    let made = put(&case, json!({"group": "reports", "metadata": {"a": 1}})).await;
+    assert_eq!(tick(stand, &stand.settings).await.unwrap(), 0, "nothing is due yet");
+    case.make_past(A_MINUTE_MS).await;
+    let ticks = join_all((0..10).map(|_| tick(stand, &stand.settings))).await;
+    assert_eq!(ticks.into_iter().map(Result::unwrap).sum::<usize>(), 1);
+    assert_eq!(tick(stand, &stand.settings).await.unwrap(), 0);
+    let schedule = row(&case).await;
+    assert_eq!((schedule.history.len(), schedule.revision), (1, made.revision));
+    let firing = &schedule.history[0];
+    assert_eq!((firing.state.as_str(), firing.scheduled_for), ("fired", Some(schedule.last_slot)));
+    let job = stand.row(&case.job(firing.job_id.as_deref().unwrap())).await;
+    assert_eq!((job.schedule.as_deref(), job.scheduled_for), (Some("report"), Some(schedule.last_slot)));
+    assert_eq!((job.group.as_deref(), job.metadata), (Some("reports"), Some(json!({"a": 1}))));
+    assert!(job.idempotency_key.is_some_and(|key| key.starts_with('\u{1}')));
+    let hours = "SELECT count(*) FROM tenant_hours WHERE tenant = ?1";
+    assert_eq!(stand.sql(hours, vec![case.tenant.as_str().into()]).await, ["1"], "the mark is told");
+    assert_eq!(count(&case).await, "1");
+    end(&case).await;
+    assert_eq!(count(&case).await, "1", "its jobs stay");
+}
+
+/// Two ticks that read the same make one job, and the one that comes later answers what is there.
+pub async fn a_late_tick_fires_nothing<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    put(&case, json!({})).await;
+    case.make_past(A_MINUTE_MS).await;
+    let (first, second) = (read_due(stand).await.unwrap(), read_due(stand).await.unwrap());
+    assert_eq!(fire_due(stand, first).await.unwrap().len(), 1);
+    assert_eq!(fire_due(stand, second).await.unwrap().len(), 0);
+    assert_eq!((count(&case).await.as_str(), states(&case).await.len()), ("1", 1));
+    end(&case).await;
+}
+
+/// What was put between a tick's reading and its writing wins; the slot that was due is still decided once.
+pub async fn a_put_in_between_wins<S: Store>(stand: &Stand<S>) {
+    for (more, left) in
+        [(json!({"group": "other"}), 1), (json!({"paused": true}), 0), (json!({"cron": "0 0 1 1 *"}), 0)]
+    {
+        let case = stand.case().await;
+        put(&case, json!({})).await;
+        case.make_past(A_MINUTE_MS).await;
+        let due = read_due(stand).await.unwrap();
+        assert_eq!(due.len(), 1);
+        put(&case, more.clone()).await;
+        assert_eq!(fire_due(stand, due).await.unwrap().len(), 0, "{more}");
+        assert_eq!(tick(stand, &stand.settings).await.unwrap(), left, "{more}");
+        assert_eq!(count(&case).await, left.to_string(), "{more}");
+        end(&case).await;
+    }
+    let case = stand.case().await;
+    put(&case, json!({})).await;
+    case.make_past(A_MINUTE_MS).await;
+    let due = read_due(stand).await.unwrap();
+    end(&case).await;
+    assert_eq!(fire_due(stand, due).await.unwrap().len(), 0, "deleted in between");
+    assert_eq!(count(&case).await, "0");
+}
+
+/// Each policy after an outage: what fires, and what is told of the rest.
+pub async fn missed_slots_follow_the_policy<S: Store>(stand: &Stand<S>) {
+    for (catch_up, jobs) in [("latest", 1), ("all", 12), ("none", 5)] {
+        let case = stand.case().await;
+        put(&case, json!({"catch_up": catch_up})).await;
+        case.make_past(12 * 60_000).await;
+        let fired = tick(stand, &stand.settings).await.unwrap();
+        // Between the two clocks' seconds may lie one slot more or less.
+        assert!((jobs - 1..=jobs + 1).contains(&fired), "{catch_up}: {fired}");
+        assert_eq!(count(&case).await, fired.to_string(), "{catch_up}");
+        let missed = states(&case).await.iter().filter(|state| *state == "missed").count();
+        assert_eq!(missed, usize::from(catch_up != "all"), "{catch_up}: they are told as one");
+        assert_eq!(tick(stand, &stand.settings).await.unwrap(), 0, "{catch_up}");
+        end(&case).await;
+    }
+}
+
+/// With `overlap: skip` a slot is left out while the job before it is open, and the history says so.
+pub async fn a_slot_beside_an_open_job_is_skipped<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    put(&case, json!({"overlap": "skip", "catch_up": "all"})).await;
+    case.make_past(2 * 60_000).await;
+    assert_eq!(tick(stand, &stand.settings).await.unwrap(), 1);
+    assert_eq!(states(&case).await.last().map(String::as_str), Some("fired"));
+    case.make_past(A_MINUTE_MS).await;
+    assert_eq!(tick(stand, &stand.settings).await.unwrap(), 0);
+    assert_eq!(states(&case).await[0], "skipped");
+    let jobs = row(&case).await.history.into_iter().filter_map(|firing| firing.job_id);
+    let jobs: Vec<_> = jobs.map(|id| case.job(&id)).collect();
+    assert_eq!(jobs.len(), 1);
+    longshore::process::process(stand, &stand.settings, jobs).await;
+    case.make_past(A_MINUTE_MS).await;
+    assert_eq!(tick(stand, &stand.settings).await.unwrap(), 1, "the job before it has ended");
+    end(&case).await;
+}
+
+/// A deleted endpoint refuses the slot; one that is back does not.
+pub async fn a_deleted_endpoint_refuses_the_slot<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    case.endpoint("orders").await;
+    put(&case, json!({"payload": {"endpoint": "orders"}})).await;
+    change_endpoint(stand, &case.tenant, "orders", EndpointChange::Delete).await.unwrap();
+    case.make_past(A_MINUTE_MS).await;
+    assert_eq!(tick(stand, &stand.settings).await.unwrap(), 0);
+    let schedule = row(&case).await;
+    assert_eq!((schedule.history[0].state.as_str(), &schedule.history[0].job_id), ("refused", &None));
+    let refusal = run_schedule(stand, &case.tenant, "report", None).await.unwrap_err();
+    assert!(matches!(refusal, Problem::InvalidRequest(_)), "{refusal:?}");
+    case.endpoint("orders").await;
+    case.make_past(A_MINUTE_MS).await;
+    assert_eq!(tick(stand, &stand.settings).await.unwrap(), 1);
+    assert_eq!(count(&case).await, "1");
+    end(&case).await;
+}
+
+/// Run now makes a job beside all slots, once per key.
+pub async fn run_now_makes_one_job_per_key<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    let before = put(&case, json!({"paused": true})).await;
+    let run = async |key| run_schedule(stand, &case.tenant, "report", key).await.unwrap();
+    let (first, second, other) = (run(Some("a")).await, run(Some("a")).await, run(None).await);
+    assert_eq!((first.replayed, second.replayed, other.replayed), (false, true, false));
+    assert_eq!((&first.job, &first.body), (&second.job, &second.body));
+    assert_ne!(first.job, other.job);
+    let at_once = join_all((0..10).map(|_| run(Some("b")))).await;
+    assert!(at_once.iter().all(|run| run.job == at_once[0].job));
+    assert_eq!(count(&case).await, "3");
+    let after = row(&case).await;
+    assert_eq!((after.last_slot, after.next_at), (before.last_slot, None), "no slot is touched");
+    assert_eq!(after.history.iter().filter(|firing| firing.state == "run_now").count(), after.history.len());
+    let unknown = run_schedule(stand, &case.tenant, "nothing", None).await.unwrap_err();
+    assert_eq!(unknown, Problem::NotFound);
+    end(&case).await;
+}
+
+/// A full store fires nothing, and nothing is lost by it; run now is refused.
+pub async fn a_full_store_fires_later<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    put(&case, json!({"catch_up": "all"})).await;
+    case.make_past(A_MINUTE_MS).await;
+    let due = read_due(stand).await.unwrap();
+    let set = "INSERT INTO meta (name, value) VALUES ('storage_full', ?1) ON CONFLICT (name) DO UPDATE SET value = ?1 RETURNING ''";
+    stand.sql(set, vec![1.into()]).await;
+    assert_eq!(tick(stand, &stand.settings).await.unwrap(), 0);
+    assert_eq!(fire_due(stand, due).await.unwrap().len(), 0, "it was read before");
+    assert_eq!(run_schedule(stand, &case.tenant, "report", None).await.unwrap_err(), Problem::StorageFull);
+    stand.sql(set, vec![0.into()]).await;
+    assert_eq!(tick(stand, &stand.settings).await.unwrap(), 1);
+    end(&case).await;
+}
+
+/// The history keeps the last fifty; lists show the newest of it.
+pub async fn a_history_is_bounded<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    put(&case, json!({"catch_up": "all"})).await;
+    for _ in 0..6 {
+        case.make_past(10 * 60_000).await;
+        tick(stand, &stand.settings).await.unwrap();
+    }
+    let schedule = row(&case).await;
+    assert_eq!(schedule.history.len(), 50);
+    let slots: Vec<_> = schedule.history.iter().map(|firing| firing.scheduled_for.unwrap()).collect();
+    assert!(slots.is_sorted_by(|one, next| one > next), "the newest first");
+    let page = list_schedules(stand, &case.tenant, "", 10).await.unwrap();
+    assert_eq!((page.len(), page[0].history.len(), page[0].payload()), (1, 1, None));
+    assert_eq!(page[0].history[0].scheduled_for, schedule.history[0].scheduled_for);
+    end(&case).await;
+}
