@@ -8,6 +8,7 @@ use longshore_tests::client::{Client, eventually};
 use serde_json::json;
 
 use crate::refusal::{BAD_CURSOR, assert_refused};
+use crate::routes::yearly;
 use crate::tenant::{SOON, Tenant};
 use crate::world::{World, each, shared};
 
@@ -17,7 +18,7 @@ const AT_ONCE: usize = 16;
 const ROWS: usize = 2;
 
 /// The lists with cursors. The last is for keys of all tenants.
-const LISTS: [&str; 5] = ["/v1/jobs", "/v1/dead-letters", "/v1/endpoints", "/v1/keys", "/v1/strays"];
+const LISTS: [&str; 6] = ["/v1/jobs", "/v1/dead-letters", "/v1/endpoints", "/v1/schedules", "/v1/keys", "/v1/strays"];
 
 /// A tenant with something in each list.
 async fn tenant_with_rows(world: &World) -> Tenant<'_> {
@@ -25,6 +26,8 @@ async fn tenant_with_rows(world: &World) -> Tenant<'_> {
     each(0..ROWS, async |n| {
         tenant.dead_letter().await;
         tenant.endpoint(&format!("orders-{n}"), "/ok", json!({})).await;
+        let schedule = tenant.api.put(&format!("/v1/schedules/report-{n}"), &yearly(&tenant)).await.unwrap();
+        assert_eq!(schedule.status, 200, "{}", schedule.body);
         world.key(&tenant.name, &["jobs:read"]).await;
         world.runner.queue_raw("hints", "no hint").await.unwrap();
     })
@@ -107,7 +110,7 @@ fn a_cursor_of_another_list_filter_or_tenant_is_refused() {
         ];
         let mut places: Vec<String> = LISTS.iter().map(|list| format!("{list}?")).collect();
         places.extend(filters[1..].iter().map(|filter| format!("/v1/jobs?{filter}&")));
-        for (list, filter) in LISTS[..4].iter().map(|list| (*list, "")).chain([("/v1/jobs", "kind=webhook")]) {
+        for (list, filter) in LISTS[..5].iter().map(|list| (*list, "")).chain([("/v1/jobs", "kind=webhook")]) {
             let from = if filter.is_empty() { format!("{list}?") } else { format!("{list}?{filter}&") };
             let page = tenant.read(&format!("{from}limit=1")).await;
             let cursor = page["next_cursor"].as_str().unwrap_or_else(|| panic!("{from}: {page}")).to_owned();

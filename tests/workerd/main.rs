@@ -39,6 +39,7 @@ mod refusal;
 mod retries;
 mod route_table;
 mod routes;
+mod schedules;
 mod secrets;
 mod sinks;
 mod tasks;

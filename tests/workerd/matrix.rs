@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::keys::unknown_key;
 use crate::refusal::{BAD_HEADER, FORBIDDEN, NOT_FOUND, UNAUTHENTICATED, assert_refused};
 use crate::route_table::{ROUTES, Route, RouteExt};
-use crate::routes::{everything, send};
+use crate::routes::{everything, send, yearly};
 use crate::tenant::{Tenant, id_of, to_endpoint};
 use crate::world::{World, alone};
 
@@ -71,7 +71,7 @@ impl Caller {
         match (route.operation, route.method) {
             (Op::CreateJob, _) => 202,
             (Op::CreateKey, _) => 201,
-            (Op::PutEndpoint, _) => 200,
+            (Op::PutEndpoint | Op::PutSchedule, _) => 200,
             (_, "GET") if !self.is_stranger() => 200,
             _ if route.names_something() => 404,
             _ => 200,
@@ -85,11 +85,13 @@ struct Things(BTreeMap<&'static str, String>);
 impl Things {
     async fn of(owner: &Tenant<'_>) -> Things {
         owner.endpoint("orders", "/ok", json!({})).await;
+        assert_eq!(owner.api.put("/v1/schedules/orders", &yearly(owner)).await.unwrap().status, 200);
         let (key, _) = owner.world.key(&owner.name, &["jobs:read"]).await;
         Things(BTreeMap::from([
             ("/v1/jobs", id_of(&owner.complete(&to_endpoint("orders")).await)),
             ("/v1/dead-letters", owner.dead_letter().await),
             ("/v1/endpoints", "orders".to_owned()),
+            ("/v1/schedules", "orders".to_owned()),
             ("/v1/keys", key),
         ]))
     }
@@ -98,7 +100,7 @@ impl Things {
     fn named(&self, caller: &Caller, route: &Route) -> String {
         let real = self.0.iter().find(|(begin, _)| route.path.starts_with(*begin)).map(|(_, id)| id.clone());
         match (route.operation, route.method) {
-            (Op::PutEndpoint, _) => "another".to_owned(),
+            (Op::PutEndpoint | Op::PutSchedule, _) => "another".to_owned(),
             (_, "GET") => real.unwrap_or_default(),
             _ if caller.expected(route) == 404 && !caller.is_stranger() => "nothing".to_owned(),
             _ => real.unwrap_or_default(),

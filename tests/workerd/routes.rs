@@ -14,6 +14,7 @@ pub(crate) async fn send(api: &Client, route: &Route, id: &str, query: &str, ten
     let body = match (route.method, route.path) {
         ("POST", "/v1/jobs") => tenant.webhook("/ok"),
         ("POST", "/v1/jobs/batch") => json!({"jobs": [tenant.webhook("/ok")]}),
+        ("PUT", "/v1/schedules/{id}") => yearly(tenant),
         ("PUT", _) => json!({"url": tenant.url("/ok")}),
         ("POST", "/v1/keys") => json!({"tenant": tenant.name, "scopes": ["jobs:read"]}),
         _ => return api.request(route.method, &path, &[], Vec::new()).await.unwrap(),
@@ -22,12 +23,20 @@ pub(crate) async fn send(api: &Client, route: &Route, id: &str, query: &str, ten
     api.request(route.method, &path, &headers, body.to_string().into_bytes()).await.unwrap()
 }
 
+/// A schedule that fires in no test.
+pub(crate) fn yearly(tenant: &Tenant<'_>) -> Value {
+    let mut schedule = tenant.webhook("/ok");
+    schedule["cron"] = json!("@yearly");
+    schedule
+}
+
 /// To another tenant, what a tenant has is not there. Nothing of it changes.
 #[test]
 fn no_route_knows_another_tenants_things() {
     shared(async |world| {
         let (owner, stranger) = (world.tenant().await, world.tenant().await);
         owner.endpoint("orders", "/ok", json!({})).await;
+        assert_eq!(owner.api.put("/v1/schedules/orders", &yearly(&owner)).await.unwrap().status, 200);
         let done = id_of(&owner.complete(&to_endpoint("orders")).await);
         let dead = owner.dead_letter().await;
         let mut later = owner.webhook("/ok");
@@ -60,7 +69,7 @@ pub(crate) async fn everything(tenant: &Tenant<'_>, jobs: &[&str]) -> Vec<Value>
     for job in jobs {
         all.push(tenant.job(job).await);
     }
-    for list in ["/v1/dead-letters", "/v1/endpoints", "/v1/keys", "/v1/endpoints/orders/secret"] {
+    for list in ["/v1/dead-letters", "/v1/endpoints", "/v1/keys", "/v1/schedules", "/v1/endpoints/orders/secret"] {
         all.push(tenant.read(list).await);
     }
     all
@@ -120,7 +129,7 @@ pub(crate) async fn walk(world: &World, tenant: &Tenant<'_>) -> Vec<Step> {
     let scheduled = tenant.accept(&later).await;
     let waiting = tenant.accept(&later).await;
     let (key, _) = world.key(&tenant.name, &["jobs:read"]).await;
-    let steps: [(&str, &str, u16, &str); 30] = [
+    let steps: [(&str, &str, u16, &str); 36] = [
         ("GET", "/healthz", 200, ""),
         ("GET", "/readyz", 200, ""),
         ("GET", "/openapi.json", 200, ""),
@@ -145,6 +154,12 @@ pub(crate) async fn walk(world: &World, tenant: &Tenant<'_>) -> Vec<Step> {
         ("POST", "/v1/endpoints/{id}/resume", 200, "orders"),
         ("DELETE", "/v1/endpoints/{id}", 204, "orders"),
         ("GET", "/v1/secret", 200, ""),
+        ("PUT", "/v1/schedules/{id}", 200, "report"),
+        ("GET", "/v1/schedules", 200, ""),
+        ("GET", "/v1/schedules/{id}", 200, "report"),
+        ("POST", "/v1/schedules/{id}/run", 202, "report"),
+        ("GET", "/v1/schedules/{id}/history", 200, "report"),
+        ("DELETE", "/v1/schedules/{id}", 204, "report"),
         ("POST", "/v1/keys", 201, ""),
         ("GET", "/v1/keys", 200, ""),
         ("DELETE", "/v1/keys/{id}", 204, &key),

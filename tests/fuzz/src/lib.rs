@@ -13,6 +13,7 @@ pub mod job;
 pub mod json;
 pub mod message;
 pub mod redact;
+pub mod schedule;
 pub mod secret;
 pub mod stub;
 pub mod text;
@@ -21,9 +22,10 @@ pub mod text;
 pub type Property = fn(&[u8]) -> bool;
 
 /// Every property by name; `seeds/<name>` holds what it starts from.
-pub const PROPERTIES: [(&str, Property); 18] = [
+pub const PROPERTIES: [(&str, Property); 19] = [
     ("api_key", secret::api_key),
     ("batch", job::batch),
+    ("cron", schedule::cron),
     ("cursor", secret::cursor),
     ("destination", destination::destination),
     ("endpoint", endpoint::endpoint),

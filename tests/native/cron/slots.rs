@@ -80,11 +80,8 @@ fn ten_years_of_slots_in_twenty_zones() {
     let (mut same, mut rules): (usize, BTreeMap<_, usize>) = (0, BTreeMap::new());
     for expression in EXPRESSIONS {
         // More of those that fire often would only take longer.
-        let years = match expression.split_once(' ') {
-            Some(("*/15", _)) => 1,
-            Some((_, hours)) if hours.starts_with('*') => 2,
-            _ => 10,
-        };
+        let often = expression.starts_with('*') || expression.starts_with("0 *");
+        let years = if often { 1 } else { 10 };
         for name in ZONES {
             let zone = Zone::named(name).unwrap();
             let (ours, theirs) = (ours(expression, name, years), theirs(expression, name, years));
@@ -99,7 +96,7 @@ fn ten_years_of_slots_in_twenty_zones() {
         }
     }
     println!("{same} slots are the same; different, each on a day on which clocks turn: {rules:#?}");
-    assert!(same > 1_000_000, "{same}");
+    assert!(same > 900_000, "{same}");
     let different: usize = rules.values().sum();
     assert!(different < same / 200, "{different}");
 }

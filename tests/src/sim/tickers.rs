@@ -9,7 +9,6 @@ use serde_json::json;
 
 use super::clients::TENANTS;
 use super::consumers::doom;
-use super::executor::Doom;
 use super::faults::Fault;
 use super::ports::Node;
 use super::world::World;
@@ -25,8 +24,7 @@ const SLOT_MS: i64 = 60_000;
 pub(super) async fn put_all(node: &Node, paused: bool) -> Result<(), Problem> {
     for (tenant, id, overlap, catch_up) in [(TENANTS[0], EVERY, "allow", "all"), (TENANTS[1], ALONE, "skip", "latest")]
     {
-        let payload =
-            json!({"url": format!("https://{id}.example.com/hook"), "timeout_seconds": 5, "body": {"n": 1_000}});
+        let payload = json!({"url": format!("https://bare.{tenant}.example.com/hook"), "timeout_seconds": 5, "body": {"n": 1_000}});
         let body = json!({
             "cron": "* * * * *", "time_zone": "America/New_York", "kind": "webhook", "payload": payload, "overlap": overlap,
             "catch_up": catch_up, "paused": paused, "max_attempts": 2, "retry_schedule": "fast",
