@@ -5,8 +5,9 @@ use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use longshore::fire::tick;
 use longshore::job::{JobRef, Lane, mint_id};
-use longshore::limits::{FREE, MESSAGE_BYTES_MAX, PAID, Plan};
+use longshore::limits::{CATCH_UP_SLOTS_AT_ONCE, FREE, MESSAGE_BYTES_MAX, PAID, Plan};
 use longshore::ports::{
     BlobError, Blobs, Clock, Database, DatabaseError, HintError, Hints, Http, HttpError, HttpRequest, HttpResponse,
     Param, Rows, Statement,
@@ -190,6 +191,29 @@ fn a_free_sweep_keeps_within_its_subrequests() {
     assert!(swept.dispatched > 0 && swept.run > 0 && swept.released > 0 && swept.marked > 0, "{swept:?}");
     let spent = world.subrequests.get();
     assert!(spent <= FREE.subrequests, "{spent} subrequests: {swept:?}");
+}
+
+#[test]
+fn a_free_tick_keeps_within_its_subrequests() {
+    let world = Counted::new();
+    // More than one tick takes, each an hour behind: the jobs of a round are the most that it may insert.
+    for n in 0..150 {
+        let sql = format!(
+            "INSERT INTO schedules (tenant, id, revision, cron, time_zone, overlap, catch_up, paused, last_slot, next_at,
+               endpoint, job, created_at, updated_at)
+             VALUES ('acme', 's{n}', 'r', '* * * * *', 'UTC', 'allow', 'all', 0, {NOW} - 3600000, {NOW} - 3540000, '',
+               '{{\"kind\":\"webhook\",\"payload\":\"{{}}\",\"digest\":\"d\",\"max_attempts_default\":3,\"backoff_default\":\"fast\"}}', 0, 0)"
+        );
+        world.store.connection().execute(&sql, []).unwrap();
+    }
+    let made = tick(&world, &settings(FREE)).now_or_never().unwrap().unwrap();
+    assert_eq!(made, FREE.tick_rounds * 50 * CATCH_UP_SLOTS_AT_ONCE, "two full rounds");
+    // One more notes that it ticked.
+    let spent = world.subrequests.get() + 1;
+    assert!(spent <= FREE.subrequests, "{spent} subrequests");
+    let hints = world.hints.borrow();
+    let hinted: usize = hints.iter().map(|text| longshore::hint::decode(text).unwrap().len()).sum();
+    assert_eq!(hinted, made);
 }
 
 #[test]

@@ -5,12 +5,14 @@ use std::panic::AssertUnwindSafe;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::FutureExt;
+use longshore::fire::tick;
 use longshore::job::{JobRef, Lane};
 use longshore::limits::PAID;
 use longshore::outcome::Outcome;
 use longshore::ports::{Database, DatabaseError, Param, Rows, Statement};
 use longshore::process::process;
 use longshore::query::{JobFilter, list_dead_letters, list_jobs};
+use longshore::schedules::put_schedule;
 use longshore::settle::{Settlement, settle};
 use longshore::state::Decision;
 use longshore_tests::bridge::BridgeDatabase;
@@ -117,6 +119,32 @@ async fn a_job_costs_four_rows() {
         let lease = stand.row(&jobs[0]).await.log[0].lease.clone();
         let (settled, written, _) = cost(stand, late_settlement(stand, &jobs[0], &lease)).await;
         assert_eq!((settled, written), (0, 0), "a late settlement");
+    })
+    .await;
+}
+
+/// A firing writes the job and its key, the schedule and its entry of what is due; an idle tick and a repeated one nothing.
+#[tokio::test]
+async fn a_firing_costs_four_rows() {
+    on_d1("firing", async |stand, _| {
+        let case = stand.case().await;
+        case.accept_one(request(json!({})), None).await.unwrap();
+        let body = request(json!({"cron": "* * * * *"})).to_string();
+        put_schedule(stand, &stand.settings, &case.tenant, "report", body.as_bytes()).await.unwrap();
+        let (made, written, read) = cost(stand, tick(stand, &stand.settings)).await;
+        println!("an idle tick: {read} rows read");
+        assert_eq!((made.unwrap(), written), (0, 0));
+        assert!(read <= 3, "{read}");
+        for _ in 0..3 {
+            case.make_past(60_000).await;
+            let (made, written, read) = cost(stand, tick(stand, &stand.settings)).await;
+            println!("a firing: {written} rows written, {read} read");
+            assert_eq!(made.unwrap(), 1);
+            assert!(written <= 5, "{written}");
+            assert!(read <= 40, "{read}");
+        }
+        let (_, written, _) = cost(stand, tick(stand, &stand.settings)).await;
+        assert_eq!(written, 0, "a repeated tick");
     })
     .await;
 }
