@@ -1,6 +1,7 @@
 //! Schedules over HTTP.
 
-use longshore::jobs::webhook::shown;
+use longshore::hint::Hint;
+use longshore::jobs::shown;
 use longshore::key::Scope;
 use longshore::limits::ENVELOPE_BYTES_MAX;
 use longshore::problem::Problem;
@@ -14,7 +15,7 @@ use crate::authenticate::tenant;
 use crate::context::ApiContext;
 
 fn schedule_json(row: &ScheduleRow) -> Value {
-    row.to_json(&row.next_slots(), row.payload().and_then(shown).as_ref())
+    row.to_json(&row.next_slots(), row.payload().and_then(|payload| shown(row.kind(), payload)).as_ref())
 }
 
 /// `PUT /v1/schedules/{id}`
@@ -64,7 +65,7 @@ pub(crate) async fn run(context: &mut ApiContext<'_>, scope: Scope) -> Result<An
     if run.replayed {
         return Ok(answer.with_header("idempotency-replayed", "true"));
     }
-    hint(context, run.job)?;
+    hint(context, vec![Hint::now(run.job, run.lane)])?;
     Ok(answer)
 }
 

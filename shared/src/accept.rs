@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::authorize::{Caller, authorize_statement, judge_caller, unavailable};
 use crate::hint::{Hint, delay_seconds};
 use crate::job::{JobRef, Lane, mint_id};
+use crate::jobs::endpoint_pointer;
 use crate::key::Scope;
 use crate::limits::{ACCEPT_PARAMETER_BYTES, ID_SKEW_MS_MAX, MINTS_MAX};
 use crate::ports::{Clock, Database, Param, Rows, Statement};
@@ -126,8 +127,7 @@ fn read_outcomes(jobs: &[NewJob], answers: &[Rows]) -> Result<Vec<AcceptedRow>, 
 /// What became of one job, at `now` by the database's clock.
 fn judge_outcome(job: &NewJob, row: AcceptedRow, now: i64) -> Result<Accepted, Problem> {
     let (Some(id), Some(created_at)) = (row.id, row.created_at) else {
-        let pointer = if Lane::of(&job.kind) == Lane::Tasks { "#/endpoint" } else { "#/payload/endpoint" };
-        return Err(Problem::field(pointer, "unknown-endpoint", "There is no such endpoint."));
+        return Err(Problem::field(endpoint_pointer(&job.kind), "unknown-endpoint", "There is no such endpoint."));
     };
     if row.digest.as_deref() != Some(job.digest.as_str()) {
         return Err(Problem::IdempotencyKeyReused);

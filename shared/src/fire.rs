@@ -4,13 +4,12 @@
 //! by compare and set and name their jobs in their history, then those jobs are inserted. A second tick moves nothing and so
 //! inserts nothing. Ids are minted by the database's clock.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use crate::flush::send_hints;
+use crate::hint::Hint;
 use crate::idempotency::INTERNAL_PREFIX;
-use crate::job::{JobRef, mint_id};
+use crate::job::{JobRef, Lane, mint_id};
 use crate::limits::{HISTORY_MAX, ID_SKEW_MS_MAX, KEY_WINDOW_SECONDS_DEFAULT, SCHEDULES_PER_ROUND};
 use crate::ports::{Clock, Database, DatabaseError, World};
 use crate::schedule::{ScheduleRow, cron_in};
@@ -121,8 +120,9 @@ impl Firer {
     }
 }
 
-/// Moves schedules and makes their jobs. Answers the jobs that are there then, also when an answer was lost before.
-pub(crate) async fn fire<W: Database + Clock>(world: &W, firers: &[Firer]) -> Result<Vec<JobRef>, DatabaseError> {
+/// Moves schedules and makes their jobs. Answers hints of the jobs that are there then, also when an answer was lost
+/// before.
+pub(crate) async fn fire<W: Database + Clock>(world: &W, firers: &[Firer]) -> Result<Vec<Hint>, DatabaseError> {
     let firers = json_param(&firers);
     let window_ms = i64::from(KEY_WINDOW_SECONDS_DEFAULT) * 1_000;
     let statements = vec![
@@ -131,7 +131,9 @@ pub(crate) async fn fire<W: Database + Clock>(world: &W, firers: &[Firer]) -> Re
         sql!("note_fired_hours", firers.clone()),
         sql!("read_fired", firers),
     ];
-    rows_as(batch(world, statements).await?.last().unwrap_or(&Vec::new()))
+    let rows: Vec<(String, String, String)> = rows_as(batch(world, statements).await?.last().unwrap_or(&Vec::new()))?;
+    let hint = |(tenant, id, kind): (String, String, String)| Hint::now(JobRef { tenant, id }, Lane::of(&kind));
+    Ok(rows.into_iter().map(hint).collect())
 }
 
 /// Reads what is due by the database's clock, [`SCHEDULES_PER_ROUND`] at most: the first half of a round.
@@ -143,11 +145,11 @@ pub async fn read_due<W: Database + Clock>(world: &W) -> Result<Vec<Due>, Databa
     rows_as(answers.first().unwrap_or(&Vec::new()))
 }
 
-/// Fires what was read, unless it is no more as it was: the second half. Answers the jobs.
+/// Fires what was read, unless it is no more as it was: the second half. Answers hints of the jobs.
 ///
 /// # Errors
 /// When the database is out of reach.
-pub async fn fire_due<W: Database + Clock>(world: &W, due: Vec<Due>) -> Result<Vec<JobRef>, DatabaseError> {
+pub async fn fire_due<W: Database + Clock>(world: &W, due: Vec<Due>) -> Result<Vec<Hint>, DatabaseError> {
     let firers: Vec<_> = due.into_iter().map(|due| Firer::of(world, due)).collect();
     fire(world, &firers).await
 }
@@ -163,9 +165,9 @@ pub async fn tick<W: World>(world: &W, settings: &Settings) -> Result<usize, Dat
         if due.is_empty() {
             break;
         }
-        let jobs = fire_due(world, due).await?;
-        made += jobs.len();
-        send_hints(world, settings, BTreeMap::from([(0, jobs)])).await;
+        let hints = fire_due(world, due).await?;
+        made += hints.len();
+        send_hints(world, settings, hints).await;
     }
     Ok(made)
 }

@@ -81,6 +81,14 @@ pub fn check(
     }
 }
 
+/// Where a request of that kind names its endpoint.
+pub(crate) fn endpoint_pointer(kind: &str) -> &'static str {
+    match Kind::named(kind) {
+        Some(Kind::Task) => "#/endpoint",
+        Some(Kind::Webhook) | None => "#/payload/endpoint",
+    }
+}
+
 /// The stored payload as the API shows it: secret values are hidden.
 pub fn shown(kind: &str, stored: &str) -> Option<Value> {
     match Kind::named(kind) {

@@ -19,22 +19,42 @@ use crate::zone::Zone;
 
 /// A schedule as callers write it. What is left out has its default, also when the schedule was there before.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "NewSchedule"))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ScheduleRequest {
+    /// Five fields, or `@daily` and its like.
+    #[cfg_attr(feature = "openapi", schemars(length(min = 1)))]
     pub(crate) cron: String,
+    /// A name of the IANA database.
     #[serde(default = "utc")]
     pub(crate) time_zone: String,
+    /// What becomes of a slot while the job before it is open.
     #[serde(default)]
     pub(crate) overlap: Overlap,
+    /// What becomes of slots whose tick came late.
     #[serde(default)]
     pub(crate) catch_up: CatchUp,
+    /// Whether it stands still.
     #[serde(default)]
     pub(crate) paused: bool,
+    /// What its jobs do.
+    #[cfg_attr(feature = "openapi", schemars(with = "crate::openapi::KindName"))]
     kind: String,
+    /// What their kind needs.
+    #[cfg_attr(feature = "openapi", schemars(with = "crate::openapi::Payload"))]
     payload: Box<RawValue>,
+    /// The endpoint of tasks; a webhook names its own in the payload.
+    #[cfg_attr(feature = "openapi", schemars(regex(pattern = crate::openapi::NAME)))]
+    endpoint: Option<String>,
+    /// Attempts of a job that may fail.
+    #[cfg_attr(feature = "openapi", schemars(range(min = 1, max = crate::limits::MAX_ATTEMPTS_MAX)))]
     max_attempts: Option<u32>,
+    /// The waits between attempts; the endpoint's when nothing is said.
     retry_schedule: Option<Backoff>,
+    /// A name to list its jobs by.
+    #[cfg_attr(feature = "openapi", schemars(regex(pattern = crate::openapi::NAME)))]
     group: Option<String>,
+    /// Anything of the caller's, shown with its jobs.
     metadata: Option<Map<String, Value>>,
 }
 
@@ -43,6 +63,7 @@ pub(crate) struct ScheduleRequest {
 struct JobPart<'a> {
     kind: &'a str,
     payload: &'a RawValue,
+    endpoint: Option<&'a str>,
     max_attempts: Option<u32>,
     retry_schedule: Option<Backoff>,
     group: Option<&'a str>,
@@ -89,6 +110,7 @@ impl ScheduleRequest {
         JobPart {
             kind: &self.kind,
             payload: &self.payload,
+            endpoint: self.endpoint.as_deref(),
             max_attempts: self.max_attempts,
             retry_schedule: self.retry_schedule,
             group: self.group.as_deref(),
@@ -187,6 +209,11 @@ impl ScheduleRow {
     /// The stored payload of its jobs, where one schedule is read.
     pub fn payload(&self) -> Option<&str> {
         self.job.payload.as_deref()
+    }
+
+    /// The kind of its jobs.
+    pub fn kind(&self) -> &str {
+        &self.job.kind
     }
 
     /// The next slots, the due ones included; one that is paused has none.

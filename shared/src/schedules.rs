@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use crate::authorize::unavailable;
 use crate::fire::{Entry, Firer, fire};
 use crate::idempotency::INTERNAL_PREFIX;
-use crate::job::{JobRef, mint_id, mint_ulid};
+use crate::job::{JobRef, Lane, mint_id, mint_ulid};
+use crate::jobs::endpoint_pointer;
 use crate::limits::MINTS_MAX;
 use crate::ports::{Clock, Database, Statement};
 use crate::problem::Problem;
@@ -52,7 +53,7 @@ pub async fn put_schedule<W: Database + Clock>(
     for _ in 0..MINTS_MAX {
         let standing = stand(world, vec![read_statement(tenant, id, &endpoint, None)]).await?;
         if standing.endpoint_known == 0 {
-            return Err(Problem::field("#/payload/endpoint", "unknown-endpoint", "There is no such endpoint."));
+            return Err(unknown_endpoint(&template.kind));
         }
         let seen = standing.schedule.as_ref();
         let same =
@@ -114,6 +115,8 @@ pub async fn delete_schedule<W: Database + Clock>(world: &W, tenant: &str, id: &
 pub struct RunNow {
     /// Which; the caller hints it unless it is replayed.
     pub job: JobRef,
+    /// The queue of its hint.
+    pub lane: Lane,
     /// The answer's body, as an accept answers it.
     pub body: Value,
     /// Whether the key's job was there already.
@@ -152,10 +155,14 @@ pub async fn run_schedule<W: Database + Clock>(
         }
         let newest = read_schedule(world, tenant, id).await?.history.into_iter().next();
         if newest.is_some_and(|newest| newest.state == "refused" && newest.fired_at >= standing.now) {
-            return Err(Problem::field("#/payload/endpoint", "unknown-endpoint", "There is no such endpoint."));
+            return Err(unknown_endpoint(&row.job.kind));
         }
     }
     Err(Problem::Unavailable)
+}
+
+fn unknown_endpoint(kind: &str) -> Problem {
+    Problem::field(endpoint_pointer(kind), "unknown-endpoint", "There is no such endpoint.")
 }
 
 async fn run_answer<W: Database + Clock>(
@@ -171,5 +178,5 @@ async fn run_answer<W: Database + Clock>(
         "id": job.id, "kind": row.kind, "event_id": row.event_id(), "created_at": created_at, "run_after": created_at,
         "accepted": "queued",
     });
-    Ok(RunNow { job, body, replayed })
+    Ok(RunNow { job, lane: Lane::of(&row.kind), body, replayed })
 }

@@ -8,6 +8,7 @@ use crate::limits::{CATCH_UP_GRACE_MS, CATCH_UP_SLOTS_AT_ONCE, CATCH_UP_SLOTS_MA
 
 /// What becomes of a slot while the schedule's job before it is open.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Overlap {
     /// It is left out, and recorded as skipped.
@@ -19,6 +20,7 @@ pub enum Overlap {
 
 /// What becomes of slots whose tick came late.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum CatchUp {
     /// The newest fires.

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "only the schemas are used")]
 
 mod attempts;
+pub(super) mod schedules;
 
 use schemars::JsonSchema;
 use serde_json::{Map, Value};
@@ -129,6 +130,8 @@ pub(super) struct Job {
     group: Option<String>,
     /// The schedule that made it.
     schedule: Option<String>,
+    /// The slot of that schedule.
+    scheduled_for: Option<Time>,
     /// The `webhook-id` of its requests, which its replays share.
     event_id: String,
     idempotency_key: Option<String>,

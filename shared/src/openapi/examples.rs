@@ -11,6 +11,7 @@ use crate::keys::KeyRow;
 use crate::outcome::{ErrorClass, JobError};
 use crate::ports::{HttpRequest, HttpResponse};
 use crate::redact::Redaction;
+use crate::schedule::{Firing, ScheduleRow};
 use crate::strays::StrayRow;
 use crate::time::rfc3339;
 
@@ -205,6 +206,40 @@ pub(super) fn endpoint(state: &str) -> Value {
         "last_success_at": AT, "created_at": AT, "updated_at": AT, "now": AT,
     });
     shown(row, |row: EndpointRow| row.to_json())
+}
+
+pub(super) fn schedules() -> Vec<(&'static str, Value)> {
+    let payload = json!({"endpoint": "orders", "body": {"report": "daily"}});
+    vec![
+        ("least", json!({"cron": "0 6 * * *", "kind": "webhook", "payload": payload})),
+        (
+            "all",
+            json!({
+                "cron": "30 2 * * 1-5", "time_zone": "Europe/Berlin", "overlap": "skip", "catch_up": "all",
+                "paused": false, "kind": "webhook", "payload": payload, "max_attempts": 3, "retry_schedule": "fast",
+                "group": "reports", "metadata": {"team": "shop"},
+            }),
+        ),
+    ]
+}
+
+fn firing_row() -> Value {
+    json!({"scheduled_for": AT, "fired_at": AT + 900, "state": "fired", "job_id": JOB})
+}
+
+pub(super) fn firing() -> Value {
+    shown(firing_row(), |row: Firing| row.to_json())
+}
+
+pub(super) fn schedule() -> Value {
+    let row = json!({
+        "tenant": "acme", "id": "daily", "revision": "r", "cron": "0 6 * * *", "time_zone": "UTC", "overlap": "allow",
+        "catch_up": "latest", "paused": 0, "last_slot": AT, "next_at": AT + 86_400_000, "endpoint": "orders",
+        "job": {"kind": "webhook", "digest": "d", "max_attempts_default": 10, "backoff_default": "webhook-standard"},
+        "history": [firing_row()], "created_at": AT, "updated_at": AT,
+    });
+    let payload = json!({"endpoint": "orders", "body": {"report": "daily"}});
+    shown(row, |row: ScheduleRow| row.to_json(row.next_at.as_slice(), Some(&payload)))
 }
 
 pub(super) fn secrets(rotated: bool) -> Value {

@@ -4,6 +4,7 @@
 mod admin;
 mod endpoints;
 mod jobs;
+mod schedules;
 
 use serde_json::{Value, json};
 
@@ -14,6 +15,7 @@ use crate::routes::{Operation, Operation as Op};
 const JOBS: &str = "Jobs";
 const DEAD_LETTERS: &str = "Dead letters";
 const ENDPOINTS: &str = "Endpoints";
+const SCHEDULES: &str = "Schedules";
 const KEYS: &str = "Keys";
 const DEPLOYMENT: &str = "Deployment";
 
@@ -23,6 +25,7 @@ pub(super) fn tags() -> Value {
         {"name": JOBS, "description": "Work that must not be lost, and what became of it."},
         {"name": DEAD_LETTERS, "description": "What was given up and why; it is sent again, or discarded."},
         {"name": ENDPOINTS, "description": "Where webhooks and tasks go, and what signs them."},
+        {"name": SCHEDULES, "description": "Jobs by the clock: one for each slot of a cron expression."},
         {"name": KEYS, "description": "API keys, for admins and for `ROOT_TOKEN`."},
         {"name": DEPLOYMENT, "description": "The pipeline as a whole."},
     ])
@@ -58,6 +61,12 @@ pub(super) fn tell(operation: Operation) -> Told {
         Op::ReadSecret => endpoints::read_secret(),
         Op::RotateSecret => endpoints::rotate_secret(),
         Op::ReadTenantSecret => endpoints::read_tenant_secret(),
+        Op::ListSchedules => schedules::list_schedules(),
+        Op::PutSchedule => schedules::put_schedule(),
+        Op::ReadSchedule => schedules::read_schedule(),
+        Op::DeleteSchedule => schedules::delete_schedule(),
+        Op::RunSchedule => schedules::run_schedule(),
+        Op::ReadHistory => schedules::read_history(),
         Op::CreateKey => admin::create_key(),
         Op::ListKeys => admin::list_keys(),
         Op::RevokeKey => admin::revoke_key(),

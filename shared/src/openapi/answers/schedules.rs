@@ -1,0 +1,70 @@
+//! Schedules as the API shows them; see [`crate::schedule::ScheduleRow::to_json`].
+
+use schemars::JsonSchema;
+use serde_json::{Map, Value};
+
+use crate::backoff::Schedule as Backoff;
+use crate::openapi::told::JOB_ID;
+use crate::openapi::{KindName, NAME, Time};
+use crate::slots::{CatchUp, Overlap};
+
+/// What became of a slot.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "snake_case")]
+#[allow(dead_code, reason = "only its schema is used")]
+enum FiringState {
+    /// It made a job.
+    Fired,
+    /// The job before it was open.
+    Skipped,
+    /// Its tick came too late.
+    Missed,
+    /// Somebody asked for a job.
+    RunNow,
+    /// No job could be made of it; `detail` says why.
+    Refused,
+}
+
+/// A firing of a schedule.
+#[derive(JsonSchema)]
+#[allow(dead_code, reason = "only its schema is used")]
+pub(in crate::openapi) struct Firing {
+    /// The slot; null for a job that somebody asked for.
+    scheduled_for: Option<Time>,
+    fired_at: Time,
+    state: FiringState,
+    /// The job that it made.
+    #[schemars(regex(pattern = JOB_ID))]
+    job_id: Option<String>,
+    detail: Option<String>,
+}
+
+/// A schedule.
+#[derive(JsonSchema)]
+#[allow(dead_code, reason = "only its schema is used")]
+pub(in crate::openapi) struct Schedule {
+    /// Its name.
+    #[schemars(regex(pattern = NAME))]
+    id: String,
+    tenant: String,
+    cron: String,
+    time_zone: String,
+    overlap: Overlap,
+    catch_up: CatchUp,
+    paused: bool,
+    kind: KindName,
+    /// Null for jobs to a bare url.
+    endpoint: Option<String>,
+    /// As it was put, sealed values hidden; null in lists.
+    payload: Option<Value>,
+    max_attempts: Option<u32>,
+    retry_schedule: Option<Backoff>,
+    group: Option<String>,
+    metadata: Option<Map<String, Value>>,
+    /// The next slots.
+    next: Vec<Time>,
+    /// The last firing.
+    last: Option<Firing>,
+    created_at: Time,
+    updated_at: Time,
+}

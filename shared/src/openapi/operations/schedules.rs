@@ -1,0 +1,57 @@
+//! Schedules.
+
+use super::SCHEDULES;
+use crate::openapi::answers::schedules::{Firing, Schedule};
+use crate::openapi::answers::{AcceptedJob, Page};
+use crate::openapi::examples;
+use crate::openapi::told::{Told, told};
+use crate::problem::Problem;
+use crate::schedule::ScheduleRequest;
+
+pub(super) fn list_schedules() -> Told {
+    told(SCHEDULES, "Lists schedules", "By name, without payloads, and with the next slot only.")
+        .pages()
+        .of_tenant()
+        .answers::<Page<Schedule>>(200, "A page of schedules.", examples::page(&examples::schedule()))
+}
+
+pub(super) fn put_schedule() -> Told {
+    let description = "What is left out has its default, also when it was there before. Another expression or time zone \
+                       begins anew: slots that passed before are none of it.";
+    told(SCHEDULES, "Makes or changes a schedule", description)
+        .of_tenant()
+        .reads::<ScheduleRequest>(examples::schedules())
+        .answers::<Schedule>(200, "The schedule.", examples::schedule())
+        .creates()
+}
+
+pub(super) fn read_schedule() -> Told {
+    told(SCHEDULES, "Reads a schedule", "With its next five slots.").of_tenant().answers::<Schedule>(
+        200,
+        "The schedule.",
+        examples::schedule(),
+    )
+}
+
+pub(super) fn delete_schedule() -> Told {
+    told(SCHEDULES, "Deletes a schedule", "Its jobs stay.").of_tenant().answers_nothing("It is gone.")
+}
+
+pub(super) fn run_schedule() -> Told {
+    told(SCHEDULES, "Runs a schedule now", "Makes one job beside its slots. With an idempotency key, only once.")
+        .takes(&["Idempotency-Key"])
+        .of_tenant()
+        .answers::<AcceptedJob>(202, "The job is durable.", examples::accepted())
+        .with_headers(&["Location", "Idempotency-Replayed"])
+        .refuses([
+            Problem::InvalidIdempotencyKey("is empty".into()),
+            Problem::field("#/payload/endpoint", "unknown-endpoint", "There is no such endpoint."),
+            Problem::StorageFull,
+        ])
+}
+
+pub(super) fn read_history() -> Told {
+    told(SCHEDULES, "Lists the last firings of a schedule", "The newest first, 50 at most.")
+        .of_tenant()
+        .answers::<Page<Firing>>(200, "Its last firings.", examples::page(&examples::firing()))
+}
