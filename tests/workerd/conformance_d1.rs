@@ -48,7 +48,7 @@ impl Store for D1<'_> {
         let keys = "UPDATE jobs SET idempotency_key = char(1) || 'past ' || id, scheduled_for = scheduled_for - ?2
             WHERE tenant = ?1 AND scheduled_for IS NOT NULL RETURNING id";
         let schedules = "UPDATE schedules SET last_slot = last_slot - ?2, next_at = next_at - ?2, history = (
-            SELECT json_group_array(json_set(value, '$.scheduled_for', (value ->> 'scheduled_for') - ?2))
+            SELECT json_group_array(json_set(value, '$.scheduled_for', CAST((value ->> 'scheduled_for') - ?2 AS INTEGER)))
             FROM json_each(history)) WHERE tenant = ?1 RETURNING id";
         let statement = |sql| Statement { name: "make_past", sql, params: params.clone() };
         self.batch(vec![statement(sql), statement(keys), statement(schedules)]).await.unwrap();
