@@ -15,6 +15,10 @@ CARGO_MUTANTS := 27.1.0
 # 600 KB, gzipped, for each Worker.
 BUNDLE_BYTES_MAX := 600000
 
+# What rustc uses, and the exceptions of wasm-bindgen; wasm-opt writes nothing newer, which workerd might not read yet.
+WASM_FEATURES := $(addprefix --enable-,mutable-globals sign-ext nontrapping-float-to-int bulk-memory multivalue \
+	reference-types exception-handling)
+
 SYSTEM_PATH := $(PATH)
 # A Node that fits wrangler comes with node_modules.
 export PATH := $(CURDIR)/node_modules/.bin:$(SYSTEM_PATH)
@@ -142,9 +146,11 @@ clean: ## remove what was built and the data of local runs, but not the tools
 	rm -rf producer/build consumer/build .longshore
 
 # The tools come first but their age does not count: a new npm package is no reason to compile.
+# The names of functions, which worker-build keeps, are 50 KB of each bundle; a panic names its file and line without them.
 # Panics name their source file: without the folder of the registry they are the same bytes on every machine.
 %/build/index.js: $(CORE) | $(TOOLS)
 	cd $* && RUSTFLAGS="--remap-path-prefix=$${CARGO_HOME:-$$HOME/.cargo}/registry/src/=" ../.tools/bin/worker-build --release
+	cd $*/build && $(WASM_OPT_BIN) index_bg.wasm -o index_bg.wasm --quiet $(WASM_FEATURES)
 	@touch $@
 
 producer/build/index.js: docs/openapi.json producer/Cargo.toml $(shell find producer/src -type f)

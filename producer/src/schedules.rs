@@ -7,7 +7,6 @@ use longshore::limits::ENVELOPE_BYTES_MAX;
 use longshore::problem::Problem;
 use longshore::schedule::{Firing, ScheduleRow};
 use longshore::schedules;
-use serde_json::Value;
 
 use crate::accept::{hint, idempotency_key};
 use crate::answer::Answer;
@@ -52,7 +51,7 @@ pub(crate) async fn list(context: &mut ApiContext<'_>, scope: Scope) -> Result<A
 pub(crate) async fn delete(context: &mut ApiContext<'_>, scope: Scope) -> Result<Answer, Problem> {
     let tenant = tenant(context, scope).await?;
     schedules::delete_schedule(&context.world, &tenant, context.placeholder(0)).await?;
-    Ok(Answer::json(204, Value::Null))
+    Ok(Answer::nothing())
 }
 
 /// `POST /v1/schedules/{id}/run`

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::route_table::{ROUTES, Route, RouteExt};
 use crate::routes::{send, walk};
+use crate::tasks::deferred_job;
 use crate::tenant::{Tenant, id_of};
 use crate::world::{World, alone};
 
@@ -170,6 +171,7 @@ async fn see_conflicts(seen: &mut Seen, tenant: &Tenant<'_>) {
     for (path, id) in [
         ("/v1/jobs/{id}/cancel", &done),
         ("/v1/jobs/{id}/retry", &done),
+        ("/v1/jobs/{id}/complete", &gone),
         ("/v1/dead-letters/{id}/replay", &gone),
         ("/v1/dead-letters/{id}/discard", &gone),
     ] {
@@ -211,6 +213,7 @@ fn every_example_of_a_request_is_accepted() {
             let to_orders = json!({"kind": "webhook", "payload": {"endpoint": "orders"}});
             let dead = id_of(&tenant.complete(&to_orders).await);
             let other = id_of(&tenant.complete(&to_orders).await);
+            let (parked, overtaken) = (deferred_job(&tenant).await, deferred_job(&tenant).await);
             let all = world.anyone.with_key(&world.key("*", &["admin"]).await.1);
             assert_eq!(all.request("POST", "/v1/pause", &[], Vec::new()).await.unwrap().status, 200);
             let document = ApiDocument::generated();
@@ -220,6 +223,8 @@ fn every_example_of_a_request_is_accepted() {
                     let (id, api) = match route.path {
                         "/v1/dead-letters/{id}/replay" => (dead.as_str(), &tenant.api),
                         "/v1/dead-letters/{id}/discard" => (other.as_str(), &tenant.api),
+                        "/v1/jobs/{id}/complete" => (parked.as_str(), &tenant.api),
+                        "/v1/jobs/{id}/fail" => (overtaken.as_str(), &tenant.api),
                         "/v1/keys" => ("", &all),
                         _ => ("example", &tenant.api),
                     };

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::refusal::{NOT_FOUND, assert_refused};
 use crate::route_table::{ROUTES, Route, RouteExt};
+use crate::tasks::deferred_job;
 use crate::tenant::{Tenant, id_of, to_endpoint};
 use crate::world::{World, alone, shared};
 
@@ -16,6 +17,7 @@ pub(crate) async fn send(api: &Client, route: &Route, id: &str, query: &str, ten
         ("POST", "/v1/jobs/batch") => json!({"jobs": [tenant.webhook("/ok")]}),
         ("PUT", "/v1/schedules/{id}") => yearly(tenant),
         ("PUT", _) => json!({"url": tenant.url("/ok")}),
+        ("POST", "/v1/jobs/{id}/fail") => json!({"message": "no"}),
         ("POST", "/v1/keys") => json!({"tenant": tenant.name, "scopes": ["jobs:read"]}),
         _ => return api.request(route.method, &path, &[], Vec::new()).await.unwrap(),
     };
@@ -129,7 +131,8 @@ pub(crate) async fn walk(world: &World, tenant: &Tenant<'_>) -> Vec<Step> {
     let scheduled = tenant.accept(&later).await;
     let waiting = tenant.accept(&later).await;
     let (key, _) = world.key(&tenant.name, &["jobs:read"]).await;
-    let steps: [(&str, &str, u16, &str); 36] = [
+    let (parked, overtaken) = (deferred_job(tenant).await, deferred_job(tenant).await);
+    let steps: [(&str, &str, u16, &str); 38] = [
         ("GET", "/healthz", 200, ""),
         ("GET", "/readyz", 200, ""),
         ("GET", "/openapi.json", 200, ""),
@@ -141,6 +144,8 @@ pub(crate) async fn walk(world: &World, tenant: &Tenant<'_>) -> Vec<Step> {
         ("GET", "/v1/jobs/{id}/attempts/{n}/evidence", 200, &done),
         ("POST", "/v1/jobs/{id}/retry", 202, &waiting),
         ("POST", "/v1/jobs/{id}/cancel", 200, &scheduled),
+        ("POST", "/v1/jobs/{id}/complete", 200, &parked),
+        ("POST", "/v1/jobs/{id}/fail", 200, &overtaken),
         ("GET", "/v1/dead-letters", 200, ""),
         ("GET", "/v1/dead-letters/{id}", 200, &dead),
         ("POST", "/v1/dead-letters/{id}/replay", 202, &dead),

@@ -66,7 +66,7 @@ pub(super) fn tell(operation: Operation) -> Told {
         Op::ReadSchedule => schedules::read_schedule(),
         Op::DeleteSchedule => schedules::delete_schedule(),
         Op::RunSchedule => schedules::run_schedule(),
-        Op::ReadHistory => schedules::read_history(),
+        Op::ListFirings => schedules::list_firings(),
         Op::CreateKey => admin::create_key(),
         Op::ListKeys => admin::list_keys(),
         Op::RevokeKey => admin::revoke_key(),

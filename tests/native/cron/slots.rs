@@ -79,10 +79,10 @@ fn rule(slot: i64, is_ours: bool, zone: &Zone) -> Option<(&'static str, &'static
 fn ten_years_of_slots_in_twenty_zones() {
     let (mut same, mut rules): (usize, BTreeMap<_, usize>) = (0, BTreeMap::new());
     for expression in EXPRESSIONS {
-        // More of those that fire often would only take longer.
+        // More of those that fire often would only take longer: a year in every fifth zone.
         let often = expression.starts_with('*') || expression.starts_with("0 *");
-        let years = if often { 1 } else { 10 };
-        for name in ZONES {
+        let (years, every) = if often { (1, 5) } else { (10, 1) };
+        for name in ZONES.into_iter().step_by(every) {
             let zone = Zone::named(name).unwrap();
             let (ours, theirs) = (ours(expression, name, years), theirs(expression, name, years));
             assert!(ours.is_sorted_by(|one, next| one < next) && !ours.is_empty(), "{expression} {name}");
@@ -96,7 +96,7 @@ fn ten_years_of_slots_in_twenty_zones() {
         }
     }
     println!("{same} slots are the same; different, each on a day on which clocks turn: {rules:#?}");
-    assert!(same > 900_000, "{same}");
+    assert!(same > 300_000, "{same}");
     let different: usize = rules.values().sum();
     assert!(different < same / 200, "{different}");
 }

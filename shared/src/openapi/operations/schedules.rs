@@ -50,7 +50,7 @@ pub(super) fn run_schedule() -> Told {
         ])
 }
 
-pub(super) fn read_history() -> Told {
+pub(super) fn list_firings() -> Told {
     told(SCHEDULES, "Lists the last firings of a schedule", "The newest first, 50 at most.")
         .of_tenant()
         .answers::<Page<Firing>>(200, "Its last firings.", examples::page(&examples::firing()))
