@@ -21,11 +21,11 @@ pub(crate) async fn complete(context: &mut ApiContext<'_>, scope: Scope) -> Resu
     Ok(Answer::ok(job_json(&row)))
 }
 
-/// `POST /v1/jobs/{id}/fail`: the job is tried again, or dies.
+/// `POST /v1/jobs/{id}/fail`, with a reason or without: the job is tried again, or dies.
 pub(crate) async fn fail(context: &mut ApiContext<'_>, scope: Scope) -> Result<Answer, Problem> {
     let job = job_of_path(context, scope).await?;
-    let body = context.request.json_body(REQUEST_BYTES_MAX).await?;
-    let request: FailRequest = read(&body, "#")?;
+    let body = context.request.optional_json_body(REQUEST_BYTES_MAX).await?;
+    let request: FailRequest = body.map(|body| read(&body, "#")).transpose()?.unwrap_or_default();
     let outcome = request.outcome()?;
     let (row, retry) = end(&context.world, &context.settings, &job, request.attempt, outcome).await?;
     hint(context, retry.into_iter().collect())?;

@@ -1,5 +1,6 @@
 //! Limits on how often somebody may ask, by Cloudflare's counters. A binding that is not there limits nothing, and one
-//! that fails lets everybody through: it spares the store, and is no lock.
+//! that fails lets everybody through: they slow callers down and are no lock. A refused key is counted after the store was
+//! asked.
 
 use longshore::key::parse;
 use longshore::problem::Problem;

@@ -34,13 +34,14 @@ pub struct CompleteRequest {
     pub attempt: Option<u32>,
 }
 
-/// `POST /v1/jobs/{id}/fail`: `{"message", "retryable"?, "retry_after_seconds"?, "attempt"?}`.
+/// `POST /v1/jobs/{id}/fail`: `{"message"?, "retryable"?, "retry_after_seconds"?, "attempt"?}`.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct FailRequest {
     /// One line, without control characters.
     #[cfg_attr(feature = "openapi", schemars(length(min = 1, max = MESSAGE_CHARS_MAX)))]
+    #[serde(default = "said_nothing")]
     pub message: String,
     /// Whether the same attempt may succeed later.
     #[serde(default = "yes")]
@@ -50,6 +51,16 @@ pub struct FailRequest {
     pub retry_after_seconds: Option<u32>,
     /// The number of the attempt that ended; one that another has followed is refused.
     pub attempt: Option<u32>,
+}
+
+fn said_nothing() -> String {
+    "The task failed, and said no more.".to_owned()
+}
+
+impl Default for FailRequest {
+    fn default() -> Self {
+        FailRequest { message: said_nothing(), retryable: true, retry_after_seconds: None, attempt: None }
+    }
 }
 
 fn yes() -> bool {

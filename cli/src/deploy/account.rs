@@ -126,7 +126,7 @@ impl Run<'_> {
     /// Creates the queues, the dead one first: the others' consumers name it.
     pub(super) fn queues(&mut self) -> Result<(), DeployError> {
         let seconds = retention_seconds(self.recorded.plan).to_string();
-        for name in [self.names.dead_queue(), self.names.queue(), self.names.task_queue()] {
+        for name in self.names.queues() {
             if self.has_queue(&name)? {
                 continue;
             }

@@ -45,18 +45,10 @@ impl Names {
         self.of("longshore")
     }
 
-    /// The consumer knows the queue of dead messages by how its name ends.
-    pub(crate) fn dead_queue(&self) -> String {
-        self.of("longshore-hints-dead")
-    }
-
-    pub(crate) fn queue(&self) -> String {
-        self.of("longshore-hints")
-    }
-
-    /// The consumer knows the queue of tasks by what its name has in it.
-    pub(crate) fn task_queue(&self) -> String {
-        self.of("longshore-task-hints")
+    /// The queues, the dead one first. The consumer knows that by how its name ends, and the queue of tasks by what its name
+    /// has in it.
+    pub(crate) fn queues(&self) -> [String; 3] {
+        ["longshore-hints-dead", "longshore-hints", "longshore-task-hints"].map(|name| self.of(name))
     }
 
     pub(crate) fn bucket(&self) -> String {
@@ -72,8 +64,8 @@ mod tests {
     fn the_environment_goes_after_the_first_word() {
         let names = Names::new("eu-west-1").unwrap();
         assert_eq!(names.database(), "longshore-eu-west-1");
-        assert_eq!(names.dead_queue(), "longshore-eu-west-1-hints-dead");
-        assert_eq!(names.task_queue(), "longshore-eu-west-1-task-hints");
+        assert_eq!(names.queues()[0], "longshore-eu-west-1-hints-dead");
+        assert_eq!(names.queues()[2], "longshore-eu-west-1-task-hints");
         assert_eq!(names.of("longshoreman"), "longshoreman");
     }
 

@@ -81,7 +81,7 @@ impl Run<'_> {
 
     fn keep_messages_by_plan(&mut self) -> Result<(), DeployError> {
         let seconds = account::retention_seconds(self.recorded.plan).to_string();
-        for queue in [self.names.dead_queue(), self.names.queue()] {
+        for queue in self.names.queues() {
             if self.has_queue(&queue)? {
                 self.change(&["queues", "update", &queue, "--message-retention-period-secs", &seconds])?;
             }

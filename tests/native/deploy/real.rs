@@ -57,8 +57,9 @@ fn the_real_wrangler_takes_both_workers_with_their_bindings() {
     }
     // The wrangler files build by make; here all is built.
     std::fs::write(site.root().join("Makefile"), "%/build/index.js: ;@true\n.PHONY: always\n").unwrap();
-    let limits = ["env.KEY_LIMIT (6000 requests/60s)", "env.REFUSED_LIMIT (100 requests/60s)"];
-    for (file, more) in [("wrangler.toml", &limits[..]), ("consumer/wrangler.toml", &[])] {
+    let of_producer =
+        ["env.KEY_LIMIT (6000 requests/60s)", "env.REFUSED_LIMIT (100 requests/60s)", "env.CORS_ORIGINS (\"\")"];
+    for (file, more) in [("wrangler.toml", &of_producer[..]), ("consumer/wrangler.toml", &[])] {
         let said = bundle(site.root(), file);
         for binding in [
             "env.HINTS (longshore-production-hints)",

@@ -3,6 +3,8 @@
 use std::rc::Rc;
 
 use longshore::fire::tick;
+use longshore::flush::send_hints;
+use longshore::hint::Hint;
 use longshore::problem::Problem;
 use longshore::schedules::{put_schedule, run_schedule};
 use serde_json::json;
@@ -54,8 +56,11 @@ pub(super) async fn tick_on(world: Rc<World>) {
                 if node.world.random.per_mille(500) {
                     let _ = put_all(&node, false).await;
                 } else if let Ok(run) = run_schedule(&node, TENANTS[0], EVERY, Some("again")).await {
-                    let mut invariants = node.world.invariants.borrow_mut();
-                    invariants.acknowledged.insert((run.job.tenant, run.job.id));
+                    let name = (run.job.tenant.clone(), run.job.id.clone());
+                    node.world.invariants.borrow_mut().acknowledged.insert(name);
+                    if !run.replayed {
+                        send_hints(&node, &node.world.settings, vec![Hint::now(run.job, run.lane)]).await;
+                    }
                 }
             });
         }

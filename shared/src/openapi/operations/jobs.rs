@@ -109,7 +109,7 @@ pub(super) fn fail_job() -> Told {
     let description = "Ends a deferred attempt: the job is tried again by its schedule, or it is a dead letter.";
     told(JOBS, "Fails a deferred task", description)
         .of_tenant()
-        .reads::<FailRequest>(examples::failures())
+        .may_read::<FailRequest>(examples::failures())
         .answers::<Job>(200, "The job as it is then.", examples::waiting_job("retrying"))
         .refuses([illegal("No completion of this job is awaited; the job is succeeded.")])
 }
