@@ -7,6 +7,7 @@ use longshore::limits::ENVELOPE_BYTES_MAX;
 use longshore::problem::Problem;
 use longshore::schedule::{Firing, ScheduleRow};
 use longshore::schedules;
+use serde_json::Value;
 
 use crate::accept::{hint, idempotency_key};
 use crate::answer::Answer;

@@ -112,8 +112,8 @@ impl Zone {
         // No zone turns its clocks twice within two days, or by more than a day.
         let before = shown - self.offset_at(shown - DAY);
         let after = shown - self.offset_at(shown + DAY);
-        let shows = |instant: i64| instant + self.offset_at(instant) == shown;
-        match (shows(before), shows(after)) {
+        let is_then = |instant: i64| instant + self.offset_at(instant) == shown;
+        match (is_then(before), is_then(after)) {
             (true, true) if before != after => Instants::Two(before.min(after), before.max(after)),
             (true, _) => Instants::One(before),
             (false, true) => Instants::One(after),

@@ -34,7 +34,7 @@ fn path() -> PathBuf {
     repository().join("shared/src/zones.txt")
 }
 
-/// Whole numbers of a TZif file (RFC 9636), from that byte on.
+/// Whole numbers of a `TZif` file (RFC 9636), from that byte on.
 fn number<const N: usize>(bytes: &[u8], at: usize) -> i64 {
     let part: [u8; N] = bytes[at..at + N].try_into().unwrap();
     let sign = if part[0] & 0x80 == 0 { 0 } else { -1 };
@@ -47,7 +47,7 @@ fn counts(bytes: &[u8]) -> [usize; 6] {
     std::array::from_fn(|at| usize::try_from(number::<4>(bytes, 20 + 4 * at)).unwrap())
 }
 
-/// The turns of a TZif file and its rule.
+/// The turns of a `TZif` file and its rule.
 fn read(bytes: &[u8]) -> (Vec<(i64, i64)>, String) {
     let [utc, std, leap, turns, types, characters] = counts(bytes);
     let second = &bytes[44 + turns * 5 + types * 6 + characters + leap * 8 + std + utc..];

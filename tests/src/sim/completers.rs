@@ -15,7 +15,7 @@ use super::ports::Node;
 use super::world::World;
 
 /// Starts whoever completes that attempt of a job.
-pub(super) fn spawn(world: &Rc<World>, id: String, attempt: Option<u32>) {
+pub(super) fn spawn(world: &Rc<World>, id: &str, attempt: Option<u32>) {
     let hands = match world.random.between(0, 9) {
         0 => 0,
         1 => 2,
@@ -23,7 +23,7 @@ pub(super) fn spawn(world: &Rc<World>, id: String, attempt: Option<u32>) {
     };
     let fails = world.random.per_mille(250);
     for _ in 0..hands {
-        let (owner, id) = (world.clone(), id.clone());
+        let (owner, id) = (world.clone(), id.to_owned());
         world.executor.spawn(Doom::default(), async move { ask(&owner, &id, attempt, fails).await });
     }
 }
@@ -32,9 +32,9 @@ pub(super) fn spawn(world: &Rc<World>, id: String, attempt: Option<u32>) {
 async fn ask(world: &Rc<World>, id: &str, attempt: Option<u32>, fails: bool) {
     world.sleep(world.random.between(10, 300_000)).await;
     for _ in 0..5 {
-        let rows = world.invariants.borrow();
-        let Some(name) = rows.rows.keys().find(|(_, name)| name == id).cloned() else { return };
-        drop(rows);
+        let named = |(_, name): &&(String, String)| name == id;
+        let found = world.invariants.borrow().rows.keys().find(named).cloned();
+        let Some(name) = found else { return };
         let node = Node::new(world, *world.random.pick(&world.producer_clocks));
         let fate = doom(world, Fault::ProducerCrash);
         world.executor.spawn(fate, tell(node, JobRef::from(name), attempt, fails));

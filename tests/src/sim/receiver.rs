@@ -43,7 +43,7 @@ impl Receiver {
             Ok(lease) => {
                 if answer.due_in.is_some() {
                     let attempt = header("longshore-attempt").and_then(|text| text.parse().ok());
-                    completers::spawn(world, header("longshore-job").unwrap_or_default(), attempt);
+                    completers::spawn(world, &header("longshore-job").unwrap_or_default(), attempt);
                 }
                 self.seen.borrow_mut().insert((id, lease), answer);
             }

@@ -25,6 +25,7 @@ use crate::options::MASTER_KEY;
 use crate::sqlite::SqliteDatabase;
 
 /// The world of one schedule.
+#[allow(clippy::struct_excessive_bools, reason = "what a seed draws of its world")]
 pub(super) struct World {
     pub(super) executor: Executor,
     pub(super) random: Random,

@@ -41,7 +41,7 @@ pub(in crate::openapi) struct Firing {
 
 /// A schedule.
 #[derive(JsonSchema)]
-#[allow(dead_code, reason = "only its schema is used")]
+#[allow(dead_code, clippy::struct_field_names, reason = "only its schema is used")]
 pub(in crate::openapi) struct Schedule {
     /// Its name.
     #[schemars(regex(pattern = NAME))]
