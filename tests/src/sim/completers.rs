@@ -14,23 +14,30 @@ use super::faults::Fault;
 use super::ports::Node;
 use super::world::World;
 
-/// Starts whoever completes that attempt of a job.
-pub(super) fn spawn(world: &Rc<World>, id: &str, attempt: Option<u32>) {
+/// A completion that is on its way this long before it is due comes in time.
+const SOON_MS: i64 = 10_000;
+
+/// Starts whoever completes that attempt of a job, which is due in so many seconds: in time and well, unless a fault of
+/// destinations hits.
+pub(super) fn spawn(world: &Rc<World>, id: &str, attempt: Option<u32>, due_in: i64) {
+    let is_late = world.hits(Fault::HttpHang);
+    let fails = world.hits(Fault::Http500);
     let hands = match world.random.between(0, 9) {
-        0 => 0,
+        0 if is_late => 0,
         1 => 2,
         _ => 1,
     };
-    let fails = world.random.per_mille(250);
+    let most = if is_late { 600_000 } else { due_in * 1_000 - SOON_MS };
     for _ in 0..hands {
         let (owner, id) = (world.clone(), id.to_owned());
-        world.executor.spawn(Doom::default(), async move { ask(&owner, &id, attempt, fails).await });
+        let wait = world.random.between(10, most);
+        world.executor.spawn(Doom::default(), async move { ask(&owner, &id, attempt, (fails, wait)).await });
     }
 }
 
 /// Asks one of the producers until it answers.
-async fn ask(world: &Rc<World>, id: &str, attempt: Option<u32>, fails: bool) {
-    world.sleep(world.random.between(10, 300_000)).await;
+async fn ask(world: &Rc<World>, id: &str, attempt: Option<u32>, (fails, wait): (bool, i64)) {
+    world.sleep(wait).await;
     for _ in 0..5 {
         let named = |(_, name): &&(String, String)| name == id;
         let found = world.invariants.borrow().rows.keys().find(named).cloned();

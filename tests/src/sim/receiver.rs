@@ -41,9 +41,9 @@ impl Receiver {
         let verdict = self.judge(world, tokens, &id, request);
         match verdict {
             Ok(lease) => {
-                if answer.due_in.is_some() {
+                if let Some(due_in) = answer.due_in {
                     let attempt = header("longshore-attempt").and_then(|text| text.parse().ok());
-                    completers::spawn(world, &header("longshore-job").unwrap_or_default(), attempt);
+                    completers::spawn(world, &header("longshore-job").unwrap_or_default(), attempt, due_in);
                 }
                 self.seen.borrow_mut().insert((id, lease), answer);
             }
