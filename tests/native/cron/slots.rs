@@ -1,4 +1,4 @@
-//! Ten years of slots in twenty zones, held against `cronexpr`, which shares neither a parser nor a time library with us.
+//! Years of slots in twenty zones, held against `cronexpr`, which shares neither a parser nor a time library with us.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -75,14 +75,15 @@ fn rule(slot: i64, is_ours: bool, zone: &Zone) -> Option<(&'static str, &'static
     Some((turn, if is_ours { "only ours" } else { "only theirs" }))
 }
 
+/// Two years, or as many as `SLOT_YEARS` says: the other library takes minutes for ten.
 #[test]
-fn ten_years_of_slots_in_twenty_zones() {
+fn slots_in_twenty_zones_are_those_of_another_library() {
+    let years = std::env::var("SLOT_YEARS").map_or(2, |years| years.parse().unwrap());
     let (mut same, mut rules): (usize, BTreeMap<_, usize>) = (0, BTreeMap::new());
     for expression in EXPRESSIONS {
-        // What fires all the time is slow here, and so is what hardly fires there: every fifth zone must do, and a year.
+        // Those that fire all the time are too many for every zone.
         let often = expression.starts_with('*') || expression.starts_with("0 *");
-        let rare = !often && expression.split(' ').nth(2) != Some("*");
-        let (years, every) = (if often { 1 } else { 10 }, if often || rare { 5 } else { 1 });
+        let (years, every) = if often { (1, 5) } else { (years, 1) };
         for name in ZONES.into_iter().step_by(every) {
             let zone = Zone::named(name).unwrap();
             let (ours, theirs) = (ours(expression, name, years), theirs(expression, name, years));
@@ -97,7 +98,7 @@ fn ten_years_of_slots_in_twenty_zones() {
         }
     }
     println!("{same} slots are the same; different, each on a day on which clocks turn: {rules:#?}");
-    assert!(same > 300_000, "{same}");
+    assert!(same > 100_000, "{same}");
     let different: usize = rules.values().sum();
     assert!(different < same / 200, "{different}");
 }
