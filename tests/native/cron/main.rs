@@ -1,5 +1,4 @@
-//! Time zones and slots, held against what others make of them: the IANA database, `chrono-tz` and `cronexpr`.
+//! Time zones, held against what others make of them: the IANA database and `chrono-tz`.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-mod slots;
 mod zones;

@@ -76,7 +76,7 @@ pub static ALL: &[Bug] = &[
     edit("a hint that counts as due", &[("claim", "AND run_after <=", "AND run_after - 600000 <=")]),
     edit(
         "being asked for time that counts as a failure",
-        &[("settle", "failures = o.failures,", "failures = jobs.failures + (o.state <> 'succeeded'),")],
+        &[("settle", "failures = o.failures,", "failures = jobs.failures + (o.state IN ('retrying', 'dead')),")],
     ),
     edit(
         "an error that outlives the success",
@@ -84,7 +84,7 @@ pub static ALL: &[Bug] = &[
     ),
     edit(
         "an attempt without a status that is not recorded",
-        &[("settle", ", o.entry))", ", iif(o.entry ->> 'status' IS NULL, '{}', o.entry)))")],
+        &[("settle", ", o.entry))", ", iif(o.entry ->> 'status' IS NULL AND deferred = 0, '{}', o.entry)))")],
     ),
     edit(
         "a payload that leaves with the first attempt",
@@ -140,7 +140,11 @@ pub static ALL: &[Bug] = &[
     ),
     edit(
         "a mark that looks back a minute",
-        &[("mark", "WHERE j.look_at IS NULL", "WHERE j.created_at >= (?1 ->> 'next') - 30000 AND j.look_at IS NULL")],
+        &[(
+            "mark",
+            "WHERE j.look_at IS NULL",
+            "WHERE (j.created_at >= (?1 ->> 'next') - 30000 OR j.deadline_at IS NOT NULL) AND j.look_at IS NULL",
+        )],
     ),
     edit(
         "a mark that two sweeps move",
