@@ -106,7 +106,7 @@ lint-openapi: tests/openapi-lint/node_modules/.package-lock.json ## check docs/o
 	cd tests/openapi-lint && REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true npx --no-install redocly lint ../../docs/openapi.json
 	cd tests/openapi-lint && npx --no-install spectral lint --fail-severity=warn ../../docs/openapi.json
 
-tests/openapi-lint/node_modules/.package-lock.json: tests/openapi-lint/package.json tests/openapi-lint/package-lock.json
+tests/openapi-lint/node_modules/.package-lock.json: tests/openapi-lint/package.json tests/openapi-lint/package-lock.json | $(NODE_MODULES)
 	cd tests/openapi-lint && PATH="$(SYSTEM_PATH)" npm ci --ignore-scripts --no-audit --no-fund
 	@touch $@
 
