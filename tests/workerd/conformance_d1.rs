@@ -70,6 +70,14 @@ async fn on_d1<T>(name: &str, test: impl AsyncFnOnce(&Stand<D1<'_>>, &Runner) ->
     answer
 }
 
+/// Waits until the next minute is far: cases that fire slots count those of the minute before, and D1's clock is real.
+async fn early_in_a_minute() {
+    let into = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() % 60_000;
+    while !(2_000..40_000).contains(&into()) {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
 macro_rules! run_on_d1 {
     ($($module:ident: $($case:ident),+ $(,)?;)+) => {
         #[tokio::test]
@@ -77,6 +85,9 @@ macro_rules! run_on_d1 {
             let failed = on_d1("conformance", async |stand, _| {
                 let mut failed = Vec::new();
                 $($(
+                    if stringify!($module) == "firing" {
+                        early_in_a_minute().await;
+                    }
                     let case = AssertUnwindSafe(conformance::$module::$case(stand));
                     if case.catch_unwind().await.is_err() {
                         failed.push(concat!(stringify!($module), "::", stringify!($case)));
