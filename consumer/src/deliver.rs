@@ -1,6 +1,6 @@
 //! The batch: each message is read by itself, the jobs of all are run, and then each is acked or asked for again.
 
-use longshore::cloudflare::{CloudflareWorld, settings};
+use longshore::cloudflare::{CloudflareWorld, configured};
 use longshore::hint::{UnreadableHint, decode};
 use longshore::job::{JobRef, Lane};
 use longshore::process::{process, process_suspects};
@@ -18,14 +18,9 @@ const RETRY_SECONDS: u32 = 30;
 
 /// Runs the jobs that a batch names.
 pub(crate) async fn deliver(batch: &MessageBatch<String>, env: &Env) {
-    let (world, settings) = match (CloudflareWorld::new(env), settings(env)) {
-        (Ok(world), Ok(settings)) => (world, settings),
-        (world, settings) => {
-            let binding = world.err().map(|error| error.to_string());
-            tracing::error!(?binding, errors = ?settings.err(), "the deployment is not configured, messages must wait");
-            retry(&batch.raw_iter().collect::<Vec<_>>());
-            return;
-        }
+    let Some((world, settings)) = configured(env, "messages must wait") else {
+        retry(&batch.raw_iter().collect::<Vec<_>>());
+        return;
     };
     let (hints, jobs) = read(&world, batch).await;
     if hints.is_empty() {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use longshore::cloudflare::{CloudflareWorld, settings, variable};
+use longshore::cloudflare::{configured, variable};
 use longshore::limits::SWEEP_AT_SECONDS;
 use longshore::ports::Clock;
 use longshore::sweep::sweep;
@@ -10,13 +10,8 @@ use worker::Env;
 
 /// Sweeps for one minute.
 pub(crate) async fn sweep_minute(env: &Env) {
-    let (world, settings) = match (CloudflareWorld::new(env), settings(env)) {
-        (Ok(world), Ok(settings)) => (world, settings),
-        (world, settings) => {
-            let binding = world.err().map(|error| error.to_string());
-            tracing::error!(?binding, errors = ?settings.err(), "the deployment is not configured, nothing is swept");
-            return;
-        }
+    let Some((world, settings)) = configured(env, "nothing is swept") else {
+        return;
     };
     let began_at = world.now_ms();
     // A local ticker calls more often than each minute, and then each call is one sweep.

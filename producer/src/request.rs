@@ -1,6 +1,7 @@
 //! The request as the handlers see it: raw method, path, query, and a body that is read to a cap.
 
 use futures_util::StreamExt;
+use longshore::invalid::is_json;
 use longshore::problem::Problem;
 use worker::Request;
 
@@ -64,9 +65,7 @@ impl ApiRequest {
     }
 
     fn is_json(&self) -> bool {
-        let content_type = self.header("content-type").unwrap_or_default();
-        let media_type = content_type.split(';').next().unwrap_or_default().trim();
-        media_type.eq_ignore_ascii_case("application/json")
+        self.header("content-type").is_some_and(|content_type| is_json(&content_type))
     }
 
     async fn body(&mut self, cap: usize) -> Result<Vec<u8>, Problem> {

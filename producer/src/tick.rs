@@ -1,20 +1,15 @@
 //! The producer's cron, each minute: it notes that it ticks, so that readiness can tell a dead cron, and fires the schedules
 //! that are due.
 
-use longshore::cloudflare::{CloudflareWorld, settings};
+use longshore::cloudflare::configured;
 use longshore::fire;
 use longshore::query::stamp_tick;
 use worker::Env;
 
 /// One tick.
 pub(crate) async fn tick(env: &Env) {
-    let (world, settings) = match (CloudflareWorld::new(env), settings(env)) {
-        (Ok(world), Ok(settings)) => (world, settings),
-        (world, settings) => {
-            let binding = world.err().map(|error| error.to_string());
-            tracing::error!(?binding, errors = ?settings.err(), "the deployment is not configured, no schedule fires");
-            return;
-        }
+    let Some((world, settings)) = configured(env, "no schedule fires") else {
+        return;
     };
     if let Err(error) = stamp_tick(&world).await {
         tracing::error!(%error, "the tick was not noted");

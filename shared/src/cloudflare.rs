@@ -51,6 +51,20 @@ pub fn settings(env: &Env) -> Result<Settings, Vec<String>> {
     Settings::parse(|name| variable(env, name))
 }
 
+/// The world and the settings of an event that nobody waits for an answer to; `None`, and an error in the log with its
+/// `consequence`, when the deployment is broken.
+pub fn configured(env: &Env, consequence: &str) -> Option<(CloudflareWorld, Settings)> {
+    match (CloudflareWorld::new(env), settings(env)) {
+        (Ok(world), Ok(settings)) => Some((world, settings)),
+        (world, settings) => {
+            let binding = world.err().map(|error| error.to_string());
+            let errors = settings.err();
+            tracing::error!(?binding, ?errors, "the deployment is not configured, {consequence}");
+            None
+        }
+    }
+}
+
 /// A variable or a secret; `None` when it is not set.
 pub fn variable(env: &Env, name: &str) -> Option<String> {
     env.var(name).ok().map(|value| value.to_string())

@@ -84,7 +84,8 @@ impl EndpointRequest {
         }
     }
 
-    fn errors(&self, id: &str, settings: &Settings) -> Vec<InvalidField> {
+    /// Checks all of it; answers its place.
+    fn check(&self, id: &str, settings: &Settings) -> Result<String, Problem> {
         let mut errors = Vec::new();
         let mut wrong = |pointer: &str, code, detail: String| errors.push(InvalidField::new(pointer, code, detail));
         if !is_name(id) {
@@ -106,8 +107,12 @@ impl EndpointRequest {
             }
         }
         check_headers(self.headers.iter(), "#/headers", &mut errors);
-        errors.extend(self.place(settings).err());
-        errors
+        match self.place(settings) {
+            Ok(place) if errors.is_empty() => return Ok(place),
+            Ok(_) => {}
+            Err(field) => errors.push(field),
+        }
+        Err(Problem::InvalidRequest(errors))
     }
 }
 
@@ -139,10 +144,7 @@ pub async fn put_endpoint<W: Database + Clock>(
     body: &[u8],
 ) -> Result<EndpointRow, Problem> {
     let request: EndpointRequest = read(body, "#")?;
-    let errors = request.errors(id, settings);
-    if !errors.is_empty() {
-        return Err(Problem::InvalidRequest(errors));
-    }
+    let url = request.check(id, settings)?;
     let seal_value = |(name, value): (&String, &String)| {
         let name = name.to_ascii_lowercase();
         let context = format!("endpoint {tenant} {id} {name}");
@@ -151,7 +153,6 @@ pub async fn put_endpoint<W: Database + Clock>(
     };
     let headers: Vec<_> = request.headers.iter().map(seal_value).collect();
     let backoff = request.schedule.unwrap_or(Schedule::WebhookStandard);
-    let url = request.place(settings).map_err(|field| Problem::InvalidRequest(vec![field]))?;
     let row = json!({
         "tenant": tenant, "id": id, "url": url, "service": request.service, "headers": headers,
         "timeout_seconds": request.timeout_seconds.unwrap_or(TIMEOUT_SECONDS_DEFAULT),

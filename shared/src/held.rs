@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use url::Url;
 
-use crate::claim::Claimed;
+use crate::claim::{Claimed, ClaimedEndpoint};
 use crate::jobs::timeout_of;
 use crate::limits::LEASE_COVERS_MS_MAX;
 
@@ -11,7 +11,7 @@ use crate::limits::LEASE_COVERS_MS_MAX;
 #[derive(Debug)]
 pub(crate) struct Held {
     pub(crate) job: Claimed,
-    /// What the limit per destination counts: the authority of the URL.
+    /// What the limit per destination counts: the authority of the URL, or the service binding.
     pub(crate) destination: String,
     /// What is left of the lease when the attempt starts: its timeout, unless that is longer than a lease covers.
     pub(crate) timeout_ms: i64,
@@ -50,9 +50,8 @@ fn destination_of(job: &Claimed) -> String {
         url: Option<String>,
     }
     let bare = || job.payload.as_deref().and_then(|payload| serde_json::from_str::<Bare>(payload).ok()?.url);
-    if let Some(service) = job.endpoint.as_ref().and_then(|endpoint| endpoint.service.clone()) {
-        return service;
-    }
-    let url = job.endpoint.as_ref().map(|endpoint| endpoint.url.clone()).or_else(bare).unwrap_or_default();
+    let place = |endpoint: &ClaimedEndpoint| endpoint.service.as_ref().unwrap_or(&endpoint.url).clone();
+    // The name of a service is no URL, and counts as it is.
+    let url = job.endpoint.as_ref().map(place).or_else(bare).unwrap_or_default();
     Url::parse(&url).map_or(url.clone(), |parsed| parsed.authority().to_owned())
 }

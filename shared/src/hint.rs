@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use crate::job::{JobRef, Lane};
 use crate::limits::{
     HINT_DELAY_MS_MAX, MESSAGE_BYTES_MAX, QUEUE_DELAY_SECONDS_MAX, SEND_BATCH_BYTES_MAX, SEND_BATCH_MESSAGES_MAX,
-    TASKS_PER_HINT,
 };
 
 /// The version this build writes and reads.
@@ -44,8 +43,10 @@ pub fn into_messages(hints: Vec<Hint>, jobs_per_hint: usize) -> Messages {
     }
     let mut messages = Messages::new();
     for ((lane, delay), jobs) in alike {
-        let most = if lane == Lane::Tasks { jobs_per_hint.min(TASKS_PER_HINT) } else { jobs_per_hint };
-        messages.entry(lane).or_default().extend(encode(&jobs, most).into_iter().map(|text| (text, delay)));
+        messages
+            .entry(lane)
+            .or_default()
+            .extend(encode(&jobs, lane.at_once(jobs_per_hint)).into_iter().map(|text| (text, delay)));
     }
     messages
 }

@@ -99,6 +99,11 @@ fn code_of(detail: &str) -> &'static str {
     CODES.iter().find(|(prefix, _)| detail.starts_with(prefix)).map_or("invalid-type", |(_, code)| code)
 }
 
+/// Whether a Content-Type says JSON, whatever its parameters.
+pub fn is_json(content_type: &str) -> bool {
+    content_type.split(';').next().is_some_and(|media_type| media_type.trim().eq_ignore_ascii_case("application/json"))
+}
+
 /// Whether this may be a name: a tenant, an endpoint, a group, an event id. `[A-Za-z0-9_-]`, 1 to 64 of them; no dot,
 /// because Standard Webhooks joins an event id to the timestamp with one.
 pub fn is_name(text: &str) -> bool {

@@ -6,6 +6,7 @@ use ulid::Ulid;
 
 use crate::attempt::LogEntry;
 use crate::idempotency::is_callers;
+use crate::limits::TASKS_AT_ONCE;
 use crate::outcome::JobError;
 use crate::state::State;
 use crate::time::rfc3339;
@@ -71,6 +72,14 @@ impl Lane {
     /// The lane of a kind. A kind's name has a dot if, and only if, it is a task.
     pub fn of(kind: &str) -> Lane {
         if kind.contains('.') { Lane::Tasks } else { Lane::Webhooks }
+    }
+
+    /// How many of its jobs are taken at once where so many webhooks are.
+    pub fn at_once(self, webhooks: usize) -> usize {
+        match self {
+            Lane::Webhooks => webhooks,
+            Lane::Tasks => webhooks.min(TASKS_AT_ONCE),
+        }
     }
 }
 

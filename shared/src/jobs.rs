@@ -125,29 +125,27 @@ pub fn judge(job: &Claimed, answer: &Result<HttpResponse, HttpError>, now_ms: i6
             Some(Kind::Webhook) | None => webhook::judge(response),
         },
         Ok(response) => {
-            let retry_after = response
-                .headers
-                .iter()
-                .find(|(name, _)| name.eq_ignore_ascii_case("retry-after"))
-                .and_then(|(_, value)| parse_retry_after(value, now_ms))
-                .map(|wait| match response.status {
-                    429 | 503 => RetryAfter::Deferral(wait),
-                    _ => RetryAfter::AtLeast(wait),
+            let retry_after =
+                response.header("retry-after").and_then(|value| parse_retry_after(value, now_ms)).map(|wait| {
+                    match response.status {
+                        429 | 503 => RetryAfter::Deferral(wait),
+                        _ => RetryAfter::AtLeast(wait),
+                    }
                 });
             let message = format!("The destination answered {}.", response.status);
             Outcome::Failed { class: ErrorClass::of_status(response.status), message, retry_after }
         }
-        Err(error @ HttpError::NoService(_)) => Outcome::Unconfigured { message: error.to_string() },
         Err(error) => {
+            let message = error.to_string();
             let class = match error {
                 HttpError::Timeout(_) => ErrorClass::Timeout,
                 HttpError::Dns(_) => ErrorClass::Dns,
                 HttpError::Connect(_) => ErrorClass::Connect,
                 HttpError::Tls(_) => ErrorClass::Tls,
-                HttpError::NoService(_) => ErrorClass::Config,
+                HttpError::NoService(_) => return Outcome::Unconfigured { message },
                 HttpError::Unsendable(_) => ErrorClass::Handler,
             };
-            Outcome::Failed { class, message: error.to_string(), retry_after: None }
+            Outcome::Failed { class, message, retry_after: None }
         }
     }
 }

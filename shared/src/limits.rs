@@ -136,8 +136,8 @@ pub const TASK_TIMEOUT_SECONDS_MAX: u32 = 600;
 pub const TASK_NAME_BYTES_MAX: usize = 64;
 /// Bytes of the path of a service.
 pub const SERVICE_PATH_BYTES_MAX: usize = 1_000;
-/// Jobs in one hint of tasks: one invocation runs five requests at once, and all of them may take minutes.
-pub const TASKS_PER_HINT: usize = 5;
+/// Tasks in one hint, and those that one sweep runs: an invocation has five requests at once, and all may take minutes.
+pub const TASKS_AT_ONCE: usize = 5;
 /// Bytes of JSON that a task may answer as its result, or bring with its completion.
 pub const RESULT_BYTES_MAX: usize = 16_384;
 /// Seconds within which a deferred task is to be completed when it says nothing.

@@ -34,6 +34,20 @@ pub enum Outcome {
     },
 }
 
+impl Outcome {
+    /// What the job shows of it, unless all is well.
+    pub fn error(&self) -> Option<JobError> {
+        match self {
+            Outcome::Succeeded { .. } | Outcome::Deferred { .. } => None,
+            // It may succeed once the deployment is mended.
+            Outcome::Unconfigured { message } => {
+                Some(JobError { retryable: true, ..JobError::new(ErrorClass::Config, message.clone()) })
+            }
+            Outcome::Failed { class, message, .. } => Some(JobError::new(*class, message.clone())),
+        }
+    }
+}
+
 /// What a Retry-After means for the retry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RetryAfter {
@@ -137,11 +151,6 @@ pub struct JobError {
 }
 
 impl JobError {
-    /// What a job that waits for the deployment to be mended shows.
-    pub fn unconfigured(message: impl Into<String>) -> Self {
-        JobError { retryable: true, ..JobError::new(ErrorClass::Config, message) }
-    }
-
     /// The error of that class.
     pub fn new(class: ErrorClass, message: impl Into<String>) -> Self {
         JobError { class, fault: class.fault(), message: message.into(), retryable: class.retryable() }

@@ -5,7 +5,7 @@ use crate::endpoint::EvidencePolicy;
 use crate::evidence::{Exchange, RecordHead, record};
 use crate::job::Lane;
 use crate::jobs;
-use crate::outcome::{ErrorClass, JobError, Outcome};
+use crate::outcome::{ErrorClass, Outcome};
 use crate::ports::World;
 use crate::settings::Settings;
 use crate::settle::Settlement;
@@ -78,11 +78,7 @@ fn finish(
             seed,
         },
     );
-    let error = match &outcome {
-        Outcome::Succeeded { .. } | Outcome::Deferred { .. } => None,
-        Outcome::Unconfigured { message } => Some(JobError::unconfigured(message.clone())),
-        Outcome::Failed { class, message, .. } => Some(JobError::new(*class, message.clone())),
-    };
+    let error = outcome.error();
     let policy = endpoint.map_or(EvidencePolicy::Full, |endpoint| endpoint.evidence);
     let wanted = match policy {
         EvidencePolicy::Full => true,

@@ -81,11 +81,10 @@ impl Settlement {
     ) -> Settlement {
         let (JobRef { tenant, id }, attempt) = job;
         let (duration_ms, status, version) = entry;
-        let (result, error) = match outcome {
-            Outcome::Succeeded { result } => (result, None),
-            Outcome::Deferred { .. } => (None, None),
-            Outcome::Unconfigured { message } => (None, Some(JobError::unconfigured(message))),
-            Outcome::Failed { class, message, .. } => (None, Some(JobError::new(class, message))),
+        let error = outcome.error();
+        let result = match outcome {
+            Outcome::Succeeded { result } => result,
+            _ => None,
         };
         let (state, failures, delay_ms, reason) = match decision {
             Decision::Succeed => (State::Succeeded, 0, 0, None),

@@ -10,7 +10,7 @@ use crate::job::{JobRef, Lane, first_id_at};
 use crate::limits::{CRASHES_MAX, DAMPING_MS, DAMPING_MS_MAX, DISPATCHES_BEFORE_SWEEP_RUNS, HOUR_MS, MARK_LAG_MS};
 use crate::limits::{
     MARK_STEP_DIVISOR, MARK_STEP_MS_MAX, MARK_STEP_MS_MIN, PURGED_HOURS_AT_ONCE, SENDS_MAX, STORAGE_REFUSE_PERCENT,
-    STORAGE_WARN_PERCENT, SWEEP_ROWS_MAX, TASKS_PER_HINT,
+    STORAGE_WARN_PERCENT, SWEEP_ROWS_MAX,
 };
 use crate::operate::set_meta;
 use crate::ports::{DatabaseError, Param, Statement, World};
@@ -222,8 +222,7 @@ async fn dispatch<W: World>(
 
 /// Runs jobs that two dispatches did not bring to a claim, through the same claim. What does not fit is hinted.
 async fn run_unclaimed<W: World>(world: &W, settings: &Settings, lane: Lane, mut hints: Vec<Hint>) -> usize {
-    let most = if lane == Lane::Tasks { TASKS_PER_HINT } else { settings.plan.sweep_runs };
-    let rest = hints.split_off(hints.len().min(most).min(settings.plan.sweep_runs));
+    let rest = hints.split_off(hints.len().min(lane.at_once(settings.plan.sweep_runs)));
     send_hints(world, settings, rest).await;
     if hints.is_empty() {
         return 0;

@@ -16,6 +16,7 @@ use longshore::schedules::put_schedule;
 use longshore::settle::{Settlement, settle};
 use longshore::state::Decision;
 use longshore_tests::bridge::BridgeDatabase;
+use longshore_tests::client::early_in_a_minute;
 use longshore_tests::conformance::stand::request;
 use longshore_tests::conformance::{self, Case, Stand, Store};
 use longshore_tests::runner::{Options, Runner};
@@ -68,14 +69,6 @@ async fn on_d1<T>(name: &str, test: impl AsyncFnOnce(&Stand<D1<'_>>, &Runner) ->
     drop(stand);
     runner.stop().await.unwrap();
     answer
-}
-
-/// Waits until the next minute is far: cases that fire slots count those of the minute before, and D1's clock is real.
-async fn early_in_a_minute() {
-    let into = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() % 60_000;
-    while !(2_000..40_000).contains(&into()) {
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
 }
 
 macro_rules! run_on_d1 {

@@ -1,8 +1,6 @@
 //! Schedules: made, fired by the real cron, run now, paused, and refused when they are wrong.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
-use longshore_tests::client::Answer;
+use longshore_tests::client::{Answer, early_in_a_minute};
 use serde_json::{Value, json};
 
 use crate::refusal::{NOT_FOUND, assert_refused, invalid};
@@ -25,15 +23,6 @@ async fn a_minute_later(world: &World, tenant: &Tenant<'_>) {
     let sql = "UPDATE schedules SET last_slot = last_slot - 60000, next_at = next_at - 60000 WHERE tenant = ?1";
     world.runner.query(sql, vec![json!(tenant.name)]).await.unwrap();
     world.runner.tick_producer().await.unwrap();
-}
-
-/// Waits until the next minute is far: these tests count the slots of the minutes that they make pass.
-#[allow(clippy::disallowed_methods, reason = "a test waits by the real clock")]
-async fn early_in_a_minute() {
-    let into = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() % 60_000;
-    while !(2_000..40_000).contains(&into()) {
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
 }
 
 async fn history(tenant: &Tenant<'_>) -> Vec<Value> {

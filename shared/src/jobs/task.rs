@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::value::RawValue;
 
 use crate::claim::Claimed;
-use crate::invalid::{InvalidField, is_name};
+use crate::invalid::{InvalidField, is_json, is_name};
 use crate::jobs::target::{Target, Unpreparable, endpoint_headers, signed};
 use crate::jobs::{CheckedPayload, UNREADABLE, is_readable};
 use crate::limits::{
@@ -100,16 +100,13 @@ pub fn timeout_of(job: &Claimed) -> u32 {
 
 /// Judges an answer of 2xx.
 pub fn judge(response: &HttpResponse) -> Outcome {
-    if response.status == 202 && header(response, "longshore-completion").is_some_and(|value| value == "deferred") {
-        let asked = header(response, "longshore-completion-seconds").and_then(|value| value.parse().ok());
+    let header = |name| response.header(name).map(str::trim);
+    if response.status == 202 && header("longshore-completion") == Some("deferred") {
+        let asked = header("longshore-completion-seconds").and_then(|value| value.parse().ok());
         let seconds: u32 = asked.unwrap_or(COMPLETION_SECONDS_DEFAULT).clamp(1, COMPLETION_SECONDS_MAX);
         return Outcome::Deferred { due_in: Duration::from_secs(u64::from(seconds)) };
     }
-    let is_json = header(response, "content-type").is_some_and(|value| {
-        let media_type = value.split(';').next().unwrap_or_default().trim();
-        media_type.eq_ignore_ascii_case("application/json")
-    });
-    if !is_json {
+    if !response.header("content-type").is_some_and(is_json) {
         return Outcome::Succeeded { result: None };
     }
     if response.truncated || response.body.len() > RESULT_BYTES_MAX {
@@ -124,10 +121,6 @@ pub fn judge(response: &HttpResponse) -> Outcome {
             Outcome::Failed { class: ErrorClass::Handler, message, retry_after: None }
         }
     }
-}
-
-fn header<'a>(response: &'a HttpResponse, name: &str) -> Option<&'a str> {
-    response.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
 }
 
 #[cfg(test)]
