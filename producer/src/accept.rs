@@ -11,16 +11,17 @@ use longshore::key::Scope;
 use longshore::limits::{BATCH_BYTES_MAX, ENVELOPE_BYTES_MAX};
 use longshore::problem::Problem;
 use longshore::request::{NewJob, check};
+use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::answer::Answer;
 use crate::authenticate::caller;
 use crate::context::ApiContext;
-use crate::problem;
+use crate::{bulk, problem};
 
 /// `POST /v1/jobs`
-pub(crate) async fn create_job(context: &mut ApiContext<'_>) -> Result<Answer, Problem> {
+pub(crate) async fn create_job(context: &mut ApiContext) -> Result<Answer, Problem> {
     let caller = caller(context)?;
     let key = idempotency_key(context)?;
     let cap = context.settings.plan.payload_bytes_max + ENVELOPE_BYTES_MAX;
@@ -41,12 +42,16 @@ pub(crate) async fn create_job(context: &mut ApiContext<'_>) -> Result<Answer, P
     Ok(if accepted.replayed { answer.with_header("idempotency-replayed", "true") } else { answer })
 }
 
-/// `POST /v1/jobs/batch`: each job is accepted or refused by itself.
-pub(crate) async fn create_jobs(context: &mut ApiContext<'_>) -> Result<Answer, Problem> {
+/// `POST /v1/jobs/batch`: each job is accepted or refused by itself; lines of JSON as they come, see [`bulk`].
+pub(crate) async fn create_jobs(context: &mut ApiContext) -> Result<Answer, Problem> {
     let caller = caller(context)?;
     let key = idempotency_key(context)?;
     // Megabytes are read for those who may send them.
-    authorize(&context.world, &caller, Scope::JobsWrite).await?;
+    let authorized = authorize(&context.world, &caller, Scope::JobsWrite).await?;
+    if context.request.has_lines() {
+        authorized.tenant.ok_or_else(Problem::names_no_tenant)?;
+        return bulk::create_jobs(context, caller, key);
+    }
     let body = context.request.json_body(BATCH_BYTES_MAX).await?;
     let jobs = read_batch(&body)?;
     let item = |(index, job): (usize, &RawValue)| {
@@ -62,7 +67,7 @@ pub(crate) async fn create_jobs(context: &mut ApiContext<'_>) -> Result<Answer, 
 }
 
 /// Accepts those that passed their check, and puts the answers in the order of the request.
-async fn accept_checked(
+pub(crate) async fn accept_checked(
     world: &CloudflareWorld,
     caller: &Caller,
     checked: Vec<Result<NewJob, Problem>>,
@@ -73,34 +78,49 @@ async fn accept_checked(
     Ok(checked.into_iter().map(|job| job.and_then(|_| accepted.next().unwrap_or(Err(Problem::Internal)))).collect())
 }
 
+/// How many jobs became what.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Tally {
+    accepted: usize,
+    replayed: usize,
+    rejected: usize,
+}
+
+impl Tally {
+    pub(crate) fn count(&mut self, results: &[Result<Accepted, Problem>]) {
+        for result in results {
+            match result {
+                Ok(accepted) if accepted.replayed => self.replayed += 1,
+                Ok(_) => self.accepted += 1,
+                Err(_) => self.rejected += 1,
+            }
+        }
+    }
+}
+
+/// What became of the job at that place of a request.
+pub(crate) fn result_json(index: usize, result: &Result<Accepted, Problem>, request_id: &str) -> Value {
+    match result {
+        Ok(accepted) => json!({
+            "index": index, "status": 202, "id": accepted.job.id, "replayed": accepted.replayed, "problem": null,
+        }),
+        Err(refusal) => json!({
+            "index": index, "status": refusal.status(), "id": null, "replayed": false,
+            "problem": problem::document(refusal, request_id),
+        }),
+    }
+}
+
 fn batch_json(results: &[Result<Accepted, Problem>], request_id: &str) -> Value {
-    let count =
-        |wanted: &dyn Fn(&Result<Accepted, Problem>) -> bool| results.iter().filter(|result| wanted(result)).count();
-    let rows: Vec<_> = results
-        .iter()
-        .enumerate()
-        .map(|(index, result)| match result {
-            Ok(accepted) => json!({
-                "index": index, "status": 202, "id": accepted.job.id, "replayed": accepted.replayed, "problem": null,
-            }),
-            Err(refusal) => json!({
-                "index": index, "status": refusal.status(), "id": null, "replayed": false,
-                "problem": problem::document(refusal, request_id),
-            }),
-        })
-        .collect();
-    json!({
-        "summary": {
-            "accepted": count(&|result| matches!(result, Ok(accepted) if !accepted.replayed)),
-            "replayed": count(&|result| matches!(result, Ok(accepted) if accepted.replayed)),
-            "rejected": count(&|result| result.is_err()),
-        },
-        "results": rows,
-    })
+    let mut summary = Tally::default();
+    summary.count(results);
+    let rows: Vec<_> =
+        results.iter().enumerate().map(|(index, result)| result_json(index, result, request_id)).collect();
+    json!({"summary": summary, "results": rows})
 }
 
 /// The key that the request's header gives.
-pub(crate) fn idempotency_key(context: &ApiContext<'_>) -> Result<Option<String>, Problem> {
+pub(crate) fn idempotency_key(context: &ApiContext) -> Result<Option<String>, Problem> {
     let header = context.request.header("idempotency-key");
     header
         .map(|text| parse_header(&text))
@@ -108,16 +128,16 @@ pub(crate) fn idempotency_key(context: &ApiContext<'_>) -> Result<Option<String>
         .map_err(|error| Problem::InvalidIdempotencyKey(error.to_string()))
 }
 
-fn hint_later(context: &ApiContext<'_>, accepted: &[&Accepted]) -> Result<(), Problem> {
+fn hint_later(context: &ApiContext, accepted: &[&Accepted]) -> Result<(), Problem> {
     hint(context, accepted.iter().filter_map(|accepted| accepted.hint.clone()).collect())
 }
 
 /// Sends hints after the answer has left: the jobs are durable, and a lost hint costs only time.
-pub(crate) fn hint(context: &ApiContext<'_>, hints: Vec<Hint>) -> Result<(), Problem> {
+pub(crate) fn hint(context: &ApiContext, hints: Vec<Hint>) -> Result<(), Problem> {
     if hints.is_empty() {
         return Ok(());
     }
-    let world = CloudflareWorld::new(context.env).map_err(|_| Problem::Internal)?;
+    let world = CloudflareWorld::new(&context.env).map_err(|_| Problem::Internal)?;
     let settings = context.settings.clone();
     context.worker.wait_until(async move {
         send_hints(&world, &settings, hints).await;

@@ -1,31 +1,48 @@
 //! What a handler answers, before it becomes a response.
 
+use futures_util::stream::LocalBoxStream;
+use longshore::invalid::NDJSON;
 use serde_json::{Value, json};
 use worker::{Headers, Response, Result};
 
+/// Bytes that are made while they are read. An error in between breaks the answer off, so that nobody takes less for all.
+pub(crate) type Bytes = LocalBoxStream<'static, Result<Vec<u8>>>;
+
 /// The body of an answer.
-#[derive(Debug, Clone)]
 pub(crate) enum Body {
     /// None at all.
     Empty,
     /// A JSON document.
     Json(Value),
+    /// A page of a list, which may also be the beginning of its export.
+    Page(Page),
     /// JSON that this Worker was built with.
     Text(&'static str),
+    /// Lines of JSON.
+    Lines(Bytes),
+}
+
+/// A page of a list.
+pub(crate) struct Page {
+    pub(crate) data: Vec<Value>,
+    pub(crate) next_cursor: Option<String>,
 }
 
 impl Body {
-    fn into_bytes(self) -> Vec<u8> {
+    fn into_response(self) -> Result<Response> {
         match self {
-            Body::Empty => Vec::new(),
-            Body::Json(value) => value.to_string().into_bytes(),
-            Body::Text(text) => text.as_bytes().to_vec(),
+            Body::Empty => Response::empty(),
+            Body::Json(value) => Response::from_bytes(value.to_string().into_bytes()),
+            Body::Page(Page { data, next_cursor }) => {
+                Body::Json(json!({"data": data, "next_cursor": next_cursor})).into_response()
+            }
+            Body::Text(text) => Response::from_bytes(text.as_bytes().to_vec()),
+            Body::Lines(bytes) => Response::from_stream(bytes),
         }
     }
 }
 
 /// An answer: a status, headers of its own, and a JSON body.
-#[derive(Debug, Clone)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(&'static str, String)>,
@@ -49,6 +66,11 @@ impl Answer {
         Answer { body: Body::Text(text), ..Answer::ok(Value::Null) }
     }
 
+    /// 200 with lines of JSON.
+    pub(crate) fn lines(bytes: Bytes) -> Answer {
+        Answer { body: Body::Lines(bytes), content_type: NDJSON, ..Answer::ok(Value::Null) }
+    }
+
     /// 200 with a JSON body.
     pub(crate) fn ok(body: Value) -> Answer {
         Answer::json(200, body)
@@ -56,7 +78,7 @@ impl Answer {
 
     /// A page of a list.
     pub(crate) fn page(data: Vec<Value>, next_cursor: Option<String>) -> Answer {
-        Answer::ok(json!({"data": Value::Array(data), "next_cursor": next_cursor.map(Value::from)}))
+        Answer { body: Body::Page(Page { data, next_cursor }), ..Answer::ok(Value::Null) }
     }
 
     /// The same with one more header.
@@ -77,8 +99,6 @@ impl Answer {
         for (name, value) in &self.headers {
             headers.set(name, value)?;
         }
-        let body = self.body.into_bytes();
-        let response = if body.is_empty() { Response::empty()? } else { Response::from_bytes(body)? };
-        Ok(response.with_status(self.status).with_headers(headers))
+        Ok(self.body.into_response()?.with_status(self.status).with_headers(headers))
     }
 }

@@ -15,7 +15,7 @@ const ROOT_TOKEN_BYTES_MIN: usize = 32;
 ///
 /// # Errors
 /// `Unauthenticated` when there is none or it is malformed; a wrong tenant's name.
-pub(crate) fn caller(context: &ApiContext<'_>) -> Result<Caller, Problem> {
+pub(crate) fn caller(context: &ApiContext) -> Result<Caller, Problem> {
     let token = parse(&bearer(context)?)
         .ok_or_else(|| Problem::Unauthenticated("The key is malformed: ls_<id>_<secret>_<crc>.".into()))?;
     let tenant = context.request.header("longshore-tenant");
@@ -27,7 +27,7 @@ pub(crate) fn caller(context: &ApiContext<'_>) -> Result<Caller, Problem> {
     Ok(Caller { token, tenant })
 }
 
-pub(crate) fn bearer(context: &ApiContext<'_>) -> Result<String, Problem> {
+pub(crate) fn bearer(context: &ApiContext) -> Result<String, Problem> {
     let header = context.request.header("authorization");
     let header = header.ok_or_else(|| Problem::Unauthenticated("There is no Authorization header.".into()))?;
     match header.split_once(' ') {
@@ -37,8 +37,8 @@ pub(crate) fn bearer(context: &ApiContext<'_>) -> Result<String, Problem> {
 }
 
 /// Whether the request carries `ROOT_TOKEN`, which makes the first keys and does nothing else.
-pub(crate) fn is_root(context: &ApiContext<'_>) -> bool {
-    let root = variable(context.env, "ROOT_TOKEN").filter(|root| root.len() >= ROOT_TOKEN_BYTES_MIN);
+pub(crate) fn is_root(context: &ApiContext) -> bool {
+    let root = variable(&context.env, "ROOT_TOKEN").filter(|root| root.len() >= ROOT_TOKEN_BYTES_MIN);
     match (root, bearer(context)) {
         (Some(root), Ok(token)) => same_secret(&root, &token),
         _ => false,
@@ -49,7 +49,7 @@ pub(crate) fn is_root(context: &ApiContext<'_>) -> bool {
 ///
 /// # Errors
 /// `Unauthenticated`, `Forbidden`, `Unavailable`.
-pub(crate) async fn authorized(context: &ApiContext<'_>, scope: Scope) -> Result<Authorized, Problem> {
+pub(crate) async fn authorized(context: &ApiContext, scope: Scope) -> Result<Authorized, Problem> {
     authorize(&context.world, &caller(context)?, scope).await
 }
 
@@ -57,9 +57,6 @@ pub(crate) async fn authorized(context: &ApiContext<'_>, scope: Scope) -> Result
 ///
 /// # Errors
 /// As [`authorized`]; `InvalidHeader` when a key for all tenants names none.
-pub(crate) async fn tenant(context: &ApiContext<'_>, scope: Scope) -> Result<String, Problem> {
-    let authorized = authorized(context, scope).await?;
-    authorized
-        .tenant
-        .ok_or_else(|| Problem::InvalidHeader("A key for all tenants names one in Longshore-Tenant.".into()))
+pub(crate) async fn tenant(context: &ApiContext, scope: Scope) -> Result<String, Problem> {
+    authorized(context, scope).await?.tenant.ok_or_else(Problem::names_no_tenant)
 }

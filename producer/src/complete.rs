@@ -12,7 +12,7 @@ use crate::context::ApiContext;
 use crate::read::{job_json, job_of_path};
 
 /// `POST /v1/jobs/{id}/complete`, with a result or without
-pub(crate) async fn complete(context: &mut ApiContext<'_>, scope: Scope) -> Result<Answer, Problem> {
+pub(crate) async fn complete(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
     let job = job_of_path(context, scope).await?;
     let body = context.request.optional_json_body(REQUEST_BYTES_MAX).await?;
     let request: CompleteRequest = body.map(|body| read(&body, "#")).transpose()?.unwrap_or_default();
@@ -22,7 +22,7 @@ pub(crate) async fn complete(context: &mut ApiContext<'_>, scope: Scope) -> Resu
 }
 
 /// `POST /v1/jobs/{id}/fail`, with a reason or without: the job is tried again, or dies.
-pub(crate) async fn fail(context: &mut ApiContext<'_>, scope: Scope) -> Result<Answer, Problem> {
+pub(crate) async fn fail(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
     let job = job_of_path(context, scope).await?;
     let body = context.request.optional_json_body(REQUEST_BYTES_MAX).await?;
     let request: FailRequest = body.map(|body| read(&body, "#")).transpose()?.unwrap_or_default();

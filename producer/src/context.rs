@@ -1,9 +1,11 @@
 //! What a handler works with, and the lists' cursors and limits.
 
+use std::rc::Rc;
+
 use longshore::cloudflare::CloudflareWorld;
 use longshore::cursor;
 use longshore::invalid::InvalidField;
-use longshore::limits::{CURSOR_MS_MAX, PAGE_DEFAULT, PAGE_MAX};
+use longshore::limits::{CURSOR_MS_MAX, EXPORT_PAGE, PAGE_DEFAULT, PAGE_MAX};
 use longshore::operate::nonce;
 use longshore::ports::Clock;
 use longshore::problem::Problem;
@@ -15,9 +17,9 @@ use worker::{Context, Env};
 use crate::request::ApiRequest;
 
 /// One request and everything it is answered with.
-pub(crate) struct ApiContext<'a> {
-    pub(crate) env: &'a Env,
-    pub(crate) worker: &'a Context,
+pub(crate) struct ApiContext {
+    pub(crate) env: Env,
+    pub(crate) worker: Rc<Context>,
     pub(crate) world: CloudflareWorld,
     pub(crate) settings: Settings,
     pub(crate) request: ApiRequest,
@@ -26,17 +28,21 @@ pub(crate) struct ApiContext<'a> {
     pub(crate) placeholders: Vec<String>,
 }
 
-impl ApiContext<'_> {
+impl ApiContext {
     /// A placeholder of the path; the route table knows how many there are.
     pub(crate) fn placeholder(&self, index: usize) -> &str {
         self.placeholders.get(index).map_or("", String::as_str)
     }
 
-    /// The `limit` of a list, 1 to 100.
+    /// The `limit` of a list, 1 to 100. An export has no pages of the caller's.
     pub(crate) fn limit(&self) -> Result<u32, Problem> {
         let Some(text) = self.request.parameter("limit") else {
-            return Ok(PAGE_DEFAULT);
+            return Ok(if self.request.wants_lines() { EXPORT_PAGE } else { PAGE_DEFAULT });
         };
+        if self.request.wants_lines() {
+            let detail = "An export has no pages: leave the limit out.";
+            return Err(Problem::InvalidParameter(InvalidField::new("limit", "either-or", detail)));
+        }
         text.parse().ok().filter(|limit| (1..=PAGE_MAX).contains(limit)).ok_or_else(|| {
             Problem::InvalidParameter(InvalidField::new(
                 "limit",

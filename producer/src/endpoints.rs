@@ -10,7 +10,7 @@ use crate::authenticate::tenant;
 use crate::context::ApiContext;
 
 /// `PUT /v1/endpoints/{id}`
-pub(crate) async fn put(context: &mut ApiContext<'_>, scope: Scope) -> Result<Answer, Problem> {
+pub(crate) async fn put(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
     let tenant = tenant(context, scope).await?;
     let body = context.request.json_body(REQUEST_BYTES_MAX).await?;
     let id = context.placeholder(0);
@@ -19,14 +19,14 @@ pub(crate) async fn put(context: &mut ApiContext<'_>, scope: Scope) -> Result<An
 }
 
 /// `GET /v1/endpoints/{id}`
-pub(crate) async fn read(context: &mut ApiContext<'_>, scope: Scope) -> Result<Answer, Problem> {
+pub(crate) async fn read(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
     let tenant = tenant(context, scope).await?;
     let row = endpoints::read_endpoint(&context.world, &tenant, context.placeholder(0)).await?;
     Ok(Answer::ok(row.to_json()))
 }
 
 /// `GET /v1/endpoints`
-pub(crate) async fn list(context: &mut ApiContext<'_>, scope: Scope) -> Result<Answer, Problem> {
+pub(crate) async fn list(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
     context.only_parameters(&[])?;
     let tenant = tenant(context, scope).await?;
     let after = context.position::<String>(&tenant)?.unwrap_or_default();
@@ -38,11 +38,7 @@ pub(crate) async fn list(context: &mut ApiContext<'_>, scope: Scope) -> Result<A
 }
 
 /// `DELETE /v1/endpoints/{id}`, and `POST` of its `/pause` and `/resume`
-pub(crate) async fn change(
-    context: &mut ApiContext<'_>,
-    scope: Scope,
-    change: EndpointChange,
-) -> Result<Answer, Problem> {
+pub(crate) async fn change(context: &mut ApiContext, scope: Scope, change: EndpointChange) -> Result<Answer, Problem> {
     let tenant = tenant(context, scope).await?;
     let id = context.placeholder(0);
     endpoints::change_endpoint(&context.world, &tenant, id, change).await?;
@@ -53,20 +49,20 @@ pub(crate) async fn change(
 }
 
 /// `GET /v1/endpoints/{id}/secret`
-pub(crate) async fn secret(context: &mut ApiContext<'_>, scope: Scope) -> Result<Answer, Problem> {
+pub(crate) async fn secret(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
     let tenant = tenant(context, scope).await?;
     let row = endpoints::read_endpoint(&context.world, &tenant, context.placeholder(0)).await?;
     Ok(Answer::ok(endpoints::secrets_json(&context.settings, &row)))
 }
 
 /// `GET /v1/secret`: what signs the tenant's jobs to bare urls
-pub(crate) async fn tenant_secret(context: &mut ApiContext<'_>, scope: Scope) -> Result<Answer, Problem> {
+pub(crate) async fn tenant_secret(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
     let tenant = tenant(context, scope).await?;
     Ok(Answer::ok(endpoints::tenant_secret_json(&context.settings, &tenant)))
 }
 
 /// `POST /v1/endpoints/{id}/secret/rotate`
-pub(crate) async fn rotate(context: &mut ApiContext<'_>, scope: Scope) -> Result<Answer, Problem> {
+pub(crate) async fn rotate(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
     let tenant = tenant(context, scope).await?;
     let row = endpoints::rotate_secret(&context.world, &tenant, context.placeholder(0)).await?;
     Ok(Answer::ok(endpoints::secrets_json(&context.settings, &row)))

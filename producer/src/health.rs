@@ -17,7 +17,7 @@ const TICK_AGE_MS_MAX: i64 = 180_000;
 
 thread_local! {
     /// Plain data of this isolate: losing it costs one read.
-    static CACHE: RefCell<Option<(i64, Answer)>> = const { RefCell::new(None) };
+    static CACHE: RefCell<Option<(i64, u16, Value)>> = const { RefCell::new(None) };
 }
 
 /// `GET /healthz`: the Worker runs.
@@ -34,11 +34,11 @@ pub(crate) fn document() -> Answer {
 }
 
 /// `GET /readyz`: the store answers and the crons tick.
-pub(crate) async fn readiness(context: &mut ApiContext<'_>) -> Result<Answer, Problem> {
+pub(crate) async fn readiness(context: &mut ApiContext) -> Result<Answer, Problem> {
     let now = context.world.now_ms();
-    let cached = CACHE.with_borrow(|cache| cache.clone().filter(|(at, _)| now - at < CACHED_MS));
-    if let Some((_, answer)) = cached {
-        return Ok(answer);
+    let cached = CACHE.with_borrow(|cache| cache.clone().filter(|(at, ..)| now - at < CACHED_MS));
+    if let Some((_, status, body)) = cached {
+        return Ok(Answer::json(status, body));
     }
     let health = read_health(&context.world).await?;
     let age = |at: Option<i64>| at.map(|at| (health.now - at).max(0));
@@ -54,7 +54,7 @@ pub(crate) async fn readiness(context: &mut ApiContext<'_>) -> Result<Answer, Pr
         "paused": health.paused == 1,
         "storage_full": health.storage_full == 1,
     });
-    let answer = Answer::json(if ready { 200 } else { 503 }, body);
-    CACHE.set(Some((now, answer.clone())));
-    Ok(answer)
+    let status = if ready { 200 } else { 503 };
+    CACHE.set(Some((now, status, body.clone())));
+    Ok(Answer::json(status, body))
 }

@@ -10,7 +10,7 @@ use crate::authenticate::{authorized, is_root};
 use crate::context::ApiContext;
 
 /// The tenant whose keys the caller may keep; `*` is every one.
-async fn keeps_keys_of(context: &ApiContext<'_>, scope: Scope) -> Result<String, Problem> {
+async fn keeps_keys_of(context: &ApiContext, scope: Scope) -> Result<String, Problem> {
     if is_root(context) {
         return Ok("*".into());
     }
@@ -19,7 +19,7 @@ async fn keeps_keys_of(context: &ApiContext<'_>, scope: Scope) -> Result<String,
 }
 
 /// `POST /v1/keys`
-pub(crate) async fn create(context: &mut ApiContext<'_>, scope: Scope) -> Result<Answer, Problem> {
+pub(crate) async fn create(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
     let of = keeps_keys_of(context, scope).await?;
     let body = context.request.json_body(REQUEST_BYTES_MAX).await?;
     let only_tenant = (of != "*").then_some(of.as_str());
@@ -27,7 +27,7 @@ pub(crate) async fn create(context: &mut ApiContext<'_>, scope: Scope) -> Result
 }
 
 /// `GET /v1/keys`
-pub(crate) async fn list(context: &mut ApiContext<'_>, scope: Scope) -> Result<Answer, Problem> {
+pub(crate) async fn list(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
     context.only_parameters(&[])?;
     let of = keeps_keys_of(context, scope).await?;
     let after = context.position::<String>(&of)?.unwrap_or_default();
@@ -38,14 +38,14 @@ pub(crate) async fn list(context: &mut ApiContext<'_>, scope: Scope) -> Result<A
 }
 
 /// `DELETE /v1/keys/{id}`
-pub(crate) async fn revoke(context: &mut ApiContext<'_>, scope: Scope) -> Result<Answer, Problem> {
+pub(crate) async fn revoke(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
     let of = keeps_keys_of(context, scope).await?;
     keys::revoke_key(&context.world, &of, context.placeholder(0)).await?;
     Ok(Answer::nothing())
 }
 
 /// `GET /v1/strays`: a message that cannot be read belongs to no tenant.
-pub(crate) async fn strays(context: &mut ApiContext<'_>, scope: Scope) -> Result<Answer, Problem> {
+pub(crate) async fn strays(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
     context.only_parameters(&[])?;
     if !authorized(context, scope).await?.all_tenants {
         return Err(Problem::Forbidden("Only a key for all tenants sees strays.".into()));

@@ -3,10 +3,13 @@
 mod accept;
 mod answer;
 mod authenticate;
+mod bulk;
 mod complete;
 mod context;
 mod cors;
 mod endpoints;
+mod export;
+mod groups;
 mod health;
 mod keys;
 mod operate;
@@ -18,6 +21,8 @@ mod routes;
 mod schedules;
 mod tick;
 
+use std::rc::Rc;
+
 use worker::{Context, Env, Request, Response, Result, ScheduleContext, ScheduledEvent, event};
 
 #[event(start)]
@@ -28,7 +33,7 @@ fn start() {
 /// Answers a request of the API.
 #[event(fetch)]
 async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
-    routes::answer(request, &env, &context).await
+    routes::answer(request, env, Rc::new(context)).await
 }
 
 /// Fires the schedules that are due.

@@ -16,14 +16,14 @@ use crate::context::ApiContext;
 use crate::read::{job_json, job_of_path};
 
 /// `POST /v1/jobs/{id}/cancel`
-pub(crate) async fn cancel(context: &mut ApiContext<'_>, scope: Scope) -> Result<Answer, Problem> {
+pub(crate) async fn cancel(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
     let job = job_of_path(context, scope).await?;
     let row = operate::cancel(&context.world, &context.settings, &job).await?;
     Ok(Answer::ok(job_json(&row)))
 }
 
 /// `POST /v1/jobs/{id}/retry`
-pub(crate) async fn retry(context: &mut ApiContext<'_>, scope: Scope) -> Result<Answer, Problem> {
+pub(crate) async fn retry(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
     let job = job_of_path(context, scope).await?;
     let row = operate::retry_now(&context.world, &job).await?;
     hint(context, vec![Hint::now(job, Lane::of(&row.kind))])?;
@@ -31,7 +31,7 @@ pub(crate) async fn retry(context: &mut ApiContext<'_>, scope: Scope) -> Result<
 }
 
 /// `POST /v1/dead-letters/{id}/replay`, with an edited payload or without
-pub(crate) async fn replay(context: &mut ApiContext<'_>, scope: Scope) -> Result<Answer, Problem> {
+pub(crate) async fn replay(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
     let job = job_of_path(context, scope).await?;
     let cap = context.settings.plan.payload_bytes_max + ENVELOPE_BYTES_MAX;
     let body = context.request.optional_json_body(cap).await?;
@@ -44,7 +44,7 @@ pub(crate) async fn replay(context: &mut ApiContext<'_>, scope: Scope) -> Result
 }
 
 /// `POST /v1/dead-letters/{id}/discard`, with a note or without
-pub(crate) async fn discard(context: &mut ApiContext<'_>, scope: Scope) -> Result<Answer, Problem> {
+pub(crate) async fn discard(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
     let job = job_of_path(context, scope).await?;
     let body = context.request.optional_json_body(REQUEST_BYTES_MAX).await?;
     let request: Option<Discard> = body.map(|body| read(&body, "#")).transpose()?;
@@ -58,7 +58,7 @@ pub(crate) async fn discard(context: &mut ApiContext<'_>, scope: Scope) -> Resul
 }
 
 /// `POST /v1/pause` and `/v1/resume`: everything, for a key of all tenants.
-pub(crate) async fn set_paused(context: &mut ApiContext<'_>, scope: Scope, paused: bool) -> Result<Answer, Problem> {
+pub(crate) async fn set_paused(context: &mut ApiContext, scope: Scope, paused: bool) -> Result<Answer, Problem> {
     if !authorized(context, scope).await?.all_tenants {
         return Err(Problem::Forbidden("Only a key for all tenants pauses the pipeline.".into()));
     }

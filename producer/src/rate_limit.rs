@@ -20,7 +20,7 @@ const HASH_DIGITS: usize = 32;
 ///
 /// # Errors
 /// `RateLimited`.
-pub(crate) async fn check_key(context: &ApiContext<'_>) -> Result<(), Problem> {
+pub(crate) async fn check_key(context: &ApiContext) -> Result<(), Problem> {
     match bearer(context).ok().and_then(|token| parse(&token)) {
         Some(token) => count(context, KEY_LIMIT, format!("key:{}", &token.hash()[..HASH_DIGITS])).await,
         None => Ok(()),
@@ -32,7 +32,7 @@ pub(crate) async fn check_key(context: &ApiContext<'_>) -> Result<(), Problem> {
 ///
 /// # Errors
 /// `RateLimited`.
-pub(crate) async fn check_refused(context: &ApiContext<'_>) -> Result<(), Problem> {
+pub(crate) async fn check_refused(context: &ApiContext) -> Result<(), Problem> {
     let address = context.request.header("cf-connecting-ip").map(|address| format!("address:{address}"));
     let id = bearer(context).ok().and_then(|token| parse(&token)).map(|token| format!("id:{}", token.id));
     for counted in [address, id].into_iter().flatten() {
@@ -41,7 +41,7 @@ pub(crate) async fn check_refused(context: &ApiContext<'_>) -> Result<(), Proble
     Ok(())
 }
 
-async fn count(context: &ApiContext<'_>, binding: &str, counted: String) -> Result<(), Problem> {
+async fn count(context: &ApiContext, binding: &str, counted: String) -> Result<(), Problem> {
     let Ok(limiter) = context.env.rate_limiter(binding) else {
         return Ok(());
     };

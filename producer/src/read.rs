@@ -24,13 +24,13 @@ const POLL_MS_FIRST: u64 = 100;
 const POLL_MS_LAST: u64 = 1_000;
 
 /// The job that the path names, of the key's tenant.
-pub(crate) async fn job_of_path(context: &ApiContext<'_>, scope: Scope) -> Result<JobRef, Problem> {
+pub(crate) async fn job_of_path(context: &ApiContext, scope: Scope) -> Result<JobRef, Problem> {
     let tenant = tenant(context, scope).await?;
     Ok(JobRef { tenant, id: context.placeholder(0).to_owned() })
 }
 
 /// `GET /v1/jobs/{id}`, with `?wait=seconds` until it has ended.
-pub(crate) async fn read_job(context: &mut ApiContext<'_>, scope: Scope) -> Result<Answer, Problem> {
+pub(crate) async fn read_job(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
     context.only_parameters(&["wait"])?;
     let wait = wait_seconds(context)?;
     let job = job_of_path(context, scope).await?;
@@ -47,7 +47,7 @@ pub(crate) async fn read_job(context: &mut ApiContext<'_>, scope: Scope) -> Resu
     Ok(Answer::ok(job_json(&query::read_job(&context.world, &job).await?)))
 }
 
-fn wait_seconds(context: &ApiContext<'_>) -> Result<u32, Problem> {
+fn wait_seconds(context: &ApiContext) -> Result<u32, Problem> {
     let Some(text) = context.request.parameter("wait") else {
         return Ok(0);
     };
@@ -63,7 +63,7 @@ pub(crate) fn job_json(row: &JobRow) -> Value {
 }
 
 /// `GET /v1/jobs`
-pub(crate) async fn list_jobs(context: &mut ApiContext<'_>, scope: Scope) -> Result<Answer, Problem> {
+pub(crate) async fn list_jobs(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
     context.only_parameters(&[
         "state",
         "kind",
@@ -93,7 +93,7 @@ pub(crate) async fn list_jobs(context: &mut ApiContext<'_>, scope: Scope) -> Res
     Ok(Answer::page(page.rows.iter().map(|row| row.to_json(None)).collect(), cursor))
 }
 
-fn filter(context: &ApiContext<'_>) -> Result<JobFilter, Problem> {
+fn filter(context: &ApiContext) -> Result<JobFilter, Problem> {
     let text = |name: &str| context.request.parameter(name).map(str::to_owned);
     let time = |name: &str| {
         let parsed = context.request.parameter(name).map(|text| {
@@ -120,7 +120,7 @@ fn filter(context: &ApiContext<'_>) -> Result<JobFilter, Problem> {
 }
 
 /// `GET /v1/jobs/{id}/attempts`, with headers and sizes from their evidence where that can be read.
-pub(crate) async fn list_attempts(context: &mut ApiContext<'_>, scope: Scope) -> Result<Answer, Problem> {
+pub(crate) async fn list_attempts(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
     context.only_parameters(&[])?;
     let row = query::read_job(&context.world, &job_of_path(context, scope).await?).await?;
     let older = row.log.len().saturating_sub(ATTEMPTS_WITH_EVIDENCE_MAX);
@@ -135,7 +135,7 @@ pub(crate) async fn list_attempts(context: &mut ApiContext<'_>, scope: Scope) ->
 }
 
 /// `GET /v1/jobs/{id}/attempts/{n}/evidence`
-pub(crate) async fn read_evidence(context: &mut ApiContext<'_>, scope: Scope) -> Result<Answer, Problem> {
+pub(crate) async fn read_evidence(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
     let row = query::read_job(&context.world, &job_of_path(context, scope).await?).await?;
     let number: usize = context.placeholder(1).parse().map_err(|_| Problem::NotFound)?;
     let entry = number.checked_sub(1).and_then(|index| row.log.get(index)).ok_or(Problem::NotFound)?;
@@ -145,7 +145,7 @@ pub(crate) async fn read_evidence(context: &mut ApiContext<'_>, scope: Scope) ->
 }
 
 /// `GET /v1/dead-letters`
-pub(crate) async fn list_dead_letters(context: &mut ApiContext<'_>, scope: Scope) -> Result<Answer, Problem> {
+pub(crate) async fn list_dead_letters(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
     context.only_parameters(&[])?;
     let tenant = tenant(context, scope).await?;
     let after = context.position::<(i64, String)>(&tenant)?;
@@ -155,7 +155,7 @@ pub(crate) async fn list_dead_letters(context: &mut ApiContext<'_>, scope: Scope
 }
 
 /// `GET /v1/dead-letters/{id}`
-pub(crate) async fn read_dead_letter(context: &mut ApiContext<'_>, scope: Scope) -> Result<Answer, Problem> {
+pub(crate) async fn read_dead_letter(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
     context.only_parameters(&[])?;
     let row = query::read_job(&context.world, &job_of_path(context, scope).await?).await?;
     row.to_dead_letter_json().map(Answer::ok).ok_or(Problem::NotFound)

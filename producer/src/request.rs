@@ -1,9 +1,9 @@
 //! The request as the handlers see it: raw method, path, query, and a body that is read to a cap.
 
 use futures_util::StreamExt;
-use longshore::invalid::is_json;
+use longshore::invalid::{JSON, NDJSON, names_media_type};
 use longshore::problem::Problem;
-use worker::Request;
+use worker::{ByteStream, Request};
 
 /// A request, with its body unread.
 #[derive(Debug)]
@@ -64,8 +64,32 @@ impl ApiRequest {
         Ok(Some(body))
     }
 
+    /// Takes the body of lines as it comes.
+    ///
+    /// # Errors
+    /// `NotJson` when there is none.
+    pub(crate) fn take_lines(&mut self) -> Result<ByteStream, Problem> {
+        self.inner.stream().map_err(|_| Problem::NotJson("There is no body.".into()))
+    }
+
+    /// Whether the body is lines of JSON.
+    pub(crate) fn has_lines(&self) -> bool {
+        self.header("content-type").is_some_and(|content_type| names_media_type(&content_type, NDJSON))
+    }
+
+    /// Whether the answer is to be lines of JSON.
+    pub(crate) fn wants_lines(&self) -> bool {
+        self.header("accept").is_some_and(|accept| accept.split(',').any(|range| names_media_type(range, NDJSON)))
+    }
+
+    /// Goes on where a page ended.
+    pub(crate) fn set_cursor(&mut self, cursor: String) {
+        self.query.retain(|(name, _)| name != "cursor");
+        self.query.push(("cursor".to_owned(), cursor));
+    }
+
     fn is_json(&self) -> bool {
-        self.header("content-type").is_some_and(|content_type| is_json(&content_type))
+        self.header("content-type").is_some_and(|content_type| names_media_type(&content_type, JSON))
     }
 
     async fn body(&mut self, cap: usize) -> Result<Vec<u8>, Problem> {

@@ -1,5 +1,6 @@
 //! The way from a request to its answer, by the core's route table.
 
+use std::rc::Rc;
 use std::sync::LazyLock;
 
 use longshore::cloudflare::{CloudflareWorld, settings};
@@ -11,11 +12,11 @@ use longshore::routes::{Operation, Operation as Op, ROUTES, Route};
 use matchit::Router;
 use worker::{Context, Env, Request, Response, Result};
 
-use crate::answer::Answer;
+use crate::answer::{Answer, Body};
 use crate::context::ApiContext;
 use crate::cors::Cors;
 use crate::request::ApiRequest;
-use crate::{accept, complete, endpoints, health, keys, operate, problem, rate_limit, read, schedules};
+use crate::{accept, complete, endpoints, export, groups, health, keys, operate, problem, rate_limit, read, schedules};
 
 static ROUTER: LazyLock<Router<&'static str>> = LazyLock::new(|| {
     let mut router = Router::new();
@@ -41,10 +42,10 @@ fn find(method: &str, path: &str) -> std::result::Result<(Operation, Option<Scop
 }
 
 /// Answers a request; whatever goes wrong is a problem document.
-pub(crate) async fn answer(request: Request, env: &Env, worker: &Context) -> Result<Response> {
-    let world = CloudflareWorld::new(env)?;
+pub(crate) async fn answer(request: Request, env: Env, worker: Rc<Context>) -> Result<Response> {
+    let world = CloudflareWorld::new(&env)?;
     let request_id = mint_ulid(world.now_ms(), world.random());
-    let cors = Cors::of(&request, env)?;
+    let cors = Cors::of(&request, &env)?;
     let answered = respond(request, env, worker, world, &request_id).await;
     let answer = match answered {
         Err(Problem::MethodNotAllowed(offered)) if cors.is_preflight() => Cors::preflight(&offered),
@@ -55,14 +56,14 @@ pub(crate) async fn answer(request: Request, env: &Env, worker: &Context) -> Res
 
 async fn respond(
     request: Request,
-    env: &Env,
-    worker: &Context,
+    env: Env,
+    worker: Rc<Context>,
     world: CloudflareWorld,
     request_id: &str,
 ) -> std::result::Result<Answer, Problem> {
     let request = ApiRequest::new(request)?;
     let (operation, scope, placeholders) = find(&request.method, &request.path)?;
-    let settings = settings(env).map_err(|errors| {
+    let settings = settings(&env).map_err(|errors| {
         tracing::error!(?errors, "the deployment is not configured");
         Problem::Internal
     })?;
@@ -73,16 +74,22 @@ async fn respond(
     };
     rate_limit::check_key(&context).await?;
     let answered = handle(operation, scope, &mut context).await;
-    if matches!(answered, Err(Problem::Unauthenticated(_))) {
-        rate_limit::check_refused(&context).await?;
+    match answered {
+        Err(Problem::Unauthenticated(_)) => {
+            rate_limit::check_refused(&context).await?;
+            answered
+        }
+        Ok(Answer { body: Body::Page(page), .. }) if context.request.wants_lines() => {
+            Ok(export::answer(context, operation, scope, page))
+        }
+        answered => answered,
     }
-    answered
 }
 
-async fn handle(
+pub(crate) async fn handle(
     operation: Operation,
     scope: Scope,
-    context: &mut ApiContext<'_>,
+    context: &mut ApiContext,
 ) -> std::result::Result<Answer, Problem> {
     match operation {
         Op::CreateJob => accept::create_job(context).await,
@@ -91,6 +98,7 @@ async fn handle(
         Op::ReadJob => read::read_job(context, scope).await,
         Op::ListAttempts => read::list_attempts(context, scope).await,
         Op::ReadEvidence => read::read_evidence(context, scope).await,
+        Op::ReadGroup => groups::read(context, scope).await,
         Op::ListDeadLetters => read::list_dead_letters(context, scope).await,
         Op::ReadDeadLetter => read::read_dead_letter(context, scope).await,
         Op::CancelJob => operate::cancel(context, scope).await,

@@ -19,7 +19,7 @@ fn schedule_json(row: &ScheduleRow) -> Value {
 }
 
 /// `PUT /v1/schedules/{id}`
-pub(crate) async fn put(context: &mut ApiContext<'_>, scope: Scope) -> Result<Answer, Problem> {
+pub(crate) async fn put(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
     let tenant = tenant(context, scope).await?;
     let cap = context.settings.plan.payload_bytes_max + ENVELOPE_BYTES_MAX;
     let body = context.request.json_body(cap).await?;
@@ -29,14 +29,14 @@ pub(crate) async fn put(context: &mut ApiContext<'_>, scope: Scope) -> Result<An
 }
 
 /// `GET /v1/schedules/{id}`
-pub(crate) async fn read(context: &mut ApiContext<'_>, scope: Scope) -> Result<Answer, Problem> {
+pub(crate) async fn read(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
     let tenant = tenant(context, scope).await?;
     let row = schedules::read_schedule(&context.world, &tenant, context.placeholder(0)).await?;
     Ok(Answer::ok(schedule_json(&row)))
 }
 
 /// `GET /v1/schedules`
-pub(crate) async fn list(context: &mut ApiContext<'_>, scope: Scope) -> Result<Answer, Problem> {
+pub(crate) async fn list(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
     context.only_parameters(&[])?;
     let tenant = tenant(context, scope).await?;
     let after = context.position::<String>(&tenant)?.unwrap_or_default();
@@ -49,14 +49,14 @@ pub(crate) async fn list(context: &mut ApiContext<'_>, scope: Scope) -> Result<A
 }
 
 /// `DELETE /v1/schedules/{id}`
-pub(crate) async fn delete(context: &mut ApiContext<'_>, scope: Scope) -> Result<Answer, Problem> {
+pub(crate) async fn delete(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
     let tenant = tenant(context, scope).await?;
     schedules::delete_schedule(&context.world, &tenant, context.placeholder(0)).await?;
     Ok(Answer::nothing())
 }
 
 /// `POST /v1/schedules/{id}/run`
-pub(crate) async fn run(context: &mut ApiContext<'_>, scope: Scope) -> Result<Answer, Problem> {
+pub(crate) async fn run(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
     let tenant = tenant(context, scope).await?;
     let key = idempotency_key(context)?;
     let run = schedules::run_schedule(&context.world, &tenant, context.placeholder(0), key.as_deref()).await?;
@@ -70,7 +70,7 @@ pub(crate) async fn run(context: &mut ApiContext<'_>, scope: Scope) -> Result<An
 }
 
 /// `GET /v1/schedules/{id}/history`: the last firings, the newest first
-pub(crate) async fn history(context: &mut ApiContext<'_>, scope: Scope) -> Result<Answer, Problem> {
+pub(crate) async fn history(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
     let tenant = tenant(context, scope).await?;
     let row = schedules::read_schedule(&context.world, &tenant, context.placeholder(0)).await?;
     Ok(Answer::page(row.history.iter().map(Firing::to_json).collect(), None))

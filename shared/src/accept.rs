@@ -3,7 +3,8 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::authorize::{Caller, authorize_statement, judge_caller, unavailable};
+use crate::authorize::{Caller, authorize_statement, judge_caller, note_use, unavailable};
+use crate::groups::batch_counting_accepted;
 use crate::hint::{Hint, delay_seconds};
 use crate::job::{JobRef, Lane, mint_id};
 use crate::jobs::endpoint_pointer;
@@ -12,7 +13,7 @@ use crate::limits::{ACCEPT_PARAMETER_BYTES, ID_SKEW_MS_MAX, MINTS_MAX};
 use crate::ports::{Clock, Database, Param, Rows, Statement};
 use crate::problem::Problem;
 use crate::request::NewJob;
-use crate::store::{batch, json_param, rows_as, sql_for_caller};
+use crate::store::{json_param, rows_as, sql_for_caller};
 use crate::time::rfc3339;
 
 /// A job that is durable, with only what never changes.
@@ -40,13 +41,17 @@ pub async fn accept<W: Database + Clock>(
     mut jobs: Vec<NewJob>,
 ) -> Result<Vec<Result<Accepted, Problem>>, Problem> {
     for _ in 0..MINTS_MAX {
-        let answers = batch(world, statements(caller, &jobs)?).await.map_err(|error| unavailable(&error))?;
+        let asks = asks(caller);
+        let statements = statements(caller, &asks, &jobs)?;
+        let answers =
+            batch_counting_accepted(world, &jobs, &asks, statements).await.map_err(|error| unavailable(&error))?;
         let (authorized, row) = judge_caller(caller, Scope::JobsWrite, answers.first())?;
         if authorized.tenant.is_none() {
-            return Err(Problem::InvalidHeader("A key for all tenants names one in Longshore-Tenant.".into()));
+            return Err(Problem::names_no_tenant());
         }
         let outcomes = read_outcomes(&jobs, &answers)?;
         let missing = outcomes.iter().any(|outcome| outcome.id.is_none() && outcome.endpoint_known != 0);
+        note_use(world, caller, &row).await;
         if missing && row.storage_full == Some(1) {
             return Err(Problem::StorageFull);
         }
@@ -67,10 +72,14 @@ pub async fn accept<W: Database + Clock>(
 /// Statements per parameter: free, insert, hour, read.
 const STATEMENTS_PER_CHUNK: usize = 4;
 
-fn statements(caller: &Caller, jobs: &[NewJob]) -> Result<Vec<Statement>, Problem> {
-    let asks = json_param(&json!({
+/// What the statements are told of the caller.
+fn asks(caller: &Caller) -> Param {
+    json_param(&json!({
         "key": caller.token.id, "hash": caller.token.hash(), "scope": Scope::JobsWrite.name(), "tenant": caller.tenant,
-    }));
+    }))
+}
+
+fn statements(caller: &Caller, asks: &Param, jobs: &[NewJob]) -> Result<Vec<Statement>, Problem> {
     let mut statements = vec![authorize_statement(caller)];
     for chunk in chunks(jobs)? {
         let items = Param::Text(chunk);

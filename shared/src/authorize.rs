@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use crate::key::{Scope, Token};
+use crate::limits::KEY_USE_MS;
 use crate::ports::{Clock, Database, DatabaseError, Rows, Statement};
 use crate::problem::Problem;
 use crate::store::{batch, first_as, sql};
@@ -23,6 +24,7 @@ pub(crate) struct KeyRow {
     scopes: Vec<Scope>,
     revoked: u8,
     expired: u8,
+    last_used_at: Option<i64>,
 }
 
 #[derive(Deserialize)]
@@ -49,7 +51,20 @@ pub struct Authorized {
 /// `Unauthenticated` or `Forbidden`; `Unavailable` when the database is out of reach.
 pub async fn authorize<W: Database + Clock>(world: &W, caller: &Caller, scope: Scope) -> Result<Authorized, Problem> {
     let answers = batch(world, vec![authorize_statement(caller)]).await.map_err(|e| unavailable(&e))?;
-    judge_caller(caller, scope, answers.first()).map(|(authorized, _)| authorized)
+    let (authorized, row) = judge_caller(caller, scope, answers.first())?;
+    note_use(world, caller, &row).await;
+    Ok(authorized)
+}
+
+/// Notes that a key was used, once an hour: nobody is refused because that could not be written.
+pub(crate) async fn note_use<W: Database + Clock>(world: &W, caller: &Caller, row: &Authorization) {
+    let noted_at = row.key.as_ref().and_then(|key| key.last_used_at);
+    if noted_at.is_some_and(|at| row.now - at < KEY_USE_MS) {
+        return;
+    }
+    if let Err(error) = batch(world, vec![sql!("note_key_use", caller.token.id.as_str(), KEY_USE_MS)]).await {
+        tracing::warn!(%error, "the use of a key was not noted");
+    }
 }
 
 /// Reads the key's row; an accept puts it before its own statements.

@@ -24,6 +24,7 @@ pub struct Claimed {
     /// The endpoint's name; empty for a bare url.
     pub endpoint_id: String,
     pub event_id: Option<String>,
+    pub group: Option<String>,
     /// The number of this attempt, from 1.
     pub attempt: u32,
     pub failures: u32,

@@ -18,7 +18,7 @@ use crate::problem::Problem;
 use crate::query::read_job;
 use crate::run::fold;
 use crate::settings::Settings;
-use crate::settle::{Settlement, settle};
+use crate::settle::{Place, Settlement, settle};
 use crate::state::{Situation, State, decide};
 use crate::store::{batch, json_param, rows_as, sql};
 
@@ -123,6 +123,7 @@ struct Running {
     id: String,
     kind: String,
     endpoint: String,
+    group: Option<String>,
     state: State,
     deferred: u8,
     attempt: u32,
@@ -161,7 +162,8 @@ impl Running {
             },
         );
         let job = JobRef { tenant: self.tenant.clone(), id: self.id.clone() };
-        let place = (self.endpoint.clone(), Lane::of(&self.kind));
+        let place =
+            Place { endpoint: self.endpoint.clone(), lane: Lane::of(&self.kind), grouped: self.group.is_some() };
         let duration_ms = self.started_at.map_or(0, |started_at| (self.now - started_at).max(0));
         let entry = (duration_ms, None, settings.version.clone());
         Settlement::new((job, self.attempt), place, outcome, decision, entry)

@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::flush::send_hints;
+use crate::groups::batch_counting_new;
 use crate::hint::Hint;
 use crate::idempotency::INTERNAL_PREFIX;
 use crate::job::{JobRef, Lane, mint_id};
@@ -123,6 +124,9 @@ impl Firer {
 /// Moves schedules and makes their jobs. Answers hints of the jobs that are there then, also when an answer was lost
 /// before.
 pub(crate) async fn fire<W: Database + Clock>(world: &W, firers: &[Firer]) -> Result<Vec<Hint>, DatabaseError> {
+    let of = |firer: &Firer, entry: &Entry| Some(JobRef { tenant: firer.tenant.clone(), id: entry.job_id.clone()? });
+    let jobs: Vec<_> =
+        firers.iter().flat_map(|firer| firer.entries.iter().filter_map(move |entry| of(firer, entry))).collect();
     let firers = json_param(&firers);
     let window_ms = i64::from(KEY_WINDOW_SECONDS_DEFAULT) * 1_000;
     let statements = vec![
@@ -131,7 +135,8 @@ pub(crate) async fn fire<W: Database + Clock>(world: &W, firers: &[Firer]) -> Re
         sql!("note_fired_hours", firers.clone()),
         sql!("read_fired", firers),
     ];
-    let rows: Vec<(String, String, String)> = rows_as(batch(world, statements).await?.last().unwrap_or(&Vec::new()))?;
+    let rows: Vec<(String, String, String)> =
+        rows_as(batch_counting_new(world, &jobs, statements).await?.last().unwrap_or(&Vec::new()))?;
     let hint = |(tenant, id, kind): (String, String, String)| Hint::now(JobRef { tenant, id }, Lane::of(&kind));
     Ok(rows.into_iter().map(hint).collect())
 }

@@ -99,9 +99,14 @@ fn code_of(detail: &str) -> &'static str {
     CODES.iter().find(|(prefix, _)| detail.starts_with(prefix)).map_or("invalid-type", |(_, code)| code)
 }
 
-/// Whether a Content-Type says JSON, whatever its parameters.
-pub fn is_json(content_type: &str) -> bool {
-    content_type.split(';').next().is_some_and(|media_type| media_type.trim().eq_ignore_ascii_case("application/json"))
+/// The media type of JSON.
+pub const JSON: &str = "application/json";
+/// The media type of JSON values, one a line.
+pub const NDJSON: &str = "application/x-ndjson";
+
+/// Whether a Content-Type, or a part of Accept, names this media type, whatever its parameters.
+pub fn names_media_type(text: &str, media_type: &str) -> bool {
+    text.split(';').next().is_some_and(|named| named.trim().eq_ignore_ascii_case(media_type))
 }
 
 /// Whether this may be a name: a tenant, an endpoint, a group, an event id. `[A-Za-z0-9_-]`, 1 to 64 of them; no dot,

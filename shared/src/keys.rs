@@ -43,6 +43,7 @@ pub struct KeyRow {
     pub created_at: i64,
     pub expires_at: Option<i64>,
     pub revoked_at: Option<i64>,
+    pub last_used_at: Option<i64>,
 }
 
 impl KeyRow {
@@ -51,7 +52,7 @@ impl KeyRow {
         json!({
             "id": self.id, "tenant": self.tenant, "scopes": self.scopes, "name": self.name,
             "created_at": rfc3339(self.created_at), "expires_at": self.expires_at.map(rfc3339),
-            "revoked_at": self.revoked_at.map(rfc3339),
+            "revoked_at": self.revoked_at.map(rfc3339), "last_used_at": self.last_used_at.map(rfc3339),
         })
     }
 }
@@ -118,6 +119,7 @@ pub async fn create_key<W: Database + Clock>(
     Ok(json!({
         "id": id, "key": token, "tenant": request.tenant, "scopes": request.scopes, "name": request.name,
         "created_at": rfc3339(now), "expires_at": expires_at.map(rfc3339), "revoked_at": null,
+        "last_used_at": null,
     }))
 }
 

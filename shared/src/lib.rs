@@ -28,6 +28,7 @@ pub mod endpoints;
 pub mod evidence;
 pub mod fire;
 pub mod flush;
+pub mod groups;
 mod held;
 pub mod hint;
 pub mod jobs;

@@ -156,6 +156,8 @@ pub const RUN_AFTER_GRACE_MS: i64 = 60_000;
 pub const RUN_AFTER_MS_MAX: i64 = 366 * DAY_MS;
 /// Bytes of an idempotency key.
 pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
+/// How often the use of an API key is noted: one row an hour.
+pub const KEY_USE_MS: i64 = HOUR_MS;
 /// Bytes of an API key's name.
 pub const KEY_NAME_BYTES_MAX: usize = 200;
 /// Bytes of a note on a discarded dead letter.
@@ -168,6 +170,12 @@ pub const KEY_WINDOW_SECONDS_MAX: u32 = 30 * 86_400;
 pub const BATCH_JOBS_MAX: usize = 1_000;
 /// Bytes of one JSON batch.
 pub const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Lines of a bulk request that one accept makes durable: with 200 of them 100,000 lines are in.
+pub const BULK_LINES_AT_ONCE: usize = 500;
+/// Bytes of those lines, which are in memory at once.
+pub const BULK_BYTES_AT_ONCE: usize = 1024 * 1024;
+/// A bulk request that pauses for this long has what it sent so far accepted.
+pub const BULK_PAUSE_MS: i64 = 50;
 /// Bytes of a request that carries no job.
 pub const REQUEST_BYTES_MAX: usize = 64 * 1024;
 /// Room around a payload for the rest of a job's request.
@@ -196,6 +204,8 @@ pub const PAGE_DEFAULT: u32 = 50;
 /// Attempts of one job, the latest, whose headers a list of attempts shows: each is a read of R2, and a request on the free
 /// plan has 50.
 pub const ATTEMPTS_WITH_EVIDENCE_MAX: usize = 20;
+/// Items that an export reads at once: a job has at most 2 KB of metadata and 16 KB of result, so 4 MB.
+pub const EXPORT_PAGE: u32 = 200;
 /// Rows that one filtered page reads at most; such a page may be short and still have a cursor.
 pub const PAGE_ROWS_READ_MAX: i64 = 1_000;
 /// Seconds that `?wait=` waits at most.
@@ -248,6 +258,8 @@ pub struct Plan {
     pub mark_steps: usize,
     /// Jobs that a sweep runs by itself at most.
     pub sweep_runs: usize,
+    /// Accepts of one bulk request at most; the caller goes on with another one.
+    pub bulk_accepts: usize,
     /// Rounds of one tick of the schedules at most, [`SCHEDULES_PER_ROUND`] each.
     pub tick_rounds: usize,
     /// How long a succeeded or cancelled job stays.
@@ -265,7 +277,8 @@ pub struct Plan {
 /// A batch of 5 jobs spends at most 50 subrequests even if all are suspects: find them, and per suspect a claim, a fetch,
 /// a put, a settlement and a hint, 1 + 5 x 5, beside the claim, look-up and hint of the first pass. A sweep spends 1 to
 /// stand, 2 to mark, 3 to release, 5 a round to look, 2 to purge, 2 to close, and 3 runs of 6. A tick spends 1 to note that it
-/// came and 3 a round: read, fire, hint, each of 100 schedules at most. The counting test asserts all three.
+/// came and 3 a round: read, fire, hint, each of 100 schedules at most. The counting test asserts all three. A bulk request
+/// spends 1 to look at its key and 2 an accept: insert, hint.
 pub const FREE: Plan = Plan {
     name: "free",
     hint_jobs: 5,
@@ -276,6 +289,7 @@ pub const FREE: Plan = Plan {
     sweep_rounds: 1,
     mark_steps: 2,
     sweep_runs: 3,
+    bulk_accepts: 20,
     tick_rounds: 2,
     retention_succeeded_ms: 3 * DAY_MS,
     retention_dead_ms: 14 * DAY_MS,
@@ -295,6 +309,7 @@ pub const PAID: Plan = Plan {
     sweep_rounds: 20,
     mark_steps: 24,
     sweep_runs: 50,
+    bulk_accepts: 4_000,
     tick_rounds: 20,
     retention_succeeded_ms: 7 * DAY_MS,
     retention_dead_ms: 30 * DAY_MS,

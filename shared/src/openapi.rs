@@ -13,13 +13,14 @@ use schemars::generate::{SchemaGenerator, SchemaSettings};
 use schemars::{JsonSchema, Schema, json_schema};
 use serde_json::{Map, Value, json};
 
+use crate::invalid::NDJSON;
 use crate::key::Scope;
 use crate::limits::{HEADER_VALUE_BYTES_MAX, HEADERS_MAX, NAME_BYTES_MAX, TASK_NAME_BYTES_MAX};
 use crate::problem::Problem;
 use crate::routes::{ROUTES, Route};
 
 pub use problems::markdown;
-use told::{Content, Told};
+use told::{Content, Lines, Told};
 
 /// What [`crate::invalid::is_name`] takes.
 pub(crate) const NAME: &str = "^[A-Za-z0-9_-]{1,64}$";
@@ -168,6 +169,9 @@ fn operation(route: &Route, told: &Told, generators: &mut Generators, refusals: 
         if let Some(content) = &answer.content {
             response["content"] = json!({"application/json": media(content, &mut generators.answers)});
         }
+        if let Some(lines) = &answer.lines {
+            response["content"][NDJSON] = lines_media(lines);
+        }
         responses.insert(answer.status.to_string(), response);
     }
     for (status, problems) in by_status(told.all_refusals(route)) {
@@ -191,6 +195,9 @@ fn operation(route: &Route, told: &Told, generators: &mut Generators, refusals: 
         let media = media(content, &mut generators.requests);
         operation["requestBody"] = json!({"required": required, "content": {"application/json": media}});
     }
+    if let Some(lines) = &told.body_lines {
+        operation["requestBody"]["content"][NDJSON] = lines_media(lines);
+    }
     operation
 }
 
@@ -198,6 +205,10 @@ fn media(content: &Content, generator: &mut SchemaGenerator) -> Value {
     let examples: Map<String, Value> =
         content.examples.iter().map(|(name, value)| ((*name).to_owned(), json!({"value": value}))).collect();
     json!({"schema": (content.schema)(generator), "examples": examples})
+}
+
+fn lines_media(lines: &Lines) -> Value {
+    json!({"schema": {"type": "string", "description": lines.description}, "examples": {"lines": {"value": lines.example}}})
 }
 
 fn security(route: &Route, told: &Told) -> Value {

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::authorize::unavailable;
+use crate::groups::{batch_counting_ends, batch_counting_replay};
 use crate::idempotency::digest;
 use crate::job::{JobRef, JobRow, mint_id};
 use crate::jobs::{self, Kind};
@@ -44,7 +45,8 @@ pub struct Discard {
 pub async fn cancel<W: Database + Clock>(world: &W, settings: &Settings, job: &JobRef) -> Result<JobRow, Problem> {
     let retention = settings.plan.retention_succeeded_ms;
     let statement = sql!("cancel", job.tenant.as_str(), job.id.as_str(), retention);
-    batch(world, vec![statement]).await.map_err(|error| unavailable(&error))?;
+    let jobs = std::slice::from_ref(job);
+    batch_counting_ends(world, jobs, vec![statement]).await.map_err(|error| unavailable(&error))?;
     let row = read_job(world, job).await?;
     if row.state == State::Cancelled || row.cancel_requested == 1 {
         return Ok(row);
@@ -90,7 +92,8 @@ pub async fn replay<W: Database + Clock>(
             sql!("insert_successor", tenant, id, successor.as_str(), now, payload.clone(), edited_digest.clone()),
             sql!("note_successor_hour", tenant, successor.as_str()),
         ];
-        batch(world, statements).await.map_err(|error| unavailable(&error))?;
+        let made = JobRef { tenant: job.tenant.clone(), id: successor.clone() };
+        batch_counting_replay(world, job, &made, statements).await.map_err(|error| unavailable(&error))?;
         let dead = read_job(world, job).await?;
         match (dead.dead_state.as_deref(), &dead.replayed_by) {
             (_, Some(id)) if *id == successor => {

@@ -57,6 +57,11 @@ problems! {
 }
 
 impl Problem {
+    /// A key for all tenants, and no tenant.
+    pub fn names_no_tenant() -> Problem {
+        Problem::InvalidHeader("A key for all tenants names one in Longshore-Tenant.".into())
+    }
+
     /// What is said of this occurrence.
     pub fn detail(&self) -> Option<String> {
         match self {

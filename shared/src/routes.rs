@@ -17,6 +17,7 @@ pub enum Operation {
     RetryJob,
     CompleteJob,
     FailJob,
+    ReadGroup,
     ListDeadLetters,
     ReadDeadLetter,
     ReplayDeadLetter,
@@ -69,7 +70,7 @@ const fn open(method: &'static str, path: &'static str, operation: Operation) ->
 }
 
 /// Every route.
-pub const ROUTES: [Route; 38] = [
+pub const ROUTES: [Route; 39] = [
     route("POST", "/v1/jobs", Op::CreateJob, Scope::JobsWrite),
     route("POST", "/v1/jobs/batch", Op::CreateJobs, Scope::JobsWrite),
     route("GET", "/v1/jobs", Op::ListJobs, Scope::JobsRead),
@@ -80,6 +81,7 @@ pub const ROUTES: [Route; 38] = [
     route("POST", "/v1/jobs/{id}/retry", Op::RetryJob, Scope::Operate),
     route("POST", "/v1/jobs/{id}/complete", Op::CompleteJob, Scope::JobsWrite),
     route("POST", "/v1/jobs/{id}/fail", Op::FailJob, Scope::JobsWrite),
+    route("GET", "/v1/groups/{id}", Op::ReadGroup, Scope::JobsRead),
     route("GET", "/v1/dead-letters", Op::ListDeadLetters, Scope::JobsRead),
     route("GET", "/v1/dead-letters/{id}", Op::ReadDeadLetter, Scope::JobsRead),
     route("POST", "/v1/dead-letters/{id}/replay", Op::ReplayDeadLetter, Scope::Operate),

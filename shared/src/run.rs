@@ -8,7 +8,7 @@ use crate::jobs;
 use crate::outcome::{ErrorClass, Outcome};
 use crate::ports::World;
 use crate::settings::Settings;
-use crate::settle::Settlement;
+use crate::settle::{Place, Settlement};
 use crate::state::{Situation, decide};
 
 /// An attempt that ended and waits for its flush.
@@ -96,7 +96,7 @@ fn finish(
     });
     let status = exchange.and_then(|exchange| exchange.response.as_ref()).map(|response| response.status);
     let entry = (duration_ms, status, settings.version.clone());
-    let place = (job.endpoint_id.clone(), Lane::of(&job.kind));
+    let place = Place { endpoint: job.endpoint_id.clone(), lane: Lane::of(&job.kind), grouped: job.group.is_some() };
     let settlement = Settlement::new((job.job(), job.attempt), place, outcome, decision, entry);
     Finished { settlement, record, ended_at }
 }

@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::attempt::{AttemptState, EvidenceRef};
+use crate::groups::batch_counting_ends;
 use crate::hint::{Hint, delay_seconds};
 use crate::job::{JobRef, Lane};
 use crate::limits::{DAMPING_MS, Plan};
@@ -50,6 +51,9 @@ pub struct Settlement {
     /// The queue of its hints.
     #[serde(skip)]
     pub lane: Lane,
+    /// Whether a group counts it.
+    #[serde(skip)]
+    pub grouped: bool,
     /// The number of the attempt, which guards the write beside the token.
     pub attempt: u32,
     /// What the job becomes.
@@ -70,11 +74,22 @@ pub struct Settlement {
     pub entry: SettledEntry,
 }
 
+/// Where a settled job belongs, beside its own row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The endpoint's name; empty for a bare url.
+    pub endpoint: String,
+    /// The queue of its hints.
+    pub lane: Lane,
+    /// Whether a group counts it.
+    pub grouped: bool,
+}
+
 impl Settlement {
     /// The settlement of an attempt's outcome and the decision on it.
     pub fn new(
         job: (JobRef, u32),
-        (endpoint, lane): (String, Lane),
+        Place { endpoint, lane, grouped }: Place,
         outcome: Outcome,
         decision: Decision,
         entry: (i64, Option<u16>, String),
@@ -115,6 +130,7 @@ impl Settlement {
             id,
             endpoint,
             lane,
+            grouped,
             attempt,
             state,
             failures,
@@ -156,7 +172,15 @@ pub async fn settle<W: Database + Clock>(
     plan: &Plan,
     settlements: &[Settlement],
 ) -> Result<Vec<JobRef>, DatabaseError> {
-    let answers = batch(world, statements(token, plan, settlements)).await?;
+    let statements = statements(token, plan, settlements);
+    // One that is to be tried again ends too, if a cancel was asked for.
+    let may_end = |settlement: &&Settlement| settlement.grouped && settlement.state != State::Running;
+    let grouped: Vec<_> = settlements.iter().filter(may_end).map(Settlement::job).collect();
+    let answers = if grouped.is_empty() {
+        batch(world, statements).await?
+    } else {
+        batch_counting_ends(world, &grouped, statements).await?
+    };
     rows_as(answers.last().unwrap_or(&Vec::new()))
 }
 

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use crate::complete::end_overdue;
 use crate::flush::send_hints;
+use crate::groups::batch_counting_ends;
 use crate::hint::Hint;
 use crate::job::{JobRef, Lane, first_id_at};
 use crate::limits::{CRASHES_MAX, DAMPING_MS, DAMPING_MS_MAX, DISPATCHES_BEFORE_SWEEP_RUNS, HOUR_MS, MARK_LAG_MS};
@@ -69,7 +70,8 @@ pub async fn sweep<W: World>(world: &W, settings: &Settings) -> Result<Swept, Da
     swept.purged += purge_hours(world, settings, standing.now, mark).await?;
     guard_storage(world, settings, &standing).await?;
     let strays = sql!("purge_strays", settings.plan.retention_dead_ms, SWEEP_ROWS_MAX);
-    batch(world, vec![strays, stamp("swept_at")]).await?;
+    let groups = sql!("purge_groups", settings.plan.retention_dead_ms, SWEEP_ROWS_MAX);
+    batch(world, vec![strays, groups, stamp("swept_at")]).await?;
     Ok(swept)
 }
 
@@ -176,7 +178,7 @@ async fn expire<W: World>(world: &W, settings: &Settings, jobs: &[JobRef]) -> Re
         return Ok(Vec::new());
     }
     let statements = vec![sql!("expire", json_param(&jobs), terms(settings)), look_later(jobs)];
-    rows_as(batch(world, statements).await?.first().unwrap_or(&Vec::new()))
+    rows_as(batch_counting_ends(world, jobs, statements).await?.first().unwrap_or(&Vec::new()))
 }
 
 fn look_later(jobs: &[JobRef]) -> Statement {
@@ -214,7 +216,7 @@ async fn dispatch<W: World>(
         look_later(jobs),
         sql!("dispatch", json_param(&jobs), json_param(&damping)),
     ];
-    let answers = batch(world, statements).await?;
+    let answers = batch_counting_ends(world, jobs, statements).await?;
     let rows: Vec<(String, String, i64, String)> = rows_as(answers.last().unwrap_or(&Vec::new()))?;
     let hint = |tenant, id, kind: &str| Hint::now(JobRef { tenant, id }, Lane::of(kind));
     Ok(rows.into_iter().map(|(tenant, id, dispatches, kind)| (hint(tenant, id, &kind), dispatches)).collect())

@@ -7,6 +7,7 @@ pub mod accepting;
 pub mod claiming;
 pub mod completing;
 pub mod firing;
+pub mod grouping;
 pub mod listing;
 pub mod operating;
 pub mod settling;
@@ -44,6 +45,7 @@ macro_rules! for_each_case {
             firing: a_slot_fires_once, a_late_tick_fires_nothing, a_put_in_between_wins, missed_slots_follow_the_policy,
                 a_slot_beside_an_open_job_is_skipped, a_deleted_endpoint_refuses_the_slot, run_now_makes_one_job_per_key,
                 a_full_store_fires_later, a_history_is_bounded;
+            grouping: a_group_counts_each_job_once, ends_are_counted_by_their_kind, what_the_sweep_ends_counts;
         }
     };
 }

@@ -17,7 +17,7 @@ use longshore::settle::{Settlement, settle};
 use longshore::state::Decision;
 use longshore_tests::bridge::BridgeDatabase;
 use longshore_tests::client::early_in_a_minute;
-use longshore_tests::conformance::stand::request;
+use longshore_tests::conformance::stand::{place, request};
 use longshore_tests::conformance::{self, Case, Stand, Store};
 use longshore_tests::runner::{Options, Runner};
 use longshore_tests::scratch::{Scratch, repository};
@@ -157,10 +157,29 @@ async fn a_firing_costs_four_rows() {
     .await;
 }
 
+/// Of 50 jobs accepted and settled together, a group is one row at each: 50 jobs and it, 50 claims, 50 settlements and it.
+#[tokio::test]
+async fn a_group_costs_a_row_for_each_batch_and_flush() {
+    on_d1("groups", async |stand, _| {
+        let case = stand.case().await;
+        case.accept_one(request(json!({})), Some("the hour's roll-up")).await.unwrap();
+        let jobs = vec![(request(json!({"group": "import"})), None); 50];
+        let (accepted, written, _) = cost(stand, case.accept(&jobs)).await;
+        assert_eq!(written, 51, "an accept");
+        let jobs: Vec<_> = accepted.unwrap().into_iter().map(|job| job.unwrap().job).collect();
+        let (report, written, _) = cost(stand, process(stand, &stand.settings, Lane::Webhooks, jobs)).await;
+        assert_eq!(report.settled, 50);
+        // The entry of the finished group in its index is one more.
+        println!("50 grouped jobs in one flush: {written} rows");
+        assert_eq!(written, 102, "claims and settlements");
+    })
+    .await;
+}
+
 async fn late_settlement(stand: &Stand<D1<'_>>, job: &JobRef, lease: &str) -> usize {
     let entry = (1, Some(200), "0".to_owned());
     let outcome = Outcome::Succeeded { result: None };
-    let late = Settlement::new((job.clone(), 1), (String::new(), Lane::Webhooks), outcome, Decision::Succeed, entry);
+    let late = Settlement::new((job.clone(), 1), place(String::new()), outcome, Decision::Succeed, entry);
     settle(stand, lease, &PAID, &[late]).await.unwrap().len()
 }
 
@@ -190,7 +209,7 @@ async fn a_finished_row_is_small() {
 }
 
 /// Statements that act for a caller come after the text of `caller.sql`.
-const FOR_CALLER: [&str; 4] = ["free_keys", "accept", "note_hour", "read_accepted"];
+const FOR_CALLER: [&str; 5] = ["free_keys", "accept", "count_grouped_accepted", "note_hour", "read_accepted"];
 
 fn shipped_statements() -> Vec<(String, String)> {
     let folder = repository().join("shared/src/store");

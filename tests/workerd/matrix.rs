@@ -87,8 +87,11 @@ impl Things {
         owner.endpoint("orders", "/ok", json!({})).await;
         assert_eq!(owner.api.put("/v1/schedules/orders", &yearly(owner)).await.unwrap().status, 200);
         let (key, _) = owner.world.key(&owner.name, &["jobs:read"]).await;
+        let mut grouped = to_endpoint("orders");
+        grouped["group"] = json!("orders");
         Things(BTreeMap::from([
-            ("/v1/jobs", id_of(&owner.complete(&to_endpoint("orders")).await)),
+            ("/v1/jobs", id_of(&owner.complete(&grouped).await)),
+            ("/v1/groups", "orders".to_owned()),
             ("/v1/dead-letters", owner.dead_letter().await),
             ("/v1/endpoints", "orders".to_owned()),
             ("/v1/schedules", "orders".to_owned()),

@@ -42,7 +42,7 @@ fn no_route_knows_another_tenants_things() {
         let done = id_of(&owner.complete(&to_endpoint("orders")).await);
         let dead = owner.dead_letter().await;
         let mut later = owner.webhook("/ok");
-        later["delay_seconds"] = json!(3_600);
+        (later["delay_seconds"], later["group"]) = (json!(3_600), json!("orders"));
         let scheduled = owner.accept(&later).await;
         let (key, _) = world.key(&owner.name, &["jobs:read"]).await;
         let things = [&done, &dead, &scheduled, "orders", &key];
@@ -127,12 +127,12 @@ pub(crate) async fn walk(world: &World, tenant: &Tenant<'_>) -> Vec<Step> {
     let done = id_of(&tenant.complete(&tenant.webhook("/ok")).await);
     let (dead, other) = (tenant.dead_letter().await, tenant.dead_letter().await);
     let mut later = tenant.webhook("/ok");
-    later["delay_seconds"] = json!(3_600);
+    (later["delay_seconds"], later["group"]) = (json!(3_600), json!("import"));
     let scheduled = tenant.accept(&later).await;
     let waiting = tenant.accept(&later).await;
     let (key, _) = world.key(&tenant.name, &["jobs:read"]).await;
     let (parked, overtaken) = (deferred_job(tenant).await, deferred_job(tenant).await);
-    let steps: [(&str, &str, u16, &str); 38] = [
+    let steps: [(&str, &str, u16, &str); 39] = [
         ("GET", "/healthz", 200, ""),
         ("GET", "/readyz", 200, ""),
         ("GET", "/openapi.json", 200, ""),
@@ -146,6 +146,7 @@ pub(crate) async fn walk(world: &World, tenant: &Tenant<'_>) -> Vec<Step> {
         ("POST", "/v1/jobs/{id}/cancel", 200, &scheduled),
         ("POST", "/v1/jobs/{id}/complete", 200, &parked),
         ("POST", "/v1/jobs/{id}/fail", 200, &overtaken),
+        ("GET", "/v1/groups/{id}", 200, "import"),
         ("GET", "/v1/dead-letters", 200, ""),
         ("GET", "/v1/dead-letters/{id}", 200, &dead),
         ("POST", "/v1/dead-letters/{id}/replay", 202, &dead),

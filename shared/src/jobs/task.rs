@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::value::RawValue;
 
 use crate::claim::Claimed;
-use crate::invalid::{InvalidField, is_json, is_name};
+use crate::invalid::{InvalidField, JSON, is_name, names_media_type};
 use crate::jobs::target::{Target, Unpreparable, endpoint_headers, signed};
 use crate::jobs::{CheckedPayload, UNREADABLE, is_readable};
 use crate::limits::{
@@ -106,7 +106,7 @@ pub fn judge(response: &HttpResponse) -> Outcome {
         let seconds: u32 = asked.unwrap_or(COMPLETION_SECONDS_DEFAULT).clamp(1, COMPLETION_SECONDS_MAX);
         return Outcome::Deferred { due_in: Duration::from_secs(u64::from(seconds)) };
     }
-    if !response.header("content-type").is_some_and(is_json) {
+    if !response.header("content-type").is_some_and(|text| names_media_type(text, JSON)) {
         return Outcome::Succeeded { result: None };
     }
     if response.truncated || response.body.len() > RESULT_BYTES_MAX {

@@ -162,6 +162,28 @@ pub(super) struct Job {
     replayed_by: Option<String>,
 }
 
+/// The jobs that carry a label, counted.
+#[derive(JsonSchema)]
+pub(super) struct Group {
+    /// The label.
+    #[schemars(regex(pattern = super::NAME))]
+    id: String,
+    tenant: String,
+    /// Jobs that were accepted with it, replays included.
+    total: u64,
+    /// Those that have not ended.
+    open: u64,
+    succeeded: u64,
+    /// Dead letters that nobody has replayed.
+    dead: u64,
+    /// Dead letters that another job of the group sends again.
+    replayed: u64,
+    cancelled: u64,
+    created_at: Time,
+    /// When the last of them ended; null while one is open.
+    finished_at: Option<Time>,
+}
+
 /// What became of a dead letter.
 #[derive(JsonSchema)]
 #[schemars(rename_all = "snake_case")]
@@ -268,6 +290,8 @@ pub(super) struct Key {
     created_at: Time,
     expires_at: Option<Time>,
     revoked_at: Option<Time>,
+    /// Within the hour.
+    last_used_at: Option<Time>,
 }
 
 /// A new API key.

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::attempt::LogEntry;
 use crate::endpoint::EndpointRow;
 use crate::evidence::{Exchange, RecordHead, record};
+use crate::groups::GroupRow;
 use crate::job::JobRow;
 use crate::key::mint;
 use crate::keys::KeyRow;
@@ -100,6 +101,30 @@ pub(super) fn batch_answer(problem: &Value) -> Value {
             {"index": 1, "status": problem["status"], "id": null, "replayed": false, "problem": problem},
         ],
     })
+}
+
+fn as_lines<'a>(items: impl IntoIterator<Item = &'a Value>) -> String {
+    items.into_iter().map(|item| format!("{item}\n")).collect()
+}
+
+/// A bulk request.
+pub(super) fn job_lines() -> String {
+    as_lines(jobs().iter().map(|(_, job)| job))
+}
+
+/// The answer to one.
+pub(super) fn batch_lines(problem: &Value) -> String {
+    let answer = batch_answer(problem);
+    let last = json!({"summary": answer["summary"], "problem": null});
+    as_lines(answer["results"].as_array().into_iter().flatten().chain([&last]))
+}
+
+pub(super) fn group() -> Value {
+    let row = json!({
+        "tenant": "acme", "id": "import", "total": 1_000, "succeeded": 996, "dead": 3, "replayed": 1, "cancelled": 0,
+        "created_at": AT, "finished_at": AT + 8_000,
+    });
+    shown(row, |row: GroupRow| row.to_json())
 }
 
 /// Reads a row as the store would answer it; a row that does not fit its type is null, which fits no schema.

@@ -48,6 +48,7 @@ pub(super) fn tell(operation: Operation) -> Told {
         Op::RetryJob => jobs::retry_job(),
         Op::CompleteJob => jobs::complete_job(),
         Op::FailJob => jobs::fail_job(),
+        Op::ReadGroup => jobs::read_group(),
         Op::ListDeadLetters => jobs::list_dead_letters(),
         Op::ReadDeadLetter => jobs::read_dead_letter(),
         Op::ReplayDeadLetter => jobs::replay_dead_letter(),

@@ -16,7 +16,7 @@ pub(super) fn samples() -> Vec<Problem> {
         Problem::InvalidParameter(parameter),
         Problem::InvalidCursor,
         Problem::InvalidIdempotencyKey("is empty".into()),
-        Problem::InvalidHeader("A key for all tenants names one in Longshore-Tenant.".into()),
+        Problem::names_no_tenant(),
         Problem::Unauthenticated("There is no Authorization header.".into()),
         Problem::Forbidden("The key lacks the scope operate.".into()),
         Problem::NotFound,

@@ -4,7 +4,8 @@ use schemars::generate::SchemaGenerator;
 use schemars::{JsonSchema, Schema};
 use serde_json::{Value, json};
 
-use super::NAME;
+use super::answers::Page;
+use super::{NAME, examples};
 use crate::invalid::InvalidField;
 use crate::limits::{IDEMPOTENCY_KEY_BYTES_MAX, PAGE_DEFAULT, PAGE_MAX, WAIT_SECONDS_MAX};
 use crate::problem::Problem;
@@ -23,6 +24,15 @@ pub(super) struct Answer {
     pub(super) description: &'static str,
     pub(super) headers: Vec<&'static str>,
     pub(super) content: Option<Content>,
+    /// What it is as lines of JSON, for those who accept that.
+    pub(super) lines: Option<Lines>,
+}
+
+/// Lines of JSON: what they are, and an example.
+#[derive(Clone)]
+pub(super) struct Lines {
+    pub(super) description: &'static str,
+    pub(super) example: String,
 }
 
 /// One operation as people and programs read of it. What follows from its route is added to it: the method, the path,
@@ -33,6 +43,7 @@ pub(super) struct Told {
     pub(super) description: &'static str,
     pub(super) parameters: Vec<&'static str>,
     pub(super) body: Option<(bool, Content)>,
+    pub(super) body_lines: Option<Lines>,
     pub(super) answers: Vec<Answer>,
     /// Whether `ROOT_TOKEN` may do it too.
     pub(super) root: bool,
@@ -44,7 +55,8 @@ pub(super) struct Told {
 /// Begins to tell of an operation.
 pub(super) fn told(tag: &'static str, summary: &'static str, description: &'static str) -> Told {
     let (parameters, answers, refusals) = (Vec::new(), Vec::new(), Vec::new());
-    Told { tag, summary, description, parameters, body: None, answers, root: false, creates: false, refusals }
+    let (body, body_lines) = (None, None);
+    Told { tag, summary, description, parameters, body, body_lines, answers, root: false, creates: false, refusals }
 }
 
 impl Told {
@@ -56,8 +68,7 @@ impl Told {
 
     /// It is about one tenant's things: a key for all tenants names one.
     pub(super) fn of_tenant(self) -> Told {
-        let told = self.takes(&["Longshore-Tenant", "tenant"]);
-        told.refuses([Problem::InvalidHeader("A key for all tenants names one in Longshore-Tenant.".into())])
+        self.takes(&["Longshore-Tenant", "tenant"]).refuses([Problem::names_no_tenant()])
     }
 
     /// It answers a page at a time.
@@ -81,13 +92,34 @@ impl Told {
     pub(super) fn answers<T: JsonSchema>(mut self, status: u16, description: &'static str, example: Value) -> Told {
         let examples = vec![("example", example)];
         let content = Some(Content { schema: SchemaGenerator::subschema_for::<T>, examples });
-        self.answers.push(Answer { status, description, headers: Vec::new(), content });
+        self.answers.push(Answer { status, description, headers: Vec::new(), content, lines: None });
+        self
+    }
+
+    /// It answers a page of these, and all of them to those who accept lines.
+    pub(super) fn answers_page<T: JsonSchema>(self, description: &'static str, example: &Value) -> Told {
+        let lines = Lines {
+            description: "The export: all items from the cursor on, one a line. An answer that breaks off is not whole.",
+            example: format!("{example}\n"),
+        };
+        self.answers::<Page<T>>(200, description, examples::page(example)).or_lines(lines)
+    }
+
+    /// The last answer may also be lines.
+    pub(super) fn or_lines(mut self, lines: Lines) -> Told {
+        self.answers.iter_mut().last().into_iter().for_each(|answer| answer.lines = Some(lines.clone()));
+        self
+    }
+
+    /// The body may also be lines.
+    pub(super) fn or_reads_lines(mut self, description: &'static str, example: String) -> Told {
+        self.body_lines = Some(Lines { description, example });
         self
     }
 
     /// It answers 204 when all is well.
     pub(super) fn answers_nothing(mut self, description: &'static str) -> Told {
-        self.answers.push(Answer { status: 204, description, headers: Vec::new(), content: None });
+        self.answers.push(Answer { status: 204, description, headers: Vec::new(), content: None, lines: None });
         self
     }
 

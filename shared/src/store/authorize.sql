@@ -2,7 +2,7 @@
 -- json() around the subquery: some versions of SQLite forget there that its text is JSON, and quote it.
 SELECT json_object(
   'key', json((SELECT json_object('id', k.id, 'hash', k.hash, 'tenant', k.tenant, 'scopes', json(k.scopes),
-      'revoked', k.revoked_at IS NOT NULL,
+      'revoked', k.revoked_at IS NOT NULL, 'last_used_at', k.last_used_at,
       'expired', k.expires_at IS NOT NULL AND k.expires_at <= CAST(unixepoch('subsec') * 1000 AS INTEGER))
     FROM api_keys k WHERE k.id = ?1)),
   'storage_full', (SELECT value FROM meta WHERE name = 'storage_full'),

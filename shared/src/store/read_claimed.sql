@@ -1,5 +1,5 @@
 -- The jobs of ?1 that the lease ?2 holds: what the claim before it took, also when its answer was lost.
-SELECT json_object('tenant', j.tenant, 'id', j.id, 'kind', j.kind, 'endpoint_id', j.endpoint, 'event_id', j.event_id,
+SELECT json_object('tenant', j.tenant, 'id', j.id, 'kind', j.kind, 'endpoint_id', j.endpoint, 'event_id', j.event_id, 'group', j.job_group,
   'attempt', j.attempt, 'failures', j.failures, 'suspect', j.suspect, 'max_attempts', j.max_attempts,
   'backoff', j.backoff, 'deadline_at', j.deadline_at, 'created_at', j.created_at,
   'lease_until', j.lease_until, 'now', CAST(unixepoch('subsec') * 1000 AS INTEGER), 'payload', j.payload,

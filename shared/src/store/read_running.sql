@@ -1,5 +1,6 @@
 -- What is decided by when a deferred attempt ends. ?1 [[tenant, id], ...].
-SELECT json_object('tenant', j.tenant, 'id', j.id, 'kind', j.kind, 'endpoint', j.endpoint, 'state', j.state,
+SELECT json_object('tenant', j.tenant, 'id', j.id, 'kind', j.kind, 'endpoint', j.endpoint,
+  'group', j.job_group, 'state', j.state,
   'deferred', j.deferred, 'attempt', j.attempt, 'failures', j.failures, 'max_attempts', j.max_attempts,
   'backoff', j.backoff, 'deadline_at', j.deadline_at, 'lease_token', j.lease_token, 'lease_until', j.lease_until,
   'started_at', CASE WHEN j.attempt > 0 THEN json_extract(j.log, '$[' || (j.attempt - 1) || '].started_at') END,

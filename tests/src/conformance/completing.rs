@@ -9,11 +9,11 @@ use longshore::job::{JobRef, Lane};
 use longshore::limits::{LEASE_COVERS_MS_MAX, LEASE_MS, LEASE_SLACK_MS, PAID};
 use longshore::outcome::{ErrorClass, Outcome};
 use longshore::problem::Problem;
-use longshore::settle::{Settlement, settle};
+use longshore::settle::{Place, Settlement, settle};
 use longshore::state::{Decision, State};
 use serde_json::json;
 
-use super::stand::{Case, Stand, Store};
+use super::stand::{Case, Stand, Store, place};
 
 /// Until the completion of a case's task is due.
 const DUE_IN: Duration = Duration::from_mins(10);
@@ -41,7 +41,7 @@ impl<S: Store> Case<'_, S> {
 
     async fn settle_task(&self, job: &JobRef, token: &str, outcome: Outcome, decision: Decision) -> usize {
         let entry = (12, Some(202), "0.1.0".to_owned());
-        let place = ("tasks".to_owned(), Lane::Tasks);
+        let place = Place { lane: Lane::Tasks, ..place("tasks".to_owned()) };
         let settlement = Settlement::new((job.clone(), 1), place, outcome, decision, entry);
         settle(self.stand, token, &PAID, &[settlement]).await.unwrap().len()
     }

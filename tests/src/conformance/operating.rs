@@ -1,7 +1,7 @@
 //! Cases of what operators do: cancel, retry now, replay, discard, wake.
 
 use futures_util::future::join_all;
-use longshore::job::{JobRef, Lane};
+use longshore::job::JobRef;
 use longshore::limits::PAID;
 use longshore::operate::{cancel, discard, replay, retry_now, wake};
 use longshore::outcome::{ErrorClass, Outcome};
@@ -10,7 +10,7 @@ use longshore::settle::{Settlement, settle};
 use longshore::state::{DeadReason, Decision, State};
 use serde_json::{json, value::RawValue};
 
-use super::stand::{Case, Stand, Store, request};
+use super::stand::{Case, Stand, Store, place, request};
 
 impl<S: Store> Case<'_, S> {
     /// A job that died at its first attempt.
@@ -21,7 +21,7 @@ impl<S: Store> Case<'_, S> {
         let outcome = Outcome::Failed { class: ErrorClass::Http5xx, message: "no".into(), retry_after: None };
         let decision = Decision::Bury { reason: DeadReason::AttemptsExhausted, failures: 1 };
         let entry = (1, None, "0".to_owned());
-        let settlement = Settlement::new((job.clone(), 1), (String::new(), Lane::Webhooks), outcome, decision, entry);
+        let settlement = Settlement::new((job.clone(), 1), place(String::new()), outcome, decision, entry);
         assert_eq!(settle(self.stand, &token, &PAID, &[settlement]).await.unwrap().len(), 1);
         job
     }

@@ -11,7 +11,7 @@ use longshore::settle::{Settlement, settle};
 use longshore::state::{DeadReason, Decision};
 use serde_json::{Value, json};
 
-use super::stand::{Case, Stand, Store, request};
+use super::stand::{Case, Stand, Store, place, request};
 
 fn failed(class: ErrorClass) -> Outcome {
     Outcome::Failed { class, message: "It failed.".into(), retry_after: None }
@@ -32,7 +32,7 @@ impl<S: Store> Case<'_, S> {
     async fn settle(&self, token: &str, (job, attempt): (&JobRef, u32), outcome: Outcome, decision: Decision) -> usize {
         let endpoint = self.stand.row(job).await.endpoint;
         let entry = (12, Some(503), "0.1.0".to_owned());
-        let settlement = Settlement::new((job.clone(), attempt), (endpoint, Lane::Webhooks), outcome, decision, entry);
+        let settlement = Settlement::new((job.clone(), attempt), place(endpoint), outcome, decision, entry);
         settle(self.stand, token, &PAID, &[settlement]).await.unwrap().len()
     }
 

@@ -20,6 +20,7 @@ use longshore::problem::Problem;
 use longshore::query::read_job;
 use longshore::request::check;
 use longshore::settings::Settings;
+use longshore::settle::Place;
 use serde_json::{Value, json};
 
 use crate::options::MASTER_KEY;
@@ -202,6 +203,11 @@ impl<S: Store> Case<'_, S> {
 /// In how many seconds the hint of an accepted job is due.
 pub fn delay(accepted: &Accepted) -> Option<u32> {
     accepted.hint.as_ref().map(|hint| hint.delay_seconds)
+}
+
+/// Where a settled webhook belongs: to an endpoint, or to none, and to no group.
+pub fn place(endpoint: String) -> Place {
+    Place { endpoint, lane: Lane::Webhooks, grouped: false }
 }
 
 /// A request of one webhook to a bare url, with more fields.

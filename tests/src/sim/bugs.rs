@@ -182,6 +182,10 @@ pub static ALL: &[Bug] = &[
         "a full store that takes jobs",
         &[("accept", "AND NOT EXISTS (SELECT 1 FROM meta WHERE name = 'storage_full' AND value = 1)", "")],
     ),
+    // Groups.
+    edit("a repeat that its group counts", &[("count_grouped_accepted", "?3 * count(*)", "max(0, ?3) * count(*)")]),
+    edit("an end that its group counts again", &[("count_ended", "(?2 = 1 OR EXISTS", "(?2 = 1 AND EXISTS")]),
+    edit("a group that has not heard of a replay", &[("count_grouped", "?2 * count(*)", "0 * count(*)")]),
     // Schedules. The key of a slot would hide the first one.
     edit(
         "a slot that two ticks fire",

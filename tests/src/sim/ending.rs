@@ -32,7 +32,26 @@ pub(super) fn judge(world: &World) -> Result<(), String> {
     if accepted != count {
         return Err(format!("F33: {count} jobs and {accepted} counted"));
     }
-    Ok(())
+    judge_groups(world)
+}
+
+/// F33: a group's counters are what a count of its jobs says.
+fn judge_groups(world: &World) -> Result<(), String> {
+    let wrong = world.number(
+        "SELECT count(*) FROM (
+          SELECT tenant, id, total, succeeded, dead, replayed, cancelled, total, total FROM groups
+          EXCEPT
+          SELECT tenant, job_group, count(*), sum(state = 'succeeded'), sum(state = 'dead' AND dead_state <> 'replayed'),
+            sum(state = 'dead' AND dead_state = 'replayed'), sum(state = 'cancelled'), count(finished_at), count(*)
+          FROM jobs WHERE job_group IS NOT NULL GROUP BY tenant, job_group)",
+    );
+    let unfinished = world.number("SELECT count(*) FROM groups WHERE finished_at IS NULL");
+    let labels = world.number("SELECT count(DISTINCT tenant || ' ' || job_group) FROM jobs");
+    let groups = world.number("SELECT count(*) FROM groups");
+    if (wrong, unfinished) == (0, 0) && labels == groups {
+        return Ok(());
+    }
+    Err(format!("F33: of {groups} groups for {labels} labels {wrong} miscount and {unfinished} have not finished"))
 }
 
 fn judge_row(world: &World, row: &Row) -> Result<(), String> {

@@ -111,8 +111,9 @@ impl Database for Node {
             }
             return Ok(answers);
         }
-        if self.world.has(Switch::MovesSlotsApart) && statements[0].name == "fire" {
-            let jobs = statements.split_off(1);
+        let fires = statements.iter().position(|statement| statement.name == "fire");
+        if let Some(at) = fires.filter(|_| self.world.has(Switch::MovesSlotsApart)) {
+            let jobs = statements.split_off(at + 1);
             let mut answers = self.batch_once(statements).await?;
             answers.extend(self.batch_once(jobs).await?);
             return Ok(answers);

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::{DEPLOYMENT, KEYS};
 use crate::keys::KeyRequest;
-use crate::openapi::answers::{Health, Key, MadeKey, Page, Paused, Readiness, Stray};
+use crate::openapi::answers::{Health, Key, MadeKey, Paused, Readiness, Stray};
 use crate::openapi::examples;
 use crate::openapi::told::{Told, told};
 use crate::problem::Problem;
@@ -22,7 +22,7 @@ pub(super) fn list_keys() -> Told {
         .also_root()
         .takes(&["Longshore-Tenant", "tenant"])
         .pages()
-        .answers::<Page<Key>>(200, "A page of keys.", examples::page(&examples::key()))
+        .answers_page::<Key>("A page of keys.", &examples::key())
 }
 
 pub(super) fn revoke_key() -> Told {
@@ -40,7 +40,7 @@ fn for_all(summary: &'static str, description: &'static str) -> Told {
 pub(super) fn list_strays() -> Told {
     for_all("Lists strays", "Queue messages that cannot be read, with their bytes. Only a key for all tenants may.")
         .pages()
-        .answers::<Page<Stray>>(200, "A page of strays.", examples::page(&examples::stray()))
+        .answers_page::<Stray>("A page of strays.", &examples::stray())
 }
 
 pub(super) fn pause() -> Told {

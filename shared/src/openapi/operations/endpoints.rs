@@ -2,16 +2,15 @@
 
 use super::{ENDPOINTS, illegal};
 use crate::endpoints::EndpointRequest;
-use crate::openapi::answers::{Endpoint, Page, Secrets};
+use crate::openapi::answers::{Endpoint, Secrets};
 use crate::openapi::examples;
 use crate::openapi::told::{Told, told};
 
 pub(super) fn list_endpoints() -> Told {
-    told(ENDPOINTS, "Lists endpoints", "By name.").pages().of_tenant().answers::<Page<Endpoint>>(
-        200,
-        "A page of endpoints.",
-        examples::page(&examples::endpoint("active")),
-    )
+    told(ENDPOINTS, "Lists endpoints", "By name.")
+        .pages()
+        .of_tenant()
+        .answers_page::<Endpoint>("A page of endpoints.", &examples::endpoint("active"))
 }
 
 pub(super) fn put_endpoint() -> Told {

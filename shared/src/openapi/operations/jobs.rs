@@ -2,8 +2,8 @@
 
 use super::{DEAD_LETTERS, JOBS, illegal};
 use crate::complete::{CompleteRequest, FailRequest};
-use crate::openapi::answers::{AcceptedJob, Attempt, BatchAnswer, DeadLetter, Evidence, Job, NewJobs, Page};
-use crate::openapi::told::{Told, told};
+use crate::openapi::answers::{AcceptedJob, Attempt, BatchAnswer, DeadLetter, Evidence, Group, Job, NewJobs};
+use crate::openapi::told::{Lines, Told, told};
 use crate::openapi::{examples, problems};
 use crate::operate::{Discard, Replay};
 use crate::problem::Problem;
@@ -26,16 +26,25 @@ pub(super) fn create_job() -> Told {
 }
 
 pub(super) fn create_jobs() -> Told {
-    let description = "Each job is accepted or refused by itself: the answer has one result per job, in their order.";
-    told(JOBS, "Accepts up to 1,000 jobs", description)
+    let description = "Each job is accepted or refused by itself: the answer has one result per job, in their order. As \
+                       JSON it has up to 1,000 jobs; as lines of JSON it has no such limit, and jobs are durable, and \
+                       answered, while later lines are still on their way.";
+    let refused = problems::example(&Problem::StorageFull);
+    told(JOBS, "Accepts many jobs", description)
         .takes(&["Idempotency-Key"])
         .of_tenant()
         .reads::<NewJobs>(examples::batch())
         .answers::<BatchAnswer>(
             200,
             "What became of each job.",
-            examples::batch_answer(&problems::example(&Problem::StorageFull)),
+            examples::batch_answer(&refused),
         )
+        .or_lines(Lines {
+            description: "One result a line, in the order of the lines; the last line is the summary. Its `problem` is null \
+                          if every line was read.",
+            example: examples::batch_lines(&refused),
+        })
+        .or_reads_lines("One job a line; empty lines are passed over.", examples::job_lines())
         .refuses([Problem::InvalidIdempotencyKey("is empty".into()), Problem::StorageFull])
 }
 
@@ -55,7 +64,7 @@ pub(super) fn list_jobs() -> Told {
         ])
         .pages()
         .of_tenant()
-        .answers::<Page<Job>>(200, "A page of jobs.", examples::page(&examples::listed_job()))
+        .answers_page::<Job>("A page of jobs.", &examples::listed_job())
 }
 
 pub(super) fn read_job() -> Told {
@@ -67,11 +76,9 @@ pub(super) fn read_job() -> Told {
 
 pub(super) fn list_attempts() -> Told {
     let description = "Every send there ever was, in order. Headers and sizes come from the evidence of the latest 20.";
-    told(JOBS, "Lists the attempts of a job", description).of_tenant().answers::<Page<Attempt>>(
-        200,
-        "All its attempts.",
-        examples::page(&examples::attempt()),
-    )
+    told(JOBS, "Lists the attempts of a job", description)
+        .of_tenant()
+        .answers_page::<Attempt>("All its attempts.", &examples::attempt())
 }
 
 pub(super) fn read_evidence() -> Told {
@@ -114,11 +121,21 @@ pub(super) fn fail_job() -> Told {
         .refuses([illegal("No completion of this job is awaited; the job is succeeded.")])
 }
 
+pub(super) fn read_group() -> Told {
+    let description = "How many jobs carry the label and what became of them. `finished_at` is set when none is open; \
+                       retention removes a group as long after that as it keeps dead letters.";
+    told(JOBS, "Reads the counters of a group", description).of_tenant().answers::<Group>(
+        200,
+        "The group.",
+        examples::group(),
+    )
+}
+
 pub(super) fn list_dead_letters() -> Told {
     told(DEAD_LETTERS, "Lists open dead letters", "The latest death first.")
         .pages()
         .of_tenant()
-        .answers::<Page<DeadLetter>>(200, "A page of dead letters.", examples::page(&examples::dead_letter("open")))
+        .answers_page::<DeadLetter>("A page of dead letters.", &examples::dead_letter("open"))
 }
 
 pub(super) fn read_dead_letter() -> Told {

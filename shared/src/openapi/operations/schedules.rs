@@ -1,8 +1,8 @@
 //! Schedules.
 
 use super::SCHEDULES;
+use crate::openapi::answers::AcceptedJob;
 use crate::openapi::answers::schedules::{Firing, Schedule};
-use crate::openapi::answers::{AcceptedJob, Page};
 use crate::openapi::examples;
 use crate::openapi::told::{Told, told};
 use crate::problem::Problem;
@@ -12,7 +12,7 @@ pub(super) fn list_schedules() -> Told {
     told(SCHEDULES, "Lists schedules", "By name, without payloads, and with the next slot only.")
         .pages()
         .of_tenant()
-        .answers::<Page<Schedule>>(200, "A page of schedules.", examples::page(&examples::schedule()))
+        .answers_page::<Schedule>("A page of schedules.", &examples::schedule())
 }
 
 pub(super) fn put_schedule() -> Told {
@@ -53,5 +53,5 @@ pub(super) fn run_schedule() -> Told {
 pub(super) fn list_firings() -> Told {
     told(SCHEDULES, "Lists the last firings of a schedule", "The newest first, 50 at most.")
         .of_tenant()
-        .answers::<Page<Firing>>(200, "Its last firings.", examples::page(&examples::firing()))
+        .answers_page::<Firing>("Its last firings.", &examples::firing())
 }

@@ -1,0 +1,195 @@
+//! Bulk intake: jobs as lines of JSON, accepted while they come and answered one line each. Memory holds what one accept
+//! takes, however many lines there are; the connection may break at any byte, and a repeat with the same key adds nothing.
+
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
+use futures_util::{StreamExt, stream};
+use longshore::accept::Accepted;
+use longshore::authorize::Caller;
+use longshore::cloudflare::CloudflareWorld;
+use longshore::flush::send_hints;
+use longshore::limits::{BULK_BYTES_AT_ONCE, BULK_LINES_AT_ONCE, BULK_PAUSE_MS, ENVELOPE_BYTES_MAX};
+use longshore::ports::Clock;
+use longshore::problem::Problem;
+use longshore::request::{NewJob, check};
+use longshore::settings::Settings;
+use serde_json::{Value, json};
+use tokio_util::bytes::BytesMut;
+use tokio_util::codec::{Decoder, LinesCodec, LinesCodecError};
+use worker::{ByteStream, Result as WorkerResult};
+
+use crate::accept::{Tally, accept_checked, result_json};
+use crate::answer::Answer;
+use crate::context::ApiContext;
+use crate::problem::document;
+
+type Checked = Result<NewJob, Problem>;
+
+/// Lines as they come: a network's pieces on one side, whole lines on the other.
+struct Lines {
+    body: ByteStream,
+    buffer: BytesMut,
+    codec: LinesCodec,
+    ended: bool,
+}
+
+impl Lines {
+    fn new(body: ByteStream, line_bytes_max: usize) -> Lines {
+        let codec = LinesCodec::new_with_max_length(line_bytes_max);
+        Lines { body, buffer: BytesMut::new(), codec, ended: false }
+    }
+
+    /// The next line that is whole already; a line that is too long, or no text, is a refusal of its own.
+    fn next_whole(&mut self) -> Option<Result<String, Problem>> {
+        let line =
+            if self.ended { self.codec.decode_eof(&mut self.buffer) } else { self.codec.decode(&mut self.buffer) };
+        match line {
+            Ok(line) => line.map(Ok),
+            Err(LinesCodecError::MaxLineLengthExceeded) => Some(Err(Problem::TooLarge("The line is too long.".into()))),
+            Err(LinesCodecError::Io(_)) => Some(Err(Problem::NotJson("The line is not UTF-8.".into()))),
+        }
+    }
+
+    /// Waits for more; answers whether there is more, or the body paused.
+    async fn more<C: Clock>(&mut self, clock: &C, pause: Option<i64>) -> Result<bool, Problem> {
+        if self.ended {
+            return Ok(false);
+        }
+        let next = match pause {
+            None => self.body.next().await,
+            Some(ms) => {
+                let wait = clock.sleep(Duration::from_millis(ms.unsigned_abs()));
+                match select(self.body.next(), std::pin::pin!(wait)).await {
+                    Either::Left((next, _)) => next,
+                    Either::Right(_) => return Ok(false),
+                }
+            }
+        };
+        match next {
+            Some(Ok(bytes)) => self.buffer.extend_from_slice(&bytes),
+            Some(Err(_)) => return Err(Problem::NotJson("The body broke off.".into())),
+            None => self.ended = true,
+        }
+        Ok(true)
+    }
+}
+
+/// One bulk request under way.
+struct Intake {
+    world: CloudflareWorld,
+    settings: Settings,
+    caller: Caller,
+    key: Option<String>,
+    request_id: String,
+    lines: Lines,
+    /// The number of the next line, from 0.
+    index: usize,
+    accepts: usize,
+    tally: Tally,
+    /// Why no further line is read.
+    over: Option<Problem>,
+    summed_up: bool,
+}
+
+/// `POST /v1/jobs/batch` with lines, whose key may enqueue.
+pub(crate) fn create_jobs(context: &mut ApiContext, caller: Caller, key: Option<String>) -> Result<Answer, Problem> {
+    let body = context.request.take_lines()?;
+    let settings = context.settings.clone();
+    let intake = Intake {
+        world: CloudflareWorld::new(&context.env).map_err(|_| Problem::Internal)?,
+        lines: Lines::new(body, settings.plan.payload_bytes_max + ENVELOPE_BYTES_MAX),
+        settings,
+        caller,
+        key,
+        request_id: context.request_id.clone(),
+        index: 0,
+        accepts: 0,
+        tally: Tally::default(),
+        over: None,
+        summed_up: false,
+    };
+    let step = |mut intake: Intake| async move { intake.step().await.map(|bytes| (WorkerResult::Ok(bytes), intake)) };
+    Ok(Answer::lines(stream::unfold(intake, step).boxed_local()))
+}
+
+impl Intake {
+    /// The next lines of the answer: those of one accept, and at the end the summary.
+    async fn step(&mut self) -> Option<Vec<u8>> {
+        if self.summed_up {
+            return None;
+        }
+        let checked = if self.over.is_some() { Vec::new() } else { self.gather().await };
+        if checked.is_empty() {
+            self.summed_up = true;
+            return Some(self.summary());
+        }
+        let (numbers, checked): (Vec<_>, Vec<_>) = checked.into_iter().unzip();
+        let results = self.accept(checked).await;
+        self.tally.count(&results);
+        let line = |(index, result): (usize, &Result<Accepted, Problem>)| {
+            format!("{}\n", result_json(index, result, &self.request_id))
+        };
+        Some(numbers.into_iter().zip(&results).map(line).collect::<String>().into_bytes())
+    }
+
+    /// Reads and checks what one accept takes: as much as fits, or less when the body pauses or ends.
+    async fn gather(&mut self) -> Vec<(usize, Checked)> {
+        let (mut checked, mut bytes) = (Vec::new(), 0);
+        while checked.len() < BULK_LINES_AT_ONCE && bytes < BULK_BYTES_AT_ONCE {
+            if let Some(line) = self.lines.next_whole() {
+                let index = self.index;
+                self.index += 1;
+                bytes += line.as_ref().map_or(0, String::len);
+                // An empty line is none, but it counts: a line's number is its number in the file.
+                if line.as_ref().map_or(true, |line| !line.trim().is_empty()) {
+                    checked.push((index, line.and_then(|line| self.check(index, &line))));
+                }
+                continue;
+            }
+            let pause = (!checked.is_empty()).then_some(BULK_PAUSE_MS);
+            match self.lines.more(&self.world, pause).await {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(problem) => {
+                    self.over = Some(problem);
+                    break;
+                }
+            }
+        }
+        checked
+    }
+
+    fn check(&self, index: usize, line: &str) -> Checked {
+        // One key for the whole request stands for one key per line.
+        let key = self.key.as_ref().map(|key| format!("{key}:{index}"));
+        check(&self.world, &self.settings, line.as_bytes(), index, key)
+    }
+
+    /// Accepts lines and hints their jobs. When the store does not take them, that is the answer to each, and the end.
+    async fn accept(&mut self, checked: Vec<Checked>) -> Vec<Result<Accepted, Problem>> {
+        let refused: Vec<_> = checked.iter().map(|line| line.as_ref().err().cloned()).collect();
+        self.accepts += 1;
+        if self.accepts == self.settings.plan.bulk_accepts {
+            let detail = format!("Line {} and those after it were not read: send them in another request.", self.index);
+            self.over = Some(Problem::TooLarge(detail));
+        }
+        match accept_checked(&self.world, &self.caller, checked).await {
+            Ok(results) => {
+                let hints = results.iter().flatten().filter_map(|accepted| accepted.hint.clone()).collect();
+                // The jobs are durable: a lost hint costs only time.
+                send_hints(&self.world, &self.settings, hints).await;
+                results
+            }
+            Err(problem) => {
+                self.over = Some(problem.clone());
+                refused.into_iter().map(|own| Err(own.unwrap_or_else(|| problem.clone()))).collect()
+            }
+        }
+    }
+
+    fn summary(&self) -> Vec<u8> {
+        let problem = self.over.as_ref().map_or(Value::Null, |problem| document(problem, &self.request_id));
+        format!("{}\n", json!({"summary": self.tally, "problem": problem})).into_bytes()
+    }
+}

@@ -1,0 +1,52 @@
+//! The export of a list: the same pages, one after the other, as lines of JSON. Each page is a request of its own to the
+//! store, key included, so that nothing grows with the list.
+
+use futures_util::{StreamExt, stream};
+use longshore::key::Scope;
+use worker::{Error, Result};
+
+use crate::answer::{Answer, Body, Page};
+use crate::context::ApiContext;
+use crate::routes::handle;
+use longshore::routes::Operation;
+
+/// Where an export stands.
+enum Next {
+    Page(Page),
+    Cursor(String),
+    End,
+}
+
+struct Export {
+    context: ApiContext,
+    operation: Operation,
+    scope: Scope,
+    next: Next,
+}
+
+/// The list that begins with this page.
+pub(crate) fn answer(context: ApiContext, operation: Operation, scope: Scope, first: Page) -> Answer {
+    let export = Export { context, operation, scope, next: Next::Page(first) };
+    Answer::lines(stream::try_unfold(export, step).boxed_local())
+}
+
+async fn step(mut export: Export) -> Result<Option<(Vec<u8>, Export)>> {
+    let page = match std::mem::replace(&mut export.next, Next::End) {
+        Next::Page(page) => page,
+        Next::Cursor(cursor) => {
+            export.context.request.set_cursor(cursor);
+            match handle(export.operation, export.scope, &mut export.context).await {
+                Ok(Answer { body: Body::Page(page), .. }) => page,
+                Ok(_) => return Err(Error::RustError("a list was answered with something else".into())),
+                Err(problem) => {
+                    tracing::warn!(slug = problem.slug(), "an export broke off");
+                    return Err(Error::RustError(problem.slug().to_owned()));
+                }
+            }
+        }
+        Next::End => return Ok(None),
+    };
+    export.next = page.next_cursor.map_or(Next::End, Next::Cursor);
+    let lines: String = page.data.iter().map(|item| format!("{item}\n")).collect();
+    Ok(Some((lines.into_bytes(), export)))
+}

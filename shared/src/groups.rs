@@ -1,0 +1,137 @@
+//! Groups: how many jobs carry a label, and how many of them have ended, in one row.
+//!
+//! The statements that make or end jobs run between two counts: what was there before them is taken off, what is there
+//! after them is added. So a job counts once, however often a batch is repeated and whatever it refuses; on the happy path
+//! the first count finds nothing and writes nothing, and the second writes one row for each group, not for each job.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::authorize::unavailable;
+use crate::invalid::is_name;
+use crate::job::JobRef;
+use crate::ports::{Clock, Database, DatabaseError, Param, Rows, Statement};
+use crate::problem::Problem;
+use crate::request::NewJob;
+use crate::store::{batch, first_as, json_param, sql, sql_for_caller};
+use crate::time::rfc3339;
+
+/// The count before: what is there already counts no more.
+const OFF: i64 = -1;
+/// The count after.
+const ON: i64 = 1;
+
+fn count_ended(jobs: &[JobRef], sign: i64) -> Statement {
+    sql!("count_ended", json_param(&jobs), sign)
+}
+
+fn count_grouped(jobs: &[JobRef], sign: i64) -> Statement {
+    sql!("count_grouped", json_param(&jobs), sign)
+}
+
+async fn counted<W: Database + Clock>(
+    world: &W,
+    count: impl Fn(i64) -> Vec<Statement>,
+    statements: Vec<Statement>,
+) -> Result<Vec<Rows>, DatabaseError> {
+    let (before, asked) = (count(OFF), statements.len());
+    let skipped = before.len();
+    let all = before.into_iter().chain(statements).chain(count(ON)).collect();
+    Ok(batch(world, all).await?.into_iter().skip(skipped).take(asked).collect())
+}
+
+/// Runs statements that may end these jobs; answers theirs alone.
+///
+/// # Errors
+/// As [`batch`].
+pub(crate) async fn batch_counting_ends<W: Database + Clock>(
+    world: &W,
+    jobs: &[JobRef],
+    statements: Vec<Statement>,
+) -> Result<Vec<Rows>, DatabaseError> {
+    counted(world, |sign| vec![count_ended(jobs, sign)], statements).await
+}
+
+/// Runs statements that may make these jobs; answers theirs alone.
+///
+/// # Errors
+/// As [`batch`].
+pub(crate) async fn batch_counting_new<W: Database + Clock>(
+    world: &W,
+    jobs: &[JobRef],
+    statements: Vec<Statement>,
+) -> Result<Vec<Rows>, DatabaseError> {
+    counted(world, |sign| vec![count_grouped(jobs, sign)], statements).await
+}
+
+/// Runs statements that may make a successor of a dead job; answers theirs alone.
+///
+/// # Errors
+/// As [`batch`].
+pub(crate) async fn batch_counting_replay<W: Database + Clock>(
+    world: &W,
+    dead: &JobRef,
+    successor: &JobRef,
+    statements: Vec<Statement>,
+) -> Result<Vec<Rows>, DatabaseError> {
+    let [dead, successor] = [dead, successor].map(std::slice::from_ref);
+    counted(world, |sign| vec![count_ended(dead, sign), count_grouped(successor, sign)], statements).await
+}
+
+/// Runs the statements of an accept; answers theirs alone. `asks` says who calls: the tenant is known inside only.
+///
+/// # Errors
+/// As [`batch`].
+pub(crate) async fn batch_counting_accepted<W: Database + Clock>(
+    world: &W,
+    jobs: &[NewJob],
+    asks: &Param,
+    statements: Vec<Statement>,
+) -> Result<Vec<Rows>, DatabaseError> {
+    let grouped: Vec<_> = jobs.iter().filter(|job| job.group.is_some()).map(|job| json!({"id": job.id})).collect();
+    if grouped.is_empty() {
+        return batch(world, statements).await;
+    }
+    let grouped = json_param(&grouped);
+    let count = |sign| vec![sql_for_caller!("count_grouped_accepted", grouped.clone(), asks.clone(), sign)];
+    counted(world, count, statements).await
+}
+
+/// A group's row. Times are milliseconds.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[allow(missing_docs)]
+pub struct GroupRow {
+    pub tenant: String,
+    pub id: String,
+    pub total: u64,
+    pub succeeded: u64,
+    pub dead: u64,
+    pub replayed: u64,
+    pub cancelled: u64,
+    pub created_at: i64,
+    pub finished_at: Option<i64>,
+}
+
+impl GroupRow {
+    /// The group as the API shows it.
+    pub fn to_json(&self) -> Value {
+        let ended = self.succeeded + self.dead + self.replayed + self.cancelled;
+        json!({
+            "id": self.id, "tenant": self.tenant, "total": self.total, "open": self.total.saturating_sub(ended),
+            "succeeded": self.succeeded, "dead": self.dead, "replayed": self.replayed, "cancelled": self.cancelled,
+            "created_at": rfc3339(self.created_at), "finished_at": self.finished_at.map(rfc3339),
+        })
+    }
+}
+
+/// One group: one row read.
+///
+/// # Errors
+/// `NotFound`; `Unavailable`.
+pub async fn read_group<W: Database + Clock>(world: &W, tenant: &str, id: &str) -> Result<GroupRow, Problem> {
+    if !is_name(id) {
+        return Err(Problem::NotFound);
+    }
+    let answers = batch(world, vec![sql!("read_group", tenant, id)]).await.map_err(|error| unavailable(&error))?;
+    first_as(answers.first()).map_err(|error| unavailable(&error))?.ok_or(Problem::NotFound)
+}

@@ -1,0 +1,16 @@
+-- Jobs that have ended count in their groups, by how. It runs before and after the statement that ends them, ?2 being -1
+-- and 1: what ends now counts once, and a repeat counts nothing. ?1 [[tenant, id], ...].
+INSERT INTO groups (tenant, id, succeeded, dead, replayed, cancelled, created_at)
+SELECT j.tenant, j.job_group, ?2 * sum(j.state = 'succeeded'), ?2 * sum(j.state = 'dead' AND j.dead_state <> 'replayed'),
+  ?2 * sum(j.state = 'dead' AND j.dead_state = 'replayed'), ?2 * sum(j.state = 'cancelled'),
+  CAST(unixepoch('subsec') * 1000 AS INTEGER)
+FROM json_each(?1) i CROSS JOIN jobs j ON j.tenant = i.value ->> 0 AND j.id = i.value ->> 1
+WHERE j.job_group IS NOT NULL AND j.finished_at IS NOT NULL
+  AND (?2 = 1 OR EXISTS (SELECT 1 FROM groups g WHERE g.tenant = j.tenant AND g.id = j.job_group))
+GROUP BY j.tenant, j.job_group
+ON CONFLICT (tenant, id) DO UPDATE SET succeeded = max(0, succeeded + excluded.succeeded), dead = max(0, dead + excluded.dead),
+  replayed = max(0, replayed + excluded.replayed), cancelled = max(0, cancelled + excluded.cancelled),
+  finished_at = CASE WHEN ?2 = -1 THEN finished_at
+    WHEN succeeded + excluded.succeeded + dead + excluded.dead + replayed + excluded.replayed
+      + cancelled + excluded.cancelled >= total THEN coalesce(finished_at, CAST(unixepoch('subsec') * 1000 AS INTEGER)) END
+RETURNING json_object('id', id)

@@ -1,0 +1,132 @@
+//! Cases of groups: their counters are what a count of the rows would say, whatever is repeated.
+
+use longshore::accept::accept;
+use longshore::groups::{GroupRow, read_group};
+use longshore::job::JobRef;
+use longshore::limits::PAID;
+use longshore::operate::{cancel, replay};
+use longshore::outcome::{ErrorClass, Outcome};
+use longshore::problem::Problem;
+use longshore::request::check;
+use longshore::settle::{Settlement, settle};
+use longshore::state::{DeadReason, Decision};
+use longshore::sweep::sweep;
+use serde_json::{Value, json};
+
+use super::stand::{Case, Stand, Store, place, request};
+
+fn of(group: &str) -> Value {
+    request(json!({"group": group}))
+}
+
+impl<S: Store> Case<'_, S> {
+    async fn group(&self, id: &str) -> GroupRow {
+        read_group(self.stand, &self.tenant, id).await.unwrap()
+    }
+
+    /// `total, succeeded, dead, replayed, cancelled`, and whether it has finished.
+    async fn counts(&self, id: &str) -> ([u64; 5], bool) {
+        let row = self.group(id).await;
+        ([row.total, row.succeeded, row.dead, row.replayed, row.cancelled], row.finished_at.is_some())
+    }
+
+    /// Accepts jobs of one group.
+    async fn grouped(&self, id: &str, count: usize) -> Vec<JobRef> {
+        let answers = self.accept(&vec![(of(id), None); count]).await.unwrap();
+        answers.into_iter().map(|answer| answer.unwrap().job).collect()
+    }
+
+    /// Claims jobs and settles each as told, twice: an answer may be lost.
+    async fn settle_twice(&self, told: &[(&JobRef, Decision)]) {
+        let token = self.stand.token();
+        let jobs: Vec<_> = told.iter().map(|(job, _)| *job).collect();
+        self.claim(&token, &jobs, false).await;
+        let settlement = |(job, decision): &(&JobRef, Decision)| {
+            let failed = Outcome::Failed { class: ErrorClass::Http5xx, message: "no".into(), retry_after: None };
+            let outcome = if *decision == Decision::Succeed { Outcome::Succeeded { result: None } } else { failed };
+            let place = longshore::settle::Place { grouped: true, ..place(String::new()) };
+            Settlement::new(((*job).clone(), 1), place, outcome, decision.clone(), (1, None, "0".to_owned()))
+        };
+        let settlements: Vec<_> = told.iter().map(settlement).collect();
+        for settled in [told.len(), 0] {
+            assert_eq!(settle(self.stand, &token, &PAID, &settlements).await.unwrap().len(), settled);
+        }
+    }
+}
+
+const BURY: Decision = Decision::Bury { reason: DeadReason::AttemptsExhausted, failures: 1 };
+
+/// Each job counts once: duplicates of a key, a refused neighbour, jobs without a group and a repeat count nothing.
+pub async fn a_group_counts_each_job_once<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    assert_eq!(read_group(stand, &case.tenant, "import").await, Err(Problem::NotFound));
+    let unknown = json!({"kind": "webhook", "payload": {"endpoint": "unknown"}, "group": "import"});
+    let asked = [
+        (of("import"), Some("a")),
+        (of("import"), Some("a")),
+        (of("import"), None),
+        (of("other"), None),
+        (request(json!({})), None),
+        (unknown, None),
+    ];
+    let jobs = asked.iter().enumerate().map(|(index, (body, key))| {
+        check(stand, &stand.settings, body.to_string().as_bytes(), index, key.map(str::to_owned)).unwrap()
+    });
+    let jobs: Vec<_> = jobs.collect();
+    // The same batch again, as after an answer that was lost; and the same request again, with new ids.
+    for _ in 0..2 {
+        accept(stand, &case.caller, jobs.clone()).await.unwrap();
+    }
+    case.accept_one(of("import"), Some("a")).await.unwrap();
+    assert_eq!(case.counts("import").await, ([2, 0, 0, 0, 0], false));
+    assert_eq!(case.counts("other").await, ([1, 0, 0, 0, 0], false));
+}
+
+/// Each end counts once and by its kind; the group has finished when the last has, and goes on with a new job.
+pub async fn ends_are_counted_by_their_kind<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    let jobs = case.grouped("import", 5).await;
+    let retry = Decision::Retry { delay: std::time::Duration::from_secs(60), failures: 1 };
+    let [first, second, third, fourth, fifth] = [0, 1, 2, 3, 4].map(|at| &jobs[at]);
+    case.settle_twice(&[(first, Decision::Succeed), (second, Decision::Succeed), (third, BURY), (fourth, retry)]).await;
+    assert_eq!(case.counts("import").await, ([5, 2, 1, 0, 0], false));
+    for _ in 0..2 {
+        cancel(stand, &stand.settings, fourth).await.unwrap();
+        cancel(stand, &stand.settings, fifth).await.unwrap();
+    }
+    assert_eq!(case.counts("import").await, ([5, 2, 1, 0, 2], true));
+    let finished_at = case.group("import").await.finished_at;
+    let shown = case.group("import").await.to_json();
+    assert_eq!((&shown["open"], &shown["dead"]), (&json!(0), &json!(1)));
+    // A replay is one more job, and the dead letter is dealt with.
+    let successor = replay(stand, &stand.settings, third, None).await.unwrap();
+    assert!(replay(stand, &stand.settings, third, None).await.is_err());
+    assert_eq!(case.counts("import").await, ([6, 2, 0, 1, 2], false));
+    case.settle_twice(&[(&successor.job(), Decision::Succeed)]).await;
+    assert_eq!(case.counts("import").await, ([6, 3, 0, 1, 2], true));
+    assert!(case.group("import").await.finished_at >= finished_at);
+}
+
+/// What the sweep buries counts too, and a finished group leaves when its dead letters have.
+pub async fn what_the_sweep_ends_counts<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    let jobs = case.grouped("import", 2).await;
+    let sent_too_often = "UPDATE jobs SET attempt = 100, look_at = 1 WHERE tenant = ?1 AND id = ?2 RETURNING id";
+    stand.sql(sent_too_often, vec![case.tenant.as_str().into(), jobs[0].id.as_str().into()]).await;
+    let token = stand.token();
+    assert_eq!(case.claim(&token, &[&jobs[1]], false).await.len(), 1);
+    cancel(stand, &stand.settings, &jobs[1]).await.unwrap();
+    let look = "UPDATE jobs SET look_at = 1, lease_until = 1 WHERE tenant = ?1 AND id = ?2 RETURNING id";
+    stand.sql(look, vec![case.tenant.as_str().into(), jobs[1].id.as_str().into()]).await;
+    for _ in 0..2 {
+        sweep(stand, &stand.settings).await.unwrap();
+    }
+    assert_eq!(case.counts("import").await, ([2, 0, 1, 0, 1], true));
+    let long_ago = "UPDATE groups SET finished_at = 1 WHERE tenant = ?1 RETURNING id";
+    stand.sql(long_ago, vec![case.tenant.as_str().into()]).await;
+    sweep(stand, &stand.settings).await.unwrap();
+    assert_eq!(read_group(stand, &case.tenant, "import").await, Err(Problem::NotFound));
+    // A dead letter that outlived its group is replayed all the same.
+    replay(stand, &stand.settings, &jobs[0], None).await.unwrap();
+    assert_eq!(case.counts("import").await.0[0], 1);
+}
