@@ -12,6 +12,8 @@ WASM_BINDGEN := 0.2.129
 CARGO_FUZZ := 0.13.2
 CARGO_DENY := 0.20.2
 CARGO_MUTANTS := 27.1.0
+# The commit whose Workers are the ones before, until there are releases.
+PREVIOUS := eeddb1a
 # 600 KB, gzipped, for each Worker.
 BUNDLE_BYTES_MAX := 600000
 
@@ -19,6 +21,7 @@ BUNDLE_BYTES_MAX := 600000
 WASM_FEATURES := $(addprefix --enable-,mutable-globals sign-ext nontrapping-float-to-int bulk-memory multivalue \
 	reference-types exception-handling)
 
+TARGET_DIR := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 SYSTEM_PATH := $(PATH)
 # A Node that fits wrangler comes with node_modules.
 export PATH := $(CURDIR)/node_modules/.bin:$(SYSTEM_PATH)
@@ -38,7 +41,7 @@ WORKERS := producer/build/index.js consumer/build/index.js
 DEV_MASTER_KEY := 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff
 DEV_ROOT_TOKEN := longshore-local-root-token-not-a-secret
 
-.PHONY: help deploy demo test sim sim-recall sim-d1 chaos fuzz mutants dev lint lint-openapi openapi audit size build reproducible tools clean
+.PHONY: help deploy demo test previous sim sim-recall sim-d1 chaos fuzz mutants dev lint lint-openapi openapi audit size build reproducible tools clean
 
 help: ## show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -47,7 +50,7 @@ demo: build ## run the main job for real on this machine: webhooks, failures, a 
 	@cargo build -p longshore-tests --bin demo
 	@cargo run -q -p longshore-tests --bin demo
 
-test: build size ## run all tests, also those on a real workerd
+test: build size previous ## run all tests, also those on a real workerd
 	cargo test --workspace
 
 dev: build ## run both Workers on port 8787 until Ctrl-C, with a receiver and a key to play with
@@ -136,6 +139,20 @@ size: build ## show the gzipped size of each Worker; fail above 600 KB
 
 build: $(WORKERS) ## build both Workers
 
+# Panics name their source file: without the folder of the registry they are the same bytes on every machine.
+worker_build = RUSTFLAGS="--remap-path-prefix=$${CARGO_HOME:-$$HOME/.cargo}/registry/src/=" $(CURDIR)/.tools/bin/worker-build --release
+
+# What a deploy finds there: the test of upgrades runs it beside this one.
+previous: .longshore/previous/$(PREVIOUS).done ## build the Workers of the commit that upgrades are tested from
+
+.longshore/previous/$(PREVIOUS).done: | $(WORKERS)
+	@rm -rf .longshore/previous && mkdir -p .longshore/previous
+	git archive $(PREVIOUS) | tar -x -C .longshore/previous
+	for worker in producer consumer; do \
+		(cd .longshore/previous/$$worker && CARGO_TARGET_DIR=$(TARGET_DIR) $(worker_build)) || exit 1; \
+	done
+	@touch $@
+
 reproducible: $(TOOLS) ## build both Workers twice, in different places, and compare the bytes
 	tests/local/reproducible.sh
 
@@ -147,9 +164,8 @@ clean: ## remove what was built and the data of local runs, but not the tools
 
 # The tools come first but their age does not count: a new npm package is no reason to compile.
 # The names of functions, which worker-build keeps, are 50 KB of each bundle; a panic names its file and line without them.
-# Panics name their source file: without the folder of the registry they are the same bytes on every machine.
 %/build/index.js: $(CORE) | $(TOOLS)
-	cd $* && RUSTFLAGS="--remap-path-prefix=$${CARGO_HOME:-$$HOME/.cargo}/registry/src/=" ../.tools/bin/worker-build --release
+	cd $* && $(worker_build)
 	cd $*/build && $(WASM_OPT_BIN) index_bg.wasm -o index_bg.wasm --quiet $(WASM_FEATURES)
 	@touch $@
 

@@ -9,6 +9,7 @@ export const usage = `node tests/local/run.mjs --persist DIR [options]
   --port N            port of the producer, 0 for any (default 0)
   --control-port N    port of the control server, 0 for any (default 0)
   --var KEY=VALUE     a variable of both Workers; may be repeated
+  --from WORKER=DIR   the checkout that the producer or the consumer is taken from (default: this one)
   --limit NAME=N      requests a minute of that [[ratelimits]] binding (default: no limit); may be repeated
   --plan free|paid    the profile of limits (default: that of the wrangler files)
   --tick SECONDS      run both crons that often (default: only when the control server is asked)
@@ -36,6 +37,7 @@ export function readOptions(args) {
     controlPort: number("--control-port", values["control-port"]),
     tickSeconds: number("--tick", values.tick),
     vars,
+    from: Object.fromEntries(values.from.map(keyAndValue)),
     limits: Object.fromEntries(values.limit.map(limit)),
     switches: faulty ? switches : undefined,
     foreground: values.foreground,
@@ -52,6 +54,7 @@ function parse(args) {
     port: { ...text, default: "0" },
     "control-port": { ...text, default: "0" },
     var: { ...text, multiple: true, default: [] },
+    from: { ...text, multiple: true, default: [] },
     limit: { ...text, multiple: true, default: [] },
     plan: text,
     tick: { ...text, default: "0" },

@@ -26,12 +26,13 @@ const paidBatchSize = 100;
 
 /**
  * The options of all Workers. `vars` override those of both wrangler files; `faults`, if given, tells what each call
- * suffers that faulty.mjs wraps. `limits` are requests a minute by binding; those that it does not name do not limit.
+ * suffers that faulty.mjs wraps. `limits` are requests a minute by binding; those that it does not name do not limit. `from`
+ * names the checkout of a Worker that is not this one's.
  */
-export function allWorkers({ vars, faults, limits }) {
-  const producer = builtWorker("producer", "wrangler.toml", vars, faults);
+export function allWorkers({ vars, faults, limits, from }) {
+  const producer = builtWorker(from.producer ?? root, "producer", "wrangler.toml", vars, faults);
   producer.ratelimits = rateLimits(producer.ratelimits, limits);
-  const consumer = builtWorker("consumer", "consumer/wrangler.toml", vars, faults);
+  const consumer = builtWorker(from.consumer ?? root, "consumer", "consumer/wrangler.toml", vars, faults);
   if (vars.PLAN === "paid") {
     for (const name of [hintQueue, deadQueue]) consumer.queueConsumers[name].maxBatchSize = paidBatchSize;
   }
@@ -63,9 +64,9 @@ function rateLimits(declared, limits) {
   return Object.fromEntries(chosen);
 }
 
-function builtWorker(folder, wranglerFile, vars, faults) {
-  const { workerOptions } = readWranglerFile(path.join(root, wranglerFile));
-  const build = path.join(root, folder, "build");
+function builtWorker(checkout, folder, wranglerFile, vars, faults) {
+  const { workerOptions } = readWranglerFile(path.join(checkout, wranglerFile));
+  const build = path.join(checkout, folder, "build");
   const modules = [
     { type: "ESModule", path: path.join(build, "index.js") },
     { type: "CompiledWasm", path: path.join(build, "index_bg.wasm") },
@@ -79,7 +80,7 @@ function builtWorker(folder, wranglerFile, vars, faults) {
   return {
     ...workerOptions,
     name: names[folder],
-    rootPath: root,
+    rootPath: checkout,
     modulesRoot: build,
     modules,
     bindings: { ...workerOptions.bindings, ...vars },

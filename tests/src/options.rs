@@ -20,6 +20,8 @@ pub struct Options {
     pub plan: String,
     /// Requests a minute of a rate limit, by its binding; without one there is no limit.
     pub limits: Vec<(&'static str, u32)>,
+    /// The checkouts of Workers, `producer` or `consumer`, that are not the repository's own.
+    pub from: Vec<(&'static str, PathBuf)>,
     /// The folder of migrations, if it is not the repository's own.
     pub migrations: Option<PathBuf>,
     /// Whether faults can be injected.
@@ -38,6 +40,7 @@ impl Options {
             vars: vars.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec(),
             plan: "paid".to_owned(),
             limits: Vec::new(),
+            from: Vec::new(),
             migrations: None,
             faults: false,
             tick_seconds: 0,
@@ -64,6 +67,9 @@ impl Options {
         }
         for (name, count) in &self.limits {
             arguments.extend(["--limit".to_owned(), format!("{name}={count}")]);
+        }
+        for (worker, checkout) in &self.from {
+            arguments.extend(["--from".to_owned(), format!("{worker}={}", checkout.display())]);
         }
         if let Some(folder) = &self.migrations {
             arguments.extend(["--migrations".to_owned(), folder.display().to_string()]);

@@ -45,4 +45,5 @@ mod secrets;
 mod sinks;
 mod tasks;
 mod tenant;
+mod upgrade;
 mod world;

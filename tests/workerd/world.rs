@@ -93,7 +93,8 @@ impl World {
         World::start_beside(self.receiver, options).await
     }
 
-    async fn start_beside(receiver: Receiver, options: Options) -> World {
+    /// Starts a runner beside a receiver that is there.
+    pub(crate) async fn start_beside(receiver: Receiver, options: Options) -> World {
         let runner = Runner::start(options).await.unwrap();
         let anyone = Client::new(runner.url(), "").unwrap();
         World { runner, receiver, anyone }
