@@ -1,4 +1,5 @@
-//! Time zones, held against what others make of them: the IANA database and `chrono-tz`.
+//! Slots and time zones, held against what others make of them: the crate `cron`, the IANA database and `chrono-tz`.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod slots;
 mod zones;

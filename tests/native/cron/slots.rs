@@ -1,0 +1,94 @@
+//! Slots over ten years in twenty zones, held against another implementation: the crate `cron`, with the zones of
+//! `chrono-tz`. Where a clock turns the policies differ (see `shared/src/cron.rs`), and the days around are left out.
+
+use std::str::FromStr;
+
+use chrono::{DateTime, Offset, TimeZone, Utc};
+use chrono_tz::Tz;
+use longshore::cron::Cron;
+use longshore::zone::Zone;
+
+/// 2026-01-01T00:00:00Z.
+const FROM_MS: i64 = 1_767_225_600_000;
+/// Ten years later.
+const UNTIL_MS: i64 = 2_082_758_400_000;
+/// Beside a turn slots are compared again after this long: a gap is three hours at most.
+const BESIDE_MS: i64 = 6 * 3_600_000;
+
+const ZONES: [&str; 20] = [
+    "UTC",
+    "Europe/Berlin",
+    "Europe/London",
+    "Europe/Dublin",
+    "Europe/Lisbon",
+    "America/New_York",
+    "America/Los_Angeles",
+    "America/St_Johns",
+    "America/Sao_Paulo",
+    "America/Santiago",
+    "America/Havana",
+    "Africa/Cairo",
+    "Asia/Kolkata",
+    "Asia/Kathmandu",
+    "Asia/Tokyo",
+    "Asia/Beirut",
+    "Australia/Sydney",
+    "Australia/Lord_Howe",
+    "Pacific/Chatham",
+    "Antarctica/Troll",
+];
+
+/// Ours, and the same as the other crate writes it: with seconds, and with names for days of the week. Days of month and
+/// of week are never both restricted: there it asks for both, and every cron for either.
+const EXPRESSIONS: [(&str, &str); 8] = [
+    ("30 2 * * *", "0 30 2 * * *"),
+    ("0 0 1 * *", "0 0 0 1 * *"),
+    ("15 9 * * MON-FRI", "0 15 9 * * MON-FRI"),
+    ("0 */6 * * *", "0 0 */6 * * *"),
+    ("5 0 29 2 *", "0 5 0 29 2 *"),
+    ("59 23 31 * *", "0 59 23 31 * *"),
+    ("10,40 1-3 1,15 * *", "0 10,40 1-3 1,15 * *"),
+    ("0 12 * 3,10 SUN", "0 0 12 * 3,10 SUN"),
+];
+
+fn offset(zone: Tz, ms: i64) -> i32 {
+    let utc = DateTime::from_timestamp_millis(ms).unwrap().naive_utc();
+    zone.offset_from_utc_datetime(&utc).fix().local_minus_utc()
+}
+
+/// Whether a clock turns near that instant.
+fn turns_near(zone: Tz, ms: i64) -> bool {
+    offset(zone, ms - BESIDE_MS) != offset(zone, ms + BESIDE_MS)
+}
+
+fn ours(expression: &str, zone: &str) -> Vec<i64> {
+    let cron = Cron::parse(expression, Zone::named(zone).unwrap(), FROM_MS).unwrap();
+    std::iter::successors(cron.next_after(FROM_MS), |slot| cron.next_after(*slot))
+        .take_while(|slot| *slot < UNTIL_MS)
+        .collect()
+}
+
+fn theirs(expression: &str, zone: Tz) -> Vec<i64> {
+    let schedule = cron::Schedule::from_str(expression).unwrap();
+    let from = Utc.timestamp_millis_opt(FROM_MS).unwrap().with_timezone(&zone);
+    schedule.after(&from).map(|slot| slot.timestamp_millis()).take_while(|slot| *slot < UNTIL_MS).collect()
+}
+
+#[test]
+fn ten_years_of_slots_are_what_another_implementation_says() {
+    let (mut compared, mut near_turns) = (0, 0);
+    for zone in ZONES {
+        let tz: Tz = zone.parse().unwrap();
+        for (expression, written) in EXPRESSIONS {
+            let (ours, theirs) = (ours(expression, zone), theirs(written, tz));
+            let far = |slots: &[i64]| slots.iter().copied().filter(|slot| !turns_near(tz, *slot)).collect::<Vec<_>>();
+            let (mine, other) = (far(&ours), far(&theirs));
+            let differs = mine.iter().zip(&other).find(|(mine, other)| mine != other);
+            assert!(differs.is_none() && mine.len() == other.len(), "{expression} in {zone}: {differs:?}");
+            compared += mine.len();
+            near_turns += ours.len() - mine.len();
+        }
+    }
+    println!("{compared} slots compared, {near_turns} near a turn left out");
+    assert!(compared > 400_000 && near_turns * 100 < compared, "{compared}, {near_turns}");
+}
