@@ -4,6 +4,7 @@
 //! over HTTP, one of them dies and is replayed. Then three witnesses are asked what happened: the API, the rows in D1,
 //! and the receiver's own log, which verifies signatures with a library that is not ours.
 
+mod adoption;
 mod afterlife;
 mod cases;
 mod checks;
@@ -22,6 +23,7 @@ use crate::client::Answer;
 use crate::interrupt::unless_interrupted;
 use crate::runner::RunnerError;
 use crate::scratch::Scratch;
+use adoption::Adoption;
 use afterlife::Afterlife;
 use enqueue::Enqueued;
 use stage::Stage;
@@ -89,7 +91,12 @@ async fn run(folder: &Path) -> Result<bool, Failure> {
     let (enqueued, ()) = tokio::try_join!(Enqueued::all(&stage), progress::watch(&stage, jobs))?;
     let afterlife = Afterlife::of(&stage, enqueued.only_job_of(&cases::DOWN)).await?;
     let witnesses = Witnesses::ask(&stage).await?;
-    stage.runner.stop().await?;
     summary::print(&enqueued, &afterlife, &witnesses);
-    Ok(checks::print(&checks::all(&enqueued, &afterlife, &witnesses)))
+    println!("\nA team moves in; its schedule's next slot is up to a minute away");
+    let adoption = Adoption::of(&stage).await?;
+    stage.runner.stop().await?;
+    summary::print_adoption(&adoption);
+    let mut checks = checks::all(&enqueued, &afterlife, &witnesses);
+    checks.extend(checks::of_adoption(&adoption));
+    Ok(checks::print(&checks))
 }

@@ -1,7 +1,8 @@
 //! What must be true at the end. What is expected comes from what was enqueued, what is found from the witnesses.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use super::adoption::{Adoption, Bulk, LINES};
 use super::afterlife::Afterlife;
 use super::cases::{self, CASES, Case};
 use super::enqueue::{Enqueued, SECRET};
@@ -47,6 +48,44 @@ pub(super) fn all(enqueued: &Enqueued, afterlife: &Afterlife, witnesses: &Witnes
         nothing_left(afterlife, witnesses),
     ]);
     checks
+}
+
+/// What a team may rely on that moves in.
+pub(super) fn of_adoption(adoption: &Adoption) -> Vec<Check> {
+    let counted = json!({"words": 6, "characters": 37});
+    let Adoption { task, parked, completed, first, again, group, exported, firing, fired } = adoption;
+    let summary = |accepted: usize, replayed: usize| json!({"accepted": accepted, "replayed": replayed, "rejected": 0});
+    let was = |bulk: &Bulk, wanted: &Value| {
+        bulk.results == LINES && bulk.last["summary"] == *wanted && bulk.last["problem"].is_null()
+    };
+    vec![
+        check(
+            task["state"] == "succeeded" && task["result"] == counted,
+            format!("the team's own Worker ran a task over a service binding: {}", task["result"]),
+        ),
+        check(
+            parked["state"] == "running"
+                && completed["state"] == "succeeded"
+                && completed["result"] == json!({"pages": 12}),
+            format!("a deferred task was completed with {}", completed["result"]),
+        ),
+        check(
+            was(first, &summary(LINES, 0))
+                && was(again, &summary(0, LINES))
+                && group["total"] == LINES
+                && *exported == LINES,
+            format!(
+                "{LINES} lines in, once: the repeat added nothing, the group counts {} and the export has {exported}",
+                group["total"]
+            ),
+        ),
+        check(
+            firing["state"] == "fired"
+                && fired["scheduled_for"] == firing["scheduled_for"]
+                && fired["result"] == counted,
+            format!("the schedule made one job for the slot {}", firing["scheduled_for"].as_str().unwrap_or_default()),
+        ),
+    ]
 }
 
 fn jobs(enqueued: &Enqueued, witnesses: &Witnesses) -> Check {

@@ -44,7 +44,7 @@ impl Stage {
         let options = Options { tick_seconds: TICK_SECONDS, ..Options::at(state(folder)).var("SWEEP_ONCE", "true") };
         let runner = Runner::start(options).await?;
         let receiver = Receiver::start().await?;
-        let api = client(&runner).await?;
+        let api = client(&runner, TENANT, &["jobs:write", "jobs:read", "operate"]).await?;
         for case in &CASES {
             put_endpoint(&api, &receiver, case).await?;
         }
@@ -58,11 +58,11 @@ impl Stage {
     }
 }
 
-/// A client with a key of the demo's own; only the key is made with the root token.
-async fn client(runner: &Runner) -> Result<Client, Failure> {
+/// A client with a key of that tenant; only the key is made with the root token.
+pub(super) async fn client(runner: &Runner, tenant: &str, scopes: &[&str]) -> Result<Client, Failure> {
     let root = Client::new(runner.url(), ROOT_TOKEN)?;
     let asked = "POST /v1/keys";
-    let key = json!({"tenant": TENANT, "scopes": ["jobs:write", "jobs:read", "operate"], "name": "make demo"});
+    let key = json!({"tenant": tenant, "scopes": scopes, "name": "make demo"});
     let answer = expect(201, asked, root.post("/v1/keys", &key).await?)?;
     Ok(root.with_key(&text(asked, &answer, "/key")?))
 }

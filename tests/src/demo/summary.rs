@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::adoption::{Adoption, LINES};
 use super::afterlife::Afterlife;
 use super::cases::{self, CASES};
 use super::enqueue::Enqueued;
@@ -29,6 +30,33 @@ pub(super) fn print(enqueued: &Enqueued, afterlife: &Afterlife, witnesses: &Witn
         "\nSignatures verified by standardwebhooks: {verified} of {}, bad: {}",
         witnesses.received.len(),
         witnesses.received.len() - verified
+    );
+}
+
+/// Prints what a team saw that moved in.
+pub(super) fn print_adoption(adoption: &Adoption) {
+    let Adoption { task, parked, completed, first, again, group, exported, firing, fired } = adoption;
+    println!(
+        "  a task over a service binding      {} {} -> {}",
+        plain(&task["kind"]),
+        plain(&task["state"]),
+        task["result"]
+    );
+    println!(
+        "  a deferred one                     due {}, completed -> {}",
+        plain(&parked["completion_due_at"]),
+        completed["result"]
+    );
+    println!("  {LINES} lines in                     {:.1} s, {}", first.took.as_secs_f64(), first.last["summary"]);
+    println!("  the same lines again               {:.1} s, {}", again.took.as_secs_f64(), again.last["summary"]);
+    println!("  their group                        total {}, open {}", group["total"], group["open"]);
+    println!("  their export                       {exported} lines");
+    println!(
+        "  a schedule                         slot {} fired at {}: {} -> {}",
+        plain(&firing["scheduled_for"]),
+        plain(&firing["fired_at"]),
+        plain(&fired["state"]),
+        fired["result"]
     );
 }
 
