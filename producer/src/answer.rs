@@ -1,7 +1,7 @@
 //! What a handler answers, before it becomes a response.
 
 use futures_util::stream::LocalBoxStream;
-use longshore::invalid::NDJSON;
+use longshore::ndjson::NDJSON;
 use serde_json::{Value, json};
 use worker::{Headers, Response, Result};
 

@@ -10,6 +10,7 @@ use longshore::authorize::Caller;
 use longshore::cloudflare::CloudflareWorld;
 use longshore::flush::send_hints;
 use longshore::limits::{BULK_BYTES_AT_ONCE, BULK_LINES_AT_ONCE, BULK_PAUSE_MS, ENVELOPE_BYTES_MAX};
+use longshore::ndjson::as_lines;
 use longshore::ports::Clock;
 use longshore::problem::Problem;
 use longshore::request::{NewJob, check};
@@ -127,10 +128,8 @@ impl Intake {
         let (numbers, checked): (Vec<_>, Vec<_>) = checked.into_iter().unzip();
         let results = self.accept(checked).await;
         self.tally.count(&results);
-        let line = |(index, result): (usize, &Result<Accepted, Problem>)| {
-            format!("{}\n", result_json(index, result, &self.request_id))
-        };
-        Some(numbers.into_iter().zip(&results).map(line).collect::<String>().into_bytes())
+        let line = |(index, result): (usize, &Result<Accepted, Problem>)| result_json(index, result, &self.request_id);
+        Some(as_lines(numbers.into_iter().zip(&results).map(line)).into_bytes())
     }
 
     /// Reads and checks what one accept takes: as much as fits, or less when the body pauses or ends.
@@ -190,6 +189,6 @@ impl Intake {
 
     fn summary(&self) -> Vec<u8> {
         let problem = self.over.as_ref().map_or(Value::Null, |problem| document(problem, &self.request_id));
-        format!("{}\n", json!({"summary": self.tally, "problem": problem})).into_bytes()
+        as_lines([json!({"summary": self.tally, "problem": problem})]).into_bytes()
     }
 }

@@ -3,12 +3,13 @@
 
 use futures_util::{StreamExt, stream};
 use longshore::key::Scope;
+use longshore::ndjson::as_lines;
+use longshore::routes::Operation;
 use worker::{Error, Result};
 
 use crate::answer::{Answer, Body, Page};
 use crate::context::ApiContext;
 use crate::routes::handle;
-use longshore::routes::Operation;
 
 /// Where an export stands.
 enum Next {
@@ -47,6 +48,5 @@ async fn step(mut export: Export) -> Result<Option<(Vec<u8>, Export)>> {
         Next::End => return Ok(None),
     };
     export.next = page.next_cursor.map_or(Next::End, Next::Cursor);
-    let lines: String = page.data.iter().map(|item| format!("{item}\n")).collect();
-    Ok(Some((lines.into_bytes(), export)))
+    Ok(Some((as_lines(page.data).into_bytes(), export)))
 }

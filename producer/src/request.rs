@@ -1,7 +1,8 @@
 //! The request as the handlers see it: raw method, path, query, and a body that is read to a cap.
 
 use futures_util::StreamExt;
-use longshore::invalid::{JSON, NDJSON, names_media_type};
+use longshore::invalid::{JSON, names_media_type};
+use longshore::ndjson::NDJSON;
 use longshore::problem::Problem;
 use worker::{ByteStream, Request};
 

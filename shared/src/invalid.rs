@@ -101,8 +101,6 @@ fn code_of(detail: &str) -> &'static str {
 
 /// The media type of JSON.
 pub const JSON: &str = "application/json";
-/// The media type of JSON values, one a line.
-pub const NDJSON: &str = "application/x-ndjson";
 
 /// Whether a Content-Type, or a part of Accept, names this media type, whatever its parameters.
 pub fn names_media_type(text: &str, media_type: &str) -> bool {

@@ -54,6 +54,7 @@ pub mod idempotency;
 pub mod invalid;
 pub mod json_depth;
 pub mod limits;
+pub mod ndjson;
 #[cfg(feature = "openapi")]
 pub mod openapi;
 pub mod ports;

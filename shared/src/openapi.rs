@@ -13,9 +13,9 @@ use schemars::generate::{SchemaGenerator, SchemaSettings};
 use schemars::{JsonSchema, Schema, json_schema};
 use serde_json::{Map, Value, json};
 
-use crate::invalid::NDJSON;
 use crate::key::Scope;
 use crate::limits::{HEADER_VALUE_BYTES_MAX, HEADERS_MAX, NAME_BYTES_MAX, TASK_NAME_BYTES_MAX};
+use crate::ndjson::NDJSON;
 use crate::problem::Problem;
 use crate::routes::{ROUTES, Route};
 

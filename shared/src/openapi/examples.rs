@@ -9,6 +9,7 @@ use crate::groups::GroupRow;
 use crate::job::JobRow;
 use crate::key::mint;
 use crate::keys::KeyRow;
+use crate::ndjson::as_lines;
 use crate::outcome::{ErrorClass, JobError};
 use crate::ports::{HttpRequest, HttpResponse};
 use crate::redact::Redaction;
@@ -103,13 +104,9 @@ pub(super) fn batch_answer(problem: &Value) -> Value {
     })
 }
 
-fn as_lines<'a>(items: impl IntoIterator<Item = &'a Value>) -> String {
-    items.into_iter().map(|item| format!("{item}\n")).collect()
-}
-
 /// A bulk request.
 pub(super) fn job_lines() -> String {
-    as_lines(jobs().iter().map(|(_, job)| job))
+    as_lines(jobs().into_iter().map(|(_, job)| job))
 }
 
 /// The answer to one.

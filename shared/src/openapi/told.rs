@@ -29,7 +29,6 @@ pub(super) struct Answer {
 }
 
 /// Lines of JSON: what they are, and an example.
-#[derive(Clone)]
 pub(super) struct Lines {
     pub(super) description: &'static str,
     pub(super) example: String,
@@ -107,7 +106,9 @@ impl Told {
 
     /// The last answer may also be lines.
     pub(super) fn or_lines(mut self, lines: Lines) -> Told {
-        self.answers.iter_mut().last().into_iter().for_each(|answer| answer.lines = Some(lines.clone()));
+        if let Some(answer) = self.answers.last_mut() {
+            answer.lines = Some(lines);
+        }
         self
     }
 

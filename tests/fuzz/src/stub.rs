@@ -81,6 +81,7 @@ pub fn claimed(payload: &str, endpoint: Option<ClaimedEndpoint>) -> Claimed {
         id: longshore::job::mint_id(NOW_MS, 1),
         kind: "webhook".into(),
         endpoint_id: "orders".into(),
+        group: None,
         event_id: None,
         attempt: 1,
         failures: 0,

@@ -45,7 +45,7 @@ impl<S: Store> Case<'_, S> {
             let failed = Outcome::Failed { class: ErrorClass::Http5xx, message: "no".into(), retry_after: None };
             let outcome = if *decision == Decision::Succeed { Outcome::Succeeded { result: None } } else { failed };
             let place = longshore::settle::Place { grouped: true, ..place(String::new()) };
-            Settlement::new(((*job).clone(), 1), place, outcome, decision.clone(), (1, None, "0".to_owned()))
+            Settlement::new(((*job).clone(), 1), place, outcome, *decision, (1, None, "0".to_owned()))
         };
         let settlements: Vec<_> = told.iter().map(settlement).collect();
         for settled in [told.len(), 0] {
@@ -86,7 +86,7 @@ pub async fn a_group_counts_each_job_once<S: Store>(stand: &Stand<S>) {
 pub async fn ends_are_counted_by_their_kind<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let jobs = case.grouped("import", 5).await;
-    let retry = Decision::Retry { delay: std::time::Duration::from_secs(60), failures: 1 };
+    let retry = Decision::Retry { delay: std::time::Duration::from_mins(1), failures: 1 };
     let [first, second, third, fourth, fifth] = [0, 1, 2, 3, 4].map(|at| &jobs[at]);
     case.settle_twice(&[(first, Decision::Succeed), (second, Decision::Succeed), (third, BURY), (fourth, retry)]).await;
     assert_eq!(case.counts("import").await, ([5, 2, 1, 0, 0], false));

@@ -31,6 +31,7 @@ fn claimed(payload: &str, endpoint: Option<ClaimedEndpoint>) -> Claimed {
         id: "job_1".into(),
         kind: "webhook".into(),
         endpoint_id: endpoint.as_ref().map_or("", |_| "orders").into(),
+        group: None,
         event_id: Some("evt_7".into()),
         attempt: 1,
         failures: 0,
