@@ -7,6 +7,7 @@ mod complete;
 mod context;
 mod cors;
 mod endpoints;
+mod erasures;
 mod health;
 mod keys;
 mod operate;

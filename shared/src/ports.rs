@@ -98,6 +98,10 @@ pub trait Blobs {
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, BlobError>;
     /// Reads `length` bytes at `offset` of one object; `None` if there is no such object.
     async fn get_range(&self, key: &str, offset: u64, length: u64) -> Result<Option<Vec<u8>>, BlobError>;
+    /// Reads one whole object and the tag of this version of it; `None` if there is no such object.
+    async fn get_tagged(&self, key: &str) -> Result<Option<(Vec<u8>, String)>, BlobError>;
+    /// Writes an object again if it is still the version of that tag, also when the write arrives late; says whether it was.
+    async fn put_tagged(&self, key: &str, bytes: Vec<u8>, tag: &str) -> Result<bool, BlobError>;
     /// The keys that begin with `prefix`, in order and beyond `after`, at most `limit` of them and 1,000. Fewer may come
     /// although there are more: only an empty answer is the end.
     async fn list(&self, prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<String>, BlobError>;

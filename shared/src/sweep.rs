@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::complete::end_overdue;
+use crate::erase::{Erasure, erase};
 use crate::flush::send_hints;
 use crate::hint::Hint;
 use crate::job::{JobRef, Lane, first_id_at};
@@ -35,6 +36,8 @@ pub struct Swept {
     pub purged: usize,
     /// Held jobs that may run again.
     pub released: usize,
+    /// Jobs that were erased.
+    pub erased: usize,
 }
 
 impl Swept {
@@ -50,6 +53,8 @@ struct Standing {
     mark: i64,
     paused: u8,
     storage_full: u8,
+    /// The one whose turn it is.
+    erasure: Option<Erasure>,
 }
 
 /// Sweeps once.
@@ -70,6 +75,9 @@ pub async fn sweep<W: World>(world: &W, settings: &Settings) -> Result<Swept, Da
     guard_storage(world, settings, &standing).await?;
     let strays = sql!("purge_strays", settings.plan.retention_dead_ms, SWEEP_ROWS_MAX);
     batch(world, vec![strays, stamp("swept_at")]).await?;
+    if let Some(erasure) = standing.erasure {
+        swept.erased = erase(world, settings, erasure, standing.now).await?;
+    }
     Ok(swept)
 }
 

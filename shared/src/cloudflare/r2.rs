@@ -1,6 +1,6 @@
 //! Objects on R2.
 
-use worker::{Object, Range};
+use worker::{Conditional, Object, Range};
 
 use super::CloudflareWorld;
 use crate::ports::{BlobError, Blobs};
@@ -17,6 +17,18 @@ impl Blobs for CloudflareWorld {
     async fn get_range(&self, key: &str, offset: u64, length: u64) -> Result<Option<Vec<u8>>, BlobError> {
         let range = Range::OffsetWithLength { offset, length };
         bytes(self.bucket.get(key).range(range).execute().await).await
+    }
+
+    async fn get_tagged(&self, key: &str) -> Result<Option<(Vec<u8>, String)>, BlobError> {
+        let Some(object) = self.bucket.get(key).execute().await.map_err(failed)? else { return Ok(None) };
+        let tag = object.etag();
+        Ok(bytes(Ok(Some(object))).await?.map(|bytes| (bytes, tag)))
+    }
+
+    async fn put_tagged(&self, key: &str, bytes: Vec<u8>, tag: &str) -> Result<bool, BlobError> {
+        let unchanged = Conditional { etag_matches: Some(tag.to_owned()), ..Conditional::default() };
+        let put = self.bucket.put(key, bytes).only_if(unchanged).execute().await;
+        put.map(|written| written.is_some()).map_err(failed)
     }
 
     async fn list(&self, prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<String>, BlobError> {

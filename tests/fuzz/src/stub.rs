@@ -67,6 +67,14 @@ impl Blobs for Stub {
         Ok(Some(self.object[part(offset).min(end)..end].to_vec()))
     }
 
+    async fn get_tagged(&self, _key: &str) -> Result<Option<(Vec<u8>, String)>, BlobError> {
+        Ok(None)
+    }
+
+    async fn put_tagged(&self, _key: &str, _bytes: Vec<u8>, _tag: &str) -> Result<bool, BlobError> {
+        Ok(true)
+    }
+
     async fn list(&self, _prefix: &str, _after: Option<&str>, _limit: u32) -> Result<Vec<String>, BlobError> {
         Ok(Vec::new())
     }

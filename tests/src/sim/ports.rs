@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
 
+use longshore::evidence::sha256;
 use longshore::job::Lane;
 use longshore::limits::{PAID, STORAGE_REFUSE_PERCENT, STORAGE_WARN_PERCENT};
 use longshore::ports::{
@@ -17,6 +18,7 @@ use super::faults::Fault;
 use super::receiver::Answer;
 use super::sabotage::Switch;
 use super::world::World;
+use crate::conformance::stand::put_if;
 
 /// One worker of one invocation, with a clock of its own.
 pub(super) struct Node {
@@ -257,6 +259,22 @@ impl Blobs for Node {
     async fn get_range(&self, key: &str, offset: u64, length: u64) -> Result<Option<Vec<u8>>, BlobError> {
         let range = usize::try_from(offset).unwrap()..usize::try_from(offset + length).unwrap();
         Ok(self.world.objects.borrow().get(key).and_then(|bytes| bytes.get(range).map(<[u8]>::to_vec)))
+    }
+
+    async fn get_tagged(&self, key: &str) -> Result<Option<(Vec<u8>, String)>, BlobError> {
+        let key = key.to_owned();
+        self.ask_objects(move |objects| objects.get(&key).map(|bytes| (bytes.clone(), sha256(bytes)))).await
+    }
+
+    async fn put_tagged(&self, key: &str, bytes: Vec<u8>, tag: &str) -> Result<bool, BlobError> {
+        if self.world.has(Switch::TrustsOverwrites) {
+            return Ok(true);
+        }
+        let (key, tag) = (key.to_owned(), tag.to_owned());
+        if self.world.has(Switch::OverwritesBlindly) {
+            return self.ask_objects(move |objects| objects.insert(key, bytes).is_some()).await;
+        }
+        self.ask_objects(move |objects| put_if(objects, &key, bytes, &tag)).await
     }
 
     async fn list(&self, prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<String>, BlobError> {
