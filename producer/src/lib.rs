@@ -8,6 +8,7 @@ mod complete;
 mod context;
 mod cors;
 mod endpoints;
+mod erasures;
 mod export;
 mod groups;
 mod health;

@@ -16,7 +16,9 @@ use crate::answer::{Answer, Body};
 use crate::context::ApiContext;
 use crate::cors::Cors;
 use crate::request::ApiRequest;
-use crate::{accept, complete, endpoints, export, groups, health, keys, operate, problem, rate_limit, read, schedules};
+use crate::{
+    accept, complete, endpoints, erasures, export, groups, health, keys, operate, problem, rate_limit, read, schedules,
+};
 
 static ROUTER: LazyLock<Router<&'static str>> = LazyLock::new(|| {
     let mut router = Router::new();
@@ -128,6 +130,9 @@ pub(crate) async fn handle(
         Op::ListKeys => keys::list(context, scope).await,
         Op::RevokeKey => keys::revoke(context, scope).await,
         Op::ListStrays => keys::strays(context, scope).await,
+        Op::EraseTenant => erasures::erase_tenant(context, scope).await,
+        Op::EraseSubject => erasures::erase_subject(context, scope).await,
+        Op::ReadErasure => erasures::read(context, scope).await,
         Op::Health => Ok(health::health()),
         Op::Readiness => health::readiness(context).await,
         Op::Document => Ok(health::document()),
@@ -141,7 +146,7 @@ mod tests {
     #[test]
     fn every_route_is_found_by_its_own_path() {
         for Route { method, path, operation, scope } in ROUTES {
-            let path = path.replace("{id}", "x").replace("{n}", "1");
+            let path = path.replace("{id}", "x").replace("{n}", "1").replace("{subject}", "y");
             let (found, needed, _) = find(method, &path).unwrap();
             assert_eq!((found, needed), (operation, scope), "{method} {path}");
         }

@@ -1,7 +1,10 @@
 //! Evidence: what was sent and received in one attempt, redacted before it is written, packed into one object per flush.
 
+use std::collections::BTreeSet;
+
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use ulid::Ulid;
@@ -113,6 +116,42 @@ pub fn sha256(bytes: &[u8]) -> String {
 pub fn pack_key(lease_token: &str, n: u32) -> String {
     let ms = Ulid::from_string(lease_token).map_or(0, |ulid| i64::try_from(ulid.timestamp_ms()).unwrap_or(0));
     format!("evidence/{}/{lease_token}-{n}", date(ms))
+}
+
+/// How the keys of all packs of a lease begin.
+pub fn pack_prefix(lease_token: &str) -> String {
+    let mut prefix = pack_key(lease_token, 0);
+    prefix.pop();
+    prefix
+}
+
+/// Overwrites a record with spaces, so that the offsets and the hashes of all others hold. Says whether anything was there.
+pub fn overwrite_range(pack: &mut [u8], offset: u64, length: u64) -> bool {
+    let at = |value: u64| usize::try_from(value).unwrap_or(usize::MAX).min(pack.len());
+    let (from, to) = (at(offset), at(offset.saturating_add(length)));
+    let mut was_there = false;
+    for byte in pack.get_mut(from..to).into_iter().flatten().filter(|byte| !matches!(byte, b' ' | b'\n')) {
+        (*byte, was_there) = (b' ', true);
+    }
+    was_there
+}
+
+/// Overwrites the records of these jobs of a tenant, wherever they are. Says whether there was one.
+pub fn overwrite_lines(pack: &mut [u8], tenant: &str, jobs: &BTreeSet<String>) -> bool {
+    #[derive(Deserialize)]
+    struct Head {
+        tenant: String,
+        job_id: String,
+    }
+    let is_theirs = |line: &[u8]| {
+        let head = serde_json::from_slice::<Head>(line);
+        head.is_ok_and(|head| head.tenant == tenant && jobs.contains(&head.job_id))
+    };
+    let theirs = pack.split_mut(|byte| *byte == b'\n').filter(|line| is_theirs(line));
+    theirs.fold(0, |count, line| {
+        line.fill(b' ');
+        count + 1
+    }) > 0
 }
 
 /// The records of one flush, one after the other.
@@ -251,8 +290,31 @@ mod tests {
     }
 
     #[test]
+    fn overwriting_leaves_all_others_as_they_were() {
+        let line =
+            |tenant: &str, job: &str| format!("{{\"job_id\":\"{job}\",\"request\":{{}},\"tenant\":\"{tenant}\"}}\n");
+        let lines = [line("acme", "job_1"), line("bolt", "job_1"), line("acme", "job_2"), "no json\n".to_owned()];
+        let pack = lines.concat().into_bytes();
+        let blank = |line: &str| " ".repeat(line.len() - 1) + "\n";
+        let mut first = pack.clone();
+        assert!(overwrite_lines(&mut first, "acme", &BTreeSet::from(["job_1".to_owned()])));
+        assert_eq!(String::from_utf8_lossy(&first), blank(&lines[0]) + &lines[1..].concat());
+        assert!(!overwrite_lines(&mut first, "acme", &BTreeSet::from(["job_1".to_owned()])), "nothing is left of it");
+        let mut second = pack.clone();
+        let (offset, length) = (lines[0].len() as u64, lines[1].len() as u64);
+        assert!(overwrite_range(&mut second, offset, length) && !overwrite_range(&mut second, offset, length));
+        assert_eq!(String::from_utf8_lossy(&second), lines[0].clone() + &blank(&lines[1]) + &lines[2..].concat());
+        for (offset, length) in [(0, u64::MAX), (pack.len() as u64, 1), (u64::MAX, u64::MAX)] {
+            let mut beyond = pack.clone();
+            assert_eq!(overwrite_range(&mut beyond, offset, length), offset == 0);
+            assert_eq!(beyond.len(), pack.len());
+        }
+    }
+
+    #[test]
     fn the_key_is_told_by_the_token() {
         let token = crate::job::mint_ulid(1_762_070_400_123, 5);
         assert_eq!(pack_key(&token, 7), format!("evidence/2025-11-02/{token}-7"));
+        assert_eq!(pack_prefix(&token), format!("evidence/2025-11-02/{token}-"));
     }
 }

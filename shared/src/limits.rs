@@ -31,6 +31,12 @@ pub const REQUESTS_AT_ONCE: usize = CONNECTIONS_MAX - 1;
 /// Requests that run at once to one destination, so that a slow one never takes all five.
 pub const REQUESTS_PER_DESTINATION: usize = 2;
 
+/// How long a Worker that takes a batch or a cron may run, waiting included: 15 minutes. What it claimed longer ago it can no
+/// longer write anything of.
+pub const WALL_MS_MAX: i64 = 15 * 60_000;
+/// Keys that one list of R2 answers at most.
+pub const LIST_KEYS_MAX: u32 = 1_000;
+
 // ---- Time: clocks, leases, the sweep ----
 
 /// How far the clock that minted an id may be from the database's; beyond, the id is minted again.
@@ -221,6 +227,17 @@ pub const CURSOR_MS_MAX: i64 = DAY_MS;
 /// How often an accept mints its ids again when the database's clock refuses them.
 pub const MINTS_MAX: usize = 3;
 
+// ---- Erasure ----
+
+/// Bytes of a subject: any that metadata has room for.
+pub const SUBJECT_BYTES_MAX: usize = METADATA_BYTES_MAX;
+/// Rows that one page of an erasure reads; a subject's jobs are found by reading all of the tenant's.
+pub const ERASE_ROWS_READ: i64 = 1_000;
+/// Jobs of one page: with logs of 25 KB at most they are 2.5 MB.
+pub const ERASE_JOBS_AT_ONCE: i64 = 100;
+/// What searching the packs of one lease is reckoned as: most have a few. See [`Plan::erase_calls`].
+pub const ERASE_LEASE_CALLS_MAX: usize = 20;
+
 // ---- Storage ----
 
 /// D1's hard size: 10 GB paid, 500 MB Free.
@@ -262,6 +279,11 @@ pub struct Plan {
     pub bulk_accepts: usize,
     /// Rounds of one tick of the schedules at most, [`SCHEDULES_PER_ROUND`] each.
     pub tick_rounds: usize,
+    /// Pages of an erasure in one sweep at most, [`ERASE_ROWS_READ`] rows each.
+    pub erase_pages: usize,
+    /// Calls with which an erasure overwrites evidence in one sweep, about: two a pack, a few more a lease that ended in a
+    /// crash.
+    pub erase_calls: usize,
     /// How long a succeeded or cancelled job stays.
     pub retention_succeeded_ms: i64,
     /// How long a dead letter stays.
@@ -276,9 +298,10 @@ pub struct Plan {
 ///
 /// A batch of 5 jobs spends at most 50 subrequests even if all are suspects: find them, and per suspect a claim, a fetch,
 /// a put, a settlement and a hint, 1 + 5 x 5, beside the claim, look-up and hint of the first pass. A sweep spends 1 to
-/// stand, 2 to mark, 3 to release, 5 a round to look, 2 to purge, 2 to close, and 3 runs of 6. A tick spends 1 to note that it
-/// came and 3 a round: read, fire, hint, each of 100 schedules at most. The counting test asserts all three. A bulk request
-/// spends 1 to look at its key and 2 an accept: insert, hint.
+/// stand, 2 to mark, 3 to release, 5 a round to look, 2 to purge, 2 to close, 3 runs of 6, and 11 to erase: a
+/// page, 8 for its evidence, 1 for its payloads, a batch to let its jobs leave. Of a lease that crashed those 8 are 2 lists,
+/// 5 packs and a write. A tick spends 1 to note that it came and 3 a round: read, fire, hint, each of 100 schedules at most.
+/// The counting test asserts all three. A bulk request spends 1 to look at its key and 2 an accept: insert, hint.
 pub const FREE: Plan = Plan {
     name: "free",
     hint_jobs: 5,
@@ -291,6 +314,8 @@ pub const FREE: Plan = Plan {
     sweep_runs: 3,
     bulk_accepts: 20,
     tick_rounds: 2,
+    erase_pages: 1,
+    erase_calls: 8,
     retention_succeeded_ms: 3 * DAY_MS,
     retention_dead_ms: 14 * DAY_MS,
     database_bytes: DATABASE_BYTES_FREE,
@@ -311,6 +336,8 @@ pub const PAID: Plan = Plan {
     sweep_runs: 50,
     bulk_accepts: 4_000,
     tick_rounds: 20,
+    erase_pages: 20,
+    erase_calls: 400,
     retention_succeeded_ms: 7 * DAY_MS,
     retention_dead_ms: 30 * DAY_MS,
     database_bytes: DATABASE_BYTES_PAID,

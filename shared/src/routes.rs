@@ -41,6 +41,9 @@ pub enum Operation {
     ListKeys,
     RevokeKey,
     ListStrays,
+    EraseTenant,
+    EraseSubject,
+    ReadErasure,
     Pause,
     Resume,
     Health,
@@ -53,7 +56,7 @@ pub enum Operation {
 pub struct Route {
     /// The method.
     pub method: &'static str,
-    /// The path, with `{id}` and `{n}` where it names one thing.
+    /// The path, with `{id}`, `{n}` and `{subject}` where it names one thing.
     pub path: &'static str,
     /// What it does.
     pub operation: Operation,
@@ -70,7 +73,7 @@ const fn open(method: &'static str, path: &'static str, operation: Operation) ->
 }
 
 /// Every route.
-pub const ROUTES: [Route; 39] = [
+pub const ROUTES: [Route; 42] = [
     route("POST", "/v1/jobs", Op::CreateJob, Scope::JobsWrite),
     route("POST", "/v1/jobs/batch", Op::CreateJobs, Scope::JobsWrite),
     route("GET", "/v1/jobs", Op::ListJobs, Scope::JobsRead),
@@ -105,6 +108,9 @@ pub const ROUTES: [Route; 39] = [
     route("GET", "/v1/keys", Op::ListKeys, Scope::Admin),
     route("DELETE", "/v1/keys/{id}", Op::RevokeKey, Scope::Admin),
     route("GET", "/v1/strays", Op::ListStrays, Scope::Admin),
+    route("DELETE", "/v1/tenants/{id}", Op::EraseTenant, Scope::Admin),
+    route("DELETE", "/v1/tenants/{id}/subjects/{subject}", Op::EraseSubject, Scope::Admin),
+    route("GET", "/v1/erasures/{id}", Op::ReadErasure, Scope::Admin),
     route("POST", "/v1/pause", Op::Pause, Scope::Admin),
     route("POST", "/v1/resume", Op::Resume, Scope::Admin),
     open("GET", "/healthz", Op::Health),

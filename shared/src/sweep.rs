@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::complete::end_overdue;
+use crate::erase::{Erasure, erase};
 use crate::flush::send_hints;
 use crate::groups::batch_counting_ends;
 use crate::hint::Hint;
@@ -36,6 +37,8 @@ pub struct Swept {
     pub purged: usize,
     /// Held jobs that may run again.
     pub released: usize,
+    /// Jobs that were erased.
+    pub erased: usize,
 }
 
 impl Swept {
@@ -51,6 +54,8 @@ struct Standing {
     mark: i64,
     paused: u8,
     storage_full: u8,
+    /// The one whose turn it is.
+    erasure: Option<Erasure>,
 }
 
 /// Sweeps once.
@@ -72,6 +77,9 @@ pub async fn sweep<W: World>(world: &W, settings: &Settings) -> Result<Swept, Da
     let strays = sql!("purge_strays", settings.plan.retention_dead_ms, SWEEP_ROWS_MAX);
     let groups = sql!("purge_groups", settings.plan.retention_dead_ms, SWEEP_ROWS_MAX);
     batch(world, vec![strays, groups, stamp("swept_at")]).await?;
+    if let Some(erasure) = standing.erasure {
+        swept.erased = erase(world, settings, erasure, standing.now).await?;
+    }
     Ok(swept)
 }
 

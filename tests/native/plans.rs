@@ -34,6 +34,8 @@ struct Counted {
     handed_back: Cell<usize>,
     /// Marks that go further than this fail, as a call that takes D1 too long does.
     mark_ms_max: Cell<i64>,
+    /// What is in every object that is read whole.
+    object: RefCell<Vec<u8>>,
 }
 
 impl Counted {
@@ -48,6 +50,7 @@ impl Counted {
             claimed: Cell::new(0),
             handed_back: Cell::new(0),
             mark_ms_max: Cell::new(i64::MAX),
+            object: RefCell::default(),
         }
     }
 
@@ -118,9 +121,33 @@ impl Blobs for Counted {
         self.count();
         Ok(())
     }
+    async fn get(&self, _key: &str) -> Result<Option<Vec<u8>>, BlobError> {
+        self.count();
+        Ok(None)
+    }
     async fn get_range(&self, _key: &str, _offset: u64, _length: u64) -> Result<Option<Vec<u8>>, BlobError> {
         self.count();
         Ok(None)
+    }
+    /// Every object holds the same record.
+    async fn get_tagged(&self, _key: &str) -> Result<Option<(Vec<u8>, String)>, BlobError> {
+        self.count();
+        Ok(Some((self.object.borrow().clone(), String::new())))
+    }
+    async fn put_tagged(&self, _key: &str, bytes: Vec<u8>, _tag: &str) -> Result<bool, BlobError> {
+        self.count();
+        self.object.replace(bytes);
+        Ok(true)
+    }
+    /// As many packs as one invocation of the free plan writes under its lease.
+    async fn list(&self, prefix: &str, after: Option<&str>, _limit: u32) -> Result<Vec<String>, BlobError> {
+        self.count();
+        let packs = if after.is_none() { FREE.jobs_per_invocation } else { 0 };
+        Ok((0..packs).map(|n| format!("{prefix}{n}")).collect())
+    }
+    async fn delete(&self, _keys: &[String]) -> Result<(), BlobError> {
+        self.count();
+        Ok(())
     }
 }
 
@@ -187,7 +214,19 @@ fn a_free_sweep_keeps_within_its_subrequests() {
     let hours = "INSERT INTO tenant_hours (hour, tenant) VALUES (?1 / 3600000, 'acme'), (?1 / 3600000 - 2000, 'acme')";
     connection.execute(hours, [NOW - 60_000]).unwrap();
     connection.execute("UPDATE meta SET value = ?1 WHERE name = 'mark'", [NOW - 5_000_000]).unwrap();
+    // An erasure whose first job crashed: its evidence is somewhere among the packs of its lease.
+    let crashed = world.insert(
+        1,
+        ", metadata, attempt, log",
+        ", '{\"subject\":\"a\"}', 1, '[{\"started_at\":0,\"lease\":\"L\"}]'",
+    );
+    let record = format!("{{\"job_id\":\"{}\",\"tenant\":\"acme\"}}\n", crashed[0].id);
+    world.object.replace(record.into_bytes());
+    let erasure = "INSERT INTO erasures (tenant, id, subject, state, turn_at, counts, created_at)
+        VALUES ('acme', 'e', 'a', 'running', ?1, '{\"jobs\":0,\"attempts\":0}', ?1)";
+    connection.execute(erasure, [NOW]).unwrap();
     let swept = sweep(&world, &settings(FREE)).now_or_never().unwrap().unwrap();
+    assert_eq!(swept.erased, 1, "{swept:?}");
     assert!(swept.dispatched > 0 && swept.run > 0 && swept.released > 0 && swept.marked > 0, "{swept:?}");
     let spent = world.subrequests.get();
     assert!(spent <= FREE.subrequests, "{spent} subrequests: {swept:?}");

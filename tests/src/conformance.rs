@@ -6,6 +6,7 @@
 pub mod accepting;
 pub mod claiming;
 pub mod completing;
+pub mod erasing;
 pub mod firing;
 pub mod grouping;
 pub mod listing;
@@ -46,6 +47,8 @@ macro_rules! for_each_case {
                 a_slot_beside_an_open_job_is_skipped, a_deleted_endpoint_refuses_the_slot, run_now_makes_one_job_per_key,
                 a_full_store_fires_later, a_history_is_bounded;
             grouping: a_group_counts_each_job_once, ends_are_counted_by_their_kind, what_the_sweep_ends_counts;
+            erasing: a_tenant_leaves_whole, a_subject_leaves_alone, two_requests_are_one_run, a_running_job_is_met_again,
+                evidence_that_no_entry_points_at, many_packs_take_many_sweeps, a_group_forgets_what_was_erased;
         }
     };
 }

@@ -9,6 +9,7 @@ mod clients;
 mod completers;
 mod consumers;
 mod ending;
+mod erasers;
 mod executor;
 mod faults;
 mod history;

@@ -14,6 +14,7 @@ use super::told::JOB_ID;
 use super::{KindName, Time};
 use crate::backoff::Schedule;
 use crate::endpoint::EvidencePolicy;
+use crate::erasures::{ErasureCounts, ErasureState};
 use crate::invalid::InvalidField;
 use crate::key::Scope;
 use crate::outcome::{ErrorClass, JobError};
@@ -314,6 +315,22 @@ pub(super) struct Stray {
     #[schemars(extend("contentEncoding" = "base64"))]
     body_base64: String,
     created_at: Time,
+}
+
+/// The receipt of an erasure.
+#[derive(JsonSchema)]
+pub(super) struct Erasure {
+    /// Its id.
+    #[schemars(regex(pattern = super::told::ERASURE_ID))]
+    id: String,
+    tenant: String,
+    /// Whom it erases, null for the whole tenant; once it is done, `sha256:` and the digest of that, base64url.
+    subject: Option<String>,
+    state: ErasureState,
+    /// What left so far.
+    counts: ErasureCounts,
+    created_at: Time,
+    finished_at: Option<Time>,
 }
 
 /// Whether the whole pipeline is paused.

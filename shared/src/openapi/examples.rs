@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::attempt::LogEntry;
 use crate::endpoint::EndpointRow;
+use crate::erasures::ErasureRow;
 use crate::evidence::{Exchange, RecordHead, record};
 use crate::groups::GroupRow;
 use crate::job::JobRow;
@@ -281,6 +282,15 @@ pub(super) fn made_key() -> Value {
     let mut made = key();
     made["key"] = json!(mint([0x1a; 8], [1; 32]).1);
     made
+}
+
+pub(super) fn erasure(state: &str, subject: Option<&str>) -> Value {
+    let row = json!({
+        "id": "era_01KBJ3DW004QY6R7NZX3VJ5T8M", "tenant": "acme", "subject": subject, "state": state,
+        "counts": {"jobs": 120, "attempts": 131, "endpoints": 0, "schedules": 1, "keys": 0},
+        "created_at": AT, "finished_at": (state == "done").then_some(AT + 61_000),
+    });
+    shown(row, |row: ErasureRow| row.to_json())
 }
 
 pub(super) fn stray() -> Value {

@@ -3,6 +3,7 @@
 
 mod admin;
 mod endpoints;
+mod erasures;
 mod jobs;
 mod schedules;
 
@@ -17,6 +18,7 @@ const DEAD_LETTERS: &str = "Dead letters";
 const ENDPOINTS: &str = "Endpoints";
 const SCHEDULES: &str = "Schedules";
 const KEYS: &str = "Keys";
+const ERASURE: &str = "Erasure";
 const DEPLOYMENT: &str = "Deployment";
 
 /// The tags, in the order in which a reader meets them.
@@ -27,6 +29,7 @@ pub(super) fn tags() -> Value {
         {"name": ENDPOINTS, "description": "Where webhooks and tasks go, and what signs them."},
         {"name": SCHEDULES, "description": "Jobs by the clock: one for each slot of a cron expression."},
         {"name": KEYS, "description": "API keys, for admins and for `ROOT_TOKEN`."},
+        {"name": ERASURE, "description": "Removing a tenant, or one subject of its jobs, with a receipt."},
         {"name": DEPLOYMENT, "description": "The pipeline as a whole."},
     ])
 }
@@ -72,6 +75,9 @@ pub(super) fn tell(operation: Operation) -> Told {
         Op::ListKeys => admin::list_keys(),
         Op::RevokeKey => admin::revoke_key(),
         Op::ListStrays => admin::list_strays(),
+        Op::EraseTenant => erasures::erase_tenant(),
+        Op::EraseSubject => erasures::erase_subject(),
+        Op::ReadErasure => erasures::read_erasure(),
         Op::Pause => admin::pause(),
         Op::Resume => admin::resume(),
         Op::Health => admin::health(),

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::answers::Page;
 use super::{NAME, examples};
 use crate::invalid::InvalidField;
-use crate::limits::{IDEMPOTENCY_KEY_BYTES_MAX, PAGE_DEFAULT, PAGE_MAX, WAIT_SECONDS_MAX};
+use crate::limits::{IDEMPOTENCY_KEY_BYTES_MAX, PAGE_DEFAULT, PAGE_MAX, SUBJECT_BYTES_MAX, WAIT_SECONDS_MAX};
 use crate::problem::Problem;
 use crate::routes::Route;
 use crate::state::State;
@@ -183,11 +183,14 @@ impl Told {
         let thing = route.path.split('/').nth(2).unwrap_or_default();
         let (what, schema) = match thing {
             "jobs" | "dead-letters" => ("A job's id.", json!({"type": "string", "pattern": JOB_ID})),
+            "erasures" => ("An erasure's id.", json!({"type": "string", "pattern": ERASURE_ID})),
             "keys" => ("A key's id.", json!({"type": "string", "pattern": "^[0-9a-f]{16}$"})),
             _ => ("A name.", json!({"type": "string", "pattern": NAME})),
         };
         let number = ("The attempt's number, from 1.", json!({"type": "integer", "minimum": 1}));
-        let placeholders = [("id", (what, schema)), ("n", number)];
+        let subject = json!({"type": "string", "minLength": 1, "maxLength": SUBJECT_BYTES_MAX});
+        let subject = ("The `subject` of the jobs' metadata.", subject);
+        let placeholders = [("id", (what, schema)), ("n", number), ("subject", subject)];
         let named = placeholders.into_iter().filter(|(name, _)| route.path.contains(&format!("{{{name}}}")));
         named
             .map(|(name, (description, schema))| {
@@ -199,6 +202,9 @@ impl Told {
 
 /// A job's id: a prefix, the shard and a ULID.
 pub(super) const JOB_ID: &str = "^job_00[0-7][0-9A-HJKMNP-TV-Z]{25}$";
+
+/// An erasure's id: a prefix and a ULID.
+pub(super) const ERASURE_ID: &str = "^era_[0-7][0-9A-HJKMNP-TV-Z]{25}$";
 
 /// Every parameter but those of paths.
 pub(super) fn parameters() -> Value {
@@ -259,7 +265,7 @@ pub(super) fn headers() -> Value {
     let ulid = json!({"type": "string", "pattern": "^[0-7][0-9A-HJKMNP-TV-Z]{25}$"});
     json!({
         "Longshore-Request-Id": header("Names this request in our logs.", ulid),
-        "Location": header("The job's own path.", text.clone()),
+        "Location": header("The path of what was made.", text.clone()),
         "Idempotency-Replayed": header("The job was there already.", json!({"type": "string", "const": "true"})),
         "Retry-After": header("Seconds after which it is worth asking again.", seconds),
         "WWW-Authenticate": header("How to authenticate.", text.clone()),

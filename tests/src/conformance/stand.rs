@@ -8,6 +8,7 @@ use longshore::accept::{Accepted, accept};
 use longshore::authorize::Caller;
 use longshore::claim::{Claimed, claim};
 use longshore::endpoints::put_endpoint;
+use longshore::evidence::sha256;
 use longshore::job::{JobRef, JobRow, Lane, mint_id, mint_ulid};
 use longshore::key::parse;
 use longshore::keys::create_key;
@@ -259,10 +260,39 @@ impl<S: Store> Blobs for Stand<S> {
         Ok(())
     }
 
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, BlobError> {
+        Ok(self.objects.borrow().get(key).cloned())
+    }
+
     async fn get_range(&self, key: &str, offset: u64, length: u64) -> Result<Option<Vec<u8>>, BlobError> {
         let range = usize::try_from(offset).unwrap()..usize::try_from(offset + length).unwrap();
         Ok(self.objects.borrow().get(key).map(|bytes| bytes[range].to_vec()))
     }
+
+    async fn get_tagged(&self, key: &str) -> Result<Option<(Vec<u8>, String)>, BlobError> {
+        Ok(self.objects.borrow().get(key).map(|bytes| (bytes.clone(), sha256(bytes))))
+    }
+
+    async fn put_tagged(&self, key: &str, bytes: Vec<u8>, tag: &str) -> Result<bool, BlobError> {
+        Ok(put_if(&mut self.objects.borrow_mut(), key, bytes, tag))
+    }
+
+    async fn list(&self, prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<String>, BlobError> {
+        let objects = self.objects.borrow();
+        let asked = objects.keys().filter(|key| key.starts_with(prefix) && key.as_str() > after.unwrap_or_default());
+        Ok(asked.take(limit as usize).cloned().collect())
+    }
+
+    async fn delete(&self, keys: &[String]) -> Result<(), BlobError> {
+        self.objects.borrow_mut().retain(|key, _| !keys.contains(key));
+        Ok(())
+    }
+}
+
+/// Writes an object if it is what `tag` says, as R2 does.
+pub(crate) fn put_if(objects: &mut BTreeMap<String, Vec<u8>>, key: &str, bytes: Vec<u8>, tag: &str) -> bool {
+    let object = objects.get_mut(key).filter(|object| sha256(object) == tag);
+    object.map(|object| *object = bytes).is_some()
 }
 
 impl<S: Store> Http for Stand<S> {

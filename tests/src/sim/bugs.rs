@@ -196,6 +196,21 @@ pub static ALL: &[Bug] = &[
     ),
     edit("a job beside an open one", &[("fire", "WHEN s.overlap = 'skip' AND", "WHEN s.overlap = 'never' AND")]),
     switch("a slot moved in a batch of its own", Switch::MovesSlotsApart),
+    // Erasures.
+    edit(
+        "a job that leaves with an attempt nobody looked at",
+        &[(
+            "erase_jobs",
+            "(tenant, id, attempt) IN (SELECT ?1 ->> 'tenant', value ->> 0, value ->> 1 FROM",
+            "(tenant, id, 0) IN (SELECT ?1 ->> 'tenant', value ->> 0, 0 FROM",
+        )],
+    ),
+    edit(
+        "a copy of what is being erased",
+        &[("replay", "WHERE e.state = 'running' AND e.tenant", "WHERE 0 AND e.tenant")],
+    ),
+    edit("an erasure of another subject", &[("visit_jobs", "= ?1 ->> 'subject'", ">= ?1 ->> 'subject'")]),
+    switch("a row that leaves before its evidence", Switch::TrustsOverwrites),
     // Evidence and the ports.
     switch("evidence that loses a bit", Switch::FlipsEvidence),
     switch("evidence at the wrong offset", Switch::ShiftsEvidence),
@@ -220,6 +235,8 @@ pub static SPARE: &[Bug] = &[
     edit("fencing without the token", &[("settle", "AND jobs.lease_token = ?2", "AND ?2 IS NOT NULL")]),
     // One token claims a job twice only if a claim and a settlement both commit late, around one another.
     edit("fencing without the number", &[("settle", "AND jobs.attempt = o.attempt", "")]),
+    // A write must arrive late enough for another erasure to have been at the same pack, and its job must have left.
+    switch("an overwriting that brings evidence back", Switch::OverwritesBlindly),
     // A lease covers its attempt, the flush and most of what may hold them up.
     edit("a heartbeat that goes nowhere", &[("heartbeat", "AND lease_token = ?2", "AND lease_token <> ?2")]),
 ];

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use super::consumers::doom;
+use super::erasers::SUBJECTS;
 use super::executor::Doom;
 use super::faults::Fault;
 use super::ports::Node;
@@ -73,6 +74,10 @@ fn order(world: &World, tenant: &str, n: i64) -> Order {
         0 => body["delay_seconds"] = json!(random.between(1, 150)),
         1 => body["deadline_at"] = json!(rfc3339(world.now() + random.between(30_000, 600_000))),
         _ => {}
+    }
+    if world.has_erasures {
+        let about = usize::try_from(n).ok().and_then(|n| SUBJECTS.get(n % 3));
+        body["metadata"] = json!({"subject": about});
     }
     if random.per_mille(250) {
         body["idempotency_window_seconds"] = json!(random.pick(&[30, 120, 20 * 86_400]));

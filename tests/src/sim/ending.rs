@@ -5,6 +5,7 @@ use longshore::evidence::{pack_key, sha256};
 use longshore::state::State;
 use serde_json::Value;
 
+use super::erasers;
 use super::row::Row;
 use super::world::World;
 
@@ -16,7 +17,8 @@ pub(super) fn judge(world: &World) -> Result<(), String> {
         return Err(format!("the audit lost count: {count} rows, {} known", invariants.rows.len()));
     }
     for (tenant, id) in &invariants.acknowledged {
-        if !invariants.rows.contains_key(&(tenant.clone(), id.clone())) {
+        let name = (tenant.clone(), id.clone());
+        if !invariants.rows.contains_key(&name) && !invariants.erasures.has(&name) {
             return Err(format!("I1: {id} was acknowledged and is lost"));
         }
     }
@@ -25,21 +27,24 @@ pub(super) fn judge(world: &World) -> Result<(), String> {
     }
     judge_ledger(world)?;
     let letters = invariants.rows.values().filter(|row| row.dead_state.is_some()).count();
-    if letters != invariants.died.len() {
-        return Err(format!("I11: {} died and {letters} letters are there", invariants.died.len()));
+    let died = invariants.died.iter().filter(|name| !invariants.erasures.has(name)).count();
+    if letters != died {
+        return Err(format!("I11: {died} died and {letters} letters are there"));
     }
     let accepted = world.number("SELECT coalesce(sum(accepted), 0) FROM tenant_hours");
-    if accepted != count {
+    // What was erased may have been counted before.
+    if accepted != count && invariants.erasures.is_empty() {
         return Err(format!("F33: {count} jobs and {accepted} counted"));
     }
-    judge_groups(world)
+    judge_groups(world)?;
+    erasers::judge(world)
 }
 
 /// F33: a group's counters are what a count of its jobs says.
 fn judge_groups(world: &World) -> Result<(), String> {
     let wrong = world.number(
         "SELECT count(*) FROM (
-          SELECT tenant, id, total, succeeded, dead, replayed, cancelled, total, total FROM groups
+          SELECT tenant, id, total, succeeded, dead, replayed, cancelled, total, total FROM groups WHERE total > 0
           EXCEPT
           SELECT tenant, job_group, count(*), sum(state = 'succeeded'), sum(state = 'dead' AND dead_state <> 'replayed'),
             sum(state = 'dead' AND dead_state = 'replayed'), sum(state = 'cancelled'), count(finished_at), count(*)
@@ -47,7 +52,7 @@ fn judge_groups(world: &World) -> Result<(), String> {
     );
     let unfinished = world.number("SELECT count(*) FROM groups WHERE finished_at IS NULL");
     let labels = world.number("SELECT count(DISTINCT tenant || ' ' || job_group) FROM jobs");
-    let groups = world.number("SELECT count(*) FROM groups");
+    let groups = world.number("SELECT count(*) FROM groups WHERE total > 0");
     if (wrong, unfinished) == (0, 0) && labels == groups {
         return Ok(());
     }
@@ -75,10 +80,10 @@ fn judge_row(world: &World, row: &Row) -> Result<(), String> {
     if succeeded != (row.state == State::Succeeded) || succeeded != row.result.is_some() {
         return Err("I2: the result and the log disagree".into());
     }
-    let successor = row
-        .replayed_by
-        .as_ref()
-        .map(|id| world.invariants.borrow().rows.contains_key(&(row.tenant.clone(), id.clone())));
+    let successor = row.replayed_by.as_ref().map(|id| {
+        let (name, invariants) = ((row.tenant.clone(), id.clone()), world.invariants.borrow());
+        invariants.rows.contains_key(&name) || invariants.erasures.has(&name)
+    });
     if (row.dead_state.as_deref() == Some("replayed")) != (successor == Some(true)) {
         return Err("I11: a replayed letter without its successor".into());
     }
@@ -120,7 +125,7 @@ fn judge_ledger(world: &World) -> Result<(), String> {
     let invariants = world.invariants.borrow();
     for (id, lease) in world.receiver.seen.borrow().keys() {
         let has = |row: &Row| row.event_id() == id && row.log.iter().any(|entry| entry["lease"] == **lease);
-        if !invariants.rows.values().any(has) {
+        if !invariants.rows.values().any(has) && !invariants.erasures.has_event(id) {
             return Err(format!("I3: a request of {id} left the ledger"));
         }
     }

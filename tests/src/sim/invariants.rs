@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::audit::Change;
 use super::clients::ANOTHER;
+use super::erasers::Erasures;
 use super::receiver::Receiver;
 use super::row::{Name, Row};
 use super::tickers;
@@ -33,6 +34,8 @@ pub(super) struct Invariants {
     /// Which job answers to a tenant's key.
     keys: BTreeMap<(String, String), String>,
     mark: i64,
+    /// What was to be erased, and was.
+    pub(super) erasures: Erasures,
     /// The store is crowded: what succeeded stays for an hour only.
     pub(super) is_crowded: bool,
 }
@@ -60,7 +63,7 @@ impl Invariants {
     /// I2: what was told to have been completed has succeeded.
     pub(super) fn completed(&mut self, row: &JobRow) {
         let name = (row.tenant.clone(), row.id.clone());
-        if self.rows.get(&name).is_none_or(|row| row.state != State::Succeeded) {
+        if !self.erasures.has(&name) && self.rows.get(&name).is_none_or(|row| row.state != State::Succeeded) {
             self.violated(format!("I2: {} was completed and has not succeeded", row.id));
         }
     }
@@ -87,6 +90,7 @@ impl Invariants {
             }
             (Some(old), Some(new)) => judge_update(now, (statement, token.as_deref()), old, new, receiver)
                 .and_then(|()| self.judge_alone(statement, new)),
+            (Some(old), None) if statement == "erase_jobs" => self.erasures.left(old),
             (Some(old), None) => judge_delete(now, old, self.is_crowded),
             (None, None) => Ok(()),
         };
@@ -124,6 +128,7 @@ impl Invariants {
     }
 
     fn judge_insert(&mut self, now: i64, new: &Row) -> Result<(), String> {
+        self.erasures.inserted(now, new);
         holds!(matches!(new.state, State::Queued | State::Scheduled), "I2: a job begins waiting");
         holds!(new.attempt == 0 && new.log.is_empty() && new.failures == 0, "I2: a job begins without attempts");
         holds!(new.created_at >= self.mark, "I1: a row was committed below the mark {}", self.mark);
@@ -151,7 +156,9 @@ impl Invariants {
         let first = self.slots.insert((new.tenant.clone(), schedule.clone(), slot));
         holds!(first, "I8: a second job for the slot {slot} of {schedule}");
         let beside = |row: &&Row| row.schedule == new.schedule && row.replay_of.is_none() && !row.state.is_terminal();
-        let is_alone = schedule != tickers::ALONE || !self.rows.values().any(|row| beside(&row));
+        // One of a schedule before, whose tenant was erased and came back, is on its way out.
+        let counts = |row: &Row| beside(&row) && !self.erasures.is_meant(&row.name(), 0);
+        let is_alone = schedule != tickers::ALONE || !self.rows.values().any(counts);
         holds!(is_alone, "I8: a job of {schedule} beside an open one");
         Ok(())
     }
@@ -159,8 +166,12 @@ impl Invariants {
     /// I5: what a caller was told of a key must be what everybody is told.
     pub(super) fn answered(&mut self, tenant: &str, key: Option<&String>, id: &str) {
         self.acknowledged.insert((tenant.to_owned(), id.to_owned()));
-        let Some(row) = self.rows.get(&(tenant.to_owned(), id.to_owned())) else {
-            return self.violated(format!("I1: {id} was acknowledged and is not there"));
+        let name = (tenant.to_owned(), id.to_owned());
+        let Some(row) = self.rows.get(&name) else {
+            if !self.erasures.has(&name) {
+                self.violated(format!("I1: {id} was acknowledged and is not there"));
+            }
+            return;
         };
         if row.key.is_some() && row.key.as_ref() != key {
             self.violated(format!("I5: {id} answers for the key {key:?}"));

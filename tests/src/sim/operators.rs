@@ -25,17 +25,23 @@ use super::world::World;
 pub(super) async fn set_up(world: Rc<World>) {
     let node = Node::new(&world, 0);
     for tenant in TENANTS {
-        let body = json!({"tenant": tenant, "scopes": ["jobs:write"], "name": ""}).to_string();
-        let key = create_key(&node, None, body.as_bytes()).await.unwrap();
-        let token = parse(key["key"].as_str().unwrap()).unwrap();
-        world.callers.borrow_mut().insert(tenant.to_owned(), Caller { token, tenant: None });
-        for endpoint in ENDPOINTS {
-            put(&node, tenant, endpoint).await.unwrap();
-        }
+        admit(&node, tenant).await.unwrap();
     }
     if world.has_schedules {
         tickers::put_all(&node, false).await.unwrap();
     }
+}
+
+/// Gives a tenant its key and its endpoints.
+pub(super) async fn admit(node: &Node, tenant: &str) -> Result<(), Problem> {
+    let body = json!({"tenant": tenant, "scopes": ["jobs:write"], "name": ""}).to_string();
+    let key = create_key(node, None, body.as_bytes()).await?;
+    let token = parse(key["key"].as_str().unwrap()).unwrap();
+    for endpoint in ENDPOINTS {
+        put(node, tenant, endpoint).await?;
+    }
+    node.world.callers.borrow_mut().insert(tenant.to_owned(), Caller { token, tenant: None });
+    Ok(())
 }
 
 /// Makes an endpoint, or changes it.

@@ -51,6 +51,8 @@ pub(super) struct Row {
     pub(super) group: Option<String>,
     pub(super) schedule: Option<String>,
     pub(super) scheduled_for: Option<i64>,
+    /// Whom it is about.
+    pub(super) subject: Option<String>,
     pub(super) marker: Option<i64>,
     pub(super) has_payload: bool,
     /// The attempts, one entry each; see [`Row::read_log`].
@@ -83,12 +85,17 @@ struct Payload {
 }
 
 #[derive(Deserialize)]
+struct Metadata {
+    subject: Option<String>,
+}
+
+#[derive(Deserialize)]
 struct Body {
     n: i64,
 }
 
 /// The columns of a row, in the order in which [`Row::read`] takes them.
-pub(super) const COLUMNS: [&str; 34] = [
+pub(super) const COLUMNS: [&str; 35] = [
     "tenant",
     "id",
     "state",
@@ -121,6 +128,7 @@ pub(super) const COLUMNS: [&str; 34] = [
     "job_group",
     "schedule",
     "scheduled_for",
+    "metadata",
     "payload",
     "log",
 ];
@@ -163,6 +171,7 @@ impl Row {
             group: value(get())?,
             schedule: value(get())?,
             scheduled_for: value(get())?,
+            subject: json::<Metadata>(get())?.and_then(|metadata| metadata.subject),
             marker: None,
             has_payload: false,
             log: Arc::default(),

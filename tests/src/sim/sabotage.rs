@@ -29,6 +29,10 @@ pub(super) enum Switch {
     TrustsFailedPuts,
     /// A put that hangs counts as done.
     TrustsHangingPuts,
+    /// An overwriting put counts as done, whatever becomes of it.
+    TrustsOverwrites,
+    /// An overwriting put goes through although the object is no longer what was read.
+    OverwritesBlindly,
     /// A batch that was rolled back counts as done.
     TrustsRollbacks,
     /// The statements of a batch are committed one by one.

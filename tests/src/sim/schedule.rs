@@ -17,7 +17,7 @@ use super::queue::Queue;
 use super::random::Random;
 use super::receiver::Receiver;
 use super::world::{Trace, World, settings};
-use super::{clients, ending, tickers};
+use super::{clients, ending, erasers, tickers};
 use crate::sqlite::{SetClock, SqliteDatabase};
 
 /// When every schedule begins: 2026-11-02T08:30:00Z.
@@ -26,6 +26,8 @@ pub(super) const START_MS: i64 = 1_793_608_200_000;
 const MARK_MS: i64 = START_MS - 60_000;
 /// One of so many seeds has schedules that fire.
 const SEEDS_PER_TICKER: u64 = 5;
+/// And one of so many has erasures.
+const SEEDS_PER_ERASER: u64 = 4;
 /// How often the sweep comes.
 const SWEEP_EVERY_MS: i64 = 20_000;
 /// How often it comes when all is calm, as on the free plan.
@@ -130,7 +132,9 @@ fn make(what: &Play) -> Rc<World> {
     let is_long = random.per_mille(250);
     // Not drawn: a tick each minute is what most schedules can do without.
     let has_schedules = what.seed % SEEDS_PER_TICKER == SEEDS_PER_TICKER - 1;
+    let has_erasures = what.seed % SEEDS_PER_ERASER == SEEDS_PER_ERASER - 2 && !what.narrow.quiet;
     Rc::new(World {
+        has_erasures,
         may_freeze,
         has_gaps,
         is_long,
@@ -179,6 +183,9 @@ fn play(world: &Rc<World>) -> Result<(), String> {
     if world.has_schedules {
         world.executor.spawn(Doom::default(), tickers::tick_on(world.clone()));
     }
+    if world.has_erasures {
+        world.executor.spawn(Doom::default(), erasers::erase_on(world.clone()));
+    }
     let last: LastSweep = Rc::default();
     let mut end = world.now() + world.random.between(60_000, if world.is_long { 240_000 } else { 90_000 });
     if world.random.per_mille(80) {
@@ -194,7 +201,7 @@ fn play(world: &Rc<World>) -> Result<(), String> {
     let is_short = || {
         world.executor.tally.total() < FAULTS_MIN
             || world.operations.get() < OPERATIONS_MIN
-            || world.invariants.borrow().rows.len() < least_jobs
+            || world.invariants.borrow().rows.len() + world.invariants.borrow().purged.len() < least_jobs
     };
     while world.narrow.has_floor() && is_short() {
         world.chances.insist();
@@ -255,7 +262,8 @@ fn drain(world: &Rc<World>, last: &LastSweep) -> Result<(), String> {
         let settled = world.executor.tasks_alive() == 0 && world.queue.is_empty() && world.orders_open.get() == 0;
         let next = next_work(world);
         let quiet = last.borrow().as_ref().is_some_and(longshore::sweep::Swept::is_quiet);
-        if settled && quiet && next.is_none() {
+        let erasing = erasers::is_open(world);
+        if settled && quiet && next.is_none() && !erasing {
             return Ok(());
         }
         if world.now() > until {
@@ -264,6 +272,7 @@ fn drain(world: &Rc<World>, last: &LastSweep) -> Result<(), String> {
         }
         if settled
             && quiet
+            && !erasing
             && let Some(next) = next
         {
             // Sweeps in between would find nothing, as the quiet one just did: the next that counts comes after then.

@@ -11,6 +11,7 @@ use longshore::ports::{DatabaseError, Rows, Statement};
 use longshore::settings::Settings;
 
 use super::audit::{Audit, Change};
+use super::erasers;
 use super::executor::{Call, Executor};
 use super::faults::{Chances, Fault};
 use super::history::Batch;
@@ -59,6 +60,8 @@ pub(super) struct World {
     /// More jobs for a longer time, and each may be tried more than twice. Most schedules are short: more of them are
     /// played in the same time.
     pub(super) is_long: bool,
+    /// Tenants and subjects are erased.
+    pub(super) has_erasures: bool,
     /// Two schedules fire as well.
     pub(super) has_schedules: bool,
     /// How long the database says that it is nearly full.
@@ -115,6 +118,11 @@ impl World {
                     invariants
                         .accepted(self.number("SELECT count(*) FROM meta WHERE name = 'storage_full' AND value = 1"));
                 }
+                let is_erased = |change: &&Change| change.statement == "erase_jobs" && change.new.is_none();
+                let erased: Vec<_> = changes.iter().filter(is_erased).map(|change| change.name.clone()).collect();
+                if let Err(text) = erasers::judge_objects(self, erased.iter()) {
+                    invariants.violated(text);
+                }
                 for change in changes {
                     let old = invariants.rows.get(&change.name);
                     self.trace.note(self.now(), change.statement, || change_text(old, &change));
@@ -123,13 +131,24 @@ impl World {
                     let is_well = lease.is_some_and(is_well);
                     invariants.observe(self.now(), change, is_well, &self.receiver);
                 }
-                if statements.iter().any(|statement| statement.name == "move_mark") {
-                    invariants.mark_moved(self.number("SELECT value FROM meta WHERE name = 'mark'"));
-                }
+                drop(invariants);
+                self.note_others(statements);
             }
             Err(error) => self.invariants.borrow_mut().violated(format!("the database refused {name}: {error}")),
         }
         answer
+    }
+
+    /// Takes in what a batch did to other tables.
+    fn note_others(&self, statements: &[Statement]) {
+        let has = |name| statements.iter().any(|statement| statement.name == name);
+        if has("request_erasure") {
+            erasers::note_asked(self);
+        }
+        if has("move_mark") {
+            let mark = self.number("SELECT value FROM meta WHERE name = 'mark'");
+            self.invariants.borrow_mut().mark_moved(mark);
+        }
     }
 
     /// What a batch would answer, had it been committed.

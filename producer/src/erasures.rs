@@ -1,0 +1,38 @@
+//! Erasing a tenant or a subject over HTTP, and the receipts.
+
+use longshore::erasures::{ErasureRow, read_erasure, request_erasure, subject_of};
+use longshore::key::Scope;
+use longshore::problem::Problem;
+
+use crate::answer::Answer;
+use crate::authenticate::tenant;
+use crate::context::ApiContext;
+
+/// The tenant that the path names, which must be the caller's.
+async fn tenant_of_path(context: &ApiContext, scope: Scope) -> Result<String, Problem> {
+    let tenant = tenant(context, scope).await?;
+    if tenant == context.placeholder(0) { Ok(tenant) } else { Err(Problem::NotFound) }
+}
+
+fn receipt(row: &ErasureRow) -> Answer {
+    Answer::json(202, row.to_json()).with_header("location", format!("/v1/erasures/{}", row.id))
+}
+
+/// `DELETE /v1/tenants/{id}`
+pub(crate) async fn erase_tenant(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
+    let tenant = tenant_of_path(context, scope).await?;
+    Ok(receipt(&request_erasure(&context.world, &tenant, None).await?))
+}
+
+/// `DELETE /v1/tenants/{id}/subjects/{subject}`
+pub(crate) async fn erase_subject(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
+    let tenant = tenant_of_path(context, scope).await?;
+    let subject = subject_of(context.placeholder(1))?;
+    Ok(receipt(&request_erasure(&context.world, &tenant, Some(&subject)).await?))
+}
+
+/// `GET /v1/erasures/{id}`
+pub(crate) async fn read(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
+    let tenant = tenant(context, scope).await?;
+    Ok(Answer::ok(read_erasure(&context.world, &tenant, context.placeholder(0)).await?.to_json()))
+}

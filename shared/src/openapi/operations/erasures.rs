@@ -1,0 +1,40 @@
+//! Erasure.
+
+use super::ERASURE;
+use crate::invalid::InvalidField;
+use crate::openapi::answers::Erasure;
+use crate::openapi::examples;
+use crate::openapi::told::{Told, told};
+use crate::problem::Problem;
+
+pub(super) fn erase_tenant() -> Told {
+    told(
+        ERASURE,
+        "Erases a tenant",
+        "Its keys, endpoints and schedules leave at once, the one that asks too; its jobs with their evidence leave sweep by \
+         sweep. Asking again while it runs answers the same receipt.",
+    )
+    .of_tenant()
+    .answers::<Erasure>(202, "The receipt.", examples::erasure("running", None))
+    .with_headers(&["Location"])
+}
+
+pub(super) fn erase_subject() -> Told {
+    told(
+        ERASURE,
+        "Erases a subject of a tenant",
+        "Jobs accepted before the request whose metadata has it as its `subject` leave with their evidence, and schedules \
+         that make such jobs. Asking again while it runs answers the same receipt.",
+    )
+    .of_tenant()
+    .answers::<Erasure>(202, "The receipt.", examples::erasure("running", Some("user-77")))
+    .with_headers(&["Location"])
+    .refuses([Problem::InvalidParameter(InvalidField::new("subject", "invalid-subject", "A subject is UTF-8."))])
+}
+
+pub(super) fn read_erasure() -> Told {
+    let digest = "sha256:47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU";
+    told(ERASURE, "Reads the receipt of an erasure", "Once it is done, a subject stands there as its SHA-256 alone.")
+        .of_tenant()
+        .answers::<Erasure>(200, "The receipt.", examples::erasure("done", Some(digest)))
+}

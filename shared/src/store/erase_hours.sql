@@ -1,0 +1,7 @@
+-- The roll-ups of an erased tenant leave, but not the hours by which the mark finds jobs that came later.
+-- ?1 {"tenant","id","hour"}: the hour in which its ids end.
+DELETE FROM tenant_hours WHERE tenant = ?1 ->> 'tenant'
+  AND (hour < ?1 ->> 'hour' OR NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.tenant = ?1 ->> 'tenant'))
+  AND EXISTS (SELECT 1 FROM erasures e
+    WHERE e.tenant = ?1 ->> 'tenant' AND e.id = ?1 ->> 'id' AND e.state = 'done' AND e.subject IS NULL)
+RETURNING json_object('hour', hour)

@@ -1,0 +1,296 @@
+//! Cases of erasures: what was accepted of a tenant or a subject leaves, and nothing else.
+
+use std::time::Duration;
+
+use longshore::endpoints::list_endpoints;
+use longshore::erasures::{ErasureCounts, ErasureRow, ErasureState, read_erasure, request_erasure};
+use longshore::evidence::{RecordHead, pack_key, record, sha256};
+use longshore::groups::read_group;
+use longshore::job::{JobRef, Lane};
+use longshore::limits::{FREE, HOUR_MS, LEASE_MS, WALL_MS_MAX};
+use longshore::operate::replay;
+use longshore::outcome::Outcome;
+use longshore::problem::Problem;
+use longshore::process::process;
+use longshore::query::read_evidence;
+use longshore::redact::Redaction;
+use longshore::schedules::{list_schedules, put_schedule};
+use longshore::settings::Settings;
+use longshore::settle::{Settlement, settle};
+use longshore::state::Decision;
+use longshore::sweep::sweep;
+use serde_json::json;
+
+use super::stand::{Case, Stand, Store, place, request};
+
+/// How old the jobs of a case are: no id is above where an erasure of now ends, even when that is moved two minutes back.
+const AGE_MS: i64 = 200_000;
+/// Sweeps until an erasure must be done: the cases of this file may share one database, and take turns.
+const SWEEPS_MAX: usize = 60;
+
+impl<S: Store> Case<'_, S> {
+    /// An aged job with this subject, if any.
+    async fn of_subject(&self, subject: Option<&str>) -> JobRef {
+        let more = subject.map_or(json!({}), |subject| json!({"metadata": {"subject": subject}}));
+        let accepted = self.accept_one(request(more), None).await.unwrap();
+        self.age_id(&accepted.job, AGE_MS).await
+    }
+
+    async fn erasure(&self, subject: Option<&str>) -> ErasureRow {
+        request_erasure(self.stand, &self.tenant, subject).await.unwrap()
+    }
+
+    async fn receipt(&self, erasure: &ErasureRow) -> ErasureRow {
+        read_erasure(self.stand, &self.tenant, &erasure.id).await.unwrap()
+    }
+
+    /// Lets the time pass in which an id below the erasure's end may still be accepted.
+    async fn wait_for_ids(&self, erasure: &ErasureRow) {
+        let sql = "UPDATE erasures SET created_at = created_at - 60000 WHERE tenant = ?1 AND id = ?2 RETURNING id";
+        self.stand.sql(sql, vec![self.tenant.as_str().into(), erasure.id.as_str().into()]).await;
+    }
+
+    /// Sweeps until the erasure is done.
+    async fn finish(&self, erasure: &ErasureRow) -> ErasureRow {
+        self.wait_for_ids(erasure).await;
+        for _ in 0..SWEEPS_MAX {
+            self.sweep().await;
+            let receipt = self.receipt(erasure).await;
+            if receipt.state == ErasureState::Done {
+                return receipt;
+            }
+        }
+        panic!("not done: {:?}", self.receipt(erasure).await);
+    }
+
+    async fn is_there(&self, job: &JobRef) -> bool {
+        !self.stand.raw(job).await.is_null()
+    }
+
+    /// Gives a job a log of its own: ended attempts of these leases, the evidence of each being `evidence`.
+    async fn set_log(&self, job: &JobRef, log: &serde_json::Value) {
+        let sql =
+            "UPDATE jobs SET log = ?3, attempt = json_array_length(?3) WHERE tenant = ?1 AND id = ?2 RETURNING id";
+        let params = vec![job.tenant.as_str().into(), job.id.as_str().into(), log.to_string().into()];
+        assert_eq!(self.stand.sql(sql, params).await.len(), 1);
+    }
+
+    /// A record of a job as its worker would have written it.
+    fn record(&self, job: &JobRef) -> Vec<u8> {
+        let (tenant, job_id) = (self.tenant.as_str(), job.id.as_str());
+        let head = RecordHead { tenant, job_id, attempt: 1, sent_at: 0, duration_ms: 1, version: "0" };
+        record(&head, None, None, &Redaction::default(), 1_000)
+    }
+}
+
+impl<S: Store> Stand<S> {
+    /// Whether an object has this text in it.
+    fn is_stored(&self, text: &str) -> bool {
+        self.objects.borrow().values().any(|bytes| String::from_utf8_lossy(bytes).contains(text))
+    }
+}
+
+/// Keys, endpoints and schedules leave with the request, jobs in whatever state soon after; the neighbour, whose evidence
+/// is in the same pack, keeps all.
+pub async fn a_tenant_leaves_whole<S: Store>(stand: &Stand<S>) {
+    let (case, neighbour) = (stand.case().await, stand.case().await);
+    case.endpoint("shop").await;
+    let body = request(json!({"cron": "@yearly"})).to_string();
+    put_schedule(stand, &stand.settings, &case.tenant, "yearly", body.as_bytes()).await.unwrap();
+    let (done, other) = (case.of_subject(None).await, neighbour.of_subject(None).await);
+    process(stand, &stand.settings, Lane::Webhooks, vec![done.clone(), other.clone()]).await;
+    stand.status.set(410);
+    let dead = case.of_subject(Some("someone")).await;
+    process(stand, &stand.settings, Lane::Webhooks, vec![dead.clone()]).await;
+    stand.status.set(200);
+    let later = case.accept_one(request(json!({"delay_seconds": 9_000})), Some("key")).await.unwrap().job;
+    let later = case.age_id(&later, AGE_MS).await;
+    assert!(stand.is_stored(&done.id) && stand.is_stored(&dead.id));
+
+    let erasure = case.erasure(None).await;
+    assert_eq!((erasure.state, erasure.subject.as_ref(), erasure.counts.jobs), (ErasureState::Running, None, 0));
+    assert!(matches!(case.accept_one(request(json!({})), None).await, Err(Problem::Unauthenticated(_))));
+    assert!(list_endpoints(stand, &case.tenant, "", 9).await.unwrap().is_empty());
+    assert!(list_schedules(stand, &case.tenant, "", 9).await.unwrap().is_empty());
+    assert!(matches!(replay(stand, &stand.settings, &dead, None).await, Err(Problem::Unavailable)), "no copy of it");
+    let receipt = case.finish(&erasure).await;
+    let counts = ErasureCounts { jobs: 3, attempts: 2, endpoints: 1, schedules: 1, keys: 1 };
+    assert_eq!((&receipt.counts, receipt.subject), (&counts, None));
+    assert!(receipt.finished_at.is_some());
+    for job in [&done, &dead, &later] {
+        assert!(!case.is_there(job).await && !stand.is_stored(&job.id), "{}", job.id);
+    }
+    let hours = "SELECT hour FROM tenant_hours WHERE tenant = ?1";
+    assert!(stand.sql(hours, vec![case.tenant.as_str().into()]).await.is_empty());
+    let entry = stand.row(&other).await.log.remove(0);
+    assert_eq!(read_evidence(stand, &entry).await.unwrap()["job_id"], other.id, "its hash holds");
+    assert!(neighbour.accept_one(request(json!({})), None).await.is_ok());
+}
+
+/// A subject's jobs leave and the schedules that make such jobs; the receipt forgets whom it was about.
+pub async fn a_subject_leaves_alone<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    case.endpoint("shop").await;
+    for (id, subject) in [("theirs", "someone"), ("other", "else")] {
+        let body = request(json!({"cron": "@yearly", "metadata": {"subject": subject}})).to_string();
+        put_schedule(stand, &stand.settings, &case.tenant, id, body.as_bytes()).await.unwrap();
+    }
+    let (one, two) = (case.of_subject(Some("someone")).await, case.of_subject(Some("someone")).await);
+    let (other, nobody) = (case.of_subject(Some("someone else")).await, case.of_subject(None).await);
+    let all = vec![one.clone(), two.clone(), other.clone(), nobody.clone()];
+    process(stand, &stand.settings, Lane::Webhooks, all).await;
+    let erasure = case.erasure(Some("someone")).await;
+    assert_eq!(erasure.subject.as_deref(), Some("someone"));
+    // What is accepted afterwards, with an id above where the erasure ends, is another matter.
+    let after = case.accept_one(request(json!({"metadata": {"subject": "someone"}})), None).await.unwrap().job;
+    let receipt = case.finish(&erasure).await;
+    let counts = ErasureCounts { jobs: 2, attempts: 2, endpoints: 0, schedules: 1, keys: 0 };
+    assert_eq!(receipt.counts, counts);
+    assert_eq!(receipt.subject, Some(format!("sha256:{}", sha256(b"someone"))));
+    for job in [&one, &two] {
+        assert!(!case.is_there(job).await && !stand.is_stored(&job.id), "{}", job.id);
+    }
+    for job in [&other, &nobody] {
+        let entry = stand.row(job).await.log.remove(0);
+        assert_eq!(read_evidence(stand, &entry).await.unwrap()["job_id"], job.id, "its hash holds");
+    }
+    assert!(case.is_there(&after).await);
+    let left = list_schedules(stand, &case.tenant, "", 9).await.unwrap();
+    assert_eq!((left.len(), left[0].id.as_str()), (1, "other"));
+    assert_eq!(list_endpoints(stand, &case.tenant, "", 9).await.unwrap().len(), 1);
+}
+
+/// Asking again answers the run that is under way; once it is done, a new one.
+pub async fn two_requests_are_one_run<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    let first = case.erasure(Some("someone")).await;
+    assert_eq!(case.erasure(Some("someone")).await.id, first.id);
+    let other = case.erasure(Some("else")).await;
+    assert_ne!(other.id, first.id);
+    let stranger = stand.case().await;
+    assert_eq!(read_erasure(stand, &stranger.tenant, &first.id).await.unwrap_err(), Problem::NotFound);
+    case.finish(&first).await;
+    case.finish(&other).await;
+    assert_ne!(case.erasure(Some("someone")).await.id, first.id);
+}
+
+/// A running job is asked to end and met again; one whose completion is awaited leaves as it is.
+pub async fn a_running_job_is_met_again<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    let (running, parked) = (case.of_subject(None).await, case.of_subject(None).await);
+    let token = stand.token();
+    assert_eq!(case.claim(&token, &[&running, &parked], false).await.len(), 2);
+    let due_in = Duration::from_mins(10);
+    let defer = Decision::Defer { due_in, failures: 0 };
+    let mut deferred = Settlement::new(
+        (parked.clone(), 1),
+        place(String::new()),
+        Outcome::Deferred { due_in },
+        defer,
+        (1, Some(202), "0".into()),
+    );
+    deferred.entry.evidence = Some(longshore::attempt::EvidenceRef::Off);
+    settle(stand, &token, &stand.settings.plan, &[deferred]).await.unwrap();
+    let erasure = case.erasure(None).await;
+    case.wait_for_ids(&erasure).await;
+    for _ in 0..SWEEPS_MAX {
+        case.sweep().await;
+    }
+    assert!(!case.is_there(&parked).await, "its request is over");
+    assert!(case.is_there(&running).await, "its worker may still write evidence");
+    assert_eq!(
+        (case.receipt(&erasure).await.state, case.receipt(&erasure).await.counts.jobs),
+        (ErasureState::Running, 1)
+    );
+    let retry = Decision::Retry { delay: due_in, failures: 1 };
+    let outcome =
+        Outcome::Failed { class: longshore::outcome::ErrorClass::Http5xx, message: String::new(), retry_after: None };
+    let mut failed =
+        Settlement::new((running.clone(), 1), place(String::new()), outcome, retry, (1, Some(500), "0".into()));
+    failed.entry.evidence = Some(longshore::attempt::EvidenceRef::Off);
+    settle(stand, &token, &stand.settings.plan, &[failed]).await.unwrap();
+    assert_eq!(stand.raw(&running).await["state"], "cancelled");
+    assert_eq!(case.finish(&erasure).await.counts.jobs, 2);
+}
+
+/// What a worker put away before it stopped is found by its lease, once that worker cannot be alive any more.
+pub async fn evidence_that_no_entry_points_at<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    stand.set_mark(2 * AGE_MS).await;
+    let (crashed, other) = (case.of_subject(Some("someone")).await, case.of_subject(None).await);
+    let token = stand.token();
+    case.claim(&token, &[&crashed], false).await;
+    let (record, others) = (case.record(&crashed), case.record(&other));
+    let pack = [others.clone(), record.clone()].concat();
+    stand.objects.borrow_mut().insert(pack_key(&token, 3), pack.clone());
+    case.make_past(2 * LEASE_MS).await;
+    let erasure = case.erasure(Some("someone")).await;
+    case.wait_for_ids(&erasure).await;
+    for _ in 0..SWEEPS_MAX {
+        case.sweep().await;
+    }
+    assert!(case.is_there(&crashed).await && stand.is_stored(&crashed.id), "its worker may only stand still");
+    let raw = stand.raw(&crashed).await;
+    assert_eq!(raw["log"][0]["state"], "outcome_unknown", "{raw}");
+    let mut log = raw["log"].clone();
+    log[0]["started_at"] = json!(raw["now"].as_i64().unwrap() - WALL_MS_MAX - HOUR_MS);
+    case.set_log(&crashed, &log).await;
+    assert_eq!(case.finish(&erasure).await.counts.jobs, 1);
+    let object = stand.objects.borrow()[&pack_key(&token, 3)].clone();
+    let blank = [vec![b' '; record.len() - 1], vec![b'\n']].concat();
+    assert_eq!(object, [others, blank].concat(), "every other byte is as it was");
+}
+
+/// A job with more packs than one sweep may touch leaves after several, on the plan with the fewest calls.
+pub async fn many_packs_take_many_sweeps<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    let (job, first) = (case.of_subject(None).await, case.of_subject(None).await);
+    let (mut entries, mut keys) = (Vec::new(), Vec::new());
+    for _ in 0..21 {
+        let lease = stand.token();
+        let record = case.record(&job);
+        let evidence =
+            json!({"state": "stored", "n": 0, "offset": 0, "length": record.len(), "sha256": sha256(&record)});
+        keys.push(pack_key(&lease, 0));
+        stand.objects.borrow_mut().insert(pack_key(&lease, 0), record);
+        entries.push(json!({"started_at": 0, "lease": lease, "state": "failed", "evidence": evidence}));
+    }
+    case.set_log(&job, &json!(entries)).await;
+    let free = Settings { plan: FREE, ..stand.settings.clone() };
+    let erasure = case.erasure(None).await;
+    case.wait_for_ids(&erasure).await;
+    let mut last = keys.len();
+    for _ in 0..SWEEPS_MAX {
+        sweep(stand, &free).await.unwrap();
+        let left = keys.iter().filter(|key| stand.objects.borrow()[*key].contains(&b'{')).count();
+        assert!(last - left <= FREE.erase_calls / 2, "{last} and then {left}");
+        last = left;
+    }
+    assert!(!case.is_there(&job).await && !case.is_there(&first).await);
+    assert_eq!(last, 0);
+    let receipt = case.receipt(&erasure).await;
+    assert_eq!((receipt.state, receipt.counts.jobs, receipt.counts.attempts), (ErasureState::Done, 2, 21));
+}
+
+/// A group forgets what leaves, and has finished when nothing of it is open; the groups of a tenant leave with it.
+pub async fn a_group_forgets_what_was_erased<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    let mut jobs = Vec::new();
+    for subject in ["someone", "someone", "someone else"] {
+        let body = request(json!({"metadata": {"subject": subject}, "group": "import"}));
+        let accepted = case.accept_one(body, None).await.unwrap();
+        jobs.push(case.age_id(&accepted.job, AGE_MS).await);
+    }
+    process(stand, &stand.settings, Lane::Webhooks, vec![jobs[0].clone(), jobs[2].clone()]).await;
+    let counts = async || {
+        let group = read_group(stand, &case.tenant, "import").await?;
+        Ok((group.total, group.succeeded, group.finished_at.is_some()))
+    };
+    assert_eq!(counts().await, Ok((3, 2, false)));
+    case.finish(&case.erasure(Some("someone")).await).await;
+    assert_eq!(counts().await, Ok((1, 1, true)), "the open one has left, so that nothing is open");
+    case.finish(&case.erasure(None).await).await;
+    assert_eq!(counts().await, Err(Problem::NotFound));
+    let left = stand.sql("SELECT id FROM groups WHERE tenant = ?1", vec![case.tenant.as_str().into()]).await;
+    assert!(left.is_empty(), "{left:?}");
+}
