@@ -211,6 +211,9 @@ async fn a_finished_row_is_small() {
 /// Statements that act for a caller come after the text of `caller.sql`.
 const FOR_CALLER: [&str; 5] = ["free_keys", "accept", "count_grouped_accepted", "note_hour", "read_accepted"];
 
+/// Statements that take all of a tenant, once in an erasure.
+const OF_ALL: [&str; 5] = ["request_erasure", "erase_keys", "erase_endpoints", "erase_schedules", "erase_hours"];
+
 fn shipped_statements() -> Vec<(String, String)> {
     let folder = repository().join("shared/src/store");
     let read = |name: &str| std::fs::read_to_string(folder.join(format!("{name}.sql"))).unwrap();
@@ -226,14 +229,17 @@ fn shipped_statements() -> Vec<(String, String)> {
 
 /// A line of a plan that reads a whole table, or a whole tenant.
 fn is_scan(detail: &str) -> bool {
-    // Lists in parameters, a schedule's history, and what a statement found before. The first step of find_held.sql reads one index entry.
+    // Lists in parameters, a schedule's history, and what a statement found before. The first step of find_held.sql and
+    // the last of read_sweep.sql read one index entry.
     let small = [
         "SCAN held",
+        "SCAN v",
         "SCAN t",
         "SCAN (subquery-1)",
         "SCAN (subquery-3)",
         "SCAN (subquery-4)",
         "SCAN jobs USING COVERING INDEX jobs_held",
+        "SCAN erasures USING INDEX erasures_by_turn",
     ];
     let is_small = detail.contains("VIRTUAL TABLE") || detail == "SCAN CONSTANT ROW" || small.contains(&detail);
     (detail.starts_with("SCAN") && !is_small) || detail.contains("(tenant=?)")
@@ -244,7 +250,7 @@ fn is_scan(detail: &str) -> bool {
 async fn no_statement_scans_a_table() {
     on_d1("plans", async |_, runner| {
         let mut scans = Vec::new();
-        for (name, sql) in shipped_statements() {
+        for (name, sql) in shipped_statements().into_iter().filter(|(name, _)| !OF_ALL.contains(&name.as_str())) {
             let most = (1..=9).rev().find(|n| sql.contains(&format!("?{n}"))).unwrap_or(0);
             let params = vec![Value::Null; most];
             let plan = runner.query(&format!("EXPLAIN QUERY PLAN {sql}"), params).await;

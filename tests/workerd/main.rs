@@ -18,6 +18,7 @@ mod d1_faults;
 mod dead_letters;
 mod delivery;
 mod endpoints;
+mod erasures;
 mod faults;
 mod hints;
 mod histories;

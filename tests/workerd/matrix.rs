@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::keys::unknown_key;
 use crate::refusal::{BAD_HEADER, FORBIDDEN, NOT_FOUND, UNAUTHENTICATED, assert_refused};
 use crate::route_table::{ROUTES, Route, RouteExt};
-use crate::routes::{everything, send, yearly};
+use crate::routes::{erasure_of, everything, send, yearly};
 use crate::tenant::{Tenant, id_of, to_endpoint};
 use crate::world::{World, alone};
 
@@ -96,6 +96,8 @@ impl Things {
             ("/v1/endpoints", "orders".to_owned()),
             ("/v1/schedules", "orders".to_owned()),
             ("/v1/keys", key),
+            ("/v1/erasures", erasure_of(owner).await),
+            ("/v1/tenants", owner.name.clone()),
         ]))
     }
 

@@ -9,7 +9,7 @@ use longshore_tests::client::{Answer, Client};
 use serde_json::{Value, json};
 
 use crate::route_table::{ROUTES, Route, RouteExt};
-use crate::routes::{send, walk};
+use crate::routes::{caller_of, send, walk};
 use crate::tasks::deferred_job;
 use crate::tenant::{Tenant, id_of};
 use crate::world::{World, alone};
@@ -63,7 +63,7 @@ fn answers_are_as_the_document_tells() {
             assert!(served.body == longshore::openapi::document(), "what is served is another document");
             let mut seen = Seen { document: ApiDocument::of(served.body), statuses: BTreeMap::new() };
             let all = world.anyone.with_key(&world.key("*", &["admin"]).await.1);
-            see_answers(&mut seen, world, &tenant, &all).await;
+            see_answers(&mut seen, world, &tenant).await;
             let reader = world.anyone.with_key(&world.key(&tenant.name, &["jobs:read"]).await.1);
             let writer = world.anyone.with_key(&world.key(&tenant.name, &["jobs:write"]).await.1);
             for route in ROUTES.iter().filter(|route| route.scope.is_some()) {
@@ -85,7 +85,7 @@ fn answers_are_as_the_document_tells() {
 }
 
 /// Each route does its work once; a paused endpoint and pages with a cursor are seen too.
-async fn see_answers(seen: &mut Seen, world: &World, tenant: &Tenant<'_>, all: &Client) {
+async fn see_answers(seen: &mut Seen, world: &World, tenant: &Tenant<'_>) {
     let (_, dead) = (tenant.complete(&tenant.webhook("/ok")).await, tenant.dead_letter().await);
     for (path, id) in
         [("/v1/jobs/{id}", &dead), ("/v1/jobs/{id}/attempts", &dead), ("/v1/jobs/{id}/attempts/{n}/evidence", &dead)]
@@ -98,8 +98,7 @@ async fn see_answers(seen: &mut Seen, world: &World, tenant: &Tenant<'_>, all: &
     seen.check(find("GET", "/v1/jobs"), &page);
     for (method, path, status, id) in walk(world, tenant).await {
         let route = find(method, path);
-        let api = if route.is_for_all_tenants() { all } else { &tenant.api };
-        let answer = send(api, route, &id, "", tenant).await;
+        let answer = send(&caller_of(route, &id, tenant).await, route, &id, "", tenant).await;
         assert_eq!(answer.status, status, "{method} {path}: {}", answer.body);
         seen.check(route, &answer);
     }

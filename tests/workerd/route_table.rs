@@ -18,7 +18,7 @@ pub(crate) trait RouteExt {
 
 impl RouteExt for Route {
     fn path_of(&self, id: &str) -> String {
-        self.path.replace("{id}", id).replace("{n}", "1")
+        self.path.replace("{id}", id).replace("{n}", "1").replace("{subject}", "nobody")
     }
 
     fn names_something(&self) -> bool {

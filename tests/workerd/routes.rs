@@ -1,5 +1,6 @@
 //! Every route of the table: what it answers when all is well, and whom it refuses.
 
+use longshore::routes::Operation as Op;
 use longshore_tests::client::{Answer, Client};
 use serde_json::{Value, json};
 
@@ -91,12 +92,7 @@ fn every_route_answers() {
             for (method, path, status, id) in walk(world, &tenant).await {
                 let route =
                     ROUTES.iter().find(|route| route.method == method && route.path == path).expect("in the table");
-                let api = if route.is_for_all_tenants() {
-                    &world.anyone.with_key(&world.key("*", &["admin"]).await.1)
-                } else {
-                    &tenant.api
-                };
-                let answer = send(api, route, &id, "", &tenant).await;
+                let answer = send(&caller_of(route, &id, &tenant).await, route, &id, "", &tenant).await;
                 assert_eq!(answer.status, status, "{method} {path}: {}", answer.body);
                 let kept = if path == "/openapi.json" { "public, max-age=300" } else { "no-store" };
                 assert_eq!(answer.header("cache-control"), Some(kept), "{method} {path}");
@@ -120,6 +116,22 @@ fn every_route_answers() {
     );
 }
 
+/// Who takes a step: whoever erases a tenant has no key of it afterwards.
+pub(crate) async fn caller_of(route: &Route, id: &str, tenant: &Tenant<'_>) -> Client {
+    let owner = match route.operation {
+        Op::EraseTenant => id,
+        _ if route.is_for_all_tenants() => "*",
+        _ => return tenant.api.clone(),
+    };
+    tenant.world.anyone.with_key(&tenant.world.key(owner, &["admin"]).await.1)
+}
+
+/// An erasure of a subject that no job has.
+pub(crate) async fn erasure_of(tenant: &Tenant<'_>) -> String {
+    let path = format!("/v1/tenants/{}/subjects/nobody", tenant.name);
+    id_of(&tenant.api.delete(&path).await.unwrap().body)
+}
+
 pub(crate) type Step = (&'static str, &'static str, u16, String);
 
 /// All routes in an order in which each finds what it needs.
@@ -132,7 +144,8 @@ pub(crate) async fn walk(world: &World, tenant: &Tenant<'_>) -> Vec<Step> {
     let waiting = tenant.accept(&later).await;
     let (key, _) = world.key(&tenant.name, &["jobs:read"]).await;
     let (parked, overtaken) = (deferred_job(tenant).await, deferred_job(tenant).await);
-    let steps: [(&str, &str, u16, &str); 39] = [
+    let erasure = erasure_of(tenant).await;
+    let steps: [(&str, &str, u16, &str); 42] = [
         ("GET", "/healthz", 200, ""),
         ("GET", "/readyz", 200, ""),
         ("GET", "/openapi.json", 200, ""),
@@ -172,6 +185,9 @@ pub(crate) async fn walk(world: &World, tenant: &Tenant<'_>) -> Vec<Step> {
         ("GET", "/v1/strays", 200, ""),
         ("POST", "/v1/pause", 200, ""),
         ("POST", "/v1/resume", 200, ""),
+        ("GET", "/v1/erasures/{id}", 200, &erasure),
+        ("DELETE", "/v1/tenants/{id}/subjects/{subject}", 202, &tenant.name),
+        ("DELETE", "/v1/tenants/{id}", 202, "leaving"),
     ];
     steps.map(|(method, path, status, id)| (method, path, status, id.to_owned())).to_vec()
 }
