@@ -90,15 +90,22 @@ pub trait Hints {
 #[error("hints did not leave: {0}")]
 pub struct HintError(pub String);
 
-/// The object store of evidence.
+/// The object store.
 pub trait Blobs {
     /// Writes one object.
     async fn put(&self, key: &str, bytes: Vec<u8>) -> Result<(), BlobError>;
+    /// Reads one whole object; `None` if there is no such object.
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, BlobError>;
     /// Reads `length` bytes at `offset` of one object; `None` if there is no such object.
     async fn get_range(&self, key: &str, offset: u64, length: u64) -> Result<Option<Vec<u8>>, BlobError>;
+    /// The keys that begin with `prefix`, in order and beyond `after`, at most `limit` of them and 1,000. Fewer may come
+    /// although there are more: only an empty answer is the end.
+    async fn list(&self, prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<String>, BlobError>;
+    /// Deletes objects, at most 1,000 at once; what is not there already is deleted too.
+    async fn delete(&self, keys: &[String]) -> Result<(), BlobError>;
 }
 
-/// Why an object could not be written or read.
+/// Why an object could not be written, read, listed or deleted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the object store failed: {0}")]
 pub struct BlobError(pub String);

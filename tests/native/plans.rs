@@ -118,9 +118,21 @@ impl Blobs for Counted {
         self.count();
         Ok(())
     }
+    async fn get(&self, _key: &str) -> Result<Option<Vec<u8>>, BlobError> {
+        self.count();
+        Ok(None)
+    }
     async fn get_range(&self, _key: &str, _offset: u64, _length: u64) -> Result<Option<Vec<u8>>, BlobError> {
         self.count();
         Ok(None)
+    }
+    async fn list(&self, _prefix: &str, _after: Option<&str>, _limit: u32) -> Result<Vec<String>, BlobError> {
+        self.count();
+        Ok(Vec::new())
+    }
+    async fn delete(&self, _keys: &[String]) -> Result<(), BlobError> {
+        self.count();
+        Ok(())
     }
 }
 

@@ -1,20 +1,47 @@
-//! Evidence on R2.
+//! Objects on R2.
 
-use worker::Range;
+use worker::{Object, Range};
 
 use super::CloudflareWorld;
 use crate::ports::{BlobError, Blobs};
 
 impl Blobs for CloudflareWorld {
     async fn put(&self, key: &str, bytes: Vec<u8>) -> Result<(), BlobError> {
-        self.bucket.put(key, bytes).execute().await.map(|_| ()).map_err(|error| BlobError(error.to_string()))
+        self.bucket.put(key, bytes).execute().await.map(|_| ()).map_err(failed)
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, BlobError> {
+        bytes(self.bucket.get(key).execute().await).await
     }
 
     async fn get_range(&self, key: &str, offset: u64, length: u64) -> Result<Option<Vec<u8>>, BlobError> {
         let range = Range::OffsetWithLength { offset, length };
-        let object = self.bucket.get(key).range(range).execute().await.map_err(|error| BlobError(error.to_string()))?;
-        let Some(object) = object else { return Ok(None) };
-        let Some(body) = object.body() else { return Ok(None) };
-        body.bytes().await.map(Some).map_err(|error| BlobError(error.to_string()))
+        bytes(self.bucket.get(key).range(range).execute().await).await
     }
+
+    async fn list(&self, prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<String>, BlobError> {
+        let asked = self.bucket.list().prefix(prefix).limit(limit);
+        let asked = match after {
+            Some(after) => asked.start_after(after),
+            None => asked,
+        };
+        let listed = asked.execute().await.map_err(failed)?;
+        Ok(listed.objects().iter().map(Object::key).collect())
+    }
+
+    async fn delete(&self, keys: &[String]) -> Result<(), BlobError> {
+        self.bucket.delete_multiple(keys.iter().map(String::as_str).collect()).await.map_err(failed)
+    }
+}
+
+async fn bytes(object: worker::Result<Option<Object>>) -> Result<Option<Vec<u8>>, BlobError> {
+    let Some(object) = object.map_err(failed)? else { return Ok(None) };
+    let Some(body) = object.body() else { return Ok(None) };
+    body.bytes().await.map(Some).map_err(failed)
+}
+
+/// By value, as `map_err` hands it over.
+#[allow(clippy::needless_pass_by_value)]
+fn failed(error: worker::Error) -> BlobError {
+    BlobError(error.to_string())
 }

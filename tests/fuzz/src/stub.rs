@@ -57,10 +57,22 @@ impl Blobs for Stub {
         Ok(())
     }
 
+    async fn get(&self, _key: &str) -> Result<Option<Vec<u8>>, BlobError> {
+        Ok(Some(self.object.clone()))
+    }
+
     async fn get_range(&self, _key: &str, offset: u64, length: u64) -> Result<Option<Vec<u8>>, BlobError> {
         let part = |value| usize::try_from(value).unwrap_or(usize::MAX).min(self.object.len());
         let end = part(offset.saturating_add(length));
         Ok(Some(self.object[part(offset).min(end)..end].to_vec()))
+    }
+
+    async fn list(&self, _prefix: &str, _after: Option<&str>, _limit: u32) -> Result<Vec<String>, BlobError> {
+        Ok(Vec::new())
+    }
+
+    async fn delete(&self, _keys: &[String]) -> Result<(), BlobError> {
+        Ok(())
     }
 }
 

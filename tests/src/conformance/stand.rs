@@ -253,9 +253,24 @@ impl<S: Store> Blobs for Stand<S> {
         Ok(())
     }
 
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, BlobError> {
+        Ok(self.objects.borrow().get(key).cloned())
+    }
+
     async fn get_range(&self, key: &str, offset: u64, length: u64) -> Result<Option<Vec<u8>>, BlobError> {
         let range = usize::try_from(offset).unwrap()..usize::try_from(offset + length).unwrap();
         Ok(self.objects.borrow().get(key).map(|bytes| bytes[range].to_vec()))
+    }
+
+    async fn list(&self, prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<String>, BlobError> {
+        let objects = self.objects.borrow();
+        let asked = objects.keys().filter(|key| key.starts_with(prefix) && key.as_str() > after.unwrap_or_default());
+        Ok(asked.take(limit as usize).cloned().collect())
+    }
+
+    async fn delete(&self, keys: &[String]) -> Result<(), BlobError> {
+        self.objects.borrow_mut().retain(|key, _| !keys.contains(key));
+        Ok(())
     }
 }
 

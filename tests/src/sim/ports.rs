@@ -1,7 +1,7 @@
 //! The ports of one worker: each call waits, has its effect and waits again, and may fail before, after or instead.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -179,6 +179,27 @@ impl Node {
     }
 }
 
+type Objects = BTreeMap<String, Vec<u8>>;
+
+impl Node {
+    /// A call to the object store that may fail before its effect, or hang before or after it.
+    async fn ask_objects<T: 'static>(&self, ask: impl FnOnce(&mut Objects) -> T + 'static) -> Result<T, BlobError> {
+        self.count();
+        let world = &self.world;
+        if world.hits(Fault::PutFails) {
+            world.sleep(self.latency(100).0).await;
+            return Err(BlobError("internal error (10001)".into()));
+        }
+        let (mut before, mut after) = self.latency(100);
+        if world.hits(Fault::PutHangs) {
+            let hang = world.random.between(3_000, 60_000);
+            if world.random.per_mille(500) { before += hang } else { after += hang }
+        }
+        let effect = move |world: &Rc<World>| ask(&mut world.objects.borrow_mut());
+        Ok(Call::new(world, (before, after), self.survives(), effect).await)
+    }
+}
+
 impl Hints for Node {
     async fn send_hints(&self, lane: Lane, messages: Vec<(String, u32)>) -> Result<(), HintError> {
         self.count();
@@ -228,9 +249,28 @@ impl Blobs for Node {
         Ok(())
     }
 
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, BlobError> {
+        let key = key.to_owned();
+        self.ask_objects(move |objects| objects.get(&key).cloned()).await
+    }
+
     async fn get_range(&self, key: &str, offset: u64, length: u64) -> Result<Option<Vec<u8>>, BlobError> {
         let range = usize::try_from(offset).unwrap()..usize::try_from(offset + length).unwrap();
         Ok(self.world.objects.borrow().get(key).and_then(|bytes| bytes.get(range).map(<[u8]>::to_vec)))
+    }
+
+    async fn list(&self, prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<String>, BlobError> {
+        let (prefix, after) = (prefix.to_owned(), after.unwrap_or_default().to_owned());
+        self.ask_objects(move |objects| {
+            let asked = objects.keys().filter(|key| key.starts_with(&prefix) && **key > after);
+            asked.take(limit as usize).cloned().collect()
+        })
+        .await
+    }
+
+    async fn delete(&self, keys: &[String]) -> Result<(), BlobError> {
+        let keys = keys.to_vec();
+        self.ask_objects(move |objects| objects.retain(|key, _| !keys.contains(key))).await
     }
 }
 
