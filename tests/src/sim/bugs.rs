@@ -99,10 +99,10 @@ pub static ALL: &[Bug] = &[
         &[
             (
                 "settle",
-                "WHEN o.state = 'retrying' AND cancel_requested = 1 THEN 'cancelled'",
+                "WHEN o.state IN ('retrying', 'held') AND cancel_requested = 1 THEN 'cancelled'",
                 "WHEN 0 THEN 'cancelled'",
             ),
-            ("settle", "o.state <> 'retrying' OR cancel_requested = 1", "o.state <> 'retrying'"),
+            ("settle", "OR (o.state <> 'running' AND cancel_requested = 1)", ""),
         ],
     ),
     edit("a cancel of what is dead", &[("cancel", "'retrying', 'held')", "'retrying', 'held', 'dead')")]),
