@@ -182,6 +182,15 @@ pub static ALL: &[Bug] = &[
         "a full store that takes jobs",
         &[("accept", "AND NOT EXISTS (SELECT 1 FROM meta WHERE name = 'storage_full' AND value = 1)", "")],
     ),
+    // Large payloads.
+    switch("a row before its object", Switch::InsertsFirst),
+    switch("an object that leaves before its row", Switch::DeletesFirst),
+    edit(
+        "a replay that forgets its object",
+        &[("insert_successor", "CASE WHEN ?6 IS NULL THEN payload_bytes ELSE", "CASE WHEN ?6 IS NULL THEN NULL ELSE")],
+    ),
+    edit("an orphan that stays", &[("find_orphans", "WHERE NOT EXISTS", "WHERE 0 AND NOT EXISTS")]),
+    edit("a walk that takes what has a row", &[("find_orphans", "AND j.payload_bytes IS NOT NULL", "AND 0")]),
     // Schedules. The key of a slot would hide the first one.
     edit(
         "a slot that two ticks fire",

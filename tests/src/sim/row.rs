@@ -13,6 +13,8 @@ use serde::de::value::StrDeserializer;
 use serde::de::{DeserializeOwned, IntoDeserializer};
 use serde_json::Value;
 
+use super::objects;
+
 /// A tenant and an id.
 pub(super) type Name = (String, String);
 
@@ -51,6 +53,7 @@ pub(super) struct Row {
     pub(super) group: Option<String>,
     pub(super) schedule: Option<String>,
     pub(super) scheduled_for: Option<i64>,
+    pub(super) payload_bytes: Option<i64>,
     pub(super) marker: Option<i64>,
     pub(super) has_payload: bool,
     /// The attempts, one entry each; see [`Row::read_log`].
@@ -79,7 +82,8 @@ impl Row {
 /// What clients of the simulation ask to be sent.
 #[derive(Deserialize)]
 struct Payload {
-    body: Body,
+    /// Of a large one it is not here.
+    body: Option<Body>,
 }
 
 #[derive(Deserialize)]
@@ -88,7 +92,7 @@ struct Body {
 }
 
 /// The columns of a row, in the order in which [`Row::read`] takes them.
-pub(super) const COLUMNS: [&str; 34] = [
+pub(super) const COLUMNS: [&str; 35] = [
     "tenant",
     "id",
     "state",
@@ -121,6 +125,7 @@ pub(super) const COLUMNS: [&str; 34] = [
     "job_group",
     "schedule",
     "scheduled_for",
+    "payload_bytes",
     "payload",
     "log",
 ];
@@ -163,14 +168,18 @@ impl Row {
             group: value(get())?,
             schedule: value(get())?,
             scheduled_for: value(get())?,
+            payload_bytes: value(get())?,
             marker: None,
             has_payload: false,
             log: Arc::default(),
             log_text: String::new(),
         };
         let payload: Option<Payload> = json(get())?;
-        row.has_payload = payload.is_some();
-        row.marker = payload.map(|payload| payload.body.n);
+        row.has_payload = payload.is_some() || row.payload_bytes.is_some();
+        row.marker = match payload.and_then(|payload| payload.body) {
+            Some(body) => Some(body.n),
+            None => row.group.as_deref().and_then(objects::marker_of),
+        };
         row.log_text = value(get())?;
         Ok(row)
     }
