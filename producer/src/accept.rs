@@ -25,6 +25,10 @@ pub(crate) async fn create_job(context: &mut ApiContext) -> Result<Answer, Probl
     let caller = caller(context)?;
     let key = idempotency_key(context)?;
     let cap = context.settings.plan.payload_bytes_max + ENVELOPE_BYTES_MAX;
+    if context.request.may_be_longer_than(context.settings.plan.payload_inline_bytes + ENVELOPE_BYTES_MAX) {
+        // Megabytes are read for those who may send them.
+        authorize(&context.world, &caller, Scope::JobsWrite).await?;
+    }
     let body = context.request.json_body(cap).await?;
     let job = match check(&context.world, &context.settings, &body, 0, key) {
         Ok(job) => job,

@@ -39,6 +39,12 @@ impl ApiRequest {
         self.inner.headers().get(name).ok().flatten()
     }
 
+    /// Whether more than so many bytes of JSON may be read, by what the headers say.
+    pub(crate) fn may_be_longer_than(&self, bytes: usize) -> bool {
+        let length = self.header("content-length").and_then(|text| text.parse::<usize>().ok());
+        self.is_json() && length.is_none_or(|length| length > bytes)
+    }
+
     /// Reads a JSON body of at most `cap` bytes, whatever Content-Length says.
     ///
     /// # Errors

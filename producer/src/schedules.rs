@@ -21,7 +21,7 @@ fn schedule_json(row: &ScheduleRow) -> Value {
 /// `PUT /v1/schedules/{id}`
 pub(crate) async fn put(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
     let tenant = tenant(context, scope).await?;
-    let cap = context.settings.plan.payload_bytes_max + ENVELOPE_BYTES_MAX;
+    let cap = context.settings.plan.payload_inline_bytes + ENVELOPE_BYTES_MAX;
     let body = context.request.json_body(cap).await?;
     let id = context.placeholder(0);
     let row = schedules::put_schedule(&context.world, &context.settings, &tenant, id, &body).await?;

@@ -1,4 +1,7 @@
-//! The accept: a request becomes a durable job, once per idempotency key, in one round trip to the database.
+//! The accept: a request becomes a durable job, once per idempotency key, in one round trip to the database; two if its
+//! payload is large.
+
+use std::collections::BTreeSet;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -10,7 +13,8 @@ use crate::job::{JobRef, Lane, mint_id};
 use crate::jobs::endpoint_pointer;
 use crate::key::Scope;
 use crate::limits::{ACCEPT_PARAMETER_BYTES, ID_SKEW_MS_MAX, MINTS_MAX};
-use crate::ports::{Clock, Database, Param, Rows, Statement};
+use crate::payload::put_all;
+use crate::ports::{Blobs, Clock, Database, Param, Rows, Statement};
 use crate::problem::Problem;
 use crate::request::NewJob;
 use crate::store::{json_param, rows_as, sql_for_caller};
@@ -29,48 +33,129 @@ pub struct Accepted {
     pub hint: Option<Hint>,
 }
 
-/// Makes jobs durable: one batch that checks the key, frees keys whose window ended, inserts, and reads back.
+/// Makes jobs durable: one batch that checks the key, frees keys whose window ended, inserts, and reads back. Before it, the
+/// objects of large payloads are put, for those alone that are not there already.
 ///
 /// Safe to repeat: the ids stay the same, and what is there already is not inserted again.
 ///
 /// # Errors
 /// A problem for the whole request; otherwise one answer per job, in their order.
-pub async fn accept<W: Database + Clock>(
+pub async fn accept<W: Database + Blobs + Clock>(
     world: &W,
     caller: &Caller,
+    jobs: Vec<NewJob>,
+) -> Result<Vec<Result<Accepted, Problem>>, Problem> {
+    let has_large = jobs.iter().any(|job| job.object.is_some());
+    let (tenant, answers, unknown) = if has_large {
+        answer_known(world, caller, jobs).await?
+    } else {
+        (String::new(), jobs.iter().map(|_| None).collect(), jobs)
+    };
+    // Also with no job at all: the key is checked all the same.
+    let is_answered = has_large && unknown.is_empty();
+    let inserted = if is_answered { Vec::new() } else { insert(world, caller, &tenant, unknown).await? };
+    let mut inserted = inserted.into_iter();
+    Ok(answers.into_iter().map(|known| known.or_else(|| inserted.next()).unwrap_or(Err(Problem::Internal))).collect())
+}
+
+type Answers = Vec<Option<Result<Accepted, Problem>>>;
+
+/// Answers those large jobs that are there already or cannot be accepted: no megabytes are put for them, nor for a caller who
+/// may not send any. Answers the tenant, too, and the jobs that are left.
+///
+/// A key that is known now is not asked for again: were it freed in between, a row would come without its object.
+async fn answer_known<W: Database + Clock>(
+    world: &W,
+    caller: &Caller,
+    jobs: Vec<NewJob>,
+) -> Result<(String, Answers, Vec<NewJob>), Problem> {
+    let large: Vec<&NewJob> = jobs.iter().filter(|job| job.object.is_some()).collect();
+    let Told { tenant, now, storage_full, outcomes } = ask(world, caller, &large, false).await?;
+    let mut outcomes = outcomes.into_iter();
+    let (mut answers, mut unknown) = (Vec::new(), Vec::new());
+    for mut job in jobs {
+        match if job.object.is_some() { outcomes.next() } else { None } {
+            Some(outcome) if outcome.id.is_some() || outcome.endpoint_known == 0 => {
+                answers.push(Some(judge_outcome(&job, outcome, now)));
+            }
+            Some(_) if storage_full => return Err(Problem::StorageFull),
+            outcome => {
+                // Minted again before the object is put, and not after.
+                if outcome.is_some() && (job.created_at - now).abs() > ID_SKEW_MS_MAX {
+                    mint_again(world, &mut job, now);
+                }
+                unknown.push(job);
+                answers.push(None);
+            }
+        }
+    }
+    Ok((tenant, answers, unknown))
+}
+
+async fn insert<W: Database + Blobs + Clock>(
+    world: &W,
+    caller: &Caller,
+    tenant: &str,
     mut jobs: Vec<NewJob>,
 ) -> Result<Vec<Result<Accepted, Problem>>, Problem> {
+    let mut objects = BTreeSet::new();
     for _ in 0..MINTS_MAX {
-        let asks = asks(caller);
-        let statements = statements(caller, &asks, &jobs)?;
-        let answers =
-            batch_counting_accepted(world, &jobs, &asks, statements).await.map_err(|error| unavailable(&error))?;
-        let (authorized, row) = judge_caller(caller, Scope::JobsWrite, answers.first())?;
-        if authorized.tenant.is_none() {
-            return Err(Problem::names_no_tenant());
-        }
-        let outcomes = read_outcomes(&jobs, &answers)?;
+        // Objects come before their rows. What is refused then is not deleted: a batch that seemed lost may still commit, and
+        // an object without a row is found by the sweep.
+        put_all(world, tenant, &jobs, &mut objects).await?;
+        let Told { now, storage_full, outcomes, .. } =
+            ask(world, caller, &jobs.iter().collect::<Vec<_>>(), true).await?;
         let missing = outcomes.iter().any(|outcome| outcome.id.is_none() && outcome.endpoint_known != 0);
-        note_use(world, caller, &row).await;
-        if missing && row.storage_full == Some(1) {
+        if missing && storage_full {
             return Err(Problem::StorageFull);
         }
         if !missing {
-            return Ok(jobs.iter().zip(outcomes).map(|(job, outcome)| judge_outcome(job, outcome, row.now)).collect());
+            return Ok(jobs.iter().zip(outcomes).map(|(job, outcome)| judge_outcome(job, outcome, now)).collect());
         }
         // The clock that minted the ids is more than 20 s off: the database's own is taken instead.
-        tracing::warn!(ours = world.now_ms(), database = row.now, "ids are minted again by the database's clock");
+        tracing::warn!(ours = world.now_ms(), database = now, "ids are minted again by the database's clock");
         // Only those that were refused: a job that is there already would be there twice.
         for (job, _) in jobs.iter_mut().zip(&outcomes).filter(|(_, outcome)| outcome.id.is_none()) {
-            job.id = mint_id(row.now, world.random());
-            job.created_at = row.now;
+            mint_again(world, job, now);
         }
     }
     Err(Problem::Unavailable)
 }
 
-/// Statements per parameter: free, insert, hour, read.
-const STATEMENTS_PER_CHUNK: usize = 4;
+fn mint_again<C: Clock>(clock: &C, job: &mut NewJob, now: i64) {
+    job.id = mint_id(now, clock.random());
+    job.created_at = now;
+}
+
+/// What the store told of some jobs.
+struct Told {
+    tenant: String,
+    now: i64,
+    storage_full: bool,
+    outcomes: Vec<AcceptedRow>,
+}
+
+/// Asks what became of jobs, and inserts them before if that is wanted.
+async fn ask<W: Database + Clock>(
+    world: &W,
+    caller: &Caller,
+    jobs: &[&NewJob],
+    inserts: bool,
+) -> Result<Told, Problem> {
+    let asks = asks(caller);
+    let statements = statements(caller, &asks, jobs, inserts)?;
+    let answers = batch_counting_accepted(world, jobs, &asks, statements).await.map_err(|error| unavailable(&error))?;
+    let (authorized, row) = judge_caller(caller, Scope::JobsWrite, answers.first())?;
+    let tenant = authorized.tenant.ok_or_else(Problem::names_no_tenant)?;
+    note_use(world, caller, &row).await;
+    let outcomes = read_outcomes(jobs.len(), &answers, inserts)?;
+    Ok(Told { tenant, now: row.now, storage_full: row.storage_full == Some(1), outcomes })
+}
+
+/// Statements per parameter: free, insert, hour, read; or, when nothing is inserted, the first and the last.
+fn statements_per_chunk(inserts: bool) -> usize {
+    if inserts { 4 } else { 2 }
+}
 
 /// What the statements are told of the caller.
 fn asks(caller: &Caller) -> Param {
@@ -79,20 +164,22 @@ fn asks(caller: &Caller) -> Param {
     }))
 }
 
-fn statements(caller: &Caller, asks: &Param, jobs: &[NewJob]) -> Result<Vec<Statement>, Problem> {
+fn statements(caller: &Caller, asks: &Param, jobs: &[&NewJob], inserts: bool) -> Result<Vec<Statement>, Problem> {
     let mut statements = vec![authorize_statement(caller)];
     for chunk in chunks(jobs)? {
         let items = Param::Text(chunk);
         statements.push(sql_for_caller!("free_keys", items.clone(), asks.clone()));
-        statements.push(sql_for_caller!("accept", items.clone(), asks.clone(), ID_SKEW_MS_MAX));
-        statements.push(sql_for_caller!("note_hour", items.clone(), asks.clone()));
+        if inserts {
+            statements.push(sql_for_caller!("accept", items.clone(), asks.clone(), ID_SKEW_MS_MAX));
+            statements.push(sql_for_caller!("note_hour", items.clone(), asks.clone()));
+        }
         statements.push(sql_for_caller!("read_accepted", items, asks.clone()));
     }
     Ok(statements)
 }
 
 /// The jobs as JSON arrays that each fit into one parameter.
-fn chunks(jobs: &[NewJob]) -> Result<Vec<String>, Problem> {
+fn chunks(jobs: &[&NewJob]) -> Result<Vec<String>, Problem> {
     let mut chunks: Vec<String> = Vec::new();
     for job in jobs {
         let item = serde_json::to_string(job).map_err(|_| Problem::Internal)?;
@@ -124,13 +211,14 @@ struct AcceptedRow {
     endpoint_known: u8,
 }
 
-fn read_outcomes(jobs: &[NewJob], answers: &[Rows]) -> Result<Vec<AcceptedRow>, Problem> {
+fn read_outcomes(jobs: usize, answers: &[Rows], inserts: bool) -> Result<Vec<AcceptedRow>, Problem> {
     let mut outcomes = Vec::new();
-    for rows in answers.iter().skip(STATEMENTS_PER_CHUNK).step_by(STATEMENTS_PER_CHUNK) {
+    let per_chunk = statements_per_chunk(inserts);
+    for rows in answers.iter().skip(per_chunk).step_by(per_chunk) {
         outcomes.extend(rows_as::<AcceptedRow>(rows).map_err(|error| unavailable(&error))?);
     }
     outcomes.sort_by_key(|outcome| outcome.index);
-    if outcomes.len() == jobs.len() { Ok(outcomes) } else { Err(Problem::Internal) }
+    if outcomes.len() == jobs { Ok(outcomes) } else { Err(Problem::Internal) }
 }
 
 /// What became of one job, at `now` by the database's clock.

@@ -38,6 +38,8 @@ pub struct Claimed {
     /// What the database's clock said when the claim was read.
     pub now: i64,
     pub payload: Option<String>,
+    /// Bytes of the object with the bulk of the payload.
+    pub payload_bytes: Option<i64>,
     pub endpoint: Option<ClaimedEndpoint>,
 }
 

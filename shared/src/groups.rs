@@ -84,7 +84,7 @@ pub(crate) async fn batch_counting_replay<W: Database + Clock>(
 /// As [`batch`].
 pub(crate) async fn batch_counting_accepted<W: Database + Clock>(
     world: &W,
-    jobs: &[NewJob],
+    jobs: &[&NewJob],
     asks: &Param,
     statements: Vec<Statement>,
 ) -> Result<Vec<Rows>, DatabaseError> {

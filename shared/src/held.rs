@@ -5,7 +5,7 @@ use url::Url;
 
 use crate::claim::{Claimed, ClaimedEndpoint};
 use crate::jobs::timeout_of;
-use crate::limits::LEASE_COVERS_MS_MAX;
+use crate::limits::{IN_FLIGHT_PAYLOAD_BYTES, LEASE_COVERS_MS_MAX};
 
 /// A claimed job. Times are this worker's clock.
 #[derive(Debug)]
@@ -36,6 +36,13 @@ impl Held {
     /// How statements name this attempt.
     pub(crate) fn attempt(&self) -> (String, String, u32) {
         (self.job.tenant.clone(), self.job.id.clone(), self.job.attempt)
+    }
+
+    /// Whether its payload fits into memory beside those of the jobs that run.
+    pub(crate) fn fits_beside(&self, running: &[Held]) -> bool {
+        let bytes = |held: &Held| held.job.payload_bytes.unwrap_or(0);
+        let in_flight: i64 = running.iter().map(bytes).sum();
+        bytes(self) == 0 || in_flight == 0 || in_flight + bytes(self) <= IN_FLIGHT_PAYLOAD_BYTES
     }
 
     /// Whether it is that job.

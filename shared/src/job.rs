@@ -37,6 +37,12 @@ pub fn is_id(text: &str) -> bool {
         .is_some_and(|ulid| Ulid::from_string(ulid).is_ok_and(|parsed| parsed.to_string() == ulid))
 }
 
+/// The time in a job's id, in milliseconds.
+pub fn time_of(id: &str) -> Option<i64> {
+    let ulid = Ulid::from_string(id.strip_prefix(ID_PREFIX)?).ok()?;
+    i64::try_from(ulid.timestamp_ms()).ok()
+}
+
 /// A job as hints and statements name it; `["tenant","id"]` in JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(from = "(String, String)", into = "(String, String)")]
@@ -120,6 +126,8 @@ pub struct JobRow {
     pub log: Vec<LogEntry>,
     #[serde(default)]
     pub payload: Option<String>,
+    /// Bytes of the object with the bulk of the payload.
+    pub payload_bytes: Option<i64>,
 }
 
 impl JobRow {
@@ -140,7 +148,7 @@ impl JobRow {
             "endpoint": none_if_empty(&self.endpoint), "group": self.group, "schedule": self.schedule,
             "scheduled_for": self.scheduled_for.map(rfc3339), "event_id": self.event_id(),
             "idempotency_key": self.idempotency_key.as_deref().filter(|key| is_callers(key)), "metadata": self.metadata,
-            "payload": payload, "attempt": self.attempt, "max_attempts": self.max_attempts,
+            "payload": payload, "payload_bytes": self.payload_bytes, "attempt": self.attempt, "max_attempts": self.max_attempts,
             "created_at": rfc3339(self.created_at), "run_after": rfc3339(self.run_after),
             "deadline_at": self.deadline_at.map(rfc3339), "finished_at": self.finished_at.map(rfc3339),
             "cancel_requested": self.cancel_requested == 1,
@@ -189,6 +197,7 @@ mod tests {
             let (first, second) = (mint_id(a, random), mint_id(b, random));
             prop_assert!(is_id(&first));
             prop_assert_eq!(first.len(), 32);
+            prop_assert_eq!(time_of(&first), Some(a));
             if a < b { prop_assert!(first < second); }
             prop_assert!(first_id_at(a) <= first);
             prop_assert!(first.as_str() < ID_END);

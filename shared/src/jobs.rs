@@ -1,9 +1,11 @@
 //! The kinds of job. A kind is one file beside this one, and one arm in each match here.
 
+mod readable;
 pub mod target;
 pub mod task;
 pub mod webhook;
 
+use readable::Readable;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -47,12 +49,39 @@ pub struct CheckedPayload {
     pub stored: String,
 }
 
+/// A payload as it is stored: what is inline in the row, and what is an object of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Split {
+    /// What the claim and the API read; `None` when all of it is in the object.
+    pub inline: Option<String>,
+    /// The bulk of a large payload.
+    pub object: Option<String>,
+}
+
+/// Splits a large payload as its kind stored it.
+pub fn split(kind: &str, stored: String) -> Split {
+    match Kind::named(kind) {
+        Some(Kind::Webhook) => webhook::split(stored),
+        Some(Kind::Task) | None => Split { inline: None, object: Some(stored) },
+    }
+}
+
+/// The payload that was split into these two, byte for byte; `None` when they are not what was stored.
+pub fn join(kind: &str, inline: Option<&str>, object: Vec<u8>) -> Option<String> {
+    let object = String::from_utf8(object).ok()?;
+    match Kind::named(kind) {
+        Some(Kind::Webhook) => webhook::join(inline?, &object),
+        Some(Kind::Task) | None => Some(object),
+    }
+}
+
 /// What is said of JSON that is well formed and has no value: a number beyond all doubles, half a surrogate pair.
 pub(crate) const UNREADABLE: &str = "A number or a text in it has no value that can be shown again.";
 
-/// Whether JSON has a value, which can be shown again.
+/// Whether JSON has a value, which can be shown again. The value itself is not made: one of megabytes would be twenty times
+/// as large as its text.
 pub(crate) fn is_readable(raw: &RawValue) -> bool {
-    serde_json::from_str::<Value>(raw.get()).is_ok()
+    serde_json::from_str::<Readable>(raw.get()).is_ok()
 }
 
 /// Checks a payload of the kind named `kind`; `endpoint` is what the request itself names, beside the payload.

@@ -99,6 +99,8 @@ pub const FLUSH_MS: i64 = 3_000;
 pub const EVIDENCE_PUT_MS: i64 = 5_000;
 /// Evidence kept inline in the log entry when R2 fails.
 pub const EVIDENCE_INLINE_BYTES: usize = 2_048;
+/// Bytes of a body in which values at pointers are redacted; a larger one is hidden whole.
+pub const REDACTED_BODY_BYTES_MAX: usize = 256 * 1024;
 /// Crashes of a job running alone after which it is dead: `crash_loop`.
 pub const CRASHES_MAX: i64 = 3;
 /// D1 ends a call after 30 s; one that has not answered by then is out of reach.
@@ -107,6 +109,33 @@ pub const DATABASE_MS_MAX: i64 = 30_000;
 pub const DATABASE_TRIES: usize = 3;
 /// A queue send that takes longer is left to the sweep (F2: sends hung for 57 s before failing).
 pub const SEND_MS_MAX: i64 = 2_000;
+
+// ---- Large payloads, which are objects on R2 ----
+
+/// Bytes of payloads from R2 that the attempts of one invocation hold at once. Each is there up to three times, as the
+/// object, as the request, and as what the runtime sends: 48 MiB, and 15 MiB more while one of 5 MiB is put together, of the
+/// 128 MB of an isolate that may run two invocations at once.
+pub const IN_FLIGHT_PAYLOAD_BYTES: i64 = 16 * 1024 * 1024;
+/// How long the put of a payload may take before the accept is refused.
+pub const PAYLOAD_PUT_MS: i64 = 10_000;
+/// How long reading a payload may take: less than [`LEASE_MARGIN_MS`], so that what is left of the lease still covers the
+/// attempt's timeout.
+pub const PAYLOAD_GET_MS: i64 = 4_000;
+/// An attempt whose payload could not be read is made again after this long, doubled each time,
+pub const PAYLOAD_WAIT_SECONDS: u64 = 10;
+/// so often: up to 640 s, and the [`SENDS_MAX`] of a job outlast 16 hours without R2.
+pub const PAYLOAD_WAIT_DOUBLINGS: u32 = 6;
+/// How long listing or deleting objects may take; what remains is found by the next walk.
+pub const OBJECTS_MS_MAX: i64 = 5_000;
+/// Objects that one call deletes at most (developers.cloudflare.com/r2/api/workers/workers-api-reference).
+pub const OBJECTS_PER_DELETE: usize = 1_000;
+/// Objects of payloads that one sweep holds against their rows.
+pub const OBJECTS_PER_SWEEP: u32 = 100;
+/// How old an object without a row is before it is an orphan. No row is inserted more than [`ID_SKEW_MS_MAX`] after the time
+/// in its id, so a minute would do.
+pub const ORPHAN_AGE_MS: i64 = HOUR_MS;
+/// How long after a walk over all objects the next one begins.
+pub const ORPHAN_WALK_MS: i64 = HOUR_MS;
 
 // ---- Schedules ----
 
@@ -186,6 +215,11 @@ pub const BULK_PAUSE_MS: i64 = 50;
 pub const REQUEST_BYTES_MAX: usize = 64 * 1024;
 /// Room around a payload for the rest of a job's request.
 pub const ENVELOPE_BYTES_MAX: usize = 16 * 1024;
+/// Bytes of a payload that are kept inline in D1: a claim of 20 jobs reads 1.3 MB, below a row's and an answer's limits.
+pub const PAYLOAD_INLINE_BYTES: usize = 64 * 1024;
+/// Bytes that `PAYLOAD_BYTES` may allow a payload at most: one of them is in the memory of a Worker about six times while
+/// it is accepted, 30 of the isolate's 128 MB.
+pub const PAYLOAD_BYTES_MAX: usize = 5 * 1024 * 1024;
 /// How deep JSON may nest: below `serde_json`'s 128 and SQLite's 1,000.
 pub const JSON_DEPTH_MAX: usize = 64;
 /// Bytes of a job's metadata, as JSON.
@@ -263,8 +297,12 @@ pub struct Plan {
     pub hint_jobs: usize,
     /// Jobs that one invocation runs before it hints the rest again.
     pub jobs_per_invocation: usize,
-    /// Bytes of one job's payload, which is kept inline in D1.
+    /// Bytes of one job's payload that are kept inline in D1.
+    pub payload_inline_bytes: usize,
+    /// Bytes of one job's payload, unless `PAYLOAD_BYTES` says otherwise; what is beyond the inline ones is on R2.
     pub payload_bytes_max: usize,
+    /// What `PAYLOAD_BYTES` may say at most.
+    pub payload_bytes_settable: usize,
     /// Bytes of a request or response body that evidence keeps.
     pub evidence_body_bytes: usize,
     /// How often the sweep runs in one minute.
@@ -306,7 +344,9 @@ pub const FREE: Plan = Plan {
     name: "free",
     hint_jobs: 5,
     jobs_per_invocation: 5,
-    payload_bytes_max: 64 * 1024,
+    payload_inline_bytes: PAYLOAD_INLINE_BYTES,
+    payload_bytes_max: PAYLOAD_INLINE_BYTES,
+    payload_bytes_settable: PAYLOAD_INLINE_BYTES,
     evidence_body_bytes: 16 * 1024,
     sweeps_per_minute: 1,
     sweep_rounds: 1,
@@ -328,7 +368,9 @@ pub const PAID: Plan = Plan {
     name: "paid",
     hint_jobs: 100,
     jobs_per_invocation: 500,
-    payload_bytes_max: 64 * 1024,
+    payload_inline_bytes: PAYLOAD_INLINE_BYTES,
+    payload_bytes_max: 1024 * 1024,
+    payload_bytes_settable: PAYLOAD_BYTES_MAX,
     evidence_body_bytes: 64 * 1024,
     sweeps_per_minute: 3,
     sweep_rounds: 20,

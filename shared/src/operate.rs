@@ -7,13 +7,15 @@ use crate::authorize::unavailable;
 use crate::groups::{batch_counting_ends, batch_counting_replay};
 use crate::idempotency::digest;
 use crate::job::{JobRef, JobRow, mint_id};
-use crate::jobs::{self, Kind};
+use crate::jobs::{self, Kind, Split};
 #[cfg(feature = "openapi")]
 use crate::limits::NOTE_BYTES_MAX;
 use crate::limits::{ID_SKEW_MS_MAX, MINTS_MAX};
-use crate::ports::{Clock, Database, DatabaseError};
+use crate::payload::{get, put};
+use crate::ports::{Blobs, Clock, Database, DatabaseError, Param};
 use crate::problem::Problem;
 use crate::query::{read_health, read_job};
+use crate::request::{check_length, split};
 use crate::settings::Settings;
 use crate::state::State;
 use crate::store::{batch, json_param, sql};
@@ -74,7 +76,7 @@ pub async fn retry_now<W: Database + Clock>(world: &W, job: &JobRef) -> Result<J
 ///
 /// # Errors
 /// `NotFound`; `IllegalTransition` when it is not an open dead letter; `InvalidRequest` for a bad edited payload.
-pub async fn replay<W: Database + Clock>(
+pub async fn replay<W: Database + Blobs + Clock>(
     world: &W,
     settings: &Settings,
     job: &JobRef,
@@ -82,15 +84,25 @@ pub async fn replay<W: Database + Clock>(
 ) -> Result<JobRow, Problem> {
     let dead = dead_letter(world, job).await?;
     let edited = edited.map(|payload| edit(world, settings, &dead, payload)).transpose()?;
-    let (payload, edited_digest) = edited.unzip();
+    let object = match &edited {
+        Some((split, _)) => split.object.as_ref().map(|object| object.as_bytes().to_vec()),
+        None => own_object(world, &dead).await?,
+    };
+    let bytes = object.as_ref().and_then(|object| i64::try_from(object.len()).ok());
+    let (payload, digest) = edited.map(|(split, digest)| (split.inline, digest)).unzip();
     let mut now = world.now_ms();
     for _ in 0..MINTS_MAX {
         let successor = mint_id(now, world.random());
-        let (tenant, id) = (job.tenant.as_str(), job.id.as_str());
+        if let Some(object) = &object {
+            // Safe to repeat: a key of its own each time, and one that no row names is an orphan.
+            put(world, &JobRef { tenant: job.tenant.clone(), id: successor.clone() }, object.clone()).await?;
+        }
+        let (tenant, id, new) = (job.tenant.as_str(), job.id.as_str(), successor.as_str());
+        let (payload, digest) = (payload.clone().flatten(), digest.clone());
         let statements = vec![
-            sql!("replay", tenant, id, successor.as_str(), now, ID_SKEW_MS_MAX),
-            sql!("insert_successor", tenant, id, successor.as_str(), now, payload.clone(), edited_digest.clone()),
-            sql!("note_successor_hour", tenant, successor.as_str()),
+            sql!("replay", tenant, id, new, now, ID_SKEW_MS_MAX),
+            sql!("insert_successor", tenant, id, new, now, payload, digest, bytes.map_or(Param::Null, Param::from)),
+            sql!("note_successor_hour", tenant, new),
         ];
         let made = JobRef { tenant: job.tenant.clone(), id: successor.clone() };
         batch_counting_replay(world, job, &made, statements).await.map_err(|error| unavailable(&error))?;
@@ -113,22 +125,38 @@ pub async fn replay<W: Database + Clock>(
     Err(Problem::Unavailable)
 }
 
+/// The object of a dead job, which its successor gets a copy of: every job owns its own.
+async fn own_object<W: Blobs + Clock>(world: &W, dead: &JobRow) -> Result<Option<Vec<u8>>, Problem> {
+    if dead.payload_bytes.is_none() {
+        return Ok(None);
+    }
+    match get(world, &dead.job()).await {
+        Ok(Some(object)) => Ok(Some(object)),
+        Ok(None) => Err(Problem::IllegalTransition(
+            "The object of its payload is not in the object store any more; replay it with another payload.".into(),
+        )),
+        Err(error) => {
+            tracing::error!(%error, job = dead.id, "a payload could not be read");
+            Err(Problem::Unavailable)
+        }
+    }
+}
+
 fn edit<C: Clock>(
     clock: &C,
     settings: &Settings,
     dead: &JobRow,
     payload: &RawValue,
-) -> Result<(String, String), Problem> {
-    if payload.get().len() > settings.plan.payload_bytes_max {
-        return Err(Problem::TooLarge(format!("A payload has at most {} bytes.", settings.plan.payload_bytes_max)));
-    }
+) -> Result<(Split, String), Problem> {
+    check_length(payload, &settings.plan)?;
     let endpoint = (Kind::named(&dead.kind) == Some(Kind::Task)).then_some(dead.endpoint.as_str());
     let checked = jobs::check(&dead.kind, payload, endpoint, settings, &mut || nonce(clock))?;
     if checked.endpoint != dead.endpoint {
         let detail = "A replay goes to the endpoint of the dead job.";
         return Err(Problem::field("#/payload/endpoint", "endpoint-changed", detail));
     }
-    Ok((checked.stored, digest(&[dead.kind.as_bytes(), checked.canonical.as_bytes()])))
+    let digest = digest(&[dead.kind.as_bytes(), checked.canonical.as_bytes()]);
+    Ok((split(&dead.kind, checked.stored, payload, &settings.plan)?, digest))
 }
 
 /// 96 random bits for one sealed value.
@@ -174,9 +202,10 @@ fn illegal(what: &str, state: State) -> Problem {
     Problem::IllegalTransition(format!("{what}; this one is {}.", state.name()))
 }
 
-/// Sets one named number of the deployment; writes nothing when it has that value.
-pub(crate) async fn set_meta<W: Database + Clock>(world: &W, name: &str, value: i64) -> Result<(), DatabaseError> {
-    batch(world, vec![sql!("set_meta", name, value)]).await.map(|_| ())
+/// Sets named numbers of the deployment; writes nothing where they have that value.
+pub(crate) async fn set_meta<W: Database + Clock>(world: &W, numbers: &[(&str, i64)]) -> Result<(), DatabaseError> {
+    let statements = numbers.iter().map(|(name, value)| sql!("set_meta", *name, *value)).collect();
+    batch(world, statements).await.map(|_| ())
 }
 
 /// Pauses or resumes everything: claims hold jobs while it is paused, and the sweep releases them afterwards.
@@ -184,7 +213,7 @@ pub(crate) async fn set_meta<W: Database + Clock>(world: &W, name: &str, value: 
 /// # Errors
 /// When the database is out of reach.
 pub async fn set_paused<W: Database + Clock>(world: &W, paused: bool) -> Result<(), Problem> {
-    set_meta(world, "paused", i64::from(paused)).await.map_err(|error| unavailable(&error))
+    set_meta(world, &[("paused", i64::from(paused))]).await.map_err(|error| unavailable(&error))
 }
 
 /// Makes jobs that a platform message named worth a look now.

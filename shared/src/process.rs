@@ -200,7 +200,7 @@ impl<'a, W: World> Invocation<'a, W> {
             let late = held.deadline.is_some_and(|deadline| deadline <= now);
             if late || held.lease_until - now < held.timeout_ms + LEASE_MARGIN_MS {
                 short.push(held);
-            } else if self.running.len() < REQUESTS_AT_ONCE && self.has_room(&held.destination) {
+            } else if self.running.len() < REQUESTS_AT_ONCE && self.has_room(&held) {
                 let (world, settings, job) = (self.world, self.settings, held.job.clone());
                 self.running.push(held);
                 // Safe to repeat: the claim counted and logged this attempt before anything is sent.
@@ -213,8 +213,9 @@ impl<'a, W: World> Invocation<'a, W> {
         self.start_hand_back(&short);
     }
 
-    fn has_room(&self, destination: &str) -> bool {
-        self.running.iter().filter(|held| held.destination == destination).count() < REQUESTS_PER_DESTINATION
+    fn has_room(&self, held: &Held) -> bool {
+        let to_it = self.running.iter().filter(|other| other.destination == held.destination).count();
+        to_it < REQUESTS_PER_DESTINATION && held.fits_beside(&self.running)
     }
 
     fn start_hand_back(&mut self, short: &[Held]) {
@@ -244,7 +245,7 @@ impl<'a, W: World> Invocation<'a, W> {
             Some(_) if self.waiting.len() < CLAIM_BELOW => CLAIM_BELOW,
             Some(_) => 0,
             None => {
-                let startable = self.waiting.iter().any(|held| self.has_room(&held.destination));
+                let startable = self.waiting.iter().any(|held| self.has_room(held));
                 let hungry = self.waiting.len() < CLAIM_BELOW || (!startable && self.waiting.len() < CLAIM_MAX);
                 if hungry { CLAIM_MAX } else { 0 }
             }

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::{Url, form_urlencoded};
 
+use crate::limits::REDACTED_BODY_BYTES_MAX;
+
 /// What stands in the place of a secret.
 pub const REDACTED: &str = "[redacted]";
 
@@ -62,7 +64,7 @@ impl Redaction {
 
     /// The body with the values at the pointers replaced. Without pointers, and for an empty body, the bytes are
     /// unchanged. With pointers the JSON is written anew, so nothing hides in a field given twice; a body that does not
-    /// parse, or a text that is no pointer, hides the whole body. Redact before cutting: a cut body does not parse.
+    /// parse or is too large for that, or a text that is no pointer, hides the whole body. Redact before cutting: a cut body does not parse.
     pub fn redact_body(&self, body: &[u8]) -> Vec<u8> {
         if self.body_pointers.is_empty() || body.is_empty() {
             return body.to_vec();
@@ -71,6 +73,10 @@ impl Redaction {
     }
 
     fn redact_json(&self, body: &[u8]) -> Option<Vec<u8>> {
+        // As values, a body of megabytes may be more than the memory there is.
+        if body.len() > REDACTED_BODY_BYTES_MAX {
+            return None;
+        }
         let mut json: Value = serde_json::from_slice(body).ok()?;
         for pointer in &self.body_pointers {
             if !is_pointer(pointer) {

@@ -8,11 +8,11 @@ use crate::backoff::Schedule;
 use crate::idempotency::{check_key, digest};
 use crate::invalid::{InvalidField, is_name, read};
 use crate::job::mint_id;
-use crate::jobs;
+use crate::jobs::{self, Split};
 #[cfg(feature = "openapi")]
 use crate::limits::IDEMPOTENCY_KEY_BYTES_MAX;
 use crate::limits::{KEY_WINDOW_SECONDS_DEFAULT, KEY_WINDOW_SECONDS_MAX, MAX_ATTEMPTS_MAX, METADATA_BYTES_MAX};
-use crate::limits::{RUN_AFTER_GRACE_MS, RUN_AFTER_MS_MAX};
+use crate::limits::{Plan, RUN_AFTER_GRACE_MS, RUN_AFTER_MS_MAX};
 use crate::operate::nonce;
 use crate::ports::Clock;
 use crate::problem::Problem;
@@ -72,7 +72,11 @@ pub struct NewJob {
     pub(crate) created_at: i64,
     pub(crate) kind: String,
     pub(crate) endpoint: String,
-    pub(crate) payload: String,
+    pub(crate) payload: Option<String>,
+    pub(crate) payload_bytes: Option<usize>,
+    /// The bulk of a large payload, which is put before the row is inserted.
+    #[serde(skip)]
+    pub(crate) object: Option<String>,
     pub(crate) idempotency_key: Option<String>,
     pub(crate) key_window_ms: i64,
     pub(crate) digest: String,
@@ -99,9 +103,7 @@ pub fn check<C: Clock>(
     key: Option<String>,
 ) -> Result<NewJob, Problem> {
     let request: JobRequest = read(bytes, "#")?;
-    if request.payload.get().len() > settings.plan.payload_bytes_max {
-        return Err(Problem::TooLarge(format!("A payload has at most {} bytes.", settings.plan.payload_bytes_max)));
-    }
+    check_length(&request.payload, &settings.plan)?;
     let now = clock.now_ms();
     let mut errors = Vec::new();
     let scheduled_at = request.scheduled_at(now, &mut errors);
@@ -126,13 +128,16 @@ pub fn check<C: Clock>(
     let metadata = request.metadata.as_ref().map(|map| Value::Object(map.clone()).to_string());
     let digest = request.digest(&payload.canonical, metadata.as_deref());
     let backoff_default = Schedule::WebhookStandard;
+    let Split { inline, object } = split(&request.kind, payload.stored, &request.payload, &settings.plan)?;
     Ok(NewJob {
         index,
         id: mint_id(now, clock.random()),
         created_at: now,
         kind: request.kind,
         endpoint: payload.endpoint,
-        payload: payload.stored,
+        payload: inline,
+        payload_bytes: object.as_ref().map(String::len),
+        object,
         idempotency_key,
         key_window_ms: i64::from(window) * 1_000,
         digest,
@@ -147,6 +152,31 @@ pub fn check<C: Clock>(
         group: request.group,
         metadata,
     })
+}
+
+/// Refuses a payload that is larger than the deployment takes.
+pub(crate) fn check_length(payload: &RawValue, plan: &Plan) -> Result<(), Problem> {
+    let most = plan.payload_bytes_max;
+    if payload.get().len() <= most {
+        return Ok(());
+    }
+    Err(Problem::TooLarge(format!("A payload has at most {most} bytes.")))
+}
+
+/// Splits what was stored of a payload, if that is large.
+///
+/// # Errors
+/// `TooLarge` when what must be inline is large, too.
+pub(crate) fn split(kind: &str, stored: String, payload: &RawValue, plan: &Plan) -> Result<Split, Problem> {
+    let most = plan.payload_inline_bytes;
+    if payload.get().len() <= most {
+        return Ok(Split { inline: Some(stored), object: None });
+    }
+    let split = jobs::split(kind, stored);
+    if split.inline.as_ref().is_some_and(|inline| inline.len() > most) {
+        return Err(Problem::TooLarge(format!("A webhook's payload has at most {most} bytes without its body.")));
+    }
+    Ok(split)
 }
 
 impl JobRequest {

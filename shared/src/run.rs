@@ -1,4 +1,5 @@
-//! One attempt: the request is made, sent and judged, and its evidence is written down in memory. No store is touched.
+//! One attempt: the request is made, sent and judged, and its evidence is written down in memory. No store is written to;
+//! a large payload is read.
 
 use crate::claim::Claimed;
 use crate::endpoint::EvidencePolicy;
@@ -6,6 +7,7 @@ use crate::evidence::{Exchange, RecordHead, record};
 use crate::job::Lane;
 use crate::jobs;
 use crate::outcome::{ErrorClass, Outcome};
+use crate::payload::whole;
 use crate::ports::World;
 use crate::settings::Settings;
 use crate::settle::{Place, Settlement};
@@ -25,13 +27,17 @@ pub struct Finished {
 /// Runs one attempt of a claimed job. It answers always: whatever goes wrong is an outcome.
 pub async fn run<W: World>(world: &W, settings: &Settings, job: &Claimed) -> Finished {
     let sent_at = world.now_ms();
-    let (outcome, exchange) = send(world, settings, job, sent_at).await;
+    let (outcome, exchange) = send(world, settings, job).await;
     let ended_at = world.now_ms();
     finish(settings, job, (sent_at, ended_at), outcome, exchange.as_ref(), fold(world.random()))
 }
 
-async fn send<W: World>(world: &W, settings: &Settings, job: &Claimed, now_ms: i64) -> (Outcome, Option<Exchange>) {
-    let request = match jobs::prepare(job, settings, now_ms) {
+async fn send<W: World>(world: &W, settings: &Settings, job: &Claimed) -> (Outcome, Option<Exchange>) {
+    let prepared = match whole(world, job).await {
+        Ok(whole) => jobs::prepare(&whole, settings, world.now_ms()),
+        Err(outcome) => return (outcome, None),
+    };
+    let request = match prepared {
         Ok(request) => request,
         Err(error) => return (failed(error.class, error.message), None),
     };

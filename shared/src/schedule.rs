@@ -93,7 +93,7 @@ impl From<NewJob> for Template {
     fn from(job: NewJob) -> Self {
         Template {
             kind: job.kind,
-            payload: Some(job.payload),
+            payload: job.payload,
             digest: job.digest,
             max_attempts: job.max_attempts,
             max_attempts_default: job.max_attempts_default,
@@ -126,6 +126,11 @@ impl ScheduleRequest {
         bytes: &[u8],
     ) -> Result<(ScheduleRequest, NewJob), Problem> {
         let request: ScheduleRequest = read(bytes, "#")?;
+        // It is in the schedule's row, and each job gets it from there.
+        let most = settings.plan.payload_inline_bytes;
+        if request.payload.get().len() > most {
+            return Err(Problem::TooLarge(format!("The payload of a schedule has at most {most} bytes.")));
+        }
         let mut errors = Vec::new();
         if !is_name(id) {
             let detail = "A schedule's name is 1 to 64 of A-Z a-z 0-9 _ -.";

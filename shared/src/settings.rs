@@ -31,6 +31,7 @@ impl Settings {
                 None
             }),
         };
+        let plan = plan.and_then(|plan| with_payload_bytes(plan, get("PAYLOAD_BYTES"), &mut errors));
         let key = get("MASTER_KEY").unwrap_or_default();
         let master_key = MasterKey::parse(&key).map_err(|error| errors.push(format!("MASTER_KEY: {error}"))).ok();
         let private = get("PRIVATE_DESTINATIONS").unwrap_or_default();
@@ -47,6 +48,19 @@ impl Settings {
     }
 }
 
+/// The plan with the payloads that the deployment allows.
+fn with_payload_bytes(plan: Plan, text: Option<String>, errors: &mut Vec<String>) -> Option<Plan> {
+    let Some(text) = text else { return Some(plan) };
+    let most = plan.payload_bytes_settable;
+    match text.parse() {
+        Ok(bytes) if (1..=most).contains(&bytes) => Some(Plan { payload_bytes_max: bytes, ..plan }),
+        _ => {
+            errors.push(format!("PAYLOAD_BYTES is {text:?}, it must be 1 to {most} on the plan {}", plan.name));
+            None
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -57,6 +71,27 @@ mod tests {
         assert_eq!(errors.len(), 3, "{errors:?}");
         let missing = Settings::parse(|_| None).unwrap_err();
         assert_eq!(missing.len(), 1, "only the key has no default: {missing:?}");
+    }
+
+    #[test]
+    fn payloads_are_as_large_as_the_plan_lets_them_be() {
+        let with = |plan: &str, bytes: &str| {
+            let key = "00".repeat(32);
+            let get = |name: &str| match name {
+                "MASTER_KEY" => Some(key.clone()),
+                "PLAN" => Some(plan.to_owned()),
+                "PAYLOAD_BYTES" => Some(bytes.to_owned()),
+                _ => None,
+            };
+            Settings::parse(get).map(|settings| settings.plan.payload_bytes_max)
+        };
+        for (plan, bytes) in [("paid", 5 * 1024 * 1024), ("paid", 1), ("free", 65_536), ("free", 1_000)] {
+            assert_eq!(with(plan, &bytes.to_string()), Ok(bytes), "{plan}");
+        }
+        for (plan, text) in [("paid", "5242881"), ("free", "65537"), ("paid", "0"), ("paid", "-1"), ("paid", "1 MiB")] {
+            let errors = with(plan, text).unwrap_err();
+            assert!(errors.len() == 1 && errors[0].starts_with("PAYLOAD_BYTES is"), "{plan} {text}: {errors:?}");
+        }
     }
 
     #[test]

@@ -15,7 +15,9 @@ use crate::limits::{
     STORAGE_WARN_PERCENT, SWEEP_ROWS_MAX,
 };
 use crate::operate::set_meta;
-use crate::ports::{DatabaseError, Param, Statement, World};
+use crate::orphans::{Walk, walk};
+use crate::payload::remove;
+use crate::ports::{DatabaseError, Param, Rows, Statement, World};
 use crate::process::{process, process_suspects};
 use crate::query::stamp;
 use crate::settings::Settings;
@@ -39,6 +41,8 @@ pub struct Swept {
     pub released: usize,
     /// Jobs that were erased.
     pub erased: usize,
+    /// Objects of payloads that had no row.
+    pub orphans: usize,
 }
 
 impl Swept {
@@ -52,6 +56,8 @@ impl Swept {
 struct Standing {
     now: i64,
     mark: i64,
+    walked_at: i64,
+    walk_from: i64,
     paused: u8,
     storage_full: u8,
     /// The one whose turn it is.
@@ -73,6 +79,8 @@ pub async fn sweep<W: World>(world: &W, settings: &Settings) -> Result<Swept, Da
     }
     look(world, settings, &mut swept).await?;
     swept.purged += purge_hours(world, settings, standing.now, mark).await?;
+    let at = Walk { now: standing.now, walked_at: standing.walked_at, from: standing.walk_from };
+    swept.orphans = walk(world, at).await?;
     guard_storage(world, settings, &standing).await?;
     let strays = sql!("purge_strays", settings.plan.retention_dead_ms, SWEEP_ROWS_MAX);
     let groups = sql!("purge_groups", settings.plan.retention_dead_ms, SWEEP_ROWS_MAX);
@@ -206,7 +214,23 @@ async fn purge<W: World>(world: &W, jobs: &[JobRef]) -> Result<usize, DatabaseEr
         return Ok(0);
     }
     let statements = vec![sql!("purge", json_param(&jobs)), sql!("purge_later", json_param(&jobs))];
-    Ok(batch(world, statements).await?.first().map_or(0, Vec::len))
+    let answers = batch(world, statements).await?;
+    remove_objects(world, answers.first()).await
+}
+
+/// Deletes the objects of rows that have just left, after them: a row never lacks its object. Answers how many rows left.
+async fn remove_objects<'a, W: World>(
+    world: &W,
+    purged: impl IntoIterator<Item = &'a Rows>,
+) -> Result<usize, DatabaseError> {
+    let (mut left, mut large) = (0, Vec::new());
+    for rows in purged {
+        let rows: Vec<(String, String, u8)> = rows_as(rows)?;
+        left += rows.len();
+        large.extend(rows.into_iter().filter(|row| row.2 == 1).map(|(tenant, id, _)| JobRef { tenant, id }));
+    }
+    remove(world, &large).await;
+    Ok(left)
 }
 
 /// Marks due jobs as hinted, before the hints leave: a crash in between costs one damping, not a storm.
@@ -278,7 +302,7 @@ async fn purge_hours<W: World>(world: &W, settings: &Settings, now: i64, mark: i
         }
         let statements: Vec<_> = hours.iter().flat_map(|hour| hour.purge(age_ms)).collect();
         let answers = batch(world, statements).await?;
-        purged += answers.iter().step_by(STATEMENTS_PER_HOUR).map(Vec::len).sum::<usize>();
+        purged += remove_objects(world, answers.iter().step_by(STATEMENTS_PER_HOUR)).await?;
     }
     Ok(purged)
 }
@@ -297,7 +321,7 @@ async fn guard_storage<W: World>(world: &W, settings: &Settings, standing: &Stan
     }
     let full = i64::from(percent >= STORAGE_REFUSE_PERCENT);
     if full != i64::from(standing.storage_full) {
-        set_meta(world, "storage_full", full).await?;
+        set_meta(world, &[("storage_full", full)]).await?;
     }
     Ok(())
 }

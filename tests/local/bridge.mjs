@@ -8,6 +8,7 @@ export default {
       if (pathname === "/d1") return Response.json({ results: await batch(env.DB, await request.json()) });
       if (pathname === "/d1/batches") return Response.json({ results: await batches(env.DB, await request.json()) });
       if (pathname === "/queue") return Response.json(await send(env, await request.json()));
+      if (pathname === "/r2/put") return Response.json(await putObject(env.EVIDENCE, await request.json()));
       if (pathname === "/r2") return Response.json({ keys: await listKeys(env.EVIDENCE) });
       if (pathname.startsWith("/r2/")) return await readObject(env.EVIDENCE, decodeURIComponent(pathname.slice(4)));
       return Response.json({ error: `nothing at ${pathname}` }, { status: 404 });
@@ -44,6 +45,11 @@ async function batches(database, { batches }) {
 async function send(env, { body, queue }) {
   await (queue === "dead" ? env.DEAD : env.HINTS).send(body, { contentType: "text" });
   return { sent: true };
+}
+
+async function putObject(bucket, { key, text }) {
+  await bucket.put(key, text);
+  return { put: true };
 }
 
 async function listKeys(bucket) {

@@ -54,7 +54,8 @@ async function route(request, { miniflare, faults, workerdPid }) {
     return Response.json({ at_ms: await needed(faults).killAt(body.point, body.within_ms) });
   }
   if (asked === "GET /pid") return Response.json({ workerd_pid: workerdPid() });
-  if (asked === "POST /d1" || asked === "POST /d1/batches" || asked === "POST /queue" || asked.startsWith("GET /r2")) {
+  const bridged = ["POST /d1", "POST /d1/batches", "POST /queue", "POST /r2/put"];
+  if (bridged.includes(asked) || asked.startsWith("GET /r2")) {
     return askBridge(miniflare, request.url, body);
   }
   return Response.json({ error: `nothing at ${asked}` }, { status: 404 });

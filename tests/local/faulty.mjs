@@ -4,7 +4,7 @@
 import { env } from "cloudflare:workers";
 import Worker from "./index.js";
 
-const wrapped = { DB: ["batch"], EVIDENCE: ["put"], HINTS: ["send", "sendBatch"] };
+const wrapped = { DB: ["batch"], EVIDENCE: ["put", "get", "list", "delete"], HINTS: ["send", "sendBatch"] };
 // Far beyond every deadline of ours, yet a timer: workerd cancels a request whose promises wait for nothing.
 const hangMs = 600_000;
 

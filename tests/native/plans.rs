@@ -7,7 +7,8 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use longshore::fire::tick;
 use longshore::job::{JobRef, Lane, mint_id};
-use longshore::limits::{CATCH_UP_SLOTS_AT_ONCE, FREE, MESSAGE_BYTES_MAX, PAID, Plan};
+use longshore::limits::{CATCH_UP_SLOTS_AT_ONCE, FREE, HOUR_MS, MESSAGE_BYTES_MAX, PAID, PAYLOAD_BYTES_MAX, Plan};
+use longshore::payload::key;
 use longshore::ports::{
     BlobError, Blobs, Clock, Database, DatabaseError, HintError, Hints, Http, HttpError, HttpRequest, HttpResponse,
     Param, Rows, Statement,
@@ -32,6 +33,8 @@ struct Counted {
     /// Jobs that were claimed, and that were handed back.
     claimed: Cell<usize>,
     handed_back: Cell<usize>,
+    /// Large payloads under way: now, and the most at any time.
+    large: Cell<(usize, usize)>,
     /// Marks that go further than this fail, as a call that takes D1 too long does.
     mark_ms_max: Cell<i64>,
     /// What is in every object that is read whole.
@@ -49,6 +52,7 @@ impl Counted {
             began: None,
             claimed: Cell::new(0),
             handed_back: Cell::new(0),
+            large: Cell::new((0, 0)),
             mark_ms_max: Cell::new(i64::MAX),
             object: RefCell::default(),
         }
@@ -123,7 +127,9 @@ impl Blobs for Counted {
     }
     async fn get(&self, _key: &str) -> Result<Option<Vec<u8>>, BlobError> {
         self.count();
-        Ok(None)
+        let (now, most) = self.large.get();
+        self.large.set((now + 1, most.max(now + 1)));
+        Ok(Some(b"{}".to_vec()))
     }
     async fn get_range(&self, _key: &str, _offset: u64, _length: u64) -> Result<Option<Vec<u8>>, BlobError> {
         self.count();
@@ -142,6 +148,9 @@ impl Blobs for Counted {
     /// As many packs as one invocation of the free plan writes under its lease.
     async fn list(&self, prefix: &str, after: Option<&str>, _limit: u32) -> Result<Vec<String>, BlobError> {
         self.count();
+        if prefix == longshore::payload::PREFIX {
+            return Ok(vec![key(&JobRef { tenant: "acme".into(), id: mint_id(NOW - 2 * HOUR_MS, 1) })]);
+        }
         let packs = if after.is_none() { FREE.jobs_per_invocation } else { 0 };
         Ok((0..packs).map(|n| format!("{prefix}{n}")).collect())
     }
@@ -157,6 +166,8 @@ impl Http for Counted {
         if let Some(latency) = self.latency {
             tokio::time::sleep(latency).await;
         }
+        let (now, most) = self.large.get();
+        self.large.set((now.saturating_sub(1), most));
         Err(HttpError::Connect("refused".into()))
     }
 }
@@ -192,7 +203,8 @@ fn settings(plan: Plan) -> Settings {
 fn a_free_batch_keeps_within_its_subrequests() {
     for suspects in [0, 1] {
         let world = Counted::new();
-        let jobs = world.insert(FREE.hint_jobs, ", suspect", &format!(", {suspects}"));
+        // Payloads that were accepted on another plan are large still.
+        let jobs = world.insert(FREE.hint_jobs, ", suspect, payload_bytes", &format!(", {suspects}, 70000"));
         let report = process(&world, &settings(FREE), Lane::Webhooks, jobs).now_or_never().unwrap();
         let alone =
             process_suspects(&world, &settings(FREE), Lane::Webhooks, &report.unclaimed).now_or_never().unwrap();
@@ -206,7 +218,7 @@ fn a_free_batch_keeps_within_its_subrequests() {
 fn a_free_sweep_keeps_within_its_subrequests() {
     let world = Counted::new();
     // More of everything than one sweep takes: the unclaimed, the unmarked, the purgeable, the held, the overdue.
-    world.insert(600, ", look_at, dispatches", &format!(", {NOW} - 1, 5"));
+    world.insert(600, ", look_at, dispatches, payload_bytes", &format!(", {NOW} - 1, 5, 70000"));
     world.insert(10, ", look_at, deadline_at", &format!(", {NOW} - 1, {NOW} - 1"));
     world.insert(10, "", "");
     let connection = world.store.connection();
@@ -225,9 +237,20 @@ fn a_free_sweep_keeps_within_its_subrequests() {
     let erasure = "INSERT INTO erasures (tenant, id, subject, state, turn_at, counts, created_at)
         VALUES ('acme', 'e', 'a', 'running', ?1, '{\"jobs\":0,\"attempts\":0}', ?1)";
     connection.execute(erasure, [NOW]).unwrap();
+    // Finished long ago, and both of their purges delete objects.
+    for look_at in ["1", "NULL"] {
+        let ended = world.insert(1, ", finished_at, payload_bytes", ", NULL, 70000").remove(0);
+        let id = mint_id(NOW - 2_000 * HOUR_MS, world.random());
+        let sql = format!(
+            "UPDATE jobs SET id = '{id}', state = 'succeeded', finished_at = 1, look_at = {look_at} WHERE id = '{}'",
+            ended.id
+        );
+        connection.execute(&sql, []).unwrap();
+    }
     let swept = sweep(&world, &settings(FREE)).now_or_never().unwrap().unwrap();
     assert_eq!(swept.erased, 1, "{swept:?}");
     assert!(swept.dispatched > 0 && swept.run > 0 && swept.released > 0 && swept.marked > 0, "{swept:?}");
+    assert!(swept.purged > 0 && swept.orphans > 0, "{swept:?}");
     let spent = world.subrequests.get();
     assert!(spent <= FREE.subrequests, "{spent} subrequests: {swept:?}");
 }
@@ -280,6 +303,20 @@ async fn a_slow_destination_does_not_churn() {
         assert!(report.attempts >= 6, "two at once for a minute of {seconds} s attempts: {}", report.attempts);
         // 2 x 20 before the first hand-back is seen, then 5 each 10 s of a minute: 70 of 500.
         assert!(back <= 70, "{back} jobs were handed back, {} tried, at {seconds} s an attempt", report.attempts);
+    }
+}
+
+/// Payloads under way share the memory of an isolate: three of the largest at once, although five requests may run.
+#[tokio::test(start_paused = true)]
+async fn large_payloads_under_way_are_bounded() {
+    for (bytes, most) in [(PAYLOAD_BYTES_MAX, 3), (70_000, 5)] {
+        let world = Counted::slow(Duration::from_millis(200));
+        let jobs = world.insert(20, ", payload_bytes", &format!(", {bytes}"));
+        let apart = "UPDATE jobs SET payload = json_object('url', 'https://h' || substr(id, -6) || '.example.com/')";
+        world.store.connection().execute(apart, []).unwrap();
+        let report = process(&world, &settings(PAID), Lane::Webhooks, jobs).await;
+        assert_eq!((report.attempts, report.settled), (20, 20));
+        assert_eq!(world.large.get(), (0, most), "{bytes} bytes each");
     }
 }
 

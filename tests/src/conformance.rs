@@ -11,6 +11,7 @@ pub mod firing;
 pub mod grouping;
 pub mod listing;
 pub mod operating;
+pub mod payloads;
 pub mod settling;
 pub mod stand;
 pub mod sweeping;
@@ -41,6 +42,9 @@ macro_rules! for_each_case {
                 a_crowded_store_refuses;
             operating: a_cancel_in_every_state, retry_now_makes_due, fifty_replays_are_one, a_discard_frees_the_key,
                 a_wake_makes_due_jobs_looked_at;
+            payloads: a_large_payload_is_sent_as_it_came, a_repeat_puts_no_object, a_failed_put_accepts_nothing,
+                a_payload_out_of_reach_waits, a_replay_owns_its_payload, an_object_leaves_after_its_row,
+                an_object_without_a_row_leaves;
             listing: pages_go_on_where_they_stopped, filters_narrow, dead_letters_by_death, endpoints_by_name,
                 tenants_never_meet, evidence_is_where_the_row_says;
             firing: a_slot_fires_once, a_late_tick_fires_nothing, a_put_in_between_wins, missed_slots_follow_the_policy,

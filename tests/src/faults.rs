@@ -20,7 +20,7 @@ pub enum Mode {
 /// All faults at once; the default is none.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Faults {
-    /// Puts of evidence.
+    /// Calls to the object store.
     pub r2: Mode,
     /// Sends of hints.
     pub hints: Mode,

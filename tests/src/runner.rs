@@ -202,6 +202,11 @@ impl Runner {
         }
     }
 
+    /// Puts an object into the bucket.
+    pub async fn r2_put(&self, key: &str, text: &str) -> Result<(), RunnerError> {
+        self.post::<Value>("/r2/put", &json!({ "key": key, "text": text })).await.map(drop)
+    }
+
     /// Puts any text on the queue of hints (`hints`) or on the dead-letter queue (`dead`).
     pub async fn queue_raw(&self, queue: &str, body: &str) -> Result<(), RunnerError> {
         self.post::<Value>("/queue", &json!({ "queue": queue, "body": body })).await.map(drop)

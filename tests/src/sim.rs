@@ -14,6 +14,7 @@ mod executor;
 mod faults;
 mod history;
 mod invariants;
+mod objects;
 mod operators;
 mod ports;
 mod queue;

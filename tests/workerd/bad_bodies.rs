@@ -158,12 +158,12 @@ fn a_body_that_is_too_large() {
         let endpoint = json!({"url": tenant.url("/ok"), "headers": {"x-a": "x".repeat(70_000)}}).to_string();
         let batch = json!({"jobs": [{"kind": "x".repeat(4 * 1024 * 1024)}]}).to_string();
         let cases = [
-            (ROUTES[0], job_of(&tenant, 64 * 1024)), // The body alone fits, the payload around it does not.
-            (ROUTES[0], job_of(&tenant, 200_000)),
+            (ROUTES[0], job_of(&tenant, 1024 * 1024)), // The body alone fits, the payload around it does not.
+            (ROUTES[0], job_of(&tenant, 2_000_000)),
             (ROUTES[1], batch.into_bytes()),
             (ROUTES[2], endpoint.into_bytes()),
             (ROUTES[3], vec![b' '; 70_000]),
-            (ROUTES[4], vec![b' '; 90_000]),
+            (ROUTES[4], vec![b' '; 1_100_000]),
             (ROUTES[5], vec![b' '; 70_000]),
         ];
         for (route, body) in cases {
@@ -179,7 +179,7 @@ fn a_body_that_is_too_large() {
 fn a_payload_that_is_too_large_in_a_batch() {
     shared(async |world| {
         let tenant = world.tenant().await;
-        let large: Value = serde_json::from_slice(&job_of(&tenant, 64 * 1024)).unwrap();
+        let large: Value = serde_json::from_slice(&job_of(&tenant, 1024 * 1024)).unwrap();
         let batch = json!({"jobs": [large, tenant.webhook("/ok")]});
         let answer = tenant.api.post("/v1/jobs/batch", &batch).await.unwrap();
         assert_eq!(answer.body["summary"], json!({"accepted": 1, "replayed": 0, "rejected": 1}));
@@ -227,7 +227,7 @@ fn a_length_that_lies() {
             )
         };
         // Too much is announced: whatever arrives counts, and the answer does not wait for the rest.
-        let parts = std::iter::repeat_n(vec![b' '; 16 * 1024], 20);
+        let parts = std::iter::repeat_n(vec![b' '; 16 * 1024], 80);
         let answer = raw::send(world.runner.url(), &head(10_000_000), parts).await;
         assert_refused("more is announced than comes", &answer, TOO_LARGE);
         // Too little is announced: what is beyond it does not belong to this request.

@@ -33,6 +33,7 @@ mod migrations;
 mod openapi;
 mod operate;
 mod panics;
+mod payloads;
 mod plans;
 mod planter;
 mod rate_limits;

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use longshore::limits::{BATCH_BYTES_MAX, ENVELOPE_BYTES_MAX, REQUEST_BYTES_MAX};
+use longshore::limits::{BATCH_BYTES_MAX, ENVELOPE_BYTES_MAX, PAID, REQUEST_BYTES_MAX};
 use longshore_tests::api_document::ApiDocument;
 use longshore_tests::client::{Answer, Client};
 use serde_json::{Value, json};
@@ -143,8 +143,11 @@ async fn see_refusals(seen: &mut Seen, route: &Route, world: &World, other: &Cli
     }
     let deep = "[".repeat(100);
     // A little more than is read: the answer to much more may come before all of it is written.
-    let is_batch = route.path.ends_with("/batch");
-    let read = if is_batch { BATCH_BYTES_MAX } else { REQUEST_BYTES_MAX + ENVELOPE_BYTES_MAX };
+    let read = match route.path {
+        "/v1/jobs/batch" => BATCH_BYTES_MAX,
+        "/v1/jobs" => PAID.payload_bytes_max + ENVELOPE_BYTES_MAX,
+        _ => REQUEST_BYTES_MAX + ENVELOPE_BYTES_MAX,
+    };
     let large = format!("\"{}\"", "x".repeat(read));
     let json = "application/json";
     let id = "name";

@@ -1,7 +1,8 @@
 //! The webhook: its payload, its checks, and the request it becomes.
 //!
 //! `{"endpoint" | "url", "method"?, "headers"?, "body" | "body_base64", "timeout_seconds"?}`. A `body` that is a JSON
-//! string is sent as its text, any other JSON exactly as it was written; `body_base64` is sent as its bytes.
+//! string is sent as its text, any other JSON exactly as it was written; `body_base64` is sent as its bytes. Of a large one
+//! the body is an object of its own.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use crate::claim::Claimed;
 use crate::destination;
 use crate::invalid::{InvalidField, check_headers, is_name, read};
 use crate::jobs::target::{SEAL_PURPOSE, Target, Unpreparable, endpoint_headers, signed, unpreparable, unseal};
-use crate::jobs::{CheckedPayload, UNREADABLE, is_readable};
+use crate::jobs::{CheckedPayload, Split, UNREADABLE, is_readable};
 use crate::limits::{TIMEOUT_SECONDS_DEFAULT, TIMEOUT_SECONDS_MAX};
 use crate::outcome::{ErrorClass, Outcome};
 use crate::ports::{HttpRequest, HttpResponse};
@@ -170,6 +171,39 @@ impl Webhook {
             Err(_) => (raw.get().as_bytes().to_vec(), Some("application/json")),
         }
     }
+}
+
+/// The part of a large webhook that is an object of its own.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Bulk {
+    body: Option<Box<RawValue>>,
+    body_base64: Option<String>,
+}
+
+/// Takes the body out of a stored payload; what is left tells all that the claim and the API must know.
+pub fn split(stored: String) -> Split {
+    let taken = || {
+        let mut webhook: Webhook = serde_json::from_str(&stored).ok()?;
+        let object = match (webhook.body.take(), webhook.body_base64.take()) {
+            (Some(body), _) => format!(r#"{{"body":{body}}}"#),
+            // Base64 has nothing that JSON would escape.
+            (None, base64) => format!(r#"{{"body_base64":"{}"}}"#, base64?),
+        };
+        Some((serde_json::to_string(&webhook).ok()?, object))
+    };
+    match taken() {
+        Some((inline, object)) => Split { inline: Some(inline), object: Some(object) },
+        None => Split { inline: Some(stored), object: None },
+    }
+}
+
+/// Puts the body back.
+pub fn join(inline: &str, object: &str) -> Option<String> {
+    let mut webhook: Webhook = serde_json::from_str(inline).ok()?;
+    let bulk: Bulk = serde_json::from_str(object).ok()?;
+    (webhook.body, webhook.body_base64) = (bulk.body, bulk.body_base64);
+    serde_json::to_string(&webhook).ok()
 }
 
 /// The stored payload as the API shows it: sealed values are hidden.

@@ -138,8 +138,11 @@ pub(super) struct Job {
     idempotency_key: Option<String>,
     /// What the caller gave.
     metadata: Option<Map<String, Value>>,
-    /// As it was accepted, with sealed values shown as `[sealed]`; null in lists.
+    /// As it was accepted, with sealed values shown as `[sealed]`; null in lists. Of a large webhook it has no body, of a
+    /// large task it is null.
     payload: Option<Map<String, Value>>,
+    /// Bytes of the part of a large payload that is not shown; null when it is not large.
+    payload_bytes: Option<u64>,
     /// Sends so far.
     attempt: u32,
     /// Failures it may have.

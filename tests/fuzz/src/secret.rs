@@ -83,10 +83,14 @@ pub fn sealed(bytes: &[u8]) -> bool {
 /// `PLAN`, `MASTER_KEY` and `PRIVATE_DESTINATIONS`; empty is unset.
 pub fn settings(bytes: &[u8]) -> bool {
     let [plan, key, private] = texts::<3>(bytes);
+    // A port or a plan's name is as good as any text.
+    let payload = private.split_once(' ').map(|(_, last)| last.to_owned()).filter(|text| text.parse::<i64>().is_ok());
     let get = |name: &str| match name {
         "PLAN" => Some(plan.clone()).filter(|plan| !plan.is_empty()),
         "MASTER_KEY" => Some(key.clone()),
-        _ => Some(private.clone()),
+        "PRIVATE_DESTINATIONS" => Some(private.clone()),
+        "PAYLOAD_BYTES" => payload.clone(),
+        _ => None,
     };
     match Settings::parse(get) {
         Ok(settings) => {
@@ -98,7 +102,7 @@ pub fn settings(bytes: &[u8]) -> bool {
             true
         }
         Err(lines) => {
-            assert!((1..=3).contains(&lines.len()));
+            assert!((1..=4).contains(&lines.len()));
             assert!(lines.iter().all(|line| !line.contains('\n')), "{lines:?}");
             // The line about the key is always the same, so it never says what was given for it.
             let about = |line: &&String| line.starts_with("MASTER_KEY");

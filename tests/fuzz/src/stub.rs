@@ -113,6 +113,7 @@ pub fn claimed(payload: &str, endpoint: Option<ClaimedEndpoint>) -> Claimed {
         lease_until: NOW_MS,
         now: NOW_MS,
         payload: Some(payload.to_owned()),
+        payload_bytes: None,
         endpoint,
     }
 }

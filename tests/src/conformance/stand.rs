@@ -1,6 +1,6 @@
 //! What the cases stand on: a database of either engine, and fakes for everything else.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, RefCell, RefMut};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -54,6 +54,8 @@ pub struct Stand<S> {
     pub hints: RefCell<Vec<(String, u32)>>,
     /// Objects that were put.
     pub objects: RefCell<BTreeMap<String, Vec<u8>>>,
+    /// Whether the object store fails.
+    pub objects_fail: Cell<bool>,
     /// What the database says of its size, if not the truth.
     pub size: Cell<Option<i64>>,
     drawn: Cell<u128>,
@@ -75,6 +77,7 @@ impl<S: Store> Stand<S> {
             requests: RefCell::default(),
             hints: RefCell::default(),
             objects: RefCell::default(),
+            objects_fail: Cell::new(false),
             size: Cell::new(None),
             drawn: Cell::new(seed),
         }
@@ -254,38 +257,44 @@ impl<S: Store> Hints for Stand<S> {
     }
 }
 
+impl<S> Stand<S> {
+    fn objects(&self) -> Result<RefMut<'_, BTreeMap<String, Vec<u8>>>, BlobError> {
+        if self.objects_fail.get() { Err(BlobError("out of reach".into())) } else { Ok(self.objects.borrow_mut()) }
+    }
+}
+
 impl<S: Store> Blobs for Stand<S> {
     async fn put(&self, key: &str, bytes: Vec<u8>) -> Result<(), BlobError> {
-        self.objects.borrow_mut().insert(key.to_owned(), bytes);
+        self.objects()?.insert(key.to_owned(), bytes);
         Ok(())
     }
 
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, BlobError> {
-        Ok(self.objects.borrow().get(key).cloned())
+        Ok(self.objects()?.get(key).cloned())
     }
 
     async fn get_range(&self, key: &str, offset: u64, length: u64) -> Result<Option<Vec<u8>>, BlobError> {
         let range = usize::try_from(offset).unwrap()..usize::try_from(offset + length).unwrap();
-        Ok(self.objects.borrow().get(key).map(|bytes| bytes[range].to_vec()))
-    }
-
-    async fn get_tagged(&self, key: &str) -> Result<Option<(Vec<u8>, String)>, BlobError> {
-        Ok(self.objects.borrow().get(key).map(|bytes| (bytes.clone(), sha256(bytes))))
-    }
-
-    async fn put_tagged(&self, key: &str, bytes: Vec<u8>, tag: &str) -> Result<bool, BlobError> {
-        Ok(put_if(&mut self.objects.borrow_mut(), key, bytes, tag))
+        Ok(self.objects()?.get(key).map(|bytes| bytes[range].to_vec()))
     }
 
     async fn list(&self, prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<String>, BlobError> {
-        let objects = self.objects.borrow();
+        let objects = self.objects()?;
         let asked = objects.keys().filter(|key| key.starts_with(prefix) && key.as_str() > after.unwrap_or_default());
         Ok(asked.take(limit as usize).cloned().collect())
     }
 
     async fn delete(&self, keys: &[String]) -> Result<(), BlobError> {
-        self.objects.borrow_mut().retain(|key, _| !keys.contains(key));
+        self.objects()?.retain(|key, _| !keys.contains(key));
         Ok(())
+    }
+
+    async fn get_tagged(&self, key: &str) -> Result<Option<(Vec<u8>, String)>, BlobError> {
+        Ok(self.objects()?.get(key).map(|bytes| (bytes.clone(), sha256(bytes))))
+    }
+
+    async fn put_tagged(&self, key: &str, bytes: Vec<u8>, tag: &str) -> Result<bool, BlobError> {
+        Ok(put_if(&mut *self.objects()?, key, bytes, tag))
     }
 }
 

@@ -99,10 +99,10 @@ pub static ALL: &[Bug] = &[
         &[
             (
                 "settle",
-                "WHEN o.state = 'retrying' AND cancel_requested = 1 THEN 'cancelled'",
+                "WHEN o.state IN ('retrying', 'held') AND cancel_requested = 1 THEN 'cancelled'",
                 "WHEN 0 THEN 'cancelled'",
             ),
-            ("settle", "o.state <> 'retrying' OR cancel_requested = 1", "o.state <> 'retrying'"),
+            ("settle", "OR (o.state <> 'running' AND cancel_requested = 1)", ""),
         ],
     ),
     edit("a cancel of what is dead", &[("cancel", "'retrying', 'held')", "'retrying', 'held', 'dead')")]),
@@ -186,6 +186,15 @@ pub static ALL: &[Bug] = &[
     edit("a repeat that its group counts", &[("count_grouped_accepted", "?3 * count(*)", "max(0, ?3) * count(*)")]),
     edit("an end that its group counts again", &[("count_ended", "(?2 = 1 OR EXISTS", "(?2 = 1 AND EXISTS")]),
     edit("a group that has not heard of a replay", &[("count_grouped", "?2 * count(*)", "0 * count(*)")]),
+    // Large payloads.
+    switch("a row before its object", Switch::InsertsFirst),
+    switch("an object that leaves before its row", Switch::DeletesFirst),
+    edit(
+        "a replay that forgets its object",
+        &[("insert_successor", "CASE WHEN ?6 IS NULL THEN payload_bytes ELSE", "CASE WHEN ?6 IS NULL THEN NULL ELSE")],
+    ),
+    edit("an orphan that stays", &[("find_orphans", "WHERE NOT EXISTS", "WHERE 0 AND NOT EXISTS")]),
+    edit("a walk that takes what has a row", &[("find_orphans", "AND j.payload_bytes IS NOT NULL", "AND 0")]),
     // Schedules. The key of a slot would hide the first one.
     edit(
         "a slot that two ticks fire",

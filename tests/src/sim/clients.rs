@@ -14,6 +14,7 @@ use super::consumers::doom;
 use super::erasers::SUBJECTS;
 use super::executor::Doom;
 use super::faults::Fault;
+use super::objects;
 use super::ports::Node;
 use super::sabotage::Switch;
 use super::world::World;
@@ -69,6 +70,9 @@ fn order(world: &World, tenant: &str, n: i64) -> Order {
     }
     if !world.is_long || random.per_mille(500) {
         body["max_attempts"] = json!(random.between(1, if world.is_long { 4 } else { 2 }));
+    }
+    if world.has_large && n % 3 == 0 {
+        objects::enlarge(&mut body, n);
     }
     match random.between(0, 6) {
         0 => body["delay_seconds"] = json!(random.between(1, 150)),

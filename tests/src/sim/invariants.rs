@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use longshore::job::JobRow;
 use longshore::limits::{CLAIM_TOLERANCE_MS, CRASHES_MAX, DAMPING_MS, HOUR_MS, PAID, RETRY_AFTER_MS_MAX, SENDS_MAX};
+use longshore::limits::{PAYLOAD_WAIT_DOUBLINGS, PAYLOAD_WAIT_SECONDS};
 use longshore::state::State;
 use serde_json::Value;
 
@@ -68,7 +69,7 @@ impl Invariants {
         }
     }
 
-    fn reach(&mut self, what: &str) {
+    pub(super) fn reach(&mut self, what: &str) {
         match self.reached.get_mut(what) {
             Some(count) => *count += 1,
             None => drop(self.reached.insert(what.to_owned(), 1)),
@@ -206,7 +207,8 @@ fn judge_update(
 ) -> Result<(), String> {
     let fixed = |row: &Row| {
         let strings = [&row.tenant, &row.id, &row.digest, &row.endpoint].map(Clone::clone);
-        (strings, row.created_at, row.event_id.clone(), row.max_attempts, row.backoff, row.replay_of.clone())
+        let rest = (row.max_attempts, row.backoff, row.replay_of.clone(), row.payload_bytes);
+        (strings, row.created_at, row.event_id.clone(), rest)
     };
     holds!(fixed(old) == fixed(new), "I2: what never changes changed");
     holds!(new.attempt == new.log.len(), "I2: {} attempts and {} entries", new.attempt, new.log.len());
@@ -334,6 +336,12 @@ fn judge_delay(now: i64, entry: &Value, old: &Row, new: &Row, receiver: &Receive
     if let Some(seconds) = asked {
         holds!(new.failures == old.failures, "I7: to be asked for time is no failure");
         holds!(delay == (seconds * 1_000).clamp(1_000, RETRY_AFTER_MS_MAX), "I7: {seconds} s asked, {delay} ms waited");
+        return Ok(());
+    }
+    if new.payload_bytes.is_some() && entry["status"].is_null() && entry["error"]["class"] == "internal" {
+        holds!(new.failures == old.failures, "I7: a payload that is out of reach is no failure of the job");
+        let doublings = u32::try_from(new.attempt - 1).unwrap().min(PAYLOAD_WAIT_DOUBLINGS);
+        holds!(delay == i64::try_from(PAYLOAD_WAIT_SECONDS << doublings).unwrap() * 1_000, "I7: {delay} ms waited");
         return Ok(());
     }
     holds!(new.failures == old.failures + 1, "I7: a failure is one");

@@ -55,7 +55,7 @@ pub static ALL: &[Pair] = &[
     pair(Fault::PutFails, "a failed put that counts as done", Setting::Full),
     pair(Fault::PutHangs, "a hanging put that counts as done", Setting::Full),
     pair(Fault::Http500, "an error that outlives the success", Setting::Alone),
-    pair(Fault::HttpBusy, "being asked for time that counts as a failure", Setting::Full),
+    pair(Fault::HttpBusy, "being asked for time that counts as a failure", Setting::Alone),
     pair(Fault::HttpHang, "a timeout that is sent again at once", Setting::Full),
     pair(Fault::HttpGone, "a held job that is forgotten", Setting::Quiet),
     pair(Fault::HttpConnect, "an attempt without a status that is not recorded", Setting::Quiet),

@@ -1,12 +1,12 @@
 //! The ports of one worker: each call waits, has its effect and waits again, and may fail before, after or instead.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Duration;
 
 use longshore::evidence::sha256;
-use longshore::job::Lane;
+use longshore::job::{JobRef, Lane};
 use longshore::limits::{PAID, STORAGE_REFUSE_PERCENT, STORAGE_WARN_PERCENT};
 use longshore::ports::{
     BlobError, Blobs, Clock, Database, DatabaseError, HintError, Hints, Http, HttpError, HttpRequest, HttpResponse,
@@ -15,6 +15,7 @@ use longshore::ports::{
 
 use super::executor::{Call, Doom};
 use super::faults::Fault;
+use super::objects;
 use super::receiver::Answer;
 use super::sabotage::Switch;
 use super::world::World;
@@ -120,7 +121,10 @@ impl Database for Node {
             answers.extend(self.batch_once(jobs).await?);
             return Ok(answers);
         }
-        let settles = statements.iter().any(|statement| statement.name == "settle");
+        if self.world.has(Switch::DeletesFirst) {
+            self.delete_first(&statements);
+        }
+        let settles = statements.iter().any(|statement| matches!(statement.name, "settle" | "accept"));
         let answer = self.batch_once(statements).await;
         let put_off = if settles { self.put_off.take() } else { Vec::new() };
         for (key, bytes) in put_off {
@@ -182,11 +186,9 @@ impl Node {
     }
 }
 
-type Objects = BTreeMap<String, Vec<u8>>;
-
 impl Node {
     /// A call to the object store that may fail before its effect, or hang before or after it.
-    async fn ask_objects<T: 'static>(&self, ask: impl FnOnce(&mut Objects) -> T + 'static) -> Result<T, BlobError> {
+    async fn ask_objects<T: 'static>(&self, ask: impl FnOnce(&World) -> T + 'static) -> Result<T, BlobError> {
         self.count();
         let world = &self.world;
         if world.hits(Fault::PutFails) {
@@ -198,8 +200,16 @@ impl Node {
             let hang = world.random.between(3_000, 60_000);
             if world.random.per_mille(500) { before += hang } else { after += hang }
         }
-        let effect = move |world: &Rc<World>| ask(&mut world.objects.borrow_mut());
-        Ok(Call::new(world, (before, after), self.survives(), effect).await)
+        Ok(Call::new(world, (before, after), self.survives(), move |world: &Rc<World>| ask(world)).await)
+    }
+
+    /// The jobs that these statements purge lose their objects at once.
+    fn delete_first(&self, statements: &[Statement]) {
+        let purge = statements.iter().find(|statement| statement.name == "purge");
+        if let Some(Param::Text(jobs)) = purge.and_then(|purge| purge.params.first()) {
+            let jobs: Vec<JobRef> = serde_json::from_str(jobs).unwrap();
+            objects::delete(&self.world, &jobs.iter().map(longshore::payload::key).collect::<Vec<_>>());
+        }
     }
 }
 
@@ -239,10 +249,11 @@ impl Blobs for Node {
             let hang = world.random.between(3_000, 60_000);
             if world.random.per_mille(500) { before += hang } else { after += hang }
         }
-        match world.bug.and_then(|bug| bug.switch) {
+        let is_evidence = key.starts_with("evidence/");
+        match world.bug.and_then(|bug| bug.switch).filter(|switch| is_evidence != (*switch == Switch::InsertsFirst)) {
             Some(Switch::FlipsEvidence) => bytes[0] ^= 1,
             Some(Switch::ShiftsEvidence) => drop(bytes.remove(0)),
-            Some(Switch::PutsAfterwards) => {
+            Some(Switch::PutsAfterwards | Switch::InsertsFirst) => {
                 self.put_off.borrow_mut().push((key.to_owned(), bytes));
                 return Ok(());
             }
@@ -254,7 +265,7 @@ impl Blobs for Node {
 
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, BlobError> {
         let key = key.to_owned();
-        self.ask_objects(move |objects| objects.get(&key).cloned()).await
+        self.ask_objects(move |world| world.objects.borrow().get(&key).cloned()).await
     }
 
     async fn get_range(&self, key: &str, offset: u64, length: u64) -> Result<Option<Vec<u8>>, BlobError> {
@@ -264,7 +275,8 @@ impl Blobs for Node {
 
     async fn get_tagged(&self, key: &str) -> Result<Option<(Vec<u8>, String)>, BlobError> {
         let key = key.to_owned();
-        self.ask_objects(move |objects| objects.get(&key).map(|bytes| (bytes.clone(), sha256(bytes)))).await
+        self.ask_objects(move |world| world.objects.borrow().get(&key).map(|bytes| (bytes.clone(), sha256(bytes))))
+            .await
     }
 
     async fn put_tagged(&self, key: &str, bytes: Vec<u8>, tag: &str) -> Result<bool, BlobError> {
@@ -273,14 +285,15 @@ impl Blobs for Node {
         }
         let (key, tag) = (key.to_owned(), tag.to_owned());
         if self.world.has(Switch::OverwritesBlindly) {
-            return self.ask_objects(move |objects| objects.insert(key, bytes).is_some()).await;
+            return self.ask_objects(move |world| world.objects.borrow_mut().insert(key, bytes).is_some()).await;
         }
-        self.ask_objects(move |objects| put_if(objects, &key, bytes, &tag)).await
+        self.ask_objects(move |world| put_if(&mut world.objects.borrow_mut(), &key, bytes, &tag)).await
     }
 
     async fn list(&self, prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<String>, BlobError> {
         let (prefix, after) = (prefix.to_owned(), after.unwrap_or_default().to_owned());
-        self.ask_objects(move |objects| {
+        self.ask_objects(move |world| {
+            let objects = world.objects.borrow();
             let asked = objects.keys().filter(|key| key.starts_with(&prefix) && **key > after);
             asked.take(limit as usize).cloned().collect()
         })
@@ -289,7 +302,7 @@ impl Blobs for Node {
 
     async fn delete(&self, keys: &[String]) -> Result<(), BlobError> {
         let keys = keys.to_vec();
-        self.ask_objects(move |objects| objects.retain(|key, _| !keys.contains(key))).await
+        self.ask_objects(move |world| objects::delete(world, &keys)).await
     }
 }
 

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::completers;
 use super::faults::Fault;
+use super::objects;
 use super::row::Row;
 use super::world::World;
 
@@ -79,6 +80,9 @@ impl Receiver {
         for row in chain {
             if !request.url.contains(&format!(".{}.", row.tenant)) || row.marker.is_some_and(|n| body["n"] != n) {
                 return Err(format!("I4, I9: {} got what is not of {}", request.url, row.id));
+            }
+            if row.payload_bytes.is_some() && !body["n"].as_i64().is_some_and(|n| objects::is_whole(&request.body, n)) {
+                return Err(format!("F25: {} was sent other bytes than were asked for", row.id));
             }
             let seen = self.seen.borrow();
             for entry in row.log.iter().rev() {

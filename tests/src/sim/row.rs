@@ -13,6 +13,8 @@ use serde::de::value::StrDeserializer;
 use serde::de::{DeserializeOwned, IntoDeserializer};
 use serde_json::Value;
 
+use super::objects;
+
 /// A tenant and an id.
 pub(super) type Name = (String, String);
 
@@ -53,6 +55,7 @@ pub(super) struct Row {
     pub(super) scheduled_for: Option<i64>,
     /// Whom it is about.
     pub(super) subject: Option<String>,
+    pub(super) payload_bytes: Option<i64>,
     pub(super) marker: Option<i64>,
     pub(super) has_payload: bool,
     /// The attempts, one entry each; see [`Row::read_log`].
@@ -81,7 +84,8 @@ impl Row {
 /// What clients of the simulation ask to be sent.
 #[derive(Deserialize)]
 struct Payload {
-    body: Body,
+    /// Of a large one it is not here.
+    body: Option<Body>,
 }
 
 #[derive(Deserialize)]
@@ -95,7 +99,7 @@ struct Body {
 }
 
 /// The columns of a row, in the order in which [`Row::read`] takes them.
-pub(super) const COLUMNS: [&str; 35] = [
+pub(super) const COLUMNS: [&str; 36] = [
     "tenant",
     "id",
     "state",
@@ -129,6 +133,7 @@ pub(super) const COLUMNS: [&str; 35] = [
     "schedule",
     "scheduled_for",
     "metadata",
+    "payload_bytes",
     "payload",
     "log",
 ];
@@ -172,14 +177,18 @@ impl Row {
             schedule: value(get())?,
             scheduled_for: value(get())?,
             subject: json::<Metadata>(get())?.and_then(|metadata| metadata.subject),
+            payload_bytes: value(get())?,
             marker: None,
             has_payload: false,
             log: Arc::default(),
             log_text: String::new(),
         };
         let payload: Option<Payload> = json(get())?;
-        row.has_payload = payload.is_some();
-        row.marker = payload.map(|payload| payload.body.n);
+        row.has_payload = payload.is_some() || row.payload_bytes.is_some();
+        row.marker = match payload.and_then(|payload| payload.body) {
+            Some(body) => Some(body.n),
+            None => row.group.as_deref().and_then(objects::marker_of),
+        };
         row.log_text = value(get())?;
         Ok(row)
     }

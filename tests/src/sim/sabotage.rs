@@ -25,6 +25,10 @@ pub(super) enum Switch {
     ShiftsEvidence,
     /// Evidence is stored after the settlement.
     PutsAfterwards,
+    /// The object of a large payload is put after its row.
+    InsertsFirst,
+    /// The objects of rows that may be purged are deleted before.
+    DeletesFirst,
     /// A put that failed counts as done.
     TrustsFailedPuts,
     /// A put that hangs counts as done.

@@ -11,6 +11,7 @@ use super::consumers::{LastSweep, spawn_sweep};
 use super::executor::{Doom, Executor};
 use super::faults::{Chances, Fault};
 use super::history::History;
+use super::objects::{self, SEEDS_PER_LARGE};
 use super::operators;
 use super::plan::Play;
 use super::queue::Queue;
@@ -40,6 +41,9 @@ const JOBS_MIN: i64 = 8;
 const DRAIN_MS_MAX: i64 = 5 * DAY_MS;
 /// How long catching up may take: what stood still for a minute wakes up, and then one tick does.
 const CATCH_UP_MS_MAX: i64 = 600_000;
+/// Hours within which walks find every object without a row, and the sweeps that a walk may take in each.
+const TIDY_HOURS: usize = 4;
+const TIDY_SWEEPS: usize = 6;
 /// Steps after which a schedule is a livelock.
 const STEPS_MAX: u64 = 2_000_000;
 
@@ -133,8 +137,10 @@ fn make(what: &Play) -> Rc<World> {
     // Not drawn: a tick each minute is what most schedules can do without.
     let has_schedules = what.seed % SEEDS_PER_TICKER == SEEDS_PER_TICKER - 1;
     let has_erasures = what.seed % SEEDS_PER_ERASER == SEEDS_PER_ERASER - 2 && !what.narrow.quiet;
+    let has_large = what.seed % SEEDS_PER_LARGE == SEEDS_PER_LARGE - 1;
     Rc::new(World {
         has_erasures,
+        has_large,
         may_freeze,
         has_gaps,
         is_long,
@@ -217,6 +223,7 @@ fn play(world: &Rc<World>) -> Result<(), String> {
         catch_up(world, &last)?;
     }
     drain(world, &last)?;
+    tidy_up(world, &last)?;
     ending::judge(world)?;
     if world.random.per_mille(30) { retire(world, &last) } else { Ok(()) }
 }
@@ -314,7 +321,25 @@ fn retire(world: &Rc<World>, last: &LastSweep) -> Result<(), String> {
     }
     let left = world.number("SELECT count(*) FROM jobs");
     let hours = world.number("SELECT count(*) FROM tenant_hours");
-    if left + hours == 0 { Ok(()) } else { Err(format!("I11: {left} jobs and {hours} hours never left")) }
+    if left + hours > 0 {
+        return Err(format!("I11: {left} jobs and {hours} hours never left"));
+    }
+    tidy_up(world, last)
+}
+
+/// Lets hours pass in which walks find the objects that crashes have left without a row.
+fn tidy_up(world: &Rc<World>, last: &LastSweep) -> Result<(), String> {
+    for _ in 0..TIDY_HOURS {
+        if !objects::has_orphan(world) {
+            break;
+        }
+        be_quiet_until(world, world.now() + HOUR_MS)?;
+        for _ in 0..TIDY_SWEEPS {
+            spawn_sweep(world, last);
+            run_until(world, world.now() + SWEEP_IN_CALM_MS)?;
+        }
+    }
+    objects::judge(world)
 }
 
 fn run_until(world: &Rc<World>, until: i64) -> Result<(), String> {

@@ -16,6 +16,7 @@ use super::executor::{Call, Executor};
 use super::faults::{Chances, Fault};
 use super::history::Batch;
 use super::invariants::Invariants;
+use super::objects;
 use super::plan::Narrow;
 use super::queue::Queue;
 use super::random::Random;
@@ -64,6 +65,8 @@ pub(super) struct World {
     pub(super) has_erasures: bool,
     /// Two schedules fire as well.
     pub(super) has_schedules: bool,
+    /// Some payloads are objects of their own.
+    pub(super) has_large: bool,
     /// How long the database says that it is nearly full.
     pub(super) full_until: Cell<i64>,
     /// No fault hits any more.
@@ -111,6 +114,7 @@ impl World {
                     history.push(Batch { now_ms, statements, answers: answers.clone() });
                 }
                 let mut invariants = self.invariants.borrow_mut();
+                let mut inserted: Vec<Row> = Vec::new();
                 if changes
                     .iter()
                     .any(|change| matches!(change.statement, "accept" | "insert_successor" | "insert_fired"))
@@ -126,6 +130,9 @@ impl World {
                 for change in changes {
                     let old = invariants.rows.get(&change.name);
                     self.trace.note(self.now(), change.statement, || change_text(old, &change));
+                    if let (None, Some(new)) = (old, &change.new) {
+                        inserted.push(new.clone());
+                    }
                     let lease = old.and_then(|row| row.lease_token.as_ref());
                     let is_well = |lease| self.leases.borrow().get(lease).is_some_and(|befell| !befell.get());
                     let is_well = lease.is_some_and(is_well);
@@ -133,6 +140,9 @@ impl World {
                 }
                 drop(invariants);
                 self.note_others(statements);
+                for row in &inserted {
+                    objects::judge_insert(self, row);
+                }
             }
             Err(error) => self.invariants.borrow_mut().violated(format!("the database refused {name}: {error}")),
         }
@@ -198,12 +208,14 @@ fn change_text(old: Option<&Row>, change: &Change) -> String {
 
 /// The settings of every node.
 pub(super) fn settings() -> Settings {
-    Settings::parse(|name| match name {
+    let settings = Settings::parse(|name| match name {
         "MASTER_KEY" => Some(MASTER_KEY.to_owned()),
         "PLAN" => Some(PAID.name.to_owned()),
         _ => None,
-    })
-    .unwrap()
+    });
+    let mut settings = settings.unwrap();
+    settings.plan.payload_inline_bytes = objects::INLINE_BYTES;
+    settings
 }
 
 /// All that happened, as a digest, and as text where somebody wants to read it.

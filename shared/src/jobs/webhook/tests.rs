@@ -1,5 +1,7 @@
 //! Tests of the webhook kind: what a payload becomes on the wire, and what is refused.
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::claim::ClaimedEndpoint;
 use crate::endpoint::EvidencePolicy;
@@ -19,6 +21,33 @@ fn settings() -> Settings {
 fn checked(payload: &str) -> Result<CheckedPayload, Problem> {
     let raw = RawValue::from_string(payload.to_owned()).unwrap();
     check(&raw, &settings(), &mut || [7; 12])
+}
+
+proptest! {
+    /// What is split is put together again byte for byte, and what is inline has no body.
+    #[test]
+    fn a_split_payload_comes_back(
+        body in prop::option::of(r#"\{"a": ?-?[1-9][0-9]{0,30},"b":\[("[a-zé漢\u{1f6a2}]{0,9}"|null|1\.[0-9]{1,9}e[1-9])( )?\]\}|"[ -!#-\[\]-~é]{0,40}""#),
+        bytes in prop::collection::vec(any::<u8>(), 0..40), with_base64: bool, secret in "[a-z]{0,20}", seconds in 1u32..30,
+    ) {
+        let mut payload = serde_json::json!({
+            "url": "https://example.com/hook", "timeout_seconds": seconds, "headers": {"authorization": secret},
+        }).to_string();
+        payload.pop();
+        let more = match &body {
+            Some(body) => format!(",\"body\": {body}}}"),
+            None if with_base64 => format!(r#","body_base64":"{}"}}"#, STANDARD.encode(&bytes)),
+            None => "}".to_owned(),
+        };
+        payload.push_str(&more);
+        let stored = checked(&payload).unwrap().stored;
+        let Split { inline, object } = split(stored.clone());
+        let inline = inline.unwrap();
+        prop_assert!(!inline.contains("body"));
+        prop_assert_eq!(object.is_some(), body.is_some() || with_base64);
+        let joined = object.map_or(Some(inline.clone()), |object| join(&inline, &object));
+        prop_assert_eq!(joined, Some(stored));
+    }
 }
 
 fn codes(payload: &str) -> Vec<(String, &'static str)> {
@@ -43,6 +72,7 @@ fn claimed(payload: &str, endpoint: Option<ClaimedEndpoint>) -> Claimed {
         lease_until: 0,
         now: 0,
         payload: Some(checked(payload).unwrap().stored),
+        payload_bytes: None,
         endpoint,
     }
 }

@@ -1,0 +1,135 @@
+//! The claim check: the bulk of a large payload is an object of its own, `payloads/{job id}/{tenant}`.
+//!
+//! It is put before its row and leaves after it, so a row never lacks its object; what a crash leaves in between is found by
+//! [`crate::orphans`]. Every job owns its object, also a replay: removal asks nobody.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::claim::Claimed;
+use crate::job::JobRef;
+use crate::jobs;
+use crate::limits::{
+    OBJECTS_MS_MAX, OBJECTS_PER_DELETE, PAYLOAD_GET_MS, PAYLOAD_PUT_MS, PAYLOAD_WAIT_DOUBLINGS, PAYLOAD_WAIT_SECONDS,
+};
+use crate::outcome::{ErrorClass, Outcome, RetryAfter};
+use crate::ports::{BlobError, Blobs, Clock};
+use crate::problem::Problem;
+use crate::request::NewJob;
+use crate::store::within;
+
+/// What every key begins with.
+pub const PREFIX: &str = "payloads/";
+
+/// The key of a job's object. Keys are in the order of the ids, which is that of time.
+pub fn key(job: &JobRef) -> String {
+    format!("{PREFIX}{}/{}", job.id, job.tenant)
+}
+
+/// The job of a key; `None` if it is none of ours.
+pub fn job_of(key: &str) -> Option<JobRef> {
+    let (id, tenant) = key.strip_prefix(PREFIX)?.split_once('/')?;
+    Some(JobRef { tenant: tenant.to_owned(), id: id.to_owned() })
+}
+
+/// Puts the object of a job.
+///
+/// Safe to repeat: the same bytes under the same key.
+///
+/// # Errors
+/// `Unavailable`; then no row is to be written.
+pub async fn put<W: Blobs + Clock>(world: &W, job: &JobRef, bytes: Vec<u8>) -> Result<(), Problem> {
+    let put = within(world, PAYLOAD_PUT_MS, world.put(&key(job), bytes)).await;
+    let error = match put {
+        Some(Ok(())) => return Ok(()),
+        Some(Err(error)) => error.to_string(),
+        None => format!("no answer within {PAYLOAD_PUT_MS} ms"),
+    };
+    tracing::error!(error, job = job.id, "a payload could not be put");
+    Err(Problem::Unavailable)
+}
+
+/// Puts the objects of new jobs, but for those whose ids are in `done`, and notes them there. One after the other: a batch has
+/// room for 63, and most requests have one.
+///
+/// # Errors
+/// `Unavailable`; objects that were put already are orphans then.
+pub(crate) async fn put_all<W: Blobs + Clock>(
+    world: &W,
+    tenant: &str,
+    jobs: &[NewJob],
+    done: &mut BTreeSet<String>,
+) -> Result<(), Problem> {
+    for job in jobs {
+        let Some(object) = &job.object else { continue };
+        if !done.contains(&job.id) {
+            let place = JobRef { tenant: tenant.to_owned(), id: job.id.clone() };
+            put(world, &place, object.as_bytes().to_vec()).await?;
+            done.insert(job.id.clone());
+        }
+    }
+    Ok(())
+}
+
+/// Reads the object of a job; `None` if there is none.
+///
+/// # Errors
+/// When the object store fails or does not answer.
+pub async fn get<W: Blobs + Clock>(world: &W, job: &JobRef) -> Result<Option<Vec<u8>>, BlobError> {
+    let silent = || Err(BlobError(format!("no answer within {PAYLOAD_GET_MS} ms")));
+    within(world, PAYLOAD_GET_MS, world.get(&key(job))).await.unwrap_or_else(silent)
+}
+
+/// Deletes the objects of jobs whose rows have left. What cannot be deleted now is an orphan, and found later.
+pub(crate) async fn remove<W: Blobs + Clock>(world: &W, jobs: &[JobRef]) {
+    let keys: Vec<_> = jobs.iter().map(key).collect();
+    for keys in keys.chunks(OBJECTS_PER_DELETE) {
+        // Safe to repeat: what is gone stays gone, and no id comes back.
+        match within(world, OBJECTS_MS_MAX, world.delete(keys)).await {
+            Some(Ok(())) => {}
+            Some(Err(error)) => tracing::warn!(%error, "objects are left for the next walk"),
+            None => tracing::warn!("objects were not deleted within {OBJECTS_MS_MAX} ms, the next walk finds them"),
+        }
+    }
+}
+
+/// A claimed job with its whole payload.
+///
+/// # Errors
+/// What becomes of the attempt when the payload cannot be had; nothing is sent then.
+pub(crate) async fn whole<'a, W: Blobs + Clock>(world: &W, job: &'a Claimed) -> Result<Cow<'a, Claimed>, Outcome> {
+    if job.payload_bytes.is_none() {
+        return Ok(Cow::Borrowed(job));
+    }
+    let failed = |class, message: String, retry_after| Outcome::Failed { class, message, retry_after };
+    // Safe to repeat: it only reads.
+    let object = get(world, &job.job()).await.map_err(|error| {
+        let wait = PAYLOAD_WAIT_SECONDS << job.attempt.saturating_sub(1).min(PAYLOAD_WAIT_DOUBLINGS);
+        let asked = Some(RetryAfter::Deferral(Duration::from_secs(wait)));
+        failed(ErrorClass::Internal, format!("The payload could not be read: {error}"), asked)
+    })?;
+    let object = object.ok_or_else(|| {
+        failed(ErrorClass::Config, "The object of the payload is not in the object store any more.".into(), None)
+    })?;
+    let payload = jobs::join(&job.kind, job.payload.as_deref(), object)
+        .ok_or_else(|| failed(ErrorClass::Handler, "The payload cannot be read.".into(), None))?;
+    Ok(Cow::Owned(Claimed { payload: Some(payload), ..job.clone() }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::mint_id;
+
+    #[test]
+    fn a_key_tells_its_job_and_keys_are_in_the_order_of_time() {
+        let job = |ms, tenant: &str| JobRef { tenant: tenant.into(), id: mint_id(ms, 7) };
+        let (first, second) = (job(1_000, "zulu"), job(1_001, "acme"));
+        assert!(key(&first) < key(&second));
+        assert_eq!(job_of(&key(&first)), Some(first));
+        for text in ["", "evidence/2026-11-02/x", "payloads/job"] {
+            assert_eq!(job_of(text), None, "{text}");
+        }
+    }
+}
