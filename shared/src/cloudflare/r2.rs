@@ -1,5 +1,8 @@
 //! Objects on R2.
 
+use js_sys::futures::JsFuture;
+use js_sys::{Function, Promise, Reflect, Uint8Array};
+use wasm_bindgen::{JsCast, JsValue};
 use worker::{Conditional, Object, Range};
 
 use super::CloudflareWorld;
@@ -7,7 +10,7 @@ use crate::ports::{BlobError, Blobs};
 
 impl Blobs for CloudflareWorld {
     async fn put(&self, key: &str, bytes: Vec<u8>) -> Result<(), BlobError> {
-        self.bucket.put(key, bytes).execute().await.map(|_| ()).map_err(failed)
+        put(self.bucket.as_ref(), key, &bytes).await.map(|_| ()).map_err(|error| failed(error.into()))
     }
 
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, BlobError> {
@@ -44,6 +47,13 @@ impl Blobs for CloudflareWorld {
     async fn delete(&self, keys: &[String]) -> Result<(), BlobError> {
         self.bucket.delete_multiple(keys.iter().map(String::as_str).collect()).await.map_err(failed)
     }
+}
+
+/// Not by the builder of workers-rs: the streams and metadata that it could also put are kilobytes of the bundle.
+async fn put(bucket: &JsValue, key: &str, bytes: &[u8]) -> Result<JsValue, JsValue> {
+    let put: Function = Reflect::get(bucket, &"put".into())?.dyn_into()?;
+    let promise = put.call2(bucket, &key.into(), &Uint8Array::from(bytes))?;
+    JsFuture::from(Promise::resolve(&promise)).await
 }
 
 async fn bytes(object: worker::Result<Option<Object>>) -> Result<Option<Vec<u8>>, BlobError> {
