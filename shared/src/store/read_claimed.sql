@@ -1,12 +1,13 @@
 -- The jobs of ?1 that the lease ?2 holds: what the claim before it took, also when its answer was lost.
-SELECT json_object('tenant', j.tenant, 'id', j.id, 'kind', j.kind, 'endpoint_id', j.endpoint, 'event_id', j.event_id, 'group', j.job_group,
+-- Two objects in one, because a function takes 32 arguments on D1.
+SELECT json_patch(json_object('tenant', j.tenant, 'id', j.id, 'kind', j.kind, 'endpoint_id', j.endpoint, 'event_id', j.event_id,
   'attempt', j.attempt, 'failures', j.failures, 'suspect', j.suspect, 'max_attempts', j.max_attempts,
   'backoff', j.backoff, 'deadline_at', j.deadline_at, 'created_at', j.created_at,
   'lease_until', j.lease_until, 'now', CAST(unixepoch('subsec') * 1000 AS INTEGER), 'payload', j.payload,
   'endpoint', CASE WHEN e.id IS NULL THEN NULL ELSE json_object('state', e.state, 'url', e.url, 'service', e.service,
     'headers', json(e.headers), 'timeout_seconds', e.timeout_seconds, 'evidence', e.evidence,
     'bury_on', json(e.bury_on), 'redact', json(e.redact), 'generation', e.generation,
-    'rotated_at', e.rotated_at) END)
+    'rotated_at', e.rotated_at) END), json_object('group', j.job_group))
 FROM json_each(?1) i
 CROSS JOIN jobs j ON j.tenant = i.value ->> 0 AND j.id = i.value ->> 1
 LEFT JOIN endpoints e ON e.tenant = j.tenant AND e.id = j.endpoint
