@@ -212,7 +212,8 @@ async fn a_finished_row_is_small() {
 const FOR_CALLER: [&str; 5] = ["free_keys", "accept", "count_grouped_accepted", "note_hour", "read_accepted"];
 
 /// Statements that take all of a tenant, once in an erasure.
-const OF_ALL: [&str; 5] = ["request_erasure", "erase_keys", "erase_endpoints", "erase_schedules", "erase_hours"];
+const OF_ALL: [&str; 6] =
+    ["request_erasure", "erase_keys", "erase_endpoints", "erase_schedules", "erase_groups", "erase_hours"];
 
 fn shipped_statements() -> Vec<(String, String)> {
     let folder = repository().join("shared/src/store");
