@@ -15,6 +15,7 @@ use crate::limits::{
     ERASE_JOBS_AT_ONCE, ERASE_LEASE_CALLS_MAX, ERASE_ROWS_READ, EVIDENCE_PUT_MS, HOUR_MS, ID_SKEW_MS_MAX,
     LIST_KEYS_MAX, Plan,
 };
+use crate::payload;
 use crate::ports::{DatabaseError, Statement, World};
 use crate::settings::Settings;
 use crate::store::{batch, first_as, json_param, rows_as, sql, within};
@@ -126,7 +127,11 @@ async fn overwrite<W: World>(world: &W, tenant: &str, work: &Work) -> BTreeSet<S
         }
     }
     // A payload beyond what a row takes is an object of its own. What is not there is deleted too.
-    let payloads: Vec<_> = work.leaving.iter().map(|job| format!("payloads/{}/{tenant}", job.id)).collect();
+    let payloads: Vec<_> = work
+        .leaving
+        .iter()
+        .map(|job| payload::key(&JobRef { tenant: tenant.to_owned(), id: job.id.clone() }))
+        .collect();
     if !payloads.is_empty() && !matches!(within(world, EVIDENCE_PUT_MS, world.delete(&payloads)).await, Some(Ok(()))) {
         failed.extend(work.leaving.iter().map(|job| job.id.clone()));
     }
