@@ -185,8 +185,12 @@ async fn record<W: World>(
     let leaving: Vec<_> = work.leaving.iter().filter(|job| !job.needs_any(failed)).collect();
     let leaving: Vec<_> = leaving.into_iter().map(|job| (&job.id, job.attempt)).collect();
     let jobs = json_param(&json!({"tenant": erasure.tenant, "id": erasure.id, "jobs": leaving}));
-    let mut statements =
-        vec![sql!("count_erased", jobs.clone()), sql!("uncount_erased", jobs.clone()), sql!("erase_jobs", jobs)];
+    let mut statements = vec![
+        sql!("count_erased", jobs.clone()),
+        sql!("uncount_erased", jobs.clone()),
+        sql!("erase_empty_groups", jobs.clone()),
+        sql!("erase_jobs", jobs),
+    ];
     let running = work.running.iter().map(|id| JobRef { tenant: erasure.tenant.clone(), id: id.clone() });
     let running: Vec<_> = running.collect();
     if !running.is_empty() {
@@ -198,7 +202,7 @@ async fn record<W: World>(
     }
     statements.extend(moves(erasure, position, found, ended));
     let answers = batch(world, statements).await?;
-    Ok(answers.get(2).map_or(0, Vec::len))
+    Ok(answers.get(3).map_or(0, Vec::len))
 }
 
 /// Moves the round on; at its end the erasure is done, if it may be.

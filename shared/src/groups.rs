@@ -133,7 +133,5 @@ pub async fn read_group<W: Database + Clock>(world: &W, tenant: &str, id: &str) 
         return Err(Problem::NotFound);
     }
     let answers = batch(world, vec![sql!("read_group", tenant, id)]).await.map_err(|error| unavailable(&error))?;
-    let row: Option<GroupRow> = first_as(answers.first()).map_err(|error| unavailable(&error))?;
-    // All its jobs were erased.
-    row.filter(|row| row.total > 0).ok_or(Problem::NotFound)
+    first_as(answers.first()).map_err(|error| unavailable(&error))?.ok_or(Problem::NotFound)
 }

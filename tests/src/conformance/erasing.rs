@@ -276,8 +276,9 @@ pub async fn many_packs_take_many_sweeps<S: Store>(stand: &Stand<S>) {
 pub async fn a_group_forgets_what_was_erased<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let mut jobs = Vec::new();
-    for subject in ["someone", "someone", "someone else"] {
-        let body = request(json!({"metadata": {"subject": subject}, "group": "import"}));
+    for (subject, group) in [("someone", "import"), ("someone", "import"), ("somebody", "import"), ("someone", "alone")]
+    {
+        let body = request(json!({"metadata": {"subject": subject}, "group": group}));
         let accepted = case.accept_one(body, None).await.unwrap();
         jobs.push(case.age_id(&accepted.job, AGE_MS).await);
     }
@@ -289,6 +290,8 @@ pub async fn a_group_forgets_what_was_erased<S: Store>(stand: &Stand<S>) {
     assert_eq!(counts().await, Ok((3, 2, false)));
     case.finish(&case.erasure(Some("someone")).await).await;
     assert_eq!(counts().await, Ok((1, 1, true)), "the open one has left, so that nothing is open");
+    let alone = read_group(stand, &case.tenant, "alone").await;
+    assert_eq!(alone, Err(Problem::NotFound), "a label may say whose jobs they were");
     case.finish(&case.erasure(None).await).await;
     assert_eq!(counts().await, Err(Problem::NotFound));
     let left = stand.sql("SELECT id FROM groups WHERE tenant = ?1", vec![case.tenant.as_str().into()]).await;

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::stage::{Stage, client};
+use super::witnesses::count;
 use super::{Failure, expect, text};
 use crate::client::{Client, eventually};
 
@@ -13,6 +14,8 @@ use crate::client::{Client, eventually};
 pub(super) const TENANT: &str = "team";
 /// The next slot of the schedule is a minute away at most, and its tick comes each few seconds.
 const FIRES_WITHIN: Duration = Duration::from_secs(90);
+/// No erasure is done before 40 s, when nothing older than it can be accepted any more.
+const ERASED_WITHIN: Duration = Duration::from_mins(3);
 /// Long beside one task.
 const ENDS_WITHIN: Duration = Duration::from_secs(30);
 /// Lines of the bulk request.
@@ -50,6 +53,9 @@ pub(super) struct Adoption {
     /// The last firing of the schedule, and its job when it had ended.
     pub(super) firing: Value,
     pub(super) fired: Value,
+    /// The receipt of the erasure, and what is left of the tenant in rows and in objects.
+    pub(super) receipt: Value,
+    pub(super) left: [usize; 2],
 }
 
 impl Adoption {
@@ -69,7 +75,9 @@ impl Adoption {
         let exported = export(&api).await?;
         let firing = fires(&api).await?;
         let fired = ended(&api, firing["job_id"].as_str().unwrap_or_default()).await?;
-        Ok(Self { task, parked, completed, first, again, group, exported, firing, fired })
+        let receipt = erase(stage).await?;
+        let left = left(stage).await?;
+        Ok(Self { task, parked, completed, first, again, group, exported, firing, fired, receipt, left })
     }
 }
 
@@ -144,4 +152,32 @@ async fn fires(api: &Client) -> Result<Value, Failure> {
         page["data"].as_array()?.last().cloned()
     });
     fired.await.ok_or_else(|| Failure::Shape { asked: format!("GET {path}"), body: json!([]) })
+}
+
+/// Erases the tenant, as an admin of all tenants: its own keys leave with the request. Answers the receipt.
+async fn erase(stage: &Stage) -> Result<Value, Failure> {
+    let all = client(&stage.runner, "*", &["admin"]).await?;
+    let of_tenant = |path: &str| format!("{path}?tenant={TENANT}");
+    let asked = format!("DELETE /v1/tenants/{TENANT}");
+    let begun = expect(202, &asked, all.delete(&of_tenant(&format!("/v1/tenants/{TENANT}"))).await?)?;
+    let path = of_tenant(&format!("/v1/erasures/{}", text(&asked, &begun, "/id")?));
+    let done = eventually(ERASED_WITHIN, async || {
+        let receipt = get(&all, &path).await.ok()?;
+        (receipt["state"] == "done").then_some(receipt)
+    });
+    Ok(done.await.unwrap_or(begun))
+}
+
+/// Rows of the tenant, but for the receipt, and objects with records of it.
+async fn left(stage: &Stage) -> Result<[usize; 2], Failure> {
+    let (mut rows, mut objects) = (0, 0);
+    for table in ["jobs", "groups", "endpoints", "schedules", "api_keys", "tenant_hours"] {
+        let sql = format!("SELECT count(*) AS found FROM {table} WHERE tenant = ?1");
+        rows += count(stage, &sql, vec![json!(TENANT)]).await?;
+    }
+    for key in stage.runner.r2_keys().await? {
+        let bytes = stage.runner.r2_get(&key).await?.unwrap_or_default();
+        objects += usize::from(String::from_utf8_lossy(&bytes).contains(&format!("\"tenant\":\"{TENANT}\"")));
+    }
+    Ok([rows, objects])
 }

@@ -53,7 +53,7 @@ pub(super) fn all(enqueued: &Enqueued, afterlife: &Afterlife, witnesses: &Witnes
 /// What a team may rely on that moves in.
 pub(super) fn of_adoption(adoption: &Adoption) -> Vec<Check> {
     let counted = json!({"words": 6, "characters": 37});
-    let Adoption { task, parked, completed, first, again, group, exported, firing, fired } = adoption;
+    let Adoption { task, parked, completed, first, again, group, exported, firing, fired, receipt, left } = adoption;
     let summary = |accepted: usize, replayed: usize| json!({"accepted": accepted, "replayed": replayed, "rejected": 0});
     let was = |bulk: &Bulk, wanted: &Value| {
         bulk.results == LINES && bulk.last["summary"] == *wanted && bulk.last["problem"].is_null()
@@ -84,6 +84,10 @@ pub(super) fn of_adoption(adoption: &Adoption) -> Vec<Check> {
                 && fired["scheduled_for"] == firing["scheduled_for"]
                 && fired["result"] == counted,
             format!("the schedule made one job for the slot {}", firing["scheduled_for"].as_str().unwrap_or_default()),
+        ),
+        check(
+            receipt["state"] == "done" && receipt["counts"]["jobs"].as_u64() > Some(LINES as u64) && *left == [0, 0],
+            format!("the tenant is erased: {} jobs, and nothing of it is left in D1 or R2", receipt["counts"]["jobs"]),
         ),
     ]
 }

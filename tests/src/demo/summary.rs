@@ -35,7 +35,7 @@ pub(super) fn print(enqueued: &Enqueued, afterlife: &Afterlife, witnesses: &Witn
 
 /// Prints what a team saw that moved in.
 pub(super) fn print_adoption(adoption: &Adoption) {
-    let Adoption { task, parked, completed, first, again, group, exported, firing, fired } = adoption;
+    let Adoption { task, parked, completed, first, again, group, exported, firing, fired, receipt, left } = adoption;
     println!(
         "  a task over a service binding      {} {} -> {}",
         plain(&task["kind"]),
@@ -58,6 +58,7 @@ pub(super) fn print_adoption(adoption: &Adoption) {
         plain(&fired["state"]),
         fired["result"]
     );
+    println!("  the tenant erased                  {}, left: {} rows, {} objects", receipt["counts"], left[0], left[1]);
 }
 
 /// Requests whose signature the other library found valid.

@@ -135,7 +135,8 @@ fn row(row: &Map<String, Value>) -> Row {
     }
 }
 
-async fn count(stage: &Stage, sql: &str, params: Vec<Value>) -> Result<usize, Failure> {
+/// The number that a statement answers as `found`.
+pub(super) async fn count(stage: &Stage, sql: &str, params: Vec<Value>) -> Result<usize, Failure> {
     let rows = stage.runner.query(sql, params).await?;
     Ok(rows.first().and_then(|row| row["found"].as_u64()).map_or(0, to_usize))
 }

@@ -44,7 +44,7 @@ pub(super) fn judge(world: &World) -> Result<(), String> {
 fn judge_groups(world: &World) -> Result<(), String> {
     let wrong = world.number(
         "SELECT count(*) FROM (
-          SELECT tenant, id, total, succeeded, dead, replayed, cancelled, total, total FROM groups WHERE total > 0
+          SELECT tenant, id, total, succeeded, dead, replayed, cancelled, total, total FROM groups
           EXCEPT
           SELECT tenant, job_group, count(*), sum(state = 'succeeded'), sum(state = 'dead' AND dead_state <> 'replayed'),
             sum(state = 'dead' AND dead_state = 'replayed'), sum(state = 'cancelled'), count(finished_at), count(*)
@@ -52,7 +52,7 @@ fn judge_groups(world: &World) -> Result<(), String> {
     );
     let unfinished = world.number("SELECT count(*) FROM groups WHERE finished_at IS NULL");
     let labels = world.number("SELECT count(DISTINCT tenant || ' ' || job_group) FROM jobs");
-    let groups = world.number("SELECT count(*) FROM groups WHERE total > 0");
+    let groups = world.number("SELECT count(*) FROM groups");
     if (wrong, unfinished) == (0, 0) && labels == groups {
         return Ok(());
     }
