@@ -76,10 +76,13 @@ pub(crate) async fn accept_checked(
     caller: &Caller,
     checked: Vec<Result<NewJob, Problem>>,
 ) -> Result<Vec<Result<Accepted, Problem>>, Problem> {
-    let jobs: Vec<_> = checked.iter().filter_map(|job| job.as_ref().ok().cloned()).collect();
+    let (mut jobs, mut places) = (Vec::new(), Vec::new());
+    for job in checked {
+        places.push(job.map(|job| jobs.push(job)));
+    }
     // Also with no job left: the key is checked all the same.
     let mut accepted = accept(world, caller, jobs).await?.into_iter();
-    Ok(checked.into_iter().map(|job| job.and_then(|_| accepted.next().unwrap_or(Err(Problem::Internal)))).collect())
+    Ok(places.into_iter().map(|place| place.and_then(|()| accepted.next().unwrap_or(Err(Problem::Internal)))).collect())
 }
 
 /// How many jobs became what.

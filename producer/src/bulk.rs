@@ -137,6 +137,11 @@ impl Intake {
         let (mut checked, mut bytes) = (Vec::new(), 0);
         while checked.len() < BULK_LINES_AT_ONCE && bytes < BULK_BYTES_AT_ONCE {
             if let Some(line) = self.lines.next_whole() {
+                if self.accepts == self.settings.plan.bulk_accepts {
+                    let rest = format!("Line {} and those after it were not read", self.index);
+                    self.over = Some(Problem::TooLarge(format!("{rest}: send them in another request.")));
+                    break;
+                }
                 let index = self.index;
                 self.index += 1;
                 bytes += line.as_ref().map_or(0, String::len);
@@ -169,10 +174,6 @@ impl Intake {
     async fn accept(&mut self, checked: Vec<Checked>) -> Vec<Result<Accepted, Problem>> {
         let refused: Vec<_> = checked.iter().map(|line| line.as_ref().err().cloned()).collect();
         self.accepts += 1;
-        if self.accepts == self.settings.plan.bulk_accepts {
-            let detail = format!("Line {} and those after it were not read: send them in another request.", self.index);
-            self.over = Some(Problem::TooLarge(detail));
-        }
         match accept_checked(&self.world, &self.caller, checked).await {
             Ok(results) => {
                 let hints = results.iter().flatten().filter_map(|accepted| accepted.hint.clone()).collect();

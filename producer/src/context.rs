@@ -5,7 +5,7 @@ use std::rc::Rc;
 use longshore::cloudflare::CloudflareWorld;
 use longshore::cursor;
 use longshore::invalid::InvalidField;
-use longshore::limits::{CURSOR_MS_MAX, EXPORT_PAGE, PAGE_DEFAULT, PAGE_MAX};
+use longshore::limits::{CURSOR_MS_MAX, PAGE_DEFAULT, PAGE_MAX};
 use longshore::operate::nonce;
 use longshore::ports::Clock;
 use longshore::problem::Problem;
@@ -37,7 +37,7 @@ impl ApiContext {
     /// The `limit` of a list, 1 to 100. An export has no pages of the caller's.
     pub(crate) fn limit(&self) -> Result<u32, Problem> {
         let Some(text) = self.request.parameter("limit") else {
-            return Ok(if self.request.wants_lines() { EXPORT_PAGE } else { PAGE_DEFAULT });
+            return Ok(PAGE_DEFAULT);
         };
         if self.request.wants_lines() {
             let detail = "An export has no pages: leave the limit out.";

@@ -5,6 +5,7 @@ use futures_util::{StreamExt, stream};
 use longshore::key::Scope;
 use longshore::ndjson::as_lines;
 use longshore::routes::Operation;
+use serde_json::json;
 use worker::{Error, Result};
 
 use crate::answer::{Answer, Body, Page};
@@ -23,18 +24,25 @@ struct Export {
     operation: Operation,
     scope: Scope,
     next: Next,
+    /// Pages that it may still read.
+    pages: usize,
 }
 
 /// The list that begins with this page.
 pub(crate) fn answer(context: ApiContext, operation: Operation, scope: Scope, first: Page) -> Answer {
-    let export = Export { context, operation, scope, next: Next::Page(first) };
+    let pages = context.settings.plan.export_pages;
+    let export = Export { context, operation, scope, next: Next::Page(first), pages };
     Answer::lines(stream::try_unfold(export, step).boxed_local())
 }
 
 async fn step(mut export: Export) -> Result<Option<(Vec<u8>, Export)>> {
     let page = match std::mem::replace(&mut export.next, Next::End) {
         Next::Page(page) => page,
+        Next::Cursor(cursor) if export.pages <= 1 => {
+            return Ok(Some((as_lines([json!({"next_cursor": cursor})]).into_bytes(), export)));
+        }
         Next::Cursor(cursor) => {
+            export.pages -= 1;
             export.context.request.set_cursor(cursor);
             match handle(export.operation, export.scope, &mut export.context).await {
                 Ok(Answer { body: Body::Page(page), .. }) => page,

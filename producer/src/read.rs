@@ -7,7 +7,7 @@ use longshore::invalid::InvalidField;
 use longshore::job::{JobRef, JobRow};
 use longshore::jobs::shown;
 use longshore::key::Scope;
-use longshore::limits::{ATTEMPTS_WITH_EVIDENCE_MAX, REQUESTS_AT_ONCE, WAIT_SECONDS_MAX};
+use longshore::limits::{ATTEMPTS_WITH_EVIDENCE_MAX, EXPORT_PAGE, REQUESTS_AT_ONCE, WAIT_SECONDS_MAX};
 use longshore::ports::Clock;
 use longshore::problem::Problem;
 use longshore::query::{self, JobFilter};
@@ -76,6 +76,7 @@ pub(crate) async fn list_jobs(context: &mut ApiContext, scope: Scope) -> Result<
     ])?;
     let tenant = tenant(context, scope).await?;
     let limit = context.limit()?;
+    let limit = if context.request.wants_lines() { EXPORT_PAGE } else { limit };
     if let Some(key) = context.request.parameter("idempotency_key") {
         // A key names its jobs alone: a filter beside it would be ignored.
         context.only_parameters(&["idempotency_key"])?;

@@ -62,7 +62,8 @@ pub(crate) async fn note_use<W: Database + Clock>(world: &W, caller: &Caller, ro
     if noted_at.is_some_and(|at| row.now - at < KEY_USE_MS) {
         return;
     }
-    if let Err(error) = batch(world, vec![sql!("note_key_use", caller.token.id.as_str(), KEY_USE_MS)]).await {
+    // Once: what waits for it is a caller.
+    if let Err(error) = world.batch(vec![sql!("note_key_use", caller.token.id.as_str(), KEY_USE_MS)]).await {
         tracing::warn!(%error, "the use of a key was not noted");
     }
 }

@@ -127,13 +127,12 @@ async fn overwrite<W: World>(world: &W, tenant: &str, work: &Work) -> BTreeSet<S
         }
     }
     // A payload beyond what a row takes is an object of its own. What is not there is deleted too.
-    let payloads: Vec<_> = work
-        .leaving
-        .iter()
-        .map(|job| payload::key(&JobRef { tenant: tenant.to_owned(), id: job.id.clone() }))
-        .collect();
+    // That of a job that must stay, stays: it may be claimed before it is met again.
+    let leaving: Vec<_> = work.leaving.iter().filter(|job| !job.needs_any(&failed)).collect();
+    let payloads: Vec<_> =
+        leaving.iter().map(|job| payload::key(&JobRef { tenant: tenant.to_owned(), id: job.id.clone() })).collect();
     if !payloads.is_empty() && !matches!(within(world, EVIDENCE_PUT_MS, world.delete(&payloads)).await, Some(Ok(()))) {
-        failed.extend(work.leaving.iter().map(|job| job.id.clone()));
+        failed.extend(leaving.iter().map(|job| job.id.clone()));
     }
     if !failed.is_empty() {
         tracing::warn!(
@@ -191,10 +190,11 @@ async fn record<W: World>(
         sql!("erase_empty_groups", jobs.clone()),
         sql!("erase_jobs", jobs),
     ];
-    let running = work.running.iter().map(|id| JobRef { tenant: erasure.tenant.clone(), id: id.clone() });
-    let running: Vec<_> = running.collect();
-    if !running.is_empty() {
-        statements.push(sql!("end_attempts", json_param(&running)));
+    let begun = work.begun.as_ref().map(|(id, ..)| id);
+    let staying = work.staying.iter().chain(begun).map(|id| (&erasure.tenant, id));
+    let staying: Vec<_> = staying.collect();
+    if !staying.is_empty() {
+        statements.push(sql!("end_attempts", json_param(&staying)));
     }
     if let Some((id, attempt, overwritten)) = work.begun.as_ref().filter(|_| failed.is_empty()) {
         let (tenant, overwritten) = (erasure.tenant.as_str(), i64::try_from(*overwritten).unwrap_or(0));

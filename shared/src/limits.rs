@@ -244,7 +244,7 @@ pub const PAGE_DEFAULT: u32 = 50;
 /// Attempts of one job, the latest, whose headers a list of attempts shows: each is a read of R2, and a request on the free
 /// plan has 50.
 pub const ATTEMPTS_WITH_EVIDENCE_MAX: usize = 20;
-/// Items that an export reads at once: a job has at most 2 KB of metadata and 16 KB of result, so 4 MB.
+/// Jobs that an export reads at once: at most 2 KB of metadata and 16 KB of result each. Other lists take [`PAGE_DEFAULT`].
 pub const EXPORT_PAGE: u32 = 200;
 /// Rows that one filtered page reads at most; such a page may be short and still have a cursor.
 pub const PAGE_ROWS_READ_MAX: i64 = 1_000;
@@ -315,6 +315,8 @@ pub struct Plan {
     pub sweep_runs: usize,
     /// Accepts of one bulk request at most; the caller goes on with another one.
     pub bulk_accepts: usize,
+    /// Pages of one export at most; its last line says where another one goes on.
+    pub export_pages: usize,
     /// Rounds of one tick of the schedules at most, [`SCHEDULES_PER_ROUND`] each.
     pub tick_rounds: usize,
     /// Pages of an erasure in one sweep at most, [`ERASE_ROWS_READ`] rows each.
@@ -339,7 +341,9 @@ pub struct Plan {
 /// stand, 2 to mark, 3 to release, 5 a round to look, 2 to purge, 2 to close, 3 runs of 6, and 11 to erase: a
 /// page, 8 for its evidence, 1 for its payloads, a batch to let its jobs leave. Of a lease that crashed those 8 are 2 lists,
 /// 5 packs and a write. A tick spends 1 to note that it came and 3 a round: read, fire, hint, each of 100 schedules at most.
-/// The counting test asserts all three. A bulk request spends 1 to look at its key and 2 an accept: insert, hint.
+/// The counting test asserts all three. A bulk request spends 2 to look at its key
+/// and note its use and 5 an accept: insert, and hint both lanes, each with two sends if 500 jobs have as many times. An export
+/// spends 2 a page, to look at its key and to read.
 pub const FREE: Plan = Plan {
     name: "free",
     hint_jobs: 5,
@@ -352,7 +356,8 @@ pub const FREE: Plan = Plan {
     sweep_rounds: 1,
     mark_steps: 2,
     sweep_runs: 3,
-    bulk_accepts: 20,
+    bulk_accepts: 9,
+    export_pages: 20,
     tick_rounds: 2,
     erase_pages: 1,
     erase_calls: 8,
@@ -376,7 +381,8 @@ pub const PAID: Plan = Plan {
     sweep_rounds: 20,
     mark_steps: 24,
     sweep_runs: 50,
-    bulk_accepts: 4_000,
+    bulk_accepts: 1_500,
+    export_pages: 4_500,
     tick_rounds: 20,
     erase_pages: 20,
     erase_calls: 400,

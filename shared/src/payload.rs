@@ -7,11 +7,14 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use futures_util::{StreamExt, TryStreamExt, stream};
+
 use crate::claim::Claimed;
 use crate::job::JobRef;
 use crate::jobs;
 use crate::limits::{
     OBJECTS_MS_MAX, OBJECTS_PER_DELETE, PAYLOAD_GET_MS, PAYLOAD_PUT_MS, PAYLOAD_WAIT_DOUBLINGS, PAYLOAD_WAIT_SECONDS,
+    REQUESTS_AT_ONCE,
 };
 use crate::outcome::{ErrorClass, Outcome, RetryAfter};
 use crate::ports::{BlobError, Blobs, Clock};
@@ -61,14 +64,14 @@ pub(crate) async fn put_all<W: Blobs + Clock>(
     jobs: &[NewJob],
     done: &mut BTreeSet<String>,
 ) -> Result<(), Problem> {
-    for job in jobs {
-        let Some(object) = &job.object else { continue };
-        if !done.contains(&job.id) {
-            let place = JobRef { tenant: tenant.to_owned(), id: job.id.clone() };
-            put(world, &place, object.as_bytes().to_vec()).await?;
-            done.insert(job.id.clone());
-        }
-    }
+    let wanted = jobs.iter().filter_map(|job| Some((job, job.object.as_ref()?)));
+    let fresh: Vec<_> = wanted.filter(|(job, _)| !done.contains(&job.id)).collect();
+    let puts = fresh.iter().map(|(job, object)| async move {
+        put(world, &JobRef { tenant: tenant.to_owned(), id: job.id.clone() }, object.as_bytes().to_vec()).await
+    });
+    // One after the other, those of a batch could take longer than an id may be old.
+    stream::iter(puts).buffer_unordered(REQUESTS_AT_ONCE).try_collect::<()>().await?;
+    done.extend(fresh.into_iter().map(|(job, _)| job.id.clone()));
     Ok(())
 }
 

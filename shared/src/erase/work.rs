@@ -43,8 +43,8 @@ pub(super) struct Work {
     pub(super) leases: BTreeMap<String, BTreeSet<String>>,
     /// Jobs that may leave then.
     pub(super) leaving: Vec<Leaving>,
-    /// Jobs whose attempt must end first.
-    pub(super) running: Vec<String>,
+    /// Jobs that must stay for now, because a worker may still write of them: they get no further attempt.
+    pub(super) staying: Vec<String>,
     /// A job with more packs than one sweep may touch, its attempts, and how many of them this one takes.
     pub(super) begun: Option<(String, u32, usize)>,
     /// Calls to the object store that it takes.
@@ -83,10 +83,12 @@ impl Work {
     pub(super) fn new(jobs: &[Visited], now: i64, (calls, lease_calls): (usize, usize), are_all: bool) -> Work {
         let mut work = Work::default();
         for job in jobs {
-            if job.runs == 1 {
-                work.running.push(job.id.clone());
-            } else if !job.log.iter().any(|entry| may_grow(entry, now)) {
-                let taken = work.take(job, calls, lease_calls.min(calls), are_all);
+            if job.runs == 1 || job.log.iter().any(|entry| may_grow(entry, now)) {
+                work.staying.push(job.id.clone());
+            } else {
+                // As no more than there is, or a job of one lease would never leave.
+                let lease_calls = if are_all { lease_calls.min(calls) } else { lease_calls };
+                let taken = work.take(job, calls, lease_calls, are_all);
                 if taken < job.log.len() {
                     work.is_cut = true;
                     return work;
@@ -191,7 +193,7 @@ mod tests {
         jobs[1].runs = 1;
         jobs[0].log[1].started_at += 1;
         let work = Work::new(&jobs, NOW, (9, 9), true);
-        assert_eq!((leaving(&work), work.running.as_slice()), (vec!["c"], ["b".to_owned()].as_slice()));
+        assert_eq!((leaving(&work), work.staying.as_slice()), (vec!["c"], ["a".to_owned(), "b".to_owned()].as_slice()));
         assert!(work.packs.is_empty() && work.leases.is_empty() && !work.is_cut);
         jobs[0].log[1].started_at -= 1;
         let work = Work::new(&jobs, NOW, (9, 7), true);
@@ -213,5 +215,8 @@ mod tests {
         // A lease is reckoned as no more than there is, or its job would never leave.
         let work = Work::new(&[job("d", &[unknown(0)])], NOW, (5, 20), true);
         assert_eq!(leaving(&work), ["d"]);
+        // But what is left of the calls is no price: the rest of a page would be free.
+        let work = Work::new(&[job("d", &[unknown(0)])], NOW, (0, 20), false);
+        assert!(work.is_cut && work.leaving.is_empty() && work.leases.is_empty());
     }
 }

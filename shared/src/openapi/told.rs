@@ -98,7 +98,7 @@ impl Told {
     /// It answers a page of these, and all of them to those who accept lines.
     pub(super) fn answers_page<T: JsonSchema>(self, description: &'static str, example: &Value) -> Told {
         let lines = Lines {
-            description: "The export: all items from the cursor on, one a line. An answer that breaks off is not whole.",
+            description: "The export: all items from the cursor on, one a line. One too long for a request ends with a line that has but a `next_cursor`. An answer that breaks off is not whole.",
             example: format!("{example}\n"),
         };
         self.answers::<Page<T>>(200, description, examples::page(example)).or_lines(lines)

@@ -10,4 +10,5 @@ SELECT ?1 ->> 'tenant', ?1 ->> 'id', ?1 ->> 'subject', 'running',
     'keys', (SELECT count(*) FROM api_keys WHERE tenant = ?1 ->> 'tenant' AND ?1 ->> 'subject' IS NULL))
 WHERE NOT EXISTS (SELECT 1 FROM erasures
   WHERE state = 'running' AND tenant = ?1 ->> 'tenant' AND ifnull(subject, '') = ifnull(?1 ->> 'subject', ''))
+ON CONFLICT DO NOTHING
 RETURNING json_object('id', id)

@@ -249,3 +249,22 @@ pub static SPARE: &[Bug] = &[
     // A lease covers its attempt, the flush and most of what may hold them up.
     edit("a heartbeat that goes nowhere", &[("heartbeat", "AND lease_token = ?2", "AND lease_token <> ?2")]),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scratch::repository;
+
+    /// A statement moves on and a bug stays behind: then it is planted nowhere, and what the search finds is its absence.
+    #[test]
+    fn every_edit_fits_its_statement() {
+        let folder = repository().join("shared/src/store");
+        for bug in ALL.iter().chain(RARE).chain(SPARE) {
+            assert!(!bug.edits.is_empty() || bug.switch.is_some(), "{} does nothing", bug.name);
+            for (statement, from, _) in bug.edits {
+                let sql = std::fs::read_to_string(folder.join(format!("{statement}.sql"))).unwrap();
+                assert!(sql.contains(from), "{}: {statement} has no {from:?}", bug.name);
+            }
+        }
+    }
+}
