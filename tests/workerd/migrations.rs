@@ -20,8 +20,11 @@ async fn mark(runner: &Runner) -> Value {
 
 /// Takes everything away but the note of what was applied.
 async fn empty(runner: &Runner) {
-    let tables = ["jobs", "endpoints", "api_keys", "tenant_hours", "strays", "meta", "schedules"];
-    let drops: Vec<_> = tables.iter().map(|table| format!("DROP TABLE {table}")).collect();
+    let tables =
+        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE '_cf_%'
+        AND name <> 'd1_migrations'";
+    let tables = runner.query(tables, vec![]).await.unwrap();
+    let drops: Vec<_> = tables.iter().map(|table| format!("DROP TABLE {}", table["name"].as_str().unwrap())).collect();
     runner.d1(&batch(&drops)).await.unwrap();
 }
 
