@@ -17,7 +17,7 @@ use crate::payload::put_all;
 use crate::ports::{Blobs, Clock, Database, Param, Rows, Statement};
 use crate::problem::Problem;
 use crate::request::NewJob;
-use crate::store::{json_param, rows_as, sql_for_caller};
+use crate::store::{batch, json_param, rows_as, sql_for_caller};
 use crate::time::rfc3339;
 
 /// A job that is durable, with only what never changes.
@@ -144,7 +144,12 @@ async fn ask<W: Database + Clock>(
 ) -> Result<Told, Problem> {
     let asks = asks(caller);
     let statements = statements(caller, &asks, jobs, inserts)?;
-    let answers = batch_counting_accepted(world, jobs, &asks, statements).await.map_err(|error| unavailable(&error))?;
+    let answers = if inserts {
+        batch_counting_accepted(world, jobs, &asks, statements).await
+    } else {
+        batch(world, statements).await
+    };
+    let answers = answers.map_err(|error| unavailable(&error))?;
     let (authorized, row) = judge_caller(caller, Scope::JobsWrite, answers.first())?;
     let tenant = authorized.tenant.ok_or_else(Problem::names_no_tenant)?;
     note_use(world, caller, &row).await;

@@ -6,7 +6,7 @@ use crate::key::{Scope, Token};
 use crate::limits::KEY_USE_MS;
 use crate::ports::{Clock, Database, DatabaseError, Rows, Statement};
 use crate::problem::Problem;
-use crate::store::{batch, first_as, sql};
+use crate::store::{batch, first_as, sql, try_batch};
 
 /// Who asks, and for which tenant.
 #[derive(Debug, Clone)]
@@ -63,7 +63,7 @@ pub(crate) async fn note_use<W: Database + Clock>(world: &W, caller: &Caller, ro
         return;
     }
     // Once: what waits for it is a caller.
-    if let Err(error) = world.batch(vec![sql!("note_key_use", caller.token.id.as_str(), KEY_USE_MS)]).await {
+    if let Err(error) = try_batch(world, vec![sql!("note_key_use", caller.token.id.as_str(), KEY_USE_MS)]).await {
         tracing::warn!(%error, "the use of a key was not noted");
     }
 }

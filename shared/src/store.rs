@@ -98,7 +98,10 @@ pub async fn batch<W: Database + Clock>(world: &W, statements: Vec<Statement>) -
 }
 
 /// One try. A batch that does not answer in time may still commit, like one whose answer is lost.
-async fn try_batch<W: Database + Clock>(world: &W, statements: Vec<Statement>) -> Result<Vec<Rows>, DatabaseError> {
+pub(crate) async fn try_batch<W: Database + Clock>(
+    world: &W,
+    statements: Vec<Statement>,
+) -> Result<Vec<Rows>, DatabaseError> {
     let answer = within(world, DATABASE_MS_MAX, world.batch(statements)).await;
     answer.unwrap_or_else(|| Err(DatabaseError::Unreachable(format!("no answer within {DATABASE_MS_MAX} ms"))))
 }
