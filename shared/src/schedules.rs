@@ -39,7 +39,7 @@ async fn stand<W: Database + Clock>(world: &W, statements: Vec<Statement>) -> Re
 /// anything else leaves a slot that is due.
 ///
 /// # Errors
-/// A problem that names every wrong field; `Unavailable` when others change it all the time.
+/// A problem that names every wrong field; `Unavailable`.
 pub async fn put_schedule<W: Database + Clock>(
     world: &W,
     settings: &Settings,
@@ -48,34 +48,23 @@ pub async fn put_schedule<W: Database + Clock>(
     body: &[u8],
 ) -> Result<ScheduleRow, Problem> {
     let (request, job) = ScheduleRequest::check(world, settings, id, body)?;
-    let endpoint = job.endpoint.clone();
-    let template = Template::from(job);
-    for _ in 0..MINTS_MAX {
-        let standing = stand(world, vec![read_statement(tenant, id, &endpoint, None)]).await?;
-        if standing.endpoint_known == 0 {
-            return Err(unknown_endpoint(&template.kind));
-        }
-        let seen = standing.schedule.as_ref();
-        let same =
-            seen.filter(|seen| seen.cron == request.cron && seen.time_zone == request.time_zone && seen.paused == 0);
-        let last_slot = same.map_or(standing.now, |seen| seen.last_slot);
-        let cron = cron_in(&request.cron, &request.time_zone, standing.now);
-        let cron = cron.map_err(|field| Problem::InvalidRequest(vec![field]))?;
-        let revision = mint_ulid(standing.now, world.random());
-        let row = json!({
-            "tenant": tenant, "id": id, "revision": revision, "seen_revision": seen.map(|seen| &seen.revision),
-            "seen_slot": seen.map(|seen| seen.last_slot), "cron": request.cron, "time_zone": request.time_zone,
-            "overlap": request.overlap, "catch_up": request.catch_up, "paused": u8::from(request.paused),
-            "last_slot": last_slot, "next_at": cron.next_after(last_slot).filter(|_| !request.paused),
-            "endpoint": endpoint, "job": template,
-        });
-        let statements = vec![sql!("put_schedule", json_param(&row)), read_statement(tenant, id, &endpoint, None)];
-        match stand(world, statements).await?.schedule {
-            Some(row) if row.revision == revision => return Ok(row),
-            _ => {} // A tick moved it, or somebody else put it.
-        }
+    let (kind, endpoint) = (job.kind.clone(), job.endpoint.clone());
+    let standing = stand(world, vec![read_statement(tenant, id, &endpoint, None)]).await?;
+    if standing.endpoint_known == 0 {
+        return Err(unknown_endpoint(&kind));
     }
-    Err(Problem::Unavailable)
+    let cron = cron_in(&request.cron, &request.time_zone, standing.now);
+    let cron = cron.map_err(|field| Problem::InvalidRequest(vec![field]))?;
+    let revision = mint_ulid(standing.now, world.random());
+    let row = json!({
+        "tenant": tenant, "id": id, "revision": revision, "cron": request.cron, "time_zone": request.time_zone,
+        "overlap": request.overlap, "catch_up": request.catch_up, "paused": u8::from(request.paused),
+        "last_slot": standing.now, "next_at": cron.next_after(standing.now).filter(|_| !request.paused),
+        "endpoint": endpoint, "job": Template::from(job),
+    });
+    let statements = vec![sql!("put_schedule", json_param(&row)), read_statement(tenant, id, &endpoint, None)];
+    let written = stand(world, statements).await?.schedule.filter(|row| row.revision == revision);
+    written.ok_or_else(|| unknown_endpoint(&kind))
 }
 
 /// One schedule.

@@ -1,5 +1,6 @@
 //! Schedules: made, fired by the real cron, run now, paused, and refused when they are wrong.
 
+use futures_util::future::join_all;
 use longshore_tests::client::{Answer, early_in_a_minute};
 use serde_json::{Value, json};
 
@@ -62,6 +63,25 @@ fn a_schedule_from_its_making_to_its_end() {
             assert_eq!((tenant.read("/v1/schedules").await["data"].clone(), tenant.count_jobs().await), (json!([]), 1));
         },
     );
+}
+
+/// Nobody is refused because others put the schedule in the same moment: the last one stands.
+#[test]
+fn many_put_one_schedule_at_once() {
+    shared(async |world| {
+        let tenant = world.tenant().await;
+        tenant.endpoint("orders", "/ok", json!({})).await;
+        let puts = (0..24).map(async |n| {
+            let mut schedule = minutely();
+            schedule["metadata"] = json!({"n": n});
+            put(&tenant, &schedule).await
+        });
+        let answers = join_all(puts).await;
+        let refused: Vec<_> = answers.iter().filter(|answer| answer.status != 200).map(|answer| &answer.body).collect();
+        assert_eq!(refused, [&Value::Null; 0]);
+        let shown = tenant.read("/v1/schedules/report").await;
+        assert!(answers.iter().any(|answer| answer.body["metadata"] == shown["metadata"]), "{shown}");
+    });
 }
 
 /// A paused schedule fires nothing and can be run now; a paused pipeline takes the jobs and holds them.
