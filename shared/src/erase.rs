@@ -12,10 +12,10 @@ use serde_json::json;
 use crate::evidence::{overwrite_lines, overwrite_range, pack_prefix, sha256};
 use crate::job::{JobRef, first_id_at};
 use crate::limits::{
-    ERASE_JOBS_AT_ONCE, ERASE_LEASE_CALLS_MAX, ERASE_ROWS_READ, EVIDENCE_PUT_MS, HOUR_MS, ID_SKEW_MS_MAX,
-    LIST_KEYS_MAX, Plan,
+    ERASE_JOBS_AT_ONCE, ERASE_LEASE_CALLS_MAX, ERASE_ROWS_READ, EVIDENCE_PUT_MS, HOUR_MS, ID_SKEW_MS_MAX, LIST_KEYS_MAX,
 };
 use crate::payload;
+use crate::plan::Plan;
 use crate::ports::{DatabaseError, Statement, World};
 use crate::settings::Settings;
 use crate::store::{batch, first_as, json_param, rows_as, sql, within};

@@ -62,6 +62,7 @@ pub mod limits;
 pub mod ndjson;
 #[cfg(feature = "openapi")]
 pub mod openapi;
+pub mod plan;
 pub mod ports;
 pub mod problem;
 pub mod redact;

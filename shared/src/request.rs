@@ -12,8 +12,9 @@ use crate::jobs::{self, Split};
 #[cfg(feature = "openapi")]
 use crate::limits::IDEMPOTENCY_KEY_BYTES_MAX;
 use crate::limits::{KEY_WINDOW_SECONDS_DEFAULT, KEY_WINDOW_SECONDS_MAX, MAX_ATTEMPTS_MAX, METADATA_BYTES_MAX};
-use crate::limits::{Plan, RUN_AFTER_GRACE_MS, RUN_AFTER_MS_MAX};
+use crate::limits::{RUN_AFTER_GRACE_MS, RUN_AFTER_MS_MAX};
 use crate::operate::nonce;
+use crate::plan::Plan;
 use crate::ports::Clock;
 use crate::problem::Problem;
 use crate::settings::Settings;

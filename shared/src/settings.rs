@@ -1,7 +1,7 @@
 //! A deployment's settings: typed, validated once, all errors at once.
 
 use crate::destination::PrivateDestinations;
-use crate::limits::{FREE, Plan};
+use crate::plan::{FREE, Plan};
 use crate::signing::MasterKey;
 
 /// What both Workers are told by their environment.

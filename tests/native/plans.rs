@@ -7,8 +7,9 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use longshore::fire::tick;
 use longshore::job::{JobRef, Lane, mint_id};
-use longshore::limits::{CATCH_UP_SLOTS_AT_ONCE, FREE, HOUR_MS, MESSAGE_BYTES_MAX, PAID, PAYLOAD_BYTES_MAX, Plan};
+use longshore::limits::{CATCH_UP_SLOTS_AT_ONCE, HOUR_MS, MESSAGE_BYTES_MAX, PAYLOAD_BYTES_MAX};
 use longshore::payload::key;
+use longshore::plan::{FREE, PAID, Plan};
 use longshore::ports::{
     BlobError, Blobs, Clock, Database, DatabaseError, HintError, Hints, Http, HttpError, HttpRequest, HttpResponse,
     Param, Rows, Statement,

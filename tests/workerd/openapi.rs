@@ -3,7 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use longshore::limits::{BATCH_BYTES_MAX, ENVELOPE_BYTES_MAX, PAID, REQUEST_BYTES_MAX};
+use longshore::limits::{BATCH_BYTES_MAX, ENVELOPE_BYTES_MAX, REQUEST_BYTES_MAX};
+use longshore::plan::PAID;
 use longshore_tests::api_document::ApiDocument;
 use longshore_tests::client::{Answer, Client};
 use serde_json::{Value, json};

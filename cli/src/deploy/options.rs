@@ -82,10 +82,10 @@ pub enum PlanName {
 
 impl PlanName {
     /// Its profile of limits.
-    pub fn limits(self) -> longshore::limits::Plan {
+    pub fn limits(self) -> longshore::plan::Plan {
         match self {
-            PlanName::Free => longshore::limits::FREE,
-            PlanName::Paid => longshore::limits::PAID,
+            PlanName::Free => longshore::plan::FREE,
+            PlanName::Paid => longshore::plan::PAID,
         }
     }
 }

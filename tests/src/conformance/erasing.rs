@@ -7,9 +7,10 @@ use longshore::erasures::{ErasureCounts, ErasureRow, ErasureState, read_erasure,
 use longshore::evidence::{RecordHead, pack_key, record, sha256};
 use longshore::groups::read_group;
 use longshore::job::{JobRef, Lane};
-use longshore::limits::{FREE, HOUR_MS, LEASE_MS, WALL_MS_MAX};
+use longshore::limits::{HOUR_MS, LEASE_MS, WALL_MS_MAX};
 use longshore::operate::replay;
 use longshore::outcome::Outcome;
+use longshore::plan::FREE;
 use longshore::problem::Problem;
 use longshore::process::process;
 use longshore::query::read_evidence;

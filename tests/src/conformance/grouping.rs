@@ -3,9 +3,9 @@
 use longshore::accept::accept;
 use longshore::groups::{GroupRow, read_group};
 use longshore::job::JobRef;
-use longshore::limits::PAID;
 use longshore::operate::{cancel, replay};
 use longshore::outcome::{ErrorClass, Outcome};
+use longshore::plan::PAID;
 use longshore::problem::Problem;
 use longshore::request::check;
 use longshore::settle::{Settlement, settle};

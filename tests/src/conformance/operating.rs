@@ -2,9 +2,9 @@
 
 use futures_util::future::join_all;
 use longshore::job::JobRef;
-use longshore::limits::PAID;
 use longshore::operate::{cancel, discard, replay, retry_now, wake};
 use longshore::outcome::{ErrorClass, Outcome};
+use longshore::plan::PAID;
 use longshore::problem::Problem;
 use longshore::settle::{Settlement, settle};
 use longshore::state::{DeadReason, Decision, State};

@@ -2,10 +2,11 @@
 
 use longshore::accept::Accepted;
 use longshore::job::{JobRef, Lane, mint_id};
-use longshore::limits::{HOUR_MS, PAID, PAYLOAD_INLINE_BYTES, PAYLOAD_WAIT_SECONDS};
+use longshore::limits::{HOUR_MS, PAYLOAD_INLINE_BYTES, PAYLOAD_WAIT_SECONDS};
 use longshore::operate::{cancel, replay};
 use longshore::outcome::{ErrorClass, Fault};
 use longshore::payload::key;
+use longshore::plan::PAID;
 use longshore::problem::Problem;
 use longshore::process::process;
 use longshore::state::State;

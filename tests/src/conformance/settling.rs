@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use longshore::endpoints::read_endpoint;
 use longshore::job::{JobRef, Lane};
-use longshore::limits::PAID;
 use longshore::outcome::{ErrorClass, Outcome};
+use longshore::plan::PAID;
 use longshore::process::process;
 use longshore::settle::{Settlement, settle};
 use longshore::state::{DeadReason, Decision};

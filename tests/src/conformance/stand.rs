@@ -12,7 +12,7 @@ use longshore::evidence::sha256;
 use longshore::job::{JobRef, JobRow, Lane, mint_id, mint_ulid};
 use longshore::key::parse;
 use longshore::keys::create_key;
-use longshore::limits::PAID;
+use longshore::plan::PAID;
 use longshore::ports::{
     BlobError, Blobs, Clock, Database, DatabaseError, HintError, Hints, Http, HttpError, HttpRequest, HttpResponse,
     Param, Rows, Statement,

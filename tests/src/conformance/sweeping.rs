@@ -2,8 +2,9 @@
 
 use longshore::endpoints::{EndpointChange, change_endpoint};
 use longshore::job::{JobRef, Lane, first_id_at};
-use longshore::limits::{DAMPING_MS, DATABASE_BYTES_PAID, DAY_MS, HOUR_MS, LEASE_MS, PAID};
+use longshore::limits::{DAMPING_MS, DATABASE_BYTES_PAID, DAY_MS, HOUR_MS, LEASE_MS};
 use longshore::operate::{cancel, set_paused};
+use longshore::plan::PAID;
 use longshore::problem::Problem;
 use longshore::process::process;
 use longshore::sweep::sweep;

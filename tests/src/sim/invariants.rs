@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use longshore::job::JobRow;
-use longshore::limits::{CLAIM_TOLERANCE_MS, CRASHES_MAX, DAMPING_MS, HOUR_MS, PAID, RETRY_AFTER_MS_MAX, SENDS_MAX};
+use longshore::limits::{CLAIM_TOLERANCE_MS, CRASHES_MAX, DAMPING_MS, HOUR_MS, RETRY_AFTER_MS_MAX, SENDS_MAX};
 use longshore::limits::{PAYLOAD_WAIT_DOUBLINGS, PAYLOAD_WAIT_SECONDS};
+use longshore::plan::PAID;
 use longshore::state::State;
 use serde_json::Value;
 

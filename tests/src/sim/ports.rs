@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use longshore::evidence::sha256;
 use longshore::job::{JobRef, Lane};
-use longshore::limits::{PAID, STORAGE_REFUSE_PERCENT, STORAGE_WARN_PERCENT};
+use longshore::limits::{STORAGE_REFUSE_PERCENT, STORAGE_WARN_PERCENT};
+use longshore::plan::PAID;
 use longshore::ports::{
     BlobError, Blobs, Clock, Database, DatabaseError, HintError, Hints, Http, HttpError, HttpRequest, HttpResponse,
     Param, Rows, Statement,

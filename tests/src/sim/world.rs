@@ -6,7 +6,8 @@ use std::rc::Rc;
 
 use longshore::authorize::Caller;
 use longshore::job::JobRef;
-use longshore::limits::{MARK_LAG_MS, PAID};
+use longshore::limits::MARK_LAG_MS;
+use longshore::plan::PAID;
 use longshore::ports::{DatabaseError, Rows, Statement};
 use longshore::settings::Settings;
 

@@ -1,0 +1,114 @@
+//! What each plan of Cloudflare's allows, with its arithmetic.
+
+use crate::limits::{DATABASE_BYTES_FREE, DATABASE_BYTES_PAID, DAY_MS, PAYLOAD_BYTES_MAX, PAYLOAD_INLINE_BYTES};
+
+/// What a plan of Cloudflare's allows, as one profile. `PLAN=free` is the shipped default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Plan {
+    /// `free` or `paid`.
+    pub name: &'static str,
+    /// Jobs that one hint names.
+    pub hint_jobs: usize,
+    /// Jobs that one invocation runs before it hints the rest again.
+    pub jobs_per_invocation: usize,
+    /// Bytes of one job's payload that are kept inline in D1.
+    pub payload_inline_bytes: usize,
+    /// Bytes of one job's payload, unless `PAYLOAD_BYTES` says otherwise; what is beyond the inline ones is on R2.
+    pub payload_bytes_max: usize,
+    /// What `PAYLOAD_BYTES` may say at most.
+    pub payload_bytes_settable: usize,
+    /// Bytes of a request or response body that evidence keeps.
+    pub evidence_body_bytes: usize,
+    /// How often the sweep runs in one minute.
+    pub sweeps_per_minute: usize,
+    /// Rounds of each sweep step at most, [`SWEEP_ROWS_MAX`](crate::limits::SWEEP_ROWS_MAX) rows each.
+    pub sweep_rounds: usize,
+    /// Moves of the mark in one sweep at most, [`MARK_STEP_MS_MAX`](crate::limits::MARK_STEP_MS_MAX) each.
+    pub mark_steps: usize,
+    /// Jobs that a sweep runs by itself at most.
+    pub sweep_runs: usize,
+    /// Accepts of one bulk request at most; the caller goes on with another one.
+    pub bulk_accepts: usize,
+    /// Pages of one export at most; its last line says where another one goes on.
+    pub export_pages: usize,
+    /// Rounds of one tick of the schedules at most, [`SCHEDULES_PER_ROUND`](crate::limits::SCHEDULES_PER_ROUND) each.
+    pub tick_rounds: usize,
+    /// Pages of an erasure in one sweep at most, [`ERASE_ROWS_READ`](crate::limits::ERASE_ROWS_READ) rows each.
+    pub erase_pages: usize,
+    /// Calls with which an erasure overwrites evidence in one sweep, about: two a pack, a few more a lease that ended in a
+    /// crash.
+    pub erase_calls: usize,
+    /// How long a succeeded or cancelled job stays.
+    pub retention_succeeded_ms: i64,
+    /// How long a dead letter stays.
+    pub retention_dead_ms: i64,
+    /// The database's size at which it is full.
+    pub database_bytes: i64,
+    /// Subrequests of one invocation: fetches, D1 calls, R2 calls and queue sends together.
+    pub subrequests: usize,
+}
+
+/// Workers Free: 10 ms CPU, 50 subrequests, 10,000 queue operations a day.
+///
+/// A batch of 5 jobs spends at most 50 subrequests even if all are suspects: find them, and per suspect a claim, a fetch,
+/// a put, a settlement and a hint, 1 + 5 x 5, beside the claim, look-up and hint of the first pass. A sweep spends 1 to
+/// stand, 2 to mark, 3 to release, 5 a round to look, 2 to purge, 2 to close, 3 runs of 6, and 11 to erase: a
+/// page, 8 for its evidence, 1 for its payloads, a batch to let its jobs leave. Of a lease that crashed those 8 are 2 lists,
+/// 5 packs and a write. A tick spends 1 to note that it came and 3 a round: read, fire, hint, each of 100 schedules at most.
+/// The counting test asserts all three. A bulk request spends 2 to look at its key
+/// and note its use and 5 an accept: insert, and hint both lanes, each with two sends if 500 jobs have as many times. An export
+/// spends 2 a page, to look at its key and to read.
+pub const FREE: Plan = Plan {
+    name: "free",
+    hint_jobs: 5,
+    jobs_per_invocation: 5,
+    payload_inline_bytes: PAYLOAD_INLINE_BYTES,
+    payload_bytes_max: PAYLOAD_INLINE_BYTES,
+    payload_bytes_settable: PAYLOAD_INLINE_BYTES,
+    evidence_body_bytes: 16 * 1024,
+    sweeps_per_minute: 1,
+    sweep_rounds: 1,
+    mark_steps: 2,
+    sweep_runs: 3,
+    bulk_accepts: 9,
+    export_pages: 20,
+    tick_rounds: 2,
+    erase_pages: 1,
+    erase_calls: 8,
+    retention_succeeded_ms: 3 * DAY_MS,
+    retention_dead_ms: 14 * DAY_MS,
+    database_bytes: DATABASE_BYTES_FREE,
+    subrequests: 50,
+};
+
+/// Workers Paid: 30 s CPU, 10,000 subrequests. 20 rounds of 500 rows are 10,000 rows a step and sweep; 24 moves of the mark
+/// catch up a day in one sweep; 20 rounds of a tick are 1,000 schedules a minute.
+pub const PAID: Plan = Plan {
+    name: "paid",
+    hint_jobs: 100,
+    jobs_per_invocation: 500,
+    payload_inline_bytes: PAYLOAD_INLINE_BYTES,
+    payload_bytes_max: 1024 * 1024,
+    payload_bytes_settable: PAYLOAD_BYTES_MAX,
+    evidence_body_bytes: 64 * 1024,
+    sweeps_per_minute: 3,
+    sweep_rounds: 20,
+    mark_steps: 24,
+    sweep_runs: 50,
+    bulk_accepts: 1_500,
+    export_pages: 4_500,
+    tick_rounds: 20,
+    erase_pages: 20,
+    erase_calls: 400,
+    retention_succeeded_ms: 7 * DAY_MS,
+    retention_dead_ms: 30 * DAY_MS,
+    database_bytes: DATABASE_BYTES_PAID,
+    subrequests: 10_000,
+};
+
+impl Plan {
+    /// The plan of that name.
+    pub fn named(name: &str) -> Option<Plan> {
+        [FREE, PAID].into_iter().find(|plan| plan.name == name)
+    }
+}
