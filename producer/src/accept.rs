@@ -9,6 +9,7 @@ use longshore::hint::Hint;
 use longshore::idempotency::parse_header;
 use longshore::key::Scope;
 use longshore::limits::{BATCH_BYTES_MAX, ENVELOPE_BYTES_MAX};
+use longshore::origin::Origin;
 use longshore::problem::Problem;
 use longshore::request::{NewJob, check};
 use serde::Serialize;
@@ -22,7 +23,7 @@ use crate::{bulk, problem};
 
 /// `POST /v1/jobs`
 pub(crate) async fn create_job(context: &mut ApiContext) -> Result<Answer, Problem> {
-    let caller = caller(context)?;
+    let caller = maker(context)?;
     let key = idempotency_key(context)?;
     let cap = context.settings.plan.payload_bytes_max + ENVELOPE_BYTES_MAX;
     if context.request.may_be_longer_than(context.settings.plan.payload_inline_bytes + ENVELOPE_BYTES_MAX) {
@@ -48,7 +49,7 @@ pub(crate) async fn create_job(context: &mut ApiContext) -> Result<Answer, Probl
 
 /// `POST /v1/jobs/batch`: each job is accepted or refused by itself; lines of JSON as they come, see [`bulk`].
 pub(crate) async fn create_jobs(context: &mut ApiContext) -> Result<Answer, Problem> {
-    let caller = caller(context)?;
+    let caller = maker(context)?;
     let key = idempotency_key(context)?;
     // Megabytes are read for those who may send them.
     let authorized = authorize(&context.world, &caller, Scope::JobsWrite).await?;
@@ -68,6 +69,12 @@ pub(crate) async fn create_jobs(context: &mut ApiContext) -> Result<Answer, Prob
     let accepted: Vec<_> = results.iter().filter_map(|result| result.as_ref().ok()).collect();
     hint_later(context, &accepted)?;
     Ok(Answer::ok(batch_json(&results, &context.request_id)))
+}
+
+/// Who makes jobs, and where their request comes from.
+fn maker(context: &ApiContext) -> Result<Caller, Problem> {
+    let origin = Origin::of(|name| context.request.header(name))?;
+    Ok(Caller { origin, ..caller(context)? })
 }
 
 /// Accepts those that passed their check, and puts the answers in the order of the request.

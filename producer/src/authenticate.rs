@@ -4,6 +4,7 @@ use longshore::authorize::{Authorized, Caller, authorize};
 use longshore::cloudflare::variable;
 use longshore::invalid::{InvalidField, is_name};
 use longshore::key::{Scope, parse, same_secret};
+use longshore::origin::Origin;
 use longshore::problem::Problem;
 
 use crate::context::ApiContext;
@@ -24,7 +25,7 @@ pub(crate) fn caller(context: &ApiContext) -> Result<Caller, Problem> {
         let detail = "A tenant is 1 to 64 of A-Z a-z 0-9 _ -.";
         return Err(Problem::InvalidParameter(InvalidField::new("tenant", "invalid-name", detail)));
     }
-    Ok(Caller { token, tenant })
+    Ok(Caller { token, tenant, epoch: Some(context.settings.epoch), origin: Origin::default() })
 }
 
 pub(crate) fn bearer(context: &ApiContext) -> Result<String, Problem> {

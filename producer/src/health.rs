@@ -30,7 +30,8 @@ const DOCUMENT_CACHE: &str = "public, max-age=300";
 
 /// `GET /openapi.json`: the document of the API, as it is checked in.
 pub(crate) fn document() -> Answer {
-    Answer::built_in(include_str!("../../docs/openapi.json")).with_header("cache-control", DOCUMENT_CACHE)
+    Answer::built_in(include_str!(concat!(env!("OUT_DIR"), "/openapi.json")))
+        .with_header("cache-control", DOCUMENT_CACHE)
 }
 
 /// `GET /readyz`: the store answers and the crons tick.
@@ -44,7 +45,8 @@ pub(crate) async fn readiness(context: &mut ApiContext) -> Result<Answer, Proble
     let age = |at: Option<i64>| at.map(|at| (health.now - at).max(0));
     let (swept, ticked) = (age(health.swept_at), age(health.ticked_at));
     let fresh = |age: Option<i64>| age.is_some_and(|age| age <= TICK_AGE_MS_MAX);
-    let ready = fresh(swept) && fresh(ticked) && health.storage_full == 0;
+    let restoring = health.epoch != context.settings.epoch;
+    let ready = fresh(swept) && fresh(ticked) && health.storage_full == 0 && !restoring;
     let seconds = |age: Option<i64>| age.map_or(Value::Null, |age| json!(age / 1_000));
     let body = json!({
         "ready": ready,
@@ -53,6 +55,7 @@ pub(crate) async fn readiness(context: &mut ApiContext) -> Result<Answer, Proble
         "oldest_due_seconds": health.oldest_look_at.map_or(0, |at| ((health.now - at) / 1_000).max(0)),
         "paused": health.paused == 1,
         "storage_full": health.storage_full == 1,
+        "restoring": restoring,
     });
     let status = if ready { 200 } else { 503 };
     CACHE.set(Some((now, status, body.clone())));

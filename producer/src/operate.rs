@@ -1,17 +1,18 @@
 //! What operators do: cancel, retry now, replay, discard, pause and resume everything.
 
+use longshore::authorize::{Caller, authorize};
 use longshore::hint::Hint;
 use longshore::invalid::read;
 use longshore::job::Lane;
 use longshore::key::Scope;
 use longshore::limits::{ENVELOPE_BYTES_MAX, NOTE_BYTES_MAX, REQUEST_BYTES_MAX};
-use longshore::operate::{self, Discard, Replay};
+use longshore::operate::{self, Discard, Replay, Restored};
 use longshore::problem::Problem;
 use serde_json::json;
 
 use crate::accept::hint;
 use crate::answer::Answer;
-use crate::authenticate::authorized;
+use crate::authenticate::{authorized, caller};
 use crate::context::ApiContext;
 use crate::read::{job_json, job_of_path};
 
@@ -64,4 +65,16 @@ pub(crate) async fn set_paused(context: &mut ApiContext, scope: Scope, paused: b
     }
     operate::set_paused(&context.world, paused).await?;
     Ok(Answer::ok(json!({"paused": paused})))
+}
+
+/// `POST /v1/restored`: the one thing that a store of another epoch is told.
+pub(crate) async fn restored(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
+    let of_any_epoch = Caller { epoch: None, ..caller(context)? };
+    if !authorize(&context.world, &of_any_epoch, scope).await?.all_tenants {
+        return Err(Problem::Forbidden("Only a key for all tenants tells that the store was restored.".into()));
+    }
+    let body = context.request.json_body(REQUEST_BYTES_MAX).await?;
+    let request: Restored = read(&body, "#")?;
+    let paused = operate::restored(&context.world, &context.settings, &request).await?;
+    Ok(Answer::ok(json!({"epoch": context.settings.epoch, "paused": paused})))
 }

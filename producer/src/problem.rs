@@ -13,6 +13,8 @@ use crate::answer::Answer;
 const UNAVAILABLE_RETRY_SECONDS: u32 = 5;
 /// Seconds after which every limit counts anew: their `period` in wrangler.toml.
 const RATE_LIMIT_SECONDS: u32 = 60;
+/// Seconds after which a refused caller may come again while the store is being restored.
+const RESTORING_RETRY_SECONDS: u32 = 60;
 /// Seconds after which a refused caller may come again when the store is full: the sweep makes room each minute.
 const STORAGE_RETRY_SECONDS: u32 = 300;
 
@@ -45,6 +47,7 @@ pub(crate) fn answer(problem: &Problem, request_id: &str) -> Answer {
         Problem::MethodNotAllowed(allowed) => answer.with_header("allow", allowed.clone()),
         Problem::Unavailable => answer.with_header("retry-after", UNAVAILABLE_RETRY_SECONDS.to_string()),
         Problem::RateLimited => answer.with_header("retry-after", RATE_LIMIT_SECONDS.to_string()),
+        Problem::Restoring => answer.with_header("retry-after", RESTORING_RETRY_SECONDS.to_string()),
         Problem::StorageFull => answer.with_header("retry-after", STORAGE_RETRY_SECONDS.to_string()),
         _ => answer,
     }

@@ -111,6 +111,7 @@ pub(crate) async fn handle(
         Op::DiscardDeadLetter => operate::discard(context, scope).await,
         Op::Pause => operate::set_paused(context, scope, true).await,
         Op::Resume => operate::set_paused(context, scope, false).await,
+        Op::Restored => operate::restored(context, scope).await,
         Op::ListEndpoints => endpoints::list(context, scope).await,
         Op::PutEndpoint => endpoints::put(context, scope).await,
         Op::ReadEndpoint => endpoints::read(context, scope).await,

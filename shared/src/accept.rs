@@ -166,6 +166,7 @@ fn statements_per_chunk(inserts: bool) -> usize {
 fn asks(caller: &Caller) -> Param {
     json_param(&json!({
         "key": caller.token.id, "hash": caller.token.hash(), "scope": Scope::JobsWrite.name(), "tenant": caller.tenant,
+        "epoch": caller.epoch, "traceparent": caller.origin.traceparent, "hops": caller.origin.hops,
     }))
 }
 

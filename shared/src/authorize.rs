@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use crate::key::{Scope, Token};
 use crate::limits::KEY_USE_MS;
+use crate::origin::Origin;
 use crate::ports::{Clock, Database, DatabaseError, Rows, Statement};
 use crate::problem::Problem;
 use crate::store::{batch, first_as, sql, try_batch};
@@ -15,6 +16,10 @@ pub struct Caller {
     pub token: Token,
     /// The tenant that the request names, which a `*` key must do.
     pub tenant: Option<String>,
+    /// The epoch of the deployment that asks; `None` to ask of a store of any.
+    pub epoch: Option<i64>,
+    /// Where the request comes from.
+    pub origin: Origin,
 }
 
 #[derive(Deserialize)]
@@ -31,6 +36,7 @@ pub(crate) struct KeyRow {
 pub(crate) struct Authorization {
     pub(crate) key: Option<KeyRow>,
     pub(crate) storage_full: Option<u8>,
+    pub(crate) epoch: i64,
     pub(crate) now: i64,
 }
 
@@ -48,7 +54,7 @@ pub struct Authorized {
 /// Checks a caller's key against its row.
 ///
 /// # Errors
-/// `Unauthenticated` or `Forbidden`; `Unavailable` when the database is out of reach.
+/// `Unauthenticated` or `Forbidden`; `Restoring`; `Unavailable` when the database is out of reach.
 pub async fn authorize<W: Database + Clock>(world: &W, caller: &Caller, scope: Scope) -> Result<Authorized, Problem> {
     let answers = batch(world, vec![authorize_statement(caller)]).await.map_err(|e| unavailable(&e))?;
     let (authorized, row) = judge_caller(caller, scope, answers.first())?;
@@ -93,6 +99,10 @@ pub(crate) fn judge_caller(
     let all_tenants = key.tenant == "*";
     if !all_tenants && caller.tenant.as_ref().is_some_and(|tenant| *tenant != key.tenant) {
         return Err(Problem::Forbidden("The key belongs to another tenant.".into()));
+    }
+    // Reading harms nobody: it is how an operator decides what is to become of the jobs.
+    if scope != Scope::JobsRead && caller.epoch.is_some_and(|epoch| epoch != row.epoch) {
+        return Err(Problem::Restoring);
     }
     let tenant = if all_tenants { caller.tenant.clone() } else { Some(key.tenant.clone()) };
     let authorized = Authorized { tenant, scopes: key.scopes.clone(), all_tenants };

@@ -12,6 +12,7 @@ use crate::limits::{
 use crate::outcome::ErrorClass;
 use crate::ports::{Clock, Database, DatabaseError};
 use crate::redact::Redaction;
+use crate::settings::Settings;
 use crate::store::{batch, json_param, rows_as, sql};
 
 /// A job under our lease, with all that its attempt needs.
@@ -40,6 +41,9 @@ pub struct Claimed {
     pub payload: Option<String>,
     /// Bytes of the object with the bulk of the payload.
     pub payload_bytes: Option<i64>,
+    pub traceparent: Option<String>,
+    /// Jobs before it in a chain of them.
+    pub hops: u32,
     pub endpoint: Option<ClaimedEndpoint>,
 }
 
@@ -80,6 +84,7 @@ impl Claimed {
 /// When the database is out of reach; then some of the jobs may be claimed, and their leases will end.
 pub async fn claim<W: Database + Clock>(
     world: &W,
+    settings: &Settings,
     token: &str,
     jobs: &[JobRef],
     suspects: bool,
@@ -87,6 +92,7 @@ pub async fn claim<W: Database + Clock>(
     let terms = json!({
         "tolerance_ms": CLAIM_TOLERANCE_MS, "lease_ms": LEASE_MS, "slack_ms": LEASE_SLACK_MS,
         "covers_ms": LEASE_COVERS_MS_MAX, "timeout_seconds": TIMEOUT_SECONDS_DEFAULT, "sends_max": SENDS_MAX,
+        "epoch": settings.epoch,
     });
     let jobs = json_param(&jobs);
     let statements = vec![

@@ -145,8 +145,8 @@ pub(crate) async fn fire<W: Database + Clock>(world: &W, firers: &[Firer]) -> Re
 ///
 /// # Errors
 /// When the database is out of reach.
-pub async fn read_due<W: Database + Clock>(world: &W) -> Result<Vec<Due>, DatabaseError> {
-    let answers = batch(world, vec![sql!("read_due_schedules", SCHEDULES_PER_ROUND)]).await?;
+pub async fn read_due<W: Database + Clock>(world: &W, settings: &Settings) -> Result<Vec<Due>, DatabaseError> {
+    let answers = batch(world, vec![sql!("read_due_schedules", SCHEDULES_PER_ROUND, settings.epoch)]).await?;
     rows_as(answers.first().unwrap_or(&Vec::new()))
 }
 
@@ -166,7 +166,7 @@ pub async fn fire_due<W: Database + Clock>(world: &W, due: Vec<Due>) -> Result<V
 pub async fn tick<W: World>(world: &W, settings: &Settings) -> Result<usize, DatabaseError> {
     let mut made = 0;
     for _ in 0..settings.plan.tick_rounds {
-        let due = read_due(world).await?;
+        let due = read_due(world, settings).await?;
         if due.is_empty() {
             break;
         }

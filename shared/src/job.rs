@@ -128,6 +128,8 @@ pub struct JobRow {
     pub payload: Option<String>,
     /// Bytes of the object with the bulk of the payload.
     pub payload_bytes: Option<i64>,
+    /// The trace of the request that made it.
+    pub traceparent: Option<String>,
 }
 
 impl JobRow {
@@ -147,7 +149,7 @@ impl JobRow {
             "id": self.id, "kind": self.kind, "state": self.state, "tenant": self.tenant,
             "endpoint": none_if_empty(&self.endpoint), "group": self.group, "schedule": self.schedule,
             "scheduled_for": self.scheduled_for.map(rfc3339), "event_id": self.event_id(),
-            "idempotency_key": self.idempotency_key.as_deref().filter(|key| is_callers(key)), "metadata": self.metadata,
+            "idempotency_key": self.idempotency_key.as_deref().filter(|key| is_callers(key)), "metadata": self.metadata, "traceparent": self.traceparent,
             "payload": payload, "payload_bytes": self.payload_bytes, "attempt": self.attempt, "max_attempts": self.max_attempts,
             "created_at": rfc3339(self.created_at), "run_after": rfc3339(self.run_after),
             "deadline_at": self.deadline_at.map(rfc3339), "finished_at": self.finished_at.map(rfc3339),

@@ -37,6 +37,7 @@ pub mod hint;
 pub mod jobs;
 pub mod keys;
 pub mod operate;
+pub mod origin;
 mod orphans;
 pub mod outcome;
 pub mod payload;

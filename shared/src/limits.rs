@@ -189,6 +189,9 @@ pub const SENDS_MAX: u32 = 100;
 pub const RUN_AFTER_GRACE_MS: i64 = 60_000;
 /// How far ahead `run_after` and `deadline_at` may lie: 366 days.
 pub const RUN_AFTER_MS_MAX: i64 = 366 * DAY_MS;
+/// Jobs before one that is accepted: a webhook to a deployment of Longshore's, whose job is a webhook to the same, and so on
+/// without end. Chains that somebody means have two or three.
+pub const HOPS_MAX: u32 = 10;
 /// Bytes of an idempotency key.
 pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 /// How often the use of an API key is noted: one row an hour.

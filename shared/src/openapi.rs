@@ -22,6 +22,8 @@ use crate::routes::{ROUTES, Route};
 pub use problems::markdown;
 use told::{Content, Lines, Told};
 
+/// What [`crate::origin::is_traceparent`] takes, but for zeros.
+pub(crate) const TRACEPARENT: &str = "^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$";
 /// What [`crate::invalid::is_name`] takes.
 pub(crate) const NAME: &str = "^[A-Za-z0-9_-]{1,64}$";
 /// A name, or `*`.

@@ -216,6 +216,53 @@ pub async fn set_paused<W: Database + Clock>(world: &W, paused: bool) -> Result<
     set_meta(world, &[("paused", i64::from(paused))]).await.map_err(|error| unavailable(&error))
 }
 
+/// What becomes of the jobs of a store that was restored: what ran then may have ended since, and nobody knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+pub enum RestoredJobs {
+    /// They run, and what was sent since is sent again.
+    Resend,
+    /// The pipeline is paused: they are held until it is resumed, and may be read and cancelled before.
+    Hold,
+}
+
+/// Tells that the store was restored.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Restored {
+    /// What becomes of its open jobs.
+    pub jobs: RestoredJobs,
+}
+
+/// Takes a restored store into the epoch of the deployment, whose leases have all been granted by then or later: those of
+/// before end by themselves, and their attempts are `outcome_unknown`. Answers whether the pipeline is paused.
+///
+/// Safe to repeat: a store of this epoch stays as it is.
+///
+/// # Errors
+/// `IllegalTransition` when the store is of a later epoch; `Unavailable`.
+pub async fn restored<W: Database + Clock>(
+    world: &W,
+    settings: &Settings,
+    restored: &Restored,
+) -> Result<bool, Problem> {
+    let health = read_health(world).await?;
+    if health.epoch > settings.epoch {
+        let (store, own) = (health.epoch, settings.epoch);
+        let detail = format!("The store is of epoch {store}: deploy with an EPOCH above it, not with {own}.");
+        return Err(Problem::IllegalTransition(detail));
+    }
+    if health.epoch == settings.epoch {
+        return Ok(health.paused == 1);
+    }
+    let holds = restored.jobs == RestoredJobs::Hold;
+    let paused = holds || health.paused == 1;
+    set_meta(world, &[("paused", i64::from(paused)), ("epoch", settings.epoch)]).await.map_err(|e| unavailable(&e))?;
+    Ok(paused)
+}
+
 /// Makes jobs that a platform message named worth a look now.
 ///
 /// # Errors

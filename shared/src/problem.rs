@@ -49,10 +49,12 @@ problems! {
     TooLarge(String) "too-large" 413 "The body is too large",
     UnsupportedMediaType "unsupported-media-type" 415 "The content type is not application/json",
     InvalidRequest(Vec<InvalidField>) "invalid-request" 422 "A field is wrong",
+    LoopDetected "loop-detected" 422 "Too many jobs made one another",
     IdempotencyKeyReused "idempotency-key-reused" 422 "The idempotency key belongs to another request",
     RateLimited "rate-limited" 429 "Too many requests with this key, or too many refused ones from this address",
     Internal "internal" 500 "Something of ours broke",
     StorageFull "storage-full" 503 "The store is nearly full and accepts no new jobs",
+    Restoring "restoring" 503 "The store is being restored",
     Unavailable "unavailable" 503 "The store is out of reach; repeat the request with the same idempotency key",
 }
 

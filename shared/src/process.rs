@@ -261,10 +261,11 @@ impl<'a, W: World> Invocation<'a, W> {
         let asked: Vec<_> = self.pending.drain(..wanted).collect();
         self.under_way.claim = true;
         self.claims += asked.len();
-        let (world, token, suspects, sent_at) = (self.world, self.token.clone(), self.suspects, self.world.now_ms());
+        let (world, settings, token) = (self.world, self.settings, self.token.clone());
+        let (suspects, sent_at) = (self.suspects, self.world.now_ms());
         self.events.push(Box::pin(async move {
             // Safe to repeat: the claim reads back what its token holds.
-            let answer = claim(world, &token, &asked, suspects).await;
+            let answer = claim(world, settings, &token, &asked, suspects).await;
             Event::Claimed { asked, answer, sent_at }
         }));
     }

@@ -188,6 +188,7 @@ pub struct Health {
     pub now: i64,
     pub swept_at: Option<i64>,
     pub ticked_at: Option<i64>,
+    pub epoch: i64,
     pub paused: u8,
     pub storage_full: u8,
     pub oldest_look_at: Option<i64>,

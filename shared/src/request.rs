@@ -14,6 +14,7 @@ use crate::limits::IDEMPOTENCY_KEY_BYTES_MAX;
 use crate::limits::{KEY_WINDOW_SECONDS_DEFAULT, KEY_WINDOW_SECONDS_MAX, MAX_ATTEMPTS_MAX, METADATA_BYTES_MAX};
 use crate::limits::{RUN_AFTER_GRACE_MS, RUN_AFTER_MS_MAX};
 use crate::operate::nonce;
+use crate::origin::is_traceparent;
 use crate::plan::Plan;
 use crate::ports::Clock;
 use crate::problem::Problem;
@@ -61,6 +62,9 @@ pub(crate) struct JobRequest {
     /// A name to list jobs by.
     #[cfg_attr(feature = "openapi", schemars(regex(pattern = crate::openapi::NAME)))]
     group: Option<String>,
+    /// The trace it belongs to, as in W3C Trace Context; the request's own header when nothing is said.
+    #[cfg_attr(feature = "openapi", schemars(regex(pattern = crate::openapi::TRACEPARENT)))]
+    traceparent: Option<String>,
     /// Anything of the caller's, shown with the job: at most 2,048 bytes as JSON.
     metadata: Option<serde_json::Map<String, Value>>,
 }
@@ -90,6 +94,7 @@ pub struct NewJob {
     pub(crate) event_id: Option<String>,
     pub(crate) group: Option<String>,
     pub(crate) metadata: Option<String>,
+    pub(crate) traceparent: Option<String>,
 }
 
 /// Checks one job of a request. `index` is its place in a batch, `key` the idempotency key that the request gives it.
@@ -152,6 +157,7 @@ pub fn check<C: Clock>(
         event_id: request.event_id,
         group: request.group,
         metadata,
+        traceparent: request.traceparent,
     })
 }
 
@@ -219,6 +225,10 @@ impl JobRequest {
             if name.as_ref().is_some_and(|name| !is_name(name)) {
                 wrong(field, "invalid-name", "A name is 1 to 64 of A-Z a-z 0-9 _ -.".into());
             }
+        }
+        if self.traceparent.as_ref().is_some_and(|text| !is_traceparent(text)) {
+            let detail = "A traceparent is 00-<32 hex digits>-<16>-<2>, in lower case.";
+            wrong("#/traceparent", "invalid-traceparent", detail.into());
         }
         let metadata = self.metadata.as_ref().map_or(0, |map| Value::Object(map.clone()).to_string().len());
         if metadata > METADATA_BYTES_MAX {

@@ -46,6 +46,7 @@ pub enum Operation {
     ReadErasure,
     Pause,
     Resume,
+    Restored,
     Health,
     Readiness,
     Document,
@@ -73,7 +74,7 @@ const fn open(method: &'static str, path: &'static str, operation: Operation) ->
 }
 
 /// Every route.
-pub const ROUTES: [Route; 42] = [
+pub const ROUTES: [Route; 43] = [
     route("POST", "/v1/jobs", Op::CreateJob, Scope::JobsWrite),
     route("POST", "/v1/jobs/batch", Op::CreateJobs, Scope::JobsWrite),
     route("GET", "/v1/jobs", Op::ListJobs, Scope::JobsRead),
@@ -113,6 +114,7 @@ pub const ROUTES: [Route; 42] = [
     route("GET", "/v1/erasures/{id}", Op::ReadErasure, Scope::Admin),
     route("POST", "/v1/pause", Op::Pause, Scope::Admin),
     route("POST", "/v1/resume", Op::Resume, Scope::Admin),
+    route("POST", "/v1/restored", Op::Restored, Scope::Admin),
     open("GET", "/healthz", Op::Health),
     open("GET", "/readyz", Op::Readiness),
     open("GET", "/openapi.json", Op::Document),

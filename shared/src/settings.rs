@@ -13,6 +13,9 @@ pub struct Settings {
     pub master_key: MasterKey,
     /// Destinations outside the public internet that webhooks may reach.
     pub private_destinations: PrivateDestinations,
+    /// Which life of the store this deployment is for. A store of another epoch was restored, or is about to be: nothing is
+    /// accepted, fired, swept or sent.
+    pub epoch: i64,
     /// The version that evidence and attempts name.
     pub version: String,
 }
@@ -38,10 +41,15 @@ impl Settings {
         let private_destinations = PrivateDestinations::parse(&private)
             .map_err(|error| errors.push(format!("PRIVATE_DESTINATIONS: {error}")))
             .ok();
-        match (plan, master_key, private_destinations) {
-            (Some(plan), Some(master_key), Some(private_destinations)) => {
+        let epoch = get("EPOCH").unwrap_or_else(|| "0".to_owned());
+        let epoch = epoch.parse().ok().filter(|epoch| *epoch >= 0).or_else(|| {
+            errors.push(format!("EPOCH is {epoch:?}, it must be a whole number from 0 on"));
+            None
+        });
+        match (plan, master_key, private_destinations, epoch) {
+            (Some(plan), Some(master_key), Some(private_destinations), Some(epoch)) => {
                 let version = env!("CARGO_PKG_VERSION").to_owned();
-                Ok(Settings { plan, master_key, private_destinations, version })
+                Ok(Settings { plan, master_key, private_destinations, epoch, version })
             }
             _ => Err(errors),
         }
@@ -68,7 +76,7 @@ mod tests {
     #[test]
     fn every_error_is_told_at_once() {
         let errors = Settings::parse(|name| Some(format!("bad {name}"))).unwrap_err();
-        assert_eq!(errors.len(), 3, "{errors:?}");
+        assert_eq!(errors.len(), 4, "{errors:?}");
         let missing = Settings::parse(|_| None).unwrap_err();
         assert_eq!(missing.len(), 1, "only the key has no default: {missing:?}");
     }

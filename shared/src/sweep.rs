@@ -58,6 +58,7 @@ struct Standing {
     mark: i64,
     walked_at: i64,
     walk_from: i64,
+    epoch: i64,
     paused: u8,
     storage_full: u8,
     /// The one whose turn it is.
@@ -72,6 +73,15 @@ pub async fn sweep<W: World>(world: &W, settings: &Settings) -> Result<Swept, Da
     let answers = batch(world, vec![sql!("read_sweep")]).await?;
     let standing: Standing = first_as(answers.first())?
         .ok_or_else(|| DatabaseError::Refused("the tables are not there: apply the migrations".into()))?;
+    if standing.epoch != settings.epoch {
+        // Nobody has said yet what is to become of the jobs.
+        tracing::warn!(
+            store = standing.epoch,
+            deployment = settings.epoch,
+            "the store is of another epoch, nothing is swept"
+        );
+        return Ok(Swept::default());
+    }
     let (marked, mark) = mark(world, settings, &standing).await?;
     let mut swept = Swept { marked, ..Swept::default() };
     if standing.paused == 0 {

@@ -12,6 +12,7 @@ pub mod grouping;
 pub mod listing;
 pub mod operating;
 pub mod payloads;
+pub mod restoring;
 pub mod settling;
 pub mod stand;
 pub mod sweeping;
@@ -26,7 +27,8 @@ macro_rules! for_each_case {
             accepting: one_key_is_one_job, fifty_repeats_are_one_job, another_digest_is_refused,
                 a_key_whose_window_ended_is_free, duplicates_inside_one_batch, an_unknown_endpoint_accepts_nothing,
                 a_skewed_clock_mints_again, only_refused_ids_are_minted_again, a_clock_ahead_delays_nothing,
-                a_full_store_refuses, a_key_may_only_write_its_tenant;
+                a_full_store_refuses, a_key_may_only_write_its_tenant,
+                a_job_goes_on_with_its_trace;
             claiming: a_claim_is_a_log_entry, a_claim_is_exclusive, a_repeated_claim_reads_the_same_rows,
                 what_is_not_due_waits, a_paused_endpoint_holds, a_paused_pipeline_holds, a_passed_deadline_stays,
                 suspects_are_claimed_alone, a_heartbeat_renews_only_its_own, a_hand_back_restores_exactly;
@@ -50,6 +52,7 @@ macro_rules! for_each_case {
             firing: a_slot_fires_once, a_late_tick_fires_nothing, a_put_in_between_wins, missed_slots_follow_the_policy,
                 a_slot_beside_an_open_job_is_skipped, a_deleted_endpoint_refuses_the_slot, run_now_makes_one_job_per_key,
                 a_full_store_fires_later, a_history_is_bounded;
+            restoring: another_epoch_moves_nothing, a_restored_store_is_told_once;
             grouping: a_group_counts_each_job_once, ends_are_counted_by_their_kind, what_the_sweep_ends_counts;
             erasing: a_tenant_leaves_whole, a_subject_leaves_alone, two_requests_are_one_run, a_running_job_is_met_again,
                 evidence_that_no_entry_points_at, many_packs_take_many_sweeps, a_group_forgets_what_was_erased;

@@ -42,6 +42,7 @@ pub(crate) const ILLEGAL: Refusal = refusal(409, "illegal-transition");
 pub(crate) const RATE_LIMITED: Refusal = refusal(429, "rate-limited");
 pub(crate) const BAD_CURSOR: Refusal = refusal(400, "invalid-cursor");
 pub(crate) const BAD_HEADER: Refusal = refusal(400, "invalid-header");
+pub(crate) const RESTORING: Refusal = refusal(503, "restoring");
 pub(crate) const STORAGE_FULL: Refusal = refusal(503, "storage-full");
 
 /// Checks a whole problem document and the headers around it.

@@ -20,6 +20,7 @@ pub(crate) async fn send(api: &Client, route: &Route, id: &str, query: &str, ten
         ("PUT", _) => json!({"url": tenant.url("/ok")}),
         ("POST", "/v1/jobs/{id}/fail") => json!({"message": "no"}),
         ("POST", "/v1/keys") => json!({"tenant": tenant.name, "scopes": ["jobs:read"]}),
+        ("POST", "/v1/restored") => json!({"jobs": "hold"}),
         _ => return api.request(route.method, &path, &[], Vec::new()).await.unwrap(),
     };
     let headers = [("content-type", "application/json")];
@@ -145,7 +146,7 @@ pub(crate) async fn walk(world: &World, tenant: &Tenant<'_>) -> Vec<Step> {
     let (key, _) = world.key(&tenant.name, &["jobs:read"]).await;
     let (parked, overtaken) = (deferred_job(tenant).await, deferred_job(tenant).await);
     let erasure = erasure_of(tenant).await;
-    let steps: [(&str, &str, u16, &str); 42] = [
+    let steps: [(&str, &str, u16, &str); 43] = [
         ("GET", "/healthz", 200, ""),
         ("GET", "/readyz", 200, ""),
         ("GET", "/openapi.json", 200, ""),
@@ -185,6 +186,7 @@ pub(crate) async fn walk(world: &World, tenant: &Tenant<'_>) -> Vec<Step> {
         ("GET", "/v1/strays", 200, ""),
         ("POST", "/v1/pause", 200, ""),
         ("POST", "/v1/resume", 200, ""),
+        ("POST", "/v1/restored", 200, ""),
         ("GET", "/v1/erasures/{id}", 200, &erasure),
         ("DELETE", "/v1/tenants/{id}/subjects/{subject}", 202, &tenant.name),
         ("DELETE", "/v1/tenants/{id}", 202, "leaving"),

@@ -3,6 +3,7 @@
 use crate::claim::Claimed;
 use crate::destination;
 use crate::endpoint::signing_secrets;
+use crate::origin::hops;
 use crate::outcome::ErrorClass;
 use crate::seal::open;
 use crate::settings::Settings;
@@ -80,10 +81,10 @@ pub(crate) fn unseal(settings: &Settings, context: &str, sealed: &str) -> Result
         .ok_or_else(|| unpreparable(ErrorClass::Internal, "A sealed header cannot be opened with this MASTER_KEY."))
 }
 
-/// The headers of Standard Webhooks over these exact bytes.
+/// The headers of Standard Webhooks over these exact bytes, and the one that ends circles.
 pub fn signed(job: &Claimed, settings: &Settings, now_ms: i64, body: &[u8]) -> Vec<(String, String)> {
     let (generation, rotated_at) = job.endpoint.as_ref().map_or((1, None), |e| (e.generation, e.rotated_at));
     let secrets = signing_secrets(&settings.master_key, &job.tenant, &job.endpoint_id, generation, rotated_at, now_ms);
     let headers = signature_headers(&secrets, job.event_id(), now_ms / 1000, body);
-    headers.into_iter().map(|(name, value)| (name.into(), value)).collect()
+    headers.into_iter().map(|(name, value)| (name.into(), value)).chain([hops(job)]).collect()
 }

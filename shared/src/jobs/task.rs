@@ -17,6 +17,7 @@ use crate::limits::{
     COMPLETION_SECONDS_DEFAULT, COMPLETION_SECONDS_MAX, RESULT_BYTES_MAX, TASK_NAME_BYTES_MAX,
     TASK_TIMEOUT_SECONDS_MAX, TIMEOUT_SECONDS_DEFAULT,
 };
+use crate::origin;
 use crate::outcome::{ErrorClass, Outcome};
 use crate::ports::{HttpRequest, HttpResponse};
 use crate::problem::Problem;
@@ -72,6 +73,7 @@ pub fn prepare(job: &Claimed, settings: &Settings, now_ms: i64) -> Result<HttpRe
         ("user-agent".into(), format!("Longshore/{}", settings.version)),
         ("content-type".into(), "application/json".into()),
     ]);
+    headers.extend(origin::traceparent(job));
     headers.extend(endpoint_headers(job, settings)?);
     headers.extend([
         ("longshore-job".into(), job.id.clone()),

@@ -18,6 +18,7 @@ use crate::invalid::{InvalidField, check_headers, is_name, read};
 use crate::jobs::target::{SEAL_PURPOSE, Target, Unpreparable, endpoint_headers, signed, unpreparable, unseal};
 use crate::jobs::{CheckedPayload, Split, UNREADABLE, is_readable};
 use crate::limits::{TIMEOUT_SECONDS_DEFAULT, TIMEOUT_SECONDS_MAX};
+use crate::origin;
 use crate::outcome::{ErrorClass, Outcome};
 use crate::ports::{HttpRequest, HttpResponse};
 use crate::problem::Problem;
@@ -230,6 +231,7 @@ pub fn prepare(job: &Claimed, settings: &Settings, now_ms: i64) -> Result<HttpRe
     if let Some(content_type) = content_type {
         headers.insert("content-type".into(), content_type.into());
     }
+    headers.extend(origin::traceparent(job));
     headers.extend(endpoint_headers(job, settings)?);
     for (name, value) in &webhook.headers {
         let name = name.to_ascii_lowercase();

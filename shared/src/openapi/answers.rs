@@ -143,6 +143,8 @@ pub(super) struct Job {
     payload: Option<Map<String, Value>>,
     /// Bytes of the part of a large payload that is not shown; null when it is not large.
     payload_bytes: Option<u64>,
+    /// The trace of the request that made it, as W3C Trace Context writes it.
+    traceparent: Option<String>,
     /// Sends so far.
     attempt: u32,
     /// Failures it may have.
@@ -342,6 +344,15 @@ pub(super) struct Paused {
     paused: bool,
 }
 
+/// A store that was restored.
+#[derive(JsonSchema)]
+pub(super) struct RestoredAnswer {
+    /// Of the deployment, and now of the store.
+    epoch: i64,
+    /// Whether its jobs are held.
+    paused: bool,
+}
+
 /// The Worker runs.
 #[derive(JsonSchema)]
 pub(super) struct Health {
@@ -352,6 +363,7 @@ pub(super) struct Health {
 
 /// Whether the pipeline works.
 #[derive(JsonSchema)]
+#[allow(clippy::struct_excessive_bools, reason = "as the answer has them")]
 pub(super) struct Readiness {
     /// Both crons ticked within three minutes, and there is room.
     ready: bool,
@@ -362,4 +374,6 @@ pub(super) struct Readiness {
     oldest_due_seconds: i64,
     paused: bool,
     storage_full: bool,
+    /// Whether the store is of another epoch than the deployment.
+    restoring: bool,
 }

@@ -76,6 +76,10 @@ pub(super) fn keys() -> Vec<(&'static str, Value)> {
     vec![("writer", json!({"tenant": "acme", "scopes": ["jobs:write", "jobs:read"], "name": "shop"}))]
 }
 
+pub(super) fn restored() -> Vec<(&'static str, Value)> {
+    vec![("hold", json!({"jobs": "hold"})), ("resend", json!({"jobs": "resend"}))]
+}
+
 pub(super) fn replays() -> Vec<(&'static str, Value)> {
     vec![("edited", json!({"payload": {"endpoint": "orders", "body": {"order": 1234, "state": "paid"}}}))]
 }
@@ -304,6 +308,6 @@ pub(super) fn stray() -> Value {
 pub(super) fn readiness(ready: bool) -> Value {
     json!({
         "ready": ready, "consumer_tick_age_seconds": if ready { 12 } else { 600 }, "producer_tick_age_seconds": 12,
-        "oldest_due_seconds": 0, "paused": false, "storage_full": false,
+        "oldest_due_seconds": 0, "paused": false, "storage_full": false, "restoring": false,
     })
 }

@@ -78,6 +78,7 @@ pub(super) fn tell(operation: Operation) -> Told {
         Op::EraseTenant => erasures::erase_tenant(),
         Op::EraseSubject => erasures::erase_subject(),
         Op::ReadErasure => erasures::read_erasure(),
+        Op::Restored => admin::restored(),
         Op::Pause => admin::pause(),
         Op::Resume => admin::resume(),
         Op::Health => admin::health(),

@@ -25,10 +25,12 @@ pub(super) fn samples() -> Vec<Problem> {
         Problem::TooLarge("A payload has at most 65536 bytes.".into()),
         Problem::UnsupportedMediaType,
         Problem::field("#/max_attempts", "out-of-range", "A job has 1 to 50 attempts."),
+        Problem::LoopDetected,
         Problem::IdempotencyKeyReused,
         Problem::RateLimited,
         Problem::Internal,
         Problem::StorageFull,
+        Problem::Restoring,
         Problem::Unavailable,
     ]
 }
@@ -73,6 +75,10 @@ fn when(problem: &Problem) -> &'static str {
             "There is a body, and its Content-Type is not what is read here: application/json."
         }
         Problem::InvalidRequest(_) => "One or several fields are missing, unknown or wrong.",
+        Problem::LoopDetected => {
+            "The request is a job's own, made by a job, and so on ten times: its Longshore-Hops says so. A webhook that \
+             comes back to where it was made would never end."
+        }
         Problem::IdempotencyKeyReused => {
             "The key was used for another request within its window, for the same kind and endpoint."
         }
@@ -81,6 +87,10 @@ fn when(problem: &Problem) -> &'static str {
         }
         Problem::Internal => "A bug or a wrong setting of ours; the logs have it under the request id.",
         Problem::StorageFull => "The database is above 90 % of its size. What was accepted is safe and runs on.",
+        Problem::Restoring => {
+            "The deployment's EPOCH is not the store's: an operator brings the store back to an earlier time, and has not said \
+             yet what is to become of its jobs. Reading is allowed."
+        }
         Problem::Unavailable => "The database did not answer in time. An accept may or may not have been written.",
     }
 }
@@ -104,6 +114,7 @@ fn what_to_do(problem: &Problem) -> &'static str {
         Problem::InvalidRequest(_) => {
             "`errors` lists each with a JSON Pointer and a fixed `code`; correct them all. Nothing was accepted."
         }
+        Problem::LoopDetected => "Find the endpoint that leads back here. Nothing was accepted.",
         Problem::IdempotencyKeyReused => {
             "It is a bug of the caller: one key means one request. Use a new key for new work."
         }
@@ -112,6 +123,7 @@ fn what_to_do(problem: &Problem) -> &'static str {
         }
         Problem::Internal => "Repeat with the same idempotency key; if it stays, tell the operator the `request_id`.",
         Problem::StorageFull => "Repeat after Retry-After with the same idempotency key; an operator makes room.",
+        Problem::Restoring => "Repeat after Retry-After with the same idempotency key; an operator is at work.",
         Problem::Unavailable => {
             "Repeat after Retry-After with the same idempotency key: then it is one job either way."
         }

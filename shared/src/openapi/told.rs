@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 use super::answers::Page;
 use super::{NAME, examples};
 use crate::invalid::InvalidField;
+use crate::key::Scope;
 use crate::limits::{IDEMPOTENCY_KEY_BYTES_MAX, PAGE_DEFAULT, PAGE_MAX, SUBJECT_BYTES_MAX, WAIT_SECONDS_MAX};
 use crate::problem::Problem;
-use crate::routes::Route;
+use crate::routes::{Operation, Route};
 use crate::state::State;
 
 /// A schema and examples of it.
@@ -161,6 +162,9 @@ impl Told {
                 Problem::Unavailable,
             ]);
         }
+        if route.scope.is_some_and(|scope| scope != Scope::JobsRead) && route.operation != Operation::Restored {
+            all.push(Problem::Restoring);
+        }
         if route.path.contains('{') && !self.creates {
             all.push(Problem::NotFound);
         }
@@ -224,6 +228,17 @@ pub(super) fn parameters() -> Value {
              bare word; in a batch one key stands for one per job.",
             // Two quotes may be around it, and each of its bytes may be escaped.
             json!({"type": "string", "minLength": 1, "maxLength": 2 + 2 * IDEMPOTENCY_KEY_BYTES_MAX}),
+        ),
+        in_header(
+            "traceparent",
+            "The trace that the jobs belong to, as in W3C Trace Context, unless they name their own. One that cannot be \
+             read is none.",
+            json!({"type": "string"}),
+        ),
+        in_header(
+            "Longshore-Hops",
+            "How many jobs made one another before this request: what a webhook's own request says.",
+            json!({"type": "string"}),
         ),
         in_header("Longshore-Tenant", "The tenant that a key for all tenants acts for.", name.clone()),
         in_query("tenant", "The same as Longshore-Tenant, which wins.", name.clone()),

@@ -1,7 +1,8 @@
 -- The jobs become durable. ?1 is the list of new jobs, ?3 how far in ms the clock that minted the ids may be off.
 -- A known key, an unknown endpoint, a skewed id or a full store inserts nothing; the statement after it tells which.
 INSERT INTO jobs (tenant, id, state, run_after, look_at, created_at, scheduled_at, deadline_at, kind, endpoint,
-  event_id, max_attempts, backoff, idempotency_key, key_until, digest, job_group, metadata, payload, payload_bytes)
+  event_id, max_attempts, backoff, idempotency_key, key_until, digest, job_group, metadata, traceparent, hops, payload,
+  payload_bytes)
 SELECT caller.tenant, i.value ->> 'id',
   CASE WHEN i.value ->> 'scheduled_at' > CAST(unixepoch('subsec') * 1000 AS INTEGER) THEN 'scheduled' ELSE 'queued' END,
   -- A producer's clock that is somewhat ahead must not make the job wait.
@@ -13,7 +14,8 @@ SELECT caller.tenant, i.value ->> 'id',
   coalesce(i.value ->> 'backoff', e.backoff, i.value ->> 'backoff_default'),
   i.value ->> 'idempotency_key',
   CASE WHEN i.value ->> 'idempotency_key' IS NOT NULL THEN CAST(unixepoch('subsec') * 1000 AS INTEGER) + (i.value ->> 'key_window_ms') END,
-  i.value ->> 'digest', i.value ->> 'group', i.value ->> 'metadata', i.value ->> 'payload', i.value ->> 'payload_bytes'
+  i.value ->> 'digest', i.value ->> 'group', i.value ->> 'metadata',
+  coalesce(i.value ->> 'traceparent', ?2 ->> 'traceparent'), ?2 ->> 'hops', i.value ->> 'payload', i.value ->> 'payload_bytes'
 FROM caller CROSS JOIN json_each(?1) i
 LEFT JOIN endpoints e ON e.tenant = caller.tenant AND e.id = i.value ->> 'endpoint' AND e.state <> 'deleted'
 WHERE (i.value ->> 'endpoint' = '' OR e.id IS NOT NULL)

@@ -6,4 +6,5 @@ SELECT json_object(
       'expired', k.expires_at IS NOT NULL AND k.expires_at <= CAST(unixepoch('subsec') * 1000 AS INTEGER))
     FROM api_keys k WHERE k.id = ?1)),
   'storage_full', (SELECT value FROM meta WHERE name = 'storage_full'),
+  'epoch', coalesce((SELECT value FROM meta WHERE name = 'epoch'), 0),
   'now', CAST(unixepoch('subsec') * 1000 AS INTEGER))

@@ -1,5 +1,5 @@
--- Who calls, decided inside the statement that writes: ?2 is {"key","hash","scope","tenant"}, tenant being the one a
--- * key names. No row: nothing is written. This text is put before the statements of an accept.
+-- Who calls, decided inside the statement that writes: ?2 is {"key","hash","scope","tenant","epoch","traceparent","hops"},
+-- tenant being the one a * key names. No row: nothing is written. This text is put before the statements of an accept.
 WITH caller AS (
   SELECT CASE k.tenant WHEN '*' THEN ?2 ->> 'tenant' ELSE k.tenant END AS tenant
   FROM api_keys k
@@ -7,5 +7,6 @@ WITH caller AS (
     AND (k.expires_at IS NULL OR k.expires_at > CAST(unixepoch('subsec') * 1000 AS INTEGER))
     AND CASE k.tenant WHEN '*' THEN ?2 ->> 'tenant' IS NOT NULL
       ELSE coalesce(?2 ->> 'tenant', k.tenant) = k.tenant END
+    AND ?2 ->> 'epoch' = coalesce((SELECT value FROM meta WHERE name = 'epoch'), 0)
     AND EXISTS (SELECT 1 FROM json_each(k.scopes) s WHERE s.value IN (?2 ->> 'scope', 'admin'))
 )

@@ -3,14 +3,14 @@
 SELECT json_patch(
   json_object('tenant', j.tenant, 'id', j.id, 'kind', j.kind, 'endpoint_id', j.endpoint,
     'attempt', j.attempt, 'failures', j.failures, 'suspect', j.suspect, 'max_attempts', j.max_attempts,
-    'backoff', j.backoff, 'created_at', j.created_at,
+    'backoff', j.backoff, 'created_at', j.created_at, 'hops', j.hops,
     'lease_until', j.lease_until, 'now', CAST(unixepoch('subsec') * 1000 AS INTEGER),
     'endpoint', CASE WHEN e.id IS NULL THEN NULL ELSE json_object('state', e.state, 'url', e.url, 'service', e.service,
       'headers', json(e.headers), 'timeout_seconds', e.timeout_seconds, 'evidence', e.evidence,
       'bury_on', json(e.bury_on), 'redact', json(e.redact), 'generation', e.generation,
       'rotated_at', e.rotated_at) END),
   json_object('event_id', j.event_id, 'group', j.job_group, 'deadline_at', j.deadline_at, 'payload', j.payload,
-    'payload_bytes', j.payload_bytes))
+    'payload_bytes', j.payload_bytes, 'traceparent', j.traceparent))
 FROM json_each(?1) i
 CROSS JOIN jobs j ON j.tenant = i.value ->> 0 AND j.id = i.value ->> 1
 LEFT JOIN endpoints e ON e.tenant = j.tenant AND e.id = j.endpoint

@@ -1,8 +1,10 @@
--- Schedules whose next slot has come, the longest due first. ?1 is how many at most. A full store fires nothing: they stay due.
+-- Schedules whose next slot has come, the longest due first. ?1 is how many at most, ?2 the epoch of the deployment. A full
+-- store, or one of another epoch, fires nothing: they stay due.
 SELECT json_object('tenant', tenant, 'id', id, 'revision', revision, 'cron', cron, 'time_zone', time_zone,
   'overlap', overlap, 'catch_up', catch_up, 'last_slot', last_slot, 'kind', job ->> 'kind',
   'now', CAST(unixepoch('subsec') * 1000 AS INTEGER))
 FROM schedules INDEXED BY schedules_due
 WHERE next_at IS NOT NULL AND next_at <= CAST(unixepoch('subsec') * 1000 AS INTEGER)
   AND NOT EXISTS (SELECT 1 FROM meta WHERE name = 'storage_full' AND value = 1)
+  AND ?2 = coalesce((SELECT value FROM meta WHERE name = 'epoch'), 0)
 ORDER BY next_at LIMIT ?1

@@ -2,6 +2,7 @@
 SELECT json_object('now', CAST(unixepoch('subsec') * 1000 AS INTEGER),
   'swept_at', (SELECT value FROM meta WHERE name = 'swept_at'),
   'ticked_at', (SELECT value FROM meta WHERE name = 'ticked_at'),
+  'epoch', coalesce((SELECT value FROM meta WHERE name = 'epoch'), 0),
   'paused', coalesce((SELECT value FROM meta WHERE name = 'paused'), 0),
   'storage_full', coalesce((SELECT value FROM meta WHERE name = 'storage_full'), 0),
   'oldest_look_at', (SELECT min(look_at) FROM jobs INDEXED BY jobs_to_look_at WHERE look_at IS NOT NULL))

@@ -114,6 +114,8 @@ pub fn claimed(payload: &str, endpoint: Option<ClaimedEndpoint>) -> Claimed {
         now: NOW_MS,
         payload: Some(payload.to_owned()),
         payload_bytes: None,
+        traceparent: None,
+        hops: 0,
         endpoint,
     }
 }

@@ -67,6 +67,7 @@ fn the_real_wrangler_takes_both_workers_with_their_bindings() {
             "env.DB (longshore-production)",
             "env.EVIDENCE (longshore-production-evidence (eu))",
             "env.PLAN (\"paid\")",
+            "env.EPOCH (\"0\")",
             "env.PRIVATE_DESTINATIONS (\"\")",
         ]
         .iter()
@@ -74,7 +75,7 @@ fn the_real_wrangler_takes_both_workers_with_their_bindings() {
         {
             assert!(said.contains(binding), "{file} lacks {binding}:\n{said}");
         }
-        assert_eq!(said.matches("\nenv.").count(), 6 + more.len(), "{said}");
+        assert_eq!(said.matches("\nenv.").count(), 7 + more.len(), "{said}");
         let kib = gzip_kib(&said);
         assert!(kib > 10.0 && kib <= GZIP_KIB_MAX, "{file}: {kib} KiB");
     }

@@ -3,7 +3,8 @@
 use futures_util::future::join_all;
 use longshore::accept::accept;
 use longshore::authorize::Caller;
-use longshore::operate::set_paused;
+use longshore::operate::{replay, set_paused};
+use longshore::origin::Origin;
 use longshore::problem::Problem;
 use longshore::request::check;
 use serde_json::json;
@@ -136,11 +137,11 @@ pub async fn a_key_may_only_write_its_tenant<S: Store>(stand: &Stand<S>) {
     let (case, other) = (stand.case().await, stand.case().await);
     let body = request(json!({})).to_string();
     let job = || vec![check(stand, &stand.settings, body.as_bytes(), 0, None).unwrap()];
-    let foreign = Caller { token: case.caller.token.clone(), tenant: Some(other.tenant.clone()) };
+    let foreign = Caller { tenant: Some(other.tenant.clone()), ..case.caller.clone() };
     assert!(matches!(accept(stand, &foreign, job()).await, Err(Problem::Forbidden(_))));
     let mut forged = other.caller.token.clone();
     forged.id.clone_from(&case.caller.token.id);
-    let forged = Caller { token: forged, tenant: None };
+    let forged = Caller { token: forged, ..case.caller.clone() };
     assert!(matches!(accept(stand, &forged, job()).await, Err(Problem::Unauthenticated(_))));
     let count = "SELECT count(*) FROM jobs WHERE tenant IN (?1, ?2)";
     let both = vec![case.tenant.as_str().into(), other.tenant.as_str().into()];
@@ -150,4 +151,31 @@ pub async fn a_key_may_only_write_its_tenant<S: Store>(stand: &Stand<S>) {
     let accepted = case.accept_one(request(json!({})), None).await;
     set_paused(stand, false).await.unwrap();
     assert!(accepted.is_ok());
+}
+
+/// A job has the trace and the hops of its request, or the trace of its own; its successor has them, too.
+pub async fn a_job_goes_on_with_its_trace<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    let [given, own] = ["a", "b"].map(|digit| format!("00-{}-00f067aa0ba902b7-01", digit.repeat(32)));
+    let origin = Origin { traceparent: Some(given.clone()), hops: 3 };
+    let caller = Caller { origin, ..case.caller.clone() };
+    let job = |fields| check(stand, &stand.settings, request(fields).to_string().as_bytes(), 0, None).unwrap();
+    let jobs = vec![job(json!({})), job(json!({"traceparent": own}))];
+    let jobs: Vec<_> =
+        accept(stand, &caller, jobs).await.unwrap().into_iter().map(|accepted| accepted.unwrap().job).collect();
+    let plain = case.plain().await;
+    let token = stand.token();
+    let mut claimed = case.claim(&token, &[&jobs[0], &jobs[1], &plain], false).await;
+    claimed.sort_by(|one, other| one.id.cmp(&other.id));
+    let trace =
+        |id: &str| claimed.iter().find(|job| job.id == id).map(|job| (job.traceparent.clone(), job.hops)).unwrap();
+    assert_eq!(trace(&jobs[0].id), (Some(given.clone()), 3));
+    assert_eq!((trace(&jobs[1].id), trace(&plain.id)), ((Some(own), 3), (None, 0)));
+    assert_eq!(stand.row(&jobs[0]).await.traceparent.as_ref(), Some(&given));
+    let bury = "UPDATE jobs SET state = 'dead', dead_state = 'open', dead_reason = 'not_retryable', lease_token = NULL,
+        lease_until = NULL, finished_at = CAST(unixepoch('subsec') * 1000 AS INTEGER) WHERE tenant = ?1 AND id = ?2 RETURNING ''";
+    stand.sql(bury, vec![case.tenant.as_str().into(), jobs[0].id.as_str().into()]).await;
+    let successor = replay(stand, &stand.settings, &jobs[0], None).await.unwrap().job();
+    let sent = case.claim(&stand.token(), &[&successor], false).await;
+    assert_eq!((sent[0].traceparent.as_ref(), sent[0].hops), (Some(&given), 3));
 }

@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 use super::stand::{Case, Stand, Store};
 
 /// A minute and a little: a slot of each minute is due then.
-const A_MINUTE_MS: i64 = 61_000;
+pub(super) const A_MINUTE_MS: i64 = 61_000;
 
-async fn put<S: Store>(case: &Case<'_, S>, more: Value) -> ScheduleRow {
+pub(super) async fn put<S: Store>(case: &Case<'_, S>, more: Value) -> ScheduleRow {
     let mut body = json!({"cron": "* * * * *", "kind": "webhook", "payload": {"url": "https://example.com/hook"}});
     let (Value::Object(fields), Value::Object(more)) = (&mut body, more) else { unreachable!() };
     fields.extend(more);
@@ -71,7 +71,8 @@ pub async fn a_late_tick_fires_nothing<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     put(&case, json!({})).await;
     case.make_past(A_MINUTE_MS).await;
-    let (first, second) = (read_due(stand).await.unwrap(), read_due(stand).await.unwrap());
+    let (first, second) =
+        (read_due(stand, &stand.settings).await.unwrap(), read_due(stand, &stand.settings).await.unwrap());
     assert_eq!(fire_due(stand, first).await.unwrap().len(), 1);
     assert_eq!(fire_due(stand, second).await.unwrap().len(), 0);
     assert_eq!((count(&case).await.as_str(), states(&case).await.len()), ("1", 1));
@@ -86,7 +87,7 @@ pub async fn a_put_in_between_wins<S: Store>(stand: &Stand<S>) {
         let case = stand.case().await;
         put(&case, json!({})).await;
         case.make_past(A_MINUTE_MS).await;
-        let due = read_due(stand).await.unwrap();
+        let due = read_due(stand, &stand.settings).await.unwrap();
         assert_eq!(due.len(), 1);
         put(&case, more.clone()).await;
         assert_eq!(fire_due(stand, due).await.unwrap().len(), 0, "{more}");
@@ -97,7 +98,7 @@ pub async fn a_put_in_between_wins<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     put(&case, json!({})).await;
     case.make_past(A_MINUTE_MS).await;
-    let due = read_due(stand).await.unwrap();
+    let due = read_due(stand, &stand.settings).await.unwrap();
     end(&case).await;
     assert_eq!(fire_due(stand, due).await.unwrap().len(), 0, "deleted in between");
     assert_eq!(count(&case).await, "0");
@@ -183,7 +184,7 @@ pub async fn a_full_store_fires_later<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     put(&case, json!({"catch_up": "all"})).await;
     case.make_past(A_MINUTE_MS).await;
-    let due = read_due(stand).await.unwrap();
+    let due = read_due(stand, &stand.settings).await.unwrap();
     let set = "INSERT INTO meta (name, value) VALUES ('storage_full', ?1) ON CONFLICT (name) DO UPDATE SET value = ?1 RETURNING ''";
     stand.sql(set, vec![1.into()]).await;
     assert_eq!(tick(stand, &stand.settings).await.unwrap(), 0);

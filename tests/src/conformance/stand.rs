@@ -12,6 +12,7 @@ use longshore::evidence::sha256;
 use longshore::job::{JobRef, JobRow, Lane, mint_id, mint_ulid};
 use longshore::key::parse;
 use longshore::keys::create_key;
+use longshore::origin::Origin;
 use longshore::plan::PAID;
 use longshore::ports::{
     BlobError, Blobs, Clock, Database, DatabaseError, HintError, Hints, Http, HttpError, HttpRequest, HttpResponse,
@@ -94,7 +95,8 @@ impl<S: Store> Stand<S> {
     pub async fn caller(&self, tenant: &str) -> Caller {
         let body = json!({"tenant": tenant, "scopes": ["jobs:write"], "name": "case"}).to_string();
         let key = create_key(self, None, body.as_bytes()).await.unwrap();
-        Caller { token: parse(key["key"].as_str().unwrap()).unwrap(), tenant: None }
+        let token = parse(key["key"].as_str().unwrap()).unwrap();
+        Caller { token, tenant: None, epoch: Some(0), origin: Origin::default() }
     }
 
     /// Runs one statement of a test's own; answers its rows.
@@ -182,7 +184,7 @@ impl<S: Store> Case<'_, S> {
     /// Claims jobs and answers what the token holds.
     pub async fn claim(&self, token: &str, jobs: &[&JobRef], suspects: bool) -> Vec<Claimed> {
         let jobs: Vec<JobRef> = jobs.iter().map(|job| (*job).clone()).collect();
-        claim(self.stand, token, &jobs, suspects).await.unwrap()
+        claim(self.stand, &self.stand.settings, token, &jobs, suspects).await.unwrap()
     }
 
     /// Everything of this tenant happened `ms` earlier.

@@ -79,6 +79,11 @@ impl Erasures {
         self.events.contains(id)
     }
 
+    /// How many jobs were erased.
+    pub(super) fn count(&self) -> usize {
+        self.erased.len()
+    }
+
     /// Whether nothing was erased.
     pub(super) fn is_empty(&self) -> bool {
         self.erased.is_empty()

@@ -35,6 +35,8 @@ pub(super) struct Invariants {
     pub(super) slots: BTreeSet<(String, String, i64)>,
     /// Which job answers to a tenant's key.
     keys: BTreeMap<(String, String), String>,
+    /// Keys that once answered to another body.
+    lost: BTreeSet<(String, String)>,
     mark: i64,
     /// What was to be erased, and was.
     pub(super) erasures: Erasures,
@@ -139,6 +141,9 @@ impl Invariants {
             let key = (new.tenant.clone(), key.clone());
             let held = self.keys.get(&key).and_then(|id| self.rows.get(&(new.tenant.clone(), id.clone())));
             holds!(held.is_none_or(|row| row.key.is_none()), "I5: a second job for a key");
+            if new.group.as_deref() == Some(ANOTHER) {
+                self.lost.insert(key.clone());
+            }
             self.keys.insert(key, new.id.clone());
         }
         if let Some(first) = &new.replay_of {
@@ -180,10 +185,14 @@ impl Invariants {
         }
     }
 
-    /// Whether a key went to a job with another body.
+    /// Whether a key once went to a job with another body. It may be free again when the answer that says so is read.
     pub(super) fn is_lost(&self, tenant: &str, key: Option<&String>) -> bool {
-        let holder = key.and_then(|key| self.holder(tenant, key));
-        holder.is_none_or(|row| row.group.as_deref() == Some(ANOTHER))
+        key.is_some_and(|key| self.lost.contains(&(tenant.to_owned(), key.clone())))
+    }
+
+    /// How many jobs there are, or were.
+    pub(super) fn jobs(&self) -> usize {
+        self.rows.len() + self.purged.len() + self.erasures.count()
     }
 
     /// The row that holds a tenant's key now.

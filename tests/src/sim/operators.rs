@@ -10,6 +10,7 @@ use longshore::job::{JobRef, Lane};
 use longshore::key::parse;
 use longshore::keys::create_key;
 use longshore::operate::{cancel, discard, replay, retry_now, set_paused};
+use longshore::origin::Origin;
 use longshore::problem::Problem;
 use serde_json::json;
 
@@ -40,7 +41,10 @@ pub(super) async fn admit(node: &Node, tenant: &str) -> Result<(), Problem> {
     for endpoint in ENDPOINTS {
         put(node, tenant, endpoint).await?;
     }
-    node.world.callers.borrow_mut().insert(tenant.to_owned(), Caller { token, tenant: None });
+    node.world
+        .callers
+        .borrow_mut()
+        .insert(tenant.to_owned(), Caller { token, tenant: None, epoch: Some(0), origin: Origin::default() });
     Ok(())
 }
 

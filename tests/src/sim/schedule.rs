@@ -111,7 +111,7 @@ fn run_in(world: &Rc<World>, what: &Play) -> Result<Outcome, Failure> {
         digest: world.trace.digest(),
         faults: world.executor.tally.counts(),
         reached: invariants.reached.clone(),
-        jobs: invariants.rows.len() + invariants.purged.len(),
+        jobs: invariants.jobs(),
         operations: world.operations.get(),
         requests: world.receiver.seen.borrow().len(),
         lasted_ms: world.now() - START_MS,
@@ -207,7 +207,7 @@ fn play(world: &Rc<World>) -> Result<(), String> {
     let is_short = || {
         world.executor.tally.total() < FAULTS_MIN
             || world.operations.get() < OPERATIONS_MIN
-            || world.invariants.borrow().rows.len() + world.invariants.borrow().purged.len() < least_jobs
+            || world.invariants.borrow().jobs() < least_jobs
     };
     while world.narrow.has_floor() && is_short() {
         world.chances.insist();

@@ -73,6 +73,8 @@ fn claimed(payload: &str, endpoint: Option<ClaimedEndpoint>) -> Claimed {
         now: 0,
         payload: Some(checked(payload).unwrap().stored),
         payload_bytes: None,
+        traceparent: None,
+        hops: 0,
         endpoint,
     }
 }

@@ -2,11 +2,12 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{DEPLOYMENT, KEYS};
+use super::{DEPLOYMENT, KEYS, illegal};
 use crate::keys::KeyRequest;
-use crate::openapi::answers::{Health, Key, MadeKey, Paused, Readiness, Stray};
+use crate::openapi::answers::{Health, Key, MadeKey, Paused, Readiness, RestoredAnswer, Stray};
 use crate::openapi::examples;
 use crate::openapi::told::{Told, told};
+use crate::operate::Restored;
 use crate::problem::Problem;
 
 pub(super) fn create_key() -> Told {
@@ -54,6 +55,15 @@ pub(super) fn resume() -> Told {
         "It runs.",
         json!({"paused": false}),
     )
+}
+
+pub(super) fn restored() -> Told {
+    let about = "After a point-in-time restore, and after a deployment with a higher EPOCH: until then nothing is accepted or sent. \
+                 Repeating it changes nothing. Only a key for all tenants may.";
+    for_all("Tells that the store was restored", about)
+        .reads::<Restored>(examples::restored())
+        .answers::<RestoredAnswer>(200, "The store is of this deployment's epoch.", json!({"epoch": 1, "paused": true}))
+        .refuses([illegal("The store is of epoch 2: deploy with an EPOCH above it, not with 1.")])
 }
 
 pub(super) fn health() -> Told {

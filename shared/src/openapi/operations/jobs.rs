@@ -13,13 +13,14 @@ pub(super) fn create_job() -> Told {
     let description = "The answer means that the job is durable. With an idempotency key, the same request again \
                        answers the same job; another request with that key is refused.";
     told(JOBS, "Accepts one job", description)
-        .takes(&["Idempotency-Key"])
+        .takes(&["Idempotency-Key", "traceparent", "Longshore-Hops"])
         .of_tenant()
         .reads::<JobRequest>(examples::jobs())
         .answers::<AcceptedJob>(202, "The job is durable.", examples::accepted())
         .with_headers(&["Location", "Idempotency-Replayed"])
         .refuses([
             Problem::InvalidIdempotencyKey("is empty".into()),
+            Problem::LoopDetected,
             Problem::IdempotencyKeyReused,
             Problem::StorageFull,
         ])
@@ -31,7 +32,7 @@ pub(super) fn create_jobs() -> Told {
                        answered, while later lines are still on their way.";
     let refused = problems::example(&Problem::StorageFull);
     told(JOBS, "Accepts many jobs", description)
-        .takes(&["Idempotency-Key"])
+        .takes(&["Idempotency-Key", "traceparent", "Longshore-Hops"])
         .of_tenant()
         .reads::<NewJobs>(examples::batch())
         .answers::<BatchAnswer>(
@@ -45,7 +46,7 @@ pub(super) fn create_jobs() -> Told {
             example: examples::batch_lines(&refused),
         })
         .or_reads_lines("One job a line; empty lines are passed over.", examples::job_lines())
-        .refuses([Problem::InvalidIdempotencyKey("is empty".into()), Problem::StorageFull])
+        .refuses([Problem::InvalidIdempotencyKey("is empty".into()), Problem::LoopDetected, Problem::StorageFull])
 }
 
 pub(super) fn list_jobs() -> Told {

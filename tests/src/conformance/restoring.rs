@@ -1,0 +1,76 @@
+//! A store that is brought back to an earlier time: nothing moves until somebody says what is to become of its jobs.
+
+use longshore::accept::accept;
+use longshore::authorize::Caller;
+use longshore::claim::claim;
+use longshore::fire::{read_due, tick};
+use longshore::operate::{Restored, RestoredJobs, restored, set_paused};
+use longshore::problem::Problem;
+use longshore::request::check;
+use longshore::settings::Settings;
+use longshore::state::State;
+use longshore::sweep::{Swept, sweep};
+use serde_json::json;
+
+use super::firing::{A_MINUTE_MS, put};
+use super::stand::{Case, Stand, Store, request};
+
+impl<S: Store> Case<'_, S> {
+    /// Asks for one more job, as a deployment of that epoch does.
+    async fn accepted_in(&self, epoch: i64) -> Result<usize, Problem> {
+        let body = request(json!({})).to_string();
+        let job = check(self.stand, &self.stand.settings, body.as_bytes(), 0, None).unwrap();
+        let caller = Caller { epoch: Some(epoch), ..self.caller.clone() };
+        accept(self.stand, &caller, vec![job]).await.map(|results| results.len())
+    }
+}
+
+async fn epoch_again<S: Store>(stand: &Stand<S>) {
+    stand.sql("UPDATE meta SET value = 0 WHERE name = 'epoch' RETURNING ''", Vec::new()).await;
+    set_paused(stand, false).await.unwrap();
+}
+
+/// A deployment of another epoch than its store's accepts, claims, sweeps and fires nothing; reading goes on.
+pub async fn another_epoch_moves_nothing<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    put(&case, json!({"catch_up": "all"})).await;
+    let job = case.plain().await;
+    case.make_past(A_MINUTE_MS).await;
+    let swept_at = "SELECT coalesce(max(value), 0) FROM meta WHERE name = 'swept_at'";
+    let before = stand.sql(swept_at, Vec::new()).await;
+    let next = Settings { epoch: 1, ..stand.settings.clone() };
+    assert_eq!(case.accepted_in(1).await, Err(Problem::Restoring));
+    assert!(claim(stand, &next, &stand.token(), std::slice::from_ref(&job), false).await.unwrap().is_empty());
+    assert_eq!(sweep(stand, &next).await.unwrap(), Swept::default());
+    assert_eq!((tick(stand, &next).await.unwrap(), read_due(stand, &next).await.unwrap().len()), (0, 0));
+    assert_eq!(stand.sql(swept_at, Vec::new()).await, before, "readiness tells that nothing is swept");
+    assert_eq!(stand.row(&job).await.state, State::Queued);
+    // The one that fits goes on.
+    assert_eq!(case.accepted_in(0).await, Ok(1));
+    assert_eq!(case.claim(&stand.token(), &[&job], false).await.len(), 1);
+    assert_eq!(tick(stand, &stand.settings).await.unwrap(), 1);
+}
+
+/// Once told, the store is of the new epoch for good: its jobs are held or run, and who comes from the old one gets nothing.
+pub async fn a_restored_store_is_told_once<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    let job = case.plain().await;
+    let next = Settings { epoch: 2, ..stand.settings.clone() };
+    let tell = async |settings: &Settings, jobs| restored(stand, settings, &Restored { jobs }).await;
+    assert_eq!(tell(&stand.settings, RestoredJobs::Hold).await, Ok(false), "it is of this epoch");
+    assert_eq!(tell(&next, RestoredJobs::Hold).await, Ok(true));
+    assert_eq!(tell(&next, RestoredJobs::Resend).await, Ok(true), "a repeat changes nothing");
+    assert_eq!((case.accepted_in(2).await, case.accepted_in(0).await), (Ok(1), Err(Problem::Restoring)));
+    let claimed =
+        async |settings| claim(stand, settings, &stand.token(), std::slice::from_ref(&job), false).await.unwrap();
+    assert!(claimed(&next).await.is_empty());
+    assert_eq!(stand.row(&job).await.state, State::Held);
+    assert!(matches!(tell(&stand.settings, RestoredJobs::Hold).await, Err(Problem::IllegalTransition(_))));
+    set_paused(stand, false).await.unwrap();
+    sweep(stand, &next).await.unwrap();
+    assert!(claimed(&stand.settings).await.is_empty(), "of the old epoch");
+    assert_eq!(claimed(&next).await.len(), 1);
+    let third = Settings { epoch: 3, ..stand.settings.clone() };
+    assert_eq!(tell(&third, RestoredJobs::Resend).await, Ok(false));
+    epoch_again(stand).await;
+}
