@@ -15,6 +15,7 @@ mod health;
 mod keys;
 mod operate;
 mod problem;
+mod quotas;
 mod rate_limit;
 mod read;
 mod request;

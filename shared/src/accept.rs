@@ -70,7 +70,7 @@ async fn answer_known<W: Database + Clock>(
     jobs: Vec<NewJob>,
 ) -> Result<(String, Answers, Vec<NewJob>), Problem> {
     let large: Vec<&NewJob> = jobs.iter().filter(|job| job.object.is_some()).collect();
-    let Told { tenant, now, storage_full, outcomes } = ask(world, caller, &large, false).await?;
+    let Told { tenant, now, refusal, outcomes } = ask(world, caller, &large, false).await?;
     let mut outcomes = outcomes.into_iter();
     let (mut answers, mut unknown) = (Vec::new(), Vec::new());
     for mut job in jobs {
@@ -78,7 +78,7 @@ async fn answer_known<W: Database + Clock>(
             Some(outcome) if outcome.id.is_some() || outcome.endpoint_known == 0 => {
                 answers.push(Some(judge_outcome(&job, outcome, now)));
             }
-            Some(_) if storage_full => return Err(Problem::StorageFull),
+            Some(_) if refusal.is_some() => return Err(refusal.unwrap_or(Problem::Internal)),
             outcome => {
                 // Minted again before the object is put, and not after.
                 if outcome.is_some() && (job.created_at - now).abs() > ID_SKEW_MS_MAX {
@@ -103,11 +103,10 @@ async fn insert<W: Database + Blobs + Clock>(
         // Objects come before their rows. What is refused then is not deleted: a batch that seemed lost may still commit, and
         // an object without a row is found by the sweep.
         put_all(world, tenant, &jobs, &mut objects).await?;
-        let Told { now, storage_full, outcomes, .. } =
-            ask(world, caller, &jobs.iter().collect::<Vec<_>>(), true).await?;
+        let Told { now, refusal, outcomes, .. } = ask(world, caller, &jobs.iter().collect::<Vec<_>>(), true).await?;
         let missing = outcomes.iter().any(|outcome| outcome.id.is_none() && outcome.endpoint_known != 0);
-        if missing && storage_full {
-            return Err(Problem::StorageFull);
+        if let (true, Some(refusal)) = (missing, refusal) {
+            return Err(refusal);
         }
         if !missing {
             return Ok(jobs.iter().zip(outcomes).map(|(job, outcome)| judge_outcome(job, outcome, now)).collect());
@@ -131,7 +130,8 @@ fn mint_again<C: Clock>(clock: &C, job: &mut NewJob, now: i64) {
 struct Told {
     tenant: String,
     now: i64,
-    storage_full: bool,
+    /// Why the store takes no new jobs now.
+    refusal: Option<Problem>,
     outcomes: Vec<AcceptedRow>,
 }
 
@@ -154,7 +154,7 @@ async fn ask<W: Database + Clock>(
     let tenant = authorized.tenant.ok_or_else(Problem::names_no_tenant)?;
     note_use(world, caller, &row).await;
     let outcomes = read_outcomes(jobs.len(), &answers, inserts)?;
-    Ok(Told { tenant, now: row.now, storage_full: row.storage_full == Some(1), outcomes })
+    Ok(Told { tenant, now: row.now, refusal: row.refusal(), outcomes })
 }
 
 /// Statements per parameter: free, insert, hour, read; or, when nothing is inserted, the first and the last.

@@ -35,9 +35,21 @@ pub(crate) struct KeyRow {
 #[derive(Deserialize)]
 pub(crate) struct Authorization {
     pub(crate) key: Option<KeyRow>,
-    pub(crate) storage_full: Option<u8>,
+    storage_full: Option<u8>,
+    quota_reached: u8,
     pub(crate) epoch: i64,
     pub(crate) now: i64,
+}
+
+impl Authorization {
+    /// Why the store takes no new jobs from this caller now.
+    pub(crate) fn refusal(&self) -> Option<Problem> {
+        match (self.storage_full, self.quota_reached) {
+            (Some(1), _) => Some(Problem::StorageFull),
+            (_, 1) => Some(Problem::QuotaReached),
+            _ => None,
+        }
+    }
 }
 
 /// A caller whose key was checked.
@@ -76,7 +88,7 @@ pub(crate) async fn note_use<W: Database + Clock>(world: &W, caller: &Caller, ro
 
 /// Reads the key's row; an accept puts it before its own statements.
 pub(crate) fn authorize_statement(caller: &Caller) -> Statement {
-    sql!("authorize", caller.token.id.as_str())
+    sql!("authorize", caller.token.id.as_str(), caller.tenant.clone())
 }
 
 pub(crate) fn judge_caller(

@@ -94,6 +94,7 @@ pub async fn request_erasure<W: Database + Clock>(
     let statements = vec![
         sql!("request_erasure", target.clone()),
         sql!("erase_keys", target.clone()),
+        sql!("erase_quotas", target.clone()),
         sql!("erase_endpoints", target.clone()),
         sql!("erase_schedules", target),
         reading(tenant, None, subject),

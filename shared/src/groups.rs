@@ -78,7 +78,7 @@ pub(crate) async fn batch_counting_replay<W: Database + Clock>(
     counted(world, |sign| vec![count_ended(dead, sign), count_grouped(successor, sign)], statements).await
 }
 
-/// Runs the statements of an accept; answers theirs alone. `asks` says who calls: the tenant is known inside only.
+/// Runs the statements of an accept between counts of its groups and of its quotas; answers theirs alone. `asks` says who calls: the tenant is known inside only.
 ///
 /// # Errors
 /// As [`batch`].
@@ -88,12 +88,15 @@ pub(crate) async fn batch_counting_accepted<W: Database + Clock>(
     asks: &Param,
     statements: Vec<Statement>,
 ) -> Result<Vec<Rows>, DatabaseError> {
-    let grouped: Vec<_> = jobs.iter().filter(|job| job.group.is_some()).map(|job| json!({"id": job.id})).collect();
-    if grouped.is_empty() {
-        return batch(world, statements).await;
-    }
-    let grouped = json_param(&grouped);
-    let count = |sign| vec![sql_for_caller!("count_grouped_accepted", grouped.clone(), asks.clone(), sign)];
+    let ids = |jobs: &mut dyn Iterator<Item = &&NewJob>| jobs.map(|job| json!({"id": job.id})).collect::<Vec<_>>();
+    let grouped = ids(&mut jobs.iter().filter(|job| job.group.is_some()));
+    let (all, is_grouped, grouped) = (json_param(&ids(&mut jobs.iter())), !grouped.is_empty(), json_param(&grouped));
+    let count = |sign| {
+        let mut counts = vec![sql_for_caller!("count_quota", all.clone(), asks.clone(), sign)];
+        counts
+            .extend(is_grouped.then(|| sql_for_caller!("count_grouped_accepted", grouped.clone(), asks.clone(), sign)));
+        counts
+    };
     counted(world, count, statements).await
 }
 

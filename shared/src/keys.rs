@@ -9,6 +9,7 @@ use crate::key::{Scope, mint, parse};
 use crate::limits::{KEY_NAME_BYTES_MAX, RUN_AFTER_MS_MAX};
 use crate::ports::{Clock, Database};
 use crate::problem::Problem;
+use crate::quotas::{NO_JOBS, set_quota};
 use crate::store::{batch, json_param, rows_as, sql};
 use crate::time::{parse_rfc3339, rfc3339};
 
@@ -30,6 +31,9 @@ pub(crate) struct KeyRequest {
     /// When it ends, in ten years at most; never when nothing is said.
     #[cfg_attr(feature = "openapi", schemars(with = "Option<crate::openapi::Time>"))]
     expires_at: Option<String>,
+    /// Jobs that it may have accepted from one midnight UTC to the next; any number when nothing is said.
+    #[cfg_attr(feature = "openapi", schemars(range(min = 1)))]
+    jobs_per_day: Option<u32>,
 }
 
 /// A key's row without its hash.
@@ -44,6 +48,7 @@ pub struct KeyRow {
     pub expires_at: Option<i64>,
     pub revoked_at: Option<i64>,
     pub last_used_at: Option<i64>,
+    pub jobs_per_day: Option<u32>,
 }
 
 impl KeyRow {
@@ -53,6 +58,7 @@ impl KeyRow {
             "id": self.id, "tenant": self.tenant, "scopes": self.scopes, "name": self.name,
             "created_at": rfc3339(self.created_at), "expires_at": self.expires_at.map(rfc3339),
             "revoked_at": self.revoked_at.map(rfc3339), "last_used_at": self.last_used_at.map(rfc3339),
+            "jobs_per_day": self.jobs_per_day,
         })
     }
 }
@@ -78,6 +84,9 @@ impl KeyRequest {
                 wrong("#/expires_at", "too-far-ahead", "A key lasts ten years at most; leave it out for no end.");
             }
             _ => {}
+        }
+        if self.jobs_per_day == Some(0) {
+            wrong("#/jobs_per_day", "out-of-range", NO_JOBS);
         }
         if !errors.is_empty() {
             return Err(Problem::InvalidRequest(errors));
@@ -115,11 +124,13 @@ pub async fn create_key<W: Database + Clock>(
         "id": id, "hash": hash, "tenant": request.tenant, "scopes": request.scopes, "name": request.name,
         "expires_at": expires_at,
     });
-    batch(world, vec![sql!("create_key", json_param(&row))]).await.map_err(|error| unavailable(&error))?;
+    let mut statements = vec![sql!("create_key", json_param(&row))];
+    statements.extend(request.jobs_per_day.map(|jobs| set_quota(&id, &request.tenant, Some(jobs))));
+    batch(world, statements).await.map_err(|error| unavailable(&error))?;
     Ok(json!({
         "id": id, "key": token, "tenant": request.tenant, "scopes": request.scopes, "name": request.name,
         "created_at": rfc3339(now), "expires_at": expires_at.map(rfc3339), "revoked_at": null,
-        "last_used_at": null,
+        "last_used_at": null, "jobs_per_day": request.jobs_per_day,
     }))
 }
 

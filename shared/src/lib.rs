@@ -66,6 +66,7 @@ pub mod openapi;
 pub mod plan;
 pub mod ports;
 pub mod problem;
+pub mod quotas;
 pub mod redact;
 pub mod routes;
 pub mod seal;

@@ -52,6 +52,7 @@ problems! {
     LoopDetected "loop-detected" 422 "Too many jobs made one another",
     IdempotencyKeyReused "idempotency-key-reused" 422 "The idempotency key belongs to another request",
     RateLimited "rate-limited" 429 "Too many requests with this key, or too many refused ones from this address",
+    QuotaReached "quota-reached" 429 "No more jobs today",
     Internal "internal" 500 "Something of ours broke",
     StorageFull "storage-full" 503 "The store is nearly full and accepts no new jobs",
     Restoring "restoring" 503 "The store is being restored",

@@ -41,6 +41,8 @@ pub enum Operation {
     ListKeys,
     RevokeKey,
     ListStrays,
+    ReadQuota,
+    PutQuota,
     EraseTenant,
     EraseSubject,
     ReadErasure,
@@ -74,7 +76,7 @@ const fn open(method: &'static str, path: &'static str, operation: Operation) ->
 }
 
 /// Every route.
-pub const ROUTES: [Route; 43] = [
+pub const ROUTES: [Route; 45] = [
     route("POST", "/v1/jobs", Op::CreateJob, Scope::JobsWrite),
     route("POST", "/v1/jobs/batch", Op::CreateJobs, Scope::JobsWrite),
     route("GET", "/v1/jobs", Op::ListJobs, Scope::JobsRead),
@@ -109,6 +111,8 @@ pub const ROUTES: [Route; 43] = [
     route("GET", "/v1/keys", Op::ListKeys, Scope::Admin),
     route("DELETE", "/v1/keys/{id}", Op::RevokeKey, Scope::Admin),
     route("GET", "/v1/strays", Op::ListStrays, Scope::Admin),
+    route("GET", "/v1/tenants/{id}/quota", Op::ReadQuota, Scope::Admin),
+    route("PUT", "/v1/tenants/{id}/quota", Op::PutQuota, Scope::Admin),
     route("DELETE", "/v1/tenants/{id}", Op::EraseTenant, Scope::Admin),
     route("DELETE", "/v1/tenants/{id}/subjects/{subject}", Op::EraseSubject, Scope::Admin),
     route("GET", "/v1/erasures/{id}", Op::ReadErasure, Scope::Admin),

@@ -4,6 +4,7 @@
 //! and operators over ports that fail; then the faults stop, the world runs on until all is drained, and the invariants
 //! I1 to I11 (docs/failure-modes.md) are judged. Most of them are judged after every write as well.
 
+mod answers;
 mod audit;
 mod clients;
 mod completers;

@@ -209,11 +209,19 @@ async fn a_finished_row_is_small() {
 }
 
 /// Statements that act for a caller come after the text of `caller.sql`.
-const FOR_CALLER: [&str; 5] = ["free_keys", "accept", "count_grouped_accepted", "note_hour", "read_accepted"];
+const FOR_CALLER: [&str; 6] =
+    ["free_keys", "accept", "count_grouped_accepted", "count_quota", "note_hour", "read_accepted"];
 
 /// Statements that take all of a tenant, once in an erasure.
-const OF_ALL: [&str; 6] =
-    ["request_erasure", "erase_keys", "erase_endpoints", "erase_schedules", "erase_groups", "erase_hours"];
+const OF_ALL: [&str; 7] = [
+    "request_erasure",
+    "erase_keys",
+    "erase_quotas",
+    "erase_endpoints",
+    "erase_schedules",
+    "erase_groups",
+    "erase_hours",
+];
 
 fn shipped_statements() -> Vec<(String, String)> {
     let folder = repository().join("shared/src/store");

@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 use longshore_tests::client::{Client, eventually};
 use longshore_tests::options::ROOT_TOKEN;
 
-use crate::refusal::{BAD_HEADER, FORBIDDEN, NOT_FOUND, UNAUTHENTICATED, assert_refused, parameter};
+use crate::refusal::{
+    BAD_HEADER, FORBIDDEN, NOT_FOUND, QUOTA_REACHED, UNAUTHENTICATED, assert_refused, invalid, parameter,
+};
 use crate::tenant::{SOON, id_of, in_ms};
 use crate::world::{World, shared};
 
@@ -188,4 +190,29 @@ async fn assert_only_its_own(api: &Client, tenant: &str) {
     let job = json!({"kind": "webhook", "payload": {"url": "https://example.com/"}});
     assert_refused("another", &api.post_with("/v1/jobs", &other, &job).await.unwrap(), FORBIDDEN);
     assert_refused("another", &api.post("/v1/jobs?tenant=other", &job).await.unwrap(), FORBIDDEN);
+}
+
+/// The quota of a tenant is told with the time at which a new day begins.
+#[test]
+fn a_quota_is_reached() {
+    shared(async |world| {
+        let tenant = world.tenant().await;
+        let all = world.anyone.with_key(&world.key("*", &["admin"]).await.1);
+        let path = format!("/v1/tenants/{}/quota", tenant.name);
+        let bound = json!({"tenant": tenant.name, "jobs_per_day": 2, "jobs_today": 0});
+        assert_eq!(all.put(&path, &json!({"jobs_per_day": 2})).await.unwrap().body, bound);
+        assert_refused("its own", &tenant.api.put(&path, &json!({"jobs_per_day": 9})).await.unwrap(), FORBIDDEN);
+        for (wrong, code) in [(json!(0), "out-of-range"), (json!("2"), "invalid-type"), (json!(-1), "invalid-type")] {
+            let answer = all.put(&path, &json!({"jobs_per_day": wrong})).await.unwrap();
+            assert_refused("a wrong quota", &answer, invalid("#/jobs_per_day", code));
+        }
+        tenant.accept_all(&[tenant.webhook("/ok"), tenant.webhook("/ok")]).await;
+        let refused = tenant.api.post("/v1/jobs", &tenant.webhook("/ok")).await.unwrap();
+        assert_refused("the third", &refused, QUOTA_REACHED);
+        let seconds: u32 = refused.header("retry-after").unwrap().parse().unwrap();
+        assert!((1..=86_400).contains(&seconds), "{seconds}");
+        assert_eq!(tenant.read(&path).await["jobs_today"], 2);
+        assert_eq!(all.put(&path, &json!({"jobs_per_day": null})).await.unwrap().status, 200);
+        tenant.accept(&tenant.webhook("/ok")).await;
+    });
 }

@@ -71,7 +71,7 @@ impl Caller {
         match (route.operation, route.method) {
             (Op::CreateJob, _) => 202,
             (Op::CreateKey, _) => 201,
-            (Op::PutEndpoint | Op::PutSchedule, _) => 200,
+            (Op::PutEndpoint | Op::PutSchedule | Op::PutQuota, _) => 200,
             (_, "GET") if !self.is_stranger() => 200,
             _ if route.names_something() => 404,
             _ => 200,

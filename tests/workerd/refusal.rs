@@ -40,6 +40,7 @@ pub(crate) const NOT_FOUND: Refusal = refusal(404, "not-found");
 pub(crate) const WRONG_METHOD: Refusal = refusal(405, "method-not-allowed");
 pub(crate) const ILLEGAL: Refusal = refusal(409, "illegal-transition");
 pub(crate) const RATE_LIMITED: Refusal = refusal(429, "rate-limited");
+pub(crate) const QUOTA_REACHED: Refusal = refusal(429, "quota-reached");
 pub(crate) const BAD_CURSOR: Refusal = refusal(400, "invalid-cursor");
 pub(crate) const BAD_HEADER: Refusal = refusal(400, "invalid-header");
 pub(crate) const RESTORING: Refusal = refusal(503, "restoring");

@@ -17,6 +17,7 @@ pub(crate) async fn send(api: &Client, route: &Route, id: &str, query: &str, ten
         ("POST", "/v1/jobs") => tenant.webhook("/ok"),
         ("POST", "/v1/jobs/batch") => json!({"jobs": [tenant.webhook("/ok")]}),
         ("PUT", "/v1/schedules/{id}") => yearly(tenant),
+        ("PUT", "/v1/tenants/{id}/quota") => json!({"jobs_per_day": null}),
         ("PUT", _) => json!({"url": tenant.url("/ok")}),
         ("POST", "/v1/jobs/{id}/fail") => json!({"message": "no"}),
         ("POST", "/v1/keys") => json!({"tenant": tenant.name, "scopes": ["jobs:read"]}),
@@ -146,7 +147,7 @@ pub(crate) async fn walk(world: &World, tenant: &Tenant<'_>) -> Vec<Step> {
     let (key, _) = world.key(&tenant.name, &["jobs:read"]).await;
     let (parked, overtaken) = (deferred_job(tenant).await, deferred_job(tenant).await);
     let erasure = erasure_of(tenant).await;
-    let steps: [(&str, &str, u16, &str); 43] = [
+    let steps: [(&str, &str, u16, &str); 45] = [
         ("GET", "/healthz", 200, ""),
         ("GET", "/readyz", 200, ""),
         ("GET", "/openapi.json", 200, ""),
@@ -187,6 +188,8 @@ pub(crate) async fn walk(world: &World, tenant: &Tenant<'_>) -> Vec<Step> {
         ("POST", "/v1/pause", 200, ""),
         ("POST", "/v1/resume", 200, ""),
         ("POST", "/v1/restored", 200, ""),
+        ("PUT", "/v1/tenants/{id}/quota", 200, &tenant.name),
+        ("GET", "/v1/tenants/{id}/quota", 200, &tenant.name),
         ("GET", "/v1/erasures/{id}", 200, &erasure),
         ("DELETE", "/v1/tenants/{id}/subjects/{subject}", 202, &tenant.name),
         ("DELETE", "/v1/tenants/{id}", 202, "leaving"),

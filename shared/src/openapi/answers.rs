@@ -298,6 +298,19 @@ pub(super) struct Key {
     revoked_at: Option<Time>,
     /// Within the hour.
     last_used_at: Option<Time>,
+    /// Jobs that it may have accepted from one midnight UTC to the next; null for any number.
+    jobs_per_day: Option<u32>,
+}
+
+/// A tenant's quota.
+#[derive(JsonSchema)]
+pub(super) struct Quota {
+    #[schemars(regex(pattern = super::NAME))]
+    tenant: String,
+    /// Null for any number.
+    jobs_per_day: Option<u32>,
+    /// Since midnight UTC; counted while there is a bound.
+    jobs_today: u64,
 }
 
 /// A new API key.

@@ -76,6 +76,14 @@ pub(super) fn keys() -> Vec<(&'static str, Value)> {
     vec![("writer", json!({"tenant": "acme", "scopes": ["jobs:write", "jobs:read"], "name": "shop"}))]
 }
 
+pub(super) fn quotas() -> Vec<(&'static str, Value)> {
+    vec![("bound", json!({"jobs_per_day": 10_000})), ("lifted", json!({"jobs_per_day": null}))]
+}
+
+pub(super) fn quota() -> Value {
+    json!({"tenant": "acme", "jobs_per_day": 10_000, "jobs_today": 1_204})
+}
+
 pub(super) fn restored() -> Vec<(&'static str, Value)> {
     vec![("hold", json!({"jobs": "hold"})), ("resend", json!({"jobs": "resend"}))]
 }

@@ -75,6 +75,8 @@ pub(super) fn tell(operation: Operation) -> Told {
         Op::ListKeys => admin::list_keys(),
         Op::RevokeKey => admin::revoke_key(),
         Op::ListStrays => admin::list_strays(),
+        Op::ReadQuota => admin::read_quota(),
+        Op::PutQuota => admin::put_quota(),
         Op::EraseTenant => erasures::erase_tenant(),
         Op::EraseSubject => erasures::erase_subject(),
         Op::ReadErasure => erasures::read_erasure(),

@@ -28,6 +28,7 @@ pub(super) fn samples() -> Vec<Problem> {
         Problem::LoopDetected,
         Problem::IdempotencyKeyReused,
         Problem::RateLimited,
+        Problem::QuotaReached,
         Problem::Internal,
         Problem::StorageFull,
         Problem::Restoring,
@@ -85,6 +86,10 @@ fn when(problem: &Problem) -> &'static str {
         Problem::RateLimited => {
             "The deployment limits requests per key and minute, and refused keys per address and per key id."
         }
+        Problem::QuotaReached => {
+            "As many jobs as the key's or the tenant's quota allows were accepted since midnight UTC. Reading, and repeats of \
+             what was accepted, go on."
+        }
         Problem::Internal => "A bug or a wrong setting of ours; the logs have it under the request id.",
         Problem::StorageFull => "The database is above 90 % of its size. What was accepted is safe and runs on.",
         Problem::Restoring => {
@@ -120,6 +125,9 @@ fn what_to_do(problem: &Problem) -> &'static str {
         }
         Problem::RateLimited => {
             "Repeat after Retry-After with the same idempotency key; send batches instead of single jobs."
+        }
+        Problem::QuotaReached => {
+            "Repeat after Retry-After, which is midnight UTC, with the same idempotency key; or ask the operator for more."
         }
         Problem::Internal => "Repeat with the same idempotency key; if it stays, tell the operator the `request_id`.",
         Problem::StorageFull => "Repeat after Retry-After with the same idempotency key; an operator makes room.",

@@ -1,4 +1,4 @@
--- The key's row, and what an accept must know of the store. ?1 is the key's id.
+-- The key's row, and what an accept must know of the store. ?1 is the key's id, ?2 the tenant that is named.
 -- json() around the subquery: some versions of SQLite forget there that its text is JSON, and quote it.
 SELECT json_object(
   'key', json((SELECT json_object('id', k.id, 'hash', k.hash, 'tenant', k.tenant, 'scopes', json(k.scopes),
@@ -6,5 +6,8 @@ SELECT json_object(
       'expired', k.expires_at IS NOT NULL AND k.expires_at <= CAST(unixepoch('subsec') * 1000 AS INTEGER))
     FROM api_keys k WHERE k.id = ?1)),
   'storage_full', (SELECT value FROM meta WHERE name = 'storage_full'),
+  'quota_reached', EXISTS (SELECT 1 FROM quotas q
+    WHERE (q.key_id = ?1 OR (q.key_id = '' AND q.tenant = coalesce(?2, (SELECT k.tenant FROM api_keys k WHERE k.id = ?1))))
+      AND q.day = CAST(unixepoch('subsec') / 86400 AS INTEGER) AND q.jobs >= q.jobs_per_day),
   'epoch', coalesce((SELECT value FROM meta WHERE name = 'epoch'), 0),
   'now', CAST(unixepoch('subsec') * 1000 AS INTEGER))

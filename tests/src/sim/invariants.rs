@@ -34,9 +34,9 @@ pub(super) struct Invariants {
     /// The slots of schedules that have a job.
     pub(super) slots: BTreeSet<(String, String, i64)>,
     /// Which job answers to a tenant's key.
-    keys: BTreeMap<(String, String), String>,
+    pub(super) keys: BTreeMap<(String, String), String>,
     /// Keys that once answered to another body.
-    lost: BTreeSet<(String, String)>,
+    pub(super) lost: BTreeSet<(String, String)>,
     mark: i64,
     /// What was to be erased, and was.
     pub(super) erasures: Erasures,
@@ -170,35 +170,9 @@ impl Invariants {
         Ok(())
     }
 
-    /// I5: what a caller was told of a key must be what everybody is told.
-    pub(super) fn answered(&mut self, tenant: &str, key: Option<&String>, id: &str) {
-        self.acknowledged.insert((tenant.to_owned(), id.to_owned()));
-        let name = (tenant.to_owned(), id.to_owned());
-        let Some(row) = self.rows.get(&name) else {
-            if !self.erasures.has(&name) {
-                self.violated(format!("I1: {id} was acknowledged and is not there"));
-            }
-            return;
-        };
-        if row.key.is_some() && row.key.as_ref() != key {
-            self.violated(format!("I5: {id} answers for the key {key:?}"));
-        }
-    }
-
-    /// Whether a key once went to a job with another body. It may be free again when the answer that says so is read.
-    pub(super) fn is_lost(&self, tenant: &str, key: Option<&String>) -> bool {
-        key.is_some_and(|key| self.lost.contains(&(tenant.to_owned(), key.clone())))
-    }
-
     /// How many jobs there are, or were.
     pub(super) fn jobs(&self) -> usize {
         self.rows.len() + self.purged.len() + self.erasures.count()
-    }
-
-    /// The row that holds a tenant's key now.
-    pub(super) fn holder(&self, tenant: &str, key: &str) -> Option<&Row> {
-        let id = self.keys.get(&(tenant.to_owned(), key.to_owned()))?;
-        self.rows.get(&(tenant.to_owned(), id.clone())).filter(|row| row.key.is_some())
     }
 }
 

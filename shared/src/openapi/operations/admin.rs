@@ -4,11 +4,12 @@ use serde_json::{Map, Value, json};
 
 use super::{DEPLOYMENT, KEYS, illegal};
 use crate::keys::KeyRequest;
-use crate::openapi::answers::{Health, Key, MadeKey, Paused, Readiness, RestoredAnswer, Stray};
+use crate::openapi::answers::{Health, Key, MadeKey, Paused, Quota, Readiness, RestoredAnswer, Stray};
 use crate::openapi::examples;
 use crate::openapi::told::{Told, told};
 use crate::operate::Restored;
 use crate::problem::Problem;
+use crate::quotas::QuotaRequest;
 
 pub(super) fn create_key() -> Told {
     told(KEYS, "Makes an API key", "The token is shown this once; only its hash is kept.")
@@ -31,6 +32,22 @@ pub(super) fn revoke_key() -> Told {
         .also_root()
         .takes(&["Longshore-Tenant", "tenant"])
         .answers_nothing("It is revoked.")
+}
+
+pub(super) fn read_quota() -> Told {
+    told(KEYS, "Shows a tenant's quota", "How many jobs its keys may have accepted in a day, and had accepted today.")
+        .of_tenant()
+        .answers::<Quota>(200, "The quota.", examples::quota())
+}
+
+pub(super) fn put_quota() -> Told {
+    let about = "It bounds all keys of the tenant together, from the next request on. A request is accepted whole while the \
+                 quota is not reached; jobs of schedules are not counted. Only a key for all tenants may.";
+    told(KEYS, "Sets a tenant's quota", about).reads::<QuotaRequest>(examples::quotas()).answers::<Quota>(
+        200,
+        "The quota.",
+        examples::quota(),
+    )
 }
 
 /// Only a key for all tenants may.

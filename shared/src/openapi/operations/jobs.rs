@@ -23,6 +23,7 @@ pub(super) fn create_job() -> Told {
             Problem::LoopDetected,
             Problem::IdempotencyKeyReused,
             Problem::StorageFull,
+            Problem::QuotaReached,
         ])
 }
 
@@ -46,7 +47,8 @@ pub(super) fn create_jobs() -> Told {
             example: examples::batch_lines(&refused),
         })
         .or_reads_lines("One job a line; empty lines are passed over.", examples::job_lines())
-        .refuses([Problem::InvalidIdempotencyKey("is empty".into()), Problem::LoopDetected, Problem::StorageFull])
+        .refuses([Problem::InvalidIdempotencyKey("is empty".into()), Problem::LoopDetected, Problem::StorageFull,
+            Problem::QuotaReached])
 }
 
 pub(super) fn list_jobs() -> Told {
