@@ -9,7 +9,7 @@ use crate::authenticate::tenant;
 use crate::context::ApiContext;
 
 /// The tenant that the path names, which must be the caller's.
-async fn tenant_of_path(context: &ApiContext, scope: Scope) -> Result<String, Problem> {
+pub(crate) async fn tenant_of_path(context: &ApiContext, scope: Scope) -> Result<String, Problem> {
     let tenant = tenant(context, scope).await?;
     if tenant == context.placeholder(0) { Ok(tenant) } else { Err(Problem::NotFound) }
 }

@@ -41,6 +41,7 @@ pub enum Operation {
     ListKeys,
     RevokeKey,
     ListStrays,
+    ExportTenant,
     EraseTenant,
     EraseSubject,
     ReadErasure,
@@ -73,7 +74,7 @@ const fn open(method: &'static str, path: &'static str, operation: Operation) ->
 }
 
 /// Every route.
-pub const ROUTES: [Route; 42] = [
+pub const ROUTES: [Route; 43] = [
     route("POST", "/v1/jobs", Op::CreateJob, Scope::JobsWrite),
     route("POST", "/v1/jobs/batch", Op::CreateJobs, Scope::JobsWrite),
     route("GET", "/v1/jobs", Op::ListJobs, Scope::JobsRead),
@@ -108,6 +109,7 @@ pub const ROUTES: [Route; 42] = [
     route("GET", "/v1/keys", Op::ListKeys, Scope::Admin),
     route("DELETE", "/v1/keys/{id}", Op::RevokeKey, Scope::Admin),
     route("GET", "/v1/strays", Op::ListStrays, Scope::Admin),
+    route("GET", "/v1/tenants/{id}/export", Op::ExportTenant, Scope::Admin),
     route("DELETE", "/v1/tenants/{id}", Op::EraseTenant, Scope::Admin),
     route("DELETE", "/v1/tenants/{id}/subjects/{subject}", Op::EraseSubject, Scope::Admin),
     route("GET", "/v1/erasures/{id}", Op::ReadErasure, Scope::Admin),
