@@ -2,11 +2,9 @@
 //! reads. In memory is a page of rows, and of the job that is being written its payload or the evidence of
 //! [`REQUESTS_AT_ONCE`] attempts.
 
-use std::collections::VecDeque;
 use std::fmt::Write;
 
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::attempt::EvidenceRef;
 use crate::authorize::{Caller, authorize};
@@ -31,10 +29,8 @@ use crate::schedules::list_schedules;
 const PAGE_CALLS: usize = 2;
 
 /// The parts of an export, in their order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[allow(missing_docs)]
-pub enum Part {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
     Endpoints,
     Schedules,
     Keys,
@@ -44,8 +40,16 @@ pub enum Part {
     End,
 }
 
-/// Where an export goes on: within a part, after that id.
-pub type Position = (Part, String);
+impl Part {
+    const ALL: [Part; 6] = [Part::Endpoints, Part::Schedules, Part::Keys, Part::Groups, Part::Jobs, Part::End];
+
+    fn numbered(number: i64) -> Part {
+        usize::try_from(number).ok().and_then(|number| Part::ALL.get(number)).copied().unwrap_or(Part::End)
+    }
+}
+
+/// Where an export goes on: within a part by its number, after that id.
+pub type Position = (i64, String);
 
 /// What a step came to.
 #[derive(Debug)]
@@ -65,11 +69,13 @@ pub struct TenantExport {
     caller: Caller,
     scope: Scope,
     plan: Plan,
-    at: Position,
+    part: Part,
+    /// The id in that part after which it goes on.
+    after: String,
     /// Calls that it may still spend.
     calls: usize,
-    /// The rest of the page of jobs, whether it is the last page,
-    jobs: VecDeque<JobRow>,
+    /// The rest of the page of jobs, the next last, whether it is the last page,
+    jobs: Vec<JobRow>,
     last_page: bool,
     /// and the job that is being written, with how many of its attempts are.
     writing: Option<(JobRow, usize)>,
@@ -77,13 +83,6 @@ pub struct TenantExport {
 
 fn is_full(rows: usize, limit: u32) -> bool {
     rows >= usize::try_from(limit).unwrap_or(usize::MAX)
-}
-
-fn typed(kind: &str, mut thing: Value) -> Value {
-    if let Value::Object(fields) = &mut thing {
-        fields.insert("type".to_owned(), json!(kind));
-    }
-    thing
 }
 
 fn whole_schedule(row: &ScheduleRow) -> Value {
@@ -95,9 +94,20 @@ fn whole_schedule(row: &ScheduleRow) -> Value {
 impl TenantExport {
     /// An export for a caller whose key was checked.
     pub fn new(tenant: String, caller: Caller, scope: Scope, plan: Plan, from: Option<Position>) -> TenantExport {
-        let at = from.unwrap_or((Part::Endpoints, String::new()));
-        let calls = plan.export_calls;
-        TenantExport { tenant, caller, scope, plan, at, calls, jobs: VecDeque::new(), last_page: false, writing: None }
+        let (part, after) = from.unwrap_or_default();
+        let (part, calls) = (Part::numbered(part), plan.export_calls);
+        TenantExport {
+            tenant,
+            caller,
+            scope,
+            plan,
+            part,
+            after,
+            calls,
+            jobs: Vec::new(),
+            last_page: false,
+            writing: None,
+        }
     }
 
     /// The next piece.
@@ -109,7 +119,7 @@ impl TenantExport {
         if let Some((row, written)) = self.writing.take() {
             return self.go_on(world, row, written, String::new()).await;
         }
-        if let Some(row) = self.jobs.pop_front() {
+        if let Some(row) = self.jobs.pop() {
             let calls = self.calls_of(&row);
             if calls > self.calls {
                 return Ok(self.stop());
@@ -118,7 +128,7 @@ impl TenantExport {
             let head = head_of(world, &row).await?;
             return self.go_on(world, row, 0, head).await;
         }
-        if self.at.0 == Part::End {
+        if self.part == Part::End {
             return Ok(Step::Whole);
         }
         if self.calls < PAGE_CALLS {
@@ -130,13 +140,14 @@ impl TenantExport {
     }
 
     fn stop(&mut self) -> Step {
-        self.jobs.clear();
-        Step::Spent(std::mem::replace(&mut self.at, (Part::End, String::new())))
+        let position = (self.part as i64, std::mem::take(&mut self.after));
+        (self.part, self.jobs) = (Part::End, Vec::new());
+        Step::Spent(position)
     }
 
     async fn page<W: Database + Clock>(&mut self, world: &W) -> Result<String, Problem> {
-        let (tenant, after) = (self.tenant.as_str(), self.at.1.as_str());
-        let (kind, next, limit, things): (_, _, _, Vec<Value>) = match self.at.0 {
+        let (tenant, after) = (self.tenant.as_str(), self.after.as_str());
+        let (kind, next, limit, mut things): (_, _, _, Vec<Value>) = match self.part {
             Part::Endpoints => {
                 let rows = list_endpoints(world, tenant, after, PAGE_MAX).await?;
                 ("endpoint", Part::Schedules, PAGE_MAX, rows.iter().map(EndpointRow::to_json).collect())
@@ -155,10 +166,11 @@ impl TenantExport {
             }
             Part::Jobs => {
                 let before = if after.is_empty() { ID_END } else { after };
-                self.jobs = read_jobs(world, tenant, before, EXPORT_WHOLE_PAGE).await?.into();
+                self.jobs = read_jobs(world, tenant, before, EXPORT_WHOLE_PAGE).await?;
+                self.jobs.reverse();
                 self.last_page = !is_full(self.jobs.len(), EXPORT_WHOLE_PAGE);
                 if self.jobs.is_empty() {
-                    self.at.0 = Part::End;
+                    self.part = Part::End;
                 }
                 return Ok(String::new());
             }
@@ -166,8 +178,11 @@ impl TenantExport {
         };
         let full = is_full(things.len(), limit);
         let last = things.last().filter(|_| full).and_then(|thing| thing["id"].as_str());
-        self.at = last.map_or((next, String::new()), |id| (self.at.0, id.to_owned()));
-        Ok(as_lines(things.into_iter().map(|thing| typed(kind, thing))))
+        (self.part, self.after) = last.map_or((next, String::new()), |id| (self.part, id.to_owned()));
+        for thing in &mut things {
+            thing["type"] = kind.into();
+        }
+        Ok(as_lines(things))
     }
 
     /// How many attempts of a job are shown without their evidence: the oldest.
@@ -207,9 +222,11 @@ impl TenantExport {
         if written < row.log.len() {
             self.writing = Some((row, written));
         } else {
-            let _ = writeln!(text, "],\"dead_letter\":{}}}", json!(row.to_dead_letter_json()));
-            let part = if self.jobs.is_empty() && self.last_page { Part::End } else { Part::Jobs };
-            self.at = (part, row.id);
+            let _ = writeln!(text, "],\"dead_letter\":{}}}", row.to_dead_letter_json().unwrap_or_default());
+            if self.jobs.is_empty() && self.last_page {
+                self.part = Part::End;
+            }
+            self.after = row.id;
         }
         Ok(Step::Text(text))
     }
@@ -228,11 +245,10 @@ async fn head_of<W: Blobs + Clock>(world: &W, row: &JobRow) -> Result<String, Pr
     let joined = object.and_then(|object| join(&row.kind, inline, object));
     let payload = joined.as_deref().or(inline).and_then(|stored| shown_line(&row.kind, stored));
     drop(joined);
-    let mut job = typed("job", row.to_json(None));
-    if let Value::Object(fields) = &mut job {
-        fields.remove("payload");
+    let mut text = String::from("{\"type\":\"job\"");
+    for (name, value) in row.to_json(None).as_object().into_iter().flatten().filter(|(name, _)| *name != "payload") {
+        let _ = write!(text, ",\"{name}\":{value}");
     }
-    let job = job.to_string();
-    let fields = job.strip_suffix('}').unwrap_or(&job);
-    Ok(format!("{fields},\"payload\":{},\"attempts\":[", payload.as_deref().unwrap_or("null")))
+    let _ = write!(text, ",\"payload\":{},\"attempts\":[", payload.as_deref().unwrap_or("null"));
+    Ok(text)
 }

@@ -134,7 +134,9 @@ pub(crate) fn shown_line(kind: &str, stored: &str) -> Option<String> {
         Some(Kind::Task) | None => serde_json::from_str::<&RawValue>(stored).ok()?.get().to_owned(),
     };
     // JSON has line breaks between its tokens alone: within a text they are escaped.
-    Some(text.replace(['\n', '\r'], " "))
+    let mut bytes = text.into_bytes();
+    bytes.iter_mut().filter(|byte| matches!(byte, b'\n' | b'\r')).for_each(|byte| *byte = b' ');
+    String::from_utf8(bytes).ok()
 }
 
 /// Makes the request of a claimed job: the destination is checked again, the exact bytes are signed.
