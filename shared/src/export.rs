@@ -242,7 +242,8 @@ async fn head_of<W: Blobs + Clock>(world: &W, row: &JobRow) -> Result<String, Pr
         })?,
     };
     let inline = row.payload.as_deref();
-    let joined = object.and_then(|object| join(&row.kind, inline, object));
+    // Success empties the row; the object stays until retention.
+    let joined = object.and_then(|object| join(&row.kind, inline.or(Some("{}")), object));
     let payload = joined.as_deref().or(inline).and_then(|stored| shown_line(&row.kind, stored));
     drop(joined);
     let mut text = String::from("{\"type\":\"job\"");

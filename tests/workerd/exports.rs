@@ -37,7 +37,8 @@ fn large_body() -> String {
     format!("{{\n  \"text\": {},\r\n  \"n\": 1.10\n}}", json!("é\n".repeat(70_000)))
 }
 
-/// Something of each type. Answers the ids of its jobs, all of which have ended, the large one last.
+/// Something of each type. Answers the ids of its jobs, all of which have ended: the third and the last are dead, and the last
+/// three are large.
 async fn furnish(tenant: &Tenant<'_>) -> Vec<String> {
     tenant.endpoint("orders", "/ok", json!({"headers": {"x-token": OF_AN_ENDPOINT}})).await;
     tenant.endpoint("handler", "/ok", json!({})).await;
@@ -48,14 +49,21 @@ async fn furnish(tenant: &Tenant<'_>) -> Vec<String> {
     assert_eq!(ran.status, 202, "{}", ran.body);
     let mut sent = to_endpoint("orders");
     (sent["group"], sent["metadata"]) = (json!("import"), json!({"customer": 7}));
-    sent["payload"]["headers"] = json!({"authorization": OF_A_JOB});
-    let mut ids = vec![id_of(&ran.body), tenant.accept(&sent).await, tenant.dead_letter().await];
+    let mut failing = tenant.webhook("/status/500");
+    failing["payload"]["headers"] = json!({"authorization": OF_A_JOB});
+    failing["max_attempts"] = json!(1);
+    let mut ids = vec![id_of(&ran.body), tenant.accept(&sent).await, tenant.accept(&failing).await];
     let task = json!({"kind": "report.build", "endpoint": "handler", "payload": {"text": "x".repeat(100_000)}});
     ids.push(tenant.accept(&task).await);
-    let large = format!(r#"{{"kind":"webhook","payload":{{"endpoint":"orders","body":{}}}}}"#, large_body());
-    let headers = [("content-type", "application/json")];
-    let large = tenant.api.request("POST", "/v1/jobs", &headers, large.into_bytes()).await.unwrap();
-    ids.push(id_of(&large.body));
+    for behaviour in ["/ok", "/status/500"] {
+        let (url, body) = (tenant.url(behaviour), large_body());
+        let large = format!(
+            r#"{{"kind":"webhook","max_attempts":1,"payload":{{"url":"{url}","method":"PUT","body":{body}}}}}"#
+        );
+        let headers = [("content-type", "application/json")];
+        let large = tenant.api.request("POST", "/v1/jobs", &headers, large.into_bytes()).await.unwrap();
+        ids.push(id_of(&large.body));
+    }
     for id in &ids {
         tenant.ended(id).await;
     }
@@ -95,8 +103,8 @@ fn a_tenant_is_exported_whole_and_without_secrets() {
         let answer = tenant.api.get(&path(&tenant)).await.unwrap();
         let all = lines(&answer);
         let count = |kind| of_type(&all, kind).len();
-        assert_eq!(["endpoint", "schedule", "key", "group", "job"].map(count), [2, 1, 2, 1, 5]);
-        assert_eq!(all.len(), 11, "and nothing else");
+        assert_eq!(["endpoint", "schedule", "key", "group", "job"].map(count), [2, 1, 2, 1, 6]);
+        assert_eq!(all.len(), 12, "and nothing else");
         assert_eq!(json!(of_type(&all, "endpoint")), tenant.read("/v1/endpoints").await["data"]);
         assert_eq!(json!(of_type(&all, "key")), tenant.read("/v1/keys").await["data"]);
         assert_eq!(of_type(&all, "group"), [tenant.read("/v1/groups/import").await]);
@@ -109,9 +117,13 @@ fn a_tenant_is_exported_whole_and_without_secrets() {
         assert!(jobs.is_sorted_by(|one, next| one["id"].as_str() > next["id"].as_str()), "the newest first");
         assert_eq!(jobs.iter().map(id_of).collect::<BTreeSet<_>>(), ids.iter().cloned().collect());
         let of = |id: &str| jobs.iter().find(|job| job["id"] == id).unwrap();
-        assert_eq!(of(&ids[1])["payload"]["headers"], json!({"authorization": "[sealed]"}));
+        assert_eq!(of(&ids[2])["payload"]["headers"], json!({"authorization": "[sealed]"}));
         assert_eq!(of(&ids[3])["payload"], json!({"text": "x".repeat(100_000)}));
-        assert_eq!(of(&ids[4])["payload"]["body"], serde_json::from_str::<Value>(&large_body()).unwrap());
+        // What succeeded has no payload any more, but for the object of a large one.
+        assert_eq!(of(&ids[1])["payload"], json!(null));
+        let body: Value = serde_json::from_str(&large_body()).unwrap();
+        assert_eq!(of(&ids[4])["payload"], json!({"body": body}));
+        assert_eq!(of(&ids[5])["payload"], json!({"url": tenant.url("/status/500"), "method": "PUT", "body": body}));
         assert!(answer.text.contains(r#""n": 1.10"#), "as it was written");
         for job in jobs {
             assert_shown(&tenant, job).await;
@@ -122,7 +134,7 @@ fn a_tenant_is_exported_whole_and_without_secrets() {
     });
 }
 
-/// The free plan's budget is one for some twenty jobs; a record that is damaged is null, and no more.
+/// The free plan's budget is one for some forty jobs; a record that is damaged is null, and no more.
 #[test]
 fn an_export_goes_on_where_it_stopped() {
     alone(
@@ -131,13 +143,13 @@ fn an_export_goes_on_where_it_stopped() {
         async |world| {
             let tenant = world.tenant().await;
             tenant.endpoint("orders", "/ok", json!({})).await;
-            let ids = tenant.accept_all(&vec![to_endpoint("orders"); 60]).await;
-            let ended = eventually(SOON, async || (tenant.count_succeeded().await == 60).then_some(()));
+            let ids = tenant.accept_all(&vec![to_endpoint("orders"); 80]).await;
+            let ended = eventually(SOON, async || (tenant.count_succeeded().await == 80).then_some(()));
             ended.await.expect("they end");
             let parts = parts_of(&tenant).await;
             assert!(parts.len() >= 3, "{} requests", parts.len());
             let all = parts.concat();
-            assert_eq!((of_type(&all, "endpoint").len(), of_type(&all, "key").len(), all.len()), (1, 1, 62));
+            assert_eq!((of_type(&all, "endpoint").len(), of_type(&all, "key").len(), all.len()), (1, 1, 82));
             let jobs = of_type(&all, "job");
             let mut newest_first = ids.clone();
             newest_first.sort_unstable_by(|one, next| next.cmp(one));
