@@ -206,22 +206,13 @@ pub fn join(inline: &str, object: &str) -> Option<String> {
     serde_json::to_string(&webhook).ok()
 }
 
-/// The stored payload as the API shows it: sealed values are hidden.
-pub fn shown(stored: &str) -> Option<serde_json::Value> {
-    serde_json::to_value(hidden(stored)?).ok()
-}
-
-/// The same as text, with the body as it was written.
-pub(crate) fn shown_text(stored: &str) -> Option<String> {
-    serde_json::to_string(&hidden(stored)?).ok()
-}
-
-fn hidden(stored: &str) -> Option<Webhook> {
+/// The stored payload as the API shows it, as text: sealed values are hidden, the body is as it was written.
+pub fn shown(stored: &str) -> Option<String> {
     let mut webhook: Webhook = serde_json::from_str(stored).ok()?;
     for value in webhook.headers.values_mut().filter(|value| value.starts_with(SEALED)) {
         SEALED_SHOWN.clone_into(value);
     }
-    Some(webhook)
+    serde_json::to_string(&webhook).ok()
 }
 
 /// Makes the request of a claimed job: the destination is checked again, the exact bytes are signed.

@@ -143,7 +143,7 @@ async fn exported<S: Store>(case: &Case<'_, S>, plan: Plan) -> Vec<Value> {
         let (tenant, caller) = (case.tenant.clone(), case.caller.clone());
         let mut export = TenantExport::new(tenant, caller, Scope::JobsWrite, plan, from);
         from = loop {
-            match export.step(case.stand).await.unwrap() {
+            match Box::pin(export.step(case.stand)).await.unwrap() {
                 Step::Text(piece) => text.push_str(&piece),
                 Step::Spent(position) => break Some(position),
                 Step::Whole => break None,
