@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 
 use longshore::ndjson::NDJSON;
 use longshore_tests::client::{Answer, eventually};
+use longshore_tests::runner::{Faults, Mode};
 use serde_json::{Value, json};
 
 use crate::refusal::{BAD_CURSOR, FORBIDDEN, NOT_FOUND, UNAUTHENTICATED, assert_refused, parameter};
 use crate::routes::yearly;
 use crate::tenant::{SOON, Tenant, id_of, to_endpoint};
-use crate::world::{alone, shared};
+use crate::world::{alone, shared, with_faults};
 
 const OF_AN_ENDPOINT: &str = "secret-of-an-endpoint";
 const OF_A_JOB: &str = "secret-of-a-job";
@@ -184,6 +185,21 @@ async fn parts_of(tenant: &Tenant<'_>) -> Vec<Vec<Value>> {
         }
         assert!(parts.len() < 60, "it gets further");
     }
+}
+
+/// What could not be read is not shown as if it were gone: nobody may take the answer for all.
+#[test]
+fn an_export_breaks_off_while_a_store_is_away() {
+    with_faults("exports-faults", async |world| {
+        let tenant = world.tenant().await;
+        tenant.complete(&tenant.webhook("/ok")).await;
+        world.runner.faults(&Faults { r2: Mode::Fail, ..Faults::default() }).await.unwrap();
+        let broken = tenant.api.get(&path(&tenant)).await;
+        assert!(broken.is_err(), "{}", broken.unwrap().text);
+        world.runner.faults(&Faults::default()).await.unwrap();
+        let all = lines(&tenant.api.get(&path(&tenant)).await.unwrap());
+        assert!(all[1]["attempts"][0]["evidence"]["record"].is_object(), "{}", all[1]);
+    });
 }
 
 #[test]
