@@ -29,7 +29,9 @@ fn lines(answer: &Answer) -> Vec<Value> {
 /// The lines of a type, without it.
 fn of_type(lines: &[Value], kind: &str) -> Vec<Value> {
     let mut found: Vec<Value> = lines.iter().filter(|line| line["type"] == kind).cloned().collect();
-    found.iter_mut().for_each(|line| drop(line.as_object_mut().unwrap().remove("type")));
+    for line in &mut found {
+        line.as_object_mut().unwrap().remove("type");
+    }
     found
 }
 
