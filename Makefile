@@ -169,7 +169,7 @@ clean: ## remove what was built and the data of local runs, but not the tools
 	cd $*/build && $(WASM_OPT_BIN) index_bg.wasm -o index_bg.wasm --quiet $(WASM_FEATURES)
 	@touch $@
 
-producer/build/index.js: docs/openapi.json producer/build.rs producer/Cargo.toml $(shell find producer/src -type f)
+producer/build/index.js: docs/openapi.json producer/Cargo.toml producer/build.rs $(shell find producer/src -type f)
 consumer/build/index.js: consumer/Cargo.toml $(shell find consumer/src -type f)
 
 # Without rustup it is up to the machine to have the target.
