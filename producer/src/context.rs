@@ -40,8 +40,7 @@ impl ApiContext {
             return Ok(PAGE_DEFAULT);
         };
         if self.request.wants_lines() {
-            let detail = "An export has no pages: leave the limit out.";
-            return Err(Problem::InvalidParameter(InvalidField::new("limit", "either-or", detail)));
+            self.no_limit()?;
         }
         text.parse().ok().filter(|limit| (1..=PAGE_MAX).contains(limit)).ok_or_else(|| {
             Problem::InvalidParameter(InvalidField::new(
@@ -50,6 +49,15 @@ impl ApiContext {
                 format!("A limit is 1 to {PAGE_MAX}."),
             ))
         })
+    }
+
+    /// Refuses a `limit`.
+    pub(crate) fn no_limit(&self) -> Result<(), Problem> {
+        let detail = "An export has no pages: leave the limit out.";
+        match self.request.parameter("limit") {
+            None => Ok(()),
+            Some(_) => Err(Problem::InvalidParameter(InvalidField::new("limit", "either-or", detail))),
+        }
     }
 
     /// Refuses parameters that this list does not know: a misspelt filter must not answer everything.
@@ -65,7 +73,7 @@ impl ApiContext {
     }
 
     /// The list that a cursor belongs to: its route and its filters.
-    fn list(&self) -> String {
+    pub(crate) fn list(&self) -> String {
         let mut filters: Vec<_> = self
             .request
             .parameter_names()
@@ -88,9 +96,18 @@ impl ApiContext {
 
     /// A cursor for the next page.
     pub(crate) fn cursor<T: Serialize>(&self, tenant: &str, position: Option<&T>) -> Option<String> {
-        position.map(|position| {
-            let expires_at = self.world.now_ms() + CURSOR_MS_MAX;
-            cursor::encode(&self.settings.master_key, tenant, &self.list(), nonce(&self.world), expires_at, position)
-        })
+        position.map(|position| new_cursor(&self.world, &self.settings, tenant, &self.list(), position))
     }
+}
+
+/// A cursor of a list.
+pub(crate) fn new_cursor<T: Serialize>(
+    world: &CloudflareWorld,
+    settings: &Settings,
+    tenant: &str,
+    list: &str,
+    position: &T,
+) -> String {
+    let expires_at = world.now_ms() + CURSOR_MS_MAX;
+    cursor::encode(&settings.master_key, tenant, list, nonce(world), expires_at, position)
 }

@@ -10,6 +10,7 @@ mod cors;
 mod endpoints;
 mod erasures;
 mod export;
+mod export_tenant;
 mod groups;
 mod health;
 mod keys;

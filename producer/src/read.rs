@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use futures_util::{StreamExt, stream};
 use longshore::invalid::InvalidField;
 use longshore::job::{JobRef, JobRow};
 use longshore::jobs::shown;
 use longshore::key::Scope;
-use longshore::limits::{ATTEMPTS_WITH_EVIDENCE_MAX, EXPORT_PAGE, REQUESTS_AT_ONCE, WAIT_SECONDS_MAX};
+use longshore::limits::{ATTEMPTS_WITH_EVIDENCE_MAX, EXPORT_PAGE, WAIT_SECONDS_MAX};
 use longshore::ports::Clock;
 use longshore::problem::Problem;
 use longshore::query::{self, JobFilter};
@@ -125,11 +124,7 @@ pub(crate) async fn list_attempts(context: &mut ApiContext, scope: Scope) -> Res
     context.only_parameters(&[])?;
     let row = query::read_job(&context.world, &job_of_path(context, scope).await?).await?;
     let older = row.log.len().saturating_sub(ATTEMPTS_WITH_EVIDENCE_MAX);
-    let world = &context.world;
-    let reads = row.log.iter().enumerate().map(|(index, entry)| async move {
-        if index < older { Err(Problem::NotFound) } else { query::read_evidence(world, entry).await }
-    });
-    let evidence: Vec<_> = stream::iter(reads).buffered(REQUESTS_AT_ONCE).collect().await;
+    let evidence = query::read_evidences(&context.world, &row.log, older).await;
     let attempts = row.log.iter().zip(evidence).enumerate();
     let shown = attempts.map(|(index, (entry, read))| entry.to_json(&row.id, index + 1, read.ok().as_ref()));
     Ok(Answer::page(shown.collect(), None))

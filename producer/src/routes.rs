@@ -17,8 +17,8 @@ use crate::context::ApiContext;
 use crate::cors::Cors;
 use crate::request::ApiRequest;
 use crate::{
-    accept, complete, endpoints, erasures, export, groups, health, keys, operate, problem, quotas, rate_limit, read,
-    schedules,
+    accept, complete, endpoints, erasures, export, export_tenant, groups, health, keys, operate, problem, quotas,
+    rate_limit, read, schedules,
 };
 
 static ROUTER: LazyLock<Router<&'static str>> = LazyLock::new(|| {
@@ -134,6 +134,7 @@ pub(crate) async fn handle(
         Op::ListStrays => keys::strays(context, scope).await,
         Op::ReadQuota => quotas::read(context, scope).await,
         Op::PutQuota => quotas::put(context, scope).await,
+        Op::ExportTenant => export_tenant::export(context, scope).await,
         Op::EraseTenant => erasures::erase_tenant(context, scope).await,
         Op::EraseSubject => erasures::erase_subject(context, scope).await,
         Op::ReadErasure => erasures::read(context, scope).await,

@@ -1,22 +1,16 @@
 //! Schedules over HTTP.
 
 use longshore::hint::Hint;
-use longshore::jobs::shown;
 use longshore::key::Scope;
 use longshore::limits::ENVELOPE_BYTES_MAX;
 use longshore::problem::Problem;
 use longshore::schedule::{Firing, ScheduleRow};
 use longshore::schedules;
-use serde_json::Value;
 
 use crate::accept::{hint, idempotency_key};
 use crate::answer::Answer;
 use crate::authenticate::tenant;
 use crate::context::ApiContext;
-
-fn schedule_json(row: &ScheduleRow) -> Value {
-    row.to_json(&row.next_slots(), row.payload().and_then(|payload| shown(row.kind(), payload)).as_ref())
-}
 
 /// `PUT /v1/schedules/{id}`
 pub(crate) async fn put(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
@@ -25,14 +19,14 @@ pub(crate) async fn put(context: &mut ApiContext, scope: Scope) -> Result<Answer
     let body = context.request.json_body(cap).await?;
     let id = context.placeholder(0);
     let row = schedules::put_schedule(&context.world, &context.settings, &tenant, id, &body).await?;
-    Ok(Answer::ok(schedule_json(&row)))
+    Ok(Answer::ok(row.to_whole_json()))
 }
 
 /// `GET /v1/schedules/{id}`
 pub(crate) async fn read(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
     let tenant = tenant(context, scope).await?;
     let row = schedules::read_schedule(&context.world, &tenant, context.placeholder(0)).await?;
-    Ok(Answer::ok(schedule_json(&row)))
+    Ok(Answer::ok(row.to_whole_json()))
 }
 
 /// `GET /v1/schedules`
@@ -41,7 +35,7 @@ pub(crate) async fn list(context: &mut ApiContext, scope: Scope) -> Result<Answe
     let tenant = tenant(context, scope).await?;
     let after = context.position::<String>(&tenant)?.unwrap_or_default();
     let limit = context.limit()?;
-    let rows = schedules::list_schedules(&context.world, &tenant, &after, limit).await?;
+    let rows = schedules::list_schedules(&context.world, &tenant, &after, limit, false).await?;
     let full = rows.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
     let cursor = context.cursor(&tenant, rows.last().filter(|_| full).map(|row| &row.id));
     let shown = |row: &ScheduleRow| row.to_json(row.next_at.as_slice(), None);

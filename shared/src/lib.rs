@@ -10,7 +10,7 @@
 //! 6. [`state`] and [`backoff`]: what follows: succeeded, a retry, or a dead letter.
 //! 7. [`sweep`]: whatever no hint found is found.
 //! 8. [`operate`]: operators look, cancel, retry, replay and discard.
-//! 9. [`erasures`]: a tenant or a subject is erased, with a receipt.
+//! 9. [`erasures`]: a tenant or a subject is erased, with a receipt; [`export`]: a tenant is written out whole.
 //!
 //! A schedule ([`schedules`]) makes a job for each slot of its [`cron`] expression: the tick ([`fire`]) decides by [`slots`].
 
@@ -29,6 +29,7 @@ pub mod endpoints;
 mod erase;
 pub mod erasures;
 pub mod evidence;
+pub mod export;
 pub mod fire;
 pub mod flush;
 pub mod groups;

@@ -249,6 +249,8 @@ pub const PAGE_DEFAULT: u32 = 50;
 pub const ATTEMPTS_WITH_EVIDENCE_MAX: usize = 20;
 /// Jobs that an export reads at once: at most 2 KB of metadata and 16 KB of result each. Other lists take [`PAGE_DEFAULT`].
 pub const EXPORT_PAGE: u32 = 200;
+/// Whole jobs or schedules that the export of a tenant reads at once: with payloads of 64 KiB and logs of 25 KB they are 1.8 MB.
+pub const EXPORT_WHOLE_PAGE: u32 = 20;
 /// Rows that one filtered page reads at most; such a page may be short and still have a cursor.
 pub const PAGE_ROWS_READ_MAX: i64 = 1_000;
 /// Seconds that `?wait=` waits at most.

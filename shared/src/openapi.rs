@@ -174,6 +174,9 @@ fn operation(route: &Route, told: &Told, generators: &mut Generators, refusals: 
         if let Some(lines) = &answer.lines {
             response["content"][NDJSON] = lines_media(lines);
         }
+        if let Some(line) = &answer.line {
+            response["content"] = json!({NDJSON: media(line, &mut generators.answers)});
+        }
         responses.insert(answer.status.to_string(), response);
     }
     for (status, problems) in by_status(told.all_refusals(route)) {

@@ -1,6 +1,9 @@
 //! What each plan of Cloudflare's allows, with its arithmetic.
 
-use crate::limits::{DATABASE_BYTES_FREE, DATABASE_BYTES_PAID, DAY_MS, PAYLOAD_BYTES_MAX, PAYLOAD_INLINE_BYTES};
+use crate::limits::{
+    ATTEMPTS_WITH_EVIDENCE_MAX, DATABASE_BYTES_FREE, DATABASE_BYTES_PAID, DAY_MS, PAYLOAD_BYTES_MAX,
+    PAYLOAD_INLINE_BYTES, SENDS_MAX,
+};
 
 /// What a plan of Cloudflare's allows, as one profile. `PLAN=free` is the shipped default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +34,11 @@ pub struct Plan {
     pub bulk_accepts: usize,
     /// Pages of one export at most; its last line says where another one goes on.
     pub export_pages: usize,
+    /// Calls of D1 and R2 that one export of a tenant spends at most; its last line says where another one goes on. A job takes
+    /// one more than [`Plan::export_evidence`] beside the two of its page: each request gets further.
+    pub export_calls: usize,
+    /// Attempts of one job, the latest, whose evidence the export of a tenant shows.
+    pub export_evidence: usize,
     /// Rounds of one tick of the schedules at most, [`SCHEDULES_PER_ROUND`](crate::limits::SCHEDULES_PER_ROUND) each.
     pub tick_rounds: usize,
     /// Pages of an erasure in one sweep at most, [`ERASE_ROWS_READ`](crate::limits::ERASE_ROWS_READ) rows each.
@@ -57,7 +65,8 @@ pub struct Plan {
 /// 5 packs and a write. A tick spends 1 to note that it came and 3 a round: read, fire, hint, each of 100 schedules at most.
 /// The counting test asserts all three. A bulk request spends 2 to look at its key
 /// and note its use and 5 an accept: insert, and hint both lanes, each with two sends if 500 jobs have as many times. An export
-/// spends 2 a page, to look at its key and to read.
+/// spends 2 a page, to look at its key and to read. That of a tenant spends 2 to look at its key and note its use, then
+/// [`Plan::export_calls`]: 2 a page, 1 a large payload and 1 a record of evidence. 4 are left.
 pub const FREE: Plan = Plan {
     name: "free",
     hint_jobs: 5,
@@ -72,6 +81,8 @@ pub const FREE: Plan = Plan {
     sweep_runs: 3,
     bulk_accepts: 9,
     export_pages: 20,
+    export_calls: 44,
+    export_evidence: ATTEMPTS_WITH_EVIDENCE_MAX,
     tick_rounds: 2,
     erase_pages: 1,
     erase_calls: 8,
@@ -82,7 +93,8 @@ pub const FREE: Plan = Plan {
 };
 
 /// Workers Paid: 30 s CPU, 10,000 subrequests. 20 rounds of 500 rows are 10,000 rows a step and sweep; 24 moves of the mark
-/// catch up a day in one sweep; 20 rounds of a tick are 1,000 schedules a minute.
+/// catch up a day in one sweep; 20 rounds of a tick are 1,000 schedules a minute. 9,000 calls export about 8,000 jobs of one
+/// attempt each, in pages of 20.
 pub const PAID: Plan = Plan {
     name: "paid",
     hint_jobs: 100,
@@ -97,6 +109,8 @@ pub const PAID: Plan = Plan {
     sweep_runs: 50,
     bulk_accepts: 1_500,
     export_pages: 4_500,
+    export_calls: 9_000,
+    export_evidence: SENDS_MAX as usize,
     tick_rounds: 20,
     erase_pages: 20,
     erase_calls: 400,

@@ -1,5 +1,6 @@
 //! Reading: one job, lists, evidence, health. What a read costs grows with its answer, never with the table.
 
+use futures_util::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -7,7 +8,7 @@ use crate::attempt::{EvidenceRef, LogEntry};
 use crate::authorize::unavailable;
 use crate::evidence::{pack_key, sha256};
 use crate::job::{ID_END, JobRef, JobRow, first_id_at, is_id};
-use crate::limits::PAGE_ROWS_READ_MAX;
+use crate::limits::{PAGE_ROWS_READ_MAX, REQUESTS_AT_ONCE};
 use crate::ports::{Blobs, Clock, Database, DatabaseError, Statement};
 use crate::problem::Problem;
 use crate::store::{batch, first_as, json_param, rows_as, sql};
@@ -23,6 +24,21 @@ pub async fn read_job<W: Database + Clock>(world: &W, job: &JobRef) -> Result<Jo
     let statement = sql!("read_job", job.tenant.as_str(), job.id.as_str());
     let answers = batch(world, vec![statement]).await.map_err(|error| unavailable(&error))?;
     first_as(answers.first()).map_err(|error| unavailable(&error))?.ok_or(Problem::NotFound)
+}
+
+/// A page of a tenant's jobs, each whole, the newest first: those with ids below `before`.
+///
+/// # Errors
+/// `Unavailable`.
+pub(crate) async fn read_jobs<W: Database + Clock>(
+    world: &W,
+    tenant: &str,
+    before: &str,
+    limit: u32,
+) -> Result<Vec<JobRow>, Problem> {
+    let statement = sql!("read_jobs", tenant, before, i64::from(limit));
+    let answers = batch(world, vec![statement]).await.map_err(|error| unavailable(&error))?;
+    rows_as(answers.first().unwrap_or(&Vec::new())).map_err(|error| unavailable(&error))
 }
 
 /// Whether a job has ended: one row read.
@@ -179,6 +195,14 @@ pub async fn read_evidence<B: Blobs>(blobs: &B, entry: &LogEntry) -> Result<Valu
             serde_json::from_slice(&bytes).map_err(|_| Problem::Internal)
         }
     }
+}
+
+/// The evidence of attempts that follow each other in a log, read [`REQUESTS_AT_ONCE`] at once; of the first `unread` none is.
+pub async fn read_evidences<B: Blobs>(blobs: &B, entries: &[LogEntry], unread: usize) -> Vec<Result<Value, Problem>> {
+    let reads = entries.iter().enumerate().map(|(index, entry)| async move {
+        if index < unread { Err(Problem::NotFound) } else { read_evidence(blobs, entry).await }
+    });
+    stream::iter(reads).buffered(REQUESTS_AT_ONCE).collect().await
 }
 
 /// What readiness is judged by; times are ms by the database's clock.

@@ -43,6 +43,7 @@ pub enum Operation {
     ListStrays,
     ReadQuota,
     PutQuota,
+    ExportTenant,
     EraseTenant,
     EraseSubject,
     ReadErasure,
@@ -76,7 +77,7 @@ const fn open(method: &'static str, path: &'static str, operation: Operation) ->
 }
 
 /// Every route.
-pub const ROUTES: [Route; 45] = [
+pub const ROUTES: [Route; 46] = [
     route("POST", "/v1/jobs", Op::CreateJob, Scope::JobsWrite),
     route("POST", "/v1/jobs/batch", Op::CreateJobs, Scope::JobsWrite),
     route("GET", "/v1/jobs", Op::ListJobs, Scope::JobsRead),
@@ -113,6 +114,7 @@ pub const ROUTES: [Route; 45] = [
     route("GET", "/v1/strays", Op::ListStrays, Scope::Admin),
     route("GET", "/v1/tenants/{id}/quota", Op::ReadQuota, Scope::Admin),
     route("PUT", "/v1/tenants/{id}/quota", Op::PutQuota, Scope::Admin),
+    route("GET", "/v1/tenants/{id}/export", Op::ExportTenant, Scope::Admin),
     route("DELETE", "/v1/tenants/{id}", Op::EraseTenant, Scope::Admin),
     route("DELETE", "/v1/tenants/{id}/subjects/{subject}", Op::EraseSubject, Scope::Admin),
     route("GET", "/v1/erasures/{id}", Op::ReadErasure, Scope::Admin),

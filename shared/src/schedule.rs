@@ -8,6 +8,7 @@ use crate::backoff::Schedule as Backoff;
 use crate::cron::{Cron, CronProblem};
 use crate::invalid::{InvalidField, is_name, read};
 use crate::job::none_if_empty;
+use crate::jobs::shown;
 use crate::limits::NEXT_SLOTS_SHOWN;
 use crate::ports::Clock;
 use crate::problem::Problem;
@@ -211,18 +212,14 @@ pub struct ScheduleRow {
 }
 
 impl ScheduleRow {
-    /// The stored payload of its jobs, where one schedule is read.
-    pub fn payload(&self) -> Option<&str> {
-        self.job.payload.as_deref()
-    }
-
-    /// The kind of its jobs.
-    pub fn kind(&self) -> &str {
-        &self.job.kind
+    /// The schedule as the API shows it alone: with its payload and its next slots.
+    pub fn to_whole_json(&self) -> Value {
+        let payload = self.job.payload.as_deref().and_then(|payload| shown(&self.job.kind, payload));
+        self.to_json(&self.next_slots(), payload.as_ref())
     }
 
     /// The next slots, the due ones included; one that is paused has none.
-    pub fn next_slots(&self) -> Vec<i64> {
+    fn next_slots(&self) -> Vec<i64> {
         let Some(next) = self.next_at else { return Vec::new() };
         let Ok(cron) = cron_in(&self.cron, &self.time_zone, next) else { return Vec::new() };
         std::iter::successors(Some(next), |slot| cron.next_after(*slot)).take(NEXT_SLOTS_SHOWN).collect()

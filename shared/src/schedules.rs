@@ -75,7 +75,7 @@ pub async fn read_schedule<W: Database + Clock>(world: &W, tenant: &str, id: &st
     stand(world, vec![read_statement(tenant, id, "", None)]).await?.schedule.ok_or(Problem::NotFound)
 }
 
-/// A page of a tenant's schedules by name.
+/// A page of a tenant's schedules by name; `whole` with payloads and all of the history.
 ///
 /// # Errors
 /// `Unavailable`.
@@ -84,8 +84,9 @@ pub async fn list_schedules<W: Database + Clock>(
     tenant: &str,
     after: &str,
     limit: u32,
+    whole: bool,
 ) -> Result<Vec<ScheduleRow>, Problem> {
-    let statement = sql!("list_schedules", tenant, after, i64::from(limit));
+    let statement = sql!("list_schedules", tenant, after, i64::from(limit), i64::from(whole));
     let answers = batch(world, vec![statement]).await.map_err(|error| unavailable(&error))?;
     rows_as(answers.first().unwrap_or(&Vec::new())).map_err(|error| unavailable(&error))
 }

@@ -5,9 +5,14 @@ use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use longshore::authorize::{Caller, authorize};
+use longshore::export::{Position, Step, TenantExport};
 use longshore::fire::tick;
 use longshore::job::{JobRef, Lane, mint_id};
-use longshore::limits::{CATCH_UP_SLOTS_AT_ONCE, HOUR_MS, MESSAGE_BYTES_MAX, PAYLOAD_BYTES_MAX};
+use longshore::key::{Scope, parse};
+use longshore::keys::create_key;
+use longshore::limits::{CATCH_UP_SLOTS_AT_ONCE, HOUR_MS, MESSAGE_BYTES_MAX, PAYLOAD_BYTES_MAX, SENDS_MAX};
+use longshore::origin::Origin;
 use longshore::payload::key;
 use longshore::plan::{FREE, PAID, Plan};
 use longshore::ports::{
@@ -277,6 +282,53 @@ fn a_free_tick_keeps_within_its_subrequests() {
     let hints = world.hints.borrow();
     let hinted: usize = hints.iter().map(|text| longshore::hint::decode(text).unwrap().len()).sum();
     assert_eq!(hinted, made);
+}
+
+/// What one request for the export of a tenant spends and writes, and where it stopped.
+fn exported(world: &Counted, caller: &Caller, plan: Plan, from: Option<Position>) -> (usize, String, Option<Position>) {
+    world.subrequests.set(0);
+    authorize(world, caller, Scope::Admin).now_or_never().unwrap().unwrap();
+    let mut export = TenantExport::new("acme".into(), caller.clone(), Scope::Admin, plan, from);
+    let mut text = String::new();
+    loop {
+        match export.step(world).now_or_never().unwrap().unwrap() {
+            Step::Text(piece) => text.push_str(&piece),
+            Step::Spent(position) => return (world.subrequests.get(), text, Some(position)),
+            Step::Whole => return (world.subrequests.get(), text, None),
+        }
+    }
+}
+
+/// The jobs with the most attempts, and with none, in pages that end among them.
+#[test]
+fn a_free_export_of_a_tenant_keeps_within_its_subrequests() {
+    let world = Counted::new();
+    let entry = r#"{"started_at":0,"lease":"L","evidence":{"state":"stored","n":0,"offset":0,"length":1,"sha256":""}}"#;
+    let mut expected = Vec::new();
+    for (jobs, attempts) in [(3, SENDS_MAX), (45, 0), (30, 1), (2, SENDS_MAX), (40, 0)] {
+        let log = vec![entry; attempts as usize].join(",");
+        expected.extend(world.insert(jobs, ", log, payload_bytes", &format!(", '[{log}]', 70000")));
+    }
+    expected.sort_by(|one, next| next.cmp(one));
+    let key = create_key(&world, None, br#"{"tenant":"acme","scopes":["admin"]}"#).now_or_never().unwrap().unwrap();
+    let token = parse(key["key"].as_str().unwrap()).unwrap();
+    let caller = Caller { token, tenant: None, epoch: Some(0), origin: Origin::default() };
+    let (_, whole, end) = exported(&world, &caller, PAID, None);
+    assert!(end.is_none() && world.subrequests.get() > FREE.subrequests);
+    let (mut text, mut from, mut requests) = (String::new(), None, 0);
+    loop {
+        let (spent, part, stopped) = exported(&world, &caller, FREE, from);
+        assert!(spent <= FREE.subrequests, "{spent} subrequests");
+        assert!(!part.is_empty() || stopped.is_none(), "each gets further");
+        (text, from, requests) = (text + &part, stopped, requests + 1);
+        if from.is_none() {
+            break;
+        }
+    }
+    assert!(requests > 5 && text == whole, "{requests} requests");
+    let lines = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let jobs: Vec<_> = lines.filter(|line| line["type"] == "job").map(|job| job["id"].clone()).collect();
+    assert_eq!(jobs, expected.into_iter().map(|job| job.id).collect::<Vec<_>>());
 }
 
 #[test]

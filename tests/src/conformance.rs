@@ -49,7 +49,7 @@ macro_rules! for_each_case {
                 a_payload_out_of_reach_waits, a_replay_owns_its_payload, an_object_leaves_after_its_row,
                 an_object_without_a_row_leaves;
             listing: pages_go_on_where_they_stopped, filters_narrow, dead_letters_by_death, endpoints_by_name,
-                tenants_never_meet, evidence_is_where_the_row_says;
+                tenants_never_meet, evidence_is_where_the_row_says, a_tenant_is_exported_whole;
             firing: a_slot_fires_once, a_late_tick_fires_nothing, a_put_in_between_wins, missed_slots_follow_the_policy,
                 a_slot_beside_an_open_job_is_skipped, a_deleted_endpoint_refuses_the_slot, run_now_makes_one_job_per_key,
                 a_full_store_fires_later, a_history_is_bounded;

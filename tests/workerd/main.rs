@@ -19,6 +19,7 @@ mod dead_letters;
 mod delivery;
 mod endpoints;
 mod erasures;
+mod exports;
 mod faults;
 mod hints;
 mod histories;

@@ -1,5 +1,6 @@
 //! Every route of the table: what it answers when all is well, and whom it refuses.
 
+use longshore::ndjson::NDJSON;
 use longshore::routes::Operation as Op;
 use longshore_tests::client::{Answer, Client};
 use serde_json::{Value, json};
@@ -100,7 +101,9 @@ fn every_route_answers() {
                 assert_eq!(answer.header("cache-control"), Some(kept), "{method} {path}");
                 assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{method} {path}");
                 assert!(answer.header("longshore-request-id").is_some(), "{method} {path}");
-                if status != 204 {
+                if route.operation == Op::ExportTenant {
+                    assert_eq!(answer.header("content-type"), Some(NDJSON), "{method} {path}");
+                } else if status != 204 {
                     assert_eq!(answer.header("content-type"), Some("application/json"), "{method} {path}");
                     assert!(answer.body.is_object(), "{method} {path}");
                 }
@@ -147,7 +150,7 @@ pub(crate) async fn walk(world: &World, tenant: &Tenant<'_>) -> Vec<Step> {
     let (key, _) = world.key(&tenant.name, &["jobs:read"]).await;
     let (parked, overtaken) = (deferred_job(tenant).await, deferred_job(tenant).await);
     let erasure = erasure_of(tenant).await;
-    let steps: [(&str, &str, u16, &str); 45] = [
+    let steps: [(&str, &str, u16, &str); 46] = [
         ("GET", "/healthz", 200, ""),
         ("GET", "/readyz", 200, ""),
         ("GET", "/openapi.json", 200, ""),
@@ -190,6 +193,7 @@ pub(crate) async fn walk(world: &World, tenant: &Tenant<'_>) -> Vec<Step> {
         ("POST", "/v1/restored", 200, ""),
         ("PUT", "/v1/tenants/{id}/quota", 200, &tenant.name),
         ("GET", "/v1/tenants/{id}/quota", 200, &tenant.name),
+        ("GET", "/v1/tenants/{id}/export", 200, &tenant.name),
         ("GET", "/v1/erasures/{id}", 200, &erasure),
         ("DELETE", "/v1/tenants/{id}/subjects/{subject}", 202, &tenant.name),
         ("DELETE", "/v1/tenants/{id}", 202, "leaving"),

@@ -207,13 +207,13 @@ pub fn join(inline: &str, object: &str) -> Option<String> {
     serde_json::to_string(&webhook).ok()
 }
 
-/// The stored payload as the API shows it: sealed values are hidden.
-pub fn shown(stored: &str) -> Option<serde_json::Value> {
+/// The stored payload as the API shows it, as text: sealed values are hidden, the body is as it was written.
+pub fn shown(stored: &str) -> Option<String> {
     let mut webhook: Webhook = serde_json::from_str(stored).ok()?;
     for value in webhook.headers.values_mut().filter(|value| value.starts_with(SEALED)) {
         SEALED_SHOWN.clone_into(value);
     }
-    serde_json::to_value(webhook).ok()
+    serde_json::to_string(&webhook).ok()
 }
 
 /// Makes the request of a claimed job: the destination is checked again, the exact bytes are signed.

@@ -3,12 +3,14 @@
 #![allow(dead_code, reason = "only the schemas are used")]
 
 mod attempts;
+mod export;
 pub(super) mod schedules;
 
 use schemars::JsonSchema;
 use serde_json::{Map, Value};
 
 pub(super) use attempts::{Attempt, Evidence};
+pub(super) use export::line as export_line;
 
 use super::told::JOB_ID;
 use super::{KindName, Time};

@@ -277,6 +277,26 @@ pub(super) fn schedule() -> Value {
     shown(row, |row: ScheduleRow| row.to_json(row.next_at.as_slice(), Some(&payload)))
 }
 
+/// A line of each type of the export of a tenant.
+pub(super) fn export_lines() -> Vec<(&'static str, Value)> {
+    let with = |mut thing: Value, more: Value| {
+        if let (Value::Object(thing), Value::Object(more)) = (&mut thing, more) {
+            thing.extend(more);
+        }
+        thing
+    };
+    let mut attempt = attempt();
+    attempt["evidence"]["record"] = evidence();
+    vec![
+        ("endpoint", with(endpoint("active"), json!({"type": "endpoint"}))),
+        ("schedule", with(schedule(), json!({"type": "schedule", "history": [firing()]}))),
+        ("key", with(key(), json!({"type": "key"}))),
+        ("group", with(group(), json!({"type": "group"}))),
+        ("job", with(job(), json!({"type": "job", "attempts": [attempt], "dead_letter": null}))),
+        ("next", json!({"next_cursor": "AbCdEf"})),
+    ]
+}
+
 pub(super) fn secrets(rotated: bool) -> Value {
     let secret = |letter: &str| format!("whsec_{}", letter.repeat(43) + "=");
     json!({"secret": secret("A"), "previous_secret": rotated.then(|| secret("B"))})

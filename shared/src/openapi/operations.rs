@@ -4,6 +4,7 @@
 mod admin;
 mod endpoints;
 mod erasures;
+mod export;
 mod jobs;
 mod schedules;
 
@@ -18,6 +19,7 @@ const DEAD_LETTERS: &str = "Dead letters";
 const ENDPOINTS: &str = "Endpoints";
 const SCHEDULES: &str = "Schedules";
 const KEYS: &str = "Keys";
+const EXPORT: &str = "Export";
 const ERASURE: &str = "Erasure";
 const DEPLOYMENT: &str = "Deployment";
 
@@ -29,6 +31,7 @@ pub(super) fn tags() -> Value {
         {"name": ENDPOINTS, "description": "Where webhooks and tasks go, and what signs them."},
         {"name": SCHEDULES, "description": "Jobs by the clock: one for each slot of a cron expression."},
         {"name": KEYS, "description": "API keys, for admins and for `ROOT_TOKEN`."},
+        {"name": EXPORT, "description": "All that is kept of a tenant."},
         {"name": ERASURE, "description": "Removing a tenant, or one subject of its jobs, with a receipt."},
         {"name": DEPLOYMENT, "description": "The pipeline as a whole."},
     ])
@@ -77,6 +80,7 @@ pub(super) fn tell(operation: Operation) -> Told {
         Op::ListStrays => admin::list_strays(),
         Op::ReadQuota => admin::read_quota(),
         Op::PutQuota => admin::put_quota(),
+        Op::ExportTenant => export::export_tenant(),
         Op::EraseTenant => erasures::erase_tenant(),
         Op::EraseSubject => erasures::erase_subject(),
         Op::ReadErasure => erasures::read_erasure(),

@@ -27,6 +27,8 @@ pub(super) struct Answer {
     pub(super) content: Option<Content>,
     /// What it is as lines of JSON, for those who accept that.
     pub(super) lines: Option<Lines>,
+    /// What one line is, where it is always lines of JSON.
+    pub(super) line: Option<Content>,
 }
 
 /// Lines of JSON: what they are, and an example.
@@ -92,7 +94,7 @@ impl Told {
     pub(super) fn answers<T: JsonSchema>(mut self, status: u16, description: &'static str, example: Value) -> Told {
         let examples = vec![("example", example)];
         let content = Some(Content { schema: SchemaGenerator::subschema_for::<T>, examples });
-        self.answers.push(Answer { status, description, headers: Vec::new(), content, lines: None });
+        self.answers.push(Answer { status, description, headers: Vec::new(), content, lines: None, line: None });
         self
     }
 
@@ -103,6 +105,13 @@ impl Told {
             example: format!("{example}\n"),
         };
         self.answers::<Page<T>>(200, description, examples::page(example)).or_lines(lines)
+    }
+
+    /// It answers lines of JSON, each of that schema.
+    pub(super) fn answers_lines(mut self, description: &'static str, line: Content) -> Told {
+        let headers = Vec::new();
+        self.answers.push(Answer { status: 200, description, headers, content: None, lines: None, line: Some(line) });
+        self
     }
 
     /// The last answer may also be lines.
@@ -121,7 +130,14 @@ impl Told {
 
     /// It answers 204 when all is well.
     pub(super) fn answers_nothing(mut self, description: &'static str) -> Told {
-        self.answers.push(Answer { status: 204, description, headers: Vec::new(), content: None, lines: None });
+        self.answers.push(Answer {
+            status: 204,
+            description,
+            headers: Vec::new(),
+            content: None,
+            lines: None,
+            line: None,
+        });
         self
     }
 

@@ -9,7 +9,8 @@ use longshore::batch::read_batch;
 use longshore::destination;
 use longshore::idempotency::check_key;
 use longshore::job::is_id;
-use longshore::jobs::webhook::{prepare, shown};
+use longshore::jobs::shown;
+use longshore::jobs::webhook::prepare;
 use longshore::limits::{ACCEPT_PARAMETER_BYTES, BATCH_JOBS_MAX, METADATA_BYTES_MAX, RUN_AFTER_MS_MAX};
 use longshore::redact::is_secret_name;
 use longshore::request::check;
@@ -70,7 +71,7 @@ fn headers_of(payload: &Value) -> impl Iterator<Item = (&String, &str)> {
 /// Secret headers are neither stored nor shown.
 fn is_hidden(payload: &Value, stored: &str) {
     let at_rest: Value = serde_json::from_str(stored).unwrap();
-    let shown = shown(stored).expect("what is stored can be shown");
+    let shown = shown("webhook", stored).expect("what is stored can be shown");
     for (name, value) in headers_of(payload) {
         if is_secret_name(name) {
             assert_ne!(at_rest["headers"][name], *value);

@@ -112,7 +112,7 @@ pub async fn a_tenant_leaves_whole<S: Store>(stand: &Stand<S>) {
     assert_eq!((erasure.state, erasure.subject.as_ref(), erasure.counts.jobs), (ErasureState::Running, None, 0));
     assert!(matches!(case.accept_one(request(json!({})), None).await, Err(Problem::Unauthenticated(_))));
     assert!(list_endpoints(stand, &case.tenant, "", 9).await.unwrap().is_empty());
-    assert!(list_schedules(stand, &case.tenant, "", 9).await.unwrap().is_empty());
+    assert!(list_schedules(stand, &case.tenant, "", 9, false).await.unwrap().is_empty());
     assert!(matches!(replay(stand, &stand.settings, &dead, None).await, Err(Problem::Unavailable)), "no copy of it");
     let receipt = case.finish(&erasure).await;
     let counts = ErasureCounts { jobs: 3, attempts: 2, endpoints: 1, schedules: 1, keys: 1 };
@@ -156,7 +156,7 @@ pub async fn a_subject_leaves_alone<S: Store>(stand: &Stand<S>) {
         assert_eq!(read_evidence(stand, &entry).await.unwrap()["job_id"], job.id, "its hash holds");
     }
     assert!(case.is_there(&after).await);
-    let left = list_schedules(stand, &case.tenant, "", 9).await.unwrap();
+    let left = list_schedules(stand, &case.tenant, "", 9, false).await.unwrap();
     assert_eq!((left.len(), left[0].id.as_str()), (1, "other"));
     assert_eq!(list_endpoints(stand, &case.tenant, "", 9).await.unwrap().len(), 1);
 }

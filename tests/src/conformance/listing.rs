@@ -1,14 +1,17 @@
 //! Cases of reading: pages, filters, dead letters, endpoints, evidence, and the walls between tenants.
 
 use longshore::endpoints::{list_endpoints, read_endpoint};
+use longshore::export::{Step, TenantExport};
 use longshore::job::Lane;
+use longshore::key::Scope;
 use longshore::operate::{cancel, discard, replay, retry_now};
+use longshore::plan::{PAID, Plan};
 use longshore::problem::Problem;
 use longshore::process::process;
 use longshore::query::{JobFilter, list_by_key, list_dead_letters, list_jobs, read_evidence, read_job};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::stand::{Stand, Store, request};
+use super::stand::{Case, Stand, Store, request};
 
 /// Pages of a list hold every job once, the newest first.
 pub async fn pages_go_on_where_they_stopped<S: Store>(stand: &Stand<S>) {
@@ -130,4 +133,57 @@ pub async fn evidence_is_where_the_row_says<S: Store>(stand: &Stand<S>) {
         }
     }
     assert_eq!(read_evidence(stand, &entry).await.unwrap_err(), Problem::Internal);
+}
+
+/// What the requests of an export write; each goes on where the one before stopped.
+async fn exported<S: Store>(case: &Case<'_, S>, plan: Plan) -> Vec<Value> {
+    let (mut text, mut from) = (String::new(), None);
+    loop {
+        // The key of a case may do no more.
+        let (tenant, caller) = (case.tenant.clone(), case.caller.clone());
+        let mut export = TenantExport::new(tenant, caller, Scope::JobsWrite, plan, from);
+        from = loop {
+            match Box::pin(export.step(case.stand)).await.unwrap() {
+                Step::Text(piece) => text.push_str(&piece),
+                Step::Spent(position) => break Some(position),
+                Step::Whole => break None,
+            }
+        };
+        if from.is_none() {
+            return text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        }
+    }
+}
+
+/// An export has each thing of a tenant once, whole, and nothing of another's; on few calls it takes more requests.
+pub async fn a_tenant_is_exported_whole<S: Store>(stand: &Stand<S>) {
+    let (case, other) = (stand.case().await, stand.case().await);
+    other.plain().await;
+    other.endpoint("theirs").await;
+    for name in ["a", "b"] {
+        case.endpoint(name).await;
+    }
+    let mut ids = Vec::new();
+    for n in 0..22 {
+        let group = if n < 3 { json!({"group": format!("group-{n}")}) } else { json!({}) };
+        ids.push(case.accept_one(request(group), None).await.unwrap().job.id);
+    }
+    ids.sort_unstable_by(|one, next| next.cmp(one));
+    let ran = case.job(&ids[7]);
+    process(stand, &stand.settings, Lane::Webhooks, vec![ran.clone()]).await;
+    let all = exported(&case, PAID).await;
+    let of = |kind: &str| all.iter().filter(|line| line["type"] == kind).collect::<Vec<_>>();
+    assert_eq!(["endpoint", "group", "schedule"].map(|kind| of(kind).len()), [2, 3, 0]);
+    assert!(all.iter().all(|line| line["tenant"] == case.tenant.as_str()));
+    let jobs = of("job");
+    assert_eq!(jobs.iter().map(|job| job["id"].as_str().unwrap()).collect::<Vec<_>>(), ids);
+    let row = read_job(stand, &ran).await.unwrap();
+    let record = read_evidence(stand, &row.log[0]).await.unwrap();
+    assert_eq!(jobs[7]["attempts"][0]["evidence"]["record"], record);
+    let waiting = read_job(stand, &case.job(&ids[8])).await.unwrap();
+    let payload = longshore::jobs::shown(&waiting.kind, waiting.payload.as_deref().unwrap()).unwrap();
+    assert_eq!((&jobs[8]["payload"], &jobs[8]["attempts"]), (&payload, &json!([])));
+    let few = exported(&case, Plan { export_calls: 3, ..PAID }).await;
+    let things = |lines: &[Value]| lines.iter().filter(|line| line["type"] != "key").cloned().collect::<Vec<_>>();
+    assert_eq!(things(&few), things(&all));
 }

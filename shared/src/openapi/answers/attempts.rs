@@ -56,7 +56,7 @@ enum EvidencePlace {
 
 /// An attempt's evidence.
 #[derive(JsonSchema)]
-struct AttemptEvidence {
+pub(super) struct AttemptEvidence {
     state: EvidencePlace,
     /// Of the whole record, base64url without padding.
     sha256: Option<String>,
@@ -65,6 +65,14 @@ struct AttemptEvidence {
 /// An attempt, an entry of its job's log.
 #[derive(JsonSchema)]
 pub(in crate::openapi) struct Attempt {
+    #[schemars(flatten)]
+    of: AttemptFields,
+    evidence: AttemptEvidence,
+}
+
+/// What is told of an attempt beside its evidence.
+#[derive(JsonSchema)]
+pub(super) struct AttemptFields {
     #[schemars(regex(pattern = JOB_ID))]
     job_id: String,
     /// Its number, from 1.
@@ -77,7 +85,6 @@ pub(in crate::openapi) struct Attempt {
     error: Option<JobError>,
     /// When the next attempt is due.
     retry_at: Option<Time>,
-    evidence: AttemptEvidence,
     /// The version of the consumer that ran it.
     version: Option<String>,
 }

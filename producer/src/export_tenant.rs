@@ -1,0 +1,61 @@
+//! The export of a tenant over HTTP: steps of the core, streamed while the caller reads.
+
+use futures_util::{StreamExt, stream};
+use longshore::cloudflare::CloudflareWorld;
+use longshore::export::{Step, TenantExport};
+use longshore::key::Scope;
+use longshore::ndjson::as_lines;
+use longshore::problem::Problem;
+use longshore::settings::Settings;
+use serde_json::json;
+use worker::{Error, Result};
+
+use crate::answer::Answer;
+use crate::authenticate::caller;
+use crate::context::{ApiContext, new_cursor};
+use crate::erasures::tenant_of_path;
+
+struct Stream {
+    world: CloudflareWorld,
+    settings: Settings,
+    tenant: String,
+    /// What its cursors belong to.
+    list: String,
+    export: TenantExport,
+}
+
+/// `GET /v1/tenants/{id}/export`
+pub(crate) async fn export(context: &mut ApiContext, scope: Scope) -> std::result::Result<Answer, Problem> {
+    context.only_parameters(&[])?;
+    context.no_limit()?;
+    let tenant = tenant_of_path(context, scope).await?;
+    let from = context.position(&tenant)?;
+    let settings = context.settings.clone();
+    let stream = Stream {
+        world: CloudflareWorld::new(&context.env).map_err(|_| Problem::Internal)?,
+        list: context.list(),
+        export: TenantExport::new(tenant.clone(), caller(context)?, scope, settings.plan, from),
+        settings,
+        tenant,
+    };
+    Ok(Answer::lines(stream::try_unfold(stream, step).boxed_local()))
+}
+
+async fn step(mut stream: Stream) -> Result<Option<(Vec<u8>, Stream)>> {
+    let text = loop {
+        match stream.export.step(&stream.world).await {
+            Ok(Step::Text(text)) if text.is_empty() => {}
+            Ok(Step::Text(text)) => break text,
+            Ok(Step::Spent(position)) => {
+                let Stream { world, settings, tenant, list, .. } = &stream;
+                break as_lines([json!({"next_cursor": new_cursor(world, settings, tenant, list, &position)})]);
+            }
+            Ok(Step::Whole) => return Ok(None),
+            Err(problem) => {
+                tracing::warn!(slug = problem.slug(), "an export broke off");
+                return Err(Error::RustError(problem.slug().to_owned()));
+            }
+        }
+    };
+    Ok(Some((text.into_bytes(), stream)))
+}

@@ -1,0 +1,255 @@
+//! The export of a tenant: all that is kept of it, one JSON object a line. It is made in steps that a caller takes while it
+//! reads. In memory is a page of rows, and of the job that is being written its payload or the evidence of
+//! [`REQUESTS_AT_ONCE`] attempts.
+
+use std::fmt::Write;
+
+use serde_json::Value;
+
+use crate::attempt::EvidenceRef;
+use crate::authorize::{Caller, authorize};
+use crate::endpoint::EndpointRow;
+use crate::endpoints::list_endpoints;
+use crate::groups::{GroupRow, list_groups};
+use crate::job::{ID_END, JobRow};
+use crate::jobs::{join, shown_line};
+use crate::key::Scope;
+use crate::keys::{KeyRow, list_keys};
+use crate::limits::{EXPORT_WHOLE_PAGE, PAGE_MAX, REQUESTS_AT_ONCE};
+use crate::ndjson::as_lines;
+use crate::payload;
+use crate::plan::Plan;
+use crate::ports::{Blobs, Clock, Database};
+use crate::problem::Problem;
+use crate::query::{read_evidences, read_jobs};
+use crate::schedule::{Firing, ScheduleRow};
+use crate::schedules::list_schedules;
+
+/// What a page spends: it looks at the key again, and reads.
+const PAGE_CALLS: usize = 2;
+
+/// The parts of an export, in their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Endpoints,
+    Schedules,
+    Keys,
+    Groups,
+    Jobs,
+    /// All is written.
+    End,
+}
+
+impl Part {
+    const ALL: [Part; 6] = [Part::Endpoints, Part::Schedules, Part::Keys, Part::Groups, Part::Jobs, Part::End];
+
+    fn numbered(number: i64) -> Part {
+        usize::try_from(number).ok().and_then(|number| Part::ALL.get(number)).copied().unwrap_or(Part::End)
+    }
+}
+
+/// Where an export goes on: within a part by its number, after that id.
+pub type Position = (i64, String);
+
+/// What a step came to.
+#[derive(Debug)]
+pub enum Step {
+    /// Lines, or a piece of one. It may be empty.
+    Text(String),
+    /// Another request goes on there.
+    Spent(Position),
+    /// Nothing is left.
+    Whole,
+}
+
+/// An export under way.
+#[derive(Debug)]
+pub struct TenantExport {
+    tenant: String,
+    caller: Caller,
+    scope: Scope,
+    plan: Plan,
+    part: Part,
+    /// The id in that part after which it goes on.
+    after: String,
+    /// Calls that it may still spend.
+    calls: usize,
+    /// The rest of the page of jobs, the next last, whether it is the last page,
+    jobs: Vec<JobRow>,
+    last_page: bool,
+    /// and the job that is being written, with how many of its attempts are.
+    writing: Option<(JobRow, usize)>,
+}
+
+fn is_full(rows: usize, limit: u32) -> bool {
+    rows >= usize::try_from(limit).unwrap_or(usize::MAX)
+}
+
+fn whole_schedule(row: &ScheduleRow) -> Value {
+    let mut schedule = row.to_whole_json();
+    schedule["history"] = row.history.iter().map(Firing::to_json).collect();
+    schedule
+}
+
+impl TenantExport {
+    /// An export for a caller whose key was checked.
+    pub fn new(tenant: String, caller: Caller, scope: Scope, plan: Plan, from: Option<Position>) -> TenantExport {
+        let (part, after) = from.unwrap_or_default();
+        let (part, calls) = (Part::numbered(part), plan.export_calls);
+        TenantExport {
+            tenant,
+            caller,
+            scope,
+            plan,
+            part,
+            after,
+            calls,
+            jobs: Vec::new(),
+            last_page: false,
+            writing: None,
+        }
+    }
+
+    /// The next piece.
+    ///
+    /// # Errors
+    /// As [`authorize`]; `Unavailable` when a store is out of reach. The export is broken off then: what is missing for good is
+    /// null, what could not be read is no reason to say so.
+    pub async fn step<W: Database + Blobs + Clock>(&mut self, world: &W) -> Result<Step, Problem> {
+        if let Some((row, written)) = self.writing.take() {
+            return self.go_on(world, row, written, String::new()).await;
+        }
+        if let Some(row) = self.jobs.pop() {
+            let calls = self.calls_of(&row);
+            if calls > self.calls {
+                return Ok(self.stop());
+            }
+            self.calls -= calls;
+            let head = head_of(world, &row).await?;
+            return self.go_on(world, row, 0, head).await;
+        }
+        if self.part == Part::End {
+            return Ok(Step::Whole);
+        }
+        if self.calls < PAGE_CALLS {
+            return Ok(self.stop());
+        }
+        self.calls -= PAGE_CALLS;
+        authorize(world, &self.caller, self.scope).await?;
+        self.page(world).await.map(Step::Text)
+    }
+
+    fn stop(&mut self) -> Step {
+        let position = (self.part as i64, std::mem::take(&mut self.after));
+        (self.part, self.jobs) = (Part::End, Vec::new());
+        Step::Spent(position)
+    }
+
+    async fn page<W: Database + Clock>(&mut self, world: &W) -> Result<String, Problem> {
+        let (tenant, after) = (self.tenant.as_str(), self.after.as_str());
+        let (kind, next, limit, mut things): (_, _, _, Vec<Value>) = match self.part {
+            Part::Endpoints => {
+                let rows = list_endpoints(world, tenant, after, PAGE_MAX).await?;
+                ("endpoint", Part::Schedules, PAGE_MAX, rows.iter().map(EndpointRow::to_json).collect())
+            }
+            Part::Schedules => {
+                let rows = list_schedules(world, tenant, after, EXPORT_WHOLE_PAGE, true).await?;
+                ("schedule", Part::Keys, EXPORT_WHOLE_PAGE, rows.iter().map(whole_schedule).collect())
+            }
+            Part::Keys => {
+                let rows = list_keys(world, tenant, after, PAGE_MAX).await?;
+                ("key", Part::Groups, PAGE_MAX, rows.iter().map(KeyRow::to_json).collect())
+            }
+            Part::Groups => {
+                let rows = list_groups(world, tenant, after, PAGE_MAX).await?;
+                ("group", Part::Jobs, PAGE_MAX, rows.iter().map(GroupRow::to_json).collect())
+            }
+            Part::Jobs => {
+                let before = if after.is_empty() { ID_END } else { after };
+                self.jobs = read_jobs(world, tenant, before, EXPORT_WHOLE_PAGE).await?;
+                self.jobs.reverse();
+                self.last_page = !is_full(self.jobs.len(), EXPORT_WHOLE_PAGE);
+                if self.jobs.is_empty() {
+                    self.part = Part::End;
+                }
+                return Ok(String::new());
+            }
+            Part::End => return Ok(String::new()),
+        };
+        let full = is_full(things.len(), limit);
+        let last = things.last().filter(|_| full).and_then(|thing| thing["id"].as_str());
+        (self.part, self.after) = last.map_or((next, String::new()), |id| (self.part, id.to_owned()));
+        for thing in &mut things {
+            thing["type"] = kind.into();
+        }
+        Ok(as_lines(things))
+    }
+
+    /// How many attempts of a job are shown without their evidence: the oldest.
+    fn unread(&self, row: &JobRow) -> usize {
+        row.log.len().saturating_sub(self.plan.export_evidence)
+    }
+
+    /// What a job spends.
+    fn calls_of(&self, row: &JobRow) -> usize {
+        let stored = row.log.iter().skip(self.unread(row));
+        let stored = stored.filter(|entry| matches!(entry.evidence, Some(EvidenceRef::Stored { .. }))).count();
+        stored + usize::from(row.payload_bytes.is_some())
+    }
+
+    /// Writes the next attempts of a job, and its end after the last.
+    async fn go_on<W: Blobs>(
+        &mut self,
+        world: &W,
+        row: JobRow,
+        written: usize,
+        mut text: String,
+    ) -> Result<Step, Problem> {
+        let rest = row.log.get(written..).unwrap_or_default();
+        let entries = rest.get(..REQUESTS_AT_ONCE).unwrap_or(rest);
+        let evidence = read_evidences(world, entries, self.unread(&row).saturating_sub(written)).await;
+        for (index, (entry, record)) in (written..).zip(entries.iter().zip(evidence)) {
+            let record = match record {
+                Err(Problem::Unavailable) => return Err(Problem::Unavailable),
+                record => record.ok(),
+            };
+            let mut attempt = entry.to_json(&row.id, index + 1, record.as_ref());
+            attempt["evidence"]["record"] = record.unwrap_or_default();
+            // Writing to a text cannot fail.
+            let _ = write!(text, "{}{attempt}", if index > 0 { "," } else { "" });
+        }
+        let written = written + entries.len();
+        if written < row.log.len() {
+            self.writing = Some((row, written));
+        } else {
+            let _ = writeln!(text, "],\"dead_letter\":{}}}", row.to_dead_letter_json().unwrap_or_default());
+            if self.jobs.is_empty() && self.last_page {
+                self.part = Part::End;
+            }
+            self.after = row.id;
+        }
+        Ok(Step::Text(text))
+    }
+}
+
+/// The line of a job up to its attempts. The payload is written as text: of a large one there is no value.
+async fn head_of<W: Blobs + Clock>(world: &W, row: &JobRow) -> Result<String, Problem> {
+    let object = match row.payload_bytes {
+        None => None,
+        Some(_) => payload::get(world, &row.job()).await.map_err(|error| {
+            tracing::error!(%error, job = row.id, "a payload could not be read");
+            Problem::Unavailable
+        })?,
+    };
+    let inline = row.payload.as_deref();
+    // Success empties the row; the object stays until retention.
+    let joined = object.and_then(|object| join(&row.kind, inline.or(Some("{}")), object));
+    let payload = joined.as_deref().or(inline).and_then(|stored| shown_line(&row.kind, stored));
+    drop(joined);
+    let mut text = String::from("{\"type\":\"job\"");
+    for (name, value) in row.to_json(None).as_object().into_iter().flatten().filter(|(name, _)| *name != "payload") {
+        let _ = write!(text, ",\"{name}\":{value}");
+    }
+    let _ = write!(text, ",\"payload\":{},\"attempts\":[", payload.as_deref().unwrap_or("null"));
+    Ok(text)
+}
