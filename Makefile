@@ -33,7 +33,7 @@ export ESBUILD_BIN := $(CURDIR)/node_modules/.bin/esbuild
 
 NODE_MODULES := node_modules/.package-lock.json
 TOOLS := .tools/rust.done .tools/worker-build-$(WORKER_BUILD).done .tools/wasm-bindgen-$(WASM_BINDGEN).done $(NODE_MODULES)
-CORE := Cargo.toml $(wildcard Cargo.lock) shared/Cargo.toml $(shell find shared/src -type f)
+CORE := Cargo.toml $(wildcard Cargo.lock) shared/Cargo.toml shared/build.rs $(shell find shared/src -type f)
 MUTATED := state backoff idempotency evidence store outcome destination cursor redact key
 WORKERS := producer/build/index.js consumer/build/index.js
 
@@ -166,7 +166,7 @@ clean: ## remove what was built and the data of local runs, but not the tools
 # The names of functions, which worker-build keeps, are 50 KB of each bundle; a panic names its file and line without them.
 %/build/index.js: $(CORE) | $(TOOLS)
 	cd $* && $(worker_build)
-	cd $*/build && $(WASM_OPT_BIN) index_bg.wasm -o index_bg.wasm --quiet $(WASM_FEATURES)
+	cd $*/build && $(WASM_OPT_BIN) index_bg.wasm -o index_bg.wasm -Oz --quiet $(WASM_FEATURES)
 	@touch $@
 
 producer/build/index.js: docs/openapi.json producer/Cargo.toml producer/build.rs $(shell find producer/src -type f)

@@ -16,7 +16,7 @@ macro_rules! sql {
     ($name:literal $(, $param:expr)* $(,)?) => {
         $crate::ports::Statement {
             name: $name,
-            sql: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/store/", $name, ".sql")),
+            sql: include_str!(concat!(env!("OUT_DIR"), "/store/", $name, ".sql")),
             params: vec![$($crate::ports::Param::from($param)),*],
         }
     };
@@ -29,8 +29,8 @@ macro_rules! sql_for_caller {
         $crate::ports::Statement {
             name: $name,
             sql: concat!(
-                include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/store/caller.sql")),
-                include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/store/", $name, ".sql")),
+                include_str!(concat!(env!("OUT_DIR"), "/store/caller.sql")),
+                include_str!(concat!(env!("OUT_DIR"), "/store/", $name, ".sql")),
             ),
             params: vec![$($crate::ports::Param::from($param)),*],
         }
