@@ -237,7 +237,7 @@ fn every_example_of_a_request_is_accepted() {
                         "/v1/dead-letters/{id}/discard" => (other.as_str(), &tenant.api),
                         "/v1/jobs/{id}/complete" => (parked.as_str(), &tenant.api),
                         "/v1/jobs/{id}/fail" => (overtaken.as_str(), &tenant.api),
-                        "/v1/keys" | "/v1/restored" | "/v1/tenants/{id}/quota" => ("", &all),
+                        "/v1/keys" | "/v1/restored" | "/v1/tenants/{id}/quota" => ("example", &all),
                         _ => ("example", &tenant.api),
                     };
                     let headers = [("content-type", "application/json")];
