@@ -3,6 +3,7 @@
 use longshore::hint::Hint;
 use longshore::key::Scope;
 use longshore::limits::ENVELOPE_BYTES_MAX;
+use longshore::origin::Origin;
 use longshore::problem::Problem;
 use longshore::schedule::{Firing, ScheduleRow};
 use longshore::schedules;
@@ -53,7 +54,9 @@ pub(crate) async fn delete(context: &mut ApiContext, scope: Scope) -> Result<Ans
 pub(crate) async fn run(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
     let tenant = tenant(context, scope).await?;
     let key = idempotency_key(context)?;
-    let run = schedules::run_schedule(&context.world, &tenant, context.placeholder(0), key.as_deref()).await?;
+    let origin = Origin::of(|name| context.request.header(name))?;
+    let id = context.placeholder(0);
+    let run = schedules::run_schedule(&context.world, &tenant, id, key.as_deref(), &origin).await?;
     let location = format!("/v1/jobs/{}", run.job.id);
     let answer = Answer::json(202, run.body).with_header("location", location);
     if run.replayed {

@@ -16,7 +16,7 @@ pub struct Caller {
     pub token: Token,
     /// The tenant that the request names, which a `*` key must do.
     pub tenant: Option<String>,
-    /// The epoch of the deployment that asks; `None` to ask of a store of any.
+    /// The epoch of the deployment that asks; `None` for who may ask of a store of any.
     pub epoch: Option<i64>,
     /// Where the request comes from.
     pub origin: Origin,
@@ -112,8 +112,7 @@ pub(crate) fn judge_caller(
     if !all_tenants && caller.tenant.as_ref().is_some_and(|tenant| *tenant != key.tenant) {
         return Err(Problem::Forbidden("The key belongs to another tenant.".into()));
     }
-    // Reading harms nobody: it is how an operator decides what is to become of the jobs.
-    if scope != Scope::JobsRead && caller.epoch.is_some_and(|epoch| epoch != row.epoch) {
+    if caller.epoch.is_some_and(|epoch| epoch != row.epoch) {
         return Err(Problem::Restoring);
     }
     let tenant = if all_tenants { caller.tenant.clone() } else { Some(key.tenant.clone()) };

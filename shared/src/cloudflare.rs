@@ -9,6 +9,7 @@ mod r2;
 use std::cell::Cell;
 use std::time::Duration;
 
+use wasm_bindgen::JsValue;
 use worker::{Bucket, D1Database, Date, Delay, Env, Queue};
 
 use crate::ports::Clock;
@@ -67,7 +68,10 @@ pub fn configured(env: &Env, consequence: &str) -> Option<(CloudflareWorld, Sett
 
 /// A variable or a secret; `None` when it is not set.
 pub fn variable(env: &Env, name: &str) -> Option<String> {
-    env.var(name).ok().map(|value| value.to_string())
+    let value = js_sys::Reflect::get(env, &JsValue::from_str(name)).ok()?;
+    // A number or a truth without quotes in a wrangler.toml is bound as what it is.
+    let number = || value.as_f64().map(|number| number.to_string());
+    value.as_string().or_else(number).or_else(|| value.as_bool().map(|truth| truth.to_string()))
 }
 
 impl Clock for CloudflareWorld {

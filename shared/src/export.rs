@@ -74,6 +74,8 @@ pub struct TenantExport {
     after: String,
     /// Calls that it may still spend.
     calls: usize,
+    /// Bytes that it may still write before it begins no further job.
+    bytes: usize,
     /// The rest of the page of jobs, the next last, whether it is the last page,
     jobs: Vec<JobRow>,
     last_page: bool,
@@ -95,7 +97,7 @@ impl TenantExport {
     /// An export for a caller whose key was checked.
     pub fn new(tenant: String, caller: Caller, scope: Scope, plan: Plan, from: Option<Position>) -> TenantExport {
         let (part, after) = from.unwrap_or_default();
-        let (part, calls) = (Part::numbered(part), plan.export_calls);
+        let (part, calls, bytes) = (Part::numbered(part), plan.export_calls, plan.export_bytes);
         TenantExport {
             tenant,
             caller,
@@ -104,6 +106,7 @@ impl TenantExport {
             part,
             after,
             calls,
+            bytes,
             jobs: Vec::new(),
             last_page: false,
             writing: None,
@@ -116,12 +119,20 @@ impl TenantExport {
     /// As [`authorize`]; `Unavailable` when a store is out of reach. The export is broken off then: what is missing for good is
     /// null, what could not be read is no reason to say so.
     pub async fn step<W: Database + Blobs + Clock>(&mut self, world: &W) -> Result<Step, Problem> {
+        let step = self.next_step(world).await?;
+        if let Step::Text(text) = &step {
+            self.bytes = self.bytes.saturating_sub(text.len());
+        }
+        Ok(step)
+    }
+
+    async fn next_step<W: Database + Blobs + Clock>(&mut self, world: &W) -> Result<Step, Problem> {
         if let Some((row, written)) = self.writing.take() {
             return self.go_on(world, row, written, String::new()).await;
         }
         if let Some(row) = self.jobs.pop() {
             let calls = self.calls_of(&row);
-            if calls > self.calls {
+            if calls > self.calls || self.bytes == 0 {
                 return Ok(self.stop());
             }
             self.calls -= calls;
@@ -131,7 +142,7 @@ impl TenantExport {
         if self.part == Part::End {
             return Ok(Step::Whole);
         }
-        if self.calls < PAGE_CALLS {
+        if self.calls < PAGE_CALLS || self.bytes == 0 {
             return Ok(self.stop());
         }
         self.calls -= PAGE_CALLS;

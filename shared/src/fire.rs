@@ -12,6 +12,7 @@ use crate::hint::Hint;
 use crate::idempotency::INTERNAL_PREFIX;
 use crate::job::{JobRef, Lane, mint_id};
 use crate::limits::{HISTORY_MAX, ID_SKEW_MS_MAX, KEY_WINDOW_SECONDS_DEFAULT, SCHEDULES_PER_ROUND};
+use crate::origin::Origin;
 use crate::ports::{Clock, Database, DatabaseError, World};
 use crate::schedule::{ScheduleRow, cron_in};
 use crate::settings::Settings;
@@ -57,16 +58,20 @@ pub(crate) struct Entry {
     job_id: Option<String>,
     key: Option<String>,
     detail: Option<String>,
+    /// Where the request for it comes from; a slot's comes from nowhere.
+    #[serde(flatten)]
+    origin: Origin,
 }
 
 impl Entry {
     fn without_job(slot: Option<i64>, state: &'static str, detail: String) -> Entry {
-        Entry { scheduled_for: slot, state, job_id: None, key: None, detail: Some(detail) }
+        let origin = Origin::default();
+        Entry { scheduled_for: slot, state, job_id: None, key: None, detail: Some(detail), origin }
     }
 
     /// A job beside all slots.
-    pub(crate) fn run_now(job: &str, key: Option<String>) -> Entry {
-        Entry { scheduled_for: None, state: "run_now", job_id: Some(job.to_owned()), key, detail: None }
+    pub(crate) fn run_now(job: &str, key: Option<String>, origin: Origin) -> Entry {
+        Entry { scheduled_for: None, state: "run_now", job_id: Some(job.to_owned()), key, detail: None, origin }
     }
 }
 
@@ -109,7 +114,8 @@ impl Firer {
                         let key = format!("{INTERNAL_PREFIX}slot {} {slot}", due.id);
                         let job = mint_id(due.now, clock.random());
                         let (job_id, key) = (Some(job), Some(key));
-                        Entry { scheduled_for: Some(slot), state: "fired", job_id, key, detail: None }
+                        let origin = Origin::default();
+                        Entry { scheduled_for: Some(slot), state: "fired", job_id, key, detail: None, origin }
                     });
                 }
             }

@@ -1,5 +1,6 @@
 //! Where a request comes from: the trace that it belongs to, and how many jobs were before it in a chain of them.
 
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::claim::Claimed;
@@ -15,7 +16,7 @@ const HOPS: &str = "longshore-hops";
 const TRACEPARENT_BYTES: usize = 55;
 
 /// What the headers of a request say of where it comes from.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Origin {
     /// A traceparent of version 00.
     pub traceparent: Option<String>,

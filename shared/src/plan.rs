@@ -37,6 +37,8 @@ pub struct Plan {
     /// Calls of D1 and R2 that one export of a tenant spends at most; its last line says where another one goes on. A job takes
     /// one more than [`Plan::export_evidence`] beside the two of its page: each request gets further.
     pub export_calls: usize,
+    /// Bytes after which an export of a tenant begins no further job: what it writes costs CPU, about a second for each 30 MB.
+    pub export_bytes: usize,
     /// Attempts of one job, the latest, whose evidence the export of a tenant shows.
     pub export_evidence: usize,
     /// Rounds of one tick of the schedules at most, [`SCHEDULES_PER_ROUND`](crate::limits::SCHEDULES_PER_ROUND) each.
@@ -82,6 +84,7 @@ pub const FREE: Plan = Plan {
     bulk_accepts: 9,
     export_pages: 20,
     export_calls: 44,
+    export_bytes: 256 * 1024,
     export_evidence: ATTEMPTS_WITH_EVIDENCE_MAX,
     tick_rounds: 2,
     erase_pages: 1,
@@ -110,6 +113,7 @@ pub const PAID: Plan = Plan {
     bulk_accepts: 1_500,
     export_pages: 4_500,
     export_calls: 9_000,
+    export_bytes: 64 * 1024 * 1024,
     export_evidence: SENDS_MAX as usize,
     tick_rounds: 20,
     erase_pages: 20,

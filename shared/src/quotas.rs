@@ -1,7 +1,7 @@
 //! Quotas: how many jobs a tenant, or an API key, may have accepted from one midnight UTC to the next.
 //!
-//! A request is accepted whole while its quota is not reached, so that the last one may pass it by the jobs it has. Jobs of
-//! schedules are not counted: an operator made those.
+//! A request, or 500 lines of one, is accepted whole while its quota is not reached, so that the last one may pass it by the
+//! jobs it has. Jobs of schedules and replays are not counted: they take the scope `operate`.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ pub(crate) const NO_JOBS: &str = "A quota is 1 job a day or more; without one th
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "NewQuota"))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct QuotaRequest {
-    /// Jobs that all its keys together may have accepted in a day; null lifts the bound.
+    /// Jobs that all its keys together may have accepted in a day; null, or nothing, lifts the bound.
     #[cfg_attr(feature = "openapi", schemars(range(min = 1)))]
     jobs_per_day: Option<u32>,
 }

@@ -9,6 +9,7 @@ use crate::idempotency::INTERNAL_PREFIX;
 use crate::job::{JobRef, Lane, mint_id, mint_ulid};
 use crate::jobs::endpoint_pointer;
 use crate::limits::MINTS_MAX;
+use crate::origin::Origin;
 use crate::ports::{Clock, Database, Statement};
 use crate::problem::Problem;
 use crate::query::read_job;
@@ -123,6 +124,7 @@ pub async fn run_schedule<W: Database + Clock>(
     tenant: &str,
     id: &str,
     key: Option<&str>,
+    origin: &Origin,
 ) -> Result<RunNow, Problem> {
     let key = key.map(|key| format!("{INTERNAL_PREFIX}run {id} {key}"));
     let mut asked: Vec<String> = Vec::new();
@@ -138,7 +140,7 @@ pub async fn run_schedule<W: Database + Clock>(
         }
         let job = mint_id(standing.now, world.random());
         asked.push(job.clone());
-        let entry = Entry::run_now(&job, key.clone());
+        let entry = Entry::run_now(&job, key.clone(), origin.clone());
         let fired = fire(world, &[Firer::run_now(&row, standing.now, entry)]).await;
         if !fired.map_err(|error| unavailable(&error))?.is_empty() {
             return run_answer(world, tenant, job, false).await;

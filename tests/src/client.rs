@@ -34,6 +34,14 @@ pub async fn early_in_a_minute() {
     }
 }
 
+/// Waits for the next day, UTC, if this one ends soon: quotas count days by a real clock.
+pub fn early_in_a_day() {
+    let into = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() % 86_400);
+    if into > 86_400 - 120 {
+        std::thread::sleep(Duration::from_secs(86_401 - into));
+    }
+}
+
 /// An answer of the API.
 #[derive(Debug, Clone)]
 pub struct Answer {

@@ -53,7 +53,7 @@ macro_rules! for_each_case {
             firing: a_slot_fires_once, a_late_tick_fires_nothing, a_put_in_between_wins, missed_slots_follow_the_policy,
                 a_slot_beside_an_open_job_is_skipped, a_deleted_endpoint_refuses_the_slot, run_now_makes_one_job_per_key,
                 a_full_store_fires_later, a_history_is_bounded;
-            quotas: a_quota_bounds_a_tenant, a_quota_bounds_a_key, a_quota_leaves_with_its_tenant;
+            quotas: a_quota_bounds_a_tenant, a_repeated_batch_counts_once, a_quota_bounds_a_key, a_quota_leaves_with_its_tenant;
             restoring: another_epoch_moves_nothing, a_restored_store_is_told_once;
             grouping: a_group_counts_each_job_once, ends_are_counted_by_their_kind, what_the_sweep_ends_counts;
             erasing: a_tenant_leaves_whole, a_subject_leaves_alone, two_requests_are_one_run, a_running_job_is_met_again,

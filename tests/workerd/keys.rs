@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use longshore_tests::client::{Client, eventually};
+use longshore_tests::client::{Client, early_in_a_day, eventually};
 use longshore_tests::options::ROOT_TOKEN;
 
 use crate::refusal::{
@@ -195,6 +195,7 @@ async fn assert_only_its_own(api: &Client, tenant: &str) {
 /// The quota of a tenant is told with the time at which a new day begins.
 #[test]
 fn a_quota_is_reached() {
+    early_in_a_day();
     shared(async |world| {
         let tenant = world.tenant().await;
         let all = world.anyone.with_key(&world.key("*", &["admin"]).await.1);

@@ -150,11 +150,7 @@ pub(super) fn example(problem: &Problem) -> Value {
 /// An example of each, by its slug.
 pub(super) fn examples() -> Value {
     let shown = |problem: &Problem| {
-        let summary = format!("{}.", problem.title());
-        (
-            problem.slug().to_owned(),
-            json!({"summary": summary, "description": when(problem), "value": example(problem)}),
-        )
+        (problem.slug().to_owned(), json!({"description": when(problem), "value": example(problem)}))
     };
     // No operation answers 405: it is what the others of its path answer.
     let told = samples().into_iter().filter(|problem| problem.status() != 405);

@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 use super::answers::Page;
 use super::{NAME, examples};
 use crate::invalid::InvalidField;
-use crate::key::Scope;
 use crate::limits::{IDEMPOTENCY_KEY_BYTES_MAX, PAGE_DEFAULT, PAGE_MAX, SUBJECT_BYTES_MAX, WAIT_SECONDS_MAX};
 use crate::problem::Problem;
 use crate::routes::{Operation, Route};
@@ -178,7 +177,7 @@ impl Told {
                 Problem::Unavailable,
             ]);
         }
-        if route.scope.is_some_and(|scope| scope != Scope::JobsRead) && route.operation != Operation::Restored {
+        if route.scope.is_some() && route.method != "GET" && route.operation != Operation::Restored {
             all.push(Problem::Restoring);
         }
         if route.path.contains('{') && !self.creates {

@@ -13,6 +13,7 @@ ON CONFLICT (tenant, id) DO UPDATE SET revision = excluded.revision, cron = excl
   last_slot = CASE WHEN cron = excluded.cron AND time_zone = excluded.time_zone AND paused = 0 THEN last_slot
     ELSE excluded.last_slot END,
   next_at = CASE WHEN excluded.paused = 1 THEN NULL
-    WHEN cron = excluded.cron AND time_zone = excluded.time_zone AND paused = 0 THEN next_at ELSE excluded.next_at END,
+    WHEN cron = excluded.cron AND time_zone = excluded.time_zone AND paused = 0 THEN coalesce(next_at, excluded.next_at)
+    ELSE excluded.next_at END,
   endpoint = excluded.endpoint, job = excluded.job, updated_at = excluded.updated_at
 RETURNING json_object('id', id)

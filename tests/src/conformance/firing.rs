@@ -4,6 +4,7 @@ use futures_util::future::join_all;
 use longshore::endpoints::{EndpointChange, change_endpoint};
 use longshore::fire::{fire_due, read_due, tick};
 use longshore::job::Lane;
+use longshore::origin::Origin;
 use longshore::problem::Problem;
 use longshore::schedule::ScheduleRow;
 use longshore::schedules::{delete_schedule, list_schedules, put_schedule, read_schedule, run_schedule};
@@ -150,7 +151,7 @@ pub async fn a_deleted_endpoint_refuses_the_slot<S: Store>(stand: &Stand<S>) {
     assert_eq!(tick(stand, &stand.settings).await.unwrap(), 0);
     let schedule = row(&case).await;
     assert_eq!((schedule.history[0].state.as_str(), &schedule.history[0].job_id), ("refused", &None));
-    let refusal = run_schedule(stand, &case.tenant, "report", None).await.unwrap_err();
+    let refusal = run_schedule(stand, &case.tenant, "report", None, &Origin::default()).await.unwrap_err();
     assert!(matches!(refusal, Problem::InvalidRequest(_)), "{refusal:?}");
     case.endpoint("orders").await;
     case.make_past(A_MINUTE_MS).await;
@@ -163,7 +164,7 @@ pub async fn a_deleted_endpoint_refuses_the_slot<S: Store>(stand: &Stand<S>) {
 pub async fn run_now_makes_one_job_per_key<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let before = put(&case, json!({"paused": true})).await;
-    let run = async |key| run_schedule(stand, &case.tenant, "report", key).await.unwrap();
+    let run = async |key| run_schedule(stand, &case.tenant, "report", key, &Origin::default()).await.unwrap();
     let (first, second, other) = (run(Some("a")).await, run(Some("a")).await, run(None).await);
     assert_eq!((first.replayed, second.replayed, other.replayed), (false, true, false));
     assert_eq!((&first.job, &first.body), (&second.job, &second.body));
@@ -174,7 +175,7 @@ pub async fn run_now_makes_one_job_per_key<S: Store>(stand: &Stand<S>) {
     let after = row(&case).await;
     assert_eq!((after.last_slot, after.next_at), (before.last_slot, None), "no slot is touched");
     assert_eq!(after.history.iter().filter(|firing| firing.state == "run_now").count(), after.history.len());
-    let unknown = run_schedule(stand, &case.tenant, "nothing", None).await.unwrap_err();
+    let unknown = run_schedule(stand, &case.tenant, "nothing", None, &Origin::default()).await.unwrap_err();
     assert_eq!(unknown, Problem::NotFound);
     end(&case).await;
 }
@@ -189,7 +190,10 @@ pub async fn a_full_store_fires_later<S: Store>(stand: &Stand<S>) {
     stand.sql(set, vec![1.into()]).await;
     assert_eq!(tick(stand, &stand.settings).await.unwrap(), 0);
     assert_eq!(fire_due(stand, due).await.unwrap().len(), 0, "it was read before");
-    assert_eq!(run_schedule(stand, &case.tenant, "report", None).await.unwrap_err(), Problem::StorageFull);
+    assert_eq!(
+        run_schedule(stand, &case.tenant, "report", None, &Origin::default()).await.unwrap_err(),
+        Problem::StorageFull
+    );
     stand.sql(set, vec![0.into()]).await;
     assert_eq!(tick(stand, &stand.settings).await.unwrap(), 1);
     end(&case).await;

@@ -186,4 +186,6 @@ pub async fn a_tenant_is_exported_whole<S: Store>(stand: &Stand<S>) {
     let few = exported(&case, Plan { export_calls: 3, ..PAID }).await;
     let things = |lines: &[Value]| lines.iter().filter(|line| line["type"] != "key").cloned().collect::<Vec<_>>();
     assert_eq!(things(&few), things(&all));
+    let short = exported(&case, Plan { export_bytes: 1, ..PAID }).await;
+    assert_eq!(things(&short), things(&all), "a piece a request");
 }

@@ -11,6 +11,8 @@ use longshore::quotas::{put_quota, read_quota};
 use longshore::request::check;
 use serde_json::{Value, json};
 
+use crate::client::early_in_a_day;
+
 use super::stand::{Case, Stand, Store, request};
 
 async fn set<S: Store>(case: &Case<'_, S>, jobs_per_day: Value) {
@@ -34,6 +36,7 @@ async fn accept_as<S: Store>(case: &Case<'_, S>, caller: &Caller, keys: &[&str])
 
 /// A tenant's quota counts the jobs of all its keys; repeats count nothing and are answered; a new day begins anew.
 pub async fn a_quota_bounds_a_tenant<S: Store>(stand: &Stand<S>) {
+    early_in_a_day();
     let (case, other) = (stand.case().await, stand.case().await);
     assert_eq!(accept_as(&case, &case.caller, &["before"]).await, Ok(1));
     set(&case, json!(3)).await;
@@ -57,8 +60,33 @@ pub async fn a_quota_bounds_a_tenant<S: Store>(stand: &Stand<S>) {
     assert_eq!((accept_as(&case, &case.caller, &["f"]).await, today(&case).await), (Ok(1), json!(1)));
 }
 
+/// A batch that is sent again, because its answer was lost, counts nothing again: the ids are the same. What it made yesterday
+/// is none of today's.
+pub async fn a_repeated_batch_counts_once<S: Store>(stand: &Stand<S>) {
+    early_in_a_day();
+    let case = stand.case().await;
+    set(&case, json!(3)).await;
+    let body = request(json!({})).to_string();
+    let jobs: Vec<_> =
+        (0..3).map(|index| check(stand, &stand.settings, body.as_bytes(), index, None).unwrap()).collect();
+    for _ in 0..3 {
+        let answers = accept(stand, &case.caller, jobs.clone()).await.unwrap();
+        assert!(answers.iter().all(Result::is_ok), "also where it reached the quota itself");
+        assert_eq!(today(&case).await, 3);
+    }
+    for table in [
+        "UPDATE quotas SET day = day - 1 WHERE tenant = ?1 RETURNING ''",
+        "UPDATE jobs SET created_at = created_at - 86400000 WHERE tenant = ?1 RETURNING ''",
+    ] {
+        stand.sql(table, vec![case.tenant.as_str().into()]).await;
+    }
+    accept(stand, &case.caller, jobs).await.unwrap();
+    assert_eq!(today(&case).await, 0);
+}
+
 /// A key's own quota bounds that key alone, whichever tenants it acts for.
 pub async fn a_quota_bounds_a_key<S: Store>(stand: &Stand<S>) {
+    early_in_a_day();
     let (one, two) = (stand.case().await, stand.case().await);
     let body = json!({"tenant": "*", "scopes": ["jobs:write"], "jobs_per_day": 2}).to_string();
     let made = create_key(stand, None, body.as_bytes()).await.unwrap();

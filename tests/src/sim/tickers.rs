@@ -5,6 +5,7 @@ use std::rc::Rc;
 use longshore::fire::tick;
 use longshore::flush::send_hints;
 use longshore::hint::Hint;
+use longshore::origin::Origin;
 use longshore::problem::Problem;
 use longshore::schedules::{put_schedule, run_schedule};
 use serde_json::json;
@@ -55,7 +56,8 @@ pub(super) async fn tick_on(world: Rc<World>) {
                 // Whatever fails is an operator's everyday life.
                 if node.world.random.per_mille(500) {
                     let _ = put_all(&node, false).await;
-                } else if let Ok(run) = run_schedule(&node, TENANTS[0], EVERY, Some("again")).await {
+                } else if let Ok(run) = run_schedule(&node, TENANTS[0], EVERY, Some("again"), &Origin::default()).await
+                {
                     let name = (run.job.tenant.clone(), run.job.id.clone());
                     node.world.invariants.borrow_mut().acknowledged.insert(name);
                     if !run.replayed {

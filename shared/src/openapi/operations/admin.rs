@@ -41,8 +41,8 @@ pub(super) fn read_quota() -> Told {
 }
 
 pub(super) fn put_quota() -> Told {
-    let about = "It bounds all keys of the tenant together, from the next request on. A request is accepted whole while the \
-                 quota is not reached; jobs of schedules are not counted. Only a key for all tenants may.";
+    let about = "It bounds all keys of the tenant together, from the next request on. A request, or 500 lines of one, is \
+                 accepted whole while the quota is not reached; jobs of schedules and replays are not counted. Only a key for all tenants may.";
     told(KEYS, "Sets a tenant's quota", about).reads::<QuotaRequest>(examples::quotas()).answers::<Quota>(
         200,
         "The quota.",
