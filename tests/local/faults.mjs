@@ -43,10 +43,12 @@ function isCall(name) {
   return ({ call }) => call === name;
 }
 
-/** The statement's own file tells it: only what the Workers put before it may differ. */
+/** The statement's own file tells it, as shared/build.rs leaves it: only what the Workers put before it may differ. */
 function isBatchOf(name) {
   const text = readFileSync(path.join(root, "shared/src/store", `${name}.sql`), "utf8");
-  return ({ call, sql }) => call === "DB.batch" && sql.some((statement) => statement.endsWith(text));
+  const lines = text.split("\n").map((line) => line.trim());
+  const sent = lines.filter((line) => !line.startsWith("--")).join("\n");
+  return ({ call, sql }) => call === "DB.batch" && sql.some((statement) => statement.endsWith(sent));
 }
 
 /** The switches of one run. `kill` kills workerd. */
