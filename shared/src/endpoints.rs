@@ -19,11 +19,12 @@ use crate::operate::nonce;
 use crate::outcome::ErrorClass;
 use crate::ports::{Clock, Database, Statement};
 use crate::problem::Problem;
+use crate::query::{read_first, read_rows};
 use crate::redact::{Redaction, is_pointer};
 use crate::seal::seal;
 use crate::settings::Settings;
 use crate::signing::SigningSecret;
-use crate::store::{batch, first_as, json_param, rows_as, sql};
+use crate::store::{batch, first_as, json_param, sql};
 
 /// An endpoint as callers write it. What is left out has its default, also when the endpoint was there before.
 #[derive(Debug, Deserialize)]
@@ -174,8 +175,7 @@ fn read_statement(tenant: &str, id: &str) -> Statement {
 /// # Errors
 /// `NotFound`; `Unavailable`.
 pub async fn read_endpoint<W: Database + Clock>(world: &W, tenant: &str, id: &str) -> Result<EndpointRow, Problem> {
-    let answers = batch(world, vec![read_statement(tenant, id)]).await.map_err(|error| unavailable(&error))?;
-    first_as(answers.first()).map_err(|error| unavailable(&error))?.ok_or(Problem::NotFound)
+    read_first(world, read_statement(tenant, id)).await?.ok_or(Problem::NotFound)
 }
 
 /// A page of a tenant's endpoints by name.
@@ -189,8 +189,7 @@ pub async fn list_endpoints<W: Database + Clock>(
     limit: u32,
 ) -> Result<Vec<EndpointRow>, Problem> {
     let statement = sql!("list_endpoints", tenant, after, i64::from(limit));
-    let answers = batch(world, vec![statement]).await.map_err(|error| unavailable(&error))?;
-    rows_as(answers.first().unwrap_or(&Vec::new())).map_err(|error| unavailable(&error))
+    read_rows(world, statement).await
 }
 
 /// What may be done to an endpoint as a whole.

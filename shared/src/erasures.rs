@@ -7,8 +7,9 @@ use crate::authorize::unavailable;
 use crate::invalid::InvalidField;
 use crate::job::mint_ulid;
 use crate::limits::SUBJECT_BYTES_MAX;
-use crate::ports::{Clock, Database, Rows, Statement};
+use crate::ports::{Clock, Database, Statement};
 use crate::problem::Problem;
+use crate::query::read_first;
 use crate::store::{batch, first_as, json_param, sql};
 use crate::time::rfc3339;
 
@@ -100,7 +101,7 @@ pub async fn request_erasure<W: Database + Clock>(
         reading(tenant, None, subject),
     ];
     let answers = batch(world, statements).await.map_err(|error| unavailable(&error))?;
-    row(answers.last())?.ok_or(Problem::Internal)
+    first_as(answers.last()).map_err(|error| unavailable(&error))?.ok_or(Problem::Internal)
 }
 
 /// The receipt of an erasure.
@@ -108,17 +109,12 @@ pub async fn request_erasure<W: Database + Clock>(
 /// # Errors
 /// `NotFound`; `Unavailable`.
 pub async fn read_erasure<W: Database + Clock>(world: &W, tenant: &str, id: &str) -> Result<ErasureRow, Problem> {
-    let answers = batch(world, vec![reading(tenant, Some(id), None)]).await.map_err(|error| unavailable(&error))?;
-    row(answers.first())?.ok_or(Problem::NotFound)
+    read_first(world, reading(tenant, Some(id), None)).await?.ok_or(Problem::NotFound)
 }
 
 /// Reads one erasure by its id, or the one that runs for this target.
 fn reading(tenant: &str, id: Option<&str>, subject: Option<&str>) -> Statement {
     sql!("read_erasure", tenant, id.map(str::to_owned), subject.map(str::to_owned))
-}
-
-fn row(rows: Option<&Rows>) -> Result<Option<ErasureRow>, Problem> {
-    first_as(rows).map_err(|error| unavailable(&error))
 }
 
 #[cfg(test)]

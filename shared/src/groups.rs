@@ -7,13 +7,13 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::authorize::unavailable;
 use crate::invalid::is_name;
 use crate::job::JobRef;
 use crate::ports::{Clock, Database, DatabaseError, Param, Rows, Statement};
 use crate::problem::Problem;
+use crate::query::{read_first, read_rows};
 use crate::request::NewJob;
-use crate::store::{batch, first_as, json_param, rows_as, sql, sql_for_caller};
+use crate::store::{batch, json_param, sql, sql_for_caller};
 use crate::time::rfc3339;
 
 /// The count before: what is there already counts no more.
@@ -135,8 +135,7 @@ pub async fn read_group<W: Database + Clock>(world: &W, tenant: &str, id: &str) 
     if !is_name(id) {
         return Err(Problem::NotFound);
     }
-    let answers = batch(world, vec![sql!("read_group", tenant, id)]).await.map_err(|error| unavailable(&error))?;
-    first_as(answers.first()).map_err(|error| unavailable(&error))?.ok_or(Problem::NotFound)
+    read_first(world, sql!("read_group", tenant, id)).await?.ok_or(Problem::NotFound)
 }
 
 /// A page of a tenant's groups by name.
@@ -150,6 +149,5 @@ pub(crate) async fn list_groups<W: Database + Clock>(
     limit: u32,
 ) -> Result<Vec<GroupRow>, Problem> {
     let statement = sql!("list_groups", tenant, after, i64::from(limit));
-    let answers = batch(world, vec![statement]).await.map_err(|error| unavailable(&error))?;
-    rows_as(answers.first().unwrap_or(&Vec::new())).map_err(|error| unavailable(&error))
+    read_rows(world, statement).await
 }

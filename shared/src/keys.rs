@@ -9,8 +9,9 @@ use crate::key::{Scope, mint, parse};
 use crate::limits::{KEY_NAME_BYTES_MAX, RUN_AFTER_MS_MAX};
 use crate::ports::{Clock, Database};
 use crate::problem::Problem;
+use crate::query::read_rows;
 use crate::quotas::{NO_JOBS, set_quota};
-use crate::store::{batch, json_param, rows_as, sql};
+use crate::store::{batch, json_param, sql};
 use crate::time::{parse_rfc3339, rfc3339};
 
 /// A key as callers ask for it.
@@ -145,8 +146,7 @@ pub async fn list_keys<W: Database + Clock>(
     limit: u32,
 ) -> Result<Vec<KeyRow>, Problem> {
     let statement = sql!("list_keys", tenant, after, i64::from(limit));
-    let answers = batch(world, vec![statement]).await.map_err(|error| unavailable(&error))?;
-    rows_as(answers.first().unwrap_or(&Vec::new())).map_err(|error| unavailable(&error))
+    read_rows(world, statement).await
 }
 
 /// Revokes a key: it stops with the next statement. Doing it again changes nothing.

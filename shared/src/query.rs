@@ -1,6 +1,7 @@
 //! Reading: one job, lists, evidence, health. What a read costs grows with its answer, never with the table.
 
 use futures_util::{StreamExt, stream};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -13,6 +14,29 @@ use crate::ports::{Blobs, Clock, Database, DatabaseError, Statement};
 use crate::problem::Problem;
 use crate::store::{batch, first_as, json_param, rows_as, sql};
 
+/// The rows of one statement, each as `T`.
+///
+/// # Errors
+/// `Unavailable`.
+pub(crate) async fn read_rows<T: DeserializeOwned, W: Database + Clock>(
+    world: &W,
+    statement: Statement,
+) -> Result<Vec<T>, Problem> {
+    let answers = batch(world, vec![statement]).await.map_err(|error| unavailable(&error))?;
+    rows_as(answers.first().unwrap_or(&Vec::new())).map_err(|error| unavailable(&error))
+}
+
+/// The row of one statement as `T`, if there is one.
+///
+/// # Errors
+/// `Unavailable`.
+pub(crate) async fn read_first<T: DeserializeOwned, W: Database + Clock>(
+    world: &W,
+    statement: Statement,
+) -> Result<Option<T>, Problem> {
+    Ok(read_rows(world, statement).await?.pop())
+}
+
 /// One job, whole.
 ///
 /// # Errors
@@ -22,8 +46,7 @@ pub async fn read_job<W: Database + Clock>(world: &W, job: &JobRef) -> Result<Jo
         return Err(Problem::NotFound);
     }
     let statement = sql!("read_job", job.tenant.as_str(), job.id.as_str());
-    let answers = batch(world, vec![statement]).await.map_err(|error| unavailable(&error))?;
-    first_as(answers.first()).map_err(|error| unavailable(&error))?.ok_or(Problem::NotFound)
+    read_first(world, statement).await?.ok_or(Problem::NotFound)
 }
 
 /// A page of a tenant's jobs, each whole, the newest first: those with ids below `before`.
@@ -37,8 +60,7 @@ pub(crate) async fn read_jobs<W: Database + Clock>(
     limit: u32,
 ) -> Result<Vec<JobRow>, Problem> {
     let statement = sql!("read_jobs", tenant, before, i64::from(limit));
-    let answers = batch(world, vec![statement]).await.map_err(|error| unavailable(&error))?;
-    rows_as(answers.first().unwrap_or(&Vec::new())).map_err(|error| unavailable(&error))
+    read_rows(world, statement).await
 }
 
 /// Whether a job has ended: one row read.
@@ -51,8 +73,7 @@ pub async fn has_finished<W: Database + Clock>(world: &W, job: &JobRef) -> Resul
         finished: u8,
     }
     let statement = sql!("read_state", job.tenant.as_str(), job.id.as_str());
-    let answers = batch(world, vec![statement]).await.map_err(|error| unavailable(&error))?;
-    let row: Option<Finished> = first_as(answers.first()).map_err(|error| unavailable(&error))?;
+    let row: Option<Finished> = read_first(world, statement).await?;
     row.map(|row| row.finished == 1).ok_or(Problem::NotFound)
 }
 
@@ -147,8 +168,7 @@ pub async fn list_by_key<W: Database + Clock>(
     limit: u32,
 ) -> Result<Vec<JobRow>, Problem> {
     let statement = sql!("list_by_key", tenant, key, i64::from(limit));
-    let answers = batch(world, vec![statement]).await.map_err(|error| unavailable(&error))?;
-    rows_as(answers.first().unwrap_or(&Vec::new())).map_err(|error| unavailable(&error))
+    read_rows(world, statement).await
 }
 
 /// A page of a tenant's open dead letters, the latest death first. A position is the time of death and the id.
@@ -165,8 +185,7 @@ pub async fn list_dead_letters<W: Database + Clock>(
     let (died_at, id) = after.unwrap_or((253_402_300_799_999, ID_END.to_owned()));
     let terms = json_param(&serde_json::json!({"tenant": tenant, "died_at": died_at, "id": id}));
     let statement = sql!("list_dead_open", terms, i64::from(limit));
-    let answers = batch(world, vec![statement]).await.map_err(|error| unavailable(&error))?;
-    let rows: Vec<JobRow> = rows_as(answers.first().unwrap_or(&Vec::new())).map_err(|error| unavailable(&error))?;
+    let rows: Vec<JobRow> = read_rows(world, statement).await?;
     let full = rows.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
     let next = rows.last().filter(|_| full).and_then(|row| Some((row.finished_at?, row.id.clone())));
     Ok(Page { rows, next })
@@ -223,8 +242,7 @@ pub struct Health {
 /// # Errors
 /// `Unavailable`.
 pub async fn read_health<W: Database + Clock>(world: &W) -> Result<Health, Problem> {
-    let answers = batch(world, vec![sql!("read_health")]).await.map_err(|error| unavailable(&error))?;
-    first_as(answers.first()).map_err(|error| unavailable(&error))?.ok_or(Problem::Unavailable)
+    read_first(world, sql!("read_health")).await?.ok_or(Problem::Unavailable)
 }
 
 /// Notes when something last ran.

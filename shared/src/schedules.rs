@@ -12,10 +12,10 @@ use crate::limits::MINTS_MAX;
 use crate::origin::Origin;
 use crate::ports::{Clock, Database, Statement};
 use crate::problem::Problem;
-use crate::query::read_job;
+use crate::query::{read_job, read_rows};
 use crate::schedule::{ScheduleRequest, ScheduleRow, Template, cron_in};
 use crate::settings::Settings;
-use crate::store::{batch, first_as, json_param, rows_as, sql};
+use crate::store::{batch, first_as, json_param, sql};
 use crate::time::rfc3339;
 
 #[derive(Deserialize)]
@@ -88,8 +88,7 @@ pub async fn list_schedules<W: Database + Clock>(
     whole: bool,
 ) -> Result<Vec<ScheduleRow>, Problem> {
     let statement = sql!("list_schedules", tenant, after, i64::from(limit), i64::from(whole));
-    let answers = batch(world, vec![statement]).await.map_err(|error| unavailable(&error))?;
-    rows_as(answers.first().unwrap_or(&Vec::new())).map_err(|error| unavailable(&error))
+    read_rows(world, statement).await
 }
 
 /// Deletes a schedule. Its jobs stay.

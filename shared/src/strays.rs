@@ -5,10 +5,10 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::authorize::unavailable;
 use crate::ports::{Clock, Database, DatabaseError};
 use crate::problem::Problem;
-use crate::store::{batch, json_param, rows_as, sql};
+use crate::query::read_rows;
+use crate::store::{batch, json_param, sql};
 use crate::time::rfc3339;
 
 /// Keeps a message that cannot be read. Safe to repeat: a message has one id.
@@ -53,6 +53,5 @@ impl StrayRow {
 /// `Unavailable`.
 pub async fn list_strays<W: Database + Clock>(world: &W, after: &str, limit: u32) -> Result<Vec<StrayRow>, Problem> {
     let statement = sql!("list_strays", after, i64::from(limit));
-    let answers = batch(world, vec![statement]).await.map_err(|error| unavailable(&error))?;
-    rows_as(answers.first().unwrap_or(&Vec::new())).map_err(|error| unavailable(&error))
+    read_rows(world, statement).await
 }

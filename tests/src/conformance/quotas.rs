@@ -65,10 +65,14 @@ pub async fn a_quota_bounds_a_tenant<S: Store>(stand: &Stand<S>) {
 pub async fn a_repeated_batch_counts_once<S: Store>(stand: &Stand<S>) {
     early_in_a_day();
     let case = stand.case().await;
-    set(&case, json!(3)).await;
     let body = request(json!({})).to_string();
-    let jobs: Vec<_> =
-        (0..3).map(|index| check(stand, &stand.settings, body.as_bytes(), index, None).unwrap()).collect();
+    let job = |index| check(stand, &stand.settings, body.as_bytes(), index, None).unwrap();
+    let earlier = vec![job(0)];
+    accept(stand, &case.caller, earlier.clone()).await.unwrap();
+    set(&case, json!(3)).await;
+    accept(stand, &case.caller, earlier).await.unwrap();
+    assert_eq!(today(&case).await, 0, "accepted before there was a bound");
+    let jobs: Vec<_> = (0..3).map(job).collect();
     for _ in 0..3 {
         let answers = accept(stand, &case.caller, jobs.clone()).await.unwrap();
         assert!(answers.iter().all(Result::is_ok), "also where it reached the quota itself");

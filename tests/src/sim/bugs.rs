@@ -182,6 +182,10 @@ pub static ALL: &[Bug] = &[
         "a full store that takes jobs",
         &[("accept", "AND NOT EXISTS (SELECT 1 FROM meta WHERE name = 'storage_full' AND value = 1)", "")],
     ),
+    // Epochs and quotas.
+    edit("a claim for another epoch", &[("claim", "?3 ->> 'epoch' = coalesce(", "0 <= coalesce(")]),
+    edit("a repeat that its quota counts", &[("count_quota", "?3 * (", "max(0, ?3) * (")]),
+    edit("a quota that bounds nothing", &[("accept", "AND q.jobs >= q.jobs_per_day", "AND q.jobs < 0")]),
     // Groups.
     edit("a repeat that its group counts", &[("count_grouped_accepted", "?3 * count(*)", "max(0, ?3) * count(*)")]),
     edit("an end that its group counts again", &[("count_ended", "(?2 = 1 OR EXISTS", "(?2 = 1 AND EXISTS")]),

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use longshore::accept::{Accepted, accept};
+use longshore::authorize::Caller;
 use longshore::flush::send_hints;
 use longshore::problem::Problem;
 use longshore::request::check;
@@ -127,10 +128,10 @@ fn ask(world: &Rc<World>, tenant: &str, orders: Vec<Order>) -> oneshot::Receiver
     let (reply, answer) = oneshot::channel();
     let off_ms = *world.random.pick(&world.producer_clocks);
     let node = Node::new(world, off_ms);
-    let caller = world.callers.borrow()[tenant].clone();
+    let caller = Caller { epoch: Some(node.settings().epoch), ..world.callers.borrow()[tenant].clone() };
     let fate = doom(world, Fault::ProducerCrash);
     world.executor.spawn(fate, async move {
-        let settings = &node.world.settings;
+        let settings = node.settings();
         let new_job = |(index, order): (usize, &Order)| {
             check(&node, settings, order.body.to_string().as_bytes(), index, order.key.clone())
         };

@@ -50,7 +50,7 @@ async fn ask(world: &Rc<World>, id: &str, attempt: Option<u32>, (fails, wait): (
 }
 
 async fn tell(node: Node, job: JobRef, attempt: Option<u32>, fails: bool) {
-    let settings = &node.world.settings;
+    let settings = node.settings();
     let outcome = if fails {
         Outcome::Failed { class: ErrorClass::Provider, message: "no".into(), retry_after: None }
     } else {

@@ -41,7 +41,7 @@ pub(super) fn spawn(world: &Rc<World>, delivery: Delivery) {
     let fate = doom(world, Fault::ConsumerCrash);
     node.awaits(fate);
     world.executor.spawn(fate, async move {
-        let settings = &node.world.settings;
+        let settings = node.settings();
         let lane = delivery.lane();
         let report = process(&node, settings, lane, jobs_of(&delivery.texts())).await;
         if report.database_lost {
@@ -73,7 +73,7 @@ pub(super) fn spawn_sweep(world: &Rc<World>, last: &LastSweep) {
     let fate = doom(world, Fault::SweepCrash);
     node.awaits(fate);
     world.executor.spawn(fate, async move {
-        if let Ok(swept) = sweep(&node, &node.world.settings).await {
+        if let Ok(swept) = sweep(&node, node.settings()).await {
             *last.borrow_mut() = Some(swept);
         }
     });

@@ -19,6 +19,8 @@ use super::consumers::doom;
 use super::executor::Doom;
 use super::faults::Fault;
 use super::ports::Node;
+use super::quotas::JOBS_PER_KEY;
+use super::restorers::epoch_of_the_store;
 use super::tickers;
 use super::world::World;
 
@@ -35,7 +37,8 @@ pub(super) async fn set_up(world: Rc<World>) {
 
 /// Gives a tenant its key and its endpoints.
 pub(super) async fn admit(node: &Node, tenant: &str) -> Result<(), Problem> {
-    let body = json!({"tenant": tenant, "scopes": ["jobs:write"], "name": ""}).to_string();
+    let most = node.world.has_quotas.then_some(JOBS_PER_KEY);
+    let body = json!({"tenant": tenant, "scopes": ["jobs:write"], "name": "", "jobs_per_day": most}).to_string();
     let key = create_key(node, None, body.as_bytes()).await?;
     let token = parse(key["key"].as_str().unwrap()).unwrap();
     for endpoint in ENDPOINTS {
@@ -61,7 +64,7 @@ async fn put(node: &Node, tenant: &str, endpoint: &str) -> Result<(), Problem> {
     let body = json!({
         "url": url, "schedule": schedule, "evidence": evidence, "timeout_seconds": random.between(1, 30),
     });
-    put_endpoint(node, &node.world.settings, tenant, endpoint, body.to_string().as_bytes()).await.map(drop)
+    put_endpoint(node, node.settings(), tenant, endpoint, body.to_string().as_bytes()).await.map(drop)
 }
 
 /// Acts at random times until the world is calm.
@@ -85,7 +88,10 @@ pub(super) async fn meddle(world: Rc<World>) {
 
 async fn act(node: Node, job: JobRef, what: i64) {
     let world = node.world.clone();
-    let settings = &world.settings;
+    if node.settings().epoch != epoch_of_the_store(&world) {
+        return; // Refused, as every request is that changes something.
+    }
+    let settings = node.settings();
     let endpoint = *world.random.pick(&ENDPOINTS);
     world.trace.note(world.now(), "operator", || format!("{what} {} {endpoint}", job.id));
     let change = |change| change_endpoint(&node, &job.tenant, endpoint, change);

@@ -13,11 +13,13 @@ use longshore::ports::{
     BlobError, Blobs, Clock, Database, DatabaseError, HintError, Hints, Http, HttpError, HttpRequest, HttpResponse,
     Param, Rows, Statement,
 };
+use longshore::settings::Settings;
 
 use super::executor::{Call, Doom};
 use super::faults::Fault;
 use super::objects;
 use super::receiver::Answer;
+use super::restorers::epoch_of_a_worker;
 use super::sabotage::Switch;
 use super::world::World;
 use crate::conformance::stand::put_if;
@@ -29,6 +31,8 @@ pub(super) struct Node {
     /// How much faster its clock runs, in parts per thousand.
     fast: i64,
     born: i64,
+    /// The epoch that it was deployed with.
+    epoch: usize,
     /// The lease tokens it claimed under.
     tokens: Rc<RefCell<BTreeSet<String>>>,
     /// Whether a crash, a stop or a failing database befell it, or will.
@@ -41,13 +45,19 @@ impl Node {
     pub(super) fn new(world: &Rc<World>, off_ms: i64) -> Self {
         let fast = world.random.between(-10, 10);
         let (born, befell, put_off) = (world.now(), Rc::default(), RefCell::default());
-        Self { world: world.clone(), off_ms, fast, born, tokens: Rc::default(), befell, put_off }
+        let epoch = epoch_of_a_worker(world);
+        Self { world: world.clone(), off_ms, fast, born, epoch, tokens: Rc::default(), befell, put_off }
     }
 
     /// A worker whose clock is anywhere within ten seconds.
     pub(super) fn anywhere(world: &Rc<World>) -> Self {
         let off_ms = world.random.between(-10_000, 10_000);
         Self::new(world, off_ms)
+    }
+
+    /// The settings of its deployment.
+    pub(super) fn settings(&self) -> &Settings {
+        &self.world.settings[self.epoch]
     }
 
     /// Notes what will happen to it.
@@ -159,7 +169,8 @@ impl Node {
             world.sleep(before).await;
             return if world.has(Switch::TrustsRollbacks) { world.rehearse_batch(&statements) } else { Err(lost()) };
         }
-        let effect = move |world: &Rc<World>| world.run_batch(&statements);
+        let epoch = self.epoch;
+        let effect = move |world: &Rc<World>| world.run_batch(&statements, epoch);
         if self.fails(Fault::DatabaseLate) {
             world.executor.happen_at(world.now() + world.random.between(1, 30_000), move |world| drop(effect(world)));
             world.sleep(before).await;

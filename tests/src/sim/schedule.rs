@@ -17,8 +17,9 @@ use super::plan::Play;
 use super::queue::Queue;
 use super::random::Random;
 use super::receiver::Receiver;
+use super::sabotage::Switch;
 use super::world::{Trace, World, settings};
-use super::{clients, ending, erasers, tickers};
+use super::{clients, ending, erasers, quotas, restorers, tickers};
 use crate::sqlite::{SetClock, SqliteDatabase};
 
 /// When every schedule begins: 2026-11-02T08:30:00Z.
@@ -27,10 +28,14 @@ pub(super) const START_MS: i64 = 1_793_608_200_000;
 const MARK_MS: i64 = START_MS - 60_000;
 /// One of so many seeds has schedules that fire.
 const SEEDS_PER_TICKER: u64 = 5;
-/// And one of so many has erasures.
+/// And one of so many has erasures,
 const SEEDS_PER_ERASER: u64 = 4;
+/// a deployment of the next epoch,
+const SEEDS_PER_EPOCH: u64 = 7;
+/// or quotas.
+const SEEDS_PER_QUOTA: u64 = 9;
 /// How often the sweep comes.
-const SWEEP_EVERY_MS: i64 = 20_000;
+pub(super) const SWEEP_EVERY_MS: i64 = 20_000;
 /// How often it comes when all is calm, as on the free plan.
 const SWEEP_IN_CALM_MS: i64 = 60_000;
 /// Faults that must really hit in each schedule, calls to the ports and jobs it has at least.
@@ -138,7 +143,16 @@ fn make(what: &Play) -> Rc<World> {
     let has_schedules = what.seed % SEEDS_PER_TICKER == SEEDS_PER_TICKER - 1;
     let has_erasures = what.seed % SEEDS_PER_ERASER == SEEDS_PER_ERASER - 2 && !what.narrow.quiet;
     let has_large = what.seed % SEEDS_PER_LARGE == SEEDS_PER_LARGE - 1;
+    let has_epochs = what.seed % SEEDS_PER_EPOCH == 1 && !what.narrow.quiet;
+    // The counts of a batch in pieces go wrong without a crash.
+    let in_pieces = what.bug.and_then(|bug| bug.switch) == Some(Switch::SplitsBatches);
+    let has_quotas = what.seed % SEEDS_PER_QUOTA == 4 && !what.narrow.quiet && !in_pieces;
     Rc::new(World {
+        has_epochs,
+        has_quotas,
+        deployed: Cell::new(0),
+        rolls: Cell::new(false),
+        quotas: RefCell::default(),
         has_erasures,
         has_large,
         may_freeze,
@@ -192,6 +206,12 @@ fn play(world: &Rc<World>) -> Result<(), String> {
     if world.has_erasures {
         world.executor.spawn(Doom::default(), erasers::erase_on(world.clone()));
     }
+    if world.has_epochs {
+        world.executor.spawn(Doom::default(), restorers::raise(world.clone()));
+    }
+    if world.has_quotas {
+        world.executor.spawn(Doom::default(), quotas::set_on(world.clone()));
+    }
     let last: LastSweep = Rc::default();
     let mut end = world.now() + world.random.between(60_000, if world.is_long { 240_000 } else { 90_000 });
     if world.random.per_mille(80) {
@@ -219,6 +239,9 @@ fn play(world: &Rc<World>) -> Result<(), String> {
     world.calm.set(true);
     world.chances.stop();
     world.executor.calm_down();
+    if world.has_epochs {
+        restorers::go_on(world)?;
+    }
     if world.has_schedules {
         catch_up(world, &last)?;
     }
@@ -342,7 +365,7 @@ fn tidy_up(world: &Rc<World>, last: &LastSweep) -> Result<(), String> {
     objects::judge(world)
 }
 
-fn run_until(world: &Rc<World>, until: i64) -> Result<(), String> {
+pub(super) fn run_until(world: &Rc<World>, until: i64) -> Result<(), String> {
     for _ in 0..STEPS_MAX {
         let more = world.executor.step(world, until);
         if let Some(violation) = world.violation() {

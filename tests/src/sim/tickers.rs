@@ -32,7 +32,7 @@ pub(super) async fn put_all(node: &Node, paused: bool) -> Result<(), Problem> {
             "cron": "* * * * *", "time_zone": "America/New_York", "kind": "webhook", "payload": payload, "overlap": overlap,
             "catch_up": catch_up, "paused": paused, "max_attempts": 2, "retry_schedule": "fast",
         });
-        put_schedule(node, &node.world.settings, tenant, id, body.to_string().as_bytes()).await?;
+        put_schedule(node, node.settings(), tenant, id, body.to_string().as_bytes()).await?;
     }
     Ok(())
 }
@@ -61,7 +61,7 @@ pub(super) async fn tick_on(world: Rc<World>) {
                     let name = (run.job.tenant.clone(), run.job.id.clone());
                     node.world.invariants.borrow_mut().acknowledged.insert(name);
                     if !run.replayed {
-                        send_hints(&node, &node.world.settings, vec![Hint::now(run.job, run.lane)]).await;
+                        send_hints(&node, node.settings(), vec![Hint::now(run.job, run.lane)]).await;
                     }
                 }
             });
@@ -75,7 +75,7 @@ pub(super) fn spawn_tick(world: &Rc<World>) {
     let fate = doom(world, Fault::ProducerCrash);
     world.executor.spawn(fate, async move {
         // The next one goes on from where this one stopped.
-        let _ = tick(&node, &node.world.settings).await;
+        let _ = tick(&node, node.settings()).await;
     });
 }
 

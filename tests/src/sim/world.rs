@@ -12,7 +12,6 @@ use longshore::ports::{DatabaseError, Rows, Statement};
 use longshore::settings::Settings;
 
 use super::audit::{Audit, Change};
-use super::erasers;
 use super::executor::{Call, Executor};
 use super::faults::{Chances, Fault};
 use super::history::Batch;
@@ -20,10 +19,12 @@ use super::invariants::Invariants;
 use super::objects;
 use super::plan::Narrow;
 use super::queue::Queue;
+use super::quotas::Quotas;
 use super::random::Random;
 use super::receiver::Receiver;
-use super::row::Row;
+use super::row::{Name, Row};
 use super::sabotage::{Bug, Switch};
+use super::{erasers, quotas, restorers};
 use crate::options::MASTER_KEY;
 use crate::sqlite::SqliteDatabase;
 
@@ -40,7 +41,8 @@ pub(super) struct World {
     pub(super) objects: RefCell<BTreeMap<String, Vec<u8>>>,
     pub(super) invariants: RefCell<Invariants>,
     pub(super) trace: Trace,
-    pub(super) settings: Settings,
+    /// What Workers are deployed with, by their epoch.
+    pub(super) settings: [Settings; 2],
     pub(super) bug: Option<&'static Bug>,
     pub(super) narrow: Narrow,
     /// What was committed, if somebody wants to know.
@@ -68,6 +70,16 @@ pub(super) struct World {
     pub(super) has_schedules: bool,
     /// Some payloads are objects of their own.
     pub(super) has_large: bool,
+    /// A deployment raises the epoch.
+    pub(super) has_epochs: bool,
+    /// Tenants and keys have quotas.
+    pub(super) has_quotas: bool,
+    /// The epoch of the deployment.
+    pub(super) deployed: Cell<usize>,
+    /// Some Workers are still of the deployment before.
+    pub(super) rolls: Cell<bool>,
+    /// The quotas as the last batch left them.
+    pub(super) quotas: RefCell<Quotas>,
     /// How long the database says that it is nearly full.
     pub(super) full_until: Cell<i64>,
     /// No fault hits any more.
@@ -100,8 +112,8 @@ impl World {
         Call::new(self, (ms.max(0), 0), false, |_| ()).await;
     }
 
-    /// What a batch does to the database, at this very moment.
-    pub(super) fn run_batch(&self, statements: &[Statement]) -> Result<Vec<Rows>, DatabaseError> {
+    /// What a batch of a Worker of that epoch does to the database, at this very moment.
+    pub(super) fn run_batch(&self, statements: &[Statement], epoch: usize) -> Result<Vec<Rows>, DatabaseError> {
         self.database.clock().set(self.now());
         let mut changes: Vec<Change> = Vec::new();
         let answer = self.database.run(statements, &mut |statement| changes.extend(self.audit.take(statement)));
@@ -125,7 +137,9 @@ impl World {
                 }
                 let is_erased = |change: &&Change| change.statement == "erase_jobs" && change.new.is_none();
                 let erased: Vec<_> = changes.iter().filter(is_erased).map(|change| change.name.clone()).collect();
-                if let Err(text) = erasers::judge_objects(self, erased.iter()) {
+                if let Err(text) = erasers::judge_objects(self, erased.iter())
+                    .and_then(|()| self.judge_rights(&invariants.rows, statements, &changes, epoch))
+                {
                     invariants.violated(text);
                 }
                 for change in changes {
@@ -148,6 +162,23 @@ impl World {
             Err(error) => self.invariants.borrow_mut().violated(format!("the database refused {name}: {error}")),
         }
         answer
+    }
+
+    /// Whether a batch had a right to what it changed.
+    fn judge_rights(
+        &self,
+        known: &BTreeMap<Name, Row>,
+        statements: &[Statement],
+        changes: &[Change],
+        epoch: usize,
+    ) -> Result<(), String> {
+        let mut moved = changes.iter().map(|change| change.statement);
+        if self.has_epochs
+            && let Some(statement) = moved.find(|statement| matches!(*statement, "accept" | "claim"))
+        {
+            restorers::judge(self, epoch, statement)?;
+        }
+        if self.has_quotas { quotas::judge(self, known, statements, changes) } else { Ok(()) }
     }
 
     /// Takes in what a batch did to other tables.
@@ -175,7 +206,8 @@ impl World {
         let behind = self.now() - MARK_LAG_MS;
         let sql = "UPDATE meta SET value = ?1 WHERE name = 'mark' AND value < ?1
             AND value > (SELECT max(created_at) FROM jobs) RETURNING value";
-        self.run_batch(&[Statement { name: "move_mark", sql, params: vec![behind.into()] }]).unwrap();
+        self.run_batch(&[Statement { name: "move_mark", sql, params: vec![behind.into()] }], self.deployed.get())
+            .unwrap();
     }
 
     /// One number that a question beside the port has for an answer.
@@ -207,16 +239,19 @@ fn change_text(old: Option<&Row>, change: &Change) -> String {
     format!("{} {}->{}", change.name.1, text(old), text(change.new.as_ref()))
 }
 
-/// The settings of every node.
-pub(super) fn settings() -> Settings {
-    let settings = Settings::parse(|name| match name {
-        "MASTER_KEY" => Some(MASTER_KEY.to_owned()),
-        "PLAN" => Some(PAID.name.to_owned()),
-        _ => None,
-    });
-    let mut settings = settings.unwrap();
-    settings.plan.payload_inline_bytes = objects::INLINE_BYTES;
-    settings
+/// The settings of the Workers of each epoch.
+pub(super) fn settings() -> [Settings; 2] {
+    ["0", "1"].map(|epoch| {
+        let settings = Settings::parse(|name| match name {
+            "MASTER_KEY" => Some(MASTER_KEY.to_owned()),
+            "PLAN" => Some(PAID.name.to_owned()),
+            "EPOCH" => Some(epoch.to_owned()),
+            _ => None,
+        });
+        let mut settings = settings.unwrap();
+        settings.plan.payload_inline_bytes = objects::INLINE_BYTES;
+        settings
+    })
 }
 
 /// All that happened, as a digest, and as text where somebody wants to read it.
