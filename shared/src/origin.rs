@@ -4,7 +4,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::claim::Claimed;
-use crate::key::to_hex;
+use crate::key::{is_hex, to_hex};
 use crate::limits::HOPS_MAX;
 use crate::problem::Problem;
 
@@ -43,9 +43,6 @@ pub(crate) fn is_traceparent(text: &str) -> bool {
     let parts: Vec<&str> = text.split('-').collect();
     let [version, trace, parent, flags] = parts[..] else {
         return false;
-    };
-    let is_hex = |part: &str, digits: usize| {
-        part.len() == digits && part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
     };
     let is_some = |part: &str| part.bytes().any(|byte| byte != b'0');
     text.len() == TRACEPARENT_BYTES
