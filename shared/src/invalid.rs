@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::error::Category;
+use serde_path_to_error::{Path, Segment};
 
 use crate::json_depth::depth_exceeds;
 use crate::limits::{HEADER_VALUE_BYTES_MAX, HEADERS_MAX, JSON_DEPTH_MAX, NAME_BYTES_MAX};
@@ -43,6 +45,19 @@ pub enum Unreadable {
 /// # Errors
 /// When it is not JSON, too deep, or of another shape; the pointer names the field.
 pub fn read<T: DeserializeOwned>(bytes: &[u8], base: &str) -> Result<T, Unreadable> {
+    check_form(bytes, base)?;
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let path = error.path().clone();
+        unreadable(base, &path, &error.into_inner())
+    })?;
+    deserializer.end().map_err(|error| Unreadable::NotJson(error.to_string()))?;
+    Ok(value)
+}
+
+// There is one `read` for each type: what is no type's business is not in it.
+
+fn check_form(bytes: &[u8], base: &str) -> Result<(), Unreadable> {
     if depth_exceeds(bytes, JSON_DEPTH_MAX) {
         return Err(Unreadable::TooDeep);
     }
@@ -51,27 +66,23 @@ pub fn read<T: DeserializeOwned>(bytes: &[u8], base: &str) -> Result<T, Unreadab
         let detail = "invalid type: sequence, expected an object";
         return Err(Unreadable::Shape(InvalidField::new(base, "invalid-type", detail)));
     }
-    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-        let pointer = error.path().iter().fold(base.to_owned(), |pointer, segment| match segment {
-            serde_path_to_error::Segment::Seq { index } => format!("{pointer}/{index}"),
-            serde_path_to_error::Segment::Map { key } => format!("{pointer}/{}", escape(key)),
-            serde_path_to_error::Segment::Enum { variant } => format!("{pointer}/{}", escape(variant)),
-            serde_path_to_error::Segment::Unknown => pointer,
-        });
-        let error = error.into_inner();
-        match error.classify() {
-            serde_json::error::Category::Data => {
-                let text = error.to_string();
-                // The position is of the bytes, which the pointer says better.
-                let detail = without_value(text.rsplit_once(" at line ").map_or(text.as_str(), |(detail, _)| detail));
-                Unreadable::Shape(InvalidField::new(pointer, code_of(&detail), detail))
-            }
-            _ => Unreadable::NotJson(error.to_string()),
-        }
-    })?;
-    deserializer.end().map_err(|error| Unreadable::NotJson(error.to_string()))?;
-    Ok(value)
+    Ok(())
+}
+
+/// What is wrong, and where.
+fn unreadable(base: &str, path: &Path, error: &serde_json::Error) -> Unreadable {
+    if error.classify() != Category::Data {
+        return Unreadable::NotJson(error.to_string());
+    }
+    let pointer = path.iter().fold(base.to_owned(), |pointer, segment| match segment {
+        Segment::Seq { index } => format!("{pointer}/{index}"),
+        Segment::Map { key } | Segment::Enum { variant: key } => format!("{pointer}/{}", escape(key)),
+        Segment::Unknown => pointer,
+    });
+    let text = error.to_string();
+    // The position is of the bytes, which the pointer says better.
+    let detail = without_value(text.rsplit_once(" at line ").map_or(text.as_str(), |(detail, _)| detail));
+    Unreadable::Shape(InvalidField::new(pointer, code_of(&detail), detail))
 }
 
 /// What the parser says without the value that it says it of: where a mistake put it, it may be a secret.

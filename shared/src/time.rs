@@ -17,7 +17,7 @@ pub fn parse_rfc3339(text: &str) -> Option<i64> {
 
 /// `2026-11-02`, as evidence keys begin with.
 pub fn date(ms: i64) -> String {
-    Utc.timestamp_millis_opt(ms).single().unwrap_or_default().format("%Y-%m-%d").to_string()
+    Utc.timestamp_millis_opt(ms).single().unwrap_or_default().date_naive().to_string()
 }
 
 #[cfg(test)]
