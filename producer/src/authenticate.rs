@@ -56,6 +56,22 @@ pub(crate) async fn authorized(context: &ApiContext, scope: Scope) -> Result<Aut
     authorize(&context.world, &caller(context)?, scope).await
 }
 
+/// Checks the key and its scope, and that it is one for all tenants: no other `does` that.
+///
+/// # Errors
+/// As [`authorized`]; `Forbidden` for a tenant's key.
+pub(crate) async fn for_all_tenants(
+    context: &ApiContext,
+    caller: &Caller,
+    scope: Scope,
+    does: &str,
+) -> Result<(), Problem> {
+    if authorize(&context.world, caller, scope).await?.all_tenants {
+        return Ok(());
+    }
+    Err(Problem::Forbidden(format!("Only a key for all tenants {does}.")))
+}
+
 /// Checks the key and its scope, and that it is clear for which tenant.
 ///
 /// # Errors

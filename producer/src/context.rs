@@ -12,8 +12,10 @@ use longshore::problem::Problem;
 use longshore::settings::Settings;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use worker::{Context, Env};
 
+use crate::answer::Answer;
 use crate::request::ApiRequest;
 
 /// One request and everything it is answered with.
@@ -97,6 +99,20 @@ impl ApiContext {
     /// A cursor for the next page.
     pub(crate) fn cursor<T: Serialize>(&self, tenant: &str, position: Option<&T>) -> Option<String> {
         position.map(|position| new_cursor(&self.world, &self.settings, tenant, &self.list(), position))
+    }
+
+    /// A page of rows in the order of their ids; a full one has a cursor for the next.
+    pub(crate) fn page<T>(
+        &self,
+        tenant: &str,
+        limit: u32,
+        rows: &[T],
+        id: impl Fn(&T) -> &String,
+        shown: impl Fn(&T) -> Value,
+    ) -> Answer {
+        let full = rows.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
+        let cursor = self.cursor(tenant, rows.last().filter(|_| full).map(id));
+        Answer::page(rows.iter().map(shown).collect(), cursor)
     }
 }
 

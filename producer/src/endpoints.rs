@@ -1,5 +1,6 @@
 //! Endpoints over HTTP.
 
+use longshore::endpoint::EndpointRow;
 use longshore::endpoints::{self, EndpointChange};
 use longshore::key::Scope;
 use longshore::limits::REQUEST_BYTES_MAX;
@@ -32,9 +33,7 @@ pub(crate) async fn list(context: &mut ApiContext, scope: Scope) -> Result<Answe
     let after = context.position::<String>(&tenant)?.unwrap_or_default();
     let limit = context.limit()?;
     let rows = endpoints::list_endpoints(&context.world, &tenant, &after, limit).await?;
-    let full = rows.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
-    let cursor = context.cursor(&tenant, rows.last().filter(|_| full).map(|row| &row.id));
-    Ok(Answer::page(rows.iter().map(longshore::endpoint::EndpointRow::to_json).collect(), cursor))
+    Ok(context.page(&tenant, limit, &rows, |row| &row.id, EndpointRow::to_json))
 }
 
 /// `DELETE /v1/endpoints/{id}`, and `POST` of its `/pause` and `/resume`

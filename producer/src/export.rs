@@ -4,6 +4,7 @@
 use futures_util::{StreamExt, stream};
 use longshore::key::Scope;
 use longshore::ndjson::as_lines;
+use longshore::problem::Problem;
 use longshore::routes::Operation;
 use serde_json::json;
 use worker::{Error, Result};
@@ -35,6 +36,12 @@ pub(crate) fn answer(context: ApiContext, operation: Operation, scope: Scope, fi
     Answer::lines(stream::try_unfold(export, step).boxed_local())
 }
 
+/// The error that breaks an export off.
+pub(crate) fn broke_off(problem: &Problem) -> Error {
+    tracing::warn!(slug = problem.slug(), "an export broke off");
+    Error::RustError(problem.slug().to_owned())
+}
+
 async fn step(mut export: Export) -> Result<Option<(Vec<u8>, Export)>> {
     let page = match std::mem::replace(&mut export.next, Next::End) {
         Next::Page(page) => page,
@@ -47,10 +54,7 @@ async fn step(mut export: Export) -> Result<Option<(Vec<u8>, Export)>> {
             match handle(export.operation, export.scope, &mut export.context).await {
                 Ok(Answer { body: Body::Page(page), .. }) => page,
                 Ok(_) => return Err(Error::RustError("a list was answered with something else".into())),
-                Err(problem) => {
-                    tracing::warn!(slug = problem.slug(), "an export broke off");
-                    return Err(Error::RustError(problem.slug().to_owned()));
-                }
+                Err(problem) => return Err(broke_off(&problem)),
             }
         }
         Next::End => return Ok(None),

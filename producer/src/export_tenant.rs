@@ -8,12 +8,13 @@ use longshore::ndjson::as_lines;
 use longshore::problem::Problem;
 use longshore::settings::Settings;
 use serde_json::json;
-use worker::{Error, Result};
+use worker::Result;
 
 use crate::answer::Answer;
 use crate::authenticate::caller;
 use crate::context::{ApiContext, new_cursor};
 use crate::erasures::tenant_of_path;
+use crate::export::broke_off;
 
 struct Stream {
     world: CloudflareWorld,
@@ -43,18 +44,14 @@ pub(crate) async fn export(context: &mut ApiContext, scope: Scope) -> std::resul
 
 async fn step(mut stream: Stream) -> Result<Option<(Vec<u8>, Stream)>> {
     let text = loop {
-        match stream.export.step(&stream.world).await {
-            Ok(Step::Text(text)) if text.is_empty() => {}
-            Ok(Step::Text(text)) => break text,
-            Ok(Step::Spent(position)) => {
+        match stream.export.step(&stream.world).await.map_err(|problem| broke_off(&problem))? {
+            Step::Text(text) if text.is_empty() => {}
+            Step::Text(text) => break text,
+            Step::Spent(position) => {
                 let Stream { world, settings, tenant, list, .. } = &stream;
                 break as_lines([json!({"next_cursor": new_cursor(world, settings, tenant, list, &position)})]);
             }
-            Ok(Step::Whole) => return Ok(None),
-            Err(problem) => {
-                tracing::warn!(slug = problem.slug(), "an export broke off");
-                return Err(Error::RustError(problem.slug().to_owned()));
-            }
+            Step::Whole => return Ok(None),
         }
     };
     Ok(Some((text.into_bytes(), stream)))

@@ -6,7 +6,7 @@ use longshore::problem::Problem;
 use longshore::{keys, strays};
 
 use crate::answer::Answer;
-use crate::authenticate::{authorized, is_root};
+use crate::authenticate::{authorized, caller, for_all_tenants, is_root};
 use crate::context::ApiContext;
 
 /// The tenant whose keys the caller may keep; `*` is every one.
@@ -33,8 +33,7 @@ pub(crate) async fn list(context: &mut ApiContext, scope: Scope) -> Result<Answe
     let after = context.position::<String>(&of)?.unwrap_or_default();
     let limit = context.limit()?;
     let rows = keys::list_keys(&context.world, &of, &after, limit).await?;
-    let cursor = context.cursor(&of, rows.last().filter(|_| is_full(rows.len(), limit)).map(|row| &row.id));
-    Ok(Answer::page(rows.iter().map(keys::KeyRow::to_json).collect(), cursor))
+    Ok(context.page(&of, limit, &rows, |row| &row.id, keys::KeyRow::to_json))
 }
 
 /// `DELETE /v1/keys/{id}`
@@ -47,16 +46,9 @@ pub(crate) async fn revoke(context: &mut ApiContext, scope: Scope) -> Result<Ans
 /// `GET /v1/strays`: a message that cannot be read belongs to no tenant.
 pub(crate) async fn strays(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
     context.only_parameters(&[])?;
-    if !authorized(context, scope).await?.all_tenants {
-        return Err(Problem::Forbidden("Only a key for all tenants sees strays.".into()));
-    }
+    for_all_tenants(context, &caller(context)?, scope, "sees strays").await?;
     let after = context.position::<String>("*")?.unwrap_or_default();
     let limit = context.limit()?;
     let rows = strays::list_strays(&context.world, &after, limit).await?;
-    let cursor = context.cursor("*", rows.last().filter(|_| is_full(rows.len(), limit)).map(|row| &row.id));
-    Ok(Answer::page(rows.iter().map(strays::StrayRow::to_json).collect(), cursor))
-}
-
-fn is_full(rows: usize, limit: u32) -> bool {
-    rows >= usize::try_from(limit).unwrap_or(usize::MAX)
+    Ok(context.page("*", limit, &rows, |row| &row.id, strays::StrayRow::to_json))
 }

@@ -1,6 +1,6 @@
 //! What operators do: cancel, retry now, replay, discard, pause and resume everything.
 
-use longshore::authorize::{Caller, authorize};
+use longshore::authorize::Caller;
 use longshore::hint::Hint;
 use longshore::invalid::read;
 use longshore::job::Lane;
@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::accept::hint;
 use crate::answer::Answer;
-use crate::authenticate::{authorized, caller};
+use crate::authenticate::{caller, for_all_tenants};
 use crate::context::ApiContext;
 use crate::read::{job_json, job_of_path};
 
@@ -60,9 +60,7 @@ pub(crate) async fn discard(context: &mut ApiContext, scope: Scope) -> Result<An
 
 /// `POST /v1/pause` and `/v1/resume`: everything, for a key of all tenants.
 pub(crate) async fn set_paused(context: &mut ApiContext, scope: Scope, paused: bool) -> Result<Answer, Problem> {
-    if !authorized(context, scope).await?.all_tenants {
-        return Err(Problem::Forbidden("Only a key for all tenants pauses the pipeline.".into()));
-    }
+    for_all_tenants(context, &caller(context)?, scope, "pauses the pipeline").await?;
     operate::set_paused(&context.world, paused).await?;
     Ok(Answer::ok(json!({"paused": paused})))
 }
@@ -70,9 +68,7 @@ pub(crate) async fn set_paused(context: &mut ApiContext, scope: Scope, paused: b
 /// `POST /v1/restored`: the one thing that a store of another epoch is told.
 pub(crate) async fn restored(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
     let of_any_epoch = Caller { epoch: None, ..caller(context)? };
-    if !authorize(&context.world, &of_any_epoch, scope).await?.all_tenants {
-        return Err(Problem::Forbidden("Only a key for all tenants tells that the store was restored.".into()));
-    }
+    for_all_tenants(context, &of_any_epoch, scope, "tells that the store was restored").await?;
     let body = context.request.json_body(REQUEST_BYTES_MAX).await?;
     let request: Restored = read(&body, "#")?;
     let paused = operate::restored(&context.world, &context.settings, &request).await?;

@@ -6,7 +6,7 @@ use longshore::problem::Problem;
 use longshore::quotas;
 
 use crate::answer::Answer;
-use crate::authenticate::authorized;
+use crate::authenticate::{caller, for_all_tenants};
 use crate::context::ApiContext;
 use crate::erasures::tenant_of_path;
 
@@ -18,9 +18,7 @@ pub(crate) async fn read(context: &mut ApiContext, scope: Scope) -> Result<Answe
 
 /// `PUT /v1/tenants/{id}/quota`
 pub(crate) async fn put(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
-    if !authorized(context, scope).await?.all_tenants {
-        return Err(Problem::Forbidden("Only a key for all tenants sets a quota.".into()));
-    }
+    for_all_tenants(context, &caller(context)?, scope, "sets a quota").await?;
     let body = context.request.json_body(REQUEST_BYTES_MAX).await?;
     Ok(Answer::ok(quotas::put_quota(&context.world, context.placeholder(0), &body).await?))
 }

@@ -37,10 +37,8 @@ pub(crate) async fn list(context: &mut ApiContext, scope: Scope) -> Result<Answe
     let after = context.position::<String>(&tenant)?.unwrap_or_default();
     let limit = context.limit()?;
     let rows = schedules::list_schedules(&context.world, &tenant, &after, limit, false).await?;
-    let full = rows.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
-    let cursor = context.cursor(&tenant, rows.last().filter(|_| full).map(|row| &row.id));
     let shown = |row: &ScheduleRow| row.to_json(row.next_at.as_slice(), None);
-    Ok(Answer::page(rows.iter().map(shown).collect(), cursor))
+    Ok(context.page(&tenant, limit, &rows, |row| &row.id, shown))
 }
 
 /// `DELETE /v1/schedules/{id}`

@@ -74,12 +74,13 @@ async fn answer_known<W: Database + Clock>(
     let mut outcomes = outcomes.into_iter();
     let (mut answers, mut unknown) = (Vec::new(), Vec::new());
     for mut job in jobs {
-        match if job.object.is_some() { outcomes.next() } else { None } {
-            Some(outcome) if outcome.id.is_some() || outcome.endpoint_known == 0 => {
+        let outcome = if job.object.is_some() { outcomes.next() } else { None };
+        match (outcome, &refusal) {
+            (Some(outcome), _) if outcome.id.is_some() || outcome.endpoint_known == 0 => {
                 answers.push(Some(judge_outcome(&job, outcome, now)));
             }
-            Some(_) if refusal.is_some() => return Err(refusal.unwrap_or(Problem::Internal)),
-            outcome => {
+            (Some(_), Some(refusal)) => return Err(refusal.clone()),
+            (outcome, _) => {
                 // Minted again before the object is put, and not after.
                 if outcome.is_some() && (job.created_at - now).abs() > ID_SKEW_MS_MAX {
                     mint_again(world, &mut job, now);
