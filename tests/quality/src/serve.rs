@@ -1,0 +1,224 @@
+//! `POST /v1/embeddings` as OpenAI answers it, over the model on this machine.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use axum::{Json, Router};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::model::{DIMENSIONS, Embedding, NAME};
+
+/// OpenAI's own limit: <https://platform.openai.com/docs/api-reference/embeddings/create>, `input`.
+pub const INPUTS_MAX: usize = 2_048;
+
+/// 2,048 inputs of 8 KiB; the model reads little more than 1 KiB of each.
+pub const BODY_BYTES_MAX: usize = INPUTS_MAX * 8 * 1024;
+
+/// What computes the embeddings: the model, or in tests none.
+pub type Embed = Arc<dyn Fn(&[String]) -> anyhow::Result<Vec<Embedding>> + Send + Sync>;
+
+#[derive(Deserialize)]
+struct Asked {
+    model: String,
+    input: Value,
+    encoding_format: Option<Format>,
+    dimensions: Option<usize>,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "lowercase")]
+enum Format {
+    Float,
+    Base64,
+}
+
+#[derive(Serialize)]
+struct Item {
+    object: &'static str,
+    index: usize,
+    embedding: Value,
+}
+
+/// A refusal, whose text says what to change.
+struct Refusal {
+    status: StatusCode,
+    message: String,
+    param: Option<&'static str>,
+    code: Option<&'static str>,
+}
+
+impl Refusal {
+    fn bad(message: impl Into<String>, param: Option<&'static str>) -> Self {
+        Self { status: StatusCode::BAD_REQUEST, message: message.into(), param, code: None }
+    }
+
+    fn of_route(status: StatusCode, message: &str) -> Self {
+        Self { status, message: message.to_owned(), param: None, code: None }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let kind = if self.status.is_server_error() { "server_error" } else { "invalid_request_error" };
+        let error = json!({"message": self.message, "type": kind, "param": self.param, "code": self.code});
+        (self.status, Json(json!({ "error": error }))).into_response()
+    }
+}
+
+/// The one route, and errors of OpenAI's shape for every other.
+pub fn routes(embed: Embed) -> Router {
+    let no_route = || async { Refusal::of_route(StatusCode::NOT_FOUND, "Only POST /v1/embeddings is served here.") };
+    let no_method = || async { Refusal::of_route(StatusCode::METHOD_NOT_ALLOWED, "/v1/embeddings takes POST only.") };
+    Router::new()
+        .route("/v1/embeddings", post(embeddings).fallback(no_method))
+        .fallback(no_route)
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .with_state(embed)
+}
+
+/// Computes in place: one request at a time is what the cores of one machine can do, and the others wait their turn.
+async fn embeddings(State(embed): State<Embed>, body: Result<Bytes, BytesRejection>) -> Result<Json<Value>, Refusal> {
+    let body = body.map_err(|rejection| Refusal::of_route(rejection.status(), &rejection.body_text()))?;
+    let asked: Asked = serde_json::from_slice(&body)
+        .map_err(|error| Refusal::bad(format!("The body is not a request for embeddings: {error}"), None))?;
+    if asked.model != NAME {
+        return Err(Refusal {
+            status: StatusCode::NOT_FOUND,
+            message: format!("The model `{}` does not exist; this server has `{NAME}`.", asked.model),
+            param: Some("model"),
+            code: Some("model_not_found"),
+        });
+    }
+    if asked.dimensions.is_some_and(|dimensions| dimensions != DIMENSIONS) {
+        let message = format!("`{NAME}` has vectors of {DIMENSIONS} dimensions only.");
+        return Err(Refusal::bad(message, Some("dimensions")));
+    }
+    let texts = texts(asked.input)?;
+    let embeddings = embed(&texts).map_err(|error| Refusal {
+        status: StatusCode::INTERNAL_SERVER_ERROR,
+        message: format!("The model failed: {error:#}"),
+        param: None,
+        code: None,
+    })?;
+    let tokens: usize = embeddings.iter().map(|embedding| embedding.tokens).sum();
+    let data: Vec<_> = embeddings.into_iter().enumerate().map(item(asked.encoding_format)).collect();
+    let usage = json!({"prompt_tokens": tokens, "total_tokens": tokens});
+    Ok(Json(json!({"object": "list", "data": data, "model": NAME, "usage": usage})))
+}
+
+fn item(format: Option<Format>) -> impl Fn((usize, Embedding)) -> Item {
+    move |(index, Embedding { vector, .. })| {
+        let embedding = match format {
+            None | Some(Format::Float) => json!(vector),
+            Some(Format::Base64) => {
+                let bytes: Vec<u8> = vector.iter().flat_map(|number| number.to_le_bytes()).collect();
+                json!(STANDARD.encode(bytes))
+            }
+        };
+        Item { object: "embedding", index, embedding }
+    }
+}
+
+/// The texts of `input`: one or a list, none of them empty. Lists of token numbers, which OpenAI takes too, are refused.
+fn texts(input: Value) -> Result<Vec<String>, Refusal> {
+    let bad = |message: String| Refusal::bad(message, Some("input"));
+    let texts: Vec<String> = match input {
+        Value::String(text) => vec![text],
+        list => {
+            serde_json::from_value(list).map_err(|_| bad("`input` is neither a text nor a list of texts.".into()))?
+        }
+    };
+    if texts.is_empty() || texts.len() > INPUTS_MAX {
+        return Err(bad(format!("`input` has {} texts: 1 to {INPUTS_MAX} are taken.", texts.len())));
+    }
+    match texts.iter().position(String::is_empty) {
+        Some(index) => Err(bad(format!("`input` is empty at index {index}."))),
+        None => Ok(texts),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::{Body, to_bytes};
+    use axum::http::Request;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    /// A model of two dimensions, by which a text's length can be told.
+    #[expect(clippy::cast_precision_loss, reason = "short texts")]
+    fn embed(texts: &[String]) -> anyhow::Result<Vec<Embedding>> {
+        let embedding = |text: &String| Embedding { vector: vec![text.len() as f32, -0.5], tokens: text.len() };
+        anyhow::ensure!(texts.iter().all(|text| text != "fail"), "out of order");
+        Ok(texts.iter().map(embedding).collect())
+    }
+
+    async fn answer(method: &str, path: &str, body: impl Into<Body>) -> (u16, Value) {
+        let request = Request::builder().method(method).uri(path).body(body.into()).unwrap();
+        let response = routes(Arc::new(embed)).oneshot(request).await.unwrap();
+        let status = response.status().as_u16();
+        (status, serde_json::from_slice(&to_bytes(response.into_body(), usize::MAX).await.unwrap()).unwrap())
+    }
+
+    async fn posted(body: Value) -> (u16, Value) {
+        answer("POST", "/v1/embeddings", body.to_string()).await
+    }
+
+    /// The status, `param` and `code` of a refusal, whose other fields are as OpenAI's.
+    fn refusal((status, body): (u16, Value)) -> (u16, Value, Value) {
+        let error = &body["error"];
+        assert!(error["message"].is_string(), "{body}");
+        assert_eq!(error["type"], if status < 500 { "invalid_request_error" } else { "server_error" });
+        (status, error["param"].clone(), error["code"].clone())
+    }
+
+    #[tokio::test]
+    async fn texts_are_answered_in_their_order() {
+        let item =
+            |index: usize, length: f32| json!({"object": "embedding", "index": index, "embedding": [length, -0.5]});
+        let usage = json!({"prompt_tokens": 4, "total_tokens": 4});
+        let expected = json!({"object": "list", "data": [item(0, 3.0), item(1, 1.0)], "model": NAME, "usage": usage});
+        assert_eq!(posted(json!({"model": NAME, "input": ["abc", "d"]})).await, (200, expected));
+        let (_, one) =
+            posted(json!({"model": NAME, "input": "ab", "encoding_format": "float", "dimensions": 384})).await;
+        assert_eq!(one["data"], json!([item(0, 2.0)]));
+    }
+
+    #[tokio::test]
+    async fn base64_is_of_little_endian_floats() {
+        let (_, body) = posted(json!({"model": NAME, "input": "ab", "encoding_format": "base64"})).await;
+        let bytes = STANDARD.decode(body["data"][0]["embedding"].as_str().unwrap()).unwrap();
+        assert_eq!(bytes, [2_f32.to_le_bytes(), (-0.5_f32).to_le_bytes()].concat());
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_answered_is_refused_as_openai_does() {
+        let many = vec!["a"; INPUTS_MAX + 1];
+        for input in [json!(""), json!([]), json!(["a", ""]), json!(many), json!([1, 2]), json!(null), json!({})] {
+            let refused = refusal(posted(json!({"model": NAME, "input": input})).await);
+            assert_eq!(refused, (400, json!("input"), Value::Null), "{input}");
+        }
+        let unknown = refusal(posted(json!({"model": "gpt", "input": "a"})).await);
+        assert_eq!(unknown, (404, json!("model"), json!("model_not_found")));
+        let short = refusal(posted(json!({"model": NAME, "input": "a", "dimensions": 256})).await);
+        assert_eq!(short, (400, json!("dimensions"), Value::Null));
+        let format = json!({"model": NAME, "input": "a", "encoding_format": "hex"});
+        for body in
+            [String::new(), "{".to_owned(), "[]".to_owned(), json!({"input": "a"}).to_string(), format.to_string()]
+        {
+            assert_eq!(refusal(answer("POST", "/v1/embeddings", body).await).0, 400);
+        }
+        let large = " ".repeat(BODY_BYTES_MAX + 1);
+        assert_eq!(refusal(answer("POST", "/v1/embeddings", large).await).0, 413);
+        assert_eq!(refusal(posted(json!({"model": NAME, "input": "fail"})).await).0, 500);
+        assert_eq!(refusal(answer("GET", "/v1/embeddings", "").await).0, 405);
+        assert_eq!(refusal(answer("POST", "/v1/models", "").await).0, 404);
+    }
+}
