@@ -96,7 +96,7 @@ fn without_value(detail: &str) -> String {
     }
 }
 
-fn escape(segment: &str) -> String {
+pub(crate) fn escape(segment: &str) -> String {
     segment.replace('~', "~0").replace('/', "~1")
 }
 

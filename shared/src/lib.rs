@@ -48,6 +48,7 @@ pub mod request;
 pub mod run;
 pub mod schedule;
 pub mod schedules;
+pub mod search;
 pub mod settle;
 pub mod slots;
 pub mod state;

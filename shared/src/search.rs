@@ -1,0 +1,22 @@
+//! The pure core of search: documents become chunks, chunks become vectors, vectors become segments that are scanned.
+//!
+//! 1. [`chunk`]: a document is cut where its own text says so, never where the text before it ended.
+//! 2. [`lexical`]: the vectors of the provider `builtin`.
+//! 3. [`segment`]: vectors as binary codes and bytes, in an object that never changes.
+//! 4. [`scan`]: the nearest vectors of some segments.
+//! 5. [`filter`]: which documents a search is about.
+//! 6. [`fuse`]: two rankings become one.
+
+pub mod chunk;
+pub mod filter;
+pub mod fuse;
+pub mod lexical;
+pub mod scan;
+pub mod segment;
+
+mod blocks;
+
+use crc::{CRC_32_ISO_HDLC, Crc};
+
+/// What segments are sealed by, and features are hashed by. Its table is 1 KB; the one of an API key's needs none.
+pub(crate) const CRC_32: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);

@@ -1,0 +1,178 @@
+//! The blocks of a Markdown text, and the sections that its headings make. Plain text is Markdown too, of paragraphs.
+
+use std::ops::Range;
+
+use pulldown_cmark::{Event, Options, Parser, Tag};
+
+/// How many characters of a heading its path takes. The path is repeated in every chunk below it, so that a document
+/// that is one long heading must not be repeated with it: 6 levels are 720 characters and their separators.
+pub const HEADING_CHARS_MAX: usize = 120;
+
+/// Where a block begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Block {
+    /// Its first byte in the text.
+    pub(super) at: usize,
+    /// In how many other blocks it is.
+    pub(super) depth: usize,
+    /// Whether it is a heading that stands in no other block.
+    pub(super) is_heading: bool,
+    /// Whether it is code, where a full stop ends no sentence.
+    pub(super) is_code: bool,
+}
+
+/// What stands below a heading, or below several of which each is of a deeper level and follows the one before at once.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Section {
+    /// The titles of the headings that it is below, its own at the end: `Guide > Setup`.
+    pub(super) path: String,
+    /// Its bytes, headings included. All sections together are the text.
+    pub(super) range: Range<usize>,
+    /// Its blocks in order, the outermost of those that begin at one place.
+    pub(super) blocks: Vec<Block>,
+}
+
+/// The level, the title and the end of a heading.
+struct Heading {
+    level: usize,
+    title: String,
+    end: usize,
+}
+
+/// The sections of a text, in order.
+pub(super) fn sections(text: &str) -> Vec<Section> {
+    let mut sections = Vec::new();
+    let mut open = Section::default();
+    let mut path: Vec<(usize, String)> = Vec::new();
+    let mut headings_end = 0;
+    for (block, heading) in blocks(text) {
+        if let Some(Heading { level, title, end }) = heading {
+            let follows = text.get(headings_end..block.at).is_some_and(|between| between.trim().is_empty());
+            if !(follows && path.last().is_none_or(|(above, _)| level > *above)) {
+                open.range.end = block.at;
+                sections.push(std::mem::take(&mut open));
+                open.range.start = block.at;
+            }
+            headings_end = end;
+            path.retain(|(above, _)| *above < level);
+            path.push((level, title));
+            open.path = path.iter().map(|(_, title)| title.as_str()).collect::<Vec<_>>().join(" > ");
+        }
+        open.blocks.push(block);
+    }
+    open.range.end = text.len();
+    sections.push(open);
+    sections
+}
+
+fn blocks(text: &str) -> Vec<(Block, Option<Heading>)> {
+    let options = Options::ENABLE_TABLES | Options::ENABLE_YAML_STYLE_METADATA_BLOCKS;
+    let mut blocks: Vec<(Block, Option<Heading>)> = Vec::new();
+    let mut depth = 0_usize;
+    for (event, range) in Parser::new_ext(text, options).into_offset_iter() {
+        let open_heading = blocks.last_mut().and_then(|(_, heading)| heading.as_mut());
+        if let (Some(heading), Event::Text(part) | Event::Code(part)) = (open_heading, &event)
+            && range.end <= heading.end
+        {
+            let left = HEADING_CHARS_MAX.saturating_sub(heading.title.chars().count());
+            heading.title.extend(part.chars().take(left));
+        }
+        let is_new = blocks.last().is_none_or(|(last, _)| last.at < range.start);
+        if begins_block(&event) && is_new && text.is_char_boundary(range.start) {
+            let heading = match &event {
+                Event::Start(Tag::Heading { level, .. }) if depth == 0 => {
+                    Some(Heading { level: *level as usize, title: String::new(), end: range.end })
+                }
+                _ => None,
+            };
+            let is_code = matches!(event, Event::Start(Tag::CodeBlock(_)));
+            blocks.push((Block { at: range.start, depth, is_heading: heading.is_some(), is_code }, heading));
+        }
+        match event {
+            Event::Start(_) => depth += 1,
+            Event::End(_) => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    blocks
+}
+
+fn begins_block(event: &Event<'_>) -> bool {
+    match event {
+        Event::Start(Tag::Emphasis | Tag::Strong | Tag::Link { .. } | Tag::Image { .. } | Tag::TableCell) => false,
+        Event::Start(_) | Event::Rule => true,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn paths_and_texts(text: &str) -> Vec<(String, &str)> {
+        sections(text).into_iter().map(|section| (section.path, text[section.range].trim())).collect()
+    }
+
+    #[test]
+    fn headings_make_sections_and_paths() {
+        let text = "Before.\n\n# Guide\n\nHello.\n\n## Set *up* `it`\nSteps.\n\nTitle\n=====\nEnd.\n";
+        let expected = [
+            ("", "Before."),
+            ("Guide", "# Guide\n\nHello."),
+            ("Guide > Set up it", "## Set *up* `it`\nSteps."),
+            ("Title", "Title\n=====\nEnd."),
+        ];
+        assert_eq!(paths_and_texts(text), expected.map(|(path, text)| (path.to_owned(), text)));
+    }
+
+    #[test]
+    fn a_heading_goes_with_the_deeper_one_that_follows_at_once() {
+        let text = "# A\n\n## B\nb\n## C\n## D\n[d]: https://example.com\n### E\ne";
+        let expected = [
+            ("A > B", "# A\n\n## B\nb"),
+            ("A > C", "## C"),
+            ("A > D", "## D\n[d]: https://example.com"),
+            ("A > D > E", "### E\ne"),
+        ];
+        assert_eq!(paths_and_texts(text), expected.map(|(path, text)| (path.to_owned(), text)));
+        assert_eq!(paths_and_texts("[a]: b\n\n# H")[0], (String::new(), "[a]: b"));
+    }
+
+    #[test]
+    fn only_a_heading_of_the_document_is_one() {
+        for text in
+            ["> # quoted", "- # in a list", "```\n# code\n```", "    # code", "---\ntitle: x\n---\n", "#hashtag"]
+        {
+            assert_eq!(paths_and_texts(text), [(String::new(), text.trim())], "{text}");
+        }
+    }
+
+    #[test]
+    fn a_long_heading_is_cut_in_the_path() {
+        let text = format!("# {} *{}*\n\ntext", "ä".repeat(100), "ö".repeat(1_000));
+        assert_eq!(sections(&text)[0].path.chars().count(), HEADING_CHARS_MAX);
+    }
+
+    #[test]
+    fn blocks_say_where_they_begin_and_how_deep_they_are() {
+        let text = "One.\n\n- a\n\n  b\n- c\n\n```\nx\n```\n\n| h |\n|---|\n| d |\n\n---\n";
+        let found: Vec<_> = sections(text)[0]
+            .blocks
+            .iter()
+            .map(|block| (text[block.at..].lines().next().unwrap_or_default(), block.depth, block.is_code))
+            .collect();
+        let expected = [
+            ("One.", 0, false),
+            ("- a", 0, false),
+            ("a", 2, false),
+            ("b", 2, false),
+            ("- c", 1, false),
+            ("c", 2, false),
+            ("```", 0, true),
+            ("| h |", 0, false),
+            ("| d |", 1, false),
+            ("---", 0, false),
+        ];
+        assert_eq!(found, expected);
+    }
+}
