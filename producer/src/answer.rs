@@ -20,6 +20,8 @@ pub(crate) enum Body {
     Text(&'static str),
     /// Lines of JSON.
     Lines(Bytes),
+    /// Neither JSON nor text.
+    Bytes(Vec<u8>),
 }
 
 /// A page of a list.
@@ -38,6 +40,7 @@ impl Body {
             }
             Body::Text(text) => Response::from_bytes(text.as_bytes().to_vec()),
             Body::Lines(bytes) => Response::from_stream(bytes),
+            Body::Bytes(bytes) => Response::from_bytes(bytes),
         }
     }
 }
@@ -69,6 +72,11 @@ impl Answer {
     /// 200 with lines of JSON.
     pub(crate) fn lines(bytes: Bytes) -> Answer {
         Answer { body: Body::Lines(bytes), content_type: NDJSON, ..Answer::ok(Value::Null) }
+    }
+
+    /// 200 with bytes.
+    pub(crate) fn bytes(bytes: Vec<u8>) -> Answer {
+        Answer { body: Body::Bytes(bytes), content_type: "application/octet-stream", ..Answer::ok(Value::Null) }
     }
 
     /// 200 with a JSON body.

@@ -140,6 +140,13 @@ pub(crate) async fn read_evidence(context: &mut ApiContext, scope: Scope) -> Res
     Ok(Answer::ok(evidence).with_header("content-security-policy", "sandbox; default-src 'none'"))
 }
 
+/// `GET /v1/jobs/{id}/vectors`
+pub(crate) async fn read_vectors(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
+    context.only_parameters(&[])?;
+    let job = job_of_path(context, scope).await?;
+    Ok(Answer::bytes(query::read_vectors(&context.world, &job).await?))
+}
+
 /// `GET /v1/dead-letters`
 pub(crate) async fn list_dead_letters(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
     context.only_parameters(&[])?;

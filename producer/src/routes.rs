@@ -101,6 +101,7 @@ pub(crate) async fn handle(
         Op::ReadJob => read::read_job(context, scope).await,
         Op::ListAttempts => read::list_attempts(context, scope).await,
         Op::ReadEvidence => read::read_evidence(context, scope).await,
+        Op::ReadVectors => read::read_vectors(context, scope).await,
         Op::ReadGroup => groups::read(context, scope).await,
         Op::ListDeadLetters => read::list_dead_letters(context, scope).await,
         Op::ReadDeadLetter => read::read_dead_letter(context, scope).await,

@@ -126,11 +126,11 @@ async fn overwrite<W: World>(world: &W, tenant: &str, work: &Work) -> BTreeSet<S
             failed.insert(lease.clone());
         }
     }
-    // A payload beyond what a row takes is an object of its own. What is not there is deleted too.
+    // A payload beyond what a row takes is an object of its own, and vectors are. What is not there is deleted too.
     // That of a job that must stay, stays: it may be claimed before it is met again.
     let leaving: Vec<_> = work.leaving.iter().filter(|job| !job.needs_any(&failed)).collect();
-    let payloads: Vec<_> =
-        leaving.iter().map(|job| payload::key(&JobRef { tenant: tenant.to_owned(), id: job.id.clone() })).collect();
+    let keys = |id: &str| payload::keys(&JobRef { tenant: tenant.to_owned(), id: id.to_owned() });
+    let payloads: Vec<_> = leaving.iter().flat_map(|job| keys(&job.id)).collect();
     if !payloads.is_empty() && !matches!(within(world, EVIDENCE_PUT_MS, world.delete(&payloads)).await, Some(Ok(()))) {
         failed.extend(leaving.iter().map(|job| job.id.clone()));
     }

@@ -25,6 +25,32 @@ pub struct Exchange {
     pub response: Option<HttpResponse>,
 }
 
+/// A call as a record shows it: redacted, and with no more of its bodies than is kept.
+#[derive(Debug, Clone)]
+pub struct Wire {
+    request: Value,
+    response: Value,
+}
+
+/// What a record shows of an exchange, at most `body_bytes` of each body.
+pub fn wire(exchange: &Exchange, redaction: &Redaction, body_bytes: usize) -> Wire {
+    let Exchange { request, response } = exchange;
+    let mut shown = body_json(&request.body, redaction, body_bytes);
+    shown["method"] = json!(request.method);
+    shown["url"] = json!(redact_url(&request.url));
+    shown["headers"] = json!(redaction.redact_headers(&request.headers));
+    let response = response.as_ref().map(|response| {
+        let mut value = body_json(&response.body, redaction, body_bytes);
+        value["status"] = json!(response.status);
+        let kept = kept_headers(&response.headers);
+        value["headers"] = json!(redaction.redact_headers(kept));
+        value["headers_truncated"] = json!(kept.len() < response.headers.len());
+        value["truncated"] = json!(response.truncated || response.body.len() > body_bytes);
+        value
+    });
+    Wire { request: shown, response: json!(response) }
+}
+
 /// Which attempt a record is of.
 #[derive(Debug, Clone)]
 pub struct RecordHead<'a> {
@@ -42,38 +68,21 @@ pub struct RecordHead<'a> {
     pub version: &'a str,
 }
 
-/// One attempt's record as one line of JSON, at most `body_bytes` of each body in it.
-pub fn record(
-    head: &RecordHead<'_>,
-    exchange: Option<&Exchange>,
-    error: Option<&JobError>,
-    redaction: &Redaction,
-    body_bytes: usize,
-) -> Vec<u8> {
-    let request = exchange.map(|exchange| {
-        let request = &exchange.request;
-        let mut value = body_json(&request.body, redaction, body_bytes);
-        value["method"] = json!(request.method);
-        value["url"] = json!(redact_url(&request.url));
-        value["headers"] = json!(redaction.redact_headers(&request.headers));
-        value
-    });
-    let response = exchange.and_then(|exchange| exchange.response.as_ref()).map(|response| {
-        let mut value = body_json(&response.body, redaction, body_bytes);
-        value["status"] = json!(response.status);
-        let kept = kept_headers(&response.headers);
-        value["headers"] = json!(redaction.redact_headers(kept));
-        value["headers_truncated"] = json!(kept.len() < response.headers.len());
-        value["truncated"] = json!(response.truncated || response.body.len() > body_bytes);
-        value
-    });
-    let mut line = json!({
+/// One attempt's record as one line of JSON: the last call that it made, and those before it, if there were any.
+pub fn record(head: &RecordHead<'_>, calls: &[&Wire], error: Option<&JobError>) -> Vec<u8> {
+    let last = calls.last();
+    let mut value = json!({
         "v": 1, "tenant": head.tenant, "job_id": head.job_id, "attempt": head.attempt,
         "sent_at": rfc3339(head.sent_at), "duration_ms": head.duration_ms, "version": head.version,
-        "error": error, "request": request, "response": response,
-    })
-    .to_string()
-    .into_bytes();
+        "error": error, "request": last.map(|wire| &wire.request), "response": last.map(|wire| &wire.response),
+    });
+    if let [earlier @ .., _] = calls
+        && !earlier.is_empty()
+    {
+        let shown = |wire: &&Wire| json!({"request": wire.request, "response": wire.response});
+        value["earlier"] = earlier.iter().map(shown).collect();
+    }
+    let mut line = value.to_string().into_bytes();
     line.push(b'\n');
     line
 }
@@ -210,7 +219,7 @@ mod tests {
 
     #[test]
     fn a_record_holds_everything_but_secrets() {
-        let line = record(&head(), Some(&exchange(b"{\"a\":1}")), None, &Redaction::default(), 1_000);
+        let line = record(&head(), &[&wire(&exchange(b"{\"a\":1}"), &Redaction::default(), 1_000)], None);
         let text = String::from_utf8(line).unwrap();
         assert!(text.ends_with('\n') && !text.contains("hush") && text.contains("seen"));
         assert!(!text.contains("token=abc"));
@@ -223,7 +232,7 @@ mod tests {
     #[test]
     fn a_long_body_is_cut_between_characters_and_its_digest_is_of_the_whole() {
         let body = "ä".repeat(50);
-        let line = record(&head(), Some(&exchange(body.as_bytes())), None, &Redaction::default(), 51);
+        let line = record(&head(), &[&wire(&exchange(body.as_bytes()), &Redaction::default(), 51)], None);
         let value: Value = serde_json::from_slice(&line).unwrap();
         assert_eq!(value["request"]["body"], "ä".repeat(25));
         assert_eq!(value["request"]["body_truncated"], true);
@@ -236,7 +245,7 @@ mod tests {
         let kept = |count: usize, bytes: usize| {
             let mut exchange = exchange(b"");
             exchange.response.as_mut().unwrap().headers = vec![("x".to_owned(), "v".repeat(bytes - 1)); count];
-            let line = record(&head(), Some(&exchange), None, &Redaction::default(), 1_000);
+            let line = record(&head(), &[&wire(&exchange, &Redaction::default(), 1_000)], None);
             let value: Value = serde_json::from_slice(&line).unwrap();
             let response = &value["response"];
             (response["headers"].as_array().unwrap().len(), response["headers_truncated"].as_bool().unwrap())
@@ -263,7 +272,7 @@ mod tests {
     #[test]
     fn what_is_cut_says_so() {
         let cut = |body: &[u8], kept: usize| {
-            let line = record(&head(), Some(&exchange(body)), None, &Redaction::default(), kept);
+            let line = record(&head(), &[&wire(&exchange(body), &Redaction::default(), kept)], None);
             let value: Value = serde_json::from_slice(&line).unwrap();
             let [request, response] = ["request", "response"].map(|part| value[part].clone());
             (request["body_truncated"] == true, response["truncated"] == true, request["body"].clone())
@@ -275,7 +284,7 @@ mod tests {
         assert_eq!(cut(b"a\xc3", 2), (false, false, Value::Null), "what ends inside a character was so");
         let mut more = exchange(b"");
         more.response.iter_mut().for_each(|response| response.truncated = true);
-        let line = record(&head(), Some(&more), None, &Redaction::default(), 1_000);
+        let line = record(&head(), &[&wire(&more, &Redaction::default(), 1_000)], None);
         assert_eq!(serde_json::from_slice::<Value>(&line).unwrap()["response"]["truncated"], true);
     }
 

@@ -4,8 +4,10 @@ use serde::Deserialize;
 use url::Url;
 
 use crate::claim::{Claimed, ClaimedEndpoint};
-use crate::jobs::timeout_of;
-use crate::limits::{IN_FLIGHT_PAYLOAD_BYTES, LEASE_COVERS_MS_MAX};
+use crate::jobs::{Kind, timeout_of};
+use crate::limits::{
+    CLAIM_MAX, IN_FLIGHT_PAYLOAD_BYTES, LEASE_COVERS_MS_MAX, REQUESTS_AT_ONCE, REQUESTS_PER_DESTINATION,
+};
 
 /// A claimed job. Times are this worker's clock.
 #[derive(Debug)]
@@ -13,6 +15,8 @@ pub(crate) struct Held {
     pub(crate) job: Claimed,
     /// What the limit per destination counts: the authority of the URL, or the service binding.
     pub(crate) destination: String,
+    /// Whether it asks its provider together with others.
+    pub(crate) shares_calls: bool,
     /// What is left of the lease when the attempt starts: its timeout, unless that is longer than a lease covers.
     pub(crate) timeout_ms: i64,
     /// When the lease ends, never later than it does by the database's clock.
@@ -26,6 +30,7 @@ impl Held {
     pub(crate) fn new(job: Claimed, sent_at: i64) -> Held {
         Held {
             destination: destination_of(&job),
+            shares_calls: Kind::named(&job.kind) == Some(Kind::Embed),
             timeout_ms: i64::from(timeout_of(&job)).saturating_mul(1_000).min(LEASE_COVERS_MS_MAX),
             lease_until: sent_at + (job.lease_until - job.now),
             deadline: job.deadline_at.map(|deadline| sent_at + (deadline - job.now)),
@@ -38,8 +43,21 @@ impl Held {
         (self.job.tenant.clone(), self.job.id.clone(), self.job.attempt)
     }
 
+    /// Whether a connection is free beside the jobs that run; those that share their calls have one together.
+    pub(crate) fn has_connection_beside(&self, running: &[Held]) -> bool {
+        let sharing = running.iter().filter(|other| other.shares_calls).count();
+        let taken = running.len() - sharing + usize::from(sharing > 0);
+        if self.shares_calls && sharing > 0 { sharing < CLAIM_MAX } else { taken < REQUESTS_AT_ONCE }
+    }
+
+    /// Whether its destination and this worker's memory have room for it beside the jobs that run.
+    pub(crate) fn has_room_beside(&self, running: &[Held]) -> bool {
+        let to_it = running.iter().filter(|other| other.destination == self.destination).count();
+        (self.shares_calls || to_it < REQUESTS_PER_DESTINATION) && self.fits_beside(running)
+    }
+
     /// Whether its payload fits into memory beside those of the jobs that run.
-    pub(crate) fn fits_beside(&self, running: &[Held]) -> bool {
+    fn fits_beside(&self, running: &[Held]) -> bool {
         let bytes = |held: &Held| held.job.payload_bytes.unwrap_or(0);
         let in_flight: i64 = running.iter().map(bytes).sum();
         bytes(self) == 0 || in_flight == 0 || in_flight + bytes(self) <= IN_FLIGHT_PAYLOAD_BYTES

@@ -1,5 +1,6 @@
 //! The kinds of job. A kind is one file beside this one, and one arm in each match here.
 
+pub mod embed;
 mod readable;
 pub mod target;
 pub mod task;
@@ -25,6 +26,8 @@ pub enum Kind {
     Webhook,
     /// A kind of the user's own.
     Task,
+    /// Texts that become vectors.
+    Embed,
 }
 
 impl Kind {
@@ -32,6 +35,7 @@ impl Kind {
     pub fn named(name: &str) -> Option<Kind> {
         match name {
             "webhook" => Some(Kind::Webhook),
+            "embed" => Some(Kind::Embed),
             _ if task::is_task_name(name) => Some(Kind::Task),
             _ => None,
         }
@@ -62,7 +66,7 @@ pub struct Split {
 pub fn split(kind: &str, stored: String) -> Split {
     match Kind::named(kind) {
         Some(Kind::Webhook) => webhook::split(stored),
-        Some(Kind::Task) | None => Split { inline: None, object: Some(stored) },
+        Some(Kind::Task | Kind::Embed) | None => Split { inline: None, object: Some(stored) },
     }
 }
 
@@ -71,7 +75,7 @@ pub fn join(kind: &str, inline: Option<&str>, object: Vec<u8>) -> Option<String>
     let object = String::from_utf8(object).ok()?;
     match Kind::named(kind) {
         Some(Kind::Webhook) => webhook::join(inline?, &object),
-        Some(Kind::Task) | None => Some(object),
+        Some(Kind::Task | Kind::Embed) | None => Some(object),
     }
 }
 
@@ -101,9 +105,13 @@ pub fn check(
             Err(Problem::field("#/endpoint", "either-or", "A webhook names its endpoint in its payload."))
         }
         (Some(Kind::Task), endpoint) => task::check(payload, endpoint),
+        (Some(Kind::Embed), None) => embed::check(payload, settings),
+        (Some(Kind::Embed), Some(_)) => {
+            Err(Problem::field("#/endpoint", "either-or", "An embedding has a provider and no endpoint."))
+        }
         (None, _) => {
             let detail = format!(
-                "There is no kind {kind:?}; there is webhook, and every task: lower-case words with dots between."
+                "There is no kind {kind:?}; there is webhook, embed, and every task: lower-case words with dots between."
             );
             Err(Problem::InvalidRequest(vec![InvalidField::new("#/kind", "unknown-kind", detail)]))
         }
@@ -114,7 +122,7 @@ pub fn check(
 pub(crate) fn endpoint_pointer(kind: &str) -> &'static str {
     match Kind::named(kind) {
         Some(Kind::Task) => "#/endpoint",
-        Some(Kind::Webhook) | None => "#/payload/endpoint",
+        Some(Kind::Webhook | Kind::Embed) | None => "#/payload/endpoint",
     }
 }
 
@@ -128,7 +136,7 @@ pub fn shown(kind: &str, stored: &str) -> Option<Value> {
 pub(crate) fn shown_line(kind: &str, stored: &str) -> Option<String> {
     let text = match Kind::named(kind) {
         Some(Kind::Webhook) => webhook::shown(stored)?,
-        Some(Kind::Task) | None => serde_json::from_str::<&RawValue>(stored).ok()?.get().to_owned(),
+        Some(Kind::Task | Kind::Embed) | None => serde_json::from_str::<&RawValue>(stored).ok()?.get().to_owned(),
     };
     // JSON has line breaks between its tokens alone: within a text they are escaped.
     let mut bytes = text.into_bytes();
@@ -144,7 +152,9 @@ pub fn prepare(job: &Claimed, settings: &Settings, now_ms: i64) -> Result<HttpRe
     match Kind::named(&job.kind) {
         Some(Kind::Webhook) => webhook::prepare(job, settings, now_ms),
         Some(Kind::Task) => task::prepare(job, settings, now_ms),
-        None => Err(unpreparable(ErrorClass::Config, format!("This build does not know the kind {:?}.", job.kind))),
+        Some(Kind::Embed) | None => {
+            Err(unpreparable(ErrorClass::Config, format!("This build does not know the kind {:?}.", job.kind)))
+        }
     }
 }
 
@@ -152,6 +162,7 @@ pub fn prepare(job: &Claimed, settings: &Settings, now_ms: i64) -> Result<HttpRe
 pub fn timeout_of(job: &Claimed) -> u32 {
     match Kind::named(&job.kind) {
         Some(Kind::Task) => task::timeout_of(job),
+        Some(Kind::Embed) => embed::timeout_of(),
         Some(Kind::Webhook) | None => webhook::timeout_of(job),
     }
 }
@@ -161,7 +172,7 @@ pub fn judge(job: &Claimed, answer: &Result<HttpResponse, HttpError>, now_ms: i6
     match answer {
         Ok(response) if (200..300).contains(&response.status) => match Kind::named(&job.kind) {
             Some(Kind::Task) => task::judge(response),
-            Some(Kind::Webhook) | None => webhook::judge(response),
+            Some(Kind::Webhook | Kind::Embed) | None => webhook::judge(response),
         },
         Ok(response) => {
             let retry_after =

@@ -25,6 +25,7 @@ pub mod backoff;
 pub mod batch;
 pub mod claim;
 pub mod complete;
+pub mod embed;
 pub mod endpoints;
 mod erase;
 pub mod erasures;

@@ -159,6 +159,41 @@ pub const HISTORY_MAX: i64 = 50;
 /// Slots that are shown ahead.
 pub const NEXT_SLOTS_SHOWN: usize = 5;
 
+// ---- Embeddings ----
+
+/// Texts of one job,
+pub const EMBED_INPUTS_MAX: usize = 1_000;
+/// the bytes of the name of one,
+pub const EMBED_ID_BYTES_MAX: usize = 256;
+/// and of the text itself: four times the 8,192 tokens that the largest models of today take.
+pub const EMBED_TEXT_BYTES_MAX: usize = 128 * 1024;
+/// Dimensions of a model at most: 100 vectors of 4,096 numbers are what a Worker reads in one answer.
+pub const EMBED_DIMENSIONS_MAX: usize = 4_096;
+/// Texts of one call,
+pub const EMBED_TEXTS_PER_CALL: usize = 100;
+/// bytes of them, which are 75,000 tokens and more: below the 300,000 that OpenAI takes,
+pub const EMBED_BYTES_PER_CALL: usize = 300_000;
+/// and numbers of its answer,
+pub const EMBED_VALUES_PER_CALL: usize = 200_000;
+/// which are at most this long each, 5 MB in all.
+pub const EMBED_VALUE_BYTES: usize = 25;
+/// Seconds that one call may take.
+pub const EMBED_CALL_SECONDS: u64 = 30;
+/// How long the first job that wants a model waits for others of its claim.
+pub const EMBED_GATHER_MS: u64 = 20;
+/// Seconds that a provider is left alone that answers 429 and does not say for how long, doubled with each attempt,
+pub const EMBED_WAIT_SECONDS: u64 = 20;
+/// so often: up to 21 minutes, and the [`SENDS_MAX`] of a job outlast a day.
+pub const EMBED_WAIT_DOUBLINGS: u32 = 6;
+/// Texts that a call may have refused alone, while none has a vector, before the request itself is taken for what is refused.
+pub const EMBED_REFUSALS_MAX: usize = 3;
+/// How long the calls of one invocation may take: 5 minutes less than the [`WALL_MS_MAX`] in which it must settle.
+pub const EMBED_MS_MAX: i64 = 10 * 60_000;
+/// Refused texts that a result names, and the characters of each reason: 16 x (512 + 400) bytes at most.
+pub const EMBED_REFUSED_SHOWN: usize = 16;
+/// See [`EMBED_REFUSED_SHOWN`].
+pub const EMBED_REASON_CHARS: usize = 100;
+
 // ---- What a caller may ask for ----
 
 /// Seconds an attempt may take when nothing is said.

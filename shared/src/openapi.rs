@@ -22,6 +22,8 @@ use crate::routes::{ROUTES, Route};
 pub use problems::markdown;
 use told::{Content, Lines, Told};
 
+/// The media type of what is neither text nor JSON.
+const BYTES: &str = "application/octet-stream";
 /// What [`crate::origin::is_traceparent`] takes, but for zeros.
 pub(crate) const TRACEPARENT: &str = "^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$";
 /// What [`crate::invalid::is_name`] takes.
@@ -30,14 +32,14 @@ pub(crate) const NAME: &str = "^[A-Za-z0-9_-]{1,64}$";
 pub(crate) const TENANT: &str = r"^(\*|[A-Za-z0-9_-]{1,64})$";
 
 /// What [`crate::jobs::Kind::named`] takes.
-pub(crate) const KIND: &str = r"^(webhook|[a-z][a-z0-9_-]*(\.[a-z][a-z0-9_-]*)+)$";
+pub(crate) const KIND: &str = r"^(webhook|embed|[a-z][a-z0-9_-]*(\.[a-z][a-z0-9_-]*)+)$";
 
 /// A time in RFC 3339. We write it in UTC with milliseconds.
 #[derive(JsonSchema)]
 #[schemars(extend("format" = "date-time"))]
 pub(crate) struct Time(#[allow(dead_code, reason = "only its schema is used")] String);
 
-/// The name of a kind: `webhook`, or that of a task, which has a dot in it.
+/// The name of a kind: `webhook`, `embed`, or that of a task, which has a dot in it.
 #[derive(JsonSchema)]
 #[schemars(extend("pattern" = KIND, "maxLength" = TASK_NAME_BYTES_MAX))]
 pub(crate) struct KindName(#[allow(dead_code, reason = "only its schema is used")] String);
@@ -49,6 +51,8 @@ pub(crate) struct KindName(#[allow(dead_code, reason = "only its schema is used"
 pub(crate) enum Payload {
     /// Of the kind `webhook`.
     Webhook(crate::jobs::webhook::Webhook),
+    /// Of the kind `embed`.
+    Embed(crate::jobs::embed::Embed),
     /// Of a task: any JSON.
     Task(Value),
 }
@@ -176,6 +180,11 @@ fn operation(route: &Route, told: &Told, generators: &mut Generators, refusals: 
         }
         if let Some(line) = &answer.line {
             response["content"] = json!({NDJSON: media(line, &mut generators.answers)});
+        }
+        if answer.is_bytes {
+            let schema = json!({"type": "string", "contentMediaType": BYTES});
+            let example = json!({"value": "{\"dimensions\":256,\"ids\":[\"a\"]}\n(1,024 bytes)"});
+            response["content"] = json!({BYTES: {"schema": schema, "examples": {"example": example}}});
         }
         responses.insert(answer.status.to_string(), response);
     }

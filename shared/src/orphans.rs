@@ -38,7 +38,8 @@ pub(crate) async fn walk<W: World>(world: &W, walk: Walk) -> Result<usize, Datab
         None => return Ok(0),
     };
     let is_old = |job: &JobRef| time_of(&job.id).is_some_and(|at| at < walk.now - ORPHAN_AGE_MS);
-    let jobs: Vec<JobRef> = listed.iter().filter_map(|key| job_of(key)).take_while(is_old).collect();
+    let mut jobs: Vec<JobRef> = listed.iter().filter_map(|key| job_of(key)).take_while(is_old).collect();
+    jobs.dedup();
     let Some(last) = jobs.last().and_then(|job| time_of(&job.id)) else {
         set_meta(world, &[("payloads_walk_from", 0), ("payloads_walked_at", walk.now)]).await?;
         return Ok(0);

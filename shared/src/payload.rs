@@ -1,4 +1,5 @@
-//! The claim check: the bulk of a large payload is an object of its own, `payloads/{job id}/{tenant}`.
+//! The claim check: the bulk of a large payload is an object of its own, `payloads/{job id}/{tenant}`. The vectors that a job made
+//! are beside it, `payloads/{job id}/{tenant}.vectors`.
 //!
 //! It is put before its row and leaves after it, so a row never lacks its object; what a crash leaves in between is found by
 //! [`crate::orphans`]. Every job owns its object, also a replay: removal asks nobody.
@@ -32,7 +33,7 @@ pub fn key(job: &JobRef) -> String {
 
 /// The job of a key; `None` if it is none of ours.
 pub fn job_of(key: &str) -> Option<JobRef> {
-    let (id, tenant) = key.strip_prefix(PREFIX)?.split_once('/')?;
+    let (id, tenant) = key.strip_suffix(VECTORS).unwrap_or(key).strip_prefix(PREFIX)?.split_once('/')?;
     Some(JobRef { tenant: tenant.to_owned(), id: id.to_owned() })
 }
 
@@ -75,18 +76,65 @@ pub(crate) async fn put_all<W: Blobs + Clock>(
     Ok(())
 }
 
+/// How the key of a job's vectors ends. No name of a tenant has a dot.
+const VECTORS: &str = ".vectors";
+
+/// The key of the vectors that a job made.
+pub fn vectors_key(job: &JobRef) -> String {
+    format!("{}{VECTORS}", key(job))
+}
+
+/// The keys of all that a job may own: its payload and its vectors.
+pub fn keys(job: &JobRef) -> [String; 2] {
+    [key(job), vectors_key(job)]
+}
+
+/// Puts the vectors that a job made.
+///
+/// Safe to repeat: the job's one object is written over.
+///
+/// # Errors
+/// What becomes of the attempt.
+pub(crate) async fn put_vectors<W: Blobs + Clock>(world: &W, job: &Claimed, bytes: Vec<u8>) -> Result<(), Outcome> {
+    let error = match within(world, PAYLOAD_PUT_MS, world.put(&vectors_key(&job.job()), bytes)).await {
+        Some(Ok(())) => return Ok(()),
+        Some(Err(error)) => error.to_string(),
+        None => format!("no answer within {PAYLOAD_PUT_MS} ms"),
+    };
+    let message = format!("The vectors could not be put: {error}");
+    Err(Outcome::Failed { class: ErrorClass::Internal, message, retry_after: Some(out_of_reach(job)) })
+}
+
 /// Reads the object of a job; `None` if there is none.
 ///
 /// # Errors
 /// When the object store fails or does not answer.
 pub async fn get<W: Blobs + Clock>(world: &W, job: &JobRef) -> Result<Option<Vec<u8>>, BlobError> {
+    get_object(world, &key(job)).await
+}
+
+/// How long an attempt waits for the object store, doubled each time: it spends no failure.
+fn out_of_reach(job: &Claimed) -> RetryAfter {
+    let doublings = job.attempt.saturating_sub(1).min(PAYLOAD_WAIT_DOUBLINGS);
+    RetryAfter::Deferral(Duration::from_secs(PAYLOAD_WAIT_SECONDS << doublings))
+}
+
+/// Reads the vectors of a job; `None` if there are none.
+///
+/// # Errors
+/// When the object store fails or does not answer.
+pub async fn get_vectors<W: Blobs + Clock>(world: &W, job: &JobRef) -> Result<Option<Vec<u8>>, BlobError> {
+    get_object(world, &vectors_key(job)).await
+}
+
+async fn get_object<W: Blobs + Clock>(world: &W, key: &str) -> Result<Option<Vec<u8>>, BlobError> {
     let silent = || Err(BlobError(format!("no answer within {PAYLOAD_GET_MS} ms")));
-    within(world, PAYLOAD_GET_MS, world.get(&key(job))).await.unwrap_or_else(silent)
+    within(world, PAYLOAD_GET_MS, world.get(key)).await.unwrap_or_else(silent)
 }
 
 /// Deletes the objects of jobs whose rows have left. What cannot be deleted now is an orphan, and found later.
 pub(crate) async fn remove<W: Blobs + Clock>(world: &W, jobs: &[JobRef]) {
-    let keys: Vec<_> = jobs.iter().map(key).collect();
+    let keys: Vec<_> = jobs.iter().flat_map(keys).collect();
     for keys in keys.chunks(OBJECTS_PER_DELETE) {
         // Safe to repeat: what is gone stays gone, and no id comes back.
         match within(world, OBJECTS_MS_MAX, world.delete(keys)).await {
@@ -108,9 +156,7 @@ pub(crate) async fn whole<'a, W: Blobs + Clock>(world: &W, job: &'a Claimed) -> 
     let failed = |class, message: String, retry_after| Outcome::Failed { class, message, retry_after };
     // Safe to repeat: it only reads.
     let object = get(world, &job.job()).await.map_err(|error| {
-        let wait = PAYLOAD_WAIT_SECONDS << job.attempt.saturating_sub(1).min(PAYLOAD_WAIT_DOUBLINGS);
-        let asked = Some(RetryAfter::Deferral(Duration::from_secs(wait)));
-        failed(ErrorClass::Internal, format!("The payload could not be read: {error}"), asked)
+        failed(ErrorClass::Internal, format!("The payload could not be read: {error}"), Some(out_of_reach(job)))
     })?;
     let object = object.ok_or_else(|| {
         failed(ErrorClass::Config, "The object of the payload is not in the object store any more.".into(), None)
@@ -134,5 +180,6 @@ mod tests {
         for text in ["", "evidence/2026-11-02/x", "payloads/job"] {
             assert_eq!(job_of(text), None, "{text}");
         }
+        assert_eq!(job_of(&vectors_key(&second)), Some(second));
     }
 }

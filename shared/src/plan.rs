@@ -48,6 +48,8 @@ pub struct Plan {
     /// Calls with which an erasure overwrites evidence in one sweep, about: two a pack, a few more a lease that ended in a
     /// crash.
     pub erase_calls: usize,
+    /// Calls of providers that the jobs of one invocation make together at most, and its suspects once more.
+    pub embed_calls: usize,
     /// How long a succeeded or cancelled job stays.
     pub retention_succeeded_ms: i64,
     /// How long a dead letter stays.
@@ -68,7 +70,8 @@ pub struct Plan {
 /// The counting test asserts all three. A bulk request spends 2 to look at its key
 /// and note its use and 5 an accept: insert, and hint both lanes, each with two sends if 500 jobs have as many times. An export
 /// spends 2 a page, to look at its key and to read. That of a tenant spends 2 to look at its key and note its use, then
-/// [`Plan::export_calls`]: 2 a page, 1 a large payload and 1 a record of evidence. 4 are left.
+/// [`Plan::export_calls`]: 2 a page, 1 a large payload and 1 a record of evidence. 4 are left. Of jobs that
+/// embed, 5 suspects spend 5 puts of vectors and [`Plan::embed_calls`] more, which find a refused text among 4.
 pub const FREE: Plan = Plan {
     name: "free",
     hint_jobs: 5,
@@ -89,6 +92,7 @@ pub const FREE: Plan = Plan {
     tick_rounds: 2,
     erase_pages: 1,
     erase_calls: 8,
+    embed_calls: 6,
     retention_succeeded_ms: 3 * DAY_MS,
     retention_dead_ms: 14 * DAY_MS,
     database_bytes: DATABASE_BYTES_FREE,
@@ -118,6 +122,7 @@ pub const PAID: Plan = Plan {
     tick_rounds: 20,
     erase_pages: 20,
     erase_calls: 400,
+    embed_calls: 1_000,
     retention_succeeded_ms: 7 * DAY_MS,
     retention_dead_ms: 30 * DAY_MS,
     database_bytes: DATABASE_BYTES_PAID,

@@ -4,6 +4,7 @@
 //! ended. Everything it awaits is safe to repeat, and each place says why; a crash anywhere leaves leases that end.
 
 use std::collections::VecDeque;
+use std::rc::Rc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -11,14 +12,13 @@ use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesUnordered;
 
 use crate::claim::{Claimed, claim, find_suspects, hand_back, heartbeat};
+use crate::embed::pool::Pool;
 use crate::flush::{Flushed, flush, send_hints};
 use crate::held::Held;
 use crate::hint::Hint;
 use crate::job::{JobRef, Lane, mint_ulid};
 use crate::limits::{CLAIM_BELOW, CLAIM_MAX, FLUSH_BYTES, FLUSH_MS, FLUSH_OUTCOMES, INVOCATION_MS};
-use crate::limits::{
-    HAND_BACK_PAUSE_MS, HEARTBEAT_MS, LEASE_MARGIN_MS, LEASE_MS, REQUESTS_AT_ONCE, REQUESTS_PER_DESTINATION,
-};
+use crate::limits::{HAND_BACK_PAUSE_MS, HEARTBEAT_MS, LEASE_MARGIN_MS, LEASE_MS};
 use crate::ports::{DatabaseError, World};
 use crate::run::{Finished, run};
 use crate::settings::Settings;
@@ -40,7 +40,7 @@ pub struct Report {
 
 /// Runs the jobs of some hints, suspects excepted, and hints again what it had no time for.
 pub async fn process<W: World>(world: &W, settings: &Settings, lane: Lane, jobs: Vec<JobRef>) -> Report {
-    Invocation::new(world, settings, lane, jobs, false).drive().await
+    Invocation::new(world, settings, lane, jobs, Pool::begin(world, settings), false).drive().await
 }
 
 /// Runs those of `jobs` that are suspects, one at a time, after all else is settled and acked: whatever a suspect
@@ -56,8 +56,10 @@ pub async fn process_suspects<W: World>(world: &W, settings: &Settings, lane: La
     };
     let began_at = world.now_ms();
     let mut waiting = suspects.into_iter();
+    // All of them together make no more calls than others do.
+    let pool = Pool::begin(world, settings);
     for suspect in waiting.by_ref() {
-        let report = Invocation::new(world, settings, lane, vec![suspect], true).drive().await;
+        let report = Invocation::new(world, settings, lane, vec![suspect], pool.clone(), true).drive().await;
         total.attempts += report.attempts;
         total.settled += report.settled;
         if total.attempts >= settings.plan.jobs_per_invocation || world.now_ms() - began_at >= INVOCATION_MS {
@@ -92,6 +94,8 @@ struct Invocation<'a, W: World> {
     /// The queue that its hints came from.
     lane: Lane,
     token: String,
+    /// Where jobs that share calls meet.
+    pool: Rc<Pool>,
     suspects: bool,
     began_at: i64,
     pending: VecDeque<JobRef>,
@@ -114,7 +118,14 @@ struct Invocation<'a, W: World> {
 }
 
 impl<'a, W: World> Invocation<'a, W> {
-    fn new(world: &'a W, settings: &'a Settings, lane: Lane, jobs: Vec<JobRef>, suspects: bool) -> Self {
+    fn new(
+        world: &'a W,
+        settings: &'a Settings,
+        lane: Lane,
+        jobs: Vec<JobRef>,
+        pool: Rc<Pool>,
+        suspects: bool,
+    ) -> Self {
         let began_at = world.now_ms();
         let mut pending: VecDeque<JobRef> = VecDeque::new();
         let mut seen = std::collections::BTreeSet::new();
@@ -128,6 +139,7 @@ impl<'a, W: World> Invocation<'a, W> {
             settings,
             lane,
             token: mint_ulid(began_at, world.random()),
+            pool,
             suspects,
             began_at,
             pending,
@@ -200,22 +212,18 @@ impl<'a, W: World> Invocation<'a, W> {
             let late = held.deadline.is_some_and(|deadline| deadline <= now);
             if late || held.lease_until - now < held.timeout_ms + LEASE_MARGIN_MS {
                 short.push(held);
-            } else if self.running.len() < REQUESTS_AT_ONCE && self.has_room(&held) {
-                let (world, settings, job) = (self.world, self.settings, held.job.clone());
+            } else if held.has_connection_beside(&self.running) && held.has_room_beside(&self.running) {
+                let (world, settings, pool, job) = (self.world, self.settings, self.pool.clone(), held.job.clone());
                 self.running.push(held);
                 // Safe to repeat: the claim counted and logged this attempt before anything is sent.
-                self.events.push(Box::pin(async move { Event::Attempted(Box::new(run(world, settings, &job).await)) }));
+                self.events
+                    .push(Box::pin(async move { Event::Attempted(Box::new(run(world, settings, &pool, &job).await)) }));
             } else {
                 kept.push_back(held);
             }
         }
         self.waiting = kept;
         self.start_hand_back(&short);
-    }
-
-    fn has_room(&self, held: &Held) -> bool {
-        let to_it = self.running.iter().filter(|other| other.destination == held.destination).count();
-        to_it < REQUESTS_PER_DESTINATION && held.fits_beside(&self.running)
     }
 
     fn start_hand_back(&mut self, short: &[Held]) {
@@ -245,7 +253,7 @@ impl<'a, W: World> Invocation<'a, W> {
             Some(_) if self.waiting.len() < CLAIM_BELOW => CLAIM_BELOW,
             Some(_) => 0,
             None => {
-                let startable = self.waiting.iter().any(|held| self.has_room(held));
+                let startable = self.waiting.iter().any(|held| held.has_room_beside(&self.running));
                 let hungry = self.waiting.len() < CLAIM_BELOW || (!startable && self.waiting.len() < CLAIM_MAX);
                 if hungry { CLAIM_MAX } else { 0 }
             }

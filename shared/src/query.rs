@@ -10,6 +10,7 @@ use crate::authorize::unavailable;
 use crate::evidence::{pack_key, sha256};
 use crate::job::{ID_END, JobRef, JobRow, first_id_at, is_id};
 use crate::limits::{PAGE_ROWS_READ_MAX, REQUESTS_AT_ONCE};
+use crate::payload::get_vectors;
 use crate::ports::{Blobs, Clock, Database, DatabaseError, Statement};
 use crate::problem::Problem;
 use crate::store::{batch, first_as, json_param, rows_as, sql};
@@ -61,6 +62,22 @@ pub(crate) async fn read_jobs<W: Database + Clock>(
 ) -> Result<Vec<JobRow>, Problem> {
     let statement = sql!("read_jobs", tenant, before, i64::from(limit));
     read_rows(world, statement).await
+}
+
+/// The object with the vectors that a job made.
+///
+/// # Errors
+/// `NotFound` when there is no such job, it has not succeeded, or the object is not the one that its result tells of;
+/// `Unavailable`.
+pub async fn read_vectors<W: Database + Blobs + Clock>(world: &W, job: &JobRef) -> Result<Vec<u8>, Problem> {
+    let result = read_job(world, job).await?.result.unwrap_or_default();
+    let digest = result["vectors"]["sha256"].as_str().ok_or(Problem::NotFound)?;
+    let read = get_vectors(world, job).await.map_err(|error| {
+        tracing::error!(%error, job = job.id, "vectors could not be read");
+        Problem::Unavailable
+    })?;
+    // A worker that had lost its lease may have written over it since.
+    read.filter(|vectors| sha256(vectors) == digest).ok_or(Problem::NotFound)
 }
 
 /// Whether a job has ended: one row read.

@@ -13,6 +13,7 @@ pub enum Operation {
     ReadJob,
     ListAttempts,
     ReadEvidence,
+    ReadVectors,
     CancelJob,
     RetryJob,
     CompleteJob,
@@ -77,13 +78,14 @@ const fn open(method: &'static str, path: &'static str, operation: Operation) ->
 }
 
 /// Every route.
-pub const ROUTES: [Route; 46] = [
+pub const ROUTES: [Route; 47] = [
     route("POST", "/v1/jobs", Op::CreateJob, Scope::JobsWrite),
     route("POST", "/v1/jobs/batch", Op::CreateJobs, Scope::JobsWrite),
     route("GET", "/v1/jobs", Op::ListJobs, Scope::JobsRead),
     route("GET", "/v1/jobs/{id}", Op::ReadJob, Scope::JobsRead),
     route("GET", "/v1/jobs/{id}/attempts", Op::ListAttempts, Scope::JobsRead),
     route("GET", "/v1/jobs/{id}/attempts/{n}/evidence", Op::ReadEvidence, Scope::JobsRead),
+    route("GET", "/v1/jobs/{id}/vectors", Op::ReadVectors, Scope::JobsRead),
     route("POST", "/v1/jobs/{id}/cancel", Op::CancelJob, Scope::Operate),
     route("POST", "/v1/jobs/{id}/retry", Op::RetryJob, Scope::Operate),
     route("POST", "/v1/jobs/{id}/complete", Op::CompleteJob, Scope::JobsWrite),

@@ -1,11 +1,15 @@
 //! One attempt: the request is made, sent and judged, and its evidence is written down in memory. No store is written to;
 //! a large payload is read.
 
+use std::rc::Rc;
+
 use crate::claim::Claimed;
+use crate::embed::ask::Call;
+use crate::embed::pool::Pool;
 use crate::endpoint::EvidencePolicy;
-use crate::evidence::{Exchange, RecordHead, record};
+use crate::evidence::{Exchange, RecordHead, Wire, record, wire};
 use crate::job::Lane;
-use crate::jobs;
+use crate::jobs::{self, Kind, embed};
 use crate::outcome::{ErrorClass, Outcome};
 use crate::payload::whole;
 use crate::ports::World;
@@ -25,26 +29,48 @@ pub struct Finished {
 }
 
 /// Runs one attempt of a claimed job. It answers always: whatever goes wrong is an outcome.
-pub async fn run<W: World>(world: &W, settings: &Settings, job: &Claimed) -> Finished {
+pub(crate) async fn run<W: World>(world: &W, settings: &Settings, pool: &Pool, job: &Claimed) -> Finished {
     let sent_at = world.now_ms();
-    let (outcome, exchange) = send(world, settings, job).await;
+    let (outcome, sent) = send(world, settings, pool, job).await;
     let ended_at = world.now_ms();
-    finish(settings, job, (sent_at, ended_at), outcome, exchange.as_ref(), fold(world.random()))
+    finish(settings, job, (sent_at, ended_at), outcome, &sent, fold(world.random()))
 }
 
-async fn send<W: World>(world: &W, settings: &Settings, job: &Claimed) -> (Outcome, Option<Exchange>) {
-    let prepared = match whole(world, job).await {
-        Ok(whole) => jobs::prepare(&whole, settings, world.now_ms()),
-        Err(outcome) => return (outcome, None),
+/// What left in one attempt.
+enum Sent {
+    Nothing,
+    Request(Exchange),
+    /// Calls that other jobs were in, too.
+    Calls(Vec<Rc<Call>>),
+}
+
+impl Sent {
+    fn status(&self) -> Option<u16> {
+        match self {
+            Sent::Nothing => None,
+            Sent::Request(exchange) => exchange.response.as_ref().map(|response| response.status),
+            Sent::Calls(calls) => calls.last().and_then(|call| call.status),
+        }
+    }
+}
+
+async fn send<W: World>(world: &W, settings: &Settings, pool: &Pool, job: &Claimed) -> (Outcome, Sent) {
+    let whole = match whole(world, job).await {
+        Ok(whole) => whole,
+        Err(outcome) => return (outcome, Sent::Nothing),
     };
-    let request = match prepared {
+    if Kind::named(&job.kind) == Some(Kind::Embed) {
+        let (outcome, calls) = embed::run(world, settings, pool, &whole).await;
+        return (outcome, Sent::Calls(calls));
+    }
+    let request = match jobs::prepare(&whole, settings, world.now_ms()) {
         Ok(request) => request,
-        Err(error) => return (failed(error.class, error.message), None),
+        Err(error) => return (failed(error.class, error.message), Sent::Nothing),
     };
     // Safe to repeat: the claim recorded this attempt, and a repeat carries the same webhook-id.
     let answer = world.send_request(request.clone()).await;
     let outcome = jobs::judge(job, &answer, world.now_ms());
-    (outcome, Some(Exchange { request, response: answer.ok() }))
+    (outcome, Sent::Request(Exchange { request, response: answer.ok() }))
 }
 
 fn failed(class: ErrorClass, message: impl Into<String>) -> Outcome {
@@ -66,7 +92,7 @@ fn finish(
     job: &Claimed,
     (sent_at, ended_at): (i64, i64),
     outcome: Outcome,
-    exchange: Option<&Exchange>,
+    sent: &Sent,
     seed: u64,
 ) -> Finished {
     let duration_ms = (ended_at - sent_at).max(0);
@@ -98,10 +124,18 @@ fn finish(
         let mut redaction = endpoint.map(|endpoint| endpoint.redact.clone()).unwrap_or_default();
         // What an endpoint keeps sealed is shown nowhere.
         redaction.headers.extend(endpoint.iter().flat_map(|endpoint| &endpoint.headers).map(|(name, _)| name.clone()));
-        record(&head, exchange, error.as_ref(), &redaction, settings.plan.evidence_body_bytes)
+        let alone: Wire;
+        let calls = match sent {
+            Sent::Nothing => Vec::new(),
+            Sent::Request(exchange) => {
+                alone = wire(exchange, &redaction, settings.plan.evidence_body_bytes);
+                vec![&alone]
+            }
+            Sent::Calls(calls) => calls.iter().map(|call| &call.wire).collect(),
+        };
+        record(&head, &calls, error.as_ref())
     });
-    let status = exchange.and_then(|exchange| exchange.response.as_ref()).map(|response| response.status);
-    let entry = (duration_ms, status, settings.version.clone());
+    let entry = (duration_ms, sent.status(), settings.version.clone());
     let place = Place { endpoint: job.endpoint_id.clone(), lane: Lane::of(&job.kind), grouped: job.group.is_some() };
     let settlement = Settlement::new((job.job(), job.attempt), place, outcome, decision, entry);
     Finished { settlement, record, ended_at }

@@ -1,6 +1,7 @@
 //! A deployment's settings: typed, validated once, all errors at once.
 
 use crate::destination::PrivateDestinations;
+use crate::embed::providers::Providers;
 use crate::plan::{FREE, Plan};
 use crate::signing::MasterKey;
 
@@ -16,6 +17,8 @@ pub struct Settings {
     /// Which life of the store this deployment is for. A store of another epoch was restored, or is about to be: nothing is
     /// accepted, fired, swept or sent.
     pub epoch: i64,
+    /// The providers of embeddings.
+    pub providers: Providers,
     /// The version that evidence and attempts name.
     pub version: String,
 }
@@ -41,15 +44,18 @@ impl Settings {
         let private_destinations = PrivateDestinations::parse(&private)
             .map_err(|error| errors.push(format!("PRIVATE_DESTINATIONS: {error}")))
             .ok();
+        let providers = private_destinations
+            .as_ref()
+            .and_then(|private| Providers::parse(&get, private).map_err(|more| errors.extend(more)).ok());
         let epoch = get("EPOCH").unwrap_or_else(|| "0".to_owned());
         let epoch = epoch.parse().ok().filter(|epoch| *epoch >= 0).or_else(|| {
             errors.push(format!("EPOCH is {epoch:?}, it must be a whole number from 0 on"));
             None
         });
-        match (plan, master_key, private_destinations, epoch) {
-            (Some(plan), Some(master_key), Some(private_destinations), Some(epoch)) => {
+        match (plan, master_key, private_destinations, providers, epoch) {
+            (Some(plan), Some(master_key), Some(private_destinations), Some(providers), Some(epoch)) => {
                 let version = env!("CARGO_PKG_VERSION").to_owned();
-                Ok(Settings { plan, master_key, private_destinations, epoch, version })
+                Ok(Settings { plan, master_key, private_destinations, epoch, providers, version })
             }
             _ => Err(errors),
         }

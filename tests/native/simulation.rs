@@ -77,7 +77,7 @@ fn a_seed_replays_exactly() {
 #[test]
 fn planted_bugs_are_found() {
     // What is planted panics in threads of the search; a bug that is not found is told below.
-    assert_eq!(recall::find_all(&[bugs::ALL], 2_000), 0);
+    assert_eq!(recall::find_all(&[bugs::ALL], 4_000), 0);
 }
 
 /// A fault that finds nothing is worth nothing: each kind brings a bug to light that stays hidden without it.

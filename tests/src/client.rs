@@ -51,8 +51,10 @@ pub struct Answer {
     pub headers: HeaderMap,
     /// The body: parsed if it is JSON, else a string, or null if there is none.
     pub body: Value,
-    /// The body as it came.
+    /// The body as text.
     pub text: String,
+    /// The body as it came.
+    pub bytes: Vec<u8>,
 }
 
 impl Answer {
@@ -134,7 +136,7 @@ impl Client {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let bytes = response.bytes().await?;
         let text = String::from_utf8_lossy(&bytes).into_owned();
-        Ok(Answer { status, headers, body: parsed(&bytes), text })
+        Ok(Answer { status, headers, body: parsed(&bytes), text, bytes: bytes.to_vec() })
     }
 }
 

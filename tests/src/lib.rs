@@ -14,6 +14,7 @@ pub mod demo;
 pub mod faults;
 mod interrupt;
 pub mod options;
+pub mod provider;
 pub mod raw_receiver;
 pub mod receiver;
 pub mod runner;

@@ -2,7 +2,7 @@
 //!
 //! One thread, one virtual clock, one source of randomness. [`run`] plays one schedule: producers, consumers, sweepers
 //! and operators over ports that fail; then the faults stop, the world runs on until all is drained, and the invariants
-//! I1 to I11 (docs/failure-modes.md) are judged. Most of them are judged after every write as well.
+//! I1 to I14 (docs/failure-modes.md) are judged. Most of them are judged after every write as well.
 
 mod answers;
 mod audit;
@@ -18,6 +18,7 @@ mod invariants;
 mod objects;
 mod operators;
 mod ports;
+mod providers;
 mod queue;
 mod quotas;
 pub(crate) mod random;

@@ -17,6 +17,7 @@ mod cursors;
 mod d1_faults;
 mod dead_letters;
 mod delivery;
+mod embeds;
 mod endpoints;
 mod erasures;
 mod exports;

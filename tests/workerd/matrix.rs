@@ -9,6 +9,7 @@ use longshore::routes::Operation as Op;
 use longshore_tests::options::ROOT_TOKEN;
 use serde_json::{Value, json};
 
+use crate::embeds::job;
 use crate::keys::unknown_key;
 use crate::refusal::{BAD_HEADER, FORBIDDEN, NOT_FOUND, UNAUTHENTICATED, assert_refused};
 use crate::route_table::{ROUTES, Route, RouteExt};
@@ -91,6 +92,7 @@ impl Things {
         grouped["group"] = json!("orders");
         Things(BTreeMap::from([
             ("/v1/jobs", id_of(&owner.complete(&grouped).await)),
+            ("/v1/jobs/{id}/vectors", id_of(&owner.complete(&job("builtin", "r2", &["words"])).await)),
             ("/v1/groups", "orders".to_owned()),
             ("/v1/dead-letters", owner.dead_letter().await),
             ("/v1/endpoints", "orders".to_owned()),
@@ -103,7 +105,8 @@ impl Things {
 
     /// The id that a cell names. Who may change things changes nothing of the owner's: that would change other cells.
     fn named(&self, caller: &Caller, route: &Route) -> String {
-        let real = self.0.iter().find(|(begin, _)| route.path.starts_with(*begin)).map(|(_, id)| id.clone());
+        // The longest beginning comes first.
+        let real = self.0.iter().rev().find(|(begin, _)| route.path.starts_with(*begin)).map(|(_, id)| id.clone());
         match (route.operation, route.method) {
             (Op::PutEndpoint | Op::PutSchedule, _) => "another".to_owned(),
             (_, "GET") => real.unwrap_or_default(),

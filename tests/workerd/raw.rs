@@ -78,5 +78,5 @@ fn parse(bytes: &[u8]) -> Answer {
     // Chunked or not, a document is from the first brace to the last.
     let document = text.find('{').zip(text.rfind('}')).map(|(from, to)| &text[from..=to]);
     let body = document.and_then(|text| serde_json::from_str(text).ok()).unwrap_or(Value::from(text.as_str()));
-    Answer { status, headers, body, text }
+    Answer { status, headers, body, text, bytes: bytes[end..].to_vec() }
 }

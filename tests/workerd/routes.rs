@@ -103,6 +103,8 @@ fn every_route_answers() {
                 assert!(answer.header("longshore-request-id").is_some(), "{method} {path}");
                 if route.operation == Op::ExportTenant {
                     assert_eq!(answer.header("content-type"), Some(NDJSON), "{method} {path}");
+                } else if route.operation == Op::ReadVectors {
+                    assert_eq!(answer.header("content-type"), Some("application/octet-stream"), "{method} {path}");
                 } else if status != 204 {
                     assert_eq!(answer.header("content-type"), Some("application/json"), "{method} {path}");
                     assert!(answer.body.is_object(), "{method} {path}");
@@ -150,7 +152,8 @@ pub(crate) async fn walk(world: &World, tenant: &Tenant<'_>) -> Vec<Step> {
     let (key, _) = world.key(&tenant.name, &["jobs:read"]).await;
     let (parked, overtaken) = (deferred_job(tenant).await, deferred_job(tenant).await);
     let erasure = erasure_of(tenant).await;
-    let steps: [(&str, &str, u16, &str); 46] = [
+    let vectors = id_of(&tenant.complete(&crate::embeds::job("builtin", "r2", &["some words"])).await);
+    let steps: [(&str, &str, u16, &str); 47] = [
         ("GET", "/healthz", 200, ""),
         ("GET", "/readyz", 200, ""),
         ("GET", "/openapi.json", 200, ""),
@@ -160,6 +163,7 @@ pub(crate) async fn walk(world: &World, tenant: &Tenant<'_>) -> Vec<Step> {
         ("GET", "/v1/jobs/{id}", 200, &done),
         ("GET", "/v1/jobs/{id}/attempts", 200, &done),
         ("GET", "/v1/jobs/{id}/attempts/{n}/evidence", 200, &done),
+        ("GET", "/v1/jobs/{id}/vectors", 200, &vectors),
         ("POST", "/v1/jobs/{id}/retry", 202, &waiting),
         ("POST", "/v1/jobs/{id}/cancel", 200, &scheduled),
         ("POST", "/v1/jobs/{id}/complete", 200, &parked),

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::attempt::LogEntry;
 use crate::endpoint::EndpointRow;
 use crate::erasures::ErasureRow;
-use crate::evidence::{Exchange, RecordHead, record};
+use crate::evidence::{Exchange, RecordHead, record, wire};
 use crate::groups::GroupRow;
 use crate::job::JobRow;
 use crate::key::mint;
@@ -223,7 +223,7 @@ pub(super) fn evidence() -> Value {
         duration_ms: 38,
         version: env!("CARGO_PKG_VERSION"),
     };
-    let line = record(&head, Some(&exchange()), Some(&error()), &Redaction::default(), 16_384);
+    let line = record(&head, &[&wire(&exchange(), &Redaction::default(), 16_384)], Some(&error()));
     serde_json::from_slice(&line).unwrap_or_default()
 }
 

@@ -50,6 +50,7 @@ pub(super) fn tell(operation: Operation) -> Told {
         Op::ReadJob => jobs::read_job(),
         Op::ListAttempts => jobs::list_attempts(),
         Op::ReadEvidence => jobs::read_evidence(),
+        Op::ReadVectors => jobs::read_vectors(),
         Op::CancelJob => jobs::cancel_job(),
         Op::RetryJob => jobs::retry_job(),
         Op::CompleteJob => jobs::complete_job(),

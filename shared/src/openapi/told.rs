@@ -28,6 +28,8 @@ pub(super) struct Answer {
     pub(super) lines: Option<Lines>,
     /// What one line is, where it is always lines of JSON.
     pub(super) line: Option<Content>,
+    /// Whether it is bytes.
+    pub(super) is_bytes: bool,
 }
 
 /// Lines of JSON: what they are, and an example.
@@ -93,7 +95,15 @@ impl Told {
     pub(super) fn answers<T: JsonSchema>(mut self, status: u16, description: &'static str, example: Value) -> Told {
         let examples = vec![("example", example)];
         let content = Some(Content { schema: SchemaGenerator::subschema_for::<T>, examples });
-        self.answers.push(Answer { status, description, headers: Vec::new(), content, lines: None, line: None });
+        self.answers.push(Answer {
+            status,
+            description,
+            headers: Vec::new(),
+            content,
+            lines: None,
+            line: None,
+            is_bytes: false,
+        });
         self
     }
 
@@ -106,10 +116,33 @@ impl Told {
         self.answers::<Page<T>>(200, description, examples::page(example)).or_lines(lines)
     }
 
+    /// It answers bytes.
+    pub(super) fn answers_bytes(mut self, description: &'static str) -> Told {
+        let (headers, is_bytes) = (Vec::new(), true);
+        self.answers.push(Answer {
+            status: 200,
+            description,
+            headers,
+            content: None,
+            lines: None,
+            line: None,
+            is_bytes,
+        });
+        self
+    }
+
     /// It answers lines of JSON, each of that schema.
     pub(super) fn answers_lines(mut self, description: &'static str, line: Content) -> Told {
         let headers = Vec::new();
-        self.answers.push(Answer { status: 200, description, headers, content: None, lines: None, line: Some(line) });
+        self.answers.push(Answer {
+            status: 200,
+            description,
+            headers,
+            content: None,
+            lines: None,
+            line: Some(line),
+            is_bytes: false,
+        });
         self
     }
 
@@ -136,6 +169,7 @@ impl Told {
             content: None,
             lines: None,
             line: None,
+            is_bytes: false,
         });
         self
     }

@@ -1,4 +1,4 @@
--- Which of these jobs have no row that knows of an object. ?1 [[tenant, id], ...].
+-- Which of these jobs have no row that knows of an object, or may have made one. ?1 [[tenant, id], ...].
 SELECT json_array(i.value ->> 0, i.value ->> 1) FROM json_each(?1) i
 WHERE NOT EXISTS (SELECT 1 FROM jobs j
-  WHERE j.tenant = i.value ->> 0 AND j.id = i.value ->> 1 AND j.payload_bytes IS NOT NULL)
+  WHERE j.tenant = i.value ->> 0 AND j.id = i.value ->> 1 AND (j.payload_bytes IS NOT NULL OR j.kind = 'embed'))

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use longshore::attempt::{EvidenceRef, LogEntry};
-use longshore::evidence::{Exchange, Pack, RecordHead, inline, pack_key, record as write, sha256};
+use longshore::evidence::{Exchange, Pack, RecordHead, inline, pack_key, record as write, sha256, wire};
 use longshore::limits::EVIDENCE_INLINE_BYTES;
 use longshore::ports::{HttpRequest, HttpResponse};
 use longshore::query::read_evidence;
@@ -43,7 +43,7 @@ pub fn record(bytes: &[u8]) -> bool {
     let response = HttpResponse { status: 500, headers, body: rest.to_vec(), truncated: false };
     let exchange = Exchange { request, response: Some(response) };
     let head = RecordHead { tenant: "acme", job_id: "job", attempt: 1, sent_at: NOW_MS, duration_ms: 1, version: "0" };
-    let line = write(&head, Some(&exchange), None, &redaction, usize::from(kept));
+    let line = write(&head, &[&wire(&exchange, &redaction, usize::from(kept))], None);
     let text = std::str::from_utf8(&line).expect("a record is text");
     assert_eq!((text.matches('\n').count(), text.ends_with('\n')), (1, true));
     assert!(!text.contains(CANARY), "{text}");

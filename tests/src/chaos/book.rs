@@ -63,7 +63,7 @@ mod tests {
     use serde_json::json;
 
     fn answer(status: u16, body: Value) -> Answer {
-        Answer { status, headers: reqwest::header::HeaderMap::new(), text: body.to_string(), body }
+        Answer { status, headers: reqwest::header::HeaderMap::new(), text: body.to_string(), bytes: Vec::new(), body }
     }
 
     #[test]

@@ -14,7 +14,6 @@ use longshore::plan::FREE;
 use longshore::problem::Problem;
 use longshore::process::process;
 use longshore::query::read_evidence;
-use longshore::redact::Redaction;
 use longshore::schedules::{list_schedules, put_schedule};
 use longshore::settings::Settings;
 use longshore::settle::{Settlement, settle};
@@ -80,7 +79,7 @@ impl<S: Store> Case<'_, S> {
     fn record(&self, job: &JobRef) -> Vec<u8> {
         let (tenant, job_id) = (self.tenant.as_str(), job.id.as_str());
         let head = RecordHead { tenant, job_id, attempt: 1, sent_at: 0, duration_ms: 1, version: "0" };
-        record(&head, None, None, &Redaction::default(), 1_000)
+        record(&head, &[], None)
     }
 }
 

@@ -198,7 +198,8 @@ pub static ALL: &[Bug] = &[
         &[("insert_successor", "CASE WHEN ?6 IS NULL THEN payload_bytes ELSE", "CASE WHEN ?6 IS NULL THEN NULL ELSE")],
     ),
     edit("an orphan that stays", &[("find_orphans", "WHERE NOT EXISTS", "WHERE 0 AND NOT EXISTS")]),
-    edit("a walk that takes what has a row", &[("find_orphans", "AND j.payload_bytes IS NOT NULL", "AND 0")]),
+    edit("a walk that takes what has a row", &[("find_orphans", "AND (j.payload_bytes IS NOT NULL", "AND (0")]),
+    edit("a walk that takes vectors", &[("find_orphans", "OR j.kind = 'embed'", "OR 0")]),
     // Schedules. The key of a slot would hide the first one.
     edit(
         "a slot that two ticks fire",

@@ -17,6 +17,7 @@ use super::executor::Doom;
 use super::faults::Fault;
 use super::objects;
 use super::ports::Node;
+use super::providers;
 use super::sabotage::Switch;
 use super::world::World;
 
@@ -74,6 +75,9 @@ fn order(world: &World, tenant: &str, n: i64) -> Order {
     }
     if world.has_large && n % 3 == 0 {
         objects::enlarge(&mut body, n);
+    }
+    if world.has_embeds && n % 4 == 1 {
+        providers::make_embedding(world, &mut body, n);
     }
     match random.between(0, 6) {
         0 => body["delay_seconds"] = json!(random.between(1, 150)),

@@ -6,6 +6,7 @@ use longshore::state::State;
 use serde_json::Value;
 
 use super::erasers;
+use super::providers;
 use super::row::Row;
 use super::sabotage::Switch;
 use super::world::World;
@@ -84,6 +85,7 @@ fn judge_row(world: &World, row: &Row) -> Result<(), String> {
     if succeeded != (row.state == State::Succeeded) || succeeded != row.result.is_some() {
         return Err("I2: the result and the log disagree".into());
     }
+    providers::judge(world, row)?;
     let successor = row.replayed_by.as_ref().map(|id| {
         let (name, invariants) = ((row.tenant.clone(), id.clone()), world.invariants.borrow());
         invariants.rows.contains_key(&name) || invariants.erasures.has(&name)

@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::audit::Change;
 use super::clients::ANOTHER;
 use super::erasers::Erasures;
+use super::providers;
 use super::receiver::Receiver;
 use super::row::{Name, Row};
 use super::tickers;
@@ -317,12 +318,20 @@ fn judge_delay(now: i64, entry: &Value, old: &Row, new: &Row, receiver: &Receive
     let delay = new.run_after - now;
     let seen = receiver.seen_of(new, entry);
     let asked = seen.filter(|_| !entry["status"].is_null()).and_then(|answer| answer.retry_after);
+    // What a provider asked for of one job, others of its call wait for, too, and they may be in no call at all.
+    let is_embedding = new.event_id().starts_with(providers::EVENT);
+    if is_embedding && entry["error"]["class"] == "provider" && new.failures == old.failures {
+        holds!((1_000..=RETRY_AFTER_MS_MAX).contains(&delay), "I7: {delay} ms waited for a provider");
+        return Ok(());
+    }
     if let Some(seconds) = asked {
         holds!(new.failures == old.failures, "I7: to be asked for time is no failure");
         holds!(delay == (seconds * 1_000).clamp(1_000, RETRY_AFTER_MS_MAX), "I7: {seconds} s asked, {delay} ms waited");
         return Ok(());
     }
-    if new.payload_bytes.is_some() && entry["status"].is_null() && entry["error"]["class"] == "internal" {
+    // The object store is out of reach: of the payload, or of vectors that were made of it.
+    let is_read = new.payload_bytes.is_some() && entry["status"].is_null();
+    if (is_read || is_embedding) && entry["error"]["class"] == "internal" {
         holds!(new.failures == old.failures, "I7: a payload that is out of reach is no failure of the job");
         let doublings = u32::try_from(new.attempt - 1).unwrap().min(PAYLOAD_WAIT_DOUBLINGS);
         holds!(delay == i64::try_from(PAYLOAD_WAIT_SECONDS << doublings).unwrap() * 1_000, "I7: {delay} ms waited");

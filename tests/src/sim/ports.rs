@@ -18,6 +18,7 @@ use longshore::settings::Settings;
 use super::executor::{Call, Doom};
 use super::faults::Fault;
 use super::objects;
+use super::providers;
 use super::receiver::Answer;
 use super::restorers::epoch_of_a_worker;
 use super::sabotage::Switch;
@@ -342,8 +343,15 @@ impl Http for Node {
         let resends =
             hangs && world.has(Switch::ResendsAfterHangs) || answer_lost && world.has(Switch::ResendsWhenCutOff);
         let effect = move |world: &Rc<World>| {
-            let answer = world.receiver.receive(world, &tokens.borrow(), &request);
-            if resends { world.receiver.receive(world, &tokens.borrow(), &request) } else { answer }
+            let tokens = tokens.borrow();
+            if providers::is_asked(&request) {
+                return providers::receive(world, &tokens, &request);
+            }
+            let mut answer = world.receiver.receive(world, &tokens, &request);
+            if resends {
+                answer = world.receiver.receive(world, &tokens, &request);
+            }
+            (answer, b"{}".to_vec())
         };
         let answer = Call::new(world, (before, after), self.survives(), effect).await;
         if hangs {
@@ -352,13 +360,13 @@ impl Http for Node {
         if answer_lost {
             return Err(HttpError::Connect("reset".into()));
         }
-        let Answer { status, retry_after, due_in } = answer;
+        let (Answer { status, retry_after, due_in }, body) = answer;
         let mut headers = vec![("content-type".to_owned(), "application/json".to_owned())];
         headers.extend(retry_after.map(|seconds| ("retry-after".to_owned(), seconds.to_string())));
         if let Some(seconds) = due_in {
             headers.push(("longshore-completion".to_owned(), "deferred".to_owned()));
             headers.push(("longshore-completion-seconds".to_owned(), seconds.to_string()));
         }
-        Ok(HttpResponse { status, headers, body: b"{}".to_vec(), truncated: false })
+        Ok(HttpResponse { status, headers, body, truncated: false })
     }
 }

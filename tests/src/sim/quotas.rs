@@ -111,7 +111,8 @@ pub(super) async fn set_on(world: Rc<World>) {
     while !world.calm.get() {
         world.sleep(world.random.between(2_000, 20_000)).await;
         let most = world.random.per_mille(700).then(|| world.random.between(1, 8));
-        set(&world, *world.random.pick(&TENANTS), most);
+        let tenant = *world.random.pick(&TENANTS);
+        set(&world, tenant, most);
     }
     world.executor.spawn(Doom::default(), lift(world.clone()));
 }

@@ -32,8 +32,10 @@ const SEEDS_PER_TICKER: u64 = 5;
 const SEEDS_PER_ERASER: u64 = 4;
 /// a deployment of the next epoch,
 const SEEDS_PER_EPOCH: u64 = 7;
-/// or quotas.
+/// quotas,
 const SEEDS_PER_QUOTA: u64 = 9;
+/// or jobs that embed.
+const SEEDS_PER_EMBED: u64 = 6;
 /// How often the sweep comes.
 pub(super) const SWEEP_EVERY_MS: i64 = 20_000;
 /// How often it comes when all is calm, as on the free plan.
@@ -150,6 +152,7 @@ fn make(what: &Play) -> Rc<World> {
     Rc::new(World {
         has_epochs,
         has_quotas,
+        has_embeds: what.seed % SEEDS_PER_EMBED == 3,
         deployed: Cell::new(0),
         rolls: Cell::new(false),
         quotas: RefCell::default(),

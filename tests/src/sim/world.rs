@@ -24,7 +24,7 @@ use super::random::Random;
 use super::receiver::Receiver;
 use super::row::{Name, Row};
 use super::sabotage::{Bug, Switch};
-use super::{erasers, quotas, restorers};
+use super::{erasers, providers, quotas, restorers};
 use crate::options::MASTER_KEY;
 use crate::sqlite::SqliteDatabase;
 
@@ -70,6 +70,8 @@ pub(super) struct World {
     pub(super) has_schedules: bool,
     /// Some payloads are objects of their own.
     pub(super) has_large: bool,
+    /// Some jobs embed texts.
+    pub(super) has_embeds: bool,
     /// A deployment raises the epoch.
     pub(super) has_epochs: bool,
     /// Tenants and keys have quotas.
@@ -246,6 +248,7 @@ pub(super) fn settings() -> [Settings; 2] {
             "MASTER_KEY" => Some(MASTER_KEY.to_owned()),
             "PLAN" => Some(PAID.name.to_owned()),
             "EPOCH" => Some(epoch.to_owned()),
+            "EMBED_PROVIDERS" => Some(providers::SETTING.to_owned()),
             _ => None,
         });
         let mut settings = settings.unwrap();

@@ -140,6 +140,16 @@ pub(in crate::openapi) struct EvidenceRecord {
     request: Option<EvidenceRequest>,
     /// Null if nothing came back.
     response: Option<EvidenceResponse>,
+    /// The calls before the last one, where an attempt made several.
+    #[schemars(skip_serializing_if = "Vec::is_empty")]
+    earlier: Vec<EvidenceCall>,
+}
+
+/// A call before the last one. Those of embeddings have no bodies: they had the texts of other jobs.
+#[derive(JsonSchema)]
+struct EvidenceCall {
+    request: EvidenceRequest,
+    response: Option<EvidenceResponse>,
 }
 
 /// The first bytes of a record that R2 did not take.

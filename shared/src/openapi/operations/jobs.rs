@@ -91,6 +91,12 @@ pub(super) fn read_evidence() -> Told {
         .with_headers(&["Content-Security-Policy"])
 }
 
+pub(super) fn read_vectors() -> Told {
+    let description = "Of a job of kind `embed` whose output is `r2`: one line of JSON, `{\"dimensions\", \"ids\"}`, and after its \
+                       line break the vectors in the order of the ids, each number a little-endian 32-bit float.";
+    told(JOBS, "Reads the vectors that a job made", description).of_tenant().answers_bytes("The vectors.")
+}
+
 pub(super) fn cancel_job() -> Told {
     let description = "Ends a waiting job. A running one gets no further attempt. Doing it again changes nothing.";
     told(JOBS, "Cancels a job", description)

@@ -1,0 +1,6 @@
+//! Embedding: texts become vectors by a provider; jobs that run together share its calls.
+
+pub(crate) mod ask;
+pub(crate) mod openai;
+pub(crate) mod pool;
+pub mod providers;

@@ -1,0 +1,276 @@
+//! Rounds of calls, and jobs that share them, with a provider that is told what to answer.
+
+use std::cell::RefCell;
+
+use futures_util::FutureExt;
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::embed::pool::Pool;
+use crate::embed::providers::{Choice, Interface};
+use crate::limits::{EMBED_BYTES_PER_CALL, EMBED_TEXTS_PER_CALL};
+use crate::ports::HttpRequest;
+
+/// A provider that refuses texts with `bad` in them, and otherwise answers what it was told to, or vectors of two numbers.
+#[derive(Default)]
+struct Provided {
+    told: RefCell<Vec<Result<HttpResponse, HttpError>>>,
+    calls: RefCell<Vec<usize>>,
+}
+
+fn response(status: u16, headers: &[(&str, &str)], body: &Value) -> HttpResponse {
+    let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    HttpResponse { status, headers, body: body.to_string().into_bytes(), truncated: false }
+}
+
+impl Http for Provided {
+    async fn send_request(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let asked: Value = serde_json::from_slice(&request.body).unwrap();
+        let texts: Vec<&str> = asked["input"].as_array().unwrap().iter().map(|text| text.as_str().unwrap()).collect();
+        self.calls.borrow_mut().push(texts.len());
+        if let Some(told) = self.told.borrow_mut().pop() {
+            return told;
+        }
+        if texts.iter().any(|text| text.contains("bad")) {
+            return Ok(response(400, &[], &json!({"error": {"message": "too bad"}})));
+        }
+        let vectors: Vec<_> = texts
+            .iter()
+            .enumerate()
+            .map(|(index, text)| json!({"index": index, "embedding": [text.len(), 1]}))
+            .collect();
+        Ok(response(200, &[], &json!({"data": vectors, "usage": {"total_tokens": texts.len() * 3}})))
+    }
+}
+
+impl Clock for Provided {
+    fn now_ms(&self) -> i64 {
+        0
+    }
+
+    async fn sleep(&self, _: Duration) {
+        // Once around: whoever else is there has its turn.
+        let mut waited = false;
+        std::future::poll_fn(|context| {
+            if std::mem::replace(&mut waited, true) {
+                return std::task::Poll::Ready(());
+            }
+            context.waker().wake_by_ref();
+            std::task::Poll::Pending
+        })
+        .await;
+    }
+
+    fn random(&self) -> u128 {
+        0
+    }
+}
+
+const MODEL: Model = Model { dimensions: 2 };
+
+fn provider() -> Provider {
+    Provider {
+        interface: Interface::OpenaiCompatible,
+        url: "https://api.example.com/v1".into(),
+        models: [("m".to_owned(), MODEL)].into(),
+        key: Some("hush".into()),
+    }
+}
+
+fn ask_all(world: &Provided, calls: usize, texts: &[&str]) -> Vec<Told> {
+    let (provider, calls_left) = (provider(), Cell::new(calls));
+    let asked = Asked { provider: &provider, model: ("m", MODEL), version: "1", calls_left: &calls_left };
+    ask(world, &asked, texts).now_or_never().unwrap()
+}
+
+fn shown(told: &[Told]) -> String {
+    let letter = |(embedded, _): &Told| match embedded {
+        Embedded::Vector(_) => 'v',
+        Embedded::Refused(message) => {
+            assert_eq!(message, "too bad");
+            'r'
+        }
+        Embedded::Failed(_) => 'f',
+    };
+    told.iter().map(letter).collect()
+}
+
+#[test]
+fn a_refused_text_is_found_among_a_hundred_and_harms_no_other() {
+    for place in [0, 1, 37, 63, 98, 99] {
+        let world = Provided::default();
+        let texts: Vec<&str> = (0..100).map(|n| if n == place { "bad" } else { "good" }).collect();
+        let told = ask_all(&world, 100, &texts);
+        let expected: String = (0..100).map(|n| if n == place { 'r' } else { 'v' }).collect();
+        assert_eq!(shown(&told), expected);
+        let calls = world.calls.borrow().len();
+        assert!(calls <= 15, "{calls} calls: the whole, and two for each halving");
+        let of = |n: usize| told[n].1.len();
+        assert!(of(place) >= 7 && (0..100).all(|n| of(n) <= of(place)), "each is shown its own calls");
+    }
+}
+
+#[test]
+fn all_that_is_refused_costs_no_more_calls_than_are_left() {
+    let world = Provided::default();
+    let texts: Vec<&str> = (0..64).map(|n| if n == 0 { "good" } else { "bad" }).collect();
+    let told = ask_all(&world, 10, &texts);
+    assert_eq!(world.calls.borrow().len(), 10);
+    assert_eq!(&shown(&told)[..2], "vr", "the first are found");
+    let waits = |told: &[Told]| match &told.last().unwrap().0 {
+        Embedded::Failed(Outcome::Failed { retry_after, .. }) => *retry_after,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(waits(&told), Some(wait_a_while()));
+}
+
+#[test]
+fn a_request_that_is_refused_whatever_is_in_it_is_no_refusal_of_its_texts() {
+    let world = Provided::default();
+    let told = ask_all(&world, 1_000, &["bad"; 64]);
+    assert_eq!(shown(&told), format!("rrr{}", "f".repeat(61)));
+    assert!(world.calls.borrow().len() < 12, "{:?}", world.calls);
+    let Embedded::Failed(Outcome::Failed { class, message, retry_after }) = &told[63].0 else { panic!("{told:?}") };
+    let expected = (ErrorClass::Provider, "The provider refuses every text: too bad", None);
+    assert_eq!((*class, message.as_str(), *retry_after), expected);
+}
+
+#[test]
+fn what_a_provider_says_decides_what_follows() {
+    let deferred = |seconds| Some(RetryAfter::Deferral(Duration::from_secs(seconds)));
+    let cut = HttpResponse { truncated: true, ..response(200, &[], &json!({})) };
+    for (answer, message, expected) in [
+        (Ok(response(429, &[("retry-after", "7")], &json!({}))), "answered 429", deferred(7)),
+        (Ok(response(429, &[], &json!({}))), "answered 429", deferred(EMBED_WAIT_SECONDS)),
+        (Ok(response(503, &[("retry-after", "9")], &json!({}))), "answered 503", deferred(9)),
+        (Ok(response(503, &[], &json!({}))), "answered 503", None),
+        (
+            Ok(response(500, &[("retry-after", "9")], &json!({}))),
+            "answered 500",
+            Some(RetryAfter::AtLeast(Duration::from_secs(9))),
+        ),
+        (Ok(response(401, &[], &json!({"error": "no"}))), "answered 401", None),
+        (Ok(response(200, &[], &json!({"data": []}))), "0 vectors for 2 texts", None),
+        (Ok(cut), "too long", None),
+        (Err(HttpError::Timeout(30_000)), "no complete response within 30000 ms", None),
+    ] {
+        let world = Provided::default();
+        world.told.borrow_mut().push(answer);
+        let told = ask_all(&world, 10, &["one", "two"]);
+        for (embedded, calls) in &told {
+            let Embedded::Failed(Outcome::Failed { class, message: told, retry_after }) = embedded else {
+                panic!("{embedded:?}")
+            };
+            assert_eq!((*class, *retry_after, calls.len()), (ErrorClass::Provider, expected, 1));
+            assert!(told.contains(message), "{told}");
+        }
+    }
+}
+
+#[test]
+fn a_call_that_fails_ends_the_round_and_keeps_what_came_before() {
+    let world = Provided::default();
+    // Two are refused together; the first half is well, and the second meets a failure.
+    let good = response(200, &[], &json!({"data": [{"embedding": [1, 2]}]}));
+    let refused = response(400, &[], &json!({}));
+    *world.told.borrow_mut() = vec![Ok(response(500, &[], &json!({}))), Ok(good), Ok(refused)];
+    assert_eq!(shown(&ask_all(&world, 10, &["one", "two"])), "vf");
+}
+
+fn embed_in<'a>(
+    pool: &'a Pool,
+    world: &'a Provided,
+    model: &str,
+    texts: &[&str],
+) -> impl Future<Output = Vec<Told>> + use<'a> {
+    let choice = Choice { provider: "p".into(), model: model.into() };
+    let tenant = model.to_owned();
+    let texts: Vec<String> = texts.iter().map(|text| (*text).to_owned()).collect();
+    async move {
+        let provider = provider();
+        pool.embed(world, "1", (&tenant, &choice), (&provider, MODEL), texts).await
+    }
+}
+
+/// Polls until it is ready; every wait of these tests is a turn.
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let mut future = Box::pin(future);
+    (0..1_000).find_map(|_| future.as_mut().now_or_never()).unwrap()
+}
+
+#[test]
+fn jobs_that_run_together_share_their_calls() {
+    let (pool, world) = (Pool::new(20, 0), Provided::default());
+    let jobs = ["a", "bb", "ccc"].map(|text| embed_in(&pool, &world, "m", &[text, "bad"]));
+    let told = block_on(join_all(jobs));
+    assert_eq!(told.iter().map(|told| shown(told)).collect::<Vec<_>>(), ["vr", "vr", "vr"]);
+    let lengths = told.iter().map(|told| match &told[0].0 {
+        Embedded::Vector(vector) => vector[0].round(),
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(lengths.collect::<Vec<_>>(), [1.0, 2.0, 3.0], "each has its own");
+    assert_eq!(world.calls.borrow()[0], 6, "all at once");
+    assert!(Rc::ptr_eq(&told[0][0].1[0], &told[2][0].1[0]), "the call is shown to each");
+}
+
+#[test]
+fn another_model_and_another_time_are_calls_of_their_own() {
+    let (pool, world) = (Pool::new(10, 0), Provided::default());
+    block_on(join_all([embed_in(&pool, &world, "m", &["a"]), embed_in(&pool, &world, "n", &["b"])]));
+    block_on(embed_in(&pool, &world, "m", &["c"]));
+    assert_eq!(*world.calls.borrow(), [1, 1, 1]);
+}
+
+#[test]
+fn a_call_has_its_bounds_and_one_large_text_is_asked_for() {
+    let (pool, world) = (Pool::new(100, 0), Provided::default());
+    let texts = vec!["a"; 2 * EMBED_TEXTS_PER_CALL + 1];
+    assert_eq!(block_on(embed_in(&pool, &world, "m", &texts)).len(), texts.len());
+    let large = "x".repeat(EMBED_BYTES_PER_CALL);
+    block_on(embed_in(&pool, &world, "m", &["a", &large, "b"]));
+    assert_eq!(*world.calls.borrow(), [EMBED_TEXTS_PER_CALL, EMBED_TEXTS_PER_CALL, 1, 1, 1, 1]);
+}
+
+#[test]
+fn evidence_of_a_call_has_no_text_and_no_key() {
+    let told = ask_all(&Provided::default(), 10, &["private"]);
+    let shown = format!("{:?}", told[0].1[0].wire);
+    assert!(shown.contains("body_sha256") && shown.contains("/v1/embeddings"), "{shown}");
+    assert!(!shown.contains("private") && !shown.contains("hush"), "{shown}");
+}
+
+#[test]
+fn one_answer_that_asks_for_time_is_enough() {
+    let (pool, world) = (Pool::new(100, 0), Provided::default());
+    world.told.borrow_mut().push(Ok(response(429, &[("retry-after", "60")], &json!({}))));
+    let texts = vec!["a"; 3 * EMBED_TEXTS_PER_CALL];
+    let told = block_on(embed_in(&pool, &world, "m", &texts));
+    assert_eq!(*world.calls.borrow(), [EMBED_TEXTS_PER_CALL]);
+    let expected = Some(RetryAfter::Deferral(Duration::from_mins(1)));
+    assert!(told.iter().all(|one| wait_of(one) == expected), "{told:?}");
+    assert_eq!(shown(&block_on(embed_in(&pool, &world, "m", &["a"]))), "v", "the next one is asked for");
+}
+
+#[test]
+fn who_was_not_asked_for_spends_no_failure_when_others_do() {
+    let (pool, world) = (Pool::new(100, 0), Provided::default());
+    world.told.borrow_mut().push(Ok(response(500, &[], &json!({}))));
+    let first = vec!["a"; EMBED_TEXTS_PER_CALL];
+    let told = block_on(join_all([embed_in(&pool, &world, "m", &first), embed_in(&pool, &world, "m", &["b"])]));
+    assert_eq!((wait_of(&told[0][0]), wait_of(&told[1][0])), (None, Some(wait_a_while())));
+}
+
+#[test]
+fn an_old_invocation_makes_no_calls() {
+    let (pool, world) = (Pool::new(100, -crate::limits::EMBED_MS_MAX), Provided::default());
+    assert_eq!(shown(&block_on(embed_in(&pool, &world, "m", &["a"]))), "f");
+    assert!(world.calls.borrow().is_empty());
+}
+
+fn wait_of((embedded, _): &Told) -> Option<RetryAfter> {
+    match embedded {
+        Embedded::Failed(Outcome::Failed { retry_after, .. }) => *retry_after,
+        other => panic!("{other:?}"),
+    }
+}

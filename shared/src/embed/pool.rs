@@ -1,0 +1,141 @@
+//! The pool of one invocation: texts of jobs that run together and want the same model are asked for in the same calls.
+//!
+//! Whoever finds nobody asking waits a moment for the others and then asks for all that wait, until nothing is left.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::iter::repeat_with;
+use std::rc::Rc;
+use std::time::Duration;
+
+use futures_channel::oneshot;
+use futures_util::future::join_all;
+
+use crate::embed::ask::{Asked, Embedded, Told, ask, wait_a_while};
+use crate::embed::providers::{Choice, Model, Provider};
+use crate::limits::{EMBED_BYTES_PER_CALL, EMBED_GATHER_MS, EMBED_MS_MAX, EMBED_TEXTS_PER_CALL, EMBED_VALUES_PER_CALL};
+use crate::outcome::{ErrorClass, Outcome, RetryAfter};
+use crate::ports::{Clock, Http};
+use crate::settings::Settings;
+
+struct Waiting {
+    text: String,
+    tell: oneshot::Sender<Told>,
+}
+
+/// A tenant and a model: nobody's texts are in a call with those of another tenant.
+type Line = (String, Choice);
+
+/// Texts that wait for their vectors.
+#[derive(Default)]
+pub(crate) struct Pool {
+    waiting: RefCell<BTreeMap<Line, VecDeque<Waiting>>>,
+    /// Lines that somebody asks for.
+    asked_for: RefCell<BTreeSet<Line>>,
+    calls_left: Cell<usize>,
+    began_at: i64,
+}
+
+impl Pool {
+    /// A pool that makes so many calls at most, and none once its invocation is [`EMBED_MS_MAX`] old.
+    pub(crate) fn new(calls: usize, now_ms: i64) -> Self {
+        Self { calls_left: Cell::new(calls), began_at: now_ms, ..Self::default() }
+    }
+
+    /// The pool of an invocation that begins now.
+    pub(crate) fn begin<C: Clock>(clock: &C, settings: &Settings) -> Rc<Pool> {
+        Rc::new(Pool::new(settings.plan.embed_calls, clock.now_ms()))
+    }
+
+    /// The vectors of some texts of a tenant, in their order.
+    pub(crate) async fn embed<W: Http + Clock>(
+        &self,
+        world: &W,
+        version: &str,
+        (tenant, choice): (&str, &Choice),
+        (provider, model): (&Provider, Model),
+        texts: Vec<String>,
+    ) -> Vec<Told> {
+        let line = (tenant.to_owned(), choice.clone());
+        let answers: Vec<_> = texts.into_iter().map(|text| self.wait_for(&line, text)).collect();
+        if self.asked_for.borrow_mut().insert(line.clone()) {
+            world.sleep(Duration::from_millis(EMBED_GATHER_MS)).await;
+            let asked = Asked { provider, model: (&choice.model, model), version, calls_left: &self.calls_left };
+            self.ask_all(world, &line, &asked).await;
+            self.asked_for.borrow_mut().remove(&line);
+        }
+        let forgotten = || {
+            let message = "Nobody asked for it.".to_owned();
+            let outcome = Outcome::Failed { class: ErrorClass::Internal, message, retry_after: None };
+            (Embedded::Failed(outcome), Vec::new())
+        };
+        join_all(answers).await.into_iter().map(|told| told.unwrap_or_else(|_| forgotten())).collect()
+    }
+
+    /// Asks for all that waits in a line, a call after the other. The first that fails is the last one: whoever was not asked
+    /// for then waits, and spends no failure.
+    async fn ask_all<W: Http + Clock>(&self, world: &W, line: &Line, asked: &Asked<'_>) {
+        loop {
+            let next = self.take(line, asked.model.1);
+            if next.is_empty() {
+                return;
+            }
+            let texts: Vec<&str> = next.iter().map(|waiting| waiting.text.as_str()).collect();
+            let is_late = world.now_ms() - self.began_at >= EMBED_MS_MAX;
+            let told = if is_late { Vec::new() } else { ask(world, asked, &texts).await };
+            let failure = told.iter().find_map(|(embedded, _)| match embedded {
+                Embedded::Failed(outcome) => Some(outcome.clone()),
+                _ => None,
+            });
+            for (waiting, told) in
+                next.into_iter().zip(told.into_iter().chain(repeat_with(|| (not_asked(None), Vec::new()))))
+            {
+                // Whoever does not listen any more has ended.
+                let _ = waiting.tell.send(told);
+            }
+            if is_late || failure.is_some() {
+                let rest = self.waiting.borrow_mut().remove(line).unwrap_or_default();
+                for waiting in rest {
+                    let _ = waiting.tell.send((not_asked(failure.as_ref()), Vec::new()));
+                }
+                return;
+            }
+        }
+    }
+
+    fn wait_for(&self, line: &Line, text: String) -> oneshot::Receiver<Told> {
+        let (tell, answer) = oneshot::channel();
+        self.waiting.borrow_mut().entry(line.clone()).or_default().push_back(Waiting { text, tell });
+        answer
+    }
+
+    /// The next texts of one call, one at least.
+    fn take(&self, line: &Line, Model { dimensions }: Model) -> Vec<Waiting> {
+        let most = (EMBED_VALUES_PER_CALL / dimensions.max(1)).clamp(1, EMBED_TEXTS_PER_CALL);
+        let mut waiting = self.waiting.borrow_mut();
+        let Some(queue) = waiting.get_mut(line) else { return Vec::new() };
+        let (mut taken, mut bytes): (Vec<Waiting>, usize) = (Vec::new(), 0);
+        while let Some(next) = queue.pop_front() {
+            bytes += next.text.len();
+            if !taken.is_empty() && (taken.len() >= most || bytes > EMBED_BYTES_PER_CALL) {
+                queue.push_front(next);
+                break;
+            }
+            taken.push(next);
+        }
+        taken
+    }
+}
+
+/// What becomes of a text that was not asked for: it waits as long as the provider asked for, or a while.
+fn not_asked(failure: Option<&Outcome>) -> Embedded {
+    let asked_for = match failure {
+        Some(Outcome::Failed { retry_after: Some(RetryAfter::Deferral(wait)), .. }) => {
+            Some(RetryAfter::Deferral(*wait))
+        }
+        _ => None,
+    };
+    let message = "It was not asked for: calls before it failed, or took too long.".to_owned();
+    let retry_after = Some(asked_for.unwrap_or_else(wait_a_while));
+    Embedded::Failed(Outcome::Failed { class: ErrorClass::Provider, message, retry_after })
+}

@@ -1,0 +1,301 @@
+//! The batch of texts that become vectors: its payload, its checks, its run and its result.
+//!
+//! `{"provider"?, "model"?, "inputs": [{"id", "text"}], "output"?: "inline" | "r2"}`. It is stored with the provider and the
+//! model that it means. A text that the provider refuses fails alone: the result names it, and says why.
+
+use std::collections::BTreeSet;
+use std::rc::Rc;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use crate::claim::Claimed;
+use crate::embed::ask::{Call, Embedded, NO_CALLS, Told, wait_a_while};
+use crate::embed::pool::Pool;
+use crate::embed::providers::{Choice, Interface, Model, Provider};
+use crate::evidence::sha256;
+use crate::invalid::{InvalidField, read};
+use crate::jobs::CheckedPayload;
+use crate::limits::{
+    EMBED_ID_BYTES_MAX, EMBED_INPUTS_MAX, EMBED_REASON_CHARS, EMBED_REFUSED_SHOWN, EMBED_TEXT_BYTES_MAX,
+    EMBED_WAIT_DOUBLINGS, EMBED_WAIT_SECONDS, RESULT_BYTES_MAX, TIMEOUT_SECONDS_DEFAULT,
+};
+use crate::outcome::{ErrorClass, Outcome, RetryAfter};
+use crate::payload::put_vectors;
+use crate::ports::World;
+use crate::problem::Problem;
+use crate::search::lexical;
+use crate::settings::Settings;
+
+/// The payload, as callers write it and as it is stored.
+#[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "EmbedPayload"))]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Embed {
+    /// The provider, one of those that the deployment has; its default when nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    provider: Option<String>,
+    /// The provider's model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    model: Option<String>,
+    /// The texts.
+    #[cfg_attr(feature = "openapi", schemars(length(min = 1, max = EMBED_INPUTS_MAX)))]
+    inputs: Vec<Input>,
+    /// Where the vectors go; into the result when nothing is said.
+    #[serde(default)]
+    output: Output,
+}
+
+/// A text with the caller's name for it.
+#[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "EmbedInput"))]
+#[serde(deny_unknown_fields)]
+struct Input {
+    /// Names it in the result; no two are the same.
+    #[cfg_attr(feature = "openapi", schemars(length(min = 1, max = EMBED_ID_BYTES_MAX)))]
+    id: String,
+    /// What is embedded, exactly as it is.
+    #[cfg_attr(feature = "openapi", schemars(length(min = 1, max = EMBED_TEXT_BYTES_MAX)))]
+    text: String,
+}
+
+/// Where vectors go.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "EmbedOutput"))]
+#[serde(rename_all = "lowercase")]
+enum Output {
+    /// Into the job's result, each as base64 of its little-endian 32-bit floats.
+    #[default]
+    Inline,
+    /// Into an object of their own: `GET /v1/jobs/{id}/vectors`.
+    R2,
+}
+
+/// Checks a payload and notes which model it means.
+///
+/// # Errors
+/// A problem that names every wrong field.
+pub fn check(payload: &RawValue, settings: &Settings) -> Result<CheckedPayload, Problem> {
+    let mut embed: Embed = read(payload.get().as_bytes(), "#/payload")?;
+    // As it was written: another default of the deployment makes no other request of it.
+    let canonical = serde_json::to_string(&embed).map_err(|_| Problem::Internal)?;
+    let mut errors = embed.errors();
+    match settings.providers.choose(embed.provider.as_deref(), embed.model.as_deref()) {
+        Ok(choice) => {
+            let dimensions = settings.providers.model(&choice.provider, &choice.model).map_or(0, |(_, m)| m.dimensions);
+            errors.extend(embed.too_much_inline(dimensions));
+            (embed.provider, embed.model) = (Some(choice.provider), Some(choice.model));
+        }
+        Err(unknown) => {
+            let pointer = format!("#/payload/{}", unknown.field);
+            errors.push(InvalidField::new(pointer, unknown.code, &unknown.detail));
+        }
+    }
+    if !errors.is_empty() {
+        return Err(Problem::InvalidRequest(errors));
+    }
+    let stored = serde_json::to_string(&embed).map_err(|_| Problem::Internal)?;
+    Ok(CheckedPayload { endpoint: String::new(), canonical, stored })
+}
+
+impl Embed {
+    fn errors(&self) -> Vec<InvalidField> {
+        let mut errors = Vec::new();
+        if !(1..=EMBED_INPUTS_MAX).contains(&self.inputs.len()) {
+            let detail = format!("A job embeds 1 to {EMBED_INPUTS_MAX} texts.");
+            errors.push(InvalidField::new("#/payload/inputs", "out-of-range", detail));
+        }
+        let mut ids = BTreeSet::new();
+        for (at, Input { id, text }) in self.inputs.iter().take(EMBED_INPUTS_MAX).enumerate() {
+            let mut wrong = |field, code, detail: String| {
+                errors.push(InvalidField::new(format!("#/payload/inputs/{at}/{field}"), code, detail));
+            };
+            if id.is_empty() || id.len() > EMBED_ID_BYTES_MAX || id.chars().any(char::is_control) {
+                wrong(
+                    "id",
+                    "out-of-range",
+                    format!("An id has 1 to {EMBED_ID_BYTES_MAX} bytes, and no control characters."),
+                );
+            } else if !ids.insert(id) {
+                wrong("id", "duplicate", "Another input has this id.".into());
+            }
+            if text.trim().is_empty() || text.len() > EMBED_TEXT_BYTES_MAX {
+                wrong(
+                    "text",
+                    "out-of-range",
+                    format!("A text has 1 to {EMBED_TEXT_BYTES_MAX} bytes, not all of them blank."),
+                );
+            }
+        }
+        errors
+    }
+
+    fn too_much_inline(&self, dimensions: usize) -> Option<InvalidField> {
+        // The id, of which each byte may be escaped, and base64 of four bytes each with the JSON around, or a refusal.
+        let shown = (dimensions * 16 / 3 + 48).max(EMBED_REASON_CHARS * 4);
+        let bytes: usize = self.inputs.iter().map(|input| shown + input.id.len() * 2).sum();
+        let detail =
+            format!("A result has at most {RESULT_BYTES_MAX} bytes, and these vectors about {bytes}: write \"r2\".");
+        let is_too_much = self.output == Output::Inline && bytes + 512 > RESULT_BYTES_MAX;
+        is_too_much.then(|| InvalidField::new("#/payload/output", "out-of-range", detail))
+    }
+}
+
+/// What a batch came to, and the calls it was in.
+pub(crate) type Ran = (Outcome, Vec<Rc<Call>>);
+
+/// Embeds the texts of a claimed job. It answers always.
+pub(crate) async fn run<W: World>(world: &W, settings: &Settings, pool: &Pool, job: &Claimed) -> Ran {
+    let Ok(Embed { provider: Some(provider), model: Some(model), inputs, output }) =
+        serde_json::from_str(job.payload.as_deref().unwrap_or_default())
+    else {
+        return (failed(ErrorClass::Handler, "The payload cannot be read.".into()), Vec::new());
+    };
+    let Some(known) = settings.providers.model(&provider, &model) else {
+        let message = format!("The deployment has no model {model:?} of a provider {provider:?} any more.");
+        return (failed(ErrorClass::Provider, message), Vec::new());
+    };
+    let (ids, texts): (Vec<_>, Vec<_>) = inputs.into_iter().map(|input| (input.id, input.text)).unzip();
+    let choice = Choice { provider, model };
+    let told = vectors_of(world, settings, pool, (&job.tenant, &choice), known, texts).await;
+    let calls = calls_in(&told);
+    let outcome = match (sum_up(&choice, known.1, &ids, told, &calls), output) {
+        (Ok(sum), Output::Inline) => Outcome::Succeeded { result: Some(sum.inline()) },
+        (Ok(sum), Output::R2) => {
+            let (object, result) = sum.in_object();
+            // Safe to repeat: the same job's object is written over.
+            let put = put_vectors(world, job, object).await;
+            put.map_or_else(|outcome| outcome, |()| Outcome::Succeeded { result: Some(result) })
+        }
+        (Err(outcome), _) => waiting(outcome, job.attempt, !calls.is_empty()),
+    };
+    (outcome, calls)
+}
+
+/// The failure of an attempt, with the wait that it is worth: one that nobody asked for is doubled with each attempt, and a
+/// job that spent the invocation's calls by itself would spend them all again.
+fn waiting(outcome: Outcome, attempt: u32, was_asked_for: bool) -> Outcome {
+    let Outcome::Failed { class, message, retry_after } = outcome else { return outcome };
+    let retry_after = match retry_after {
+        Some(_) if message == NO_CALLS && was_asked_for => None,
+        Some(wait) if wait == wait_a_while() => {
+            let doublings = attempt.saturating_sub(1).min(EMBED_WAIT_DOUBLINGS);
+            Some(RetryAfter::Deferral(Duration::from_secs(EMBED_WAIT_SECONDS << doublings)))
+        }
+        other => other,
+    };
+    Outcome::Failed { class, message, retry_after }
+}
+
+async fn vectors_of<W: World>(
+    world: &W,
+    settings: &Settings,
+    pool: &Pool,
+    (tenant, choice): (&str, &Choice),
+    (provider, model): (&Provider, Model),
+    texts: Vec<String>,
+) -> Vec<Told> {
+    match provider.interface {
+        Interface::Builtin => texts.iter().map(|text| (Embedded::Vector(lexical::embed(text)), Vec::new())).collect(),
+        Interface::OpenaiCompatible => {
+            pool.embed(world, &settings.version, (tenant, choice), (provider, model), texts).await
+        }
+    }
+}
+
+/// Every call once, in the order in which they were made.
+fn calls_in(told: &[Told]) -> Vec<Rc<Call>> {
+    let mut calls: Vec<Rc<Call>> = Vec::new();
+    for call in told.iter().flat_map(|(_, calls)| calls) {
+        if !calls.iter().any(|known| Rc::ptr_eq(known, call)) {
+            calls.push(call.clone());
+        }
+    }
+    calls
+}
+
+/// The vectors of a batch and what is told of them.
+struct Sum {
+    vectors: Vec<(String, Vec<f32>)>,
+    told: Value,
+}
+
+/// Sums a batch up: vectors, refusals, or the failure of the attempt, if one text has neither.
+fn sum_up(choice: &Choice, model: Model, ids: &[String], told: Vec<Told>, calls: &[Rc<Call>]) -> Result<Sum, Outcome> {
+    let tokens = tokens_of(&told);
+    let (mut vectors, mut refused) = (Vec::new(), Vec::new());
+    for (id, (embedded, _)) in ids.iter().zip(told) {
+        match embedded {
+            Embedded::Vector(vector) => vectors.push((id.clone(), vector)),
+            Embedded::Refused(message) => refused.push((id, message)),
+            Embedded::Failed(outcome) => return Err(outcome),
+        }
+    }
+    if vectors.is_empty() {
+        let message = refused.first().map_or("", |(_, message)| message.as_str());
+        // One text may be what is wrong; of several it is rather the request.
+        let class = if refused.len() > 1 { ErrorClass::Provider } else { ErrorClass::Handler };
+        return Err(failed(class, format!("The provider refuses every text: {message}")));
+    }
+    let named = refused.iter().take(EMBED_REFUSED_SHOWN);
+    let named: Vec<_> = named.map(|(id, message)| json!({"id": id, "message": message})).collect();
+    let Choice { provider, model: name } = choice;
+    let told = json!({
+        "provider": provider, "model": name, "dimensions": model.dimensions, "embedded": vectors.len(),
+        "refused": named, "refused_count": refused.len(),
+        "usage": {"calls": calls.len(), "tokens": tokens},
+    });
+    Ok(Sum { vectors, told })
+}
+
+/// The part of the tokens that is this job's: a call counts all its texts together.
+fn tokens_of(told: &[Told]) -> u64 {
+    let shares = told.iter().filter_map(|(_, calls)| calls.last()).map(|call| (call.tokens, call.texts as u64));
+    let thousandths: u64 = shares.map(|(tokens, texts)| tokens * 1_000 / texts.max(1)).sum();
+    thousandths.div_ceil(1_000)
+}
+
+impl Sum {
+    fn inline(mut self) -> Value {
+        let shown =
+            |(id, vector): &(String, Vec<f32>)| json!({"id": id, "embedding": STANDARD.encode(bytes_of(vector))});
+        self.told["embeddings"] = self.vectors.iter().map(shown).collect();
+        self.told
+    }
+
+    /// One line of JSON, `{"dimensions", "ids"}`, and then the vectors one after the other.
+    fn object(&self) -> Vec<u8> {
+        let ids: Vec<_> = self.vectors.iter().map(|(id, _)| id).collect();
+        let mut bytes = json!({"dimensions": self.told["dimensions"], "ids": ids}).to_string().into_bytes();
+        bytes.push(b'\n');
+        self.vectors.iter().for_each(|(_, vector)| bytes.extend(bytes_of(vector)));
+        bytes
+    }
+
+    /// The object, and the result that tells of it.
+    fn in_object(mut self) -> (Vec<u8>, Value) {
+        let object = self.object();
+        self.told["vectors"] = json!({"bytes": object.len(), "sha256": sha256(&object)});
+        (object, self.told)
+    }
+}
+
+fn bytes_of(vector: &[f32]) -> Vec<u8> {
+    vector.iter().flat_map(|value| value.to_le_bytes()).collect()
+}
+
+fn failed(class: ErrorClass, message: String) -> Outcome {
+    Outcome::Failed { class, message, retry_after: None }
+}
+
+/// How many seconds of its lease must be left when an attempt starts. One of many calls takes longer, and lives on heartbeats.
+pub fn timeout_of() -> u32 {
+    TIMEOUT_SECONDS_DEFAULT
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,148 @@
+//! A provider of embeddings as OpenAI's interface has it, which misbehaves by path and counts what it was asked for.
+//!
+//! It stands in for real ones, which cannot be had offline; what it answers is what OpenAI, Ollama and TEI document.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+/// How many numbers its vectors have.
+pub const DIMENSIONS: usize = 4;
+
+/// One call as it came.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// How it was asked to behave: the first part of the path.
+    pub mode: String,
+    /// The texts.
+    pub texts: Vec<String>,
+    /// The header `Authorization`.
+    pub authorization: Option<String>,
+}
+
+#[derive(Default)]
+struct Shared {
+    asked: Mutex<Vec<Asked>>,
+    calls: Mutex<HashMap<String, usize>>,
+}
+
+/// A provider on a port of its own. The first part of its paths says how it behaves:
+///
+/// | mode | answer |
+/// |---|---|
+/// | `good` | a vector for each text; 400 when one of them has `refuse` in it |
+/// | `busy` | 429 with `Retry-After: 1` to the first call, then as `good` |
+/// | `broken` | 500 to the first call, then as `good` |
+/// | `short` | one vector too few, always |
+/// | `odd` | vectors with a number that no float has |
+/// | `wide` | vectors of one dimension more |
+/// | `slow` | as `good`, after 2 s |
+pub struct Provider {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    server: JoinHandle<()>,
+}
+
+impl Provider {
+    /// Starts on any free port.
+    pub async fn start() -> std::io::Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        let shared = Arc::new(Shared::default());
+        let router = Router::new().route("/{mode}/v1/embeddings", post(answer)).with_state(Arc::clone(&shared));
+        let server = tokio::spawn(async move { drop(axum::serve(listener, router).await) });
+        Ok(Self { address, shared, server })
+    }
+
+    /// `EMBED_PROVIDERS` with one provider for each of these modes.
+    pub fn setting(&self, modes: &[&str]) -> String {
+        let entry = |mode: &&str| {
+            let about = json!({
+                "type": "openai-compatible", "url": format!("http://{}/{mode}/v1", self.address),
+                "models": {"model": {"dimensions": DIMENSIONS}},
+            });
+            ((*mode).to_owned(), about)
+        };
+        Value::Object(modes.iter().map(entry).collect()).to_string()
+    }
+
+    /// All that it was asked for in a mode.
+    pub fn asked(&self, mode: &str) -> Vec<Asked> {
+        let all = self.shared.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        all.iter().filter(|asked| asked.mode == mode).cloned().collect()
+    }
+}
+
+impl Drop for Provider {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+/// The vector of a text.
+pub fn vector_of(text: &str) -> [f32; DIMENSIONS] {
+    let count =
+        |wanted: fn(char) -> bool| u16::try_from(text.chars().filter(|c| wanted(*c)).count()).map_or(0.0, f32::from);
+    [count(|_| true), count(char::is_alphabetic), count(char::is_whitespace), 0.5]
+}
+
+async fn answer(
+    State(shared): State<Arc<Shared>>,
+    Path(mode): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let asked: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let texts: Vec<String> = serde_json::from_value(asked["input"].clone()).unwrap_or_default();
+    let authorization = headers.get("authorization").and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let record = Asked { mode: mode.clone(), texts: texts.clone(), authorization };
+    shared.asked.lock().unwrap_or_else(PoisonError::into_inner).push(record);
+    let is_first = {
+        let mut calls = shared.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        let calls = calls.entry(mode.clone()).or_default();
+        *calls += 1;
+        *calls == 1
+    };
+    let refuse = |status: StatusCode, message: &str| {
+        (status, json!({"error": {"message": message, "type": "invalid_request_error"}}).to_string()).into_response()
+    };
+    match mode.as_str() {
+        "busy" if is_first => {
+            let mut response = refuse(StatusCode::TOO_MANY_REQUESTS, "slow down");
+            response.headers_mut().insert("retry-after", axum::http::HeaderValue::from_static("1"));
+            return response;
+        }
+        "broken" if is_first => return refuse(StatusCode::INTERNAL_SERVER_ERROR, "oh"),
+        "slow" => tokio::time::sleep(Duration::from_secs(2)).await,
+        _ => {}
+    }
+    if texts.is_empty() || asked["model"] != "model" || texts.iter().any(|text| text.contains("refuse")) {
+        return refuse(StatusCode::BAD_REQUEST, "This text cannot be embedded.");
+    }
+    let kept = if mode == "short" { texts.len() - 1 } else { texts.len() };
+    let item = |(index, text): (usize, &String)| {
+        let mut embedding = json!(vector_of(text));
+        match mode.as_str() {
+            "odd" => embedding[1] = json!(1e300),
+            "wide" => embedding.as_array_mut().into_iter().for_each(|values| values.push(json!(1))),
+            _ => {}
+        }
+        json!({"object": "embedding", "index": index, "embedding": embedding})
+    };
+    let data: Vec<Value> = texts.iter().take(kept).enumerate().map(item).collect();
+    let tokens = texts.len() * 10;
+    json!({"object": "list", "data": data, "model": "model", "usage": {"prompt_tokens": tokens, "total_tokens": tokens}})
+        .to_string()
+        .into_response()
+}
