@@ -23,6 +23,12 @@ async fn until_armed(world: &World) {
     assert!(armed.await.is_some());
 }
 
+/// What a Worker says goes through a pipe: its answer may be there before.
+async fn until_logged(world: &World, text: &str) {
+    let logged = eventually(SOON, async || world.log().contains(text).then_some(())).await;
+    assert!(logged.is_some(), "the log does not say {text:?}: {}", world.log());
+}
+
 #[test]
 fn a_panic_of_the_producer_among_fifty_requests() {
     with_faults("panic-producer", async |world| {
@@ -46,7 +52,8 @@ fn a_panic_of_the_producer_among_fifty_requests() {
         assert!(answers.iter().any(Option::is_none), "the panic took some of the fifty along");
         world.runner.faults(&Faults::default()).await.unwrap();
         assert_eq!(world.anyone.get("/healthz").await.unwrap().status, 200);
-        assert!(world.log().contains(PANICKED) && world.log().contains(NEW_INSTANCE));
+        until_logged(world, PANICKED).await;
+        until_logged(world, NEW_INSTANCE).await;
         let again = join_all((0..50).map(|number| post(&tenant, number))).await;
         for (before, again) in answers.iter().zip(&again) {
             assert!(again.is_some() && (before.is_none() || before == again), "{before:?} {again:?}");
@@ -66,10 +73,10 @@ fn a_panic_of_the_consumer_among_fifty_jobs() {
         assert!(out.is_some());
         world.runner.faults(&Faults { panic: Some("consumer"), ..Faults::default() }).await.unwrap();
         until_armed(world).await;
-        assert!(eventually(SOON, async || world.log().contains(PANICKED).then_some(())).await.is_some());
+        until_logged(world, PANICKED).await;
         // A sweep that runs in the instance goes with it, and the next one makes a new one.
         assert!(eventually(SOON, async || world.runner.tick_consumer().await.ok()).await.is_some());
-        assert!(world.log().contains(NEW_INSTANCE));
+        until_logged(world, NEW_INSTANCE).await;
         sweep_until_all_end(&tenant).await;
         assert_eq!(tenant.count_succeeded().await, 50);
         assert!(tenant.count_unknown().await > 0, "the panic took running jobs along");
