@@ -1,6 +1,8 @@
 //! The store on rusqlite, in memory: the migrations as they are, doubles bound as D1 binds them, and a clock of ours.
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -8,11 +10,11 @@ use longshore::ports::{Database, DatabaseError, Param, Rows, Statement};
 use rusqlite::config::DbConfig;
 use rusqlite::functions::FunctionFlags;
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
-use rusqlite::{Connection, OpenFlags, ToSql};
+use rusqlite::{Connection, OpenFlags, PrepFlags, ToSql};
 
 use crate::scratch::repository;
 
-/// Statements that stay prepared: all of ours, and a few of a test's own.
+/// Statements that stay prepared of those that a test asks beside the port.
 const PREPARED_MAX: usize = 128;
 
 /// A clock that a test moves, in milliseconds since 1970.
@@ -39,10 +41,16 @@ impl SetClock {
 /// What is called after each statement of a batch, inside its transaction.
 pub type AfterEach<'a> = &'a mut dyn FnMut(&Statement);
 
+/// A statement that is ready to run.
+type Prepared = rusqlite::Statement<'static>;
+
 /// `SQLite` in memory behind the core's own port.
 #[derive(Debug)]
 pub struct SqliteDatabase {
-    connection: Connection,
+    /// It stays until the process ends, so that prepared statements can be kept beside it.
+    connection: &'static Connection,
+    /// By where the text lies, which is for ever: to hash and compare whole texts took a thirtieth of the simulation.
+    prepared: RefCell<HashMap<*const str, Prepared>>,
     clock: SetClock,
     size: Cell<Option<i64>>,
     seen: RefCell<Option<Vec<Statement>>>,
@@ -70,7 +78,8 @@ impl SqliteDatabase {
         for migration in migrations() {
             connection.execute_batch(&migration)?;
         }
-        Ok(Self { connection, clock, size: Cell::new(None), seen: RefCell::new(None) })
+        let connection = Box::leak(Box::new(connection));
+        Ok(Self { connection, prepared: RefCell::default(), clock, size: Cell::new(None), seen: RefCell::new(None) })
     }
 
     /// The clock that its statements see.
@@ -80,7 +89,7 @@ impl SqliteDatabase {
 
     /// The connection, for what a test asks beside the port.
     pub fn connection(&self) -> &Connection {
-        &self.connection
+        self.connection
     }
 
     /// From now on the database says that it has this many bytes.
@@ -103,6 +112,10 @@ impl SqliteDatabase {
     /// # Errors
     /// `Refused`, and then nothing was written.
     pub fn run(&self, statements: &[Statement], after_each: AfterEach<'_>) -> Result<Vec<Rows>, DatabaseError> {
+        // One statement is a transaction by itself, and needs no journal of its own within another.
+        if let [_] = statements {
+            return self.run_each(statements, after_each);
+        }
         self.transact(statements, after_each, "COMMIT")
     }
 
@@ -118,31 +131,45 @@ impl SqliteDatabase {
         &self,
         statements: &[Statement],
         after_each: AfterEach<'_>,
-        end: &str,
+        end: &'static str,
     ) -> Result<Vec<Rows>, DatabaseError> {
-        self.say("BEGIN").map_err(refused("begin"))?;
+        self.say("BEGIN")?;
         let answers = self.run_each(statements, after_each);
-        if answers.is_err() {
-            self.say("ROLLBACK").map_err(refused("rollback"))?;
-            return answers;
-        }
-        self.say(end).map_err(refused(end))?;
+        self.say(if answers.is_err() { "ROLLBACK" } else { end })?;
         answers
     }
 
-    /// These stay prepared like all others; `rusqlite`'s own transactions are parsed anew each time.
-    fn say(&self, sql: &str) -> rusqlite::Result<()> {
-        self.connection.prepare_cached(sql)?.execute([]).map(|_| ())
+    fn say(&self, sql: &'static str) -> Result<(), DatabaseError> {
+        self.prepared(sql, |prepared| prepared.execute([])).map(drop).map_err(refused(sql))
     }
 
     fn run_each(&self, statements: &[Statement], after_each: AfterEach<'_>) -> Result<Vec<Rows>, DatabaseError> {
         let mut answers = Vec::with_capacity(statements.len());
         for statement in statements {
-            let rows = rows_of(&self.connection, statement).map_err(refused(statement.name))?;
+            let rows = self.prepared(statement.sql, |prepared| rows_of(prepared, &statement.params));
+            answers.push(rows.map_err(refused(statement.name))?);
             after_each(statement);
-            answers.push(rows);
         }
         Ok(answers)
+    }
+
+    /// Uses a statement, which is prepared the first time.
+    fn prepared<T>(
+        &self,
+        sql: &'static str,
+        uses: impl FnOnce(&mut Prepared) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<T> {
+        let mut all = self.prepared.borrow_mut();
+        let prepared = match all.entry(sql) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => {
+                entry.insert(self.connection.prepare_with_flags(sql, PrepFlags::SQLITE_PREPARE_PERSISTENT)?)
+            }
+        };
+        let answer = uses(prepared);
+        // Values that stayed bound would hold the memory that SQLite sets aside for all statements together.
+        prepared.clear_bindings();
+        answer
     }
 }
 
@@ -206,13 +233,12 @@ impl ToSql for Bound<'_> {
     }
 }
 
-fn rows_of(connection: &Connection, statement: &Statement) -> rusqlite::Result<Rows> {
-    let mut prepared = connection.prepare_cached(statement.sql)?;
-    let mut answer = prepared.query(rusqlite::params_from_iter(statement.params.iter().map(Bound)))?;
+fn rows_of(prepared: &mut Prepared, params: &[Param]) -> rusqlite::Result<Rows> {
+    let mut answer = prepared.query(rusqlite::params_from_iter(params.iter().map(Bound)))?;
     let mut rows = Rows::new();
     while let Some(row) = answer.next()? {
         rows.push(match row.get_ref(0)? {
-            ValueRef::Text(text) => String::from_utf8_lossy(text).into_owned(),
+            ValueRef::Text(text) => str::from_utf8(text)?.to_owned(),
             ValueRef::Integer(number) => number.to_string(),
             ValueRef::Real(number) => number.to_string(),
             ValueRef::Null | ValueRef::Blob(_) => String::new(),
