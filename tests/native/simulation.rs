@@ -73,6 +73,13 @@ fn a_seed_replays_exactly() {
     assert_eq!(digest(), digest());
 }
 
+/// A rare schedule in which the simulation itself was wrong: two jobs have the same texts in one call, and a later call asks
+/// for those of one.
+#[test]
+fn two_jobs_with_the_same_texts_share_a_call() {
+    run(&Play { seed: 24_093, ..Play::default() }).unwrap();
+}
+
 /// Invariants that cannot fail say nothing: each planted bug is found.
 #[test]
 fn planted_bugs_are_found() {

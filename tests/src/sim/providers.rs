@@ -57,11 +57,24 @@ pub(super) fn receive(world: &Rc<World>, tokens: &BTreeSet<String>, request: &Ht
     world.trace.note(world.now(), "embed", || format!("{texts:?} -> {}", answer.status));
     for text in &texts {
         match leases_of(world, tokens, text) {
-            Ok(seen) => world.receiver.seen.borrow_mut().extend(seen.into_iter().map(|name| (name, answer))),
+            Ok(attempts) => note(world, &attempts, answer),
             Err(text) => world.invariants.borrow_mut().violated(text),
         }
     }
     (answer, body)
+}
+
+/// Notes what was answered to some attempts. Of one that is alone it is the last call that its log tells of. Those of one event
+/// id under one lease have the same texts, and which of them a call was for cannot be told: an answer before may be it, too.
+fn note(world: &World, attempts: &[(String, String)], answer: Answer) {
+    let mut seen = world.receiver.seen.borrow_mut();
+    for attempt in attempts {
+        let answers = seen.entry(attempt.clone()).or_default();
+        if attempts.iter().filter(|other| *other == attempt).count() == 1 {
+            answers.clear();
+        }
+        answers.push(answer);
+    }
 }
 
 /// I3: a text is that of a job that runs under a lease of the sender: its event id and that lease. Several jobs have it when

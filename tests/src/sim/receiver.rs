@@ -25,8 +25,8 @@ pub(super) struct Answer {
 /// All destinations.
 #[derive(Debug, Default)]
 pub(super) struct Receiver {
-    /// What was seen, by `webhook-id` and lease: its answer.
-    pub(super) seen: RefCell<BTreeMap<(String, String), Answer>>,
+    /// What was seen, by `webhook-id` and lease: its answer, or all that may have been.
+    pub(super) seen: RefCell<BTreeMap<(String, String), Vec<Answer>>>,
 }
 
 impl Receiver {
@@ -46,17 +46,21 @@ impl Receiver {
                     let attempt = header("longshore-attempt").and_then(|text| text.parse().ok());
                     completers::spawn(world, &header("longshore-job").unwrap_or_default(), attempt, due_in);
                 }
-                self.seen.borrow_mut().insert((id, lease), answer);
+                self.seen.borrow_mut().insert((id, lease), vec![answer]);
             }
             Err(text) => world.invariants.borrow_mut().violated(text),
         }
         answer
     }
 
-    /// What was answered to the attempt of a row that this entry of its log tells of.
+    /// What was answered to the attempt of a row that this entry of its log tells of: of several that may have been, the one
+    /// with the entry's status.
     pub(super) fn seen_of(&self, row: &Row, entry: &Value) -> Option<Answer> {
         let lease = entry["lease"].as_str().unwrap_or_default().to_owned();
-        self.seen.borrow().get(&(row.event_id().to_owned(), lease)).copied()
+        let seen = self.seen.borrow();
+        let answers = seen.get(&(row.event_id().to_owned(), lease))?;
+        let told = answers.iter().rfind(|answer| entry["status"] == answer.status);
+        told.or(answers.last()).copied()
     }
 
     /// I3 and I4: an attempt in the ledger, under a lease of the sender, that no other request has used.
