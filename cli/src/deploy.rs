@@ -1,6 +1,7 @@
 //! `longshore deploy`: the steps of a deployment, in order. Each looks what is there and does what is missing.
 
 mod account;
+mod databases;
 mod error;
 mod kept;
 mod names;
@@ -35,7 +36,7 @@ const PRODUCER_FILE: &str = "wrangler.toml";
 pub fn deploy(options: &Options, terminal: &mut dyn Terminal) -> Result<(), DeployError> {
     let mut run = Run::prepare(options, terminal)?;
     run.settings()?;
-    run.database()?;
+    run.databases()?;
     run.queues()?;
     run.evidence()?;
     run.secrets()?;

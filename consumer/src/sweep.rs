@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use longshore::cloudflare::{configured, variable};
+use longshore::cloudflare::{configured, is_bound, variable};
+use longshore::index::clear::clear;
 use longshore::limits::SWEEP_AT_SECONDS;
 use longshore::ports::Clock;
 use longshore::sweep::sweep;
@@ -26,6 +27,12 @@ pub(crate) async fn sweep_minute(env: &Env) {
             Ok(swept) if swept.is_quiet() => {}
             Ok(swept) => tracing::info!(?swept, "swept"),
             Err(error) => tracing::error!(%error, "the sweep stopped, the next one goes on"),
+        }
+        // A deployment may have no store of search.
+        if is_bound(env, "INDEX_DB")
+            && let Err(error) = clear(&world).await
+        {
+            tracing::warn!(%error, "nothing was cleared from the store of search");
         }
     }
 }

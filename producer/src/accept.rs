@@ -11,7 +11,7 @@ use longshore::key::Scope;
 use longshore::limits::{BATCH_BYTES_MAX, ENVELOPE_BYTES_MAX};
 use longshore::origin::Origin;
 use longshore::problem::Problem;
-use longshore::request::{NewJob, check};
+use longshore::request::{NewJob, check, in_order};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -40,7 +40,11 @@ pub(crate) async fn create_job(context: &mut ApiContext) -> Result<Answer, Probl
         }
     };
     let mut results = accept(&context.world, &caller, vec![job]).await?;
-    let accepted = results.pop().ok_or(Problem::Internal)??;
+    durable(context, results.pop().ok_or(Problem::Internal)??)
+}
+
+/// The answer to a request that made one job, which is hinted after it.
+pub(crate) fn durable(context: &ApiContext, accepted: Accepted) -> Result<Answer, Problem> {
     hint_later(context, &[&accepted])?;
     let location = format!("/v1/jobs/{}", accepted.job.id);
     let answer = Answer::json(202, accepted.body).with_header("location", location);
@@ -55,7 +59,7 @@ pub(crate) async fn create_jobs(context: &mut ApiContext) -> Result<Answer, Prob
     let authorized = authorize(&context.world, &caller, Scope::JobsWrite).await?;
     if context.request.has_lines() {
         authorized.tenant.ok_or_else(Problem::names_no_tenant)?;
-        return bulk::create_jobs(context, caller, key);
+        return bulk::create_jobs(context, caller, key, None);
     }
     let body = context.request.json_body(BATCH_BYTES_MAX).await?;
     let jobs = read_batch(&body)?;
@@ -72,7 +76,7 @@ pub(crate) async fn create_jobs(context: &mut ApiContext) -> Result<Answer, Prob
 }
 
 /// Who makes jobs, and where their request comes from.
-fn maker(context: &ApiContext) -> Result<Caller, Problem> {
+pub(crate) fn maker(context: &ApiContext) -> Result<Caller, Problem> {
     let origin = Origin::of(|name| context.request.header(name))?;
     Ok(Caller { origin, ..caller(context)? })
 }
@@ -87,6 +91,8 @@ pub(crate) async fn accept_checked(
     for job in checked {
         places.push(job.map(|job| jobs.push(job)));
     }
+    // Of two changes of one document the later one stands, and an id is what tells.
+    in_order(&mut jobs);
     // Also with no job left: the key is checked all the same.
     let mut accepted = accept(world, caller, jobs).await?.into_iter();
     Ok(places.into_iter().map(|place| place.and_then(|()| accepted.next().unwrap_or(Err(Problem::Internal)))).collect())

@@ -1,5 +1,6 @@
-//! Bulk intake: jobs as lines of JSON, accepted while they come and answered one line each. Memory holds what one accept
-//! takes, however many lines there are; the connection may break at any byte, and a repeat with the same key adds nothing.
+//! Bulk intake: jobs, or documents that become jobs, as lines of JSON, accepted while they come and answered one line each.
+//! Memory holds what one accept takes, however many lines there are; the connection may break at any byte, and a repeat with
+//! the same key adds nothing.
 
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use futures_util::{StreamExt, stream};
 use longshore::accept::Accepted;
 use longshore::authorize::Caller;
 use longshore::cloudflare::CloudflareWorld;
+use longshore::documents::Documents;
 use longshore::flush::send_hints;
 use longshore::limits::{BULK_BYTES_AT_ONCE, BULK_LINES_AT_ONCE, BULK_PAUSE_MS, ENVELOPE_BYTES_MAX};
 use longshore::ndjson::as_lines;
@@ -82,6 +84,8 @@ struct Intake {
     settings: Settings,
     caller: Caller,
     key: Option<String>,
+    /// What the lines are unless they are jobs.
+    documents: Option<Documents>,
     request_id: String,
     lines: Lines,
     /// The number of the next line, from 0.
@@ -93,16 +97,23 @@ struct Intake {
     summed_up: bool,
 }
 
-/// `POST /v1/jobs/batch` with lines, whose key may enqueue.
-pub(crate) fn create_jobs(context: &mut ApiContext, caller: Caller, key: Option<String>) -> Result<Answer, Problem> {
+/// Accepts the lines of a request whose key may enqueue: jobs, or the documents of an index.
+pub(crate) fn create_jobs(
+    context: &mut ApiContext,
+    caller: Caller,
+    key: Option<String>,
+    documents: Option<Documents>,
+) -> Result<Answer, Problem> {
     let body = context.request.take_lines()?;
     let settings = context.settings.clone();
+    let group = documents.as_ref().map(|documents| documents.group().to_owned());
     let intake = Intake {
         world: CloudflareWorld::new(&context.env).map_err(|_| Problem::Internal)?,
         lines: Lines::new(body, settings.plan.payload_bytes_max + ENVELOPE_BYTES_MAX),
         settings,
         caller,
         key,
+        documents,
         request_id: context.request_id.clone(),
         index: 0,
         accepts: 0,
@@ -111,7 +122,8 @@ pub(crate) fn create_jobs(context: &mut ApiContext, caller: Caller, key: Option<
         summed_up: false,
     };
     let step = |mut intake: Intake| async move { intake.step().await.map(|bytes| (WorkerResult::Ok(bytes), intake)) };
-    Ok(Answer::lines(stream::unfold(intake, step).boxed_local()))
+    let answer = Answer::lines(stream::unfold(intake, step).boxed_local());
+    Ok(group.into_iter().fold(answer, |answer, group| answer.with_header("longshore-group", group)))
 }
 
 impl Intake {
@@ -167,7 +179,10 @@ impl Intake {
     fn check(&self, index: usize, line: &str) -> Checked {
         // One key for the whole request stands for one key per line.
         let key = self.key.as_ref().map(|key| format!("{key}:{index}"));
-        check(&self.world, &self.settings, line.as_bytes(), index, key)
+        match &self.documents {
+            None => check(&self.world, &self.settings, line.as_bytes(), index, key),
+            Some(documents) => documents.check(&self.world, &self.settings, line.as_bytes(), index, key),
+        }
     }
 
     /// Accepts lines and hints their jobs. When the store does not take them, that is the answer to each, and the end.
@@ -190,6 +205,10 @@ impl Intake {
 
     fn summary(&self) -> Vec<u8> {
         let problem = self.over.as_ref().map_or(Value::Null, |problem| document(problem, &self.request_id));
-        as_lines([json!({"summary": self.tally, "problem": problem})]).into_bytes()
+        let mut summary = json!({"summary": self.tally, "problem": problem});
+        if let Some(documents) = &self.documents {
+            summary["group"] = json!(documents.group());
+        }
+        as_lines([summary]).into_bytes()
     }
 }

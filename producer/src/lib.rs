@@ -13,6 +13,7 @@ mod export;
 mod export_tenant;
 mod groups;
 mod health;
+mod indexes;
 mod keys;
 mod operate;
 mod problem;

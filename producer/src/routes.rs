@@ -17,8 +17,8 @@ use crate::context::ApiContext;
 use crate::cors::Cors;
 use crate::request::ApiRequest;
 use crate::{
-    accept, complete, endpoints, erasures, export, export_tenant, groups, health, keys, operate, problem, quotas,
-    rate_limit, read, schedules,
+    accept, complete, endpoints, erasures, export, export_tenant, groups, health, indexes, keys, operate, problem,
+    quotas, rate_limit, read, schedules,
 };
 
 static ROUTER: LazyLock<Router<&'static str>> = LazyLock::new(|| {
@@ -129,6 +129,13 @@ pub(crate) async fn handle(
         Op::DeleteSchedule => schedules::delete(context, scope).await,
         Op::RunSchedule => schedules::run(context, scope).await,
         Op::ListFirings => schedules::history(context, scope).await,
+        Op::ListIndexes => indexes::list(context, scope).await,
+        Op::PutIndex => indexes::put(context, scope).await,
+        Op::ReadIndex => indexes::read(context, scope).await,
+        Op::DeleteIndex => indexes::delete(context, scope).await,
+        Op::WriteDocuments => indexes::write_documents(context, scope).await,
+        Op::Search => indexes::search(context, scope).await,
+        Op::VerifyIndex => indexes::verify(context, scope).await,
         Op::CreateKey => keys::create(context, scope).await,
         Op::ListKeys => keys::list(context, scope).await,
         Op::RevokeKey => keys::revoke(context, scope).await,

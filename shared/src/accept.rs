@@ -16,7 +16,7 @@ use crate::limits::{ACCEPT_PARAMETER_BYTES, ID_SKEW_MS_MAX, MINTS_MAX};
 use crate::payload::put_all;
 use crate::ports::{Blobs, Clock, Database, Param, Rows, Statement};
 use crate::problem::Problem;
-use crate::request::NewJob;
+use crate::request::{NewJob, in_order};
 use crate::store::{batch, json_param, rows_as, sql_for_caller};
 use crate::time::rfc3339;
 
@@ -45,15 +45,36 @@ pub async fn accept<W: Database + Blobs + Clock>(
     caller: &Caller,
     jobs: Vec<NewJob>,
 ) -> Result<Vec<Result<Accepted, Problem>>, Problem> {
+    accept_for(world, Maker { caller, scope: Scope::JobsWrite }, jobs).await
+}
+
+/// Who makes jobs, and the scope that their key needs for it.
+#[derive(Debug, Clone, Copy)]
+pub struct Maker<'a> {
+    /// Who.
+    pub caller: &'a Caller,
+    /// The scope.
+    pub scope: Scope,
+}
+
+/// The same for a route whose jobs need another scope than `jobs:write`.
+///
+/// # Errors
+/// As [`accept`].
+pub async fn accept_for<W: Database + Blobs + Clock>(
+    world: &W,
+    maker: Maker<'_>,
+    jobs: Vec<NewJob>,
+) -> Result<Vec<Result<Accepted, Problem>>, Problem> {
     let has_large = jobs.iter().any(|job| job.object.is_some());
     let (tenant, answers, unknown) = if has_large {
-        answer_known(world, caller, jobs).await?
+        answer_known(world, maker, jobs).await?
     } else {
         (String::new(), jobs.iter().map(|_| None).collect(), jobs)
     };
     // Also with no job at all: the key is checked all the same.
     let is_answered = has_large && unknown.is_empty();
-    let inserted = if is_answered { Vec::new() } else { insert(world, caller, &tenant, unknown).await? };
+    let inserted = if is_answered { Vec::new() } else { insert(world, maker, &tenant, unknown).await? };
     let mut inserted = inserted.into_iter();
     Ok(answers.into_iter().map(|known| known.or_else(|| inserted.next()).unwrap_or(Err(Problem::Internal))).collect())
 }
@@ -66,36 +87,36 @@ type Answers = Vec<Option<Result<Accepted, Problem>>>;
 /// A key that is known now is not asked for again: were it freed in between, a row would come without its object.
 async fn answer_known<W: Database + Clock>(
     world: &W,
-    caller: &Caller,
+    maker: Maker<'_>,
     jobs: Vec<NewJob>,
 ) -> Result<(String, Answers, Vec<NewJob>), Problem> {
     let large: Vec<&NewJob> = jobs.iter().filter(|job| job.object.is_some()).collect();
-    let Told { tenant, now, refusal, outcomes } = ask(world, caller, &large, false).await?;
+    let Told { tenant, now, refusal, outcomes } = ask(world, maker, &large, false).await?;
     let mut outcomes = outcomes.into_iter();
     let (mut answers, mut unknown) = (Vec::new(), Vec::new());
-    for mut job in jobs {
+    for job in jobs {
         let outcome = if job.object.is_some() { outcomes.next() } else { None };
         match (outcome, &refusal) {
             (Some(outcome), _) if outcome.id.is_some() || outcome.endpoint_known == 0 => {
                 answers.push(Some(judge_outcome(&job, outcome, now)));
             }
             (Some(_), Some(refusal)) => return Err(refusal.clone()),
-            (outcome, _) => {
-                // Minted again before the object is put, and not after.
-                if outcome.is_some() && (job.created_at - now).abs() > ID_SKEW_MS_MAX {
-                    mint_again(world, &mut job, now);
-                }
+            _ => {
                 unknown.push(job);
                 answers.push(None);
             }
         }
+    }
+    // Minted again before an object is put, and not after; those without one too, so that they stay in order.
+    if unknown.iter().any(|job| (job.created_at - now).abs() > ID_SKEW_MS_MAX) {
+        mint_again(world, unknown.iter_mut(), now);
     }
     Ok((tenant, answers, unknown))
 }
 
 async fn insert<W: Database + Blobs + Clock>(
     world: &W,
-    caller: &Caller,
+    maker: Maker<'_>,
     tenant: &str,
     mut jobs: Vec<NewJob>,
 ) -> Result<Vec<Result<Accepted, Problem>>, Problem> {
@@ -104,7 +125,7 @@ async fn insert<W: Database + Blobs + Clock>(
         // Objects come before their rows. What is refused then is not deleted: a batch that seemed lost may still commit, and
         // an object without a row is found by the sweep.
         put_all(world, tenant, &jobs, &mut objects).await?;
-        let Told { now, refusal, outcomes, .. } = ask(world, caller, &jobs.iter().collect::<Vec<_>>(), true).await?;
+        let Told { now, refusal, outcomes, .. } = ask(world, maker, &jobs.iter().collect::<Vec<_>>(), true).await?;
         let missing = outcomes.iter().any(|outcome| outcome.id.is_none() && outcome.endpoint_known != 0);
         if let (true, Some(refusal)) = (missing, refusal) {
             return Err(refusal);
@@ -115,16 +136,18 @@ async fn insert<W: Database + Blobs + Clock>(
         // The clock that minted the ids is more than 20 s off: the database's own is taken instead.
         tracing::warn!(ours = world.now_ms(), database = now, "ids are minted again by the database's clock");
         // Only those that were refused: a job that is there already would be there twice.
-        for (job, _) in jobs.iter_mut().zip(&outcomes).filter(|(_, outcome)| outcome.id.is_none()) {
-            mint_again(world, job, now);
-        }
+        let refused = jobs.iter_mut().zip(&outcomes).filter(|(_, outcome)| outcome.id.is_none());
+        mint_again(world, refused.map(|(job, _)| job), now);
     }
     Err(Problem::Unavailable)
 }
 
-fn mint_again<C: Clock>(clock: &C, job: &mut NewJob, now: i64) {
-    job.id = mint_id(now, clock.random());
-    job.created_at = now;
+fn mint_again<'a, C: Clock>(clock: &C, jobs: impl Iterator<Item = &'a mut NewJob>, now: i64) {
+    let mut jobs: Vec<_> = jobs.collect();
+    for job in &mut jobs {
+        (job.id, job.created_at) = (mint_id(now, clock.random()), now);
+    }
+    in_order(jobs);
 }
 
 /// What the store told of some jobs.
@@ -139,11 +162,11 @@ struct Told {
 /// Asks what became of jobs, and inserts them before if that is wanted.
 async fn ask<W: Database + Clock>(
     world: &W,
-    caller: &Caller,
+    Maker { caller, scope }: Maker<'_>,
     jobs: &[&NewJob],
     inserts: bool,
 ) -> Result<Told, Problem> {
-    let asks = asks(caller);
+    let asks = asks(caller, scope);
     let statements = statements(caller, &asks, jobs, inserts)?;
     let answers = if inserts {
         batch_counting_accepted(world, jobs, &asks, statements).await
@@ -151,7 +174,7 @@ async fn ask<W: Database + Clock>(
         batch(world, statements).await
     };
     let answers = answers.map_err(|error| unavailable(&error))?;
-    let (authorized, row) = judge_caller(caller, Scope::JobsWrite, answers.first())?;
+    let (authorized, row) = judge_caller(caller, scope, answers.first())?;
     let tenant = authorized.tenant.ok_or_else(Problem::names_no_tenant)?;
     note_use(world, caller, &row).await;
     let outcomes = read_outcomes(jobs.len(), &answers, inserts)?;
@@ -164,9 +187,9 @@ fn statements_per_chunk(inserts: bool) -> usize {
 }
 
 /// What the statements are told of the caller.
-fn asks(caller: &Caller) -> Param {
+fn asks(caller: &Caller, scope: Scope) -> Param {
     json_param(&json!({
-        "key": caller.token.id, "hash": caller.token.hash(), "scope": Scope::JobsWrite.name(), "tenant": caller.tenant,
+        "key": caller.token.id, "hash": caller.token.hash(), "scope": scope.name(), "tenant": caller.tenant,
         "epoch": caller.epoch, "traceparent": caller.origin.traceparent, "hops": caller.origin.hops,
     }))
 }

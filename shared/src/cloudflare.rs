@@ -23,7 +23,7 @@ pub struct CloudflareWorld {
     pub(crate) task_hints: Queue,
     pub(crate) bucket: Bucket,
     pub(crate) size_bytes: Cell<Option<i64>>,
-    /// Where the service bindings of tasks are found.
+    /// Where the service bindings of tasks are found, and the store of search.
     pub(crate) env: Env,
 }
 
@@ -64,6 +64,11 @@ pub fn configured(env: &Env, consequence: &str) -> Option<(CloudflareWorld, Sett
             None
         }
     }
+}
+
+/// Whether the deployment has a binding of that name.
+pub fn is_bound(env: &Env, name: &str) -> bool {
+    js_sys::Reflect::get(env, &JsValue::from_str(name)).is_ok_and(|binding| !binding.is_undefined())
 }
 
 /// A variable or a secret; `None` when it is not set.

@@ -4,3 +4,4 @@ pub(crate) mod ask;
 pub(crate) mod openai;
 pub(crate) mod pool;
 pub mod providers;
+pub(crate) mod vectors;

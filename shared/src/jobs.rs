@@ -1,6 +1,7 @@
 //! The kinds of job. A kind is one file beside this one, and one arm in each match here.
 
 pub mod embed;
+pub mod index;
 mod readable;
 pub mod target;
 pub mod task;
@@ -14,6 +15,7 @@ use crate::backoff::parse_retry_after;
 use crate::claim::Claimed;
 use crate::invalid::InvalidField;
 use crate::jobs::target::{Unpreparable, unpreparable};
+use crate::limits::TIMEOUT_SECONDS_DEFAULT;
 use crate::outcome::{ErrorClass, Outcome, RetryAfter};
 use crate::ports::{HttpError, HttpRequest, HttpResponse};
 use crate::problem::Problem;
@@ -28,6 +30,8 @@ pub enum Kind {
     Task,
     /// Texts that become vectors.
     Embed,
+    /// A document of an index that comes or goes.
+    Index,
 }
 
 impl Kind {
@@ -36,6 +40,7 @@ impl Kind {
         match name {
             "webhook" => Some(Kind::Webhook),
             "embed" => Some(Kind::Embed),
+            "index" => Some(Kind::Index),
             _ if task::is_task_name(name) => Some(Kind::Task),
             _ => None,
         }
@@ -66,7 +71,7 @@ pub struct Split {
 pub fn split(kind: &str, stored: String) -> Split {
     match Kind::named(kind) {
         Some(Kind::Webhook) => webhook::split(stored),
-        Some(Kind::Task | Kind::Embed) | None => Split { inline: None, object: Some(stored) },
+        Some(Kind::Task | Kind::Embed | Kind::Index) | None => Split { inline: None, object: Some(stored) },
     }
 }
 
@@ -75,7 +80,7 @@ pub fn join(kind: &str, inline: Option<&str>, object: Vec<u8>) -> Option<String>
     let object = String::from_utf8(object).ok()?;
     match Kind::named(kind) {
         Some(Kind::Webhook) => webhook::join(inline?, &object),
-        Some(Kind::Task | Kind::Embed) | None => Some(object),
+        Some(Kind::Task | Kind::Embed | Kind::Index) | None => Some(object),
     }
 }
 
@@ -106,12 +111,13 @@ pub fn check(
         }
         (Some(Kind::Task), endpoint) => task::check(payload, endpoint),
         (Some(Kind::Embed), None) => embed::check(payload, settings),
-        (Some(Kind::Embed), Some(_)) => {
-            Err(Problem::field("#/endpoint", "either-or", "An embedding has a provider and no endpoint."))
+        (Some(Kind::Index), None) => index::check(payload),
+        (Some(Kind::Embed | Kind::Index), Some(_)) => {
+            Err(Problem::field("#/endpoint", "either-or", "Embeddings and indexes have a provider and no endpoint."))
         }
         (None, _) => {
             let detail = format!(
-                "There is no kind {kind:?}; there is webhook, embed, and every task: lower-case words with dots between."
+                "There is no kind {kind:?}; there is webhook, embed, index, and every task: lower-case words with dots between."
             );
             Err(Problem::InvalidRequest(vec![InvalidField::new("#/kind", "unknown-kind", detail)]))
         }
@@ -122,7 +128,7 @@ pub fn check(
 pub(crate) fn endpoint_pointer(kind: &str) -> &'static str {
     match Kind::named(kind) {
         Some(Kind::Task) => "#/endpoint",
-        Some(Kind::Webhook | Kind::Embed) | None => "#/payload/endpoint",
+        Some(Kind::Webhook | Kind::Embed | Kind::Index) | None => "#/payload/endpoint",
     }
 }
 
@@ -136,7 +142,9 @@ pub fn shown(kind: &str, stored: &str) -> Option<Value> {
 pub(crate) fn shown_line(kind: &str, stored: &str) -> Option<String> {
     let text = match Kind::named(kind) {
         Some(Kind::Webhook) => webhook::shown(stored)?,
-        Some(Kind::Task | Kind::Embed) | None => serde_json::from_str::<&RawValue>(stored).ok()?.get().to_owned(),
+        Some(Kind::Task | Kind::Embed | Kind::Index) | None => {
+            serde_json::from_str::<&RawValue>(stored).ok()?.get().to_owned()
+        }
     };
     // JSON has line breaks between its tokens alone: within a text they are escaped.
     let mut bytes = text.into_bytes();
@@ -152,7 +160,7 @@ pub fn prepare(job: &Claimed, settings: &Settings, now_ms: i64) -> Result<HttpRe
     match Kind::named(&job.kind) {
         Some(Kind::Webhook) => webhook::prepare(job, settings, now_ms),
         Some(Kind::Task) => task::prepare(job, settings, now_ms),
-        Some(Kind::Embed) | None => {
+        Some(Kind::Embed | Kind::Index) | None => {
             Err(unpreparable(ErrorClass::Config, format!("This build does not know the kind {:?}.", job.kind)))
         }
     }
@@ -162,7 +170,8 @@ pub fn prepare(job: &Claimed, settings: &Settings, now_ms: i64) -> Result<HttpRe
 pub fn timeout_of(job: &Claimed) -> u32 {
     match Kind::named(&job.kind) {
         Some(Kind::Task) => task::timeout_of(job),
-        Some(Kind::Embed) => embed::timeout_of(),
+        // One of many calls takes longer, and lives on heartbeats.
+        Some(Kind::Embed | Kind::Index) => TIMEOUT_SECONDS_DEFAULT,
         Some(Kind::Webhook) | None => webhook::timeout_of(job),
     }
 }
@@ -172,7 +181,7 @@ pub fn judge(job: &Claimed, answer: &Result<HttpResponse, HttpError>, now_ms: i6
     match answer {
         Ok(response) if (200..300).contains(&response.status) => match Kind::named(&job.kind) {
             Some(Kind::Task) => task::judge(response),
-            Some(Kind::Webhook | Kind::Embed) | None => webhook::judge(response),
+            Some(Kind::Webhook | Kind::Embed | Kind::Index) | None => webhook::judge(response),
         },
         Ok(response) => {
             let retry_after =

@@ -167,7 +167,7 @@ pub const EMBED_INPUTS_MAX: usize = 1_000;
 pub const EMBED_ID_BYTES_MAX: usize = 256;
 /// and of the text itself: four times the 8,192 tokens that the largest models of today take.
 pub const EMBED_TEXT_BYTES_MAX: usize = 128 * 1024;
-/// Dimensions of a model at most: 100 vectors of 4,096 numbers are what a Worker reads in one answer.
+/// Dimensions of a model, and of a segment's vectors: the largest models of today have 4,096.
 pub const EMBED_DIMENSIONS_MAX: usize = 4_096;
 /// Texts of one call,
 pub const EMBED_TEXTS_PER_CALL: usize = 100;
@@ -193,6 +193,69 @@ pub const EMBED_MS_MAX: i64 = 10 * 60_000;
 pub const EMBED_REFUSED_SHOWN: usize = 16;
 /// See [`EMBED_REFUSED_SHOWN`].
 pub const EMBED_REASON_CHARS: usize = 100;
+
+// ---- Indexes ----
+
+/// Bytes of one JSON parameter of the store of search, about: half of what D1 takes, which an item may pass.
+pub const INDEX_PARAMETER_BYTES: usize = 1_000_000;
+/// Numbers of kept vectors that one call reads: 5.3 bytes of base64 each, 2 MB.
+pub const VECTORS_PER_READ: usize = 400_000;
+/// Bytes of a document's text. Of its chunks each byte may be escaped as two, and one is no longer than the text.
+pub const DOCUMENT_BYTES_MAX: usize = 768 * 1024;
+/// Bytes of a document's metadata as JSON.
+pub const DOCUMENT_METADATA_BYTES_MAX: usize = 2_048;
+/// Characters of a chunk, at least and at most: models of today take 8,192 tokens.
+pub const CHUNK_CHARS: std::ops::RangeInclusive<usize> = 200..=8_000;
+/// Texts that one attempt asks for at most. A longer document goes on in the next one, and spends no failure.
+pub const INDEX_TEXTS_PER_ATTEMPT: usize = 500;
+/// How often an attempt looks again at a document that other jobs change meanwhile.
+pub const INDEX_TRIES: u32 = 4;
+/// Seconds until a document goes on that is long, or that others change all the time.
+pub const INDEX_GO_ON_SECONDS: u64 = 1;
+/// Chunks of one index. At 384 dimensions a segment of them is 23 MB: the Worker that makes it anew has two in its 128 MB.
+pub const INDEX_CHUNKS_MAX: u64 = 50_000;
+/// Chunks that have come or left since a segment was made before it is made anew: a search reads as many vectors, of 2 KB at
+/// 384 dimensions, from rows.
+pub const MERGE_AFTER: u64 = 512;
+/// Chunks that one merge takes up at most.
+pub const MERGE_ROWS_MAX: i64 = 1_024;
+
+/// Bytes of what is searched for: a paragraph.
+pub const QUERY_BYTES_MAX: usize = 4_096;
+/// Words of it that are looked for.
+pub const QUERY_WORDS_MAX: usize = 64;
+/// Chunks that one search answers at most,
+pub const SEARCH_RESULTS_MAX: usize = 100;
+/// and when nothing is said.
+pub const SEARCH_RESULTS_DEFAULT: usize = 10;
+/// Chunks that words find, of which those that are answered are chosen: twice as many as can be.
+pub const CANDIDATES: i64 = 200;
+/// The same where a filter then leaves some out.
+pub const CANDIDATES_FILTERED: i64 = 5_000;
+/// Chunks that vectors find: also those that have left since their segment was made are among them, [`MERGE_AFTER`] at most
+/// unless merges fail.
+pub const CANDIDATES_VECTOR: usize = 2 * SEARCH_RESULTS_MAX + 512;
+/// Chunks that no segment has, which a search reads at most: four merges that failed.
+pub const TAIL_ROWS_MAX: i64 = 2_048;
+/// Bytes of segments that an isolate keeps, of its 128 MB, but for one.
+pub const SEGMENT_CACHE_BYTES: usize = 48 * 1024 * 1024;
+
+/// Documents that one call finds to be cut anew,
+pub const REBUILD_DOCUMENTS: i64 = 100;
+/// and how long one attempt goes on with them. The [`SENDS_MAX`] of a job are 100 minutes then.
+pub const REBUILD_MS: i64 = 60_000;
+/// Documents, and chunks, that one call holds against each other: 200 chunks of 1,536 dimensions are 3 MB.
+pub const VERIFY_DOCUMENTS: i64 = 100;
+/// See [`VERIFY_DOCUMENTS`].
+pub const VERIFY_CHUNKS: i64 = 200;
+/// Documents that a verification names.
+pub const VERIFY_NAMED: usize = 16;
+/// Chunks, layouts and documents that one sweep clears away. Their words are the dearest: about 10 rows a chunk.
+pub const CLEAR_CHUNKS: i64 = 500;
+/// Kept vectors that one sweep clears away,
+pub const CLEAR_VECTORS: i64 = 500;
+/// when nobody has made them for so long.
+pub const KEPT_VECTOR_MS: i64 = 30 * DAY_MS;
 
 // ---- What a caller may ask for ----
 

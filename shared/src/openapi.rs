@@ -32,14 +32,14 @@ pub(crate) const NAME: &str = "^[A-Za-z0-9_-]{1,64}$";
 pub(crate) const TENANT: &str = r"^(\*|[A-Za-z0-9_-]{1,64})$";
 
 /// What [`crate::jobs::Kind::named`] takes.
-pub(crate) const KIND: &str = r"^(webhook|embed|[a-z][a-z0-9_-]*(\.[a-z][a-z0-9_-]*)+)$";
+pub(crate) const KIND: &str = r"^(webhook|embed|index|[a-z][a-z0-9_-]*(\.[a-z][a-z0-9_-]*)+)$";
 
 /// A time in RFC 3339. We write it in UTC with milliseconds.
 #[derive(JsonSchema)]
 #[schemars(extend("format" = "date-time"))]
 pub(crate) struct Time(#[allow(dead_code, reason = "only its schema is used")] String);
 
-/// The name of a kind: `webhook`, `embed`, or that of a task, which has a dot in it.
+/// The name of a kind: `webhook`, `embed`, `index`, or that of a task, which has a dot in it.
 #[derive(JsonSchema)]
 #[schemars(extend("pattern" = KIND, "maxLength" = TASK_NAME_BYTES_MAX))]
 pub(crate) struct KindName(#[allow(dead_code, reason = "only its schema is used")] String);
@@ -53,6 +53,8 @@ pub(crate) enum Payload {
     Webhook(crate::jobs::webhook::Webhook),
     /// Of the kind `embed`.
     Embed(crate::jobs::embed::Embed),
+    /// Of the kind `index`.
+    Index(crate::jobs::index::Change),
     /// Of a task: any JSON.
     Task(Value),
 }
@@ -210,6 +212,7 @@ fn operation(route: &Route, told: &Told, generators: &mut Generators, refusals: 
         operation["requestBody"] = json!({"required": required, "content": {"application/json": media}});
     }
     if let Some(lines) = &told.body_lines {
+        operation["requestBody"]["required"] = json!(true);
         operation["requestBody"]["content"][NDJSON] = lines_media(lines);
     }
     operation

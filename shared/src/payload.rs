@@ -44,14 +44,18 @@ pub fn job_of(key: &str) -> Option<JobRef> {
 /// # Errors
 /// `Unavailable`; then no row is to be written.
 pub async fn put<W: Blobs + Clock>(world: &W, job: &JobRef, bytes: Vec<u8>) -> Result<(), Problem> {
-    let put = within(world, PAYLOAD_PUT_MS, world.put(&key(job), bytes)).await;
-    let error = match put {
-        Some(Ok(())) => return Ok(()),
-        Some(Err(error)) => error.to_string(),
-        None => format!("no answer within {PAYLOAD_PUT_MS} ms"),
-    };
-    tracing::error!(error, job = job.id, "a payload could not be put");
-    Err(Problem::Unavailable)
+    put_object(world, &key(job), bytes).await.map_err(|error| {
+        tracing::error!(error, job = job.id, "a payload could not be put");
+        Problem::Unavailable
+    })
+}
+
+/// Puts an object; why it could not be put, in one line.
+pub(crate) async fn put_object<W: Blobs + Clock>(world: &W, key: &str, bytes: Vec<u8>) -> Result<(), String> {
+    match within(world, PAYLOAD_PUT_MS, world.put(key, bytes)).await {
+        Some(put) => put.map_err(|error| error.to_string()),
+        None => Err(format!("no answer within {PAYLOAD_PUT_MS} ms")),
+    }
 }
 
 /// Puts the objects of new jobs, but for those whose ids are in `done`, and notes them there. One after the other: a batch has
@@ -96,13 +100,11 @@ pub fn keys(job: &JobRef) -> [String; 2] {
 /// # Errors
 /// What becomes of the attempt.
 pub(crate) async fn put_vectors<W: Blobs + Clock>(world: &W, job: &Claimed, bytes: Vec<u8>) -> Result<(), Outcome> {
-    let error = match within(world, PAYLOAD_PUT_MS, world.put(&vectors_key(&job.job()), bytes)).await {
-        Some(Ok(())) => return Ok(()),
-        Some(Err(error)) => error.to_string(),
-        None => format!("no answer within {PAYLOAD_PUT_MS} ms"),
-    };
-    let message = format!("The vectors could not be put: {error}");
-    Err(Outcome::Failed { class: ErrorClass::Internal, message, retry_after: Some(out_of_reach(job)) })
+    put_object(world, &vectors_key(&job.job()), bytes).await.map_err(|error| Outcome::Failed {
+        class: ErrorClass::Internal,
+        message: format!("The vectors could not be put: {error}"),
+        retry_after: Some(out_of_reach(job)),
+    })
 }
 
 /// Reads the object of a job; `None` if there is none.
@@ -114,7 +116,7 @@ pub async fn get<W: Blobs + Clock>(world: &W, job: &JobRef) -> Result<Option<Vec
 }
 
 /// How long an attempt waits for the object store, doubled each time: it spends no failure.
-fn out_of_reach(job: &Claimed) -> RetryAfter {
+pub(crate) fn out_of_reach(job: &Claimed) -> RetryAfter {
     let doublings = job.attempt.saturating_sub(1).min(PAYLOAD_WAIT_DOUBLINGS);
     RetryAfter::Deferral(Duration::from_secs(PAYLOAD_WAIT_SECONDS << doublings))
 }
@@ -127,7 +129,7 @@ pub async fn get_vectors<W: Blobs + Clock>(world: &W, job: &JobRef) -> Result<Op
     get_object(world, &vectors_key(job)).await
 }
 
-async fn get_object<W: Blobs + Clock>(world: &W, key: &str) -> Result<Option<Vec<u8>>, BlobError> {
+pub(crate) async fn get_object<W: Blobs + Clock>(world: &W, key: &str) -> Result<Option<Vec<u8>>, BlobError> {
     let silent = || Err(BlobError(format!("no answer within {PAYLOAD_GET_MS} ms")));
     within(world, PAYLOAD_GET_MS, world.get(key)).await.unwrap_or_else(silent)
 }

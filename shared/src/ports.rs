@@ -78,6 +78,12 @@ pub trait Database {
     fn size_bytes(&self) -> Option<i64>;
 }
 
+/// The store of search: a database of its own, with a method like that of [`Database`].
+pub trait IndexDatabase {
+    /// Runs the statements in order in one transaction.
+    async fn index_batch(&self, statements: Vec<Statement>) -> Result<Vec<Rows>, DatabaseError>;
+}
+
 /// The queue, which carries hints only.
 pub trait Hints {
     /// Sends messages to the queue of a lane, each with its delay in seconds. A failure changes nothing but latency: the
@@ -193,6 +199,6 @@ pub trait Clock {
 }
 
 /// Everything at once: what the executor and the sweep run on.
-pub trait World: Database + Hints + Blobs + Http + Clock {}
+pub trait World: Database + IndexDatabase + Hints + Blobs + Http + Clock {}
 
-impl<T: Database + Hints + Blobs + Http + Clock> World for T {}
+impl<T: Database + IndexDatabase + Hints + Blobs + Http + Clock> World for T {}

@@ -47,13 +47,14 @@ problems! {
     MethodNotAllowed(String) "method-not-allowed" 405 "This method is not offered here",
     IllegalTransition(String) "illegal-transition" 409 "The state does not allow this",
     TooLarge(String) "too-large" 413 "The body is too large",
-    UnsupportedMediaType "unsupported-media-type" 415 "The content type is not application/json",
+    UnsupportedMediaType "unsupported-media-type" 415 "The content type is not one that is read here",
     InvalidRequest(Vec<InvalidField>) "invalid-request" 422 "A field is wrong",
     LoopDetected "loop-detected" 422 "Too many jobs made one another",
     IdempotencyKeyReused "idempotency-key-reused" 422 "The idempotency key belongs to another request",
     RateLimited "rate-limited" 429 "Too many requests with this key, or too many refused ones from this address",
     QuotaReached "quota-reached" 429 "No more jobs today",
     Internal "internal" 500 "Something of ours broke",
+    ProviderFailed(String) "provider-failed" 502 "The provider of embeddings gave no vector",
     StorageFull "storage-full" 503 "The store is nearly full and accepts no new jobs",
     Restoring "restoring" 503 "The store is being restored",
     Unavailable "unavailable" 503 "The store is out of reach; repeat the request with the same idempotency key",
@@ -74,7 +75,8 @@ impl Problem {
             | Problem::Unauthenticated(text)
             | Problem::Forbidden(text)
             | Problem::IllegalTransition(text)
-            | Problem::TooLarge(text) => Some(text.clone()),
+            | Problem::TooLarge(text)
+            | Problem::ProviderFailed(text) => Some(text.clone()),
             Problem::MethodNotAllowed(allowed) => Some(format!("Offered here: {allowed}.")),
             Problem::InvalidParameter(field) => Some(field.detail.clone()),
             Problem::InvalidRequest(fields) => fields.first().map(|field| field.detail.clone()),

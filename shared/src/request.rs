@@ -161,6 +161,19 @@ pub fn check<C: Clock>(
     })
 }
 
+/// Gives jobs of one request their ids, with the times that are in them, in the order of their places: of two changes of one
+/// document the one with the greater id stands, and ids of one millisecond are in no order of their own.
+///
+/// To be done before an object is put by such an id.
+pub fn in_order<'a>(jobs: impl IntoIterator<Item = &'a mut NewJob>) {
+    let mut jobs: Vec<_> = jobs.into_iter().collect();
+    let mut minted: Vec<_> = jobs.iter_mut().map(|job| (std::mem::take(&mut job.id), job.created_at)).collect();
+    minted.sort();
+    for (job, (id, created_at)) in jobs.into_iter().zip(minted) {
+        (job.id, job.created_at) = (id, created_at);
+    }
+}
+
 /// Refuses a payload that is larger than the deployment takes.
 pub(crate) fn check_length(payload: &RawValue, plan: &Plan) -> Result<(), Problem> {
     let most = plan.payload_bytes_max;
@@ -272,5 +285,55 @@ fn check_within_a_year(at: i64, now: i64, pointer: &str, errors: &mut Vec<Invali
     }
     if at > now + RUN_AFTER_MS_MAX {
         errors.push(InvalidField::new(pointer, "too-far-ahead", "The time is more than 366 days ahead."));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A job with that id, minted then.
+    fn job(index: usize, id: &str, created_at: i64) -> NewJob {
+        NewJob {
+            index,
+            id: id.into(),
+            created_at,
+            kind: "index".into(),
+            endpoint: String::new(),
+            payload: Some(format!("payload {index}")),
+            payload_bytes: None,
+            object: None,
+            idempotency_key: None,
+            key_window_ms: 0,
+            digest: String::new(),
+            scheduled_at: None,
+            deadline_at: None,
+            max_attempts: None,
+            max_attempts_default: 1,
+            backoff: None,
+            backoff_default: Schedule::Once,
+            event_id: None,
+            group: None,
+            metadata: None,
+            traceparent: None,
+        }
+    }
+
+    #[test]
+    fn ids_are_in_the_order_of_the_request_and_keep_their_times() {
+        let mut jobs = [job(0, "job_1C", 1), job(1, "job_1A", 1), job(2, "job_2B", 2), job(3, "job_1B", 1)];
+        in_order(&mut jobs);
+        let shown: Vec<_> =
+            jobs.iter().map(|job| (job.index, job.id.as_str(), job.created_at, job.payload.as_deref())).collect();
+        assert_eq!(
+            shown,
+            [
+                (0, "job_1A", 1, Some("payload 0")),
+                (1, "job_1B", 1, Some("payload 1")),
+                (2, "job_1C", 1, Some("payload 2")),
+                (3, "job_2B", 2, Some("payload 3")),
+            ]
+        );
+        in_order(&mut []);
     }
 }

@@ -38,6 +38,13 @@ pub enum Operation {
     DeleteSchedule,
     RunSchedule,
     ListFirings,
+    ListIndexes,
+    PutIndex,
+    ReadIndex,
+    DeleteIndex,
+    WriteDocuments,
+    Search,
+    VerifyIndex,
     CreateKey,
     ListKeys,
     RevokeKey,
@@ -78,7 +85,7 @@ const fn open(method: &'static str, path: &'static str, operation: Operation) ->
 }
 
 /// Every route.
-pub const ROUTES: [Route; 47] = [
+pub const ROUTES: [Route; 54] = [
     route("POST", "/v1/jobs", Op::CreateJob, Scope::JobsWrite),
     route("POST", "/v1/jobs/batch", Op::CreateJobs, Scope::JobsWrite),
     route("GET", "/v1/jobs", Op::ListJobs, Scope::JobsRead),
@@ -110,6 +117,13 @@ pub const ROUTES: [Route; 47] = [
     route("DELETE", "/v1/schedules/{id}", Op::DeleteSchedule, Scope::Operate),
     route("POST", "/v1/schedules/{id}/run", Op::RunSchedule, Scope::Operate),
     route("GET", "/v1/schedules/{id}/history", Op::ListFirings, Scope::JobsRead),
+    route("GET", "/v1/indexes", Op::ListIndexes, Scope::JobsRead),
+    route("PUT", "/v1/indexes/{id}", Op::PutIndex, Scope::Operate),
+    route("GET", "/v1/indexes/{id}", Op::ReadIndex, Scope::JobsRead),
+    route("DELETE", "/v1/indexes/{id}", Op::DeleteIndex, Scope::Operate),
+    route("POST", "/v1/indexes/{id}/documents", Op::WriteDocuments, Scope::JobsWrite),
+    route("POST", "/v1/indexes/{id}/search", Op::Search, Scope::JobsRead),
+    route("POST", "/v1/indexes/{id}/verify", Op::VerifyIndex, Scope::Operate),
     route("POST", "/v1/keys", Op::CreateKey, Scope::Admin),
     route("GET", "/v1/keys", Op::ListKeys, Scope::Admin),
     route("DELETE", "/v1/keys/{id}", Op::RevokeKey, Scope::Admin),

@@ -9,7 +9,7 @@ use crate::embed::pool::Pool;
 use crate::endpoint::EvidencePolicy;
 use crate::evidence::{Exchange, RecordHead, Wire, record, wire};
 use crate::job::Lane;
-use crate::jobs::{self, Kind, embed};
+use crate::jobs::{self, Kind, embed, index};
 use crate::outcome::{ErrorClass, Outcome};
 use crate::payload::whole;
 use crate::ports::World;
@@ -59,9 +59,16 @@ async fn send<W: World>(world: &W, settings: &Settings, pool: &Pool, job: &Claim
         Ok(whole) => whole,
         Err(outcome) => return (outcome, Sent::Nothing),
     };
-    if Kind::named(&job.kind) == Some(Kind::Embed) {
-        let (outcome, calls) = embed::run(world, settings, pool, &whole).await;
-        return (outcome, Sent::Calls(calls));
+    match Kind::named(&job.kind) {
+        Some(Kind::Embed) => {
+            let (outcome, calls) = embed::run(world, settings, pool, &whole).await;
+            return (outcome, Sent::Calls(calls));
+        }
+        Some(Kind::Index) => {
+            let (outcome, calls) = index::run(world, settings, pool, &whole).await;
+            return (outcome, Sent::Calls(calls));
+        }
+        Some(Kind::Webhook | Kind::Task) | None => {}
     }
     let request = match jobs::prepare(&whole, settings, world.now_ms()) {
         Ok(request) => request,

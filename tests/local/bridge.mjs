@@ -5,7 +5,7 @@ export default {
   async fetch(request, env) {
     const { pathname } = new URL(request.url);
     try {
-      if (pathname === "/d1") return Response.json({ results: await batch(env.DB, await request.json()) });
+      if (pathname === "/d1") return Response.json({ results: await batchOn(env, await request.json()) });
       if (pathname === "/d1/batches") return Response.json({ results: await batches(env.DB, await request.json()) });
       if (pathname === "/queue") return Response.json(await send(env, await request.json()));
       if (pathname === "/r2/put") return Response.json(await putObject(env.EVIDENCE, await request.json()));
@@ -18,6 +18,12 @@ export default {
     }
   },
 };
+
+/** One batch on the database of that binding. */
+async function batchOn(env, { database, statements }) {
+  if (!env[database]) throw new Error(`no database ${database}`);
+  return batch(env[database], { statements });
+}
 
 async function batch(database, { statements }) {
   const results = await database.batch(

@@ -118,7 +118,7 @@ export class Faults {
     const { r2, hints, twice } = this.#switches;
     const failing = (mode) => ({ mode, error: `${question.call} failed by injected fault` });
     if (question.call === "queue") return { mode: twice ? "twice" : "ok" };
-    if (question.call === "DB.batch") return this.#judgeDatabase(worker);
+    if (["DB.batch", "INDEX_DB.batch"].includes(question.call)) return this.#judgeDatabase(worker);
     if (question.call.startsWith("EVIDENCE.")) return failing(r2);
     if (question.call.startsWith("HINTS.")) return failing(hints);
     return { mode: "ok" };

@@ -4,7 +4,8 @@
 import { env } from "cloudflare:workers";
 import Worker from "./index.js";
 
-const wrapped = { DB: ["batch"], EVIDENCE: ["put", "get", "list", "delete"], HINTS: ["send", "sendBatch"] };
+const databases = ["DB", "INDEX_DB"];
+const wrapped = { DB: ["batch"], INDEX_DB: ["batch"], EVIDENCE: ["put", "get", "list", "delete"], HINTS: ["send", "sendBatch"] };
 // Far beyond every deadline of ours, yet a timer: workerd cancels a request whose promises wait for nothing.
 const hangMs = 600_000;
 
@@ -39,7 +40,9 @@ function copyOf(batch) {
 
 function breakable(env) {
   const result = { ...env };
-  for (const [name, methods] of Object.entries(wrapped)) result[name] = wrap(env, name, methods);
+  // A Worker of before may lack one.
+  const there = Object.entries(wrapped).filter(([name]) => env[name]);
+  for (const [name, methods] of there) result[name] = wrap(env, name, methods);
   return result;
 }
 
@@ -49,10 +52,10 @@ function wrap(env, name, methods) {
     get(binding, property) {
       const value = Reflect.get(binding, property, binding);
       if (typeof value !== "function" || property === "constructor") return value;
-      if (name === "DB" && property === "prepare") return (sql) => prepare(binding, sql);
+      if (databases.includes(name) && property === "prepare") return (sql) => prepare(binding, sql);
       if (!methods.includes(property)) return value.bind(binding);
       return (...parameters) => {
-        const sql = name === "DB" ? parameters[0].map(({ statement }) => statement) : undefined;
+        const sql = databases.includes(name) ? parameters[0].map(({ statement }) => statement) : undefined;
         return suffer({ call: `${name}.${property}`, sql }, () => value.apply(binding, parameters));
       };
     },

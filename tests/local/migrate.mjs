@@ -1,6 +1,6 @@
-// Applies migrations/ as `wrangler d1 migrations apply` does, with wrangler's own splitter and in its own table, so that
-// both agree on what has been applied.
-import { readFileSync, readdirSync } from "node:fs";
+// Applies migrations/ and migrations/index/ as `wrangler d1 migrations apply` does, with wrangler's own splitter and in its
+// own table, so that both agree on what has been applied.
+import { existsSync, readFileSync, readdirSync } from "node:fs";
 import path from "node:path";
 import { unstable_splitSqlQuery as splitStatements } from "wrangler";
 
@@ -9,6 +9,12 @@ const createTable = `CREATE TABLE IF NOT EXISTS "d1_migrations"(
 		name       TEXT UNIQUE,
 		applied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL
 );`;
+
+/** The databases by their bindings, and the folder of each. A checkout of before had no store of search. */
+export function databases(folder) {
+  const index = path.join(folder, "index");
+  return [["DB", folder], ...(existsSync(index) ? [["INDEX_DB", index]] : [])];
+}
 
 /** Applies what is missing, each file in one batch together with its record. `batch` runs statements on D1. */
 export async function migrate(folder, batch) {

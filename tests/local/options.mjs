@@ -5,7 +5,7 @@ import { root } from "./workers.mjs";
 
 export const usage = `node tests/local/run.mjs --persist DIR [options]
   --persist DIR       where D1 and R2 are kept
-  --migrations DIR    what is applied to D1 (default: migrations/)
+  --migrations DIR    what is applied to DB, and its index/ to INDEX_DB (default: migrations/)
   --port N            port of the producer, 0 for any (default 0)
   --control-port N    port of the control server, 0 for any (default 0)
   --var KEY=VALUE     a variable of both Workers; may be repeated

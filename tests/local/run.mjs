@@ -12,7 +12,7 @@ import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import { askBridge, startControl, tick } from "./control.mjs";
 import { announceToPeople, startReceiver } from "./dev.mjs";
 import { Faults } from "./faults.mjs";
-import { migrate } from "./migrate.mjs";
+import { databases, migrate } from "./migrate.mjs";
 import { readOptions, usage, UsageError } from "./options.mjs";
 import { allWorkers } from "./workers.mjs";
 
@@ -62,11 +62,12 @@ async function main() {
   const miniflare = new Miniflare(miniflareOptions({ ...options, faults }));
   if (!options.foreground) stopWithStandardInput();
   const url = (await miniflare.ready).origin;
-  await migrate(options.migrations, async (statements) => {
-    const { results, error } = await (await askBridge(miniflare, "/d1", { statements })).json();
+  const batchOn = (database) => async (statements) => {
+    const { results, error } = await (await askBridge(miniflare, "/d1", { database, statements })).json();
     if (error) throw new Error(`a migration failed: ${error}`);
     return results;
-  });
+  };
+  for (const [database, folder] of databases(options.migrations)) await migrate(folder, batchOn(database));
   const { controlPort, tickSeconds } = options;
   const server = await startControl({ miniflare, faults, workerdPid, port: controlPort });
   if (tickSeconds) startTicker(miniflare, tickSeconds);

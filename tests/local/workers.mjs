@@ -1,5 +1,5 @@
 // The Workers of one local run, as Miniflare options: the producer and the consumer from their real wrangler files, the
-// example that runs tasks, and the bridge. They share one workerd, one D1 database, one R2 bucket and the queues.
+// example that runs tasks, and the bridge. They share one workerd, both D1 databases, one R2 bucket and the queues.
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import path from "node:path";
@@ -88,15 +88,19 @@ function builtWorker(checkout, folder, wranglerFile, vars, faults) {
   };
 }
 
-/** A Worker of the runner's own, with the consumer's bindings: the control server reaches D1, R2 and the queues by it. */
+/**
+ * A Worker of the runner's own, with the consumer's bindings: the control server reaches D1, R2 and the queues by it. Its
+ * databases are those of this checkout, also beside a consumer of before.
+ */
 function bridgeWorker(consumer) {
+  const { workerOptions } = readWranglerFile(path.join(root, "consumer/wrangler.toml"));
   return {
     name: names.bridge,
     rootPath: root,
     compatibilityDate: consumer.compatibilityDate,
     modulesRoot: here,
     modules: [moduleOf("bridge.mjs", here)],
-    d1Databases: consumer.d1Databases,
+    d1Databases: workerOptions.d1Databases,
     r2Buckets: consumer.r2Buckets,
     queueProducers: { ...consumer.queueProducers, DEAD: { queueName: deadQueue } },
   };

@@ -1,10 +1,11 @@
-//! The conformance suite on rusqlite: each case has a database and a clock of its own.
+//! The conformance suite on rusqlite: each case has databases and a clock of its own.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+use std::cell::OnceCell;
 use std::future::pending;
 use std::time::Duration;
 
-use longshore::ports::{Database, DatabaseError, Rows, Statement};
+use longshore::ports::{Database, DatabaseError, IndexDatabase, Rows, Statement};
 use longshore_tests::conformance::{self, Stand, Store};
 use longshore_tests::sqlite::{SetClock, SqliteDatabase};
 
@@ -12,25 +13,36 @@ use longshore_tests::sqlite::{SetClock, SqliteDatabase};
 const START_MS: i64 = 1_793_608_200_000;
 
 #[derive(Debug)]
-struct Sqlite(SqliteDatabase);
+struct Sqlite {
+    ledger: SqliteDatabase,
+    /// Opened by the cases that use it.
+    index: OnceCell<SqliteDatabase>,
+}
 
 impl Database for Sqlite {
     async fn batch(&self, statements: Vec<Statement>) -> Result<Vec<Rows>, DatabaseError> {
-        self.0.batch(statements).await
+        self.ledger.batch(statements).await
     }
 
     fn size_bytes(&self) -> Option<i64> {
-        self.0.size_bytes()
+        self.ledger.size_bytes()
+    }
+}
+
+impl IndexDatabase for Sqlite {
+    async fn index_batch(&self, statements: Vec<Statement>) -> Result<Vec<Rows>, DatabaseError> {
+        let open = || SqliteDatabase::open_index(self.ledger.clock().clone()).unwrap();
+        self.index.get_or_init(open).index_batch(statements).await
     }
 }
 
 impl Store for Sqlite {
     fn now_ms(&self) -> i64 {
-        self.0.clock().now_ms()
+        self.ledger.clock().now_ms()
     }
 
     async fn make_past(&self, _tenant: &str, ms: i64) {
-        self.0.clock().set(self.0.clock().now_ms() + ms);
+        self.ledger.clock().set(self.ledger.clock().now_ms() + ms);
     }
 
     async fn sleep(&self, _duration: Duration) {
@@ -39,7 +51,8 @@ impl Store for Sqlite {
 }
 
 fn stand() -> Stand<Sqlite> {
-    Stand::new(Sqlite(SqliteDatabase::open(SetClock::at(START_MS)).unwrap()), 7)
+    let ledger = SqliteDatabase::open(SetClock::at(START_MS)).unwrap();
+    Stand::new(Sqlite { ledger, index: OnceCell::new() }, 7)
 }
 
 macro_rules! as_tests {

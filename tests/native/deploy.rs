@@ -9,11 +9,12 @@ mod site;
 
 use longshore_cli::deploy::{DeployError, Jurisdiction, PlanName};
 use longshore_tests::scratch::repository;
-use longshore_tests::wrangler_stand_in::{Account, DATABASE_ID};
+use longshore_tests::wrangler_stand_in::{Account, DATABASE_ID, INDEX_DATABASE_ID};
 use site::{Person, Site};
 
-/// The changes of a first run: a database, three queues, a bucket, its rule, three secrets, migrations, two Workers.
-const CHANGES: usize = 12;
+/// The changes of a first run: two databases, three queues, a bucket, its rule, three secrets, migrations of both databases,
+/// two Workers.
+const CHANGES: usize = 14;
 
 #[test]
 fn a_first_run_makes_everything_and_a_second_one_nothing() {
@@ -22,6 +23,7 @@ fn a_first_run_makes_everything_and_a_second_one_nothing() {
     let account = site.account();
     assert_eq!(site.changes().len(), CHANGES, "{:?}", site.changes());
     assert_eq!(account.databases["longshore-production"], "");
+    assert_eq!(account.databases["longshore-production-index"], "");
     assert_eq!(account.queues["longshore-production-hints"], ("86400".to_owned(), String::new()));
     for queue in ["longshore-production-hints-dead", "longshore-production-task-hints"] {
         assert_eq!(account.queues[queue].0, "86400");
@@ -79,13 +81,37 @@ fn a_death_between_the_two_files_is_mended() {
         std::fs::copy(repository().join(file), site.root().join(file)).unwrap();
         site.deploy().unwrap();
         assert_eq!(site.files(), files, "{file}");
-        let text = std::fs::read_to_string(site.root().join(file)).unwrap();
-        let without = text.replace(&format!("database_id = \"{DATABASE_ID}\"\n"), "");
-        assert_ne!(text, without);
-        std::fs::write(site.root().join(file), without).unwrap();
-        site.deploy().unwrap();
-        assert_eq!((site.files(), site.changes().len()), (files, CHANGES), "{file}");
+        for id in [DATABASE_ID, INDEX_DATABASE_ID] {
+            site.replace(file, &format!("database_id = \"{id}\"\n"), "");
+            site.deploy().unwrap();
+            assert_eq!((site.files(), site.changes().len()), (files.clone(), CHANGES), "{file}");
+        }
     }
+}
+
+/// An environment of before the store of search gets it, and nothing else is touched.
+#[test]
+fn an_environment_without_the_store_of_search_gets_it() {
+    let site = Site::new();
+    site.deploy().unwrap();
+    let wanted = site.files();
+    for (file, folder) in [("wrangler.toml", "migrations"), ("consumer/wrangler.toml", "../migrations")] {
+        let section = format!(
+            "[[env.production.d1_databases]]\nbinding = \"INDEX_DB\"\ndatabase_name = \"longshore-production-index\"\n\
+             migrations_dir = \"{folder}/index\"\ndatabase_id = \"{INDEX_DATABASE_ID}\"\n\n"
+        );
+        site.replace(file, &section, "");
+    }
+    site.edit(|account| {
+        account.databases.remove("longshore-production-index");
+        account.migrated.remove("longshore-production-index");
+    });
+    let dry = site.deploy_with(|options| options.dry_run = true, Person::default()).unwrap();
+    site.deploy().unwrap();
+    let more = &site.changes()[CHANGES..];
+    assert_eq!(dry.iter().filter_map(|line| line.strip_prefix("$ wrangler ")).collect::<Vec<_>>(), more);
+    assert_eq!(more.len(), 2, "{more:?}");
+    assert_eq!(site.files(), wanted);
 }
 
 #[test]
@@ -159,7 +185,7 @@ fn a_placeholder_for_an_id_is_refused_before_anything_is_changed() {
         for file in ["wrangler.toml", "consumer/wrangler.toml"] {
             let site = Site::new();
             site.deploy().unwrap();
-            site.replace(file, DATABASE_ID, id);
+            site.replace(file, if id.is_empty() { INDEX_DATABASE_ID } else { DATABASE_ID }, id);
             let (changes, files) = (site.changes(), site.files());
             let error = site.deploy().unwrap_err();
             assert!(matches!(&error, DeployError::Placeholder { id: seen, .. } if seen == id), "{id:?}: {error}");
@@ -174,10 +200,12 @@ fn a_database_of_another_account_is_refused_and_none_is_made() {
     let site = Site::new();
     site.deploy().unwrap();
     let changes = site.changes();
-    site.edit(|account| account.databases.clear());
-    let error = site.deploy().unwrap_err().to_string();
-    assert!(error.contains(DATABASE_ID) && error.contains("another account"), "{error}");
-    assert_eq!(site.changes(), changes);
+    for (name, id) in [("longshore-production-index", INDEX_DATABASE_ID), ("longshore-production", DATABASE_ID)] {
+        site.edit(|account| drop(account.databases.remove(name)));
+        let error = site.deploy().unwrap_err().to_string();
+        assert!(error.contains(id) && error.contains("another account"), "{error}");
+        assert_eq!(site.changes(), changes);
+    }
 }
 
 #[test]
@@ -209,7 +237,7 @@ fn the_jurisdiction_is_asked_once_and_never_changed() {
     assert_eq!(site.changes().len(), 0);
     site.deploy_with(unasked, Person::answers(&["eu"])).unwrap();
     let account = site.account();
-    assert_eq!(account.databases["longshore-production"], "eu");
+    assert!(account.databases.len() == 2 && account.databases.values().all(|jurisdiction| jurisdiction == "eu"));
     assert!(account.queues.values().all(|(_, jurisdiction)| jurisdiction == "eu"));
     assert_eq!(account.buckets["longshore-production-evidence"], "eu");
     // Nobody is there to be asked.

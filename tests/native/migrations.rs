@@ -1,7 +1,7 @@
 //! A migration is applied whole or not at all: whatever statement fails, nothing of the file remains.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use longshore_tests::sqlite::{migrations, statements_of};
+use longshore_tests::sqlite::{index_migrations, migrations, statements_of};
 use rusqlite::Connection;
 
 /// Fails on every database, in the middle of a transaction.
@@ -28,10 +28,16 @@ fn batch(connection: &Connection, statements: &[String]) -> rusqlite::Result<()>
 
 #[test]
 fn no_part_of_a_migration_remains() {
+    for migrations in [migrations(), index_migrations()] {
+        no_part_remains_of(&migrations);
+    }
+}
+
+fn no_part_remains_of(migrations: &[String]) {
     let connection = database();
-    for migration in migrations() {
+    for migration in migrations {
         let before = schema(&connection);
-        let statements = statements_of(&migration);
+        let statements = statements_of(migration);
         for count in 0..=statements.len() {
             let mut failing = statements[..count].to_vec();
             failing.push(BROKEN.to_owned());
@@ -50,12 +56,14 @@ fn no_part_of_a_migration_remains() {
 /// The statements are all of the file: one by one they make what the whole text makes.
 #[test]
 fn the_statements_are_the_whole_file() {
-    let (whole, parts) = (database(), database());
-    for migration in migrations() {
-        whole.execute_batch(&migration).unwrap();
-        batch(&parts, &statements_of(&migration)).unwrap();
+    for migrations in [migrations(), index_migrations()] {
+        let (whole, parts) = (database(), database());
+        for migration in migrations {
+            whole.execute_batch(&migration).unwrap();
+            batch(&parts, &statements_of(&migration)).unwrap();
+        }
+        let names: Vec<_> = schema(&whole).into_iter().map(|(name, _)| name).collect();
+        assert!(names.len() > 10, "{names:?}");
+        assert_eq!(schema(&parts), schema(&whole));
     }
-    let names: Vec<_> = schema(&whole).into_iter().map(|(name, _)| name).collect();
-    assert!(names.len() > 10, "{names:?}");
-    assert_eq!(schema(&parts), schema(&whole));
 }

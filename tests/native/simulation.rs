@@ -26,7 +26,7 @@ fn every_schedule_keeps_the_invariants() {
 }
 
 /// What thousands of schedules must come to, or they go not deep enough.
-const MUST_REACH: [&str; 31] = [
+const MUST_REACH: [&str; 37] = [
     "accept",
     "insert_fired",
     "claim",
@@ -58,6 +58,12 @@ const MUST_REACH: [&str; 31] = [
     "end_attempts",
     "an object after its row",
     "an object that never had a row",
+    "a document added",
+    "a document updated",
+    "a document unchanged",
+    "a document deleted",
+    "a document superseded",
+    "a segment",
 ];
 
 /// The same seed is the same history.

@@ -2,12 +2,12 @@
 
 use std::cell::Cell;
 
-use longshore::ports::{Database, DatabaseError, Param, Rows, Statement};
+use longshore::ports::{Database, DatabaseError, IndexDatabase, Param, Rows, Statement};
 use serde_json::{Map, Value};
 
-use crate::runner::{D1Result, Runner, RunnerError};
+use crate::runner::{Binding, D1Result, Runner, RunnerError};
 
-/// D1 in the workerd of a runner. It counts what D1 would bill.
+/// D1 in the workerd of a runner, both databases of it. It counts what D1 would bill.
 #[derive(Debug)]
 pub struct BridgeDatabase<'a> {
     runner: &'a Runner,
@@ -17,7 +17,7 @@ pub struct BridgeDatabase<'a> {
     pub rows_read: Cell<u64>,
     /// Statements run since the start.
     pub statements: Cell<u64>,
-    /// The size that D1 told last, in bytes.
+    /// The size of the ledger that D1 told last, in bytes.
     pub size: Cell<Option<i64>>,
 }
 
@@ -38,23 +38,38 @@ impl<'a> BridgeDatabase<'a> {
             self.rows_written.update(|rows| rows + meta.rows_written);
             self.rows_read.update(|rows| rows + meta.rows_read);
             self.statements.update(|statements| statements + 1);
-            self.size.set(i64::try_from(meta.size_after).ok());
         }
+    }
+
+    async fn run(&self, binding: Binding, statements: &[Statement]) -> Result<Vec<D1Result>, DatabaseError> {
+        let bound: Vec<(&str, Vec<Value>)> =
+            statements.iter().map(|statement| (statement.sql, statement.params.iter().map(value).collect())).collect();
+        let results = self.runner.batch(binding, &bound).await.map_err(database_error)?;
+        self.count(&results);
+        Ok(results)
     }
 }
 
 impl Database for BridgeDatabase<'_> {
     async fn batch(&self, statements: Vec<Statement>) -> Result<Vec<Rows>, DatabaseError> {
-        let bound: Vec<(&str, Vec<Value>)> =
-            statements.iter().map(|statement| (statement.sql, statement.params.iter().map(value).collect())).collect();
-        let results = self.runner.d1(&bound).await.map_err(database_error)?;
-        self.count(&results);
-        Ok(results.into_iter().map(|result| result.rows.into_iter().map(text).collect()).collect())
+        let results = self.run(Binding::Ledger, &statements).await?;
+        self.size.set(results.last().and_then(|result| i64::try_from(result.meta.size_after).ok()));
+        Ok(texts(results))
     }
 
     fn size_bytes(&self) -> Option<i64> {
         self.size.get()
     }
+}
+
+impl IndexDatabase for BridgeDatabase<'_> {
+    async fn index_batch(&self, statements: Vec<Statement>) -> Result<Vec<Rows>, DatabaseError> {
+        self.run(Binding::Index, &statements).await.map(texts)
+    }
+}
+
+fn texts(results: Vec<D1Result>) -> Vec<Rows> {
+    results.into_iter().map(|result| result.rows.into_iter().map(text).collect()).collect()
 }
 
 fn value(param: &Param) -> Value {

@@ -9,6 +9,7 @@ mod afterlife;
 mod cases;
 mod checks;
 mod enqueue;
+mod library;
 mod progress;
 mod stage;
 mod summary;

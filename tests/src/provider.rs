@@ -1,11 +1,10 @@
 //! A provider of embeddings as OpenAI's interface has it, which misbehaves by path and counts what it was asked for.
 //!
-//! It stands in for real ones, which cannot be had offline; what it answers is what OpenAI, Ollama and TEI document.
+//! It stands in for real ones, which cannot be had offline.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -47,7 +46,6 @@ struct Shared {
 /// | `short` | one vector too few, always |
 /// | `odd` | vectors with a number that no float has |
 /// | `wide` | vectors of one dimension more |
-/// | `slow` | as `good`, after 2 s |
 pub struct Provider {
     address: SocketAddr,
     shared: Arc<Shared>,
@@ -97,6 +95,17 @@ pub fn vector_of(text: &str) -> [f32; DIMENSIONS] {
     [count(|_| true), count(char::is_alphabetic), count(char::is_whitespace), 0.5]
 }
 
+/// The numbers of a vector as Longshore shows it: little-endian 32-bit floats.
+pub fn floats(bytes: &[u8]) -> Vec<f32> {
+    bytes.chunks_exact(4).map(|four| f32::from_le_bytes(four.try_into().expect("four bytes"))).collect()
+}
+
+/// An object of vectors: the line that tells of it, and the numbers of all.
+pub fn read_vectors(object: &[u8]) -> Option<(Value, Vec<f32>)> {
+    let line = object.iter().position(|byte| *byte == b'\n')?;
+    Some((serde_json::from_slice(&object[..line]).ok()?, floats(&object[line + 1..])))
+}
+
 async fn answer(
     State(shared): State<Arc<Shared>>,
     Path(mode): Path<String>,
@@ -124,7 +133,6 @@ async fn answer(
             return response;
         }
         "broken" if is_first => return refuse(StatusCode::INTERNAL_SERVER_ERROR, "oh"),
-        "slow" => tokio::time::sleep(Duration::from_secs(2)).await,
         _ => {}
     }
     if texts.is_empty() || asked["model"] != "model" || texts.iter().any(|text| text.contains("refuse")) {

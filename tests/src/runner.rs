@@ -5,8 +5,8 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use longshore::ports::Rows;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpStream;
@@ -79,6 +79,17 @@ pub struct D1Meta {
     pub size_after: u64,
 }
 
+/// A database, by the binding that both Workers have it under.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum Binding {
+    /// The ledger.
+    #[serde(rename = "DB")]
+    Ledger,
+    /// The store of search.
+    #[serde(rename = "INDEX_DB")]
+    Index,
+}
+
 /// Both Workers, running. Dropped, it kills them.
 #[derive(Debug)]
 pub struct Runner {
@@ -145,26 +156,38 @@ impl Runner {
         if answer["outcome"] == "ok" { Ok(()) } else { Err(RunnerError::Refused(answer.to_string())) }
     }
 
-    /// Runs one batch on D1, from inside workerd.
+    /// Runs one batch on the ledger, from inside workerd.
     pub async fn d1(&self, statements: &[(&str, Vec<Value>)]) -> Result<Vec<D1Result>, RunnerError> {
+        self.batch(Binding::Ledger, statements).await
+    }
+
+    /// Runs one batch on a database, from inside workerd.
+    pub async fn batch(
+        &self,
+        database: Binding,
+        statements: &[(&str, Vec<Value>)],
+    ) -> Result<Vec<D1Result>, RunnerError> {
         #[derive(Deserialize)]
         struct Results {
             results: Vec<D1Result>,
         }
         let statements: Vec<Value> =
             statements.iter().map(|(sql, params)| json!({ "sql": sql, "params": params })).collect();
-        let answer: Results = self.post("/d1", &json!({ "statements": statements })).await?;
+        let answer: Results = self.post("/d1", &json!({ "database": database, "statements": statements })).await?;
         Ok(answer.results)
     }
 
     /// The one number that a statement answers.
     pub async fn number(&self, sql: &str, params: Vec<Value>) -> Result<u64, RunnerError> {
-        let rows = self.query(sql, params).await?;
-        let value = rows.first().and_then(|row| row.values().next()).and_then(Value::as_u64);
-        value.ok_or_else(|| RunnerError::Refused(format!("{rows:?} is no number")))
+        number_in(&self.query(sql, params).await?)
     }
 
-    /// Runs many batches on D1, one after the other, and answers the one column of the rows of each statement.
+    /// The one number that a statement on the store of search answers.
+    pub async fn index_number(&self, sql: &str, params: Vec<Value>) -> Result<u64, RunnerError> {
+        number_in(&self.index_rows(sql, params).await?)
+    }
+
+    /// Runs many batches on the ledger, one after the other, and answers the one column of the rows of each statement.
     pub async fn d1_batches(&self, batches: &[Vec<(String, Vec<Value>)>]) -> Result<Vec<Vec<Rows>>, RunnerError> {
         #[derive(Deserialize)]
         struct Results {
@@ -176,9 +199,24 @@ impl Runner {
         Ok(answer.results)
     }
 
-    /// Runs one statement on D1 and answers its rows.
+    /// Runs one statement on the ledger and answers its rows.
     pub async fn query(&self, sql: &str, params: Vec<Value>) -> Result<Vec<Map<String, Value>>, RunnerError> {
-        let mut results = self.d1(&[(sql, params)]).await?;
+        self.rows(Binding::Ledger, sql, params).await
+    }
+
+    /// Runs one statement on the store of search and answers its rows.
+    pub async fn index_rows(&self, sql: &str, params: Vec<Value>) -> Result<Vec<Map<String, Value>>, RunnerError> {
+        self.rows(Binding::Index, sql, params).await
+    }
+
+    /// Runs one statement on a database and answers its rows.
+    pub async fn rows(
+        &self,
+        database: Binding,
+        sql: &str,
+        params: Vec<Value>,
+    ) -> Result<Vec<Map<String, Value>>, RunnerError> {
+        let mut results = self.batch(database, &[(sql, params)]).await?;
         Ok(results.pop().map(|result| result.rows).unwrap_or_default())
     }
 
@@ -278,6 +316,11 @@ impl Runner {
         let response = self.http.post(format!("{}{path}", self.ready.control)).json(body).send().await?;
         parse(&response.bytes().await?)
     }
+}
+
+fn number_in(rows: &[Map<String, Value>]) -> Result<u64, RunnerError> {
+    let value = rows.first().and_then(|row| row.values().next()).and_then(Value::as_u64);
+    value.ok_or_else(|| RunnerError::Refused(format!("{rows:?} is no number")))
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, RunnerError> {

@@ -14,6 +14,8 @@ mod erasers;
 mod executor;
 mod faults;
 mod history;
+mod index;
+mod indexers;
 mod invariants;
 mod objects;
 mod operators;

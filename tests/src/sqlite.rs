@@ -1,4 +1,4 @@
-//! The store on rusqlite, in memory: the migrations as they are, doubles bound as D1 binds them, and a clock of ours.
+//! The stores on rusqlite, in memory: the migrations as they are, doubles bound as D1 binds them, and a clock of ours.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -6,7 +6,7 @@ use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use longshore::ports::{Database, DatabaseError, Param, Rows, Statement};
+use longshore::ports::{Database, DatabaseError, IndexDatabase, Param, Rows, Statement};
 use rusqlite::config::DbConfig;
 use rusqlite::functions::FunctionFlags;
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
@@ -62,6 +62,18 @@ impl SqliteDatabase {
     /// # Errors
     /// When a migration is no SQL.
     pub fn open(clock: SetClock) -> rusqlite::Result<Self> {
+        Self::open_with(clock, &migrations())
+    }
+
+    /// The store of search, whose clock is the same.
+    ///
+    /// # Errors
+    /// When a migration is no SQL.
+    pub fn open_index(clock: SetClock) -> rusqlite::Result<Self> {
+        Self::open_with(clock, &index_migrations())
+    }
+
+    fn open_with(clock: SetClock, migrations: &[String]) -> rusqlite::Result<Self> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_in_memory_with_flags(flags)?;
         connection.set_prepared_statement_cache_capacity(PREPARED_MAX);
@@ -75,8 +87,8 @@ impl SqliteDatabase {
             assert_eq!(context.get_raw(0).as_str()?, "subsec", "the only form in use");
             Ok(seconds(shown.now_ms()))
         })?;
-        for migration in migrations() {
-            connection.execute_batch(&migration)?;
+        for migration in migrations {
+            connection.execute_batch(migration)?;
         }
         let connection = Box::leak(Box::new(connection));
         Ok(Self { connection, prepared: RefCell::default(), clock, size: Cell::new(None), seen: RefCell::new(None) })
@@ -127,6 +139,13 @@ impl SqliteDatabase {
         self.transact(statements, &mut |_| {}, "ROLLBACK")
     }
 
+    fn run_seen(&self, statements: &[Statement]) -> Result<Vec<Rows>, DatabaseError> {
+        if let Some(seen) = self.seen.borrow_mut().as_mut() {
+            seen.extend_from_slice(statements);
+        }
+        self.run(statements, &mut |_| {})
+    }
+
     fn transact(
         &self,
         statements: &[Statement],
@@ -175,10 +194,7 @@ impl SqliteDatabase {
 
 impl Database for SqliteDatabase {
     async fn batch(&self, statements: Vec<Statement>) -> Result<Vec<Rows>, DatabaseError> {
-        if let Some(seen) = self.seen.borrow_mut().as_mut() {
-            seen.extend_from_slice(&statements);
-        }
-        self.run(&statements, &mut |_| {})
+        self.run_seen(&statements)
     }
 
     fn size_bytes(&self) -> Option<i64> {
@@ -187,10 +203,27 @@ impl Database for SqliteDatabase {
     }
 }
 
+/// For one that [`SqliteDatabase::open_index`] has opened.
+impl IndexDatabase for SqliteDatabase {
+    async fn index_batch(&self, statements: Vec<Statement>) -> Result<Vec<Rows>, DatabaseError> {
+        self.run_seen(&statements)
+    }
+}
+
 /// The text of every migration, in order.
 pub fn migrations() -> Vec<String> {
-    let folder = repository().join("migrations");
-    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    texts_in("migrations")
+}
+
+/// The text of every migration of the store of search, in order.
+pub fn index_migrations() -> Vec<String> {
+    texts_in("migrations/index")
+}
+
+/// The files of a folder itself, in order.
+fn texts_in(folder: &str) -> Vec<String> {
+    let entries = std::fs::read_dir(repository().join(folder)).unwrap();
+    let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_file()).collect();
     files.sort();
     files.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect()
 }

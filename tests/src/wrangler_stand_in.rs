@@ -11,8 +11,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use toml_edit::{DocumentMut, Item};
 
-/// The id that the account gives to its one database.
+/// The id that the account gives to the ledger, and to any database that is not of search.
 pub const DATABASE_ID: &str = "5f0c1d7e-8a46-4c1b-9a59-3f4f5b6c7d8e";
+/// The id that it gives to the store of search.
+pub const INDEX_DATABASE_ID: &str = "c3a1f2b4-6d58-4e7f-8a90-1b2c3d4e5f60";
 const VERSION_ID: &str = "0f0f0f0f-0000-4000-8000-000000000001";
 
 /// The account.
@@ -142,7 +144,7 @@ fn look(account: &Account, words: &[&str]) -> Option<Said> {
                 .databases
                 .iter()
                 .map(|(name, jurisdiction)| json!({
-                    "uuid": DATABASE_ID, "name": name, "version": "production", "num_tables": 0,
+                    "uuid": id_of(name), "name": name, "version": "production", "num_tables": 0,
                     "jurisdiction": Some(jurisdiction).filter(|it| !it.is_empty()),
                 }))
                 .collect::<Vec<_>>()
@@ -170,10 +172,10 @@ fn look(account: &Account, words: &[&str]) -> Option<Said> {
             )
             .to_string()),
         },
-        ["d1", "migrations", "list", name, ..] => match in_environment(account, words) {
+        ["d1", "migrations", "list", name, ..] => match named_in_environment(account, words, name) {
             Err(said) => Err(said),
-            Ok(_) if account.migrated.contains(*name) => Ok("✅ No migrations to apply!".to_owned()),
-            Ok(_) => Ok("Migrations to be applied:\n│ 0001_initial.sql │".to_owned()),
+            Ok(()) if account.migrated.contains(*name) => Ok("✅ No migrations to apply!".to_owned()),
+            Ok(()) => Ok("Migrations to be applied:\n│ 0001_initial.sql │".to_owned()),
         },
         ["deployments", "status", "--json", ..] => match worker {
             None => no_worker(),
@@ -187,6 +189,10 @@ fn look(account: &Account, words: &[&str]) -> Option<Said> {
         },
         _ => return None,
     })
+}
+
+fn id_of(database: &str) -> &'static str {
+    if database.ends_with("-index") { INDEX_DATABASE_ID } else { DATABASE_ID }
 }
 
 /// Whether the bucket is there; a bucket of a jurisdiction is seen from there alone.
@@ -228,7 +234,7 @@ fn change(account: &mut Account, words: &[&str], input: &str) -> Said {
             Ok(format!("✨ Success! Uploaded secret {name}"))
         }
         ["d1", "migrations", "apply", name, "--remote", ..] => {
-            in_environment(account, words)?;
+            named_in_environment(account, words, name)?;
             account.migrated.insert((*name).to_owned());
             Ok("✅".to_owned())
         }
@@ -249,19 +255,31 @@ fn text(item: &Item, key: &str) -> String {
     item.get(key).and_then(Item::as_str).unwrap_or_default().to_owned()
 }
 
-/// The section, if the database that it names is the account's.
-fn in_environment(account: &Account, words: &[&str]) -> Result<Item, String> {
-    let section = section(words)?;
-    let database = &section["d1_databases"][0];
-    if account.databases.contains_key(&text(database, "database_name")) && text(database, "database_id") == DATABASE_ID
-    {
-        return Ok(section);
+/// The names of the databases in a section, if all of them are the account's.
+fn databases_of(account: &Account, section: &Item) -> Result<Vec<String>, String> {
+    let tables = section.get("d1_databases").and_then(Item::as_array_of_tables);
+    let name_if_there = |table: &toml_edit::Table| {
+        let name = text_of(table, "database_name");
+        if account.databases.contains_key(&name) && text_of(table, "database_id") == id_of(&name) {
+            return Ok(name);
+        }
+        let binding = text_of(table, "binding");
+        Err(format!("binding {binding} of type d1 must have a valid `id` specified [code: 10021]"))
+    };
+    tables.into_iter().flatten().map(name_if_there).collect()
+}
+
+/// Whether the section of the environment has the database of that name.
+fn named_in_environment(account: &Account, words: &[&str], name: &str) -> Result<(), String> {
+    if databases_of(account, &section(words)?)?.iter().any(|known| known == name) {
+        return Ok(());
     }
-    Err("binding DB of type d1 must have a valid `id` specified [code: 10021]".to_owned())
+    Err(format!("Couldn't find a D1 DB with the name or binding '{name}' in your wrangler.toml file."))
 }
 
 fn deploy(account: &mut Account, words: &[&str]) -> Said {
-    let section = in_environment(account, words)?;
+    let section = section(words)?;
+    let databases = databases_of(account, &section)?;
     let bucket = &section["r2_buckets"][0];
     if account.buckets.get(&text(bucket, "bucket_name")) != Some(&text(bucket, "jurisdiction")) {
         return Err("The specified bucket does not exist. [code: 10085]".to_owned());
@@ -278,7 +296,7 @@ fn deploy(account: &mut Account, words: &[&str]) -> Said {
     }
     let name = text(&section, "name");
     let worker = account.workers.entry(name.clone()).or_default();
-    if !worker.secrets.contains_key("MASTER_KEY") || account.migrated.is_empty() {
+    if !worker.secrets.contains_key("MASTER_KEY") || !databases.iter().all(|name| account.migrated.contains(name)) {
         return Err(format!("{name} would start without its secret or its tables"));
     }
     worker.tag = Some(option(words, "--tag").to_owned());

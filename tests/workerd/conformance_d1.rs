@@ -9,7 +9,7 @@ use longshore::fire::tick;
 use longshore::job::{JobRef, Lane};
 use longshore::outcome::Outcome;
 use longshore::plan::PAID;
-use longshore::ports::{Database, DatabaseError, Param, Rows, Statement};
+use longshore::ports::{Database, DatabaseError, IndexDatabase, Param, Rows, Statement};
 use longshore::process::process;
 use longshore::query::{JobFilter, list_dead_letters, list_jobs};
 use longshore::schedules::put_schedule;
@@ -32,6 +32,12 @@ impl Database for D1<'_> {
 
     fn size_bytes(&self) -> Option<i64> {
         self.0.size_bytes()
+    }
+}
+
+impl IndexDatabase for D1<'_> {
+    async fn index_batch(&self, statements: Vec<Statement>) -> Result<Vec<Rows>, DatabaseError> {
+        self.0.index_batch(statements).await
     }
 }
 

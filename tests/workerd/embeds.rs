@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use longshore_tests::client::eventually;
-use longshore_tests::provider::{Provider, vector_of};
+use longshore_tests::provider::{Provider, floats, read_vectors, vector_of};
 use serde_json::{Value, json};
 
 use crate::bad_fields::assert_jobs_refused;
@@ -11,7 +11,7 @@ use crate::refusal::invalid;
 use crate::tenant::{SOON, id_of};
 use crate::world::{World, alone, each, shared};
 
-const MODES: [&str; 7] = ["good", "busy", "broken", "short", "odd", "wide", "slow"];
+const MODES: [&str; 6] = ["good", "busy", "broken", "short", "odd", "wide"];
 
 /// A job that embeds these texts, which are their own ids.
 pub(crate) fn job(provider: &str, output: &str, texts: &[&str]) -> Value {
@@ -19,16 +19,12 @@ pub(crate) fn job(provider: &str, output: &str, texts: &[&str]) -> Value {
     json!({"kind": "embed", "payload": {"provider": provider, "inputs": inputs, "output": output}})
 }
 
-fn floats(bytes: &[u8]) -> Vec<f32> {
-    bytes.chunks_exact(4).map(|four| f32::from_le_bytes(four.try_into().unwrap())).collect()
-}
-
 fn decoded(shown: &Value) -> Vec<f32> {
     floats(&STANDARD.decode(shown["embedding"].as_str().unwrap()).unwrap())
 }
 
 /// Runs a test beside a provider.
-fn beside_a_provider(name: &str, test: impl AsyncFnOnce(&World, &Provider)) {
+pub(crate) fn beside_a_provider(name: &str, test: impl AsyncFnOnce(&World, &Provider)) {
     let provider = crate::world::block_on(Provider::start()).unwrap();
     let set = |options: &mut longshore_tests::options::Options| {
         *options = options
@@ -138,10 +134,8 @@ fn vectors_go_to_an_object_and_leave_with_their_job() {
         let path = format!("/v1/jobs/{}/vectors", id_of(&done));
         let answer = tenant.api.get(&path).await.unwrap();
         assert_eq!((answer.status, &json!(answer.bytes.len())), (200, &done["result"]["vectors"]["bytes"]));
-        let line = answer.bytes.iter().position(|byte| *byte == b'\n').unwrap();
-        let index: Value = serde_json::from_slice(&answer.bytes[..line]).unwrap();
+        let (index, vectors) = read_vectors(&answer.bytes).unwrap();
         assert_eq!((&index["dimensions"], &index["ids"]), (&json!(256), &json!(texts)));
-        let vectors = floats(&answer.bytes[line + 1..]);
         assert_eq!(vectors.len(), 50 * 256);
         assert_eq!(vectors[..256], longshore::search::lexical::embed(texts[0])[..]);
         assert_eq!(world.tenant().await.api.get(&path).await.unwrap().status, 404, "another tenant's");

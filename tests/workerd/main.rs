@@ -28,6 +28,7 @@ mod hostile_kinds;
 mod hostile_receivers;
 mod hostile_ring;
 mod idempotency;
+mod indexes;
 mod keys;
 mod ledger;
 mod matrix;

@@ -13,7 +13,7 @@ use crate::embeds::job;
 use crate::keys::unknown_key;
 use crate::refusal::{BAD_HEADER, FORBIDDEN, NOT_FOUND, UNAUTHENTICATED, assert_refused};
 use crate::route_table::{ROUTES, Route, RouteExt};
-use crate::routes::{erasure_of, everything, send, yearly};
+use crate::routes::{erasure_of, everything, index, send, yearly};
 use crate::tenant::{Tenant, id_of, to_endpoint};
 use crate::world::{World, alone};
 
@@ -72,8 +72,8 @@ impl Caller {
         match (route.operation, route.method) {
             (Op::CreateJob, _) => 202,
             (Op::CreateKey, _) => 201,
-            (Op::PutEndpoint | Op::PutSchedule | Op::PutQuota, _) => 200,
-            (_, "GET") if !self.is_stranger() => 200,
+            (Op::PutEndpoint | Op::PutSchedule | Op::PutIndex | Op::PutQuota, _) => 200,
+            (Op::Search, _) | (_, "GET") if !self.is_stranger() => 200,
             _ if route.names_something() => 404,
             _ => 200,
         }
@@ -87,6 +87,7 @@ impl Things {
     async fn of(owner: &Tenant<'_>) -> Things {
         owner.endpoint("orders", "/ok", json!({})).await;
         assert_eq!(owner.api.put("/v1/schedules/orders", &yearly(owner)).await.unwrap().status, 200);
+        index(owner, "orders").await;
         let (key, _) = owner.world.key(&owner.name, &["jobs:read"]).await;
         let mut grouped = to_endpoint("orders");
         grouped["group"] = json!("orders");
@@ -97,6 +98,7 @@ impl Things {
             ("/v1/dead-letters", owner.dead_letter().await),
             ("/v1/endpoints", "orders".to_owned()),
             ("/v1/schedules", "orders".to_owned()),
+            ("/v1/indexes", "orders".to_owned()),
             ("/v1/keys", key),
             ("/v1/erasures", erasure_of(owner).await),
             ("/v1/tenants", owner.name.clone()),
@@ -108,7 +110,7 @@ impl Things {
         // The longest beginning comes first.
         let real = self.0.iter().rev().find(|(begin, _)| route.path.starts_with(*begin)).map(|(_, id)| id.clone());
         match (route.operation, route.method) {
-            (Op::PutEndpoint | Op::PutSchedule, _) => "another".to_owned(),
+            (Op::PutEndpoint | Op::PutSchedule | Op::PutIndex, _) => "another".to_owned(),
             (_, "GET") => real.unwrap_or_default(),
             _ if caller.expected(route) == 404 && !caller.is_stranger() => "nothing".to_owned(),
             _ => real.unwrap_or_default(),
@@ -172,6 +174,10 @@ fn every_caller_on_every_route() {
             world.runner.tick_producer().await.unwrap();
             world.runner.tick_consumer().await.unwrap();
             let things = Things::of(&owner).await;
+            // What a cell makes is there before: whoever comes first is answered as all others are.
+            for tenant in [&owner, &stranger] {
+                index(tenant, "another").await;
+            }
             let jobs = [things.0["/v1/jobs"].as_str(), things.0["/v1/dead-letters"].as_str()];
             let before = everything(&owner, &jobs).await;
             let callers = callers(world, &owner, &stranger).await;

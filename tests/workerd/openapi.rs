@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use longshore::limits::{BATCH_BYTES_MAX, ENVELOPE_BYTES_MAX, REQUEST_BYTES_MAX};
 use longshore::ndjson::NDJSON;
 use longshore::plan::PAID;
+use longshore::routes::Operation as Op;
 use longshore_tests::api_document::ApiDocument;
 use longshore_tests::client::{Answer, Client};
 use serde_json::{Value, json};
@@ -124,17 +125,13 @@ fn find(method: &str, path: &str) -> &'static Route {
 async fn see_refusals(seen: &mut Seen, route: &Route, world: &World, other: &Client, all: &Client) {
     let nothing = Request { id: "nothing", media: "", body: "" };
     seen.refused(&world.anyone, route, "", &nothing, 401).await;
-    seen.refused(
-        other,
-        route,
-        "",
-        &nothing,
-        if route.operation == longshore::routes::Operation::CreateJob { 415 } else { 403 },
-    )
-    .await;
+    seen.refused(other, route, "", &nothing, if route.operation == Op::CreateJob { 415 } else { 403 }).await;
     seen.refused(all, route, "?tenant=a%20b", &nothing, 400).await;
     let is_put = route.method == "PUT";
-    if route.names_something() && !is_put {
+    if route.operation == Op::Search {
+        let search = Request { media: "application/json", body: r#"{"query": "words"}"#, ..nothing };
+        seen.refused(all, route, "?tenant=nobody", &search, 404).await;
+    } else if route.names_something() && !is_put {
         seen.refused(all, route, "?tenant=nobody", &nothing, 404).await;
     }
     let operation = seen.document.operation(route.method, route.path).clone();
@@ -147,7 +144,7 @@ async fn see_refusals(seen: &mut Seen, route: &Route, world: &World, other: &Cli
         }
     }
     let Some(content) = operation.get("requestBody") else { return };
-    if content["required"] == json!(false) {
+    if content["required"] == json!(false) || route.operation == Op::WriteDocuments {
         // What the path names is looked for before a body is read: with nothing there, 404 comes first.
         return;
     }
@@ -201,6 +198,7 @@ async fn see_conflicts(seen: &mut Seen, tenant: &Tenant<'_>) {
             seen.refused(&tenant.api, find("POST", path), "", &request, status).await;
         }
     }
+    see_indexes(seen, tenant).await;
     let route = find("POST", "/v1/jobs");
     let (one, other) = (tenant.webhook("/ok"), tenant.webhook("/ok?other"));
     for (key, job, status) in [("k", &one, 202), ("k", &one, 202), ("k", &other, 422), ("\"\"", &one, 400)] {
@@ -211,6 +209,26 @@ async fn see_conflicts(seen: &mut Seen, tenant: &Tenant<'_>) {
     let batch =
         tenant.api.post_with("/v1/jobs/batch", &[("idempotency-key", "\"\"")], &json!({"jobs": [one]})).await.unwrap();
     seen.check(find("POST", "/v1/jobs/batch"), &batch);
+}
+
+/// What is refused of an index that is there, and one that is there already.
+async fn see_indexes(seen: &mut Seen, tenant: &Tenant<'_>) {
+    let json = "application/json";
+    for (body, status) in [(r#"{"provider":"builtin"}"#, 201), (r#"{"provider":"builtin"}"#, 200)] {
+        let request = Request { id: "handbook", media: json, body };
+        seen.refused(&tenant.api, find("PUT", "/v1/indexes/{id}"), "", &request, status).await;
+    }
+    for (method, path, query, media, body, status) in [
+        ("PUT", "/v1/indexes/{id}", "", json, r#"{"provider":"builtin","chunk_chars":300}"#, 202),
+        ("POST", "/v1/indexes/{id}/documents", "", json, "{}", 415),
+        ("POST", "/v1/indexes/{id}/documents", "?group=a%20b", NDJSON, "{}", 400),
+        ("POST", "/v1/indexes/{id}/documents", "?group=b", NDJSON, "{\"id\":\"a\",\"text\":\"b\"}\n{}", 200),
+        ("POST", "/v1/indexes/{id}/search", "", json, r#"{"query":"b"}"#, 200),
+        ("POST", "/v1/indexes/{id}/verify", "", json, r#"{"mend":true}"#, 422),
+        ("POST", "/v1/indexes/{id}/verify", "", "text/plain", "{}", 415),
+    ] {
+        seen.refused(&tenant.api, find(method, path), query, &Request { id: "handbook", media, body }, status).await;
+    }
 }
 
 /// Each example of a request, sent as it is written there. The pipeline is paused: nothing of it leaves.

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::crash::sweep_until_all_end;
 use crate::refusal::{NOT_FOUND, RESTORING, assert_refused};
+use crate::routes::index;
 use crate::tenant::{SOON, Tenant, to_endpoint};
 use crate::world::{World, block_on, options_in};
 
@@ -39,6 +40,10 @@ async fn assert_nothing_moves(tenant: &Tenant<'_>, waiting: &str) {
     assert_refused("an accept", &tenant.api.post("/v1/jobs", &to_endpoint("orders")).await.unwrap(), RESTORING);
     assert_refused("a retry", &tenant.act(&format!("/v1/jobs/{waiting}/retry")).await, RESTORING);
     assert_eq!(tenant.job(waiting).await["state"], "scheduled", "it can be read");
+    let search = tenant.api.post("/v1/indexes/notes/search", &json!({"query": "words"})).await.unwrap();
+    assert_eq!((search.status, &search.body["hits"]), (200, &json!([])), "and searched: {}", search.text);
+    let index = tenant.api.put("/v1/indexes/others", &json!({"provider": "builtin"})).await.unwrap();
+    assert_refused("an index", &index, RESTORING);
     sweep_twice(tenant.world).await;
     let ready = tenant.world.anyone.get("/readyz").await.unwrap();
     assert_eq!((ready.status, &ready.body["restoring"]), (503, &json!(true)), "{}", ready.text);
@@ -57,6 +62,7 @@ fn a_restored_store_waits_to_be_told() {
         let tenant = world.tenant().await;
         let name = tenant.name.clone();
         tenant.endpoint("orders", "/ok", json!({})).await;
+        index(&tenant, "notes").await;
         let done = tenant.complete(&to_endpoint("orders")).await;
         let mut later = tenant.webhook("/ok");
         later["delay_seconds"] = json!(3_600);

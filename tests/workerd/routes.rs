@@ -19,6 +19,12 @@ pub(crate) async fn send(api: &Client, route: &Route, id: &str, query: &str, ten
         ("POST", "/v1/jobs/batch") => json!({"jobs": [tenant.webhook("/ok")]}),
         ("PUT", "/v1/schedules/{id}") => yearly(tenant),
         ("PUT", "/v1/tenants/{id}/quota") => json!({"jobs_per_day": null}),
+        ("PUT", "/v1/indexes/{id}") => json!({"provider": "builtin"}),
+        ("POST", "/v1/indexes/{id}/search") => json!({"query": "some words"}),
+        ("POST", "/v1/indexes/{id}/documents") => {
+            let line = json!({"id": "a", "text": "some words"}).to_string().into_bytes();
+            return api.request(route.method, &path, &[("content-type", NDJSON)], line).await.unwrap();
+        }
         ("PUT", _) => json!({"url": tenant.url("/ok")}),
         ("POST", "/v1/jobs/{id}/fail") => json!({"message": "no"}),
         ("POST", "/v1/keys") => json!({"tenant": tenant.name, "scopes": ["jobs:read"]}),
@@ -36,6 +42,12 @@ pub(crate) fn yearly(tenant: &Tenant<'_>) -> Value {
     schedule
 }
 
+/// Makes an index without a provider of its own.
+pub(crate) async fn index(tenant: &Tenant<'_>, name: &str) {
+    let made = tenant.api.put(&format!("/v1/indexes/{name}"), &json!({"provider": "builtin"})).await.unwrap();
+    assert_eq!(made.status, 201, "{}", made.body);
+}
+
 /// To another tenant, what a tenant has is not there. Nothing of it changes.
 #[test]
 fn no_route_knows_another_tenants_things() {
@@ -43,6 +55,7 @@ fn no_route_knows_another_tenants_things() {
         let (owner, stranger) = (world.tenant().await, world.tenant().await);
         owner.endpoint("orders", "/ok", json!({})).await;
         assert_eq!(owner.api.put("/v1/schedules/orders", &yearly(&owner)).await.unwrap().status, 200);
+        index(&owner, "orders").await;
         let done = id_of(&owner.complete(&to_endpoint("orders")).await);
         let dead = owner.dead_letter().await;
         let mut later = owner.webhook("/ok");
@@ -75,7 +88,9 @@ pub(crate) async fn everything(tenant: &Tenant<'_>, jobs: &[&str]) -> Vec<Value>
     for job in jobs {
         all.push(tenant.job(job).await);
     }
-    for list in ["/v1/dead-letters", "/v1/endpoints", "/v1/keys", "/v1/schedules", "/v1/endpoints/orders/secret"] {
+    for list in
+        ["/v1/dead-letters", "/v1/endpoints", "/v1/keys", "/v1/schedules", "/v1/indexes", "/v1/endpoints/orders/secret"]
+    {
         all.push(tenant.read(list).await);
     }
     all
@@ -101,7 +116,7 @@ fn every_route_answers() {
                 assert_eq!(answer.header("cache-control"), Some(kept), "{method} {path}");
                 assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{method} {path}");
                 assert!(answer.header("longshore-request-id").is_some(), "{method} {path}");
-                if route.operation == Op::ExportTenant {
+                if [Op::ExportTenant, Op::WriteDocuments].contains(&route.operation) {
                     assert_eq!(answer.header("content-type"), Some(NDJSON), "{method} {path}");
                 } else if route.operation == Op::ReadVectors {
                     assert_eq!(answer.header("content-type"), Some("application/octet-stream"), "{method} {path}");
@@ -153,7 +168,7 @@ pub(crate) async fn walk(world: &World, tenant: &Tenant<'_>) -> Vec<Step> {
     let (parked, overtaken) = (deferred_job(tenant).await, deferred_job(tenant).await);
     let erasure = erasure_of(tenant).await;
     let vectors = id_of(&tenant.complete(&crate::embeds::job("builtin", "r2", &["some words"])).await);
-    let steps: [(&str, &str, u16, &str); 47] = [
+    let steps: [(&str, &str, u16, &str); 54] = [
         ("GET", "/healthz", 200, ""),
         ("GET", "/readyz", 200, ""),
         ("GET", "/openapi.json", 200, ""),
@@ -188,6 +203,13 @@ pub(crate) async fn walk(world: &World, tenant: &Tenant<'_>) -> Vec<Step> {
         ("POST", "/v1/schedules/{id}/run", 202, "report"),
         ("GET", "/v1/schedules/{id}/history", 200, "report"),
         ("DELETE", "/v1/schedules/{id}", 204, "report"),
+        ("PUT", "/v1/indexes/{id}", 201, "notes"),
+        ("GET", "/v1/indexes", 200, ""),
+        ("GET", "/v1/indexes/{id}", 200, "notes"),
+        ("POST", "/v1/indexes/{id}/documents", 200, "notes"),
+        ("POST", "/v1/indexes/{id}/search", 200, "notes"),
+        ("POST", "/v1/indexes/{id}/verify", 202, "notes"),
+        ("DELETE", "/v1/indexes/{id}", 204, "notes"),
         ("POST", "/v1/keys", 201, ""),
         ("GET", "/v1/keys", 200, ""),
         ("DELETE", "/v1/keys/{id}", 204, &key),

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum DeployError {
     /// The name of the environment.
-    #[error("--env {0:?}: an environment's name is 1 to 20 of a-z 0-9 -, and begins with a letter")]
+    #[error(
+        "--env {0:?}: an environment's name is 1 to 20 of a-z 0-9 -, begins with a letter and does not end in -index"
+    )]
     EnvironmentName(String),
     /// A file.
     #[error("{}: {error}", path.display())]

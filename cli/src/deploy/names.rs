@@ -7,6 +7,13 @@ const PREFIX: &str = "longshore";
 /// A queue's name has 63 characters at most, and `longshore--hints-dead` has 21; a shorter limit is easier to read.
 const NAME_LENGTH_MAX: usize = 20;
 
+/// A database: the binding that both Workers have it under, and its name in the environment.
+#[derive(Debug)]
+pub(crate) struct Database {
+    pub(crate) binding: &'static str,
+    pub(crate) name: String,
+}
+
 /// The names of one environment.
 #[derive(Debug, Clone)]
 pub(crate) struct Names {
@@ -19,7 +26,9 @@ impl Names {
     pub(crate) fn new(env: &str) -> Result<Self, DeployError> {
         let starts = env.starts_with(|first: char| first.is_ascii_lowercase());
         let is_plain = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-';
-        if starts && env.len() <= NAME_LENGTH_MAX && env.chars().all(is_plain) && !env.ends_with('-') {
+        // Its ledger would have the name of another environment's store of search.
+        let is_taken = env.ends_with("-index");
+        if starts && !is_taken && env.len() <= NAME_LENGTH_MAX && env.chars().all(is_plain) && !env.ends_with('-') {
             return Ok(Self { env: env.to_owned() });
         }
         Err(DeployError::EnvironmentName(env.to_owned()))
@@ -41,8 +50,10 @@ impl Names {
         self.of("longshore-consumer")
     }
 
-    pub(crate) fn database(&self) -> String {
-        self.of("longshore")
+    /// The ledger and the store of search.
+    pub(crate) fn databases(&self) -> [Database; 2] {
+        [("DB", "longshore"), ("INDEX_DB", "longshore-index")]
+            .map(|(binding, name)| Database { binding, name: self.of(name) })
     }
 
     /// The queues, the dead one first. The consumer knows that by how its name ends, and the queue of tasks by what its name
@@ -63,7 +74,7 @@ mod tests {
     #[test]
     fn the_environment_goes_after_the_first_word() {
         let names = Names::new("eu-west-1").unwrap();
-        assert_eq!(names.database(), "longshore-eu-west-1");
+        assert_eq!(names.databases().map(|it| it.name), ["longshore-eu-west-1", "longshore-eu-west-1-index"]);
         assert_eq!(names.queues()[0], "longshore-eu-west-1-hints-dead");
         assert_eq!(names.queues()[2], "longshore-eu-west-1-task-hints");
         assert_eq!(names.of("longshoreman"), "longshoreman");
@@ -71,7 +82,7 @@ mod tests {
 
     #[test]
     fn a_name_that_a_bucket_or_a_command_line_would_not_take_is_refused() {
-        for wrong in ["", "Production", "-c", "a b", "prod-", "1st", "a_b", "abcdefghijklmnopqrstu"] {
+        for wrong in ["", "Production", "-c", "a b", "prod-", "1st", "a_b", "a-index", "abcdefghijklmnopqrstu"] {
             assert!(Names::new(wrong).is_err(), "{wrong:?}");
         }
     }

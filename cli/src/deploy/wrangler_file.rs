@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Table, Value};
 
 use super::error::DeployError;
-use super::names::Names;
+use super::names::{Database, Names};
 use super::options::{Jurisdiction, PlanName};
 
 /// On Workers Paid a batch of hints is as large as Queues deliver.
@@ -76,13 +76,14 @@ impl WranglerFile {
         Ok(Some(Recorded { jurisdiction, plan }))
     }
 
-    /// The id of the section's database, if it has one.
+    /// The id of a database in the section, if it has one.
     ///
     /// # Errors
     /// `Placeholder` for one that is no id at all.
-    pub(crate) fn database_id(&self, env: &str) -> Result<Option<String>, DeployError> {
-        let database = self.section(env).and_then(|section| first(section, "d1_databases"));
-        let Some(id) = database.and_then(|database| database.get("database_id")) else { return Ok(None) };
+    pub(crate) fn database_id(&self, env: &str, database: &Database) -> Result<Option<String>, DeployError> {
+        let tables = self.section(env).and_then(|section| section.get("d1_databases")?.as_array_of_tables());
+        let table = tables.and_then(|tables| tables.iter().find(|table| is_of(table, database)));
+        let Some(id) = table.and_then(|table| table.get("database_id")) else { return Ok(None) };
         let id = id.as_str().unwrap_or_default();
         if is_id(id) {
             return Ok(Some(id.to_owned()));
@@ -90,12 +91,23 @@ impl WranglerFile {
         Err(DeployError::Placeholder { path: self.path.clone(), env: env.to_owned(), id: id.to_owned() })
     }
 
-    /// Writes the id of the section's database.
-    pub(crate) fn set_database_id(&mut self, env: &str, id: &str) -> Result<(), DeployError> {
-        let wrong = self.wrong("the environment has no d1_databases");
-        let tables = self.section_mut(env).and_then(|section| section.get_mut("d1_databases"));
-        let database = tables.and_then(Item::as_array_of_tables_mut).and_then(|tables| tables.get_mut(0));
-        database.ok_or(wrong)?.insert("database_id", id.into());
+    /// Writes the id of a database into the section. One that was written before there was such a database gets it now.
+    pub(crate) fn set_database_id(&mut self, names: &Names, database: &Database, id: &str) -> Result<(), DeployError> {
+        let wrong = self.wrong(&format!("there is no d1_databases of binding {}", database.binding));
+        let at_top = self.document.get("d1_databases").map(|item| renamed(item, names));
+        let section = self.section_mut(&names.env).and_then(|section| section.get_mut("d1_databases"));
+        let (Some(Item::ArrayOfTables(at_top)), Some(Item::ArrayOfTables(tables))) = (at_top, section) else {
+            return Err(wrong);
+        };
+        if !tables.iter().any(|table| is_of(table, database)) {
+            let mut added: Vec<Table> = at_top.into_iter().filter(|table| is_of(table, database)).collect();
+            for table in &mut added {
+                table.remove("database_id");
+            }
+            tables.extend(added);
+        }
+        let table = tables.iter_mut().find(|table| is_of(table, database));
+        table.ok_or(wrong)?.insert("database_id", id.into());
         Ok(())
     }
 
@@ -112,8 +124,10 @@ impl WranglerFile {
             section.insert(key, item.clone());
         }
         section.insert("observability", Item::Table([("enabled", true)].into_iter().collect()));
-        if let Some(database) = first_mut(&mut section, "d1_databases") {
-            database.remove("database_id");
+        if let Some(Item::ArrayOfTables(databases)) = section.get_mut("d1_databases") {
+            for database in databases.iter_mut() {
+                database.remove("database_id");
+            }
         }
         if let (Some(bucket), Some(jurisdiction)) =
             (first_mut(&mut section, "r2_buckets"), recorded.jurisdiction.name())
@@ -174,6 +188,10 @@ fn section_size(consumer: Option<&mut Table>, size: Option<Item>) {
     if let (Some(consumer), Some(size)) = (consumer, size) {
         consumer.insert("max_batch_size", size);
     }
+}
+
+fn is_of(table: &Table, database: &Database) -> bool {
+    table.get("binding").and_then(Item::as_str) == Some(database.binding)
 }
 
 /// The first table of an array of tables.

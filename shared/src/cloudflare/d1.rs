@@ -1,13 +1,13 @@
-//! The store on D1.
+//! The store and the store of search on D1.
 
 use js_sys::Object;
 use serde::Deserialize;
 use wasm_bindgen::JsValue;
 use worker::d1::serde_wasm_bindgen::preserve;
-use worker::{D1PreparedStatement, D1Result};
+use worker::{D1Database, D1PreparedStatement, D1Result};
 
 use super::CloudflareWorld;
-use crate::ports::{Database, DatabaseError, Param, Rows, Statement};
+use crate::ports::{Database, DatabaseError, IndexDatabase, Param, Rows, Statement};
 
 /// A row as JavaScript has it: an object of one property, named by the whole expression, which is not worth copying.
 #[derive(Deserialize)]
@@ -16,8 +16,7 @@ struct RawRow(#[serde(with = "preserve")] JsValue);
 
 impl Database for CloudflareWorld {
     async fn batch(&self, statements: Vec<Statement>) -> Result<Vec<Rows>, DatabaseError> {
-        let prepared: Vec<_> = statements.iter().map(|statement| self.prepare(statement)).collect::<Result<_, _>>()?;
-        let results = self.database.batch(prepared).await.map_err(|error| classify(&error))?;
+        let results = run(&self.database, &statements).await?;
         if let Some(Ok(Some(meta))) = results.last().map(D1Result::meta) {
             self.size_bytes.set(meta.size_after.and_then(|bytes| i64::try_from(bytes).ok()));
         }
@@ -29,19 +28,31 @@ impl Database for CloudflareWorld {
     }
 }
 
-impl CloudflareWorld {
-    fn prepare(&self, statement: &Statement) -> Result<D1PreparedStatement, DatabaseError> {
-        let values: Vec<JsValue> = statement
-            .params
-            .iter()
-            .map(|param| match param {
-                Param::Text(text) => JsValue::from_str(text),
-                Param::Number(number) => JsValue::from_f64(*number),
-                Param::Null => JsValue::NULL,
-            })
-            .collect();
-        self.database.prepare(statement.sql).bind(&values).map_err(|error| classify(&error))
+impl IndexDatabase for CloudflareWorld {
+    /// The binding is looked up with each call: a deployment without it does all else.
+    async fn index_batch(&self, statements: Vec<Statement>) -> Result<Vec<Rows>, DatabaseError> {
+        let missing = |_| DatabaseError::Refused("the deployment has no INDEX_DB".to_owned());
+        let database = self.env.d1("INDEX_DB").map_err(missing)?;
+        run(&database, &statements).await?.iter().map(rows).collect()
     }
+}
+
+async fn run(database: &D1Database, statements: &[Statement]) -> Result<Vec<D1Result>, DatabaseError> {
+    let prepared = statements.iter().map(|statement| prepare(database, statement)).collect::<Result<_, _>>()?;
+    database.batch(prepared).await.map_err(|error| classify(&error))
+}
+
+fn prepare(database: &D1Database, statement: &Statement) -> Result<D1PreparedStatement, DatabaseError> {
+    let values: Vec<JsValue> = statement
+        .params
+        .iter()
+        .map(|param| match param {
+            Param::Text(text) => JsValue::from_str(text),
+            Param::Number(number) => JsValue::from_f64(*number),
+            Param::Null => JsValue::NULL,
+        })
+        .collect();
+    database.prepare(statement.sql).bind(&values).map_err(|error| classify(&error))
 }
 
 fn rows(result: &D1Result) -> Result<Rows, DatabaseError> {

@@ -62,15 +62,13 @@ pub(crate) struct Asked<'a> {
 
 /// Asks for the vectors of some texts.
 pub(crate) async fn ask<W: Http + Clock>(world: &W, asked: &Asked<'_>, texts: &[&str]) -> Vec<Told> {
-    let failed = || failed("It was not asked for: another call failed before.".into(), None);
-    let mut told: Vec<Told> = texts.iter().map(|_| (Embedded::Failed(failed()), Vec::new())).collect();
+    // What becomes of those that no call is left for.
+    let unasked = || Embedded::Failed(failed(NO_CALLS.into(), Some(wait_a_while())));
+    let mut told: Vec<Told> = texts.iter().map(|_| (unasked(), Vec::new())).collect();
     let all = 0..texts.len();
     let mut parts = vec![all];
     while let Some(part) = parts.pop() {
-        let Some(left) = asked.calls_left.get().checked_sub(1) else {
-            fail_all(&mut told, [part].into_iter().chain(parts), &self::failed(NO_CALLS.into(), Some(wait_a_while())));
-            break;
-        };
+        let Some(left) = asked.calls_left.get().checked_sub(1) else { break };
         asked.calls_left.set(left);
         let (verdict, call) = call(world, asked, &texts[part.clone()]).await;
         let call = Rc::new(call);
@@ -84,7 +82,7 @@ pub(crate) async fn ask<W: Http + Clock>(world: &W, asked: &Asked<'_>, texts: &[
             Verdict::Refused(message) if part.len() == 1 => {
                 told[part.start].0 = Embedded::Refused(message.clone());
                 if refuses_all(&told) {
-                    let outcome = self::failed(format!("The provider refuses every text: {message}"), None);
+                    let outcome = failed(format!("The provider refuses every text: {message}"), None);
                     fail_all(&mut told, parts.into_iter(), &outcome);
                     break;
                 }

@@ -1,4 +1,4 @@
-//! The interface of OpenAI, which Ollama, vLLM and TEI answer too: `POST {url}/embeddings`.
+//! The interface of OpenAI, which others say that they answer, too: `POST {url}/embeddings`.
 
 use std::time::Duration;
 

@@ -22,7 +22,7 @@ pub const BUILTIN_MODEL: &str = "lexical-1";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Interface {
-    /// `POST {url}/embeddings` as OpenAI, Ollama, vLLM and TEI answer it.
+    /// `POST {url}/embeddings` as OpenAI answers it.
     OpenaiCompatible,
     /// No call at all: vectors of hashed words.
     Builtin,

@@ -5,7 +5,6 @@
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
-use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -14,21 +13,21 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::claim::Claimed;
-use crate::embed::ask::{Call, Embedded, NO_CALLS, Told, wait_a_while};
+use crate::embed::ask::{Call, Embedded, Told};
 use crate::embed::pool::Pool;
-use crate::embed::providers::{Choice, Interface, Model, Provider};
+use crate::embed::providers::{Choice, Model};
+use crate::embed::vectors::{Wanted, calls_in, tokens_of, vectors_of, waiting};
 use crate::evidence::sha256;
 use crate::invalid::{InvalidField, read};
 use crate::jobs::CheckedPayload;
 use crate::limits::{
     EMBED_ID_BYTES_MAX, EMBED_INPUTS_MAX, EMBED_REASON_CHARS, EMBED_REFUSED_SHOWN, EMBED_TEXT_BYTES_MAX,
-    EMBED_WAIT_DOUBLINGS, EMBED_WAIT_SECONDS, RESULT_BYTES_MAX, TIMEOUT_SECONDS_DEFAULT,
+    RESULT_BYTES_MAX,
 };
-use crate::outcome::{ErrorClass, Outcome, RetryAfter};
+use crate::outcome::{ErrorClass, Outcome};
 use crate::payload::put_vectors;
 use crate::ports::World;
 use crate::problem::Problem;
-use crate::search::lexical;
 use crate::settings::Settings;
 
 /// The payload, as callers write it and as it is stored.
@@ -161,7 +160,8 @@ pub(crate) async fn run<W: World>(world: &W, settings: &Settings, pool: &Pool, j
     };
     let (ids, texts): (Vec<_>, Vec<_>) = inputs.into_iter().map(|input| (input.id, input.text)).unzip();
     let choice = Choice { provider, model };
-    let told = vectors_of(world, settings, pool, (&job.tenant, &choice), known, texts).await;
+    let wanted = Wanted { tenant: &job.tenant, choice: &choice, provider: known.0, model: known.1 };
+    let told = vectors_of(world, settings, pool, wanted, texts).await;
     let calls = calls_in(&told);
     let outcome = match (sum_up(&choice, known.1, &ids, told, &calls), output) {
         (Ok(sum), Output::Inline) => Outcome::Succeeded { result: Some(sum.inline()) },
@@ -174,48 +174,6 @@ pub(crate) async fn run<W: World>(world: &W, settings: &Settings, pool: &Pool, j
         (Err(outcome), _) => waiting(outcome, job.attempt, !calls.is_empty()),
     };
     (outcome, calls)
-}
-
-/// The failure of an attempt, with the wait that it is worth: one that nobody asked for is doubled with each attempt, and a
-/// job that spent the invocation's calls by itself would spend them all again.
-fn waiting(outcome: Outcome, attempt: u32, was_asked_for: bool) -> Outcome {
-    let Outcome::Failed { class, message, retry_after } = outcome else { return outcome };
-    let retry_after = match retry_after {
-        Some(_) if message == NO_CALLS && was_asked_for => None,
-        Some(wait) if wait == wait_a_while() => {
-            let doublings = attempt.saturating_sub(1).min(EMBED_WAIT_DOUBLINGS);
-            Some(RetryAfter::Deferral(Duration::from_secs(EMBED_WAIT_SECONDS << doublings)))
-        }
-        other => other,
-    };
-    Outcome::Failed { class, message, retry_after }
-}
-
-async fn vectors_of<W: World>(
-    world: &W,
-    settings: &Settings,
-    pool: &Pool,
-    (tenant, choice): (&str, &Choice),
-    (provider, model): (&Provider, Model),
-    texts: Vec<String>,
-) -> Vec<Told> {
-    match provider.interface {
-        Interface::Builtin => texts.iter().map(|text| (Embedded::Vector(lexical::embed(text)), Vec::new())).collect(),
-        Interface::OpenaiCompatible => {
-            pool.embed(world, &settings.version, (tenant, choice), (provider, model), texts).await
-        }
-    }
-}
-
-/// Every call once, in the order in which they were made.
-fn calls_in(told: &[Told]) -> Vec<Rc<Call>> {
-    let mut calls: Vec<Rc<Call>> = Vec::new();
-    for call in told.iter().flat_map(|(_, calls)| calls) {
-        if !calls.iter().any(|known| Rc::ptr_eq(known, call)) {
-            calls.push(call.clone());
-        }
-    }
-    calls
 }
 
 /// The vectors of a batch and what is told of them.
@@ -252,13 +210,6 @@ fn sum_up(choice: &Choice, model: Model, ids: &[String], told: Vec<Told>, calls:
     Ok(Sum { vectors, told })
 }
 
-/// The part of the tokens that is this job's: a call counts all its texts together.
-fn tokens_of(told: &[Told]) -> u64 {
-    let shares = told.iter().filter_map(|(_, calls)| calls.last()).map(|call| (call.tokens, call.texts as u64));
-    let thousandths: u64 = shares.map(|(tokens, texts)| tokens * 1_000 / texts.max(1)).sum();
-    thousandths.div_ceil(1_000)
-}
-
 impl Sum {
     fn inline(mut self) -> Value {
         let shown =
@@ -290,11 +241,6 @@ fn bytes_of(vector: &[f32]) -> Vec<u8> {
 
 fn failed(class: ErrorClass, message: String) -> Outcome {
     Outcome::Failed { class, message, retry_after: None }
-}
-
-/// How many seconds of its lease must be left when an attempt starts. One of many calls takes longer, and lives on heartbeats.
-pub fn timeout_of() -> u32 {
-    TIMEOUT_SECONDS_DEFAULT
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 
 mod attempts;
 mod export;
+pub(super) mod indexes;
 pub(super) mod schedules;
 
 use schemars::JsonSchema;

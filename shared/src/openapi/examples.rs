@@ -1,6 +1,10 @@
 //! Examples: requests as a caller would write them, and answers as the functions that write answers write them.
 
+mod indexes;
+
 use serde_json::{Value, json};
+
+pub(super) use indexes::{document_lines, document_results, index, indexes, searched, searches, whole_index};
 
 use crate::attempt::LogEntry;
 use crate::endpoint::EndpointRow;
@@ -101,8 +105,13 @@ pub(super) fn page(item: &Value) -> Value {
 }
 
 pub(super) fn accepted() -> Value {
+    accepted_for("webhook")
+}
+
+/// The same for another kind.
+pub(super) fn accepted_for(kind: &str) -> Value {
     json!({
-        "id": JOB, "kind": "webhook", "event_id": JOB, "created_at": rfc3339(AT), "run_after": rfc3339(AT),
+        "id": JOB, "kind": kind, "event_id": JOB, "created_at": rfc3339(AT), "run_after": rfc3339(AT),
         "accepted": "queued",
     })
 }

@@ -5,6 +5,7 @@ mod admin;
 mod endpoints;
 mod erasures;
 mod export;
+mod indexes;
 mod jobs;
 mod schedules;
 
@@ -18,6 +19,7 @@ const JOBS: &str = "Jobs";
 const DEAD_LETTERS: &str = "Dead letters";
 const ENDPOINTS: &str = "Endpoints";
 const SCHEDULES: &str = "Schedules";
+const INDEXES: &str = "Indexes";
 const KEYS: &str = "Keys";
 const EXPORT: &str = "Export";
 const ERASURE: &str = "Erasure";
@@ -30,6 +32,7 @@ pub(super) fn tags() -> Value {
         {"name": DEAD_LETTERS, "description": "What was given up and why; it is sent again, or discarded."},
         {"name": ENDPOINTS, "description": "Where webhooks and tasks go, and what signs them."},
         {"name": SCHEDULES, "description": "Jobs by the clock: one for each slot of a cron expression."},
+        {"name": INDEXES, "description": "Documents that are cut, embedded, kept, and found by words, by vectors, or by both."},
         {"name": KEYS, "description": "API keys, for admins and for `ROOT_TOKEN`."},
         {"name": EXPORT, "description": "All that is kept of a tenant."},
         {"name": ERASURE, "description": "Removing a tenant, or one subject of its jobs, with a receipt."},
@@ -75,6 +78,13 @@ pub(super) fn tell(operation: Operation) -> Told {
         Op::DeleteSchedule => schedules::delete_schedule(),
         Op::RunSchedule => schedules::run_schedule(),
         Op::ListFirings => schedules::list_firings(),
+        Op::ListIndexes => indexes::list_indexes(),
+        Op::PutIndex => indexes::put_index(),
+        Op::ReadIndex => indexes::read_index(),
+        Op::DeleteIndex => indexes::delete_index(),
+        Op::WriteDocuments => indexes::write_documents(),
+        Op::Search => indexes::search(),
+        Op::VerifyIndex => indexes::verify_index(),
         Op::CreateKey => admin::create_key(),
         Op::ListKeys => admin::list_keys(),
         Op::RevokeKey => admin::revoke_key(),

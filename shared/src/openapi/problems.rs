@@ -30,6 +30,7 @@ pub(super) fn samples() -> Vec<Problem> {
         Problem::RateLimited,
         Problem::QuotaReached,
         Problem::Internal,
+        Problem::ProviderFailed("The provider answered 500.".into()),
         Problem::StorageFull,
         Problem::Restoring,
         Problem::Unavailable,
@@ -68,12 +69,13 @@ fn when(problem: &Problem) -> &'static str {
         }
         Problem::MethodNotAllowed(_) => "The path is ours, its method is not.",
         Problem::IllegalTransition(_) => {
-            "The job, the dead letter or the secret is in a state that does not allow this, often because somebody \
+            "The job, the dead letter, the secret or the index is in a state that does not allow this, often because somebody \
              else was faster."
         }
         Problem::TooLarge(_) => "The body or a payload is longer than is read here.",
         Problem::UnsupportedMediaType => {
-            "There is a body, and its Content-Type is not what is read here: application/json."
+            "There is a body, and its Content-Type is not what is read here: application/json, or application/x-ndjson where the \
+             body is lines."
         }
         Problem::InvalidRequest(_) => "One or several fields are missing, unknown or wrong.",
         Problem::LoopDetected => {
@@ -89,6 +91,10 @@ fn when(problem: &Problem) -> &'static str {
         Problem::QuotaReached => {
             "As many jobs as the key's or the tenant's quota allows were accepted since midnight UTC. Reading, and repeats of \
              what was accepted, go on."
+        }
+        Problem::ProviderFailed(_) => {
+            "A search by vectors alone needs a vector of its query, and the provider gave none, or the vectors of the \
+             index cannot be read. A hybrid search is answered by words then, and says so."
         }
         Problem::Internal => "A bug or a wrong setting of ours; the logs have it under the request id.",
         Problem::StorageFull => "The database is above 90 % of its size. What was accepted is safe and runs on.",
@@ -129,6 +135,7 @@ fn what_to_do(problem: &Problem) -> &'static str {
         Problem::QuotaReached => {
             "Repeat after Retry-After, which is midnight UTC, with the same idempotency key; or ask the operator for more."
         }
+        Problem::ProviderFailed(_) => "Repeat later, or search by words: `\"mode\": \"keyword\"`.",
         Problem::Internal => "Repeat with the same idempotency key; if it stays, tell the operator the `request_id`.",
         Problem::StorageFull => "Repeat after Retry-After with the same idempotency key; an operator makes room.",
         Problem::Restoring => "Repeat after Retry-After with the same idempotency key; an operator is at work.",

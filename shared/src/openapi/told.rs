@@ -62,6 +62,12 @@ pub(super) fn told(tag: &'static str, summary: &'static str, description: &'stat
     Told { tag, summary, description, parameters, body, body_lines, answers, root: false, creates: false, refusals }
 }
 
+/// An answer without a body.
+fn answer(status: u16, description: &'static str) -> Answer {
+    let (content, lines, line) = (None, None, None);
+    Answer { status, description, headers: Vec::new(), content, lines, line, is_bytes: false }
+}
+
 impl Told {
     /// It takes these parameters of [`parameters`].
     pub(super) fn takes(mut self, names: &[&'static str]) -> Told {
@@ -95,15 +101,7 @@ impl Told {
     pub(super) fn answers<T: JsonSchema>(mut self, status: u16, description: &'static str, example: Value) -> Told {
         let examples = vec![("example", example)];
         let content = Some(Content { schema: SchemaGenerator::subschema_for::<T>, examples });
-        self.answers.push(Answer {
-            status,
-            description,
-            headers: Vec::new(),
-            content,
-            lines: None,
-            line: None,
-            is_bytes: false,
-        });
+        self.answers.push(Answer { content, ..answer(status, description) });
         self
     }
 
@@ -118,31 +116,13 @@ impl Told {
 
     /// It answers bytes.
     pub(super) fn answers_bytes(mut self, description: &'static str) -> Told {
-        let (headers, is_bytes) = (Vec::new(), true);
-        self.answers.push(Answer {
-            status: 200,
-            description,
-            headers,
-            content: None,
-            lines: None,
-            line: None,
-            is_bytes,
-        });
+        self.answers.push(Answer { is_bytes: true, ..answer(200, description) });
         self
     }
 
     /// It answers lines of JSON, each of that schema.
     pub(super) fn answers_lines(mut self, description: &'static str, line: Content) -> Told {
-        let headers = Vec::new();
-        self.answers.push(Answer {
-            status: 200,
-            description,
-            headers,
-            content: None,
-            lines: None,
-            line: Some(line),
-            is_bytes: false,
-        });
+        self.answers.push(Answer { line: Some(line), ..answer(200, description) });
         self
     }
 
@@ -154,7 +134,7 @@ impl Told {
         self
     }
 
-    /// The body may also be lines.
+    /// The body may also be lines; without another one, it is.
     pub(super) fn or_reads_lines(mut self, description: &'static str, example: String) -> Told {
         self.body_lines = Some(Lines { description, example });
         self
@@ -162,15 +142,7 @@ impl Told {
 
     /// It answers 204 when all is well.
     pub(super) fn answers_nothing(mut self, description: &'static str) -> Told {
-        self.answers.push(Answer {
-            status: 204,
-            description,
-            headers: Vec::new(),
-            content: None,
-            lines: None,
-            line: None,
-            is_bytes: false,
-        });
+        self.answers.push(answer(204, description));
         self
     }
 
@@ -211,7 +183,8 @@ impl Told {
                 Problem::Unavailable,
             ]);
         }
-        if route.scope.is_some() && route.method != "GET" && route.operation != Operation::Restored {
+        let writes = route.method != "GET" && ![Operation::Restored, Operation::Search].contains(&route.operation);
+        if route.scope.is_some() && writes {
             all.push(Problem::Restoring);
         }
         if route.path.contains('{') && !self.creates {
@@ -310,6 +283,11 @@ pub(super) fn parameters() -> Value {
         in_query("kind", "Only jobs of this kind.", json!({"type": "string"})),
         in_query("endpoint", "Only jobs to this endpoint.", name.clone()),
         in_query("group", "Only jobs of this group.", name.clone()),
+        (
+            "group-of-documents".to_owned(),
+            json!({"name": "group", "in": "query", "description": "Names the group of the jobs that the lines become. When nothing \
+                is said, the idempotency key names it, or the request.", "schema": name.clone()}),
+        ),
         in_query("event_id", "Only jobs with this event id, such as a job and its replays.", name),
         in_query(
             "idempotency_key",
@@ -330,6 +308,7 @@ pub(super) fn headers() -> Value {
     json!({
         "Longshore-Request-Id": header("Names this request in our logs.", ulid),
         "Location": header("The path of what was made.", text.clone()),
+        "Longshore-Group": header("The group of the jobs that the lines become.", json!({"type": "string", "pattern": NAME})),
         "Idempotency-Replayed": header("The job was there already.", json!({"type": "string", "const": "true"})),
         "Retry-After": header("Seconds after which it is worth asking again.", seconds),
         "WWW-Authenticate": header("How to authenticate.", text.clone()),

@@ -4,6 +4,8 @@
 //! of codes, where each dimension counts what the query has in it, in eighths of its greatest value. The bytes of those
 //! that are nearest by it then tell it well.
 
+use std::borrow::Borrow;
+
 use super::segment::{EntryId, Quantised, Segment, SegmentError, WORD_BITS, word};
 
 /// How many entries get a second look for each that is asked for. At 20,000 entries and `k` = 10, a recall of 0.95 takes 5
@@ -32,12 +34,13 @@ pub struct Hit {
 /// # Errors
 /// `Dimensions` and `NotFinite`, of the query.
 pub fn top(
-    segments: &[Segment],
+    segments: &[impl Borrow<Segment>],
     query: &[f32],
     k: usize,
     skip: impl Fn(&EntryId) -> bool,
 ) -> Result<Vec<Hit>, SegmentError> {
-    let Some(dimensions) = segments.first().map(Segment::dimensions) else { return Ok(Vec::new()) };
+    let segments: Vec<&Segment> = segments.iter().map(Borrow::borrow).collect();
+    let Some(dimensions) = segments.first().map(|segment| segment.dimensions()) else { return Ok(Vec::new()) };
     let query = Quantised::new(dimensions, query)?;
     let mut near = Vec::new();
     for (n, segment) in segments.iter().enumerate() {

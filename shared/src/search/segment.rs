@@ -13,12 +13,10 @@ use std::ops::Range;
 use thiserror::Error;
 
 use super::CRC_32;
+use crate::limits::EMBED_DIMENSIONS_MAX;
 
 /// Names an entry: the chunk of a document.
 pub type EntryId = [u8; 16];
-
-/// Dimensions of a vector, at most. The largest models of 2026 have 4,096.
-pub const DIMENSIONS_MAX: usize = 4_096;
 
 const MAGIC: [u8; 4] = *b"LSVS";
 const VERSION: u32 = 1;
@@ -42,7 +40,7 @@ pub enum SegmentError {
     #[error("segment version {0} is unknown")]
     Version(u32),
     /// No vector has so many dimensions, or so few.
-    #[error("{0} dimensions, not 1 to {DIMENSIONS_MAX}")]
+    #[error("{0} dimensions, not 1 to {EMBED_DIMENSIONS_MAX}")]
     NoDimensions(usize),
     /// A vector has other dimensions than the segment.
     #[error("{found} dimensions instead of {expected}")]
@@ -112,9 +110,19 @@ pub fn encode<'a>(
     dimensions: usize,
     entries: impl IntoIterator<Item = (EntryId, &'a [f32])>,
 ) -> Result<Vec<u8>, SegmentError> {
-    let entries: BTreeMap<_, _> = entries.into_iter().collect();
+    write(dimensions, &quantised(dimensions, entries)?)
+}
+
+fn quantised<'a>(
+    dimensions: usize,
+    entries: impl IntoIterator<Item = (EntryId, &'a [f32])>,
+) -> Result<BTreeMap<EntryId, Quantised>, SegmentError> {
+    entries.into_iter().map(|(id, vector)| Ok((id, Quantised::new(dimensions, vector)?))).collect()
+}
+
+fn write(dimensions: usize, entries: &BTreeMap<EntryId, Quantised>) -> Result<Vec<u8>, SegmentError> {
     let too_many = SegmentError::TooMany(entries.len());
-    if !(1..=DIMENSIONS_MAX).contains(&dimensions) {
+    if !(1..=EMBED_DIMENSIONS_MAX).contains(&dimensions) {
         return Err(SegmentError::NoDimensions(dimensions));
     }
     let (Ok(count), Ok(wide)) = (u32::try_from(entries.len()), u32::try_from(dimensions)) else {
@@ -125,10 +133,9 @@ pub fn encode<'a>(
     bytes.extend(MAGIC);
     bytes.extend([VERSION, wide, count].iter().flat_map(|number| number.to_le_bytes()));
     bytes.extend(entries.keys().flatten());
-    let quantised = entries.values().map(|vector| Quantised::new(dimensions, vector)).collect::<Result<Vec<_>, _>>()?;
-    bytes.extend(quantised.iter().flat_map(|vector| &vector.code).flat_map(|word| word.to_le_bytes()));
-    bytes.extend(quantised.iter().flat_map(|vector| vector.scale.to_le_bytes()));
-    bytes.extend(quantised.iter().flat_map(|vector| &vector.values).flat_map(|value| value.to_le_bytes()));
+    bytes.extend(entries.values().flat_map(|vector| &vector.code).flat_map(|word| word.to_le_bytes()));
+    bytes.extend(entries.values().flat_map(|vector| vector.scale.to_le_bytes()));
+    bytes.extend(entries.values().flat_map(|vector| &vector.values).flat_map(|value| value.to_le_bytes()));
     bytes.extend(CRC_32.checksum(&bytes).to_le_bytes());
     Ok(bytes)
 }
@@ -196,7 +203,7 @@ impl Segment {
             return Err(SegmentError::Version(version));
         }
         let (dimensions, count) = (dimensions as usize, count as usize);
-        if !(1..=DIMENSIONS_MAX).contains(&dimensions) {
+        if !(1..=EMBED_DIMENSIONS_MAX).contains(&dimensions) {
             return Err(SegmentError::NoDimensions(dimensions));
         }
         let layout = Layout::new(dimensions, count).ok_or(SegmentError::Length)?;
@@ -212,6 +219,37 @@ impl Segment {
             return Err(SegmentError::Entries);
         }
         Ok(segment)
+    }
+
+    /// Writes a segment of what `keep` says yes to in an old one, byte for byte, and of new entries, which count where both
+    /// have an id.
+    ///
+    /// # Errors
+    /// As [`encode`].
+    pub fn merged<'a>(
+        dimensions: usize,
+        old: Option<&Segment>,
+        keep: impl Fn(&EntryId) -> bool,
+        fresh: impl IntoIterator<Item = (EntryId, &'a [f32])>,
+    ) -> Result<Vec<u8>, SegmentError> {
+        let mut entries = BTreeMap::new();
+        if let Some(old) = old {
+            if old.dimensions() != dimensions {
+                return Err(SegmentError::Dimensions { expected: dimensions, found: old.dimensions() });
+            }
+            let kept = old.ids().iter().zip(old.codes()).enumerate().filter(|(_, (id, _))| keep(id));
+            entries.extend(kept.map(|(entry, (id, code))| {
+                let (scale, values) = old.values(entry);
+                (*id, Quantised { code: code.collect(), scale, values: values.collect() })
+            }));
+        }
+        entries.extend(quantised(dimensions, fresh)?);
+        write(dimensions, &entries)
+    }
+
+    /// How many bytes it takes.
+    pub fn bytes(&self) -> usize {
+        self.bytes.len()
     }
 
     /// The dimensions of every vector in it.

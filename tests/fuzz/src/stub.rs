@@ -5,7 +5,7 @@ use std::future::pending;
 use std::time::Duration;
 
 use longshore::claim::{Claimed, ClaimedEndpoint};
-use longshore::ports::{BlobError, Blobs, Clock, Database, DatabaseError, Rows, Statement};
+use longshore::ports::{BlobError, Blobs, Clock, Database, DatabaseError, IndexDatabase, Rows, Statement};
 use longshore::problem::Problem;
 use longshore::settings::Settings;
 use longshore::signing::MasterKey;
@@ -16,9 +16,9 @@ pub const NOW_MS: i64 = 1_793_608_200_000;
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Stub {
-    /// What the store answers to the statement of that name.
+    /// What either store answers to the statement of that name.
     pub answers: RefCell<Vec<(&'static str, Rows)>>,
-    /// The statements it was asked.
+    /// The statements they were asked.
     pub seen: RefCell<Vec<Statement>>,
     /// The bytes of every object.
     pub object: Vec<u8>,
@@ -49,6 +49,12 @@ impl Database for Stub {
 
     fn size_bytes(&self) -> Option<i64> {
         None
+    }
+}
+
+impl IndexDatabase for Stub {
+    async fn index_batch(&self, statements: Vec<Statement>) -> Result<Vec<Rows>, DatabaseError> {
+        self.batch(statements).await
     }
 }
 

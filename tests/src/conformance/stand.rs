@@ -1,4 +1,4 @@
-//! What the cases stand on: a database of either engine, and fakes for everything else.
+//! What the cases stand on: the databases of either engine, and fakes for everything else.
 
 use std::cell::{Cell, RefCell, RefMut};
 use std::collections::BTreeMap;
@@ -16,7 +16,7 @@ use longshore::origin::Origin;
 use longshore::plan::PAID;
 use longshore::ports::{
     BlobError, Blobs, Clock, Database, DatabaseError, HintError, Hints, Http, HttpError, HttpRequest, HttpResponse,
-    Param, Rows, Statement,
+    IndexDatabase, Param, Rows, Statement,
 };
 use longshore::problem::Problem;
 use longshore::query::read_job;
@@ -27,9 +27,9 @@ use serde_json::{Value, json};
 
 use crate::options::MASTER_KEY;
 
-/// A database of one engine, and its time.
+/// Both databases on one engine, and its time.
 #[allow(async_fn_in_trait)]
-pub trait Store: Database {
+pub trait Store: Database + IndexDatabase {
     /// The database's own clock, as near as the engine tells.
     fn now_ms(&self) -> i64;
     /// Makes it so that everything of the tenant happened `ms` earlier: by moving the clock, or by moving the rows.
@@ -38,10 +38,10 @@ pub trait Store: Database {
     async fn sleep(&self, duration: Duration);
 }
 
-/// A whole world around one database. Its requests are answered at once with the status in [`Stand::status`].
+/// A whole world around the databases of one engine. Its requests are answered at once with the status in [`Stand::status`].
 #[derive(Debug)]
 pub struct Stand<S> {
-    /// The database.
+    /// The databases.
     pub store: S,
     /// The settings of all that runs here.
     pub settings: Settings,
@@ -232,6 +232,12 @@ impl<S: Store> Database for Stand<S> {
 
     fn size_bytes(&self) -> Option<i64> {
         self.size.get().or_else(|| self.store.size_bytes())
+    }
+}
+
+impl<S: Store> IndexDatabase for Stand<S> {
+    async fn index_batch(&self, statements: Vec<Statement>) -> Result<Vec<Rows>, DatabaseError> {
+        self.store.index_batch(statements).await.inspect_err(|error| eprintln!("{error}"))
     }
 }
 

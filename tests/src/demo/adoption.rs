@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use super::library::Library;
 use super::stage::{Stage, client};
 use super::witnesses::count;
 use super::{Failure, expect, text};
@@ -53,6 +54,8 @@ pub(super) struct Adoption {
     /// The last firing of the schedule, and its job when it had ended.
     pub(super) firing: Value,
     pub(super) fired: Value,
+    /// What its library found.
+    pub(super) library: Library,
     /// The receipt of the erasure, and what is left of the tenant in rows and in objects.
     pub(super) receipt: Value,
     pub(super) left: [usize; 2],
@@ -75,9 +78,10 @@ impl Adoption {
         let exported = export(&api).await?;
         let firing = fires(&api).await?;
         let fired = ended(&api, firing["job_id"].as_str().unwrap_or_default()).await?;
+        let library = Library::of(&api).await?;
         let receipt = erase(stage).await?;
         let left = left(stage).await?;
-        Ok(Self { task, parked, completed, first, again, group, exported, firing, fired, receipt, left })
+        Ok(Self { task, parked, completed, first, again, group, exported, firing, fired, library, receipt, left })
     }
 }
 
@@ -174,6 +178,10 @@ async fn left(stage: &Stage) -> Result<[usize; 2], Failure> {
     for table in ["jobs", "groups", "endpoints", "schedules", "api_keys", "tenant_hours"] {
         let sql = format!("SELECT count(*) AS found FROM {table} WHERE tenant = ?1");
         rows += count(stage, &sql, vec![json!(TENANT)]).await?;
+    }
+    for table in ["indexes", "vectors"] {
+        let sql = format!("SELECT count(*) AS found FROM {table} WHERE tenant = ?1");
+        rows += usize::try_from(stage.runner.index_number(&sql, vec![json!(TENANT)]).await?).unwrap_or(usize::MAX);
     }
     for key in stage.runner.r2_keys().await? {
         let bytes = stage.runner.r2_get(&key).await?.unwrap_or_default();

@@ -6,6 +6,7 @@ use super::adoption::{Adoption, Bulk, LINES};
 use super::afterlife::Afterlife;
 use super::cases::{self, CASES, Case};
 use super::enqueue::{Enqueued, SECRET};
+use super::library::{EDITED, FILES, Library, came_to, sum};
 use super::summary::valid;
 use super::witnesses::Witnesses;
 
@@ -53,7 +54,8 @@ pub(super) fn all(enqueued: &Enqueued, afterlife: &Afterlife, witnesses: &Witnes
 /// What a team may rely on that moves in.
 pub(super) fn of_adoption(adoption: &Adoption) -> Vec<Check> {
     let counted = json!({"words": 6, "characters": 37});
-    let Adoption { task, parked, completed, first, again, group, exported, firing, fired, receipt, left } = adoption;
+    let Adoption { task, parked, completed, first, again, group, exported, firing, fired, library, receipt, left } =
+        adoption;
     let summary = |accepted: usize, replayed: usize| json!({"accepted": accepted, "replayed": replayed, "rejected": 0});
     let was = |bulk: &Bulk, wanted: &Value| {
         bulk.results == LINES && bulk.last["summary"] == *wanted && bulk.last["problem"].is_null()
@@ -85,11 +87,28 @@ pub(super) fn of_adoption(adoption: &Adoption) -> Vec<Check> {
                 && fired["result"] == counted,
             format!("the schedule made one job for the slot {}", firing["scheduled_for"].as_str().unwrap_or_default()),
         ),
+        indexed(library),
         check(
             receipt["state"] == "done" && receipt["counts"]["jobs"].as_u64() > Some(LINES as u64) && *left == [0, 0],
             format!("the tenant is erased: {} jobs, and nothing of it is left in D1 or R2", receipt["counts"]["jobs"]),
         ),
     ]
+}
+
+/// The second round cost what its edit did, and the edit is found.
+fn indexed(library: &Library) -> Check {
+    let Library { index, first, second, hits } = library;
+    let (all, added) = (FILES.len(), sum(second, "/added"));
+    let was_right = came_to(first, "added") == all
+        && (came_to(second, "updated"), came_to(second, "unchanged")) == (1, all - 1)
+        && (1..=2).contains(&added)
+        && sum(second, "/usage/embedded") == added
+        && index["documents"] == all;
+    let found = hits.first().is_some_and(|hit| hit["document"] == EDITED && hit["heading"] == "The harbour");
+    check(
+        was_right && found,
+        format!("{all} documents are indexed, one edited paragraph cost {added} chunks, and a search finds it"),
+    )
 }
 
 fn jobs(enqueued: &Enqueued, witnesses: &Witnesses) -> Check {

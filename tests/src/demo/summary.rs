@@ -8,6 +8,7 @@ use super::adoption::{Adoption, LINES};
 use super::afterlife::Afterlife;
 use super::cases::{self, CASES};
 use super::enqueue::Enqueued;
+use super::library::{Library, QUERY, came_to, sum};
 use super::witnesses::{Row, Witnesses};
 use crate::receiver::Signature;
 
@@ -35,7 +36,8 @@ pub(super) fn print(enqueued: &Enqueued, afterlife: &Afterlife, witnesses: &Witn
 
 /// Prints what a team saw that moved in.
 pub(super) fn print_adoption(adoption: &Adoption) {
-    let Adoption { task, parked, completed, first, again, group, exported, firing, fired, receipt, left } = adoption;
+    let Adoption { task, parked, completed, first, again, group, exported, firing, fired, library, receipt, left } =
+        adoption;
     println!(
         "  a task over a service binding      {} {} -> {}",
         plain(&task["kind"]),
@@ -58,7 +60,25 @@ pub(super) fn print_adoption(adoption: &Adoption) {
         plain(&fired["state"]),
         fired["result"]
     );
+    print_library(library);
     println!("  the tenant erased                  {}, left: {} rows, {} objects", receipt["counts"], left[0], left[1]);
+}
+
+fn print_library(library: &Library) {
+    let Library { index, first, second, hits } = library;
+    let round = |results: &[Value]| {
+        let states = ["added", "updated", "unchanged"].map(|state| came_to(results, state));
+        let (chunks, embedded) = (sum(results, "/added"), sum(results, "/usage/embedded"));
+        format!("{states:?} added, updated, unchanged; {chunks} chunks written, {embedded} embedded")
+    };
+    println!("  its documents indexed              {}", round(first));
+    println!("  again, one paragraph edited        {}", round(second));
+    println!(
+        "  the index                          {} documents, {} chunks",
+        index["documents"], index["serving"]["chunks"]
+    );
+    let found = hits.first().cloned().unwrap_or_default();
+    println!("  {QUERY:?}            {} > {}", plain(&found["document"]), plain(&found["heading"]));
 }
 
 /// Requests whose signature the other library found valid.

@@ -84,7 +84,11 @@ pub static ALL: &[Bug] = &[
     ),
     edit(
         "an attempt without a status that is not recorded",
-        &[("settle", ", o.entry))", ", iif(o.entry ->> 'status' IS NULL AND deferred = 0, '{}', o.entry)))")],
+        &[(
+            "settle",
+            ", o.entry))",
+            ", iif(o.entry ->> 'status' IS NULL AND deferred + (kind = 'index') = 0, '{}', o.entry)))",
+        )],
     ),
     edit(
         "a payload that leaves with the first attempt",
@@ -225,6 +229,27 @@ pub static ALL: &[Bug] = &[
     ),
     edit("an erasure of another subject", &[("visit_jobs", "= ?1 ->> 'subject'", ">= ?1 ->> 'subject'")]),
     switch("a row that leaves before its evidence", Switch::TrustsOverwrites),
+    // Documents of an index.
+    edit(
+        "an older document that comes back",
+        &[("put_document", "WHERE documents.version = ?4", "WHERE ?4 IS NOT NULL")],
+    ),
+    edit(
+        "chunks of a version that does not stand",
+        &[("add_chunks", "AND d.version = ?1 ->> 'version'", "AND ?1 ->> 'version' IS NOT NULL")],
+    ),
+    edit(
+        "chunks that leave for a version that does not stand",
+        &[("drop_chunks", "AND d.version = ?1 ->> 'version'", "AND ?1 ->> 'version' IS NOT NULL")],
+    ),
+    edit(
+        "a layout of a version that does not stand",
+        &[("put_layout", "AND d.version = ?1 ->> 'version'", "AND ?1 ->> 'version' IS NOT NULL")],
+    ),
+    edit("words that outlive their chunk", &[("drop_words", "AND c.hash NOT IN", "AND 0 AND c.hash NOT IN")]),
+    edit("vectors that are not kept", &[("keep_vectors", "WHERE true", "WHERE j.key % 2 = 0")]),
+    edit("a segment that says more than it has", &[("swap_segment", "segment_seq = ?3", "segment_seq = ?3 + 600")]),
+    switch("a document in pieces", Switch::SplitsDocuments),
     // Evidence and the ports.
     switch("evidence that loses a bit", Switch::FlipsEvidence),
     switch("evidence at the wrong offset", Switch::ShiftsEvidence),
@@ -263,11 +288,12 @@ mod tests {
     /// A statement moves on and a bug stays behind: then it is planted nowhere, and what the search finds is its absence.
     #[test]
     fn every_edit_fits_its_statement() {
-        let folder = repository().join("shared/src/store");
+        let folders = ["store", "index"].map(|folder| repository().join("shared/src").join(folder));
         for bug in ALL.iter().chain(RARE).chain(SPARE) {
             assert!(!bug.edits.is_empty() || bug.switch.is_some(), "{} does nothing", bug.name);
             for (statement, from, _) in bug.edits {
-                let sql = std::fs::read_to_string(folder.join(format!("{statement}.sql"))).unwrap();
+                let paths = folders.iter().map(|folder| folder.join(format!("{statement}.sql")));
+                let sql = paths.flat_map(std::fs::read_to_string).next().unwrap();
                 assert!(sql.contains(from), "{}: {statement} has no {from:?}", bug.name);
             }
         }

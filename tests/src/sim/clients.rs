@@ -15,6 +15,7 @@ use super::consumers::doom;
 use super::erasers::SUBJECTS;
 use super::executor::Doom;
 use super::faults::Fault;
+use super::indexers;
 use super::objects;
 use super::ports::Node;
 use super::providers;
@@ -46,6 +47,17 @@ type Answers = Result<Vec<Result<Accepted, Problem>>, Problem>;
 pub(super) fn spawn(world: &Rc<World>, first: i64, count: i64) {
     let tenant = *world.random.pick(&TENANTS);
     let orders: Vec<Order> = (first..first + count).map(|n| order(world, tenant, n)).collect();
+    want(world, tenant, orders);
+}
+
+/// Starts applications that want the index of each tenant held against itself.
+pub(super) fn spawn_last(world: &Rc<World>) {
+    for tenant in TENANTS {
+        want(world, tenant, vec![Order { body: indexers::last_order(), key: None }]);
+    }
+}
+
+fn want(world: &Rc<World>, tenant: &'static str, orders: Vec<Order>) {
     world.orders_open.update(|open| open + 1);
     let client = client(world.clone(), tenant, orders);
     world.executor.spawn(Doom::default(), client);
@@ -78,6 +90,8 @@ fn order(world: &World, tenant: &str, n: i64) -> Order {
     }
     if world.has_embeds && n % 4 == 1 {
         providers::make_embedding(world, &mut body, n);
+    } else if world.index_provider.is_some() && n % 4 != 0 {
+        indexers::make_indexing(world, &mut body, n);
     }
     match random.between(0, 6) {
         0 => body["delay_seconds"] = json!(random.between(1, 150)),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use longshore::job::JobRow;
 use longshore::limits::{CLAIM_TOLERANCE_MS, CRASHES_MAX, DAMPING_MS, HOUR_MS, RETRY_AFTER_MS_MAX, SENDS_MAX};
-use longshore::limits::{PAYLOAD_WAIT_DOUBLINGS, PAYLOAD_WAIT_SECONDS};
+use longshore::limits::{INDEX_GO_ON_SECONDS, PAYLOAD_WAIT_DOUBLINGS, PAYLOAD_WAIT_SECONDS};
 use longshore::plan::PAID;
 use longshore::state::State;
 use serde_json::Value;
@@ -12,10 +12,9 @@ use serde_json::Value;
 use super::audit::Change;
 use super::clients::ANOTHER;
 use super::erasers::Erasures;
-use super::providers;
 use super::receiver::Receiver;
 use super::row::{Name, Row};
-use super::tickers;
+use super::{indexers, providers, tickers};
 
 /// What must hold, and what was seen so far.
 #[derive(Debug, Default)]
@@ -319,7 +318,8 @@ fn judge_delay(now: i64, entry: &Value, old: &Row, new: &Row, receiver: &Receive
     let seen = receiver.seen_of(new, entry);
     let asked = seen.filter(|_| !entry["status"].is_null()).and_then(|answer| answer.retry_after);
     // What a provider asked for of one job, others of its call wait for, too, and they may be in no call at all.
-    let is_embedding = new.event_id().starts_with(providers::EVENT);
+    let is_indexing = indexers::is_indexing(new);
+    let is_embedding = is_indexing || new.event_id().starts_with(providers::EVENT);
     if is_embedding && entry["error"]["class"] == "provider" && new.failures == old.failures {
         holds!((1_000..=RETRY_AFTER_MS_MAX).contains(&delay), "I7: {delay} ms waited for a provider");
         return Ok(());
@@ -329,10 +329,13 @@ fn judge_delay(now: i64, entry: &Value, old: &Row, new: &Row, receiver: &Receive
         holds!(delay == (seconds * 1_000).clamp(1_000, RETRY_AFTER_MS_MAX), "I7: {seconds} s asked, {delay} ms waited");
         return Ok(());
     }
-    // The object store is out of reach: of the payload, or of vectors that were made of it.
+    // A store is out of reach: of the payload, of vectors that were made of it, or of search.
     let is_read = new.payload_bytes.is_some() && entry["status"].is_null();
     if (is_read || is_embedding) && entry["error"]["class"] == "internal" {
-        holds!(new.failures == old.failures, "I7: a payload that is out of reach is no failure of the job");
+        holds!(new.failures == old.failures, "I7: a store that is out of reach is no failure of the job");
+        if is_indexing && delay == i64::try_from(INDEX_GO_ON_SECONDS).unwrap() * 1_000 {
+            return Ok(());
+        }
         let doublings = u32::try_from(new.attempt - 1).unwrap().min(PAYLOAD_WAIT_DOUBLINGS);
         holds!(delay == i64::try_from(PAYLOAD_WAIT_SECONDS << doublings).unwrap() * 1_000, "I7: {delay} ms waited");
         return Ok(());

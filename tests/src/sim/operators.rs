@@ -18,6 +18,7 @@ use super::clients::{ENDPOINTS, TENANTS};
 use super::consumers::doom;
 use super::executor::Doom;
 use super::faults::Fault;
+use super::indexers;
 use super::ports::Node;
 use super::quotas::JOBS_PER_KEY;
 use super::restorers::epoch_of_the_store;
@@ -29,6 +30,11 @@ pub(super) async fn set_up(world: Rc<World>) {
     let node = Node::new(&world, 0);
     for tenant in TENANTS {
         admit(&node, tenant).await.unwrap();
+    }
+    if let Some(provider) = world.index_provider {
+        for tenant in TENANTS {
+            indexers::set_up(&node, tenant, provider).await.unwrap();
+        }
     }
     if world.has_schedules {
         tickers::put_all(&node, false).await.unwrap();

@@ -17,6 +17,7 @@ use longshore::settings::Settings;
 
 use super::executor::{Call, Doom};
 use super::faults::Fault;
+use super::index::Base;
 use super::objects;
 use super::providers;
 use super::receiver::Answer;
@@ -110,34 +111,28 @@ impl Clock for Node {
 
 impl Database for Node {
     async fn batch(&self, mut statements: Vec<Statement>) -> Result<Vec<Rows>, DatabaseError> {
-        for statement in &mut statements {
+        for statement in &statements {
             if let ("claim", Some(Param::Text(token))) = (statement.name, statement.params.get(1)) {
                 self.tokens.borrow_mut().insert(token.clone());
                 self.world.leases.borrow_mut().insert(token.clone(), self.befell.clone());
             }
-            if let Some(bug) = self.world.bug {
-                bug.rewrite(statement);
-            }
         }
+        self.plant(&mut statements);
         if self.world.has(Switch::SplitsBatches) {
-            let mut answers = Vec::new();
-            for statement in statements {
-                answers.extend(self.batch_once(vec![statement]).await?);
-            }
-            return Ok(answers);
+            return self.batch_each(Base::Ledger, statements).await;
         }
         let fires = statements.iter().position(|statement| statement.name == "fire");
         if let Some(at) = fires.filter(|_| self.world.has(Switch::MovesSlotsApart)) {
             let jobs = statements.split_off(at + 1);
-            let mut answers = self.batch_once(statements).await?;
-            answers.extend(self.batch_once(jobs).await?);
+            let mut answers = self.batch_once(Base::Ledger, statements).await?;
+            answers.extend(self.batch_once(Base::Ledger, jobs).await?);
             return Ok(answers);
         }
         if self.world.has(Switch::DeletesFirst) {
             self.delete_first(&statements);
         }
         let settles = statements.iter().any(|statement| matches!(statement.name, "settle" | "accept"));
-        let answer = self.batch_once(statements).await;
+        let answer = self.batch_once(Base::Ledger, statements).await;
         let put_off = if settles { self.put_off.take() } else { Vec::new() };
         for (key, bytes) in put_off {
             self.store(key, bytes, (20, 20)).await;
@@ -161,17 +156,34 @@ impl Database for Node {
 }
 
 impl Node {
-    async fn batch_once(&self, statements: Vec<Statement>) -> Result<Vec<Rows>, DatabaseError> {
+    /// Changes statements as the planted bug wants them.
+    pub(super) fn plant(&self, statements: &mut [Statement]) {
+        if let Some(bug) = self.world.bug {
+            for statement in statements {
+                bug.rewrite(statement);
+            }
+        }
+    }
+
+    pub(super) async fn batch_each(&self, base: Base, statements: Vec<Statement>) -> Result<Vec<Rows>, DatabaseError> {
+        let mut answers = Vec::new();
+        for statement in statements {
+            answers.extend(self.batch_once(base, vec![statement]).await?);
+        }
+        Ok(answers)
+    }
+
+    pub(super) async fn batch_once(&self, base: Base, statements: Vec<Statement>) -> Result<Vec<Rows>, DatabaseError> {
         self.count();
         let world = &self.world;
         let (mut before, after) = self.latency(20);
         let lost = || DatabaseError::Unreachable("Network connection lost.".into());
         if self.fails(Fault::DatabaseError) {
             world.sleep(before).await;
-            return if world.has(Switch::TrustsRollbacks) { world.rehearse_batch(&statements) } else { Err(lost()) };
+            return if world.has(Switch::TrustsRollbacks) { world.rehearse(base, &statements) } else { Err(lost()) };
         }
         let epoch = self.epoch;
-        let effect = move |world: &Rc<World>| world.run_batch(&statements, epoch);
+        let effect = move |world: &Rc<World>| world.run(base, &statements, epoch);
         if self.fails(Fault::DatabaseLate) {
             world.executor.happen_at(world.now() + world.random.between(1, 30_000), move |world| drop(effect(world)));
             world.sleep(before).await;

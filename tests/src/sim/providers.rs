@@ -12,9 +12,11 @@ use longshore::state::State;
 use serde_json::{Value, json};
 
 use super::faults::Fault;
+use super::indexers;
 use super::receiver::Answer;
 use super::row::Row;
 use super::world::World;
+use crate::provider::{floats, read_vectors};
 
 /// `EMBED_PROVIDERS` of every Worker.
 pub(super) const SETTING: &str = r#"{"own": {"type": "openai-compatible", "url": "https://embed.provider.example.com/v1",
@@ -70,7 +72,9 @@ fn note(world: &World, attempts: &[(String, String)], answer: Answer) {
     let mut seen = world.receiver.seen.borrow_mut();
     for attempt in attempts {
         let answers = seen.entry(attempt.clone()).or_default();
-        if attempts.iter().filter(|other| *other == attempt).count() == 1 {
+        // Nor can it be told of jobs that change documents: what they say, others say too.
+        let is_shared = attempt.0.starts_with(indexers::EVENT);
+        if !is_shared && attempts.iter().filter(|other| *other == attempt).count() == 1 {
             answers.clear();
         }
         answers.push(answer);
@@ -83,7 +87,8 @@ fn leases_of(world: &World, tokens: &BTreeSet<String>, text: &str) -> Result<Vec
     let n = text.split(' ').next().and_then(|n| n.parse().ok());
     let invariants = world.invariants.borrow();
     let (mut leases, mut was_known) = (Vec::new(), false);
-    for row in invariants.rows.values().filter(|row| n.is_some() && number_of(row) == n) {
+    let has = |row: &&Row| n.is_some() && number_of(row) == n || indexers::says(world, row, text);
+    for row in invariants.rows.values().filter(has) {
         was_known = true;
         let Some(entry) = row.log.last() else { continue };
         let lease = entry["lease"].as_str().unwrap_or_default();
@@ -100,16 +105,19 @@ fn leases_of(world: &World, tokens: &BTreeSet<String>, text: &str) -> Result<Vec
     Ok(leases)
 }
 
+/// The vector of a text: the numbers of its job and its place, or others where it has none.
+pub(super) fn vector_of(text: &str) -> [f32; 2] {
+    let sum = |first: u16| text.bytes().fold(first, |sum, byte| (sum % 2_039) * 31 + u16::from(byte));
+    let number = |at, first| text.split(' ').nth(at).and_then(|part| part.parse().ok()).unwrap_or(sum(first));
+    [number(0, 7), number(1, 11)].map(f32::from)
+}
+
 fn choose(world: &World, texts: &[String]) -> (Answer, Vec<u8>) {
     let answer = |status| Answer { status, retry_after: None, due_in: None };
     if world.hits(Fault::HttpBusy) {
         return (Answer { retry_after: Some(world.random.between(1, 40)), ..answer(429) }, Vec::new());
     }
-    let vector = |text: &String| {
-        let number = |at| text.split(' ').nth(at).and_then(|part| part.parse::<i64>().ok()).unwrap_or(-1);
-        json!({"embedding": [number(0), number(1)]})
-    };
-    let mut data: Vec<Value> = texts.iter().map(vector).collect();
+    let mut data: Vec<Value> = texts.iter().map(|text| json!({"embedding": vector_of(text)})).collect();
     if world.hits(Fault::Http500) {
         match world.random.between(0, 4) {
             0 => drop(data.pop()),
@@ -145,10 +153,6 @@ pub(super) fn judge(world: &World, row: &Row) -> Result<(), String> {
     Ok(())
 }
 
-fn floats(bytes: &[u8]) -> Vec<f32> {
-    bytes.chunks_exact(4).map(|four| f32::from_le_bytes(four.try_into().unwrap())).collect()
-}
-
 fn inline(shown: &Value) -> (String, Vec<f32>) {
     let text = |field: &str| shown[field].as_str().unwrap_or_default().to_owned();
     (text("id"), floats(&STANDARD.decode(text("embedding")).unwrap_or_default()))
@@ -160,8 +164,7 @@ fn in_object(world: &World, row: &Row, digest: &str) -> Result<Vec<(String, Vec<
     if sha256(object) != digest {
         return Err("F54: the vectors are not those of the result".into());
     }
-    let line = object.iter().position(|byte| *byte == b'\n').ok_or("F54: vectors without an index")?;
-    let index: Value = serde_json::from_slice(&object[..line]).map_err(|error| format!("F54: {error}"))?;
+    let (index, numbers) = read_vectors(object).ok_or("F54: vectors without an index")?;
     let ids: Vec<String> = serde_json::from_value(index["ids"].clone()).map_err(|error| format!("F54: {error}"))?;
-    Ok(ids.into_iter().zip(object[line + 1..].chunks(8).map(floats)).collect())
+    Ok(ids.into_iter().zip(numbers.chunks(2).map(<[f32]>::to_vec)).collect())
 }

@@ -41,6 +41,8 @@ pub(super) enum Switch {
     TrustsRollbacks,
     /// The statements of a batch are committed one by one.
     SplitsBatches,
+    /// The same of the store of search.
+    SplitsDocuments,
     /// A schedule moves in a batch of its own, and its jobs come after it.
     MovesSlotsApart,
     /// A request that timed out is sent again within its attempt.

@@ -1,6 +1,6 @@
 //! One schedule: the world is made of a seed, lives through faults, calms down, and is judged.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -11,6 +11,7 @@ use super::consumers::{LastSweep, spawn_sweep};
 use super::executor::{Doom, Executor};
 use super::faults::{Chances, Fault};
 use super::history::History;
+use super::indexers::{self, SEEDS_PER_INDEX};
 use super::objects::{self, SEEDS_PER_LARGE};
 use super::operators;
 use super::plan::Play;
@@ -34,7 +35,7 @@ const SEEDS_PER_ERASER: u64 = 4;
 const SEEDS_PER_EPOCH: u64 = 7;
 /// quotas,
 const SEEDS_PER_QUOTA: u64 = 9;
-/// or jobs that embed.
+/// or jobs that embed: odd ones, because an erasure takes vectors before their row.
 const SEEDS_PER_EMBED: u64 = 6;
 /// How often the sweep comes.
 pub(super) const SWEEP_EVERY_MS: i64 = 20_000;
@@ -149,9 +150,14 @@ fn make(what: &Play) -> Rc<World> {
     // The counts of a batch in pieces go wrong without a crash.
     let in_pieces = what.bug.and_then(|bug| bug.switch) == Some(Switch::SplitsBatches);
     let has_quotas = what.seed % SEEDS_PER_QUOTA == 4 && !what.narrow.quiet && !in_pieces;
+    // Both providers in turn.
+    let provider = ["builtin", "own"][usize::from(what.seed / SEEDS_PER_INDEX % 2 == 1)];
+    let index_provider = (what.seed % SEEDS_PER_INDEX == 5 && !in_pieces).then_some(provider);
     Rc::new(World {
         has_epochs,
         has_quotas,
+        index_provider,
+        edits: RefCell::default(),
         has_embeds: what.seed % SEEDS_PER_EMBED == 3,
         deployed: Cell::new(0),
         rolls: Cell::new(false),
@@ -167,6 +173,7 @@ fn make(what: &Play) -> Rc<World> {
         chances,
         database,
         audit,
+        index: OnceCell::new(),
         queue,
         receiver: Receiver::default(),
         objects: RefCell::default(),
@@ -195,7 +202,9 @@ fn play(world: &Rc<World>) -> Result<(), String> {
     let drawn = world.random.between(JOBS_MIN, JOBS_MIN + if world.is_long { 6 } else { 0 });
     let wanted = world.narrow.jobs.unwrap_or(drawn);
     while jobs < wanted {
-        let count = if world.random.per_mille(250) { world.random.between(2, 4) } else { 1 };
+        // Several changes in one request meet at one document.
+        let several = if world.index_provider.is_some() { 600 } else { 250 };
+        let count = if world.random.per_mille(several) { world.random.between(2, 4) } else { 1 };
         let count = if world.narrow.jobs.is_some() { count.min(wanted - jobs) } else { count };
         clients::spawn(world, jobs, count);
         jobs += count;
@@ -249,6 +258,11 @@ fn play(world: &Rc<World>) -> Result<(), String> {
         catch_up(world, &last)?;
     }
     drain(world, &last)?;
+    if world.index_provider.is_some() {
+        clients::spawn_last(world);
+        drain(world, &last)?;
+        indexers::judge(world)?;
+    }
     tidy_up(world, &last)?;
     ending::judge(world)?;
     if world.random.per_mille(30) { retire(world, &last) } else { Ok(()) }

@@ -1,6 +1,6 @@
 //! The world: everything that exists once, and the trace of all that happens in it.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -15,6 +15,7 @@ use super::audit::{Audit, Change};
 use super::executor::{Call, Executor};
 use super::faults::{Chances, Fault};
 use super::history::Batch;
+use super::indexers::Edit;
 use super::invariants::Invariants;
 use super::objects;
 use super::plan::Narrow;
@@ -36,6 +37,8 @@ pub(super) struct World {
     pub(super) chances: Chances,
     pub(super) database: Rc<SqliteDatabase>,
     pub(super) audit: Audit,
+    /// The store of search, in the schedules that have come to use it.
+    pub(super) index: OnceCell<Rc<SqliteDatabase>>,
     pub(super) queue: Queue,
     pub(super) receiver: Receiver,
     pub(super) objects: RefCell<BTreeMap<String, Vec<u8>>>,
@@ -72,6 +75,10 @@ pub(super) struct World {
     pub(super) has_large: bool,
     /// Some jobs embed texts.
     pub(super) has_embeds: bool,
+    /// The provider of the tenants' indexes, if they have some.
+    pub(super) index_provider: Option<&'static str>,
+    /// What jobs want of documents, by their numbers.
+    pub(super) edits: RefCell<BTreeMap<i64, Edit>>,
     /// A deployment raises the epoch.
     pub(super) has_epochs: bool,
     /// Tenants and keys have quotas.

@@ -5,6 +5,7 @@ use std::cell::Cell;
 use proptest::prelude::*;
 
 use super::*;
+use crate::embed::ask::{NO_CALLS, wait_a_while};
 use crate::outcome::RetryAfter;
 
 const PROVIDERS: &str = r#"{"own": {"type": "openai-compatible", "url": "https://embed.example.com/v1",

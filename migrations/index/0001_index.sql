@@ -1,0 +1,90 @@
+-- The store of search, a database of its own (INDEX_DB): a database with FTS5 tables cannot be exported, and the job ledger's
+-- one thread is its own. Times are milliseconds since 1970 by the database's own clock.
+
+CREATE TABLE indexes (
+  tenant TEXT NOT NULL,              -- whose index it is; first in every key
+  name TEXT NOT NULL,
+  id TEXT NOT NULL UNIQUE,           -- ULID of its creation: another index of the same name has another one
+  serving TEXT NOT NULL,             -- the generation that is searched
+  building TEXT,                     -- the generation that will take its place, while there is one
+  created_at INTEGER NOT NULL,
+  PRIMARY KEY (tenant, name)
+) STRICT, WITHOUT ROWID;
+
+-- One way to cut and embed the documents of an index, and what came of it.
+CREATE TABLE generations (
+  id TEXT PRIMARY KEY,               -- ULID; the scope of its words, and in the keys of its segments
+  index_id TEXT NOT NULL,            -- of the index
+  tenant TEXT NOT NULL,              -- of the index: in the keys of its segments
+  provider TEXT NOT NULL,
+  model TEXT NOT NULL,
+  dimensions INTEGER NOT NULL,       -- of the model
+  chunk_chars INTEGER NOT NULL,
+  overlap_chars INTEGER NOT NULL,
+  chunker INTEGER NOT NULL,          -- the version of the rules by which documents are cut
+  segment TEXT,                      -- the object with its vectors; NULL until there is one
+  segment_seq INTEGER NOT NULL DEFAULT 0, -- chunks up to this one are in the segment, those after it are looked up here
+  chunks INTEGER NOT NULL DEFAULT 0, -- chunks that are there
+  dead INTEGER NOT NULL DEFAULT 0,   -- chunks that have left since the segment was made, about
+  created_at INTEGER NOT NULL,
+  dropped_at INTEGER                 -- since then nobody reads it, and it leaves in pieces
+) STRICT, WITHOUT ROWID;
+
+-- What is to be cleared away.
+CREATE INDEX generations_dropped ON generations (dropped_at) WHERE dropped_at IS NOT NULL;
+
+-- Documents as they were accepted last. The one with the greatest version stands, in whatever order jobs run.
+CREATE TABLE documents (
+  index_id TEXT NOT NULL,
+  id TEXT NOT NULL,                  -- the caller's
+  version TEXT NOT NULL,             -- ULID of the job that brought it: its order of acceptance
+  deleted INTEGER NOT NULL DEFAULT 0 CHECK (deleted IN (0, 1)), -- 1: no older job brings it back
+  source TEXT NOT NULL DEFAULT '',   -- where it is from, by the caller
+  hash TEXT NOT NULL DEFAULT '',     -- SHA-256 of the text
+  text TEXT NOT NULL DEFAULT '',     -- a new generation is made of it
+  metadata TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(metadata)), -- the caller's JSON object, for filters
+  written_at INTEGER NOT NULL,
+  PRIMARY KEY (index_id, id)
+) STRICT, WITHOUT ROWID;
+
+-- Which chunks a document has in a generation, in order: [[hash, start, end], ...], bytes of its text.
+CREATE TABLE layouts (
+  generation TEXT NOT NULL,
+  document TEXT NOT NULL,
+  hash TEXT NOT NULL,                -- of the text that was cut
+  chunks TEXT NOT NULL CHECK (json_valid(chunks)),
+  PRIMARY KEY (generation, document)
+) STRICT, WITHOUT ROWID;
+
+-- The chunks of a generation. A chunk that a document has twice is here once.
+CREATE TABLE chunks (
+  generation TEXT NOT NULL,
+  seq INTEGER NOT NULL,              -- counted over all generations; names it among the words and in the segment
+  document TEXT NOT NULL,
+  hash TEXT NOT NULL,                -- SHA-256 of heading and text
+  vector TEXT NOT NULL,              -- base64 of its little-endian 32-bit floats
+  PRIMARY KEY (generation, seq)
+) STRICT, WITHOUT ROWID;
+
+CREATE UNIQUE INDEX chunks_by_hash ON chunks (generation, document, hash);
+
+-- The greatest number of a chunk so far, in one row.
+CREATE TABLE counter (
+  seq INTEGER NOT NULL
+) STRICT;
+INSERT INTO counter (seq) VALUES (0);
+
+-- What chunks say, by their numbers. `scope` is the one word of the generation: a search asks for it too.
+CREATE VIRTUAL TABLE words USING fts5(scope, heading, text, tokenize = 'porter unicode61 remove_diacritics 2');
+
+-- Vectors by what they are of, for whoever asks again: what is unchanged costs no call.
+CREATE TABLE vectors (
+  tenant TEXT NOT NULL,
+  model TEXT NOT NULL,               -- provider/model/dimensions
+  hash TEXT NOT NULL,                -- SHA-256 of what was embedded
+  vector TEXT NOT NULL,              -- base64 of its little-endian 32-bit floats
+  made_at INTEGER NOT NULL,          -- it leaves by age
+  PRIMARY KEY (tenant, model, hash)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX vectors_by_age ON vectors (made_at);

@@ -1,0 +1,229 @@
+//! What requests about the documents of an index become: jobs of kind `index`, one for each line.
+//!
+//! A line is read whole before it is put into a job, and written anew: nothing in it is a field of the job.
+
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use crate::idempotency::digest;
+use crate::index::IndexRow;
+use crate::invalid::{InvalidField, is_name, read};
+use crate::jobs::index::Verify;
+use crate::ports::Clock;
+use crate::problem::Problem;
+use crate::request::{NewJob, check};
+use crate::settings::Settings;
+
+/// One line: a document that comes, or `{"id", "deleted": true}` of one that goes.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line {
+    id: String,
+    text: Option<String>,
+    metadata: Option<Map<String, Value>>,
+    source: Option<String>,
+    #[serde(default)]
+    deleted: bool,
+}
+
+/// The documents of one request.
+#[derive(Debug, Clone)]
+pub struct Documents {
+    index: Meant,
+    group: String,
+}
+
+/// The index that a request found: its jobs change none that is made later under its name.
+#[derive(Debug, Clone)]
+struct Meant {
+    name: String,
+    id: String,
+}
+
+impl Meant {
+    fn of(index: &IndexRow) -> Meant {
+        Meant { name: index.name.clone(), id: index.id.clone() }
+    }
+
+    /// The job of a change, as a caller would write it.
+    fn job(&self, mut change: Value, group: Option<&str>) -> Vec<u8> {
+        (change["index"], change["index_id"]) = (json!(self.name), json!(self.id));
+        json!({"kind": "index", "payload": change, "group": group}).to_string().into_bytes()
+    }
+}
+
+impl Documents {
+    /// Documents of an index. Unless the caller names their group, it is named by the idempotency key, so that a repeat is the
+    /// same request; or else by the request.
+    ///
+    /// # Errors
+    /// `InvalidParameter` when the group has no name.
+    pub fn new(
+        index: &IndexRow,
+        group: Option<&str>,
+        key: Option<&str>,
+        request_id: &str,
+    ) -> Result<Documents, Problem> {
+        let group = match (group, key) {
+            (Some(group), _) if is_name(group) => group.to_owned(),
+            (Some(_), _) => {
+                let detail = "A group's name is 1 to 64 of A-Z a-z 0-9 _ -.";
+                return Err(Problem::InvalidParameter(InvalidField::new("group", "invalid-name", detail)));
+            }
+            (None, Some(key)) => digest(&[index.id.as_bytes(), key.as_bytes()]),
+            (None, None) => request_id.to_owned(),
+        };
+        Ok(Documents { index: Meant::of(index), group })
+    }
+
+    /// The group of their jobs.
+    pub fn group(&self) -> &str {
+        &self.group
+    }
+
+    /// Checks a line. `index` is its place in the request, `key` its idempotency key.
+    ///
+    /// # Errors
+    /// A problem that names every wrong field of the line.
+    pub fn check<C: Clock>(
+        &self,
+        clock: &C,
+        settings: &Settings,
+        line: &[u8],
+        index: usize,
+        key: Option<String>,
+    ) -> Result<NewJob, Problem> {
+        let job = self.job(read(line, "#")?)?;
+        check(clock, settings, &job, index, key).map_err(of_line)
+    }
+
+    /// The job that a line asks for, as a caller would write it.
+    fn job(&self, line: Line) -> Result<Vec<u8>, Problem> {
+        let wrong = |pointer, code, detail| Err(Problem::field(pointer, code, detail));
+        let change = match line {
+            Line { id, text: None, metadata: None, source: None, deleted: true } => json!({"delete": {"id": id}}),
+            Line { deleted: true, .. } => {
+                return wrong("#/deleted", "either-or", "A document that is deleted has an id alone.");
+            }
+            Line { text: None, .. } => {
+                return wrong("#/text", "missing-field", "A document has a text, or is deleted.");
+            }
+            Line { id, text: Some(text), metadata, source, .. } => {
+                let (metadata, source) = (metadata.unwrap_or_default(), source.unwrap_or_default());
+                json!({"put": {"id": id, "text": text, "metadata": metadata, "source": source}})
+            }
+        };
+        Ok(self.index.job(change, Some(&self.group)))
+    }
+}
+
+/// The job that holds an index against itself. Without a body nothing is mended.
+///
+/// # Errors
+/// A problem that names the wrong field.
+pub fn verification(index: &IndexRow, body: Option<&[u8]>) -> Result<Vec<u8>, Problem> {
+    let asked: Verify = read(body.unwrap_or(b"{}"), "#")?;
+    Ok(Meant::of(index).job(json!({"verify": asked}), None))
+}
+
+/// The job that goes on with the generation that an index builds.
+pub fn rebuilding(index: &IndexRow) -> Vec<u8> {
+    Meant::of(index).job(json!({"rebuild": {}}), None)
+}
+
+/// What is wrong with a job, said of the line that it was made of.
+fn of_line(problem: Problem) -> Problem {
+    let Problem::InvalidRequest(mut fields) = problem else { return problem };
+    for field in &mut fields {
+        let within = ["#/payload/put", "#/payload/delete", "#/payload"];
+        if let Some(rest) = within.iter().find_map(|prefix| field.pointer.strip_prefix(prefix)) {
+            field.pointer = format!("#{rest}");
+        }
+    }
+    Problem::InvalidRequest(fields)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn index() -> IndexRow {
+        let (tenant, name, id) = ("acme".into(), "notes".into(), "01I".into());
+        IndexRow { tenant, name, id, serving: "01G".into(), building: None, generations: Vec::new(), created_at: 0 }
+    }
+
+    fn documents() -> Documents {
+        Documents::new(&index(), Some("import"), None, "01K").unwrap()
+    }
+
+    fn job_of(line: &str) -> Result<Value, Problem> {
+        let job = documents().job(read(line.as_bytes(), "#")?)?;
+        Ok(serde_json::from_slice(&job).unwrap())
+    }
+
+    #[test]
+    fn a_line_is_a_document_and_nothing_else_of_a_job() {
+        let put = job_of(r#"{"id": "a", "text": "x\"},\"kind\":\"webhook", "metadata": {"n": 1}}"#).unwrap();
+        let expected = json!({"kind": "index", "group": "import", "payload": {"index": "notes", "index_id": "01I", "put":
+            {"id": "a", "text": "x\"},\"kind\":\"webhook", "metadata": {"n": 1}, "source": ""}}});
+        assert_eq!(put, expected);
+        let gone = job_of(r#"{"id": "a", "deleted": true}"#).unwrap();
+        assert_eq!(gone["payload"], json!({"index": "notes", "index_id": "01I", "delete": {"id": "a"}}));
+    }
+
+    #[test]
+    fn a_broken_line_is_named_by_its_own_fields() {
+        let pointer = |line: &str| match job_of(line) {
+            Err(Problem::InvalidRequest(fields)) => (fields[0].pointer.clone(), fields[0].code),
+            other => panic!("{line}: {other:?}"),
+        };
+        for (line, field, code) in [
+            (r#"{"id": "a"}"#, "#/text", "missing-field"),
+            (r#"{"text": "a"}"#, "#", "missing-field"),
+            (r#"{"id": "a", "text": "b", "deleted": true}"#, "#/deleted", "either-or"),
+            (r#"{"id": "a", "text": "b", "kind": "webhook"}"#, "#/kind", "unknown-field"),
+            (r#"{"id": "a", "text": "b", "id": "c"}"#, "#", "duplicate-field"),
+            (r#"{"id": "a", "text": 7}"#, "#/text", "invalid-type"),
+            ("[]", "#", "invalid-type"),
+        ] {
+            assert_eq!(pointer(line), (field.to_owned(), code), "{line}");
+        }
+        for line in ["{}}", r#"{"id": "a", "text": "b"}, {"id": "c", "text": "d"}"#, ""] {
+            assert!(matches!(job_of(line), Err(Problem::NotJson(_))), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_the_job_lacks_is_said_of_the_line() {
+        let pointers = ["#/payload/put/text", "#/payload/delete/id", "#/payload", "#/group"];
+        let fields = pointers.map(|pointer| InvalidField::new(pointer, "out-of-range", "It is long."));
+        let Problem::InvalidRequest(fields) = of_line(Problem::InvalidRequest(fields.to_vec())) else { panic!() };
+        let told: Vec<_> = fields.into_iter().map(|field| field.pointer).collect();
+        assert_eq!(told, ["#/text", "#/id", "#", "#/group"]);
+        assert_eq!(of_line(Problem::TooDeep), Problem::TooDeep);
+    }
+
+    #[test]
+    fn a_group_is_the_callers_or_the_same_for_the_same_key() {
+        let group = |group, key, id| Documents::new(&index(), group, key, id).map(|documents| documents.group);
+        assert_eq!(group(Some("mine"), Some("k"), "01K"), Ok("mine".to_owned()));
+        assert_eq!(group(None, None, "01K"), Ok("01K".to_owned()));
+        let by_key = group(None, Some("k"), "01K").unwrap();
+        assert!(is_name(&by_key), "{by_key}");
+        assert_eq!(group(None, Some("k"), "01L"), Ok(by_key.clone()));
+        assert_ne!(group(None, Some("l"), "01K"), Ok(by_key));
+        assert!(matches!(group(Some("a b"), None, "01K"), Err(Problem::InvalidParameter(_))));
+    }
+
+    #[test]
+    fn a_verification_mends_only_if_it_is_told_to() {
+        let of = |body: Option<&str>| verification(&index(), body.map(str::as_bytes));
+        let payload = |body| serde_json::from_slice::<Value>(&of(body).unwrap()).unwrap()["payload"].clone();
+        assert_eq!(payload(None), json!({"index": "notes", "index_id": "01I", "verify": {"repair": false}}));
+        assert_eq!(
+            payload(Some(r#"{"repair": true}"#)),
+            json!({"index": "notes", "index_id": "01I", "verify": {"repair": true}})
+        );
+        assert!(of(Some(r#"{"mend": true}"#)).is_err());
+    }
+}

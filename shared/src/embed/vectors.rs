@@ -1,0 +1,138 @@
+//! The vectors of some texts, for every kind that wants some: from what was kept, and from their provider.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::embed::ask::{Call, Embedded, NO_CALLS, Told, wait_a_while};
+use crate::embed::pool::Pool;
+use crate::embed::providers::{Choice, Interface, Model, Provider};
+use crate::index::cache;
+use crate::limits::{EMBED_WAIT_DOUBLINGS, EMBED_WAIT_SECONDS, PAYLOAD_GET_MS};
+use crate::outcome::{ErrorClass, Outcome, RetryAfter};
+use crate::ports::{Clock, DatabaseError, Http, IndexDatabase};
+use crate::search::lexical;
+use crate::settings::Settings;
+use crate::store::within;
+
+/// Whose texts they are, and the model that is wanted.
+#[derive(Clone, Copy)]
+pub(crate) struct Wanted<'a> {
+    pub(crate) tenant: &'a str,
+    pub(crate) choice: &'a Choice,
+    pub(crate) provider: &'a Provider,
+    pub(crate) model: Model,
+}
+
+impl Wanted<'_> {
+    /// The name under which its vectors are kept.
+    pub(crate) fn kept_as(&self) -> String {
+        format!("{}/{}/{}", self.choice.provider, self.choice.model, self.model.dimensions)
+    }
+}
+
+/// The vectors of some texts, in their order. What was asked for before is not asked for again; without the store of search
+/// everything is asked for.
+pub(crate) async fn vectors_of<W: IndexDatabase + Http + Clock>(
+    world: &W,
+    settings: &Settings,
+    pool: &Pool,
+    wanted: Wanted<'_>,
+    texts: Vec<String>,
+) -> Vec<Told> {
+    if wanted.provider.interface == Interface::Builtin {
+        return texts.iter().map(|text| (Embedded::Vector(lexical::embed(text)), Vec::new())).collect();
+    }
+    let (hashes, model) = (texts.iter().map(|text| cache::hash_of(text)).collect::<Vec<_>>(), wanted.kept_as());
+    let asked: BTreeSet<&str> = hashes.iter().map(String::as_str).collect();
+    // Safe to repeat: it only reads. It is not waited for longer than the lease surely lasts.
+    let read = cache::read(world, wanted.tenant, (&model, wanted.model.dimensions), &asked);
+    let kept = within(world, PAYLOAD_GET_MS, read).await.and_then(Result::ok).unwrap_or_else(|| {
+        tracing::warn!("kept vectors cannot be read, all are asked for");
+        BTreeMap::new()
+    });
+    let missing = hashes.iter().zip(texts).filter(|(hash, _)| !kept.contains_key(*hash));
+    let (missing, texts): (Vec<&String>, Vec<String>) = missing.unzip();
+    let (asked_for, kept_now) = ask_and_keep(world, settings, pool, wanted, (&missing, texts)).await;
+    // Whoever asks again pays again.
+    if let Err(error) = kept_now {
+        tracing::warn!(%error, "vectors could not be kept");
+    }
+    let mut asked_for = asked_for.into_iter();
+    let from = |hash: &String| kept.get(hash).map(|vector| (Embedded::Vector(vector.clone()), Vec::new()));
+    hashes.iter().filter_map(|hash| from(hash).or_else(|| asked_for.next())).collect()
+}
+
+/// Asks for vectors and keeps those that came; says also whether they are kept.
+pub(crate) async fn ask_and_keep<W: IndexDatabase + Http + Clock>(
+    world: &W,
+    settings: &Settings,
+    pool: &Pool,
+    wanted: Wanted<'_>,
+    (hashes, texts): (&[&String], Vec<String>),
+) -> (Vec<Told>, Result<(), DatabaseError>) {
+    if texts.is_empty() {
+        return (Vec::new(), Ok(()));
+    }
+    let Wanted { tenant, choice, provider, model } = wanted;
+    let told = pool.embed(world, &settings.version, (tenant, choice), (provider, model), texts).await;
+    let vectors = hashes.iter().zip(&told).filter_map(|(hash, (embedded, _))| match embedded {
+        Embedded::Vector(vector) => Some(((*hash).clone(), vector.as_slice())),
+        _ => None,
+    });
+    let kept = cache::keep(world, tenant, &wanted.kept_as(), vectors).await;
+    (told, kept)
+}
+
+/// Every call once, in the order in which they were made.
+pub(crate) fn calls_in(told: &[Told]) -> Vec<Rc<Call>> {
+    let mut calls: Vec<Rc<Call>> = Vec::new();
+    for call in told.iter().flat_map(|(_, calls)| calls) {
+        if !calls.iter().any(|known| Rc::ptr_eq(known, call)) {
+            calls.push(call.clone());
+        }
+    }
+    calls
+}
+
+/// The part of the tokens that is this job's: a call counts all its texts together.
+pub(crate) fn tokens_of(told: &[Told]) -> u64 {
+    let shares = told.iter().filter_map(|(_, calls)| calls.last()).map(|call| (call.tokens, call.texts as u64));
+    let thousandths: u64 = shares.map(|(tokens, texts)| tokens * 1_000 / texts.max(1)).sum();
+    thousandths.div_ceil(1_000)
+}
+
+/// The failure of an attempt, with the wait that it is worth: one that nobody asked for is doubled with each attempt, and a
+/// job that spent the invocation's calls by itself would spend them all again.
+pub(crate) fn waiting(outcome: Outcome, attempt: u32, was_asked_for: bool) -> Outcome {
+    let Outcome::Failed { class, message, retry_after } = outcome else { return outcome };
+    let retry_after = match retry_after {
+        Some(_) if message == NO_CALLS && was_asked_for => None,
+        // A store's wait may be as long, and is doubled already.
+        Some(wait) if class == ErrorClass::Provider && wait == wait_a_while() => {
+            let doublings = attempt.saturating_sub(1).min(EMBED_WAIT_DOUBLINGS);
+            Some(RetryAfter::Deferral(Duration::from_secs(EMBED_WAIT_SECONDS << doublings)))
+        }
+        other => other,
+    };
+    Outcome::Failed { class, message, retry_after }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_no_provider_was_asked_for_waits_longer_each_time() {
+        let wait = |class, attempt| {
+            let outcome = Outcome::Failed { class, message: String::new(), retry_after: Some(wait_a_while()) };
+            waiting(outcome, attempt, true)
+        };
+        let failed = |class, seconds| {
+            let retry_after = Some(RetryAfter::Deferral(Duration::from_secs(seconds)));
+            Outcome::Failed { class, message: String::new(), retry_after }
+        };
+        assert_eq!(wait(ErrorClass::Provider, 2), failed(ErrorClass::Provider, 2 * EMBED_WAIT_SECONDS));
+        assert_eq!(wait(ErrorClass::Internal, 2), failed(ErrorClass::Internal, EMBED_WAIT_SECONDS));
+    }
+}

@@ -1,0 +1,190 @@
+//! Indexes: documents that jobs cut into chunks, embed, keep and find again.
+//!
+//! 1. [`manage`]: an index is made, read and dropped. A typo makes none.
+//! 2. [`apply`]: a job brings a document, or takes it away: the one that was accepted last stands.
+//! 3. [`cache`]: what is unchanged costs no call of a provider.
+//! 4. [`merge`]: the vectors of an index in one object, made anew when enough has changed.
+//! 5. [`find`]: a search by words, by vectors, or by both.
+//! 6. [`verify`]: all of it held against each other, and mended.
+//! 7. [`rebuild`]: another model or other chunks, beside what is searched meanwhile.
+//! 8. [`clear`]: what nobody reads any more leaves in pieces.
+//!
+//! The records never claim what the store lacks: vectors are kept before the one batch that writes a document with its
+//! chunks and words, and a chunk without a vector is refused by the schema. A segment is made of what is committed.
+
+pub(crate) mod apply;
+pub(crate) mod cache;
+pub mod clear;
+pub mod find;
+pub mod manage;
+pub(crate) mod merge;
+pub(crate) mod plan;
+pub(crate) mod rebuild;
+pub(crate) mod verify;
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::embed::providers::Choice;
+use crate::ports::{Clock, Database, DatabaseError, IndexDatabase, Rows, Statement};
+use crate::search::chunk::ChunkLimits;
+use crate::time::rfc3339;
+
+/// A statement of the store of search from its file, as `sql!` is one of the ledger.
+macro_rules! index_sql {
+    ($name:literal $(, $param:expr)* $(,)?) => {
+        $crate::ports::Statement {
+            name: $name,
+            sql: include_str!(concat!(env!("OUT_DIR"), "/index/", $name, ".sql")),
+            params: vec![$($crate::ports::Param::from($param)),*],
+        }
+    };
+}
+pub(crate) use index_sql;
+
+/// The store of search as a [`Database`], for all that is written for one.
+pub(crate) struct Store<'a, W>(pub(crate) &'a W);
+
+impl<W: IndexDatabase> Database for Store<'_, W> {
+    async fn batch(&self, statements: Vec<Statement>) -> Result<Vec<Rows>, DatabaseError> {
+        self.0.index_batch(statements).await
+    }
+
+    fn size_bytes(&self) -> Option<i64> {
+        None
+    }
+}
+
+impl<W: Clock> Clock for Store<'_, W> {
+    fn now_ms(&self) -> i64 {
+        self.0.now_ms()
+    }
+
+    async fn sleep(&self, duration: std::time::Duration) {
+        self.0.sleep(duration).await;
+    }
+
+    fn random(&self) -> u128 {
+        self.0.random()
+    }
+}
+
+/// An index as the store answers it. Times are milliseconds.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct IndexRow {
+    /// Whose index.
+    pub tenant: String,
+    /// Its name.
+    pub name: String,
+    /// ULID of its creation.
+    pub id: String,
+    /// The generation that is searched,
+    pub serving: String,
+    /// and the one that will take its place.
+    pub building: Option<String>,
+    /// Both of them.
+    pub generations: Vec<Generation>,
+    /// When it was made.
+    pub created_at: i64,
+}
+
+/// One way to cut and embed documents.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Generation {
+    /// ULID.
+    pub id: String,
+    /// The provider of its vectors.
+    pub provider: String,
+    /// Its model.
+    pub model: String,
+    /// The model's dimensions.
+    pub dimensions: usize,
+    /// Characters of a chunk at most.
+    pub chunk_chars: usize,
+    /// Characters that a chunk may repeat of the one before.
+    pub overlap_chars: usize,
+    /// The version of the chunker.
+    pub chunker: u32,
+    /// The object with its vectors.
+    pub segment: Option<String>,
+    /// The chunks up to this one are in it.
+    pub segment_seq: i64,
+    /// Chunks that are there.
+    pub chunks: u64,
+    /// Chunks that have left since the segment was made, about.
+    pub dead: u64,
+    /// When it was begun.
+    pub created_at: i64,
+}
+
+impl Generation {
+    /// The model that embeds its chunks, and what is asked of it.
+    pub(crate) fn choice(&self) -> Choice {
+        Choice { provider: self.provider.clone(), model: self.model.clone() }
+    }
+
+    /// The name under which its vectors are kept for whoever asks again.
+    pub(crate) fn cache_name(&self) -> String {
+        format!("{}/{}/{}", self.provider, self.model, self.dimensions)
+    }
+
+    pub(crate) fn limits(&self) -> ChunkLimits {
+        ChunkLimits { chars_max: self.chunk_chars, overlap_chars: self.overlap_chars }
+    }
+
+    /// What was asked for when it was made.
+    pub(crate) fn asked(&self) -> Value {
+        json!({
+            "provider": self.provider, "model": self.model, "dimensions": self.dimensions,
+            "chunk_chars": self.chunk_chars, "overlap_chars": self.overlap_chars, "chunker": self.chunker,
+        })
+    }
+
+    fn to_json(&self) -> Value {
+        json!({
+            "id": self.id, "provider": self.provider, "model": self.model, "dimensions": self.dimensions,
+            "chunk_chars": self.chunk_chars, "overlap_chars": self.overlap_chars, "chunker": self.chunker,
+            "chunks": self.chunks, "created_at": rfc3339(self.created_at),
+        })
+    }
+}
+
+impl IndexRow {
+    /// The generation that is searched. There is one always: both leave together.
+    pub(crate) fn serving(&self) -> Option<&Generation> {
+        self.generations.iter().find(|generation| generation.id == self.serving)
+    }
+
+    /// The generation that is being made.
+    pub(crate) fn building(&self) -> Option<&Generation> {
+        self.generations.iter().find(|generation| Some(&generation.id) == self.building.as_ref())
+    }
+
+    /// The index as a list shows it.
+    pub fn to_json(&self) -> Value {
+        json!({
+            "name": self.name, "id": self.id, "tenant": self.tenant, "serving": self.serving().map(Generation::to_json),
+            "building": self.building().map(Generation::to_json), "created_at": rfc3339(self.created_at),
+        })
+    }
+
+    /// The index with what it has. `lag` counts the documents whose present text cannot be found yet.
+    pub fn to_whole_json(&self, counts: &Counts) -> Value {
+        let mut shown = self.to_json();
+        let cut = counts.cut.get(&self.serving).copied().unwrap_or(0);
+        shown["documents"] = json!(counts.documents);
+        shown["lag"] = json!(counts.documents.saturating_sub(cut));
+        shown
+    }
+}
+
+/// What an index has.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+pub struct Counts {
+    /// Documents that are there.
+    documents: u64,
+    /// How many of them each generation has cut as they stand.
+    cut: BTreeMap<String, u64>,
+}

@@ -1,0 +1,268 @@
+//! A document's way into an index, and out of it.
+//!
+//! 1. What stands is read: the index, the document, and what it is cut into.
+//! 2. The text is cut. Only chunks that are new need vectors; those that nobody kept are asked for, and kept at once: an
+//!    attempt that ends here pays for nothing twice.
+//! 3. One batch writes the document, its chunks, their words and its layout, each guarded by the document's version. So a
+//!    search sees the one version or the other, and of two jobs the one that was accepted last stands.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::plan::{Content, Document, Plan, Standing, embedded, plans, put_document, state_of};
+use super::{Generation, IndexRow, Store, cache, index_sql, manage, merge};
+use crate::claim::Claimed;
+use crate::embed::ask::{Call, Embedded};
+use crate::embed::pool::Pool;
+use crate::embed::providers::Interface;
+use crate::embed::vectors::{Wanted, ask_and_keep, calls_in, tokens_of, waiting};
+use crate::job::ID_PREFIX;
+use crate::limits::{INDEX_CHUNKS_MAX, INDEX_GO_ON_SECONDS, INDEX_TEXTS_PER_ATTEMPT, INDEX_TRIES, MERGE_AFTER};
+use crate::outcome::{ErrorClass, Outcome, RetryAfter};
+use crate::payload::out_of_reach;
+use crate::ports::{DatabaseError, World};
+use crate::search::chunk::Chunk;
+use crate::search::lexical;
+use crate::settings::Settings;
+use crate::store::{batch, first_as, json_param};
+
+/// A document as it was brought.
+#[derive(Debug, Deserialize)]
+struct Kept {
+    version: String,
+    deleted: u8,
+    source: String,
+    metadata: Map<String, Value>,
+    text: String,
+}
+
+/// What came of a change.
+#[derive(Debug, Deserialize)]
+struct State {
+    version: Option<String>,
+    changes: BTreeMap<String, u64>,
+}
+
+/// The index that a job means.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Meant<'a> {
+    pub(crate) name: &'a str,
+    /// Its own id, if no other index of that name will do.
+    pub(crate) id: Option<&'a str>,
+}
+
+/// What a document was brought for, and with what.
+pub(crate) struct Apply<'a, W> {
+    pub(crate) world: &'a W,
+    pub(crate) settings: &'a Settings,
+    pub(crate) pool: &'a Pool,
+    pub(crate) job: &'a Claimed,
+}
+
+/// What the vectors of a change cost.
+#[derive(Default)]
+struct Spent {
+    embedded: usize,
+    tokens: u64,
+    calls: Vec<Rc<Call>>,
+}
+
+impl<W: World> Apply<'_, W> {
+    /// Brings a document, or takes it away. It answers always.
+    pub(crate) async fn apply(&self, index: Meant<'_>, document: &Document) -> (Outcome, Vec<Rc<Call>>) {
+        let mut spent = Spent::default();
+        let outcome = match self.try_apply(index, document, &mut spent).await {
+            Ok(result) => Outcome::Succeeded { result: Some(result) },
+            Err(outcome) => waiting(outcome, self.job.attempt, !spent.calls.is_empty()),
+        };
+        (outcome, spent.calls)
+    }
+
+    async fn try_apply(&self, meant: Meant<'_>, document: &Document, spent: &mut Spent) -> Result<Value, Outcome> {
+        let Meant { name, id: index_id } = meant;
+        let version = self.job.id.strip_prefix(ID_PREFIX).unwrap_or_default();
+        for _ in 0..INDEX_TRIES {
+            let index = self.index(name).await?;
+            let standing = self.standing(&index, &document.id).await?;
+            let seen = standing.as_ref().map(|standing| standing.version.as_str());
+            let is_meant = index_id.is_none_or(|id| id == index.id);
+            if !is_meant || seen.is_some_and(|seen| seen > version) {
+                return Ok(told((name, &index.serving), document, "superseded", &[], spent));
+            }
+            let plans = plans(&index, document, standing.as_ref());
+            for plan in &plans {
+                self.find_vectors(plan, spent).await?;
+            }
+            let stands = self.commit(&index, document, (version, seen), &plans).await?;
+            if stands.as_deref() == Some(version) {
+                let state = state_of(document, standing.as_ref(), plans.is_empty());
+                return Ok(told((name, &index.serving), document, state, &plans, spent));
+            }
+            // Another job has changed it meanwhile, or the index is gone: what stands now is looked at again.
+        }
+        let wait = Some(RetryAfter::Deferral(Duration::from_secs(INDEX_GO_ON_SECONDS)));
+        let message = "Other jobs change the document all the time.".to_owned();
+        Err(Outcome::Failed { class: ErrorClass::Internal, message, retry_after: wait })
+    }
+
+    /// Cuts a document again as it stands, where a generation has forgotten what it was cut into.
+    pub(super) async fn cut_again(&self, index: &IndexRow, id: &str, calls: &mut Vec<Rc<Call>>) -> Result<(), Outcome> {
+        let statement = index_sql!("read_content", index.id.as_str(), id);
+        // Safe to repeat: it only reads.
+        let answers = batch(&Store(self.world), vec![statement]).await.map_err(|error| self.away(&error))?;
+        let content: Option<Kept> = first_as(answers.first()).map_err(|error| self.away(&error))?;
+        let Some(Kept { version, deleted, source, metadata, text }) = content else { return Ok(()) };
+        let content = (deleted == 0).then_some(Content { text, metadata, source });
+        let document = Document { id: id.to_owned(), content };
+        let standing = self.standing(index, id).await?;
+        let plans = plans(index, &document, standing.as_ref());
+        let mut spent = Spent::default();
+        let mut found = Ok(());
+        for plan in &plans {
+            found = self.find_vectors(plan, &mut spent).await;
+            if found.is_err() {
+                break;
+            }
+        }
+        calls.extend(spent.calls);
+        found?;
+        self.commit(index, &document, (&version, Some(&version)), &plans).await.map(|_| ())
+    }
+
+    /// The index of that name.
+    pub(super) async fn index(&self, name: &str) -> Result<IndexRow, Outcome> {
+        let row = manage::find_index(self.world, &self.job.tenant, name).await.map_err(|error| self.away(&error))?;
+        row.ok_or_else(|| failed(ErrorClass::Config, format!("There is no index {name:?}.")))
+    }
+
+    async fn standing(&self, index: &IndexRow, document: &str) -> Result<Option<Standing>, Outcome> {
+        let generations: Vec<_> = index.generations.iter().map(|generation| &generation.id).collect();
+        let statement = index_sql!("read_document", index.id.as_str(), document, json_param(&generations));
+        // Safe to repeat: it only reads.
+        let answers = batch(&Store(self.world), vec![statement]).await.map_err(|error| self.away(&error))?;
+        first_as(answers.first()).map_err(|error| self.away(&error))
+    }
+
+    /// Sees to it that every new chunk has a vector that is kept.
+    async fn find_vectors(&self, plan: &Plan<'_>, spent: &mut Spent) -> Result<(), Outcome> {
+        let generation = plan.generation;
+        if plan.fresh.is_empty() {
+            return Ok(());
+        }
+        if generation.chunks + plan.fresh.len() as u64 > INDEX_CHUNKS_MAX {
+            let message = format!("The index has {} chunks, and may have {INDEX_CHUNKS_MAX}.", generation.chunks);
+            return Err(failed(ErrorClass::Handler, message));
+        }
+        let choice = generation.choice();
+        let known = self.settings.providers.model(&choice.provider, &choice.model);
+        let Some((provider, model)) = known.filter(|(_, model)| model.dimensions == generation.dimensions) else {
+            let Generation { provider, model, dimensions, .. } = generation;
+            let message =
+                format!("The deployment has no model {model:?} of {dimensions} dimensions of a provider {provider:?}.");
+            return Err(failed(ErrorClass::Provider, message));
+        };
+        let wanted = Wanted { tenant: &self.job.tenant, choice: &choice, provider, model };
+        let asked: BTreeSet<&str> = plan.fresh.iter().map(String::as_str).collect();
+        let kept_as = generation.cache_name();
+        // Safe to repeat: it only reads.
+        let kept = cache::known(self.world, wanted.tenant, &kept_as, &asked).await.map_err(|e| self.away(&e))?;
+        let missing: Vec<&String> = plan.fresh.iter().filter(|hash| !kept.contains(*hash)).collect();
+        let now = &missing[..missing.len().min(INDEX_TEXTS_PER_ATTEMPT)];
+        let text_of: BTreeMap<&str, &Chunk> = plan.chunks.iter().map(|(hash, chunk)| (hash.as_str(), chunk)).collect();
+        let texts: Vec<_> = now.iter().filter_map(|hash| text_of.get(hash.as_str())).map(|it| embedded(it)).collect();
+        spent.embedded += texts.len();
+        match provider.interface {
+            Interface::Builtin => {
+                let vectors: Vec<_> = texts.iter().map(|text| lexical::embed(text)).collect();
+                let named = now.iter().map(|hash| (*hash).clone()).zip(vectors.iter().map(Vec::as_slice));
+                // Safe to repeat: the same text has the same vector.
+                cache::keep(self.world, wanted.tenant, &kept_as, named).await.map_err(|error| self.away(&error))?;
+            }
+            Interface::OpenaiCompatible => {
+                // Safe to repeat: it costs tokens and changes nothing; what came is kept.
+                let (told, kept_now) = ask_and_keep(self.world, self.settings, self.pool, wanted, (now, texts)).await;
+                spent.tokens += tokens_of(&told);
+                spent.calls.extend(calls_in(&told));
+                told.into_iter().zip(now).try_for_each(|((embedded, _), hash)| match embedded {
+                    Embedded::Vector(_) => Ok(()),
+                    Embedded::Refused(message) => {
+                        let at = text_of.get(hash.as_str()).map_or(0, |chunk| chunk.start);
+                        Err(failed(ErrorClass::Handler, format!("The provider refuses the chunk at {at}: {message}")))
+                    }
+                    Embedded::Failed(outcome) => Err(outcome),
+                })?;
+                // What is not kept cannot be written: the store is to blame, and not the job.
+                kept_now.map_err(|error| self.away(&error))?;
+            }
+        }
+        if now.len() < missing.len() {
+            let message = format!("{} of {} chunks have vectors; it goes on.", kept.len() + now.len(), asked.len());
+            let wait = RetryAfter::Deferral(Duration::from_secs(INDEX_GO_ON_SECONDS));
+            return Err(Outcome::Failed { class: ErrorClass::Internal, message, retry_after: Some(wait) });
+        }
+        Ok(())
+    }
+
+    /// Writes it all in one batch, if the document is still what was seen of it; answers the version that stands then.
+    async fn commit(
+        &self,
+        index: &IndexRow,
+        document: &Document,
+        (version, seen): (&str, Option<&str>),
+        plans: &[Plan<'_>],
+    ) -> Result<Option<String>, Outcome> {
+        let generations: Vec<_> = index.generations.iter().map(|generation| &generation.id).collect();
+        let mut statements = vec![put_document(index, document, version, seen)];
+        for plan in plans {
+            let of = json!({
+                "index": index.id, "document": document.id, "version": version, "generation": plan.generation.id,
+                "tenant": self.job.tenant, "model": plan.generation.cache_name(),
+            });
+            statements.extend(plan.statements(&json_param(&of)));
+        }
+        statements.push(index_sql!("read_state", index.id.as_str(), document.id.as_str(), json_param(&generations)));
+        // Safe to repeat: what this version has written is there, and each statement asks for the version.
+        let answers = batch(&Store(self.world), statements).await.map_err(|error| self.away(&error))?;
+        let state: State = first_as(answers.last())
+            .map_err(|error| self.away(&error))?
+            .ok_or_else(|| failed(ErrorClass::Internal, "The store answered nothing.".into()))?;
+        for (generation, _) in state.changes.iter().filter(|(_, changes)| **changes >= MERGE_AFTER) {
+            // A segment that is late costs only time; the next change makes it.
+            if let Err(error) = merge::merge(self.world, &self.job.tenant, generation).await {
+                tracing::warn!(error, generation, "a segment could not be made");
+            }
+        }
+        Ok(state.version)
+    }
+
+    /// What becomes of the attempt when the store of search gives no answer: it waits, and spends no failure. What the store
+    /// refuses is a bug of ours, or a vector that left in between.
+    pub(super) fn away(&self, error: &DatabaseError) -> Outcome {
+        let retry_after = match error {
+            DatabaseError::Unreachable(_) => Some(out_of_reach(self.job)),
+            DatabaseError::Refused(_) => None,
+        };
+        tracing::error!(%error, job = self.job.id, "the store of search gave no answer");
+        let message = "The store of search gave no answer.".to_owned();
+        Outcome::Failed { class: ErrorClass::Internal, message, retry_after }
+    }
+}
+
+fn failed(class: ErrorClass, message: String) -> Outcome {
+    Outcome::Failed { class, message, retry_after: None }
+}
+
+/// What is told of a change as the result of its job.
+fn told((name, serving): (&str, &str), document: &Document, state: &str, plans: &[Plan<'_>], spent: &Spent) -> Value {
+    let plan = plans.iter().find(|plan| plan.generation.id == serving);
+    json!({
+        "index": name, "document": document.id, "state": state, "generation": serving,
+        "chunks": plan.map(|plan| plan.chunks.len()), "added": plan.map_or(0, |plan| plan.fresh.len()),
+        "removed": plan.map_or(0, |plan| plan.removed),
+        "usage": {"embedded": spent.embedded, "calls": spent.calls.len(), "tokens": spent.tokens},
+    })
+}

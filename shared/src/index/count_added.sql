@@ -1,0 +1,2 @@
+-- Counts the chunks that the statement before made. ?1 the generation.
+UPDATE generations SET chunks = chunks + changes() WHERE id = ?1 AND changes() > 0 RETURNING ''

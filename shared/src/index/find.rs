@@ -1,0 +1,381 @@
+//! A search: by words, by vectors, or by both. Ids and vectors are of one moment of the store; what has left since then is
+//! left out.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::rc::Rc;
+
+use futures_util::future::join;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::manage::standing;
+use super::merge::{entry_of, read_segment, seq_of};
+use super::{Generation, IndexRow, Store, cache, index_sql};
+use crate::authorize::unavailable;
+use crate::embed::ask::{Asked, Embedded, ask};
+use crate::embed::providers::Interface;
+use crate::invalid::{InvalidField, read};
+use crate::limits::{
+    CANDIDATES, CANDIDATES_FILTERED, CANDIDATES_VECTOR, QUERY_BYTES_MAX, QUERY_WORDS_MAX, SEARCH_RESULTS_DEFAULT,
+    SEARCH_RESULTS_MAX, SEGMENT_CACHE_BYTES, TAIL_ROWS_MAX,
+};
+use crate::ports::{Blobs, Clock, Http, IndexDatabase, Rows};
+use crate::problem::Problem;
+use crate::search::filter::Filter;
+use crate::search::fuse::{Fused, fuse};
+use crate::search::lexical;
+use crate::search::scan::{Hit, top};
+use crate::search::segment::{Segment, encode};
+use crate::settings::Settings;
+use crate::store::{batch, first_as, json_param, rows_as};
+
+/// What finds chunks.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "SearchMode"))]
+#[serde(rename_all = "lowercase")]
+enum Mode {
+    /// Words and vectors, fused by their ranks.
+    #[default]
+    Hybrid,
+    /// Words.
+    Keyword,
+    /// Vectors.
+    Vector,
+}
+
+/// A search as a caller asks for it.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "Search"))]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SearchRequest {
+    /// What is searched for, in words.
+    #[cfg_attr(feature = "openapi", schemars(length(min = 1, max = QUERY_BYTES_MAX)))]
+    query: String,
+    /// What finds it.
+    #[serde(default)]
+    mode: Mode,
+    /// Chunks that are answered at most; 10 when nothing is said.
+    #[cfg_attr(feature = "openapi", schemars(range(min = 1, max = SEARCH_RESULTS_MAX)))]
+    limit: Option<usize>,
+    /// What a document's metadata must say: `{"lang": "en", "year": {"gte": 2020}, "kind": {"in": ["guide"]}}`.
+    filter: Option<Value>,
+}
+
+/// A search that was checked.
+struct Query {
+    text: String,
+    mode: Mode,
+    limit: usize,
+    filter: Option<Filter>,
+}
+
+/// Segments that were read, the last one used at the end. They never change, so they are as good as new.
+#[derive(Debug, Default)]
+pub struct SegmentCache(RefCell<VecDeque<(String, Rc<Segment>)>>);
+
+impl SegmentCache {
+    async fn read<W: Blobs + Clock>(&self, world: &W, key: &str) -> Result<Rc<Segment>, String> {
+        let known = self.0.borrow().iter().position(|(known, _)| known == key);
+        let segment = match known.and_then(|at| self.0.borrow_mut().remove(at)) {
+            Some((_, segment)) => segment,
+            // Safe to repeat: it only reads.
+            None => Rc::new(read_segment(world, key).await?),
+        };
+        let mut segments = self.0.borrow_mut();
+        segments.push_back((key.to_owned(), segment.clone()));
+        while segments.len() > 1 && segments.iter().map(|(_, it)| it.bytes()).sum::<usize>() > SEGMENT_CACHE_BYTES {
+            segments.pop_front();
+        }
+        Ok(segment)
+    }
+}
+
+/// What one moment of the store has for a search.
+struct Snapshot {
+    index: IndexRow,
+    /// What words found, the best first.
+    keyword: Vec<Hit>,
+    /// The chunks that no segment has yet.
+    tail: Vec<(u64, String)>,
+    /// The chunks that the filter says yes to; `None` without one.
+    allowed: Option<BTreeSet<u64>>,
+}
+
+/// A chunk that is answered.
+#[derive(Debug, Deserialize)]
+struct Row {
+    seq: u64,
+    document: String,
+    source: String,
+    heading: String,
+    text: String,
+    metadata: Value,
+    span: Option<(usize, usize)>,
+}
+
+/// Searches an index.
+///
+/// # Errors
+/// A problem that names every wrong field; `NotFound`; `ProviderFailed` when vectors alone are asked for and the query has
+/// none; `Unavailable`.
+pub async fn search<W: IndexDatabase + Blobs + Http + Clock>(
+    world: &W,
+    settings: &Settings,
+    segments: &SegmentCache,
+    (tenant, name): (&str, &str),
+    body: &[u8],
+) -> Result<Value, Problem> {
+    let query = check(body)?;
+    let mut snapshot = look(world, tenant, name, &query).await?;
+    let vector = if query.mode == Mode::Keyword {
+        Ok(Vec::new())
+    } else {
+        let found = nearest(world, settings, segments, &snapshot, &query).await;
+        if found.as_ref().is_err_and(|error| error.is_stale) {
+            // The segment was replaced between two calls: another look finds the new one.
+            snapshot = look(world, tenant, name, &query).await?;
+            nearest(world, settings, segments, &snapshot, &query).await
+        } else {
+            found
+        }
+    };
+    let (vector, degraded) = match vector {
+        Ok(hits) => (hits, None),
+        Err(error) if query.mode == Mode::Vector => return Err(Problem::ProviderFailed(error.message)),
+        Err(error) => (Vec::new(), Some(error.message)),
+    };
+    let fused = fuse(&snapshot.keyword, &vector);
+    let hits = show(world, &snapshot.index, &query, &fused).await?;
+    let mode = match query.mode {
+        Mode::Hybrid => "hybrid",
+        Mode::Keyword => "keyword",
+        Mode::Vector => "vector",
+    };
+    Ok(json!({
+        "index": name, "generation": snapshot.index.serving, "mode": mode, "degraded": degraded, "hits": hits,
+    }))
+}
+
+fn check(body: &[u8]) -> Result<Query, Problem> {
+    let SearchRequest { query, mode, limit, filter } = read(body, "#")?;
+    let mut errors = Vec::new();
+    if query.trim().is_empty() || query.len() > QUERY_BYTES_MAX {
+        let detail = format!("A query has 1 to {QUERY_BYTES_MAX} bytes, not all of them blank.");
+        errors.push(InvalidField::new("#/query", "out-of-range", detail));
+    }
+    let limit = limit.unwrap_or(SEARCH_RESULTS_DEFAULT);
+    if !(1..=SEARCH_RESULTS_MAX).contains(&limit) {
+        errors.push(InvalidField::new("#/limit", "out-of-range", format!("A limit is 1 to {SEARCH_RESULTS_MAX}.")));
+    }
+    let filter = filter.map(|filter| Filter::parse(&filter, "#/filter")).transpose();
+    match filter {
+        Ok(filter) if errors.is_empty() => Ok(Query { text: query, mode, limit, filter }),
+        Ok(_) => Err(Problem::InvalidRequest(errors)),
+        Err(wrong) => Err(Problem::InvalidRequest(errors.into_iter().chain(wrong).collect())),
+    }
+}
+
+/// The words of a query as FTS5 takes them: any of them, each as it is. Empty when there is none.
+fn any_word(query: &str) -> String {
+    let words = query.split_whitespace().filter(|word| word.chars().any(char::is_alphanumeric));
+    let quoted = words.take(QUERY_WORDS_MAX).map(|word| format!("\"{}\"", word.replace('"', "\"\"").replace('\0', "")));
+    quoted.collect::<Vec<_>>().join(" OR ")
+}
+
+async fn look<W: IndexDatabase + Clock>(
+    world: &W,
+    tenant: &str,
+    name: &str,
+    query: &Query,
+) -> Result<Snapshot, Problem> {
+    let words = if query.mode == Mode::Vector { String::new() } else { any_word(&query.text) };
+    let most = if query.filter.is_some() { CANDIDATES_FILTERED } else { CANDIDATES };
+    let tail = if query.mode == Mode::Keyword { 0 } else { TAIL_ROWS_MAX };
+    let mut statements = vec![standing(tenant, name), index_sql!("find_tail", tenant, name, tail)];
+    if !words.is_empty() {
+        statements.push(index_sql!("find_words", tenant, name, words.as_str(), most));
+    }
+    if query.filter.is_some() {
+        statements.push(index_sql!("find_metadata", tenant, name));
+    }
+    // Safe to repeat: it only reads, in one transaction.
+    let answers = batch(&Store(world), statements).await.map_err(|error| unavailable(&error))?;
+    let mut rest = answers.get(2..).unwrap_or_default().iter();
+    let index = first_as(answers.first()).map_err(|error| unavailable(&error))?.ok_or(Problem::NotFound)?;
+    let found = if words.is_empty() { Vec::new() } else { rows::<(u64, f32)>(rest.next())? };
+    let allowed = query.filter.as_ref().map(|filter| {
+        let documents = rows::<(Value, Vec<u64>)>(rest.next())?;
+        let matching = documents.into_iter().filter(|(metadata, _)| filter.matches(metadata));
+        Ok::<_, Problem>(matching.flat_map(|(_, seqs)| seqs).collect::<BTreeSet<_>>())
+    });
+    let allowed = allowed.transpose()?;
+    let is_allowed = |seq: &u64| allowed.as_ref().is_none_or(|allowed| allowed.contains(seq));
+    let keyword = found.into_iter().filter(|(seq, _)| is_allowed(seq));
+    let keyword = keyword.map(|(seq, score)| Hit { id: entry_of(seq), score }).collect();
+    Ok(Snapshot { index, keyword, tail: rows(answers.get(1))?, allowed })
+}
+
+fn rows<T: serde::de::DeserializeOwned>(rows: Option<&Rows>) -> Result<Vec<T>, Problem> {
+    rows_as(rows.unwrap_or(&Vec::new())).map_err(|error| unavailable(&error))
+}
+
+/// Why there are no nearest vectors.
+struct NoVectors {
+    message: String,
+    /// The segment is not there: it was replaced since the snapshot.
+    is_stale: bool,
+}
+
+/// The chunks whose vectors are nearest to the query's.
+async fn nearest<W: Blobs + Http + Clock>(
+    world: &W,
+    settings: &Settings,
+    segments: &SegmentCache,
+    snapshot: &Snapshot,
+    query: &Query,
+) -> Result<Vec<Hit>, NoVectors> {
+    let serving = snapshot.index.serving();
+    let serving =
+        serving.ok_or_else(|| NoVectors { message: "The index has no generation.".into(), is_stale: true })?;
+    let segment = async {
+        match &serving.segment {
+            Some(key) => segments.read(world, key).await.map(Some),
+            None => Ok(None),
+        }
+    };
+    let (vector, segment) = join(vector_of(world, settings, serving, &query.text), segment).await;
+    let vector = vector.map_err(|message| NoVectors { message, is_stale: false })?;
+    let segment = segment.map_err(|error| {
+        tracing::warn!(error, "a segment cannot be read");
+        NoVectors { message: "The vectors of the index cannot be read.".into(), is_stale: true }
+    })?;
+    let broken = |error: &dyn std::fmt::Display| {
+        tracing::error!(%error, "vectors cannot be compared");
+        NoVectors { message: "The vectors of the index cannot be compared.".into(), is_stale: false }
+    };
+    let read = |(seq, text): &(u64, String)| Some((entry_of(*seq), cache::decode(text, serving.dimensions)?));
+    let tail: Vec<_> = snapshot.tail.iter().filter_map(read).collect();
+    let tail = encode(serving.dimensions, tail.iter().map(|(entry, vector)| (*entry, vector.as_slice())));
+    let tail = tail.and_then(Segment::decode).map_err(|error| broken(&error))?;
+    let all: Vec<&Segment> = segment.iter().map(Rc::as_ref).chain([&tail]).collect();
+    let is_left_out = |entry: &_| snapshot.allowed.as_ref().is_some_and(|allowed| !allowed.contains(&seq_of(*entry)));
+    top(&all, &vector, CANDIDATES_VECTOR, is_left_out).map_err(|error| broken(&error))
+}
+
+/// The vector of a query; why there is none, fit to be shown.
+async fn vector_of<W: Http + Clock>(
+    world: &W,
+    settings: &Settings,
+    generation: &Generation,
+    text: &str,
+) -> Result<Vec<f32>, String> {
+    let Generation { provider: name, model: model_name, dimensions, .. } = generation;
+    let known = settings.providers.model(name, model_name).filter(|(_, model)| model.dimensions == *dimensions);
+    let (provider, model) = known.ok_or_else(|| format!("The deployment has no model {model_name:?} of {name:?}."))?;
+    if provider.interface == Interface::Builtin {
+        return Ok(lexical::embed(text));
+    }
+    let calls_left = Cell::new(1);
+    let asked = Asked { provider, model: (model_name, model), version: &settings.version, calls_left: &calls_left };
+    match ask(world, &asked, &[text]).await.pop().map(|(embedded, _)| embedded) {
+        Some(Embedded::Vector(vector)) => Ok(vector),
+        Some(Embedded::Refused(message)) => Err(format!("The provider refuses the query: {message}")),
+        Some(Embedded::Failed(outcome)) => {
+            Err(outcome.error().map_or_else(|| "The provider failed.".to_owned(), |error| error.message))
+        }
+        None => Err("The provider was not asked.".into()),
+    }
+}
+
+/// The best chunks as they are answered. Those that have left since they were found are left out.
+async fn show<W: IndexDatabase + Clock>(
+    world: &W,
+    index: &IndexRow,
+    query: &Query,
+    fused: &[Fused],
+) -> Result<Vec<Value>, Problem> {
+    // More than are answered: some may have left.
+    let seqs: Vec<u64> = fused.iter().take(2 * query.limit).map(|entry| seq_of(entry.id)).collect();
+    if seqs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let words = any_word(&query.text);
+    let wanted = json_param(&seqs);
+    let mut statements = vec![index_sql!("read_chunks", index.serving.as_str(), index.id.as_str(), wanted.clone())];
+    if !words.is_empty() {
+        statements.push(index_sql!("mark_words", words.as_str(), wanted));
+    }
+    // Safe to repeat: it only reads.
+    let answers = batch(&Store(world), statements).await.map_err(|error| unavailable(&error))?;
+    let found: BTreeMap<u64, Row> = rows::<Row>(answers.first())?.into_iter().map(|row| (row.seq, row)).collect();
+    let marked: BTreeMap<u64, String> = rows::<(u64, String)>(answers.get(1))?.into_iter().collect();
+    let shown = |entry: &Fused| {
+        let seq = seq_of(entry.id);
+        let row = found.get(&seq)?;
+        Some(json!({
+            "document": row.document, "source": row.source, "heading": row.heading, "text": row.text,
+            "start": row.span.map(|span| span.0), "end": row.span.map(|span| span.1),
+            "score": entry.score, "keyword_score": entry.keyword, "vector_score": entry.vector,
+            "highlight": marked.get(&seq).map(|text| as_html(text)), "metadata": row.metadata,
+        }))
+    };
+    Ok(fused.iter().filter_map(shown).take(query.limit).collect())
+}
+
+/// A text with its marks as HTML: all else in it is text.
+fn as_html(marked: &str) -> String {
+    let mut html = String::with_capacity(marked.len() + 32);
+    for letter in marked.chars() {
+        match letter {
+            MARK_BEGINS => html.push_str("<mark>"),
+            MARK_ENDS => html.push_str("</mark>"),
+            '<' => html.push_str("&lt;"),
+            '>' => html.push_str("&gt;"),
+            '&' => html.push_str("&amp;"),
+            '"' => html.push_str("&quot;"),
+            other => html.push(other),
+        }
+    }
+    html
+}
+
+/// What `mark_words.sql` sets around a word.
+const MARK_BEGINS: char = '\u{2}';
+const MARK_ENDS: char = '\u{3}';
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_is_words_and_never_syntax() {
+        for (query, expected) in [
+            ("rotate the secret", r#""rotate" OR "the" OR "secret""#),
+            (r#"a" OR scope:x NEAR("#, r#""a""" OR "OR" OR "scope:x" OR "NEAR(""#),
+            ("?! -- *", ""),
+            ("\u{0}a\u{0}b", r#""ab""#),
+        ] {
+            assert_eq!(any_word(query), expected, "{query}");
+        }
+        assert_eq!(any_word(&"word ".repeat(1_000)).matches(" OR ").count(), QUERY_WORDS_MAX - 1);
+    }
+
+    #[test]
+    fn marks_are_the_only_markup() {
+        let text = "if a < b && \u{2}lease\u{3} > \"c\" <script>";
+        assert_eq!(as_html(text), "if a &lt; b &amp;&amp; <mark>lease</mark> &gt; &quot;c&quot; &lt;script&gt;");
+    }
+
+    #[test]
+    fn a_wrong_search_names_its_fields() {
+        let errors = |body: &str| match check(body.as_bytes()).map(|_| ()) {
+            Err(Problem::InvalidRequest(errors)) => errors.into_iter().map(|error| error.pointer).collect::<Vec<_>>(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(errors(r#"{"query": " ", "limit": 0, "filter": []}"#), ["#/query", "#/limit", "#/filter"]);
+        assert_eq!(errors(r#"{"query": "a", "mode": "magic"}"#), ["#/mode"]);
+        assert_eq!(errors(r#"{"query": "a", "limit": 101}"#), ["#/limit"]);
+        assert!(check(br#"{"query": "a", "filter": {"lang": "en"}, "mode": "keyword", "limit": 100}"#).is_ok());
+    }
+}

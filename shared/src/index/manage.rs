@@ -1,0 +1,220 @@
+//! Making, reading and dropping indexes.
+
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{Counts, Generation, IndexRow, Store, index_sql};
+use crate::authorize::unavailable;
+use crate::invalid::{InvalidField, is_name, read};
+use crate::job::mint_ulid;
+use crate::limits::{CHUNK_CHARS, INDEX_TRIES};
+use crate::ports::{Clock, DatabaseError, IndexDatabase, Param, Statement};
+use crate::problem::Problem;
+use crate::search::chunk::{CHUNKER_VERSION, ChunkLimits};
+use crate::settings::Settings;
+use crate::store::{batch, first_as, json_param, rows_as};
+
+/// An index as a caller asks for it.
+#[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "PutIndex"))]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PutIndex {
+    /// The provider of its vectors, one of those that the deployment has; its default when nothing is said.
+    provider: Option<String>,
+    /// The provider's model.
+    model: Option<String>,
+    /// Characters of a chunk at most; 1,200 when nothing is said.
+    #[cfg_attr(feature = "openapi", schemars(range(min = *CHUNK_CHARS.start(), max = *CHUNK_CHARS.end())))]
+    chunk_chars: Option<usize>,
+    /// Characters that a chunk may repeat of the one before, half of its own at most; 150 when nothing is said.
+    overlap_chars: Option<usize>,
+}
+
+/// What a put came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// The index is new.
+    Made,
+    /// It is as it was asked for.
+    Kept,
+    /// It builds a generation as it was asked for: a job goes on with it.
+    Builds,
+}
+
+/// Makes an index, or lets one build another generation, with another model or other chunks. The last put stands: one that
+/// asks for what is searched gives up what is being built.
+///
+/// # Errors
+/// A problem that names every wrong field; `IllegalTransition` when others change it all the time; `Unavailable`.
+pub async fn put_index<W: IndexDatabase + Clock>(
+    world: &W,
+    settings: &Settings,
+    tenant: &str,
+    name: &str,
+    body: &[u8],
+) -> Result<(IndexRow, Change), Problem> {
+    let asked = check(settings, name, body)?;
+    let now = world.now_ms();
+    let (id, generation) = (mint_ulid(now, world.random()), mint_ulid(now, world.random()));
+    let mut row = asked.clone();
+    row["id"] = json!(generation);
+    let row = json_param(&row);
+    let made = index_sql!("insert_index", tenant, name, id.as_str(), generation.as_str());
+    let mut index = change(world, tenant, name, vec![made, insert_generation(tenant, name, &row)]).await?;
+    for _ in 0..INDEX_TRIES {
+        let told = |generation: Option<&Generation>| generation.map(Generation::asked);
+        match (told(index.serving()).ok_or(Problem::Internal)? == asked, told(index.building())) {
+            (true, None) => {
+                let is_new = index.id == id;
+                return Ok((index, if is_new { Change::Made } else { Change::Kept }));
+            }
+            (false, Some(building)) if building == asked => return Ok((index, Change::Builds)),
+            (is_searched, _) => {
+                let next = (!is_searched).then(|| generation.clone());
+                let before = index.building.clone();
+                let serving = index.serving.as_str();
+                let mut statements = vec![index_sql!("set_building", tenant, name, next, serving, before.clone())];
+                statements.push(insert_generation(tenant, name, &row));
+                statements.extend(before.map(|before| drop_generation(&before)));
+                index = change(world, tenant, name, statements).await?;
+            }
+        }
+    }
+    Err(Problem::IllegalTransition("Others change the index all the time.".into()))
+}
+
+/// Changes an index; answers it as it is then.
+async fn change<W: IndexDatabase + Clock>(
+    world: &W,
+    tenant: &str,
+    name: &str,
+    mut statements: Vec<Statement>,
+) -> Result<IndexRow, Problem> {
+    statements.push(standing(tenant, name));
+    // Safe to repeat: ids stay the same, and each statement asks for what it has seen.
+    let answers = batch(&Store(world), statements).await.map_err(|error| unavailable(&error))?;
+    first_as(answers.last()).map_err(|error| unavailable(&error))?.ok_or(Problem::Unavailable)
+}
+
+fn insert_generation(tenant: &str, name: &str, row: &Param) -> Statement {
+    index_sql!("insert_generation", tenant, name, row.clone())
+}
+
+/// Gives a generation up that its index names no more.
+pub(super) fn drop_generation(generation: &str) -> Statement {
+    index_sql!("drop_generation", generation)
+}
+
+/// What is asked for, with what is meant where nothing is said.
+fn check(settings: &Settings, name: &str, body: &[u8]) -> Result<serde_json::Value, Problem> {
+    let request: PutIndex = read(body, "#")?;
+    let mut errors = Vec::new();
+    let mut wrong = |pointer: &str, code, detail: String| errors.push(InvalidField::new(pointer, code, detail));
+    if !is_name(name) {
+        wrong("#", "invalid-name", "A name has 1 to 64 of a-z, A-Z, 0-9, _ and -.".into());
+    }
+    let default = ChunkLimits::default();
+    let chunk_chars = request.chunk_chars.unwrap_or(default.chars_max);
+    if !CHUNK_CHARS.contains(&chunk_chars) {
+        let (least, most) = (CHUNK_CHARS.start(), CHUNK_CHARS.end());
+        wrong("#/chunk_chars", "out-of-range", format!("A chunk has {least} to {most} characters."));
+    }
+    let overlap_chars = request.overlap_chars.unwrap_or(default.overlap_chars.min(chunk_chars / 2));
+    if overlap_chars > chunk_chars / 2 {
+        wrong("#/overlap_chars", "out-of-range", "Half of a chunk's own characters at most.".into());
+    }
+    let choice = settings.providers.choose(request.provider.as_deref(), request.model.as_deref());
+    match choice.map(|choice| (settings.providers.model(&choice.provider, &choice.model).map(|it| it.1), choice)) {
+        Ok((Some(model), choice)) if errors.is_empty() => Ok(json!({
+            "provider": choice.provider, "model": choice.model, "dimensions": model.dimensions,
+            "chunk_chars": chunk_chars, "overlap_chars": overlap_chars, "chunker": CHUNKER_VERSION,
+        })),
+        Ok(_) => Err(Problem::InvalidRequest(errors)),
+        Err(unknown) => {
+            errors.push(InvalidField::new(format!("#/{}", unknown.field), unknown.code, &unknown.detail));
+            Err(Problem::InvalidRequest(errors))
+        }
+    }
+}
+
+/// What there is of an index, as a statement.
+pub(super) fn standing(tenant: &str, name: &str) -> Statement {
+    index_sql!("read_index", tenant, name)
+}
+
+/// An index, if there is one of that name.
+///
+/// # Errors
+/// As [`batch`].
+pub(crate) async fn find_index<W: IndexDatabase + Clock>(
+    world: &W,
+    tenant: &str,
+    name: &str,
+) -> Result<Option<IndexRow>, DatabaseError> {
+    let answers = batch(&Store(world), vec![standing(tenant, name)]).await?;
+    first_as(answers.first())
+}
+
+/// An index.
+///
+/// # Errors
+/// `NotFound`; `Unavailable`.
+pub async fn read_index<W: IndexDatabase + Clock>(world: &W, tenant: &str, name: &str) -> Result<IndexRow, Problem> {
+    find_index(world, tenant, name).await.map_err(|error| unavailable(&error))?.ok_or(Problem::NotFound)
+}
+
+/// An index, and what it has.
+///
+/// # Errors
+/// `NotFound`; `Unavailable`.
+pub async fn count_index<W: IndexDatabase + Clock>(
+    world: &W,
+    tenant: &str,
+    name: &str,
+) -> Result<(IndexRow, Counts), Problem> {
+    let statements = vec![standing(tenant, name), index_sql!("count_index", tenant, name)];
+    let answers = batch(&Store(world), statements).await.map_err(|error| unavailable(&error))?;
+    let index = first_as(answers.first()).map_err(|error| unavailable(&error))?.ok_or(Problem::NotFound)?;
+    let counts = first_as(answers.last()).map_err(|error| unavailable(&error))?.ok_or(Problem::NotFound)?;
+    Ok((index, counts))
+}
+
+/// A page of a tenant's indexes by name.
+///
+/// # Errors
+/// `Unavailable`.
+pub async fn list_indexes<W: IndexDatabase + Clock>(
+    world: &W,
+    tenant: &str,
+    after: &str,
+    limit: u32,
+) -> Result<Vec<IndexRow>, Problem> {
+    let statement = index_sql!("list_indexes", tenant, after, i64::from(limit));
+    let answers = batch(&Store(world), vec![statement]).await.map_err(|error| unavailable(&error))?;
+    rows_as(answers.first().unwrap_or(&Vec::new())).map_err(|error| unavailable(&error))
+}
+
+/// Drops an index. Nobody finds anything in it from now on; what it has leaves in pieces ([`super::clear`]).
+///
+/// # Errors
+/// `NotFound`, also for the second time; `Unavailable`.
+pub async fn drop_index<W: IndexDatabase + Clock>(world: &W, tenant: &str, name: &str) -> Result<(), Problem> {
+    let statements = vec![index_sql!("drop_generations", tenant, name), index_sql!("drop_index", tenant, name)];
+    let answers = batch(&Store(world), statements).await.map_err(|error| unavailable(&error))?;
+    if answers.last().is_none_or(Vec::is_empty) { Err(Problem::NotFound) } else { Ok(()) }
+}
+
+/// Drops all indexes of a tenant, and the vectors that are kept of its texts.
+///
+/// Safe to repeat: what is gone stays gone.
+///
+/// # Errors
+/// `Unavailable`.
+pub async fn erase_tenant<W: IndexDatabase + Clock>(world: &W, tenant: &str) -> Result<(), Problem> {
+    let statements = vec![
+        index_sql!("erase_generations", tenant),
+        index_sql!("erase_indexes", tenant),
+        index_sql!("erase_vectors", tenant),
+    ];
+    batch(&Store(world), statements).await.map(|_| ()).map_err(|error| unavailable(&error))
+}

@@ -1,0 +1,107 @@
+//! Segments: the vectors of a generation in one object, made anew of the one before and of what came since.
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+
+use super::{Store, cache, index_sql};
+use crate::job::mint_ulid;
+use crate::limits::MERGE_ROWS_MAX;
+use crate::payload::{get_object, put_object};
+use crate::ports::{Blobs, Clock, IndexDatabase};
+use crate::search::segment::{EntryId, Segment};
+use crate::store::{batch, first_as, rows_as};
+
+/// What every key of a segment begins with.
+pub(super) const PREFIX: &str = "segments/";
+
+/// A generation as a merge finds it.
+#[derive(Debug, Deserialize)]
+struct Found {
+    dimensions: usize,
+    segment: Option<String>,
+    dead: u64,
+    alive: Vec<u64>,
+}
+
+/// The name of a chunk in a segment.
+pub(super) fn entry_of(seq: u64) -> EntryId {
+    u128::from(seq).to_be_bytes()
+}
+
+/// The chunk of an entry.
+pub(super) fn seq_of(entry: EntryId) -> u64 {
+    u64::try_from(u128::from_be_bytes(entry)).unwrap_or(u64::MAX)
+}
+
+/// Makes the segment of a generation anew: without what has left, with what came, at most
+/// [`MERGE_ROWS_MAX`](crate::limits::MERGE_ROWS_MAX) chunks of it.
+///
+/// Safe to repeat: an object that is read never changes, and of two that were made of one segment the first one stands.
+///
+/// # Errors
+/// Why it could not be made, in one line; what was there stays.
+pub(crate) async fn merge<W: IndexDatabase + Blobs + Clock>(
+    world: &W,
+    tenant: &str,
+    generation: &str,
+) -> Result<(), String> {
+    let statements =
+        vec![index_sql!("read_generation", generation), index_sql!("read_tail", generation, MERGE_ROWS_MAX)];
+    let answers = batch(&Store(world), statements).await.map_err(|error| error.to_string())?;
+    let Some(found) = first_as::<Found>(answers.first()).map_err(|error| error.to_string())? else { return Ok(()) };
+    let tail: Vec<(u64, String)> = rows_as(answers.get(1).unwrap_or(&Vec::new())).map_err(|error| error.to_string())?;
+    let old = match &found.segment {
+        None => None,
+        Some(key) => Some(read_segment(world, key).await?),
+    };
+    let alive: BTreeSet<u64> = found.alive.iter().copied().collect();
+    let fresh = tail.iter().map(|(seq, text)| {
+        let vector = cache::decode(text, found.dimensions).ok_or_else(|| format!("chunk {seq} has no vector"))?;
+        Ok((entry_of(*seq), vector))
+    });
+    let fresh = fresh.collect::<Result<Vec<_>, String>>()?;
+    let fresh = fresh.iter().map(|(entry, vector)| (*entry, vector.as_slice()));
+    let keep = |entry: &EntryId| alive.contains(&seq_of(*entry));
+    let bytes = Segment::merged(found.dimensions, old.as_ref(), keep, fresh).map_err(|error| error.to_string())?;
+    drop(old);
+    let last = tail.last().map(|(seq, _)| *seq).or(found.alive.iter().copied().max()).unwrap_or(0);
+    let key = format!("{PREFIX}{tenant}/{generation}/{}", mint_ulid(world.now_ms(), world.random()));
+    put_object(world, &key, bytes).await?;
+    swap(world, generation, &key, last, &found).await
+}
+
+/// Lets a segment take the place of the one that it was made of, and deletes the one that nobody reads any more.
+async fn swap<W: IndexDatabase + Blobs + Clock>(
+    world: &W,
+    generation: &str,
+    key: &str,
+    last: u64,
+    found: &Found,
+) -> Result<(), String> {
+    let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    let before = found.segment.clone();
+    let statement = index_sql!("swap_segment", generation, key, number(last), number(found.dead), before.clone());
+    let standing = index_sql!("read_segment", generation);
+    let answers = batch(&Store(world), vec![statement, standing]).await.map_err(|error| error.to_string())?;
+    // Also after an answer that was lost: what stands is read back.
+    let stands = answers.get(1).and_then(|rows| rows.first()).is_some_and(|row| row == key);
+    let left = if stands { before } else { Some(key.to_owned()) };
+    if let Some(left) = left {
+        // What stays behind is cleared away with its generation.
+        if let Err(error) = world.delete(&[left]).await {
+            tracing::warn!(%error, generation, "a segment that nobody reads could not be deleted");
+        }
+    }
+    Ok(())
+}
+
+/// Reads a segment.
+///
+/// # Errors
+/// Why not, in one line.
+pub(super) async fn read_segment<W: Blobs + Clock>(world: &W, key: &str) -> Result<Segment, String> {
+    let bytes = get_object(world, key).await.map_err(|error| error.to_string())?;
+    let bytes = bytes.ok_or_else(|| format!("{key} is not there"))?;
+    Segment::decode(bytes).map_err(|error| format!("{key}: {error}"))
+}

@@ -1,0 +1,157 @@
+//! What a change of a document has to do in each generation, from what is asked for and what stands.
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::{Generation, IndexRow, cache, index_sql};
+use crate::ports::{Param, Statement};
+use crate::search::chunk::{self, Chunk};
+use crate::store::json_param;
+
+/// What a job makes of a document.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Document {
+    pub(crate) id: String,
+    /// `None`: it is no more.
+    pub(crate) content: Option<Content>,
+}
+
+/// What there is of a document.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Content {
+    pub(crate) text: String,
+    pub(crate) metadata: Map<String, Value>,
+    pub(crate) source: String,
+}
+
+/// A document as it stands.
+#[derive(Debug, Deserialize)]
+pub(super) struct Standing {
+    pub(super) version: String,
+    pub(super) deleted: u8,
+    pub(super) source: String,
+    pub(super) hash: String,
+    pub(super) metadata: Value,
+    pub(super) layouts: Vec<Layout>,
+}
+
+/// What a generation has cut a document into.
+#[derive(Debug, Deserialize)]
+pub(super) struct Layout {
+    pub(super) generation: String,
+    pub(super) hash: String,
+    pub(super) chunks: Vec<(String, usize, usize)>,
+}
+
+/// A generation's part of a change.
+pub(super) struct Plan<'a> {
+    pub(super) generation: &'a Generation,
+    /// The chunks in order, each with the name of its vector.
+    pub(super) chunks: Vec<(String, Chunk)>,
+    /// The names of those that are new, each once.
+    pub(super) fresh: Vec<String>,
+    /// How many leave.
+    pub(super) removed: usize,
+}
+
+/// What is embedded of a chunk: the headings that it stands below say what it is about.
+pub(super) fn embedded(chunk: &Chunk) -> String {
+    embedded_text(&chunk.heading, &chunk.text)
+}
+
+/// The same of a heading and a text.
+pub(super) fn embedded_text(heading: &str, text: &str) -> String {
+    if heading.is_empty() { text.to_owned() } else { format!("{heading}\n\n{text}") }
+}
+
+pub(super) fn state_of(document: &Document, standing: Option<&Standing>, is_cut: bool) -> &'static str {
+    let was_there = standing.is_some_and(|standing| standing.deleted == 0);
+    match &document.content {
+        None if was_there => "deleted",
+        None => "absent",
+        Some(content) if is_cut && is_same(content, standing) => "unchanged",
+        Some(_) if was_there => "updated",
+        Some(_) => "added",
+    }
+}
+
+pub(super) fn is_same(content: &Content, standing: Option<&Standing>) -> bool {
+    standing.is_some_and(|standing| {
+        standing.deleted == 0
+            && standing.source == content.source
+            && standing.metadata.as_object() == Some(&content.metadata)
+            && standing.hash == cache::hash_of(&content.text)
+    })
+}
+
+/// What each generation has to do; nothing if it has cut this very text.
+pub(super) fn plans<'a>(index: &'a IndexRow, document: &Document, standing: Option<&Standing>) -> Vec<Plan<'a>> {
+    let text = document.content.as_ref().map(|content| content.text.as_str());
+    let hash = text.map(cache::hash_of).unwrap_or_default();
+    let plan = |generation: &'a Generation| {
+        let layouts = standing.map_or(&[][..], |standing| &standing.layouts);
+        let layout = layouts.iter().find(|layout| layout.generation == generation.id);
+        let had: BTreeSet<&str> = layout.iter().flat_map(|it| &it.chunks).map(|(hash, ..)| hash.as_str()).collect();
+        match layout {
+            Some(layout) if layout.hash == hash => return None,
+            // What was never there leaves nothing behind.
+            None if text.is_none() => return None,
+            _ => {}
+        }
+        let chunks = chunk::chunks(text.unwrap_or_default(), generation.limits());
+        let chunks: Vec<_> = chunks.into_iter().map(|chunk| (cache::hash_of(&embedded(&chunk)), chunk)).collect();
+        let has: BTreeSet<&str> = chunks.iter().map(|(hash, _)| hash.as_str()).collect();
+        let fresh = has.difference(&had).map(|hash| (*hash).to_owned()).collect();
+        let removed = had.difference(&has).count();
+        Some(Plan { generation, chunks, fresh, removed })
+    };
+    index.generations.iter().filter_map(plan).collect()
+}
+
+pub(super) fn put_document(index: &IndexRow, document: &Document, version: &str, seen: Option<&str>) -> Statement {
+    let content = document.content.as_ref();
+    let text = content.map_or("", |content| content.text.as_str());
+    let head = json!({
+        "id": document.id, "version": version, "deleted": u8::from(content.is_none()),
+        "source": content.map_or("", |content| content.source.as_str()),
+        "hash": content.map(|content| cache::hash_of(&content.text)).unwrap_or_default(),
+        "metadata": content.map(|content| content.metadata.clone()).unwrap_or_default(),
+    });
+    index_sql!("put_document", index.id.as_str(), json_param(&head), text, seen.map(str::to_owned))
+}
+
+impl Plan<'_> {
+    pub(super) fn statements(&self, of: &Param) -> Vec<Statement> {
+        let generation = self.generation.id.as_str();
+        let mut statements = Vec::new();
+        if !self.fresh.is_empty() {
+            statements.push(index_sql!("count_chunks", i64::try_from(self.fresh.len()).unwrap_or(i64::MAX)));
+            statements.push(index_sql!("add_chunks", of.clone(), json_param(&self.fresh)));
+            statements.push(index_sql!("count_added", generation));
+            let mut fresh: BTreeSet<&str> = self.fresh.iter().map(String::as_str).collect();
+            let words = self
+                .chunks
+                .iter()
+                .filter(|(hash, _)| fresh.remove(hash.as_str()))
+                .map(|(hash, chunk)| json!({"hash": hash, "heading": chunk.heading, "text": chunk.text}));
+            statements
+                .extend(cache::in_parameters(words).into_iter().map(|it| index_sql!("add_words", of.clone(), it)));
+        }
+        let has: BTreeSet<&str> = self.chunks.iter().map(|(hash, _)| hash.as_str()).collect();
+        let has = json_param(&has);
+        // Also when nothing is known to leave: what a job that was overtaken left behind leaves too.
+        statements.push(index_sql!("drop_words", of.clone(), has.clone()));
+        statements.push(index_sql!("drop_chunks", of.clone(), has));
+        statements.push(count_dropped(generation));
+        let layout: Vec<_> = self.chunks.iter().map(|(hash, chunk)| (hash, chunk.start, chunk.end)).collect();
+        statements.push(index_sql!("put_layout", of.clone(), json_param(&layout)));
+        statements
+    }
+}
+
+/// Counts the chunks that the statement just before took away.
+pub(super) fn count_dropped(generation: &str) -> Statement {
+    index_sql!("count_dropped", generation)
+}

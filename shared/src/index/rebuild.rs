@@ -1,0 +1,83 @@
+//! Another model or other chunks: a generation is made beside the one that is searched, of the documents as they stand, and
+//! takes its place when it has all of them. A search never sees a mixture.
+//!
+//! Documents that come meanwhile are cut by both. An attempt that ends early has lost nothing: what is cut is cut.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::apply::{Apply, Meant};
+use super::manage::drop_generation;
+use super::{Generation, IndexRow, Store, index_sql};
+use crate::embed::ask::Call;
+use crate::embed::vectors::waiting;
+use crate::limits::{INDEX_GO_ON_SECONDS, REBUILD_DOCUMENTS, REBUILD_MS};
+use crate::outcome::{ErrorClass, Outcome, RetryAfter};
+use crate::ports::World;
+use crate::store::{batch, rows_as};
+
+/// Goes on with the generation that an index builds. It answers always.
+pub(crate) async fn rebuild<W: World>(apply: &Apply<'_, W>, meant: Meant<'_>) -> (Outcome, Vec<Rc<Call>>) {
+    let mut calls = Vec::new();
+    let outcome = match try_rebuild(apply, meant, &mut calls).await {
+        Ok(result) => Outcome::Succeeded { result: Some(result) },
+        Err(outcome) => waiting(outcome, apply.job.attempt, !calls.is_empty()),
+    };
+    (outcome, calls)
+}
+
+async fn try_rebuild<W: World>(
+    apply: &Apply<'_, W>,
+    meant: Meant<'_>,
+    calls: &mut Vec<Rc<Call>>,
+) -> Result<Value, Outcome> {
+    let began_at = apply.world.now_ms();
+    let index = apply.index(meant.name).await?;
+    let told = |state: &str, cut: u64| json!({"index": meant.name, "state": state, "documents": cut});
+    let Some(building) = index.building() else { return Ok(told("serving", 0)) };
+    let (mut after, mut cut) = (String::new(), 0);
+    loop {
+        let page = unbuilt(apply, &index, building, &after).await?;
+        let Some(last) = page.last() else { break };
+        after.clone_from(last);
+        for document in &page {
+            apply.cut_again(&index, document, calls).await?;
+            cut += 1;
+            if apply.world.now_ms() - began_at >= REBUILD_MS {
+                return Err(goes_on(format!("{cut} documents are cut anew in this attempt; it goes on.")));
+            }
+        }
+    }
+    let (tenant, id) = (apply.job.tenant.as_str(), building.id.as_str());
+    let statements = vec![index_sql!("swap_generation", tenant, meant.name, id), drop_generation(&index.serving)];
+    // Safe to repeat: what has taken its place builds no more.
+    batch(&Store(apply.world), statements).await.map_err(|error| apply.away(&error))?;
+    let now = apply.index(meant.name).await?;
+    if now.serving == building.id {
+        return Ok(told("swapped", cut));
+    }
+    if now.building.as_ref() == Some(&building.id) {
+        return Err(goes_on("Documents came meanwhile; it goes on.".to_owned()));
+    }
+    Ok(told("superseded", cut))
+}
+
+fn goes_on(message: String) -> Outcome {
+    let wait = RetryAfter::Deferral(Duration::from_secs(INDEX_GO_ON_SECONDS));
+    Outcome::Failed { class: ErrorClass::Internal, message, retry_after: Some(wait) }
+}
+
+async fn unbuilt<W: World>(
+    apply: &Apply<'_, W>,
+    index: &IndexRow,
+    building: &Generation,
+    after: &str,
+) -> Result<Vec<String>, Outcome> {
+    let (index, generation) = (index.id.as_str(), building.id.as_str());
+    let page = index_sql!("find_unbuilt", index, generation, after, REBUILD_DOCUMENTS);
+    // Safe to repeat: it only reads.
+    let answers = batch(&Store(apply.world), vec![page]).await.map_err(|error| apply.away(&error))?;
+    rows_as(answers.first().unwrap_or(&Vec::new())).map_err(|error| apply.away(&error))
+}

@@ -1,0 +1,246 @@
+//! An index held against itself: what documents are cut into, their chunks, what these say, and their vectors, in rows and in
+//! the segment. What differs is told, and mended if that is asked for.
+//!
+//! Each row that is looked at is of one moment, so a change meanwhile is no difference.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::apply::{Apply, Meant};
+use super::merge::{self, entry_of};
+use super::plan::{count_dropped, embedded_text};
+use super::{Generation, IndexRow, Store, cache, index_sql};
+use crate::embed::ask::Call;
+use crate::embed::providers::BUILTIN;
+use crate::limits::{MERGE_AFTER, VERIFY_CHUNKS, VERIFY_DOCUMENTS, VERIFY_NAMED};
+use crate::outcome::Outcome;
+use crate::ports::{DatabaseError, Statement, World};
+use crate::search::lexical;
+use crate::search::segment::Segment;
+use crate::store::{batch, json_param, rows_as};
+
+/// A document, what it is cut into, and the chunks that it has.
+#[derive(Debug, Deserialize)]
+struct DocumentRow {
+    id: String,
+    deleted: u8,
+    hash: String,
+    cut: Option<String>,
+    layout: BTreeSet<String>,
+    chunks: BTreeSet<String>,
+}
+
+/// A chunk, what it says, and the vector that is kept of it.
+#[derive(Debug, Deserialize)]
+struct ChunkRow {
+    seq: u64,
+    document: String,
+    hash: String,
+    vector: String,
+    kept: Option<String>,
+    heading: Option<String>,
+    text: Option<String>,
+    is_known: u8,
+}
+
+/// What differs in a generation.
+#[derive(Debug, Default)]
+struct Found {
+    documents: u64,
+    chunks: u64,
+    /// How often what was found.
+    differences: BTreeMap<&'static str, u64>,
+    /// Documents that are cut again.
+    wrong: BTreeSet<String>,
+    /// Kept vectors that are asked for again.
+    vectors: BTreeSet<String>,
+    /// Words without a chunk.
+    words: Vec<u64>,
+    /// Whether the segment is to be made anew.
+    is_segment_wrong: bool,
+}
+
+impl Found {
+    fn differs(&mut self, what: &'static str, document: &str) {
+        *self.differences.entry(what).or_default() += 1;
+        self.wrong.insert(document.to_owned());
+    }
+
+    fn see_document(&mut self, row: &DocumentRow) {
+        self.documents += u64::from(row.deleted == 0);
+        let is_cut = row.cut.as_deref() == Some(&row.hash) || row.deleted == 1 && row.layout.is_empty();
+        if !is_cut {
+            self.differs("stale_document", &row.id);
+        }
+        row.layout.difference(&row.chunks).for_each(|_| self.differs("missing_chunk", &row.id));
+        row.chunks.difference(&row.layout).for_each(|_| self.differs("orphan_chunk", &row.id));
+    }
+
+    fn see_chunk(&mut self, row: &ChunkRow, generation: &Generation, segment: Option<&Segment>) {
+        self.chunks += 1;
+        if row.is_known == 0 {
+            self.differs("orphan_chunk", &row.document);
+        }
+        let (Some(heading), Some(text)) = (&row.heading, &row.text) else {
+            self.differs("missing_words", &row.document);
+            return;
+        };
+        let said = embedded_text(heading, text);
+        if cache::hash_of(&said) != row.hash {
+            self.differs("stale_words", &row.document);
+        }
+        let vector = cache::decode(&row.vector, generation.dimensions);
+        let expected = match (&row.kept, generation.provider.as_str()) {
+            (_, BUILTIN) => Some(lexical::embed(&said)),
+            (Some(kept), _) => cache::decode(kept, generation.dimensions),
+            (None, _) => vector.clone(),
+        };
+        if vector.is_none() || vector != expected {
+            self.differs("wrong_vector", &row.document);
+            self.vectors.insert(row.hash.clone());
+        } else if let (Some(segment), Some(vector)) = (segment, &vector)
+            && i64::try_from(row.seq).is_ok_and(|seq| seq <= generation.segment_seq)
+            && !segment.holds(&entry_of(row.seq), vector)
+        {
+            *self.differences.entry("wrong_in_segment").or_default() += 1;
+            self.is_segment_wrong = true;
+        }
+    }
+
+    fn to_json(&self) -> Value {
+        let named: Vec<_> = self.wrong.iter().take(VERIFY_NAMED).collect();
+        json!({
+            "documents": self.documents, "chunks": self.chunks, "differences": self.differences, "named": named,
+        })
+    }
+}
+
+/// Holds an index against itself. It answers always.
+pub(crate) async fn verify<W: World>(apply: &Apply<'_, W>, meant: Meant<'_>, repair: bool) -> (Outcome, Vec<Rc<Call>>) {
+    let mut calls = Vec::new();
+    let outcome = match try_verify(apply, meant, repair, &mut calls).await {
+        Ok(result) => Outcome::Succeeded { result: Some(result) },
+        Err(outcome) => outcome,
+    };
+    (outcome, calls)
+}
+
+async fn try_verify<W: World>(
+    apply: &Apply<'_, W>,
+    meant: Meant<'_>,
+    repair: bool,
+    calls: &mut Vec<Rc<Call>>,
+) -> Result<Value, Outcome> {
+    let index = apply.index(meant.name).await?;
+    let Some(generation) = index.serving() else { return Ok(Value::Null) };
+    let found = look(apply, &index, generation).await?;
+    if repair {
+        mend(apply, &index, generation, &found, calls).await?;
+    }
+    let mut told = found.to_json();
+    told["index"] = json!(meant.name);
+    told["generation"] = json!(generation.id);
+    told["repaired"] = json!(repair && !found.differences.is_empty());
+    Ok(told)
+}
+
+async fn look<W: World>(apply: &Apply<'_, W>, index: &IndexRow, generation: &Generation) -> Result<Found, Outcome> {
+    let mut found = Found::default();
+    let segment = match &generation.segment {
+        None => None,
+        Some(key) => match merge::read_segment(apply.world, key).await {
+            Ok(segment) => Some(segment),
+            Err(error) => {
+                tracing::warn!(error, "a segment cannot be read");
+                found.differences.insert("missing_segment", 1);
+                found.is_segment_wrong = true;
+                None
+            }
+        },
+    };
+    let mut after = String::new();
+    loop {
+        let page =
+            index_sql!("verify_documents", index.id.as_str(), generation.id.as_str(), after.as_str(), VERIFY_DOCUMENTS);
+        let rows: Vec<DocumentRow> = read(apply, page).await?;
+        for row in &rows {
+            found.see_document(row);
+        }
+        let Some(last) = rows.last() else { break };
+        after.clone_from(&last.id);
+    }
+    let of = json_param(&json!({"index": index.id, "tenant": apply.job.tenant, "model": generation.cache_name()}));
+    let mut after = 0_i64;
+    loop {
+        let page = index_sql!("verify_chunks", generation.id.as_str(), of.clone(), after, VERIFY_CHUNKS);
+        let rows: Vec<ChunkRow> = read(apply, page).await?;
+        for row in &rows {
+            found.see_chunk(row, generation, segment.as_ref());
+        }
+        let Some(last) = rows.last().and_then(|row| i64::try_from(row.seq).ok()) else { break };
+        after = last;
+    }
+    let strays: Vec<[u64; 1]> = read(apply, index_sql!("verify_words", generation.id.as_str())).await?;
+    if !strays.is_empty() {
+        found.differences.insert("orphan_words", strays.len() as u64);
+        found.words = strays.into_iter().map(|[seq]| seq).collect();
+    }
+    Ok(found)
+}
+
+async fn read<W: World, T: DeserializeOwned>(apply: &Apply<'_, W>, page: Statement) -> Result<Vec<T>, Outcome> {
+    // Safe to repeat: it only reads.
+    let read = async {
+        let answers = batch(&Store(apply.world), vec![page]).await?;
+        rows_as(answers.first().unwrap_or(&Vec::new()))
+    };
+    read.await.map_err(|error: DatabaseError| apply.away(&error))
+}
+
+/// Cuts again what is wrong, and makes the segment anew.
+///
+/// Safe to repeat: what is cut again is what stands, and what was not reached is found the next time.
+async fn mend<W: World>(
+    apply: &Apply<'_, W>,
+    index: &IndexRow,
+    generation: &Generation,
+    found: &Found,
+    calls: &mut Vec<Rc<Call>>,
+) -> Result<(), Outcome> {
+    let store = Store(apply.world);
+    let id = generation.id.as_str();
+    if !found.words.is_empty() {
+        let statement = index_sql!("forget_words", json_param(&found.words));
+        batch(&store, vec![statement]).await.map_err(|error| apply.away(&error))?;
+    }
+    for document in &found.wrong {
+        let named = json_param(&[document]);
+        let mut statements = vec![
+            index_sql!("forget_document_words", id, named.clone()),
+            index_sql!("forget_document_chunks", id, named.clone()),
+            count_dropped(id),
+            index_sql!("forget_layouts", id, named),
+        ];
+        if !found.vectors.is_empty() {
+            let (tenant, model) = (apply.job.tenant.as_str(), generation.cache_name());
+            statements.push(index_sql!("forget_vectors", tenant, model, json_param(&found.vectors)));
+        }
+        batch(&store, statements).await.map_err(|error| apply.away(&error))?;
+        apply.cut_again(index, document, calls).await?;
+    }
+    if let (true, Some(segment)) = (found.is_segment_wrong, &generation.segment) {
+        let statement = index_sql!("forget_segment", id, segment.as_str());
+        batch(&store, vec![statement]).await.map_err(|error| apply.away(&error))?;
+        let rounds = generation.chunks.div_ceil(MERGE_AFTER);
+        for _ in 0..rounds {
+            if let Err(error) = merge::merge(apply.world, &apply.job.tenant, id).await {
+                tracing::warn!(error, generation = id, "a segment could not be made");
+            }
+        }
+    }
+    Ok(())
+}

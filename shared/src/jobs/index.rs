@@ -1,0 +1,178 @@
+//! The change of an index: a document that comes or goes, or the index held against itself.
+//!
+//! `{"index", "index_id"?, "put": {"id", "text", "metadata"?, "source"?}}`, `{"index", "delete": {"id"}}`, `{"index", "verify":
+//! {"repair"?}}` or `{"index", "rebuild": {}}`. The document that was accepted last stands, in whatever order its jobs run.
+
+use std::rc::Rc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+use crate::claim::Claimed;
+use crate::embed::ask::Call;
+use crate::embed::pool::Pool;
+use crate::index::apply::{Apply, Meant};
+use crate::index::plan::{Content, Document};
+use crate::index::{rebuild, verify};
+use crate::invalid::{InvalidField, is_name, read};
+use crate::jobs::CheckedPayload;
+use crate::limits::{DOCUMENT_BYTES_MAX, DOCUMENT_METADATA_BYTES_MAX, EMBED_ID_BYTES_MAX};
+use crate::outcome::{ErrorClass, Outcome};
+use crate::ports::World;
+use crate::problem::Problem;
+use crate::settings::Settings;
+
+/// The payload, as callers write it and as it is stored.
+#[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "IndexPayload"))]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Change {
+    /// The index, which is there.
+    #[cfg_attr(feature = "openapi", schemars(regex(pattern = crate::openapi::NAME)))]
+    index: String,
+    /// The index's own id: one that was made after it was dropped is not meant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    index_id: Option<String>,
+    /// A document that comes, or comes again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    put: Option<Put>,
+    /// A document that goes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    delete: Option<Delete>,
+    /// The index is held against itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    verify: Option<Verify>,
+    /// The index goes on with the generation that it builds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rebuild: Option<Rebuild>,
+}
+
+/// A document.
+#[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "Document"))]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Put {
+    /// Names it within the index.
+    #[cfg_attr(feature = "openapi", schemars(length(min = 1, max = EMBED_ID_BYTES_MAX)))]
+    id: String,
+    /// What it says, as plain text or Markdown.
+    #[cfg_attr(feature = "openapi", schemars(length(min = 1, max = DOCUMENT_BYTES_MAX)))]
+    text: String,
+    /// What searches may be filtered by, and show: at most 2,048 bytes as JSON.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    metadata: Map<String, Value>,
+    /// Where it is from.
+    #[cfg_attr(feature = "openapi", schemars(length(max = EMBED_ID_BYTES_MAX)))]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    source: String,
+}
+
+/// A document that goes.
+#[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "DocumentDelete"))]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Delete {
+    /// Names it within the index.
+    #[cfg_attr(feature = "openapi", schemars(length(min = 1, max = EMBED_ID_BYTES_MAX)))]
+    id: String,
+}
+
+/// That an index goes on with the generation that it builds.
+#[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "IndexRebuild"))]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Rebuild {}
+
+/// How an index is held against itself.
+#[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "IndexVerify"))]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Verify {
+    /// Whether what is wrong is mended.
+    #[serde(default)]
+    repair: bool,
+}
+
+/// Checks a payload.
+///
+/// # Errors
+/// A problem that names every wrong field.
+pub fn check(payload: &RawValue) -> Result<CheckedPayload, Problem> {
+    let change: Change = read(payload.get().as_bytes(), "#/payload")?;
+    let errors = change.errors();
+    if !errors.is_empty() {
+        return Err(Problem::InvalidRequest(errors));
+    }
+    let stored = serde_json::to_string(&change).map_err(|_| Problem::Internal)?;
+    Ok(CheckedPayload { endpoint: String::new(), canonical: stored.clone(), stored })
+}
+
+impl Change {
+    fn errors(&self) -> Vec<InvalidField> {
+        let mut errors = Vec::new();
+        let mut wrong = |field: &str, code, detail: String| {
+            errors.push(InvalidField::new(format!("#/payload{field}"), code, detail));
+        };
+        if !is_name(&self.index) {
+            wrong("/index", "invalid-name", "A name has 1 to 64 of a-z, A-Z, 0-9, _ and -.".into());
+        }
+        let asked = [self.put.is_some(), self.delete.is_some(), self.verify.is_some(), self.rebuild.is_some()];
+        if asked.iter().filter(|asked| **asked).count() != 1 {
+            wrong("", "either-or", "One of put, delete, verify and rebuild.".into());
+        }
+        let ids =
+            [("/put/id", self.put.as_ref().map(|it| &it.id)), ("/delete/id", self.delete.as_ref().map(|it| &it.id))];
+        for (field, id) in ids.into_iter().filter_map(|(field, id)| Some((field, id?))) {
+            if id.is_empty() || id.len() > EMBED_ID_BYTES_MAX || id.chars().any(char::is_control) {
+                let detail = format!("An id has 1 to {EMBED_ID_BYTES_MAX} bytes, and no control characters.");
+                wrong(field, "out-of-range", detail);
+            }
+        }
+        if let Some(Put { text, metadata, source, .. }) = &self.put {
+            if text.trim().is_empty() || text.len() > DOCUMENT_BYTES_MAX {
+                let detail = format!("A text has 1 to {DOCUMENT_BYTES_MAX} bytes, not all of them blank.");
+                wrong("/put/text", "out-of-range", detail);
+            } else if text.contains('\0') {
+                wrong("/put/text", "invalid-character", "A text has no NUL.".into());
+            }
+            if serde_json::to_string(metadata).map_or(0, |text| text.len()) > DOCUMENT_METADATA_BYTES_MAX {
+                let detail = format!("Metadata has at most {DOCUMENT_METADATA_BYTES_MAX} bytes as JSON.");
+                wrong("/put/metadata", "too-long", detail);
+            }
+            if source.len() > EMBED_ID_BYTES_MAX || source.chars().any(char::is_control) {
+                let detail = format!("A source has at most {EMBED_ID_BYTES_MAX} bytes, and no control characters.");
+                wrong("/put/source", "out-of-range", detail);
+            }
+        }
+        errors
+    }
+}
+
+/// Changes an index as a claimed job asks for. It answers always.
+pub(crate) async fn run<W: World>(
+    world: &W,
+    settings: &Settings,
+    pool: &Pool,
+    job: &Claimed,
+) -> (Outcome, Vec<Rc<Call>>) {
+    let unreadable = || {
+        let message = "The payload cannot be read.".to_owned();
+        (Outcome::Failed { class: ErrorClass::Handler, message, retry_after: None }, Vec::new())
+    };
+    let Ok(payload) = serde_json::from_str::<Change>(job.payload.as_deref().unwrap_or_default()) else {
+        return unreadable();
+    };
+    let apply = Apply { world, settings, pool, job };
+    let Change { index, index_id, put, delete, verify: held, rebuild: goes_on } = payload;
+    let meant = Meant { name: &index, id: index_id.as_deref() };
+    match (put, delete, held, goes_on) {
+        (Some(Put { id, text, metadata, source }), ..) => {
+            apply.apply(meant, &Document { id, content: Some(Content { text, metadata, source }) }).await
+        }
+        (_, Some(Delete { id }), ..) => apply.apply(meant, &Document { id, content: None }).await,
+        (_, _, Some(Verify { repair }), _) => verify::verify(&apply, meant, repair).await,
+        (.., Some(Rebuild {})) => rebuild::rebuild(&apply, meant).await,
+        (None, None, None, None) => unreadable(),
+    }
+}

@@ -1,0 +1,79 @@
+//! Examples of indexes, their documents and searches.
+
+use serde_json::{Value, json};
+
+use super::{AT, batch_answer, shown};
+use crate::index::{Counts, IndexRow};
+use crate::ndjson::as_lines;
+
+const GENERATION: &str = "01KBJ3DW00H2C9D7E5F3G1A8B6";
+
+pub(in crate::openapi) fn indexes() -> Vec<(&'static str, Value)> {
+    vec![("builtin", json!({"provider": "builtin", "chunk_chars": 800, "overlap_chars": 100}))]
+}
+
+fn row() -> Value {
+    json!({
+        "tenant": "acme", "name": "handbook", "id": "01KBJ3DW00ZX3VJ5T8M4QY6R7N", "serving": GENERATION, "building": null,
+        "generations": [{
+            "id": GENERATION, "provider": "builtin", "model": "lexical-1", "dimensions": 256, "chunk_chars": 800,
+            "overlap_chars": 100, "chunker": 1, "segment": null, "segment_seq": 0, "chunks": 0, "dead": 0, "created_at": AT,
+        }],
+        "created_at": AT,
+    })
+}
+
+pub(in crate::openapi) fn index() -> Value {
+    shown(row(), |row: IndexRow| row.to_json())
+}
+
+pub(in crate::openapi) fn whole_index(documents: u64) -> Value {
+    let mut row = row();
+    row["generations"][0]["chunks"] = json!(7 * documents);
+    let counts = json!({"documents": documents, "cut": {GENERATION: documents}});
+    shown(counts, |counts: Counts| shown(row, |row: IndexRow| row.to_whole_json(&counts)))
+}
+
+/// A request with documents.
+pub(in crate::openapi) fn document_lines() -> String {
+    as_lines([
+        json!({
+            "id": "guide/leases", "text": "# Leases\n\nA lease ends unless its heartbeat comes.",
+            "metadata": {"lang": "en", "year": 2026}, "source": "https://docs.example.com/leases",
+        }),
+        json!({"id": "guide/queues", "deleted": true}),
+    ])
+}
+
+/// The lines of the answer to one.
+pub(in crate::openapi) fn document_results(problem: &Value) -> Vec<(&'static str, Value)> {
+    let answer = batch_answer(problem);
+    let last = json!({"summary": answer["summary"], "problem": null, "group": "import"});
+    vec![("accepted", answer["results"][0].clone()), ("refused", answer["results"][1].clone()), ("summary", last)]
+}
+
+pub(in crate::openapi) fn searches() -> Vec<(&'static str, Value)> {
+    vec![
+        ("least", json!({"query": "when does a lease end?"})),
+        (
+            "all",
+            json!({
+                "query": "when does a lease end?", "mode": "keyword", "limit": 3,
+                "filter": {"lang": "en", "year": {"gte": 2020}, "kind": {"in": ["guide", "reference"]}},
+            }),
+        ),
+    ]
+}
+
+pub(in crate::openapi) fn searched() -> Value {
+    json!({
+        "index": "handbook", "generation": GENERATION, "mode": "hybrid", "degraded": null,
+        "hits": [{
+            "document": "guide/leases", "source": "https://docs.example.com/leases", "heading": "Leases",
+            "text": "A lease ends unless its heartbeat comes.", "start": 10, "end": 50, "score": 0.0328,
+            "keyword_score": 1.75, "vector_score": 0.5,
+            "highlight": "A <mark>lease</mark> <mark>ends</mark> unless its heartbeat comes.",
+            "metadata": {"lang": "en", "year": 2026},
+        }],
+    })
+}

@@ -1,0 +1,100 @@
+//! Indexes.
+
+use super::{INDEXES, illegal};
+use crate::index::find::SearchRequest;
+use crate::index::manage::PutIndex;
+use crate::jobs::index::Verify;
+use crate::openapi::answers::AcceptedJob;
+use crate::openapi::answers::indexes::{Index, Searched, WholeIndex, document_result};
+use crate::openapi::told::{Content, Told, told};
+use crate::openapi::{examples, problems};
+use crate::problem::Problem;
+
+pub(super) fn list_indexes() -> Told {
+    told(INDEXES, "Lists indexes", "By name.")
+        .pages()
+        .of_tenant()
+        .answers_page::<Index>("A page of indexes.", &examples::index())
+}
+
+pub(super) fn put_index() -> Told {
+    let description = "Another model or other chunks than those that are searched are built beside them, of the documents as \
+                       they stand, and take their place when all are there; a search never sees a mixture. The last put \
+                       stands: one that asks for what is searched gives up what is being built.";
+    told(INDEXES, "Makes or changes an index", description)
+        .of_tenant()
+        .reads::<PutIndex>(examples::indexes())
+        .answers::<WholeIndex>(200, "The index, which is as it was asked for.", examples::whole_index(120))
+        .answers::<WholeIndex>(201, "The new index.", examples::whole_index(0))
+        .with_headers(&["Location"])
+        .answers::<WholeIndex>(202, "The index, which builds what was asked for.", examples::whole_index(120))
+        .refuses([illegal("Others change the index all the time."), Problem::StorageFull])
+        .creates()
+}
+
+pub(super) fn read_index() -> Told {
+    told(INDEXES, "Reads an index", "With what it has.").of_tenant().answers::<WholeIndex>(
+        200,
+        "The index.",
+        examples::whole_index(120),
+    )
+}
+
+pub(super) fn delete_index() -> Told {
+    let description = "Nothing is found in it from now on. Jobs that were accepted for it change nothing of a new one of that \
+                       name.";
+    told(INDEXES, "Drops an index", description).of_tenant().answers_nothing("It is gone.")
+}
+
+pub(super) fn write_documents() -> Told {
+    let description = "A document a line: `{\"id\", \"text\", \"metadata\"?, \"source\"?}` brings it, or brings it again; \
+                       `{\"id\", \"deleted\": true}` takes it away. Each line becomes a job of kind `index`, and is durable when \
+                       it is answered. Of several changes of one document the last one that was accepted stands: within a \
+                       request that is the later line. All jobs of a request are of one group, which tells how far they are.";
+    let refused = problems::example(&Problem::StorageFull);
+    told(INDEXES, "Brings documents, or takes them away", description)
+        .takes(&["group-of-documents", "Idempotency-Key", "traceparent", "Longshore-Hops"])
+        .of_tenant()
+        .or_reads_lines("One document a line; empty lines are passed over.", examples::document_lines())
+        .answers_lines(
+            "One result a line, in the order of the lines; the last line is the summary. Its `problem` is null if every line \
+             was read.",
+            Content { schema: document_result, examples: examples::document_results(&refused) },
+        )
+        .with_headers(&["Longshore-Group"])
+        .refuses([
+            Problem::NotJson("There is no body.".into()),
+            Problem::UnsupportedMediaType,
+            Problem::InvalidIdempotencyKey("is empty".into()),
+            Problem::LoopDetected,
+        ])
+}
+
+pub(super) fn search() -> Told {
+    let description = "By words, by vectors, or by both, fused by their ranks. A hit is a part of a document. Where a hybrid \
+                       search has no vector of the query, words answer it, and `degraded` says why. It reads: also while the \
+                       store is being restored.";
+    told(INDEXES, "Searches an index", description)
+        .of_tenant()
+        .reads::<SearchRequest>(examples::searches())
+        .answers::<Searched>(200, "What was found, the best first.", examples::searched())
+        .refuses([Problem::ProviderFailed("The provider answered 500.".into())])
+}
+
+pub(super) fn verify_index() -> Told {
+    let description = "Makes a job that holds documents, chunks, words and vectors against each other, and mends them if that is \
+                       wanted. Its result is what it found.";
+    told(INDEXES, "Holds an index against itself", description)
+        .takes(&["Idempotency-Key", "traceparent", "Longshore-Hops"])
+        .of_tenant()
+        .may_read::<Verify>(vec![("repair", serde_json::json!({"repair": true}))])
+        .answers::<AcceptedJob>(202, "The job is durable.", examples::accepted_for("index"))
+        .with_headers(&["Location", "Idempotency-Replayed"])
+        .refuses([
+            Problem::InvalidIdempotencyKey("is empty".into()),
+            Problem::LoopDetected,
+            Problem::IdempotencyKeyReused,
+            Problem::StorageFull,
+            Problem::QuotaReached,
+        ])
+}
