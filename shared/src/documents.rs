@@ -188,7 +188,7 @@ mod tests {
         ] {
             assert_eq!(pointer(line), (field.to_owned(), code), "{line}");
         }
-        for line in ["{}}", r#"{"id": "a", "text": "b"}, {"id": "c", "text": "d"}"#, ""] {
+        for line in [r#"{"id": "a", "text": "b"}}"#, r#"{"id": "a", "text": "b"}, {"id": "c", "text": "d"}"#, ""] {
             assert!(matches!(job_of(line), Err(Problem::NotJson(_))), "{line}");
         }
     }
