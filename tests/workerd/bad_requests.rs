@@ -1,5 +1,6 @@
 //! Bad input beside the body: methods, paths, parameters, ids, keys, states that do not allow it, a full store.
 
+use longshore::routes::Operation;
 use serde_json::{Value, json};
 
 use crate::raw;
@@ -84,7 +85,12 @@ fn ids_that_nothing_has() {
         for id in ids {
             for route in ROUTES.iter().filter(|route| route.names_something() && route.method != "PUT") {
                 let path = route.path_of(id);
-                let answer = tenant.api.request(route.method, &path, &[], Vec::new()).await.unwrap();
+                // The one route that reads its body before it knows whether the thing is there.
+                let answer = if matches!(route.operation, Operation::Search) {
+                    tenant.api.post(&path, &json!({"query": "x"})).await.unwrap()
+                } else {
+                    tenant.api.request(route.method, &path, &[], Vec::new()).await.unwrap()
+                };
                 assert_refused(&format!("{} {path}", route.method), &answer, NOT_FOUND);
             }
         }

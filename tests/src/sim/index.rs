@@ -170,7 +170,7 @@ mod tests {
         };
         let fill =
             "UPDATE counter SET seq = 7; INSERT INTO words (rowid, scope, heading, text) VALUES (7, 'g', 'a', 'b');
-            INSERT INTO layouts (generation, document, version, chunks) VALUES ('g', 'd', 'v', '[]')";
+            INSERT INTO layouts (generation, document, hash, chunks) VALUES ('g', 'd', 'h', '[]')";
         index.connection().execute_batch(fill).unwrap();
         assert_eq!((count("words"), count("words WHERE words MATCH 'b'"), count("layouts")), (1, 1, 1));
         reset(index.connection()).unwrap();
