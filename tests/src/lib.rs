@@ -6,6 +6,7 @@
 #![allow(clippy::missing_errors_doc, clippy::missing_panics_doc)]
 
 pub mod api_document;
+pub mod bench;
 pub mod bridge;
 pub mod chaos;
 pub mod client;

@@ -12,12 +12,15 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use longshore::search::lexical::{self, LEXICAL_DIMENSIONS};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-/// How many numbers its vectors have.
+/// How many numbers its vectors have,
 pub const DIMENSIONS: usize = 4;
+/// and those of `large`: as many as those of a model of today.
+pub const DIMENSIONS_LARGE: usize = 6 * LEXICAL_DIMENSIONS;
 
 /// One call as it came.
 #[derive(Debug, Clone)]
@@ -46,6 +49,7 @@ struct Shared {
 /// | `short` | one vector too few, always |
 /// | `odd` | vectors with a number that no float has |
 /// | `wide` | vectors of one dimension more |
+/// | `large` | vectors of [`DIMENSIONS_LARGE`], lexical ones |
 pub struct Provider {
     address: SocketAddr,
     shared: Arc<Shared>,
@@ -68,7 +72,7 @@ impl Provider {
         let entry = |mode: &&str| {
             let about = json!({
                 "type": "openai-compatible", "url": format!("http://{}/{mode}/v1", self.address),
-                "models": {"model": {"dimensions": DIMENSIONS}},
+                "models": {"model": {"dimensions": if *mode == "large" { DIMENSIONS_LARGE } else { DIMENSIONS }}},
             });
             ((*mode).to_owned(), about)
         };
@@ -142,6 +146,7 @@ async fn answer(
     let item = |(index, text): (usize, &String)| {
         let mut embedding = json!(vector_of(text));
         match mode.as_str() {
+            "large" => embedding = json!(lexical::embed(text).repeat(DIMENSIONS_LARGE / LEXICAL_DIMENSIONS)),
             "odd" => embedding[1] = json!(1e300),
             "wide" => embedding.as_array_mut().into_iter().for_each(|values| values.push(json!(1))),
             _ => {}

@@ -1,0 +1,121 @@
+//! `make bench`: what embedding, indexing and searching cost in time, on both Workers in a real workerd.
+//!
+//! Times are of this machine, where two Workers, the store and this client share the cores; the targets are those that
+//! ARCHITECTURE.md names.
+
+mod pace;
+mod searches;
+mod stage;
+mod texts;
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::interrupt::unless_interrupted;
+use crate::runner::RunnerError;
+use crate::scratch::Scratch;
+
+/// How many chunks the index has where its searches are measured, unless the command says something else.
+const CHUNKS: usize = 20_000;
+
+/// Why a measurement could not be made. A target that was missed is none: it is shown among the others.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Runner(#[from] RunnerError),
+    #[error("no answer from the API: {0}")]
+    Http(#[from] reqwest::Error),
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+    #[error("{asked} answered {status}: {body}")]
+    Answer { asked: String, status: u16, body: Value },
+    #[error("the group {0} did not end in time: {1}")]
+    Unfinished(String, Value),
+}
+
+/// What was measured, and what was wanted; shown as one line.
+struct Figure {
+    what: String,
+    measured: String,
+    wanted: Option<(String, bool)>,
+}
+
+impl Figure {
+    /// A time that is no longer than it may be.
+    fn within(what: impl Into<String>, measured: Duration, most: Duration) -> Figure {
+        let wanted = Some((format!("at most {}", shown(most)), measured <= most));
+        Figure { what: what.into(), measured: shown(measured), wanted }
+    }
+
+    /// A time that nothing is wanted of.
+    fn plain(what: impl Into<String>, measured: String) -> Figure {
+        Figure { what: what.into(), measured, wanted: None }
+    }
+
+    fn is_met(&self) -> bool {
+        self.wanted.as_ref().is_none_or(|(_, is_met)| *is_met)
+    }
+
+    fn show(&self) {
+        let verdict = match &self.wanted {
+            None => String::new(),
+            Some((wanted, true)) => format!("  ok, {wanted} wanted"),
+            Some((wanted, false)) => format!("  MISSED, {wanted} wanted"),
+        };
+        println!("{:<58} {:>12}{verdict}", self.what, self.measured);
+    }
+}
+
+fn shown(time: Duration) -> String {
+    if time < Duration::from_secs(1) {
+        format!("{} ms", time.as_millis())
+    } else {
+        format!("{:.1} s", time.as_secs_f64())
+    }
+}
+
+/// Runs the command: `[chunks ...]`, each the size of an index whose searches are measured.
+pub async fn main(arguments: Vec<String>) -> ExitCode {
+    let sizes: Result<Vec<usize>, _> = arguments.iter().map(|argument| argument.parse()).collect();
+    let Ok(sizes) = sizes else {
+        eprintln!("usage: bench [chunks ...]");
+        return ExitCode::from(2);
+    };
+    let sizes = if sizes.is_empty() { vec![CHUNKS] } else { sizes };
+    let scratch = match Scratch::new("bench") {
+        Ok(scratch) => scratch,
+        Err(error) => {
+            eprintln!("no temporary folder: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match unless_interrupted(run(scratch.path(), sizes)).await {
+        Err(interrupted) => interrupted,
+        Ok(Ok(true)) => ExitCode::SUCCESS,
+        Ok(Ok(false)) => ExitCode::FAILURE,
+        Ok(Err(failure)) => {
+            eprintln!("FAIL the benchmark stopped: {failure}; the Workers' log is in {}", scratch.path().display());
+            scratch.keep();
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Answers whether every target was met.
+async fn run(folder: &Path, mut sizes: Vec<usize>) -> Result<bool, Failure> {
+    sizes.sort_unstable();
+    let stage = stage::Stage::set(folder).await?;
+    let mut figures = vec![pace::embeddings(&stage).await?, pace::document(&stage).await?];
+    figures.iter().for_each(Figure::show);
+    let mut library = searches::Library::make(&stage).await?;
+    for size in sizes {
+        let found = library.measure(&stage, size).await?;
+        found.iter().for_each(Figure::show);
+        figures.extend(found);
+    }
+    stage.runner.stop().await?;
+    Ok(figures.iter().all(Figure::is_met))
+}
