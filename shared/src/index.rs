@@ -28,8 +28,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::embed::providers::Choice;
+use crate::limits::{INDEX_CHUNKS_MAX, SEGMENT_BYTES_MAX};
 use crate::ports::{Clock, Database, DatabaseError, IndexDatabase, Rows, Statement};
 use crate::search::chunk::ChunkLimits;
+use crate::search::segment::entry_bytes;
 use crate::time::rfc3339;
 
 /// A statement of the store of search from its file, as `sql!` is one of the ledger.
@@ -134,6 +136,11 @@ impl Generation {
         ChunkLimits { chars_max: self.chunk_chars, overlap_chars: self.overlap_chars }
     }
 
+    /// How many chunks it may have.
+    pub(crate) fn chunks_max(&self) -> u64 {
+        INDEX_CHUNKS_MAX.min(SEGMENT_BYTES_MAX / entry_bytes(self.dimensions) as u64)
+    }
+
     /// What was asked for when it was made.
     pub(crate) fn asked(&self) -> Value {
         json!({
@@ -146,7 +153,7 @@ impl Generation {
         json!({
             "id": self.id, "provider": self.provider, "model": self.model, "dimensions": self.dimensions,
             "chunk_chars": self.chunk_chars, "overlap_chars": self.overlap_chars, "chunker": self.chunker,
-            "chunks": self.chunks, "created_at": rfc3339(self.created_at),
+            "chunks": self.chunks, "chunks_max": self.chunks_max(), "created_at": rfc3339(self.created_at),
         })
     }
 }
@@ -187,4 +194,21 @@ pub struct Counts {
     documents: u64,
     /// How many of them each generation has cut as they stand.
     cut: BTreeMap<String, u64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_index_has_room_for_what_a_segment_has_room_for() {
+        let most = |dimensions: usize| {
+            let generation = json!({
+                "id": "01G", "provider": "p", "model": "m", "dimensions": dimensions, "chunk_chars": 800,
+                "overlap_chars": 100, "chunker": 1, "segment": null, "segment_seq": 0, "chunks": 0, "dead": 0, "created_at": 0,
+            });
+            serde_json::from_value::<Generation>(generation).unwrap().chunks_max()
+        };
+        assert_eq!([4, 256, 384, 1_536, 4_096].map(most), [50_000, 50_000, 50_000, 13_729, 5_185]);
+    }
 }

@@ -212,13 +212,18 @@ pub const INDEX_TEXTS_PER_ATTEMPT: usize = 500;
 pub const INDEX_TRIES: u32 = 4;
 /// Seconds until a document goes on that is long, or that others change all the time.
 pub const INDEX_GO_ON_SECONDS: u64 = 1;
-/// Chunks of one index. At 384 dimensions a segment of them is 23 MB: the Worker that makes it anew has two in its 128 MB.
+/// Chunks of one index, as far as a segment has room for their vectors.
 pub const INDEX_CHUNKS_MAX: u64 = 50_000;
+/// Bytes of a segment: 50,000 vectors of 384 dimensions or 13,729 of 1,536, which are 452 or 1,748 bytes each. The Worker that makes
+/// it anew has two in its 128 MB, and the object that it came from or goes to.
+pub const SEGMENT_BYTES_MAX: u64 = 24_000_000;
 /// Chunks that have come or left since a segment was made before it is made anew: a search reads as many vectors, of 2 KB at
 /// 384 dimensions, from rows.
 pub const MERGE_AFTER: u64 = 512;
 /// Chunks that one merge takes up at most.
 pub const MERGE_ROWS_MAX: i64 = 1_024;
+/// Merges of one generation in a row: as many as all of its chunks need.
+pub const MERGES_IN_A_ROW: u64 = INDEX_CHUNKS_MAX.div_ceil(MERGE_ROWS_MAX.unsigned_abs());
 
 /// Bytes of what is searched for: a paragraph.
 pub const QUERY_BYTES_MAX: usize = 4_096;

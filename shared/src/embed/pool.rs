@@ -13,6 +13,7 @@ use futures_util::future::join_all;
 
 use crate::embed::ask::{Asked, Embedded, Told, ask, wait_a_while};
 use crate::embed::providers::{Choice, Model, Provider};
+use crate::index::merge::Merges;
 use crate::limits::{EMBED_BYTES_PER_CALL, EMBED_GATHER_MS, EMBED_MS_MAX, EMBED_TEXTS_PER_CALL, EMBED_VALUES_PER_CALL};
 use crate::outcome::{ErrorClass, Outcome, RetryAfter};
 use crate::ports::{Clock, Http};
@@ -34,6 +35,8 @@ pub(crate) struct Pool {
     asked_for: RefCell<BTreeSet<Line>>,
     calls_left: Cell<usize>,
     began_at: i64,
+    /// The segments that its jobs want made anew.
+    pub(crate) merges: Merges,
 }
 
 impl Pool {

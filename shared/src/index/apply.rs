@@ -14,14 +14,14 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::plan::{Content, Document, Plan, Standing, embedded, plans, put_document, state_of};
-use super::{Generation, IndexRow, Store, cache, index_sql, manage, merge};
+use super::{Generation, IndexRow, Store, cache, index_sql, manage};
 use crate::claim::Claimed;
 use crate::embed::ask::{Call, Embedded};
 use crate::embed::pool::Pool;
 use crate::embed::providers::Interface;
 use crate::embed::vectors::{Wanted, ask_and_keep, calls_in, tokens_of, waiting};
 use crate::job::ID_PREFIX;
-use crate::limits::{INDEX_CHUNKS_MAX, INDEX_GO_ON_SECONDS, INDEX_TEXTS_PER_ATTEMPT, INDEX_TRIES, MERGE_AFTER};
+use crate::limits::{INDEX_GO_ON_SECONDS, INDEX_TEXTS_PER_ATTEMPT, INDEX_TRIES, MERGE_AFTER};
 use crate::outcome::{ErrorClass, Outcome, RetryAfter};
 use crate::payload::out_of_reach;
 use crate::ports::{DatabaseError, World};
@@ -153,8 +153,10 @@ impl<W: World> Apply<'_, W> {
         if plan.fresh.is_empty() {
             return Ok(());
         }
-        if generation.chunks + plan.fresh.len() as u64 > INDEX_CHUNKS_MAX {
-            let message = format!("The index has {} chunks, and may have {INDEX_CHUNKS_MAX}.", generation.chunks);
+        let most = generation.chunks_max();
+        if generation.chunks + plan.fresh.len() as u64 > most {
+            let (has, dimensions) = (generation.chunks, generation.dimensions);
+            let message = format!("The index has {has} chunks, and may have {most} of {dimensions} dimensions.");
             return Err(failed(ErrorClass::Handler, message));
         }
         let choice = generation.choice();
@@ -231,10 +233,7 @@ impl<W: World> Apply<'_, W> {
             .map_err(|error| self.away(&error))?
             .ok_or_else(|| failed(ErrorClass::Internal, "The store answered nothing.".into()))?;
         for (generation, _) in state.changes.iter().filter(|(_, changes)| **changes >= MERGE_AFTER) {
-            // A segment that is late costs only time; the next change makes it.
-            if let Err(error) = merge::merge(self.world, &self.job.tenant, generation).await {
-                tracing::warn!(error, generation, "a segment could not be made");
-            }
+            self.pool.merges.make(self.world, &self.job.tenant, generation).await;
         }
         Ok(state.version)
     }

@@ -1,12 +1,13 @@
 //! Segments: the vectors of a generation in one object, made anew of the one before and of what came since.
 
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
 use super::{Store, cache, index_sql};
 use crate::job::mint_ulid;
-use crate::limits::MERGE_ROWS_MAX;
+use crate::limits::{MERGE_ROWS_MAX, MERGES_IN_A_ROW};
 use crate::payload::{get_object, put_object};
 use crate::ports::{Blobs, Clock, IndexDatabase};
 use crate::search::segment::{EntryId, Segment};
@@ -34,22 +35,79 @@ pub(super) fn seq_of(entry: EntryId) -> u64 {
     u64::try_from(u128::from_be_bytes(entry)).unwrap_or(u64::MAX)
 }
 
+/// The segments that jobs of one invocation want made anew: one at a time, for more would not fit its memory.
+#[derive(Debug, Default)]
+pub(crate) struct Merges {
+    /// Tenant and generation.
+    wanted: RefCell<BTreeSet<(String, String)>>,
+    is_running: Cell<bool>,
+}
+
+/// While there is one, segments are made.
+struct Turn<'a>(&'a Cell<bool>);
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.0.set(false);
+    }
+}
+
+impl Merges {
+    /// Makes a segment anew until little is left to take up, or leaves it to the job that is at it.
+    ///
+    /// A segment that is late costs only time, so nothing is made of an error; the next change makes it.
+    pub(crate) async fn make<W: IndexDatabase + Blobs + Clock>(&self, world: &W, tenant: &str, generation: &str) {
+        let merge = async |tenant: &str, generation: &str| {
+            if let Err(error) = merge_all(world, tenant, generation).await {
+                tracing::warn!(error, generation, "a segment could not be made");
+            }
+        };
+        self.in_turn((tenant.to_owned(), generation.to_owned()), merge).await;
+    }
+
+    async fn in_turn(&self, wanted: (String, String), merge: impl AsyncFn(&str, &str)) {
+        self.wanted.borrow_mut().insert(wanted);
+        if self.is_running.replace(true) {
+            return;
+        }
+        let _turn = Turn(&self.is_running);
+        loop {
+            let next = self.wanted.borrow_mut().pop_first();
+            let Some((tenant, generation)) = next else { return };
+            merge(&tenant, &generation).await;
+        }
+    }
+}
+
+/// Makes the segment of a generation anew until it has all chunks, [`MERGES_IN_A_ROW`] times at most.
+///
+/// # Errors
+/// Why it could not be made, in one line; what was there stays.
+pub(crate) async fn merge_all<W: IndexDatabase + Blobs + Clock>(
+    world: &W,
+    tenant: &str,
+    generation: &str,
+) -> Result<(), String> {
+    for _ in 0..MERGES_IN_A_ROW {
+        if !merge(world, tenant, generation).await? {
+            break;
+        }
+    }
+    Ok(())
+}
+
 /// Makes the segment of a generation anew: without what has left, with what came, at most
-/// [`MERGE_ROWS_MAX`](crate::limits::MERGE_ROWS_MAX) chunks of it.
+/// [`MERGE_ROWS_MAX`](crate::limits::MERGE_ROWS_MAX) chunks of it. Answers whether there may be more.
 ///
 /// Safe to repeat: an object that is read never changes, and of two that were made of one segment the first one stands.
 ///
 /// # Errors
 /// Why it could not be made, in one line; what was there stays.
-pub(crate) async fn merge<W: IndexDatabase + Blobs + Clock>(
-    world: &W,
-    tenant: &str,
-    generation: &str,
-) -> Result<(), String> {
+async fn merge<W: IndexDatabase + Blobs + Clock>(world: &W, tenant: &str, generation: &str) -> Result<bool, String> {
     let statements =
         vec![index_sql!("read_generation", generation), index_sql!("read_tail", generation, MERGE_ROWS_MAX)];
     let answers = batch(&Store(world), statements).await.map_err(|error| error.to_string())?;
-    let Some(found) = first_as::<Found>(answers.first()).map_err(|error| error.to_string())? else { return Ok(()) };
+    let Some(found) = first_as::<Found>(answers.first()).map_err(|error| error.to_string())? else { return Ok(false) };
     let tail: Vec<(u64, String)> = rows_as(answers.get(1).unwrap_or(&Vec::new())).map_err(|error| error.to_string())?;
     let old = match &found.segment {
         None => None,
@@ -68,7 +126,8 @@ pub(crate) async fn merge<W: IndexDatabase + Blobs + Clock>(
     let last = tail.last().map(|(seq, _)| *seq).or(found.alive.iter().copied().max()).unwrap_or(0);
     let key = format!("{PREFIX}{tenant}/{generation}/{}", mint_ulid(world.now_ms(), world.random()));
     put_object(world, &key, bytes).await?;
-    swap(world, generation, &key, last, &found).await
+    swap(world, generation, &key, last, &found).await?;
+    Ok(i64::try_from(tail.len()) == Ok(MERGE_ROWS_MAX))
 }
 
 /// Lets a segment take the place of the one that it was made of, and deletes the one that nobody reads any more.
@@ -104,4 +163,39 @@ pub(super) async fn read_segment<W: Blobs + Clock>(world: &W, key: &str) -> Resu
     let bytes = get_object(world, key).await.map_err(|error| error.to_string())?;
     let bytes = bytes.ok_or_else(|| format!("{key} is not there"))?;
     Segment::decode(bytes).map_err(|error| format!("{key}: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Poll;
+
+    use futures_util::FutureExt;
+    use futures_util::future::{join_all, poll_fn};
+
+    use super::*;
+
+    /// Comes back later, so that others have their turn.
+    async fn later() {
+        let mut is_later = false;
+        poll_fn(|_| if std::mem::replace(&mut is_later, true) { Poll::Ready(()) } else { Poll::Pending }).await;
+    }
+
+    #[test]
+    fn segments_are_made_one_at_a_time_and_none_is_forgotten() {
+        let (merges, running, made) = (Merges::default(), Cell::new(0), RefCell::new(Vec::new()));
+        let merge = async |_: &str, generation: &str| {
+            running.set(running.get() + 1);
+            assert_eq!(running.get(), 1);
+            later().await;
+            running.set(running.get() - 1);
+            made.borrow_mut().push(generation.to_owned());
+        };
+        let jobs = ["a", "b", "a", "c"].map(|generation| merges.in_turn(("acme".into(), generation.into()), merge));
+        let mut all = Box::pin(join_all(jobs));
+        (0..10).find_map(|_| all.as_mut().now_or_never()).unwrap();
+        // The first is taken up again: what came for it while it was made is not in it.
+        assert_eq!(*made.borrow(), ["a", "a", "b", "c"]);
+        assert_eq!(merges.in_turn(("acme".into(), "d".into()), merge).now_or_never(), None);
+        assert!(!merges.is_running.get(), "one that is given up leaves the turn to the next");
+    }
 }

@@ -16,7 +16,7 @@ use super::plan::{count_dropped, embedded_text};
 use super::{Generation, IndexRow, Store, cache, index_sql};
 use crate::embed::ask::Call;
 use crate::embed::providers::BUILTIN;
-use crate::limits::{MERGE_AFTER, VERIFY_CHUNKS, VERIFY_DOCUMENTS, VERIFY_NAMED};
+use crate::limits::{VERIFY_CHUNKS, VERIFY_DOCUMENTS, VERIFY_NAMED};
 use crate::outcome::Outcome;
 use crate::ports::{DatabaseError, Statement, World};
 use crate::search::lexical;
@@ -235,11 +235,8 @@ async fn mend<W: World>(
     if let (true, Some(segment)) = (found.is_segment_wrong, &generation.segment) {
         let statement = index_sql!("forget_segment", id, segment.as_str());
         batch(&store, vec![statement]).await.map_err(|error| apply.away(&error))?;
-        let rounds = generation.chunks.div_ceil(MERGE_AFTER);
-        for _ in 0..rounds {
-            if let Err(error) = merge::merge(apply.world, &apply.job.tenant, id).await {
-                tracing::warn!(error, generation = id, "a segment could not be made");
-            }
+        if let Err(error) = merge::merge_all(apply.world, &apply.job.tenant, id).await {
+            tracing::warn!(error, generation = id, "a segment could not be made");
         }
     }
     Ok(())

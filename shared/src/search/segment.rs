@@ -67,6 +67,11 @@ pub enum SegmentError {
     Entries,
 }
 
+/// Bytes of one entry.
+pub fn entry_bytes(dimensions: usize) -> usize {
+    ID_BYTES + dimensions.div_ceil(WORD_BITS) * WORD_BYTES + SCALE_BYTES + dimensions
+}
+
 /// A segment that was read. It keeps the bytes as they came.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Segment {

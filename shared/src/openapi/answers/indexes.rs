@@ -24,6 +24,8 @@ struct Generation {
     chunker: u32,
     /// How many there are.
     chunks: u64,
+    /// How many there may be: 50,000, or fewer of vectors above 384 dimensions.
+    chunks_max: u64,
     created_at: Time,
 }
 

@@ -34,6 +34,15 @@ fn the_bytes_are_these() {
 }
 
 #[test]
+fn each_entry_has_its_bytes() {
+    for dimensions in [1, 64, 65, 384, 1_536] {
+        let vector = vec![1.0; dimensions];
+        let size = |count: u8| encode(dimensions, (0..count).map(|n| (id(n), vector.as_slice()))).unwrap().len();
+        assert_eq!(size(3) - size(0), 3 * entry_bytes(dimensions), "{dimensions}");
+    }
+}
+
+#[test]
 fn the_last_of_one_id_is_kept() {
     let both = encode(1, [(id(1), [1.0].as_slice()), (id(1), &[-1.0])]).unwrap();
     assert_eq!(both, encode(1, [(id(1), [-1.0].as_slice())]).unwrap());
