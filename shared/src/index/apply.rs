@@ -13,7 +13,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::plan::{Content, Document, Plan, Standing, embedded, plans, put_document, state_of};
+use super::plan::{Content, Document, Plan, Standing, drop_all_but, embedded, plans, put_document, state_of};
 use super::{Generation, IndexRow, Store, cache, index_sql, manage};
 use crate::claim::Claimed;
 use crate::embed::ask::{Call, Embedded};
@@ -97,7 +97,7 @@ impl<W: World> Apply<'_, W> {
             for plan in &plans {
                 self.find_vectors(plan, spent).await?;
             }
-            let stands = self.commit(&index, document, (version, seen), &plans).await?;
+            let stands = self.commit(&index, document, (version, seen), &plans, None).await?;
             if stands.as_deref() == Some(version) {
                 let state = state_of(document, standing.as_ref(), plans.is_empty());
                 return Ok(told((name, &index.serving), document, state, &plans, spent));
@@ -109,28 +109,51 @@ impl<W: World> Apply<'_, W> {
         Err(Outcome::Failed { class: ErrorClass::Internal, message, retry_after: wait })
     }
 
-    /// Cuts a document again as it stands, where a generation has forgotten what it was cut into.
-    pub(super) async fn cut_again(&self, index: &IndexRow, id: &str, calls: &mut Vec<Rc<Call>>) -> Result<(), Outcome> {
+    /// Cuts a document again as it stands, where a generation has forgotten what it was cut into; `anew` is one that forgets it
+    /// in the same batch, with all chunks that it has. A document that is not there is left alone.
+    pub(super) async fn cut_again(
+        &self,
+        index: &IndexRow,
+        id: &str,
+        anew: Option<&Generation>,
+        calls: &mut Vec<Rc<Call>>,
+    ) -> Result<(), Outcome> {
+        for _ in 0..INDEX_TRIES {
+            let Some((version, document)) = self.content(index, id).await? else { return Ok(()) };
+            let mut standing = self.standing(index, id).await?;
+            if let (Some(standing), Some(anew)) = (&mut standing, anew) {
+                standing.forget(&anew.id);
+            }
+            let plans = plans(index, &document, standing.as_ref());
+            let mut spent = Spent::default();
+            let mut found = Ok(());
+            for plan in &plans {
+                found = self.find_vectors(plan, &mut spent).await;
+                if found.is_err() {
+                    break;
+                }
+            }
+            calls.extend(spent.calls);
+            found?;
+            let stands = self.commit(index, &document, (&version, Some(&version)), &plans, anew).await?;
+            if stands.as_deref() == Some(&*version) {
+                break;
+            }
+            // A job that has changed it meanwhile has cut it as well, but took for there what may not be there.
+        }
+        Ok(())
+    }
+
+    /// A document as it was brought, with its version.
+    async fn content(&self, index: &IndexRow, id: &str) -> Result<Option<(String, Document)>, Outcome> {
         let statement = index_sql!("read_content", index.id.as_str(), id);
         // Safe to repeat: it only reads.
         let answers = batch(&Store(self.world), vec![statement]).await.map_err(|error| self.away(&error))?;
         let content: Option<Kept> = first_as(answers.first()).map_err(|error| self.away(&error))?;
-        let Some(Kept { version, deleted, source, metadata, text }) = content else { return Ok(()) };
-        let content = (deleted == 0).then_some(Content { text, metadata, source });
-        let document = Document { id: id.to_owned(), content };
-        let standing = self.standing(index, id).await?;
-        let plans = plans(index, &document, standing.as_ref());
-        let mut spent = Spent::default();
-        let mut found = Ok(());
-        for plan in &plans {
-            found = self.find_vectors(plan, &mut spent).await;
-            if found.is_err() {
-                break;
-            }
-        }
-        calls.extend(spent.calls);
-        found?;
-        self.commit(index, &document, (&version, Some(&version)), &plans).await.map(|_| ())
+        Ok(content.map(|Kept { version, deleted, source, metadata, text }| {
+            let content = (deleted == 0).then_some(Content { text, metadata, source });
+            (version, Document { id: id.to_owned(), content })
+        }))
     }
 
     /// The index of that name.
@@ -216,16 +239,18 @@ impl<W: World> Apply<'_, W> {
         document: &Document,
         (version, seen): (&str, Option<&str>),
         plans: &[Plan<'_>],
+        anew: Option<&Generation>,
     ) -> Result<Option<String>, Outcome> {
         let generations: Vec<_> = index.generations.iter().map(|generation| &generation.id).collect();
         let mut statements = vec![put_document(index, document, version, seen)];
-        for plan in plans {
-            let of = json!({
-                "index": index.id, "document": document.id, "version": version, "generation": plan.generation.id,
-                "tenant": self.job.tenant, "model": plan.generation.cache_name(),
-            });
-            statements.extend(plan.statements(&json_param(&of)));
-        }
+        let of = |generation: &Generation| {
+            json_param(&json!({
+                "index": index.id, "document": document.id, "version": version, "generation": generation.id,
+                "tenant": self.job.tenant, "model": generation.cache_name(),
+            }))
+        };
+        statements.extend(anew.into_iter().flat_map(|generation| drop_all_but(generation, &of(generation), &[])));
+        statements.extend(plans.iter().flat_map(|plan| plan.statements(&of(plan.generation))));
         statements.push(index_sql!("read_state", index.id.as_str(), document.id.as_str(), json_param(&generations)));
         // Safe to repeat: what this version has written is there, and each statement asks for the version.
         let answers = batch(&Store(self.world), statements).await.map_err(|error| self.away(&error))?;

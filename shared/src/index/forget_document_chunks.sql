@@ -1,4 +1,6 @@
--- The chunks of these documents leave. ?1 the generation, ?2 [document, ...].
+-- Chunks leave, if nobody has their documents. ?1 the generation, ?2 [document, ...].
 DELETE FROM chunks WHERE (generation, seq) IN (SELECT c.generation, c.seq FROM json_each(?2) j
-  CROSS JOIN chunks c ON c.generation = ?1 AND c.document = j.value)
+  CROSS JOIN generations g ON g.id = ?1
+  CROSS JOIN chunks c ON c.generation = g.id AND c.document = j.value
+  WHERE NOT EXISTS (SELECT 1 FROM documents d WHERE d.index_id = g.index_id AND d.id = c.document))
 RETURNING ''

@@ -1,2 +1,4 @@
--- What these documents are cut into is forgotten. ?1 the generation, ?2 [document, ...].
-DELETE FROM layouts WHERE (generation, document) IN (SELECT ?1, value FROM json_each(?2)) RETURNING ''
+-- What documents are cut into leaves, if nobody has them. ?1 the generation, ?2 [document, ...].
+DELETE FROM layouts WHERE (generation, document) IN (SELECT g.id, j.value FROM json_each(?2) j CROSS JOIN generations g
+  WHERE g.id = ?1 AND NOT EXISTS (SELECT 1 FROM documents d WHERE d.index_id = g.index_id AND d.id = j.value))
+RETURNING ''

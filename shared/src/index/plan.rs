@@ -45,6 +45,15 @@ pub(super) struct Layout {
     pub(super) chunks: Vec<(String, usize, usize)>,
 }
 
+impl Standing {
+    /// Takes nothing for cut that this generation has.
+    pub(super) fn forget(&mut self, generation: &str) {
+        self.layouts.retain(|layout| layout.generation != generation);
+        let (generation, hash) = (generation.to_owned(), "forgotten".to_owned());
+        self.layouts.push(Layout { generation, hash, chunks: Vec::new() });
+    }
+}
+
 /// A generation's part of a change.
 pub(super) struct Plan<'a> {
     pub(super) generation: &'a Generation,
@@ -140,15 +149,23 @@ impl Plan<'_> {
                 .extend(cache::in_parameters(words).into_iter().map(|it| index_sql!("add_words", of.clone(), it)));
         }
         let has: BTreeSet<&str> = self.chunks.iter().map(|(hash, _)| hash.as_str()).collect();
-        let has = json_param(&has);
+        let has: Vec<&str> = has.into_iter().collect();
         // Also when nothing is known to leave: what a job that was overtaken left behind leaves too.
-        statements.push(index_sql!("drop_words", of.clone(), has.clone()));
-        statements.push(index_sql!("drop_chunks", of.clone(), has));
-        statements.push(count_dropped(generation));
+        statements.extend(drop_all_but(self.generation, of, &has));
         let layout: Vec<_> = self.chunks.iter().map(|(hash, chunk)| (hash, chunk.start, chunk.end)).collect();
         statements.push(index_sql!("put_layout", of.clone(), json_param(&layout)));
         statements
     }
+}
+
+/// The chunks of a document leave with what they say, but for these.
+pub(super) fn drop_all_but(generation: &Generation, of: &Param, has: &[&str]) -> [Statement; 3] {
+    let has = json_param(&has);
+    [
+        index_sql!("drop_words", of.clone(), has.clone()),
+        index_sql!("drop_chunks", of.clone(), has),
+        count_dropped(&generation.id),
+    ]
 }
 
 /// Counts the chunks that the statement just before took away.

@@ -43,7 +43,7 @@ async fn try_rebuild<W: World>(
         let Some(last) = page.last() else { break };
         after.clone_from(last);
         for document in &page {
-            apply.cut_again(&index, document, calls).await?;
+            apply.cut_again(&index, document, None, calls).await?;
             cut += 1;
             if apply.world.now_ms() - began_at >= REBUILD_MS {
                 return Err(goes_on(format!("{cut} documents are cut anew in this attempt; it goes on.")));

@@ -218,6 +218,7 @@ async fn mend<W: World>(
         batch(&store, vec![statement]).await.map_err(|error| apply.away(&error))?;
     }
     for document in &found.wrong {
+        // What is there of a document that is not; what is there of one that is leaves in the batch that brings it anew.
         let named = json_param(&[document]);
         let mut statements = vec![
             index_sql!("forget_document_words", id, named.clone()),
@@ -230,7 +231,7 @@ async fn mend<W: World>(
             statements.push(index_sql!("forget_vectors", tenant, model, json_param(&found.vectors)));
         }
         batch(&store, statements).await.map_err(|error| apply.away(&error))?;
-        apply.cut_again(index, document, calls).await?;
+        apply.cut_again(index, document, Some(generation), calls).await?;
     }
     if let (true, Some(segment)) = (found.is_segment_wrong, &generation.segment) {
         let statement = index_sql!("forget_segment", id, segment.as_str());

@@ -283,6 +283,28 @@ pub async fn what_differs_is_found_and_mended<S: Store>(stand: &Stand<S>) {
     assert_eq!(case.found("the word of number 599 is w599x", "vector").await.0[0], "second");
 }
 
+/// What is mended leaves in the batch that brings it anew: a repair without vectors takes nothing away.
+pub async fn a_repair_without_vectors_takes_nothing_away<S: Store>(stand: &Stand<S>) {
+    let case = Indexed::new(stand).await;
+    case.put("guide", GUIDE).await;
+    let generation = case.generation().await;
+    let plant = async |sql: &'static str| {
+        let statement = Statement { name: "plant", sql, params: vec![generation.as_str().into()] };
+        stand.index_batch(vec![statement]).await.unwrap();
+    };
+    plant("UPDATE layouts SET hash = 'none' WHERE generation = ?1 AND document = 'guide' RETURNING ''").await;
+    plant("UPDATE generations SET provider = 'gone' WHERE id = ?1 RETURNING ''").await;
+    let job = case.accept(json!({"verify": {"repair": true}})).await;
+    process(stand, &stand.settings, Lane::Webhooks, vec![job.clone()]).await;
+    let row = stand.row(&job).await;
+    assert!(row.result.is_none() && row.error.is_some(), "{:?} {:?}", row.state, row.result);
+    assert_eq!(case.rows(&generation).await, (2, 2));
+    assert_eq!(case.found("who holds a lease", "keyword").await.0, ["guide"]);
+    plant("UPDATE generations SET provider = 'builtin' WHERE id = ?1 RETURNING ''").await;
+    assert_eq!(case.run(&case.accept(json!({"verify": {"repair": true}})).await).await["repaired"], true);
+    assert_eq!(case.rows(&generation).await, (2, 2));
+}
+
 /// Other chunks are made beside those that are searched, and take their place at once; a put that asks for what is searched
 /// gives them up.
 pub async fn another_generation_takes_its_place<S: Store>(stand: &Stand<S>) {
