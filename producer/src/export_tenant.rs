@@ -1,7 +1,7 @@
 //! The export of a tenant over HTTP: steps of the core, streamed while the caller reads.
 
 use futures_util::{StreamExt, stream};
-use longshore::cloudflare::CloudflareWorld;
+use longshore::cloudflare::{CloudflareWorld, is_bound};
 use longshore::export::{Step, TenantExport};
 use longshore::key::Scope;
 use longshore::ndjson::as_lines;
@@ -32,10 +32,11 @@ pub(crate) async fn export(context: &mut ApiContext, scope: Scope) -> std::resul
     let tenant = tenant_of_path(context, scope).await?;
     let from = context.position(&tenant)?;
     let settings = context.settings.clone();
+    let has_indexes = is_bound(&context.env, "INDEX_DB");
     let stream = Stream {
         world: CloudflareWorld::new(&context.env).map_err(|_| Problem::Internal)?,
         list: context.list(),
-        export: TenantExport::new(tenant.clone(), caller(context)?, scope, settings.plan, from),
+        export: TenantExport::new(tenant.clone(), caller(context)?, scope, (settings.plan, has_indexes), from),
         settings,
         tenant,
     };

@@ -79,6 +79,11 @@ fn lease_calls(plan: &Plan) -> usize {
 }
 
 impl Erasure {
+    /// The tenant, if all of it leaves, and until when what it made does.
+    pub(crate) fn of_tenant(&self) -> Option<(String, i64)> {
+        self.subject.is_none().then(|| (self.tenant.clone(), self.created_at + ID_SKEW_MS_MAX))
+    }
+
     /// Below this id is all that was accepted before the request, whatever clock minted it.
     fn until(&self) -> String {
         first_id_at(self.created_at + ID_SKEW_MS_MAX)

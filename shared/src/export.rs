@@ -11,6 +11,9 @@ use crate::authorize::{Caller, authorize};
 use crate::endpoint::EndpointRow;
 use crate::endpoints::list_endpoints;
 use crate::groups::{GroupRow, list_groups};
+use crate::index::IndexRow;
+use crate::index::export::page_of_documents;
+use crate::index::manage::list_indexes;
 use crate::job::{ID_END, JobRow};
 use crate::jobs::{join, shown_line};
 use crate::key::Scope;
@@ -19,7 +22,7 @@ use crate::limits::{EXPORT_WHOLE_PAGE, PAGE_MAX, REQUESTS_AT_ONCE};
 use crate::ndjson::as_lines;
 use crate::payload;
 use crate::plan::Plan;
-use crate::ports::{Blobs, Clock, Database};
+use crate::ports::{Blobs, Clock, Database, IndexDatabase};
 use crate::problem::Problem;
 use crate::query::{read_evidences, read_jobs};
 use crate::schedule::{Firing, ScheduleRow};
@@ -36,12 +39,24 @@ enum Part {
     Keys,
     Groups,
     Jobs,
+    Indexes,
+    Documents,
     /// All is written.
     End,
 }
 
 impl Part {
-    const ALL: [Part; 6] = [Part::Endpoints, Part::Schedules, Part::Keys, Part::Groups, Part::Jobs, Part::End];
+    /// By number, as cursors have them.
+    const ALL: [Part; 8] = [
+        Part::Endpoints,
+        Part::Schedules,
+        Part::Keys,
+        Part::Groups,
+        Part::Jobs,
+        Part::Indexes,
+        Part::Documents,
+        Part::End,
+    ];
 
     fn numbered(number: i64) -> Part {
         usize::try_from(number).ok().and_then(|number| Part::ALL.get(number)).copied().unwrap_or(Part::End)
@@ -69,6 +84,8 @@ pub struct TenantExport {
     caller: Caller,
     scope: Scope,
     plan: Plan,
+    /// What comes after the jobs: nothing where there is no store of search.
+    after_jobs: Part,
     part: Part,
     /// The id in that part after which it goes on.
     after: String,
@@ -94,8 +111,14 @@ fn whole_schedule(row: &ScheduleRow) -> Value {
 }
 
 impl TenantExport {
-    /// An export for a caller whose key was checked.
-    pub fn new(tenant: String, caller: Caller, scope: Scope, plan: Plan, from: Option<Position>) -> TenantExport {
+    /// An export for a caller whose key was checked; `has_indexes` says whether there is a store of search.
+    pub fn new(
+        tenant: String,
+        caller: Caller,
+        scope: Scope,
+        (plan, has_indexes): (Plan, bool),
+        from: Option<Position>,
+    ) -> TenantExport {
         let (part, after) = from.unwrap_or_default();
         let (part, calls, bytes) = (Part::numbered(part), plan.export_calls, plan.export_bytes);
         TenantExport {
@@ -103,6 +126,7 @@ impl TenantExport {
             caller,
             scope,
             plan,
+            after_jobs: if has_indexes { Part::Indexes } else { Part::End },
             part,
             after,
             calls,
@@ -118,7 +142,7 @@ impl TenantExport {
     /// # Errors
     /// As [`authorize`]; `Unavailable` when a store is out of reach. The export is broken off then: what is missing for good is
     /// null, what could not be read is no reason to say so.
-    pub async fn step<W: Database + Blobs + Clock>(&mut self, world: &W) -> Result<Step, Problem> {
+    pub async fn step<W: Database + IndexDatabase + Blobs + Clock>(&mut self, world: &W) -> Result<Step, Problem> {
         let step = self.next_step(world).await?;
         if let Step::Text(text) = &step {
             self.bytes = self.bytes.saturating_sub(text.len());
@@ -126,7 +150,7 @@ impl TenantExport {
         Ok(step)
     }
 
-    async fn next_step<W: Database + Blobs + Clock>(&mut self, world: &W) -> Result<Step, Problem> {
+    async fn next_step<W: Database + IndexDatabase + Blobs + Clock>(&mut self, world: &W) -> Result<Step, Problem> {
         if let Some((row, written)) = self.writing.take() {
             return self.go_on(world, row, written, String::new()).await;
         }
@@ -156,7 +180,7 @@ impl TenantExport {
         Step::Spent(position)
     }
 
-    async fn page<W: Database + Clock>(&mut self, world: &W) -> Result<String, Problem> {
+    async fn page<W: Database + IndexDatabase + Clock>(&mut self, world: &W) -> Result<String, Problem> {
         let (tenant, after) = (self.tenant.as_str(), self.after.as_str());
         let (kind, next, limit, mut things): (_, _, _, Vec<Value>) = match self.part {
             Part::Endpoints => {
@@ -181,14 +205,24 @@ impl TenantExport {
                 self.jobs.reverse();
                 self.last_page = !is_full(self.jobs.len(), EXPORT_WHOLE_PAGE);
                 if self.jobs.is_empty() {
-                    self.part = Part::End;
+                    (self.part, self.after) = (self.after_jobs, String::new());
                 }
                 return Ok(String::new());
+            }
+            Part::Indexes => {
+                let rows = list_indexes(world, tenant, after, PAGE_MAX).await?;
+                ("index", Part::Documents, PAGE_MAX, rows.iter().map(IndexRow::to_json).collect())
+            }
+            Part::Documents => {
+                let (documents, next) = page_of_documents(world, tenant, after).await?;
+                (self.part, self.after) = next.map_or((Part::End, String::new()), |next| (self.part, next));
+                return Ok(as_lines(documents));
             }
             Part::End => return Ok(String::new()),
         };
         let full = is_full(things.len(), limit);
-        let last = things.last().filter(|_| full).and_then(|thing| thing["id"].as_str());
+        let key = if self.part == Part::Indexes { "name" } else { "id" };
+        let last = things.last().filter(|_| full).and_then(|thing| thing[key].as_str());
         (self.part, self.after) = last.map_or((next, String::new()), |id| (self.part, id.to_owned()));
         for thing in &mut things {
             thing["type"] = kind.into();
@@ -234,10 +268,10 @@ impl TenantExport {
             self.writing = Some((row, written));
         } else {
             let _ = writeln!(text, "],\"dead_letter\":{}}}", row.to_dead_letter_json().unwrap_or_default());
-            if self.jobs.is_empty() && self.last_page {
-                self.part = Part::End;
-            }
             self.after = row.id;
+            if self.jobs.is_empty() && self.last_page {
+                (self.part, self.after) = (self.after_jobs, String::new());
+            }
         }
         Ok(Step::Text(text))
     }

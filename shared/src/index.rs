@@ -15,11 +15,13 @@
 pub(crate) mod apply;
 pub(crate) mod cache;
 pub mod clear;
+pub(crate) mod export;
 pub mod find;
 pub mod manage;
 pub(crate) mod merge;
 pub(crate) mod plan;
 pub(crate) mod rebuild;
+mod show;
 pub(crate) mod verify;
 
 use std::collections::BTreeMap;

@@ -206,6 +206,8 @@ pub const DOCUMENT_BYTES_MAX: usize = 768 * 1024;
 pub const DOCUMENT_METADATA_BYTES_MAX: usize = 2_048;
 /// Characters of a chunk, at least and at most: models of today take 8,192 tokens.
 pub const CHUNK_CHARS: std::ops::RangeInclusive<usize> = 200..=8_000;
+/// Chunks of one document: with their places in its text, 62 bytes each, they are 250 KB of one row.
+pub const DOCUMENT_CHUNKS_MAX: usize = 4_000;
 /// Texts that one attempt asks for at most. A longer document goes on in the next one, and spends no failure.
 pub const INDEX_TEXTS_PER_ATTEMPT: usize = 500;
 /// How often an attempt looks again at a document that other jobs change meanwhile.
@@ -214,11 +216,9 @@ pub const INDEX_TRIES: u32 = 4;
 pub const INDEX_GO_ON_SECONDS: u64 = 1;
 /// Chunks of one index, as far as a segment has room for their vectors.
 pub const INDEX_CHUNKS_MAX: u64 = 50_000;
-/// Bytes of a segment: 50,000 vectors of 384 dimensions or 13,729 of 1,536, which are 452 or 1,748 bytes each. The Worker that makes
-/// it anew has two in its 128 MB, and the object that it came from or goes to.
+/// Bytes of a segment: 13,729 vectors of 1,536 dimensions. Who makes one anew has two in its 128 MB, and what R2 sends or gets.
 pub const SEGMENT_BYTES_MAX: u64 = 24_000_000;
-/// Chunks that have come or left since a segment was made before it is made anew: a search reads as many vectors, of 2 KB at
-/// 384 dimensions, from rows.
+/// Chunks that come or leave before a segment is made anew: a search reads as many vectors from rows, 2 KB at 384 dimensions.
 pub const MERGE_AFTER: u64 = 512;
 /// Chunks that one merge takes up at most.
 pub const MERGE_ROWS_MAX: i64 = 1_024;
@@ -237,8 +237,9 @@ pub const SEARCH_RESULTS_DEFAULT: usize = 10;
 pub const CANDIDATES: i64 = 200;
 /// The same where a filter then leaves some out.
 pub const CANDIDATES_FILTERED: i64 = 5_000;
-/// Chunks that vectors find: also those that have left since their segment was made are among them, [`MERGE_AFTER`] at most
-/// unless merges fail.
+/// Documents whose metadata a filter looks at in one call: 4 MB of it.
+pub const FILTER_DOCUMENTS_PAGE: i64 = 2_000;
+/// Chunks that vectors find. Some have left since their segment was made, [`MERGE_AFTER`] at most unless merges fail.
 pub const CANDIDATES_VECTOR: usize = 2 * SEARCH_RESULTS_MAX + 512;
 /// Chunks that no segment has, which a search reads at most: four merges that failed.
 pub const TAIL_ROWS_MAX: i64 = 2_048;
@@ -247,7 +248,7 @@ pub const SEGMENT_CACHE_BYTES: usize = 48 * 1024 * 1024;
 
 /// Documents that one call finds to be cut anew,
 pub const REBUILD_DOCUMENTS: i64 = 100;
-/// and how long one attempt goes on with them. The [`SENDS_MAX`] of a job are 100 minutes then.
+/// and how long one attempt goes on: [`SENDS_MAX`] are 100 minutes.
 pub const REBUILD_MS: i64 = 60_000;
 /// Documents, and chunks, that one call holds against each other: 200 chunks of 1,536 dimensions are 3 MB.
 pub const VERIFY_DOCUMENTS: i64 = 100;
@@ -354,6 +355,8 @@ pub const ATTEMPTS_WITH_EVIDENCE_MAX: usize = 20;
 pub const EXPORT_PAGE: u32 = 200;
 /// Whole jobs or schedules that the export of a tenant reads at once: with payloads of 64 KiB and logs of 25 KB they are 1.8 MB.
 pub const EXPORT_WHOLE_PAGE: u32 = 20;
+/// Documents that it reads at once: 6 MB of text.
+pub const EXPORT_DOCUMENTS_PAGE: u32 = 8;
 /// Rows that one filtered page reads at most; such a page may be short and still have a cursor.
 pub const PAGE_ROWS_READ_MAX: i64 = 1_000;
 /// Seconds that `?wait=` waits at most.

@@ -50,6 +50,8 @@ pub struct Plan {
     pub erase_calls: usize,
     /// Calls of providers that the jobs of one invocation make together at most, and its suspects once more.
     pub embed_calls: usize,
+    /// Documents that one attempt cuts anew, when it rebuilds or mends an index, at 5 calls each.
+    pub index_documents: usize,
     /// How long a succeeded or cancelled job stays.
     pub retention_succeeded_ms: i64,
     /// How long a dead letter stays.
@@ -93,6 +95,7 @@ pub const FREE: Plan = Plan {
     erase_pages: 1,
     erase_calls: 8,
     embed_calls: 6,
+    index_documents: 5,
     retention_succeeded_ms: 3 * DAY_MS,
     retention_dead_ms: 14 * DAY_MS,
     database_bytes: DATABASE_BYTES_FREE,
@@ -123,6 +126,7 @@ pub const PAID: Plan = Plan {
     erase_pages: 20,
     erase_calls: 400,
     embed_calls: 1_000,
+    index_documents: 1_000,
     retention_succeeded_ms: 7 * DAY_MS,
     retention_dead_ms: 30 * DAY_MS,
     database_bytes: DATABASE_BYTES_PAID,

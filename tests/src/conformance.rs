@@ -14,6 +14,8 @@ pub mod listing;
 pub mod operating;
 pub mod payloads;
 pub mod quotas;
+pub mod rebuilding;
+pub mod repairing;
 pub mod restoring;
 pub mod settling;
 pub mod stand;
@@ -58,9 +60,10 @@ macro_rules! for_each_case {
             restoring: another_epoch_moves_nothing, a_restored_store_is_told_once;
             grouping: a_group_counts_each_job_once, ends_are_counted_by_their_kind, what_the_sweep_ends_counts;
             indexing: a_document_is_found, what_is_unchanged_is_left_alone, the_last_accepted_stands, segments_follow,
-                what_differs_is_found_and_mended, a_repair_without_vectors_takes_nothing_away,
-                a_dropped_index_leaves_in_pieces, an_erased_tenant_has_no_index,
-                another_generation_takes_its_place;
+                a_dropped_index_leaves_in_pieces, an_erased_tenant_has_no_index, documents_are_exported, what_has_left_takes_no_place,
+                what_an_index_does_not_take;
+            rebuilding: another_generation_takes_its_place, what_is_built_harms_nothing, a_job_writes_into_what_is_searched;
+            repairing: what_differs_is_found_and_mended, a_repair_without_vectors_takes_nothing_away;
             erasing: a_tenant_leaves_whole, a_subject_leaves_alone, two_requests_are_one_run, a_running_job_is_met_again,
                 evidence_that_no_entry_points_at, many_packs_take_many_sweeps, a_group_forgets_what_was_erased;
         }

@@ -67,6 +67,9 @@ async fn furnish(tenant: &Tenant<'_>) -> Vec<String> {
         let large = tenant.api.request("POST", "/v1/jobs", &headers, large.into_bytes()).await.unwrap();
         ids.push(id_of(&large.body));
     }
+    assert_eq!(tenant.api.put("/v1/indexes/notes", &json!({"provider": "builtin"})).await.unwrap().status, 201);
+    let put = json!({"id": "guide", "text": "A guide.", "metadata": {"lang": "en"}, "source": "docs"});
+    ids.push(tenant.accept(&json!({"kind": "index", "payload": {"index": "notes", "put": put}})).await);
     for id in &ids {
         tenant.ended(id).await;
     }
@@ -106,8 +109,15 @@ fn a_tenant_is_exported_whole_and_without_secrets() {
         let answer = tenant.api.get(&path(&tenant)).await.unwrap();
         let all = lines(&answer);
         let count = |kind| of_type(&all, kind).len();
-        assert_eq!(["endpoint", "schedule", "key", "group", "job"].map(count), [2, 1, 2, 1, 6]);
-        assert_eq!(all.len(), 12, "and nothing else");
+        let types = ["endpoint", "schedule", "key", "group", "job", "index", "document"];
+        assert_eq!(types.map(count), [2, 1, 2, 1, 7, 1, 1]);
+        assert_eq!(all.len(), 15, "and nothing else");
+        assert_eq!(json!(of_type(&all, "index")), tenant.read("/v1/indexes").await["data"]);
+        let document = &of_type(&all, "document")[0];
+        assert_eq!(
+            (&document["id"], &document["index"], &document["text"]),
+            (&json!("guide"), &json!("notes"), &json!("A guide."))
+        );
         assert_eq!(json!(of_type(&all, "endpoint")), tenant.read("/v1/endpoints").await["data"]);
         assert_eq!(json!(of_type(&all, "key")), tenant.read("/v1/keys").await["data"]);
         assert_eq!(of_type(&all, "group"), [tenant.read("/v1/groups/import").await]);

@@ -13,7 +13,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::plan::{Content, Document, Plan, Standing, drop_all_but, embedded, plans, put_document, state_of};
+use super::plan::{Content, Document, Plan, Standing, drop_all_but, plans, put_document, state_of};
 use super::{Generation, IndexRow, Store, cache, index_sql, manage};
 use crate::claim::Claimed;
 use crate::embed::ask::{Call, Embedded};
@@ -21,11 +21,11 @@ use crate::embed::pool::Pool;
 use crate::embed::providers::Interface;
 use crate::embed::vectors::{Wanted, ask_and_keep, calls_in, tokens_of, waiting};
 use crate::job::ID_PREFIX;
-use crate::limits::{INDEX_GO_ON_SECONDS, INDEX_TEXTS_PER_ATTEMPT, INDEX_TRIES, MERGE_AFTER};
+use crate::limits::{DOCUMENT_CHUNKS_MAX, INDEX_GO_ON_SECONDS, INDEX_TEXTS_PER_ATTEMPT, INDEX_TRIES, MERGE_AFTER};
 use crate::outcome::{ErrorClass, Outcome, RetryAfter};
 use crate::payload::out_of_reach;
 use crate::ports::{DatabaseError, World};
-use crate::search::chunk::Chunk;
+use crate::search::chunk::{Chunk, embedded};
 use crate::search::lexical;
 use crate::settings::Settings;
 use crate::store::{batch, first_as, json_param};
@@ -93,13 +93,19 @@ impl<W: World> Apply<'_, W> {
             if !is_meant || seen.is_some_and(|seen| seen > version) {
                 return Ok(told((name, &index.serving), document, "superseded", &[], spent));
             }
-            let plans = plans(&index, document, standing.as_ref());
-            for plan in &plans {
-                self.find_vectors(plan, spent).await?;
+            let mut plans = plans(&index, document, standing.as_ref());
+            for plan in std::mem::take(&mut plans) {
+                match self.find_vectors(&plan, spent).await {
+                    Ok(()) => plans.push(plan),
+                    // What is searched takes no harm of what is only being built: the rebuild finds the document, or why not.
+                    Err(_) if plan.generation.id != index.serving => {}
+                    Err(outcome) => return Err(outcome),
+                }
             }
             let stands = self.commit(&index, document, (version, seen), &plans, None).await?;
             if stands.as_deref() == Some(version) {
-                let state = state_of(document, standing.as_ref(), plans.is_empty());
+                let is_cut = plans.iter().all(|plan| plan.generation.id != index.serving);
+                let state = state_of(document, standing.as_ref(), is_cut);
                 return Ok(told((name, &index.serving), document, state, &plans, spent));
             }
             // Another job has changed it meanwhile, or the index is gone: what stands now is looked at again.
@@ -162,6 +168,15 @@ impl<W: World> Apply<'_, W> {
         row.ok_or_else(|| failed(ErrorClass::Config, format!("There is no index {name:?}.")))
     }
 
+    /// The index that a job means.
+    pub(super) async fn index_of(&self, meant: Meant<'_>) -> Result<IndexRow, Outcome> {
+        let index = self.index(meant.name).await?;
+        if meant.id.is_some_and(|id| id != index.id) {
+            return Err(failed(ErrorClass::Config, format!("The index {:?} is another one by now.", meant.name)));
+        }
+        Ok(index)
+    }
+
     async fn standing(&self, index: &IndexRow, document: &str) -> Result<Option<Standing>, Outcome> {
         let generations: Vec<_> = index.generations.iter().map(|generation| &generation.id).collect();
         let statement = index_sql!("read_document", index.id.as_str(), document, json_param(&generations));
@@ -176,8 +191,12 @@ impl<W: World> Apply<'_, W> {
         if plan.fresh.is_empty() {
             return Ok(());
         }
+        if plan.chunks.len() > DOCUMENT_CHUNKS_MAX {
+            let message = format!("The document has more than {DOCUMENT_CHUNKS_MAX} chunks.");
+            return Err(failed(ErrorClass::Handler, message));
+        }
         let most = generation.chunks_max();
-        if generation.chunks + plan.fresh.len() as u64 > most {
+        if (generation.chunks + plan.fresh.len() as u64).saturating_sub(plan.removed as u64) > most {
             let (has, dimensions) = (generation.chunks, generation.dimensions);
             let message = format!("The index has {has} chunks, and may have {most} of {dimensions} dimensions.");
             return Err(failed(ErrorClass::Handler, message));
@@ -198,7 +217,11 @@ impl<W: World> Apply<'_, W> {
         let missing: Vec<&String> = plan.fresh.iter().filter(|hash| !kept.contains(*hash)).collect();
         let now = &missing[..missing.len().min(INDEX_TEXTS_PER_ATTEMPT)];
         let text_of: BTreeMap<&str, &Chunk> = plan.chunks.iter().map(|(hash, chunk)| (hash.as_str(), chunk)).collect();
-        let texts: Vec<_> = now.iter().filter_map(|hash| text_of.get(hash.as_str())).map(|it| embedded(it)).collect();
+        let texts: Vec<_> = now
+            .iter()
+            .filter_map(|hash| text_of.get(hash.as_str()))
+            .map(|it| embedded(&it.heading, &it.text))
+            .collect();
         spent.embedded += texts.len();
         match provider.interface {
             Interface::Builtin => {

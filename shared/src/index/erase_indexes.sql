@@ -1,2 +1,2 @@
--- The indexes of a tenant are there no more. ?1 tenant.
-DELETE FROM indexes WHERE tenant = ?1 RETURNING ''
+-- The indexes of a tenant are there no more. ?1 tenant, ?2 made before.
+DELETE FROM indexes WHERE tenant = ?1 AND created_at < ?2 RETURNING ''

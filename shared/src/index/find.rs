@@ -2,7 +2,7 @@
 //! left out.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::rc::Rc;
 
 use futures_util::future::join;
@@ -10,20 +10,21 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::manage::standing;
-use super::merge::{entry_of, read_segment, seq_of};
+use super::merge::{Unread, entry_of, read_segment, seq_of};
+use super::show::show;
 use super::{Generation, IndexRow, Store, cache, index_sql};
 use crate::authorize::unavailable;
 use crate::embed::ask::{Asked, Embedded, ask};
 use crate::embed::providers::Interface;
 use crate::invalid::{InvalidField, read};
 use crate::limits::{
-    CANDIDATES, CANDIDATES_FILTERED, CANDIDATES_VECTOR, QUERY_BYTES_MAX, QUERY_WORDS_MAX, SEARCH_RESULTS_DEFAULT,
-    SEARCH_RESULTS_MAX, SEGMENT_CACHE_BYTES, TAIL_ROWS_MAX,
+    CANDIDATES, CANDIDATES_FILTERED, CANDIDATES_VECTOR, FILTER_DOCUMENTS_PAGE, QUERY_BYTES_MAX, QUERY_WORDS_MAX,
+    SEARCH_RESULTS_DEFAULT, SEARCH_RESULTS_MAX, SEGMENT_CACHE_BYTES, TAIL_ROWS_MAX,
 };
 use crate::ports::{Blobs, Clock, Http, IndexDatabase, Rows};
 use crate::problem::Problem;
 use crate::search::filter::Filter;
-use crate::search::fuse::{Fused, fuse};
+use crate::search::fuse::{RANK_WINDOW, fuse};
 use crate::search::lexical;
 use crate::search::scan::{Hit, top};
 use crate::search::segment::{Segment, encode};
@@ -75,7 +76,7 @@ struct Query {
 pub struct SegmentCache(RefCell<VecDeque<(String, Rc<Segment>)>>);
 
 impl SegmentCache {
-    async fn read<W: Blobs + Clock>(&self, world: &W, key: &str) -> Result<Rc<Segment>, String> {
+    async fn read<W: Blobs + Clock>(&self, world: &W, key: &str) -> Result<Rc<Segment>, Unread> {
         let known = self.0.borrow().iter().position(|(known, _)| known == key);
         let segment = match known.and_then(|at| self.0.borrow_mut().remove(at)) {
             Some((_, segment)) => segment,
@@ -83,6 +84,8 @@ impl SegmentCache {
             None => Rc::new(read_segment(world, key).await?),
         };
         let mut segments = self.0.borrow_mut();
+        // Another search may have read it meanwhile.
+        segments.retain(|(known, _)| known != key);
         segments.push_back((key.to_owned(), segment.clone()));
         while segments.len() > 1 && segments.iter().map(|(_, it)| it.bytes()).sum::<usize>() > SEGMENT_CACHE_BYTES {
             segments.pop_front();
@@ -100,18 +103,6 @@ struct Snapshot {
     tail: Vec<(u64, String)>,
     /// The chunks that the filter says yes to; `None` without one.
     allowed: Option<BTreeSet<u64>>,
-}
-
-/// A chunk that is answered.
-#[derive(Debug, Deserialize)]
-struct Row {
-    seq: u64,
-    document: String,
-    source: String,
-    heading: String,
-    text: String,
-    metadata: Value,
-    span: Option<(usize, usize)>,
 }
 
 /// Searches an index.
@@ -140,13 +131,18 @@ pub async fn search<W: IndexDatabase + Blobs + Http + Clock>(
             found
         }
     };
+    let is_late = i64::try_from(snapshot.tail.len()).is_ok_and(|chunks| chunks >= TAIL_ROWS_MAX);
     let (vector, degraded) = match vector {
-        Ok(hits) => (hits, None),
+        Ok(hits) if is_late => (
+            living(world, &snapshot, hits).await?,
+            Some("The latest chunks have no segment yet: vectors find some of them only.".into()),
+        ),
+        Ok(hits) => (living(world, &snapshot, hits).await?, None),
         Err(error) if query.mode == Mode::Vector => return Err(Problem::ProviderFailed(error.message)),
         Err(error) => (Vec::new(), Some(error.message)),
     };
     let fused = fuse(&snapshot.keyword, &vector);
-    let hits = show(world, &snapshot.index, &query, &fused).await?;
+    let hits = show(world, &snapshot.index, (&query.text, query.limit), &fused).await?;
     let mode = match query.mode {
         Mode::Hybrid => "hybrid",
         Mode::Keyword => "keyword",
@@ -177,7 +173,7 @@ fn check(body: &[u8]) -> Result<Query, Problem> {
 }
 
 /// The words of a query as FTS5 takes them: any of them, each as it is. Empty when there is none.
-fn any_word(query: &str) -> String {
+pub(super) fn any_word(query: &str) -> String {
     let words = query.split_whitespace().filter(|word| word.chars().any(char::is_alphanumeric));
     let quoted = words.take(QUERY_WORDS_MAX).map(|word| format!("\"{}\"", word.replace('"', "\"\"").replace('\0', "")));
     quoted.collect::<Vec<_>>().join(" OR ")
@@ -196,27 +192,50 @@ async fn look<W: IndexDatabase + Clock>(
     if !words.is_empty() {
         statements.push(index_sql!("find_words", tenant, name, words.as_str(), most));
     }
-    if query.filter.is_some() {
-        statements.push(index_sql!("find_metadata", tenant, name));
-    }
     // Safe to repeat: it only reads, in one transaction.
     let answers = batch(&Store(world), statements).await.map_err(|error| unavailable(&error))?;
     let mut rest = answers.get(2..).unwrap_or_default().iter();
     let index = first_as(answers.first()).map_err(|error| unavailable(&error))?.ok_or(Problem::NotFound)?;
     let found = if words.is_empty() { Vec::new() } else { rows::<(u64, f32)>(rest.next())? };
-    let allowed = query.filter.as_ref().map(|filter| {
-        let documents = rows::<(Value, Vec<u64>)>(rest.next())?;
-        let matching = documents.into_iter().filter(|(metadata, _)| filter.matches(metadata));
-        Ok::<_, Problem>(matching.flat_map(|(_, seqs)| seqs).collect::<BTreeSet<_>>())
-    });
-    let allowed = allowed.transpose()?;
+    let allowed = match &query.filter {
+        None => None,
+        Some(filter) => Some(allowed(world, (tenant, name), filter).await?),
+    };
     let is_allowed = |seq: &u64| allowed.as_ref().is_none_or(|allowed| allowed.contains(seq));
+    // Of the best of them: the score itself tells how rare the words are in all indexes, also those of others.
+    let best = found.iter().map(|(_, score)| *score).fold(f32::MIN_POSITIVE, f32::max);
     let keyword = found.into_iter().filter(|(seq, _)| is_allowed(seq));
-    let keyword = keyword.map(|(seq, score)| Hit { id: entry_of(seq), score }).collect();
+    let keyword =
+        keyword.map(|(seq, score)| Hit { id: entry_of(seq), score: (score / best).clamp(0.0, 1.0) }).collect();
     Ok(Snapshot { index, keyword, tail: rows(answers.get(1))?, allowed })
 }
 
-fn rows<T: serde::de::DeserializeOwned>(rows: Option<&Rows>) -> Result<Vec<T>, Problem> {
+/// The chunks of the documents that a filter says yes to. What changes meanwhile is found as it was or not at all.
+async fn allowed<W: IndexDatabase + Clock>(
+    world: &W,
+    (tenant, name): (&str, &str),
+    filter: &Filter,
+) -> Result<BTreeSet<u64>, Problem> {
+    let (mut allowed, mut after) = (BTreeSet::new(), String::new());
+    loop {
+        let page = index_sql!("find_metadata", tenant, name, after.as_str(), FILTER_DOCUMENTS_PAGE);
+        // Safe to repeat: it only reads.
+        let answers = batch(&Store(world), vec![page]).await.map_err(|error| unavailable(&error))?;
+        let page = rows::<(String, Value, Vec<u64>)>(answers.first())?;
+        let is_last = i64::try_from(page.len()).is_ok_and(|documents| documents < FILTER_DOCUMENTS_PAGE);
+        for (id, metadata, seqs) in page {
+            if filter.matches(&metadata) {
+                allowed.extend(seqs);
+            }
+            after = id;
+        }
+        if is_last {
+            return Ok(allowed);
+        }
+    }
+}
+
+pub(super) fn rows<T: serde::de::DeserializeOwned>(rows: Option<&Rows>) -> Result<Vec<T>, Problem> {
     rows_as(rows.unwrap_or(&Vec::new())).map_err(|error| unavailable(&error))
 }
 
@@ -247,7 +266,7 @@ async fn nearest<W: Blobs + Http + Clock>(
     let (vector, segment) = join(vector_of(world, settings, serving, &query.text), segment).await;
     let vector = vector.map_err(|message| NoVectors { message, is_stale: false })?;
     let segment = segment.map_err(|error| {
-        tracing::warn!(error, "a segment cannot be read");
+        tracing::warn!(%error, "a segment cannot be read");
         NoVectors { message: "The vectors of the index cannot be read.".into(), is_stale: true }
     })?;
     let broken = |error: &dyn std::fmt::Display| {
@@ -261,6 +280,19 @@ async fn nearest<W: Blobs + Http + Clock>(
     let all: Vec<&Segment> = segment.iter().map(Rc::as_ref).chain([&tail]).collect();
     let is_left_out = |entry: &_| snapshot.allowed.as_ref().is_some_and(|allowed| !allowed.contains(&seq_of(*entry)));
     top(&all, &vector, CANDIDATES_VECTOR, is_left_out).map_err(|error| broken(&error))
+}
+
+/// The hits of a search by vectors without chunks that have left since their segment was made, as far as places add up: there
+/// are about so many of them, and further below they cost nobody a place that counts.
+async fn living<W: IndexDatabase + Clock>(world: &W, snapshot: &Snapshot, hits: Vec<Hit>) -> Result<Vec<Hit>, Problem> {
+    let Some(serving) = snapshot.index.serving().filter(|serving| serving.dead > 0) else { return Ok(hits) };
+    let first = usize::try_from(serving.dead).unwrap_or(usize::MAX).saturating_add(2 * RANK_WINDOW).min(hits.len());
+    let seqs: Vec<u64> = hits.iter().take(first).map(|hit| seq_of(hit.id)).collect();
+    // Safe to repeat: it only reads.
+    let answers = batch(&Store(world), vec![index_sql!("find_living", serving.id.as_str(), json_param(&seqs))]).await;
+    let living: BTreeSet<u64> = rows(answers.map_err(|error| unavailable(&error))?.first())?.into_iter().collect();
+    let is_there = |(at, hit): &(usize, Hit)| *at >= first || living.contains(&seq_of(hit.id));
+    Ok(hits.into_iter().enumerate().filter(is_there).map(|(_, hit)| hit).collect())
 }
 
 /// The vector of a query; why there is none, fit to be shown.
@@ -288,62 +320,6 @@ async fn vector_of<W: Http + Clock>(
     }
 }
 
-/// The best chunks as they are answered. Those that have left since they were found are left out.
-async fn show<W: IndexDatabase + Clock>(
-    world: &W,
-    index: &IndexRow,
-    query: &Query,
-    fused: &[Fused],
-) -> Result<Vec<Value>, Problem> {
-    // More than are answered: some may have left.
-    let seqs: Vec<u64> = fused.iter().take(2 * query.limit).map(|entry| seq_of(entry.id)).collect();
-    if seqs.is_empty() {
-        return Ok(Vec::new());
-    }
-    let words = any_word(&query.text);
-    let wanted = json_param(&seqs);
-    let mut statements = vec![index_sql!("read_chunks", index.serving.as_str(), index.id.as_str(), wanted.clone())];
-    if !words.is_empty() {
-        statements.push(index_sql!("mark_words", words.as_str(), wanted));
-    }
-    // Safe to repeat: it only reads.
-    let answers = batch(&Store(world), statements).await.map_err(|error| unavailable(&error))?;
-    let found: BTreeMap<u64, Row> = rows::<Row>(answers.first())?.into_iter().map(|row| (row.seq, row)).collect();
-    let marked: BTreeMap<u64, String> = rows::<(u64, String)>(answers.get(1))?.into_iter().collect();
-    let shown = |entry: &Fused| {
-        let seq = seq_of(entry.id);
-        let row = found.get(&seq)?;
-        Some(json!({
-            "document": row.document, "source": row.source, "heading": row.heading, "text": row.text,
-            "start": row.span.map(|span| span.0), "end": row.span.map(|span| span.1),
-            "score": entry.score, "keyword_score": entry.keyword, "vector_score": entry.vector,
-            "highlight": marked.get(&seq).map(|text| as_html(text)), "metadata": row.metadata,
-        }))
-    };
-    Ok(fused.iter().filter_map(shown).take(query.limit).collect())
-}
-
-/// A text with its marks as HTML: all else in it is text.
-fn as_html(marked: &str) -> String {
-    let mut html = String::with_capacity(marked.len() + 32);
-    for letter in marked.chars() {
-        match letter {
-            MARK_BEGINS => html.push_str("<mark>"),
-            MARK_ENDS => html.push_str("</mark>"),
-            '<' => html.push_str("&lt;"),
-            '>' => html.push_str("&gt;"),
-            '&' => html.push_str("&amp;"),
-            '"' => html.push_str("&quot;"),
-            other => html.push(other),
-        }
-    }
-    html
-}
-
-/// What `mark_words.sql` sets around a word.
-const MARK_BEGINS: char = '\u{2}';
-const MARK_ENDS: char = '\u{3}';
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -359,12 +335,6 @@ mod tests {
             assert_eq!(any_word(query), expected, "{query}");
         }
         assert_eq!(any_word(&"word ".repeat(1_000)).matches(" OR ").count(), QUERY_WORDS_MAX - 1);
-    }
-
-    #[test]
-    fn marks_are_the_only_markup() {
-        let text = "if a < b && \u{2}lease\u{3} > \"c\" <script>";
-        assert_eq!(as_html(text), "if a &lt; b &amp;&amp; <mark>lease</mark> &gt; &quot;c&quot; &lt;script&gt;");
     }
 
     #[test]

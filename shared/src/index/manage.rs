@@ -204,16 +204,17 @@ pub async fn drop_index<W: IndexDatabase + Clock>(world: &W, tenant: &str, name:
     if answers.last().is_none_or(Vec::is_empty) { Err(Problem::NotFound) } else { Ok(()) }
 }
 
-/// Drops all indexes of a tenant, and the vectors that are kept of its texts.
+/// Drops all indexes of a tenant that were made before that time, in milliseconds since 1970, and all vectors that are kept
+/// of its texts.
 ///
 /// Safe to repeat: what is gone stays gone.
 ///
 /// # Errors
 /// `Unavailable`.
-pub async fn erase_tenant<W: IndexDatabase + Clock>(world: &W, tenant: &str) -> Result<(), Problem> {
+pub async fn erase_tenant<W: IndexDatabase + Clock>(world: &W, tenant: &str, before: i64) -> Result<(), Problem> {
     let statements = vec![
-        index_sql!("erase_generations", tenant),
-        index_sql!("erase_indexes", tenant),
+        index_sql!("erase_generations", tenant, before),
+        index_sql!("erase_indexes", tenant, before),
         index_sql!("erase_vectors", tenant),
     ];
     batch(&Store(world), statements).await.map(|_| ()).map_err(|error| unavailable(&error))

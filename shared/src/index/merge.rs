@@ -9,8 +9,8 @@ use super::{Store, cache, index_sql};
 use crate::job::mint_ulid;
 use crate::limits::{MERGE_ROWS_MAX, MERGES_IN_A_ROW};
 use crate::payload::{get_object, put_object};
-use crate::ports::{Blobs, Clock, IndexDatabase};
-use crate::search::segment::{EntryId, Segment};
+use crate::ports::{BlobError, Blobs, Clock, IndexDatabase};
+use crate::search::segment::{EntryId, Segment, SegmentError};
 use crate::store::{batch, first_as, rows_as};
 
 /// What every key of a segment begins with.
@@ -111,7 +111,7 @@ async fn merge<W: IndexDatabase + Blobs + Clock>(world: &W, tenant: &str, genera
     let tail: Vec<(u64, String)> = rows_as(answers.get(1).unwrap_or(&Vec::new())).map_err(|error| error.to_string())?;
     let old = match &found.segment {
         None => None,
-        Some(key) => Some(read_segment(world, key).await?),
+        Some(key) => Some(read_segment(world, key).await.map_err(|error| error.to_string())?),
     };
     let alive: BTreeSet<u64> = found.alive.iter().copied().collect();
     let fresh = tail.iter().map(|(seq, text)| {
@@ -155,14 +155,27 @@ async fn swap<W: IndexDatabase + Blobs + Clock>(
     Ok(())
 }
 
+/// Why a segment cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unread {
+    /// The object store gives no answer: it may be there.
+    #[error(transparent)]
+    Away(#[from] BlobError),
+    /// It is not there.
+    #[error("{0} is not there")]
+    Missing(String),
+    /// It is no segment.
+    #[error("{0}: {1}")]
+    Wrong(String, SegmentError),
+}
+
 /// Reads a segment.
 ///
 /// # Errors
-/// Why not, in one line.
-pub(super) async fn read_segment<W: Blobs + Clock>(world: &W, key: &str) -> Result<Segment, String> {
-    let bytes = get_object(world, key).await.map_err(|error| error.to_string())?;
-    let bytes = bytes.ok_or_else(|| format!("{key} is not there"))?;
-    Segment::decode(bytes).map_err(|error| format!("{key}: {error}"))
+/// Why not.
+pub(super) async fn read_segment<W: Blobs + Clock>(world: &W, key: &str) -> Result<Segment, Unread> {
+    let bytes = get_object(world, key).await?.ok_or_else(|| Unread::Missing(key.to_owned()))?;
+    Segment::decode(bytes).map_err(|error| Unread::Wrong(key.to_owned(), error))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Generation, IndexRow, cache, index_sql};
 use crate::ports::{Param, Statement};
-use crate::search::chunk::{self, Chunk};
+use crate::search::chunk::{self, Chunk, embedded};
 use crate::store::json_param;
 
 /// What a job makes of a document.
@@ -65,16 +65,6 @@ pub(super) struct Plan<'a> {
     pub(super) removed: usize,
 }
 
-/// What is embedded of a chunk: the headings that it stands below say what it is about.
-pub(super) fn embedded(chunk: &Chunk) -> String {
-    embedded_text(&chunk.heading, &chunk.text)
-}
-
-/// The same of a heading and a text.
-pub(super) fn embedded_text(heading: &str, text: &str) -> String {
-    if heading.is_empty() { text.to_owned() } else { format!("{heading}\n\n{text}") }
-}
-
 pub(super) fn state_of(document: &Document, standing: Option<&Standing>, is_cut: bool) -> &'static str {
     let was_there = standing.is_some_and(|standing| standing.deleted == 0);
     match &document.content {
@@ -105,12 +95,12 @@ pub(super) fn plans<'a>(index: &'a IndexRow, document: &Document, standing: Opti
         let had: BTreeSet<&str> = layout.iter().flat_map(|it| &it.chunks).map(|(hash, ..)| hash.as_str()).collect();
         match layout {
             Some(layout) if layout.hash == hash => return None,
-            // What was never there leaves nothing behind.
-            None if text.is_none() => return None,
+            // Also of one that is not cut: a rebuild may cut it meanwhile.
             _ => {}
         }
         let chunks = chunk::chunks(text.unwrap_or_default(), generation.limits());
-        let chunks: Vec<_> = chunks.into_iter().map(|chunk| (cache::hash_of(&embedded(&chunk)), chunk)).collect();
+        let chunks: Vec<_> =
+            chunks.into_iter().map(|chunk| (cache::hash_of(&embedded(&chunk.heading, &chunk.text)), chunk)).collect();
         let has: BTreeSet<&str> = chunks.iter().map(|(hash, _)| hash.as_str()).collect();
         let fresh = has.difference(&had).map(|hash| (*hash).to_owned()).collect();
         let removed = had.difference(&has).count();
@@ -128,7 +118,9 @@ pub(super) fn put_document(index: &IndexRow, document: &Document, version: &str,
         "hash": content.map(|content| cache::hash_of(&content.text)).unwrap_or_default(),
         "metadata": content.map(|content| content.metadata.clone()).unwrap_or_default(),
     });
-    index_sql!("put_document", index.id.as_str(), json_param(&head), text, seen.map(str::to_owned))
+    let planned: Vec<_> = index.generations.iter().map(|generation| &generation.id).collect();
+    let seen = seen.map(str::to_owned);
+    index_sql!("put_document", index.id.as_str(), json_param(&head), text, seen, json_param(&planned))
 }
 
 impl Plan<'_> {

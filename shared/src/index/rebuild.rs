@@ -34,7 +34,7 @@ async fn try_rebuild<W: World>(
     calls: &mut Vec<Rc<Call>>,
 ) -> Result<Value, Outcome> {
     let began_at = apply.world.now_ms();
-    let index = apply.index(meant.name).await?;
+    let index = apply.index_of(meant).await?;
     let told = |state: &str, cut: u64| json!({"index": meant.name, "state": state, "documents": cut});
     let Some(building) = index.building() else { return Ok(told("serving", 0)) };
     let (mut after, mut cut) = (String::new(), 0);
@@ -45,12 +45,15 @@ async fn try_rebuild<W: World>(
         for document in &page {
             apply.cut_again(&index, document, None, calls).await?;
             cut += 1;
-            if apply.world.now_ms() - began_at >= REBUILD_MS {
+            let is_spent = usize::try_from(cut).is_ok_and(|cut| cut >= apply.settings.plan.index_documents);
+            if is_spent || apply.world.now_ms() - began_at >= REBUILD_MS {
                 return Err(goes_on(format!("{cut} documents are cut anew in this attempt; it goes on.")));
             }
         }
     }
     let (tenant, id) = (apply.job.tenant.as_str(), building.id.as_str());
+    // A search reads only so many chunks that no segment has.
+    apply.pool.merges.make(apply.world, tenant, id).await;
     let statements = vec![index_sql!("swap_generation", tenant, meant.name, id), drop_generation(&index.serving)];
     // Safe to repeat: what has taken its place builds no more.
     batch(&Store(apply.world), statements).await.map_err(|error| apply.away(&error))?;
@@ -64,7 +67,7 @@ async fn try_rebuild<W: World>(
     Ok(told("superseded", cut))
 }
 
-fn goes_on(message: String) -> Outcome {
+pub(super) fn goes_on(message: String) -> Outcome {
     let wait = RetryAfter::Deferral(Duration::from_secs(INDEX_GO_ON_SECONDS));
     Outcome::Failed { class: ErrorClass::Internal, message, retry_after: Some(wait) }
 }

@@ -11,17 +11,22 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::apply::{Apply, Meant};
-use super::merge::{self, entry_of};
-use super::plan::{count_dropped, embedded_text};
+use super::merge::{self, Unread, entry_of};
+use super::plan::count_dropped;
+use super::rebuild::goes_on;
 use super::{Generation, IndexRow, Store, cache, index_sql};
 use crate::embed::ask::Call;
 use crate::embed::providers::BUILTIN;
 use crate::limits::{VERIFY_CHUNKS, VERIFY_DOCUMENTS, VERIFY_NAMED};
 use crate::outcome::Outcome;
 use crate::ports::{DatabaseError, Statement, World};
+use crate::search::chunk::embedded;
 use crate::search::lexical;
 use crate::search::segment::Segment;
 use crate::store::{batch, json_param, rows_as};
+
+/// The cosine from which two vectors are taken for those of one text: float16 on another machine still has 0.9999.
+const ALIKE_COSINE: f64 = 0.999;
 
 /// A document, what it is cut into, and the chunks that it has.
 #[derive(Debug, Deserialize)]
@@ -89,7 +94,7 @@ impl Found {
             self.differs("missing_words", &row.document);
             return;
         };
-        let said = embedded_text(heading, text);
+        let said = embedded(heading, text);
         if cache::hash_of(&said) != row.hash {
             self.differs("stale_words", &row.document);
         }
@@ -99,7 +104,8 @@ impl Found {
             (Some(kept), _) => cache::decode(kept, generation.dimensions),
             (None, _) => vector.clone(),
         };
-        if vector.is_none() || vector != expected {
+        let is_right = vector.as_ref().zip(expected.as_ref()).is_some_and(|(one, other)| is_alike(one, other));
+        if !is_right {
             self.differs("wrong_vector", &row.document);
             self.vectors.insert(row.hash.clone());
         } else if let (Some(segment), Some(vector)) = (segment, &vector)
@@ -119,6 +125,15 @@ impl Found {
     }
 }
 
+/// Whether two vectors say the same: a provider may answer a text a little otherwise each time.
+fn is_alike(one: &[f32], other: &[f32]) -> bool {
+    let product = |left: &[f32], right: &[f32]| -> f64 {
+        left.iter().zip(right).map(|(left, right)| f64::from(*left) * f64::from(*right)).sum()
+    };
+    let lengths = (product(one, one) * product(other, other)).sqrt();
+    one == other || product(one, other) >= ALIKE_COSINE * lengths && lengths > 0.0
+}
+
 /// Holds an index against itself. It answers always.
 pub(crate) async fn verify<W: World>(apply: &Apply<'_, W>, meant: Meant<'_>, repair: bool) -> (Outcome, Vec<Rc<Call>>) {
     let mut calls = Vec::new();
@@ -135,9 +150,9 @@ async fn try_verify<W: World>(
     repair: bool,
     calls: &mut Vec<Rc<Call>>,
 ) -> Result<Value, Outcome> {
-    let index = apply.index(meant.name).await?;
+    let (index, segment) = begin(apply, meant).await?;
     let Some(generation) = index.serving() else { return Ok(Value::Null) };
-    let found = look(apply, &index, generation).await?;
+    let found = look(apply, &index, generation, segment).await?;
     if repair {
         mend(apply, &index, generation, &found, calls).await?;
     }
@@ -148,20 +163,43 @@ async fn try_verify<W: World>(
     Ok(told)
 }
 
-async fn look<W: World>(apply: &Apply<'_, W>, index: &IndexRow, generation: &Generation) -> Result<Found, Outcome> {
-    let mut found = Found::default();
-    let segment = match &generation.segment {
-        None => None,
-        Some(key) => match merge::read_segment(apply.world, key).await {
-            Ok(segment) => Some(segment),
+/// The index with the segment that it has; the segment is an error if it is not there, or is none.
+async fn begin<W: World>(
+    apply: &Apply<'_, W>,
+    meant: Meant<'_>,
+) -> Result<(IndexRow, Result<Option<Segment>, Unread>), Outcome> {
+    let mut index = apply.index_of(meant).await?;
+    loop {
+        let key = index.serving().and_then(|generation| generation.segment.clone());
+        let Some(key) = key else { return Ok((index, Ok(None))) };
+        // Safe to repeat: it only reads.
+        match merge::read_segment(apply.world, &key).await {
+            Ok(segment) => return Ok((index, Ok(Some(segment)))),
+            Err(Unread::Away(error)) => return Err(apply.away(&DatabaseError::Unreachable(error.to_string()))),
             Err(error) => {
-                tracing::warn!(error, "a segment cannot be read");
-                found.differences.insert("missing_segment", 1);
-                found.is_segment_wrong = true;
-                None
+                index = apply.index_of(meant).await?;
+                // Another may have taken its place since the row was read.
+                if index.serving().and_then(|generation| generation.segment.as_ref()) == Some(&key) {
+                    return Ok((index, Err(error)));
+                }
             }
-        },
-    };
+        }
+    }
+}
+
+async fn look<W: World>(
+    apply: &Apply<'_, W>,
+    index: &IndexRow,
+    generation: &Generation,
+    segment: Result<Option<Segment>, Unread>,
+) -> Result<Found, Outcome> {
+    let mut found = Found::default();
+    let segment = segment.unwrap_or_else(|error| {
+        tracing::warn!(%error, "a segment cannot be read");
+        found.differences.insert("missing_segment", 1);
+        found.is_segment_wrong = true;
+        None
+    });
     let mut after = String::new();
     loop {
         let page =
@@ -217,27 +255,35 @@ async fn mend<W: World>(
         let statement = index_sql!("forget_words", json_param(&found.words));
         batch(&store, vec![statement]).await.map_err(|error| apply.away(&error))?;
     }
-    for document in &found.wrong {
+    for vectors in cache::in_parameters(&found.vectors) {
+        let statement = index_sql!("forget_vectors", apply.job.tenant.as_str(), generation.cache_name(), vectors);
+        batch(&store, vec![statement]).await.map_err(|error| apply.away(&error))?;
+    }
+    let most = apply.settings.plan.index_documents;
+    for document in found.wrong.iter().take(most) {
         // What is there of a document that is not; what is there of one that is leaves in the batch that brings it anew.
         let named = json_param(&[document]);
-        let mut statements = vec![
+        let statements = vec![
             index_sql!("forget_document_words", id, named.clone()),
             index_sql!("forget_document_chunks", id, named.clone()),
             count_dropped(id),
             index_sql!("forget_layouts", id, named),
         ];
-        if !found.vectors.is_empty() {
-            let (tenant, model) = (apply.job.tenant.as_str(), generation.cache_name());
-            statements.push(index_sql!("forget_vectors", tenant, model, json_param(&found.vectors)));
-        }
         batch(&store, statements).await.map_err(|error| apply.away(&error))?;
         apply.cut_again(index, document, Some(generation), calls).await?;
     }
+    if found.wrong.len() > most {
+        return Err(goes_on(format!(
+            "{most} of {} documents are mended in this attempt; it goes on.",
+            found.wrong.len()
+        )));
+    }
     if let (true, Some(segment)) = (found.is_segment_wrong, &generation.segment) {
         let statement = index_sql!("forget_segment", id, segment.as_str());
-        batch(&store, vec![statement]).await.map_err(|error| apply.away(&error))?;
-        if let Err(error) = merge::merge_all(apply.world, &apply.job.tenant, id).await {
-            tracing::warn!(error, generation = id, "a segment could not be made");
+        let answers = batch(&store, vec![statement]).await.map_err(|error| apply.away(&error))?;
+        if answers.first().is_some_and(|rows| !rows.is_empty()) {
+            let made = merge::merge_all(apply.world, &apply.job.tenant, id).await;
+            made.map_err(|error| apply.away(&DatabaseError::Unreachable(error)))?;
         }
     }
     Ok(())

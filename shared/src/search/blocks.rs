@@ -2,11 +2,16 @@
 
 use std::ops::Range;
 
+use crate::limits::DOCUMENT_CHUNKS_MAX;
 use pulldown_cmark::{Event, Options, Parser, Tag};
 
 /// How many characters of a heading its path takes. The path is repeated in every chunk below it, so that a document
 /// that is one long heading must not be repeated with it: 6 levels are 720 characters and their separators.
 pub const HEADING_CHARS_MAX: usize = 120;
+/// Sections of a text. A document of so many is refused; without an end their paths alone would take all memory.
+const SECTIONS_MAX: usize = DOCUMENT_CHUNKS_MAX + 1;
+/// What is between the titles of a path.
+const SEPARATOR: &str = " > ";
 
 /// Where a block begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +53,8 @@ pub(super) fn sections(text: &str) -> Vec<Section> {
     for (block, heading) in blocks(text) {
         if let Some(Heading { level, title, end }) = heading {
             let follows = text.get(headings_end..block.at).is_some_and(|between| between.trim().is_empty());
-            if !(follows && path.last().is_none_or(|(above, _)| level > *above)) {
+            let begins = !(follows && path.last().is_none_or(|(above, _)| level > *above));
+            if begins && sections.len() < SECTIONS_MAX {
                 open.range.end = block.at;
                 sections.push(std::mem::take(&mut open));
                 open.range.start = block.at;
@@ -56,13 +62,23 @@ pub(super) fn sections(text: &str) -> Vec<Section> {
             headings_end = end;
             path.retain(|(above, _)| *above < level);
             path.push((level, title));
-            open.path = path.iter().map(|(_, title)| title.as_str()).collect::<Vec<_>>().join(" > ");
+            open.path = path.iter().map(|(_, title)| title.as_str()).collect::<Vec<_>>().join(SEPARATOR);
         }
         open.blocks.push(block);
     }
     open.range.end = text.len();
     sections.push(open);
     sections
+}
+
+/// What there is of a path above the headings that a text of it begins with.
+pub(super) fn above<'a>(path: &'a str, text: &str) -> &'a str {
+    let own: Vec<_> = blocks(text).into_iter().map_while(|(_, heading)| heading).map(|heading| heading.title).collect();
+    match path.strip_suffix(&own.join(SEPARATOR)) {
+        Some("") => "",
+        Some(rest) => rest.strip_suffix(SEPARATOR).unwrap_or(path),
+        None => path,
+    }
 }
 
 fn blocks(text: &str) -> Vec<(Block, Option<Heading>)> {
@@ -151,6 +167,23 @@ mod tests {
     fn a_long_heading_is_cut_in_the_path() {
         let text = format!("# {} *{}*\n\ntext", "ä".repeat(100), "ö".repeat(1_000));
         assert_eq!(sections(&text)[0].path.chars().count(), HEADING_CHARS_MAX);
+    }
+
+    #[test]
+    fn a_text_says_its_own_headings_itself() {
+        for (path, text, expected) in [
+            ("Guide", "# Guide\n\nHello.", ""),
+            ("Guide > Set up it", "## Set *up* `it`\nSteps.", "Guide"),
+            ("A > B > C", "## B\n\n### C\nc", "A"),
+            ("A > B", "A sentence of the same section.", "A > B"),
+            ("A > B", "# B and others\n\nAs code it is no heading.", "A > B"),
+            ("Guide B", "# B", "Guide B"),
+            ("", "Before.", ""),
+        ] {
+            assert_eq!(above(path, text), expected, "{text}");
+        }
+        let long = format!("# {}", "ä".repeat(1_000));
+        assert_eq!(above(&sections(&long)[0].path, &long), "");
     }
 
     #[test]

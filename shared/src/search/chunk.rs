@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 
 use super::CRC_32;
 pub use super::blocks::HEADING_CHARS_MAX;
-use super::blocks::{Block, Section, sections};
+use super::blocks::{Block, Section, above, sections};
 
 /// The version of the rules by which documents are cut. Chunks of two versions do not belong into one generation.
 pub const CHUNKER_VERSION: u32 = 1;
@@ -75,6 +75,15 @@ pub fn chunks(text: &str, limits: ChunkLimits) -> Vec<Chunk> {
         }
     }
     chunks
+}
+
+/// What is embedded of a chunk: the headings that it stands below, which say what it is about, and its text. Those that the
+/// text begins with are not said twice: a title would outweigh a short text.
+pub fn embedded(heading: &str, text: &str) -> String {
+    match above(heading, text) {
+        "" => text.to_owned(),
+        above => format!("{above}\n\n{text}"),
+    }
 }
 
 fn chunk(document: &str, range: Range<usize>, heading: &str) -> Chunk {

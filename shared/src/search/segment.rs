@@ -115,17 +115,28 @@ pub fn encode<'a>(
     dimensions: usize,
     entries: impl IntoIterator<Item = (EntryId, &'a [f32])>,
 ) -> Result<Vec<u8>, SegmentError> {
-    write(dimensions, &quantised(dimensions, entries)?)
+    write(dimensions, None, &quantised(dimensions, entries)?)
+}
+
+/// Where an entry is from.
+enum Source {
+    /// An old segment: its place there. Its bytes are copied as they are.
+    Old(usize),
+    New(Quantised),
 }
 
 fn quantised<'a>(
     dimensions: usize,
     entries: impl IntoIterator<Item = (EntryId, &'a [f32])>,
-) -> Result<BTreeMap<EntryId, Quantised>, SegmentError> {
-    entries.into_iter().map(|(id, vector)| Ok((id, Quantised::new(dimensions, vector)?))).collect()
+) -> Result<BTreeMap<EntryId, Source>, SegmentError> {
+    entries.into_iter().map(|(id, vector)| Ok((id, Source::New(Quantised::new(dimensions, vector)?)))).collect()
 }
 
-fn write(dimensions: usize, entries: &BTreeMap<EntryId, Quantised>) -> Result<Vec<u8>, SegmentError> {
+fn write(
+    dimensions: usize,
+    old: Option<&Segment>,
+    entries: &BTreeMap<EntryId, Source>,
+) -> Result<Vec<u8>, SegmentError> {
     let too_many = SegmentError::TooMany(entries.len());
     if !(1..=EMBED_DIMENSIONS_MAX).contains(&dimensions) {
         return Err(SegmentError::NoDimensions(dimensions));
@@ -138,9 +149,27 @@ fn write(dimensions: usize, entries: &BTreeMap<EntryId, Quantised>) -> Result<Ve
     bytes.extend(MAGIC);
     bytes.extend([VERSION, wide, count].iter().flat_map(|number| number.to_le_bytes()));
     bytes.extend(entries.keys().flatten());
-    bytes.extend(entries.values().flat_map(|vector| &vector.code).flat_map(|word| word.to_le_bytes()));
-    bytes.extend(entries.values().flat_map(|vector| vector.scale.to_le_bytes()));
-    bytes.extend(entries.values().flat_map(|vector| &vector.values).flat_map(|value| value.to_le_bytes()));
+    let mut part = |of_old: fn(&Layout) -> &Range<usize>, width: usize, of_new: fn(&Quantised, &mut Vec<u8>)| {
+        for source in entries.values() {
+            match source {
+                Source::New(vector) => of_new(vector, &mut bytes),
+                Source::Old(entry) => {
+                    bytes.extend(old.map_or(&[][..], |old| old.entry(of_old(&old.layout), width, *entry)));
+                }
+            }
+        }
+    };
+    part(
+        |layout| &layout.codes,
+        dimensions.div_ceil(WORD_BITS) * WORD_BYTES,
+        |vector, to| to.extend(vector.code.iter().flat_map(|word| word.to_le_bytes())),
+    );
+    part(|layout| &layout.scales, SCALE_BYTES, |vector, to| to.extend(vector.scale.to_le_bytes()));
+    part(
+        |layout| &layout.values,
+        dimensions,
+        |vector, to| to.extend(vector.values.iter().map(|value| value.cast_unsigned())),
+    );
     bytes.extend(CRC_32.checksum(&bytes).to_le_bytes());
     Ok(bytes)
 }
@@ -242,14 +271,16 @@ impl Segment {
             if old.dimensions() != dimensions {
                 return Err(SegmentError::Dimensions { expected: dimensions, found: old.dimensions() });
             }
-            let kept = old.ids().iter().zip(old.codes()).enumerate().filter(|(_, (id, _))| keep(id));
-            entries.extend(kept.map(|(entry, (id, code))| {
-                let (scale, values) = old.values(entry);
-                (*id, Quantised { code: code.collect(), scale, values: values.collect() })
-            }));
+            let kept = old.ids().iter().enumerate().filter(|(_, id)| keep(id));
+            entries.extend(kept.map(|(entry, id)| (*id, Source::Old(entry))));
         }
         entries.extend(quantised(dimensions, fresh)?);
-        write(dimensions, &entries)
+        write(dimensions, old, &entries)
+    }
+
+    /// The bytes of an entry in one part.
+    fn entry(&self, part: &Range<usize>, width: usize, entry: usize) -> &[u8] {
+        self.bytes[part.clone()].chunks_exact(width).nth(entry).unwrap_or_default()
     }
 
     /// How many bytes it takes.
@@ -295,7 +326,7 @@ impl Segment {
     /// The scale and the values of an entry.
     pub(super) fn values(&self, entry: usize) -> (f32, impl Iterator<Item = i8>) {
         let width = self.layout.dimensions;
-        let values = self.bytes[self.layout.values.clone()].chunks_exact(width).nth(entry).unwrap_or_default();
+        let values = self.entry(&self.layout.values, width, entry);
         let scale = self.scales().get(entry).map_or(0.0, |scale| f32::from_le_bytes(*scale));
         (scale, values.iter().map(|value| value.cast_signed()))
     }

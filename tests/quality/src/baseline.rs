@@ -7,7 +7,7 @@ use rusqlite::Connection;
 
 use crate::measure::Question;
 use crate::model::{Embedding, Model, cosine};
-use crate::texts::Document;
+use crate::texts::{Document, of_documents};
 
 /// Bytes of a chunk, a longer sentence apart: 250 tokens of English, so that the model reads all of it.
 pub const CHUNK_BYTES: usize = 1_000;
@@ -38,17 +38,6 @@ pub fn chunks(documents: &[Document]) -> Vec<Chunk> {
         chunks.extend(parts.into_iter().map(|text| Chunk { document: id.clone(), text }));
     }
     chunks
-}
-
-/// A ranking of documents for each question: each as good as its best chunk. Chunks come best first.
-fn of_documents<'a>(ranked: impl Iterator<Item = &'a str>) -> Vec<String> {
-    let mut documents: Vec<String> = Vec::new();
-    for id in ranked {
-        if !documents.iter().any(|known| known == id) {
-            documents.push(id.to_owned());
-        }
-    }
-    documents
 }
 
 /// FTS5's BM25 over the stems of words, any of which may match.

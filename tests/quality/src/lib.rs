@@ -4,7 +4,9 @@
 
 pub mod baseline;
 pub mod check;
+pub mod compare;
 pub mod measure;
 pub mod model;
+pub mod pipeline;
 pub mod serve;
 pub mod texts;

@@ -1,13 +1,12 @@
-//! `longshore-quality <folder of the model> serve [--port N] | check | baseline`.
+//! `longshore-quality <folder of the model> serve [--port N] | check | compare`.
 
 use std::io::{Read, Write, stdin, stdout};
 use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
-use longshore_quality::{baseline, check, measure, model::Model, serve, texts};
+use longshore_quality::{baseline, check, compare, model::Model, serve, texts};
 use serde_json::json;
-use tokio::net::TcpListener;
 
 fn main() -> Result<()> {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
@@ -21,8 +20,8 @@ fn main() -> Result<()> {
                 chunks.iter().map(|chunk| chunk.text.as_str()).filter(|text| text.len() <= baseline::CHUNK_BYTES);
             check::run(&load(folder)?, longest.max_by_key(|text| text.len()).unwrap_or_default())
         }
-        [folder, "baseline"] => compare(&load(folder)?),
-        _ => bail!("usage: longshore-quality <folder of the model> serve [--port N] | check | baseline"),
+        [folder, "compare"] => compare(load(folder)?),
+        _ => bail!("usage: longshore-quality <folder of the model> serve [--port N] | check | compare"),
     }
 }
 
@@ -31,27 +30,14 @@ fn load(folder: &str) -> Result<Model> {
 }
 
 /// Serves, after a line that says where, until its standard input ends, which it does when the process that started it does.
-#[tokio::main(flavor = "current_thread")]
-async fn serve(model: Model, port: u16) -> Result<()> {
-    let listener = TcpListener::bind(("127.0.0.1", port)).await?;
-    let url = format!("http://{}/v1", listener.local_addr()?);
+fn serve(model: Model, port: u16) -> Result<()> {
+    let url = serve::start(Arc::new(move |texts| model.embed(texts)), port)?;
     writeln!(stdout(), "{}", json!({ "url": url }))?;
-    std::thread::spawn(|| {
-        let _ = stdin().read_to_end(&mut Vec::new());
-        std::process::exit(0);
-    });
-    Ok(axum::serve(listener, serve::routes(Arc::new(move |texts| model.embed(texts)))).await?)
+    stdin().read_to_end(&mut Vec::new())?;
+    Ok(())
 }
 
-/// What search finds on the set by simple means.
-fn compare(model: &Model) -> Result<()> {
-    let (documents, questions) = (texts::documents()?, texts::questions()?);
-    let chunks = baseline::chunks(&documents);
-    println!("{} documents, {} chunks, {} questions", documents.len(), chunks.len(), questions.len());
-    let keyword = baseline::keyword(&chunks, &questions)?;
-    let vector = baseline::vector(model, &chunks, &questions)?;
-    let hybrid = baseline::hybrid(&keyword, &vector);
-    let ways = [("BM25", keyword), ("real, exact", vector), ("real, hybrid", hybrid)];
-    print!("{}", measure::table(&ways.map(|(way, rankings)| (way, measure::scores(&questions, &rankings)))));
-    Ok(())
+#[tokio::main(flavor = "current_thread")]
+async fn compare(model: Model) -> Result<()> {
+    compare::run(model).await
 }

@@ -67,12 +67,14 @@ pub struct Scores {
     pub mrr: f64,
 }
 
+/// The scores of one way to search; the key `None` is all questions together. A kind without questions has no entry.
+pub type ScoresByKind = BTreeMap<Option<Kind>, Scores>;
+
 /// Scores the rankings of one way to search: for each question the ids of documents, best first and each once.
-/// The key `None` is all questions together; a kind without questions has no entry.
 ///
 /// # Panics
 /// When there is not one ranking for each question.
-pub fn scores(questions: &[Question], rankings: &[Vec<String>]) -> BTreeMap<Option<Kind>, Scores> {
+pub fn scores(questions: &[Question], rankings: &[Vec<String>]) -> ScoresByKind {
     assert_eq!(questions.len(), rankings.len(), "one ranking for each question");
     let of_kind = |kind: Option<Kind>| {
         let pairs: Vec<_> = questions
@@ -96,7 +98,7 @@ pub fn scores(questions: &[Question], rankings: &[Vec<String>]) -> BTreeMap<Opti
 }
 
 /// A table for people: a line for each way to search and kind of question.
-pub fn table(ways: &[(&str, BTreeMap<Option<Kind>, Scores>)]) -> String {
+pub fn table(ways: &[(&str, ScoresByKind)]) -> String {
     let mut text =
         format!("{:<22}{:<12}{:>10}{:>10}{:>11}{:>8}\n", "search", "questions", "", "recall@5", "recall@10", "MRR");
     for (way, by_kind) in ways {

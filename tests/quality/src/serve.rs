@@ -12,6 +12,7 @@ use axum::{Json, Router};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 
 use crate::model::{DIMENSIONS, Embedding, NAME};
 
@@ -70,6 +71,22 @@ impl IntoResponse for Refusal {
         let error = json!({"message": self.message, "type": kind, "param": self.param, "code": self.code});
         (self.status, Json(json!({ "error": error }))).into_response()
     }
+}
+
+/// Serves on a thread of its own, for as long as the process lives, at a port of this machine; 0 takes any. Answers the URL.
+///
+/// # Errors
+/// The port cannot be had.
+pub fn start(embed: Embed, port: u16) -> anyhow::Result<String> {
+    let listener = std::net::TcpListener::bind(("127.0.0.1", port))?;
+    listener.set_nonblocking(true)?;
+    let url = format!("http://{}/v1", listener.local_addr()?);
+    // With a runtime of its own: the caller's has other things to do, and here a computation takes its thread.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    std::thread::spawn(move || {
+        runtime.block_on(async { axum::serve(TcpListener::from_std(listener)?, routes(embed)).await })
+    });
+    Ok(url)
 }
 
 /// The one route, and errors of OpenAI's shape for every other.

@@ -46,12 +46,28 @@ pub fn questions() -> Result<Vec<Question>> {
     serde_json::from_slice(&text).context("questions.json")
 }
 
+/// The ranking of documents that a ranking of their chunks makes, the best first in both: each is as good as its best chunk.
+pub fn of_documents<'a>(chunks: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut documents: Vec<String> = Vec::new();
+    for id in chunks {
+        if !documents.iter().any(|known| known == id) {
+            documents.push(id.to_owned());
+        }
+    }
+    documents
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
     use crate::measure::Kind;
+
+    #[test]
+    fn a_document_is_as_good_as_its_best_chunk() {
+        assert_eq!(of_documents(["b", "a", "b", "c", "a"].into_iter()), ["b", "a", "c"]);
+    }
 
     #[test]
     fn every_question_is_asked_once_of_documents_that_exist() {

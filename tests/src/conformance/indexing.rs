@@ -5,66 +5,68 @@ use std::ops::Range;
 use futures_util::future::join_all;
 use longshore::index::clear::clear;
 use longshore::index::find::{SegmentCache, search};
-use longshore::index::manage::{Change, count_index, drop_index, erase_tenant, put_index, read_index};
+use longshore::index::manage::{count_index, drop_index, erase_tenant, put_index, read_index};
 use longshore::job::{JobRef, Lane};
-use longshore::limits::MERGE_AFTER;
+use longshore::limits::{DOCUMENT_CHUNKS_MAX, MERGE_AFTER};
+use longshore::plan::{PAID, Plan};
 use longshore::ports::{IndexDatabase, Statement};
 use longshore::problem::Problem;
 use longshore::process::process;
 use serde_json::{Value, json};
 
+use super::listing::exported;
 use super::stand::{Case, Stand, Store};
 
 /// The one index of a case.
-const INDEX: &str = "docs";
+pub(super) const INDEX: &str = "docs";
 
 /// A case with an index.
-struct Indexed<'a, S>(Case<'a, S>);
+pub(super) struct Indexed<'a, S>(pub(super) Case<'a, S>);
 
 impl<'a, S: Store> Indexed<'a, S> {
-    async fn new(stand: &'a Stand<S>) -> Self {
+    pub(super) async fn new(stand: &'a Stand<S>) -> Self {
         let case = Indexed(stand.case().await);
         case.make().await;
         case
     }
 
-    async fn make(&self) {
+    pub(super) async fn make(&self) {
         let body = json!({"provider": "builtin", "chunk_chars": 200, "overlap_chars": 0}).to_string();
         put_index(self.0.stand, &self.0.stand.settings, &self.0.tenant, INDEX, body.as_bytes()).await.unwrap();
     }
 
     /// Accepts a change of the index, a millisecond after the one before: the order of acceptance is that of their ids.
-    async fn accept(&self, change: Value) -> JobRef {
+    pub(super) async fn accept(&self, change: Value) -> JobRef {
         self.0.stand.clock_off_ms.update(|ms| ms + 1);
         let mut payload = json!({"index": INDEX});
         payload.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
         self.0.accept_one(json!({"kind": "index", "payload": payload}), None).await.unwrap().job
     }
 
-    async fn accept_put(&self, id: &str, text: &str) -> JobRef {
+    pub(super) async fn accept_put(&self, id: &str, text: &str) -> JobRef {
         self.accept(json!({"put": {"id": id, "text": text, "metadata": {"length": text.len()}, "source": "tests"}}))
             .await
     }
 
     /// Runs a job; answers what it came to.
-    async fn run(&self, job: &JobRef) -> Value {
+    pub(super) async fn run(&self, job: &JobRef) -> Value {
         process(self.0.stand, &self.0.stand.settings, Lane::Webhooks, vec![job.clone()]).await;
         let row = self.0.stand.row(job).await;
         assert!(row.state.is_terminal() && row.error.is_none(), "{:?} {:?}", row.state, row.error);
         row.result.unwrap()
     }
 
-    async fn put(&self, id: &str, text: &str) -> Value {
+    pub(super) async fn put(&self, id: &str, text: &str) -> Value {
         self.run(&self.accept_put(id, text).await).await
     }
 
-    async fn search(&self, body: Value) -> Result<Value, Problem> {
+    pub(super) async fn search(&self, body: Value) -> Result<Value, Problem> {
         let (stand, cache) = (self.0.stand, SegmentCache::default());
         search(stand, &stand.settings, &cache, (&self.0.tenant, INDEX), body.to_string().as_bytes()).await
     }
 
     /// The documents that a search finds, and what it says of the first.
-    async fn found(&self, query: &str, mode: &str) -> (Vec<String>, Value) {
+    pub(super) async fn found(&self, query: &str, mode: &str) -> (Vec<String>, Value) {
         let answer = self.search(json!({"query": query, "mode": mode})).await.unwrap();
         let hits = answer["hits"].as_array().unwrap().clone();
         let documents = hits.iter().map(|hit| hit["document"].as_str().unwrap().to_owned()).collect();
@@ -72,28 +74,28 @@ impl<'a, S: Store> Indexed<'a, S> {
     }
 
     /// One number of the store of search.
-    async fn number(&self, sql: &'static str, param: &str) -> u64 {
+    pub(super) async fn number(&self, sql: &'static str, param: &str) -> u64 {
         let statement = Statement { name: "test", sql, params: vec![param.into()] };
         self.0.stand.index_batch(vec![statement]).await.unwrap()[0][0].parse().unwrap()
     }
 
-    async fn generation(&self) -> String {
+    pub(super) async fn generation(&self) -> String {
         read_index(self.0.stand, &self.0.tenant, INDEX).await.unwrap().serving
     }
 
     /// Chunks and their words in the rows of a generation.
-    async fn rows(&self, generation: &str) -> (u64, u64) {
+    pub(super) async fn rows(&self, generation: &str) -> (u64, u64) {
         let chunks = "SELECT CAST(count(*) AS TEXT) FROM chunks WHERE generation = ?1";
         let words = "SELECT CAST(count(*) AS TEXT) FROM words WHERE words MATCH 'scope : \"' || ?1 || '\"'";
         (self.number(chunks, generation).await, self.number(words, generation).await)
     }
 }
 
-const GUIDE: &str = "# Leases\n\nA lease is a token with an end. Whoever holds it may write.\n\n# Evidence\n\n\
+pub(super) const GUIDE: &str = "# Leases\n\nA lease is a token with an end. Whoever holds it may write.\n\n# Evidence\n\n\
     Every attempt leaves evidence: the request, the response, and when it was.\n";
 
 /// A section for each number, each a chunk.
-fn numbers(range: Range<usize>) -> String {
+pub(super) fn numbers(range: Range<usize>) -> String {
     range.map(|n| format!("# Number {n}\n\nThe word of number {n} is w{n}x.\n\n")).collect::<Vec<_>>().concat()
 }
 
@@ -201,6 +203,9 @@ pub async fn segments_follow<S: Store>(stand: &Stand<S>) {
     case.run(&case.accept(json!({"delete": {"id": "second"}})).await).await;
     let (documents, _) = case.found("the word of number 599 is w599x", "vector").await;
     assert!(documents.iter().all(|document| document != "second"), "{documents:?}");
+    let gone: Vec<_> = (500..530).map(|n| format!("w{n}x")).collect();
+    let found = case.search(json!({"query": gone.join(" "), "mode": "vector"})).await.unwrap();
+    assert_eq!(found["hits"].as_array().unwrap().len(), 10, "what has left takes no place: {found}");
     assert_eq!(segment().await.as_deref(), Some(made.as_str()));
     case.put("first", "# Number 0\n\nAll else has left.").await;
     const { assert!(600 > MERGE_AFTER) };
@@ -218,135 +223,66 @@ pub async fn segments_follow<S: Store>(stand: &Stand<S>) {
     assert!(matches!(vectors, Err(Problem::ProviderFailed(_))), "{vectors:?}");
 }
 
-/// Each difference that is planted is found by its name, told without being mended, and mended when that is asked for.
-pub async fn what_differs_is_found_and_mended<S: Store>(stand: &Stand<S>) {
+/// What has left since its segment was made takes no place in an answer from what is there.
+pub async fn what_has_left_takes_no_place<S: Store>(stand: &Stand<S>) {
     let case = Indexed::new(stand).await;
-    let text = |from: usize| numbers(from..from + 300);
-    case.put("first", &text(0)).await;
-    case.put("second", &text(300)).await;
-    case.put("guide", GUIDE).await;
-    let generation = case.generation().await;
-    let verify = async |repair: bool| case.run(&case.accept(json!({"verify": {"repair": repair}})).await).await;
-    let whole = verify(false).await;
-    assert_eq!((&whole["differences"], &whole["documents"], &whole["chunks"]), (&json!({}), &json!(3), &json!(602)));
-    let plants = [
-        ("missing_chunk", "DELETE FROM chunks WHERE generation = ?1 AND document = 'guide' RETURNING ''"),
-        (
-            "orphan_chunk",
-            "INSERT INTO chunks (generation, seq, document, hash, vector)
-            SELECT generation, 0, document, 'none', vector FROM chunks WHERE generation = ?1 AND document = 'guide' LIMIT 1
-            RETURNING ''",
-        ),
-        (
-            "wrong_vector",
-            "UPDATE chunks SET vector = (SELECT vector FROM chunks WHERE generation = ?1 AND document = 'first' LIMIT 1)
-            WHERE generation = ?1 AND document = 'guide' RETURNING ''",
-        ),
-        (
-            "stale_words",
-            "UPDATE words SET text = 'Something else.' WHERE rowid IN (SELECT seq FROM chunks
-            WHERE generation = ?1 AND document = 'guide')",
-        ),
-        (
-            "missing_words",
-            "DELETE FROM words WHERE rowid IN (SELECT seq FROM chunks WHERE generation = ?1 AND document = 'guide')",
-        ),
-        ("orphan_words", "INSERT INTO words (rowid, scope, heading, text) VALUES (900000001, ?1, '', 'Nobody says it.')"),
-        ("stale_document", "UPDATE layouts SET hash = 'none' WHERE generation = ?1 AND document = 'guide' RETURNING ''"),
-    ];
-    for (what, plant) in plants {
-        let statement = Statement { name: "plant", sql: plant, params: vec![generation.as_str().into()] };
-        stand.index_batch(vec![statement]).await.unwrap();
-        for repair in [false, true] {
-            let told = verify(repair).await;
-            assert!(told["differences"][what].as_u64() > Some(0), "{what}: {told}");
-            assert_eq!(told["repaired"], repair, "{what}");
-        }
-        let mended = verify(false).await;
-        assert_eq!((&mended["differences"], &mended["chunks"]), (&json!({}), &json!(602)), "{what}: {mended}");
-        assert_eq!(case.rows(&generation).await, (602, 602), "{what}");
-        assert_eq!(case.found("who holds a lease", "hybrid").await.0[0], "guide", "{what}");
+    case.put("gone", &numbers(0..30)).await;
+    case.put("kept", &numbers(0..300)).await;
+    case.put("more", &numbers(300..600)).await;
+    case.run(&case.accept(json!({"delete": {"id": "gone"}})).await).await;
+    for (limit, mode) in [(1, "vector"), (10, "vector"), (10, "hybrid"), (1, "keyword")] {
+        let body = json!({"query": "the word of number 7 is w7x", "mode": mode, "limit": limit});
+        let hits = case.search(body).await.unwrap()["hits"].as_array().unwrap().clone();
+        assert_eq!(hits.len(), limit, "{mode}");
+        assert_eq!((&hits[0]["document"], &hits[0]["heading"]), (&json!("kept"), &json!("Number 7")), "{mode} {limit}");
     }
-    // What the segment has of a chunk is not what the row has; and then there is no segment at all.
-    let segment = async || read_index(stand, &case.0.tenant, INDEX).await.unwrap().generations.pop().unwrap().segment;
-    let swap = "UPDATE generations SET segment_seq = 1000000 WHERE id = ?1 RETURNING ''";
-    stand
-        .index_batch(vec![Statement { name: "plant", sql: swap, params: vec![generation.as_str().into()] }])
-        .await
-        .unwrap();
-    assert!(verify(true).await["differences"]["wrong_in_segment"].as_u64() > Some(0));
-    assert_eq!(verify(false).await["differences"], json!({}));
-    let lost = segment().await.unwrap();
-    stand.objects.borrow_mut().remove(&lost);
-    assert_eq!(verify(true).await["differences"], json!({"missing_segment": 1}));
-    assert_eq!(verify(false).await["differences"], json!({}));
-    assert_eq!(case.found("the word of number 599 is w599x", "vector").await.0[0], "second");
 }
 
-/// What is mended leaves in the batch that brings it anew: a repair without vectors takes nothing away.
-pub async fn a_repair_without_vectors_takes_nothing_away<S: Store>(stand: &Stand<S>) {
+/// A text of more chunks than a document may have is refused; so is a job of an index that is another one by now.
+pub async fn what_an_index_does_not_take<S: Store>(stand: &Stand<S>) {
     let case = Indexed::new(stand).await;
     case.put("guide", GUIDE).await;
-    let generation = case.generation().await;
-    let plant = async |sql: &'static str| {
-        let statement = Statement { name: "plant", sql, params: vec![generation.as_str().into()] };
-        stand.index_batch(vec![statement]).await.unwrap();
+    let error = async |change: Value| {
+        let job = case.accept(change).await;
+        process(stand, &stand.settings, Lane::Webhooks, vec![job.clone()]).await;
+        let row = stand.row(&job).await;
+        row.error.expect("an error").message
     };
-    plant("UPDATE layouts SET hash = 'none' WHERE generation = ?1 AND document = 'guide' RETURNING ''").await;
-    plant("UPDATE generations SET provider = 'gone' WHERE id = ?1 RETURNING ''").await;
-    let job = case.accept(json!({"verify": {"repair": true}})).await;
-    process(stand, &stand.settings, Lane::Webhooks, vec![job.clone()]).await;
-    let row = stand.row(&job).await;
-    assert!(row.result.is_none() && row.error.is_some(), "{:?} {:?}", row.state, row.result);
-    assert_eq!(case.rows(&generation).await, (2, 2));
-    assert_eq!(case.found("who holds a lease", "keyword").await.0, ["guide"]);
-    plant("UPDATE generations SET provider = 'builtin' WHERE id = ?1 RETURNING ''").await;
-    assert_eq!(case.run(&case.accept(json!({"verify": {"repair": true}})).await).await["repaired"], true);
-    assert_eq!(case.rows(&generation).await, (2, 2));
+    let many = "# A\n\n".repeat(DOCUMENT_CHUNKS_MAX + 500);
+    let refused = error(json!({"put": {"id": "guide", "text": many}})).await;
+    assert_eq!(refused, format!("The document has more than {DOCUMENT_CHUNKS_MAX} chunks."));
+    assert_eq!(case.found("who holds a lease", "hybrid").await.0[0], "guide", "what was there stays");
+    let other = error(json!({"index_id": "01ARZ3NDEKTSV4RRFFQ69G5FAV", "verify": {"repair": true}})).await;
+    assert_eq!(other, "The index \"docs\" is another one by now.");
 }
 
-/// Other chunks are made beside those that are searched, and take their place at once; a put that asks for what is searched
-/// gives them up.
-pub async fn another_generation_takes_its_place<S: Store>(stand: &Stand<S>) {
-    let case = Indexed::new(stand).await;
-    let paragraph =
-        |n: usize| format!("Paragraph {n} tells of number {n} and of nothing else, at some length, as it does.\n\n");
-    let text = (0..20).map(paragraph).collect::<Vec<_>>().concat();
-    case.put("long", &text).await;
-    case.put("guide", GUIDE).await;
-    let (old, fine) = (case.generation().await, case.rows(&case.generation().await).await);
-    let put = async |chars: u32| {
-        let body = json!({"provider": "builtin", "chunk_chars": chars, "overlap_chars": 0}).to_string();
-        put_index(stand, &stand.settings, &case.0.tenant, INDEX, body.as_bytes()).await.unwrap()
-    };
-    assert_eq!(put(200).await.1, Change::Kept);
-    let (index, change) = put(2_000).await;
-    let given_up = index.building.clone().unwrap();
-    assert_eq!((change, index.serving.as_str()), (Change::Builds, old.as_str()));
-    assert_eq!((put(2_000).await.0.building, put(200).await.1), (Some(given_up), Change::Kept));
-    let (index, _) = put(2_000).await;
-    let new = index.building.unwrap();
-    // Documents that come meanwhile are cut by both, and those that leave leave both.
-    case.put("late", "# Late\n\nIt came while another generation was built.").await;
-    assert_eq!((case.rows(&new).await, case.found("late", "keyword").await.0), ((1, 1), vec!["late".to_owned()]));
-    assert_eq!(case.found("paragraph number 7", "keyword").await.0.len(), 10, "what is searched is as it was");
-    let told = case.run(&case.accept(json!({"rebuild": {}})).await).await;
-    assert_eq!((&told["state"], &told["documents"]), (&json!("swapped"), &json!(2)));
-    let index = read_index(stand, &case.0.tenant, INDEX).await.unwrap();
-    assert_eq!((index.serving, index.building), (new.clone(), None));
-    let coarse = case.rows(&new).await;
-    assert!(coarse.0 < fine.0 && coarse.0 == coarse.1, "{coarse:?} {fine:?}");
-    let whole = case.run(&case.accept(json!({"verify": {}})).await).await;
-    assert_eq!((&whole["differences"], &whole["documents"]), (&json!({}), &json!(3)));
-    let again = case.run(&case.accept(json!({"rebuild": {}})).await).await;
-    assert_eq!(again["state"], "serving");
-    let mut pieces = 0;
-    while case.rows(&old).await != (0, 0) && pieces < 100 {
-        clear(stand).await.unwrap();
-        pieces += 1;
+/// An export has each index of the tenant and each of its documents once, as they were brought; on few calls it takes more requests.
+pub async fn documents_are_exported<S: Store>(stand: &Stand<S>) {
+    let (case, other) = (Indexed::new(stand).await, Indexed::new(stand).await);
+    other.put("theirs", GUIDE).await;
+    let body = json!({"provider": "builtin"}).to_string();
+    for name in ["a", "z"] {
+        put_index(stand, &stand.settings, &case.0.tenant, name, body.as_bytes()).await.unwrap();
     }
-    assert_eq!((case.rows(&old).await, case.rows(&new).await), ((0, 0), coarse));
-    assert_eq!(case.found("who holds a lease", "hybrid").await.0[0], "guide");
+    let ids: Vec<String> = (10..27).map(|n| format!("guide/{n}")).collect();
+    for id in &ids {
+        case.put(id, &format!("# {id}\n\nOf {id}.")).await;
+    }
+    case.run(&case.accept(json!({"delete": {"id": "guide/12"}})).await).await;
+    let all = exported(&case.0, PAID).await;
+    let of =
+        |lines: &[Value], kind: &str| lines.iter().filter(|line| line["type"] == kind).cloned().collect::<Vec<_>>();
+    let names: Vec<_> = of(&all, "index").iter().map(|index| index["name"].clone()).collect();
+    assert_eq!(names, ["a", INDEX, "z"]);
+    let documents = of(&all, "document");
+    let shown: Vec<_> = documents.iter().map(|document| document["id"].as_str().unwrap()).collect();
+    assert_eq!(shown, ids.iter().filter(|id| *id != "guide/12").collect::<Vec<_>>());
+    let first = &documents[0];
+    assert_eq!((&first["text"], &first["index"]), (&json!("# guide/10\n\nOf guide/10."), &json!(INDEX)));
+    assert_eq!((&first["metadata"], &first["source"]), (&json!({"length": 24}), &json!("tests")));
+    assert!(all.iter().all(|line| line["tenant"] == case.0.tenant.as_str()));
+    let few = exported(&case.0, Plan { export_calls: 3, ..PAID }).await;
+    assert_eq!((of(&few, "index"), of(&few, "document")), (of(&all, "index"), documents));
 }
 
 /// A dropped index is found no more, leaves nothing behind, and another one of its name knows nothing of it.
@@ -388,8 +324,10 @@ pub async fn an_erased_tenant_has_no_index<S: Store>(stand: &Stand<S>) {
     neighbour.put("guide", GUIDE).await;
     let kept = "SELECT CAST(count(*) AS TEXT) FROM vectors WHERE tenant = ?1";
     assert_eq!(case.number(kept, &case.0.tenant).await, 2);
-    erase_tenant(stand, &case.0.tenant).await.unwrap();
-    erase_tenant(stand, &case.0.tenant).await.unwrap();
+    erase_tenant(stand, &case.0.tenant, 0).await.unwrap();
+    assert!(case.search(json!({"query": "lease"})).await.is_ok(), "it was made after that");
+    erase_tenant(stand, &case.0.tenant, i64::MAX).await.unwrap();
+    erase_tenant(stand, &case.0.tenant, i64::MAX).await.unwrap();
     assert_eq!(case.search(json!({"query": "lease"})).await, Err(Problem::NotFound));
     assert_eq!((case.number(kept, &case.0.tenant).await, case.number(kept, &neighbour.0.tenant).await), (0, 2));
     assert_eq!(neighbour.found("lease", "hybrid").await.0[0], "guide");

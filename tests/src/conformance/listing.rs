@@ -136,12 +136,12 @@ pub async fn evidence_is_where_the_row_says<S: Store>(stand: &Stand<S>) {
 }
 
 /// What the requests of an export write; each goes on where the one before stopped.
-async fn exported<S: Store>(case: &Case<'_, S>, plan: Plan) -> Vec<Value> {
+pub(super) async fn exported<S: Store>(case: &Case<'_, S>, plan: Plan) -> Vec<Value> {
     let (mut text, mut from) = (String::new(), None);
     loop {
         // The key of a case may do no more.
         let (tenant, caller) = (case.tenant.clone(), case.caller.clone());
-        let mut export = TenantExport::new(tenant, caller, Scope::JobsWrite, plan, from);
+        let mut export = TenantExport::new(tenant, caller, Scope::JobsWrite, (plan, true), from);
         from = loop {
             match Box::pin(export.step(case.stand)).await.unwrap() {
                 Step::Text(piece) => text.push_str(&piece),

@@ -57,6 +57,8 @@ pub struct Stand<S> {
     pub objects: RefCell<BTreeMap<String, Vec<u8>>>,
     /// Whether the object store fails.
     pub objects_fail: Cell<bool>,
+    /// What happens in the store of search just before a batch with a statement of that name, once.
+    pub before: RefCell<Option<(&'static str, Vec<Statement>)>>,
     /// What the database says of its size, if not the truth.
     pub size: Cell<Option<i64>>,
     drawn: Cell<u128>,
@@ -79,6 +81,7 @@ impl<S: Store> Stand<S> {
             hints: RefCell::default(),
             objects: RefCell::default(),
             objects_fail: Cell::new(false),
+            before: RefCell::default(),
             size: Cell::new(None),
             drawn: Cell::new(seed),
         }
@@ -237,6 +240,11 @@ impl<S: Store> Database for Stand<S> {
 
 impl<S: Store> IndexDatabase for Stand<S> {
     async fn index_batch(&self, statements: Vec<Statement>) -> Result<Vec<Rows>, DatabaseError> {
+        let is_due = |name: &str| statements.iter().any(|statement| statement.name == name);
+        let before = self.before.borrow_mut().take_if(|(name, _)| is_due(name));
+        if let Some((_, before)) = before {
+            self.store.index_batch(before).await?;
+        }
         self.store.index_batch(statements).await.inspect_err(|error| eprintln!("{error}"))
     }
 }

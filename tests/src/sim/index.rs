@@ -6,10 +6,10 @@ use std::rc::Rc;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use longshore::ports::{DatabaseError, IndexDatabase, Rows, Statement};
+use longshore::search::chunk::embedded;
 use rusqlite::{Connection, OptionalExtension};
 use serde_json::Value;
 
-use super::indexers;
 use super::ports::Node;
 use super::providers;
 use super::sabotage::Switch;
@@ -137,7 +137,7 @@ pub(super) fn judge_rest(world: &World) -> Result<bool, String> {
     let mut rows = question.query([]).unwrap();
     while let Some(row) = rows.next().unwrap() {
         let text = |at| row.get::<_, String>(at).unwrap();
-        let (said, vector) = (indexers::said(&text(0), &text(1)), STANDARD.decode(text(2)).unwrap_or_default());
+        let (said, vector) = (embedded(&text(0), &text(1)), STANDARD.decode(text(2)).unwrap_or_default());
         if floats(&vector) != providers::vector_of(&said) {
             return Err(format!("F56: {said:?} has the vector of something else"));
         }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use longshore::evidence::sha256;
 use longshore::index::manage::put_index;
 use longshore::problem::Problem;
-use longshore::search::chunk::{ChunkLimits, chunks};
+use longshore::search::chunk::{ChunkLimits, chunks, embedded};
 use longshore::state::State;
 use serde_json::{Value, json};
 
@@ -52,7 +52,8 @@ impl Edit {
     fn draw(random: &Random) -> Self {
         let document = *random.pick(&DOCUMENTS);
         let text = (!random.per_mille(200)).then(|| draw_text(random));
-        let said = text.iter().flat_map(|text| chunks(text, LIMITS)).map(|it| said(&it.heading, &it.text)).collect();
+        let said =
+            text.iter().flat_map(|text| chunks(text, LIMITS)).map(|it| embedded(&it.heading, &it.text)).collect();
         Self { document, text, edition: random.between(1, 2), said }
     }
 
@@ -63,7 +64,7 @@ impl Edit {
     /// What an index shows in which this change stands.
     fn shown(&self) -> Shown {
         let text = self.text.as_deref().unwrap_or_default();
-        let cut: Vec<_> = chunks(text, LIMITS).into_iter().map(|it| (said(&it.heading, &it.text), it)).collect();
+        let cut: Vec<_> = chunks(text, LIMITS).into_iter().map(|it| (embedded(&it.heading, &it.text), it)).collect();
         let named = |said: &str| sha256(said.as_bytes());
         Shown {
             text: text.to_owned(),
@@ -75,11 +76,6 @@ impl Edit {
             chunks: cut.into_iter().map(|(said, it)| (named(&said), it.heading, it.text)).collect(),
         }
     }
-}
-
-/// What is embedded of a chunk.
-pub(super) fn said(heading: &str, text: &str) -> String {
-    if heading.is_empty() { text.to_owned() } else { format!("{heading}\n\n{text}") }
 }
 
 /// A text of a few sections, each one of few: what is edited often comes back as it was.

@@ -5,9 +5,12 @@
 use schemars::generate::SchemaGenerator;
 use schemars::{JsonSchema, Schema, json_schema};
 
+use serde_json::{Map, Value};
+
 use super::attempts::{AttemptEvidence, AttemptFields, Evidence};
+use super::indexes::Index;
 use super::schedules::{Firing, Schedule};
-use super::{DeadLetter, Endpoint, Group, Job, Key};
+use super::{DeadLetter, Endpoint, Group, Job, Key, Time};
 
 /// An endpoint.
 #[derive(JsonSchema)]
@@ -76,6 +79,31 @@ struct ExportedJob {
     dead_letter: Option<DeadLetter>,
 }
 
+/// An index of documents.
+#[derive(JsonSchema)]
+struct ExportedIndex {
+    #[schemars(extend("const" = "index"))]
+    r#type: String,
+    #[schemars(flatten)]
+    of: Index,
+}
+
+/// A document of an index as it was brought last.
+#[derive(JsonSchema)]
+struct ExportedDocument {
+    #[schemars(extend("const" = "document"))]
+    r#type: String,
+    tenant: String,
+    /// The name of its index.
+    index: String,
+    id: String,
+    source: String,
+    metadata: Map<String, Value>,
+    text: String,
+    /// When the job that brought it ran.
+    written_at: Time,
+}
+
 /// The last line of an export that is not whole.
 #[derive(JsonSchema)]
 struct ExportGoesOn {
@@ -91,6 +119,8 @@ pub(in crate::openapi) fn line(generator: &mut SchemaGenerator) -> Schema {
         generator.subschema_for::<ExportedKey>(),
         generator.subschema_for::<ExportedGroup>(),
         generator.subschema_for::<ExportedJob>(),
+        generator.subschema_for::<ExportedIndex>(),
+        generator.subschema_for::<ExportedDocument>(),
         generator.subschema_for::<ExportGoesOn>(),
     ]})
 }

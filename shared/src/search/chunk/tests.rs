@@ -30,6 +30,15 @@ fn check(text: &str, limits: ChunkLimits) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+#[test]
+fn what_is_embedded_says_each_heading_once() {
+    let text = "Before.\n\n# Guide\n\nHello.\n\n## Setup\n\nOne step. Another step.\n";
+    let found = chunks(text, limits(20, 0));
+    let found: Vec<_> = found.iter().map(|chunk| embedded(&chunk.heading, &chunk.text)).collect();
+    let expected = ["Before.", "# Guide\n\nHello.", "Guide\n\n## Setup\n\nOne step.", "Guide > Setup\n\nAnother step."];
+    assert_eq!(found, expected);
+}
+
 /// Markdown of all kinds, with what breaks parsers in between.
 fn markdown() -> impl Strategy<Value = String> {
     let line = prop_oneof![

@@ -1,0 +1,46 @@
+//! The documents of a tenant as they were brought, index by index, for its export.
+
+use serde_json::{Value, json};
+
+use super::{Store, index_sql};
+use crate::authorize::unavailable;
+use crate::limits::EXPORT_DOCUMENTS_PAGE;
+use crate::ports::{Clock, IndexDatabase};
+use crate::problem::Problem;
+use crate::store::{batch, first_as, rows_as};
+use crate::time::rfc3339;
+
+/// A page of documents, and where the next one begins: `{index}\n{document}`. `None` after the last.
+type Page = (Vec<Value>, Option<String>);
+
+/// The documents after a place, at most [`EXPORT_DOCUMENTS_PAGE`] and of one index; there may be none, and still a next page.
+///
+/// # Errors
+/// `Unavailable`.
+pub(crate) async fn page_of_documents<W: IndexDatabase + Clock>(
+    world: &W,
+    tenant: &str,
+    after: &str,
+) -> Result<Page, Problem> {
+    // Neither has a line break: names have none, and ids no control characters.
+    let (index, document) = after.split_once('\n').unwrap_or_default();
+    let statements = vec![
+        index_sql!("export_documents", tenant, index, document, i64::from(EXPORT_DOCUMENTS_PAGE)),
+        index_sql!("next_index", tenant, index),
+    ];
+    // Safe to repeat: it only reads.
+    let answers = batch(&Store(world), statements).await.map_err(|error| unavailable(&error))?;
+    let rows = rows_as(answers.first().unwrap_or(&Vec::new()));
+    let mut documents: Vec<Value> = rows.map_err(|error| unavailable(&error))?;
+    let next_index: Option<String> = first_as(answers.last()).map_err(|error| unavailable(&error))?;
+    let is_full = u32::try_from(documents.len()) == Ok(EXPORT_DOCUMENTS_PAGE);
+    let last = documents.last().filter(|_| is_full).and_then(|document| document["id"].as_str());
+    let next = match last {
+        Some(last) => Some(format!("{index}\n{last}")),
+        None => next_index.map(|next| format!("{next}\n")),
+    };
+    for document in &mut documents {
+        document["written_at"] = json!(rfc3339(document["written_at"].as_i64().unwrap_or_default()));
+    }
+    Ok((documents, next))
+}

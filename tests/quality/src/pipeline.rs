@@ -1,0 +1,168 @@
+//! The way of a text and of a question through Longshore: both Workers on workerd, and the model beside them, which they reach
+//! by the provider `openai-compatible` like any other.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use longshore_tests::client::{Answer, Client, eventually};
+use longshore_tests::options::{Options, ROOT_TOKEN};
+use longshore_tests::runner::Runner;
+use serde_json::{Value, json};
+
+use crate::measure::Question;
+use crate::model::{DIMENSIONS, Model, NAME};
+use crate::serve;
+use crate::texts::{Document, of_documents};
+
+/// The provider that the model is behind.
+pub const REAL: &str = "real";
+
+/// Chunks that a search is asked for: all that one answers at most, so that its order is what counts.
+const LIMIT: usize = 100;
+/// A model on one busy core takes a minute for all texts; a call that took too long is made again.
+const INDEXED_WITHIN: Duration = Duration::from_mins(10);
+/// Often enough for what has to be tried again.
+const TICK_SECONDS: u32 = 1;
+
+/// Both Workers, a tenant's client, and how many texts the model was asked for so far.
+#[derive(Debug)]
+pub struct Pipeline {
+    runner: Runner,
+    api: Client,
+    asked: Arc<AtomicUsize>,
+}
+
+/// What a round of documents came to, summed up over their jobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Round {
+    /// Documents that were new.
+    pub added: usize,
+    /// Documents that stood already as they came.
+    pub unchanged: usize,
+    /// Chunks of all.
+    pub chunks: u64,
+    /// Texts that jobs asked a provider for, or made vectors of by `builtin`.
+    pub embedded: u64,
+    /// Texts that the model was asked for meanwhile.
+    pub asked: usize,
+}
+
+impl Pipeline {
+    /// Starts all of it, with its data in that folder.
+    ///
+    /// # Errors
+    /// The Workers do not come up, or give no key.
+    pub async fn start(folder: &Path, model: Arc<Model>) -> Result<Self> {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&asked);
+        let embed = move |texts: &[String]| {
+            count.fetch_add(texts.len(), Ordering::Relaxed);
+            model.embed(texts)
+        };
+        let url = serve::start(Arc::new(embed), 0)?;
+        let models = json!({NAME: {"dimensions": DIMENSIONS}});
+        let providers = json!({REAL: {"type": "openai-compatible", "url": url, "models": models}});
+        let options = Options::at(folder.join("state")).var("EMBED_PROVIDERS", &providers.to_string());
+        let runner = Runner::start(Options { tick_seconds: TICK_SECONDS, ..options }).await?;
+        let root = Client::new(runner.url(), ROOT_TOKEN)?;
+        let key =
+            json!({"tenant": "quality", "scopes": ["jobs:write", "jobs:read", "operate"], "name": "make quality"});
+        let made = body(201, root.post("/v1/keys", &key).await?)?;
+        let api = root.with_key(made["key"].as_str().context("a key without a key")?);
+        Ok(Self { runner, api, asked })
+    }
+
+    /// The file that both Workers log to.
+    pub fn log(&self) -> &Path {
+        self.runner.log()
+    }
+
+    /// Makes an index of a provider, which is its name as well.
+    ///
+    /// # Errors
+    /// The API refuses.
+    pub async fn make(&self, provider: &str) -> Result<()> {
+        body(201, self.api.put(&format!("/v1/indexes/{provider}"), &json!({"provider": provider})).await?)?;
+        Ok(())
+    }
+
+    /// Brings documents to an index, and waits until the group of their jobs has ended.
+    ///
+    /// # Errors
+    /// A document is refused, or its job ends otherwise than well, or not in time.
+    pub async fn bring(&self, index: &str, documents: &[Document]) -> Result<Round> {
+        let before = self.asked.load(Ordering::Relaxed);
+        let line = |Document { id, text }: &Document| json!({"id": id, "text": text}).to_string();
+        let lines = documents.iter().map(line).collect::<Vec<_>>().join("\n");
+        let (path, headers) = (format!("/v1/indexes/{index}/documents"), [("content-type", "application/x-ndjson")]);
+        let answer = self.api.request("POST", &path, &headers, lines.into_bytes()).await?;
+        let summary: Value = serde_json::from_str(answer.text.lines().last().unwrap_or_default())?;
+        ensure!(summary["summary"]["accepted"] == documents.len(), "{path} answered {}: {summary}", answer.status);
+        let group = summary["group"].as_str().context("a summary without a group")?;
+        let (path, jobs) = (format!("/v1/groups/{group}"), format!("/v1/jobs?group={group}&limit=100"));
+        let ended = eventually(INDEXED_WITHIN, async || {
+            let group = self.api.get(&path).await.ok()?.body;
+            (!group["finished_at"].is_null()).then_some(group)
+        });
+        let group = ended.await.with_context(|| format!("{path} has not ended within {INDEXED_WITHIN:?}"))?;
+        let jobs = body(200, self.api.get(&jobs).await?)?;
+        let jobs = jobs["data"].as_array().context("a list without data")?;
+        let failed = jobs.iter().find(|job| job["state"] != "succeeded");
+        ensure!(failed.is_none(), "a document failed: {}", failed.unwrap_or(&group));
+        ensure!(jobs.len() == documents.len(), "{} jobs for {} documents", jobs.len(), documents.len());
+        Ok(round(jobs, self.asked.load(Ordering::Relaxed) - before))
+    }
+
+    /// What a mode of search finds in an index: for each question the ids of documents, the best first.
+    ///
+    /// # Errors
+    /// The API refuses, or searches without what it was asked to search by.
+    pub async fn search(&self, index: &str, mode: &str, questions: &[Question]) -> Result<Vec<Vec<String>>> {
+        let path = format!("/v1/indexes/{index}/search");
+        let mut rankings = Vec::new();
+        for Question { question, .. } in questions {
+            let asked = json!({"query": question, "mode": mode, "limit": LIMIT});
+            let found = body(200, self.api.post(&path, &asked).await?)?;
+            ensure!(found["degraded"].is_null(), "{asked} was answered without vectors: {}", found["degraded"]);
+            let hits = found["hits"].as_array().context("a search without hits")?;
+            rankings.push(of_documents(hits.iter().filter_map(|hit| hit["document"].as_str())));
+        }
+        Ok(rankings)
+    }
+
+    /// Ends the Workers.
+    ///
+    /// # Errors
+    /// They do not end.
+    pub async fn stop(self) -> Result<()> {
+        Ok(self.runner.stop().await?)
+    }
+}
+
+/// The body of an answer, if its status is the expected one.
+fn body(status: u16, answer: Answer) -> Result<Value> {
+    ensure!(answer.status == status, "the API answered {}, not {status}: {}", answer.status, answer.text);
+    Ok(answer.body)
+}
+
+fn round(jobs: &[Value], asked: usize) -> Round {
+    let of_state = |state: &str| jobs.iter().filter(|job| job["result"]["state"] == state).count();
+    let sum = |pointer: &str| jobs.iter().filter_map(|job| job["result"].pointer(pointer)?.as_u64()).sum();
+    let (chunks, embedded) = (sum("/chunks"), sum("/usage/embedded"));
+    Round { added: of_state("added"), unchanged: of_state("unchanged"), chunks, embedded, asked }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_round_is_the_sum_of_its_jobs() {
+        let job = |state: &str, chunks: u64, embedded: u64| json!({"result": {"state": state, "chunks": chunks, "usage": {"embedded": embedded}}});
+        let jobs = [job("added", 2, 2), job("unchanged", 3, 0), job("added", 1, 0), json!({"result": null})];
+        assert_eq!(round(&jobs, 7), Round { added: 2, unchanged: 1, chunks: 6, embedded: 2, asked: 7 });
+    }
+}

@@ -1,0 +1,88 @@
+//! Another generation of an index: made beside the one that is searched, it takes its place at once, and harms nothing before.
+
+use longshore::index::IndexRow;
+use longshore::index::clear::clear;
+use longshore::index::manage::{Change, put_index, read_index};
+use longshore::ports::{IndexDatabase, Statement};
+use serde_json::json;
+
+use super::indexing::{GUIDE, INDEX, Indexed};
+use super::stand::{Stand, Store};
+
+/// Asks for other chunks.
+async fn ask<S: Store>(case: &Indexed<'_, S>, chars: u32) -> (IndexRow, Change) {
+    let body = json!({"provider": "builtin", "chunk_chars": chars, "overlap_chars": 0}).to_string();
+    put_index(case.0.stand, &case.0.stand.settings, &case.0.tenant, INDEX, body.as_bytes()).await.unwrap()
+}
+
+/// Other chunks are made beside those that are searched, and take their place at once; a put that asks for what is searched
+/// gives them up.
+pub async fn another_generation_takes_its_place<S: Store>(stand: &Stand<S>) {
+    let case = Indexed::new(stand).await;
+    let paragraph =
+        |n: usize| format!("Paragraph {n} tells of number {n} and of nothing else, at some length, as it does.\n\n");
+    let text = (0..20).map(paragraph).collect::<Vec<_>>().concat();
+    case.put("long", &text).await;
+    case.put("guide", GUIDE).await;
+    let (old, fine) = (case.generation().await, case.rows(&case.generation().await).await);
+    let put = async |chars: u32| ask(&case, chars).await;
+    assert_eq!(put(200).await.1, Change::Kept);
+    let (index, change) = put(2_000).await;
+    let given_up = index.building.clone().unwrap();
+    assert_eq!((change, index.serving.as_str()), (Change::Builds, old.as_str()));
+    assert_eq!((put(2_000).await.0.building, put(200).await.1), (Some(given_up), Change::Kept));
+    let (index, _) = put(2_000).await;
+    let new = index.building.unwrap();
+    // Documents that come meanwhile are cut by both, and those that leave leave both.
+    case.put("late", "# Late\n\nIt came while another generation was built.").await;
+    assert_eq!((case.rows(&new).await, case.found("late", "keyword").await.0), ((1, 1), vec!["late".to_owned()]));
+    assert_eq!(case.found("paragraph number 7", "keyword").await.0.len(), 10, "what is searched is as it was");
+    let told = case.run(&case.accept(json!({"rebuild": {}})).await).await;
+    assert_eq!((&told["state"], &told["documents"]), (&json!("swapped"), &json!(2)));
+    let index = read_index(stand, &case.0.tenant, INDEX).await.unwrap();
+    assert_eq!((index.serving, index.building), (new.clone(), None));
+    let coarse = case.rows(&new).await;
+    assert!(coarse.0 < fine.0 && coarse.0 == coarse.1, "{coarse:?} {fine:?}");
+    let whole = case.run(&case.accept(json!({"verify": {}})).await).await;
+    assert_eq!((&whole["differences"], &whole["documents"]), (&json!({}), &json!(3)));
+    let again = case.run(&case.accept(json!({"rebuild": {}})).await).await;
+    assert_eq!(again["state"], "serving");
+    let mut pieces = 0;
+    while case.rows(&old).await != (0, 0) && pieces < 100 {
+        clear(stand).await.unwrap();
+        pieces += 1;
+    }
+    assert_eq!((case.rows(&old).await, case.rows(&new).await), ((0, 0), coarse));
+    assert_eq!(case.found("who holds a lease", "hybrid").await.0[0], "guide");
+}
+
+/// What a generation that is being built cannot take fails no document of the one that is searched.
+pub async fn what_is_built_harms_nothing<S: Store>(stand: &Stand<S>) {
+    let case = Indexed::new(stand).await;
+    case.put("guide", GUIDE).await;
+    let building = ask(&case, 2_000).await.0.building.unwrap();
+    let sql = "UPDATE generations SET provider = 'gone' WHERE id = ?1 RETURNING ''";
+    stand.index_batch(vec![Statement { name: "plant", sql, params: vec![building.as_str().into()] }]).await.unwrap();
+    let told = case.put("guide", "# Leases\n\nEdited meanwhile.").await;
+    assert_eq!((&told["state"], case.rows(&building).await), (&json!("updated"), (0, 0)));
+    assert_eq!(case.found("edited", "hybrid").await.0, ["guide"]);
+}
+
+/// A generation takes its place while a job waits for vectors: the job looks again, and writes into the one that is searched.
+pub async fn a_job_writes_into_what_is_searched<S: Store>(stand: &Stand<S>) {
+    let case = Indexed::new(stand).await;
+    let old = case.generation().await;
+    let statements = [
+        "INSERT INTO generations (id, index_id, tenant, provider, model, dimensions, chunk_chars, overlap_chars, chunker,
+          created_at)
+        SELECT 'N' || id, index_id, tenant, provider, model, dimensions, chunk_chars, overlap_chars, chunker, created_at
+        FROM generations WHERE id = ?1 RETURNING ''",
+        "UPDATE indexes SET serving = 'N' || serving WHERE serving = ?1 RETURNING ''",
+        "UPDATE generations SET dropped_at = 1 WHERE id = ?1 RETURNING ''",
+    ];
+    let statement = |sql| Statement { name: "plant", sql, params: vec![old.as_str().into()] };
+    stand.before.replace(Some(("put_document", statements.map(statement).to_vec())));
+    let told = case.put("guide", GUIDE).await;
+    assert_eq!((&told["state"], &told["generation"]), (&json!("added"), &json!(format!("N{old}"))));
+    assert_eq!(case.found("who holds a lease", "hybrid").await.0[0], "guide");
+}

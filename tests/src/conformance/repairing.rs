@@ -1,0 +1,97 @@
+//! An index that is held against itself: what differs is found by its name, and mended if that is asked for.
+
+use longshore::index::manage::read_index;
+use longshore::job::Lane;
+use longshore::ports::{IndexDatabase, Statement};
+use longshore::process::process;
+use serde_json::json;
+
+use super::indexing::{GUIDE, INDEX, Indexed, numbers};
+use super::stand::{Stand, Store};
+
+/// Each difference that is planted is found by its name, told without being mended, and mended when that is asked for.
+pub async fn what_differs_is_found_and_mended<S: Store>(stand: &Stand<S>) {
+    let case = Indexed::new(stand).await;
+    let text = |from: usize| numbers(from..from + 300);
+    case.put("first", &text(0)).await;
+    case.put("second", &text(300)).await;
+    case.put("guide", GUIDE).await;
+    let generation = case.generation().await;
+    let verify = async |repair: bool| case.run(&case.accept(json!({"verify": {"repair": repair}})).await).await;
+    let whole = verify(false).await;
+    assert_eq!((&whole["differences"], &whole["documents"], &whole["chunks"]), (&json!({}), &json!(3), &json!(602)));
+    let plants = [
+        ("missing_chunk", "DELETE FROM chunks WHERE generation = ?1 AND document = 'guide' RETURNING ''"),
+        (
+            "orphan_chunk",
+            "INSERT INTO chunks (generation, seq, document, hash, vector)
+            SELECT generation, 0, document, 'none', vector FROM chunks WHERE generation = ?1 AND document = 'guide' LIMIT 1
+            RETURNING ''",
+        ),
+        (
+            "wrong_vector",
+            "UPDATE chunks SET vector = (SELECT vector FROM chunks WHERE generation = ?1 AND document = 'first' LIMIT 1)
+            WHERE generation = ?1 AND document = 'guide' RETURNING ''",
+        ),
+        (
+            "stale_words",
+            "UPDATE words SET text = 'Something else.' WHERE rowid IN (SELECT seq FROM chunks
+            WHERE generation = ?1 AND document = 'guide')",
+        ),
+        (
+            "missing_words",
+            "DELETE FROM words WHERE rowid IN (SELECT seq FROM chunks WHERE generation = ?1 AND document = 'guide')",
+        ),
+        ("orphan_words", "INSERT INTO words (rowid, scope, heading, text) VALUES (900000001, ?1, '', 'Nobody says it.')"),
+        ("stale_document", "UPDATE layouts SET hash = 'none' WHERE generation = ?1 AND document = 'guide' RETURNING ''"),
+    ];
+    for (what, plant) in plants {
+        let statement = Statement { name: "plant", sql: plant, params: vec![generation.as_str().into()] };
+        stand.index_batch(vec![statement]).await.unwrap();
+        for repair in [false, true] {
+            let told = verify(repair).await;
+            assert!(told["differences"][what].as_u64() > Some(0), "{what}: {told}");
+            assert_eq!(told["repaired"], repair, "{what}");
+        }
+        let mended = verify(false).await;
+        assert_eq!((&mended["differences"], &mended["chunks"]), (&json!({}), &json!(602)), "{what}: {mended}");
+        assert_eq!(case.rows(&generation).await, (602, 602), "{what}");
+        assert_eq!(case.found("who holds a lease", "hybrid").await.0[0], "guide", "{what}");
+    }
+    // What the segment has of a chunk is not what the row has; and then there is no segment at all.
+    let segment = async || read_index(stand, &case.0.tenant, INDEX).await.unwrap().generations.pop().unwrap().segment;
+    let swap = "UPDATE generations SET segment_seq = 1000000 WHERE id = ?1 RETURNING ''";
+    stand
+        .index_batch(vec![Statement { name: "plant", sql: swap, params: vec![generation.as_str().into()] }])
+        .await
+        .unwrap();
+    assert!(verify(true).await["differences"]["wrong_in_segment"].as_u64() > Some(0));
+    assert_eq!(verify(false).await["differences"], json!({}));
+    let lost = segment().await.unwrap();
+    stand.objects.borrow_mut().remove(&lost);
+    assert_eq!(verify(true).await["differences"], json!({"missing_segment": 1}));
+    assert_eq!(verify(false).await["differences"], json!({}));
+    assert_eq!(case.found("the word of number 599 is w599x", "vector").await.0[0], "second");
+}
+
+/// What is mended leaves in the batch that brings it anew: a repair without vectors takes nothing away.
+pub async fn a_repair_without_vectors_takes_nothing_away<S: Store>(stand: &Stand<S>) {
+    let case = Indexed::new(stand).await;
+    case.put("guide", GUIDE).await;
+    let generation = case.generation().await;
+    let plant = async |sql: &'static str| {
+        let statement = Statement { name: "plant", sql, params: vec![generation.as_str().into()] };
+        stand.index_batch(vec![statement]).await.unwrap();
+    };
+    plant("UPDATE layouts SET hash = 'none' WHERE generation = ?1 AND document = 'guide' RETURNING ''").await;
+    plant("UPDATE generations SET provider = 'gone' WHERE id = ?1 RETURNING ''").await;
+    let job = case.accept(json!({"verify": {"repair": true}})).await;
+    process(stand, &stand.settings, Lane::Webhooks, vec![job.clone()]).await;
+    let row = stand.row(&job).await;
+    assert!(row.result.is_none() && row.error.is_some(), "{:?} {:?}", row.state, row.result);
+    assert_eq!(case.rows(&generation).await, (2, 2));
+    assert_eq!(case.found("who holds a lease", "keyword").await.0, ["guide"]);
+    plant("UPDATE generations SET provider = 'builtin' WHERE id = ?1 RETURNING ''").await;
+    assert_eq!(case.run(&case.accept(json!({"verify": {"repair": true}})).await).await["repaired"], true);
+    assert_eq!(case.rows(&generation).await, (2, 2));
+}
