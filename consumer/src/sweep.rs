@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use longshore::cloudflare::{CloudflareWorld, configured, is_bound, variable};
+use longshore::cloudflare::{configured, is_bound, variable};
 use longshore::index::clear::clear;
-use longshore::index::manage::erase_tenant;
 use longshore::limits::SWEEP_AT_SECONDS;
 use longshore::ports::Clock;
 use longshore::sweep::sweep;
@@ -24,34 +23,16 @@ pub(crate) async fn sweep_minute(env: &Env) {
         if wait_ms > 0 {
             world.sleep(Duration::from_millis(wait_ms)).await;
         }
-        let erasing = match sweep(&world, &settings).await {
-            Ok(swept) => {
-                if !swept.is_quiet() {
-                    tracing::info!(?swept, "swept");
-                }
-                swept.erasing
-            }
-            Err(error) => {
-                tracing::error!(%error, "the sweep stopped, the next one goes on");
-                None
-            }
-        };
-        // A deployment may have no store of search.
-        if is_bound(env, "INDEX_DB") {
-            sweep_indexes(&world, erasing).await;
+        match sweep(&world, &settings).await {
+            Ok(swept) if swept.is_quiet() => {}
+            Ok(swept) => tracing::info!(?swept, "swept"),
+            Err(error) => tracing::error!(%error, "the sweep stopped, the next one goes on"),
         }
-    }
-}
-
-/// Clears away what nobody searches any more. Of a tenant that is being erased also what was made, or kept, after the request
-/// had dropped its indexes.
-async fn sweep_indexes(world: &CloudflareWorld, erasing: Option<(String, i64)>) {
-    if let Some((tenant, before)) = erasing
-        && let Err(problem) = erase_tenant(world, &tenant, before).await
-    {
-        tracing::warn!(?problem, tenant, "the indexes of a tenant wait for the next sweep");
-    }
-    if let Err(error) = clear(world).await {
-        tracing::warn!(%error, "nothing was cleared from the store of search");
+        // A deployment may have no store of search.
+        if is_bound(env, "INDEX_DB")
+            && let Err(error) = clear(&world).await
+        {
+            tracing::warn!(%error, "nothing was cleared from the store of search");
+        }
     }
 }

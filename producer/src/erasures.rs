@@ -1,5 +1,6 @@
 //! Erasing a tenant or a subject over HTTP, and the receipts.
 
+use longshore::authorize::unavailable;
 use longshore::cloudflare::is_bound;
 use longshore::erasures::{ErasureRow, read_erasure, request_erasure, subject_of};
 use longshore::index::manage;
@@ -27,7 +28,8 @@ pub(crate) async fn erase_tenant(context: &mut ApiContext, scope: Scope) -> Resu
     let run = request_erasure(&context.world, &tenant, None).await?;
     // After the keys have left. What fails here, or is made by a request that was under way, leaves with the sweep.
     if is_bound(&context.env, "INDEX_DB") {
-        manage::erase_tenant(&context.world, &tenant, run.created_at + ID_SKEW_MS_MAX).await?;
+        let before = run.created_at + ID_SKEW_MS_MAX;
+        manage::erase_tenant(&context.world, &tenant, before).await.map_err(|error| unavailable(&error))?;
     }
     Ok(receipt(&run))
 }

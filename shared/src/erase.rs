@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::evidence::{overwrite_lines, overwrite_range, pack_prefix, sha256};
+use crate::index::manage::erase_tenant;
 use crate::job::{JobRef, first_id_at};
 use crate::limits::{
     ERASE_JOBS_AT_ONCE, ERASE_LEASE_CALLS_MAX, ERASE_ROWS_READ, EVIDENCE_PUT_MS, HOUR_MS, ID_SKEW_MS_MAX, LIST_KEYS_MAX,
@@ -53,6 +54,14 @@ pub(crate) async fn erase<W: World>(
     mut erasure: Erasure,
     now: i64,
 ) -> Result<usize, DatabaseError> {
+    // Before a round may be the last: what a request that was under way has made, or a job has kept, leaves too.
+    if erasure.subject.is_none() {
+        match erase_tenant(world, &erasure.tenant, erasure.created_at + ID_SKEW_MS_MAX).await {
+            // Without a store of search there is nothing in it.
+            Ok(()) | Err(DatabaseError::Refused(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
     let plan = &settings.plan;
     let (mut erased, mut calls) = (0, plan.erase_calls);
     for _ in 0..plan.erase_pages {
@@ -79,11 +88,6 @@ fn lease_calls(plan: &Plan) -> usize {
 }
 
 impl Erasure {
-    /// The tenant, if all of it leaves, and until when what it made does.
-    pub(crate) fn of_tenant(&self) -> Option<(String, i64)> {
-        self.subject.is_none().then(|| (self.tenant.clone(), self.created_at + ID_SKEW_MS_MAX))
-    }
-
     /// Below this id is all that was accepted before the request, whatever clock minted it.
     fn until(&self) -> String {
         first_id_at(self.created_at + ID_SKEW_MS_MAX)

@@ -50,7 +50,7 @@ pub struct Plan {
     pub erase_calls: usize,
     /// Calls of providers that the jobs of one invocation make together at most, and its suspects once more.
     pub embed_calls: usize,
-    /// Documents that one attempt cuts anew, when it rebuilds or mends an index, at 5 calls each.
+    /// Documents that one attempt cuts anew, when it rebuilds or mends an index, at 7 calls each.
     pub index_documents: usize,
     /// How long a succeeded or cancelled job stays.
     pub retention_succeeded_ms: i64,
@@ -95,7 +95,7 @@ pub const FREE: Plan = Plan {
     erase_pages: 1,
     erase_calls: 8,
     embed_calls: 6,
-    index_documents: 5,
+    index_documents: 3,
     retention_succeeded_ms: 3 * DAY_MS,
     retention_dead_ms: 14 * DAY_MS,
     database_bytes: DATABASE_BYTES_FREE,

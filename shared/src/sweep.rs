@@ -43,15 +43,12 @@ pub struct Swept {
     pub erased: usize,
     /// Objects of payloads that had no row.
     pub orphans: usize,
-    /// The tenant that is being erased, and until when what it made leaves, in milliseconds since 1970: its indexes leave too,
-    /// where there are some.
-    pub erasing: Option<(String, i64)>,
 }
 
 impl Swept {
     /// Whether there was nothing to do.
     pub fn is_quiet(&self) -> bool {
-        *self == Swept { erasing: self.erasing.clone(), ..Swept::default() }
+        *self == Swept::default()
     }
 }
 
@@ -99,7 +96,6 @@ pub async fn sweep<W: World>(world: &W, settings: &Settings) -> Result<Swept, Da
     let groups = sql!("purge_groups", settings.plan.retention_dead_ms, SWEEP_ROWS_MAX);
     batch(world, vec![strays, groups, stamp("swept_at")]).await?;
     if let Some(erasure) = standing.erasure {
-        swept.erasing = erasure.of_tenant();
         swept.erased = erase(world, settings, erasure, standing.now).await?;
     }
     Ok(swept)

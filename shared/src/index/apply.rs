@@ -127,10 +127,10 @@ impl<W: World> Apply<'_, W> {
         for _ in 0..INDEX_TRIES {
             let Some((version, document)) = self.content(index, id).await? else { return Ok(()) };
             let mut standing = self.standing(index, id).await?;
-            if let (Some(standing), Some(anew)) = (&mut standing, anew) {
-                standing.forget(&anew.id);
-            }
-            let plans = plans(index, &document, standing.as_ref());
+            let forgotten = standing.as_mut().zip(anew).map_or(0, |(standing, anew)| standing.forget(&anew.id));
+            let mut plans = plans(index, &document, standing.as_ref());
+            let of_anew = |plan: &&mut Plan<'_>| anew.is_some_and(|anew| anew.id == plan.generation.id);
+            plans.iter_mut().filter(of_anew).for_each(|plan| plan.removed = forgotten);
             let mut spent = Spent::default();
             let mut found = Ok(());
             for plan in &plans {

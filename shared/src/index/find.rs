@@ -199,7 +199,7 @@ async fn look<W: IndexDatabase + Clock>(
     let found = if words.is_empty() { Vec::new() } else { rows::<(u64, f32)>(rest.next())? };
     let allowed = match &query.filter {
         None => None,
-        Some(filter) => Some(allowed(world, (tenant, name), filter).await?),
+        Some(filter) => Some(allowed(world, &index, filter).await?),
     };
     let is_allowed = |seq: &u64| allowed.as_ref().is_none_or(|allowed| allowed.contains(seq));
     // Of the best of them: the score itself tells how rare the words are in all indexes, also those of others.
@@ -213,12 +213,13 @@ async fn look<W: IndexDatabase + Clock>(
 /// The chunks of the documents that a filter says yes to. What changes meanwhile is found as it was or not at all.
 async fn allowed<W: IndexDatabase + Clock>(
     world: &W,
-    (tenant, name): (&str, &str),
+    index: &IndexRow,
     filter: &Filter,
 ) -> Result<BTreeSet<u64>, Problem> {
+    let (generation, id) = (index.serving.as_str(), index.id.as_str());
     let (mut allowed, mut after) = (BTreeSet::new(), String::new());
     loop {
-        let page = index_sql!("find_metadata", tenant, name, after.as_str(), FILTER_DOCUMENTS_PAGE);
+        let page = index_sql!("find_metadata", generation, id, after.as_str(), FILTER_DOCUMENTS_PAGE);
         // Safe to repeat: it only reads.
         let answers = batch(&Store(world), vec![page]).await.map_err(|error| unavailable(&error))?;
         let page = rows::<(String, Value, Vec<u64>)>(answers.first())?;

@@ -210,12 +210,12 @@ pub async fn drop_index<W: IndexDatabase + Clock>(world: &W, tenant: &str, name:
 /// Safe to repeat: what is gone stays gone.
 ///
 /// # Errors
-/// `Unavailable`.
-pub async fn erase_tenant<W: IndexDatabase + Clock>(world: &W, tenant: &str, before: i64) -> Result<(), Problem> {
+/// As [`batch`]; `Refused` where there is no store of search.
+pub async fn erase_tenant<W: IndexDatabase + Clock>(world: &W, tenant: &str, before: i64) -> Result<(), DatabaseError> {
     let statements = vec![
         index_sql!("erase_generations", tenant, before),
         index_sql!("erase_indexes", tenant, before),
         index_sql!("erase_vectors", tenant),
     ];
-    batch(&Store(world), statements).await.map(|_| ()).map_err(|error| unavailable(&error))
+    batch(&Store(world), statements).await.map(|_| ())
 }

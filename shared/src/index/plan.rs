@@ -46,11 +46,14 @@ pub(super) struct Layout {
 }
 
 impl Standing {
-    /// Takes nothing for cut that this generation has.
-    pub(super) fn forget(&mut self, generation: &str) {
+    /// Takes nothing for cut that this generation has; answers how many chunks that was.
+    pub(super) fn forget(&mut self, generation: &str) -> usize {
+        let of_it = self.layouts.iter().filter(|layout| layout.generation == generation);
+        let chunks: BTreeSet<_> = of_it.flat_map(|layout| &layout.chunks).map(|(hash, ..)| hash.clone()).collect();
         self.layouts.retain(|layout| layout.generation != generation);
         let (generation, hash) = (generation.to_owned(), "forgotten".to_owned());
         self.layouts.push(Layout { generation, hash, chunks: Vec::new() });
+        chunks.len()
     }
 }
 
@@ -119,8 +122,8 @@ pub(super) fn put_document(index: &IndexRow, document: &Document, version: &str,
         "metadata": content.map(|content| content.metadata.clone()).unwrap_or_default(),
     });
     let planned: Vec<_> = index.generations.iter().map(|generation| &generation.id).collect();
-    let seen = seen.map(str::to_owned);
-    index_sql!("put_document", index.id.as_str(), json_param(&head), text, seen, json_param(&planned))
+    let (id, serving, seen) = (index.id.as_str(), index.serving.as_str(), seen.map(str::to_owned));
+    index_sql!("put_document", id, json_param(&head), text, seen, json_param(&planned), serving)
 }
 
 impl Plan<'_> {

@@ -59,10 +59,8 @@ struct Found {
     chunks: u64,
     /// How often what was found.
     differences: BTreeMap<&'static str, u64>,
-    /// Documents that are cut again.
-    wrong: BTreeSet<String>,
-    /// Kept vectors that are asked for again.
-    vectors: BTreeSet<String>,
+    /// Documents that are cut again, with the kept vectors that are asked for again then.
+    wrong: BTreeMap<String, Vec<String>>,
     /// Words without a chunk.
     words: Vec<u64>,
     /// Whether the segment is to be made anew.
@@ -72,7 +70,7 @@ struct Found {
 impl Found {
     fn differs(&mut self, what: &'static str, document: &str) {
         *self.differences.entry(what).or_default() += 1;
-        self.wrong.insert(document.to_owned());
+        self.wrong.entry(document.to_owned()).or_default();
     }
 
     fn see_document(&mut self, row: &DocumentRow) {
@@ -107,7 +105,7 @@ impl Found {
         let is_right = vector.as_ref().zip(expected.as_ref()).is_some_and(|(one, other)| is_alike(one, other));
         if !is_right {
             self.differs("wrong_vector", &row.document);
-            self.vectors.insert(row.hash.clone());
+            self.wrong.entry(row.document.clone()).or_default().push(row.hash.clone());
         } else if let (Some(segment), Some(vector)) = (segment, &vector)
             && i64::try_from(row.seq).is_ok_and(|seq| seq <= generation.segment_seq)
             && !segment.holds(&entry_of(row.seq), vector)
@@ -118,7 +116,7 @@ impl Found {
     }
 
     fn to_json(&self) -> Value {
-        let named: Vec<_> = self.wrong.iter().take(VERIFY_NAMED).collect();
+        let named: Vec<_> = self.wrong.keys().take(VERIFY_NAMED).collect();
         json!({
             "documents": self.documents, "chunks": self.chunks, "differences": self.differences, "named": named,
         })
@@ -255,12 +253,8 @@ async fn mend<W: World>(
         let statement = index_sql!("forget_words", json_param(&found.words));
         batch(&store, vec![statement]).await.map_err(|error| apply.away(&error))?;
     }
-    for vectors in cache::in_parameters(&found.vectors) {
-        let statement = index_sql!("forget_vectors", apply.job.tenant.as_str(), generation.cache_name(), vectors);
-        batch(&store, vec![statement]).await.map_err(|error| apply.away(&error))?;
-    }
     let most = apply.settings.plan.index_documents;
-    for document in found.wrong.iter().take(most) {
+    for (document, vectors) in found.wrong.iter().take(most) {
         // What is there of a document that is not; what is there of one that is leaves in the batch that brings it anew.
         let named = json_param(&[document]);
         let statements = vec![
@@ -268,6 +262,9 @@ async fn mend<W: World>(
             index_sql!("forget_document_chunks", id, named.clone()),
             count_dropped(id),
             index_sql!("forget_layouts", id, named),
+            // Whatever comes in between: what is not cut again is found again.
+            index_sql!("doubt_layout", id, document.as_str()),
+            index_sql!("forget_vectors", apply.job.tenant.as_str(), generation.cache_name(), json_param(vectors)),
         ];
         batch(&store, statements).await.map_err(|error| apply.away(&error))?;
         apply.cut_again(index, document, Some(generation), calls).await?;

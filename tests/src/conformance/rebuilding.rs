@@ -3,7 +3,9 @@
 use longshore::index::IndexRow;
 use longshore::index::clear::clear;
 use longshore::index::manage::{Change, put_index, read_index};
+use longshore::job::Lane;
 use longshore::ports::{IndexDatabase, Statement};
+use longshore::process::process;
 use serde_json::json;
 
 use super::indexing::{GUIDE, INDEX, Indexed};
@@ -85,4 +87,23 @@ pub async fn a_job_writes_into_what_is_searched<S: Store>(stand: &Stand<S>) {
     let told = case.put("guide", GUIDE).await;
     assert_eq!((&told["state"], &told["generation"]), (&json!("added"), &json!(format!("N{old}"))));
     assert_eq!(case.found("who holds a lease", "hybrid").await.0[0], "guide");
+}
+
+/// What is being built, and could not take the document, takes its place meanwhile: the job has not succeeded.
+pub async fn a_job_answers_for_what_is_searched<S: Store>(stand: &Stand<S>) {
+    let case = Indexed::new(stand).await;
+    let old = case.generation().await;
+    let building = ask(&case, 2_000).await.0.building.unwrap();
+    let sql = "UPDATE generations SET provider = 'gone' WHERE id = ?1 RETURNING ''";
+    stand.index_batch(vec![Statement { name: "plant", sql, params: vec![building.as_str().into()] }]).await.unwrap();
+    let statements = [
+        "UPDATE indexes SET serving = building, building = NULL WHERE serving = ?1 RETURNING ''",
+        "UPDATE generations SET dropped_at = 1 WHERE id = ?1 RETURNING ''",
+    ];
+    let statement = |sql| Statement { name: "plant", sql, params: vec![old.as_str().into()] };
+    stand.before.replace(Some(("put_document", statements.map(statement).to_vec())));
+    let job = case.accept_put("guide", GUIDE).await;
+    process(stand, &stand.settings, Lane::Webhooks, vec![job.clone()]).await;
+    let row = stand.row(&job).await;
+    assert!(row.result.is_none() && row.error.is_some(), "{:?} {:?}", row.state, row.result);
 }
