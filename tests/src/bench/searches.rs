@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use longshore::search::chunk::{ChunkLimits, chunks};
+use longshore::search::chunk::{ChunkLimits, chunks, embedded};
 use longshore::search::lexical;
 use serde_json::{Value, json};
 
@@ -61,7 +61,7 @@ impl Library {
                 let (id, text) = (self.documents.len().to_string(), texts::document(self.documents.len(), SECTIONS));
                 self.chunks.extend(chunks(&text, ChunkLimits::default()).into_iter().map(|chunk| Chunk {
                     place: (id.clone(), chunk.start as u64),
-                    vector: lexical::embed(&format!("{}\n\n{}", chunk.heading, chunk.text)),
+                    vector: lexical::embed(&embedded(&chunk.heading, &chunk.text)),
                 }));
                 batch.push(json!({"id": id, "text": text}));
                 self.documents.push(text);
