@@ -100,7 +100,8 @@ pub struct TenantExport {
     writing: Option<(JobRow, usize)>,
 }
 
-fn is_full(rows: usize, limit: u32) -> bool {
+/// Whether a page has as many rows as it may: there may be more.
+pub(crate) fn is_full(rows: usize, limit: u32) -> bool {
     rows >= usize::try_from(limit).unwrap_or(usize::MAX)
 }
 

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::client::Unexpected;
 use crate::interrupt::unless_interrupted;
 use crate::runner::RunnerError;
 use crate::scratch::Scratch;
@@ -30,8 +31,10 @@ enum Failure {
     Http(#[from] reqwest::Error),
     #[error("{0}")]
     Io(#[from] std::io::Error),
-    #[error("{asked} answered {status}: {body}")]
-    Answer { asked: String, status: u16, body: Value },
+    #[error(transparent)]
+    Answer(#[from] Unexpected),
+    #[error("{0}: {1}")]
+    Wrong(String, Value),
     #[error("the group {0} did not end in time: {1}")]
     Unfinished(String, Value),
 }

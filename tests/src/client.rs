@@ -64,6 +64,23 @@ impl Answer {
     }
 }
 
+/// An answer whose status is another than the one that was expected.
+#[derive(Debug, thiserror::Error)]
+#[error("{asked} answered {status}: {body}")]
+pub struct Unexpected {
+    asked: String,
+    status: u16,
+    body: Value,
+}
+
+/// The body of an answer, if its status is the expected one.
+pub fn expect(status: u16, asked: &str, answer: Answer) -> Result<Value, Unexpected> {
+    if answer.status == status {
+        return Ok(answer.body);
+    }
+    Err(Unexpected { asked: asked.to_owned(), status: answer.status, body: answer.body })
+}
+
 /// A caller with one key.
 #[derive(Debug, Clone)]
 pub struct Client {

@@ -20,7 +20,7 @@ use std::process::ExitCode;
 
 use serde_json::Value;
 
-use crate::client::Answer;
+use crate::client::Unexpected;
 use crate::interrupt::unless_interrupted;
 use crate::runner::RunnerError;
 use crate::scratch::Scratch;
@@ -39,20 +39,12 @@ enum Failure {
     Http(#[from] reqwest::Error),
     #[error("{0}")]
     Io(#[from] std::io::Error),
-    #[error("{asked} answered {status}: {body}")]
-    Answer { asked: String, status: u16, body: Value },
+    #[error(transparent)]
+    Answer(#[from] Unexpected),
     #[error("{asked} answered something unexpected: {body}")]
     Shape { asked: String, body: Value },
     #[error("{ended} of {jobs} jobs ended within {seconds} s; {states}")]
     Unfinished { ended: usize, jobs: usize, seconds: u64, states: String },
-}
-
-/// The body of an answer, if its status is the expected one.
-fn expect(status: u16, asked: &str, answer: Answer) -> Result<Value, Failure> {
-    if answer.status == status {
-        return Ok(answer.body);
-    }
-    Err(Failure::Answer { asked: asked.to_owned(), status: answer.status, body: answer.body })
 }
 
 /// A text inside a JSON answer.

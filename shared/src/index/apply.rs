@@ -93,7 +93,7 @@ impl<W: World> Apply<'_, W> {
             if !is_meant || seen.is_some_and(|seen| seen > version) {
                 return Ok(told((name, &index.serving), document, "superseded", &[], spent));
             }
-            let mut plans = plans(&index, document, standing.as_ref());
+            let mut plans = plans(&index, document, standing.as_ref(), None);
             for plan in std::mem::take(&mut plans) {
                 match self.find_vectors(&plan, spent).await {
                     Ok(()) => plans.push(plan),
@@ -126,11 +126,8 @@ impl<W: World> Apply<'_, W> {
     ) -> Result<(), Outcome> {
         for _ in 0..INDEX_TRIES {
             let Some((version, document)) = self.content(index, id).await? else { return Ok(()) };
-            let mut standing = self.standing(index, id).await?;
-            let forgotten = standing.as_mut().zip(anew).map_or(0, |(standing, anew)| standing.forget(&anew.id));
-            let mut plans = plans(index, &document, standing.as_ref());
-            let of_anew = |plan: &&mut Plan<'_>| anew.is_some_and(|anew| anew.id == plan.generation.id);
-            plans.iter_mut().filter(of_anew).for_each(|plan| plan.removed = forgotten);
+            let standing = self.standing(index, id).await?;
+            let plans = plans(index, &document, standing.as_ref(), anew);
             let mut spent = Spent::default();
             let mut found = Ok(());
             for plan in &plans {
@@ -143,7 +140,7 @@ impl<W: World> Apply<'_, W> {
             found?;
             let stands = self.commit(index, &document, (&version, Some(&version)), &plans, anew).await?;
             if stands.as_deref() == Some(&*version) {
-                break;
+                return Ok(());
             }
             // A job that has changed it meanwhile has cut it as well, but took for there what may not be there.
         }
@@ -272,7 +269,9 @@ impl<W: World> Apply<'_, W> {
                 "tenant": self.job.tenant, "model": generation.cache_name(),
             }))
         };
-        statements.extend(anew.into_iter().flat_map(|generation| drop_all_but(generation, &of(generation), &[])));
+        statements.extend(
+            anew.into_iter().flat_map(|generation| drop_all_but(generation, &of(generation), &json_param(&[(); 0]))),
+        );
         statements.extend(plans.iter().flat_map(|plan| plan.statements(&of(plan.generation))));
         statements.push(index_sql!("read_state", index.id.as_str(), document.id.as_str(), json_param(&generations)));
         // Safe to repeat: what this version has written is there, and each statement asks for the version.

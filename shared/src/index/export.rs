@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Store, index_sql};
 use crate::authorize::unavailable;
+use crate::export::is_full;
 use crate::limits::EXPORT_DOCUMENTS_PAGE;
 use crate::ports::{Clock, IndexDatabase};
 use crate::problem::Problem;
@@ -33,8 +34,8 @@ pub(crate) async fn page_of_documents<W: IndexDatabase + Clock>(
     let rows = rows_as(answers.first().unwrap_or(&Vec::new()));
     let mut documents: Vec<Value> = rows.map_err(|error| unavailable(&error))?;
     let next_index: Option<String> = first_as(answers.last()).map_err(|error| unavailable(&error))?;
-    let is_full = u32::try_from(documents.len()) == Ok(EXPORT_DOCUMENTS_PAGE);
-    let last = documents.last().filter(|_| is_full).and_then(|document| document["id"].as_str());
+    let has_more = is_full(documents.len(), EXPORT_DOCUMENTS_PAGE);
+    let last = documents.last().filter(|_| has_more).and_then(|document| document["id"].as_str());
     let next = match last {
         Some(last) => Some(format!("{index}\n{last}")),
         None => next_index.map(|next| format!("{next}\n")),

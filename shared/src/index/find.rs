@@ -105,6 +105,9 @@ struct Snapshot {
     allowed: Option<BTreeSet<u64>>,
 }
 
+/// What is told where [`TAIL_ROWS_MAX`] chunks were read that no segment has: there may be more.
+const LATE: &str = "The latest chunks have no segment yet: vectors find some of them only.";
+
 /// Searches an index.
 ///
 /// # Errors
@@ -133,11 +136,7 @@ pub async fn search<W: IndexDatabase + Blobs + Http + Clock>(
     };
     let is_late = i64::try_from(snapshot.tail.len()).is_ok_and(|chunks| chunks >= TAIL_ROWS_MAX);
     let (vector, degraded) = match vector {
-        Ok(hits) if is_late => (
-            living(world, &snapshot, hits).await?,
-            Some("The latest chunks have no segment yet: vectors find some of them only.".into()),
-        ),
-        Ok(hits) => (living(world, &snapshot, hits).await?, None),
+        Ok(hits) => (living(world, &snapshot, hits).await?, is_late.then(|| LATE.to_owned())),
         Err(error) if query.mode == Mode::Vector => return Err(Problem::ProviderFailed(error.message)),
         Err(error) => (Vec::new(), Some(error.message)),
     };

@@ -45,18 +45,6 @@ pub(super) struct Layout {
     pub(super) chunks: Vec<(String, usize, usize)>,
 }
 
-impl Standing {
-    /// Takes nothing for cut that this generation has; answers how many chunks that was.
-    pub(super) fn forget(&mut self, generation: &str) -> usize {
-        let of_it = self.layouts.iter().filter(|layout| layout.generation == generation);
-        let chunks: BTreeSet<_> = of_it.flat_map(|layout| &layout.chunks).map(|(hash, ..)| hash.clone()).collect();
-        self.layouts.retain(|layout| layout.generation != generation);
-        let (generation, hash) = (generation.to_owned(), "forgotten".to_owned());
-        self.layouts.push(Layout { generation, hash, chunks: Vec::new() });
-        chunks.len()
-    }
-}
-
 /// A generation's part of a change.
 pub(super) struct Plan<'a> {
     pub(super) generation: &'a Generation,
@@ -88,25 +76,31 @@ pub(super) fn is_same(content: &Content, standing: Option<&Standing>) -> bool {
     })
 }
 
-/// What each generation has to do; nothing if it has cut this very text.
-pub(super) fn plans<'a>(index: &'a IndexRow, document: &Document, standing: Option<&Standing>) -> Vec<Plan<'a>> {
+/// What each generation has to do; nothing if it has cut this very text. `anew` is one that is taken to have nothing of it.
+pub(super) fn plans<'a>(
+    index: &'a IndexRow,
+    document: &Document,
+    standing: Option<&Standing>,
+    anew: Option<&Generation>,
+) -> Vec<Plan<'a>> {
     let text = document.content.as_ref().map(|content| content.text.as_str());
     let hash = text.map(cache::hash_of).unwrap_or_default();
     let plan = |generation: &'a Generation| {
         let layouts = standing.map_or(&[][..], |standing| &standing.layouts);
         let layout = layouts.iter().find(|layout| layout.generation == generation.id);
         let had: BTreeSet<&str> = layout.iter().flat_map(|it| &it.chunks).map(|(hash, ..)| hash.as_str()).collect();
-        match layout {
-            Some(layout) if layout.hash == hash => return None,
-            // Also of one that is not cut: a rebuild may cut it meanwhile.
-            _ => {}
+        let is_anew = anew.is_some_and(|anew| anew.id == generation.id);
+        // A document that is gone has something to do also where it was never cut: a rebuild may cut it meanwhile.
+        if !is_anew && layout.is_some_and(|layout| layout.hash == hash) {
+            return None;
         }
         let chunks = chunk::chunks(text.unwrap_or_default(), generation.limits());
         let chunks: Vec<_> =
             chunks.into_iter().map(|chunk| (cache::hash_of(&embedded(&chunk.heading, &chunk.text)), chunk)).collect();
         let has: BTreeSet<&str> = chunks.iter().map(|(hash, _)| hash.as_str()).collect();
-        let fresh = has.difference(&had).map(|hash| (*hash).to_owned()).collect();
-        let removed = had.difference(&has).count();
+        let stays = |hash: &str| !is_anew && had.contains(hash) && has.contains(hash);
+        let fresh = has.iter().filter(|hash| !stays(hash)).map(|hash| (*hash).to_owned()).collect();
+        let removed = had.iter().filter(|hash| !stays(hash)).count();
         Some(Plan { generation, chunks, fresh, removed })
     };
     index.generations.iter().filter_map(plan).collect()
@@ -144,21 +138,19 @@ impl Plan<'_> {
                 .extend(cache::in_parameters(words).into_iter().map(|it| index_sql!("add_words", of.clone(), it)));
         }
         let has: BTreeSet<&str> = self.chunks.iter().map(|(hash, _)| hash.as_str()).collect();
-        let has: Vec<&str> = has.into_iter().collect();
         // Also when nothing is known to leave: what a job that was overtaken left behind leaves too.
-        statements.extend(drop_all_but(self.generation, of, &has));
+        statements.extend(drop_all_but(self.generation, of, &json_param(&has)));
         let layout: Vec<_> = self.chunks.iter().map(|(hash, chunk)| (hash, chunk.start, chunk.end)).collect();
         statements.push(index_sql!("put_layout", of.clone(), json_param(&layout)));
         statements
     }
 }
 
-/// The chunks of a document leave with what they say, but for these.
-pub(super) fn drop_all_but(generation: &Generation, of: &Param, has: &[&str]) -> [Statement; 3] {
-    let has = json_param(&has);
+/// The chunks of a document leave with what they say, but for those with these hashes.
+pub(super) fn drop_all_but(generation: &Generation, of: &Param, has: &Param) -> [Statement; 3] {
     [
         index_sql!("drop_words", of.clone(), has.clone()),
-        index_sql!("drop_chunks", of.clone(), has),
+        index_sql!("drop_chunks", of.clone(), has.clone()),
         count_dropped(&generation.id),
     ]
 }

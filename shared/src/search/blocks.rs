@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
-use crate::limits::DOCUMENT_CHUNKS_MAX;
 use pulldown_cmark::{Event, Options, Parser, Tag};
+
+use crate::limits::DOCUMENT_CHUNKS_MAX;
 
 /// How many characters of a heading its path takes. The path is repeated in every chunk below it, so that a document
 /// that is one long heading must not be repeated with it: 6 levels are 720 characters and their separators.

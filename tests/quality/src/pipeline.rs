@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use longshore_tests::client::{Answer, Client, eventually};
+use longshore_tests::client::{Client, eventually, expect};
 use longshore_tests::options::{Options, ROOT_TOKEN};
 use longshore_tests::runner::Runner;
 use serde_json::{Value, json};
@@ -70,14 +70,9 @@ impl Pipeline {
         let root = Client::new(runner.url(), ROOT_TOKEN)?;
         let key =
             json!({"tenant": "quality", "scopes": ["jobs:write", "jobs:read", "operate"], "name": "make quality"});
-        let made = body(201, root.post("/v1/keys", &key).await?)?;
+        let made = expect(201, "POST /v1/keys", root.post("/v1/keys", &key).await?)?;
         let api = root.with_key(made["key"].as_str().context("a key without a key")?);
         Ok(Self { runner, api, asked })
-    }
-
-    /// The file that both Workers log to.
-    pub fn log(&self) -> &Path {
-        self.runner.log()
     }
 
     /// Makes an index of a provider, which is its name as well.
@@ -85,7 +80,8 @@ impl Pipeline {
     /// # Errors
     /// The API refuses.
     pub async fn make(&self, provider: &str) -> Result<()> {
-        body(201, self.api.put(&format!("/v1/indexes/{provider}"), &json!({"provider": provider})).await?)?;
+        let path = format!("/v1/indexes/{provider}");
+        expect(201, &path, self.api.put(&path, &json!({"provider": provider})).await?)?;
         Ok(())
     }
 
@@ -108,7 +104,7 @@ impl Pipeline {
             (!group["finished_at"].is_null()).then_some(group)
         });
         let group = ended.await.with_context(|| format!("{path} has not ended within {INDEXED_WITHIN:?}"))?;
-        let jobs = body(200, self.api.get(&jobs).await?)?;
+        let jobs = expect(200, &jobs, self.api.get(&jobs).await?)?;
         let jobs = jobs["data"].as_array().context("a list without data")?;
         let failed = jobs.iter().find(|job| job["state"] != "succeeded");
         ensure!(failed.is_none(), "a document failed: {}", failed.unwrap_or(&group));
@@ -125,7 +121,7 @@ impl Pipeline {
         let mut rankings = Vec::new();
         for Question { question, .. } in questions {
             let asked = json!({"query": question, "mode": mode, "limit": LIMIT});
-            let found = body(200, self.api.post(&path, &asked).await?)?;
+            let found = expect(200, &path, self.api.post(&path, &asked).await?)?;
             ensure!(found["degraded"].is_null(), "{asked} was answered without vectors: {}", found["degraded"]);
             let hits = found["hits"].as_array().context("a search without hits")?;
             rankings.push(of_documents(hits.iter().filter_map(|hit| hit["document"].as_str())));
@@ -140,12 +136,6 @@ impl Pipeline {
     pub async fn stop(self) -> Result<()> {
         Ok(self.runner.stop().await?)
     }
-}
-
-/// The body of an answer, if its status is the expected one.
-fn body(status: u16, answer: Answer) -> Result<Value> {
-    ensure!(answer.status == status, "the API answered {}, not {status}: {}", answer.status, answer.text);
-    Ok(answer.body)
 }
 
 fn round(jobs: &[Value], asked: usize) -> Round {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::Failure;
-use crate::client::{Answer, Client, eventually};
+use crate::client::{Client, eventually, expect};
 use crate::options::{Options, ROOT_TOKEN};
 use crate::provider::Provider;
 use crate::runner::Runner;
@@ -39,7 +39,8 @@ impl Stage {
     /// Makes an index.
     pub(super) async fn make_index(&self, name: &str, provider: &str) -> Result<(), Failure> {
         let path = format!("/v1/indexes/{name}");
-        expect(201, &format!("PUT {path}"), self.api.put(&path, &json!({"provider": provider})).await?).map(drop)
+        expect(201, &format!("PUT {path}"), self.api.put(&path, &json!({"provider": provider})).await?)?;
+        Ok(())
     }
 
     /// Sends documents to an index; how long it took until all were in it.
@@ -73,12 +74,4 @@ impl Stage {
         });
         ended.await.ok_or(Failure::Unfinished(id, seen))
     }
-}
-
-/// The body of an answer, if its status is the expected one.
-pub(super) fn expect(status: u16, asked: &str, answer: Answer) -> Result<Value, Failure> {
-    if answer.status == status {
-        return Ok(answer.body);
-    }
-    Err(Failure::Answer { asked: asked.to_owned(), status: answer.status, body: answer.body })
 }

@@ -8,8 +8,8 @@ use tokio::time::Instant;
 use super::library::Library;
 use super::stage::{Stage, client};
 use super::witnesses::count;
-use super::{Failure, expect, text};
-use crate::client::{Client, eventually};
+use super::{Failure, text};
+use crate::client::{Client, eventually, expect};
 
 /// Whose things they are.
 pub(super) const TENANT: &str = "team";
@@ -90,11 +90,11 @@ fn task(kind: &str, payload: &Value) -> Value {
 }
 
 async fn put(api: &Client, path: &str, body: &Value) -> Result<Value, Failure> {
-    expect(200, &format!("PUT {path}"), api.put(path, body).await?)
+    Ok(expect(200, &format!("PUT {path}"), api.put(path, body).await?)?)
 }
 
 async fn get(api: &Client, path: &str) -> Result<Value, Failure> {
-    expect(200, &format!("GET {path}"), api.get(path).await?)
+    Ok(expect(200, &format!("GET {path}"), api.get(path).await?)?)
 }
 
 /// Enqueues one job; answers its id.

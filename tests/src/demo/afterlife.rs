@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::stage::Stage;
-use super::{Failure, expect, text};
+use super::{Failure, text};
+use crate::client::expect;
 
 /// Seconds that the API waits for the replayed job to end.
 const WAIT_SECONDS: u32 = 20;
@@ -48,7 +49,7 @@ impl Afterlife {
 }
 
 async fn get(stage: &Stage, path: &str) -> Result<Value, Failure> {
-    expect(200, &format!("GET {path}"), stage.api.get(path).await?)
+    Ok(expect(200, &format!("GET {path}"), stage.api.get(path).await?)?)
 }
 
 /// The first page; the demo has one dead letter.

@@ -8,7 +8,8 @@ use tokio::time::Instant;
 
 use super::cases::{CASES, Case, DOWN};
 use super::stage::Stage;
-use super::{Failure, expect, text};
+use super::{Failure, text};
+use crate::client::expect;
 
 /// Jobs of each endpoint that are enqueued one by one.
 pub(super) const SINGLES: usize = 15;

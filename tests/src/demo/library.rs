@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Failure, expect, text};
-use crate::client::{Client, eventually};
+use super::{Failure, text};
+use crate::client::{Client, eventually, expect};
 use crate::scratch::repository;
 
 /// The files, as they are in the repository.

@@ -7,8 +7,8 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::cases::{CASES, Case};
-use super::{Failure, expect, text};
-use crate::client::Client;
+use super::{Failure, text};
+use crate::client::{Client, expect};
 use crate::options::{Options, ROOT_TOKEN};
 use crate::receiver::Receiver;
 use crate::runner::Runner;

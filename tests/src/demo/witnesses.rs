@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use super::Failure;
 use super::enqueue::SECRET;
 use super::stage::{Stage, TENANT};
-use super::{Failure, expect};
+use crate::client::expect;
 use crate::receiver::Received;
 
 /// A job's row in D1.
