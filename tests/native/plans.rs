@@ -11,7 +11,8 @@ use futures_util::FutureExt;
 use longshore::authorize::{Caller, authorize};
 use longshore::export::{Position, Step, TenantExport};
 use longshore::fire::tick;
-use longshore::job::{Lane, mint_id};
+use longshore::index::manage::put_index;
+use longshore::job::{JobRef, Lane, mint_id};
 use longshore::key::{Scope, parse};
 use longshore::keys::create_key;
 use longshore::limits::{CATCH_UP_SLOTS_AT_ONCE, HOUR_MS, MESSAGE_BYTES_MAX, PAYLOAD_BYTES_MAX, SENDS_MAX};
@@ -49,6 +50,13 @@ fn a_free_batch_keeps_within_its_subrequests() {
 
 #[test]
 fn a_free_sweep_keeps_within_its_subrequests() {
+    // The erasure of a subject, and that of a tenant, which looks into the store of search.
+    for subject in ["'a'", "NULL"] {
+        sweep_of_everything(subject);
+    }
+}
+
+fn sweep_of_everything(subject: &str) {
     let world = Counted::new();
     // More of everything than one sweep takes: the unclaimed, the unmarked, the purgeable, the held, the overdue.
     world.insert(600, ", look_at, dispatches, payload_bytes", &format!(", {NOW} - 1, 5, 70000"));
@@ -65,11 +73,14 @@ fn a_free_sweep_keeps_within_its_subrequests() {
         ", metadata, attempt, log",
         ", '{\"subject\":\"a\"}', 1, '[{\"started_at\":0,\"lease\":\"L\"}]'",
     );
-    let record = format!("{{\"job_id\":\"{}\",\"tenant\":\"acme\"}}\n", crashed[0].id);
+    connection.execute("UPDATE jobs SET tenant = 'other' WHERE id = ?1", [&crashed[0].id]).unwrap();
+    let record = format!("{{\"job_id\":\"{}\",\"tenant\":\"other\"}}\n", crashed[0].id);
     world.object.replace(record.into_bytes());
-    let erasure = "INSERT INTO erasures (tenant, id, subject, state, turn_at, counts, created_at)
-        VALUES ('acme', 'e', 'a', 'running', ?1, '{\"jobs\":0,\"attempts\":0}', ?1)";
-    connection.execute(erasure, [NOW]).unwrap();
+    let erasure = format!(
+        "INSERT INTO erasures (tenant, id, subject, state, turn_at, counts, created_at)
+        VALUES ('other', 'e', {subject}, 'running', ?1, '{{\"jobs\":0,\"attempts\":0}}', ?1)"
+    );
+    connection.execute(&erasure, [NOW]).unwrap();
     // Finished long ago, and both of their purges delete objects.
     for look_at in ["1", "NULL"] {
         let ended = world.insert(1, ", finished_at, payload_bytes", ", NULL, 70000").remove(0);
@@ -85,7 +96,7 @@ fn a_free_sweep_keeps_within_its_subrequests() {
     assert!(swept.dispatched > 0 && swept.run > 0 && swept.released > 0 && swept.marked > 0, "{swept:?}");
     assert!(swept.purged > 0 && swept.orphans > 0, "{swept:?}");
     let spent = world.subrequests.get();
-    assert!(spent <= FREE.subrequests, "{spent} subrequests: {swept:?}");
+    assert!(spent <= FREE.subrequests, "{spent} subrequests with subject {subject}: {swept:?}");
 }
 
 #[test]
@@ -223,4 +234,46 @@ async fn suspects_stop_after_a_minute_and_are_hinted_again() {
     let hinted: Vec<_> = world.hints.borrow().iter().flat_map(|text| longshore::hint::decode(text).unwrap()).collect();
     let waiting = jobs.iter().filter(|job| hinted.contains(job)).count();
     assert_eq!(waiting, jobs.len(), "those that ran are to be tried again, the others for the first time");
+}
+
+/// A job of kind `index`, due.
+fn index_job(world: &Counted, change: &str) -> JobRef {
+    let job = world.insert(1, "", "").remove(0);
+    let payload = format!(r#"{{"index":"docs",{change}}}"#);
+    let sql = "UPDATE jobs SET kind = 'index', payload = ?1 WHERE id = ?2";
+    world.store.connection().execute(sql, [&payload, &job.id]).unwrap();
+    job
+}
+
+/// An index of many documents that is made anew, and one that differs in all of them: each attempt goes on with a few.
+#[test]
+fn a_free_rebuild_keeps_within_its_subrequests() {
+    let (world, free) = (Counted::new(), settings(FREE));
+    let put = |chars: u32| {
+        let body = format!(r#"{{"provider":"builtin","chunk_chars":{chars},"overlap_chars":0}}"#);
+        put_index(&world, &free, "acme", "docs", body.as_bytes()).now_or_never().unwrap().unwrap().0
+    };
+    let run = |job: &JobRef| {
+        world.subrequests.set(0);
+        process(&world, &free, Lane::Webhooks, vec![job.clone()]).now_or_never().unwrap();
+        let spent = world.subrequests.get();
+        assert!(spent <= FREE.subrequests, "{spent} subrequests");
+        let sql = "SELECT state FROM jobs WHERE id = ?1";
+        let state: String = world.store.connection().query_row(sql, [&job.id], |row| row.get(0)).unwrap();
+        world.store.connection().execute("UPDATE jobs SET run_after = 0 WHERE id = ?1", [&job.id]).unwrap();
+        state == "succeeded"
+    };
+    put(200);
+    for n in 0..10 {
+        assert!(run(&index_job(&world, &format!(r#""put":{{"id":"{n}","text":"Text {n}."}}"#))));
+    }
+    let finish = |change: &str| {
+        let job = index_job(&world, change);
+        let attempts = (1..=10).find(|_| run(&job)).unwrap();
+        assert!(attempts > 1, "{change} took one attempt");
+    };
+    put(400);
+    finish(r#""rebuild":{}"#);
+    world.index.connection().execute("UPDATE layouts SET hash = 'none'", []).unwrap();
+    finish(r#""verify":{"repair":true}"#);
 }

@@ -61,12 +61,14 @@ macro_rules! for_each_case {
             grouping: a_group_counts_each_job_once, ends_are_counted_by_their_kind, what_the_sweep_ends_counts;
             indexing: a_document_is_found, what_is_unchanged_is_left_alone, the_last_accepted_stands, segments_follow,
                 a_dropped_index_leaves_in_pieces, an_erased_tenant_has_no_index, documents_are_exported, what_has_left_takes_no_place,
-                what_an_index_does_not_take;
+                what_an_index_does_not_take, a_filter_looks_at_every_page;
             rebuilding: another_generation_takes_its_place, what_is_built_harms_nothing, a_job_writes_into_what_is_searched,
-                a_job_answers_for_what_is_searched;
-            repairing: what_differs_is_found_and_mended, a_repair_without_vectors_takes_nothing_away;
+                a_job_answers_for_what_is_searched, what_is_deleted_does_not_come_back;
+            repairing: what_differs_is_found_and_mended, a_repair_without_vectors_takes_nothing_away,
+                a_store_that_is_away_is_no_loss, a_full_index_is_updated;
             erasing: a_tenant_leaves_whole, a_subject_leaves_alone, two_requests_are_one_run, a_running_job_is_met_again,
-                evidence_that_no_entry_points_at, many_packs_take_many_sweeps, a_group_forgets_what_was_erased;
+                evidence_that_no_entry_points_at, many_packs_take_many_sweeps, a_group_forgets_what_was_erased,
+                an_index_leaves_with_its_tenant;
         }
     };
 }

@@ -285,3 +285,18 @@ async fn mend<W: World>(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn vectors_of_one_text_are_alike_and_others_are_not() {
+        let vector = [0.6, -0.8, 0.0];
+        assert!(is_alike(&vector, &vector) && is_alike(&vector, &[0.601, -0.799, 0.001]));
+        for other in [[0.6, 0.8, 0.0], [0.7, -0.7, 0.1], [0.0; 3]] {
+            assert!(!is_alike(&vector, &other), "{other:?}");
+        }
+        assert!(is_alike(&[0.0; 3], &[0.0; 3]), "a text without a word");
+    }
+}

@@ -6,6 +6,7 @@ use longshore::endpoints::list_endpoints;
 use longshore::erasures::{ErasureCounts, ErasureRow, ErasureState, read_erasure, request_erasure};
 use longshore::evidence::{RecordHead, pack_key, record, sha256};
 use longshore::groups::read_group;
+use longshore::index::manage::{put_index, read_index};
 use longshore::job::{JobRef, Lane};
 use longshore::limits::{HOUR_MS, LEASE_MS, WALL_MS_MAX};
 use longshore::operate::replay;
@@ -296,4 +297,21 @@ pub async fn a_group_forgets_what_was_erased<S: Store>(stand: &Stand<S>) {
     assert_eq!(counts().await, Err(Problem::NotFound));
     let left = stand.sql("SELECT id FROM groups WHERE tenant = ?1", vec![case.tenant.as_str().into()]).await;
     assert!(left.is_empty(), "{left:?}");
+}
+
+/// An index that is made while its tenant leaves, by a request that was under way, leaves too; one that is made later stays.
+pub async fn an_index_leaves_with_its_tenant<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    let make = async |name| {
+        let body = br#"{"provider":"builtin"}"#;
+        put_index(stand, &stand.settings, &case.tenant, name, body).await.unwrap().0
+    };
+    let erasure = case.erasure(None).await;
+    make("late").await;
+    case.sweep().await;
+    assert_eq!(read_index(stand, &case.tenant, "late").await, Err(Problem::NotFound));
+    case.finish(&erasure).await;
+    make("late").await;
+    case.sweep().await;
+    assert!(read_index(stand, &case.tenant, "late").await.is_ok());
 }

@@ -7,7 +7,7 @@ use longshore::index::clear::clear;
 use longshore::index::find::{SegmentCache, search};
 use longshore::index::manage::{count_index, drop_index, erase_tenant, put_index, read_index};
 use longshore::job::{JobRef, Lane};
-use longshore::limits::{DOCUMENT_CHUNKS_MAX, MERGE_AFTER};
+use longshore::limits::{DOCUMENT_CHUNKS_MAX, FILTER_DOCUMENTS_PAGE, MERGE_AFTER};
 use longshore::plan::{PAID, Plan};
 use longshore::ports::{IndexDatabase, Statement};
 use longshore::problem::Problem;
@@ -115,6 +115,8 @@ pub async fn a_document_is_found<S: Store>(stand: &Stand<S>) {
         assert_eq!(first["metadata"], json!({"length": GUIDE.len()}));
         let has = |leg: &str| !first[leg].is_null();
         assert_eq!((has("keyword_score"), has("vector_score")), (mode != "vector", mode != "keyword"), "{mode}");
+        // A share of the best: how rare a word is in the indexes of others is not told.
+        assert!(mode == "vector" || first["keyword_score"] == 1.0, "{first}");
         assert!(first["highlight"].as_str().unwrap().contains("<mark>lease</mark>"), "{first}");
     }
     let (documents, first) = case.found("kind", "keyword").await;
@@ -254,6 +256,22 @@ pub async fn what_an_index_does_not_take<S: Store>(stand: &Stand<S>) {
     assert_eq!(case.found("who holds a lease", "hybrid").await.0[0], "guide", "what was there stays");
     let other = error(json!({"index_id": "01ARZ3NDEKTSV4RRFFQ69G5FAV", "verify": {"repair": true}})).await;
     assert_eq!(other, "The index \"docs\" is another one by now.");
+}
+
+/// A filter looks at all documents, however many pages they are.
+pub async fn a_filter_looks_at_every_page<S: Store>(stand: &Stand<S>) {
+    let case = Indexed::new(stand).await;
+    let sql = "INSERT INTO documents (index_id, id, version, metadata, written_at) WITH RECURSIVE n(i) AS
+        (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4001) SELECT ?1, 'a' || i, '0', '{\"length\":1}', 0 FROM n RETURNING ''";
+    const { assert!(FILTER_DOCUMENTS_PAGE == 2_000) };
+    let index = read_index(stand, &case.0.tenant, INDEX).await.unwrap().id;
+    let statement = Statement { name: "plant", sql, params: vec![index.as_str().into()] };
+    stand.index_batch(vec![statement]).await.unwrap();
+    case.put("b", "# Leases\n\nA lease.").await;
+    case.put("c", "# Leases\n\nA lease, and more of it.").await;
+    let body = json!({"query": "lease", "filter": {"length": {"gt": 20}}});
+    let hits = case.search(body).await.unwrap()["hits"].as_array().unwrap().clone();
+    assert_eq!(hits.iter().map(|hit| &hit["document"]).collect::<Vec<_>>(), ["c"]);
 }
 
 /// An export has each index of the tenant and each of its documents once, as they were brought; on few calls it takes more requests.

@@ -107,3 +107,23 @@ pub async fn a_job_answers_for_what_is_searched<S: Store>(stand: &Stand<S>) {
     let row = stand.row(&job).await;
     assert!(row.result.is_none() && row.error.is_some(), "{:?} {:?}", row.state, row.result);
 }
+
+/// A rebuild cuts a document just before the job commits that takes it away: it leaves that generation too.
+pub async fn what_is_deleted_does_not_come_back<S: Store>(stand: &Stand<S>) {
+    let case = Indexed::new(stand).await;
+    case.put("guide", GUIDE).await;
+    let building = ask(&case, 2_000).await.0.building.unwrap();
+    let statements = [
+        "INSERT INTO words (rowid, scope, heading, text) SELECT c.seq + 700000000, ?1, w.heading, w.text FROM chunks c
+        CROSS JOIN words w ON w.rowid = c.seq WHERE c.generation = ?2",
+        "INSERT INTO chunks (generation, seq, document, hash, vector) SELECT ?1, seq + 700000000, document, hash, vector
+        FROM chunks WHERE generation = ?2 RETURNING ''",
+        "INSERT INTO layouts (generation, document, hash, chunks) SELECT ?1, document, hash, chunks FROM layouts
+        WHERE generation = ?2 RETURNING ''",
+    ];
+    let params = vec![building.as_str().into(), case.generation().await.as_str().into()];
+    let statement = |sql| Statement { name: "plant", sql, params: params.clone() };
+    stand.before.replace(Some(("put_document", statements.map(statement).to_vec())));
+    assert_eq!(case.run(&case.accept(json!({"delete": {"id": "guide"}})).await).await["state"], "deleted");
+    assert_eq!(case.rows(&building).await, (0, 0));
+}

@@ -2,6 +2,7 @@
 
 use longshore::index::manage::read_index;
 use longshore::job::Lane;
+use longshore::limits::INDEX_CHUNKS_MAX;
 use longshore::ports::{IndexDatabase, Statement};
 use longshore::process::process;
 use serde_json::json;
@@ -94,4 +95,40 @@ pub async fn a_repair_without_vectors_takes_nothing_away<S: Store>(stand: &Stand
     plant("UPDATE generations SET provider = 'builtin' WHERE id = ?1 RETURNING ''").await;
     assert_eq!(case.run(&case.accept(json!({"verify": {"repair": true}})).await).await["repaired"], true);
     assert_eq!(case.rows(&generation).await, (2, 2));
+}
+
+/// An object store that is away is no segment that is lost: the job waits, and what is searched stays.
+pub async fn a_store_that_is_away_is_no_loss<S: Store>(stand: &Stand<S>) {
+    let case = Indexed::new(stand).await;
+    case.put("first", &numbers(0..300)).await;
+    case.put("second", &numbers(300..600)).await;
+    let segment = async || read_index(stand, &case.0.tenant, INDEX).await.unwrap().generations.pop().unwrap().segment;
+    let before = segment().await;
+    let job = case.accept(json!({"verify": {"repair": true}})).await;
+    stand.objects_fail.set(true);
+    process(stand, &stand.settings, Lane::Webhooks, vec![job.clone()]).await;
+    stand.objects_fail.set(false);
+    let row = stand.row(&job).await;
+    assert!(before.is_some() && row.error.is_some_and(|error| error.retryable), "{:?}", row.state);
+    assert_eq!(segment().await, before);
+}
+
+/// An index that has all chunks that it may have takes what replaces others, in an update and in a repair, and nothing more.
+pub async fn a_full_index_is_updated<S: Store>(stand: &Stand<S>) {
+    let case = Indexed::new(stand).await;
+    case.put("guide", GUIDE).await;
+    let generation = case.generation().await;
+    let plant = async |sql: &'static str| {
+        let statement = Statement { name: "plant", sql, params: vec![generation.as_str().into()] };
+        stand.index_batch(vec![statement]).await.unwrap();
+    };
+    const { assert!(INDEX_CHUNKS_MAX == 50_000) };
+    plant("UPDATE generations SET chunks = 50000 WHERE id = ?1 RETURNING ''").await;
+    assert_eq!(case.put("guide", &GUIDE.replace("token", "sign")).await["state"], "updated");
+    plant("UPDATE layouts SET hash = 'none' WHERE generation = ?1 RETURNING ''").await;
+    assert_eq!(case.run(&case.accept(json!({"verify": {"repair": true}})).await).await["repaired"], true);
+    let more = case.accept_put("more", GUIDE).await;
+    process(stand, &stand.settings, Lane::Webhooks, vec![more.clone()]).await;
+    let error = stand.row(&more).await.error.expect("an error").message;
+    assert_eq!(error, "The index has 50000 chunks, and may have 50000 of 256 dimensions.");
 }
