@@ -24,7 +24,7 @@ struct Generation {
     chunker: u32,
     /// How many there are.
     chunks: u64,
-    /// How many there may be: 50,000, or fewer of vectors above 384 dimensions.
+    /// How many there may be: 50,000, or fewer of long vectors (13,729 of 1,536 dimensions).
     chunks_max: u64,
     created_at: Time,
 }
@@ -71,7 +71,7 @@ struct SearchHit {
     end: Option<u64>,
     /// What the hits are ordered by; it says nothing beside other searches.
     score: f64,
-    /// Null if words did not find it.
+    /// How well words find it, as a share of what they find best; null if they did not find it.
     keyword_score: Option<f64>,
     /// Null if its vector did not find it.
     vector_score: Option<f64>,
