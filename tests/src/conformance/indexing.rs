@@ -9,7 +9,7 @@ use longshore::index::manage::{count_index, drop_index, erase_tenant, put_index,
 use longshore::job::{JobRef, Lane};
 use longshore::limits::{DOCUMENT_CHUNKS_MAX, FILTER_DOCUMENTS_PAGE, MERGE_AFTER};
 use longshore::plan::{PAID, Plan};
-use longshore::ports::{IndexDatabase, Statement};
+use longshore::ports::{IndexDatabase, Param, Statement};
 use longshore::problem::Problem;
 use longshore::process::process;
 use serde_json::{Value, json};
@@ -79,8 +79,26 @@ impl<'a, S: Store> Indexed<'a, S> {
         self.0.stand.index_batch(vec![statement]).await.unwrap()[0][0].parse().unwrap()
     }
 
+    /// Changes the store of search behind the back of all.
+    pub(super) async fn plant(&self, sql: &'static str, param: &str) {
+        let statement = Statement { name: "plant", sql, params: vec![param.into()] };
+        self.0.stand.index_batch(vec![statement]).await.unwrap();
+    }
+
+    /// Changes it just before the next document is committed.
+    pub(super) fn plant_before_put(&self, statements: &[&'static str], params: &[&str]) {
+        let params: Vec<_> = params.iter().map(|param| Param::from(*param)).collect();
+        let statement = |sql: &&'static str| Statement { name: "plant", sql, params: params.clone() };
+        self.0.stand.before.replace(Some(("put_document", statements.iter().map(statement).collect())));
+    }
+
     pub(super) async fn generation(&self) -> String {
         read_index(self.0.stand, &self.0.tenant, INDEX).await.unwrap().serving
+    }
+
+    /// The key of the object with its vectors.
+    pub(super) async fn segment(&self) -> Option<String> {
+        read_index(self.0.stand, &self.0.tenant, INDEX).await.unwrap().generations.pop().unwrap().segment
     }
 
     /// Chunks and their words in the rows of a generation.
@@ -190,10 +208,9 @@ pub async fn segments_follow<S: Store>(stand: &Stand<S>) {
     let case = Indexed::new(stand).await;
     let text = |from: usize| numbers(from..from + 300);
     case.put("first", &text(0)).await;
-    let segment = async || read_index(stand, &case.0.tenant, INDEX).await.unwrap().generations.pop().unwrap().segment;
-    assert_eq!(segment().await, None);
+    assert_eq!(case.segment().await, None);
     case.put("second", &text(300)).await;
-    let made = segment().await.expect("a segment");
+    let made = case.segment().await.expect("a segment");
     assert!(stand.objects.borrow().contains_key(&made));
     for n in [0, 299, 300, 599] {
         let (documents, first) = case.found(&format!("the word of number {n} is w{n}x"), "vector").await;
@@ -208,10 +225,10 @@ pub async fn segments_follow<S: Store>(stand: &Stand<S>) {
     let gone: Vec<_> = (500..530).map(|n| format!("w{n}x")).collect();
     let found = case.search(json!({"query": gone.join(" "), "mode": "vector"})).await.unwrap();
     assert_eq!(found["hits"].as_array().unwrap().len(), 10, "what has left takes no place: {found}");
-    assert_eq!(segment().await.as_deref(), Some(made.as_str()));
+    assert_eq!(case.segment().await.as_deref(), Some(made.as_str()));
     case.put("first", "# Number 0\n\nAll else has left.").await;
     const { assert!(600 > MERGE_AFTER) };
-    let after = segment().await.unwrap();
+    let after = case.segment().await.unwrap();
     assert_ne!(after, made);
     assert!(!stand.objects.borrow().contains_key(&made), "nobody reads it any more");
     assert_eq!(case.found("the word of number 600 is w600x", "vector").await.0, ["third", "first"]);
@@ -265,8 +282,7 @@ pub async fn a_filter_looks_at_every_page<S: Store>(stand: &Stand<S>) {
         (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4001) SELECT ?1, 'a' || i, '0', '{\"length\":1}', 0 FROM n RETURNING ''";
     const { assert!(FILTER_DOCUMENTS_PAGE == 2_000) };
     let index = read_index(stand, &case.0.tenant, INDEX).await.unwrap().id;
-    let statement = Statement { name: "plant", sql, params: vec![index.as_str().into()] };
-    stand.index_batch(vec![statement]).await.unwrap();
+    case.plant(sql, &index).await;
     case.put("b", "# Leases\n\nA lease.").await;
     case.put("c", "# Leases\n\nA lease, and more of it.").await;
     let body = json!({"query": "lease", "filter": {"length": {"gt": 20}}});

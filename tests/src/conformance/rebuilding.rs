@@ -4,7 +4,6 @@ use longshore::index::IndexRow;
 use longshore::index::clear::clear;
 use longshore::index::manage::{Change, put_index, read_index};
 use longshore::job::Lane;
-use longshore::ports::{IndexDatabase, Statement};
 use longshore::process::process;
 use serde_json::json;
 
@@ -63,8 +62,7 @@ pub async fn what_is_built_harms_nothing<S: Store>(stand: &Stand<S>) {
     let case = Indexed::new(stand).await;
     case.put("guide", GUIDE).await;
     let building = ask(&case, 2_000).await.0.building.unwrap();
-    let sql = "UPDATE generations SET provider = 'gone' WHERE id = ?1 RETURNING ''";
-    stand.index_batch(vec![Statement { name: "plant", sql, params: vec![building.as_str().into()] }]).await.unwrap();
+    case.plant("UPDATE generations SET provider = 'gone' WHERE id = ?1 RETURNING ''", &building).await;
     let told = case.put("guide", "# Leases\n\nEdited meanwhile.").await;
     assert_eq!((&told["state"], case.rows(&building).await), (&json!("updated"), (0, 0)));
     assert_eq!(case.found("edited", "hybrid").await.0, ["guide"]);
@@ -82,8 +80,7 @@ pub async fn a_job_writes_into_what_is_searched<S: Store>(stand: &Stand<S>) {
         "UPDATE indexes SET serving = 'N' || serving WHERE serving = ?1 RETURNING ''",
         "UPDATE generations SET dropped_at = 1 WHERE id = ?1 RETURNING ''",
     ];
-    let statement = |sql| Statement { name: "plant", sql, params: vec![old.as_str().into()] };
-    stand.before.replace(Some(("put_document", statements.map(statement).to_vec())));
+    case.plant_before_put(&statements, &[&old]);
     let told = case.put("guide", GUIDE).await;
     assert_eq!((&told["state"], &told["generation"]), (&json!("added"), &json!(format!("N{old}"))));
     assert_eq!(case.found("who holds a lease", "hybrid").await.0[0], "guide");
@@ -94,14 +91,12 @@ pub async fn a_job_answers_for_what_is_searched<S: Store>(stand: &Stand<S>) {
     let case = Indexed::new(stand).await;
     let old = case.generation().await;
     let building = ask(&case, 2_000).await.0.building.unwrap();
-    let sql = "UPDATE generations SET provider = 'gone' WHERE id = ?1 RETURNING ''";
-    stand.index_batch(vec![Statement { name: "plant", sql, params: vec![building.as_str().into()] }]).await.unwrap();
+    case.plant("UPDATE generations SET provider = 'gone' WHERE id = ?1 RETURNING ''", &building).await;
     let statements = [
         "UPDATE indexes SET serving = building, building = NULL WHERE serving = ?1 RETURNING ''",
         "UPDATE generations SET dropped_at = 1 WHERE id = ?1 RETURNING ''",
     ];
-    let statement = |sql| Statement { name: "plant", sql, params: vec![old.as_str().into()] };
-    stand.before.replace(Some(("put_document", statements.map(statement).to_vec())));
+    case.plant_before_put(&statements, &[&old]);
     let job = case.accept_put("guide", GUIDE).await;
     process(stand, &stand.settings, Lane::Webhooks, vec![job.clone()]).await;
     let row = stand.row(&job).await;
@@ -121,9 +116,7 @@ pub async fn what_is_deleted_does_not_come_back<S: Store>(stand: &Stand<S>) {
         "INSERT INTO layouts (generation, document, hash, chunks) SELECT ?1, document, hash, chunks FROM layouts
         WHERE generation = ?2 RETURNING ''",
     ];
-    let params = vec![building.as_str().into(), case.generation().await.as_str().into()];
-    let statement = |sql| Statement { name: "plant", sql, params: params.clone() };
-    stand.before.replace(Some(("put_document", statements.map(statement).to_vec())));
+    case.plant_before_put(&statements, &[&building, &case.generation().await]);
     assert_eq!(case.run(&case.accept(json!({"delete": {"id": "guide"}})).await).await["state"], "deleted");
     assert_eq!(case.rows(&building).await, (0, 0));
 }

@@ -1,13 +1,11 @@
 //! An index that is held against itself: what differs is found by its name, and mended if that is asked for.
 
-use longshore::index::manage::read_index;
 use longshore::job::Lane;
 use longshore::limits::INDEX_CHUNKS_MAX;
-use longshore::ports::{IndexDatabase, Statement};
 use longshore::process::process;
 use serde_json::json;
 
-use super::indexing::{GUIDE, INDEX, Indexed, numbers};
+use super::indexing::{GUIDE, Indexed, numbers};
 use super::stand::{Stand, Store};
 
 /// Each difference that is planted is found by its name, told without being mended, and mended when that is asked for.
@@ -47,8 +45,7 @@ pub async fn what_differs_is_found_and_mended<S: Store>(stand: &Stand<S>) {
         ("stale_document", "UPDATE layouts SET hash = 'none' WHERE generation = ?1 AND document = 'guide' RETURNING ''"),
     ];
     for (what, plant) in plants {
-        let statement = Statement { name: "plant", sql: plant, params: vec![generation.as_str().into()] };
-        stand.index_batch(vec![statement]).await.unwrap();
+        case.plant(plant, &generation).await;
         for repair in [false, true] {
             let told = verify(repair).await;
             assert!(told["differences"][what].as_u64() > Some(0), "{what}: {told}");
@@ -60,15 +57,10 @@ pub async fn what_differs_is_found_and_mended<S: Store>(stand: &Stand<S>) {
         assert_eq!(case.found("who holds a lease", "hybrid").await.0[0], "guide", "{what}");
     }
     // What the segment has of a chunk is not what the row has; and then there is no segment at all.
-    let segment = async || read_index(stand, &case.0.tenant, INDEX).await.unwrap().generations.pop().unwrap().segment;
-    let swap = "UPDATE generations SET segment_seq = 1000000 WHERE id = ?1 RETURNING ''";
-    stand
-        .index_batch(vec![Statement { name: "plant", sql: swap, params: vec![generation.as_str().into()] }])
-        .await
-        .unwrap();
+    case.plant("UPDATE generations SET segment_seq = 1000000 WHERE id = ?1 RETURNING ''", &generation).await;
     assert!(verify(true).await["differences"]["wrong_in_segment"].as_u64() > Some(0));
     assert_eq!(verify(false).await["differences"], json!({}));
-    let lost = segment().await.unwrap();
+    let lost = case.segment().await.unwrap();
     stand.objects.borrow_mut().remove(&lost);
     assert_eq!(verify(true).await["differences"], json!({"missing_segment": 1}));
     assert_eq!(verify(false).await["differences"], json!({}));
@@ -80,19 +72,19 @@ pub async fn a_repair_without_vectors_takes_nothing_away<S: Store>(stand: &Stand
     let case = Indexed::new(stand).await;
     case.put("guide", GUIDE).await;
     let generation = case.generation().await;
-    let plant = async |sql: &'static str| {
-        let statement = Statement { name: "plant", sql, params: vec![generation.as_str().into()] };
-        stand.index_batch(vec![statement]).await.unwrap();
-    };
-    plant("UPDATE layouts SET hash = 'none' WHERE generation = ?1 AND document = 'guide' RETURNING ''").await;
-    plant("UPDATE generations SET provider = 'gone' WHERE id = ?1 RETURNING ''").await;
+    case.plant(
+        "UPDATE layouts SET hash = 'none' WHERE generation = ?1 AND document = 'guide' RETURNING ''",
+        &generation,
+    )
+    .await;
+    case.plant("UPDATE generations SET provider = 'gone' WHERE id = ?1 RETURNING ''", &generation).await;
     let job = case.accept(json!({"verify": {"repair": true}})).await;
     process(stand, &stand.settings, Lane::Webhooks, vec![job.clone()]).await;
     let row = stand.row(&job).await;
     assert!(row.result.is_none() && row.error.is_some(), "{:?} {:?}", row.state, row.result);
     assert_eq!(case.rows(&generation).await, (2, 2));
     assert_eq!(case.found("who holds a lease", "keyword").await.0, ["guide"]);
-    plant("UPDATE generations SET provider = 'builtin' WHERE id = ?1 RETURNING ''").await;
+    case.plant("UPDATE generations SET provider = 'builtin' WHERE id = ?1 RETURNING ''", &generation).await;
     assert_eq!(case.run(&case.accept(json!({"verify": {"repair": true}})).await).await["repaired"], true);
     assert_eq!(case.rows(&generation).await, (2, 2));
 }
@@ -102,15 +94,14 @@ pub async fn a_store_that_is_away_is_no_loss<S: Store>(stand: &Stand<S>) {
     let case = Indexed::new(stand).await;
     case.put("first", &numbers(0..300)).await;
     case.put("second", &numbers(300..600)).await;
-    let segment = async || read_index(stand, &case.0.tenant, INDEX).await.unwrap().generations.pop().unwrap().segment;
-    let before = segment().await;
+    let before = case.segment().await;
     let job = case.accept(json!({"verify": {"repair": true}})).await;
     stand.objects_fail.set(true);
     process(stand, &stand.settings, Lane::Webhooks, vec![job.clone()]).await;
     stand.objects_fail.set(false);
     let row = stand.row(&job).await;
     assert!(before.is_some() && row.error.is_some_and(|error| error.retryable), "{:?}", row.state);
-    assert_eq!(segment().await, before);
+    assert_eq!(case.segment().await, before);
 }
 
 /// An index that has all chunks that it may have takes what replaces others, in an update and in a repair, and nothing more.
@@ -118,14 +109,10 @@ pub async fn a_full_index_is_updated<S: Store>(stand: &Stand<S>) {
     let case = Indexed::new(stand).await;
     case.put("guide", GUIDE).await;
     let generation = case.generation().await;
-    let plant = async |sql: &'static str| {
-        let statement = Statement { name: "plant", sql, params: vec![generation.as_str().into()] };
-        stand.index_batch(vec![statement]).await.unwrap();
-    };
     const { assert!(INDEX_CHUNKS_MAX == 50_000) };
-    plant("UPDATE generations SET chunks = 50000 WHERE id = ?1 RETURNING ''").await;
+    case.plant("UPDATE generations SET chunks = 50000 WHERE id = ?1 RETURNING ''", &generation).await;
     assert_eq!(case.put("guide", &GUIDE.replace("token", "sign")).await["state"], "updated");
-    plant("UPDATE layouts SET hash = 'none' WHERE generation = ?1 RETURNING ''").await;
+    case.plant("UPDATE layouts SET hash = 'none' WHERE generation = ?1 RETURNING ''", &generation).await;
     assert_eq!(case.run(&case.accept(json!({"verify": {"repair": true}})).await).await["repaired"], true);
     let more = case.accept_put("more", GUIDE).await;
     process(stand, &stand.settings, Lane::Webhooks, vec![more.clone()]).await;
