@@ -107,6 +107,11 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
+    /// Whether no job was refused.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.rejected == 0
+    }
+
     pub(crate) fn count(&mut self, results: &[Result<Accepted, Problem>]) {
         for result in results {
             match result {

@@ -92,6 +92,8 @@ struct Intake {
     index: usize,
     accepts: usize,
     tally: Tally,
+    /// The earliest of its jobs.
+    first: Option<String>,
     /// Why no further line is read.
     over: Option<Problem>,
     summed_up: bool,
@@ -118,6 +120,7 @@ pub(crate) fn create_jobs(
         index: 0,
         accepts: 0,
         tally: Tally::default(),
+        first: None,
         over: None,
         summed_up: false,
     };
@@ -135,11 +138,14 @@ impl Intake {
         let checked = if self.over.is_some() { Vec::new() } else { self.gather().await };
         if checked.is_empty() {
             self.summed_up = true;
-            return Some(self.summary());
+            let removal = self.remove_the_rest().await;
+            return Some(self.summary(removal.as_ref()));
         }
         let (numbers, checked): (Vec<_>, Vec<_>) = checked.into_iter().unzip();
         let results = self.accept(checked).await;
         self.tally.count(&results);
+        let ids = results.iter().flatten().map(|accepted| accepted.job.id.clone());
+        self.first = self.first.take().into_iter().chain(ids).min();
         let line = |(index, result): (usize, &Result<Accepted, Problem>)| result_json(index, result, &self.request_id);
         Some(as_lines(numbers.into_iter().zip(&results).map(line)).into_bytes())
     }
@@ -149,9 +155,11 @@ impl Intake {
         let (mut checked, mut bytes) = (Vec::new(), 0);
         while checked.len() < BULK_LINES_AT_ONCE && bytes < BULK_BYTES_AT_ONCE {
             if let Some(line) = self.lines.next_whole() {
-                if self.accepts == self.settings.plan.bulk_accepts {
+                if self.accepts == self.accepts_max() {
                     let rest = format!("Line {} and those after it were not read", self.index);
-                    self.over = Some(Problem::TooLarge(format!("{rest}: send them in another request.")));
+                    // The rest in another request would take the place of those before.
+                    let advice = if self.replaces() { "nothing is replaced." } else { "send them in another request." };
+                    self.over = Some(Problem::TooLarge(format!("{rest}: {advice}")));
                     break;
                 }
                 let index = self.index;
@@ -174,6 +182,33 @@ impl Intake {
             }
         }
         checked
+    }
+
+    /// Accepts of lines at most: what replaces a source needs one more in the end.
+    fn accepts_max(&self) -> usize {
+        self.settings.plan.bulk_accepts - usize::from(self.replaces())
+    }
+
+    fn replaces(&self) -> bool {
+        self.documents.as_ref().is_some_and(Documents::replace)
+    }
+
+    /// Accepts the job that removes what the documents replace; none if there are none, or one of them is not durable.
+    async fn remove_the_rest(&mut self) -> Option<String> {
+        if self.over.is_some() || !self.tally.is_whole() {
+            return None;
+        }
+        let job = self.documents.as_ref()?.removal(self.first.as_ref()?)?;
+        // As long as that of the first line: a key that is too long is told with that one.
+        let key = self.key.as_ref().map(|key| format!("{key}:r"));
+        let checked = check(&self.world, &self.settings, &job, 0, key);
+        match self.accept(vec![checked]).await.pop()? {
+            Ok(accepted) => Some(accepted.job.id),
+            Err(problem) => {
+                self.over = Some(problem);
+                None
+            }
+        }
     }
 
     fn check(&self, index: usize, line: &str) -> Checked {
@@ -203,11 +238,14 @@ impl Intake {
         }
     }
 
-    fn summary(&self) -> Vec<u8> {
+    fn summary(&self, removal: Option<&String>) -> Vec<u8> {
         let problem = self.over.as_ref().map_or(Value::Null, |problem| document(problem, &self.request_id));
         let mut summary = json!({"summary": self.tally, "problem": problem});
         if let Some(documents) = &self.documents {
             summary["group"] = json!(documents.group());
+            if documents.replace() {
+                summary["removal"] = json!(removal);
+            }
         }
         as_lines([summary]).into_bytes()
     }

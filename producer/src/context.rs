@@ -82,7 +82,7 @@ impl ApiContext {
             .filter(|name| !["cursor", "limit"].contains(name))
             .map(|name| format!("{name}={}", self.request.parameter(name).unwrap_or_default()))
             .collect();
-        filters.sort();
+        filters.sort_unstable();
         format!("{}?{}", self.request.path, filters.join("&"))
     }
 
@@ -101,17 +101,17 @@ impl ApiContext {
         position.map(|position| new_cursor(&self.world, &self.settings, tenant, &self.list(), position))
     }
 
-    /// A page of rows in the order of their ids; a full one has a cursor for the next.
-    pub(crate) fn page<T>(
+    /// A page of rows in the order of their positions; a full one has a cursor for the next.
+    pub(crate) fn page<'a, T, P: Serialize>(
         &self,
         tenant: &str,
         limit: u32,
-        rows: &[T],
-        id: impl Fn(&T) -> &String,
+        rows: &'a [T],
+        position: impl Fn(&'a T) -> P,
         shown: impl Fn(&T) -> Value,
     ) -> Answer {
         let full = rows.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
-        let cursor = self.cursor(tenant, rows.last().filter(|_| full).map(id));
+        let cursor = self.cursor(tenant, rows.last().filter(|_| full).map(position).as_ref());
         Answer::page(rows.iter().map(shown).collect(), cursor)
     }
 }

@@ -85,7 +85,8 @@ pub(crate) async fn write_documents(context: &mut ApiContext, scope: Scope) -> R
     if !context.request.has_lines() {
         return Err(Problem::UnsupportedMediaType);
     }
-    let documents = Documents::new(&index, context.request.parameter("group"), key.as_deref(), &context.request_id)?;
+    let asked = (context.request.parameter("group"), context.request.parameter("replace"));
+    let documents = Documents::new(&index, asked, key.as_deref(), &context.request_id)?;
     bulk::create_jobs(context, caller, key, Some(documents))
 }
 

@@ -24,6 +24,7 @@ mod request;
 mod routes;
 mod schedules;
 mod tick;
+mod usage;
 
 use std::rc::Rc;
 

@@ -18,7 +18,7 @@ use crate::cors::Cors;
 use crate::request::ApiRequest;
 use crate::{
     accept, complete, endpoints, erasures, export, export_tenant, groups, health, indexes, keys, operate, problem,
-    quotas, rate_limit, read, schedules,
+    quotas, rate_limit, read, schedules, usage,
 };
 
 static ROUTER: LazyLock<Router<&'static str>> = LazyLock::new(|| {
@@ -136,6 +136,7 @@ pub(crate) async fn handle(
         Op::WriteDocuments => indexes::write_documents(context, scope).await,
         Op::Search => indexes::search(context, scope).await,
         Op::VerifyIndex => indexes::verify(context, scope).await,
+        Op::ListUsage => usage::list(context, scope).await,
         Op::CreateKey => keys::create(context, scope).await,
         Op::ListKeys => keys::list(context, scope).await,
         Op::RevokeKey => keys::revoke(context, scope).await,

@@ -247,7 +247,7 @@ fn read_outcomes(jobs: usize, answers: &[Rows], inserts: bool) -> Result<Vec<Acc
     for rows in answers.iter().skip(per_chunk).step_by(per_chunk) {
         outcomes.extend(rows_as::<AcceptedRow>(rows).map_err(|error| unavailable(&error))?);
     }
-    outcomes.sort_by_key(|outcome| outcome.index);
+    outcomes.sort_unstable_by_key(|outcome| outcome.index);
     if outcomes.len() == jobs { Ok(outcomes) } else { Err(Problem::Internal) }
 }
 

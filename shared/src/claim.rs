@@ -1,5 +1,8 @@
 //! The claim: jobs become ours under a lease, and each attempt is in the log before anything is sent.
 
+use std::cell::Cell;
+use std::rc::Rc;
+
 use serde::Deserialize;
 use serde_json::json;
 
@@ -34,8 +37,11 @@ pub struct Claimed {
     pub backoff: Schedule,
     pub deadline_at: Option<i64>,
     pub created_at: i64,
-    /// By the database's clock.
+    /// By the database's clock, when it was claimed.
     pub lease_until: i64,
+    /// When the lease ends by this worker's clock, never later than it does by the database's; heartbeats move it.
+    #[serde(skip)]
+    pub lease: Rc<Cell<i64>>,
     /// What the database's clock said when the claim was read.
     pub now: i64,
     pub payload: Option<String>,

@@ -1,5 +1,6 @@
 //! The ports on the bindings of a Worker: one binding, one port.
 
+mod ai;
 mod d1;
 mod fetch;
 pub mod log;

@@ -8,7 +8,8 @@ use serde_json::{Map, Value, json};
 use crate::idempotency::digest;
 use crate::index::IndexRow;
 use crate::invalid::{InvalidField, is_name, read};
-use crate::jobs::index::Verify;
+use crate::jobs::index::{Verify, is_source};
+use crate::limits::EMBED_ID_BYTES_MAX;
 use crate::ports::Clock;
 use crate::problem::Problem;
 use crate::request::{NewJob, check};
@@ -31,6 +32,8 @@ struct Line {
 pub struct Documents {
     index: Meant,
     group: String,
+    /// The source whose documents they are all of, if they take its place.
+    replaces: Option<String>,
 }
 
 /// The index that a request found: its jobs change none that is made later under its name.
@@ -54,16 +57,24 @@ impl Meant {
 
 impl Documents {
     /// Documents of an index. Unless the caller names their group, it is named by the idempotency key, so that a repeat is the
-    /// same request; or else by the request.
+    /// same request; or else by the request. `replaces` names a source that has these documents and no others in the end.
     ///
     /// # Errors
-    /// `InvalidParameter` when the group has no name.
+    /// `InvalidParameter` when the group has no name, or the source is none, or there are both.
     pub fn new(
         index: &IndexRow,
-        group: Option<&str>,
+        (group, replaces): (Option<&str>, Option<&str>),
         key: Option<&str>,
         request_id: &str,
     ) -> Result<Documents, Problem> {
+        if replaces.is_some_and(|source| source.is_empty() || !is_source(source)) {
+            let detail = format!("A source has 1 to {EMBED_ID_BYTES_MAX} bytes, and no control characters.");
+            return Err(Problem::InvalidParameter(InvalidField::new("replace", "out-of-range", detail)));
+        }
+        if replaces.is_some() && group.is_some() {
+            let detail = "What replaces a source has a group of its own: its jobs are waited for.";
+            return Err(Problem::InvalidParameter(InvalidField::new("group", "either-or", detail)));
+        }
         let group = match (group, key) {
             (Some(group), _) if is_name(group) => group.to_owned(),
             (Some(_), _) => {
@@ -73,12 +84,23 @@ impl Documents {
             (None, Some(key)) => digest(&[index.id.as_bytes(), key.as_bytes()]),
             (None, None) => request_id.to_owned(),
         };
-        Ok(Documents { index: Meant::of(index), group })
+        Ok(Documents { index: Meant::of(index), group, replaces: replaces.map(str::to_owned) })
     }
 
     /// The group of their jobs.
     pub fn group(&self) -> &str {
         &self.group
+    }
+
+    /// Whether they take the place of all documents of a source.
+    pub fn replace(&self) -> bool {
+        self.replaces.is_some()
+    }
+
+    /// The job that removes what they replace, when `first` is the earliest of their jobs; `None` if they replace nothing.
+    pub fn removal(&self, first: &str) -> Option<Vec<u8>> {
+        let source = self.replaces.as_ref()?;
+        Some(self.index.job(json!({"remove": {"source": source, "before": first}}), Some(&self.group)))
     }
 
     /// Checks a line. `index` is its place in the request, `key` its idempotency key.
@@ -100,6 +122,12 @@ impl Documents {
     /// The job that a line asks for, as a caller would write it.
     fn job(&self, line: Line) -> Result<Vec<u8>, Problem> {
         let wrong = |pointer, code, detail| Err(Problem::field(pointer, code, detail));
+        if self.replaces.is_some() && line.deleted {
+            return wrong("#/deleted", "either-or", "What takes the place of a source has the documents that stay.");
+        }
+        if self.replaces.is_some() && line.source.is_some() && line.source != self.replaces {
+            return wrong("#/source", "either-or", "All documents are of the source that they replace.");
+        }
         let change = match line {
             Line { id, text: None, metadata: None, source: None, deleted: true } => json!({"delete": {"id": id}}),
             Line { deleted: true, .. } => {
@@ -109,7 +137,8 @@ impl Documents {
                 return wrong("#/text", "missing-field", "A document has a text, or is deleted.");
             }
             Line { id, text: Some(text), metadata, source, .. } => {
-                let (metadata, source) = (metadata.unwrap_or_default(), source.unwrap_or_default());
+                let source = source.or_else(|| self.replaces.clone()).unwrap_or_default();
+                let metadata = metadata.unwrap_or_default();
                 json!({"put": {"id": id, "text": text, "metadata": metadata, "source": source}})
             }
         };
@@ -153,7 +182,7 @@ mod tests {
     }
 
     fn documents() -> Documents {
-        Documents::new(&index(), Some("import"), None, "01K").unwrap()
+        Documents::new(&index(), (Some("import"), None), None, "01K").unwrap()
     }
 
     fn job_of(line: &str) -> Result<Value, Problem> {
@@ -169,6 +198,29 @@ mod tests {
         assert_eq!(put, expected);
         let gone = job_of(r#"{"id": "a", "deleted": true}"#).unwrap();
         assert_eq!(gone["payload"], json!({"index": "notes", "index_id": "01I", "delete": {"id": "a"}}));
+    }
+
+    #[test]
+    fn what_takes_the_place_of_a_source_is_all_of_it() {
+        let documents = Documents::new(&index(), (None, Some("site")), Some("k"), "01K").unwrap();
+        let source_of = |line: &str| {
+            let job = documents.job(read(line.as_bytes(), "#").unwrap())?;
+            Ok::<_, Problem>(serde_json::from_slice::<Value>(&job).unwrap()["payload"]["put"]["source"].clone())
+        };
+        assert_eq!(source_of(r#"{"id": "a", "text": "b"}"#).unwrap(), "site");
+        assert_eq!(source_of(r#"{"id": "a", "text": "b", "source": "site"}"#).unwrap(), "site");
+        for line in [r#"{"id": "a", "text": "b", "source": ""}"#, r#"{"id": "a", "deleted": true}"#] {
+            assert!(matches!(source_of(line), Err(Problem::InvalidRequest(_))), "{line}");
+        }
+        let removal: Value = serde_json::from_slice(&documents.removal("job_1").unwrap()).unwrap();
+        let expected = json!({"index": "notes", "index_id": "01I", "remove": {"source": "site", "before": "job_1"}});
+        assert_eq!((&removal["payload"], removal["group"].as_str()), (&expected, Some(documents.group())));
+        let both = Documents::new(&index(), (Some("import"), Some("site")), None, "01K");
+        assert!(matches!(both, Err(Problem::InvalidParameter(field)) if field.pointer == "group"));
+        for source in ["", "a\u{0}b", &"x".repeat(EMBED_ID_BYTES_MAX + 1)] {
+            let refused = Documents::new(&index(), (None, Some(source)), None, "01K");
+            assert!(matches!(refused, Err(Problem::InvalidParameter(_))), "{source:?}");
+        }
     }
 
     #[test]
@@ -205,7 +257,7 @@ mod tests {
 
     #[test]
     fn a_group_is_the_callers_or_the_same_for_the_same_key() {
-        let group = |group, key, id| Documents::new(&index(), group, key, id).map(|documents| documents.group);
+        let group = |group, key, id| Documents::new(&index(), (group, None), key, id).map(|documents| documents.group);
         assert_eq!(group(Some("mine"), Some("k"), "01K"), Ok("mine".to_owned()));
         assert_eq!(group(None, None, "01K"), Ok("01K".to_owned()));
         let by_key = group(None, Some("k"), "01K").unwrap();

@@ -1,7 +1,10 @@
 //! Embedding: texts become vectors by a provider; jobs that run together share its calls.
 
 pub(crate) mod ask;
+pub(crate) mod dialect;
 pub(crate) mod openai;
+mod pause;
 pub(crate) mod pool;
 pub mod providers;
 pub(crate) mod vectors;
+pub(crate) mod workers_ai;

@@ -228,6 +228,7 @@ fn moves(erasure: &Erasure, position: &str, found: u8, ended: bool) -> Vec<State
         moves.push(sql!("finish_erasure", terms.clone(), 2 * ID_SKEW_MS_MAX));
         moves.push(sql!("erase_hours", terms.clone()));
         moves.push(sql!("erase_groups", terms.clone()));
+        moves.push(sql!("erase_usage", terms.clone()));
     }
     moves.push(sql!("move_erasure", terms));
     moves

@@ -27,6 +27,7 @@ use crate::problem::Problem;
 use crate::query::{read_evidences, read_jobs};
 use crate::schedule::{Firing, ScheduleRow};
 use crate::schedules::list_schedules;
+use crate::usage::page_of_usage;
 
 /// What a page spends: it looks at the key again, and reads.
 const PAGE_CALLS: usize = 2;
@@ -41,13 +42,14 @@ enum Part {
     Jobs,
     Indexes,
     Documents,
+    Usage,
     /// All is written.
     End,
 }
 
 impl Part {
     /// By number, as cursors have them.
-    const ALL: [Part; 8] = [
+    const ALL: [Part; 9] = [
         Part::Endpoints,
         Part::Schedules,
         Part::Keys,
@@ -55,6 +57,7 @@ impl Part {
         Part::Jobs,
         Part::Indexes,
         Part::Documents,
+        Part::Usage,
         Part::End,
     ];
 
@@ -84,7 +87,7 @@ pub struct TenantExport {
     caller: Caller,
     scope: Scope,
     plan: Plan,
-    /// What comes after the jobs: nothing where there is no store of search.
+    /// What comes after the jobs: no indexes where there is no store of search.
     after_jobs: Part,
     part: Part,
     /// The id in that part after which it goes on.
@@ -127,7 +130,7 @@ impl TenantExport {
             caller,
             scope,
             plan,
-            after_jobs: if has_indexes { Part::Indexes } else { Part::End },
+            after_jobs: if has_indexes { Part::Indexes } else { Part::Usage },
             part,
             after,
             calls,
@@ -216,8 +219,13 @@ impl TenantExport {
             }
             Part::Documents => {
                 let (documents, next) = page_of_documents(world, tenant, after).await?;
-                (self.part, self.after) = next.map_or((Part::End, String::new()), |next| (self.part, next));
+                (self.part, self.after) = next.map_or((Part::Usage, String::new()), |next| (self.part, next));
                 return Ok(as_lines(documents));
+            }
+            Part::Usage => {
+                let (usage, next) = page_of_usage(world, tenant, after).await?;
+                (self.part, self.after) = next.map_or((Part::End, String::new()), |next| (self.part, next));
+                return Ok(as_lines(usage));
             }
             Part::End => return Ok(String::new()),
         };

@@ -7,13 +7,14 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::authorize::unavailable;
 use crate::invalid::is_name;
 use crate::job::JobRef;
 use crate::ports::{Clock, Database, DatabaseError, Param, Rows, Statement};
 use crate::problem::Problem;
-use crate::query::{read_first, read_rows};
+use crate::query::read_rows;
 use crate::request::NewJob;
-use crate::store::{batch, json_param, sql, sql_for_caller};
+use crate::store::{batch, first_as, json_param, sql, sql_for_caller};
 use crate::time::rfc3339;
 
 /// The count before: what is there already counts no more.
@@ -135,7 +136,19 @@ pub async fn read_group<W: Database + Clock>(world: &W, tenant: &str, id: &str) 
     if !is_name(id) {
         return Err(Problem::NotFound);
     }
-    read_first(world, sql!("read_group", tenant, id)).await?.ok_or(Problem::NotFound)
+    find_group(world, tenant, id).await.map_err(|error| unavailable(&error))?.ok_or(Problem::NotFound)
+}
+
+/// A group, if a job of it was accepted.
+///
+/// # Errors
+/// As [`batch`].
+pub(crate) async fn find_group<W: Database + Clock>(
+    world: &W,
+    tenant: &str,
+    id: &str,
+) -> Result<Option<GroupRow>, DatabaseError> {
+    first_as(batch(world, vec![sql!("read_group", tenant, id)]).await?.first())
 }
 
 /// A page of a tenant's groups by name.

@@ -19,8 +19,6 @@ pub(crate) struct Held {
     pub(crate) shares_calls: bool,
     /// What is left of the lease when the attempt starts: its timeout, unless that is longer than a lease covers.
     pub(crate) timeout_ms: i64,
-    /// When the lease ends, never later than it does by the database's clock.
-    pub(crate) lease_until: i64,
     /// When the job's deadline passes, likewise.
     pub(crate) deadline: Option<i64>,
 }
@@ -28,11 +26,11 @@ pub(crate) struct Held {
 impl Held {
     /// A job whose claim was sent at `sent_at`: what was left when the claim was read is left from then, at the least.
     pub(crate) fn new(job: Claimed, sent_at: i64) -> Held {
+        job.lease.set(sent_at + (job.lease_until - job.now));
         Held {
             destination: destination_of(&job),
             shares_calls: Kind::named(&job.kind) == Some(Kind::Embed),
             timeout_ms: i64::from(timeout_of(&job)).saturating_mul(1_000).min(LEASE_COVERS_MS_MAX),
-            lease_until: sent_at + (job.lease_until - job.now),
             deadline: job.deadline_at.map(|deadline| sent_at + (deadline - job.now)),
             job,
         }

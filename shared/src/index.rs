@@ -7,12 +7,14 @@
 //! 5. [`find`]: a search by words, by vectors, or by both.
 //! 6. [`verify`]: all of it held against each other, and mended.
 //! 7. [`rebuild`]: another model or other chunks, beside what is searched meanwhile.
-//! 8. [`clear`]: what nobody reads any more leaves in pieces.
+//! 8. [`remove`]: the documents of a source leave that nobody brought again.
+//! 9. [`clear`]: what nobody reads any more leaves in pieces.
 //!
 //! The records never claim what the store lacks: vectors are kept before the one batch that writes a document with its
 //! chunks and words, and a chunk without a vector is refused by the schema. A segment is made of what is committed.
 
 pub(crate) mod apply;
+pub(crate) mod bring;
 pub(crate) mod cache;
 pub mod clear;
 pub(crate) mod export;
@@ -21,6 +23,7 @@ pub mod manage;
 pub(crate) mod merge;
 pub(crate) mod plan;
 pub(crate) mod rebuild;
+pub(crate) mod remove;
 mod show;
 pub(crate) mod verify;
 

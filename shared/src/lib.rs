@@ -12,6 +12,8 @@
 //! 8. [`operate`]: operators look, cancel, retry, replay and discard.
 //! 9. [`erasures`]: a tenant or a subject is erased, with a receipt; [`export`]: a tenant is written out whole.
 //!
+//! What jobs spent with providers of embeddings is added up by day ([`usage`]).
+//!
 //! A schedule ([`schedules`]) makes a job for each slot of its [`cron`] expression: the tick ([`fire`]) decides by [`slots`].
 
 pub mod attempt;
@@ -57,6 +59,7 @@ pub mod slots;
 pub mod state;
 pub mod strays;
 pub mod sweep;
+pub mod usage;
 
 pub mod cron;
 pub mod cursor;

@@ -2,40 +2,9 @@
 //!
 //! The local runtime enforces few of the platform's limits, so the code asserts them itself.
 
-// ---- The platform: Queues (developers.cloudflare.com/queues/platform/limits) ----
+mod platform;
 
-/// Bytes of one queue message. KB are 1,000 bytes there.
-pub const MESSAGE_BYTES_MAX: usize = 128_000;
-/// Messages of one `sendBatch`.
-pub const SEND_BATCH_MESSAGES_MAX: usize = 100;
-/// Bytes of one `sendBatch`, all its messages together.
-pub const SEND_BATCH_BYTES_MAX: usize = 256_000;
-/// Seconds a queue may hold a message back: 24 hours.
-pub const QUEUE_DELAY_SECONDS_MAX: u32 = 86_400;
-
-// ---- The platform: D1 (developers.cloudflare.com/d1/platform/limits) ----
-
-/// Parameters of one statement. Ours have at most a handful: lists travel as one JSON parameter.
-pub const BOUND_PARAMETERS_MAX: usize = 100;
-/// Bytes of one bound parameter, which is a row's limit too.
-pub const PARAMETER_BYTES_MAX: usize = 2_000_000;
-/// Bytes of one statement's text.
-pub const SQL_BYTES_MAX: usize = 100_000;
-
-// ---- The platform: Workers (developers.cloudflare.com/workers/platform/limits) ----
-
-/// Connections of one invocation that may wait for headers at once; D1, R2 and queue sends share them with fetch.
-pub const CONNECTIONS_MAX: usize = 6;
-/// Requests that run at once: one connection of the six stays free for D1, R2 and the queue.
-pub const REQUESTS_AT_ONCE: usize = CONNECTIONS_MAX - 1;
-/// Requests that run at once to one destination, so that a slow one never takes all five.
-pub const REQUESTS_PER_DESTINATION: usize = 2;
-
-/// How long a Worker that takes a batch or a cron may run, waiting included: 15 minutes. What it claimed longer ago it can no
-/// longer write anything of.
-pub const WALL_MS_MAX: i64 = 15 * 60_000;
-/// Keys that one list of R2 answers at most.
-pub const LIST_KEYS_MAX: u32 = 1_000;
+pub use platform::*;
 
 // ---- Time: clocks, leases, the sweep ----
 
@@ -169,7 +138,7 @@ pub const EMBED_ID_BYTES_MAX: usize = 256;
 pub const EMBED_TEXT_BYTES_MAX: usize = 128 * 1024;
 /// Dimensions of a model, and of a segment's vectors: the largest models of today have 4,096.
 pub const EMBED_DIMENSIONS_MAX: usize = 4_096;
-/// Texts of one call,
+/// Texts of one call, as many as the models of Workers AI take (`maxItems` of their schemas),
 pub const EMBED_TEXTS_PER_CALL: usize = 100;
 /// bytes of them, which are 75,000 tokens and more: below the 300,000 that OpenAI takes,
 pub const EMBED_BYTES_PER_CALL: usize = 300_000;
@@ -193,6 +162,11 @@ pub const EMBED_MS_MAX: i64 = 10 * 60_000;
 pub const EMBED_REFUSED_SHOWN: usize = 16;
 /// See [`EMBED_REFUSED_SHOWN`].
 pub const EMBED_REASON_CHARS: usize = 100;
+
+// ---- Usage ----
+
+/// Days that usage stays: a month can be compared with that of the year before. With one model it is 400 rows of a tenant.
+pub const USAGE_DAYS: i64 = 400;
 
 // ---- Indexes ----
 
@@ -246,6 +220,13 @@ pub const TAIL_ROWS_MAX: i64 = 2_048;
 /// Bytes of segments that an isolate keeps, of its 128 MB, but for one.
 pub const SEGMENT_CACHE_BYTES: usize = 48 * 1024 * 1024;
 
+/// Texts of a job that become documents side by side, and share calls of the provider,
+pub const BROUGHT_AT_ONCE: usize = 50;
+/// and their bytes: those of 20 jobs are 5 MB.
+pub const BROUGHT_BYTES_AT_ONCE: usize = 256 * 1024;
+/// Attempts that the texts of a job may take, of which each brings [`Plan::index_documents`](crate::plan::Plan::index_documents):
+/// the [`SENDS_MAX`] are enough for four such jobs of one invocation.
+pub const BROUGHT_ATTEMPTS: usize = 25;
 /// Documents that one call finds to be cut anew,
 pub const REBUILD_DOCUMENTS: i64 = 100;
 /// and how long one attempt goes on: [`SENDS_MAX`] are 100 minutes.

@@ -210,7 +210,7 @@ impl<'a, W: World> Invocation<'a, W> {
         let mut kept = VecDeque::new();
         while let Some(held) = self.waiting.pop_front() {
             let late = held.deadline.is_some_and(|deadline| deadline <= now);
-            if late || held.lease_until - now < held.timeout_ms + LEASE_MARGIN_MS {
+            if late || held.job.lease.get() - now < held.timeout_ms + LEASE_MARGIN_MS {
                 short.push(held);
             } else if held.has_connection_beside(&self.running) && held.has_room_beside(&self.running) {
                 let (world, settings, pool, job) = (self.world, self.settings, self.pool.clone(), held.job.clone());
@@ -311,7 +311,7 @@ impl<'a, W: World> Invocation<'a, W> {
             return;
         }
         self.beat_at = now + HEARTBEAT_MS;
-        let is_slow = |held: &&Held| held.lease_until - now <= LEASE_MS - HEARTBEAT_MS;
+        let is_slow = |held: &&Held| held.job.lease.get() - now <= LEASE_MS - HEARTBEAT_MS;
         let attempts: Vec<_> = self.running.iter().chain(&self.unsettled).filter(is_slow).map(Held::attempt).collect();
         if attempts.is_empty() {
             return;
@@ -329,7 +329,8 @@ impl<'a, W: World> Invocation<'a, W> {
     fn start_timer(&mut self) {
         let flush_at = self.oldest_ready().map(|at| at + FLUSH_MS);
         let beat_at = (!self.running.is_empty() || !self.unsettled.is_empty()).then_some(self.beat_at);
-        let short_at = self.waiting.iter().map(|held| held.lease_until - held.timeout_ms - LEASE_MARGIN_MS + 1).min();
+        let short_at =
+            self.waiting.iter().map(|held| held.job.lease.get() - held.timeout_ms - LEASE_MARGIN_MS + 1).min();
         let Some(at) = [flush_at, beat_at, short_at].into_iter().flatten().min() else {
             return;
         };
@@ -370,7 +371,7 @@ impl<'a, W: World> Invocation<'a, W> {
                 self.under_way.heartbeat = false;
                 for held in self.running.iter_mut().chain(&mut self.unsettled) {
                     if renewed.iter().any(|job| held.is(&job.tenant, &job.id)) {
-                        held.lease_until = sent_at + LEASE_MS;
+                        held.job.lease.set(sent_at + LEASE_MS);
                     }
                 }
             }

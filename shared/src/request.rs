@@ -168,7 +168,7 @@ pub fn check<C: Clock>(
 pub fn in_order<'a>(jobs: impl IntoIterator<Item = &'a mut NewJob>) {
     let mut jobs: Vec<_> = jobs.into_iter().collect();
     let mut minted: Vec<_> = jobs.iter_mut().map(|job| (std::mem::take(&mut job.id), job.created_at)).collect();
-    minted.sort();
+    minted.sort_unstable();
     for (job, (id, created_at)) in jobs.into_iter().zip(minted) {
         (job.id, job.created_at) = (id, created_at);
     }

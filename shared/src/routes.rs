@@ -45,6 +45,7 @@ pub enum Operation {
     WriteDocuments,
     Search,
     VerifyIndex,
+    ListUsage,
     CreateKey,
     ListKeys,
     RevokeKey,
@@ -85,7 +86,7 @@ const fn open(method: &'static str, path: &'static str, operation: Operation) ->
 }
 
 /// Every route.
-pub const ROUTES: [Route; 54] = [
+pub const ROUTES: [Route; 55] = [
     route("POST", "/v1/jobs", Op::CreateJob, Scope::JobsWrite),
     route("POST", "/v1/jobs/batch", Op::CreateJobs, Scope::JobsWrite),
     route("GET", "/v1/jobs", Op::ListJobs, Scope::JobsRead),
@@ -124,6 +125,7 @@ pub const ROUTES: [Route; 54] = [
     route("POST", "/v1/indexes/{id}/documents", Op::WriteDocuments, Scope::JobsWrite),
     route("POST", "/v1/indexes/{id}/search", Op::Search, Scope::JobsRead),
     route("POST", "/v1/indexes/{id}/verify", Op::VerifyIndex, Scope::Operate),
+    route("GET", "/v1/usage", Op::ListUsage, Scope::JobsRead),
     route("POST", "/v1/keys", Op::CreateKey, Scope::Admin),
     route("GET", "/v1/keys", Op::ListKeys, Scope::Admin),
     route("DELETE", "/v1/keys/{id}", Op::RevokeKey, Scope::Admin),

@@ -16,6 +16,7 @@ use crate::ports::World;
 use crate::settings::Settings;
 use crate::settle::{Place, Settlement};
 use crate::state::{Situation, decide};
+use crate::usage::{Usage, usage_of};
 
 /// An attempt that ended and waits for its flush.
 #[derive(Debug, Clone)]
@@ -50,6 +51,14 @@ impl Sent {
             Sent::Nothing => None,
             Sent::Request(exchange) => exchange.response.as_ref().map(|response| response.status),
             Sent::Calls(calls) => calls.last().and_then(|call| call.status),
+        }
+    }
+
+    /// What it spent, but for calls that another job has counted.
+    fn usage(&self) -> Vec<Usage> {
+        match self {
+            Sent::Nothing | Sent::Request(_) => Vec::new(),
+            Sent::Calls(calls) => usage_of(calls),
         }
     }
 }
@@ -144,6 +153,7 @@ fn finish(
     });
     let entry = (duration_ms, sent.status(), settings.version.clone());
     let place = Place { endpoint: job.endpoint_id.clone(), lane: Lane::of(&job.kind), grouped: job.group.is_some() };
-    let settlement = Settlement::new((job.job(), job.attempt), place, outcome, decision, entry);
+    let usage = sent.usage();
+    let settlement = Settlement { usage, ..Settlement::new((job.job(), job.attempt), place, outcome, decision, entry) };
     Finished { settlement, record, ended_at }
 }

@@ -15,6 +15,7 @@ use crate::plan::Plan;
 use crate::ports::{Clock, Database, DatabaseError, Statement};
 use crate::state::{DeadReason, Decision, State};
 use crate::store::{batch, json_param, rows_as, sql};
+use crate::usage::{self, Usage};
 
 /// The part of a log entry that the settlement adds.
 #[derive(Debug, Clone, Serialize)]
@@ -73,6 +74,9 @@ pub struct Settlement {
     pub result: Option<Value>,
     /// What the log entry gets.
     pub entry: SettledEntry,
+    /// What the attempt spent with providers, by model, and no other job has counted.
+    #[serde(skip)]
+    pub usage: Vec<Usage>,
 }
 
 /// Where a settled job belongs, beside its own row.
@@ -141,6 +145,7 @@ impl Settlement {
             error,
             result,
             entry,
+            usage: Vec::new(),
         }
     }
 
@@ -160,7 +165,7 @@ fn ms_rounded_up(wait: Duration) -> i64 {
     i64::try_from(wait.as_nanos().div_ceil(1_000_000)).unwrap_or(i64::MAX)
 }
 
-/// Records a flush: one statement per kind of change at the endpoints, and then one for all its jobs.
+/// Records a flush: one statement per kind of change at the endpoints, one for what was spent, and then one for all its jobs.
 ///
 /// Safe to repeat: the token and the attempt's number guard each row, and a settled row has no token. Answers the jobs
 /// this very call settled.
@@ -202,6 +207,7 @@ fn statements(token: &str, plan: &Plan, settlements: &[Settlement]) -> Vec<State
         succeeded.map(|attempts| sql!("note_success", attempts, token)),
         gone.map(|attempts| pause(attempts, "gone")),
         unconfigured.map(|attempts| pause(attempts, "config")),
+        usage::note(settlements, token),
     ];
     let (succeeded_ms, dead_ms) = (plan.retention_succeeded_ms, plan.retention_dead_ms);
     let settle = sql!("settle", json_param(&settlements), token, succeeded_ms, dead_ms);

@@ -12,7 +12,7 @@ use crate::job::{JobRef, Lane, first_id_at};
 use crate::limits::{CRASHES_MAX, DAMPING_MS, DAMPING_MS_MAX, DISPATCHES_BEFORE_SWEEP_RUNS, HOUR_MS, MARK_LAG_MS};
 use crate::limits::{
     MARK_STEP_DIVISOR, MARK_STEP_MS_MAX, MARK_STEP_MS_MIN, PURGED_HOURS_AT_ONCE, SENDS_MAX, STORAGE_REFUSE_PERCENT,
-    STORAGE_WARN_PERCENT, SWEEP_ROWS_MAX,
+    STORAGE_WARN_PERCENT, SWEEP_ROWS_MAX, USAGE_DAYS,
 };
 use crate::operate::set_meta;
 use crate::orphans::{Walk, walk};
@@ -94,7 +94,8 @@ pub async fn sweep<W: World>(world: &W, settings: &Settings) -> Result<Swept, Da
     guard_storage(world, settings, &standing).await?;
     let strays = sql!("purge_strays", settings.plan.retention_dead_ms, SWEEP_ROWS_MAX);
     let groups = sql!("purge_groups", settings.plan.retention_dead_ms, SWEEP_ROWS_MAX);
-    batch(world, vec![strays, groups, stamp("swept_at")]).await?;
+    let usage = sql!("purge_usage", USAGE_DAYS, SWEEP_ROWS_MAX);
+    batch(world, vec![strays, groups, usage, stamp("swept_at")]).await?;
     if let Some(erasure) = standing.erasure {
         swept.erased = erase(world, settings, erasure, standing.now).await?;
     }

@@ -2,6 +2,8 @@
 
 use chrono::{DateTime, Datelike, SecondsFormat, TimeZone, Utc};
 
+use crate::limits::DAY_MS;
+
 /// `2026-11-02T08:00:00.000Z` for milliseconds since 1970. Times that chrono cannot hold become 1970.
 pub fn rfc3339(ms: i64) -> String {
     Utc.timestamp_millis_opt(ms).single().unwrap_or_default().to_rfc3339_opts(SecondsFormat::Millis, true)
@@ -20,6 +22,13 @@ pub fn date(ms: i64) -> String {
     Utc.timestamp_millis_opt(ms).single().unwrap_or_default().date_naive().to_string()
 }
 
+/// Days since 1970 of a date as [`date`] writes it.
+pub fn parse_date(text: &str) -> Option<i64> {
+    let ms = parse_rfc3339(&format!("{text}T00:00:00Z"))?;
+    // As it is written, and in no other way that the parser takes.
+    (date(ms) == text).then(|| ms.div_euclid(DAY_MS))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -33,6 +42,8 @@ mod tests {
             assert_eq!(parse_rfc3339(beyond), None, "{beyond}");
         }
         assert_eq!(date(1_762_070_400_123), "2025-11-02");
+        assert_eq!(parse_date("2025-11-02"), Some(1_762_070_400_123 / 86_400_000));
+        assert_eq!(["1969-12-31", "2025-11-2", "2025-02-29"].map(parse_date), [Some(-1), None, None]);
         assert_eq!(rfc3339(i64::MAX), "1970-01-01T00:00:00.000Z");
     }
 }

@@ -11,6 +11,7 @@ export const usage = `node tests/local/run.mjs --persist DIR [options]
   --var KEY=VALUE     a variable of both Workers; may be repeated
   --from WORKER=DIR   the checkout that the producer or the consumer is taken from (default: this one)
   --limit NAME=N      requests a minute of that [[ratelimits]] binding (default: no limit); may be repeated
+  --ai URL            what stands in for the service behind the AI binding (default: there is no such binding)
   --plan free|paid    the profile of limits (default: that of the wrangler files)
   --tick SECONDS      run both crons that often (default: only when the control server is asked)
   --faults            let the control server inject faults
@@ -39,6 +40,7 @@ export function readOptions(args) {
     vars,
     from: Object.fromEntries(values.from.map(keyAndValue)),
     limits: Object.fromEntries(values.limit.map(limit)),
+    ai: values.ai && new URL(values.ai),
     switches: faulty ? switches : undefined,
     foreground: values.foreground,
     receiverPort: number("--receiver-port", values["receiver-port"]),
@@ -56,6 +58,7 @@ function parse(args) {
     var: { ...text, multiple: true, default: [] },
     from: { ...text, multiple: true, default: [] },
     limit: { ...text, multiple: true, default: [] },
+    ai: text,
     plan: text,
     tick: { ...text, default: "0" },
     faults: flag,

@@ -27,9 +27,9 @@ const paidBatchSize = 100;
 /**
  * The options of all Workers. `vars` override those of both wrangler files; `faults`, if given, tells what each call
  * suffers that faulty.mjs wraps. `limits` are requests a minute by binding; those that it does not name do not limit. `from`
- * names the checkout of a Worker that is not this one's.
+ * names the checkout of a Worker that is not this one's; `ai` is the address of what stands in for the service of models.
  */
-export function allWorkers({ vars, faults, limits, from }) {
+export function allWorkers({ vars, faults, limits, from, ai }) {
   const producer = builtWorker(from.producer ?? root, "producer", "wrangler.toml", vars, faults);
   producer.ratelimits = rateLimits(producer.ratelimits, limits);
   const consumer = builtWorker(from.consumer ?? root, "consumer", "consumer/wrangler.toml", vars, faults);
@@ -37,6 +37,7 @@ export function allWorkers({ vars, faults, limits, from }) {
     for (const name of [hintQueue, deadQueue]) consumer.queueConsumers[name].maxBatchSize = paidBatchSize;
   }
   consumer.serviceBindings.HANDLER_EXAMPLE = names.example;
+  for (const worker of [producer, consumer]) worker.ai = aiBinding(ai);
   return [producer, consumer, bridgeWorker(consumer), exampleWorker()];
 }
 
@@ -53,6 +54,14 @@ function exampleWorker() {
     modulesRoot: folder,
     modules: [{ type: "ESModule", path: path.join(folder, "worker.js"), contents }],
   };
+}
+
+/**
+ * The AI binding, which has no local twin: it is workerd's own code, as on Cloudflare, and what it sends to the service goes to
+ * `address` by the way that Miniflare has to an account. Whatever the wrangler files say, there is none without an address.
+ */
+function aiBinding(address) {
+  return address && { binding: "AI", remoteProxyConnectionString: address };
 }
 
 /** The limits of the wrangler file with other numbers. */

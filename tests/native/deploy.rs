@@ -114,6 +114,22 @@ fn an_environment_without_the_store_of_search_gets_it() {
     assert_eq!(site.files(), wanted);
 }
 
+/// What the files say of the AI binding, as a comment, is handed down once it is none.
+#[test]
+fn a_new_environment_has_the_ai_binding_if_the_files_have_it() {
+    for wanted in [false, true] {
+        let site = Site::new();
+        for file in ["wrangler.toml", "consumer/wrangler.toml"] {
+            let (from, to) = ("# [ai]\n# binding = \"AI\"\n", "[ai]\nbinding = \"AI\"\n");
+            site.replace(file, from, if wanted { to } else { from });
+        }
+        site.deploy().unwrap();
+        for text in site.files() {
+            assert_eq!(text.contains("[env.production.ai]\nbinding = \"AI\"\n"), wanted, "{text}");
+        }
+    }
+}
+
 #[test]
 fn a_dry_run_changes_nothing_and_prints_what_a_real_run_executes() {
     // In an account that has nothing, and in one where a run stopped half way.

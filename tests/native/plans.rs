@@ -277,3 +277,58 @@ fn a_free_rebuild_keeps_within_its_subrequests() {
     world.index.connection().execute("UPDATE layouts SET hash = 'none'", []).unwrap();
     finish(r#""verify":{"repair":true}"#);
 }
+
+/// A full batch of removals, each of a source with more documents than an invocation takes away.
+#[test]
+fn free_removals_keep_within_their_subrequests() {
+    let (world, free) = (Counted::new(), settings(FREE));
+    put_index(&world, &free, "acme", "docs", br#"{"provider":"builtin"}"#).now_or_never().unwrap().unwrap();
+    let run = |jobs: &[JobRef]| {
+        world.subrequests.set(0);
+        process(&world, &free, Lane::Webhooks, jobs.to_vec()).now_or_never().unwrap();
+        let spent = world.subrequests.get();
+        assert!(spent <= FREE.subrequests, "{spent} subrequests");
+        world.store.connection().execute("UPDATE jobs SET run_after = 0", []).unwrap();
+    };
+    for n in 0..3 * FREE.hint_jobs {
+        let source = n % FREE.hint_jobs;
+        let put = format!(r#""put":{{"id":"{n}","text":"Text {n}.","source":"{source}"}}"#);
+        run(&[index_job(&world, &put)]);
+    }
+    let removal = |source| index_job(&world, &format!(r#""remove":{{"source":"{source}"}}"#));
+    let jobs: Vec<_> = (0..FREE.hint_jobs).map(removal).collect();
+    let left = || {
+        run(&jobs);
+        let count = "SELECT count(*) FROM documents WHERE deleted = 0";
+        world.index.connection().query_row(count, [], |row| row.get::<_, u32>(0)).unwrap()
+    };
+    assert_eq!((1..=20).find(|_| left() == 0), Some(5), "three documents an attempt");
+}
+
+/// A full batch of jobs whose texts become documents.
+#[test]
+fn free_texts_that_become_documents_keep_within_their_subrequests() {
+    let (world, free) = (Counted::new(), settings(FREE));
+    let body = br#"{"provider":"builtin"}"#;
+    put_index(&world, &free, "acme", "docs", body).now_or_never().unwrap().unwrap();
+    let texts = |n: usize| format!(r#"{{"id":"{n}a","text":"Text {n}."}},{{"id":"{n}b","text":"Another {n}."}}"#);
+    let job = |n| {
+        let payload = format!(r#"{{"inputs":[{}],"output":{{"index":"docs"}}}}"#, texts(n));
+        let job = index_job(&world, r#""rebuild":{}"#);
+        let sql = "UPDATE jobs SET kind = 'embed', payload = ?1 WHERE id = ?2";
+        world.store.connection().execute(sql, [&payload, &job.id]).unwrap();
+        job
+    };
+    let jobs: Vec<_> = (0..FREE.hint_jobs).map(job).collect();
+    let succeeded = || {
+        world.subrequests.set(0);
+        process(&world, &free, Lane::Webhooks, jobs.clone()).now_or_never().unwrap();
+        let spent = world.subrequests.get();
+        assert!(spent <= FREE.subrequests, "{spent} subrequests");
+        let count = "SELECT count(*) FROM jobs WHERE state = 'succeeded'";
+        world.store.connection().execute("UPDATE jobs SET run_after = 0", []).unwrap();
+        world.store.connection().query_row(count, [], |row| row.get::<_, u32>(0)).unwrap() as usize
+    };
+    let attempts = (1..=10).find(|_| succeeded() == FREE.hint_jobs).unwrap();
+    assert_eq!(attempts, (2 * FREE.hint_jobs).div_ceil(FREE.index_documents));
+}

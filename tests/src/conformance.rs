@@ -4,6 +4,7 @@
 //! Every case has tenants of its own, so all of them may share one database.
 
 pub mod accepting;
+pub mod bringing;
 pub mod claiming;
 pub mod completing;
 pub mod erasing;
@@ -16,10 +17,12 @@ pub mod payloads;
 pub mod quotas;
 pub mod rebuilding;
 pub mod repairing;
+pub mod replacing;
 pub mod restoring;
 pub mod settling;
 pub mod stand;
 pub mod sweeping;
+pub mod usage;
 
 pub use stand::{Case, Stand, Store};
 
@@ -57,6 +60,8 @@ macro_rules! for_each_case {
                 a_slot_beside_an_open_job_is_skipped, a_deleted_endpoint_refuses_the_slot, run_now_makes_one_job_per_key,
                 a_full_store_fires_later, a_history_is_bounded;
             quotas: a_quota_bounds_a_tenant, a_repeated_batch_counts_once, a_quota_bounds_a_key, a_quota_leaves_with_its_tenant;
+            usage: what_was_spent_counts_once, models_and_days_are_apart, usage_is_listed_by_day, usage_leaves_with_its_tenant,
+                usage_leaves_by_age;
             restoring: another_epoch_moves_nothing, a_restored_store_is_told_once;
             grouping: a_group_counts_each_job_once, ends_are_counted_by_their_kind, what_the_sweep_ends_counts;
             indexing: a_document_is_found, what_is_unchanged_is_left_alone, the_last_accepted_stands, segments_follow,
@@ -64,8 +69,11 @@ macro_rules! for_each_case {
                 what_an_index_does_not_take, a_filter_looks_at_every_page;
             rebuilding: another_generation_takes_its_place, what_is_built_harms_nothing, a_job_writes_into_what_is_searched,
                 a_job_answers_for_what_is_searched, what_is_deleted_does_not_come_back;
+            bringing: texts_become_documents, no_index_is_made_of_a_typo, what_is_left_goes_on, texts_come_to_both_generations;
+            replacing: a_source_is_replaced_whole, a_dead_document_removes_nothing, an_older_document_of_a_source_stays_away,
+                a_removal_knows_no_future;
             repairing: what_differs_is_found_and_mended, a_repair_without_vectors_takes_nothing_away,
-                a_store_that_is_away_is_no_loss, a_full_index_is_updated;
+                a_store_that_is_away_is_no_loss, a_full_index_is_updated, no_two_take_the_last_room;
             erasing: a_tenant_leaves_whole, a_subject_leaves_alone, two_requests_are_one_run, a_running_job_is_met_again,
                 evidence_that_no_entry_points_at, many_packs_take_many_sweeps, a_group_forgets_what_was_erased,
                 an_index_leaves_with_its_tenant;

@@ -22,4 +22,5 @@ pub mod runner;
 pub mod scratch;
 pub mod sim;
 pub mod sqlite;
+pub mod workers_ai;
 pub mod wrangler_stand_in;

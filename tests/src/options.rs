@@ -20,6 +20,8 @@ pub struct Options {
     pub plan: String,
     /// Requests a minute of a rate limit, by its binding; without one there is no limit.
     pub limits: Vec<(&'static str, u32)>,
+    /// What stands in for the service behind the AI binding, as [`crate::workers_ai`]; without one there is no such binding.
+    pub ai: Option<String>,
     /// The checkouts of Workers, `producer` or `consumer`, that are not the repository's own.
     pub from: Vec<(&'static str, PathBuf)>,
     /// The folder of migrations, if it is not the repository's own.
@@ -40,6 +42,7 @@ impl Options {
             vars: vars.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec(),
             plan: "paid".to_owned(),
             limits: Vec::new(),
+            ai: None,
             from: Vec::new(),
             migrations: None,
             faults: false,
@@ -67,6 +70,9 @@ impl Options {
         }
         for (name, count) in &self.limits {
             arguments.extend(["--limit".to_owned(), format!("{name}={count}")]);
+        }
+        if let Some(url) = &self.ai {
+            arguments.extend(["--ai".to_owned(), url.clone()]);
         }
         for (worker, checkout) in &self.from {
             arguments.extend(["--from".to_owned(), format!("{worker}={}", checkout.display())]);

@@ -45,6 +45,7 @@ struct Shared {
 /// |---|---|
 /// | `good` | a vector for each text; 400 when one of them has `refuse` in it |
 /// | `busy` | 429 with `Retry-After: 1` to the first call, then as `good` |
+/// | `closed` | 429 with `Retry-After: 600`, always |
 /// | `broken` | 500 to the first call, then as `good` |
 /// | `short` | one vector too few, always |
 /// | `odd` | vectors with a number that no float has |
@@ -130,12 +131,14 @@ async fn answer(
     let refuse = |status: StatusCode, message: &str| {
         (status, json!({"error": {"message": message, "type": "invalid_request_error"}}).to_string()).into_response()
     };
+    let asks_for_time = |seconds| {
+        let mut response = refuse(StatusCode::TOO_MANY_REQUESTS, "slow down");
+        response.headers_mut().insert("retry-after", axum::http::HeaderValue::from_static(seconds));
+        response
+    };
     match mode.as_str() {
-        "busy" if is_first => {
-            let mut response = refuse(StatusCode::TOO_MANY_REQUESTS, "slow down");
-            response.headers_mut().insert("retry-after", axum::http::HeaderValue::from_static("1"));
-            return response;
-        }
+        "busy" if is_first => return asks_for_time("1"),
+        "closed" => return asks_for_time("600"),
         "broken" if is_first => return refuse(StatusCode::INTERNAL_SERVER_ERROR, "oh"),
         _ => {}
     }

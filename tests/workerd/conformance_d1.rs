@@ -15,8 +15,9 @@ use longshore::query::{JobFilter, list_dead_letters, list_jobs};
 use longshore::schedules::put_schedule;
 use longshore::settle::{Settlement, settle};
 use longshore::state::Decision;
+use longshore::usage::Usage;
 use longshore_tests::bridge::BridgeDatabase;
-use longshore_tests::client::early_in_a_minute;
+use longshore_tests::client::{early_in_a_day, early_in_a_minute};
 use longshore_tests::conformance::stand::{place, request};
 use longshore_tests::conformance::{self, Case, Stand, Store};
 use longshore_tests::runner::{Options, Runner};
@@ -183,11 +184,39 @@ async fn a_group_costs_a_row_for_each_batch_and_flush() {
     .await;
 }
 
-async fn late_settlement(stand: &Stand<D1<'_>>, job: &JobRef, lease: &str) -> usize {
+/// What a flush spent is a row for each model beside its settlements, and an entry of each first row of a day.
+#[tokio::test]
+async fn usage_costs_a_row_for_each_model_of_a_flush() {
+    on_d1("usage", async |stand, _| {
+        early_in_a_day();
+        let case = stand.case().await;
+        let spent = |model: &str| Usage { model: model.to_owned(), calls: 1, texts: 100, tokens: 9_000 };
+        for expected in [2 + 2 * 2, 2 + 2] {
+            let (token, mut settlements) = (stand.token(), Vec::new());
+            for _ in 0..2 {
+                let job = case.plain().await;
+                assert_eq!(case.claim(&token, &[&job], false).await.len(), 1);
+                let usage = vec![spent("own/small"), spent("own/large")];
+                settlements.push(Settlement { usage, ..success(&job) });
+            }
+            for written_again in [expected, 0] {
+                let (_, written, read) = cost(stand, settle(stand, &token, &PAID, &settlements)).await;
+                println!("usage: {written} rows written, {read} read");
+                assert_eq!(written, written_again);
+            }
+        }
+    })
+    .await;
+}
+
+fn success(job: &JobRef) -> Settlement {
     let entry = (1, Some(200), "0".to_owned());
     let outcome = Outcome::Succeeded { result: None };
-    let late = Settlement::new((job.clone(), 1), place(String::new()), outcome, Decision::Succeed, entry);
-    settle(stand, lease, &PAID, &[late]).await.unwrap().len()
+    Settlement::new((job.clone(), 1), place(String::new()), outcome, Decision::Succeed, entry)
+}
+
+async fn late_settlement(stand: &Stand<D1<'_>>, job: &JobRef, lease: &str) -> usize {
+    settle(stand, lease, &PAID, &[success(job)]).await.unwrap().len()
 }
 
 /// A finished row has at most 700 bytes, its evidence's place included.
@@ -220,7 +249,7 @@ const FOR_CALLER: [&str; 6] =
     ["free_keys", "accept", "count_grouped_accepted", "count_quota", "note_hour", "read_accepted"];
 
 /// Statements that take all of a tenant, once in an erasure.
-const OF_ALL: [&str; 7] = [
+const OF_ALL: [&str; 8] = [
     "request_erasure",
     "erase_keys",
     "erase_quotas",
@@ -228,6 +257,7 @@ const OF_ALL: [&str; 7] = [
     "erase_schedules",
     "erase_groups",
     "erase_hours",
+    "erase_usage",
 ];
 
 fn shipped_statements() -> Vec<(String, String)> {

@@ -7,11 +7,12 @@ use longshore_tests::provider::{Provider, floats, read_vectors, vector_of};
 use serde_json::{Value, json};
 
 use crate::bad_fields::assert_jobs_refused;
+use crate::indexes::{make, search};
 use crate::refusal::invalid;
 use crate::tenant::{SOON, id_of};
 use crate::world::{World, alone, each, shared};
 
-const MODES: [&str; 6] = ["good", "busy", "broken", "short", "odd", "wide"];
+const MODES: [&str; 7] = ["good", "busy", "closed", "broken", "short", "odd", "wide"];
 
 /// A job that embeds these texts, which are their own ids.
 pub(crate) fn job(provider: &str, output: &str, texts: &[&str]) -> Value {
@@ -19,7 +20,7 @@ pub(crate) fn job(provider: &str, output: &str, texts: &[&str]) -> Value {
     json!({"kind": "embed", "payload": {"provider": provider, "inputs": inputs, "output": output}})
 }
 
-fn decoded(shown: &Value) -> Vec<f32> {
+pub(crate) fn decoded(shown: &Value) -> Vec<f32> {
     floats(&STANDARD.decode(shown["embedding"].as_str().unwrap()).unwrap())
 }
 
@@ -47,6 +48,12 @@ fn texts_become_vectors_by_a_provider() {
         let result = &done["result"];
         assert_eq!((&result["provider"], &result["model"]), (&json!("good"), &json!("model")));
         assert_eq!(result["usage"], json!({"calls": 1, "tokens": 20}));
+        let mut usage = tenant.read("/v1/usage").await["data"][0].take();
+        let day = usage.as_object_mut().unwrap().remove("day").unwrap();
+        assert_eq!(usage, json!({"provider": "good", "model": "model", "calls": 1, "texts": 2, "tokens": 20}));
+        let day = day.as_str().unwrap();
+        assert_eq!(tenant.read(&format!("/v1/usage?from={day}&to={day}")).await["data"].as_array().unwrap().len(), 1);
+        assert_eq!(tenant.read(&format!("/v1/usage?from={day}&to=2026-01-01")).await["data"], json!([]));
         for (shown, (id, text)) in
             result["embeddings"].as_array().unwrap().iter().zip([("a", "one two"), ("b", "three")])
         {
@@ -104,6 +111,26 @@ fn a_busy_provider_burns_no_failure_and_a_broken_one_does() {
 }
 
 #[test]
+fn what_one_invocation_is_told_of_a_busy_provider_all_heed() {
+    beside_a_provider("embeds-closed", async |world, provider| {
+        let tenants = [world.tenant().await, world.tenant().await];
+        // Each in an invocation of its own: the next one is accepted when the one before has been tried.
+        for tenant in tenants.iter().cycle().take(4) {
+            let mut job = job("closed", "inline", &["words"]);
+            job["max_attempts"] = json!(1);
+            let id = tenant.accept(&job).await;
+            let tried = eventually(SOON, async || {
+                let job = tenant.job(&id).await;
+                (job["state"] == "retrying").then_some(job)
+            });
+            let job = tried.await.expect("it is tried within a minute");
+            assert_eq!((&job["attempt"], &job["error"]["class"]), (&json!(1), &json!("provider")), "{job}");
+        }
+        assert_eq!(provider.asked("closed").len(), 1);
+    });
+}
+
+#[test]
 fn an_answer_that_is_wrong_is_never_stored() {
     beside_a_provider("embeds-wrong", async |world, _| {
         let tenant = world.tenant().await;
@@ -147,6 +174,40 @@ fn vectors_go_to_an_object_and_leave_with_their_job() {
         tenant.api.delete(&format!("/v1/tenants/{}", tenant.name)).await.unwrap();
         let gone = eventually(SOON, async || world.runner.r2_get(&key).await.unwrap().is_none().then_some(()));
         gone.await.expect("the erasure takes the vectors");
+    });
+}
+
+#[test]
+fn texts_become_documents_of_an_index_and_share_its_calls() {
+    beside_a_provider("embeds-index", async |world, provider| {
+        let tenant = world.tenant().await;
+        make(&tenant, "texts", "good").await;
+        let names: Vec<_> = (0..30).map(|n| format!("text number{n}")).chain(["refuse me".into()]).collect();
+        let texts: Vec<_> = names.iter().map(String::as_str).collect();
+        let into_index = |provider: &str| {
+            let mut job = job(provider, "inline", &texts);
+            (job["payload"]["output"], job["max_attempts"]) = (json!({"index": "texts"}), json!(1));
+            job
+        };
+        let done = tenant.complete(&into_index("good")).await;
+        let result = &done["result"];
+        assert_eq!((&result["documents"], &result["embedded"]), (&json!({"added": 30}), &json!(30)), "{done}");
+        assert_eq!((&result["refused_count"], &result["refused"][0]["id"]), (&json!(1), &json!("refuse me")), "{done}");
+        assert_eq!(provider.asked("good")[0].texts.len(), 31, "all at once, and then halves");
+        let found = search(&tenant, "texts", &json!({"query": "number7", "mode": "keyword"})).await;
+        assert_eq!((found.len(), &found[0]["document"]), (1, &json!("text number7")), "{found:?}");
+
+        let before = provider.asked("good").len();
+        let done = tenant.complete(&into_index("good")).await;
+        assert_eq!(done["result"]["documents"], json!({"unchanged": 30}), "{done}");
+        let asked: Vec<_> = provider.asked("good").drain(before..).map(|asked| asked.texts).collect();
+        assert_eq!(asked, [["refuse me"]], "what is unchanged is not asked for");
+
+        let dead = tenant.complete(&into_index("builtin")).await;
+        let message = "The index \"texts\" has vectors of good/model, and no others.";
+        assert_eq!((&dead["state"], &dead["error"]["message"]), (&json!("dead"), &json!(message)), "{dead}");
+        let usage = tenant.read("/v1/usage").await;
+        assert_eq!(usage["data"][0]["calls"], provider.asked("good").len(), "{usage}");
     });
 }
 

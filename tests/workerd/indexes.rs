@@ -7,7 +7,7 @@ use longshore_tests::provider::Provider;
 use serde_json::{Value, json};
 
 use crate::embeds::beside_a_provider;
-use crate::refusal::{NOT_FOUND, Refusal, TOO_LARGE, assert_problem, assert_refused, invalid, refusal};
+use crate::refusal::{NOT_FOUND, Refusal, TOO_LARGE, assert_problem, assert_refused, invalid, parameter, refusal};
 use crate::tenant::{SOON, Tenant, id_of};
 use crate::world::shared;
 
@@ -18,14 +18,15 @@ async fn put(tenant: &Tenant<'_>, name: &str, index: Value) -> Answer {
 }
 
 /// Makes an index of a provider.
-async fn make(tenant: &Tenant<'_>, name: &str, provider: &str) {
+pub(crate) async fn make(tenant: &Tenant<'_>, name: &str, provider: &str) {
     let made = put(tenant, name, json!({"provider": provider})).await;
     assert_eq!((made.status, made.header("location")), (201, Some(&*format!("/v1/indexes/{name}"))), "{}", made.body);
 }
 
-/// Sends lines; the answer to each, and the summary.
+/// Sends lines to an index, whose name a query may follow; the answer to each, and the summary.
 async fn send(tenant: &Tenant<'_>, name: &str, key: Option<&str>, lines: String) -> (Vec<Value>, Value) {
-    let path = format!("/v1/indexes/{name}/documents");
+    let (name, query) = name.split_once('?').unwrap_or((name, ""));
+    let path = format!("/v1/indexes/{name}/documents?{query}");
     let headers: Vec<_> =
         [("content-type", NDJSON)].into_iter().chain(key.map(|key| ("idempotency-key", key))).collect();
     let answer = tenant.api.request("POST", &path, &headers, lines.into_bytes()).await.unwrap();
@@ -37,7 +38,7 @@ async fn send(tenant: &Tenant<'_>, name: &str, key: Option<&str>, lines: String)
 }
 
 /// Sends documents, all of which are accepted, and waits until their group has ended; the results of their jobs.
-async fn bring(tenant: &Tenant<'_>, name: &str, documents: &[Value]) -> Vec<Value> {
+pub(crate) async fn bring(tenant: &Tenant<'_>, name: &str, documents: &[Value]) -> Vec<Value> {
     let (results, summary) = send(tenant, name, None, as_lines(documents)).await;
     assert_eq!(summary["summary"]["accepted"], documents.len(), "{summary}");
     finished(tenant, &summary).await;
@@ -60,7 +61,7 @@ async fn finished(tenant: &Tenant<'_>, summary: &Value) -> Value {
     ended.await.expect("the group ends within a minute")
 }
 
-async fn search(tenant: &Tenant<'_>, name: &str, asked: &Value) -> Vec<Value> {
+pub(crate) async fn search(tenant: &Tenant<'_>, name: &str, asked: &Value) -> Vec<Value> {
     let answer = tenant.api.post(&format!("/v1/indexes/{name}/search"), asked).await.unwrap();
     assert_eq!((answer.status, &answer.body["degraded"]), (200, &Value::Null), "{}", answer.body);
     answer.body["hits"].as_array().unwrap().clone()
@@ -188,6 +189,45 @@ fn the_later_line_stands_and_a_deleted_document_is_not_found() {
         let near = search(&tenant, "notes", &json!({"query": "current", "mode": "vector", "limit": 100})).await;
         assert!(near.len() == 29 && near.iter().all(|hit| hit["document"] != names[0].as_str()), "{near:?}");
         assert_eq!(tenant.read("/v1/indexes/notes").await["documents"], 29);
+    });
+}
+
+#[test]
+fn a_source_is_replaced_by_all_lines_or_not_at_all() {
+    shared(async |world| {
+        let tenant = world.tenant().await;
+        make(&tenant, "site", "builtin").await;
+        let page = |id: &str, word: &str| json!({"id": id, "text": format!("{word} words"), "source": "pages"});
+        let elsewhere = json!({"id": "other", "text": "more words", "source": "elsewhere"});
+        bring(&tenant, "site", &[page("kept", "old"), page("gone", "old"), elsewhere]).await;
+        let replace = async |source: &str, lines: &[Value]| {
+            send(&tenant, &format!("site?replace={source}"), Some(source), as_lines(lines)).await.1
+        };
+
+        let refused = replace("pages", &[page("kept", "new"), json!({"id": "kept", "deleted": true})]).await;
+        assert_eq!((&refused["summary"]["rejected"], &refused["removal"]), (&json!(1), &Value::Null), "{refused}");
+        assert_eq!(finished(&tenant, &refused).await["total"], 1);
+        assert_eq!(documents_with(&tenant, "site", "words").await, ["gone", "kept", "other"]);
+
+        let lines = [json!({"id": "kept", "text": "newest words"}), json!({"id": "added", "text": "new words"})];
+        let replaced = send(&tenant, "site?replace=pages", None, as_lines(&lines)).await.1;
+        assert_eq!(replaced["summary"]["accepted"], 2, "{replaced}");
+        let group = finished(&tenant, &replaced).await;
+        assert_eq!((&group["total"], &group["succeeded"]), (&json!(3), &json!(3)), "{group}");
+        let removal = tenant.job(replaced["removal"].as_str().unwrap()).await;
+        assert_eq!((&removal["result"]["source"], &removal["result"]["documents"]), (&json!("pages"), &json!(1)));
+        assert_eq!(documents_with(&tenant, "site", "words").await, ["added", "kept", "other"]);
+
+        let first = replace("elsewhere", &[json!({"id": "more", "text": "words"})]).await;
+        let again = replace("elsewhere", &[json!({"id": "more", "text": "words"})]).await;
+        assert_eq!((&again["summary"]["replayed"], &again["removal"]), (&json!(1), &first["removal"]), "{again}");
+        let headers = [("content-type", NDJSON)];
+        let path = "/v1/indexes/site/documents?replace=";
+        let answer = tenant.api.request("POST", path, &headers, b"{}".to_vec()).await.unwrap();
+        assert_refused("no source", &answer, parameter("replace", "out-of-range"));
+        let path = "/v1/indexes/site/documents?replace=pages&group=mine";
+        let answer = tenant.api.request("POST", path, &headers, b"{}".to_vec()).await.unwrap();
+        assert_refused("a group of others", &answer, parameter("group", "either-or"));
     });
 }
 

@@ -53,4 +53,5 @@ mod sinks;
 mod tasks;
 mod tenant;
 mod upgrade;
+mod workers_ai;
 mod world;

@@ -168,7 +168,7 @@ pub(crate) async fn walk(world: &World, tenant: &Tenant<'_>) -> Vec<Step> {
     let (parked, overtaken) = (deferred_job(tenant).await, deferred_job(tenant).await);
     let erasure = erasure_of(tenant).await;
     let vectors = id_of(&tenant.complete(&crate::embeds::job("builtin", "r2", &["some words"])).await);
-    let steps: [(&str, &str, u16, &str); 54] = [
+    let steps: [(&str, &str, u16, &str); 55] = [
         ("GET", "/healthz", 200, ""),
         ("GET", "/readyz", 200, ""),
         ("GET", "/openapi.json", 200, ""),
@@ -210,6 +210,7 @@ pub(crate) async fn walk(world: &World, tenant: &Tenant<'_>) -> Vec<Step> {
         ("POST", "/v1/indexes/{id}/search", 200, "notes"),
         ("POST", "/v1/indexes/{id}/verify", 202, "notes"),
         ("DELETE", "/v1/indexes/{id}", 204, "notes"),
+        ("GET", "/v1/usage", 200, ""),
         ("POST", "/v1/keys", 201, ""),
         ("GET", "/v1/keys", 200, ""),
         ("DELETE", "/v1/keys/{id}", 204, &key),

@@ -16,7 +16,7 @@ const PAID_CPU_MS: i64 = 30_000;
 /// What wrangler does not hand down to an environment, so that its section repeats it.
 const REPEATED: [&str; 4] = ["vars", "d1_databases", "r2_buckets", "queues"];
 /// The same, where the file has it.
-const REPEATED_IF_THERE: [&str; 2] = ["ratelimits", "services"];
+const REPEATED_IF_THERE: [&str; 3] = ["ratelimits", "services", "ai"];
 
 /// What an environment's section records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,6 +5,7 @@ use js_sys::Uint8Array;
 use worker::{AbortSignal, Fetch, Headers, Method, Request, RequestInit, RequestRedirect, Response};
 
 use super::CloudflareWorld;
+use crate::embed::workers_ai::AI_BINDING;
 use crate::ports::{Http, HttpError, HttpRequest, HttpResponse};
 
 impl Http for CloudflareWorld {
@@ -12,11 +13,12 @@ impl Http for CloudflareWorld {
         let timeout_ms = u32::try_from(request.timeout.as_millis()).unwrap_or(u32::MAX);
         // One signal covers the headers and the body.
         let signal = AbortSignal::from(web_sys::AbortSignal::timeout_with_u32(timeout_ms));
-        let sendable = to_worker(&request).map_err(|error| HttpError::Unsendable(error.to_string()))?;
+        let sendable = || to_worker(&request).map_err(|error| HttpError::Unsendable(error.to_string()));
         let timed_out = || HttpError::Timeout(u64::from(timeout_ms));
         let sent = match &request.service {
-            None => Fetch::Request(sendable).send_with_signal(&signal).await,
-            Some(service) => self.call(service, sendable, &signal).await?,
+            None => Fetch::Request(sendable()?).send_with_signal(&signal).await,
+            Some(service) if service == AI_BINDING => self.ask_model(&request, &signal).await?,
+            Some(service) => self.call(service, sendable()?, &signal).await?,
         };
         let mut response = match sent {
             Ok(response) => response,

@@ -6,8 +6,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::backoff::parse_retry_after;
-use crate::embed::openai::{self, Embeddings};
-use crate::embed::providers::{Model, Provider};
+use crate::embed::dialect::{self, Embeddings, Refusal};
+use crate::embed::providers::{Choice, Interface, Model, Provider};
 use crate::evidence::{Exchange, Wire, wire};
 use crate::limits::{EMBED_REFUSALS_MAX, EMBED_WAIT_SECONDS};
 use crate::outcome::{ErrorClass, Outcome, RetryAfter};
@@ -28,7 +28,7 @@ pub(crate) enum Embedded {
 /// What is said when the invocation may make no further call.
 pub(crate) const NO_CALLS: &str = "No calls are left.";
 /// The headers of a provider's answer that a tenant may see: the others are about the operator's account.
-const HEADERS_SHOWN: [&str; 4] = ["content-type", "date", "retry-after", "x-request-id"];
+const HEADERS_SHOWN: [&str; 5] = ["cf-ai-req-id", "content-type", "date", "retry-after", "x-request-id"];
 
 /// How long a provider is left alone that does not say for how long. The job's attempts double it.
 pub(crate) fn wait_a_while() -> RetryAfter {
@@ -46,6 +46,17 @@ pub(crate) struct Call {
     pub(crate) texts: usize,
     /// and tokens that the provider counted in all of them.
     pub(crate) tokens: u64,
+    /// `provider/model`.
+    pub(crate) model: String,
+    /// Whether a job has counted it.
+    pub(crate) is_counted: Cell<bool>,
+}
+
+impl Call {
+    /// Whether nobody has counted it yet; whoever asks does.
+    pub(crate) fn count(&self) -> bool {
+        !self.is_counted.replace(true)
+    }
 }
 
 /// One text of a round: what became of it, and the calls it was in.
@@ -55,7 +66,8 @@ pub(crate) type Told = (Embedded, Vec<Rc<Call>>);
 #[derive(Debug)]
 pub(crate) struct Asked<'a> {
     pub(crate) provider: &'a Provider,
-    pub(crate) model: (&'a str, Model),
+    pub(crate) choice: &'a Choice,
+    pub(crate) model: Model,
     pub(crate) version: &'a str,
     pub(crate) calls_left: &'a Cell<usize>,
 }
@@ -100,6 +112,16 @@ pub(crate) async fn ask<W: Http + Clock>(world: &W, asked: &Asked<'_>, texts: &[
     told
 }
 
+/// How long the provider asked to be left alone, if it did: its answer was 429, or 503 with a wait.
+pub(crate) fn asked_for_time(told: &[Told]) -> Option<Duration> {
+    told.iter().find_map(|(embedded, calls)| match embedded {
+        Embedded::Failed(Outcome::Failed { retry_after: Some(RetryAfter::Deferral(wait)), .. }) => {
+            calls.last().filter(|call| matches!(call.status, Some(429 | 503))).map(|_| *wait)
+        }
+        _ => None,
+    })
+}
+
 /// Whether what is refused is the request rather than its texts: [`EMBED_REFUSALS_MAX`] were, and none has a vector.
 fn refuses_all(told: &[Told]) -> bool {
     let refused = told.iter().filter(|(embedded, _)| matches!(embedded, Embedded::Refused(_))).count();
@@ -120,11 +142,11 @@ enum Verdict {
 }
 
 async fn call<W: Http + Clock>(world: &W, asked: &Asked<'_>, texts: &[&str]) -> (Verdict, Call) {
-    let (name, Model { dimensions }) = asked.model;
-    let request = openai::request(asked.provider, name, dimensions, texts, asked.version);
+    let Model { dimensions } = asked.model;
+    let request = dialect::request(asked.provider, &asked.choice.model, dimensions, texts, asked.version);
     // Safe to repeat: it costs tokens and changes nothing.
     let answer = world.send_request(request.clone()).await;
-    let verdict = judge(&answer, texts.len(), dimensions, world.now_ms());
+    let verdict = judge(&answer, asked.provider.interface, (texts.len(), dimensions), world.now_ms());
     let status = answer.as_ref().ok().map(|response| response.status);
     let tokens = if let Verdict::Vectors(embeddings) = &verdict { embeddings.tokens } else { 0 };
     let response = answer.ok().map(|mut response| {
@@ -132,23 +154,40 @@ async fn call<W: Http + Clock>(world: &W, asked: &Asked<'_>, texts: &[&str]) -> 
         response
     });
     let wire = wire(&Exchange { request, response }, &Redaction::default(), 0);
-    (verdict, Call { wire, status, texts: texts.len(), tokens })
+    let (model, is_counted) = (asked.choice.to_string(), Cell::default());
+    (verdict, Call { wire, status, texts: texts.len(), tokens, model, is_counted })
 }
 
-fn judge(answer: &Result<HttpResponse, HttpError>, texts: usize, dimensions: usize, now_ms: i64) -> Verdict {
+fn judge(
+    answer: &Result<HttpResponse, HttpError>,
+    interface: Interface,
+    (texts, dimensions): (usize, usize),
+    now_ms: i64,
+) -> Verdict {
     let response = match answer {
         Ok(response) => response,
+        Err(HttpError::NoService(name)) => {
+            return Verdict::Failed(failed(format!("The deployment has no {name} binding."), None));
+        }
         Err(error) => return Verdict::Failed(failed(format!("The provider gave no answer: {error}."), None)),
     };
-    let answers = |wait| failed(format!("The provider answered {}.", response.status), wait);
+    let answers = |wait| {
+        let code = dialect::code(interface, &response.body).map_or_else(String::new, |code| format!(", code {code}"));
+        failed(format!("The provider answered {}{code}.", response.status), wait)
+    };
     let asked_for = response.header("retry-after").and_then(|value| parse_retry_after(value, now_ms));
     match response.status {
         200..=299 if response.truncated => Verdict::Failed(failed("The provider's answer is too long.".into(), None)),
-        200..=299 => match openai::read(&response.body, texts, dimensions) {
+        200..=299 => match dialect::read(interface, &response.body, texts, dimensions) {
             Ok(embeddings) => Verdict::Vectors(embeddings),
             Err(message) => Verdict::Failed(failed(message, None)),
         },
-        400 | 413 | 422 => Verdict::Refused(openai::refusal(&response.body)),
+        400 | 413 | 422 => match dialect::refusal(interface, &response.body) {
+            Refusal::Texts(message) => Verdict::Refused(message),
+            Refusal::Request(message) => {
+                Verdict::Failed(failed(format!("The provider refuses the request: {message}"), None))
+            }
+        },
         // It is well and asks for time: no failure is spent.
         429 => Verdict::Failed(answers(Some(asked_for.map_or_else(wait_a_while, RetryAfter::Deferral)))),
         503 => Verdict::Failed(answers(asked_for.map(RetryAfter::Deferral))),

@@ -5,18 +5,10 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::embed::dialect::{Embeddings, shown, unreadable};
 use crate::embed::providers::Provider;
-use crate::limits::{EMBED_CALL_SECONDS, EMBED_REASON_CHARS, EMBED_VALUE_BYTES, REQUEST_BYTES_MAX};
+use crate::limits::{EMBED_CALL_SECONDS, EMBED_VALUE_BYTES, REQUEST_BYTES_MAX};
 use crate::ports::HttpRequest;
-
-/// What a provider made of a call.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Embeddings {
-    /// One vector per text, in their order.
-    pub(crate) vectors: Vec<Vec<f32>>,
-    /// What it counted.
-    pub(crate) tokens: u64,
-}
 
 /// The request that asks for the vectors of some texts.
 pub(crate) fn request(
@@ -55,36 +47,21 @@ struct Item {
     embedding: Vec<f32>,
 }
 
-/// Reads an answer of 2xx: as many vectors as texts, each with the model's dimensions, all of them numbers.
+/// Reads an answer of 2xx; `index` says which text a vector is of.
 ///
 /// # Errors
-/// What is wrong with it, in one line. Nothing of it may be stored then.
+/// Those of [`Embeddings::checked`].
 pub(crate) fn read(body: &[u8], texts: usize, dimensions: usize) -> Result<Embeddings, String> {
-    let answer: Answer =
-        serde_json::from_slice(body).map_err(|error| format!("The provider's answer cannot be read: {error}."))?;
-    if answer.data.len() != texts {
-        return Err(format!("The provider answered {} vectors for {texts} texts.", answer.data.len()));
-    }
-    let mut vectors = vec![Vec::new(); texts];
-    for (place, item) in answer.data.into_iter().enumerate() {
-        let index = item.index.unwrap_or(place);
-        if item.embedding.len() != dimensions {
-            let has = item.embedding.len();
-            return Err(format!(
-                "The provider answered a vector of {has} dimensions where the model has {dimensions}."
-            ));
-        }
-        if !item.embedding.iter().all(|value| value.is_finite()) {
-            return Err("The provider answered a vector with what is no number.".into());
-        }
+    let Answer { data, usage } = serde_json::from_slice(body).map_err(|error| unreadable(&error))?;
+    let mut vectors = vec![Vec::new(); data.len()];
+    for (place, Item { index, embedding }) in data.into_iter().enumerate() {
+        let index = index.unwrap_or(place);
         match vectors.get_mut(index) {
-            Some(vector) if vector.is_empty() => *vector = item.embedding,
+            Some(vector) if vector.is_empty() => *vector = embedding,
             _ => return Err(format!("The provider answered the index {index} twice, or for no text.")),
         }
     }
-    // Statistics only: what is no number of tokens is none.
-    let tokens = answer.usage["total_tokens"].as_u64().unwrap_or(0).min(u64::from(u32::MAX));
-    Ok(Embeddings { vectors, tokens })
+    Embeddings::checked(vectors, &usage, texts, dimensions)
 }
 
 /// What a refusal says: `{"error": {"message"}}`, or `{"error": "…"}`.
@@ -92,12 +69,13 @@ pub(crate) fn refusal(body: &[u8]) -> String {
     let value: Value = serde_json::from_slice(body).unwrap_or_default();
     let error = &value["error"];
     let text = error["message"].as_str().or(error.as_str()).unwrap_or("It gave no reason.");
-    text.chars().filter(|c| !c.is_control()).take(EMBED_REASON_CHARS).collect()
+    shown(text)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::EMBED_REASON_CHARS;
 
     fn answer(data: &Value) -> Vec<u8> {
         json!({"object": "list", "data": data, "model": "m", "usage": {"prompt_tokens": 5, "total_tokens": 5}})

@@ -1,6 +1,7 @@
 //! The pool of one invocation: texts of jobs that run together and want the same model are asked for in the same calls.
 //!
-//! Whoever finds nobody asking waits a moment for the others and then asks for all that wait, until nothing is left.
+//! Whoever finds nobody asking waits a moment for the others and then asks for all that wait, until nothing is left. A provider
+//! that asked for time is asked by no line that begins before it is over, in this invocation or one that begins later ([`pause`]).
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -11,16 +12,22 @@ use std::time::Duration;
 use futures_channel::oneshot;
 use futures_util::future::join_all;
 
-use crate::embed::ask::{Asked, Embedded, Told, ask, wait_a_while};
+use crate::embed::ask::{Asked, Embedded, Told, ask, asked_for_time, wait_a_while};
+use crate::embed::pause;
 use crate::embed::providers::{Choice, Model, Provider};
 use crate::index::merge::Merges;
-use crate::limits::{EMBED_BYTES_PER_CALL, EMBED_GATHER_MS, EMBED_MS_MAX, EMBED_TEXTS_PER_CALL, EMBED_VALUES_PER_CALL};
+use crate::limits::{
+    EMBED_BYTES_PER_CALL, EMBED_GATHER_MS, EMBED_MS_MAX, EMBED_TEXTS_PER_CALL, EMBED_VALUES_PER_CALL,
+    EMBED_WAIT_SECONDS,
+};
 use crate::outcome::{ErrorClass, Outcome, RetryAfter};
-use crate::ports::{Clock, Http};
+use crate::ports::{Clock, Http, IndexDatabase};
 use crate::settings::Settings;
 
 struct Waiting {
     text: String,
+    /// When the lease of its job ends.
+    lease: Rc<Cell<i64>>,
     tell: oneshot::Sender<Told>,
 }
 
@@ -33,7 +40,11 @@ pub(crate) struct Pool {
     waiting: RefCell<BTreeMap<Line, VecDeque<Waiting>>>,
     /// Lines that somebody asks for.
     asked_for: RefCell<BTreeSet<Line>>,
+    /// Until when each provider is left alone by this machine's clock, as far as this invocation knows.
+    paused_until: RefCell<BTreeMap<String, i64>>,
     calls_left: Cell<usize>,
+    /// Documents that texts of its jobs may still become.
+    documents_left: Cell<usize>,
     began_at: i64,
     /// The segments that its jobs want made anew.
     pub(crate) merges: Merges,
@@ -47,23 +58,31 @@ impl Pool {
 
     /// The pool of an invocation that begins now.
     pub(crate) fn begin<C: Clock>(clock: &C, settings: &Settings) -> Rc<Pool> {
-        Rc::new(Pool::new(settings.plan.embed_calls, clock.now_ms()))
+        let documents_left = Cell::new(settings.plan.index_documents);
+        Rc::new(Pool { documents_left, ..Pool::new(settings.plan.embed_calls, clock.now_ms()) })
+    }
+
+    /// How many of so many texts may become documents in this invocation.
+    pub(crate) fn take_documents(&self, texts: usize) -> usize {
+        let taken = texts.min(self.documents_left.get());
+        self.documents_left.set(self.documents_left.get() - taken);
+        taken
     }
 
     /// The vectors of some texts of a tenant, in their order.
-    pub(crate) async fn embed<W: Http + Clock>(
+    pub(crate) async fn embed<W: IndexDatabase + Http + Clock>(
         &self,
         world: &W,
         version: &str,
         (tenant, choice): (&str, &Choice),
         (provider, model): (&Provider, Model),
-        texts: Vec<String>,
+        (lease, texts): (&Rc<Cell<i64>>, Vec<String>),
     ) -> Vec<Told> {
         let line = (tenant.to_owned(), choice.clone());
-        let answers: Vec<_> = texts.into_iter().map(|text| self.wait_for(&line, text)).collect();
+        let answers: Vec<_> = texts.into_iter().map(|text| self.wait_for(&line, text, lease.clone())).collect();
         if self.asked_for.borrow_mut().insert(line.clone()) {
             world.sleep(Duration::from_millis(EMBED_GATHER_MS)).await;
-            let asked = Asked { provider, model: (&choice.model, model), version, calls_left: &self.calls_left };
+            let asked = Asked { provider, choice, model, version, calls_left: &self.calls_left };
             self.ask_all(world, &line, &asked).await;
             self.asked_for.borrow_mut().remove(&line);
         }
@@ -77,9 +96,13 @@ impl Pool {
 
     /// Asks for all that waits in a line, a call after the other. The first that fails is the last one: whoever was not asked
     /// for then waits, and spends no failure.
-    async fn ask_all<W: Http + Clock>(&self, world: &W, line: &Line, asked: &Asked<'_>) {
+    async fn ask_all<W: IndexDatabase + Http + Clock>(&self, world: &W, line: &Line, asked: &Asked<'_>) {
+        if let Some(wait) = self.pause_of(world, &line.1.provider).await {
+            let wait = wait.max(Duration::from_secs(EMBED_WAIT_SECONDS));
+            return self.turn_away(line, &not_asked(Some(RetryAfter::Deferral(wait))));
+        }
         loop {
-            let next = self.take(line, asked.model.1);
+            let next = self.take(line, asked.model, world.now_ms());
             if next.is_empty() {
                 return;
             }
@@ -87,9 +110,12 @@ impl Pool {
             let is_late = world.now_ms() - self.began_at >= EMBED_MS_MAX;
             let told = if is_late { Vec::new() } else { ask(world, asked, &texts).await };
             let failure = told.iter().find_map(|(embedded, _)| match embedded {
-                Embedded::Failed(outcome) => Some(outcome.clone()),
+                Embedded::Failed(Outcome::Failed { retry_after, .. }) => Some(*retry_after),
                 _ => None,
             });
+            if let Some(wait) = asked_for_time(&told) {
+                self.pause(world, &line.1.provider, wait).await;
+            }
             for (waiting, told) in
                 next.into_iter().zip(told.into_iter().chain(repeat_with(|| (not_asked(None), Vec::new()))))
             {
@@ -97,28 +123,55 @@ impl Pool {
                 let _ = waiting.tell.send(told);
             }
             if is_late || failure.is_some() {
-                let rest = self.waiting.borrow_mut().remove(line).unwrap_or_default();
-                for waiting in rest {
-                    let _ = waiting.tell.send((not_asked(failure.as_ref()), Vec::new()));
-                }
-                return;
+                return self.turn_away(line, &not_asked(failure.flatten()));
             }
         }
     }
 
-    fn wait_for(&self, line: &Line, text: String) -> oneshot::Receiver<Told> {
+    /// Tells all that waits in a line that it was not asked for.
+    fn turn_away(&self, line: &Line, embedded: &Embedded) {
+        for waiting in self.waiting.borrow_mut().remove(line).unwrap_or_default() {
+            let _ = waiting.tell.send((embedded.clone(), Vec::new()));
+        }
+    }
+
+    /// How long a provider is still to be left alone; `None` if it may be asked. The store is asked once for each provider.
+    async fn pause_of<W: IndexDatabase + Clock>(&self, world: &W, provider: &str) -> Option<Duration> {
+        let known = self.paused_until.borrow().get(provider).copied();
+        let until = if let Some(until) = known {
+            until
+        } else {
+            let until = world.now_ms() + pause::left_ms(world, provider).await;
+            self.paused_until.borrow_mut().insert(provider.to_owned(), until);
+            until
+        };
+        let left = u64::try_from(until - world.now_ms()).unwrap_or(0);
+        (left > 0).then(|| Duration::from_millis(left))
+    }
+
+    /// Leaves a provider alone, and has all others do so.
+    async fn pause<W: IndexDatabase + Clock>(&self, world: &W, provider: &str, wait: Duration) {
+        let ms = pause::keep(world, provider, wait).await;
+        self.paused_until.borrow_mut().insert(provider.to_owned(), world.now_ms() + ms);
+    }
+
+    fn wait_for(&self, line: &Line, text: String, lease: Rc<Cell<i64>>) -> oneshot::Receiver<Told> {
         let (tell, answer) = oneshot::channel();
-        self.waiting.borrow_mut().entry(line.clone()).or_default().push_back(Waiting { text, tell });
+        self.waiting.borrow_mut().entry(line.clone()).or_default().push_back(Waiting { text, lease, tell });
         answer
     }
 
-    /// The next texts of one call, one at least.
-    fn take(&self, line: &Line, Model { dimensions }: Model) -> Vec<Waiting> {
+    /// The next texts of one call, one at least. What its job has lost the lease for is not asked: another may run it by now.
+    fn take(&self, line: &Line, Model { dimensions }: Model, now_ms: i64) -> Vec<Waiting> {
         let most = (EMBED_VALUES_PER_CALL / dimensions.max(1)).clamp(1, EMBED_TEXTS_PER_CALL);
         let mut waiting = self.waiting.borrow_mut();
         let Some(queue) = waiting.get_mut(line) else { return Vec::new() };
         let (mut taken, mut bytes): (Vec<Waiting>, usize) = (Vec::new(), 0);
         while let Some(next) = queue.pop_front() {
+            if next.lease.get() <= now_ms {
+                let _ = next.tell.send((not_asked(None), Vec::new()));
+                continue;
+            }
             bytes += next.text.len();
             if !taken.is_empty() && (taken.len() >= most || bytes > EMBED_BYTES_PER_CALL) {
                 queue.push_front(next);
@@ -131,13 +184,8 @@ impl Pool {
 }
 
 /// What becomes of a text that was not asked for: it waits as long as the provider asked for, or a while.
-fn not_asked(failure: Option<&Outcome>) -> Embedded {
-    let asked_for = match failure {
-        Some(Outcome::Failed { retry_after: Some(RetryAfter::Deferral(wait)), .. }) => {
-            Some(RetryAfter::Deferral(*wait))
-        }
-        _ => None,
-    };
+fn not_asked(wait: Option<RetryAfter>) -> Embedded {
+    let asked_for = wait.filter(|wait| matches!(wait, RetryAfter::Deferral(_)));
     let message = "It was not asked for: calls before it failed, or took too long.".to_owned();
     let retry_after = Some(asked_for.unwrap_or_else(wait_a_while));
     Embedded::Failed(Outcome::Failed { class: ErrorClass::Provider, message, retry_after })

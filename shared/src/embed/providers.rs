@@ -2,7 +2,8 @@
 //! job says nothing, and the secret `EMBED_KEY_{NAME}` is the key of one.
 //!
 //! `{"openai": {"type": "openai-compatible", "url": "https://api.openai.com/v1", "models": {"text-embedding-3-small":
-//! {"dimensions": 1536}}}}`. One more is always there: `builtin`, whose vectors are made of words and have no meaning.
+//! {"dimensions": 1536}}}}`, or `{"cf": {"type": "workers-ai", "models": {"@cf/baai/bge-small-en-v1.5": {"dimensions": 384}}}}` by
+//! the AI binding, without a URL and a key. One more is always there: `builtin`, whose vectors are made of words and have no meaning.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -24,6 +25,8 @@ pub const BUILTIN_MODEL: &str = "lexical-1";
 pub enum Interface {
     /// `POST {url}/embeddings` as OpenAI answers it.
     OpenaiCompatible,
+    /// Models of Cloudflare, by the AI binding.
+    WorkersAi,
     /// No call at all: vectors of hashed words.
     Builtin,
 }
@@ -43,7 +46,7 @@ pub struct Provider {
     /// How it is spoken to.
     #[serde(rename = "type")]
     pub interface: Interface,
-    /// Where it is, without the `/embeddings`.
+    /// Where it is, without the `/embeddings`; empty of one that a binding leads to.
     #[serde(default)]
     pub url: String,
     /// Its models by name.
@@ -68,6 +71,13 @@ pub struct Choice {
     pub provider: String,
     /// The model.
     pub model: String,
+}
+
+impl fmt::Display for Choice {
+    /// `provider/model`: the name of a provider has no slash.
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(to, "{}/{}", self.provider, self.model)
+    }
 }
 
 /// What a job names and the deployment lacks.
@@ -197,7 +207,11 @@ fn mistake(name: &str, provider: &Provider, private: &PrivateDestinations) -> Op
     if name.is_empty() || !name.bytes().all(is_name) || name == BUILTIN || provider.interface == Interface::Builtin {
         return Some(format!("EMBED_PROVIDERS: {name:?} must be of a-z, 0-9 and -, and builtin is there already"));
     }
-    if let Err(error) = destination::check(&provider.url, private) {
+    if provider.interface == Interface::WorkersAi {
+        if !provider.url.is_empty() {
+            return Some(format!("EMBED_PROVIDERS: {name} has a url, but the AI binding leads to workers-ai"));
+        }
+    } else if let Err(error) = destination::check(&provider.url, private) {
         return Some(format!("EMBED_PROVIDERS: the url of {name}: {error}"));
     }
     let is_sane = |model: &Model| (1..=EMBED_DIMENSIONS_MAX).contains(&model.dimensions);
@@ -265,6 +279,20 @@ mod tests {
         let providers = parse(&[("EMBED_PROVIDERS", TWO), ("EMBED_KEY_MY_OWN", "hush")]).unwrap();
         assert_eq!(providers.model("my-own", "small").unwrap().0.key.as_deref(), Some("hush"));
         assert!(!format!("{providers:?}").contains("hush"));
+    }
+
+    #[test]
+    fn a_binding_leads_to_workers_ai_and_a_url_to_others() {
+        let one = r#"{"cf": {"type": "workers-ai", "models": {"@cf/baai/bge-small-en-v1.5": {"dimensions": 384}}}}"#;
+        let providers = parse(&[("EMBED_PROVIDERS", one)]).unwrap();
+        assert_eq!(choice(&providers, None, None), Ok("cf/@cf/baai/bge-small-en-v1.5".into()));
+        let default = [("EMBED_PROVIDERS", one), ("EMBED_DEFAULT", "cf/@cf/baai/bge-small-en-v1.5")];
+        assert_eq!(parse(&default).unwrap(), providers, "a model's name may have strokes");
+        let wrong = |text: String| parse(&[("EMBED_PROVIDERS", &text)]).unwrap_err();
+        let with_url = one.replace("\"models\"", "\"url\": \"https://a.example.com\", \"models\"");
+        assert_eq!(wrong(with_url), ["EMBED_PROVIDERS: cf has a url, but the AI binding leads to workers-ai"]);
+        assert!(wrong(one.replace("workers-ai", "openai-compatible"))[0].starts_with("EMBED_PROVIDERS: the url of cf"));
+        assert!(wrong(one.replace("384", "0"))[0].contains("cf needs models of 1 to"));
     }
 
     #[test]

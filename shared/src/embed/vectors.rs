@@ -1,5 +1,6 @@
 //! The vectors of some texts, for every kind that wants some: from what was kept, and from their provider.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
@@ -19,6 +20,8 @@ use crate::store::within;
 #[derive(Clone, Copy)]
 pub(crate) struct Wanted<'a> {
     pub(crate) tenant: &'a str,
+    /// When the lease of the job ends that wants them.
+    pub(crate) lease: &'a Rc<Cell<i64>>,
     pub(crate) choice: &'a Choice,
     pub(crate) provider: &'a Provider,
     pub(crate) model: Model,
@@ -27,7 +30,7 @@ pub(crate) struct Wanted<'a> {
 impl Wanted<'_> {
     /// The name under which its vectors are kept.
     pub(crate) fn kept_as(&self) -> String {
-        format!("{}/{}/{}", self.choice.provider, self.choice.model, self.model.dimensions)
+        format!("{}/{}", self.choice, self.model.dimensions)
     }
 }
 
@@ -74,8 +77,8 @@ pub(crate) async fn ask_and_keep<W: IndexDatabase + Http + Clock>(
     if texts.is_empty() {
         return (Vec::new(), Ok(()));
     }
-    let Wanted { tenant, choice, provider, model } = wanted;
-    let told = pool.embed(world, &settings.version, (tenant, choice), (provider, model), texts).await;
+    let Wanted { tenant, lease, choice, provider, model } = wanted;
+    let told = pool.embed(world, &settings.version, (tenant, choice), (provider, model), (lease, texts)).await;
     let vectors = hashes.iter().zip(&told).filter_map(|(hash, (embedded, _))| match embedded {
         Embedded::Vector(vector) => Some(((*hash).clone(), vector.as_slice())),
         _ => None,
@@ -102,16 +105,19 @@ pub(crate) fn tokens_of(told: &[Told]) -> u64 {
     thousandths.div_ceil(1_000)
 }
 
-/// The failure of an attempt, with the wait that it is worth: one that nobody asked for is doubled with each attempt, and a
+/// The failure of an attempt, with the wait that it is worth: one that nobody asked for is doubled with each attempt, and one of a
+/// provider that was not asked is at least as long, so that the sends of a job outlast a day; a
 /// job that spent the invocation's calls by itself would spend them all again.
 pub(crate) fn waiting(outcome: Outcome, attempt: u32, was_asked_for: bool) -> Outcome {
     let Outcome::Failed { class, message, retry_after } = outcome else { return outcome };
     let retry_after = match retry_after {
         Some(_) if message == NO_CALLS && was_asked_for => None,
         // A store's wait may be as long, and is doubled already.
-        Some(wait) if class == ErrorClass::Provider && wait == wait_a_while() => {
+        Some(RetryAfter::Deferral(wait))
+            if class == ErrorClass::Provider && (!was_asked_for || RetryAfter::Deferral(wait) == wait_a_while()) =>
+        {
             let doublings = attempt.saturating_sub(1).min(EMBED_WAIT_DOUBLINGS);
-            Some(RetryAfter::Deferral(Duration::from_secs(EMBED_WAIT_SECONDS << doublings)))
+            Some(RetryAfter::Deferral(wait.max(Duration::from_secs(EMBED_WAIT_SECONDS << doublings))))
         }
         other => other,
     };
@@ -134,5 +140,11 @@ mod tests {
         };
         assert_eq!(wait(ErrorClass::Provider, 2), failed(ErrorClass::Provider, 2 * EMBED_WAIT_SECONDS));
         assert_eq!(wait(ErrorClass::Internal, 2), failed(ErrorClass::Internal, EMBED_WAIT_SECONDS));
+        // Who was turned away by what others were told waits longer each time, too, and at least as long as is left.
+        for (seconds, attempt, expected) in [(23, 1, 23), (23, 3, 80), (600, 3, 600), (600, 90, 1_280)] {
+            let turned_away = waiting(failed(ErrorClass::Provider, seconds), attempt, false);
+            assert_eq!(turned_away, failed(ErrorClass::Provider, expected), "{seconds} s in attempt {attempt}");
+        }
+        assert_eq!(waiting(failed(ErrorClass::Provider, 23), 3, true), failed(ErrorClass::Provider, 23), "as it asked");
     }
 }

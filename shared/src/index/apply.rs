@@ -14,6 +14,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::plan::{Content, Document, Plan, Standing, drop_all_but, plans, put_document, state_of};
+use super::rebuild::goes_on;
 use super::{Generation, IndexRow, Store, cache, index_sql, manage};
 use crate::claim::Claimed;
 use crate::embed::ask::{Call, Embedded};
@@ -87,10 +88,11 @@ impl<W: World> Apply<'_, W> {
         let version = self.job.id.strip_prefix(ID_PREFIX).unwrap_or_default();
         for _ in 0..INDEX_TRIES {
             let index = self.index(name).await?;
-            let standing = self.standing(&index, &document.id).await?;
+            let source = document.content.as_ref().map_or("", |content| content.source.as_str());
+            let (standing, removal) = self.standing(&index, (&document.id, source)).await?;
             let seen = standing.as_ref().map(|standing| standing.version.as_str());
             let is_meant = index_id.is_none_or(|id| id == index.id);
-            if !is_meant || seen.is_some_and(|seen| seen > version) {
+            if !is_meant || [seen, removal.as_deref()].into_iter().flatten().any(|stands| stands > version) {
                 return Ok(told((name, &index.serving), document, "superseded", &[], spent));
             }
             let mut plans = plans(&index, document, standing.as_ref(), None);
@@ -126,7 +128,7 @@ impl<W: World> Apply<'_, W> {
     ) -> Result<(), Outcome> {
         for _ in 0..INDEX_TRIES {
             let Some((version, document)) = self.content(index, id).await? else { return Ok(()) };
-            let standing = self.standing(index, id).await?;
+            let (standing, _) = self.standing(index, (id, "")).await?;
             let plans = plans(index, &document, standing.as_ref(), anew);
             let mut spent = Spent::default();
             let mut found = Ok(());
@@ -145,6 +147,29 @@ impl<W: World> Apply<'_, W> {
             // A job that has changed it meanwhile has cut it as well, but took for there what may not be there.
         }
         Ok(())
+    }
+
+    /// Takes a document away with the version of a removal, if it is still of that source and was accepted before.
+    pub(super) async fn take_away(
+        &self,
+        index: &IndexRow,
+        id: &str,
+        (source, version): (&str, &str),
+    ) -> Result<(), Outcome> {
+        let document = Document { id: id.to_owned(), content: None };
+        for _ in 0..INDEX_TRIES {
+            let (Some(standing), _) = self.standing(index, (id, "")).await? else { return Ok(()) };
+            if standing.deleted == 1 || standing.source != source || standing.version.as_str() >= version {
+                return Ok(());
+            }
+            let plans = plans(index, &document, Some(&standing), None);
+            let stands = self.commit(index, &document, (version, Some(&standing.version)), &plans, None).await?;
+            if stands.as_deref() == Some(version) {
+                return Ok(());
+            }
+        }
+        // Others change it all the time: the next attempt looks at it again.
+        Err(goes_on("Other jobs change the document all the time.".to_owned()))
     }
 
     /// A document as it was brought, with its version.
@@ -174,12 +199,21 @@ impl<W: World> Apply<'_, W> {
         Ok(index)
     }
 
-    async fn standing(&self, index: &IndexRow, document: &str) -> Result<Option<Standing>, Outcome> {
+    /// A document as it stands, and the version before which nothing of a source does.
+    async fn standing(
+        &self,
+        index: &IndexRow,
+        (document, source): (&str, &str),
+    ) -> Result<(Option<Standing>, Option<String>), Outcome> {
         let generations: Vec<_> = index.generations.iter().map(|generation| &generation.id).collect();
-        let statement = index_sql!("read_document", index.id.as_str(), document, json_param(&generations));
+        let statements = vec![
+            index_sql!("read_document", index.id.as_str(), document, json_param(&generations)),
+            index_sql!("read_removal", index.id.as_str(), source),
+        ];
         // Safe to repeat: it only reads.
-        let answers = batch(&Store(self.world), vec![statement]).await.map_err(|error| self.away(&error))?;
-        first_as(answers.first()).map_err(|error| self.away(&error))
+        let answers = batch(&Store(self.world), statements).await.map_err(|error| self.away(&error))?;
+        let standing = first_as(answers.first()).map_err(|error| self.away(&error))?;
+        Ok((standing, first_as(answers.get(1)).map_err(|error| self.away(&error))?))
     }
 
     /// Sees to it that every new chunk has a vector that is kept.
@@ -206,7 +240,7 @@ impl<W: World> Apply<'_, W> {
                 format!("The deployment has no model {model:?} of {dimensions} dimensions of a provider {provider:?}.");
             return Err(failed(ErrorClass::Provider, message));
         };
-        let wanted = Wanted { tenant: &self.job.tenant, choice: &choice, provider, model };
+        let wanted = Wanted { tenant: &self.job.tenant, lease: &self.job.lease, choice: &choice, provider, model };
         let asked: BTreeSet<&str> = plan.fresh.iter().map(String::as_str).collect();
         let kept_as = generation.cache_name();
         // Safe to repeat: it only reads.
@@ -227,7 +261,7 @@ impl<W: World> Apply<'_, W> {
                 // Safe to repeat: the same text has the same vector.
                 cache::keep(self.world, wanted.tenant, &kept_as, named).await.map_err(|error| self.away(&error))?;
             }
-            Interface::OpenaiCompatible => {
+            Interface::OpenaiCompatible | Interface::WorkersAi => {
                 // Safe to repeat: it costs tokens and changes nothing; what came is kept.
                 let (told, kept_now) = ask_and_keep(self.world, self.settings, self.pool, wanted, (now, texts)).await;
                 spent.tokens += tokens_of(&told);
@@ -262,7 +296,10 @@ impl<W: World> Apply<'_, W> {
         anew: Option<&Generation>,
     ) -> Result<Option<String>, Outcome> {
         let generations: Vec<_> = index.generations.iter().map(|generation| &generation.id).collect();
-        let mut statements = vec![put_document(index, document, version, seen)];
+        // What is made anew takes no more room than it had, whatever was counted of it.
+        let grow = plans.iter().filter(|plan| anew.is_none() && !plan.fresh.is_empty()).map(Plan::room);
+        let room = json_param(&grow.collect::<Vec<_>>());
+        let mut statements = vec![put_document(index, document, (version, seen), room)];
         let of = |generation: &Generation| {
             json_param(&json!({
                 "index": index.id, "document": document.id, "version": version, "generation": generation.id,

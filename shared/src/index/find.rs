@@ -15,7 +15,7 @@ use super::show::show;
 use super::{Generation, IndexRow, Store, cache, index_sql};
 use crate::authorize::unavailable;
 use crate::embed::ask::{Asked, Embedded, ask};
-use crate::embed::providers::Interface;
+use crate::embed::providers::{Choice, Interface};
 use crate::invalid::{InvalidField, read};
 use crate::limits::{
     CANDIDATES, CANDIDATES_FILTERED, CANDIDATES_VECTOR, FILTER_DOCUMENTS_PAGE, QUERY_BYTES_MAX, QUERY_WORDS_MAX,
@@ -290,7 +290,8 @@ async fn living<W: IndexDatabase + Clock>(world: &W, snapshot: &Snapshot, hits: 
     let seqs: Vec<u64> = hits.iter().take(first).map(|hit| seq_of(hit.id)).collect();
     // Safe to repeat: it only reads.
     let answers = batch(&Store(world), vec![index_sql!("find_living", serving.id.as_str(), json_param(&seqs))]).await;
-    let living: BTreeSet<u64> = rows(answers.map_err(|error| unavailable(&error))?.first())?.into_iter().collect();
+    let mut living = BTreeSet::new();
+    living.extend(rows::<u64>(answers.map_err(|error| unavailable(&error))?.first())?);
     let is_there = |(at, hit): &(usize, Hit)| *at >= first || living.contains(&seq_of(hit.id));
     Ok(hits.into_iter().enumerate().filter(is_there).map(|(_, hit)| hit).collect())
 }
@@ -309,7 +310,9 @@ async fn vector_of<W: Http + Clock>(
         return Ok(lexical::embed(text));
     }
     let calls_left = Cell::new(1);
-    let asked = Asked { provider, model: (model_name, model), version: &settings.version, calls_left: &calls_left };
+    let choice = Choice { provider: name.clone(), model: model_name.clone() };
+    let version = &settings.version;
+    let asked = Asked { provider, choice: &choice, model, version, calls_left: &calls_left };
     match ask(world, &asked, &[text]).await.pop().map(|(embedded, _)| embedded) {
         Some(Embedded::Vector(vector)) => Ok(vector),
         Some(Embedded::Refused(message)) => Err(format!("The provider refuses the query: {message}")),

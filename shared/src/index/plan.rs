@@ -106,7 +106,12 @@ pub(super) fn plans<'a>(
     index.generations.iter().filter_map(plan).collect()
 }
 
-pub(super) fn put_document(index: &IndexRow, document: &Document, version: &str, seen: Option<&str>) -> Statement {
+pub(super) fn put_document(
+    index: &IndexRow,
+    document: &Document,
+    (version, seen): (&str, Option<&str>),
+    room: Param,
+) -> Statement {
     let content = document.content.as_ref();
     let text = content.map_or("", |content| content.text.as_str());
     let head = json!({
@@ -117,10 +122,16 @@ pub(super) fn put_document(index: &IndexRow, document: &Document, version: &str,
     });
     let planned: Vec<_> = index.generations.iter().map(|generation| &generation.id).collect();
     let (id, serving, seen) = (index.id.as_str(), index.serving.as_str(), seen.map(str::to_owned));
-    index_sql!("put_document", id, json_param(&head), text, seen, json_param(&planned), serving)
+    index_sql!("put_document", id, json_param(&head), text, seen, json_param(&planned), serving, room)
 }
 
 impl Plan<'_> {
+    /// The generation, how many chunks it gets more, and how many it may have.
+    pub(super) fn room(&self) -> (&str, i64, u64) {
+        let count = |chunks: usize| i64::try_from(chunks).unwrap_or(i64::MAX);
+        (&self.generation.id, count(self.fresh.len()) - count(self.removed), self.generation.chunks_max())
+    }
+
     pub(super) fn statements(&self, of: &Param) -> Vec<Statement> {
         let generation = self.generation.id.as_str();
         let mut statements = Vec::new();

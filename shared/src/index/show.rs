@@ -1,7 +1,5 @@
 //! What a search answers: the first chunks that are there, with what they say, where they stand, and marks.
 
-use std::collections::BTreeMap;
-
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -47,16 +45,16 @@ pub(super) async fn show<W: IndexDatabase + Clock>(
     }
     // Safe to repeat: it only reads.
     let answers = batch(&Store(world), statements).await.map_err(|error| unavailable(&error))?;
-    let found: BTreeMap<u64, Row> = rows::<Row>(answers.first())?.into_iter().map(|row| (row.seq, row)).collect();
-    let marked: BTreeMap<u64, String> = rows::<(u64, String)>(answers.get(1))?.into_iter().collect();
+    let (found, marked) = (rows::<Row>(answers.first())?, rows::<(u64, String)>(answers.get(1))?);
     let shown = |entry: &Fused| {
         let seq = seq_of(entry.id);
-        let row = found.get(&seq)?;
+        let row = found.iter().find(|row| row.seq == seq)?;
+        let marked = marked.iter().find(|(of, _)| *of == seq);
         Some(json!({
             "document": row.document, "source": row.source, "heading": row.heading, "text": row.text,
             "start": row.span.map(|span| span.0), "end": row.span.map(|span| span.1),
             "score": entry.score, "keyword_score": entry.keyword, "vector_score": entry.vector,
-            "highlight": marked.get(&seq).map(|text| as_html(text)), "metadata": row.metadata,
+            "highlight": marked.map(|(_, text)| as_html(text)), "metadata": row.metadata,
         }))
     };
     Ok(fused.iter().filter_map(shown).collect())

@@ -1,7 +1,8 @@
 //! The batch of texts that become vectors: its payload, its checks, its run and its result.
 //!
-//! `{"provider"?, "model"?, "inputs": [{"id", "text"}], "output"?: "inline" | "r2"}`. It is stored with the provider and the
-//! model that it means. A text that the provider refuses fails alone: the result names it, and says why.
+//! `{"provider"?, "model"?, "inputs": [{"id", "text"}], "output"?: "inline" | "r2" | {"index": name}}`. It is stored with the
+//! provider and the model that it means, unless an index says which. A text that the provider refuses fails alone: the result
+//! names it, and says why.
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -18,11 +19,13 @@ use crate::embed::pool::Pool;
 use crate::embed::providers::{Choice, Model};
 use crate::embed::vectors::{Wanted, calls_in, tokens_of, vectors_of, waiting};
 use crate::evidence::sha256;
-use crate::invalid::{InvalidField, read};
+use crate::index::apply::Apply;
+use crate::index::bring::bring;
+use crate::invalid::{InvalidField, is_name, read};
 use crate::jobs::CheckedPayload;
 use crate::limits::{
-    EMBED_ID_BYTES_MAX, EMBED_INPUTS_MAX, EMBED_REASON_CHARS, EMBED_REFUSED_SHOWN, EMBED_TEXT_BYTES_MAX,
-    RESULT_BYTES_MAX,
+    BROUGHT_ATTEMPTS, EMBED_ID_BYTES_MAX, EMBED_INPUTS_MAX, EMBED_REASON_CHARS, EMBED_REFUSED_SHOWN,
+    EMBED_TEXT_BYTES_MAX, RESULT_BYTES_MAX,
 };
 use crate::outcome::{ErrorClass, Outcome};
 use crate::payload::put_vectors;
@@ -63,7 +66,7 @@ struct Input {
 }
 
 /// Where vectors go.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "EmbedOutput"))]
 #[serde(rename_all = "lowercase")]
 enum Output {
@@ -72,6 +75,9 @@ enum Output {
     Inline,
     /// Into an object of their own: `GET /v1/jobs/{id}/vectors`.
     R2,
+    /// Into the index of that name: each text becomes a document of it, without metadata or source, cut and embedded as the
+    /// index does it. Of `provider` and `model`, what is said must be the index's own.
+    Index(String),
 }
 
 /// Checks a payload and notes which model it means.
@@ -83,7 +89,12 @@ pub fn check(payload: &RawValue, settings: &Settings) -> Result<CheckedPayload, 
     // As it was written: another default of the deployment makes no other request of it.
     let canonical = serde_json::to_string(&embed).map_err(|_| Problem::Internal)?;
     let mut errors = embed.errors();
+    if matches!(embed.output, Output::Index(_)) {
+        errors.extend(embed.too_many_of_an_index(settings));
+    }
     match settings.providers.choose(embed.provider.as_deref(), embed.model.as_deref()) {
+        // Its index says which is meant.
+        _ if matches!(embed.output, Output::Index(_)) => {}
         Ok(choice) => {
             let dimensions = settings.providers.model(&choice.provider, &choice.model).map_or(0, |(_, m)| m.dimensions);
             errors.extend(embed.too_much_inline(dimensions));
@@ -128,9 +139,23 @@ impl Embed {
                     "out-of-range",
                     format!("A text has 1 to {EMBED_TEXT_BYTES_MAX} bytes, not all of them blank."),
                 );
+            } else if matches!(self.output, Output::Index(_)) && text.contains('\0') {
+                wrong("text", "invalid-character", "A document has no NUL.".into());
             }
         }
+        if let Output::Index(name) = &self.output
+            && !is_name(name)
+        {
+            let detail = "A name has 1 to 64 of a-z, A-Z, 0-9, _ and -.";
+            errors.push(InvalidField::new("#/payload/output/index", "invalid-name", detail));
+        }
         errors
+    }
+
+    fn too_many_of_an_index(&self, settings: &Settings) -> Option<InvalidField> {
+        let most = settings.plan.index_documents * BROUGHT_ATTEMPTS;
+        let detail = format!("On this plan {most} texts of a job become documents.");
+        (self.inputs.len() > most).then(|| InvalidField::new("#/payload/inputs", "out-of-range", detail))
     }
 
     fn too_much_inline(&self, dimensions: usize) -> Option<InvalidField> {
@@ -149,23 +174,30 @@ pub(crate) type Ran = (Outcome, Vec<Rc<Call>>);
 
 /// Embeds the texts of a claimed job. It answers always.
 pub(crate) async fn run<W: World>(world: &W, settings: &Settings, pool: &Pool, job: &Claimed) -> Ran {
-    let Ok(Embed { provider: Some(provider), model: Some(model), inputs, output }) =
+    let unreadable = || (failed(ErrorClass::Handler, "The payload cannot be read.".into()), Vec::new());
+    let Ok(Embed { provider, model, inputs, output }) =
         serde_json::from_str(job.payload.as_deref().unwrap_or_default())
     else {
-        return (failed(ErrorClass::Handler, "The payload cannot be read.".into()), Vec::new());
+        return unreadable();
     };
+    if let Output::Index(index) = output {
+        let texts = inputs.into_iter().map(|input| (input.id, input.text)).collect();
+        let named = (provider.as_deref(), model.as_deref());
+        return bring(&Apply { world, settings, pool, job }, &index, named, texts).await;
+    }
+    let (Some(provider), Some(model)) = (provider, model) else { return unreadable() };
     let Some(known) = settings.providers.model(&provider, &model) else {
         let message = format!("The deployment has no model {model:?} of a provider {provider:?} any more.");
         return (failed(ErrorClass::Provider, message), Vec::new());
     };
     let (ids, texts): (Vec<_>, Vec<_>) = inputs.into_iter().map(|input| (input.id, input.text)).unzip();
     let choice = Choice { provider, model };
-    let wanted = Wanted { tenant: &job.tenant, choice: &choice, provider: known.0, model: known.1 };
+    let wanted = Wanted { tenant: &job.tenant, lease: &job.lease, choice: &choice, provider: known.0, model: known.1 };
     let told = vectors_of(world, settings, pool, wanted, texts).await;
     let calls = calls_in(&told);
     let outcome = match (sum_up(&choice, known.1, &ids, told, &calls), output) {
         (Ok(sum), Output::Inline) => Outcome::Succeeded { result: Some(sum.inline()) },
-        (Ok(sum), Output::R2) => {
+        (Ok(sum), _) => {
             let (object, result) = sum.in_object();
             // Safe to repeat: the same job's object is written over.
             let put = put_vectors(world, job, object).await;
@@ -189,18 +221,14 @@ fn sum_up(choice: &Choice, model: Model, ids: &[String], told: Vec<Told>, calls:
     for (id, (embedded, _)) in ids.iter().zip(told) {
         match embedded {
             Embedded::Vector(vector) => vectors.push((id.clone(), vector)),
-            Embedded::Refused(message) => refused.push((id, message)),
+            Embedded::Refused(message) => refused.push((id.clone(), message)),
             Embedded::Failed(outcome) => return Err(outcome),
         }
     }
     if vectors.is_empty() {
-        let message = refused.first().map_or("", |(_, message)| message.as_str());
-        // One text may be what is wrong; of several it is rather the request.
-        let class = if refused.len() > 1 { ErrorClass::Provider } else { ErrorClass::Handler };
-        return Err(failed(class, format!("The provider refuses every text: {message}")));
+        return Err(all_refused("The provider refuses every text", &refused));
     }
-    let named = refused.iter().take(EMBED_REFUSED_SHOWN);
-    let named: Vec<_> = named.map(|(id, message)| json!({"id": id, "message": message})).collect();
+    let named = named(&refused);
     let Choice { provider, model: name } = choice;
     let told = json!({
         "provider": provider, "model": name, "dimensions": model.dimensions, "embedded": vectors.len(),
@@ -233,6 +261,20 @@ impl Sum {
         self.told["vectors"] = json!({"bytes": object.len(), "sha256": sha256(&object)});
         (object, self.told)
     }
+}
+
+/// The first of those that are refused, as a result names them.
+pub(crate) fn named(refused: &[(String, String)]) -> Vec<Value> {
+    let first = refused.iter().take(EMBED_REFUSED_SHOWN);
+    first.map(|(id, message)| json!({"id": id, "message": message})).collect()
+}
+
+/// The failure of a job all of whose texts are refused.
+pub(crate) fn all_refused(what: &str, refused: &[(String, String)]) -> Outcome {
+    let message = refused.first().map_or("", |(_, message)| message.as_str());
+    // One text may be what is wrong; of several it is rather the request.
+    let class = if refused.len() > 1 { ErrorClass::Provider } else { ErrorClass::Handler };
+    failed(class, format!("{what}: {message}"))
 }
 
 fn bytes_of(vector: &[f32]) -> Vec<u8> {

@@ -1,7 +1,8 @@
 //! The change of an index: a document that comes or goes, or the index held against itself.
 //!
 //! `{"index", "index_id"?, "put": {"id", "text", "metadata"?, "source"?}}`, `{"index", "delete": {"id"}}`, `{"index", "verify":
-//! {"repair"?}}` or `{"index", "rebuild": {}}`. The document that was accepted last stands, in whatever order its jobs run.
+//! {"repair"?}}`, `{"index", "remove": {"source", "before"?}}` or `{"index", "rebuild": {}}`. The document that was accepted
+//! last stands, in whatever order its jobs run.
 
 use std::rc::Rc;
 
@@ -14,8 +15,9 @@ use crate::embed::ask::Call;
 use crate::embed::pool::Pool;
 use crate::index::apply::{Apply, Meant};
 use crate::index::plan::{Content, Document};
-use crate::index::{rebuild, verify};
+use crate::index::{rebuild, remove, verify};
 use crate::invalid::{InvalidField, is_name, read};
+use crate::job::is_id;
 use crate::jobs::CheckedPayload;
 use crate::limits::{DOCUMENT_BYTES_MAX, DOCUMENT_METADATA_BYTES_MAX, EMBED_ID_BYTES_MAX};
 use crate::outcome::{ErrorClass, Outcome};
@@ -43,6 +45,9 @@ pub(crate) struct Change {
     /// The index is held against itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     verify: Option<Verify>,
+    /// The documents of a source go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    remove: Option<Remove>,
     /// The index goes on with the generation that it builds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     rebuild: Option<Rebuild>,
@@ -76,6 +81,19 @@ pub(crate) struct Delete {
     /// Names it within the index.
     #[cfg_attr(feature = "openapi", schemars(length(min = 1, max = EMBED_ID_BYTES_MAX)))]
     id: String,
+}
+
+/// A source whose documents go; with `before`, once all other jobs of the job's group have succeeded.
+#[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "SourceRemoval"))]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Remove {
+    /// Where they are from.
+    #[cfg_attr(feature = "openapi", schemars(length(min = 1, max = EMBED_ID_BYTES_MAX)))]
+    source: String,
+    /// The id of a job: what was accepted with it or later stays. This job's own when nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    before: Option<String>,
 }
 
 /// That an index goes on with the generation that it builds.
@@ -117,9 +135,15 @@ impl Change {
         if !is_name(&self.index) {
             wrong("/index", "invalid-name", "A name has 1 to 64 of a-z, A-Z, 0-9, _ and -.".into());
         }
-        let asked = [self.put.is_some(), self.delete.is_some(), self.verify.is_some(), self.rebuild.is_some()];
+        let asked = [
+            self.put.is_some(),
+            self.delete.is_some(),
+            self.verify.is_some(),
+            self.remove.is_some(),
+            self.rebuild.is_some(),
+        ];
         if asked.iter().filter(|asked| **asked).count() != 1 {
-            wrong("", "either-or", "One of put, delete, verify and rebuild.".into());
+            wrong("", "either-or", "One of put, delete, verify, remove and rebuild.".into());
         }
         let ids =
             [("/put/id", self.put.as_ref().map(|it| &it.id)), ("/delete/id", self.delete.as_ref().map(|it| &it.id))];
@@ -140,13 +164,29 @@ impl Change {
                 let detail = format!("Metadata has at most {DOCUMENT_METADATA_BYTES_MAX} bytes as JSON.");
                 wrong("/put/metadata", "too-long", detail);
             }
-            if source.len() > EMBED_ID_BYTES_MAX || source.chars().any(char::is_control) {
-                let detail = format!("A source has at most {EMBED_ID_BYTES_MAX} bytes, and no control characters.");
-                wrong("/put/source", "out-of-range", detail);
+            if !is_source(source) {
+                wrong("/put/source", "out-of-range", source_detail());
+            }
+        }
+        if let Some(Remove { source, before }) = &self.remove {
+            if source.is_empty() || !is_source(source) {
+                wrong("/remove/source", "out-of-range", source_detail());
+            }
+            if before.as_ref().is_some_and(|before| !is_id(before)) {
+                wrong("/remove/before", "invalid-name", "It is no id of a job.".into());
             }
         }
         errors
     }
+}
+
+/// Whether a text may be a document's source.
+pub(crate) fn is_source(text: &str) -> bool {
+    text.len() <= EMBED_ID_BYTES_MAX && !text.chars().any(char::is_control)
+}
+
+fn source_detail() -> String {
+    format!("A source has at most {EMBED_ID_BYTES_MAX} bytes, and no control characters.")
 }
 
 /// Changes an index as a claimed job asks for. It answers always.
@@ -164,15 +204,16 @@ pub(crate) async fn run<W: World>(
         return unreadable();
     };
     let apply = Apply { world, settings, pool, job };
-    let Change { index, index_id, put, delete, verify: held, rebuild: goes_on } = payload;
+    let Change { index, index_id, put, delete, verify: held, remove: gone, rebuild: goes_on } = payload;
     let meant = Meant { name: &index, id: index_id.as_deref() };
-    match (put, delete, held, goes_on) {
+    match (put, delete, held, gone, goes_on) {
         (Some(Put { id, text, metadata, source }), ..) => {
             apply.apply(meant, &Document { id, content: Some(Content { text, metadata, source }) }).await
         }
         (_, Some(Delete { id }), ..) => apply.apply(meant, &Document { id, content: None }).await,
-        (_, _, Some(Verify { repair }), _) => verify::verify(&apply, meant, repair).await,
+        (_, _, Some(Verify { repair }), ..) => verify::verify(&apply, meant, repair).await,
+        (.., Some(Remove { source, before }), _) => remove::remove(&apply, meant, &source, before.as_deref()).await,
         (.., Some(Rebuild {})) => rebuild::rebuild(&apply, meant).await,
-        (None, None, None, None) => unreadable(),
+        (None, None, None, None, None) => unreadable(),
     }
 }

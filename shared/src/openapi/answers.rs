@@ -6,12 +6,14 @@ mod attempts;
 mod export;
 pub(super) mod indexes;
 pub(super) mod schedules;
+mod usage;
 
 use schemars::JsonSchema;
 use serde_json::{Map, Value};
 
 pub(super) use attempts::{Attempt, Evidence};
 pub(super) use export::line as export_line;
+pub(super) use usage::Usage;
 
 use super::told::JOB_ID;
 use super::{KindName, Time};

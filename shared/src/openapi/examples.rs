@@ -21,6 +21,7 @@ use crate::redact::Redaction;
 use crate::schedule::{Firing, ScheduleRow};
 use crate::strays::StrayRow;
 use crate::time::rfc3339;
+use crate::usage::UsageRow;
 
 /// 2026-11-02T08:00:00Z
 const AT: i64 = 1_793_606_400_000;
@@ -86,6 +87,11 @@ pub(super) fn quotas() -> Vec<(&'static str, Value)> {
 
 pub(super) fn quota() -> Value {
     json!({"tenant": "acme", "jobs_per_day": 10_000, "jobs_today": 1_204})
+}
+
+pub(super) fn usage() -> Value {
+    let row = json!({"day": AT / 86_400_000, "model": "openai/text-embedding-3-small", "calls": 12, "texts": 1_104, "tokens": 98_230});
+    shown(row, |row: UsageRow| row.to_json())
 }
 
 pub(super) fn restored() -> Vec<(&'static str, Value)> {
@@ -302,6 +308,7 @@ pub(super) fn export_lines() -> Vec<(&'static str, Value)> {
         ("key", with(key(), json!({"type": "key"}))),
         ("group", with(group(), json!({"type": "group"}))),
         ("job", with(job(), json!({"type": "job", "attempts": [attempt], "dead_letter": null}))),
+        ("usage", with(usage(), json!({"type": "usage", "tenant": "acme"}))),
         ("next", json!({"next_cursor": "AbCdEf"})),
     ]
 }

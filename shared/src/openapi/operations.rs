@@ -8,6 +8,7 @@ mod export;
 mod indexes;
 mod jobs;
 mod schedules;
+mod usage;
 
 use serde_json::{Value, json};
 
@@ -20,6 +21,7 @@ const DEAD_LETTERS: &str = "Dead letters";
 const ENDPOINTS: &str = "Endpoints";
 const SCHEDULES: &str = "Schedules";
 const INDEXES: &str = "Indexes";
+const USAGE: &str = "Usage";
 const KEYS: &str = "Keys";
 const EXPORT: &str = "Export";
 const ERASURE: &str = "Erasure";
@@ -33,6 +35,7 @@ pub(super) fn tags() -> Value {
         {"name": ENDPOINTS, "description": "Where webhooks and tasks go, and what signs them."},
         {"name": SCHEDULES, "description": "Jobs by the clock: one for each slot of a cron expression."},
         {"name": INDEXES, "description": "Documents that are cut, embedded, kept, and found by words, by vectors, or by both."},
+        {"name": USAGE, "description": "What jobs asked providers of embeddings for."},
         {"name": KEYS, "description": "API keys, for admins and for `ROOT_TOKEN`."},
         {"name": EXPORT, "description": "All that is kept of a tenant."},
         {"name": ERASURE, "description": "Removing a tenant, or one subject of its jobs, with a receipt."},
@@ -85,6 +88,7 @@ pub(super) fn tell(operation: Operation) -> Told {
         Op::WriteDocuments => indexes::write_documents(),
         Op::Search => indexes::search(),
         Op::VerifyIndex => indexes::verify_index(),
+        Op::ListUsage => usage::list_usage(),
         Op::CreateKey => admin::create_key(),
         Op::ListKeys => admin::list_keys(),
         Op::RevokeKey => admin::revoke_key(),

@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 use super::answers::Page;
 use super::{NAME, examples};
 use crate::invalid::InvalidField;
-use crate::limits::{IDEMPOTENCY_KEY_BYTES_MAX, PAGE_DEFAULT, PAGE_MAX, SUBJECT_BYTES_MAX, WAIT_SECONDS_MAX};
+use crate::limits::{
+    EMBED_ID_BYTES_MAX, IDEMPOTENCY_KEY_BYTES_MAX, PAGE_DEFAULT, PAGE_MAX, SUBJECT_BYTES_MAX, WAIT_SECONDS_MAX,
+};
 use crate::problem::Problem;
 use crate::routes::{Operation, Route};
 use crate::state::State;
@@ -232,18 +234,28 @@ pub(super) const JOB_ID: &str = "^job_00[0-7][0-9A-HJKMNP-TV-Z]{25}$";
 /// An erasure's id: a prefix and a ULID.
 pub(super) const ERASURE_ID: &str = "^era_[0-7][0-9A-HJKMNP-TV-Z]{25}$";
 
+fn parameter(place: &str, name: &str, description: &str, schema: Value) -> Value {
+    let mut parameter = json!({"name": name, "in": place, "description": description});
+    parameter["schema"] = schema;
+    parameter
+}
+
+fn in_query(name: &str, description: &str, schema: Value) -> (String, Value) {
+    (name.to_owned(), parameter("query", name, description, schema))
+}
+
+fn in_header(name: &str, description: &str, schema: Value) -> (String, Value) {
+    (name.to_owned(), parameter("header", name, description, schema))
+}
+
 /// Every parameter but those of paths.
 pub(super) fn parameters() -> Value {
+    Value::Object(headers_of_requests().into_iter().chain(queries()).chain(queries_of_documents()).collect())
+}
+
+fn headers_of_requests() -> [(String, Value); 4] {
     let name = json!({"type": "string", "pattern": NAME});
-    let time = json!({"type": "string", "format": "date-time"});
-    let states: Vec<_> = State::ALL.iter().map(|state| state.name()).collect();
-    let in_query = |name: &str, description: &str, schema: Value| {
-        (name.to_owned(), json!({"name": name, "in": "query", "description": description, "schema": schema}))
-    };
-    let in_header = |name: &str, description: &str, schema: Value| {
-        (name.to_owned(), json!({"name": name, "in": "header", "description": description, "schema": schema}))
-    };
-    Value::Object(serde_json::Map::from_iter([
+    [
         in_header(
             "Idempotency-Key",
             "The same key again, for the same kind and endpoint within the window, is the same job. A quoted string or a \
@@ -262,7 +274,16 @@ pub(super) fn parameters() -> Value {
             "How many jobs made one another before this request: what a webhook's own request says.",
             json!({"type": "string"}),
         ),
-        in_header("Longshore-Tenant", "The tenant that a key for all tenants acts for.", name.clone()),
+        in_header("Longshore-Tenant", "The tenant that a key for all tenants acts for.", name),
+    ]
+}
+
+fn queries() -> [(String, Value); 14] {
+    let name = json!({"type": "string", "pattern": NAME});
+    let time = json!({"type": "string", "format": "date-time"});
+    let day = json!({"type": "string", "format": "date"});
+    let states: Vec<_> = State::ALL.iter().map(|state| state.name()).collect();
+    [
         in_query("tenant", "The same as Longshore-Tenant, which wins.", name.clone()),
         in_query(
             "limit",
@@ -283,11 +304,6 @@ pub(super) fn parameters() -> Value {
         in_query("kind", "Only jobs of this kind.", json!({"type": "string"})),
         in_query("endpoint", "Only jobs to this endpoint.", name.clone()),
         in_query("group", "Only jobs of this group.", name.clone()),
-        (
-            "group-of-documents".to_owned(),
-            json!({"name": "group", "in": "query", "description": "Names the group of the jobs that the lines become. When nothing \
-                is said, the idempotency key names it, or the request.", "schema": name.clone()}),
-        ),
         in_query("event_id", "Only jobs with this event id, such as a job and its replays.", name),
         in_query(
             "idempotency_key",
@@ -296,7 +312,27 @@ pub(super) fn parameters() -> Value {
         ),
         in_query("created_after", "Only jobs created then or later.", time.clone()),
         in_query("created_before", "Only jobs created before then.", time),
-    ]))
+        in_query("from", "Only that day and later ones.", day.clone()),
+        in_query("to", "Only that day and earlier ones.", day),
+    ]
+}
+
+fn queries_of_documents() -> [(String, Value); 2] {
+    let group = "Names the group of the jobs that the lines become. When nothing is said, the idempotency key names it, or the \
+                 request.";
+    [
+        (
+            "group-of-documents".to_owned(),
+            parameter("query", "group", group, json!({"type": "string", "pattern": NAME})),
+        ),
+        in_query(
+            "replace",
+            "The source that has these documents and no others in the end: once the jobs of all lines have succeeded, its \
+             documents that were accepted before them are removed. Nothing is if a line is refused or not read, or if one of the \
+             jobs dies or is cancelled. Not with `group`.",
+            json!({"type": "string", "minLength": 1, "maxLength": EMBED_ID_BYTES_MAX}),
+        ),
+    ]
 }
 
 /// Every header of an answer.

@@ -56,8 +56,7 @@ pub fn fuse(keyword: &[Hit], vector: &[Hit]) -> Vec<Fused> {
         }
     }
     let mut fused: Vec<_> = fused.into_values().collect();
-    // The sort is stable, and the map was in the order of ids.
-    fused.sort_by(|one, other| other.score.total_cmp(&one.score));
+    fused.sort_unstable_by(|one, other| other.score.total_cmp(&one.score).then(one.id.cmp(&other.id)));
     fused
 }
 

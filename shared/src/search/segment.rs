@@ -129,7 +129,11 @@ fn quantised<'a>(
     dimensions: usize,
     entries: impl IntoIterator<Item = (EntryId, &'a [f32])>,
 ) -> Result<BTreeMap<EntryId, Source>, SegmentError> {
-    entries.into_iter().map(|(id, vector)| Ok((id, Source::New(Quantised::new(dimensions, vector)?)))).collect()
+    let mut quantised = BTreeMap::new();
+    for (id, vector) in entries {
+        quantised.insert(id, Source::New(Quantised::new(dimensions, vector)?));
+    }
+    Ok(quantised)
 }
 
 fn write(

@@ -116,6 +116,7 @@ pub fn claimed(payload: &str, endpoint: Option<ClaimedEndpoint>) -> Claimed {
         backoff: longshore::backoff::Schedule::Fast,
         deadline_at: None,
         created_at: NOW_MS,
+        lease: std::rc::Rc::default(),
         lease_until: NOW_MS,
         now: NOW_MS,
         payload: Some(payload.to_owned()),

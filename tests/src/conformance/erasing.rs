@@ -25,7 +25,7 @@ use serde_json::json;
 use super::stand::{Case, Stand, Store, place, request};
 
 /// How old the jobs of a case are: no id is above where an erasure of now ends, even when that is moved two minutes back.
-const AGE_MS: i64 = 200_000;
+pub(super) const AGE_MS: i64 = 200_000;
 /// Sweeps until an erasure must be done: the cases of this file may share one database, and take turns.
 const SWEEPS_MAX: usize = 60;
 
@@ -37,7 +37,7 @@ impl<S: Store> Case<'_, S> {
         self.age_id(&accepted.job, AGE_MS).await
     }
 
-    async fn erasure(&self, subject: Option<&str>) -> ErasureRow {
+    pub(super) async fn erasure(&self, subject: Option<&str>) -> ErasureRow {
         request_erasure(self.stand, &self.tenant, subject).await.unwrap()
     }
 
@@ -52,7 +52,7 @@ impl<S: Store> Case<'_, S> {
     }
 
     /// Sweeps until the erasure is done.
-    async fn finish(&self, erasure: &ErasureRow) -> ErasureRow {
+    pub(super) async fn finish(&self, erasure: &ErasureRow) -> ErasureRow {
         self.wait_for_ids(erasure).await;
         for _ in 0..SWEEPS_MAX {
             self.sweep().await;

@@ -92,6 +92,11 @@ impl<'a, S: Store> Indexed<'a, S> {
         self.0.stand.before.replace(Some(("put_document", statements.iter().map(statement).collect())));
     }
 
+    /// The id of the index.
+    pub(super) async fn id(&self) -> String {
+        read_index(self.0.stand, &self.0.tenant, INDEX).await.unwrap().id
+    }
+
     pub(super) async fn generation(&self) -> String {
         read_index(self.0.stand, &self.0.tenant, INDEX).await.unwrap().serving
     }

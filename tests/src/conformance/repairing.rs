@@ -119,3 +119,15 @@ pub async fn a_full_index_is_updated<S: Store>(stand: &Stand<S>) {
     let error = stand.row(&more).await.error.expect("an error").message;
     assert_eq!(error, "The index has 50000 chunks, and may have 50000 of 256 dimensions.");
 }
+
+/// Others fill an index between a job's look at it and its batch: the batch writes nothing.
+pub async fn no_two_take_the_last_room<S: Store>(stand: &Stand<S>) {
+    let case = Indexed::new(stand).await;
+    let generation = case.generation().await;
+    case.plant_before_put(&["UPDATE generations SET chunks = 50000 WHERE id = ?1 RETURNING ''"], &[&generation]);
+    let job = case.accept_put("guide", GUIDE).await;
+    process(stand, &stand.settings, Lane::Webhooks, vec![job.clone()]).await;
+    let error = stand.row(&job).await.error.expect("an error").message;
+    assert_eq!(error, "The index has 50000 chunks, and may have 50000 of 256 dimensions.");
+    assert!(case.found("token", "keyword").await.0.is_empty());
+}

@@ -194,6 +194,15 @@ pub static ALL: &[Bug] = &[
     edit("a repeat that its group counts", &[("count_grouped_accepted", "?3 * count(*)", "max(0, ?3) * count(*)")]),
     edit("an end that its group counts again", &[("count_ended", "(?2 = 1 OR EXISTS", "(?2 = 1 AND EXISTS")]),
     edit("a group that has not heard of a replay", &[("count_grouped", "?2 * count(*)", "0 * count(*)")]),
+    // Usage.
+    edit(
+        "usage that a repeat counts",
+        &[(
+            "note_usage",
+            "j.state = 'running' AND j.attempt = i.value ->> 2 AND j.lease_token = ?2 AND j.deferred = 0",
+            "?2 IS NOT NULL",
+        )],
+    ),
     // Large payloads.
     switch("a row before its object", Switch::InsertsFirst),
     switch("an object that leaves before its row", Switch::DeletesFirst),

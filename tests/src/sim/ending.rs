@@ -43,6 +43,11 @@ pub(super) fn judge(world: &World) -> Result<(), String> {
     if !world.has(Switch::SplitsBatches) {
         judge_groups(world)?;
     }
+    // What a worker had spent that died before it settled is counted nowhere.
+    let (spent, counted) = (world.provider_calls.get(), world.number("SELECT coalesce(sum(calls), 0) FROM usage"));
+    if counted > spent {
+        return Err(format!("F58: {counted} calls of the provider are counted, and {spent} were made"));
+    }
     erasers::judge(world)
 }
 

@@ -11,8 +11,19 @@ use super::schedule::{Failure, run_recorded};
 /// What the shipped statements ask for the time; on D1 nothing else can stand for it.
 const CLOCK: &str = "unixepoch('subsec')";
 /// The tables, in the order in which they are shown.
-const TABLES: [&str; 10] =
-    ["jobs", "endpoints", "api_keys", "tenant_hours", "strays", "meta", "schedules", "groups", "erasures", "quotas"];
+const TABLES: [&str; 11] = [
+    "jobs",
+    "endpoints",
+    "api_keys",
+    "tenant_hours",
+    "strays",
+    "meta",
+    "schedules",
+    "groups",
+    "erasures",
+    "quotas",
+    "usage",
+];
 
 /// A batch that was committed.
 #[derive(Debug, Clone)]

@@ -335,6 +335,7 @@ impl Http for Node {
     async fn send_request(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         self.count();
         let world = &self.world;
+        world.provider_calls.update(|calls| calls + i64::from(providers::is_asked(&request)));
         let timeout = i64::try_from(request.timeout.as_millis()).unwrap();
         let timed_out = Err(HttpError::Timeout(request.timeout.as_secs() * 1_000));
         if world.hits(Fault::HttpConnect) {

@@ -184,6 +184,7 @@ fn make(what: &Play) -> Rc<World> {
         narrow: what.narrow.clone(),
         history: RefCell::default(),
         operations: Cell::new(0),
+        provider_calls: Cell::new(0),
         leases: RefCell::default(),
         callers: RefCell::default(),
         orders_open: Cell::new(0),

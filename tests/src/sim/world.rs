@@ -50,8 +50,10 @@ pub(super) struct World {
     pub(super) narrow: Narrow,
     /// What was committed, if somebody wants to know.
     pub(super) history: RefCell<Option<Vec<Batch>>>,
-    /// Calls to any port.
+    /// Calls to any port,
     pub(super) operations: Cell<u64>,
+    /// and those of them to the provider of embeddings.
+    pub(super) provider_calls: Cell<i64>,
     /// The lease tokens that workers claimed under, and whether something befell that worker.
     pub(super) leases: RefCell<BTreeMap<String, Rc<Cell<bool>>>>,
     /// Callers by tenant.

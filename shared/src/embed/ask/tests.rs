@@ -1,22 +1,30 @@
 //! Rounds of calls, and jobs that share them, with a provider that is told what to answer.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::embed::pause::PAUSE_MS_MAX;
 use crate::embed::pool::Pool;
-use crate::embed::providers::{Choice, Interface};
+use crate::embed::providers::Interface;
+use crate::embed::vectors::calls_in;
 use crate::limits::{EMBED_BYTES_PER_CALL, EMBED_TEXTS_PER_CALL};
-use crate::ports::HttpRequest;
+use crate::ports::{DatabaseError, HttpRequest, IndexDatabase, Param, Rows, Statement};
+use crate::usage::{Usage, usage_of};
 
 /// A provider that refuses texts with `bad` in them, and otherwise answers what it was told to, or vectors of two numbers.
 #[derive(Default)]
 struct Provided {
     told: RefCell<Vec<Result<HttpResponse, HttpError>>>,
     calls: RefCell<Vec<usize>>,
+    /// What the store of search says of each provider that asked for time, in milliseconds; `None`: it says nothing.
+    pauses: RefCell<Option<BTreeMap<String, f64>>>,
+    /// Batches that it was sent.
+    batches: RefCell<Vec<&'static str>>,
 }
 
 fn response(status: u16, headers: &[(&str, &str)], body: &Value) -> HttpResponse {
@@ -27,7 +35,13 @@ fn response(status: u16, headers: &[(&str, &str)], body: &Value) -> HttpResponse
 impl Http for Provided {
     async fn send_request(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let asked: Value = serde_json::from_slice(&request.body).unwrap();
-        let texts: Vec<&str> = asked["input"].as_array().unwrap().iter().map(|text| text.as_str().unwrap()).collect();
+        let texts: Vec<&str> = asked["input"]
+            .as_array()
+            .or(asked["text"].as_array())
+            .unwrap()
+            .iter()
+            .map(|text| text.as_str().unwrap())
+            .collect();
         self.calls.borrow_mut().push(texts.len());
         if let Some(told) = self.told.borrow_mut().pop() {
             return told;
@@ -41,6 +55,23 @@ impl Http for Provided {
             .map(|(index, text)| json!({"index": index, "embedding": [text.len(), 1]}))
             .collect();
         Ok(response(200, &[], &json!({"data": vectors, "usage": {"total_tokens": texts.len() * 3}})))
+    }
+}
+
+impl IndexDatabase for Provided {
+    async fn index_batch(&self, statements: Vec<Statement>) -> Result<Vec<Rows>, DatabaseError> {
+        let [Statement { name, params, .. }] = statements.as_slice() else { panic!("{statements:?}") };
+        self.batches.borrow_mut().push(name);
+        let mut pauses = self.pauses.borrow_mut();
+        let Some(pauses) = pauses.as_mut() else { return Err(DatabaseError::Refused("It is away.".into())) };
+        let Some(Param::Text(provider)) = params.first() else { panic!("{params:?}") };
+        Ok(vec![match params.get(1) {
+            Some(Param::Number(ms)) => {
+                pauses.insert(provider.clone(), *ms);
+                vec![String::new()]
+            }
+            _ => pauses.get(provider).map(|ms| format!("[{ms}]")).into_iter().collect(),
+        }])
     }
 }
 
@@ -80,7 +111,8 @@ fn provider() -> Provider {
 
 fn ask_all(world: &Provided, calls: usize, texts: &[&str]) -> Vec<Told> {
     let (provider, calls_left) = (provider(), Cell::new(calls));
-    let asked = Asked { provider: &provider, model: ("m", MODEL), version: "1", calls_left: &calls_left };
+    let choice = Choice { provider: "p".into(), model: "m".into() };
+    let asked = Asked { provider: &provider, choice: &choice, model: MODEL, version: "1", calls_left: &calls_left };
     ask(world, &asked, texts).now_or_never().unwrap()
 }
 
@@ -188,8 +220,8 @@ fn embed_in<'a>(
     let tenant = model.to_owned();
     let texts: Vec<String> = texts.iter().map(|text| (*text).to_owned()).collect();
     async move {
-        let provider = provider();
-        pool.embed(world, "1", (&tenant, &choice), (&provider, MODEL), texts).await
+        let (provider, lease) = (provider(), Rc::new(Cell::new(i64::MAX)));
+        pool.embed(world, "1", (&tenant, &choice), (&provider, MODEL), (&lease, texts)).await
     }
 }
 
@@ -212,6 +244,22 @@ fn jobs_that_run_together_share_their_calls() {
     assert_eq!(lengths.collect::<Vec<_>>(), [1.0, 2.0, 3.0], "each has its own");
     assert_eq!(world.calls.borrow()[0], 6, "all at once");
     assert!(Rc::ptr_eq(&told[0][0].1[0], &told[2][0].1[0]), "the call is shown to each");
+}
+
+#[test]
+fn a_shared_call_is_counted_by_the_first_job_that_finishes() {
+    let (pool, world) = (Pool::new(20, 0), Provided::default());
+    let told = block_on(join_all(["a", "bb"].map(|text| embed_in(&pool, &world, "m", &[text]))));
+    let [first, second] = [1, 0].map(|job: usize| usage_of(&calls_in(&told[job])));
+    let spent = |calls, texts, tokens| vec![Usage { model: "p/m".into(), calls, texts, tokens }];
+    assert_eq!((first, second), (spent(1, 2, 6), Vec::new()));
+    // Each half of what was refused is a call, and so is one that failed.
+    let told = block_on(embed_in(&pool, &world, "m", &["a", "bad"]));
+    assert_eq!(usage_of(&calls_in(&told)), spent(3, 4, 3));
+    let counted = json!({"data": [{"embedding": [1, 1]}], "usage": {"total_tokens": 7}});
+    *world.told.borrow_mut() = vec![Ok(response(500, &[], &json!({}))), Ok(response(200, &[], &counted))];
+    let all = [block_on(embed_in(&pool, &world, "m", &["a"])), block_on(embed_in(&pool, &world, "m", &["b"]))].concat();
+    assert_eq!(usage_of(&calls_in(&all)), spent(2, 2, 7));
 }
 
 #[test]
@@ -249,7 +297,53 @@ fn one_answer_that_asks_for_time_is_enough() {
     assert_eq!(*world.calls.borrow(), [EMBED_TEXTS_PER_CALL]);
     let expected = Some(RetryAfter::Deferral(Duration::from_mins(1)));
     assert!(told.iter().all(|one| wait_of(one) == expected), "{told:?}");
-    assert_eq!(shown(&block_on(embed_in(&pool, &world, "m", &["a"]))), "v", "the next one is asked for");
+    let next = block_on(join_all([embed_in(&pool, &world, "m", &["a"]), embed_in(&pool, &world, "n", &["a"])]));
+    assert!(next.iter().all(|told| wait_of(&told[0]) == expected && told[0].1.is_empty()), "{next:?}");
+    assert_eq!(world.calls.borrow().len(), 1, "not by another model of it either");
+}
+
+#[test]
+fn what_a_job_has_lost_its_lease_for_is_not_asked() {
+    let (world, pool, provider) = (Provided::default(), Pool::new(9, 0), provider());
+    let choice = Choice { provider: "p".into(), model: "m".into() };
+    let embed = |until: i64, text: &str| {
+        let (lease, texts) = (Rc::new(Cell::new(until)), vec![text.to_owned()]);
+        let (world, pool, provider, choice) = (&world, &pool, &provider, &choice);
+        async move { pool.embed(world, "1", ("t", choice), (provider, MODEL), (&lease, texts)).await }
+    };
+    let told = block_on(join_all([embed(0, "lost"), embed(1, "held")]));
+    assert_eq!((shown(&told[0]), shown(&told[1])), ("f".to_owned(), "v".to_owned()));
+    assert_eq!(*world.calls.borrow(), [1]);
+}
+
+#[test]
+fn what_one_invocation_was_told_all_heed() {
+    let world = Provided { pauses: RefCell::new(Some(BTreeMap::new())), ..Provided::default() };
+    for (seconds, paused_ms) in [("60", 60_000), ("86400", PAUSE_MS_MAX)] {
+        world.told.borrow_mut().push(Ok(response(429, &[("retry-after", seconds)], &json!({}))));
+        block_on(embed_in(&Pool::new(9, 0), &world, "m", &["a"]));
+        let other = Pool::new(9, 0);
+        let told = block_on(join_all([embed_in(&other, &world, "m", &["a"]), embed_in(&other, &world, "n", &["a"])]));
+        let expected = Some(RetryAfter::Deferral(Duration::from_millis(paused_ms.unsigned_abs())));
+        assert!(told.iter().all(|told| wait_of(&told[0]) == expected), "{told:?}");
+        world.pauses.borrow_mut().as_mut().unwrap().clear();
+    }
+    assert_eq!(world.calls.borrow().len(), 2);
+    let once = ["read_pause", "pause_provider", "read_pause"];
+    assert_eq!(*world.batches.borrow(), [once, once].concat(), "each invocation reads it once");
+}
+
+#[test]
+fn what_is_no_wish_of_the_provider_pauses_nobody() {
+    let world = Provided { pauses: RefCell::new(Some(BTreeMap::new())), ..Provided::default() };
+    for status in [Ok(500), Ok(503), Err(HttpError::Timeout(1))] {
+        world.told.borrow_mut().push(status.map(|status| response(status, &[], &json!({}))));
+        block_on(embed_in(&Pool::new(9, 0), &world, "m", &["a"]));
+    }
+    // No calls are left.
+    block_on(embed_in(&Pool::new(0, 0), &world, "m", &["a"]));
+    assert!(!world.batches.borrow().contains(&"pause_provider"));
+    assert_eq!(shown(&block_on(embed_in(&Pool::new(9, 0), &world, "m", &["a"]))), "v");
 }
 
 #[test]
@@ -272,5 +366,32 @@ fn wait_of((embedded, _): &Told) -> Option<RetryAfter> {
     match embedded {
         Embedded::Failed(Outcome::Failed { retry_after, .. }) => *retry_after,
         other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn workers_ai_is_asked_by_its_binding_and_its_codes_are_told() {
+    let error =
+        |status, code: u64| Ok(response(status, &[], &json!({"internalCode": code, "description": "so it is"})));
+    let good = Ok(response(200, &[], &json!({"shape": [1, 2], "data": [[1, 2]], "pooling": "mean"})));
+    let cf = Provider { interface: Interface::WorkersAi, url: String::new(), ..provider() };
+    let failed = |message: &str, wait| Embedded::Failed(failed(message.to_owned(), wait));
+    for (answer, expected) in [
+        (good, Embedded::Vector(vec![1.0, 2.0])),
+        (error(400, 3010), Embedded::Refused("so it is".into())),
+        (error(400, 5007), failed("The provider refuses the request: so it is (5007)", None)),
+        (error(403, 3023), failed("The provider answered 403, code 3023.", None)),
+        (error(429, 3036), failed("The provider answered 429, code 3036.", Some(wait_a_while()))),
+        (error(429, 3040), failed("The provider answered 429, code 3040.", Some(wait_a_while()))),
+        (error(408, 3007), failed("The provider answered 408, code 3007.", None)),
+        (Err(HttpError::NoService("AI".into())), failed("The deployment has no AI binding.", None)),
+    ] {
+        let (world, calls_left) = (Provided::default(), Cell::new(10));
+        let choice = Choice { provider: "cf".into(), model: "@cf/m".into() };
+        world.told.borrow_mut().push(answer);
+        let asked = Asked { provider: &cf, choice: &choice, model: MODEL, version: "1", calls_left: &calls_left };
+        let told = ask(&world, &asked, &["one"]).now_or_never().unwrap();
+        assert_eq!(told[0].0, expected);
+        assert!(format!("{:?}", told[0].1[0].wire).contains("https://workers-binding.ai/run/@cf/m"), "{told:?}");
     }
 }

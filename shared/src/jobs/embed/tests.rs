@@ -47,6 +47,12 @@ fn a_payload_is_stored_with_what_it_means() {
     assert_eq!(stored, json!({"provider": "own", "model": "small", "inputs": inputs(1), "output": "inline"}));
     let stored = checked(&json!({"inputs": inputs(1_000), "provider": "builtin", "output": "r2"})).unwrap();
     assert_eq!((&stored["model"], &stored["output"]), (&json!("lexical-1"), &json!("r2")));
+    // Which model is meant is for the index to say.
+    for named in [json!({}), json!({"provider": "own"}), json!({"model": "small"}), json!({"model": "tiny"})] {
+        let mut payload = json!({"inputs": inputs(75), "output": {"index": "notes"}});
+        payload.as_object_mut().unwrap().extend(named.as_object().unwrap().clone());
+        assert_eq!(checked(&payload).unwrap(), payload);
+    }
 }
 
 #[test]
@@ -67,6 +73,13 @@ fn each_wrong_field_is_named() {
         (json!({"inputs": inputs(1), "model": "tiny"}), "#/payload/model unknown-model"),
         (json!({"inputs": inputs(3), "model": "large"}), "#/payload/output out-of-range"),
         (json!({"inputs": inputs(1), "output": "disk"}), "#/payload/output unknown-value"),
+        (json!({"inputs": inputs(1), "output": {"disk": "a"}}), "#/payload/output unknown-value"),
+        (json!({"inputs": inputs(1), "output": {"index": "a b"}}), "#/payload/output/index invalid-name"),
+        (
+            json!({"inputs": [{"id": "a", "text": "a\u{0}"}], "output": {"index": "a"}}),
+            "#/payload/inputs/0/text invalid-character",
+        ),
+        (json!({"inputs": inputs(76), "output": {"index": "a"}}), "#/payload/inputs out-of-range"),
         (json!({"inputs": [{"id": "a"}]}), "#/payload/inputs/0 missing-field"),
         (json!({"inputs": inputs(1), "more": 1}), "#/payload/more unknown-field"),
     ] {
@@ -92,7 +105,7 @@ fn a_call(texts: usize, tokens: u64) -> Rc<Call> {
     };
     let exchange = crate::evidence::Exchange { request, response: None };
     let wire = crate::evidence::wire(&exchange, &crate::redact::Redaction::default(), 0);
-    Rc::new(Call { wire, status: Some(200), texts, tokens })
+    Rc::new(Call { wire, status: Some(200), texts, tokens, model: choice().to_string(), is_counted: Cell::default() })
 }
 
 fn choice() -> Choice {

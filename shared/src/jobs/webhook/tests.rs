@@ -69,6 +69,7 @@ fn claimed(payload: &str, endpoint: Option<ClaimedEndpoint>) -> Claimed {
         backoff: crate::backoff::Schedule::Fast,
         deadline_at: None,
         created_at: 0,
+        lease: std::rc::Rc::default(),
         lease_until: 0,
         now: 0,
         payload: Some(checked(payload).unwrap().stored),

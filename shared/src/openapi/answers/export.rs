@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::attempts::{AttemptEvidence, AttemptFields, Evidence};
 use super::indexes::Index;
 use super::schedules::{Firing, Schedule};
-use super::{DeadLetter, Endpoint, Group, Job, Key, Time};
+use super::{DeadLetter, Endpoint, Group, Job, Key, Time, Usage};
 
 /// An endpoint.
 #[derive(JsonSchema)]
@@ -104,6 +104,16 @@ struct ExportedDocument {
     written_at: Time,
 }
 
+/// What the jobs asked a model for on a day.
+#[derive(JsonSchema)]
+struct ExportedUsage {
+    #[schemars(extend("const" = "usage"))]
+    r#type: String,
+    tenant: String,
+    #[schemars(flatten)]
+    of: Usage,
+}
+
 /// The last line of an export that is not whole.
 #[derive(JsonSchema)]
 struct ExportGoesOn {
@@ -121,6 +131,7 @@ pub(in crate::openapi) fn line(generator: &mut SchemaGenerator) -> Schema {
         generator.subschema_for::<ExportedJob>(),
         generator.subschema_for::<ExportedIndex>(),
         generator.subschema_for::<ExportedDocument>(),
+        generator.subschema_for::<ExportedUsage>(),
         generator.subschema_for::<ExportGoesOn>(),
     ]})
 }

@@ -105,6 +105,10 @@ struct DocumentsSummary {
     /// The group of all its jobs.
     #[schemars(regex(pattern = NAME))]
     group: String,
+    /// With `replace`: the job that removes what the documents replace; null if there is none, because a line was refused or not
+    /// read, or there was none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    removal: Option<String>,
 }
 
 /// A line of the answer to documents.

@@ -12,9 +12,9 @@ pub(super) fn export_tenant() -> Told {
         EXPORT,
         "Exports a tenant",
         "All that is kept of it, one JSON object a line: endpoints, schedules, keys and groups by name, then the jobs, the \
-         newest first, with their payloads, attempts and evidence. What is secret is not shown. One too long for a request \
-         ends with a line that has but a `next_cursor`; an answer that ends without one is the end. One that breaks off is not \
-         whole: ask again with the cursor that it began with.",
+         newest first, with their payloads, attempts and evidence, then indexes, their documents, and usage. What is secret is \
+         not shown. One too long for a request ends with a line that has but a `next_cursor`; an answer that ends without one is \
+         the end. One that breaks off is not whole: ask again with the cursor that it began with.",
     )
     .of_tenant()
     .takes(&["cursor"])

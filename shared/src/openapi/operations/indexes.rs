@@ -53,7 +53,7 @@ pub(super) fn write_documents() -> Told {
                        request that is the later line. All jobs of a request are of one group, which tells how far they are.";
     let refused = problems::example(&Problem::StorageFull);
     told(INDEXES, "Brings documents, or takes them away", description)
-        .takes(&["group-of-documents", "Idempotency-Key", "traceparent", "Longshore-Hops"])
+        .takes(&["group-of-documents", "replace", "Idempotency-Key", "traceparent", "Longshore-Hops"])
         .of_tenant()
         .or_reads_lines("One document a line; empty lines are passed over.", examples::document_lines())
         .answers_lines(

@@ -57,7 +57,7 @@ fn wrong_queries_are_refused() {
 }
 
 proptest! {
-    /// With less than k times the oversample, the scan leaves nothing out: it is the exact search over what is stored.
+    /// Where all get a second look, the scan leaves nothing out: it is the exact search over what is stored.
     #[test]
     fn few_entries_are_searched_exactly(
         vectors in proptest::collection::vec((0_usize..40, proptest::collection::vec(-1_f32..1.0, 70)), 1..60),

@@ -1,0 +1,153 @@
+//! Workers AI, by the AI binding: `env.AI.run(model, {"text": [...]}, {"returnRawResponse": true})`.
+//!
+//! The binding is code of workerd (`src/cloudflare/internal/ai-api.ts`): it posts to a service inside Cloudflare and, asked for
+//! the raw response, hands on what that answers: 200 with `{"shape": [n, d], "data": [[...], ...], "pooling"}`, as the schemas of
+//! the models have it (`src/content/workers-ai-models/bge-small-en-v1.5.json` of cloudflare-docs), or a status of
+//! <https://developers.cloudflare.com/workers-ai/platform/errors/> with `{"internalCode", "name", "message", "description"}`, or
+//! with `{"errors": [{"code", "message"}]}`.
+//!
+//! A call has 100 texts at most (`maxItems` of the same schemas), which is [`EMBED_TEXTS_PER_CALL`]; a model that takes fewer, as
+//! qwen3-embedding takes 32, refuses the call, and halves of it are asked for.
+//!
+//! [`EMBED_TEXTS_PER_CALL`]: crate::limits::EMBED_TEXTS_PER_CALL
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::embed::dialect::{Embeddings, Refusal, shown, unreadable};
+use crate::limits::{EMBED_CALL_SECONDS, EMBED_VALUE_BYTES, REQUEST_BYTES_MAX};
+use crate::ports::HttpRequest;
+
+/// The name of the binding: a request whose service this is goes to a model.
+pub(crate) const AI_BINDING: &str = "AI";
+/// What the URL of such a request begins with; the rest is the model. It is where the binding itself sends to, and nothing else
+/// does.
+pub(crate) const AI_URL: &str = "https://workers-binding.ai/run/";
+
+/// Codes that come with 400 and are about the request, whatever texts are in it: it is incomplete, a finetune lacks files, there is
+/// no such model.
+const CODES_OF_REQUEST: [u64; 3] = [3003, 3039, 5007];
+
+/// The request that asks for the vectors of some texts.
+pub(crate) fn request(model: &str, dimensions: usize, texts: &[&str]) -> HttpRequest {
+    HttpRequest {
+        method: "POST".into(),
+        url: format!("{AI_URL}{model}"),
+        service: Some(AI_BINDING.into()),
+        headers: vec![("content-type".into(), "application/json".into())],
+        body: json!({"text": texts}).to_string().into_bytes(),
+        timeout: Duration::from_secs(EMBED_CALL_SECONDS),
+        response_bytes_max: texts.len() * dimensions * EMBED_VALUE_BYTES + REQUEST_BYTES_MAX,
+    }
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    data: Vec<Vec<f32>>,
+    #[serde(default)]
+    usage: Value,
+}
+
+/// Reads an answer of 2xx. Its `shape` says nothing that its data does not.
+///
+/// # Errors
+/// Those of [`Embeddings::checked`].
+pub(crate) fn read(body: &[u8], texts: usize, dimensions: usize) -> Result<Embeddings, String> {
+    let Answer { data, usage } = serde_json::from_slice(body).map_err(|error| unreadable(&error))?;
+    Embeddings::checked(data, &usage, texts, dimensions)
+}
+
+/// What a refusal says, and what it is about.
+pub(crate) fn refusal(body: &[u8]) -> Refusal {
+    let value: Value = serde_json::from_slice(body).unwrap_or_default();
+    let text = value["description"].as_str().or(value["errors"][0]["message"].as_str());
+    let reason = shown(text.unwrap_or("It gave no reason."));
+    match code_of(&value) {
+        Some(code) if CODES_OF_REQUEST.contains(&code) => Refusal::Request(format!("{reason} ({code})")),
+        _ => Refusal::Texts(reason),
+    }
+}
+
+/// Cloudflare's own number of an error, by which its documentation explains it.
+pub(crate) fn code(body: &[u8]) -> Option<u64> {
+    code_of(&serde_json::from_slice(body).ok()?)
+}
+
+fn code_of(error: &Value) -> Option<u64> {
+    error["internalCode"].as_u64().or(error["errors"][0]["code"].as_u64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::EMBED_REASON_CHARS;
+
+    #[test]
+    fn a_request_names_the_binding_the_model_and_the_texts() {
+        let request = request("@cf/baai/bge-m3", 1_024, &["one", "two"]);
+        assert_eq!(request.service.as_deref(), Some("AI"));
+        assert_eq!(request.url, "https://workers-binding.ai/run/@cf/baai/bge-m3");
+        assert_eq!(request.body, br#"{"text":["one","two"]}"#);
+        assert!(request.response_bytes_max > 2 * 1_024 * EMBED_VALUE_BYTES);
+    }
+
+    #[test]
+    fn vectors_come_in_the_order_of_the_texts() {
+        let body = br#"{"shape":[2,2],"data":[[1,2],[3,4.5]],"pooling":"mean"}"#;
+        let expected = Embeddings { vectors: vec![vec![1.0, 2.0], vec![3.0, 4.5]], tokens: 0 };
+        assert_eq!(read(body, 2, 2).unwrap(), expected);
+        let counted = br#"{"data":[[1]],"usage":{"prompt_tokens":7,"total_tokens":7}}"#;
+        assert_eq!(read(counted, 1, 1).unwrap().tokens, 7);
+    }
+
+    #[test]
+    fn what_is_not_as_it_must_be_is_refused() {
+        for (data, what) in [
+            ("[[1,2]]", "1 vectors for 2 texts"),
+            ("[[1,2],[1,2],[1,2]]", "3 vectors for 2 texts"),
+            ("[[1,2],[1]]", "of 1 dimensions"),
+            ("[[1,2],[]]", "of 0 dimensions"),
+            ("[[1,2],[1,2,3]]", "of 3 dimensions"),
+            ("[[1,2],[1,1e300]]", "no number"),
+            ("[[1,2],[1,null]]", "cannot be read"),
+            ("[1,2]", "cannot be read"),
+            ("null", "cannot be read"),
+        ] {
+            let error = read(format!(r#"{{"shape":[2,2],"data":{data}}}"#).as_bytes(), 2, 2).unwrap_err();
+            // Some builds of the reader refuse such a number by themselves.
+            assert!(error.contains(what) || error.contains("number out of range"), "{error}: {what}");
+        }
+        // What a job of its asynchronous queue answers is no vector.
+        for body in [&br#"{"request_id":"a"}"#[..], b"", b"<html>", b"\xff"] {
+            assert!(read(body, 1, 2).unwrap_err().contains("cannot be read"));
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_of_the_texts_unless_it_is_of_the_request() {
+        let texts = |reason: &str| Refusal::Texts(reason.to_owned());
+        let request = |reason: &str| Refusal::Request(reason.to_owned());
+        let error = |code: u64, description: &str| {
+            json!({"internalCode": code, "name": "AiError", "message": "AiError", "description": description})
+                .to_string()
+        };
+        for (body, expected) in [
+            (error(3010, "Invalid or incomplete\u{0} input"), texts("Invalid or incomplete input")),
+            (error(3006, "Request is too large"), texts("Request is too large")),
+            (error(5007, "No such model m or task"), request("No such model m or task (5007)")),
+            (
+                error(3003, "Request is missing headers or body: text"),
+                request("Request is missing headers or body: text (3003)"),
+            ),
+            (r#"{"errors":[{"code":5006,"message":"too many"}]}"#.into(), texts("too many")),
+            (r#"{"errors":[{"code":5007,"message":"No such model"}]}"#.into(), request("No such model (5007)")),
+            ("<html>".into(), texts("It gave no reason.")),
+            (error(1, &"x".repeat(5_000)), texts(&"x".repeat(EMBED_REASON_CHARS))),
+        ] {
+            assert_eq!(refusal(body.as_bytes()), expected, "{body}");
+        }
+        assert_eq!((code(error(3040, "").as_bytes()), code(b"{}"), code(b"busy")), (Some(3040), None, None));
+    }
+}

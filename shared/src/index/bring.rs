@@ -1,0 +1,180 @@
+//! Texts that become documents of an index, each by itself: what a job of kind `embed` may ask for.
+//!
+//! Some are brought side by side, so that they share calls of the provider. What was brought is known by its version, which is that
+//! of the job: an attempt that ends early has lost nothing, and one that begins anew has nothing to do with it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use serde_json::{Map, Value, json};
+
+use super::apply::{Apply, Meant};
+use super::plan::{Content, Document};
+use super::rebuild::goes_on;
+use super::{Generation, IndexRow, Store, index_sql};
+use crate::embed::ask::Call;
+use crate::job::ID_PREFIX;
+use crate::jobs::embed::{all_refused, named};
+use crate::limits::{BROUGHT_AT_ONCE, BROUGHT_BYTES_AT_ONCE, EMBED_WAIT_DOUBLINGS, INDEX_GO_ON_SECONDS, REBUILD_MS};
+use crate::outcome::{ErrorClass, Outcome, RetryAfter};
+use crate::ports::World;
+use crate::store::{batch, json_param, rows_as};
+
+/// What has come of an attempt so far.
+#[derive(Default)]
+struct Brought {
+    /// How many documents came to each state.
+    states: BTreeMap<String, usize>,
+    /// Texts that cannot become documents, and why.
+    refused: Vec<(String, String)>,
+    tokens: u64,
+    calls: Vec<Rc<Call>>,
+    /// Why the attempt fails.
+    failure: Option<Outcome>,
+}
+
+/// Brings texts as documents of an index, each with its id. Of the provider and the model, what is named must be the index's. It
+/// answers always.
+pub(crate) async fn bring<W: World>(
+    apply: &Apply<'_, W>,
+    index: &str,
+    model: (Option<&str>, Option<&str>),
+    texts: Vec<(String, String)>,
+) -> (Outcome, Vec<Rc<Call>>) {
+    let mut brought = Brought::default();
+    let outcome = match try_bring(apply, (index, model), texts, &mut brought).await {
+        Ok(result) => Outcome::Succeeded { result: Some(result) },
+        Err(outcome) => outcome,
+    };
+    (outcome, brought.calls)
+}
+
+async fn try_bring<W: World>(
+    apply: &Apply<'_, W>,
+    (name, model): (&str, (Option<&str>, Option<&str>)),
+    texts: Vec<(String, String)>,
+    brought: &mut Brought,
+) -> Result<Value, Outcome> {
+    let (began_at, count) = (apply.world.now_ms(), texts.len());
+    let index = apply.index(name).await?;
+    let serving = index.serving().ok_or_else(|| goes_on("The index is being changed.".into()))?;
+    is_its_model(name, serving, model)?;
+    let earlier = brought_before(apply, &index, &texts).await?;
+    let mut left: Vec<_> = texts.into_iter().filter(|(id, _)| !earlier.contains(id)).collect();
+    let later = left.split_off(apply.pool.take_documents(left.len()));
+    let tried = left.len();
+    let mut left = left.into_iter();
+    while left.len() > 0 {
+        let next = at_once(&mut left);
+        some(apply, Meant { name, id: Some(&index.id) }, next, brought).await;
+        if let Some(outcome) = brought.failure.take() {
+            return Err(outcome);
+        }
+        if apply.world.now_ms() - began_at >= REBUILD_MS {
+            break;
+        }
+    }
+    let open = left.len() + later.len();
+    let refused = &brought.refused;
+    // If those that are refused fill an attempt, none gets further.
+    let is_stuck = open > 0 && refused.len() == tried && tried >= apply.settings.plan.index_documents;
+    if is_stuck || refused.len() == count {
+        return Err(all_refused("No text becomes a document", refused));
+    }
+    if tried == 0 && open > 0 {
+        return Err(waits_its_turn(apply.job.attempt));
+    }
+    if open > 0 {
+        return Err(goes_on(format!("{} of {count} texts are documents; it goes on.", count - open - refused.len())));
+    }
+    if !earlier.is_empty() {
+        brought.states.insert("earlier".to_owned(), earlier.len());
+    }
+    let Generation { id, provider, model, dimensions, .. } = serving;
+    Ok(json!({
+        "index": name, "generation": id, "provider": provider, "model": model, "dimensions": dimensions,
+        "embedded": count - brought.refused.len(), "documents": brought.states,
+        "refused": named(&brought.refused), "refused_count": brought.refused.len(),
+        "usage": {"calls": brought.calls.len(), "tokens": brought.tokens},
+    }))
+}
+
+/// The next texts, one at least: no more than are brought side by side, or their bytes.
+fn at_once(texts: &mut std::vec::IntoIter<(String, String)>) -> Vec<(String, String)> {
+    let (mut next, mut bytes) = (Vec::new(), 0);
+    while next.len() < BROUGHT_AT_ONCE && bytes < BROUGHT_BYTES_AT_ONCE {
+        let Some((id, text)) = texts.next() else { break };
+        bytes += text.len();
+        next.push((id, text));
+    }
+    next
+}
+
+/// What becomes of an attempt whose invocation has brought all documents that it may: it waits, longer each time.
+fn waits_its_turn(attempt: u32) -> Outcome {
+    let doublings = attempt.saturating_sub(1).min(EMBED_WAIT_DOUBLINGS);
+    let wait = Duration::from_secs(INDEX_GO_ON_SECONDS << doublings);
+    let message = "Others have brought all documents that one invocation may.".to_owned();
+    Outcome::Failed { class: ErrorClass::Internal, message, retry_after: Some(RetryAfter::Deferral(wait)) }
+}
+
+/// Brings some documents side by side.
+async fn some<W: World>(apply: &Apply<'_, W>, index: Meant<'_>, texts: Vec<(String, String)>, brought: &mut Brought) {
+    let one = async |(id, text): (String, String)| {
+        let content = Content { text, metadata: Map::new(), source: String::new() };
+        let document = Document { id, content: Some(content) };
+        // Safe to repeat: the version of what it brings is the job's.
+        let came = apply.apply(index, &document).await;
+        (document.id, came)
+    };
+    for (id, (outcome, calls)) in join_all(texts.into_iter().map(one)).await {
+        for call in calls {
+            if !brought.calls.iter().any(|known| Rc::ptr_eq(known, &call)) {
+                brought.calls.push(call);
+            }
+        }
+        match outcome {
+            Outcome::Succeeded { result } => {
+                let result = result.unwrap_or_default();
+                let state = result["state"].as_str().unwrap_or_default();
+                *brought.states.entry(state.to_owned()).or_default() += 1;
+                brought.tokens += result["usage"]["tokens"].as_u64().unwrap_or(0);
+            }
+            Outcome::Failed { class: ErrorClass::Handler, message, .. } => brought.refused.push((id, message)),
+            // Most were not asked for, because of the one that was and failed: that is the attempt's.
+            failure if brought.failure.as_ref().is_none_or(only_waits) => brought.failure = Some(failure),
+            _ => {}
+        }
+    }
+}
+
+fn only_waits(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Failed { retry_after: Some(RetryAfter::Deferral(_)), .. })
+}
+
+/// The texts that are documents by now, as this job brought them, or as one that was accepted later did.
+async fn brought_before<W: World>(
+    apply: &Apply<'_, W>,
+    index: &IndexRow,
+    texts: &[(String, String)],
+) -> Result<BTreeSet<String>, Outcome> {
+    let ids: Vec<_> = texts.iter().map(|(id, _)| id).collect();
+    let version = apply.job.id.strip_prefix(ID_PREFIX).unwrap_or_default();
+    let statement = index_sql!("find_brought", index.id.as_str(), version, json_param(&ids));
+    // Safe to repeat: it only reads.
+    let answers = batch(&Store(apply.world), vec![statement]).await.map_err(|error| apply.away(&error))?;
+    let found: Vec<String> = rows_as(answers.first().unwrap_or(&Vec::new())).map_err(|error| apply.away(&error))?;
+    Ok(found.into_iter().collect())
+}
+
+/// Refuses what is named beside an index that has another.
+fn is_its_model(name: &str, serving: &Generation, named: (Option<&str>, Option<&str>)) -> Result<(), Outcome> {
+    let Generation { provider, model, .. } = serving;
+    if named.0.is_none_or(|named| named == provider) && named.1.is_none_or(|named| named == model) {
+        return Ok(());
+    }
+    let message = format!("The index {name:?} has vectors of {provider}/{model}, and no others.");
+    Err(Outcome::Failed { class: ErrorClass::Config, message, retry_after: None })
+}

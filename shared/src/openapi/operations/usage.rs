@@ -1,0 +1,15 @@
+//! Usage.
+
+use super::USAGE;
+use crate::openapi::answers::Usage;
+use crate::openapi::examples;
+use crate::openapi::told::{Told, told};
+use crate::usage::Days;
+
+pub(super) fn list_usage() -> Told {
+    let description = "The last day first, and of each day by provider and model. Each call that jobs made is counted once, on the \
+                       day when the first of its jobs was settled, in UTC. What a worker spent whose lease ended is not in it, nor \
+                       are calls for searches. Days stay for 400 days.";
+    let told = told(USAGE, "Lists usage", description).takes(&["from", "to"]).pages().of_tenant();
+    told.refuses(Days::parse(Some("today"), None).err()).answers_page::<Usage>("A page of usage.", &examples::usage())
+}

@@ -1,0 +1,5 @@
+-- Usage leaves by age. ?1 how many days it stays, ?2 rows at most.
+DELETE FROM usage WHERE (tenant, day, model) IN (
+  SELECT tenant, day, model FROM usage INDEXED BY usage_by_day
+  WHERE day < CAST(unixepoch('subsec') / 86400 AS INTEGER) - ?1 ORDER BY day LIMIT ?2)
+RETURNING json_object('day', day)

@@ -1,0 +1,85 @@
+//! Texts of a job that embeds become documents of an index, each once, whatever ends an attempt.
+
+use longshore::index::manage::put_index;
+use longshore::job::{JobRef, Lane};
+use longshore::limits::INDEX_GO_ON_SECONDS;
+use longshore::plan::FREE;
+use longshore::process::process;
+use longshore::state::State;
+use serde_json::{Value, json};
+
+use super::indexing::{INDEX, Indexed};
+use super::stand::{Stand, Store};
+
+/// A job that brings texts, which are their own ids.
+async fn embed<S: Store>(case: &Indexed<'_, S>, texts: &[&str], more: Value) -> JobRef {
+    case.0.stand.clock_off_ms.update(|ms| ms + 1);
+    let inputs: Vec<_> = texts.iter().map(|text| json!({"id": text, "text": format!("The word {text}.")})).collect();
+    let mut payload = json!({"inputs": inputs, "output": {"index": INDEX}});
+    payload.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    case.0.accept_one(json!({"kind": "embed", "payload": payload, "max_attempts": 1}), None).await.unwrap().job
+}
+
+/// What is new is added, what is the same stays, what came since is left alone, and all of it is found.
+pub async fn texts_become_documents<S: Store>(stand: &Stand<S>) {
+    let case = Indexed::new(stand).await;
+    let early = embed(&case, &["one", "two", "three"], json!({"provider": "builtin"})).await;
+    case.put("three", "A newer word three.").await;
+    let told = case.run(&early).await;
+    assert_eq!((&told["index"], &told["model"], &told["embedded"]), (&json!(INDEX), &json!("lexical-1"), &json!(3)));
+    assert_eq!(told["documents"], json!({"added": 2, "earlier": 1}), "one that was accepted later stands");
+    assert_eq!(case.found("newer", "keyword").await.0, ["three"]);
+    let told = case.run(&embed(&case, &["two", "one", "four"], json!({})).await).await;
+    assert_eq!((&told["documents"], &told["refused_count"]), (&json!({"added": 1, "unchanged": 2}), &json!(0)));
+    let mut found = case.found("word", "vector").await.0;
+    found.sort();
+    assert_eq!(found, ["four", "one", "three", "two"]);
+    let whole = case.run(&case.accept(json!({"verify": {}})).await).await;
+    assert_eq!((&whole["differences"], &whole["documents"]), (&json!({}), &json!(4)));
+}
+
+/// A typo makes no index.
+pub async fn no_index_is_made_of_a_typo<S: Store>(stand: &Stand<S>) {
+    let case = Indexed::new(stand).await;
+    let job = embed(&case, &["one"], json!({"output": {"index": "typo"}})).await;
+    process(stand, &stand.settings, Lane::Webhooks, vec![job.clone()]).await;
+    let row = stand.row(&job).await;
+    assert_eq!((row.state, row.error.unwrap().message.as_str()), (State::Dead, "There is no index \"typo\"."));
+}
+
+/// An invocation brings so many documents, whichever jobs they are of; the rest goes on, spends no failure, and brings nothing
+/// twice.
+pub async fn what_is_left_goes_on<S: Store>(stand: &Stand<S>) {
+    let case = Indexed::new(stand).await;
+    let mut free = stand.settings.clone();
+    free.plan = FREE;
+    let jobs = [embed(&case, &["a", "b", "c", "d"], json!({})).await, embed(&case, &["e"], json!({})).await];
+    let attempt = async || {
+        process(stand, &free, Lane::Webhooks, jobs.to_vec()).await;
+        case.0.make_past(1_000 * i64::try_from(INDEX_GO_ON_SECONDS).unwrap() + 1_000).await;
+        [stand.row(&jobs[0]).await, stand.row(&jobs[1]).await]
+    };
+    let rows = attempt().await;
+    assert_eq!((rows[0].state, rows[0].failures), (State::Retrying, 0), "{:?}", rows[0].error);
+    assert_eq!(case.found("word", "keyword").await.0.len(), FREE.index_documents);
+    let rows = attempt().await;
+    assert!(rows.iter().all(|row| row.state == State::Succeeded), "{:?}", rows.map(|row| row.error));
+    assert_eq!(case.found("word", "keyword").await.0.len(), 5);
+    let [told, other] = rows.map(|row| row.result.unwrap());
+    let states = &told["documents"];
+    assert!(states["earlier"].as_u64() >= Some(2) && states.as_object().unwrap().len() == 2, "{states}");
+    assert_eq!((&told["embedded"], &other["embedded"]), (&json!(4), &json!(1)));
+}
+
+/// An index that is searched all the while has a new generation of the same texts.
+pub async fn texts_come_to_both_generations<S: Store>(stand: &Stand<S>) {
+    let case = Indexed::new(stand).await;
+    case.run(&embed(&case, &["one"], json!({})).await).await;
+    let body = json!({"provider": "builtin", "chunk_chars": 300}).to_string();
+    put_index(stand, &stand.settings, &case.0.tenant, INDEX, body.as_bytes()).await.unwrap();
+    case.run(&embed(&case, &["two"], json!({})).await).await;
+    assert_eq!(case.run(&case.accept(json!({"rebuild": {}})).await).await["documents"], 1, "the other has it by then");
+    let mut found = case.found("word", "keyword").await.0;
+    found.sort();
+    assert_eq!(found, ["one", "two"]);
+}
