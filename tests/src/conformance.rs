@@ -68,9 +68,11 @@ macro_rules! for_each_case {
                 a_dropped_index_leaves_in_pieces, an_erased_tenant_has_no_index, documents_are_exported, what_has_left_takes_no_place,
                 what_an_index_does_not_take, a_filter_looks_at_every_page;
             rebuilding: another_generation_takes_its_place, what_is_built_harms_nothing, a_job_writes_into_what_is_searched,
-                a_job_answers_for_what_is_searched, what_is_deleted_does_not_come_back;
+                a_job_answers_for_what_is_searched, what_is_deleted_does_not_come_back,
+                what_is_cut_meanwhile_is_not_relied_on, a_verification_looks_at_what_is_searched;
             bringing: texts_become_documents, no_index_is_made_of_a_typo, what_is_left_goes_on, texts_come_to_both_generations;
             replacing: a_source_is_replaced_whole, a_dead_document_removes_nothing, an_older_document_of_a_source_stays_away,
+                a_document_changes_its_source_around_a_removal,
                 a_removal_knows_no_future;
             repairing: what_differs_is_found_and_mended, a_repair_without_vectors_takes_nothing_away,
                 a_store_that_is_away_is_no_loss, a_full_index_is_updated, no_two_take_the_last_room;

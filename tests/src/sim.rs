@@ -13,6 +13,7 @@ mod ending;
 mod erasers;
 mod executor;
 mod faults;
+mod generations;
 mod history;
 mod index;
 mod indexers;

@@ -91,9 +91,17 @@ impl<W: World> Apply<'_, W> {
             let source = document.content.as_ref().map_or("", |content| content.source.as_str());
             let (standing, removal) = self.standing(&index, (&document.id, source)).await?;
             let seen = standing.as_ref().map(|standing| standing.version.as_str());
-            let is_meant = index_id.is_none_or(|id| id == index.id);
-            if !is_meant || [seen, removal.as_deref()].into_iter().flatten().any(|stands| stands > version) {
-                return Ok(told((name, &index.serving), document, "superseded", &[], spent));
+            let superseded = |spent: &Spent| Ok(told((name, &index.serving), document, "superseded", &[], spent));
+            if index_id.is_some_and(|id| id != index.id) || seen.is_some_and(|stands| stands > version) {
+                return superseded(spent);
+            }
+            if let Some(removal) = removal.filter(|removal| removal.as_str() > version) {
+                // What it would have taken the place of leaves, as if it had come before the removal.
+                let gone = taken_away(version, &removal);
+                if self.put_away(&index, &document.id, standing.as_ref(), &gone).await? {
+                    return superseded(spent);
+                }
+                continue;
             }
             let mut plans = plans(&index, document, standing.as_ref(), None);
             for plan in std::mem::take(&mut plans) {
@@ -149,27 +157,40 @@ impl<W: World> Apply<'_, W> {
         Ok(())
     }
 
-    /// Takes a document away with the version of a removal, if it is still of that source and was accepted before.
+    /// Takes a document away with a removal of its source, if it is still of that source and was accepted before.
     pub(super) async fn take_away(
         &self,
         index: &IndexRow,
         id: &str,
-        (source, version): (&str, &str),
+        (source, removal): (&str, &str),
     ) -> Result<(), Outcome> {
-        let document = Document { id: id.to_owned(), content: None };
         for _ in 0..INDEX_TRIES {
             let (Some(standing), _) = self.standing(index, (id, "")).await? else { return Ok(()) };
-            if standing.deleted == 1 || standing.source != source || standing.version.as_str() >= version {
+            if standing.deleted == 1 || standing.source != source || standing.version.as_str() >= removal {
                 return Ok(());
             }
-            let plans = plans(index, &document, Some(&standing), None);
-            let stands = self.commit(index, &document, (version, Some(&standing.version)), &plans, None).await?;
-            if stands.as_deref() == Some(version) {
+            let gone = taken_away(&standing.version, removal);
+            if self.put_away(index, id, Some(&standing), &gone).await? {
                 return Ok(());
             }
         }
         // Others change it all the time: the next attempt looks at it again.
         Err(goes_on("Other jobs change the document all the time.".to_owned()))
+    }
+
+    /// A document is no more, if it is still what was seen of it; says whether that version stands.
+    async fn put_away(
+        &self,
+        index: &IndexRow,
+        id: &str,
+        standing: Option<&Standing>,
+        version: &str,
+    ) -> Result<bool, Outcome> {
+        let document = Document { id: id.to_owned(), content: None };
+        let plans = plans(index, &document, standing, None);
+        let seen = standing.map(|standing| standing.version.as_str());
+        let stands = self.commit(index, &document, (version, seen), &plans, None).await?;
+        Ok(stands.as_deref() == Some(version))
     }
 
     /// A document as it was brought, with its version.
@@ -333,6 +354,12 @@ impl<W: World> Apply<'_, W> {
         let message = "The store of search gave no answer.".to_owned();
         Outcome::Failed { class: ErrorClass::Internal, message, retry_after }
     }
+}
+
+/// The version of what is left of a document whose source was removed: later than its own, and older than all that was accepted
+/// after it, also if that was before the removal.
+fn taken_away(version: &str, removal: &str) -> String {
+    format!("{version}.{removal}")
 }
 
 fn failed(class: ErrorClass, message: String) -> Outcome {

@@ -76,7 +76,10 @@ pub(super) fn is_same(content: &Content, standing: Option<&Standing>) -> bool {
     })
 }
 
-/// What each generation has to do; nothing if it has cut this very text. `anew` is one that is taken to have nothing of it.
+/// What each generation has to do; nothing if it has cut this very text. `anew` is one that is taken to have nothing of it. So is
+/// one whose layout is not of the document that stands: while that is the same, a rebuild may cut it ([`Apply::cut_again`]).
+///
+/// [`Apply::cut_again`]: super::apply::Apply::cut_again
 pub(super) fn plans<'a>(
     index: &'a IndexRow,
     document: &Document,
@@ -89,16 +92,17 @@ pub(super) fn plans<'a>(
         let layouts = standing.map_or(&[][..], |standing| &standing.layouts);
         let layout = layouts.iter().find(|layout| layout.generation == generation.id);
         let had: BTreeSet<&str> = layout.iter().flat_map(|it| &it.chunks).map(|(hash, ..)| hash.as_str()).collect();
-        let is_anew = anew.is_some_and(|anew| anew.id == generation.id);
-        // A document that is gone has something to do also where it was never cut: a rebuild may cut it meanwhile.
-        if !is_anew && layout.is_some_and(|layout| layout.hash == hash) {
+        let is_of = |hash: &str| layout.is_some_and(|layout| layout.hash == hash);
+        let is_kept =
+            anew.is_none_or(|anew| anew.id != generation.id) && standing.is_some_and(|standing| is_of(&standing.hash));
+        if is_kept && is_of(&hash) {
             return None;
         }
         let chunks = chunk::chunks(text.unwrap_or_default(), generation.limits());
         let chunks: Vec<_> =
             chunks.into_iter().map(|chunk| (cache::hash_of(&embedded(&chunk.heading, &chunk.text)), chunk)).collect();
         let has: BTreeSet<&str> = chunks.iter().map(|(hash, _)| hash.as_str()).collect();
-        let stays = |hash: &str| !is_anew && had.contains(hash) && has.contains(hash);
+        let stays = |hash: &str| is_kept && had.contains(hash) && has.contains(hash);
         let fresh = has.iter().filter(|hash| !stays(hash)).map(|hash| (*hash).to_owned()).collect();
         let removed = had.iter().filter(|hash| !stays(hash)).count();
         Some(Plan { generation, chunks, fresh, removed })

@@ -3,8 +3,11 @@
 //! 1. One that takes the place of others waits for the other jobs of its group. If one of them died or was cancelled nothing is
 //!    removed: what could not be brought again stays as it was.
 //! 2. It is noted that nothing of the source stands which was accepted before the first of the group: it may still be brought.
-//! 3. What stands of it leaves, each document as it would by a job of its own. The version of what is left of them is that of the
-//!    first: whatever was accepted since stands, also if its job runs later.
+//! 3. What stands of it leaves, each document as it would by a job of its own. What is left of it has its version with that of the
+//!    removal after it, so whatever was accepted after the document stands, also if its job runs later.
+//!
+//! In the end it is as if all had run in the order of acceptance: of a document the last change stands, unless its source was
+//! removed after that. A change that comes after its removal is not tried: it counts, also if its provider would have refused it.
 
 use std::rc::Rc;
 use std::time::Duration;

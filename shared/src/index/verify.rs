@@ -17,7 +17,7 @@ use super::rebuild::goes_on;
 use super::{Generation, IndexRow, Store, cache, index_sql};
 use crate::embed::ask::Call;
 use crate::embed::providers::BUILTIN;
-use crate::limits::{VERIFY_CHUNKS, VERIFY_DOCUMENTS, VERIFY_NAMED};
+use crate::limits::{INDEX_TRIES, VERIFY_CHUNKS, VERIFY_DOCUMENTS, VERIFY_NAMED};
 use crate::outcome::Outcome;
 use crate::ports::{DatabaseError, Statement, World};
 use crate::search::chunk::embedded;
@@ -148,17 +148,24 @@ async fn try_verify<W: World>(
     repair: bool,
     calls: &mut Vec<Rc<Call>>,
 ) -> Result<Value, Outcome> {
-    let (index, segment) = begin(apply, meant).await?;
-    let Some(generation) = index.serving() else { return Ok(Value::Null) };
-    let found = look(apply, &index, generation, segment).await?;
-    if repair {
-        mend(apply, &index, generation, &found, calls).await?;
+    for _ in 0..INDEX_TRIES {
+        let (index, segment) = begin(apply, meant).await?;
+        let Some(generation) = index.serving() else { return Ok(Value::Null) };
+        let found = look(apply, &index, generation, segment).await?;
+        if apply.index_of(meant).await?.serving != index.serving {
+            // What another has taken the place of leaves, and nobody keeps it up.
+            continue;
+        }
+        if repair {
+            mend(apply, &index, generation, &found, calls).await?;
+        }
+        let mut told = found.to_json();
+        told["index"] = json!(meant.name);
+        told["generation"] = json!(generation.id);
+        told["repaired"] = json!(repair && !found.differences.is_empty());
+        return Ok(told);
     }
-    let mut told = found.to_json();
-    told["index"] = json!(meant.name);
-    told["generation"] = json!(generation.id);
-    told["repaired"] = json!(repair && !found.differences.is_empty());
-    Ok(told)
+    Err(goes_on("Another generation takes its place all the time.".to_owned()))
 }
 
 /// The index with the segment that it has; the segment is an error if it is not there, or is none.

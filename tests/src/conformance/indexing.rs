@@ -85,11 +85,11 @@ impl<'a, S: Store> Indexed<'a, S> {
         self.0.stand.index_batch(vec![statement]).await.unwrap();
     }
 
-    /// Changes it just before the next document is committed.
-    pub(super) fn plant_before_put(&self, statements: &[&'static str], params: &[&str]) {
+    /// Changes it just before the next batch that begins with that statement.
+    pub(super) fn plant_before(&self, next: &'static str, statements: &[&'static str], params: &[&str]) {
         let params: Vec<_> = params.iter().map(|param| Param::from(*param)).collect();
         let statement = |sql: &&'static str| Statement { name: "plant", sql, params: params.clone() };
-        self.0.stand.before.replace(Some(("put_document", statements.iter().map(statement).collect())));
+        self.0.stand.before.replace(Some((next, statements.iter().map(statement).collect())));
     }
 
     /// The id of the index.

@@ -68,6 +68,46 @@ pub async fn what_is_built_harms_nothing<S: Store>(stand: &Stand<S>) {
     assert_eq!(case.found("edited", "hybrid").await.0, ["guide"]);
 }
 
+/// A rebuild that cuts a document as it stands just before a job changes it again takes away what the job found there, or leaves
+/// what a deletion did not see.
+pub async fn what_is_cut_meanwhile_is_not_relied_on<S: Store>(stand: &Stand<S>) {
+    let case = Indexed::new(stand).await;
+    for id in ["edited", "deleted"] {
+        case.put(id, GUIDE).await;
+    }
+    let generation = case.generation().await;
+    let stale =
+        "UPDATE layouts SET hash = CASE document WHEN 'edited' THEN 'another' ELSE '' END WHERE generation = ?1";
+    case.plant(stale, &generation).await;
+    // The one chunk that the edited text has in common with what the layout says.
+    let leave = [
+        "DELETE FROM words WHERE rowid IN (SELECT seq FROM chunks WHERE generation = ?1 AND document = 'edited')",
+        "DELETE FROM chunks WHERE generation = ?1 AND document = 'edited'",
+        "UPDATE generations SET chunks = 2 WHERE id = ?1",
+    ];
+    case.plant_before("put_document", &leave, &[&generation]);
+    case.put("edited", &GUIDE.replace("Every attempt", "Each attempt")).await;
+    case.run(&case.accept(json!({"delete": {"id": "deleted"}})).await).await;
+    let whole = case.run(&case.accept(json!({"verify": {}})).await).await;
+    assert_eq!((&whole["differences"], &whole["chunks"]), (&json!({}), &json!(2)));
+    assert_eq!(case.rows(&generation).await, (2, 2));
+}
+
+/// A generation that is verified gives its place away: the one that has it is looked at.
+pub async fn a_verification_looks_at_what_is_searched<S: Store>(stand: &Stand<S>) {
+    let case = Indexed::new(stand).await;
+    let building = ask(&case, 2_000).await.0.building.unwrap();
+    case.put("guide", GUIDE).await;
+    let swap = [
+        "DELETE FROM layouts WHERE generation <> ?1 AND generation IN (SELECT serving FROM indexes WHERE building = ?1)",
+        "UPDATE indexes SET serving = building, building = NULL WHERE building = ?1",
+    ];
+    case.plant_before("verify_documents", &swap, &[&building]);
+    let whole = case.run(&case.accept(json!({"verify": {"repair": true}})).await).await;
+    assert_eq!((&whole["differences"], &whole["generation"]), (&json!({}), &json!(building)));
+    assert_eq!(whole["repaired"], false);
+}
+
 /// A generation takes its place while a job waits for vectors: the job looks again, and writes into the one that is searched.
 pub async fn a_job_writes_into_what_is_searched<S: Store>(stand: &Stand<S>) {
     let case = Indexed::new(stand).await;
@@ -80,7 +120,7 @@ pub async fn a_job_writes_into_what_is_searched<S: Store>(stand: &Stand<S>) {
         "UPDATE indexes SET serving = 'N' || serving WHERE serving = ?1 RETURNING ''",
         "UPDATE generations SET dropped_at = 1 WHERE id = ?1 RETURNING ''",
     ];
-    case.plant_before_put(&statements, &[&old]);
+    case.plant_before("put_document", &statements, &[&old]);
     let told = case.put("guide", GUIDE).await;
     assert_eq!((&told["state"], &told["generation"]), (&json!("added"), &json!(format!("N{old}"))));
     assert_eq!(case.found("who holds a lease", "hybrid").await.0[0], "guide");
@@ -96,7 +136,7 @@ pub async fn a_job_answers_for_what_is_searched<S: Store>(stand: &Stand<S>) {
         "UPDATE indexes SET serving = building, building = NULL WHERE serving = ?1 RETURNING ''",
         "UPDATE generations SET dropped_at = 1 WHERE id = ?1 RETURNING ''",
     ];
-    case.plant_before_put(&statements, &[&old]);
+    case.plant_before("put_document", &statements, &[&old]);
     let job = case.accept_put("guide", GUIDE).await;
     process(stand, &stand.settings, Lane::Webhooks, vec![job.clone()]).await;
     let row = stand.row(&job).await;
@@ -116,7 +156,7 @@ pub async fn what_is_deleted_does_not_come_back<S: Store>(stand: &Stand<S>) {
         "INSERT INTO layouts (generation, document, hash, chunks) SELECT ?1, document, hash, chunks FROM layouts
         WHERE generation = ?2 RETURNING ''",
     ];
-    case.plant_before_put(&statements, &[&building, &case.generation().await]);
+    case.plant_before("put_document", &statements, &[&building, &case.generation().await]);
     assert_eq!(case.run(&case.accept(json!({"delete": {"id": "guide"}})).await).await["state"], "deleted");
     assert_eq!(case.rows(&building).await, (0, 0));
 }

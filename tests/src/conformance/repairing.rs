@@ -124,7 +124,11 @@ pub async fn a_full_index_is_updated<S: Store>(stand: &Stand<S>) {
 pub async fn no_two_take_the_last_room<S: Store>(stand: &Stand<S>) {
     let case = Indexed::new(stand).await;
     let generation = case.generation().await;
-    case.plant_before_put(&["UPDATE generations SET chunks = 50000 WHERE id = ?1 RETURNING ''"], &[&generation]);
+    case.plant_before(
+        "put_document",
+        &["UPDATE generations SET chunks = 50000 WHERE id = ?1 RETURNING ''"],
+        &[&generation],
+    );
     let job = case.accept_put("guide", GUIDE).await;
     process(stand, &stand.settings, Lane::Webhooks, vec![job.clone()]).await;
     let error = stand.row(&job).await.error.expect("an error").message;

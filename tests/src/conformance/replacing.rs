@@ -102,7 +102,7 @@ pub async fn an_older_document_of_a_source_stays_away<S: Store>(stand: &Stand<S>
     )
     .await;
     let again = "UPDATE removals SET version = '8' WHERE source = 'tests' AND index_id = ?1 RETURNING ''";
-    case.plant_before_put(&[again], &[&case.id().await]);
+    case.plant_before("put_document", &[again], &[&case.id().await]);
     assert_eq!(case.run(&racing).await["state"], "superseded");
     assert_eq!(found(&case).await, ["new"]);
 
@@ -115,6 +115,27 @@ pub async fn an_older_document_of_a_source_stays_away<S: Store>(stand: &Stand<S>
     assert_eq!(kept().await, 1);
     drop_index(stand, &case.0.tenant, INDEX).await.unwrap();
     assert_eq!(kept().await, 0, "it leaves with its index");
+}
+
+/// In whatever order they run, it is in the end as if they had run as they were accepted: what an older job of another source
+/// brought leaves with the younger one that was removed, and a younger one stays that came between it and the removal.
+pub async fn a_document_changes_its_source_around_a_removal<S: Store>(stand: &Stand<S>) {
+    let case = Indexed::new(stand).await;
+    let elsewhere = async |id: &str| {
+        case.accept(json!({"put": {"id": id, "text": "A word from elsewhere.", "source": "elsewhere"}})).await
+    };
+    case.run(&elsewhere("moved in").await).await;
+    let moved_in = case.accept_put("moved in", "A word of the source.").await;
+    case.put("moved out", "A word of the source.").await;
+    let moved_out = elsewhere("moved out").await;
+    let removal = case.accept(json!({"remove": {"source": "tests"}})).await;
+    assert_eq!(case.run(&removal).await["documents"], 1);
+    assert_eq!(found(&case).await, ["moved in"]);
+    assert_eq!(case.run(&moved_in).await["state"], "superseded");
+    assert_eq!(case.run(&moved_out).await["state"], "added");
+    assert_eq!(found(&case).await, ["moved out"]);
+    let whole = case.run(&case.accept(json!({"verify": {}})).await).await;
+    assert_eq!(whole["differences"], json!({}));
 }
 
 /// A removal that names a later job takes away only what was accepted before itself.

@@ -87,7 +87,7 @@ pub static ALL: &[Bug] = &[
         &[(
             "settle",
             ", o.entry))",
-            ", iif(o.entry ->> 'status' IS NULL AND deferred + (kind = 'index') = 0, '{}', o.entry)))",
+            ", iif(o.entry ->> 'status' IS NULL AND deferred + (kind IN ('index', 'embed')) = 0, '{}', o.entry)))",
         )],
     ),
     edit(
@@ -258,6 +258,25 @@ pub static ALL: &[Bug] = &[
     edit("words that outlive their chunk", &[("drop_words", "AND c.hash NOT IN", "AND 0 AND c.hash NOT IN")]),
     edit("vectors that are not kept", &[("keep_vectors", "WHERE true", "WHERE j.key % 2 = 0")]),
     edit("a segment that says more than it has", &[("swap_segment", "segment_seq = ?3", "segment_seq = ?3 + 600")]),
+    edit(
+        "a removal that later changes do not hear of",
+        &[("note_removal", "FROM indexes i WHERE i.id = ?1", "FROM indexes i WHERE i.id = ?1 AND 0")],
+    ),
+    edit(
+        "a document that comes in the moment of its removal",
+        &[("put_document", "r.version > ?2 ->> 'version'", "r.version > ?2 ->> 'version' AND 0")],
+    ),
+    edit(
+        "a generation that is searched before it is whole",
+        &[
+            ("find_unbuilt", "d.deleted = 0", "d.deleted = 0 AND d.id > 'h'"),
+            ("swap_generation", "l.hash IS NOT d.hash", "0"),
+        ],
+    ),
+    edit(
+        "a generation that is given up and still searched",
+        &[("drop_generation", "?1 IN (i.serving, i.building)", "?1 IS NULL")],
+    ),
     switch("a document in pieces", Switch::SplitsDocuments),
     // Evidence and the ports.
     switch("evidence that loses a bit", Switch::FlipsEvidence),
@@ -275,6 +294,14 @@ pub static ALL: &[Bug] = &[
 pub static RARE: &[Bug] = &[
     // The first lease alone outlives nearly every attempt.
     edit("a heartbeat that shortens", &[("heartbeat", "+ ?3", "+ ?3 / 15")]),
+    // Its job must stand still while a generation is made and takes its place.
+    edit(
+        "a document that is cut for what is searched no more",
+        &[
+            ("put_document", "AND i.serving = ?6", "AND ?6 IS NOT NULL"),
+            ("put_document", "g.value NOT IN (SELECT value FROM json_each(?5))", "?5 IS NULL"),
+        ],
+    ),
 ];
 
 /// Not found within 2,000 seeds, so no search is made for these; docs/reliability.md says what that means.
@@ -285,6 +312,9 @@ pub static SPARE: &[Bug] = &[
     edit("fencing without the number", &[("settle", "AND jobs.attempt = o.attempt", "")]),
     // A write must arrive late enough for another erasure to have been at the same pack, and its job must have left.
     switch("an overwriting that brings evidence back", Switch::OverwritesBlindly),
+    // What a rebuild has not cut it finds before it swaps; what comes in between is cut by the job that brings it, unless its
+    // provider fails in that very moment.
+    edit("a generation that takes its place unseen", &[("swap_generation", "l.hash IS NOT d.hash", "0")]),
     // A lease covers its attempt, the flush and most of what may hold them up.
     edit("a heartbeat that goes nowhere", &[("heartbeat", "AND lease_token = ?2", "AND lease_token <> ?2")]),
 ];

@@ -50,10 +50,10 @@ pub(super) fn spawn(world: &Rc<World>, first: i64, count: i64) {
     want(world, tenant, orders);
 }
 
-/// Starts applications that want the index of each tenant held against itself.
-pub(super) fn spawn_last(world: &Rc<World>) {
+/// Starts an application of each tenant that wants this job.
+pub(super) fn spawn_last(world: &Rc<World>, body: &Value) {
     for tenant in TENANTS {
-        want(world, tenant, vec![Order { body: indexers::last_order(), key: None }]);
+        want(world, tenant, vec![Order { body: body.clone(), key: None }]);
     }
 }
 

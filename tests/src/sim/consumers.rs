@@ -11,6 +11,7 @@ use longshore::sweep::{Swept, sweep};
 
 use super::executor::Doom;
 use super::faults::Fault;
+use super::generations;
 use super::ports::Node;
 use super::queue::Delivery;
 use super::world::World;
@@ -77,4 +78,7 @@ pub(super) fn spawn_sweep(world: &Rc<World>, last: &LastSweep) {
             *last.borrow_mut() = Some(swept);
         }
     });
+    if world.index_provider.is_some() {
+        generations::spawn_clear(world);
+    }
 }

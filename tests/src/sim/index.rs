@@ -42,6 +42,9 @@ impl World {
         if let Err(error) = &answer {
             self.invariants.borrow_mut().violated(format!("the store of search refused {name}: {error}"));
         }
+        if let Err(text) = judge_moment(self) {
+            self.invariants.borrow_mut().violated(format!("{text} after {name}"));
+        }
         answer
     }
 
@@ -78,7 +81,10 @@ impl IndexDatabase for Node {
 /// A document as an index shows it.
 #[derive(Debug, PartialEq)]
 pub(super) struct Shown {
+    /// How it is cut.
+    pub(super) chars_max: usize,
     pub(super) text: String,
+    pub(super) source: String,
     pub(super) hash: String,
     /// The hash of the text that it is cut from.
     pub(super) cut: String,
@@ -92,12 +98,12 @@ pub(super) struct Shown {
 
 /// The version of a document that stands, and what is shown of it; `None` if it never was there.
 pub(super) fn read_shown(world: &World, tenant: &str, document: &str) -> Result<Option<(String, Shown)>, String> {
-    let sql = "SELECT d.version, json_object('text', d.text, 'hash', d.hash, 'metadata', json(d.metadata)),
+    let sql = "SELECT d.version, json_object('chars', g.chunk_chars, 'text', d.text, 'source', d.source, 'hash', d.hash, 'metadata', json(d.metadata)),
           d.deleted, coalesce(l.hash, ''), coalesce(l.chunks, '[]'),
           (SELECT json_group_array(json_array(c.hash, coalesce(w.heading, 'no words'), coalesce(w.text, '')))
             FROM chunks c LEFT JOIN words w ON w.rowid = c.seq
             WHERE c.generation = i.serving AND c.document = d.id)
-        FROM indexes i JOIN documents d ON d.index_id = i.id
+        FROM indexes i JOIN documents d ON d.index_id = i.id JOIN generations g ON g.id = i.serving
         LEFT JOIN layouts l ON l.generation = i.serving AND l.document = d.id
         WHERE i.tenant = ?1 AND d.id = ?2";
     let read = |row: &rusqlite::Row<'_>| -> rusqlite::Result<(String, Shown)> {
@@ -105,7 +111,9 @@ pub(super) fn read_shown(world: &World, tenant: &str, document: &str) -> Result<
         let head: Value = serde_json::from_str(&json(1)?).unwrap();
         let text = |field: &str| head[field].as_str().unwrap_or_default().to_owned();
         let shown = Shown {
+            chars_max: usize::try_from(head["chars"].as_u64().unwrap_or(0)).unwrap(),
             text: text("text"),
+            source: text("source"),
             hash: text("hash"),
             cut: row.get(3)?,
             metadata: head["metadata"].clone(),
@@ -119,6 +127,20 @@ pub(super) fn read_shown(world: &World, tenant: &str, document: &str) -> Result<
     question.query_row([tenant, document], read).optional().map_err(|error| error.to_string())
 }
 
+/// F61: at every moment what is searched has each document as it stands, whole, and nothing of one that is gone.
+fn judge_moment(world: &World) -> Result<(), String> {
+    let wrong = "SELECT group_concat(d.id || ' ' || d.version) FROM indexes i JOIN documents d ON d.index_id = i.id
+        LEFT JOIN layouts l ON l.generation = i.serving AND l.document = d.id
+        WHERE iif(d.deleted, coalesce(l.hash, '') <> '', l.hash IS NOT d.hash)
+          OR (SELECT json_group_array(hash) FROM (SELECT c.hash FROM chunks c
+              WHERE c.generation = i.serving AND c.document = d.id ORDER BY c.hash))
+            <> (SELECT json_group_array(hash) FROM (SELECT DISTINCT j.value ->> 0 AS hash
+              FROM json_each(coalesce(l.chunks, '[]')) j ORDER BY hash))";
+    let mut question = world.index().connection().prepare_cached(wrong).map_err(|error| error.to_string())?;
+    let wrong: Option<String> = question.query_row([], |row| row.get(0)).map_err(|error| error.to_string())?;
+    wrong.map_or(Ok(()), |wrong| Err(format!("F61: {wrong} is searched otherwise than it stands")))
+}
+
 /// F56: nothing is there but what documents have, each chunk is counted, and its vector is that of what it says. Says
 /// whether there is a segment.
 pub(super) fn judge_rest(world: &World) -> Result<bool, String> {
@@ -129,6 +151,9 @@ pub(super) fn judge_rest(world: &World) -> Result<bool, String> {
     let number = |sql: &str| connection.prepare_cached(sql).unwrap().query_row([], |row| row.get::<_, i64>(0)).unwrap();
     if number(wrong) > 0 {
         return Err("F56: chunks that are not counted, or words without a chunk".into());
+    }
+    if number("SELECT count(*) FROM indexes WHERE building IS NOT NULL") > 0 {
+        return Err("F61: what is built is never searched".into());
     }
     // What `builtin` says of a text the verification has made again.
     let vectors = "SELECT w.heading, w.text, c.vector FROM generations g

@@ -18,7 +18,7 @@ use super::clients::{ENDPOINTS, TENANTS};
 use super::consumers::doom;
 use super::executor::Doom;
 use super::faults::Fault;
-use super::indexers;
+use super::generations::{self, LIMITS};
 use super::ports::Node;
 use super::quotas::JOBS_PER_KEY;
 use super::restorers::epoch_of_the_store;
@@ -33,7 +33,7 @@ pub(super) async fn set_up(world: Rc<World>) {
     }
     if let Some(provider) = world.index_provider {
         for tenant in TENANTS {
-            indexers::set_up(&node, tenant, provider).await.unwrap();
+            generations::put(&node, tenant, provider, LIMITS[0]).await.unwrap();
         }
     }
     if world.has_schedules {
@@ -75,6 +75,7 @@ async fn put(node: &Node, tenant: &str, endpoint: &str) -> Result<(), Problem> {
 
 /// Acts at random times until the world is calm.
 pub(super) async fn meddle(world: Rc<World>) {
+    generations::spawn_changes(&world);
     while !world.calm.get() {
         world.sleep(world.random.between(2_000, 40_000)).await;
         if world.calm.get() {

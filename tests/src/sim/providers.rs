@@ -26,7 +26,7 @@ const HOST: &str = "//embed.provider.";
 /// The event id of a job that embeds, with its number after it: its replays have it, too.
 pub(super) const EVENT: &str = "embed-";
 /// What a text has in it that is refused.
-const REFUSED: &str = "unwanted";
+pub(super) const REFUSED: &str = "unwanted";
 
 /// Whether a request goes to it.
 pub(super) fn is_asked(request: &HttpRequest) -> bool {

@@ -11,7 +11,7 @@ use super::consumers::{LastSweep, spawn_sweep};
 use super::executor::{Doom, Executor};
 use super::faults::{Chances, Fault};
 use super::history::History;
-use super::indexers::{self, SEEDS_PER_INDEX};
+use super::indexers;
 use super::objects::{self, SEEDS_PER_LARGE};
 use super::operators;
 use super::plan::Play;
@@ -20,7 +20,7 @@ use super::random::Random;
 use super::receiver::Receiver;
 use super::sabotage::Switch;
 use super::world::{Trace, World, settings};
-use super::{clients, ending, erasers, quotas, restorers, tickers};
+use super::{clients, ending, erasers, generations, quotas, restorers, tickers};
 use crate::sqlite::{SetClock, SqliteDatabase};
 
 /// When every schedule begins: 2026-11-02T08:30:00Z.
@@ -150,13 +150,12 @@ fn make(what: &Play) -> Rc<World> {
     // The counts of a batch in pieces go wrong without a crash.
     let in_pieces = what.bug.and_then(|bug| bug.switch) == Some(Switch::SplitsBatches);
     let has_quotas = what.seed % SEEDS_PER_QUOTA == 4 && !what.narrow.quiet && !in_pieces;
-    // Both providers in turn.
-    let provider = ["builtin", "own"][usize::from(what.seed / SEEDS_PER_INDEX % 2 == 1)];
-    let index_provider = (what.seed % SEEDS_PER_INDEX == 5 && !in_pieces).then_some(provider);
+    let index_provider = indexers::provider_of(what.seed).filter(|_| !in_pieces);
     Rc::new(World {
         has_epochs,
         has_quotas,
         index_provider,
+        is_cut_anew: generations::is_cut_anew(what.seed) && !what.narrow.quiet,
         edits: RefCell::default(),
         has_embeds: what.seed % SEEDS_PER_EMBED == 3,
         deployed: Cell::new(0),
@@ -260,8 +259,11 @@ fn play(world: &Rc<World>) -> Result<(), String> {
     }
     drain(world, &last)?;
     if world.index_provider.is_some() {
-        clients::spawn_last(world);
-        drain(world, &last)?;
+        for order in indexers::last_orders() {
+            clients::spawn_last(world, &order);
+            drain(world, &last)?;
+        }
+        generations::clear_all(world)?;
         indexers::judge(world)?;
     }
     tidy_up(world, &last)?;

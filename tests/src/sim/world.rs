@@ -79,8 +79,10 @@ pub(super) struct World {
     pub(super) has_embeds: bool,
     /// The provider of the tenants' indexes, if they have some.
     pub(super) index_provider: Option<&'static str>,
+    /// They are cut anew while all goes on.
+    pub(super) is_cut_anew: bool,
     /// What jobs want of documents, by their numbers.
-    pub(super) edits: RefCell<BTreeMap<i64, Edit>>,
+    pub(super) edits: RefCell<BTreeMap<i64, Vec<Edit>>>,
     /// A deployment raises the epoch.
     pub(super) has_epochs: bool,
     /// Tenants and keys have quotas.
