@@ -1,10 +1,12 @@
 //! What every dialect comes to: vectors that were checked, or a refusal; and which dialect a provider speaks.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use crate::embed::providers::{Interface, Provider};
 use crate::embed::{openai, workers_ai};
-use crate::limits::EMBED_REASON_CHARS;
+use crate::limits::{EMBED_CALL_SECONDS, EMBED_REASON_CHARS, EMBED_VALUE_BYTES, REQUEST_BYTES_MAX};
 use crate::ports::HttpRequest;
 
 /// What a provider made of a call.
@@ -62,6 +64,19 @@ pub(crate) fn shown(text: &str) -> String {
 /// What is said for an answer that cannot be read.
 pub(crate) fn unreadable(error: &serde_json::Error) -> String {
     format!("The provider's answer cannot be read: {error}.")
+}
+
+/// A call whose answer has so many values.
+pub(crate) fn call(url: String, headers: Vec<(String, String)>, body: &Value, values: usize) -> HttpRequest {
+    HttpRequest {
+        method: "POST".into(),
+        url,
+        service: None,
+        headers,
+        body: body.to_string().into_bytes(),
+        timeout: Duration::from_secs(EMBED_CALL_SECONDS),
+        response_bytes_max: values * EMBED_VALUE_BYTES + REQUEST_BYTES_MAX,
+    }
 }
 
 /// The request that asks for the vectors of some texts.

@@ -1,13 +1,10 @@
 //! The interface of OpenAI, which others say that they answer, too: `POST {url}/embeddings`.
 
-use std::time::Duration;
-
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::embed::dialect::{Embeddings, shown, unreadable};
+use crate::embed::dialect::{Embeddings, call, shown, unreadable};
 use crate::embed::providers::Provider;
-use crate::limits::{EMBED_CALL_SECONDS, EMBED_VALUE_BYTES, REQUEST_BYTES_MAX};
 use crate::ports::HttpRequest;
 
 /// The request that asks for the vectors of some texts.
@@ -23,15 +20,9 @@ pub(crate) fn request(
         ("user-agent".to_owned(), format!("Longshore/{version}")),
     ];
     headers.extend(provider.key.as_ref().map(|key| ("authorization".to_owned(), format!("Bearer {key}"))));
-    HttpRequest {
-        method: "POST".into(),
-        url: format!("{}/embeddings", provider.url.trim_end_matches('/')),
-        service: None,
-        headers,
-        body: json!({"model": model, "input": texts, "encoding_format": "float"}).to_string().into_bytes(),
-        timeout: Duration::from_secs(EMBED_CALL_SECONDS),
-        response_bytes_max: texts.len() * dimensions * EMBED_VALUE_BYTES + REQUEST_BYTES_MAX,
-    }
+    let url = format!("{}/embeddings", provider.url.trim_end_matches('/'));
+    let body = json!({"model": model, "input": texts, "encoding_format": "float"});
+    call(url, headers, &body, texts.len() * dimensions)
 }
 
 #[derive(Deserialize)]

@@ -11,13 +11,10 @@
 //!
 //! [`EMBED_TEXTS_PER_CALL`]: crate::limits::EMBED_TEXTS_PER_CALL
 
-use std::time::Duration;
-
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::embed::dialect::{Embeddings, Refusal, shown, unreadable};
-use crate::limits::{EMBED_CALL_SECONDS, EMBED_VALUE_BYTES, REQUEST_BYTES_MAX};
+use crate::embed::dialect::{Embeddings, Refusal, call, shown, unreadable};
 use crate::ports::HttpRequest;
 
 /// The name of the binding: a request whose service this is goes to a model.
@@ -32,15 +29,9 @@ const CODES_OF_REQUEST: [u64; 3] = [3003, 3039, 5007];
 
 /// The request that asks for the vectors of some texts.
 pub(crate) fn request(model: &str, dimensions: usize, texts: &[&str]) -> HttpRequest {
-    HttpRequest {
-        method: "POST".into(),
-        url: format!("{AI_URL}{model}"),
-        service: Some(AI_BINDING.into()),
-        headers: vec![("content-type".into(), "application/json".into())],
-        body: json!({"text": texts}).to_string().into_bytes(),
-        timeout: Duration::from_secs(EMBED_CALL_SECONDS),
-        response_bytes_max: texts.len() * dimensions * EMBED_VALUE_BYTES + REQUEST_BYTES_MAX,
-    }
+    let headers = vec![("content-type".into(), "application/json".into())];
+    let request = call(format!("{AI_URL}{model}"), headers, &json!({"text": texts}), texts.len() * dimensions);
+    HttpRequest { service: Some(AI_BINDING.into()), ..request }
 }
 
 #[derive(Deserialize)]
@@ -82,7 +73,7 @@ fn code_of(error: &Value) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limits::EMBED_REASON_CHARS;
+    use crate::limits::{EMBED_REASON_CHARS, EMBED_VALUE_BYTES};
 
     #[test]
     fn a_request_names_the_binding_the_model_and_the_texts() {

@@ -89,12 +89,9 @@ pub fn check(payload: &RawValue, settings: &Settings) -> Result<CheckedPayload, 
     // As it was written: another default of the deployment makes no other request of it.
     let canonical = serde_json::to_string(&embed).map_err(|_| Problem::Internal)?;
     let mut errors = embed.errors();
-    if matches!(embed.output, Output::Index(_)) {
-        errors.extend(embed.too_many_of_an_index(settings));
-    }
     match settings.providers.choose(embed.provider.as_deref(), embed.model.as_deref()) {
         // Its index says which is meant.
-        _ if matches!(embed.output, Output::Index(_)) => {}
+        _ if matches!(embed.output, Output::Index(_)) => errors.extend(embed.too_many_of_an_index(settings)),
         Ok(choice) => {
             let dimensions = settings.providers.model(&choice.provider, &choice.model).map_or(0, |(_, m)| m.dimensions);
             errors.extend(embed.too_much_inline(dimensions));
