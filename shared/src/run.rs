@@ -46,11 +46,16 @@ enum Sent {
 }
 
 impl Sent {
-    fn status(&self) -> Option<u16> {
-        match self {
-            Sent::Nothing => None,
-            Sent::Request(exchange) => exchange.response.as_ref().map(|response| response.status),
-            Sent::Calls(calls) => calls.last().and_then(|call| call.status),
+    /// The status that the outcome is of: of several calls that of the last, which is the one that failed if one did. A success
+    /// may have calls that were refused, or failed for what is not searched yet.
+    fn status(&self, outcome: &Outcome) -> Option<u16> {
+        match (self, outcome) {
+            (Sent::Nothing, _) => None,
+            (Sent::Request(exchange), _) => exchange.response.as_ref().map(|response| response.status),
+            (Sent::Calls(calls), Outcome::Succeeded { .. }) => {
+                calls.iter().rev().find_map(|call| call.status_of_success())
+            }
+            (Sent::Calls(calls), _) => calls.last().and_then(|call| call.status),
         }
     }
 
@@ -151,9 +156,27 @@ fn finish(
         };
         record(&head, &calls, error.as_ref())
     });
-    let entry = (duration_ms, sent.status(), settings.version.clone());
+    let entry = (duration_ms, sent.status(&outcome), settings.version.clone());
     let place = Place { endpoint: job.endpoint_id.clone(), lane: Lane::of(&job.kind), grouped: job.group.is_some() };
     let usage = sent.usage();
     let settlement = Settlement { usage, ..Settlement::new((job.job(), job.attempt), place, outcome, decision, entry) };
     Finished { settlement, record, ended_at }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_is_that_of_the_call_that_decided() {
+        let sent = |statuses: &[Option<u16>]| {
+            Sent::Calls(statuses.iter().map(|status| Call::answered(*status, 1, 0)).collect())
+        };
+        let (failed, succeeded) = (failed(ErrorClass::Provider, ""), Outcome::Succeeded { result: None });
+        assert_eq!(sent(&[Some(200), Some(400)]).status(&succeeded), Some(200), "one text was refused");
+        assert_eq!(sent(&[Some(200), None]).status(&succeeded), Some(200), "what is built got no answer");
+        assert_eq!(sent(&[Some(200), Some(429)]).status(&failed), Some(429));
+        assert_eq!(sent(&[Some(429), None]).status(&failed), None, "a connection that failed has no status");
+        assert_eq!((sent(&[]).status(&failed), sent(&[]).status(&succeeded)), (None, None));
+    }
 }

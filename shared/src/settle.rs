@@ -24,7 +24,7 @@ pub struct SettledEntry {
     pub state: AttemptState,
     /// From the first byte sent to the last byte read.
     pub duration_ms: i64,
-    /// The response's status.
+    /// The response's status; of several calls that of the one that failed, or else of the last one that did not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
     /// Why it failed.

@@ -57,6 +57,27 @@ impl Call {
     pub(crate) fn count(&self) -> bool {
         !self.is_counted.replace(true)
     }
+
+    /// The status, if it is one of success.
+    pub(crate) fn status_of_success(&self) -> Option<u16> {
+        self.status.filter(|status| (200..300).contains(status))
+    }
+
+    /// A call that was answered so.
+    #[cfg(test)]
+    pub(crate) fn answered(status: Option<u16>, texts: usize, tokens: u64) -> Rc<Call> {
+        let request = crate::ports::HttpRequest {
+            method: "POST".into(),
+            url: "https://embed.example.com/v1/embeddings".into(),
+            service: None,
+            headers: Vec::new(),
+            body: Vec::new(),
+            timeout: Duration::ZERO,
+            response_bytes_max: 0,
+        };
+        let wire = wire(&Exchange { request, response: None }, &Redaction::default(), 0);
+        Rc::new(Call { wire, status, texts, tokens, model: "own/small".into(), is_counted: Cell::default() })
+    }
 }
 
 /// One text of a round: what became of it, and the calls it was in.

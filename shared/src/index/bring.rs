@@ -31,8 +31,10 @@ struct Brought {
     refused: Vec<(String, String)>,
     tokens: u64,
     calls: Vec<Rc<Call>>,
-    /// Why the attempt fails.
+    /// Why the attempt fails,
     failure: Option<Outcome>,
+    /// and the call that failed, if it was one.
+    failed: Option<Rc<Call>>,
 }
 
 /// Brings texts as documents of an index, each with its id. Of the provider and the model, what is named must be the index's. It
@@ -48,7 +50,7 @@ pub(crate) async fn bring<W: World>(
         Ok(result) => Outcome::Succeeded { result: Some(result) },
         Err(outcome) => outcome,
     };
-    (outcome, brought.calls)
+    (outcome, brought.into_calls())
 }
 
 async fn try_bring<W: World>(
@@ -129,24 +131,43 @@ async fn some<W: World>(apply: &Apply<'_, W>, index: Meant<'_>, texts: Vec<(Stri
         let came = apply.apply(index, &document).await;
         (document.id, came)
     };
-    for (id, (outcome, calls)) in join_all(texts.into_iter().map(one)).await {
+    for (id, came) in join_all(texts.into_iter().map(one)).await {
+        brought.take_in(id, came);
+    }
+}
+
+impl Brought {
+    /// Takes in what a document came to.
+    fn take_in(&mut self, id: String, (outcome, calls): (Outcome, Vec<Rc<Call>>)) {
+        let last = calls.last().cloned();
         for call in calls {
-            if !brought.calls.iter().any(|known| Rc::ptr_eq(known, &call)) {
-                brought.calls.push(call);
+            if !self.calls.iter().any(|known| Rc::ptr_eq(known, &call)) {
+                self.calls.push(call);
             }
         }
         match outcome {
             Outcome::Succeeded { result } => {
                 let result = result.unwrap_or_default();
                 let state = result["state"].as_str().unwrap_or_default();
-                *brought.states.entry(state.to_owned()).or_default() += 1;
-                brought.tokens += result["usage"]["tokens"].as_u64().unwrap_or(0);
+                *self.states.entry(state.to_owned()).or_default() += 1;
+                self.tokens += result["usage"]["tokens"].as_u64().unwrap_or(0);
             }
-            Outcome::Failed { class: ErrorClass::Handler, message, .. } => brought.refused.push((id, message)),
+            Outcome::Failed { class: ErrorClass::Handler, message, .. } => self.refused.push((id, message)),
             // Most were not asked for, because of the one that was and failed: that is the attempt's.
-            failure if brought.failure.as_ref().is_none_or(only_waits) => brought.failure = Some(failure),
+            failure if self.failure.as_ref().is_none_or(only_waits) => {
+                (self.failure, self.failed) = (Some(failure), last);
+            }
             _ => {}
         }
+    }
+
+    /// Every call once; the one that failed is the last.
+    fn into_calls(mut self) -> Vec<Rc<Call>> {
+        if let Some(failed) = self.failed {
+            self.calls.retain(|call| !Rc::ptr_eq(call, &failed));
+            self.calls.push(failed);
+        }
+        self.calls
     }
 }
 
@@ -177,4 +198,33 @@ fn is_its_model(name: &str, serving: &Generation, named: (Option<&str>, Option<&
     }
     let message = format!("The index {name:?} has vectors of {provider}/{model}, and no others.");
     Err(Outcome::Failed { class: ErrorClass::Config, message, retry_after: None })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Documents side by side ask each for itself: one may be refused a connection while another is asked for time.
+    #[test]
+    fn the_call_that_failed_is_the_last() {
+        let failed = |retry_after| Outcome::Failed { class: ErrorClass::Provider, message: String::new(), retry_after };
+        let waits = failed(Some(RetryAfter::Deferral(Duration::from_secs(15))));
+        let call = |status| Call::answered(status, 1, 0);
+        let (shared, cut_off, busy) = (call(Some(200)), call(None), call(Some(429)));
+        let came = [
+            (waits.clone(), vec![shared.clone(), busy.clone()]),
+            (failed(None), vec![shared.clone(), cut_off.clone()]),
+            (waits, vec![busy.clone()]),
+        ];
+        for order in [[0_usize, 1, 2], [1, 2, 0], [2, 0, 1]] {
+            let mut brought = Brought::default();
+            for at in order {
+                brought.take_in(String::new(), came[at].clone());
+            }
+            assert_eq!(brought.failure, Some(failed(None)));
+            let calls = brought.into_calls();
+            assert_eq!(calls.len(), 3);
+            assert!(Rc::ptr_eq(calls.last().unwrap(), &cut_off), "{order:?}");
+        }
+    }
 }

@@ -147,7 +147,7 @@ pub static ALL: &[Bug] = &[
         &[(
             "mark",
             "WHERE j.look_at IS NULL",
-            "WHERE (j.created_at >= (?1 ->> 'next') - 30000 OR j.deadline_at IS NOT NULL) AND j.look_at IS NULL",
+            "WHERE (j.created_at >= (?1 ->> 'next') - 70000 OR j.deadline_at IS NOT NULL) AND j.look_at IS NULL",
         )],
     ),
     edit(

@@ -23,6 +23,8 @@ pub enum Setting {
     Alone,
     /// No other fault, no operator, and nobody asks twice without need: people bring it to light, too.
     Quiet,
+    /// As quiet, but for this fault: two must meet.
+    Beside(Fault),
 }
 
 impl Pair {
@@ -30,8 +32,9 @@ impl Pair {
     pub fn worlds(&self) -> (Narrow, Narrow) {
         match self.setting {
             Setting::Full => (Narrow::default(), Narrow { off: [self.fault].into(), ..Narrow::default() }),
-            Setting::Alone => (Narrow::only(Some(self.fault), false), Narrow::only(None, false)),
-            Setting::Quiet => (Narrow::only(Some(self.fault), true), Narrow::only(None, true)),
+            Setting::Alone => (Narrow::only(&[self.fault], false), Narrow::only(&[], false)),
+            Setting::Quiet => (Narrow::only(&[self.fault], true), Narrow::only(&[], true)),
+            Setting::Beside(other) => (Narrow::only(&[self.fault, other], true), Narrow::only(&[other], true)),
         }
     }
 }
@@ -64,7 +67,7 @@ pub static ALL: &[Pair] = &[
     pair(Fault::SweepCrash, "a batch in pieces", Setting::Quiet),
     pair(Fault::ProducerCrash, "a batch in pieces", Setting::Alone),
     pair(Fault::Freeze, "no fencing", Setting::Alone),
-    pair(Fault::SweepMissing, "a mark that looks back a minute", Setting::Quiet),
+    pair(Fault::SweepMissing, "a mark that looks back a minute", Setting::Beside(Fault::SendFails)),
     pair(Fault::SweepDoubled, "a mark that two sweeps move", Setting::Alone),
     pair(Fault::AcceptAnswerLost, "a repeat that does not find its job", Setting::Quiet),
     pair(Fault::StorageFull, "a full store that takes jobs", Setting::Alone),

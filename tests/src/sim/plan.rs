@@ -31,9 +31,9 @@ pub struct Narrow {
 }
 
 impl Narrow {
-    /// The world with only one kind of fault, or none.
-    pub fn only(fault: Option<Fault>, quiet: bool) -> Self {
-        Self { off: Fault::all().filter(|other| Some(*other) != fault).collect(), jobs: None, quiet }
+    /// The world with only these kinds of faults.
+    pub fn only(faults: &[Fault], quiet: bool) -> Self {
+        Self { off: Fault::all().filter(|other| !faults.contains(other)).collect(), jobs: None, quiet }
     }
 
     /// Whether schedules must have at least so many faults and jobs.

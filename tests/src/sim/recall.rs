@@ -60,9 +60,10 @@ pub fn compare_all(seeds: u64, seeds_without: u64) -> usize {
     let mut wrong = 0;
     for pair in pairs::ALL {
         let beside = match pair.setting {
-            Setting::Full => "all other faults",
-            Setting::Alone => "no other fault",
-            Setting::Quiet => "no fault, no operator",
+            Setting::Full => "all other faults".to_owned(),
+            Setting::Alone => "no other fault".to_owned(),
+            Setting::Quiet => "no fault, no operator".to_owned(),
+            Setting::Beside(other) => format!("{other:?}, no operator"),
         };
         let (with, without) = compare(pair, seeds, seeds_without);
         wrong += usize::from(with.is_none() || without.is_some());

@@ -93,28 +93,13 @@ fn told(embedded: Embedded, call: &Rc<Call>) -> Told {
     (embedded, vec![call.clone()])
 }
 
-fn a_call(texts: usize, tokens: u64) -> Rc<Call> {
-    let request = crate::ports::HttpRequest {
-        method: "POST".into(),
-        url: "https://embed.example.com/v1/embeddings".into(),
-        service: None,
-        headers: Vec::new(),
-        body: Vec::new(),
-        timeout: std::time::Duration::ZERO,
-        response_bytes_max: 0,
-    };
-    let exchange = crate::evidence::Exchange { request, response: None };
-    let wire = crate::evidence::wire(&exchange, &crate::redact::Redaction::default(), 0);
-    Rc::new(Call { wire, status: Some(200), texts, tokens, model: choice().to_string(), is_counted: Cell::default() })
-}
-
 fn choice() -> Choice {
     Choice { provider: "own".into(), model: "small".into() }
 }
 
 #[test]
 fn a_sum_tells_vectors_refusals_and_its_part_of_the_tokens() {
-    let (call, ids) = (a_call(10, 95), ["a", "b", "c"].map(str::to_owned));
+    let (call, ids) = (Call::answered(Some(200), 10, 95), ["a", "b", "c"].map(str::to_owned));
     let all = vec![
         told(Embedded::Vector(vec![1.0, -0.5]), &call),
         told(Embedded::Refused("too long".into()), &call),
@@ -143,7 +128,7 @@ fn a_sum_tells_vectors_refusals_and_its_part_of_the_tokens() {
 
 #[test]
 fn one_text_without_an_answer_fails_the_attempt_and_no_vector_at_all_is_the_payloads_fault() {
-    let (call, ids) = (a_call(2, 0), ["a", "b"].map(str::to_owned));
+    let (call, ids) = (Call::answered(Some(200), 2, 0), ["a", "b"].map(str::to_owned));
     let wait = Some(RetryAfter::Deferral(std::time::Duration::from_secs(3)));
     let failure = Outcome::Failed { class: ErrorClass::Provider, message: "later".into(), retry_after: wait };
     let some = vec![told(Embedded::Vector(vec![1.0]), &call), told(Embedded::Failed(failure.clone()), &call)];
@@ -181,7 +166,7 @@ proptest! {
         let inputs: Vec<_> = (0..count).map(input).collect();
         let embed = Embed { provider: None, model: None, inputs, output: Output::Inline };
         if embed.too_much_inline(dimensions).is_none() {
-            let (call, value) = (a_call(count, 1_000_000), Cell::new(0.1f32));
+            let (call, value) = (Call::answered(Some(200), count, 1_000_000), Cell::new(0.1f32));
             let vector = || vec![value.replace(value.get() + 1.0); dimensions];
             let embedded = |n| match n {
                 0 => Embedded::Vector(vector()),
