@@ -47,15 +47,17 @@ enum Sent {
 
 impl Sent {
     /// The status that the outcome is of: of several calls that of the last, which is the one that failed if one did. A success
-    /// may have calls that were refused, or failed for what is not searched yet.
+    /// may have calls that were refused, or failed for what is not searched yet; what fails by itself has none.
     fn status(&self, outcome: &Outcome) -> Option<u16> {
-        match (self, outcome) {
-            (Sent::Nothing, _) => None,
-            (Sent::Request(exchange), _) => exchange.response.as_ref().map(|response| response.status),
-            (Sent::Calls(calls), Outcome::Succeeded { .. }) => {
-                calls.iter().rev().find_map(|call| call.status_of_success())
-            }
-            (Sent::Calls(calls), _) => calls.last().and_then(|call| call.status),
+        let calls = match self {
+            Sent::Nothing => return None,
+            Sent::Request(exchange) => return exchange.response.as_ref().map(|response| response.status),
+            Sent::Calls(calls) => calls,
+        };
+        match outcome {
+            Outcome::Succeeded { .. } => calls.iter().rev().find_map(|call| call.status_of_success()),
+            Outcome::Failed { class: ErrorClass::Provider | ErrorClass::Handler, .. } => calls.last()?.status,
+            _ => None,
         }
     }
 
@@ -172,11 +174,13 @@ mod tests {
         let sent = |statuses: &[Option<u16>]| {
             Sent::Calls(statuses.iter().map(|status| Call::answered(*status, 1, 0)).collect())
         };
-        let (failed, succeeded) = (failed(ErrorClass::Provider, ""), Outcome::Succeeded { result: None });
+        let succeeded = Outcome::Succeeded { result: None };
+        let [failed, lost] = [ErrorClass::Provider, ErrorClass::Internal].map(|class| failed(class, ""));
         assert_eq!(sent(&[Some(200), Some(400)]).status(&succeeded), Some(200), "one text was refused");
         assert_eq!(sent(&[Some(200), None]).status(&succeeded), Some(200), "what is built got no answer");
         assert_eq!(sent(&[Some(200), Some(429)]).status(&failed), Some(429));
         assert_eq!(sent(&[Some(429), None]).status(&failed), None, "a connection that failed has no status");
+        assert_eq!(sent(&[Some(429)]).status(&lost), None, "a store gave no answer");
         assert_eq!((sent(&[]).status(&failed), sent(&[]).status(&succeeded)), (None, None));
     }
 }

@@ -31,11 +31,12 @@ struct Brought {
     refused: Vec<(String, String)>,
     tokens: u64,
     calls: Vec<Rc<Call>>,
-    /// Why the attempt fails,
-    failure: Option<Outcome>,
-    /// and the call that failed, if it was one.
-    failed: Option<Rc<Call>>,
+    /// Why the attempt fails.
+    failure: Option<Failure>,
 }
+
+/// Why a document could not be brought, and the last call that it was in, if there was one.
+type Failure = (Outcome, Option<Rc<Call>>);
 
 /// Brings texts as documents of an index, each with its id. Of the provider and the model, what is named must be the index's. It
 /// answers always.
@@ -50,7 +51,7 @@ pub(crate) async fn bring<W: World>(
         Ok(result) => Outcome::Succeeded { result: Some(result) },
         Err(outcome) => outcome,
     };
-    (outcome, brought.into_calls())
+    (outcome, brought.calls)
 }
 
 async fn try_bring<W: World>(
@@ -71,7 +72,7 @@ async fn try_bring<W: World>(
     while left.len() > 0 {
         let next = at_once(&mut left);
         some(apply, Meant { name, id: Some(&index.id) }, next, brought).await;
-        if let Some(outcome) = brought.failure.take() {
+        if let Some(outcome) = brought.take_failure() {
             return Err(outcome);
         }
         if apply.world.now_ms() - began_at >= REBUILD_MS {
@@ -154,25 +155,32 @@ impl Brought {
             }
             Outcome::Failed { class: ErrorClass::Handler, message, .. } => self.refused.push((id, message)),
             // Most were not asked for, because of the one that was and failed: that is the attempt's.
-            failure if self.failure.as_ref().is_none_or(only_waits) => {
-                (self.failure, self.failed) = (Some(failure), last);
+            failure => {
+                let failure = (failure, last);
+                if self.failure.as_ref().is_none_or(|before| rank(before) < rank(&failure)) {
+                    self.failure = Some(failure);
+                }
             }
-            _ => {}
         }
     }
 
-    /// Every call once; the one that failed is the last.
-    fn into_calls(mut self) -> Vec<Rc<Call>> {
-        if let Some(failed) = self.failed {
+    /// The end of the attempt, if it fails; the call that failed is the last one then.
+    fn take_failure(&mut self) -> Option<Outcome> {
+        let (failure, call) = self.failure.take()?;
+        if let Some(failed) = call {
             self.calls.retain(|call| !Rc::ptr_eq(call, &failed));
             self.calls.push(failed);
         }
-        self.calls
+        Some(failure)
     }
 }
 
-fn only_waits(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::Failed { retry_after: Some(RetryAfter::Deferral(_)), .. })
+/// Of several failures the one that does not only wait counts, or else the longest wait, and rather one of a call.
+fn rank((failure, call): &Failure) -> (bool, Duration, bool) {
+    match failure {
+        Outcome::Failed { retry_after: Some(RetryAfter::Deferral(wait)), .. } => (false, *wait, call.is_some()),
+        _ => (true, Duration::ZERO, call.is_some()),
+    }
 }
 
 /// The texts that are documents by now, as this job brought them, or as one that was accepted later did.
@@ -206,25 +214,30 @@ mod tests {
 
     /// Documents side by side ask each for itself: one may be refused a connection while another is asked for time.
     #[test]
-    fn the_call_that_failed_is_the_last() {
-        let failed = |retry_after| Outcome::Failed { class: ErrorClass::Provider, message: String::new(), retry_after };
-        let waits = failed(Some(RetryAfter::Deferral(Duration::from_secs(15))));
+    fn a_failure_is_that_of_its_own_call() {
+        let failed = |class, retry_after| Outcome::Failed { class, message: String::new(), retry_after };
+        let waits = |class, seconds| failed(class, Some(RetryAfter::Deferral(Duration::from_secs(seconds))));
         let call = |status| Call::answered(status, 1, 0);
         let (shared, cut_off, busy) = (call(Some(200)), call(None), call(Some(429)));
+        let (asked, away) = (waits(ErrorClass::Provider, 15), waits(ErrorClass::Internal, 10));
         let came = [
-            (waits.clone(), vec![shared.clone(), busy.clone()]),
-            (failed(None), vec![shared.clone(), cut_off.clone()]),
-            (waits, vec![busy.clone()]),
+            (asked.clone(), vec![]),
+            (asked.clone(), vec![shared.clone(), busy.clone()]),
+            (away, vec![shared.clone()]),
+            (failed(ErrorClass::Provider, None), vec![shared, cut_off.clone()]),
         ];
-        for order in [[0_usize, 1, 2], [1, 2, 0], [2, 0, 1]] {
+        for (order, expected, last) in [
+            (vec![1, 0, 2], &asked, &busy),
+            (vec![0, 2, 1], &asked, &busy),
+            (vec![3, 1, 2], &came[3].0, &cut_off),
+            (vec![2, 1, 3], &came[3].0, &cut_off),
+        ] {
             let mut brought = Brought::default();
-            for at in order {
-                brought.take_in(String::new(), came[at].clone());
+            for at in &order {
+                brought.take_in(String::new(), came[*at].clone());
             }
-            assert_eq!(brought.failure, Some(failed(None)));
-            let calls = brought.into_calls();
-            assert_eq!(calls.len(), 3);
-            assert!(Rc::ptr_eq(calls.last().unwrap(), &cut_off), "{order:?}");
+            assert_eq!(brought.take_failure().as_ref(), Some(expected), "{order:?}");
+            assert!(Rc::ptr_eq(brought.calls.last().unwrap(), last), "{order:?}");
         }
     }
 }
