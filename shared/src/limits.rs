@@ -20,7 +20,8 @@ pub const CLAIM_TOLERANCE_MS: i64 = 2_000;
 pub const LEASE_COVERS_MS_MAX: i64 = 60_000;
 /// The shortest lease.
 pub const LEASE_MS: i64 = 30_000;
-/// How much of a lease must be left beyond an attempt's timeout when the attempt starts.
+/// How much of a lease must be left beyond an attempt's timeout when the attempt starts, and of one that lives on heartbeats when it
+/// asks a provider: what is on its way then arrives within the lease.
 pub const LEASE_MARGIN_MS: i64 = 5_000;
 /// A lease lasts at least this much longer than the attempt's timeout: the margin, and 5 s to wait for a connection.
 pub const LEASE_SLACK_MS: i64 = 10_000;

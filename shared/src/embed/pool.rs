@@ -18,7 +18,7 @@ use crate::embed::providers::{Choice, Model, Provider};
 use crate::index::merge::Merges;
 use crate::limits::{
     EMBED_BYTES_PER_CALL, EMBED_GATHER_MS, EMBED_MS_MAX, EMBED_TEXTS_PER_CALL, EMBED_VALUES_PER_CALL,
-    EMBED_WAIT_SECONDS,
+    EMBED_WAIT_SECONDS, LEASE_MARGIN_MS,
 };
 use crate::outcome::{ErrorClass, Outcome, RetryAfter};
 use crate::ports::{Clock, Http, IndexDatabase};
@@ -161,14 +161,15 @@ impl Pool {
         answer
     }
 
-    /// The next texts of one call, one at least. What its job has lost the lease for is not asked: another may run it by now.
+    /// The next texts of one call, one at least. What its job has lost the lease for is not asked, nor what it may have lost it
+    /// for when the call arrives: another may run it by then. Heartbeats keep more than the margin, if they can.
     fn take(&self, line: &Line, Model { dimensions }: Model, now_ms: i64) -> Vec<Waiting> {
         let most = (EMBED_VALUES_PER_CALL / dimensions.max(1)).clamp(1, EMBED_TEXTS_PER_CALL);
         let mut waiting = self.waiting.borrow_mut();
         let Some(queue) = waiting.get_mut(line) else { return Vec::new() };
         let (mut taken, mut bytes): (Vec<Waiting>, usize) = (Vec::new(), 0);
         while let Some(next) = queue.pop_front() {
-            if next.lease.get() <= now_ms {
+            if next.lease.get() - now_ms < LEASE_MARGIN_MS {
                 let _ = next.tell.send((not_asked(None), Vec::new()));
                 continue;
             }

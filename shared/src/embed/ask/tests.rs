@@ -12,7 +12,7 @@ use crate::embed::pause::PAUSE_MS_MAX;
 use crate::embed::pool::Pool;
 use crate::embed::providers::Interface;
 use crate::embed::vectors::calls_in;
-use crate::limits::{EMBED_BYTES_PER_CALL, EMBED_TEXTS_PER_CALL};
+use crate::limits::{EMBED_BYTES_PER_CALL, EMBED_TEXTS_PER_CALL, LEASE_MARGIN_MS};
 use crate::ports::{DatabaseError, HttpRequest, IndexDatabase, Param, Rows, Statement};
 use crate::usage::{Usage, usage_of};
 
@@ -311,7 +311,7 @@ fn what_a_job_has_lost_its_lease_for_is_not_asked() {
         let (world, pool, provider, choice) = (&world, &pool, &provider, &choice);
         async move { pool.embed(world, "1", ("t", choice), (provider, MODEL), (&lease, texts)).await }
     };
-    let told = block_on(join_all([embed(0, "lost"), embed(1, "held")]));
+    let told = block_on(join_all([embed(LEASE_MARGIN_MS - 1, "nearly lost"), embed(LEASE_MARGIN_MS, "held")]));
     assert_eq!((shown(&told[0]), shown(&told[1])), ("f".to_owned(), "v".to_owned()));
     assert_eq!(*world.calls.borrow(), [1]);
 }
