@@ -89,13 +89,18 @@ pub(crate) async fn ask_and_keep<W: IndexDatabase + Http + Clock>(
 
 /// Every call once, in the order in which they were made.
 pub(crate) fn calls_in(told: &[Told]) -> Vec<Rc<Call>> {
-    let mut calls: Vec<Rc<Call>> = Vec::new();
-    for call in told.iter().flat_map(|(_, calls)| calls) {
+    let mut calls = Vec::new();
+    add_calls(&mut calls, told.iter().flat_map(|(_, calls)| calls));
+    calls
+}
+
+/// Adds the calls that are not there yet: a call may be shared.
+pub(crate) fn add_calls<'a>(calls: &mut Vec<Rc<Call>>, more: impl IntoIterator<Item = &'a Rc<Call>>) {
+    for call in more {
         if !calls.iter().any(|known| Rc::ptr_eq(known, call)) {
             calls.push(call.clone());
         }
     }
-    calls
 }
 
 /// The part of the tokens that is this job's: a call counts all its texts together.

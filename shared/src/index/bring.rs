@@ -15,6 +15,7 @@ use super::plan::{Content, Document};
 use super::rebuild::goes_on;
 use super::{Generation, IndexRow, Store, index_sql};
 use crate::embed::ask::Call;
+use crate::embed::vectors::add_calls;
 use crate::job::ID_PREFIX;
 use crate::jobs::embed::{all_refused, named};
 use crate::limits::{BROUGHT_AT_ONCE, BROUGHT_BYTES_AT_ONCE, EMBED_WAIT_DOUBLINGS, INDEX_GO_ON_SECONDS, REBUILD_MS};
@@ -140,12 +141,7 @@ async fn some<W: World>(apply: &Apply<'_, W>, index: Meant<'_>, texts: Vec<(Stri
 impl Brought {
     /// Takes in what a document came to.
     fn take_in(&mut self, id: String, (outcome, calls): (Outcome, Vec<Rc<Call>>)) {
-        let last = calls.last().cloned();
-        for call in calls {
-            if !self.calls.iter().any(|known| Rc::ptr_eq(known, &call)) {
-                self.calls.push(call);
-            }
-        }
+        add_calls(&mut self.calls, &calls);
         match outcome {
             Outcome::Succeeded { result } => {
                 let result = result.unwrap_or_default();
@@ -156,7 +152,7 @@ impl Brought {
             Outcome::Failed { class: ErrorClass::Handler, message, .. } => self.refused.push((id, message)),
             // Most were not asked for, because of the one that was and failed: that is the attempt's.
             failure => {
-                let failure = (failure, last);
+                let failure = (failure, calls.last().cloned());
                 if self.failure.as_ref().is_none_or(|before| rank(before) < rank(&failure)) {
                     self.failure = Some(failure);
                 }
