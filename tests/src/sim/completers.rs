@@ -24,7 +24,7 @@ pub(super) fn spawn(world: &Rc<World>, id: &str, attempt: Option<u32>, due_in: i
     let fails = world.hits(Fault::Http500);
     let hands = match world.random.between(0, 9) {
         0 if is_late => 0,
-        1 => 2,
+        1 if !world.narrow.quiet => 2,
         _ => 1,
     };
     let most = if is_late { 600_000 } else { due_in * 1_000 - SOON_MS };

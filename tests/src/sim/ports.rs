@@ -118,10 +118,10 @@ impl Database for Node {
             }
         }
         self.plant(&mut statements);
-        if self.world.has(Switch::SplitsBatches) {
+        let fires = statements.iter().position(|statement| statement.name == "fire");
+        if fires.is_none() && self.world.has(Switch::SplitsBatches) {
             return self.batch_each(Base::Ledger, statements).await;
         }
-        let fires = statements.iter().position(|statement| statement.name == "fire");
         if let Some(at) = fires.filter(|_| self.world.has(Switch::MovesSlotsApart)) {
             let jobs = statements.split_off(at + 1);
             let mut answers = self.batch_once(Base::Ledger, statements).await?;

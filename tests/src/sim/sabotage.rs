@@ -39,7 +39,8 @@ pub(super) enum Switch {
     OverwritesBlindly,
     /// A batch that was rolled back counts as done.
     TrustsRollbacks,
-    /// The statements of a batch are committed one by one.
+    /// The statements of a batch are committed one by one. Those that fire schedules are not: two ticks would show it, without
+    /// a fault.
     SplitsBatches,
     /// The same of the store of search.
     SplitsDocuments,
