@@ -131,12 +131,15 @@ fn progress(seeds: u64, began: Instant) -> Box<dyn Fn(u64)> {
         let elapsed = began.elapsed();
         if elapsed >= told.get() + Duration::from_secs(10) {
             told.set(elapsed);
-            eprintln!(
-                "{done} of {seeds} schedules, {} per second",
-                u128::from(done) * 1_000 / elapsed.as_millis().max(1)
-            );
+            eprintln!("{done} of {seeds} schedules, {:.1} per second", per_second(done, elapsed));
         }
     })
+}
+
+/// How many schedules a second were played. A history on workerd takes longer than a second, hence the fraction.
+#[allow(clippy::cast_precision_loss, reason = "a rate, to be read")]
+fn per_second(schedules: u64, elapsed: Duration) -> f64 {
+    schedules as f64 / elapsed.as_secs_f64().max(0.001)
 }
 
 /// Prints which faults hit and what the schedules came to.
@@ -152,12 +155,11 @@ fn report(summary: &Summary, elapsed: Duration) {
         println!("rows  {what:<26} {times:>9} in {schedules:>7} schedules");
     }
     let Summary { schedules, jobs, operations, requests, .. } = summary;
-    let (hours, per_second) =
-        (summary.lasted_ms / 3_600_000, u128::from(*schedules) * 1_000 / elapsed.as_millis().max(1));
+    let (hours, per_second) = (summary.lasted_ms / 3_600_000, per_second(*schedules, elapsed));
     let (least_jobs, least_operations, least_faults) = summary.least.unwrap_or_default();
     println!("{jobs} jobs, {operations} operations, {requests} requests, {hours} simulated hours");
     println!("each schedule: {least_jobs} jobs, {least_operations} operations and {least_faults} faults or more");
-    println!("{schedules} schedules in {:.1} s, {per_second} per second", elapsed.as_secs_f64());
+    println!("{schedules} schedules in {:.1} s, {per_second:.1} per second", elapsed.as_secs_f64());
     println!("digest {:016x}", summary.digest);
 }
 
