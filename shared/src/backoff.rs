@@ -223,6 +223,13 @@ mod tests {
         assert_eq!((least, most), (800, 1_200));
     }
 
+    /// What the authors' own `SplitMix64` answers for the seed 1234567.
+    #[test]
+    fn bits_are_mixed_as_splitmix64_mixes_them() {
+        let states = [1_234_567, 1_234_567_u64.wrapping_add(0x9e37_79b9_7f4a_7c15)];
+        assert_eq!(states.map(mix), [6_457_827_717_110_365_317, 3_203_168_211_198_807_973]);
+    }
+
     #[test]
     fn neighbouring_seeds_and_failures_have_unrelated_jitter() {
         let of_one_seed = NamedBackoff::new(Schedule::WebhookStandard, 7).repeat_last(91).build().skip(8);

@@ -241,6 +241,24 @@ mod tests {
     }
 
     #[test]
+    fn calls_before_the_last_are_shown_if_there_were_any() {
+        let [first, last] = [b"first", b"final"].map(|body| wire(&exchange(body), &Redaction::default(), 1_000));
+        let shown = |calls: &[&Wire]| serde_json::from_slice::<Value>(&record(&head(), calls, None)).unwrap();
+        let alone = shown(&[&last]);
+        assert_eq!((&alone["request"]["body"], alone.get("earlier")), (&json!("final"), None));
+        let both = shown(&[&first, &last]);
+        assert_eq!((&both["request"], &both["response"]), (&alone["request"], &alone["response"]));
+        assert_eq!(both["earlier"], json!([{"request": first.request, "response": first.response}]));
+        assert_eq!(shown(&[])["request"], Value::Null);
+    }
+
+    /// The example of FIPS 180-2, appendix B.1.
+    #[test]
+    fn a_digest_is_that_of_the_standard() {
+        assert_eq!(sha256(b"abc"), "ungWv48Bz-pBQUDeXa4iI7ADYaOWF3qctBD_YfIAFa0");
+    }
+
+    #[test]
     fn headers_beyond_the_cap_are_not_kept() {
         let kept = |count: usize, bytes: usize| {
             let mut exchange = exchange(b"");

@@ -188,6 +188,17 @@ mod tests {
     }
 
     #[test]
+    fn a_job_shows_what_went_wrong_and_nothing_else() {
+        assert_eq!(Outcome::Succeeded { result: None }.error(), None);
+        assert_eq!(Outcome::Deferred { due_in: Duration::from_secs(1) }.error(), None);
+        let (class, message) = (ErrorClass::Config, "no binding".to_owned());
+        let unconfigured = JobError { class, fault: Fault::Ours, message: message.clone(), retryable: true };
+        assert_eq!(Outcome::Unconfigured { message: message.clone() }.error(), Some(unconfigured));
+        let failed = JobError { class, fault: Fault::Ours, message: message.clone(), retryable: false };
+        assert_eq!(Outcome::Failed { class, message, retry_after: None }.error(), Some(failed));
+    }
+
+    #[test]
     fn names_are_what_serde_writes() {
         for class in ErrorClass::ALL {
             assert_eq!(serde_json::to_value(class).unwrap(), class.name());

@@ -1,6 +1,7 @@
 // The faults of a local run: what tests have switched on, and what each call that faulty.mjs asks about is to suffer.
 import { readFileSync } from "node:fs";
 import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { root } from "./workers.mjs";
 
 const modes = { r2: ["ok", "fail", "hang"], hints: ["ok", "drop", "fail", "hang"] };
@@ -10,7 +11,7 @@ const none = {
   // Of a thousand D1 batches: how many fail, and how many commit and lose their answer.
   d1_errors_per_mille: 0,
   d1_lost_per_mille: 0,
-  // From now on D1 answers nothing for that long; what is still wanted then is run then.
+  // From now on D1 answers nothing for that long, or until this is set anew; what is still wanted then is run then.
   d1_stall_ms: 0,
   // Every queue batch is delivered twice, at once.
   twice: false,
@@ -50,6 +51,8 @@ function isBatchOf(name) {
   const sent = lines.filter((line) => !line.startsWith("--")).join("\n");
   return ({ call, sql }) => call === "DB.batch" && sql.some((statement) => statement.endsWith(sent));
 }
+
+const stallPollMs = 50;
 
 /** The switches of one run. `kill` kills workerd. */
 export class Faults {
@@ -92,12 +95,18 @@ export class Faults {
     });
   }
 
-  /** What a call of that Worker is to suffer. */
-  answer(worker, question) {
+  /** What a call of that Worker is to suffer. One that D1's stall holds asks again, and is answered when it is over. */
+  async answer(worker, question) {
+    if (question.stalled) return this.#stallEnds();
     const verdict = question.died === undefined ? this.#judge(worker, question) : this.#die();
     if (verdict.mode !== "ok") this.#count(verdict.mode);
-    if (verdict.waitMs) this.#count("stall");
+    if (verdict.stalled) this.#count("stall");
     return verdict;
+  }
+
+  async #stallEnds() {
+    while (Date.now() < this.#stalledUntil) await sleep(stallPollMs);
+    return { mode: "ok" };
   }
 
   #count(fault) {
@@ -126,15 +135,15 @@ export class Faults {
 
   #judgeDatabase(worker) {
     const { d1_errors_per_mille: errors, d1_lost_per_mille: lost, panic } = this.#switches;
-    const waitMs = Math.max(0, this.#stalledUntil - Date.now());
+    const stalled = Date.now() < this.#stalledUntil;
     if (panic === worker) {
       this.#switches.panic = null;
-      return { mode: "panic", waitMs };
+      return { mode: "panic", stalled };
     }
     const drawn = Math.floor(this.#random() * 1_000);
     const error = `D1_ERROR: ${d1Errors[Math.floor(this.#random() * d1Errors.length)]}`;
     const mode = drawn < errors ? "fail" : drawn < errors + lost ? "lose" : "ok";
-    return { mode, waitMs, error };
+    return { mode, stalled, error };
   }
 }
 

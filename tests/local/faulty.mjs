@@ -78,12 +78,12 @@ async function ask(question) {
 
 /** Makes a call as the runner says. An error is made as D1 makes its own: workers-rs shows the cause. */
 async function suffer(question, call) {
-  const { mode, waitMs, error } = await ask(question);
+  const { mode, stalled, error } = await ask(question);
   const fail = () => {
     throw new Error(error, { cause: new Error(error) });
   };
   if (mode === "panic") panicsNext = true;
-  if (waitMs) await sleep(waitMs);
+  if (stalled) await ask({ stalled });
   if (mode === "drop") return undefined;
   if (mode === "hang") await sleep(hangMs);
   if (mode === "fail" || mode === "hang") fail();

@@ -84,7 +84,7 @@ function builtWorker(checkout, folder, wranglerFile, vars, faults) {
   if (faults) {
     // The first module is the main one. It sits beside index.js in name only, so that it can import it.
     modules.unshift(moduleOf("faulty.mjs", build));
-    serviceBindings.FAULTS = async (request) => Response.json(faults.answer(folder, await request.json()));
+    serviceBindings.FAULTS = async (request) => Response.json(await faults.answer(folder, await request.json()));
   }
   return {
     ...workerOptions,

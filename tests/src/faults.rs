@@ -28,7 +28,7 @@ pub struct Faults {
     pub d1_errors_per_mille: u32,
     /// Of a thousand D1 batches: how many commit and then fail.
     pub d1_lost_per_mille: u32,
-    /// From now on D1 answers nothing for so long; what is still wanted then is run then.
+    /// From now on D1 answers nothing for so long, or until this is set anew; what is still wanted then is run then.
     pub d1_stall_ms: u32,
     /// Every queue batch is delivered twice, at once.
     pub twice: bool,
