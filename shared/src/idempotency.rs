@@ -175,6 +175,15 @@ mod tests {
     }
 
     #[test]
+    fn a_key_of_our_own_is_no_callers() {
+        for (key, expected) in
+            [("a", true), (&*format!("a{INTERNAL_PREFIX}"), true), (&*format!("{INTERNAL_PREFIX}a"), false)]
+        {
+            assert_eq!(is_callers(key), expected, "{key:?}");
+        }
+    }
+
+    #[test]
     fn every_error_has_its_own_code() {
         let errors = [KeyError::Empty, KeyError::TooLong, KeyError::ControlCharacter, KeyError::Syntax];
         let codes: std::collections::BTreeSet<_> = errors.iter().map(KeyError::code).collect();

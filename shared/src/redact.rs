@@ -265,6 +265,15 @@ mod tests {
     }
 
     #[test]
+    fn a_body_is_searched_up_to_its_cap() {
+        let of_length = |length: usize| format!(r#"{{"a":"{CANARY}","b":"{}"}}"#, "x".repeat(length - 21));
+        let [whole, longer] = [REDACTED_BODY_BYTES_MAX, REDACTED_BODY_BYTES_MAX + 1].map(of_length);
+        assert_eq!((whole.len(), longer.len()), (REDACTED_BODY_BYTES_MAX, REDACTED_BODY_BYTES_MAX + 1));
+        assert_eq!(body(&pointers(&["/a"]), &whole), whole.replace(CANARY, REDACTED));
+        assert_eq!(body(&pointers(&["/a"]), &longer), REDACTED);
+    }
+
+    #[test]
     fn a_field_given_twice_hides_nothing() {
         let text = r#"{"a":{"secret":"c4n4ry"},"a":{}}"#;
         assert_eq!(body(&pointers(&["/a/secret"]), text), r#"{"a":{}}"#);
