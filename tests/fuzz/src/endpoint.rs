@@ -5,7 +5,9 @@ use longshore::claim::ClaimedEndpoint;
 use longshore::destination;
 use longshore::endpoint::{EndpointRow, EvidencePolicy};
 use longshore::endpoints::put_endpoint;
+use longshore::jobs::target::SERVICE_ORIGIN;
 use longshore::jobs::webhook::prepare;
+use longshore::limits::{MAX_ATTEMPTS_MAX, TASK_TIMEOUT_SECONDS_MAX, TIMEOUT_SECONDS_MAX};
 use longshore::ports::Param;
 use longshore::redact::{Redaction, is_pointer};
 use serde_json::{Value, json};
@@ -40,9 +42,12 @@ pub fn endpoint(bytes: &[u8]) -> bool {
     world.answers.borrow_mut().push(("read_endpoint", vec![row.to_string()]));
     let row = put().expect("the store has the row");
     let asked: Value = serde_json::from_slice(bytes).unwrap();
-    let again = destination::check(&row.url, &settings.private_destinations).expect("a stored url is allowed");
-    assert_eq!(again.url.as_str(), row.url);
-    assert!((1..=30).contains(&row.timeout_seconds) && (1..=50).contains(&row.max_attempts));
+    if row.service.is_none() {
+        let again = destination::check(&row.url, &settings.private_destinations).expect("a stored url is allowed");
+        assert_eq!(again.url.as_str(), row.url);
+    }
+    assert!((1..=TASK_TIMEOUT_SECONDS_MAX).contains(&row.timeout_seconds));
+    assert!((1..=MAX_ATTEMPTS_MAX).contains(&row.max_attempts));
     assert!(row.redact.body_pointers.iter().all(|pointer| is_pointer(pointer)));
     are_sealed_and_sent(&asked, &row);
     true
@@ -61,8 +66,19 @@ fn stored(world: &Stub) -> Value {
 
 fn are_sealed_and_sent(asked: &Value, row: &EndpointRow) {
     let shown = row.to_json();
-    let endpoint = ClaimedEndpoint { url: row.url.clone(), headers: row.headers.clone(), ..plain_endpoint() };
+    let endpoint = ClaimedEndpoint {
+        url: row.url.clone(),
+        service: row.service.clone(),
+        headers: row.headers.clone(),
+        timeout_seconds: row.timeout_seconds,
+        ..plain_endpoint()
+    };
     let sent = prepare(&claimed(r#"{"endpoint":"orders"}"#, Some(endpoint)), &settings(), NOW_MS).unwrap();
+    assert_eq!(sent.timeout.as_secs(), u64::from(row.timeout_seconds.min(TIMEOUT_SECONDS_MAX)));
+    if let Some(service) = &row.service {
+        assert!(sent.service.as_ref() == Some(service) && service.starts_with("HANDLER_"));
+        assert!(sent.url.strip_prefix(SERVICE_ORIGIN).is_some_and(|path| path.starts_with('/')));
+    }
     let headers = asked["headers"].as_object().cloned().unwrap_or_default();
     assert_eq!(row.headers.len(), headers.len());
     for (name, value) in &headers {
