@@ -70,6 +70,8 @@ mod tests {
         for count in [0, BATCH_JOBS_MAX + 1, 3 * BATCH_JOBS_MAX] {
             assert_eq!(of(count).unwrap_err().errors()[0].pointer, "#/jobs", "{count}");
         }
+        let Jobs(kept) = serde_json::from_str(&format!("[{}]", vec!["{}"; 3 * BATCH_JOBS_MAX].join(","))).unwrap();
+        assert_eq!(kept.len(), BATCH_JOBS_MAX + 1, "the rest is not kept");
         assert_eq!(read_batch(br#"{"jobs":{}}"#).unwrap_err().slug(), "invalid-request");
         assert_eq!(read_batch(br#"{"jobs":[{}"#).unwrap_err().slug(), "not-json");
     }

@@ -131,7 +131,96 @@ pub(crate) fn waiting(outcome: Outcome, attempt: u32, was_asked_for: bool) -> Ou
 
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
+    use std::pin::pin;
+    use std::task::Poll;
+
+    use futures_util::FutureExt;
+    use serde_json::json;
+
     use super::*;
+    use crate::limits::EMBED_GATHER_MS;
+    use crate::ports::{HttpError, HttpRequest, HttpResponse, Rows, Statement};
+
+    /// A store of search that never says what was kept, a provider that notes when it is asked, and a clock that tests move.
+    #[derive(Default)]
+    struct Silent {
+        now_ms: Cell<i64>,
+        wakes: RefCell<BTreeSet<i64>>,
+        asked_at: RefCell<Vec<i64>>,
+    }
+
+    impl Silent {
+        /// Moves the clock from wait to wait.
+        fn run<T>(&self, future: impl Future<Output = T>) -> T {
+            let mut future = pin!(future);
+            loop {
+                if let Some(output) = future.as_mut().now_or_never() {
+                    return output;
+                }
+                let next = self.wakes.borrow_mut().pop_first().expect("somebody waits");
+                self.now_ms.set(next);
+            }
+        }
+    }
+
+    impl IndexDatabase for Silent {
+        async fn index_batch(&self, statements: Vec<Statement>) -> Result<Vec<Rows>, DatabaseError> {
+            if statements[0].name == "read_vectors" {
+                std::future::pending::<()>().await;
+            }
+            Err(DatabaseError::Refused("It is away.".into()))
+        }
+    }
+
+    impl Http for Silent {
+        async fn send_request(&self, _: HttpRequest) -> Result<HttpResponse, HttpError> {
+            self.asked_at.borrow_mut().push(self.now_ms());
+            let body = json!({"data": [{"embedding": [3, 4]}]}).to_string().into_bytes();
+            Ok(HttpResponse { status: 200, headers: Vec::new(), body, truncated: false })
+        }
+    }
+
+    impl Clock for Silent {
+        fn now_ms(&self) -> i64 {
+            self.now_ms.get()
+        }
+
+        async fn sleep(&self, duration: Duration) {
+            let end = self.now_ms() + i64::try_from(duration.as_millis()).unwrap();
+            std::future::poll_fn(|_| {
+                if self.now_ms() >= end {
+                    return Poll::Ready(());
+                }
+                self.wakes.borrow_mut().insert(end);
+                Poll::Pending
+            })
+            .await;
+        }
+
+        fn random(&self) -> u128 {
+            0
+        }
+    }
+
+    #[test]
+    fn kept_vectors_are_not_waited_for_longer_than_the_lease_surely_lasts() {
+        let settings = Settings::parse(|name| (name == "MASTER_KEY").then(|| "00".repeat(32))).unwrap();
+        let model = Model { dimensions: 2 };
+        let provider = Provider {
+            interface: Interface::OpenaiCompatible,
+            url: "https://embed.example.com/v1".into(),
+            models: [("m".to_owned(), model)].into(),
+            key: None,
+        };
+        let choice = Choice { provider: "p".into(), model: "m".into() };
+        let (world, pool, lease) = (Silent::default(), Pool::new(1, 0), Rc::new(Cell::new(30_000)));
+        let wanted = Wanted { tenant: "acme", lease: &lease, choice: &choice, provider: &provider, model };
+        let told = world.run(vectors_of(&world, &settings, &pool, wanted, vec!["words".to_owned()]));
+        assert!(matches!(told[0].0, Embedded::Vector(_)), "{told:?}");
+        let gathered = i64::try_from(EMBED_GATHER_MS).unwrap();
+        assert_eq!(*world.asked_at.borrow(), [PAYLOAD_GET_MS + gathered]);
+    }
 
     #[test]
     fn only_what_no_provider_was_asked_for_waits_longer_each_time() {

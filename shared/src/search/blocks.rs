@@ -143,6 +143,14 @@ mod tests {
     }
 
     #[test]
+    fn a_text_has_no_more_sections_than_a_refusal_needs() {
+        let text = "# a\n\nb\n\n".repeat(2 * SECTIONS_MAX);
+        let sections = sections(&text);
+        assert_eq!(sections.len(), SECTIONS_MAX + 1);
+        assert_eq!(sections.last().unwrap().range.end, text.len(), "one more has the rest");
+    }
+
+    #[test]
     fn a_heading_goes_with_the_deeper_one_that_follows_at_once() {
         let text = "# A\n\n## B\nb\n## C\n## D\n[d]: https://example.com\n### E\ne";
         let expected = [
