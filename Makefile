@@ -165,8 +165,16 @@ size: build ## show the gzipped size of each Worker; fail above 700 KB
 
 build: $(WORKERS) ## build both Workers
 
+# `release` is what is deployed, tested and measured; `quick` compiles several times as fast, for `make demo` and `make dev`.
+PROFILE := release
+PROFILE_BUILT := .longshore/workers.profile
+ifneq ($(shell cat $(PROFILE_BUILT) 2>/dev/null),$(PROFILE))
+$(shell mkdir -p $(dir $(PROFILE_BUILT)) && echo $(PROFILE) >$(PROFILE_BUILT))
+endif
+
 # Panics name their source file: without the folder of the registry they are the same bytes on every machine.
-worker_build = RUSTFLAGS="--remap-path-prefix=$${CARGO_HOME:-$$HOME/.cargo}/registry/src/=" $(CURDIR)/.tools/bin/worker-build --release
+worker_build = RUSTFLAGS="--remap-path-prefix=$${CARGO_HOME:-$$HOME/.cargo}/registry/src/=" $(CURDIR)/.tools/bin/worker-build \
+	$(if $(filter quick,$(PROFILE)),--no-opt --profile quick,--release)
 
 # What a deploy finds there: the test of upgrades runs it beside this one.
 previous: .longshore/previous/$(PREVIOUS).done ## build the Workers of the commit that upgrades are tested from
@@ -191,9 +199,10 @@ clean: ## remove what was built and the data of local runs, but not the tools
 # The tools come first but their age does not count: a new npm package is no reason to compile.
 # The names of functions, which worker-build keeps, are 50 KB of each bundle; a panic names its file and line without them.
 # Functions of like names are alike: side by side, gzip finds what they share, which is 9 KB.
-%/build/index.js: $(CORE) | $(TOOLS)
+%/build/index.js: $(CORE) $(PROFILE_BUILT) | $(TOOLS)
 	cd $* && $(worker_build)
-	cd $*/build && $(WASM_OPT_BIN) index_bg.wasm -o index_bg.wasm -Oz --reorder-functions-by-name --quiet $(WASM_FEATURES)
+	$(if $(filter quick,$(PROFILE)),,cd $*/build && $(WASM_OPT_BIN) index_bg.wasm -o index_bg.wasm -Oz \
+		--reorder-functions-by-name --quiet $(WASM_FEATURES))
 	@touch $@
 
 producer/build/index.js: docs/openapi.json producer/Cargo.toml producer/build.rs $(shell find producer/src -type f)
