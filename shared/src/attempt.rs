@@ -7,7 +7,8 @@ use crate::outcome::JobError;
 use crate::time::rfc3339;
 
 /// One attempt in a job's log. The claim writes `started_at` and `lease` before anything is sent; the rest is the
-/// settlement's, or, with state `outcome_unknown`, the sweep's.
+/// settlement's, or, with state `outcome_unknown`, the sweep's. Of an attempt that a completion ended, `status` and
+/// `evidence` are added when its request has been answered.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LogEntry {
     /// When it was claimed, in ms by the database's clock.
@@ -17,6 +18,9 @@ pub struct LogEntry {
     /// How it ended; `None` while it runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<AttemptState>,
+    /// Who ended it, if not its own answer or the sweep.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_by: Option<EndedBy>,
     /// From the first byte sent to the last byte read, in ms.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duration_ms: Option<i64>,
@@ -50,6 +54,15 @@ pub enum AttemptState {
     Deferred,
     /// The worker stopped before it could say; the request may have been received.
     OutcomeUnknown,
+}
+
+/// Who ended an attempt, if not its own answer or the sweep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum EndedBy {
+    /// A call of `/complete` or `/fail`.
+    Completion,
 }
 
 /// Where an attempt's evidence is.
@@ -99,8 +112,8 @@ impl LogEntry {
             Some(EvidenceRef::Inline { sha256, .. }) => ("inline", Some(sha256)),
         };
         json!({
-            "job_id": job_id, "attempt": number, "state": state, "started_at": rfc3339(self.started_at),
-            "duration_ms": self.duration_ms,
+            "job_id": job_id, "attempt": number, "state": state, "ended_by": self.ended_by,
+            "started_at": rfc3339(self.started_at), "duration_ms": self.duration_ms,
             "request": of_evidence("request", &["method", "url", "headers", "body_bytes"]),
             "response": of_evidence("response", &["status", "headers", "body_bytes", "truncated"]).or(in_log),
             "error": self.error, "retry_at": retry_at, "evidence": {"state": place, "sha256": sha256},

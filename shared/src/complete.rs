@@ -1,21 +1,26 @@
-//! The completion of a deferred attempt: the task says later how it ended, or the sweep says that it never did.
+//! The completion of a task's attempt: the handler's side says how it ended, or the sweep says that it never did.
+//!
+//! A completion may come before the attempt's own answer is settled: it ends the attempt at once, by the lease token that the
+//! row holds, and the entry says so in `ended_by`. By that a repeat is recognised. What the executor learns later adds its
+//! status and evidence to the entry ([`crate::settle::add_late_outcomes`]) and changes nothing else.
 
 use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::attempt::AttemptState;
+use crate::attempt::{EndedBy, LogEntry};
 use crate::authorize::unavailable;
 use crate::backoff::Schedule;
 use crate::hint::Hint;
 use crate::invalid::InvalidField;
 use crate::job::{JobRef, JobRow, Lane};
-use crate::limits::{MESSAGE_CHARS_MAX, RESULT_BYTES_MAX, RETRY_AFTER_MS_MAX};
+use crate::jobs::Kind;
+use crate::limits::{COMPLETION_TRIES, MESSAGE_CHARS_MAX, RESULT_BYTES_MAX, RETRY_AFTER_MS_MAX};
 use crate::outcome::{ErrorClass, Outcome, RetryAfter};
-use crate::ports::{Clock, Database, DatabaseError};
+use crate::ports::{Clock, Database, DatabaseError, Param};
 use crate::problem::Problem;
-use crate::query::read_job;
+use crate::query::{read_first, read_job};
 use crate::run::fold;
 use crate::settings::Settings;
 use crate::settle::{Place, Settlement, settle};
@@ -30,7 +35,7 @@ pub struct CompleteRequest {
     /// The job's result: any JSON.
     #[cfg_attr(feature = "openapi", schemars(with = "Option<serde_json::Value>"))]
     pub result: Option<Box<RawValue>>,
-    /// The number of the attempt that ended; one that another has followed is refused.
+    /// The number of the attempt that ended, as `longshore-attempt` said; without it, the one that runs.
     pub attempt: Option<u32>,
 }
 
@@ -49,7 +54,7 @@ pub struct FailRequest {
     /// The next attempt comes no sooner.
     #[cfg_attr(feature = "openapi", schemars(range(min = 1, max = RETRY_AFTER_MS_MAX / 1_000)))]
     pub retry_after_seconds: Option<u32>,
-    /// The number of the attempt that ended; one that another has followed is refused.
+    /// The number of the attempt that ended, as `longshore-attempt` said; without it, the one that runs.
     pub attempt: Option<u32>,
 }
 
@@ -116,7 +121,7 @@ fn has_control(text: &str) -> bool {
     text.chars().any(char::is_control)
 }
 
-/// A job that is running, with what is decided by.
+/// A job, with what is decided by when its attempt ends.
 #[derive(Debug, Deserialize)]
 struct Running {
     tenant: String,
@@ -126,6 +131,7 @@ struct Running {
     group: Option<String>,
     state: State,
     deferred: u8,
+    is_asked: u8,
     attempt: u32,
     failures: u32,
     max_attempts: u32,
@@ -139,12 +145,13 @@ struct Running {
 }
 
 impl Running {
-    fn awaits_completion(&self) -> bool {
-        self.state == State::Running && self.deferred == 1
+    /// Whether a completion may end it: a task whose attempt runs, deferred or not, and is the one that is meant.
+    fn may_be_completed(&self) -> bool {
+        self.is_asked == 1 && self.state == State::Running && is_task(&self.kind)
     }
 
     fn is_overdue(&self) -> bool {
-        self.awaits_completion() && self.lease_until.is_some_and(|until| until <= self.now)
+        self.state == State::Running && self.deferred == 1 && self.lease_until.is_some_and(|until| until <= self.now)
     }
 
     /// What ends its attempt so.
@@ -174,48 +181,101 @@ impl Running {
     }
 }
 
-async fn read_running<W: Database + Clock>(world: &W, jobs: &[JobRef]) -> Result<Vec<Running>, DatabaseError> {
-    let answers = batch(world, vec![sql!("read_running", json_param(&jobs))]).await?;
+/// Reads jobs that are named as `[tenant, id]`, or as `[tenant, id, attempt]`.
+async fn read_running<W: Database + Clock>(world: &W, jobs: Param) -> Result<Vec<Running>, DatabaseError> {
+    let answers = batch(world, vec![sql!("read_running", jobs)]).await?;
     rows_as(answers.first().unwrap_or(&Vec::new()))
 }
 
-/// Ends a deferred attempt. Answers the job as it is then, and the hint of its retry.
+/// Ends the attempt that runs, before its own answer is settled or after it was deferred. Answers the job as it is then, and
+/// the hint of its retry.
 ///
-/// Safe to repeat: an attempt that has ended so is answered again; the lease and the attempt's number guard the write, as
-/// they guard any settlement.
+/// Safe to repeat: the lease token and the attempt's number guard the write, as they guard any settlement, and a call whose
+/// answer was lost is recognised by what it has recorded. Once an attempt was met, no other one is ended.
 ///
 /// # Errors
-/// `NotFound`; `IllegalTransition` when no completion of that attempt is awaited.
+/// `NotFound`; `IllegalTransition` when the job is no task, does not run, is at another attempt, or the attempt has ended
+/// otherwise.
 pub async fn complete<W: Database + Clock>(
     world: &W,
     settings: &Settings,
     job: &JobRef,
-    attempt: Option<u32>,
+    mut attempt: Option<u32>,
     outcome: Outcome,
 ) -> Result<(JobRow, Option<Hint>), Problem> {
-    let running = read_running(world, std::slice::from_ref(job)).await.map_err(|error| unavailable(&error))?.pop();
-    let running = running.ok_or(Problem::NotFound)?;
-    let wanted = match outcome {
-        Outcome::Succeeded { .. } => AttemptState::Succeeded,
-        _ => AttemptState::Failed,
-    };
-    let is_that = attempt.is_none_or(|attempt| attempt == running.attempt);
-    let mut retry = None;
-    if is_that && running.awaits_completion() {
-        let settlement = running.end(settings, outcome, fold(world.random()));
+    for _ in 0..COMPLETION_TRIES {
+        let asked = json_param(&[(&job.tenant, &job.id, attempt)]);
+        let running = read_running(world, asked).await.map_err(|error| unavailable(&error))?.pop();
+        let running = running.ok_or(Problem::NotFound)?;
+        if !running.may_be_completed() {
+            break;
+        }
+        attempt = Some(running.attempt);
+        let mut settlement = running.end(settings, outcome.clone(), fold(world.random()));
+        settlement.entry.ended_by = Some(EndedBy::Completion);
         let settled = settle(world, running.token(), &settings.plan, std::slice::from_ref(&settlement)).await;
         if !settled.map_err(|error| unavailable(&error))?.is_empty() {
-            retry = settlement.hint();
+            return Ok((read_job(world, job).await?, settlement.hint()));
+        }
+        // Lost: to the same call, whose answer was lost, to another outcome, or to a new lease of the same attempt.
+    }
+    let row = read_job(world, job).await?;
+    let entry = entry_of(&row, attempt);
+    if let Some(entry) = entry
+        && entry.ended_by == Some(EndedBy::Completion)
+        && entry.error == outcome.error()
+        && has_result(world, job, &outcome).await?
+    {
+        return Ok((row, None));
+    }
+    if row.state == State::Running && attempt.is_none_or(|attempt| attempt == row.attempt) && is_task(&row.kind) {
+        return Err(Problem::Unavailable); // It was claimed in between: the same call ends it when it comes again.
+    }
+    Err(Problem::IllegalTransition(refusal(&row, attempt, entry)))
+}
+
+fn is_task(kind: &str) -> bool {
+    Kind::named(kind) == Some(Kind::Task)
+}
+
+/// The entry of that attempt, or of the last one.
+fn entry_of(row: &JobRow, attempt: Option<u32>) -> Option<&LogEntry> {
+    let index = usize::try_from(attempt.unwrap_or(row.attempt)).ok()?.checked_sub(1)?;
+    row.log.get(index)
+}
+
+/// Whether an outcome's result is what the job has. A failure has none.
+async fn has_result<W: Database + Clock>(world: &W, job: &JobRef, outcome: &Outcome) -> Result<bool, Problem> {
+    #[derive(Deserialize)]
+    struct Compared {
+        same: u8,
+    }
+    let Outcome::Succeeded { result } = outcome else { return Ok(true) };
+    let compare = sql!("has_result", job.tenant.as_str(), job.id.as_str(), json_param(result));
+    let compared: Option<Compared> = read_first(world, compare).await?;
+    Ok(compared.is_some_and(|compared| compared.same == 1))
+}
+
+/// Why an attempt cannot be completed.
+fn refusal(row: &JobRow, attempt: Option<u32>, entry: Option<&LogEntry>) -> String {
+    let (state, last) = (row.state.name(), row.attempt);
+    if !is_task(&row.kind) {
+        return format!("Only a task can be completed; this job is of kind `{}`.", row.kind);
+    }
+    match (attempt.unwrap_or(last), entry.map(|entry| entry.ended_by)) {
+        (_, None) => match attempt {
+            Some(attempt) => format!("The job has no attempt {attempt}: it is `{state}` and has had {last}."),
+            None => format!("Only a running attempt can be completed; the job is `{state}` and has had none."),
+        },
+        (attempt, Some(Some(EndedBy::Completion))) => {
+            format!("Attempt {attempt} was completed with another outcome; the job is `{state}`.")
+        }
+        (attempt, Some(None)) => {
+            format!(
+                "Attempt {attempt} has ended without a completion; the job is `{state}`, its last attempt is {last}."
+            )
         }
     }
-    // Ended so by this call, or by one before it.
-    let row = read_job(world, job).await?;
-    let entry = usize::try_from(running.attempt).ok().and_then(|attempt| row.log.get(attempt.checked_sub(1)?));
-    if is_that && entry.is_some_and(|entry| entry.state == Some(wanted)) {
-        return Ok((row, retry));
-    }
-    let what = if is_that { "No completion of this job is awaited" } else { "Another attempt has followed that one" };
-    Err(Problem::IllegalTransition(format!("{what}; the job is {}.", row.state.name())))
 }
 
 /// Ends deferred attempts whose completion never came, as timeouts.
@@ -231,7 +291,7 @@ pub(crate) async fn end_overdue<W: Database + Clock>(
         return Ok(0);
     }
     let mut ended = 0;
-    for running in read_running(world, jobs).await?.into_iter().filter(Running::is_overdue) {
+    for running in read_running(world, json_param(&jobs)).await?.into_iter().filter(Running::is_overdue) {
         let message = "No completion came before it was due.".to_owned();
         let outcome = Outcome::Failed { class: ErrorClass::Timeout, message, retry_after: None };
         let settlement = running.end(settings, outcome, fold(world.random()));

@@ -3,11 +3,12 @@
 use crate::attempt::EvidenceRef;
 use crate::evidence::{Pack, inline, pack_key};
 use crate::hint::{Hint, into_messages};
+use crate::job::JobRef;
 use crate::limits::{EVIDENCE_PUT_MS, SEND_MS_MAX};
 use crate::ports::{DatabaseError, World};
 use crate::run::Finished;
 use crate::settings::Settings;
-use crate::settle::{Settlement, settle};
+use crate::settle::{Settlement, add_late_outcomes, settle};
 use crate::store::within;
 
 /// What a flush did.
@@ -21,11 +22,12 @@ pub struct Flushed {
     pub database_lost: bool,
 }
 
-/// Flushes outcomes, in three steps. A crash between any two of them loses no job:
+/// Flushes outcomes, in four steps. A crash between any two of them loses no job:
 ///
 /// 1. Evidence: repeating the put writes the same object under the same key.
 /// 2. Settlement: guarded by token and attempt; evidence without it is found by its token.
-/// 3. Hints: a lost one changes nothing but latency, the sweep looks at every retry.
+/// 3. Late outcomes, of tasks that were not settled: guarded by the entry's token, once.
+/// 4. Hints: a lost one changes nothing but latency, the sweep looks at every retry.
 pub async fn flush<W: World>(world: &W, settings: &Settings, token: &str, n: u32, finished: Vec<Finished>) -> Flushed {
     let settlements = put_evidence(world, token, n, finished).await;
     let flushed = record_outcomes(world, settings, token, &settlements).await;
@@ -66,7 +68,10 @@ async fn put_evidence<W: World>(world: &W, token: &str, n: u32, finished: Vec<Fi
 
 async fn record_outcomes<W: World>(world: &W, settings: &Settings, token: &str, settlements: &[Settlement]) -> Flushed {
     match settle(world, token, &settings.plan, settlements).await {
-        Ok(jobs) => Flushed { settled: jobs.len(), lost: settlements.len() - jobs.len(), database_lost: false },
+        Ok(jobs) => {
+            add_late(world, token, settlements, &jobs).await;
+            Flushed { settled: jobs.len(), lost: settlements.len() - jobs.len(), database_lost: false }
+        }
         Err(DatabaseError::Unreachable(reason)) => {
             tracing::error!(reason, jobs = settlements.len(), "outcomes could not be recorded, their leases will end");
             Flushed { settled: 0, lost: settlements.len(), database_lost: true }
@@ -76,7 +81,10 @@ async fn record_outcomes<W: World>(world: &W, settings: &Settings, token: &str, 
             let mut flushed = Flushed { settled: 0, lost: 0, database_lost: false };
             for settlement in settlements {
                 match settle(world, token, &settings.plan, std::slice::from_ref(settlement)).await {
-                    Ok(jobs) => flushed.settled += jobs.len(),
+                    Ok(jobs) => {
+                        add_late(world, token, std::slice::from_ref(settlement), &jobs).await;
+                        flushed.settled += jobs.len();
+                    }
                     Err(error) => {
                         tracing::error!(%error, tenant = settlement.tenant, job = settlement.id, "an outcome was refused");
                         flushed.lost += 1;
@@ -89,6 +97,13 @@ async fn record_outcomes<W: World>(world: &W, settings: &Settings, token: &str, 
             tracing::error!(reason, "an outcome was refused, its lease will end");
             Flushed { settled: 0, lost: settlements.len(), database_lost: false }
         }
+    }
+}
+
+/// Adds what came late. A failure is only logged: the attempts have ended, and nothing follows from it.
+async fn add_late<W: World>(world: &W, token: &str, settlements: &[Settlement], settled: &[JobRef]) {
+    if let Err(error) = add_late_outcomes(world, token, settlements, settled).await {
+        tracing::warn!(%error, "attempts that a completion ended stay without their status and evidence");
     }
 }
 

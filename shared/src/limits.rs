@@ -259,6 +259,8 @@ pub const TASK_NAME_BYTES_MAX: usize = 64;
 pub const SERVICE_PATH_BYTES_MAX: usize = 1_000;
 /// Tasks in one hint, and those that one sweep runs: an invocation has five requests at once, and all may take minutes.
 pub const TASKS_AT_ONCE: usize = 5;
+/// How often a completion looks for the attempt it ends: each try after the first has lost to another lease or outcome.
+pub const COMPLETION_TRIES: usize = 3;
 /// Bytes of JSON that a task may answer as its result, or bring with its completion.
 pub const RESULT_BYTES_MAX: usize = 16_384;
 /// Seconds within which a deferred task is to be completed when it says nothing.

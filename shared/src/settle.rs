@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::attempt::{AttemptState, EvidenceRef};
+use crate::attempt::{AttemptState, EndedBy, EvidenceRef};
 use crate::groups::batch_counting_ends;
 use crate::hint::{Hint, delay_seconds};
 use crate::job::{JobRef, Lane};
@@ -22,6 +22,9 @@ use crate::usage::{self, Usage};
 pub struct SettledEntry {
     /// How the attempt ended.
     pub state: AttemptState,
+    /// Who ended it, if not its own answer or the sweep.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended_by: Option<EndedBy>,
     /// From the first byte sent to the last byte read.
     pub duration_ms: i64,
     /// The response's status; of several calls that of the one that failed, or else of the last one that did not.
@@ -122,6 +125,7 @@ impl Settlement {
         };
         let entry = SettledEntry {
             state: attempt_state,
+            ended_by: None,
             duration_ms,
             status,
             error: error.clone(),
@@ -188,6 +192,54 @@ pub async fn settle<W: Database + Clock>(
         batch_counting_ends(world, &grouped, statements).await?
     };
     rows_as(answers.last().unwrap_or(&Vec::new()))
+}
+
+/// The part of a log entry that a late outcome adds.
+#[derive(Serialize)]
+struct LateEntry<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<u16>,
+    evidence: &'a Option<EvidenceRef>,
+}
+
+/// The outcome of an attempt that a completion ended before the attempt's own answer could be settled.
+#[derive(Serialize)]
+struct LateOutcome<'a> {
+    tenant: &'a str,
+    id: &'a str,
+    attempt: u32,
+    entry: LateEntry<'a>,
+}
+
+impl LateOutcome<'_> {
+    fn of(settlement: &Settlement) -> LateOutcome<'_> {
+        let Settlement { tenant, id, attempt, entry, .. } = settlement;
+        let entry = LateEntry { status: entry.status, evidence: &entry.evidence };
+        LateOutcome { tenant, id, attempt: *attempt, entry }
+    }
+}
+
+/// Adds status and evidence to the entries of attempts that a completion ended; it changes nothing else. `settled` are the
+/// jobs that the settlement has recorded: of them, and of what is no task, nothing is late.
+///
+/// Safe to repeat: an entry gets its evidence once, under the lease token that it was claimed with.
+///
+/// # Errors
+/// When the database is out of reach or refuses.
+pub async fn add_late_outcomes<W: Database + Clock>(
+    world: &W,
+    token: &str,
+    settlements: &[Settlement],
+    settled: &[JobRef],
+) -> Result<usize, DatabaseError> {
+    let is_settled = |one: &Settlement| settled.iter().any(|job| job.id == one.id && job.tenant == one.tenant);
+    let may_be_late = |one: &&Settlement| one.lane == Lane::Tasks && !is_settled(one);
+    let late: Vec<_> = settlements.iter().filter(may_be_late).map(LateOutcome::of).collect();
+    if late.is_empty() {
+        return Ok(0);
+    }
+    let answers = batch(world, vec![sql!("add_late_outcomes", json_param(&late), token)]).await?;
+    Ok(answers.first().map_or(0, Vec::len))
 }
 
 fn statements(token: &str, plan: &Plan, settlements: &[Settlement]) -> Vec<Statement> {

@@ -6,7 +6,7 @@
 use std::time::Instant;
 
 use longshore_tests::sim::runner::play_all;
-use longshore_tests::sim::{Narrow, Play, bugs, pairs, recall, run};
+use longshore_tests::sim::{Narrow, Play, bugs, completion_bugs, pairs, recall, run};
 
 /// I1 to I11 hold in every schedule.
 #[test]
@@ -26,11 +26,12 @@ fn every_schedule_keeps_the_invariants() {
 }
 
 /// What thousands of schedules must come to, or they go not deep enough.
-const MUST_REACH: [&str; 41] = [
+const MUST_REACH: [&str; 42] = [
     "accept",
     "insert_fired",
     "claim",
     "settle",
+    "add_late_outcomes",
     "hand_back",
     "heartbeat",
     "hold",
@@ -95,6 +96,12 @@ fn two_jobs_with_the_same_texts_share_a_call() {
 fn planted_bugs_are_found() {
     // What is planted panics in threads of the search; a bug that is not found is told below.
     assert_eq!(recall::find_all(&[bugs::ALL], 4_000), 0);
+}
+
+/// The guards of completions and of late outcomes: what is planted in each is found.
+#[test]
+fn planted_bugs_of_completions_are_found() {
+    assert_eq!(recall::find_all(&[completion_bugs::ALL], 4_000), 0);
 }
 
 /// A fault that finds nothing is worth nothing: each kind brings a bug to light that stays hidden without it.

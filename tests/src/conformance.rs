@@ -44,6 +44,9 @@ macro_rules! for_each_case {
                 a_loser_tells_nothing_of_its_endpoint, a_410_pauses_its_endpoint,
                 an_attempt_runs_end_to_end;
             completing: a_lease_covers_a_minute, a_deferred_attempt_is_left_alone, a_completion_is_recorded_once,
+                a_completion_comes_before_its_deferral, a_late_outcome_finds_its_entry, a_late_outcome_is_guarded,
+                a_repeated_completion_is_recognised, what_ended_otherwise_is_not_completed,
+                a_cancelled_task_may_still_be_completed, a_completed_task_counts_once_in_its_group,
                 a_failure_told_later_is_retried, an_overdue_completion_is_a_timeout, a_missing_binding_holds_the_job;
             sweeping: the_mark_passes_each_open_row_once, the_mark_is_never_pinned, a_long_gap_loses_nothing,
                 an_ended_lease_makes_a_suspect, three_lone_crashes_are_a_loop, a_deadline_buries, damping_doubles,

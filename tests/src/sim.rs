@@ -34,6 +34,7 @@ mod world;
 
 pub mod bugs;
 pub mod command;
+pub mod completion_bugs;
 pub mod on_d1;
 pub mod pairs;
 pub mod plan;

@@ -55,7 +55,7 @@ pub(super) fn completions() -> Vec<(&'static str, Value)> {
 }
 
 pub(super) fn failures() -> Vec<(&'static str, Value)> {
-    vec![("retry", json!({"message": "The converter is out of memory.", "retry_after_seconds": 60}))]
+    vec![("retry", json!({"message": "The converter is out of memory.", "retry_after_seconds": 60, "attempt": 1}))]
 }
 
 pub(super) fn batch() -> Vec<(&'static str, Value)> {

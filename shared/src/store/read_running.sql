@@ -1,8 +1,9 @@
--- What is decided by when a deferred attempt ends. ?1 [[tenant, id], ...].
+-- What is decided by when a completion ends an attempt, or the lack of one. ?1 [[tenant, id, attempt], ...]: `is_asked` is
+-- whether the job is at that attempt; without a number any is asked for.
 -- Two objects in one, because a function takes 32 arguments on D1; the second has what may be null.
 SELECT json_patch(
   json_object('tenant', j.tenant, 'id', j.id, 'kind', j.kind, 'endpoint', j.endpoint, 'state', j.state,
-    'deferred', j.deferred, 'attempt', j.attempt, 'failures', j.failures, 'max_attempts', j.max_attempts,
+    'deferred', j.deferred, 'is_asked', i.value ->> 2 IS NULL OR j.attempt = i.value ->> 2, 'attempt', j.attempt, 'failures', j.failures, 'max_attempts', j.max_attempts,
     'backoff', j.backoff, 'bury_on', json(coalesce(e.bury_on, '[]')), 'now', CAST(unixepoch('subsec') * 1000 AS INTEGER)),
   json_object('group', j.job_group, 'deadline_at', j.deadline_at, 'lease_token', j.lease_token,
     'lease_until', j.lease_until,

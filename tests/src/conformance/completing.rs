@@ -2,17 +2,22 @@
 
 use std::time::Duration;
 
+use longshore::attempt::EndedBy;
 use longshore::claim::heartbeat;
 use longshore::complete::complete;
 use longshore::endpoints::{EndpointChange, change_endpoint, read_endpoint};
+use longshore::flush::{Flushed, flush};
+use longshore::groups::read_group;
 use longshore::job::{JobRef, Lane};
 use longshore::limits::{LEASE_COVERS_MS_MAX, LEASE_MS, LEASE_SLACK_MS};
+use longshore::operate::cancel;
 use longshore::outcome::{ErrorClass, Outcome};
 use longshore::plan::PAID;
 use longshore::problem::Problem;
+use longshore::run::Finished;
 use longshore::settle::{Place, Settlement, settle};
 use longshore::state::{Decision, State};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::stand::{Case, Stand, Store, place};
 
@@ -112,6 +117,225 @@ pub async fn a_completion_is_recorded_once<S: Store>(stand: &Stand<S>) {
     assert!(matches!(early, Err(Problem::IllegalTransition(_))), "nothing was deferred");
     let unknown = complete(stand, settings, &case.job("job_0001ARZ3NDEKTSV4RRFFQ69G5FAV"), None, succeeded()).await;
     assert!(matches!(unknown, Err(Problem::NotFound)));
+}
+
+/// What the executor of the attempt learns, as its flush records it: the evidence is `record`.
+async fn flush_late<S: Store>(
+    stand: &Stand<S>,
+    job: &JobRef,
+    (token, attempt): (&str, u32),
+    outcome: Outcome,
+) -> Flushed {
+    let due_in = Decision::Defer { due_in: DUE_IN, failures: 0 };
+    let decision = if matches!(outcome, Outcome::Deferred { .. }) { due_in } else { Decision::Succeed };
+    let place = Place { lane: Lane::Tasks, ..place("tasks".to_owned()) };
+    let entry = (99, Some(202), "9.9.9".to_owned());
+    let settlement = Settlement::new((job.clone(), attempt), place, outcome, decision, entry);
+    flush(stand, &stand.settings, token, 0, vec![Finished { settlement, record: Some(b"{}".to_vec()), ended_at: 0 }])
+        .await
+}
+
+/// A row as JSON without what a late outcome may add to that entry, and that entry whole.
+async fn beside_late<S: Store>(stand: &Stand<S>, job: &JobRef, attempt: usize) -> (Value, Value) {
+    let mut raw = stand.raw(job).await;
+    raw["now"] = Value::Null;
+    let entry = raw["log"][attempt - 1].clone();
+    for field in ["status", "evidence"] {
+        raw["log"][attempt - 1][field] = Value::Null;
+    }
+    (raw, entry)
+}
+
+/// A completion that comes before its attempt is settled is recorded at once; the attempt's own outcome adds its status and
+/// its evidence, once, and changes nothing else.
+pub async fn a_completion_comes_before_its_deferral<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    for own in [Outcome::Deferred { due_in: DUE_IN }, Outcome::Succeeded { result: Some(json!("its own")) }, failed()] {
+        let (job, token) = case.claimed_task().await;
+        let (row, retry) = complete(stand, &stand.settings, &job, None, succeeded()).await.unwrap();
+        assert_eq!((row.state, row.result, retry), (State::Succeeded, Some(json!({"pages": 12})), None));
+        assert_eq!((row.log[0].ended_by, row.log[0].status), (Some(EndedBy::Completion), None));
+        let (before, _) = beside_late(stand, &job, 1).await;
+        for _ in 0..2 {
+            let flushed = flush_late(stand, &job, (&token, 1), own.clone()).await;
+            assert_eq!((flushed.settled, flushed.lost), (0, 1));
+            let (after, entry) = beside_late(stand, &job, 1).await;
+            assert_eq!(after, before, "{own:?}");
+            assert_eq!((&entry["status"], &entry["evidence"]["state"]), (&json!(202), &json!("stored")));
+        }
+        let late = [stand.row(&job).await.to_json(None)["state"].clone(), before["log"][0]["state"].clone()];
+        assert_eq!(late, ["succeeded", "succeeded"]);
+    }
+}
+
+/// A failure that is told before the attempt is settled leads to a retry; the outcome of the first attempt goes to its own
+/// entry, whatever the job is by then.
+pub async fn a_late_outcome_finds_its_entry<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    for later in ["retrying", "running", "succeeded"] {
+        let (job, first) = case.claimed_task().await;
+        let (row, retry) = complete(stand, &stand.settings, &job, Some(1), failed()).await.unwrap();
+        assert_eq!((row.state, row.failures, retry.is_some()), (State::Retrying, 1, true));
+        let second = stand.token();
+        if later != "retrying" {
+            case.make_past(LEASE_MS).await;
+            assert_eq!(case.claim(&second, &[&job], false).await.len(), 1);
+        }
+        if later == "succeeded" {
+            complete(stand, &stand.settings, &job, Some(2), succeeded()).await.unwrap();
+        }
+        let (before, _) = beside_late(stand, &job, 1).await;
+        assert_eq!(before["state"], later);
+        flush_late(stand, &job, (&first, 1), Outcome::Deferred { due_in: DUE_IN }).await;
+        let (after, entry) = beside_late(stand, &job, 1).await;
+        assert_eq!((after, &entry["status"]), (before, &json!(202)), "{later}");
+        if later == "succeeded" {
+            flush_late(stand, &job, (&second, 2), Outcome::Deferred { due_in: DUE_IN }).await;
+            let (_, entry) = beside_late(stand, &job, 2).await;
+            assert_eq!((&entry["status"], &entry["lease"]), (&json!(202), &json!(second)));
+        }
+    }
+}
+
+/// A late outcome is written under the lease of the entry, and only into one that a completion has ended.
+pub async fn a_late_outcome_is_guarded<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    let deferred = || Outcome::Deferred { due_in: DUE_IN };
+    let (job, _) = case.claimed_task().await;
+    complete(stand, &stand.settings, &job, None, succeeded()).await.unwrap();
+    let (before, _) = beside_late(stand, &job, 1).await;
+    for (token, attempt) in [(stand.token(), 1), (stand.row(&job).await.log[0].lease.clone(), 2)] {
+        flush_late(stand, &job, (&token, attempt), deferred()).await;
+        let (after, entry) = beside_late(stand, &job, 1).await;
+        assert_eq!((after, &entry["status"]), (before.clone(), &Value::Null), "{attempt}");
+    }
+    // Its lease ended, and nobody knows how it ended.
+    let (job, token) = case.claimed_task().await;
+    case.make_past(10 * LEASE_MS).await;
+    case.sweep().await;
+    flush_late(stand, &job, (&token, 1), deferred()).await;
+    let (_, entry) = beside_late(stand, &job, 1).await;
+    assert_eq!((&entry["state"], &entry["evidence"]), (&json!("outcome_unknown"), &Value::Null));
+}
+
+/// A call that is repeated is answered again by what it has recorded, as long as the job is there; any other is refused.
+pub async fn a_repeated_completion_is_recognised<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    let settings = &stand.settings;
+    let asked =
+        async |job: &JobRef, attempt, outcome: Outcome| match complete(stand, settings, job, attempt, outcome).await {
+            Ok((row, _)) => row.state.name().to_owned(),
+            Err(Problem::IllegalTransition(detail)) => detail,
+            Err(other) => panic!("{other:?}"),
+        };
+    let with = |result: Option<Value>| Outcome::Succeeded { result };
+    let because =
+        |message: &str| Outcome::Failed { class: ErrorClass::Provider, message: message.into(), retry_after: None };
+    for result in [None, Some(json!(0)), Some(json!("é\n")), Some(json!({"b": [1.5, null], "a": {}}))] {
+        let (job, _) = case.claimed_task().await;
+        assert_eq!(asked(&job, None, with(result.clone())).await, "succeeded");
+        for attempt in [None, Some(1)] {
+            assert_eq!(asked(&job, attempt, with(result.clone())).await, "succeeded", "{result:?}");
+            let other = asked(&job, attempt, with(Some(json!("another")))).await;
+            assert_eq!(other, "Attempt 1 was completed with another outcome; the job is `succeeded`.");
+            assert_eq!(asked(&job, attempt, failed()).await, other);
+        }
+        let unknown = asked(&job, Some(2), with(result.clone())).await;
+        assert_eq!(unknown, "The job has no attempt 2: it is `succeeded` and has had 1.");
+    }
+    // The failure of an attempt that another has followed.
+    let (job, _) = case.claimed_task().await;
+    for attempt in [Some(1), None, Some(1)] {
+        assert_eq!(asked(&job, attempt, because("no")).await, "retrying");
+    }
+    case.make_past(LEASE_MS).await;
+    case.claim(&stand.token(), &[&job], false).await;
+    assert_eq!(asked(&job, Some(1), because("no")).await, "running", "it ends no other attempt");
+    let other = "Attempt 1 was completed with another outcome; the job is `running`.";
+    assert_eq!(asked(&job, Some(1), because("yes")).await, other);
+    assert_eq!(asked(&job, Some(1), succeeded()).await, other);
+    assert_eq!((stand.row(&job).await.attempt, stand.row(&job).await.failures), (2, 1));
+}
+
+/// An attempt that ended without a completion is not completed, nor is what is no task, or does not run.
+pub async fn what_ended_otherwise_is_not_completed<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    let refused = async |job: &JobRef| {
+        let mut details = Vec::new();
+        for outcome in [Outcome::Succeeded { result: None }, succeeded(), failed()] {
+            for attempt in [None, Some(1)] {
+                match complete(stand, &stand.settings, job, attempt, outcome.clone()).await {
+                    Err(Problem::IllegalTransition(detail)) => details.push(detail),
+                    other => panic!("{other:?}"),
+                }
+            }
+        }
+        details[0].clone()
+    };
+    let ended =
+        |state: &str| format!("Attempt 1 has ended without a completion; the job is `{state}`, its last attempt is 1.");
+    // By its answer, well and not: the same result and the same error as the completion's.
+    let (job, token) = case.claimed_task().await;
+    case.settle_task(&job, &token, succeeded(), Decision::Succeed).await;
+    assert_eq!(refused(&job).await, ended("succeeded"));
+    let (job, token) = case.claimed_task().await;
+    case.settle_task(&job, &token, failed(), Decision::Retry { delay: DUE_IN, failures: 1 }).await;
+    assert_eq!(refused(&job).await, ended("retrying"));
+    // By a timeout, and by a crash.
+    let (job, _) = case.deferred().await;
+    case.make_past(DUE_IN_MS).await;
+    case.sweep().await;
+    assert_eq!(refused(&job).await, ended("retrying"));
+    let (job, _) = case.claimed_task().await;
+    case.make_past(10 * LEASE_MS).await;
+    case.sweep().await;
+    assert_eq!(refused(&job).await, ended("retrying"));
+    // A task that never ran, and a webhook that runs, and that succeeded.
+    let body = json!({"kind": "report.build", "endpoint": "tasks", "payload": {}});
+    let waiting = case.accept_one(body, None).await.unwrap().job;
+    let none = complete(stand, &stand.settings, &waiting, None, succeeded()).await;
+    assert!(matches!(none, Err(Problem::IllegalTransition(detail)) if detail.contains("has had none")));
+    let webhook = case.plain().await;
+    let token = stand.token();
+    case.claim(&token, &[&webhook], false).await;
+    assert_eq!(refused(&webhook).await, "Only a task can be completed; this job is of kind `webhook`.");
+    case.settle_task(&webhook, &token, succeeded(), Decision::Succeed).await;
+    assert_eq!(stand.row(&webhook).await.state, State::Succeeded);
+    assert_eq!(refused(&webhook).await, "Only a task can be completed; this job is of kind `webhook`.");
+}
+
+/// A cancel that was asked for lets a running task succeed, and keeps one that fails from being tried again.
+pub async fn a_cancelled_task_may_still_be_completed<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    for (outcome, expected) in [(succeeded(), State::Succeeded), (failed(), State::Cancelled)] {
+        let (job, token) = case.claimed_task().await;
+        cancel(stand, &stand.settings, &job).await.unwrap();
+        for _ in 0..2 {
+            assert_eq!(
+                complete(stand, &stand.settings, &job, Some(1), outcome.clone()).await.unwrap().0.state,
+                expected
+            );
+        }
+        let (before, _) = beside_late(stand, &job, 1).await;
+        flush_late(stand, &job, (&token, 1), Outcome::Deferred { due_in: DUE_IN }).await;
+        assert_eq!(beside_late(stand, &job, 1).await.0, before);
+    }
+}
+
+/// A group counts a task once that a completion ended, also when its own outcome and a repeat come later.
+pub async fn a_completed_task_counts_once_in_its_group<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    case.endpoint("tasks").await;
+    let body = json!({"kind": "report.build", "endpoint": "tasks", "payload": {}, "group": "reports"});
+    let job = case.accept_one(body, None).await.unwrap().job;
+    let token = stand.token();
+    case.claim(&token, &[&job], false).await;
+    for _ in 0..2 {
+        complete(stand, &stand.settings, &job, None, succeeded()).await.unwrap();
+        flush_late(stand, &job, (&token, 1), succeeded()).await;
+        let group = read_group(stand, &case.tenant, "reports").await.unwrap();
+        assert_eq!((group.total, group.succeeded, group.finished_at.is_some()), (1, 1, true));
+    }
 }
 
 /// A failure that is told later is a failure: the job is tried again, with a hint for it.

@@ -58,7 +58,9 @@ impl Audit {
     /// Takes what a statement changed.
     pub(super) fn take(&self, statement: &Statement) -> Vec<Change> {
         let token = match (statement.name, statement.params.get(1)) {
-            ("claim" | "settle" | "hand_back" | "heartbeat", Some(Param::Text(token))) => Some(token.clone()),
+            ("claim" | "settle" | "hand_back" | "heartbeat" | "add_late_outcomes", Some(Param::Text(token))) => {
+                Some(token.clone())
+            }
             _ => None,
         };
         let change = |(name, new)| Change { statement: statement.name, token: token.clone(), name, new };

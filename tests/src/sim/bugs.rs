@@ -1,8 +1,9 @@
 //! Planted bugs, the list: mistakes that this protocol invites. Each must be found, or an invariant is too weak.
 
+use super::completion_bugs;
 use super::sabotage::{Bug, Switch};
 
-const fn edit(name: &'static str, edits: &'static [(&'static str, &'static str, &'static str)]) -> Bug {
+pub(super) const fn edit(name: &'static str, edits: &'static [(&'static str, &'static str, &'static str)]) -> Bug {
     Bug { name, edits, switch: None }
 }
 
@@ -10,9 +11,15 @@ const fn switch(name: &'static str, switch: Switch) -> Bug {
     Bug { name, edits: &[], switch: Some(switch) }
 }
 
+/// Every planted bug.
+fn every() -> impl Iterator<Item = &'static Bug> {
+    let completions = completion_bugs::ALL.iter().chain(completion_bugs::SPARE);
+    ALL.iter().chain(RARE).chain(SPARE).chain(completions)
+}
+
 /// The bug with this name.
 pub fn named(name: &str) -> Option<&'static Bug> {
-    ALL.iter().chain(RARE).chain(SPARE).find(|bug| bug.name == name)
+    every().find(|bug| bug.name == name)
 }
 
 /// All of them.
@@ -336,7 +343,7 @@ mod tests {
     #[test]
     fn every_edit_fits_its_statement() {
         let folders = ["store", "index"].map(|folder| repository().join("shared/src").join(folder));
-        for bug in ALL.iter().chain(RARE).chain(SPARE) {
+        for bug in every() {
             assert!(!bug.edits.is_empty() || bug.switch.is_some(), "{} does nothing", bug.name);
             for (statement, from, _) in bug.edits {
                 let paths = folders.iter().map(|folder| folder.join(format!("{statement}.sql")));

@@ -13,7 +13,7 @@ use super::recall::{compare_all, find_all};
 use super::runner::{Summary, play, play_all};
 use super::schedule::Failure;
 use super::shrink::{invariant_of, shrink};
-use super::{bugs, on_d1};
+use super::{bugs, completion_bugs, on_d1};
 
 /// What a run of the command was asked for.
 #[derive(Debug, Default)]
@@ -86,7 +86,7 @@ pub fn main(arguments: impl Iterator<Item = String>) -> ExitCode {
     let is_well = match options.what {
         What::Play => play_many(&options.first, seeds(10_000)),
         What::Trace => trace(&options.first),
-        What::Recall => find_all(&[bugs::ALL, bugs::RARE], seeds(100_000)) + compare() == 0,
+        What::Recall => find_all(&[bugs::ALL, bugs::RARE, completion_bugs::ALL], seeds(100_000)) + compare() == 0,
         What::Pairs => compare() == 0,
         What::OnD1 => on_d1::main(seeds(1_000), &*progress(seeds(1_000), Instant::now())),
     };

@@ -5,6 +5,7 @@ use longshore::evidence::{pack_key, sha256};
 use longshore::state::State;
 use serde_json::Value;
 
+use super::completers;
 use super::erasers;
 use super::indexers;
 use super::providers;
@@ -84,6 +85,9 @@ fn judge_row(world: &World, row: &Row) -> Result<(), String> {
             None => return Err("I2: an attempt that has not ended".into()),
             Some(AttemptState::Succeeded) if !last => return Err("I4: sent again after a success".into()),
             Some(AttemptState::OutcomeUnknown) => {}
+            Some(_) if entry.ended_by.is_some() && entry.evidence.is_none() => {
+                completers::judge_unheard(world, row, &entry.lease)?;
+            }
             Some(_) => judge_evidence(world, row, entry, number + 1)?,
         }
     }
@@ -108,7 +112,7 @@ fn judge_evidence(world: &World, row: &Row, entry: &LogEntry, number: usize) -> 
         EvidenceRef::Off => {
             let allowed = match row.endpoint.as_str() {
                 "secret" => true,
-                "quiet" => entry.state == Some(AttemptState::Succeeded),
+                "quiet" => entry.state == Some(AttemptState::Succeeded) || entry.ended_by.is_some(),
                 _ => false,
             };
             if allowed { Ok(()) } else { Err("I6: evidence is off where it should be on".into()) }

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use longshore::job::JobRow;
 use longshore::limits::{CLAIM_TOLERANCE_MS, CRASHES_MAX, DAMPING_MS, HOUR_MS, RETRY_AFTER_MS_MAX, SENDS_MAX};
 use longshore::limits::{INDEX_GO_ON_SECONDS, PAYLOAD_WAIT_DOUBLINGS, PAYLOAD_WAIT_SECONDS};
 use longshore::plan::PAID;
@@ -14,7 +13,7 @@ use super::clients::ANOTHER;
 use super::erasers::Erasures;
 use super::receiver::Receiver;
 use super::row::{Name, Row};
-use super::{indexers, providers, tickers};
+use super::{completers, indexers, providers, tickers};
 
 /// What must hold, and what was seen so far.
 #[derive(Debug, Default)]
@@ -62,14 +61,6 @@ impl Invariants {
 
     pub(super) fn violated(&mut self, text: String) {
         self.violation.get_or_insert(text);
-    }
-
-    /// I2: what was told to have been completed has succeeded.
-    pub(super) fn completed(&mut self, row: &JobRow) {
-        let name = (row.tenant.clone(), row.id.clone());
-        if !self.erasures.has(&name) && self.rows.get(&name).is_none_or(|row| row.state != State::Succeeded) {
-            self.violated(format!("I2: {} was completed and has not succeeded", row.id));
-        }
     }
 
     pub(super) fn reach(&mut self, what: &str) {
@@ -203,6 +194,9 @@ fn judge_update(
         let over = old.key_until.is_some_and(|until| until <= now);
         holds!(over || new.dead_state.as_deref() == Some("discarded"), "I5: a key was lost within its window");
     }
+    if statement == "add_late_outcomes" {
+        return completers::judge_late(token, old, new).and_then(|entry| judge_answer(entry, new, receiver));
+    }
     if old.state.is_terminal() {
         return judge_terminal(old, new);
     }
@@ -278,6 +272,7 @@ fn judge_settle(now: i64, token: Option<&str>, old: &Row, new: &Row, receiver: &
     let succeeded = entry["state"] == "succeeded";
     holds!(succeeded == (new.state == State::Succeeded), "I2: the entry says {}", entry["state"]);
     holds!(succeeded || entry["state"] == "failed", "I2: the entry says {}", entry["state"]);
+    completers::judge_completion(new, entry)?;
     let cancelled = old.cancel_requested == 1 && new.state == State::Cancelled;
     holds!(old.cancel_requested == 0 || new.state != State::Retrying, "I2: to be tried again although cancelled");
     holds!(new.error.is_none() == succeeded && new.crashes == 0, "I2: settled with the error or crashes of before");

@@ -15,6 +15,7 @@ use longshore::problem::Problem;
 use serde_json::json;
 
 use super::clients::{ENDPOINTS, TENANTS};
+use super::completers;
 use super::consumers::doom;
 use super::executor::Doom;
 use super::faults::Fault;
@@ -81,8 +82,12 @@ pub(super) async fn meddle(world: Rc<World>) {
         if world.calm.get() {
             break;
         }
-        let what = world.random.between(0, 12);
+        let what = world.random.between(0, 13);
         let Some(job) = world.any_job((2..=5).contains(&what)) else { continue };
+        if what == 13 {
+            completers::spawn_stranger(&world, &job);
+            continue;
+        }
         // The same thing, now and then by several at once.
         let hands = if world.random.per_mille(250) { 3 } else { 1 };
         for _ in 0..hands {

@@ -37,14 +37,19 @@ impl Receiver {
         if answer.status == 200 && header("longshore-kind").is_some() && world.random.per_mille(600) {
             answer = Answer { status: 202, due_in: Some(world.random.between(20, 400)), ..answer };
         }
+        let may_be_early = !world.narrow.quiet && header("longshore-kind").is_some() && world.random.per_mille(250);
         let id = header("webhook-id").unwrap_or_default();
         world.trace.note(world.now(), "request", || format!("{id} {} -> {answer:?}", request.url));
         let verdict = self.judge(world, tokens, &id, request);
         match verdict {
             Ok(lease) => {
+                let attempt = header("longshore-attempt").and_then(|text| text.parse().ok());
+                let job = header("longshore-job").unwrap_or_default();
                 if let Some(due_in) = answer.due_in {
-                    let attempt = header("longshore-attempt").and_then(|text| text.parse().ok());
-                    completers::spawn(world, &header("longshore-job").unwrap_or_default(), attempt, due_in);
+                    completers::spawn(world, &job, attempt, due_in);
+                }
+                if may_be_early {
+                    completers::spawn_early(world, &job, attempt);
                 }
                 self.seen.borrow_mut().insert((id, lease), vec![answer]);
             }
@@ -95,7 +100,9 @@ impl Receiver {
                     // A worker that stands still cannot know that its lease has ended; any other must.
                     let held = row.lease_token.as_deref() == Some(lease)
                         && row.lease_until.is_some_and(|until| until > world.now());
-                    return if held || world.may_freeze {
+                    // A call that named no attempt has ended this one before it was sent: nobody tells its worker.
+                    let completed = entry["ended_by"] == "completion";
+                    return if held || completed || world.may_freeze {
                         Ok(lease.to_owned())
                     } else {
                         Err(format!("I2: a request of {id} under a lease that was over"))

@@ -23,6 +23,7 @@ pub(super) type Name = (String, String);
 pub(super) struct Row {
     pub(super) tenant: String,
     pub(super) id: String,
+    pub(super) kind: String,
     pub(super) state: State,
     pub(super) attempt: usize,
     pub(super) failures: u32,
@@ -72,6 +73,12 @@ impl Row {
         (self.tenant.clone(), self.id.clone())
     }
 
+    /// Whether another is the same beside its log.
+    pub(super) fn is_like(&self, other: &Row) -> bool {
+        let alone = |row: &Row| Row { log: Arc::default(), log_text: String::new(), ..row.clone() };
+        alone(self) == alone(other)
+    }
+
     /// Reads the log, unless it is that of the row before: most changes leave it alone.
     pub(super) fn read_log(&mut self, before: Option<&Row>) {
         self.log = match before {
@@ -99,9 +106,10 @@ struct Body {
 }
 
 /// The columns of a row, in the order in which [`Row::read`] takes them.
-pub(super) const COLUMNS: [&str; 36] = [
+pub(super) const COLUMNS: [&str; 37] = [
     "tenant",
     "id",
+    "kind",
     "state",
     "attempt",
     "failures",
@@ -146,6 +154,7 @@ impl Row {
         let mut row = Self {
             tenant: value(get())?,
             id: value(get())?,
+            kind: value(get())?,
             state: named(get())?,
             attempt: value::<u32>(get())? as usize,
             failures: value(get())?,

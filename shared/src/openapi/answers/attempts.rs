@@ -4,7 +4,7 @@
 
 use schemars::JsonSchema;
 
-use crate::attempt::AttemptState;
+use crate::attempt::{AttemptState, EndedBy};
 use crate::openapi::Time;
 use crate::openapi::told::JOB_ID;
 use crate::outcome::JobError;
@@ -78,6 +78,8 @@ pub(super) struct AttemptFields {
     /// Its number, from 1.
     attempt: u32,
     state: AttemptStateShown,
+    /// `completion` if a call of `/complete` or `/fail` ended it; null if its own answer or the sweep did, or it runs.
+    ended_by: Option<EndedBy>,
     started_at: Time,
     duration_ms: Option<i64>,
     request: Option<AttemptRequest>,

@@ -113,21 +113,24 @@ pub(super) fn retry_job() -> Told {
 }
 
 pub(super) fn complete_job() -> Told {
-    let description = "Ends a deferred attempt: the job succeeds. Asked again, it answers the same.";
-    told(JOBS, "Completes a deferred task", description)
+    let description = "Ends the running attempt of a task: the job succeeds. It may be called before the handler has answered, and \
+                       after a deferral until the completion is due. Repeating a call that was answered 200 answers 200 again. An \
+                       attempt that has ended otherwise, or with another result, is refused.";
+    told(JOBS, "Completes a task", description)
         .of_tenant()
         .may_read::<CompleteRequest>(examples::completions())
         .answers::<Job>(200, "The job, which has succeeded.", examples::job())
-        .refuses([illegal("No completion of this job is awaited; the job is dead.")])
+        .refuses([illegal("Attempt 1 has ended without a completion; the job is `dead`, its last attempt is 1.")])
 }
 
 pub(super) fn fail_job() -> Told {
-    let description = "Ends a deferred attempt: the job is tried again by its schedule, or it is a dead letter.";
-    told(JOBS, "Fails a deferred task", description)
+    let description = "Ends the running attempt of a task: the job is tried again by its schedule, or it is a dead letter. It may be \
+                       called when `/complete` may. Give `attempt`: a repeat without it may fail the next attempt.";
+    told(JOBS, "Fails a task", description)
         .of_tenant()
         .may_read::<FailRequest>(examples::failures())
         .answers::<Job>(200, "The job as it is then.", examples::waiting_job("retrying"))
-        .refuses([illegal("No completion of this job is awaited; the job is succeeded.")])
+        .refuses([illegal("Attempt 1 was completed with another outcome; the job is `succeeded`.")])
 }
 
 pub(super) fn read_group() -> Told {
