@@ -103,8 +103,10 @@ impl LogEntry {
             let part = evidence.and_then(|record| record.get(part)).filter(|part| !part.is_null())?;
             Some(Value::Object(fields.iter().map(|field| ((*field).to_owned(), part[*field].clone())).collect()))
         };
-        let in_log =
-            self.status.map(|status| json!({"status": status, "headers": null, "body_bytes": null, "truncated": null}));
+        let in_log = self.status.map(|status| {
+            json!({"status": status, "headers": null, "body_bytes": null, "truncated": null,
+                "body_error": null})
+        });
         let (place, sha256) = match &self.evidence {
             None => ("none", None),
             Some(EvidenceRef::Off) => ("off", None),
@@ -115,7 +117,7 @@ impl LogEntry {
             "job_id": job_id, "attempt": number, "state": state, "ended_by": self.ended_by,
             "started_at": rfc3339(self.started_at), "duration_ms": self.duration_ms,
             "request": of_evidence("request", &["method", "url", "headers", "body_bytes"]),
-            "response": of_evidence("response", &["status", "headers", "body_bytes", "truncated"]).or(in_log),
+            "response": of_evidence("response", &["status", "headers", "body_bytes", "truncated", "body_error"]).or(in_log),
             "error": self.error, "retry_at": retry_at, "evidence": {"state": place, "sha256": sha256},
             "version": self.version,
         })

@@ -46,6 +46,7 @@ pub fn wire(exchange: &Exchange, redaction: &Redaction, body_bytes: usize) -> Wi
         value["headers"] = json!(redaction.redact_headers(kept));
         value["headers_truncated"] = json!(kept.len() < response.headers.len());
         value["truncated"] = json!(response.truncated || response.body.len() > body_bytes);
+        value["body_error"] = json!(response.body_error);
         value
     });
     Wire { request: shown, response: json!(response) }
@@ -209,6 +210,7 @@ mod tests {
             headers: vec![("set-cookie".into(), "hush".into())],
             body: b"\xff\xfe".to_vec(),
             truncated: false,
+            body_error: None,
         };
         Exchange { request, response: Some(response) }
     }
@@ -300,6 +302,12 @@ mod tests {
         assert_eq!(cut(b"abc", 1), (true, true, json!("a")));
         assert_eq!(cut(b"a\xffbc", 3), (true, false, Value::Null), "what is no text is not cut into one");
         assert_eq!(cut(b"a\xc3", 2), (false, false, Value::Null), "what ends inside a character was so");
+        let mut broken = exchange(b"");
+        broken.response.iter_mut().for_each(|response| response.body_error = Some("Network connection lost.".into()));
+        let line = record(&head(), &[&wire(&broken, &Redaction::default(), 1_000)], None);
+        let response = serde_json::from_slice::<Value>(&line).unwrap()["response"].clone();
+        let expected = (&json!("Network connection lost."), &json!(2), &json!(false));
+        assert_eq!((&response["body_error"], &response["body_bytes"], &response["truncated"]), expected);
         let mut more = exchange(b"");
         more.response.iter_mut().for_each(|response| response.truncated = true);
         let line = record(&head(), &[&wire(&more, &Redaction::default(), 1_000)], None);

@@ -197,7 +197,7 @@ pub fn judge(job: &Claimed, answer: &Result<HttpResponse, HttpError>, now_ms: i6
         Err(error) => {
             let message = error.to_string();
             let class = match error {
-                HttpError::Timeout(_) => ErrorClass::Timeout,
+                HttpError::Timeout(_) | HttpError::Unfinished { .. } => ErrorClass::Timeout,
                 HttpError::Dns(_) => ErrorClass::Dns,
                 HttpError::Connect(_) => ErrorClass::Connect,
                 HttpError::Tls(_) => ErrorClass::Tls,

@@ -146,10 +146,12 @@ pub struct HttpResponse {
     pub status: u16,
     /// Header names and values as received.
     pub headers: Vec<(String, String)>,
-    /// The body up to the cap.
+    /// The body up to the cap, or as far as it could be read.
     pub body: Vec<u8>,
     /// Whether there was more.
     pub truncated: bool,
+    /// Why the body ended before its end; the status and the headers hold all the same.
+    pub body_error: Option<String>,
 }
 
 impl HttpResponse {
@@ -165,6 +167,14 @@ pub enum HttpError {
     /// The deadline passed.
     #[error("no complete response within {0} ms")]
     Timeout(u64),
+    /// The deadline passed between the head and the end of the body.
+    #[error("no complete response within {ms} ms")]
+    Unfinished {
+        /// The deadline.
+        ms: u64,
+        /// What came until then.
+        received: Box<HttpResponse>,
+    },
     /// The name did not resolve.
     #[error("the name did not resolve: {0}")]
     Dns(String),
@@ -180,6 +190,15 @@ pub enum HttpError {
     /// The runtime would not send this request.
     #[error("the request could not be sent: {0}")]
     Unsendable(String),
+}
+
+/// What came back, complete or not; `None` where no status was received.
+pub fn received(answer: Result<HttpResponse, HttpError>) -> Option<HttpResponse> {
+    match answer {
+        Ok(response) => Some(response),
+        Err(HttpError::Unfinished { received, .. }) => Some(*received),
+        Err(_) => None,
+    }
 }
 
 /// The way to destinations.

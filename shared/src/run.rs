@@ -12,7 +12,7 @@ use crate::job::Lane;
 use crate::jobs::{self, Kind, embed, index};
 use crate::outcome::{ErrorClass, Outcome};
 use crate::payload::whole;
-use crate::ports::World;
+use crate::ports::{World, received};
 use crate::settings::Settings;
 use crate::settle::{Place, Settlement};
 use crate::state::{Situation, decide};
@@ -93,7 +93,7 @@ async fn send<W: World>(world: &W, settings: &Settings, pool: &Pool, job: &Claim
     // Safe to repeat: the claim recorded this attempt, and a repeat carries the same webhook-id.
     let answer = world.send_request(request.clone()).await;
     let outcome = jobs::judge(job, &answer, world.now_ms());
-    (outcome, Sent::Request(Exchange { request, response: answer.ok() }))
+    (outcome, Sent::Request(Exchange { request, response: received(answer) }))
 }
 
 fn failed(class: ErrorClass, message: impl Into<String>) -> Outcome {

@@ -12,7 +12,7 @@ use crate::tenant::Tenant;
 use crate::world::{each, shared};
 
 /// Delivers once to a receiver that answers with these bytes, and answers the job and its evidence.
-async fn deliver(tenant: &Tenant<'_>, answer: impl Into<Vec<u8>>) -> (Value, Value) {
+pub(crate) async fn deliver(tenant: &Tenant<'_>, answer: impl Into<Vec<u8>>) -> (Value, Value) {
     let receiver = RawReceiver::start(answer).await.unwrap();
     let result = deliver_to(tenant, &receiver.url("/x")).await;
     assert_eq!(receiver.requests().len(), 1, "one request is one request");
@@ -70,8 +70,6 @@ fn answers_that_are_none() {
         let tenant = world.tenant().await;
         let cases = [
             ("status 999", "HTTP/1.1 999 Odd\r\ncontent-length: 2\r\n\r\nhi", "http_4xx"),
-            ("less than announced", "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhi", "connect"),
-            ("a chunk that breaks off", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nff\r\nhi", "connect"),
             ("nothing at all", "", "connect"),
             ("another protocol", "SSH-2.0-OpenSSH_9.6\r\n", "connect"),
             ("a status that is no number", "HTTP/1.1 abc OK\r\ncontent-length: 0\r\n\r\n", "connect"),
@@ -132,8 +130,6 @@ fn compressed_bodies() {
             (&evidence["response"]["truncated"], &evidence["response"]["body_bytes"]),
             (&json!(true), &json!(65_536))
         );
-        let garbage = b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 4\r\n\r\nwhat";
-        assert_failed("no gzip", &deliver(&tenant, garbage.to_vec()).await, "connect");
     });
 }
 

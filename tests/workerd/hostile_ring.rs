@@ -106,7 +106,8 @@ fn flaws_of_end(kind: &Kind, job: &Value, attempt: &Value, evidence: &Value) -> 
         }
     };
     let (state, class, attempt_state) = match &kind.end {
-        End::Succeeded => ("succeeded", Value::Null, "succeeded"),
+        End::Succeeded | End::Unread => ("succeeded", Value::Null, "succeeded"),
+        End::Unfinished => ("dead", json!("timeout"), "failed"),
         End::Dead(class) => ("dead", json!(class), "failed"),
         End::Waits(..) => ("retrying", json!("http_429"), "failed"),
     };
@@ -120,8 +121,12 @@ fn flaws_of_end(kind: &Kind, job: &Value, attempt: &Value, evidence: &Value) -> 
     expect("a bounded number of headers", &json!(kept <= RESPONSE_HEADERS_MAX), json!(true));
     expect("the evidence's body", &evidence["request"]["body"], json!(r#"{"n":1}"#));
     // Whoever has answered is shown with a status, and whoever has not without one.
-    let answered = !["connect", "timeout"].contains(&class.as_str().unwrap_or_default());
+    let answered = kind.end == End::Unfinished || !["connect", "timeout"].contains(&class.as_str().unwrap_or_default());
     expect("a response", &json!(evidence["response"]["status"].is_u64()), json!(answered));
+    expect("a response in the list", &json!(attempt["response"]["status"].is_u64()), json!(answered));
+    let is_cut = matches!(kind.end, End::Unread | End::Unfinished);
+    expect("a broken body", &json!(evidence["response"]["body_error"].is_string()), json!(is_cut));
+    expect("a broken body in the list", &attempt["response"]["body_error"], evidence["response"]["body_error"].clone());
     let duration_ms = attempt["duration_ms"].as_u64().unwrap_or(u64::MAX);
     expect("in time", &json!(duration_ms <= (DEADLINE_SECONDS + 1) * 1_000), json!(true));
     if let End::Waits(least, most) = kind.end {

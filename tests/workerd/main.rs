@@ -8,6 +8,7 @@ mod bad_fields;
 mod bad_requests;
 mod bad_settings;
 mod batch;
+mod broken_bodies;
 mod bulk;
 mod canary;
 mod chaos;

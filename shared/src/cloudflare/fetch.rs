@@ -1,4 +1,5 @@
-//! Requests to destinations: one deadline for headers and body, no redirects, a cap on what is read.
+//! Requests to destinations: one deadline for headers and body, no redirects, a cap on what is read. A status that was
+//! received is answered whatever becomes of the body after it.
 
 use futures_util::StreamExt;
 use js_sys::Uint8Array;
@@ -7,6 +8,9 @@ use worker::{AbortSignal, Fetch, Headers, Method, Request, RequestInit, RequestR
 use super::CloudflareWorld;
 use crate::embed::workers_ai::AI_BINDING;
 use crate::ports::{Http, HttpError, HttpRequest, HttpResponse};
+
+/// Characters of an error of the runtime that are kept.
+const ERROR_CHARS_MAX: usize = 200;
 
 impl Http for CloudflareWorld {
     async fn send_request(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
@@ -27,13 +31,15 @@ impl Http for CloudflareWorld {
         };
         let status = response.status_code();
         let headers = response.headers().entries().collect();
-        let read = read_body(&mut response, request.response_bytes_max).await;
-        // The stream reports an abort as an error of the connection, or as a clean end.
-        if signal.aborted() {
-            return Err(timed_out());
+        let Body { bytes, truncated, error } = read_body(&mut response, request.response_bytes_max).await;
+        // The stream reports an abort as an error of the connection, or as a clean end; beyond the cap nothing was read.
+        let is_late = signal.aborted() && !truncated;
+        let body_error = if is_late { Some("The deadline passed.".to_owned()) } else { error };
+        let response = HttpResponse { status, headers, body: bytes, truncated, body_error };
+        if is_late {
+            return Err(HttpError::Unfinished { ms: u64::from(timeout_ms), received: Box::new(response) });
         }
-        let (body, truncated) = read?;
-        Ok(HttpResponse { status, headers, body, truncated })
+        Ok(response)
     }
 }
 
@@ -68,30 +74,51 @@ fn to_worker(request: &HttpRequest) -> worker::Result<Request> {
     Request::new_with_init(&request.url, &init)
 }
 
-/// Reads up to `cap` bytes and one more chunk at most; dropping the stream cancels the rest.
-async fn read_body(response: &mut Response, cap: usize) -> Result<(Vec<u8>, bool), HttpError> {
-    let mut body = Vec::new();
+/// What was read of a body.
+#[derive(Default)]
+struct Body {
+    bytes: Vec<u8>,
+    truncated: bool,
+    error: Option<String>,
+}
+
+/// Reads up to `cap` bytes and one more chunk at most; dropping the stream cancels the rest. A body that breaks off, or that
+/// cannot be decompressed, is what was read of it: the status before it has come.
+async fn read_body(response: &mut Response, cap: usize) -> Body {
+    let mut body = Body::default();
     // A response without a body has no stream.
     let Ok(mut stream) = response.stream() else {
-        return Ok((body, false));
+        return body;
     };
     while let Some(chunk) = stream.next().await {
-        let chunk = chunk.map_err(|error| classify(&error.to_string()))?;
-        let room = cap - body.len();
+        let chunk = match chunk {
+            Ok(chunk) => chunk,
+            Err(error) => {
+                body.error = Some(shown(&error.to_string()));
+                return body;
+            }
+        };
+        let room = cap - body.bytes.len();
         if chunk.len() > room {
-            body.extend_from_slice(&chunk[..room]);
-            return Ok((body, true));
+            body.bytes.extend_from_slice(&chunk[..room]);
+            body.truncated = true;
+            return body;
         }
-        body.extend_from_slice(&chunk);
+        body.bytes.extend_from_slice(&chunk);
     }
-    Ok((body, false))
+    body
+}
+
+/// The beginning of what the runtime says.
+fn shown(text: &str) -> String {
+    text.chars().take(ERROR_CHARS_MAX).collect()
 }
 
 /// workerd says little of what failed, and in words. What it does not say is a failed connection.
 fn classify(text: &str) -> HttpError {
     let lower = text.to_ascii_lowercase();
     let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
-    let text: String = text.chars().take(200).collect();
+    let text = shown(text);
     if has(&["dns", "getaddrinfo", "name or service not known", "nodename"]) {
         HttpError::Dns(text)
     } else if has(&["tls", "ssl", "certificate", "handshake"]) {

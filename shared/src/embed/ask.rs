@@ -11,7 +11,7 @@ use crate::embed::providers::{Choice, Interface, Model, Provider};
 use crate::evidence::{Exchange, Wire, wire};
 use crate::limits::{EMBED_REFUSALS_MAX, EMBED_WAIT_SECONDS};
 use crate::outcome::{ErrorClass, Outcome, RetryAfter};
-use crate::ports::{Clock, Http, HttpError, HttpResponse};
+use crate::ports::{Clock, Http, HttpError, HttpResponse, received};
 use crate::redact::Redaction;
 
 /// What became of one text.
@@ -170,7 +170,7 @@ async fn call<W: Http + Clock>(world: &W, asked: &Asked<'_>, texts: &[&str]) -> 
     let verdict = judge(&answer, asked.provider.interface, (texts.len(), dimensions), world.now_ms());
     let status = answer.as_ref().ok().map(|response| response.status);
     let tokens = if let Verdict::Vectors(embeddings) = &verdict { embeddings.tokens } else { 0 };
-    let response = answer.ok().map(|mut response| {
+    let response = received(answer).map(|mut response| {
         response.headers.retain(|(name, _)| HEADERS_SHOWN.iter().any(|shown| name.eq_ignore_ascii_case(shown)));
         response
     });
@@ -198,11 +198,18 @@ fn judge(
     };
     let asked_for = response.header("retry-after").and_then(|value| parse_retry_after(value, now_ms));
     match response.status {
+        200..=299 if response.body_error.is_some() => {
+            Verdict::Failed(failed("The provider's answer broke off.".into(), None))
+        }
         200..=299 if response.truncated => Verdict::Failed(failed("The provider's answer is too long.".into(), None)),
         200..=299 => match dialect::read(interface, &response.body, texts, dimensions) {
             Ok(embeddings) => Verdict::Vectors(embeddings),
             Err(message) => Verdict::Failed(failed(message, None)),
         },
+        // Whether it refuses a text or the request cannot be told.
+        400 | 413 | 422 if response.body_error.is_some() && dialect::refuses_by_body(interface) => {
+            Verdict::Failed(answers(None))
+        }
         400 | 413 | 422 => match dialect::refusal(interface, &response.body) {
             Refusal::Texts(message) => Verdict::Refused(message),
             Refusal::Request(message) => {

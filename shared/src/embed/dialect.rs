@@ -106,6 +106,14 @@ pub(crate) fn read(interface: Interface, body: &[u8], texts: usize, dimensions: 
     }
 }
 
+/// Whether only the body of an answer of 400, 413 or 422 says what is refused.
+pub(crate) fn refuses_by_body(interface: Interface) -> bool {
+    match interface {
+        Interface::WorkersAi => true,
+        Interface::OpenaiCompatible | Interface::Builtin => false,
+    }
+}
+
 /// Reads an answer of 400, 413 or 422.
 pub(crate) fn refusal(interface: Interface, body: &[u8]) -> Refusal {
     match interface {

@@ -177,7 +177,7 @@ mod tests {
         async fn send_request(&self, _: HttpRequest) -> Result<HttpResponse, HttpError> {
             self.asked_at.borrow_mut().push(self.now_ms());
             let body = json!({"data": [{"embedding": [3, 4]}]}).to_string().into_bytes();
-            Ok(HttpResponse { status: 200, headers: Vec::new(), body, truncated: false })
+            Ok(HttpResponse { status: 200, headers: Vec::new(), body, truncated: false, body_error: None })
         }
     }
 

@@ -108,6 +108,10 @@ pub fn judge(response: &HttpResponse) -> Outcome {
         let seconds: u32 = asked.unwrap_or(COMPLETION_SECONDS_DEFAULT).clamp(1, COMPLETION_SECONDS_MAX);
         return Outcome::Deferred { due_in: Duration::from_secs(u64::from(seconds)) };
     }
+    // The status says that it is done, and what it came to did not arrive.
+    if response.body_error.is_some() {
+        return Outcome::Succeeded { result: None };
+    }
     if !response.header("content-type").is_some_and(|text| names_media_type(text, JSON)) {
         return Outcome::Succeeded { result: None };
     }

@@ -225,6 +225,7 @@ fn exchange() -> Exchange {
             headers: vec![header("content-type", "text/plain")],
             body: b"out of order".to_vec(),
             truncated: false,
+            body_error: None,
         }),
     }
 }

@@ -40,7 +40,7 @@ pub fn record(bytes: &[u8]) -> bool {
         timeout,
         response_bytes_max: 1,
     };
-    let response = HttpResponse { status: 500, headers, body: rest.to_vec(), truncated: false };
+    let response = HttpResponse { status: 500, headers, body: rest.to_vec(), truncated: false, body_error: None };
     let exchange = Exchange { request, response: Some(response) };
     let head = RecordHead { tenant: "acme", job_id: "job", attempt: 1, sent_at: NOW_MS, duration_ms: 1, version: "0" };
     let line = write(&head, &[&wire(&exchange, &redaction, usize::from(kept))], None);

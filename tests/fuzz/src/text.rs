@@ -60,8 +60,13 @@ pub fn retry_after(bytes: &[u8]) -> bool {
         let expected = u64::from(seconds).clamp(1, 86_400);
         assert_eq!(wait.is_some_and(|wait| wait.as_secs() == expected), !value.starts_with('+'));
     }
-    let response =
-        HttpResponse { status, headers: vec![("Retry-After".into(), value)], body: Vec::new(), truncated: false };
+    let response = HttpResponse {
+        status,
+        headers: vec![("Retry-After".into(), value)],
+        body: Vec::new(),
+        truncated: false,
+        body_error: None,
+    };
     let job = claimed(r#"{"url":"https://example.com/"}"#, None);
     match judge(&job, &Ok(response), now_ms) {
         Outcome::Deferred { .. } | Outcome::Unconfigured { .. } => unreachable!("a webhook"),

@@ -324,6 +324,6 @@ impl<S: Store> Http for Stand<S> {
     async fn send_request(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         self.requests.borrow_mut().push(request);
         let (status, body) = (self.status.get(), b"answer".to_vec());
-        Ok(HttpResponse { status, headers: Vec::new(), body, truncated: false })
+        Ok(HttpResponse { status, headers: Vec::new(), body, truncated: false, body_error: None })
     }
 }

@@ -44,6 +44,8 @@ pub enum Fault {
     HttpConnect,
     /// The destination took the request and its answer is lost.
     HttpAnswerLost,
+    /// The destination's answer breaks off within its body.
+    HttpCutOff,
     /// A consumer stops at some await.
     ConsumerCrash,
     /// A sweep stops at some await.
@@ -63,7 +65,7 @@ pub enum Fault {
 }
 
 /// Each fault with its highest rate, in a thousand chances to hit.
-const RATES: [(Fault, i64); 26] = [
+const RATES: [(Fault, i64); 27] = [
     (Fault::DatabaseError, 120),
     (Fault::DatabaseAnswerLost, 100),
     (Fault::DatabaseLate, 60),
@@ -82,6 +84,7 @@ const RATES: [(Fault, i64); 26] = [
     (Fault::HttpGone, 60),
     (Fault::HttpConnect, 250),
     (Fault::HttpAnswerLost, 250),
+    (Fault::HttpCutOff, 250),
     (Fault::ConsumerCrash, 500),
     (Fault::SweepCrash, 300),
     (Fault::ProducerCrash, 400),

@@ -296,7 +296,12 @@ fn judge_deferral(now: i64, old: &Row, new: &Row, receiver: &Receiver) -> Result
 
 /// I3: the status in the log is what the destination answered to this attempt.
 fn judge_answer(entry: &Value, new: &Row, receiver: &Receiver) -> Result<(), String> {
-    let Some(status) = entry["status"].as_u64() else { return Ok(()) };
+    let Some(status) = entry["status"].as_u64() else {
+        // Whose completion came before its answer was recorded is told of that later.
+        let is_lost = receiver.has_told(new, entry) && entry["ended_by"].is_null();
+        holds!(!is_lost, "I3: a status came back and is not in the ledger");
+        return Ok(());
+    };
     let seen = receiver.seen_of(new, entry);
     holds!(
         seen.is_some_and(|answer| u64::from(answer.status) == status),
@@ -311,7 +316,9 @@ fn judge_answer(entry: &Value, new: &Row, receiver: &Receiver) -> Result<(), Str
 fn judge_delay(now: i64, entry: &Value, old: &Row, new: &Row, receiver: &Receiver) -> Result<(), String> {
     let delay = new.run_after - now;
     let seen = receiver.seen_of(new, entry);
-    let asked = seen.filter(|_| !entry["status"].is_null()).and_then(|answer| answer.retry_after);
+    // Whose answer was not complete in time asked for nothing.
+    let is_told = !entry["status"].is_null() && entry["error"]["class"] != "timeout";
+    let asked = seen.filter(|_| is_told).and_then(|answer| answer.retry_after);
     // What a provider asked for of one job, others of its call wait for, too, and they may be in no call at all.
     let is_indexing = indexers::is_indexing(new);
     let is_embedding = is_indexing || new.event_id().starts_with(providers::EVENT);

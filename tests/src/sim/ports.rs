@@ -20,7 +20,6 @@ use super::faults::Fault;
 use super::index::Base;
 use super::objects;
 use super::providers;
-use super::receiver::Answer;
 use super::restorers::epoch_of_a_worker;
 use super::sabotage::Switch;
 use super::world::World;
@@ -337,7 +336,8 @@ impl Http for Node {
         let world = &self.world;
         world.provider_calls.update(|calls| calls + i64::from(providers::is_asked(&request)));
         let timeout = i64::try_from(request.timeout.as_millis()).unwrap();
-        let timed_out = Err(HttpError::Timeout(request.timeout.as_secs() * 1_000));
+        let timeout_ms = request.timeout.as_secs() * 1_000;
+        let timed_out = Err(HttpError::Timeout(timeout_ms));
         if world.hits(Fault::HttpConnect) {
             world.sleep(self.latency(200).0).await;
             return Err(HttpError::Connect("refused".into()));
@@ -358,28 +358,35 @@ impl Http for Node {
         let effect = move |world: &Rc<World>| {
             let tokens = tokens.borrow();
             if providers::is_asked(&request) {
-                return providers::receive(world, &tokens, &request);
+                let (answer, body) = providers::receive(world, &tokens, &request);
+                return (answer, None, body);
             }
-            let mut answer = world.receiver.receive(world, &tokens, &request);
+            let (mut answer, mut sent) = world.receiver.receive(world, &tokens, &request);
             if resends {
-                answer = world.receiver.receive(world, &tokens, &request);
+                (answer, sent) = world.receiver.receive(world, &tokens, &request);
             }
-            (answer, b"{}".to_vec())
+            (answer, sent, b"{}".to_vec())
         };
-        let answer = Call::new(world, (before, after), self.survives(), effect).await;
-        if hangs {
+        let (answer, sent, body) = Call::new(world, (before, after), self.survives(), effect).await;
+        let has_head = !hangs || world.random.per_mille(500);
+        if !has_head {
             return timed_out;
         }
-        if answer_lost {
+        if answer_lost && !hangs {
             return Err(HttpError::Connect("reset".into()));
         }
-        let (Answer { status, retry_after, due_in }, body) = answer;
-        let mut headers = vec![("content-type".to_owned(), "application/json".to_owned())];
-        headers.extend(retry_after.map(|seconds| ("retry-after".to_owned(), seconds.to_string())));
-        if let Some(seconds) = due_in {
-            headers.push(("longshore-completion".to_owned(), "deferred".to_owned()));
-            headers.push(("longshore-completion-seconds".to_owned(), seconds.to_string()));
+        let mut response = answer.response(body);
+        if hangs || world.hits(Fault::HttpCutOff) {
+            response.body.truncate(response.body.len() / 2);
+            response.body_error = Some("Network connection lost.".into());
         }
-        Ok(HttpResponse { status, headers, body, truncated: false })
+        if hangs {
+            return Err(HttpError::Unfinished { ms: timeout_ms, received: Box::new(response) });
+        }
+        world.receiver.told.borrow_mut().extend(sent);
+        if response.body_error.is_some() && world.has(Switch::ForgetsStatuses) {
+            return Err(HttpError::Connect("reset".into()));
+        }
+        Ok(response)
     }
 }

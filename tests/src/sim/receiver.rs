@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use longshore::ports::HttpRequest;
+use longshore::ports::{HttpRequest, HttpResponse};
 use serde_json::Value;
 
 use super::completers;
@@ -22,16 +22,39 @@ pub(super) struct Answer {
     pub(super) due_in: Option<i64>,
 }
 
+impl Answer {
+    /// As it comes back.
+    pub(super) fn response(self, body: Vec<u8>) -> HttpResponse {
+        let mut headers = vec![("content-type".to_owned(), "application/json".to_owned())];
+        headers.extend(self.retry_after.map(|seconds| ("retry-after".to_owned(), seconds.to_string())));
+        if let Some(seconds) = self.due_in {
+            headers.push(("longshore-completion".to_owned(), "deferred".to_owned()));
+            headers.push(("longshore-completion-seconds".to_owned(), seconds.to_string()));
+        }
+        HttpResponse { status: self.status, headers, body, truncated: false, body_error: None }
+    }
+}
+
 /// All destinations.
 #[derive(Debug, Default)]
 pub(super) struct Receiver {
     /// What was seen, by `webhook-id` and lease: its answer, or all that may have been.
     pub(super) seen: RefCell<BTreeMap<(String, String), Vec<Answer>>>,
+    /// The requests whose status came back to the worker before its deadline.
+    pub(super) told: RefCell<BTreeSet<Request>>,
 }
+
+/// A request: its `webhook-id` and the lease that it was sent under.
+pub(super) type Request = (String, String);
 
 impl Receiver {
     /// Takes a request of a worker that claimed under these tokens.
-    pub(super) fn receive(&self, world: &Rc<World>, tokens: &BTreeSet<String>, request: &HttpRequest) -> Answer {
+    pub(super) fn receive(
+        &self,
+        world: &Rc<World>,
+        tokens: &BTreeSet<String>,
+        request: &HttpRequest,
+    ) -> (Answer, Option<Request>) {
         let header = |name: &str| request.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
         let mut answer = Self::choose(world, &request.url);
         if answer.status == 200 && header("longshore-kind").is_some() && world.random.per_mille(600) {
@@ -51,11 +74,20 @@ impl Receiver {
                 if may_be_early {
                     completers::spawn_early(world, &job, attempt);
                 }
-                self.seen.borrow_mut().insert((id, lease), vec![answer]);
+                self.seen.borrow_mut().insert((id.clone(), lease.clone()), vec![answer]);
+                (answer, Some((id, lease)))
             }
-            Err(text) => world.invariants.borrow_mut().violated(text),
+            Err(text) => {
+                world.invariants.borrow_mut().violated(text);
+                (answer, None)
+            }
         }
-        answer
+    }
+
+    /// Whether a status came back in the attempt that this entry of a row's log tells of.
+    pub(super) fn has_told(&self, row: &Row, entry: &Value) -> bool {
+        let lease = entry["lease"].as_str().unwrap_or_default().to_owned();
+        self.told.borrow().contains(&(row.event_id().to_owned(), lease))
     }
 
     /// What was answered to the attempt of a row that this entry of its log tells of: of several that may have been, the one

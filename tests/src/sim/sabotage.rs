@@ -50,6 +50,8 @@ pub(super) enum Switch {
     ResendsAfterHangs,
     /// A request whose connection broke is sent again within its attempt.
     ResendsWhenCutOff,
+    /// An answer whose body breaks off counts as none.
+    ForgetsStatuses,
 }
 
 thread_local! {

@@ -29,7 +29,12 @@ struct Provided {
 
 fn response(status: u16, headers: &[(&str, &str)], body: &Value) -> HttpResponse {
     let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    HttpResponse { status, headers, body: body.to_string().into_bytes(), truncated: false }
+    HttpResponse { status, headers, body: body.to_string().into_bytes(), truncated: false, body_error: None }
+}
+
+/// The same answer with a body that broke off.
+fn broken_off(response: HttpResponse) -> HttpResponse {
+    HttpResponse { body_error: Some("Network connection lost.".into()), ..response }
 }
 
 impl Http for Provided {
@@ -172,6 +177,7 @@ fn a_request_that_is_refused_whatever_is_in_it_is_no_refusal_of_its_texts() {
 fn what_a_provider_says_decides_what_follows() {
     let deferred = |seconds| Some(RetryAfter::Deferral(Duration::from_secs(seconds)));
     let cut = HttpResponse { truncated: true, ..response(200, &[], &json!({})) };
+    let whole = json!({"data": [{"embedding": [1, 2]}, {"embedding": [3, 4]}]});
     for (answer, message, expected) in [
         (Ok(response(429, &[("retry-after", "7")], &json!({}))), "answered 429", deferred(7)),
         (Ok(response(429, &[], &json!({}))), "answered 429", deferred(EMBED_WAIT_SECONDS)),
@@ -185,6 +191,14 @@ fn what_a_provider_says_decides_what_follows() {
         (Ok(response(401, &[], &json!({"error": "no"}))), "answered 401", None),
         (Ok(response(200, &[], &json!({"data": []}))), "0 vectors for 2 texts", None),
         (Ok(cut), "too long", None),
+        (Ok(broken_off(response(200, &[], &whole))), "answer broke off", None),
+        (Ok(broken_off(response(429, &[("retry-after", "7")], &json!({})))), "answered 429", deferred(7)),
+        (Ok(broken_off(response(503, &[("retry-after", "9")], &json!({})))), "answered 503", deferred(9)),
+        (
+            Err(HttpError::Unfinished { ms: 30_000, received: Box::new(response(200, &[], &whole)) }),
+            "no complete response within 30000 ms",
+            None,
+        ),
         (Err(HttpError::Timeout(30_000)), "no complete response within 30000 ms", None),
     ] {
         let world = Provided::default();
@@ -379,6 +393,7 @@ fn workers_ai_is_asked_by_its_binding_and_its_codes_are_told() {
     for (answer, expected) in [
         (good, Embedded::Vector(vec![1.0, 2.0])),
         (error(400, 3010), Embedded::Refused("so it is".into())),
+        (error(400, 3010).map(broken_off), failed("The provider answered 400, code 3010.", None)),
         (error(400, 5007), failed("The provider refuses the request: so it is (5007)", None)),
         (error(403, 3023), failed("The provider answered 403, code 3023.", None)),
         (error(429, 3036), failed("The provider answered 429, code 3036.", Some(wait_a_while()))),

@@ -4,7 +4,7 @@ use super::*;
 
 fn answer(status: u16, headers: &[(&str, &str)], body: &[u8]) -> HttpResponse {
     let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    HttpResponse { status, headers, body: body.to_vec(), truncated: false }
+    HttpResponse { status, headers, body: body.to_vec(), truncated: false, body_error: None }
 }
 
 const JSON: (&str, &str) = ("Content-Type", "application/json; charset=utf-8");
@@ -30,6 +30,18 @@ fn a_json_answer_is_the_result() {
     assert_eq!(result(judge(&answer(204, &[], b""))), None);
     assert_eq!(result(judge(&answer(200, &[JSON], b""))), None);
     assert_eq!(result(judge(&answer(200, &[("content-type", "text/plain")], b"ok"))), None);
+}
+
+#[test]
+fn an_answer_that_breaks_off_is_an_answer() {
+    let broken_off = |status, headers: &[_], body: &[u8]| {
+        judge(&HttpResponse { body_error: Some("Network connection lost.".into()), ..answer(status, headers, body) })
+    };
+    for body in [&b"{\"pages\":3}"[..], b"{\"pages\":", b"12", b""] {
+        assert_eq!(broken_off(200, &[JSON], body), Outcome::Succeeded { result: None });
+    }
+    let deferred = broken_off(202, &[("longshore-completion", "deferred")], b"");
+    assert!(matches!(deferred, Outcome::Deferred { .. }), "{deferred:?}");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use super::*;
 use crate::claim::ClaimedEndpoint;
 use crate::endpoint::EvidencePolicy;
 use crate::outcome::RetryAfter;
+use crate::ports::HttpError;
 use crate::redact::Redaction;
 use crate::signing::derive;
 
@@ -187,7 +188,14 @@ fn answers_are_judged_by_their_status_alone() {
     let answer = |status, headers: &[(&str, &str)]| {
         let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let job = claimed(r#"{"url":"https://example.com/"}"#, None);
-        crate::jobs::judge(&job, &Ok(HttpResponse { status, headers, body: vec![], truncated: false }), 0)
+        let whole = HttpResponse { status, headers, body: vec![], truncated: false, body_error: None };
+        let broken_off = HttpResponse { body_error: Some("Network connection lost.".into()), ..whole.clone() };
+        let unfinished = HttpError::Unfinished { ms: 9, received: Box::new(broken_off.clone()) };
+        let [whole, broken_off, unfinished] =
+            [Ok(whole), Ok(broken_off), Err(unfinished)].map(|answer| crate::jobs::judge(&job, &answer, 0));
+        assert_eq!(whole, broken_off, "{status}");
+        assert_eq!(unfinished, crate::jobs::judge(&job, &Err(HttpError::Timeout(9)), 0), "{status}");
+        whole
     };
     for status in 100..=999 {
         let succeeded = matches!(answer(status, &[]), Outcome::Succeeded { .. });

@@ -38,6 +38,8 @@ struct AttemptResponse {
     body_bytes: Option<u64>,
     /// Whether more came than was read.
     truncated: Option<bool>,
+    /// Why the body ended before its end; the status and the headers decided all the same.
+    body_error: Option<String>,
 }
 
 /// Where an attempt's evidence is.
@@ -121,6 +123,8 @@ struct EvidenceResponse {
     headers_truncated: bool,
     /// Whether more of the body came than was read or is kept.
     truncated: bool,
+    /// Why the body ended before its end: it broke off, could not be decompressed, or the deadline passed.
+    body_error: Option<String>,
     #[schemars(flatten)]
     body: EvidenceBody,
 }
