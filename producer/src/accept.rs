@@ -1,6 +1,6 @@
 //! Accepting jobs: one, or a batch. The answer leaves when the jobs are durable; hints leave after it.
 
-use longshore::accept::{Accepted, accept};
+use longshore::accept::{Accepted, accept, seal_secrets};
 use longshore::authorize::{Caller, authorize};
 use longshore::batch::read_batch;
 use longshore::cloudflare::CloudflareWorld;
@@ -12,6 +12,7 @@ use longshore::limits::{BATCH_BYTES_MAX, ENVELOPE_BYTES_MAX};
 use longshore::origin::Origin;
 use longshore::problem::Problem;
 use longshore::request::{NewJob, check, in_order};
+use longshore::settings::Settings;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -39,7 +40,9 @@ pub(crate) async fn create_job(context: &mut ApiContext) -> Result<Answer, Probl
             return Err(refusal);
         }
     };
-    let mut results = accept(&context.world, &caller, vec![job]).await?;
+    let mut jobs = vec![job];
+    seal_secrets(&context.world, &context.settings, &caller, &mut jobs).await?;
+    let mut results = accept(&context.world, &caller, jobs).await?;
     durable(context, results.pop().ok_or(Problem::Internal)??)
 }
 
@@ -57,8 +60,10 @@ pub(crate) async fn create_jobs(context: &mut ApiContext) -> Result<Answer, Prob
     let key = idempotency_key(context)?;
     // Megabytes are read for those who may send them.
     let authorized = authorize(&context.world, &caller, Scope::JobsWrite).await?;
+    // What is sealed is sealed for it; it is not asked for again.
+    let caller = Caller { tenant: authorized.tenant, ..caller };
     if context.request.has_lines() {
-        authorized.tenant.ok_or_else(Problem::names_no_tenant)?;
+        caller.tenant.as_ref().ok_or_else(Problem::names_no_tenant)?;
         return bulk::create_jobs(context, caller, key, None);
     }
     let body = context.request.json_body(BATCH_BYTES_MAX).await?;
@@ -69,7 +74,7 @@ pub(crate) async fn create_jobs(context: &mut ApiContext) -> Result<Answer, Prob
         check(&context.world, &context.settings, job.get().as_bytes(), index, key)
     };
     let checked: Vec<_> = jobs.iter().map(AsRef::as_ref).enumerate().map(item).collect();
-    let results = accept_checked(&context.world, &caller, checked).await?;
+    let results = accept_checked((&context.world, &context.settings), &caller, checked).await?;
     let accepted: Vec<_> = results.iter().filter_map(|result| result.as_ref().ok()).collect();
     hint_later(context, &accepted)?;
     Ok(Answer::ok(batch_json(&results, &context.request_id)))
@@ -83,7 +88,7 @@ pub(crate) fn maker(context: &ApiContext) -> Result<Caller, Problem> {
 
 /// Accepts those that passed their check, and puts the answers in the order of the request.
 pub(crate) async fn accept_checked(
-    world: &CloudflareWorld,
+    (world, settings): (&CloudflareWorld, &Settings),
     caller: &Caller,
     checked: Vec<Result<NewJob, Problem>>,
 ) -> Result<Vec<Result<Accepted, Problem>>, Problem> {
@@ -93,6 +98,7 @@ pub(crate) async fn accept_checked(
     }
     // Of two changes of one document the later one stands, and an id is what tells.
     in_order(&mut jobs);
+    seal_secrets(world, settings, caller, &mut jobs).await?;
     // Also with no job left: the key is checked all the same.
     let mut accepted = accept(world, caller, jobs).await?.into_iter();
     Ok(places.into_iter().map(|place| place.and_then(|()| accepted.next().unwrap_or(Err(Problem::Internal)))).collect())

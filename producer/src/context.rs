@@ -91,7 +91,7 @@ impl ApiContext {
         let Some(text) = self.request.parameter("cursor") else {
             return Ok(None);
         };
-        cursor::decode(&self.settings.master_key, tenant, &self.list(), self.world.now_ms(), text)
+        cursor::decode(&self.settings.keys, tenant, &self.list(), self.world.now_ms(), text)
             .map(Some)
             .ok_or(Problem::InvalidCursor)
     }
@@ -125,5 +125,5 @@ pub(crate) fn new_cursor<T: Serialize>(
     position: &T,
 ) -> String {
     let expires_at = world.now_ms() + CURSOR_MS_MAX;
-    cursor::encode(&settings.master_key, tenant, list, nonce(world), expires_at, position)
+    cursor::encode(&settings.keys, tenant, list, nonce(world), expires_at, position)
 }

@@ -50,19 +50,19 @@ pub(crate) async fn change(context: &mut ApiContext, scope: Scope, change: Endpo
 /// `GET /v1/endpoints/{id}/secret`
 pub(crate) async fn secret(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
     let tenant = tenant(context, scope).await?;
-    let row = endpoints::read_endpoint(&context.world, &tenant, context.placeholder(0)).await?;
-    Ok(Answer::ok(endpoints::secrets_json(&context.settings, &row)))
+    let id = context.placeholder(0);
+    Ok(Answer::ok(endpoints::read_secrets(&context.world, &context.settings, &tenant, id).await?))
 }
 
 /// `GET /v1/secret`: what signs the tenant's jobs to bare urls
 pub(crate) async fn tenant_secret(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
     let tenant = tenant(context, scope).await?;
-    Ok(Answer::ok(endpoints::tenant_secret_json(&context.settings, &tenant)))
+    Ok(Answer::ok(endpoints::read_tenant_secret(&context.world, &context.settings, &tenant).await?))
 }
 
 /// `POST /v1/endpoints/{id}/secret/rotate`
 pub(crate) async fn rotate(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
     let tenant = tenant(context, scope).await?;
-    let row = endpoints::rotate_secret(&context.world, &tenant, context.placeholder(0)).await?;
-    Ok(Answer::ok(endpoints::secrets_json(&context.settings, &row)))
+    let id = context.placeholder(0);
+    Ok(Answer::ok(endpoints::rotate_secret(&context.world, &context.settings, &tenant, id).await?))
 }

@@ -10,7 +10,7 @@ use longshore::ports::Clock;
 use longshore::problem::Problem;
 use longshore::routes::{Operation, Operation as Op, ROUTES, Route};
 use matchit::Router;
-use worker::{Context, Env, Request, Response, Result};
+use worker::{Context, Date, Env, Request, Response, Result};
 
 use crate::answer::{Answer, Body};
 use crate::context::ApiContext;
@@ -46,10 +46,19 @@ fn find(method: &str, path: &str) -> std::result::Result<(Operation, Option<Scop
 
 /// Answers a request; whatever goes wrong is a problem document.
 pub(crate) async fn answer(request: Request, env: Env, worker: Rc<Context>) -> Result<Response> {
-    let world = CloudflareWorld::new(&env)?;
-    let request_id = mint_ulid(world.now_ms(), world.random());
     let cors = Cors::of(&request, &env)?;
-    let answered = respond(request, env, worker, world, &request_id).await;
+    let (request_id, answered) = match CloudflareWorld::new(&env) {
+        Ok(world) => {
+            let request_id = mint_ulid(world.now_ms(), world.random());
+            let answered = respond(request, env, worker, world, &request_id).await;
+            (request_id, answered)
+        }
+        Err(error) => {
+            tracing::error!(%error, "a request failed before it began");
+            // No random bits for an id: the time alone finds its line in the log.
+            (mint_ulid(i64::try_from(Date::now().as_millis()).unwrap_or(0), 0), Err(Problem::Internal))
+        }
+    };
     let answer = match answered {
         Err(Problem::MethodNotAllowed(offered)) if cors.is_preflight() => Cors::preflight(&offered),
         answered => answered.unwrap_or_else(|refusal| problem::answer(&refusal, &request_id)),

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::authorize::{Caller, authorize_statement, judge_caller, note_use, unavailable};
+use crate::authorize::{Caller, authorize, authorize_statement, judge_caller, note_use, unavailable};
 use crate::groups::batch_counting_accepted;
 use crate::hint::{Hint, delay_seconds};
 use crate::job::{JobRef, Lane, mint_id};
@@ -17,6 +17,7 @@ use crate::payload::put_all;
 use crate::ports::{Blobs, Clock, Database, Param, Rows, Statement};
 use crate::problem::Problem;
 use crate::request::{NewJob, in_order};
+use crate::settings::Settings;
 use crate::store::{batch, json_param, rows_as, sql_for_caller};
 use crate::time::rfc3339;
 
@@ -31,6 +32,28 @@ pub struct Accepted {
     pub replayed: bool,
     /// Its hint, if it is to have one: it is new, and its time is near.
     pub hint: Option<Hint>,
+}
+
+/// Seals the secrets of jobs for their tenant. It must be known for that: a key that names none is read first, which costs a
+/// round trip for those jobs alone that have a secret header.
+///
+/// # Errors
+/// As [`authorize`]; `InvalidHeader` when a key for all tenants names none.
+pub async fn seal_secrets<W: Database + Clock>(
+    world: &W,
+    settings: &Settings,
+    caller: &Caller,
+    jobs: &mut [NewJob],
+) -> Result<(), Problem> {
+    if !jobs.iter().any(|job| job.is_unsealed) {
+        return Ok(());
+    }
+    // A tenant that the key is not of is refused by the accept, which stores nothing then.
+    let tenant = match &caller.tenant {
+        Some(tenant) => tenant.clone(),
+        None => authorize(world, caller, Scope::JobsWrite).await?.tenant.ok_or_else(Problem::names_no_tenant)?,
+    };
+    jobs.iter_mut().try_for_each(|job| job.seal_secrets(world, settings, &tenant))
 }
 
 /// Makes jobs durable: one batch that checks the key, frees keys whose window ended, inserts, and reads back. Before it, the
@@ -66,6 +89,10 @@ pub async fn accept_for<W: Database + Blobs + Clock>(
     maker: Maker<'_>,
     jobs: Vec<NewJob>,
 ) -> Result<Vec<Result<Accepted, Problem>>, Problem> {
+    if jobs.iter().any(|job| job.is_unsealed) {
+        tracing::error!("a job with unsealed secrets is not accepted");
+        return Err(Problem::Internal);
+    }
     let has_large = jobs.iter().any(|job| job.object.is_some());
     let (tenant, answers, unknown) = if has_large {
         answer_known(world, maker, jobs).await?

@@ -1,6 +1,7 @@
 //! The claim: jobs become ours under a lease, and each attempt is in the log before anything is sent.
 
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use serde::Deserialize;
@@ -9,12 +10,14 @@ use serde_json::json;
 use crate::backoff::Schedule;
 use crate::endpoint::EvidencePolicy;
 use crate::job::JobRef;
+use crate::jobs::is_signed;
 use crate::limits::{
     CLAIM_TOLERANCE_MS, LEASE_COVERS_MS_MAX, LEASE_MS, LEASE_SLACK_MS, SENDS_MAX, TIMEOUT_SECONDS_DEFAULT,
 };
 use crate::outcome::ErrorClass;
-use crate::ports::{Clock, Database, DatabaseError};
+use crate::ports::{Clock, Database, DatabaseError, Statement};
 use crate::redact::Redaction;
+use crate::secrets::{self, SealedSecret};
 use crate::settings::Settings;
 use crate::store::{batch, json_param, rows_as, sql};
 
@@ -51,6 +54,8 @@ pub struct Claimed {
     /// Jobs before it in a chain of them.
     pub hops: u32,
     pub endpoint: Option<ClaimedEndpoint>,
+    /// The signing secrets of its endpoint, or of its tenant, as they are stored.
+    pub secrets: Vec<SealedSecret>,
 }
 
 /// The endpoint of a claimed job.
@@ -74,6 +79,17 @@ impl Claimed {
     /// How statements name it.
     pub fn job(&self) -> JobRef {
         JobRef { tenant: self.tenant.clone(), id: self.id.clone() }
+    }
+
+    /// The generation of the secret that signs, and when it last changed. A tenant's default has one.
+    pub fn generation(&self) -> (u32, Option<i64>) {
+        self.endpoint.as_ref().map_or((1, None), |endpoint| (endpoint.generation, endpoint.rotated_at))
+    }
+
+    /// Whether it is signed with a secret that nobody has made yet: the first job to a bare url of its tenant.
+    fn lacks_secret(&self) -> bool {
+        let (current, _) = self.generation();
+        is_signed(&self.kind) && !self.secrets.iter().any(|(generation, _)| *generation == current)
     }
 
     /// The `webhook-id`, the same over all retries and replays.
@@ -101,13 +117,37 @@ pub async fn claim<W: Database + Clock>(
         "epoch": settings.epoch,
     });
     let jobs = json_param(&jobs);
+    let reading = sql!("read_claimed", jobs.clone(), token);
     let statements = vec![
         sql!("hold", jobs.clone(), CLAIM_TOLERANCE_MS),
-        sql!("claim", jobs.clone(), token, json_param(&terms), i64::from(suspects)),
-        sql!("read_claimed", jobs, token),
+        sql!("claim", jobs, token, json_param(&terms), i64::from(suspects)),
+        reading.clone(),
     ];
     let answers = batch(world, statements).await?;
-    rows_as(answers.last().unwrap_or(&Vec::new()))
+    let claimed: Vec<Claimed> = rows_as(answers.last().unwrap_or(&Vec::new()))?;
+    with_secrets(world, settings, claimed, reading).await
+}
+
+/// Makes the signing secrets that claimed jobs lack, once for each tenant and endpoint, and reads the jobs again. When that
+/// fails they are as they were: what is not signed is not sent, and tried again.
+async fn with_secrets<W: Database + Clock>(
+    world: &W,
+    settings: &Settings,
+    claimed: Vec<Claimed>,
+    reading: Statement,
+) -> Result<Vec<Claimed>, DatabaseError> {
+    let lacking = claimed.iter().filter(|job| job.lacks_secret());
+    let owners: BTreeSet<_> = lacking.map(|job| (job.tenant.as_str(), job.endpoint_id.as_str())).collect();
+    if owners.is_empty() {
+        return Ok(claimed);
+    }
+    match batch(world, vec![secrets::make(world, &settings.keys, &owners), reading]).await {
+        Ok(answers) => rows_as(answers.last().unwrap_or(&Vec::new())),
+        Err(error) => {
+            tracing::warn!(%error, "signing secrets could not be made");
+            Ok(claimed)
+        }
+    }
 }
 
 /// Which of `jobs` are suspects that may run now.

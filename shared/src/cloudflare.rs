@@ -13,6 +13,7 @@ use std::time::Duration;
 use wasm_bindgen::JsValue;
 use worker::{Bucket, D1Database, Date, Delay, Env, Queue};
 
+use crate::entropy::Entropy;
 use crate::ports::Clock;
 use crate::settings::Settings;
 
@@ -26,15 +27,18 @@ pub struct CloudflareWorld {
     pub(crate) size_bytes: Cell<Option<i64>>,
     /// Where the service bindings of tasks are found, and the store of search.
     pub(crate) env: Env,
+    entropy: Entropy,
 }
 
 impl CloudflareWorld {
-    /// Binds `DB`, `HINTS`, `TASK_HINTS` and `EVIDENCE`.
+    /// Binds `DB`, `HINTS`, `TASK_HINTS` and `EVIDENCE`, and draws the seed of all random bits.
     ///
     /// # Errors
-    /// When a binding is missing: the deployment is broken.
+    /// When a binding is missing: the deployment is broken. When the runtime has no randomness: nothing may be made of zeros.
     pub fn new(env: &Env) -> worker::Result<CloudflareWorld> {
+        let entropy = Entropy::draw(|bytes| getrandom::fill(bytes).is_ok());
         Ok(CloudflareWorld {
+            entropy: entropy.map_err(|error| worker::Error::RustError(error.to_string()))?,
             database: env.d1("DB")?,
             hints: env.queue("HINTS")?,
             task_hints: env.queue("TASK_HINTS")?,
@@ -90,11 +94,6 @@ impl Clock for CloudflareWorld {
     }
 
     fn random(&self) -> u128 {
-        let mut bytes = [0; 16];
-        // workerd always has WebCrypto. Should it ever fail, ids collide, which the store refuses, and keys are not made.
-        if getrandom::fill(&mut bytes).is_err() {
-            tracing::error!("the runtime has no randomness");
-        }
-        u128::from_le_bytes(bytes)
+        self.entropy.bits()
     }
 }

@@ -4,10 +4,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::backoff::Schedule;
-use crate::limits::ROTATION_OVERLAP_MS;
 use crate::outcome::ErrorClass;
 use crate::redact::Redaction;
-use crate::signing::{MasterKey, SigningSecret, derive};
 use crate::time::rfc3339;
 
 /// How much evidence an endpoint's attempts leave.
@@ -63,40 +61,5 @@ impl EndpointRow {
             "secret_rotated_at": self.rotated_at.map(rfc3339),
             "created_at": rfc3339(self.created_at), "updated_at": rfc3339(self.updated_at),
         })
-    }
-}
-
-/// The secrets that sign for an endpoint now, the newest first: two for a day after a rotation.
-pub fn signing_secrets(
-    master: &MasterKey,
-    tenant: &str,
-    endpoint: &str,
-    generation: u32,
-    rotated_at: Option<i64>,
-    now_ms: i64,
-) -> Vec<SigningSecret> {
-    let mut secrets = vec![derive(master, tenant, endpoint, generation)];
-    if generation > 1 && rotated_at.is_some_and(|at| now_ms - at < ROTATION_OVERLAP_MS) {
-        secrets.push(derive(master, tenant, endpoint, generation - 1));
-    }
-    secrets
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn two_secrets_sign_for_a_day_after_a_rotation() {
-        let master = MasterKey::parse(&"ab".repeat(32)).unwrap();
-        let whsec = |secrets: Vec<SigningSecret>| secrets.iter().map(SigningSecret::to_whsec).collect::<Vec<_>>();
-        let first = whsec(signing_secrets(&master, "acme", "orders", 1, None, 0));
-        assert_eq!(first.len(), 1);
-        let both = whsec(signing_secrets(&master, "acme", "orders", 2, Some(1_000), 1_000 + ROTATION_OVERLAP_MS - 1));
-        assert_eq!(both.len(), 2);
-        assert_eq!(both[1], first[0]);
-        assert_ne!(both[0], first[0]);
-        let after = whsec(signing_secrets(&master, "acme", "orders", 2, Some(1_000), 1_000 + ROTATION_OVERLAP_MS));
-        assert_eq!(after, both[..1]);
     }
 }

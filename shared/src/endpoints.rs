@@ -9,22 +9,23 @@ use url::Url;
 use crate::authorize::unavailable;
 use crate::backoff::Schedule;
 use crate::destination;
-use crate::endpoint::{EndpointRow, EvidencePolicy, signing_secrets};
+use crate::endpoint::{EndpointRow, EvidencePolicy};
 use crate::invalid::{InvalidField, check_headers, is_name, read};
-use crate::jobs::target::{SEAL_PURPOSE, SERVICE_ORIGIN};
+use crate::jobs::target::{SEAL_PURPOSE, SERVICE_ORIGIN, endpoint_header};
 use crate::limits::{
     MAX_ATTEMPTS_MAX, SERVICE_PATH_BYTES_MAX, TASK_TIMEOUT_SECONDS_MAX, TIMEOUT_SECONDS_DEFAULT, TIMEOUT_SECONDS_MAX,
 };
 use crate::operate::nonce;
 use crate::outcome::ErrorClass;
-use crate::ports::{Clock, Database, Statement};
+use crate::ports::{Clock, Database, Rows, Statement};
 use crate::problem::Problem;
 use crate::query::{read_first, read_rows};
 use crate::redact::{Redaction, is_pointer};
-use crate::seal::seal;
+use crate::seal::{SealedFor, seal};
+use crate::secrets::{self, SealedSecret, signing_now};
 use crate::settings::Settings;
 use crate::signing::SigningSecret;
-use crate::store::{batch, first_as, json_param, sql};
+use crate::store::{batch, first_as, json_param, rows_as, sql};
 
 /// An endpoint as callers write it. What is left out has its default, also when the endpoint was there before.
 #[derive(Debug, Deserialize)]
@@ -148,8 +149,9 @@ pub async fn put_endpoint<W: Database + Clock>(
     let url = request.check(id, settings)?;
     let seal_value = |(name, value): (&String, &String)| {
         let name = name.to_ascii_lowercase();
-        let context = format!("endpoint {tenant} {id} {name}");
-        let sealed = seal(&settings.master_key, SEAL_PURPOSE, &context, nonce(world), value.as_bytes());
+        let context = endpoint_header(id, &name);
+        let place = SealedFor { purpose: SEAL_PURPOSE, tenant, context: &context };
+        let sealed = seal(&settings.keys, place, nonce(world), value.as_bytes());
         (name, sealed)
     };
     let headers: Vec<_> = request.headers.iter().map(seal_value).collect();
@@ -161,7 +163,12 @@ pub async fn put_endpoint<W: Database + Clock>(
         "evidence": request.evidence.unwrap_or(EvidencePolicy::Full), "bury_on": request.bury_on,
         "redact": request.redact,
     });
-    let statements = vec![sql!("put_endpoint", json_param(&row)), read_statement(tenant, id)];
+    let statements = vec![
+        sql!("put_endpoint", json_param(&row)),
+        // A secret for a new endpoint, and for a tombstone that comes back; any other has one.
+        secrets::make_one(world, &settings.keys, (tenant, id)),
+        read_statement(tenant, id),
+    ];
     let answers = batch(world, statements).await.map_err(|error| unavailable(&error))?;
     first_as(answers.last()).map_err(|error| unavailable(&error))?.ok_or(Problem::Internal)
 }
@@ -218,37 +225,86 @@ pub async fn change_endpoint<W: Database + Clock>(
         EndpointChange::Resume => ("active", None),
         EndpointChange::Delete => ("deleted", None),
     };
-    let statement = sql!("set_endpoint_state", tenant, id, state, reason);
-    let answers = batch(world, vec![statement]).await.map_err(|error| unavailable(&error))?;
+    let statements = vec![sql!("set_endpoint_state", tenant, id, state, reason), secrets::forgetting((tenant, id))];
+    let answers = batch(world, statements).await.map_err(|error| unavailable(&error))?;
     if answers.first().is_none_or(Vec::is_empty) { Err(Problem::NotFound) } else { Ok(()) }
 }
 
 /// The signing secrets of an endpoint, the newest first, as receivers are configured with them.
-pub fn secrets_json(settings: &Settings, row: &EndpointRow) -> Value {
-    let secrets = signing_secrets(&settings.master_key, &row.tenant, &row.id, row.generation, row.rotated_at, row.now);
-    let texts: Vec<_> = secrets.iter().map(SigningSecret::to_whsec).collect();
-    json!({"secret": texts[0], "previous_secret": texts.get(1)})
+///
+/// # Errors
+/// `NotFound`; `Unavailable`.
+pub async fn read_secrets<W: Database + Clock>(
+    world: &W,
+    settings: &Settings,
+    tenant: &str,
+    id: &str,
+) -> Result<Value, Problem> {
+    let owner = (tenant, id);
+    let making = secrets::make_one(world, &settings.keys, owner);
+    let statements = vec![making, read_statement(tenant, id), secrets::reading(owner)];
+    let answers = batch(world, statements).await.map_err(|error| unavailable(&error))?;
+    let row: EndpointRow = first_as(answers.get(1)).map_err(|error| unavailable(&error))?.ok_or(Problem::NotFound)?;
+    secrets_json(settings, &row, answers.last())
 }
 
-/// The secret that signs a tenant's jobs to bare urls. It has one generation.
-pub fn tenant_secret_json(settings: &Settings, tenant: &str) -> Value {
-    let secrets = signing_secrets(&settings.master_key, tenant, "", 1, None, 0);
-    json!({"secret": secrets[0].to_whsec(), "previous_secret": null})
+fn secrets_json(settings: &Settings, row: &EndpointRow, stored: Option<&Rows>) -> Result<Value, Problem> {
+    let stored: Vec<SealedSecret> = rows_as(stored.unwrap_or(&Vec::new())).map_err(|error| unavailable(&error))?;
+    let (owner, generation) = ((row.tenant.as_str(), row.id.as_str()), (row.generation, row.rotated_at));
+    shown(signing_now(&settings.keys, owner, &stored, generation, row.now))
 }
 
-/// Gives an endpoint a new secret; the one before it signs too for a day.
+fn shown(secrets: Option<Vec<SigningSecret>>) -> Result<Value, Problem> {
+    let texts: Vec<_> = secrets.unwrap_or_default().iter().map(SigningSecret::to_whsec).collect();
+    if texts.is_empty() {
+        tracing::error!("a signing secret does not open: is the MASTER_KEY that sealed it missing?");
+        return Err(Problem::Internal);
+    }
+    Ok(json!({"secret": texts.first(), "previous_secret": texts.get(1)}))
+}
+
+/// The secret that signs a tenant's jobs to bare urls, which is made when it is first needed. It has one generation.
+///
+/// # Errors
+/// `Unavailable`.
+pub async fn read_tenant_secret<W: Database + Clock>(
+    world: &W,
+    settings: &Settings,
+    tenant: &str,
+) -> Result<Value, Problem> {
+    let owner = (tenant, "");
+    let statements = vec![secrets::make_one(world, &settings.keys, owner), secrets::reading(owner)];
+    let answers = batch(world, statements).await.map_err(|error| unavailable(&error))?;
+    let stored: Vec<SealedSecret> =
+        rows_as(answers.last().unwrap_or(&Vec::new())).map_err(|error| unavailable(&error))?;
+    shown(signing_now(&settings.keys, owner, &stored, (1, None), 0))
+}
+
+/// Gives an endpoint a new secret; the one before it signs too for a day. Answers both.
 ///
 /// Safe to repeat for one seen generation: a second rotation must see the new one first.
 ///
 /// # Errors
 /// `NotFound`; `IllegalTransition` when somebody else rotated meanwhile.
-pub async fn rotate_secret<W: Database + Clock>(world: &W, tenant: &str, id: &str) -> Result<EndpointRow, Problem> {
+pub async fn rotate_secret<W: Database + Clock>(
+    world: &W,
+    settings: &Settings,
+    tenant: &str,
+    id: &str,
+) -> Result<Value, Problem> {
     let seen = read_endpoint(world, tenant, id).await?;
-    let statements = vec![sql!("rotate_secret", tenant, id, i64::from(seen.generation)), read_statement(tenant, id)];
+    let owner = (tenant, id);
+    let statements = vec![
+        sql!("rotate_secret", tenant, id, i64::from(seen.generation)),
+        secrets::make_one(world, &settings.keys, owner),
+        secrets::forgetting(owner),
+        secrets::reading(owner),
+        read_statement(tenant, id),
+    ];
     let answers = batch(world, statements).await.map_err(|error| unavailable(&error))?;
     let row: EndpointRow = first_as(answers.last()).map_err(|error| unavailable(&error))?.ok_or(Problem::NotFound)?;
     if row.generation == seen.generation + 1 {
-        return Ok(row);
+        return secrets_json(settings, &row, answers.get(3));
     }
     Err(Problem::IllegalTransition("The secret was rotated by another request at the same time.".into()))
 }

@@ -18,6 +18,7 @@ use crate::limits::{
 use crate::payload;
 use crate::plan::Plan;
 use crate::ports::{DatabaseError, Statement, World};
+use crate::secrets::erasing;
 use crate::settings::Settings;
 use crate::store::{batch, first_as, json_param, rows_as, sql, within};
 
@@ -229,6 +230,7 @@ fn moves(erasure: &Erasure, position: &str, found: u8, ended: bool) -> Vec<State
         moves.push(sql!("erase_hours", terms.clone()));
         moves.push(sql!("erase_groups", terms.clone()));
         moves.push(sql!("erase_usage", terms.clone()));
+        moves.push(erasing(terms.clone()));
     }
     moves.push(sql!("move_erasure", terms));
     moves

@@ -10,6 +10,7 @@ use crate::limits::SUBJECT_BYTES_MAX;
 use crate::ports::{Clock, Database, Statement};
 use crate::problem::Problem;
 use crate::query::read_first;
+use crate::secrets::erasing;
 use crate::store::{batch, first_as, json_param, sql};
 use crate::time::rfc3339;
 
@@ -97,6 +98,7 @@ pub async fn request_erasure<W: Database + Clock>(
         sql!("erase_keys", target.clone()),
         sql!("erase_quotas", target.clone()),
         sql!("erase_endpoints", target.clone()),
+        erasing(target.clone()),
         sql!("erase_schedules", target),
         reading(tenant, None, subject),
     ];

@@ -54,8 +54,10 @@ pub struct CheckedPayload {
     pub endpoint: String,
     /// What is digested: canonical, with every value in the clear.
     pub canonical: String,
-    /// What is stored: the same with secret header values sealed.
+    /// What is stored once [`seal_secrets`] has sealed what is secret in it.
     pub stored: String,
+    /// Whether there is nothing to seal in it.
+    pub is_plain: bool,
 }
 
 /// A payload as it is stored: what is inline in the row, and what is an object of its own.
@@ -102,10 +104,9 @@ pub fn check(
     payload: &RawValue,
     endpoint: Option<&str>,
     settings: &Settings,
-    nonce: &mut impl FnMut() -> [u8; 12],
 ) -> Result<CheckedPayload, Problem> {
     match (Kind::named(kind), endpoint) {
-        (Some(Kind::Webhook), None) => webhook::check(payload, settings, nonce),
+        (Some(Kind::Webhook), None) => webhook::check(payload, settings),
         (Some(Kind::Webhook), Some(_)) => {
             Err(Problem::field("#/endpoint", "either-or", "A webhook names its endpoint in its payload."))
         }
@@ -122,6 +123,25 @@ pub fn check(
             Err(Problem::InvalidRequest(vec![InvalidField::new("#/kind", "unknown-kind", detail)]))
         }
     }
+}
+
+/// Seals what is secret in a checked payload for its tenant. `None` when the payload is none of that kind.
+pub(crate) fn seal_secrets(
+    kind: &str,
+    stored: &str,
+    settings: &Settings,
+    tenant: &str,
+    nonce: &mut impl FnMut() -> [u8; 12],
+) -> Option<String> {
+    match Kind::named(kind) {
+        Some(Kind::Webhook) => webhook::seal_secrets(stored, settings, tenant, nonce),
+        Some(Kind::Task | Kind::Embed | Kind::Index) | None => Some(stored.to_owned()),
+    }
+}
+
+/// Whether jobs of that kind send requests that are signed.
+pub(crate) fn is_signed(kind: &str) -> bool {
+    matches!(Kind::named(kind), Some(Kind::Webhook | Kind::Task))
 }
 
 /// Where a request of that kind names its endpoint.

@@ -150,13 +150,19 @@ fn edit<C: Clock>(
 ) -> Result<(Split, String), Problem> {
     check_length(payload, &settings.plan)?;
     let endpoint = (Kind::named(&dead.kind) == Some(Kind::Task)).then_some(dead.endpoint.as_str());
-    let checked = jobs::check(&dead.kind, payload, endpoint, settings, &mut || nonce(clock))?;
+    let checked = jobs::check(&dead.kind, payload, endpoint, settings)?;
     if checked.endpoint != dead.endpoint {
         let detail = "A replay goes to the endpoint of the dead job.";
         return Err(Problem::field("#/payload/endpoint", "endpoint-changed", detail));
     }
     let digest = digest(&[dead.kind.as_bytes(), checked.canonical.as_bytes()]);
-    Ok((split(&dead.kind, checked.stored, payload, &settings.plan)?, digest))
+    let mut split = split(&dead.kind, checked.stored, payload, &settings.plan)?;
+    if !checked.is_plain {
+        let stored = split.inline.as_deref().ok_or(Problem::Internal)?;
+        let sealed = jobs::seal_secrets(&dead.kind, stored, settings, &dead.tenant, &mut || nonce(clock));
+        split.inline = Some(sealed.ok_or(Problem::Internal)?);
+    }
+    Ok((split, digest))
 }
 
 /// 96 random bits for one sealed value.

@@ -82,6 +82,9 @@ pub struct NewJob {
     /// The bulk of a large payload, which is put before the row is inserted.
     #[serde(skip)]
     pub(crate) object: Option<String>,
+    /// Whether its payload has secrets that [`NewJob::seal_secrets`] has not sealed yet; no such job is stored.
+    #[serde(skip)]
+    pub(crate) is_unsealed: bool,
     pub(crate) idempotency_key: Option<String>,
     pub(crate) key_window_ms: i64,
     pub(crate) digest: String,
@@ -116,7 +119,7 @@ pub fn check<C: Clock>(
     let deadline_at = request.deadline_at(now, scheduled_at, &mut errors);
     request.check_settings(&mut errors);
     let endpoint = request.endpoint.as_deref();
-    let payload = match jobs::check(&request.kind, &request.payload, endpoint, settings, &mut || nonce(clock)) {
+    let payload = match jobs::check(&request.kind, &request.payload, endpoint, settings) {
         Err(Problem::InvalidRequest(fields)) => {
             errors.extend(fields);
             return Err(Problem::InvalidRequest(errors));
@@ -134,6 +137,7 @@ pub fn check<C: Clock>(
     let metadata = request.metadata.as_ref().map(|map| Value::Object(map.clone()).to_string());
     let digest = request.digest(&payload.canonical, metadata.as_deref());
     let backoff_default = Schedule::WebhookStandard;
+    let is_unsealed = !payload.is_plain;
     let Split { inline, object } = split(&request.kind, payload.stored, &request.payload, &settings.plan)?;
     Ok(NewJob {
         index,
@@ -144,6 +148,7 @@ pub fn check<C: Clock>(
         payload: inline,
         payload_bytes: object.as_ref().map(String::len),
         object,
+        is_unsealed,
         idempotency_key,
         key_window_ms: i64::from(window) * 1_000,
         digest,
@@ -159,6 +164,22 @@ pub fn check<C: Clock>(
         metadata,
         traceparent: request.traceparent,
     })
+}
+
+impl NewJob {
+    /// Seals the secrets in its payload for its tenant.
+    ///
+    /// # Errors
+    /// `Internal` when the payload is none, which is a bug of ours.
+    pub fn seal_secrets<C: Clock>(&mut self, clock: &C, settings: &Settings, tenant: &str) -> Result<(), Problem> {
+        if self.is_unsealed {
+            let stored = self.payload.as_deref().ok_or(Problem::Internal)?;
+            let sealed = jobs::seal_secrets(&self.kind, stored, settings, tenant, &mut || nonce(clock));
+            self.payload = Some(sealed.ok_or(Problem::Internal)?);
+            self.is_unsealed = false;
+        }
+        Ok(())
+    }
 }
 
 /// Gives jobs of one request their ids, with the times that are in them, in the order of their places: of two changes of one
@@ -303,6 +324,7 @@ mod tests {
             payload: Some(format!("payload {index}")),
             payload_bytes: None,
             object: None,
+            is_unsealed: false,
             idempotency_key: None,
             key_window_ms: 0,
             digest: String::new(),

@@ -7,7 +7,7 @@ use crate::claim::Claimed;
 use crate::embed::ask::Call;
 use crate::embed::pool::Pool;
 use crate::endpoint::EvidencePolicy;
-use crate::evidence::{Exchange, RecordHead, Wire, record, wire};
+use crate::evidence::{Digests, Exchange, RecordHead, Wire, record, wire};
 use crate::job::Lane;
 use crate::jobs::{self, Kind, embed, index};
 use crate::outcome::{ErrorClass, Outcome};
@@ -151,7 +151,8 @@ fn finish(
         let calls = match sent {
             Sent::Nothing => Vec::new(),
             Sent::Request(exchange) => {
-                alone = wire(exchange, &redaction, settings.plan.evidence_body_bytes);
+                let digests = Digests::Of(&settings.keys, tenant);
+                alone = wire(exchange, &redaction, settings.plan.evidence_body_bytes, digests);
                 vec![&alone]
             }
             Sent::Calls(calls) => calls.iter().map(|call| &call.wire).collect(),

@@ -48,7 +48,8 @@ pub async fn put_schedule<W: Database + Clock>(
     id: &str,
     body: &[u8],
 ) -> Result<ScheduleRow, Problem> {
-    let (request, job) = ScheduleRequest::check(world, settings, id, body)?;
+    let (request, mut job) = ScheduleRequest::check(world, settings, id, body)?;
+    job.seal_secrets(world, settings, tenant)?;
     let (kind, endpoint) = (job.kind.clone(), job.endpoint.clone());
     let standing = stand(world, vec![read_statement(tenant, id, &endpoint, None)]).await?;
     if standing.endpoint_known == 0 {

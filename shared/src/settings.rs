@@ -2,6 +2,7 @@
 
 use crate::destination::PrivateDestinations;
 use crate::embed::providers::Providers;
+use crate::keyring::Keyring;
 use crate::plan::{FREE, Plan};
 use crate::signing::MasterKey;
 
@@ -10,8 +11,9 @@ use crate::signing::MasterKey;
 pub struct Settings {
     /// The profile of limits.
     pub plan: Plan,
-    /// What signing secrets are derived from and header values are sealed with.
-    pub master_key: MasterKey,
+    /// `MASTER_KEY`, which seals secrets at rest, and `MASTER_KEY_NEXT` and `MASTER_KEY_OLD`, which only open what another
+    /// Worker or an earlier deployment sealed.
+    pub keys: Keyring,
     /// Destinations outside the public internet that webhooks may reach.
     pub private_destinations: PrivateDestinations,
     /// Which life of the store this deployment is for. A store of another epoch was restored, or is about to be: nothing is
@@ -38,8 +40,7 @@ impl Settings {
             }),
         };
         let plan = plan.and_then(|plan| with_payload_bytes(plan, get("PAYLOAD_BYTES"), &mut errors));
-        let key = get("MASTER_KEY").unwrap_or_default();
-        let master_key = MasterKey::parse(&key).map_err(|error| errors.push(format!("MASTER_KEY: {error}"))).ok();
+        let keys = keyring(&get, &mut errors);
         let private = get("PRIVATE_DESTINATIONS").unwrap_or_default();
         let private_destinations = PrivateDestinations::parse(&private)
             .map_err(|error| errors.push(format!("PRIVATE_DESTINATIONS: {error}")))
@@ -52,14 +53,28 @@ impl Settings {
             errors.push(format!("EPOCH is {epoch:?}, it must be a whole number from 0 on"));
             None
         });
-        match (plan, master_key, private_destinations, providers, epoch) {
-            (Some(plan), Some(master_key), Some(private_destinations), Some(providers), Some(epoch)) => {
+        match (plan, keys, private_destinations, providers, epoch) {
+            (Some(plan), Some(keys), Some(private_destinations), Some(providers), Some(epoch)) => {
                 let version = env!("CARGO_PKG_VERSION").to_owned();
-                Ok(Settings { plan, master_key, private_destinations, epoch, providers, version })
+                Ok(Settings { plan, keys, private_destinations, epoch, providers, version })
             }
             _ => Err(errors),
         }
     }
+}
+
+/// The keys of the deployment: one that seals, and up to two that only open.
+fn keyring(get: &impl Fn(&str) -> Option<String>, errors: &mut Vec<String>) -> Option<Keyring> {
+    let mut parse =
+        |name: &str, text: &str| MasterKey::parse(text).map_err(|error| errors.push(format!("{name}: {error}"))).ok();
+    let sealing = parse("MASTER_KEY", &get("MASTER_KEY").unwrap_or_default());
+    let mut other = |name: &str| match get(name).filter(|text| !text.is_empty()) {
+        Some(text) => parse(name, &text).map(Some),
+        None => Some(None),
+    };
+    let (next, old) = (other("MASTER_KEY_NEXT"), other("MASTER_KEY_OLD"));
+    // One that is wrong is an error: without it a deployment could not open what it has.
+    Some(Keyring::new(sealing?, next?, old?))
 }
 
 /// The plan with the payloads that the deployment allows.
@@ -82,7 +97,7 @@ mod tests {
     #[test]
     fn every_error_is_told_at_once() {
         let errors = Settings::parse(|name| Some(format!("bad {name}"))).unwrap_err();
-        assert_eq!(errors.len(), 4, "{errors:?}");
+        assert_eq!(errors.len(), 6, "{errors:?}");
         let missing = Settings::parse(|_| None).unwrap_err();
         assert_eq!(missing.len(), 1, "only the key has no default: {missing:?}");
     }
@@ -105,6 +120,28 @@ mod tests {
         for (plan, text) in [("paid", "5242881"), ("free", "65537"), ("paid", "0"), ("paid", "-1"), ("paid", "1 MiB")] {
             let errors = with(plan, text).unwrap_err();
             assert!(errors.len() == 1 && errors[0].starts_with("PAYLOAD_BYTES is"), "{plan} {text}: {errors:?}");
+        }
+    }
+
+    #[test]
+    fn other_keys_only_open() {
+        let keys = |next: &str, old: &str| {
+            let settings = Settings::parse(|name| match name {
+                "MASTER_KEY" => Some("aa".repeat(32)),
+                "MASTER_KEY_NEXT" => Some(next.to_owned()),
+                "MASTER_KEY_OLD" => Some(old.to_owned()),
+                _ => None,
+            });
+            settings.map(|settings| settings.keys)
+        };
+        let alone = keys("", "").unwrap();
+        assert!(alone.old().is_none());
+        let three = keys(&"bb".repeat(32), &"cc".repeat(32)).unwrap();
+        assert!(three.old().is_some());
+        assert_eq!(three.sealing().0, alone.sealing().0);
+        for (next, old) in [("zz", ""), ("", "zz")] {
+            let errors = keys(next, old).map(|_| ()).unwrap_err();
+            assert!(errors.len() == 1 && errors[0].starts_with("MASTER_KEY_"), "{errors:?}");
         }
     }
 

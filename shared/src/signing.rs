@@ -1,7 +1,7 @@
-//! The master key, the signing secrets derived from it, and the three headers of Standard Webhooks 1.0.0.
+//! The master key, signing secrets, and the three headers of Standard Webhooks 1.0.0.
 //!
-//! The rules are docs/failure-modes.md 3.2. Secrets are derived and not stored: whoever reads the database learns
-//! none of them, and a new generation rotates one endpoint without touching the others.
+//! The rules are docs/failure-modes.md 3.2. A secret is random and stored sealed (see [`crate::secrets`]): whoever reads the
+//! database learns none of them, and the master key can be rotated without a change for any receiver.
 
 use std::fmt;
 
@@ -13,9 +13,9 @@ use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-/// Bytes of the master key and of everything derived from it.
+/// Bytes of the master key, of everything derived from it, and of a new signing secret.
 const KEY_BYTES: usize = 32;
-/// Bytes of a signing secret that somebody brings along (Standard Webhooks: 24 to 64).
+/// Bytes of a signing secret (Standard Webhooks: 24 to 64).
 const SECRET_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 /// What a symmetric signing secret's text begins with.
 const SECRET_PREFIX: &str = "whsec_";
@@ -111,6 +111,11 @@ impl SigningSecret {
         Ok(SigningSecret(bytes))
     }
 
+    /// A secret of random bytes.
+    pub fn of_random(bytes: [u8; KEY_BYTES]) -> SigningSecret {
+        SigningSecret(bytes.to_vec())
+    }
+
     /// The secret as its owner sees it, and as every Standard Webhooks library reads it.
     pub fn to_whsec(&self) -> String {
         format!("{SECRET_PREFIX}{}", STANDARD.encode(&self.0))
@@ -124,14 +129,7 @@ impl SigningSecret {
     }
 }
 
-/// The secret of a tenant's endpoint in its `generation`, which rises with every rotation. The endpoint `""` is
-/// the tenant's default secret, which signs jobs that name a bare URL.
-pub fn derive(master: &MasterKey, tenant: &str, endpoint: &str, generation: u32) -> SigningSecret {
-    let parts = [tenant.as_bytes(), endpoint.as_bytes(), &generation.to_be_bytes()];
-    SigningSecret(master.derive("signing", &parts).to_vec())
-}
-
-fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
+pub(crate) fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
     // Unwrap safety: HMAC takes keys of any length (RFC 2104); the error belongs to the trait.
     #[allow(clippy::expect_used)]
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("any length is a key");
@@ -181,33 +179,29 @@ mod tests {
         assert_eq!(signatures, ("webhook-signature", signature.to_owned()));
     }
 
-    /// RFC 5869 is pinned by the crate's own vectors; this pins our use of it. Changing it changes every receiver's
-    /// secret, so it needs a new label and not a new expectation.
+    /// RFC 5869 is pinned by the crate's own vectors; this pins our use of it. Changing it makes every sealed value
+    /// unreadable, so it needs a new label and not a new expectation.
     #[test]
-    fn derived_secrets_never_change() {
-        let secret = derive(&master(), "acme", "orders", 1);
-        assert_eq!(secret.to_whsec(), "whsec_F2O7fyjGpHg990qWPMAIdCFqghxIlra8z7ZlXxxY4pA=");
+    fn derived_keys_never_change() {
+        let derived = master().derive("seal", &[b"header", b"acme"]);
+        assert_eq!(STANDARD.encode(derived), "hvXIIahi32Dz/k1zeyLYwOQOkzscn/sSp3NRak0GKxw=");
     }
 
     #[test]
-    fn every_part_of_a_secrets_name_counts() {
-        let names = [
-            ("acme", "orders", 1),
-            ("acme", "orders", 2),
-            ("acme", "", 1),
-            ("acm", "eorders", 1),
-            ("acmeorders", "", 1),
-            ("", "acmeorders", 1),
+    fn every_part_of_a_keys_name_counts() {
+        let names: [(&str, &[&[u8]]); 6] = [
+            ("seal", &[b"a"]),
+            ("seal", &[b"a", b""]),
+            ("seal", &[b"", b"a"]),
+            ("seala", &[]),
+            ("digest", &[b"a"]),
+            ("", &[]),
         ];
-        let secrets: std::collections::BTreeSet<String> = names
-            .iter()
-            .map(|(tenant, endpoint, generation)| derive(&master(), tenant, endpoint, *generation).to_whsec())
-            .collect();
-        assert_eq!(secrets.len(), names.len());
+        let keys: std::collections::BTreeSet<_> =
+            names.iter().map(|(label, parts)| master().derive(label, parts)).collect();
+        assert_eq!(keys.len(), names.len());
         let other = MasterKey::parse(&"f".repeat(64)).unwrap();
-        let default = derive(&other, "acme", "", 1).to_whsec();
-        assert!(!secrets.contains(&default));
-        assert_ne!(master().derive("signing", &[b"a"]), master().derive("seal", &[b"a"]));
+        assert!(!keys.contains(&other.derive("seal", &[b"a"])));
     }
 
     #[test]
@@ -231,7 +225,7 @@ mod tests {
     #[test]
     fn debug_output_hides_keys() {
         assert_eq!(format!("{:?}", master()), "MasterKey(..)");
-        assert_eq!(format!("{:?}", derive(&master(), "a", "", 1)), "SigningSecret(..)");
+        assert_eq!(format!("{:?}", SigningSecret::of_random([7; 32])), "SigningSecret(..)");
     }
 
     #[test]
@@ -256,11 +250,9 @@ mod tests {
         /// While a secret is rotated the header carries both signatures, each verifiable by its own secret.
         #[test]
         fn rotation_sends_both_signatures(
-            generation in 1_u32..9, body in proptest::collection::vec(any::<u8>(), 0..64),
+            bytes in any::<[[u8; 32]; 2]>(), body in proptest::collection::vec(any::<u8>(), 0..64),
         ) {
-            let secrets = [generation + 1, generation].map(|generation| {
-                derive(&master(), "acme", "orders", generation)
-            });
+            let secrets = bytes.map(SigningSecret::of_random);
             let [_, _, (_, header)] = signature_headers(&secrets, "evt_1", 1_700_000_000, &body);
             let sent: Vec<&str> = header.split(' ').collect();
             let expected = secrets.map(|secret| secret.sign("evt_1", 1_700_000_000, &body));

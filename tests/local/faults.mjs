@@ -4,10 +4,12 @@ import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { root } from "./workers.mjs";
 
-const modes = { r2: ["ok", "fail", "hang"], hints: ["ok", "drop", "fail", "hang"] };
+const modes = { r2: ["ok", "fail", "hang"], hints: ["ok", "drop", "fail", "hang"], random: ["ok", "fail"] };
 const none = {
   r2: "ok",
   hints: "ok",
+  // Whether requests get random bits.
+  random: "ok",
   // Of a thousand D1 batches: how many fail, and how many commit and lose their answer.
   d1_errors_per_mille: 0,
   d1_lost_per_mille: 0,
@@ -124,10 +126,11 @@ export class Faults {
 
   #judge(worker, question) {
     if (this.#armed && points[this.#armed.point](question)) return { mode: "die" };
-    const { r2, hints, twice } = this.#switches;
+    const { r2, hints, random, twice } = this.#switches;
     const failing = (mode) => ({ mode, error: `${question.call} failed by injected fault` });
     if (question.call === "queue") return { mode: twice ? "twice" : "ok" };
     if (["DB.batch", "INDEX_DB.batch"].includes(question.call)) return this.#judgeDatabase(worker);
+    if (question.call === "random") return failing(random);
     if (question.call.startsWith("EVIDENCE.")) return failing(r2);
     if (question.call.startsWith("HINTS.")) return failing(hints);
     return { mode: "ok" };

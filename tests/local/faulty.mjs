@@ -27,6 +27,22 @@ if (Worker.prototype.queue) {
   };
 }
 
+// Random bits are drawn without waiting, so whether there are any is asked before the request.
+const draw = crypto.getRandomValues;
+let hasRandomness = true;
+Object.defineProperty(crypto, "getRandomValues", {
+  value(bytes) {
+    if (!hasRandomness) throw new Error("no random bits, by injected fault");
+    return draw.call(crypto, bytes);
+  },
+});
+if (Worker.prototype.fetch) {
+  Faulty.prototype.fetch = async function (request) {
+    hasRandomness = (await ask({ call: "random" })).mode === "ok";
+    return Worker.prototype.fetch.call(this, request);
+  };
+}
+
 // What leaves for a destination; the wasm finds it where it finds everything global.
 const send = globalThis.fetch;
 globalThis.fetch = (...parameters) => suffer({ call: "fetch" }, () => send(...parameters));

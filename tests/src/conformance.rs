@@ -19,6 +19,7 @@ pub mod rebuilding;
 pub mod repairing;
 pub mod replacing;
 pub mod restoring;
+pub mod secrets;
 pub mod settling;
 pub mod stand;
 pub mod sweeping;
@@ -65,6 +66,8 @@ macro_rules! for_each_case {
             quotas: a_quota_bounds_a_tenant, a_repeated_batch_counts_once, a_quota_bounds_a_key, a_quota_leaves_with_its_tenant;
             usage: what_was_spent_counts_once, models_and_days_are_apart, usage_is_listed_by_day, usage_leaves_with_its_tenant,
                 usage_leaves_by_age;
+            secrets: an_endpoint_keeps_its_secret, a_rotation_keeps_two_secrets, a_deleted_endpoint_forgets_its_secret,
+                a_default_secret_is_made_once, secrets_leave_with_their_tenant;
             restoring: another_epoch_moves_nothing, a_restored_store_is_told_once;
             grouping: a_group_counts_each_job_once, ends_are_counted_by_their_kind, what_the_sweep_ends_counts;
             indexing: a_document_is_found, what_is_unchanged_is_left_alone, the_last_accepted_stands, segments_follow,

@@ -30,6 +30,8 @@ pub struct Faults {
     pub d1_lost_per_mille: u32,
     /// From now on D1 answers nothing for so long, or until this is set anew; what is still wanted then is run then.
     pub d1_stall_ms: u32,
+    /// Random bits, which a request draws at its start: none come with `fail`.
+    pub random: Mode,
     /// Every queue batch is delivered twice, at once.
     pub twice: bool,
     /// The Worker, `producer` or `consumer`, whose next D1 batch makes its wasm panic, once.
@@ -43,6 +45,7 @@ impl Default for Faults {
         Self {
             r2: Mode::Ok,
             hints: Mode::Ok,
+            random: Mode::Ok,
             d1_errors_per_mille: 0,
             d1_lost_per_mille: 0,
             d1_stall_ms: 0,

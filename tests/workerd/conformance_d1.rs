@@ -249,7 +249,7 @@ const FOR_CALLER: [&str; 6] =
     ["free_keys", "accept", "count_grouped_accepted", "count_quota", "note_hour", "read_accepted"];
 
 /// Statements that take all of a tenant, once in an erasure.
-const OF_ALL: [&str; 8] = [
+const OF_ALL: [&str; 9] = [
     "request_erasure",
     "erase_keys",
     "erase_quotas",
@@ -258,6 +258,7 @@ const OF_ALL: [&str; 8] = [
     "erase_groups",
     "erase_hours",
     "erase_usage",
+    "erase_secrets",
 ];
 
 fn shipped_statements() -> Vec<(String, String)> {

@@ -41,6 +41,7 @@ mod panics;
 mod payloads;
 mod plans;
 mod planter;
+mod randomness;
 mod rate_limits;
 mod raw;
 mod refusal;

@@ -23,7 +23,7 @@ use crate::world::{World, block_on, options_in};
 /// How many secrets are planted, at least.
 const PLANTED_MIN: usize = 200;
 
-const SECRET_HEADERS: [&str; 12] = [
+const SECRET_HEADERS: [&str; 22] = [
     "authorization",
     "x-authorization",
     "x-api-key",
@@ -36,8 +36,18 @@ const SECRET_HEADERS: [&str; 12] = [
     "X_SECRET",
     "x-password",
     "x-credentials",
+    "x-auth-key",
+    "x-access-key",
+    "x-functions-key",
+    "ocp-apim-subscription-key",
+    "x-jwt",
+    "x-auth",
+    "x-session-id",
+    "x-otp",
+    "x-hub-signature-256",
+    "partner-signature",
 ];
-const SECRET_ANSWERS: [&str; 7] = [
+const SECRET_ANSWERS: [&str; 10] = [
     "set-cookie",
     "set-cookie2",
     "authorization",
@@ -45,6 +55,9 @@ const SECRET_ANSWERS: [&str; 7] = [
     "x-csrf-token",
     "x-api-key",
     "x-session-secret",
+    "x-auth",
+    "x-access-key",
+    "x-jwt",
 ];
 const SECRET_PARAMETERS: [&str; 9] =
     ["token", "access_token", "api_key", "key", "sig", "X-Amz-Signature", "code", "client_secret", "jwt"];
@@ -92,7 +105,7 @@ fn no_planted_secret_is_in_any_sink() {
 /// A receiver that answers with secrets in its headers; if an endpoint says what else to hide, also there and in its body.
 async fn answering(planter: &Planter<'_>, status: &str, configured: bool) -> RawReceiver {
     let mut lines = vec![format!("HTTP/1.1 {status}"), format!("x-control: {CONTROL}")];
-    for name in SECRET_ANSWERS.iter().chain(&["set-cookie"; 3]).chain(configured.then_some(&"x-pin")) {
+    for name in SECRET_ANSWERS.iter().chain(&["set-cookie"; 3]).chain(configured.then_some(&"x-batch")) {
         lines.push(format!("{name}: {}; Path=/", planter.plant(SECRET)));
     }
     for (header, parameter) in [("location", "token"), ("content-location", "sig")] {
@@ -111,14 +124,14 @@ async fn answering(planter: &Planter<'_>, status: &str, configured: bool) -> Raw
 fn endpoint(planter: &Planter<'_>, url: &str) -> Value {
     json!({
         "url": url, "max_attempts": 1, "headers": planter.under(SECRET, &[&SECRET_HEADERS[..6], &["x-plain", "x-own"]].concat()),
-        "redact": {"headers": ["X-Pin"], "body_pointers": ["/card", "/list/0", "/pin"]},
+        "redact": {"headers": ["X-Batch"], "body_pointers": ["/card", "/list/0", "/pin"]},
     })
 }
 
 fn job(planter: &Planter<'_>, to: (&str, &str)) -> Value {
     let mut headers = planter.under(SECRET, &SECRET_HEADERS[4..]);
     headers.insert("x-control".to_owned(), json!(CONTROL));
-    headers.insert("x-pin".to_owned(), json!(planter.plant(PAYLOAD)));
+    headers.insert("x-batch".to_owned(), json!(planter.plant(PAYLOAD)));
     let body = json!({"pin": planter.plant(PAYLOAD), "card": {"number": planter.plant(PAYLOAD)}, "control": CONTROL});
     json!({"kind": "webhook", "max_attempts": 1, "payload": {to.0: to.1, "headers": headers, "body": body}})
 }
@@ -141,7 +154,7 @@ async fn deliver(planter: &Planter<'_>, tenant: &Tenant<'_>) {
         let mut to_url = job(planter, ("url", &bare.url(&place)));
         // Nobody says of a bare url what is to be hidden in it: its body and its plain headers are evidence.
         to_url["payload"]["body"] = json!({"control": CONTROL});
-        to_url["payload"]["headers"].as_object_mut().unwrap().remove("x-pin");
+        to_url["payload"]["headers"].as_object_mut().unwrap().remove("x-batch");
         let to_url = planter.complete(&to_url).await;
         let expected = if n == 0 { "succeeded" } else { "dead" };
         assert_eq!((&to_endpoint["state"], &to_url["state"]), (&json!(expected), &json!(expected)), "{to_endpoint}");

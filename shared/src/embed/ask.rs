@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::backoff::parse_retry_after;
 use crate::embed::dialect::{self, Embeddings, Refusal};
 use crate::embed::providers::{Choice, Interface, Model, Provider};
-use crate::evidence::{Exchange, Wire, wire};
+use crate::evidence::{Digests, Exchange, Wire, wire};
 use crate::limits::{EMBED_REFUSALS_MAX, EMBED_WAIT_SECONDS};
 use crate::outcome::{ErrorClass, Outcome, RetryAfter};
 use crate::ports::{Clock, Http, HttpError, HttpResponse, received};
@@ -75,7 +75,7 @@ impl Call {
             timeout: Duration::ZERO,
             response_bytes_max: 0,
         };
-        let wire = wire(&Exchange { request, response: None }, &Redaction::default(), 0);
+        let wire = wire(&Exchange { request, response: None }, &Redaction::default(), 0, Digests::None);
         Rc::new(Call { wire, status, texts, tokens, model: "own/small".into(), is_counted: Cell::default() })
     }
 }
@@ -174,7 +174,7 @@ async fn call<W: Http + Clock>(world: &W, asked: &Asked<'_>, texts: &[&str]) -> 
         response.headers.retain(|(name, _)| HEADERS_SHOWN.iter().any(|shown| name.eq_ignore_ascii_case(shown)));
         response
     });
-    let wire = wire(&Exchange { request, response }, &Redaction::default(), 0);
+    let wire = wire(&Exchange { request, response }, &Redaction::default(), 0, Digests::None);
     let (model, is_counted) = (asked.choice.to_string(), Cell::default());
     (verdict, Call { wire, status, texts: texts.len(), tokens, model, is_counted })
 }

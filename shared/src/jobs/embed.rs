@@ -106,7 +106,7 @@ pub fn check(payload: &RawValue, settings: &Settings) -> Result<CheckedPayload, 
         return Err(Problem::InvalidRequest(errors));
     }
     let stored = serde_json::to_string(&embed).map_err(|_| Problem::Internal)?;
-    Ok(CheckedPayload { endpoint: String::new(), canonical, stored })
+    Ok(CheckedPayload { endpoint: String::new(), canonical, stored, is_plain: true })
 }
 
 impl Embed {

@@ -123,7 +123,7 @@ pub fn check(payload: &RawValue) -> Result<CheckedPayload, Problem> {
         return Err(Problem::InvalidRequest(errors));
     }
     let stored = serde_json::to_string(&change).map_err(|_| Problem::Internal)?;
-    Ok(CheckedPayload { endpoint: String::new(), canonical: stored.clone(), stored })
+    Ok(CheckedPayload { endpoint: String::new(), canonical: stored.clone(), stored, is_plain: true })
 }
 
 impl Change {

@@ -2,10 +2,10 @@
 
 use crate::claim::Claimed;
 use crate::destination;
-use crate::endpoint::signing_secrets;
 use crate::origin::hops;
 use crate::outcome::ErrorClass;
-use crate::seal::open;
+use crate::seal::{SealedFor, open};
+use crate::secrets::signing_now;
 use crate::settings::Settings;
 use crate::signing::signature_headers;
 
@@ -68,23 +68,45 @@ impl Target {
 /// When a value cannot be opened.
 pub fn endpoint_headers(job: &Claimed, settings: &Settings) -> Result<Vec<(String, String)>, Unpreparable> {
     let unsealed = |(name, sealed): &(String, String)| {
-        let context = format!("endpoint {} {} {name}", job.tenant, job.endpoint_id);
-        Ok((name.to_ascii_lowercase(), unseal(settings, &context, sealed)?))
+        let context = endpoint_header(&job.endpoint_id, name);
+        Ok((name.to_ascii_lowercase(), unseal(settings, &job.tenant, &context, sealed)?))
     };
     job.endpoint.iter().flat_map(|endpoint| &endpoint.headers).map(unsealed).collect()
 }
 
-pub(crate) fn unseal(settings: &Settings, context: &str, sealed: &str) -> Result<String, Unpreparable> {
-    open(&settings.master_key, SEAL_PURPOSE, context, sealed)
+/// What a header of an endpoint is sealed for. Its name is in lower case.
+pub fn endpoint_header(endpoint: &str, name: &str) -> String {
+    format!("endpoint {endpoint} {name}")
+}
+
+/// What a header of a job is sealed for. Replays are other jobs and keep the value.
+pub fn job_header(name: &str) -> String {
+    format!("job {}", name.to_ascii_lowercase())
+}
+
+pub(crate) fn unseal(settings: &Settings, tenant: &str, context: &str, sealed: &str) -> Result<String, Unpreparable> {
+    open(&settings.keys, SealedFor { purpose: SEAL_PURPOSE, tenant, context }, sealed)
         .and_then(|bytes| String::from_utf8(bytes).ok())
-        // Another MASTER_KEY is a mistake of the deployment, and mended there: the job is tried again.
+        // A key that is missing is a mistake of the deployment, and mended there: the job is tried again.
         .ok_or_else(|| unpreparable(ErrorClass::Internal, "A sealed header cannot be opened with this MASTER_KEY."))
 }
 
 /// The headers of Standard Webhooks over these exact bytes, and the one that ends circles.
-pub fn signed(job: &Claimed, settings: &Settings, now_ms: i64, body: &[u8]) -> Vec<(String, String)> {
-    let (generation, rotated_at) = job.endpoint.as_ref().map_or((1, None), |e| (e.generation, e.rotated_at));
-    let secrets = signing_secrets(&settings.master_key, &job.tenant, &job.endpoint_id, generation, rotated_at, now_ms);
+///
+/// # Errors
+/// When a signing secret is missing or cannot be opened.
+pub fn signed(
+    job: &Claimed,
+    settings: &Settings,
+    now_ms: i64,
+    body: &[u8],
+) -> Result<Vec<(String, String)>, Unpreparable> {
+    let generation = job.generation();
+    let owner = (job.tenant.as_str(), job.endpoint_id.as_str());
+    let Some(secrets) = signing_now(&settings.keys, owner, &job.secrets, generation, now_ms) else {
+        let message = "The signing secret is missing or cannot be opened with this MASTER_KEY.";
+        return Err(unpreparable(ErrorClass::Internal, message));
+    };
     let headers = signature_headers(&secrets, job.event_id(), now_ms / 1000, body);
-    headers.into_iter().map(|(name, value)| (name.into(), value)).chain([hops(job)]).collect()
+    Ok(headers.into_iter().map(|(name, value)| (name.into(), value)).chain([hops(job)]).collect())
 }

@@ -55,6 +55,7 @@ pub fn check(payload: &RawValue, endpoint: Option<&str>) -> Result<CheckedPayloa
             // A name has no line breaks.
             canonical: format!("{endpoint}\n{}", payload.get()),
             stored: payload.get().to_owned(),
+            is_plain: true,
         }),
         _ => Err(Problem::InvalidRequest(errors)),
     }
@@ -82,7 +83,7 @@ pub fn prepare(job: &Claimed, settings: &Settings, now_ms: i64) -> Result<HttpRe
         // When the answer is due, and the job's own deadline if that is earlier.
         ("longshore-deadline".into(), rfc3339(job.deadline_at.map_or(due_at, |deadline| deadline.min(due_at)))),
     ]);
-    headers.extend(signed(job, settings, now_ms, &body));
+    headers.extend(signed(job, settings, now_ms, &body)?);
     Ok(HttpRequest {
         method: "POST".into(),
         url: target.url,

@@ -15,7 +15,9 @@ use serde_json::value::RawValue;
 use crate::claim::Claimed;
 use crate::destination;
 use crate::invalid::{InvalidField, check_headers, is_name, read};
-use crate::jobs::target::{SEAL_PURPOSE, Target, Unpreparable, endpoint_headers, signed, unpreparable, unseal};
+use crate::jobs::target::{
+    SEAL_PURPOSE, Target, Unpreparable, endpoint_headers, job_header, signed, unpreparable, unseal,
+};
 use crate::jobs::{CheckedPayload, Split, UNREADABLE, is_readable};
 use crate::limits::{TIMEOUT_SECONDS_DEFAULT, TIMEOUT_SECONDS_MAX};
 use crate::origin;
@@ -23,7 +25,7 @@ use crate::outcome::{ErrorClass, Outcome};
 use crate::ports::{HttpRequest, HttpResponse};
 use crate::problem::Problem;
 use crate::redact::is_secret_name;
-use crate::seal::seal;
+use crate::seal::{SealedFor, seal};
 use crate::settings::Settings;
 
 /// How a sealed value begins in a stored payload. A caller's value cannot: U+0001 is no header byte.
@@ -87,30 +89,34 @@ fn required(fields: &[&str]) -> serde_json::Value {
     serde_json::json!({"properties": known, "required": fields})
 }
 
-/// Checks a payload and seals what is secret in it.
+/// Checks a payload. What is secret in it is sealed later, for its tenant.
 ///
 /// # Errors
 /// A problem that names every wrong field.
-pub fn check(
-    payload: &RawValue,
-    settings: &Settings,
-    nonce: &mut impl FnMut() -> [u8; 12],
-) -> Result<CheckedPayload, Problem> {
-    let mut webhook: Webhook = read(payload.get().as_bytes(), "#/payload")?;
+pub fn check(payload: &RawValue, settings: &Settings) -> Result<CheckedPayload, Problem> {
+    let webhook: Webhook = read(payload.get().as_bytes(), "#/payload")?;
     let errors = webhook.errors(settings);
     if !errors.is_empty() {
         return Err(Problem::InvalidRequest(errors));
     }
-    let canonical = serde_json::to_string(&webhook).map_err(|_| Problem::Internal)?;
-    for (name, value) in &mut webhook.headers {
-        if is_secret_name(name) {
-            let context = format!("job {}", name.to_ascii_lowercase());
-            *value =
-                format!("{SEALED}{}", seal(&settings.master_key, SEAL_PURPOSE, &context, nonce(), value.as_bytes()));
-        }
-    }
     let stored = serde_json::to_string(&webhook).map_err(|_| Problem::Internal)?;
-    Ok(CheckedPayload { endpoint: webhook.endpoint.unwrap_or_default(), canonical, stored })
+    let is_plain = !webhook.headers.keys().any(|name| is_secret_name(name));
+    Ok(CheckedPayload { endpoint: webhook.endpoint.unwrap_or_default(), canonical: stored.clone(), stored, is_plain })
+}
+
+/// Seals what is secret in a checked payload, whole or without its body, for its tenant. `None` when it is none.
+pub fn seal_secrets(
+    stored: &str,
+    settings: &Settings,
+    tenant: &str,
+    nonce: &mut impl FnMut() -> [u8; 12],
+) -> Option<String> {
+    let mut webhook: Webhook = serde_json::from_str(stored).ok()?;
+    for (name, value) in webhook.headers.iter_mut().filter(|(name, _)| is_secret_name(name)) {
+        let place = SealedFor { purpose: SEAL_PURPOSE, tenant, context: &job_header(name) };
+        *value = format!("{SEALED}{}", seal(&settings.keys, place, nonce(), value.as_bytes()));
+    }
+    serde_json::to_string(&webhook).ok()
 }
 
 impl Webhook {
@@ -236,12 +242,12 @@ pub fn prepare(job: &Claimed, settings: &Settings, now_ms: i64) -> Result<HttpRe
     for (name, value) in &webhook.headers {
         let name = name.to_ascii_lowercase();
         let value = match value.strip_prefix(SEALED) {
-            Some(sealed) => unseal(settings, &format!("job {name}"), sealed)?,
+            Some(sealed) => unseal(settings, &job.tenant, &job_header(&name), sealed)?,
             None => value.clone(),
         };
         headers.insert(name, value);
     }
-    headers.extend(signed(job, settings, now_ms, &body));
+    headers.extend(signed(job, settings, now_ms, &body)?);
     Ok(HttpRequest {
         method: webhook.method.unwrap_or_else(|| "POST".into()),
         url: target.url,

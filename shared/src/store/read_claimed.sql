@@ -5,6 +5,8 @@ SELECT json_patch(
     'attempt', j.attempt, 'failures', j.failures, 'suspect', j.suspect, 'max_attempts', j.max_attempts,
     'backoff', j.backoff, 'created_at', j.created_at, 'hops', j.hops,
     'lease_until', j.lease_until, 'now', CAST(unixepoch('subsec') * 1000 AS INTEGER),
+    'secrets', json((SELECT json_group_array(json_array(s.generation, s.sealed)) FROM signing_secrets s
+      WHERE s.tenant = j.tenant AND s.endpoint = j.endpoint AND s.generation >= coalesce(e.generation, 1) - 1)),
     'endpoint', CASE WHEN e.id IS NULL THEN NULL ELSE json_object('state', e.state, 'url', e.url, 'service', e.service,
       'headers', json(e.headers), 'timeout_seconds', e.timeout_seconds, 'evidence', e.evidence,
       'bury_on', json(e.bury_on), 'redact', json(e.redact), 'generation', e.generation,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use longshore::attempt::{EvidenceRef, LogEntry};
-use longshore::evidence::{Exchange, Pack, RecordHead, inline, pack_key, record as write, sha256, wire};
+use longshore::evidence::{Digests, Exchange, Pack, RecordHead, inline, pack_key, record as write, sha256, wire};
 use longshore::limits::EVIDENCE_INLINE_BYTES;
 use longshore::ports::{HttpRequest, HttpResponse};
 use longshore::query::read_evidence;
@@ -12,7 +12,7 @@ use longshore::redact::Redaction;
 use serde_json::{Value, json};
 
 use crate::redact::{CANARY, plant};
-use crate::stub::{NOW_MS, Stub};
+use crate::stub::{NOW_MS, Stub, keys};
 use crate::{head, texts};
 
 /// How much of a body is kept, then pointers, a body, a URL, and the name and value of a header.
@@ -43,12 +43,15 @@ pub fn record(bytes: &[u8]) -> bool {
     let response = HttpResponse { status: 500, headers, body: rest.to_vec(), truncated: false, body_error: None };
     let exchange = Exchange { request, response: Some(response) };
     let head = RecordHead { tenant: "acme", job_id: "job", attempt: 1, sent_at: NOW_MS, duration_ms: 1, version: "0" };
-    let line = write(&head, &[&wire(&exchange, &redaction, usize::from(kept))], None);
+    let keys = keys();
+    let line = write(&head, &[&wire(&exchange, &redaction, usize::from(kept), Digests::Of(&keys, "acme"))], None);
     let text = std::str::from_utf8(&line).expect("a record is text");
     assert_eq!((text.matches('\n').count(), text.ends_with('\n')), (1, true));
     assert!(!text.contains(CANARY), "{text}");
     let value: Value = serde_json::from_str(text).unwrap();
-    assert_eq!(value["request"]["body_sha256"], sha256(body.as_bytes()));
+    let is_whole = redaction.redact_body(body.as_bytes()) == body.as_bytes();
+    let keyed = value["request"]["body_hmac_sha256"].as_str();
+    assert_eq!((value["request"]["body_sha256"] == sha256(body.as_bytes()), keyed.is_some()), (is_whole, !is_whole));
     assert_eq!(value["response"]["body_bytes"], rest.len());
     let shown = value["request"]["body"].as_str().map_or(0, str::len);
     assert!(shown <= usize::from(kept), "{shown} bytes of a body, and {kept} are kept");

@@ -12,8 +12,9 @@ use longshore::job::is_id;
 use longshore::jobs::shown;
 use longshore::jobs::webhook::prepare;
 use longshore::limits::{ACCEPT_PARAMETER_BYTES, BATCH_JOBS_MAX, METADATA_BYTES_MAX, RUN_AFTER_MS_MAX};
+use longshore::problem::Problem;
 use longshore::redact::is_secret_name;
-use longshore::request::check;
+use longshore::request::{NewJob, check};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
@@ -22,10 +23,17 @@ use crate::stub::{NOW_MS, Stub, claimed, is_the_callers, settings};
 
 type Fields = BTreeMap<String, Box<RawValue>>;
 
+/// A checked job of tenant `acme`, as it is stored.
+fn checked(bytes: &[u8]) -> Result<NewJob, Problem> {
+    let (world, settings) = (Stub::default(), settings());
+    let mut job = check(&world, &settings, bytes, 0, None)?;
+    job.seal_secrets(&world, &settings, "acme")?;
+    Ok(job)
+}
+
 /// The body of `POST /v1/jobs`.
 pub fn request(bytes: &[u8]) -> bool {
-    let checked = check(&Stub::default(), &settings(), bytes, 0, None);
-    let job = match checked {
+    let job = match checked(bytes) {
         Ok(job) => serde_json::to_value(job).unwrap(),
         Err(problem) => return is_the_callers(&problem),
     };
@@ -60,7 +68,7 @@ fn respelled(fields: &Fields) -> Value {
     let mut fields = fields.clone();
     fields.insert("payload".into(), RawValue::from_string(written(&payload, "")).unwrap());
     fields.insert("idempotency_key".into(), RawValue::from_string("\"another\"".into()).unwrap());
-    let job = check(&Stub::default(), &settings(), format!(" {}\n", written(&fields, "\t")).as_bytes(), 0, None);
+    let job = checked(format!(" {}\n", written(&fields, "\t")).as_bytes());
     serde_json::to_value(job.expect("another spelling of an accepted request")).unwrap()
 }
 

@@ -4,11 +4,12 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use longshore::destination;
 use longshore::key::{mint, parse, same_secret};
+use longshore::seal::SealedFor;
 use longshore::settings::Settings;
 use longshore::signing::SigningSecret;
 use longshore::{cursor as cursors, seal};
 
-use crate::stub::master;
+use crate::stub::keys;
 use crate::{head, texts};
 
 /// The random bytes of a key, a changed byte with its place, and a text from outside.
@@ -49,10 +50,10 @@ pub fn cursor(bytes: &[u8]) -> bool {
     let [tenant, list, id, outside] = texts::<4>(bytes);
     let (nonce, _) = head::<12>(bytes);
     let position = (i64::from(nonce[0]), id);
-    let key = master();
+    let keys = keys();
     let read =
-        |tenant: &str, list: &str, now, text: &str| cursors::decode::<(i64, String)>(&key, tenant, list, now, text);
-    let made = cursors::encode(&key, &tenant, &list, nonce, 1_000, &position);
+        |tenant: &str, list: &str, now, text: &str| cursors::decode::<(i64, String)>(&keys, tenant, list, now, text);
+    let made = cursors::encode(&keys, &tenant, &list, nonce, 1_000, &position);
     assert_eq!(read(&tenant, &list, 999, &made), Some(position));
     assert_eq!(read(&tenant, &list, 1_000, &made), None);
     assert_eq!(read(&format!("{tenant}x"), &list, 0, &made), None);
@@ -65,18 +66,26 @@ pub fn cursor(bytes: &[u8]) -> bool {
     true
 }
 
-/// A purpose, a context, a plain text, and a sealed one from outside.
+/// A purpose, a tenant, a context, a plain text, and a sealed one from outside.
 pub fn sealed(bytes: &[u8]) -> bool {
-    let [purpose, context, plain, outside] = texts::<4>(bytes);
+    let [purpose, tenant, context, plain, outside] = texts::<5>(bytes);
     let (nonce, _) = head::<12>(bytes);
-    let key = master();
-    let made = seal::seal(&key, &purpose, &context, nonce, plain.as_bytes());
-    assert_eq!(seal::open(&key, &purpose, &context, &made).as_deref(), Some(plain.as_bytes()));
-    assert_eq!(seal::open(&key, &purpose, &format!("{context}x"), &made), None);
-    assert_eq!(seal::open(&key, &format!("{purpose}x"), &context, &made), None);
-    assert_eq!(seal::open(&key, &purpose, &context, &made[..made.len() - 1]), None);
-    assert_eq!(seal::open(&key, &purpose, &context, &format!("{made}=")), None);
-    assert_eq!(seal::open(&key, &purpose, &context, &outside), None);
+    let keys = keys();
+    let place = SealedFor { purpose: &purpose, tenant: &tenant, context: &context };
+    let longer = |text: &str| format!("{text}x");
+    let (other_purpose, other_tenant, other_context) = (longer(&purpose), longer(&tenant), longer(&context));
+    let made = seal::seal(&keys, place, nonce, plain.as_bytes());
+    assert_eq!(seal::open(&keys, place, &made).as_deref(), Some(plain.as_bytes()));
+    for other in [
+        SealedFor { purpose: &other_purpose, ..place },
+        SealedFor { tenant: &other_tenant, ..place },
+        SealedFor { context: &other_context, ..place },
+    ] {
+        assert_eq!(seal::open(&keys, other, &made), None);
+    }
+    assert_eq!(seal::open(&keys, place, &made[..made.len() - 1]), None);
+    assert_eq!(seal::open(&keys, place, &format!("{made}=")), None);
+    assert_eq!(seal::open(&keys, place, &outside), None);
     true
 }
 

@@ -5,10 +5,12 @@ use std::future::pending;
 use std::time::Duration;
 
 use longshore::claim::{Claimed, ClaimedEndpoint};
+use longshore::keyring::Keyring;
 use longshore::ports::{BlobError, Blobs, Clock, Database, DatabaseError, IndexDatabase, Rows, Statement};
 use longshore::problem::Problem;
+use longshore::seal::seal;
+use longshore::secrets;
 use longshore::settings::Settings;
-use longshore::signing::MasterKey;
 
 /// 2026-11-02T08:30:00Z.
 pub const NOW_MS: i64 = 1_793_608_200_000;
@@ -95,9 +97,14 @@ pub fn settings() -> Settings {
     Settings::parse(|name| (name == "MASTER_KEY").then(|| "ab".repeat(32))).unwrap()
 }
 
-/// The master key of [`settings`].
-pub fn master() -> MasterKey {
-    settings().master_key
+/// The keys of [`settings`].
+pub fn keys() -> Keyring {
+    settings().keys
+}
+
+/// A stored signing secret of an endpoint of tenant `acme`.
+fn sealed_secret(endpoint: &str) -> (u32, String) {
+    (1, seal(&keys(), secrets::place(("acme", endpoint)), [7; 12], &[7; 32]))
 }
 
 /// A claimed job of tenant `acme`.
@@ -123,6 +130,7 @@ pub fn claimed(payload: &str, endpoint: Option<ClaimedEndpoint>) -> Claimed {
         payload_bytes: None,
         traceparent: None,
         hops: 0,
+        secrets: vec![sealed_secret("orders")],
         endpoint,
     }
 }

@@ -128,7 +128,7 @@ async fn act(node: Node, job: JobRef, what: i64) {
         9 => drop(set_paused(&node, false).await),
         10 => drop(change(EndpointChange::Delete).await),
         11 => drop(put(&node, &job.tenant, endpoint).await),
-        _ => drop(rotate_secret(&node, &job.tenant, endpoint).await),
+        _ => drop(rotate_secret(&node, node.settings(), &job.tenant, endpoint).await),
     }
 }
 

@@ -5,10 +5,12 @@ use proptest::prelude::*;
 use super::*;
 use crate::claim::ClaimedEndpoint;
 use crate::endpoint::EvidencePolicy;
+use crate::jobs::target::endpoint_header;
 use crate::outcome::RetryAfter;
 use crate::ports::HttpError;
 use crate::redact::Redaction;
-use crate::signing::derive;
+use crate::secrets;
+use crate::signing::SigningSecret;
 
 fn settings() -> Settings {
     Settings::parse(|name| match name {
@@ -21,7 +23,9 @@ fn settings() -> Settings {
 
 fn checked(payload: &str) -> Result<CheckedPayload, Problem> {
     let raw = RawValue::from_string(payload.to_owned()).unwrap();
-    check(&raw, &settings(), &mut || [7; 12])
+    let mut checked = check(&raw, &settings())?;
+    checked.stored = seal_secrets(&checked.stored, &settings(), "acme", &mut || [7; 12]).unwrap();
+    Ok(checked)
 }
 
 proptest! {
@@ -77,12 +81,19 @@ fn claimed(payload: &str, endpoint: Option<ClaimedEndpoint>) -> Claimed {
         payload_bytes: None,
         traceparent: None,
         hops: 0,
+        secrets: vec![(1, sealed_secret(endpoint.as_ref().map_or("", |_| "orders")))],
         endpoint,
     }
 }
 
+/// The signing secret of every endpoint: 32 bytes of 5.
+fn sealed_secret(endpoint: &str) -> String {
+    seal(&settings().keys, secrets::place(("acme", endpoint)), [2; 12], &[5; 32])
+}
+
 fn endpoint(settings: &Settings) -> ClaimedEndpoint {
-    let sealed = seal(&settings.master_key, SEAL_PURPOSE, "endpoint acme orders x-team", [1; 12], b"blue");
+    let place = SealedFor { purpose: SEAL_PURPOSE, tenant: "acme", context: &endpoint_header("orders", "x-team") };
+    let sealed = seal(&settings.keys, place, [1; 12], b"blue");
     ClaimedEndpoint {
         state: "active".into(),
         url: "https://example.com/hook".into(),
@@ -131,7 +142,7 @@ fn a_request_is_signed_with_the_endpoints_secret_and_carries_its_headers() {
     assert_eq!(header(&request, "x-team"), Some("blue"));
     assert_eq!(header(&request, "webhook-id"), Some("evt_7"));
     assert_eq!(header(&request, "webhook-timestamp"), Some("1700000000"));
-    let expected = derive(&settings.master_key, "acme", "orders", 1).sign("evt_7", 1_700_000_000, b"{\"a\":1}");
+    let expected = SigningSecret::of_random([5; 32]).sign("evt_7", 1_700_000_000, b"{\"a\":1}");
     assert_eq!(header(&request, "webhook-signature"), Some(expected.as_str()));
 }
 
@@ -160,6 +171,16 @@ fn nothing_is_sent_where_nothing_may_be_sent() {
     moved.headers[0].0 = "x-other".into();
     let job = claimed(r#"{"endpoint":"orders"}"#, Some(moved));
     assert_eq!(prepare(&job, &strict, 0).unwrap_err().class, ErrorClass::Internal, "a sealed value fits one place");
+    for secrets in [vec![], vec![(2, sealed_secret("orders"))], vec![(1, sealed_secret("other"))]] {
+        let job = Claimed { secrets, ..claimed(r#"{"endpoint":"orders"}"#, Some(endpoint(&strict))) };
+        assert_eq!(prepare(&job, &strict, 0).unwrap_err().class, ErrorClass::Internal, "nothing leaves unsigned");
+    }
+    let other = Claimed {
+        tenant: "other".into(),
+        secrets: Vec::new(),
+        ..claimed(r#"{"url":"http://127.0.0.1:9/","headers":{"token":"x"}}"#, None)
+    };
+    assert!(prepare(&other, &settings(), 0).unwrap_err().message.starts_with("A sealed header"), "of another tenant");
 }
 
 #[test]

@@ -100,8 +100,11 @@ struct EvidenceBody {
     body_base64: Option<String>,
     /// Its whole length.
     body_bytes: u64,
-    /// Of the whole body, base64url without padding.
-    body_sha256: String,
+    /// Of the whole body, base64url without padding; null where a part of it is hidden or it had the texts of other jobs.
+    body_sha256: Option<String>,
+    /// Where a part of the body is hidden: the id of the master key, a dot, and HMAC-SHA256 of the whole body under a key of
+    /// the tenant, base64url without padding. Equal bodies have equal ones until the key is rotated.
+    body_hmac_sha256: Option<String>,
     /// Whether more of it was there than is kept.
     body_truncated: bool,
 }
