@@ -109,7 +109,7 @@ CREATE TABLE strays (
 CREATE INDEX strays_by_age ON strays (created_at);
 
 CREATE TABLE meta (
-  name TEXT PRIMARY KEY,             -- mark, swept_at, ticked_at, storage_full, paused
+  name TEXT PRIMARY KEY,             -- mark, swept_at, ticked_at, storage_full, paused, queue_spent_until
   value INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 

@@ -1,8 +1,11 @@
 //! The batch: each message is read by itself, the jobs of all are run, and then each is acked or asked for again.
 
 use longshore::cloudflare::{CloudflareWorld, configured};
+use longshore::daily_limit::seconds_to_midnight;
 use longshore::hint::{UnreadableHint, decode};
 use longshore::job::{JobRef, Lane};
+use longshore::limits::QUEUE_DELAY_SECONDS_MAX;
+use longshore::ports::Clock;
 use longshore::process::{process, process_suspects};
 use longshore::settings::Settings;
 use worker::{Env, MessageBatch, MessageExt, QueueRetryOptionsBuilder, RawMessage};
@@ -67,6 +70,11 @@ async fn run(world: &CloudflareWorld, settings: &Settings, lane: Lane, hints: &[
         unclaimed = report.unclaimed.len(),
         "ran a batch"
     );
+    if report.limit.is_some() {
+        // To ask for them again would spend operations of the queue, and the sweep finds the jobs after midnight.
+        hints.iter().for_each(MessageExt::ack);
+        return;
+    }
     if report.database_lost {
         retry(hints);
         return;
@@ -78,7 +86,17 @@ async fn run(world: &CloudflareWorld, settings: &Settings, lane: Lane, hints: &[
 
 /// Asks for messages again: only when the database is out of reach.
 pub(crate) fn retry(messages: &[RawMessage]) {
-    let options = QueueRetryOptionsBuilder::new().with_delay_seconds(RETRY_SECONDS).build();
+    retry_after(messages, RETRY_SECONDS);
+}
+
+/// Asks for a message again after midnight UTC, when the daily limits have ended.
+pub(crate) fn retry_tomorrow(world: &CloudflareWorld, message: &RawMessage) {
+    let seconds = seconds_to_midnight(world.now_ms()) + RETRY_SECONDS;
+    retry_after(std::slice::from_ref(message), seconds.min(QUEUE_DELAY_SECONDS_MAX));
+}
+
+fn retry_after(messages: &[RawMessage], seconds: u32) {
+    let options = QueueRetryOptionsBuilder::new().with_delay_seconds(seconds).build();
     for message in messages {
         message.retry_with_options(&options);
     }

@@ -3,11 +3,12 @@
 use longshore::cloudflare::CloudflareWorld;
 use longshore::job::JobRef;
 use longshore::operate::wake;
+use longshore::ports::DatabaseError;
 use longshore::strays::keep_stray;
 use worker::wasm_bindgen::{JsCast, JsValue};
 use worker::{MessageExt, RawMessage, js_sys};
 
-use crate::deliver::retry;
+use crate::deliver::{retry, retry_tomorrow};
 
 /// Keeps a message that cannot be read, with its bytes, and acks it.
 pub(crate) async fn keep(world: &CloudflareWorld, queue: &str, message: &RawMessage) {
@@ -16,6 +17,11 @@ pub(crate) async fn keep(world: &CloudflareWorld, queue: &str, message: &RawMess
         Ok(()) => {
             tracing::warn!(message_id = message.id(), "a stray was kept");
             message.ack();
+        }
+        // It is no hint that the sweep could do without: its bytes are kept by the queue until midnight.
+        Err(error @ DatabaseError::DailyLimit(_)) => {
+            tracing::error!(%error, "a stray is kept tomorrow");
+            retry_tomorrow(world, message);
         }
         Err(error) => {
             tracing::error!(%error, "a stray could not be kept");
@@ -40,6 +46,10 @@ pub(crate) async fn wake_all(world: &CloudflareWorld, hints: &[RawMessage], jobs
     match wake(world, jobs).await {
         Ok(woken) => {
             tracing::warn!(named = jobs.len(), woken, "the platform gave up on hints, their jobs are woken");
+            hints.iter().for_each(MessageExt::ack);
+        }
+        Err(error @ DatabaseError::DailyLimit(_)) => {
+            tracing::error!(%error, "the sweep finds these jobs after midnight UTC");
             hints.iter().for_each(MessageExt::ack);
         }
         Err(error) => {

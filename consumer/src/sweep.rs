@@ -5,7 +5,7 @@ use std::time::Duration;
 use longshore::cloudflare::{configured, is_bound, variable};
 use longshore::index::clear::clear;
 use longshore::limits::SWEEP_AT_SECONDS;
-use longshore::ports::Clock;
+use longshore::ports::{Clock, DatabaseError};
 use longshore::sweep::sweep;
 use worker::Env;
 
@@ -26,6 +26,10 @@ pub(crate) async fn sweep_minute(env: &Env) {
         match sweep(&world, &settings).await {
             Ok(swept) if swept.is_quiet() => {}
             Ok(swept) => tracing::info!(?swept, "swept"),
+            // The next minute asks with one call whether it has ended.
+            Err(error @ DatabaseError::DailyLimit(_)) => {
+                return tracing::error!(%error, "nothing is swept before midnight UTC");
+            }
             Err(error) => tracing::error!(%error, "the sweep stopped, the next one goes on"),
         }
         // A deployment may have no store of search.

@@ -94,6 +94,8 @@ struct Intake {
     tally: Tally,
     /// The earliest of its jobs.
     first: Option<String>,
+    /// Whether the queue takes messages today.
+    takes_hints: bool,
     /// Why no further line is read.
     over: Option<Problem>,
     summed_up: bool,
@@ -121,6 +123,7 @@ pub(crate) fn create_jobs(
         accepts: 0,
         tally: Tally::default(),
         first: None,
+        takes_hints: true,
         over: None,
         summed_up: false,
     };
@@ -228,7 +231,7 @@ impl Intake {
             Ok(results) => {
                 let hints = results.iter().flatten().filter_map(|accepted| accepted.hint.clone()).collect();
                 // The jobs are durable: a lost hint costs only time.
-                send_hints(&self.world, &self.settings, hints).await;
+                self.takes_hints = self.takes_hints && send_hints(&self.world, &self.settings, hints).await;
                 results
             }
             Err(problem) => {

@@ -2,9 +2,10 @@
 
 use std::cell::RefCell;
 
+use longshore::daily_limit::DailyLimit;
 use longshore::ports::Clock;
 use longshore::problem::Problem;
-use longshore::query::read_health;
+use longshore::query::{Health, read_health, spent_limit};
 use serde_json::{Value, json};
 
 use crate::answer::Answer;
@@ -41,12 +42,29 @@ pub(crate) async fn readiness(context: &mut ApiContext) -> Result<Answer, Proble
     if let Some((_, status, body)) = cached {
         return Ok(Answer::json(status, body));
     }
-    let health = read_health(&context.world).await?;
+    let (status, body) = match read_health(&context.world).await {
+        Ok(health) => {
+            let spent = match spent_limit(&context.world).await {
+                None if health.queue_spent_until > health.now => Some(DailyLimit::QueueOperations),
+                spent => spent,
+            };
+            judge(context, &health, spent)
+        }
+        Err(Problem::DailyLimit(limit)) => (503, unread(limit)),
+        Err(problem) => return Err(problem),
+    };
+    CACHE.set(Some((now, status, body.clone())));
+    Ok(Answer::json(status, body))
+}
+
+/// What the store said. Without operations of the queue jobs are accepted all the same, and the sweep runs them.
+fn judge(context: &ApiContext, health: &Health, spent: Option<DailyLimit>) -> (u16, Value) {
     let age = |at: Option<i64>| at.map(|at| (health.now - at).max(0));
     let (swept, ticked) = (age(health.swept_at), age(health.ticked_at));
     let fresh = |age: Option<i64>| age.is_some_and(|age| age <= TICK_AGE_MS_MAX);
     let restoring = health.epoch != context.settings.epoch;
-    let ready = fresh(swept) && fresh(ticked) && health.storage_full == 0 && !restoring;
+    let takes_writes = spent.is_none_or(|limit| limit == DailyLimit::QueueOperations);
+    let ready = fresh(swept) && fresh(ticked) && health.storage_full == 0 && !restoring && takes_writes;
     let seconds = |age: Option<i64>| age.map_or(Value::Null, |age| json!(age / 1_000));
     let body = json!({
         "ready": ready,
@@ -56,8 +74,15 @@ pub(crate) async fn readiness(context: &mut ApiContext) -> Result<Answer, Proble
         "paused": health.paused == 1,
         "storage_full": health.storage_full == 1,
         "restoring": restoring,
+        "daily_limit": spent.map(DailyLimit::name),
     });
-    let status = if ready { 200 } else { 503 };
-    CACHE.set(Some((now, status, body.clone())));
-    Ok(Answer::json(status, body))
+    (if ready { 200 } else { 503 }, body)
+}
+
+/// The same when nothing can be read before midnight UTC.
+fn unread(limit: DailyLimit) -> Value {
+    json!({
+        "ready": false, "consumer_tick_age_seconds": null, "producer_tick_age_seconds": null, "oldest_due_seconds": null,
+        "paused": null, "storage_full": null, "restoring": null, "daily_limit": limit.name(),
+    })
 }

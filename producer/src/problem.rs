@@ -1,8 +1,8 @@
 //! Problems as RFC 9457 writes them.
 
 use http::StatusCode;
+use longshore::daily_limit::seconds_to_midnight;
 use longshore::invalid::InvalidField;
-use longshore::limits::DAY_MS;
 use longshore::problem::Problem;
 use problem_details::ProblemDetails;
 use serde::Serialize;
@@ -13,8 +13,6 @@ use crate::answer::Answer;
 
 /// Seconds after which a refused caller may come again when the store is out of reach.
 const UNAVAILABLE_RETRY_SECONDS: u32 = 5;
-/// Quotas count from midnight to midnight UTC.
-const DAY_SECONDS: i64 = DAY_MS / 1_000;
 /// Seconds after which every limit counts anew: their `period` in wrangler.toml.
 const RATE_LIMIT_SECONDS: u32 = 60;
 /// Seconds after which a refused caller may come again while the store is being restored.
@@ -51,9 +49,10 @@ pub(crate) fn answer(problem: &Problem, request_id: &str) -> Answer {
         Problem::MethodNotAllowed(allowed) => answer.with_header("allow", allowed.clone()),
         Problem::Unavailable => answer.with_header("retry-after", UNAVAILABLE_RETRY_SECONDS.to_string()),
         Problem::RateLimited => answer.with_header("retry-after", RATE_LIMIT_SECONDS.to_string()),
-        Problem::QuotaReached => {
-            let seconds = i64::try_from(Date::now().as_millis() / 1_000).unwrap_or(0);
-            answer.with_header("retry-after", (DAY_SECONDS - seconds % DAY_SECONDS).to_string())
+        // Quotas and the daily limits of the platform count from midnight to midnight UTC.
+        Problem::QuotaReached | Problem::DailyLimit(_) => {
+            let now_ms = i64::try_from(Date::now().as_millis()).unwrap_or(0);
+            answer.with_header("retry-after", seconds_to_midnight(now_ms).to_string())
         }
         Problem::Restoring => answer.with_header("retry-after", RESTORING_RETRY_SECONDS.to_string()),
         Problem::StorageFull => answer.with_header("retry-after", STORAGE_RETRY_SECONDS.to_string()),

@@ -3,6 +3,7 @@
 
 use longshore::cloudflare::configured;
 use longshore::fire;
+use longshore::ports::DatabaseError;
 use longshore::query::stamp_tick;
 use worker::Env;
 
@@ -11,8 +12,12 @@ pub(crate) async fn tick(env: &Env) {
     let Some((world, settings)) = configured(env, "no schedule fires") else {
         return;
     };
-    if let Err(error) = stamp_tick(&world).await {
-        tracing::error!(%error, "the tick was not noted");
+    match stamp_tick(&world).await {
+        Ok(()) => {}
+        Err(error @ DatabaseError::DailyLimit(_)) => {
+            return tracing::error!(%error, "no schedule fires before midnight UTC, when missed slots follow their policies");
+        }
+        Err(error) => tracing::error!(%error, "the tick was not noted"),
     }
     match fire::tick(&world, &settings).await {
         Ok(0) => {}

@@ -127,6 +127,10 @@ pub fn unavailable(error: &DatabaseError) -> Problem {
             tracing::error!(reason, "the database is out of reach");
             Problem::Unavailable
         }
+        DatabaseError::DailyLimit(limit) => {
+            tracing::error!(limit = limit.name(), "a daily limit of the account is spent");
+            Problem::DailyLimit(*limit)
+        }
         DatabaseError::Refused(reason) => {
             tracing::error!(reason, "the database refused a statement");
             Problem::Internal

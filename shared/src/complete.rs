@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use serde::Deserialize;
+use serde_json::json;
 use serde_json::value::RawValue;
 
 use crate::attempt::{EndedBy, LogEntry};
@@ -16,9 +17,10 @@ use crate::hint::Hint;
 use crate::invalid::InvalidField;
 use crate::job::{JobRef, JobRow, Lane};
 use crate::jobs::Kind;
-use crate::limits::{COMPLETION_TRIES, MESSAGE_CHARS_MAX, RESULT_BYTES_MAX, RETRY_AFTER_MS_MAX};
+use crate::limits::RETRY_AFTER_MS_MAX;
+use crate::limits::{COMPLETION_GRACE_MS, COMPLETION_TRIES, CRASH_SEEN_MS_MAX, MESSAGE_CHARS_MAX, RESULT_BYTES_MAX};
 use crate::outcome::{ErrorClass, Outcome, RetryAfter};
-use crate::ports::{Clock, Database, DatabaseError, Param};
+use crate::ports::{Clock, Database, DatabaseError, Param, Statement};
 use crate::problem::Problem;
 use crate::query::{read_first, read_job};
 use crate::run::fold;
@@ -181,10 +183,15 @@ impl Running {
     }
 }
 
-/// Reads jobs that are named as `[tenant, id]`, or as `[tenant, id, attempt]`.
-async fn read_running<W: Database + Clock>(world: &W, jobs: Param) -> Result<Vec<Running>, DatabaseError> {
-    let answers = batch(world, vec![sql!("read_running", jobs)]).await?;
-    rows_as(answers.first().unwrap_or(&Vec::new()))
+/// Reads jobs that are named as `[tenant, id]`, or as `[tenant, id, attempt]`, after a statement that changes some of them.
+async fn read_running<W: Database + Clock>(
+    world: &W,
+    before: Option<Statement>,
+    jobs: Param,
+) -> Result<Vec<Running>, DatabaseError> {
+    let statements = before.into_iter().chain([sql!("read_running", jobs)]).collect();
+    let answers = batch(world, statements).await?;
+    rows_as(answers.last().unwrap_or(&Vec::new()))
 }
 
 /// Ends the attempt that runs, before its own answer is settled or after it was deferred. Answers the job as it is then, and
@@ -205,7 +212,7 @@ pub async fn complete<W: Database + Clock>(
 ) -> Result<(JobRow, Option<Hint>), Problem> {
     for _ in 0..COMPLETION_TRIES {
         let asked = json_param(&[(&job.tenant, &job.id, attempt)]);
-        let running = read_running(world, asked).await.map_err(|error| unavailable(&error))?.pop();
+        let running = read_running(world, None, asked).await.map_err(|error| unavailable(&error))?.pop();
         let running = running.ok_or(Problem::NotFound)?;
         if !running.may_be_completed() {
             break;
@@ -290,8 +297,12 @@ pub(crate) async fn end_overdue<W: Database + Clock>(
     if jobs.is_empty() {
         return Ok(0);
     }
+    let terms = json!({"seen_ms": CRASH_SEEN_MS_MAX, "grace_ms": COMPLETION_GRACE_MS});
+    // What it extends is read as not overdue.
+    let extend = sql!("extend_overdue", json_param(&jobs), json_param(&terms));
     let mut ended = 0;
-    for running in read_running(world, json_param(&jobs)).await?.into_iter().filter(Running::is_overdue) {
+    let running = read_running(world, Some(extend), json_param(&jobs)).await?;
+    for running in running.into_iter().filter(Running::is_overdue) {
         let message = "No completion came before it was due.".to_owned();
         let outcome = Outcome::Failed { class: ErrorClass::Timeout, message, retry_after: None };
         let settlement = running.end(settings, outcome, fold(world.random()));

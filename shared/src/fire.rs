@@ -170,7 +170,7 @@ pub async fn fire_due<W: Database + Clock>(world: &W, due: Vec<Due>) -> Result<V
 /// # Errors
 /// When the database is out of reach; the next tick goes on from where this one stopped.
 pub async fn tick<W: World>(world: &W, settings: &Settings) -> Result<usize, DatabaseError> {
-    let mut made = 0;
+    let (mut made, mut takes_hints) = (0, true);
     for _ in 0..settings.plan.tick_rounds {
         let due = read_due(world, settings).await?;
         if due.is_empty() {
@@ -178,7 +178,7 @@ pub async fn tick<W: World>(world: &W, settings: &Settings) -> Result<usize, Dat
         }
         let hints = fire_due(world, due).await?;
         made += hints.len();
-        send_hints(world, settings, hints).await;
+        takes_hints = takes_hints && send_hints(world, settings, hints).await;
     }
     Ok(made)
 }

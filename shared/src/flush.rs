@@ -1,18 +1,19 @@
 //! The flush: one object of evidence for all outcomes that are ready, then one settlement, then the hints of retries.
 
 use crate::attempt::EvidenceRef;
+use crate::daily_limit::DailyLimit;
 use crate::evidence::{Pack, inline, pack_key};
 use crate::hint::{Hint, into_messages};
 use crate::job::JobRef;
 use crate::limits::{EVIDENCE_PUT_MS, SEND_MS_MAX};
-use crate::ports::{DatabaseError, World};
+use crate::ports::{DatabaseError, HintError, World};
 use crate::run::Finished;
 use crate::settings::Settings;
 use crate::settle::{Settlement, add_late_outcomes, settle};
 use crate::store::within;
 
 /// What a flush did.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Flushed {
     /// Jobs whose outcome this flush recorded.
     pub settled: usize,
@@ -20,6 +21,8 @@ pub struct Flushed {
     pub lost: usize,
     /// Whether the database was out of reach: the leases will end.
     pub database_lost: bool,
+    /// The daily limit that kept outcomes from being recorded: the leases will end, and nothing can be written until midnight.
+    pub limit: Option<DailyLimit>,
 }
 
 /// Flushes outcomes, in four steps. A crash between any two of them loses no job:
@@ -31,7 +34,9 @@ pub struct Flushed {
 pub async fn flush<W: World>(world: &W, settings: &Settings, token: &str, n: u32, finished: Vec<Finished>) -> Flushed {
     let settlements = put_evidence(world, token, n, finished).await;
     let flushed = record_outcomes(world, settings, token, &settlements).await;
-    send_hints(world, settings, settlements.iter().filter_map(Settlement::hint).collect()).await;
+    if flushed.limit.is_none() {
+        send_hints(world, settings, settlements.iter().filter_map(Settlement::hint).collect()).await;
+    }
     flushed
 }
 
@@ -70,20 +75,24 @@ async fn record_outcomes<W: World>(world: &W, settings: &Settings, token: &str, 
     match settle(world, token, &settings.plan, settlements).await {
         Ok(jobs) => {
             add_late(world, token, settlements, &jobs).await;
-            Flushed { settled: jobs.len(), lost: settlements.len() - jobs.len(), database_lost: false }
+            Flushed { settled: jobs.len(), lost: settlements.len() - jobs.len(), ..Flushed::default() }
         }
         Err(DatabaseError::Unreachable(reason)) => {
             tracing::error!(reason, jobs = settlements.len(), "outcomes could not be recorded, their leases will end");
-            Flushed { settled: 0, lost: settlements.len(), database_lost: true }
+            Flushed { lost: settlements.len(), database_lost: true, ..Flushed::default() }
         }
+        Err(DatabaseError::DailyLimit(limit)) => limited(limit, Flushed::default(), settlements.len()),
         // One row that the schema refuses must not take its neighbours along.
         Err(DatabaseError::Refused(_)) if settlements.len() > 1 => {
-            let mut flushed = Flushed { settled: 0, lost: 0, database_lost: false };
-            for settlement in settlements {
+            let mut flushed = Flushed::default();
+            for (done, settlement) in settlements.iter().enumerate() {
                 match settle(world, token, &settings.plan, std::slice::from_ref(settlement)).await {
                     Ok(jobs) => {
                         add_late(world, token, std::slice::from_ref(settlement), &jobs).await;
                         flushed.settled += jobs.len();
+                    }
+                    Err(DatabaseError::DailyLimit(limit)) => {
+                        return limited(limit, flushed, settlements.len() - done);
                     }
                     Err(error) => {
                         tracing::error!(%error, tenant = settlement.tenant, job = settlement.id, "an outcome was refused");
@@ -95,7 +104,7 @@ async fn record_outcomes<W: World>(world: &W, settings: &Settings, token: &str, 
         }
         Err(DatabaseError::Refused(reason)) => {
             tracing::error!(reason, "an outcome was refused, its lease will end");
-            Flushed { settled: 0, lost: settlements.len(), database_lost: false }
+            Flushed { lost: settlements.len(), ..Flushed::default() }
         }
     }
 }
@@ -107,13 +116,26 @@ async fn add_late<W: World>(world: &W, token: &str, settlements: &[Settlement], 
     }
 }
 
-/// Sends hints. A failure is only logged: the sweep finds the jobs.
-pub async fn send_hints<W: World>(world: &W, settings: &Settings, hints: Vec<Hint>) {
+/// A flush that a daily limit ended before `left` of its outcomes were recorded.
+fn limited(limit: DailyLimit, flushed: Flushed, left: usize) -> Flushed {
+    tracing::error!(limit = limit.name(), jobs = left, "outcomes could not be recorded today, their leases will end");
+    Flushed { lost: flushed.lost + left, limit: Some(limit), ..flushed }
+}
+
+/// Sends hints. A failure is only logged: the sweep finds the jobs. Answers whether the queue takes messages today; after the
+/// first one that it refuses for a daily limit no other is sent.
+pub async fn send_hints<W: World>(world: &W, settings: &Settings, hints: Vec<Hint>) -> bool {
     for (lane, messages) in into_messages(hints, settings.plan.hint_jobs) {
         match within(world, SEND_MS_MAX, world.send_hints(lane, messages)).await {
             Some(Ok(())) => {}
-            Some(Err(error)) => tracing::warn!(%error, "the sweep will find these jobs"),
+            Some(Err(error)) => {
+                tracing::warn!(%error, "the sweep will find these jobs");
+                if error == HintError::DailyLimit {
+                    return false;
+                }
+            }
             None => tracing::warn!("hints did not leave within {SEND_MS_MAX} ms, the sweep will find these jobs"),
         }
     }
+    true
 }

@@ -64,6 +64,7 @@ pub mod usage;
 
 pub mod cron;
 pub mod cursor;
+pub mod daily_limit;
 pub mod destination;
 pub mod entropy;
 pub mod idempotency;

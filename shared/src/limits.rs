@@ -37,6 +37,11 @@ pub const DISPATCHES_BEFORE_SWEEP_RUNS: i64 = 2;
 pub const HINT_DELAY_MS_MAX: i64 = 120_000;
 /// Rows that one sweep step touches at most: D1's advice is about 1,000 per statement.
 pub const SWEEP_ROWS_MAX: i64 = 500;
+/// A sweep that sees an ended lease later than this has missed several rounds, because nothing could be written, or no cron
+/// came: whether the worker crashed nobody knows, and its job is not blamed for it. On time it comes within 2 minutes.
+pub const CRASH_SEEN_MS_MAX: i64 = 10 * 60_000;
+/// How long a completion is waited for that fell due while nothing could be written: its caller was told to come again.
+pub const COMPLETION_GRACE_MS: i64 = 15 * 60_000;
 /// How far one move of the mark goes at most; a sweep that was missing for long catches up in several.
 pub const MARK_STEP_MS_MAX: i64 = HOUR_MS;
 /// When a move fails, the next is this much shorter, until

@@ -98,6 +98,7 @@ classes! {
     Provider "provider" Provider "A provider behind the handler failed.",
     Handler "handler" Payload "The handler refuses this payload.",
     Config "config" Ours "The deployment lacks what the job names.",
+    DailyLimit "daily_limit" Ours "The Cloudflare account has spent a daily limit of the free plan.",
     Internal "internal" Ours "A bug or a broken part of ours.",
     Crash "crash" Ours "The worker stopped before it recorded an outcome.",
 }
@@ -180,7 +181,7 @@ mod tests {
     #[test]
     fn an_error_says_whose_it_is_and_whether_to_try_again() {
         let faults = |fault| ErrorClass::ALL.iter().filter(|class| class.fault() == fault).count();
-        assert_eq!([Fault::Destination, Fault::Ours, Fault::Provider, Fault::Payload].map(faults), [9, 3, 1, 2]);
+        assert_eq!([Fault::Destination, Fault::Ours, Fault::Provider, Fault::Payload].map(faults), [9, 4, 1, 2]);
         let error = serde_json::to_value(JobError::new(ErrorClass::Blocked, "no")).unwrap();
         let expected = serde_json::json!({"class": "blocked", "fault": "payload", "message": "no", "retryable": false});
         assert_eq!(error, expected);

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use crate::daily_limit::DailyLimit;
 use crate::job::Lane;
 
 /// One value bound to a statement. Lists and 64-bit integers travel inside a JSON text.
@@ -67,6 +68,9 @@ pub enum DatabaseError {
     /// The database refused the batch; nothing was written. A bug of ours, or the storage is full.
     #[error("the database refused a statement: {0}")]
     Refused(String),
+    /// The account has spent a daily limit of the free plan; nothing was written, and a repeated call fails until midnight UTC.
+    #[error("the account's daily {0} are spent")]
+    DailyLimit(DailyLimit),
 }
 
 /// The store: one method, all or nothing.
@@ -93,8 +97,14 @@ pub trait Hints {
 
 /// Why hints did not leave.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("hints did not leave: {0}")]
-pub struct HintError(pub String);
+pub enum HintError {
+    /// The queue failed.
+    #[error("hints did not leave: {0}")]
+    Failed(String),
+    /// The account has spent the queue operations of the day; a repeated send fails until midnight UTC.
+    #[error("hints did not leave: the account's daily queue operations are spent")]
+    DailyLimit,
+}
 
 /// The object store.
 pub trait Blobs {

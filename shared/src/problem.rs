@@ -1,5 +1,6 @@
 //! Every refusal the API can answer: its name, its status and its title. The producer writes them as RFC 9457.
 
+use crate::daily_limit::DailyLimit;
 use crate::invalid::{InvalidField, Unreadable};
 
 macro_rules! problems {
@@ -57,6 +58,7 @@ problems! {
     ProviderFailed(String) "provider-failed" 502 "The provider of embeddings gave no vector",
     StorageFull "storage-full" 503 "The store is nearly full and accepts no new jobs",
     Restoring "restoring" 503 "The store is being restored",
+    DailyLimit(DailyLimit) "daily-limit" 503 "The Cloudflare account has spent a daily limit of the free plan",
     Unavailable "unavailable" 503 "The store is out of reach; repeat the request with the same idempotency key",
 }
 
@@ -78,6 +80,9 @@ impl Problem {
             | Problem::TooLarge(text)
             | Problem::ProviderFailed(text) => Some(text.clone()),
             Problem::MethodNotAllowed(allowed) => Some(format!("Offered here: {allowed}.")),
+            Problem::DailyLimit(limit) => Some(format!(
+                "The account has no {limit} left today. Nothing was written; the limit ends at midnight UTC."
+            )),
             Problem::InvalidParameter(field) => Some(field.detail.clone()),
             Problem::InvalidRequest(fields) => fields.first().map(|field| field.detail.clone()),
             _ => None,

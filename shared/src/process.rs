@@ -12,6 +12,7 @@ use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesUnordered;
 
 use crate::claim::{Claimed, claim, find_suspects, hand_back, heartbeat};
+use crate::daily_limit::DailyLimit;
 use crate::embed::pool::Pool;
 use crate::flush::{Flushed, flush, send_hints};
 use crate::held::Held;
@@ -22,6 +23,8 @@ use crate::limits::{HAND_BACK_PAUSE_MS, HEARTBEAT_MS, LEASE_MARGIN_MS, LEASE_MS}
 use crate::ports::{DatabaseError, World};
 use crate::run::{Finished, run};
 use crate::settings::Settings;
+
+mod take;
 
 /// What an invocation did.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -36,6 +39,9 @@ pub struct Report {
     pub unclaimed: Vec<JobRef>,
     /// Whether the database was out of reach: the hints must come again.
     pub database_lost: bool,
+    /// The daily limit that was met: hints need not come again, because nothing can be claimed before midnight UTC, and the
+    /// sweep finds the jobs then.
+    pub limit: Option<DailyLimit>,
 }
 
 /// Runs the jobs of some hints, suspects excepted, and hints again what it had no time for.
@@ -62,6 +68,9 @@ pub async fn process_suspects<W: World>(world: &W, settings: &Settings, lane: La
         let report = Invocation::new(world, settings, lane, vec![suspect], pool.clone(), true).drive().await;
         total.attempts += report.attempts;
         total.settled += report.settled;
+        if report.limit.is_some() {
+            return Report { limit: report.limit, ..total };
+        }
         if total.attempts >= settings.plan.jobs_per_invocation || world.now_ms() - began_at >= INVOCATION_MS {
             break;
         }
@@ -172,7 +181,7 @@ impl<'a, W: World> Invocation<'a, W> {
             }
         }
         self.leftover.extend(self.pending.drain(..));
-        if !self.report.database_lost {
+        if !self.report.database_lost && self.report.limit.is_none() {
             let later = u32::try_from(HAND_BACK_PAUSE_MS / 1_000).unwrap_or(0);
             let lane = self.lane;
             let now = self.leftover.drain(..).map(|job| Hint::now(job, lane));
@@ -190,6 +199,7 @@ impl<'a, W: World> Invocation<'a, W> {
     fn may_claim(&self) -> bool {
         !self.pending.is_empty()
             && !self.report.database_lost
+            && self.report.limit.is_none()
             && self.claims < self.settings.plan.jobs_per_invocation
             && self.world.now_ms() - self.began_at < INVOCATION_MS
     }
@@ -343,58 +353,5 @@ impl<'a, W: World> Invocation<'a, W> {
             world.sleep(Duration::from_millis(wait)).await;
             Event::Woken
         }));
-    }
-
-    /// Takes in what ended.
-    fn take(&mut self, event: Event) {
-        match event {
-            Event::Claimed { asked, answer, sent_at } => self.take_claim(&asked, answer, sent_at),
-            Event::Attempted(finished) => {
-                self.report.attempts += 1;
-                let ended = |held: &Held| held.is(&finished.settlement.tenant, &finished.settlement.id);
-                if let Some(at) = self.running.iter().position(ended) {
-                    self.unsettled.push(self.running.swap_remove(at));
-                }
-                self.ready.push(*finished);
-            }
-            Event::Flushed(flushed) => {
-                self.under_way.flush = false;
-                self.report.settled += flushed.settled;
-                self.report.lost += flushed.lost;
-                self.report.database_lost |= flushed.database_lost;
-                let ready = &self.ready;
-                let waits =
-                    |held: &Held| ready.iter().any(|done| held.is(&done.settlement.tenant, &done.settlement.id));
-                self.unsettled.retain(waits);
-            }
-            Event::Beaten { renewed, sent_at } => {
-                self.under_way.heartbeat = false;
-                for held in self.running.iter_mut().chain(&mut self.unsettled) {
-                    if renewed.iter().any(|job| held.is(&job.tenant, &job.id)) {
-                        held.job.lease.set(sent_at + LEASE_MS);
-                    }
-                }
-            }
-            Event::HandedBack => self.under_way.hand_backs -= 1,
-            Event::Woken => self.wake_at = None,
-        }
-    }
-
-    fn take_claim(&mut self, asked: &[JobRef], answer: Result<Vec<Claimed>, DatabaseError>, sent_at: i64) {
-        self.under_way.claim = false;
-        let claimed = answer.unwrap_or_else(|error| {
-            tracing::error!(%error, jobs = asked.len(), "no claim, these hints must come again");
-            self.report.database_lost = true;
-            self.leftover.extend_from_slice(asked);
-            Vec::new()
-        });
-        for job in asked {
-            if !claimed.iter().any(|claimed| claimed.tenant == job.tenant && claimed.id == job.id) {
-                self.report.unclaimed.push(job.clone());
-            }
-        }
-        for job in claimed {
-            self.waiting.push_back(Held::new(job, sent_at));
-        }
     }
 }

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::attempt::{EvidenceRef, LogEntry};
 use crate::authorize::unavailable;
+use crate::daily_limit::DailyLimit;
 use crate::evidence::{pack_key, sha256};
 use crate::job::{ID_END, JobRef, JobRow, first_id_at, is_id};
 use crate::limits::{PAGE_ROWS_READ_MAX, REQUESTS_AT_ONCE};
@@ -251,6 +252,7 @@ pub struct Health {
     pub epoch: i64,
     pub paused: u8,
     pub storage_full: u8,
+    pub queue_spent_until: i64,
     pub oldest_look_at: Option<i64>,
 }
 
@@ -260,6 +262,19 @@ pub struct Health {
 /// `Unavailable`.
 pub async fn read_health<W: Database + Clock>(world: &W) -> Result<Health, Problem> {
     read_first(world, sql!("read_health")).await?.ok_or(Problem::Unavailable)
+}
+
+/// The daily limit of the database that is spent; `None` if it takes reads and writes, or nobody can tell.
+pub async fn spent_limit<W: Database + Clock>(world: &W) -> Option<DailyLimit> {
+    match batch(world, vec![probe()]).await {
+        Err(DatabaseError::DailyLimit(limit)) => Some(limit),
+        _ => None,
+    }
+}
+
+/// Writes nothing, and fails where the database takes no writes.
+pub(crate) fn probe() -> Statement {
+    sql!("probe")
 }
 
 /// Notes when something last ran.

@@ -4,12 +4,15 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::complete::end_overdue;
+use crate::daily_limit::ms_to_midnight;
 use crate::erase::{Erasure, erase};
 use crate::flush::send_hints;
 use crate::groups::batch_counting_ends;
 use crate::hint::Hint;
 use crate::job::{JobRef, Lane, first_id_at};
-use crate::limits::{CRASHES_MAX, DAMPING_MS, DAMPING_MS_MAX, DISPATCHES_BEFORE_SWEEP_RUNS, HOUR_MS, MARK_LAG_MS};
+use crate::limits::{
+    CRASH_SEEN_MS_MAX, CRASHES_MAX, DAMPING_MS, DAMPING_MS_MAX, DISPATCHES_BEFORE_SWEEP_RUNS, HOUR_MS, MARK_LAG_MS,
+};
 use crate::limits::{
     MARK_STEP_DIVISOR, MARK_STEP_MS_MAX, MARK_STEP_MS_MIN, PURGED_HOURS_AT_ONCE, SENDS_MAX, STORAGE_REFUSE_PERCENT,
     STORAGE_WARN_PERCENT, SWEEP_ROWS_MAX, USAGE_DAYS,
@@ -19,7 +22,7 @@ use crate::orphans::{Walk, walk};
 use crate::payload::remove;
 use crate::ports::{DatabaseError, Param, Rows, Statement, World};
 use crate::process::{process, process_suspects};
-use crate::query::stamp;
+use crate::query::{probe, stamp};
 use crate::settings::Settings;
 use crate::state::State;
 use crate::store::{batch, first_as, json_param, rows_as, sql};
@@ -61,6 +64,7 @@ struct Standing {
     epoch: i64,
     paused: u8,
     storage_full: u8,
+    queue_spent_until: i64,
     /// The one whose turn it is.
     erasure: Option<Erasure>,
 }
@@ -68,10 +72,11 @@ struct Standing {
 /// Sweeps once.
 ///
 /// # Errors
-/// When the database is out of reach; the next sweep goes on from where this one stopped.
+/// When the database is out of reach, or a daily limit is spent; the next sweep goes on from where this one stopped.
 pub async fn sweep<W: World>(world: &W, settings: &Settings) -> Result<Swept, DatabaseError> {
-    let answers = batch(world, vec![sql!("read_sweep")]).await?;
-    let standing: Standing = first_as(answers.first())?
+    // One call that fails is all that a sweep costs while a daily limit is spent.
+    let answers = batch(world, vec![probe(), sql!("read_sweep")]).await?;
+    let standing: Standing = first_as(answers.last())?
         .ok_or_else(|| DatabaseError::Refused("the tables are not there: apply the migrations".into()))?;
     if standing.epoch != settings.epoch {
         // Nobody has said yet what is to become of the jobs.
@@ -87,7 +92,7 @@ pub async fn sweep<W: World>(world: &W, settings: &Settings) -> Result<Swept, Da
     if standing.paused == 0 {
         swept.released = release(world, settings).await?;
     }
-    look(world, settings, &mut swept).await?;
+    look(world, settings, &standing, &mut swept).await?;
     swept.purged += purge_hours(world, settings, standing.now, mark).await?;
     let at = Walk { now: standing.now, walked_at: standing.walked_at, from: standing.walk_from };
     swept.orphans = walk(world, at).await?;
@@ -119,6 +124,7 @@ async fn mark<W: World>(world: &W, settings: &Settings, standing: &Standing) -> 
             Ok(None) => break, // Another sweep moved it.
             // An hour after an outage may hold more open rows than one call can pass: shorter steps pass fewer. It must
             // not keep the sweep from looking at those that were passed before.
+            Err(error @ DatabaseError::DailyLimit(_)) => return Err(error),
             Err(error) if step > MARK_STEP_MS_MIN => {
                 tracing::warn!(%error, step, "the mark could not pass, it tries a shorter step");
                 step = (step / MARK_STEP_DIVISOR).max(MARK_STEP_MS_MIN);
@@ -155,7 +161,14 @@ async fn release<W: World>(world: &W, settings: &Settings) -> Result<usize, Data
 }
 
 /// Looks at every row whose time has come: ended leases, due jobs, rows to purge.
-async fn look<W: World>(world: &W, settings: &Settings, swept: &mut Swept) -> Result<(), DatabaseError> {
+///
+/// While the queue takes no messages the sweep runs due jobs itself, as many as it can.
+async fn look<W: World>(
+    world: &W,
+    settings: &Settings,
+    standing: &Standing,
+    swept: &mut Swept,
+) -> Result<(), DatabaseError> {
     #[derive(Deserialize)]
     struct Due {
         tenant: String,
@@ -163,7 +176,7 @@ async fn look<W: World>(world: &W, settings: &Settings, swept: &mut Swept) -> Re
         state: State,
         deferred: u8,
     }
-    let mut to_run = Vec::new();
+    let (mut to_run, mut takes_hints) = (Vec::new(), standing.queue_spent_until <= standing.now);
     for _ in 0..settings.plan.sweep_rounds {
         let answers = batch(world, vec![sql!("look", SWEEP_ROWS_MAX)]).await?;
         let due: Vec<Due> = rows_as(answers.first().unwrap_or(&Vec::new()))?;
@@ -188,15 +201,22 @@ async fn look<W: World>(world: &W, settings: &Settings, swept: &mut Swept) -> Re
         swept.purged += purge(world, &terminal).await?;
         let dispatched = dispatch(world, settings, &open).await?;
         swept.dispatched += dispatched.len();
+        let is_for_sweep = |dispatches| !takes_hints || dispatches > DISPATCHES_BEFORE_SWEEP_RUNS;
         let (for_sweep, for_hints): (Vec<_>, Vec<_>) =
-            dispatched.into_iter().partition(|(_, dispatches)| *dispatches > DISPATCHES_BEFORE_SWEEP_RUNS);
+            dispatched.into_iter().partition(|(_, dispatches)| is_for_sweep(*dispatches));
         to_run.extend(for_sweep.into_iter().map(|(hint, _)| hint));
-        send_hints(world, settings, for_hints.into_iter().map(|(hint, _)| hint).collect()).await;
+        let hints: Vec<_> = for_hints.into_iter().map(|(hint, _)| hint).collect();
+        if !send_hints(world, settings, hints.clone()).await {
+            takes_hints = false;
+            to_run.extend(hints);
+            // Other sweeps of the day try no more, and `/readyz` says it.
+            set_meta(world, &[("queue_spent_until", standing.now + ms_to_midnight(standing.now))]).await?;
+        }
     }
     // Tasks last: they may take minutes, and other sweeps go on beside this one.
     let (tasks, webhooks): (Vec<_>, Vec<_>) = to_run.into_iter().partition(|hint| hint.lane == Lane::Tasks);
-    swept.run = run_unclaimed(world, settings, Lane::Webhooks, webhooks).await;
-    swept.run += run_unclaimed(world, settings, Lane::Tasks, tasks).await;
+    swept.run = run_unclaimed(world, settings, Lane::Webhooks, (webhooks, takes_hints)).await;
+    swept.run += run_unclaimed(world, settings, Lane::Tasks, (tasks, takes_hints)).await;
     Ok(())
 }
 
@@ -214,7 +234,7 @@ fn look_later(jobs: &[JobRef]) -> Statement {
 
 fn terms(settings: &Settings) -> Param {
     json_param(&json!({
-        "crashes_max": CRASHES_MAX, "sends_max": SENDS_MAX,
+        "crashes_max": CRASHES_MAX, "sends_max": SENDS_MAX, "seen_ms": CRASH_SEEN_MS_MAX,
         "retention_succeeded_ms": settings.plan.retention_succeeded_ms,
         "retention_dead_ms": settings.plan.retention_dead_ms,
     }))
@@ -265,14 +285,25 @@ async fn dispatch<W: World>(
     Ok(rows.into_iter().map(|(tenant, id, dispatches, kind)| (hint(tenant, id, &kind), dispatches)).collect())
 }
 
-/// Runs jobs that two dispatches did not bring to a claim, through the same claim. What does not fit is hinted.
-async fn run_unclaimed<W: World>(world: &W, settings: &Settings, lane: Lane, mut hints: Vec<Hint>) -> usize {
+/// Runs jobs that two dispatches did not bring to a claim, through the same claim. What does not fit is hinted, or waits for
+/// another sweep.
+async fn run_unclaimed<W: World>(
+    world: &W,
+    settings: &Settings,
+    lane: Lane,
+    (mut hints, takes_hints): (Vec<Hint>, bool),
+) -> usize {
     let rest = hints.split_off(hints.len().min(lane.at_once(settings.plan.sweep_runs)));
-    send_hints(world, settings, rest).await;
+    if takes_hints {
+        send_hints(world, settings, rest).await;
+    }
     if hints.is_empty() {
         return 0;
     }
     let report = process(world, settings, lane, hints.into_iter().map(|hint| hint.job).collect()).await;
+    if report.limit.is_some() {
+        return report.attempts;
+    }
     let suspects = process_suspects(world, settings, lane, &report.unclaimed).await;
     report.attempts + suspects.attempts
 }

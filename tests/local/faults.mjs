@@ -4,7 +4,12 @@ import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { root } from "./workers.mjs";
 
-const modes = { r2: ["ok", "fail", "hang"], hints: ["ok", "drop", "fail", "hang"], random: ["ok", "fail"] };
+const modes = {
+  r2: ["ok", "fail", "hang"],
+  hints: ["ok", "drop", "fail", "hang", "spent"],
+  random: ["ok", "fail"],
+  d1_spent: ["none", "reads", "writes", "all"],
+};
 const none = {
   r2: "ok",
   hints: "ok",
@@ -15,6 +20,8 @@ const none = {
   d1_lost_per_mille: 0,
   // From now on D1 answers nothing for that long, or until this is set anew; what is still wanted then is run then.
   d1_stall_ms: 0,
+  // The daily rows of D1 that the account has spent.
+  d1_spent: "none",
   // Every queue batch is delivered twice, at once.
   twice: false,
   // The Worker whose next D1 batch makes its wasm panic, once.
@@ -31,6 +38,12 @@ const d1Errors = [
   "Cannot resolve D1 DB due to transient issue on remote node.",
   "D1 DB is overloaded. Requests queued for too long.",
 ];
+
+// As D1 and Queues word the daily limits of the free plan.
+const spentRows = (what) =>
+  `D1_ERROR: Your account has exceeded D1's free tier daily row ${what} limit. ` +
+  "Upgrade to a paid plan or wait until tomorrow (midnight UTC) to continue.";
+const spentQueue = "Queue sendBatch failed: the free tier limit was exceeded. (10253)";
 
 // The instants at which workerd can be killed: after such a call is done, before anybody hears its answer.
 const points = {
@@ -103,6 +116,7 @@ export class Faults {
     const verdict = question.died === undefined ? this.#judge(worker, question) : this.#die();
     if (verdict.mode !== "ok") this.#count(verdict.mode);
     if (verdict.stalled) this.#count("stall");
+    if (verdict.spent) this.#count("spent");
     return verdict;
   }
 
@@ -128,25 +142,38 @@ export class Faults {
     if (this.#armed && points[this.#armed.point](question)) return { mode: "die" };
     const { r2, hints, random, twice } = this.#switches;
     const failing = (mode) => ({ mode, error: `${question.call} failed by injected fault` });
+    if (question.call === "queue.retry") return { mode: "retry" };
     if (question.call === "queue") return { mode: twice ? "twice" : "ok" };
-    if (["DB.batch", "INDEX_DB.batch"].includes(question.call)) return this.#judgeDatabase(worker);
+    if (["DB.batch", "INDEX_DB.batch"].includes(question.call)) return this.#judgeDatabase(worker, question);
     if (question.call === "random") return failing(random);
     if (question.call.startsWith("EVIDENCE.")) return failing(r2);
+    if (question.call.startsWith("HINTS.") && hints === "spent") return { mode: "fail", spent: true, error: spentQueue };
     if (question.call.startsWith("HINTS.")) return failing(hints);
     return { mode: "ok" };
   }
 
-  #judgeDatabase(worker) {
+  #judgeDatabase(worker, { sql }) {
     const { d1_errors_per_mille: errors, d1_lost_per_mille: lost, panic } = this.#switches;
     const stalled = Date.now() < this.#stalledUntil;
     if (panic === worker) {
       this.#switches.panic = null;
       return { mode: "panic", stalled };
     }
+    const spent = this.#spentRows(sql);
+    if (spent) return { mode: "fail", spent: true, stalled, error: spentRows(spent) };
     const drawn = Math.floor(this.#random() * 1_000);
     const error = `D1_ERROR: ${d1Errors[Math.floor(this.#random() * d1Errors.length)]}`;
     const mode = drawn < errors ? "fail" : drawn < errors + lost ? "lose" : "ok";
     return { mode, stalled, error };
+  }
+
+  /** Which daily rows keep these statements from being run: those that it reads, or those that it writes. */
+  #spentRows(sql) {
+    const spent = this.#switches.d1_spent;
+    const writes = (statement) => /\b(INSERT|UPDATE|DELETE)\b/.test(statement);
+    if (["reads", "all"].includes(spent) && !sql.every(writes)) return "read";
+    if (["writes", "all"].includes(spent) && sql.some(writes)) return "write";
+    return undefined;
   }
 }
 

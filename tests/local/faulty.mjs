@@ -22,8 +22,11 @@ if (Worker.prototype.queue) {
   Faulty.prototype.queue = async function (batch) {
     const deliver = Worker.prototype.queue;
     const { mode } = await ask({ call: "queue" });
-    if (mode !== "twice") return deliver.call(this, batch);
-    await Promise.all([deliver.call(this, batch), deliver.call(this, copyOf(batch))]);
+    const told = [];
+    const heard = overheard(batch, told);
+    if (mode !== "twice") await deliver.call(this, heard);
+    else await Promise.all([deliver.call(this, heard), deliver.call(this, copyOf(batch))]);
+    await Promise.all(told);
   };
 }
 
@@ -46,6 +49,27 @@ if (Worker.prototype.fetch) {
 // What leaves for a destination; the wasm finds it where it finds everything global.
 const send = globalThis.fetch;
 globalThis.fetch = (...parameters) => suffer({ call: "fetch" }, () => send(...parameters));
+
+/** The same messages, and the runner is told which are asked for again. */
+function overheard(batch, told) {
+  const overhear = (message) => ({
+    id: message.id,
+    timestamp: message.timestamp,
+    body: message.body,
+    attempts: message.attempts,
+    ack: () => message.ack(),
+    retry(options) {
+      told.push(ask({ call: "queue.retry" }));
+      message.retry(options);
+    },
+  });
+  return {
+    queue: batch.queue,
+    messages: batch.messages.map(overhear),
+    ackAll: () => batch.ackAll(),
+    retryAll: (options) => batch.retryAll(options),
+  };
+}
 
 /** The same messages with marks of their own, which nobody hears: the queue listens to one delivery. */
 function copyOf(batch) {

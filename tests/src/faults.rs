@@ -15,6 +15,23 @@ pub enum Mode {
     Fail,
     /// Not at all.
     Hang,
+    /// With the error of an account whose daily operations are spent. Queues only.
+    Spent,
+}
+
+/// The daily rows of D1 that the account has spent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SpentRows {
+    /// There are some left of both.
+    #[default]
+    None,
+    /// Those that are read: what only writes goes on.
+    Reads,
+    /// Those that are written: what only reads goes on.
+    Writes,
+    /// Both.
+    All,
 }
 
 /// All faults at once; the default is none.
@@ -32,6 +49,8 @@ pub struct Faults {
     pub d1_stall_ms: u32,
     /// Random bits, which a request draws at its start: none come with `fail`.
     pub random: Mode,
+    /// The daily rows that are spent.
+    pub d1_spent: SpentRows,
     /// Every queue batch is delivered twice, at once.
     pub twice: bool,
     /// The Worker, `producer` or `consumer`, whose next D1 batch makes its wasm panic, once.
@@ -49,6 +68,7 @@ impl Default for Faults {
             d1_errors_per_mille: 0,
             d1_lost_per_mille: 0,
             d1_stall_ms: 0,
+            d1_spent: SpentRows::None,
             twice: false,
             panic: None,
             seed: 1,
@@ -66,6 +86,10 @@ pub struct Injected {
     pub lose: u64,
     /// D1 batches that had to wait.
     pub stall: u64,
+    /// Messages that were asked for again; no fault, but counted with them.
+    pub retry: u64,
+    /// Calls that a daily limit refused.
+    pub spent: u64,
     /// Queue batches that were delivered twice.
     pub twice: u64,
     /// Panics.

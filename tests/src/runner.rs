@@ -14,7 +14,7 @@ use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 use crate::client::eventually;
-pub use crate::faults::{Faults, Injected, Mode, Point};
+pub use crate::faults::{Faults, Injected, Mode, Point, SpentRows};
 pub use crate::options::Options;
 use crate::scratch::repository;
 

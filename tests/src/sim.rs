@@ -18,6 +18,8 @@ mod history;
 mod index;
 mod indexers;
 mod invariants;
+mod limits;
+mod making;
 mod objects;
 mod operators;
 mod ports;

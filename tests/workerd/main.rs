@@ -16,6 +16,7 @@ mod cors;
 mod crash;
 mod cursors;
 mod d1_faults;
+mod daily_limits;
 mod dead_letters;
 mod delivery;
 mod embeds;

@@ -7,6 +7,7 @@ use worker::d1::serde_wasm_bindgen::preserve;
 use worker::{D1Database, D1PreparedStatement, D1Result};
 
 use super::CloudflareWorld;
+use crate::daily_limit::DailyLimit;
 use crate::ports::{Database, DatabaseError, IndexDatabase, Param, Rows, Statement};
 
 /// A row as JavaScript has it: an object of one property, named by the whole expression, which is not worth copying.
@@ -63,7 +64,7 @@ fn rows(result: &D1Result) -> Result<Rows, DatabaseError> {
         .collect())
 }
 
-/// D1 names SQL's own refusals; everything else may pass, and may have committed.
+/// D1 names SQL's own refusals and the free plan's daily limits; everything else may pass, and may have committed.
 fn classify(error: &worker::Error) -> DatabaseError {
     const REFUSALS: [&str; 6] =
         ["SQLITE_CONSTRAINT", "SQLITE_ERROR", "SQLITE_MISMATCH", "SQLITE_TOOBIG", "SQLITE_FULL", "D1_TYPE_ERROR"];
@@ -73,7 +74,10 @@ fn classify(error: &worker::Error) -> DatabaseError {
         worker::Error::D1(error) => String::from(AsRef::<js_sys::Error>::as_ref(error).message()),
         other => other.to_string(),
     };
-    if REFUSALS.iter().any(|refusal| text.contains(refusal)) {
+    // First: the text of a limit may come with a code of SQLite's.
+    if let Some(limit) = DailyLimit::of_database(&text) {
+        DatabaseError::DailyLimit(limit)
+    } else if REFUSALS.iter().any(|refusal| text.contains(refusal)) {
         DatabaseError::Refused(text)
     } else {
         DatabaseError::Unreachable(text)

@@ -4,6 +4,7 @@ use wasm_bindgen::JsValue;
 use worker::{BatchMessageBuilder, QueueContentType, RawMessageBuilder};
 
 use super::CloudflareWorld;
+use crate::daily_limit::DailyLimit;
 use crate::hint::into_batches;
 use crate::job::Lane;
 use crate::ports::{HintError, Hints};
@@ -21,8 +22,15 @@ impl Hints for CloudflareWorld {
                     .build_with_content_type(QueueContentType::Text);
                 builder.message(message)
             });
-            queue.send_raw_batch(batch.build()).await.map_err(|error| HintError(error.to_string()))?;
+            queue.send_raw_batch(batch.build()).await.map_err(|error| classify(&error.to_string()))?;
         }
         Ok(())
+    }
+}
+
+fn classify(text: &str) -> HintError {
+    match DailyLimit::of_queue(text) {
+        Some(_) => HintError::DailyLimit,
+        None => HintError::Failed(text.to_owned()),
     }
 }

@@ -346,11 +346,12 @@ impl<W: World> Apply<'_, W> {
     /// What becomes of the attempt when the store of search gives no answer: it waits, and spends no failure. What the store
     /// refuses is a bug of ours, or a vector that left in between.
     pub(super) fn away(&self, error: &DatabaseError) -> Outcome {
+        tracing::error!(%error, job = self.job.id, "the store of search gave no answer");
         let retry_after = match error {
             DatabaseError::Unreachable(_) => Some(out_of_reach(self.job)),
             DatabaseError::Refused(_) => None,
+            DatabaseError::DailyLimit(limit) => return limit.outcome(self.world.now_ms()),
         };
-        tracing::error!(%error, job = self.job.id, "the store of search gave no answer");
         let message = "The store of search gave no answer.".to_owned();
         Outcome::Failed { class: ErrorClass::Internal, message, retry_after }
     }

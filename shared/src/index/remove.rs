@@ -23,7 +23,7 @@ use crate::job::ID_PREFIX;
 use crate::limits::{REBUILD_DOCUMENTS, REBUILD_MS};
 use crate::outcome::{ErrorClass, Outcome, RetryAfter};
 use crate::payload::out_of_reach;
-use crate::ports::World;
+use crate::ports::{DatabaseError, World};
 use crate::store::{batch, first_as, rows_as};
 
 /// Seconds until a removal looks at its group again, doubled each time,
@@ -88,6 +88,9 @@ async fn wait_for_group<W: World>(apply: &Apply<'_, W>) -> Result<(), Outcome> {
     // Safe to repeat: it only reads.
     let group = find_group(apply.world, &apply.job.tenant, group).await.map_err(|error| {
         tracing::warn!(%error, job = apply.job.id, "the group of a removal cannot be read");
+        if let DatabaseError::DailyLimit(limit) = error {
+            return limit.outcome(apply.world.now_ms());
+        }
         let (message, retry_after) = ("The group cannot be read.".to_owned(), Some(out_of_reach(apply.job)));
         Outcome::Failed { class: ErrorClass::Internal, message, retry_after }
     })?;

@@ -389,9 +389,12 @@ pub(super) struct Readiness {
     consumer_tick_age_seconds: Option<i64>,
     producer_tick_age_seconds: Option<i64>,
     /// How long the oldest row that is due waits for the sweep.
-    oldest_due_seconds: i64,
-    paused: bool,
-    storage_full: bool,
+    oldest_due_seconds: Option<i64>,
+    paused: Option<bool>,
+    storage_full: Option<bool>,
     /// Whether the store is of another epoch than the deployment.
-    restoring: bool,
+    restoring: Option<bool>,
+    /// The daily limit of Cloudflare's free plan that the account has spent: `rows_read`, `rows_written` or `queue_operations`.
+    /// Without reads the others are null; without operations of the queue the sweep runs the jobs, and the deployment is ready.
+    daily_limit: Option<String>,
 }

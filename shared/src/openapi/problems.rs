@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
 
+use crate::daily_limit::DailyLimit;
 use crate::invalid::InvalidField;
 use crate::problem::Problem;
 
@@ -33,6 +34,7 @@ pub(super) fn samples() -> Vec<Problem> {
         Problem::ProviderFailed("The provider answered 500.".into()),
         Problem::StorageFull,
         Problem::Restoring,
+        Problem::DailyLimit(DailyLimit::RowsWritten),
         Problem::Unavailable,
     ]
 }
@@ -102,6 +104,10 @@ fn when(problem: &Problem) -> &'static str {
             "The deployment's EPOCH is not the store's: an operator brings the store back to an earlier time, and has not said \
              yet what is to become of its jobs. Reading is allowed."
         }
+        Problem::DailyLimit(_) => {
+            "Cloudflare's free plan allows an account so many rows read and written a day. Until midnight UTC what needs more of \
+             them is answered so at once; what was accepted before is safe and runs on after midnight."
+        }
         Problem::Unavailable => "The database did not answer in time. An accept may or may not have been written.",
     }
 }
@@ -139,6 +145,10 @@ fn what_to_do(problem: &Problem) -> &'static str {
         Problem::Internal => "Repeat with the same idempotency key; if it stays, tell the operator the `request_id`.",
         Problem::StorageFull => "Repeat after Retry-After with the same idempotency key; an operator makes room.",
         Problem::Restoring => "Repeat after Retry-After with the same idempotency key; an operator is at work.",
+        Problem::DailyLimit(_) => {
+            "Repeat after Retry-After, which is midnight UTC, with the same idempotency key; or the operator upgrades the \
+             account to the paid plan."
+        }
         Problem::Unavailable => {
             "Repeat after Retry-After with the same idempotency key: then it is one job either way."
         }

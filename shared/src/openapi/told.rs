@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::answers::Page;
 use super::{NAME, examples};
+use crate::daily_limit::DailyLimit;
 use crate::invalid::InvalidField;
 use crate::limits::{
     EMBED_ID_BYTES_MAX, IDEMPOTENCY_KEY_BYTES_MAX, PAGE_DEFAULT, PAGE_MAX, SUBJECT_BYTES_MAX, WAIT_SECONDS_MAX,
@@ -182,6 +183,7 @@ impl Told {
                 Problem::Unauthenticated("There is no Authorization header.".into()),
                 Problem::Forbidden("The key lacks the scope operate.".into()),
                 Problem::RateLimited,
+                Problem::DailyLimit(DailyLimit::RowsRead),
                 Problem::Unavailable,
             ]);
         }

@@ -1,8 +1,10 @@
 -- Leases that ended unsettled: the attempt's outcome is unknown. The job runs next as a suspect, or is buried, or was to be
--- cancelled. ?1 [[tenant, id], ...], ?2 {"crashes_max","sends_max","retention_succeeded_ms","retention_dead_ms"}.
+-- cancelled. ?1 [[tenant, id], ...], ?2 {"crashes_max","sends_max","seen_ms","retention_succeeded_ms","retention_dead_ms"}.
+-- A crash counts if the job ran as a suspect, and the sweep came in time. Where it comes late nothing could be written for a
+-- while, and the worker may be well. A daily limit ends at midnight UTC: an attempt that began on the day before may have met it.
 UPDATE jobs SET
   state = v.state, lease_token = NULL, lease_until = NULL,
-  crashes = crashes + suspect, suspect = 1, dispatches = 0,
+  crashes = crashes + v.crash, suspect = 1, dispatches = 0,
   run_after = CASE v.state WHEN 'retrying' THEN CAST(unixepoch('subsec') * 1000 AS INTEGER) ELSE run_after END,
   look_at = CASE v.state WHEN 'retrying' THEN CAST(unixepoch('subsec') * 1000 AS INTEGER) WHEN 'dead' THEN CAST(unixepoch('subsec') * 1000 AS INTEGER) + (?2 ->> 'retention_dead_ms')
     ELSE CAST(unixepoch('subsec') * 1000 AS INTEGER) + (?2 ->> 'retention_succeeded_ms') END,
@@ -14,14 +16,17 @@ UPDATE jobs SET
   log = json_set(log, '$[' || (attempt - 1) || ']', json_patch(json_extract(log, '$[' || (attempt - 1) || ']'),
     json_object('state', 'outcome_unknown', 'error', json_object('class', 'crash', 'fault', 'ours',
       'message', 'The worker stopped before it recorded an outcome.', 'retryable', json('true')))))
-FROM (SELECT j.tenant AS tenant, j.id AS id,
+FROM (SELECT j.tenant AS tenant, j.id AS id, j.crash AS crash,
     CASE WHEN j.cancel_requested = 1 THEN 'cancelled'
-      WHEN j.crashes + j.suspect >= ?2 ->> 'crashes_max' OR j.attempt >= ?2 ->> 'sends_max'
+      WHEN j.crashes + j.crash >= ?2 ->> 'crashes_max' OR j.attempt >= ?2 ->> 'sends_max'
         OR j.deadline_at <= CAST(unixepoch('subsec') * 1000 AS INTEGER) THEN 'dead' ELSE 'retrying' END AS state,
     CASE WHEN j.cancel_requested = 1 THEN NULL
-      WHEN j.crashes + j.suspect >= ?2 ->> 'crashes_max' THEN 'crash_loop'
+      WHEN j.crashes + j.crash >= ?2 ->> 'crashes_max' THEN 'crash_loop'
       WHEN j.attempt >= ?2 ->> 'sends_max' THEN 'attempts_exhausted'
       WHEN j.deadline_at <= CAST(unixepoch('subsec') * 1000 AS INTEGER) THEN 'deadline' END AS reason
-  FROM json_each(?1) i CROSS JOIN jobs j ON j.tenant = i.value ->> 0 AND j.id = i.value ->> 1) AS v
+  FROM (SELECT j.tenant, j.id, j.cancel_requested, j.crashes, j.attempt, j.deadline_at,
+      j.suspect = 1 AND j.lease_until > CAST(unixepoch('subsec') * 1000 AS INTEGER) - (?2 ->> 'seen_ms')
+        AND json_extract(j.log, '$[' || (j.attempt - 1) || '].started_at') / 86400000 IS CAST(unixepoch('subsec') * 1000 AS INTEGER) / 86400000 AS crash
+    FROM json_each(?1) i CROSS JOIN jobs j ON j.tenant = i.value ->> 0 AND j.id = i.value ->> 1) AS j) AS v
 WHERE jobs.tenant = v.tenant AND jobs.id = v.id AND +jobs.state = 'running' AND jobs.deferred = 0 AND jobs.lease_until <= CAST(unixepoch('subsec') * 1000 AS INTEGER)
 RETURNING json_array(tenant, id)

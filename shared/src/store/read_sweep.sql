@@ -7,6 +7,7 @@ SELECT json_object('now', CAST(unixepoch('subsec') * 1000 AS INTEGER),
   'epoch', coalesce((SELECT value FROM meta WHERE name = 'epoch'), 0),
   'paused', coalesce((SELECT value FROM meta WHERE name = 'paused'), 0),
   'storage_full', coalesce((SELECT value FROM meta WHERE name = 'storage_full'), 0),
+  'queue_spent_until', coalesce((SELECT value FROM meta WHERE name = 'queue_spent_until'), 0),
   'erasure', json((SELECT json_object('tenant', tenant, 'id', id, 'subject', subject, 'position', position, 'found', found,
       'turn_at', turn_at, 'created_at', created_at)
     FROM erasures INDEXED BY erasures_by_turn WHERE state = 'running' ORDER BY turn_at LIMIT 1)))

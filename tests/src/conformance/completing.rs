@@ -9,7 +9,7 @@ use longshore::endpoints::{EndpointChange, change_endpoint, read_endpoint};
 use longshore::flush::{Flushed, flush};
 use longshore::groups::read_group;
 use longshore::job::{JobRef, Lane};
-use longshore::limits::{LEASE_COVERS_MS_MAX, LEASE_MS, LEASE_SLACK_MS};
+use longshore::limits::{COMPLETION_GRACE_MS, CRASH_SEEN_MS_MAX, LEASE_COVERS_MS_MAX, LEASE_MS, LEASE_SLACK_MS};
 use longshore::operate::cancel;
 use longshore::outcome::{ErrorClass, Outcome};
 use longshore::plan::PAID;
@@ -20,6 +20,7 @@ use longshore::state::{Decision, State};
 use serde_json::{Value, json};
 
 use super::stand::{Case, Stand, Store, place};
+use crate::client::early_in_a_day;
 
 /// Until the completion of a case's task is due.
 const DUE_IN: Duration = Duration::from_mins(10);
@@ -349,6 +350,7 @@ pub async fn a_failure_told_later_is_retried<S: Store>(stand: &Stand<S>) {
 
 /// A completion that never comes is a timeout, and then nothing is awaited any more.
 pub async fn an_overdue_completion_is_a_timeout<S: Store>(stand: &Stand<S>) {
+    early_in_a_day();
     let case = stand.case().await;
     let (job, _) = case.deferred().await;
     case.make_past(DUE_IN_MS).await;
@@ -358,6 +360,24 @@ pub async fn an_overdue_completion_is_a_timeout<S: Store>(stand: &Stand<S>) {
     assert_eq!(row.error.map(|error| error.class), Some(ErrorClass::Timeout));
     let late = complete(stand, &stand.settings, &job, Some(1), succeeded()).await;
     assert!(matches!(late, Err(Problem::IllegalTransition(_))));
+}
+
+/// A completion that fell due while nothing could be written was refused until then: its caller comes again, and is waited for
+/// once.
+pub async fn a_completion_that_nobody_could_bring_is_waited_for<S: Store>(stand: &Stand<S>) {
+    early_in_a_day();
+    let case = stand.case().await;
+    let (job, _) = case.deferred().await;
+    case.make_past(DUE_IN_MS + CRASH_SEEN_MS_MAX).await;
+    case.sweep().await;
+    assert_eq!((stand.row(&job).await.state, stand.raw(&job).await["failures"].as_i64()), (State::Running, Some(0)));
+    assert!(complete(stand, &stand.settings, &job, Some(1), succeeded()).await.is_ok());
+    let (late, _) = case.deferred().await;
+    case.make_past(DUE_IN_MS + CRASH_SEEN_MS_MAX).await;
+    case.sweep().await;
+    case.make_past(COMPLETION_GRACE_MS).await;
+    case.sweep().await;
+    assert_eq!(stand.row(&late).await.error.map(|error| error.class), Some(ErrorClass::Timeout));
 }
 
 /// A job whose binding is missing waits with its endpoint, and spends no failure.

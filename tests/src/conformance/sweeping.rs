@@ -2,13 +2,15 @@
 
 use longshore::endpoints::{EndpointChange, change_endpoint};
 use longshore::job::{JobRef, Lane, first_id_at};
-use longshore::limits::{DAMPING_MS, DATABASE_BYTES_PAID, DAY_MS, HOUR_MS, LEASE_MS};
+use longshore::limits::{CRASH_SEEN_MS_MAX, DAMPING_MS, DATABASE_BYTES_PAID, DAY_MS, HOUR_MS, LEASE_MS};
 use longshore::operate::{cancel, set_paused};
 use longshore::plan::PAID;
 use longshore::problem::Problem;
 use longshore::process::process;
 use longshore::sweep::sweep;
 use serde_json::json;
+
+use crate::client::early_in_a_day;
 
 use super::stand::{Case, Stand, Store, request};
 
@@ -102,6 +104,8 @@ pub async fn an_ended_lease_makes_a_suspect<S: Store>(stand: &Stand<S>) {
 
 /// The crash that makes a suspect does not count; three while it ran alone do.
 pub async fn three_lone_crashes_are_a_loop<S: Store>(stand: &Stand<S>) {
+    // A crash of the day before counts for nothing.
+    early_in_a_day();
     let case = stand.case().await;
     stand.set_mark(120_000).await;
     let job = case.age_id(&case.plain().await, 100_000).await;
@@ -114,6 +118,25 @@ pub async fn three_lone_crashes_are_a_loop<S: Store>(stand: &Stand<S>) {
     let row = stand.row(&job).await;
     assert_eq!((row.dead_state.as_deref(), row.dead_reason.as_deref()), (Some("open"), Some("crash_loop")));
     assert_eq!((row.attempt, row.failures, row.log.len()), (4, 0, 4));
+}
+
+/// A sweep that comes late, or on the day after, cannot tell a crash from a worker that could write nothing: the job runs alone
+/// again, and is not blamed.
+pub async fn a_lease_that_nobody_could_settle_is_no_crash<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    stand.set_mark(120_000).await;
+    let job = case.age_id(&case.plain().await, 100_000).await;
+    case.sweep().await;
+    for (attempt, ms) in (0..).zip([LEASE_MS, DAY_MS, CRASH_SEEN_MS_MAX + LEASE_MS, DAY_MS, DAY_MS, HOUR_MS]) {
+        assert_eq!(case.claim(&stand.token(), &[&job], attempt > 0).await.len(), 1, "{attempt}");
+        case.make_past(ms).await;
+        case.sweep().await;
+        let raw = stand.raw(&job).await;
+        let expected = (Some("retrying"), Some(1), Some(0), Some(0));
+        let told = (raw["state"].as_str(), raw["suspect"].as_i64(), raw["crashes"].as_i64(), raw["failures"].as_i64());
+        assert_eq!(told, expected, "{attempt}");
+    }
+    assert_eq!(stand.row(&job).await.log.len(), 6);
 }
 
 /// A job whose deadline passed before it could run is buried by name; one whose cancel was asked for is cancelled.

@@ -129,7 +129,11 @@ pub static ALL: &[Bug] = &[
     edit("a cancel of what is dead", &[("cancel", "'retrying', 'held')", "'retrying', 'held', 'dead')")]),
     // Suspects.
     edit("suspects that run with others", &[("claim", "AND suspect = ?4", "AND ?4 IS NOT NULL")]),
-    edit("a crash that is not counted", &[("expire", "crashes = crashes + suspect", "crashes = crashes")]),
+    edit("a crash that is not counted", &[("expire", "crashes = crashes + v.crash", "crashes = crashes")]),
+    edit(
+        "a daily limit that counts as a crash",
+        &[("expire", ".started_at') / 86400000 IS CAST(", ".started_at') / 86400000 <= CAST(")],
+    ),
     // The sweep and its mark.
     edit(
         "a mark that marks nothing",

@@ -62,6 +62,8 @@ pub enum Fault {
     AcceptAnswerLost,
     /// The database is nearly full for a while.
     StorageFull,
+    /// The account has spent its rows or the operations of its queues until midnight.
+    DailyLimit,
 }
 
 /// Each fault with its highest rate, in a thousand chances to hit.
@@ -95,10 +97,14 @@ const RATES: [(Fault, i64); 27] = [
     (Fault::StorageFull, 200),
 ];
 
+/// How often the first call comes that a daily limit refuses, where a schedule lives through a midnight. It is not drawn: schedules
+/// that do not are left as they are.
+const LIMIT_RATE: u32 = 6;
+
 impl Fault {
     /// All kinds.
     pub fn all() -> impl Iterator<Item = Fault> {
-        RATES.into_iter().map(|(fault, _)| fault)
+        RATES.into_iter().map(|(fault, _)| fault).chain([Fault::DailyLimit])
     }
 
     /// The kind with this name.
@@ -124,6 +130,7 @@ impl Chances {
             on.then_some((fault, rate))
         };
         let mut rates: BTreeMap<Fault, u32> = RATES.into_iter().filter_map(draw).collect();
+        rates.insert(Fault::DailyLimit, LIMIT_RATE);
         rates.retain(|fault, _| !off.contains(fault));
         Self { rates: RefCell::new(rates), off: off.clone() }
     }
@@ -140,6 +147,11 @@ impl Chances {
     /// Hardly any consumer comes to its end.
     pub(super) fn kill_consumers(&self) {
         self.set(Fault::ConsumerCrash, 900);
+    }
+
+    /// Workers die often enough for some job to run as a suspect.
+    pub(super) fn make_suspects(&self) {
+        self.set(Fault::ConsumerCrash, 400);
     }
 
     fn set(&self, fault: Fault, rate: u32) {

@@ -11,9 +11,10 @@ use serde_json::Value;
 use super::audit::Change;
 use super::clients::ANOTHER;
 use super::erasers::Erasures;
+use super::limits::Holder;
 use super::receiver::Receiver;
 use super::row::{Name, Row};
-use super::{completers, indexers, providers, tickers};
+use super::{completers, indexers, limits, providers, tickers};
 
 /// What must hold, and what was seen so far.
 #[derive(Debug, Default)]
@@ -70,8 +71,8 @@ impl Invariants {
         }
     }
 
-    /// Judges one change and takes it in. `is_well`: nothing befell the worker that holds the lease.
-    pub(super) fn observe(&mut self, now: i64, change: Change, is_well: bool, receiver: &Receiver) {
+    /// Judges one change and takes it in.
+    pub(super) fn observe(&mut self, now: i64, change: Change, holder: Holder, receiver: &Receiver) {
         let Change { statement, token, name, mut new } = change;
         let old = self.rows.remove(&name);
         if let Some(new) = &mut new {
@@ -80,11 +81,12 @@ impl Invariants {
         self.reach(statement);
         let verdict = match (&old, &new) {
             (None, Some(new)) => self.judge_insert(now, new),
-            (Some(_), Some(_)) if statement == "expire" && is_well => {
+            (Some(_), Some(_)) if statement == "expire" && holder.is_well => {
                 Err("I4: the lease of a worker ended that nothing had befallen".to_owned())
             }
             (Some(old), Some(new)) => judge_update(now, (statement, token.as_deref()), old, new, receiver)
-                .and_then(|()| self.judge_alone(statement, new)),
+                .and_then(|()| self.judge_alone(statement, new))
+                .and_then(|()| if statement == "expire" { self.judge_crashes(now, old, new, holder) } else { Ok(()) }),
             (Some(old), None) if statement == "erase_jobs" => self.erasures.left(old),
             (Some(old), None) => judge_delete(now, old, self.is_crowded),
             (None, None) => Ok(()),
@@ -231,9 +233,8 @@ fn judge_terminal(old: &Row, new: &Row) -> Result<(), String> {
 
 /// Neither the log nor the lease changes outside of the four statements that may change them.
 fn judge_quiet(old: &Row, new: &Row) -> Result<(), String> {
-    holds!(old.log == new.log && old.attempt == new.attempt, "I2: the log changed");
-    holds!(old.lease_token == new.lease_token, "I2: the lease changed");
-    holds!(new.state != State::Succeeded, "I2: a success without a settlement");
+    let is_same = old.log == new.log && old.attempt == new.attempt && old.lease_token == new.lease_token;
+    holds!(is_same && new.state != State::Succeeded, "I2: the log, the lease or the outcome changed");
     Ok(())
 }
 
@@ -315,6 +316,9 @@ fn judge_answer(entry: &Value, new: &Row, receiver: &Receiver) -> Result<(), Str
 /// I7: the wait is the schedule's, a fifth more or less, or what the destination asked for.
 fn judge_delay(now: i64, entry: &Value, old: &Row, new: &Row, receiver: &Receiver) -> Result<(), String> {
     let delay = new.run_after - now;
+    if entry["error"]["class"] == "daily_limit" {
+        return limits::judge_wait(old, new);
+    }
     let seen = receiver.seen_of(new, entry);
     // Whose answer was not complete in time asked for nothing.
     let is_told = !entry["status"].is_null() && entry["error"]["class"] != "timeout";
@@ -357,7 +361,6 @@ fn judge_expire(now: i64, old: &Row, new: &Row) -> Result<(), String> {
     holds!(new.attempt == old.attempt && new.log[..last] == old.log[..last], "I2: the log changed");
     holds!(new.log[last]["state"] == "outcome_unknown" && old.log[last]["state"].is_null(), "I4: not unknown");
     holds!(new.log[last]["lease"] == old.log[last]["lease"], "I3: an entry lost its lease");
-    holds!(new.crashes == old.crashes + i64::from(old.suspect), "I7, F15: a crash of a suspect that is not counted");
     holds!(new.suspect == 1 || new.state.is_terminal(), "I7: a crash without a suspect");
     Ok(())
 }

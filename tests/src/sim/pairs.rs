@@ -72,4 +72,5 @@ pub static ALL: &[Pair] = &[
     pair(Fault::SweepDoubled, "a mark that two sweeps move", Setting::Alone),
     pair(Fault::AcceptAnswerLost, "a repeat that does not find its job", Setting::Quiet),
     pair(Fault::StorageFull, "a full store that takes jobs", Setting::Alone),
+    pair(Fault::DailyLimit, "a daily limit that counts as a crash", Setting::Full),
 ];

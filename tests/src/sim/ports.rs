@@ -177,6 +177,11 @@ impl Node {
         let world = &self.world;
         let (mut before, after) = self.latency(20);
         let lost = || DatabaseError::Unreachable("Network connection lost.".into());
+        if let Some(limit) = world.limit_of(&statements) {
+            self.befell.set(true);
+            world.sleep(before).await;
+            return Err(DatabaseError::DailyLimit(limit));
+        }
         if self.fails(Fault::DatabaseError) {
             world.sleep(before).await;
             return if world.has(Switch::TrustsRollbacks) { world.rehearse(base, &statements) } else { Err(lost()) };
@@ -240,6 +245,9 @@ impl Node {
 impl Hints for Node {
     async fn send_hints(&self, lane: Lane, messages: Vec<(String, u32)>) -> Result<(), HintError> {
         self.count();
+        if !self.world.has_queue() {
+            return Err(HintError::DailyLimit);
+        }
         let fails = self.world.hits(Fault::SendFails);
         if fails && self.world.random.per_mille(300) {
             self.world.sleep(57_000).await;
@@ -252,7 +260,7 @@ impl Hints for Node {
             }
         };
         Call::new(&self.world, self.latency(50), self.survives(), effect).await;
-        if fails { Err(HintError("internal server error".into())) } else { Ok(()) }
+        if fails { Err(HintError::Failed("internal server error".into())) } else { Ok(()) }
     }
 }
 

@@ -68,8 +68,8 @@ impl Queue {
     }
 
     /// Starts consumers while there are messages for them.
-    fn deliver(&self, world: &Rc<World>) {
-        while self.consumers.get() < CONSUMERS_MAX {
+    pub(super) fn deliver(&self, world: &Rc<World>) {
+        while world.has_queue() && self.consumers.get() < CONSUMERS_MAX {
             let most = usize::try_from(world.random.between(1, BATCH_MAX)).unwrap();
             let mut messages = Vec::new();
             let mut waiting = self.waiting.borrow_mut();

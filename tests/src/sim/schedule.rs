@@ -1,42 +1,22 @@
 //! One schedule: the world is made of a seed, lives through faults, calms down, and is judged.
 
-use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use longshore::limits::{DAY_MS, HOUR_MS};
 
-use super::audit::{Audit, reset};
 use super::consumers::{LastSweep, spawn_sweep};
-use super::executor::{Doom, Executor};
-use super::faults::{Chances, Fault};
+use super::executor::Doom;
+use super::faults::Fault;
 use super::history::History;
-use super::indexers;
-use super::objects::{self, SEEDS_PER_LARGE};
+use super::making::{make, mark_of};
 use super::operators;
 use super::plan::Play;
-use super::queue::Queue;
-use super::random::Random;
-use super::receiver::Receiver;
-use super::sabotage::Switch;
-use super::world::{Trace, World, settings};
-use super::{clients, ending, erasers, generations, quotas, restorers, tickers};
-use crate::sqlite::{SetClock, SqliteDatabase};
+use super::world::World;
+use super::{clients, ending, erasers, generations, indexers, objects, quotas, restorers, tickers};
 
-/// When every schedule begins: 2026-11-02T08:30:00Z.
+/// When schedules begin that no midnight is near to: 2026-11-02T08:30:00Z.
 pub(super) const START_MS: i64 = 1_793_608_200_000;
-/// Where the mark begins.
-const MARK_MS: i64 = START_MS - 60_000;
-/// One of so many seeds has schedules that fire.
-const SEEDS_PER_TICKER: u64 = 5;
-/// And one of so many has erasures,
-const SEEDS_PER_ERASER: u64 = 4;
-/// a deployment of the next epoch,
-const SEEDS_PER_EPOCH: u64 = 7;
-/// quotas,
-const SEEDS_PER_QUOTA: u64 = 9;
-/// or jobs that embed: odd ones, because an erasure takes vectors before their row.
-const SEEDS_PER_EMBED: u64 = 6;
 /// How often the sweep comes.
 pub(super) const SWEEP_EVERY_MS: i64 = 20_000;
 /// How often it comes when all is calm, as on the free plan.
@@ -83,15 +63,6 @@ pub struct Failure {
     pub what: String,
 }
 
-thread_local! {
-    /// One database per thread: its statements stay prepared from one schedule to the next.
-    static DATABASE: (Rc<SqliteDatabase>, Audit) = {
-        let database = SqliteDatabase::open(SetClock::at(START_MS)).unwrap();
-        let audit = Audit::install(database.connection()).unwrap();
-        (Rc::new(database), audit)
-    };
-}
-
 /// Plays the schedule of a seed.
 ///
 /// # Errors
@@ -106,7 +77,7 @@ pub(super) fn run_recorded(what: &Play) -> Result<History, Failure> {
     *world.history.borrow_mut() = Some(Vec::new());
     run_in(&world, what)?;
     let batches = world.history.take().unwrap_or_default();
-    Ok(History::new(world.database.connection(), MARK_MS, batches).unwrap())
+    Ok(History::new(world.database.connection(), mark_of(world.began_at), batches).unwrap())
 }
 
 fn run_in(world: &Rc<World>, what: &Play) -> Result<Outcome, Failure> {
@@ -122,81 +93,14 @@ fn run_in(world: &Rc<World>, what: &Play) -> Result<Outcome, Failure> {
         jobs: invariants.jobs(),
         operations: world.operations.get(),
         requests: world.receiver.seen.borrow().len(),
-        lasted_ms: world.now() - START_MS,
+        lasted_ms: world.now() - world.began_at,
     };
     verdict.map(|()| outcome).map_err(|text| Failure { play: what.clone(), what: text })
 }
 
-fn make(what: &Play) -> Rc<World> {
-    let random = Random::new(what.seed);
-    let (database, audit) = DATABASE.with(Clone::clone);
-    reset(database.connection(), MARK_MS).unwrap();
-    audit.forget();
-    let chances = Chances::draw(&random, &what.narrow.off);
-    // Most producers are within the skew that ids may have, some are five minutes off.
-    let far = if random.per_mille(150) { 300_000 } else { 10_000 };
-    let producer_clocks = [random.between(-10_000, 10_000), random.between(-far, far)];
-    let queue = Queue::default();
-    queue.deliveries_max.set(u32::try_from(random.between(1, 4)).unwrap());
-    queue.is_dead.set(random.per_mille(100) && !what.narrow.off.contains(&Fault::QueueDrop));
-    let may_freeze = chances.rate(Fault::Freeze) > 0;
-    let has_gaps = random.per_mille(100);
-    let is_long = random.per_mille(250);
-    // Not drawn: a tick each minute is what most schedules can do without.
-    let has_schedules = what.seed % SEEDS_PER_TICKER == SEEDS_PER_TICKER - 1;
-    let has_erasures = what.seed % SEEDS_PER_ERASER == SEEDS_PER_ERASER - 2 && !what.narrow.quiet;
-    let has_large = what.seed % SEEDS_PER_LARGE == SEEDS_PER_LARGE - 1;
-    let has_epochs = what.seed % SEEDS_PER_EPOCH == 1 && !what.narrow.quiet;
-    // The counts of a batch in pieces go wrong without a crash.
-    let in_pieces = what.bug.and_then(|bug| bug.switch) == Some(Switch::SplitsBatches);
-    let has_quotas = what.seed % SEEDS_PER_QUOTA == 4 && !what.narrow.quiet && !in_pieces;
-    let index_provider = indexers::provider_of(what.seed).filter(|_| !in_pieces);
-    Rc::new(World {
-        has_epochs,
-        has_quotas,
-        index_provider,
-        is_cut_anew: generations::is_cut_anew(what.seed) && !what.narrow.quiet,
-        edits: RefCell::default(),
-        has_embeds: what.seed % SEEDS_PER_EMBED == 3,
-        deployed: Cell::new(0),
-        rolls: Cell::new(false),
-        quotas: RefCell::default(),
-        has_erasures,
-        has_large,
-        may_freeze,
-        has_gaps,
-        is_long,
-        has_schedules,
-        executor: Executor::starting_at(START_MS),
-        random,
-        chances,
-        database,
-        audit,
-        index: OnceCell::new(),
-        queue,
-        receiver: Receiver::default(),
-        objects: RefCell::default(),
-        invariants: RefCell::default(),
-        trace: Trace::default(),
-        settings: settings(),
-        bug: what.bug,
-        narrow: what.narrow.clone(),
-        history: RefCell::default(),
-        operations: Cell::new(0),
-        provider_calls: Cell::new(0),
-        leases: RefCell::default(),
-        callers: RefCell::default(),
-        orders_open: Cell::new(0),
-        producer_clocks,
-        full_until: Cell::new(0),
-        calm: Cell::new(true),
-        ended: Cell::new(false),
-    })
-}
-
 fn play(world: &Rc<World>) -> Result<(), String> {
     world.executor.spawn(Doom::default(), operators::set_up(world.clone()));
-    run_until(world, START_MS + 5_000)?;
+    run_until(world, world.began_at + 5_000)?;
     world.calm.set(false);
     let (mut jobs, least_jobs) = (0, usize::try_from(JOBS_MIN).unwrap());
     let drawn = world.random.between(JOBS_MIN, JOBS_MIN + if world.is_long { 6 } else { 0 });
@@ -231,6 +135,11 @@ fn play(world: &Rc<World>) -> Result<(), String> {
         world.chances.kill_consumers();
         end += 600_000;
     }
+    if world.limits.midnight > 0 {
+        world.chances.make_suspects();
+    }
+    // A daily limit ends before all is calm.
+    end = end.max(world.limits.midnight + SWEEP_EVERY_MS);
     while world.now() < end {
         sweep_in_faults(world, &last)?;
     }

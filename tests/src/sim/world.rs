@@ -17,6 +17,7 @@ use super::faults::{Chances, Fault};
 use super::history::Batch;
 use super::indexers::Edit;
 use super::invariants::Invariants;
+use super::limits::{Holder, Limits};
 use super::objects;
 use super::plan::Narrow;
 use super::queue::Queue;
@@ -33,6 +34,9 @@ use crate::sqlite::SqliteDatabase;
 #[allow(clippy::struct_excessive_bools, reason = "what a seed draws of its world")]
 pub(super) struct World {
     pub(super) executor: Executor,
+    /// When it began.
+    pub(super) began_at: i64,
+    pub(super) limits: Limits,
     pub(super) random: Random,
     pub(super) chances: Chances,
     pub(super) database: Rc<SqliteDatabase>,
@@ -163,8 +167,9 @@ impl World {
                     }
                     let lease = old.and_then(|row| row.lease_token.as_ref());
                     let is_well = |lease| self.leases.borrow().get(lease).is_some_and(|befell| !befell.get());
-                    let is_well = lease.is_some_and(is_well);
-                    invariants.observe(self.now(), change, is_well, &self.receiver);
+                    let is_cut_off = lease.is_some_and(|lease| self.limits.has_cut_off(lease));
+                    let holder = Holder { is_well: lease.is_some_and(is_well), is_cut_off };
+                    invariants.observe(self.now(), change, holder, &self.receiver);
                 }
                 drop(invariants);
                 self.note_others(statements);
