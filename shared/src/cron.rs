@@ -4,11 +4,15 @@
 //! `LW` for days, `5L` and `1#2` for days of the week; `@hourly`, `@daily`, `@midnight`, `@weekly`, `@monthly`, `@yearly`,
 //! `@annually`. Days of month and of week that are both restricted are either-or, as in every cron. Seconds are refused.
 //!
-//! What becomes of a clock that turns, by croner, the library beneath:
+//! When clocks change, the rule of Debian's cron holds:
 //!
-//! - Set forward: an expression with one minute and one hour (`30 2 * * *`) fires at the first moment after the gap; of any
-//!   other (`*/15 * * * *`) the slots in the gap are left out.
-//! - Set back: an expression with one minute and one hour fires once, the first time; any other fires both times.
+//! - An expression without `*` in minute and hour (`30 2 * * *`, `30 1,13 * * *`) names times of the wall clock. Each fires
+//!   once a day: of a time that the clocks show twice the first one, and of times that they skip all together right after
+//!   the change.
+//! - Any other expression (`*/15 * * * *`, `30 * * * *`) names intervals. It fires whenever the clocks show a time that
+//!   it names: twice when they show it twice, never when they skip it.
+//!
+//! croner reads the expression and walks the calendar, which knows no zone; this module maps wall-clock times to instants.
 
 use std::cmp::Ordering;
 use std::str::FromStr;
@@ -17,9 +21,11 @@ use chrono::{DateTime, Datelike, NaiveDate, Timelike};
 use croner::errors::CronError;
 use croner::{CivilDate, CivilDateTime, CivilTime, CronDateTime, Resolution, Weekday};
 
-use crate::limits::{CRON_BYTES_MAX, SLOT_YEARS_MAX};
+use crate::limits::{CRON_BYTES_MAX, DAY_MS, SLOT_YEARS_MAX};
 use crate::zone::{Instants, Zone};
 
+/// Seconds of a day.
+const DAY_SECONDS: i64 = DAY_MS / 1_000;
 /// The fields, by their place, as errors name them.
 const FIELDS: [&str; 5] = ["minute", "hour", "day of month", "month", "day of week"];
 const MONTHS: [&str; 12] = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
@@ -71,6 +77,8 @@ impl CronProblem {
 pub struct Cron {
     pattern: croner::Cron,
     zone: Zone,
+    /// Whether it names times of the wall clock, and not intervals.
+    has_fixed_times: bool,
 }
 
 impl Cron {
@@ -95,25 +103,91 @@ impl Cron {
         let years = format!("{}-{}", (year - SLOT_YEARS_MAX).max(1), year + SLOT_YEARS_MAX);
         let pattern = croner::Cron::from_str(&format!("0 {} {years}", fields.join(" ")))
             .map_err(|_| CronProblem::Fields(fields.len()))?;
-        Ok(Cron { pattern, zone })
+        let has_fixed_times = fields.iter().take(2).all(|field| !field.contains('*'));
+        Ok(Cron { pattern, zone, has_fixed_times })
     }
 
     /// The first slot after an instant, both in ms.
     pub fn next_after(&self, ms: i64) -> Option<i64> {
-        let from = Local { zone: &self.zone, second: ms.div_euclid(1_000) };
-        let mut slot = self.pattern.find_next_occurrence(&from, false).ok()?;
-        // Never the same again: whoever asks for slot after slot comes to an end.
-        if slot.second * 1_000 <= ms {
-            slot = self.pattern.find_next_occurrence(&from.checked_add_seconds(60)?, false).ok()?;
-        }
-        Some(slot.second * 1_000).filter(|slot| *slot > ms)
+        let second = ms.div_euclid(1_000);
+        let slot = if self.has_fixed_times { self.next_fixed(second) } else { self.next_of_interval(second) };
+        Some(slot? * 1_000)
     }
 
     /// The last slot that is not after an instant, both in ms.
     pub fn last_until(&self, ms: i64) -> Option<i64> {
-        let from = Local { zone: &self.zone, second: ms.div_euclid(1_000) };
-        let slot = self.pattern.find_previous_occurrence(&from, true).ok()?;
-        Some(slot.second * 1_000).filter(|slot| *slot <= ms)
+        let second = ms.div_euclid(1_000);
+        let slot = if self.has_fixed_times { self.last_fixed(second) } else { self.last_of_interval(second) };
+        Some(slot? * 1_000)
+    }
+
+    /// Of two wall-clock times the later one never fires before the earlier one, so this goes up to the first that fires
+    /// after `second`. It passes what the clocks show again: three hours of minutes at most.
+    fn next_fixed(&self, second: i64) -> Option<i64> {
+        let mut shown = self.shown_at(second);
+        loop {
+            shown = self.next_shown(shown)?;
+            let slot = self.fires_at(shown);
+            if slot > second {
+                return Some(slot);
+            }
+        }
+    }
+
+    fn last_fixed(&self, second: i64) -> Option<i64> {
+        // After the clocks were set back, times later than what they show have fired.
+        let offset = self.zone.offset_at(second).max(self.zone.offset_at(second - DAY_SECONDS));
+        let mut shown = second + offset + 1;
+        loop {
+            shown = self.last_shown(shown - 1)?;
+            let slot = self.fires_at(shown);
+            if slot <= second {
+                return Some(slot);
+            }
+        }
+    }
+
+    /// When a time of the wall clock fires.
+    fn fires_at(&self, shown: i64) -> i64 {
+        match self.zone.instants_of(shown) {
+            Instants::One(at) | Instants::Two(at, _) | Instants::Skipped(at) => at,
+        }
+    }
+
+    /// Between two changes of the clocks the times they show are instants moved by one offset.
+    fn next_of_interval(&self, second: i64) -> Option<i64> {
+        let (mut from, mut shown) = (second, self.shown_at(second));
+        loop {
+            let slot = self.next_shown(shown)? - self.zone.offset_at(from);
+            match self.zone.first_turn(from, slot) {
+                None => return Some(slot),
+                Some(turn) => (from, shown) = (turn, self.shown_at(turn) - 1),
+            }
+        }
+    }
+
+    fn last_of_interval(&self, second: i64) -> Option<i64> {
+        let mut until = second;
+        loop {
+            let slot = self.last_shown(self.shown_at(until))? - self.zone.offset_at(until);
+            match self.zone.last_turn(slot, until) {
+                None => return Some(slot),
+                Some(turn) => until = turn - 1,
+            }
+        }
+    }
+
+    /// What the clocks show at an instant, as the second at which clocks in UTC would.
+    fn shown_at(&self, second: i64) -> i64 {
+        second + self.zone.offset_at(second)
+    }
+
+    fn next_shown(&self, after: i64) -> Option<i64> {
+        Some(self.pattern.find_next_occurrence(&Shown(after), false).ok()?.0).filter(|shown| *shown > after)
+    }
+
+    fn last_shown(&self, until: i64) -> Option<i64> {
+        Some(self.pattern.find_previous_occurrence(&Shown(until), true).ok()?.0).filter(|shown| *shown <= until)
     }
 }
 
@@ -159,50 +233,42 @@ fn is_number(text: &str) -> bool {
     (1..=2).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// An instant in a zone, as croner walks through time.
+/// A time of the wall clock, as the second at which clocks in UTC would show it. croner walks over these.
 #[derive(Clone, Copy)]
-struct Local<'a> {
-    zone: &'a Zone,
-    second: i64,
-}
+struct Shown(i64);
 
-impl Local<'_> {
-    fn shown(&self) -> DateTime<chrono::Utc> {
-        DateTime::from_timestamp(self.second + self.zone.offset_at(self.second), 0).unwrap_or_default()
+impl Shown {
+    fn time(self) -> DateTime<chrono::Utc> {
+        DateTime::from_timestamp(self.0, 0).unwrap_or_default()
     }
 }
 
-impl CronDateTime for Local<'_> {
+impl CronDateTime for Shown {
     fn to_civil(&self) -> CivilDateTime {
-        let shown = self.shown();
+        let time = self.time();
         CivilDateTime::new(
-            CivilDate::from_parts_unchecked(shown.year(), shown.month(), shown.day()),
-            CivilTime::from_parts_unchecked(shown.hour(), shown.minute(), shown.second()),
+            CivilDate::from_parts_unchecked(time.year(), time.month(), time.day()),
+            CivilTime::from_parts_unchecked(time.hour(), time.minute(), time.second()),
         )
     }
 
     fn civil_weekday(&self) -> Weekday {
-        Weekday::from_days_from_sunday(self.shown().weekday().num_days_from_sunday())
+        Weekday::from_days_from_sunday(self.time().weekday().num_days_from_sunday())
     }
 
     fn resolve_civil(&self, civil: CivilDateTime) -> Result<Resolution<Self>, CronError> {
-        let shown = NaiveDate::from_ymd_opt(civil.year(), civil.month(), civil.day())
+        NaiveDate::from_ymd_opt(civil.year(), civil.month(), civil.day())
             .and_then(|day| day.and_hms_opt(civil.hour(), civil.minute(), civil.second()))
-            .ok_or(CronError::InvalidDate)?;
-        let at = |second| Local { zone: self.zone, second };
-        Ok(match self.zone.instants_of(shown.and_utc().timestamp()) {
-            Instants::One(instant) => Resolution::Single(at(instant)),
-            Instants::Two(first, second) => Resolution::Ambiguous(at(first), at(second)),
-            Instants::None => Resolution::Gap,
-        })
+            .map(|time| Resolution::Single(Shown(time.and_utc().timestamp())))
+            .ok_or(CronError::InvalidDate)
     }
 
     fn checked_add_seconds(&self, seconds: i64) -> Option<Self> {
-        Some(Local { zone: self.zone, second: self.second.checked_add(seconds)? })
+        Some(Shown(self.0.checked_add(seconds)?))
     }
 
     fn cmp_instant(&self, other: &Self) -> Ordering {
-        self.second.cmp(&other.second)
+        self.0.cmp(&other.0)
     }
 }
 
@@ -231,20 +297,41 @@ mod tests {
 
     #[test]
     fn a_clock_set_forward() {
-        let fixed = slots("30 2 * * *", "Europe/Berlin", "2027-03-27T00:00:00Z", 3);
-        assert_eq!(fixed, ["2027-03-27T01:30", "2027-03-28T01:00", "2027-03-29T00:30"], "at once after the gap");
+        let from = "2027-03-27T00:00:00Z";
+        let fixed = slots("30 2 * * *", "Europe/Berlin", from, 3);
+        assert_eq!(fixed, ["2027-03-27T01:30", "2027-03-28T01:00", "2027-03-29T00:30"], "right after the change");
+        let list = slots("0,30 2 * * *", "Europe/Berlin", "2027-03-27T12:00:00Z", 2);
+        assert_eq!(list, ["2027-03-28T01:00", "2027-03-29T00:00"], "two skipped times are one slot");
+        let others = slots("30 2,14 14 3 *", "America/New_York", "2027-01-01T00:00:00Z", 2);
+        assert_eq!(others, ["2027-03-14T07:00", "2027-03-14T18:30"], "the first of a list is not lost");
+        let joined = slots("0,30 2,3 * * *", "Europe/Berlin", "2027-03-28T00:00:00Z", 3);
+        assert_eq!(
+            joined,
+            ["2027-03-28T01:00", "2027-03-28T01:30", "2027-03-29T00:00"],
+            "with the slot of that moment"
+        );
         let often = slots("*/30 * * * *", "Europe/Berlin", "2027-03-28T00:15:00Z", 3);
-        assert_eq!(often, ["2027-03-28T00:30", "2027-03-28T01:00", "2027-03-28T01:30"], "time goes on");
-        let twice = slots("0,30 2 * * *", "Europe/Berlin", "2027-03-27T12:00:00Z", 1);
-        assert_eq!(twice, ["2027-03-29T00:00"], "more than one slot a day: those in the gap are left out");
+        assert_eq!(often, ["2027-03-28T00:30", "2027-03-28T01:00", "2027-03-28T01:30"], "an interval goes on");
+        let skipped = slots("*/30 2 * * *", "Europe/Berlin", "2027-03-27T12:00:00Z", 1);
+        assert_eq!(skipped, ["2027-03-29T00:00"], "an interval that the clocks skip");
+        let half = slots("15 2 * * *", "Australia/Lord_Howe", "2027-10-02T00:00:00Z", 2);
+        assert_eq!(half, ["2027-10-02T15:30", "2027-10-03T15:15"], "a change of half an hour");
     }
 
     #[test]
     fn a_clock_set_back() {
         let fixed = slots("30 2 * * *", "Europe/Berlin", "2027-10-30T12:00:00Z", 2);
         assert_eq!(fixed, ["2027-10-31T00:30", "2027-11-01T01:30"], "once, the first time");
+        let list = slots("30 1,13 7 11 *", "America/New_York", "2027-01-01T00:00:00Z", 3);
+        assert_eq!(list, ["2027-11-07T05:30", "2027-11-07T18:30", "2028-11-07T06:30"], "a list too");
+        let range = slots("0-59/20 1-2 * * *", "Europe/Berlin", "2027-10-31T00:10:00Z", 3);
+        assert_eq!(range, ["2027-10-31T00:20", "2027-10-31T00:40", "2027-11-01T00:00"], "and a range");
         let often = slots("30 * * * *", "Europe/Berlin", "2027-10-31T00:00:00Z", 3);
         assert_eq!(often, ["2027-10-31T00:30", "2027-10-31T01:30", "2027-10-31T02:30"], "each hour");
+        let minutes = slots("*/30 2 * * *", "Europe/Berlin", "2027-10-31T00:00:00Z", 5);
+        let twice =
+            ["2027-10-31T00:00", "2027-10-31T00:30", "2027-10-31T01:00", "2027-10-31T01:30", "2027-11-01T01:00"];
+        assert_eq!(minutes, twice, "an interval fires both times");
     }
 
     #[test]

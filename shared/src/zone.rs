@@ -45,8 +45,8 @@ pub enum Instants {
     One(i64),
     /// They show it twice: they were set back.
     Two(i64, i64),
-    /// They never show it: they were set forward.
-    None,
+    /// They never show it: they were set forward at this instant.
+    Skipped(i64),
 }
 
 impl Zone {
@@ -117,8 +117,47 @@ impl Zone {
             (true, true) if before != after => Instants::Two(before.min(after), before.max(after)),
             (true, _) => Instants::One(before),
             (false, true) => Instants::One(after),
-            (false, false) => Instants::None,
+            (false, false) => Instants::Skipped(self.first_turn(after, before).unwrap_or(before)),
         }
+    }
+
+    /// The first instant after `after`, and not after `until`, at which the clocks are set.
+    pub fn first_turn(&self, after: i64, until: i64) -> Option<i64> {
+        if self.is_steady(after, until) {
+            return None;
+        }
+        self.turns_between(after, until).min()
+    }
+
+    /// The last instant after `after`, and not after `until`, at which the clocks are set.
+    pub fn last_turn(&self, after: i64, until: i64) -> Option<i64> {
+        if self.is_steady(after, until) {
+            return None;
+        }
+        self.turns_between(after, until).max()
+    }
+
+    /// Whether the clocks are not set between two instants, told without looking for a change: no zone sets its clocks twice
+    /// within two days.
+    fn is_steady(&self, after: i64, until: i64) -> bool {
+        until - after <= DAY && self.offset_at(after) == self.offset_at(until)
+    }
+
+    fn turns_between(&self, after: i64, until: i64) -> impl Iterator<Item = i64> {
+        let year = |second: i64| DateTime::from_timestamp(second, 0).map_or(0, |time| time.year());
+        // A rule's turn may lie in another year by the zone's own clock.
+        let years = year(after) - 1..=year(until) + 1;
+        let by_rule = years.flat_map(|year| {
+            let daylight = self.daylight.as_ref();
+            let begins = daylight.and_then(|daylight| Some(daylight.begins.in_year(year)? - self.standard));
+            let ends = daylight.and_then(|daylight| Some(daylight.ends.in_year(year)? - daylight.offset));
+            [begins, ends]
+        });
+        let listed = self.turns.iter().map(|(at, _)| *at);
+        by_rule
+            .flatten()
+            .chain(listed)
+            .filter(move |at| after < *at && *at <= until && self.offset_at(at - 1) != self.offset_at(*at))
     }
 }
 
@@ -167,7 +206,15 @@ mod tests {
         assert_eq!(berlin.offset_at(second("2027-03-28T01:00:00Z")), 7_200);
         assert_eq!(berlin.offset_at(second("2027-10-31T00:59:59Z")), 7_200);
         assert_eq!(berlin.offset_at(second("2027-10-31T01:00:00Z")), 3_600);
-        assert_eq!(berlin.instants_of(second("2027-03-28T02:30:00Z")), Instants::None);
+        assert_eq!(
+            berlin.instants_of(second("2027-03-28T02:30:00Z")),
+            Instants::Skipped(second("2027-03-28T01:00:00Z"))
+        );
+        let year = (second("2027-01-01T00:00:00Z"), second("2028-01-01T00:00:00Z"));
+        assert_eq!(berlin.first_turn(year.0, year.1), Some(second("2027-03-28T01:00:00Z")));
+        assert_eq!(berlin.last_turn(year.0, year.1), Some(second("2027-10-31T01:00:00Z")));
+        let turn = second("2027-03-28T01:00:00Z");
+        assert_eq!((berlin.first_turn(turn, turn + 1), berlin.first_turn(turn - 1, turn)), (None, Some(turn)));
         let twice = Instants::Two(second("2027-10-31T00:30:00Z"), second("2027-10-31T01:30:00Z"));
         assert_eq!(berlin.instants_of(second("2027-10-31T02:30:00Z")), twice);
         assert_eq!(berlin.instants_of(second("2027-07-01T12:00:00Z")), Instants::One(second("2027-07-01T10:00:00Z")));

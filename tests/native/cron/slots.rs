@@ -1,5 +1,6 @@
 //! Slots over ten years in twenty zones, held against another implementation: the crate `cron`, with the zones of
-//! `chrono-tz`. Where a clock turns the policies differ (see `shared/src/cron.rs`), and the days around are left out.
+//! `chrono-tz`. Where a clock turns the policies differ (see `shared/src/cron.rs`), and the days around are left out;
+//! `watched.rs` compares those too.
 
 use std::str::FromStr;
 
@@ -9,13 +10,13 @@ use longshore::cron::Cron;
 use longshore::zone::Zone;
 
 /// 2026-01-01T00:00:00Z.
-const FROM_MS: i64 = 1_767_225_600_000;
+pub(crate) const FROM_MS: i64 = 1_767_225_600_000;
 /// Ten years later.
-const UNTIL_MS: i64 = 2_082_758_400_000;
+pub(crate) const UNTIL_MS: i64 = 2_082_758_400_000;
 /// Beside a turn slots are compared again after this long: a gap is three hours at most.
 const BESIDE_MS: i64 = 6 * 3_600_000;
 
-const ZONES: [&str; 20] = [
+pub(crate) const ZONES: [&str; 20] = [
     "UTC",
     "Europe/Berlin",
     "Europe/London",
@@ -51,7 +52,7 @@ const EXPRESSIONS: [(&str, &str); 8] = [
     ("0 12 * 3,10 SUN", "0 0 12 * 3,10 SUN"),
 ];
 
-fn offset(zone: Tz, ms: i64) -> i32 {
+pub(crate) fn offset(zone: Tz, ms: i64) -> i32 {
     let utc = DateTime::from_timestamp_millis(ms).unwrap().naive_utc();
     zone.offset_from_utc_datetime(&utc).fix().local_minus_utc()
 }
@@ -61,7 +62,7 @@ fn turns_near(zone: Tz, ms: i64) -> bool {
     offset(zone, ms - BESIDE_MS) != offset(zone, ms + BESIDE_MS)
 }
 
-fn ours(expression: &str, zone: &str) -> Vec<i64> {
+pub(crate) fn ours(expression: &str, zone: &str) -> Vec<i64> {
     let cron = Cron::parse(expression, Zone::named(zone).unwrap(), FROM_MS).unwrap();
     std::iter::successors(cron.next_after(FROM_MS), |slot| cron.next_after(*slot))
         .take_while(|slot| *slot < UNTIL_MS)
