@@ -1,27 +1,25 @@
 //! The batch: each message is read by itself, the jobs of all are run, and then each is acked or asked for again.
 
-use longshore::cloudflare::{CloudflareWorld, configured};
+use longshore::cloudflare::{CloudflareWorld, configured, variable};
 use longshore::daily_limit::seconds_to_midnight;
 use longshore::hint::{UnreadableHint, decode};
 use longshore::job::{JobRef, Lane};
 use longshore::limits::QUEUE_DELAY_SECONDS_MAX;
 use longshore::ports::Clock;
 use longshore::process::{process, process_suspects};
-use longshore::settings::Settings;
+use longshore::settings::{Feed, QueueNames, Settings};
 use worker::{Env, MessageBatch, MessageExt, QueueRetryOptionsBuilder, RawMessage};
 
 use crate::strays::{keep, wake_all};
 
-/// How the queue's name ends when it is the platform's dead-letter queue.
-const DEAD_QUEUE_SUFFIX: &str = "-dead";
-/// What the queue's name has in it when its hints are of tasks.
-const TASK_QUEUE_PART: &str = "-task-hints";
 /// How long the queue keeps messages back while the database is out of reach.
 const RETRY_SECONDS: u32 = 30;
 
 /// Runs the jobs that a batch names.
 pub(crate) async fn deliver(batch: &MessageBatch<String>, env: &Env) {
-    let Some((world, settings)) = configured(env, "messages must wait") else {
+    let queues = QueueNames::parse(|name| variable(env, name))
+        .map_err(|errors| tracing::error!(?errors, "the consumer's queues are not configured, messages must wait"));
+    let (Some((world, settings)), Ok(queues)) = (configured(env, "messages must wait"), queues) else {
         retry(&batch.raw_iter().collect::<Vec<_>>());
         return;
     };
@@ -29,12 +27,11 @@ pub(crate) async fn deliver(batch: &MessageBatch<String>, env: &Env) {
     if hints.is_empty() {
         return; // Nothing but strays and unknown versions, which `read` has dealt with.
     }
-    let queue = batch.queue();
-    if queue.ends_with(DEAD_QUEUE_SUFFIX) {
-        wake_all(&world, &hints, &jobs).await;
-    } else {
-        let lane = if queue.contains(TASK_QUEUE_PART) { Lane::Tasks } else { Lane::Webhooks };
-        run(&world, &settings, lane, &hints, jobs).await;
+    match queues.feed(&batch.queue()) {
+        Some(Feed::Hints(lane)) => run(&world, &settings, lane, &hints, jobs).await,
+        Some(Feed::DeadHints) => wake_all(&world, &hints, &jobs, "the platform gave up on hints").await,
+        // The sweep hints woken jobs in their own queues.
+        None => wake_all(&world, &hints, &jobs, "hints came from a queue that no setting names").await,
     }
 }
 

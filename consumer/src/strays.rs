@@ -41,11 +41,11 @@ fn bytes_of(body: &JsValue) -> Vec<u8> {
     js_sys::JSON::stringify(body).ok().and_then(|text| text.as_string()).unwrap_or_default().into_bytes()
 }
 
-/// The platform's dead-letter queue only wakes jobs: the ledger alone says what is dead.
-pub(crate) async fn wake_all(world: &CloudflareWorld, hints: &[RawMessage], jobs: &[JobRef]) {
+/// Wakes the jobs of hints that are not run: the ledger alone says what is dead. `reason` says why for the log.
+pub(crate) async fn wake_all(world: &CloudflareWorld, hints: &[RawMessage], jobs: &[JobRef], reason: &str) {
     match wake(world, jobs).await {
         Ok(woken) => {
-            tracing::warn!(named = jobs.len(), woken, "the platform gave up on hints, their jobs are woken");
+            tracing::warn!(named = jobs.len(), woken, reason, "jobs are woken");
             hints.iter().for_each(MessageExt::ack);
         }
         Err(error @ DatabaseError::DailyLimit(_)) => {

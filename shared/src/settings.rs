@@ -2,6 +2,7 @@
 
 use crate::destination::PrivateDestinations;
 use crate::embed::providers::Providers;
+use crate::job::Lane;
 use crate::keyring::Keyring;
 use crate::plan::{FREE, Plan};
 use crate::signing::MasterKey;
@@ -35,7 +36,7 @@ impl Settings {
         let plan = match get("PLAN") {
             None => Some(FREE),
             Some(name) => Plan::named(&name).or_else(|| {
-                errors.push(format!("PLAN is {name:?}, it must be free or paid"));
+                errors.push("PLAN must be free or paid".to_owned());
                 None
             }),
         };
@@ -50,7 +51,7 @@ impl Settings {
             .and_then(|private| Providers::parse(&get, private).map_err(|more| errors.extend(more)).ok());
         let epoch = get("EPOCH").unwrap_or_else(|| "0".to_owned());
         let epoch = epoch.parse().ok().filter(|epoch| *epoch >= 0).or_else(|| {
-            errors.push(format!("EPOCH is {epoch:?}, it must be a whole number from 0 on"));
+            errors.push("EPOCH must be a whole number from 0 on".to_owned());
             None
         });
         match (plan, keys, private_destinations, providers, epoch) {
@@ -77,6 +78,45 @@ fn keyring(get: &impl Fn(&str) -> Option<String>, errors: &mut Vec<String>) -> O
     Some(Keyring::new(sealing?, next?, old?))
 }
 
+/// What a queue of the consumer brings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Feed {
+    /// Hints of jobs in one lane.
+    Hints(Lane),
+    /// Hints that the platform gave up on.
+    DeadHints,
+}
+
+/// The exact names of the consumer's queues. A part of a name tells nothing: an environment's name is in it, too.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueueNames([(String, Feed); 3]);
+
+impl QueueNames {
+    /// Reads `HINTS_QUEUE`, `TASK_HINTS_QUEUE` and `DEAD_HINTS_QUEUE` through `get`, which answers a variable by name.
+    ///
+    /// # Errors
+    /// One line per name that is missing or given twice.
+    pub fn parse(get: impl Fn(&str) -> Option<String>) -> Result<QueueNames, Vec<String>> {
+        let variables = [
+            ("HINTS_QUEUE", Feed::Hints(Lane::Webhooks)),
+            ("TASK_HINTS_QUEUE", Feed::Hints(Lane::Tasks)),
+            ("DEAD_HINTS_QUEUE", Feed::DeadHints),
+        ];
+        let names = variables.map(|(variable, feed)| (get(variable).unwrap_or_default(), feed));
+        let is_first = |at: usize| names.iter().take(at).all(|(name, _)| *name != names[at].0);
+        let mistakes: Vec<String> = (0..names.len())
+            .filter(|at| names[*at].0.is_empty() || !is_first(*at))
+            .map(|at| format!("{} must be the name of one of the consumer's queues, each another one", variables[at].0))
+            .collect();
+        if mistakes.is_empty() { Ok(QueueNames(names)) } else { Err(mistakes) }
+    }
+
+    /// What the queue of that name brings; `None` for a queue that the settings do not name.
+    pub fn feed(&self, queue: &str) -> Option<Feed> {
+        self.0.iter().find(|(name, _)| name == queue).map(|(_, feed)| *feed)
+    }
+}
+
 /// The plan with the payloads that the deployment allows.
 fn with_payload_bytes(plan: Plan, text: Option<String>, errors: &mut Vec<String>) -> Option<Plan> {
     let Some(text) = text else { return Some(plan) };
@@ -84,7 +124,7 @@ fn with_payload_bytes(plan: Plan, text: Option<String>, errors: &mut Vec<String>
     match text.parse() {
         Ok(bytes) if (1..=most).contains(&bytes) => Some(Plan { payload_bytes_max: bytes, ..plan }),
         _ => {
-            errors.push(format!("PAYLOAD_BYTES is {text:?}, it must be 1 to {most} on the plan {}", plan.name));
+            errors.push(format!("PAYLOAD_BYTES must be a whole number from 1 to {most} on the plan {}", plan.name));
             None
         }
     }
@@ -98,6 +138,7 @@ mod tests {
     fn every_error_is_told_at_once() {
         let errors = Settings::parse(|name| Some(format!("bad {name}"))).unwrap_err();
         assert_eq!(errors.len(), 6, "{errors:?}");
+        assert!(errors.iter().all(|line| !line.contains("bad ")), "no setting is repeated: {errors:?}");
         let missing = Settings::parse(|_| None).unwrap_err();
         assert_eq!(missing.len(), 1, "only the key has no default: {missing:?}");
     }
@@ -119,7 +160,7 @@ mod tests {
         }
         for (plan, text) in [("paid", "5242881"), ("free", "65537"), ("paid", "0"), ("paid", "-1"), ("paid", "1 MiB")] {
             let errors = with(plan, text).unwrap_err();
-            assert!(errors.len() == 1 && errors[0].starts_with("PAYLOAD_BYTES is"), "{plan} {text}: {errors:?}");
+            assert!(errors.len() == 1 && errors[0].starts_with("PAYLOAD_BYTES must be"), "{plan} {text}: {errors:?}");
         }
     }
 
@@ -143,6 +184,29 @@ mod tests {
             let errors = keys(next, old).map(|_| ()).unwrap_err();
             assert!(errors.len() == 1 && errors[0].starts_with("MASTER_KEY_"), "{errors:?}");
         }
+    }
+
+    #[test]
+    fn a_queue_is_known_by_its_exact_name() {
+        let named = |names: [&'static str; 3]| {
+            let variables = ["HINTS_QUEUE", "TASK_HINTS_QUEUE", "DEAD_HINTS_QUEUE"];
+            QueueNames::parse(|name| {
+                let at = variables.iter().position(|variable| *variable == name)?;
+                Some(names[at].to_owned()).filter(|name| !name.is_empty())
+            })
+        };
+        let names =
+            ["longshore-a-task-hints-hints", "longshore-a-task-hints-task-hints", "longshore-a-task-hints-hints-dead"];
+        let queues = named(names).unwrap();
+        assert_eq!(queues.feed(names[0]), Some(Feed::Hints(Lane::Webhooks)), "the environment is called a-task-hints");
+        assert_eq!(queues.feed(names[1]), Some(Feed::Hints(Lane::Tasks)));
+        assert_eq!(queues.feed(names[2]), Some(Feed::DeadHints));
+        for unknown in ["longshore-hints", "longshore-b-hints-dead", "longshore-b-task-hints", ""] {
+            assert_eq!(queues.feed(unknown), None, "{unknown}");
+        }
+        assert_eq!(named(["a", "b", ""]).unwrap_err().len(), 1);
+        assert_eq!(named(["a", "a", "b"]).unwrap_err().len(), 1);
+        assert_eq!(named(["", "", ""]).unwrap_err().len(), 3);
     }
 
     #[test]

@@ -32,6 +32,13 @@ fn a_first_run_makes_everything_and_a_second_one_nothing() {
     let (consumer, producer) = site.workers();
     assert_eq!(consumer.secrets["MASTER_KEY"], producer.secrets["MASTER_KEY"]);
     assert_ne!(producer.secrets["ROOT_TOKEN"], producer.secrets["MASTER_KEY"]);
+    // The consumer knows its queues by these.
+    let [_, consumer_file] = site.files();
+    for (variable, queue) in [("HINTS", "hints"), ("TASK_HINTS", "task-hints"), ("DEAD_HINTS", "hints-dead")] {
+        let line = format!("{variable}_QUEUE = \"longshore-production-{queue}\"");
+        assert!(consumer_file.contains(&line), "{line}");
+        assert!(account.queues.contains_key(&format!("longshore-production-{queue}")), "{queue}");
+    }
     let deploys: Vec<_> = site.changes().into_iter().filter(|line| line.starts_with("deploy")).collect();
     assert!(deploys[0].contains("consumer/wrangler.toml") && deploys[1].contains("-c wrangler.toml"), "{deploys:?}");
     assert_eq!(said.iter().filter(|line| line.starts_with("key: ls_stand_in")).count(), 1, "{said:#?}");
@@ -262,6 +269,20 @@ fn the_jurisdiction_is_asked_once_and_never_changed() {
     let error = site.deploy_with(other, Person::default()).unwrap_err().to_string();
     assert!(error.contains("is eu and can never be changed"), "{error}");
     assert_eq!(site.changes().len(), CHANGES);
+}
+
+#[test]
+fn each_jurisdiction_reaches_every_resource_and_is_read_back() {
+    for jurisdiction in Jurisdiction::ALL {
+        let site = Site::new();
+        site.deploy_with(|options| options.jurisdiction = Some(jurisdiction), Person::default()).unwrap();
+        let (account, name) = (site.account(), jurisdiction.name().unwrap_or_default());
+        assert!(account.databases.len() == 2 && account.databases.values().all(|it| it == name), "{name}");
+        assert!(account.queues.values().all(|(_, it)| it == name), "{name}");
+        assert_eq!(account.buckets["longshore-production-evidence"], name);
+        site.deploy().unwrap();
+        assert_eq!(site.changes().len(), CHANGES, "{name}: a second run changes nothing");
+    }
 }
 
 #[test]

@@ -7,7 +7,8 @@ use std::path::PathBuf;
 pub enum DeployError {
     /// The name of the environment.
     #[error(
-        "--env {0:?}: an environment's name is 1 to 20 of a-z 0-9 -, begins with a letter and does not end in -index"
+        "--env {0:?}: an environment's name is 1 to 20 of a-z 0-9 -, begins with a letter, and its last word is neither \
+         index nor task"
     )]
     EnvironmentName(String),
     /// A file.

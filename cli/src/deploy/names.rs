@@ -26,8 +26,8 @@ impl Names {
     pub(crate) fn new(env: &str) -> Result<Self, DeployError> {
         let starts = env.starts_with(|first: char| first.is_ascii_lowercase());
         let is_plain = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-';
-        // Its ledger would have the name of another environment's store of search.
-        let is_taken = env.ends_with("-index");
+        // Its ledger would have the name of another environment's store of search, or its queue that of another's tasks.
+        let is_taken = ["index", "task"].iter().any(|last| env.rsplit('-').next() == Some(last));
         if starts && !is_taken && env.len() <= NAME_LENGTH_MAX && env.chars().all(is_plain) && !env.ends_with('-') {
             return Ok(Self { env: env.to_owned() });
         }
@@ -56,8 +56,7 @@ impl Names {
             .map(|(binding, name)| Database { binding, name: self.of(name) })
     }
 
-    /// The queues, the dead one first. The consumer knows that by how its name ends, and the queue of tasks by what its name
-    /// has in it.
+    /// The queues, the dead one first. The consumer's variables name them, too.
     pub(crate) fn queues(&self) -> [String; 3] {
         ["longshore-hints-dead", "longshore-hints", "longshore-task-hints"].map(|name| self.of(name))
     }
@@ -82,7 +81,20 @@ mod tests {
 
     #[test]
     fn a_name_that_a_bucket_or_a_command_line_would_not_take_is_refused() {
-        for wrong in ["", "Production", "-c", "a b", "prod-", "1st", "a_b", "a-index", "abcdefghijklmnopqrstu"] {
+        for wrong in [
+            "",
+            "Production",
+            "-c",
+            "a b",
+            "prod-",
+            "1st",
+            "a_b",
+            "a-index",
+            "index",
+            "a-task",
+            "task",
+            "abcdefghijklmnopqrstu",
+        ] {
             assert!(Names::new(wrong).is_err(), "{wrong:?}");
         }
     }

@@ -51,16 +51,26 @@ pub struct Options {
 #[allow(missing_docs)]
 pub enum Jurisdiction {
     Eu,
+    Us,
     Fedramp,
     /// Anywhere.
     None,
 }
 
 impl Jurisdiction {
+    /// Every jurisdiction of the platform, and none of them.
+    pub const ALL: [Jurisdiction; 4] = [Jurisdiction::Eu, Jurisdiction::Us, Jurisdiction::Fedramp, Jurisdiction::None];
+
+    /// The jurisdiction that people or wrangler write so.
+    pub fn labelled(text: &str) -> Option<Jurisdiction> {
+        Jurisdiction::ALL.into_iter().find(|jurisdiction| jurisdiction.label() == text)
+    }
+
     /// As wrangler writes it; nothing for anywhere.
     pub fn name(self) -> Option<&'static str> {
         match self {
             Jurisdiction::Eu => Some("eu"),
+            Jurisdiction::Us => Some("us"),
             Jurisdiction::Fedramp => Some("fedramp"),
             Jurisdiction::None => None,
         }

@@ -46,13 +46,10 @@ fn ask_jurisdiction(options: &Options, terminal: &mut dyn Terminal) -> Result<Ju
         return Ok(Jurisdiction::None);
     }
     terminal.say("Where shall data be kept? This can never be changed: D1, Queues and R2 take it at creation only.");
-    let answer = terminal.ask("eu, fedramp or none (anywhere)?").unwrap_or_default();
-    [Jurisdiction::Eu, Jurisdiction::Fedramp, Jurisdiction::None]
-        .into_iter()
-        .find(|jurisdiction| jurisdiction.label() == answer)
-        .ok_or_else(|| {
-            DeployError::Unanswered("Say --jurisdiction eu, fedramp or none; it can never be changed.".into())
-        })
+    let answer = terminal.ask("eu, us, fedramp or none (anywhere)?").unwrap_or_default();
+    Jurisdiction::labelled(&answer).ok_or_else(|| {
+        DeployError::Unanswered("Say --jurisdiction eu, us, fedramp or none; it can never be changed.".into())
+    })
 }
 
 impl Run<'_> {

@@ -62,11 +62,12 @@ impl WranglerFile {
     pub(crate) fn recorded(&self, env: &str) -> Result<Option<Recorded>, DeployError> {
         let Some(section) = self.section(env) else { return Ok(None) };
         let bucket = first(section, "r2_buckets").ok_or_else(|| self.wrong("the environment has no r2_buckets"))?;
-        let jurisdiction = match bucket.get("jurisdiction").map(Item::as_str) {
+        let jurisdiction = match bucket.get("jurisdiction") {
             None => Jurisdiction::None,
-            Some(Some("eu")) => Jurisdiction::Eu,
-            Some(Some("fedramp")) => Jurisdiction::Fedramp,
-            Some(_) => return Err(self.wrong("the environment's jurisdiction is neither eu nor fedramp")),
+            Some(item) => item
+                .as_str()
+                .and_then(Jurisdiction::labelled)
+                .ok_or_else(|| self.wrong("the environment's jurisdiction must be eu, us or fedramp"))?,
         };
         let plan = match section.get("vars").and_then(|vars| vars.get("PLAN")).and_then(Item::as_str) {
             Some("free") => PlanName::Free,

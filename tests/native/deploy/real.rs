@@ -60,7 +60,12 @@ fn the_real_wrangler_takes_both_workers_with_their_bindings() {
     std::fs::write(site.root().join("Makefile"), "%/build/index.js: ;@true\n.PHONY: always\n").unwrap();
     let of_producer =
         ["env.KEY_LIMIT (6000 requests/60s)", "env.REFUSED_LIMIT (100 requests/60s)", "env.CORS_ORIGINS (\"\")"];
-    for (file, more) in [("wrangler.toml", &of_producer[..]), ("consumer/wrangler.toml", &[])] {
+    let of_consumer = [
+        "env.HINTS_QUEUE (\"longshore-production-hints\")",
+        "env.TASK_HINTS_QUEUE (\"longshore-production-task-hi...\")",
+        "env.DEAD_HINTS_QUEUE (\"longshore-production-hints-dead\")",
+    ];
+    for (file, more) in [("wrangler.toml", of_producer), ("consumer/wrangler.toml", of_consumer)] {
         let said = bundle(site.root(), file);
         for binding in [
             "env.HINTS (longshore-production-hints)",
@@ -73,7 +78,7 @@ fn the_real_wrangler_takes_both_workers_with_their_bindings() {
             "env.PRIVATE_DESTINATIONS (\"\")",
         ]
         .iter()
-        .chain(more)
+        .chain(&more)
         {
             assert!(said.contains(binding), "{file} lacks {binding}:\n{said}");
         }
