@@ -70,6 +70,7 @@ pub mod entropy;
 pub mod idempotency;
 pub mod invalid;
 pub mod json_depth;
+mod json_error;
 pub mod keyring;
 pub mod limits;
 pub mod ndjson;

@@ -100,10 +100,13 @@ pub fn keys(job: &JobRef) -> [String; 2] {
 /// # Errors
 /// What becomes of the attempt.
 pub(crate) async fn put_vectors<W: Blobs + Clock>(world: &W, job: &Claimed, bytes: Vec<u8>) -> Result<(), Outcome> {
-    put_object(world, &vectors_key(&job.job()), bytes).await.map_err(|error| Outcome::Failed {
-        class: ErrorClass::Internal,
-        message: format!("The vectors could not be put: {error}"),
-        retry_after: Some(out_of_reach(job)),
+    let put = put_object(world, &vectors_key(&job.job()), bytes).await;
+    put.inspect_err(|error| tracing::error!(error, job = job.id, "vectors could not be put")).map_err(|_| {
+        Outcome::Failed {
+            class: ErrorClass::Internal,
+            message: "The vectors could not be put into the object store.".to_owned(),
+            retry_after: Some(out_of_reach(job)),
+        }
     })
 }
 
@@ -158,7 +161,9 @@ pub(crate) async fn whole<'a, W: Blobs + Clock>(world: &W, job: &'a Claimed) -> 
     let failed = |class, message: String, retry_after| Outcome::Failed { class, message, retry_after };
     // Safe to repeat: it only reads.
     let object = get(world, &job.job()).await.map_err(|error| {
-        failed(ErrorClass::Internal, format!("The payload could not be read: {error}"), Some(out_of_reach(job)))
+        tracing::error!(%error, job = job.id, "a payload could not be read");
+        let message = "The payload could not be read from the object store.".to_owned();
+        failed(ErrorClass::Internal, message, Some(out_of_reach(job)))
     })?;
     let object = object.ok_or_else(|| {
         failed(ErrorClass::Config, "The object of the payload is not in the object store any more.".into(), None)

@@ -73,6 +73,26 @@ pub enum DatabaseError {
     DailyLimit(DailyLimit),
 }
 
+impl DatabaseError {
+    /// What an error of D1 means, by its text: D1 names the free plan's daily limits and SQL's own refusals; everything else
+    /// may pass, and may have committed. A refused parameter is not repeated: the text has its value.
+    pub fn of_d1(text: String) -> DatabaseError {
+        const REFUSALS: [&str; 5] =
+            ["SQLITE_CONSTRAINT", "SQLITE_ERROR", "SQLITE_MISMATCH", "SQLITE_TOOBIG", "SQLITE_FULL"];
+        const REFUSED_PARAMETER: &str = "D1_TYPE_ERROR";
+        // First: the text of a limit may come with a code of SQLite's.
+        if let Some(limit) = DailyLimit::of_database(&text) {
+            DatabaseError::DailyLimit(limit)
+        } else if text.contains(REFUSED_PARAMETER) {
+            DatabaseError::Refused(REFUSED_PARAMETER.to_owned())
+        } else if REFUSALS.iter().any(|refusal| text.contains(refusal)) {
+            DatabaseError::Refused(text)
+        } else {
+            DatabaseError::Unreachable(text)
+        }
+    }
+}
+
 /// The store: one method, all or nothing.
 pub trait Database {
     /// Runs the statements in order in one transaction.
@@ -231,3 +251,23 @@ pub trait Clock {
 pub trait World: Database + IndexDatabase + Hints + Blobs + Http + Clock {}
 
 impl<T: Database + IndexDatabase + Hints + Blobs + Http + Clock> World for T {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_d1_says_decides_what_may_be_tried_again() {
+        let refused = |text: &str| DatabaseError::Refused(text.to_owned());
+        for (text, expected) in [
+            ("D1_ERROR: no such table: jobs: SQLITE_ERROR", refused("D1_ERROR: no such table: jobs: SQLITE_ERROR")),
+            ("D1_TYPE_ERROR: Type 'bigint' not supported for value 'sk-secret'", refused("D1_TYPE_ERROR")),
+            ("Network connection lost.", DatabaseError::Unreachable("Network connection lost.".to_owned())),
+        ] {
+            assert_eq!(DatabaseError::of_d1(text.to_owned()), expected, "{text}");
+        }
+        let spent = "Your account has exceeded D1's free tier daily row write limit. Upgrade to a paid plan or wait until \
+                     tomorrow (midnight UTC) to continue.";
+        assert!(matches!(DatabaseError::of_d1(spent.to_owned()), DatabaseError::DailyLimit(_)));
+    }
+}

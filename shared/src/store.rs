@@ -8,6 +8,7 @@ use backon::{BackoffBuilder, ExponentialBuilder};
 use futures_util::future::{Either, select};
 use serde::de::DeserializeOwned;
 
+use crate::json_error;
 use crate::limits::{BOUND_PARAMETERS_MAX, DATABASE_MS_MAX, DATABASE_TRIES, PARAMETER_BYTES_MAX, SQL_BYTES_MAX};
 use crate::ports::{Clock, Database, DatabaseError, Param, Rows, Statement};
 
@@ -53,7 +54,9 @@ pub fn json_param(value: &impl serde::Serialize) -> Param {
 pub fn rows_as<T: DeserializeOwned>(rows: &Rows) -> Result<Vec<T>, DatabaseError> {
     rows.iter()
         .map(|row| {
-            serde_json::from_str(row).map_err(|error| DatabaseError::Refused(format!("a row is unreadable: {error}")))
+            serde_json::from_str(row).map_err(|error| {
+                DatabaseError::Refused(format!("a row is unreadable: {}", json_error::describe(&error)))
+            })
         })
         .collect()
 }

@@ -7,7 +7,6 @@ use worker::d1::serde_wasm_bindgen::preserve;
 use worker::{D1Database, D1PreparedStatement, D1Result};
 
 use super::CloudflareWorld;
-use crate::daily_limit::DailyLimit;
 use crate::ports::{Database, DatabaseError, IndexDatabase, Param, Rows, Statement};
 
 /// A row as JavaScript has it: an object of one property, named by the whole expression, which is not worth copying.
@@ -64,22 +63,12 @@ fn rows(result: &D1Result) -> Result<Rows, DatabaseError> {
         .collect())
 }
 
-/// D1 names SQL's own refusals and the free plan's daily limits; everything else may pass, and may have committed.
+/// What D1 says decides what may be tried again.
 fn classify(error: &worker::Error) -> DatabaseError {
-    const REFUSALS: [&str; 6] =
-        ["SQLITE_CONSTRAINT", "SQLITE_ERROR", "SQLITE_MISMATCH", "SQLITE_TOOBIG", "SQLITE_FULL", "D1_TYPE_ERROR"];
-    let text = match error {
+    DatabaseError::of_d1(match error {
         // Not as workers-rs shows it: it takes the cause for a string, which D1 never makes it, and throws. That ends the
         // instance and all that is in flight in it.
         worker::Error::D1(error) => String::from(AsRef::<js_sys::Error>::as_ref(error).message()),
         other => other.to_string(),
-    };
-    // First: the text of a limit may come with a code of SQLite's.
-    if let Some(limit) = DailyLimit::of_database(&text) {
-        DatabaseError::DailyLimit(limit)
-    } else if REFUSALS.iter().any(|refusal| text.contains(refusal)) {
-        DatabaseError::Refused(text)
-    } else {
-        DatabaseError::Unreachable(text)
-    }
+    })
 }

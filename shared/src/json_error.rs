@@ -1,0 +1,40 @@
+//! What is said of JSON that cannot be read: where it breaks, and never what stands there.
+
+use serde_json::error::Category;
+
+/// Says what is wrong with a JSON text and where, without a value of it: serde's own text quotes what it did not expect,
+/// which may be a secret of a setting, a row or a provider's answer.
+pub(crate) fn describe(error: &serde_json::Error) -> String {
+    let what = match error.classify() {
+        Category::Io | Category::Syntax => "it is not JSON",
+        Category::Eof => "it ends too early",
+        Category::Data => "a value has another type than expected, is missing or is not known",
+    };
+    format!("{what}, at line {} column {}", error.line(), error.column())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_value_is_repeated() {
+        #[derive(Debug, serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Row {
+            #[allow(dead_code)]
+            count: u8,
+        }
+        for (text, expected) in [
+            (r#"{"count":"sk-secret"}"#, "a value has another type"),
+            (r#"{"sk-secret":1}"#, "a value has another type"),
+            ("sk-secret", "it is not JSON"),
+            (r#"{"count":"sk-sec"#, "it ends too early"),
+        ] {
+            let error = serde_json::from_str::<Row>(text).unwrap_err();
+            let text_shown = describe(&error);
+            assert!(text_shown.starts_with(expected) && text_shown.contains("line 1 column"), "{text}: {text_shown}");
+            assert!(!text_shown.contains("sk-"), "{text_shown}");
+        }
+    }
+}
