@@ -2,7 +2,8 @@
 
 use futures_util::stream::LocalBoxStream;
 use longshore::ndjson::NDJSON;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
 use worker::{Headers, Response, Result};
 
 /// Bytes that are made while they are read. An error in between breaks the answer off, so that nobody takes less for all.
@@ -13,7 +14,7 @@ pub(crate) enum Body {
     /// None at all.
     Empty,
     /// A JSON document.
-    Json(Value),
+    Json(Box<RawValue>),
     /// A page of a list, which may also be the beginning of its export.
     Page(Page),
     /// JSON that this Worker was built with.
@@ -25,19 +26,23 @@ pub(crate) enum Body {
 }
 
 /// A page of a list.
+#[derive(Serialize)]
 pub(crate) struct Page {
-    pub(crate) data: Vec<Value>,
+    pub(crate) data: Vec<Box<RawValue>>,
     pub(crate) next_cursor: Option<String>,
+}
+
+/// What is answered, as JSON. It has no other names than texts: writing it cannot fail.
+fn written(answered: impl Serialize) -> Box<RawValue> {
+    to_raw_value(&answered).unwrap_or_default()
 }
 
 impl Body {
     fn into_response(self) -> Result<Response> {
         match self {
             Body::Empty => Response::empty(),
-            Body::Json(value) => Response::from_bytes(value.to_string().into_bytes()),
-            Body::Page(Page { data, next_cursor }) => {
-                Body::Json(json!({"data": data, "next_cursor": next_cursor})).into_response()
-            }
+            Body::Json(json) => Response::from_bytes(json.get().as_bytes().to_vec()),
+            Body::Page(page) => Body::Json(written(page)).into_response(),
             Body::Text(text) => Response::from_bytes(text.as_bytes().to_vec()),
             Body::Lines(bytes) => Response::from_stream(bytes),
             Body::Bytes(bytes) => Response::from_bytes(bytes),
@@ -55,8 +60,8 @@ pub(crate) struct Answer {
 
 impl Answer {
     /// A JSON answer.
-    pub(crate) fn json(status: u16, body: Value) -> Answer {
-        Answer { status, headers: Vec::new(), body: Body::Json(body), content_type: "application/json" }
+    pub(crate) fn json(status: u16, body: impl Serialize) -> Answer {
+        Answer { status, headers: Vec::new(), body: Body::Json(written(body)), content_type: "application/json" }
     }
 
     /// 204, which has no body.
@@ -64,29 +69,35 @@ impl Answer {
         Answer { status: 204, headers: Vec::new(), body: Body::Empty, content_type: "application/json" }
     }
 
+    /// 200, before it has a body.
+    fn nothing_yet() -> Answer {
+        Answer { status: 200, ..Answer::nothing() }
+    }
+
     /// 200 with a document that this Worker was built with.
     pub(crate) fn built_in(text: &'static str) -> Answer {
-        Answer { body: Body::Text(text), ..Answer::ok(Value::Null) }
+        Answer { body: Body::Text(text), ..Answer::nothing_yet() }
     }
 
     /// 200 with lines of JSON.
     pub(crate) fn lines(bytes: Bytes) -> Answer {
-        Answer { body: Body::Lines(bytes), content_type: NDJSON, ..Answer::ok(Value::Null) }
+        Answer { body: Body::Lines(bytes), content_type: NDJSON, ..Answer::nothing_yet() }
     }
 
     /// 200 with bytes.
     pub(crate) fn bytes(bytes: Vec<u8>) -> Answer {
-        Answer { body: Body::Bytes(bytes), content_type: "application/octet-stream", ..Answer::ok(Value::Null) }
+        Answer { body: Body::Bytes(bytes), content_type: "application/octet-stream", ..Answer::nothing_yet() }
     }
 
     /// 200 with a JSON body.
-    pub(crate) fn ok(body: Value) -> Answer {
+    pub(crate) fn ok(body: impl Serialize) -> Answer {
         Answer::json(200, body)
     }
 
     /// A page of a list.
-    pub(crate) fn page(data: Vec<Value>, next_cursor: Option<String>) -> Answer {
-        Answer { body: Body::Page(Page { data, next_cursor }), ..Answer::ok(Value::Null) }
+    pub(crate) fn page<S: Serialize>(data: impl IntoIterator<Item = S>, next_cursor: Option<String>) -> Answer {
+        let data = data.into_iter().map(written).collect();
+        Answer { body: Body::Page(Page { data, next_cursor }), ..Answer::nothing_yet() }
     }
 
     /// The same with one more header.

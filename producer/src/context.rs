@@ -12,7 +12,6 @@ use longshore::problem::Problem;
 use longshore::settings::Settings;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 use worker::{Context, Env};
 
 use crate::answer::Answer;
@@ -102,17 +101,17 @@ impl ApiContext {
     }
 
     /// A page of rows in the order of their positions; a full one has a cursor for the next.
-    pub(crate) fn page<'a, T, P: Serialize>(
+    pub(crate) fn page<'a, T, P: Serialize, S: Serialize>(
         &self,
         tenant: &str,
         limit: u32,
         rows: &'a [T],
         position: impl Fn(&'a T) -> P,
-        shown: impl Fn(&T) -> Value,
+        shown: impl Fn(&'a T) -> S,
     ) -> Answer {
         let full = rows.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
         let cursor = self.cursor(tenant, rows.last().filter(|_| full).map(position).as_ref());
-        Answer::page(rows.iter().map(shown).collect(), cursor)
+        Answer::page(rows.iter().map(shown), cursor)
     }
 }
 

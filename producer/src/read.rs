@@ -10,9 +10,9 @@ use longshore::limits::{ATTEMPTS_WITH_EVIDENCE_MAX, EXPORT_PAGE, WAIT_SECONDS_MA
 use longshore::ports::Clock;
 use longshore::problem::Problem;
 use longshore::query::{self, JobFilter};
+use longshore::raw::Object;
 use longshore::state::State;
 use longshore::time::parse_rfc3339;
-use serde_json::Value;
 
 use crate::answer::Answer;
 use crate::authenticate::tenant;
@@ -57,8 +57,8 @@ fn wait_seconds(context: &ApiContext) -> Result<u32, Problem> {
 }
 
 /// A job with its payload, in which secret header values are hidden.
-pub(crate) fn job_json(row: &JobRow) -> Value {
-    row.to_json(row.payload.as_deref().and_then(|payload| shown(&row.kind, payload)).as_ref())
+pub(crate) fn job_json(row: &JobRow) -> Object {
+    row.to_json(row.payload.as_deref().and_then(|payload| shown(&row.kind, payload)).as_deref())
 }
 
 /// `GET /v1/jobs`
@@ -84,13 +84,13 @@ pub(crate) async fn list_jobs(context: &mut ApiContext, scope: Scope) -> Result<
             return Err(Problem::InvalidCursor);
         }
         let rows = query::list_by_key(&context.world, &tenant, key, limit).await?;
-        return Ok(Answer::page(rows.iter().map(|row| row.to_json(None)).collect(), None));
+        return Ok(Answer::page(rows.iter().map(|row| row.to_json(None)), None));
     }
     let filter = filter(context)?;
     let before = context.position::<String>(&tenant)?;
     let page = query::list_jobs(&context.world, &tenant, &filter, before, limit).await?;
     let cursor = context.cursor(&tenant, page.next.as_ref());
-    Ok(Answer::page(page.rows.iter().map(|row| row.to_json(None)).collect(), cursor))
+    Ok(Answer::page(page.rows.iter().map(|row| row.to_json(None)), cursor))
 }
 
 fn filter(context: &ApiContext) -> Result<JobFilter, Problem> {
@@ -127,7 +127,7 @@ pub(crate) async fn list_attempts(context: &mut ApiContext, scope: Scope) -> Res
     let evidence = query::read_evidences(&context.world, &row.log, older).await;
     let attempts = row.log.iter().zip(evidence).enumerate();
     let shown = attempts.map(|(index, (entry, read))| entry.to_json(&row.id, index + 1, read.ok().as_ref()));
-    Ok(Answer::page(shown.collect(), None))
+    Ok(Answer::page(shown, None))
 }
 
 /// `GET /v1/jobs/{id}/attempts/{n}/evidence`
@@ -154,7 +154,7 @@ pub(crate) async fn list_dead_letters(context: &mut ApiContext, scope: Scope) ->
     let after = context.position::<(i64, String)>(&tenant)?;
     let page = query::list_dead_letters(&context.world, &tenant, after, context.limit()?).await?;
     let cursor = context.cursor(&tenant, page.next.as_ref());
-    Ok(Answer::page(page.rows.iter().filter_map(JobRow::to_dead_letter_json).collect(), cursor))
+    Ok(Answer::page(page.rows.iter().filter_map(JobRow::to_dead_letter_json), cursor))
 }
 
 /// `GET /v1/dead-letters/{id}`

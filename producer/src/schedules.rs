@@ -68,5 +68,5 @@ pub(crate) async fn run(context: &mut ApiContext, scope: Scope) -> Result<Answer
 pub(crate) async fn history(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
     let tenant = tenant(context, scope).await?;
     let row = schedules::read_schedule(&context.world, &tenant, context.placeholder(0)).await?;
-    Ok(Answer::page(row.history.iter().map(Firing::to_json).collect(), None))
+    Ok(Answer::page(row.history.iter().map(Firing::to_json), None))
 }

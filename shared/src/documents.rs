@@ -3,15 +3,17 @@
 //! A line is read whole before it is put into a job, and written anew: nothing in it is a field of the job.
 
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 use crate::idempotency::digest;
 use crate::index::IndexRow;
 use crate::invalid::{InvalidField, is_name, read};
 use crate::jobs::index::{Verify, is_source};
 use crate::limits::EMBED_ID_BYTES_MAX;
+use crate::metadata::Metadata;
 use crate::ports::Clock;
 use crate::problem::Problem;
+use crate::raw::Object;
 use crate::request::{NewJob, check};
 use crate::settings::Settings;
 
@@ -21,7 +23,7 @@ use crate::settings::Settings;
 struct Line {
     id: String,
     text: Option<String>,
-    metadata: Option<Map<String, Value>>,
+    metadata: Option<Metadata>,
     source: Option<String>,
     #[serde(default)]
     deleted: bool,
@@ -49,9 +51,10 @@ impl Meant {
     }
 
     /// The job of a change, as a caller would write it.
-    fn job(&self, mut change: Value, group: Option<&str>) -> Vec<u8> {
-        (change["index"], change["index_id"]) = (json!(self.name), json!(self.id));
-        json!({"kind": "index", "payload": change, "group": group}).to_string().into_bytes()
+    fn job(&self, change: Object, group: Option<&str>) -> Vec<u8> {
+        let payload = change.with("index", self.name.as_str()).with("index_id", self.id.as_str()).to_raw();
+        let job = Object::of(json!({"kind": "index", "group": group})).with_kept("payload", Some(&payload));
+        job.to_raw().get().as_bytes().to_vec()
     }
 }
 
@@ -100,7 +103,8 @@ impl Documents {
     /// The job that removes what they replace, when `first` is the earliest of their jobs; `None` if they replace nothing.
     pub fn removal(&self, first: &str) -> Option<Vec<u8>> {
         let source = self.replaces.as_ref()?;
-        Some(self.index.job(json!({"remove": {"source": source, "before": first}}), Some(&self.group)))
+        let change = Object::of(json!({"remove": {"source": source, "before": first}}));
+        Some(self.index.job(change, Some(&self.group)))
     }
 
     /// Checks a line. `index` is its place in the request, `key` its idempotency key.
@@ -129,7 +133,9 @@ impl Documents {
             return wrong("#/source", "either-or", "All documents are of the source that they replace.");
         }
         let change = match line {
-            Line { id, text: None, metadata: None, source: None, deleted: true } => json!({"delete": {"id": id}}),
+            Line { id, text: None, metadata: None, source: None, deleted: true } => {
+                Object::of(json!({"delete": {"id": id}}))
+            }
             Line { deleted: true, .. } => {
                 return wrong("#/deleted", "either-or", "A document that is deleted has an id alone.");
             }
@@ -138,8 +144,9 @@ impl Documents {
             }
             Line { id, text: Some(text), metadata, source, .. } => {
                 let source = source.or_else(|| self.replaces.clone()).unwrap_or_default();
-                let metadata = metadata.unwrap_or_default();
-                json!({"put": {"id": id, "text": text, "metadata": metadata, "source": source}})
+                let put = Object::of(json!({"id": id, "text": text, "source": source}));
+                let put = put.with_kept("metadata", Some(&metadata.unwrap_or_default().to_raw()));
+                Object::default().with_kept("put", Some(&put.to_raw()))
             }
         };
         Ok(self.index.job(change, Some(&self.group)))
@@ -152,12 +159,12 @@ impl Documents {
 /// A problem that names the wrong field.
 pub fn verification(index: &IndexRow, body: Option<&[u8]>) -> Result<Vec<u8>, Problem> {
     let asked: Verify = read(body.unwrap_or(b"{}"), "#")?;
-    Ok(Meant::of(index).job(json!({"verify": asked}), None))
+    Ok(Meant::of(index).job(Object::of(json!({"verify": asked})), None))
 }
 
 /// The job that goes on with the generation that an index builds.
 pub fn rebuilding(index: &IndexRow) -> Vec<u8> {
-    Meant::of(index).job(json!({"rebuild": {}}), None)
+    Meant::of(index).job(Object::of(json!({"rebuild": {}})), None)
 }
 
 /// What is wrong with a job, said of the line that it was made of.
@@ -174,6 +181,8 @@ fn of_line(problem: Problem) -> Problem {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
 
     fn index() -> IndexRow {
@@ -198,6 +207,14 @@ mod tests {
         assert_eq!(put, expected);
         let gone = job_of(r#"{"id": "a", "deleted": true}"#).unwrap();
         assert_eq!(gone["payload"], json!({"index": "notes", "index_id": "01I", "delete": {"id": "a"}}));
+    }
+
+    #[test]
+    fn the_metadata_of_a_line_comes_as_it_was_written() {
+        let metadata = r#"{"z":117.63331139400017,"a":[12345678901234567890123,-0,1E5],"b":"\u00e9\/"}"#;
+        let line = format!(r#"{{"id": "a", "text": "b", "metadata": {metadata}}}"#);
+        let job = documents().job(read(line.as_bytes(), "#").unwrap()).unwrap();
+        assert!(String::from_utf8(job).unwrap().contains(&format!(r#""metadata":{metadata}"#)));
     }
 
     #[test]
@@ -234,7 +251,7 @@ mod tests {
             (r#"{"text": "a"}"#, "#", "missing-field"),
             (r#"{"id": "a", "text": "b", "deleted": true}"#, "#/deleted", "either-or"),
             (r#"{"id": "a", "text": "b", "kind": "webhook"}"#, "#/kind", "unknown-field"),
-            (r#"{"id": "a", "text": "b", "id": "c"}"#, "#", "duplicate-field"),
+            (r#"{"id": "a", "text": "b", "id": "c"}"#, "#/id", "duplicate-field"),
             (r#"{"id": "a", "text": 7}"#, "#/text", "invalid-type"),
             ("[]", "#", "invalid-type"),
         ] {

@@ -1,7 +1,5 @@
 //! Keeping endpoints: put, read, list, pause, resume, delete, and their signing secrets.
 
-use std::collections::BTreeMap;
-
 use serde::Deserialize;
 use serde_json::{Value, json};
 use url::Url;
@@ -10,7 +8,7 @@ use crate::authorize::unavailable;
 use crate::backoff::Schedule;
 use crate::destination;
 use crate::endpoint::{EndpointRow, EvidencePolicy};
-use crate::invalid::{InvalidField, check_headers, is_name, read};
+use crate::invalid::{Headers, InvalidField, check_headers, is_name, read};
 use crate::jobs::target::{SEAL_PURPOSE, SERVICE_ORIGIN, endpoint_header};
 use crate::limits::{
     MAX_ATTEMPTS_MAX, SERVICE_PATH_BYTES_MAX, TASK_TIMEOUT_SECONDS_MAX, TIMEOUT_SECONDS_DEFAULT, TIMEOUT_SECONDS_MAX,
@@ -44,7 +42,7 @@ pub(crate) struct EndpointRequest {
     /// Headers of each of its requests. All their values are stored sealed.
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::headers"))]
     #[serde(default)]
-    headers: BTreeMap<String, String>,
+    headers: Headers,
     /// Seconds an attempt may take, 20 when nothing is said.
     #[cfg_attr(feature = "openapi", schemars(range(min = 1, max = TASK_TIMEOUT_SECONDS_MAX)))]
     timeout_seconds: Option<u32>,
@@ -108,7 +106,7 @@ impl EndpointRequest {
                 wrong(&place, "invalid-pointer", "This is not a JSON Pointer of RFC 6901.".into());
             }
         }
-        check_headers(self.headers.iter(), "#/headers", &mut errors);
+        check_headers(&self.headers, "#/headers", &mut errors);
         match self.place(settings) {
             Ok(place) if errors.is_empty() => return Ok(place),
             Ok(_) => {}
@@ -147,14 +145,14 @@ pub async fn put_endpoint<W: Database + Clock>(
 ) -> Result<EndpointRow, Problem> {
     let request: EndpointRequest = read(body, "#")?;
     let url = request.check(id, settings)?;
-    let seal_value = |(name, value): (&String, &String)| {
+    let seal_value = |(name, value): &(String, String)| {
         let name = name.to_ascii_lowercase();
         let context = endpoint_header(id, &name);
         let place = SealedFor { purpose: SEAL_PURPOSE, tenant, context: &context };
         let sealed = seal(&settings.keys, place, nonce(world), value.as_bytes());
         (name, sealed)
     };
-    let headers: Vec<_> = request.headers.iter().map(seal_value).collect();
+    let headers: Vec<_> = request.headers.0.iter().map(seal_value).collect();
     let backoff = request.schedule.unwrap_or(Schedule::WebhookStandard);
     let row = json!({
         "tenant": tenant, "id": id, "url": url, "service": request.service, "headers": headers,

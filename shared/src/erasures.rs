@@ -64,6 +64,14 @@ impl ErasureRow {
     }
 }
 
+/// Whether a path can name this subject. A segment of dots alone leads to another path, however it is escaped, and the
+/// character that stands for what is no UTF-8 cannot be told from that.
+pub(crate) fn is_subject(text: &str) -> bool {
+    (1..=SUBJECT_BYTES_MAX).contains(&text.len())
+        && !matches!(text, "." | "..")
+        && !text.contains(['\0', char::REPLACEMENT_CHARACTER])
+}
+
 /// The subject that a segment of a path names.
 ///
 /// # Errors
@@ -73,8 +81,7 @@ pub fn subject_of(segment: &str) -> Result<String, Problem> {
     let escaped = segment.replace('+', "%2B").replace('&', "%26").replace('=', "%3D");
     let subject =
         url::form_urlencoded::parse(escaped.as_bytes()).next().map_or_else(String::new, |(text, _)| text.into());
-    if subject.is_empty() || subject.len() > SUBJECT_BYTES_MAX || subject.contains(['\0', char::REPLACEMENT_CHARACTER])
-    {
+    if !is_subject(&subject) {
         let detail = format!("A subject is 1 to {SUBJECT_BYTES_MAX} bytes of UTF-8.");
         return Err(Problem::InvalidParameter(InvalidField::new("subject", "invalid-subject", detail)));
     }
@@ -121,7 +128,32 @@ fn reading(tenant: &str, id: Option<&str>, subject: Option<&str>) -> Statement {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use url::Url;
+
     use super::*;
+
+    /// What a subject becomes on its way: a client escapes it, and whoever reads the URL normalises its path.
+    fn travelled(subject: &str) -> Option<String> {
+        let escaped = url::form_urlencoded::byte_serialize(subject.as_bytes()).collect::<String>().replace('+', "%20");
+        let url = Url::parse(&format!("https://longshore.example/v1/tenants/acme/subjects/{escaped}")).ok()?;
+        let segment = url.path().strip_prefix("/v1/tenants/acme/subjects/").filter(|rest| !rest.contains('/'))?;
+        subject_of(segment).ok()
+    }
+
+    proptest! {
+        #[test]
+        fn a_subject_may_be_what_a_path_can_name(subject in "\\PC{0,6}|[./\\\\%2eE#?;+ \u{0}\n\u{fffd}\u{7f}-]{0,4}") {
+            prop_assert_eq!(travelled(&subject), is_subject(&subject).then(|| subject.clone()));
+        }
+    }
+
+    #[test]
+    fn dots_alone_lead_elsewhere() {
+        for subject in [".", "..", "", "\0", "\u{fffd}"] {
+            assert_eq!((travelled(subject), is_subject(subject)), (None, false), "{subject:?}");
+        }
+    }
 
     #[test]
     fn a_subject_is_what_the_path_says() {

@@ -4,20 +4,18 @@
 
 use std::fmt::Write;
 
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::attempt::EvidenceRef;
 use crate::authorize::{Caller, authorize};
-use crate::endpoint::EndpointRow;
 use crate::endpoints::list_endpoints;
-use crate::groups::{GroupRow, list_groups};
-use crate::index::IndexRow;
+use crate::groups::list_groups;
 use crate::index::export::page_of_documents;
 use crate::index::manage::list_indexes;
 use crate::job::{ID_END, JobRow};
-use crate::jobs::{join, shown_line};
+use crate::jobs::{join, shown};
 use crate::key::Scope;
-use crate::keys::{KeyRow, list_keys};
+use crate::keys::list_keys;
 use crate::limits::{EXPORT_WHOLE_PAGE, PAGE_MAX, REQUESTS_AT_ONCE};
 use crate::ndjson::as_lines;
 use crate::payload;
@@ -25,6 +23,7 @@ use crate::plan::Plan;
 use crate::ports::{Blobs, Clock, Database, IndexDatabase};
 use crate::problem::Problem;
 use crate::query::{read_evidences, read_jobs};
+use crate::raw::Object;
 use crate::schedule::{Firing, ScheduleRow};
 use crate::schedules::list_schedules;
 use crate::usage::page_of_usage;
@@ -108,10 +107,15 @@ pub(crate) fn is_full(rows: usize, limit: u32) -> bool {
     rows >= usize::try_from(limit).unwrap_or(usize::MAX)
 }
 
-fn whole_schedule(row: &ScheduleRow) -> Value {
-    let mut schedule = row.to_whole_json();
-    schedule["history"] = row.history.iter().map(Firing::to_json).collect();
-    schedule
+fn whole_schedule(row: &ScheduleRow) -> Object {
+    row.to_whole_json().with("history", row.history.iter().map(Firing::to_json).collect::<Vec<_>>())
+}
+
+/// A thing of an export: where it stands in its part, and what it is.
+type Thing = (String, Object);
+
+fn things<R>(rows: &[R], place: impl Fn(&R) -> &str, shown: impl Fn(&R) -> Object) -> Vec<Thing> {
+    rows.iter().map(|row| (place(row).to_owned(), shown(row))).collect()
 }
 
 impl TenantExport {
@@ -186,22 +190,22 @@ impl TenantExport {
 
     async fn page<W: Database + IndexDatabase + Clock>(&mut self, world: &W) -> Result<String, Problem> {
         let (tenant, after) = (self.tenant.as_str(), self.after.as_str());
-        let (kind, next, limit, mut things): (_, _, _, Vec<Value>) = match self.part {
+        let (kind, next, limit, things): (_, _, _, Vec<Thing>) = match self.part {
             Part::Endpoints => {
                 let rows = list_endpoints(world, tenant, after, PAGE_MAX).await?;
-                ("endpoint", Part::Schedules, PAGE_MAX, rows.iter().map(EndpointRow::to_json).collect())
+                ("endpoint", Part::Schedules, PAGE_MAX, things(&rows, |row| &row.id, |row| Object::of(row.to_json())))
             }
             Part::Schedules => {
                 let rows = list_schedules(world, tenant, after, EXPORT_WHOLE_PAGE, true).await?;
-                ("schedule", Part::Keys, EXPORT_WHOLE_PAGE, rows.iter().map(whole_schedule).collect())
+                ("schedule", Part::Keys, EXPORT_WHOLE_PAGE, things(&rows, |row| &row.id, whole_schedule))
             }
             Part::Keys => {
                 let rows = list_keys(world, tenant, after, PAGE_MAX).await?;
-                ("key", Part::Groups, PAGE_MAX, rows.iter().map(KeyRow::to_json).collect())
+                ("key", Part::Groups, PAGE_MAX, things(&rows, |row| &row.id, |row| Object::of(row.to_json())))
             }
             Part::Groups => {
                 let rows = list_groups(world, tenant, after, PAGE_MAX).await?;
-                ("group", Part::Jobs, PAGE_MAX, rows.iter().map(GroupRow::to_json).collect())
+                ("group", Part::Jobs, PAGE_MAX, things(&rows, |row| &row.id, |row| Object::of(row.to_json())))
             }
             Part::Jobs => {
                 let before = if after.is_empty() { ID_END } else { after };
@@ -215,7 +219,7 @@ impl TenantExport {
             }
             Part::Indexes => {
                 let rows = list_indexes(world, tenant, after, PAGE_MAX).await?;
-                ("index", Part::Documents, PAGE_MAX, rows.iter().map(IndexRow::to_json).collect())
+                ("index", Part::Documents, PAGE_MAX, things(&rows, |row| &row.name, |row| Object::of(row.to_json())))
             }
             Part::Documents => {
                 let (documents, next) = page_of_documents(world, tenant, after).await?;
@@ -230,13 +234,9 @@ impl TenantExport {
             Part::End => return Ok(String::new()),
         };
         let full = is_full(things.len(), limit);
-        let key = if self.part == Part::Indexes { "name" } else { "id" };
-        let last = things.last().filter(|_| full).and_then(|thing| thing[key].as_str());
-        (self.part, self.after) = last.map_or((next, String::new()), |id| (self.part, id.to_owned()));
-        for thing in &mut things {
-            thing["type"] = kind.into();
-        }
-        Ok(as_lines(things))
+        let last = things.last().filter(|_| full).map(|(place, _)| place.clone());
+        (self.part, self.after) = last.map_or((next, String::new()), |place| (self.part, place));
+        Ok(as_lines(things.into_iter().map(|(_, thing)| thing.with("type", kind))))
     }
 
     /// How many attempts of a job are shown without their evidence: the oldest.
@@ -298,12 +298,10 @@ async fn head_of<W: Blobs + Clock>(world: &W, row: &JobRow) -> Result<String, Pr
     let inline = row.payload.as_deref();
     // Success empties the row; the object stays until retention.
     let joined = object.and_then(|object| join(&row.kind, inline.or(Some("{}")), object));
-    let payload = joined.as_deref().or(inline).and_then(|stored| shown_line(&row.kind, stored));
+    let payload = joined.as_deref().or(inline).and_then(|stored| shown(&row.kind, stored));
     drop(joined);
-    let mut text = String::from("{\"type\":\"job\"");
-    for (name, value) in row.to_json(None).as_object().into_iter().flatten().filter(|(name, _)| *name != "payload") {
-        let _ = write!(text, ",\"{name}\":{value}");
-    }
-    let _ = write!(text, ",\"payload\":{},\"attempts\":[", payload.as_deref().unwrap_or("null"));
+    let head = row.to_json(None).with("type", "job").without("payload").to_raw();
+    let mut text = head.get().strip_suffix('}').unwrap_or_default().to_owned();
+    let _ = write!(text, ",\"payload\":{},\"attempts\":[", payload.as_deref().unwrap_or(RawValue::NULL));
     Ok(text)
 }

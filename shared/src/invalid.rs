@@ -1,12 +1,14 @@
 //! What is wrong with one field of a request, and the small checks that several requests share.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::error::Category;
 use serde_path_to_error::{Path, Segment};
 
+use crate::jobs::UNREADABLE;
 use crate::json_depth::depth_exceeds;
 use crate::limits::{HEADER_VALUE_BYTES_MAX, HEADERS_MAX, JSON_DEPTH_MAX, NAME_BYTES_MAX};
 
@@ -45,35 +47,33 @@ pub enum Unreadable {
 /// # Errors
 /// When it is not JSON, too deep, or of another shape; the pointer names the field.
 pub fn read<T: DeserializeOwned>(bytes: &[u8], base: &str) -> Result<T, Unreadable> {
-    check_form(bytes, base)?;
-    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+    let text = check_form(bytes, base)?;
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().clone();
-        unreadable(base, &path, &error.into_inner())
-    })?;
-    deserializer.end().map_err(|error| Unreadable::NotJson(error.to_string()))?;
-    Ok(value)
+        Unreadable::Shape(wrong_shape(base, &path, &error.into_inner()))
+    })
 }
 
 // There is one `read` for each type: what is no type's business is not in it.
 
-fn check_form(bytes: &[u8], base: &str) -> Result<(), Unreadable> {
+/// The text of a document that is JSON to its end. What breaks off, or goes on, is told as that, also if a field before is wrong.
+fn check_form<'a>(bytes: &'a [u8], base: &str) -> Result<&'a str, Unreadable> {
     if depth_exceeds(bytes, JSON_DEPTH_MAX) {
         return Err(Unreadable::TooDeep);
     }
+    let text = std::str::from_utf8(bytes).map_err(|error| Unreadable::NotJson(format!("It is no UTF-8: {error}.")))?;
+    serde_json::from_str::<IgnoredAny>(text).map_err(|error| Unreadable::NotJson(error.to_string()))?;
     // Every document of ours is an object; serde would also take a list of its fields in order.
-    if bytes.trim_ascii_start().starts_with(b"[") {
+    if text.trim_ascii_start().starts_with('[') {
         let detail = "invalid type: sequence, expected an object";
         return Err(Unreadable::Shape(InvalidField::new(base, "invalid-type", detail)));
     }
-    Ok(())
+    Ok(text)
 }
 
-/// What is wrong, and where.
-fn unreadable(base: &str, path: &Path, error: &serde_json::Error) -> Unreadable {
-    if error.classify() != Category::Data {
-        return Unreadable::NotJson(error.to_string());
-    }
+/// What is wrong with a document that is JSON, and where.
+fn wrong_shape(base: &str, path: &Path, error: &serde_json::Error) -> InvalidField {
     let pointer = path.iter().fold(base.to_owned(), |pointer, segment| match segment {
         Segment::Seq { index } => format!("{pointer}/{index}"),
         Segment::Map { key } | Segment::Enum { variant: key } => format!("{pointer}/{}", escape(key)),
@@ -81,8 +81,19 @@ fn unreadable(base: &str, path: &Path, error: &serde_json::Error) -> Unreadable 
     });
     let text = error.to_string();
     // The position is of the bytes, which the pointer says better.
-    let detail = without_value(text.rsplit_once(" at line ").map_or(text.as_str(), |(detail, _)| detail));
-    Unreadable::Shape(InvalidField::new(pointer, code_of(&detail), detail))
+    let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(detail, _)| detail);
+    // It is JSON to its end: what its parser minds is a number beyond all doubles, or half a surrogate pair.
+    if error.classify() != Category::Data {
+        return InvalidField::new(pointer, "unreadable-value", UNREADABLE);
+    }
+    let detail = without_value(text);
+    match detail.strip_prefix("duplicate field `").and_then(|name| name.strip_suffix('`')) {
+        Some(name) => {
+            let pointer = format!("{pointer}/{}", escape(name));
+            InvalidField::new(pointer, "duplicate-field", "The field is there twice.")
+        }
+        None => InvalidField::new(pointer, code_of(&detail), detail),
+    }
 }
 
 /// What the parser says without the value that it says it of: where a mistake put it, it may be a secret.
@@ -101,12 +112,8 @@ pub(crate) fn escape(segment: &str) -> String {
 }
 
 fn code_of(detail: &str) -> &'static str {
-    const CODES: [(&str, &str); 4] = [
-        ("unknown field", "unknown-field"),
-        ("missing field", "missing-field"),
-        ("unknown variant", "unknown-value"),
-        ("duplicate field", "duplicate-field"),
-    ];
+    const CODES: [(&str, &str); 3] =
+        [("unknown field", "unknown-field"), ("missing field", "missing-field"), ("unknown variant", "unknown-value")];
     CODES.iter().find(|(prefix, _)| detail.starts_with(prefix)).map_or("invalid-type", |(_, code)| code)
 }
 
@@ -145,12 +152,47 @@ const FORBIDDEN_HEADERS: [&str; 15] = [
 ];
 const FORBIDDEN_PREFIXES: [&str; 5] = ["webhook-", "longshore-", "cf-", "proxy-", "sec-"];
 
-/// Checks headers that a caller wants sent. Names may come in any case.
-pub fn check_headers<'a>(
-    headers: impl ExactSizeIterator<Item = (&'a String, &'a String)>,
-    base: &str,
-    errors: &mut Vec<InvalidField>,
-) {
+/// Headers as a caller writes them: names in any case, in their order, also those that are there twice.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Headers(pub Vec<(String, String)>);
+
+impl Headers {
+    /// Whether there is none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl<'de> Deserialize<'de> for Headers {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct All;
+        impl<'de> Visitor<'de> for All {
+            type Value = Headers;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a map")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Headers, A::Error> {
+                let mut headers = Vec::new();
+                while let Some(header) = map.next_entry()? {
+                    headers.push(header);
+                }
+                Ok(Headers(headers))
+            }
+        }
+        deserializer.deserialize_map(All)
+    }
+}
+
+impl Serialize for Headers {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
+}
+
+/// Checks headers that a caller wants sent.
+pub fn check_headers(Headers(headers): &Headers, base: &str, errors: &mut Vec<InvalidField>) {
     if headers.len() > HEADERS_MAX {
         errors.push(InvalidField::new(base, "too-many", format!("At most {HEADERS_MAX} headers.")));
     }
@@ -159,7 +201,8 @@ pub fn check_headers<'a>(
         let pointer = format!("{base}/{}", escape(name));
         let lower = name.to_ascii_lowercase();
         if !seen.insert(lower.clone()) {
-            errors.push(InvalidField::new(&pointer, "duplicate-field", "The header is there in another case."));
+            let detail = "The header is there twice: its name is the same in any case.";
+            errors.push(InvalidField::new(&pointer, "duplicate-field", detail));
         }
         if !is_token(name) {
             errors.push(InvalidField::new(&pointer, "header-name", "A header name is a token of RFC 9110."));
@@ -209,6 +252,10 @@ mod tests {
         assert_eq!(shape(r#"{"name":7}"#), ("#/payload/name".into(), "invalid-type"));
         assert_eq!(shape(r#"{"name":"a","nane":1}"#), ("#/payload/nane".into(), "unknown-field"));
         assert_eq!(shape("{}"), ("#/payload".into(), "missing-field"));
+        assert_eq!(shape(r#"{"name":"a","list":[],"name":"a"}"#), ("#/payload/name".into(), "duplicate-field"));
+        assert_eq!(shape(r#"{"name":"\ud800"}"#), ("#/payload/name".into(), "unreadable-value"));
+        assert_eq!(shape(r#"{"name":"a","list":[1,1e400]}"#), ("#/payload/list/1".into(), "unreadable-value"));
+        assert_eq!(shape(r#"{"name":1e400}"#), ("#/payload/name".into(), "unreadable-value"));
     }
 
     #[test]
@@ -228,11 +275,45 @@ mod tests {
 
     #[test]
     fn what_is_not_json_is_told_apart() {
-        for text in ["", "{", "{\"name\":\"a\"} trailing", "nul"] {
+        let texts = [
+            "",
+            " ",
+            "{",
+            "nul",
+            "[",
+            "[]]",
+            "{\"name\":\"a\"} trailing",
+            "\u{feff}{}",
+            "{\"name\":\"a\tb\"}",
+            "{\"name\":01}",
+        ];
+        // A wrong field stands before the place where it breaks.
+        let after = [
+            r#"{"nane":1"#,
+            r#"{"name":7,"#,
+            r#"{"name":7}}"#,
+            r#"{"name":"a","name":"b"] "#,
+            r#"{"list":"x", 'a'}"#,
+            r#"["x",]"#,
+        ];
+        for text in texts.into_iter().chain(after) {
             assert!(matches!(read::<Shape>(text.as_bytes(), "#"), Err(Unreadable::NotJson(_))), "{text}");
+        }
+        for bytes in [&b"{\"name\":7,\"a\":\"\xc3\x28\"}"[..], b"\xff", b"{\"nane\":\"\xed\xa0\x80\"}"] {
+            assert!(matches!(read::<Shape>(bytes, "#"), Err(Unreadable::NotJson(_))), "{bytes:?}");
         }
         let deep = "[".repeat(100_000);
         assert_eq!(read::<Shape>(deep.as_bytes(), "#").unwrap_err(), Unreadable::TooDeep);
+    }
+
+    #[test]
+    fn a_header_is_there_once_in_whatever_case() {
+        let headers: Headers = serde_json::from_str(r#"{"x-a":"1","x-b":"2","X-A":"3","x-b":"2"}"#).unwrap();
+        let mut errors = Vec::new();
+        check_headers(&headers, "#/headers", &mut errors);
+        let told: Vec<_> = errors.iter().map(|field| (field.pointer.as_str(), field.code)).collect();
+        assert_eq!(told, [("#/headers/X-A", "duplicate-field"), ("#/headers/x-b", "duplicate-field")]);
+        assert_eq!(serde_json::to_string(&headers).unwrap(), r#"{"x-a":"1","x-b":"2","X-A":"3","x-b":"2"}"#);
     }
 
     #[test]
@@ -240,15 +321,13 @@ mod tests {
         for byte in 0..=255u8 {
             let value = format!("a{}b", char::from(byte));
             let mut errors = Vec::new();
-            let headers = [("x-test".to_owned(), value)];
-            check_headers(headers.iter().map(|(name, value)| (name, value)), "#/headers", &mut errors);
+            check_headers(&Headers(vec![("x-test".to_owned(), value)]), "#/headers", &mut errors);
             let allowed = byte == b'\t' || (0x20..0x7f).contains(&byte);
             assert_eq!(errors.is_empty(), allowed, "{byte:#x}");
         }
         for name in ["Host", "webhook-id", "CF-Ray", "Cookie", "a b", "", "ä", "Transfer-Encoding", "longshore-kind"] {
             let mut errors = Vec::new();
-            let headers = [(name.to_owned(), "v".to_owned())];
-            check_headers(headers.iter().map(|(name, value)| (name, value)), "#/headers", &mut errors);
+            check_headers(&Headers(vec![(name.to_owned(), "v".to_owned())]), "#/headers", &mut errors);
             assert_eq!(errors.len(), 1, "{name:?}");
         }
     }

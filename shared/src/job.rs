@@ -1,6 +1,7 @@
 //! The job: its id, its reference in a hint, its row as the store answers it, and its shape in the API.
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use ulid::Ulid;
 
@@ -8,6 +9,7 @@ use crate::attempt::LogEntry;
 use crate::idempotency::is_callers;
 use crate::limits::TASKS_AT_ONCE;
 use crate::outcome::JobError;
+use crate::raw::Object;
 use crate::state::State;
 use crate::time::rfc3339;
 
@@ -110,9 +112,9 @@ pub struct JobRow {
     pub group: Option<String>,
     pub schedule: Option<String>,
     pub scheduled_for: Option<i64>,
-    pub metadata: Option<Value>,
+    pub metadata: Option<Box<RawValue>>,
     pub error: Option<JobError>,
-    pub result: Option<Value>,
+    pub result: Option<Box<RawValue>>,
     pub cancel_requested: u8,
     /// When a deferred completion is due at the latest.
     pub completion_due_at: Option<i64>,
@@ -143,21 +145,27 @@ impl JobRow {
         self.event_id.as_deref().unwrap_or(&self.id)
     }
 
+    /// Its result as a value, in which nothing is as it was written.
+    pub fn result_value(&self) -> Option<Value> {
+        serde_json::from_str(self.result.as_ref()?.get()).ok()
+    }
+
     /// The job as the API shows it; `payload` is shown where one job is read and is null in lists.
-    pub fn to_json(&self, payload: Option<&Value>) -> Value {
-        json!({
+    pub fn to_json(&self, payload: Option<&RawValue>) -> Object {
+        let job = json!({
             "id": self.id, "kind": self.kind, "state": self.state, "tenant": self.tenant,
             "endpoint": none_if_empty(&self.endpoint), "group": self.group, "schedule": self.schedule,
             "scheduled_for": self.scheduled_for.map(rfc3339), "event_id": self.event_id(),
-            "idempotency_key": self.idempotency_key.as_deref().filter(|key| is_callers(key)), "metadata": self.metadata, "traceparent": self.traceparent,
-            "payload": payload, "payload_bytes": self.payload_bytes, "attempt": self.attempt, "max_attempts": self.max_attempts,
+            "idempotency_key": self.idempotency_key.as_deref().filter(|key| is_callers(key)), "traceparent": self.traceparent,
+            "payload_bytes": self.payload_bytes, "attempt": self.attempt, "max_attempts": self.max_attempts,
             "created_at": rfc3339(self.created_at), "run_after": rfc3339(self.run_after),
             "deadline_at": self.deadline_at.map(rfc3339), "finished_at": self.finished_at.map(rfc3339),
             "cancel_requested": self.cancel_requested == 1,
             "completion_due_at": self.completion_due_at.map(rfc3339),
-            "error": self.error, "result": self.result,
-            "replay_of": self.replay_of, "replayed_by": self.replayed_by,
-        })
+            "error": self.error, "replay_of": self.replay_of, "replayed_by": self.replayed_by,
+        });
+        let job = Object::of(job).with_kept("metadata", self.metadata.as_deref());
+        job.with_kept("payload", payload).with_kept("result", self.result.as_deref())
     }
 
     /// The dead letter of this job as the API shows it, if the job is dead.

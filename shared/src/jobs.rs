@@ -2,13 +2,10 @@
 
 pub mod embed;
 pub mod index;
-mod readable;
 pub mod target;
 pub mod task;
 pub mod webhook;
 
-use readable::Readable;
-use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::backoff::parse_retry_after;
@@ -19,6 +16,7 @@ use crate::limits::TIMEOUT_SECONDS_DEFAULT;
 use crate::outcome::{ErrorClass, Outcome, RetryAfter};
 use crate::ports::{HttpError, HttpRequest, HttpResponse};
 use crate::problem::Problem;
+use crate::raw::on_one_line;
 use crate::settings::Settings;
 
 /// The kinds this build runs.
@@ -86,14 +84,9 @@ pub fn join(kind: &str, inline: Option<&str>, object: Vec<u8>) -> Option<String>
     }
 }
 
-/// What is said of JSON that is well formed and has no value: a number beyond all doubles, half a surrogate pair.
-pub(crate) const UNREADABLE: &str = "A number or a text in it has no value that can be shown again.";
-
-/// Whether JSON has a value, which can be shown again. The value itself is not made: one of megabytes would be twenty times
-/// as large as its text.
-pub(crate) fn is_readable(raw: &RawValue) -> bool {
-    serde_json::from_str::<Readable>(raw.get()).is_ok()
-}
+/// What is said of JSON that is well formed and has no value: half a surrogate pair, or a number beyond all doubles where one is
+/// needed.
+pub(crate) const UNREADABLE: &str = "A number or a text in it has no value.";
 
 /// Checks a payload of the kind named `kind`; `endpoint` is what the request itself names, beside the payload.
 ///
@@ -152,24 +145,14 @@ pub(crate) fn endpoint_pointer(kind: &str) -> &'static str {
     }
 }
 
-/// The stored payload as the API shows it: secret values are hidden.
-pub fn shown(kind: &str, stored: &str) -> Option<Value> {
-    serde_json::from_str(&shown_line(kind, stored)?).ok()
-}
-
-/// The same as one line of JSON, which takes no more memory than the payload: the value of megabytes would be twenty times as
-/// large.
-pub(crate) fn shown_line(kind: &str, stored: &str) -> Option<String> {
+/// The stored payload as the API shows it, as it was written and on one line: secret values are hidden. It takes no more memory
+/// than the payload: the value of megabytes would be twenty times as large.
+pub fn shown(kind: &str, stored: &str) -> Option<Box<RawValue>> {
     let text = match Kind::named(kind) {
         Some(Kind::Webhook) => webhook::shown(stored)?,
-        Some(Kind::Task | Kind::Embed | Kind::Index) | None => {
-            serde_json::from_str::<&RawValue>(stored).ok()?.get().to_owned()
-        }
+        Some(Kind::Task | Kind::Embed | Kind::Index) | None => stored.to_owned(),
     };
-    // JSON has line breaks between its tokens alone: within a text they are escaped.
-    let mut bytes = text.into_bytes();
-    bytes.iter_mut().filter(|byte| matches!(byte, b'\n' | b'\r')).for_each(|byte| *byte = b' ');
-    String::from_utf8(bytes).ok()
+    RawValue::from_string(on_one_line(text)).ok()
 }
 
 /// Makes the request of a claimed job: the destination is checked again, the exact bytes are signed.

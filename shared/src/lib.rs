@@ -73,6 +73,7 @@ pub mod json_depth;
 mod json_error;
 pub mod keyring;
 pub mod limits;
+mod metadata;
 pub mod ndjson;
 #[cfg(feature = "openapi")]
 pub mod openapi;
@@ -80,6 +81,7 @@ pub mod plan;
 pub mod ports;
 pub mod problem;
 pub mod quotas;
+pub mod raw;
 pub mod redact;
 pub mod routes;
 pub mod seal;

@@ -1,18 +1,19 @@
 //! Lines of JSON, one value each: how jobs come in bulk and lists go out whole.
 
-use std::borrow::Borrow;
-use std::fmt::Write;
+use serde::Serialize;
 
-use serde_json::Value;
+use crate::raw::on_one_line;
 
 /// The media type.
 pub const NDJSON: &str = "application/x-ndjson";
 
-/// Writes values as lines. JSON escapes every line break inside of a value.
-pub fn as_lines<V: Borrow<Value>>(values: impl IntoIterator<Item = V>) -> String {
+/// Writes values as lines. JSON escapes every line break inside of a text; one between the tokens of what is kept as it was
+/// written becomes a space.
+pub fn as_lines<V: Serialize>(values: impl IntoIterator<Item = V>) -> String {
     values.into_iter().fold(String::new(), |mut lines, value| {
-        // Writing to a text cannot fail.
-        let _ = writeln!(lines, "{}", value.borrow());
+        // What is answered has no other names than texts: writing it cannot fail.
+        lines.push_str(&on_one_line(serde_json::to_string(&value).unwrap_or_default()));
+        lines.push('\n');
         lines
     })
 }
@@ -20,11 +21,14 @@ pub fn as_lines<V: Borrow<Value>>(values: impl IntoIterator<Item = V>) -> String
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::value::RawValue;
+    use serde_json::{Value, json};
 
     #[test]
     fn each_value_is_one_line() {
         assert_eq!(as_lines([json!({"a": "x\ny"}), json!(7)]), "{\"a\":\"x\\ny\"}\n7\n");
         assert_eq!(as_lines([] as [Value; 0]), "");
+        let kept = RawValue::from_string("{\"a\":\n1.0,\r\n\"b\":\"\\n\"}".to_owned()).unwrap();
+        assert_eq!(as_lines([&kept]), "{\"a\": 1.0,  \"b\":\"\\n\"}\n");
     }
 }

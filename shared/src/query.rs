@@ -71,7 +71,7 @@ pub(crate) async fn read_jobs<W: Database + Clock>(
 /// `NotFound` when there is no such job, it has not succeeded, or the object is not the one that its result tells of;
 /// `Unavailable`.
 pub async fn read_vectors<W: Database + Blobs + Clock>(world: &W, job: &JobRef) -> Result<Vec<u8>, Problem> {
-    let result = read_job(world, job).await?.result.unwrap_or_default();
+    let result = read_job(world, job).await?.result_value().unwrap_or_default();
     let digest = result["vectors"]["sha256"].as_str().ok_or(Problem::NotFound)?;
     let read = get_vectors(world, job).await.map_err(|error| {
         tracing::error!(%error, job = job.id, "vectors could not be read");

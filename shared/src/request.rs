@@ -1,8 +1,8 @@
 //! The request: a job as a caller asks for it, checked whole before anything is written.
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use serde_json::value::RawValue;
-use serde_json::{Value, json};
 
 use crate::backoff::Schedule;
 use crate::idempotency::{check_key, digest};
@@ -13,11 +13,13 @@ use crate::jobs::{self, Split};
 use crate::limits::IDEMPOTENCY_KEY_BYTES_MAX;
 use crate::limits::{KEY_WINDOW_SECONDS_DEFAULT, KEY_WINDOW_SECONDS_MAX, MAX_ATTEMPTS_MAX, METADATA_BYTES_MAX};
 use crate::limits::{RUN_AFTER_GRACE_MS, RUN_AFTER_MS_MAX};
+use crate::metadata::Metadata;
 use crate::operate::nonce;
 use crate::origin::is_traceparent;
 use crate::plan::Plan;
 use crate::ports::Clock;
 use crate::problem::Problem;
+use crate::raw::canonical;
 use crate::settings::Settings;
 use crate::time::parse_rfc3339;
 
@@ -66,7 +68,8 @@ pub(crate) struct JobRequest {
     #[cfg_attr(feature = "openapi", schemars(regex(pattern = crate::openapi::TRACEPARENT)))]
     traceparent: Option<String>,
     /// Anything of the caller's, shown with the job: at most 2,048 bytes as JSON.
-    metadata: Option<serde_json::Map<String, Value>>,
+    #[cfg_attr(feature = "openapi", schemars(with = "Option<serde_json::Map<String, serde_json::Value>>"))]
+    metadata: Option<Metadata>,
 }
 
 /// A job that was checked and may be inserted; as JSON, an item of the accept's parameter.
@@ -134,7 +137,7 @@ pub fn check<C: Clock>(
         check_key(key).map_err(|error| Problem::InvalidIdempotencyKey(error.to_string()))?;
     }
     let window = request.idempotency_window_seconds.unwrap_or(KEY_WINDOW_SECONDS_DEFAULT);
-    let metadata = request.metadata.as_ref().map(|map| Value::Object(map.clone()).to_string());
+    let metadata = request.metadata.as_ref().map(Metadata::of_job);
     let digest = request.digest(&payload.canonical, metadata.as_deref());
     let backoff_default = Schedule::WebhookStandard;
     let is_unsealed = !payload.is_plain;
@@ -264,9 +267,9 @@ impl JobRequest {
             let detail = "A traceparent is 00-<32 hex digits>-<16>-<2>, in lower case.";
             wrong("#/traceparent", "invalid-traceparent", detail.into());
         }
-        let metadata = self.metadata.as_ref().map_or(0, |map| Value::Object(map.clone()).to_string().len());
-        if metadata > METADATA_BYTES_MAX {
-            wrong("#/metadata", "too-long", format!("Metadata has at most {METADATA_BYTES_MAX} bytes as JSON."));
+        if let Some(metadata) = &self.metadata {
+            metadata.check("#/metadata", METADATA_BYTES_MAX, errors);
+            metadata.check_subject("#/metadata", errors);
         }
     }
 
@@ -287,7 +290,7 @@ impl JobRequest {
             self.kind.as_bytes(),
             canonical_payload.as_bytes(),
             rest.as_bytes(),
-            metadata.unwrap_or_default().as_bytes(),
+            metadata.map(canonical).unwrap_or_default().as_bytes(),
         ])
     }
 }

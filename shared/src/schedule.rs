@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::backoff::Schedule as Backoff;
 use crate::cron::{Cron, CronProblem};
@@ -10,8 +10,10 @@ use crate::invalid::{InvalidField, is_name, read};
 use crate::job::none_if_empty;
 use crate::jobs::shown;
 use crate::limits::NEXT_SLOTS_SHOWN;
+use crate::metadata::Metadata;
 use crate::ports::Clock;
 use crate::problem::Problem;
+use crate::raw::Object;
 use crate::request::{NewJob, check};
 use crate::settings::Settings;
 use crate::slots::{CatchUp, Overlap};
@@ -56,7 +58,8 @@ pub(crate) struct ScheduleRequest {
     #[cfg_attr(feature = "openapi", schemars(regex(pattern = crate::openapi::NAME)))]
     group: Option<String>,
     /// Anything of the caller's, shown with its jobs.
-    metadata: Option<Map<String, Value>>,
+    #[cfg_attr(feature = "openapi", schemars(with = "Option<serde_json::Map<String, Value>>"))]
+    metadata: Option<Metadata>,
 }
 
 /// The part of the request that is a job's; its payload keeps its own bytes.
@@ -68,7 +71,7 @@ struct JobPart<'a> {
     max_attempts: Option<u32>,
     retry_schedule: Option<Backoff>,
     group: Option<&'a str>,
-    metadata: Option<&'a Map<String, Value>>,
+    metadata: Option<&'a Metadata>,
 }
 
 fn utc() -> String {
@@ -213,9 +216,9 @@ pub struct ScheduleRow {
 
 impl ScheduleRow {
     /// The schedule as the API shows it alone: with its payload and its next slots.
-    pub fn to_whole_json(&self) -> Value {
+    pub fn to_whole_json(&self) -> Object {
         let payload = self.job.payload.as_deref().and_then(|payload| shown(&self.job.kind, payload));
-        self.to_json(&self.next_slots(), payload.as_ref())
+        self.to_json(&self.next_slots(), payload.as_deref())
     }
 
     /// The next slots, the due ones included; one that is paused has none.
@@ -226,17 +229,18 @@ impl ScheduleRow {
     }
 
     /// The schedule as the API shows it. Lists show `next` of one slot: five of a hundred schedules are too much to compute.
-    pub fn to_json(&self, next: &[i64], payload: Option<&Value>) -> Value {
+    pub fn to_json(&self, next: &[i64], payload: Option<&RawValue>) -> Object {
         let job = &self.job;
-        json!({
+        let metadata = job.metadata.clone().and_then(|text| RawValue::from_string(text).ok());
+        let schedule = json!({
             "id": self.id, "tenant": self.tenant, "cron": self.cron, "time_zone": self.time_zone,
             "overlap": self.overlap, "catch_up": self.catch_up, "paused": self.paused == 1,
-            "kind": job.kind, "endpoint": none_if_empty(&self.endpoint), "payload": payload,
+            "kind": job.kind, "endpoint": none_if_empty(&self.endpoint),
             "max_attempts": job.max_attempts, "retry_schedule": job.backoff, "group": job.group,
-            "metadata": job.metadata.as_deref().and_then(|text| serde_json::from_str::<Value>(text).ok()),
             "next": next.iter().map(|slot| rfc3339(*slot)).collect::<Vec<_>>(),
             "last": self.history.first().map(Firing::to_json),
             "created_at": rfc3339(self.created_at), "updated_at": rfc3339(self.updated_at),
-        })
+        });
+        Object::of(schedule).with_kept("payload", payload).with_kept("metadata", metadata.as_deref())
     }
 }

@@ -11,6 +11,7 @@ pub mod erasing;
 pub mod firing;
 pub mod grouping;
 pub mod indexing;
+pub mod keeping;
 pub mod listing;
 pub mod operating;
 pub mod payloads;
@@ -74,6 +75,8 @@ macro_rules! for_each_case {
             indexing: a_document_is_found, what_is_unchanged_is_left_alone, the_last_accepted_stands, segments_follow,
                 a_dropped_index_leaves_in_pieces, an_erased_tenant_has_no_index, documents_are_exported, what_has_left_takes_no_place,
                 what_an_index_does_not_take, a_filter_looks_at_every_page;
+            keeping: a_job_is_kept_token_for_token, a_schedule_is_kept_token_for_token, a_document_is_kept_token_for_token,
+                a_subject_is_erased_as_it_was_written;
             rebuilding: another_generation_takes_its_place, what_is_built_harms_nothing, a_job_writes_into_what_is_searched,
                 a_job_answers_for_what_is_searched, what_is_deleted_does_not_come_back,
                 what_is_cut_meanwhile_is_not_relied_on, a_verification_looks_at_what_is_searched;

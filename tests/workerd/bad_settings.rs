@@ -114,9 +114,15 @@ fn numbers_and_texts_that_json_allows_and_we_do_not() {
         let twice = format!(r#"{{"kind":"webhook","kind":"webhook","payload":{{"url":"{url}"}}}}"#);
         let surrogate = format!(r#"{{"kind":"webhook","payload":{{"url":"{url}"}},"metadata":{{"a":"\ud800"}}}}"#);
         let trailing = format!("{} {{}}", tenant.webhook("/ok"));
-        let huge = format!(r#"{{"kind":"webhook","payload":{{"url":"{url}"}},"metadata":{{"a":1e999}}}}"#);
-        let cases =
-            [(twice, invalid("#", "duplicate-field")), (surrogate, NOT_JSON), (huge, NOT_JSON), (trailing, NOT_JSON)];
+        let huge_number = format!(r#"{{"kind":"webhook","payload":{{"url":"{url}"}},"max_attempts":1e999}}"#);
+        let wrong = format!(r#"{{"kind":7,"payload":{{"url":"{url}"}},"metadata":{{"a":"b"#);
+        let cases = [
+            (twice, invalid("#/kind", "duplicate-field")),
+            (surrogate, invalid("#/metadata", "unreadable-value")),
+            (huge_number, invalid("#/max_attempts", "unreadable-value")),
+            (trailing, NOT_JSON),
+            (wrong, NOT_JSON),
+        ];
         for (body, expected) in cases {
             let headers = [("content-type", "application/json")];
             let answer = tenant.api.request("POST", "/v1/jobs", &headers, body.clone().into_bytes()).await.unwrap();

@@ -55,6 +55,7 @@ mod secrets;
 mod sinks;
 mod tasks;
 mod tenant;
+mod tokens;
 mod upgrade;
 mod workers_ai;
 mod world;

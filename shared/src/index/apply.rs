@@ -11,7 +11,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::plan::{Content, Document, Plan, Standing, drop_all_but, plans, put_document, state_of};
 use super::rebuild::goes_on;
@@ -23,6 +23,7 @@ use crate::embed::providers::Interface;
 use crate::embed::vectors::{Wanted, ask_and_keep, calls_in, tokens_of, waiting};
 use crate::job::ID_PREFIX;
 use crate::limits::{DOCUMENT_CHUNKS_MAX, INDEX_GO_ON_SECONDS, INDEX_TEXTS_PER_ATTEMPT, INDEX_TRIES, MERGE_AFTER};
+use crate::metadata::Metadata;
 use crate::outcome::{ErrorClass, Outcome, RetryAfter};
 use crate::payload::out_of_reach;
 use crate::ports::{DatabaseError, World};
@@ -37,7 +38,7 @@ struct Kept {
     version: String,
     deleted: u8,
     source: String,
-    metadata: Map<String, Value>,
+    metadata: Metadata,
     text: String,
 }
 

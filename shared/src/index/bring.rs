@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::apply::{Apply, Meant};
 use super::plan::{Content, Document};
@@ -19,6 +19,7 @@ use crate::embed::vectors::add_calls;
 use crate::job::ID_PREFIX;
 use crate::jobs::embed::{all_refused, named};
 use crate::limits::{BROUGHT_AT_ONCE, BROUGHT_BYTES_AT_ONCE, EMBED_WAIT_DOUBLINGS, INDEX_GO_ON_SECONDS, REBUILD_MS};
+use crate::metadata::Metadata;
 use crate::outcome::{ErrorClass, Outcome, RetryAfter};
 use crate::ports::World;
 use crate::store::{batch, json_param, rows_as};
@@ -127,7 +128,7 @@ fn waits_its_turn(attempt: u32) -> Outcome {
 /// Brings some documents side by side.
 async fn some<W: World>(apply: &Apply<'_, W>, index: Meant<'_>, texts: Vec<(String, String)>, brought: &mut Brought) {
     let one = async |(id, text): (String, String)| {
-        let content = Content { text, metadata: Map::new(), source: String::new() };
+        let content = Content { text, metadata: Metadata::default(), source: String::new() };
         let document = Document { id, content: Some(content) };
         // Safe to repeat: the version of what it brings is the job's.
         let came = apply.apply(index, &document).await;

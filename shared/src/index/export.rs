@@ -1,6 +1,8 @@
 //! The documents of a tenant as they were brought, index by index, for its export.
 
-use serde_json::{Value, json};
+use serde::Deserialize;
+use serde_json::json;
+use serde_json::value::RawValue;
 
 use super::{Store, index_sql};
 use crate::authorize::unavailable;
@@ -8,11 +10,34 @@ use crate::export::is_full;
 use crate::limits::EXPORT_DOCUMENTS_PAGE;
 use crate::ports::{Clock, IndexDatabase};
 use crate::problem::Problem;
+use crate::raw::Object;
 use crate::store::{batch, first_as, rows_as};
 use crate::time::rfc3339;
 
 /// A page of documents, and where the next one begins: `{index}\n{document}`. `None` after the last.
-type Page = (Vec<Value>, Option<String>);
+type Page = (Vec<Object>, Option<String>);
+
+/// A document as it was brought.
+#[derive(Deserialize)]
+struct Row {
+    tenant: String,
+    index: String,
+    id: String,
+    source: String,
+    metadata: Box<RawValue>,
+    text: String,
+    written_at: i64,
+}
+
+impl Row {
+    fn to_json(&self) -> Object {
+        let document = json!({
+            "type": "document", "tenant": self.tenant, "index": self.index, "id": self.id, "source": self.source,
+            "text": self.text, "written_at": rfc3339(self.written_at),
+        });
+        Object::of(document).with_kept("metadata", Some(&self.metadata))
+    }
+}
 
 /// The documents after a place, at most [`EXPORT_DOCUMENTS_PAGE`] and of one index; there may be none, and still a next page.
 ///
@@ -32,16 +57,12 @@ pub(crate) async fn page_of_documents<W: IndexDatabase + Clock>(
     // Safe to repeat: it only reads.
     let answers = batch(&Store(world), statements).await.map_err(|error| unavailable(&error))?;
     let rows = rows_as(answers.first().unwrap_or(&Vec::new()));
-    let mut documents: Vec<Value> = rows.map_err(|error| unavailable(&error))?;
+    let documents: Vec<Row> = rows.map_err(|error| unavailable(&error))?;
     let next_index: Option<String> = first_as(answers.last()).map_err(|error| unavailable(&error))?;
     let has_more = is_full(documents.len(), EXPORT_DOCUMENTS_PAGE);
-    let last = documents.last().filter(|_| has_more).and_then(|document| document["id"].as_str());
-    let next = match last {
-        Some(last) => Some(format!("{index}\n{last}")),
+    let next = match documents.last().filter(|_| has_more) {
+        Some(last) => Some(format!("{index}\n{}", last.id)),
         None => next_index.map(|next| format!("{next}\n")),
     };
-    for document in &mut documents {
-        document["written_at"] = json!(rfc3339(document["written_at"].as_i64().unwrap_or_default()));
-    }
-    Ok((documents, next))
+    Ok((documents.iter().map(Row::to_json).collect(), next))
 }

@@ -7,7 +7,8 @@ use std::rc::Rc;
 
 use futures_util::future::join;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
+use serde_json::value::{RawValue, to_raw_value};
 
 use super::manage::standing;
 use super::merge::{Unread, entry_of, read_segment, seq_of};
@@ -17,12 +18,14 @@ use crate::authorize::unavailable;
 use crate::embed::ask::{Asked, Embedded, ask};
 use crate::embed::providers::{Choice, Interface};
 use crate::invalid::{InvalidField, read};
+use crate::jobs::UNREADABLE;
 use crate::limits::{
     CANDIDATES, CANDIDATES_FILTERED, CANDIDATES_VECTOR, FILTER_DOCUMENTS_PAGE, QUERY_BYTES_MAX, QUERY_WORDS_MAX,
     SEARCH_RESULTS_DEFAULT, SEARCH_RESULTS_MAX, SEGMENT_CACHE_BYTES, TAIL_ROWS_MAX,
 };
 use crate::ports::{Blobs, Clock, Http, IndexDatabase, Rows};
 use crate::problem::Problem;
+use crate::raw::{Object, comparable, find_twice};
 use crate::search::filter::Filter;
 use crate::search::fuse::{RANK_WINDOW, fuse};
 use crate::search::lexical;
@@ -60,7 +63,8 @@ pub(crate) struct SearchRequest {
     #[cfg_attr(feature = "openapi", schemars(range(min = 1, max = SEARCH_RESULTS_MAX)))]
     limit: Option<usize>,
     /// What a document's metadata must say: `{"lang": "en", "year": {"gte": 2020}, "kind": {"in": ["guide"]}}`.
-    filter: Option<Value>,
+    #[cfg_attr(feature = "openapi", schemars(with = "Option<serde_json::Value>"))]
+    filter: Option<Box<RawValue>>,
 }
 
 /// A search that was checked.
@@ -119,7 +123,7 @@ pub async fn search<W: IndexDatabase + Blobs + Http + Clock>(
     segments: &SegmentCache,
     (tenant, name): (&str, &str),
     body: &[u8],
-) -> Result<Value, Problem> {
+) -> Result<Object, Problem> {
     let query = check(body)?;
     let mut snapshot = look(world, tenant, name, &query).await?;
     let vector = if query.mode == Mode::Keyword {
@@ -147,9 +151,11 @@ pub async fn search<W: IndexDatabase + Blobs + Http + Clock>(
         Mode::Keyword => "keyword",
         Mode::Vector => "vector",
     };
-    Ok(json!({
-        "index": name, "generation": snapshot.index.serving, "mode": mode, "degraded": degraded, "hits": hits,
-    }))
+    let found = json!({
+        "index": name, "generation": snapshot.index.serving, "mode": mode, "degraded": degraded,
+    });
+    let hits = to_raw_value(&hits).map_err(|_| Problem::Internal)?;
+    Ok(Object::of(found).with_kept("hits", Some(&hits)))
 }
 
 fn check(body: &[u8]) -> Result<Query, Problem> {
@@ -163,12 +169,22 @@ fn check(body: &[u8]) -> Result<Query, Problem> {
     if !(1..=SEARCH_RESULTS_MAX).contains(&limit) {
         errors.push(InvalidField::new("#/limit", "out-of-range", format!("A limit is 1 to {SEARCH_RESULTS_MAX}.")));
     }
-    let filter = filter.map(|filter| Filter::parse(&filter, "#/filter")).transpose();
+    let filter = filter.map(|filter| read_filter(&filter)).transpose();
     match filter {
         Ok(filter) if errors.is_empty() => Ok(Query { text: query, mode, limit, filter }),
         Ok(_) => Err(Problem::InvalidRequest(errors)),
         Err(wrong) => Err(Problem::InvalidRequest(errors.into_iter().chain(wrong).collect())),
     }
+}
+
+fn read_filter(filter: &RawValue) -> Result<Filter, Vec<InvalidField>> {
+    let mut twice = Vec::new();
+    find_twice(filter.get(), "#/filter", &mut twice);
+    if !twice.is_empty() {
+        return Err(twice);
+    }
+    let unreadable = |_| vec![InvalidField::new("#/filter", "unreadable-value", UNREADABLE)];
+    Filter::parse(&serde_json::from_str(filter.get()).map_err(unreadable)?, "#/filter")
 }
 
 /// The words of a query as FTS5 takes them: any of them, each as it is. Empty when there is none.
@@ -221,10 +237,10 @@ async fn allowed<W: IndexDatabase + Clock>(
         let page = index_sql!("find_metadata", generation, id, after.as_str(), FILTER_DOCUMENTS_PAGE);
         // Safe to repeat: it only reads.
         let answers = batch(&Store(world), vec![page]).await.map_err(|error| unavailable(&error))?;
-        let page = rows::<(String, Value, Vec<u64>)>(answers.first())?;
+        let page = rows::<(String, Box<RawValue>, Vec<u64>)>(answers.first())?;
         let is_last = i64::try_from(page.len()).is_ok_and(|documents| documents < FILTER_DOCUMENTS_PAGE);
         for (id, metadata, seqs) in page {
-            if filter.matches(&metadata) {
+            if filter.matches(&comparable(metadata.get())) {
                 allowed.extend(seqs);
             }
             after = id;

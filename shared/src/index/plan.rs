@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 use super::{Generation, IndexRow, cache, index_sql};
+use crate::metadata::Metadata;
 use crate::ports::{Param, Statement};
+use crate::raw::Object;
 use crate::search::chunk::{self, Chunk, embedded};
 use crate::store::json_param;
 
@@ -22,7 +24,7 @@ pub(crate) struct Document {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Content {
     pub(crate) text: String,
-    pub(crate) metadata: Map<String, Value>,
+    pub(crate) metadata: Metadata,
     pub(crate) source: String,
 }
 
@@ -33,7 +35,7 @@ pub(super) struct Standing {
     pub(super) deleted: u8,
     pub(super) source: String,
     pub(super) hash: String,
-    pub(super) metadata: Value,
+    pub(super) metadata: Metadata,
     pub(super) layouts: Vec<Layout>,
 }
 
@@ -71,7 +73,7 @@ pub(super) fn is_same(content: &Content, standing: Option<&Standing>) -> bool {
     standing.is_some_and(|standing| {
         standing.deleted == 0
             && standing.source == content.source
-            && standing.metadata.as_object() == Some(&content.metadata)
+            && standing.metadata == content.metadata
             && standing.hash == cache::hash_of(&content.text)
     })
 }
@@ -122,8 +124,10 @@ pub(super) fn put_document(
         "id": document.id, "version": version, "deleted": u8::from(content.is_none()),
         "source": content.map_or("", |content| content.source.as_str()),
         "hash": content.map(|content| cache::hash_of(&content.text)).unwrap_or_default(),
-        "metadata": content.map(|content| content.metadata.clone()).unwrap_or_default(),
     });
+    let metadata = content.map(|content| content.metadata.to_raw());
+    let head =
+        Object::of(head).with_kept("metadata", Some(metadata.as_deref().unwrap_or(&Metadata::default().to_raw())));
     let planned: Vec<_> = index.generations.iter().map(|generation| &generation.id).collect();
     let (id, serving, seen) = (index.id.as_str(), index.serving.as_str(), seen.map(str::to_owned));
     index_sql!("put_document", id, json_param(&head), text, seen, json_param(&planned), serving, room)

@@ -1,7 +1,8 @@
 //! What a search answers: the first chunks that are there, with what they say, where they stand, and marks.
 
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
+use serde_json::value::RawValue;
 
 use super::find::{any_word, rows};
 use super::merge::seq_of;
@@ -9,6 +10,7 @@ use super::{IndexRow, Store, index_sql};
 use crate::authorize::unavailable;
 use crate::ports::{Clock, IndexDatabase};
 use crate::problem::Problem;
+use crate::raw::Object;
 use crate::search::fuse::Fused;
 use crate::store::{batch, json_param};
 
@@ -20,7 +22,7 @@ struct Row {
     source: String,
     heading: String,
     text: String,
-    metadata: Value,
+    metadata: Box<RawValue>,
     span: Option<(usize, usize)>,
 }
 
@@ -30,7 +32,7 @@ pub(super) async fn show<W: IndexDatabase + Clock>(
     index: &IndexRow,
     (query, limit): (&str, usize),
     fused: &[Fused],
-) -> Result<Vec<Value>, Problem> {
+) -> Result<Vec<Object>, Problem> {
     // Many more than are answered: some of those that vectors found may have left long ago.
     let seqs: Vec<u64> = fused.iter().map(|entry| seq_of(entry.id)).collect();
     if seqs.is_empty() {
@@ -50,12 +52,13 @@ pub(super) async fn show<W: IndexDatabase + Clock>(
         let seq = seq_of(entry.id);
         let row = found.iter().find(|row| row.seq == seq)?;
         let marked = marked.iter().find(|(of, _)| *of == seq);
-        Some(json!({
+        let hit = json!({
             "document": row.document, "source": row.source, "heading": row.heading, "text": row.text,
             "start": row.span.map(|span| span.0), "end": row.span.map(|span| span.1),
             "score": entry.score, "keyword_score": entry.keyword, "vector_score": entry.vector,
-            "highlight": marked.map(|(_, text)| as_html(text)), "metadata": row.metadata,
-        }))
+            "highlight": marked.map(|(_, text)| as_html(text)),
+        });
+        Some(Object::of(hit).with_kept("metadata", Some(&row.metadata)))
     };
     Ok(fused.iter().filter_map(shown).collect())
 }

@@ -31,6 +31,7 @@ use crate::outcome::{ErrorClass, Outcome};
 use crate::payload::put_vectors;
 use crate::ports::World;
 use crate::problem::Problem;
+use crate::raw::{members, name_of, object_of};
 use crate::settings::Settings;
 
 /// The payload, as callers write it and as it is stored.
@@ -105,11 +106,22 @@ pub fn check(payload: &RawValue, settings: &Settings) -> Result<CheckedPayload, 
     if !errors.is_empty() {
         return Err(Problem::InvalidRequest(errors));
     }
-    let stored = serde_json::to_string(&embed).map_err(|_| Problem::Internal)?;
+    let stored = embed.stored(payload);
     Ok(CheckedPayload { endpoint: String::new(), canonical, stored, is_plain: true })
 }
 
 impl Embed {
+    /// The payload as it was written, with the provider and the model that it means.
+    fn stored(&self, payload: &RawValue) -> String {
+        let meant = |value: &Option<String>| value.as_ref().map(|value| Value::from(value.as_str()).to_string());
+        let meant = [("\"provider\"", meant(&self.provider)), ("\"model\"", meant(&self.model))];
+        let is_meant = |name: &str| matches!(name, "provider" | "model");
+        let written = members(payload.get()).unwrap_or_default().into_iter();
+        let written =
+            written.filter(|(name, _)| !is_meant(&name_of(name))).map(|(name, value)| (name.get(), value.get()));
+        object_of(written.chain(meant.iter().filter_map(|(name, value)| Some((*name, value.as_deref()?)))))
+    }
+
     fn errors(&self) -> Vec<InvalidField> {
         let mut errors = Vec::new();
         if !(1..=EMBED_INPUTS_MAX).contains(&self.inputs.len()) {

@@ -8,7 +8,6 @@ use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
 
 use crate::claim::Claimed;
 use crate::embed::ask::Call;
@@ -20,6 +19,7 @@ use crate::invalid::{InvalidField, is_name, read};
 use crate::job::is_id;
 use crate::jobs::CheckedPayload;
 use crate::limits::{DOCUMENT_BYTES_MAX, DOCUMENT_METADATA_BYTES_MAX, EMBED_ID_BYTES_MAX};
+use crate::metadata::Metadata;
 use crate::outcome::{ErrorClass, Outcome};
 use crate::ports::World;
 use crate::problem::Problem;
@@ -65,8 +65,9 @@ pub(crate) struct Put {
     #[cfg_attr(feature = "openapi", schemars(length(min = 1, max = DOCUMENT_BYTES_MAX)))]
     text: String,
     /// What searches may be filtered by, and show: at most 2,048 bytes as JSON.
-    #[serde(default, skip_serializing_if = "Map::is_empty")]
-    metadata: Map<String, Value>,
+    #[cfg_attr(feature = "openapi", schemars(with = "serde_json::Map<String, serde_json::Value>"))]
+    #[serde(default, skip_serializing_if = "Metadata::is_empty")]
+    metadata: Metadata,
     /// Where it is from.
     #[cfg_attr(feature = "openapi", schemars(length(max = EMBED_ID_BYTES_MAX)))]
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -122,8 +123,9 @@ pub fn check(payload: &RawValue) -> Result<CheckedPayload, Problem> {
     if !errors.is_empty() {
         return Err(Problem::InvalidRequest(errors));
     }
-    let stored = serde_json::to_string(&change).map_err(|_| Problem::Internal)?;
-    Ok(CheckedPayload { endpoint: String::new(), canonical: stored.clone(), stored, is_plain: true })
+    let canonical = serde_json::to_string(&change).map_err(|_| Problem::Internal)?;
+    let stored = payload.get().to_owned();
+    Ok(CheckedPayload { endpoint: String::new(), canonical, stored, is_plain: true })
 }
 
 impl Change {
@@ -153,16 +155,12 @@ impl Change {
                 wrong(field, "out-of-range", detail);
             }
         }
-        if let Some(Put { text, metadata, source, .. }) = &self.put {
+        if let Some(Put { text, source, .. }) = &self.put {
             if text.trim().is_empty() || text.len() > DOCUMENT_BYTES_MAX {
                 let detail = format!("A text has 1 to {DOCUMENT_BYTES_MAX} bytes, not all of them blank.");
                 wrong("/put/text", "out-of-range", detail);
             } else if text.contains('\0') {
                 wrong("/put/text", "invalid-character", "A text has no NUL.".into());
-            }
-            if serde_json::to_string(metadata).map_or(0, |text| text.len()) > DOCUMENT_METADATA_BYTES_MAX {
-                let detail = format!("Metadata has at most {DOCUMENT_METADATA_BYTES_MAX} bytes as JSON.");
-                wrong("/put/metadata", "too-long", detail);
             }
             if !is_source(source) {
                 wrong("/put/source", "out-of-range", source_detail());
@@ -175,6 +173,9 @@ impl Change {
             if before.as_ref().is_some_and(|before| !is_id(before)) {
                 wrong("/remove/before", "invalid-name", "It is no id of a job.".into());
             }
+        }
+        if let Some(Put { metadata, .. }) = &self.put {
+            metadata.check("#/payload/put/metadata", DOCUMENT_METADATA_BYTES_MAX, &mut errors);
         }
         errors
     }

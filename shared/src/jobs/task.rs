@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use crate::claim::Claimed;
 use crate::invalid::{InvalidField, JSON, is_name, names_media_type};
 use crate::jobs::target::{Target, Unpreparable, endpoint_headers, signed};
-use crate::jobs::{CheckedPayload, UNREADABLE, is_readable};
+use crate::jobs::{CheckedPayload, UNREADABLE};
 use crate::limits::{
     COMPLETION_SECONDS_DEFAULT, COMPLETION_SECONDS_MAX, RESULT_BYTES_MAX, TASK_NAME_BYTES_MAX,
     TASK_TIMEOUT_SECONDS_MAX, TIMEOUT_SECONDS_DEFAULT,
@@ -21,6 +21,7 @@ use crate::origin;
 use crate::outcome::{ErrorClass, Outcome};
 use crate::ports::{HttpRequest, HttpResponse};
 use crate::problem::Problem;
+use crate::raw::is_readable;
 use crate::settings::Settings;
 use crate::time::rfc3339;
 
@@ -46,7 +47,7 @@ pub fn check(payload: &RawValue, endpoint: Option<&str>) -> Result<CheckedPayloa
         }
         Some(_) => {}
     }
-    if !is_readable(payload) {
+    if !is_readable(payload.get()) {
         errors.push(InvalidField::new("#/payload", "unreadable-value", UNREADABLE));
     }
     match endpoint {

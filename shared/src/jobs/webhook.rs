@@ -10,20 +10,22 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::claim::Claimed;
 use crate::destination;
-use crate::invalid::{InvalidField, check_headers, is_name, read};
+use crate::invalid::{Headers, InvalidField, check_headers, is_name, read};
 use crate::jobs::target::{
     SEAL_PURPOSE, Target, Unpreparable, endpoint_headers, job_header, signed, unpreparable, unseal,
 };
-use crate::jobs::{CheckedPayload, Split, UNREADABLE, is_readable};
+use crate::jobs::{CheckedPayload, Split, UNREADABLE};
 use crate::limits::{TIMEOUT_SECONDS_DEFAULT, TIMEOUT_SECONDS_MAX};
 use crate::origin;
 use crate::outcome::{ErrorClass, Outcome};
 use crate::ports::{HttpRequest, HttpResponse};
 use crate::problem::Problem;
+use crate::raw::{Member, is_readable, members, name_of, object_of};
 use crate::redact::is_secret_name;
 use crate::seal::{SealedFor, seal};
 use crate::settings::Settings;
@@ -54,8 +56,8 @@ pub(crate) struct Webhook {
     method: Option<String>,
     /// Headers of the request. Values of secret-looking ones are stored sealed and shown as `[sealed]`.
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::headers"))]
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    headers: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "Headers::is_empty")]
+    headers: Headers,
     /// A JSON string is sent as its text, any other JSON exactly as it was written.
     #[cfg_attr(feature = "openapi", schemars(with = "Option<serde_json::Value>"))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -94,14 +96,17 @@ fn required(fields: &[&str]) -> serde_json::Value {
 /// # Errors
 /// A problem that names every wrong field.
 pub fn check(payload: &RawValue, settings: &Settings) -> Result<CheckedPayload, Problem> {
-    let webhook: Webhook = read(payload.get().as_bytes(), "#/payload")?;
+    let mut webhook: Webhook = read(payload.get().as_bytes(), "#/payload")?;
     let errors = webhook.errors(settings);
     if !errors.is_empty() {
         return Err(Problem::InvalidRequest(errors));
     }
-    let stored = serde_json::to_string(&webhook).map_err(|_| Problem::Internal)?;
-    let is_plain = !webhook.headers.keys().any(|name| is_secret_name(name));
-    Ok(CheckedPayload { endpoint: webhook.endpoint.unwrap_or_default(), canonical: stored.clone(), stored, is_plain })
+    // The order of headers means nothing.
+    webhook.headers.0.sort_unstable();
+    let canonical = serde_json::to_string(&webhook).map_err(|_| Problem::Internal)?;
+    let stored = with_headers(payload.get(), &mut |_, _| None).ok_or(Problem::Internal)?;
+    let is_plain = !webhook.headers.0.iter().any(|(name, _)| is_secret_name(name));
+    Ok(CheckedPayload { endpoint: webhook.endpoint.unwrap_or_default(), canonical, stored, is_plain })
 }
 
 /// Seals what is secret in a checked payload, whole or without its body, for its tenant. `None` when it is none.
@@ -111,12 +116,28 @@ pub fn seal_secrets(
     tenant: &str,
     nonce: &mut impl FnMut() -> [u8; 12],
 ) -> Option<String> {
-    let mut webhook: Webhook = serde_json::from_str(stored).ok()?;
-    for (name, value) in webhook.headers.iter_mut().filter(|(name, _)| is_secret_name(name)) {
-        let place = SealedFor { purpose: SEAL_PURPOSE, tenant, context: &job_header(name) };
-        *value = format!("{SEALED}{}", seal(&settings.keys, place, nonce(), value.as_bytes()));
-    }
-    serde_json::to_string(&webhook).ok()
+    with_headers(stored, &mut |name, value| {
+        is_secret_name(name).then(|| {
+            let place = SealedFor { purpose: SEAL_PURPOSE, tenant, context: &job_header(name) };
+            format!("{SEALED}{}", seal(&settings.keys, place, nonce(), value.as_bytes()))
+        })
+    })
+}
+
+/// A payload as it was written, but for the values of headers that are to be others.
+fn with_headers(payload: &str, changed: &mut impl FnMut(&str, &str) -> Option<String>) -> Option<String> {
+    let mut header = |(name, value): Member<'_>| {
+        let changed = changed(&name_of(name), &name_of(value));
+        (name.get().to_owned(), changed.map_or_else(|| value.get().to_owned(), |text| Value::from(text).to_string()))
+    };
+    let written = members(payload)?.into_iter().map(|(name, value)| {
+        let headers = if name_of(name) == "headers" { members(value.get()) } else { None };
+        let headers = headers.map(|headers| headers.into_iter().map(&mut header).collect::<Vec<_>>());
+        let headers = headers.map(|all| object_of(all.iter().map(|(name, value)| (name.as_str(), value.as_str()))));
+        (name.get(), headers.unwrap_or_else(|| value.get().to_owned()))
+    });
+    let written: Vec<_> = written.collect();
+    Some(object_of(written.iter().map(|(name, value)| (*name, value.as_str()))))
 }
 
 impl Webhook {
@@ -151,14 +172,14 @@ impl Webhook {
         if self.body_base64.as_ref().is_some_and(|text| STANDARD.decode(text).is_err()) {
             wrong("body_base64", "invalid-base64", "This is not base64 with padding.");
         }
-        if self.body.as_ref().is_some_and(|body| !is_readable(body)) {
+        if self.body.as_ref().is_some_and(|body| !is_readable(body.get())) {
             wrong("body", "unreadable-value", UNREADABLE);
         }
         if self.timeout_seconds.is_some_and(|seconds| !(1..=TIMEOUT_SECONDS_MAX).contains(&seconds)) {
             wrong("timeout_seconds", "out-of-range", "A webhook may take 1 to 30 seconds.");
         }
-        check_headers(self.headers.iter(), "#/payload/headers", &mut errors);
-        for (name, _) in self.headers.iter().filter(|(_, value)| *value == SEALED_SHOWN) {
+        check_headers(&self.headers, "#/payload/headers", &mut errors);
+        for (name, _) in self.headers.0.iter().filter(|(_, value)| *value == SEALED_SHOWN) {
             let detail = "This is how a sealed value is shown; write the value itself.";
             errors.push(InvalidField::new(format!("#/payload/headers/{name}"), "sealed", detail));
         }
@@ -180,24 +201,25 @@ impl Webhook {
     }
 }
 
-/// The part of a large webhook that is an object of its own.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Bulk {
-    body: Option<Box<RawValue>>,
-    body_base64: Option<String>,
+/// Whether a member is the body of a webhook. Null is none.
+fn is_body((name, value): Member<'_>) -> bool {
+    matches!(name_of(name).as_str(), "body" | "body_base64") && value.get() != "null"
 }
 
-/// Takes the body out of a stored payload; what is left tells all that the claim and the API must know.
+fn as_texts<'a>((name, value): Member<'a>) -> (&'a str, &'a str) {
+    (name.get(), value.get())
+}
+
+/// Takes the body out of a stored payload; what is left tells all that the claim and the API must know. The object tells `at`
+/// which place among the members it has been.
 pub fn split(stored: String) -> Split {
     let taken = || {
-        let mut webhook: Webhook = serde_json::from_str(&stored).ok()?;
-        let object = match (webhook.body.take(), webhook.body_base64.take()) {
-            (Some(body), _) => format!(r#"{{"body":{body}}}"#),
-            // Base64 has nothing that JSON would escape.
-            (None, base64) => format!(r#"{{"body_base64":"{}"}}"#, base64?),
-        };
-        Some((serde_json::to_string(&webhook).ok()?, object))
+        let members = members(&stored)?;
+        let at = members.iter().position(|member| is_body(*member))?;
+        let (body, rest) = members.iter().enumerate().partition::<Vec<_>, _>(|(index, _)| *index == at);
+        let place = at.to_string();
+        let object = [("\"at\"", place.as_str())].into_iter().chain(body.into_iter().map(|(_, body)| as_texts(*body)));
+        Some((object_of(rest.into_iter().map(|(_, member)| as_texts(*member))), object_of(object)))
     };
     match taken() {
         Some((inline, object)) => Split { inline: Some(inline), object: Some(object) },
@@ -207,19 +229,20 @@ pub fn split(stored: String) -> Split {
 
 /// Puts the body back.
 pub fn join(inline: &str, object: &str) -> Option<String> {
-    let mut webhook: Webhook = serde_json::from_str(inline).ok()?;
-    let bulk: Bulk = serde_json::from_str(object).ok()?;
-    (webhook.body, webhook.body_base64) = (bulk.body, bulk.body_base64);
-    serde_json::to_string(&webhook).ok()
+    let (mut all, mut at) = (members(inline)?, usize::MAX);
+    for (name, value) in members(object)? {
+        if name.get() == "\"at\"" {
+            at = serde_json::from_str(value.get()).ok()?;
+        } else {
+            all.insert(at.min(all.len()), (name, value));
+        }
+    }
+    Some(object_of(all.into_iter().map(as_texts)))
 }
 
-/// The stored payload as the API shows it, as text: sealed values are hidden, the body is as it was written.
+/// The stored payload as the API shows it, as text: sealed values are hidden, the rest is as it was written.
 pub fn shown(stored: &str) -> Option<String> {
-    let mut webhook: Webhook = serde_json::from_str(stored).ok()?;
-    for value in webhook.headers.values_mut().filter(|value| value.starts_with(SEALED)) {
-        SEALED_SHOWN.clone_into(value);
-    }
-    serde_json::to_string(&webhook).ok()
+    with_headers(stored, &mut |_, value| value.starts_with(SEALED).then(|| SEALED_SHOWN.to_owned()))
 }
 
 /// Makes the request of a claimed job: the destination is checked again, the exact bytes are signed.
@@ -239,7 +262,7 @@ pub fn prepare(job: &Claimed, settings: &Settings, now_ms: i64) -> Result<HttpRe
     }
     headers.extend(origin::traceparent(job));
     headers.extend(endpoint_headers(job, settings)?);
-    for (name, value) in &webhook.headers {
+    for (name, value) in &webhook.headers.0 {
         let name = name.to_ascii_lowercase();
         let value = match value.strip_prefix(SEALED) {
             Some(sealed) => unseal(settings, &job.tenant, &job_header(&name), sealed)?,

@@ -2,6 +2,7 @@
 
 mod indexes;
 
+use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 
 pub(super) use indexes::{document_lines, document_results, index, indexes, searched, searches, whole_index};
@@ -155,8 +156,13 @@ pub(super) fn group() -> Value {
 }
 
 /// Reads a row as the store would answer it; a row that does not fit its type is null, which fits no schema.
-fn shown<R: serde::de::DeserializeOwned>(row: Value, show: impl FnOnce(R) -> Value) -> Value {
-    serde_json::from_value(row).map_or(Value::Null, show)
+fn shown<R: serde::de::DeserializeOwned, S: serde::Serialize>(row: Value, show: impl FnOnce(R) -> S) -> Value {
+    serde_json::from_value(row).map_or(Value::Null, |row| json!(show(row)))
+}
+
+/// JSON as it is kept.
+fn kept(json: &Value) -> Box<RawValue> {
+    to_raw_value(json).unwrap_or_default()
 }
 
 fn job_row() -> Value {
@@ -169,6 +175,7 @@ fn job_row() -> Value {
 
 pub(super) fn job() -> Value {
     let payload = json!({"endpoint": "orders", "body": {"order": 1234, "state": "paid"}});
+    let payload = kept(&payload);
     shown(job_row(), |row: JobRow| row.to_json(Some(&payload)))
 }
 
@@ -182,6 +189,7 @@ pub(super) fn waiting_job(state: &str) -> Value {
     row["state"] = json!(state);
     (row["attempt"], row["finished_at"], row["result"]) = (json!(0), Value::Null, Value::Null);
     let payload = json!({"endpoint": "orders", "body": {"order": 1234, "state": "paid"}});
+    let payload = kept(&payload);
     shown(row, |row: JobRow| row.to_json(Some(&payload)))
 }
 
@@ -294,6 +302,7 @@ pub(super) fn schedule() -> Value {
         "history": [firing_row()], "created_at": AT, "updated_at": AT,
     });
     let payload = json!({"endpoint": "orders", "body": {"report": "daily"}});
+    let payload = kept(&payload);
     shown(row, |row: ScheduleRow| row.to_json(row.next_at.as_slice(), Some(&payload)))
 }
 

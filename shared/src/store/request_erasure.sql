@@ -6,7 +6,8 @@ SELECT ?1 ->> 'tenant', ?1 ->> 'id', ?1 ->> 'subject', 'running',
   json_object('jobs', 0, 'attempts', 0,
     'endpoints', (SELECT count(*) FROM endpoints WHERE tenant = ?1 ->> 'tenant' AND ?1 ->> 'subject' IS NULL),
     'schedules', (SELECT count(*) FROM schedules WHERE tenant = ?1 ->> 'tenant'
-      AND (?1 ->> 'subject' IS NULL OR CAST((job ->> 'metadata') ->> 'subject' AS TEXT) = ?1 ->> 'subject')),
+      AND (?1 ->> 'subject' IS NULL OR CASE json_type(job ->> 'metadata', '$.subject') WHEN 'text' THEN (job ->> 'metadata') ->> 'subject'
+        WHEN 'null' THEN NULL ELSE (job ->> 'metadata') -> 'subject' END = ?1 ->> 'subject')),
     'keys', (SELECT count(*) FROM api_keys WHERE tenant = ?1 ->> 'tenant' AND ?1 ->> 'subject' IS NULL))
 WHERE NOT EXISTS (SELECT 1 FROM erasures
   WHERE state = 'running' AND tenant = ?1 ->> 'tenant' AND ifnull(subject, '') = ifnull(?1 ->> 'subject', ''))

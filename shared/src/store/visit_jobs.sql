@@ -1,7 +1,8 @@
 -- The jobs that an erasure meets next. ?1 {"tenant","subject","position","until"}, ?2 the rows to read, ?3 the rows to
--- answer. A number is as good a subject as its text.
+-- answer. A number is as good a subject as its text, as it was written.
 SELECT json_object('id', id, 'attempt', attempt, 'runs', state = 'running' AND deferred = 0, 'log', json(log))
 FROM (SELECT * FROM jobs WHERE tenant = ?1 ->> 'tenant' AND id > ?1 ->> 'position' AND id < ?1 ->> 'until'
   ORDER BY id LIMIT ?2)
-WHERE ?1 ->> 'subject' IS NULL OR CAST(metadata ->> 'subject' AS TEXT) = ?1 ->> 'subject'
+WHERE ?1 ->> 'subject' IS NULL OR CASE json_type(metadata, '$.subject')
+  WHEN 'text' THEN metadata ->> 'subject' WHEN 'null' THEN NULL ELSE metadata -> 'subject' END = ?1 ->> 'subject'
 ORDER BY id LIMIT ?3

@@ -50,9 +50,16 @@ pub fn request(bytes: &[u8]) -> bool {
     let fields: Fields = serde_json::from_slice(bytes).unwrap();
     let mut expected = job.clone();
     expected["idempotency_key"] = json!("another");
-    assert_eq!(respelled(&fields), expected, "the order of fields, spaces and the key mean nothing");
-    let payload: Value = serde_json::from_str(fields["payload"].get()).unwrap();
     let stored = job["payload"].as_str().unwrap();
+    // A number beyond all doubles is kept, and has no value to compare by.
+    let (Ok(payload), Ok(at_rest)) = (fields["payload"].get().parse::<Value>(), stored.parse::<Value>()) else {
+        return true;
+    };
+    let mut respelled = respelled(&fields);
+    let other: Value = respelled["payload"].as_str().unwrap().parse().unwrap();
+    // It is kept as it was written: only the order is another.
+    (expected["payload"], respelled["payload"]) = (at_rest, other);
+    assert_eq!(respelled, expected, "the order of fields, spaces and the key mean nothing");
     is_hidden(&payload, stored);
     is_sent_as_asked(&payload, stored);
     true
@@ -79,7 +86,7 @@ fn headers_of(payload: &Value) -> impl Iterator<Item = (&String, &str)> {
 /// Secret headers are neither stored nor shown.
 fn is_hidden(payload: &Value, stored: &str) {
     let at_rest: Value = serde_json::from_str(stored).unwrap();
-    let shown = shown("webhook", stored).expect("what is stored can be shown");
+    let shown = json!(shown("webhook", stored).expect("what is stored can be shown"));
     for (name, value) in headers_of(payload) {
         if is_secret_name(name) {
             assert_ne!(at_rest["headers"][name], *value);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use longshore::backoff::parse_retry_after;
 use longshore::idempotency::{KeyError, check_key, parse_header};
-use longshore::invalid::check_headers;
+use longshore::invalid::{Headers, check_headers};
 use longshore::jobs::judge;
 use longshore::outcome::{Outcome, RetryAfter};
 use longshore::ports::HttpResponse;
@@ -31,7 +31,7 @@ pub fn headers(bytes: &[u8]) -> bool {
     let headers: Vec<(String, String)> =
         text.split('\n').filter_map(|line| line.split_once(':')).map(|(a, b)| (a.into(), b.into())).collect();
     let mut errors = Vec::new();
-    check_headers(headers.iter().map(|(name, value)| (name, value)), "#/headers", &mut errors);
+    check_headers(&Headers(headers.clone()), "#/headers", &mut errors);
     assert!(errors.iter().all(|field| field.pointer.starts_with("#/headers")));
     if !errors.is_empty() {
         return false;

@@ -65,7 +65,7 @@ pub async fn what_is_left_goes_on<S: Store>(stand: &Stand<S>) {
     let rows = attempt().await;
     assert!(rows.iter().all(|row| row.state == State::Succeeded), "{:?}", rows.map(|row| row.error));
     assert_eq!(case.found("word", "keyword").await.0.len(), 5);
-    let [told, other] = rows.map(|row| row.result.unwrap());
+    let [told, other] = rows.map(|row| row.result_value().unwrap());
     let states = &told["documents"];
     assert!(states["earlier"].as_u64() >= Some(2) && states.as_object().unwrap().len() == 2, "{states}");
     assert_eq!((&told["embedded"], &other["embedded"]), (&json!(4), &json!(1)));

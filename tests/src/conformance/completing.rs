@@ -107,7 +107,7 @@ pub async fn a_completion_is_recorded_once<S: Store>(stand: &Stand<S>) {
     assert!(matches!(stale, Err(Problem::IllegalTransition(_))));
     for _ in 0..2 {
         let (row, retry) = complete(stand, settings, &job, Some(1), succeeded()).await.unwrap();
-        assert_eq!((row.state, row.result, retry), (State::Succeeded, Some(json!({"pages": 12})), None));
+        assert_eq!((row.state, row.result_value(), retry), (State::Succeeded, Some(json!({"pages": 12})), None));
         let entry = serde_json::to_value(&row.log).unwrap();
         assert_eq!((&entry[0]["state"], &entry[0]["status"]), (&json!("succeeded"), &json!(202)));
     }
@@ -154,7 +154,7 @@ pub async fn a_completion_comes_before_its_deferral<S: Store>(stand: &Stand<S>) 
     for own in [Outcome::Deferred { due_in: DUE_IN }, Outcome::Succeeded { result: Some(json!("its own")) }, failed()] {
         let (job, token) = case.claimed_task().await;
         let (row, retry) = complete(stand, &stand.settings, &job, None, succeeded()).await.unwrap();
-        assert_eq!((row.state, row.result, retry), (State::Succeeded, Some(json!({"pages": 12})), None));
+        assert_eq!((row.state, row.result_value(), retry), (State::Succeeded, Some(json!({"pages": 12})), None));
         assert_eq!((row.log[0].ended_by, row.log[0].status), (Some(EndedBy::Completion), None));
         let (before, _) = beside_late(stand, &job, 1).await;
         for _ in 0..2 {
@@ -164,7 +164,7 @@ pub async fn a_completion_comes_before_its_deferral<S: Store>(stand: &Stand<S>) 
             assert_eq!(after, before, "{own:?}");
             assert_eq!((&entry["status"], &entry["evidence"]["state"]), (&json!(202), &json!("stored")));
         }
-        let late = [stand.row(&job).await.to_json(None)["state"].clone(), before["log"][0]["state"].clone()];
+        let late = [stand.row(&job).await.to_json(None).to_value()["state"].clone(), before["log"][0]["state"].clone()];
         assert_eq!(late, ["succeeded", "succeeded"]);
     }
 }

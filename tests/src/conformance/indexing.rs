@@ -12,6 +12,7 @@ use longshore::plan::{PAID, Plan};
 use longshore::ports::{IndexDatabase, Param, Statement};
 use longshore::problem::Problem;
 use longshore::process::process;
+use longshore::raw::Object;
 use serde_json::{Value, json};
 
 use super::listing::exported;
@@ -53,7 +54,7 @@ impl<'a, S: Store> Indexed<'a, S> {
         process(self.0.stand, &self.0.stand.settings, Lane::Webhooks, vec![job.clone()]).await;
         let row = self.0.stand.row(job).await;
         assert!(row.state.is_terminal() && row.error.is_none(), "{:?} {:?}", row.state, row.error);
-        row.result.unwrap()
+        row.result_value().unwrap()
     }
 
     pub(super) async fn put(&self, id: &str, text: &str) -> Value {
@@ -61,6 +62,15 @@ impl<'a, S: Store> Indexed<'a, S> {
     }
 
     pub(super) async fn search(&self, body: Value) -> Result<Value, Problem> {
+        self.find(&body).await.map(|found| found.to_value())
+    }
+
+    /// What a search answers, as it is written.
+    pub(super) async fn search_text(&self, body: &Value) -> String {
+        serde_json::to_string(&self.find(body).await.unwrap()).unwrap()
+    }
+
+    async fn find(&self, body: &Value) -> Result<Object, Problem> {
         let (stand, cache) = (self.0.stand, SegmentCache::default());
         search(stand, &stand.settings, &cache, (&self.0.tenant, INDEX), body.to_string().as_bytes()).await
     }

@@ -69,7 +69,7 @@ pub async fn a_large_payload_is_sent_as_it_came<S: Store>(stand: &Stand<S>) {
     let task = json!({"kind": "report.build", "endpoint": "shop", "payload": {"bulk": bulk('t')}});
     let task = case.accept_one(task, None).await.unwrap().job;
     let (row, object) = (stand.row(&webhook).await, stand.object(&webhook).unwrap());
-    assert_eq!(row.payload.as_deref(), Some(r#"{"url":"https://example.com/hook","timeout_seconds":7}"#));
+    assert_eq!(row.payload.as_deref(), Some(r#"{"timeout_seconds":7,"url":"https://example.com/hook"}"#));
     assert_eq!(row.payload_bytes, i64::try_from(object.len()).ok());
     let row = stand.row(&task).await;
     assert_eq!((row.payload, row.payload_bytes), (None, i64::try_from(payload.len()).ok()));

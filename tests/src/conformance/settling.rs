@@ -54,7 +54,7 @@ pub async fn a_success_is_recorded_once<S: Store>(stand: &Stand<S>) {
     let (job, token) = case.claimed(case.plain().await).await;
     assert_eq!(case.settle(&token, (&job, 1), succeeded(), Decision::Succeed).await, 1);
     let (row, raw) = (stand.row(&job).await, stand.raw(&job).await);
-    assert_eq!((raw["state"].as_str(), row.result), (Some("succeeded"), Some(json!({"status": 200}))));
+    assert_eq!((raw["state"].as_str(), row.result_value()), (Some("succeeded"), Some(json!({"status": 200}))));
     assert!(raw["payload"].is_null() && raw["look_at"].is_null() && raw["lease_token"].is_null());
     assert!(row.finished_at.is_some() && row.error.is_none());
     let entry = serde_json::to_value(&row.log[0]).unwrap();

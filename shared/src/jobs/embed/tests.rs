@@ -44,7 +44,11 @@ fn inputs(count: usize) -> Value {
 #[test]
 fn a_payload_is_stored_with_what_it_means() {
     let stored = checked(&json!({"inputs": inputs(1)})).unwrap();
-    assert_eq!(stored, json!({"provider": "own", "model": "small", "inputs": inputs(1), "output": "inline"}));
+    assert_eq!(stored, json!({"provider": "own", "model": "small", "inputs": inputs(1)}));
+    let written =
+        RawValue::from_string(r#"{"model": null, "inputs": [{"text":"caf\u00e9","id":"\/"}]}"#.into()).unwrap();
+    let expected = r#"{"inputs":[{"text":"caf\u00e9","id":"\/"}],"provider":"own","model":"small"}"#;
+    assert_eq!(check(&written, &settings()).unwrap().stored, expected);
     let stored = checked(&json!({"inputs": inputs(1_000), "provider": "builtin", "output": "r2"})).unwrap();
     assert_eq!((&stored["model"], &stored["output"]), (&json!("lexical-1"), &json!("r2")));
     // Which model is meant is for the index to say.

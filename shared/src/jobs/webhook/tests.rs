@@ -158,6 +158,30 @@ fn secret_headers_are_sealed_and_never_shown() {
 }
 
 #[test]
+fn a_payload_is_kept_as_it_was_written() {
+    let written = |secret: &str| {
+        format!(
+            r#"{{"headers":{{"x-b":"\u0041\/","Authorization":"{secret}","x-a":"1"}},"body":{{"b":[12345678901234567890123,1E5,1e400],"a":1.0,"a":-0}},"timeout_seconds":null,"url":"https:\/\/a.example\/"}}"#
+        )
+    };
+    let checked = checked(&written("hush")).unwrap();
+    assert_eq!(shown(&checked.stored).unwrap(), written("[sealed]"));
+    let Split { inline, object } = split(checked.stored.clone());
+    let (inline, object) = (inline.unwrap(), object.unwrap());
+    assert!(!inline.contains("body") && object.starts_with(r#"{"at":1,"body":{"b":[12345678901234567890123,"#));
+    assert_eq!(join(&inline, &object), Some(checked.stored));
+    assert_eq!(join("{}", &object).unwrap(), object.replace(r#""at":1,"#, ""), "of a row that success has emptied");
+}
+
+#[test]
+fn the_order_of_fields_and_headers_means_nothing() {
+    let canonical = |payload: &str| checked(payload).unwrap().canonical;
+    let one = canonical(r#"{"url":"https://a.example/","headers":{"x-a":"1","x-b":"2"},"body":1.0}"#);
+    assert_eq!(one, canonical(r#"{"body" : 1.0, "headers":{"x-b":"2","x-a":"\u0031"},"url":"https:\/\/a.example/"}"#));
+    assert_ne!(one, canonical(r#"{"url":"https://a.example/","headers":{"x-a":"1","x-b":"2"},"body":1}"#));
+}
+
+#[test]
 fn nothing_is_sent_where_nothing_may_be_sent() {
     let strict = Settings { private_destinations: destination::PrivateDestinations::default(), ..settings() };
     let private = claimed(r#"{"url":"http://127.0.0.1:9/"}"#, None);
@@ -198,9 +222,16 @@ fn every_wrong_field_is_named() {
     assert_eq!(codes(r#"{"endpoint":"a","headers":{"x":"a\r\nb"}}"#), at("#/payload/headers/x", "header-value"));
     assert_eq!(codes(r#"{"endpoint":7}"#), at("#/payload/endpoint", "invalid-type"));
     assert_eq!(codes(r#"{"endpoint":"a","metod":"POST"}"#), at("#/payload/metod", "unknown-field"));
-    for body in ["1e999", r#"{"a":["\ud800"]}"#] {
+    for body in [r#""\udc00""#, r#"{"a":["\ud800"]}"#] {
         assert_eq!(codes(&format!(r#"{{"endpoint":"a","body":{body}}}"#)), at("#/payload/body", "unreadable-value"));
     }
+    let twice = r#"{"endpoint":"a","headers":{"x-a":"1","X-A":"2","x~b":"","x~b":""},"method":"POST"}"#;
+    let expected = ["#/payload/headers/X-A", "#/payload/headers/x~0b"].map(|at| (at.to_owned(), "duplicate-field"));
+    assert_eq!(codes(twice), expected);
+    assert_eq!(
+        codes(r#"{"url":"https://a.example/","url":"https://b.example/"}"#),
+        at("#/payload/url", "duplicate-field")
+    );
     assert_eq!(codes("[]").len(), 1);
 }
 
