@@ -13,7 +13,7 @@ use crate::settle::{Settlement, add_late_outcomes, settle};
 use crate::store::within;
 
 /// What a flush did.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone, Copy)]
 pub struct Flushed {
     /// Jobs whose outcome this flush recorded.
     pub settled: usize,

@@ -188,7 +188,7 @@ mod tests {
 
     #[test]
     fn a_queue_is_known_by_its_exact_name() {
-        let named = |names: [&'static str; 3]| {
+        let read = |names: [&'static str; 3]| {
             let variables = ["HINTS_QUEUE", "TASK_HINTS_QUEUE", "DEAD_HINTS_QUEUE"];
             QueueNames::parse(|name| {
                 let at = variables.iter().position(|variable| *variable == name)?;
@@ -197,16 +197,16 @@ mod tests {
         };
         let names =
             ["longshore-a-task-hints-hints", "longshore-a-task-hints-task-hints", "longshore-a-task-hints-hints-dead"];
-        let queues = named(names).unwrap();
+        let queues = read(names).unwrap();
         assert_eq!(queues.feed(names[0]), Some(Feed::Hints(Lane::Webhooks)), "the environment is called a-task-hints");
         assert_eq!(queues.feed(names[1]), Some(Feed::Hints(Lane::Tasks)));
         assert_eq!(queues.feed(names[2]), Some(Feed::DeadHints));
         for unknown in ["longshore-hints", "longshore-b-hints-dead", "longshore-b-task-hints", ""] {
             assert_eq!(queues.feed(unknown), None, "{unknown}");
         }
-        assert_eq!(named(["a", "b", ""]).unwrap_err().len(), 1);
-        assert_eq!(named(["a", "a", "b"]).unwrap_err().len(), 1);
-        assert_eq!(named(["", "", ""]).unwrap_err().len(), 3);
+        assert_eq!(read(["a", "b", ""]).unwrap_err().len(), 1);
+        assert_eq!(read(["a", "a", "b"]).unwrap_err().len(), 1);
+        assert_eq!(read(["", "", ""]).unwrap_err().len(), 3);
     }
 
     #[test]

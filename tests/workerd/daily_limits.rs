@@ -17,7 +17,8 @@ use crate::world::{World, with_faults};
 /// How long a test may take between an answer and its look at the clock.
 const SLACK_SECONDS: u64 = 60;
 
-/// A refusal that says which limit is spent, and waits for midnight UTC.
+/// A refusal that says which limit is spent, and waits for midnight UTC by the machine's clock, which the Workers have too.
+#[allow(clippy::disallowed_methods)]
 fn assert_limited(answer: &Answer, what: &str) {
     assert_eq!(
         (answer.status, &answer.body["type"]),

@@ -139,7 +139,7 @@ fn judge_crashes(now: i64, old: &Row, new: &Row, is_cut_off: bool) -> Result<(),
 /// F84: what a daily limit keeps from going on waits for midnight, by the clock of its worker, and spends no failure.
 pub(super) fn judge_wait(old: &Row, new: &Row) -> Result<(), String> {
     let into_day = new.run_after.rem_euclid(DAY_MS);
-    let is_midnight = into_day < CLOCK_OFF_MS || into_day > DAY_MS - CLOCK_OFF_MS;
+    let is_midnight = !(CLOCK_OFF_MS..=DAY_MS - CLOCK_OFF_MS).contains(&into_day);
     if new.failures == old.failures && is_midnight {
         return Ok(());
     }

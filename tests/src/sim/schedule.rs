@@ -98,21 +98,8 @@ fn run_in(world: &Rc<World>, what: &Play) -> Result<Outcome, Failure> {
     verdict.map(|()| outcome).map_err(|text| Failure { play: what.clone(), what: text })
 }
 
-fn play(world: &Rc<World>) -> Result<(), String> {
-    world.executor.spawn(Doom::default(), operators::set_up(world.clone()));
-    run_until(world, world.began_at + 5_000)?;
-    world.calm.set(false);
-    let (mut jobs, least_jobs) = (0, usize::try_from(JOBS_MIN).unwrap());
-    let drawn = world.random.between(JOBS_MIN, JOBS_MIN + if world.is_long { 6 } else { 0 });
-    let wanted = world.narrow.jobs.unwrap_or(drawn);
-    while jobs < wanted {
-        // Several changes in one request meet at one document.
-        let several = if world.index_provider.is_some() { 600 } else { 250 };
-        let count = if world.random.per_mille(several) { world.random.between(2, 4) } else { 1 };
-        let count = if world.narrow.jobs.is_some() { count.min(wanted - jobs) } else { count };
-        clients::spawn(world, jobs, count);
-        jobs += count;
-    }
+/// Starts whoever acts beside the clients.
+fn start_others(world: &Rc<World>) {
     if !world.narrow.quiet {
         world.executor.spawn(Doom::default(), operators::meddle(world.clone()));
     }
@@ -128,6 +115,24 @@ fn play(world: &Rc<World>) -> Result<(), String> {
     if world.has_quotas {
         world.executor.spawn(Doom::default(), quotas::set_on(world.clone()));
     }
+}
+
+fn play(world: &Rc<World>) -> Result<(), String> {
+    world.executor.spawn(Doom::default(), operators::set_up(world.clone()));
+    run_until(world, world.began_at + 5_000)?;
+    world.calm.set(false);
+    let (mut jobs, least_jobs) = (0, usize::try_from(JOBS_MIN).unwrap());
+    let drawn = world.random.between(JOBS_MIN, JOBS_MIN + if world.is_long { 6 } else { 0 });
+    let wanted = world.narrow.jobs.unwrap_or(drawn);
+    while jobs < wanted {
+        // Several changes in one request meet at one document.
+        let several = if world.index_provider.is_some() { 600 } else { 250 };
+        let count = if world.random.per_mille(several) { world.random.between(2, 4) } else { 1 };
+        let count = if world.narrow.jobs.is_some() { count.min(wanted - jobs) } else { count };
+        clients::spawn(world, jobs, count);
+        jobs += count;
+    }
+    start_others(world);
     let last: LastSweep = Rc::default();
     let mut end = world.now() + world.random.between(60_000, if world.is_long { 240_000 } else { 90_000 });
     if world.random.per_mille(80) {
