@@ -27,7 +27,7 @@ CREATE TABLE jobs (
   backoff TEXT NOT NULL,             -- the named schedule of its retries
   idempotency_key TEXT,              -- as sent; NULL once its window ended or when there was none
   key_until INTEGER,                 -- when the key's window ends
-  digest TEXT NOT NULL,              -- SHA-256 of the canonical request without the key, base64url
+  digest TEXT NOT NULL,              -- its version, a dot, SHA-256 of the canonical request without the key, base64url
   job_group TEXT,                    -- the caller's label
   schedule TEXT,                     -- the schedule that made it
   metadata TEXT CHECK (metadata IS NULL OR json_valid(metadata)), -- the caller's JSON object

@@ -8,7 +8,7 @@ use longshore::flush::send_hints;
 use longshore::hint::Hint;
 use longshore::idempotency::parse_header;
 use longshore::key::Scope;
-use longshore::limits::{BATCH_BYTES_MAX, ENVELOPE_BYTES_MAX};
+use longshore::limits::{BATCH_BYTES_MAX, ENVELOPE_BYTES_MAX, JOB_REQUEST_BYTES_MAX};
 use longshore::origin::Origin;
 use longshore::problem::Problem;
 use longshore::request::{NewJob, check, in_order};
@@ -26,12 +26,11 @@ use crate::{bulk, problem};
 pub(crate) async fn create_job(context: &mut ApiContext) -> Result<Answer, Problem> {
     let caller = maker(context)?;
     let key = idempotency_key(context)?;
-    let cap = context.settings.plan.payload_bytes_max + ENVELOPE_BYTES_MAX;
     if context.request.may_be_longer_than(context.settings.plan.payload_inline_bytes + ENVELOPE_BYTES_MAX) {
         // Megabytes are read for those who may send them.
         authorize(&context.world, &caller, Scope::JobsWrite).await?;
     }
-    let body = context.request.json_body(cap).await?;
+    let body = context.request.json_body(JOB_REQUEST_BYTES_MAX).await?;
     let job = match check(&context.world, &context.settings, &body, 0, key) {
         Ok(job) => job,
         // What is wrong is told to those who may ask; a good job's key is checked where it is inserted.

@@ -11,7 +11,7 @@ use longshore::authorize::Caller;
 use longshore::cloudflare::CloudflareWorld;
 use longshore::documents::Documents;
 use longshore::flush::send_hints;
-use longshore::limits::{BULK_BYTES_AT_ONCE, BULK_LINES_AT_ONCE, BULK_PAUSE_MS, ENVELOPE_BYTES_MAX};
+use longshore::limits::{BULK_BYTES_AT_ONCE, BULK_LINES_AT_ONCE, BULK_PAUSE_MS, JOB_REQUEST_BYTES_MAX};
 use longshore::ndjson::as_lines;
 use longshore::ports::Clock;
 use longshore::problem::Problem;
@@ -113,7 +113,7 @@ pub(crate) fn create_jobs(
     let group = documents.as_ref().map(|documents| documents.group().to_owned());
     let intake = Intake {
         world: CloudflareWorld::new(&context.env).map_err(|_| Problem::Internal)?,
-        lines: Lines::new(body, settings.plan.payload_bytes_max + ENVELOPE_BYTES_MAX),
+        lines: Lines::new(body, JOB_REQUEST_BYTES_MAX),
         settings,
         caller,
         key,

@@ -41,8 +41,12 @@ impl ApiRequest {
 
     /// Whether more than so many bytes of JSON may be read, by what the headers say.
     pub(crate) fn may_be_longer_than(&self, bytes: usize) -> bool {
-        let length = self.header("content-length").and_then(|text| text.parse::<usize>().ok());
-        self.is_json() && length.is_none_or(|length| length > bytes)
+        self.is_json() && self.announced().is_none_or(|length| length > bytes)
+    }
+
+    /// The length that Content-Length announces.
+    fn announced(&self) -> Option<usize> {
+        self.header("content-length").and_then(|text| text.parse().ok())
     }
 
     /// Reads a JSON body of at most `cap` bytes, whatever Content-Length says.
@@ -100,6 +104,10 @@ impl ApiRequest {
     }
 
     async fn body(&mut self, cap: usize) -> Result<Vec<u8>, Problem> {
+        let too_large = || Problem::TooLarge(format!("At most {cap} bytes are read here."));
+        if self.announced().is_some_and(|length| length > cap) {
+            return Err(too_large());
+        }
         let mut body = Vec::new();
         // A request without a body has no stream.
         let Ok(mut stream) = self.inner.stream() else {
@@ -108,7 +116,7 @@ impl ApiRequest {
         while let Some(chunk) = stream.next().await {
             let chunk = chunk.map_err(|_| Problem::NotJson("The body broke off.".into()))?;
             if body.len() + chunk.len() > cap {
-                return Err(Problem::TooLarge(format!("At most {cap} bytes are read here.")));
+                return Err(too_large());
             }
             body.extend_from_slice(&chunk);
         }

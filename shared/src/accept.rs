@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::authorize::{Caller, authorize, authorize_statement, judge_caller, note_use, unavailable};
 use crate::groups::batch_counting_accepted;
 use crate::hint::{Hint, delay_seconds};
+use crate::idempotency::may_be_the_same;
 use crate::job::{JobRef, Lane, mint_id};
 use crate::jobs::endpoint_pointer;
 use crate::key::Scope;
@@ -57,12 +58,14 @@ pub async fn seal_secrets<W: Database + Clock>(
 }
 
 /// Makes jobs durable: one batch that checks the key, frees keys whose window ended, inserts, and reads back. Before it, the
-/// objects of large payloads are put, for those alone that are not there already.
+/// objects of large payloads are put, for those alone that are not there already. What is refused if it is new is not inserted,
+/// and answered by its key as the others are.
 ///
 /// Safe to repeat: the ids stay the same, and what is there already is not inserted again.
 ///
 /// # Errors
-/// A problem for the whole request; otherwise one answer per job, in their order.
+/// A problem for the whole request: also why the store takes no new jobs, if none of these is there already. Otherwise one
+/// answer per job, in their order.
 pub async fn accept<W: Database + Blobs + Clock>(
     world: &W,
     caller: &Caller,
@@ -103,7 +106,18 @@ pub async fn accept_for<W: Database + Blobs + Clock>(
     let is_answered = has_large && unknown.is_empty();
     let inserted = if is_answered { Vec::new() } else { insert(world, maker, &tenant, unknown).await? };
     let mut inserted = inserted.into_iter();
-    Ok(answers.into_iter().map(|known| known.or_else(|| inserted.next()).unwrap_or(Err(Problem::Internal))).collect())
+    let answers: Vec<_> =
+        answers.into_iter().map(|known| known.or_else(|| inserted.next()).unwrap_or(Err(Problem::Internal))).collect();
+    let closed = answers.iter().find_map(|answer| answer.as_ref().err().filter(|problem| is_of_the_store(problem)));
+    match closed {
+        Some(closed) if answers.iter().all(Result::is_err) => Err(closed.clone()),
+        _ => Ok(answers),
+    }
+}
+
+/// Whether it is why the store takes no new jobs now, whatever they are.
+fn is_of_the_store(problem: &Problem) -> bool {
+    matches!(problem, Problem::StorageFull | Problem::QuotaReached)
 }
 
 type Answers = Vec<Option<Result<Accepted, Problem>>>;
@@ -124,10 +138,10 @@ async fn answer_known<W: Database + Clock>(
     for job in jobs {
         let outcome = if job.object.is_some() { outcomes.next() } else { None };
         match (outcome, &refusal) {
-            (Some(outcome), _) if outcome.id.is_some() || outcome.endpoint_known == 0 => {
+            (Some(outcome), _) if !is_missing(&outcome) => {
                 answers.push(Some(judge_outcome(&job, outcome, now)));
             }
-            (Some(_), Some(refusal)) => return Err(refusal.clone()),
+            (Some(_), Some(refusal)) => answers.push(Some(Err(refusal.clone()))),
             _ => {
                 unknown.push(job);
                 answers.push(None);
@@ -136,7 +150,7 @@ async fn answer_known<W: Database + Clock>(
     }
     // Minted again before an object is put, and not after; those without one too, so that they stay in order.
     if unknown.iter().any(|job| (job.created_at - now).abs() > ID_SKEW_MS_MAX) {
-        mint_again(world, unknown.iter_mut(), now);
+        mint_again(world, unknown.iter_mut().filter(|job| job.refused_if_new.is_none()), now);
     }
     Ok((tenant, answers, unknown))
 }
@@ -153,20 +167,27 @@ async fn insert<W: Database + Blobs + Clock>(
         // an object without a row is found by the sweep.
         put_all(world, tenant, &jobs, &mut objects).await?;
         let Told { now, refusal, outcomes, .. } = ask(world, maker, &jobs.iter().collect::<Vec<_>>(), true).await?;
-        let missing = outcomes.iter().any(|outcome| outcome.id.is_none() && outcome.endpoint_known != 0);
-        if let (true, Some(refusal)) = (missing, refusal) {
-            return Err(refusal);
-        }
-        if !missing {
-            return Ok(jobs.iter().zip(outcomes).map(|(job, outcome)| judge_outcome(job, outcome, now)).collect());
+        let some_missing = outcomes.iter().any(is_missing);
+        if refusal.is_some() || !some_missing {
+            let judge = |(job, outcome): (&NewJob, AcceptedRow)| match &refusal {
+                Some(refusal) if is_missing(&outcome) => Err(refusal.clone()),
+                _ => judge_outcome(job, outcome, now),
+            };
+            return Ok(jobs.iter().zip(outcomes).map(judge).collect());
         }
         // The clock that minted the ids is more than 20 s off: the database's own is taken instead.
         tracing::warn!(ours = world.now_ms(), database = now, "ids are minted again by the database's clock");
         // Only those that were refused: a job that is there already would be there twice.
-        let refused = jobs.iter_mut().zip(&outcomes).filter(|(_, outcome)| outcome.id.is_none());
-        mint_again(world, refused.map(|(job, _)| job), now);
+        let missing = jobs.iter_mut().zip(&outcomes).filter(|(_, outcome)| is_missing(outcome));
+        mint_again(world, missing.map(|(job, _)| job), now);
     }
     Err(Problem::Unavailable)
+}
+
+/// Whether a job is not there although nothing is wrong with it: its id is of no time that the database knows, or the store takes
+/// no new jobs.
+fn is_missing(outcome: &AcceptedRow) -> bool {
+    outcome.id.is_none() && outcome.endpoint_known != 0 && outcome.refused == 0
 }
 
 fn mint_again<'a, C: Clock>(clock: &C, jobs: impl Iterator<Item = &'a mut NewJob>, now: i64) {
@@ -266,6 +287,7 @@ struct AcceptedRow {
     created_at: Option<i64>,
     scheduled_at: Option<i64>,
     endpoint_known: u8,
+    refused: u8,
 }
 
 fn read_outcomes(jobs: usize, answers: &[Rows], inserts: bool) -> Result<Vec<AcceptedRow>, Problem> {
@@ -281,9 +303,12 @@ fn read_outcomes(jobs: usize, answers: &[Rows], inserts: bool) -> Result<Vec<Acc
 /// What became of one job, at `now` by the database's clock.
 fn judge_outcome(job: &NewJob, row: AcceptedRow, now: i64) -> Result<Accepted, Problem> {
     let (Some(id), Some(created_at)) = (row.id, row.created_at) else {
+        if let Some(refusal) = &job.refused_if_new {
+            return Err(refusal.clone());
+        }
         return Err(Problem::field(endpoint_pointer(&job.kind), "unknown-endpoint", "There is no such endpoint."));
     };
-    if row.digest.as_deref() != Some(job.digest.as_str()) {
+    if !row.digest.is_some_and(|digest| may_be_the_same(&digest, &job.digest)) {
         return Err(Problem::IdempotencyKeyReused);
     }
     let replayed = id != row.minted;

@@ -5,6 +5,7 @@
 use serde::Deserialize;
 use serde_json::json;
 
+use crate::canonical::{Level, canonical};
 use crate::idempotency::digest;
 use crate::index::IndexRow;
 use crate::invalid::{InvalidField, is_name, read};
@@ -14,7 +15,7 @@ use crate::metadata::Metadata;
 use crate::ports::Clock;
 use crate::problem::Problem;
 use crate::raw::Object;
-use crate::request::{NewJob, check};
+use crate::request::{NewJob, check_request_length, check_written};
 use crate::settings::Settings;
 
 /// One line: a document that comes, or `{"id", "deleted": true}` of one that goes.
@@ -119,8 +120,13 @@ impl Documents {
         index: usize,
         key: Option<String>,
     ) -> Result<NewJob, Problem> {
-        let job = self.job(read(line, "#")?)?;
-        check(clock, settings, &job, index, key).map_err(of_line)
+        let too_long = || check_request_length(line, &settings.plan).err();
+        let job = self.job(read(line, "#").map_err(|wrong| too_long().unwrap_or(wrong.into()))?)?;
+        // As it was written: the job is made of what was read.
+        let written = canonical(line, |level, _, value| level == Level::Document && value == b"null");
+        let replaces = self.replaces.as_deref().unwrap_or_default();
+        let form = [self.index.id.as_bytes(), self.group.as_bytes(), replaces.as_bytes(), &written];
+        check_written(clock, settings, &job, index, key, Some(&form)).map_err(of_line)
     }
 
     /// The job that a line asks for, as a caller would write it.

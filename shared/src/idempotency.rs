@@ -93,6 +93,21 @@ pub fn check_key(key: &str) -> Result<(), KeyError> {
     Ok(())
 }
 
+/// The version of the digests that this build makes: another one covers another form.
+const DIGEST_VERSION: &str = "2";
+
+/// The digest that two requests with one key must share: its version, a dot and the [`digest`] of the form.
+pub fn digest_of_form(form: &[&[u8]]) -> String {
+    format!("{DIGEST_VERSION}.{}", digest(form))
+}
+
+/// Whether two requests with one key may be the same. Digests of two versions cannot be compared, so the key alone decides: a
+/// deploy must not refuse the repeats that are under way.
+pub fn may_be_the_same(one: &str, other: &str) -> bool {
+    let version = |digest: &str| digest.split_once('.').map(|(version, _)| version.to_owned());
+    one == other || version(one) != version(other)
+}
+
 /// SHA-256 over the parts, each behind its length, so no two lists of parts give the same bytes. 43 characters of
 /// base64url.
 pub fn digest(parts: &[&[u8]]) -> String {
@@ -194,6 +209,18 @@ mod tests {
     fn digests_are_pinned() {
         assert_eq!(digest(&[]), "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU");
         assert_eq!(digest(&[b"webhook", b"{}"]), "o0FAKEm7Sjg0Nebya5Yvq7haRsJLlI56tccShOpwxxQ");
+    }
+
+    #[test]
+    fn digests_of_two_versions_are_not_compared() {
+        let [one, other] = [digest_of_form(&[b"{}"]), digest_of_form(&[b"[]"])];
+        assert_eq!((one.len(), one.get(..2)), (45, Some("2.")));
+        assert!(may_be_the_same(&one, &one) && !may_be_the_same(&one, &other));
+        // As the first builds wrote it, and as a later one may.
+        for foreign in [digest(&[b"{}"]), format!("3.{}", digest(&[b"{}"]))] {
+            assert!(may_be_the_same(&foreign, &one) && may_be_the_same(&one, &foreign), "{foreign}");
+            assert!(!may_be_the_same(&foreign, &format!("{foreign}x")), "two of one version are");
+        }
     }
 
     proptest! {

@@ -31,6 +31,35 @@ impl InvalidField {
     }
 }
 
+/// The wrong fields of a request, in the order in which they were found.
+#[derive(Debug, Default)]
+pub struct Wrong {
+    fields: Vec<InvalidField>,
+    /// Whether one of them is wrong whenever it is asked.
+    of_form: bool,
+}
+
+impl Wrong {
+    /// Notes a field whose form is wrong: no such request was ever accepted.
+    pub fn form(&mut self, field: InvalidField) {
+        self.of_form = true;
+        self.fields.push(field);
+    }
+
+    /// Notes a field that is wrong by the time, the settings or the plan of now: the same request may have been accepted before.
+    pub fn now(&mut self, field: InvalidField) {
+        self.fields.push(field);
+    }
+
+    /// The fields that are wrong by now alone.
+    ///
+    /// # Errors
+    /// All of them, if the form of one is wrong.
+    pub fn judge(self) -> Result<Vec<InvalidField>, Vec<InvalidField>> {
+        if self.of_form { Err(self.fields) } else { Ok(self.fields) }
+    }
+}
+
 /// Why a document could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unreadable {

@@ -50,12 +50,12 @@ impl Kind {
 pub struct CheckedPayload {
     /// The endpoint it goes to; empty for a bare url.
     pub endpoint: String,
-    /// What is digested: canonical, with every value in the clear.
-    pub canonical: String,
     /// What is stored once [`seal_secrets`] has sealed what is secret in it.
     pub stored: String,
     /// Whether there is nothing to seal in it.
     pub is_plain: bool,
+    /// What is wrong by the settings of now. A job that is there already stays what it is.
+    pub refused_if_new: Vec<InvalidField>,
 }
 
 /// A payload as it is stored: what is inline in the row, and what is an object of its own.
@@ -91,7 +91,7 @@ pub(crate) const UNREADABLE: &str = "A number or a text in it has no value.";
 /// Checks a payload of the kind named `kind`; `endpoint` is what the request itself names, beside the payload.
 ///
 /// # Errors
-/// A problem that names every wrong field.
+/// A problem that names every wrong field, if the form of one is wrong.
 pub fn check(
     kind: &str,
     payload: &RawValue,
@@ -135,6 +135,11 @@ pub(crate) fn seal_secrets(
 /// Whether jobs of that kind send requests that are signed.
 pub(crate) fn is_signed(kind: &str) -> bool {
     matches!(Kind::named(kind), Some(Kind::Webhook | Kind::Task))
+}
+
+/// Whether a member of that kind's payload that is `null` says the same as none: all but a task's payload are Longshore's to read.
+pub(crate) fn null_is_none(kind: &str) -> bool {
+    Kind::named(kind) != Some(Kind::Task)
 }
 
 /// Where a request of that kind names its endpoint.

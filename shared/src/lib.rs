@@ -62,6 +62,7 @@ pub mod strays;
 pub mod sweep;
 pub mod usage;
 
+mod canonical;
 pub mod cron;
 pub mod cursor;
 pub mod daily_limit;

@@ -316,6 +316,9 @@ pub const PAYLOAD_INLINE_BYTES: usize = 64 * 1024;
 /// Bytes that `PAYLOAD_BYTES` may allow a payload at most: one of them is in the memory of a Worker about six times while
 /// it is accepted, 30 of the isolate's 128 MB.
 pub const PAYLOAD_BYTES_MAX: usize = 5 * 1024 * 1024;
+/// Bytes of the request of one job, whatever the deployment's own limit is: the repeat of a request from before that limit was
+/// lowered is read, and answered by its key.
+pub const JOB_REQUEST_BYTES_MAX: usize = PAYLOAD_BYTES_MAX + ENVELOPE_BYTES_MAX;
 /// How deep JSON may nest: below `serde_json`'s 128 and SQLite's 1,000.
 pub const JSON_DEPTH_MAX: usize = 64;
 /// Bytes of a job's metadata, as JSON.

@@ -4,8 +4,9 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::authorize::unavailable;
+use crate::canonical::canonical;
 use crate::groups::{batch_counting_ends, batch_counting_replay};
-use crate::idempotency::digest;
+use crate::idempotency::digest_of_form;
 use crate::job::{JobRef, JobRow, mint_id};
 use crate::jobs::{self, Kind, Split};
 #[cfg(feature = "openapi")]
@@ -151,11 +152,15 @@ fn edit<C: Clock>(
     check_length(payload, &settings.plan)?;
     let endpoint = (Kind::named(&dead.kind) == Some(Kind::Task)).then_some(dead.endpoint.as_str());
     let checked = jobs::check(&dead.kind, payload, endpoint, settings)?;
+    if !checked.refused_if_new.is_empty() {
+        return Err(Problem::InvalidRequest(checked.refused_if_new));
+    }
     if checked.endpoint != dead.endpoint {
         let detail = "A replay goes to the endpoint of the dead job.";
         return Err(Problem::field("#/payload/endpoint", "endpoint-changed", detail));
     }
-    let digest = digest(&[dead.kind.as_bytes(), checked.canonical.as_bytes()]);
+    let form = canonical(payload.get().as_bytes(), |_, _, _| false);
+    let digest = digest_of_form(&[dead.kind.as_bytes(), &form]);
     let mut split = split(&dead.kind, checked.stored, payload, &settings.plan)?;
     if !checked.is_plain {
         let stored = split.inline.as_deref().ok_or(Problem::Internal)?;

@@ -139,23 +139,6 @@ pub(crate) fn on_one_line(json: String) -> String {
     if json.contains(['\n', '\r']) { json.replace(['\n', '\r'], " ") } else { json }
 }
 
-/// One spelling of what means the same: members in the order of their names, texts without needless escapes, no white space.
-/// Numbers are as they were written: two that differ there are two.
-pub(crate) fn canonical(json: &str) -> String {
-    if let Some(members) = members(json) {
-        let mut members: Vec<_> =
-            members.into_iter().map(|(name, value)| (name_of(name), canonical(value.get()))).collect();
-        members.sort_by(|one, other| one.0.cmp(&other.0));
-        let members: Vec<_> = members.into_iter().map(|(name, value)| (Value::from(name).to_string(), value)).collect();
-        return object_of(members.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-    }
-    if let Ok(items) = serde_json::from_str::<Vec<&RawValue>>(json) {
-        let items: Vec<_> = items.into_iter().map(|item| canonical(item.get())).collect();
-        return format!("[{}]", items.join(","));
-    }
-    serde_json::from_str::<String>(json).map_or_else(|_| json.trim().to_owned(), |text| Value::from(text).to_string())
-}
-
 /// Tells what is there twice, in the object or below it.
 pub(crate) fn find_twice(json: &str, base: &str, errors: &mut Vec<InvalidField>) {
     let mut seen = BTreeSet::new();

@@ -1,25 +1,24 @@
 //! The request: a job as a caller asks for it, checked whole before anything is written.
 
-use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use crate::backoff::Schedule;
-use crate::idempotency::{check_key, digest};
-use crate::invalid::{InvalidField, is_name, read};
+use crate::canonical::{Level, canonical};
+use crate::idempotency::{check_key, digest_of_form};
+use crate::invalid::{InvalidField, Wrong, is_name, read};
 use crate::job::mint_id;
-use crate::jobs::{self, Split};
+use crate::jobs::{self, CheckedPayload, Split};
 #[cfg(feature = "openapi")]
 use crate::limits::IDEMPOTENCY_KEY_BYTES_MAX;
+use crate::limits::{ENVELOPE_BYTES_MAX, RUN_AFTER_GRACE_MS, RUN_AFTER_MS_MAX};
 use crate::limits::{KEY_WINDOW_SECONDS_DEFAULT, KEY_WINDOW_SECONDS_MAX, MAX_ATTEMPTS_MAX, METADATA_BYTES_MAX};
-use crate::limits::{RUN_AFTER_GRACE_MS, RUN_AFTER_MS_MAX};
 use crate::metadata::Metadata;
 use crate::operate::nonce;
 use crate::origin::is_traceparent;
 use crate::plan::Plan;
 use crate::ports::Clock;
 use crate::problem::Problem;
-use crate::raw::canonical;
 use crate::settings::Settings;
 use crate::time::parse_rfc3339;
 
@@ -101,9 +100,19 @@ pub struct NewJob {
     pub(crate) group: Option<String>,
     pub(crate) metadata: Option<String>,
     pub(crate) traceparent: Option<String>,
+    /// Why it is refused unless its key is there already: it has a key then, and no payload. The store is told that it is so.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_flag")]
+    pub(crate) refused_if_new: Option<Problem>,
+}
+
+fn as_flag<S: Serializer>(_refused: &Option<Problem>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u8(1)
 }
 
 /// Checks one job of a request. `index` is its place in a batch, `key` the idempotency key that the request gives it.
+///
+/// Its form is judged here. What is wrong by now alone (by the time, the settings, the plan) is no matter for a job that is there
+/// already: with a key it goes on as [`NewJob::refused_if_new`].
 ///
 /// # Errors
 /// A problem that names every wrong field; nothing was written.
@@ -114,49 +123,61 @@ pub fn check<C: Clock>(
     index: usize,
     key: Option<String>,
 ) -> Result<NewJob, Problem> {
-    let request: JobRequest = read(bytes, "#")?;
-    check_length(&request.payload, &settings.plan)?;
-    let now = clock.now_ms();
-    let mut errors = Vec::new();
-    let scheduled_at = request.scheduled_at(now, &mut errors);
-    let deadline_at = request.deadline_at(now, scheduled_at, &mut errors);
-    request.check_settings(&mut errors);
-    let endpoint = request.endpoint.as_deref();
-    let payload = match jobs::check(&request.kind, &request.payload, endpoint, settings) {
-        Err(Problem::InvalidRequest(fields)) => {
-            errors.extend(fields);
-            return Err(Problem::InvalidRequest(errors));
-        }
-        other => other?,
-    };
-    if !errors.is_empty() {
-        return Err(Problem::InvalidRequest(errors));
-    }
+    check_written(clock, settings, bytes, index, key, None)
+}
+
+/// The same; `form` is the form of what the caller wrote, where `bytes` were made of that.
+pub(crate) fn check_written<C: Clock>(
+    clock: &C,
+    settings: &Settings,
+    bytes: &[u8],
+    index: usize,
+    key: Option<String>,
+    form: Option<&[&[u8]]>,
+) -> Result<NewJob, Problem> {
+    let too_long = check_request_length(bytes, &settings.plan).err();
+    let request: JobRequest = read(bytes, "#").map_err(|wrong| too_long.clone().unwrap_or(wrong.into()))?;
     let idempotency_key = request.idempotency_key.clone().or(key);
+    let too_large = check_length(&request.payload, &settings.plan).err().or(too_long);
+    if let (Some(too_large), None) = (&too_large, &idempotency_key) {
+        return Err(too_large.clone());
+    }
+    let now = clock.now_ms();
+    let judged = request.judge(settings, now);
+    let (scheduled_at, payload, refused) = judged.map_err(|wrong| too_large.clone().unwrap_or(wrong))?;
     if let Some(key) = &idempotency_key {
         check_key(key).map_err(|error| Problem::InvalidIdempotencyKey(error.to_string()))?;
     }
+    let mut refused_if_new = too_large.or(refused);
+    let mut kept = Split { inline: None, object: None };
+    if refused_if_new.is_none() {
+        match split(&request.kind, payload.stored, &request.payload, &settings.plan) {
+            Ok(whole) => kept = whole,
+            Err(too_large) => refused_if_new = Some(too_large),
+        }
+    }
+    if let (Some(refusal), None) = (&refused_if_new, &idempotency_key) {
+        return Err(refusal.clone());
+    }
+    let digest = form.map_or_else(|| digest_of_form(&[&form_of(bytes, &request.kind)]), digest_of_form);
     let window = request.idempotency_window_seconds.unwrap_or(KEY_WINDOW_SECONDS_DEFAULT);
-    let metadata = request.metadata.as_ref().map(Metadata::of_job);
-    let digest = request.digest(&payload.canonical, metadata.as_deref());
     let backoff_default = Schedule::WebhookStandard;
-    let is_unsealed = !payload.is_plain;
-    let Split { inline, object } = split(&request.kind, payload.stored, &request.payload, &settings.plan)?;
+    let is_unsealed = !payload.is_plain && refused_if_new.is_none();
     Ok(NewJob {
         index,
         id: mint_id(now, clock.random()),
         created_at: now,
         kind: request.kind,
         endpoint: payload.endpoint,
-        payload: inline,
-        payload_bytes: object.as_ref().map(String::len),
-        object,
+        payload: kept.inline,
+        payload_bytes: kept.object.as_ref().map(String::len),
+        object: kept.object,
         is_unsealed,
         idempotency_key,
         key_window_ms: i64::from(window) * 1_000,
         digest,
         scheduled_at,
-        deadline_at,
+        deadline_at: request.deadline_at.as_deref().and_then(parse_rfc3339),
         // A schedule of the job's own comes with its own number of attempts, also at an endpoint.
         max_attempts: request.max_attempts.or(request.retry_schedule.map(Schedule::max_attempts)),
         max_attempts_default: request.retry_schedule.unwrap_or(backoff_default).max_attempts(),
@@ -164,8 +185,20 @@ pub fn check<C: Clock>(
         backoff_default,
         event_id: request.event_id,
         group: request.group,
-        metadata,
+        metadata: request.metadata.as_ref().map(Metadata::of_job),
         traceparent: request.traceparent,
+        refused_if_new,
+    })
+}
+
+/// What two requests with one key must share: the canonical JSON of the whole request as it was written. Not in it are the key
+/// itself, the trace of the call, and members that say nothing.
+fn form_of(bytes: &[u8], kind: &str) -> Vec<u8> {
+    let null_is_none = jobs::null_is_none(kind);
+    canonical(bytes, |level, name, value| match level {
+        Level::Document => value == b"null" || name == b"idempotency_key" || name == b"traceparent",
+        Level::Payload => null_is_none && value == b"null",
+        Level::Deeper => false,
     })
 }
 
@@ -198,6 +231,15 @@ pub fn in_order<'a>(jobs: impl IntoIterator<Item = &'a mut NewJob>) {
     }
 }
 
+/// Refuses what is larger than a request of one job that the deployment takes.
+pub(crate) fn check_request_length(bytes: &[u8], plan: &Plan) -> Result<(), Problem> {
+    let most = plan.payload_bytes_max + ENVELOPE_BYTES_MAX;
+    if bytes.len() <= most {
+        return Ok(());
+    }
+    Err(Problem::TooLarge(format!("A job has at most {most} bytes.")))
+}
+
 /// Refuses a payload that is larger than the deployment takes.
 pub(crate) fn check_length(payload: &RawValue, plan: &Plan) -> Result<(), Problem> {
     let most = plan.payload_bytes_max;
@@ -224,33 +266,66 @@ pub(crate) fn split(kind: &str, stored: String, payload: &RawValue, plan: &Plan)
 }
 
 impl JobRequest {
-    fn scheduled_at(&self, now: i64, errors: &mut Vec<InvalidField>) -> Option<i64> {
-        let (at, pointer) = match (&self.run_after, self.delay_seconds) {
-            (None, None) => return None,
+    /// When it is to run, its payload, and why it is refused if it is new.
+    fn judge(&self, settings: &Settings, now: i64) -> Result<(Option<i64>, CheckedPayload, Option<Problem>), Problem> {
+        let mut wrong = Wrong::default();
+        let scheduled_at = self.scheduled_at(now, &mut wrong);
+        self.check_deadline(now, scheduled_at, &mut wrong);
+        self.check_settings(&mut wrong);
+        let payload = match jobs::check(&self.kind, &self.payload, self.endpoint.as_deref(), settings) {
+            Err(Problem::InvalidRequest(fields)) => {
+                fields.into_iter().for_each(|field| wrong.form(field));
+                None
+            }
+            other => Some(other?),
+        };
+        let of_now = payload.iter().flat_map(|payload| &payload.refused_if_new).cloned();
+        of_now.for_each(|field| wrong.now(field));
+        let fields = wrong.judge().map_err(Problem::InvalidRequest)?;
+        let refused = (!fields.is_empty()).then_some(Problem::InvalidRequest(fields));
+        let scheduled_at = scheduled_at.filter(|at| *at > now);
+        Ok((scheduled_at, payload.ok_or(Problem::Internal)?, refused))
+    }
+
+    /// The time before which it must not run, which may be over.
+    fn scheduled_at(&self, now: i64, wrong: &mut Wrong) -> Option<i64> {
+        match (&self.run_after, self.delay_seconds) {
+            (None, None) => None,
             (Some(_), Some(_)) => {
                 let detail = "Give either run_after or delay_seconds.";
-                errors.push(InvalidField::new("#/delay_seconds", "either-or", detail));
-                return None;
+                wrong.form(InvalidField::new("#/delay_seconds", "either-or", detail));
+                None
             }
-            (None, Some(seconds)) => (now + i64::from(seconds) * 1_000, "#/delay_seconds"),
-            (Some(text), None) => (time(text, "#/run_after", errors)?, "#/run_after"),
-        };
-        check_within_a_year(at, now, pointer, errors);
-        Some(at).filter(|at| *at > now)
-    }
-
-    fn deadline_at(&self, now: i64, scheduled_at: Option<i64>, errors: &mut Vec<InvalidField>) -> Option<i64> {
-        let at = time(self.deadline_at.as_ref()?, "#/deadline_at", errors)?;
-        if at <= scheduled_at.unwrap_or(now) {
-            let detail = "The deadline is not after the time at which the job may run.";
-            errors.push(InvalidField::new("#/deadline_at", "in-the-past", detail));
+            (None, Some(seconds)) => {
+                let delay_ms = i64::from(seconds) * 1_000;
+                if delay_ms > RUN_AFTER_MS_MAX {
+                    wrong.form(too_far_ahead("#/delay_seconds"));
+                }
+                Some(now + delay_ms)
+            }
+            (Some(text), None) => {
+                let at = time(text, "#/run_after", wrong)?;
+                check_within_a_year(at, now, "#/run_after", wrong);
+                Some(at)
+            }
         }
-        check_within_a_year(at.max(now), now, "#/deadline_at", errors);
-        Some(at)
     }
 
-    fn check_settings(&self, errors: &mut Vec<InvalidField>) {
-        let mut wrong = |field: &str, code, detail: String| errors.push(InvalidField::new(field, code, detail));
+    fn check_deadline(&self, now: i64, scheduled_at: Option<i64>, wrong: &mut Wrong) {
+        let Some(at) = self.deadline_at.as_ref().and_then(|text| time(text, "#/deadline_at", wrong)) else { return };
+        let detail = "The deadline is not after the time at which the job may run.";
+        let in_the_past = InvalidField::new("#/deadline_at", "in-the-past", detail);
+        // Of two times that were written, no other day makes a right pair.
+        if self.run_after.is_some() && scheduled_at.is_some_and(|scheduled_at| at <= scheduled_at) {
+            wrong.form(in_the_past);
+        } else if at <= scheduled_at.unwrap_or(now).max(now) {
+            wrong.now(in_the_past);
+        }
+        check_within_a_year(at.max(now), now, "#/deadline_at", wrong);
+    }
+
+    fn check_settings(&self, wrong_fields: &mut Wrong) {
+        let mut wrong = |field: &str, code, detail: String| wrong_fields.form(InvalidField::new(field, code, detail));
         if self.max_attempts.is_some_and(|attempts| !(1..=MAX_ATTEMPTS_MAX).contains(&attempts)) {
             wrong("#/max_attempts", "out-of-range", format!("A job has 1 to {MAX_ATTEMPTS_MAX} attempts."));
         }
@@ -268,97 +343,35 @@ impl JobRequest {
             wrong("#/traceparent", "invalid-traceparent", detail.into());
         }
         if let Some(metadata) = &self.metadata {
-            metadata.check("#/metadata", METADATA_BYTES_MAX, errors);
-            metadata.check_subject("#/metadata", errors);
+            let mut errors = Vec::new();
+            metadata.check("#/metadata", METADATA_BYTES_MAX, &mut errors);
+            metadata.check_subject("#/metadata", &mut errors);
+            errors.into_iter().for_each(|field| wrong_fields.form(field));
         }
-    }
-
-    /// Covers the canonical request without the key: what two requests with one key must share.
-    fn digest(&self, canonical_payload: &str, metadata: Option<&str>) -> String {
-        let rest = json!([
-            self.run_after,
-            self.delay_seconds,
-            self.deadline_at,
-            self.max_attempts,
-            self.retry_schedule,
-            self.event_id,
-            self.group,
-            self.idempotency_window_seconds,
-        ])
-        .to_string();
-        digest(&[
-            self.kind.as_bytes(),
-            canonical_payload.as_bytes(),
-            rest.as_bytes(),
-            metadata.map(canonical).unwrap_or_default().as_bytes(),
-        ])
     }
 }
 
-fn time(text: &str, pointer: &str, errors: &mut Vec<InvalidField>) -> Option<i64> {
+fn time(text: &str, pointer: &str, wrong: &mut Wrong) -> Option<i64> {
     let parsed = parse_rfc3339(text);
     if parsed.is_none() {
-        errors.push(InvalidField::new(pointer, "invalid-time", "A time is written as RFC 3339, 2026-11-02T08:00:00Z."));
+        let detail = "A time is written as RFC 3339, 2026-11-02T08:00:00Z.";
+        wrong.form(InvalidField::new(pointer, "invalid-time", detail));
     }
     parsed
 }
 
-fn check_within_a_year(at: i64, now: i64, pointer: &str, errors: &mut Vec<InvalidField>) {
+fn check_within_a_year(at: i64, now: i64, pointer: &str, wrong: &mut Wrong) {
     if at < now - RUN_AFTER_GRACE_MS {
-        errors.push(InvalidField::new(pointer, "in-the-past", "The time is in the past."));
+        wrong.now(InvalidField::new(pointer, "in-the-past", "The time is in the past."));
     }
     if at > now + RUN_AFTER_MS_MAX {
-        errors.push(InvalidField::new(pointer, "too-far-ahead", "The time is more than 366 days ahead."));
+        wrong.now(too_far_ahead(pointer));
     }
+}
+
+fn too_far_ahead(pointer: &str) -> InvalidField {
+    InvalidField::new(pointer, "too-far-ahead", "The time is more than 366 days ahead.")
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A job with that id, minted then.
-    fn job(index: usize, id: &str, created_at: i64) -> NewJob {
-        NewJob {
-            index,
-            id: id.into(),
-            created_at,
-            kind: "index".into(),
-            endpoint: String::new(),
-            payload: Some(format!("payload {index}")),
-            payload_bytes: None,
-            object: None,
-            is_unsealed: false,
-            idempotency_key: None,
-            key_window_ms: 0,
-            digest: String::new(),
-            scheduled_at: None,
-            deadline_at: None,
-            max_attempts: None,
-            max_attempts_default: 1,
-            backoff: None,
-            backoff_default: Schedule::Once,
-            event_id: None,
-            group: None,
-            metadata: None,
-            traceparent: None,
-        }
-    }
-
-    #[test]
-    fn ids_are_in_the_order_of_the_request_and_keep_their_times() {
-        let mut jobs = [job(0, "job_1C", 1), job(1, "job_1A", 1), job(2, "job_2B", 2), job(3, "job_1B", 1)];
-        in_order(&mut jobs);
-        let shown: Vec<_> =
-            jobs.iter().map(|job| (job.index, job.id.as_str(), job.created_at, job.payload.as_deref())).collect();
-        assert_eq!(
-            shown,
-            [
-                (0, "job_1A", 1, Some("payload 0")),
-                (1, "job_1B", 1, Some("payload 1")),
-                (2, "job_1C", 1, Some("payload 2")),
-                (3, "job_2B", 2, Some("payload 3")),
-            ]
-        );
-        in_order(&mut []);
-    }
-}
+mod tests;

@@ -18,6 +18,7 @@ pub mod payloads;
 pub mod quotas;
 pub mod rebuilding;
 pub mod repairing;
+pub mod repeating;
 pub mod replacing;
 pub mod restoring;
 pub mod secrets;
@@ -38,6 +39,8 @@ macro_rules! for_each_case {
                 a_skewed_clock_mints_again, only_refused_ids_are_minted_again, a_clock_ahead_delays_nothing,
                 a_full_store_refuses, a_key_may_only_write_its_tenant,
                 a_job_goes_on_with_its_trace;
+            repeating: a_repeat_is_its_job_whenever_it_comes, what_is_refused_if_new_writes_nothing,
+                a_key_that_ended_does_not_answer_late, a_closed_store_answers_for_what_it_has;
             claiming: a_claim_is_a_log_entry, a_claim_is_exclusive, a_repeated_claim_reads_the_same_rows,
                 what_is_not_due_waits, a_paused_endpoint_holds, a_paused_pipeline_holds, a_passed_deadline_stays,
                 suspects_are_claimed_alone, a_heartbeat_renews_only_its_own, a_hand_back_restores_exactly;

@@ -1,11 +1,13 @@
 //! Idempotency keys: one key is one job, for everybody, as long as its window lasts.
 
+use std::time::Duration;
+
 use futures_util::future::join_all;
 use longshore_tests::client::eventually;
 use serde_json::{Value, json};
 
-use crate::refusal::{KEY_REUSED, assert_problem, assert_refused};
-use crate::tenant::{SOON, id_of, to_endpoint};
+use crate::refusal::{KEY_REUSED, assert_problem, assert_refused, invalid};
+use crate::tenant::{SOON, id_of, in_ms, to_endpoint};
 use crate::world::shared;
 
 #[test]
@@ -55,6 +57,85 @@ fn the_same_request_in_other_words() {
         }
         assert_eq!(ids[0], ids[1], "the field goes before the header");
         assert_eq!(tenant.count_jobs().await, 1);
+    });
+}
+
+/// Seconds from a request to its deadline: enough for a loaded machine to accept it in time.
+const DEADLINE_MS: i64 = 10_000;
+
+/// The same request again when its deadline has passed is its job, alone, in a batch and as lines; another one is refused.
+#[test]
+fn a_repeat_is_answered_after_its_deadline() {
+    shared(async |world| {
+        let tenant = world.tenant().await;
+        let mut job = tenant.webhook("/ok");
+        job["deadline_at"] = json!(in_ms(DEADLINE_MS));
+        let post = async |path: &str, key: &str, media_type: &str, body: String| {
+            let headers = [("content-type", media_type), ("idempotency-key", key)];
+            tenant.api.request("POST", path, &headers, body.into_bytes()).await.unwrap()
+        };
+        let single = async || post("/v1/jobs", "k", "application/json", job.to_string()).await;
+        let batch = async || {
+            let body = json!({"jobs": [job, tenant.webhook("/ok")]}).to_string();
+            post("/v1/jobs/batch", "b", "application/json", body).await
+        };
+        let lines = async || post("/v1/jobs/batch", "l", "application/x-ndjson", format!("{job}\n{job}\n")).await;
+        let first = (single().await, batch().await, lines().await);
+        assert_eq!((first.0.status, first.0.header("idempotency-replayed")), (202, None), "{}", first.0.text);
+        assert_eq!(first.1.body["summary"], json!({"accepted": 2, "replayed": 0, "rejected": 0}), "{}", first.1.text);
+        assert!(first.2.text.contains(r#""accepted":2"#), "{}", first.2.text);
+        let deadline = job["deadline_at"].as_str().unwrap();
+        let passed = eventually(Duration::from_mins(1), async || (in_ms(0).as_str() > deadline).then_some(()));
+        passed.await.expect("its deadline passes");
+        let late = tenant.api.post("/v1/jobs", &job).await.unwrap();
+        assert_refused("without a key", &late, invalid("#/deadline_at", "in-the-past"));
+        let again = (single().await, batch().await, lines().await);
+        assert_eq!((again.0.status, again.0.header("idempotency-replayed")), (202, Some("true")), "{}", again.0.text);
+        assert_eq!(again.0.body, first.0.body);
+        assert_eq!(again.1.body["summary"], json!({"accepted": 0, "replayed": 2, "rejected": 0}), "{}", again.1.text);
+        assert!(
+            again.2.text.contains(r#""rejected":0"#) && again.2.text.contains(r#""replayed":2"#),
+            "{}",
+            again.2.text
+        );
+        let counted = tenant.count_jobs().await;
+        let mut other = job.clone();
+        other["payload"]["body"] = json!("another");
+        let reused = post("/v1/jobs", "k", "application/json", other.to_string()).await;
+        assert_refused("another body", &reused, KEY_REUSED);
+        let new = post("/v1/jobs", "new", "application/json", job.to_string()).await;
+        assert_refused("a new key", &new, invalid("#/deadline_at", "in-the-past"));
+        assert_eq!(tenant.count_jobs().await, counted);
+    });
+}
+
+/// The body is compared as JSON, and sent byte for byte as it was written first.
+#[test]
+fn a_repeat_in_another_order_sends_the_first_bytes() {
+    shared(async |world| {
+        let tenant = world.tenant().await;
+        let url = tenant.url("/ok");
+        let written = r#"{ "b" : [1.50, {"d":"x", "c":null}] ,"a": "\u0041" }"#;
+        let post = async |body: &str| {
+            let headers = [("content-type", "application/json"), ("idempotency-key", "k")];
+            let text = format!(r#"{{"kind":"webhook","payload":{{"url":"{url}","body":{body}}}}}"#);
+            tenant.api.request("POST", "/v1/jobs", &headers, text.into_bytes()).await.unwrap()
+        };
+        let first = post(written).await;
+        let again = post(r#"{"a":"\u0041","b":[1.50,{"c":null,"d":"x"}]}"#).await;
+        assert_eq!((again.status, again.header("idempotency-replayed")), (202, Some("true")), "{}", again.text);
+        assert_eq!(again.body, first.body);
+        for other in [
+            r#"{"a":"\u0041","b":[1.5,{"c":null,"d":"x"}]}"#,
+            r#"{"a":"A","b":[1.50,{"c":null,"d":"x"}]}"#,
+            r#"{"a":"\u0041","b":[1.50,{"d":"x"}]}"#,
+            r#"{"a":"\u0041","b":[{"c":null,"d":"x"},1.50]}"#,
+        ] {
+            assert_refused(other, &post(other).await, KEY_REUSED);
+        }
+        assert_eq!(tenant.ended(&id_of(&first.body)).await["state"], "succeeded");
+        let received = tenant.received();
+        assert_eq!((received.len(), &received[0].body[..]), (1, written.as_bytes()));
     });
 }
 

@@ -21,7 +21,7 @@ use crate::embed::vectors::{Wanted, calls_in, tokens_of, vectors_of, waiting};
 use crate::evidence::sha256;
 use crate::index::apply::Apply;
 use crate::index::bring::bring;
-use crate::invalid::{InvalidField, is_name, read};
+use crate::invalid::{InvalidField, Wrong, is_name, read};
 use crate::jobs::CheckedPayload;
 use crate::limits::{
     BROUGHT_ATTEMPTS, EMBED_ID_BYTES_MAX, EMBED_INPUTS_MAX, EMBED_REASON_CHARS, EMBED_REFUSED_SHOWN,
@@ -84,30 +84,30 @@ enum Output {
 /// Checks a payload and notes which model it means.
 ///
 /// # Errors
-/// A problem that names every wrong field.
+/// A problem that names every wrong field, if the form of one is wrong.
 pub fn check(payload: &RawValue, settings: &Settings) -> Result<CheckedPayload, Problem> {
     let mut embed: Embed = read(payload.get().as_bytes(), "#/payload")?;
-    // As it was written: another default of the deployment makes no other request of it.
-    let canonical = serde_json::to_string(&embed).map_err(|_| Problem::Internal)?;
-    let mut errors = embed.errors();
+    let mut wrong = Wrong::default();
+    embed.errors().into_iter().for_each(|field| wrong.form(field));
+    // Providers, their models and the plan may have been others when the same request was accepted.
     match settings.providers.choose(embed.provider.as_deref(), embed.model.as_deref()) {
         // Its index says which is meant.
-        _ if matches!(embed.output, Output::Index(_)) => errors.extend(embed.too_many_of_an_index(settings)),
+        _ if matches!(embed.output, Output::Index(_)) => {
+            embed.too_many_of_an_index(settings).into_iter().for_each(|field| wrong.now(field))
+        }
         Ok(choice) => {
             let dimensions = settings.providers.model(&choice.provider, &choice.model).map_or(0, |(_, m)| m.dimensions);
-            errors.extend(embed.too_much_inline(dimensions));
+            embed.too_much_inline(dimensions).into_iter().for_each(|field| wrong.now(field));
             (embed.provider, embed.model) = (Some(choice.provider), Some(choice.model));
         }
         Err(unknown) => {
             let pointer = format!("#/payload/{}", unknown.field);
-            errors.push(InvalidField::new(pointer, unknown.code, &unknown.detail));
+            wrong.now(InvalidField::new(pointer, unknown.code, &unknown.detail));
         }
     }
-    if !errors.is_empty() {
-        return Err(Problem::InvalidRequest(errors));
-    }
+    let refused_if_new = wrong.judge().map_err(Problem::InvalidRequest)?;
     let stored = embed.stored(payload);
-    Ok(CheckedPayload { endpoint: String::new(), canonical, stored, is_plain: true })
+    Ok(CheckedPayload { endpoint: String::new(), stored, is_plain: true, refused_if_new })
 }
 
 impl Embed {

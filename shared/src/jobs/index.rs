@@ -123,9 +123,8 @@ pub fn check(payload: &RawValue) -> Result<CheckedPayload, Problem> {
     if !errors.is_empty() {
         return Err(Problem::InvalidRequest(errors));
     }
-    let canonical = serde_json::to_string(&change).map_err(|_| Problem::Internal)?;
     let stored = payload.get().to_owned();
-    Ok(CheckedPayload { endpoint: String::new(), canonical, stored, is_plain: true })
+    Ok(CheckedPayload { endpoint: String::new(), stored, is_plain: true, refused_if_new: Vec::new() })
 }
 
 impl Change {

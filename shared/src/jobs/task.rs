@@ -53,10 +53,9 @@ pub fn check(payload: &RawValue, endpoint: Option<&str>) -> Result<CheckedPayloa
     match endpoint {
         Some(endpoint) if errors.is_empty() => Ok(CheckedPayload {
             endpoint: endpoint.to_owned(),
-            // A name has no line breaks.
-            canonical: format!("{endpoint}\n{}", payload.get()),
             stored: payload.get().to_owned(),
             is_plain: true,
+            refused_if_new: Vec::new(),
         }),
         _ => Err(Problem::InvalidRequest(errors)),
     }

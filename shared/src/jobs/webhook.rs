@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 
 use crate::claim::Claimed;
 use crate::destination;
-use crate::invalid::{Headers, InvalidField, check_headers, is_name, read};
+use crate::invalid::{Headers, InvalidField, Wrong, check_headers, is_name, read};
 use crate::jobs::target::{
     SEAL_PURPOSE, Target, Unpreparable, endpoint_headers, job_header, signed, unpreparable, unseal,
 };
@@ -94,19 +94,13 @@ fn required(fields: &[&str]) -> serde_json::Value {
 /// Checks a payload. What is secret in it is sealed later, for its tenant.
 ///
 /// # Errors
-/// A problem that names every wrong field.
+/// A problem that names every wrong field, if the form of one is wrong.
 pub fn check(payload: &RawValue, settings: &Settings) -> Result<CheckedPayload, Problem> {
-    let mut webhook: Webhook = read(payload.get().as_bytes(), "#/payload")?;
-    let errors = webhook.errors(settings);
-    if !errors.is_empty() {
-        return Err(Problem::InvalidRequest(errors));
-    }
-    // The order of headers means nothing.
-    webhook.headers.0.sort_unstable();
-    let canonical = serde_json::to_string(&webhook).map_err(|_| Problem::Internal)?;
+    let webhook: Webhook = read(payload.get().as_bytes(), "#/payload")?;
+    let refused_if_new = webhook.wrong(settings).judge().map_err(Problem::InvalidRequest)?;
     let stored = with_headers(payload.get(), &mut |_, _| None).ok_or(Problem::Internal)?;
     let is_plain = !webhook.headers.0.iter().any(|(name, _)| is_secret_name(name));
-    Ok(CheckedPayload { endpoint: webhook.endpoint.unwrap_or_default(), canonical, stored, is_plain })
+    Ok(CheckedPayload { endpoint: webhook.endpoint.unwrap_or_default(), stored, is_plain, refused_if_new })
 }
 
 /// Seals what is secret in a checked payload, whole or without its body, for its tenant. `None` when it is none.
@@ -141,21 +135,21 @@ fn with_headers(payload: &str, changed: &mut impl FnMut(&str, &str) -> Option<St
 }
 
 impl Webhook {
-    fn errors(&self, settings: &Settings) -> Vec<InvalidField> {
-        let mut errors = Vec::new();
-        let mut wrong = |field: &str, code, detail: &str| {
-            errors.push(InvalidField::new(format!("#/payload/{field}"), code, detail));
-        };
+    fn wrong(&self, settings: &Settings) -> Wrong {
+        let mut wrong_fields = Wrong::default();
+        let invalid = |field: &str, code, detail: &str| InvalidField::new(format!("#/payload/{field}"), code, detail);
+        // Which destinations there are is for the settings to say.
+        if let (None, Some(url)) = (&self.endpoint, &self.url)
+            && let Err(error) = destination::check(url, &settings.private_destinations)
+        {
+            wrong_fields.now(invalid("url", error.code(), &error.to_string()));
+        }
+        let mut wrong = |field: &str, code, detail: &str| wrong_fields.form(invalid(field, code, detail));
         match (&self.endpoint, &self.url) {
             (Some(_), Some(_)) => wrong("url", "either-or", "Give either an endpoint or a url."),
             (None, None) => wrong("endpoint", "missing-field", "Give an endpoint or a url."),
             (Some(endpoint), None) if !is_name(endpoint) => {
                 wrong("endpoint", "invalid-name", "A name is 1 to 64 of A-Z a-z 0-9 _ -.");
-            }
-            (None, Some(url)) => {
-                if let Err(error) = destination::check(url, &settings.private_destinations) {
-                    wrong("url", error.code(), &error.to_string());
-                }
             }
             _ => {}
         }
@@ -178,12 +172,14 @@ impl Webhook {
         if self.timeout_seconds.is_some_and(|seconds| !(1..=TIMEOUT_SECONDS_MAX).contains(&seconds)) {
             wrong("timeout_seconds", "out-of-range", "A webhook may take 1 to 30 seconds.");
         }
-        check_headers(&self.headers, "#/payload/headers", &mut errors);
+        let mut headers = Vec::new();
+        check_headers(&self.headers, "#/payload/headers", &mut headers);
+        headers.into_iter().for_each(|field| wrong_fields.form(field));
         for (name, _) in self.headers.0.iter().filter(|(_, value)| *value == SEALED_SHOWN) {
             let detail = "This is how a sealed value is shown; write the value itself.";
-            errors.push(InvalidField::new(format!("#/payload/headers/{name}"), "sealed", detail));
+            wrong_fields.form(InvalidField::new(format!("#/payload/headers/{name}"), "sealed", detail));
         }
-        errors
+        wrong_fields
     }
 
     /// The bytes to send and the content type they have unless the caller says otherwise.

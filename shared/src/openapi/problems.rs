@@ -85,7 +85,8 @@ fn when(problem: &Problem) -> &'static str {
              comes back to where it was made would never end."
         }
         Problem::IdempotencyKeyReused => {
-            "The key was used for another request within its window, for the same kind and endpoint."
+            "The key was used for another request within its window, for the same kind and endpoint. Requests are compared \
+             as JSON: white space and the order of members do not matter, numbers and texts do as they are written."
         }
         Problem::RateLimited => {
             "The deployment limits requests per key and minute, and refused keys per address and per key id."

@@ -1,5 +1,6 @@
 -- The jobs become durable. ?1 is the list of new jobs, ?3 how far in ms the clock that minted the ids may be off.
--- A known key, an unknown endpoint, a skewed id, a full store or a quota that is reached inserts nothing; the statement after it tells which.
+-- A known key, a job that is refused if it is new, an unknown endpoint, a skewed id, a full store or a quota that is reached inserts
+-- nothing; the statement after it tells which.
 INSERT INTO jobs (tenant, id, state, run_after, look_at, created_at, scheduled_at, deadline_at, kind, endpoint,
   event_id, max_attempts, backoff, idempotency_key, key_until, digest, job_group, metadata, traceparent, hops, payload,
   payload_bytes)
@@ -18,7 +19,7 @@ SELECT caller.tenant, i.value ->> 'id',
   coalesce(i.value ->> 'traceparent', ?2 ->> 'traceparent'), ?2 ->> 'hops', i.value ->> 'payload', i.value ->> 'payload_bytes'
 FROM caller CROSS JOIN json_each(?1) i
 LEFT JOIN endpoints e ON e.tenant = caller.tenant AND e.id = i.value ->> 'endpoint' AND e.state <> 'deleted'
-WHERE (i.value ->> 'endpoint' = '' OR e.id IS NOT NULL)
+WHERE (i.value ->> 'endpoint' = '' OR e.id IS NOT NULL) AND i.value ->> 'refused_if_new' IS NULL
   AND abs((i.value ->> 'created_at') - CAST(unixepoch('subsec') * 1000 AS INTEGER)) <= ?3
   AND NOT EXISTS (SELECT 1 FROM meta WHERE name = 'storage_full' AND value = 1)
   AND NOT EXISTS (SELECT 1 FROM quotas q WHERE (q.key_id = ?2 ->> 'key' OR (q.key_id = '' AND q.tenant = caller.tenant))

@@ -25,16 +25,19 @@ fn checked(payload: &Value) -> Result<Value, Vec<String>> {
     let raw: Box<RawValue> = serde_json::from_str(&payload.to_string()).unwrap();
     match check(&raw, &settings()) {
         Ok(checked) => {
-            let canonical: Value = serde_json::from_str(&checked.canonical).unwrap();
-            let named = (checked.endpoint.as_str(), canonical.get("model"));
-            assert_eq!(named, ("", payload.get("model")), "digested as it was written");
+            assert_eq!(checked.endpoint, "");
+            if !checked.refused_if_new.is_empty() {
+                return Err(checked.refused_if_new.iter().map(|field| format!("now {}", named(field))).collect());
+            }
             Ok(serde_json::from_str(&checked.stored).unwrap())
         }
-        Err(Problem::InvalidRequest(errors)) => {
-            Err(errors.iter().map(|error| format!("{} {}", error.pointer, error.code)).collect())
-        }
+        Err(Problem::InvalidRequest(errors)) => Err(errors.iter().map(named).collect()),
         Err(problem) => panic!("{problem:?}"),
     }
+}
+
+fn named(field: &InvalidField) -> String {
+    format!("{} {}", field.pointer, field.code)
 }
 
 fn inputs(count: usize) -> Value {
@@ -73,9 +76,9 @@ fn each_wrong_field_is_named() {
         ),
         (json!({"inputs": [{"id": "a", "text": " \n"}]}), "#/payload/inputs/0/text out-of-range"),
         (json!({"inputs": [{"id": "a", "text": "x".repeat(131_073)}]}), "#/payload/inputs/0/text out-of-range"),
-        (json!({"inputs": inputs(1), "provider": "acme"}), "#/payload/provider unknown-provider"),
-        (json!({"inputs": inputs(1), "model": "tiny"}), "#/payload/model unknown-model"),
-        (json!({"inputs": inputs(3), "model": "large"}), "#/payload/output out-of-range"),
+        (json!({"inputs": inputs(1), "provider": "acme"}), "now #/payload/provider unknown-provider"),
+        (json!({"inputs": inputs(1), "model": "tiny"}), "now #/payload/model unknown-model"),
+        (json!({"inputs": inputs(3), "model": "large"}), "now #/payload/output out-of-range"),
         (json!({"inputs": inputs(1), "output": "disk"}), "#/payload/output unknown-value"),
         (json!({"inputs": inputs(1), "output": {"disk": "a"}}), "#/payload/output unknown-value"),
         (json!({"inputs": inputs(1), "output": {"index": "a b"}}), "#/payload/output/index invalid-name"),
@@ -83,7 +86,7 @@ fn each_wrong_field_is_named() {
             json!({"inputs": [{"id": "a", "text": "a\u{0}"}], "output": {"index": "a"}}),
             "#/payload/inputs/0/text invalid-character",
         ),
-        (json!({"inputs": inputs(76), "output": {"index": "a"}}), "#/payload/inputs out-of-range"),
+        (json!({"inputs": inputs(76), "output": {"index": "a"}}), "now #/payload/inputs out-of-range"),
         (json!({"inputs": [{"id": "a"}]}), "#/payload/inputs/0 missing-field"),
         (json!({"inputs": inputs(1), "more": 1}), "#/payload/more unknown-field"),
     ] {

@@ -11,7 +11,8 @@ use crate::request::JobRequest;
 
 pub(super) fn create_job() -> Told {
     let description = "The answer means that the job is durable. With an idempotency key, the same request again \
-                       answers the same job; another request with that key is refused.";
+                       answers the same job, also when its times have passed or settings have changed since; another \
+                       request with that key is refused.";
     told(JOBS, "Accepts one job", description)
         .takes(&["Idempotency-Key", "traceparent", "Longshore-Hops"])
         .of_tenant()
