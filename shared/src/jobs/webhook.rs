@@ -202,7 +202,7 @@ fn is_body((name, value): Member<'_>) -> bool {
     matches!(name_of(name).as_str(), "body" | "body_base64") && value.get() != "null"
 }
 
-fn as_texts<'a>((name, value): Member<'a>) -> (&'a str, &'a str) {
+fn as_texts((name, value): Member<'_>) -> (&str, &str) {
     (name.get(), value.get())
 }
 

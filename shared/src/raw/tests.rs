@@ -95,7 +95,7 @@ proptest! {
     }
 
     #[test]
-    fn a_text_is_readable_if_it_has_a_value(text in r#"(\\u[dD][89a-fA-F]0[0-9]|\\u00e9|\\\\|\\n|[a-f0-9u]){0,8}"#) {
+    fn a_text_is_readable_if_it_has_a_value(text in r"(\\u[dD][89a-fA-F]0[0-9]|\\u00e9|\\\\|\\n|[a-f0-9u]){0,8}") {
         let json = format!("\"{text}\"");
         prop_assert_eq!(is_readable(&json), serde_json::from_str::<String>(&json).is_ok());
     }
