@@ -103,6 +103,7 @@ enum Behaviour {
     Redirect,
     Large(usize),
     Slow(Duration),
+    Defer(Duration),
     Hang,
 }
 
@@ -129,6 +130,7 @@ struct Shared {
 /// | `/gone` | 410 |
 /// | `/retry-after/{seconds}/{n}` | 429 with `Retry-After` n times for each `webhook-id`, then 200 |
 /// | `/slow/{ms}` | 200 after that time |
+/// | `/defer/{ms}` | 202 after that time, whose completion comes later |
 /// | `/redirect` | 302 to `/ok` |
 /// | `/large/{bytes}` | 200 with a body of that size |
 pub struct Receiver {
@@ -235,6 +237,10 @@ async fn perform(behaviour: Behaviour) -> Response<Body> {
             sleep(duration).await;
             respond(200, Body::empty())
         }
+        Behaviour::Defer(duration) => {
+            sleep(duration).await;
+            with_header(respond(202, Body::empty()), "longshore-completion", "deferred")
+        }
         Behaviour::Hang => std::future::pending().await,
     }
 }
@@ -266,6 +272,7 @@ impl Shared {
                 Behaviour::RetryAfter((*seconds).to_owned())
             }
             ["slow", ms, ..] => Behaviour::Slow(Duration::from_millis(number(ms))),
+            ["defer", ms, ..] => Behaviour::Defer(Duration::from_millis(number(ms))),
             ["redirect", ..] => Behaviour::Redirect,
             ["large", bytes, ..] => Behaviour::Large(number(bytes)),
             _ => Behaviour::Answer(200),

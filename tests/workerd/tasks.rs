@@ -101,6 +101,124 @@ fn a_deferred_task_is_completed_once() {
     });
 }
 
+/// Two tasks in one batch: one whose handler defers it after so many milliseconds, and one that is still at it when the
+/// other has been answered. Answers the id of the first once its request is there.
+async fn beside_a_slow_one(tenant: &Tenant<'_>, defers_after_ms: u32) -> String {
+    let (slow, deferring) = (tenant.url("/slow/20000"), tenant.url(&format!("/defer/{defers_after_ms}")));
+    put(tenant, "slow", &json!({"url": slow, "timeout_seconds": 60})).await;
+    put(tenant, "deferring", &json!({"url": deferring, "timeout_seconds": 60})).await;
+    let jobs = ["slow", "deferring"].map(|endpoint| task("report.build", endpoint, &json!({})));
+    let ids = tenant.accept_all(&jobs).await;
+    eventually(SOON, async || (tenant.received().len() == 2).then_some(())).await.expect("both requests");
+    ids[1].clone()
+}
+
+/// The first attempt of a job once the answer to its request is in it.
+async fn answered(tenant: &Tenant<'_>, id: &str) -> Value {
+    let first = async || Some(tenant.attempts(id).await.remove(0)).filter(|attempt| !attempt["response"].is_null());
+    eventually(SOON, first).await.expect("an attempt with its response")
+}
+
+#[test]
+fn a_task_is_completed_before_its_deferral_is_settled() {
+    shared(async |world| {
+        // The handler calls before it answers, and just after.
+        for defers_after_ms in [5_000, 0] {
+            let tenant = world.tenant().await;
+            let id = beside_a_slow_one(&tenant, defers_after_ms).await;
+            let complete = format!("/v1/jobs/{id}/complete");
+            let body = json!({"result": {"pages": 12}, "attempt": 1});
+            for _ in 0..2 {
+                let answer = tenant.api.post(&complete, &body).await.unwrap();
+                assert_eq!((answer.status, &answer.body["state"]), (200, &json!("succeeded")), "{}", answer.body);
+                assert_eq!(answer.body["result"], json!({"pages": 12}));
+            }
+            let attempt = answered(&tenant, &id).await;
+            assert_eq!((&attempt["state"], &attempt["ended_by"]), (&json!("succeeded"), &json!("completion")));
+            assert_eq!(
+                (&attempt["response"]["status"], &attempt["evidence"]["state"]),
+                (&json!(202), &json!("stored"))
+            );
+            assert_eq!(tenant.evidence(&id, 1).await["response"]["status"], 202);
+            // What the handler answered changed nothing, and the call is still known.
+            let again = tenant.api.post(&complete, &body).await.unwrap();
+            assert_eq!((again.status, &again.body["state"]), (200, &json!("succeeded")), "{}", again.body);
+            for (path, other) in [("complete", json!({"result": {"pages": 13}})), ("fail", json!({"message": "no"}))] {
+                let answer = tenant.api.post(&format!("/v1/jobs/{id}/{path}"), &other).await.unwrap();
+                assert_eq!(answer.status, 409, "{}", answer.body);
+                assert_eq!(
+                    answer.body["detail"],
+                    "Attempt 1 was completed with another outcome; the job is `succeeded`."
+                );
+            }
+            assert_eq!(tenant.attempts(&id).await.len(), 1);
+        }
+    });
+}
+
+#[test]
+fn a_task_that_fails_before_it_answers_is_tried_again() {
+    shared(async |world| {
+        let tenant = world.tenant().await;
+        let id = beside_a_slow_one(&tenant, 15_000).await;
+        let fail = format!("/v1/jobs/{id}/fail");
+        let body = json!({"message": "out of memory", "attempt": 1});
+        let failed = tenant.api.post(&fail, &body).await.unwrap();
+        assert_eq!((failed.status, &failed.body["state"]), (200, &json!("retrying")), "{}", failed.body);
+        // The next attempt is sent while the first one waits for its answer.
+        let second = async || Some(tenant.job(&id).await).filter(|job| job["attempt"] == 2);
+        eventually(SOON, second).await.expect("a second attempt");
+        let again = tenant.api.post(&fail, &body).await.unwrap();
+        assert_eq!((again.status, &again.body["attempt"]), (200, &json!(2)), "{}", again.body);
+        let done = tenant.api.post(&format!("/v1/jobs/{id}/complete"), &json!({"attempt": 2})).await.unwrap();
+        assert_eq!((done.status, &done.body["state"]), (200, &json!("succeeded")), "{}", done.body);
+        let first = answered(&tenant, &id).await;
+        assert_eq!((&first["state"], &first["response"]["status"]), (&json!("failed"), &json!(202)));
+        assert_eq!((&first["ended_by"], &first["error"]["message"]), (&json!("completion"), &json!("out of memory")));
+        let job = tenant.job(&id).await;
+        assert_eq!((&job["state"], &job["attempt"], &job["result"]), (&json!("succeeded"), &json!(2), &Value::Null));
+    });
+}
+
+#[test]
+fn what_ended_otherwise_is_not_completed() {
+    shared(async |world| {
+        let tenant = world.tenant().await;
+        with_example(&tenant).await;
+        put(&tenant, "broken", &json!({"url": tenant.url("/status/500"), "timeout_seconds": 5})).await;
+        put(&tenant, "hanging", &json!({"url": tenant.url("/slow/30000"), "timeout_seconds": 1})).await;
+        let once = |endpoint: &str| {
+            let mut body = task("report.build", endpoint, &json!({}));
+            body["max_attempts"] = json!(1);
+            body
+        };
+        let counted = task("text.count", "example", &json!({"text": "a"}));
+        for (job, state, why) in [
+            (counted, "succeeded", "has ended without a completion"),
+            (once("broken"), "dead", "has ended without a completion"),
+            (once("hanging"), "dead", "has ended without a completion"),
+            (tenant.webhook("/ok"), "succeeded", "Only a task can be completed"),
+        ] {
+            let done = tenant.complete(&job).await;
+            assert_eq!(done["state"], state);
+            let id = done["id"].as_str().unwrap();
+            // Also with the result that it has, and the error.
+            let message = &done["error"]["message"];
+            for (path, body) in [
+                ("complete", json!({})),
+                ("complete", json!({"result": done["result"], "attempt": 1})),
+                ("fail", json!({})),
+                ("fail", json!({"message": message.as_str().unwrap_or("no")})),
+            ] {
+                let answer = tenant.api.post(&format!("/v1/jobs/{id}/{path}"), &body).await.unwrap();
+                assert_eq!(answer.status, 409, "{body}: {}", answer.body);
+                assert!(answer.body["detail"].as_str().unwrap().contains(why), "{}", answer.body);
+            }
+            assert_eq!(tenant.attempts(id).await[0]["ended_by"], Value::Null);
+        }
+    });
+}
+
 #[test]
 fn a_deferred_task_that_fails_is_tried_again_or_dies() {
     shared(async |world| {

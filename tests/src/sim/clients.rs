@@ -66,7 +66,7 @@ fn want(world: &Rc<World>, tenant: &'static str, orders: Vec<Order>) {
 fn order(world: &World, tenant: &str, n: i64) -> Order {
     let random = &world.random;
     let mut body = json!({"kind": "webhook", "payload": {"body": {"n": n}}});
-    if random.per_mille(200) {
+    if random.per_mille(300) {
         body["kind"] = json!("report.build");
         body["endpoint"] = json!(random.pick(&ENDPOINTS));
     } else if random.per_mille(250) {

@@ -41,25 +41,27 @@ pub(super) fn spawn(world: &Rc<World>, id: &str, attempt: Option<u32>, due_in: i
         _ => 1,
     };
     let most = if is_late { 600_000 } else { due_in * 1_000 - SOON_MS };
-    spawn_hands(world, id, attempt, (hands, most));
+    spawn_hands(world, id, attempt, (hands, most), false);
 }
 
 /// Starts whoever completes an attempt while its answer is still on its way, or waits to be settled. Some do not say which
 /// attempt they mean.
 pub(super) fn spawn_early(world: &Rc<World>, id: &str, attempt: Option<u32>) {
     let attempt = attempt.filter(|_| !world.random.per_mille(150));
-    spawn_hands(world, id, attempt, (world.random.between(1, 2), EARLY_MS));
+    let fails = world.random.per_mille(350);
+    spawn_hands(world, id, attempt, (world.random.between(1, 2), EARLY_MS), fails);
 }
 
 /// Starts somebody who completes whatever there is, whether it is a task and runs or not.
 pub(super) fn spawn_stranger(world: &Rc<World>, job: &JobRef) {
     let attempt = world.random.per_mille(500).then(|| u32::try_from(world.random.between(0, 3)).unwrap());
-    spawn_hands(world, &job.id, attempt, (1, 10));
+    spawn_hands(world, &job.id, attempt, (1, 10), world.random.per_mille(300));
 }
 
-/// Starts so many, who each have an outcome of their own and say it within so many milliseconds.
-fn spawn_hands(world: &Rc<World>, id: &str, attempt: Option<u32>, (hands, most): (i64, i64)) {
-    let fails = world.hits(Fault::Http500);
+/// Starts so many, who each have an outcome of their own and say it within so many milliseconds. Without a fault it is a
+/// success, unless it `fails`.
+fn spawn_hands(world: &Rc<World>, id: &str, attempt: Option<u32>, (hands, most): (i64, i64), fails: bool) {
+    let fails = fails || world.hits(Fault::Http500);
     for hand in 0..hands {
         let outcome = if fails {
             Outcome::Failed { class: ErrorClass::Provider, message: format!("no {hand}"), retry_after: None }
