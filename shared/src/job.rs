@@ -181,11 +181,11 @@ impl JobRow {
         }))
     }
 
-    /// What failures of one cause have in common: kind, endpoint, reason, class and status.
+    /// What failures of one cause have in common: kind, endpoint, reason, class, and the status of an answer that failed.
     fn fingerprint(&self) -> String {
         let class = self.error.as_ref().map_or("none", |error| error.class.name());
-        let status =
-            self.log.last().and_then(|entry| entry.status).map_or(String::new(), |status| format!(":{status}"));
+        let status = self.log.last().filter(|entry| entry.ended_by.is_none()).and_then(|entry| entry.status);
+        let status = status.map_or(String::new(), |status| format!(":{status}"));
         let reason = self.dead_reason.as_deref().unwrap_or("none");
         format!("{}/{}/{reason}/{class}{status}", self.kind, self.endpoint)
     }

@@ -23,7 +23,7 @@ use super::stand::{Case, Stand, Store, place};
 use crate::client::early_in_a_day;
 
 /// Until the completion of a case's task is due.
-const DUE_IN: Duration = Duration::from_mins(10);
+pub(super) const DUE_IN: Duration = Duration::from_mins(10);
 const DUE_IN_MS: i64 = 600_000;
 
 fn succeeded() -> Outcome {
@@ -36,7 +36,7 @@ fn failed() -> Outcome {
 
 impl<S: Store> Case<'_, S> {
     /// A task that was claimed, with its token.
-    async fn claimed_task(&self) -> (JobRef, String) {
+    pub(super) async fn claimed_task(&self) -> (JobRef, String) {
         self.endpoint("tasks").await;
         let body = json!({"kind": "report.build", "endpoint": "tasks", "payload": {"timeout_seconds": 999_999}});
         let accepted = self.accept_one(body, None).await.unwrap();
@@ -54,7 +54,7 @@ impl<S: Store> Case<'_, S> {
     }
 
     /// A task whose handler took it over, with its token.
-    async fn deferred(&self) -> (JobRef, String) {
+    pub(super) async fn deferred(&self) -> (JobRef, String) {
         let (job, token) = self.claimed_task().await;
         let decision = Decision::Defer { due_in: DUE_IN, failures: 0 };
         // Twice, as after an answer that was lost.
@@ -121,7 +121,7 @@ pub async fn a_completion_is_recorded_once<S: Store>(stand: &Stand<S>) {
 }
 
 /// What the executor of the attempt learns, as its flush records it: the evidence is `record`.
-async fn flush_late<S: Store>(
+pub(super) async fn flush_late<S: Store>(
     stand: &Stand<S>,
     job: &JobRef,
     (token, attempt): (&str, u32),
