@@ -192,13 +192,13 @@ fn operation(route: &Route, told: &Told, generators: &mut Generators, refusals: 
     }
     for (status, problems) in by_status(told.all_refusals(route)) {
         let (name, response) = problems::response(status, &problems);
-        let reference = json!({"$ref": format!("#/components/responses/{name}")});
-        refusals.insert(name, response);
         // Readiness answers 503 with what it found, or with a problem when it cannot even ask.
         match responses.get_mut(&status.to_string()) {
             Some(both) => both["content"]["application/problem+json"] = problems::media(status, &problems),
             None => {
+                let reference = json!({"$ref": format!("#/components/responses/{name}")});
                 responses.insert(status.to_string(), reference);
+                refusals.insert(name, response);
             }
         }
     }
