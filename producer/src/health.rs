@@ -5,7 +5,8 @@ use std::cell::RefCell;
 use longshore::daily_limit::DailyLimit;
 use longshore::ports::Clock;
 use longshore::problem::Problem;
-use longshore::query::{Health, read_health, spent_limit};
+use longshore::query::{Health, RotationHealth, read_health, spent_limit};
+use longshore::settings::Settings;
 use serde_json::{Value, json};
 
 use crate::answer::Answer;
@@ -35,6 +36,20 @@ pub(crate) fn document() -> Answer {
         .with_header("cache-control", DOCUMENT_CACHE)
 }
 
+/// How far a rotation of the master key is; null while there is none.
+fn key_rotation(settings: &Settings, walk: Option<&RotationHealth>) -> Value {
+    if settings.keys.rotation().is_none() {
+        return Value::Null;
+    }
+    let state = match walk {
+        None => "waiting",
+        Some(walk) if walk.done == 1 => "done",
+        Some(_) => "walking",
+    };
+    let (found, left) = (walk.map_or(0, |walk| walk.found), walk.and_then(|walk| walk.left));
+    json!({"state": state, "found": found, "left": left})
+}
+
 /// `GET /readyz`: the store answers and the crons tick.
 pub(crate) async fn readiness(context: &mut ApiContext) -> Result<Answer, Problem> {
     let now = context.world.now_ms();
@@ -42,7 +57,7 @@ pub(crate) async fn readiness(context: &mut ApiContext) -> Result<Answer, Proble
     if let Some((_, status, body)) = cached {
         return Ok(Answer::json(status, body));
     }
-    let (status, body) = match read_health(&context.world).await {
+    let (status, body) = match read_health(&context.world, &context.settings).await {
         Ok(health) => {
             let spent = match spent_limit(&context.world).await {
                 None if health.queue_spent_until > health.now => Some(DailyLimit::QueueOperations),
@@ -75,6 +90,7 @@ fn judge(context: &ApiContext, health: &Health, spent: Option<DailyLimit>) -> (u
         "storage_full": health.storage_full == 1,
         "restoring": restoring,
         "daily_limit": spent.map(DailyLimit::name),
+        "key_rotation": key_rotation(&context.settings, health.rotation.as_ref()),
     });
     (if ready { 200 } else { 503 }, body)
 }
@@ -84,5 +100,6 @@ fn unread(limit: DailyLimit) -> Value {
     json!({
         "ready": false, "consumer_tick_age_seconds": null, "producer_tick_age_seconds": null, "oldest_due_seconds": null,
         "paused": null, "storage_full": null, "restoring": null, "daily_limit": limit.name(),
+        "key_rotation": null,
     })
 }

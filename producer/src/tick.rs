@@ -12,7 +12,7 @@ pub(crate) async fn tick(env: &Env) {
     let Some((world, settings)) = configured(env, "no schedule fires") else {
         return;
     };
-    match stamp_tick(&world).await {
+    match stamp_tick(&world, &settings).await {
         Ok(()) => {}
         Err(error @ DatabaseError::DailyLimit(_)) => {
             return tracing::error!(%error, "no schedule fires before midnight UTC, when missed slots follow their policies");

@@ -78,6 +78,11 @@ impl Keyring {
         self.old.as_ref().map(|key| key.id.as_str())
     }
 
+    /// The ids of the key that seals and of the old one, which name a rotation.
+    pub fn rotation(&self) -> Option<String> {
+        self.old().map(|old| format!("{}<{old}", self.sealing.id))
+    }
+
     /// A digest that nobody without the key can compute: the id of the key, a dot, and the base64url of HMAC-SHA256. The
     /// key is derived for the purpose and the tenant.
     pub fn keyed_digest(&self, purpose: &str, tenant: &str, bytes: &[u8]) -> String {

@@ -50,6 +50,7 @@ pub mod payload;
 pub mod process;
 pub mod query;
 pub mod request;
+mod rotation;
 pub mod run;
 pub mod schedule;
 pub mod schedules;

@@ -15,7 +15,7 @@ use crate::limits::{ID_SKEW_MS_MAX, MINTS_MAX};
 use crate::payload::{get, put};
 use crate::ports::{Blobs, Clock, Database, DatabaseError, Param};
 use crate::problem::Problem;
-use crate::query::{read_health, read_job};
+use crate::query::{read_health, read_job, setting_meta};
 use crate::request::{check_length, split};
 use crate::settings::Settings;
 use crate::state::State;
@@ -114,7 +114,7 @@ pub async fn replay<W: Database + Blobs + Clock>(
             }
             // Refused: the store is full, or our clock is off.
             (Some("open"), _) => {
-                let health = read_health(world).await?;
+                let health = read_health(world, settings).await?;
                 if health.storage_full == 1 {
                     return Err(Problem::StorageFull);
                 }
@@ -215,8 +215,7 @@ fn illegal(what: &str, state: State) -> Problem {
 
 /// Sets named numbers of the deployment; writes nothing where they have that value.
 pub(crate) async fn set_meta<W: Database + Clock>(world: &W, numbers: &[(&str, i64)]) -> Result<(), DatabaseError> {
-    let statements = numbers.iter().map(|(name, value)| sql!("set_meta", *name, *value)).collect();
-    batch(world, statements).await.map(|_| ())
+    batch(world, numbers.iter().map(|(name, value)| setting_meta(name, *value)).collect()).await.map(|_| ())
 }
 
 /// Pauses or resumes everything: claims hold jobs while it is paused, and the sweep releases them afterwards.
@@ -259,7 +258,7 @@ pub async fn restored<W: Database + Clock>(
     settings: &Settings,
     restored: &Restored,
 ) -> Result<bool, Problem> {
-    let health = read_health(world).await?;
+    let health = read_health(world, settings).await?;
     if health.epoch > settings.epoch {
         let (store, own) = (health.epoch, settings.epoch);
         let detail = format!("The store is of epoch {store}: deploy with an EPOCH above it, not with {own}.");

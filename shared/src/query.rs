@@ -14,6 +14,7 @@ use crate::limits::{PAGE_ROWS_READ_MAX, REQUESTS_AT_ONCE};
 use crate::payload::get_vectors;
 use crate::ports::{Blobs, Clock, Database, DatabaseError, Statement};
 use crate::problem::Problem;
+use crate::settings::Settings;
 use crate::store::{batch, first_as, json_param, rows_as, sql};
 
 /// The rows of one statement, each as `T`.
@@ -254,14 +255,24 @@ pub struct Health {
     pub storage_full: u8,
     pub queue_spent_until: i64,
     pub oldest_look_at: Option<i64>,
+    pub rotation: Option<RotationHealth>,
+}
+
+/// How far the walk of a rotation of the master key is.
+#[derive(Debug, Clone, Deserialize)]
+#[allow(missing_docs)]
+pub struct RotationHealth {
+    pub found: u64,
+    pub left: Option<u64>,
+    pub done: u8,
 }
 
 /// Reads what readiness is judged by.
 ///
 /// # Errors
 /// `Unavailable`.
-pub async fn read_health<W: Database + Clock>(world: &W) -> Result<Health, Problem> {
-    read_first(world, sql!("read_health")).await?.ok_or(Problem::Unavailable)
+pub async fn read_health<W: Database + Clock>(world: &W, settings: &Settings) -> Result<Health, Problem> {
+    read_first(world, sql!("read_health", settings.keys.rotation())).await?.ok_or(Problem::Unavailable)
 }
 
 /// The daily limit of the database that is spent; `None` if it takes reads and writes, or nobody can tell.
@@ -282,10 +293,16 @@ pub(crate) fn stamp(name: &str) -> Statement {
     sql!("stamp", name)
 }
 
-/// Notes that the producer's cron ticked.
+/// Sets a named number of the deployment; writes nothing where it has that value.
+pub(crate) fn setting_meta(name: &str, value: i64) -> Statement {
+    sql!("set_meta", name, value)
+}
+
+/// Notes that the producer's cron ticked, and which key it seals with.
 ///
 /// # Errors
 /// When the database is out of reach.
-pub async fn stamp_tick<W: Database + Clock>(world: &W) -> Result<(), DatabaseError> {
-    batch(world, vec![stamp("ticked_at")]).await.map(|_| ())
+pub async fn stamp_tick<W: Database + Clock>(world: &W, settings: &Settings) -> Result<(), DatabaseError> {
+    let sealing = setting_meta("producer_key", settings.keys.sealing_number());
+    batch(world, vec![stamp("ticked_at"), sealing]).await.map(|_| ())
 }

@@ -23,6 +23,7 @@ use crate::payload::remove;
 use crate::ports::{DatabaseError, Param, Rows, Statement, World};
 use crate::process::{process, process_suspects};
 use crate::query::{probe, stamp};
+use crate::rotation::{self, Rotation};
 use crate::settings::Settings;
 use crate::state::State;
 use crate::store::{batch, first_as, json_param, rows_as, sql};
@@ -46,6 +47,8 @@ pub struct Swept {
     pub erased: usize,
     /// Objects of payloads that had no row.
     pub orphans: usize,
+    /// Values that were sealed again under a new master key.
+    pub resealed: usize,
 }
 
 impl Swept {
@@ -65,6 +68,10 @@ struct Standing {
     paused: u8,
     storage_full: u8,
     queue_spent_until: i64,
+    /// The id of the key that the producer seals with, as a number.
+    producer_key: Option<i64>,
+    /// The walk of the rotation that the settings name.
+    rotation: Option<Rotation>,
     /// The one whose turn it is.
     erasure: Option<Erasure>,
 }
@@ -75,7 +82,7 @@ struct Standing {
 /// When the database is out of reach, or a daily limit is spent; the next sweep goes on from where this one stopped.
 pub async fn sweep<W: World>(world: &W, settings: &Settings) -> Result<Swept, DatabaseError> {
     // One call that fails is all that a sweep costs while a daily limit is spent.
-    let answers = batch(world, vec![probe(), sql!("read_sweep")]).await?;
+    let answers = batch(world, vec![probe(), sql!("read_sweep", settings.keys.rotation())]).await?;
     let standing: Standing = first_as(answers.last())?
         .ok_or_else(|| DatabaseError::Refused("the tables are not there: apply the migrations".into()))?;
     if standing.epoch != settings.epoch {
@@ -96,6 +103,8 @@ pub async fn sweep<W: World>(world: &W, settings: &Settings) -> Result<Swept, Da
     swept.purged += purge_hours(world, settings, standing.now, mark).await?;
     let at = Walk { now: standing.now, walked_at: standing.walked_at, from: standing.walk_from };
     swept.orphans = walk(world, at).await?;
+    let rotation = standing.rotation.clone();
+    swept.resealed = rotation::walk(world, settings, standing.now, standing.producer_key, rotation).await?;
     guard_storage(world, settings, &standing).await?;
     let strays = sql!("purge_strays", settings.plan.retention_dead_ms, SWEEP_ROWS_MAX);
     let groups = sql!("purge_groups", settings.plan.retention_dead_ms, SWEEP_ROWS_MAX);

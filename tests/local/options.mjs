@@ -9,6 +9,7 @@ export const usage = `node tests/local/run.mjs --persist DIR [options]
   --port N            port of the producer, 0 for any (default 0)
   --control-port N    port of the control server, 0 for any (default 0)
   --var KEY=VALUE     a variable of both Workers; may be repeated
+  --worker-var WORKER:KEY=VALUE  a variable of the producer or the consumer alone; may be repeated
   --from WORKER=DIR   the checkout that the producer or the consumer is taken from (default: this one)
   --limit NAME=N      requests a minute of that [[ratelimits]] binding (default: no limit); may be repeated
   --ai URL            what stands in for the service behind the AI binding (default: there is no such binding)
@@ -38,6 +39,7 @@ export function readOptions(args) {
     controlPort: number("--control-port", values["control-port"]),
     tickSeconds: number("--tick", values.tick),
     vars,
+    workerVars: workerVars(values["worker-var"]),
     from: Object.fromEntries(values.from.map(keyAndValue)),
     limits: Object.fromEntries(values.limit.map(limit)),
     ai: values.ai && new URL(values.ai),
@@ -56,6 +58,7 @@ function parse(args) {
     port: { ...text, default: "0" },
     "control-port": { ...text, default: "0" },
     var: { ...text, multiple: true, default: [] },
+    "worker-var": { ...text, multiple: true, default: [] },
     from: { ...text, multiple: true, default: [] },
     limit: { ...text, multiple: true, default: [] },
     ai: text,
@@ -78,6 +81,18 @@ function keyAndValue(pair) {
   const at = pair.indexOf("=");
   if (at < 1) throw new UsageError(`${pair}: KEY=VALUE is wanted`);
   return [pair.slice(0, at), pair.slice(at + 1)];
+}
+
+/** The variables by their Worker. */
+function workerVars(pairs) {
+  const byWorker = { producer: {}, consumer: {} };
+  for (const pair of pairs) {
+    const [worker, rest] = [pair.slice(0, pair.indexOf(":")), pair.slice(pair.indexOf(":") + 1)];
+    if (!byWorker[worker]) throw new UsageError(`${pair}: WORKER:KEY=VALUE is wanted`);
+    const [key, value] = keyAndValue(rest);
+    byWorker[worker][key] = value;
+  }
+  return byWorker;
 }
 
 function limit(pair) {

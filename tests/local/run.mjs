@@ -19,7 +19,7 @@ import { allWorkers } from "./workers.mjs";
 // Standard output carries the ready line only; what libraries print there goes to standard error.
 globalThis.console = new Console(process.stderr, process.stderr);
 
-function miniflareOptions({ port, persist, vars, faults, limits, from, ai }) {
+function miniflareOptions({ port, persist, vars, workerVars, faults, limits, from, ai }) {
   const options = convertV4MiniflareOptions({
     host: "127.0.0.1",
     port,
@@ -30,7 +30,7 @@ function miniflareOptions({ port, persist, vars, faults, limits, from, ai }) {
     log: new Log(LogLevel.WARN),
     handleStructuredLogs: ({ level, message }) => process.stderr.write(`${level}: ${message}\n`),
     unsafeHandleRuntimeRestart: () => process.stderr.write(`workerd restarted as ${workerdPid()}\n`),
-    workers: allWorkers({ vars, faults, limits, from, ai }),
+    workers: allWorkers({ vars, workerVars, faults, limits, from, ai }),
   });
   // The folder inside `persist` that wrangler's --persist-to uses too.
   options.resourcePersistencePath = path.resolve(persist, "v3");

@@ -25,14 +25,14 @@ const deadQueue = "longshore-hints-dead";
 const paidBatchSize = 100;
 
 /**
- * The options of all Workers. `vars` override those of both wrangler files; `faults`, if given, tells what each call
+ * The options of all Workers. `vars` override those of both wrangler files, `workerVars` those of one; `faults`, if given, tells what each call
  * suffers that faulty.mjs wraps. `limits` are requests a minute by binding; those that it does not name do not limit. `from`
  * names the checkout of a Worker that is not this one's; `ai` is the address of what stands in for the service of models.
  */
-export function allWorkers({ vars, faults, limits, from, ai }) {
-  const producer = builtWorker(from.producer ?? root, "producer", "wrangler.toml", vars, faults);
+export function allWorkers({ vars, workerVars, faults, limits, from, ai }) {
+  const producer = builtWorker(from.producer ?? root, "producer", "wrangler.toml", { ...vars, ...workerVars.producer }, faults);
   producer.ratelimits = rateLimits(producer.ratelimits, limits);
-  const consumer = builtWorker(from.consumer ?? root, "consumer", "consumer/wrangler.toml", vars, faults);
+  const consumer = builtWorker(from.consumer ?? root, "consumer", "consumer/wrangler.toml", { ...vars, ...workerVars.consumer }, faults);
   if (vars.PLAN === "paid") {
     for (const name of [hintQueue, deadQueue]) consumer.queueConsumers[name].maxBatchSize = paidBatchSize;
   }

@@ -1,6 +1,9 @@
 //! The conformance suite on rusqlite: each case has databases and a clock of its own.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "conformance/rotating.rs"]
+mod rotating;
+
 use std::cell::OnceCell;
 use std::future::pending;
 use std::time::Duration;

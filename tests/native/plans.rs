@@ -27,6 +27,8 @@ use longshore_tests::options::MASTER_KEY;
 fn settings(plan: Plan) -> Settings {
     Settings::parse(|name| match name {
         "MASTER_KEY" => Some(MASTER_KEY.to_owned()),
+        // A rotation is under way, whose walk is part of each sweep.
+        "MASTER_KEY_OLD" => Some("5a".repeat(32)),
         "PLAN" => Some(plan.name.to_owned()),
         _ => None,
     })
@@ -91,7 +93,15 @@ fn sweep_of_everything(subject: &str) {
         );
         connection.execute(&sql, []).unwrap();
     }
+    let keys = settings(FREE).keys;
+    let rotation =
+        r#"INSERT INTO rotations (keys, since, began_at, place, at, found) VALUES (?1, 0, 0, 3, '["",""]', 0)"#;
+    connection.execute(rotation, [keys.rotation()]).unwrap();
+    let producer = "INSERT INTO meta (name, value) VALUES ('producer_key', ?1)";
+    connection.execute(producer, [keys.sealing_number()]).unwrap();
     let swept = sweep(&world, &settings(FREE)).now_or_never().unwrap().unwrap();
+    let walked: String = connection.query_row("SELECT at FROM rotations", [], |row| row.get(0)).unwrap();
+    assert!(walked.contains("acme"), "{walked}");
     assert_eq!(swept.erased, 1, "{swept:?}");
     assert!(swept.dispatched > 0 && swept.run > 0 && swept.released > 0 && swept.marked > 0, "{swept:?}");
     assert!(swept.purged > 0 && swept.orphans > 0, "{swept:?}");

@@ -16,6 +16,8 @@ pub struct Options {
     pub port: u16,
     /// Variables of both Workers.
     pub vars: Vec<(String, String)>,
+    /// Variables of one Worker, `producer` or `consumer`, beside those of both.
+    pub worker_vars: Vec<(&'static str, String, String)>,
     /// The plan's profile of limits: `free` or `paid`.
     pub plan: String,
     /// Requests a minute of a rate limit, by its binding; without one there is no limit.
@@ -40,6 +42,7 @@ impl Options {
             persist: persist.into(),
             port: 0,
             vars: vars.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec(),
+            worker_vars: Vec::new(),
             plan: "paid".to_owned(),
             limits: Vec::new(),
             ai: None,
@@ -67,6 +70,9 @@ impl Options {
         option("--tick", self.tick_seconds.to_string());
         for (key, value) in &self.vars {
             option("--var", format!("{key}={value}"));
+        }
+        for (worker, key, value) in &self.worker_vars {
+            option("--worker-var", format!("{worker}:{key}={value}"));
         }
         for (name, count) in &self.limits {
             arguments.extend(["--limit".to_owned(), format!("{name}={count}")]);

@@ -276,10 +276,11 @@ fn shipped_statements() -> Vec<(String, String)> {
 
 /// A line of a plan that reads a whole table, or a whole tenant.
 fn is_scan(detail: &str) -> bool {
-    // Lists in parameters, a schedule's history, and what a statement found before. The first step of find_held.sql and
+    // Lists in parameters, a schedule's history, the one rotation, and what a statement found before. The first step of find_held.sql and
     // the last of read_sweep.sql read one index entry.
     let small = [
         "SCAN held",
+        "SCAN rotations",
         "SCAN v",
         "SCAN t",
         "SCAN (subquery-1)",

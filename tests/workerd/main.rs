@@ -48,6 +48,7 @@ mod raw;
 mod refusal;
 mod restore;
 mod retries;
+mod rotation;
 mod route_table;
 mod routes;
 mod schedules;

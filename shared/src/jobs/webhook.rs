@@ -31,7 +31,7 @@ use crate::seal::{SealedFor, seal};
 use crate::settings::Settings;
 
 /// How a sealed value begins in a stored payload. A caller's value cannot: U+0001 is no header byte.
-const SEALED: &str = "\u{1}";
+pub(crate) const SEALED: &str = "\u{1}";
 /// How a sealed value is shown.
 const SEALED_SHOWN: &str = "[sealed]";
 const METHODS: [&str; 5] = ["POST", "PUT", "PATCH", "DELETE", "GET"];

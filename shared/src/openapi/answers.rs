@@ -4,6 +4,7 @@
 
 mod attempts;
 mod export;
+mod health;
 pub(super) mod indexes;
 pub(super) mod schedules;
 mod usage;
@@ -13,6 +14,7 @@ use serde_json::{Map, Value};
 
 pub(super) use attempts::{Attempt, Evidence};
 pub(super) use export::line as export_line;
+pub(super) use health::{Health, Readiness};
 pub(super) use usage::Usage;
 
 use super::told::JOB_ID;
@@ -369,32 +371,4 @@ pub(super) struct RestoredAnswer {
     epoch: i64,
     /// Whether its jobs are held.
     paused: bool,
-}
-
-/// The Worker runs.
-#[derive(JsonSchema)]
-pub(super) struct Health {
-    #[schemars(extend("const" = "ok"))]
-    status: String,
-    version: String,
-}
-
-/// Whether the pipeline works.
-#[derive(JsonSchema)]
-#[allow(clippy::struct_excessive_bools, reason = "as the answer has them")]
-pub(super) struct Readiness {
-    /// Both crons ticked within three minutes, and there is room.
-    ready: bool,
-    /// Null if it never ticked.
-    consumer_tick_age_seconds: Option<i64>,
-    producer_tick_age_seconds: Option<i64>,
-    /// How long the oldest row that is due waits for the sweep.
-    oldest_due_seconds: Option<i64>,
-    paused: Option<bool>,
-    storage_full: Option<bool>,
-    /// Whether the store is of another epoch than the deployment.
-    restoring: Option<bool>,
-    /// The daily limit of Cloudflare's free plan that the account has spent: `rows_read`, `rows_written` or `queue_operations`.
-    /// Without reads the others are null; without operations of the queue the sweep runs the jobs, and the deployment is ready.
-    daily_limit: Option<String>,
 }

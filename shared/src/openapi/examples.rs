@@ -367,6 +367,6 @@ pub(super) fn readiness(ready: bool) -> Value {
     json!({
         "ready": ready, "consumer_tick_age_seconds": if ready { 12 } else { 600 }, "producer_tick_age_seconds": 12,
         "oldest_due_seconds": 0, "paused": false, "storage_full": false, "restoring": false,
-        "daily_limit": null,
+        "daily_limit": null, "key_rotation": null,
     })
 }

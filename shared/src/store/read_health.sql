@@ -1,4 +1,5 @@
--- What readiness is judged by: the ages of the last ticks, and how long the oldest due job has waited.
+-- What readiness is judged by: the ages of the last ticks, and how long the oldest due job has waited. ?1 names the
+-- rotation of the master key, if there is one.
 SELECT json_object('now', CAST(unixepoch('subsec') * 1000 AS INTEGER),
   'swept_at', (SELECT value FROM meta WHERE name = 'swept_at'),
   'ticked_at', (SELECT value FROM meta WHERE name = 'ticked_at'),
@@ -6,4 +7,6 @@ SELECT json_object('now', CAST(unixepoch('subsec') * 1000 AS INTEGER),
   'paused', coalesce((SELECT value FROM meta WHERE name = 'paused'), 0),
   'storage_full', coalesce((SELECT value FROM meta WHERE name = 'storage_full'), 0),
   'queue_spent_until', coalesce((SELECT value FROM meta WHERE name = 'queue_spent_until'), 0),
+  'rotation', json((SELECT json_object('keys', keys, 'found', found, 'left', rows_left, 'done', done_at IS NOT NULL)
+    FROM rotations WHERE keys = ?1)),
   'oldest_look_at', (SELECT min(look_at) FROM jobs INDEXED BY jobs_to_look_at WHERE look_at IS NOT NULL))

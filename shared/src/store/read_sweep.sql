@@ -1,4 +1,4 @@
--- Where the sweep stands, and the erasure whose turn it is.
+-- Where the sweep stands, the erasure whose turn it is, and the walk of the rotation ?1 of the master key.
 -- json() around the subquery: some versions of SQLite forget there that its text is JSON, and quote it.
 SELECT json_object('now', CAST(unixepoch('subsec') * 1000 AS INTEGER),
   'mark', (SELECT value FROM meta WHERE name = 'mark'),
@@ -8,6 +8,9 @@ SELECT json_object('now', CAST(unixepoch('subsec') * 1000 AS INTEGER),
   'paused', coalesce((SELECT value FROM meta WHERE name = 'paused'), 0),
   'storage_full', coalesce((SELECT value FROM meta WHERE name = 'storage_full'), 0),
   'queue_spent_until', coalesce((SELECT value FROM meta WHERE name = 'queue_spent_until'), 0),
+  'producer_key', (SELECT value FROM meta WHERE name = 'producer_key'),
+  'rotation', json((SELECT json_object('since', since, 'began_at', began_at, 'place', place, 'at', json(at), 'found', found,
+      'left', rows_left, 'done_at', done_at) FROM rotations WHERE keys = ?1)),
   'erasure', json((SELECT json_object('tenant', tenant, 'id', id, 'subject', subject, 'position', position, 'found', found,
       'turn_at', turn_at, 'created_at', created_at)
     FROM erasures INDEXED BY erasures_by_turn WHERE state = 'running' ORDER BY turn_at LIMIT 1)))

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell, RefMut};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use longshore::accept::{Accepted, accept};
+use longshore::accept::{Accepted, accept, seal_secrets};
 use longshore::authorize::Caller;
 use longshore::claim::{Claimed, claim};
 use longshore::endpoints::put_endpoint;
@@ -159,7 +159,8 @@ impl<S: Store> Case<'_, S> {
             let body = body.to_string();
             check(self.stand, &self.stand.settings, body.as_bytes(), index, key.map(str::to_owned)).unwrap()
         };
-        let jobs = requests.iter().enumerate().map(new_job).collect();
+        let mut jobs: Vec<_> = requests.iter().enumerate().map(new_job).collect();
+        seal_secrets(self.stand, &self.stand.settings, &self.caller, &mut jobs).await?;
         accept(self.stand, &self.caller, jobs).await
     }
 
