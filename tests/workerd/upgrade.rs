@@ -65,6 +65,7 @@ impl Waiting {
 
 /// Each pair of Workers does the main job, and what one pair left open the next one ends.
 #[test]
+#[ignore = "its baseline comes with the first release; `make upgrade` runs it"]
 fn each_pair_of_a_deploy_goes_on_with_the_jobs_of_the_one_before() {
     assert!(previous().join("consumer/build/index.js").exists(), "make previous builds the Workers of before");
     block_on(async {
