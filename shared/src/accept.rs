@@ -238,7 +238,7 @@ fn statements_per_chunk(inserts: bool) -> usize {
 fn asks(caller: &Caller, scope: Scope) -> Param {
     json_param(&json!({
         "key": caller.token.id, "hash": caller.token.hash(), "scope": scope.name(), "tenant": caller.tenant,
-        "epoch": caller.epoch, "traceparent": caller.origin.traceparent, "hops": caller.origin.hops,
+        "epoch": caller.epoch, "traceparent": caller.origin.traceparent, "tracestate": caller.origin.tracestate, "hops": caller.origin.hops,
     }))
 }
 

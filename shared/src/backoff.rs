@@ -163,18 +163,44 @@ impl Iterator for NamedDelays {
     }
 }
 
-/// Reads a Retry-After header (RFC 9110 10.2.3): whole seconds, or one of the three forms of an HTTP date. At least
-/// one second and at most [`RETRY_AFTER_MS_MAX`]; `None` for anything else, a negative number included.
+/// Reads a Retry-After header (RFC 9110 10.2.3): seconds, or one of the three forms of an HTTP date. A fraction of a second is
+/// rounded up, and of several values the longest wait counts. At least one second and at most [`RETRY_AFTER_MS_MAX`]; `None`
+/// for anything else, a negative number included.
 pub fn parse_retry_after(value: &str, now_ms: i64) -> Option<Duration> {
-    let value = value.trim_matches([' ', '\t']);
-    let wait_ms = if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
-        // Digits that overflow are a wait beyond the cap, and not nonsense.
-        value.parse::<i64>().unwrap_or(i64::MAX).saturating_mul(1_000)
-    } else {
-        let date = httpdate::parse_http_date(value).ok()?.duration_since(UNIX_EPOCH).ok()?;
-        i64::try_from(date.as_millis()).ok()?.saturating_sub(now_ms)
-    };
+    let one = |value: &str| wait_ms(value.trim_matches([' ', '\t']), now_ms);
+    // A date has a comma, too.
+    let wait_ms = one(value).or_else(|| members(value).into_iter().filter_map(one).max())?;
     u64::try_from(wait_ms.clamp(1_000, RETRY_AFTER_MS_MAX)).ok().map(Duration::from_millis)
+}
+
+/// How the names of days begin in an HTTP date.
+const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+
+/// The values of headers that came as one, with a comma after each; two of the forms of a date have one after the day's name.
+fn members(value: &str) -> Vec<&str> {
+    let begins = |text: &str| text.trim_start_matches([' ', '\t']).get(..3).is_some_and(|name| DAYS.contains(&name));
+    let is_day = |text: &str| begins(text) && !text.contains([':', '.']);
+    let (mut members, mut begin) = (Vec::new(), 0);
+    for (at, _) in value.match_indices(',') {
+        if value.get(begin..at).is_some_and(|member| !is_day(member)) {
+            members.extend(value.get(begin..at));
+            begin = at + 1;
+        }
+    }
+    members.extend(value.get(begin..));
+    members
+}
+
+fn wait_ms(value: &str, now_ms: i64) -> Option<i64> {
+    let are_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let (seconds, fraction) = value.split_once('.').unwrap_or((value, "0"));
+    if are_digits(seconds) && are_digits(fraction) {
+        let more = i64::from(fraction.bytes().any(|digit| digit != b'0'));
+        // Digits that overflow are a wait beyond the cap, and not nonsense.
+        return Some(seconds.parse::<i64>().unwrap_or(i64::MAX).saturating_add(more).saturating_mul(1_000));
+    }
+    let date = httpdate::parse_http_date(value).ok()?.duration_since(UNIX_EPOCH).ok()?;
+    Some(i64::try_from(date.as_millis()).ok()?.saturating_sub(now_ms))
 }
 
 #[cfg(test)]
@@ -257,16 +283,39 @@ mod tests {
         assert_eq!(wait("Sun, 06 Nov 1994 08:48:07 GMT"), Some(1), "now");
         assert_eq!(wait("Sun, 06 Nov 1994 07:49:37 GMT"), Some(1), "past");
         assert_eq!(wait("Fri, 31 Dec 9999 23:59:59 GMT"), Some(86_400), "far ahead");
+        for (fraction, seconds) in
+            [("1.5", 2), ("1.0", 1), ("0.2", 1), ("0.0", 1), ("7.000001", 8), ("86400.1", 86_400)]
+        {
+            assert_eq!(wait(fraction), Some(seconds), "{fraction}");
+        }
+        assert_eq!(wait("99999999999999999999999999.5"), Some(86_400));
+        for (several, seconds) in [
+            ("120, 5", 120),
+            ("5,120", 120),
+            ("soon, 7", 7),
+            (", 7 ,", 7),
+            ("3, Sun, 06 Nov 1994 08:49:37 GMT", 90),
+            ("Sun, 06 Nov 1994 08:49:37 GMT, 3.5", 90),
+            ("Sunday, 06-Nov-94 08:49:37 GMT,Sun, 06 Nov 1994 08:49:37 GMT", 90),
+        ] {
+            assert_eq!(wait(several), Some(seconds), "{several}");
+        }
         for garbage in [
             "",
             " ",
+            ",",
             "-1",
+            "-1.5, -2",
             "+1",
-            "1.5",
+            "1.",
+            ".5",
+            ".",
+            "1.5.2",
+            "1. 5",
+            "1.5e3",
             "1e3",
             "0x10",
             "soon",
-            "120, 5",
             "\u{661}\u{662}",
             "12 0",
             "Sun, 31 Feb 1994 08:49:37 GMT",

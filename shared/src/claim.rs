@@ -51,6 +51,7 @@ pub struct Claimed {
     /// Bytes of the object with the bulk of the payload.
     pub payload_bytes: Option<i64>,
     pub traceparent: Option<String>,
+    pub tracestate: Option<String>,
     /// Jobs before it in a chain of them.
     pub hops: u32,
     pub endpoint: Option<ClaimedEndpoint>,

@@ -23,6 +23,7 @@ use crate::outcome::{ErrorClass, Outcome, RetryAfter};
 use crate::ports::{Clock, Database, DatabaseError, Param, Statement};
 use crate::problem::Problem;
 use crate::query::{read_first, read_job};
+use crate::result::{JobResult, ResultError};
 use crate::run::fold;
 use crate::settings::Settings;
 use crate::settle::{Place, Settlement, settle};
@@ -81,16 +82,16 @@ impl CompleteRequest {
     /// When the result is too large.
     pub fn outcome(&self) -> Result<Outcome, Problem> {
         let Some(result) = &self.result else {
-            return Ok(Outcome::Succeeded { result: None });
+            return Ok(Outcome::Succeeded { result: JobResult::Empty });
         };
-        if result.get().len() > RESULT_BYTES_MAX {
-            let detail = format!("A result has at most {RESULT_BYTES_MAX} bytes; store it and give a reference.");
-            return Err(Problem::field("#/result", "too-long", detail));
+        match JobResult::of(result.get().as_bytes()).into_columns() {
+            (_, None) => Ok(Outcome::Succeeded { result: JobResult::Kept(result.clone()) }),
+            (_, Some(ResultError::TooLarge)) => {
+                let detail = format!("A result has at most {RESULT_BYTES_MAX} bytes; store it and give a reference.");
+                Err(Problem::field("#/result", "too-long", detail))
+            }
+            (_, Some(error)) => Err(Problem::field("#/result", "unreadable-value", error.message())),
         }
-        let result = serde_json::from_str(result.get()).map_err(|_| {
-            Problem::field("#/result", "unreadable-value", "A number or a text in it has no value that can be kept.")
-        })?;
-        Ok(Outcome::Succeeded { result: Some(result) })
     }
 }
 
@@ -258,7 +259,7 @@ async fn has_result<W: Database + Clock>(world: &W, job: &JobRef, outcome: &Outc
         same: u8,
     }
     let Outcome::Succeeded { result } = outcome else { return Ok(true) };
-    let compare = sql!("has_result", job.tenant.as_str(), job.id.as_str(), json_param(result));
+    let compare = sql!("has_result", job.tenant.as_str(), job.id.as_str(), json_param(&result.json()));
     let compared: Option<Compared> = read_first(world, compare).await?;
     Ok(compared.is_some_and(|compared| compared.same == 1))
 }

@@ -10,6 +10,7 @@ use crate::idempotency::is_callers;
 use crate::limits::TASKS_AT_ONCE;
 use crate::outcome::JobError;
 use crate::raw::Object;
+use crate::result::{ResultError, ShownResultError};
 use crate::state::State;
 use crate::time::rfc3339;
 
@@ -115,6 +116,8 @@ pub struct JobRow {
     pub metadata: Option<Box<RawValue>>,
     pub error: Option<JobError>,
     pub result: Option<Box<RawValue>>,
+    /// Why there is no result although the job succeeded with one.
+    pub result_error: Option<ResultError>,
     pub cancel_requested: u8,
     /// When a deferred completion is due at the latest.
     pub completion_due_at: Option<i64>,
@@ -162,7 +165,8 @@ impl JobRow {
             "deadline_at": self.deadline_at.map(rfc3339), "finished_at": self.finished_at.map(rfc3339),
             "cancel_requested": self.cancel_requested == 1,
             "completion_due_at": self.completion_due_at.map(rfc3339),
-            "error": self.error, "replay_of": self.replay_of, "replayed_by": self.replayed_by,
+            "error": self.error, "result_error": self.result_error.map(ShownResultError::from),
+            "replay_of": self.replay_of, "replayed_by": self.replayed_by,
         });
         let job = Object::of(job).with_kept("metadata", self.metadata.as_deref());
         job.with_kept("payload", payload).with_kept("result", self.result.as_deref())

@@ -191,6 +191,16 @@ pub fn judge(job: &Claimed, answer: &Result<HttpResponse, HttpError>, now_ms: i6
             Some(Kind::Task) => task::judge(response),
             Some(Kind::Webhook | Kind::Embed | Kind::Index) | None => webhook::judge(response),
         },
+        Ok(response) if is_challenge(response) => {
+            let message = format!(
+                "A bot protection answered {} with a challenge, which only a browser can pass: let these requests skip it, for \
+                 example by a rule for their path or their User-Agent.",
+                response.status
+            );
+            // It asks for no time: a wait only lengthens that of the schedule.
+            let wait = response.header("retry-after").and_then(|value| parse_retry_after(value, now_ms));
+            Outcome::Failed { class: ErrorClass::Challenged, message, retry_after: wait.map(RetryAfter::AtLeast) }
+        }
         Ok(response) => {
             let retry_after =
                 response.header("retry-after").and_then(|value| parse_retry_after(value, now_ms)).map(|wait| {
@@ -215,4 +225,11 @@ pub fn judge(job: &Claimed, answer: &Result<HttpResponse, HttpError>, now_ms: i6
             Outcome::Failed { class, message, retry_after: None }
         }
     }
+}
+
+/// Whether Cloudflare's bot protection answered in place of the destination
+/// (<https://developers.cloudflare.com/cloudflare-challenges/challenge-types/challenge-pages/detect-response/>).
+fn is_challenge(response: &HttpResponse) -> bool {
+    let mitigated = response.header("cf-mitigated").unwrap_or_default().trim();
+    matches!(response.status, 403 | 429) && mitigated.eq_ignore_ascii_case("challenge")
 }

@@ -50,6 +50,7 @@ pub mod payload;
 pub mod process;
 pub mod query;
 pub mod request;
+pub mod result;
 mod rotation;
 pub mod run;
 pub mod schedule;

@@ -276,6 +276,8 @@ pub const TASKS_AT_ONCE: usize = 5;
 pub const COMPLETION_TRIES: usize = 3;
 /// Bytes of JSON that a task may answer as its result, or bring with its completion.
 pub const RESULT_BYTES_MAX: usize = 16_384;
+/// Levels that a result may nest: readers such as `serde_json` stop at 128, and a list or an export has 4 around it.
+pub const RESULT_DEPTH_MAX: usize = 120;
 /// Seconds within which a deferred task is to be completed when it says nothing.
 pub const COMPLETION_SECONDS_DEFAULT: u32 = 3_600;
 /// Seconds that a deferred task may ask for at most.

@@ -24,8 +24,8 @@ use told::{Content, Lines, Told};
 
 /// The media type of what is neither text nor JSON.
 const BYTES: &str = "application/octet-stream";
-/// What [`crate::origin::is_traceparent`] takes, but for zeros.
-pub(crate) const TRACEPARENT: &str = "^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$";
+/// What [`crate::origin::read_traceparent`] takes, but for zeros, for version ff and for more after a version 00.
+pub(crate) const TRACEPARENT: &str = "^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(-.*)?$";
 /// What [`crate::invalid::is_name`] takes.
 pub(crate) const NAME: &str = "^[A-Za-z0-9_-]{1,64}$";
 /// A name, or `*`.

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+
+use crate::result::JobResult;
 
 /// What a handler answers. It never acks, retries or writes state itself.
 #[derive(Debug, Clone, PartialEq)]
@@ -11,7 +12,7 @@ pub enum Outcome {
     /// Done, with what the API shows as the job's result.
     Succeeded {
         /// A small JSON value.
-        result: Option<Value>,
+        result: JobResult,
     },
     /// Taken over: whoever does it says later how it ended.
     Deferred {
@@ -95,6 +96,7 @@ classes! {
     Http410 "http_410" Destination "410 Gone: the endpoint wants nothing more.",
     Http429 "http_429" Destination "429 Too Many Requests.",
     Http5xx "http_5xx" Destination "A status 5xx.",
+    Challenged "challenged" Destination "A bot protection in front of the destination asked for a browser: 403 or 429 with `cf-mitigated: challenge`.",
     Provider "provider" Provider "A provider behind the handler failed.",
     Handler "handler" Payload "The handler refuses this payload.",
     Config "config" Ours "The deployment lacks what the job names.",
@@ -181,7 +183,7 @@ mod tests {
     #[test]
     fn an_error_says_whose_it_is_and_whether_to_try_again() {
         let faults = |fault| ErrorClass::ALL.iter().filter(|class| class.fault() == fault).count();
-        assert_eq!([Fault::Destination, Fault::Ours, Fault::Provider, Fault::Payload].map(faults), [9, 4, 1, 2]);
+        assert_eq!([Fault::Destination, Fault::Ours, Fault::Provider, Fault::Payload].map(faults), [10, 4, 1, 2]);
         let error = serde_json::to_value(JobError::new(ErrorClass::Blocked, "no")).unwrap();
         let expected = serde_json::json!({"class": "blocked", "fault": "payload", "message": "no", "retryable": false});
         assert_eq!(error, expected);
@@ -190,7 +192,7 @@ mod tests {
 
     #[test]
     fn a_job_shows_what_went_wrong_and_nothing_else() {
-        assert_eq!(Outcome::Succeeded { result: None }.error(), None);
+        assert_eq!(Outcome::Succeeded { result: JobResult::Empty }.error(), None);
         assert_eq!(Outcome::Deferred { due_in: Duration::from_secs(1) }.error(), None);
         let (class, message) = (ErrorClass::Config, "no binding".to_owned());
         let unconfigured = JobError { class, fault: Fault::Ours, message: message.clone(), retryable: true };

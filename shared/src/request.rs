@@ -15,7 +15,7 @@ use crate::limits::{ENVELOPE_BYTES_MAX, RUN_AFTER_GRACE_MS, RUN_AFTER_MS_MAX};
 use crate::limits::{KEY_WINDOW_SECONDS_DEFAULT, KEY_WINDOW_SECONDS_MAX, MAX_ATTEMPTS_MAX, METADATA_BYTES_MAX};
 use crate::metadata::Metadata;
 use crate::operate::nonce;
-use crate::origin::is_traceparent;
+use crate::origin::read_traceparent;
 use crate::plan::Plan;
 use crate::ports::Clock;
 use crate::problem::Problem;
@@ -105,6 +105,7 @@ pub struct NewJob {
     pub(crate) refused_if_new: Option<Problem>,
 }
 
+#[allow(clippy::ref_option, reason = "serde asks for it so")]
 fn as_flag<S: Serializer>(_refused: &Option<Problem>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_u8(1)
 }
@@ -186,7 +187,7 @@ pub(crate) fn check_written<C: Clock>(
         event_id: request.event_id,
         group: request.group,
         metadata: request.metadata.as_ref().map(Metadata::of_job),
-        traceparent: request.traceparent,
+        traceparent: request.traceparent.as_deref().and_then(read_traceparent),
         refused_if_new,
     })
 }
@@ -197,7 +198,8 @@ fn form_of(bytes: &[u8], kind: &str) -> Vec<u8> {
     let null_is_none = jobs::null_is_none(kind);
     canonical(bytes, |level, name, value| match level {
         Level::Document => value == b"null" || name == b"idempotency_key" || name == b"traceparent",
-        Level::Payload => null_is_none && value == b"null",
+        // A webhook's body may be null.
+        Level::Payload => null_is_none && value == b"null" && name != b"body",
         Level::Deeper => false,
     })
 }
@@ -274,7 +276,9 @@ impl JobRequest {
         self.check_settings(&mut wrong);
         let payload = match jobs::check(&self.kind, &self.payload, self.endpoint.as_deref(), settings) {
             Err(Problem::InvalidRequest(fields)) => {
-                fields.into_iter().for_each(|field| wrong.form(field));
+                for field in fields {
+                    wrong.form(field);
+                }
                 None
             }
             other => Some(other?),
@@ -338,7 +342,7 @@ impl JobRequest {
                 wrong(field, "invalid-name", "A name is 1 to 64 of A-Z a-z 0-9 _ -.".into());
             }
         }
-        if self.traceparent.as_ref().is_some_and(|text| !is_traceparent(text)) {
+        if self.traceparent.as_ref().is_some_and(|text| read_traceparent(text).is_none()) {
             let detail = "A traceparent is 00-<32 hex digits>-<16>-<2>, in lower case.";
             wrong("#/traceparent", "invalid-traceparent", detail.into());
         }
@@ -346,7 +350,9 @@ impl JobRequest {
             let mut errors = Vec::new();
             metadata.check("#/metadata", METADATA_BYTES_MAX, &mut errors);
             metadata.check_subject("#/metadata", &mut errors);
-            errors.into_iter().for_each(|field| wrong_fields.form(field));
+            for field in errors {
+                wrong_fields.form(field);
+            }
         }
     }
 }

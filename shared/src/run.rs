@@ -169,13 +169,14 @@ fn finish(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::result::JobResult;
 
     #[test]
     fn a_status_is_that_of_the_call_that_decided() {
         let sent = |statuses: &[Option<u16>]| {
             Sent::Calls(statuses.iter().map(|status| Call::answered(*status, 1, 0)).collect())
         };
-        let succeeded = Outcome::Succeeded { result: None };
+        let succeeded = Outcome::Succeeded { result: JobResult::Empty };
         let [failed, lost] = [ErrorClass::Provider, ErrorClass::Internal].map(|class| failed(class, ""));
         assert_eq!(sent(&[Some(200), Some(400)]).status(&succeeded), Some(200), "one text was refused");
         assert_eq!(sent(&[Some(200), None]).status(&succeeded), Some(200), "what is built got no answer");

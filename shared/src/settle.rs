@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::attempt::{AttemptState, EndedBy, EvidenceRef};
 use crate::groups::batch_counting_ends;
@@ -13,6 +13,7 @@ use crate::limits::DAMPING_MS;
 use crate::outcome::{ErrorClass, JobError, Outcome};
 use crate::plan::Plan;
 use crate::ports::{Clock, Database, DatabaseError, Statement};
+use crate::result::ResultError;
 use crate::state::{DeadReason, Decision, State};
 use crate::store::{batch, json_param, rows_as, sql};
 use crate::usage::{self, Usage};
@@ -74,7 +75,9 @@ pub struct Settlement {
     /// Its last error.
     pub error: Option<JobError>,
     /// Its result.
-    pub result: Option<Value>,
+    pub result: Option<Box<RawValue>>,
+    /// Why it has none although it succeeded with one.
+    pub result_error: Option<ResultError>,
     /// What the log entry gets.
     pub entry: SettledEntry,
     /// What the attempt spent with providers, by model, and no other job has counted.
@@ -105,9 +108,9 @@ impl Settlement {
         let (JobRef { tenant, id }, attempt) = job;
         let (duration_ms, status, version) = entry;
         let error = outcome.error();
-        let result = match outcome {
-            Outcome::Succeeded { result } => result,
-            _ => None,
+        let (result, result_error) = match outcome {
+            Outcome::Succeeded { result } => result.into_columns(),
+            _ => (None, None),
         };
         let (state, failures, delay_ms, reason) = match decision {
             Decision::Succeed => (State::Succeeded, 0, 0, None),
@@ -148,6 +151,7 @@ impl Settlement {
             reason,
             error,
             result,
+            result_error,
             entry,
             usage: Vec::new(),
         }

@@ -175,6 +175,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    use crate::result::JobResult;
+
     fn failed(class: ErrorClass, retry_after: Option<u64>) -> Outcome {
         let wait = retry_after.map(|seconds| RetryAfter::Deferral(Duration::from_secs(seconds)));
         Outcome::Failed { class, message: String::new(), retry_after: wait }
@@ -242,7 +244,7 @@ mod tests {
     #[test]
     fn what_succeeded_is_done() {
         let at = Situation { deadline_in_ms: Some(0), bury_on: ErrorClass::ALL, ..situation(SENDS_MAX, 10, 10) };
-        assert_eq!(decide(&Outcome::Succeeded { result: None }, &at), Decision::Succeed);
+        assert_eq!(decide(&Outcome::Succeeded { result: JobResult::Empty }, &at), Decision::Succeed);
     }
 
     proptest! {

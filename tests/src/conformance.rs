@@ -47,7 +47,7 @@ macro_rules! for_each_case {
                 suspects_are_claimed_alone, a_heartbeat_renews_only_its_own, a_hand_back_restores_exactly;
             settling: a_success_is_recorded_once, a_loser_writes_nothing, a_retry_has_its_times, a_dead_letter_has_its_fields,
                 a_cancel_request_wins_over_a_retry, an_endpoint_remembers_failing,
-                a_loser_tells_nothing_of_its_endpoint, a_410_pauses_its_endpoint,
+                a_loser_tells_nothing_of_its_endpoint, a_410_pauses_its_endpoint, a_result_is_kept_as_it_was_written,
                 an_attempt_runs_end_to_end;
             completing: a_lease_covers_a_minute, a_deferred_attempt_is_left_alone, a_completion_is_recorded_once,
                 a_completion_comes_before_its_deferral, a_late_outcome_finds_its_entry, a_late_outcome_is_guarded,

@@ -133,6 +133,7 @@ fn a_task_ends_by_its_status() {
             let (id, _receiver) = task(&format!("done-{n}"), "200 OK").await;
             let done = tenant.ended(&id).await;
             assert_eq!((&done["state"], &done["result"]), (&json!("succeeded"), &Value::Null), "{what}: {done}");
+            assert_eq!(done["result_error"]["code"], "broken-off", "{what}: {done}");
             let deferred = "202 Accepted\r\nlongshore-completion: deferred";
             let (id, _receiver) = task(&format!("later-{n}"), deferred).await;
             let due = longshore_tests::client::eventually(crate::tenant::SOON, async || {
@@ -142,5 +143,75 @@ fn a_task_ends_by_its_status() {
             assert_eq!(due.await.expect("it is deferred")["state"], "running", "{what}");
         })
         .await;
+    });
+}
+
+/// A result that cannot be kept says why, and one that can is shown token for token.
+#[test]
+fn a_task_succeeds_whatever_its_result_is() {
+    let [deep, kept_deep] = [130, 100].map(|levels| "[".repeat(levels) + &"]".repeat(levels));
+    let large = format!("\"{}\"", "x".repeat(16_384));
+    let bodies: Vec<(&str, Result<&str, &str>)> = vec![
+        (r#""\ud83d""#, Err("unreadable-value")),
+        ("1e999", Err("unreadable-value")),
+        (&deep, Err("too-deep")),
+        ("<html>", Err("not-json")),
+        (&large, Err("too-large")),
+        ("\u{feff}{\"pages\":12}", Ok(r#"{"pages":12}"#)),
+        (
+            r#"{"b":117.63331139400017,"a":12345678901234567890123,"c":1.0}"#,
+            Ok(r#"{"b":117.63331139400017,"a":12345678901234567890123,"c":1.0}"#),
+        ),
+        (&kept_deep, Ok(&kept_deep)),
+    ];
+    shared(async |world| {
+        let tenant = world.tenant().await;
+        each(bodies.iter().enumerate(), async |(n, (body, expected))| {
+            let head =
+                format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", body.len());
+            let receiver = RawReceiver::start(head + body).await.unwrap();
+            let name = format!("kept-{n}");
+            let made = tenant.api.put(&format!("/v1/endpoints/{name}"), &json!({"url": receiver.url("/")})).await;
+            assert_eq!(made.unwrap().status, 200);
+            let job = json!({"kind": "text.count", "endpoint": name, "payload": {}, "max_attempts": 1});
+            let done = tenant.complete(&job).await;
+            assert_eq!((&done["state"], &done["attempt"]), (&json!("succeeded"), &json!(1)), "{body:.40}: {done}");
+            match expected {
+                Err(code) => {
+                    assert_eq!(
+                        (&done["result"], &done["result_error"]["code"]),
+                        (&Value::Null, &json!(code)),
+                        "{body:.40}"
+                    );
+                }
+                Ok(json) => {
+                    let shown = tenant.api.get(&format!("/v1/jobs/{}", id_of(&done))).await.unwrap().text;
+                    assert!(shown.contains(&format!("\"result\":{json}")), "{json}: {shown}");
+                    assert_eq!(done["result_error"], Value::Null);
+                }
+            }
+        })
+        .await;
+    });
+}
+
+/// A challenge is a failure of the destination with advice, and no wish for time.
+#[test]
+fn a_bot_challenge_spends_a_failure() {
+    shared(async |world| {
+        let tenant = world.tenant().await;
+        each([403, 429], async |status| {
+            let answer =
+                format!("HTTP/1.1 {status} X\r\ncf-mitigated: challenge\r\nretry-after: 40\r\n{}", BREAKS[0].1);
+            let (job, evidence) = deliver(&tenant, answer).await;
+            let error = &job["error"];
+            assert_eq!((&job["state"], &error["class"]), (&json!("dead"), &json!("challenged")), "{status}: {job}");
+            assert_eq!((&error["fault"], &error["retryable"]), (&json!("destination"), &json!(true)), "{status}");
+            assert_eq!(evidence["response"]["status"], status);
+        })
+        .await;
+        let bury = json!({"url": tenant.url("/ok"), "bury_on": ["challenged"]});
+        let made = tenant.api.put("/v1/endpoints/buries", &bury).await.unwrap();
+        assert_eq!((made.status, &made.body["bury_on"]), (200, &json!(["challenged"])), "{}", made.text);
     });
 }

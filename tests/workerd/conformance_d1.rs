@@ -211,7 +211,7 @@ async fn usage_costs_a_row_for_each_model_of_a_flush() {
 
 fn success(job: &JobRef) -> Settlement {
     let entry = (1, Some(200), "0".to_owned());
-    let outcome = Outcome::Succeeded { result: None };
+    let outcome = Outcome::Succeeded { result: longshore::result::JobResult::Empty };
     Settlement::new((job.clone(), 1), place(String::new()), outcome, Decision::Succeed, entry)
 }
 

@@ -36,7 +36,7 @@ fn a_job_from_its_accept_to_its_end() {
             "group": "imports", "schedule": null, "scheduled_for": null, "completion_due_at": null, "event_id": "evt_1", "idempotency_key": null,
             "metadata": {"order": 17, "text": "漢"}, "traceparent": null, "payload": null, "payload_bytes": null, "attempt": 1, "max_attempts": 10,
             "created_at": answer.body["created_at"], "run_after": done["run_after"], "deadline_at": null,
-            "finished_at": done["finished_at"], "cancel_requested": false, "error": null, "result": {"status": 200},
+            "finished_at": done["finished_at"], "cancel_requested": false, "error": null, "result": {"status": 200}, "result_error": null,
             "replay_of": null, "replayed_by": null,
         });
         assert_eq!(done, expected);

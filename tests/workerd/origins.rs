@@ -45,10 +45,12 @@ fn a_job_names_its_trace() {
         let ids: Vec<String> = answer.body["results"].as_array().unwrap().iter().map(id_of).collect();
         assert_eq!(tenant.ended(&ids[0]).await["traceparent"], own.as_str());
         assert_eq!(tenant.ended(&ids[1]).await["traceparent"], GIVEN);
-        let headers = [("traceparent", "00-00-00-00"), ("longshore-hops", "many")];
+        let headers = [("traceparent", "00-00-00-00"), ("tracestate", "a=1"), ("longshore-hops", "0")];
         let answer = tenant.api.post_with("/v1/jobs", &headers, &tenant.webhook("/ok")).await.unwrap();
         assert_eq!(tenant.ended(&id_of(&answer.body)).await["traceparent"], Value::Null);
-        assert_eq!(tenant.received().iter().filter(|request| request.header("traceparent").is_none()).count(), 1);
+        let untraced: Vec<_> = tenant.received();
+        let untraced: Vec<_> = untraced.iter().filter(|request| request.header("traceparent").is_none()).collect();
+        assert_eq!((untraced.len(), untraced[0].header("tracestate")), (1, None));
         job["traceparent"] = json!(&own[1..]);
         let answer = tenant.api.post("/v1/jobs", &job).await.unwrap();
         assert_refused("a traceparent", &answer, invalid("#/traceparent", "invalid-traceparent"));
@@ -79,5 +81,45 @@ fn a_circle_of_jobs_ends() {
         assert_eq!((tenant.count_succeeded().await, tenant.received().len()), (u64::from(HOPS_MAX) - 1, 0));
         let evidence = tenant.evidence(&id_of(&dead), 1).await.to_string();
         assert!(evidence.contains("loop-detected"), "{evidence}");
+    });
+}
+
+/// What others say of a trace goes on with it, a later version of the header as version 00 with the flags that are known.
+#[test]
+fn a_trace_goes_on_with_what_others_say_of_it() {
+    shared(async |world| {
+        let tenant = world.tenant().await;
+        let later = format!("cc{}ff-what-the-future-brings", &GIVEN[2..53]);
+        let headers = [("traceparent", later.as_str()), ("tracestate", "rojo=00f067aa0ba902b7, congo=t61rcWkgMzE")];
+        let answer = tenant.api.post_with("/v1/jobs", &headers, &tenant.webhook("/ok")).await.unwrap();
+        let done = tenant.ended(&id_of(&answer.body)).await;
+        assert_eq!(done["traceparent"], format!("{}03", &GIVEN[..53]));
+        let sent = &tenant.received()[0];
+        let traceparent = sent.header("traceparent").unwrap();
+        assert!(traceparent[..36] == GIVEN[..36] && traceparent.ends_with("-03"), "{traceparent}");
+        assert_eq!(sent.header("tracestate"), Some("rojo=00f067aa0ba902b7,congo=t61rcWkgMzE"));
+        let malformed = [("traceparent", GIVEN), ("tracestate", "A=1")];
+        let answer = tenant.api.post_with("/v1/jobs", &malformed, &tenant.webhook("/ok")).await.unwrap();
+        tenant.ended(&id_of(&answer.body)).await;
+        let sent = &tenant.received()[1];
+        assert_eq!(
+            (sent.header("tracestate"), sent.header("traceparent").map(|text| &text[..36])),
+            (None, Some(&GIVEN[..36]))
+        );
+    });
+}
+
+/// A chain whose length cannot be read would have no end.
+#[test]
+fn hops_that_cannot_be_read_are_refused() {
+    shared(async |world| {
+        let tenant = world.tenant().await;
+        for hops in ["ten", "10.5", "4294967296", "9, 10", "+5", "-1"] {
+            let headers = [("longshore-hops", hops)];
+            let answer = tenant.api.post_with("/v1/jobs", &headers, &tenant.webhook("/ok")).await.unwrap();
+            let kind = &answer.body["type"];
+            assert_eq!((answer.status, kind), (400, &json!("urn:problem-type:longshore:invalid-header")), "{hops}");
+        }
+        assert_eq!(tenant.count_jobs().await, 0);
     });
 }

@@ -78,7 +78,7 @@ impl<W: World> Apply<'_, W> {
     pub(crate) async fn apply(&self, index: Meant<'_>, document: &Document) -> (Outcome, Vec<Rc<Call>>) {
         let mut spent = Spent::default();
         let outcome = match self.try_apply(index, document, &mut spent).await {
-            Ok(result) => Outcome::Succeeded { result: Some(result) },
+            Ok(result) => Outcome::Succeeded { result: result.into() },
             Err(outcome) => waiting(outcome, self.job.attempt, !spent.calls.is_empty()),
         };
         (outcome, spent.calls)

@@ -50,7 +50,7 @@ pub(crate) async fn bring<W: World>(
 ) -> (Outcome, Vec<Rc<Call>>) {
     let mut brought = Brought::default();
     let outcome = match try_bring(apply, (index, model), texts, &mut brought).await {
-        Ok(result) => Outcome::Succeeded { result: Some(result) },
+        Ok(result) => Outcome::Succeeded { result: result.into() },
         Err(outcome) => outcome,
     };
     (outcome, brought.calls)
@@ -145,7 +145,7 @@ impl Brought {
         add_calls(&mut self.calls, &calls);
         match outcome {
             Outcome::Succeeded { result } => {
-                let result = result.unwrap_or_default();
+                let result = result.to_value();
                 let state = result["state"].as_str().unwrap_or_default();
                 *self.states.entry(state.to_owned()).or_default() += 1;
                 self.tokens += result["usage"]["tokens"].as_u64().unwrap_or(0);

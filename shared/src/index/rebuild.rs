@@ -22,7 +22,7 @@ use crate::store::{batch, rows_as};
 pub(crate) async fn rebuild<W: World>(apply: &Apply<'_, W>, meant: Meant<'_>) -> (Outcome, Vec<Rc<Call>>) {
     let mut calls = Vec::new();
     let outcome = match try_rebuild(apply, meant, &mut calls).await {
-        Ok(result) => Outcome::Succeeded { result: Some(result) },
+        Ok(result) => Outcome::Succeeded { result: result.into() },
         Err(outcome) => waiting(outcome, apply.job.attempt, !calls.is_empty()),
     };
     (outcome, calls)

@@ -39,7 +39,7 @@ pub(crate) async fn remove<W: World>(
     before: Option<&str>,
 ) -> (Outcome, Vec<Rc<Call>>) {
     let outcome = match try_remove(apply, meant, source, before).await {
-        Ok(result) => Outcome::Succeeded { result: Some(result) },
+        Ok(result) => Outcome::Succeeded { result: result.into() },
         Err(outcome) => outcome,
     };
     (outcome, Vec::new())

@@ -136,7 +136,7 @@ fn is_alike(one: &[f32], other: &[f32]) -> bool {
 pub(crate) async fn verify<W: World>(apply: &Apply<'_, W>, meant: Meant<'_>, repair: bool) -> (Outcome, Vec<Rc<Call>>) {
     let mut calls = Vec::new();
     let outcome = match try_verify(apply, meant, repair, &mut calls).await {
-        Ok(result) => Outcome::Succeeded { result: Some(result) },
+        Ok(result) => Outcome::Succeeded { result: result.into() },
         Err(outcome) => outcome,
     };
     (outcome, calls)

@@ -93,7 +93,7 @@ pub fn check(payload: &RawValue, settings: &Settings) -> Result<CheckedPayload, 
     match settings.providers.choose(embed.provider.as_deref(), embed.model.as_deref()) {
         // Its index says which is meant.
         _ if matches!(embed.output, Output::Index(_)) => {
-            embed.too_many_of_an_index(settings).into_iter().for_each(|field| wrong.now(field))
+            embed.too_many_of_an_index(settings).into_iter().for_each(|field| wrong.now(field));
         }
         Ok(choice) => {
             let dimensions = settings.providers.model(&choice.provider, &choice.model).map_or(0, |(_, m)| m.dimensions);
@@ -205,12 +205,12 @@ pub(crate) async fn run<W: World>(world: &W, settings: &Settings, pool: &Pool, j
     let told = vectors_of(world, settings, pool, wanted, texts).await;
     let calls = calls_in(&told);
     let outcome = match (sum_up(&choice, known.1, &ids, told, &calls), output) {
-        (Ok(sum), Output::Inline) => Outcome::Succeeded { result: Some(sum.inline()) },
+        (Ok(sum), Output::Inline) => Outcome::Succeeded { result: sum.inline().into() },
         (Ok(sum), _) => {
             let (object, result) = sum.in_object();
             // Safe to repeat: the same job's object is written over.
             let put = put_vectors(world, job, object).await;
-            put.map_or_else(|outcome| outcome, |()| Outcome::Succeeded { result: Some(result) })
+            put.map_or_else(|outcome| outcome, |()| Outcome::Succeeded { result: result.into() })
         }
         (Err(outcome), _) => waiting(outcome, job.attempt, !calls.is_empty()),
     };

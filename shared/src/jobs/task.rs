@@ -1,6 +1,7 @@
 //! The task: a kind of the user's own, run by the user's Worker through a service binding or by an HTTPS handler.
 //!
-//! The payload is any JSON and is posted as it was written. An answer of 2xx is success, and its JSON body the result;
+//! The payload is any JSON and is posted as it was written. An answer of 2xx is success whatever its body is, and its JSON
+//! body the result, as far as it can be kept;
 //! 202 with `longshore-completion: deferred` says that the completion comes later, by `POST /v1/jobs/{id}/complete` or
 //! `/fail`, within `longshore-completion-seconds`. 429 and 503 with Retry-After ask for time and cost no failure.
 
@@ -18,10 +19,11 @@ use crate::limits::{
     TASK_TIMEOUT_SECONDS_MAX, TIMEOUT_SECONDS_DEFAULT,
 };
 use crate::origin;
-use crate::outcome::{ErrorClass, Outcome};
+use crate::outcome::Outcome;
 use crate::ports::{HttpRequest, HttpResponse};
 use crate::problem::Problem;
 use crate::raw::is_readable;
+use crate::result::JobResult;
 use crate::settings::Settings;
 use crate::time::rfc3339;
 
@@ -74,7 +76,7 @@ pub fn prepare(job: &Claimed, settings: &Settings, now_ms: i64) -> Result<HttpRe
         ("user-agent".into(), format!("Longshore/{}", settings.version)),
         ("content-type".into(), "application/json".into()),
     ]);
-    headers.extend(origin::traceparent(job));
+    headers.extend(origin::trace(job));
     headers.extend(endpoint_headers(job, settings)?);
     headers.extend([
         ("longshore-job".into(), job.id.clone()),
@@ -83,6 +85,7 @@ pub fn prepare(job: &Claimed, settings: &Settings, now_ms: i64) -> Result<HttpRe
         // When the answer is due, and the job's own deadline if that is earlier.
         ("longshore-deadline".into(), rfc3339(job.deadline_at.map_or(due_at, |deadline| deadline.min(due_at)))),
     ]);
+    origin::keep_together(&mut headers, job);
     headers.extend(signed(job, settings, now_ms, &body)?);
     Ok(HttpRequest {
         method: "POST".into(),
@@ -109,25 +112,9 @@ pub fn judge(response: &HttpResponse) -> Outcome {
         let seconds: u32 = asked.unwrap_or(COMPLETION_SECONDS_DEFAULT).clamp(1, COMPLETION_SECONDS_MAX);
         return Outcome::Deferred { due_in: Duration::from_secs(u64::from(seconds)) };
     }
-    // The status says that it is done, and what it came to did not arrive.
-    if response.body_error.is_some() {
-        return Outcome::Succeeded { result: None };
-    }
-    if !response.header("content-type").is_some_and(|text| names_media_type(text, JSON)) {
-        return Outcome::Succeeded { result: None };
-    }
-    if response.truncated || response.body.len() > RESULT_BYTES_MAX {
-        let message = format!("The result has more than {RESULT_BYTES_MAX} bytes: store it and answer a reference.");
-        return Outcome::Failed { class: ErrorClass::Handler, message, retry_after: None };
-    }
-    match serde_json::from_slice(&response.body) {
-        Ok(result) => Outcome::Succeeded { result: Some(result) },
-        Err(_) if response.body.is_empty() => Outcome::Succeeded { result: None },
-        Err(_) => {
-            let message = "The answer says that it is JSON, and it is not.".to_owned();
-            Outcome::Failed { class: ErrorClass::Handler, message, retry_after: None }
-        }
-    }
+    // The status says that it is done, whatever the body is.
+    let is_json = response.header("content-type").is_some_and(|text| names_media_type(text, JSON));
+    Outcome::Succeeded { result: if is_json { JobResult::of_body(response) } else { JobResult::Empty } }
 }
 
 #[cfg(test)]

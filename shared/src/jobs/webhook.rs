@@ -1,7 +1,7 @@
 //! The webhook: its payload, its checks, and the request it becomes.
 //!
 //! `{"endpoint" | "url", "method"?, "headers"?, "body" | "body_base64", "timeout_seconds"?}`. A `body` that is a JSON
-//! string is sent as its text, any other JSON exactly as it was written; `body_base64` is sent as its bytes. Of a large one
+//! string is sent as its text, any other JSON, `null` too, exactly as it was written; `body_base64` is sent as its bytes. Of a large one
 //! the body is an object of its own.
 
 use std::collections::BTreeMap;
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -58,9 +58,9 @@ pub(crate) struct Webhook {
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::openapi::headers"))]
     #[serde(default, skip_serializing_if = "Headers::is_empty")]
     headers: Headers,
-    /// A JSON string is sent as its text, any other JSON exactly as it was written.
+    /// A JSON string is sent as its text, any other JSON exactly as it was written, and so is null.
     #[cfg_attr(feature = "openapi", schemars(with = "Option<serde_json::Value>"))]
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     body: Option<Box<RawValue>>,
     /// Bytes to send, as base64 with padding.
     #[cfg_attr(feature = "openapi", schemars(extend("contentEncoding" = "base64")))]
@@ -70,6 +70,11 @@ pub(crate) struct Webhook {
     #[cfg_attr(feature = "openapi", schemars(range(min = 1, max = TIMEOUT_SECONDS_MAX)))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     timeout_seconds: Option<u32>,
+}
+
+/// Reads a value that is given, null as any other: a body of `null` is sent.
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<RawValue>>, D::Error> {
+    Box::deserialize(deserializer).map(Some)
 }
 
 /// The methods, and that none is given.
@@ -174,7 +179,9 @@ impl Webhook {
         }
         let mut headers = Vec::new();
         check_headers(&self.headers, "#/payload/headers", &mut headers);
-        headers.into_iter().for_each(|field| wrong_fields.form(field));
+        for field in headers {
+            wrong_fields.form(field);
+        }
         for (name, _) in self.headers.0.iter().filter(|(_, value)| *value == SEALED_SHOWN) {
             let detail = "This is how a sealed value is shown; write the value itself.";
             wrong_fields.form(InvalidField::new(format!("#/payload/headers/{name}"), "sealed", detail));
@@ -197,7 +204,7 @@ impl Webhook {
     }
 }
 
-/// Whether a member is the body of a webhook. Null is none.
+/// Whether a member is the body of a webhook, of which no object is made if it is null.
 fn is_body((name, value): Member<'_>) -> bool {
     matches!(name_of(name).as_str(), "body" | "body_base64") && value.get() != "null"
 }
@@ -256,7 +263,7 @@ pub fn prepare(job: &Claimed, settings: &Settings, now_ms: i64) -> Result<HttpRe
     if let Some(content_type) = content_type {
         headers.insert("content-type".into(), content_type.into());
     }
-    headers.extend(origin::traceparent(job));
+    headers.extend(origin::trace(job));
     headers.extend(endpoint_headers(job, settings)?);
     for (name, value) in &webhook.headers.0 {
         let name = name.to_ascii_lowercase();
@@ -266,6 +273,7 @@ pub fn prepare(job: &Claimed, settings: &Settings, now_ms: i64) -> Result<HttpRe
         };
         headers.insert(name, value);
     }
+    origin::keep_together(&mut headers, job);
     headers.extend(signed(job, settings, now_ms, &body)?);
     Ok(HttpRequest {
         method: webhook.method.unwrap_or_else(|| "POST".into()),
@@ -295,7 +303,7 @@ pub fn timeout_of(job: &Claimed) -> u32 {
 
 /// Judges an answer of 2xx.
 pub fn judge(response: &HttpResponse) -> Outcome {
-    Outcome::Succeeded { result: Some(serde_json::json!({"status": response.status})) }
+    Outcome::Succeeded { result: serde_json::json!({"status": response.status}).into() }
 }
 
 #[cfg(test)]

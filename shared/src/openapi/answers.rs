@@ -26,6 +26,7 @@ use crate::invalid::InvalidField;
 use crate::key::Scope;
 use crate::outcome::{ErrorClass, JobError};
 use crate::redact::Redaction;
+use crate::result::ShownResultError;
 use crate::state::{DeadReason, State};
 
 /// A problem document (RFC 9457).
@@ -167,8 +168,10 @@ pub(super) struct Job {
     completion_due_at: Option<Time>,
     /// The last failure.
     error: Option<JobError>,
-    /// A small value of its kind, such as the status of the destination.
+    /// A small value of its kind, such as the status of the destination; of a task what it answered, token for token.
     result: Option<Value>,
+    /// Why a task that succeeded shows no result: its answer had one that cannot be kept.
+    result_error: Option<ShownResultError>,
     /// The dead letter that it sends again.
     replay_of: Option<String>,
     /// The job that sends it again.

@@ -57,7 +57,7 @@ fn when(problem: &Problem) -> &'static str {
         }
         Problem::InvalidHeader(_) => {
             "A header that the request needs is missing or cannot be read, such as Longshore-Tenant beside a key \
-             for all tenants."
+             for all tenants, or a Longshore-Hops that is no whole number."
         }
         Problem::Unauthenticated(_) => {
             "There is no bearer token, or the key is malformed, unknown, expired or revoked."

@@ -255,7 +255,7 @@ pub(super) fn parameters() -> Value {
     Value::Object(headers_of_requests().into_iter().chain(queries()).chain(queries_of_documents()).collect())
 }
 
-fn headers_of_requests() -> [(String, Value); 4] {
+fn headers_of_requests() -> [(String, Value); 5] {
     let name = json!({"type": "string", "pattern": NAME});
     [
         in_header(
@@ -272,9 +272,14 @@ fn headers_of_requests() -> [(String, Value); 4] {
             json!({"type": "string"}),
         ),
         in_header(
+            "tracestate",
+            "What others say of that trace, as in W3C Trace Context. One that cannot be read is none.",
+            json!({"type": "string"}),
+        ),
+        in_header(
             "Longshore-Hops",
             "How many jobs made one another before this request: what a webhook's own request says.",
-            json!({"type": "string"}),
+            json!({"type": "string", "pattern": "^[0-9]+$"}),
         ),
         in_header("Longshore-Tenant", "The tenant that a key for all tenants acts for.", name),
     ]

@@ -88,6 +88,7 @@ fn with(fields: &str) -> String {
 
 /// Each is good at first; by the time or the settings of its repeat it is not.
 #[test]
+#[allow(clippy::too_many_lines, reason = "a list of cases")]
 fn what_is_wrong_by_now_alone_waits_for_its_key() {
     const PROVIDERS: &str =
         r#"{"own":{"type":"openai-compatible","url":"https://e.example/v1","models":{"m":{"dimensions":8}}}}"#;

@@ -2,7 +2,7 @@
 -- A known key, a job that is refused if it is new, an unknown endpoint, a skewed id, a full store or a quota that is reached inserts
 -- nothing; the statement after it tells which.
 INSERT INTO jobs (tenant, id, state, run_after, look_at, created_at, scheduled_at, deadline_at, kind, endpoint,
-  event_id, max_attempts, backoff, idempotency_key, key_until, digest, job_group, metadata, traceparent, hops, payload,
+  event_id, max_attempts, backoff, idempotency_key, key_until, digest, job_group, metadata, traceparent, tracestate, hops, payload,
   payload_bytes)
 SELECT caller.tenant, i.value ->> 'id',
   CASE WHEN i.value ->> 'scheduled_at' > CAST(unixepoch('subsec') * 1000 AS INTEGER) THEN 'scheduled' ELSE 'queued' END,
@@ -16,7 +16,9 @@ SELECT caller.tenant, i.value ->> 'id',
   i.value ->> 'idempotency_key',
   CASE WHEN i.value ->> 'idempotency_key' IS NOT NULL THEN CAST(unixepoch('subsec') * 1000 AS INTEGER) + (i.value ->> 'key_window_ms') END,
   i.value ->> 'digest', i.value ->> 'group', i.value ->> 'metadata',
-  coalesce(i.value ->> 'traceparent', ?2 ->> 'traceparent'), ?2 ->> 'hops', i.value ->> 'payload', i.value ->> 'payload_bytes'
+  coalesce(i.value ->> 'traceparent', ?2 ->> 'traceparent'),
+  -- What others say is of the request's trace, and of no other.
+  CASE WHEN i.value ->> 'traceparent' IS NULL THEN ?2 ->> 'tracestate' END, ?2 ->> 'hops', i.value ->> 'payload', i.value ->> 'payload_bytes'
 FROM caller CROSS JOIN json_each(?1) i
 LEFT JOIN endpoints e ON e.tenant = caller.tenant AND e.id = i.value ->> 'endpoint' AND e.state <> 'deleted'
 WHERE (i.value ->> 'endpoint' = '' OR e.id IS NOT NULL) AND i.value ->> 'refused_if_new' IS NULL

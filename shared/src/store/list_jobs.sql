@@ -4,7 +4,7 @@
 SELECT json_patch(
   json_object('tenant', tenant, 'id', id, 'state', state, 'attempt', attempt, 'failures', failures,
     'max_attempts', max_attempts, 'kind', kind, 'endpoint', endpoint, 'created_at', created_at, 'run_after', run_after,
-    'payload_bytes', payload_bytes, 'traceparent', traceparent, 'metadata', json(metadata), 'error', json(error), 'result', json(result)),
+    'payload_bytes', payload_bytes, 'traceparent', traceparent, 'metadata', json(metadata), 'error', json(error), 'result', json(result), 'result_error', result_error),
   json_object('event_id', event_id, 'idempotency_key', idempotency_key, 'deadline_at', deadline_at,
     'finished_at', finished_at, 'group', job_group, 'schedule', schedule, 'scheduled_for', scheduled_for,
     'cancel_requested', cancel_requested,

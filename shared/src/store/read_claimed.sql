@@ -12,7 +12,7 @@ SELECT json_patch(
       'bury_on', json(e.bury_on), 'redact', json(e.redact), 'generation', e.generation,
       'rotated_at', e.rotated_at) END),
   json_object('event_id', j.event_id, 'group', j.job_group, 'deadline_at', j.deadline_at, 'payload', j.payload,
-    'payload_bytes', j.payload_bytes, 'traceparent', j.traceparent))
+    'payload_bytes', j.payload_bytes, 'traceparent', j.traceparent, 'tracestate', j.tracestate))
 FROM json_each(?1) i
 CROSS JOIN jobs j ON j.tenant = i.value ->> 0 AND j.id = i.value ->> 1
 LEFT JOIN endpoints e ON e.tenant = j.tenant AND e.id = j.endpoint

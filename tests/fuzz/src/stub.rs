@@ -129,6 +129,7 @@ pub fn claimed(payload: &str, endpoint: Option<ClaimedEndpoint>) -> Claimed {
         payload: Some(payload.to_owned()),
         payload_bytes: None,
         traceparent: None,
+        tracestate: None,
         hops: 0,
         secrets: vec![sealed_secret("orders")],
         endpoint,

@@ -157,7 +157,7 @@ pub async fn a_key_may_only_write_its_tenant<S: Store>(stand: &Stand<S>) {
 pub async fn a_job_goes_on_with_its_trace<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let [given, own] = ["a", "b"].map(|digit| format!("00-{}-00f067aa0ba902b7-01", digit.repeat(32)));
-    let origin = Origin { traceparent: Some(given.clone()), hops: 3 };
+    let origin = Origin { traceparent: Some(given.clone()), tracestate: Some("a=1".into()), hops: 3 };
     let caller = Caller { origin, ..case.caller.clone() };
     let job = |fields| check(stand, &stand.settings, request(fields).to_string().as_bytes(), 0, None).unwrap();
     let jobs = vec![job(json!({})), job(json!({"traceparent": own}))];
@@ -167,15 +167,21 @@ pub async fn a_job_goes_on_with_its_trace<S: Store>(stand: &Stand<S>) {
     let token = stand.token();
     let mut claimed = case.claim(&token, &[&jobs[0], &jobs[1], &plain], false).await;
     claimed.sort_by(|one, other| one.id.cmp(&other.id));
-    let trace =
-        |id: &str| claimed.iter().find(|job| job.id == id).map(|job| (job.traceparent.clone(), job.hops)).unwrap();
-    assert_eq!(trace(&jobs[0].id), (Some(given.clone()), 3));
-    assert_eq!((trace(&jobs[1].id), trace(&plain.id)), ((Some(own), 3), (None, 0)));
+    let trace = |id: &str| {
+        claimed
+            .iter()
+            .find(|job| job.id == id)
+            .map(|job| (job.traceparent.clone(), job.tracestate.clone(), job.hops))
+            .unwrap()
+    };
+    assert_eq!(trace(&jobs[0].id), (Some(given.clone()), Some("a=1".into()), 3));
+    assert_eq!((trace(&jobs[1].id), trace(&plain.id)), ((Some(own), None, 3), (None, None, 0)));
     assert_eq!(stand.row(&jobs[0]).await.traceparent.as_ref(), Some(&given));
     let bury = "UPDATE jobs SET state = 'dead', dead_state = 'open', dead_reason = 'not_retryable', lease_token = NULL,
         lease_until = NULL, finished_at = CAST(unixepoch('subsec') * 1000 AS INTEGER) WHERE tenant = ?1 AND id = ?2 RETURNING ''";
     stand.sql(bury, vec![case.tenant.as_str().into(), jobs[0].id.as_str().into()]).await;
     let successor = replay(stand, &stand.settings, &jobs[0], None).await.unwrap().job();
     let sent = case.claim(&stand.token(), &[&successor], false).await;
-    assert_eq!((sent[0].traceparent.as_ref(), sent[0].hops), (Some(&given), 3));
+    let traced = (sent[0].traceparent.as_ref(), sent[0].tracestate.as_deref(), sent[0].hops);
+    assert_eq!(traced, (Some(&given), Some("a=1"), 3));
 }

@@ -14,6 +14,7 @@ use longshore::operate::cancel;
 use longshore::outcome::{ErrorClass, Outcome};
 use longshore::plan::PAID;
 use longshore::problem::Problem;
+use longshore::result::JobResult;
 use longshore::run::Finished;
 use longshore::settle::{Place, Settlement, settle};
 use longshore::state::{Decision, State};
@@ -27,7 +28,7 @@ pub(super) const DUE_IN: Duration = Duration::from_mins(10);
 const DUE_IN_MS: i64 = 600_000;
 
 fn succeeded() -> Outcome {
-    Outcome::Succeeded { result: Some(json!({"pages": 12})) }
+    Outcome::Succeeded { result: json!({"pages": 12}).into() }
 }
 
 fn failed() -> Outcome {
@@ -151,7 +152,8 @@ async fn beside_late<S: Store>(stand: &Stand<S>, job: &JobRef, attempt: usize) -
 /// its evidence, once, and changes nothing else.
 pub async fn a_completion_comes_before_its_deferral<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
-    for own in [Outcome::Deferred { due_in: DUE_IN }, Outcome::Succeeded { result: Some(json!("its own")) }, failed()] {
+    for own in [Outcome::Deferred { due_in: DUE_IN }, Outcome::Succeeded { result: json!("its own").into() }, failed()]
+    {
         let (job, token) = case.claimed_task().await;
         let (row, retry) = complete(stand, &stand.settings, &job, None, succeeded()).await.unwrap();
         assert_eq!((row.state, row.result_value(), retry), (State::Succeeded, Some(json!({"pages": 12})), None));
@@ -229,7 +231,7 @@ pub async fn a_repeated_completion_is_recognised<S: Store>(stand: &Stand<S>) {
             Err(Problem::IllegalTransition(detail)) => detail,
             Err(other) => panic!("{other:?}"),
         };
-    let with = |result: Option<Value>| Outcome::Succeeded { result };
+    let with = |result: Option<Value>| Outcome::Succeeded { result: result.map_or(JobResult::Empty, JobResult::from) };
     let because =
         |message: &str| Outcome::Failed { class: ErrorClass::Provider, message: message.into(), retry_after: None };
     for result in [None, Some(json!(0)), Some(json!("é\n")), Some(json!({"b": [1.5, null], "a": {}}))] {
@@ -263,7 +265,7 @@ pub async fn what_ended_otherwise_is_not_completed<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let refused = async |job: &JobRef| {
         let mut details = Vec::new();
-        for outcome in [Outcome::Succeeded { result: None }, succeeded(), failed()] {
+        for outcome in [Outcome::Succeeded { result: JobResult::Empty }, succeeded(), failed()] {
             for attempt in [None, Some(1)] {
                 match complete(stand, &stand.settings, job, attempt, outcome.clone()).await {
                     Err(Problem::IllegalTransition(detail)) => details.push(detail),

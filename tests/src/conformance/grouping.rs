@@ -8,6 +8,7 @@ use longshore::outcome::{ErrorClass, Outcome};
 use longshore::plan::PAID;
 use longshore::problem::Problem;
 use longshore::request::check;
+use longshore::result::JobResult;
 use longshore::settle::{Settlement, settle};
 use longshore::state::{DeadReason, Decision};
 use longshore::sweep::sweep;
@@ -43,7 +44,8 @@ impl<S: Store> Case<'_, S> {
         self.claim(&token, &jobs, false).await;
         let settlement = |(job, decision): &(&JobRef, Decision)| {
             let failed = Outcome::Failed { class: ErrorClass::Http5xx, message: "no".into(), retry_after: None };
-            let outcome = if *decision == Decision::Succeed { Outcome::Succeeded { result: None } } else { failed };
+            let outcome =
+                if *decision == Decision::Succeed { Outcome::Succeeded { result: JobResult::Empty } } else { failed };
             let place = longshore::settle::Place { grouped: true, ..place(String::new()) };
             Settlement::new(((*job).clone(), 1), place, outcome, *decision, (1, None, "0".to_owned()))
         };

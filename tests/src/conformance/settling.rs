@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use longshore::endpoints::read_endpoint;
 use longshore::job::{JobRef, Lane};
+use longshore::limits::{RESULT_BYTES_MAX, RESULT_DEPTH_MAX};
 use longshore::outcome::{ErrorClass, Outcome};
 use longshore::plan::PAID;
 use longshore::process::process;
+use longshore::result::{JobResult, ResultError};
 use longshore::settle::{Settlement, settle};
-use longshore::state::{DeadReason, Decision};
+use longshore::state::{DeadReason, Decision, State};
 use serde_json::{Value, json};
 
 use super::stand::{Case, Stand, Store, place, request};
@@ -18,7 +20,7 @@ fn failed(class: ErrorClass) -> Outcome {
 }
 
 fn succeeded() -> Outcome {
-    Outcome::Succeeded { result: Some(json!({"status": 200})) }
+    Outcome::Succeeded { result: json!({"status": 200}).into() }
 }
 
 fn retry(seconds: u64) -> Decision {
@@ -34,6 +36,13 @@ impl<S: Store> Case<'_, S> {
         let entry = (12, Some(503), "0.1.0".to_owned());
         let settlement = Settlement::new((job.clone(), attempt), place(endpoint), outcome, decision, entry);
         settle(self.stand, token, &PAID, &[settlement]).await.unwrap().len()
+    }
+
+    /// The result of a job as it is stored, and why there is none.
+    async fn result(&self, job: &JobRef) -> (Option<String>, Option<String>) {
+        let sql = "SELECT json_array(result, result_error) FROM jobs WHERE tenant = ?1 AND id = ?2";
+        let rows = self.stand.sql(sql, vec![job.tenant.as_str().into(), job.id.as_str().into()]).await;
+        serde_json::from_str(&rows[0]).unwrap()
     }
 
     /// A job that was claimed, with its token.
@@ -198,4 +207,34 @@ pub async fn an_attempt_runs_end_to_end<S: Store>(stand: &Stand<S>) {
     let hints = stand.hints.borrow();
     let (_, delay) = hints.iter().find(|(text, _)| *text == hinted).unwrap();
     assert!((4..=6).contains(delay), "5 s with a fifth of jitter, rounded up: {delay}");
+}
+
+/// A result is kept token for token, as deep as it may nest; one that cannot be kept leaves its reason.
+pub async fn a_result_is_kept_as_it_was_written<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    let deep = "[".repeat(RESULT_DEPTH_MAX) + &"]".repeat(RESULT_DEPTH_MAX);
+    let long = format!("\"{}\"", "x".repeat(RESULT_BYTES_MAX - 2));
+    for json in [
+        "117.63331139400017",
+        "12345678901234567890123",
+        "[1.0,-0,1E+2,0.10,1e-999]",
+        r#"{"b":1,"a":{"z":"\u00e9\/\u0000","y":"\ud83d\udea2"},"b":2,"":""}"#,
+        r#""null""#,
+        "false",
+        &deep,
+        &long,
+    ] {
+        let (job, token) = case.claimed(case.plain().await).await;
+        let outcome = Outcome::Succeeded { result: JobResult::of(format!("\u{feff} {json}\n").as_bytes()) };
+        assert_eq!(case.settle(&token, (&job, 1), outcome, Decision::Succeed).await, 1);
+        assert_eq!(case.result(&job).await, (Some(json.to_owned()), None));
+        assert_eq!(stand.row(&job).await.state, State::Succeeded, "it can be read");
+    }
+    for error in ResultError::ALL {
+        let (job, token) = case.claimed(case.plain().await).await;
+        let outcome = Outcome::Succeeded { result: JobResult::Lost(*error) };
+        assert_eq!(case.settle(&token, (&job, 1), outcome, Decision::Succeed).await, 1);
+        let row = stand.row(&job).await;
+        assert_eq!((row.state, row.result.is_none(), row.result_error), (State::Succeeded, true, Some(*error)));
+    }
 }

@@ -7,6 +7,7 @@ use longshore::job::JobRef;
 use longshore::limits::{DAY_MS, USAGE_DAYS};
 use longshore::outcome::Outcome;
 use longshore::plan::PAID;
+use longshore::result::JobResult;
 use longshore::settle::{Settlement, settle};
 use longshore::state::Decision;
 use longshore::usage::{Days, Usage, UsageRow, list_usage};
@@ -26,7 +27,7 @@ const LARGE: Spent<'_> = ("own/acme/large", 1, 7, 0);
 
 fn settlement(job: &JobRef, attempt: u32, spent: &[Spent<'_>]) -> Settlement {
     let entry = (12, Some(200), "0.1.0".to_owned());
-    let outcome = Outcome::Succeeded { result: None };
+    let outcome = Outcome::Succeeded { result: JobResult::Empty };
     let usage = |(model, calls, texts, tokens): &Spent<'_>| Usage {
         model: (*model).to_owned(),
         calls: *calls,

@@ -66,7 +66,7 @@ fn spawn_hands(world: &Rc<World>, id: &str, attempt: Option<u32>, (hands, most):
         let outcome = if fails {
             Outcome::Failed { class: ErrorClass::Provider, message: format!("no {hand}"), retry_after: None }
         } else {
-            Outcome::Succeeded { result: Some(json!({ "hand": hand })) }
+            Outcome::Succeeded { result: json!({ "hand": hand }).into() }
         };
         let (owner, call) = (world.clone(), Call { id: id.to_owned(), attempt, outcome });
         let wait = world.random.between(10, most);
@@ -112,7 +112,9 @@ async fn tell(node: Node, job: JobRef, Call { attempt, outcome, .. }: Call) {
 /// Whether an entry of that row says that a completion has ended it so.
 fn says(row: &Row, entry: &Value, outcome: &Outcome) -> bool {
     let so = match outcome {
-        Outcome::Succeeded { result } => entry["state"] == "succeeded" && row.result == *result,
+        Outcome::Succeeded { result } => {
+            entry["state"] == "succeeded" && row.result.clone().unwrap_or_default() == result.to_value()
+        }
         Outcome::Failed { message, .. } => entry["state"] == "failed" && entry["error"]["message"] == **message,
         _ => false,
     };

@@ -1,6 +1,7 @@
 //! Tests of the task kind: its names, its payloads, and what an answer means.
 
 use super::*;
+use crate::result::ResultError;
 
 fn answer(status: u16, headers: &[(&str, &str)], body: &[u8]) -> HttpResponse {
     let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
@@ -20,39 +21,51 @@ fn a_task_has_a_dotted_name() {
     }
 }
 
-#[test]
-fn a_json_answer_is_the_result() {
-    let result = |outcome| match outcome {
+fn result_of(response: &HttpResponse) -> JobResult {
+    match judge(response) {
         Outcome::Succeeded { result } => result,
         other => panic!("{other:?}"),
-    };
-    assert_eq!(result(judge(&answer(200, &[JSON], br#"{"pages":3}"#))), Some(serde_json::json!({"pages": 3})));
-    assert_eq!(result(judge(&answer(204, &[], b""))), None);
-    assert_eq!(result(judge(&answer(200, &[JSON], b""))), None);
-    assert_eq!(result(judge(&answer(200, &[("content-type", "text/plain")], b"ok"))), None);
-}
-
-#[test]
-fn an_answer_that_breaks_off_is_an_answer() {
-    let broken_off = |status, headers: &[_], body: &[u8]| {
-        judge(&HttpResponse { body_error: Some("Network connection lost.".into()), ..answer(status, headers, body) })
-    };
-    for body in [&b"{\"pages\":3}"[..], b"{\"pages\":", b"12", b""] {
-        assert_eq!(broken_off(200, &[JSON], body), Outcome::Succeeded { result: None });
     }
-    let deferred = broken_off(202, &[("longshore-completion", "deferred")], b"");
-    assert!(matches!(deferred, Outcome::Deferred { .. }), "{deferred:?}");
 }
 
 #[test]
-fn an_answer_that_cannot_be_kept_is_the_handlers_mistake() {
-    let text = |bytes: usize| format!("\"{}\"", "x".repeat(bytes - 2));
-    let most = judge(&answer(200, &[JSON], text(RESULT_BYTES_MAX).as_bytes()));
-    assert!(matches!(most, Outcome::Succeeded { result: Some(_) }));
+fn a_json_answer_is_the_result() {
+    let written = br#"{"pages":12345678901234567890123,"a":1.0}"#;
+    assert_eq!(result_of(&answer(200, &[JSON], written)), JobResult::of(written));
+    assert_eq!(result_of(&answer(200, &[JSON], b"\xef\xbb\xbf{}")), JobResult::of(b"{}"));
+    for response in
+        [answer(204, &[], b""), answer(200, &[JSON], b""), answer(200, &[("content-type", "text/plain")], b"ok")]
+    {
+        assert_eq!(result_of(&response), JobResult::Empty);
+    }
+}
+
+#[test]
+fn every_2xx_is_a_success_whatever_its_body_is() {
+    let large = format!("\"{}\"", "x".repeat(RESULT_BYTES_MAX));
+    let deep = "[".repeat(130) + &"]".repeat(130);
+    for (body, error) in [
+        (large.as_str(), ResultError::TooLarge),
+        ("{", ResultError::NotJson),
+        ("", ResultError::BrokenOff),
+        (r#"{"pages":12}"#, ResultError::BrokenOff),
+        (r#""\ud83d""#, ResultError::UnreadableValue),
+        ("1e999", ResultError::UnreadableValue),
+        (&deep, ResultError::TooDeep),
+    ] {
+        for status in [200, 201, 202, 226, 299] {
+            let body_error = (error == ResultError::BrokenOff).then(|| "Network connection lost.".to_owned());
+            let response = HttpResponse { body_error, ..answer(status, &[JSON], body.as_bytes()) };
+            assert_eq!(result_of(&response), JobResult::Lost(error), "{body:.40}");
+        }
+    }
     let cut = HttpResponse { truncated: true, ..answer(200, &[JSON], b"{}") };
-    for response in [answer(200, &[JSON], text(RESULT_BYTES_MAX + 1).as_bytes()), answer(200, &[JSON], b"{"), cut] {
-        assert!(matches!(judge(&response), Outcome::Failed { class: ErrorClass::Handler, .. }));
-    }
+    assert_eq!(result_of(&cut), JobResult::Lost(ResultError::TooLarge));
+    let broken_off = HttpResponse {
+        body_error: Some("Network connection lost.".into()),
+        ..answer(202, &[("longshore-completion", "deferred")], b"")
+    };
+    assert!(matches!(judge(&broken_off), Outcome::Deferred { .. }));
 }
 
 #[test]

@@ -81,6 +81,7 @@ fn claimed(payload: &str, endpoint: Option<ClaimedEndpoint>) -> Claimed {
         payload: Some(checked(payload).unwrap().stored),
         payload_bytes: None,
         traceparent: None,
+        tracestate: None,
         hops: 0,
         secrets: vec![(1, sealed_secret(endpoint.as_ref().map_or("", |_| "orders")))],
         endpoint,
@@ -121,6 +122,7 @@ fn a_body_is_sent_exactly_as_it_was_written() {
             r#"{ "b" : [1.50, "ä"] }"#,
             "application/json",
         ),
+        (r#"{"url":"https://a.example/","body":null}"#, "null", "application/json"),
         (r#"{"url":"https://a.example/","body":"plain \u00e4"}"#, "plain ä", "text/plain; charset=utf-8"),
         (r#"{"url":"https://a.example/","body_base64":"AAH/"}"#, "", "application/octet-stream"),
         (r#"{"url":"https://a.example/","body":1,"headers":{"Content-Type":"text/x"}}"#, "1", "text/x"),
@@ -256,4 +258,65 @@ fn answers_are_judged_by_their_status_alone() {
         let Outcome::Failed { retry_after, .. } = answer(status, &[("Retry-After", "120")]) else { panic!("failed") };
         assert_eq!(retry_after, Some(expected), "{status}");
     }
+}
+
+#[test]
+fn a_challenge_is_a_failure_and_no_snooze() {
+    let judged = |status, headers: &[(&str, &str)]| {
+        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let answer = HttpResponse { status, headers, body: vec![], truncated: false, body_error: None };
+        match crate::jobs::judge(&claimed(r#"{"url":"https://example.com/"}"#, None), &Ok(answer), 0) {
+            Outcome::Failed { class, message, retry_after } => (class, message, retry_after),
+            other => panic!("{other:?}"),
+        }
+    };
+    for status in [403, 429] {
+        for value in ["challenge", "Challenge", " challenge "] {
+            let (class, message, wait) = judged(status, &[("CF-Mitigated", value), ("retry-after", "120")]);
+            assert_eq!(class, ErrorClass::Challenged, "{status}, {value:?}");
+            assert_eq!(wait, Some(RetryAfter::AtLeast(Duration::from_mins(2))), "{status}");
+            assert!(message.contains(&status.to_string()) && message.contains("skip"), "{message}");
+        }
+        assert_eq!(judged(status, &[("cf-mitigated", "challenge")]).2, None, "{status}");
+        for value in ["", "block", "challenged", "challenge, challenge"] {
+            assert_ne!(judged(status, &[("cf-mitigated", value)]).0, ErrorClass::Challenged, "{status}, {value:?}");
+        }
+    }
+    for status in [302, 401, 404, 410, 500, 503] {
+        assert_ne!(judged(status, &[("cf-mitigated", "challenge")]).0, ErrorClass::Challenged, "{status}");
+    }
+}
+
+#[test]
+fn a_null_body_is_a_body() {
+    let at = |pointer: &str, code| vec![(pointer.to_owned(), code)];
+    let both = codes(r#"{"endpoint":"a","body":null,"body_base64":"AAH/"}"#);
+    assert_eq!(both, at("#/payload/body_base64", "either-or"));
+    assert_eq!(codes(r#"{"endpoint":"a","method":"GET","body":null}"#), at("#/payload/body", "either-or"));
+    let stored = checked(r#"{"url":"https://a.example/","body":null}"#).unwrap().stored;
+    assert_eq!(shown(&stored).unwrap(), r#"{"url":"https://a.example/","body":null}"#);
+    let Split { inline, object } = split(stored.clone());
+    let joined = object.map_or(inline.clone(), |object| join(&inline.unwrap(), &object));
+    assert_eq!(joined, Some(stored));
+}
+
+#[test]
+fn what_others_say_of_a_trace_goes_out_beside_it() {
+    const TRACE: &str = "01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-ff";
+    let sent = |headers: &str| {
+        let mut job = claimed(&format!(r#"{{"url":"https://a.example/","headers":{headers}}}"#), None);
+        (job.traceparent, job.tracestate) = (Some(TRACE.into()), Some("a=1,b=2".into()));
+        let request = prepare(&job, &settings(), 0).unwrap();
+        ["traceparent", "tracestate"].map(|name| header(&request, name).map(str::to_owned))
+    };
+    let [traceparent, tracestate] = sent("{}");
+    assert!(
+        traceparent.is_some_and(|text| text.starts_with(&TRACE.replacen("01", "00", 1)[..36]) && text.ends_with("-03"))
+    );
+    assert_eq!(tracestate.as_deref(), Some("a=1,b=2"));
+    let own = "00-5bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let [traceparent, tracestate] = sent(&format!(r#"{{"Traceparent":"{own}"}}"#));
+    assert_eq!((traceparent.as_deref(), tracestate), (Some(own), None), "that is of another trace");
+    let both = sent(&format!(r#"{{"traceparent":"{own}","tracestate":"c=3"}}"#));
+    assert_eq!(both, [Some(own.to_owned()), Some("c=3".to_owned())]);
 }

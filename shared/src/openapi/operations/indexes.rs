@@ -53,7 +53,7 @@ pub(super) fn write_documents() -> Told {
                        request that is the later line. All jobs of a request are of one group, which tells how far they are.";
     let refused = problems::example(&Problem::StorageFull);
     told(INDEXES, "Brings documents, or takes them away", description)
-        .takes(&["group-of-documents", "replace", "Idempotency-Key", "traceparent", "Longshore-Hops"])
+        .takes(&["group-of-documents", "replace", "Idempotency-Key", "traceparent", "tracestate", "Longshore-Hops"])
         .of_tenant()
         .or_reads_lines("One document a line; empty lines are passed over.", examples::document_lines())
         .answers_lines(
@@ -66,6 +66,7 @@ pub(super) fn write_documents() -> Told {
             Problem::NotJson("There is no body.".into()),
             Problem::UnsupportedMediaType,
             Problem::InvalidIdempotencyKey("is empty".into()),
+            Problem::InvalidHeader("longshore-hops is one whole number.".into()),
             Problem::LoopDetected,
         ])
 }
@@ -85,13 +86,14 @@ pub(super) fn verify_index() -> Told {
     let description = "Makes a job that holds documents, chunks, words and vectors against each other, and mends them if that is \
                        wanted. Its result is what it found.";
     told(INDEXES, "Holds an index against itself", description)
-        .takes(&["Idempotency-Key", "traceparent", "Longshore-Hops"])
+        .takes(&["Idempotency-Key", "traceparent", "tracestate", "Longshore-Hops"])
         .of_tenant()
         .may_read::<Verify>(vec![("repair", serde_json::json!({"repair": true}))])
         .answers::<AcceptedJob>(202, "The job is durable.", examples::accepted_for("index"))
         .with_headers(&["Location", "Idempotency-Replayed"])
         .refuses([
             Problem::InvalidIdempotencyKey("is empty".into()),
+            Problem::InvalidHeader("longshore-hops is one whole number.".into()),
             Problem::LoopDetected,
             Problem::IdempotencyKeyReused,
             Problem::StorageFull,

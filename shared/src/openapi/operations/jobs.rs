@@ -14,13 +14,14 @@ pub(super) fn create_job() -> Told {
                        answers the same job, also when its times have passed or settings have changed since; another \
                        request with that key is refused.";
     told(JOBS, "Accepts one job", description)
-        .takes(&["Idempotency-Key", "traceparent", "Longshore-Hops"])
+        .takes(&["Idempotency-Key", "traceparent", "tracestate", "Longshore-Hops"])
         .of_tenant()
         .reads::<JobRequest>(examples::jobs())
         .answers::<AcceptedJob>(202, "The job is durable.", examples::accepted())
         .with_headers(&["Location", "Idempotency-Replayed"])
         .refuses([
             Problem::InvalidIdempotencyKey("is empty".into()),
+            Problem::InvalidHeader("longshore-hops is one whole number.".into()),
             Problem::LoopDetected,
             Problem::IdempotencyKeyReused,
             Problem::StorageFull,
@@ -34,7 +35,7 @@ pub(super) fn create_jobs() -> Told {
                        answered, while later lines are still on their way.";
     let refused = problems::example(&Problem::StorageFull);
     told(JOBS, "Accepts many jobs", description)
-        .takes(&["Idempotency-Key", "traceparent", "Longshore-Hops"])
+        .takes(&["Idempotency-Key", "traceparent", "tracestate", "Longshore-Hops"])
         .of_tenant()
         .reads::<NewJobs>(examples::batch())
         .answers::<BatchAnswer>(

@@ -39,13 +39,14 @@ pub(super) fn delete_schedule() -> Told {
 
 pub(super) fn run_schedule() -> Told {
     told(SCHEDULES, "Runs a schedule now", "Makes one job beside its slots. With an idempotency key, only once.")
-        .takes(&["Idempotency-Key", "traceparent", "Longshore-Hops"])
+        .takes(&["Idempotency-Key", "traceparent", "tracestate", "Longshore-Hops"])
         .of_tenant()
         .answers::<AcceptedJob>(202, "The job is durable.", examples::accepted())
         .with_headers(&["Location", "Idempotency-Replayed"])
         .refuses([
             Problem::InvalidIdempotencyKey("is empty".into()),
             Problem::field("#/payload/endpoint", "unknown-endpoint", "There is no such endpoint."),
+            Problem::InvalidHeader("longshore-hops is one whole number.".into()),
             Problem::LoopDetected,
             Problem::StorageFull,
         ])
