@@ -23,6 +23,7 @@ use crate::index::apply::Apply;
 use crate::index::bring::bring;
 use crate::invalid::{InvalidField, Wrong, is_name, read};
 use crate::jobs::CheckedPayload;
+use crate::jobs::index::is_blank;
 use crate::limits::{
     BROUGHT_ATTEMPTS, EMBED_ID_BYTES_MAX, EMBED_INPUTS_MAX, EMBED_REASON_CHARS, EMBED_REFUSED_SHOWN,
     EMBED_TEXT_BYTES_MAX, RESULT_BYTES_MAX,
@@ -142,7 +143,7 @@ impl Embed {
             } else if !ids.insert(id) {
                 wrong("id", "duplicate", "Another input has this id.".into());
             }
-            if text.trim().is_empty() || text.len() > EMBED_TEXT_BYTES_MAX {
+            if is_blank(text) || text.len() > EMBED_TEXT_BYTES_MAX {
                 wrong(
                     "text",
                     "out-of-range",

@@ -155,7 +155,7 @@ impl Change {
             }
         }
         if let Some(Put { text, source, .. }) = &self.put {
-            if text.trim().is_empty() || text.len() > DOCUMENT_BYTES_MAX {
+            if is_blank(text) || text.len() > DOCUMENT_BYTES_MAX {
                 let detail = format!("A text has 1 to {DOCUMENT_BYTES_MAX} bytes, not all of them blank.");
                 wrong("/put/text", "out-of-range", detail);
             } else if text.contains('\0') {
@@ -178,6 +178,11 @@ impl Change {
         }
         errors
     }
+}
+
+/// Whether a text says nothing: a byte order mark before it is none of its characters.
+pub(crate) fn is_blank(text: &str) -> bool {
+    text.trim_start_matches('\u{FEFF}').trim().is_empty()
 }
 
 /// Whether a text may be a document's source.

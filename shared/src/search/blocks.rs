@@ -32,7 +32,7 @@ pub(super) struct Block {
 pub(super) struct Section {
     /// The titles of the headings that it is below, its own at the end: `Guide > Setup`.
     pub(super) path: String,
-    /// Its bytes, headings included. All sections together are the text.
+    /// Its bytes, headings included. All sections together are the text, but for a byte order mark before it.
     pub(super) range: Range<usize>,
     /// Its blocks in order, the outermost of those that begin at one place.
     pub(super) blocks: Vec<Block>,
@@ -49,8 +49,9 @@ struct Heading {
 pub(super) fn sections(text: &str) -> Vec<Section> {
     let mut sections = Vec::new();
     let mut open = Section::default();
+    open.range.start = text.len() - after_mark(text).len();
     let mut path: Vec<(usize, String)> = Vec::new();
-    let mut headings_end = 0;
+    let mut headings_end = open.range.start;
     for (block, heading) in blocks(text) {
         if let Some(Heading { level, title, end }) = heading {
             let follows = text.get(headings_end..block.at).is_some_and(|between| between.trim().is_empty());
@@ -82,13 +83,21 @@ pub(super) fn above<'a>(path: &'a str, text: &str) -> &'a str {
     }
 }
 
+/// A text without the byte order mark that an editor has put before it, which is none of its characters.
+fn after_mark(text: &str) -> &str {
+    text.trim_start_matches('\u{FEFF}')
+}
+
 fn blocks(text: &str) -> Vec<(Block, Option<Heading>)> {
+    let after_mark = after_mark(text);
+    let skipped = text.len() - after_mark.len();
     let options = Options::ENABLE_TABLES | Options::ENABLE_YAML_STYLE_METADATA_BLOCKS;
     let mut blocks: Vec<(Block, Option<Heading>)> = Vec::new();
     let mut depth = 0_usize;
-    for (event, range) in Parser::new_ext(text, options).into_offset_iter() {
+    for (event, range) in Parser::new_ext(after_mark, options).into_offset_iter() {
+        let range = range.start + skipped..range.end + skipped;
         let open_heading = blocks.last_mut().and_then(|(_, heading)| heading.as_mut());
-        if let (Some(heading), Event::Text(part) | Event::Code(part)) = (open_heading, &event)
+        if let (Some(heading), Some(part)) = (open_heading, said(&event))
             && range.end <= heading.end
         {
             let left = HEADING_CHARS_MAX.saturating_sub(heading.title.chars().count());
@@ -112,6 +121,22 @@ fn blocks(text: &str) -> Vec<(Block, Option<Heading>)> {
         }
     }
     blocks
+}
+
+/// What an event adds to the title of a heading. A line that ends there, however it does, parts two words.
+fn said<'a>(event: &'a Event<'_>) -> Option<&'a str> {
+    match event {
+        Event::Text(part) | Event::Code(part) => Some(part),
+        Event::SoftBreak | Event::HardBreak => Some(" "),
+        Event::InlineHtml(tag) if is_break(tag) => Some(" "),
+        _ => None,
+    }
+}
+
+/// Whether a tag is `<br>`, in one of its forms.
+fn is_break(tag: &str) -> bool {
+    let name = tag.trim_start_matches('<').trim_end_matches(['/', '>', ' ']);
+    name.split_ascii_whitespace().next().is_some_and(|name| name.eq_ignore_ascii_case("br"))
 }
 
 fn begins_block(event: &Event<'_>) -> bool {
@@ -170,6 +195,33 @@ mod tests {
         {
             assert_eq!(paths_and_texts(text), [(String::new(), text.trim())], "{text}");
         }
+    }
+
+    #[test]
+    fn lines_of_a_heading_are_parted_by_a_space() {
+        for text in [
+            "The team,\nthe *others*\n===\n\nText.",
+            "The team,\r\nthe *others*\r\n===\r\n\r\nText.",
+            "The team,  \nthe *others*\n---\n\nText.",
+            "The team,\\\nthe *others*\n---\n\nText.",
+            "The *team,\n  the* others\n---\n\nText.",
+            "# The team,<br>the others\n\nText.",
+            "# The team,<BR />the <b>others</b>\n\nText.",
+        ] {
+            assert_eq!(sections(text)[0].path, "The team, the others", "{text}");
+            assert_eq!(above("The team, the others", text), "", "{text}");
+        }
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_before_a_text_and_not_in_it() {
+        let text = "\u{FEFF}# Guide\n\nHello.\n\n## Setup\n\nSteps.";
+        let expected = [("Guide", "# Guide\n\nHello."), ("Guide > Setup", "## Setup\n\nSteps.")];
+        assert_eq!(paths_and_texts(text), expected.map(|(path, text)| (path.to_owned(), text)));
+        let plain = sections("\u{FEFF}a \u{FEFF}b");
+        assert_eq!((plain[0].range.clone(), plain[0].blocks[0].at), (3..9, 3));
+        assert_eq!(paths_and_texts("\u{FEFF}"), [(String::new(), "")]);
+        assert_eq!(paths_and_texts("\u{FEFF}---\ntitle: x\n---\n\n# A")[1].0, "A");
     }
 
     #[test]

@@ -68,6 +68,7 @@ fn each_wrong_field_is_named() {
         (json!({"inputs": []}), "#/payload/inputs out-of-range"),
         (json!({"inputs": inputs(1_001), "output": "r2"}), "#/payload/inputs out-of-range"),
         (json!({"inputs": [{"id": "", "text": "a"}]}), "#/payload/inputs/0/id out-of-range"),
+        (json!({"inputs": [{"id": "a", "text": "\u{FEFF} "}]}), "#/payload/inputs/0/text out-of-range"),
         (json!({"inputs": [{"id": "x".repeat(257), "text": "a"}]}), "#/payload/inputs/0/id out-of-range"),
         (json!({"inputs": [{"id": "a\u{1}", "text": "a"}]}), "#/payload/inputs/0/id out-of-range"),
         (
