@@ -196,12 +196,18 @@ impl Intake {
         self.documents.as_ref().is_some_and(Documents::replace)
     }
 
-    /// Accepts the job that removes what the documents replace; none if there are none, or one of them is not durable.
+    /// Accepts the job that removes what the documents replace; none if one of them is not durable, or if there are none, which
+    /// is told.
     async fn remove_the_rest(&mut self) -> Option<String> {
         if self.over.is_some() || !self.tally.is_whole() {
             return None;
         }
-        let job = self.documents.as_ref()?.removal(self.first.as_ref()?)?;
+        let documents = self.documents.as_ref()?;
+        let Some(first) = &self.first else {
+            self.over = documents.nothing_replaces();
+            return None;
+        };
+        let job = documents.removal(first)?;
         // As long as that of the first line: a key that is too long is told with that one.
         let key = self.key.as_ref().map(|key| format!("{key}:r"));
         let checked = check(&self.world, &self.settings, &job, 0, key);

@@ -108,6 +108,17 @@ impl Documents {
         Some(self.index.job(change, Some(&self.group)))
     }
 
+    /// What is told when a source was to be replaced by no document at all, which is rather a mistake than a wish: nothing is
+    /// removed. `None` if nothing was to be replaced.
+    pub fn nothing_replaces(&self) -> Option<Problem> {
+        let source = self.replaces.as_ref()?;
+        let all = json!({"kind": "index", "payload": {"index": self.index.name, "remove": {"source": source}}});
+        let detail = format!(
+            "The request has no document, and nothing of the source {source:?} was removed. This job removes all of it: {all}"
+        );
+        Some(Problem::field("#", "no-documents", detail))
+    }
+
     /// Checks a line. `index` is its place in the request, `key` its idempotency key.
     ///
     /// # Errors
@@ -238,6 +249,11 @@ mod tests {
         let removal: Value = serde_json::from_slice(&documents.removal("job_1").unwrap()).unwrap();
         let expected = json!({"index": "notes", "index_id": "01I", "remove": {"source": "site", "before": "job_1"}});
         assert_eq!((&removal["payload"], removal["group"].as_str()), (&expected, Some(documents.group())));
+        let Some(Problem::InvalidRequest(told)) = documents.nothing_replaces() else { panic!("nothing is told") };
+        assert!(
+            told[0].detail.contains(r#""site" was removed"#)
+                && told[0].detail.contains(r#""remove":{"source":"site"}"#)
+        );
         let both = Documents::new(&index(), (Some("import"), Some("site")), None, "01K");
         assert!(matches!(both, Err(Problem::InvalidParameter(field)) if field.pointer == "group"));
         for source in ["", "a\u{0}b", &"x".repeat(EMBED_ID_BYTES_MAX + 1)] {

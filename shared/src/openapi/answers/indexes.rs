@@ -100,7 +100,8 @@ pub(in crate::openapi) struct Searched {
 #[derive(JsonSchema)]
 struct DocumentsSummary {
     summary: BatchSummary,
-    /// Why the lines after the last one that is answered were not read; null if all were.
+    /// Why the lines after the last one that is answered were not read, or with `replace` that there was no document, so that
+    /// nothing was removed; null if all were read.
     problem: Option<ProblemDocument>,
     /// The group of all its jobs.
     #[schemars(regex(pattern = NAME))]
