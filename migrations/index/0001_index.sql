@@ -74,8 +74,18 @@ CREATE TABLE counter (
 ) STRICT;
 INSERT INTO counter (seq) VALUES (0);
 
--- What chunks say, by their numbers. `scope` is the one word of the generation: a search asks for it too.
-CREATE VIRTUAL TABLE words USING fts5(scope, heading, text, tokenize = 'porter unicode61 remove_diacritics 2');
+-- What chunks say, by their numbers. `scope` is the one word of the generation: a search asks for it too. The words come
+-- folded and cut, in any script, with a space between any two (shared/src/search/words.rs): what is not ASCII is part of a
+-- word, and only the stem of an English word is found here.
+CREATE VIRTUAL TABLE words USING fts5(
+  scope,
+  heading_words,                     -- the words of the heading
+  text_words,                        -- the words of the text
+  heading UNINDEXED,                 -- of the chunk, as it was brought
+  text UNINDEXED,                    -- the same
+  tokenize = 'porter ascii',
+  prefix = '1'                       -- what begins with a letter: one letter of a script without spaces is asked for so
+);
 
 -- Vectors by what they are of, for whoever asks again: what is unchanged costs no call.
 CREATE TABLE vectors (

@@ -6,15 +6,22 @@
 //! 4. [`scan`]: the nearest vectors of some segments.
 //! 5. [`filter`]: which documents a search is about.
 //! 6. [`fuse`]: two rankings become one.
+//! 7. [`words`]: what words a text has, in any script.
+//! 8. [`keywords`]: what a search by words asks for.
+//! 9. [`marks`]: where a text says it, in HTML.
 
 pub mod chunk;
 pub mod filter;
 pub mod fuse;
+pub(crate) mod keywords;
 pub mod lexical;
+pub(crate) mod marks;
 pub mod scan;
 pub mod segment;
+pub mod words;
 
 mod blocks;
+mod fold;
 
 use crc::{CRC_32_ISO_HDLC, Crc};
 

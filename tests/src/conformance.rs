@@ -8,6 +8,7 @@ pub mod bringing;
 pub mod claiming;
 pub mod completing;
 pub mod erasing;
+pub mod finding;
 pub mod firing;
 pub mod grouping;
 pub mod indexing;
@@ -86,6 +87,8 @@ macro_rules! for_each_case {
                 a_job_answers_for_what_is_searched, what_is_deleted_does_not_come_back,
                 what_is_cut_meanwhile_is_not_relied_on, a_verification_looks_at_what_is_searched;
             bringing: texts_become_documents, no_index_is_made_of_a_typo, what_is_left_goes_on, texts_come_to_both_generations;
+            finding: words_are_found_in_scripts_without_spaces, words_are_found_in_any_form,
+                words_joined_by_punctuation_are_found, no_character_breaks_a_highlight, a_heading_is_read_as_it_is_shown;
             replacing: a_source_is_replaced_whole, a_dead_document_removes_nothing, an_older_document_of_a_source_stays_away,
                 a_document_changes_its_source_around_a_removal,
                 a_removal_knows_no_future;

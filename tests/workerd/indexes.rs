@@ -133,6 +133,36 @@ fn documents_are_found_by_words_by_vectors_and_by_both() {
 }
 
 #[test]
+fn words_are_found_and_marked_in_any_script() {
+    shared(async |world| {
+        let tenant = world.tenant().await;
+        make(&tenant, "scripts", "builtin").await;
+        let texts = [
+            "租约在心跳停止时结束",
+            "リースはハートビートが止まると終わる。",
+            "สัญญาเช่าสิ้นสุดเมื่อหัวใจหยุดเต้น",
+            "Rust言語, C++ and \u{2}Straße\u{3} <b>",
+        ];
+        let line = |(at, text): (usize, &&str)| json!({"id": at.to_string(), "text": text});
+        bring(&tenant, "scripts", &texts.iter().enumerate().map(line).collect::<Vec<_>>()).await;
+        for (query, document, html) in [
+            ("心跳", "0", "租约在<mark>心跳</mark>停止时结束"),
+            ("心", "0", "租约在<mark>心</mark>跳停止时结束"),
+            ("ハートビート", "1", "リースは<mark>ハートビート</mark>が止まると終わる。"),
+            ("หัวใจ", "2", "สัญญาเช่าสิ้นสุดเมื่อ<mark>หัวใจ</mark>หยุดเต้น"),
+            ("rust", "3", "<mark>Rust</mark>言語, C++ and �Straße� &lt;b&gt;"),
+            ("strasse,c++", "3", "Rust言語, <mark>C++</mark> and �<mark>Straße</mark>� &lt;b&gt;"),
+        ] {
+            let hits = search(&tenant, "scripts", &json!({"query": query, "mode": "keyword"})).await;
+            let found: Vec<_> = hits.iter().map(|hit| (&hit["document"], &hit["highlight"])).collect();
+            assert_eq!(found, [(&json!(document), &json!(html))], "{query}");
+            let hits = search(&tenant, "scripts", &json!({"query": query})).await;
+            assert_eq!((&hits[0]["document"], &hits[0]["keyword_score"]), (&json!(document), &json!(1.0)), "{query}");
+        }
+    });
+}
+
+#[test]
 fn an_index_is_there_or_it_is_not() {
     shared(async |world| {
         let tenant = world.tenant().await;
@@ -218,6 +248,14 @@ fn a_source_is_replaced_by_all_lines_or_not_at_all() {
         assert_eq!((&removal["result"]["source"], &removal["result"]["documents"]), (&json!("pages"), &json!(1)));
         assert_eq!(documents_with(&tenant, "site", "words").await, ["added", "kept", "other"]);
 
+        for empty in ["", "\n\n"] {
+            let nothing = send(&tenant, "site?replace=pages", None, empty.to_owned()).await.1;
+            assert_problem("no document", &nothing["problem"], invalid("#", "no-documents"));
+            assert_eq!((&nothing["removal"], &nothing["summary"]["accepted"]), (&Value::Null, &json!(0)), "{nothing}");
+        }
+        assert_eq!(send(&tenant, "site", None, String::new()).await.1["problem"], Value::Null, "nothing to remove");
+        assert_eq!(documents_with(&tenant, "site", "words").await, ["added", "kept", "other"]);
+
         let first = replace("elsewhere", &[json!({"id": "more", "text": "words"})]).await;
         let again = replace("elsewhere", &[json!({"id": "more", "text": "words"})]).await;
         assert_eq!((&again["summary"]["replayed"], &again["removal"]), (&json!(1), &first["removal"]), "{again}");
@@ -262,6 +300,7 @@ fn each_line_is_named_if_it_is_refused() {
             (json!({"id": "a", "text": "b", "payload": {}}), invalid("#/payload", "unknown-field")),
             (json!({"id": "a", "text": "b", "deleted": true}), invalid("#/deleted", "either-or")),
             (json!({"id": "a", "text": " "}), invalid("#/text", "out-of-range")),
+            (json!({"id": "a", "text": "\u{FEFF}\n"}), invalid("#/text", "out-of-range")),
             (json!({"id": "a", "text": "b\u{0}"}), invalid("#/text", "invalid-character")),
             (json!({"id": "", "text": "b"}), invalid("#/id", "out-of-range")),
             (json!({"id": "", "deleted": true}), invalid("#/id", "out-of-range")),

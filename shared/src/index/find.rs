@@ -20,14 +20,15 @@ use crate::embed::providers::{Choice, Interface};
 use crate::invalid::{InvalidField, read};
 use crate::jobs::UNREADABLE;
 use crate::limits::{
-    CANDIDATES, CANDIDATES_FILTERED, CANDIDATES_VECTOR, FILTER_DOCUMENTS_PAGE, QUERY_BYTES_MAX, QUERY_WORDS_MAX,
-    SEARCH_RESULTS_DEFAULT, SEARCH_RESULTS_MAX, SEGMENT_CACHE_BYTES, TAIL_ROWS_MAX,
+    CANDIDATES, CANDIDATES_FILTERED, CANDIDATES_VECTOR, FILTER_DOCUMENTS_PAGE, QUERY_BYTES_MAX, SEARCH_RESULTS_DEFAULT,
+    SEARCH_RESULTS_MAX, SEGMENT_CACHE_BYTES, TAIL_ROWS_MAX,
 };
 use crate::ports::{Blobs, Clock, Http, IndexDatabase, Rows};
 use crate::problem::Problem;
 use crate::raw::{Object, comparable, find_twice};
 use crate::search::filter::Filter;
 use crate::search::fuse::{RANK_WINDOW, fuse};
+use crate::search::keywords::Keywords;
 use crate::search::lexical;
 use crate::search::scan::{Hit, top};
 use crate::search::segment::{Segment, encode};
@@ -70,6 +71,7 @@ pub(crate) struct SearchRequest {
 /// A search that was checked.
 struct Query {
     text: String,
+    keywords: Keywords,
     mode: Mode,
     limit: usize,
     filter: Option<Filter>,
@@ -145,7 +147,7 @@ pub async fn search<W: IndexDatabase + Blobs + Http + Clock>(
         Err(error) => (Vec::new(), Some(error.message)),
     };
     let fused = fuse(&snapshot.keyword, &vector);
-    let hits = show(world, &snapshot.index, (&query.text, query.limit), &fused).await?;
+    let hits = show(world, &snapshot.index, (&query.keywords, query.limit), &fused).await?;
     let mode = match query.mode {
         Mode::Hybrid => "hybrid",
         Mode::Keyword => "keyword",
@@ -171,7 +173,9 @@ fn check(body: &[u8]) -> Result<Query, Problem> {
     }
     let filter = filter.map(|filter| read_filter(&filter)).transpose();
     match filter {
-        Ok(filter) if errors.is_empty() => Ok(Query { text: query, mode, limit, filter }),
+        Ok(filter) if errors.is_empty() => {
+            Ok(Query { keywords: Keywords::of(&query), text: query, mode, limit, filter })
+        }
         Ok(_) => Err(Problem::InvalidRequest(errors)),
         Err(wrong) => Err(Problem::InvalidRequest(errors.into_iter().chain(wrong).collect())),
     }
@@ -187,31 +191,24 @@ fn read_filter(filter: &RawValue) -> Result<Filter, Vec<InvalidField>> {
     Filter::parse(&serde_json::from_str(filter.get()).map_err(unreadable)?, "#/filter")
 }
 
-/// The words of a query as FTS5 takes them: any of them, each as it is. Empty when there is none.
-pub(super) fn any_word(query: &str) -> String {
-    let words = query.split_whitespace().filter(|word| word.chars().any(char::is_alphanumeric));
-    let quoted = words.take(QUERY_WORDS_MAX).map(|word| format!("\"{}\"", word.replace('"', "\"\"").replace('\0', "")));
-    quoted.collect::<Vec<_>>().join(" OR ")
-}
-
 async fn look<W: IndexDatabase + Clock>(
     world: &W,
     tenant: &str,
     name: &str,
     query: &Query,
 ) -> Result<Snapshot, Problem> {
-    let words = if query.mode == Mode::Vector { String::new() } else { any_word(&query.text) };
+    let by_words = query.mode != Mode::Vector && !query.keywords.is_empty();
     let most = if query.filter.is_some() { CANDIDATES_FILTERED } else { CANDIDATES };
     let tail = if query.mode == Mode::Keyword { 0 } else { TAIL_ROWS_MAX };
     let mut statements = vec![standing(tenant, name), index_sql!("find_tail", tenant, name, tail)];
-    if !words.is_empty() {
-        statements.push(index_sql!("find_words", tenant, name, words.as_str(), most));
+    if by_words {
+        statements.push(index_sql!("find_words", tenant, name, json_param(&query.keywords.wanted()), most));
     }
     // Safe to repeat: it only reads, in one transaction.
     let answers = batch(&Store(world), statements).await.map_err(|error| unavailable(&error))?;
     let mut rest = answers.get(2..).unwrap_or_default().iter();
     let index = first_as(answers.first()).map_err(|error| unavailable(&error))?.ok_or(Problem::NotFound)?;
-    let found = if words.is_empty() { Vec::new() } else { rows::<(u64, f32)>(rest.next())? };
+    let found = if by_words { rows::<(u64, f32)>(rest.next())? } else { Vec::new() };
     let allowed = match &query.filter {
         None => None,
         Some(filter) => Some(allowed(world, &index, filter).await?),
@@ -342,19 +339,6 @@ async fn vector_of<W: Http + Clock>(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_query_is_words_and_never_syntax() {
-        for (query, expected) in [
-            ("rotate the secret", r#""rotate" OR "the" OR "secret""#),
-            (r#"a" OR scope:x NEAR("#, r#""a""" OR "OR" OR "scope:x" OR "NEAR(""#),
-            ("?! -- *", ""),
-            ("\u{0}a\u{0}b", r#""ab""#),
-        ] {
-            assert_eq!(any_word(query), expected, "{query}");
-        }
-        assert_eq!(any_word(&"word ".repeat(1_000)).matches(" OR ").count(), QUERY_WORDS_MAX - 1);
-    }
 
     #[test]
     fn a_wrong_search_names_its_fields() {

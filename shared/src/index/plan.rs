@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Generation, IndexRow, cache, index_sql};
 use crate::metadata::Metadata;
 use crate::ports::{Param, Statement};
 use crate::raw::Object;
 use crate::search::chunk::{self, Chunk, embedded};
+use crate::search::words::indexed;
 use crate::store::json_param;
 
 /// What a job makes of a document.
@@ -152,7 +153,7 @@ impl Plan<'_> {
                 .chunks
                 .iter()
                 .filter(|(hash, _)| fresh.remove(hash.as_str()))
-                .map(|(hash, chunk)| json!({"hash": hash, "heading": chunk.heading, "text": chunk.text}));
+                .map(|(hash, chunk)| said(hash, chunk));
             statements
                 .extend(cache::in_parameters(words).into_iter().map(|it| index_sql!("add_words", of.clone(), it)));
         }
@@ -163,6 +164,14 @@ impl Plan<'_> {
         statements.push(index_sql!("put_layout", of.clone(), json_param(&layout)));
         statements
     }
+}
+
+/// What a chunk says, as `add_words.sql` takes it.
+fn said(hash: &str, chunk: &Chunk) -> Value {
+    json!({
+        "hash": hash, "heading": chunk.heading, "text": chunk.text,
+        "heading_words": indexed(&chunk.heading), "text_words": indexed(&chunk.text),
+    })
 }
 
 /// The chunks of a document leave with what they say, but for those with these hashes.

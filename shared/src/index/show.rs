@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use super::find::{any_word, rows};
+use super::find::rows;
 use super::merge::seq_of;
 use super::{IndexRow, Store, index_sql};
 use crate::authorize::unavailable;
@@ -12,6 +12,8 @@ use crate::ports::{Clock, IndexDatabase};
 use crate::problem::Problem;
 use crate::raw::Object;
 use crate::search::fuse::Fused;
+use crate::search::keywords::Keywords;
+use crate::search::marks::as_html;
 use crate::store::{batch, json_param};
 
 /// A chunk that is answered.
@@ -30,7 +32,7 @@ struct Row {
 pub(super) async fn show<W: IndexDatabase + Clock>(
     world: &W,
     index: &IndexRow,
-    (query, limit): (&str, usize),
+    (keywords, limit): (&Keywords, usize),
     fused: &[Fused],
 ) -> Result<Vec<Object>, Problem> {
     // Many more than are answered: some of those that vectors found may have left long ago.
@@ -38,12 +40,11 @@ pub(super) async fn show<W: IndexDatabase + Clock>(
     if seqs.is_empty() {
         return Ok(Vec::new());
     }
-    let words = any_word(query);
     let wanted = json_param(&seqs);
     let (serving, id, limit) = (index.serving.as_str(), index.id.as_str(), i64::try_from(limit).unwrap_or(i64::MAX));
     let mut statements = vec![index_sql!("read_chunks", serving, id, wanted.clone(), limit)];
-    if !words.is_empty() {
-        statements.push(index_sql!("mark_words", words.as_str(), wanted, limit, serving, id));
+    if !keywords.is_empty() {
+        statements.push(index_sql!("mark_words", json_param(&keywords.wanted()), wanted, limit, serving, id));
     }
     // Safe to repeat: it only reads.
     let answers = batch(&Store(world), statements).await.map_err(|error| unavailable(&error))?;
@@ -56,41 +57,9 @@ pub(super) async fn show<W: IndexDatabase + Clock>(
             "document": row.document, "source": row.source, "heading": row.heading, "text": row.text,
             "start": row.span.map(|span| span.0), "end": row.span.map(|span| span.1),
             "score": entry.score, "keyword_score": entry.keyword, "vector_score": entry.vector,
-            "highlight": marked.map(|(_, text)| as_html(text)),
+            "highlight": marked.map(|(_, marked)| as_html(&row.text, marked, keywords)),
         });
         Some(Object::of(hit).with_kept("metadata", Some(&row.metadata)))
     };
     Ok(fused.iter().filter_map(shown).collect())
-}
-
-/// A text with its marks as HTML: all else in it is text.
-fn as_html(marked: &str) -> String {
-    let mut html = String::with_capacity(marked.len() + 32);
-    for letter in marked.chars() {
-        match letter {
-            MARK_BEGINS => html.push_str("<mark>"),
-            MARK_ENDS => html.push_str("</mark>"),
-            '<' => html.push_str("&lt;"),
-            '>' => html.push_str("&gt;"),
-            '&' => html.push_str("&amp;"),
-            '"' => html.push_str("&quot;"),
-            other => html.push(other),
-        }
-    }
-    html
-}
-
-/// What `mark_words.sql` sets around a word.
-const MARK_BEGINS: char = '\u{2}';
-const MARK_ENDS: char = '\u{3}';
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn marks_are_the_only_markup() {
-        let text = "if a < b && \u{2}lease\u{3} > \"c\" <script>";
-        assert_eq!(as_html(text), "if a &lt; b &amp;&amp; <mark>lease</mark> &gt; &quot;c&quot; &lt;script&gt;");
-    }
 }

@@ -23,6 +23,7 @@ use crate::ports::{DatabaseError, Statement, World};
 use crate::search::chunk::embedded;
 use crate::search::lexical;
 use crate::search::segment::Segment;
+use crate::search::words::indexed;
 use crate::store::{batch, json_param, rows_as};
 
 /// The cosine from which two vectors are taken for those of one text: float16 on another machine still has 0.9999.
@@ -49,6 +50,8 @@ struct ChunkRow {
     kept: Option<String>,
     heading: Option<String>,
     text: Option<String>,
+    heading_words: Option<String>,
+    text_words: Option<String>,
     is_known: u8,
 }
 
@@ -93,7 +96,9 @@ impl Found {
             return;
         };
         let said = embedded(heading, text);
-        if cache::hash_of(&said) != row.hash {
+        let is_cut = |words: &Option<String>, text: &str| words.as_deref() == Some(&*indexed(text));
+        let is_found = is_cut(&row.heading_words, heading) && is_cut(&row.text_words, text);
+        if cache::hash_of(&said) != row.hash || !is_found {
             self.differs("stale_words", &row.document);
         }
         let vector = cache::decode(&row.vector, generation.dimensions);

@@ -149,8 +149,8 @@ pub async fn what_is_deleted_does_not_come_back<S: Store>(stand: &Stand<S>) {
     case.put("guide", GUIDE).await;
     let building = ask(&case, 2_000).await.0.building.unwrap();
     let statements = [
-        "INSERT INTO words (rowid, scope, heading, text) SELECT c.seq + 700000000, ?1, w.heading, w.text FROM chunks c
-        CROSS JOIN words w ON w.rowid = c.seq WHERE c.generation = ?2",
+        "INSERT INTO words (rowid, scope, heading_words, text_words, heading, text)
+        SELECT c.seq + 700000000, ?1, w.heading_words, w.text_words, w.heading, w.text FROM chunks c CROSS JOIN words w ON w.rowid = c.seq WHERE c.generation = ?2",
         "INSERT INTO chunks (generation, seq, document, hash, vector) SELECT ?1, seq + 700000000, document, hash, vector
         FROM chunks WHERE generation = ?2 RETURNING ''",
         "INSERT INTO layouts (generation, document, hash, chunks) SELECT ?1, document, hash, chunks FROM layouts

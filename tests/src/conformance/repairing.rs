@@ -38,6 +38,11 @@ pub async fn what_differs_is_found_and_mended<S: Store>(stand: &Stand<S>) {
             WHERE generation = ?1 AND document = 'guide')",
         ),
         (
+            "stale_words",
+            "UPDATE words SET text_words = 'the words of something else' WHERE rowid IN (SELECT seq FROM chunks
+            WHERE generation = ?1 AND document = 'guide')",
+        ),
+        (
             "missing_words",
             "DELETE FROM words WHERE rowid IN (SELECT seq FROM chunks WHERE generation = ?1 AND document = 'guide')",
         ),

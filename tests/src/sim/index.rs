@@ -7,6 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use longshore::ports::{DatabaseError, IndexDatabase, Rows, Statement};
 use longshore::search::chunk::embedded;
+use longshore::search::words::indexed;
 use rusqlite::{Connection, OptionalExtension};
 use serde_json::Value;
 
@@ -156,14 +157,17 @@ pub(super) fn judge_rest(world: &World) -> Result<bool, String> {
         return Err("F61: what is built is never searched".into());
     }
     // What `builtin` says of a text the verification has made again.
-    let vectors = "SELECT w.heading, w.text, c.vector FROM generations g
-        JOIN chunks c ON c.generation = g.id JOIN words w ON w.rowid = c.seq WHERE g.provider <> 'builtin'";
+    let vectors = "SELECT w.heading, w.text, c.vector, w.heading_words, w.text_words, g.provider FROM generations g
+        JOIN chunks c ON c.generation = g.id JOIN words w ON w.rowid = c.seq";
     let mut question = connection.prepare_cached(vectors).unwrap();
     let mut rows = question.query([]).unwrap();
     while let Some(row) = rows.next().unwrap() {
         let text = |at| row.get::<_, String>(at).unwrap();
+        if [text(3), text(4)] != [indexed(&text(0)), indexed(&text(1))] {
+            return Err(format!("F81: {:?} is found by the words of something else", text(1)));
+        }
         let (said, vector) = (embedded(&text(0), &text(1)), STANDARD.decode(text(2)).unwrap_or_default());
-        if floats(&vector) != providers::vector_of(&said) {
+        if text(5) != "builtin" && floats(&vector) != providers::vector_of(&said) {
             return Err(format!("F56: {said:?} has the vector of something else"));
         }
     }
@@ -193,8 +197,7 @@ mod tests {
         let count = |table: &str| -> i64 {
             index.connection().query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
         };
-        let fill =
-            "UPDATE counter SET seq = 7; INSERT INTO words (rowid, scope, heading, text) VALUES (7, 'g', 'a', 'b');
+        let fill = "UPDATE counter SET seq = 7; INSERT INTO words (rowid, scope, text_words) VALUES (7, 'g', 'b');
             INSERT INTO layouts (generation, document, hash, chunks) VALUES ('g', 'd', 'h', '[]')";
         index.connection().execute_batch(fill).unwrap();
         assert_eq!((count("words"), count("words WHERE words MATCH 'b'"), count("layouts")), (1, 1, 1));
