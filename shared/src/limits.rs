@@ -215,7 +215,7 @@ pub const MERGES_IN_A_ROW: u64 = INDEX_CHUNKS_MAX.div_ceil(MERGE_ROWS_MAX.unsign
 
 /// Bytes of what is searched for: a paragraph.
 pub const QUERY_BYTES_MAX: usize = 4_096;
-/// Words of it that are looked for.
+/// Words of it that are looked for, and as many parts of them.
 pub const QUERY_WORDS_MAX: usize = 64;
 /// Chunks that one search answers at most,
 pub const SEARCH_RESULTS_MAX: usize = 100;

@@ -96,8 +96,8 @@ impl Found {
             return;
         };
         let said = embedded(heading, text);
-        let is_cut = |words: &Option<String>, text: &str| words.as_deref() == Some(&*indexed(text));
-        let is_found = is_cut(&row.heading_words, heading) && is_cut(&row.text_words, text);
+        let is_cut = |words: Option<&str>, text: &str| words == Some(&*indexed(text));
+        let is_found = is_cut(row.heading_words.as_deref(), heading) && is_cut(row.text_words.as_deref(), text);
         if cache::hash_of(&said) != row.hash || !is_found {
             self.differs("stale_words", &row.document);
         }

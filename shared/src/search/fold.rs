@@ -18,7 +18,7 @@ const CLUSTERS: GraphemeClusterSegmenterBorrowed<'static> = GraphemeClusterSegme
 /// A letter, or whatever else, and the bytes of the text that it comes from: all of what is one character to a reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Letter {
-    pub(super) letter: char,
+    pub(super) folded: char,
     pub(super) start: usize,
     pub(super) end: usize,
 }
@@ -26,7 +26,7 @@ pub(super) struct Letter {
 /// The letters of a text. What is not seen, such as a soft hyphen, is left out.
 pub(super) fn letters(text: &str) -> Vec<Letter> {
     let ascii =
-        |(start, byte): (usize, u8)| Letter { letter: char::from(byte.to_ascii_lowercase()), start, end: start + 1 };
+        |(start, byte): (usize, u8)| Letter { folded: char::from(byte.to_ascii_lowercase()), start, end: start + 1 };
     if text.is_ascii() {
         return text.bytes().enumerate().map(ascii).collect();
     }
@@ -37,10 +37,10 @@ pub(super) fn letters(text: &str) -> Vec<Letter> {
         let mut chars = cluster.chars();
         match (chars.next(), chars.next()) {
             (Some(letter), None) if letter.is_ascii() => {
-                letters.push(Letter { letter: letter.to_ascii_lowercase(), start, end });
+                letters.push(Letter { folded: letter.to_ascii_lowercase(), start, end });
             }
-            (Some(letter), None) if is_folded(letter) => letters.push(Letter { letter, start, end }),
-            _ => letters.extend(folded(cluster).chars().map(|letter| Letter { letter, start, end })),
+            (Some(letter), None) if is_folded(letter) => letters.push(Letter { folded: letter, start, end }),
+            _ => letters.extend(folded(cluster).chars().map(|letter| Letter { folded: letter, start, end })),
         }
         start = end;
     }
@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     fn fold(text: &str) -> String {
-        letters(text).iter().map(|letter| letter.letter).collect()
+        letters(text).iter().map(|letter| letter.folded).collect()
     }
 
     #[test]
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn a_letter_knows_the_bytes_that_it_comes_from() {
-        let places: Vec<_> = letters("aß心e\u{301}").into_iter().map(|it| (it.letter, it.start, it.end)).collect();
+        let places: Vec<_> = letters("aß心e\u{301}").into_iter().map(|it| (it.folded, it.start, it.end)).collect();
         assert_eq!(places, [('a', 0, 1), ('s', 1, 3), ('s', 1, 3), ('心', 3, 6), ('e', 6, 9)]);
     }
 

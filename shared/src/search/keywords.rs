@@ -43,7 +43,7 @@ impl Keywords {
             if wholes_left == 0 {
                 break;
             }
-            let runs: Vec<&[Word]> = words.chunk_by(|before, next| is_joined(before, next)).collect();
+            let runs: Vec<&[Word]> = words.chunk_by(is_joined).collect();
             let runs = if runs.len() > 1 { runs } else { Vec::new() };
             let mut wholes: Vec<String> = Vec::new();
             for run in std::iter::once(words.as_slice()).chain(runs).take(wholes_left) {

@@ -63,15 +63,16 @@ fn push_text(html: &mut String, text: Option<&str>) {
             '>' => html.push_str("&gt;"),
             '&' => html.push_str("&amp;"),
             '"' => html.push_str("&quot;"),
-            '\t' | '\n' | '\u{C}' | '\r' => html.push(letter),
-            _ if letter.is_control() || is_noncharacter(letter) => html.push(char::REPLACEMENT_CHARACTER),
-            _ => html.push(letter),
+            _ if is_in_html(letter) => html.push(letter),
+            _ => html.push(char::REPLACEMENT_CHARACTER),
         }
     }
 }
 
-fn is_noncharacter(letter: char) -> bool {
-    matches!(letter, '\u{FDD0}'..='\u{FDEF}') || u32::from(letter) & 0xFFFE == 0xFFFE
+/// Whether HTML may have a character: no control but white space, and nothing that Unicode calls a noncharacter.
+fn is_in_html(letter: char) -> bool {
+    let is_noncharacter = matches!(letter, '\u{FDD0}'..='\u{FDEF}') || u32::from(letter) & 0xFFFE == 0xFFFE;
+    matches!(letter, '\t' | '\n' | '\u{C}' | '\r') || !letter.is_control() && !is_noncharacter
 }
 
 #[cfg(test)]

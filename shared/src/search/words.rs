@@ -49,7 +49,7 @@ pub(super) fn words(text: &str) -> Vec<Word> {
     let letters = letters(text);
     let mut cutter = Cutter { rest: &letters, words: Vec::new(), gap: String::new() };
     while let Some(next) = cutter.rest.first() {
-        match Class::of(next.letter) {
+        match Class::of(next.folded) {
             Class::Spaceless => cutter.take_row(),
             Class::Letter => cutter.take_word(),
             Class::Other => cutter.skip(),
@@ -68,14 +68,14 @@ struct Cutter<'a> {
 impl<'a> Cutter<'a> {
     fn skip(&mut self) {
         if let Some((first, rest)) = self.rest.split_first() {
-            self.gap.push(first.letter);
+            self.gap.push(first.folded);
             self.rest = rest;
         }
     }
 
     /// Takes the letters that are of this class, and the marks upon them.
     fn take(&mut self, class: Class) -> &'a [Letter] {
-        let goes_on = |it: &&Letter| Class::of(it.letter) == class || is_mark(it.letter);
+        let goes_on = |it: &&Letter| Class::of(it.folded) == class || is_mark(it.folded);
         let (taken, rest) = self.rest.split_at(self.rest.iter().take_while(goes_on).count());
         self.rest = rest;
         taken
@@ -83,7 +83,7 @@ impl<'a> Cutter<'a> {
 
     fn push(&mut self, letters: &[Letter], kind: Kind) {
         let (Some(first), Some(last)) = (letters.first(), letters.last()) else { return };
-        let text = letters.iter().map(|it| it.letter).collect();
+        let text = letters.iter().map(|it| it.folded).collect();
         self.words.push(Word { text, range: first.start..last.end, kind, gap: std::mem::take(&mut self.gap) });
     }
 
@@ -98,12 +98,12 @@ impl<'a> Cutter<'a> {
     fn take_word(&mut self) {
         let word = self.take(Class::Letter);
         self.push(word, Kind::Word);
-        let signs = self.rest.iter().take_while(|it| matches!(it.letter, '+' | '#')).count();
+        let signs = self.rest.iter().take_while(|it| matches!(it.folded, '+' | '#')).count();
         let (signs, rest) = self.rest.split_at(signs);
         // `C++11` is about C++, but `a+b` and `page#part` are two words each.
-        let is_last = rest.first().is_none_or(|next| Class::of(next.letter) == Class::Other);
-        if !signs.is_empty() && (is_last || signs.iter().take(2).filter(|it| it.letter == '+').count() == 2) {
-            let sign = |it: &Letter| Letter { letter: if it.letter == '+' { PLUS } else { SHARP }, ..*it };
+        let is_last = rest.first().is_none_or(|next| Class::of(next.folded) == Class::Other);
+        if !signs.is_empty() && (is_last || signs.iter().take(2).filter(|it| it.folded == '+').count() == 2) {
+            let sign = |it: &Letter| Letter { folded: if it.folded == '+' { PLUS } else { SHARP }, ..*it };
             let signed: Vec<_> = word.iter().copied().chain(signs.iter().map(sign)).collect();
             self.rest = rest;
             self.push(&signed, Kind::Signed);
