@@ -213,7 +213,7 @@ pub async fn an_attempt_runs_end_to_end<S: Store>(stand: &Stand<S>) {
 pub async fn a_result_is_kept_as_it_was_written<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let deep = "[".repeat(RESULT_DEPTH_MAX) + &"]".repeat(RESULT_DEPTH_MAX);
-    let long = format!("\"{}\"", "x".repeat(RESULT_BYTES_MAX - 2));
+    let long = format!("\"{}\"", "x".repeat(RESULT_BYTES_MAX - 4));
     for json in [
         "117.63331139400017",
         "12345678901234567890123",
