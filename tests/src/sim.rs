@@ -28,6 +28,7 @@ mod queue;
 mod quotas;
 pub(crate) mod random;
 mod receiver;
+mod repeats;
 mod restorers;
 mod row;
 mod schedule;

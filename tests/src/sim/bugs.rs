@@ -199,6 +199,29 @@ pub static ALL: &[Bug] = &[
         "a repeat that does not find its job",
         &[("read_accepted", "k.tenant = caller.tenant AND", "k.tenant = caller.tenant AND 0 AND")],
     ),
+    switch("a repeat that is refused before its key is read", Switch::RefusesAtOnce),
+    switch("an object of a job that is refused", Switch::PutsRefused),
+    edit("a job that is refused and inserted", &[("accept", " AND i.value ->> 'refused_if_new' IS NULL", "")]),
+    edit(
+        "a repeat that is refused without a look at its key",
+        &[(
+            "read_accepted",
+            "k.tenant = caller.tenant AND",
+            "k.tenant = caller.tenant AND i.value ->> 'refused_if_new' IS NULL AND",
+        )],
+    ),
+    edit(
+        "a job that is refused and counts as missing",
+        &[("read_accepted", "i.value ->> 'refused_if_new' IS NOT NULL", "0")],
+    ),
+    edit(
+        "a digest of when it runs",
+        &[(
+            "read_accepted",
+            "'digest', j.digest",
+            "'digest', iif(j.scheduled_at <> i.value ->> 'scheduled_at', '2.', j.digest)",
+        )],
+    ),
     edit("an id of any time", &[("accept", "<= ?3", "<= ?3 + 86400000")]),
     edit("a successor of any time", &[("replay", "<= ?5", "<= ?5 + 86400000")]),
     edit("a replay with an event id of its own", &[("insert_successor", "coalesce(event_id, id)", "?3")]),

@@ -2,11 +2,9 @@
 
 use std::rc::Rc;
 
-use longshore::accept::{Accepted, accept};
 use longshore::authorize::Caller;
 use longshore::flush::send_hints;
 use longshore::problem::Problem;
-use longshore::request::check;
 use longshore::time::rfc3339;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
@@ -19,6 +17,7 @@ use super::indexers;
 use super::objects;
 use super::ports::Node;
 use super::providers;
+use super::repeats::{self, Answers};
 use super::sabotage::Switch;
 use super::world::World;
 
@@ -36,12 +35,10 @@ const PATIENCE: u32 = 40;
 
 /// A job that an application wants.
 #[derive(Debug, Clone)]
-struct Order {
-    body: Value,
-    key: Option<String>,
+pub(super) struct Order {
+    pub(super) body: Value,
+    pub(super) key: Option<String>,
 }
-
-type Answers = Result<Vec<Result<Accepted, Problem>>, Problem>;
 
 /// Starts an application that wants `count` jobs in one request; `first` is the first one's number.
 pub(super) fn spawn(world: &Rc<World>, first: i64, count: i64) {
@@ -105,7 +102,9 @@ fn order(world: &World, tenant: &str, n: i64) -> Order {
     if random.per_mille(250) {
         body["idempotency_window_seconds"] = json!(random.pick(&[30, 120, 20 * 86_400]));
     }
-    Order { body, key: random.per_mille(700).then(|| format!("key-{n}")) }
+    let mut order = Order { body, key: random.per_mille(700).then(|| format!("key-{n}")) };
+    repeats::hurry(world, &mut order, n);
+    order
 }
 
 async fn client(world: Rc<World>, tenant: &'static str, orders: Vec<Order>) {
@@ -132,7 +131,8 @@ async fn client(world: Rc<World>, tenant: &'static str, orders: Vec<Order>) {
         if done && !world.narrow.quiet && world.random.per_mille(300) {
             another_body(&world, tenant, &orders[0]).await;
         }
-        if done && (!all_keyed || world.narrow.quiet || world.random.per_mille(700)) {
+        let enough = if world.repeats.come() && !world.calm.get() { 300 } else { 700 };
+        if done && (!all_keyed || world.narrow.quiet || world.random.per_mille(enough)) {
             return world.orders_open.update(|open| open - 1);
         }
         world.sleep(world.random.between(500, patience_ms)).await;
@@ -142,28 +142,20 @@ async fn client(world: Rc<World>, tenant: &'static str, orders: Vec<Order>) {
 }
 
 /// Asks one of the producers.
-fn ask(world: &Rc<World>, tenant: &str, orders: Vec<Order>) -> oneshot::Receiver<Answers> {
+fn ask(world: &Rc<World>, tenant: &'static str, orders: Vec<Order>) -> oneshot::Receiver<Answers> {
     let (reply, answer) = oneshot::channel();
     let off_ms = *world.random.pick(&world.producer_clocks);
     let node = Node::new(world, off_ms);
     let caller = Caller { epoch: Some(node.settings().epoch), ..world.callers.borrow()[tenant].clone() };
     let fate = doom(world, Fault::ProducerCrash);
-    world.executor.spawn(fate, async move {
-        let settings = node.settings();
-        let new_job = |(index, order): (usize, &Order)| {
-            check(&node, settings, order.body.to_string().as_bytes(), index, order.key.clone())
-        };
-        let jobs = match orders.iter().enumerate().map(new_job).collect::<Result<Vec<_>, _>>() {
-            Ok(jobs) => jobs,
-            // A deadline that passed while the caller asked again and again: it gives up.
-            Err(problem) => return drop(reply.send(Ok(vec![Err(problem)]))),
-        };
-        let answers = accept(&node, &caller, jobs).await;
+    let world = world.clone();
+    world.clone().executor.spawn(fate, async move {
+        let answers = repeats::ask(&world, &node, (tenant, &caller), &orders).await;
         let accepted = answers.iter().flatten().flatten();
         let hints = accepted.filter_map(|accepted| accepted.hint.clone()).collect();
         // The answer leaves before the hint.
         let _ = reply.send(answers);
-        send_hints(&node, settings, hints).await;
+        send_hints(&node, node.settings(), hints).await;
     });
     answer
 }
@@ -175,8 +167,9 @@ fn take(world: &World, tenant: &str, orders: &[Order], answers: Answers) -> bool
     for (answer, order) in answers.into_iter().zip(orders) {
         match answer {
             Ok(accepted) => invariants.answered(tenant, order.key.as_ref(), &accepted.job.id),
-            Err(Problem::InvalidRequest(_)) => {}
-            Err(Problem::StorageFull) => return false,
+            // What is new and late, or larger than some producer takes: it gives up.
+            Err(Problem::InvalidRequest(_) | Problem::TooLarge(_)) => {}
+            Err(Problem::StorageFull | Problem::QuotaReached) => return false,
             // Its key was freed, by time or by an operator, and somebody's other body has it now.
             Err(Problem::IdempotencyKeyReused) if invariants.is_lost(tenant, order.key.as_ref()) => {}
             Err(problem) => invariants.violated(format!("I5: {order:?} was answered {problem:?}")),
@@ -186,7 +179,7 @@ fn take(world: &World, tenant: &str, orders: &[Order], answers: Answers) -> bool
 }
 
 /// The same key with another body: refused, unless the key was freed.
-async fn another_body(world: &Rc<World>, tenant: &str, order: &Order) {
+async fn another_body(world: &Rc<World>, tenant: &'static str, order: &Order) {
     let Some(key) = &order.key else { return };
     let mut other = order.clone();
     other.body["group"] = json!(ANOTHER);

@@ -126,7 +126,7 @@ impl Invariants {
 
     fn judge_insert(&mut self, now: i64, new: &Row) -> Result<(), String> {
         self.erasures.inserted(now, new);
-        holds!(matches!(new.state, State::Queued | State::Scheduled), "I2: a job begins waiting");
+        holds!(new.has_payload && matches!(new.state, State::Queued | State::Scheduled), "I2, F72: it begins waiting");
         holds!(new.attempt == 0 && new.log.is_empty() && new.failures == 0, "I2: a job begins without attempts");
         holds!(new.created_at >= self.mark, "I1: a row was committed below the mark {}", self.mark);
         holds!((new.created_at - now).abs() <= 20_000, "I1: an id that is not of now ({now})");

@@ -12,6 +12,7 @@ use super::plan::Play;
 use super::queue::Queue;
 use super::random::Random;
 use super::receiver::Receiver;
+use super::repeats::Repeats;
 use super::sabotage::Switch;
 use super::schedule::START_MS;
 use super::world::{Trace, World, settings};
@@ -76,6 +77,7 @@ pub(super) fn make(what: &Play) -> Rc<World> {
         has_epochs,
         has_quotas,
         index_provider,
+        repeats: Repeats::of(what.seed, what.narrow.quiet),
         is_cut_anew: generations::is_cut_anew(what.seed) && !what.narrow.quiet,
         edits: RefCell::default(),
         has_embeds: what.seed % SEEDS_PER_EMBED == 3,

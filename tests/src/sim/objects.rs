@@ -3,6 +3,7 @@
 use longshore::payload::{PREFIX, job_of, key};
 use serde_json::{Value, json};
 
+use super::repeats;
 use super::row::Row;
 use super::world::World;
 
@@ -44,6 +45,12 @@ pub(super) fn judge_insert(world: &World, row: &Row) {
             .borrow_mut()
             .violated(format!("I1, F25: {} has no object of {bytes} bytes: {length:?}", row.id));
     }
+}
+
+/// An object is stored.
+pub(super) fn store(world: &World, key: String, bytes: Vec<u8>) {
+    repeats::judge_put(world, &key);
+    world.objects.borrow_mut().insert(key, bytes);
 }
 
 /// An object leaves after its row.

@@ -210,7 +210,7 @@ impl Node {
     }
 
     async fn store(&self, key: String, bytes: Vec<u8>, waits: (i64, i64)) {
-        let effect = move |world: &Rc<World>| drop(world.objects.borrow_mut().insert(key, bytes));
+        let effect = move |world: &Rc<World>| objects::store(world, key, bytes);
         Call::new(&self.world, waits, self.survives(), effect).await;
     }
 }

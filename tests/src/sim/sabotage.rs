@@ -23,6 +23,10 @@ pub(super) enum Switch {
     FlipsEvidence,
     /// Stored evidence begins one byte late.
     ShiftsEvidence,
+    /// What is wrong by now alone is refused before its key is read.
+    RefusesAtOnce,
+    /// An object is put for a job that is refused if it is new.
+    PutsRefused,
     /// Evidence is stored after the settlement.
     PutsAfterwards,
     /// The object of a large payload is put after its row.

@@ -24,6 +24,7 @@ use super::queue::Queue;
 use super::quotas::Quotas;
 use super::random::Random;
 use super::receiver::Receiver;
+use super::repeats::Repeats;
 use super::row::{Name, Row};
 use super::sabotage::{Bug, Switch};
 use super::{erasers, providers, quotas, restorers};
@@ -87,6 +88,8 @@ pub(super) struct World {
     pub(super) is_cut_anew: bool,
     /// What jobs want of documents, by their numbers.
     pub(super) edits: RefCell<BTreeMap<i64, Vec<Edit>>>,
+    /// Applications that ask again late.
+    pub(super) repeats: Repeats,
     /// A deployment raises the epoch.
     pub(super) has_epochs: bool,
     /// Tenants and keys have quotas.
