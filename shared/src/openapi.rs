@@ -193,13 +193,12 @@ fn operation(route: &Route, told: &Told, generators: &mut Generators, refusals: 
     for (status, problems) in by_status(told.all_refusals(route)) {
         let (name, response) = problems::response(status, &problems);
         // Readiness answers 503 with what it found, or with a problem when it cannot even ask.
-        match responses.get_mut(&status.to_string()) {
-            Some(both) => both["content"]["application/problem+json"] = problems::media(status, &problems),
-            None => {
-                let reference = json!({"$ref": format!("#/components/responses/{name}")});
-                responses.insert(status.to_string(), reference);
-                refusals.insert(name, response);
-            }
+        if let Some(both) = responses.get_mut(&status.to_string()) {
+            both["content"]["application/problem+json"] = problems::media(status, &problems);
+        } else {
+            let reference = json!({"$ref": format!("#/components/responses/{name}")});
+            responses.insert(status.to_string(), reference);
+            refusals.insert(name, response);
         }
     }
     let mut operation = json!({

@@ -111,17 +111,14 @@ fn a_rotation_with_each_worker_one_step_behind() {
                 None => world.key("rotating", &["admin"]).await.1,
             };
             let tenant = Tenant::new(&world, "rotating".to_owned(), world.anyone.with_key(&key));
-            let secrets = match before {
-                Some((_, secrets, left)) => {
-                    go_on(&tenant, &left, &secrets).await;
-                    secrets
-                }
-                None => {
-                    tenant.endpoint("orders", "/ok", json!({})).await;
-                    let rows = world.runner.query("SELECT substr(sealed, 1, 8) AS id FROM signing_secrets", vec![]);
-                    first_id = rows.await.unwrap()[0]["id"].as_str().unwrap().to_owned();
-                    shown(&tenant).await
-                }
+            let secrets = if let Some((_, secrets, left)) = before {
+                go_on(&tenant, &left, &secrets).await;
+                secrets
+            } else {
+                tenant.endpoint("orders", "/ok", json!({})).await;
+                let rows = world.runner.query("SELECT substr(sealed, 1, 8) AS id FROM signing_secrets", vec![]);
+                first_id = rows.await.unwrap()[0]["id"].as_str().unwrap().to_owned();
+                shown(&tenant).await
             };
             let left = leave(&tenant, &format!("pair-{turn}")).await;
             match steps {

@@ -76,6 +76,8 @@ fn is_in_html(letter: char) -> bool {
 }
 
 #[cfg(test)]
+// One marked word is one range.
+#[allow(clippy::single_range_in_vec_init)]
 mod tests {
     use proptest::prelude::*;
 

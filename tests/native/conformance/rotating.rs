@@ -28,8 +28,8 @@ fn rotated(stand: &Stand<Sqlite>, old: Option<MasterKey>) -> Settings {
     Settings { keys: Keyring::new(new, None, old), ..stand.settings.clone() }
 }
 
-fn old_key() -> Option<MasterKey> {
-    Some(MasterKey::parse(MASTER_KEY).unwrap())
+fn old_key() -> MasterKey {
+    MasterKey::parse(MASTER_KEY).unwrap()
 }
 
 async fn walk(stand: &Stand<Sqlite>, settings: &Settings) -> Option<RotationHealth> {
@@ -92,7 +92,7 @@ async fn a_rotation_seals_everything_again() {
         (endpoint, read_tenant_secret(&stand, settings, &case.tenant).await.unwrap())
     };
     let before = shown(&stand.settings).await;
-    let both = rotated(&stand, old_key());
+    let both = rotated(&stand, Some(old_key()));
     let count = sealed_with_old(&stand, &both).await;
     assert_eq!(count, 3 + 1 + 1 + jobs.len() as u64, "secrets, an endpoint, a schedule, jobs");
     stamp_tick(&stand, &both).await.unwrap();
@@ -132,7 +132,7 @@ async fn a_rotation_waits_for_both_workers() {
     let stand = super::stand();
     let case = stand.case().await;
     fill(&case).await;
-    let both = rotated(&stand, old_key());
+    let both = rotated(&stand, Some(old_key()));
     let count = sealed_with_old(&stand, &both).await;
     for (producer, is_walking, left) in [(&stand.settings, false, count), (&both, true, 0), (&stand.settings, false, 0)]
     {
@@ -141,7 +141,7 @@ async fn a_rotation_waits_for_both_workers() {
         assert_eq!(sealed_with_old(&stand, &both).await, left);
     }
     // A key that is only accepted, because the other Worker may seal with it, is none that leaves.
-    let keys = Keyring::new(old_key().unwrap(), MasterKey::parse(&"5a".repeat(32)).ok(), None);
+    let keys = Keyring::new(old_key(), MasterKey::parse(&"5a".repeat(32)).ok(), None);
     let next = Settings { keys, ..stand.settings.clone() };
     stamp_tick(&stand, &next).await.unwrap();
     assert!(walk(&stand, &next).await.is_none());
