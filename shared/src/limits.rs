@@ -84,13 +84,10 @@ pub const DATABASE_MS_MAX: i64 = 30_000;
 pub const DATABASE_TRIES: usize = 3;
 /// A queue send that takes longer is left to the sweep (F2: sends hung for 57 s before failing).
 pub const SEND_MS_MAX: i64 = 2_000;
-
-// ---- The rotation of the master key ----
-
-/// Rows that one step of the walk visits.
+/// Rows that one step of a rotation of the master key visits.
 pub const RESEALED_ROWS: i64 = 250;
-/// Bytes of changes after which a step takes no further row. A row has at most [`HEADERS_MAX`] values of
-/// [`HEADER_VALUE_BYTES_MAX`], old and new, so a parameter stays below the 2 MB that D1 takes.
+/// Bytes of changes after which such a step takes no further row: with the most headers of one row, old and new, below the
+/// 2 MB that D1 takes as a parameter.
 pub const RESEALED_BYTES: usize = 512 * 1024;
 
 // ---- Large payloads, which are objects on R2 ----
