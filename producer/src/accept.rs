@@ -10,6 +10,7 @@ use longshore::idempotency::parse_header;
 use longshore::key::Scope;
 use longshore::limits::{BATCH_BYTES_MAX, ENVELOPE_BYTES_MAX, JOB_REQUEST_BYTES_MAX};
 use longshore::origin::Origin;
+use longshore::prefer::RETURN_MINIMAL;
 use longshore::problem::Problem;
 use longshore::request::{NewJob, check, in_order};
 use longshore::settings::Settings;
@@ -76,7 +77,8 @@ pub(crate) async fn create_jobs(context: &mut ApiContext) -> Result<Answer, Prob
     let results = accept_checked((&context.world, &context.settings), &caller, checked).await?;
     let accepted: Vec<_> = results.iter().filter_map(|result| result.as_ref().ok()).collect();
     hint_later(context, &accepted)?;
-    Ok(Answer::ok(batch_json(&results, &context.request_id)))
+    let minimal = context.request.prefers_minimal();
+    Ok(preference_applied(Answer::ok(batch_json(&results, &context.request_id, minimal)), minimal))
 }
 
 /// Who makes jobs, and where their request comes from.
@@ -103,6 +105,24 @@ pub(crate) async fn accept_checked(
     Ok(places.into_iter().map(|place| place.and_then(|()| accepted.next().unwrap_or(Err(Problem::Internal)))).collect())
 }
 
+/// What became of one job of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Accepted,
+    Replayed,
+    Rejected,
+}
+
+impl Outcome {
+    pub(crate) fn of(result: &Result<Accepted, Problem>) -> Outcome {
+        match result {
+            Ok(accepted) if accepted.replayed => Outcome::Replayed,
+            Ok(_) => Outcome::Accepted,
+            Err(_) => Outcome::Rejected,
+        }
+    }
+}
+
 /// How many jobs became what.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Tally {
@@ -119,12 +139,16 @@ impl Tally {
 
     pub(crate) fn count(&mut self, results: &[Result<Accepted, Problem>]) {
         for result in results {
-            match result {
-                Ok(accepted) if accepted.replayed => self.replayed += 1,
-                Ok(_) => self.accepted += 1,
-                Err(_) => self.rejected += 1,
-            }
+            self.add(Outcome::of(result));
         }
+    }
+
+    pub(crate) fn add(&mut self, outcome: Outcome) {
+        *match outcome {
+            Outcome::Accepted => &mut self.accepted,
+            Outcome::Replayed => &mut self.replayed,
+            Outcome::Rejected => &mut self.rejected,
+        } += 1;
     }
 }
 
@@ -141,12 +165,18 @@ pub(crate) fn result_json(index: usize, result: &Result<Accepted, Problem>, requ
     }
 }
 
-fn batch_json(results: &[Result<Accepted, Problem>], request_id: &str) -> Value {
+/// The answer to a batch; a minimal one has no results but those of refused jobs.
+fn batch_json(results: &[Result<Accepted, Problem>], request_id: &str, minimal: bool) -> Value {
     let mut summary = Tally::default();
     summary.count(results);
-    let rows: Vec<_> =
-        results.iter().enumerate().map(|(index, result)| result_json(index, result, request_id)).collect();
+    let told = results.iter().enumerate().filter(|(_, result)| !minimal || result.is_err());
+    let rows: Vec<_> = told.map(|(index, result)| result_json(index, result, request_id)).collect();
     json!({"summary": summary, "results": rows})
+}
+
+/// Says that the answer is as minimal as the caller prefers it, if so.
+pub(crate) fn preference_applied(answer: Answer, minimal: bool) -> Answer {
+    if minimal { answer.with_header("preference-applied", RETURN_MINIMAL) } else { answer }
 }
 
 /// The key that the request's header gives.

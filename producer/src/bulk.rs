@@ -1,11 +1,12 @@
 //! Bulk intake: jobs, or documents that become jobs, as lines of JSON, accepted while they come and answered one line each.
-//! Memory holds what one accept takes, however many lines there are; the connection may break at any byte, and a repeat with
-//! the same key adds nothing.
+//! The intake waits for lines and for the store, never for whoever reads the answer: a caller may send everything first.
+//! Memory holds what one accept takes and a bounded answer, however many lines there are; the connection may break at any
+//! byte, and a repeat with the same key adds nothing.
 
 use std::time::Duration;
 
+use futures_util::StreamExt;
 use futures_util::future::{Either, select};
-use futures_util::{StreamExt, stream};
 use longshore::accept::Accepted;
 use longshore::authorize::Caller;
 use longshore::cloudflare::CloudflareWorld;
@@ -20,10 +21,11 @@ use longshore::settings::Settings;
 use serde_json::{Value, json};
 use tokio_util::bytes::BytesMut;
 use tokio_util::codec::{Decoder, LinesCodec, LinesCodecError};
-use worker::{ByteStream, Result as WorkerResult};
+use worker::ByteStream;
 
-use crate::accept::{Tally, accept_checked, result_json};
+use crate::accept::{Outcome, Tally, accept_checked, preference_applied, result_json};
 use crate::answer::Answer;
+use crate::bulk_answer::{BulkAnswer, bulk_answer};
 use crate::context::ApiContext;
 use crate::problem::document;
 
@@ -98,7 +100,6 @@ struct Intake {
     takes_hints: bool,
     /// Why no further line is read.
     over: Option<Problem>,
-    summed_up: bool,
 }
 
 /// Accepts the lines of a request whose key may enqueue: jobs, or the documents of an index.
@@ -125,32 +126,34 @@ pub(crate) fn create_jobs(
         first: None,
         takes_hints: true,
         over: None,
-        summed_up: false,
     };
-    let step = |mut intake: Intake| async move { intake.step().await.map(|bytes| (WorkerResult::Ok(bytes), intake)) };
-    let answer = Answer::lines(stream::unfold(intake, step).boxed_local());
+    let minimal = context.request.prefers_minimal();
+    let (write, read) = bulk_answer(minimal);
+    // Not driven by the reader: one who reads only after having sent everything would wait for ever.
+    context.worker.wait_until(intake.run(write));
+    let answer = preference_applied(Answer::lines(read), minimal);
     Ok(group.into_iter().fold(answer, |answer, group| answer.with_header("longshore-group", group)))
 }
 
 impl Intake {
-    /// The next lines of the answer: those of one accept, and at the end the summary.
-    async fn step(&mut self) -> Option<Vec<u8>> {
-        if self.summed_up {
-            return None;
+    /// Accepts lines until they end, or one of them cannot be read, and sums up.
+    async fn run(mut self, mut answer: BulkAnswer) {
+        while self.over.is_none() {
+            let checked = self.gather().await;
+            if checked.is_empty() {
+                break;
+            }
+            let (numbers, checked): (Vec<_>, Vec<_>) = checked.into_iter().unzip();
+            let results = self.accept(checked).await;
+            self.tally.count(&results);
+            let ids = results.iter().flatten().map(|accepted| accepted.job.id.clone());
+            self.first = self.first.take().into_iter().chain(ids).min();
+            let told = numbers.into_iter().zip(&results).map(|told| (Outcome::of(told.1), told));
+            answer.tell(told, |(index, result)| result_json(index, result, &self.request_id).to_string());
         }
-        let checked = if self.over.is_some() { Vec::new() } else { self.gather().await };
-        if checked.is_empty() {
-            self.summed_up = true;
-            let removal = self.remove_the_rest().await;
-            return Some(self.summary(removal.as_ref()));
-        }
-        let (numbers, checked): (Vec<_>, Vec<_>) = checked.into_iter().unzip();
-        let results = self.accept(checked).await;
-        self.tally.count(&results);
-        let ids = results.iter().flatten().map(|accepted| accepted.job.id.clone());
-        self.first = self.first.take().into_iter().chain(ids).min();
-        let line = |(index, result): (usize, &Result<Accepted, Problem>)| result_json(index, result, &self.request_id);
-        Some(as_lines(numbers.into_iter().zip(&results).map(line)).into_bytes())
+        let removal = self.remove_the_rest().await;
+        let summary = self.summary(removal.as_ref(), answer.unreported());
+        answer.end(summary);
     }
 
     /// Reads and checks what one accept takes: as much as fits, or less when the body pauses or ends.
@@ -247,9 +250,9 @@ impl Intake {
         }
     }
 
-    fn summary(&self, removal: Option<&String>) -> Vec<u8> {
+    fn summary(&self, removal: Option<&String>, unreported: &Tally) -> Vec<u8> {
         let problem = self.over.as_ref().map_or(Value::Null, |problem| document(problem, &self.request_id));
-        let mut summary = json!({"summary": self.tally, "problem": problem});
+        let mut summary = json!({"summary": self.tally, "unreported": unreported, "problem": problem});
         if let Some(documents) = &self.documents {
             summary["group"] = json!(documents.group());
             if documents.replace() {

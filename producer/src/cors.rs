@@ -6,9 +6,11 @@ use worker::{Env, Request, Result};
 use crate::answer::Answer;
 
 /// Headers that pages may send, beside those that every page may.
-const REQUEST_HEADERS: &str = "authorization, content-type, idempotency-key, longshore-tenant, traceparent, tracestate";
+const REQUEST_HEADERS: &str =
+    "authorization, content-type, idempotency-key, longshore-tenant, prefer, traceparent, tracestate";
 /// Headers that pages may read, beside those that every page may.
-const ANSWER_HEADERS: &str = "location, longshore-request-id, longshore-group, idempotency-replayed, retry-after";
+const ANSWER_HEADERS: &str =
+    "location, longshore-request-id, longshore-group, idempotency-replayed, preference-applied, retry-after";
 /// Seconds for which a browser need not ask again.
 const PREFLIGHT_SECONDS: u32 = 600;
 

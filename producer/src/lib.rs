@@ -4,6 +4,7 @@ mod accept;
 mod answer;
 mod authenticate;
 mod bulk;
+mod bulk_answer;
 mod complete;
 mod context;
 mod cors;

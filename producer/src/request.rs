@@ -3,6 +3,7 @@
 use futures_util::StreamExt;
 use longshore::invalid::{JSON, names_media_type};
 use longshore::ndjson::NDJSON;
+use longshore::prefer::prefers_minimal;
 use longshore::problem::Problem;
 use worker::{ByteStream, Request};
 
@@ -91,6 +92,11 @@ impl ApiRequest {
     /// Whether the answer is to be lines of JSON.
     pub(crate) fn wants_lines(&self) -> bool {
         self.header("accept").is_some_and(|accept| accept.split(',').any(|range| names_media_type(range, NDJSON)))
+    }
+
+    /// Whether the answer is to have no more than the caller needs.
+    pub(crate) fn prefers_minimal(&self) -> bool {
+        self.header("prefer").is_some_and(|prefer| prefers_minimal(&prefer))
     }
 
     /// Goes on where a page ended.

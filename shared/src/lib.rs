@@ -82,6 +82,7 @@ pub mod ndjson;
 pub mod openapi;
 pub mod plan;
 pub mod ports;
+pub mod prefer;
 pub mod problem;
 pub mod quotas;
 pub mod raw;

@@ -10,6 +10,7 @@ use longshore_tests::raw_receiver::RawReceiver;
 use serde_json::{Value, json};
 
 use crate::hostile_kinds::{DEADLINE_SECONDS, End, Kind, kind_ones, kinds};
+use crate::memory::Memory;
 use crate::tenant::{SOON, Tenant};
 use crate::world::alone;
 
@@ -136,28 +137,4 @@ fn flaws_of_end(kind: &Kind, job: &Value, attempt: &Value, evidence: &Value) -> 
         expect(&format!("a wait of {wait} s"), &json!(within), json!(true));
     }
     flaws
-}
-
-/// The memory of a process, as Linux counts it: what is resident now, and the most that was since [`Memory::of`].
-struct Memory {
-    pid: u32,
-    before_kib: u64,
-}
-
-impl Memory {
-    fn of(pid: u32) -> Memory {
-        // 5 sets the high-water mark back to what is resident now.
-        std::fs::write(format!("/proc/{pid}/clear_refs"), "5").expect("Linux, and a process of ours");
-        Memory { pid, before_kib: kib(pid, "VmRSS:") }
-    }
-
-    fn growth_kib(&self) -> u64 {
-        kib(self.pid, "VmHWM:").saturating_sub(self.before_kib)
-    }
-}
-
-fn kib(pid: u32, field: &str) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix(field)).expect("the kernel counts it");
-    line.trim().trim_end_matches(" kB").parse().unwrap()
 }

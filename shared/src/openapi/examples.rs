@@ -140,10 +140,15 @@ pub(super) fn job_lines() -> String {
     as_lines(jobs().into_iter().map(|(_, job)| job))
 }
 
+/// Counts of lines without an answer: none.
+fn none_unreported() -> Value {
+    json!({"accepted": 0, "replayed": 0, "rejected": 0})
+}
+
 /// The answer to one.
 pub(super) fn batch_lines(problem: &Value) -> String {
     let answer = batch_answer(problem);
-    let last = json!({"summary": answer["summary"], "problem": null});
+    let last = json!({"summary": answer["summary"], "unreported": none_unreported(), "problem": null});
     as_lines(answer["results"].as_array().into_iter().flatten().chain([&last]))
 }
 

@@ -11,6 +11,7 @@ use crate::invalid::InvalidField;
 use crate::limits::{
     EMBED_ID_BYTES_MAX, IDEMPOTENCY_KEY_BYTES_MAX, PAGE_DEFAULT, PAGE_MAX, SUBJECT_BYTES_MAX, WAIT_SECONDS_MAX,
 };
+use crate::prefer::RETURN_MINIMAL;
 use crate::problem::Problem;
 use crate::routes::{Operation, Route};
 use crate::state::State;
@@ -266,6 +267,11 @@ fn headers_of_requests() -> [(String, Value); 5] {
             json!({"type": "string", "minLength": 1, "maxLength": 2 + 2 * IDEMPOTENCY_KEY_BYTES_MAX}),
         ),
         in_header(
+            "Prefer",
+            "With `return=minimal` (RFC 7240) the answer has the refused jobs and the summary alone.",
+            json!({"type": "string"}),
+        ),
+        in_header(
             "traceparent",
             "The trace that the jobs belong to, as in W3C Trace Context, unless they name their own. One that cannot be \
              read is none.",
@@ -353,6 +359,7 @@ pub(super) fn headers() -> Value {
         "Location": header("The path of what was made.", text.clone()),
         "Longshore-Group": header("The group of the jobs that the lines become.", json!({"type": "string", "pattern": NAME})),
         "Idempotency-Replayed": header("The job was there already.", json!({"type": "string", "const": "true"})),
+        "Preference-Applied": header("The preference of the request that was applied.", json!({"const": RETURN_MINIMAL})),
         "Retry-After": header("Seconds after which it is worth asking again.", seconds),
         "WWW-Authenticate": header("How to authenticate.", text.clone()),
         "Cache-Control": header("How long it may be kept.", text.clone()),

@@ -100,6 +100,8 @@ pub(in crate::openapi) struct Searched {
 #[derive(JsonSchema)]
 struct DocumentsSummary {
     summary: BatchSummary,
+    /// Those of them that have no line here, because the caller did not read in time.
+    unreported: BatchSummary,
     /// Why the lines after the last one that is answered were not read, or with `replace` that there was no document, so that
     /// nothing was removed; null if all were read.
     problem: Option<ProblemDocument>,

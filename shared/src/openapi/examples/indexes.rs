@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{AT, batch_answer, shown};
+use super::{AT, batch_answer, none_unreported, shown};
 use crate::index::{Counts, IndexRow};
 use crate::ndjson::as_lines;
 
@@ -48,7 +48,8 @@ pub(in crate::openapi) fn document_lines() -> String {
 /// The lines of the answer to one.
 pub(in crate::openapi) fn document_results(problem: &Value) -> Vec<(&'static str, Value)> {
     let answer = batch_answer(problem);
-    let last = json!({"summary": answer["summary"], "problem": null, "group": "import"});
+    let last =
+        json!({"summary": answer["summary"], "unreported": none_unreported(), "problem": null, "group": "import"});
     vec![("accepted", answer["results"][0].clone()), ("refused", answer["results"][1].clone()), ("summary", last)]
 }
 

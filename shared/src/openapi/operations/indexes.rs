@@ -53,15 +53,24 @@ pub(super) fn write_documents() -> Told {
                        request that is the later line. All jobs of a request are of one group, which tells how far they are.";
     let refused = problems::example(&Problem::StorageFull);
     told(INDEXES, "Brings documents, or takes them away", description)
-        .takes(&["group-of-documents", "replace", "Idempotency-Key", "traceparent", "tracestate", "Longshore-Hops"])
+        .takes(&[
+            "group-of-documents",
+            "replace",
+            "Idempotency-Key",
+            "Prefer",
+            "traceparent",
+            "tracestate",
+            "Longshore-Hops",
+        ])
         .of_tenant()
         .or_reads_lines("One document a line; empty lines are passed over.", examples::document_lines())
         .answers_lines(
             "One result a line, in the order of the lines; the last line is the summary. Its `problem` is null if every line \
-             was read.",
+             was read. The intake does not wait for its reader: results beyond 2 MiB that are not read in time, 4 MiB for \
+             refused lines, are counted in `unreported` alone.",
             Content { schema: document_result, examples: examples::document_results(&refused) },
         )
-        .with_headers(&["Longshore-Group"])
+        .with_headers(&["Longshore-Group", "Preference-Applied"])
         .refuses([
             Problem::NotJson("There is no body.".into()),
             Problem::UnsupportedMediaType,

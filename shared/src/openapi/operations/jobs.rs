@@ -35,7 +35,7 @@ pub(super) fn create_jobs() -> Told {
                        answered, while later lines are still on their way.";
     let refused = problems::example(&Problem::StorageFull);
     told(JOBS, "Accepts many jobs", description)
-        .takes(&["Idempotency-Key", "traceparent", "tracestate", "Longshore-Hops"])
+        .takes(&["Idempotency-Key", "Prefer", "traceparent", "tracestate", "Longshore-Hops"])
         .of_tenant()
         .reads::<NewJobs>(examples::batch())
         .answers::<BatchAnswer>(
@@ -43,9 +43,11 @@ pub(super) fn create_jobs() -> Told {
             "What became of each job.",
             examples::batch_answer(&refused),
         )
+        .with_headers(&["Preference-Applied"])
         .or_lines(Lines {
             description: "One result a line, in the order of the lines; the last line is the summary. Its `problem` is null \
-                          if every line was read.",
+                          if every line was read. The intake does not wait for its reader: results beyond 2 MiB that are not \
+                          read in time, 4 MiB for refused lines, are counted in `unreported` alone.",
             example: examples::batch_lines(&refused),
         })
         .or_reads_lines("One job a line; empty lines are passed over.", examples::job_lines())
