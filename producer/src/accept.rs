@@ -1,13 +1,12 @@
 //! Accepting jobs: one, or a batch. The answer leaves when the jobs are durable; hints leave after it.
 
-use longshore::accept::{Accepted, accept, seal_secrets};
-use longshore::authorize::{Caller, authorize};
+use longshore::accept::{Accepted, Maker, accept, accept_for, seal_secrets};
+use longshore::authorize::Caller;
 use longshore::batch::read_batch;
 use longshore::cloudflare::CloudflareWorld;
 use longshore::flush::send_hints;
 use longshore::hint::Hint;
 use longshore::idempotency::parse_header;
-use longshore::key::Scope;
 use longshore::limits::{BATCH_BYTES_MAX, ENVELOPE_BYTES_MAX, JOB_REQUEST_BYTES_MAX};
 use longshore::origin::Origin;
 use longshore::prefer::RETURN_MINIMAL;
@@ -19,31 +18,38 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::answer::Answer;
-use crate::authenticate::caller;
+use crate::authenticate::{Principal, Proof};
 use crate::context::ApiContext;
 use crate::{bulk, problem};
 
-/// `POST /v1/jobs`
-pub(crate) async fn create_job(context: &mut ApiContext) -> Result<Answer, Problem> {
-    let caller = maker(context)?;
-    let key = idempotency_key(context)?;
+/// `POST /v1/jobs`: its key is checked inside the accept's own batch.
+pub(crate) async fn create_job(context: &mut ApiContext, principal: &Principal) -> Result<Answer, Problem> {
     if context.request.may_be_longer_than(context.settings.plan.payload_inline_bytes + ENVELOPE_BYTES_MAX) {
         // Megabytes are read for those who may send them.
-        authorize(&context.world, &caller, Scope::JobsWrite).await?;
+        principal.prove(&context.world).await?;
     }
-    let body = context.request.json_body(JOB_REQUEST_BYTES_MAX).await?;
-    let job = match check(&context.world, &context.settings, &body, 0, key) {
-        Ok(job) => job,
+    let (caller, jobs) = match read_job(context, principal).await {
+        Ok(read) => read,
         // What is wrong is told to those who may ask; a good job's key is checked where it is inserted.
         Err(refusal) => {
-            authorize(&context.world, &caller, Scope::JobsWrite).await?;
+            principal.prove(&context.world).await?;
             return Err(refusal);
         }
     };
-    let mut jobs = vec![job];
-    seal_secrets(&context.world, &context.settings, &caller, &mut jobs).await?;
-    let mut results = accept(&context.world, &caller, jobs).await?;
+    let maker = Maker { caller: &caller, scope: principal.scope() };
+    let mut results = accept_for(&context.world, maker, jobs).await?;
     durable(context, results.pop().ok_or(Problem::Internal)??)
+}
+
+/// The one job that a request asks for, and who asks: neither is known to be allowed yet.
+async fn read_job(context: &mut ApiContext, principal: &Principal) -> Result<(Caller, Vec<NewJob>), Problem> {
+    context.request.no_parameter_twice()?;
+    let caller = maker(context, principal)?;
+    let key = idempotency_key(context)?;
+    let body = context.request.json_body(JOB_REQUEST_BYTES_MAX).await?;
+    let mut jobs = vec![check(&context.world, &context.settings, &body, 0, key)?];
+    seal_secrets(&context.world, &context.settings, &caller, &mut jobs).await?;
+    Ok((caller, jobs))
 }
 
 /// The answer to a request that made one job, which is hinted after it.
@@ -55,15 +61,11 @@ pub(crate) fn durable(context: &ApiContext, accepted: Accepted) -> Result<Answer
 }
 
 /// `POST /v1/jobs/batch`: each job is accepted or refused by itself; lines of JSON as they come, see [`bulk`].
-pub(crate) async fn create_jobs(context: &mut ApiContext) -> Result<Answer, Problem> {
-    let caller = maker(context)?;
+pub(crate) async fn create_jobs(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+    // What is sealed is sealed for the tenant of the key; it is not asked for again.
+    let caller = Caller { tenant: Some(proof.tenant()?), ..maker(context, proof.principal())? };
     let key = idempotency_key(context)?;
-    // Megabytes are read for those who may send them.
-    let authorized = authorize(&context.world, &caller, Scope::JobsWrite).await?;
-    // What is sealed is sealed for it; it is not asked for again.
-    let caller = Caller { tenant: authorized.tenant, ..caller };
     if context.request.has_lines() {
-        caller.tenant.as_ref().ok_or_else(Problem::names_no_tenant)?;
         return bulk::create_jobs(context, caller, key, None);
     }
     let body = context.request.json_body(BATCH_BYTES_MAX).await?;
@@ -82,9 +84,9 @@ pub(crate) async fn create_jobs(context: &mut ApiContext) -> Result<Answer, Prob
 }
 
 /// Who makes jobs, and where their request comes from.
-pub(crate) fn maker(context: &ApiContext) -> Result<Caller, Problem> {
+pub(crate) fn maker(context: &ApiContext, principal: &Principal) -> Result<Caller, Problem> {
     let origin = Origin::of(|name| context.request.header(name))?;
-    Ok(Caller { origin, ..caller(context)? })
+    Ok(Caller { origin, ..principal.caller()?.clone() })
 }
 
 /// Accepts those that passed their check, and puts the answers in the order of the request.

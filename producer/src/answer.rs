@@ -38,6 +38,19 @@ fn written(answered: impl Serialize) -> Box<RawValue> {
 }
 
 impl Body {
+    /// No body, with the length of this one in the headers if it is known before it is made.
+    fn measured(self, headers: &Headers) -> Result<Body> {
+        let length = match self {
+            Body::Empty | Body::Lines(_) => return Ok(Body::Empty),
+            Body::Text(text) => text.len(),
+            Body::Bytes(bytes) => bytes.len(),
+            Body::Json(json) => json.get().len(),
+            Body::Page(page) => written(page).get().len(),
+        };
+        headers.set("content-length", &length.to_string())?;
+        Ok(Body::Empty)
+    }
+
     fn into_response(self) -> Result<Response> {
         match self {
             Body::Empty => Response::empty(),
@@ -107,7 +120,8 @@ impl Answer {
     }
 
     /// The response. Unless it says otherwise, nothing of it may be kept by a cache; or taken for anything but what it says it is.
-    pub(crate) fn into_response(self, request_id: &str) -> Result<Response> {
+    /// The answer to HEAD has its status and headers alone.
+    pub(crate) fn into_response(self, request_id: &str, is_head: bool) -> Result<Response> {
         let headers = Headers::new();
         if !matches!(self.body, Body::Empty) {
             headers.set("content-type", self.content_type)?;
@@ -118,6 +132,7 @@ impl Answer {
         for (name, value) in &self.headers {
             headers.set(name, value)?;
         }
-        Ok(self.body.into_response()?.with_status(self.status).with_headers(headers))
+        let body = if is_head { self.body.measured(&headers)? } else { self.body };
+        Ok(body.into_response()?.with_status(self.status).with_headers(headers))
     }
 }

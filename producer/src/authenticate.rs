@@ -1,33 +1,126 @@
-//! Authentication: the bearer token of a request, and the tenant it is for.
+//! Authentication and authorization: the bearer token of a request, the tenant it is for, and the proof that its key may do
+//! what the route does. A handler gets that proof from the dispatch, and nobody else can make one.
 
-use longshore::authorize::{Authorized, Caller, authorize};
-use longshore::cloudflare::variable;
+use longshore::authorize::{Authorized, Caller, authorize, authorize_root};
+use longshore::cloudflare::{CloudflareWorld, variable};
 use longshore::invalid::{InvalidField, is_name};
-use longshore::key::{Scope, parse, same_secret};
+use longshore::key::{Scope, parse};
 use longshore::origin::Origin;
 use longshore::problem::Problem;
+use longshore::routes::Operation;
 
 use crate::context::ApiContext;
 
-/// A root token shorter than this is a mistake, not a secret.
-const ROOT_TOKEN_BYTES_MIN: usize = 32;
+/// Who asks, and the scope that the route needs. Nothing of it is checked yet: [`Principal::prove`] does that, and so does an
+/// accept, inside its own batch.
+#[derive(Debug, Clone)]
+pub(crate) struct Principal {
+    who: Who,
+    scope: Scope,
+    /// Why the request does not say for which tenant it is: told to those alone who may ask.
+    refusal: Option<Problem>,
+}
 
-/// The API key of a request, not yet checked against its row.
-///
-/// # Errors
-/// `Unauthenticated` when there is none or it is malformed; a wrong tenant's name.
-pub(crate) fn caller(context: &ApiContext) -> Result<Caller, Problem> {
-    let token = parse(&bearer(context)?)
-        .ok_or_else(|| Problem::Unauthenticated("The key is malformed: ls_<id>_<secret>_<crc>.".into()))?;
-    let tenant = context.request.header("longshore-tenant");
-    let tenant = tenant.or_else(|| context.request.parameter("tenant").map(str::to_owned));
-    if tenant.as_ref().is_some_and(|tenant| !is_name(tenant)) {
-        let detail = "A tenant is 1 to 64 of A-Z a-z 0-9 _ -.";
-        return Err(Problem::InvalidParameter(InvalidField::new("tenant", "invalid-name", detail)));
+#[derive(Debug, Clone)]
+enum Who {
+    /// `ROOT_TOKEN`, which makes the first keys and does nothing else.
+    Root(Authorized),
+    Key(Caller),
+}
+
+/// The proof that the key of a request was checked and has the scope of its route.
+#[derive(Debug)]
+pub(crate) struct Proof {
+    authorized: Authorized,
+    principal: Principal,
+}
+
+impl Principal {
+    /// Reads who asks.
+    ///
+    /// # Errors
+    /// `Unauthenticated` when there is no key, or it is malformed.
+    pub(crate) fn of(context: &ApiContext, operation: Operation, scope: Scope) -> Result<Principal, Problem> {
+        let bearer = bearer(context)?;
+        if let Some(root) = root(context, operation, &bearer) {
+            return Ok(Principal { who: Who::Root(root), scope, refusal: None });
+        }
+        let token = parse(&bearer)
+            .ok_or_else(|| Problem::Unauthenticated("The key is malformed: ls_<id>_<secret>_<crc>.".into()))?;
+        let (tenant, refusal) = match tenant(context) {
+            Ok(tenant) => (tenant, None),
+            Err(refusal) => (None, Some(refusal)),
+        };
+        // Reading harms nobody: it is how an operator decides what is to become of the jobs of a restored store.
+        let of_any_epoch = context.request.reads() || operation.is_of_any_epoch();
+        let epoch = (!of_any_epoch).then_some(context.settings.epoch);
+        let caller = Caller { token, tenant, epoch, origin: Origin::default() };
+        Ok(Principal { who: Who::Key(caller), scope, refusal })
     }
-    // Reading harms nobody: it is how an operator decides what is to become of the jobs of a restored store.
-    let epoch = (context.request.method != "GET").then_some(context.settings.epoch);
-    Ok(Caller { token, tenant, epoch, origin: Origin::default() })
+
+    /// Checks the key and its scope.
+    ///
+    /// # Errors
+    /// `Unauthenticated`, `Forbidden`, `Restoring`, `Unavailable`; and when all is well with the key, what is wrong with the
+    /// tenant's name.
+    pub(crate) async fn prove(&self, world: &CloudflareWorld) -> Result<Proof, Problem> {
+        let authorized = match &self.who {
+            Who::Root(authorized) => authorized.clone(),
+            Who::Key(caller) => authorize(world, caller, self.scope).await?,
+        };
+        match &self.refusal {
+            Some(refusal) => Err(refusal.clone()),
+            None => Ok(Proof { authorized, principal: self.clone() }),
+        }
+    }
+
+    /// The key, for what checks it itself.
+    ///
+    /// # Errors
+    /// What is wrong with the tenant's name; `Forbidden` for `ROOT_TOKEN`.
+    pub(crate) fn caller(&self) -> Result<&Caller, Problem> {
+        match (&self.who, &self.refusal) {
+            (_, Some(refusal)) => Err(refusal.clone()),
+            (Who::Root(_), None) => Err(Problem::Forbidden("The root token makes keys and does nothing else.".into())),
+            (Who::Key(caller), None) => Ok(caller),
+        }
+    }
+
+    /// The scope that the route needs.
+    pub(crate) fn scope(&self) -> Scope {
+        self.scope
+    }
+}
+
+impl Proof {
+    /// The tenant that the request is for.
+    ///
+    /// # Errors
+    /// `InvalidHeader` when a key for all tenants names none.
+    pub(crate) fn tenant(&self) -> Result<String, Problem> {
+        self.authorized.tenant.clone().ok_or_else(Problem::names_no_tenant)
+    }
+
+    /// Checks that the key is one for all tenants: no other `does` that.
+    ///
+    /// # Errors
+    /// `Forbidden` for a tenant's key.
+    pub(crate) fn for_all_tenants(&self, does: &str) -> Result<(), Problem> {
+        if self.authorized.all_tenants {
+            return Ok(());
+        }
+        Err(Problem::Forbidden(format!("Only a key for all tenants {does}.")))
+    }
+
+    /// The tenant whose keys the caller may keep; `*` is every one.
+    pub(crate) fn keeps_keys_of(&self) -> String {
+        self.authorized.tenant.clone().unwrap_or_else(|| "*".into())
+    }
+
+    /// Whose proof it is.
+    pub(crate) fn principal(&self) -> &Principal {
+        &self.principal
+    }
 }
 
 pub(crate) fn bearer(context: &ApiContext) -> Result<String, Problem> {
@@ -39,43 +132,22 @@ pub(crate) fn bearer(context: &ApiContext) -> Result<String, Problem> {
     }
 }
 
-/// Whether the request carries `ROOT_TOKEN`, which makes the first keys and does nothing else.
-pub(crate) fn is_root(context: &ApiContext) -> bool {
-    let root = variable(&context.env, "ROOT_TOKEN").filter(|root| root.len() >= ROOT_TOKEN_BYTES_MIN);
-    match (root, bearer(context)) {
-        (Some(root), Ok(token)) => same_secret(&root, &token),
-        _ => false,
+/// What `ROOT_TOKEN` may, if the request carries it and is about keys.
+fn root(context: &ApiContext, operation: Operation, bearer: &str) -> Option<Authorized> {
+    let root = variable(&context.env, "ROOT_TOKEN").filter(|_| operation.is_of_keys())?;
+    authorize_root(&root, bearer)
+}
+
+/// The tenant that the header or the parameter names.
+fn tenant(context: &ApiContext) -> Result<Option<String>, Problem> {
+    let wrong = |code, detail| Err(Problem::InvalidParameter(InvalidField::new("tenant", code, detail)));
+    let (header, parameter) = (context.request.header("longshore-tenant"), context.request.parameter("tenant"));
+    if header.as_deref().is_some_and(|header| parameter.is_some_and(|parameter| parameter != header)) {
+        return wrong("either-or", "Longshore-Tenant and the parameter name different tenants: name one.");
     }
-}
-
-/// Checks the key and its scope.
-///
-/// # Errors
-/// `Unauthenticated`, `Forbidden`, `Unavailable`.
-pub(crate) async fn authorized(context: &ApiContext, scope: Scope) -> Result<Authorized, Problem> {
-    authorize(&context.world, &caller(context)?, scope).await
-}
-
-/// Checks the key and its scope, and that it is one for all tenants: no other `does` that.
-///
-/// # Errors
-/// As [`authorized`]; `Forbidden` for a tenant's key.
-pub(crate) async fn for_all_tenants(
-    context: &ApiContext,
-    caller: &Caller,
-    scope: Scope,
-    does: &str,
-) -> Result<(), Problem> {
-    if authorize(&context.world, caller, scope).await?.all_tenants {
-        return Ok(());
+    let tenant = header.or_else(|| parameter.map(str::to_owned));
+    if tenant.as_ref().is_some_and(|tenant| !is_name(tenant)) {
+        return wrong("invalid-name", "A tenant is 1 to 64 of A-Z a-z 0-9 _ -.");
     }
-    Err(Problem::Forbidden(format!("Only a key for all tenants {does}.")))
-}
-
-/// Checks the key and its scope, and that it is clear for which tenant.
-///
-/// # Errors
-/// As [`authorized`]; `InvalidHeader` when a key for all tenants names none.
-pub(crate) async fn tenant(context: &ApiContext, scope: Scope) -> Result<String, Problem> {
-    authorized(context, scope).await?.tenant.ok_or_else(Problem::names_no_tenant)
+    Ok(tenant)
 }

@@ -3,9 +3,15 @@
 //! Memory holds what one accept takes and a bounded answer, however many lines there are; the connection may break at any
 //! byte, and a repeat with the same key adds nothing.
 
+use std::pin::pin;
 use std::time::Duration;
 
-use futures_util::StreamExt;
+use crate::accept::{Outcome, Tally, accept_checked, preference_applied, result_json};
+use crate::answer::Answer;
+use crate::body::RequestBody;
+use crate::bulk_answer::{BulkAnswer, bulk_answer};
+use crate::context::ApiContext;
+use crate::problem::document;
 use futures_util::future::{Either, select};
 use longshore::accept::Accepted;
 use longshore::authorize::Caller;
@@ -13,7 +19,7 @@ use longshore::cloudflare::CloudflareWorld;
 use longshore::documents::Documents;
 use longshore::flush::send_hints;
 use longshore::limits::{BULK_BYTES_AT_ONCE, BULK_LINES_AT_ONCE, BULK_PAUSE_MS, JOB_REQUEST_BYTES_MAX};
-use longshore::ndjson::as_lines;
+use longshore::ndjson::{BYTE_ORDER_MARK, as_lines};
 use longshore::ports::Clock;
 use longshore::problem::Problem;
 use longshore::request::{NewJob, check};
@@ -21,26 +27,19 @@ use longshore::settings::Settings;
 use serde_json::{Value, json};
 use tokio_util::bytes::BytesMut;
 use tokio_util::codec::{Decoder, LinesCodec, LinesCodecError};
-use worker::ByteStream;
-
-use crate::accept::{Outcome, Tally, accept_checked, preference_applied, result_json};
-use crate::answer::Answer;
-use crate::bulk_answer::{BulkAnswer, bulk_answer};
-use crate::context::ApiContext;
-use crate::problem::document;
 
 type Checked = Result<NewJob, Problem>;
 
 /// Lines as they come: a network's pieces on one side, whole lines on the other.
 struct Lines {
-    body: ByteStream,
+    body: RequestBody,
     buffer: BytesMut,
     codec: LinesCodec,
     ended: bool,
 }
 
 impl Lines {
-    fn new(body: ByteStream, line_bytes_max: usize) -> Lines {
+    fn new(body: RequestBody, line_bytes_max: usize) -> Lines {
         let codec = LinesCodec::new_with_max_length(line_bytes_max);
         Lines { body, buffer: BytesMut::new(), codec, ended: false }
     }
@@ -50,7 +49,8 @@ impl Lines {
         let line =
             if self.ended { self.codec.decode_eof(&mut self.buffer) } else { self.codec.decode(&mut self.buffer) };
         match line {
-            Ok(line) => line.map(Ok),
+            // Files that were put together have the mark at the beginning of any line.
+            Ok(line) => line.map(|line| Ok(line.strip_prefix(BYTE_ORDER_MARK).map(str::to_owned).unwrap_or(line))),
             Err(LinesCodecError::MaxLineLengthExceeded) => Some(Err(Problem::TooLarge("The line is too long.".into()))),
             Err(LinesCodecError::Io(_)) => Some(Err(Problem::NotJson("The line is not UTF-8.".into()))),
         }
@@ -62,18 +62,17 @@ impl Lines {
             return Ok(false);
         }
         let next = match pause {
-            None => self.body.next().await,
+            None => self.body.next().await?,
             Some(ms) => {
                 let wait = clock.sleep(Duration::from_millis(ms.unsigned_abs()));
-                match select(self.body.next(), std::pin::pin!(wait)).await {
-                    Either::Left((next, _)) => next,
+                match select(pin!(self.body.next()), pin!(wait)).await {
+                    Either::Left((next, _)) => next?,
                     Either::Right(_) => return Ok(false),
                 }
             }
         };
         match next {
-            Some(Ok(bytes)) => self.buffer.extend_from_slice(&bytes),
-            Some(Err(_)) => return Err(Problem::NotJson("The body broke off.".into())),
+            Some(bytes) => self.buffer.extend_from_slice(&bytes),
             None => self.ended = true,
         }
         Ok(true)
@@ -153,7 +152,9 @@ impl Intake {
         }
         let removal = self.remove_the_rest().await;
         let summary = self.summary(removal.as_ref(), answer.unreported());
-        answer.end(summary);
+        answer.sum_up(summary);
+        // When it ended early: a caller who sends everything first comes to read the answer only so. It ends after that.
+        self.lines.body.pass_over().await;
     }
 
     /// Reads and checks what one accept takes: as much as fits, or less when the body pauses or ends.

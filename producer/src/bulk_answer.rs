@@ -7,10 +7,15 @@ use std::rc::Rc;
 
 use futures_channel::mpsc::{UnboundedSender, unbounded};
 use futures_util::StreamExt;
-use longshore::limits::{BULK_ANSWER_BYTES, BULK_REFUSED_BYTES};
 
 use crate::accept::{Outcome, Tally};
 use crate::answer::Bytes;
+
+/// Bytes of the answer that a bulk request holds for a caller who does not read it: 20,000 accepted lines of 100 bytes. Lines
+/// that are accepted beyond are counted in the summary alone. With the next one, ten callers who never read hold 40 MB.
+const BULK_ANSWER_BYTES: usize = 2 * 1024 * 1024;
+/// Bytes beside those for lines that are refused: at least 4,000 of about 500 bytes.
+const BULK_REFUSED_BYTES: usize = 2 * 1024 * 1024;
 
 /// The end of the buffer that the intake writes to.
 #[derive(Debug)]
@@ -60,8 +65,8 @@ impl BulkAnswer {
         &self.unreported
     }
 
-    /// Adds the last line, which always fits, and ends the answer.
-    pub(crate) fn end(mut self, summary: Vec<u8>) {
+    /// Adds the last line, which always fits. The answer ends when this end of it is dropped.
+    pub(crate) fn sum_up(&mut self, summary: Vec<u8>) {
         self.send(summary);
     }
 
@@ -121,8 +126,10 @@ mod tests {
         assert_eq!(answer.unread.get(), 0);
         tell(&mut answer, Outcome::Accepted, 1, 100);
         assert_eq!(take(&mut bytes), 100);
-        answer.end(b"summary".to_vec());
+        answer.sum_up(b"summary".to_vec());
         assert_eq!(take(&mut bytes), 7);
+        assert!(bytes.next().now_or_never().is_none(), "not before it is dropped");
+        drop(answer);
         assert!(bytes.next().now_or_never().unwrap().is_none(), "the answer ends");
     }
 
@@ -143,6 +150,7 @@ mod tests {
         drop(bytes);
         tell(&mut answer, Outcome::Accepted, 500, 100);
         assert_eq!(answer.unread.get(), 0);
-        answer.end(Vec::new());
+        answer.sum_up(b"summary".to_vec());
+        assert_eq!(answer.unread.get(), 0);
     }
 }

@@ -2,18 +2,18 @@
 
 use longshore::complete::{CompleteRequest, FailRequest, complete as end};
 use longshore::invalid::read;
-use longshore::key::Scope;
 use longshore::limits::REQUEST_BYTES_MAX;
 use longshore::problem::Problem;
 
 use crate::accept::hint;
 use crate::answer::Answer;
+use crate::authenticate::Proof;
 use crate::context::ApiContext;
 use crate::read::{job_json, job_of_path};
 
 /// `POST /v1/jobs/{id}/complete`, with a result or without
-pub(crate) async fn complete(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
-    let job = job_of_path(context, scope).await?;
+pub(crate) async fn complete(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+    let job = job_of_path(context, proof)?;
     let body = context.request.optional_json_body(REQUEST_BYTES_MAX).await?;
     let request: CompleteRequest = body.map(|body| read(&body, "#")).transpose()?.unwrap_or_default();
     let outcome = request.outcome()?;
@@ -22,8 +22,8 @@ pub(crate) async fn complete(context: &mut ApiContext, scope: Scope) -> Result<A
 }
 
 /// `POST /v1/jobs/{id}/fail`, with a reason or without: the job is tried again, or dies.
-pub(crate) async fn fail(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
-    let job = job_of_path(context, scope).await?;
+pub(crate) async fn fail(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+    let job = job_of_path(context, proof)?;
     let body = context.request.optional_json_body(REQUEST_BYTES_MAX).await?;
     let request: FailRequest = body.map(|body| read(&body, "#")).transpose()?.unwrap_or_default();
     let outcome = request.outcome()?;

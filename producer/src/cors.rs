@@ -6,8 +6,8 @@ use worker::{Env, Request, Result};
 use crate::answer::Answer;
 
 /// Headers that pages may send, beside those that every page may.
-const REQUEST_HEADERS: &str =
-    "authorization, content-type, idempotency-key, longshore-tenant, prefer, traceparent, tracestate";
+const REQUEST_HEADERS: &str = "authorization, content-encoding, content-type, idempotency-key, longshore-tenant, prefer, \
+                               traceparent, tracestate";
 /// Headers that pages may read, beside those that every page may.
 const ANSWER_HEADERS: &str =
     "location, longshore-request-id, longshore-group, idempotency-replayed, preference-applied, retry-after";

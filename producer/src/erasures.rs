@@ -4,17 +4,16 @@ use longshore::authorize::unavailable;
 use longshore::cloudflare::is_bound;
 use longshore::erasures::{ErasureRow, read_erasure, request_erasure, subject_of};
 use longshore::index::manage;
-use longshore::key::Scope;
 use longshore::limits::ID_SKEW_MS_MAX;
 use longshore::problem::Problem;
 
 use crate::answer::Answer;
-use crate::authenticate::tenant;
+use crate::authenticate::Proof;
 use crate::context::ApiContext;
 
 /// The tenant that the path names, which must be the caller's.
-pub(crate) async fn tenant_of_path(context: &ApiContext, scope: Scope) -> Result<String, Problem> {
-    let tenant = tenant(context, scope).await?;
+pub(crate) fn tenant_of_path(context: &ApiContext, proof: &Proof) -> Result<String, Problem> {
+    let tenant = proof.tenant()?;
     if tenant == context.placeholder(0) { Ok(tenant) } else { Err(Problem::NotFound) }
 }
 
@@ -23,8 +22,8 @@ fn receipt(row: &ErasureRow) -> Answer {
 }
 
 /// `DELETE /v1/tenants/{id}`
-pub(crate) async fn erase_tenant(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
-    let tenant = tenant_of_path(context, scope).await?;
+pub(crate) async fn erase_tenant(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+    let tenant = tenant_of_path(context, proof)?;
     let run = request_erasure(&context.world, &tenant, None).await?;
     // After the keys have left. What fails here, or is made by a request that was under way, leaves with the sweep.
     if is_bound(&context.env, "INDEX_DB") {
@@ -35,14 +34,14 @@ pub(crate) async fn erase_tenant(context: &mut ApiContext, scope: Scope) -> Resu
 }
 
 /// `DELETE /v1/tenants/{id}/subjects/{subject}`
-pub(crate) async fn erase_subject(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
-    let tenant = tenant_of_path(context, scope).await?;
+pub(crate) async fn erase_subject(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+    let tenant = tenant_of_path(context, proof)?;
     let subject = subject_of(context.placeholder(1))?;
     Ok(receipt(&request_erasure(&context.world, &tenant, Some(&subject)).await?))
 }
 
 /// `GET /v1/erasures/{id}`
-pub(crate) async fn read(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
-    let tenant = tenant(context, scope).await?;
+pub(crate) async fn read(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+    let tenant = proof.tenant()?;
     Ok(Answer::ok(read_erasure(&context.world, &tenant, context.placeholder(0)).await?.to_json()))
 }

@@ -2,7 +2,6 @@
 //! store, key included, so that nothing grows with the list.
 
 use futures_util::{StreamExt, stream};
-use longshore::key::Scope;
 use longshore::ndjson::as_lines;
 use longshore::problem::Problem;
 use longshore::routes::Operation;
@@ -10,6 +9,7 @@ use serde_json::json;
 use worker::{Error, Result};
 
 use crate::answer::{Answer, Body, Page};
+use crate::authenticate::Principal;
 use crate::context::ApiContext;
 use crate::routes::handle;
 
@@ -23,16 +23,17 @@ enum Next {
 struct Export {
     context: ApiContext,
     operation: Operation,
-    scope: Scope,
+    /// Whose key is checked again for each page.
+    principal: Principal,
     next: Next,
     /// Pages that it may still read.
     pages: usize,
 }
 
 /// The list that begins with this page.
-pub(crate) fn answer(context: ApiContext, operation: Operation, scope: Scope, first: Page) -> Answer {
+pub(crate) fn answer(context: ApiContext, operation: Operation, principal: Principal, first: Page) -> Answer {
     let pages = context.settings.plan.export_pages;
-    let export = Export { context, operation, scope, next: Next::Page(first), pages };
+    let export = Export { context, operation, principal, next: Next::Page(first), pages };
     Answer::lines(stream::try_unfold(export, step).boxed_local())
 }
 
@@ -40,6 +41,11 @@ pub(crate) fn answer(context: ApiContext, operation: Operation, scope: Scope, fi
 pub(crate) fn broke_off(problem: &Problem) -> Error {
     tracing::warn!(slug = problem.slug(), "an export broke off");
     Error::RustError(problem.slug().to_owned())
+}
+
+async fn next_page(export: &mut Export) -> std::result::Result<Answer, Problem> {
+    let proof = export.principal.prove(&export.context.world).await?;
+    handle(export.operation, &proof, &mut export.context).await
 }
 
 async fn step(mut export: Export) -> Result<Option<(Vec<u8>, Export)>> {
@@ -51,7 +57,7 @@ async fn step(mut export: Export) -> Result<Option<(Vec<u8>, Export)>> {
         Next::Cursor(cursor) => {
             export.pages -= 1;
             export.context.request.set_cursor(cursor);
-            match handle(export.operation, export.scope, &mut export.context).await {
+            match next_page(&mut export).await {
                 Ok(Answer { body: Body::Page(page), .. }) => page,
                 Ok(_) => return Err(Error::RustError("a list was answered with something else".into())),
                 Err(problem) => return Err(broke_off(&problem)),

@@ -3,7 +3,6 @@
 use futures_util::{StreamExt, stream};
 use longshore::cloudflare::{CloudflareWorld, is_bound};
 use longshore::export::{Step, TenantExport};
-use longshore::key::Scope;
 use longshore::ndjson::as_lines;
 use longshore::problem::Problem;
 use longshore::settings::Settings;
@@ -11,7 +10,7 @@ use serde_json::json;
 use worker::Result;
 
 use crate::answer::Answer;
-use crate::authenticate::caller;
+use crate::authenticate::Proof;
 use crate::context::{ApiContext, new_cursor};
 use crate::erasures::tenant_of_path;
 use crate::export::broke_off;
@@ -26,17 +25,18 @@ struct Stream {
 }
 
 /// `GET /v1/tenants/{id}/export`
-pub(crate) async fn export(context: &mut ApiContext, scope: Scope) -> std::result::Result<Answer, Problem> {
+pub(crate) async fn export(context: &mut ApiContext, proof: &Proof) -> std::result::Result<Answer, Problem> {
     context.only_parameters(&[])?;
     context.no_limit()?;
-    let tenant = tenant_of_path(context, scope).await?;
+    let tenant = tenant_of_path(context, proof)?;
     let from = context.position(&tenant)?;
     let settings = context.settings.clone();
+    let (caller, scope) = (proof.principal().caller()?.clone(), proof.principal().scope());
     let has_indexes = is_bound(&context.env, "INDEX_DB");
     let stream = Stream {
         world: CloudflareWorld::new(&context.env).map_err(|_| Problem::Internal)?,
         list: context.list(),
-        export: TenantExport::new(tenant.clone(), caller(context)?, scope, (settings.plan, has_indexes), from),
+        export: TenantExport::new(tenant.clone(), caller, scope, (settings.plan, has_indexes), from),
         settings,
         tenant,
     };

@@ -3,19 +3,17 @@
 use std::rc::Rc;
 
 use longshore::accept::{Maker, accept_for};
-use longshore::authorize::{Caller, authorize};
 use longshore::documents::{Documents, rebuilding, verification};
 use longshore::index::IndexRow;
 use longshore::index::find::{SegmentCache, search as find};
 use longshore::index::manage::{self, Change};
-use longshore::key::Scope;
 use longshore::limits::REQUEST_BYTES_MAX;
 use longshore::problem::Problem;
 use longshore::request::check;
 
 use crate::accept::{durable, idempotency_key, maker};
 use crate::answer::Answer;
-use crate::authenticate::{caller, tenant};
+use crate::authenticate::Proof;
 use crate::bulk;
 use crate::context::ApiContext;
 
@@ -26,16 +24,17 @@ thread_local! {
 }
 
 /// `PUT /v1/indexes/{id}`
-pub(crate) async fn put(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
-    let caller = maker(context)?;
-    let tenant = authorize(&context.world, &caller, scope).await?.tenant.ok_or_else(Problem::names_no_tenant)?;
+pub(crate) async fn put(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+    let tenant = proof.tenant()?;
+    let caller = maker(context, proof.principal())?;
     let body = context.request.json_body(REQUEST_BYTES_MAX).await?;
     let name = context.placeholder(0).to_owned();
     let (index, change) = manage::put_index(&context.world, &context.settings, &tenant, &name, &body).await?;
     if change == Change::Builds {
         // Asked again, it goes on again: jobs that find nothing left to do change nothing.
         let job = check(&context.world, &context.settings, &rebuilding(&index), 0, None)?;
-        let mut results = accept_for(&context.world, Maker { caller: &caller, scope }, vec![job]).await?;
+        let mut results =
+            accept_for(&context.world, Maker { caller: &caller, scope: proof.principal().scope() }, vec![job]).await?;
         durable(context, results.pop().ok_or(Problem::Internal)??)?;
     }
     let answer = whole(context, &tenant).await?;
@@ -47,8 +46,8 @@ pub(crate) async fn put(context: &mut ApiContext, scope: Scope) -> Result<Answer
 }
 
 /// `GET /v1/indexes/{id}`
-pub(crate) async fn read(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
-    let tenant = tenant(context, scope).await?;
+pub(crate) async fn read(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+    let tenant = proof.tenant()?;
     whole(context, &tenant).await
 }
 
@@ -59,9 +58,9 @@ async fn whole(context: &ApiContext, tenant: &str) -> Result<Answer, Problem> {
 }
 
 /// `GET /v1/indexes`
-pub(crate) async fn list(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
+pub(crate) async fn list(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
     context.only_parameters(&[])?;
-    let tenant = tenant(context, scope).await?;
+    let tenant = proof.tenant()?;
     let after = context.position::<String>(&tenant)?.unwrap_or_default();
     let limit = context.limit()?;
     let rows = manage::list_indexes(&context.world, &tenant, &after, limit).await?;
@@ -69,18 +68,18 @@ pub(crate) async fn list(context: &mut ApiContext, scope: Scope) -> Result<Answe
 }
 
 /// `DELETE /v1/indexes/{id}`
-pub(crate) async fn delete(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
-    let tenant = tenant(context, scope).await?;
+pub(crate) async fn delete(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+    let tenant = proof.tenant()?;
     manage::drop_index(&context.world, &tenant, context.placeholder(0)).await?;
     Ok(Answer::nothing())
 }
 
 /// `POST /v1/indexes/{id}/documents`: a document a line, as they come, see [`bulk`].
-pub(crate) async fn write_documents(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
-    let caller = maker(context)?;
+pub(crate) async fn write_documents(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+    let tenant = proof.tenant()?;
+    let caller = maker(context, proof.principal())?;
     let key = idempotency_key(context)?;
-    // Before a line is read: what may not be done, and a name that is mistyped, is refused once.
-    let tenant = authorize(&context.world, &caller, scope).await?.tenant.ok_or_else(Problem::names_no_tenant)?;
+    // Before a line is read: a name that is mistyped is refused once.
     let index = manage::read_index(&context.world, &tenant, context.placeholder(0)).await?;
     if !context.request.has_lines() {
         return Err(Problem::UnsupportedMediaType);
@@ -91,10 +90,8 @@ pub(crate) async fn write_documents(context: &mut ApiContext, scope: Scope) -> R
 }
 
 /// `POST /v1/indexes/{id}/search`
-pub(crate) async fn search(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
-    // It reads, although it is a POST: also while the store is being restored.
-    let reader = Caller { epoch: None, ..caller(context)? };
-    let tenant = authorize(&context.world, &reader, scope).await?.tenant.ok_or_else(Problem::names_no_tenant)?;
+pub(crate) async fn search(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+    let tenant = proof.tenant()?;
     let body = context.request.json_body(REQUEST_BYTES_MAX).await?;
     let segments = SEGMENTS.with(Rc::clone);
     let found = find(&context.world, &context.settings, &segments, (&tenant, context.placeholder(0)), &body).await?;
@@ -102,14 +99,15 @@ pub(crate) async fn search(context: &mut ApiContext, scope: Scope) -> Result<Ans
 }
 
 /// `POST /v1/indexes/{id}/verify`: a job that holds it against itself.
-pub(crate) async fn verify(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
-    let caller = maker(context)?;
+pub(crate) async fn verify(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+    let tenant = proof.tenant()?;
+    let caller = maker(context, proof.principal())?;
     let key = idempotency_key(context)?;
-    let tenant = authorize(&context.world, &caller, scope).await?.tenant.ok_or_else(Problem::names_no_tenant)?;
     let index = manage::read_index(&context.world, &tenant, context.placeholder(0)).await?;
     let body = context.request.optional_json_body(REQUEST_BYTES_MAX).await?;
     let job = verification(&index, body.as_deref())?;
     let job = check(&context.world, &context.settings, &job, 0, key)?;
-    let mut results = accept_for(&context.world, Maker { caller: &caller, scope }, vec![job]).await?;
+    let mut results =
+        accept_for(&context.world, Maker { caller: &caller, scope: proof.principal().scope() }, vec![job]).await?;
     durable(context, results.pop().ok_or(Problem::Internal)??)
 }

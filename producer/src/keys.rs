@@ -1,35 +1,25 @@
 //! API keys and strays over HTTP, for admins.
 
-use longshore::key::Scope;
 use longshore::limits::REQUEST_BYTES_MAX;
 use longshore::problem::Problem;
 use longshore::{keys, strays};
 
 use crate::answer::Answer;
-use crate::authenticate::{authorized, caller, for_all_tenants, is_root};
+use crate::authenticate::Proof;
 use crate::context::ApiContext;
 
-/// The tenant whose keys the caller may keep; `*` is every one.
-async fn keeps_keys_of(context: &ApiContext, scope: Scope) -> Result<String, Problem> {
-    if is_root(context) {
-        return Ok("*".into());
-    }
-    let authorized = authorized(context, scope).await?;
-    Ok(authorized.tenant.unwrap_or_else(|| "*".into()))
-}
-
 /// `POST /v1/keys`
-pub(crate) async fn create(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
-    let of = keeps_keys_of(context, scope).await?;
+pub(crate) async fn create(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+    let of = proof.keeps_keys_of();
     let body = context.request.json_body(REQUEST_BYTES_MAX).await?;
     let only_tenant = (of != "*").then_some(of.as_str());
     Ok(Answer::json(201, keys::create_key(&context.world, only_tenant, &body).await?))
 }
 
 /// `GET /v1/keys`
-pub(crate) async fn list(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
+pub(crate) async fn list(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
     context.only_parameters(&[])?;
-    let of = keeps_keys_of(context, scope).await?;
+    let of = proof.keeps_keys_of();
     let after = context.position::<String>(&of)?.unwrap_or_default();
     let limit = context.limit()?;
     let rows = keys::list_keys(&context.world, &of, &after, limit).await?;
@@ -37,16 +27,16 @@ pub(crate) async fn list(context: &mut ApiContext, scope: Scope) -> Result<Answe
 }
 
 /// `DELETE /v1/keys/{id}`
-pub(crate) async fn revoke(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
-    let of = keeps_keys_of(context, scope).await?;
+pub(crate) async fn revoke(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+    let of = proof.keeps_keys_of();
     keys::revoke_key(&context.world, &of, context.placeholder(0)).await?;
     Ok(Answer::nothing())
 }
 
 /// `GET /v1/strays`: a message that cannot be read belongs to no tenant.
-pub(crate) async fn strays(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
+pub(crate) async fn strays(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
     context.only_parameters(&[])?;
-    for_all_tenants(context, &caller(context)?, scope, "sees strays").await?;
+    proof.for_all_tenants("sees strays")?;
     let after = context.position::<String>("*")?.unwrap_or_default();
     let limit = context.limit()?;
     let rows = strays::list_strays(&context.world, &after, limit).await?;

@@ -3,6 +3,7 @@
 mod accept;
 mod answer;
 mod authenticate;
+mod body;
 mod bulk;
 mod bulk_answer;
 mod complete;

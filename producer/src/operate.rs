@@ -1,10 +1,8 @@
 //! What operators do: cancel, retry now, replay, discard, pause and resume everything.
 
-use longshore::authorize::Caller;
 use longshore::hint::Hint;
 use longshore::invalid::read;
 use longshore::job::Lane;
-use longshore::key::Scope;
 use longshore::limits::{ENVELOPE_BYTES_MAX, NOTE_BYTES_MAX, REQUEST_BYTES_MAX};
 use longshore::operate::{self, Discard, Replay, Restored};
 use longshore::problem::Problem;
@@ -12,28 +10,28 @@ use serde_json::json;
 
 use crate::accept::hint;
 use crate::answer::Answer;
-use crate::authenticate::{caller, for_all_tenants};
+use crate::authenticate::Proof;
 use crate::context::ApiContext;
 use crate::read::{job_json, job_of_path};
 
 /// `POST /v1/jobs/{id}/cancel`
-pub(crate) async fn cancel(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
-    let job = job_of_path(context, scope).await?;
+pub(crate) async fn cancel(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+    let job = job_of_path(context, proof)?;
     let row = operate::cancel(&context.world, &context.settings, &job).await?;
     Ok(Answer::ok(job_json(&row)))
 }
 
 /// `POST /v1/jobs/{id}/retry`
-pub(crate) async fn retry(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
-    let job = job_of_path(context, scope).await?;
+pub(crate) async fn retry(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+    let job = job_of_path(context, proof)?;
     let row = operate::retry_now(&context.world, &job).await?;
     hint(context, vec![Hint::now(job, Lane::of(&row.kind))])?;
     Ok(Answer::json(202, job_json(&row)))
 }
 
 /// `POST /v1/dead-letters/{id}/replay`, with an edited payload or without
-pub(crate) async fn replay(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
-    let job = job_of_path(context, scope).await?;
+pub(crate) async fn replay(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+    let job = job_of_path(context, proof)?;
     let cap = context.settings.plan.payload_bytes_max + ENVELOPE_BYTES_MAX;
     let body = context.request.optional_json_body(cap).await?;
     let request: Option<Replay> = body.map(|body| read(&body, "#")).transpose()?;
@@ -45,8 +43,8 @@ pub(crate) async fn replay(context: &mut ApiContext, scope: Scope) -> Result<Ans
 }
 
 /// `POST /v1/dead-letters/{id}/discard`, with a note or without
-pub(crate) async fn discard(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
-    let job = job_of_path(context, scope).await?;
+pub(crate) async fn discard(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+    let job = job_of_path(context, proof)?;
     let body = context.request.optional_json_body(REQUEST_BYTES_MAX).await?;
     let request: Option<Discard> = body.map(|body| read(&body, "#")).transpose()?;
     let note = request.and_then(|request| request.note);
@@ -59,16 +57,15 @@ pub(crate) async fn discard(context: &mut ApiContext, scope: Scope) -> Result<An
 }
 
 /// `POST /v1/pause` and `/v1/resume`: everything, for a key of all tenants.
-pub(crate) async fn set_paused(context: &mut ApiContext, scope: Scope, paused: bool) -> Result<Answer, Problem> {
-    for_all_tenants(context, &caller(context)?, scope, "pauses the pipeline").await?;
+pub(crate) async fn set_paused(context: &mut ApiContext, proof: &Proof, paused: bool) -> Result<Answer, Problem> {
+    proof.for_all_tenants("pauses the pipeline")?;
     operate::set_paused(&context.world, paused).await?;
     Ok(Answer::ok(json!({"paused": paused})))
 }
 
 /// `POST /v1/restored`: the one thing that a store of another epoch is told.
-pub(crate) async fn restored(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
-    let of_any_epoch = Caller { epoch: None, ..caller(context)? };
-    for_all_tenants(context, &of_any_epoch, scope, "tells that the store was restored").await?;
+pub(crate) async fn restored(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+    proof.for_all_tenants("tells that the store was restored")?;
     let body = context.request.json_body(REQUEST_BYTES_MAX).await?;
     let request: Restored = read(&body, "#")?;
     let paused = operate::restored(&context.world, &context.settings, &request).await?;

@@ -2,6 +2,7 @@
 
 use http::StatusCode;
 use longshore::daily_limit::seconds_to_midnight;
+use longshore::gzip::CODINGS;
 use longshore::invalid::InvalidField;
 use longshore::problem::Problem;
 use problem_details::ProblemDetails;
@@ -47,6 +48,7 @@ pub(crate) fn answer(problem: &Problem, request_id: &str) -> Answer {
     match problem {
         Problem::Unauthenticated(_) => answer.with_header("www-authenticate", "Bearer"),
         Problem::MethodNotAllowed(allowed) => answer.with_header("allow", allowed.clone()),
+        Problem::UnsupportedEncoding => answer.with_header("accept-encoding", CODINGS),
         Problem::Unavailable => answer.with_header("retry-after", UNAVAILABLE_RETRY_SECONDS.to_string()),
         Problem::RateLimited => answer.with_header("retry-after", RATE_LIMIT_SECONDS.to_string()),
         // Quotas and the daily limits of the platform count from midnight to midnight UTC.

@@ -5,7 +5,6 @@ use std::time::Duration;
 use longshore::invalid::InvalidField;
 use longshore::job::{JobRef, JobRow};
 use longshore::jobs::shown;
-use longshore::key::Scope;
 use longshore::limits::{ATTEMPTS_WITH_EVIDENCE_MAX, EXPORT_PAGE, WAIT_SECONDS_MAX};
 use longshore::ports::Clock;
 use longshore::problem::Problem;
@@ -15,7 +14,7 @@ use longshore::state::State;
 use longshore::time::parse_rfc3339;
 
 use crate::answer::Answer;
-use crate::authenticate::tenant;
+use crate::authenticate::Proof;
 use crate::context::ApiContext;
 
 /// The first wait between two looks at a job, doubled up to the last.
@@ -23,16 +22,16 @@ const POLL_MS_FIRST: u64 = 100;
 const POLL_MS_LAST: u64 = 1_000;
 
 /// The job that the path names, of the key's tenant.
-pub(crate) async fn job_of_path(context: &ApiContext, scope: Scope) -> Result<JobRef, Problem> {
-    let tenant = tenant(context, scope).await?;
+pub(crate) fn job_of_path(context: &ApiContext, proof: &Proof) -> Result<JobRef, Problem> {
+    let tenant = proof.tenant()?;
     Ok(JobRef { tenant, id: context.placeholder(0).to_owned() })
 }
 
 /// `GET /v1/jobs/{id}`, with `?wait=seconds` until it has ended.
-pub(crate) async fn read_job(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
+pub(crate) async fn read_job(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
     context.only_parameters(&["wait"])?;
     let wait = wait_seconds(context)?;
-    let job = job_of_path(context, scope).await?;
+    let job = job_of_path(context, proof)?;
     let row = query::read_job(&context.world, &job).await?;
     if wait == 0 || row.state.is_terminal() {
         return Ok(Answer::ok(job_json(&row)));
@@ -62,7 +61,7 @@ pub(crate) fn job_json(row: &JobRow) -> Object {
 }
 
 /// `GET /v1/jobs`
-pub(crate) async fn list_jobs(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
+pub(crate) async fn list_jobs(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
     context.only_parameters(&[
         "state",
         "kind",
@@ -73,7 +72,7 @@ pub(crate) async fn list_jobs(context: &mut ApiContext, scope: Scope) -> Result<
         "created_after",
         "created_before",
     ])?;
-    let tenant = tenant(context, scope).await?;
+    let tenant = proof.tenant()?;
     let limit = context.limit()?;
     let limit = if context.request.wants_lines() { EXPORT_PAGE } else { limit };
     if let Some(key) = context.request.parameter("idempotency_key") {
@@ -120,9 +119,9 @@ fn filter(context: &ApiContext) -> Result<JobFilter, Problem> {
 }
 
 /// `GET /v1/jobs/{id}/attempts`, with headers and sizes from their evidence where that can be read.
-pub(crate) async fn list_attempts(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
+pub(crate) async fn list_attempts(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
     context.only_parameters(&[])?;
-    let row = query::read_job(&context.world, &job_of_path(context, scope).await?).await?;
+    let row = query::read_job(&context.world, &job_of_path(context, proof)?).await?;
     let older = row.log.len().saturating_sub(ATTEMPTS_WITH_EVIDENCE_MAX);
     let evidence = query::read_evidences(&context.world, &row.log, older).await;
     let attempts = row.log.iter().zip(evidence).enumerate();
@@ -131,8 +130,8 @@ pub(crate) async fn list_attempts(context: &mut ApiContext, scope: Scope) -> Res
 }
 
 /// `GET /v1/jobs/{id}/attempts/{n}/evidence`
-pub(crate) async fn read_evidence(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
-    let row = query::read_job(&context.world, &job_of_path(context, scope).await?).await?;
+pub(crate) async fn read_evidence(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+    let row = query::read_job(&context.world, &job_of_path(context, proof)?).await?;
     let number: usize = context.placeholder(1).parse().map_err(|_| Problem::NotFound)?;
     let entry = number.checked_sub(1).and_then(|index| row.log.get(index)).ok_or(Problem::NotFound)?;
     let evidence = query::read_evidence(&context.world, entry).await?;
@@ -141,16 +140,16 @@ pub(crate) async fn read_evidence(context: &mut ApiContext, scope: Scope) -> Res
 }
 
 /// `GET /v1/jobs/{id}/vectors`
-pub(crate) async fn read_vectors(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
+pub(crate) async fn read_vectors(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
     context.only_parameters(&[])?;
-    let job = job_of_path(context, scope).await?;
+    let job = job_of_path(context, proof)?;
     Ok(Answer::bytes(query::read_vectors(&context.world, &job).await?))
 }
 
 /// `GET /v1/dead-letters`
-pub(crate) async fn list_dead_letters(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
+pub(crate) async fn list_dead_letters(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
     context.only_parameters(&[])?;
-    let tenant = tenant(context, scope).await?;
+    let tenant = proof.tenant()?;
     let after = context.position::<(i64, String)>(&tenant)?;
     let page = query::list_dead_letters(&context.world, &tenant, after, context.limit()?).await?;
     let cursor = context.cursor(&tenant, page.next.as_ref());
@@ -158,8 +157,8 @@ pub(crate) async fn list_dead_letters(context: &mut ApiContext, scope: Scope) ->
 }
 
 /// `GET /v1/dead-letters/{id}`
-pub(crate) async fn read_dead_letter(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
+pub(crate) async fn read_dead_letter(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
     context.only_parameters(&[])?;
-    let row = query::read_job(&context.world, &job_of_path(context, scope).await?).await?;
+    let row = query::read_job(&context.world, &job_of_path(context, proof)?).await?;
     row.to_dead_letter_json().map(Answer::ok).ok_or(Problem::NotFound)
 }

@@ -1,11 +1,12 @@
 //! The request as the handlers see it: raw method, path, query, and a body that is read to a cap.
 
-use futures_util::StreamExt;
-use longshore::invalid::{JSON, names_media_type};
-use longshore::ndjson::NDJSON;
+use longshore::invalid::{InvalidField, JSON, names_media_type};
+use longshore::ndjson::{BYTE_ORDER_MARK, NDJSON};
 use longshore::prefer::prefers_minimal;
 use longshore::problem::Problem;
-use worker::{ByteStream, Request};
+use worker::Request;
+
+use crate::body::{BULK_INFLATED_BYTES_MAX, Coding, RequestBody};
 
 /// A request, with its body unread.
 #[derive(Debug)]
@@ -35,6 +36,25 @@ impl ApiRequest {
         self.query.iter().map(|(name, _)| name.as_str())
     }
 
+    /// Refuses a parameter that is given twice: one of the two values would be ignored.
+    pub(crate) fn no_parameter_twice(&self) -> Result<(), Problem> {
+        let twice = |(at, (name, _)): (usize, &(String, String))| {
+            self.query.iter().skip(at + 1).any(|(other, _)| other == name).then(|| name.clone())
+        };
+        match self.query.iter().enumerate().find_map(twice) {
+            None => Ok(()),
+            Some(name) => {
+                let detail = format!("The parameter {name:?} is given twice: give it once.");
+                Err(Problem::InvalidParameter(InvalidField::new(name, "duplicate-parameter", detail)))
+            }
+        }
+    }
+
+    /// Whether its method only reads.
+    pub(crate) fn reads(&self) -> bool {
+        ["GET", "HEAD"].contains(&self.method.as_str())
+    }
+
     /// A header.
     pub(crate) fn header(&self, name: &str) -> Option<String> {
         self.inner.headers().get(name).ok().flatten()
@@ -42,7 +62,9 @@ impl ApiRequest {
 
     /// Whether more than so many bytes of JSON may be read, by what the headers say.
     pub(crate) fn may_be_longer_than(&self, bytes: usize) -> bool {
-        self.is_json() && self.announced().is_none_or(|length| length > bytes)
+        // What is compressed says nothing of what comes out.
+        let is_coded = self.coding() != Ok(Coding::Identity);
+        self.is_json() && (is_coded || self.announced().is_none_or(|length| length > bytes))
     }
 
     /// The length that Content-Length announces.
@@ -53,7 +75,7 @@ impl ApiRequest {
     /// Reads a JSON body of at most `cap` bytes, whatever Content-Length says.
     ///
     /// # Errors
-    /// `UnsupportedMediaType`, `TooLarge`, or `NotJson` when the body broke off.
+    /// `UnsupportedMediaType`, `UnsupportedEncoding`, `TooLarge`, or `NotJson` when the body broke off or is no gzip.
     pub(crate) async fn json_body(&mut self, cap: usize) -> Result<Vec<u8>, Problem> {
         if !self.is_json() {
             return Err(Problem::UnsupportedMediaType);
@@ -79,9 +101,15 @@ impl ApiRequest {
     /// Takes the body of lines as it comes.
     ///
     /// # Errors
-    /// `NotJson` when there is none.
-    pub(crate) fn take_lines(&mut self) -> Result<ByteStream, Problem> {
-        self.inner.stream().map_err(|_| Problem::NotJson("There is no body.".into()))
+    /// `NotJson` when there is none; `UnsupportedEncoding`.
+    pub(crate) fn take_lines(&mut self) -> Result<RequestBody, Problem> {
+        let coding = self.coding()?;
+        let stream = self.inner.stream().map_err(|_| Problem::NotJson("There is no body.".into()))?;
+        Ok(RequestBody::new(stream, coding, BULK_INFLATED_BYTES_MAX))
+    }
+
+    fn coding(&self) -> Result<Coding, Problem> {
+        Coding::of(self.header("content-encoding").as_deref())
     }
 
     /// Whether the body is lines of JSON.
@@ -116,15 +144,18 @@ impl ApiRequest {
         }
         let mut body = Vec::new();
         // A request without a body has no stream.
-        let Ok(mut stream) = self.inner.stream() else {
+        let Ok(stream) = self.inner.stream() else {
             return Ok(body);
         };
-        while let Some(chunk) = stream.next().await {
-            let chunk = chunk.map_err(|_| Problem::NotJson("The body broke off.".into()))?;
+        let mut stream = RequestBody::new(stream, self.coding()?, usize::MAX);
+        while let Some(chunk) = stream.next().await? {
             if body.len() + chunk.len() > cap {
                 return Err(too_large());
             }
             body.extend_from_slice(&chunk);
+        }
+        if body.starts_with(BYTE_ORDER_MARK.as_bytes()) {
+            body.drain(..BYTE_ORDER_MARK.len());
         }
         Ok(body)
     }

@@ -8,11 +8,12 @@ use longshore::job::mint_ulid;
 use longshore::key::Scope;
 use longshore::ports::Clock;
 use longshore::problem::Problem;
-use longshore::routes::{Operation, Operation as Op, ROUTES, Route};
+use longshore::routes::{Does, Open, Operation, Operation as Op, ROUTES, Route};
 use matchit::Router;
 use worker::{Context, Date, Env, Request, Response, Result};
 
 use crate::answer::{Answer, Body};
+use crate::authenticate::{Principal, Proof};
 use crate::context::ApiContext;
 use crate::cors::Cors;
 use crate::request::ApiRequest;
@@ -20,6 +21,9 @@ use crate::{
     accept, complete, endpoints, erasures, export, export_tenant, groups, health, indexes, keys, operate, problem,
     quotas, rate_limit, read, schedules, usage,
 };
+
+const GET: &str = "GET";
+const HEAD: &str = "HEAD";
 
 static ROUTER: LazyLock<Router<&'static str>> = LazyLock::new(|| {
     let mut router = Router::new();
@@ -30,23 +34,29 @@ static ROUTER: LazyLock<Router<&'static str>> = LazyLock::new(|| {
     router
 });
 
-/// Finds the operation of a method and path, its scope, and the values of the placeholders.
+/// Finds what a method and path do, and the values of the placeholders. HEAD does what GET does.
 ///
 /// # Errors
 /// `NotFound`; `MethodNotAllowed` with the methods that are offered.
-fn find(method: &str, path: &str) -> std::result::Result<(Operation, Option<Scope>, Vec<String>), Problem> {
+fn find(method: &str, path: &str) -> std::result::Result<(Does, Vec<String>), Problem> {
     let found = ROUTER.at(path).map_err(|_| Problem::NotFound)?;
     let placeholders = found.params.iter().map(|(_, value)| value.to_owned()).collect();
     let offered = || ROUTES.iter().filter(|route| route.path == *found.value);
-    match offered().find(|route| route.method == method) {
-        Some(route) => Ok((route.operation, route.scope, placeholders)),
-        None => Err(Problem::MethodNotAllowed(offered().map(|route| route.method).collect::<Vec<_>>().join(", "))),
+    let asked = if method == HEAD { GET } else { method };
+    match offered().find(|route| route.method == asked) {
+        Some(route) => Ok((route.does, placeholders)),
+        None => {
+            let reads = offered().any(|route| route.method == GET);
+            let methods = offered().map(|route| route.method).chain(reads.then_some(HEAD));
+            Err(Problem::MethodNotAllowed(methods.collect::<Vec<_>>().join(", ")))
+        }
     }
 }
 
 /// Answers a request; whatever goes wrong is a problem document.
 pub(crate) async fn answer(request: Request, env: Env, worker: Rc<Context>) -> Result<Response> {
     let cors = Cors::of(&request, &env)?;
+    let is_head = request.inner().method() == HEAD;
     let (request_id, answered) = match CloudflareWorld::new(&env) {
         Ok(world) => {
             let request_id = mint_ulid(world.now_ms(), world.random());
@@ -63,7 +73,7 @@ pub(crate) async fn answer(request: Request, env: Env, worker: Rc<Context>) -> R
         Err(Problem::MethodNotAllowed(offered)) if cors.is_preflight() => Cors::preflight(&offered),
         answered => answered.unwrap_or_else(|refusal| problem::answer(&refusal, &request_id)),
     };
-    cors.allow(answer).into_response(&request_id)
+    cors.allow(answer).into_response(&request_id, is_head)
 }
 
 async fn respond(
@@ -74,91 +84,122 @@ async fn respond(
     request_id: &str,
 ) -> std::result::Result<Answer, Problem> {
     let request = ApiRequest::new(request)?;
-    let (operation, scope, placeholders) = find(&request.method, &request.path)?;
+    let (does, placeholders) = find(&request.method, &request.path)?;
     let settings = settings(&env).map_err(|errors| {
         tracing::error!(?errors, "the deployment is not configured");
         Problem::Internal
     })?;
     let request_id = request_id.to_owned();
     let mut context = ApiContext { env, worker, world, settings, request, request_id, placeholders };
-    let Some(scope) = scope else {
-        return handle(operation, Scope::Admin, &mut context).await;
+    let (operation, scope) = match does {
+        Does::Open(operation) => return open(operation, &mut context).await,
+        Does::Keyed(operation, scope) => (operation, scope),
     };
+    rate_limit::check_address(&context).await?;
     rate_limit::check_key(&context).await?;
-    let answered = handle(operation, scope, &mut context).await;
+    let answered = authorized(operation, scope, &mut context).await;
     match answered {
-        Err(Problem::Unauthenticated(_)) => {
+        Err(refusal @ Problem::Unauthenticated(_)) => {
             rate_limit::check_refused(&context).await?;
-            answered
+            Err(refusal)
         }
-        Ok(Answer { body: Body::Page(page), .. }) if context.request.wants_lines() => {
-            Ok(export::answer(context, operation, scope, page))
+        Ok((Answer { body: Body::Page(page), .. }, principal)) if context.request.wants_lines() => {
+            Ok(export::answer(context, operation, principal, page))
         }
-        answered => answered,
+        answered => answered.map(|(answer, _)| answer),
     }
 }
 
-pub(crate) async fn handle(
+/// What needs no key.
+async fn open(operation: Open, context: &mut ApiContext) -> std::result::Result<Answer, Problem> {
+    context.request.no_parameter_twice()?;
+    match operation {
+        Open::Health => Ok(health::health()),
+        Open::Readiness => {
+            rate_limit::check_address(context).await?;
+            health::readiness(context).await
+        }
+        Open::Document => Ok(health::document()),
+    }
+}
+
+/// What needs a key: it is checked before anything else about the request is told.
+async fn authorized(
     operation: Operation,
     scope: Scope,
     context: &mut ApiContext,
+) -> std::result::Result<(Answer, Principal), Problem> {
+    let principal = Principal::of(context, operation, scope)?;
+    let answer = match operation {
+        Op::CreateJob => accept::create_job(context, &principal).await?,
+        operation => {
+            let proof = principal.prove(&context.world).await?;
+            context.request.no_parameter_twice()?;
+            handle(operation, &proof, context).await?
+        }
+    };
+    Ok((answer, principal))
+}
+
+/// Answers whoever has the proof that they may do this.
+pub(crate) async fn handle(
+    operation: Operation,
+    proof: &Proof,
+    context: &mut ApiContext,
 ) -> std::result::Result<Answer, Problem> {
     match operation {
-        Op::CreateJob => accept::create_job(context).await,
-        Op::CreateJobs => accept::create_jobs(context).await,
-        Op::ListJobs => read::list_jobs(context, scope).await,
-        Op::ReadJob => read::read_job(context, scope).await,
-        Op::ListAttempts => read::list_attempts(context, scope).await,
-        Op::ReadEvidence => read::read_evidence(context, scope).await,
-        Op::ReadVectors => read::read_vectors(context, scope).await,
-        Op::ReadGroup => groups::read(context, scope).await,
-        Op::ListDeadLetters => read::list_dead_letters(context, scope).await,
-        Op::ReadDeadLetter => read::read_dead_letter(context, scope).await,
-        Op::CancelJob => operate::cancel(context, scope).await,
-        Op::RetryJob => operate::retry(context, scope).await,
-        Op::CompleteJob => complete::complete(context, scope).await,
-        Op::FailJob => complete::fail(context, scope).await,
-        Op::ReplayDeadLetter => operate::replay(context, scope).await,
-        Op::DiscardDeadLetter => operate::discard(context, scope).await,
-        Op::Pause => operate::set_paused(context, scope, true).await,
-        Op::Resume => operate::set_paused(context, scope, false).await,
-        Op::Restored => operate::restored(context, scope).await,
-        Op::ListEndpoints => endpoints::list(context, scope).await,
-        Op::PutEndpoint => endpoints::put(context, scope).await,
-        Op::ReadEndpoint => endpoints::read(context, scope).await,
-        Op::DeleteEndpoint => endpoints::change(context, scope, longshore::endpoints::EndpointChange::Delete).await,
-        Op::PauseEndpoint => endpoints::change(context, scope, longshore::endpoints::EndpointChange::Pause).await,
-        Op::ResumeEndpoint => endpoints::change(context, scope, longshore::endpoints::EndpointChange::Resume).await,
-        Op::ReadSecret => endpoints::secret(context, scope).await,
-        Op::RotateSecret => endpoints::rotate(context, scope).await,
-        Op::ReadTenantSecret => endpoints::tenant_secret(context, scope).await,
-        Op::ListSchedules => schedules::list(context, scope).await,
-        Op::PutSchedule => schedules::put(context, scope).await,
-        Op::ReadSchedule => schedules::read(context, scope).await,
-        Op::DeleteSchedule => schedules::delete(context, scope).await,
-        Op::RunSchedule => schedules::run(context, scope).await,
-        Op::ListFirings => schedules::history(context, scope).await,
-        Op::ListIndexes => indexes::list(context, scope).await,
-        Op::PutIndex => indexes::put(context, scope).await,
-        Op::ReadIndex => indexes::read(context, scope).await,
-        Op::DeleteIndex => indexes::delete(context, scope).await,
-        Op::WriteDocuments => indexes::write_documents(context, scope).await,
-        Op::Search => indexes::search(context, scope).await,
-        Op::VerifyIndex => indexes::verify(context, scope).await,
-        Op::ListUsage => usage::list(context, scope).await,
-        Op::CreateKey => keys::create(context, scope).await,
-        Op::ListKeys => keys::list(context, scope).await,
-        Op::RevokeKey => keys::revoke(context, scope).await,
-        Op::ListStrays => keys::strays(context, scope).await,
-        Op::ReadQuota => quotas::read(context, scope).await,
-        Op::PutQuota => quotas::put(context, scope).await,
-        Op::ExportTenant => export_tenant::export(context, scope).await,
-        Op::EraseTenant => erasures::erase_tenant(context, scope).await,
-        Op::EraseSubject => erasures::erase_subject(context, scope).await,
-        Op::ReadErasure => erasures::read(context, scope).await,
-        Op::Health => Ok(health::health()),
-        Op::Readiness => health::readiness(context).await,
-        Op::Document => Ok(health::document()),
+        Op::CreateJob => accept::create_job(context, proof.principal()).await,
+        Op::CreateJobs => accept::create_jobs(context, proof).await,
+        Op::ListJobs => read::list_jobs(context, proof).await,
+        Op::ReadJob => read::read_job(context, proof).await,
+        Op::ListAttempts => read::list_attempts(context, proof).await,
+        Op::ReadEvidence => read::read_evidence(context, proof).await,
+        Op::ReadVectors => read::read_vectors(context, proof).await,
+        Op::ReadGroup => groups::read(context, proof).await,
+        Op::ListDeadLetters => read::list_dead_letters(context, proof).await,
+        Op::ReadDeadLetter => read::read_dead_letter(context, proof).await,
+        Op::CancelJob => operate::cancel(context, proof).await,
+        Op::RetryJob => operate::retry(context, proof).await,
+        Op::CompleteJob => complete::complete(context, proof).await,
+        Op::FailJob => complete::fail(context, proof).await,
+        Op::ReplayDeadLetter => operate::replay(context, proof).await,
+        Op::DiscardDeadLetter => operate::discard(context, proof).await,
+        Op::Pause => operate::set_paused(context, proof, true).await,
+        Op::Resume => operate::set_paused(context, proof, false).await,
+        Op::Restored => operate::restored(context, proof).await,
+        Op::ListEndpoints => endpoints::list(context, proof).await,
+        Op::PutEndpoint => endpoints::put(context, proof).await,
+        Op::ReadEndpoint => endpoints::read(context, proof).await,
+        Op::DeleteEndpoint => endpoints::change(context, proof, longshore::endpoints::EndpointChange::Delete).await,
+        Op::PauseEndpoint => endpoints::change(context, proof, longshore::endpoints::EndpointChange::Pause).await,
+        Op::ResumeEndpoint => endpoints::change(context, proof, longshore::endpoints::EndpointChange::Resume).await,
+        Op::ReadSecret => endpoints::secret(context, proof).await,
+        Op::RotateSecret => endpoints::rotate(context, proof).await,
+        Op::ReadTenantSecret => endpoints::tenant_secret(context, proof).await,
+        Op::ListSchedules => schedules::list(context, proof).await,
+        Op::PutSchedule => schedules::put(context, proof).await,
+        Op::ReadSchedule => schedules::read(context, proof).await,
+        Op::DeleteSchedule => schedules::delete(context, proof).await,
+        Op::RunSchedule => schedules::run(context, proof).await,
+        Op::ListFirings => schedules::history(context, proof).await,
+        Op::ListIndexes => indexes::list(context, proof).await,
+        Op::PutIndex => indexes::put(context, proof).await,
+        Op::ReadIndex => indexes::read(context, proof).await,
+        Op::DeleteIndex => indexes::delete(context, proof).await,
+        Op::WriteDocuments => indexes::write_documents(context, proof).await,
+        Op::Search => indexes::search(context, proof).await,
+        Op::VerifyIndex => indexes::verify(context, proof).await,
+        Op::ListUsage => usage::list(context, proof).await,
+        Op::CreateKey => keys::create(context, proof).await,
+        Op::ListKeys => keys::list(context, proof).await,
+        Op::RevokeKey => keys::revoke(context, proof).await,
+        Op::ListStrays => keys::strays(context, proof).await,
+        Op::ReadQuota => quotas::read(context, proof).await,
+        Op::PutQuota => quotas::put(context, proof).await,
+        Op::ExportTenant => export_tenant::export(context, proof).await,
+        Op::EraseTenant => erasures::erase_tenant(context, proof).await,
+        Op::EraseSubject => erasures::erase_subject(context, proof).await,
+        Op::ReadErasure => erasures::read(context, proof).await,
     }
 }
 
@@ -168,17 +209,20 @@ mod tests {
 
     #[test]
     fn every_route_is_found_by_its_own_path() {
-        for Route { method, path, operation, scope } in ROUTES {
+        for Route { method, path, does } in ROUTES {
             let path = path.replace("{id}", "x").replace("{n}", "1").replace("{subject}", "y");
-            let (found, needed, _) = find(method, &path).unwrap();
-            assert_eq!((found, needed), (operation, scope), "{method} {path}");
+            assert_eq!(find(method, &path).unwrap().0, does, "{method} {path}");
+            if method == GET {
+                assert_eq!(find(HEAD, &path).unwrap().0, does, "HEAD {path}");
+            }
         }
     }
 
     #[test]
     fn other_methods_are_told_what_is_offered_and_other_paths_nothing() {
         let refusal = find("PROPFIND", "/v1/jobs").unwrap_err();
-        assert_eq!(refusal, Problem::MethodNotAllowed("POST, GET".into()));
+        assert_eq!(refusal, Problem::MethodNotAllowed("POST, GET, HEAD".into()));
+        assert_eq!(find(HEAD, "/v1/jobs/batch").unwrap_err(), Problem::MethodNotAllowed("POST".into()));
         for path in ["/", "/v1", "/v1/jobs/", "/v1/job", "/v1/jobs/a/b", "/v2/jobs"] {
             assert_eq!(find("GET", path).unwrap_err(), Problem::NotFound, "{path}");
         }

@@ -1,7 +1,6 @@
 //! Schedules over HTTP.
 
 use longshore::hint::Hint;
-use longshore::key::Scope;
 use longshore::limits::ENVELOPE_BYTES_MAX;
 use longshore::origin::Origin;
 use longshore::problem::Problem;
@@ -10,12 +9,12 @@ use longshore::schedules;
 
 use crate::accept::{hint, idempotency_key};
 use crate::answer::Answer;
-use crate::authenticate::tenant;
+use crate::authenticate::Proof;
 use crate::context::ApiContext;
 
 /// `PUT /v1/schedules/{id}`
-pub(crate) async fn put(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
-    let tenant = tenant(context, scope).await?;
+pub(crate) async fn put(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+    let tenant = proof.tenant()?;
     let cap = context.settings.plan.payload_inline_bytes + ENVELOPE_BYTES_MAX;
     let body = context.request.json_body(cap).await?;
     let id = context.placeholder(0);
@@ -24,16 +23,16 @@ pub(crate) async fn put(context: &mut ApiContext, scope: Scope) -> Result<Answer
 }
 
 /// `GET /v1/schedules/{id}`
-pub(crate) async fn read(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
-    let tenant = tenant(context, scope).await?;
+pub(crate) async fn read(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+    let tenant = proof.tenant()?;
     let row = schedules::read_schedule(&context.world, &tenant, context.placeholder(0)).await?;
     Ok(Answer::ok(row.to_whole_json()))
 }
 
 /// `GET /v1/schedules`
-pub(crate) async fn list(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
+pub(crate) async fn list(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
     context.only_parameters(&[])?;
-    let tenant = tenant(context, scope).await?;
+    let tenant = proof.tenant()?;
     let after = context.position::<String>(&tenant)?.unwrap_or_default();
     let limit = context.limit()?;
     let rows = schedules::list_schedules(&context.world, &tenant, &after, limit, false).await?;
@@ -42,15 +41,15 @@ pub(crate) async fn list(context: &mut ApiContext, scope: Scope) -> Result<Answe
 }
 
 /// `DELETE /v1/schedules/{id}`
-pub(crate) async fn delete(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
-    let tenant = tenant(context, scope).await?;
+pub(crate) async fn delete(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+    let tenant = proof.tenant()?;
     schedules::delete_schedule(&context.world, &tenant, context.placeholder(0)).await?;
     Ok(Answer::nothing())
 }
 
 /// `POST /v1/schedules/{id}/run`
-pub(crate) async fn run(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
-    let tenant = tenant(context, scope).await?;
+pub(crate) async fn run(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+    let tenant = proof.tenant()?;
     let key = idempotency_key(context)?;
     let origin = Origin::of(|name| context.request.header(name))?;
     let id = context.placeholder(0);
@@ -65,8 +64,8 @@ pub(crate) async fn run(context: &mut ApiContext, scope: Scope) -> Result<Answer
 }
 
 /// `GET /v1/schedules/{id}/history`: the last firings, the newest first
-pub(crate) async fn history(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
-    let tenant = tenant(context, scope).await?;
+pub(crate) async fn history(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+    let tenant = proof.tenant()?;
     let row = schedules::read_schedule(&context.world, &tenant, context.placeholder(0)).await?;
     Ok(Answer::page(row.history.iter().map(Firing::to_json), None))
 }

@@ -1,18 +1,17 @@
 //! Usage over HTTP.
 
-use longshore::key::Scope;
 use longshore::problem::Problem;
 use longshore::usage::{Days, Position, UsageRow, list_usage};
 
 use crate::answer::Answer;
-use crate::authenticate::tenant;
+use crate::authenticate::Proof;
 use crate::context::ApiContext;
 
 /// `GET /v1/usage`
-pub(crate) async fn list(context: &mut ApiContext, scope: Scope) -> Result<Answer, Problem> {
+pub(crate) async fn list(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
     context.only_parameters(&["from", "to"])?;
     let days = Days::parse(context.request.parameter("from"), context.request.parameter("to"))?;
-    let tenant = tenant(context, scope).await?;
+    let tenant = proof.tenant()?;
     let after = context.position::<Position>(&tenant)?;
     let limit = context.limit()?;
     let rows = list_usage(&context.world, &tenant, days, after, limit).await?;

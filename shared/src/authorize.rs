@@ -2,12 +2,15 @@
 
 use serde::Deserialize;
 
-use crate::key::{Scope, Token};
+use crate::key::{Scope, Token, same_secret};
 use crate::limits::KEY_USE_MS;
 use crate::origin::Origin;
 use crate::ports::{Clock, Database, DatabaseError, Rows, Statement};
 use crate::problem::Problem;
 use crate::store::{batch, first_as, sql, try_batch};
+
+/// A root token shorter than this is a mistake, not a secret.
+const ROOT_TOKEN_BYTES_MIN: usize = 32;
 
 /// Who asks, and for which tenant.
 #[derive(Debug, Clone)]
@@ -52,8 +55,9 @@ impl Authorization {
     }
 }
 
-/// A caller whose key was checked.
+/// A caller whose key was checked: none is made but by that check.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Authorized {
     /// The tenant the request is for; `None` for a `*` key that named none.
     pub tenant: Option<String>,
@@ -72,6 +76,12 @@ pub async fn authorize<W: Database + Clock>(world: &W, caller: &Caller, scope: S
     let (authorized, row) = judge_caller(caller, scope, answers.first())?;
     note_use(world, caller, &row).await;
     Ok(authorized)
+}
+
+/// Checks a token against `ROOT_TOKEN`, which keeps the keys of all tenants.
+pub fn authorize_root(root: &str, token: &str) -> Option<Authorized> {
+    let is_root = root.len() >= ROOT_TOKEN_BYTES_MIN && same_secret(root, token);
+    is_root.then(|| Authorized { tenant: None, scopes: vec![Scope::Admin], all_tenants: true })
 }
 
 /// Notes that a key was used, once an hour: nobody is refused because that could not be written.

@@ -70,6 +70,7 @@ pub mod cursor;
 pub mod daily_limit;
 pub mod destination;
 pub mod entropy;
+pub mod gzip;
 pub mod idempotency;
 pub mod invalid;
 pub mod json_depth;

@@ -314,11 +314,6 @@ pub const BULK_LINES_AT_ONCE: usize = 500;
 pub const BULK_BYTES_AT_ONCE: usize = 1024 * 1024;
 /// A bulk request that pauses for this long has what it sent so far accepted.
 pub const BULK_PAUSE_MS: i64 = 50;
-/// Bytes of the answer that a bulk request holds for a caller who does not read it: 20,000 accepted lines of 100 bytes. Lines
-/// that are accepted beyond are counted in the summary alone. With the next one, ten callers who never read hold 40 MB.
-pub const BULK_ANSWER_BYTES: usize = 2 * 1024 * 1024;
-/// Bytes beside those for lines that are refused: at least 4,000 of about 500 bytes.
-pub const BULK_REFUSED_BYTES: usize = 2 * 1024 * 1024;
 /// Bytes of a request that carries no job.
 pub const REQUEST_BYTES_MAX: usize = 64 * 1024;
 /// Room around a payload for the rest of a job's request.

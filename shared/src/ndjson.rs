@@ -7,6 +7,9 @@ use crate::raw::on_one_line;
 /// The media type.
 pub const NDJSON: &str = "application/x-ndjson";
 
+/// What some editors and spreadsheets write before UTF-8: no part of the text, and skipped (RFC 8259, 8.1).
+pub const BYTE_ORDER_MARK: &str = "\u{feff}";
+
 /// Writes values as lines. JSON escapes every line break inside of a text; one between the tokens of what is kept as it was
 /// written becomes a space.
 pub fn as_lines<V: Serialize>(values: impl IntoIterator<Item = V>) -> String {

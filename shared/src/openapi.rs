@@ -94,7 +94,7 @@ pub fn document() -> Value {
     let mut paths: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
     let mut refusals = BTreeMap::new();
     for route in ROUTES {
-        let told = operations::tell(route.operation);
+        let told = operations::tell(route.does);
         let operation = operation(&route, &told, &mut generators, &mut refusals);
         paths.entry(route.path).or_default().insert(route.method.to_ascii_lowercase(), operation);
     }
@@ -157,6 +157,7 @@ fn info() -> Value {
             "Every refusal is a problem document (RFC 9457) whose `type` is `urn:problem-type:longshore:<slug>`; the slugs ",
             "are described one by one in `docs/problems.md` of the repository. A method that a path does not offer is ",
             "answered 405 `method-not-allowed`, a path that is not here 404 `not-found`. ",
+            "HEAD is answered wherever GET is. A body may be sent with `Content-Encoding: gzip`. ",
             "A failure of ours may also be a 5xx of the platform, without a problem document.",
         ),
         "contact": {"name": "The operator of this deployment"},
@@ -202,7 +203,7 @@ fn operation(route: &Route, told: &Told, generators: &mut Generators, refusals: 
         }
     }
     let mut operation = json!({
-        "operationId": format!("{:?}", route.operation), "tags": [told.tag], "summary": told.summary,
+        "operationId": route.name(), "tags": [told.tag], "summary": told.summary,
         "description": told.description, "security": security(route, told), "parameters": parameters,
         "responses": responses,
     });
@@ -228,7 +229,7 @@ fn lines_media(lines: &Lines) -> Value {
 }
 
 fn security(route: &Route, told: &Told) -> Value {
-    match route.scope {
+    match route.scope() {
         None => json!([]),
         Some(scope) if told.root => json!([{"apiKey": [Scope::name(scope)]}, {"rootToken": []}]),
         Some(scope) => json!([{"apiKey": [scope.name()]}]),

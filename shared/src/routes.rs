@@ -3,7 +3,7 @@
 use crate::key::Scope;
 use crate::routes::Operation as Op;
 
-/// What a route does.
+/// What a route does for whoever has a key with its scope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Operation {
@@ -59,9 +59,38 @@ pub enum Operation {
     Pause,
     Resume,
     Restored,
+}
+
+/// What a route does for anybody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Open {
     Health,
     Readiness,
     Document,
+}
+
+/// What a route does, and for whom. What needs a key is another variant than what needs none: to do it, the producer must
+/// have the proof that the key has the scope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Does {
+    /// For anybody.
+    Open(Open),
+    /// For a key with that scope.
+    Keyed(Operation, Scope),
+}
+
+impl Operation {
+    /// Whether it is done also while the store is of another epoch: it changes nothing, although its method may; or it is what
+    /// tells the store its epoch.
+    pub fn is_of_any_epoch(self) -> bool {
+        matches!(self, Op::Search | Op::Restored)
+    }
+
+    /// Whether it keeps keys, which `ROOT_TOKEN` may do too.
+    pub fn is_of_keys(self) -> bool {
+        matches!(self, Op::CreateKey | Op::ListKeys | Op::RevokeKey)
+    }
 }
 
 /// A route.
@@ -71,18 +100,42 @@ pub struct Route {
     pub method: &'static str,
     /// The path, with `{id}`, `{n}` and `{subject}` where it names one thing.
     pub path: &'static str,
-    /// What it does.
-    pub operation: Operation,
+    /// What it does, and for whom.
+    pub does: Does,
+}
+
+impl Route {
     /// The scope that its key needs; `None` needs no key.
-    pub scope: Option<Scope>,
+    pub fn scope(&self) -> Option<Scope> {
+        match self.does {
+            Does::Open(_) => None,
+            Does::Keyed(_, scope) => Some(scope),
+        }
+    }
+
+    /// What it does for a key; `None` needs no key.
+    pub fn operation(&self) -> Option<Operation> {
+        match self.does {
+            Does::Open(_) => None,
+            Does::Keyed(operation, _) => Some(operation),
+        }
+    }
+
+    /// The name of what it does.
+    pub fn name(&self) -> String {
+        match self.does {
+            Does::Open(operation) => format!("{operation:?}"),
+            Does::Keyed(operation, _) => format!("{operation:?}"),
+        }
+    }
 }
 
 const fn route(method: &'static str, path: &'static str, operation: Operation, scope: Scope) -> Route {
-    Route { method, path, operation, scope: Some(scope) }
+    Route { method, path, does: Does::Keyed(operation, scope) }
 }
 
-const fn open(method: &'static str, path: &'static str, operation: Operation) -> Route {
-    Route { method, path, operation, scope: None }
+const fn open(method: &'static str, path: &'static str, operation: Open) -> Route {
+    Route { method, path, does: Does::Open(operation) }
 }
 
 /// Every route.
@@ -139,7 +192,7 @@ pub const ROUTES: [Route; 55] = [
     route("POST", "/v1/pause", Op::Pause, Scope::Admin),
     route("POST", "/v1/resume", Op::Resume, Scope::Admin),
     route("POST", "/v1/restored", Op::Restored, Scope::Admin),
-    open("GET", "/healthz", Op::Health),
-    open("GET", "/readyz", Op::Readiness),
-    open("GET", "/openapi.json", Op::Document),
+    open("GET", "/healthz", Open::Health),
+    open("GET", "/readyz", Open::Readiness),
+    open("GET", "/openapi.json", Open::Document),
 ];

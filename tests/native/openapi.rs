@@ -30,11 +30,11 @@ fn every_route_is_told_and_nothing_else() {
     for route in ROUTES {
         let operation = &paths[route.path][&route.method.to_ascii_lowercase()];
         let key = operation["security"].as_array().unwrap().iter().find_map(|way| way.get("apiKey")).cloned();
-        let needed = route.scope.map(|scope| serde_json::json!([scope.name()]));
+        let needed = route.scope().map(|scope| serde_json::json!([scope.name()]));
         assert_eq!(key, needed, "{} {}", route.method, route.path);
         let statuses = operation["responses"].as_object().unwrap();
         for status in ["401", "403", "503"] {
-            assert!(route.scope.is_none() || statuses.contains_key(status), "{} {status}", route.path);
+            assert!(route.scope().is_none() || statuses.contains_key(status), "{} {status}", route.path);
         }
         let reads = |media: &str| operation.pointer(&format!("/requestBody/content/{media}")).is_some();
         for status in ["413", "415", "422"] {

@@ -17,6 +17,9 @@ fn methods_that_are_not_offered() {
             let path = route.path_of("job_0001JJJJJJJJJJJJJJJJJJJJJJJJ");
             let mut offered: Vec<_> =
                 ROUTES.iter().filter(|other| other.path == route.path).map(|other| other.method).collect();
+            if offered.contains(&"GET") {
+                offered.push("HEAD");
+            }
             offered.sort_unstable();
             for method in ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND"] {
                 if offered.contains(&method) {
@@ -86,7 +89,7 @@ fn ids_that_nothing_has() {
             for route in ROUTES.iter().filter(|route| route.names_something() && route.method != "PUT") {
                 let path = route.path_of(id);
                 // The one route that reads its body before it knows whether the thing is there.
-                let answer = if matches!(route.operation, Operation::Search) {
+                let answer = if route.operation() == Some(Operation::Search) {
                     tenant.api.post(&path, &json!({"query": "x"})).await.unwrap()
                 } else {
                     tenant.api.request(route.method, &path, &[], Vec::new()).await.unwrap()
@@ -144,6 +147,74 @@ fn parameters() {
                 let page = tenant.read(&format!("/v1/jobs?{filter}={value}")).await;
                 assert_eq!(page["data"], json!([]), "{filter}={value}");
             }
+        }
+    });
+}
+
+/// One of two values would be ignored, whichever parameter it is and wherever it is sent.
+#[test]
+fn a_parameter_given_twice() {
+    shared(async |world| {
+        let tenant = world.tenant().await;
+        let all = world.anyone.with_key(&world.key("*", &["admin"]).await.1);
+        for route in ROUTES {
+            let path = route.path_of("job_0001JJJJJJJJJJJJJJJJJJJJJJJJ");
+            let named = format!("tenant={}", tenant.name);
+            for (query, name) in [
+                ("x=1&x=1", "x"),
+                ("limit=1&%6Cimit=2", "limit"),
+                ("state=dead&limit=1&state=", "state"),
+                (&format!("{named}&{named}"), "tenant"),
+            ] {
+                let path = format!("{path}?{query}");
+                let answer = all.request(route.method, &path, &[], Vec::new()).await.unwrap();
+                let what = format!("{} {path}", route.method);
+                assert_refused(&what, &answer, parameter(name, "duplicate-parameter"));
+            }
+        }
+        assert_eq!(tenant.count_jobs().await, 0);
+    });
+}
+
+/// The header and the parameter may both be there if they say the same.
+#[test]
+fn a_tenant_is_named_once() {
+    shared(async |world| {
+        let (tenant, other) = (world.tenant().await, world.tenant().await);
+        let all = world.anyone.with_key(&world.key("*", &["admin"]).await.1);
+        let header = [("longshore-tenant", tenant.name.as_str())];
+        for (named, api, status) in [(&tenant, &all, 200), (&tenant, &tenant.api, 200), (&other, &all, 400)] {
+            let path = format!("/v1/jobs?tenant={}", named.name);
+            let answer = api.request("GET", &path, &header, Vec::new()).await.unwrap();
+            assert_eq!(answer.status, status, "{path}: {}", answer.body);
+        }
+        let path = format!("/v1/jobs?tenant={}", other.name);
+        let job = tenant.webhook("/ok");
+        for (api, method) in [(&all, "GET"), (&all, "POST"), (&tenant.api, "GET"), (&tenant.api, "POST")] {
+            let headers = [header[0], ("content-type", "application/json")];
+            let answer = api.request(method, &path, &headers, job.to_string().into_bytes()).await.unwrap();
+            assert_refused(method, &answer, parameter("tenant", "either-or"));
+        }
+        assert_eq!((tenant.count_jobs().await, other.count_jobs().await), (0, 0));
+    });
+}
+
+/// Refusals too have no body for HEAD, and their headers.
+#[test]
+fn a_refusal_answers_head_without_a_body() {
+    shared(async |world| {
+        let tenant = world.tenant().await;
+        for (api, path, status, header) in [
+            (&world.anyone, "/v1/jobs", 401, "www-authenticate"),
+            (&tenant.api, "/v1/jobs/nothing", 404, "longshore-request-id"),
+            (&tenant.api, "/nothing", 404, "longshore-request-id"),
+            (&tenant.api, "/v1/jobs?limit=0", 400, "longshore-request-id"),
+            (&tenant.api, "/v1/jobs/batch", 405, "allow"),
+        ] {
+            let answer = api.request("HEAD", path, &[], Vec::new()).await.unwrap();
+            assert_eq!((answer.status, answer.bytes.as_slice()), (status, &b""[..]), "{path}");
+            assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{path}");
+            assert!(answer.header(header).is_some(), "{path}: {header}");
         }
     });
 }

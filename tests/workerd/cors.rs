@@ -43,9 +43,9 @@ fn named_origins_may_ask_and_others_may_not() {
             let preflight = world.anyone.request("OPTIONS", "/v1/jobs", &asks, Vec::new()).await.unwrap();
             assert_eq!((preflight.status, preflight.text.as_str()), (204, ""));
             assert_eq!(allowed(&preflight), Some(ORIGIN));
-            assert_eq!(preflight.header("access-control-allow-methods"), Some("POST, GET"));
+            assert_eq!(preflight.header("access-control-allow-methods"), Some("POST, GET, HEAD"));
             let names = preflight.header("access-control-allow-headers").unwrap();
-            for name in ["authorization", "content-type", "idempotency-key", "longshore-tenant"] {
+            for name in ["authorization", "content-type", "idempotency-key", "longshore-tenant", "prefer"] {
                 assert!(names.split(", ").any(|allowed| allowed == name), "{name}: {names}");
             }
             assert!(preflight.header("access-control-allow-credentials").is_none());

@@ -112,7 +112,7 @@ fn a_day_without_reads_is_told_on_every_route() {
         let all = world.anyone.with_key(&world.key("*", &["admin"]).await.1);
         let (running, waiting) = a_spent_day(world, &tenant, SpentRows::All).await;
         let mut told = 0;
-        for route in ROUTES.iter().filter(|route| route.scope.is_some()) {
+        for route in ROUTES.iter().filter(|route| route.scope().is_some()) {
             let path = route.path_of(&waiting);
             let headers = [("longshore-tenant", tenant.name.as_str()), ("content-type", "application/json")];
             let body = if route.method == "GET" { Vec::new() } else { b"{}".to_vec() };

@@ -55,7 +55,7 @@ impl Caller {
 
     /// The status of a cell.
     fn expected(&self, route: &Route) -> u16 {
-        let Some(needed) = route.scope else { return 200 };
+        let Some(needed) = route.scope() else { return 200 };
         match &self.rights {
             Rights::Root if route.is_of_keys() => self.allowed(route),
             Rights::Nothing | Rights::Root => 401,
@@ -69,11 +69,11 @@ impl Caller {
 
     /// What those are answered who may: reads find what the owner has, for strangers nothing is there.
     fn allowed(&self, route: &Route) -> u16 {
-        match (route.operation, route.method) {
-            (Op::CreateJob, _) => 202,
-            (Op::CreateKey, _) => 201,
-            (Op::PutEndpoint | Op::PutSchedule | Op::PutIndex | Op::PutQuota, _) => 200,
-            (Op::Search, _) | (_, "GET") if !self.is_stranger() => 200,
+        match (route.operation(), route.method) {
+            (Some(Op::CreateJob), _) => 202,
+            (Some(Op::CreateKey), _) => 201,
+            (Some(Op::PutEndpoint | Op::PutSchedule | Op::PutIndex | Op::PutQuota), _) => 200,
+            (Some(Op::Search), _) | (_, "GET") if !self.is_stranger() => 200,
             _ if route.names_something() => 404,
             _ => 200,
         }
@@ -109,8 +109,8 @@ impl Things {
     fn named(&self, caller: &Caller, route: &Route) -> String {
         // The longest beginning comes first.
         let real = self.0.iter().rev().find(|(begin, _)| route.path.starts_with(*begin)).map(|(_, id)| id.clone());
-        match (route.operation, route.method) {
-            (Op::PutEndpoint | Op::PutSchedule | Op::PutIndex, _) => "another".to_owned(),
+        match (route.operation(), route.method) {
+            (Some(Op::PutEndpoint | Op::PutSchedule | Op::PutIndex), _) => "another".to_owned(),
             (_, "GET") => real.unwrap_or_default(),
             _ if caller.expected(route) == 404 && !caller.is_stranger() => "nothing".to_owned(),
             _ => real.unwrap_or_default(),

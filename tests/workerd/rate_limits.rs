@@ -6,6 +6,7 @@ use longshore::key::{mint, parse};
 use longshore_tests::api_document::ApiDocument;
 use longshore_tests::client::{Client, eventually};
 
+use crate::keys::unknown_key;
 use crate::refusal::{RATE_LIMITED, UNAUTHENTICATED, assert_refused};
 use crate::tenant::SOON;
 use crate::world::{alone, shared};
@@ -47,6 +48,36 @@ fn a_key_is_limited_and_its_neighbour_is_not() {
             let answer = tenant.api.post("/v1/jobs", &tenant.webhook("/ok")).await.unwrap();
             assert_refused("an accept too", &answer, RATE_LIMITED);
             assert_eq!(tenant.count_jobs().await, 0);
+        },
+    );
+}
+
+/// Keys that are made up, and requests without any, stop here; health does not.
+#[test]
+fn an_address_is_limited_before_the_store_is_asked() {
+    alone(
+        "rate-limit-address",
+        |options| options.limits = vec![("ADDRESS_LIMIT", REQUESTS)],
+        async |world| {
+            let tenant = world.tenant().await;
+            within_a_minute().await;
+            let of = |address| [("cf-connecting-ip", address)];
+            use_up(&tenant.api.with_key(&unknown_key()), &of("192.0.2.1"), 401).await;
+            use_up(&world.anyone, &of("2001:db8:1:2::1"), 401).await;
+            for address in ["192.0.2.1", "2001:db8:1:2:ffff::7"] {
+                for path in ["/v1/jobs", "/readyz"] {
+                    let answer = tenant.api.request("GET", path, &of(address), Vec::new()).await.unwrap();
+                    assert_refused(&format!("{path} from {address}"), &answer, RATE_LIMITED);
+                }
+                for path in ["/healthz", "/openapi.json"] {
+                    let answer = tenant.api.request("GET", path, &of(address), Vec::new()).await.unwrap();
+                    assert_eq!(answer.status, 200, "{path} asks no store");
+                }
+            }
+            for address in ["192.0.2.2", "2001:db8:1:3::1"] {
+                let answer = tenant.api.request("GET", "/v1/jobs", &of(address), Vec::new()).await.unwrap();
+                assert_eq!(answer.status, 200, "{address}: {}", answer.body);
+            }
         },
     );
 }

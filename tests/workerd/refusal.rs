@@ -32,6 +32,7 @@ pub(crate) const NOT_JSON: Refusal = refusal(400, "not-json");
 pub(crate) const TOO_DEEP: Refusal = refusal(400, "too-deep");
 pub(crate) const TOO_LARGE: Refusal = refusal(413, "too-large");
 pub(crate) const WRONG_TYPE: Refusal = refusal(415, "unsupported-media-type");
+pub(crate) const WRONG_CODING: Refusal = refusal(415, "unsupported-encoding");
 pub(crate) const BAD_KEY: Refusal = refusal(400, "invalid-idempotency-key");
 pub(crate) const KEY_REUSED: Refusal = refusal(422, "idempotency-key-reused");
 pub(crate) const UNAUTHENTICATED: Refusal = refusal(401, "unauthenticated");

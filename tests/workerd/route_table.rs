@@ -26,10 +26,10 @@ impl RouteExt for Route {
     }
 
     fn is_for_all_tenants(&self) -> bool {
-        matches!(self.operation, Op::ListStrays | Op::Pause | Op::Resume | Op::Restored | Op::PutQuota)
+        matches!(self.operation(), Some(Op::ListStrays | Op::Pause | Op::Resume | Op::Restored | Op::PutQuota))
     }
 
     fn is_of_keys(&self) -> bool {
-        matches!(self.operation, Op::CreateKey | Op::ListKeys | Op::RevokeKey)
+        self.operation().is_some_and(Op::is_of_keys)
     }
 }

@@ -1,5 +1,7 @@
 //! Every route of the table: what it answers when all is well, and whom it refuses.
 
+use std::collections::BTreeSet;
+
 use longshore::ndjson::NDJSON;
 use longshore::routes::Operation as Op;
 use longshore_tests::client::{Answer, Client};
@@ -116,13 +118,16 @@ fn every_route_answers() {
                 assert_eq!(answer.header("cache-control"), Some(kept), "{method} {path}");
                 assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{method} {path}");
                 assert!(answer.header("longshore-request-id").is_some(), "{method} {path}");
-                if [Op::ExportTenant, Op::WriteDocuments].contains(&route.operation) {
+                if matches!(route.operation(), Some(Op::ExportTenant | Op::WriteDocuments)) {
                     assert_eq!(answer.header("content-type"), Some(NDJSON), "{method} {path}");
-                } else if route.operation == Op::ReadVectors {
+                } else if route.operation() == Some(Op::ReadVectors) {
                     assert_eq!(answer.header("content-type"), Some("application/octet-stream"), "{method} {path}");
                 } else if status != 204 {
                     assert_eq!(answer.header("content-type"), Some("application/json"), "{method} {path}");
                     assert!(answer.body.is_object(), "{method} {path}");
+                }
+                if method == "GET" {
+                    assert_head(&caller_of(route, &id, &tenant).await, &route.path_of(&id), &answer).await;
                 }
                 seen.push((method, path));
             }
@@ -138,10 +143,25 @@ fn every_route_answers() {
     );
 }
 
+/// HEAD answers what GET does, without its body.
+async fn assert_head(api: &Client, path: &str, get: &Answer) {
+    let head = api.request("HEAD", path, &[], Vec::new()).await.unwrap();
+    assert_eq!((head.status, head.bytes.as_slice()), (get.status, &b""[..]), "HEAD {path}");
+    let names = |answer: &Answer| {
+        let names = answer.headers.keys().map(|name| name.as_str().to_owned());
+        // How the body is framed, if there is one, is told by the length alone, where it is known.
+        names.filter(|name| name != "transfer-encoding").collect::<BTreeSet<_>>()
+    };
+    assert_eq!(names(&head), names(get), "HEAD {path}");
+    for name in ["content-type", "content-length", "cache-control", "x-content-type-options"] {
+        assert_eq!(head.header(name), get.header(name), "{name} of HEAD {path}");
+    }
+}
+
 /// Who takes a step: whoever erases a tenant has no key of it afterwards.
 pub(crate) async fn caller_of(route: &Route, id: &str, tenant: &Tenant<'_>) -> Client {
-    let owner = match route.operation {
-        Op::EraseTenant => id,
+    let owner = match route.operation() {
+        Some(Op::EraseTenant) => id,
         _ if route.is_for_all_tenants() => "*",
         _ => return tenant.api.clone(),
     };

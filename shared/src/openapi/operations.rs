@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::told::Told;
 use crate::problem::Problem;
-use crate::routes::{Operation, Operation as Op};
+use crate::routes::{Does, Open, Operation, Operation as Op};
 
 const JOBS: &str = "Jobs";
 const DEAD_LETTERS: &str = "Dead letters";
@@ -47,8 +47,17 @@ fn illegal(detail: &str) -> Problem {
     Problem::IllegalTransition(detail.to_owned())
 }
 
-/// Tells of an operation.
-pub(super) fn tell(operation: Operation) -> Told {
+/// Tells of what a route does.
+pub(super) fn tell(does: Does) -> Told {
+    match does {
+        Does::Keyed(operation, _) => tell_keyed(operation),
+        Does::Open(Open::Health) => admin::health(),
+        Does::Open(Open::Readiness) => admin::readiness(),
+        Does::Open(Open::Document) => admin::document(),
+    }
+}
+
+fn tell_keyed(operation: Operation) -> Told {
     match operation {
         Op::CreateJob => jobs::create_job(),
         Op::CreateJobs => jobs::create_jobs(),
@@ -102,8 +111,5 @@ pub(super) fn tell(operation: Operation) -> Told {
         Op::Restored => admin::restored(),
         Op::Pause => admin::pause(),
         Op::Resume => admin::resume(),
-        Op::Health => admin::health(),
-        Op::Readiness => admin::readiness(),
-        Op::Document => admin::document(),
     }
 }

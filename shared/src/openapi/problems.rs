@@ -21,10 +21,11 @@ pub(super) fn samples() -> Vec<Problem> {
         Problem::Unauthenticated("There is no Authorization header.".into()),
         Problem::Forbidden("The key lacks the scope operate.".into()),
         Problem::NotFound,
-        Problem::MethodNotAllowed("POST, GET".into()),
+        Problem::MethodNotAllowed("POST, GET, HEAD".into()),
         Problem::IllegalTransition("A job can be cancelled until it has ended; this one is succeeded.".into()),
         Problem::TooLarge("A payload has at most 65536 bytes.".into()),
         Problem::UnsupportedMediaType,
+        Problem::UnsupportedEncoding,
         Problem::field("#/max_attempts", "out-of-range", "A job has 1 to 50 attempts."),
         Problem::LoopDetected,
         Problem::IdempotencyKeyReused,
@@ -42,11 +43,11 @@ pub(super) fn samples() -> Vec<Problem> {
 /// When it is answered. A new problem does not compile until it is told here
 fn when(problem: &Problem) -> &'static str {
     match problem {
-        Problem::NotJson(_) => "The body is empty, is not JSON, has something after it, or broke off.",
+        Problem::NotJson(_) => "The body is empty, is not JSON or no whole gzip, has something after it, or broke off.",
         Problem::TooDeep => "Objects and lists nest deeper than 64.",
         Problem::InvalidParameter(_) => {
-            "A query parameter has a wrong value, or this list does not know it: a misspelt filter must not answer \
-             everything."
+            "A query parameter has a wrong value or is given twice, or this list does not know it: a misspelt filter must not \
+             answer everything. Or Longshore-Tenant and `tenant` name different tenants."
         }
         Problem::InvalidCursor => {
             "The cursor is of another list, other filters or another tenant, was changed, or is older than a day."
@@ -79,6 +80,7 @@ fn when(problem: &Problem) -> &'static str {
             "There is a body, and its Content-Type is not what is read here: application/json, or application/x-ndjson where the \
              body is lines."
         }
+        Problem::UnsupportedEncoding => "The body's Content-Encoding is neither gzip nor identity, or is gzip twice.",
         Problem::InvalidRequest(_) => "One or several fields are missing, unknown or wrong.",
         Problem::LoopDetected => {
             "The request is a job's own, made by a job, and so on ten times: its Longshore-Hops says so. A webhook that \
@@ -88,9 +90,7 @@ fn when(problem: &Problem) -> &'static str {
             "The key was used for another request within its window, for the same kind and endpoint. Requests are compared \
              as JSON: white space and the order of members do not matter, numbers and texts do as they are written."
         }
-        Problem::RateLimited => {
-            "The deployment limits requests per key and minute, and refused keys per address and per key id."
-        }
+        Problem::RateLimited => "An address or a key asks too often in a minute, or with too many refused keys.",
         Problem::QuotaReached => {
             "As many jobs as the key's or the tenant's quota allows were accepted since midnight UTC. Reading, and repeats of \
              what was accepted, go on."
@@ -129,6 +129,7 @@ fn what_to_do(problem: &Problem) -> &'static str {
         Problem::IllegalTransition(_) => "Read it again and decide anew.",
         Problem::TooLarge(_) => "Send less: a reference instead of the thing, or several batches.",
         Problem::UnsupportedMediaType => "Set the Content-Type.",
+        Problem::UnsupportedEncoding => "Send the body as it is, or with gzip: the Accept-Encoding header says so.",
         Problem::InvalidRequest(_) => {
             "`errors` lists each with a JSON Pointer and a fixed `code`; correct them all. Nothing was accepted."
         }

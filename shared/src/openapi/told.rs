@@ -13,7 +13,7 @@ use crate::limits::{
 };
 use crate::prefer::RETURN_MINIMAL;
 use crate::problem::Problem;
-use crate::routes::{Operation, Route};
+use crate::routes::{Does, Open, Operation, Route};
 use crate::state::State;
 
 /// A schema and examples of it.
@@ -176,11 +176,13 @@ impl Told {
 
     /// Everything it may refuse with.
     pub(super) fn all_refusals(&self, route: &Route) -> Vec<Problem> {
-        let mut all = Vec::new();
-        if route.scope.is_some() {
-            let detail = "A tenant is 1 to 64 of A-Z a-z 0-9 _ -.";
+        let detail = "The parameter \"limit\" is given twice: give it once.";
+        let mut all = vec![Problem::InvalidParameter(InvalidField::new("limit", "duplicate-parameter", detail))];
+        if route.does == Does::Open(Open::Readiness) {
+            all.push(Problem::RateLimited);
+        }
+        if route.scope().is_some() {
             all.extend([
-                Problem::InvalidParameter(InvalidField::new("tenant", "invalid-name", detail)),
                 Problem::Unauthenticated("There is no Authorization header.".into()),
                 Problem::Forbidden("The key lacks the scope operate.".into()),
                 Problem::RateLimited,
@@ -188,8 +190,8 @@ impl Told {
                 Problem::Unavailable,
             ]);
         }
-        let writes = route.method != "GET" && ![Operation::Restored, Operation::Search].contains(&route.operation);
-        if route.scope.is_some() && writes {
+        let writes = route.method != "GET" && !route.operation().is_some_and(Operation::is_of_any_epoch);
+        if route.scope().is_some() && writes {
             all.push(Problem::Restoring);
         }
         if route.path.contains('{') && !self.creates {
@@ -201,6 +203,7 @@ impl Told {
                 Problem::TooDeep,
                 Problem::TooLarge("At most 65536 bytes are read here.".into()),
                 Problem::UnsupportedMediaType,
+                Problem::UnsupportedEncoding,
                 Problem::field("#/payload/url", "invalid-url", "This is not a URL."),
             ]);
         }
@@ -256,7 +259,7 @@ pub(super) fn parameters() -> Value {
     Value::Object(headers_of_requests().into_iter().chain(queries()).chain(queries_of_documents()).collect())
 }
 
-fn headers_of_requests() -> [(String, Value); 5] {
+fn headers_of_requests() -> [(String, Value); 6] {
     let name = json!({"type": "string", "pattern": NAME});
     [
         in_header(
@@ -297,7 +300,7 @@ fn queries() -> [(String, Value); 14] {
     let day = json!({"type": "string", "format": "date"});
     let states: Vec<_> = State::ALL.iter().map(|state| state.name()).collect();
     [
-        in_query("tenant", "The same as Longshore-Tenant, which wins.", name.clone()),
+        in_query("tenant", "The same as Longshore-Tenant: if both are there, they name one tenant.", name.clone()),
         in_query(
             "limit",
             "Items of the page.",

@@ -58,14 +58,18 @@ fn the_real_wrangler_takes_both_workers_with_their_bindings() {
     }
     // The wrangler files build by make; here all is built.
     std::fs::write(site.root().join("Makefile"), "%/build/index.js: ;@true\n.PHONY: always\n").unwrap();
-    let of_producer =
-        ["env.KEY_LIMIT (6000 requests/60s)", "env.REFUSED_LIMIT (100 requests/60s)", "env.CORS_ORIGINS (\"\")"];
+    let of_producer = [
+        "env.ADDRESS_LIMIT (6000 requests/60s)",
+        "env.KEY_LIMIT (6000 requests/60s)",
+        "env.REFUSED_LIMIT (100 requests/60s)",
+        "env.CORS_ORIGINS (\"\")",
+    ];
     let of_consumer = [
         "env.HINTS_QUEUE (\"longshore-production-hints\")",
         "env.TASK_HINTS_QUEUE (\"longshore-production-task-hi...\")",
         "env.DEAD_HINTS_QUEUE (\"longshore-production-hints-dead\")",
     ];
-    for (file, more) in [("wrangler.toml", of_producer), ("consumer/wrangler.toml", of_consumer)] {
+    for (file, more) in [("wrangler.toml", &of_producer[..]), ("consumer/wrangler.toml", &of_consumer[..])] {
         let said = bundle(site.root(), file);
         for binding in [
             "env.HINTS (longshore-production-hints)",
@@ -78,7 +82,7 @@ fn the_real_wrangler_takes_both_workers_with_their_bindings() {
             "env.PRIVATE_DESTINATIONS (\"\")",
         ]
         .iter()
-        .chain(&more)
+        .chain(more)
         {
             assert!(said.contains(binding), "{file} lacks {binding}:\n{said}");
         }

@@ -74,6 +74,7 @@ pub(super) fn write_documents() -> Told {
         .refuses([
             Problem::NotJson("There is no body.".into()),
             Problem::UnsupportedMediaType,
+            Problem::UnsupportedEncoding,
             Problem::InvalidIdempotencyKey("is empty".into()),
             Problem::InvalidHeader("longshore-hops is one whole number.".into()),
             Problem::LoopDetected,

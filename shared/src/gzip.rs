@@ -1,0 +1,278 @@
+//! Decodes gzip (RFC 1952) as it comes, in pieces that the reader of the output asks for: nothing is inflated ahead of it, so
+//! that a few bytes which stand for gigabytes fill no memory.
+
+use crc::{CRC_32_ISO_HDLC, Crc, Digest, Table};
+use miniz_oxide::inflate::stream::{InflateState, inflate};
+use miniz_oxide::{DataFormat, MZError, MZFlush, MZStatus};
+
+/// The content codings that the API reads, as `Accept-Encoding` lists them.
+pub const CODINGS: &str = "gzip";
+
+/// With a table of 1 KB: bodies of megabytes go through it.
+static SUM: Crc<u32, Table<1>> = Crc::<u32, Table<1>>::new(&CRC_32_ISO_HDLC);
+
+const MAGIC: [u8; 3] = [0x1f, 0x8b, 8];
+const HEADER_BYTES: usize = 10;
+/// Where the flags are in the header.
+const FLAGS_AT: usize = 3;
+const HAS_SUM: u8 = 1 << 1;
+const HAS_EXTRA: u8 = 1 << 2;
+const HAS_NAME: u8 = 1 << 3;
+const HAS_COMMENT: u8 = 1 << 4;
+const RESERVED: u8 = 0b1110_0000;
+
+/// The bytes are no gzip, or their checksum is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Broken;
+
+/// What one call has done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Step {
+    /// Bytes of the input that are done with.
+    pub consumed: usize,
+    /// Bytes of the output that were written.
+    pub written: usize,
+}
+
+/// What comes next of a member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    /// The header, of which so many bytes have come.
+    Header(usize),
+    /// The length of the extra field: bytes that have come, and what they say.
+    ExtraLength(usize, usize),
+    /// So many bytes to pass over.
+    Skip(usize),
+    /// A text up to its zero.
+    Text,
+    Deflated,
+    /// The checksum and the length, of which so many bytes have come.
+    Trailer(usize),
+}
+
+/// A decoder of one body, which may be several members one after the other.
+pub struct Gunzip {
+    part: Part,
+    /// What the header still has, by its flags.
+    flags: u8,
+    state: Box<InflateState>,
+    sum: Digest<'static, u32, Table<1>>,
+    /// Bytes of this member, modulo 2^32.
+    length: u32,
+    /// What must come after the data.
+    trailer: [u8; 8],
+}
+
+impl Default for Gunzip {
+    fn default() -> Self {
+        Gunzip {
+            part: Part::Header(0),
+            flags: 0,
+            state: InflateState::new_boxed(DataFormat::Raw),
+            sum: SUM.digest(),
+            length: 0,
+            trailer: [0; 8],
+        }
+    }
+}
+
+impl Gunzip {
+    /// Decodes until the output is full or the input is used up. To be called again until it neither reads nor writes:
+    /// there may be more output than room for it.
+    ///
+    /// # Errors
+    /// When this is no gzip, or its checksum is wrong.
+    pub fn decode(&mut self, input: &[u8], output: &mut [u8]) -> Result<Step, Broken> {
+        let mut consumed = 0;
+        loop {
+            let rest = input.get(consumed..).unwrap_or_default();
+            if self.part != Part::Deflated {
+                let Some(byte) = rest.first() else {
+                    return Ok(Step { consumed, written: 0 });
+                };
+                consumed += 1;
+                self.take(*byte)?;
+                continue;
+            }
+            let result = inflate(&mut self.state, rest, output, MZFlush::None);
+            let written = result.bytes_written;
+            consumed += result.bytes_consumed;
+            self.sum.update(output.get(..written).unwrap_or_default());
+            self.length = self.length.wrapping_add(u32::try_from(written).map_err(|_| Broken)?);
+            match result.status {
+                // Without progress: there is no more input, or no room.
+                Ok(MZStatus::Ok) | Err(MZError::Buf) => return Ok(Step { consumed, written }),
+                Ok(MZStatus::StreamEnd) => self.end_data(),
+                Ok(MZStatus::NeedDict) | Err(_) => return Err(Broken),
+            }
+            if written > 0 {
+                return Ok(Step { consumed, written });
+            }
+        }
+    }
+
+    /// Whether the input may end here: after a whole member, or when there was none at all.
+    pub fn is_whole(&self) -> bool {
+        self.part == Part::Header(0)
+    }
+
+    fn end_data(&mut self) {
+        let sum = std::mem::replace(&mut self.sum, SUM.digest()).finalize();
+        let mut trailer = sum.to_le_bytes().into_iter().chain(self.length.to_le_bytes());
+        self.trailer = std::array::from_fn(|_| trailer.next().unwrap_or_default());
+        self.length = 0;
+        self.part = Part::Trailer(0);
+    }
+
+    /// Takes a byte that is not deflated.
+    fn take(&mut self, byte: u8) -> Result<(), Broken> {
+        self.part = match self.part {
+            Part::Header(at) => {
+                if MAGIC.get(at).is_some_and(|expected| *expected != byte) || at == FLAGS_AT && byte & RESERVED != 0 {
+                    return Err(Broken);
+                }
+                if at == FLAGS_AT {
+                    self.flags = byte;
+                }
+                if at + 1 == HEADER_BYTES { self.next_field() } else { Part::Header(at + 1) }
+            }
+            Part::ExtraLength(0, _) => Part::ExtraLength(1, usize::from(byte)),
+            Part::ExtraLength(_, low) => match low + 256 * usize::from(byte) {
+                0 => self.next_field(),
+                length => Part::Skip(length),
+            },
+            Part::Skip(left) if left > 1 => Part::Skip(left - 1),
+            Part::Text if byte != 0 => Part::Text,
+            Part::Skip(_) | Part::Text => self.next_field(),
+            Part::Trailer(at) => {
+                if self.trailer.get(at) != Some(&byte) {
+                    return Err(Broken);
+                }
+                if at + 1 == self.trailer.len() { Part::Header(0) } else { Part::Trailer(at + 1) }
+            }
+            Part::Deflated => Part::Deflated,
+        };
+        Ok(())
+    }
+
+    /// What the flags say comes next.
+    fn next_field(&mut self) -> Part {
+        let mut has = |flag: u8| {
+            let has = self.flags & flag != 0;
+            self.flags &= !flag;
+            has
+        };
+        if has(HAS_EXTRA) {
+            Part::ExtraLength(0, 0)
+        } else if has(HAS_NAME) || has(HAS_COMMENT) {
+            Part::Text
+        } else if has(HAS_SUM) {
+            Part::Skip(2)
+        } else {
+            self.state.reset(DataFormat::Raw);
+            Part::Deflated
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use miniz_oxide::deflate::compress_to_vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn trailer(text: &[u8]) -> Vec<u8> {
+        let length = u32::try_from(text.len()).unwrap();
+        [Crc::<u32>::new(&CRC_32_ISO_HDLC).checksum(text).to_le_bytes(), length.to_le_bytes()].concat()
+    }
+
+    /// A member whose header has these flags and fields.
+    fn member(text: &[u8], flags: u8, fields: &[u8]) -> Vec<u8> {
+        [&[0x1f, 0x8b, 8, flags, 1, 2, 3, 4, 0, 3], fields, &compress_to_vec(text, 6), &trailer(text)].concat()
+    }
+
+    /// Decodes pieces of that length into pieces of another.
+    fn decode(bytes: &[u8], piece: usize, room: usize) -> Result<Vec<u8>, Broken> {
+        let (mut gunzip, mut all, mut output) = (Gunzip::default(), Vec::new(), vec![0; room]);
+        for mut piece in bytes.chunks(piece) {
+            loop {
+                let step = gunzip.decode(piece, &mut output)?;
+                all.extend_from_slice(&output[..step.written]);
+                piece = &piece[step.consumed..];
+                if (step.consumed, step.written) == (0, 0) {
+                    break;
+                }
+            }
+            assert!(piece.is_empty(), "what is left is asked for again");
+        }
+        if gunzip.is_whole() { Ok(all) } else { Err(Broken) }
+    }
+
+    #[test]
+    fn members_with_every_field_are_read() {
+        let fields = [
+            (0, &b""[..]),
+            (1, b""),
+            (HAS_NAME, b"jobs.ndjson\0"),
+            (HAS_EXTRA, b"\x02\x00ab"),
+            (HAS_EXTRA, b"\x00\x00"),
+            (HAS_EXTRA | HAS_NAME | HAS_COMMENT | HAS_SUM, b"\x03\x00abcname\0comment\0\x12\x34"),
+        ];
+        for (flags, fields) in fields {
+            let one = member(b"{\"a\":1}\n", flags, fields);
+            for piece in [1, 3, 1_000] {
+                assert_eq!(decode(&one, piece, 5).unwrap(), b"{\"a\":1}\n", "{flags:#b}");
+                let two = [one.clone(), member(b"", 0, b""), one.clone()].concat();
+                assert_eq!(decode(&two, piece, 1_000).unwrap(), b"{\"a\":1}\n{\"a\":1}\n", "{flags:#b}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_broken_is_no_gzip() {
+        let good = member(b"some words, some words", HAS_NAME, b"n\0");
+        for end in 1..good.len() {
+            assert_eq!(decode(&good[..end], 7, 64), Err(Broken), "cut after {end}");
+        }
+        for garbage in [&b"x"[..], b"\0", b"{}", &[0x1f], &good[..5]] {
+            assert_eq!(decode(&[&good, garbage].concat(), 7, 64), Err(Broken), "{garbage:?} after it");
+        }
+        let last = good.len() - 1;
+        for (at, byte) in [(0, 0), (1, 0), (2, 7), (3, HAS_NAME | 0x20), (last, 9), (last - 7, good[last - 7] ^ 1)] {
+            let mut wrong = good.clone();
+            wrong[at] = byte;
+            assert_eq!(decode(&wrong, 7, 64), Err(Broken), "another byte at {at}");
+        }
+        assert_eq!(decode(b"{\"kind\":\"webhook\"}", 7, 64), Err(Broken));
+        assert!(Gunzip::default().is_whole());
+    }
+
+    /// A megabyte of zeros comes out in the pieces that were asked for.
+    #[test]
+    fn nothing_is_inflated_ahead_of_its_reader() {
+        let bomb = member(&vec![0; 1024 * 1024], 0, b"");
+        assert!(bomb.len() < 2_000);
+        let (mut gunzip, mut output, mut at, mut all) = (Gunzip::default(), [0; 4_096], 0, 0);
+        loop {
+            let step = gunzip.decode(&bomb[at..], &mut output).unwrap();
+            (at, all) = (at + step.consumed, all + step.written);
+            if (step.consumed, step.written) == (0, 0) {
+                break;
+            }
+        }
+        assert_eq!((all, at, gunzip.is_whole()), (1024 * 1024, bomb.len(), true));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_come_back(text in proptest::collection::vec(any::<u8>(), 0..5_000), piece in 1..600_usize) {
+            prop_assert_eq!(decode(&member(&text, 0, b""), piece, 512).unwrap(), text);
+        }
+
+        #[test]
+        fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300), piece in 1..20_usize) {
+            let _ = decode(&[&[0x1f, 0x8b, 8][..], &bytes].concat(), piece, 64);
+        }
+    }
+}
