@@ -6,5 +6,6 @@ pub(crate) mod openai;
 mod pause;
 pub(crate) mod pool;
 pub mod providers;
+pub(crate) mod round;
 pub(crate) mod vectors;
 pub(crate) mod workers_ai;

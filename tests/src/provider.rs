@@ -31,6 +31,8 @@ pub struct Asked {
     pub texts: Vec<String>,
     /// The header `Authorization`.
     pub authorization: Option<String>,
+    /// The field `dimensions`.
+    pub dimensions: Option<u64>,
 }
 
 #[derive(Default)]
@@ -43,7 +45,8 @@ struct Shared {
 ///
 /// | mode | answer |
 /// |---|---|
-/// | `good` | a vector for each text; 400 when one of them has `refuse` in it |
+/// | `good` | a vector for each text; 400 when one of them has `refuse` in it, 500 with `poison`, null for one with `hole` |
+/// | `sized` | as `good`, and is asked for [`DIMENSIONS`] |
 /// | `busy` | 429 with `Retry-After: 1` to the first call, then as `good` |
 /// | `closed` | 429 with `Retry-After: 600`, always |
 /// | `broken` | 500 to the first call, then as `good` |
@@ -71,10 +74,13 @@ impl Provider {
     /// `EMBED_PROVIDERS` with one provider for each of these modes.
     pub fn setting(&self, modes: &[&str]) -> String {
         let entry = |mode: &&str| {
-            let about = json!({
+            let mut about = json!({
                 "type": "openai-compatible", "url": format!("http://{}/{mode}/v1", self.address),
                 "models": {"model": {"dimensions": if *mode == "large" { DIMENSIONS_LARGE } else { DIMENSIONS }}},
             });
+            if *mode == "sized" {
+                about["models"]["model"]["send_dimensions"] = json!(true);
+            }
             ((*mode).to_owned(), about)
         };
         Value::Object(modes.iter().map(entry).collect()).to_string()
@@ -120,7 +126,8 @@ async fn answer(
     let asked: Value = serde_json::from_slice(&body).unwrap_or_default();
     let texts: Vec<String> = serde_json::from_value(asked["input"].clone()).unwrap_or_default();
     let authorization = headers.get("authorization").and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let record = Asked { mode: mode.clone(), texts: texts.clone(), authorization };
+    let dimensions = asked["dimensions"].as_u64();
+    let record = Asked { mode: mode.clone(), texts: texts.clone(), authorization, dimensions };
     shared.asked.lock().unwrap_or_else(PoisonError::into_inner).push(record);
     let is_first = {
         let mut calls = shared.calls.lock().unwrap_or_else(PoisonError::into_inner);
@@ -140,6 +147,9 @@ async fn answer(
         "busy" if is_first => return asks_for_time("1"),
         "closed" => return asks_for_time("600"),
         "broken" if is_first => return refuse(StatusCode::INTERNAL_SERVER_ERROR, "oh"),
+        _ if texts.iter().any(|text| text.contains("poison")) => {
+            return refuse(StatusCode::INTERNAL_SERVER_ERROR, "oh");
+        }
         _ => {}
     }
     if texts.is_empty() || asked["model"] != "model" || texts.iter().any(|text| text.contains("refuse")) {
@@ -151,6 +161,7 @@ async fn answer(
         match mode.as_str() {
             "large" => embedding = json!(lexical::embed(text).repeat(DIMENSIONS_LARGE / LEXICAL_DIMENSIONS)),
             "odd" => embedding[1] = json!(1e300),
+            _ if text.contains("hole") => embedding = Value::Null,
             "wide" => embedding.as_array_mut().into_iter().for_each(|values| values.push(json!(1))),
             _ => {}
         }

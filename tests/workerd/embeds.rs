@@ -12,7 +12,7 @@ use crate::refusal::invalid;
 use crate::tenant::{SOON, id_of};
 use crate::world::{World, alone, each, shared};
 
-const MODES: [&str; 7] = ["good", "busy", "closed", "broken", "short", "odd", "wide"];
+const MODES: [&str; 8] = ["good", "busy", "closed", "broken", "short", "odd", "wide", "sized"];
 
 /// A job that embeds these texts, which are their own ids.
 pub(crate) fn job(provider: &str, output: &str, texts: &[&str]) -> Value {
@@ -94,6 +94,58 @@ fn jobs_of_one_claim_share_calls_and_a_refused_text_fails_alone() {
     });
 }
 
+/// One job breaks each call that it is in, another gets null for its text: they alone fail, with their last attempts.
+#[test]
+fn a_text_that_breaks_its_call_costs_no_other_job_its_last_attempt() {
+    beside_a_provider("embeds-poison", async |world, provider| {
+        let tenant = world.tenant().await;
+        let texts: Vec<_> = (0..12)
+            .map(|n| match n {
+                3 => "poison".to_owned(),
+                8 => "a hole".to_owned(),
+                n => format!("text {n}"),
+            })
+            .collect();
+        let jobs: Vec<_> = texts
+            .iter()
+            .map(|text| {
+                let mut job = job("good", "inline", &[text]);
+                job["max_attempts"] = json!(1);
+                job
+            })
+            .collect();
+        let ids = tenant.accept_all(&jobs).await;
+        each(ids.iter().zip(&texts), async |(id, text)| {
+            let done = tenant.ended(id).await;
+            match text.as_str() {
+                "poison" => assert_eq!(done["error"]["message"], "The provider answered 500.", "{done}"),
+                "a hole" => {
+                    let message = "The provider's answer has no vector for \"a hole\": it is missing.";
+                    assert_eq!((&done["state"], &done["error"]["message"]), (&json!("dead"), &json!(message)));
+                }
+                text => assert_eq!(decoded(&done["result"]["embeddings"][0]), vector_of(text), "{done}"),
+            }
+            let evidence = tenant.evidence(id, 1).await;
+            assert!(evidence["response"]["status"].is_u64(), "{evidence}");
+        })
+        .await;
+        let asked = provider.asked("good");
+        assert!(asked.iter().any(|asked| asked.texts.len() > 2), "they share calls: {asked:?}");
+        assert!(asked.iter().any(|asked| asked.texts == ["poison"]), "it was asked for alone: {asked:?}");
+    });
+}
+
+#[test]
+fn a_model_is_asked_for_its_dimensions_where_its_setting_says_so() {
+    beside_a_provider("embeds-sized", async |world, provider| {
+        let tenant = world.tenant().await;
+        for (mode, sent) in [("good", None), ("sized", Some(4))] {
+            assert_eq!(tenant.complete(&job(mode, "inline", &["words"])).await["state"], "succeeded");
+            assert_eq!(provider.asked(mode)[0].dimensions, sent);
+        }
+    });
+}
+
 #[test]
 fn a_busy_provider_burns_no_failure_and_a_broken_one_does() {
     beside_a_provider("embeds-busy", async |world, provider| {
@@ -135,7 +187,7 @@ fn an_answer_that_is_wrong_is_never_stored() {
     beside_a_provider("embeds-wrong", async |world, _| {
         let tenant = world.tenant().await;
         each(
-            [("short", "1 vectors for 2 texts"), ("odd", "no number"), ("wide", "of 5 dimensions")],
+            [("short", "1 vectors for 2 texts"), ("odd", "no list of numbers"), ("wide", "has 5 dimensions")],
             async |(mode, message)| {
                 let mut job = job(mode, "r2", &["one", "two"]);
                 job["max_attempts"] = json!(1);

@@ -1,7 +1,6 @@
-//! One round of calls: texts are asked for together; what the provider refuses is halved until the refused one is alone.
+//! One call to a provider: what is asked, and what its answer comes to.
 
 use std::cell::Cell;
-use std::ops::Range;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -9,7 +8,7 @@ use crate::backoff::parse_retry_after;
 use crate::embed::dialect::{self, Embeddings, Refusal};
 use crate::embed::providers::{Choice, Interface, Model, Provider};
 use crate::evidence::{Digests, Exchange, Wire, wire};
-use crate::limits::{EMBED_REFUSALS_MAX, EMBED_WAIT_SECONDS};
+use crate::limits::EMBED_WAIT_SECONDS;
 use crate::outcome::{ErrorClass, Outcome, RetryAfter};
 use crate::ports::{Clock, Http, HttpError, HttpResponse, received};
 use crate::redact::Redaction;
@@ -21,6 +20,8 @@ pub(crate) enum Embedded {
     Vector(Vec<f32>),
     /// The provider refuses this text, and says why.
     Refused(String),
+    /// The answer has no vector for this text that can be used; what is wrong with it.
+    Missing(String),
     /// Nothing that can be used came; the attempt fails so.
     Failed(Outcome),
 }
@@ -91,80 +92,35 @@ pub(crate) struct Asked<'a> {
     pub(crate) model: Model,
     pub(crate) version: &'a str,
     pub(crate) calls_left: &'a Cell<usize>,
+    /// When no further call is made, by this machine's clock.
+    pub(crate) ends_at: i64,
 }
 
-/// Asks for the vectors of some texts.
-pub(crate) async fn ask<W: Http + Clock>(world: &W, asked: &Asked<'_>, texts: &[&str]) -> Vec<Told> {
-    // What becomes of those that no call is left for.
-    let unasked = || Embedded::Failed(failed(NO_CALLS.into(), Some(wait_a_while())));
-    let mut told: Vec<Told> = texts.iter().map(|_| (unasked(), Vec::new())).collect();
-    let all = 0..texts.len();
-    let mut parts = vec![all];
-    while let Some(part) = parts.pop() {
-        let Some(left) = asked.calls_left.get().checked_sub(1) else { break };
-        asked.calls_left.set(left);
-        let (verdict, call) = call(world, asked, &texts[part.clone()]).await;
-        let call = Rc::new(call);
-        told[part.clone()].iter_mut().for_each(|(_, calls)| calls.push(call.clone()));
-        match verdict {
-            Verdict::Vectors(Embeddings { vectors, .. }) => {
-                for ((embedded, _), vector) in told[part].iter_mut().zip(vectors) {
-                    *embedded = Embedded::Vector(vector);
-                }
-            }
-            Verdict::Refused(message) if part.len() == 1 => {
-                told[part.start].0 = Embedded::Refused(message.clone());
-                if refuses_all(&told) {
-                    let outcome = failed(format!("The provider refuses every text: {message}"), None);
-                    fail_all(&mut told, parts.into_iter(), &outcome);
-                    break;
-                }
-            }
-            Verdict::Refused(_) => {
-                let middle = part.start + part.len() / 2;
-                parts.extend([middle..part.end, part.start..middle]);
-            }
-            Verdict::Failed(outcome) => {
-                fail_all(&mut told, [part].into_iter().chain(parts), &outcome);
-                break;
-            }
-        }
-    }
-    told
+/// What is to blame for a call that brought no vectors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Blame {
+    /// Nobody: the provider is well and asks for time.
+    Time,
+    /// The provider or the deployment, whatever texts are asked for.
+    Provider,
+    /// Perhaps one of its texts.
+    AText,
 }
 
-/// How long the provider asked to be left alone, if it did: its answer was 429, or 503 with a wait.
-pub(crate) fn asked_for_time(told: &[Told]) -> Option<Duration> {
-    told.iter().find_map(|(embedded, calls)| match embedded {
-        Embedded::Failed(Outcome::Failed { retry_after: Some(RetryAfter::Deferral(wait)), .. }) => {
-            calls.last().filter(|call| matches!(call.status, Some(429 | 503))).map(|_| *wait)
-        }
-        _ => None,
-    })
-}
-
-/// Whether what is refused is the request rather than its texts: [`EMBED_REFUSALS_MAX`] were, and none has a vector.
-fn refuses_all(told: &[Told]) -> bool {
-    let refused = told.iter().filter(|(embedded, _)| matches!(embedded, Embedded::Refused(_))).count();
-    refused >= EMBED_REFUSALS_MAX && !told.iter().any(|(embedded, _)| matches!(embedded, Embedded::Vector(_)))
-}
-
-fn fail_all(told: &mut [Told], parts: impl Iterator<Item = Range<usize>>, outcome: &Outcome) {
-    for place in parts.flatten() {
-        told[place].0 = Embedded::Failed(outcome.clone());
-    }
-}
-
-enum Verdict {
+/// What a call came to.
+pub(crate) enum Verdict {
+    /// Vectors, or what is wrong with them one by one.
     Vectors(Embeddings),
     /// One of the texts, or all of them.
     Refused(String),
-    Failed(Outcome),
+    /// Nothing that can be used.
+    Failed(Outcome, Blame),
 }
 
-async fn call<W: Http + Clock>(world: &W, asked: &Asked<'_>, texts: &[&str]) -> (Verdict, Call) {
-    let Model { dimensions } = asked.model;
-    let request = dialect::request(asked.provider, &asked.choice.model, dimensions, texts, asked.version);
+/// Makes one call.
+pub(crate) async fn call<W: Http + Clock>(world: &W, asked: &Asked<'_>, texts: &[&str]) -> (Verdict, Call) {
+    let dimensions = asked.model.dimensions;
+    let request = dialect::request(asked.provider, (&asked.choice.model, asked.model), texts, asked.version);
     // Safe to repeat: it costs tokens and changes nothing.
     let answer = world.send_request(request.clone()).await;
     let verdict = judge(&answer, asked.provider.interface, (texts.len(), dimensions), world.now_ms());
@@ -185,47 +141,45 @@ fn judge(
     (texts, dimensions): (usize, usize),
     now_ms: i64,
 ) -> Verdict {
+    let fails = |blame, message: String| Verdict::Failed(failed(message, None), blame);
     let response = match answer {
         Ok(response) => response,
         Err(HttpError::NoService(name)) => {
-            return Verdict::Failed(failed(format!("The deployment has no {name} binding."), None));
+            return fails(Blame::Provider, format!("The deployment has no {name} binding."));
         }
-        Err(error) => return Verdict::Failed(failed(format!("The provider gave no answer: {error}."), None)),
+        Err(error) => return fails(Blame::AText, format!("The provider gave no answer: {error}.")),
     };
-    let answers = |wait| {
+    let answers = |blame, wait| {
         let code = dialect::code(interface, &response.body).map_or_else(String::new, |code| format!(", code {code}"));
-        failed(format!("The provider answered {}{code}.", response.status), wait)
+        Verdict::Failed(failed(format!("The provider answered {}{code}.", response.status), wait), blame)
     };
     let asked_for = response.header("retry-after").and_then(|value| parse_retry_after(value, now_ms));
     match response.status {
-        200..=299 if response.body_error.is_some() => {
-            Verdict::Failed(failed("The provider's answer broke off.".into(), None))
-        }
-        200..=299 if response.truncated => Verdict::Failed(failed("The provider's answer is too long.".into(), None)),
+        200..=299 if response.body_error.is_some() => fails(Blame::AText, "The provider's answer broke off.".into()),
+        200..=299 if response.truncated => fails(Blame::AText, "The provider's answer is too long.".into()),
         200..=299 => match dialect::read(interface, &response.body, texts, dimensions) {
             Ok(embeddings) => Verdict::Vectors(embeddings),
-            Err(message) => Verdict::Failed(failed(message, None)),
+            Err(message) => fails(Blame::AText, message),
         },
         // Whether it refuses a text or the request cannot be told.
         400 | 413 | 422 if response.body_error.is_some() && dialect::refuses_by_body(interface) => {
-            Verdict::Failed(answers(None))
+            answers(Blame::AText, None)
         }
         400 | 413 | 422 => match dialect::refusal(interface, &response.body) {
             Refusal::Texts(message) => Verdict::Refused(message),
-            Refusal::Request(message) => {
-                Verdict::Failed(failed(format!("The provider refuses the request: {message}"), None))
-            }
+            Refusal::Request(message) => fails(Blame::Provider, format!("The provider refuses the request: {message}")),
         },
         // It is well and asks for time: no failure is spent.
-        429 => Verdict::Failed(answers(Some(asked_for.map_or_else(wait_a_while, RetryAfter::Deferral)))),
-        503 => Verdict::Failed(answers(asked_for.map(RetryAfter::Deferral))),
-        _ => Verdict::Failed(answers(asked_for.map(RetryAfter::AtLeast))),
+        429 => answers(Blame::Time, Some(asked_for.map_or_else(wait_a_while, RetryAfter::Deferral))),
+        503 if asked_for.is_some() => answers(Blame::Time, asked_for.map(RetryAfter::Deferral)),
+        // It does not know us, or the model.
+        300..=399 | 401 | 402 | 403 | 404 | 405 | 407 | 410 => {
+            answers(Blame::Provider, asked_for.map(RetryAfter::AtLeast))
+        }
+        _ => answers(Blame::AText, asked_for.map(RetryAfter::AtLeast)),
     }
 }
 
-fn failed(message: String, retry_after: Option<RetryAfter>) -> Outcome {
+pub(crate) fn failed(message: String, retry_after: Option<RetryAfter>) -> Outcome {
     Outcome::Failed { class: ErrorClass::Provider, message, retry_after }
 }
-
-#[cfg(test)]
-mod tests;

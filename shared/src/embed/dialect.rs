@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use serde_json::Value;
+use serde_json::value::RawValue;
 
-use crate::embed::providers::{Interface, Provider};
+use crate::embed::providers::{Interface, Model, Provider};
 use crate::embed::{openai, workers_ai};
 use crate::limits::{EMBED_CALL_SECONDS, EMBED_REASON_CHARS, EMBED_VALUE_BYTES, REQUEST_BYTES_MAX};
 use crate::ports::HttpRequest;
@@ -12,19 +13,19 @@ use crate::ports::HttpRequest;
 /// What a provider made of a call.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Embeddings {
-    /// One vector per text, in their order.
-    pub(crate) vectors: Vec<Vec<f32>>,
+    /// One vector per text, in their order, or what is wrong with it.
+    pub(crate) vectors: Vec<Result<Vec<f32>, String>>,
     /// What it counted.
     pub(crate) tokens: u64,
 }
 
 impl Embeddings {
-    /// As many vectors as texts, each with the model's dimensions, all of them numbers.
+    /// As many vectors as texts, each with the model's dimensions, all of them numbers. One that is not is wrong alone.
     ///
     /// # Errors
-    /// What is wrong with them, in one line. Nothing of them may be stored then.
+    /// When there are not as many as texts: nobody knows which text each is of, and nothing may be stored.
     pub(crate) fn checked(
-        vectors: Vec<Vec<f32>>,
+        vectors: Vec<Option<Box<RawValue>>>,
         usage: &Value,
         texts: usize,
         dimensions: usize,
@@ -32,19 +33,23 @@ impl Embeddings {
         if vectors.len() != texts {
             return Err(format!("The provider answered {} vectors for {texts} texts.", vectors.len()));
         }
-        if let Some(vector) = vectors.iter().find(|vector| vector.len() != dimensions) {
-            let has = vector.len();
-            return Err(format!(
-                "The provider answered a vector of {has} dimensions where the model has {dimensions}."
-            ));
-        }
-        if !vectors.iter().flatten().all(|value| value.is_finite()) {
-            return Err("The provider answered a vector with what is no number.".into());
-        }
+        let vectors = vectors.into_iter().map(|vector| read_vector(vector.as_deref(), dimensions)).collect();
         // Statistics only: what is no number of tokens is none.
         let tokens = usage["total_tokens"].as_u64().unwrap_or(0).min(u64::from(u32::MAX));
         Ok(Embeddings { vectors, tokens })
     }
+}
+
+fn read_vector(vector: Option<&RawValue>, dimensions: usize) -> Result<Vec<f32>, String> {
+    let vector = vector.ok_or_else(|| "it is missing".to_owned())?;
+    let numbers: Vec<f32> = serde_json::from_str(vector.get()).map_err(|_| "it is no list of numbers".to_owned())?;
+    if numbers.len() != dimensions {
+        return Err(format!("it has {} dimensions where the model has {dimensions}", numbers.len()));
+    }
+    if !numbers.iter().all(|number| number.is_finite()) {
+        return Err("it is no list of numbers".into());
+    }
+    Ok(numbers)
 }
 
 /// What a provider refuses, and why, fit to be shown.
@@ -80,18 +85,10 @@ pub(crate) fn call(url: String, headers: Vec<(String, String)>, body: &Value, va
 }
 
 /// The request that asks for the vectors of some texts.
-pub(crate) fn request(
-    provider: &Provider,
-    model: &str,
-    dimensions: usize,
-    texts: &[&str],
-    version: &str,
-) -> HttpRequest {
+pub(crate) fn request(provider: &Provider, (name, model): (&str, Model), texts: &[&str], version: &str) -> HttpRequest {
     match provider.interface {
-        Interface::WorkersAi => workers_ai::request(model, dimensions, texts),
-        Interface::OpenaiCompatible | Interface::Builtin => {
-            openai::request(provider, model, dimensions, texts, version)
-        }
+        Interface::WorkersAi => workers_ai::request(name, model.dimensions, texts),
+        Interface::OpenaiCompatible | Interface::Builtin => openai::request(provider, (name, model), texts, version),
     }
 }
 

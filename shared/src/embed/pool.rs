@@ -5,16 +5,16 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::iter::repeat_with;
 use std::rc::Rc;
 use std::time::Duration;
 
 use futures_channel::oneshot;
 use futures_util::future::join_all;
 
-use crate::embed::ask::{Asked, Embedded, Told, ask, asked_for_time, wait_a_while};
+use crate::embed::ask::{Asked, Embedded, Told, wait_a_while};
 use crate::embed::pause;
 use crate::embed::providers::{Choice, Model, Provider};
+use crate::embed::round::{Round, ask};
 use crate::index::merge::Merges;
 use crate::limits::{
     EMBED_BYTES_PER_CALL, EMBED_GATHER_MS, EMBED_MS_MAX, EMBED_TEXTS_PER_CALL, EMBED_VALUES_PER_CALL,
@@ -82,7 +82,8 @@ impl Pool {
         let answers: Vec<_> = texts.into_iter().map(|text| self.wait_for(&line, text, lease.clone())).collect();
         if self.asked_for.borrow_mut().insert(line.clone()) {
             world.sleep(Duration::from_millis(EMBED_GATHER_MS)).await;
-            let asked = Asked { provider, choice, model, version, calls_left: &self.calls_left };
+            let (calls_left, ends_at) = (&self.calls_left, self.began_at + EMBED_MS_MAX);
+            let asked = Asked { provider, choice, model, version, calls_left, ends_at };
             self.ask_all(world, &line, &asked).await;
             self.asked_for.borrow_mut().remove(&line);
         }
@@ -94,8 +95,8 @@ impl Pool {
         join_all(answers).await.into_iter().map(|told| told.unwrap_or_else(|_| forgotten())).collect()
     }
 
-    /// Asks for all that waits in a line, a call after the other. The first that fails is the last one: whoever was not asked
-    /// for then waits, and spends no failure.
+    /// Asks for all that waits in a line, a round of calls after the other. The first in which the provider fails is the last
+    /// one: whoever was not asked for then waits, and spends no failure.
     async fn ask_all<W: IndexDatabase + Http + Clock>(&self, world: &W, line: &Line, asked: &Asked<'_>) {
         if let Some(wait) = self.pause_of(world, &line.1.provider).await {
             let wait = wait.max(Duration::from_secs(EMBED_WAIT_SECONDS));
@@ -107,23 +108,17 @@ impl Pool {
                 return;
             }
             let texts: Vec<&str> = next.iter().map(|waiting| waiting.text.as_str()).collect();
-            let is_late = world.now_ms() - self.began_at >= EMBED_MS_MAX;
-            let told = if is_late { Vec::new() } else { ask(world, asked, &texts).await };
-            let failure = told.iter().find_map(|(embedded, _)| match embedded {
-                Embedded::Failed(Outcome::Failed { retry_after, .. }) => Some(*retry_after),
-                _ => None,
-            });
-            if let Some(wait) = asked_for_time(&told) {
+            let leases: Vec<_> = next.iter().map(|waiting| waiting.lease.clone()).collect();
+            let Round { told, is_over, pause } = ask(world, asked, &texts, &leases).await;
+            if let Some(wait) = pause {
                 self.pause(world, &line.1.provider, wait).await;
             }
-            for (waiting, told) in
-                next.into_iter().zip(told.into_iter().chain(repeat_with(|| (not_asked(None), Vec::new()))))
-            {
+            for (waiting, told) in next.into_iter().zip(told) {
                 // Whoever does not listen any more has ended.
                 let _ = waiting.tell.send(told);
             }
-            if is_late || failure.is_some() {
-                return self.turn_away(line, &not_asked(failure.flatten()));
+            if is_over {
+                return self.turn_away(line, &not_asked(pause.map(RetryAfter::Deferral)));
             }
         }
     }
@@ -163,7 +158,7 @@ impl Pool {
 
     /// The next texts of one call, one at least. What its job has lost the lease for is not asked, nor what it may have lost it
     /// for when the call arrives: another may run it by then. Heartbeats keep more than the margin, if they can.
-    fn take(&self, line: &Line, Model { dimensions }: Model, now_ms: i64) -> Vec<Waiting> {
+    fn take(&self, line: &Line, Model { dimensions, .. }: Model, now_ms: i64) -> Vec<Waiting> {
         let most = (EMBED_VALUES_PER_CALL / dimensions.max(1)).clamp(1, EMBED_TEXTS_PER_CALL);
         let mut waiting = self.waiting.borrow_mut();
         let Some(queue) = waiting.get_mut(line) else { return Vec::new() };

@@ -37,6 +37,16 @@ pub enum Interface {
 pub struct Model {
     /// How many numbers each of its vectors has; an answer with another number is an error.
     pub dimensions: usize,
+    /// Whether it is asked for that many, in OpenAI's field `dimensions`: some models have vectors of several lengths.
+    #[serde(default)]
+    pub send_dimensions: bool,
+}
+
+impl Model {
+    /// A model of which nothing is asked but its vectors.
+    pub const fn new(dimensions: usize) -> Model {
+        Model { dimensions, send_dimensions: false }
+    }
 }
 
 /// A provider.
@@ -114,7 +124,7 @@ impl Providers {
         for (name, provider) in &mut named {
             provider.key = get(&key_name(name));
         }
-        let models = BTreeMap::from([(BUILTIN_MODEL.to_owned(), Model { dimensions: LEXICAL_DIMENSIONS })]);
+        let models = BTreeMap::from([(BUILTIN_MODEL.to_owned(), Model::new(LEXICAL_DIMENSIONS))]);
         let builtin = Provider { interface: Interface::Builtin, url: String::new(), models, key: None };
         named.insert(BUILTIN.to_owned(), builtin);
         let mut providers = Providers { named, default: None };
@@ -219,6 +229,12 @@ fn mistake(name: &str, provider: &Provider, private: &PrivateDestinations) -> Op
     if provider.models.is_empty() || wrong.is_some() {
         return Some(format!("EMBED_PROVIDERS: {name} needs models of 1 to {EMBED_DIMENSIONS_MAX} dimensions"));
     }
+    let sends = provider.models.iter().find(|(_, about)| about.send_dimensions);
+    if let (Interface::WorkersAi, Some((model, _))) = (provider.interface, sends) {
+        return Some(format!(
+            "EMBED_PROVIDERS: {name} cannot send_dimensions of {model:?}: workers-ai has no such field"
+        ));
+    }
     None
 }
 
@@ -307,5 +323,30 @@ mod tests {
             let errors = parse(&[("EMBED_PROVIDERS", TWO), ("EMBED_DEFAULT", text)]).unwrap_err();
             assert!(errors[0].starts_with("EMBED_DEFAULT"), "{errors:?}");
         }
+    }
+
+    #[test]
+    fn dimensions_are_sent_by_models_that_say_so() {
+        let with = |kind: &str, model: &str| {
+            let url = if kind == "workers-ai" { "" } else { r#""url": "https://embed.example.com/v1","# };
+            parse(&[(
+                "EMBED_PROVIDERS",
+                &format!(r#"{{"own": {{"type": "{kind}",{url}"models": {{"m": {model}}}}}}}"#),
+            )])
+        };
+        for (model, sends) in [
+            (r#"{"dimensions": 512}"#, false),
+            (r#"{"dimensions": 512, "send_dimensions": false}"#, false),
+            (r#"{"dimensions": 512, "send_dimensions": true}"#, true),
+        ] {
+            let providers = with("openai-compatible", model).unwrap();
+            let (_, model) = providers.model("own", "m").unwrap();
+            assert_eq!((model.dimensions, model.send_dimensions), (512, sends));
+        }
+        let refused = |kind, model| with(kind, model).unwrap_err().concat();
+        let sends = r#"{"dimensions": 512, "send_dimensions": true}"#;
+        assert!(refused("workers-ai", sends).contains("cannot send_dimensions of \"m\""));
+        assert!(refused("openai-compatible", r#"{"dimensions": 512, "send_dimensions": 256}"#).contains("boolean"));
+        assert!(refused("openai-compatible", r#"{"send_dimensions": true}"#).contains("dimensions"));
     }
 }

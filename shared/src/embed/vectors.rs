@@ -206,7 +206,7 @@ mod tests {
     #[test]
     fn kept_vectors_are_not_waited_for_longer_than_the_lease_surely_lasts() {
         let settings = Settings::parse(|name| (name == "MASTER_KEY").then(|| "00".repeat(32))).unwrap();
-        let model = Model { dimensions: 2 };
+        let model = Model::new(2);
         let provider = Provider {
             interface: Interface::OpenaiCompatible,
             url: "https://embed.example.com/v1".into(),

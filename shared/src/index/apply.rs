@@ -294,6 +294,11 @@ impl<W: World> Apply<'_, W> {
                         let at = text_of.get(hash.as_str()).map_or(0, |chunk| chunk.start);
                         Err(failed(ErrorClass::Handler, format!("The provider refuses the chunk at {at}: {message}")))
                     }
+                    Embedded::Missing(what) => {
+                        let at = text_of.get(hash.as_str()).map_or(0, |chunk| chunk.start);
+                        let message = format!("The provider's answer has no vector for the chunk at {at}: {what}.");
+                        Err(failed(ErrorClass::Provider, message))
+                    }
                     Embedded::Failed(outcome) => Err(outcome),
                 })?;
                 // What is not kept cannot be written: the store is to blame, and not the job.

@@ -15,8 +15,9 @@ use super::merge::{Unread, entry_of, read_segment, seq_of};
 use super::show::show;
 use super::{Generation, IndexRow, Store, cache, index_sql};
 use crate::authorize::unavailable;
-use crate::embed::ask::{Asked, Embedded, ask};
+use crate::embed::ask::{Asked, Embedded};
 use crate::embed::providers::{Choice, Interface};
+use crate::embed::round::ask;
 use crate::invalid::{InvalidField, read};
 use crate::jobs::UNREADABLE;
 use crate::limits::{
@@ -325,10 +326,13 @@ async fn vector_of<W: Http + Clock>(
     let calls_left = Cell::new(1);
     let choice = Choice { provider: name.clone(), model: model_name.clone() };
     let version = &settings.version;
-    let asked = Asked { provider, choice: &choice, model, version, calls_left: &calls_left };
-    match ask(world, &asked, &[text]).await.pop().map(|(embedded, _)| embedded) {
+    let asked = Asked { provider, choice: &choice, model, version, calls_left: &calls_left, ends_at: i64::MAX };
+    // No job asks, so no lease ends.
+    let lease = Rc::new(Cell::new(i64::MAX));
+    match ask(world, &asked, &[text], &[lease]).await.told.pop().map(|(embedded, _)| embedded) {
         Some(Embedded::Vector(vector)) => Ok(vector),
         Some(Embedded::Refused(message)) => Err(format!("The provider refuses the query: {message}")),
+        Some(Embedded::Missing(what)) => Err(format!("The provider's answer has no vector: {what}.")),
         Some(Embedded::Failed(outcome)) => {
             Err(outcome.error().map_or_else(|| "The provider failed.".to_owned(), |error| error.message))
         }

@@ -232,6 +232,10 @@ fn sum_up(choice: &Choice, model: Model, ids: &[String], told: Vec<Told>, calls:
         match embedded {
             Embedded::Vector(vector) => vectors.push((id.clone(), vector)),
             Embedded::Refused(message) => refused.push((id.clone(), message)),
+            Embedded::Missing(what) => {
+                let message = format!("The provider's answer has no vector for {id:?}: {what}.");
+                return Err(failed(ErrorClass::Provider, message));
+            }
             Embedded::Failed(outcome) => return Err(outcome),
         }
     }

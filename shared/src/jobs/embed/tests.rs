@@ -115,7 +115,7 @@ fn a_sum_tells_vectors_refusals_and_its_part_of_the_tokens() {
     ];
     let calls = calls_in(&all);
     assert_eq!(calls.len(), 1, "one call, though three texts were in it");
-    let sum = sum_up(&choice(), Model { dimensions: 2 }, &ids, all.clone(), &calls).unwrap();
+    let sum = sum_up(&choice(), Model::new(2), &ids, all.clone(), &calls).unwrap();
     let object = sum.object();
     let line = object.iter().position(|byte| *byte == b'\n').unwrap();
     let index: Value = serde_json::from_slice(&object[..line]).unwrap();
@@ -131,7 +131,7 @@ fn a_sum_tells_vectors_refusals_and_its_part_of_the_tokens() {
     assert_eq!(sum.in_object(), (object, stored));
     let mut inline = about;
     inline["embeddings"] = json!([{"id": "a", "embedding": "AACAPwAAAL8="}, {"id": "c", "embedding": "AAAAAAAAAEA="}]);
-    assert_eq!(sum_up(&choice(), Model { dimensions: 2 }, &ids, all, &calls).unwrap().inline(), inline);
+    assert_eq!(sum_up(&choice(), Model::new(2), &ids, all, &calls).unwrap().inline(), inline);
 }
 
 #[test]
@@ -140,7 +140,7 @@ fn one_text_without_an_answer_fails_the_attempt_and_no_vector_at_all_is_the_payl
     let wait = Some(RetryAfter::Deferral(std::time::Duration::from_secs(3)));
     let failure = Outcome::Failed { class: ErrorClass::Provider, message: "later".into(), retry_after: wait };
     let some = vec![told(Embedded::Vector(vec![1.0]), &call), told(Embedded::Failed(failure.clone()), &call)];
-    let sum = |told: Vec<Told>| sum_up(&choice(), Model { dimensions: 1 }, &ids, told, &[]).map(Sum::inline);
+    let sum = |told: Vec<Told>| sum_up(&choice(), Model::new(1), &ids, told, &[]).map(Sum::inline);
     assert_eq!(sum(some), Err(failure));
     for (count, expected) in [(1, ErrorClass::Handler), (2, ErrorClass::Provider)] {
         let none = vec![told(Embedded::Refused("no".into()), &call); count];
@@ -183,7 +183,7 @@ proptest! {
             };
             let all = (0..count).map(|n| told(embedded(n), &call)).collect();
             let ids: Vec<_> = embed.inputs.into_iter().map(|input| input.id).collect();
-            let sum = sum_up(&choice(), Model { dimensions }, &ids, all, &[]).ok().unwrap();
+            let sum = sum_up(&choice(), Model::new(dimensions), &ids, all, &[]).ok().unwrap();
             prop_assert!(sum.inline().to_string().len() <= RESULT_BYTES_MAX);
         }
     }

@@ -10,10 +10,11 @@ use serde_json::{Value, json};
 use super::*;
 use crate::embed::pause::PAUSE_MS_MAX;
 use crate::embed::pool::Pool;
-use crate::embed::providers::Interface;
+use crate::embed::providers::{Choice, Interface, Model, Provider};
 use crate::embed::vectors::calls_in;
-use crate::limits::{EMBED_BYTES_PER_CALL, EMBED_TEXTS_PER_CALL, LEASE_MARGIN_MS};
-use crate::ports::{DatabaseError, HttpRequest, IndexDatabase, Param, Rows, Statement};
+use crate::limits::{EMBED_BYTES_PER_CALL, EMBED_TEXTS_PER_CALL, EMBED_WAIT_SECONDS};
+use crate::outcome::ErrorClass;
+use crate::ports::{DatabaseError, HttpError, HttpRequest, HttpResponse, IndexDatabase, Param, Rows, Statement};
 use crate::usage::{Usage, usage_of};
 
 /// A provider that refuses texts with `bad` in them, and otherwise answers what it was told to, or vectors of two numbers.
@@ -50,6 +51,9 @@ impl Http for Provided {
         self.calls.borrow_mut().push(texts.len());
         if let Some(told) = self.told.borrow_mut().pop() {
             return told;
+        }
+        if texts.iter().any(|text| text.contains("poison")) {
+            return Ok(response(500, &[], &json!({})));
         }
         if texts.iter().any(|text| text.contains("bad")) {
             return Ok(response(400, &[], &json!({"error": {"message": "too bad"}})));
@@ -103,7 +107,7 @@ impl Clock for Provided {
     }
 }
 
-const MODEL: Model = Model { dimensions: 2 };
+const MODEL: Model = Model::new(2);
 
 fn provider() -> Provider {
     Provider {
@@ -117,8 +121,13 @@ fn provider() -> Provider {
 fn ask_all(world: &Provided, calls: usize, texts: &[&str]) -> Vec<Told> {
     let (provider, calls_left) = (provider(), Cell::new(calls));
     let choice = Choice { provider: "p".into(), model: "m".into() };
-    let asked = Asked { provider: &provider, choice: &choice, model: MODEL, version: "1", calls_left: &calls_left };
-    ask(world, &asked, texts).now_or_never().unwrap()
+    let asked = asking(&provider, &choice, &calls_left);
+    let lease = Rc::new(Cell::new(i64::MAX));
+    ask(world, &asked, texts, &vec![lease; texts.len()]).now_or_never().unwrap().told
+}
+
+fn asking<'a>(provider: &'a Provider, choice: &'a Choice, calls_left: &'a Cell<usize>) -> Asked<'a> {
+    Asked { provider, choice, model: MODEL, version: "1", calls_left, ends_at: i64::MAX }
 }
 
 fn shown(told: &[Told]) -> String {
@@ -128,6 +137,8 @@ fn shown(told: &[Told]) -> String {
             assert_eq!(message, "too bad");
             'r'
         }
+        Embedded::Missing(_) => 'm',
+        Embedded::Failed(Outcome::Failed { retry_after: Some(RetryAfter::Deferral(_)), .. }) => 'w',
         Embedded::Failed(_) => 'f',
     };
     told.iter().map(letter).collect()
@@ -326,7 +337,7 @@ fn what_a_job_has_lost_its_lease_for_is_not_asked() {
         async move { pool.embed(world, "1", ("t", choice), (provider, MODEL), (&lease, texts)).await }
     };
     let told = block_on(join_all([embed(LEASE_MARGIN_MS - 1, "nearly lost"), embed(LEASE_MARGIN_MS, "held")]));
-    assert_eq!((shown(&told[0]), shown(&told[1])), ("f".to_owned(), "v".to_owned()));
+    assert_eq!((shown(&told[0]), shown(&told[1])), ("w".to_owned(), "v".to_owned()));
     assert_eq!(*world.calls.borrow(), [1]);
 }
 
@@ -372,7 +383,7 @@ fn who_was_not_asked_for_spends_no_failure_when_others_do() {
 #[test]
 fn an_old_invocation_makes_no_calls() {
     let (pool, world) = (Pool::new(100, -crate::limits::EMBED_MS_MAX), Provided::default());
-    assert_eq!(shown(&block_on(embed_in(&pool, &world, "m", &["a"]))), "f");
+    assert_eq!(shown(&block_on(embed_in(&pool, &world, "m", &["a"]))), "w");
     assert!(world.calls.borrow().is_empty());
 }
 
@@ -383,30 +394,5 @@ fn wait_of((embedded, _): &Told) -> Option<RetryAfter> {
     }
 }
 
-#[test]
-fn workers_ai_is_asked_by_its_binding_and_its_codes_are_told() {
-    let error =
-        |status, code: u64| Ok(response(status, &[], &json!({"internalCode": code, "description": "so it is"})));
-    let good = Ok(response(200, &[], &json!({"shape": [1, 2], "data": [[1, 2]], "pooling": "mean"})));
-    let cf = Provider { interface: Interface::WorkersAi, url: String::new(), ..provider() };
-    let failed = |message: &str, wait| Embedded::Failed(failed(message.to_owned(), wait));
-    for (answer, expected) in [
-        (good, Embedded::Vector(vec![1.0, 2.0])),
-        (error(400, 3010), Embedded::Refused("so it is".into())),
-        (error(400, 3010).map(broken_off), failed("The provider answered 400, code 3010.", None)),
-        (error(400, 5007), failed("The provider refuses the request: so it is (5007)", None)),
-        (error(403, 3023), failed("The provider answered 403, code 3023.", None)),
-        (error(429, 3036), failed("The provider answered 429, code 3036.", Some(wait_a_while()))),
-        (error(429, 3040), failed("The provider answered 429, code 3040.", Some(wait_a_while()))),
-        (error(408, 3007), failed("The provider answered 408, code 3007.", None)),
-        (Err(HttpError::NoService("AI".into())), failed("The deployment has no AI binding.", None)),
-    ] {
-        let (world, calls_left) = (Provided::default(), Cell::new(10));
-        let choice = Choice { provider: "cf".into(), model: "@cf/m".into() };
-        world.told.borrow_mut().push(answer);
-        let asked = Asked { provider: &cf, choice: &choice, model: MODEL, version: "1", calls_left: &calls_left };
-        let told = ask(&world, &asked, &["one"]).now_or_never().unwrap();
-        assert_eq!(told[0].0, expected);
-        assert!(format!("{:?}", told[0].1[0].wire).contains("https://workers-binding.ai/run/@cf/m"), "{told:?}");
-    }
-}
+mod sharing;
+mod workers_ai;

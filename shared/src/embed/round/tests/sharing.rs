@@ -1,0 +1,130 @@
+//! Jobs that share calls, of which some break each call that they are in.
+
+use super::*;
+
+/// What becomes of the texts of several jobs, each a letter of `shown`, and how many calls were made.
+fn share(world: &Provided, calls: usize, jobs: &[&[&str]]) -> (Vec<String>, usize) {
+    let (provider, calls_left) = (provider(), Cell::new(calls));
+    let choice = Choice { provider: "p".into(), model: "m".into() };
+    let leases: Vec<_> = jobs.iter().flat_map(|texts| vec![Rc::new(Cell::new(i64::MAX)); texts.len()]).collect();
+    let texts = jobs.concat();
+    let mut told = ask(world, &asking(&provider, &choice, &calls_left), &texts, &leases).now_or_never().unwrap().told;
+    assert!(told.iter().all(|(embedded, calls)| !calls.is_empty() || matches!(embedded, Embedded::Failed(_))));
+    let of_each = jobs.iter().map(|texts| shown(&told.drain(..texts.len()).collect::<Vec<_>>())).collect();
+    (of_each, calls - calls_left.get())
+}
+
+/// A text that breaks each call it is in costs its own job a failure, and no other: wherever it is, beside one more, in few calls.
+#[test]
+fn a_text_that_breaks_its_call_harms_no_other_job() {
+    let good: &[&str] = &["a", "b"];
+    let poison: &[&str] = &["c", "poison"];
+    for count in 2..=9 {
+        for bad in 0..count {
+            let jobs: Vec<_> = (0..count).map(|job| if job == bad { poison } else { good }).collect();
+            let (told, calls) = share(&Provided::default(), 100, &jobs);
+            for (job, told) in told.iter().enumerate() {
+                assert_eq!(told, if job == bad { "ff" } else { "vv" }, "{bad} of {count}");
+            }
+            assert!(calls <= 3 + 2 * 4, "{calls} calls for {count} jobs");
+            // With fewer calls some wait, and none that is well fails.
+            for few in 1..calls {
+                let (told, _) = share(&Provided::default(), few, &jobs);
+                let fails = |(job, told): (usize, &String)| told.contains('f') && job != bad;
+                assert!(!told.iter().enumerate().any(fails), "{few} calls, {bad} of {count}: {told:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn two_jobs_that_break_a_call_harm_no_other() {
+    let (good, poison): (&[&str], &[&str]) = (&["a"], &["poison"]);
+    for (one, two) in [(0, 7), (0, 1), (3, 4), (2, 7), (1, 6)] {
+        let jobs: Vec<_> = (0..8).map(|job| if job == one || job == two { poison } else { good }).collect();
+        let (told, _) = share(&Provided::default(), 100, &jobs);
+        let expected: Vec<_> = (0..8).map(|job| if job == one || job == two { "f" } else { "v" }).collect();
+        assert_eq!(told, expected, "{one} and {two}");
+    }
+}
+
+#[test]
+fn a_provider_that_fails_costs_each_job_one_failure_and_few_calls() {
+    for count in [1, 2, 3, 20] {
+        let world = Provided::default();
+        *world.told.borrow_mut() = vec![Err(HttpError::Connect("reset".into())); 100];
+        let (told, calls) = share(&world, 100, &vec![&["a", "b"][..]; count]);
+        assert_eq!(told, vec!["ff"; count]);
+        assert_eq!(calls, [0, 1, 3, 4].get(count).copied().unwrap_or(6), "{count} jobs");
+    }
+}
+
+/// Time that the provider asks for, and what it says of the deployment, is no fault of a text: nothing is asked for alone.
+#[test]
+fn what_is_no_fault_of_a_text_is_not_looked_for() {
+    let wait: &[(&str, &str)] = &[("retry-after", "5")];
+    for (status, headers, expected) in [(429, wait, "w"), (429, &[][..], "w"), (503, wait, "w"), (401, &[][..], "f")] {
+        let world = Provided::default();
+        world.told.borrow_mut().push(Ok(response(status, headers, &json!({}))));
+        assert_eq!(share(&world, 100, &[&["a"], &["b"], &["c"]]), (vec![expected.to_owned(); 3], 1), "{status}");
+    }
+    // Asked for time while it looks for a text: whoever is not judged yet waits.
+    let world = Provided::default();
+    *world.told.borrow_mut() = vec![Ok(response(429, wait, &json!({}))), Ok(response(500, &[], &json!({})))];
+    assert_eq!(share(&world, 100, &[&["a"], &["b"], &["c"]]), (vec!["w".to_owned(); 3], 2));
+}
+
+#[test]
+fn a_vector_that_is_missing_is_missed_by_its_own_job() {
+    let vector = |index: usize| json!({"index": index, "embedding": [1, 2]});
+    for odd in [
+        json!({"index": 1, "embedding": null}),
+        json!({"index": 1}),
+        json!({"index": 1, "embedding": "no"}),
+        json!({"index": 1, "embedding": [1]}),
+        json!({"index": 1, "embedding": [1, null]}),
+        json!({"index": 1, "embedding": [1, 1e300]}),
+        json!(null),
+    ] {
+        let world = Provided::default();
+        let data = json!({"data": [vector(0), odd, vector(2)]});
+        world.told.borrow_mut().push(Ok(response(200, &[], &data)));
+        let expected = ["v", "m", "v"].map(str::to_owned).to_vec();
+        assert_eq!(share(&world, 100, &[&["a"], &["b"], &["c"]]), (expected, 1), "{odd}");
+    }
+    let world = Provided::default();
+    world.told.borrow_mut().push(Ok(response(200, &[], &json!({"data": [vector(2), vector(0)]}))));
+    assert_eq!(share(&world, 9, &[&["a"], &["b"], &["c"]]).0, ["v", "m", "v"]);
+    // Where nobody knows which text a vector is of, nothing is taken, and each is asked for alone.
+    for data in [
+        json!([vector(0), vector(1)]),
+        json!([{"embedding": [1, 2]}, {"embedding": [3, 4]}]),
+        json!([vector(0), vector(0), vector(2)]),
+        json!([vector(1), vector(2), vector(3)]),
+        json!([vector(0), vector(1), vector(2), vector(3)]),
+        json!(null),
+        json!([]),
+    ] {
+        let world = Provided::default();
+        world.told.borrow_mut().push(Ok(response(200, &[], &json!({"data": data}))));
+        assert_eq!(share(&world, 9, &[&["a"], &["b"], &["c"]]), (vec!["v".to_owned(); 3], 4), "{data}");
+    }
+}
+
+/// A job of texts that are all refused is told so, and the others of its call wait or have their vectors.
+#[test]
+fn refused_texts_of_one_job_cost_no_other_a_failure() {
+    let (told, _) = share(&Provided::default(), 100, &[&["bad"; 8], &["a"], &["b"]]);
+    assert!(told[0].contains('f') && told[1..].iter().all(|told| told != "f"), "{told:?}");
+}
+
+#[test]
+fn dimensions_are_sent_where_the_model_says_so() {
+    let provider = provider();
+    for send_dimensions in [false, true] {
+        let model = Model { send_dimensions, ..MODEL };
+        let request = crate::embed::dialect::request(&provider, ("m", model), &["a"], "1");
+        let body: Value = serde_json::from_slice(&request.body).unwrap();
+        assert_eq!(body.get("dimensions"), send_dimensions.then(|| json!(2)).as_ref());
+    }
+}
