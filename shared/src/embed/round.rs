@@ -169,7 +169,9 @@ impl<W: Http + Clock> Asking<'_, W> {
         let now = self.world.now_ms();
         let is_held = |at: &usize| self.leases.get(*at).is_some_and(|lease| lease.get() - now >= LEASE_MARGIN_MS);
         let (places, lost): (Vec<usize>, Vec<usize>) = places.into_iter().partition(is_held);
-        lost.into_iter().for_each(|at| self.told[at] = Some(waits()));
+        for at in lost {
+            self.told[at] = Some(waits());
+        }
         if places.is_empty() {
             return Answer::Given;
         }
@@ -182,7 +184,9 @@ impl<W: Http + Clock> Asking<'_, W> {
         let texts: Vec<&str> = places.iter().filter_map(|at| self.texts.get(*at).copied()).collect();
         let (verdict, call) = call(self.world, self.asked, &texts).await;
         let call = Rc::new(call);
-        places.iter().for_each(|at| self.calls[*at].push(call.clone()));
+        for at in &places {
+            self.calls[*at].push(call.clone());
+        }
         match verdict {
             Verdict::Vectors(embeddings) => {
                 for (at, vector) in places.into_iter().zip(embeddings.vectors) {
@@ -231,12 +235,16 @@ impl<W: Http + Clock> Asking<'_, W> {
         let (own, others): (Vec<_>, Vec<_>) =
             undecided.into_iter().partition(|other| refused.iter().chain([&at]).any(|at| self.is_one_job(*at, *other)));
         self.fail(&own, &outcome);
-        others.into_iter().for_each(|at| self.told[at] = Some(waits()));
+        for at in others {
+            self.told[at] = Some(waits());
+        }
         self.is_over = true;
     }
 
     fn fail(&mut self, places: &[usize], outcome: &Outcome) {
-        places.iter().for_each(|at| self.told[*at] = Some(Embedded::Failed(outcome.clone())));
+        for at in places {
+            self.told[*at] = Some(Embedded::Failed(outcome.clone()));
+        }
     }
 
     fn is_one_job(&self, one: usize, other: usize) -> bool {

@@ -6,7 +6,11 @@ use super::*;
 fn share(world: &Provided, calls: usize, jobs: &[&[&str]]) -> (Vec<String>, usize) {
     let (provider, calls_left) = (provider(), Cell::new(calls));
     let choice = Choice { provider: "p".into(), model: "m".into() };
-    let leases: Vec<_> = jobs.iter().flat_map(|texts| vec![Rc::new(Cell::new(i64::MAX)); texts.len()]).collect();
+    let leases_of = |texts: &&[&str]| {
+        let lease = Rc::new(Cell::new(i64::MAX));
+        vec![lease; texts.len()]
+    };
+    let leases: Vec<_> = jobs.iter().flat_map(leases_of).collect();
     let texts = jobs.concat();
     let mut told = ask(world, &asking(&provider, &choice, &calls_left), &texts, &leases).now_or_never().unwrap().told;
     assert!(told.iter().all(|(embedded, calls)| !calls.is_empty() || matches!(embedded, Embedded::Failed(_))));
