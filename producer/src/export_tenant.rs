@@ -25,7 +25,7 @@ struct Stream {
 }
 
 /// `GET /v1/tenants/{id}/export`
-pub(crate) async fn export(context: &mut ApiContext, proof: &Proof) -> std::result::Result<Answer, Problem> {
+pub(crate) fn export(context: &mut ApiContext, proof: &Proof) -> std::result::Result<Answer, Problem> {
     context.only_parameters(&[])?;
     context.no_limit()?;
     let tenant = tenant_of_path(context, proof)?;

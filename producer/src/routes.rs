@@ -43,14 +43,12 @@ fn find(method: &str, path: &str) -> std::result::Result<(Does, Vec<String>), Pr
     let placeholders = found.params.iter().map(|(_, value)| value.to_owned()).collect();
     let offered = || ROUTES.iter().filter(|route| route.path == *found.value);
     let asked = if method == HEAD { GET } else { method };
-    match offered().find(|route| route.method == asked) {
-        Some(route) => Ok((route.does, placeholders)),
-        None => {
-            let reads = offered().any(|route| route.method == GET);
-            let methods = offered().map(|route| route.method).chain(reads.then_some(HEAD));
-            Err(Problem::MethodNotAllowed(methods.collect::<Vec<_>>().join(", ")))
-        }
+    if let Some(route) = offered().find(|route| route.method == asked) {
+        return Ok((route.does, placeholders));
     }
+    let reads = offered().any(|route| route.method == GET);
+    let methods = offered().map(|route| route.method).chain(reads.then_some(HEAD));
+    Err(Problem::MethodNotAllowed(methods.collect::<Vec<_>>().join(", ")))
 }
 
 /// Answers a request; whatever goes wrong is a problem document.
@@ -196,7 +194,7 @@ pub(crate) async fn handle(
         Op::ListStrays => keys::strays(context, proof).await,
         Op::ReadQuota => quotas::read(context, proof).await,
         Op::PutQuota => quotas::put(context, proof).await,
-        Op::ExportTenant => export_tenant::export(context, proof).await,
+        Op::ExportTenant => export_tenant::export(context, proof),
         Op::EraseTenant => erasures::erase_tenant(context, proof).await,
         Op::EraseSubject => erasures::erase_subject(context, proof).await,
         Op::ReadErasure => erasures::read(context, proof).await,
