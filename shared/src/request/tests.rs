@@ -86,9 +86,33 @@ fn with(fields: &str) -> String {
     format!(r#"{{"kind":"webhook","payload":{{"url":"https://a.example/"}}{fields}}}"#)
 }
 
+/// Asks for a job that was good by `good` at first, and by the `settings` and the time of its repeat is not.
+fn assert_waits_for_its_key(
+    (text, good): (&str, &Settings),
+    (at, settings): (i64, &Settings),
+    (pointer, code): (&str, &str),
+) {
+    let first = checked(text, NOW, good, Some("k")).unwrap();
+    assert!(first.refused_if_new.is_none() && first.payload.is_some(), "{text:.200}");
+    let alone = checked(text, at, settings, None).unwrap_err();
+    let named: Vec<_> = alone.errors().into_iter().map(|field| (field.pointer, field.code)).collect();
+    let expected = if pointer.is_empty() { vec![] } else { vec![(pointer.to_owned(), code)] };
+    let slug = if pointer.is_empty() { code } else { "invalid-request" };
+    assert_eq!((alone.slug(), named), (slug, expected), "{text:.200}");
+    let own_key = text.replacen('{', r#"{"idempotency_key":"k","#, 1);
+    for repeat in [checked(text, at, settings, Some("k")), checked(&own_key, at, settings, None)] {
+        let repeat = repeat.unwrap();
+        assert_eq!(repeat.refused_if_new.as_ref(), Some(&alone), "{text:.200}");
+        assert_eq!((&repeat.digest, &repeat.endpoint), (&first.digest, &first.endpoint), "{text:.200}");
+        assert!(repeat.payload.is_none() && repeat.object.is_none(), "nothing of it is to be kept");
+        let item = serde_json::to_value(&repeat).unwrap();
+        assert_eq!(item["refused_if_new"], 1, "so is the store told");
+    }
+    assert_eq!(serde_json::to_value(&first).unwrap().get("refused_if_new"), None);
+}
+
 /// Each is good at first; by the time or the settings of its repeat it is not.
 #[test]
-#[allow(clippy::too_many_lines, reason = "a list of cases")]
 fn what_is_wrong_by_now_alone_waits_for_its_key() {
     const PROVIDERS: &str =
         r#"{"own":{"type":"openai-compatible","url":"https://e.example/v1","models":{"m":{"dimensions":8}}}}"#;
@@ -148,23 +172,7 @@ fn what_is_wrong_by_now_alone_waits_for_its_key() {
         (large, 0, &settings(&[("PAYLOAD_BYTES", "3001")]), "", "too-large"),
         (envelope, 0, &small, "", "too-large"),
     ] {
-        let first = checked(&text, NOW, &good, Some("k")).unwrap();
-        assert!(first.refused_if_new.is_none() && first.payload.is_some(), "{text:.200}");
-        let alone = checked(&text, NOW + later, now, None).unwrap_err();
-        let named: Vec<_> = alone.errors().into_iter().map(|field| (field.pointer, field.code)).collect();
-        let expected = if pointer.is_empty() { vec![] } else { vec![(pointer.to_owned(), code)] };
-        let slug = if pointer.is_empty() { code } else { "invalid-request" };
-        assert_eq!((alone.slug(), named), (slug, expected), "{text:.200}");
-        let own_key = text.replacen('{', r#"{"idempotency_key":"k","#, 1);
-        for repeat in [checked(&text, NOW + later, now, Some("k")), checked(&own_key, NOW + later, now, None)] {
-            let repeat = repeat.unwrap();
-            assert_eq!(repeat.refused_if_new.as_ref(), Some(&alone), "{text:.200}");
-            assert_eq!((&repeat.digest, &repeat.endpoint), (&first.digest, &first.endpoint), "{text:.200}");
-            assert!(repeat.payload.is_none() && repeat.object.is_none(), "nothing of it is to be kept");
-            let item = serde_json::to_value(&repeat).unwrap();
-            assert_eq!(item["refused_if_new"], 1, "so is the store told");
-        }
-        assert_eq!(serde_json::to_value(&first).unwrap().get("refused_if_new"), None);
+        assert_waits_for_its_key((&text, &good), (NOW + later, now), (pointer, code));
     }
 }
 
