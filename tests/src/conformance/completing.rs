@@ -214,8 +214,7 @@ pub async fn a_late_outcome_is_guarded<S: Store>(stand: &Stand<S>) {
     }
     // Its lease ended, and nobody knows how it ended.
     let (job, token) = case.claimed_task().await;
-    case.make_past(10 * LEASE_MS).await;
-    case.sweep().await;
+    case.lose_lease(&job).await;
     flush_late(stand, &job, (&token, 1), deferred()).await;
     let (_, entry) = beside_late(stand, &job, 1).await;
     assert_eq!((&entry["state"], &entry["evidence"]), (&json!("outcome_unknown"), &Value::Null));
@@ -290,8 +289,7 @@ pub async fn what_ended_otherwise_is_not_completed<S: Store>(stand: &Stand<S>) {
     case.sweep().await;
     assert_eq!(refused(&job).await, ended("retrying"));
     let (job, _) = case.claimed_task().await;
-    case.make_past(10 * LEASE_MS).await;
-    case.sweep().await;
+    case.lose_lease(&job).await;
     assert_eq!(refused(&job).await, ended("retrying"));
     // A task that never ran, and a webhook that runs, and that succeeded.
     let body = json!({"kind": "report.build", "endpoint": "tasks", "payload": {}});

@@ -19,6 +19,14 @@ impl<S: Store> Case<'_, S> {
         sweep(self.stand, &self.stand.settings).await.unwrap();
     }
 
+    /// The lease of a running job ends, and the sweep sees it: the mark has passed the job.
+    pub(super) async fn lose_lease(&self, job: &JobRef) {
+        let pass = "UPDATE jobs SET look_at = lease_until WHERE tenant = ?1 AND id = ?2 RETURNING id";
+        self.stand.sql(pass, vec![job.tenant.as_str().into(), job.id.as_str().into()]).await;
+        self.make_past(10 * LEASE_MS).await;
+        self.sweep().await;
+    }
+
     /// Whether a hint since the last question names the job.
     fn hinted(&self, job: &JobRef) -> bool {
         self.stand.hints.borrow_mut().drain(..).any(|(text, _)| text.contains(&job.id))
