@@ -14,8 +14,8 @@ CARGO_DENY := 0.20.2
 CARGO_MUTANTS := 27.1.0
 # The commit whose Workers are the ones before, until there are releases.
 PREVIOUS := eeddb1a
-# 600 KB, gzipped, is the aim for each Worker, which the producer missed when searches came into it: see ARCHITECTURE.md.
-BUNDLE_BYTES_MAX := 700000
+# A third of what the free plan takes, 3 MB gzipped: a bound against accidents. Bytes are no aim in themselves.
+BUNDLE_BYTES_MAX := 1000000
 
 # What rustc uses, and the exceptions of wasm-bindgen; wasm-opt writes nothing newer, which workerd might not read yet.
 WASM_FEATURES := $(addprefix --enable-,mutable-globals sign-ext nontrapping-float-to-int bulk-memory multivalue \
@@ -158,7 +158,7 @@ audit: .tools/cargo-deny-$(CARGO_DENY).done $(NODE_MODULES) ## check licences, s
 	@$(call npm_asks,audit)
 	@$(call npm_asks,audit signatures)
 
-size: build ## show the gzipped size of each Worker; fail above 700 KB
+size: build ## show the gzipped size of each Worker; fail above 1 MB
 	@for worker in producer consumer; do \
 		bytes=$$(cd $$worker/build && gzip -c index.js index_bg.wasm | wc -c | tr -d ' '); \
 		echo "$$worker: $$bytes of $(BUNDLE_BYTES_MAX) bytes gzipped"; \
