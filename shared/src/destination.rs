@@ -124,9 +124,11 @@ impl PrivateDestinations {
     /// Reads entries `host:port` or `host:*`, separated by white space; an IPv6 address stands in brackets.
     ///
     /// # Errors
-    /// Names the first entry that is neither, in words for the operator.
+    /// Says which entry is neither, without repeating it.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let allowed = text.split_whitespace().map(parse_entry).collect::<Result<_, _>>()?;
+        let entry =
+            |(at, entry)| parse_entry(entry).ok_or_else(|| format!("entry {} is not host:port or host:*", at + 1));
+        let allowed = text.split_whitespace().enumerate().map(entry).collect::<Result<_, String>>()?;
         Ok(Self { allowed })
     }
 
@@ -137,23 +139,22 @@ impl PrivateDestinations {
     }
 }
 
-fn parse_entry(entry: &str) -> Result<(Host<String>, Option<u16>), String> {
-    let wrong = || format!("private destination `{entry}` is not host:port or host:*");
-    let (host, port) = entry.rsplit_once(':').ok_or_else(wrong)?;
+fn parse_entry(entry: &str) -> Option<(Host<String>, Option<u16>)> {
+    let (host, port) = entry.rsplit_once(':')?;
     let port = match port {
         "*" => None,
         // A number of Rust's may begin with a sign.
         port if port.bytes().all(|byte| byte.is_ascii_digit()) => {
-            Some(port.parse::<u16>().ok().filter(|port| *port != 0).ok_or_else(wrong)?)
+            Some(port.parse::<u16>().ok().filter(|port| *port != 0)?)
         }
-        _ => return Err(wrong()),
+        _ => return None,
     };
-    let host = match Host::parse(host).map_err(|_| wrong())? {
+    let host = match Host::parse(host).ok()? {
         Host::Domain(name) if is_name(without_root(&name)) => Host::Domain(without_root(&name).to_owned()),
-        Host::Domain(_) => return Err(wrong()),
+        Host::Domain(_) => return None,
         address => address,
     };
-    Ok((host, port))
+    Some((host, port))
 }
 
 fn same_host(one: &Host<String>, other: &Host<&str>) -> bool {

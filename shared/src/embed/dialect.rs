@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::embed::providers::{Interface, Model, Provider};
 use crate::embed::{openai, workers_ai};
+use crate::json_error;
 use crate::limits::{EMBED_CALL_SECONDS, EMBED_REASON_CHARS, EMBED_VALUE_BYTES, REQUEST_BYTES_MAX};
 use crate::ports::HttpRequest;
 
@@ -68,7 +69,7 @@ pub(crate) fn shown(text: &str) -> String {
 
 /// What is said for an answer that cannot be read.
 pub(crate) fn unreadable(error: &serde_json::Error) -> String {
-    format!("The provider's answer cannot be read: {error}.")
+    format!("The provider's answer cannot be read: {}.", json_error::describe(error))
 }
 
 /// A call whose answer has so many values.

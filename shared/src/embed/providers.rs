@@ -11,6 +11,7 @@ use std::fmt;
 use serde::Deserialize;
 
 use crate::destination::{self, PrivateDestinations};
+use crate::json_error;
 use crate::limits::EMBED_DIMENSIONS_MAX;
 use crate::search::lexical::LEXICAL_DIMENSIONS;
 
@@ -108,6 +109,15 @@ pub struct Providers {
     default: Option<Choice>,
 }
 
+/// Reads the providers by name; an error says where, and repeats no value.
+fn read(text: &str) -> Result<BTreeMap<String, Provider>, String> {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let named = serde_path_to_error::deserialize(&mut deserializer)
+        .map_err(|error| format!("at {}: {}", error.path(), json_error::describe(error.inner())))?;
+    deserializer.end().map_err(|error| json_error::describe(&error))?;
+    Ok(named)
+}
+
 impl Providers {
     /// Reads them through `get`, which answers a variable or a secret by name.
     ///
@@ -118,8 +128,7 @@ impl Providers {
         private: &PrivateDestinations,
     ) -> Result<Providers, Vec<String>> {
         let text = get("EMBED_PROVIDERS").filter(|text| !text.trim().is_empty()).unwrap_or_else(|| "{}".to_owned());
-        let mut named: BTreeMap<String, Provider> =
-            serde_json::from_str(&text).map_err(|error| vec![format!("EMBED_PROVIDERS: {error}")])?;
+        let mut named = read(&text).map_err(|error| vec![format!("EMBED_PROVIDERS: {error}")])?;
         let mut errors: Vec<_> = named.iter().filter_map(|(name, provider)| mistake(name, provider, private)).collect();
         for (name, provider) in &mut named {
             provider.key = get(&key_name(name));
@@ -132,7 +141,7 @@ impl Providers {
         match get("EMBED_DEFAULT").filter(|text| !text.is_empty()) {
             Some(text) => match text.split_once('/').and_then(|(provider, model)| providers.find(provider, model)) {
                 Some(choice) => providers.default = Some(choice),
-                None => errors.push(format!("EMBED_DEFAULT is {text:?}, it must be provider/model of EMBED_PROVIDERS")),
+                None => errors.push("EMBED_DEFAULT must be provider/model of EMBED_PROVIDERS".to_owned()),
             },
             None => providers.default = providers.only(is_dev),
         }
@@ -318,7 +327,7 @@ mod tests {
         assert!(with("https://embed.example.com", "http://127.0.0.1").contains("the url of my-own"));
         assert!(with("my-own", "My Own").contains("\"My Own\""));
         assert!(with("my-own", "builtin").contains("builtin is there already"));
-        assert!(with("openai-compatible", "smoke-signals").starts_with("EMBED_PROVIDERS: unknown variant"));
+        assert!(with("openai-compatible", "smoke-signals").contains(".type: a value"));
         for text in ["openai", "openai/none", "/"] {
             let errors = parse(&[("EMBED_PROVIDERS", TWO), ("EMBED_DEFAULT", text)]).unwrap_err();
             assert!(errors[0].starts_with("EMBED_DEFAULT"), "{errors:?}");
@@ -346,7 +355,10 @@ mod tests {
         let refused = |kind, model| with(kind, model).unwrap_err().concat();
         let sends = r#"{"dimensions": 512, "send_dimensions": true}"#;
         assert!(refused("workers-ai", sends).contains("cannot send_dimensions of \"m\""));
-        assert!(refused("openai-compatible", r#"{"dimensions": 512, "send_dimensions": 256}"#).contains("boolean"));
-        assert!(refused("openai-compatible", r#"{"send_dimensions": true}"#).contains("dimensions"));
+        assert!(
+            refused("openai-compatible", r#"{"dimensions": 512, "send_dimensions": 256}"#)
+                .contains("m.send_dimensions: a value")
+        );
+        assert!(refused("openai-compatible", r#"{"send_dimensions": true}"#).contains("own.models.m: a value"));
     }
 }
