@@ -162,20 +162,21 @@ impl Intake {
         let (mut checked, mut bytes) = (Vec::new(), 0);
         while checked.len() < BULK_LINES_AT_ONCE && bytes < BULK_BYTES_AT_ONCE {
             if let Some(line) = self.lines.next_whole() {
+                let index = self.index;
+                self.index += 1;
+                // An empty line is none, but it counts: a line's number is its number in the file.
+                if line.as_ref().is_ok_and(|line| line.trim().is_empty()) {
+                    continue;
+                }
                 if self.accepts == self.accepts_max() {
-                    let rest = format!("Line {} and those after it were not read", self.index);
+                    let rest = format!("Line {index} and those after it were not read");
                     // The rest in another request would take the place of those before.
                     let advice = if self.replaces() { "nothing is replaced." } else { "send them in another request." };
                     self.over = Some(Problem::TooLarge(format!("{rest}: {advice}")));
                     break;
                 }
-                let index = self.index;
-                self.index += 1;
                 bytes += line.as_ref().map_or(0, String::len);
-                // An empty line is none, but it counts: a line's number is its number in the file.
-                if line.as_ref().map_or(true, |line| !line.trim().is_empty()) {
-                    checked.push((index, line.and_then(|line| self.check(index, &line))));
-                }
+                checked.push((index, line.and_then(|line| self.check(index, &line))));
                 continue;
             }
             let pause = (!checked.is_empty()).then_some(BULK_PAUSE_MS);

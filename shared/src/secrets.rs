@@ -68,8 +68,8 @@ fn random_bytes<C: Clock>(clock: &C) -> [u8; 32] {
     bytes
 }
 
-/// The secrets that sign at `now_ms`, the newest first: two for a day after a rotation. `None` when one of them is missing
-/// or does not open.
+/// The secrets that sign at `now_ms`, the newest first: two for a day after a rotation. `None` when the newest is missing or
+/// does not open; the one before it signs if it is there.
 pub fn signing_now(
     keys: &Keyring,
     owner: Owner<'_>,
@@ -82,7 +82,8 @@ pub fn signing_now(
         let (_, sealed) = stored.iter().find(|(generation, _)| *generation == wanted)?;
         Some(SigningSecret::of_random(open(keys, place(owner), sealed)?.try_into().ok()?))
     };
-    [Some(generation), overlaps.then(|| generation - 1)].into_iter().flatten().map(secret).collect()
+    let before = if overlaps { secret(generation - 1) } else { None };
+    Some([secret(generation)?].into_iter().chain(before).collect())
 }
 
 #[cfg(test)]
@@ -111,6 +112,8 @@ mod tests {
         assert_eq!(now((2, Some(1_000)), 1_000 + ROTATION_OVERLAP_MS - 1), Some(vec![whsec(2), whsec(1)]));
         assert_eq!(now((2, Some(1_000)), 1_000 + ROTATION_OVERLAP_MS), Some(vec![whsec(2)]));
         assert_eq!(now((3, None), 0), None, "nothing is signed with another generation");
+        let alone = signing_now(&keys("a"), ("acme", "orders"), &stored[..1], (2, Some(1_000)), 1_001).unwrap();
+        assert_eq!(alone.len(), 1, "the newest signs without the one before it");
     }
 
     #[test]

@@ -34,6 +34,22 @@ fn lines(answer: &Answer) -> Vec<Value> {
     answer.text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
+/// Blank lines are no end of the body, however many there are.
+#[test]
+fn lines_behind_megabytes_of_blank_ones_are_accepted() {
+    shared(async |world| {
+        let tenant = world.tenant().await;
+        let good = later(&tenant).to_string();
+        let blank = format!("{}\n", " ".repeat(99)).repeat(25_000);
+        let body = format!("{blank}{good}\n{blank}{good}\n{blank}");
+        let answers = lines(&send(&tenant, None, body.into_bytes()).await);
+        let (last, results) = answers.split_last().unwrap();
+        assert_eq!((&last["summary"]["accepted"], &last["problem"]), (&json!(2), &Value::Null), "{last}");
+        let numbers: Vec<_> = results.iter().map(|result| result["index"].as_u64().unwrap()).collect();
+        assert_eq!(numbers, [25_000, 50_001]);
+    });
+}
+
 /// Ten thousand lines, bad ones among them: each is answered by itself, and a repeat adds nothing.
 #[test]
 fn each_line_is_accepted_or_refused_by_itself() {

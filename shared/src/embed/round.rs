@@ -154,7 +154,7 @@ impl<W: Http + Clock> Asking<'_, W> {
             Answer::Refused(message, places) => self.halve_refused(&message, &places),
             Answer::Failed(outcome, places) => {
                 let jobs = self.jobs_of(&places);
-                if is_first && jobs.len() > 2 {
+                if is_first && jobs.len() > 1 {
                     return Box::pin(self.ask_for_two(&jobs, false)).await;
                 }
                 self.fail(&places, &outcome);

@@ -64,10 +64,12 @@ impl<W: World> Invocation<'_, W> {
                 self.report.unclaimed.push(job.clone());
             }
         }
-        for job in claimed {
-            self.waiting.push_back(Held::new(job, sent_at));
+        // A limit that a flush met meanwhile: their outcomes could not be recorded.
+        if self.report.limit.is_none() {
+            self.waiting.extend(claimed.into_iter().map(|job| Held::new(job, sent_at)));
         }
     }
+
     /// Ends the work of the day: nothing more is claimed, and what was claimed and not started is not sent, because its outcome
     /// could not be recorded. Leases end by themselves.
     fn stop_for(&mut self, limit: DailyLimit) {
