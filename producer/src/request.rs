@@ -104,7 +104,10 @@ impl ApiRequest {
     /// `NotJson` when there is none; `UnsupportedEncoding`.
     pub(crate) fn take_lines(&mut self) -> Result<RequestBody, Problem> {
         let coding = self.coding()?;
-        let stream = self.inner.stream().map_err(|_| Problem::NotJson("There is no body.".into()))?;
+        let stream = self
+            .inner
+            .stream()
+            .map_err(|_| Problem::NotJson("There is no body: nothing was accepted and nothing was removed.".into()))?;
         Ok(RequestBody::new(stream, coding, BULK_INFLATED_BYTES_MAX))
     }
 

@@ -72,7 +72,7 @@ pub(super) fn write_documents() -> Told {
         )
         .with_headers(&["Longshore-Group", "Preference-Applied"])
         .refuses([
-            Problem::NotJson("There is no body.".into()),
+            Problem::NotJson("There is no body: nothing was accepted and nothing was removed.".into()),
             Problem::UnsupportedMediaType,
             Problem::UnsupportedEncoding,
             Problem::InvalidIdempotencyKey("is empty".into()),
