@@ -333,6 +333,7 @@ pub static ALL: &[Bug] = &[
     switch("a timeout that is sent again at once", Switch::ResendsAfterHangs),
     switch("a broken connection that is sent again at once", Switch::ResendsWhenCutOff),
     switch("a status that is thrown away with its body", Switch::ForgetsStatuses),
+    switch("a text that costs its neighbours a failure", Switch::BlamesProviders),
 ];
 
 /// Found only by thousands of seeds: a test run has no time for it, `make sim-recall` has.

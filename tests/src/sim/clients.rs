@@ -85,7 +85,7 @@ fn order(world: &World, tenant: &str, n: i64) -> Order {
     if world.has_large && n % 3 == 0 {
         objects::enlarge(&mut body, n);
     }
-    if world.has_embeds && n % 4 == 1 {
+    if world.has_embeds && (n % 4 == 1 || world.poison.wants(n)) {
         providers::make_embedding(world, &mut body, n);
     } else if world.index_provider.is_some() && n % 4 != 0 {
         indexers::make_indexing(world, &mut body, n);

@@ -64,6 +64,8 @@ pub enum Fault {
     StorageFull,
     /// The account has spent its rows or the operations of its queues until midnight.
     DailyLimit,
+    /// A text breaks each call to its provider that it is in.
+    PoisonedText,
 }
 
 /// Each fault with its highest rate, in a thousand chances to hit.
@@ -100,11 +102,13 @@ const RATES: [(Fault, i64); 27] = [
 /// How often the first call comes that a daily limit refuses, where a schedule lives through a midnight. It is not drawn: schedules
 /// that do not are left as they are.
 const LIMIT_RATE: u32 = 6;
+/// How often a job has such a text, where a schedule has some: not drawn, either.
+const POISON_RATE: u32 = 300;
 
 impl Fault {
     /// All kinds.
     pub fn all() -> impl Iterator<Item = Fault> {
-        RATES.into_iter().map(|(fault, _)| fault).chain([Fault::DailyLimit])
+        RATES.into_iter().map(|(fault, _)| fault).chain([Fault::DailyLimit, Fault::PoisonedText])
     }
 
     /// The kind with this name.
@@ -131,6 +135,7 @@ impl Chances {
         };
         let mut rates: BTreeMap<Fault, u32> = RATES.into_iter().filter_map(draw).collect();
         rates.insert(Fault::DailyLimit, LIMIT_RATE);
+        rates.insert(Fault::PoisonedText, POISON_RATE);
         rates.retain(|fault, _| !off.contains(fault));
         Self { rates: RefCell::new(rates), off: off.clone() }
     }

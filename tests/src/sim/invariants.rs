@@ -14,7 +14,7 @@ use super::erasers::Erasures;
 use super::limits::Holder;
 use super::receiver::Receiver;
 use super::row::{Name, Row};
-use super::{completers, indexers, limits, providers, tickers};
+use super::{completers, indexers, limits, poison, providers, tickers};
 
 /// What must hold, and what was seen so far.
 #[derive(Debug, Default)]
@@ -320,9 +320,7 @@ fn judge_delay(now: i64, entry: &Value, old: &Row, new: &Row, receiver: &Receive
         return limits::judge_wait(old, new);
     }
     let seen = receiver.seen_of(new, entry);
-    // Whose answer was not complete in time asked for nothing.
-    let is_told = !entry["status"].is_null() && entry["error"]["class"] != "timeout";
-    let asked = seen.filter(|_| is_told).and_then(|answer| answer.retry_after);
+    let asked = seen.filter(|_| poison::may_ask(entry)).and_then(|answer| answer.retry_after);
     // What a provider asked for of one job, others of its call wait for, too, and they may be in no call at all.
     let is_indexing = indexers::is_indexing(new);
     let is_embedding = is_indexing || new.event_id().starts_with(providers::EVENT);

@@ -9,6 +9,7 @@ use super::faults::{Chances, Fault};
 use super::limits::{self, Limits};
 use super::objects::SEEDS_PER_LARGE;
 use super::plan::Play;
+use super::poison::Poison;
 use super::queue::Queue;
 use super::random::Random;
 use super::receiver::Receiver;
@@ -73,6 +74,7 @@ pub(super) fn make(what: &Play) -> Rc<World> {
     let index_provider = indexers::provider_of(what.seed).filter(|_| !in_pieces);
     Rc::new(World {
         began_at,
+        poison: Poison::of(what),
         limits: Limits::until(midnight),
         has_epochs,
         has_quotas,

@@ -73,4 +73,5 @@ pub static ALL: &[Pair] = &[
     pair(Fault::AcceptAnswerLost, "a repeat that does not find its job", Setting::Quiet),
     pair(Fault::StorageFull, "a full store that takes jobs", Setting::Alone),
     pair(Fault::DailyLimit, "a daily limit that counts as a crash", Setting::Full),
+    pair(Fault::PoisonedText, "a text that costs its neighbours a failure", Setting::Full),
 ];

@@ -9,17 +9,13 @@ use longshore::evidence::sha256;
 use longshore::job::{JobRef, Lane};
 use longshore::limits::{STORAGE_REFUSE_PERCENT, STORAGE_WARN_PERCENT};
 use longshore::plan::PAID;
-use longshore::ports::{
-    BlobError, Blobs, Clock, Database, DatabaseError, HintError, Hints, Http, HttpError, HttpRequest, HttpResponse,
-    Param, Rows, Statement,
-};
+use longshore::ports::{BlobError, Blobs, Clock, Database, DatabaseError, HintError, Hints, Param, Rows, Statement};
 use longshore::settings::Settings;
 
 use super::executor::{Call, Doom};
 use super::faults::Fault;
 use super::index::Base;
 use super::objects;
-use super::providers;
 use super::restorers::epoch_of_a_worker;
 use super::sabotage::Switch;
 use super::world::World;
@@ -35,7 +31,7 @@ pub(super) struct Node {
     /// The epoch that it was deployed with.
     epoch: usize,
     /// The lease tokens it claimed under.
-    tokens: Rc<RefCell<BTreeSet<String>>>,
+    pub(super) tokens: Rc<RefCell<BTreeSet<String>>>,
     /// Whether a crash, a stop or a failing database befell it, or will.
     befell: Rc<Cell<bool>>,
     /// Evidence that a planted bug puts off.
@@ -66,7 +62,7 @@ impl Node {
         self.befell.set(fate.crash.is_some() || fate.freeze.is_some());
     }
 
-    fn count(&self) {
+    pub(super) fn count(&self) {
         self.world.operations.update(|count| count + 1);
     }
 
@@ -77,17 +73,17 @@ impl Node {
         hit
     }
 
-    fn latency(&self, most: i64) -> (i64, i64) {
+    pub(super) fn latency(&self, most: i64) -> (i64, i64) {
         (self.world.random.between(1, most), self.world.random.between(0, most))
     }
 
     /// Whether an effect happens although its caller is gone.
-    fn survives(&self) -> bool {
+    pub(super) fn survives(&self) -> bool {
         self.world.random.per_mille(500)
     }
 
     /// How long the world's clock takes to let this many milliseconds pass here.
-    fn scaled(&self, ms: i64) -> i64 {
+    pub(super) fn scaled(&self, ms: i64) -> i64 {
         ms + ms * -self.fast / 1_000
     }
 }
@@ -335,66 +331,5 @@ impl Blobs for Node {
     async fn delete(&self, keys: &[String]) -> Result<(), BlobError> {
         let keys = keys.to_vec();
         self.ask_objects(move |world| objects::delete(world, &keys)).await
-    }
-}
-
-impl Http for Node {
-    async fn send_request(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
-        self.count();
-        let world = &self.world;
-        world.provider_calls.update(|calls| calls + i64::from(providers::is_asked(&request)));
-        let timeout = i64::try_from(request.timeout.as_millis()).unwrap();
-        let timeout_ms = request.timeout.as_secs() * 1_000;
-        let timed_out = Err(HttpError::Timeout(timeout_ms));
-        if world.hits(Fault::HttpConnect) {
-            world.sleep(self.latency(200).0).await;
-            return Err(HttpError::Connect("refused".into()));
-        }
-        let hangs = world.hits(Fault::HttpHang);
-        if hangs && world.random.per_mille(300) {
-            world.sleep(self.scaled(timeout)).await;
-            return timed_out;
-        }
-        let answer_lost = world.hits(Fault::HttpAnswerLost);
-        let (before, mut after) = self.latency(1_500);
-        if hangs {
-            after = self.scaled(timeout) - before;
-        }
-        let tokens = self.tokens.clone();
-        let resends =
-            hangs && world.has(Switch::ResendsAfterHangs) || answer_lost && world.has(Switch::ResendsWhenCutOff);
-        let effect = move |world: &Rc<World>| {
-            let tokens = tokens.borrow();
-            if providers::is_asked(&request) {
-                let (answer, body) = providers::receive(world, &tokens, &request);
-                return (answer, None, body);
-            }
-            let (mut answer, mut sent) = world.receiver.receive(world, &tokens, &request);
-            if resends {
-                (answer, sent) = world.receiver.receive(world, &tokens, &request);
-            }
-            (answer, sent, b"{}".to_vec())
-        };
-        let (answer, sent, body) = Call::new(world, (before, after), self.survives(), effect).await;
-        let has_head = !hangs || world.random.per_mille(500);
-        if !has_head {
-            return timed_out;
-        }
-        if answer_lost && !hangs {
-            return Err(HttpError::Connect("reset".into()));
-        }
-        let mut response = answer.response(body);
-        if hangs || world.hits(Fault::HttpCutOff) {
-            response.body.truncate(response.body.len() / 2);
-            response.body_error = Some("Network connection lost.".into());
-        }
-        if hangs {
-            return Err(HttpError::Unfinished { ms: timeout_ms, received: Box::new(response) });
-        }
-        world.receiver.told.borrow_mut().extend(sent);
-        if response.body_error.is_some() && world.has(Switch::ForgetsStatuses) {
-            return Err(HttpError::Connect("reset".into()));
-        }
-        Ok(response)
     }
 }

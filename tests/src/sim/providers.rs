@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::faults::Fault;
 use super::indexers;
+use super::poison;
 use super::receiver::Answer;
 use super::row::Row;
 use super::world::World;
@@ -38,8 +39,9 @@ pub(super) fn make_embedding(world: &World, order: &mut Value, n: i64) {
     let texts = 0..world.random.between(1, 5);
     let text =
         |place| if world.random.per_mille(150) { format!("{n} {place} {REFUSED}") } else { format!("{n} {place}") };
-    let inputs: Vec<_> = texts.map(|place| json!({"id": format!("{n} {place}"), "text": text(place)})).collect();
+    let mut inputs: Vec<_> = texts.map(|place| json!({"id": format!("{n} {place}"), "text": text(place)})).collect();
     let output = *world.random.pick(&["inline", "r2"]);
+    poison::taint(world, &mut inputs, n);
     order["kind"] = json!("embed");
     order["payload"] = json!({"provider": "own", "inputs": inputs, "output": output});
     order["event_id"] = json!(format!("{EVENT}{n}"));
@@ -47,7 +49,7 @@ pub(super) fn make_embedding(world: &World, order: &mut Value, n: i64) {
 }
 
 /// The number of a job that embeds.
-fn number_of(row: &Row) -> Option<i64> {
+pub(super) fn number_of(row: &Row) -> Option<i64> {
     row.event_id().strip_prefix(EVENT)?.parse().ok()
 }
 
@@ -55,7 +57,7 @@ fn number_of(row: &Row) -> Option<i64> {
 pub(super) fn receive(world: &Rc<World>, tokens: &BTreeSet<String>, request: &HttpRequest) -> (Answer, Vec<u8>) {
     let asked: Value = serde_json::from_slice(&request.body).unwrap_or_default();
     let texts: Vec<String> = serde_json::from_value(asked["input"].clone()).unwrap_or_default();
-    let (answer, body) = choose(world, &texts);
+    let (answer, body) = choose(world, tokens, &texts);
     world.trace.note(world.now(), "embed", || format!("{texts:?} -> {}", answer.status));
     for text in &texts {
         match leases_of(world, tokens, text) {
@@ -84,7 +86,7 @@ fn note(world: &World, attempts: &[(String, String)], answer: Answer) {
 
 /// I3: a text is that of a job that runs under a lease of the sender: its event id and that lease. Several jobs have it when
 /// somebody without a key asked twice.
-fn leases_of(world: &World, tokens: &BTreeSet<String>, text: &str) -> Result<Vec<(String, String)>, String> {
+pub(super) fn leases_of(world: &World, tokens: &BTreeSet<String>, text: &str) -> Result<Vec<(String, String)>, String> {
     let n = text.split(' ').next().and_then(|n| n.parse().ok());
     let invariants = world.invariants.borrow();
     let (mut leases, mut was_known) = (Vec::new(), false);
@@ -113,17 +115,21 @@ pub(super) fn vector_of(text: &str) -> [f32; 2] {
     [number(0, 7), number(1, 11)].map(f32::from)
 }
 
-fn choose(world: &World, texts: &[String]) -> (Answer, Vec<u8>) {
+fn choose(world: &World, tokens: &BTreeSet<String>, texts: &[String]) -> (Answer, Vec<u8>) {
     let answer = |status| Answer { status, retry_after: None, due_in: None };
     if world.hits(Fault::HttpBusy) {
         return (Answer { retry_after: Some(world.random.between(1, 40)), ..answer(429) }, Vec::new());
     }
     let mut data: Vec<Value> = texts.iter().map(|text| json!({"embedding": vector_of(text)})).collect();
+    if let Some(status) = poison::spoil(world, tokens, texts, &mut data) {
+        return (answer(status), Vec::new());
+    }
     if world.hits(Fault::Http500) {
+        world.poison.excuse(tokens);
         match world.random.between(0, 4) {
             0 => drop(data.pop()),
-            1 => data[0]["embedding"][0] = json!(1e300),
-            2 => data[0]["embedding"] = json!([1]),
+            1 if !data.is_empty() => data[0]["embedding"] = json!([1e300, 0]),
+            2 if !data.is_empty() => data[0]["embedding"] = json!([1]),
             _ => return (answer(*world.random.pick(&[500, 404, 401, 502])), Vec::new()),
         }
     } else if texts.iter().any(|text| text.contains(REFUSED)) {

@@ -56,6 +56,8 @@ pub(super) enum Switch {
     ResendsWhenCutOff,
     /// An answer whose body breaks off counts as none.
     ForgetsStatuses,
+    /// A provider fails each job of a call that one text breaks.
+    BlamesProviders,
 }
 
 thread_local! {

@@ -20,6 +20,7 @@ use super::invariants::Invariants;
 use super::limits::{Holder, Limits};
 use super::objects;
 use super::plan::Narrow;
+use super::poison::{self, Poison};
 use super::queue::Queue;
 use super::quotas::Quotas;
 use super::random::Random;
@@ -38,6 +39,8 @@ pub(super) struct World {
     /// When it began.
     pub(super) began_at: i64,
     pub(super) limits: Limits,
+    /// Whose fault it is when jobs that embed fail.
+    pub(super) poison: Poison,
     pub(super) random: Random,
     pub(super) chances: Chances,
     pub(super) database: Rc<SqliteDatabase>,
@@ -165,14 +168,22 @@ impl World {
                 for change in changes {
                     let old = invariants.rows.get(&change.name);
                     self.trace.note(self.now(), change.statement, || change_text(old, &change));
-                    if let (None, Some(new)) = (old, &change.new) {
-                        inserted.push(new.clone());
-                    }
+                    let verdict = match (old, &change.new) {
+                        (Some(old), Some(new)) => poison::judge(self, old, new),
+                        (None, Some(new)) => {
+                            inserted.push(new.clone());
+                            Ok(())
+                        }
+                        (_, None) => Ok(()),
+                    };
                     let lease = old.and_then(|row| row.lease_token.as_ref());
                     let is_well = |lease| self.leases.borrow().get(lease).is_some_and(|befell| !befell.get());
                     let is_cut_off = lease.is_some_and(|lease| self.limits.has_cut_off(lease));
                     let holder = Holder { is_well: lease.is_some_and(is_well), is_cut_off };
                     invariants.observe(self.now(), change, holder, &self.receiver);
+                    if let Err(text) = verdict {
+                        invariants.violated(text);
+                    }
                 }
                 drop(invariants);
                 self.note_others(statements);
