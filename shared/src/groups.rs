@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::authorize::unavailable;
 use crate::invalid::is_name;
 use crate::job::JobRef;
+use crate::limits::ID_SKEW_MS_MAX;
 use crate::ports::{Clock, Database, DatabaseError, Param, Rows, Statement};
 use crate::problem::Problem;
 use crate::query::read_rows;
@@ -93,7 +94,7 @@ pub(crate) async fn batch_counting_accepted<W: Database + Clock>(
     let grouped = ids(&mut jobs.iter().filter(|job| job.group.is_some()));
     let (all, is_grouped, grouped) = (json_param(&ids(&mut jobs.iter())), !grouped.is_empty(), json_param(&grouped));
     let count = |sign| {
-        let mut counts = vec![sql_for_caller!("count_quota", all.clone(), asks.clone(), sign)];
+        let mut counts = vec![sql_for_caller!("count_quota", all.clone(), asks.clone(), sign, ID_SKEW_MS_MAX)];
         counts
             .extend(is_grouped.then(|| sql_for_caller!("count_grouped_accepted", grouped.clone(), asks.clone(), sign)));
         counts
