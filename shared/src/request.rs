@@ -102,7 +102,7 @@ pub struct NewJob {
     pub(crate) traceparent: Option<String>,
     /// Why it is refused unless its key is there already: it has a key then, and no payload. The store is told that it is so.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_flag")]
-    pub(crate) refused_if_new: Option<Problem>,
+    pub refused_if_new: Option<Problem>,
 }
 
 #[allow(clippy::ref_option, reason = "serde asks for it so")]

@@ -23,10 +23,13 @@ use crate::stub::{NOW_MS, Stub, claimed, is_the_callers, settings};
 
 type Fields = BTreeMap<String, Box<RawValue>>;
 
-/// A checked job of tenant `acme`, as it is stored.
+/// A checked job of tenant `acme` that no other has the key of, as it is stored.
 fn checked(bytes: &[u8]) -> Result<NewJob, Problem> {
     let (world, settings) = (Stub::default(), settings());
     let mut job = check(&world, &settings, bytes, 0, None)?;
+    if let Some(problem) = job.refused_if_new {
+        return Err(problem);
+    }
     job.seal_secrets(&world, &settings, "acme")?;
     Ok(job)
 }
