@@ -66,7 +66,7 @@ fn the_real_wrangler_takes_both_workers_with_their_bindings() {
     ];
     let of_consumer = [
         "env.HINTS_QUEUE (\"longshore-production-hints\")",
-        "env.TASK_HINTS_QUEUE (\"longshore-production-task-hi...\")",
+        "env.TASK_HINTS_QUEUE (\"longshore-production-task-hints\")",
         "env.DEAD_HINTS_QUEUE (\"longshore-production-hints-dead\")",
     ];
     for (file, more) in [("wrangler.toml", &of_producer[..]), ("consumer/wrangler.toml", &of_consumer[..])] {

@@ -81,7 +81,7 @@ pub(super) fn reset(connection: &Connection, mark: i64) -> rusqlite::Result<()> 
     connection.execute_batch(
         "DELETE FROM jobs; DELETE FROM endpoints; DELETE FROM api_keys; DELETE FROM tenant_hours; DELETE FROM strays;
         DELETE FROM meta; DELETE FROM schedules; DELETE FROM groups; DELETE FROM erasures; DELETE FROM quotas;
-        DELETE FROM usage;",
+        DELETE FROM usage; DELETE FROM signing_secrets; DELETE FROM rotations;",
     )?;
     connection.execute("INSERT INTO meta (name, value) VALUES ('mark', ?1)", [mark]).map(|_| ())
 }
