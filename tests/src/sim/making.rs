@@ -49,7 +49,6 @@ pub(super) fn mark_of(began_at: i64) -> i64 {
 pub(super) fn make(what: &Play) -> Rc<World> {
     let random = Random::new(what.seed);
     let (database, audit) = DATABASE.with(Clone::clone);
-    audit.forget();
     let chances = Chances::draw(&random, &what.narrow.off);
     // Most producers are within the skew that ids may have, some are five minutes off.
     let far = if random.per_mille(150) { 300_000 } else { 10_000 };
@@ -71,6 +70,7 @@ pub(super) fn make(what: &Play) -> Rc<World> {
     let midnight = limits::midnight_of(what);
     let began_at = midnight.map_or(START_MS, |midnight| midnight - random.between(90_000, 240_000));
     reset(database.connection(), mark_of(began_at)).unwrap();
+    audit.forget();
     let index_provider = indexers::provider_of(what.seed).filter(|_| !in_pieces);
     Rc::new(World {
         began_at,
