@@ -87,8 +87,8 @@ impl Claimed {
         self.endpoint.as_ref().map_or((1, None), |endpoint| (endpoint.generation, endpoint.rotated_at))
     }
 
-    /// Whether it is signed with a secret that nobody has made yet: the first job to a bare url of its tenant.
-    fn lacks_secret(&self) -> bool {
+    /// Whether it is signed with a secret that is not there: nobody has made it yet, or the database failed when it was to be made.
+    pub(crate) fn lacks_secret(&self) -> bool {
         let (current, _) = self.generation();
         is_signed(&self.kind) && !self.secrets.iter().any(|(generation, _)| *generation == current)
     }

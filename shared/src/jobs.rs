@@ -11,7 +11,6 @@ use serde_json::value::RawValue;
 use crate::backoff::parse_retry_after;
 use crate::claim::Claimed;
 use crate::invalid::InvalidField;
-use crate::jobs::target::{Unpreparable, unpreparable};
 use crate::limits::TIMEOUT_SECONDS_DEFAULT;
 use crate::outcome::{ErrorClass, Outcome, RetryAfter};
 use crate::ports::{HttpError, HttpRequest, HttpResponse};
@@ -164,12 +163,12 @@ pub fn shown(kind: &str, stored: &str) -> Option<Box<RawValue>> {
 ///
 /// # Errors
 /// When the payload, the endpoint or a sealed value cannot be used; nothing is sent then.
-pub fn prepare(job: &Claimed, settings: &Settings, now_ms: i64) -> Result<HttpRequest, Unpreparable> {
+pub fn prepare(job: &Claimed, settings: &Settings, now_ms: i64) -> Result<HttpRequest, Outcome> {
     match Kind::named(&job.kind) {
         Some(Kind::Webhook) => webhook::prepare(job, settings, now_ms),
         Some(Kind::Task) => task::prepare(job, settings, now_ms),
         Some(Kind::Embed | Kind::Index) | None => {
-            Err(unpreparable(ErrorClass::Config, format!("This build does not know the kind {:?}.", job.kind)))
+            Err(Outcome::failed(ErrorClass::Config, format!("This build does not know the kind {:?}.", job.kind)))
         }
     }
 }

@@ -36,6 +36,11 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// A failure for which nothing asks for time. `message` is one line, fit to be shown.
+    pub fn failed(class: ErrorClass, message: impl Into<String>) -> Outcome {
+        Outcome::Failed { class, message: message.into(), retry_after: None }
+    }
+
     /// What the job shows of it, unless all is well.
     pub fn error(&self) -> Option<JobError> {
         match self {

@@ -88,16 +88,12 @@ async fn send<W: World>(world: &W, settings: &Settings, pool: &Pool, job: &Claim
     }
     let request = match jobs::prepare(&whole, settings, world.now_ms()) {
         Ok(request) => request,
-        Err(error) => return (failed(error.class, error.message), Sent::Nothing),
+        Err(outcome) => return (outcome, Sent::Nothing),
     };
     // Safe to repeat: the claim recorded this attempt, and a repeat carries the same webhook-id.
     let answer = world.send_request(request.clone()).await;
     let outcome = jobs::judge(job, &answer, world.now_ms());
     (outcome, Sent::Request(Exchange { request, response: received(answer) }))
-}
-
-fn failed(class: ErrorClass, message: impl Into<String>) -> Outcome {
-    Outcome::Failed { class, message: message.into(), retry_after: None }
 }
 
 /// 64 of the random bits, the seed of a retry's jitter.
@@ -177,7 +173,7 @@ mod tests {
             Sent::Calls(statuses.iter().map(|status| Call::answered(*status, 1, 0)).collect())
         };
         let succeeded = Outcome::Succeeded { result: JobResult::Empty };
-        let [failed, lost] = [ErrorClass::Provider, ErrorClass::Internal].map(|class| failed(class, ""));
+        let [failed, lost] = [ErrorClass::Provider, ErrorClass::Internal].map(|class| Outcome::failed(class, ""));
         assert_eq!(sent(&[Some(200), Some(400)]).status(&succeeded), Some(200), "one text was refused");
         assert_eq!(sent(&[Some(200), None]).status(&succeeded), Some(200), "what is built got no answer");
         assert_eq!(sent(&[Some(200), Some(429)]).status(&failed), Some(429));

@@ -209,14 +209,17 @@ impl<W: World> Apply<'_, W> {
     /// The index of that name.
     pub(super) async fn index(&self, name: &str) -> Result<IndexRow, Outcome> {
         let row = manage::find_index(self.world, &self.job.tenant, name).await.map_err(|error| self.away(&error))?;
-        row.ok_or_else(|| failed(ErrorClass::Config, format!("There is no index {name:?}.")))
+        row.ok_or_else(|| Outcome::failed(ErrorClass::Config, format!("There is no index {name:?}.")))
     }
 
     /// The index that a job means.
     pub(super) async fn index_of(&self, meant: Meant<'_>) -> Result<IndexRow, Outcome> {
         let index = self.index(meant.name).await?;
         if meant.id.is_some_and(|id| id != index.id) {
-            return Err(failed(ErrorClass::Config, format!("The index {:?} is another one by now.", meant.name)));
+            return Err(Outcome::failed(
+                ErrorClass::Config,
+                format!("The index {:?} is another one by now.", meant.name),
+            ));
         }
         Ok(index)
     }
@@ -246,13 +249,13 @@ impl<W: World> Apply<'_, W> {
         }
         if plan.chunks.len() > DOCUMENT_CHUNKS_MAX {
             let message = format!("The document has more than {DOCUMENT_CHUNKS_MAX} chunks.");
-            return Err(failed(ErrorClass::Handler, message));
+            return Err(Outcome::failed(ErrorClass::Handler, message));
         }
         let most = generation.chunks_max();
         if (generation.chunks + plan.fresh.len() as u64).saturating_sub(plan.removed as u64) > most {
             let (has, dimensions) = (generation.chunks, generation.dimensions);
             let message = format!("The index has {has} chunks, and may have {most} of {dimensions} dimensions.");
-            return Err(failed(ErrorClass::Handler, message));
+            return Err(Outcome::failed(ErrorClass::Handler, message));
         }
         let choice = generation.choice();
         let known = self.settings.providers.model(&choice.provider, &choice.model);
@@ -260,7 +263,7 @@ impl<W: World> Apply<'_, W> {
             let Generation { provider, model, dimensions, .. } = generation;
             let message =
                 format!("The deployment has no model {model:?} of {dimensions} dimensions of a provider {provider:?}.");
-            return Err(failed(ErrorClass::Provider, message));
+            return Err(Outcome::failed(ErrorClass::Provider, message));
         };
         let wanted = Wanted { tenant: &self.job.tenant, lease: &self.job.lease, choice: &choice, provider, model };
         let asked: BTreeSet<&str> = plan.fresh.iter().map(String::as_str).collect();
@@ -292,12 +295,15 @@ impl<W: World> Apply<'_, W> {
                     Embedded::Vector(_) => Ok(()),
                     Embedded::Refused(message) => {
                         let at = text_of.get(hash.as_str()).map_or(0, |chunk| chunk.start);
-                        Err(failed(ErrorClass::Handler, format!("The provider refuses the chunk at {at}: {message}")))
+                        Err(Outcome::failed(
+                            ErrorClass::Handler,
+                            format!("The provider refuses the chunk at {at}: {message}"),
+                        ))
                     }
                     Embedded::Missing(what) => {
                         let at = text_of.get(hash.as_str()).map_or(0, |chunk| chunk.start);
                         let message = format!("The provider's answer has no vector for the chunk at {at}: {what}.");
-                        Err(failed(ErrorClass::Provider, message))
+                        Err(Outcome::failed(ErrorClass::Provider, message))
                     }
                     Embedded::Failed(outcome) => Err(outcome),
                 })?;
@@ -342,7 +348,7 @@ impl<W: World> Apply<'_, W> {
         let answers = batch(&Store(self.world), statements).await.map_err(|error| self.away(&error))?;
         let state: State = first_as(answers.last())
             .map_err(|error| self.away(&error))?
-            .ok_or_else(|| failed(ErrorClass::Internal, "The store answered nothing.".into()))?;
+            .ok_or_else(|| Outcome::failed(ErrorClass::Internal, "The store answered nothing."))?;
         for (generation, _) in state.changes.iter().filter(|(_, changes)| **changes >= MERGE_AFTER) {
             self.pool.merges.make(self.world, &self.job.tenant, generation).await;
         }
@@ -367,10 +373,6 @@ impl<W: World> Apply<'_, W> {
 /// after it, also if that was before the removal.
 fn taken_away(version: &str, removal: &str) -> String {
     format!("{version}.{removal}")
-}
-
-fn failed(class: ErrorClass, message: String) -> Outcome {
-    Outcome::Failed { class, message, retry_after: None }
 }
 
 /// What is told of a change as the result of its job.

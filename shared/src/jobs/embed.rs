@@ -184,7 +184,7 @@ pub(crate) type Ran = (Outcome, Vec<Rc<Call>>);
 
 /// Embeds the texts of a claimed job. It answers always.
 pub(crate) async fn run<W: World>(world: &W, settings: &Settings, pool: &Pool, job: &Claimed) -> Ran {
-    let unreadable = || (failed(ErrorClass::Handler, "The payload cannot be read.".into()), Vec::new());
+    let unreadable = || (Outcome::failed(ErrorClass::Handler, "The payload cannot be read."), Vec::new());
     let Ok(Embed { provider, model, inputs, output }) =
         serde_json::from_str(job.payload.as_deref().unwrap_or_default())
     else {
@@ -198,7 +198,7 @@ pub(crate) async fn run<W: World>(world: &W, settings: &Settings, pool: &Pool, j
     let (Some(provider), Some(model)) = (provider, model) else { return unreadable() };
     let Some(known) = settings.providers.model(&provider, &model) else {
         let message = format!("The deployment has no model {model:?} of a provider {provider:?} any more.");
-        return (failed(ErrorClass::Provider, message), Vec::new());
+        return (Outcome::failed(ErrorClass::Provider, message), Vec::new());
     };
     let (ids, texts): (Vec<_>, Vec<_>) = inputs.into_iter().map(|input| (input.id, input.text)).unzip();
     let choice = Choice { provider, model };
@@ -234,7 +234,7 @@ fn sum_up(choice: &Choice, model: Model, ids: &[String], told: Vec<Told>, calls:
             Embedded::Refused(message) => refused.push((id.clone(), message)),
             Embedded::Missing(what) => {
                 let message = format!("The provider's answer has no vector for {id:?}: {what}.");
-                return Err(failed(ErrorClass::Provider, message));
+                return Err(Outcome::failed(ErrorClass::Provider, message));
             }
             Embedded::Failed(outcome) => return Err(outcome),
         }
@@ -288,15 +288,11 @@ pub(crate) fn all_refused(what: &str, refused: &[(String, String)]) -> Outcome {
     let message = refused.first().map_or("", |(_, message)| message.as_str());
     // One text may be what is wrong; of several it is rather the request.
     let class = if refused.len() > 1 { ErrorClass::Provider } else { ErrorClass::Handler };
-    failed(class, format!("{what}: {message}"))
+    Outcome::failed(class, format!("{what}: {message}"))
 }
 
 fn bytes_of(vector: &[f32]) -> Vec<u8> {
     vector.iter().flat_map(|value| value.to_le_bytes()).collect()
-}
-
-fn failed(class: ErrorClass, message: String) -> Outcome {
-    Outcome::Failed { class, message, retry_after: None }
 }
 
 #[cfg(test)]

@@ -3,7 +3,8 @@
 use crate::claim::Claimed;
 use crate::destination;
 use crate::origin::hops;
-use crate::outcome::ErrorClass;
+use crate::outcome::{ErrorClass, Outcome};
+use crate::payload::out_of_reach;
 use crate::seal::{SealedFor, open};
 use crate::secrets::signing_now;
 use crate::settings::Settings;
@@ -13,19 +14,6 @@ use crate::signing::signature_headers;
 pub const SEAL_PURPOSE: &str = "header";
 /// The origin of every request to a service binding; no name server knows it.
 pub const SERVICE_ORIGIN: &str = "https://service.longshore.internal";
-
-/// Why no request could be made of a job.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unpreparable {
-    /// What is wrong.
-    pub class: ErrorClass,
-    /// One line.
-    pub message: String,
-}
-
-pub(crate) fn unpreparable(class: ErrorClass, message: impl Into<String>) -> Unpreparable {
-    Unpreparable { class, message: message.into() }
-}
 
 /// Where a request goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +29,7 @@ impl Target {
     ///
     /// # Errors
     /// When there is none any more, or it is not allowed any more.
-    pub fn of(job: &Claimed, url: Option<&str>, settings: &Settings) -> Result<Target, Unpreparable> {
+    pub fn of(job: &Claimed, url: Option<&str>, settings: &Settings) -> Result<Target, Outcome> {
         let url = match (url, &job.endpoint) {
             (Some(url), _) => url,
             (None, Some(endpoint)) if endpoint.state != "deleted" => {
@@ -53,11 +41,11 @@ impl Target {
                 }
                 &endpoint.url
             }
-            _ => return Err(unpreparable(ErrorClass::Config, "The endpoint does not exist any more.")),
+            _ => return Err(Outcome::failed(ErrorClass::Config, "The endpoint does not exist any more.")),
         };
         match destination::check(url, &settings.private_destinations) {
             Ok(destination) => Ok(Target { url: destination.url.into(), service: None }),
-            Err(error) => Err(unpreparable(ErrorClass::Blocked, error.to_string())),
+            Err(error) => Err(Outcome::failed(ErrorClass::Blocked, error.to_string())),
         }
     }
 }
@@ -66,7 +54,7 @@ impl Target {
 ///
 /// # Errors
 /// When a value cannot be opened.
-pub fn endpoint_headers(job: &Claimed, settings: &Settings) -> Result<Vec<(String, String)>, Unpreparable> {
+pub fn endpoint_headers(job: &Claimed, settings: &Settings) -> Result<Vec<(String, String)>, Outcome> {
     let unsealed = |(name, sealed): &(String, String)| {
         let context = endpoint_header(&job.endpoint_id, name);
         Ok((name.to_ascii_lowercase(), unseal(settings, &job.tenant, &context, sealed)?))
@@ -84,28 +72,26 @@ pub fn job_header(name: &str) -> String {
     format!("job {}", name.to_ascii_lowercase())
 }
 
-pub(crate) fn unseal(settings: &Settings, tenant: &str, context: &str, sealed: &str) -> Result<String, Unpreparable> {
+pub(crate) fn unseal(settings: &Settings, tenant: &str, context: &str, sealed: &str) -> Result<String, Outcome> {
     open(&settings.keys, SealedFor { purpose: SEAL_PURPOSE, tenant, context }, sealed)
         .and_then(|bytes| String::from_utf8(bytes).ok())
         // A key that is missing is a mistake of the deployment, and mended there: the job is tried again.
-        .ok_or_else(|| unpreparable(ErrorClass::Internal, "A sealed header cannot be opened with this MASTER_KEY."))
+        .ok_or_else(|| Outcome::failed(ErrorClass::Internal, "A sealed header cannot be opened with this MASTER_KEY."))
 }
 
 /// The headers of Standard Webhooks over these exact bytes, and the one that ends circles.
 ///
 /// # Errors
-/// When a signing secret is missing or cannot be opened.
-pub fn signed(
-    job: &Claimed,
-    settings: &Settings,
-    now_ms: i64,
-    body: &[u8],
-) -> Result<Vec<(String, String)>, Unpreparable> {
-    let generation = job.generation();
+/// When a signing secret cannot be opened, and when it is missing: the database failed just then, which is no failure of the job.
+pub fn signed(job: &Claimed, settings: &Settings, now_ms: i64, body: &[u8]) -> Result<Vec<(String, String)>, Outcome> {
+    if job.lacks_secret() {
+        let message = "The signing secret could not be read from the database or made.".to_owned();
+        return Err(Outcome::Failed { class: ErrorClass::Internal, message, retry_after: Some(out_of_reach(job)) });
+    }
     let owner = (job.tenant.as_str(), job.endpoint_id.as_str());
-    let Some(secrets) = signing_now(&settings.keys, owner, &job.secrets, generation, now_ms) else {
-        let message = "The signing secret is missing or cannot be opened with this MASTER_KEY.";
-        return Err(unpreparable(ErrorClass::Internal, message));
+    let Some(secrets) = signing_now(&settings.keys, owner, &job.secrets, job.generation(), now_ms) else {
+        let message = "The signing secret cannot be opened with this MASTER_KEY.";
+        return Err(Outcome::failed(ErrorClass::Internal, message));
     };
     let headers = signature_headers(&secrets, job.event_id(), now_ms / 1000, body);
     Ok(headers.into_iter().map(|(name, value)| (name.into(), value)).chain([hops(job)]).collect())

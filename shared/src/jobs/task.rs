@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 
 use crate::claim::Claimed;
 use crate::invalid::{InvalidField, JSON, is_name, names_media_type};
-use crate::jobs::target::{Target, Unpreparable, endpoint_headers, signed};
+use crate::jobs::target::{Target, endpoint_headers, signed};
 use crate::jobs::{CheckedPayload, UNREADABLE};
 use crate::limits::{
     COMPLETION_SECONDS_DEFAULT, COMPLETION_SECONDS_MAX, RESULT_BYTES_MAX, TASK_NAME_BYTES_MAX,
@@ -67,7 +67,7 @@ pub fn check(payload: &RawValue, endpoint: Option<&str>) -> Result<CheckedPayloa
 ///
 /// # Errors
 /// When the endpoint is gone or not allowed any more, or a sealed value cannot be used; nothing is sent then.
-pub fn prepare(job: &Claimed, settings: &Settings, now_ms: i64) -> Result<HttpRequest, Unpreparable> {
+pub fn prepare(job: &Claimed, settings: &Settings, now_ms: i64) -> Result<HttpRequest, Outcome> {
     let target = Target::of(job, None, settings)?;
     let body = job.payload.clone().unwrap_or_default().into_bytes();
     let timeout_seconds = timeout_of(job);

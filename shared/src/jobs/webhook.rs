@@ -16,9 +16,7 @@ use serde_json::value::RawValue;
 use crate::claim::Claimed;
 use crate::destination;
 use crate::invalid::{Headers, InvalidField, Wrong, check_headers, is_name, read};
-use crate::jobs::target::{
-    SEAL_PURPOSE, Target, Unpreparable, endpoint_headers, job_header, signed, unpreparable, unseal,
-};
+use crate::jobs::target::{SEAL_PURPOSE, Target, endpoint_headers, job_header, signed, unseal};
 use crate::jobs::{CheckedPayload, Split, UNREADABLE};
 use crate::limits::{TIMEOUT_SECONDS_DEFAULT, TIMEOUT_SECONDS_MAX};
 use crate::origin;
@@ -252,10 +250,10 @@ pub fn shown(stored: &str) -> Option<String> {
 ///
 /// # Errors
 /// When the payload, the endpoint or a sealed value cannot be used; nothing is sent then.
-pub fn prepare(job: &Claimed, settings: &Settings, now_ms: i64) -> Result<HttpRequest, Unpreparable> {
+pub fn prepare(job: &Claimed, settings: &Settings, now_ms: i64) -> Result<HttpRequest, Outcome> {
     let stored = job.payload.as_deref().unwrap_or_default();
-    let webhook: Webhook =
-        serde_json::from_str(stored).map_err(|_| unpreparable(ErrorClass::Handler, "The payload cannot be read."))?;
+    let webhook: Webhook = serde_json::from_str(stored)
+        .map_err(|_| Outcome::failed(ErrorClass::Handler, "The payload cannot be read."))?;
     let target = Target::of(job, webhook.url.as_deref(), settings)?;
     let (body, content_type) = webhook.body();
     let mut headers: BTreeMap<String, String> = BTreeMap::new();

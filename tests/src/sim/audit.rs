@@ -73,15 +73,18 @@ impl Audit {
     }
 }
 
+/// Every table of the migrations: what a later one adds is emptied and compared, too.
+pub(super) fn tables(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    let sql = "SELECT name FROM main.sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%' ORDER BY name";
+    connection.prepare_cached(sql)?.query_map([], |row| row.get(0))?.collect()
+}
+
 /// Empties all tables for the next schedule, and begins the mark anew.
 pub(super) fn reset(connection: &Connection, mark: i64) -> rusqlite::Result<()> {
     if !connection.is_autocommit() {
         connection.execute_batch("ROLLBACK")?; // A panic of the schedule before this one.
     }
-    connection.execute_batch(
-        "DELETE FROM jobs; DELETE FROM endpoints; DELETE FROM api_keys; DELETE FROM tenant_hours; DELETE FROM strays;
-        DELETE FROM meta; DELETE FROM schedules; DELETE FROM groups; DELETE FROM erasures; DELETE FROM quotas;
-        DELETE FROM usage; DELETE FROM signing_secrets; DELETE FROM rotations;",
-    )?;
+    let emptying: String = tables(connection)?.iter().map(|table| format!("DELETE FROM {table};")).collect();
+    connection.execute_batch(&emptying)?;
     connection.execute("INSERT INTO meta (name, value) VALUES ('mark', ?1)", [mark]).map(|_| ())
 }

@@ -5,26 +5,12 @@ use longshore::ports::{Param, Rows, Statement};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
+use super::audit::tables;
 use super::plan::Play;
 use super::schedule::{Failure, run_recorded};
 
 /// What the shipped statements ask for the time; on D1 nothing else can stand for it.
 const CLOCK: &str = "unixepoch('subsec')";
-/// The tables, in the order in which they are shown.
-const TABLES: [&str; 11] = [
-    "jobs",
-    "endpoints",
-    "api_keys",
-    "tenant_hours",
-    "strays",
-    "meta",
-    "schedules",
-    "groups",
-    "erasures",
-    "quotas",
-    "usage",
-];
-
 /// A batch that was committed.
 #[derive(Debug, Clone)]
 pub(super) struct Batch {
@@ -38,6 +24,7 @@ pub(super) struct Batch {
 pub(super) struct History {
     batches: Vec<Batch>,
     mark: i64,
+    tables: Vec<String>,
     shows: Vec<String>,
     end: Vec<Rows>,
 }
@@ -55,12 +42,13 @@ impl History {
     }
 
     pub(super) fn new(connection: &Connection, mark: i64, batches: Vec<Batch>) -> rusqlite::Result<Self> {
-        let shows = TABLES.iter().map(|table| show(connection, table)).collect::<rusqlite::Result<Vec<_>>>()?;
+        let tables = tables(connection)?;
+        let shows = tables.iter().map(|table| show(connection, table)).collect::<rusqlite::Result<Vec<_>>>()?;
         let read = |sql: &String| {
             connection.prepare(sql)?.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<Rows>>()
         };
         let end = shows.iter().map(read).collect::<rusqlite::Result<_>>()?;
-        Ok(Self { batches, mark, shows, end })
+        Ok(Self { batches, mark, tables, shows, end })
     }
 
     /// How many batches it has.
@@ -72,7 +60,7 @@ impl History {
     /// written out, and what shows the end.
     pub(super) fn replay(&self) -> Vec<Bound> {
         let plain = |sql: &str| (sql.to_owned(), Vec::new());
-        let mut begin: Bound = TABLES.iter().map(|table| plain(&format!("DELETE FROM {table}"))).collect();
+        let mut begin: Bound = self.tables.iter().map(|table| plain(&format!("DELETE FROM {table}"))).collect();
         begin.push(("INSERT INTO meta (name, value) VALUES ('mark', ?1)".to_owned(), vec![json!(self.mark)]));
         let batch = |batch: &Batch| batch.statements.iter().map(|statement| bound(statement, batch.now_ms)).collect();
         let end = self.shows.iter().map(|sql| plain(sql)).collect();
@@ -95,7 +83,7 @@ impl History {
         }
         let differs = self.end.iter().zip(end).position(|(ours, theirs)| ours != theirs);
         match differs {
-            Some(at) => Err(format!("{} end as {:?} here, {:?} there", TABLES[at], self.end[at], end[at])),
+            Some(at) => Err(format!("{} end as {:?} here, {:?} there", self.tables[at], self.end[at], end[at])),
             None if answers.len() == self.batches.len() && end.len() == self.end.len() => Ok(()),
             None => Err(format!("{} of {} batches were answered", answers.len(), self.batches.len())),
         }

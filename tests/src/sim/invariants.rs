@@ -333,10 +333,8 @@ fn judge_delay(now: i64, entry: &Value, old: &Row, new: &Row, receiver: &Receive
         holds!(delay == (seconds * 1_000).clamp(1_000, RETRY_AFTER_MS_MAX), "I7: {seconds} s asked, {delay} ms waited");
         return Ok(());
     }
-    // A store is out of reach: of the payload, of vectors that were made of it, or of search.
-    // A signing secret that could not be made is a failure as yet, of a large job as of any other.
-    let has_secret = entry["error"]["message"].as_str().is_none_or(|text| !text.starts_with("The signing secret"));
-    let is_read = new.payload_bytes.is_some() && entry["status"].is_null() && has_secret;
+    // A store is out of reach: of the payload, of vectors that were made of it, of search, or of the signing secret.
+    let is_read = entry["status"].is_null() && (new.payload_bytes.is_some() || was_unsigned(entry));
     if (is_read || is_embedding) && entry["error"]["class"] == "internal" {
         holds!(new.failures == old.failures, "I7: a store that is out of reach is no failure of the job");
         if is_indexing && delay == i64::try_from(INDEX_GO_ON_SECONDS).unwrap() * 1_000 {
@@ -352,6 +350,11 @@ fn judge_delay(now: i64, entry: &Value, old: &Row, new: &Row, receiver: &Receive
     let middle = i64::try_from(delays.get(at).copied().unwrap_or(60)).unwrap() * 1_000;
     holds!((middle * 4 / 5..=middle * 6 / 5 + 1).contains(&delay), "I7: {delay} ms for {middle}");
     Ok(())
+}
+
+/// Whether nothing was sent because the secret that signs was not there.
+fn was_unsigned(entry: &Value) -> bool {
+    entry["error"]["message"].as_str().is_some_and(|text| text.starts_with("The signing secret could not be read"))
 }
 
 fn judge_expire(now: i64, old: &Row, new: &Row) -> Result<(), String> {
