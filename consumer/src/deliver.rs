@@ -1,19 +1,15 @@
 //! The batch: each message is read by itself, the jobs of all are run, and then each is acked or asked for again.
 
 use longshore::cloudflare::{CloudflareWorld, configured, variable};
-use longshore::daily_limit::seconds_to_midnight;
-use longshore::hint::{UnreadableHint, decode};
-use longshore::job::{JobRef, Lane};
-use longshore::limits::QUEUE_DELAY_SECONDS_MAX;
-use longshore::ports::Clock;
-use longshore::process::{process, process_suspects};
+use longshore::model::hint::{UnreadableHint, decode};
+use longshore::model::job::JobRef;
+use longshore::run::process::{process, process_suspects};
 use longshore::settings::{Feed, QueueNames, Settings};
-use worker::{Env, MessageBatch, MessageExt, QueueRetryOptionsBuilder, RawMessage};
+use longshore::wire::lane::Lane;
+use worker::{Env, MessageBatch, MessageExt, RawMessage};
 
+use crate::messages::retry;
 use crate::strays::{keep, wake_all};
-
-/// How long the queue keeps messages back while the database is out of reach.
-const RETRY_SECONDS: u32 = 30;
 
 /// Runs the jobs that a batch names.
 pub(crate) async fn deliver(batch: &MessageBatch<String>, env: &Env) {
@@ -79,22 +75,4 @@ async fn run(world: &CloudflareWorld, settings: &Settings, lane: Lane, hints: &[
     hints.iter().for_each(MessageExt::ack);
     // Suspects come last, when all else is settled and acked.
     process_suspects(world, settings, lane, &report.unclaimed).await;
-}
-
-/// Asks for messages again: only when the database is out of reach.
-pub(crate) fn retry(messages: &[RawMessage]) {
-    retry_after(messages, RETRY_SECONDS);
-}
-
-/// Asks for a message again after midnight UTC, when the daily limits have ended.
-pub(crate) fn retry_tomorrow(world: &CloudflareWorld, message: &RawMessage) {
-    let seconds = seconds_to_midnight(world.now_ms()) + RETRY_SECONDS;
-    retry_after(std::slice::from_ref(message), seconds.min(QUEUE_DELAY_SECONDS_MAX));
-}
-
-fn retry_after(messages: &[RawMessage], seconds: u32) {
-    let options = QueueRetryOptionsBuilder::new().with_delay_seconds(seconds).build();
-    for message in messages {
-        message.retry_with_options(&options);
-    }
 }

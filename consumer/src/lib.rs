@@ -1,6 +1,7 @@
 //! The consumer Worker's entry points: hints from the queue, and the sweep of each minute.
 
 mod deliver;
+mod messages;
 mod strays;
 mod sweep;
 

@@ -1,14 +1,14 @@
 //! What is no hint, and what the platform gave up on.
 
 use longshore::cloudflare::CloudflareWorld;
-use longshore::job::JobRef;
-use longshore::operate::wake;
+use longshore::manage::operate::wake;
+use longshore::manage::strays::keep_stray;
+use longshore::model::job::JobRef;
 use longshore::ports::DatabaseError;
-use longshore::strays::keep_stray;
 use worker::wasm_bindgen::{JsCast, JsValue};
 use worker::{MessageExt, RawMessage, js_sys};
 
-use crate::deliver::{retry, retry_tomorrow};
+use crate::messages::{retry, retry_tomorrow};
 
 /// Keeps a message that cannot be read, with its bytes, and acks it.
 pub(crate) async fn keep(world: &CloudflareWorld, queue: &str, message: &RawMessage) {

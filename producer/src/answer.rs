@@ -1,10 +1,11 @@
 //! What a handler answers, before it becomes a response.
 
 use futures_util::stream::LocalBoxStream;
-use longshore::ndjson::NDJSON;
+use longshore::wire::ndjson::NDJSON;
+use longshore::wire::problem::Problem;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
-use worker::{Headers, Response, Result};
+use worker::{Error, Headers, Response, Result};
 
 /// Bytes that are made while they are read. An error in between breaks the answer off, so that nobody takes less for all.
 pub(crate) type Bytes = LocalBoxStream<'static, Result<Vec<u8>>>;
@@ -135,4 +136,10 @@ impl Answer {
         let body = if is_head { self.body.measured(&headers)? } else { self.body };
         Ok(body.into_response()?.with_status(self.status).with_headers(headers))
     }
+}
+
+/// The error that breaks an export off.
+pub(crate) fn broke_off(problem: &Problem) -> Error {
+    tracing::warn!(slug = problem.slug(), "an export broke off");
+    Error::RustError(problem.slug().to_owned())
 }

@@ -1,13 +1,13 @@
 //! Authentication and authorization: the bearer token of a request, the tenant it is for, and the proof that its key may do
 //! what the route does. A handler gets that proof from the dispatch, and nobody else can make one.
 
-use longshore::authorize::{Authorized, Caller, authorize, authorize_root};
+use longshore::accept::authorize::{Authorized, Caller, authorize, authorize_root};
 use longshore::cloudflare::{CloudflareWorld, variable};
-use longshore::invalid::{InvalidField, is_name};
-use longshore::key::{Scope, parse};
-use longshore::origin::Origin;
-use longshore::problem::Problem;
+use longshore::model::origin::Origin;
 use longshore::routes::Operation;
+use longshore::security::key::{Scope, parse};
+use longshore::wire::invalid::{InvalidField, is_name};
+use longshore::wire::problem::Problem;
 
 use crate::context::ApiContext;
 

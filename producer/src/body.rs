@@ -1,8 +1,8 @@
 //! The body of a request as it comes, decoded if it is compressed.
 
 use futures_util::StreamExt;
-use longshore::gzip::{Broken, Gunzip};
-use longshore::problem::Problem;
+use longshore::wire::gzip::{Broken, Gunzip};
+use longshore::wire::problem::Problem;
 use worker::ByteStream;
 
 /// Bytes that are inflated at once: about what the runtime gives of a body at once.

@@ -3,13 +3,13 @@
 use std::rc::Rc;
 
 use longshore::cloudflare::CloudflareWorld;
-use longshore::cursor;
-use longshore::invalid::InvalidField;
 use longshore::limits::{CURSOR_MS_MAX, PAGE_DEFAULT, PAGE_MAX};
-use longshore::operate::nonce;
 use longshore::ports::Clock;
-use longshore::problem::Problem;
+use longshore::security::cursor;
+use longshore::security::seal::nonce;
 use longshore::settings::Settings;
+use longshore::wire::invalid::InvalidField;
+use longshore::wire::problem::Problem;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use worker::{Context, Env};

@@ -2,16 +2,16 @@
 //! store, key included, so that nothing grows with the list.
 
 use futures_util::{StreamExt, stream};
-use longshore::ndjson::as_lines;
-use longshore::problem::Problem;
 use longshore::routes::Operation;
+use longshore::wire::ndjson::as_lines;
+use longshore::wire::problem::Problem;
 use serde_json::json;
 use worker::{Error, Result};
 
-use crate::answer::{Answer, Body, Page};
+use crate::answer::{Answer, Body, Page, broke_off};
 use crate::authenticate::Principal;
 use crate::context::ApiContext;
-use crate::routes::handle;
+use crate::dispatch::handle;
 
 /// Where an export stands.
 enum Next {
@@ -35,12 +35,6 @@ pub(crate) fn answer(context: ApiContext, operation: Operation, principal: Princ
     let pages = context.settings.plan.export_pages;
     let export = Export { context, operation, principal, next: Next::Page(first), pages };
     Answer::lines(stream::try_unfold(export, step).boxed_local())
-}
-
-/// The error that breaks an export off.
-pub(crate) fn broke_off(problem: &Problem) -> Error {
-    tracing::warn!(slug = problem.slug(), "an export broke off");
-    Error::RustError(problem.slug().to_owned())
 }
 
 async fn next_page(export: &mut Export) -> std::result::Result<Answer, Problem> {

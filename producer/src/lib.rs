@@ -1,32 +1,18 @@
 //! The producer Worker's entry points: the HTTP API, and the cron of each minute.
 
-mod accept;
 mod answer;
+mod api;
 mod authenticate;
 mod body;
-mod bulk;
-mod bulk_answer;
-mod complete;
 mod context;
 mod cors;
-mod endpoints;
-mod erasures;
+mod dispatch;
 mod export;
-mod export_tenant;
-mod groups;
-mod health;
-mod indexes;
-mod keys;
-mod operate;
 mod problem;
-mod quotas;
 mod rate_limit;
-mod read;
 mod request;
 mod routes;
-mod schedules;
 mod tick;
-mod usage;
 
 use std::rc::Rc;
 

@@ -1,10 +1,10 @@
 //! Problems as RFC 9457 writes them.
 
 use http::StatusCode;
-use longshore::daily_limit::seconds_to_midnight;
-use longshore::gzip::CODINGS;
-use longshore::invalid::InvalidField;
-use longshore::problem::Problem;
+use longshore::wire::daily_limit::seconds_to_midnight;
+use longshore::wire::gzip::CODINGS;
+use longshore::wire::invalid::InvalidField;
+use longshore::wire::problem::Problem;
 use problem_details::ProblemDetails;
 use serde::Serialize;
 use serde_json::Value;

@@ -4,8 +4,8 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use longshore::key::parse;
-use longshore::problem::Problem;
+use longshore::security::key::parse;
+use longshore::wire::problem::Problem;
 
 use crate::authenticate::bearer;
 use crate::context::ApiContext;

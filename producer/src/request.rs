@@ -1,9 +1,9 @@
 //! The request as the handlers see it: raw method, path, query, and a body that is read to a cap.
 
-use longshore::invalid::{InvalidField, JSON, names_media_type};
-use longshore::ndjson::{BYTE_ORDER_MARK, NDJSON};
-use longshore::prefer::prefers_minimal;
-use longshore::problem::Problem;
+use longshore::wire::invalid::{InvalidField, JSON, names_media_type};
+use longshore::wire::ndjson::{BYTE_ORDER_MARK, NDJSON};
+use longshore::wire::prefer::prefers_minimal;
+use longshore::wire::problem::Problem;
 use worker::Request;
 
 use crate::body::{BULK_INFLATED_BYTES_MAX, Coding, RequestBody};

@@ -4,23 +4,23 @@ use std::rc::Rc;
 use std::sync::LazyLock;
 
 use longshore::cloudflare::{CloudflareWorld, settings};
-use longshore::job::mint_ulid;
-use longshore::key::Scope;
+use longshore::model::job::mint_ulid;
 use longshore::ports::Clock;
-use longshore::problem::Problem;
 use longshore::routes::{Does, Open, Operation, Operation as Op, ROUTES, Route};
+use longshore::security::key::Scope;
+use longshore::wire::problem::Problem;
 use matchit::Router;
 use worker::{Context, Date, Env, Request, Response, Result};
 
 use crate::answer::{Answer, Body};
-use crate::authenticate::{Principal, Proof};
+use crate::api::{health, jobs};
+use crate::authenticate::Principal;
 use crate::context::ApiContext;
 use crate::cors::Cors;
+use crate::dispatch::handle;
+use crate::export;
 use crate::request::ApiRequest;
-use crate::{
-    accept, complete, endpoints, erasures, export, export_tenant, groups, health, indexes, keys, operate, problem,
-    quotas, rate_limit, read, schedules, usage,
-};
+use crate::{problem, rate_limit};
 
 const GET: &str = "GET";
 const HEAD: &str = "HEAD";
@@ -129,7 +129,7 @@ async fn authorized(
 ) -> std::result::Result<(Answer, Principal), Problem> {
     let principal = Principal::of(context, operation, scope)?;
     let answer = match operation {
-        Op::CreateJob => accept::create_job(context, &principal).await?,
+        Op::CreateJob => jobs::create_job(context, &principal).await?,
         operation => {
             let proof = principal.prove(&context.world).await?;
             context.request.no_parameter_twice()?;
@@ -137,68 +137,6 @@ async fn authorized(
         }
     };
     Ok((answer, principal))
-}
-
-/// Answers whoever has the proof that they may do this.
-pub(crate) async fn handle(
-    operation: Operation,
-    proof: &Proof,
-    context: &mut ApiContext,
-) -> std::result::Result<Answer, Problem> {
-    match operation {
-        Op::CreateJob => accept::create_job(context, proof.principal()).await,
-        Op::CreateJobs => accept::create_jobs(context, proof).await,
-        Op::ListJobs => read::list_jobs(context, proof).await,
-        Op::ReadJob => read::read_job(context, proof).await,
-        Op::ListAttempts => read::list_attempts(context, proof).await,
-        Op::ReadEvidence => read::read_evidence(context, proof).await,
-        Op::ReadVectors => read::read_vectors(context, proof).await,
-        Op::ReadGroup => groups::read(context, proof).await,
-        Op::ListDeadLetters => read::list_dead_letters(context, proof).await,
-        Op::ReadDeadLetter => read::read_dead_letter(context, proof).await,
-        Op::CancelJob => operate::cancel(context, proof).await,
-        Op::RetryJob => operate::retry(context, proof).await,
-        Op::CompleteJob => complete::complete(context, proof).await,
-        Op::FailJob => complete::fail(context, proof).await,
-        Op::ReplayDeadLetter => operate::replay(context, proof).await,
-        Op::DiscardDeadLetter => operate::discard(context, proof).await,
-        Op::Pause => operate::set_paused(context, proof, true).await,
-        Op::Resume => operate::set_paused(context, proof, false).await,
-        Op::Restored => operate::restored(context, proof).await,
-        Op::ListEndpoints => endpoints::list(context, proof).await,
-        Op::PutEndpoint => endpoints::put(context, proof).await,
-        Op::ReadEndpoint => endpoints::read(context, proof).await,
-        Op::DeleteEndpoint => endpoints::change(context, proof, longshore::endpoints::EndpointChange::Delete).await,
-        Op::PauseEndpoint => endpoints::change(context, proof, longshore::endpoints::EndpointChange::Pause).await,
-        Op::ResumeEndpoint => endpoints::change(context, proof, longshore::endpoints::EndpointChange::Resume).await,
-        Op::ReadSecret => endpoints::secret(context, proof).await,
-        Op::RotateSecret => endpoints::rotate(context, proof).await,
-        Op::ReadTenantSecret => endpoints::tenant_secret(context, proof).await,
-        Op::ListSchedules => schedules::list(context, proof).await,
-        Op::PutSchedule => schedules::put(context, proof).await,
-        Op::ReadSchedule => schedules::read(context, proof).await,
-        Op::DeleteSchedule => schedules::delete(context, proof).await,
-        Op::RunSchedule => schedules::run(context, proof).await,
-        Op::ListFirings => schedules::history(context, proof).await,
-        Op::ListIndexes => indexes::list(context, proof).await,
-        Op::PutIndex => indexes::put(context, proof).await,
-        Op::ReadIndex => indexes::read(context, proof).await,
-        Op::DeleteIndex => indexes::delete(context, proof).await,
-        Op::WriteDocuments => indexes::write_documents(context, proof).await,
-        Op::Search => indexes::search(context, proof).await,
-        Op::VerifyIndex => indexes::verify(context, proof).await,
-        Op::ListUsage => usage::list(context, proof).await,
-        Op::CreateKey => keys::create(context, proof).await,
-        Op::ListKeys => keys::list(context, proof).await,
-        Op::RevokeKey => keys::revoke(context, proof).await,
-        Op::ListStrays => keys::strays(context, proof).await,
-        Op::ReadQuota => quotas::read(context, proof).await,
-        Op::PutQuota => quotas::put(context, proof).await,
-        Op::ExportTenant => export_tenant::export(context, proof),
-        Op::EraseTenant => erasures::erase_tenant(context, proof).await,
-        Op::EraseSubject => erasures::erase_subject(context, proof).await,
-        Op::ReadErasure => erasures::read(context, proof).await,
-    }
 }
 
 #[cfg(test)]

@@ -2,9 +2,9 @@
 //! that are due.
 
 use longshore::cloudflare::configured;
-use longshore::fire;
+use longshore::manage::query::stamp_tick;
 use longshore::ports::DatabaseError;
-use longshore::query::stamp_tick;
+use longshore::schedules::fire;
 use worker::Env;
 
 /// One tick.

@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
-use crate::daily_limit::DailyLimit;
-use crate::job::Lane;
+use crate::wire::daily_limit::DailyLimit;
+use crate::wire::lane::Lane;
 
 /// One value bound to a statement. Lists and 64-bit integers travel inside a JSON text.
 #[derive(Debug, Clone, PartialEq)]

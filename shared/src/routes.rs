@@ -1,7 +1,7 @@
 //! The route table of the API: what is offered where, and to whom. The producer answers by it, and tests read it.
 
-use crate::key::Scope;
 use crate::routes::Operation as Op;
+use crate::security::key::Scope;
 
 /// What a route does for whoever has a key with its scope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

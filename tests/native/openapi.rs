@@ -5,8 +5,8 @@
 use std::collections::BTreeSet;
 
 use longshore::openapi::{document, markdown, text};
-use longshore::problem::Problem;
 use longshore::routes::ROUTES;
+use longshore::wire::problem::Problem;
 use longshore_tests::api_document::ApiDocument;
 use serde_json::Value;
 

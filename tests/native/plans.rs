@@ -8,20 +8,21 @@ use std::time::Duration;
 
 use counted::{Counted, NOW};
 use futures_util::FutureExt;
-use longshore::authorize::{Caller, authorize};
-use longshore::export::{Position, Step, TenantExport};
-use longshore::fire::tick;
+use longshore::accept::authorize::{Caller, authorize};
 use longshore::index::manage::put_index;
-use longshore::job::{JobRef, Lane, mint_id};
-use longshore::key::{Scope, parse};
-use longshore::keys::create_key;
+use longshore::limits::plan::{FREE, PAID, Plan};
 use longshore::limits::{CATCH_UP_SLOTS_AT_ONCE, HOUR_MS, MESSAGE_BYTES_MAX, PAYLOAD_BYTES_MAX, SENDS_MAX};
-use longshore::origin::Origin;
-use longshore::plan::{FREE, PAID, Plan};
+use longshore::manage::export::{Position, Step, TenantExport};
+use longshore::manage::keys::create_key;
+use longshore::model::job::{JobRef, mint_id};
+use longshore::model::origin::Origin;
 use longshore::ports::Clock;
-use longshore::process::{process, process_suspects};
+use longshore::run::process::{process, process_suspects};
+use longshore::schedules::fire::tick;
+use longshore::security::key::{Scope, parse};
 use longshore::settings::Settings;
 use longshore::sweep::sweep;
+use longshore::wire::lane::Lane;
 use longshore_tests::options::MASTER_KEY;
 
 fn settings(plan: Plan) -> Settings {
@@ -128,7 +129,7 @@ fn a_free_tick_keeps_within_its_subrequests() {
     let spent = world.subrequests.get() + 1;
     assert!(spent <= FREE.subrequests, "{spent} subrequests");
     let hints = world.hints.borrow();
-    let hinted: usize = hints.iter().map(|text| longshore::hint::decode(text).unwrap().len()).sum();
+    let hinted: usize = hints.iter().map(|text| longshore::model::hint::decode(text).unwrap().len()).sum();
     assert_eq!(hinted, made);
 }
 
@@ -188,7 +189,7 @@ fn a_paid_invocation_runs_its_jobs_and_hints_the_rest() {
     assert!(world.subrequests.get() <= PAID.subrequests);
     let hints = world.hints.borrow();
     assert!(hints.iter().all(|text| text.len() <= MESSAGE_BYTES_MAX));
-    let hinted: usize = hints.iter().map(|text| longshore::hint::decode(text).unwrap().len()).sum();
+    let hinted: usize = hints.iter().map(|text| longshore::model::hint::decode(text).unwrap().len()).sum();
     assert_eq!(hinted, PAID.jobs_per_invocation + 30, "each retry, and each job that was not tried");
 }
 
@@ -241,7 +242,8 @@ async fn suspects_stop_after_a_minute_and_are_hinted_again() {
     let jobs = world.insert(10, ", suspect", ", 1");
     let report = process_suspects(&world, &settings(PAID), Lane::Webhooks, &jobs).await;
     assert!((1..=4).contains(&report.attempts), "{report:?}");
-    let hinted: Vec<_> = world.hints.borrow().iter().flat_map(|text| longshore::hint::decode(text).unwrap()).collect();
+    let hinted: Vec<_> =
+        world.hints.borrow().iter().flat_map(|text| longshore::model::hint::decode(text).unwrap()).collect();
     let waiting = jobs.iter().filter(|job| hinted.contains(job)).count();
     assert_eq!(waiting, jobs.len(), "those that ran are to be tried again, the others for the first time");
 }

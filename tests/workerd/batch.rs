@@ -115,8 +115,8 @@ fn filters_narrow_a_list() {
             tenant.ended(id).await;
         }
         let time = |id: &str| {
-            let at = longshore::time::parse_rfc3339(id).unwrap();
-            longshore::time::rfc3339(at + 1)
+            let at = longshore::wire::time::parse_rfc3339(id).unwrap();
+            longshore::wire::time::rfc3339(at + 1)
         };
         let second = tenant.job(&ids[1]).await["created_at"].as_str().unwrap().to_owned();
         let cases = [

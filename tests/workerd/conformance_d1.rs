@@ -5,21 +5,23 @@ use std::panic::AssertUnwindSafe;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::FutureExt;
-use longshore::fire::tick;
-use longshore::job::{JobRef, Lane};
-use longshore::outcome::Outcome;
-use longshore::plan::PAID;
+use longshore::limits::plan::PAID;
+use longshore::manage::query::{JobFilter, list_dead_letters, list_jobs};
+use longshore::model::job::JobRef;
+use longshore::model::outcome::Outcome;
+use longshore::model::state::Decision;
 use longshore::ports::{Database, DatabaseError, IndexDatabase, Param, Rows, Statement};
-use longshore::process::process;
-use longshore::query::{JobFilter, list_dead_letters, list_jobs};
-use longshore::schedules::put_schedule;
-use longshore::settle::{Settlement, settle};
-use longshore::state::Decision;
-use longshore::usage::Usage;
+use longshore::run::process::process;
+use longshore::run::settle::{Settlement, settle};
+use longshore::run::usage::Usage;
+use longshore::schedules::fire::tick;
+use longshore::schedules::manage::put_schedule;
+use longshore::wire::lane::Lane;
 use longshore_tests::bridge::BridgeDatabase;
 use longshore_tests::client::{early_in_a_day, early_in_a_minute};
+use longshore_tests::conformance;
 use longshore_tests::conformance::stand::{place, request};
-use longshore_tests::conformance::{self, Case, Stand, Store};
+use longshore_tests::conformance::{Case, Stand, Store};
 use longshore_tests::runner::{Options, Runner};
 use longshore_tests::scratch::{Scratch, repository};
 use serde_json::{Value, json};
@@ -215,7 +217,7 @@ async fn usage_costs_a_row_for_each_model_of_a_flush() {
 
 fn success(job: &JobRef) -> Settlement {
     let entry = (1, Some(200), "0".to_owned());
-    let outcome = Outcome::Succeeded { result: longshore::result::JobResult::Empty };
+    let outcome = Outcome::Succeeded { result: longshore::model::result::JobResult::Empty };
     Settlement::new((job.clone(), 1), place(String::new()), outcome, Decision::Succeed, entry)
 }
 

@@ -150,7 +150,7 @@ fn a_scheduled_job_waits_for_its_time() {
         assert_eq!(tenant.ended(id).await["state"], "succeeded");
         let received = &tenant.received()[0];
         // A claim may be 2 s early, for queues round to seconds.
-        let arrived = longshore::time::rfc3339(i64::try_from(received.at_ms).unwrap() + 2_000);
+        let arrived = longshore::wire::time::rfc3339(i64::try_from(received.at_ms).unwrap() + 2_000);
         assert!(arrived >= at, "it ran at {arrived}, before {at}");
     });
 }

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use longshore::ndjson::NDJSON;
+use longshore::wire::ndjson::NDJSON;
 use longshore_tests::client::Answer;
 use serde_json::{Value, json};
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use longshore::ndjson::NDJSON;
+use longshore::wire::ndjson::NDJSON;
 use longshore_tests::client::{Answer, eventually};
 use longshore_tests::runner::{Faults, Mode};
 use serde_json::{Value, json};

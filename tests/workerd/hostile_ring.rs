@@ -4,7 +4,7 @@
 use futures_util::future::join;
 use futures_util::{StreamExt, stream};
 use longshore::limits::RESPONSE_HEADERS_MAX;
-use longshore::time::parse_rfc3339;
+use longshore::wire::time::parse_rfc3339;
 use longshore_tests::client::{Answer, eventually};
 use longshore_tests::raw_receiver::RawReceiver;
 use serde_json::{Value, json};

@@ -1,7 +1,7 @@
 //! Indexes on the real Workers: documents come as lines, are cut and embedded, and are found by words, by vectors, or by
 //! both.
 
-use longshore::ndjson::{NDJSON, as_lines};
+use longshore::wire::ndjson::{NDJSON, as_lines};
 use longshore_tests::client::{Answer, eventually};
 use longshore_tests::provider::Provider;
 use serde_json::{Value, json};

@@ -1,9 +1,8 @@
 //! API keys: who makes them, what they may do, when they end, and that none is stored.
 
-use serde_json::{Value, json};
-
 use longshore_tests::client::{Client, early_in_a_day, eventually};
 use longshore_tests::options::ROOT_TOKEN;
+use serde_json::{Value, json};
 
 use crate::refusal::{
     BAD_HEADER, FORBIDDEN, NOT_FOUND, QUOTA_REACHED, UNAUTHENTICATED, assert_refused, invalid, parameter,
@@ -113,7 +112,7 @@ fn what_is_no_key() {
 
 /// A well-formed token that no store has.
 pub(crate) fn unknown_key() -> String {
-    longshore::key::mint([7; 8], [9; 32]).1
+    longshore::security::key::mint([7; 8], [9; 32]).1
 }
 
 /// The root token makes keys, and nothing else; without a word of it being told from a wrong one.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use longshore::evidence::pack_key;
+use longshore::model::evidence::pack_key;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 

@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use longshore::job::mint_id;
+use longshore::model::job::mint_id;
 use longshore_tests::client::eventually;
 use longshore_tests::runner::{Faults, Mode};
 use serde_json::{Value, json};

@@ -40,8 +40,9 @@ fn the_free_plan() {
             assert_eq!(tenant.received().len(), 28);
             let dead = tenant.dead_letter().await;
             let letter = tenant.read(&format!("/v1/dead-letters/{dead}")).await;
-            let days =
-                |field: &str| longshore::time::parse_rfc3339(letter[field].as_str().unwrap()).unwrap() / 86_400_000;
+            let days = |field: &str| {
+                longshore::wire::time::parse_rfc3339(letter[field].as_str().unwrap()).unwrap() / 86_400_000
+            };
             assert_eq!(days("expires_at") - days("died_at"), 14);
         },
     );

@@ -2,7 +2,7 @@
 
 use std::time::UNIX_EPOCH;
 
-use longshore::key::{mint, parse};
+use longshore::security::key::{mint, parse};
 use longshore_tests::api_document::ApiDocument;
 use longshore_tests::client::{Client, eventually};
 

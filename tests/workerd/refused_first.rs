@@ -2,8 +2,8 @@
 //! request beside that.
 
 use futures_util::future::join_all;
-use longshore::key::Scope;
-use longshore::ndjson::NDJSON;
+use longshore::security::key::Scope;
+use longshore::wire::ndjson::NDJSON;
 use longshore_tests::client::Client;
 
 use crate::keys::unknown_key;

@@ -42,7 +42,8 @@ fn a_failing_job_dies_when_its_attempts_are_spent() {
                 "expires_at": letter["expires_at"], "replayed_by": null, "note": null,
             })
         );
-        let days = |field: &str| longshore::time::parse_rfc3339(letter[field].as_str().unwrap()).unwrap() / 86_400_000;
+        let days =
+            |field: &str| longshore::wire::time::parse_rfc3339(letter[field].as_str().unwrap()).unwrap() / 86_400_000;
         assert_eq!(days("expires_at") - days("died_at"), 30);
         assert_eq!(tenant.read("/v1/dead-letters").await["data"], json!([letter]));
         assert_eq!(dead["payload"]["endpoint"], "orders", "a dead letter keeps its payload");
@@ -163,8 +164,8 @@ fn a_deadline_passes_while_a_job_is_held() {
         job["deadline_at"] = json!(in_ms(1_500));
         let id = tenant.accept(&job).await;
         tenant.until(&id, "held").await;
-        let deadline = longshore::time::parse_rfc3339(job["deadline_at"].as_str().unwrap()).unwrap();
-        let wait = u64::try_from(deadline - longshore::time::parse_rfc3339(&in_ms(0)).unwrap()).unwrap_or(0);
+        let deadline = longshore::wire::time::parse_rfc3339(job["deadline_at"].as_str().unwrap()).unwrap();
+        let wait = u64::try_from(deadline - longshore::wire::time::parse_rfc3339(&in_ms(0)).unwrap()).unwrap_or(0);
         tokio::time::sleep(std::time::Duration::from_millis(wait + 100)).await;
         tenant.act("/v1/endpoints/orders/resume").await;
         let dead = tenant.ended(&id).await;

@@ -173,5 +173,5 @@ pub(crate) fn to_endpoint(name: &str) -> Value {
 /// A time that many milliseconds from now, as callers write it.
 pub(crate) fn in_ms(ms: i64) -> String {
     let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_millis();
-    longshore::time::rfc3339(i64::try_from(now).unwrap() + ms)
+    longshore::wire::time::rfc3339(i64::try_from(now).unwrap() + ms)
 }

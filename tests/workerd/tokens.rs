@@ -1,6 +1,6 @@
 //! What a caller writes as JSON comes back token for token from the real Workers: only white space may change.
 
-use longshore::ndjson::NDJSON;
+use longshore::wire::ndjson::NDJSON;
 use longshore_tests::client::Answer;
 use serde_json::json;
 

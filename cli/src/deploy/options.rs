@@ -92,10 +92,10 @@ pub enum PlanName {
 
 impl PlanName {
     /// Its profile of limits.
-    pub fn limits(self) -> longshore::plan::Plan {
+    pub fn limits(self) -> longshore::limits::plan::Plan {
         match self {
-            PlanName::Free => longshore::plan::FREE,
-            PlanName::Paid => longshore::plan::PAID,
+            PlanName::Free => longshore::limits::plan::FREE,
+            PlanName::Paid => longshore::limits::plan::PAID,
         }
     }
 }

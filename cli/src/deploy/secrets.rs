@@ -1,6 +1,6 @@
 //! The secrets of both Workers: looked for, asked for or generated, kept on this machine, and only then set.
 
-use longshore::signing::MasterKey;
+use longshore::security::signing::MasterKey;
 use serde::Deserialize;
 
 use super::error::DeployError;

@@ -4,10 +4,10 @@ use wasm_bindgen::JsValue;
 use worker::{BatchMessageBuilder, QueueContentType, RawMessageBuilder};
 
 use super::CloudflareWorld;
-use crate::daily_limit::DailyLimit;
-use crate::hint::into_batches;
-use crate::job::Lane;
+use crate::model::hint::into_batches;
 use crate::ports::{HintError, Hints};
+use crate::wire::daily_limit::DailyLimit;
+use crate::wire::lane::Lane;
 
 impl Hints for CloudflareWorld {
     async fn send_hints(&self, lane: Lane, messages: Vec<(String, u32)>) -> Result<(), HintError> {

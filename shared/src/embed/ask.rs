@@ -4,14 +4,15 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::backoff::parse_retry_after;
-use crate::embed::dialect::{self, Embeddings, Refusal};
-use crate::embed::providers::{Choice, Interface, Model, Provider};
-use crate::evidence::{Digests, Exchange, Wire, wire};
+use crate::embed::answer::{Embeddings, Refusal};
+use crate::embed::dialect;
 use crate::limits::EMBED_WAIT_SECONDS;
-use crate::outcome::{ErrorClass, Outcome, RetryAfter};
+use crate::model::backoff::parse_retry_after;
+use crate::model::evidence::{Digests, Exchange, Wire, wire};
+use crate::model::outcome::{ErrorClass, Outcome, RetryAfter};
 use crate::ports::{Clock, Http, HttpError, HttpResponse, received};
-use crate::redact::Redaction;
+use crate::security::redact::Redaction;
+use crate::settings::providers::{Choice, Interface, Model, Provider};
 
 /// What became of one text.
 #[derive(Debug, Clone, PartialEq)]

@@ -4,9 +4,9 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use crate::embed::dialect::{Embeddings, call, shown, unreadable};
-use crate::embed::providers::{Model, Provider};
+use crate::embed::answer::{Embeddings, call, shown, unreadable};
 use crate::ports::HttpRequest;
+use crate::settings::providers::{Model, Provider};
 
 /// The request that asks for the vectors of some texts.
 pub(crate) fn request(provider: &Provider, (name, model): (&str, Model), texts: &[&str], version: &str) -> HttpRequest {

@@ -4,8 +4,8 @@
 
 use std::time::Duration;
 
-use crate::index::{Store, index_sql};
 use crate::ports::{Clock, IndexDatabase};
+use crate::store::search::{Store, index_sql};
 use crate::store::{batch, first_as, within};
 
 /// How long all invocations leave a provider alone that asked for time; then somebody asks again.

@@ -13,16 +13,14 @@ use futures_util::future::join_all;
 
 use crate::embed::ask::{Asked, Embedded, Told, wait_a_while};
 use crate::embed::pause;
-use crate::embed::providers::{Choice, Model, Provider};
 use crate::embed::round::{Round, ask};
-use crate::index::merge::Merges;
 use crate::limits::{
     EMBED_BYTES_PER_CALL, EMBED_GATHER_MS, EMBED_MS_MAX, EMBED_TEXTS_PER_CALL, EMBED_VALUES_PER_CALL,
     EMBED_WAIT_SECONDS, LEASE_MARGIN_MS,
 };
-use crate::outcome::{ErrorClass, Outcome, RetryAfter};
+use crate::model::outcome::{ErrorClass, Outcome, RetryAfter};
 use crate::ports::{Clock, Http, IndexDatabase};
-use crate::settings::Settings;
+use crate::settings::providers::{Choice, Model, Provider};
 
 struct Waiting {
     text: String,
@@ -43,30 +41,13 @@ pub(crate) struct Pool {
     /// Until when each provider is left alone by this machine's clock, as far as this invocation knows.
     paused_until: RefCell<BTreeMap<String, i64>>,
     calls_left: Cell<usize>,
-    /// Documents that texts of its jobs may still become.
-    documents_left: Cell<usize>,
     began_at: i64,
-    /// The segments that its jobs want made anew.
-    pub(crate) merges: Merges,
 }
 
 impl Pool {
     /// A pool that makes so many calls at most, and none once its invocation is [`EMBED_MS_MAX`] old.
     pub(crate) fn new(calls: usize, now_ms: i64) -> Self {
         Self { calls_left: Cell::new(calls), began_at: now_ms, ..Self::default() }
-    }
-
-    /// The pool of an invocation that begins now.
-    pub(crate) fn begin<C: Clock>(clock: &C, settings: &Settings) -> Rc<Pool> {
-        let documents_left = Cell::new(settings.plan.index_documents);
-        Rc::new(Pool { documents_left, ..Pool::new(settings.plan.embed_calls, clock.now_ms()) })
-    }
-
-    /// How many of so many texts may become documents in this invocation.
-    pub(crate) fn take_documents(&self, texts: usize) -> usize {
-        let taken = texts.min(self.documents_left.get());
-        self.documents_left.set(self.documents_left.get() - taken);
-        taken
     }
 
     /// The vectors of some texts of a tenant, in their order.

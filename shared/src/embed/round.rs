@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::embed::ask::{Asked, Blame, Call, Embedded, NO_CALLS, Told, Verdict, call, failed, wait_a_while};
 use crate::limits::{EMBED_REFUSALS_MAX, LEASE_MARGIN_MS};
-use crate::outcome::{Outcome, RetryAfter};
+use crate::model::outcome::{Outcome, RetryAfter};
 use crate::ports::{Clock, Http};
 
 /// When the lease of a text's job ends; texts with one cell are of one job.

@@ -7,14 +7,13 @@ use std::time::Duration;
 
 use crate::embed::ask::{Call, Embedded, NO_CALLS, Told, wait_a_while};
 use crate::embed::pool::Pool;
-use crate::embed::providers::{Choice, Interface, Model, Provider};
-use crate::index::cache;
 use crate::limits::{EMBED_WAIT_DOUBLINGS, EMBED_WAIT_SECONDS, PAYLOAD_GET_MS};
-use crate::outcome::{ErrorClass, Outcome, RetryAfter};
+use crate::model::outcome::{ErrorClass, Outcome, RetryAfter};
 use crate::ports::{Clock, DatabaseError, Http, IndexDatabase};
 use crate::search::lexical;
 use crate::settings::Settings;
-use crate::store::within;
+use crate::settings::providers::{Choice, Interface, Model, Provider};
+use crate::store::{vectors, within};
 
 /// Whose texts they are, and the model that is wanted.
 #[derive(Clone, Copy)]
@@ -46,10 +45,10 @@ pub(crate) async fn vectors_of<W: IndexDatabase + Http + Clock>(
     if wanted.provider.interface == Interface::Builtin {
         return texts.iter().map(|text| (Embedded::Vector(lexical::embed(text)), Vec::new())).collect();
     }
-    let (hashes, model) = (texts.iter().map(|text| cache::hash_of(text)).collect::<Vec<_>>(), wanted.kept_as());
+    let (hashes, model) = (texts.iter().map(|text| vectors::hash_of(text)).collect::<Vec<_>>(), wanted.kept_as());
     let asked: BTreeSet<&str> = hashes.iter().map(String::as_str).collect();
     // Safe to repeat: it only reads. It is not waited for longer than the lease surely lasts.
-    let read = cache::read(world, wanted.tenant, (&model, wanted.model.dimensions), &asked);
+    let read = vectors::read(world, wanted.tenant, (&model, wanted.model.dimensions), &asked);
     let kept = within(world, PAYLOAD_GET_MS, read).await.and_then(Result::ok).unwrap_or_else(|| {
         tracing::warn!("kept vectors cannot be read, all are asked for");
         BTreeMap::new()
@@ -83,7 +82,7 @@ pub(crate) async fn ask_and_keep<W: IndexDatabase + Http + Clock>(
         Embedded::Vector(vector) => Some(((*hash).clone(), vector.as_slice())),
         _ => None,
     });
-    let kept = cache::keep(world, tenant, &wanted.kept_as(), vectors).await;
+    let kept = vectors::keep(world, tenant, &wanted.kept_as(), vectors).await;
     (told, kept)
 }
 

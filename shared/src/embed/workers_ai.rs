@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use crate::embed::dialect::{Embeddings, Refusal, call, shown, unreadable};
+use crate::embed::answer::{Embeddings, Refusal, call, shown, unreadable};
 use crate::ports::HttpRequest;
 
 /// The name of the binding: a request whose service this is goes to a model.

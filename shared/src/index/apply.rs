@@ -14,23 +14,23 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::plan::{Content, Document, Plan, Standing, drop_all_but, plans, put_document, state_of};
-use super::rebuild::goes_on;
-use super::{Generation, IndexRow, Store, cache, index_sql, manage};
-use crate::claim::Claimed;
+use super::{Generation, IndexRow, manage};
 use crate::embed::ask::{Call, Embedded};
-use crate::embed::pool::Pool;
-use crate::embed::providers::Interface;
 use crate::embed::vectors::{Wanted, ask_and_keep, calls_in, tokens_of, waiting};
-use crate::job::ID_PREFIX;
+use crate::index::plan::goes_on;
+use crate::index::shared::Shared;
 use crate::limits::{DOCUMENT_CHUNKS_MAX, INDEX_GO_ON_SECONDS, INDEX_TEXTS_PER_ATTEMPT, INDEX_TRIES, MERGE_AFTER};
-use crate::metadata::Metadata;
-use crate::outcome::{ErrorClass, Outcome, RetryAfter};
-use crate::payload::out_of_reach;
+use crate::model::claimed::{Claimed, out_of_reach};
+use crate::model::job::ID_PREFIX;
+use crate::model::outcome::{ErrorClass, Outcome, RetryAfter};
 use crate::ports::{DatabaseError, World};
 use crate::search::chunk::{Chunk, embedded};
 use crate::search::lexical;
 use crate::settings::Settings;
-use crate::store::{batch, first_as, json_param};
+use crate::settings::providers::Interface;
+use crate::store::search::{Store, index_sql};
+use crate::store::{batch, first_as, json_param, vectors};
+use crate::wire::metadata::Metadata;
 
 /// A document as it was brought.
 #[derive(Debug, Deserialize)]
@@ -61,7 +61,7 @@ pub(crate) struct Meant<'a> {
 pub(crate) struct Apply<'a, W> {
     pub(crate) world: &'a W,
     pub(crate) settings: &'a Settings,
-    pub(crate) pool: &'a Pool,
+    pub(crate) shared: &'a Shared,
     pub(crate) job: &'a Claimed,
 }
 
@@ -247,16 +247,7 @@ impl<W: World> Apply<'_, W> {
         if plan.fresh.is_empty() {
             return Ok(());
         }
-        if plan.chunks.len() > DOCUMENT_CHUNKS_MAX {
-            let message = format!("The document has more than {DOCUMENT_CHUNKS_MAX} chunks.");
-            return Err(Outcome::failed(ErrorClass::Handler, message));
-        }
-        let most = generation.chunks_max();
-        if (generation.chunks + plan.fresh.len() as u64).saturating_sub(plan.removed as u64) > most {
-            let (has, dimensions) = (generation.chunks, generation.dimensions);
-            let message = format!("The index has {has} chunks, and may have {most} of {dimensions} dimensions.");
-            return Err(Outcome::failed(ErrorClass::Handler, message));
-        }
+        check_room(plan)?;
         let choice = generation.choice();
         let known = self.settings.providers.model(&choice.provider, &choice.model);
         let Some((provider, model)) = known.filter(|(_, model)| model.dimensions == generation.dimensions) else {
@@ -269,7 +260,7 @@ impl<W: World> Apply<'_, W> {
         let asked: BTreeSet<&str> = plan.fresh.iter().map(String::as_str).collect();
         let kept_as = generation.cache_name();
         // Safe to repeat: it only reads.
-        let kept = cache::known(self.world, wanted.tenant, &kept_as, &asked).await.map_err(|e| self.away(&e))?;
+        let kept = vectors::known(self.world, wanted.tenant, &kept_as, &asked).await.map_err(|e| self.away(&e))?;
         let missing: Vec<&String> = plan.fresh.iter().filter(|hash| !kept.contains(*hash)).collect();
         let now = &missing[..missing.len().min(INDEX_TEXTS_PER_ATTEMPT)];
         let text_of: BTreeMap<&str, &Chunk> = plan.chunks.iter().map(|(hash, chunk)| (hash.as_str(), chunk)).collect();
@@ -284,11 +275,12 @@ impl<W: World> Apply<'_, W> {
                 let vectors: Vec<_> = texts.iter().map(|text| lexical::embed(text)).collect();
                 let named = now.iter().map(|hash| (*hash).clone()).zip(vectors.iter().map(Vec::as_slice));
                 // Safe to repeat: the same text has the same vector.
-                cache::keep(self.world, wanted.tenant, &kept_as, named).await.map_err(|error| self.away(&error))?;
+                vectors::keep(self.world, wanted.tenant, &kept_as, named).await.map_err(|error| self.away(&error))?;
             }
             Interface::OpenaiCompatible | Interface::WorkersAi => {
                 // Safe to repeat: it costs tokens and changes nothing; what came is kept.
-                let (told, kept_now) = ask_and_keep(self.world, self.settings, self.pool, wanted, (now, texts)).await;
+                let (told, kept_now) =
+                    ask_and_keep(self.world, self.settings, &self.shared.pool, wanted, (now, texts)).await;
                 spent.tokens += tokens_of(&told);
                 spent.calls.extend(calls_in(&told));
                 told.into_iter().zip(now).try_for_each(|((embedded, _), hash)| match embedded {
@@ -313,8 +305,7 @@ impl<W: World> Apply<'_, W> {
         }
         if now.len() < missing.len() {
             let message = format!("{} of {} chunks have vectors; it goes on.", kept.len() + now.len(), asked.len());
-            let wait = RetryAfter::Deferral(Duration::from_secs(INDEX_GO_ON_SECONDS));
-            return Err(Outcome::Failed { class: ErrorClass::Internal, message, retry_after: Some(wait) });
+            return Err(goes_on(message));
         }
         Ok(())
     }
@@ -350,7 +341,7 @@ impl<W: World> Apply<'_, W> {
             .map_err(|error| self.away(&error))?
             .ok_or_else(|| Outcome::failed(ErrorClass::Internal, "The store answered nothing."))?;
         for (generation, _) in state.changes.iter().filter(|(_, changes)| **changes >= MERGE_AFTER) {
-            self.pool.merges.make(self.world, &self.job.tenant, generation).await;
+            self.shared.merges.make(self.world, &self.job.tenant, generation).await;
         }
         Ok(state.version)
     }
@@ -362,7 +353,7 @@ impl<W: World> Apply<'_, W> {
         let retry_after = match error {
             DatabaseError::Unreachable(_) => Some(out_of_reach(self.job)),
             DatabaseError::Refused(_) => None,
-            DatabaseError::DailyLimit(limit) => return limit.outcome(self.world.now_ms()),
+            DatabaseError::DailyLimit(limit) => return Outcome::spent(*limit, self.world.now_ms()),
         };
         let message = "The store of search gave no answer.".to_owned();
         Outcome::Failed { class: ErrorClass::Internal, message, retry_after }
@@ -373,6 +364,25 @@ impl<W: World> Apply<'_, W> {
 /// after it, also if that was before the removal.
 fn taken_away(version: &str, removal: &str) -> String {
     format!("{version}.{removal}")
+}
+
+/// Whether a document has no more chunks than one may have, and its index room for those that are new.
+///
+/// # Errors
+/// What becomes of the attempt.
+fn check_room(plan: &Plan<'_>) -> Result<(), Outcome> {
+    let generation = plan.generation;
+    if plan.chunks.len() > DOCUMENT_CHUNKS_MAX {
+        let message = format!("The document has more than {DOCUMENT_CHUNKS_MAX} chunks.");
+        return Err(Outcome::failed(ErrorClass::Handler, message));
+    }
+    let most = generation.chunks_max();
+    if (generation.chunks + plan.fresh.len() as u64).saturating_sub(plan.removed as u64) > most {
+        let (has, dimensions) = (generation.chunks, generation.dimensions);
+        let message = format!("The index has {has} chunks, and may have {most} of {dimensions} dimensions.");
+        return Err(Outcome::failed(ErrorClass::Handler, message));
+    }
+    Ok(())
 }
 
 /// What is told of a change as the result of its job.

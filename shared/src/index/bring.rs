@@ -12,17 +12,18 @@ use serde_json::{Value, json};
 
 use super::apply::{Apply, Meant};
 use super::plan::{Content, Document};
-use super::rebuild::goes_on;
-use super::{Generation, IndexRow, Store, index_sql};
+use super::{Generation, IndexRow};
 use crate::embed::ask::Call;
+use crate::embed::refusals::{all_refused, named};
 use crate::embed::vectors::add_calls;
-use crate::job::ID_PREFIX;
-use crate::jobs::embed::{all_refused, named};
+use crate::index::plan::goes_on;
 use crate::limits::{BROUGHT_AT_ONCE, BROUGHT_BYTES_AT_ONCE, EMBED_WAIT_DOUBLINGS, INDEX_GO_ON_SECONDS, REBUILD_MS};
-use crate::metadata::Metadata;
-use crate::outcome::{ErrorClass, Outcome, RetryAfter};
+use crate::model::job::ID_PREFIX;
+use crate::model::outcome::{ErrorClass, Outcome, RetryAfter};
 use crate::ports::World;
+use crate::store::search::{Store, index_sql};
 use crate::store::{batch, json_param, rows_as};
+use crate::wire::metadata::Metadata;
 
 /// What has come of an attempt so far.
 #[derive(Default)]
@@ -68,7 +69,7 @@ async fn try_bring<W: World>(
     is_its_model(name, serving, model)?;
     let earlier = brought_before(apply, &index, &texts).await?;
     let mut left: Vec<_> = texts.into_iter().filter(|(id, _)| !earlier.contains(id)).collect();
-    let later = left.split_off(apply.pool.take_documents(left.len()));
+    let later = left.split_off(apply.shared.take_documents(left.len()));
     let tried = left.len();
     let mut left = left.into_iter();
     while left.len() > 0 {

@@ -4,9 +4,9 @@
 use serde::Deserialize;
 
 use super::merge::PREFIX;
-use super::{Store, index_sql};
 use crate::limits::{CLEAR_CHUNKS, CLEAR_VECTORS, KEPT_VECTOR_MS, OBJECTS_PER_DELETE};
 use crate::ports::{Blobs, Clock, DatabaseError, IndexDatabase};
+use crate::store::search::{Store, index_sql};
 use crate::store::{batch, first_as};
 
 /// A generation that leaves.

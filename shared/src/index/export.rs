@@ -4,15 +4,14 @@ use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use super::{Store, index_sql};
-use crate::authorize::unavailable;
-use crate::export::is_full;
 use crate::limits::EXPORT_DOCUMENTS_PAGE;
 use crate::ports::{Clock, IndexDatabase};
-use crate::problem::Problem;
-use crate::raw::Object;
+use crate::store::rows::{is_full, unavailable};
+use crate::store::search::{Store, index_sql};
 use crate::store::{batch, first_as, rows_as};
-use crate::time::rfc3339;
+use crate::wire::problem::Problem;
+use crate::wire::raw::Object;
+use crate::wire::time::rfc3339;
 
 /// A page of documents, and where the next one begins: `{index}\n{document}`. `None` after the last.
 type Page = (Vec<Object>, Option<String>);

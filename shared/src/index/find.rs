@@ -13,20 +13,14 @@ use serde_json::value::{RawValue, to_raw_value};
 use super::manage::standing;
 use super::merge::{Unread, entry_of, read_segment, seq_of};
 use super::show::show;
-use super::{Generation, IndexRow, Store, cache, index_sql};
-use crate::authorize::unavailable;
+use super::{Generation, IndexRow};
 use crate::embed::ask::{Asked, Embedded};
-use crate::embed::providers::{Choice, Interface};
 use crate::embed::round::ask;
-use crate::invalid::{InvalidField, read};
-use crate::jobs::UNREADABLE;
 use crate::limits::{
     CANDIDATES, CANDIDATES_FILTERED, CANDIDATES_VECTOR, FILTER_DOCUMENTS_PAGE, QUERY_BYTES_MAX, SEARCH_RESULTS_DEFAULT,
     SEARCH_RESULTS_MAX, SEGMENT_CACHE_BYTES, TAIL_ROWS_MAX,
 };
-use crate::ports::{Blobs, Clock, Http, IndexDatabase, Rows};
-use crate::problem::Problem;
-use crate::raw::{Object, comparable, find_twice};
+use crate::ports::{Blobs, Clock, Http, IndexDatabase};
 use crate::search::filter::Filter;
 use crate::search::fuse::{RANK_WINDOW, fuse};
 use crate::search::keywords::Keywords;
@@ -34,7 +28,13 @@ use crate::search::lexical;
 use crate::search::scan::{Hit, top};
 use crate::search::segment::{Segment, encode};
 use crate::settings::Settings;
-use crate::store::{batch, first_as, json_param, rows_as};
+use crate::settings::providers::{Choice, Interface};
+use crate::store::rows::{rows, unavailable};
+use crate::store::search::{Store, index_sql};
+use crate::store::{batch, first_as, json_param, vectors};
+use crate::wire::invalid::{InvalidField, UNREADABLE, read};
+use crate::wire::problem::Problem;
+use crate::wire::raw::{Object, comparable, find_twice};
 
 /// What finds chunks.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -249,10 +249,6 @@ async fn allowed<W: IndexDatabase + Clock>(
     }
 }
 
-pub(super) fn rows<T: serde::de::DeserializeOwned>(rows: Option<&Rows>) -> Result<Vec<T>, Problem> {
-    rows_as(rows.unwrap_or(&Vec::new())).map_err(|error| unavailable(&error))
-}
-
 /// Why there are no nearest vectors.
 struct NoVectors {
     message: String,
@@ -287,7 +283,7 @@ async fn nearest<W: Blobs + Http + Clock>(
         tracing::error!(%error, "vectors cannot be compared");
         NoVectors { message: "The vectors of the index cannot be compared.".into(), is_stale: false }
     };
-    let read = |(seq, text): &(u64, String)| Some((entry_of(*seq), cache::decode(text, serving.dimensions)?));
+    let read = |(seq, text): &(u64, String)| Some((entry_of(*seq), vectors::decode(text, serving.dimensions)?));
     let tail: Vec<_> = snapshot.tail.iter().filter_map(read).collect();
     let tail = encode(serving.dimensions, tail.iter().map(|(entry, vector)| (*entry, vector.as_slice())));
     let tail = tail.and_then(Segment::decode).map_err(|error| broken(&error))?;

@@ -3,16 +3,17 @@
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Counts, Generation, IndexRow, Store, index_sql};
-use crate::authorize::unavailable;
-use crate::invalid::{InvalidField, is_name, read};
-use crate::job::mint_ulid;
+use super::{Counts, Generation, IndexRow};
 use crate::limits::{CHUNK_CHARS, INDEX_TRIES};
+use crate::model::job::mint_ulid;
 use crate::ports::{Clock, DatabaseError, IndexDatabase, Param, Statement};
-use crate::problem::Problem;
 use crate::search::chunk::{CHUNKER_VERSION, ChunkLimits};
 use crate::settings::Settings;
+use crate::store::rows::unavailable;
+use crate::store::search::{Store, index_sql};
 use crate::store::{batch, first_as, json_param, rows_as};
+use crate::wire::invalid::{InvalidField, is_name, read};
+use crate::wire::problem::Problem;
 
 /// An index as a caller asks for it.
 #[derive(Debug, Default, Deserialize)]

@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
-use super::{Store, cache, index_sql};
-use crate::job::mint_ulid;
 use crate::limits::{MERGE_ROWS_MAX, MERGES_IN_A_ROW};
-use crate::payload::{get_object, put_object};
+use crate::model::job::mint_ulid;
 use crate::ports::{BlobError, Blobs, Clock, IndexDatabase};
 use crate::search::segment::{EntryId, Segment, SegmentError};
-use crate::store::{batch, first_as, rows_as};
+use crate::store::objects::{get_object, put_object};
+use crate::store::search::{Store, index_sql};
+use crate::store::{batch, first_as, rows_as, vectors};
 
 /// What every key of a segment begins with.
 pub(super) const PREFIX: &str = "segments/";
@@ -115,7 +115,7 @@ async fn merge<W: IndexDatabase + Blobs + Clock>(world: &W, tenant: &str, genera
     };
     let alive: BTreeSet<u64> = found.alive.iter().copied().collect();
     let fresh = tail.iter().map(|(seq, text)| {
-        let vector = cache::decode(text, found.dimensions).ok_or_else(|| format!("chunk {seq} has no vector"))?;
+        let vector = vectors::decode(text, found.dimensions).ok_or_else(|| format!("chunk {seq} has no vector"))?;
         Ok((entry_of(*seq), vector))
     });
     let fresh = fresh.collect::<Result<Vec<_>, String>>()?;

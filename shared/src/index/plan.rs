@@ -1,17 +1,22 @@
 //! What a change of a document has to do in each generation, from what is asked for and what stands.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Generation, IndexRow, cache, index_sql};
-use crate::metadata::Metadata;
+use super::{Generation, IndexRow};
+use crate::limits::INDEX_GO_ON_SECONDS;
+use crate::model::outcome::{ErrorClass, Outcome, RetryAfter};
 use crate::ports::{Param, Statement};
-use crate::raw::Object;
-use crate::search::chunk::{self, Chunk, embedded};
+use crate::search::chunk;
+use crate::search::chunk::{Chunk, embedded};
 use crate::search::words::indexed;
-use crate::store::json_param;
+use crate::store::search::index_sql;
+use crate::store::{json_param, vectors};
+use crate::wire::metadata::Metadata;
+use crate::wire::raw::Object;
 
 /// What a job makes of a document.
 #[derive(Debug, Clone, PartialEq)]
@@ -75,7 +80,7 @@ pub(super) fn is_same(content: &Content, standing: Option<&Standing>) -> bool {
         standing.deleted == 0
             && standing.source == content.source
             && standing.metadata == content.metadata
-            && standing.hash == cache::hash_of(&content.text)
+            && standing.hash == vectors::hash_of(&content.text)
     })
 }
 
@@ -90,7 +95,7 @@ pub(super) fn plans<'a>(
     anew: Option<&Generation>,
 ) -> Vec<Plan<'a>> {
     let text = document.content.as_ref().map(|content| content.text.as_str());
-    let hash = text.map(cache::hash_of).unwrap_or_default();
+    let hash = text.map(vectors::hash_of).unwrap_or_default();
     let plan = |generation: &'a Generation| {
         let layouts = standing.map_or(&[][..], |standing| &standing.layouts);
         let layout = layouts.iter().find(|layout| layout.generation == generation.id);
@@ -103,7 +108,7 @@ pub(super) fn plans<'a>(
         }
         let chunks = chunk::chunks(text.unwrap_or_default(), generation.limits());
         let chunks: Vec<_> =
-            chunks.into_iter().map(|chunk| (cache::hash_of(&embedded(&chunk.heading, &chunk.text)), chunk)).collect();
+            chunks.into_iter().map(|chunk| (vectors::hash_of(&embedded(&chunk.heading, &chunk.text)), chunk)).collect();
         let has: BTreeSet<&str> = chunks.iter().map(|(hash, _)| hash.as_str()).collect();
         let stays = |hash: &str| is_kept && had.contains(hash) && has.contains(hash);
         let fresh = has.iter().filter(|hash| !stays(hash)).map(|hash| (*hash).to_owned()).collect();
@@ -124,7 +129,7 @@ pub(super) fn put_document(
     let head = json!({
         "id": document.id, "version": version, "deleted": u8::from(content.is_none()),
         "source": content.map_or("", |content| content.source.as_str()),
-        "hash": content.map(|content| cache::hash_of(&content.text)).unwrap_or_default(),
+        "hash": content.map(|content| vectors::hash_of(&content.text)).unwrap_or_default(),
     });
     let metadata = content.map(|content| content.metadata.to_raw());
     let head =
@@ -155,7 +160,7 @@ impl Plan<'_> {
                 .filter(|(hash, _)| fresh.remove(hash.as_str()))
                 .map(|(hash, chunk)| said(hash, chunk));
             statements
-                .extend(cache::in_parameters(words).into_iter().map(|it| index_sql!("add_words", of.clone(), it)));
+                .extend(vectors::in_parameters(words).into_iter().map(|it| index_sql!("add_words", of.clone(), it)));
         }
         let has: BTreeSet<&str> = self.chunks.iter().map(|(hash, _)| hash.as_str()).collect();
         // Also when nothing is known to leave: what a job that was overtaken left behind leaves too.
@@ -186,4 +191,10 @@ pub(super) fn drop_all_but(generation: &Generation, of: &Param, has: &Param) -> 
 /// Counts the chunks that the statement just before took away.
 pub(super) fn count_dropped(generation: &str) -> Statement {
     index_sql!("count_dropped", generation)
+}
+
+/// What becomes of an attempt that did its share: its job goes on soon and spends no failure.
+pub(super) fn goes_on(message: String) -> Outcome {
+    let wait = RetryAfter::Deferral(Duration::from_secs(INDEX_GO_ON_SECONDS));
+    Outcome::Failed { class: ErrorClass::Internal, message, retry_after: Some(wait) }
 }

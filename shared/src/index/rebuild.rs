@@ -4,18 +4,19 @@
 //! Documents that come meanwhile are cut by both. An attempt that ends early has lost nothing: what is cut is cut.
 
 use std::rc::Rc;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::apply::{Apply, Meant};
 use super::manage::drop_generation;
-use super::{Generation, IndexRow, Store, index_sql};
+use super::{Generation, IndexRow};
 use crate::embed::ask::Call;
 use crate::embed::vectors::waiting;
-use crate::limits::{INDEX_GO_ON_SECONDS, REBUILD_DOCUMENTS, REBUILD_MS};
-use crate::outcome::{ErrorClass, Outcome, RetryAfter};
+use crate::index::plan::goes_on;
+use crate::limits::{REBUILD_DOCUMENTS, REBUILD_MS};
+use crate::model::outcome::Outcome;
 use crate::ports::World;
+use crate::store::search::{Store, index_sql};
 use crate::store::{batch, rows_as};
 
 /// Goes on with the generation that an index builds. It answers always.
@@ -53,7 +54,7 @@ async fn try_rebuild<W: World>(
     }
     let (tenant, id) = (apply.job.tenant.as_str(), building.id.as_str());
     // A search reads only so many chunks that no segment has.
-    apply.pool.merges.make(apply.world, tenant, id).await;
+    apply.shared.merges.make(apply.world, tenant, id).await;
     let statements = vec![index_sql!("swap_generation", tenant, meant.name, id), drop_generation(&index.serving)];
     // Safe to repeat: what has taken its place builds no more.
     batch(&Store(apply.world), statements).await.map_err(|error| apply.away(&error))?;
@@ -65,11 +66,6 @@ async fn try_rebuild<W: World>(
         return Err(goes_on("Documents came meanwhile; it goes on.".to_owned()));
     }
     Ok(told("superseded", cut))
-}
-
-pub(super) fn goes_on(message: String) -> Outcome {
-    let wait = RetryAfter::Deferral(Duration::from_secs(INDEX_GO_ON_SECONDS));
-    Outcome::Failed { class: ErrorClass::Internal, message, retry_after: Some(wait) }
 }
 
 async fn unbuilt<W: World>(

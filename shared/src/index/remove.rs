@@ -14,16 +14,17 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::IndexRow;
 use super::apply::{Apply, Meant};
-use super::rebuild::goes_on;
-use super::{IndexRow, Store, index_sql};
 use crate::embed::ask::Call;
-use crate::groups::find_group;
-use crate::job::ID_PREFIX;
+use crate::index::plan::goes_on;
 use crate::limits::{REBUILD_DOCUMENTS, REBUILD_MS};
-use crate::outcome::{ErrorClass, Outcome, RetryAfter};
-use crate::payload::out_of_reach;
+use crate::model::claimed::out_of_reach;
+use crate::model::job::ID_PREFIX;
+use crate::model::outcome::{ErrorClass, Outcome, RetryAfter};
 use crate::ports::{DatabaseError, World};
+use crate::store::counted::find_group;
+use crate::store::search::{Store, index_sql};
 use crate::store::{batch, first_as, rows_as};
 
 /// Seconds until a removal looks at its group again, doubled each time,
@@ -68,7 +69,7 @@ async fn try_remove<W: World>(
         let Some(last) = page.last() else { break };
         after.clone_from(last);
         for document in &page {
-            if apply.pool.take_documents(1) == 0 || apply.world.now_ms() - began_at >= REBUILD_MS {
+            if apply.shared.take_documents(1) == 0 || apply.world.now_ms() - began_at >= REBUILD_MS {
                 return Err(goes_on(format!("{removed} documents were removed in this attempt; it goes on.")));
             }
             apply.take_away(&index, document, (source, version)).await?;
@@ -89,7 +90,7 @@ async fn wait_for_group<W: World>(apply: &Apply<'_, W>) -> Result<(), Outcome> {
     let group = find_group(apply.world, &apply.job.tenant, group).await.map_err(|error| {
         tracing::warn!(%error, job = apply.job.id, "the group of a removal cannot be read");
         if let DatabaseError::DailyLimit(limit) = error {
-            return limit.outcome(apply.world.now_ms());
+            return Outcome::spent(limit, apply.world.now_ms());
         }
         let (message, retry_after) = ("The group cannot be read.".to_owned(), Some(out_of_reach(apply.job)));
         Outcome::Failed { class: ErrorClass::Internal, message, retry_after }

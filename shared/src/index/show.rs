@@ -4,17 +4,17 @@ use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use super::find::rows;
+use super::IndexRow;
 use super::merge::seq_of;
-use super::{IndexRow, Store, index_sql};
-use crate::authorize::unavailable;
 use crate::ports::{Clock, IndexDatabase};
-use crate::problem::Problem;
-use crate::raw::Object;
 use crate::search::fuse::Fused;
 use crate::search::keywords::Keywords;
 use crate::search::marks::as_html;
+use crate::store::rows::{rows, unavailable};
+use crate::store::search::{Store, index_sql};
 use crate::store::{batch, json_param};
+use crate::wire::problem::Problem;
+use crate::wire::raw::Object;
 
 /// A chunk that is answered.
 #[derive(Debug, Deserialize)]

@@ -11,20 +11,22 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::apply::{Apply, Meant};
-use super::merge::{self, Unread, entry_of};
+use super::merge::{Unread, entry_of};
 use super::plan::count_dropped;
-use super::rebuild::goes_on;
-use super::{Generation, IndexRow, Store, cache, index_sql};
+use super::{Generation, IndexRow};
 use crate::embed::ask::Call;
-use crate::embed::providers::BUILTIN;
+use crate::index::merge;
+use crate::index::plan::goes_on;
 use crate::limits::{INDEX_TRIES, VERIFY_CHUNKS, VERIFY_DOCUMENTS, VERIFY_NAMED};
-use crate::outcome::Outcome;
+use crate::model::outcome::Outcome;
 use crate::ports::{DatabaseError, Statement, World};
 use crate::search::chunk::embedded;
 use crate::search::lexical;
 use crate::search::segment::Segment;
 use crate::search::words::indexed;
-use crate::store::{batch, json_param, rows_as};
+use crate::settings::providers::BUILTIN;
+use crate::store::search::{Store, index_sql};
+use crate::store::{batch, json_param, rows_as, vectors};
 
 /// The cosine from which two vectors are taken for those of one text: float16 on another machine still has 0.9999.
 const ALIKE_COSINE: f64 = 0.999;
@@ -98,13 +100,13 @@ impl Found {
         let said = embedded(heading, text);
         let is_cut = |words: Option<&str>, text: &str| words == Some(&*indexed(text));
         let is_found = is_cut(row.heading_words.as_deref(), heading) && is_cut(row.text_words.as_deref(), text);
-        if cache::hash_of(&said) != row.hash || !is_found {
+        if vectors::hash_of(&said) != row.hash || !is_found {
             self.differs("stale_words", &row.document);
         }
-        let vector = cache::decode(&row.vector, generation.dimensions);
+        let vector = vectors::decode(&row.vector, generation.dimensions);
         let expected = match (&row.kept, generation.provider.as_str()) {
             (_, BUILTIN) => Some(lexical::embed(&said)),
-            (Some(kept), _) => cache::decode(kept, generation.dimensions),
+            (Some(kept), _) => vectors::decode(kept, generation.dimensions),
             (None, _) => vector.clone(),
         };
         let is_right = vector.as_ref().zip(expected.as_ref()).is_some_and(|(one, other)| is_alike(one, other));

@@ -12,22 +12,21 @@ mod usage;
 use schemars::JsonSchema;
 use serde_json::{Map, Value};
 
+use crate::manage::erasures::{ErasureCounts, ErasureState};
+use crate::model::backoff::Schedule;
+use crate::model::endpoint::EvidencePolicy;
+use crate::model::outcome::{ErrorClass, JobError};
+use crate::model::result::ShownResultError;
+use crate::model::state::{DeadReason, State};
+use crate::security::key::Scope;
+use crate::security::redact::Redaction;
+use crate::wire::invalid::InvalidField;
+use crate::wire::schema::{JOB_ID, KindName, Time};
+
 pub(super) use attempts::{Attempt, Evidence};
 pub(super) use export::line as export_line;
 pub(super) use health::{Health, Readiness};
 pub(super) use usage::Usage;
-
-use super::told::JOB_ID;
-use super::{KindName, Time};
-use crate::backoff::Schedule;
-use crate::endpoint::EvidencePolicy;
-use crate::erasures::{ErasureCounts, ErasureState};
-use crate::invalid::InvalidField;
-use crate::key::Scope;
-use crate::outcome::{ErrorClass, JobError};
-use crate::redact::Redaction;
-use crate::result::ShownResultError;
-use crate::state::{DeadReason, State};
 
 /// A problem document (RFC 9457).
 #[derive(JsonSchema)]
@@ -89,7 +88,7 @@ pub(super) struct AcceptedJob {
 pub(super) struct NewJobs {
     /// The jobs, all read before any is accepted.
     #[schemars(length(min = 1, max = crate::limits::BATCH_JOBS_MAX))]
-    jobs: Vec<crate::request::JobRequest>,
+    jobs: Vec<crate::accept::request::JobRequest>,
 }
 
 /// How many jobs of a batch were accepted.
@@ -349,7 +348,7 @@ pub(super) struct Stray {
 #[derive(JsonSchema)]
 pub(super) struct Erasure {
     /// Its id.
-    #[schemars(regex(pattern = super::told::ERASURE_ID))]
+    #[schemars(regex(pattern = crate::wire::schema::ERASURE_ID))]
     id: String,
     tenant: String,
     /// Whom it erases, null for the whole tenant; once it is done, `sha256:` and the digest of that, base64url.

@@ -5,26 +5,26 @@ mod indexes;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 
-pub(super) use indexes::{document_lines, document_results, index, indexes, searched, searches, whole_index};
-
-use crate::attempt::LogEntry;
-use crate::endpoint::EndpointRow;
-use crate::erasures::ErasureRow;
-use crate::evidence::{Digests, Exchange, RecordHead, record, wire};
-use crate::groups::GroupRow;
-use crate::job::JobRow;
-use crate::key::mint;
-use crate::keyring::Keyring;
-use crate::keys::KeyRow;
-use crate::ndjson::as_lines;
-use crate::outcome::{ErrorClass, JobError};
+use crate::manage::erasures::ErasureRow;
+use crate::manage::keys::KeyRow;
+use crate::manage::strays::StrayRow;
+use crate::manage::usage::UsageRow;
+use crate::model::attempt::LogEntry;
+use crate::model::endpoint::EndpointRow;
+use crate::model::evidence::{Digests, Exchange, RecordHead, record, wire};
+use crate::model::job::JobRow;
+use crate::model::outcome::{ErrorClass, JobError};
 use crate::ports::{HttpRequest, HttpResponse};
-use crate::redact::Redaction;
-use crate::schedule::{Firing, ScheduleRow};
-use crate::signing::MasterKey;
-use crate::strays::StrayRow;
-use crate::time::rfc3339;
-use crate::usage::UsageRow;
+use crate::schedules::schedule::{Firing, ScheduleRow};
+use crate::security::key::mint;
+use crate::security::keyring::Keyring;
+use crate::security::redact::Redaction;
+use crate::security::signing::MasterKey;
+use crate::store::counted::GroupRow;
+use crate::wire::ndjson::as_lines;
+use crate::wire::time::rfc3339;
+
+pub(super) use indexes::{document_lines, document_results, index, indexes, searched, searches, whole_index};
 
 /// 2026-11-02T08:00:00Z
 const AT: i64 = 1_793_606_400_000;

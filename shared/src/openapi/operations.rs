@@ -13,8 +13,8 @@ mod usage;
 use serde_json::{Value, json};
 
 use super::told::Told;
-use crate::problem::Problem;
 use crate::routes::{Does, Open, Operation, Operation as Op};
+use crate::wire::problem::Problem;
 
 const JOBS: &str = "Jobs";
 const DEAD_LETTERS: &str = "Dead letters";

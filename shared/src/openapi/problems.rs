@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
 
-use crate::daily_limit::DailyLimit;
-use crate::invalid::InvalidField;
-use crate::problem::Problem;
+use crate::wire::daily_limit::DailyLimit;
+use crate::wire::invalid::InvalidField;
+use crate::wire::problem::Problem;
 
 /// One of each, as it may occur. A test holds that none is missing.
 pub(super) fn samples() -> Vec<Problem> {

@@ -5,16 +5,17 @@ use schemars::{JsonSchema, Schema};
 use serde_json::{Value, json};
 
 use super::answers::Page;
-use super::{NAME, examples};
-use crate::daily_limit::DailyLimit;
-use crate::invalid::InvalidField;
+use super::examples;
 use crate::limits::{
     EMBED_ID_BYTES_MAX, IDEMPOTENCY_KEY_BYTES_MAX, PAGE_DEFAULT, PAGE_MAX, SUBJECT_BYTES_MAX, WAIT_SECONDS_MAX,
 };
-use crate::prefer::RETURN_MINIMAL;
-use crate::problem::Problem;
+use crate::model::state::State;
 use crate::routes::{Does, Open, Operation, Route};
-use crate::state::State;
+use crate::wire::daily_limit::DailyLimit;
+use crate::wire::invalid::InvalidField;
+use crate::wire::prefer::RETURN_MINIMAL;
+use crate::wire::problem::Problem;
+use crate::wire::schema::{ERASURE_ID, JOB_ID, NAME};
 
 /// A schema and examples of it.
 pub(super) struct Content {
@@ -233,12 +234,6 @@ impl Told {
             .collect()
     }
 }
-
-/// A job's id: a prefix, the shard and a ULID.
-pub(super) const JOB_ID: &str = "^job_00[0-7][0-9A-HJKMNP-TV-Z]{25}$";
-
-/// An erasure's id: a prefix and a ULID.
-pub(super) const ERASURE_ID: &str = "^era_[0-7][0-9A-HJKMNP-TV-Z]{25}$";
 
 fn parameter(place: &str, name: &str, description: &str, schema: Value) -> Value {
     let mut parameter = json!({"name": name, "in": place, "description": description});

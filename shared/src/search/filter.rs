@@ -7,7 +7,7 @@ use std::cmp::Ordering;
 
 use serde_json::{Number, Value};
 
-use crate::invalid::{InvalidField, escape};
+use crate::wire::invalid::{InvalidField, escape};
 
 /// Conditions of one filter.
 pub const CONDITIONS_MAX: usize = 16;

@@ -2,8 +2,8 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use longshore::destination::{PrivateDestinations, check};
 use longshore::limits::URL_BYTES_MAX;
+use longshore::security::destination::{PrivateDestinations, check};
 use url::Host;
 
 use crate::texts;

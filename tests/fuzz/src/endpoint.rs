@@ -1,15 +1,15 @@
 //! Endpoints: a refused one never reaches the store, an accepted one hides its headers there and can be sent to.
 
 use futures_util::FutureExt;
-use longshore::claim::ClaimedEndpoint;
-use longshore::destination;
-use longshore::endpoint::{EndpointRow, EvidencePolicy};
-use longshore::endpoints::put_endpoint;
-use longshore::jobs::target::SERVICE_ORIGIN;
-use longshore::jobs::webhook::prepare;
+use longshore::kinds::target::SERVICE_ORIGIN;
+use longshore::kinds::webhook::prepare;
 use longshore::limits::{MAX_ATTEMPTS_MAX, TASK_TIMEOUT_SECONDS_MAX, TIMEOUT_SECONDS_MAX};
+use longshore::manage::endpoints::put_endpoint;
+use longshore::model::claimed::ClaimedEndpoint;
+use longshore::model::endpoint::{EndpointRow, EvidencePolicy};
 use longshore::ports::Param;
-use longshore::redact::{Redaction, is_pointer};
+use longshore::security::destination;
+use longshore::security::redact::{Redaction, is_pointer};
 use serde_json::{Value, json};
 
 use crate::stub::{NOW_MS, Stub, claimed, is_the_callers, settings};

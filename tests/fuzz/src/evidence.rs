@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use longshore::attempt::{EvidenceRef, LogEntry};
-use longshore::evidence::{Digests, Exchange, Pack, RecordHead, inline, pack_key, record as write, sha256, wire};
 use longshore::limits::EVIDENCE_INLINE_BYTES;
+use longshore::manage::query::read_evidence;
+use longshore::model::attempt::{EvidenceRef, LogEntry};
+use longshore::model::evidence::{Digests, Exchange, Pack, RecordHead, inline, pack_key, record as write, wire};
 use longshore::ports::{HttpRequest, HttpResponse};
-use longshore::query::read_evidence;
-use longshore::redact::Redaction;
+use longshore::security::redact::Redaction;
+use longshore::wire::idempotency::sha256;
 use serde_json::{Value, json};
 
 use crate::redact::{CANARY, plant};
@@ -60,7 +61,7 @@ pub fn record(bytes: &[u8]) -> bool {
 }
 
 fn entry(evidence: &EvidenceRef) -> LogEntry {
-    let lease = longshore::job::mint_ulid(NOW_MS, 3);
+    let lease = longshore::model::job::mint_ulid(NOW_MS, 3);
     let begun = json!({"started_at": NOW_MS, "lease": lease, "evidence": evidence});
     serde_json::from_value(begun).unwrap()
 }

@@ -5,16 +5,16 @@ use std::collections::BTreeMap;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use longshore::batch::read_batch;
-use longshore::destination;
-use longshore::idempotency::check_key;
-use longshore::job::is_id;
-use longshore::jobs::shown;
-use longshore::jobs::webhook::prepare;
+use longshore::accept::batch::read_batch;
+use longshore::accept::request::{NewJob, check};
+use longshore::kinds::shown;
+use longshore::kinds::webhook::prepare;
 use longshore::limits::{ACCEPT_PARAMETER_BYTES, BATCH_JOBS_MAX, METADATA_BYTES_MAX, RUN_AFTER_MS_MAX};
-use longshore::problem::Problem;
-use longshore::redact::is_secret_name;
-use longshore::request::{NewJob, check};
+use longshore::model::job::is_id;
+use longshore::security::destination;
+use longshore::security::redact::is_secret_name;
+use longshore::wire::idempotency::check_key;
+use longshore::wire::problem::Problem;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 

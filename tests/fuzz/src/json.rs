@@ -1,7 +1,7 @@
 //! The depth of JSON, against the parser's own.
 
-use longshore::json_depth::depth_exceeds;
 use longshore::limits::JSON_DEPTH_MAX;
+use longshore::wire::json_depth::depth_exceeds;
 use serde_json::Value;
 
 use crate::head;

@@ -1,7 +1,7 @@
 //! Queue messages: a hint that is read says the same when it is written again.
 
-use longshore::hint::{decode, encode, into_batches};
 use longshore::limits::{MESSAGE_BYTES_MAX, SEND_BATCH_MESSAGES_MAX};
+use longshore::model::hint::{decode, encode, into_batches};
 
 use crate::head;
 

@@ -1,6 +1,6 @@
 //! Redaction: a secret that was planted where it is to be hidden is not there afterwards.
 
-use longshore::redact::{REDACTED, Redaction, is_pointer, is_secret_name, redact_url};
+use longshore::security::redact::{REDACTED, Redaction, is_pointer, is_secret_name, redact_url};
 use serde_json::Value;
 use url::Url;
 

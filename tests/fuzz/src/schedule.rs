@@ -1,8 +1,8 @@
 //! Cron expressions and time zones as callers write them.
 
-use longshore::cron::{Cron, CronProblem};
 use longshore::limits::CRON_BYTES_MAX;
-use longshore::zone::Zone;
+use longshore::schedules::cron::{Cron, CronProblem};
+use longshore::schedules::zone::Zone;
 
 use crate::stub::NOW_MS;
 use crate::texts;

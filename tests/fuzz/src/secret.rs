@@ -2,12 +2,11 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use longshore::destination;
-use longshore::key::{mint, parse, same_secret};
-use longshore::seal::SealedFor;
+use longshore::security::key::{mint, parse, same_secret};
+use longshore::security::seal::SealedFor;
+use longshore::security::signing::SigningSecret;
+use longshore::security::{cursor as cursors, destination, seal};
 use longshore::settings::Settings;
-use longshore::signing::SigningSecret;
-use longshore::{cursor as cursors, seal};
 
 use crate::stub::keys;
 use crate::{head, texts};

@@ -4,13 +4,13 @@ use std::cell::RefCell;
 use std::future::pending;
 use std::time::Duration;
 
-use longshore::claim::{Claimed, ClaimedEndpoint};
-use longshore::keyring::Keyring;
+use longshore::model::claimed::{Claimed, ClaimedEndpoint};
 use longshore::ports::{BlobError, Blobs, Clock, Database, DatabaseError, IndexDatabase, Rows, Statement};
-use longshore::problem::Problem;
-use longshore::seal::seal;
-use longshore::secrets;
+use longshore::security::keyring::Keyring;
+use longshore::security::seal::seal;
 use longshore::settings::Settings;
+use longshore::store::secrets;
+use longshore::wire::problem::Problem;
 
 /// 2026-11-02T08:30:00Z.
 pub const NOW_MS: i64 = 1_793_608_200_000;
@@ -111,7 +111,7 @@ fn sealed_secret(endpoint: &str) -> (u32, String) {
 pub fn claimed(payload: &str, endpoint: Option<ClaimedEndpoint>) -> Claimed {
     Claimed {
         tenant: "acme".into(),
-        id: longshore::job::mint_id(NOW_MS, 1),
+        id: longshore::model::job::mint_id(NOW_MS, 1),
         kind: "webhook".into(),
         endpoint_id: "orders".into(),
         group: None,
@@ -120,7 +120,7 @@ pub fn claimed(payload: &str, endpoint: Option<ClaimedEndpoint>) -> Claimed {
         failures: 0,
         suspect: 0,
         max_attempts: 3,
-        backoff: longshore::backoff::Schedule::Fast,
+        backoff: longshore::model::backoff::Schedule::Fast,
         deadline_at: None,
         created_at: NOW_MS,
         lease: std::rc::Rc::default(),

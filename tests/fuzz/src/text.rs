@@ -3,13 +3,13 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use longshore::backoff::parse_retry_after;
-use longshore::idempotency::{KeyError, check_key, parse_header};
-use longshore::invalid::{Headers, check_headers};
-use longshore::jobs::judge;
-use longshore::outcome::{Outcome, RetryAfter};
+use longshore::kinds::judge;
+use longshore::model::backoff::parse_retry_after;
+use longshore::model::outcome::{Outcome, RetryAfter};
 use longshore::ports::HttpResponse;
-use longshore::time::{date, parse_rfc3339, rfc3339};
+use longshore::wire::idempotency::{KeyError, check_key, parse_header};
+use longshore::wire::invalid::{Headers, check_headers};
+use longshore::wire::time::{date, parse_rfc3339, rfc3339};
 
 use crate::stub::claimed;
 use crate::{head, texts};

@@ -6,8 +6,8 @@ use std::str::FromStr;
 
 use chrono::{DateTime, Offset, TimeZone, Utc};
 use chrono_tz::Tz;
-use longshore::cron::Cron;
-use longshore::zone::Zone;
+use longshore::schedules::cron::Cron;
+use longshore::schedules::zone::Zone;
 
 /// 2026-01-01T00:00:00Z.
 pub(crate) const FROM_MS: i64 = 1_767_225_600_000;

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use chrono::{Offset, TimeZone, Utc};
-use longshore::zone::{Instants, Zone};
+use longshore::schedules::zone::{Instants, Zone};
 use longshore_tests::scratch::repository;
 
 /// 2026-01-01T00:00:00Z: nothing before it is asked for.

@@ -3,14 +3,15 @@
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
-use longshore::job::{JobRef, Lane, mint_id};
 use longshore::limits::HOUR_MS;
-use longshore::payload::key;
-use longshore::plan::FREE;
+use longshore::limits::plan::FREE;
+use longshore::model::job::{JobRef, mint_id};
 use longshore::ports::{
     BlobError, Blobs, Clock, Database, DatabaseError, HintError, Hints, Http, HttpError, HttpRequest, HttpResponse,
     IndexDatabase, Param, Rows, Statement,
 };
+use longshore::store::objects::key;
+use longshore::wire::lane::Lane;
 use longshore_tests::sqlite::{SetClock, SqliteDatabase};
 
 /// When it begins.
@@ -153,7 +154,7 @@ impl Blobs for Counted {
     /// As many packs as one invocation of the free plan writes under its lease.
     async fn list(&self, prefix: &str, after: Option<&str>, _limit: u32) -> Result<Vec<String>, BlobError> {
         self.count();
-        if prefix == longshore::payload::PREFIX {
+        if prefix == longshore::store::objects::PREFIX {
             return Ok(vec![key(&JobRef { tenant: "acme".into(), id: mint_id(NOW - 2 * HOUR_MS, 1) })]);
         }
         let packs = if after.is_none() { FREE.jobs_per_invocation } else { 0 };

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use longshore::evidence::sha256;
+use longshore::wire::idempotency::sha256;
 use serde_json::Value;
 
 use super::book::Book;

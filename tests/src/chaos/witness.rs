@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use longshore::evidence::pack_key;
+use longshore::model::evidence::pack_key;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 

@@ -1,12 +1,12 @@
 //! Cases of the accept: once per key, in one round trip, and nothing at all when it refuses.
 
 use futures_util::future::join_all;
-use longshore::accept::accept;
-use longshore::authorize::Caller;
-use longshore::operate::{replay, set_paused};
-use longshore::origin::Origin;
-use longshore::problem::Problem;
-use longshore::request::check;
+use longshore::accept::authorize::Caller;
+use longshore::accept::insert::accept;
+use longshore::accept::request::check;
+use longshore::manage::operate::{replay, set_paused};
+use longshore::model::origin::Origin;
+use longshore::wire::problem::Problem;
 use serde_json::json;
 
 use super::stand::{Stand, Store, delay, request};

@@ -1,11 +1,12 @@
 //! Texts of a job that embeds become documents of an index, each once, whatever ends an attempt.
 
 use longshore::index::manage::put_index;
-use longshore::job::{JobRef, Lane};
 use longshore::limits::INDEX_GO_ON_SECONDS;
-use longshore::plan::FREE;
-use longshore::process::process;
-use longshore::state::State;
+use longshore::limits::plan::FREE;
+use longshore::model::job::JobRef;
+use longshore::model::state::State;
+use longshore::run::process::process;
+use longshore::wire::lane::Lane;
 use serde_json::{Value, json};
 
 use super::indexing::{INDEX, Indexed};

@@ -1,9 +1,10 @@
 //! Cases of the claim, the heartbeat and the hand-back.
 
-use longshore::claim::{Claimed, find_suspects, hand_back, heartbeat};
-use longshore::endpoints::{EndpointChange, change_endpoint};
 use longshore::limits::{LEASE_MS, LEASE_SLACK_MS};
-use longshore::operate::set_paused;
+use longshore::manage::endpoints::{EndpointChange, change_endpoint};
+use longshore::manage::operate::set_paused;
+use longshore::model::claimed::Claimed;
+use longshore::run::claim::{find_suspects, hand_back, heartbeat};
 use serde_json::json;
 
 use super::stand::{Stand, Store, delay, request};
@@ -94,7 +95,7 @@ pub async fn a_paused_pipeline_holds<S: Store>(stand: &Stand<S>) {
 /// After its deadline a job is not claimed.
 pub async fn a_passed_deadline_stays<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
-    let at = longshore::time::rfc3339(stand.store.now_ms() + 10_000);
+    let at = longshore::wire::time::rfc3339(stand.store.now_ms() + 10_000);
     let job = case.accept_one(request(json!({"deadline_at": at})), None).await.unwrap().job;
     case.make_past(11_000).await;
     assert!(case.claim(&stand.token(), &[&job], false).await.is_empty());
@@ -123,7 +124,7 @@ pub async fn a_heartbeat_renews_only_its_own<S: Store>(stand: &Stand<S>) {
     case.claim(&token, &[&mine], false).await;
     case.claim(&stand.token(), &[&foreign], false).await;
     case.make_past(20_000).await;
-    let name = |job: &longshore::job::JobRef, attempt| (job.tenant.clone(), job.id.clone(), attempt);
+    let name = |job: &longshore::model::job::JobRef, attempt| (job.tenant.clone(), job.id.clone(), attempt);
     let asked = [name(&mine, 1), name(&foreign, 1), name(&mine, 2)];
     assert_eq!(heartbeat(stand, &token, &asked).await.unwrap(), std::slice::from_ref(&mine));
     let left = |raw: serde_json::Value| raw["lease_until"].as_i64().unwrap() - raw["now"].as_i64().unwrap();

@@ -2,22 +2,23 @@
 
 use std::time::Duration;
 
-use longshore::attempt::EndedBy;
-use longshore::claim::heartbeat;
-use longshore::complete::complete;
-use longshore::endpoints::{EndpointChange, change_endpoint, read_endpoint};
-use longshore::flush::{Flushed, flush};
-use longshore::groups::read_group;
-use longshore::job::{JobRef, Lane};
+use longshore::limits::plan::PAID;
 use longshore::limits::{COMPLETION_GRACE_MS, CRASH_SEEN_MS_MAX, LEASE_COVERS_MS_MAX, LEASE_MS, LEASE_SLACK_MS};
-use longshore::operate::cancel;
-use longshore::outcome::{ErrorClass, Outcome};
-use longshore::plan::PAID;
-use longshore::problem::Problem;
-use longshore::result::JobResult;
-use longshore::run::Finished;
-use longshore::settle::{Place, Settlement, settle};
-use longshore::state::{Decision, State};
+use longshore::manage::endpoints::{EndpointChange, change_endpoint, read_endpoint};
+use longshore::manage::groups::read_group;
+use longshore::manage::operate::cancel;
+use longshore::model::attempt::EndedBy;
+use longshore::model::job::JobRef;
+use longshore::model::outcome::{ErrorClass, Outcome};
+use longshore::model::result::JobResult;
+use longshore::model::state::{Decision, State};
+use longshore::run::attempt::Finished;
+use longshore::run::claim::heartbeat;
+use longshore::run::complete::complete;
+use longshore::run::flush::{Flushed, flush};
+use longshore::run::settle::{Place, Settlement, settle};
+use longshore::wire::lane::Lane;
+use longshore::wire::problem::Problem;
 use serde_json::{Value, json};
 
 use super::stand::{Case, Stand, Store, place};

@@ -2,24 +2,26 @@
 
 use std::time::Duration;
 
-use longshore::endpoints::list_endpoints;
-use longshore::erasures::{ErasureCounts, ErasureRow, ErasureState, read_erasure, request_erasure};
-use longshore::evidence::{RecordHead, pack_key, record, sha256};
-use longshore::groups::read_group;
 use longshore::index::manage::{put_index, read_index};
-use longshore::job::{JobRef, Lane};
+use longshore::limits::plan::FREE;
 use longshore::limits::{HOUR_MS, LEASE_MS, WALL_MS_MAX};
-use longshore::operate::replay;
-use longshore::outcome::Outcome;
-use longshore::plan::FREE;
-use longshore::problem::Problem;
-use longshore::process::process;
-use longshore::query::read_evidence;
-use longshore::schedules::{list_schedules, put_schedule};
+use longshore::manage::endpoints::list_endpoints;
+use longshore::manage::erasures::{ErasureCounts, ErasureRow, ErasureState, read_erasure, request_erasure};
+use longshore::manage::groups::read_group;
+use longshore::manage::operate::replay;
+use longshore::manage::query::read_evidence;
+use longshore::model::evidence::{RecordHead, pack_key, record};
+use longshore::model::job::JobRef;
+use longshore::model::outcome::Outcome;
+use longshore::model::state::Decision;
+use longshore::run::process::process;
+use longshore::run::settle::{Settlement, settle};
+use longshore::schedules::manage::{list_schedules, put_schedule};
 use longshore::settings::Settings;
-use longshore::settle::{Settlement, settle};
-use longshore::state::Decision;
 use longshore::sweep::sweep;
+use longshore::wire::idempotency::sha256;
+use longshore::wire::lane::Lane;
+use longshore::wire::problem::Problem;
 use serde_json::json;
 
 use super::stand::{Case, Stand, Store, place, request};
@@ -190,7 +192,7 @@ pub async fn a_running_job_is_met_again<S: Store>(stand: &Stand<S>) {
         defer,
         (1, Some(202), "0".into()),
     );
-    deferred.entry.evidence = Some(longshore::attempt::EvidenceRef::Off);
+    deferred.entry.evidence = Some(longshore::model::attempt::EvidenceRef::Off);
     settle(stand, &token, &stand.settings.plan, &[deferred]).await.unwrap();
     let erasure = case.erasure(None).await;
     case.wait_for_ids(&erasure).await;
@@ -204,11 +206,14 @@ pub async fn a_running_job_is_met_again<S: Store>(stand: &Stand<S>) {
         (ErasureState::Running, 1)
     );
     let retry = Decision::Retry { delay: due_in, failures: 1 };
-    let outcome =
-        Outcome::Failed { class: longshore::outcome::ErrorClass::Http5xx, message: String::new(), retry_after: None };
+    let outcome = Outcome::Failed {
+        class: longshore::model::outcome::ErrorClass::Http5xx,
+        message: String::new(),
+        retry_after: None,
+    };
     let mut failed =
         Settlement::new((running.clone(), 1), place(String::new()), outcome, retry, (1, Some(500), "0".into()));
-    failed.entry.evidence = Some(longshore::attempt::EvidenceRef::Off);
+    failed.entry.evidence = Some(longshore::model::attempt::EvidenceRef::Off);
     settle(stand, &token, &stand.settings.plan, &[failed]).await.unwrap();
     assert_eq!(stand.raw(&running).await["state"], "cancelled");
     assert_eq!(case.finish(&erasure).await.counts.jobs, 2);

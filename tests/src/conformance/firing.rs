@@ -1,13 +1,13 @@
 //! Cases of the schedules: each slot makes one job, whoever fires it, how often, and whatever changes in between.
 
 use futures_util::future::join_all;
-use longshore::endpoints::{EndpointChange, change_endpoint};
-use longshore::fire::{fire_due, read_due, tick};
-use longshore::job::Lane;
-use longshore::origin::Origin;
-use longshore::problem::Problem;
-use longshore::schedule::ScheduleRow;
-use longshore::schedules::{delete_schedule, list_schedules, put_schedule, read_schedule, run_schedule};
+use longshore::manage::endpoints::{EndpointChange, change_endpoint};
+use longshore::model::origin::Origin;
+use longshore::schedules::fire::{fire_due, read_due, tick};
+use longshore::schedules::manage::{delete_schedule, list_schedules, put_schedule, read_schedule, run_schedule};
+use longshore::schedules::schedule::ScheduleRow;
+use longshore::wire::lane::Lane;
+use longshore::wire::problem::Problem;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
@@ -137,7 +137,7 @@ pub async fn a_slot_beside_an_open_job_is_skipped<S: Store>(stand: &Stand<S>) {
     let jobs = row(&case).await.history.into_iter().filter_map(|firing| firing.job_id);
     let jobs: Vec<_> = jobs.map(|id| case.job(&id)).collect();
     assert_eq!(jobs.len(), 1);
-    longshore::process::process(stand, &stand.settings, Lane::Webhooks, jobs).await;
+    longshore::run::process::process(stand, &stand.settings, Lane::Webhooks, jobs).await;
     case.make_past(A_MINUTE_MS).await;
     assert_eq!(tick(stand, &stand.settings).await.unwrap(), 1, "the job before it has ended");
     end(&case).await;

@@ -1,17 +1,18 @@
 //! Cases of groups: their counters are what a count of the rows would say, whatever is repeated.
 
-use longshore::accept::accept;
-use longshore::groups::{GroupRow, read_group};
-use longshore::job::JobRef;
-use longshore::operate::{cancel, replay};
-use longshore::outcome::{ErrorClass, Outcome};
-use longshore::plan::PAID;
-use longshore::problem::Problem;
-use longshore::request::check;
-use longshore::result::JobResult;
-use longshore::settle::{Settlement, settle};
-use longshore::state::{DeadReason, Decision};
+use longshore::accept::insert::accept;
+use longshore::accept::request::check;
+use longshore::limits::plan::PAID;
+use longshore::manage::groups::read_group;
+use longshore::manage::operate::{cancel, replay};
+use longshore::model::job::JobRef;
+use longshore::model::outcome::{ErrorClass, Outcome};
+use longshore::model::result::JobResult;
+use longshore::model::state::{DeadReason, Decision};
+use longshore::run::settle::{Settlement, settle};
+use longshore::store::counted::GroupRow;
 use longshore::sweep::sweep;
+use longshore::wire::problem::Problem;
 use serde_json::{Value, json};
 
 use super::stand::{Case, Stand, Store, place, request};
@@ -46,7 +47,7 @@ impl<S: Store> Case<'_, S> {
             let failed = Outcome::Failed { class: ErrorClass::Http5xx, message: "no".into(), retry_after: None };
             let outcome =
                 if *decision == Decision::Succeed { Outcome::Succeeded { result: JobResult::Empty } } else { failed };
-            let place = longshore::settle::Place { grouped: true, ..place(String::new()) };
+            let place = longshore::run::settle::Place { grouped: true, ..place(String::new()) };
             Settlement::new(((*job).clone(), 1), place, outcome, *decision, (1, None, "0".to_owned()))
         };
         let settlements: Vec<_> = told.iter().map(settlement).collect();

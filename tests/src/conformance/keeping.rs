@@ -1,16 +1,17 @@
 //! Cases of what is kept as it was written: whatever a caller writes as JSON comes out of the store token for token.
 
-use longshore::accept::accept;
-use longshore::fire::tick;
-use longshore::job::{JobRef, JobRow, Lane};
-use longshore::jobs::shown;
-use longshore::operate::{discard, replay};
-use longshore::plan::PAID;
-use longshore::process::process;
-use longshore::query::{JobFilter, list_by_key, list_dead_letters, list_jobs};
-use longshore::request::check;
-use longshore::schedules::{list_schedules, put_schedule, read_schedule};
-use longshore::state::State;
+use longshore::accept::insert::accept;
+use longshore::accept::request::check;
+use longshore::kinds::shown;
+use longshore::limits::plan::PAID;
+use longshore::manage::operate::{discard, replay};
+use longshore::manage::query::{JobFilter, list_by_key, list_dead_letters, list_jobs};
+use longshore::model::job::{JobRef, JobRow};
+use longshore::model::state::State;
+use longshore::run::process::process;
+use longshore::schedules::fire::tick;
+use longshore::schedules::manage::{list_schedules, put_schedule, read_schedule};
+use longshore::wire::lane::Lane;
 use serde_json::json;
 use serde_json::value::RawValue;
 

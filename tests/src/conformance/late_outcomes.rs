@@ -1,7 +1,7 @@
 //! Cases of the outcome that comes after a completion has ended its attempt: what readers of the job see of it.
 
-use longshore::complete::complete;
-use longshore::outcome::{ErrorClass, Outcome};
+use longshore::model::outcome::{ErrorClass, Outcome};
+use longshore::run::complete::complete;
 use serde_json::json;
 
 use super::completing::{DUE_IN, flush_late};

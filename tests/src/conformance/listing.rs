@@ -1,14 +1,15 @@
 //! Cases of reading: pages, filters, dead letters, endpoints, evidence, and the walls between tenants.
 
-use longshore::endpoints::{list_endpoints, read_endpoint};
-use longshore::export::{Step, TenantExport};
-use longshore::job::Lane;
-use longshore::key::Scope;
-use longshore::operate::{cancel, discard, replay, retry_now};
-use longshore::plan::{PAID, Plan};
-use longshore::problem::Problem;
-use longshore::process::process;
-use longshore::query::{JobFilter, list_by_key, list_dead_letters, list_jobs, read_evidence, read_job};
+use longshore::limits::plan::{PAID, Plan};
+use longshore::manage::endpoints::{list_endpoints, read_endpoint};
+use longshore::manage::export::{Step, TenantExport};
+use longshore::manage::operate::{cancel, discard, replay, retry_now};
+use longshore::manage::query::{JobFilter, list_by_key, list_dead_letters, list_jobs, read_evidence};
+use longshore::run::process::process;
+use longshore::security::key::Scope;
+use longshore::store::rows::read_job;
+use longshore::wire::lane::Lane;
+use longshore::wire::problem::Problem;
 use serde_json::{Value, json};
 
 use super::stand::{Case, Stand, Store, request};
@@ -186,7 +187,7 @@ pub async fn a_tenant_is_exported_whole<S: Store>(stand: &Stand<S>) {
     let record = read_evidence(stand, &row.log[0]).await.unwrap();
     assert_eq!(jobs[7]["attempts"][0]["evidence"]["record"], record);
     let waiting = read_job(stand, &case.job(&ids[8])).await.unwrap();
-    let payload = longshore::jobs::shown(&waiting.kind, waiting.payload.as_deref().unwrap()).unwrap();
+    let payload = longshore::kinds::shown(&waiting.kind, waiting.payload.as_deref().unwrap()).unwrap();
     assert_eq!((&jobs[8]["payload"], &jobs[8]["attempts"]), (&json!(payload), &json!([])));
     let few = exported(&case, Plan { export_calls: 3, ..PAID }).await;
     let things = |lines: &[Value]| lines.iter().filter(|line| line["type"] != "key").cloned().collect::<Vec<_>>();

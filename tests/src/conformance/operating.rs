@@ -1,14 +1,15 @@
 //! Cases of what operators do: cancel, retry now, replay, discard, wake.
 
 use futures_util::future::join_all;
-use longshore::job::JobRef;
-use longshore::operate::{cancel, discard, replay, retry_now, wake};
-use longshore::outcome::{ErrorClass, Outcome};
-use longshore::plan::PAID;
-use longshore::problem::Problem;
-use longshore::settle::{Settlement, settle};
-use longshore::state::{DeadReason, Decision, State};
-use serde_json::{json, value::RawValue};
+use longshore::limits::plan::PAID;
+use longshore::manage::operate::{cancel, discard, replay, retry_now, wake};
+use longshore::model::job::JobRef;
+use longshore::model::outcome::{ErrorClass, Outcome};
+use longshore::model::state::{DeadReason, Decision, State};
+use longshore::run::settle::{Settlement, settle};
+use longshore::wire::problem::Problem;
+use serde_json::json;
+use serde_json::value::RawValue;
 
 use super::stand::{Case, Stand, Store, place, request};
 

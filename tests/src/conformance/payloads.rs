@@ -1,15 +1,16 @@
 //! Cases of large payloads: the object is there before its row, is what is sent, and leaves after it.
 
-use longshore::accept::Accepted;
-use longshore::job::{JobRef, Lane, mint_id};
+use longshore::accept::insert::Accepted;
+use longshore::limits::plan::PAID;
 use longshore::limits::{HOUR_MS, PAYLOAD_INLINE_BYTES, PAYLOAD_WAIT_SECONDS};
-use longshore::operate::{cancel, replay};
-use longshore::outcome::{ErrorClass, Fault};
-use longshore::payload::key;
-use longshore::plan::PAID;
-use longshore::problem::Problem;
-use longshore::process::process;
-use longshore::state::State;
+use longshore::manage::operate::{cancel, replay};
+use longshore::model::job::{JobRef, mint_id};
+use longshore::model::outcome::{ErrorClass, Fault};
+use longshore::model::state::State;
+use longshore::run::process::process;
+use longshore::store::objects::key;
+use longshore::wire::lane::Lane;
+use longshore::wire::problem::Problem;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
@@ -74,7 +75,7 @@ pub async fn a_large_payload_is_sent_as_it_came<S: Store>(stand: &Stand<S>) {
     let row = stand.row(&task).await;
     assert_eq!((row.payload, row.payload_bytes), (None, i64::try_from(payload.len()).ok()));
     let claimed = case.claim(&stand.token(), &[&webhook], false).await;
-    assert_eq!(longshore::jobs::timeout_of(&claimed[0]), 7, "also of a claim that read no object");
+    assert_eq!(longshore::kinds::timeout_of(&claimed[0]), 7, "also of a claim that read no object");
     let again = case.large().await.job;
     for (job, body) in [(&again, large(json!({}))["payload"]["body"].to_string()), (&task, payload)] {
         case.run(job).await;

@@ -1,19 +1,18 @@
 //! Quotas: what was accepted counts once, and what is over is refused whole.
 
-use longshore::accept::accept;
-use longshore::authorize::Caller;
-use longshore::erasures::request_erasure;
-use longshore::key::parse;
-use longshore::keys::{create_key, list_keys};
-use longshore::origin::Origin;
-use longshore::problem::Problem;
-use longshore::quotas::{put_quota, read_quota};
-use longshore::request::check;
+use longshore::accept::authorize::Caller;
+use longshore::accept::insert::accept;
+use longshore::accept::quotas::{put_quota, read_quota};
+use longshore::accept::request::check;
+use longshore::manage::erasures::request_erasure;
+use longshore::manage::keys::{create_key, list_keys};
+use longshore::model::origin::Origin;
+use longshore::security::key::parse;
+use longshore::wire::problem::Problem;
 use serde_json::{Value, json};
 
-use crate::client::early_in_a_day;
-
 use super::stand::{Case, Stand, Store, request};
+use crate::client::early_in_a_day;
 
 async fn set<S: Store>(case: &Case<'_, S>, jobs_per_day: Value) {
     let body = json!({"jobs_per_day": jobs_per_day}).to_string();

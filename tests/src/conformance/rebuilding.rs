@@ -3,8 +3,8 @@
 use longshore::index::IndexRow;
 use longshore::index::clear::clear;
 use longshore::index::manage::{Change, put_index, read_index};
-use longshore::job::Lane;
-use longshore::process::process;
+use longshore::run::process::process;
+use longshore::wire::lane::Lane;
 use serde_json::json;
 
 use super::indexing::{GUIDE, INDEX, Indexed};

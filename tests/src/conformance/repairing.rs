@@ -1,8 +1,8 @@
 //! An index that is held against itself: what differs is found by its name, and mended if that is asked for.
 
-use longshore::job::Lane;
 use longshore::limits::INDEX_CHUNKS_MAX;
-use longshore::process::process;
+use longshore::run::process::process;
+use longshore::wire::lane::Lane;
 use serde_json::json;
 
 use super::indexing::{GUIDE, Indexed, numbers};

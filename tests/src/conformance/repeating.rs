@@ -1,12 +1,12 @@
 //! Cases of repeats: what is refused by the time or the settings of now is refused only if its key has no job.
 
-use longshore::accept::{Accepted, accept};
+use longshore::accept::insert::{Accepted, accept};
+use longshore::accept::quotas::put_quota;
+use longshore::accept::request::check;
 use longshore::limits::{HOUR_MS, PAYLOAD_INLINE_BYTES};
-use longshore::problem::Problem;
-use longshore::quotas::put_quota;
-use longshore::request::check;
 use longshore::settings::Settings;
-use longshore::time::rfc3339;
+use longshore::wire::problem::Problem;
+use longshore::wire::time::rfc3339;
 use serde_json::{Value, json};
 
 use super::stand::{Case, Stand, Store, request};

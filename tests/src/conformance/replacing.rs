@@ -1,12 +1,13 @@
 //! All documents of a source are replaced: what nobody brought again leaves, and nothing else.
 
-use longshore::documents::Documents;
+use longshore::accept::documents::Documents;
+use longshore::accept::request::check;
 use longshore::index::manage::{drop_index, read_index};
-use longshore::job::{JobRef, Lane};
+use longshore::model::job::JobRef;
+use longshore::model::state::State;
 use longshore::ports::{IndexDatabase, Statement};
-use longshore::process::process;
-use longshore::request::check;
-use longshore::state::State;
+use longshore::run::process::process;
+use longshore::wire::lane::Lane;
 use serde_json::{Value, json};
 
 use super::indexing::{INDEX, Indexed};
@@ -21,12 +22,15 @@ async fn replace<S: Store>(case: &Indexed<'_, S>, lines: &[Value]) -> (Vec<JobRe
     for (at, line) in lines.iter().enumerate() {
         stand.clock_off_ms.update(|ms| ms + 1);
         let job = documents.check(stand, &stand.settings, line.to_string().as_bytes(), at, None).unwrap();
-        jobs.push(longshore::accept::accept(stand, caller, vec![job]).await.unwrap().pop().unwrap().unwrap().job);
+        jobs.push(
+            longshore::accept::insert::accept(stand, caller, vec![job]).await.unwrap().pop().unwrap().unwrap().job,
+        );
     }
     stand.clock_off_ms.update(|ms| ms + 1);
     let removal = documents.removal(&jobs[0].id).unwrap();
     let removal = check(stand, &stand.settings, &removal, 0, None).unwrap();
-    let removal = longshore::accept::accept(stand, caller, vec![removal]).await.unwrap().pop().unwrap().unwrap().job;
+    let removal =
+        longshore::accept::insert::accept(stand, caller, vec![removal]).await.unwrap().pop().unwrap().unwrap().job;
     (jobs, removal)
 }
 

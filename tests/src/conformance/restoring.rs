@@ -1,15 +1,15 @@
 //! A store that is brought back to an earlier time: nothing moves until somebody says what is to become of its jobs.
 
-use longshore::accept::accept;
-use longshore::authorize::Caller;
-use longshore::claim::claim;
-use longshore::fire::{read_due, tick};
-use longshore::operate::{Restored, RestoredJobs, restored, set_paused};
-use longshore::problem::Problem;
-use longshore::request::check;
+use longshore::accept::authorize::Caller;
+use longshore::accept::insert::accept;
+use longshore::accept::request::check;
+use longshore::manage::operate::{Restored, RestoredJobs, restored, set_paused};
+use longshore::model::state::State;
+use longshore::run::claim::claim;
+use longshore::schedules::fire::{read_due, tick};
 use longshore::settings::Settings;
-use longshore::state::State;
 use longshore::sweep::{Swept, sweep};
+use longshore::wire::problem::Problem;
 use serde_json::json;
 
 use super::firing::{A_MINUTE_MS, put};

@@ -1,14 +1,15 @@
 //! Cases of signing secrets: made once whoever comes first, rotated, gone with their endpoint and their tenant.
 
-use longshore::claim::claim;
-use longshore::endpoints::{
+use longshore::limits::ROTATION_OVERLAP_MS;
+use longshore::manage::endpoints::{
     EndpointChange, change_endpoint, put_endpoint, read_secrets, read_tenant_secret, rotate_secret,
 };
-use longshore::erasures::request_erasure;
-use longshore::job::{JobRef, Lane};
-use longshore::limits::ROTATION_OVERLAP_MS;
-use longshore::process::process;
-use longshore::signing::SigningSecret;
+use longshore::manage::erasures::request_erasure;
+use longshore::model::job::JobRef;
+use longshore::run::claim::claim;
+use longshore::run::process::process;
+use longshore::security::signing::SigningSecret;
+use longshore::wire::lane::Lane;
 use serde_json::{Value, json};
 
 use super::stand::{Case, Stand, Store, request};

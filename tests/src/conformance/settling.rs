@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-use longshore::endpoints::read_endpoint;
-use longshore::job::{JobRef, Lane};
+use longshore::limits::plan::PAID;
 use longshore::limits::{RESULT_BYTES_MAX, RESULT_DEPTH_MAX};
-use longshore::outcome::{ErrorClass, Outcome};
-use longshore::plan::PAID;
-use longshore::process::process;
-use longshore::result::{JobResult, ResultError};
-use longshore::settle::{Settlement, settle};
-use longshore::state::{DeadReason, Decision, State};
+use longshore::manage::endpoints::read_endpoint;
+use longshore::model::job::JobRef;
+use longshore::model::outcome::{ErrorClass, Outcome};
+use longshore::model::result::{JobResult, ResultError};
+use longshore::model::state::{DeadReason, Decision, State};
+use longshore::run::process::process;
+use longshore::run::settle::{Settlement, settle};
+use longshore::wire::lane::Lane;
 use serde_json::{Value, json};
 
 use super::stand::{Case, Stand, Store, place, request};
@@ -192,7 +193,7 @@ pub async fn an_attempt_runs_end_to_end<S: Store>(stand: &Stand<S>) {
     for job in &jobs {
         let row = stand.row(job).await;
         assert_eq!(stand.raw(job).await["state"], "succeeded");
-        let record = longshore::query::read_evidence(stand, &row.log[0]).await.unwrap();
+        let record = longshore::manage::query::read_evidence(stand, &row.log[0]).await.unwrap();
         assert_eq!((&record["job_id"], &record["response"]["status"]), (&json!(job.id), &json!(200)));
         let sent =
             |request: &longshore::ports::HttpRequest| request.headers.contains(&("webhook-id".into(), job.id.clone()));

@@ -4,25 +4,27 @@ use std::cell::{Cell, RefCell, RefMut};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use longshore::accept::{Accepted, accept, seal_secrets};
-use longshore::authorize::Caller;
-use longshore::claim::{Claimed, claim};
-use longshore::endpoints::put_endpoint;
-use longshore::evidence::sha256;
-use longshore::job::{JobRef, JobRow, Lane, mint_id, mint_ulid};
-use longshore::key::parse;
-use longshore::keys::create_key;
-use longshore::origin::Origin;
-use longshore::plan::PAID;
+use longshore::accept::authorize::Caller;
+use longshore::accept::insert::{Accepted, accept, seal_secrets};
+use longshore::accept::request::check;
+use longshore::limits::plan::PAID;
+use longshore::manage::endpoints::put_endpoint;
+use longshore::manage::keys::create_key;
+use longshore::model::claimed::Claimed;
+use longshore::model::job::{JobRef, JobRow, mint_id, mint_ulid};
+use longshore::model::origin::Origin;
 use longshore::ports::{
     BlobError, Blobs, Clock, Database, DatabaseError, HintError, Hints, Http, HttpError, HttpRequest, HttpResponse,
     IndexDatabase, Param, Rows, Statement,
 };
-use longshore::problem::Problem;
-use longshore::query::read_job;
-use longshore::request::check;
+use longshore::run::claim::claim;
+use longshore::run::settle::Place;
+use longshore::security::key::parse;
 use longshore::settings::Settings;
-use longshore::settle::Place;
+use longshore::store::rows::read_job;
+use longshore::wire::idempotency::sha256;
+use longshore::wire::lane::Lane;
+use longshore::wire::problem::Problem;
 use serde_json::{Value, json};
 
 use crate::options::MASTER_KEY;

@@ -1,18 +1,18 @@
 //! Cases of the sweep: whatever no hint finds is found, and what is over leaves.
 
-use longshore::endpoints::{EndpointChange, change_endpoint};
-use longshore::job::{JobRef, Lane, first_id_at};
+use longshore::limits::plan::PAID;
 use longshore::limits::{CRASH_SEEN_MS_MAX, DAMPING_MS, DATABASE_BYTES_PAID, DAY_MS, HOUR_MS, LEASE_MS};
-use longshore::operate::{cancel, set_paused};
-use longshore::plan::PAID;
-use longshore::problem::Problem;
-use longshore::process::process;
+use longshore::manage::endpoints::{EndpointChange, change_endpoint};
+use longshore::manage::operate::{cancel, set_paused};
+use longshore::model::job::{JobRef, first_id_at};
+use longshore::run::process::process;
 use longshore::sweep::sweep;
+use longshore::wire::lane::Lane;
+use longshore::wire::problem::Problem;
 use serde_json::json;
 
-use crate::client::early_in_a_day;
-
 use super::stand::{Case, Stand, Store, request};
+use crate::client::early_in_a_day;
 
 impl<S: Store> Case<'_, S> {
     pub(super) async fn sweep(&self) {
@@ -151,7 +151,7 @@ pub async fn a_lease_that_nobody_could_settle_is_no_crash<S: Store>(stand: &Stan
 pub async fn a_deadline_buries<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     stand.set_mark(120_000).await;
-    let at = longshore::time::rfc3339(stand.store.now_ms() + 10_000);
+    let at = longshore::wire::time::rfc3339(stand.store.now_ms() + 10_000);
     let late = case.accept_one(request(json!({"deadline_at": at})), None).await.unwrap().job;
     let late = case.age_id(&late, 100_000).await;
     let asked = case.age_id(&case.plain().await, 90_000).await;

@@ -2,22 +2,22 @@
 
 use std::time::Duration;
 
-use longshore::attempt::EvidenceRef;
-use longshore::job::JobRef;
+use longshore::limits::plan::PAID;
 use longshore::limits::{DAY_MS, USAGE_DAYS};
-use longshore::outcome::Outcome;
-use longshore::plan::PAID;
-use longshore::result::JobResult;
-use longshore::settle::{Settlement, settle};
-use longshore::state::Decision;
-use longshore::usage::{Days, Usage, UsageRow, list_usage};
+use longshore::manage::usage::{Days, UsageRow, list_usage};
+use longshore::model::attempt::EvidenceRef;
+use longshore::model::job::JobRef;
+use longshore::model::outcome::Outcome;
+use longshore::model::result::JobResult;
+use longshore::model::state::Decision;
+use longshore::run::settle::{Settlement, settle};
+use longshore::run::usage::Usage;
 use serde_json::{Value, json};
-
-use crate::client::early_in_a_day;
 
 use super::erasing::AGE_MS;
 use super::listing::exported;
 use super::stand::{Case, Stand, Store, place};
+use crate::client::early_in_a_day;
 
 /// A model, with calls, texts and tokens.
 type Spent<'a> = (&'a str, u64, u64, u64);

@@ -84,7 +84,8 @@ pub(super) fn reset(connection: &Connection, mark: i64) -> rusqlite::Result<()> 
     if !connection.is_autocommit() {
         connection.execute_batch("ROLLBACK")?; // A panic of the schedule before this one.
     }
-    let emptying: String = tables(connection)?.iter().map(|table| format!("DELETE FROM {table};")).collect();
-    connection.execute_batch(&emptying)?;
+    for table in tables(connection)? {
+        connection.execute(&format!("DELETE FROM {table}"), [])?;
+    }
     connection.execute("INSERT INTO meta (name, value) VALUES ('mark', ?1)", [mark]).map(|_| ())
 }

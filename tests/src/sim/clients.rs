@@ -2,10 +2,10 @@
 
 use std::rc::Rc;
 
-use longshore::authorize::Caller;
-use longshore::flush::send_hints;
-use longshore::problem::Problem;
-use longshore::time::rfc3339;
+use longshore::accept::authorize::Caller;
+use longshore::store::notify::send_hints;
+use longshore::wire::problem::Problem;
+use longshore::wire::time::rfc3339;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
@@ -13,13 +13,11 @@ use super::consumers::doom;
 use super::erasers::SUBJECTS;
 use super::executor::Doom;
 use super::faults::Fault;
-use super::indexers;
-use super::objects;
 use super::ports::Node;
-use super::providers;
-use super::repeats::{self, Answers};
+use super::repeats::Answers;
 use super::sabotage::Switch;
 use super::world::World;
+use super::{indexers, objects, providers, repeats};
 
 /// The tenants; both use the same names of endpoints and keys.
 pub(super) const TENANTS: [&str; 2] = ["acme", "bolt"];

@@ -2,12 +2,12 @@
 
 use std::rc::Rc;
 
-use longshore::complete::complete;
-use longshore::flush::send_hints;
-use longshore::job::{JobRef, JobRow};
-use longshore::outcome::{ErrorClass, Outcome};
-use longshore::problem::Problem;
-use longshore::state::State;
+use longshore::model::job::{JobRef, JobRow};
+use longshore::model::outcome::{ErrorClass, Outcome};
+use longshore::model::state::State;
+use longshore::run::complete::complete;
+use longshore::store::notify::send_hints;
+use longshore::wire::problem::Problem;
 use serde_json::{Value, json};
 
 use super::consumers::doom;

@@ -1,4 +1,4 @@
-//! Planted bugs of completions: one for each guard of [`longshore::complete`] and of the late outcome.
+//! Planted bugs of completions: one for each guard of [`longshore::run::complete`] and of the late outcome.
 
 use super::bugs::edit;
 use super::sabotage::Bug;

@@ -3,10 +3,10 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use longshore::hint::{UnreadableHint, decode};
-use longshore::job::JobRef;
-use longshore::operate::wake;
-use longshore::process::{process, process_suspects};
+use longshore::manage::operate::wake;
+use longshore::model::hint::{UnreadableHint, decode};
+use longshore::model::job::JobRef;
+use longshore::run::process::{process, process_suspects};
 use longshore::sweep::{Swept, sweep};
 
 use super::executor::Doom;

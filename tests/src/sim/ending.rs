@@ -1,17 +1,15 @@
 //! The invariants that are judged at the end, when all is drained.
 
-use longshore::attempt::{AttemptState, EvidenceRef, LogEntry};
-use longshore::evidence::{pack_key, sha256};
-use longshore::state::State;
+use longshore::model::attempt::{AttemptState, EvidenceRef, LogEntry};
+use longshore::model::evidence::pack_key;
+use longshore::model::state::State;
+use longshore::wire::idempotency::sha256;
 use serde_json::Value;
 
-use super::completers;
-use super::erasers;
-use super::indexers;
-use super::providers;
 use super::row::Row;
 use super::sabotage::Switch;
 use super::world::World;
+use super::{completers, erasers, indexers, providers};
 
 /// Judges the drained world.
 pub(super) fn judge(world: &World) -> Result<(), String> {

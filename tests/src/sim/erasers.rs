@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use longshore::erasures::request_erasure;
 use longshore::limits::ID_SKEW_MS_MAX;
-use longshore::state::State;
+use longshore::manage::erasures::request_erasure;
+use longshore::model::state::State;
 
 use super::clients::TENANTS;
 use super::consumers::doom;

@@ -4,8 +4,8 @@ use std::rc::Rc;
 
 use longshore::index::clear::clear;
 use longshore::index::manage::put_index;
-use longshore::problem::Problem;
 use longshore::search::chunk::ChunkLimits;
+use longshore::wire::problem::Problem;
 use serde_json::json;
 
 use super::clients::TENANTS;

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use longshore::evidence::sha256;
+use longshore::model::state::State;
 use longshore::search::chunk::{ChunkLimits, chunks, embedded};
-use longshore::state::State;
+use longshore::wire::idempotency::sha256;
 use serde_json::{Value, json};
 
 use super::clients::TENANTS;

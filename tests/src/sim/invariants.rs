@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use longshore::limits::{CLAIM_TOLERANCE_MS, CRASHES_MAX, DAMPING_MS, HOUR_MS, RETRY_AFTER_MS_MAX, SENDS_MAX};
-use longshore::limits::{INDEX_GO_ON_SECONDS, PAYLOAD_WAIT_DOUBLINGS, PAYLOAD_WAIT_SECONDS};
-use longshore::plan::PAID;
-use longshore::state::State;
+use longshore::limits::plan::PAID;
+use longshore::limits::{
+    CLAIM_TOLERANCE_MS, CRASHES_MAX, DAMPING_MS, HOUR_MS, INDEX_GO_ON_SECONDS, PAYLOAD_WAIT_DOUBLINGS,
+    PAYLOAD_WAIT_SECONDS, RETRY_AFTER_MS_MAX, SENDS_MAX,
+};
+use longshore::model::state::State;
 use serde_json::Value;
 
 use super::audit::Change;

@@ -4,9 +4,9 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 
-use longshore::daily_limit::DailyLimit;
 use longshore::limits::{CRASH_SEEN_MS_MAX, DAY_MS};
 use longshore::ports::{Param, Statement};
+use longshore::wire::daily_limit::DailyLimit;
 
 use super::faults::Fault;
 use super::invariants::Invariants;

@@ -1,6 +1,6 @@
 //! Large payloads: what clients ask for, and that rows and objects belong together at any time.
 
-use longshore::payload::{PREFIX, job_of, key};
+use longshore::store::objects::{PREFIX, job_of, key};
 use serde_json::{Value, json};
 
 use super::repeats;

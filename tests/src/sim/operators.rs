@@ -2,29 +2,29 @@
 
 use std::rc::Rc;
 
-use longshore::authorize::Caller;
-use longshore::endpoints::{EndpointChange, change_endpoint, put_endpoint, rotate_secret};
-use longshore::flush::send_hints;
-use longshore::hint::Hint;
-use longshore::job::{JobRef, Lane};
-use longshore::key::parse;
-use longshore::keys::create_key;
-use longshore::operate::{cancel, discard, replay, retry_now, set_paused};
-use longshore::origin::Origin;
-use longshore::problem::Problem;
+use longshore::accept::authorize::Caller;
+use longshore::manage::endpoints::{EndpointChange, change_endpoint, put_endpoint, rotate_secret};
+use longshore::manage::keys::create_key;
+use longshore::manage::operate::{cancel, discard, replay, retry_now, set_paused};
+use longshore::model::hint::Hint;
+use longshore::model::job::JobRef;
+use longshore::model::origin::Origin;
+use longshore::security::key::parse;
+use longshore::store::notify::send_hints;
+use longshore::wire::lane::Lane;
+use longshore::wire::problem::Problem;
 use serde_json::json;
 
 use super::clients::{ENDPOINTS, TENANTS};
-use super::completers;
 use super::consumers::doom;
 use super::executor::Doom;
 use super::faults::Fault;
-use super::generations::{self, LIMITS};
+use super::generations::LIMITS;
 use super::ports::Node;
 use super::quotas::JOBS_PER_KEY;
 use super::restorers::epoch_of_the_store;
-use super::tickers;
 use super::world::World;
+use super::{completers, generations, tickers};
 
 /// Makes what must be there before anything is enqueued. Called while all is calm.
 pub(super) async fn set_up(world: Rc<World>) {

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
-use longshore::outcome::ErrorClass;
+use longshore::model::outcome::ErrorClass;
 use serde_json::{Value, json};
 
 use super::faults::Fault;

@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Duration;
 
-use longshore::evidence::sha256;
-use longshore::job::{JobRef, Lane};
+use longshore::limits::plan::PAID;
 use longshore::limits::{STORAGE_REFUSE_PERCENT, STORAGE_WARN_PERCENT};
-use longshore::plan::PAID;
+use longshore::model::job::JobRef;
 use longshore::ports::{BlobError, Blobs, Clock, Database, DatabaseError, HintError, Hints, Param, Rows, Statement};
 use longshore::settings::Settings;
+use longshore::wire::idempotency::sha256;
+use longshore::wire::lane::Lane;
 
 use super::executor::{Call, Doom};
 use super::faults::Fault;
@@ -233,7 +234,7 @@ impl Node {
         let purge = statements.iter().find(|statement| statement.name == "purge");
         if let Some(Param::Text(jobs)) = purge.and_then(|purge| purge.params.first()) {
             let jobs: Vec<JobRef> = serde_json::from_str(jobs).unwrap();
-            objects::delete(&self.world, &jobs.iter().map(longshore::payload::key).collect::<Vec<_>>());
+            objects::delete(&self.world, &jobs.iter().map(longshore::store::objects::key).collect::<Vec<_>>());
         }
     }
 }

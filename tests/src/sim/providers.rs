@@ -5,18 +5,17 @@ use std::rc::Rc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use longshore::evidence::sha256;
-use longshore::payload::vectors_key;
+use longshore::model::state::State;
 use longshore::ports::HttpRequest;
-use longshore::state::State;
+use longshore::store::objects::vectors_key;
+use longshore::wire::idempotency::sha256;
 use serde_json::{Value, json};
 
 use super::faults::Fault;
-use super::indexers;
-use super::poison;
 use super::receiver::Answer;
 use super::row::Row;
 use super::world::World;
+use super::{indexers, poison};
 use crate::provider::{floats, read_vectors};
 
 /// `EMBED_PROVIDERS` of every Worker.

@@ -4,8 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use longshore::hint::VERSION;
-use longshore::job::Lane;
+use longshore::model::hint::VERSION;
+use longshore::wire::lane::Lane;
 
 use super::consumers;
 use super::faults::Fault;

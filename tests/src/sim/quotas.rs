@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use longshore::accept::quotas::put_quota;
 use longshore::limits::DAY_MS;
 use longshore::ports::{Param, Statement};
-use longshore::quotas::put_quota;
 use serde_json::{Value, json};
 
 use super::audit::Change;

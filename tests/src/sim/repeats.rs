@@ -5,15 +5,15 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use longshore::accept::{Accepted, accept};
-use longshore::authorize::Caller;
-use longshore::job::JobRef;
-use longshore::payload::{job_of, put};
-use longshore::plan::PAID;
-use longshore::problem::Problem;
-use longshore::request::{NewJob, check};
+use longshore::accept::authorize::Caller;
+use longshore::accept::insert::{Accepted, accept};
+use longshore::accept::request::{NewJob, check};
+use longshore::limits::plan::PAID;
+use longshore::model::job::JobRef;
 use longshore::settings::Settings;
-use longshore::time::rfc3339;
+use longshore::store::objects::{job_of, put};
+use longshore::wire::problem::Problem;
+use longshore::wire::time::rfc3339;
 use serde_json::{Value, json};
 
 use super::clients::Order;

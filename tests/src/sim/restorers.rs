@@ -4,7 +4,7 @@
 
 use std::rc::Rc;
 
-use longshore::operate::{Restored, RestoredJobs, restored};
+use longshore::manage::operate::{Restored, RestoredJobs, restored};
 
 use super::consumers::doom;
 use super::executor::Doom;

@@ -3,9 +3,9 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
-use longshore::backoff::Schedule;
-use longshore::outcome::JobError;
-use longshore::state::State;
+use longshore::model::backoff::Schedule;
+use longshore::model::outcome::JobError;
+use longshore::model::state::State;
 use rusqlite::Result;
 use rusqlite::types::{FromSql, ValueRef};
 use serde::Deserialize;

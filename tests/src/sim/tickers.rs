@@ -2,12 +2,12 @@
 
 use std::rc::Rc;
 
-use longshore::fire::tick;
-use longshore::flush::send_hints;
-use longshore::hint::Hint;
-use longshore::origin::Origin;
-use longshore::problem::Problem;
-use longshore::schedules::{put_schedule, run_schedule};
+use longshore::model::hint::Hint;
+use longshore::model::origin::Origin;
+use longshore::schedules::fire::tick;
+use longshore::schedules::manage::{put_schedule, run_schedule};
+use longshore::store::notify::send_hints;
+use longshore::wire::problem::Problem;
 use serde_json::json;
 
 use super::clients::TENANTS;

@@ -4,10 +4,10 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use longshore::authorize::Caller;
-use longshore::job::JobRef;
+use longshore::accept::authorize::Caller;
 use longshore::limits::MARK_LAG_MS;
-use longshore::plan::PAID;
+use longshore::limits::plan::PAID;
+use longshore::model::job::JobRef;
 use longshore::ports::{DatabaseError, Rows, Statement};
 use longshore::settings::Settings;
 
@@ -18,9 +18,8 @@ use super::history::Batch;
 use super::indexers::Edit;
 use super::invariants::Invariants;
 use super::limits::{Holder, Limits};
-use super::objects;
 use super::plan::Narrow;
-use super::poison::{self, Poison};
+use super::poison::Poison;
 use super::queue::Queue;
 use super::quotas::Quotas;
 use super::random::Random;
@@ -28,7 +27,7 @@ use super::receiver::Receiver;
 use super::repeats::Repeats;
 use super::row::{Name, Row};
 use super::sabotage::{Bug, Switch};
-use super::{erasers, providers, quotas, restorers};
+use super::{erasers, objects, poison, providers, quotas, restorers};
 use crate::options::MASTER_KEY;
 use crate::sqlite::SqliteDatabase;
 

@@ -10,12 +10,12 @@ use serde_json::{Value, json};
 use super::*;
 use crate::embed::pause::PAUSE_MS_MAX;
 use crate::embed::pool::Pool;
-use crate::embed::providers::{Choice, Interface, Model, Provider};
 use crate::embed::vectors::calls_in;
 use crate::limits::{EMBED_BYTES_PER_CALL, EMBED_TEXTS_PER_CALL, EMBED_WAIT_SECONDS};
-use crate::outcome::ErrorClass;
+use crate::model::outcome::ErrorClass;
 use crate::ports::{DatabaseError, HttpError, HttpRequest, HttpResponse, IndexDatabase, Param, Rows, Statement};
-use crate::usage::{Usage, usage_of};
+use crate::run::usage::{Usage, usage_of};
+use crate::settings::providers::{Choice, Interface, Model, Provider};
 
 /// A provider that refuses texts with `bad` in them, and otherwise answers what it was told to, or vectors of two numbers.
 #[derive(Default)]

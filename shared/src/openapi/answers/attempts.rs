@@ -4,10 +4,9 @@
 
 use schemars::JsonSchema;
 
-use crate::attempt::{AttemptState, EndedBy};
-use crate::openapi::Time;
-use crate::openapi::told::JOB_ID;
-use crate::outcome::JobError;
+use crate::model::attempt::{AttemptState, EndedBy};
+use crate::model::outcome::JobError;
+use crate::wire::schema::{JOB_ID, Time};
 
 /// How an attempt is.
 #[derive(JsonSchema)]

@@ -1,12 +1,11 @@
-//! Schedules as the API shows them; see [`crate::schedule::ScheduleRow::to_json`].
+//! Schedules as the API shows them; see [`crate::schedules::schedule::ScheduleRow::to_json`].
 
 use schemars::JsonSchema;
 use serde_json::{Map, Value};
 
-use crate::backoff::Schedule as Backoff;
-use crate::openapi::told::JOB_ID;
-use crate::openapi::{KindName, NAME, Time};
-use crate::slots::{CatchUp, Overlap};
+use crate::model::backoff::Schedule as Backoff;
+use crate::schedules::slots::{CatchUp, Overlap};
+use crate::wire::schema::{JOB_ID, KindName, NAME, Time};
 
 /// What became of a slot.
 #[derive(JsonSchema)]

@@ -1,4 +1,4 @@
-//! Usage as the API shows it; see [`crate::usage::UsageRow`].
+//! Usage as the API shows it; see [`crate::manage::usage::UsageRow`].
 #![allow(dead_code, reason = "only the schemas are used")]
 
 use schemars::JsonSchema;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{AT, batch_answer, none_unreported, shown};
 use crate::index::{Counts, IndexRow};
-use crate::ndjson::as_lines;
+use crate::wire::ndjson::as_lines;
 
 const GENERATION: &str = "01KBJ3DW00H2C9D7E5F3G1A8B6";
 

@@ -3,13 +3,13 @@
 use serde_json::{Map, Value, json};
 
 use super::{DEPLOYMENT, KEYS, illegal};
-use crate::keys::KeyRequest;
+use crate::accept::quotas::QuotaRequest;
+use crate::manage::keys::KeyRequest;
+use crate::manage::operate::Restored;
 use crate::openapi::answers::{Health, Key, MadeKey, Paused, Quota, Readiness, RestoredAnswer, Stray};
 use crate::openapi::examples;
 use crate::openapi::told::{Told, told};
-use crate::operate::Restored;
-use crate::problem::Problem;
-use crate::quotas::QuotaRequest;
+use crate::wire::problem::Problem;
 
 pub(super) fn create_key() -> Told {
     told(KEYS, "Makes an API key", "The token is shown this once; only its hash is kept.")

@@ -1,7 +1,7 @@
 //! Endpoints and signing secrets.
 
 use super::{ENDPOINTS, illegal};
-use crate::endpoints::EndpointRequest;
+use crate::manage::endpoints::EndpointRequest;
 use crate::openapi::answers::{Endpoint, Secrets};
 use crate::openapi::examples;
 use crate::openapi::told::{Told, told};

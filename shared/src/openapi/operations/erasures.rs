@@ -1,11 +1,11 @@
 //! Erasure.
 
 use super::ERASURE;
-use crate::invalid::InvalidField;
 use crate::openapi::answers::Erasure;
 use crate::openapi::examples;
 use crate::openapi::told::{Told, told};
-use crate::problem::Problem;
+use crate::wire::invalid::InvalidField;
+use crate::wire::problem::Problem;
 
 pub(super) fn erase_tenant() -> Told {
     told(

@@ -4,7 +4,7 @@ use super::EXPORT;
 use crate::openapi::answers::export_line;
 use crate::openapi::examples;
 use crate::openapi::told::{Content, Told, told};
-use crate::problem::Problem;
+use crate::wire::problem::Problem;
 
 pub(super) fn export_tenant() -> Told {
     let line = Content { schema: export_line, examples: examples::export_lines() };

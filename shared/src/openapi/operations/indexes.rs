@@ -3,12 +3,12 @@
 use super::{INDEXES, illegal};
 use crate::index::find::SearchRequest;
 use crate::index::manage::PutIndex;
-use crate::jobs::index::Verify;
+use crate::kinds::index::Verify;
 use crate::openapi::answers::AcceptedJob;
 use crate::openapi::answers::indexes::{Index, Searched, WholeIndex, document_result};
 use crate::openapi::told::{Content, Told, told};
 use crate::openapi::{examples, problems};
-use crate::problem::Problem;
+use crate::wire::problem::Problem;
 
 pub(super) fn list_indexes() -> Told {
     told(INDEXES, "Lists indexes", "By name.")

@@ -1,13 +1,13 @@
 //! Jobs and dead letters.
 
 use super::{DEAD_LETTERS, JOBS, illegal};
-use crate::complete::{CompleteRequest, FailRequest};
+use crate::accept::request::JobRequest;
+use crate::manage::operate::{Discard, Replay};
 use crate::openapi::answers::{AcceptedJob, Attempt, BatchAnswer, DeadLetter, Evidence, Group, Job, NewJobs};
 use crate::openapi::told::{Lines, Told, told};
 use crate::openapi::{examples, problems};
-use crate::operate::{Discard, Replay};
-use crate::problem::Problem;
-use crate::request::JobRequest;
+use crate::run::complete::{CompleteRequest, FailRequest};
+use crate::wire::problem::Problem;
 
 pub(super) fn create_job() -> Told {
     let description = "The answer means that the job is durable. With an idempotency key, the same request again \

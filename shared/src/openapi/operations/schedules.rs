@@ -5,8 +5,8 @@ use crate::openapi::answers::AcceptedJob;
 use crate::openapi::answers::schedules::{Firing, Schedule};
 use crate::openapi::examples;
 use crate::openapi::told::{Told, told};
-use crate::problem::Problem;
-use crate::schedule::ScheduleRequest;
+use crate::schedules::schedule::ScheduleRequest;
+use crate::wire::problem::Problem;
 
 pub(super) fn list_schedules() -> Told {
     told(SCHEDULES, "Lists schedules", "By name, without payloads, and with the next slot only.")

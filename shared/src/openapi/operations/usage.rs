@@ -1,10 +1,10 @@
 //! Usage.
 
 use super::USAGE;
+use crate::manage::usage::Days;
 use crate::openapi::answers::Usage;
 use crate::openapi::examples;
 use crate::openapi::told::{Told, told};
-use crate::usage::Days;
 
 pub(super) fn list_usage() -> Told {
     let description = "The last day first, and of each day by provider and model. Each call that jobs made is counted once, on the \

@@ -1,0 +1,33 @@
+//! Deferred tasks: whoever took one over says how it ended.
+
+use longshore::limits::REQUEST_BYTES_MAX;
+use longshore::run::complete::{CompleteRequest, FailRequest, complete as end};
+use longshore::wire::invalid::read;
+use longshore::wire::problem::Problem;
+
+use crate::answer::Answer;
+use crate::api::accept::hint;
+use crate::api::read::{job_json, job_of_path};
+use crate::authenticate::Proof;
+use crate::context::ApiContext;
+
+/// `POST /v1/jobs/{id}/complete`, with a result or without
+pub(crate) async fn complete(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+    let job = job_of_path(context, proof)?;
+    let body = context.request.optional_json_body(REQUEST_BYTES_MAX).await?;
+    let request: CompleteRequest = body.map(|body| read(&body, "#")).transpose()?.unwrap_or_default();
+    let outcome = request.outcome()?;
+    let (row, _) = end(&context.world, &context.settings, &job, request.attempt, outcome).await?;
+    Ok(Answer::ok(job_json(&row)))
+}
+
+/// `POST /v1/jobs/{id}/fail`, with a reason or without: the job is tried again, or dies.
+pub(crate) async fn fail(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+    let job = job_of_path(context, proof)?;
+    let body = context.request.optional_json_body(REQUEST_BYTES_MAX).await?;
+    let request: FailRequest = body.map(|body| read(&body, "#")).transpose()?.unwrap_or_default();
+    let outcome = request.outcome()?;
+    let (row, retry) = end(&context.world, &context.settings, &job, request.attempt, outcome).await?;
+    hint(context, retry.into_iter().collect())?;
+    Ok(Answer::ok(job_json(&row)))
+}

@@ -1,0 +1,47 @@
+//! Erasing a tenant or a subject over HTTP, and the receipts.
+
+use longshore::cloudflare::is_bound;
+use longshore::index::manage;
+use longshore::limits::ID_SKEW_MS_MAX;
+use longshore::manage::erasures::{ErasureRow, read_erasure, request_erasure, subject_of};
+use longshore::store::rows::unavailable;
+use longshore::wire::problem::Problem;
+
+use crate::answer::Answer;
+use crate::authenticate::Proof;
+use crate::context::ApiContext;
+
+/// The tenant that the path names, which must be the caller's.
+pub(crate) fn tenant_of_path(context: &ApiContext, proof: &Proof) -> Result<String, Problem> {
+    let tenant = proof.tenant()?;
+    if tenant == context.placeholder(0) { Ok(tenant) } else { Err(Problem::NotFound) }
+}
+
+fn receipt(row: &ErasureRow) -> Answer {
+    Answer::json(202, row.to_json()).with_header("location", format!("/v1/erasures/{}", row.id))
+}
+
+/// `DELETE /v1/tenants/{id}`
+pub(crate) async fn erase_tenant(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+    let tenant = tenant_of_path(context, proof)?;
+    let run = request_erasure(&context.world, &tenant, None).await?;
+    // After the keys have left. What fails here, or is made by a request that was under way, leaves with the sweep.
+    if is_bound(&context.env, "INDEX_DB") {
+        let before = run.created_at + ID_SKEW_MS_MAX;
+        manage::erase_tenant(&context.world, &tenant, before).await.map_err(|error| unavailable(&error))?;
+    }
+    Ok(receipt(&run))
+}
+
+/// `DELETE /v1/tenants/{id}/subjects/{subject}`
+pub(crate) async fn erase_subject(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+    let tenant = tenant_of_path(context, proof)?;
+    let subject = subject_of(context.placeholder(1))?;
+    Ok(receipt(&request_erasure(&context.world, &tenant, Some(&subject)).await?))
+}
+
+/// `GET /v1/erasures/{id}`
+pub(crate) async fn read(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+    let tenant = proof.tenant()?;
+    Ok(Answer::ok(read_erasure(&context.world, &tenant, context.placeholder(0)).await?.to_json()))
+}

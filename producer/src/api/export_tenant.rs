@@ -1,0 +1,58 @@
+//! The export of a tenant over HTTP: steps of the core, streamed while the caller reads.
+
+use futures_util::{StreamExt, stream};
+use longshore::cloudflare::{CloudflareWorld, is_bound};
+use longshore::manage::export::{Step, TenantExport};
+use longshore::settings::Settings;
+use longshore::wire::ndjson::as_lines;
+use longshore::wire::problem::Problem;
+use serde_json::json;
+use worker::Result;
+
+use crate::answer::{Answer, broke_off};
+use crate::api::erasures::tenant_of_path;
+use crate::authenticate::Proof;
+use crate::context::{ApiContext, new_cursor};
+
+struct Stream {
+    world: CloudflareWorld,
+    settings: Settings,
+    tenant: String,
+    /// What its cursors belong to.
+    list: String,
+    export: TenantExport,
+}
+
+/// `GET /v1/tenants/{id}/export`
+pub(crate) fn export(context: &mut ApiContext, proof: &Proof) -> std::result::Result<Answer, Problem> {
+    context.only_parameters(&[])?;
+    context.no_limit()?;
+    let tenant = tenant_of_path(context, proof)?;
+    let from = context.position(&tenant)?;
+    let settings = context.settings.clone();
+    let (caller, scope) = (proof.principal().caller()?.clone(), proof.principal().scope());
+    let has_indexes = is_bound(&context.env, "INDEX_DB");
+    let stream = Stream {
+        world: CloudflareWorld::new(&context.env).map_err(|_| Problem::Internal)?,
+        list: context.list(),
+        export: TenantExport::new(tenant.clone(), caller, scope, (settings.plan, has_indexes), from),
+        settings,
+        tenant,
+    };
+    Ok(Answer::lines(stream::try_unfold(stream, step).boxed_local()))
+}
+
+async fn step(mut stream: Stream) -> Result<Option<(Vec<u8>, Stream)>> {
+    let text = loop {
+        match stream.export.step(&stream.world).await.map_err(|problem| broke_off(&problem))? {
+            Step::Text(text) if text.is_empty() => {}
+            Step::Text(text) => break text,
+            Step::Spent(position) => {
+                let Stream { world, settings, tenant, list, .. } = &stream;
+                break as_lines([json!({"next_cursor": new_cursor(world, settings, tenant, list, &position)})]);
+            }
+            Step::Whole => return Ok(None),
+        }
+    };
+    Ok(Some((text.into_bytes(), stream)))
+}

@@ -1,0 +1,113 @@
+//! Indexes over HTTP: they are made, filled, searched, held against themselves and dropped.
+
+use std::rc::Rc;
+
+use longshore::accept::documents::{Documents, rebuilding, verification};
+use longshore::accept::insert::{Maker, accept_for};
+use longshore::accept::request::check;
+use longshore::index::find::{SegmentCache, search as find};
+use longshore::index::manage::Change;
+use longshore::index::{IndexRow, manage};
+use longshore::limits::REQUEST_BYTES_MAX;
+use longshore::wire::problem::Problem;
+
+use crate::answer::Answer;
+use crate::api::accept::{durable, idempotency_key, maker};
+use crate::api::bulk;
+use crate::authenticate::Proof;
+use crate::context::ApiContext;
+
+thread_local! {
+    /// Segments that searches of this isolate have read. They are bytes in the Worker's own memory and no object of the
+    /// platform, so a request may use what another one has read; and a segment's key never names other bytes.
+    static SEGMENTS: Rc<SegmentCache> = Rc::default();
+}
+
+/// `PUT /v1/indexes/{id}`
+pub(crate) async fn put(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+    let tenant = proof.tenant()?;
+    let caller = maker(context, proof.principal())?;
+    let body = context.request.json_body(REQUEST_BYTES_MAX).await?;
+    let name = context.placeholder(0).to_owned();
+    let (index, change) = manage::put_index(&context.world, &context.settings, &tenant, &name, &body).await?;
+    if change == Change::Builds {
+        // Asked again, it goes on again: jobs that find nothing left to do change nothing.
+        let job = check(&context.world, &context.settings, &rebuilding(&index), 0, None)?;
+        let mut results =
+            accept_for(&context.world, Maker { caller: &caller, scope: proof.principal().scope() }, vec![job]).await?;
+        durable(context, results.pop().ok_or(Problem::Internal)??)?;
+    }
+    let answer = whole(context, &tenant).await?;
+    Ok(match change {
+        Change::Kept => answer,
+        Change::Builds => Answer { status: 202, ..answer },
+        Change::Made => Answer { status: 201, ..answer }.with_header("location", format!("/v1/indexes/{name}")),
+    })
+}
+
+/// `GET /v1/indexes/{id}`
+pub(crate) async fn read(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+    let tenant = proof.tenant()?;
+    whole(context, &tenant).await
+}
+
+/// The index that the path names, with what it has.
+async fn whole(context: &ApiContext, tenant: &str) -> Result<Answer, Problem> {
+    let (row, counts) = manage::count_index(&context.world, tenant, context.placeholder(0)).await?;
+    Ok(Answer::ok(row.to_whole_json(&counts)))
+}
+
+/// `GET /v1/indexes`
+pub(crate) async fn list(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+    context.only_parameters(&[])?;
+    let tenant = proof.tenant()?;
+    let after = context.position::<String>(&tenant)?.unwrap_or_default();
+    let limit = context.limit()?;
+    let rows = manage::list_indexes(&context.world, &tenant, &after, limit).await?;
+    Ok(context.page(&tenant, limit, &rows, |row| &row.name, IndexRow::to_json))
+}
+
+/// `DELETE /v1/indexes/{id}`
+pub(crate) async fn delete(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+    let tenant = proof.tenant()?;
+    manage::drop_index(&context.world, &tenant, context.placeholder(0)).await?;
+    Ok(Answer::nothing())
+}
+
+/// `POST /v1/indexes/{id}/documents`: a document a line, as they come, see [`bulk`].
+pub(crate) async fn write_documents(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+    let tenant = proof.tenant()?;
+    let caller = maker(context, proof.principal())?;
+    let key = idempotency_key(context)?;
+    // Before a line is read: a name that is mistyped is refused once.
+    let index = manage::read_index(&context.world, &tenant, context.placeholder(0)).await?;
+    if !context.request.has_lines() {
+        return Err(Problem::UnsupportedMediaType);
+    }
+    let asked = (context.request.parameter("group"), context.request.parameter("replace"));
+    let documents = Documents::new(&index, asked, key.as_deref(), &context.request_id)?;
+    bulk::create_jobs(context, caller, key, Some(documents))
+}
+
+/// `POST /v1/indexes/{id}/search`
+pub(crate) async fn search(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+    let tenant = proof.tenant()?;
+    let body = context.request.json_body(REQUEST_BYTES_MAX).await?;
+    let segments = SEGMENTS.with(Rc::clone);
+    let found = find(&context.world, &context.settings, &segments, (&tenant, context.placeholder(0)), &body).await?;
+    Ok(Answer::ok(found))
+}
+
+/// `POST /v1/indexes/{id}/verify`: a job that holds it against itself.
+pub(crate) async fn verify(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+    let tenant = proof.tenant()?;
+    let caller = maker(context, proof.principal())?;
+    let key = idempotency_key(context)?;
+    let index = manage::read_index(&context.world, &tenant, context.placeholder(0)).await?;
+    let body = context.request.optional_json_body(REQUEST_BYTES_MAX).await?;
+    let job = verification(&index, body.as_deref())?;
+    let job = check(&context.world, &context.settings, &job, 0, key)?;
+    let mut results =
+        accept_for(&context.world, Maker { caller: &caller, scope: proof.principal().scope() }, vec![job]).await?;
+    durable(context, results.pop().ok_or(Problem::Internal)??)
+}

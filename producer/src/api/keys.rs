@@ -1,0 +1,44 @@
+//! API keys and strays over HTTP, for admins.
+
+use longshore::limits::REQUEST_BYTES_MAX;
+use longshore::manage::{keys, strays};
+use longshore::wire::problem::Problem;
+
+use crate::answer::Answer;
+use crate::authenticate::Proof;
+use crate::context::ApiContext;
+
+/// `POST /v1/keys`
+pub(crate) async fn create(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+    let of = proof.keeps_keys_of();
+    let body = context.request.json_body(REQUEST_BYTES_MAX).await?;
+    let only_tenant = (of != "*").then_some(of.as_str());
+    Ok(Answer::json(201, keys::create_key(&context.world, only_tenant, &body).await?))
+}
+
+/// `GET /v1/keys`
+pub(crate) async fn list(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+    context.only_parameters(&[])?;
+    let of = proof.keeps_keys_of();
+    let after = context.position::<String>(&of)?.unwrap_or_default();
+    let limit = context.limit()?;
+    let rows = keys::list_keys(&context.world, &of, &after, limit).await?;
+    Ok(context.page(&of, limit, &rows, |row| &row.id, keys::KeyRow::to_json))
+}
+
+/// `DELETE /v1/keys/{id}`
+pub(crate) async fn revoke(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+    let of = proof.keeps_keys_of();
+    keys::revoke_key(&context.world, &of, context.placeholder(0)).await?;
+    Ok(Answer::nothing())
+}
+
+/// `GET /v1/strays`: a message that cannot be read belongs to no tenant.
+pub(crate) async fn strays(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+    context.only_parameters(&[])?;
+    proof.for_all_tenants("sees strays")?;
+    let after = context.position::<String>("*")?.unwrap_or_default();
+    let limit = context.limit()?;
+    let rows = strays::list_strays(&context.world, &after, limit).await?;
+    Ok(context.page("*", limit, &rows, |row| &row.id, strays::StrayRow::to_json))
+}

@@ -1,0 +1,19 @@
+//! The operations of the API, one file for each resource: a checked request in, an answer out.
+
+pub(crate) mod accept;
+pub(crate) mod bulk;
+pub(crate) mod bulk_answer;
+pub(crate) mod complete;
+pub(crate) mod endpoints;
+pub(crate) mod erasures;
+pub(crate) mod export_tenant;
+pub(crate) mod groups;
+pub(crate) mod health;
+pub(crate) mod indexes;
+pub(crate) mod jobs;
+pub(crate) mod keys;
+pub(crate) mod operate;
+pub(crate) mod quotas;
+pub(crate) mod read;
+pub(crate) mod schedules;
+pub(crate) mod usage;

@@ -1,0 +1,74 @@
+//! What operators do: cancel, retry now, replay, discard, pause and resume everything.
+
+use longshore::limits::{ENVELOPE_BYTES_MAX, NOTE_BYTES_MAX, REQUEST_BYTES_MAX};
+use longshore::manage::operate;
+use longshore::manage::operate::{Discard, Replay, Restored};
+use longshore::model::hint::Hint;
+use longshore::wire::invalid::read;
+use longshore::wire::lane::Lane;
+use longshore::wire::problem::Problem;
+use serde_json::json;
+
+use crate::answer::Answer;
+use crate::api::accept::hint;
+use crate::api::read::{job_json, job_of_path};
+use crate::authenticate::Proof;
+use crate::context::ApiContext;
+
+/// `POST /v1/jobs/{id}/cancel`
+pub(crate) async fn cancel(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+    let job = job_of_path(context, proof)?;
+    let row = operate::cancel(&context.world, &context.settings, &job).await?;
+    Ok(Answer::ok(job_json(&row)))
+}
+
+/// `POST /v1/jobs/{id}/retry`
+pub(crate) async fn retry(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+    let job = job_of_path(context, proof)?;
+    let row = operate::retry_now(&context.world, &job).await?;
+    hint(context, vec![Hint::now(job, Lane::of(&row.kind))])?;
+    Ok(Answer::json(202, job_json(&row)))
+}
+
+/// `POST /v1/dead-letters/{id}/replay`, with an edited payload or without
+pub(crate) async fn replay(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+    let job = job_of_path(context, proof)?;
+    let cap = context.settings.plan.payload_bytes_max + ENVELOPE_BYTES_MAX;
+    let body = context.request.optional_json_body(cap).await?;
+    let request: Option<Replay> = body.map(|body| read(&body, "#")).transpose()?;
+    let edited = request.and_then(|request| request.payload);
+    let row = operate::replay(&context.world, &context.settings, &job, edited.as_deref()).await?;
+    hint(context, vec![Hint::now(row.job(), Lane::of(&row.kind))])?;
+    let location = format!("/v1/jobs/{}", row.id);
+    Ok(Answer::json(202, job_json(&row)).with_header("location", location))
+}
+
+/// `POST /v1/dead-letters/{id}/discard`, with a note or without
+pub(crate) async fn discard(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+    let job = job_of_path(context, proof)?;
+    let body = context.request.optional_json_body(REQUEST_BYTES_MAX).await?;
+    let request: Option<Discard> = body.map(|body| read(&body, "#")).transpose()?;
+    let note = request.and_then(|request| request.note);
+    if note.as_ref().is_some_and(|note| note.len() > NOTE_BYTES_MAX || note.chars().any(char::is_control)) {
+        let detail = format!("A note has at most {NOTE_BYTES_MAX} bytes and no control characters.");
+        return Err(Problem::field("#/note", "too-long", detail));
+    }
+    let row = operate::discard(&context.world, &job, note).await?;
+    row.to_dead_letter_json().map(Answer::ok).ok_or(Problem::Internal)
+}
+
+/// `POST /v1/pause` and `/v1/resume`: everything, for a key of all tenants.
+pub(crate) async fn set_paused(context: &mut ApiContext, proof: &Proof, paused: bool) -> Result<Answer, Problem> {
+    proof.for_all_tenants("pauses the pipeline")?;
+    operate::set_paused(&context.world, paused).await?;
+    Ok(Answer::ok(json!({"paused": paused})))
+}
+
+/// `POST /v1/restored`: the one thing that a store of another epoch is told.
+pub(crate) async fn restored(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+    proof.for_all_tenants("tells that the store was restored")?;
+    let body = context.request.json_body(REQUEST_BYTES_MAX).await?;
+    let request: Restored = read(&body, "#")?;
+    let paused = operate::restored(&context.world, &context.settings, &request).await?;
+    Ok(Answer::ok(json!({"epoch": context.settings.epoch, "paused": paused})))
+}

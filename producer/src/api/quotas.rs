@@ -1,0 +1,23 @@
+//! Quotas of tenants over HTTP. A tenant reads its own; only who is for all tenants sets one.
+
+use longshore::accept::quotas;
+use longshore::limits::REQUEST_BYTES_MAX;
+use longshore::wire::problem::Problem;
+
+use crate::answer::Answer;
+use crate::api::erasures::tenant_of_path;
+use crate::authenticate::Proof;
+use crate::context::ApiContext;
+
+/// `GET /v1/tenants/{id}/quota`
+pub(crate) async fn read(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+    let tenant = tenant_of_path(context, proof)?;
+    Ok(Answer::ok(quotas::read_quota(&context.world, &tenant).await?))
+}
+
+/// `PUT /v1/tenants/{id}/quota`
+pub(crate) async fn put(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+    proof.for_all_tenants("sets a quota")?;
+    let body = context.request.json_body(REQUEST_BYTES_MAX).await?;
+    Ok(Answer::ok(quotas::put_quota(&context.world, context.placeholder(0), &body).await?))
+}

@@ -1,0 +1,166 @@
+//! Reading jobs, attempts, evidence and dead letters.
+
+use std::time::Duration;
+
+use longshore::kinds::shown;
+use longshore::limits::{ATTEMPTS_WITH_EVIDENCE_MAX, EXPORT_PAGE, WAIT_SECONDS_MAX};
+use longshore::manage::query;
+use longshore::manage::query::JobFilter;
+use longshore::model::job::{JobRef, JobRow};
+use longshore::model::state::State;
+use longshore::ports::Clock;
+use longshore::store::rows;
+use longshore::wire::invalid::InvalidField;
+use longshore::wire::problem::Problem;
+use longshore::wire::raw::Object;
+use longshore::wire::time::parse_rfc3339;
+
+use crate::answer::Answer;
+use crate::authenticate::Proof;
+use crate::context::ApiContext;
+
+/// The first wait between two looks at a job, doubled up to the last.
+const POLL_MS_FIRST: u64 = 100;
+const POLL_MS_LAST: u64 = 1_000;
+
+/// The job that the path names, of the key's tenant.
+pub(crate) fn job_of_path(context: &ApiContext, proof: &Proof) -> Result<JobRef, Problem> {
+    let tenant = proof.tenant()?;
+    Ok(JobRef { tenant, id: context.placeholder(0).to_owned() })
+}
+
+/// `GET /v1/jobs/{id}`, with `?wait=seconds` until it has ended.
+pub(crate) async fn read_job(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+    context.only_parameters(&["wait"])?;
+    let wait = wait_seconds(context)?;
+    let job = job_of_path(context, proof)?;
+    let row = rows::read_job(&context.world, &job).await?;
+    if wait == 0 || row.state.is_terminal() {
+        return Ok(Answer::ok(job_json(&row)));
+    }
+    let until = context.world.now_ms() + i64::from(wait) * 1_000;
+    let mut poll_ms = POLL_MS_FIRST;
+    while context.world.now_ms() < until && !query::has_finished(&context.world, &job).await? {
+        context.world.sleep(Duration::from_millis(poll_ms)).await;
+        poll_ms = (poll_ms * 2).min(POLL_MS_LAST);
+    }
+    Ok(Answer::ok(job_json(&rows::read_job(&context.world, &job).await?)))
+}
+
+fn wait_seconds(context: &ApiContext) -> Result<u32, Problem> {
+    let Some(text) = context.request.parameter("wait") else {
+        return Ok(0);
+    };
+    text.parse().ok().filter(|seconds| *seconds <= WAIT_SECONDS_MAX).ok_or_else(|| {
+        let detail = format!("Waiting takes 0 to {WAIT_SECONDS_MAX} seconds.");
+        Problem::InvalidParameter(InvalidField::new("wait", "out-of-range", detail))
+    })
+}
+
+/// A job with its payload, in which secret header values are hidden.
+pub(crate) fn job_json(row: &JobRow) -> Object {
+    row.to_json(row.payload.as_deref().and_then(|payload| shown(&row.kind, payload)).as_deref())
+}
+
+/// `GET /v1/jobs`
+pub(crate) async fn list_jobs(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+    context.only_parameters(&[
+        "state",
+        "kind",
+        "endpoint",
+        "group",
+        "event_id",
+        "idempotency_key",
+        "created_after",
+        "created_before",
+    ])?;
+    let tenant = proof.tenant()?;
+    let limit = context.limit()?;
+    let limit = if context.request.wants_lines() { EXPORT_PAGE } else { limit };
+    if let Some(key) = context.request.parameter("idempotency_key") {
+        // A key names its jobs alone: a filter beside it would be ignored.
+        context.only_parameters(&["idempotency_key"])?;
+        if context.request.parameter("cursor").is_some() {
+            // Its jobs fit on one page: no cursor is of this list.
+            return Err(Problem::InvalidCursor);
+        }
+        let rows = query::list_by_key(&context.world, &tenant, key, limit).await?;
+        return Ok(Answer::page(rows.iter().map(|row| row.to_json(None)), None));
+    }
+    let filter = filter(context)?;
+    let before = context.position::<String>(&tenant)?;
+    let page = query::list_jobs(&context.world, &tenant, &filter, before, limit).await?;
+    let cursor = context.cursor(&tenant, page.next.as_ref());
+    Ok(Answer::page(page.rows.iter().map(|row| row.to_json(None)), cursor))
+}
+
+fn filter(context: &ApiContext) -> Result<JobFilter, Problem> {
+    let text = |name: &str| context.request.parameter(name).map(str::to_owned);
+    let time = |name: &str| {
+        let parsed = context.request.parameter(name).map(|text| {
+            let detail = "A time is written as RFC 3339, 2026-11-02T08:00:00Z.";
+            parse_rfc3339(text).ok_or(Problem::InvalidParameter(InvalidField::new(name, "invalid-time", detail)))
+        });
+        parsed.transpose()
+    };
+    let state = text("state");
+    if state.as_deref().is_some_and(|name| State::named(name).is_none()) {
+        let names: Vec<_> = State::ALL.iter().map(|state| state.name()).collect();
+        let detail = format!("A state is one of {}.", names.join(", "));
+        return Err(Problem::InvalidParameter(InvalidField::new("state", "unknown-value", detail)));
+    }
+    Ok(JobFilter {
+        state,
+        kind: text("kind"),
+        endpoint: text("endpoint"),
+        group: text("group"),
+        event_id: text("event_id"),
+        created_after: time("created_after")?,
+        created_before: time("created_before")?,
+    })
+}
+
+/// `GET /v1/jobs/{id}/attempts`, with headers and sizes from their evidence where that can be read.
+pub(crate) async fn list_attempts(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+    context.only_parameters(&[])?;
+    let row = rows::read_job(&context.world, &job_of_path(context, proof)?).await?;
+    let older = row.log.len().saturating_sub(ATTEMPTS_WITH_EVIDENCE_MAX);
+    let evidence = query::read_evidences(&context.world, &row.log, older).await;
+    let attempts = row.log.iter().zip(evidence).enumerate();
+    let shown = attempts.map(|(index, (entry, read))| entry.to_json(&row.id, index + 1, read.ok().as_ref()));
+    Ok(Answer::page(shown, None))
+}
+
+/// `GET /v1/jobs/{id}/attempts/{n}/evidence`
+pub(crate) async fn read_evidence(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+    let row = rows::read_job(&context.world, &job_of_path(context, proof)?).await?;
+    let number: usize = context.placeholder(1).parse().map_err(|_| Problem::NotFound)?;
+    let entry = number.checked_sub(1).and_then(|index| row.log.get(index)).ok_or(Problem::NotFound)?;
+    let evidence = query::read_evidence(&context.world, entry).await?;
+    // A body that came from anywhere must not run anywhere.
+    Ok(Answer::ok(evidence).with_header("content-security-policy", "sandbox; default-src 'none'"))
+}
+
+/// `GET /v1/jobs/{id}/vectors`
+pub(crate) async fn read_vectors(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+    context.only_parameters(&[])?;
+    let job = job_of_path(context, proof)?;
+    Ok(Answer::bytes(query::read_vectors(&context.world, &job).await?))
+}
+
+/// `GET /v1/dead-letters`
+pub(crate) async fn list_dead_letters(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+    context.only_parameters(&[])?;
+    let tenant = proof.tenant()?;
+    let after = context.position::<(i64, String)>(&tenant)?;
+    let page = query::list_dead_letters(&context.world, &tenant, after, context.limit()?).await?;
+    let cursor = context.cursor(&tenant, page.next.as_ref());
+    Ok(Answer::page(page.rows.iter().filter_map(JobRow::to_dead_letter_json), cursor))
+}
+
+/// `GET /v1/dead-letters/{id}`
+pub(crate) async fn read_dead_letter(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+    context.only_parameters(&[])?;
+    let row = rows::read_job(&context.world, &job_of_path(context, proof)?).await?;
+    row.to_dead_letter_json().map(Answer::ok).ok_or(Problem::NotFound)
+}

@@ -1,0 +1,19 @@
+//! Usage over HTTP.
+
+use longshore::manage::usage::{Days, Position, UsageRow, list_usage};
+use longshore::wire::problem::Problem;
+
+use crate::answer::Answer;
+use crate::authenticate::Proof;
+use crate::context::ApiContext;
+
+/// `GET /v1/usage`
+pub(crate) async fn list(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+    context.only_parameters(&["from", "to"])?;
+    let days = Days::parse(context.request.parameter("from"), context.request.parameter("to"))?;
+    let tenant = proof.tenant()?;
+    let after = context.position::<Position>(&tenant)?;
+    let limit = context.limit()?;
+    let rows = list_usage(&context.world, &tenant, days, after, limit).await?;
+    Ok(context.page(&tenant, limit, &rows, UsageRow::position, UsageRow::to_json))
+}

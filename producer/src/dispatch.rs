@@ -1,0 +1,70 @@
+//! Each operation of the API and the function that answers it.
+
+use longshore::manage::endpoints::EndpointChange;
+use longshore::routes::Operation as Op;
+use longshore::wire::problem::Problem;
+
+use crate::answer::Answer;
+use crate::api::{
+    complete, endpoints, erasures, export_tenant, groups, indexes, jobs, keys, operate, quotas, read, schedules, usage,
+};
+use crate::authenticate::Proof;
+use crate::context::ApiContext;
+
+/// Answers whoever has the proof that they may do this.
+pub(crate) async fn handle(operation: Op, proof: &Proof, context: &mut ApiContext) -> Result<Answer, Problem> {
+    match operation {
+        Op::CreateJob => jobs::create_job(context, proof.principal()).await,
+        Op::CreateJobs => jobs::create_jobs(context, proof).await,
+        Op::ListJobs => read::list_jobs(context, proof).await,
+        Op::ReadJob => read::read_job(context, proof).await,
+        Op::ListAttempts => read::list_attempts(context, proof).await,
+        Op::ReadEvidence => read::read_evidence(context, proof).await,
+        Op::ReadVectors => read::read_vectors(context, proof).await,
+        Op::ReadGroup => groups::read(context, proof).await,
+        Op::ListDeadLetters => read::list_dead_letters(context, proof).await,
+        Op::ReadDeadLetter => read::read_dead_letter(context, proof).await,
+        Op::CancelJob => operate::cancel(context, proof).await,
+        Op::RetryJob => operate::retry(context, proof).await,
+        Op::CompleteJob => complete::complete(context, proof).await,
+        Op::FailJob => complete::fail(context, proof).await,
+        Op::ReplayDeadLetter => operate::replay(context, proof).await,
+        Op::DiscardDeadLetter => operate::discard(context, proof).await,
+        Op::Pause => operate::set_paused(context, proof, true).await,
+        Op::Resume => operate::set_paused(context, proof, false).await,
+        Op::Restored => operate::restored(context, proof).await,
+        Op::ListEndpoints => endpoints::list(context, proof).await,
+        Op::PutEndpoint => endpoints::put(context, proof).await,
+        Op::ReadEndpoint => endpoints::read(context, proof).await,
+        Op::DeleteEndpoint => endpoints::change(context, proof, EndpointChange::Delete).await,
+        Op::PauseEndpoint => endpoints::change(context, proof, EndpointChange::Pause).await,
+        Op::ResumeEndpoint => endpoints::change(context, proof, EndpointChange::Resume).await,
+        Op::ReadSecret => endpoints::secret(context, proof).await,
+        Op::RotateSecret => endpoints::rotate(context, proof).await,
+        Op::ReadTenantSecret => endpoints::tenant_secret(context, proof).await,
+        Op::ListSchedules => schedules::list(context, proof).await,
+        Op::PutSchedule => schedules::put(context, proof).await,
+        Op::ReadSchedule => schedules::read(context, proof).await,
+        Op::DeleteSchedule => schedules::delete(context, proof).await,
+        Op::RunSchedule => schedules::run(context, proof).await,
+        Op::ListFirings => schedules::history(context, proof).await,
+        Op::ListIndexes => indexes::list(context, proof).await,
+        Op::PutIndex => indexes::put(context, proof).await,
+        Op::ReadIndex => indexes::read(context, proof).await,
+        Op::DeleteIndex => indexes::delete(context, proof).await,
+        Op::WriteDocuments => indexes::write_documents(context, proof).await,
+        Op::Search => indexes::search(context, proof).await,
+        Op::VerifyIndex => indexes::verify(context, proof).await,
+        Op::ListUsage => usage::list(context, proof).await,
+        Op::CreateKey => keys::create(context, proof).await,
+        Op::ListKeys => keys::list(context, proof).await,
+        Op::RevokeKey => keys::revoke(context, proof).await,
+        Op::ListStrays => keys::strays(context, proof).await,
+        Op::ReadQuota => quotas::read(context, proof).await,
+        Op::PutQuota => quotas::put(context, proof).await,
+        Op::ExportTenant => export_tenant::export(context, proof),
+        Op::EraseTenant => erasures::erase_tenant(context, proof).await,
+        Op::EraseSubject => erasures::erase_subject(context, proof).await,
+        Op::ReadErasure => erasures::read(context, proof).await,
+    }
+}

@@ -1,0 +1,132 @@
+//! Authorization: who calls, for which tenant, and whether the key may do that.
+
+use serde::Deserialize;
+
+use crate::limits::KEY_USE_MS;
+use crate::model::origin::Origin;
+use crate::ports::{Clock, Database, Rows, Statement};
+use crate::security::key::{Scope, Token, same_secret};
+use crate::store::rows::unavailable;
+use crate::store::{batch, first_as, sql, try_batch};
+use crate::wire::problem::Problem;
+
+/// A root token shorter than this is a mistake, not a secret.
+const ROOT_TOKEN_BYTES_MIN: usize = 32;
+
+/// Who asks, and for which tenant.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// The API key.
+    pub token: Token,
+    /// The tenant that the request names, which a `*` key must do.
+    pub tenant: Option<String>,
+    /// The epoch of the deployment that asks; `None` for who may ask of a store of any.
+    pub epoch: Option<i64>,
+    /// Where the request comes from.
+    pub origin: Origin,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct KeyRow {
+    hash: String,
+    tenant: String,
+    scopes: Vec<Scope>,
+    revoked: u8,
+    expired: u8,
+    last_used_at: Option<i64>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Authorization {
+    pub(crate) key: Option<KeyRow>,
+    storage_full: Option<u8>,
+    quota_reached: u8,
+    pub(crate) epoch: i64,
+    pub(crate) now: i64,
+}
+
+impl Authorization {
+    /// Why the store takes no new jobs from this caller now.
+    pub(crate) fn refusal(&self) -> Option<Problem> {
+        match (self.storage_full, self.quota_reached) {
+            (Some(1), _) => Some(Problem::StorageFull),
+            (_, 1) => Some(Problem::QuotaReached),
+            _ => None,
+        }
+    }
+}
+
+/// A caller whose key was checked: none is made but by that check.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Authorized {
+    /// The tenant the request is for; `None` for a `*` key that named none.
+    pub tenant: Option<String>,
+    /// What the key may do.
+    pub scopes: Vec<Scope>,
+    /// Whether the key is for all tenants.
+    pub all_tenants: bool,
+}
+
+/// Checks a caller's key against its row.
+///
+/// # Errors
+/// `Unauthenticated` or `Forbidden`; `Restoring`; `Unavailable` when the database is out of reach.
+pub async fn authorize<W: Database + Clock>(world: &W, caller: &Caller, scope: Scope) -> Result<Authorized, Problem> {
+    let answers = batch(world, vec![authorize_statement(caller)]).await.map_err(|e| unavailable(&e))?;
+    let (authorized, row) = judge_caller(caller, scope, answers.first())?;
+    note_use(world, caller, &row).await;
+    Ok(authorized)
+}
+
+/// Checks a token against `ROOT_TOKEN`, which keeps the keys of all tenants.
+pub fn authorize_root(root: &str, token: &str) -> Option<Authorized> {
+    let is_root = root.len() >= ROOT_TOKEN_BYTES_MIN && same_secret(root, token);
+    is_root.then(|| Authorized { tenant: None, scopes: vec![Scope::Admin], all_tenants: true })
+}
+
+/// Notes that a key was used, once an hour: nobody is refused because that could not be written.
+pub(crate) async fn note_use<W: Database + Clock>(world: &W, caller: &Caller, row: &Authorization) {
+    let noted_at = row.key.as_ref().and_then(|key| key.last_used_at);
+    if noted_at.is_some_and(|at| row.now - at < KEY_USE_MS) {
+        return;
+    }
+    // Once: what waits for it is a caller.
+    if let Err(error) = try_batch(world, vec![sql!("note_key_use", caller.token.id.as_str(), KEY_USE_MS)]).await {
+        tracing::warn!(%error, "the use of a key was not noted");
+    }
+}
+
+/// Reads the key's row; an accept puts it before its own statements.
+pub(crate) fn authorize_statement(caller: &Caller) -> Statement {
+    sql!("authorize", caller.token.id.as_str(), caller.tenant.clone())
+}
+
+pub(crate) fn judge_caller(
+    caller: &Caller,
+    scope: Scope,
+    rows: Option<&Rows>,
+) -> Result<(Authorized, Authorization), Problem> {
+    let row: Authorization = first_as(rows).map_err(|error| unavailable(&error))?.ok_or(Problem::Internal)?;
+    let key = row.key.as_ref().filter(|key| caller.token.matches(&key.hash));
+    let Some(key) = key else {
+        return Err(Problem::Unauthenticated("There is no such key.".into()));
+    };
+    if key.revoked != 0 || key.expired != 0 {
+        let what = if key.revoked != 0 { "revoked" } else { "expired" };
+        return Err(Problem::Unauthenticated(format!("The key is {what}.")));
+    }
+    if !key.scopes.iter().any(|held| held.allows(scope)) {
+        return Err(Problem::Forbidden(format!("The key lacks the scope {}.", scope.name())));
+    }
+    let all_tenants = key.tenant == "*";
+    if !all_tenants && caller.tenant.as_ref().is_some_and(|tenant| *tenant != key.tenant) {
+        return Err(Problem::Forbidden("The key belongs to another tenant.".into()));
+    }
+    if caller.epoch.is_some_and(|epoch| epoch != row.epoch) {
+        return Err(Problem::Restoring);
+    }
+    let tenant = if all_tenants { caller.tenant.clone() } else { Some(key.tenant.clone()) };
+    let authorized = Authorized { tenant, scopes: key.scopes.clone(), all_tenants };
+    Ok((authorized, row))
+}

@@ -1,0 +1,78 @@
+//! The batch: many jobs in one body, taken apart without reading what they ask for.
+
+use std::fmt;
+
+use serde::de::{IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+
+use crate::limits::BATCH_JOBS_MAX;
+use crate::wire::invalid::read;
+use crate::wire::problem::Problem;
+
+/// Reads `{"jobs": [...]}`: each job's own bytes, in their order.
+///
+/// # Errors
+/// When it has another shape, or not 1 to [`BATCH_JOBS_MAX`] jobs.
+pub fn read_batch(bytes: &[u8]) -> Result<Vec<Box<RawValue>>, Problem> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Batch {
+        jobs: Jobs,
+    }
+    let Batch { jobs: Jobs(jobs) } = read(bytes, "#")?;
+    if jobs.is_empty() || jobs.len() > BATCH_JOBS_MAX {
+        let detail = format!("A batch has 1 to {BATCH_JOBS_MAX} jobs.");
+        return Err(Problem::field("#/jobs", "out-of-range", detail));
+    }
+    Ok(jobs)
+}
+
+/// A batch's jobs, of which one more than allowed are kept: the rest of a million ones would only fill the memory.
+struct Jobs(Vec<Box<RawValue>>);
+
+impl<'de> Deserialize<'de> for Jobs {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Kept;
+        impl<'de> Visitor<'de> for Kept {
+            type Value = Jobs;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a list of jobs")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Jobs, A::Error> {
+                let mut jobs = Vec::new();
+                while jobs.len() <= BATCH_JOBS_MAX {
+                    match items.next_element()? {
+                        Some(job) => jobs.push(job),
+                        None => return Ok(Jobs(jobs)),
+                    }
+                }
+                while items.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Jobs(jobs))
+            }
+        }
+        deserializer.deserialize_seq(Kept)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_has_one_to_a_thousand_jobs() {
+        let of = |count: usize| read_batch(format!(r#"{{"jobs":[{}]}}"#, vec!["{}"; count].join(",")).as_bytes());
+        for count in [1, BATCH_JOBS_MAX] {
+            assert_eq!(of(count).unwrap().len(), count);
+        }
+        for count in [0, BATCH_JOBS_MAX + 1, 3 * BATCH_JOBS_MAX] {
+            assert_eq!(of(count).unwrap_err().errors()[0].pointer, "#/jobs", "{count}");
+        }
+        let Jobs(kept) = serde_json::from_str(&format!("[{}]", vec!["{}"; 3 * BATCH_JOBS_MAX].join(","))).unwrap();
+        assert_eq!(kept.len(), BATCH_JOBS_MAX + 1, "the rest is not kept");
+        assert_eq!(read_batch(br#"{"jobs":{}}"#).unwrap_err().slug(), "invalid-request");
+        assert_eq!(read_batch(br#"{"jobs":[{}"#).unwrap_err().slug(), "not-json");
+    }
+}

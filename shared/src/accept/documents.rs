@@ -1,0 +1,320 @@
+//! What requests about the documents of an index become: jobs of kind `index`, one for each line.
+//!
+//! A line is read whole before it is put into a job, and written anew: nothing in it is a field of the job.
+
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::accept::request::{NewJob, check_request_length, check_written};
+use crate::index::IndexRow;
+use crate::kinds::index::{Verify, is_source};
+use crate::limits::EMBED_ID_BYTES_MAX;
+use crate::ports::Clock;
+use crate::settings::Settings;
+use crate::wire::canonical::{Level, canonical};
+use crate::wire::idempotency::digest;
+use crate::wire::invalid::{InvalidField, is_name, read};
+use crate::wire::metadata::Metadata;
+use crate::wire::problem::Problem;
+use crate::wire::raw::Object;
+
+/// One line: a document that comes, or `{"id", "deleted": true}` of one that goes.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line {
+    id: String,
+    text: Option<String>,
+    metadata: Option<Metadata>,
+    source: Option<String>,
+    #[serde(default)]
+    deleted: bool,
+}
+
+/// The documents of one request.
+#[derive(Debug, Clone)]
+pub struct Documents {
+    index: Meant,
+    group: String,
+    /// The source whose documents they are all of, if they take its place.
+    replaces: Option<String>,
+}
+
+/// The index that a request found: its jobs change none that is made later under its name.
+#[derive(Debug, Clone)]
+struct Meant {
+    name: String,
+    id: String,
+}
+
+impl Meant {
+    fn of(index: &IndexRow) -> Meant {
+        Meant { name: index.name.clone(), id: index.id.clone() }
+    }
+
+    /// The job of a change, as a caller would write it.
+    fn job(&self, change: Object, group: Option<&str>) -> Vec<u8> {
+        let payload = change.with("index", self.name.as_str()).with("index_id", self.id.as_str()).to_raw();
+        let job = Object::of(json!({"kind": "index", "group": group})).with_kept("payload", Some(&payload));
+        job.to_raw().get().as_bytes().to_vec()
+    }
+}
+
+impl Documents {
+    /// Documents of an index. Unless the caller names their group, it is named by the idempotency key, so that a repeat is the
+    /// same request; or else by the request. `replaces` names a source that has these documents and no others in the end.
+    ///
+    /// # Errors
+    /// `InvalidParameter` when the group has no name, or the source is none, or there are both.
+    pub fn new(
+        index: &IndexRow,
+        (group, replaces): (Option<&str>, Option<&str>),
+        key: Option<&str>,
+        request_id: &str,
+    ) -> Result<Documents, Problem> {
+        if replaces.is_some_and(|source| source.is_empty() || !is_source(source)) {
+            let detail = format!("A source has 1 to {EMBED_ID_BYTES_MAX} bytes, and no control characters.");
+            return Err(Problem::InvalidParameter(InvalidField::new("replace", "out-of-range", detail)));
+        }
+        if replaces.is_some() && group.is_some() {
+            let detail = "What replaces a source has a group of its own: its jobs are waited for.";
+            return Err(Problem::InvalidParameter(InvalidField::new("group", "either-or", detail)));
+        }
+        let group = match (group, key) {
+            (Some(group), _) if is_name(group) => group.to_owned(),
+            (Some(_), _) => {
+                let detail = "A group's name is 1 to 64 of A-Z a-z 0-9 _ -.";
+                return Err(Problem::InvalidParameter(InvalidField::new("group", "invalid-name", detail)));
+            }
+            (None, Some(key)) => digest(&[index.id.as_bytes(), key.as_bytes()]),
+            (None, None) => request_id.to_owned(),
+        };
+        Ok(Documents { index: Meant::of(index), group, replaces: replaces.map(str::to_owned) })
+    }
+
+    /// The group of their jobs.
+    pub fn group(&self) -> &str {
+        &self.group
+    }
+
+    /// Whether they take the place of all documents of a source.
+    pub fn replace(&self) -> bool {
+        self.replaces.is_some()
+    }
+
+    /// The job that removes what they replace, when `first` is the earliest of their jobs; `None` if they replace nothing.
+    pub fn removal(&self, first: &str) -> Option<Vec<u8>> {
+        let source = self.replaces.as_ref()?;
+        let change = Object::of(json!({"remove": {"source": source, "before": first}}));
+        Some(self.index.job(change, Some(&self.group)))
+    }
+
+    /// What is told when a source was to be replaced by no document at all, which is rather a mistake than a wish: nothing is
+    /// removed. `None` if nothing was to be replaced.
+    pub fn nothing_replaces(&self) -> Option<Problem> {
+        let source = self.replaces.as_ref()?;
+        let all = json!({"kind": "index", "payload": {"index": self.index.name, "remove": {"source": source}}});
+        let detail = format!(
+            "The request has no document, and nothing of the source {source:?} was removed. This job removes all of it: {all}"
+        );
+        Some(Problem::field("#", "no-documents", detail))
+    }
+
+    /// Checks a line. `index` is its place in the request, `key` its idempotency key.
+    ///
+    /// # Errors
+    /// A problem that names every wrong field of the line.
+    pub fn check<C: Clock>(
+        &self,
+        clock: &C,
+        settings: &Settings,
+        line: &[u8],
+        index: usize,
+        key: Option<String>,
+    ) -> Result<NewJob, Problem> {
+        let too_long = || check_request_length(line, &settings.plan).err();
+        let job = self.job(read(line, "#").map_err(|wrong| too_long().unwrap_or(wrong.into()))?)?;
+        // As it was written: the job is made of what was read.
+        let written = canonical(line, |level, _, value| level == Level::Document && value == b"null");
+        let replaces = self.replaces.as_deref().unwrap_or_default();
+        let form = [self.index.id.as_bytes(), self.group.as_bytes(), replaces.as_bytes(), &written];
+        check_written(clock, settings, &job, index, key, Some(&form)).map_err(of_line)
+    }
+
+    /// The job that a line asks for, as a caller would write it.
+    fn job(&self, line: Line) -> Result<Vec<u8>, Problem> {
+        let wrong = |pointer, code, detail| Err(Problem::field(pointer, code, detail));
+        if self.replaces.is_some() && line.deleted {
+            return wrong("#/deleted", "either-or", "What takes the place of a source has the documents that stay.");
+        }
+        if self.replaces.is_some() && line.source.is_some() && line.source != self.replaces {
+            return wrong("#/source", "either-or", "All documents are of the source that they replace.");
+        }
+        let change = match line {
+            Line { id, text: None, metadata: None, source: None, deleted: true } => {
+                Object::of(json!({"delete": {"id": id}}))
+            }
+            Line { deleted: true, .. } => {
+                return wrong("#/deleted", "either-or", "A document that is deleted has an id alone.");
+            }
+            Line { text: None, .. } => {
+                return wrong("#/text", "missing-field", "A document has a text, or is deleted.");
+            }
+            Line { id, text: Some(text), metadata, source, .. } => {
+                let source = source.or_else(|| self.replaces.clone()).unwrap_or_default();
+                let put = Object::of(json!({"id": id, "text": text, "source": source}));
+                let put = put.with_kept("metadata", Some(&metadata.unwrap_or_default().to_raw()));
+                Object::default().with_kept("put", Some(&put.to_raw()))
+            }
+        };
+        Ok(self.index.job(change, Some(&self.group)))
+    }
+}
+
+/// The job that holds an index against itself. Without a body nothing is mended.
+///
+/// # Errors
+/// A problem that names the wrong field.
+pub fn verification(index: &IndexRow, body: Option<&[u8]>) -> Result<Vec<u8>, Problem> {
+    let asked: Verify = read(body.unwrap_or(b"{}"), "#")?;
+    Ok(Meant::of(index).job(Object::of(json!({"verify": asked})), None))
+}
+
+/// The job that goes on with the generation that an index builds.
+pub fn rebuilding(index: &IndexRow) -> Vec<u8> {
+    Meant::of(index).job(Object::of(json!({"rebuild": {}})), None)
+}
+
+/// What is wrong with a job, said of the line that it was made of.
+fn of_line(problem: Problem) -> Problem {
+    let Problem::InvalidRequest(mut fields) = problem else { return problem };
+    for field in &mut fields {
+        let within = ["#/payload/put", "#/payload/delete", "#/payload"];
+        if let Some(rest) = within.iter().find_map(|prefix| field.pointer.strip_prefix(prefix)) {
+            field.pointer = format!("#{rest}");
+        }
+    }
+    Problem::InvalidRequest(fields)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    fn index() -> IndexRow {
+        let (tenant, name, id) = ("acme".into(), "notes".into(), "01I".into());
+        IndexRow { tenant, name, id, serving: "01G".into(), building: None, generations: Vec::new(), created_at: 0 }
+    }
+
+    fn documents() -> Documents {
+        Documents::new(&index(), (Some("import"), None), None, "01K").unwrap()
+    }
+
+    fn job_of(line: &str) -> Result<Value, Problem> {
+        let job = documents().job(read(line.as_bytes(), "#")?)?;
+        Ok(serde_json::from_slice(&job).unwrap())
+    }
+
+    #[test]
+    fn a_line_is_a_document_and_nothing_else_of_a_job() {
+        let put = job_of(r#"{"id": "a", "text": "x\"},\"kind\":\"webhook", "metadata": {"n": 1}}"#).unwrap();
+        let expected = json!({"kind": "index", "group": "import", "payload": {"index": "notes", "index_id": "01I", "put":
+            {"id": "a", "text": "x\"},\"kind\":\"webhook", "metadata": {"n": 1}, "source": ""}}});
+        assert_eq!(put, expected);
+        let gone = job_of(r#"{"id": "a", "deleted": true}"#).unwrap();
+        assert_eq!(gone["payload"], json!({"index": "notes", "index_id": "01I", "delete": {"id": "a"}}));
+    }
+
+    #[test]
+    fn the_metadata_of_a_line_comes_as_it_was_written() {
+        let metadata = r#"{"z":117.63331139400017,"a":[12345678901234567890123,-0,1E5],"b":"\u00e9\/"}"#;
+        let line = format!(r#"{{"id": "a", "text": "b", "metadata": {metadata}}}"#);
+        let job = documents().job(read(line.as_bytes(), "#").unwrap()).unwrap();
+        assert!(String::from_utf8(job).unwrap().contains(&format!(r#""metadata":{metadata}"#)));
+    }
+
+    #[test]
+    fn what_takes_the_place_of_a_source_is_all_of_it() {
+        let documents = Documents::new(&index(), (None, Some("site")), Some("k"), "01K").unwrap();
+        let source_of = |line: &str| {
+            let job = documents.job(read(line.as_bytes(), "#").unwrap())?;
+            Ok::<_, Problem>(serde_json::from_slice::<Value>(&job).unwrap()["payload"]["put"]["source"].clone())
+        };
+        assert_eq!(source_of(r#"{"id": "a", "text": "b"}"#).unwrap(), "site");
+        assert_eq!(source_of(r#"{"id": "a", "text": "b", "source": "site"}"#).unwrap(), "site");
+        for line in [r#"{"id": "a", "text": "b", "source": ""}"#, r#"{"id": "a", "deleted": true}"#] {
+            assert!(matches!(source_of(line), Err(Problem::InvalidRequest(_))), "{line}");
+        }
+        let removal: Value = serde_json::from_slice(&documents.removal("job_1").unwrap()).unwrap();
+        let expected = json!({"index": "notes", "index_id": "01I", "remove": {"source": "site", "before": "job_1"}});
+        assert_eq!((&removal["payload"], removal["group"].as_str()), (&expected, Some(documents.group())));
+        let Some(Problem::InvalidRequest(told)) = documents.nothing_replaces() else { panic!("nothing is told") };
+        assert!(
+            told[0].detail.contains(r#""site" was removed"#)
+                && told[0].detail.contains(r#""remove":{"source":"site"}"#)
+        );
+        let both = Documents::new(&index(), (Some("import"), Some("site")), None, "01K");
+        assert!(matches!(both, Err(Problem::InvalidParameter(field)) if field.pointer == "group"));
+        for source in ["", "a\u{0}b", &"x".repeat(EMBED_ID_BYTES_MAX + 1)] {
+            let refused = Documents::new(&index(), (None, Some(source)), None, "01K");
+            assert!(matches!(refused, Err(Problem::InvalidParameter(_))), "{source:?}");
+        }
+    }
+
+    #[test]
+    fn a_broken_line_is_named_by_its_own_fields() {
+        let pointer = |line: &str| match job_of(line) {
+            Err(Problem::InvalidRequest(fields)) => (fields[0].pointer.clone(), fields[0].code),
+            other => panic!("{line}: {other:?}"),
+        };
+        for (line, field, code) in [
+            (r#"{"id": "a"}"#, "#/text", "missing-field"),
+            (r#"{"text": "a"}"#, "#", "missing-field"),
+            (r#"{"id": "a", "text": "b", "deleted": true}"#, "#/deleted", "either-or"),
+            (r#"{"id": "a", "text": "b", "kind": "webhook"}"#, "#/kind", "unknown-field"),
+            (r#"{"id": "a", "text": "b", "id": "c"}"#, "#/id", "duplicate-field"),
+            (r#"{"id": "a", "text": 7}"#, "#/text", "invalid-type"),
+            ("[]", "#", "invalid-type"),
+        ] {
+            assert_eq!(pointer(line), (field.to_owned(), code), "{line}");
+        }
+        for line in [r#"{"id": "a", "text": "b"}}"#, r#"{"id": "a", "text": "b"}, {"id": "c", "text": "d"}"#, ""] {
+            assert!(matches!(job_of(line), Err(Problem::NotJson(_))), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_the_job_lacks_is_said_of_the_line() {
+        let pointers = ["#/payload/put/text", "#/payload/delete/id", "#/payload", "#/group"];
+        let fields = pointers.map(|pointer| InvalidField::new(pointer, "out-of-range", "It is long."));
+        let Problem::InvalidRequest(fields) = of_line(Problem::InvalidRequest(fields.to_vec())) else { panic!() };
+        let told: Vec<_> = fields.into_iter().map(|field| field.pointer).collect();
+        assert_eq!(told, ["#/text", "#/id", "#", "#/group"]);
+        assert_eq!(of_line(Problem::TooDeep), Problem::TooDeep);
+    }
+
+    #[test]
+    fn a_group_is_the_callers_or_the_same_for_the_same_key() {
+        let group = |group, key, id| Documents::new(&index(), (group, None), key, id).map(|documents| documents.group);
+        assert_eq!(group(Some("mine"), Some("k"), "01K"), Ok("mine".to_owned()));
+        assert_eq!(group(None, None, "01K"), Ok("01K".to_owned()));
+        let by_key = group(None, Some("k"), "01K").unwrap();
+        assert!(is_name(&by_key), "{by_key}");
+        assert_eq!(group(None, Some("k"), "01L"), Ok(by_key.clone()));
+        assert_ne!(group(None, Some("l"), "01K"), Ok(by_key));
+        assert!(matches!(group(Some("a b"), None, "01K"), Err(Problem::InvalidParameter(_))));
+    }
+
+    #[test]
+    fn a_verification_mends_only_if_it_is_told_to() {
+        let of = |body: Option<&str>| verification(&index(), body.map(str::as_bytes));
+        let payload = |body| serde_json::from_slice::<Value>(&of(body).unwrap()).unwrap()["payload"].clone();
+        assert_eq!(payload(None), json!({"index": "notes", "index_id": "01I", "verify": {"repair": false}}));
+        assert_eq!(
+            payload(Some(r#"{"repair": true}"#)),
+            json!({"index": "notes", "index_id": "01I", "verify": {"repair": true}})
+        );
+        assert!(of(Some(r#"{"mend": true}"#)).is_err());
+    }
+}

@@ -1,0 +1,76 @@
+//! Quotas: how many jobs a tenant, or an API key, may have accepted from one midnight UTC to the next.
+//!
+//! A request, or 500 lines of one, is accepted whole while its quota is not reached, so that the last one may pass it by the
+//! jobs it has. Jobs of schedules and replays are not counted: they take the scope `operate`.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::ports::{Clock, Database, Param, Statement};
+use crate::store::rows::unavailable;
+use crate::store::{batch, first_as, sql};
+use crate::wire::invalid::{is_name, read};
+use crate::wire::problem::Problem;
+
+/// What is said of a quota of none.
+pub(crate) const NO_JOBS: &str = "A quota is 1 job a day or more; without one there is no bound.";
+
+/// A tenant's quota as an operator sets it.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "NewQuota"))]
+#[serde(deny_unknown_fields)]
+pub(crate) struct QuotaRequest {
+    /// Jobs that all its keys together may have accepted in a day; null, or nothing, lifts the bound.
+    #[cfg_attr(feature = "openapi", schemars(range(min = 1)))]
+    jobs_per_day: Option<u32>,
+}
+
+/// A tenant's quota, and what was counted against it today. Nothing is counted while there is no bound.
+#[derive(Debug, Default, Deserialize)]
+struct Quota {
+    jobs_per_day: Option<u32>,
+    jobs_today: u64,
+}
+
+/// Sets the quota of a key, or with an empty one that of the tenant.
+pub(crate) fn set_quota(key: &str, tenant: &str, jobs_per_day: Option<u32>) -> Statement {
+    sql!("put_quota", key, tenant, jobs_per_day.map_or(Param::Null, |jobs| Param::from(i64::from(jobs))))
+}
+
+fn read_statement(tenant: &str) -> Statement {
+    sql!("read_quota", tenant)
+}
+
+async fn quota_after<W: Database + Clock>(
+    world: &W,
+    tenant: &str,
+    statements: Vec<Statement>,
+) -> Result<Value, Problem> {
+    let answers = batch(world, statements).await.map_err(|error| unavailable(&error))?;
+    let quota: Option<Quota> = first_as(answers.last()).map_err(|error| unavailable(&error))?;
+    let Quota { jobs_per_day, jobs_today } = quota.unwrap_or_default();
+    Ok(json!({"tenant": tenant, "jobs_per_day": jobs_per_day, "jobs_today": jobs_today}))
+}
+
+/// Sets a tenant's quota or lifts it; answers it as the API shows it. Safe to repeat: it is set to the same.
+///
+/// # Errors
+/// `NotFound` for what is no tenant's name; a problem that names the wrong field; `Unavailable`.
+pub async fn put_quota<W: Database + Clock>(world: &W, tenant: &str, body: &[u8]) -> Result<Value, Problem> {
+    let request: QuotaRequest = read(body, "#")?;
+    if !is_name(tenant) {
+        return Err(Problem::NotFound);
+    }
+    if request.jobs_per_day == Some(0) {
+        return Err(Problem::field("#/jobs_per_day", "out-of-range", NO_JOBS));
+    }
+    quota_after(world, tenant, vec![set_quota("", tenant, request.jobs_per_day), read_statement(tenant)]).await
+}
+
+/// A tenant's quota as the API shows it; one that was never set bounds nothing.
+///
+/// # Errors
+/// `Unavailable`.
+pub async fn read_quota<W: Database + Clock>(world: &W, tenant: &str) -> Result<Value, Problem> {
+    quota_after(world, tenant, vec![read_statement(tenant)]).await
+}

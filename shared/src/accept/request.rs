@@ -1,0 +1,387 @@
+//! The request: a job as a caller asks for it, checked whole before anything is written.
+
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::value::RawValue;
+
+use crate::kinds;
+use crate::kinds::checked::{CheckedPayload, Split};
+use crate::limits::plan::Plan;
+use crate::limits::{
+    ENVELOPE_BYTES_MAX, KEY_WINDOW_SECONDS_DEFAULT, KEY_WINDOW_SECONDS_MAX, MAX_ATTEMPTS_MAX, METADATA_BYTES_MAX,
+    RUN_AFTER_GRACE_MS, RUN_AFTER_MS_MAX,
+};
+use crate::model::backoff::Schedule;
+use crate::model::job::mint_id;
+use crate::model::origin::read_traceparent;
+use crate::ports::Clock;
+use crate::security::seal::nonce;
+use crate::settings::Settings;
+use crate::wire::canonical::{Level, canonical};
+use crate::wire::idempotency::{check_key, digest_of_form};
+use crate::wire::invalid::{InvalidField, Wrong, is_name, read};
+use crate::wire::metadata::Metadata;
+use crate::wire::problem::Problem;
+use crate::wire::time::parse_rfc3339;
+
+#[cfg(feature = "openapi")]
+use crate::limits::IDEMPOTENCY_KEY_BYTES_MAX;
+
+/// A job as a caller asks for it.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "NewJob"))]
+#[serde(deny_unknown_fields)]
+pub(crate) struct JobRequest {
+    /// What it does.
+    #[cfg_attr(feature = "openapi", schemars(with = "crate::wire::schema::KindName"))]
+    kind: String,
+    /// What its kind needs.
+    #[cfg_attr(feature = "openapi", schemars(with = "crate::kinds::Payload"))]
+    payload: Box<RawValue>,
+    /// The endpoint of a task; a webhook names its own in the payload.
+    #[cfg_attr(feature = "openapi", schemars(regex(pattern = crate::wire::schema::NAME)))]
+    endpoint: Option<String>,
+    /// The same key again, for the same kind and endpoint within the window, is the same job. It may also be given in
+    /// the Idempotency-Key header; this one wins.
+    #[cfg_attr(feature = "openapi", schemars(length(min = 1, max = IDEMPOTENCY_KEY_BYTES_MAX)))]
+    idempotency_key: Option<String>,
+    /// How long the key holds; a day when nothing is said.
+    #[cfg_attr(feature = "openapi", schemars(range(min = 1, max = KEY_WINDOW_SECONDS_MAX)))]
+    idempotency_window_seconds: Option<u32>,
+    /// Not before this time, up to 366 days ahead.
+    #[cfg_attr(feature = "openapi", schemars(with = "Option<crate::wire::schema::Time>"))]
+    run_after: Option<String>,
+    /// Not before this many seconds from now; instead of `run_after`.
+    #[cfg_attr(feature = "openapi", schemars(range(max = RUN_AFTER_MS_MAX / 1_000)))]
+    delay_seconds: Option<u32>,
+    /// No attempt starts after this time; the job is a dead letter then.
+    #[cfg_attr(feature = "openapi", schemars(with = "Option<crate::wire::schema::Time>"))]
+    deadline_at: Option<String>,
+    /// Attempts that may fail; the schedule's own number when nothing is said.
+    #[cfg_attr(feature = "openapi", schemars(range(min = 1, max = MAX_ATTEMPTS_MAX)))]
+    max_attempts: Option<u32>,
+    /// The waits between attempts; the endpoint's when nothing is said.
+    retry_schedule: Option<Schedule>,
+    /// The `webhook-id` of every send; the job's own id when nothing is said.
+    #[cfg_attr(feature = "openapi", schemars(regex(pattern = crate::wire::schema::NAME)))]
+    event_id: Option<String>,
+    /// A name to list jobs by.
+    #[cfg_attr(feature = "openapi", schemars(regex(pattern = crate::wire::schema::NAME)))]
+    group: Option<String>,
+    /// The trace it belongs to, as in W3C Trace Context; the request's own header when nothing is said.
+    #[cfg_attr(feature = "openapi", schemars(regex(pattern = crate::wire::schema::TRACEPARENT)))]
+    traceparent: Option<String>,
+    /// Anything of the caller's, shown with the job: at most 2,048 bytes as JSON.
+    #[cfg_attr(feature = "openapi", schemars(with = "Option<serde_json::Map<String, serde_json::Value>>"))]
+    metadata: Option<Metadata>,
+}
+
+/// A job that was checked and may be inserted; as JSON, an item of the accept's parameter.
+#[derive(Debug, Clone, Serialize)]
+pub struct NewJob {
+    pub(crate) index: usize,
+    pub(crate) id: String,
+    pub(crate) created_at: i64,
+    pub(crate) kind: String,
+    pub(crate) endpoint: String,
+    pub(crate) payload: Option<String>,
+    pub(crate) payload_bytes: Option<usize>,
+    /// The bulk of a large payload, which is put before the row is inserted.
+    #[serde(skip)]
+    pub(crate) object: Option<String>,
+    /// Whether its payload has secrets that [`NewJob::seal_secrets`] has not sealed yet; no such job is stored.
+    #[serde(skip)]
+    pub(crate) is_unsealed: bool,
+    pub(crate) idempotency_key: Option<String>,
+    pub(crate) key_window_ms: i64,
+    pub(crate) digest: String,
+    pub(crate) scheduled_at: Option<i64>,
+    pub(crate) deadline_at: Option<i64>,
+    pub(crate) max_attempts: Option<u32>,
+    pub(crate) max_attempts_default: u32,
+    pub(crate) backoff: Option<Schedule>,
+    pub(crate) backoff_default: Schedule,
+    pub(crate) event_id: Option<String>,
+    pub(crate) group: Option<String>,
+    pub(crate) metadata: Option<String>,
+    pub(crate) traceparent: Option<String>,
+    /// Why it is refused unless its key is there already: it has a key then, and no payload. The store is told that it is so.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_flag")]
+    pub refused_if_new: Option<Problem>,
+}
+
+#[allow(clippy::ref_option, reason = "serde asks for it so")]
+fn as_flag<S: Serializer>(_refused: &Option<Problem>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u8(1)
+}
+
+/// Checks one job of a request. `index` is its place in a batch, `key` the idempotency key that the request gives it.
+///
+/// Its form is judged here. What is wrong by now alone (by the time, the settings, the plan) is no matter for a job that is there
+/// already: with a key it goes on as [`NewJob::refused_if_new`].
+///
+/// # Errors
+/// A problem that names every wrong field; nothing was written.
+pub fn check<C: Clock>(
+    clock: &C,
+    settings: &Settings,
+    bytes: &[u8],
+    index: usize,
+    key: Option<String>,
+) -> Result<NewJob, Problem> {
+    check_written(clock, settings, bytes, index, key, None)
+}
+
+/// The same; `form` is the form of what the caller wrote, where `bytes` were made of that.
+pub(crate) fn check_written<C: Clock>(
+    clock: &C,
+    settings: &Settings,
+    bytes: &[u8],
+    index: usize,
+    key: Option<String>,
+    form: Option<&[&[u8]]>,
+) -> Result<NewJob, Problem> {
+    let too_long = check_request_length(bytes, &settings.plan).err();
+    let request: JobRequest = read(bytes, "#").map_err(|wrong| too_long.clone().unwrap_or(wrong.into()))?;
+    let idempotency_key = request.idempotency_key.clone().or(key);
+    let too_large = check_length(&request.payload, &settings.plan).err().or(too_long);
+    if let (Some(too_large), None) = (&too_large, &idempotency_key) {
+        return Err(too_large.clone());
+    }
+    let now = clock.now_ms();
+    let judged = request.judge(settings, now);
+    let (scheduled_at, payload, refused) = judged.map_err(|wrong| too_large.clone().unwrap_or(wrong))?;
+    if let Some(key) = &idempotency_key {
+        check_key(key).map_err(|error| Problem::InvalidIdempotencyKey(error.to_string()))?;
+    }
+    let mut refused_if_new = too_large.or(refused);
+    let mut kept = Split { inline: None, object: None };
+    if refused_if_new.is_none() {
+        match split(&request.kind, payload.stored, &request.payload, &settings.plan) {
+            Ok(whole) => kept = whole,
+            Err(too_large) => refused_if_new = Some(too_large),
+        }
+    }
+    if let (Some(refusal), None) = (&refused_if_new, &idempotency_key) {
+        return Err(refusal.clone());
+    }
+    let digest = form.map_or_else(|| digest_of_form(&[&form_of(bytes, &request.kind)]), digest_of_form);
+    let window = request.idempotency_window_seconds.unwrap_or(KEY_WINDOW_SECONDS_DEFAULT);
+    let backoff_default = Schedule::WebhookStandard;
+    let is_unsealed = !payload.is_plain && refused_if_new.is_none();
+    Ok(NewJob {
+        index,
+        id: mint_id(now, clock.random()),
+        created_at: now,
+        kind: request.kind,
+        endpoint: payload.endpoint,
+        payload: kept.inline,
+        payload_bytes: kept.object.as_ref().map(String::len),
+        object: kept.object,
+        is_unsealed,
+        idempotency_key,
+        key_window_ms: i64::from(window) * 1_000,
+        digest,
+        scheduled_at,
+        deadline_at: request.deadline_at.as_deref().and_then(parse_rfc3339),
+        // A schedule of the job's own comes with its own number of attempts, also at an endpoint.
+        max_attempts: request.max_attempts.or(request.retry_schedule.map(Schedule::max_attempts)),
+        max_attempts_default: request.retry_schedule.unwrap_or(backoff_default).max_attempts(),
+        backoff: request.retry_schedule,
+        backoff_default,
+        event_id: request.event_id,
+        group: request.group,
+        metadata: request.metadata.as_ref().map(Metadata::of_job),
+        traceparent: request.traceparent.as_deref().and_then(read_traceparent),
+        refused_if_new,
+    })
+}
+
+/// What two requests with one key must share: the canonical JSON of the whole request as it was written. Not in it are the key
+/// itself, the trace of the call, and members that say nothing.
+fn form_of(bytes: &[u8], kind: &str) -> Vec<u8> {
+    let null_is_none = kinds::null_is_none(kind);
+    canonical(bytes, |level, name, value| match level {
+        Level::Document => value == b"null" || name == b"idempotency_key" || name == b"traceparent",
+        // A webhook's body may be null.
+        Level::Payload => null_is_none && value == b"null" && name != b"body",
+        Level::Deeper => false,
+    })
+}
+
+impl NewJob {
+    /// Seals the secrets in its payload for its tenant.
+    ///
+    /// # Errors
+    /// `Internal` when the payload is none, which is a bug of ours.
+    pub fn seal_secrets<C: Clock>(&mut self, clock: &C, settings: &Settings, tenant: &str) -> Result<(), Problem> {
+        if self.is_unsealed {
+            let stored = self.payload.as_deref().ok_or(Problem::Internal)?;
+            let sealed = kinds::seal_secrets(&self.kind, stored, settings, tenant, &mut || nonce(clock));
+            self.payload = Some(sealed.ok_or(Problem::Internal)?);
+            self.is_unsealed = false;
+        }
+        Ok(())
+    }
+}
+
+/// Gives jobs of one request their ids, with the times that are in them, in the order of their places: of two changes of one
+/// document the one with the greater id stands, and ids of one millisecond are in no order of their own.
+///
+/// To be done before an object is put by such an id.
+pub fn in_order<'a>(jobs: impl IntoIterator<Item = &'a mut NewJob>) {
+    let mut jobs: Vec<_> = jobs.into_iter().collect();
+    let mut minted: Vec<_> = jobs.iter_mut().map(|job| (std::mem::take(&mut job.id), job.created_at)).collect();
+    minted.sort_unstable();
+    for (job, (id, created_at)) in jobs.into_iter().zip(minted) {
+        (job.id, job.created_at) = (id, created_at);
+    }
+}
+
+/// Refuses what is larger than a request of one job that the deployment takes.
+pub(crate) fn check_request_length(bytes: &[u8], plan: &Plan) -> Result<(), Problem> {
+    let most = plan.payload_bytes_max + ENVELOPE_BYTES_MAX;
+    if bytes.len() <= most {
+        return Ok(());
+    }
+    Err(Problem::TooLarge(format!("A job has at most {most} bytes.")))
+}
+
+/// Refuses a payload that is larger than the deployment takes.
+pub(crate) fn check_length(payload: &RawValue, plan: &Plan) -> Result<(), Problem> {
+    let most = plan.payload_bytes_max;
+    if payload.get().len() <= most {
+        return Ok(());
+    }
+    Err(Problem::TooLarge(format!("A payload has at most {most} bytes.")))
+}
+
+/// Splits what was stored of a payload, if that is large.
+///
+/// # Errors
+/// `TooLarge` when what must be inline is large, too.
+pub(crate) fn split(kind: &str, stored: String, payload: &RawValue, plan: &Plan) -> Result<Split, Problem> {
+    let most = plan.payload_inline_bytes;
+    if payload.get().len() <= most {
+        return Ok(Split { inline: Some(stored), object: None });
+    }
+    let split = kinds::split(kind, stored);
+    if split.inline.as_ref().is_some_and(|inline| inline.len() > most) {
+        return Err(Problem::TooLarge(format!("A webhook's payload has at most {most} bytes without its body.")));
+    }
+    Ok(split)
+}
+
+impl JobRequest {
+    /// When it is to run, its payload, and why it is refused if it is new.
+    fn judge(&self, settings: &Settings, now: i64) -> Result<(Option<i64>, CheckedPayload, Option<Problem>), Problem> {
+        let mut wrong = Wrong::default();
+        let scheduled_at = self.scheduled_at(now, &mut wrong);
+        self.check_deadline(now, scheduled_at, &mut wrong);
+        self.check_settings(&mut wrong);
+        let payload = match kinds::check(&self.kind, &self.payload, self.endpoint.as_deref(), settings) {
+            Err(Problem::InvalidRequest(fields)) => {
+                for field in fields {
+                    wrong.form(field);
+                }
+                None
+            }
+            other => Some(other?),
+        };
+        let of_now = payload.iter().flat_map(|payload| &payload.refused_if_new).cloned();
+        of_now.for_each(|field| wrong.now(field));
+        let fields = wrong.judge().map_err(Problem::InvalidRequest)?;
+        let refused = (!fields.is_empty()).then_some(Problem::InvalidRequest(fields));
+        let scheduled_at = scheduled_at.filter(|at| *at > now);
+        Ok((scheduled_at, payload.ok_or(Problem::Internal)?, refused))
+    }
+
+    /// The time before which it must not run, which may be over.
+    fn scheduled_at(&self, now: i64, wrong: &mut Wrong) -> Option<i64> {
+        match (&self.run_after, self.delay_seconds) {
+            (None, None) => None,
+            (Some(_), Some(_)) => {
+                let detail = "Give either run_after or delay_seconds.";
+                wrong.form(InvalidField::new("#/delay_seconds", "either-or", detail));
+                None
+            }
+            (None, Some(seconds)) => {
+                let delay_ms = i64::from(seconds) * 1_000;
+                if delay_ms > RUN_AFTER_MS_MAX {
+                    wrong.form(too_far_ahead("#/delay_seconds"));
+                }
+                Some(now + delay_ms)
+            }
+            (Some(text), None) => {
+                let at = time(text, "#/run_after", wrong)?;
+                check_within_a_year(at, now, "#/run_after", wrong);
+                Some(at)
+            }
+        }
+    }
+
+    fn check_deadline(&self, now: i64, scheduled_at: Option<i64>, wrong: &mut Wrong) {
+        let Some(at) = self.deadline_at.as_ref().and_then(|text| time(text, "#/deadline_at", wrong)) else { return };
+        let detail = "The deadline is not after the time at which the job may run.";
+        let in_the_past = InvalidField::new("#/deadline_at", "in-the-past", detail);
+        // Of two times that were written, no other day makes a right pair.
+        if self.run_after.is_some() && scheduled_at.is_some_and(|scheduled_at| at <= scheduled_at) {
+            wrong.form(in_the_past);
+        } else if at <= scheduled_at.unwrap_or(now).max(now) {
+            wrong.now(in_the_past);
+        }
+        check_within_a_year(at.max(now), now, "#/deadline_at", wrong);
+    }
+
+    fn check_settings(&self, wrong_fields: &mut Wrong) {
+        let mut wrong = |field: &str, code, detail: String| wrong_fields.form(InvalidField::new(field, code, detail));
+        if self.max_attempts.is_some_and(|attempts| !(1..=MAX_ATTEMPTS_MAX).contains(&attempts)) {
+            wrong("#/max_attempts", "out-of-range", format!("A job has 1 to {MAX_ATTEMPTS_MAX} attempts."));
+        }
+        if self.idempotency_window_seconds.is_some_and(|seconds| !(1..=KEY_WINDOW_SECONDS_MAX).contains(&seconds)) {
+            let detail = format!("A window is 1 to {KEY_WINDOW_SECONDS_MAX} seconds.");
+            wrong("#/idempotency_window_seconds", "out-of-range", detail);
+        }
+        for (field, name) in [("#/event_id", &self.event_id), ("#/group", &self.group)] {
+            if name.as_ref().is_some_and(|name| !is_name(name)) {
+                wrong(field, "invalid-name", "A name is 1 to 64 of A-Z a-z 0-9 _ -.".into());
+            }
+        }
+        if self.traceparent.as_ref().is_some_and(|text| read_traceparent(text).is_none()) {
+            let detail = "A traceparent is 00-<32 hex digits>-<16>-<2>, in lower case.";
+            wrong("#/traceparent", "invalid-traceparent", detail.into());
+        }
+        if let Some(metadata) = &self.metadata {
+            let mut errors = Vec::new();
+            metadata.check("#/metadata", METADATA_BYTES_MAX, &mut errors);
+            metadata.check_subject("#/metadata", &mut errors);
+            for field in errors {
+                wrong_fields.form(field);
+            }
+        }
+    }
+}
+
+fn time(text: &str, pointer: &str, wrong: &mut Wrong) -> Option<i64> {
+    let parsed = parse_rfc3339(text);
+    if parsed.is_none() {
+        let detail = "A time is written as RFC 3339, 2026-11-02T08:00:00Z.";
+        wrong.form(InvalidField::new(pointer, "invalid-time", detail));
+    }
+    parsed
+}
+
+fn check_within_a_year(at: i64, now: i64, pointer: &str, wrong: &mut Wrong) {
+    if at < now - RUN_AFTER_GRACE_MS {
+        wrong.now(InvalidField::new(pointer, "in-the-past", "The time is in the past."));
+    }
+    if at > now + RUN_AFTER_MS_MAX {
+        wrong.now(too_far_ahead(pointer));
+    }
+}
+
+fn too_far_ahead(pointer: &str) -> InvalidField {
+    InvalidField::new(pointer, "too-far-ahead", "The time is more than 366 days ahead.")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,168 @@
+//! The batch of texts that become vectors: its payload, its checks, its run and its result.
+//!
+//! `{"provider"?, "model"?, "inputs": [{"id", "text"}], "output"?: "inline" | "r2" | {"index": name}}`. It is stored with the
+//! provider and the model that it means, unless an index says which. A text that the provider refuses fails alone: the result
+//! names it, and says why.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::kinds::checked::CheckedPayload;
+use crate::kinds::index::is_blank;
+use crate::limits::{
+    BROUGHT_ATTEMPTS, EMBED_ID_BYTES_MAX, EMBED_INPUTS_MAX, EMBED_REASON_CHARS, EMBED_TEXT_BYTES_MAX, RESULT_BYTES_MAX,
+};
+use crate::settings::Settings;
+use crate::wire::invalid::{InvalidField, Wrong, is_name, read};
+use crate::wire::problem::Problem;
+use crate::wire::raw::{members, name_of, object_of};
+
+/// The payload, as callers write it and as it is stored.
+#[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "EmbedPayload"))]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Embed {
+    /// The provider, one of those that the deployment has; its default when nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) provider: Option<String>,
+    /// The provider's model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) model: Option<String>,
+    /// The texts.
+    #[cfg_attr(feature = "openapi", schemars(length(min = 1, max = EMBED_INPUTS_MAX)))]
+    pub(crate) inputs: Vec<Input>,
+    /// Where the vectors go; into the result when nothing is said.
+    #[serde(default)]
+    pub(crate) output: Output,
+}
+
+/// A text with the caller's name for it.
+#[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "EmbedInput"))]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Input {
+    /// Names it in the result; no two are the same.
+    #[cfg_attr(feature = "openapi", schemars(length(min = 1, max = EMBED_ID_BYTES_MAX)))]
+    pub(crate) id: String,
+    /// What is embedded, exactly as it is.
+    #[cfg_attr(feature = "openapi", schemars(length(min = 1, max = EMBED_TEXT_BYTES_MAX)))]
+    pub(crate) text: String,
+}
+
+/// Where vectors go.
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "EmbedOutput"))]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Output {
+    /// Into the job's result, each as base64 of its little-endian 32-bit floats.
+    #[default]
+    Inline,
+    /// Into an object of their own: `GET /v1/jobs/{id}/vectors`.
+    R2,
+    /// Into the index of that name: each text becomes a document of it, without metadata or source, cut and embedded as the
+    /// index does it. Of `provider` and `model`, what is said must be the index's own.
+    Index(String),
+}
+
+/// Checks a payload and notes which model it means.
+///
+/// # Errors
+/// A problem that names every wrong field, if the form of one is wrong.
+pub fn check(payload: &RawValue, settings: &Settings) -> Result<CheckedPayload, Problem> {
+    let mut embed: Embed = read(payload.get().as_bytes(), "#/payload")?;
+    let mut wrong = Wrong::default();
+    embed.errors().into_iter().for_each(|field| wrong.form(field));
+    // Providers, their models and the plan may have been others when the same request was accepted.
+    match settings.providers.choose(embed.provider.as_deref(), embed.model.as_deref()) {
+        // Its index says which is meant.
+        _ if matches!(embed.output, Output::Index(_)) => {
+            embed.too_many_of_an_index(settings).into_iter().for_each(|field| wrong.now(field));
+        }
+        Ok(choice) => {
+            let dimensions = settings.providers.model(&choice.provider, &choice.model).map_or(0, |(_, m)| m.dimensions);
+            embed.too_much_inline(dimensions).into_iter().for_each(|field| wrong.now(field));
+            (embed.provider, embed.model) = (Some(choice.provider), Some(choice.model));
+        }
+        Err(unknown) => {
+            let pointer = format!("#/payload/{}", unknown.field);
+            wrong.now(InvalidField::new(pointer, unknown.code, &unknown.detail));
+        }
+    }
+    let refused_if_new = wrong.judge().map_err(Problem::InvalidRequest)?;
+    let stored = embed.stored(payload);
+    Ok(CheckedPayload { endpoint: String::new(), stored, is_plain: true, refused_if_new })
+}
+
+impl Embed {
+    /// The payload as it was written, with the provider and the model that it means.
+    fn stored(&self, payload: &RawValue) -> String {
+        let meant = |value: &Option<String>| value.as_ref().map(|value| Value::from(value.as_str()).to_string());
+        let meant = [("\"provider\"", meant(&self.provider)), ("\"model\"", meant(&self.model))];
+        let is_meant = |name: &str| matches!(name, "provider" | "model");
+        let written = members(payload.get()).unwrap_or_default().into_iter();
+        let written =
+            written.filter(|(name, _)| !is_meant(&name_of(name))).map(|(name, value)| (name.get(), value.get()));
+        object_of(written.chain(meant.iter().filter_map(|(name, value)| Some((*name, value.as_deref()?)))))
+    }
+
+    fn errors(&self) -> Vec<InvalidField> {
+        let mut errors = Vec::new();
+        if !(1..=EMBED_INPUTS_MAX).contains(&self.inputs.len()) {
+            let detail = format!("A job embeds 1 to {EMBED_INPUTS_MAX} texts.");
+            errors.push(InvalidField::new("#/payload/inputs", "out-of-range", detail));
+        }
+        let mut ids = BTreeSet::new();
+        for (at, Input { id, text }) in self.inputs.iter().take(EMBED_INPUTS_MAX).enumerate() {
+            let mut wrong = |field, code, detail: String| {
+                errors.push(InvalidField::new(format!("#/payload/inputs/{at}/{field}"), code, detail));
+            };
+            if id.is_empty() || id.len() > EMBED_ID_BYTES_MAX || id.chars().any(char::is_control) {
+                wrong(
+                    "id",
+                    "out-of-range",
+                    format!("An id has 1 to {EMBED_ID_BYTES_MAX} bytes, and no control characters."),
+                );
+            } else if !ids.insert(id) {
+                wrong("id", "duplicate", "Another input has this id.".into());
+            }
+            if is_blank(text) || text.len() > EMBED_TEXT_BYTES_MAX {
+                wrong(
+                    "text",
+                    "out-of-range",
+                    format!("A text has 1 to {EMBED_TEXT_BYTES_MAX} bytes, not all of them blank."),
+                );
+            } else if matches!(self.output, Output::Index(_)) && text.contains('\0') {
+                wrong("text", "invalid-character", "A document has no NUL.".into());
+            }
+        }
+        if let Output::Index(name) = &self.output
+            && !is_name(name)
+        {
+            let detail = "A name has 1 to 64 of a-z, A-Z, 0-9, _ and -.";
+            errors.push(InvalidField::new("#/payload/output/index", "invalid-name", detail));
+        }
+        errors
+    }
+
+    fn too_many_of_an_index(&self, settings: &Settings) -> Option<InvalidField> {
+        let most = settings.plan.index_documents * BROUGHT_ATTEMPTS;
+        let detail = format!("On this plan {most} texts of a job become documents.");
+        (self.inputs.len() > most).then(|| InvalidField::new("#/payload/inputs", "out-of-range", detail))
+    }
+
+    pub(crate) fn too_much_inline(&self, dimensions: usize) -> Option<InvalidField> {
+        // The id, of which each byte may be escaped, and base64 of four bytes each with the JSON around, or a refusal.
+        let shown = (dimensions * 16 / 3 + 48).max(EMBED_REASON_CHARS * 4);
+        let bytes: usize = self.inputs.iter().map(|input| shown + input.id.len() * 2).sum();
+        let detail =
+            format!("A result has at most {RESULT_BYTES_MAX} bytes, and these vectors about {bytes}: write \"r2\".");
+        let is_too_much = self.output == Output::Inline && bytes + 512 > RESULT_BYTES_MAX;
+        is_too_much.then(|| InvalidField::new("#/payload/output", "out-of-range", detail))
+    }
+}
+
+#[cfg(test)]
+mod tests;

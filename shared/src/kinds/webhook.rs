@@ -1,0 +1,308 @@
+//! The webhook: its payload, its checks, and the request it becomes.
+//!
+//! `{"endpoint" | "url", "method"?, "headers"?, "body" | "body_base64", "timeout_seconds"?}`. A `body` that is a JSON
+//! string is sent as its text, any other JSON, `null` too, exactly as it was written; `body_base64` is sent as its bytes. Of a large one
+//! the body is an object of its own.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::kinds::checked::{CheckedPayload, Split};
+use crate::kinds::target::{SEAL_PURPOSE, Target, endpoint_headers, job_header, signed, unseal};
+use crate::limits::{TIMEOUT_SECONDS_DEFAULT, TIMEOUT_SECONDS_MAX};
+use crate::model::claimed::Claimed;
+use crate::model::origin;
+use crate::model::outcome::{ErrorClass, Outcome};
+use crate::ports::{HttpRequest, HttpResponse};
+use crate::security::destination;
+use crate::security::redact::is_secret_name;
+use crate::security::seal::{SealedFor, seal};
+use crate::settings::Settings;
+use crate::wire::invalid::{Headers, InvalidField, UNREADABLE, Wrong, check_headers, is_name, read};
+use crate::wire::problem::Problem;
+use crate::wire::raw::{Member, is_readable, members, name_of, object_of};
+
+/// How a sealed value begins in a stored payload. A caller's value cannot: U+0001 is no header byte.
+pub(crate) const SEALED: &str = "\u{1}";
+/// How a sealed value is shown.
+const SEALED_SHOWN: &str = "[sealed]";
+const METHODS: [&str; 5] = ["POST", "PUT", "PATCH", "DELETE", "GET"];
+
+/// The payload, as callers write it and as it is stored.
+#[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "WebhookPayload"))]
+#[cfg_attr(feature = "openapi", schemars(extend("oneOf" = one_of(["endpoint", "url"]), "not" = required(&["body", "body_base64"]))))]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Webhook {
+    /// The endpoint that it goes to; or give a `url`.
+    #[cfg_attr(feature = "openapi", schemars(regex(pattern = crate::wire::schema::NAME)))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    endpoint: Option<String>,
+    /// Where it goes, https on port 443; or give an `endpoint`.
+    #[cfg_attr(feature = "openapi", schemars(length(max = crate::limits::URL_BYTES_MAX)))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
+    /// POST when nothing is said; a GET has no body.
+    #[cfg_attr(feature = "openapi", schemars(extend("enum" = methods())))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    method: Option<String>,
+    /// Headers of the request. Values of secret-looking ones are stored sealed and shown as `[sealed]`.
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::wire::schema::headers"))]
+    #[serde(default, skip_serializing_if = "Headers::is_empty")]
+    headers: Headers,
+    /// A JSON string is sent as its text, any other JSON exactly as it was written, and so is null.
+    #[cfg_attr(feature = "openapi", schemars(with = "Option<serde_json::Value>"))]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    body: Option<Box<RawValue>>,
+    /// Bytes to send, as base64 with padding.
+    #[cfg_attr(feature = "openapi", schemars(extend("contentEncoding" = "base64")))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    body_base64: Option<String>,
+    /// Seconds an attempt may take; the endpoint's when nothing is said.
+    #[cfg_attr(feature = "openapi", schemars(range(min = 1, max = TIMEOUT_SECONDS_MAX)))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    timeout_seconds: Option<u32>,
+}
+
+/// Reads a value that is given, null as any other: a body of `null` is sent.
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<RawValue>>, D::Error> {
+    Box::deserialize(deserializer).map(Some)
+}
+
+/// The methods, and that none is given.
+#[cfg(feature = "openapi")]
+fn methods() -> Vec<Option<&'static str>> {
+    METHODS.into_iter().map(Some).chain([None]).collect()
+}
+
+/// That exactly one of these fields is given.
+#[cfg(feature = "openapi")]
+fn one_of<const N: usize>(fields: [&str; N]) -> serde_json::Value {
+    fields.iter().map(|field| required(&[field])).collect()
+}
+
+/// That these fields are given.
+#[cfg(feature = "openapi")]
+fn required(fields: &[&str]) -> serde_json::Value {
+    let known: serde_json::Map<_, _> = fields.iter().map(|field| ((*field).to_owned(), true.into())).collect();
+    serde_json::json!({"properties": known, "required": fields})
+}
+
+/// Checks a payload. What is secret in it is sealed later, for its tenant.
+///
+/// # Errors
+/// A problem that names every wrong field, if the form of one is wrong.
+pub fn check(payload: &RawValue, settings: &Settings) -> Result<CheckedPayload, Problem> {
+    let webhook: Webhook = read(payload.get().as_bytes(), "#/payload")?;
+    let refused_if_new = webhook.wrong(settings).judge().map_err(Problem::InvalidRequest)?;
+    let stored = with_headers(payload.get(), &mut |_, _| None).ok_or(Problem::Internal)?;
+    let is_plain = !webhook.headers.0.iter().any(|(name, _)| is_secret_name(name));
+    Ok(CheckedPayload { endpoint: webhook.endpoint.unwrap_or_default(), stored, is_plain, refused_if_new })
+}
+
+/// Seals what is secret in a checked payload, whole or without its body, for its tenant. `None` when it is none.
+pub fn seal_secrets(
+    stored: &str,
+    settings: &Settings,
+    tenant: &str,
+    nonce: &mut impl FnMut() -> [u8; 12],
+) -> Option<String> {
+    with_headers(stored, &mut |name, value| {
+        is_secret_name(name).then(|| {
+            let place = SealedFor { purpose: SEAL_PURPOSE, tenant, context: &job_header(name) };
+            format!("{SEALED}{}", seal(&settings.keys, place, nonce(), value.as_bytes()))
+        })
+    })
+}
+
+/// A payload as it was written, but for the values of headers that are to be others.
+fn with_headers(payload: &str, changed: &mut impl FnMut(&str, &str) -> Option<String>) -> Option<String> {
+    let mut header = |(name, value): Member<'_>| {
+        let changed = changed(&name_of(name), &name_of(value));
+        (name.get().to_owned(), changed.map_or_else(|| value.get().to_owned(), |text| Value::from(text).to_string()))
+    };
+    let written = members(payload)?.into_iter().map(|(name, value)| {
+        let headers = if name_of(name) == "headers" { members(value.get()) } else { None };
+        let headers = headers.map(|headers| headers.into_iter().map(&mut header).collect::<Vec<_>>());
+        let headers = headers.map(|all| object_of(all.iter().map(|(name, value)| (name.as_str(), value.as_str()))));
+        (name.get(), headers.unwrap_or_else(|| value.get().to_owned()))
+    });
+    let written: Vec<_> = written.collect();
+    Some(object_of(written.iter().map(|(name, value)| (*name, value.as_str()))))
+}
+
+impl Webhook {
+    fn wrong(&self, settings: &Settings) -> Wrong {
+        let mut wrong_fields = Wrong::default();
+        let invalid = |field: &str, code, detail: &str| InvalidField::new(format!("#/payload/{field}"), code, detail);
+        // Which destinations there are is for the settings to say.
+        if let (None, Some(url)) = (&self.endpoint, &self.url)
+            && let Err(error) = destination::check(url, &settings.private_destinations)
+        {
+            wrong_fields.now(invalid("url", error.code(), &error.to_string()));
+        }
+        let mut wrong = |field: &str, code, detail: &str| wrong_fields.form(invalid(field, code, detail));
+        match (&self.endpoint, &self.url) {
+            (Some(_), Some(_)) => wrong("url", "either-or", "Give either an endpoint or a url."),
+            (None, None) => wrong("endpoint", "missing-field", "Give an endpoint or a url."),
+            (Some(endpoint), None) if !is_name(endpoint) => {
+                wrong("endpoint", "invalid-name", "A name is 1 to 64 of A-Z a-z 0-9 _ -.");
+            }
+            _ => {}
+        }
+        let method = self.method.as_deref().unwrap_or("POST");
+        if !METHODS.contains(&method) {
+            wrong("method", "unknown-value", "The method is POST, PUT, PATCH, DELETE or GET.");
+        }
+        if self.body.is_some() && self.body_base64.is_some() {
+            wrong("body_base64", "either-or", "Give either a body or a body_base64.");
+        }
+        if method == "GET" && (self.body.is_some() || self.body_base64.is_some()) {
+            wrong("body", "either-or", "A GET has no body.");
+        }
+        if self.body_base64.as_ref().is_some_and(|text| STANDARD.decode(text).is_err()) {
+            wrong("body_base64", "invalid-base64", "This is not base64 with padding.");
+        }
+        if self.body.as_ref().is_some_and(|body| !is_readable(body.get())) {
+            wrong("body", "unreadable-value", UNREADABLE);
+        }
+        if self.timeout_seconds.is_some_and(|seconds| !(1..=TIMEOUT_SECONDS_MAX).contains(&seconds)) {
+            wrong("timeout_seconds", "out-of-range", "A webhook may take 1 to 30 seconds.");
+        }
+        let mut headers = Vec::new();
+        check_headers(&self.headers, "#/payload/headers", &mut headers);
+        for field in headers {
+            wrong_fields.form(field);
+        }
+        for (name, _) in self.headers.0.iter().filter(|(_, value)| *value == SEALED_SHOWN) {
+            let detail = "This is how a sealed value is shown; write the value itself.";
+            wrong_fields.form(InvalidField::new(format!("#/payload/headers/{name}"), "sealed", detail));
+        }
+        wrong_fields
+    }
+
+    /// The bytes to send and the content type they have unless the caller says otherwise.
+    fn body(&self) -> (Vec<u8>, Option<&'static str>) {
+        if let Some(base64) = &self.body_base64 {
+            return (STANDARD.decode(base64).unwrap_or_default(), Some("application/octet-stream"));
+        }
+        let Some(raw) = &self.body else {
+            return (Vec::new(), None);
+        };
+        match serde_json::from_str::<String>(raw.get()) {
+            Ok(text) => (text.into_bytes(), Some("text/plain; charset=utf-8")),
+            Err(_) => (raw.get().as_bytes().to_vec(), Some("application/json")),
+        }
+    }
+}
+
+/// Whether a member is the body of a webhook, of which no object is made if it is null.
+fn is_body((name, value): Member<'_>) -> bool {
+    matches!(name_of(name).as_str(), "body" | "body_base64") && value.get() != "null"
+}
+
+fn as_texts((name, value): Member<'_>) -> (&str, &str) {
+    (name.get(), value.get())
+}
+
+/// Takes the body out of a stored payload; what is left tells all that the claim and the API must know. The object tells `at`
+/// which place among the members it has been.
+pub fn split(stored: String) -> Split {
+    let taken = || {
+        let members = members(&stored)?;
+        let at = members.iter().position(|member| is_body(*member))?;
+        let (body, rest) = members.iter().enumerate().partition::<Vec<_>, _>(|(index, _)| *index == at);
+        let place = at.to_string();
+        let object = [("\"at\"", place.as_str())].into_iter().chain(body.into_iter().map(|(_, body)| as_texts(*body)));
+        Some((object_of(rest.into_iter().map(|(_, member)| as_texts(*member))), object_of(object)))
+    };
+    match taken() {
+        Some((inline, object)) => Split { inline: Some(inline), object: Some(object) },
+        None => Split { inline: Some(stored), object: None },
+    }
+}
+
+/// Puts the body back.
+pub fn join(inline: &str, object: &str) -> Option<String> {
+    let (mut all, mut at) = (members(inline)?, usize::MAX);
+    for (name, value) in members(object)? {
+        if name.get() == "\"at\"" {
+            at = serde_json::from_str(value.get()).ok()?;
+        } else {
+            all.insert(at.min(all.len()), (name, value));
+        }
+    }
+    Some(object_of(all.into_iter().map(as_texts)))
+}
+
+/// The stored payload as the API shows it, as text: sealed values are hidden, the rest is as it was written.
+pub fn shown(stored: &str) -> Option<String> {
+    with_headers(stored, &mut |_, value| value.starts_with(SEALED).then(|| SEALED_SHOWN.to_owned()))
+}
+
+/// Makes the request of a claimed job: the destination is checked again, the exact bytes are signed.
+///
+/// # Errors
+/// When the payload, the endpoint or a sealed value cannot be used; nothing is sent then.
+pub fn prepare(job: &Claimed, settings: &Settings, now_ms: i64) -> Result<HttpRequest, Outcome> {
+    let stored = job.payload.as_deref().unwrap_or_default();
+    let webhook: Webhook = serde_json::from_str(stored)
+        .map_err(|_| Outcome::failed(ErrorClass::Handler, "The payload cannot be read."))?;
+    let target = Target::of(job, webhook.url.as_deref(), settings)?;
+    let (body, content_type) = webhook.body();
+    let mut headers: BTreeMap<String, String> = BTreeMap::new();
+    headers.insert("user-agent".into(), format!("Longshore/{}", settings.version));
+    if let Some(content_type) = content_type {
+        headers.insert("content-type".into(), content_type.into());
+    }
+    headers.extend(origin::trace(job));
+    headers.extend(endpoint_headers(job, settings)?);
+    for (name, value) in &webhook.headers.0 {
+        let name = name.to_ascii_lowercase();
+        let value = match value.strip_prefix(SEALED) {
+            Some(sealed) => unseal(settings, &job.tenant, &job_header(&name), sealed)?,
+            None => value.clone(),
+        };
+        headers.insert(name, value);
+    }
+    origin::keep_together(&mut headers, job);
+    headers.extend(signed(job, settings, now_ms, &body)?);
+    Ok(HttpRequest {
+        method: webhook.method.unwrap_or_else(|| "POST".into()),
+        url: target.url,
+        service: target.service,
+        headers: headers.into_iter().collect(),
+        body,
+        timeout: Duration::from_secs(u64::from(timeout(job, webhook.timeout_seconds))),
+        response_bytes_max: settings.plan.evidence_body_bytes,
+    })
+}
+
+fn timeout(job: &Claimed, asked: Option<u32>) -> u32 {
+    let endpoint = job.endpoint.as_ref().map(|endpoint| endpoint.timeout_seconds);
+    asked.or(endpoint).unwrap_or(TIMEOUT_SECONDS_DEFAULT).min(TIMEOUT_SECONDS_MAX)
+}
+
+/// How many seconds the attempt of a claimed job may take.
+pub fn timeout_of(job: &Claimed) -> u32 {
+    #[derive(Deserialize)]
+    struct Asked {
+        timeout_seconds: Option<u32>,
+    }
+    let asked = job.payload.as_deref().and_then(|payload| serde_json::from_str::<Asked>(payload).ok());
+    timeout(job, asked.and_then(|asked| asked.timeout_seconds))
+}
+
+/// Judges an answer of 2xx.
+pub fn judge(response: &HttpResponse) -> Outcome {
+    Outcome::Succeeded { result: serde_json::json!({"status": response.status}).into() }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,306 @@
+//! Keeping endpoints: put, read, list, pause, resume, delete, and their signing secrets.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+use url::Url;
+
+use crate::kinds::target::{SEAL_PURPOSE, SERVICE_ORIGIN, endpoint_header};
+use crate::limits::{
+    MAX_ATTEMPTS_MAX, SERVICE_PATH_BYTES_MAX, TASK_TIMEOUT_SECONDS_MAX, TIMEOUT_SECONDS_DEFAULT, TIMEOUT_SECONDS_MAX,
+};
+use crate::model::backoff::Schedule;
+use crate::model::endpoint::{EndpointRow, EvidencePolicy};
+use crate::model::outcome::ErrorClass;
+use crate::ports::{Clock, Database, Rows, Statement};
+use crate::security::destination;
+use crate::security::redact::{Redaction, is_pointer};
+use crate::security::seal::{SealedFor, nonce, seal};
+use crate::security::signing::{SealedSecret, SigningSecret};
+use crate::settings::Settings;
+use crate::store::rows::{read_first, read_rows, unavailable};
+use crate::store::secrets::signing_now;
+use crate::store::{batch, first_as, json_param, rows_as, secrets, sql};
+use crate::wire::invalid::{Headers, InvalidField, check_headers, is_name, read};
+use crate::wire::problem::Problem;
+
+/// An endpoint as callers write it. What is left out has its default, also when the endpoint was there before.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "NewEndpoint"))]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EndpointRequest {
+    /// Where its jobs go: https on port 443 unless the deployment allows more.
+    #[cfg_attr(feature = "openapi", schemars(length(max = crate::limits::URL_BYTES_MAX)))]
+    url: Option<String>,
+    /// A service binding of the consumer, instead of a URL: `HANDLER_` and capitals, digits or `_`.
+    #[cfg_attr(feature = "openapi", schemars(regex(pattern = "^HANDLER_[A-Z0-9_]{1,50}$")))]
+    service: Option<String>,
+    /// The path of requests to the service, `/` when nothing is said.
+    #[cfg_attr(feature = "openapi", schemars(length(max = SERVICE_PATH_BYTES_MAX)))]
+    path: Option<String>,
+    /// Headers of each of its requests. All their values are stored sealed.
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::wire::schema::headers"))]
+    #[serde(default)]
+    headers: Headers,
+    /// Seconds an attempt may take, 20 when nothing is said.
+    #[cfg_attr(feature = "openapi", schemars(range(min = 1, max = TASK_TIMEOUT_SECONDS_MAX)))]
+    timeout_seconds: Option<u32>,
+    /// The waits between attempts, `webhook-standard` when nothing is said.
+    schedule: Option<Schedule>,
+    /// Attempts that may fail; the schedule's own number when nothing is said.
+    #[cfg_attr(feature = "openapi", schemars(range(min = 1, max = MAX_ATTEMPTS_MAX)))]
+    max_attempts: Option<u32>,
+    /// Which attempts leave evidence, `full` when nothing is said.
+    evidence: Option<EvidencePolicy>,
+    /// What makes a dead letter at once.
+    #[serde(default)]
+    bury_on: Vec<ErrorClass>,
+    /// What evidence hides beside what it always hides.
+    #[serde(default)]
+    redact: Redaction,
+}
+
+impl EndpointRequest {
+    /// The URL, as it will be sent and not as it was typed; for a service, the path.
+    fn place(&self, settings: &Settings) -> Result<String, InvalidField> {
+        let wrong = |pointer: &str, code, detail: &str| Err(InvalidField::new(pointer, code, detail));
+        match (&self.url, &self.service, &self.path) {
+            (Some(url), None, None) => match destination::check(url, &settings.private_destinations) {
+                Ok(destination) => Ok(destination.url.into()),
+                Err(error) => wrong("#/url", error.code(), &error.to_string()),
+            },
+            (Some(_), Some(_), _) => wrong("#/service", "either-or", "Give either a url or a service."),
+            (Some(_), None, Some(_)) => wrong("#/path", "either-or", "A path belongs to a service."),
+            (None, None, _) => wrong("#/url", "missing-field", "Give a url or a service."),
+            (None, Some(service), _) if !is_service(service) => {
+                let detail = "A service is a binding of the consumer: HANDLER_ and 1 to 50 of A-Z 0-9 _.";
+                wrong("#/service", "invalid-name", detail)
+            }
+            (None, Some(_), path) => {
+                let path = path.as_deref().unwrap_or("/");
+                service_path(path).map_or_else(|| wrong("#/path", "invalid-path", "A path begins with one /."), Ok)
+            }
+        }
+    }
+
+    /// Checks all of it; answers its place.
+    fn check(&self, id: &str, settings: &Settings) -> Result<String, Problem> {
+        let mut errors = Vec::new();
+        let mut wrong = |pointer: &str, code, detail: String| errors.push(InvalidField::new(pointer, code, detail));
+        if !is_name(id) {
+            wrong("#", "invalid-name", "An endpoint's name is 1 to 64 of A-Z a-z 0-9 _ -.".into());
+        }
+        if self.timeout_seconds.is_some_and(|seconds| !(1..=TASK_TIMEOUT_SECONDS_MAX).contains(&seconds)) {
+            let detail = format!(
+                "A task may take 1 to {TASK_TIMEOUT_SECONDS_MAX} seconds; a webhook takes {TIMEOUT_SECONDS_MAX} of them at most."
+            );
+            wrong("#/timeout_seconds", "out-of-range", detail);
+        }
+        if self.max_attempts.is_some_and(|attempts| !(1..=MAX_ATTEMPTS_MAX).contains(&attempts)) {
+            wrong("#/max_attempts", "out-of-range", format!("A job has 1 to {MAX_ATTEMPTS_MAX} attempts."));
+        }
+        for (index, pointer) in self.redact.body_pointers.iter().enumerate() {
+            if !is_pointer(pointer) {
+                let place = format!("#/redact/body_pointers/{index}");
+                wrong(&place, "invalid-pointer", "This is not a JSON Pointer of RFC 6901.".into());
+            }
+        }
+        check_headers(&self.headers, "#/headers", &mut errors);
+        match self.place(settings) {
+            Ok(place) if errors.is_empty() => return Ok(place),
+            Ok(_) => {}
+            Err(field) => errors.push(field),
+        }
+        Err(Problem::InvalidRequest(errors))
+    }
+}
+
+/// Whether a service binding of this name may be called: only those that are made for it.
+fn is_service(name: &str) -> bool {
+    name.strip_prefix("HANDLER_").is_some_and(|rest| {
+        (1..=50).contains(&rest.len())
+            && rest.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
+    })
+}
+
+/// The path and query of a request to a service, as it will be sent.
+fn service_path(path: &str) -> Option<String> {
+    let url = Url::parse(SERVICE_ORIGIN).ok()?.join(path).ok()?;
+    let is_path = path.starts_with('/') && !path.starts_with("//") && path.len() <= SERVICE_PATH_BYTES_MAX;
+    (is_path && url.fragment().is_none() && url.origin().ascii_serialization() == SERVICE_ORIGIN)
+        .then(|| url.as_str()[SERVICE_ORIGIN.len()..].to_owned())
+}
+
+/// Makes or changes an endpoint.
+///
+/// # Errors
+/// A problem that names every wrong field.
+pub async fn put_endpoint<W: Database + Clock>(
+    world: &W,
+    settings: &Settings,
+    tenant: &str,
+    id: &str,
+    body: &[u8],
+) -> Result<EndpointRow, Problem> {
+    let request: EndpointRequest = read(body, "#")?;
+    let url = request.check(id, settings)?;
+    let seal_value = |(name, value): &(String, String)| {
+        let name = name.to_ascii_lowercase();
+        let context = endpoint_header(id, &name);
+        let place = SealedFor { purpose: SEAL_PURPOSE, tenant, context: &context };
+        let sealed = seal(&settings.keys, place, nonce(world), value.as_bytes());
+        (name, sealed)
+    };
+    let headers: Vec<_> = request.headers.0.iter().map(seal_value).collect();
+    let backoff = request.schedule.unwrap_or(Schedule::WebhookStandard);
+    let row = json!({
+        "tenant": tenant, "id": id, "url": url, "service": request.service, "headers": headers,
+        "timeout_seconds": request.timeout_seconds.unwrap_or(TIMEOUT_SECONDS_DEFAULT),
+        "backoff": backoff, "max_attempts": request.max_attempts.unwrap_or_else(|| backoff.max_attempts()),
+        "evidence": request.evidence.unwrap_or(EvidencePolicy::Full), "bury_on": request.bury_on,
+        "redact": request.redact,
+    });
+    let statements = vec![
+        sql!("put_endpoint", json_param(&row)),
+        // A secret for a new endpoint, and for a tombstone that comes back; any other has one.
+        secrets::make_one(world, &settings.keys, (tenant, id)),
+        read_statement(tenant, id),
+    ];
+    let answers = batch(world, statements).await.map_err(|error| unavailable(&error))?;
+    first_as(answers.last()).map_err(|error| unavailable(&error))?.ok_or(Problem::Internal)
+}
+
+fn read_statement(tenant: &str, id: &str) -> Statement {
+    sql!("read_endpoint", tenant, id)
+}
+
+/// One endpoint.
+///
+/// # Errors
+/// `NotFound`; `Unavailable`.
+pub async fn read_endpoint<W: Database + Clock>(world: &W, tenant: &str, id: &str) -> Result<EndpointRow, Problem> {
+    read_first(world, read_statement(tenant, id)).await?.ok_or(Problem::NotFound)
+}
+
+/// A page of a tenant's endpoints by name.
+///
+/// # Errors
+/// `Unavailable`.
+pub async fn list_endpoints<W: Database + Clock>(
+    world: &W,
+    tenant: &str,
+    after: &str,
+    limit: u32,
+) -> Result<Vec<EndpointRow>, Problem> {
+    let statement = sql!("list_endpoints", tenant, after, i64::from(limit));
+    read_rows(world, statement).await
+}
+
+/// What may be done to an endpoint as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EndpointChange {
+    /// Its jobs are held.
+    Pause,
+    /// Held jobs run again.
+    Resume,
+    /// Its jobs die by name; they can be replayed once it is back.
+    Delete,
+}
+
+/// Pauses, resumes or deletes an endpoint. Doing it again changes nothing.
+///
+/// # Errors
+/// `NotFound`; `Unavailable`.
+pub async fn change_endpoint<W: Database + Clock>(
+    world: &W,
+    tenant: &str,
+    id: &str,
+    change: EndpointChange,
+) -> Result<(), Problem> {
+    let (state, reason) = match change {
+        EndpointChange::Pause => ("paused", Some("operator".to_owned())),
+        EndpointChange::Resume => ("active", None),
+        EndpointChange::Delete => ("deleted", None),
+    };
+    let statements = vec![sql!("set_endpoint_state", tenant, id, state, reason), secrets::forgetting((tenant, id))];
+    let answers = batch(world, statements).await.map_err(|error| unavailable(&error))?;
+    if answers.first().is_none_or(Vec::is_empty) { Err(Problem::NotFound) } else { Ok(()) }
+}
+
+/// The signing secrets of an endpoint, the newest first, as receivers are configured with them.
+///
+/// # Errors
+/// `NotFound`; `Unavailable`.
+pub async fn read_secrets<W: Database + Clock>(
+    world: &W,
+    settings: &Settings,
+    tenant: &str,
+    id: &str,
+) -> Result<Value, Problem> {
+    let owner = (tenant, id);
+    let making = secrets::make_one(world, &settings.keys, owner);
+    let statements = vec![making, read_statement(tenant, id), secrets::reading(owner)];
+    let answers = batch(world, statements).await.map_err(|error| unavailable(&error))?;
+    let row: EndpointRow = first_as(answers.get(1)).map_err(|error| unavailable(&error))?.ok_or(Problem::NotFound)?;
+    secrets_json(settings, &row, answers.last())
+}
+
+fn secrets_json(settings: &Settings, row: &EndpointRow, stored: Option<&Rows>) -> Result<Value, Problem> {
+    let stored: Vec<SealedSecret> = rows_as(stored.unwrap_or(&Vec::new())).map_err(|error| unavailable(&error))?;
+    let (owner, generation) = ((row.tenant.as_str(), row.id.as_str()), (row.generation, row.rotated_at));
+    shown(signing_now(&settings.keys, owner, &stored, generation, row.now))
+}
+
+fn shown(secrets: Option<Vec<SigningSecret>>) -> Result<Value, Problem> {
+    let texts: Vec<_> = secrets.unwrap_or_default().iter().map(SigningSecret::to_whsec).collect();
+    if texts.is_empty() {
+        tracing::error!("a signing secret does not open: is the MASTER_KEY that sealed it missing?");
+        return Err(Problem::Internal);
+    }
+    Ok(json!({"secret": texts.first(), "previous_secret": texts.get(1)}))
+}
+
+/// The secret that signs a tenant's jobs to bare urls, which is made when it is first needed. It has one generation.
+///
+/// # Errors
+/// `Unavailable`.
+pub async fn read_tenant_secret<W: Database + Clock>(
+    world: &W,
+    settings: &Settings,
+    tenant: &str,
+) -> Result<Value, Problem> {
+    let owner = (tenant, "");
+    let statements = vec![secrets::make_one(world, &settings.keys, owner), secrets::reading(owner)];
+    let answers = batch(world, statements).await.map_err(|error| unavailable(&error))?;
+    let stored: Vec<SealedSecret> =
+        rows_as(answers.last().unwrap_or(&Vec::new())).map_err(|error| unavailable(&error))?;
+    shown(signing_now(&settings.keys, owner, &stored, (1, None), 0))
+}
+
+/// Gives an endpoint a new secret; the one before it signs too for a day. Answers both.
+///
+/// Safe to repeat for one seen generation: a second rotation must see the new one first.
+///
+/// # Errors
+/// `NotFound`; `IllegalTransition` when somebody else rotated meanwhile.
+pub async fn rotate_secret<W: Database + Clock>(
+    world: &W,
+    settings: &Settings,
+    tenant: &str,
+    id: &str,
+) -> Result<Value, Problem> {
+    let seen = read_endpoint(world, tenant, id).await?;
+    let owner = (tenant, id);
+    let statements = vec![
+        sql!("rotate_secret", tenant, id, i64::from(seen.generation)),
+        secrets::make_one(world, &settings.keys, owner),
+        secrets::forgetting(owner),
+        secrets::reading(owner),
+        read_statement(tenant, id),
+    ];
+    let answers = batch(world, statements).await.map_err(|error| unavailable(&error))?;
+    let row: EndpointRow = first_as(answers.last()).map_err(|error| unavailable(&error))?.ok_or(Problem::NotFound)?;
+    if row.generation == seen.generation + 1 {
+        return secrets_json(settings, &row, answers.get(3));
+    }
+    Err(Problem::IllegalTransition("The secret was rotated by another request at the same time.".into()))
+}

@@ -1,0 +1,303 @@
+//! The export of a tenant: all that is kept of it, one JSON object a line. It is made in steps that a caller takes while it
+//! reads. In memory is a page of rows, and of the job that is being written its payload or the evidence of
+//! [`REQUESTS_AT_ONCE`] attempts.
+
+use std::fmt::Write;
+
+use serde_json::value::RawValue;
+
+use crate::accept::authorize::{Caller, authorize};
+use crate::index::export::page_of_documents;
+use crate::index::manage::list_indexes;
+use crate::kinds::{join, shown};
+use crate::limits::plan::Plan;
+use crate::limits::{EXPORT_WHOLE_PAGE, PAGE_MAX, REQUESTS_AT_ONCE};
+use crate::manage::endpoints::list_endpoints;
+use crate::manage::groups::list_groups;
+use crate::manage::keys::list_keys;
+use crate::manage::query::{read_evidences, read_jobs};
+use crate::manage::usage::page_of_usage;
+use crate::model::attempt::EvidenceRef;
+use crate::model::job::{ID_END, JobRow};
+use crate::ports::{Blobs, Clock, Database, IndexDatabase};
+use crate::schedules::manage::list_schedules;
+use crate::schedules::schedule::{Firing, ScheduleRow};
+use crate::security::key::Scope;
+use crate::store::objects;
+use crate::store::rows::is_full;
+use crate::wire::ndjson::as_lines;
+use crate::wire::problem::Problem;
+use crate::wire::raw::Object;
+
+/// What a page spends: it looks at the key again, and reads.
+const PAGE_CALLS: usize = 2;
+
+/// The parts of an export, in their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Endpoints,
+    Schedules,
+    Keys,
+    Groups,
+    Jobs,
+    Indexes,
+    Documents,
+    Usage,
+    /// All is written.
+    End,
+}
+
+impl Part {
+    /// By number, as cursors have them.
+    const ALL: [Part; 9] = [
+        Part::Endpoints,
+        Part::Schedules,
+        Part::Keys,
+        Part::Groups,
+        Part::Jobs,
+        Part::Indexes,
+        Part::Documents,
+        Part::Usage,
+        Part::End,
+    ];
+
+    fn numbered(number: i64) -> Part {
+        usize::try_from(number).ok().and_then(|number| Part::ALL.get(number)).copied().unwrap_or(Part::End)
+    }
+}
+
+/// Where an export goes on: within a part by its number, after that id.
+pub type Position = (i64, String);
+
+/// What a step came to.
+#[derive(Debug)]
+pub enum Step {
+    /// Lines, or a piece of one. It may be empty.
+    Text(String),
+    /// Another request goes on there.
+    Spent(Position),
+    /// Nothing is left.
+    Whole,
+}
+
+/// An export under way.
+#[derive(Debug)]
+pub struct TenantExport {
+    tenant: String,
+    caller: Caller,
+    scope: Scope,
+    plan: Plan,
+    /// What comes after the jobs: no indexes where there is no store of search.
+    after_jobs: Part,
+    part: Part,
+    /// The id in that part after which it goes on.
+    after: String,
+    /// Calls that it may still spend.
+    calls: usize,
+    /// Bytes that it may still write before it begins no further job.
+    bytes: usize,
+    /// The rest of the page of jobs, the next last, whether it is the last page,
+    jobs: Vec<JobRow>,
+    last_page: bool,
+    /// and the job that is being written, with how many of its attempts are.
+    writing: Option<(JobRow, usize)>,
+}
+
+fn whole_schedule(row: &ScheduleRow) -> Object {
+    row.to_whole_json().with("history", row.history.iter().map(Firing::to_json).collect::<Vec<_>>())
+}
+
+/// A thing of an export: where it stands in its part, and what it is.
+type Thing = (String, Object);
+
+fn things<R>(rows: &[R], place: impl Fn(&R) -> &str, shown: impl Fn(&R) -> Object) -> Vec<Thing> {
+    rows.iter().map(|row| (place(row).to_owned(), shown(row))).collect()
+}
+
+impl TenantExport {
+    /// An export for a caller whose key was checked; `has_indexes` says whether there is a store of search.
+    pub fn new(
+        tenant: String,
+        caller: Caller,
+        scope: Scope,
+        (plan, has_indexes): (Plan, bool),
+        from: Option<Position>,
+    ) -> TenantExport {
+        let (part, after) = from.unwrap_or_default();
+        let (part, calls, bytes) = (Part::numbered(part), plan.export_calls, plan.export_bytes);
+        TenantExport {
+            tenant,
+            caller,
+            scope,
+            plan,
+            after_jobs: if has_indexes { Part::Indexes } else { Part::Usage },
+            part,
+            after,
+            calls,
+            bytes,
+            jobs: Vec::new(),
+            last_page: false,
+            writing: None,
+        }
+    }
+
+    /// The next piece.
+    ///
+    /// # Errors
+    /// As [`authorize`]; `Unavailable` when a store is out of reach. The export is broken off then: what is missing for good is
+    /// null, what could not be read is no reason to say so.
+    pub async fn step<W: Database + IndexDatabase + Blobs + Clock>(&mut self, world: &W) -> Result<Step, Problem> {
+        let step = self.next_step(world).await?;
+        if let Step::Text(text) = &step {
+            self.bytes = self.bytes.saturating_sub(text.len());
+        }
+        Ok(step)
+    }
+
+    async fn next_step<W: Database + IndexDatabase + Blobs + Clock>(&mut self, world: &W) -> Result<Step, Problem> {
+        if let Some((row, written)) = self.writing.take() {
+            return self.go_on(world, row, written, String::new()).await;
+        }
+        if let Some(row) = self.jobs.pop() {
+            let calls = self.calls_of(&row);
+            if calls > self.calls || self.bytes == 0 {
+                return Ok(self.stop());
+            }
+            self.calls -= calls;
+            let head = head_of(world, &row).await?;
+            return self.go_on(world, row, 0, head).await;
+        }
+        if self.part == Part::End {
+            return Ok(Step::Whole);
+        }
+        if self.calls < PAGE_CALLS || self.bytes == 0 {
+            return Ok(self.stop());
+        }
+        self.calls -= PAGE_CALLS;
+        authorize(world, &self.caller, self.scope).await?;
+        self.page(world).await.map(Step::Text)
+    }
+
+    fn stop(&mut self) -> Step {
+        let position = (self.part as i64, std::mem::take(&mut self.after));
+        (self.part, self.jobs) = (Part::End, Vec::new());
+        Step::Spent(position)
+    }
+
+    async fn page<W: Database + IndexDatabase + Clock>(&mut self, world: &W) -> Result<String, Problem> {
+        let (tenant, after) = (self.tenant.as_str(), self.after.as_str());
+        let (kind, next, limit, things): (_, _, _, Vec<Thing>) = match self.part {
+            Part::Endpoints => {
+                let rows = list_endpoints(world, tenant, after, PAGE_MAX).await?;
+                ("endpoint", Part::Schedules, PAGE_MAX, things(&rows, |row| &row.id, |row| Object::of(row.to_json())))
+            }
+            Part::Schedules => {
+                let rows = list_schedules(world, tenant, after, EXPORT_WHOLE_PAGE, true).await?;
+                ("schedule", Part::Keys, EXPORT_WHOLE_PAGE, things(&rows, |row| &row.id, whole_schedule))
+            }
+            Part::Keys => {
+                let rows = list_keys(world, tenant, after, PAGE_MAX).await?;
+                ("key", Part::Groups, PAGE_MAX, things(&rows, |row| &row.id, |row| Object::of(row.to_json())))
+            }
+            Part::Groups => {
+                let rows = list_groups(world, tenant, after, PAGE_MAX).await?;
+                ("group", Part::Jobs, PAGE_MAX, things(&rows, |row| &row.id, |row| Object::of(row.to_json())))
+            }
+            Part::Jobs => {
+                let before = if after.is_empty() { ID_END } else { after };
+                self.jobs = read_jobs(world, tenant, before, EXPORT_WHOLE_PAGE).await?;
+                self.jobs.reverse();
+                self.last_page = !is_full(self.jobs.len(), EXPORT_WHOLE_PAGE);
+                if self.jobs.is_empty() {
+                    (self.part, self.after) = (self.after_jobs, String::new());
+                }
+                return Ok(String::new());
+            }
+            Part::Indexes => {
+                let rows = list_indexes(world, tenant, after, PAGE_MAX).await?;
+                ("index", Part::Documents, PAGE_MAX, things(&rows, |row| &row.name, |row| Object::of(row.to_json())))
+            }
+            Part::Documents => {
+                let (documents, next) = page_of_documents(world, tenant, after).await?;
+                (self.part, self.after) = next.map_or((Part::Usage, String::new()), |next| (self.part, next));
+                return Ok(as_lines(documents));
+            }
+            Part::Usage => {
+                let (usage, next) = page_of_usage(world, tenant, after).await?;
+                (self.part, self.after) = next.map_or((Part::End, String::new()), |next| (self.part, next));
+                return Ok(as_lines(usage));
+            }
+            Part::End => return Ok(String::new()),
+        };
+        let full = is_full(things.len(), limit);
+        let last = things.last().filter(|_| full).map(|(place, _)| place.clone());
+        (self.part, self.after) = last.map_or((next, String::new()), |place| (self.part, place));
+        Ok(as_lines(things.into_iter().map(|(_, thing)| thing.with("type", kind))))
+    }
+
+    /// How many attempts of a job are shown without their evidence: the oldest.
+    fn unread(&self, row: &JobRow) -> usize {
+        row.log.len().saturating_sub(self.plan.export_evidence)
+    }
+
+    /// What a job spends.
+    fn calls_of(&self, row: &JobRow) -> usize {
+        let stored = row.log.iter().skip(self.unread(row));
+        let stored = stored.filter(|entry| matches!(entry.evidence, Some(EvidenceRef::Stored { .. }))).count();
+        stored + usize::from(row.payload_bytes.is_some())
+    }
+
+    /// Writes the next attempts of a job, and its end after the last.
+    async fn go_on<W: Blobs>(
+        &mut self,
+        world: &W,
+        row: JobRow,
+        written: usize,
+        mut text: String,
+    ) -> Result<Step, Problem> {
+        let rest = row.log.get(written..).unwrap_or_default();
+        let entries = rest.get(..REQUESTS_AT_ONCE).unwrap_or(rest);
+        let evidence = read_evidences(world, entries, self.unread(&row).saturating_sub(written)).await;
+        for (index, (entry, record)) in (written..).zip(entries.iter().zip(evidence)) {
+            let record = match record {
+                Err(Problem::Unavailable) => return Err(Problem::Unavailable),
+                record => record.ok(),
+            };
+            let mut attempt = entry.to_json(&row.id, index + 1, record.as_ref());
+            attempt["evidence"]["record"] = record.unwrap_or_default();
+            // Writing to a text cannot fail.
+            let _ = write!(text, "{}{attempt}", if index > 0 { "," } else { "" });
+        }
+        let written = written + entries.len();
+        if written < row.log.len() {
+            self.writing = Some((row, written));
+        } else {
+            let _ = writeln!(text, "],\"dead_letter\":{}}}", row.to_dead_letter_json().unwrap_or_default());
+            self.after = row.id;
+            if self.jobs.is_empty() && self.last_page {
+                (self.part, self.after) = (self.after_jobs, String::new());
+            }
+        }
+        Ok(Step::Text(text))
+    }
+}
+
+/// The line of a job up to its attempts. The payload is written as text: of a large one there is no value.
+async fn head_of<W: Blobs + Clock>(world: &W, row: &JobRow) -> Result<String, Problem> {
+    let object = match row.payload_bytes {
+        None => None,
+        Some(_) => objects::get(world, &row.job()).await.map_err(|error| {
+            tracing::error!(%error, job = row.id, "a payload could not be read");
+            Problem::Unavailable
+        })?,
+    };
+    let inline = row.payload.as_deref();
+    // Success empties the row; the object stays until retention.
+    let joined = object.and_then(|object| join(&row.kind, inline.or(Some("{}")), object));
+    let payload = joined.as_deref().or(inline).and_then(|stored| shown(&row.kind, stored));
+    drop(joined);
+    let head = row.to_json(None).with("type", "job").without("payload").to_raw();
+    let mut text = head.get().strip_suffix('}').unwrap_or_default().to_owned();
+    let _ = write!(text, ",\"payload\":{},\"attempts\":[", payload.as_deref().unwrap_or(RawValue::NULL));
+    Ok(text)
+}

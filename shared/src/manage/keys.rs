@@ -1,0 +1,155 @@
+//! Keeping API keys: create, list, revoke. A token is shown once; only its hash is kept.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::accept::quotas::{NO_JOBS, set_quota};
+use crate::limits::{KEY_NAME_BYTES_MAX, RUN_AFTER_MS_MAX};
+use crate::ports::{Clock, Database};
+use crate::security::key::{Scope, mint, parse};
+use crate::store::rows::{read_rows, unavailable};
+use crate::store::{batch, json_param, sql};
+use crate::wire::invalid::{InvalidField, is_name, read};
+use crate::wire::problem::Problem;
+use crate::wire::time::{parse_rfc3339, rfc3339};
+
+/// A key as callers ask for it.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "NewKey"))]
+#[serde(deny_unknown_fields)]
+pub(crate) struct KeyRequest {
+    /// Whose key; `*` is for all tenants.
+    #[cfg_attr(feature = "openapi", schemars(regex(pattern = crate::wire::schema::TENANT)))]
+    tenant: String,
+    /// What it may do.
+    #[cfg_attr(feature = "openapi", schemars(length(min = 1)))]
+    scopes: Vec<Scope>,
+    /// For people; no control characters.
+    #[cfg_attr(feature = "openapi", schemars(length(max = KEY_NAME_BYTES_MAX)))]
+    #[serde(default)]
+    name: String,
+    /// When it ends, in ten years at most; never when nothing is said.
+    #[cfg_attr(feature = "openapi", schemars(with = "Option<crate::wire::schema::Time>"))]
+    expires_at: Option<String>,
+    /// Jobs that it may have accepted from one midnight UTC to the next; any number when nothing is said.
+    #[cfg_attr(feature = "openapi", schemars(range(min = 1)))]
+    jobs_per_day: Option<u32>,
+}
+
+/// A key's row without its hash.
+#[derive(Debug, Clone, Deserialize)]
+#[allow(missing_docs)]
+pub struct KeyRow {
+    pub id: String,
+    pub tenant: String,
+    pub scopes: Vec<Scope>,
+    pub name: String,
+    pub created_at: i64,
+    pub expires_at: Option<i64>,
+    pub revoked_at: Option<i64>,
+    pub last_used_at: Option<i64>,
+    pub jobs_per_day: Option<u32>,
+}
+
+impl KeyRow {
+    /// The key as the API shows it.
+    pub fn to_json(&self) -> Value {
+        json!({
+            "id": self.id, "tenant": self.tenant, "scopes": self.scopes, "name": self.name,
+            "created_at": rfc3339(self.created_at), "expires_at": self.expires_at.map(rfc3339),
+            "revoked_at": self.revoked_at.map(rfc3339), "last_used_at": self.last_used_at.map(rfc3339),
+            "jobs_per_day": self.jobs_per_day,
+        })
+    }
+}
+
+impl KeyRequest {
+    fn check(&self, only_tenant: Option<&str>, now_ms: i64) -> Result<Option<i64>, Problem> {
+        let mut errors = Vec::new();
+        let mut wrong = |pointer: &str, code, detail: &str| errors.push(InvalidField::new(pointer, code, detail));
+        if self.tenant != "*" && !is_name(&self.tenant) {
+            wrong("#/tenant", "invalid-name", "A tenant is 1 to 64 of A-Z a-z 0-9 _ -, or * for all.");
+        }
+        if self.scopes.is_empty() {
+            wrong("#/scopes", "missing-field", "A key has at least one scope.");
+        }
+        if self.name.len() > KEY_NAME_BYTES_MAX || self.name.chars().any(char::is_control) {
+            wrong("#/name", "too-long", "A key's name has at most 200 bytes and no control characters.");
+        }
+        let expires_at = self.expires_at.as_ref().map(|text| parse_rfc3339(text));
+        match expires_at {
+            Some(None) => wrong("#/expires_at", "invalid-time", "A time is written as RFC 3339, 2026-11-02T08:00:00Z."),
+            Some(Some(at)) if at <= now_ms => wrong("#/expires_at", "in-the-past", "The time is in the past."),
+            Some(Some(at)) if at > now_ms + 10 * RUN_AFTER_MS_MAX => {
+                wrong("#/expires_at", "too-far-ahead", "A key lasts ten years at most; leave it out for no end.");
+            }
+            _ => {}
+        }
+        if self.jobs_per_day == Some(0) {
+            wrong("#/jobs_per_day", "out-of-range", NO_JOBS);
+        }
+        if !errors.is_empty() {
+            return Err(Problem::InvalidRequest(errors));
+        }
+        if only_tenant.is_some_and(|tenant| tenant != self.tenant) {
+            return Err(Problem::Forbidden("An admin of one tenant makes keys for that tenant.".into()));
+        }
+        Ok(expires_at.flatten())
+    }
+}
+
+/// Makes a key; the answer holds its token, which is shown this once. `only_tenant` bounds what the caller may make.
+///
+/// # Errors
+/// A problem that names every wrong field.
+pub async fn create_key<W: Database + Clock>(
+    world: &W,
+    only_tenant: Option<&str>,
+    body: &[u8],
+) -> Result<Value, Problem> {
+    let request: KeyRequest = read(body, "#")?;
+    let now = world.now_ms();
+    let expires_at = request.check(only_tenant, now)?;
+    let mut random_id = [0; 8];
+    random_id.copy_from_slice(&world.random().to_le_bytes()[..8]);
+    let mut secret = [0; 32];
+    secret[..16].copy_from_slice(&world.random().to_le_bytes());
+    secret[16..].copy_from_slice(&world.random().to_le_bytes());
+    let (id, token) = mint(random_id, secret);
+    let hash = parse(&token).ok_or(Problem::Internal)?.hash();
+    let row = json!({
+        "id": id, "hash": hash, "tenant": request.tenant, "scopes": request.scopes, "name": request.name,
+        "expires_at": expires_at,
+    });
+    let mut statements = vec![sql!("create_key", json_param(&row))];
+    statements.extend(request.jobs_per_day.map(|jobs| set_quota(&id, &request.tenant, Some(jobs))));
+    batch(world, statements).await.map_err(|error| unavailable(&error))?;
+    Ok(json!({
+        "id": id, "key": token, "tenant": request.tenant, "scopes": request.scopes, "name": request.name,
+        "created_at": rfc3339(now), "expires_at": expires_at.map(rfc3339), "revoked_at": null,
+        "last_used_at": null, "jobs_per_day": request.jobs_per_day,
+    }))
+}
+
+/// A page of keys; `tenant` is one, or `*` for all.
+///
+/// # Errors
+/// `Unavailable`.
+pub async fn list_keys<W: Database + Clock>(
+    world: &W,
+    tenant: &str,
+    after: &str,
+    limit: u32,
+) -> Result<Vec<KeyRow>, Problem> {
+    let statement = sql!("list_keys", tenant, after, i64::from(limit));
+    read_rows(world, statement).await
+}
+
+/// Revokes a key: it stops with the next statement. Doing it again changes nothing.
+///
+/// # Errors
+/// `NotFound`, also for a key of another tenant.
+pub async fn revoke_key<W: Database + Clock>(world: &W, tenant: &str, id: &str) -> Result<(), Problem> {
+    let answers = batch(world, vec![sql!("revoke_key", id, tenant)]).await.map_err(|error| unavailable(&error))?;
+    if answers.first().is_none_or(Vec::is_empty) { Err(Problem::NotFound) } else { Ok(()) }
+}

@@ -1,0 +1,11 @@
+//! What operators and tenants manage through the API: jobs and dead letters, endpoints, keys, groups, erasures, the export.
+
+pub mod endpoints;
+pub mod erasures;
+pub mod export;
+pub mod groups;
+pub mod keys;
+pub mod operate;
+pub mod query;
+pub mod strays;
+pub mod usage;

@@ -1,0 +1,276 @@
+//! What operators do to jobs: cancel, retry now, replay, discard, pause and resume.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::accept::request::{check_length, split};
+use crate::kinds;
+use crate::kinds::Kind;
+use crate::kinds::checked::Split;
+use crate::limits::{ID_SKEW_MS_MAX, MINTS_MAX};
+use crate::manage::query::read_health;
+use crate::model::job::{JobRef, JobRow, mint_id};
+use crate::model::state::State;
+use crate::ports::{Blobs, Clock, Database, DatabaseError, Param};
+use crate::security::seal::nonce;
+use crate::settings::Settings;
+use crate::store::counted::{batch_counting_ends, batch_counting_replay};
+use crate::store::meta::set_meta;
+use crate::store::objects::{get, put};
+use crate::store::rows::{read_job, unavailable};
+use crate::store::{batch, json_param, sql};
+use crate::wire::canonical::canonical;
+use crate::wire::idempotency::digest_of_form;
+use crate::wire::problem::Problem;
+
+#[cfg(feature = "openapi")]
+use crate::limits::NOTE_BYTES_MAX;
+
+/// What a replay may change.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Replay {
+    /// Another payload, to the same endpoint; the dead job's own when nothing is said.
+    #[cfg_attr(feature = "openapi", schemars(with = "Option<crate::kinds::Payload>"))]
+    pub payload: Option<Box<RawValue>>,
+}
+
+/// What may be said when a dead letter is given up.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Discard {
+    /// For people; no control characters.
+    #[cfg_attr(feature = "openapi", schemars(length(max = NOTE_BYTES_MAX)))]
+    pub note: Option<String>,
+}
+
+/// Ends a waiting job, or asks that a running one gets no further attempt. Answers the job as it is then.
+///
+/// # Errors
+/// `NotFound`; `IllegalTransition` when it has ended.
+pub async fn cancel<W: Database + Clock>(world: &W, settings: &Settings, job: &JobRef) -> Result<JobRow, Problem> {
+    let retention = settings.plan.retention_succeeded_ms;
+    let statement = sql!("cancel", job.tenant.as_str(), job.id.as_str(), retention);
+    let jobs = std::slice::from_ref(job);
+    batch_counting_ends(world, jobs, vec![statement]).await.map_err(|error| unavailable(&error))?;
+    let row = read_job(world, job).await?;
+    if row.state == State::Cancelled || row.cancel_requested == 1 {
+        return Ok(row);
+    }
+    Err(illegal("A job can be cancelled until it has ended", row.state))
+}
+
+/// Makes a waiting job due now. The caller hints it.
+///
+/// # Errors
+/// `NotFound`; `IllegalTransition` unless it is scheduled, queued or retrying.
+pub async fn retry_now<W: Database + Clock>(world: &W, job: &JobRef) -> Result<JobRow, Problem> {
+    let statement = sql!("retry_now", job.tenant.as_str(), job.id.as_str());
+    let answers = batch(world, vec![statement]).await.map_err(|error| unavailable(&error))?;
+    let row = read_job(world, job).await?;
+    if answers.first().is_none_or(Vec::is_empty) {
+        return Err(illegal("A job can be retried while it is scheduled, queued or retrying", row.state));
+    }
+    Ok(row)
+}
+
+/// Sends a dead letter again as a new job with the same event id, once. Answers the successor; the caller hints it.
+///
+/// Safe to repeat: the dead letter names its successor, and the successor is inserted only if it is the one named.
+///
+/// # Errors
+/// `NotFound`; `IllegalTransition` when it is not an open dead letter; `InvalidRequest` for a bad edited payload.
+pub async fn replay<W: Database + Blobs + Clock>(
+    world: &W,
+    settings: &Settings,
+    job: &JobRef,
+    edited: Option<&RawValue>,
+) -> Result<JobRow, Problem> {
+    let dead = dead_letter(world, job).await?;
+    let edited = edited.map(|payload| edit(world, settings, &dead, payload)).transpose()?;
+    let object = match &edited {
+        Some((split, _)) => split.object.as_ref().map(|object| object.as_bytes().to_vec()),
+        None => own_object(world, &dead).await?,
+    };
+    let bytes = object.as_ref().and_then(|object| i64::try_from(object.len()).ok());
+    let (payload, digest) = edited.map(|(split, digest)| (split.inline, digest)).unzip();
+    let mut now = world.now_ms();
+    for _ in 0..MINTS_MAX {
+        let successor = mint_id(now, world.random());
+        if let Some(object) = &object {
+            // Safe to repeat: a key of its own each time, and one that no row names is an orphan.
+            put(world, &JobRef { tenant: job.tenant.clone(), id: successor.clone() }, object.clone()).await?;
+        }
+        let (tenant, id, new) = (job.tenant.as_str(), job.id.as_str(), successor.as_str());
+        let (payload, digest) = (payload.clone().flatten(), digest.clone());
+        let statements = vec![
+            sql!("replay", tenant, id, new, now, ID_SKEW_MS_MAX),
+            sql!("insert_successor", tenant, id, new, now, payload, digest, bytes.map_or(Param::Null, Param::from)),
+            sql!("note_successor_hour", tenant, new),
+        ];
+        let made = JobRef { tenant: job.tenant.clone(), id: successor.clone() };
+        batch_counting_replay(world, job, &made, statements).await.map_err(|error| unavailable(&error))?;
+        let dead = read_job(world, job).await?;
+        match (dead.dead_state.as_deref(), &dead.replayed_by) {
+            (_, Some(id)) if *id == successor => {
+                return read_job(world, &JobRef { tenant: job.tenant.clone(), id: id.clone() }).await;
+            }
+            // Refused: the store is full, or our clock is off.
+            (Some("open"), _) => {
+                let health = read_health(world, settings).await?;
+                if health.storage_full == 1 {
+                    return Err(Problem::StorageFull);
+                }
+                now = health.now;
+            }
+            _ => return Err(not_open(&dead)),
+        }
+    }
+    Err(Problem::Unavailable)
+}
+
+/// The object of a dead job, which its successor gets a copy of: every job owns its own.
+async fn own_object<W: Blobs + Clock>(world: &W, dead: &JobRow) -> Result<Option<Vec<u8>>, Problem> {
+    if dead.payload_bytes.is_none() {
+        return Ok(None);
+    }
+    match get(world, &dead.job()).await {
+        Ok(Some(object)) => Ok(Some(object)),
+        Ok(None) => Err(Problem::IllegalTransition(
+            "The object of its payload is not in the object store any more; replay it with another payload.".into(),
+        )),
+        Err(error) => {
+            tracing::error!(%error, job = dead.id, "a payload could not be read");
+            Err(Problem::Unavailable)
+        }
+    }
+}
+
+fn edit<C: Clock>(
+    clock: &C,
+    settings: &Settings,
+    dead: &JobRow,
+    payload: &RawValue,
+) -> Result<(Split, String), Problem> {
+    check_length(payload, &settings.plan)?;
+    let endpoint = (Kind::named(&dead.kind) == Some(Kind::Task)).then_some(dead.endpoint.as_str());
+    let checked = kinds::check(&dead.kind, payload, endpoint, settings)?;
+    if !checked.refused_if_new.is_empty() {
+        return Err(Problem::InvalidRequest(checked.refused_if_new));
+    }
+    if checked.endpoint != dead.endpoint {
+        let detail = "A replay goes to the endpoint of the dead job.";
+        return Err(Problem::field("#/payload/endpoint", "endpoint-changed", detail));
+    }
+    let form = canonical(payload.get().as_bytes(), |_, _, _| false);
+    let digest = digest_of_form(&[dead.kind.as_bytes(), &form]);
+    let mut split = split(&dead.kind, checked.stored, payload, &settings.plan)?;
+    if !checked.is_plain {
+        let stored = split.inline.as_deref().ok_or(Problem::Internal)?;
+        let sealed = kinds::seal_secrets(&dead.kind, stored, settings, &dead.tenant, &mut || nonce(clock));
+        split.inline = Some(sealed.ok_or(Problem::Internal)?);
+    }
+    Ok((split, digest))
+}
+
+/// Gives a dead letter up; its idempotency key is free again.
+///
+/// # Errors
+/// `NotFound`; `IllegalTransition` when it is not an open dead letter.
+pub async fn discard<W: Database + Clock>(world: &W, job: &JobRef, note: Option<String>) -> Result<JobRow, Problem> {
+    dead_letter(world, job).await?;
+    let statement = sql!("discard", job.tenant.as_str(), job.id.as_str(), note);
+    let answers = batch(world, vec![statement]).await.map_err(|error| unavailable(&error))?;
+    let row = read_job(world, job).await?;
+    if answers.first().is_none_or(Vec::is_empty) && row.dead_state.as_deref() != Some("discarded") {
+        return Err(not_open(&row));
+    }
+    Ok(row)
+}
+
+/// An open dead letter, or why there is none.
+async fn dead_letter<W: Database + Clock>(world: &W, job: &JobRef) -> Result<JobRow, Problem> {
+    let row = read_job(world, job).await?;
+    match row.dead_state.as_deref() {
+        Some("open") => Ok(row),
+        Some(_) => Err(not_open(&row)),
+        None => Err(Problem::NotFound),
+    }
+}
+
+fn not_open(row: &JobRow) -> Problem {
+    Problem::IllegalTransition(match &row.replayed_by {
+        Some(successor) => format!("The dead letter was replayed by {successor}."),
+        None => "The dead letter was discarded.".to_owned(),
+    })
+}
+
+fn illegal(what: &str, state: State) -> Problem {
+    Problem::IllegalTransition(format!("{what}; this one is {}.", state.name()))
+}
+
+/// Pauses or resumes everything: claims hold jobs while it is paused, and the sweep releases them afterwards.
+///
+/// # Errors
+/// When the database is out of reach.
+pub async fn set_paused<W: Database + Clock>(world: &W, paused: bool) -> Result<(), Problem> {
+    set_meta(world, &[("paused", i64::from(paused))]).await.map_err(|error| unavailable(&error))
+}
+
+/// What becomes of the jobs of a store that was restored: what ran then may have ended since, and nobody knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+pub enum RestoredJobs {
+    /// They run, and what was sent since is sent again.
+    Resend,
+    /// The pipeline is paused: they are held until it is resumed, and may be read and cancelled before.
+    Hold,
+}
+
+/// Tells that the store was restored.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Restored {
+    /// What becomes of its open jobs.
+    pub jobs: RestoredJobs,
+}
+
+/// Takes a restored store into the epoch of the deployment, whose leases have all been granted by then or later: those of
+/// before end by themselves, and their attempts are `outcome_unknown`. Answers whether the pipeline is paused.
+///
+/// Safe to repeat: a store of this epoch stays as it is.
+///
+/// # Errors
+/// `IllegalTransition` when the store is of a later epoch; `Unavailable`.
+pub async fn restored<W: Database + Clock>(
+    world: &W,
+    settings: &Settings,
+    restored: &Restored,
+) -> Result<bool, Problem> {
+    let health = read_health(world, settings).await?;
+    if health.epoch > settings.epoch {
+        let (store, own) = (health.epoch, settings.epoch);
+        let detail = format!("The store is of epoch {store}: deploy with an EPOCH above it, not with {own}.");
+        return Err(Problem::IllegalTransition(detail));
+    }
+    if health.epoch == settings.epoch {
+        return Ok(health.paused == 1);
+    }
+    let holds = restored.jobs == RestoredJobs::Hold;
+    let paused = holds || health.paused == 1;
+    set_meta(world, &[("paused", i64::from(paused)), ("epoch", settings.epoch)]).await.map_err(|e| unavailable(&e))?;
+    Ok(paused)
+}
+
+/// Makes jobs that a platform message named worth a look now.
+///
+/// # Errors
+/// When the database is out of reach.
+pub async fn wake<W: Database + Clock>(world: &W, jobs: &[JobRef]) -> Result<usize, DatabaseError> {
+    let answers = batch(world, vec![sql!("wake", json_param(&jobs))]).await?;
+    Ok(answers.first().map_or(0, Vec::len))
+}

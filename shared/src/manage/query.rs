@@ -1,0 +1,259 @@
+//! Reading: one job, lists, evidence, health. What a read costs grows with its answer, never with the table.
+
+use futures_util::{StreamExt, stream};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::limits::{PAGE_ROWS_READ_MAX, REQUESTS_AT_ONCE};
+use crate::model::attempt::{EvidenceRef, LogEntry};
+use crate::model::evidence::pack_key;
+use crate::model::job::{ID_END, JobRef, JobRow, first_id_at};
+use crate::ports::{Blobs, Clock, Database, DatabaseError};
+use crate::settings::Settings;
+use crate::store::meta::{probe, setting_meta, stamp};
+use crate::store::objects::get_vectors;
+use crate::store::rows::{read_first, read_job, read_rows, unavailable};
+use crate::store::{batch, first_as, json_param, rows_as, sql};
+use crate::wire::daily_limit::DailyLimit;
+use crate::wire::idempotency::sha256;
+use crate::wire::problem::Problem;
+
+/// A page of a tenant's jobs, each whole, the newest first: those with ids below `before`.
+///
+/// # Errors
+/// `Unavailable`.
+pub(crate) async fn read_jobs<W: Database + Clock>(
+    world: &W,
+    tenant: &str,
+    before: &str,
+    limit: u32,
+) -> Result<Vec<JobRow>, Problem> {
+    let statement = sql!("read_jobs", tenant, before, i64::from(limit));
+    read_rows(world, statement).await
+}
+
+/// The object with the vectors that a job made.
+///
+/// # Errors
+/// `NotFound` when there is no such job, it has not succeeded, or the object is not the one that its result tells of;
+/// `Unavailable`.
+pub async fn read_vectors<W: Database + Blobs + Clock>(world: &W, job: &JobRef) -> Result<Vec<u8>, Problem> {
+    let result = read_job(world, job).await?.result_value().unwrap_or_default();
+    let digest = result["vectors"]["sha256"].as_str().ok_or(Problem::NotFound)?;
+    let read = get_vectors(world, job).await.map_err(|error| {
+        tracing::error!(%error, job = job.id, "vectors could not be read");
+        Problem::Unavailable
+    })?;
+    // A worker that had lost its lease may have written over it since.
+    read.filter(|vectors| sha256(vectors) == digest).ok_or(Problem::NotFound)
+}
+
+/// Whether a job has ended: one row read.
+///
+/// # Errors
+/// `NotFound`; `Unavailable`.
+pub async fn has_finished<W: Database + Clock>(world: &W, job: &JobRef) -> Result<bool, Problem> {
+    #[derive(Deserialize)]
+    struct Finished {
+        finished: u8,
+    }
+    let statement = sql!("read_state", job.tenant.as_str(), job.id.as_str());
+    let row: Option<Finished> = read_first(world, statement).await?;
+    row.map(|row| row.finished == 1).ok_or(Problem::NotFound)
+}
+
+/// The filters of a list of jobs; each that is set narrows it.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct JobFilter {
+    /// A state's name.
+    pub state: Option<String>,
+    /// A kind's name.
+    pub kind: Option<String>,
+    /// An endpoint's name.
+    pub endpoint: Option<String>,
+    /// A group's name.
+    pub group: Option<String>,
+    /// An event id.
+    pub event_id: Option<String>,
+    /// Created at or after, in ms.
+    #[serde(skip)]
+    pub created_after: Option<i64>,
+    /// Created before, in ms.
+    #[serde(skip)]
+    pub created_before: Option<i64>,
+}
+
+impl JobFilter {
+    fn narrows(&self) -> bool {
+        [&self.state, &self.kind, &self.endpoint, &self.group, &self.event_id].iter().any(|filter| filter.is_some())
+    }
+}
+
+/// One page of a list.
+#[derive(Debug)]
+pub struct Page<P> {
+    /// The rows.
+    pub rows: Vec<JobRow>,
+    /// Where the next page goes on; `None` at the end.
+    pub next: Option<P>,
+}
+
+/// A page of a tenant's jobs, the newest first. A filtered page reads at most 1,000 rows and may be short.
+///
+/// # Errors
+/// `Unavailable`.
+pub async fn list_jobs<W: Database + Clock>(
+    world: &W,
+    tenant: &str,
+    filter: &JobFilter,
+    before: Option<String>,
+    limit: u32,
+) -> Result<Page<String>, Problem> {
+    #[derive(Serialize)]
+    struct Terms<'a> {
+        tenant: &'a str,
+        before: String,
+        from: String,
+        #[serde(flatten)]
+        filter: &'a JobFilter,
+    }
+    #[derive(Deserialize)]
+    struct LastRead {
+        id: Option<String>,
+        rows: i64,
+    }
+    let newest = filter.created_before.map_or_else(|| ID_END.to_owned(), first_id_at);
+    let before = before.map_or(newest.clone(), |before| before.min(newest));
+    let from = first_id_at(filter.created_after.unwrap_or(0));
+    let terms = json_param(&Terms { tenant, before, from, filter });
+    let limit = i64::from(limit);
+    // Two statements read the same rows: each gets half of what a page may read.
+    let scan = if filter.narrows() { PAGE_ROWS_READ_MAX / 2 } else { limit };
+    let statements = vec![sql!("list_jobs", terms.clone(), scan, limit), sql!("last_read", terms, scan)];
+    let answers = batch(world, statements).await.map_err(|error| unavailable(&error))?;
+    let rows: Vec<JobRow> = rows_as(answers.first().unwrap_or(&Vec::new())).map_err(|error| unavailable(&error))?;
+    let last: Option<LastRead> = first_as(answers.get(1)).map_err(|error| unavailable(&error))?;
+    let full = i64::try_from(rows.len()).unwrap_or(0) >= limit;
+    let next = match last {
+        _ if full => rows.last().map(|row| row.id.clone()),
+        Some(LastRead { id, rows }) if rows >= scan => id,
+        _ => None,
+    };
+    Ok(Page { rows, next })
+}
+
+/// The jobs that hold an idempotency key: one per kind and endpoint.
+///
+/// # Errors
+/// `Unavailable`.
+pub async fn list_by_key<W: Database + Clock>(
+    world: &W,
+    tenant: &str,
+    key: &str,
+    limit: u32,
+) -> Result<Vec<JobRow>, Problem> {
+    let statement = sql!("list_by_key", tenant, key, i64::from(limit));
+    read_rows(world, statement).await
+}
+
+/// A page of a tenant's open dead letters, the latest death first. A position is the time of death and the id.
+///
+/// # Errors
+/// `Unavailable`.
+pub async fn list_dead_letters<W: Database + Clock>(
+    world: &W,
+    tenant: &str,
+    after: Option<(i64, String)>,
+    limit: u32,
+) -> Result<Page<(i64, String)>, Problem> {
+    // No job dies after the year 9999.
+    let (died_at, id) = after.unwrap_or((253_402_300_799_999, ID_END.to_owned()));
+    let terms = json_param(&serde_json::json!({"tenant": tenant, "died_at": died_at, "id": id}));
+    let statement = sql!("list_dead_open", terms, i64::from(limit));
+    let rows: Vec<JobRow> = read_rows(world, statement).await?;
+    let full = rows.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
+    let next = rows.last().filter(|_| full).and_then(|row| Some((row.finished_at?, row.id.clone())));
+    Ok(Page { rows, next })
+}
+
+/// The evidence of one attempt: the record as JSON, checked against its digest, in one ranged read.
+///
+/// # Errors
+/// `NotFound` when there is none, or none any more.
+pub async fn read_evidence<B: Blobs>(blobs: &B, entry: &LogEntry) -> Result<Value, Problem> {
+    match entry.evidence.as_ref().ok_or(Problem::NotFound)? {
+        EvidenceRef::Off => Err(Problem::NotFound),
+        EvidenceRef::Inline { reason, record, .. } => {
+            Ok(serde_json::json!({"inline": true, "reason": reason, "record": record}))
+        }
+        EvidenceRef::Stored { n, offset, length, sha256: expected } => {
+            let bytes = blobs.get_range(&pack_key(&entry.lease, *n), *offset, *length).await.map_err(|error| {
+                tracing::error!(%error, "evidence could not be read");
+                Problem::Unavailable
+            })?;
+            let bytes = bytes.ok_or(Problem::NotFound)?;
+            if sha256(&bytes) != *expected {
+                tracing::error!(lease = entry.lease, n, "evidence does not match its digest");
+                return Err(Problem::Internal);
+            }
+            serde_json::from_slice(&bytes).map_err(|_| Problem::Internal)
+        }
+    }
+}
+
+/// The evidence of attempts that follow each other in a log, read [`REQUESTS_AT_ONCE`] at once; of the first `unread` none is.
+pub async fn read_evidences<B: Blobs>(blobs: &B, entries: &[LogEntry], unread: usize) -> Vec<Result<Value, Problem>> {
+    let reads = entries.iter().enumerate().map(|(index, entry)| async move {
+        if index < unread { Err(Problem::NotFound) } else { read_evidence(blobs, entry).await }
+    });
+    stream::iter(reads).buffered(REQUESTS_AT_ONCE).collect().await
+}
+
+/// What readiness is judged by; times are ms by the database's clock.
+#[derive(Debug, Clone, Deserialize)]
+#[allow(missing_docs)]
+pub struct Health {
+    pub now: i64,
+    pub swept_at: Option<i64>,
+    pub ticked_at: Option<i64>,
+    pub epoch: i64,
+    pub paused: u8,
+    pub storage_full: u8,
+    pub queue_spent_until: i64,
+    pub oldest_look_at: Option<i64>,
+    pub rotation: Option<RotationHealth>,
+}
+
+/// How far the walk of a rotation of the master key is.
+#[derive(Debug, Clone, Deserialize)]
+#[allow(missing_docs)]
+pub struct RotationHealth {
+    pub found: u64,
+    pub left: Option<u64>,
+    pub done: u8,
+}
+
+/// Reads what readiness is judged by.
+///
+/// # Errors
+/// `Unavailable`.
+pub async fn read_health<W: Database + Clock>(world: &W, settings: &Settings) -> Result<Health, Problem> {
+    read_first(world, sql!("read_health", settings.keys.rotation())).await?.ok_or(Problem::Unavailable)
+}
+
+/// The daily limit of the database that is spent; `None` if it takes reads and writes, or nobody can tell.
+pub async fn spent_limit<W: Database + Clock>(world: &W) -> Option<DailyLimit> {
+    match batch(world, vec![probe()]).await {
+        Err(DatabaseError::DailyLimit(limit)) => Some(limit),
+        _ => None,
+    }
+}
+
+/// Notes that the producer's cron ticked, and which key it seals with.
+///
+/// # Errors
+/// When the database is out of reach.
+pub async fn stamp_tick<W: Database + Clock>(world: &W, settings: &Settings) -> Result<(), DatabaseError> {
+    let sealing = setting_meta("producer_key", settings.keys.sealing_number());
+    batch(world, vec![stamp("ticked_at"), sealing]).await.map(|_| ())
+}

@@ -1,0 +1,136 @@
+//! Usage as the API shows it: by tenant, day and model.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::limits::{DAY_MS, PAGE_MAX};
+use crate::ports::{Clock, Database};
+use crate::store::rows::{is_full, read_rows};
+use crate::store::sql;
+use crate::wire::invalid::InvalidField;
+use crate::wire::problem::Problem;
+use crate::wire::time::{date, parse_date};
+
+/// The days of a list, both ends with it: days since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Days {
+    from: i64,
+    to: i64,
+}
+
+impl Days {
+    /// From the first day that can be written to the last.
+    pub const ALL: Days = Days { from: 0, to: 2_932_896 };
+
+    /// The days that a caller asks for, as `2026-11-26`.
+    ///
+    /// # Errors
+    /// `InvalidParameter`, which names the one that is no date.
+    pub fn parse(from: Option<&str>, to: Option<&str>) -> Result<Days, Problem> {
+        let read = |name, text: Option<&str>, otherwise| match text {
+            None => Ok(otherwise),
+            Some(text) => parse_date(text).ok_or_else(|| {
+                let detail = "A day is written as 2026-11-26.";
+                Problem::InvalidParameter(InvalidField::new(name, "invalid-date", detail))
+            }),
+        };
+        Ok(Days { from: read("from", from, Days::ALL.from)?, to: read("to", to, Days::ALL.to)? })
+    }
+}
+
+/// Where a list goes on: after that model of that day.
+pub type Position = (i64, String);
+
+/// What a tenant spent on a day with one model.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[allow(missing_docs)]
+pub struct UsageRow {
+    pub day: i64,
+    pub model: String,
+    pub calls: u64,
+    pub texts: u64,
+    pub tokens: u64,
+}
+
+impl UsageRow {
+    /// The row as the API shows it.
+    pub fn to_json(&self) -> Value {
+        let UsageRow { day, model, calls, texts, tokens } = self;
+        // No provider's name has a slash.
+        let (provider, model) = model.split_once('/').unwrap_or(("", model));
+        json!({
+            "day": date(day * DAY_MS), "provider": provider, "model": model, "calls": calls, "texts": texts, "tokens": tokens,
+        })
+    }
+
+    /// Where a list goes on after it.
+    pub fn position(&self) -> Position {
+        (self.day, self.model.clone())
+    }
+}
+
+/// A page of a tenant's usage, the last day first, and of each day by model.
+///
+/// # Errors
+/// `Unavailable`.
+pub async fn list_usage<W: Database + Clock>(
+    world: &W,
+    tenant: &str,
+    days: Days,
+    after: Option<Position>,
+    limit: u32,
+) -> Result<Vec<UsageRow>, Problem> {
+    let (to, model) = after.unwrap_or((days.to, String::new()));
+    read_rows(world, sql!("list_usage", tenant, days.from, to, model, i64::from(limit))).await
+}
+
+/// A page of a tenant's usage for its export, and where the next one begins: `{day}\n{model}`, empty for the first. `None` after
+/// the last.
+///
+/// # Errors
+/// `Unavailable`.
+pub(crate) async fn page_of_usage<W: Database + Clock>(
+    world: &W,
+    tenant: &str,
+    after: &str,
+) -> Result<(Vec<Value>, Option<String>), Problem> {
+    let position = after.split_once('\n').and_then(|(day, model)| Some((day.parse().ok()?, model.to_owned())));
+    let rows = list_usage(world, tenant, Days::ALL, position, PAGE_MAX).await?;
+    let next = rows.last().filter(|_| is_full(rows.len(), PAGE_MAX)).map(|row| format!("{}\n{}", row.day, row.model));
+    let shown = |row: &UsageRow| {
+        let mut usage = row.to_json();
+        (usage["type"], usage["tenant"]) = ("usage".into(), tenant.into());
+        usage
+    };
+    Ok((rows.iter().map(shown).collect(), next))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_are_dates_and_nothing_else() {
+        assert_eq!(Days::parse(None, None), Ok(Days::ALL));
+        assert_eq!(Days::parse(Some("1970-01-02"), Some("2026-11-26")), Ok(Days { from: 1, to: 20_783 }));
+        assert_eq!(Days::parse(None, Some("9999-12-31")), Ok(Days::ALL));
+        for wrong in
+            ["", "today", "2026-1-2", "2026-02-30", "2026-11-26T00:00:00Z", "+2026-11-26", " 2026-11-26", "26-11-26"]
+        {
+            for (from, to, name) in [(Some(wrong), None, "from"), (None, Some(wrong), "to")] {
+                let refused = Days::parse(from, to);
+                let Err(Problem::InvalidParameter(field)) = refused else { panic!("{wrong:?}: {refused:?}") };
+                assert_eq!((field.pointer.as_str(), field.code), (name, "invalid-date"), "{wrong:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_model_may_have_a_slash() {
+        let row = UsageRow { day: 20_783, model: "own/acme/small".into(), calls: 2, texts: 101, tokens: 4_000 };
+        let expected = json!({
+            "day": "2026-11-26", "provider": "own", "model": "acme/small", "calls": 2, "texts": 101, "tokens": 4_000,
+        });
+        assert_eq!(row.to_json(), expected);
+    }
+}

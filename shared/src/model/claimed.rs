@@ -1,0 +1,99 @@
+//! A job under a lease, with all that its attempt needs.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::limits::{PAYLOAD_WAIT_DOUBLINGS, PAYLOAD_WAIT_SECONDS};
+use crate::model::backoff::Schedule;
+use crate::model::endpoint::EvidencePolicy;
+use crate::model::job::JobRef;
+use crate::model::outcome::{ErrorClass, RetryAfter};
+use crate::security::redact::Redaction;
+use crate::security::signing::SealedSecret;
+
+/// A job under our lease, with all that its attempt needs.
+#[derive(Debug, Clone, Deserialize)]
+#[allow(missing_docs)]
+pub struct Claimed {
+    pub tenant: String,
+    pub id: String,
+    pub kind: String,
+    /// The endpoint's name; empty for a bare url.
+    pub endpoint_id: String,
+    pub event_id: Option<String>,
+    pub group: Option<String>,
+    /// The number of this attempt, from 1.
+    pub attempt: u32,
+    pub failures: u32,
+    pub suspect: u8,
+    pub max_attempts: u32,
+    pub backoff: Schedule,
+    pub deadline_at: Option<i64>,
+    pub created_at: i64,
+    /// By the database's clock, when it was claimed.
+    pub lease_until: i64,
+    /// When the lease ends by this worker's clock, never later than it does by the database's; heartbeats move it.
+    #[serde(skip)]
+    pub lease: Rc<Cell<i64>>,
+    /// What the database's clock said when the claim was read.
+    pub now: i64,
+    pub payload: Option<String>,
+    /// Bytes of the object with the bulk of the payload.
+    pub payload_bytes: Option<i64>,
+    pub traceparent: Option<String>,
+    pub tracestate: Option<String>,
+    /// Jobs before it in a chain of them.
+    pub hops: u32,
+    pub endpoint: Option<ClaimedEndpoint>,
+    /// The signing secrets of its endpoint, or of its tenant, as they are stored.
+    pub secrets: Vec<SealedSecret>,
+}
+
+/// The endpoint of a claimed job.
+#[derive(Debug, Clone, Deserialize)]
+#[allow(missing_docs)]
+pub struct ClaimedEndpoint {
+    pub state: String,
+    /// The URL; for a service, its path.
+    pub url: String,
+    pub service: Option<String>,
+    pub headers: Vec<(String, String)>,
+    pub timeout_seconds: u32,
+    pub evidence: EvidencePolicy,
+    pub bury_on: Vec<ErrorClass>,
+    pub redact: Redaction,
+    pub generation: u32,
+    pub rotated_at: Option<i64>,
+}
+
+impl Claimed {
+    /// How statements name it.
+    pub fn job(&self) -> JobRef {
+        JobRef { tenant: self.tenant.clone(), id: self.id.clone() }
+    }
+
+    /// The generation of the secret that signs, and when it last changed. A tenant's default has one.
+    pub fn generation(&self) -> (u32, Option<i64>) {
+        self.endpoint.as_ref().map_or((1, None), |endpoint| (endpoint.generation, endpoint.rotated_at))
+    }
+
+    /// Whether the secret that signs it is there. Else nobody has made it yet, or the database failed when it was to be made.
+    pub(crate) fn has_secret(&self) -> bool {
+        let (current, _) = self.generation();
+        self.secrets.iter().any(|(generation, _)| *generation == current)
+    }
+
+    /// The `webhook-id`, the same over all retries and replays.
+    pub fn event_id(&self) -> &str {
+        self.event_id.as_deref().unwrap_or(&self.id)
+    }
+}
+
+/// How long an attempt waits for the object store, doubled each time: it spends no failure.
+pub(crate) fn out_of_reach(job: &Claimed) -> RetryAfter {
+    let doublings = job.attempt.saturating_sub(1).min(PAYLOAD_WAIT_DOUBLINGS);
+    RetryAfter::Deferral(Duration::from_secs(PAYLOAD_WAIT_SECONDS << doublings))
+}

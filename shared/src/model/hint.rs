@@ -1,0 +1,177 @@
+//! The hint: a queue message that names jobs worth claiming. It carries no payload and no promise.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::limits::{
+    HINT_DELAY_MS_MAX, MESSAGE_BYTES_MAX, QUEUE_DELAY_SECONDS_MAX, SEND_BATCH_BYTES_MAX, SEND_BATCH_MESSAGES_MAX,
+};
+use crate::model::job::JobRef;
+use crate::wire::lane::Lane;
+
+/// The version this build writes and reads.
+pub const VERSION: u32 = 1;
+/// What the queue adds to a message, in bytes, by its documentation.
+const MESSAGE_OVERHEAD_BYTES: usize = 100;
+
+/// A job that is worth claiming, and when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hint {
+    /// Which job.
+    pub job: JobRef,
+    /// In which queue.
+    pub lane: Lane,
+    /// In how many seconds.
+    pub delay_seconds: u32,
+}
+
+impl Hint {
+    /// A hint that leaves at once.
+    pub fn now(job: JobRef, lane: Lane) -> Hint {
+        Hint { job, lane, delay_seconds: 0 }
+    }
+}
+
+/// The messages of each lane, with their delays in seconds.
+pub type Messages = BTreeMap<Lane, Vec<(String, u32)>>;
+
+/// Writes hints as messages: jobs of one lane and delay share them.
+pub fn into_messages(hints: Vec<Hint>, jobs_per_hint: usize) -> Messages {
+    let mut alike: BTreeMap<(Lane, u32), Vec<JobRef>> = BTreeMap::new();
+    for Hint { job, lane, delay_seconds } in hints {
+        alike.entry((lane, delay_seconds)).or_default().push(job);
+    }
+    let mut messages = Messages::new();
+    for ((lane, delay), jobs) in alike {
+        messages
+            .entry(lane)
+            .or_default()
+            .extend(encode(&jobs, lane.at_once(jobs_per_hint)).into_iter().map(|text| (text, delay)));
+    }
+    messages
+}
+
+#[derive(Serialize, Deserialize)]
+struct Message {
+    v: u32,
+    jobs: Vec<JobRef>,
+}
+
+/// Why a message is no hint of this version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum UnreadableHint {
+    /// A newer build wrote it; the sweep finds its jobs.
+    #[error("the hint has a version this build does not know")]
+    UnknownVersion,
+    /// It is no hint at all; it becomes a stray.
+    #[error("the message is not a hint")]
+    Undecodable,
+}
+
+/// Reads a hint.
+///
+/// # Errors
+/// When the message is not a hint of this version.
+pub fn decode(text: &str) -> Result<Vec<JobRef>, UnreadableHint> {
+    #[derive(Deserialize)]
+    struct Versioned {
+        v: u32,
+    }
+    let versioned: Versioned = serde_json::from_str(text).map_err(|_| UnreadableHint::Undecodable)?;
+    if versioned.v != VERSION {
+        return Err(UnreadableHint::UnknownVersion);
+    }
+    let message: Message = serde_json::from_str(text).map_err(|_| UnreadableHint::Undecodable)?;
+    Ok(message.jobs)
+}
+
+/// Writes hints of at most `jobs_per_hint` jobs and never more bytes than a message may have.
+pub fn encode(jobs: &[JobRef], jobs_per_hint: usize) -> Vec<String> {
+    jobs.chunks(jobs_per_hint.max(1)).flat_map(encode_chunk).collect()
+}
+
+fn encode_chunk(jobs: &[JobRef]) -> Vec<String> {
+    let text = serde_json::to_string(&Message { v: VERSION, jobs: jobs.to_vec() }).unwrap_or_default();
+    if text.len() + MESSAGE_OVERHEAD_BYTES <= MESSAGE_BYTES_MAX || jobs.len() == 1 {
+        return vec![text];
+    }
+    let (front, back) = jobs.split_at(jobs.len() / 2);
+    [encode_chunk(front), encode_chunk(back)].concat()
+}
+
+/// The delay of a hint in whole seconds, rounded up, for a job that is due in so many milliseconds; `None` for one that
+/// belongs to the sweep.
+pub fn delay_seconds(ms: i64) -> Option<u32> {
+    if ms > HINT_DELAY_MS_MAX {
+        return None;
+    }
+    u32::try_from(ms.max(0)).ok().map(|ms| ms.div_ceil(1_000))
+}
+
+/// Groups messages into batches that `sendBatch` takes: at most 100 messages and 256,000 bytes, delays at most 24 h.
+pub fn into_batches(messages: Vec<(String, u32)>) -> Vec<Vec<(String, u32)>> {
+    let mut batches: Vec<Vec<(String, u32)>> = Vec::new();
+    let mut bytes = 0;
+    for (text, delay) in messages {
+        let size = text.len() + MESSAGE_OVERHEAD_BYTES;
+        let fits = |batch: &Vec<_>| batch.len() < SEND_BATCH_MESSAGES_MAX && bytes + size <= SEND_BATCH_BYTES_MAX;
+        let message = (text, delay.min(QUEUE_DELAY_SECONDS_MAX));
+        match batches.last_mut() {
+            Some(batch) if fits(batch) => batch.push(message),
+            _ => {
+                batches.push(vec![message]);
+                bytes = 0;
+            }
+        }
+        bytes += size;
+    }
+    batches
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn delays_are_rounded_up_and_long_ones_belong_to_the_sweep() {
+        let seconds = [-5_000, 0, 1, 1_000, 1_001, 120_000, 120_001].map(delay_seconds);
+        assert_eq!(seconds, [Some(0), Some(0), Some(1), Some(1), Some(2), Some(120), None]);
+    }
+
+    fn job(number: usize, tenant: usize) -> JobRef {
+        JobRef { tenant: "t".repeat(tenant), id: format!("job_00{number:026}") }
+    }
+
+    #[test]
+    fn the_wire_format_is_pinned() {
+        let jobs = vec![JobRef { tenant: "acme".into(), id: "job_1".into() }];
+        assert_eq!(encode(&jobs, 100), [r#"{"v":1,"jobs":[["acme","job_1"]]}"#]);
+        assert_eq!(decode(r#"{"v":1,"jobs":[["acme","job_1"]]}"#), Ok(jobs));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told_apart() {
+        assert_eq!(decode(r#"{"v":2,"what":"ever"}"#), Err(UnreadableHint::UnknownVersion));
+        for text in ["", "hello", "{}", r#"{"v":1}"#, r#"{"v":1,"jobs":[["a"]]}"#, r#"{"v":"1","jobs":[]}"#] {
+            assert_eq!(decode(text), Err(UnreadableHint::Undecodable), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_message_and_no_batch_is_too_large(count in 0usize..2_000, per_hint in 0usize..500, tenant in 1usize..2_000) {
+            let jobs: Vec<_> = (0..count).map(|number| job(number, tenant)).collect();
+            let messages = encode(&jobs, per_hint);
+            let read: Vec<_> = messages.iter().flat_map(|text| decode(text).unwrap()).collect();
+            prop_assert_eq!(read, jobs);
+            let batches = into_batches(messages.into_iter().map(|text| (text, 1_000_000)).collect());
+            for batch in batches {
+                prop_assert!(batch.len() <= SEND_BATCH_MESSAGES_MAX);
+                prop_assert!(batch.iter().map(|(text, _)| text.len() + 100).sum::<usize>() <= SEND_BATCH_BYTES_MAX);
+                prop_assert!(batch.iter().all(|(text, delay)| text.len() + 100 <= MESSAGE_BYTES_MAX && *delay <= 86_400));
+            }
+        }
+    }
+}

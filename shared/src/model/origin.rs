@@ -1,0 +1,262 @@
+//! Where a request comes from: the trace that it belongs to, and how many jobs were before it in a chain of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use crate::limits::HOPS_MAX;
+use crate::model::claimed::Claimed;
+use crate::security::key::{is_hex, to_hex};
+use crate::wire::problem::Problem;
+
+/// W3C Trace Context, in requests to us and in ours.
+const TRACEPARENT: &str = "traceparent";
+/// What others say of the trace, which goes on as it came.
+const TRACESTATE: &str = "tracestate";
+/// How many jobs were before: 1 in the requests of a job that nobody's job made.
+const HOPS: &str = "longshore-hops";
+/// `00-` + 32 digits of the trace + `-` + 16 of the parent + `-` + 2 of flags. A later version may go on after a `-`.
+const TRACEPARENT_BYTES: usize = 55;
+/// The flags that have a meaning: the trace is sampled, and its id is random
+/// (<https://www.w3.org/TR/trace-context-2/#trace-flags>). The others are set to zero.
+const FLAGS_KNOWN: u8 = 0b11;
+/// Members of a tracestate.
+const TRACESTATE_MEMBERS_MAX: usize = 32;
+/// Characters of a tracestate that go on; members beyond it are left out, those with more than
+/// [`TRACESTATE_MEMBER_BYTES`] before the others (<https://www.w3.org/TR/trace-context-2/#tracestate-limits>).
+const TRACESTATE_BYTES_MAX: usize = 512;
+const TRACESTATE_MEMBER_BYTES: usize = 128;
+/// Characters of a member's key, and of its value.
+const TRACESTATE_PART_BYTES_MAX: usize = 256;
+
+/// What the headers of a request say of where it comes from.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Origin {
+    /// A traceparent of version 00.
+    pub traceparent: Option<String>,
+    /// What others say of that trace.
+    pub tracestate: Option<String>,
+    /// Jobs before it.
+    pub hops: u32,
+}
+
+impl Origin {
+    /// Reads the headers. A trace that cannot be read is not there, as W3C Trace Context asks: it begins anew.
+    ///
+    /// # Errors
+    /// `LoopDetected` when too many jobs were before it; `InvalidHeader` when it cannot be read how many: a chain that is not
+    /// counted would have no end.
+    pub fn of(header: impl Fn(&str) -> Option<String>) -> Result<Origin, Problem> {
+        let hops = match header(HOPS) {
+            None => 0,
+            Some(text) => read_hops(&text).ok_or_else(|| {
+                let most = u32::MAX;
+                Problem::InvalidHeader(format!(
+                    "{HOPS} is one whole number from 0 to {most}; a first request has none."
+                ))
+            })?,
+        };
+        if hops >= HOPS_MAX {
+            return Err(Problem::LoopDetected);
+        }
+        let traceparent = header(TRACEPARENT).and_then(|text| read_traceparent(&text));
+        let tracestate = header(TRACESTATE).filter(|_| traceparent.is_some()).and_then(|text| read_tracestate(&text));
+        Ok(Origin { traceparent, tracestate, hops })
+    }
+}
+
+fn read_hops(text: &str) -> Option<u32> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
+}
+
+/// Reads a traceparent, with neither a trace nor a parent of zeros, as version 00 has it. A later version begins as that one
+/// does, and ff is none.
+pub(crate) fn read_traceparent(text: &str) -> Option<String> {
+    let (first, more) = text.split_at_checked(TRACEPARENT_BYTES)?;
+    let parts: Vec<&str> = first.split('-').collect();
+    let [version, trace, parent, flags] = parts[..] else {
+        return None;
+    };
+    let is_some = |part: &str| part.bytes().any(|byte| byte != b'0');
+    let is_known =
+        is_hex(version, 2) && version != "ff" && (more.is_empty() || version != "00" && more.starts_with('-'));
+    let is_read = is_known && (is_hex(trace, 32) && is_some(trace)) && (is_hex(parent, 16) && is_some(parent));
+    let flags = u8::from_str_radix(flags, 16).ok().filter(|_| is_read && is_hex(flags, 2))?;
+    Some(format!("00-{trace}-{parent}-{:02x}", flags & FLAGS_KNOWN))
+}
+
+/// Reads a tracestate; `None` if it is malformed, names a key twice or has too many members: then all of it is left out.
+fn read_tracestate(text: &str) -> Option<String> {
+    let members = text.split(',').map(|member| member.trim_matches([' ', '\t'])).filter(|member| !member.is_empty());
+    let mut members: Vec<&str> = members.collect();
+    let parts = members.iter().copied().filter_map(|member| member.split_once('='));
+    let keys: BTreeSet<&str> =
+        parts.filter(|(key, value)| is_key(key) && is_value(value)).map(|(key, _)| key).collect();
+    if members.is_empty() || members.len() > TRACESTATE_MEMBERS_MAX || keys.len() < members.len() {
+        return None;
+    }
+    while members.iter().map(|member| member.len() + 1).sum::<usize>() > TRACESTATE_BYTES_MAX + 1 {
+        let large = members.iter().rposition(|member| member.len() > TRACESTATE_MEMBER_BYTES);
+        members.remove(large.unwrap_or(members.len() - 1));
+    }
+    (!members.is_empty()).then(|| members.join(","))
+}
+
+fn is_key(key: &str) -> bool {
+    let is_first = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    key.len() <= TRACESTATE_PART_BYTES_MAX
+        && key.as_bytes().first().is_some_and(is_first)
+        && key.bytes().all(|byte| is_first(&byte) || b"_-*/@".contains(&byte))
+}
+
+fn is_value(value: &str) -> bool {
+    let is_character = |byte: u8| matches!(byte, b' '..=b'~') && !matches!(byte, b',' | b'=');
+    (1..=TRACESTATE_PART_BYTES_MAX).contains(&value.len()) && value.bytes().all(is_character) && !value.ends_with(' ')
+}
+
+/// The trace of an attempt: that of its job, with the attempt as the parent of whatever it causes, and what others say of it. A
+/// job without one has none: who is asked by a trace of ours would not sample its own.
+pub(crate) fn trace(job: &Claimed) -> Vec<(String, String)> {
+    let Some(of_job) = job.traceparent.as_deref().and_then(read_traceparent) else { return Vec::new() };
+    let (Some(trace), Some(flags)) = (of_job.get(..36), of_job.get(52..)) else { return Vec::new() };
+    let digest = Sha256::digest(format!("{}/{}", job.id, job.attempt));
+    let parent = to_hex(&digest[..8]);
+    let traceparent = (TRACEPARENT.to_owned(), format!("{trace}{parent}{flags}"));
+    let tracestate = job.tracestate.clone().map(|tracestate| (TRACESTATE.to_owned(), tracestate));
+    [traceparent].into_iter().chain(tracestate).collect()
+}
+
+/// Leaves out what others say of a job's trace where a header of the caller's own names another trace.
+pub(crate) fn keep_together(headers: &mut BTreeMap<String, String>, job: &Claimed) {
+    let ours: BTreeMap<String, String> = trace(job).into_iter().collect();
+    if headers.get(TRACEPARENT) != ours.get(TRACEPARENT) && headers.get(TRACESTATE) == ours.get(TRACESTATE) {
+        headers.remove(TRACESTATE);
+    }
+}
+
+/// The header that ends circles: one more job.
+pub(crate) fn hops(job: &Claimed) -> (String, String) {
+    (HOPS.to_owned(), job.hops.saturating_add(1).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GIVEN: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+    fn of(traceparent: &str, tracestate: &str, hops: Option<&str>) -> Result<Origin, Problem> {
+        Origin::of(|name| match name {
+            TRACEPARENT => Some(traceparent.to_owned()),
+            TRACESTATE => Some(tracestate.to_owned()),
+            _ => hops.map(str::to_owned),
+        })
+    }
+
+    #[test]
+    fn what_is_a_traceparent() {
+        assert_eq!(read_traceparent(GIVEN).as_deref(), Some(GIVEN));
+        let zeros = |at: std::ops::Range<usize>| {
+            let mut text = GIVEN.to_owned();
+            text.replace_range(at.clone(), &"0".repeat(at.len()));
+            text
+        };
+        let upper = GIVEN.to_uppercase();
+        let [ff, longer, unended] =
+            [GIVEN.replacen("00", "ff", 1), format!("{GIVEN}-00"), format!("cc{}0", &GIVEN[2..])];
+        let twice = format!("{GIVEN}, {GIVEN}");
+        let wrong =
+            [&zeros(3..35), &zeros(36..52), &upper, &ff, &longer, &unended, &twice, &GIVEN[1..], "", "---", "ä"];
+        for text in wrong {
+            assert_eq!(read_traceparent(text), None, "{text}");
+            assert_eq!(of(text, "a=1", None), Ok(Origin::default()), "it begins anew, and nobody said anything of it");
+        }
+    }
+
+    #[test]
+    fn a_later_version_goes_on_as_the_first_one() {
+        for text in ["01", "cc", "fe"].map(|version| GIVEN.replacen("00", version, 1)) {
+            for more in ["", "-", "-what-the-future-will-be-like"] {
+                assert_eq!(read_traceparent(&format!("{text}{more}")).as_deref(), Some(GIVEN), "{text}{more}");
+            }
+        }
+    }
+
+    #[test]
+    fn only_flags_with_a_meaning_go_on() {
+        let flags =
+            |flags: &str| read_traceparent(&format!("{}{flags}", &GIVEN[..53])).map(|text| text[53..].to_owned());
+        for (given, goes_on) in
+            [("00", "00"), ("01", "01"), ("02", "02"), ("03", "03"), ("ff", "03"), ("fd", "01"), ("fc", "00")]
+        {
+            assert_eq!(flags(given).as_deref(), Some(goes_on), "{given}");
+        }
+        assert_eq!((flags("0g"), flags("+1"), flags("0A")), (None, None, None));
+    }
+
+    #[test]
+    fn a_tracestate_goes_on() {
+        let state = |text: &str| of(GIVEN, text, None).unwrap().tracestate;
+        let kept = "congo=ucfJifl5GOE,rojo=00f067aa0ba902b7,fw529a3039@dt=a b !~,0a/b*_-=\"";
+        assert_eq!(state(kept).as_deref(), Some(kept));
+        assert_eq!(state(" a=1\t, ,b=2,").as_deref(), Some("a=1,b=2"));
+        let members = |count: usize| (0..count).map(|n| format!("k{n}=v")).collect::<Vec<_>>().join(",");
+        assert_eq!(state(&members(32)), Some(members(32)));
+        let long = |bytes: usize| format!("k={}", "v".repeat(bytes));
+        assert!(state(&long(256)).is_some());
+        let (long_key, long_value) = (format!("{}=v", "k".repeat(257)), long(257));
+        for wrong in [
+            "",
+            ",",
+            "a",
+            "a=",
+            "=1",
+            "A=1",
+            "a b=1",
+            "a=1,a=2",
+            "a=ä",
+            "a=1=2",
+            "_a=1",
+            "a =1",
+            &long_key,
+            &long_value,
+        ] {
+            assert_eq!(state(wrong), None, "{wrong}");
+        }
+        assert_eq!(state(&members(33)), None);
+    }
+
+    #[test]
+    fn of_a_long_tracestate_whole_members_are_left_out() {
+        let member = |name: &str, bytes: usize| format!("{name}={}", "v".repeat(bytes - name.len() - 1));
+        let [a, b, c, d] = [("a", 200), ("b", 128), ("c", 129), ("d", 128)].map(|(name, bytes)| member(name, bytes));
+        let state = |members: &[&String]| {
+            let members: Vec<_> = members.iter().map(|member| member.as_str()).collect();
+            read_tracestate(&members.join(","))
+        };
+        assert_eq!(state(&[&a, &b, &c]).map(|text| text.len()), Some(459), "all of it");
+        assert_eq!(state(&[&a, &b, &c, &d]), Some([a.as_str(), &b, &d].join(",")), "the last large one leaves first");
+        let small: Vec<String> = (0..5).map(|n| member(&format!("s{n}"), 127)).collect();
+        assert_eq!(state(&small.iter().collect::<Vec<_>>()), Some(small[..4].join(",")), "and then the last ones");
+        let exact = member("x", 256) + "," + &member("y", 255);
+        assert_eq!((exact.len(), read_tracestate(&exact)), (512, Some(exact.clone())));
+    }
+
+    #[test]
+    fn a_chain_ends() {
+        let given = Origin { traceparent: Some(GIVEN.into()), tracestate: None, hops: 9 };
+        assert_eq!(of(GIVEN, "", Some("9")), Ok(given));
+        assert_eq!((of("", "", None).unwrap().hops, of("", "", Some("007")).unwrap().hops), (0, 7));
+        for hops in [HOPS_MAX.to_string(), (HOPS_MAX + 1).to_string(), u32::MAX.to_string()] {
+            assert_eq!(of("", "", Some(&hops)), Err(Problem::LoopDetected));
+        }
+    }
+
+    #[test]
+    fn a_chain_that_cannot_be_counted_is_refused() {
+        for hops in ["ten", "10.5", "4294967296", "9, 10", "", "+5", "-1", "1e1", "0x1", "\u{661}", "9 9"] {
+            assert!(matches!(of("", "", Some(hops)), Err(Problem::InvalidHeader(_))), "{hops}");
+        }
+    }
+}

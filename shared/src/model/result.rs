@@ -1,0 +1,233 @@
+//! The result of a job: JSON as it was written, or why it could not be kept. It never decides whether the job succeeded.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use serde_json::value::{RawValue, to_raw_value};
+
+use crate::limits::{RESULT_BYTES_MAX, RESULT_DEPTH_MAX};
+use crate::ports::HttpResponse;
+use crate::wire::json_depth::depth_exceeds;
+
+/// What some tools write in front of a text that is UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// What a job came to.
+#[derive(Debug, Clone, Default)]
+pub enum JobResult {
+    /// Nothing.
+    #[default]
+    Empty,
+    /// JSON, token for token as it was written.
+    Kept(Box<RawValue>),
+    /// Something that cannot be kept.
+    Lost(ResultError),
+}
+
+impl JobResult {
+    /// The result that these bytes are.
+    pub fn of(bytes: &[u8]) -> JobResult {
+        let json = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
+        if json.is_empty() {
+            return JobResult::Empty;
+        }
+        JobResult::read(json).unwrap_or_else(JobResult::Lost)
+    }
+
+    /// The result in the body of an answer that says that it is JSON.
+    pub fn of_body(response: &HttpResponse) -> JobResult {
+        // A number that broke off would be another number.
+        if response.body_error.is_some() {
+            return JobResult::Lost(ResultError::BrokenOff);
+        }
+        if response.truncated {
+            return JobResult::Lost(ResultError::TooLarge);
+        }
+        JobResult::of(&response.body)
+    }
+
+    fn read(json: &[u8]) -> Result<JobResult, ResultError> {
+        if json.len() > RESULT_BYTES_MAX {
+            return Err(ResultError::TooLarge);
+        }
+        // Raw JSON is read without recursion, and what nests too deep is JSON all the same.
+        let raw: Box<RawValue> = serde_json::from_slice(json).map_err(|_| ResultError::NotJson)?;
+        if depth_exceeds(json, RESULT_DEPTH_MAX) {
+            return Err(ResultError::TooDeep);
+        }
+        if serde_json::from_str::<Value>(raw.get()).is_err() {
+            return Err(ResultError::UnreadableValue);
+        }
+        Ok(JobResult::Kept(raw))
+    }
+
+    /// The JSON, if it was kept.
+    pub fn json(&self) -> Option<&RawValue> {
+        match self {
+            JobResult::Kept(raw) => Some(raw),
+            JobResult::Empty | JobResult::Lost(_) => None,
+        }
+    }
+
+    /// The result as a value: null if there is none, and no number is as it was written.
+    pub fn to_value(&self) -> Value {
+        self.json().and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default()
+    }
+
+    /// What the row keeps: the JSON, and why there is none.
+    pub fn into_columns(self) -> (Option<Box<RawValue>>, Option<ResultError>) {
+        match self {
+            JobResult::Empty => (None, None),
+            JobResult::Kept(raw) => (Some(raw), None),
+            JobResult::Lost(error) => (None, Some(error)),
+        }
+    }
+}
+
+impl From<Value> for JobResult {
+    fn from(value: Value) -> JobResult {
+        to_raw_value(&value).map_or(JobResult::Empty, JobResult::Kept)
+    }
+}
+
+impl PartialEq for JobResult {
+    /// By the text of the JSON.
+    fn eq(&self, other: &JobResult) -> bool {
+        match (self, other) {
+            (JobResult::Empty, JobResult::Empty) => true,
+            (JobResult::Kept(raw), JobResult::Kept(other)) => raw.get() == other.get(),
+            (JobResult::Lost(error), JobResult::Lost(other)) => error == other,
+            _ => false,
+        }
+    }
+}
+
+macro_rules! errors {
+    ($($variant:ident $name:literal $doc:literal $message:expr;)*) => {
+        /// Why a result could not be kept.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+        #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "ResultErrorCode"))]
+        pub enum ResultError {
+            $(#[doc = $doc] #[serde(rename = $name)] $variant,)*
+        }
+
+        impl ResultError {
+            /// Every reason.
+            pub const ALL: &'static [ResultError] = &[$(ResultError::$variant),*];
+
+            /// What is said of it.
+            pub fn message(self) -> String {
+                match self { $(ResultError::$variant => $message.to_owned(),)* }
+            }
+        }
+    };
+}
+
+errors! {
+    NotJson "not-json" "The body is not JSON." "The answer says that it is JSON, and it is not.";
+    TooLarge "too-large" "The body has too many bytes."
+        format!("The result has more than {RESULT_BYTES_MAX} bytes: store it and answer a reference.");
+    TooDeep "too-deep" "The JSON nests too deep." format!("The result nests deeper than {RESULT_DEPTH_MAX} levels.");
+    UnreadableValue "unreadable-value" "A number is beyond all doubles, or a text has half of a surrogate pair."
+        "A number or a text in the result has no value that can be shown again.";
+    BrokenOff "broken-off" "The body broke off." "The body with the result broke off.";
+}
+
+/// Why a job that succeeded shows no result.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "ResultError"))]
+pub struct ShownResultError {
+    /// The reason, for programs.
+    pub code: ResultError,
+    /// The reason in one line, with what is allowed.
+    pub message: String,
+}
+
+impl From<ResultError> for ShownResultError {
+    fn from(code: ResultError) -> Self {
+        ShownResultError { code, message: code.message() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn kept(bytes: &[u8]) -> Option<String> {
+        match JobResult::of(bytes) {
+            JobResult::Kept(raw) => Some(raw.get().to_owned()),
+            JobResult::Empty | JobResult::Lost(_) => None,
+        }
+    }
+
+    fn lost(bytes: &[u8]) -> Option<ResultError> {
+        JobResult::of(bytes).into_columns().1
+    }
+
+    fn nested(levels: usize) -> String {
+        "[".repeat(levels) + &"]".repeat(levels)
+    }
+
+    #[test]
+    fn a_result_is_kept_token_for_token() {
+        for json in [
+            "117.63331139400017",
+            "12345678901234567890123",
+            r#"{"b":1.0,"a":[1E+2,-0,1e-999],"b":"\u00e9\/"}"#,
+            "null",
+            r#""\ud83d\udea2""#,
+        ] {
+            assert_eq!(kept(json.as_bytes()).as_deref(), Some(json));
+            assert_eq!(kept(format!(" {json}\r\n").as_bytes()).as_deref(), Some(json), "without white space around it");
+            assert_eq!(kept(&[BYTE_ORDER_MARK, json.as_bytes()].concat()).as_deref(), Some(json), "without the mark");
+        }
+        assert_eq!((JobResult::of(b""), JobResult::of(BYTE_ORDER_MARK)), (JobResult::Empty, JobResult::Empty));
+    }
+
+    #[test]
+    fn what_cannot_be_kept_has_a_reason() {
+        let text = |bytes: usize| format!("\"{}\"", "x".repeat(bytes - 2));
+        for (body, error) in [
+            ("{".to_owned(), ResultError::NotJson),
+            (" ".to_owned(), ResultError::NotJson),
+            ("<html>".to_owned(), ResultError::NotJson),
+            ("{} {}".to_owned(), ResultError::NotJson),
+            ("NaN".to_owned(), ResultError::NotJson),
+            ("[".repeat(10_000), ResultError::NotJson),
+            ("\u{feff}\u{feff}1".to_owned(), ResultError::NotJson),
+            (text(RESULT_BYTES_MAX + 1), ResultError::TooLarge),
+            ("x".repeat(RESULT_BYTES_MAX + 1), ResultError::TooLarge),
+            (nested(RESULT_DEPTH_MAX + 1), ResultError::TooDeep),
+            (nested(RESULT_BYTES_MAX / 2), ResultError::TooDeep),
+            ("1e999".to_owned(), ResultError::UnreadableValue),
+            (r#"{"a":["\ud83d"]}"#.to_owned(), ResultError::UnreadableValue),
+        ] {
+            assert_eq!(lost(body.as_bytes()), Some(error), "{body:.40}");
+        }
+        assert_eq!(lost(b"\"\xff\""), Some(ResultError::NotJson));
+        assert!(kept(text(RESULT_BYTES_MAX).as_bytes()).is_some());
+        assert!(kept(nested(RESULT_DEPTH_MAX).as_bytes()).is_some());
+    }
+
+    #[test]
+    fn a_reason_has_a_code_and_a_text() {
+        for code in ResultError::ALL {
+            let shown = serde_json::to_value(ShownResultError::from(*code)).unwrap();
+            assert!(shown["message"].as_str().is_some_and(|text| text.ends_with('.')), "{shown}");
+            assert_eq!(serde_json::from_value::<ResultError>(shown["code"].clone()).unwrap(), *code);
+        }
+        assert_eq!(serde_json::to_value(ResultError::TooLarge).unwrap(), "too-large");
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_come_to_something(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let kept = kept(&bytes);
+            prop_assert_eq!(kept.is_some() || bytes.is_empty(), lost(&bytes).is_none());
+            if let Some(json) = kept {
+                prop_assert!(serde_json::from_str::<Value>(&json).is_ok());
+            }
+        }
+    }
+}

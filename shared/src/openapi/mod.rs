@@ -1,0 +1,201 @@
+//! The OpenAPI 3.1 document of the API, generated from the route table, the types that read requests, the functions that
+//! write answers, and the limits. What is served is `docs/openapi.json`, which a test holds against this.
+
+mod answers;
+mod examples;
+mod operations;
+mod problems;
+mod told;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemars::generate::{SchemaGenerator, SchemaSettings};
+use serde_json::{Map, Value, json};
+use told::{Content, Lines, Told};
+
+use crate::routes::{ROUTES, Route};
+use crate::security::key::Scope;
+use crate::wire::ndjson::NDJSON;
+use crate::wire::problem::Problem;
+use crate::wire::schema::NAME;
+
+pub use problems::markdown;
+
+/// The media type of what is neither text nor JSON.
+const BYTES: &str = "application/octet-stream";
+
+/// Both directions of the API have their own generator: what may be left out of a request is always in an answer.
+struct Generators {
+    requests: SchemaGenerator,
+    answers: SchemaGenerator,
+}
+
+impl Generators {
+    fn new() -> Generators {
+        let mut settings = SchemaSettings::draft2020_12();
+        settings.meta_schema = None;
+        settings.definitions_path = "/components/schemas".into();
+        Generators {
+            requests: settings.clone().for_deserialize().into_generator(),
+            answers: settings.for_serialize().into_generator(),
+        }
+    }
+}
+
+/// The whole document.
+pub fn document() -> Value {
+    let mut generators = Generators::new();
+    let mut paths: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
+    let mut refusals = BTreeMap::new();
+    for route in ROUTES {
+        let told = operations::tell(route.does);
+        let operation = operation(&route, &told, &mut generators, &mut refusals);
+        paths.entry(route.path).or_default().insert(route.method.to_ascii_lowercase(), operation);
+    }
+    generators.answers.subschema_for::<answers::ProblemDocument>();
+    let mut schemas = generators.requests.take_definitions(true);
+    schemas.extend(generators.answers.take_definitions(true));
+    schemas.values_mut().for_each(flatten_single);
+    json!({
+        "openapi": "3.1.0",
+        "info": info(),
+        "servers": [{"url": "/", "description": "The deployment that serves this document."}],
+        "tags": operations::tags(),
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "parameters": told::parameters(),
+            "headers": told::headers(),
+            "responses": refusals,
+            "examples": problems::examples(),
+            "securitySchemes": {
+                "apiKey": {
+                    "type": "http", "scheme": "bearer", "bearerFormat": "ls_<id>_<secret>_<crc>",
+                    "description": "An API key. Its scopes are named per operation; `admin` has them all.",
+                },
+                "rootToken": {
+                    "type": "http", "scheme": "bearer",
+                    "description": "The deployment's `ROOT_TOKEN`, which keeps keys and does nothing else.",
+                },
+            },
+        },
+    })
+}
+
+/// The document as it is checked in and served.
+pub fn text() -> String {
+    format!("{:#}\n", document())
+}
+
+/// Writes a choice of one as what it is: there is one kind of job today.
+fn flatten_single(schema: &mut Value) {
+    let Some(map) = schema.as_object_mut() else { return };
+    for name in ["oneOf", "anyOf"] {
+        if let Some([only]) = map.get(name).and_then(Value::as_array).map(Vec::as_slice) {
+            let only = only.as_object().cloned().unwrap_or_default();
+            map.remove(name);
+            for (key, value) in only {
+                map.entry(key).or_insert(value);
+            }
+        }
+    }
+}
+
+fn info() -> Value {
+    json!({
+        "title": "Longshore",
+        "version": env!("CARGO_PKG_VERSION"),
+        "summary": "A queue-driven async job pipeline on Cloudflare Workers.",
+        "description": concat!(
+            "An acknowledged job is durable; delivery is at least once and unordered; each outcome is recorded once.\n\n",
+            "Every refusal is a problem document (RFC 9457) whose `type` is `urn:problem-type:longshore:<slug>`; the slugs ",
+            "are described one by one in `docs/problems.md` of the repository. A method that a path does not offer is ",
+            "answered 405 `method-not-allowed`, a path that is not here 404 `not-found`. ",
+            "HEAD is answered wherever GET is. A body may be sent with `Content-Encoding: gzip`. ",
+            "A failure of ours may also be a 5xx of the platform, without a problem document.",
+        ),
+        "contact": {"name": "The operator of this deployment"},
+        "license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"},
+    })
+}
+
+fn operation(route: &Route, told: &Told, generators: &mut Generators, refusals: &mut BTreeMap<String, Value>) -> Value {
+    let mut parameters: Vec<Value> = Told::path_parameters(route);
+    parameters.extend(told.parameters.iter().map(|name| json!({"$ref": format!("#/components/parameters/{name}")})));
+    let mut responses = Map::new();
+    for answer in &told.answers {
+        let mut headers = json!({"Longshore-Request-Id": {"$ref": "#/components/headers/Longshore-Request-Id"}});
+        for name in &answer.headers {
+            headers[*name] = json!({"$ref": format!("#/components/headers/{name}")});
+        }
+        let mut response = json!({"description": answer.description, "headers": headers});
+        if let Some(content) = &answer.content {
+            response["content"] = json!({"application/json": media(content, &mut generators.answers)});
+        }
+        if let Some(lines) = &answer.lines {
+            response["content"][NDJSON] = lines_media(lines);
+        }
+        if let Some(line) = &answer.line {
+            response["content"] = json!({NDJSON: media(line, &mut generators.answers)});
+        }
+        if answer.is_bytes {
+            let schema = json!({"type": "string", "contentMediaType": BYTES});
+            let example = json!({"value": "{\"dimensions\":256,\"ids\":[\"a\"]}\n(1,024 bytes)"});
+            response["content"] = json!({BYTES: {"schema": schema, "examples": {"example": example}}});
+        }
+        responses.insert(answer.status.to_string(), response);
+    }
+    for (status, problems) in by_status(told.all_refusals(route)) {
+        let (name, response) = problems::response(status, &problems);
+        // Readiness answers 503 with what it found, or with a problem when it cannot even ask.
+        if let Some(both) = responses.get_mut(&status.to_string()) {
+            both["content"]["application/problem+json"] = problems::media(status, &problems);
+        } else {
+            let reference = json!({"$ref": format!("#/components/responses/{name}")});
+            responses.insert(status.to_string(), reference);
+            refusals.insert(name, response);
+        }
+    }
+    let mut operation = json!({
+        "operationId": route.name(), "tags": [told.tag], "summary": told.summary,
+        "description": told.description, "security": security(route, told), "parameters": parameters,
+        "responses": responses,
+    });
+    if let Some((required, content)) = &told.body {
+        let media = media(content, &mut generators.requests);
+        operation["requestBody"] = json!({"required": required, "content": {"application/json": media}});
+    }
+    if let Some(lines) = &told.body_lines {
+        operation["requestBody"]["required"] = json!(true);
+        operation["requestBody"]["content"][NDJSON] = lines_media(lines);
+    }
+    operation
+}
+
+fn media(content: &Content, generator: &mut SchemaGenerator) -> Value {
+    let examples: Map<String, Value> =
+        content.examples.iter().map(|(name, value)| ((*name).to_owned(), json!({"value": value}))).collect();
+    json!({"schema": (content.schema)(generator), "examples": examples})
+}
+
+fn lines_media(lines: &Lines) -> Value {
+    json!({"schema": {"type": "string", "description": lines.description}, "examples": {"lines": {"value": lines.example}}})
+}
+
+fn security(route: &Route, told: &Told) -> Value {
+    match route.scope() {
+        None => json!([]),
+        Some(scope) if told.root => json!([{"apiKey": [Scope::name(scope)]}, {"rootToken": []}]),
+        Some(scope) => json!([{"apiKey": [scope.name()]}]),
+    }
+}
+
+fn by_status(refusals: Vec<Problem>) -> BTreeMap<u16, Vec<Problem>> {
+    let (mut by_status, mut seen): (BTreeMap<u16, Vec<Problem>>, BTreeSet<_>) = Default::default();
+    for problem in refusals {
+        if seen.insert(problem.slug()) {
+            by_status.entry(problem.status()).or_default().push(problem);
+        }
+    }
+    by_status
+}

@@ -1,0 +1,177 @@
+//! One attempt: the request is made, sent and judged, and its evidence is written down in memory. No store is written to;
+//! a large payload is read.
+
+use std::rc::Rc;
+
+use crate::embed::ask::Call;
+use crate::index::shared::Shared;
+use crate::kinds;
+use crate::kinds::Kind;
+use crate::model::backoff::fold;
+use crate::model::claimed::Claimed;
+use crate::model::endpoint::EvidencePolicy;
+use crate::model::evidence::{Digests, Exchange, RecordHead, Wire, record, wire};
+use crate::model::outcome::{ErrorClass, Outcome};
+use crate::model::state::{Situation, decide};
+use crate::ports::{World, received};
+use crate::run::payload::whole;
+use crate::run::settle::{Place, Settlement};
+use crate::run::usage::{Usage, usage_of};
+use crate::run::{embed, index};
+use crate::settings::Settings;
+use crate::wire::lane::Lane;
+
+/// An attempt that ended and waits for its flush.
+#[derive(Debug, Clone)]
+pub struct Finished {
+    /// What is to be recorded.
+    pub settlement: Settlement,
+    /// The evidence, unless the endpoint asks for none.
+    pub record: Option<Vec<u8>>,
+    /// When it ended, by the worker's clock.
+    pub ended_at: i64,
+}
+
+/// Runs one attempt of a claimed job. It answers always: whatever goes wrong is an outcome.
+pub(crate) async fn run<W: World>(world: &W, settings: &Settings, shared: &Shared, job: &Claimed) -> Finished {
+    let sent_at = world.now_ms();
+    let (outcome, sent) = send(world, settings, shared, job).await;
+    let ended_at = world.now_ms();
+    finish(settings, job, (sent_at, ended_at), outcome, &sent, fold(world.random()))
+}
+
+/// What left in one attempt.
+enum Sent {
+    Nothing,
+    Request(Exchange),
+    /// Calls that other jobs were in, too.
+    Calls(Vec<Rc<Call>>),
+}
+
+impl Sent {
+    /// The status that the outcome is of: of several calls that of the last, which is the one that failed if one did. A success
+    /// may have calls that were refused, or failed for what is not searched yet; what fails by itself has none.
+    fn status(&self, outcome: &Outcome) -> Option<u16> {
+        let calls = match self {
+            Sent::Nothing => return None,
+            Sent::Request(exchange) => return exchange.response.as_ref().map(|response| response.status),
+            Sent::Calls(calls) => calls,
+        };
+        match outcome {
+            Outcome::Succeeded { .. } => calls.iter().rev().find_map(|call| call.status_of_success()),
+            Outcome::Failed { class: ErrorClass::Provider | ErrorClass::Handler, .. } => calls.last()?.status,
+            _ => None,
+        }
+    }
+
+    /// What it spent, but for calls that another job has counted.
+    fn usage(&self) -> Vec<Usage> {
+        match self {
+            Sent::Nothing | Sent::Request(_) => Vec::new(),
+            Sent::Calls(calls) => usage_of(calls),
+        }
+    }
+}
+
+async fn send<W: World>(world: &W, settings: &Settings, shared: &Shared, job: &Claimed) -> (Outcome, Sent) {
+    let whole = match whole(world, job).await {
+        Ok(whole) => whole,
+        Err(outcome) => return (outcome, Sent::Nothing),
+    };
+    match Kind::named(&job.kind) {
+        Some(Kind::Embed) => {
+            let (outcome, calls) = embed::run(world, settings, shared, &whole).await;
+            return (outcome, Sent::Calls(calls));
+        }
+        Some(Kind::Index) => {
+            let (outcome, calls) = index::run(world, settings, shared, &whole).await;
+            return (outcome, Sent::Calls(calls));
+        }
+        Some(Kind::Webhook | Kind::Task) | None => {}
+    }
+    let request = match kinds::prepare(&whole, settings, world.now_ms()) {
+        Ok(request) => request,
+        Err(outcome) => return (outcome, Sent::Nothing),
+    };
+    // Safe to repeat: the claim recorded this attempt, and a repeat carries the same webhook-id.
+    let answer = world.send_request(request.clone()).await;
+    let outcome = kinds::judge(job, &answer, world.now_ms());
+    (outcome, Sent::Request(Exchange { request, response: received(answer) }))
+}
+
+fn finish(
+    settings: &Settings,
+    job: &Claimed,
+    (sent_at, ended_at): (i64, i64),
+    outcome: Outcome,
+    sent: &Sent,
+    seed: u64,
+) -> Finished {
+    let duration_ms = (ended_at - sent_at).max(0);
+    let endpoint = job.endpoint.as_ref();
+    let decision = decide(
+        &outcome,
+        &Situation {
+            attempt: job.attempt,
+            failures: job.failures,
+            max_attempts: job.max_attempts,
+            backoff: job.backoff,
+            bury_on: endpoint.map_or(&[], |endpoint| &endpoint.bury_on),
+            // The database's clock at the claim, and what passed since by ours: no two clocks are compared.
+            deadline_in_ms: job.deadline_at.map(|deadline| deadline - job.now - duration_ms),
+            seed,
+        },
+    );
+    let error = outcome.error();
+    let policy = endpoint.map_or(EvidencePolicy::Full, |endpoint| endpoint.evidence);
+    let wanted = match policy {
+        EvidencePolicy::Full => true,
+        // Of a deferred attempt nobody knows yet that it will not fail.
+        EvidencePolicy::Failures => !matches!(outcome, Outcome::Succeeded { .. }),
+        EvidencePolicy::None => false,
+    };
+    let record = wanted.then(|| {
+        let (tenant, job_id, attempt, version) = (&job.tenant, &job.id, job.attempt, &settings.version);
+        let head = RecordHead { tenant, job_id, attempt, sent_at, duration_ms, version };
+        let mut redaction = endpoint.map(|endpoint| endpoint.redact.clone()).unwrap_or_default();
+        // What an endpoint keeps sealed is shown nowhere.
+        redaction.headers.extend(endpoint.iter().flat_map(|endpoint| &endpoint.headers).map(|(name, _)| name.clone()));
+        let alone: Wire;
+        let calls = match sent {
+            Sent::Nothing => Vec::new(),
+            Sent::Request(exchange) => {
+                let digests = Digests::Of(&settings.keys, tenant);
+                alone = wire(exchange, &redaction, settings.plan.evidence_body_bytes, digests);
+                vec![&alone]
+            }
+            Sent::Calls(calls) => calls.iter().map(|call| &call.wire).collect(),
+        };
+        record(&head, &calls, error.as_ref())
+    });
+    let entry = (duration_ms, sent.status(&outcome), settings.version.clone());
+    let place = Place { endpoint: job.endpoint_id.clone(), lane: Lane::of(&job.kind), grouped: job.group.is_some() };
+    let usage = sent.usage();
+    let settlement = Settlement { usage, ..Settlement::new((job.job(), job.attempt), place, outcome, decision, entry) };
+    Finished { settlement, record, ended_at }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::result::JobResult;
+
+    #[test]
+    fn a_status_is_that_of_the_call_that_decided() {
+        let sent = |statuses: &[Option<u16>]| {
+            Sent::Calls(statuses.iter().map(|status| Call::answered(*status, 1, 0)).collect())
+        };
+        let succeeded = Outcome::Succeeded { result: JobResult::Empty };
+        let [failed, lost] = [ErrorClass::Provider, ErrorClass::Internal].map(|class| Outcome::failed(class, ""));
+        assert_eq!(sent(&[Some(200), Some(400)]).status(&succeeded), Some(200), "one text was refused");
+        assert_eq!(sent(&[Some(200), None]).status(&succeeded), Some(200), "what is built got no answer");
+        assert_eq!(sent(&[Some(200), Some(429)]).status(&failed), Some(429));
+        assert_eq!(sent(&[Some(429), None]).status(&failed), None, "a connection that failed has no status");
+        assert_eq!(sent(&[Some(429)]).status(&lost), None, "a store gave no answer");
+        assert_eq!((sent(&[]).status(&failed), sent(&[]).status(&succeeded)), (None, None));
+    }
+}

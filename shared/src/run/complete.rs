@@ -1,0 +1,313 @@
+//! The completion of a task's attempt: the handler's side says how it ended, or the sweep says that it never did.
+//!
+//! A completion may come before the attempt's own answer is settled: it ends the attempt at once, by the lease token that the
+//! row holds, and the entry says so in `ended_by`. By that a repeat is recognised. What the executor learns later adds its
+//! status and evidence to the entry ([`crate::run::settle::add_late_outcomes`]) and changes nothing else.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::json;
+use serde_json::value::RawValue;
+
+use crate::kinds::Kind;
+use crate::limits::{
+    COMPLETION_GRACE_MS, COMPLETION_TRIES, CRASH_SEEN_MS_MAX, MESSAGE_CHARS_MAX, RESULT_BYTES_MAX, RETRY_AFTER_MS_MAX,
+};
+use crate::model::attempt::{EndedBy, LogEntry};
+use crate::model::backoff::{Schedule, fold};
+use crate::model::hint::Hint;
+use crate::model::job::{JobRef, JobRow};
+use crate::model::outcome::{ErrorClass, Outcome, RetryAfter};
+use crate::model::result::{JobResult, ResultError};
+use crate::model::state::{Situation, State, decide};
+use crate::ports::{Clock, Database, DatabaseError, Param, Statement};
+use crate::run::settle::{Place, Settlement, settle};
+use crate::settings::Settings;
+use crate::store::rows::{read_first, read_job, unavailable};
+use crate::store::{batch, json_param, rows_as, sql};
+use crate::wire::invalid::InvalidField;
+use crate::wire::lane::Lane;
+use crate::wire::problem::Problem;
+
+/// `POST /v1/jobs/{id}/complete`: `{"result"?, "attempt"?}`.
+#[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct CompleteRequest {
+    /// The job's result: any JSON.
+    #[cfg_attr(feature = "openapi", schemars(with = "Option<serde_json::Value>"))]
+    pub result: Option<Box<RawValue>>,
+    /// The number of the attempt that ended, as `longshore-attempt` said; without it, the one that runs.
+    pub attempt: Option<u32>,
+}
+
+/// `POST /v1/jobs/{id}/fail`: `{"message"?, "retryable"?, "retry_after_seconds"?, "attempt"?}`.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct FailRequest {
+    /// One line, without control characters.
+    #[cfg_attr(feature = "openapi", schemars(length(min = 1, max = MESSAGE_CHARS_MAX)))]
+    #[serde(default = "said_nothing")]
+    pub message: String,
+    /// Whether the same attempt may succeed later.
+    #[serde(default = "yes")]
+    pub retryable: bool,
+    /// The next attempt comes no sooner.
+    #[cfg_attr(feature = "openapi", schemars(range(min = 1, max = RETRY_AFTER_MS_MAX / 1_000)))]
+    pub retry_after_seconds: Option<u32>,
+    /// The number of the attempt that ended, as `longshore-attempt` said; without it, the one that runs.
+    pub attempt: Option<u32>,
+}
+
+fn said_nothing() -> String {
+    "The task failed, and said no more.".to_owned()
+}
+
+impl Default for FailRequest {
+    fn default() -> Self {
+        FailRequest { message: said_nothing(), retryable: true, retry_after_seconds: None, attempt: None }
+    }
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl CompleteRequest {
+    /// The outcome it tells.
+    ///
+    /// # Errors
+    /// When the result is too large.
+    pub fn outcome(&self) -> Result<Outcome, Problem> {
+        let Some(result) = &self.result else {
+            return Ok(Outcome::Succeeded { result: JobResult::Empty });
+        };
+        match JobResult::of(result.get().as_bytes()).into_columns() {
+            (_, None) => Ok(Outcome::Succeeded { result: JobResult::Kept(result.clone()) }),
+            (_, Some(ResultError::TooLarge)) => {
+                let detail = format!("A result has at most {RESULT_BYTES_MAX} bytes; store it and give a reference.");
+                Err(Problem::field("#/result", "too-long", detail))
+            }
+            (_, Some(error)) => Err(Problem::field("#/result", "unreadable-value", error.message())),
+        }
+    }
+}
+
+impl FailRequest {
+    /// The outcome it tells.
+    ///
+    /// # Errors
+    /// One line per wrong field.
+    pub fn outcome(&self) -> Result<Outcome, Problem> {
+        let mut errors = Vec::new();
+        if self.message.is_empty() || self.message.chars().count() > MESSAGE_CHARS_MAX || has_control(&self.message) {
+            let detail = format!("A message is 1 to {MESSAGE_CHARS_MAX} characters without control characters.");
+            errors.push(InvalidField::new("#/message", "out-of-range", detail));
+        }
+        let most = u32::try_from(RETRY_AFTER_MS_MAX / 1_000).unwrap_or(u32::MAX);
+        if self.retry_after_seconds.is_some_and(|seconds| seconds == 0 || seconds > most) {
+            let detail = format!("A wait is 1 to {most} seconds.");
+            errors.push(InvalidField::new("#/retry_after_seconds", "out-of-range", detail));
+        }
+        if !errors.is_empty() {
+            return Err(Problem::InvalidRequest(errors));
+        }
+        let class = if self.retryable { ErrorClass::Provider } else { ErrorClass::Handler };
+        let wait = |seconds: u32| RetryAfter::AtLeast(Duration::from_secs(u64::from(seconds)));
+        Ok(Outcome::Failed { class, message: self.message.clone(), retry_after: self.retry_after_seconds.map(wait) })
+    }
+}
+
+fn has_control(text: &str) -> bool {
+    text.chars().any(char::is_control)
+}
+
+/// A job, with what is decided by when its attempt ends.
+#[derive(Debug, Deserialize)]
+struct Running {
+    tenant: String,
+    id: String,
+    kind: String,
+    endpoint: String,
+    group: Option<String>,
+    state: State,
+    deferred: u8,
+    is_asked: u8,
+    attempt: u32,
+    failures: u32,
+    max_attempts: u32,
+    backoff: Schedule,
+    deadline_at: Option<i64>,
+    lease_token: Option<String>,
+    lease_until: Option<i64>,
+    started_at: Option<i64>,
+    bury_on: Vec<ErrorClass>,
+    now: i64,
+}
+
+impl Running {
+    /// Whether a completion may end it: a task whose attempt runs, deferred or not, and is the one that is meant.
+    fn may_be_completed(&self) -> bool {
+        self.is_asked == 1 && self.state == State::Running && is_task(&self.kind)
+    }
+
+    fn is_overdue(&self) -> bool {
+        self.state == State::Running && self.deferred == 1 && self.lease_until.is_some_and(|until| until <= self.now)
+    }
+
+    /// What ends its attempt so.
+    fn end(&self, settings: &Settings, outcome: Outcome, seed: u64) -> Settlement {
+        let decision = decide(
+            &outcome,
+            &Situation {
+                attempt: self.attempt,
+                failures: self.failures,
+                max_attempts: self.max_attempts,
+                backoff: self.backoff,
+                bury_on: &self.bury_on,
+                deadline_in_ms: self.deadline_at.map(|deadline| deadline - self.now),
+                seed,
+            },
+        );
+        let job = JobRef { tenant: self.tenant.clone(), id: self.id.clone() };
+        let place =
+            Place { endpoint: self.endpoint.clone(), lane: Lane::of(&self.kind), grouped: self.group.is_some() };
+        let duration_ms = self.started_at.map_or(0, |started_at| (self.now - started_at).max(0));
+        let entry = (duration_ms, None, settings.version.clone());
+        Settlement::new((job, self.attempt), place, outcome, decision, entry)
+    }
+
+    fn token(&self) -> &str {
+        self.lease_token.as_deref().unwrap_or_default()
+    }
+}
+
+/// Reads jobs that are named as `[tenant, id]`, or as `[tenant, id, attempt]`, after a statement that changes some of them.
+async fn read_running<W: Database + Clock>(
+    world: &W,
+    before: Option<Statement>,
+    jobs: Param,
+) -> Result<Vec<Running>, DatabaseError> {
+    let statements = before.into_iter().chain([sql!("read_running", jobs)]).collect();
+    let answers = batch(world, statements).await?;
+    rows_as(answers.last().unwrap_or(&Vec::new()))
+}
+
+/// Ends the attempt that runs, before its own answer is settled or after it was deferred. Answers the job as it is then, and
+/// the hint of its retry.
+///
+/// Safe to repeat: the lease token and the attempt's number guard the write, as they guard any settlement, and a call whose
+/// answer was lost is recognised by what it has recorded. Once an attempt was met, no other one is ended.
+///
+/// # Errors
+/// `NotFound`; `IllegalTransition` when the job is no task, does not run, is at another attempt, or the attempt has ended
+/// otherwise.
+pub async fn complete<W: Database + Clock>(
+    world: &W,
+    settings: &Settings,
+    job: &JobRef,
+    mut attempt: Option<u32>,
+    outcome: Outcome,
+) -> Result<(JobRow, Option<Hint>), Problem> {
+    for _ in 0..COMPLETION_TRIES {
+        let asked = json_param(&[(&job.tenant, &job.id, attempt)]);
+        let running = read_running(world, None, asked).await.map_err(|error| unavailable(&error))?.pop();
+        let running = running.ok_or(Problem::NotFound)?;
+        if !running.may_be_completed() {
+            break;
+        }
+        attempt = Some(running.attempt);
+        let mut settlement = running.end(settings, outcome.clone(), fold(world.random()));
+        settlement.entry.ended_by = Some(EndedBy::Completion);
+        let settled = settle(world, running.token(), &settings.plan, std::slice::from_ref(&settlement)).await;
+        if !settled.map_err(|error| unavailable(&error))?.is_empty() {
+            return Ok((read_job(world, job).await?, settlement.hint()));
+        }
+        // Lost: to the same call, whose answer was lost, to another outcome, or to a new lease of the same attempt.
+    }
+    let row = read_job(world, job).await?;
+    let entry = entry_of(&row, attempt);
+    if let Some(entry) = entry
+        && entry.ended_by == Some(EndedBy::Completion)
+        && entry.error == outcome.error()
+        && has_result(world, job, &outcome).await?
+    {
+        return Ok((row, None));
+    }
+    if row.state == State::Running && attempt.is_none_or(|attempt| attempt == row.attempt) && is_task(&row.kind) {
+        return Err(Problem::Unavailable); // It was claimed in between: the same call ends it when it comes again.
+    }
+    Err(Problem::IllegalTransition(refusal(&row, attempt, entry)))
+}
+
+fn is_task(kind: &str) -> bool {
+    Kind::named(kind) == Some(Kind::Task)
+}
+
+/// The entry of that attempt, or of the last one.
+fn entry_of(row: &JobRow, attempt: Option<u32>) -> Option<&LogEntry> {
+    let index = usize::try_from(attempt.unwrap_or(row.attempt)).ok()?.checked_sub(1)?;
+    row.log.get(index)
+}
+
+/// Whether an outcome's result is what the job has. A failure has none.
+async fn has_result<W: Database + Clock>(world: &W, job: &JobRef, outcome: &Outcome) -> Result<bool, Problem> {
+    #[derive(Deserialize)]
+    struct Compared {
+        same: u8,
+    }
+    let Outcome::Succeeded { result } = outcome else { return Ok(true) };
+    let compare = sql!("has_result", job.tenant.as_str(), job.id.as_str(), json_param(&result.json()));
+    let compared: Option<Compared> = read_first(world, compare).await?;
+    Ok(compared.is_some_and(|compared| compared.same == 1))
+}
+
+/// Why an attempt cannot be completed.
+fn refusal(row: &JobRow, attempt: Option<u32>, entry: Option<&LogEntry>) -> String {
+    let (state, last) = (row.state.name(), row.attempt);
+    if !is_task(&row.kind) {
+        return format!("Only a task can be completed; this job is of kind `{}`.", row.kind);
+    }
+    match (attempt.unwrap_or(last), entry.map(|entry| entry.ended_by)) {
+        (_, None) => match attempt {
+            Some(attempt) => format!("The job has no attempt {attempt}: it is `{state}` and has had {last}."),
+            None => format!("Only a running attempt can be completed; the job is `{state}` and has had none."),
+        },
+        (attempt, Some(Some(EndedBy::Completion))) => {
+            format!("Attempt {attempt} was completed with another outcome; the job is `{state}`.")
+        }
+        (attempt, Some(None)) => {
+            format!(
+                "Attempt {attempt} has ended without a completion; the job is `{state}`, its last attempt is {last}."
+            )
+        }
+    }
+}
+
+/// Ends deferred attempts whose completion never came, as timeouts.
+///
+/// # Errors
+/// When the database is out of reach.
+pub(crate) async fn end_overdue<W: Database + Clock>(
+    world: &W,
+    settings: &Settings,
+    jobs: &[JobRef],
+) -> Result<usize, DatabaseError> {
+    if jobs.is_empty() {
+        return Ok(0);
+    }
+    let terms = json!({"seen_ms": CRASH_SEEN_MS_MAX, "grace_ms": COMPLETION_GRACE_MS});
+    // What it extends is read as not overdue.
+    let extend = sql!("extend_overdue", json_param(&jobs), json_param(&terms));
+    let mut ended = 0;
+    let running = read_running(world, Some(extend), json_param(&jobs)).await?;
+    for running in running.into_iter().filter(Running::is_overdue) {
+        let message = "No completion came before it was due.".to_owned();
+        let outcome = Outcome::Failed { class: ErrorClass::Timeout, message, retry_after: None };
+        let settlement = running.end(settings, outcome, fold(world.random()));
+        ended += settle(world, running.token(), &settings.plan, &[settlement]).await?.len();
+    }
+    Ok(ended)
+}

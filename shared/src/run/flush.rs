@@ -1,0 +1,123 @@
+//! The flush: one object of evidence for all outcomes that are ready, then one settlement, then the hints of retries.
+
+use crate::limits::EVIDENCE_PUT_MS;
+use crate::model::attempt::EvidenceRef;
+use crate::model::evidence::{Pack, inline, pack_key};
+use crate::model::job::JobRef;
+use crate::ports::{DatabaseError, World};
+use crate::run::attempt::Finished;
+use crate::run::settle::{Settlement, add_late_outcomes, settle};
+use crate::settings::Settings;
+use crate::store::notify::send_hints;
+use crate::store::within;
+use crate::wire::daily_limit::DailyLimit;
+
+/// What a flush did.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Flushed {
+    /// Jobs whose outcome this flush recorded.
+    pub settled: usize,
+    /// Jobs that another lease had taken over, or that could not be recorded.
+    pub lost: usize,
+    /// Whether the database was out of reach: the leases will end.
+    pub database_lost: bool,
+    /// The daily limit that kept outcomes from being recorded: the leases will end, and nothing can be written until midnight.
+    pub limit: Option<DailyLimit>,
+}
+
+/// Flushes outcomes, in four steps. A crash between any two of them loses no job:
+///
+/// 1. Evidence: repeating the put writes the same object under the same key.
+/// 2. Settlement: guarded by token and attempt; evidence without it is found by its token.
+/// 3. Late outcomes, of tasks that were not settled: guarded by the entry's token, once.
+/// 4. Hints: a lost one changes nothing but latency, the sweep looks at every retry.
+pub async fn flush<W: World>(world: &W, settings: &Settings, token: &str, n: u32, finished: Vec<Finished>) -> Flushed {
+    let settlements = put_evidence(world, token, n, finished).await;
+    let flushed = record_outcomes(world, settings, token, &settlements).await;
+    if flushed.limit.is_none() {
+        send_hints(world, settings, settlements.iter().filter_map(Settlement::hint).collect()).await;
+    }
+    flushed
+}
+
+async fn put_evidence<W: World>(world: &W, token: &str, n: u32, finished: Vec<Finished>) -> Vec<Settlement> {
+    let mut pack = Pack::default();
+    let mut places: Vec<EvidenceRef> = Vec::new();
+    for done in &finished {
+        places.push(done.record.as_ref().map_or(EvidenceRef::Off, |record| pack.add(n, record)));
+    }
+    let failure = if pack.bytes.is_empty() {
+        None
+    } else {
+        let key = pack_key(token, n);
+        let put = world.put(&key, pack.bytes);
+        match within(world, EVIDENCE_PUT_MS, put).await {
+            Some(Ok(())) => None,
+            Some(Err(error)) => Some(error.to_string()),
+            None => Some(format!("the object store did not answer within {EVIDENCE_PUT_MS} ms")),
+        }
+    };
+    if let Some(reason) = &failure {
+        tracing::warn!(reason, "evidence goes inline");
+    }
+    let place = |(done, place): (Finished, EvidenceRef)| {
+        let mut settlement = done.settlement;
+        settlement.entry.evidence = Some(match (&failure, &done.record) {
+            (Some(reason), Some(record)) => inline(record, reason),
+            _ => place,
+        });
+        settlement
+    };
+    finished.into_iter().zip(places).map(place).collect()
+}
+
+async fn record_outcomes<W: World>(world: &W, settings: &Settings, token: &str, settlements: &[Settlement]) -> Flushed {
+    match settle(world, token, &settings.plan, settlements).await {
+        Ok(jobs) => {
+            add_late(world, token, settlements, &jobs).await;
+            Flushed { settled: jobs.len(), lost: settlements.len() - jobs.len(), ..Flushed::default() }
+        }
+        Err(DatabaseError::Unreachable(reason)) => {
+            tracing::error!(reason, jobs = settlements.len(), "outcomes could not be recorded, their leases will end");
+            Flushed { lost: settlements.len(), database_lost: true, ..Flushed::default() }
+        }
+        Err(DatabaseError::DailyLimit(limit)) => limited(limit, Flushed::default(), settlements.len()),
+        // One row that the schema refuses must not take its neighbours along.
+        Err(DatabaseError::Refused(_)) if settlements.len() > 1 => {
+            let mut flushed = Flushed::default();
+            for (done, settlement) in settlements.iter().enumerate() {
+                match settle(world, token, &settings.plan, std::slice::from_ref(settlement)).await {
+                    Ok(jobs) => {
+                        add_late(world, token, std::slice::from_ref(settlement), &jobs).await;
+                        flushed.settled += jobs.len();
+                    }
+                    Err(DatabaseError::DailyLimit(limit)) => {
+                        return limited(limit, flushed, settlements.len() - done);
+                    }
+                    Err(error) => {
+                        tracing::error!(%error, tenant = settlement.tenant, job = settlement.id, "an outcome was refused");
+                        flushed.lost += 1;
+                    }
+                }
+            }
+            flushed
+        }
+        Err(DatabaseError::Refused(reason)) => {
+            tracing::error!(reason, "an outcome was refused, its lease will end");
+            Flushed { lost: settlements.len(), ..Flushed::default() }
+        }
+    }
+}
+
+/// Adds what came late. A failure is only logged: the attempts have ended, and nothing follows from it.
+async fn add_late<W: World>(world: &W, token: &str, settlements: &[Settlement], settled: &[JobRef]) {
+    if let Err(error) = add_late_outcomes(world, token, settlements, settled).await {
+        tracing::warn!(%error, "attempts that a completion ended stay without their status and evidence");
+    }
+}
+
+/// A flush that a daily limit ended before `left` of its outcomes were recorded.
+fn limited(limit: DailyLimit, flushed: Flushed, left: usize) -> Flushed {
+    tracing::error!(limit = limit.name(), jobs = left, "outcomes could not be recorded today, their leases will end");
+    Flushed { lost: flushed.lost + left, limit: Some(limit), ..flushed }
+}

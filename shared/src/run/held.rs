@@ -1,0 +1,80 @@
+//! A job under our lease, between its claim and its settlement, as the executor keeps it.
+
+use serde::Deserialize;
+use url::Url;
+
+use crate::kinds::{Kind, timeout_of};
+use crate::limits::{
+    CLAIM_MAX, IN_FLIGHT_PAYLOAD_BYTES, LEASE_COVERS_MS_MAX, REQUESTS_AT_ONCE, REQUESTS_PER_DESTINATION,
+};
+use crate::model::claimed::{Claimed, ClaimedEndpoint};
+
+/// A claimed job. Times are this worker's clock.
+#[derive(Debug)]
+pub(crate) struct Held {
+    pub(crate) job: Claimed,
+    /// What the limit per destination counts: the authority of the URL, or the service binding.
+    pub(crate) destination: String,
+    /// Whether it asks its provider together with others.
+    pub(crate) shares_calls: bool,
+    /// What is left of the lease when the attempt starts: its timeout, unless that is longer than a lease covers.
+    pub(crate) timeout_ms: i64,
+    /// When the job's deadline passes, likewise.
+    pub(crate) deadline: Option<i64>,
+}
+
+impl Held {
+    /// A job whose claim was sent at `sent_at`: what was left when the claim was read is left from then, at the least.
+    pub(crate) fn new(job: Claimed, sent_at: i64) -> Held {
+        job.lease.set(sent_at + (job.lease_until - job.now));
+        Held {
+            destination: destination_of(&job),
+            shares_calls: Kind::named(&job.kind) == Some(Kind::Embed),
+            timeout_ms: i64::from(timeout_of(&job)).saturating_mul(1_000).min(LEASE_COVERS_MS_MAX),
+            deadline: job.deadline_at.map(|deadline| sent_at + (deadline - job.now)),
+            job,
+        }
+    }
+
+    /// How statements name this attempt.
+    pub(crate) fn attempt(&self) -> (String, String, u32) {
+        (self.job.tenant.clone(), self.job.id.clone(), self.job.attempt)
+    }
+
+    /// Whether a connection is free beside the jobs that run; those that share their calls have one together.
+    pub(crate) fn has_connection_beside(&self, running: &[Held]) -> bool {
+        let sharing = running.iter().filter(|other| other.shares_calls).count();
+        let taken = running.len() - sharing + usize::from(sharing > 0);
+        if self.shares_calls && sharing > 0 { sharing < CLAIM_MAX } else { taken < REQUESTS_AT_ONCE }
+    }
+
+    /// Whether its destination and this worker's memory have room for it beside the jobs that run.
+    pub(crate) fn has_room_beside(&self, running: &[Held]) -> bool {
+        let to_it = running.iter().filter(|other| other.destination == self.destination).count();
+        (self.shares_calls || to_it < REQUESTS_PER_DESTINATION) && self.fits_beside(running)
+    }
+
+    /// Whether its payload fits into memory beside those of the jobs that run.
+    fn fits_beside(&self, running: &[Held]) -> bool {
+        let bytes = |held: &Held| held.job.payload_bytes.unwrap_or(0);
+        let in_flight: i64 = running.iter().map(bytes).sum();
+        bytes(self) == 0 || in_flight == 0 || in_flight + bytes(self) <= IN_FLIGHT_PAYLOAD_BYTES
+    }
+
+    /// Whether it is that job.
+    pub(crate) fn is(&self, tenant: &str, id: &str) -> bool {
+        self.job.id == id && self.job.tenant == tenant
+    }
+}
+
+fn destination_of(job: &Claimed) -> String {
+    #[derive(Deserialize)]
+    struct Bare {
+        url: Option<String>,
+    }
+    let bare = || job.payload.as_deref().and_then(|payload| serde_json::from_str::<Bare>(payload).ok()?.url);
+    let place = |endpoint: &ClaimedEndpoint| endpoint.service.as_ref().unwrap_or(&endpoint.url).clone();
+    // The name of a service is no URL, and counts as it is.
+    let url = job.endpoint.as_ref().map(place).or_else(bare).unwrap_or_default();
+    Url::parse(&url).map_or(url.clone(), |parsed| parsed.authority().to_owned())
+}

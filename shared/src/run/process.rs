@@ -1,0 +1,363 @@
+//! The executor of one invocation: claim, run, flush, until the jobs of its hints are settled.
+//!
+//! It is a loop over events. [`Invocation::plan`] starts whatever may start; [`Invocation::take`] takes in whatever
+//! ended. Everything it awaits is safe to repeat, and each place says why; a crash anywhere leaves leases that end.
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::future::LocalBoxFuture;
+use futures_util::stream::FuturesUnordered;
+
+use crate::index::shared::Shared;
+use crate::limits::{
+    CLAIM_BELOW, CLAIM_MAX, FLUSH_BYTES, FLUSH_MS, FLUSH_OUTCOMES, HAND_BACK_PAUSE_MS, HEARTBEAT_MS, INVOCATION_MS,
+    LEASE_MARGIN_MS, LEASE_MS,
+};
+use crate::model::claimed::Claimed;
+use crate::model::hint::Hint;
+use crate::model::job::{JobRef, mint_ulid};
+use crate::ports::{DatabaseError, World};
+use crate::run::attempt::{Finished, run};
+use crate::run::claim::{claim, find_suspects, hand_back, heartbeat};
+use crate::run::flush::{Flushed, flush};
+use crate::run::held::Held;
+use crate::settings::Settings;
+use crate::store::notify::send_hints;
+use crate::wire::daily_limit::DailyLimit;
+use crate::wire::lane::Lane;
+
+mod take;
+
+/// What an invocation did.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// Attempts that were made.
+    pub attempts: usize,
+    /// Outcomes that were recorded.
+    pub settled: usize,
+    /// Outcomes that another lease had overtaken.
+    pub lost: usize,
+    /// Jobs that no claim took: finished, running elsewhere, not due, or suspects.
+    pub unclaimed: Vec<JobRef>,
+    /// Whether the database was out of reach: the hints must come again.
+    pub database_lost: bool,
+    /// The daily limit that was met: hints need not come again, because nothing can be claimed before midnight UTC, and the
+    /// sweep finds the jobs then.
+    pub limit: Option<DailyLimit>,
+}
+
+/// Runs the jobs of some hints, suspects excepted, and hints again what it had no time for.
+pub async fn process<W: World>(world: &W, settings: &Settings, lane: Lane, jobs: Vec<JobRef>) -> Report {
+    Invocation::new(world, settings, lane, jobs, Shared::begin(world, settings), false).drive().await
+}
+
+/// Runs those of `jobs` that are suspects, one at a time, after all else is settled and acked: whatever a suspect
+/// does to this worker, it does it to itself. What there is no time for is hinted again.
+pub async fn process_suspects<W: World>(world: &W, settings: &Settings, lane: Lane, jobs: &[JobRef]) -> Report {
+    let mut total = Report::default();
+    let suspects = match find_suspects(world, jobs).await {
+        Ok(suspects) => suspects,
+        Err(error) => {
+            tracing::warn!(%error, "suspects wait for the sweep");
+            return total;
+        }
+    };
+    let began_at = world.now_ms();
+    let mut waiting = suspects.into_iter();
+    // All of them together make no more calls than others do.
+    let shared = Shared::begin(world, settings);
+    for suspect in waiting.by_ref() {
+        let report = Invocation::new(world, settings, lane, vec![suspect], shared.clone(), true).drive().await;
+        total.attempts += report.attempts;
+        total.settled += report.settled;
+        if report.limit.is_some() {
+            return Report { limit: report.limit, ..total };
+        }
+        if total.attempts >= settings.plan.jobs_per_invocation || world.now_ms() - began_at >= INVOCATION_MS {
+            break;
+        }
+    }
+    send_hints(world, settings, waiting.map(|job| Hint::now(job, lane)).collect()).await;
+    total
+}
+
+enum Event {
+    Claimed { asked: Vec<JobRef>, answer: Result<Vec<Claimed>, DatabaseError>, sent_at: i64 },
+    Attempted(Box<Finished>),
+    Flushed(Flushed),
+    Beaten { renewed: Vec<JobRef>, sent_at: i64 },
+    HandedBack,
+    Woken,
+}
+
+/// Calls to the store that have not answered yet: one claim, one flush and one heartbeat at a time.
+#[derive(Default)]
+struct UnderWay {
+    claim: bool,
+    flush: bool,
+    heartbeat: bool,
+    hand_backs: usize,
+}
+
+struct Invocation<'a, W: World> {
+    world: &'a W,
+    settings: &'a Settings,
+    /// The queue that its hints came from.
+    lane: Lane,
+    token: String,
+    /// What its jobs share.
+    shared: Rc<Shared>,
+    suspects: bool,
+    began_at: i64,
+    pending: VecDeque<JobRef>,
+    waiting: VecDeque<Held>,
+    running: Vec<Held>,
+    /// Attempted jobs that no flush has recorded yet; heartbeats keep their leases.
+    unsettled: Vec<Held>,
+    ready: Vec<Finished>,
+    leftover: Vec<JobRef>,
+    /// Jobs that were handed back, and when the last ones were: their destinations are slow.
+    handed_back: Vec<JobRef>,
+    handed_back_at: Option<i64>,
+    claims: usize,
+    flushes: u32,
+    beat_at: i64,
+    wake_at: Option<i64>,
+    under_way: UnderWay,
+    report: Report,
+    events: FuturesUnordered<LocalBoxFuture<'a, Event>>,
+}
+
+impl<'a, W: World> Invocation<'a, W> {
+    fn new(
+        world: &'a W,
+        settings: &'a Settings,
+        lane: Lane,
+        jobs: Vec<JobRef>,
+        shared: Rc<Shared>,
+        suspects: bool,
+    ) -> Self {
+        let began_at = world.now_ms();
+        let mut pending: VecDeque<JobRef> = VecDeque::new();
+        let mut seen = std::collections::BTreeSet::new();
+        for job in jobs {
+            if seen.insert(job.clone()) {
+                pending.push_back(job);
+            }
+        }
+        Invocation {
+            world,
+            settings,
+            lane,
+            token: mint_ulid(began_at, world.random()),
+            shared,
+            suspects,
+            began_at,
+            pending,
+            waiting: VecDeque::new(),
+            running: Vec::new(),
+            unsettled: Vec::new(),
+            ready: Vec::new(),
+            leftover: Vec::new(),
+            handed_back: Vec::new(),
+            handed_back_at: None,
+            claims: 0,
+            flushes: 0,
+            beat_at: began_at + HEARTBEAT_MS,
+            wake_at: None,
+            under_way: UnderWay::default(),
+            report: Report::default(),
+            events: FuturesUnordered::new(),
+        }
+    }
+
+    async fn drive(mut self) -> Report {
+        loop {
+            self.plan();
+            if self.is_done() {
+                break;
+            }
+            match self.events.next().await {
+                Some(event) => self.take(event),
+                None => break,
+            }
+        }
+        self.leftover.extend(self.pending.drain(..));
+        if !self.report.database_lost && self.report.limit.is_none() {
+            let later = u32::try_from(HAND_BACK_PAUSE_MS / 1_000).unwrap_or(0);
+            let lane = self.lane;
+            let now = self.leftover.drain(..).map(|job| Hint::now(job, lane));
+            let slow = self.handed_back.drain(..).map(|job| Hint { job, lane, delay_seconds: later });
+            send_hints(self.world, self.settings, now.chain(slow).collect()).await;
+        }
+        self.report
+    }
+
+    fn is_done(&self) -> bool {
+        let idle = !self.under_way.claim && !self.under_way.flush && self.under_way.hand_backs == 0;
+        idle && self.waiting.is_empty() && self.running.is_empty() && self.ready.is_empty() && !self.may_claim()
+    }
+
+    fn may_claim(&self) -> bool {
+        !self.pending.is_empty()
+            && !self.report.database_lost
+            && self.report.limit.is_none()
+            && self.claims < self.settings.plan.jobs_per_invocation
+            && self.world.now_ms() - self.began_at < INVOCATION_MS
+    }
+
+    /// Starts whatever may start now.
+    fn plan(&mut self) {
+        self.start_attempts();
+        self.start_claim();
+        self.start_flush();
+        self.start_heartbeat();
+        self.start_timer();
+    }
+
+    /// Starts waiting jobs while connections are free, and hands back those whose lease would not cover the attempt.
+    fn start_attempts(&mut self) {
+        let now = self.world.now_ms();
+        let mut short = Vec::new();
+        let mut kept = VecDeque::new();
+        while let Some(held) = self.waiting.pop_front() {
+            let late = held.deadline.is_some_and(|deadline| deadline <= now);
+            if late || held.job.lease.get() - now < held.timeout_ms + LEASE_MARGIN_MS {
+                short.push(held);
+            } else if held.has_connection_beside(&self.running) && held.has_room_beside(&self.running) {
+                let (world, settings, shared, job) = (self.world, self.settings, self.shared.clone(), held.job.clone());
+                self.running.push(held);
+                // Safe to repeat: the claim counted and logged this attempt before anything is sent.
+                self.events.push(Box::pin(async move {
+                    Event::Attempted(Box::new(run(world, settings, &shared, &job).await))
+                }));
+            } else {
+                kept.push_back(held);
+            }
+        }
+        self.waiting = kept;
+        self.start_hand_back(&short);
+    }
+
+    fn start_hand_back(&mut self, short: &[Held]) {
+        if short.is_empty() {
+            return;
+        }
+        self.under_way.hand_backs += 1;
+        self.handed_back.extend(short.iter().map(|held| held.job.job()));
+        self.handed_back_at = Some(self.world.now_ms());
+        self.claims -= short.len();
+        let attempts: Vec<_> = short.iter().map(Held::attempt).collect();
+        let (world, token) = (self.world, self.token.clone());
+        self.events.push(Box::pin(async move {
+            // Safe to repeat: guarded by token and attempt; if it fails, the leases end.
+            if let Err(error) = hand_back(world, &token, &attempts).await {
+                tracing::warn!(%error, "jobs could not be handed back");
+            }
+            Event::HandedBack
+        }));
+    }
+
+    /// Whether more jobs are wanted: few wait, or all that wait are kept by busy destinations. After a hand-back it wants
+    /// few and not at once, because each claim of a job that cannot start costs two rows.
+    fn wants(&self) -> usize {
+        match self.handed_back_at {
+            Some(at) if self.world.now_ms() - at < HAND_BACK_PAUSE_MS && !self.running.is_empty() => 0,
+            Some(_) if self.waiting.len() < CLAIM_BELOW => CLAIM_BELOW,
+            Some(_) => 0,
+            None => {
+                let startable = self.waiting.iter().any(|held| held.has_room_beside(&self.running));
+                let hungry = self.waiting.len() < CLAIM_BELOW || (!startable && self.waiting.len() < CLAIM_MAX);
+                if hungry { CLAIM_MAX } else { 0 }
+            }
+        }
+    }
+
+    fn start_claim(&mut self) {
+        let room = self.settings.plan.jobs_per_invocation.saturating_sub(self.claims);
+        let wanted = self.wants().min(room).min(self.pending.len());
+        if self.under_way.claim || wanted == 0 || !self.may_claim() {
+            return;
+        }
+        let asked: Vec<_> = self.pending.drain(..wanted).collect();
+        self.under_way.claim = true;
+        self.claims += asked.len();
+        let (world, settings, token) = (self.world, self.settings, self.token.clone());
+        let (suspects, sent_at) = (self.suspects, self.world.now_ms());
+        self.events.push(Box::pin(async move {
+            // Safe to repeat: the claim reads back what its token holds.
+            let answer = claim(world, settings, &token, &asked, suspects).await;
+            Event::Claimed { asked, answer, sent_at }
+        }));
+    }
+
+    fn start_flush(&mut self) {
+        if self.under_way.flush || self.ready.is_empty() || !self.must_flush() {
+            return;
+        }
+        self.under_way.flush = true;
+        self.flushes += 1;
+        let finished = std::mem::take(&mut self.ready);
+        let (world, settings, token, n) = (self.world, self.settings, self.token.clone(), self.flushes - 1);
+        // Safe to repeat: see `flush`.
+        self.events.push(Box::pin(async move { Event::Flushed(flush(world, settings, &token, n, finished).await) }));
+    }
+
+    fn must_flush(&self) -> bool {
+        let bytes: usize = self.ready.iter().map(|done| done.record.as_ref().map_or(0, Vec::len)).sum();
+        let nothing_else =
+            self.running.is_empty() && self.waiting.is_empty() && !self.under_way.claim && !self.may_claim();
+        self.ready.len() >= FLUSH_OUTCOMES
+            || bytes >= FLUSH_BYTES
+            || nothing_else
+            || self.oldest_ready().is_some_and(|at| self.world.now_ms() - at >= FLUSH_MS)
+    }
+
+    fn oldest_ready(&self) -> Option<i64> {
+        self.ready.iter().map(|done| done.ended_at).min()
+    }
+
+    /// Keeps the leases of slow attempts, and of outcomes that wait for a slow flush.
+    fn start_heartbeat(&mut self) {
+        let now = self.world.now_ms();
+        if self.under_way.heartbeat || now < self.beat_at {
+            return;
+        }
+        self.beat_at = now + HEARTBEAT_MS;
+        let is_slow = |held: &&Held| held.job.lease.get() - now <= LEASE_MS - HEARTBEAT_MS;
+        let attempts: Vec<_> = self.running.iter().chain(&self.unsettled).filter(is_slow).map(Held::attempt).collect();
+        if attempts.is_empty() {
+            return;
+        }
+        self.under_way.heartbeat = true;
+        let (world, token) = (self.world, self.token.clone());
+        self.events.push(Box::pin(async move {
+            // Safe to repeat: a renewed lease may be renewed again; a lost one is not revived.
+            let renewed = heartbeat(world, &token, &attempts).await.unwrap_or_default();
+            Event::Beaten { renewed, sent_at: now }
+        }));
+    }
+
+    /// One timer at a time is enough: when it wakes, the plan is made anew.
+    fn start_timer(&mut self) {
+        let flush_at = self.oldest_ready().map(|at| at + FLUSH_MS);
+        let beat_at = (!self.running.is_empty() || !self.unsettled.is_empty()).then_some(self.beat_at);
+        let short_at =
+            self.waiting.iter().map(|held| held.job.lease.get() - held.timeout_ms - LEASE_MARGIN_MS + 1).min();
+        let Some(at) = [flush_at, beat_at, short_at].into_iter().flatten().min() else {
+            return;
+        };
+        if self.wake_at.is_some_and(|planned| planned <= at) {
+            return;
+        }
+        self.wake_at = Some(at);
+        let (world, wait) = (self.world, u64::try_from(at - self.world.now_ms()).unwrap_or(0).max(1));
+        self.events.push(Box::pin(async move {
+            world.sleep(Duration::from_millis(wait)).await;
+            Event::Woken
+        }));
+    }
+}

@@ -1,0 +1,81 @@
+//! What an invocation makes of an event: a claim, an attempt, a flush or a heartbeat that ended.
+
+use super::{Event, Invocation};
+use crate::limits::LEASE_MS;
+use crate::model::claimed::Claimed;
+use crate::model::job::JobRef;
+use crate::ports::{DatabaseError, World};
+use crate::run::held::Held;
+use crate::wire::daily_limit::DailyLimit;
+
+impl<W: World> Invocation<'_, W> {
+    /// Takes in what ended.
+    pub(super) fn take(&mut self, event: Event) {
+        match event {
+            Event::Claimed { asked, answer, sent_at } => self.take_claim(&asked, answer, sent_at),
+            Event::Attempted(finished) => {
+                self.report.attempts += 1;
+                let ended = |held: &Held| held.is(&finished.settlement.tenant, &finished.settlement.id);
+                if let Some(at) = self.running.iter().position(ended) {
+                    self.unsettled.push(self.running.swap_remove(at));
+                }
+                self.ready.push(*finished);
+            }
+            Event::Flushed(flushed) => {
+                self.under_way.flush = false;
+                self.report.settled += flushed.settled;
+                self.report.lost += flushed.lost;
+                self.report.database_lost |= flushed.database_lost;
+                if let Some(limit) = flushed.limit {
+                    self.stop_for(limit);
+                }
+                let ready = &self.ready;
+                let waits =
+                    |held: &Held| ready.iter().any(|done| held.is(&done.settlement.tenant, &done.settlement.id));
+                self.unsettled.retain(waits);
+            }
+            Event::Beaten { renewed, sent_at } => {
+                self.under_way.heartbeat = false;
+                for held in self.running.iter_mut().chain(&mut self.unsettled) {
+                    if renewed.iter().any(|job| held.is(&job.tenant, &job.id)) {
+                        held.job.lease.set(sent_at + LEASE_MS);
+                    }
+                }
+            }
+            Event::HandedBack => self.under_way.hand_backs -= 1,
+            Event::Woken => self.wake_at = None,
+        }
+    }
+
+    fn take_claim(&mut self, asked: &[JobRef], answer: Result<Vec<Claimed>, DatabaseError>, sent_at: i64) {
+        self.under_way.claim = false;
+        let claimed = match answer {
+            Ok(claimed) => claimed,
+            Err(DatabaseError::DailyLimit(limit)) => return self.stop_for(limit),
+            Err(error) => {
+                tracing::error!(%error, jobs = asked.len(), "no claim, these hints must come again");
+                self.report.database_lost = true;
+                self.leftover.extend_from_slice(asked);
+                Vec::new()
+            }
+        };
+        for job in asked {
+            if !claimed.iter().any(|claimed| claimed.tenant == job.tenant && claimed.id == job.id) {
+                self.report.unclaimed.push(job.clone());
+            }
+        }
+        // A limit that a flush met meanwhile: their outcomes could not be recorded.
+        if self.report.limit.is_none() {
+            self.waiting.extend(claimed.into_iter().map(|job| Held::new(job, sent_at)));
+        }
+    }
+
+    /// Ends the work of the day: nothing more is claimed, and what was claimed and not started is not sent, because its outcome
+    /// could not be recorded. Leases end by themselves.
+    fn stop_for(&mut self, limit: DailyLimit) {
+        let unsent = self.waiting.len();
+        tracing::error!(limit = limit.name(), unsent, "a daily limit is spent, the sweep goes on after midnight UTC");
+        self.report.limit = Some(limit);
+        self.waiting.clear();
+    }
+}

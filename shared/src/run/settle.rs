@@ -1,0 +1,284 @@
+//! The settlement: what follows each attempt of a flush, recorded once, by whoever still holds the lease.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::json;
+use serde_json::value::RawValue;
+
+use crate::limits::DAMPING_MS;
+use crate::limits::plan::Plan;
+use crate::model::attempt::{AttemptState, EndedBy, EvidenceRef};
+use crate::model::hint::{Hint, delay_seconds};
+use crate::model::job::JobRef;
+use crate::model::outcome::{ErrorClass, JobError, Outcome};
+use crate::model::result::ResultError;
+use crate::model::state::{DeadReason, Decision, State};
+use crate::ports::{Clock, Database, DatabaseError, Statement};
+use crate::run::usage::Usage;
+use crate::store::counted::batch_counting_ends;
+use crate::store::{batch, json_param, rows_as, sql};
+use crate::wire::lane::Lane;
+
+/// The part of a log entry that the settlement adds.
+#[derive(Debug, Clone, Serialize)]
+pub struct SettledEntry {
+    /// How the attempt ended.
+    pub state: AttemptState,
+    /// Who ended it, if not its own answer or the sweep.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended_by: Option<EndedBy>,
+    /// From the first byte sent to the last byte read.
+    pub duration_ms: i64,
+    /// The response's status; of several calls that of the one that failed, or else of the last one that did not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<JobError>,
+    /// Until the next attempt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_in_ms: Option<i64>,
+    /// Where the evidence is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<EvidenceRef>,
+    /// The consumer's version.
+    pub version: String,
+}
+
+/// One job's settlement.
+#[derive(Debug, Clone, Serialize)]
+pub struct Settlement {
+    /// Whose job.
+    pub tenant: String,
+    /// Which.
+    pub id: String,
+    /// The endpoint's name; empty for a bare url.
+    #[serde(skip)]
+    pub endpoint: String,
+    /// The queue of its hints.
+    #[serde(skip)]
+    pub lane: Lane,
+    /// Whether a group counts it.
+    #[serde(skip)]
+    pub grouped: bool,
+    /// The number of the attempt, which guards the write beside the token.
+    pub attempt: u32,
+    /// What the job becomes.
+    pub state: State,
+    /// Failures so far.
+    pub failures: u32,
+    /// Until the next attempt, or until its completion is due.
+    pub delay_ms: i64,
+    /// How long the sweep leaves the retry to its hint.
+    pub damping_ms: i64,
+    /// Why it is dead.
+    pub reason: Option<DeadReason>,
+    /// Its last error.
+    pub error: Option<JobError>,
+    /// Its result.
+    pub result: Option<Box<RawValue>>,
+    /// Why it has none although it succeeded with one.
+    pub result_error: Option<ResultError>,
+    /// What the log entry gets.
+    pub entry: SettledEntry,
+    /// What the attempt spent with providers, by model, and no other job has counted.
+    #[serde(skip)]
+    pub usage: Vec<Usage>,
+}
+
+/// Where a settled job belongs, beside its own row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The endpoint's name; empty for a bare url.
+    pub endpoint: String,
+    /// The queue of its hints.
+    pub lane: Lane,
+    /// Whether a group counts it.
+    pub grouped: bool,
+}
+
+impl Settlement {
+    /// The settlement of an attempt's outcome and the decision on it.
+    pub fn new(
+        job: (JobRef, u32),
+        Place { endpoint, lane, grouped }: Place,
+        outcome: Outcome,
+        decision: Decision,
+        entry: (i64, Option<u16>, String),
+    ) -> Settlement {
+        let (JobRef { tenant, id }, attempt) = job;
+        let (duration_ms, status, version) = entry;
+        let error = outcome.error();
+        let (result, result_error) = match outcome {
+            Outcome::Succeeded { result } => result.into_columns(),
+            _ => (None, None),
+        };
+        let (state, failures, delay_ms, reason) = match decision {
+            Decision::Succeed => (State::Succeeded, 0, 0, None),
+            Decision::Defer { due_in, failures } => (State::Running, failures, ms_rounded_up(due_in), None),
+            Decision::Hold { failures } => (State::Held, failures, 0, None),
+            // Rounded up: a retry is never early.
+            Decision::Retry { delay, failures } => (State::Retrying, failures, ms_rounded_up(delay), None),
+            Decision::Bury { reason, failures } => (State::Dead, failures, 0, Some(reason)),
+        };
+        let hinted = state == State::Retrying && delay_seconds(delay_ms).is_some();
+        let attempt_state = match (&error, state) {
+            (None, State::Running) => AttemptState::Deferred,
+            (None, _) => AttemptState::Succeeded,
+            (Some(_), _) => AttemptState::Failed,
+        };
+        let entry = SettledEntry {
+            state: attempt_state,
+            ended_by: None,
+            duration_ms,
+            status,
+            error: error.clone(),
+            retry_in_ms: (state == State::Retrying).then_some(delay_ms),
+            evidence: None,
+            version,
+        };
+        let damping_ms = if hinted { DAMPING_MS } else { 0 };
+        Settlement {
+            tenant,
+            id,
+            endpoint,
+            lane,
+            grouped,
+            attempt,
+            state,
+            failures,
+            delay_ms,
+            damping_ms,
+            reason,
+            error,
+            result,
+            result_error,
+            entry,
+            usage: Vec::new(),
+        }
+    }
+
+    /// How statements name the job.
+    pub fn job(&self) -> JobRef {
+        JobRef { tenant: self.tenant.clone(), id: self.id.clone() }
+    }
+
+    /// The hint for its retry; `None` where the sweep sends it.
+    pub fn hint(&self) -> Option<Hint> {
+        let delay_seconds = delay_seconds(self.delay_ms).filter(|_| self.state == State::Retrying)?;
+        Some(Hint { job: self.job(), lane: self.lane, delay_seconds })
+    }
+}
+
+fn ms_rounded_up(wait: Duration) -> i64 {
+    i64::try_from(wait.as_nanos().div_ceil(1_000_000)).unwrap_or(i64::MAX)
+}
+
+/// Records a flush: one statement per kind of change at the endpoints, one for what was spent, and then one for all its jobs.
+///
+/// Safe to repeat: the token and the attempt's number guard each row, and a settled row has no token. Answers the jobs
+/// this very call settled.
+///
+/// # Errors
+/// When the database is out of reach or refuses.
+pub async fn settle<W: Database + Clock>(
+    world: &W,
+    token: &str,
+    plan: &Plan,
+    settlements: &[Settlement],
+) -> Result<Vec<JobRef>, DatabaseError> {
+    let statements = statements(token, plan, settlements);
+    // One that is to be tried again ends too, if a cancel was asked for.
+    let may_end = |settlement: &&Settlement| settlement.grouped && settlement.state != State::Running;
+    let grouped: Vec<_> = settlements.iter().filter(may_end).map(Settlement::job).collect();
+    let answers = if grouped.is_empty() {
+        batch(world, statements).await?
+    } else {
+        batch_counting_ends(world, &grouped, statements).await?
+    };
+    rows_as(answers.last().unwrap_or(&Vec::new()))
+}
+
+/// The part of a log entry that a late outcome adds.
+#[derive(Serialize)]
+struct LateEntry<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<u16>,
+    evidence: &'a Option<EvidenceRef>,
+}
+
+/// The outcome of an attempt that a completion ended before the attempt's own answer could be settled.
+#[derive(Serialize)]
+struct LateOutcome<'a> {
+    tenant: &'a str,
+    id: &'a str,
+    attempt: u32,
+    entry: LateEntry<'a>,
+}
+
+impl LateOutcome<'_> {
+    fn of(settlement: &Settlement) -> LateOutcome<'_> {
+        let Settlement { tenant, id, attempt, entry, .. } = settlement;
+        let entry = LateEntry { status: entry.status, evidence: &entry.evidence };
+        LateOutcome { tenant, id, attempt: *attempt, entry }
+    }
+}
+
+/// Adds status and evidence to the entries of attempts that a completion ended; it changes nothing else. `settled` are the
+/// jobs that the settlement has recorded: of them, and of what is no task, nothing is late.
+///
+/// Safe to repeat: an entry gets its evidence once, under the lease token that it was claimed with.
+///
+/// # Errors
+/// When the database is out of reach or refuses.
+pub async fn add_late_outcomes<W: Database + Clock>(
+    world: &W,
+    token: &str,
+    settlements: &[Settlement],
+    settled: &[JobRef],
+) -> Result<usize, DatabaseError> {
+    let is_settled = |one: &Settlement| settled.iter().any(|job| job.id == one.id && job.tenant == one.tenant);
+    let may_be_late = |one: &&Settlement| one.lane == Lane::Tasks && !is_settled(one);
+    let late: Vec<_> = settlements.iter().filter(may_be_late).map(LateOutcome::of).collect();
+    if late.is_empty() {
+        return Ok(0);
+    }
+    let answers = batch(world, vec![sql!("add_late_outcomes", json_param(&late), token)]).await?;
+    Ok(answers.first().map_or(0, Vec::len))
+}
+
+fn statements(token: &str, plan: &Plan, settlements: &[Settlement]) -> Vec<Statement> {
+    let attempts = |wanted: &dyn Fn(&Settlement) -> bool| {
+        let told = settlements.iter().filter(|settlement| !settlement.endpoint.is_empty() && wanted(settlement));
+        let named: Vec<_> = told.map(|settlement| (&settlement.tenant, &settlement.id, settlement.attempt)).collect();
+        (!named.is_empty()).then(|| json_param(&named))
+    };
+    let failed = attempts(&|settlement| settlement.error.is_some());
+    let succeeded = attempts(&|settlement| settlement.state == State::Succeeded);
+    let unconfigured = attempts(&|settlement| settlement.state == State::Held);
+    let is_gone = |settlement: &Settlement| settlement.error.as_ref().is_some_and(|e| e.class == ErrorClass::Http410);
+    let gone = attempts(&is_gone);
+    let pause = |attempts, reason| sql!("pause_endpoints", attempts, token, reason);
+    let notes = [
+        failed.map(|attempts| sql!("note_failure", attempts, token)),
+        succeeded.map(|attempts| sql!("note_success", attempts, token)),
+        gone.map(|attempts| pause(attempts, "gone")),
+        unconfigured.map(|attempts| pause(attempts, "config")),
+        note(settlements, token),
+    ];
+    let (succeeded_ms, dead_ms) = (plan.retention_succeeded_ms, plan.retention_dead_ms);
+    let settle = sql!("settle", json_param(&settlements), token, succeeded_ms, dead_ms);
+    notes.into_iter().flatten().chain([settle]).collect()
+}
+
+/// Counts what the jobs of a flush spent, if they spent something.
+pub(crate) fn note(settlements: &[Settlement], token: &str) -> Option<Statement> {
+    let row = |settlement: &Settlement, usage: &Usage| {
+        let Usage { model, calls, texts, tokens } = usage;
+        json!([settlement.tenant, settlement.id, settlement.attempt, model, calls, texts, tokens])
+    };
+    let rows: Vec<_> =
+        settlements.iter().flat_map(|settlement| settlement.usage.iter().map(|usage| row(settlement, usage))).collect();
+    (!rows.is_empty()).then(|| sql!("note_usage", json_param(&rows), token))
+}

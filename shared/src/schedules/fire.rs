@@ -1,0 +1,185 @@
+//! The tick: due schedules fire, each slot once however often, early, late or at once it comes.
+//!
+//! A round reads what is due by the database's clock, decides (see [`crate::schedules::slots`]), and writes in one batch: schedules move
+//! by compare and set and name their jobs in their history, then those jobs are inserted. A second tick moves nothing and so
+//! inserts nothing. Ids are minted by the database's clock.
+
+use serde::{Deserialize, Serialize};
+
+use crate::limits::{HISTORY_MAX, ID_SKEW_MS_MAX, KEY_WINDOW_SECONDS_DEFAULT, SCHEDULES_PER_ROUND};
+use crate::model::hint::Hint;
+use crate::model::job::{JobRef, mint_id};
+use crate::model::origin::Origin;
+use crate::ports::{Clock, Database, DatabaseError, World};
+use crate::schedules::schedule::{ScheduleRow, cron_in};
+use crate::schedules::slots::{CatchUp, Overlap, decide};
+use crate::settings::Settings;
+use crate::store::counted::batch_counting_new;
+use crate::store::notify::send_hints;
+use crate::store::{batch, json_param, rows_as, sql};
+use crate::wire::idempotency::INTERNAL_PREFIX;
+use crate::wire::lane::Lane;
+use crate::wire::time::rfc3339;
+
+/// A schedule that is due, as it was read.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Due {
+    tenant: String,
+    id: String,
+    revision: String,
+    cron: String,
+    time_zone: String,
+    overlap: Overlap,
+    catch_up: CatchUp,
+    last_slot: i64,
+    kind: String,
+    now: i64,
+}
+
+/// What becomes of a schedule, as the batch is told.
+#[derive(Debug, Serialize)]
+pub(crate) struct Firer {
+    tenant: String,
+    id: String,
+    revision: String,
+    seen_slot: i64,
+    last_slot: i64,
+    next_at: Option<i64>,
+    created_at: i64,
+    kind: String,
+    newest_job: Option<String>,
+    entries: Vec<Entry>,
+}
+
+/// What becomes of a slot, unless the batch finds a reason against it.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Entry {
+    scheduled_for: Option<i64>,
+    state: &'static str,
+    job_id: Option<String>,
+    key: Option<String>,
+    detail: Option<String>,
+    /// Where the request for it comes from; a slot's comes from nowhere.
+    #[serde(flatten)]
+    origin: Origin,
+}
+
+impl Entry {
+    fn without_job(slot: Option<i64>, state: &'static str, detail: String) -> Entry {
+        let origin = Origin::default();
+        Entry { scheduled_for: slot, state, job_id: None, key: None, detail: Some(detail), origin }
+    }
+
+    /// A job beside all slots.
+    pub(crate) fn run_now(job: &str, key: Option<String>, origin: Origin) -> Entry {
+        Entry { scheduled_for: None, state: "run_now", job_id: Some(job.to_owned()), key, detail: None, origin }
+    }
+}
+
+impl Firer {
+    /// A job beside all slots: the schedule stays where it is.
+    pub(crate) fn run_now(row: &ScheduleRow, now: i64, entry: Entry) -> Firer {
+        Firer {
+            tenant: row.tenant.clone(),
+            id: row.id.clone(),
+            revision: row.revision.clone(),
+            seen_slot: row.last_slot,
+            last_slot: row.last_slot,
+            next_at: row.next_at,
+            created_at: now,
+            kind: row.job.kind.clone(),
+            newest_job: entry.job_id.clone(),
+            entries: vec![entry],
+        }
+    }
+
+    /// What a tick makes of a schedule.
+    fn of<C: Clock>(clock: &C, due: Due) -> Firer {
+        let mut entries = Vec::new();
+        let (mut last_slot, mut next_at) = (due.last_slot, None);
+        match cron_in(&due.cron, &due.time_zone, due.now) {
+            // It was read when it was put: a later version of Longshore must have forgotten a zone.
+            Err(field) => entries.push(Entry::without_job(None, "refused", field.detail)),
+            Ok(cron) => {
+                let decision = decide(&cron, due.catch_up, due.last_slot, due.now);
+                (last_slot, next_at) = (decision.last_slot, decision.next_at);
+                if let Some((first, last)) = decision.missed {
+                    let detail = format!("All slots from {} through {} were missed.", rfc3339(first), rfc3339(last));
+                    entries.push(Entry::without_job(Some(last), "missed", detail));
+                }
+                for (index, slot) in decision.fire.into_iter().enumerate() {
+                    // Where the first is still open, or was skipped itself, the others are too.
+                    entries.push(if due.overlap == Overlap::Skip && index > 0 {
+                        Entry::without_job(Some(slot), "skipped", "The job before it is open.".to_owned())
+                    } else {
+                        let key = format!("{INTERNAL_PREFIX}slot {} {slot}", due.id);
+                        let job = mint_id(due.now, clock.random());
+                        let (job_id, key) = (Some(job), Some(key));
+                        let origin = Origin::default();
+                        Entry { scheduled_for: Some(slot), state: "fired", job_id, key, detail: None, origin }
+                    });
+                }
+            }
+        }
+        entries.reverse();
+        let newest_job = entries.iter().find_map(|entry| entry.job_id.clone());
+        let Due { tenant, id, revision, last_slot: seen_slot, kind, now: created_at, .. } = due;
+        Firer { tenant, id, revision, seen_slot, last_slot, next_at, created_at, kind, newest_job, entries }
+    }
+}
+
+/// Moves schedules and makes their jobs. Answers hints of the jobs that are there then, also when an answer was lost
+/// before.
+pub(crate) async fn fire<W: Database + Clock>(world: &W, firers: &[Firer]) -> Result<Vec<Hint>, DatabaseError> {
+    let of = |firer: &Firer, entry: &Entry| Some(JobRef { tenant: firer.tenant.clone(), id: entry.job_id.clone()? });
+    let jobs: Vec<_> =
+        firers.iter().flat_map(|firer| firer.entries.iter().filter_map(move |entry| of(firer, entry))).collect();
+    let firers = json_param(&firers);
+    let window_ms = i64::from(KEY_WINDOW_SECONDS_DEFAULT) * 1_000;
+    let statements = vec![
+        sql!("fire", firers.clone(), ID_SKEW_MS_MAX, HISTORY_MAX),
+        sql!("insert_fired", firers.clone(), window_ms),
+        sql!("note_fired_hours", firers.clone()),
+        sql!("read_fired", firers),
+    ];
+    let rows: Vec<(String, String, String)> =
+        rows_as(batch_counting_new(world, &jobs, statements).await?.last().unwrap_or(&Vec::new()))?;
+    let hint = |(tenant, id, kind): (String, String, String)| Hint::now(JobRef { tenant, id }, Lane::of(&kind));
+    Ok(rows.into_iter().map(hint).collect())
+}
+
+/// Reads what is due by the database's clock, [`SCHEDULES_PER_ROUND`] at most: the first half of a round.
+///
+/// # Errors
+/// When the database is out of reach.
+pub async fn read_due<W: Database + Clock>(world: &W, settings: &Settings) -> Result<Vec<Due>, DatabaseError> {
+    let answers = batch(world, vec![sql!("read_due_schedules", SCHEDULES_PER_ROUND, settings.epoch)]).await?;
+    rows_as(answers.first().unwrap_or(&Vec::new()))
+}
+
+/// Fires what was read, unless it is no more as it was: the second half. Answers hints of the jobs.
+///
+/// # Errors
+/// When the database is out of reach.
+pub async fn fire_due<W: Database + Clock>(world: &W, due: Vec<Due>) -> Result<Vec<Hint>, DatabaseError> {
+    let firers: Vec<_> = due.into_iter().map(|due| Firer::of(world, due)).collect();
+    fire(world, &firers).await
+}
+
+/// Fires what is due. Answers how many jobs were made.
+///
+/// # Errors
+/// When the database is out of reach; the next tick goes on from where this one stopped.
+pub async fn tick<W: World>(world: &W, settings: &Settings) -> Result<usize, DatabaseError> {
+    let (mut made, mut takes_hints) = (0, true);
+    for _ in 0..settings.plan.tick_rounds {
+        let due = read_due(world, settings).await?;
+        if due.is_empty() {
+            break;
+        }
+        let hints = fire_due(world, due).await?;
+        made += hints.len();
+        takes_hints = takes_hints && send_hints(world, settings, hints).await;
+    }
+    Ok(made)
+}

@@ -1,0 +1,246 @@
+//! The schedule: as callers write it, as the store keeps it and as the API shows it.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use crate::accept::request::{NewJob, check};
+use crate::kinds::shown;
+use crate::limits::NEXT_SLOTS_SHOWN;
+use crate::model::backoff::Schedule as Backoff;
+use crate::model::job::none_if_empty;
+use crate::ports::Clock;
+use crate::schedules::cron::{Cron, CronProblem};
+use crate::schedules::slots::{CatchUp, Overlap};
+use crate::schedules::zone::Zone;
+use crate::settings::Settings;
+use crate::wire::invalid::{InvalidField, is_name, read};
+use crate::wire::metadata::Metadata;
+use crate::wire::problem::Problem;
+use crate::wire::raw::Object;
+use crate::wire::time::rfc3339;
+
+/// A schedule as callers write it. What is left out has its default, also when the schedule was there before.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "NewSchedule"))]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ScheduleRequest {
+    /// Five fields, or `@daily` and its like.
+    #[cfg_attr(feature = "openapi", schemars(length(min = 1)))]
+    pub(crate) cron: String,
+    /// A name of the IANA database.
+    #[serde(default = "utc")]
+    pub(crate) time_zone: String,
+    /// What becomes of a slot while the job before it is open.
+    #[serde(default)]
+    pub(crate) overlap: Overlap,
+    /// What becomes of slots whose tick came late.
+    #[serde(default)]
+    pub(crate) catch_up: CatchUp,
+    /// Whether it stands still.
+    #[serde(default)]
+    pub(crate) paused: bool,
+    /// What its jobs do.
+    #[cfg_attr(feature = "openapi", schemars(with = "crate::wire::schema::KindName"))]
+    kind: String,
+    /// What their kind needs.
+    #[cfg_attr(feature = "openapi", schemars(with = "crate::kinds::Payload"))]
+    payload: Box<RawValue>,
+    /// The endpoint of tasks; a webhook names its own in the payload.
+    #[cfg_attr(feature = "openapi", schemars(regex(pattern = crate::wire::schema::NAME)))]
+    endpoint: Option<String>,
+    /// Attempts of a job that may fail.
+    #[cfg_attr(feature = "openapi", schemars(range(min = 1, max = crate::limits::MAX_ATTEMPTS_MAX)))]
+    max_attempts: Option<u32>,
+    /// The waits between attempts; the endpoint's when nothing is said.
+    retry_schedule: Option<Backoff>,
+    /// A name to list its jobs by.
+    #[cfg_attr(feature = "openapi", schemars(regex(pattern = crate::wire::schema::NAME)))]
+    group: Option<String>,
+    /// Anything of the caller's, shown with its jobs.
+    #[cfg_attr(feature = "openapi", schemars(with = "Option<serde_json::Map<String, Value>>"))]
+    metadata: Option<Metadata>,
+}
+
+/// The part of the request that is a job's; its payload keeps its own bytes.
+#[derive(Serialize)]
+struct JobPart<'a> {
+    kind: &'a str,
+    payload: &'a RawValue,
+    endpoint: Option<&'a str>,
+    max_attempts: Option<u32>,
+    retry_schedule: Option<Backoff>,
+    group: Option<&'a str>,
+    metadata: Option<&'a Metadata>,
+}
+
+fn utc() -> String {
+    "UTC".to_owned()
+}
+
+/// What the jobs of a schedule are made of.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Template {
+    pub(crate) kind: String,
+    #[serde(default)]
+    pub(crate) payload: Option<String>,
+    digest: String,
+    max_attempts: Option<u32>,
+    max_attempts_default: u32,
+    backoff: Option<Backoff>,
+    backoff_default: Backoff,
+    group: Option<String>,
+    metadata: Option<String>,
+}
+
+impl From<NewJob> for Template {
+    fn from(job: NewJob) -> Self {
+        Template {
+            kind: job.kind,
+            payload: job.payload,
+            digest: job.digest,
+            max_attempts: job.max_attempts,
+            max_attempts_default: job.max_attempts_default,
+            backoff: job.backoff,
+            backoff_default: job.backoff_default,
+            group: job.group,
+            metadata: job.metadata,
+        }
+    }
+}
+
+impl ScheduleRequest {
+    fn job(&self) -> JobPart<'_> {
+        JobPart {
+            kind: &self.kind,
+            payload: &self.payload,
+            endpoint: self.endpoint.as_deref(),
+            max_attempts: self.max_attempts,
+            retry_schedule: self.retry_schedule,
+            group: self.group.as_deref(),
+            metadata: self.metadata.as_ref(),
+        }
+    }
+
+    /// Reads a request and checks all of it: the expression, and what its jobs are made of as a job is checked.
+    pub(crate) fn check<C: Clock>(
+        clock: &C,
+        settings: &Settings,
+        id: &str,
+        bytes: &[u8],
+    ) -> Result<(ScheduleRequest, NewJob), Problem> {
+        let request: ScheduleRequest = read(bytes, "#")?;
+        // It is in the schedule's row, and each job gets it from there.
+        let most = settings.plan.payload_inline_bytes;
+        if request.payload.get().len() > most {
+            return Err(Problem::TooLarge(format!("The payload of a schedule has at most {most} bytes.")));
+        }
+        let mut errors = Vec::new();
+        if !is_name(id) {
+            let detail = "A schedule's name is 1 to 64 of A-Z a-z 0-9 _ -.";
+            errors.push(InvalidField::new("#", "invalid-name", detail));
+        }
+        let now = clock.now_ms();
+        let cron = cron_in(&request.cron, &request.time_zone, now);
+        let never =
+            |cron: &Cron| if cron.next_after(now).is_none() { Err(wrong_cron(&CronProblem::Never)) } else { Ok(()) };
+        errors.extend(cron.and_then(|cron| never(&cron)).err());
+        let job = serde_json::to_vec(&request.job()).map_err(|_| Problem::Internal)?;
+        match check(clock, settings, &job, 0, None) {
+            Ok(job) if errors.is_empty() => Ok((request, job)),
+            Ok(_) => Err(Problem::InvalidRequest(errors)),
+            Err(Problem::InvalidRequest(fields)) => {
+                errors.extend(fields);
+                Err(Problem::InvalidRequest(errors))
+            }
+            Err(other) => Err(other),
+        }
+    }
+}
+
+/// Reads an expression in a zone.
+pub(crate) fn cron_in(cron: &str, time_zone: &str, now: i64) -> Result<Cron, InvalidField> {
+    let zone = Zone::named(time_zone).ok_or_else(|| {
+        let detail = "A time zone is a name of the IANA database, as Europe/Berlin or UTC.";
+        InvalidField::new("#/time_zone", "unknown-time-zone", detail)
+    })?;
+    Cron::parse(cron, zone, now).map_err(|problem| wrong_cron(&problem))
+}
+
+fn wrong_cron(problem: &CronProblem) -> InvalidField {
+    InvalidField::new("#/cron", problem.code(), problem.to_string())
+}
+
+/// What became of a slot, or of a call to run now.
+#[derive(Debug, Clone, Deserialize)]
+#[allow(missing_docs)]
+pub struct Firing {
+    pub scheduled_for: Option<i64>,
+    pub fired_at: i64,
+    /// `fired`, `skipped`, `missed`, `run_now` or `refused`.
+    pub state: String,
+    pub job_id: Option<String>,
+    pub detail: Option<String>,
+}
+
+impl Firing {
+    /// The firing as the API shows it.
+    pub fn to_json(&self) -> Value {
+        json!({
+            "scheduled_for": self.scheduled_for.map(rfc3339), "fired_at": rfc3339(self.fired_at), "state": self.state,
+            "job_id": self.job_id, "detail": self.detail,
+        })
+    }
+}
+
+/// A schedule's row. Times are milliseconds.
+#[derive(Debug, Clone, Deserialize)]
+#[allow(missing_docs)]
+pub struct ScheduleRow {
+    pub tenant: String,
+    pub id: String,
+    pub revision: String,
+    pub cron: String,
+    pub time_zone: String,
+    pub overlap: Overlap,
+    pub catch_up: CatchUp,
+    pub paused: u8,
+    pub last_slot: i64,
+    pub next_at: Option<i64>,
+    pub endpoint: String,
+    pub(crate) job: Template,
+    pub history: Vec<Firing>,
+    pub created_at: i64,
+    pub updated_at: i64,
+}
+
+impl ScheduleRow {
+    /// The schedule as the API shows it alone: with its payload and its next slots.
+    pub fn to_whole_json(&self) -> Object {
+        let payload = self.job.payload.as_deref().and_then(|payload| shown(&self.job.kind, payload));
+        self.to_json(&self.next_slots(), payload.as_deref())
+    }
+
+    /// The next slots, the due ones included; one that is paused has none.
+    fn next_slots(&self) -> Vec<i64> {
+        let Some(next) = self.next_at else { return Vec::new() };
+        let Ok(cron) = cron_in(&self.cron, &self.time_zone, next) else { return Vec::new() };
+        std::iter::successors(Some(next), |slot| cron.next_after(*slot)).take(NEXT_SLOTS_SHOWN).collect()
+    }
+
+    /// The schedule as the API shows it. Lists show `next` of one slot: five of a hundred schedules are too much to compute.
+    pub fn to_json(&self, next: &[i64], payload: Option<&RawValue>) -> Object {
+        let job = &self.job;
+        let metadata = job.metadata.clone().and_then(|text| RawValue::from_string(text).ok());
+        let schedule = json!({
+            "id": self.id, "tenant": self.tenant, "cron": self.cron, "time_zone": self.time_zone,
+            "overlap": self.overlap, "catch_up": self.catch_up, "paused": self.paused == 1,
+            "kind": job.kind, "endpoint": none_if_empty(&self.endpoint),
+            "max_attempts": job.max_attempts, "retry_schedule": job.backoff, "group": job.group,
+            "next": next.iter().map(|slot| rfc3339(*slot)).collect::<Vec<_>>(),
+            "last": self.history.first().map(Firing::to_json),
+            "created_at": rfc3339(self.created_at), "updated_at": rfc3339(self.updated_at),
+        });
+        Object::of(schedule).with_kept("payload", payload).with_kept("metadata", metadata.as_deref())
+    }
+}

@@ -1,0 +1,127 @@
+//! The master keys that a deployment knows: the one that seals, and those that only open, so that a key can be rotated.
+//!
+//! Two Workers are deployed one after the other, so a new key is accepted by both before one of them seals with it.
+
+use std::fmt;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::security::key::to_hex;
+use crate::security::signing::{MasterKey, hmac_sha256};
+
+/// Hexadecimal digits of a key's id. Two keys of one deployment have the same id once in 2^32.
+pub const KEY_ID_DIGITS: usize = 8;
+
+/// One key and its id.
+#[derive(Clone)]
+struct Key {
+    id: String,
+    master: MasterKey,
+}
+
+impl Key {
+    /// The id is derived, so it says nothing about the key.
+    fn new(master: MasterKey) -> Key {
+        let derived = master.derive("key id", &[]);
+        Key { id: to_hex(&derived[..KEY_ID_DIGITS / 2]), master }
+    }
+}
+
+/// The master keys of a deployment.
+#[derive(Clone)]
+pub struct Keyring {
+    sealing: Key,
+    /// The key of the deployment before, whose values are sealed again.
+    old: Option<Key>,
+    /// The key of the next deployment, with which another Worker may seal already.
+    next: Option<Key>,
+}
+
+impl fmt::Debug for Keyring {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Keyring").field("sealing", &self.sealing.id).finish_non_exhaustive()
+    }
+}
+
+impl Keyring {
+    /// A keyring of one key.
+    pub fn of(sealing: MasterKey) -> Keyring {
+        Keyring::new(sealing, None, None)
+    }
+
+    /// A keyring whose first key seals; all of them open. One that is the first key too is left out.
+    pub fn new(sealing: MasterKey, next: Option<MasterKey>, old: Option<MasterKey>) -> Keyring {
+        let sealing = Key::new(sealing);
+        let other = |key: Option<MasterKey>| key.map(Key::new).filter(|key| key.id != sealing.id);
+        Keyring { next: other(next), old: other(old), sealing }
+    }
+
+    /// The id of the key that seals, and the key.
+    pub(crate) fn sealing(&self) -> (&str, &MasterKey) {
+        (&self.sealing.id, &self.sealing.master)
+    }
+
+    /// The id of the key that seals, as the number that it spells.
+    pub fn sealing_number(&self) -> i64 {
+        i64::from_str_radix(&self.sealing.id, 16).unwrap_or_default()
+    }
+
+    /// The key of that id, if it may open.
+    pub(crate) fn accepted(&self, id: &str) -> Option<&MasterKey> {
+        let mut keys = [&self.sealing].into_iter().chain(&self.old).chain(&self.next);
+        keys.find(|key| key.id == id).map(|key| &key.master)
+    }
+
+    /// The id of the old key, whose values are to be sealed again; `None` while no key is rotated out.
+    pub fn old(&self) -> Option<&str> {
+        self.old.as_ref().map(|key| key.id.as_str())
+    }
+
+    /// The ids of the key that seals and of the old one, which name a rotation.
+    pub fn rotation(&self) -> Option<String> {
+        self.old().map(|old| format!("{}<{old}", self.sealing.id))
+    }
+
+    /// A digest that nobody without the key can compute: the id of the key, a dot, and the base64url of HMAC-SHA256. The
+    /// key is derived for the purpose and the tenant.
+    pub fn keyed_digest(&self, purpose: &str, tenant: &str, bytes: &[u8]) -> String {
+        let key = self.sealing.master.derive("digest", &[purpose.as_bytes(), tenant.as_bytes()]);
+        format!("{}.{}", self.sealing.id, URL_SAFE_NO_PAD.encode(hmac_sha256(&key, &[bytes])))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn master(digit: &str) -> MasterKey {
+        MasterKey::parse(&digit.repeat(64)).unwrap()
+    }
+
+    #[test]
+    fn all_keys_open_and_one_of_them_seals() {
+        let keys = Keyring::new(master("a"), Some(master("b")), Some(master("c")));
+        let id_of = |key: MasterKey| Keyring::of(key).sealing().0.to_owned();
+        let (id, next, old) = (keys.sealing().0, &id_of(master("b")), &id_of(master("c")));
+        assert!(id.len() == KEY_ID_DIGITS && [id, next, old].into_iter().all(|id| keys.accepted(id).is_some()));
+        assert!(keys.accepted("00000000").is_none() && keys.accepted("").is_none());
+        assert_eq!((keys.old(), Keyring::of(master("a")).old()), (Some(old.as_str()), None));
+        // While the secrets of a Worker change one after the other, two of them are the same for a moment.
+        let between = Keyring::new(master("a"), Some(master("b")), Some(master("a")));
+        assert_eq!((between.old(), between.sealing().0), (None, id));
+        assert_eq!(format!("{:08x}", keys.sealing_number()), id);
+        assert!(!format!("{keys:?}").contains("aaaa"));
+    }
+
+    #[test]
+    fn a_keyed_digest_depends_on_the_key_the_purpose_and_the_tenant() {
+        let digest = |key: &str, purpose, tenant| Keyring::of(master(key)).keyed_digest(purpose, tenant, b"1234");
+        let first = digest("a", "evidence", "acme");
+        assert_eq!(first, digest("a", "evidence", "acme"));
+        for other in [digest("b", "evidence", "acme"), digest("a", "other", "acme"), digest("a", "evidence", "other")] {
+            assert_ne!(first, other);
+        }
+        assert_eq!(first.len(), KEY_ID_DIGITS + 1 + 43);
+    }
+}

@@ -1,0 +1,265 @@
+//! The master key, signing secrets, and the three headers of Standard Webhooks 1.0.0.
+//!
+//! The rules are docs/failure-modes.md 3.2. A secret is random and stored sealed (see [`crate::store::secrets`]): whoever reads the
+//! database learns none of them, and the master key can be rotated without a change for any receiver.
+
+use std::fmt;
+
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
+use base64::{Engine, alphabet};
+use hkdf::Hkdf;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+/// Bytes of the master key, of everything derived from it, and of a new signing secret.
+const KEY_BYTES: usize = 32;
+/// Bytes of a signing secret (Standard Webhooks: 24 to 64).
+const SECRET_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
+/// What a symmetric signing secret's text begins with.
+const SECRET_PREFIX: &str = "whsec_";
+
+/// Secrets are copied by hand, and some tools drop the padding.
+const STANDARD_ANY_PADDING: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// The installation's one secret, from which all keys are derived.
+#[derive(Clone)]
+pub struct MasterKey([u8; KEY_BYTES]);
+
+impl MasterKey {
+    /// Reads 64 hexadecimal digits, in either case, without anything around them.
+    ///
+    /// # Errors
+    /// A text for the operator that does not repeat the key.
+    pub fn parse(text: &str) -> Result<MasterKey, String> {
+        decode_hex(text).map(MasterKey).ok_or_else(|| {
+            "the master key must be 64 hexadecimal digits, for example from `openssl rand -hex 32`".to_owned()
+        })
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8; KEY_BYTES] {
+        &self.0
+    }
+
+    /// A key for one use (RFC 5869). Every part is preceded by its length, so two lists of parts never give the same
+    /// bytes, and the label keeps the uses apart.
+    pub(crate) fn derive(&self, label: &str, parts: &[&[u8]]) -> [u8; KEY_BYTES] {
+        let mut info = Vec::new();
+        for part in [label.as_bytes()].iter().chain(parts) {
+            info.extend_from_slice(&(part.len() as u64).to_be_bytes());
+            info.extend_from_slice(part);
+        }
+        let mut key = [0; KEY_BYTES];
+        // Unwrap safety: expand fails only above 255 times the hash's 32 bytes.
+        #[allow(clippy::expect_used)]
+        Hkdf::<Sha256>::new(Some(b"longshore"), self.bytes()).expand(&info, &mut key).expect("32 bytes are one block");
+        key
+    }
+}
+
+impl fmt::Debug for MasterKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("MasterKey(..)")
+    }
+}
+
+fn decode_hex(text: &str) -> Option<[u8; KEY_BYTES]> {
+    let digits = text.as_bytes();
+    if digits.len() != 2 * KEY_BYTES {
+        return None;
+    }
+    let mut key = [0; KEY_BYTES];
+    for (byte, pair) in key.iter_mut().zip(digits.chunks_exact(2)) {
+        for digit in pair {
+            let value = char::from(*digit).to_digit(16)?;
+            *byte = (*byte << 4) | u8::try_from(value).ok()?;
+        }
+    }
+    Some(key)
+}
+
+/// A text that is not a signing secret; the text is not repeated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a signing secret is `whsec_` and the base64 of 24 to 64 bytes")]
+pub struct SecretError;
+
+/// A symmetric signing secret of one endpoint, or a tenant's default one.
+#[derive(Clone)]
+pub struct SigningSecret(Vec<u8>);
+
+impl fmt::Debug for SigningSecret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("SigningSecret(..)")
+    }
+}
+
+impl SigningSecret {
+    /// Reads `whsec_` and base64, padded or not.
+    ///
+    /// # Errors
+    /// [`SecretError`] for another prefix, for what is not base64, and for fewer than 24 or more than 64 bytes.
+    pub fn from_whsec(text: &str) -> Result<SigningSecret, SecretError> {
+        let encoded = text.strip_prefix(SECRET_PREFIX).ok_or(SecretError)?;
+        let bytes = STANDARD_ANY_PADDING.decode(encoded).map_err(|_| SecretError)?;
+        if !SECRET_BYTES.contains(&bytes.len()) {
+            return Err(SecretError);
+        }
+        Ok(SigningSecret(bytes))
+    }
+
+    /// A secret of random bytes.
+    pub fn of_random(bytes: [u8; KEY_BYTES]) -> SigningSecret {
+        SigningSecret(bytes.to_vec())
+    }
+
+    /// The secret as its owner sees it, and as every Standard Webhooks library reads it.
+    pub fn to_whsec(&self) -> String {
+        format!("{SECRET_PREFIX}{}", STANDARD.encode(&self.0))
+    }
+
+    /// `v1,` and the base64 of HMAC-SHA256 over `{id}.{timestamp}.{body}`. `body` is exactly what is sent, and the
+    /// time is the attempt's. Whoever admits an id refuses a dot in it, since a dot would make the message ambiguous.
+    pub fn sign(&self, id: &str, timestamp_seconds: i64, body: &[u8]) -> String {
+        let prefix = format!("{id}.{timestamp_seconds}.");
+        format!("v1,{}", STANDARD.encode(hmac_sha256(&self.0, &[prefix.as_bytes(), body])))
+    }
+}
+
+pub(crate) fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
+    // Unwrap safety: HMAC takes keys of any length (RFC 2104); the error belongs to the trait.
+    #[allow(clippy::expect_used)]
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("any length is a key");
+    for part in parts {
+        mac.update(part);
+    }
+    mac.finalize().into_bytes().into()
+}
+
+/// The headers of one attempt: `webhook-id`, `webhook-timestamp`, `webhook-signature`. Several secrets give several
+/// signatures with a space between them, so a receiver may know either while a secret is rotated.
+pub fn signature_headers(
+    secrets: &[SigningSecret],
+    id: &str,
+    timestamp_seconds: i64,
+    body: &[u8],
+) -> [(&'static str, String); 3] {
+    let signatures: Vec<String> = secrets.iter().map(|secret| secret.sign(id, timestamp_seconds, body)).collect();
+    [
+        ("webhook-id", id.to_owned()),
+        ("webhook-timestamp", timestamp_seconds.to_string()),
+        ("webhook-signature", signatures.join(" ")),
+    ]
+}
+
+/// A stored secret: its generation, and its bytes sealed.
+pub type SealedSecret = (u32, String);
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const ID: &str = "msg_p5jXN8AQM9LWM0D4loKWxJek";
+    const BODY: &[u8] = br#"{"test": 2432232314}"#;
+
+    fn master() -> MasterKey {
+        MasterKey::parse(&"0123456789abcdef".repeat(4)).unwrap()
+    }
+
+    #[test]
+    fn the_known_answer_of_standard_webhooks() {
+        let secret = SigningSecret::from_whsec("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
+        let signature = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=";
+        assert_eq!(secret.sign(ID, 1_614_265_330, BODY), signature);
+        let [id, timestamp, signatures] = signature_headers(&[secret], ID, 1_614_265_330, BODY);
+        assert_eq!(id, ("webhook-id", ID.to_owned()));
+        assert_eq!(timestamp, ("webhook-timestamp", "1614265330".to_owned()));
+        assert_eq!(signatures, ("webhook-signature", signature.to_owned()));
+    }
+
+    /// RFC 5869 is pinned by the crate's own vectors; this pins our use of it. Changing it makes every sealed value
+    /// unreadable, so it needs a new label and not a new expectation.
+    #[test]
+    fn derived_keys_never_change() {
+        let derived = master().derive("seal", &[b"header", b"acme"]);
+        assert_eq!(STANDARD.encode(derived), "hvXIIahi32Dz/k1zeyLYwOQOkzscn/sSp3NRak0GKxw=");
+    }
+
+    #[test]
+    fn every_part_of_a_keys_name_counts() {
+        let names: [(&str, &[&[u8]]); 6] = [
+            ("seal", &[b"a"]),
+            ("seal", &[b"a", b""]),
+            ("seal", &[b"", b"a"]),
+            ("seala", &[]),
+            ("digest", &[b"a"]),
+            ("", &[]),
+        ];
+        let keys: std::collections::BTreeSet<_> =
+            names.iter().map(|(label, parts)| master().derive(label, parts)).collect();
+        assert_eq!(keys.len(), names.len());
+        let other = MasterKey::parse(&"f".repeat(64)).unwrap();
+        assert!(!keys.contains(&other.derive("seal", &[b"a"])));
+    }
+
+    #[test]
+    fn keys_and_secrets_of_another_shape_are_refused_without_repeating_them() {
+        for text in ["", "0", &"0".repeat(63), &"0".repeat(65), &"g".repeat(64), &"\u{e9}".repeat(32)] {
+            let message = MasterKey::parse(text).unwrap_err();
+            assert!(text.len() < 2 || !message.contains(text), "{message}");
+        }
+        let read = |text: &str| SigningSecret::from_whsec(text).map(|secret| secret.to_whsec());
+        let encoded = |bytes: usize| format!("whsec_{}", STANDARD.encode(vec![7; bytes]));
+        for wrong in [&encoded(23), &encoded(65), "whsec_", "whsec_!!!!", &encoded(32)[6..], "whsk_AAAA"] {
+            assert_eq!(read(wrong), Err(SecretError), "{wrong}");
+        }
+        for length in [24, 32, 64] {
+            let padded = encoded(length);
+            assert_eq!(read(padded.trim_end_matches('=')), read(&padded));
+            assert_eq!(read(&padded), Ok(padded));
+        }
+    }
+
+    #[test]
+    fn debug_output_hides_keys() {
+        assert_eq!(format!("{:?}", master()), "MasterKey(..)");
+        assert_eq!(format!("{:?}", SigningSecret::of_random([7; 32])), "SigningSecret(..)");
+    }
+
+    #[test]
+    fn upper_case_digits_are_the_same_key() {
+        let upper = MasterKey::parse(&"0123456789ABCDEF".repeat(4)).unwrap();
+        assert_eq!(upper.bytes(), master().bytes());
+    }
+
+    proptest! {
+        /// The reference library, reading our secret's text, computes what we send; binary bodies it cannot read.
+        #[test]
+        fn the_reference_library_agrees(
+            bytes in proptest::collection::vec(any::<u8>(), 24..=64), id in "[A-Za-z0-9_-]{1,64}",
+            timestamp in 0_i64..4_102_444_800, body in ".{0,200}",
+        ) {
+            let secret = SigningSecret(bytes);
+            let reference = standardwebhooks::Webhook::new(&secret.to_whsec()).unwrap();
+            let expected = reference.sign(&id, timestamp, body.as_bytes()).unwrap();
+            prop_assert_eq!(secret.sign(&id, timestamp, body.as_bytes()), expected);
+        }
+
+        /// While a secret is rotated the header carries both signatures, each verifiable by its own secret.
+        #[test]
+        fn rotation_sends_both_signatures(
+            bytes in any::<[[u8; 32]; 2]>(), body in proptest::collection::vec(any::<u8>(), 0..64),
+        ) {
+            let secrets = bytes.map(SigningSecret::of_random);
+            let [_, _, (_, header)] = signature_headers(&secrets, "evt_1", 1_700_000_000, &body);
+            let sent: Vec<&str> = header.split(' ').collect();
+            let expected = secrets.map(|secret| secret.sign("evt_1", 1_700_000_000, &body));
+            prop_assert_eq!(&sent, &expected);
+            prop_assert!(sent.iter().all(|signature| signature.matches(',').count() == 1));
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Batches that keep counts right: of groups, and of quotas.
+//!
+//! The statements that make or end jobs run between two counts: what was there before them is taken off, what is there
+//! after them is added. So a job counts once, however often a batch is repeated and whatever it refuses; on the happy path
+//! the first count finds nothing and writes nothing, and the second writes one row for each group, not for each job.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::limits::ID_SKEW_MS_MAX;
+use crate::model::job::JobRef;
+use crate::ports::{Clock, Database, DatabaseError, Param, Rows, Statement};
+use crate::store::{batch, first_as, json_param, sql, sql_for_caller};
+use crate::wire::time::rfc3339;
+
+/// The count before: what is there already counts no more.
+const OFF: i64 = -1;
+
+/// The count after.
+const ON: i64 = 1;
+
+fn count_ended(jobs: &[JobRef], sign: i64) -> Statement {
+    sql!("count_ended", json_param(&jobs), sign)
+}
+
+fn count_grouped(jobs: &[JobRef], sign: i64) -> Statement {
+    sql!("count_grouped", json_param(&jobs), sign)
+}
+
+async fn counted<W: Database + Clock>(
+    world: &W,
+    count: impl Fn(i64) -> Vec<Statement>,
+    statements: Vec<Statement>,
+) -> Result<Vec<Rows>, DatabaseError> {
+    let (before, asked) = (count(OFF), statements.len());
+    let skipped = before.len();
+    let all = before.into_iter().chain(statements).chain(count(ON)).collect();
+    Ok(batch(world, all).await?.into_iter().skip(skipped).take(asked).collect())
+}
+
+/// Runs statements that may end these jobs; answers theirs alone.
+///
+/// # Errors
+/// As [`batch`].
+pub(crate) async fn batch_counting_ends<W: Database + Clock>(
+    world: &W,
+    jobs: &[JobRef],
+    statements: Vec<Statement>,
+) -> Result<Vec<Rows>, DatabaseError> {
+    counted(world, |sign| vec![count_ended(jobs, sign)], statements).await
+}
+
+/// Runs statements that may make these jobs; answers theirs alone.
+///
+/// # Errors
+/// As [`batch`].
+pub(crate) async fn batch_counting_new<W: Database + Clock>(
+    world: &W,
+    jobs: &[JobRef],
+    statements: Vec<Statement>,
+) -> Result<Vec<Rows>, DatabaseError> {
+    counted(world, |sign| vec![count_grouped(jobs, sign)], statements).await
+}
+
+/// Runs statements that may make a successor of a dead job; answers theirs alone.
+///
+/// # Errors
+/// As [`batch`].
+pub(crate) async fn batch_counting_replay<W: Database + Clock>(
+    world: &W,
+    dead: &JobRef,
+    successor: &JobRef,
+    statements: Vec<Statement>,
+) -> Result<Vec<Rows>, DatabaseError> {
+    let [dead, successor] = [dead, successor].map(std::slice::from_ref);
+    counted(world, |sign| vec![count_ended(dead, sign), count_grouped(successor, sign)], statements).await
+}
+
+/// Runs the statements of an accept between counts of its groups and of its quotas; answers theirs alone. `ids` are those of its
+/// jobs, `grouped` those of them that have a group, both as `[{"id"}, ...]`; `asks` says who calls: the tenant is known inside only.
+///
+/// # Errors
+/// As [`batch`].
+pub(crate) async fn batch_counting_accepted<W: Database + Clock>(
+    world: &W,
+    (ids, grouped): (&[Value], &[Value]),
+    asks: &Param,
+    statements: Vec<Statement>,
+) -> Result<Vec<Rows>, DatabaseError> {
+    let (ids, is_grouped, grouped) = (json_param(&ids), !grouped.is_empty(), json_param(&grouped));
+    let count = |sign| {
+        let mut counts = vec![sql_for_caller!("count_quota", ids.clone(), asks.clone(), sign, ID_SKEW_MS_MAX)];
+        counts
+            .extend(is_grouped.then(|| sql_for_caller!("count_grouped_accepted", grouped.clone(), asks.clone(), sign)));
+        counts
+    };
+    counted(world, count, statements).await
+}
+
+/// A group's row. Times are milliseconds.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[allow(missing_docs)]
+pub struct GroupRow {
+    pub tenant: String,
+    pub id: String,
+    pub total: u64,
+    pub succeeded: u64,
+    pub dead: u64,
+    pub replayed: u64,
+    pub cancelled: u64,
+    pub created_at: i64,
+    pub finished_at: Option<i64>,
+}
+
+/// A group, if a job of it was accepted.
+///
+/// # Errors
+/// As [`batch`].
+pub(crate) async fn find_group<W: Database + Clock>(
+    world: &W,
+    tenant: &str,
+    id: &str,
+) -> Result<Option<GroupRow>, DatabaseError> {
+    first_as(batch(world, vec![sql!("read_group", tenant, id)]).await?.first())
+}
+
+impl GroupRow {
+    /// The group as the API shows it.
+    pub fn to_json(&self) -> Value {
+        let ended = self.succeeded + self.dead + self.replayed + self.cancelled;
+        json!({
+            "id": self.id, "tenant": self.tenant, "total": self.total, "open": self.total.saturating_sub(ended),
+            "succeeded": self.succeeded, "dead": self.dead, "replayed": self.replayed, "cancelled": self.cancelled,
+            "created_at": rfc3339(self.created_at), "finished_at": self.finished_at.map(rfc3339),
+        })
+    }
+}

@@ -1,0 +1,24 @@
+//! Named numbers of the deployment.
+
+use crate::ports::{Clock, Database, DatabaseError, Statement};
+use crate::store::{batch, sql};
+
+/// Sets named numbers of the deployment; writes nothing where they have that value.
+pub(crate) async fn set_meta<W: Database + Clock>(world: &W, numbers: &[(&str, i64)]) -> Result<(), DatabaseError> {
+    batch(world, numbers.iter().map(|(name, value)| setting_meta(name, *value)).collect()).await.map(|_| ())
+}
+
+/// Writes nothing, and fails where the database takes no writes.
+pub(crate) fn probe() -> Statement {
+    sql!("probe")
+}
+
+/// Notes when something last ran.
+pub(crate) fn stamp(name: &str) -> Statement {
+    sql!("stamp", name)
+}
+
+/// Sets a named number of the deployment; writes nothing where it has that value.
+pub(crate) fn setting_meta(name: &str, value: i64) -> Statement {
+    sql!("set_meta", name, value)
+}

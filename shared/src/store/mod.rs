@@ -1,0 +1,259 @@
+//! The statements: each `.sql` file under its name, and how a batch is run with patience.
+
+pub mod counted;
+pub(crate) mod meta;
+pub mod notify;
+pub mod objects;
+pub mod rows;
+pub(crate) mod search;
+pub mod secrets;
+pub(crate) mod vectors;
+
+use std::future::Future;
+use std::pin::pin;
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use futures_util::future::{Either, select};
+use serde::de::DeserializeOwned;
+
+use crate::limits::{BOUND_PARAMETERS_MAX, DATABASE_MS_MAX, DATABASE_TRIES, PARAMETER_BYTES_MAX, SQL_BYTES_MAX};
+use crate::ports::{Clock, Database, DatabaseError, Param, Rows, Statement};
+use crate::wire::json_error;
+
+/// A statement from its file: `sql!("claim", jobs, token)`.
+macro_rules! sql {
+    ($name:literal $(, $param:expr)* $(,)?) => {
+        $crate::ports::Statement {
+            name: $name,
+            sql: include_str!(concat!(env!("OUT_DIR"), "/store/", $name, ".sql")),
+            params: vec![$($crate::ports::Param::from($param)),*],
+        }
+    };
+}
+pub(crate) use sql;
+
+/// A statement that acts for a caller: the text of `caller.sql` is put before its own.
+macro_rules! sql_for_caller {
+    ($name:literal $(, $param:expr)* $(,)?) => {
+        $crate::ports::Statement {
+            name: $name,
+            sql: concat!(
+                include_str!(concat!(env!("OUT_DIR"), "/store/caller.sql")),
+                include_str!(concat!(env!("OUT_DIR"), "/store/", $name, ".sql")),
+            ),
+            params: vec![$($crate::ports::Param::from($param)),*],
+        }
+    };
+}
+pub(crate) use sql_for_caller;
+
+/// Serialises a list or an object into the one JSON parameter of a statement.
+///
+/// Unwrap safety: our own types have string keys and no failing serialisers, so this cannot fail; `null` would make
+/// the statement touch no row.
+pub fn json_param(value: &impl serde::Serialize) -> Param {
+    Param::Text(serde_json::to_string(value).unwrap_or_else(|_| "null".into()))
+}
+
+/// Reads each row as `T`.
+///
+/// # Errors
+/// When a row has another shape, which is a bug of ours.
+pub fn rows_as<T: DeserializeOwned>(rows: &Rows) -> Result<Vec<T>, DatabaseError> {
+    rows.iter()
+        .map(|row| {
+            serde_json::from_str(row).map_err(|error| {
+                DatabaseError::Refused(format!("a row is unreadable: {}", json_error::describe(&error)))
+            })
+        })
+        .collect()
+}
+
+/// Reads the first row as `T`, if there is one.
+///
+/// # Errors
+/// When it has another shape.
+pub fn first_as<T: DeserializeOwned>(rows: Option<&Rows>) -> Result<Option<T>, DatabaseError> {
+    match rows {
+        Some(rows) => Ok(rows_as(rows)?.pop()),
+        None => Ok(None),
+    }
+}
+
+/// Runs a batch, again if the database was out of reach. Every batch of ours is safe to repeat: an answer that was
+/// lost after the commit is read back by token, id or guard.
+///
+/// # Errors
+/// When the database stays out of reach, or refuses.
+pub async fn batch<W: Database + Clock>(world: &W, statements: Vec<Statement>) -> Result<Vec<Rows>, DatabaseError> {
+    for statement in &statements {
+        check_limits(statement)?;
+    }
+    let waits = ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(50))
+        .with_max_delay(Duration::from_secs(2))
+        .with_factor(4.0)
+        .with_max_times(DATABASE_TRIES - 1)
+        .build();
+    for wait in waits {
+        match try_batch(world, statements.clone()).await {
+            Err(DatabaseError::Unreachable(reason)) => {
+                tracing::warn!(reason, "the database is out of reach, trying again");
+                // Full jitter: 0 to the whole wait.
+                world.sleep(wait.mul_f64(unit_interval(world.random()))).await;
+            }
+            answer => return answer,
+        }
+    }
+    try_batch(world, statements).await
+}
+
+/// One try. A batch that does not answer in time may still commit, like one whose answer is lost.
+pub(crate) async fn try_batch<W: Database + Clock>(
+    world: &W,
+    statements: Vec<Statement>,
+) -> Result<Vec<Rows>, DatabaseError> {
+    let answer = within(world, DATABASE_MS_MAX, world.batch(statements)).await;
+    answer.unwrap_or_else(|| Err(DatabaseError::Unreachable(format!("no answer within {DATABASE_MS_MAX} ms"))))
+}
+
+/// Waits for a future, but not longer than `ms`.
+pub(crate) async fn within<C: Clock, F: Future>(clock: &C, ms: i64, future: F) -> Option<F::Output> {
+    let wait = Duration::from_millis(u64::try_from(ms).unwrap_or(0));
+    match select(pin!(future), pin!(clock.sleep(wait))).await {
+        Either::Left((output, _)) => Some(output),
+        Either::Right(((), _)) => None,
+    }
+}
+
+/// A number in 0..1 from random bits.
+fn unit_interval(random: u128) -> f64 {
+    let bytes = random.to_le_bytes();
+    f64::from(u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])) / (f64::from(u32::MAX) + 1.0)
+}
+
+/// The platform's limits that the local runtime does not enforce.
+fn check_limits(statement: &Statement) -> Result<(), DatabaseError> {
+    let too_large = statement.params.iter().any(|param| match param {
+        Param::Text(text) => text.len() > PARAMETER_BYTES_MAX,
+        Param::Number(_) | Param::Null => false,
+    });
+    if too_large {
+        return Err(DatabaseError::Refused(format!("a parameter of {} is over 2 MB", statement.name)));
+    }
+    if statement.params.len() > BOUND_PARAMETERS_MAX || statement.sql.len() > SQL_BYTES_MAX {
+        return Err(DatabaseError::Refused(format!("{} is more than D1 takes", statement.name)));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::{Cell, RefCell};
+    use std::future::{pending, ready};
+
+    use futures_util::FutureExt;
+    use futures_util::future::Either as Branch;
+
+    use super::*;
+
+    /// Answers what it was told to, in order; where there is nothing left it hangs. Its clock waits for nothing.
+    #[derive(Default)]
+    struct Answers {
+        told: RefCell<Vec<Result<Vec<Rows>, DatabaseError>>>,
+        asked: Cell<usize>,
+        slept: RefCell<Vec<Duration>>,
+    }
+
+    impl Database for Answers {
+        async fn batch(&self, _statements: Vec<Statement>) -> Result<Vec<Rows>, DatabaseError> {
+            self.asked.update(|asked| asked + 1);
+            let next = self.told.borrow_mut().pop();
+            next.map_or_else(|| Branch::Left(pending()), |answer| Branch::Right(ready(answer))).await
+        }
+
+        fn size_bytes(&self) -> Option<i64> {
+            None
+        }
+    }
+
+    impl Clock for Answers {
+        fn now_ms(&self) -> i64 {
+            0
+        }
+
+        async fn sleep(&self, duration: Duration) {
+            self.slept.borrow_mut().push(duration);
+        }
+
+        fn random(&self) -> u128 {
+            u128::MAX / 2
+        }
+    }
+
+    fn asked(answers: &[Result<Vec<Rows>, DatabaseError>]) -> (Result<Vec<Rows>, DatabaseError>, usize, Answers) {
+        let world = Answers { told: RefCell::new(answers.iter().rev().cloned().collect()), ..Answers::default() };
+        let answer = batch(&world, vec![Statement { name: "test", sql: "", params: vec![] }]).now_or_never().unwrap();
+        (answer, world.asked.get(), world)
+    }
+
+    #[test]
+    fn a_batch_is_tried_three_times_and_a_refused_one_once() {
+        let unreachable = || Err(DatabaseError::Unreachable("away".into()));
+        let refused = || Err(DatabaseError::Refused("no".into()));
+        let done = || Ok(vec![vec!["1".to_owned()]]);
+        for (answers, expected, tries) in [
+            (vec![done()], done(), 1),
+            (vec![refused(), done()], refused(), 1),
+            (vec![unreachable(), done()], done(), 2),
+            (vec![unreachable(), unreachable(), done()], done(), 3),
+            (vec![unreachable(), unreachable(), unreachable(), done()], unreachable(), DATABASE_TRIES),
+        ] {
+            let (answer, asked, _) = asked(&answers);
+            assert_eq!((answer, asked), (expected, tries));
+        }
+        let (hung, asked, world) = asked(&[]);
+        assert!(matches!(hung, Err(DatabaseError::Unreachable(text)) if text.contains("30000 ms")));
+        assert_eq!(asked, DATABASE_TRIES);
+        let (long, short): (Vec<_>, Vec<_>) =
+            world.slept.borrow().iter().copied().partition(|wait| *wait == Duration::from_secs(30));
+        assert_eq!((long.len(), short.len()), (3, 2), "30 s for each answer, and a short wait between");
+        assert!(Duration::ZERO < short[0] && short[0] < short[1] && short[1] < Duration::from_secs(2), "{short:?}");
+    }
+
+    #[test]
+    fn random_bits_are_a_part_of_one() {
+        assert!(unit_interval(0) == 0.0);
+        let halves = [0x7fff_ffff_u32, 0x8000_0000].map(|bits| unit_interval(u128::from(bits)));
+        assert!(halves[0] < 0.5 && halves[1] >= 0.5);
+        assert!((0.999..1.0).contains(&unit_interval(u128::MAX)));
+    }
+
+    #[test]
+    fn rows_are_read_or_refused() {
+        let rows = vec!["1".to_owned(), "2".to_owned()];
+        assert_eq!(rows_as::<u8>(&rows), Ok(vec![1, 2]));
+        assert!(matches!(rows_as::<String>(&rows), Err(DatabaseError::Refused(_))));
+        assert_eq!(first_as::<u8>(None), Ok(None));
+        assert_eq!(first_as::<u8>(Some(&vec!["7".to_owned()])), Ok(Some(7)));
+        assert_eq!(json_param(&["a"]), Param::Text(r#"["a"]"#.into()));
+    }
+
+    #[test]
+    fn what_d1_does_not_take_is_refused_before_it_is_sent() {
+        let with = |params: usize| Statement { name: "test", sql: "", params: vec![Param::Null; params] };
+        assert!(check_limits(&with(BOUND_PARAMETERS_MAX)).is_ok());
+        assert!(check_limits(&with(BOUND_PARAMETERS_MAX + 1)).is_err());
+        let long = |bytes: usize| Statement { name: "test", sql: "x".repeat(bytes).leak(), params: vec![] };
+        assert!(check_limits(&long(SQL_BYTES_MAX)).is_ok());
+        assert!(check_limits(&long(SQL_BYTES_MAX + 1)).is_err());
+    }
+
+    #[test]
+    fn a_parameter_over_two_megabytes_is_refused_before_it_is_sent() {
+        let statement = |bytes| Statement { name: "test", sql: "", params: vec![Param::Text("x".repeat(bytes))] };
+        assert!(check_limits(&statement(PARAMETER_BYTES_MAX)).is_ok());
+        assert!(check_limits(&statement(PARAMETER_BYTES_MAX + 1)).is_err());
+    }
+}

@@ -1,0 +1,124 @@
+//! Signing secrets: random, stored sealed, one row for each tenant, endpoint and generation.
+//!
+//! The endpoint `""` is the tenant's default, which signs jobs to bare urls; it has one generation. Whoever needs a secret
+//! that is missing makes it: the first row stays, and everybody reads that one back.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::limits::ROTATION_OVERLAP_MS;
+use crate::ports::{Clock, Param, Statement};
+use crate::security::keyring::Keyring;
+use crate::security::seal::{SealedFor, nonce, open, seal};
+use crate::security::signing::{SealedSecret, SigningSecret};
+use crate::store::{json_param, sql};
+
+/// What signing secrets are sealed for.
+pub const PURPOSE: &str = "signing";
+
+/// Whose secret it is: a tenant's, and the endpoint's.
+pub type Owner<'a> = (&'a str, &'a str);
+
+/// The place that a secret is sealed for. All generations have the same: they are in rows of one endpoint.
+pub fn place((tenant, endpoint): Owner<'_>) -> SealedFor<'_> {
+    SealedFor { purpose: PURPOSE, tenant, context: endpoint }
+}
+
+/// Makes the secrets of these owners in their current generations, where they are missing.
+///
+/// Safe to repeat: what is there stays.
+pub(crate) fn make<C: Clock>(clock: &C, keys: &Keyring, owners: &BTreeSet<Owner<'_>>) -> Statement {
+    let row = |owner: &Owner<'_>| {
+        let sealed = seal(keys, place(*owner), nonce(clock), &random_bytes(clock));
+        json!([owner.0, owner.1, sealed])
+    };
+    sql!("make_secrets", json_param(&owners.iter().map(row).collect::<Value>()))
+}
+
+/// The same for one owner.
+pub(crate) fn make_one<C: Clock>(clock: &C, keys: &Keyring, owner: Owner<'_>) -> Statement {
+    make(clock, keys, &BTreeSet::from([owner]))
+}
+
+/// Reads the stored secrets of an endpoint, the newest first.
+pub(crate) fn reading((tenant, endpoint): Owner<'_>) -> Statement {
+    sql!("read_secrets", tenant, endpoint)
+}
+
+/// Deletes the secrets of an endpoint that sign no more: those before the last two, all of a deleted one.
+pub(crate) fn forgetting((tenant, endpoint): Owner<'_>) -> Statement {
+    sql!("forget_secrets", tenant, endpoint)
+}
+
+/// Deletes the secrets of a tenant that is erased, as far as nothing is signed with them any more. `target` names the erasure.
+pub(crate) fn erasing(target: Param) -> Statement {
+    sql!("erase_secrets", target)
+}
+
+fn random_bytes<C: Clock>(clock: &C) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    let (low, high) = bytes.split_at_mut(16);
+    low.copy_from_slice(&clock.random().to_le_bytes());
+    high.copy_from_slice(&clock.random().to_le_bytes());
+    bytes
+}
+
+/// The secrets that sign at `now_ms`, the newest first: two for a day after a rotation. `None` when the newest is missing or
+/// does not open; the one before it signs if it is there.
+pub fn signing_now(
+    keys: &Keyring,
+    owner: Owner<'_>,
+    stored: &[SealedSecret],
+    (generation, rotated_at): (u32, Option<i64>),
+    now_ms: i64,
+) -> Option<Vec<SigningSecret>> {
+    let overlaps = generation > 1 && rotated_at.is_some_and(|at| now_ms - at < ROTATION_OVERLAP_MS);
+    let secret = |wanted: u32| {
+        let (_, sealed) = stored.iter().find(|(generation, _)| *generation == wanted)?;
+        Some(SigningSecret::of_random(open(keys, place(owner), sealed)?.try_into().ok()?))
+    };
+    let before = if overlaps { secret(generation - 1) } else { None };
+    Some([secret(generation)?].into_iter().chain(before).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::security::signing::MasterKey;
+
+    fn keys(digit: &str) -> Keyring {
+        Keyring::of(MasterKey::parse(&digit.repeat(64)).unwrap())
+    }
+
+    fn stored(generation: u32) -> SealedSecret {
+        let byte = u8::try_from(generation).unwrap();
+        (generation, seal(&keys("a"), place(("acme", "orders")), [byte; 12], &[byte; 32]))
+    }
+
+    #[test]
+    fn two_secrets_sign_for_a_day_after_a_rotation() {
+        let stored = [stored(2), stored(1)];
+        let now = |generation: (u32, Option<i64>), now| {
+            let secrets = signing_now(&keys("a"), ("acme", "orders"), &stored, generation, now)?;
+            Some(secrets.iter().map(SigningSecret::to_whsec).collect::<Vec<_>>())
+        };
+        let whsec = |byte: u8| SigningSecret::of_random([byte; 32]).to_whsec();
+        assert_eq!(now((1, None), 0), Some(vec![whsec(1)]));
+        assert_eq!(now((2, Some(1_000)), 1_000 + ROTATION_OVERLAP_MS - 1), Some(vec![whsec(2), whsec(1)]));
+        assert_eq!(now((2, Some(1_000)), 1_000 + ROTATION_OVERLAP_MS), Some(vec![whsec(2)]));
+        assert_eq!(now((3, None), 0), None, "nothing is signed with another generation");
+        let alone = signing_now(&keys("a"), ("acme", "orders"), &stored[..1], (2, Some(1_000)), 1_001).unwrap();
+        assert_eq!(alone.len(), 1, "the newest signs without the one before it");
+    }
+
+    #[test]
+    fn a_secret_opens_for_its_endpoint_and_under_its_key_alone() {
+        let signs = |keys: &Keyring, owner| signing_now(keys, owner, &[stored(1)], (1, None), 0).is_some();
+        assert!(signs(&keys("a"), ("acme", "orders")));
+        for owner in [("acme", "other"), ("other", "orders"), ("acme", "")] {
+            assert!(!signs(&keys("a"), owner), "{owner:?}");
+        }
+        assert!(!signs(&keys("b"), ("acme", "orders")));
+    }
+}

@@ -1,0 +1,222 @@
+//! What a page of jobs asks for, decided before anything is touched: which bytes of which packs are overwritten, and which
+//! jobs may leave then.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+
+use crate::limits::WALL_MS_MAX;
+use crate::model::attempt::{EvidenceRef, LogEntry};
+use crate::model::evidence::pack_key;
+
+/// A job that an erasure meets.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Visited {
+    pub(super) id: String,
+    pub(super) attempt: u32,
+    /// Whether a worker may be at it.
+    pub(super) runs: u8,
+    pub(super) log: Vec<LogEntry>,
+}
+
+/// A job that may leave once everything it needs is overwritten.
+#[derive(Debug)]
+pub(super) struct Leaving {
+    pub(super) id: String,
+    pub(super) attempt: u32,
+    needs: BTreeSet<String>,
+}
+
+impl Leaving {
+    /// Whether something failed that it needs.
+    pub(super) fn needs_any(&self, failed: &BTreeSet<String>) -> bool {
+        failed.contains(&self.id) || !self.needs.is_disjoint(failed)
+    }
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Work {
+    /// Byte ranges by the key of their pack: offset and length.
+    pub(super) packs: BTreeMap<String, Vec<(u64, u64)>>,
+    /// Jobs by the lease whose packs are searched for them.
+    pub(super) leases: BTreeMap<String, BTreeSet<String>>,
+    /// Jobs that may leave then.
+    pub(super) leaving: Vec<Leaving>,
+    /// Jobs that must stay for now, because a worker may still write of them: they get no further attempt.
+    pub(super) staying: Vec<String>,
+    /// A job with more packs than one sweep may touch, its attempts, and how many of them this one takes.
+    pub(super) begun: Option<(String, u32, usize)>,
+    /// Calls to the object store that it takes.
+    pub(super) calls: usize,
+    /// Whether the calls did not suffice, and the last job before that.
+    pub(super) is_cut: bool,
+    pub(super) position: Option<String>,
+}
+
+/// Where one attempt's record may be.
+enum Place {
+    Range(String, (u64, u64)),
+    /// Nobody knows, but the lease's packs can be listed.
+    SomewhereOf(String),
+}
+
+fn place(entry: &LogEntry) -> Option<Place> {
+    match &entry.evidence {
+        Some(EvidenceRef::Off) => None,
+        Some(EvidenceRef::Stored { n, offset, length, .. }) => {
+            Some(Place::Range(pack_key(&entry.lease, *n), (*offset, *length)))
+        }
+        // Inline: the put that failed, or took too long, may have been carried out all the same.
+        Some(EvidenceRef::Inline { .. }) | None => Some(Place::SomewhereOf(entry.lease.clone())),
+    }
+}
+
+/// Whether its worker may still write a record that no entry points at: the platform ends it at some time.
+fn may_grow(entry: &LogEntry, now: i64) -> bool {
+    matches!(place(entry), Some(Place::SomewhereOf(_))) && entry.started_at + WALL_MS_MAX > now
+}
+
+impl Work {
+    /// Takes in as many of the jobs as `calls` allow, one lease being reckoned as so many. If these are all the calls
+    /// that a sweep has, a job that needs more is begun.
+    pub(super) fn new(jobs: &[Visited], now: i64, (calls, lease_calls): (usize, usize), are_all: bool) -> Work {
+        let mut work = Work::default();
+        for job in jobs {
+            if job.runs == 1 || job.log.iter().any(|entry| may_grow(entry, now)) {
+                work.staying.push(job.id.clone());
+            } else {
+                // As no more than there is, or a job of one lease would never leave.
+                let lease_calls = if are_all { lease_calls.min(calls) } else { lease_calls };
+                let taken = work.take(job, calls, lease_calls, are_all);
+                if taken < job.log.len() {
+                    work.is_cut = true;
+                    return work;
+                }
+            }
+            work.position = Some(job.id.clone());
+        }
+        work
+    }
+
+    /// Takes a job in if the calls suffice. Answers how many of its attempts.
+    fn take(&mut self, job: &Visited, calls: usize, lease_calls: usize, are_all: bool) -> usize {
+        let places: Vec<_> = job.log.iter().map(place).collect();
+        let (mut needs, mut cost, mut fit) = (BTreeSet::new(), 0, 0);
+        for place in &places {
+            let price = match place {
+                Some(Place::Range(key, _)) if !self.packs.contains_key(key) && needs.insert(key.clone()) => 2,
+                Some(Place::SomewhereOf(lease)) if !self.leases.contains_key(lease) && needs.insert(lease.clone()) => {
+                    lease_calls
+                }
+                _ => 0,
+            };
+            if self.calls + cost + price > calls {
+                break;
+            }
+            (cost, fit) = (cost + price, fit + 1);
+        }
+        let is_whole = fit == places.len();
+        // Not the first one: it waits for a sweep that has all its calls for it.
+        if !is_whole && (self.calls > 0 || !are_all) {
+            return 0;
+        }
+        self.calls += cost;
+        let mut needs = BTreeSet::new();
+        for place in places.into_iter().take(fit).flatten() {
+            match place {
+                Place::Range(key, range) => {
+                    needs.insert(key.clone());
+                    self.packs.entry(key).or_default().push(range);
+                }
+                Place::SomewhereOf(lease) => {
+                    needs.insert(lease.clone());
+                    self.leases.entry(lease).or_default().insert(job.id.clone());
+                }
+            }
+        }
+        if is_whole {
+            self.leaving.push(Leaving { id: job.id.clone(), attempt: job.attempt, needs });
+        } else {
+            self.begun = Some((job.id.clone(), job.attempt, fit));
+        }
+        fit
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const NOW: i64 = 1_800_000_000_000;
+    const LEASES: [&str; 3] =
+        ["01KBJ3DW004QY6R7NZX3VJ5T8M", "01KBJ3DW004QY6R7NZX3VJ5T8N", "01KBJ3DW004QY6R7NZX3VJ5T8P"];
+
+    fn entry(lease: usize, evidence: &Value) -> Value {
+        json!({"started_at": NOW - WALL_MS_MAX, "lease": LEASES[lease], "state": "failed", "evidence": evidence})
+    }
+
+    fn stored(lease: usize, offset: u64) -> Value {
+        entry(lease, &json!({"state": "stored", "n": 0, "offset": offset, "length": 9, "sha256": ""}))
+    }
+
+    fn unknown(lease: usize) -> Value {
+        entry(lease, &Value::Null)
+    }
+
+    fn job(id: &str, log: &[Value]) -> Visited {
+        serde_json::from_value(json!({"id": id, "attempt": log.len(), "runs": 0, "log": log})).unwrap()
+    }
+
+    fn leaving(work: &Work) -> Vec<&str> {
+        work.leaving.iter().map(|job| job.id.as_str()).collect()
+    }
+
+    #[test]
+    fn a_pack_of_several_jobs_is_one_read_and_one_write() {
+        let off = entry(1, &json!({"state": "off"}));
+        let jobs = [job("a", &[stored(0, 0)]), job("b", &[stored(0, 9), off]), job("c", &[])];
+        let work = Work::new(&jobs, NOW, (2, 2), true);
+        assert_eq!((work.calls, work.is_cut, work.position.as_deref()), (2, false, Some("c")));
+        assert_eq!(work.packs[&pack_key(LEASES[0], 0)], [(0, 9), (9, 9)]);
+        assert_eq!(leaving(&work), ["a", "b", "c"]);
+        let failed = BTreeSet::from([pack_key(LEASES[0], 0)]);
+        let kept: Vec<_> = work.leaving.iter().map(|job| job.needs_any(&failed)).collect();
+        assert_eq!(kept, [true, true, false], "nothing leaves whose evidence is there still");
+    }
+
+    #[test]
+    fn a_worker_that_may_be_alive_is_waited_for() {
+        let mut jobs = [job("a", &[stored(0, 0), unknown(1)]), job("b", &[]), job("c", &[])];
+        jobs[1].runs = 1;
+        jobs[0].log[1].started_at += 1;
+        let work = Work::new(&jobs, NOW, (9, 9), true);
+        assert_eq!((leaving(&work), work.staying.as_slice()), (vec!["c"], ["a".to_owned(), "b".to_owned()].as_slice()));
+        assert!(work.packs.is_empty() && work.leases.is_empty() && !work.is_cut);
+        jobs[0].log[1].started_at -= 1;
+        let work = Work::new(&jobs, NOW, (9, 7), true);
+        assert_eq!((leaving(&work), work.calls), (vec!["a", "c"], 9));
+        assert!(work.leases[LEASES[1]].contains("a"));
+    }
+
+    #[test]
+    fn calls_that_do_not_suffice_cut_the_page() {
+        let many = [stored(0, 0), stored(1, 0), stored(2, 0)];
+        let jobs = [job("a", &[stored(0, 9)]), job("b", &many), job("c", &[])];
+        let work = Work::new(&jobs, NOW, (5, 5), true);
+        assert_eq!((leaving(&work), work.is_cut, work.position.as_deref()), (vec!["a"], true, Some("a")));
+        assert!(work.begun.is_none(), "it waits for all the calls of a sweep");
+        let work = Work::new(&jobs[1..], NOW, (5, 5), true);
+        assert_eq!((work.begun, work.position, work.calls), (Some(("b".into(), 3, 2)), None, 4));
+        let work = Work::new(&jobs[1..], NOW, (5, 5), false);
+        assert!(work.is_cut && work.begun.is_none() && work.packs.is_empty());
+        // A lease is reckoned as no more than there is, or its job would never leave.
+        let work = Work::new(&[job("d", &[unknown(0)])], NOW, (5, 20), true);
+        assert_eq!(leaving(&work), ["d"]);
+        // But what is left of the calls is no price: the rest of a page would be free.
+        let work = Work::new(&[job("d", &[unknown(0)])], NOW, (0, 20), false);
+        assert!(work.is_cut && work.leaving.is_empty() && work.leases.is_empty());
+    }
+}

@@ -1,0 +1,380 @@
+//! The sweep: it finds whatever no hint finds. Every step is bounded, idempotent, and safe beside a second sweep.
+
+pub(crate) mod erase;
+pub(crate) mod orphans;
+pub(crate) mod rotation;
+
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::limits::{
+    CRASH_SEEN_MS_MAX, CRASHES_MAX, DAMPING_MS, DAMPING_MS_MAX, DISPATCHES_BEFORE_SWEEP_RUNS, HOUR_MS, MARK_LAG_MS,
+    MARK_STEP_DIVISOR, MARK_STEP_MS_MAX, MARK_STEP_MS_MIN, PURGED_HOURS_AT_ONCE, SENDS_MAX, STORAGE_REFUSE_PERCENT,
+    STORAGE_WARN_PERCENT, SWEEP_ROWS_MAX, USAGE_DAYS,
+};
+use crate::model::hint::Hint;
+use crate::model::job::{JobRef, first_id_at};
+use crate::model::state::State;
+use crate::ports::{DatabaseError, Param, Rows, Statement, World};
+use crate::run::complete::end_overdue;
+use crate::run::process::{process, process_suspects};
+use crate::settings::Settings;
+use crate::store::counted::batch_counting_ends;
+use crate::store::meta::{probe, set_meta, stamp};
+use crate::store::notify::send_hints;
+use crate::store::objects::remove;
+use crate::store::{batch, first_as, json_param, rows_as, sql};
+use crate::sweep::erase::{Erasure, erase};
+use crate::sweep::orphans::{Walk, walk};
+use crate::sweep::rotation::Rotation;
+use crate::wire::daily_limit::ms_to_midnight;
+use crate::wire::lane::Lane;
+
+/// What a sweep did.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Swept {
+    /// Open jobs that the mark passed.
+    pub marked: usize,
+    /// Leases that had ended.
+    pub expired: usize,
+    /// Jobs that were hinted again.
+    pub dispatched: usize,
+    /// Jobs that the sweep ran itself.
+    pub run: usize,
+    /// Rows that left.
+    pub purged: usize,
+    /// Held jobs that may run again.
+    pub released: usize,
+    /// Jobs that were erased.
+    pub erased: usize,
+    /// Objects of payloads that had no row.
+    pub orphans: usize,
+    /// Values that were sealed again under a new master key.
+    pub resealed: usize,
+}
+
+impl Swept {
+    /// Whether there was nothing to do.
+    pub fn is_quiet(&self) -> bool {
+        *self == Swept::default()
+    }
+}
+
+#[derive(Deserialize)]
+struct Standing {
+    now: i64,
+    mark: i64,
+    walked_at: i64,
+    walk_from: i64,
+    epoch: i64,
+    paused: u8,
+    storage_full: u8,
+    queue_spent_until: i64,
+    /// The id of the key that the producer seals with, as a number.
+    producer_key: Option<i64>,
+    /// The walk of the rotation that the settings name.
+    rotation: Option<Rotation>,
+    /// The one whose turn it is.
+    erasure: Option<Erasure>,
+}
+
+/// Sweeps once.
+///
+/// # Errors
+/// When the database is out of reach, or a daily limit is spent; the next sweep goes on from where this one stopped.
+pub async fn sweep<W: World>(world: &W, settings: &Settings) -> Result<Swept, DatabaseError> {
+    // One call that fails is all that a sweep costs while a daily limit is spent.
+    let answers = batch(world, vec![probe(), sql!("read_sweep", settings.keys.rotation())]).await?;
+    let standing: Standing = first_as(answers.last())?
+        .ok_or_else(|| DatabaseError::Refused("the tables are not there: apply the migrations".into()))?;
+    if standing.epoch != settings.epoch {
+        // Nobody has said yet what is to become of the jobs.
+        tracing::warn!(
+            store = standing.epoch,
+            deployment = settings.epoch,
+            "the store is of another epoch, nothing is swept"
+        );
+        return Ok(Swept::default());
+    }
+    let (marked, mark) = mark(world, settings, &standing).await?;
+    let mut swept = Swept { marked, ..Swept::default() };
+    if standing.paused == 0 {
+        swept.released = release(world, settings).await?;
+    }
+    look(world, settings, &standing, &mut swept).await?;
+    swept.purged += purge_hours(world, settings, standing.now, mark).await?;
+    let at = Walk { now: standing.now, walked_at: standing.walked_at, from: standing.walk_from };
+    swept.orphans = walk(world, at).await?;
+    let rotation = standing.rotation.clone();
+    swept.resealed = rotation::walk(world, settings, standing.now, standing.producer_key, rotation).await?;
+    guard_storage(world, settings, &standing).await?;
+    let strays = sql!("purge_strays", settings.plan.retention_dead_ms, SWEEP_ROWS_MAX);
+    let groups = sql!("purge_groups", settings.plan.retention_dead_ms, SWEEP_ROWS_MAX);
+    let usage = sql!("purge_usage", USAGE_DAYS, SWEEP_ROWS_MAX);
+    batch(world, vec![strays, groups, usage, stamp("swept_at")]).await?;
+    if let Some(erasure) = standing.erasure {
+        swept.erased = erase(world, settings, erasure, standing.now).await?;
+    }
+    Ok(swept)
+}
+
+/// Moves the mark to 45 s ago. Every row is passed once, nothing pins the mark, and no commit can land below it.
+/// Answers how many open rows it passed, and where it stands.
+async fn mark<W: World>(world: &W, settings: &Settings, standing: &Standing) -> Result<(usize, i64), DatabaseError> {
+    let (mut mark, mut marked, mut step) = (standing.mark, 0, MARK_STEP_MS_MAX);
+    for _ in 0..settings.plan.mark_steps {
+        let next = (standing.now - MARK_LAG_MS).min(mark + step);
+        if next <= mark {
+            break;
+        }
+        match pass(world, mark, next).await {
+            Ok(Some(passed)) => {
+                marked += passed;
+                mark = next;
+            }
+            Ok(None) => break, // Another sweep moved it.
+            // An hour after an outage may hold more open rows than one call can pass: shorter steps pass fewer. It must
+            // not keep the sweep from looking at those that were passed before.
+            Err(error @ DatabaseError::DailyLimit(_)) => return Err(error),
+            Err(error) if step > MARK_STEP_MS_MIN => {
+                tracing::warn!(%error, step, "the mark could not pass, it tries a shorter step");
+                step = (step / MARK_STEP_DIVISOR).max(MARK_STEP_MS_MIN);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok((marked, mark))
+}
+
+/// Passes the rows between two marks; `None` when the mark is not where it was.
+async fn pass<W: World>(world: &W, mark: i64, next: i64) -> Result<Option<usize>, DatabaseError> {
+    let terms = json_param(&json!({
+        "mark": mark, "next": next, "from_id": first_id_at(mark), "to_id": first_id_at(next),
+    }));
+    let statements = vec![sql!("mark", terms.clone()), sql!("count_accepted", terms.clone()), sql!("move_mark", terms)];
+    let answers = batch(world, statements).await?;
+    let moved = answers.last().is_some_and(|rows| !rows.is_empty());
+    Ok(moved.then(|| answers.first().map_or(0, Vec::len)))
+}
+
+async fn release<W: World>(world: &W, settings: &Settings) -> Result<usize, DatabaseError> {
+    let mut released = 0;
+    for _ in 0..settings.plan.sweep_rounds {
+        let answers = batch(world, vec![sql!("find_held", SWEEP_ROWS_MAX)]).await?;
+        let held: Vec<(String, String)> = rows_as(answers.first().unwrap_or(&Vec::new()))?;
+        if held.is_empty() {
+            break;
+        }
+        let answers = batch(world, vec![sql!("release", json_param(&held), SWEEP_ROWS_MAX)]).await?;
+        released += answers.first().map_or(0, Vec::len);
+    }
+    Ok(released)
+}
+
+/// Looks at every row whose time has come: ended leases, due jobs, rows to purge.
+///
+/// While the queue takes no messages the sweep runs due jobs itself, as many as it can.
+async fn look<W: World>(
+    world: &W,
+    settings: &Settings,
+    standing: &Standing,
+    swept: &mut Swept,
+) -> Result<(), DatabaseError> {
+    #[derive(Deserialize)]
+    struct Due {
+        tenant: String,
+        id: String,
+        state: State,
+        deferred: u8,
+    }
+    let (mut to_run, mut takes_hints) = (Vec::new(), standing.queue_spent_until <= standing.now);
+    for _ in 0..settings.plan.sweep_rounds {
+        let answers = batch(world, vec![sql!("look", SWEEP_ROWS_MAX)]).await?;
+        let due: Vec<Due> = rows_as(answers.first().unwrap_or(&Vec::new()))?;
+        if due.is_empty() {
+            break;
+        }
+        let (mut running, mut open, mut terminal, mut deferred) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for Due { tenant, id, state, deferred: is_deferred } in due {
+            let job = JobRef { tenant, id };
+            match state {
+                State::Running if is_deferred == 1 => deferred.push(job),
+                State::Running => running.push(job),
+                _ if state.is_terminal() => terminal.push(job),
+                _ => open.push(job),
+            }
+        }
+        swept.expired += end_overdue(world, settings, &deferred).await?;
+        let expired = expire(world, settings, &running).await?;
+        swept.expired += expired.len();
+        // Those that may run again are hinted in this very round.
+        open.extend(expired);
+        swept.purged += purge(world, &terminal).await?;
+        let dispatched = dispatch(world, settings, &open).await?;
+        swept.dispatched += dispatched.len();
+        let is_for_sweep = |dispatches| !takes_hints || dispatches > DISPATCHES_BEFORE_SWEEP_RUNS;
+        let (for_sweep, for_hints): (Vec<_>, Vec<_>) =
+            dispatched.into_iter().partition(|(_, dispatches)| is_for_sweep(*dispatches));
+        to_run.extend(for_sweep.into_iter().map(|(hint, _)| hint));
+        let hints: Vec<_> = for_hints.into_iter().map(|(hint, _)| hint).collect();
+        if !send_hints(world, settings, hints.clone()).await {
+            takes_hints = false;
+            to_run.extend(hints);
+            // Other sweeps of the day try no more, and `/readyz` says it.
+            set_meta(world, &[("queue_spent_until", standing.now + ms_to_midnight(standing.now))]).await?;
+        }
+    }
+    // Tasks last: they may take minutes, and other sweeps go on beside this one.
+    let (tasks, webhooks): (Vec<_>, Vec<_>) = to_run.into_iter().partition(|hint| hint.lane == Lane::Tasks);
+    swept.run = run_unclaimed(world, settings, Lane::Webhooks, (webhooks, takes_hints)).await;
+    swept.run += run_unclaimed(world, settings, Lane::Tasks, (tasks, takes_hints)).await;
+    Ok(())
+}
+
+async fn expire<W: World>(world: &W, settings: &Settings, jobs: &[JobRef]) -> Result<Vec<JobRef>, DatabaseError> {
+    if jobs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let statements = vec![sql!("expire", json_param(&jobs), terms(settings)), look_later(jobs)];
+    rows_as(batch_counting_ends(world, jobs, statements).await?.first().unwrap_or(&Vec::new()))
+}
+
+fn look_later(jobs: &[JobRef]) -> Statement {
+    sql!("look_later", json_param(&jobs))
+}
+
+fn terms(settings: &Settings) -> Param {
+    json_param(&json!({
+        "crashes_max": CRASHES_MAX, "sends_max": SENDS_MAX, "seen_ms": CRASH_SEEN_MS_MAX,
+        "retention_succeeded_ms": settings.plan.retention_succeeded_ms,
+        "retention_dead_ms": settings.plan.retention_dead_ms,
+    }))
+}
+
+async fn purge<W: World>(world: &W, jobs: &[JobRef]) -> Result<usize, DatabaseError> {
+    if jobs.is_empty() {
+        return Ok(0);
+    }
+    let statements = vec![sql!("purge", json_param(&jobs)), sql!("purge_later", json_param(&jobs))];
+    let answers = batch(world, statements).await?;
+    remove_objects(world, answers.first()).await
+}
+
+/// Deletes the objects of rows that have just left, after them: a row never lacks its object. Answers how many rows left.
+async fn remove_objects<'a, W: World>(
+    world: &W,
+    purged: impl IntoIterator<Item = &'a Rows>,
+) -> Result<usize, DatabaseError> {
+    let (mut left, mut large) = (0, Vec::new());
+    for rows in purged {
+        let rows: Vec<(String, String, u8)> = rows_as(rows)?;
+        left += rows.len();
+        large.extend(rows.into_iter().filter(|row| row.2 == 1).map(|(tenant, id, _)| JobRef { tenant, id }));
+    }
+    remove(world, &large).await;
+    Ok(left)
+}
+
+/// Marks due jobs as hinted, before the hints leave: a crash in between costs one damping, not a storm.
+async fn dispatch<W: World>(
+    world: &W,
+    settings: &Settings,
+    jobs: &[JobRef],
+) -> Result<Vec<(Hint, i64)>, DatabaseError> {
+    if jobs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let damping = json!({"damping_ms": DAMPING_MS, "damping_ms_max": DAMPING_MS_MAX});
+    let statements = vec![
+        sql!("bury_late", json_param(&jobs), terms(settings)),
+        look_later(jobs),
+        sql!("dispatch", json_param(&jobs), json_param(&damping)),
+    ];
+    let answers = batch_counting_ends(world, jobs, statements).await?;
+    let rows: Vec<(String, String, i64, String)> = rows_as(answers.last().unwrap_or(&Vec::new()))?;
+    let hint = |tenant, id, kind: &str| Hint::now(JobRef { tenant, id }, Lane::of(kind));
+    Ok(rows.into_iter().map(|(tenant, id, dispatches, kind)| (hint(tenant, id, &kind), dispatches)).collect())
+}
+
+/// Runs jobs that two dispatches did not bring to a claim, through the same claim. What does not fit is hinted, or waits for
+/// another sweep.
+async fn run_unclaimed<W: World>(
+    world: &W,
+    settings: &Settings,
+    lane: Lane,
+    (mut hints, takes_hints): (Vec<Hint>, bool),
+) -> usize {
+    let rest = hints.split_off(hints.len().min(lane.at_once(settings.plan.sweep_runs)));
+    if takes_hints {
+        send_hints(world, settings, rest).await;
+    }
+    if hints.is_empty() {
+        return 0;
+    }
+    let report = process(world, settings, lane, hints.into_iter().map(|hint| hint.job).collect()).await;
+    if report.limit.is_some() {
+        return report.attempts;
+    }
+    let suspects = process_suspects(world, settings, lane, &report.unclaimed).await;
+    report.attempts + suspects.attempts
+}
+
+/// One tenant's jobs of one hour.
+#[derive(Deserialize)]
+struct Hour {
+    hour: i64,
+    tenant: String,
+}
+
+/// Statements of [`Hour::purge`].
+const STATEMENTS_PER_HOUR: usize = 3;
+
+impl Hour {
+    fn purge(&self, age_ms: i64) -> [Statement; STATEMENTS_PER_HOUR] {
+        let terms = json_param(&json!({
+            "tenant": self.tenant, "hour": self.hour, "age_ms": age_ms, "rows": SWEEP_ROWS_MAX,
+            "from_id": first_id_at(self.hour * HOUR_MS), "to_id": first_id_at((self.hour + 1) * HOUR_MS),
+        }));
+        let (purge, later) = (sql!("purge_hour", terms.clone()), sql!("purge_hour_later", terms.clone()));
+        [purge, later, sql!("forget_hour", terms)]
+    }
+}
+
+/// Succeeded jobs leave hour by hour of their ids, so that the happy path needs no index for it. An hour that the mark
+/// has not passed stays: by it the mark finds the tenants whose jobs wait.
+async fn purge_hours<W: World>(world: &W, settings: &Settings, now: i64, mark: i64) -> Result<usize, DatabaseError> {
+    let crowded = storage_percent(world, settings).is_some_and(|percent| percent >= STORAGE_WARN_PERCENT);
+    let age_ms = if crowded { HOUR_MS } else { settings.plan.retention_succeeded_ms };
+    let before = (now - age_ms).min(mark) / HOUR_MS;
+    let mut purged = 0;
+    for _ in 0..settings.plan.sweep_rounds {
+        let answers = batch(world, vec![sql!("find_old_hours", before, PURGED_HOURS_AT_ONCE)]).await?;
+        let hours: Vec<Hour> = rows_as(answers.first().unwrap_or(&Vec::new()))?;
+        if hours.is_empty() {
+            break;
+        }
+        let statements: Vec<_> = hours.iter().flat_map(|hour| hour.purge(age_ms)).collect();
+        let answers = batch(world, statements).await?;
+        purged += remove_objects(world, answers.iter().step_by(STATEMENTS_PER_HOUR)).await?;
+    }
+    Ok(purged)
+}
+
+fn storage_percent<W: World>(world: &W, settings: &Settings) -> Option<i64> {
+    world.size_bytes().map(|bytes| bytes.saturating_mul(100) / settings.plan.database_bytes)
+}
+
+/// Refuses new jobs before the store is full: refuse, never lose.
+async fn guard_storage<W: World>(world: &W, settings: &Settings, standing: &Standing) -> Result<(), DatabaseError> {
+    let Some(percent) = storage_percent(world, settings) else {
+        return Ok(());
+    };
+    if percent >= STORAGE_WARN_PERCENT {
+        tracing::warn!(percent, "the store fills up: the oldest succeeded jobs leave before their time");
+    }
+    let full = i64::from(percent >= STORAGE_REFUSE_PERCENT);
+    if full != i64::from(standing.storage_full) {
+        set_meta(world, &[("storage_full", full)]).await?;
+    }
+    Ok(())
+}

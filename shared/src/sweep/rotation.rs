@@ -1,0 +1,244 @@
+//! The walk of a key rotation: what the old master key sealed is sealed again under the new one, so that the old one can go.
+//!
+//! It begins when both Workers seal with the new key, which the producer's tick tells, and goes through all rows that keep
+//! sealed values: signing secrets, endpoints, schedules, jobs. Rounds follow until one finds nothing that began later than
+//! anybody who had read an old value can still write it. Each step is a page of rows; a row of the store tells where it
+//! stands, so a sweep goes on where another stopped.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::kinds::target::{SEAL_PURPOSE, endpoint_header, job_header};
+use crate::kinds::webhook::SEALED;
+use crate::limits::{RESEALED_BYTES, RESEALED_ROWS, WALL_MS_MAX};
+use crate::ports::{Clock, Database, DatabaseError, Statement};
+use crate::security::keyring::Keyring;
+use crate::security::seal::{SealedFor, nonce, reseal};
+use crate::settings::Settings;
+use crate::store::{batch, json_param, rows_as, secrets, sql};
+
+/// Where the walk stands. Times are by the database's clock.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Rotation {
+    /// When the last value was sealed again, or when the walk began.
+    since: i64,
+    /// When this round begins.
+    began_at: i64,
+    /// Which table it is at.
+    place: usize,
+    /// The key of the last row that it has visited.
+    at: Value,
+    /// Values that it has sealed again.
+    found: usize,
+    /// What the last whole round found.
+    left: Option<usize>,
+    done_at: Option<i64>,
+}
+
+/// Before the first row of a table.
+fn start() -> Value {
+    json!(["", ""])
+}
+
+/// The tables with sealed values, in the order of the walk: a schedule makes jobs, so jobs come last.
+const PLACES: [Place; 4] = [Place::Secrets, Place::Endpoints, Place::Schedules, Place::Jobs];
+
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    Secrets,
+    Endpoints,
+    Schedules,
+    Jobs,
+}
+
+/// A row that the walk visits.
+#[derive(Debug, Deserialize)]
+struct Visited {
+    /// Its key: tenant, name, and what else there is.
+    at: Value,
+    /// Its sealed values by their names, if one of them is sealed under the old key.
+    sealed: Option<Vec<(String, String)>>,
+}
+
+/// One value that is to be replaced: tenant, name, what it is, and what it becomes.
+type Change = (String, String, String, String);
+
+impl Place {
+    fn visit(self, at: &Value, old: &str) -> Statement {
+        let at = json_param(at);
+        match self {
+            Place::Secrets => sql!("visit_secrets", at, old, RESEALED_ROWS),
+            Place::Endpoints => sql!("visit_endpoints", at, old, RESEALED_ROWS),
+            Place::Schedules => sql!("visit_schedules", at, old, RESEALED_ROWS),
+            Place::Jobs => sql!("visit_sealed_jobs", at, old, RESEALED_ROWS),
+        }
+    }
+
+    /// Replaces values that are still what was read; whoever has changed one meanwhile wins.
+    fn replace(self, changes: &[Change]) -> Statement {
+        let changes = json_param(&changes);
+        match self {
+            Place::Secrets => sql!("reseal_secrets", changes),
+            Place::Endpoints => sql!("reseal_endpoints", changes),
+            Place::Schedules => sql!("reseal_schedules", changes),
+            Place::Jobs => sql!("reseal_jobs", changes),
+        }
+    }
+
+    /// The sealed text of a value and the new one, if it is sealed under another key.
+    fn reseal<C: Clock>(
+        self,
+        clock: &C,
+        keys: &Keyring,
+        (tenant, row): (&str, &str),
+        (name, value): (&str, &str),
+    ) -> Option<(String, String)> {
+        let context = match self {
+            Place::Secrets => String::new(),
+            Place::Endpoints => endpoint_header(row, name),
+            Place::Schedules | Place::Jobs => job_header(name),
+        };
+        let (place, sealed) = match self {
+            Place::Secrets => (secrets::place((tenant, row)), value),
+            Place::Endpoints => (SealedFor { purpose: SEAL_PURPOSE, tenant, context: &context }, value),
+            Place::Schedules | Place::Jobs => {
+                (SealedFor { purpose: SEAL_PURPOSE, tenant, context: &context }, value.strip_prefix(SEALED)?)
+            }
+        };
+        reseal(keys, place, nonce(clock), sealed).map(|new| (sealed.to_owned(), new))
+    }
+}
+
+/// What a page asks for: changes by their place within their rows, since a statement changes a row once; how many rows were
+/// taken, and the bytes of the changes.
+#[derive(Debug, Default)]
+struct Work {
+    layers: BTreeMap<usize, Vec<Change>>,
+    changes: usize,
+    rows: usize,
+    bytes: usize,
+}
+
+impl Work {
+    fn of<C: Clock>(clock: &C, keys: &Keyring, place: Place, page: &[Visited]) -> Work {
+        let mut work = Work::default();
+        for row in page {
+            if work.bytes >= RESEALED_BYTES {
+                break;
+            }
+            work.rows += 1;
+            work.take(clock, keys, place, row);
+        }
+        work
+    }
+
+    fn take<C: Clock>(&mut self, clock: &C, keys: &Keyring, place: Place, row: &Visited) {
+        let part = |index: usize| row.at.get(index).and_then(Value::as_str).unwrap_or_default();
+        let (tenant, name) = (part(0), part(1));
+        let values = row.sealed.iter().flatten();
+        let changed =
+            values.filter_map(|(key, value)| place.reseal(clock, keys, (tenant, name), (key.as_str(), value.as_str())));
+        for (layer, (old, new)) in changed.enumerate() {
+            self.changes += 1;
+            self.bytes += tenant.len() + name.len() + old.len() + new.len();
+            self.layers.entry(layer).or_default().push((tenant.to_owned(), name.to_owned(), old, new));
+        }
+    }
+}
+
+impl Rotation {
+    /// Where it stands after a page of `rows` rows of which `work` was taken.
+    fn after(&self, work: &Work, page: &[Visited], now: i64) -> Rotation {
+        let mut next = self.clone();
+        next.found += work.changes;
+        if work.changes > 0 {
+            next.since = now;
+        }
+        let is_last_page = i64::try_from(page.len()).unwrap_or(i64::MAX) < RESEALED_ROWS;
+        match page.get(..work.rows).and_then(<[Visited]>::last) {
+            Some(last) if work.rows < page.len() || !is_last_page => next.at = last.at.clone(),
+            _ => (next.place, next.at) = (self.place + 1, start()),
+        }
+        if next.place == PLACES.len() {
+            next.end_round(now);
+        }
+        next
+    }
+
+    /// A round that found nothing is the last one, if nobody can write any more what was read before it began.
+    fn end_round(&mut self, now: i64) {
+        let settled_at = self.since + WALL_MS_MAX;
+        if self.found == 0 && self.began_at >= settled_at {
+            self.done_at = Some(now);
+        }
+        (self.place, self.left, self.found) = (0, Some(self.found), 0);
+        self.began_at = settled_at.max(now);
+    }
+
+    fn moving(&self, keys: &str, next: &Rotation) -> Statement {
+        let terms = json!({
+            "keys": keys, "seen_place": self.place, "seen_at": self.at.to_string(), "seen_began_at": self.began_at,
+            "place": next.place, "at": next.at.to_string(), "began_at": next.began_at, "since": next.since,
+            "found": next.found, "left": next.left, "done_at": next.done_at,
+        });
+        sql!("move_rotation", json_param(&terms))
+    }
+}
+
+/// Deletes where the walks of other rotations stand.
+fn forgetting(keys: &str) -> Statement {
+    sql!("forget_rotations", keys)
+}
+
+/// Takes some steps of the walk. Answers how many values were sealed again.
+///
+/// Safe to repeat, and beside a second sweep: a value is replaced while it is what was read, and the walk moves on from where
+/// it stands.
+///
+/// # Errors
+/// When the database is out of reach.
+pub(crate) async fn walk<W: Database + Clock>(
+    world: &W,
+    settings: &Settings,
+    now: i64,
+    producer_key: Option<i64>,
+    rotation: Option<Rotation>,
+) -> Result<usize, DatabaseError> {
+    let (Some(keys), Some(old)) = (settings.keys.rotation(), settings.keys.old()) else { return Ok(0) };
+    if producer_key != Some(settings.keys.sealing_number()) {
+        // What it seals with the old key meanwhile would be missed.
+        if rotation.is_some() {
+            batch(world, vec![forgetting("")]).await?;
+        }
+        return Ok(0);
+    }
+    let Some(mut rotation) = rotation else {
+        batch(world, vec![sql!("begin_rotation", keys.as_str(), now), forgetting(&keys)]).await?;
+        return Ok(0);
+    };
+    let mut resealed = 0;
+    for _ in 0..settings.plan.sweep_rounds {
+        if rotation.done_at.is_some() || now < rotation.began_at {
+            break;
+        }
+        let Some(place) = PLACES.get(rotation.place).copied() else { break };
+        let answers = batch(world, vec![place.visit(&rotation.at, old)]).await?;
+        let page: Vec<Visited> = rows_as(answers.first().unwrap_or(&Vec::new()))?;
+        let work = Work::of(world, &settings.keys, place, &page);
+        let next = rotation.after(&work, &page, now);
+        let mut statements: Vec<_> = work.layers.values().map(|changes| place.replace(changes)).collect();
+        statements.push(rotation.moving(&keys, &next));
+        let answers = batch(world, statements).await?;
+        resealed += work.changes;
+        if answers.last().is_none_or(Vec::is_empty) {
+            break; // Another sweep moved it.
+        }
+        if next.done_at.is_some() {
+            tracing::info!(keys, "nothing is sealed with the old master key any more");
+        }
+        rotation = next;
+    }
+    Ok(resealed)
+}

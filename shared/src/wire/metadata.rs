@@ -1,0 +1,158 @@
+//! Metadata: an object of the caller's, kept as it was written.
+
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
+
+use crate::limits::SUBJECT_BYTES_MAX;
+use crate::wire::invalid::{InvalidField, UNREADABLE};
+use crate::wire::raw::{compact, find_twice, is_readable, members, name_of, object_of};
+
+/// The name by which an erasure finds jobs.
+const SUBJECT: &str = "subject";
+
+/// Metadata, without white space between its tokens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Metadata(String);
+
+impl<'de> Deserialize<'de> for Metadata {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let json = Box::<RawValue>::deserialize(deserializer)?;
+        if !json.get().starts_with('{') {
+            return Err(D::Error::custom("invalid type: it is no object"));
+        }
+        Ok(Metadata(compact(json.get())))
+    }
+}
+
+impl Serialize for Metadata {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.to_raw().serialize(serializer)
+    }
+}
+
+impl Default for Metadata {
+    fn default() -> Self {
+        Metadata("{}".to_owned())
+    }
+}
+
+impl Metadata {
+    /// Whether it says nothing.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0 == "{}"
+    }
+
+    /// It as JSON.
+    pub(crate) fn to_raw(&self) -> Box<RawValue> {
+        RawValue::from_string(self.0.clone()).unwrap_or_default()
+    }
+
+    /// Checks metadata that stands at `base` and has at most so many bytes.
+    pub(crate) fn check(&self, base: &str, bytes_max: usize, errors: &mut Vec<InvalidField>) {
+        if self.0.len() > bytes_max {
+            let detail = format!("Metadata has at most {bytes_max} bytes as JSON.");
+            errors.push(InvalidField::new(base, "too-long", detail));
+        } else if is_readable(&self.0) {
+            find_twice(&self.0, base, errors);
+        } else {
+            errors.push(InvalidField::new(base, "unreadable-value", UNREADABLE));
+        }
+    }
+
+    /// Checks the subject in it, by which its job can be erased: one that no path can name could not be.
+    pub(crate) fn check_subject(&self, base: &str, errors: &mut Vec<InvalidField>) {
+        let subjects = members(&self.0).unwrap_or_default().into_iter().filter(|(name, _)| name_of(name) == SUBJECT);
+        for (_, subject) in subjects {
+            let is_erasable = match subject.get().as_bytes().first() {
+                Some(b'n') => true,
+                Some(b'-' | b'0'..=b'9') => is_subject(subject.get()),
+                _ => serde_json::from_str(subject.get()).is_ok_and(|text: String| is_subject(&text)),
+            };
+            if !is_erasable {
+                let detail = format!(
+                    "A subject is a number, or a text of 1 to {SUBJECT_BYTES_MAX} bytes without NUL or U+FFFD, and neither . nor .. alone."
+                );
+                errors.push(InvalidField::new(format!("{base}/{SUBJECT}"), "invalid-subject", detail));
+            }
+        }
+    }
+
+    /// It as a job keeps it: the store finds the subject by its name, which has no escapes then.
+    pub(crate) fn of_job(&self) -> String {
+        let plain = format!("\"{SUBJECT}\"");
+        let members = members(&self.0).unwrap_or_default();
+        let named = |name: &RawValue| name.get() != plain && name_of(name) == SUBJECT;
+        if !members.iter().any(|(name, _)| named(name)) {
+            return self.0.clone();
+        }
+        object_of(members.iter().map(|(name, value)| (if named(name) { &*plain } else { name.get() }, value.get())))
+    }
+}
+
+/// Whether a path can name this subject. A segment of dots alone leads to another path, however it is escaped, and the
+/// character that stands for what is no UTF-8 cannot be told from that.
+pub(crate) fn is_subject(text: &str) -> bool {
+    (1..=SUBJECT_BYTES_MAX).contains(&text.len())
+        && !matches!(text, "." | "..")
+        && !text.contains(['\0', char::REPLACEMENT_CHARACTER])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wrong(json: &str) -> Vec<(String, &'static str)> {
+        let metadata: Metadata = serde_json::from_str(json).unwrap();
+        let mut errors = Vec::new();
+        metadata.check("#/metadata", 60, &mut errors);
+        metadata.check_subject("#/metadata", &mut errors);
+        errors.into_iter().map(|field| (field.pointer, field.code)).collect()
+    }
+
+    #[test]
+    fn metadata_is_an_object() {
+        for json in ["[]", "1", "\"{}\"", "null", "true"] {
+            assert!(serde_json::from_str::<Metadata>(json).is_err(), "{json}");
+        }
+        let metadata: Metadata = serde_json::from_str(" { \"b\" : 1E5 , \"a\": [ ] } ").unwrap();
+        assert_eq!(metadata.0, r#"{"b":1E5,"a":[]}"#);
+        assert_eq!(serde_json::to_string(&metadata).unwrap(), metadata.0);
+        assert!(!metadata.is_empty() && serde_json::from_str::<Metadata>("{ }").unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_cannot_be_kept_is_named() {
+        let at = |pointer: &str, code| vec![(format!("#/metadata{pointer}"), code)];
+        assert_eq!(wrong(r#"{"a":1,"b":{"a":1e400}}"#), []);
+        assert_eq!(wrong(r#"{"a":1,"b":{"c":1,"c":2}}"#), at("/b/c", "duplicate-field"));
+        assert_eq!(wrong(r#"{"a":"\ud800"}"#), at("", "unreadable-value"));
+        assert_eq!(wrong(&format!(r#"{{"a":"{}","a":1}}"#, "x".repeat(60))), at("", "too-long"));
+    }
+
+    #[test]
+    fn a_subject_is_one_that_a_path_can_name() {
+        for subject in
+            [r#""user-7""#, "7", "-1.50", "12345678901234567890123", "null", r#"" ""#, r#""a/b""#, r#""...""#]
+        {
+            assert_eq!(wrong(&format!(r#"{{"subject":{subject}}}"#)), [], "{subject}");
+        }
+        let refused =
+            ["\"\"", "\".\"", "\"..\"", r#""\u002e""#, r#""a\u0000""#, r#""\ufffd""#, "true", "{}", "[\"a\"]"];
+        for subject in refused {
+            let expected = [("#/metadata/subject".to_owned(), "invalid-subject")];
+            assert_eq!(wrong(&format!(r#"{{"a":1,"\u0073ubject":{subject}}}"#)), expected, "{subject}");
+        }
+        assert_eq!(wrong(r#"{"about":{"subject":"."}}"#), [], "an erasure does not look there");
+    }
+
+    #[test]
+    fn a_subject_is_kept_by_its_plain_name() {
+        let of_job = |json: &str| serde_json::from_str::<Metadata>(json).unwrap().of_job();
+        assert_eq!(
+            of_job(r#"{"\u0061":1,"sub\u006aect":"\u0062","n":1.0}"#),
+            r#"{"\u0061":1,"subject":"\u0062","n":1.0}"#
+        );
+        assert_eq!(of_job(r#"{"\u0061":1}"#), r#"{"\u0061":1}"#);
+    }
+}

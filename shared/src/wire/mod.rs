@@ -1,0 +1,18 @@
+//! What crosses the wire and has no meaning of its own yet: JSON, times, problems, digests.
+
+pub(crate) mod canonical;
+pub mod daily_limit;
+pub mod gzip;
+pub mod idempotency;
+pub mod invalid;
+pub mod json_depth;
+pub(crate) mod json_error;
+pub mod lane;
+pub(crate) mod metadata;
+pub mod ndjson;
+pub mod prefer;
+pub mod problem;
+pub mod raw;
+#[cfg(feature = "openapi")]
+pub(crate) mod schema;
+pub mod time;

@@ -1,0 +1,116 @@
+//! Every refusal the API can answer: its name, its status and its title. The producer writes them as RFC 9457.
+
+use crate::wire::daily_limit::DailyLimit;
+use crate::wire::invalid::{InvalidField, Unreadable};
+
+macro_rules! problems {
+    ($($variant:ident $(($field:ty))? $slug:literal $status:literal $title:literal),* $(,)?) => {
+        /// A refusal. Nothing was written.
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub enum Problem {
+            $(#[doc = $title] $variant $(($field))?,)*
+        }
+
+        impl Problem {
+            /// The slug of every refusal.
+            pub const SLUGS: &'static [&'static str] = &[$($slug),*];
+
+            /// The last part of its type, `urn:problem-type:longshore:<slug>`.
+            pub fn slug(&self) -> &'static str {
+                match self { $(problems!(@pattern $variant $(($field))?) => $slug,)* }
+            }
+
+            /// Its HTTP status.
+            pub fn status(&self) -> u16 {
+                match self { $(problems!(@pattern $variant $(($field))?) => $status,)* }
+            }
+
+            /// Its title, the same for every occurrence.
+            pub fn title(&self) -> &'static str {
+                match self { $(problems!(@pattern $variant $(($field))?) => $title,)* }
+            }
+        }
+    };
+    (@pattern $variant:ident ($field:ty)) => { Problem::$variant(..) };
+    (@pattern $variant:ident) => { Problem::$variant };
+}
+
+problems! {
+    NotJson(String) "not-json" 400 "The body is not JSON",
+    TooDeep "too-deep" 400 "The JSON nests too deep",
+    InvalidParameter(InvalidField) "invalid-parameter" 400 "A query parameter is wrong",
+    InvalidCursor "invalid-cursor" 400 "The cursor is not one of this list, or too old",
+    InvalidIdempotencyKey(String) "invalid-idempotency-key" 400 "The idempotency key is malformed",
+    InvalidHeader(String) "invalid-header" 400 "A header cannot be read",
+    Unauthenticated(String) "unauthenticated" 401 "The key is missing, malformed, unknown, expired or revoked",
+    Forbidden(String) "forbidden" 403 "The key may not do this",
+    NotFound "not-found" 404 "There is no such thing",
+    MethodNotAllowed(String) "method-not-allowed" 405 "This method is not offered here",
+    IllegalTransition(String) "illegal-transition" 409 "The state does not allow this",
+    TooLarge(String) "too-large" 413 "The body is too large",
+    UnsupportedMediaType "unsupported-media-type" 415 "The content type is not one that is read here",
+    UnsupportedEncoding "unsupported-encoding" 415 "The content coding is not one that is read here",
+    InvalidRequest(Vec<InvalidField>) "invalid-request" 422 "A field is wrong",
+    LoopDetected "loop-detected" 422 "Too many jobs made one another",
+    IdempotencyKeyReused "idempotency-key-reused" 422 "The idempotency key belongs to another request",
+    RateLimited "rate-limited" 429 "Too many requests with this key or from this address, or too many refused ones",
+    QuotaReached "quota-reached" 429 "No more jobs today",
+    Internal "internal" 500 "Something of ours broke",
+    ProviderFailed(String) "provider-failed" 502 "The provider of embeddings gave no vector",
+    StorageFull "storage-full" 503 "The store is nearly full and accepts no new jobs",
+    Restoring "restoring" 503 "The store is being restored",
+    DailyLimit(DailyLimit) "daily-limit" 503 "The Cloudflare account has spent a daily limit of the free plan",
+    Unavailable "unavailable" 503 "The store is out of reach; repeat the request with the same idempotency key",
+}
+
+impl Problem {
+    /// A key for all tenants, and no tenant.
+    pub fn names_no_tenant() -> Problem {
+        Problem::InvalidHeader("A key for all tenants names one in Longshore-Tenant.".into())
+    }
+
+    /// What is said of this occurrence.
+    pub fn detail(&self) -> Option<String> {
+        match self {
+            Problem::NotJson(text)
+            | Problem::InvalidIdempotencyKey(text)
+            | Problem::InvalidHeader(text)
+            | Problem::Unauthenticated(text)
+            | Problem::Forbidden(text)
+            | Problem::IllegalTransition(text)
+            | Problem::TooLarge(text)
+            | Problem::ProviderFailed(text) => Some(text.clone()),
+            Problem::MethodNotAllowed(allowed) => Some(format!("Offered here: {allowed}.")),
+            Problem::DailyLimit(limit) => Some(format!(
+                "The account has no {limit} left today. Nothing was written; the limit ends at midnight UTC."
+            )),
+            Problem::InvalidParameter(field) => Some(field.detail.clone()),
+            Problem::InvalidRequest(fields) => fields.first().map(|field| field.detail.clone()),
+            _ => None,
+        }
+    }
+
+    /// The fields that are wrong.
+    pub fn errors(&self) -> Vec<InvalidField> {
+        match self {
+            Problem::InvalidRequest(fields) => fields.clone(),
+            Problem::InvalidParameter(field) => vec![field.clone()],
+            _ => Vec::new(),
+        }
+    }
+
+    /// One wrong field.
+    pub fn field(pointer: impl Into<String>, code: &'static str, detail: impl Into<String>) -> Problem {
+        Problem::InvalidRequest(vec![InvalidField::new(pointer, code, detail)])
+    }
+}
+
+impl From<Unreadable> for Problem {
+    fn from(unreadable: Unreadable) -> Self {
+        match unreadable {
+            Unreadable::NotJson(detail) => Problem::NotJson(detail),
+            Unreadable::TooDeep => Problem::TooDeep,
+            Unreadable::Shape(field) => Problem::InvalidRequest(vec![field]),
+        }
+    }
+}
