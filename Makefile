@@ -55,8 +55,8 @@ help: ## show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 demo: quick ## run the main job for real on this machine: webhooks, failures, a dead letter, a replay
-	@cargo build -p longshore-tests --bin demo
-	@cargo run -q -p longshore-tests --bin demo
+	@cargo build -p longshore-demo
+	@cargo run -q -p longshore-demo
 
 test: build size ## run all tests, also those on a real workerd
 	cargo test --workspace
@@ -72,14 +72,14 @@ deploy: build ## deploy to your Cloudflare account: ENV=production, DRY_RUN=1 to
 		$(if $(DRY_RUN),--dry-run) $(if $(JURISDICTION),--jurisdiction $(JURISDICTION)) $(if $(PLAN),--plan $(PLAN)) $(ARGS)
 
 sim: ## play the simulation: SEEDS=100000 for many schedules, SEED=7 for the trace of one
-	@cargo run -q --profile sim -p longshore-tests --bin sim -- $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),10000)) $(ARGS)
+	@cargo run -q --profile sim -p longshore-simulation -- $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),10000)) $(ARGS)
 
 sim-recall: ## look for each planted bug, with each kind of fault and without it: SEEDS=100000 WITHOUT_SEEDS=20000
-	@cargo run -q --profile sim -p longshore-tests --bin sim -- --recall --seeds $(or $(SEEDS),100000) \
+	@cargo run -q --profile sim -p longshore-simulation -- --recall --seeds $(or $(SEEDS),100000) \
 		--without-seeds $(or $(WITHOUT_SEEDS),20000)
 
 sim-d1: build ## replay histories of the simulation on the D1 of a real workerd: SEEDS=1000
-	@cargo run -q -p longshore-tests --bin sim -- --d1 --seeds $(or $(SEEDS),1000)
+	@cargo run -q -p longshore-simulation -- --d1 --seeds $(or $(SEEDS),1000)
 
 chaos: build ## kill workerd under load: KILLS=200 SEED=7; PRODUCTION=1 with the deployed cron, and slower
 	@cargo build -p longshore-tests --bin chaos

@@ -8,7 +8,7 @@ mod real;
 mod site;
 
 use longshore_cli::deploy::{DeployError, Jurisdiction, PlanName};
-use longshore_tests::scratch::repository;
+use longshore_kit::scratch::repository;
 use longshore_tests::wrangler_stand_in::{Account, DATABASE_ID, INDEX_DATABASE_ID};
 use site::{Person, Site};
 

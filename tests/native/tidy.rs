@@ -143,7 +143,7 @@ fn the_core_knows_no_platform_and_no_test_helper_reaches_a_worker() {
     for worker in ["longshore-producer", "longshore-consumer"] {
         let shipped = tree(&["-p", worker, "--target", "wasm32-unknown-unknown"]);
         assert!(shipped.contains("worker"));
-        for helper in ["rusqlite", "reqwest", "proptest", "axum", "schemars", "jsonschema", "longshore-tests"] {
+        for helper in ["rusqlite", "reqwest", "proptest", "axum", "schemars", "jsonschema", "longshore-kit"] {
             assert!(!shipped.contains(helper), "{worker} ships {helper}");
         }
     }

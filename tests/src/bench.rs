@@ -14,10 +14,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::client::Unexpected;
-use crate::interrupt::unless_interrupted;
-use crate::runner::RunnerError;
-use crate::scratch::Scratch;
+use longshore_kit::client::Unexpected;
+use longshore_kit::interrupt::unless_interrupted;
+use longshore_kit::runner::RunnerError;
+use longshore_kit::scratch::Scratch;
 
 /// How many chunks the index has where its searches are measured, unless the command says something else.
 const CHUNKS: usize = 20_000;

@@ -22,9 +22,9 @@ pub use plan::Plan;
 pub use report::Report;
 pub use run::run;
 
-use crate::interrupt::unless_interrupted;
-use crate::runner::RunnerError;
-use crate::scratch::Scratch;
+use longshore_kit::interrupt::unless_interrupted;
+use longshore_kit::runner::RunnerError;
+use longshore_kit::scratch::Scratch;
 
 /// Why a run could not go on. A broken promise is none: it is in the report.
 #[derive(Debug, thiserror::Error)]

@@ -1,4 +1,4 @@
-//! What Longshore's test rings, its demo and its benchmark share: the local runner, a webhook receiver, an API client.
+//! The chaos run, the benchmark, the document of the API as tests use it, and a stand-in for wrangler.
 //!
 //! This crate drives processes and clocks of a real machine and never becomes a Worker; its errors and panics end a
 //! test, so the rules that guard production code are relaxed here.
@@ -7,20 +7,5 @@
 
 pub mod api_document;
 pub mod bench;
-pub mod bridge;
 pub mod chaos;
-pub mod client;
-pub mod conformance;
-pub mod demo;
-pub mod faults;
-mod interrupt;
-pub mod options;
-pub mod provider;
-pub mod raw_receiver;
-pub mod receiver;
-pub mod runner;
-pub mod scratch;
-pub mod sim;
-pub mod sqlite;
-pub mod workers_ai;
 pub mod wrangler_stand_in;

@@ -1,7 +1,7 @@
 //! Bad input: bodies that are no JSON, of the wrong type, too large or too deep. Each gets its problem, none a row.
 
 use futures_util::stream;
-use longshore_tests::client::Answer;
+use longshore_kit::client::Answer;
 use reqwest::Body;
 use serde_json::{Value, json};
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use longshore_tests::client::eventually;
+use longshore_kit::client::eventually;
 use serde_json::{Value, json};
 
 use crate::refusal::{TOO_LARGE, assert_problem, assert_refused, invalid};

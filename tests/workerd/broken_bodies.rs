@@ -1,6 +1,6 @@
 //! Answers whose body cannot be read: the status and the headers decide, and the evidence keeps them with what was read.
 
-use longshore_tests::raw_receiver::{RawReceiver, Step};
+use longshore_kit::raw_receiver::{RawReceiver, Step};
 use serde_json::{Value, json};
 
 use crate::hostile_receivers::deliver;
@@ -136,7 +136,7 @@ fn a_task_ends_by_its_status() {
             assert_eq!(done["result_error"]["code"], "broken-off", "{what}: {done}");
             let deferred = "202 Accepted\r\nlongshore-completion: deferred";
             let (id, _receiver) = task(&format!("later-{n}"), deferred).await;
-            let due = longshore_tests::client::eventually(crate::tenant::SOON, async || {
+            let due = longshore_kit::client::eventually(crate::tenant::SOON, async || {
                 let job = tenant.job(&id).await;
                 (!job["completion_due_at"].is_null()).then_some(job)
             });

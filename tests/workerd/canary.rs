@@ -4,10 +4,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use longshore_tests::client::eventually;
-use longshore_tests::options::Options;
-use longshore_tests::raw_receiver::RawReceiver;
-use longshore_tests::scratch::Scratch;
+use longshore_kit::client::eventually;
+use longshore_kit::options::Options;
+use longshore_kit::raw_receiver::RawReceiver;
+use longshore_kit::scratch::Scratch;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 

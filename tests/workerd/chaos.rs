@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
+use longshore_kit::scratch::Scratch;
 use longshore_tests::chaos::{Plan, run};
-use longshore_tests::scratch::Scratch;
 
 use crate::world::block_on;
 

@@ -5,25 +5,24 @@ use std::panic::AssertUnwindSafe;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::FutureExt;
-use longshore::limits::plan::PAID;
-use longshore::manage::query::{JobFilter, list_dead_letters, list_jobs};
+use longshore::schedules::fire::tick;
 use longshore::model::job::JobRef;
+use longshore::wire::lane::Lane;
 use longshore::model::outcome::Outcome;
-use longshore::model::state::Decision;
+use longshore::limits::plan::PAID;
 use longshore::ports::{Database, DatabaseError, IndexDatabase, Param, Rows, Statement};
 use longshore::run::process::process;
-use longshore::run::settle::{Settlement, settle};
-use longshore::run::usage::Usage;
-use longshore::schedules::fire::tick;
+use longshore::manage::query::{JobFilter, list_dead_letters, list_jobs};
 use longshore::schedules::manage::put_schedule;
-use longshore::wire::lane::Lane;
-use longshore_tests::bridge::BridgeDatabase;
-use longshore_tests::client::{early_in_a_day, early_in_a_minute};
-use longshore_tests::conformance;
-use longshore_tests::conformance::stand::{place, request};
-use longshore_tests::conformance::{Case, Stand, Store};
-use longshore_tests::runner::{Options, Runner};
-use longshore_tests::scratch::{Scratch, repository};
+use longshore::run::settle::{Settlement, settle};
+use longshore::model::state::Decision;
+use longshore::run::usage::Usage;
+use longshore_conformance::stand::{place, request};
+use longshore_conformance::{Case, Stand, Store};
+use longshore_kit::client::{early_in_a_day, early_in_a_minute};
+use longshore_kit::runner::{Options, Runner};
+use longshore_kit::scratch::{Scratch, repository};
+use longshore_stand_ins::bridge::BridgeDatabase;
 use serde_json::{Value, json};
 
 struct D1<'a>(BridgeDatabase<'a>);
@@ -91,7 +90,7 @@ macro_rules! run_on_d1 {
                         early_in_a_minute().await;
                     }
                     // Boxed: all of them together are more than a thread's stack.
-                    let case = AssertUnwindSafe(Box::pin(conformance::$module::$case(stand)));
+                    let case = AssertUnwindSafe(Box::pin(longshore_conformance::$module::$case(stand)));
                     if case.catch_unwind().await.is_err() {
                         failed.push(concat!(stringify!($module), "::", stringify!($case)));
                     }
@@ -103,7 +102,7 @@ macro_rules! run_on_d1 {
     };
 }
 
-longshore_tests::for_each_case!(run_on_d1);
+longshore_conformance::for_each_case!(run_on_d1);
 
 /// What something cost: rows written and rows read.
 async fn cost<T>(stand: &Stand<D1<'_>>, what: impl Future<Output = T>) -> (T, u64, u64) {

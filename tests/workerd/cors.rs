@@ -1,6 +1,6 @@
 //! Pages of other origins: nobody may ask by default, and those that are named may.
 
-use longshore_tests::client::Answer;
+use longshore_kit::client::Answer;
 
 use crate::world::{alone, shared};
 

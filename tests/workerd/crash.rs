@@ -6,8 +6,8 @@ use std::future::pending;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use longshore_tests::client::eventually;
-use longshore_tests::scratch::Scratch;
+use longshore_kit::client::eventually;
+use longshore_kit::scratch::Scratch;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 

@@ -4,7 +4,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::{StreamExt, stream};
-use longshore_tests::client::{Client, eventually};
+use longshore_kit::client::{Client, eventually};
 use serde_json::json;
 
 use crate::refusal::{BAD_CURSOR, assert_refused};

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
-use longshore_tests::client::{Answer, eventually};
-use longshore_tests::runner::Faults;
+use longshore_kit::client::{Answer, eventually};
+use longshore_kit::runner::Faults;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 

@@ -4,8 +4,8 @@
 use std::future::Future;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use longshore_tests::client::{Answer, eventually};
-use longshore_tests::runner::{Faults, Mode, SpentRows};
+use longshore_kit::client::{Answer, eventually};
+use longshore_kit::runner::{Faults, Mode, SpentRows};
 use serde_json::{Value, json};
 
 use crate::crash::sweep_until_all_end;

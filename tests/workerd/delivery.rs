@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use longshore_tests::client::eventually;
-use longshore_tests::receiver::Signature;
+use longshore_kit::client::eventually;
+use longshore_kit::receiver::Signature;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;

@@ -2,8 +2,8 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use longshore_tests::client::eventually;
-use longshore_tests::provider::{Provider, floats, read_vectors, vector_of};
+use longshore_kit::client::eventually;
+use longshore_stand_ins::provider::{Provider, floats, read_vectors, vector_of};
 use serde_json::{Value, json};
 
 use crate::bad_fields::assert_jobs_refused;
@@ -27,7 +27,7 @@ pub(crate) fn decoded(shown: &Value) -> Vec<f32> {
 /// Runs a test beside a provider.
 pub(crate) fn beside_a_provider(name: &str, test: impl AsyncFnOnce(&World, &Provider)) {
     let provider = crate::world::block_on(Provider::start()).unwrap();
-    let set = |options: &mut longshore_tests::options::Options| {
+    let set = |options: &mut longshore_kit::options::Options| {
         *options = options
             .clone()
             .var("EMBED_PROVIDERS", &provider.setting(&MODES))

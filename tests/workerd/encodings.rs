@@ -5,7 +5,7 @@ use std::io::Write;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use longshore::wire::ndjson::NDJSON;
-use longshore_tests::client::Answer;
+use longshore_kit::client::Answer;
 use serde_json::{Value, json};
 
 use crate::refusal::{NOT_JSON, TOO_LARGE, WRONG_CODING, assert_problem, assert_refused};

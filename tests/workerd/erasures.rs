@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use longshore_tests::client::{Client, eventually};
-use longshore_tests::scratch::Scratch;
+use longshore_kit::client::{Client, eventually};
+use longshore_kit::scratch::Scratch;
 use serde_json::{Value, json};
 
 use crate::refusal::{NOT_FOUND, UNAUTHENTICATED, assert_refused, parameter};

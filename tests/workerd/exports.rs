@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use longshore::wire::ndjson::NDJSON;
-use longshore_tests::client::{Answer, eventually};
-use longshore_tests::runner::{Faults, Mode};
+use longshore_kit::client::{Answer, eventually};
+use longshore_kit::runner::{Faults, Mode};
 use serde_json::{Value, json};
 
 use crate::refusal::{BAD_CURSOR, FORBIDDEN, NOT_FOUND, UNAUTHENTICATED, assert_refused, parameter};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use longshore_tests::runner::{Faults, Mode};
+use longshore_kit::runner::{Faults, Mode};
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 

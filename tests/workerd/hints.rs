@@ -2,8 +2,8 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use longshore_tests::client::eventually;
-use longshore_tests::runner::{Faults, Mode};
+use longshore_kit::client::eventually;
+use longshore_kit::runner::{Faults, Mode};
 use serde_json::{Value, json};
 
 use crate::tenant::{SOON, Tenant};

@@ -1,6 +1,6 @@
 //! Histories of the simulation on real D1: the ledger does there what it does where the invariants are judged.
 
-use longshore_tests::sim::on_d1::replay_on_d1;
+use longshore_simulation::sim::on_d1::replay_on_d1;
 
 /// As many as a test run has time for; `make sim-d1` replays a thousand.
 const HISTORIES: u64 = 10;

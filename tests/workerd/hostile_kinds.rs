@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use longshore_tests::raw_receiver::Step;
+use longshore_kit::raw_receiver::Step;
 
 /// Seconds that each attempt may take.
 pub(crate) const DEADLINE_SECONDS: u64 = 2;

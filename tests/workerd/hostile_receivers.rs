@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use longshore_tests::raw_receiver::{RawReceiver, Step};
+use longshore_kit::raw_receiver::{RawReceiver, Step};
 use serde_json::{Value, json};
 
 use crate::hostile_kinds::gzip_bomb;

@@ -5,8 +5,8 @@ use futures_util::future::join;
 use futures_util::{StreamExt, stream};
 use longshore::limits::RESPONSE_HEADERS_MAX;
 use longshore::wire::time::parse_rfc3339;
-use longshore_tests::client::{Answer, eventually};
-use longshore_tests::raw_receiver::RawReceiver;
+use longshore_kit::client::{Answer, eventually};
+use longshore_kit::raw_receiver::RawReceiver;
 use serde_json::{Value, json};
 
 use crate::hostile_kinds::{DEADLINE_SECONDS, End, Kind, kind_ones, kinds};

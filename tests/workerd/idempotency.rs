@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use longshore_tests::client::eventually;
+use longshore_kit::client::eventually;
 use serde_json::{Value, json};
 
 use crate::refusal::{KEY_REUSED, assert_problem, assert_refused, invalid};
@@ -214,7 +214,7 @@ fn one_key_for_a_whole_batch() {
             json!({"jobs": [tenant.webhook("/ok"), tenant.webhook("/elsewhere"), {"kind": "none", "payload": 1}]});
         let post = async || tenant.api.post_with("/v1/jobs/batch", &key, &batch).await.unwrap();
         let answers = join_all((0..10).map(|_| post())).await;
-        let ids = |answer: &longshore_tests::client::Answer| {
+        let ids = |answer: &longshore_kit::client::Answer| {
             answer.body["results"].as_array().unwrap().iter().map(|result| result["id"].clone()).collect::<Vec<_>>()
         };
         assert!(answers.iter().all(|answer| answer.status == 200 && ids(answer) == ids(&answers[0])));

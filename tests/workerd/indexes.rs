@@ -2,8 +2,8 @@
 //! both.
 
 use longshore::wire::ndjson::{NDJSON, as_lines};
-use longshore_tests::client::{Answer, eventually};
-use longshore_tests::provider::Provider;
+use longshore_kit::client::{Answer, eventually};
+use longshore_stand_ins::provider::Provider;
 use serde_json::{Value, json};
 
 use crate::embeds::beside_a_provider;

@@ -1,8 +1,9 @@
 //! API keys: who makes them, what they may do, when they end, and that none is stored.
 
-use longshore_tests::client::{Client, early_in_a_day, eventually};
-use longshore_tests::options::ROOT_TOKEN;
 use serde_json::{Value, json};
+
+use longshore_kit::client::{Client, early_in_a_day, eventually};
+use longshore_kit::options::ROOT_TOKEN;
 
 use crate::refusal::{
     BAD_HEADER, FORBIDDEN, NOT_FOUND, QUOTA_REACHED, UNAUTHENTICATED, assert_refused, invalid, parameter,

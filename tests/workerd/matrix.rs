@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
-use longshore::routes::Operation as Op;
 use longshore::security::key::{Scope, mint};
-use longshore_tests::options::ROOT_TOKEN;
+use longshore::routes::Operation as Op;
+use longshore_kit::options::ROOT_TOKEN;
 use serde_json::{Value, json};
 
 use crate::embeds::job;

@@ -1,8 +1,8 @@
 //! Migrations on real D1: applied whole or not at all, and once.
 
-use longshore_tests::runner::{Binding, Options, Runner, RunnerError};
-use longshore_tests::scratch::{Scratch, repository};
-use longshore_tests::sqlite::{index_migrations, migrations, statements_of};
+use longshore_kit::runner::{Binding, Options, Runner, RunnerError};
+use longshore_kit::scratch::{Scratch, repository};
+use longshore_simulation::sqlite::{index_migrations, migrations, statements_of};
 use serde_json::{Value, json};
 
 /// What a database holds, but for D1's own tables, and what the local runner notes about migrations.

@@ -1,7 +1,7 @@
 //! Where a job comes from: its trace goes on to its destination, and a chain of jobs that made one another ends.
 
 use longshore::limits::HOPS_MAX;
-use longshore_tests::client::eventually;
+use longshore_kit::client::eventually;
 use serde_json::{Value, json};
 
 use crate::refusal::{assert_refused, invalid};

@@ -2,8 +2,8 @@
 //! and the next request is answered.
 
 use futures_util::future::join_all;
-use longshore_tests::client::eventually;
-use longshore_tests::runner::Faults;
+use longshore_kit::client::eventually;
+use longshore_kit::runner::Faults;
 
 use crate::crash::sweep_until_all_end;
 use crate::ledger::assert_agrees;

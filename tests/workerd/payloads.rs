@@ -3,8 +3,8 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use longshore::model::job::mint_id;
-use longshore_tests::client::eventually;
-use longshore_tests::runner::{Faults, Mode};
+use longshore_kit::client::eventually;
+use longshore_kit::runner::{Faults, Mode};
 use serde_json::{Value, json};
 
 use crate::refusal::{TOO_LARGE, assert_refused, refusal};

@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 
-use longshore_tests::client::{Answer, Client};
+use longshore_kit::client::{Answer, Client};
 use serde_json::{Map, Value, json};
 
 use crate::sinks::Sink;

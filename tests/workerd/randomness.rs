@@ -1,8 +1,8 @@
 //! A runtime without random bits: requests fail, and nothing is made of zeros.
 
-use longshore_tests::client::eventually;
-use longshore_tests::options::ROOT_TOKEN;
-use longshore_tests::runner::{Faults, Mode};
+use longshore_kit::client::eventually;
+use longshore_kit::options::ROOT_TOKEN;
+use longshore_kit::runner::{Faults, Mode};
 use serde_json::json;
 
 use crate::tenant::SOON;

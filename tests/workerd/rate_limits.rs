@@ -3,8 +3,8 @@
 use std::time::UNIX_EPOCH;
 
 use longshore::security::key::{mint, parse};
+use longshore_kit::client::{Client, eventually};
 use longshore_tests::api_document::ApiDocument;
-use longshore_tests::client::{Client, eventually};
 
 use crate::keys::unknown_key;
 use crate::refusal::{RATE_LIMITED, UNAUTHENTICATED, assert_refused};

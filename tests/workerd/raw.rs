@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use longshore_tests::client::Answer;
+use longshore_kit::client::Answer;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

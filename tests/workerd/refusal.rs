@@ -1,6 +1,6 @@
 //! What every refusal must look like, and that nothing was written.
 
-use longshore_tests::client::Answer;
+use longshore_kit::client::Answer;
 use serde_json::Value;
 
 /// A refusal that a test expects: its status, the end of its type, and the field it names.

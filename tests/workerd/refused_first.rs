@@ -4,7 +4,7 @@
 use futures_util::future::join_all;
 use longshore::security::key::Scope;
 use longshore::wire::ndjson::NDJSON;
-use longshore_tests::client::Client;
+use longshore_kit::client::Client;
 
 use crate::keys::unknown_key;
 use crate::refusal::{FORBIDDEN, Refusal, UNAUTHENTICATED, assert_refused};

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::process::Command;
 
-use longshore_tests::client::eventually;
-use longshore_tests::scratch::Scratch;
+use longshore_kit::client::eventually;
+use longshore_kit::scratch::Scratch;
 use serde_json::{Value, json};
 
 use crate::crash::sweep_until_all_end;

@@ -1,11 +1,11 @@
 //! A rotation of the master key, through all steps of its procedure (docs/operations.md), each Worker being one step behind the
 //! other at some time. Nothing that was sealed is lost, no receiver has to know.
 
-use longshore_tests::client::eventually;
-use longshore_tests::options::MASTER_KEY;
-use longshore_tests::receiver::Receiver;
-use longshore_tests::runner::Options;
-use longshore_tests::scratch::Scratch;
+use longshore_kit::client::eventually;
+use longshore_kit::options::MASTER_KEY;
+use longshore_kit::receiver::Receiver;
+use longshore_kit::runner::Options;
+use longshore_kit::scratch::Scratch;
 use serde_json::{Value, json};
 use standardwebhooks::Webhook;
 

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use longshore::routes::Operation as Op;
 use longshore::wire::ndjson::NDJSON;
-use longshore_tests::client::{Answer, Client};
+use longshore::routes::Operation as Op;
+use longshore_kit::client::{Answer, Client};
 use serde_json::{Value, json};
 
 use crate::refusal::{NOT_FOUND, assert_refused};

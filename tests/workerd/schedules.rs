@@ -1,7 +1,7 @@
 //! Schedules: made, fired by the real cron, run now, paused, and refused when they are wrong.
 
 use futures_util::future::join_all;
-use longshore_tests::client::{Answer, early_in_a_minute};
+use longshore_kit::client::{Answer, early_in_a_minute};
 use serde_json::{Value, json};
 
 use crate::refusal::{NOT_FOUND, assert_refused, invalid};

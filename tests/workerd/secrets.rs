@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use longshore_tests::options::{MASTER_KEY, ROOT_TOKEN};
-use longshore_tests::raw_receiver::RawReceiver;
-use longshore_tests::runner::{Faults, Mode};
-use longshore_tests::scratch::Scratch;
+use longshore_kit::options::{MASTER_KEY, ROOT_TOKEN};
+use longshore_kit::raw_receiver::RawReceiver;
+use longshore_kit::runner::{Faults, Mode};
+use longshore_kit::scratch::Scratch;
 use serde_json::{Value, json};
 
 use crate::planter::{CONTROL, PAYLOAD, Planter, SECRET};

@@ -1,6 +1,6 @@
 //! Tasks: kinds of the user's own, run by the example Worker over a real service binding, and by an HTTP handler.
 
-use longshore_tests::client::eventually;
+use longshore_kit::client::eventually;
 use serde_json::{Value, json};
 
 use crate::tenant::{SOON, Tenant};

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use longshore_tests::client::{Answer, Client, eventually};
-use longshore_tests::receiver::Received;
+use longshore_kit::client::{Answer, Client, eventually};
+use longshore_kit::receiver::Received;
 use serde_json::{Value, json};
 
 use crate::world::World;

@@ -1,7 +1,7 @@
 //! What a caller writes as JSON comes back token for token from the real Workers: only white space may change.
 
 use longshore::wire::ndjson::NDJSON;
-use longshore_tests::client::Answer;
+use longshore_kit::client::Answer;
 use serde_json::json;
 
 use crate::indexes::make;

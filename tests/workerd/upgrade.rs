@@ -3,9 +3,9 @@
 
 use std::path::PathBuf;
 
-use longshore_tests::options::Options;
-use longshore_tests::receiver::Receiver;
-use longshore_tests::scratch::{Scratch, repository};
+use longshore_kit::options::Options;
+use longshore_kit::receiver::Receiver;
+use longshore_kit::scratch::{Scratch, repository};
 use serde_json::json;
 
 use crate::tasks::deferred_job;

@@ -1,7 +1,7 @@
 //! Embeddings by Workers AI on the real Workers and the real AI binding, with a stand-in for the service behind it.
 
-use longshore_tests::options::Options;
-use longshore_tests::workers_ai::{BUSY, CLOSED, GOOD, NONE, WorkersAi, setting};
+use longshore_kit::options::Options;
+use longshore_stand_ins::workers_ai::{BUSY, CLOSED, GOOD, NONE, WorkersAi, setting};
 use serde_json::{Value, json};
 
 use crate::embeds::{decoded, job};
@@ -59,7 +59,7 @@ fn texts_become_vectors_by_workers_ai_and_a_refused_one_fails_alone() {
 }
 
 fn vector(text: &str) -> Vec<f32> {
-    longshore_tests::provider::vector_of(text).to_vec()
+    longshore_stand_ins::provider::vector_of(text).to_vec()
 }
 
 /// The consumer embeds a document, and the producer a query: both have the binding.

@@ -7,11 +7,11 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use futures_util::future::join_all;
-use longshore_tests::client::Client;
-use longshore_tests::options::{Options, ROOT_TOKEN};
-use longshore_tests::receiver::Receiver;
-use longshore_tests::runner::Runner;
-use longshore_tests::scratch::Scratch;
+use longshore_kit::client::Client;
+use longshore_kit::options::{Options, ROOT_TOKEN};
+use longshore_kit::receiver::Receiver;
+use longshore_kit::runner::Runner;
+use longshore_kit::scratch::Scratch;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use chrono::{Offset, TimeZone, Utc};
 use longshore::schedules::zone::{Instants, Zone};
-use longshore_tests::scratch::repository;
+use longshore_kit::scratch::repository;
 
 /// 2026-01-01T00:00:00Z: nothing before it is asked for.
 const FROM: i64 = 1_767_225_600;

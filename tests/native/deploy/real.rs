@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use longshore_cli::deploy::{Jurisdiction, PlanName};
-use longshore_tests::scratch::repository;
+use longshore_kit::scratch::repository;
 
 use super::site::{Person, Site};
 

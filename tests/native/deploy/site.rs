@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::routing::get;
 use longshore_cli::deploy::{DeployError, Jurisdiction, Options, deploy};
 use longshore_cli::terminal::Terminal;
-use longshore_tests::scratch::{Scratch, repository};
+use longshore_kit::scratch::{Scratch, repository};
 use longshore_tests::wrangler_stand_in::{Account, Worker, calls};
 use serde_json::{Value, json};
 

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
-use longshore_tests::scratch::Scratch;
+use longshore_kit::scratch::Scratch;
 
 use crate::baseline;
 use crate::measure::{self, Question, ScoresByKind};

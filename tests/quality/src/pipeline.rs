@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use longshore_tests::client::{Client, eventually, expect};
-use longshore_tests::options::{Options, ROOT_TOKEN};
-use longshore_tests::runner::Runner;
+use longshore_kit::client::{Client, eventually, expect};
+use longshore_kit::options::{Options, ROOT_TOKEN};
+use longshore_kit::runner::Runner;
 use serde_json::{Value, json};
 
 use crate::measure::Question;

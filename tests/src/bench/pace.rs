@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::stage::Stage;
 use super::{Failure, Figure, texts};
-use crate::provider::DIMENSIONS_LARGE;
-use crate::sim::random::Random;
+use longshore_kit::random::Random;
+use longshore_stand_ins::provider::DIMENSIONS_LARGE;
 
 const INPUTS: usize = 1_000;
 const INPUTS_WITHIN: Duration = Duration::from_secs(30);

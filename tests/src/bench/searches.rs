@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use super::stage::Stage;
 use super::{Failure, Figure, texts};
-use crate::client::expect;
-use crate::sim::random::Random;
+use longshore_kit::client::expect;
+use longshore_kit::random::Random;
 
 const INDEX: &str = "library";
 /// Chunks of a document, one for each of its sections.

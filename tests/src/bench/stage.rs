@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::Failure;
-use crate::client::{Client, eventually, expect};
-use crate::options::{Options, ROOT_TOKEN};
-use crate::provider::Provider;
-use crate::runner::Runner;
+use longshore_kit::client::{Client, eventually, expect};
+use longshore_kit::options::{Options, ROOT_TOKEN};
+use longshore_kit::runner::Runner;
+use longshore_stand_ins::provider::Provider;
 
 /// As a deployment runs them.
 const TICK_SECONDS: u32 = 20;

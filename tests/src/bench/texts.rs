@@ -1,6 +1,6 @@
 //! Texts that nobody wrote: words as often as people use them, so that words and vectors have something to tell apart.
 
-use crate::sim::random::Random;
+use longshore_kit::random::Random;
 
 /// Words that there are are 2 to this power. The n-th is used about as often as 1/n, as Zipf found of English.
 const WORDS_POWER: i64 = 14;

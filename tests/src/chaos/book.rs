@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::client::Answer;
+use longshore_kit::client::Answer;
 
 /// A request, which the client repeats with the same key until it is acknowledged.
 pub(super) struct Request {

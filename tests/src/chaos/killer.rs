@@ -10,9 +10,9 @@ use tokio::time::sleep;
 use super::load::Load;
 use super::stage::{Stage, TENANT};
 use super::{Failure, Plan};
-use crate::client::eventually;
-use crate::runner::Point;
-use crate::sim::random::Random;
+use longshore_kit::client::eventually;
+use longshore_kit::random::Random;
+use longshore_kit::runner::Point;
 
 /// workerd is back within a second; this is for a busy machine.
 const BACK_WITHIN: Duration = Duration::from_secs(30);

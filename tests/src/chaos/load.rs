@@ -11,7 +11,7 @@ use tokio::time::{Instant, interval, sleep, timeout};
 
 use super::book::{Book, Request};
 use super::stage::{ENDPOINTS, Stage};
-use crate::client::Client;
+use longshore_kit::client::Client;
 
 /// Two singles and a batch: 14 jobs each 200 ms are 70 a second, which leaves room for the times when nobody answers.
 const BURST_EVERY: Duration = Duration::from_millis(200);

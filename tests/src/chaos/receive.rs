@@ -8,7 +8,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 use super::Failure;
-use crate::receiver::{LogFile, Receiver};
+use longshore_kit::receiver::{LogFile, Receiver};
 
 /// The subcommand that people do not need.
 pub(super) const COMMAND: &str = "receive";

@@ -11,7 +11,7 @@ use super::load::Load;
 use super::stage::{Stage, TENANT};
 use super::witness::Witness;
 use super::{Failure, Plan, Report};
-use crate::client::eventually;
+use longshore_kit::client::eventually;
 
 /// A job whose hints were lost twice is looked at after 60 s and 120 s more; the rest is for a backlog.
 const DRAINED_WITHIN: Duration = Duration::from_mins(15);

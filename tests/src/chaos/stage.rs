@@ -9,9 +9,9 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::receive::{RECEIVERS, ReceiverProcess};
 use super::{Failure, Plan};
-use crate::client::{Answer, Client};
-use crate::options::{Options, ROOT_TOKEN};
-use crate::runner::Runner;
+use longshore_kit::client::{Answer, Client};
+use longshore_kit::options::{Options, ROOT_TOKEN};
+use longshore_kit::runner::Runner;
 
 /// Whose jobs they are.
 pub(super) const TENANT: &str = "chaos";

@@ -10,8 +10,8 @@ use serde_json::{Map, Value, json};
 
 use super::Failure;
 use super::stage::{Stage, TENANT};
-use crate::receiver::Line;
-use crate::runner::Runner;
+use longshore_kit::receiver::Line;
+use longshore_kit::runner::Runner;
 
 /// Rows of one question: a few megabytes.
 const PAGE: usize = 1_000;

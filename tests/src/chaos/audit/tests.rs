@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::receiver::Line;
+use longshore_kit::receiver::Line;
 
 /// Two attempts, the first of which a kill ended, and all witnesses agree.
 fn agreeing() -> (Book, Vec<Kill>, Witness) {

@@ -1,0 +1,398 @@
+//! Cases of deferred attempts and of jobs that wait for the deployment: parked, completed, overdue, held.
+
+use std::time::Duration;
+
+use longshore::limits::plan::PAID;
+use longshore::limits::{COMPLETION_GRACE_MS, CRASH_SEEN_MS_MAX, LEASE_COVERS_MS_MAX, LEASE_MS, LEASE_SLACK_MS};
+use longshore::manage::endpoints::{EndpointChange, change_endpoint, read_endpoint};
+use longshore::manage::groups::read_group;
+use longshore::manage::operate::cancel;
+use longshore::model::attempt::EndedBy;
+use longshore::model::job::JobRef;
+use longshore::model::outcome::{ErrorClass, Outcome};
+use longshore::model::result::JobResult;
+use longshore::model::state::{Decision, State};
+use longshore::run::attempt::Finished;
+use longshore::run::claim::heartbeat;
+use longshore::run::complete::complete;
+use longshore::run::flush::{Flushed, flush};
+use longshore::run::settle::{Place, Settlement, settle};
+use longshore::wire::lane::Lane;
+use longshore::wire::problem::Problem;
+use serde_json::{Value, json};
+
+use super::stand::{Case, Stand, Store, place};
+use longshore_kit::client::early_in_a_day;
+
+/// Until the completion of a case's task is due.
+pub(super) const DUE_IN: Duration = Duration::from_mins(10);
+const DUE_IN_MS: i64 = 600_000;
+
+fn succeeded() -> Outcome {
+    Outcome::Succeeded { result: json!({"pages": 12}).into() }
+}
+
+fn failed() -> Outcome {
+    Outcome::Failed { class: ErrorClass::Provider, message: "out of memory".into(), retry_after: None }
+}
+
+impl<S: Store> Case<'_, S> {
+    /// A task that was claimed, with its token.
+    pub(super) async fn claimed_task(&self) -> (JobRef, String) {
+        self.endpoint("tasks").await;
+        let body = json!({"kind": "report.build", "endpoint": "tasks", "payload": {"timeout_seconds": 999_999}});
+        let accepted = self.accept_one(body, None).await.unwrap();
+        assert_eq!(accepted.hint.unwrap().lane, Lane::Tasks);
+        let token = self.stand.token();
+        assert_eq!(self.claim(&token, &[&accepted.job], false).await.len(), 1);
+        (accepted.job, token)
+    }
+
+    async fn settle_task(&self, job: &JobRef, token: &str, outcome: Outcome, decision: Decision) -> usize {
+        let entry = (12, Some(202), "0.1.0".to_owned());
+        let place = Place { lane: Lane::Tasks, ..place("tasks".to_owned()) };
+        let settlement = Settlement::new((job.clone(), 1), place, outcome, decision, entry);
+        settle(self.stand, token, &PAID, &[settlement]).await.unwrap().len()
+    }
+
+    /// A task whose handler took it over, with its token.
+    pub(super) async fn deferred(&self) -> (JobRef, String) {
+        let (job, token) = self.claimed_task().await;
+        let decision = Decision::Defer { due_in: DUE_IN, failures: 0 };
+        // Twice, as after an answer that was lost.
+        for _ in 0..2 {
+            assert_eq!(self.settle_task(&job, &token, Outcome::Deferred { due_in: DUE_IN }, decision).await, 1);
+        }
+        (job, token)
+    }
+}
+
+/// A lease covers its attempt's timeout, but not a task's of minutes, whose payload says nothing of it.
+pub async fn a_lease_covers_a_minute<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    case.endpoint("tasks").await;
+    let slow = "UPDATE endpoints SET timeout_seconds = 600 WHERE tenant = ?1 RETURNING id";
+    let (job, _) = case.claimed_task().await;
+    let lease = |raw: &serde_json::Value| raw["lease_until"].as_i64().unwrap() - raw["now"].as_i64().unwrap();
+    let raw = stand.raw(&job).await;
+    assert!((LEASE_MS - 5_000..=LEASE_MS).contains(&lease(&raw)), "20 seconds and the slack: {raw}");
+    stand.sql(slow, vec![case.tenant.as_str().into()]).await;
+    let body = json!({"kind": "report.build", "endpoint": "tasks", "payload": null});
+    let long = case.accept_one(body, None).await.unwrap().job;
+    case.claim(&stand.token(), &[&long], false).await;
+    let (raw, most) = (stand.raw(&long).await, LEASE_COVERS_MS_MAX + LEASE_SLACK_MS);
+    assert!((most - 5_000..=most).contains(&lease(&raw)), "{raw}");
+}
+
+/// A deferred attempt keeps its lease until its completion is due; neither heartbeats nor sweeps change that.
+pub async fn a_deferred_attempt_is_left_alone<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    let (job, token) = case.deferred().await;
+    let row = stand.row(&job).await;
+    let due_in = row.completion_due_at.unwrap() - stand.raw(&job).await["now"].as_i64().unwrap();
+    assert!((DUE_IN_MS - 5_000..=DUE_IN_MS).contains(&due_in), "{due_in}");
+    assert_eq!((row.state, row.look_at, row.log.len()), (State::Running, row.completion_due_at, 1));
+    let attempt = (job.tenant.clone(), job.id.clone(), 1);
+    assert!(heartbeat(stand, &token, &[attempt]).await.unwrap().is_empty());
+    case.sweep().await;
+    case.make_past(LEASE_MS).await;
+    case.sweep().await;
+    assert_eq!(stand.row(&job).await.log, row.log);
+}
+
+/// One completion ends the attempt; the same again is answered again, another is refused.
+pub async fn a_completion_is_recorded_once<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    let (job, _) = case.deferred().await;
+    let settings = &stand.settings;
+    let stale = complete(stand, settings, &job, Some(2), succeeded()).await;
+    assert!(matches!(stale, Err(Problem::IllegalTransition(_))));
+    for _ in 0..2 {
+        let (row, retry) = complete(stand, settings, &job, Some(1), succeeded()).await.unwrap();
+        assert_eq!((row.state, row.result_value(), retry), (State::Succeeded, Some(json!({"pages": 12})), None));
+        let entry = serde_json::to_value(&row.log).unwrap();
+        assert_eq!((&entry[0]["state"], &entry[0]["status"]), (&json!("succeeded"), &json!(202)));
+    }
+    let late = complete(stand, settings, &job, None, failed()).await;
+    assert!(matches!(late, Err(Problem::IllegalTransition(_))));
+    let waiting = case.plain().await;
+    let early = complete(stand, settings, &waiting, None, succeeded()).await;
+    assert!(matches!(early, Err(Problem::IllegalTransition(_))), "nothing was deferred");
+    let unknown = complete(stand, settings, &case.job("job_0001ARZ3NDEKTSV4RRFFQ69G5FAV"), None, succeeded()).await;
+    assert!(matches!(unknown, Err(Problem::NotFound)));
+}
+
+/// What the executor of the attempt learns, as its flush records it: the evidence is `record`.
+pub(super) async fn flush_late<S: Store>(
+    stand: &Stand<S>,
+    job: &JobRef,
+    (token, attempt): (&str, u32),
+    outcome: Outcome,
+) -> Flushed {
+    let due_in = Decision::Defer { due_in: DUE_IN, failures: 0 };
+    let decision = if matches!(outcome, Outcome::Deferred { .. }) { due_in } else { Decision::Succeed };
+    let place = Place { lane: Lane::Tasks, ..place("tasks".to_owned()) };
+    let entry = (99, Some(202), "9.9.9".to_owned());
+    let settlement = Settlement::new((job.clone(), attempt), place, outcome, decision, entry);
+    flush(stand, &stand.settings, token, 0, vec![Finished { settlement, record: Some(b"{}".to_vec()), ended_at: 0 }])
+        .await
+}
+
+/// A row as JSON without what a late outcome may add to that entry, and that entry whole.
+async fn beside_late<S: Store>(stand: &Stand<S>, job: &JobRef, attempt: usize) -> (Value, Value) {
+    let mut raw = stand.raw(job).await;
+    raw["now"] = Value::Null;
+    let entry = raw["log"][attempt - 1].clone();
+    for field in ["status", "evidence"] {
+        raw["log"][attempt - 1][field] = Value::Null;
+    }
+    (raw, entry)
+}
+
+/// A completion that comes before its attempt is settled is recorded at once; the attempt's own outcome adds its status and
+/// its evidence, once, and changes nothing else.
+pub async fn a_completion_comes_before_its_deferral<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    for own in [Outcome::Deferred { due_in: DUE_IN }, Outcome::Succeeded { result: json!("its own").into() }, failed()]
+    {
+        let (job, token) = case.claimed_task().await;
+        let (row, retry) = complete(stand, &stand.settings, &job, None, succeeded()).await.unwrap();
+        assert_eq!((row.state, row.result_value(), retry), (State::Succeeded, Some(json!({"pages": 12})), None));
+        assert_eq!((row.log[0].ended_by, row.log[0].status), (Some(EndedBy::Completion), None));
+        let (before, _) = beside_late(stand, &job, 1).await;
+        for _ in 0..2 {
+            let flushed = flush_late(stand, &job, (&token, 1), own.clone()).await;
+            assert_eq!((flushed.settled, flushed.lost), (0, 1));
+            let (after, entry) = beside_late(stand, &job, 1).await;
+            assert_eq!(after, before, "{own:?}");
+            assert_eq!((&entry["status"], &entry["evidence"]["state"]), (&json!(202), &json!("stored")));
+        }
+        let late = [stand.row(&job).await.to_json(None).to_value()["state"].clone(), before["log"][0]["state"].clone()];
+        assert_eq!(late, ["succeeded", "succeeded"]);
+    }
+}
+
+/// A failure that is told before the attempt is settled leads to a retry; the outcome of the first attempt goes to its own
+/// entry, whatever the job is by then.
+pub async fn a_late_outcome_finds_its_entry<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    for later in ["retrying", "running", "succeeded"] {
+        let (job, first) = case.claimed_task().await;
+        let (row, retry) = complete(stand, &stand.settings, &job, Some(1), failed()).await.unwrap();
+        assert_eq!((row.state, row.failures, retry.is_some()), (State::Retrying, 1, true));
+        let second = stand.token();
+        if later != "retrying" {
+            case.make_past(LEASE_MS).await;
+            assert_eq!(case.claim(&second, &[&job], false).await.len(), 1);
+        }
+        if later == "succeeded" {
+            complete(stand, &stand.settings, &job, Some(2), succeeded()).await.unwrap();
+        }
+        let (before, _) = beside_late(stand, &job, 1).await;
+        assert_eq!(before["state"], later);
+        flush_late(stand, &job, (&first, 1), Outcome::Deferred { due_in: DUE_IN }).await;
+        let (after, entry) = beside_late(stand, &job, 1).await;
+        assert_eq!((after, &entry["status"]), (before, &json!(202)), "{later}");
+        if later == "succeeded" {
+            flush_late(stand, &job, (&second, 2), Outcome::Deferred { due_in: DUE_IN }).await;
+            let (_, entry) = beside_late(stand, &job, 2).await;
+            assert_eq!((&entry["status"], &entry["lease"]), (&json!(202), &json!(second)));
+        }
+    }
+}
+
+/// A late outcome is written under the lease of the entry, and only into one that a completion has ended.
+pub async fn a_late_outcome_is_guarded<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    let deferred = || Outcome::Deferred { due_in: DUE_IN };
+    let (job, _) = case.claimed_task().await;
+    complete(stand, &stand.settings, &job, None, succeeded()).await.unwrap();
+    let (before, _) = beside_late(stand, &job, 1).await;
+    for (token, attempt) in [(stand.token(), 1), (stand.row(&job).await.log[0].lease.clone(), 2)] {
+        flush_late(stand, &job, (&token, attempt), deferred()).await;
+        let (after, entry) = beside_late(stand, &job, 1).await;
+        assert_eq!((after, &entry["status"]), (before.clone(), &Value::Null), "{attempt}");
+    }
+    // Its lease ended, and nobody knows how it ended.
+    let (job, token) = case.claimed_task().await;
+    case.lose_lease(&job).await;
+    flush_late(stand, &job, (&token, 1), deferred()).await;
+    let (_, entry) = beside_late(stand, &job, 1).await;
+    assert_eq!((&entry["state"], &entry["evidence"]), (&json!("outcome_unknown"), &Value::Null));
+}
+
+/// A call that is repeated is answered again by what it has recorded, as long as the job is there; any other is refused.
+pub async fn a_repeated_completion_is_recognised<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    let settings = &stand.settings;
+    let asked =
+        async |job: &JobRef, attempt, outcome: Outcome| match complete(stand, settings, job, attempt, outcome).await {
+            Ok((row, _)) => row.state.name().to_owned(),
+            Err(Problem::IllegalTransition(detail)) => detail,
+            Err(other) => panic!("{other:?}"),
+        };
+    let with = |result: Option<Value>| Outcome::Succeeded { result: result.map_or(JobResult::Empty, JobResult::from) };
+    let because =
+        |message: &str| Outcome::Failed { class: ErrorClass::Provider, message: message.into(), retry_after: None };
+    for result in [None, Some(json!(0)), Some(json!("é\n")), Some(json!({"b": [1.5, null], "a": {}}))] {
+        let (job, _) = case.claimed_task().await;
+        assert_eq!(asked(&job, None, with(result.clone())).await, "succeeded");
+        for attempt in [None, Some(1)] {
+            assert_eq!(asked(&job, attempt, with(result.clone())).await, "succeeded", "{result:?}");
+            let other = asked(&job, attempt, with(Some(json!("another")))).await;
+            assert_eq!(other, "Attempt 1 was completed with another outcome; the job is `succeeded`.");
+            assert_eq!(asked(&job, attempt, failed()).await, other);
+        }
+        let unknown = asked(&job, Some(2), with(result.clone())).await;
+        assert_eq!(unknown, "The job has no attempt 2: it is `succeeded` and has had 1.");
+    }
+    // The failure of an attempt that another has followed.
+    let (job, _) = case.claimed_task().await;
+    for attempt in [Some(1), None, Some(1)] {
+        assert_eq!(asked(&job, attempt, because("no")).await, "retrying");
+    }
+    case.make_past(LEASE_MS).await;
+    case.claim(&stand.token(), &[&job], false).await;
+    assert_eq!(asked(&job, Some(1), because("no")).await, "running", "it ends no other attempt");
+    let other = "Attempt 1 was completed with another outcome; the job is `running`.";
+    assert_eq!(asked(&job, Some(1), because("yes")).await, other);
+    assert_eq!(asked(&job, Some(1), succeeded()).await, other);
+    assert_eq!((stand.row(&job).await.attempt, stand.row(&job).await.failures), (2, 1));
+}
+
+/// An attempt that ended without a completion is not completed, nor is what is no task, or does not run.
+pub async fn what_ended_otherwise_is_not_completed<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    let refused = async |job: &JobRef| {
+        let mut details = Vec::new();
+        for outcome in [Outcome::Succeeded { result: JobResult::Empty }, succeeded(), failed()] {
+            for attempt in [None, Some(1)] {
+                match complete(stand, &stand.settings, job, attempt, outcome.clone()).await {
+                    Err(Problem::IllegalTransition(detail)) => details.push(detail),
+                    other => panic!("{other:?}"),
+                }
+            }
+        }
+        details[0].clone()
+    };
+    let ended =
+        |state: &str| format!("Attempt 1 has ended without a completion; the job is `{state}`, its last attempt is 1.");
+    // By its answer, well and not: the same result and the same error as the completion's.
+    let (job, token) = case.claimed_task().await;
+    case.settle_task(&job, &token, succeeded(), Decision::Succeed).await;
+    assert_eq!(refused(&job).await, ended("succeeded"));
+    let (job, token) = case.claimed_task().await;
+    case.settle_task(&job, &token, failed(), Decision::Retry { delay: DUE_IN, failures: 1 }).await;
+    assert_eq!(refused(&job).await, ended("retrying"));
+    // By a timeout, and by a crash.
+    let (job, _) = case.deferred().await;
+    case.make_past(DUE_IN_MS).await;
+    case.sweep().await;
+    assert_eq!(refused(&job).await, ended("retrying"));
+    let (job, _) = case.claimed_task().await;
+    case.lose_lease(&job).await;
+    assert_eq!(refused(&job).await, ended("retrying"));
+    // A task that never ran, and a webhook that runs, and that succeeded.
+    let body = json!({"kind": "report.build", "endpoint": "tasks", "payload": {}});
+    let waiting = case.accept_one(body, None).await.unwrap().job;
+    let none = complete(stand, &stand.settings, &waiting, None, succeeded()).await;
+    assert!(matches!(none, Err(Problem::IllegalTransition(detail)) if detail.contains("has had none")));
+    let webhook = case.plain().await;
+    let token = stand.token();
+    case.claim(&token, &[&webhook], false).await;
+    assert_eq!(refused(&webhook).await, "Only a task can be completed; this job is of kind `webhook`.");
+    case.settle_task(&webhook, &token, succeeded(), Decision::Succeed).await;
+    assert_eq!(stand.row(&webhook).await.state, State::Succeeded);
+    assert_eq!(refused(&webhook).await, "Only a task can be completed; this job is of kind `webhook`.");
+}
+
+/// A cancel that was asked for lets a running task succeed, and keeps one that fails from being tried again.
+pub async fn a_cancelled_task_may_still_be_completed<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    for (outcome, expected) in [(succeeded(), State::Succeeded), (failed(), State::Cancelled)] {
+        let (job, token) = case.claimed_task().await;
+        cancel(stand, &stand.settings, &job).await.unwrap();
+        for _ in 0..2 {
+            assert_eq!(
+                complete(stand, &stand.settings, &job, Some(1), outcome.clone()).await.unwrap().0.state,
+                expected
+            );
+        }
+        let (before, _) = beside_late(stand, &job, 1).await;
+        flush_late(stand, &job, (&token, 1), Outcome::Deferred { due_in: DUE_IN }).await;
+        assert_eq!(beside_late(stand, &job, 1).await.0, before);
+    }
+}
+
+/// A group counts a task once that a completion ended, also when its own outcome and a repeat come later.
+pub async fn a_completed_task_counts_once_in_its_group<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    case.endpoint("tasks").await;
+    let body = json!({"kind": "report.build", "endpoint": "tasks", "payload": {}, "group": "reports"});
+    let job = case.accept_one(body, None).await.unwrap().job;
+    let token = stand.token();
+    case.claim(&token, &[&job], false).await;
+    for _ in 0..2 {
+        complete(stand, &stand.settings, &job, None, succeeded()).await.unwrap();
+        flush_late(stand, &job, (&token, 1), succeeded()).await;
+        let group = read_group(stand, &case.tenant, "reports").await.unwrap();
+        assert_eq!((group.total, group.succeeded, group.finished_at.is_some()), (1, 1, true));
+    }
+}
+
+/// A failure that is told later is a failure: the job is tried again, with a hint for it.
+pub async fn a_failure_told_later_is_retried<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    let (job, _) = case.deferred().await;
+    let (row, retry) = complete(stand, &stand.settings, &job, None, failed()).await.unwrap();
+    assert_eq!((row.state, row.failures, row.completion_due_at), (State::Retrying, 1, None));
+    assert_eq!(retry.unwrap().lane, Lane::Tasks);
+}
+
+/// A completion that never comes is a timeout, and then nothing is awaited any more.
+pub async fn an_overdue_completion_is_a_timeout<S: Store>(stand: &Stand<S>) {
+    early_in_a_day();
+    let case = stand.case().await;
+    let (job, _) = case.deferred().await;
+    case.make_past(DUE_IN_MS).await;
+    case.sweep().await;
+    let row = stand.row(&job).await;
+    assert_eq!((row.state, row.failures, row.log.len()), (State::Retrying, 1, 1));
+    assert_eq!(row.error.map(|error| error.class), Some(ErrorClass::Timeout));
+    let late = complete(stand, &stand.settings, &job, Some(1), succeeded()).await;
+    assert!(matches!(late, Err(Problem::IllegalTransition(_))));
+}
+
+/// A completion that fell due while nothing could be written was refused until then: its caller comes again, and is waited for
+/// once.
+pub async fn a_completion_that_nobody_could_bring_is_waited_for<S: Store>(stand: &Stand<S>) {
+    early_in_a_day();
+    let case = stand.case().await;
+    let (job, _) = case.deferred().await;
+    case.make_past(DUE_IN_MS + CRASH_SEEN_MS_MAX).await;
+    case.sweep().await;
+    assert_eq!((stand.row(&job).await.state, stand.raw(&job).await["failures"].as_i64()), (State::Running, Some(0)));
+    assert!(complete(stand, &stand.settings, &job, Some(1), succeeded()).await.is_ok());
+    let (late, _) = case.deferred().await;
+    case.make_past(DUE_IN_MS + CRASH_SEEN_MS_MAX).await;
+    case.sweep().await;
+    case.make_past(COMPLETION_GRACE_MS).await;
+    case.sweep().await;
+    assert_eq!(stand.row(&late).await.error.map(|error| error.class), Some(ErrorClass::Timeout));
+}
+
+/// A job whose binding is missing waits with its endpoint, and spends no failure.
+pub async fn a_missing_binding_holds_the_job<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    let (job, token) = case.claimed_task().await;
+    let outcome = Outcome::Unconfigured { message: "no binding".into() };
+    assert_eq!(case.settle_task(&job, &token, outcome, Decision::Hold { failures: 0 }).await, 1);
+    let endpoint = read_endpoint(stand, &case.tenant, "tasks").await.unwrap();
+    assert_eq!((endpoint.state.as_str(), endpoint.paused_reason.as_deref()), ("paused", Some("config")));
+    case.sweep().await;
+    let row = stand.row(&job).await;
+    assert_eq!((row.state, row.failures, row.look_at), (State::Held, 0, None));
+    change_endpoint(stand, &case.tenant, "tasks", EndpointChange::Resume).await.unwrap();
+    case.sweep().await;
+    assert_eq!(stand.raw(&job).await["state"], "retrying");
+}

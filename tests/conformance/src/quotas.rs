@@ -1,0 +1,130 @@
+//! Quotas: what was accepted counts once, and what is over is refused whole.
+
+use longshore::accept::insert::accept;
+use longshore::accept::authorize::Caller;
+use longshore::manage::erasures::request_erasure;
+use longshore::security::key::parse;
+use longshore::manage::keys::{create_key, list_keys};
+use longshore::model::origin::Origin;
+use longshore::wire::problem::Problem;
+use longshore::accept::quotas::{put_quota, read_quota};
+use longshore::accept::request::check;
+use serde_json::{Value, json};
+
+use longshore_kit::client::early_in_a_day;
+
+use super::stand::{Case, Stand, Store, request};
+
+async fn set<S: Store>(case: &Case<'_, S>, jobs_per_day: Value) {
+    let body = json!({"jobs_per_day": jobs_per_day}).to_string();
+    put_quota(case.stand, &case.tenant, body.as_bytes()).await.unwrap();
+}
+
+async fn today<S: Store>(case: &Case<'_, S>) -> Value {
+    read_quota(case.stand, &case.tenant).await.unwrap()["jobs_today"].clone()
+}
+
+/// Accepts jobs of any tenant with these keys; what a wrong one would be told.
+async fn accept_as<S: Store>(case: &Case<'_, S>, caller: &Caller, keys: &[&str]) -> Result<usize, Problem> {
+    let body = request(json!({"group": "import"})).to_string();
+    let job = |(index, key): (usize, &&str)| {
+        check(case.stand, &case.stand.settings, body.as_bytes(), index, Some((*key).to_owned())).unwrap()
+    };
+    let answers = accept(case.stand, caller, keys.iter().enumerate().map(job).collect()).await?;
+    Ok(answers.into_iter().filter(|answer| answer.as_ref().is_ok_and(|accepted| !accepted.replayed)).count())
+}
+
+/// A tenant's quota counts the jobs of all its keys; repeats count nothing and are answered; a new day begins anew.
+pub async fn a_quota_bounds_a_tenant<S: Store>(stand: &Stand<S>) {
+    early_in_a_day();
+    let (case, other) = (stand.case().await, stand.case().await);
+    assert_eq!(accept_as(&case, &case.caller, &["before"]).await, Ok(1));
+    set(&case, json!(3)).await;
+    assert_eq!(today(&case).await, 0, "counted while there is a bound");
+    assert_eq!(accept_as(&case, &case.caller, &["a", "b"]).await, Ok(2));
+    assert_eq!((accept_as(&case, &case.caller, &["a", "b"]).await, today(&case).await), (Ok(0), json!(2)));
+    // The last request is accepted whole, also by another key.
+    let second = stand.caller(&case.tenant).await;
+    assert_eq!((accept_as(&case, &second, &["b", "c", "d"]).await, today(&case).await), (Ok(2), json!(4)));
+    assert_eq!(accept_as(&case, &case.caller, &["e"]).await, Err(Problem::QuotaReached));
+    assert_eq!(accept_as(&case, &second, &["a", "e"]).await, Ok(0), "what is there is answered, and nothing made");
+    assert_eq!((accept_as(&case, &case.caller, &["a", "d"]).await, today(&case).await), (Ok(0), json!(4)));
+    assert_eq!(accept_as(&other, &other.caller, &["e"]).await, Ok(1), "another tenant");
+    let yesterday = "UPDATE quotas SET day = day - 1 WHERE tenant = ?1 RETURNING ''";
+    stand.sql(yesterday, vec![case.tenant.as_str().into()]).await;
+    assert_eq!(today(&case).await, 0);
+    assert_eq!((accept_as(&case, &case.caller, &["e"]).await, today(&case).await), (Ok(1), json!(1)));
+    set(&case, json!(1)).await;
+    assert_eq!(accept_as(&case, &case.caller, &["f"]).await, Err(Problem::QuotaReached));
+    set(&case, Value::Null).await;
+    assert_eq!((accept_as(&case, &case.caller, &["f"]).await, today(&case).await), (Ok(1), json!(1)));
+}
+
+/// A batch that is sent again, because its answer was lost, counts nothing again: the ids are the same. What it made yesterday
+/// is none of today's.
+pub async fn a_repeated_batch_counts_once<S: Store>(stand: &Stand<S>) {
+    early_in_a_day();
+    let case = stand.case().await;
+    let body = request(json!({})).to_string();
+    let job = |index| check(stand, &stand.settings, body.as_bytes(), index, None).unwrap();
+    let earlier = vec![job(0)];
+    accept(stand, &case.caller, earlier.clone()).await.unwrap();
+    set(&case, json!(3)).await;
+    accept(stand, &case.caller, earlier).await.unwrap();
+    assert_eq!(today(&case).await, 0, "accepted before there was a bound");
+    let jobs: Vec<_> = (0..3).map(job).collect();
+    for _ in 0..3 {
+        let answers = accept(stand, &case.caller, jobs.clone()).await.unwrap();
+        assert!(answers.iter().all(Result::is_ok), "also where it reached the quota itself");
+        assert_eq!(today(&case).await, 3);
+    }
+    for table in [
+        "UPDATE quotas SET day = day - 1 WHERE tenant = ?1 RETURNING ''",
+        "UPDATE jobs SET created_at = created_at - 86400000 WHERE tenant = ?1 RETURNING ''",
+    ] {
+        stand.sql(table, vec![case.tenant.as_str().into()]).await;
+    }
+    accept(stand, &case.caller, jobs).await.unwrap();
+    assert_eq!(today(&case).await, 0);
+}
+
+/// A key's own quota bounds that key alone, whichever tenants it acts for.
+pub async fn a_quota_bounds_a_key<S: Store>(stand: &Stand<S>) {
+    early_in_a_day();
+    let (one, two) = (stand.case().await, stand.case().await);
+    let body = json!({"tenant": "*", "scopes": ["jobs:write"], "jobs_per_day": 2}).to_string();
+    let made = create_key(stand, None, body.as_bytes()).await.unwrap();
+    assert_eq!(made["jobs_per_day"], 2);
+    let key = parse(made["key"].as_str().unwrap()).unwrap();
+    let of = |case: &Case<'_, S>| Caller {
+        token: key.clone(),
+        tenant: Some(case.tenant.clone()),
+        epoch: Some(0),
+        origin: Origin::default(),
+    };
+    assert_eq!(accept_as(&one, &of(&one), &["a"]).await, Ok(1));
+    assert_eq!(accept_as(&two, &of(&two), &["a"]).await, Ok(1));
+    assert_eq!(accept_as(&one, &of(&one), &["b"]).await, Err(Problem::QuotaReached));
+    assert_eq!(accept_as(&one, &of(&one), &["a"]).await, Ok(0), "a repeat");
+    assert_eq!(accept_as(&one, &one.caller, &["b"]).await, Ok(1), "the tenant's own key");
+    let mine = list_keys(stand, "*", "", 1_000).await.unwrap().into_iter().find(|row| row.id == key.id).unwrap();
+    assert_eq!(mine.jobs_per_day, Some(2));
+    let refused = create_key(stand, None, br#"{"tenant":"a","scopes":["admin"],"jobs_per_day":0}"#).await;
+    assert!(matches!(refused, Err(Problem::InvalidRequest(_))), "{refused:?}");
+}
+
+/// An erasure takes the quotas of a tenant and of its keys.
+pub async fn a_quota_leaves_with_its_tenant<S: Store>(stand: &Stand<S>) {
+    let (case, other) = (stand.case().await, stand.case().await);
+    for case in [&case, &other] {
+        set(case, json!(5)).await;
+        let body = json!({"tenant": case.tenant, "scopes": ["jobs:write"], "jobs_per_day": 2}).to_string();
+        create_key(stand, None, body.as_bytes()).await.unwrap();
+    }
+    request_erasure(stand, &case.tenant, Some("nobody")).await.unwrap();
+    let count = "SELECT count(*) FROM quotas WHERE tenant = ?1";
+    assert_eq!(stand.sql(count, vec![case.tenant.as_str().into()]).await, ["2"], "a subject has none");
+    request_erasure(stand, &case.tenant, None).await.unwrap();
+    assert_eq!(stand.sql(count, vec![case.tenant.as_str().into()]).await, ["0"]);
+    assert_eq!(stand.sql(count, vec![other.tenant.as_str().into()]).await, ["2"]);
+}

@@ -1,0 +1,332 @@
+//! What the cases stand on: the databases of either engine, and fakes for everything else.
+
+use std::cell::{Cell, RefCell, RefMut};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use longshore::accept::authorize::Caller;
+use longshore::accept::insert::{Accepted, accept, seal_secrets};
+use longshore::accept::request::check;
+use longshore::limits::plan::PAID;
+use longshore::manage::endpoints::put_endpoint;
+use longshore::manage::keys::create_key;
+use longshore::model::claimed::Claimed;
+use longshore::model::job::{JobRef, JobRow, mint_id, mint_ulid};
+use longshore::model::origin::Origin;
+use longshore::ports::{
+    BlobError, Blobs, Clock, Database, DatabaseError, HintError, Hints, Http, HttpError, HttpRequest, HttpResponse,
+    IndexDatabase, Param, Rows, Statement,
+};
+use longshore::run::claim::claim;
+use longshore::run::settle::Place;
+use longshore::security::key::parse;
+use longshore::settings::Settings;
+use longshore::store::rows::read_job;
+use longshore::wire::idempotency::sha256;
+use longshore::wire::lane::Lane;
+use longshore::wire::problem::Problem;
+use serde_json::{Value, json};
+
+use longshore_kit::options::MASTER_KEY;
+
+/// Both databases on one engine, and its time.
+#[allow(async_fn_in_trait)]
+pub trait Store: Database + IndexDatabase {
+    /// The database's own clock, as near as the engine tells.
+    fn now_ms(&self) -> i64;
+    /// Makes it so that everything of the tenant happened `ms` earlier: by moving the clock, or by moving the rows.
+    async fn make_past(&self, tenant: &str, ms: i64);
+    /// Waits; where time is moved by hand, for ever.
+    async fn sleep(&self, duration: Duration);
+}
+
+/// A whole world around the databases of one engine. Its requests are answered at once with the status in [`Stand::status`].
+#[derive(Debug)]
+pub struct Stand<S> {
+    /// The databases.
+    pub store: S,
+    /// The settings of all that runs here.
+    pub settings: Settings,
+    /// How far this machine's clock is off.
+    pub clock_off_ms: Cell<i64>,
+    /// The status of every answer.
+    pub status: Cell<u16>,
+    /// Requests that were sent.
+    pub requests: RefCell<Vec<HttpRequest>>,
+    /// Hints that were sent.
+    pub hints: RefCell<Vec<(String, u32)>>,
+    /// Objects that were put.
+    pub objects: RefCell<BTreeMap<String, Vec<u8>>>,
+    /// Whether the object store fails.
+    pub objects_fail: Cell<bool>,
+    /// What happens in the store of search just before a batch with a statement of that name, once.
+    pub before: RefCell<Option<(&'static str, Vec<Statement>)>>,
+    /// What the database says of its size, if not the truth.
+    pub size: Cell<Option<i64>>,
+    drawn: Cell<u128>,
+}
+
+impl<S: Store> Stand<S> {
+    /// A stand around a store. `seed` keeps the ids of two stands apart.
+    pub fn new(store: S, seed: u128) -> Self {
+        let settings = Settings::parse(|name| match name {
+            "MASTER_KEY" => Some(MASTER_KEY.to_owned()),
+            "PLAN" => Some(PAID.name.to_owned()),
+            _ => None,
+        });
+        Stand {
+            store,
+            settings: settings.unwrap(),
+            clock_off_ms: Cell::new(0),
+            status: Cell::new(200),
+            requests: RefCell::default(),
+            hints: RefCell::default(),
+            objects: RefCell::default(),
+            objects_fail: Cell::new(false),
+            before: RefCell::default(),
+            size: Cell::new(None),
+            drawn: Cell::new(seed),
+        }
+    }
+
+    /// A new tenant with an API key.
+    pub async fn case(&self) -> Case<'_, S> {
+        let tenant = format!("t{:024x}", self.random() >> 32);
+        let caller = self.caller(&tenant).await;
+        Case { stand: self, tenant, caller }
+    }
+
+    /// A caller with a new key of that tenant.
+    pub async fn caller(&self, tenant: &str) -> Caller {
+        let body = json!({"tenant": tenant, "scopes": ["jobs:write"], "name": "case"}).to_string();
+        let key = create_key(self, None, body.as_bytes()).await.unwrap();
+        let token = parse(key["key"].as_str().unwrap()).unwrap();
+        Caller { token, tenant: None, epoch: Some(0), origin: Origin::default() }
+    }
+
+    /// Runs one statement of a test's own; answers its rows.
+    pub async fn sql(&self, sql: &'static str, params: Vec<Param>) -> Rows {
+        let statement = Statement { name: "test", sql, params };
+        self.store.batch(vec![statement]).await.unwrap().pop().unwrap()
+    }
+
+    /// The whole row of a job as the core reads it.
+    pub async fn row(&self, job: &JobRef) -> JobRow {
+        read_job(self, job).await.unwrap()
+    }
+
+    /// Columns of a job that the core does not show, as one JSON array of all values of its row.
+    pub async fn raw(&self, job: &JobRef) -> Value {
+        let sql = "SELECT json_object('state', state, 'attempt', attempt, 'failures', failures, 'crashes', crashes,
+            'suspect', suspect, 'dispatches', dispatches, 'run_after', run_after, 'look_at', look_at,
+            'lease_token', lease_token, 'lease_until', lease_until, 'finished_at', finished_at, 'payload', payload,
+            'log', json(log), 'key', idempotency_key, 'key_until', key_until, 'created_at', created_at,
+            'now', CAST(unixepoch('subsec') * 1000 AS INTEGER)) FROM jobs WHERE tenant = ?1 AND id = ?2";
+        let rows = self.sql(sql, vec![job.tenant.as_str().into(), job.id.as_str().into()]).await;
+        rows.first().map_or(Value::Null, |row| serde_json::from_str(row).unwrap())
+    }
+
+    /// A fresh lease token.
+    pub fn token(&self) -> String {
+        mint_ulid(self.now_ms(), self.random())
+    }
+
+    /// The mark stands `ms` before now.
+    pub async fn set_mark(&self, ms: i64) {
+        let sql = "UPDATE meta SET value = ?1 WHERE name = 'mark' RETURNING value";
+        self.sql(sql, vec![(self.store.now_ms() - ms).into()]).await;
+    }
+}
+
+/// One case: a tenant of its own.
+#[derive(Debug)]
+pub struct Case<'a, S> {
+    /// Where it stands.
+    pub stand: &'a Stand<S>,
+    /// The tenant.
+    pub tenant: String,
+    /// Who may enqueue for it.
+    pub caller: Caller,
+}
+
+impl<S: Store> Case<'_, S> {
+    /// How statements name a job of this tenant.
+    pub fn job(&self, id: &str) -> JobRef {
+        JobRef { tenant: self.tenant.clone(), id: id.to_owned() }
+    }
+
+    /// Accepts jobs given as requests, each with an idempotency key or none.
+    pub async fn accept(&self, requests: &[(Value, Option<&str>)]) -> Result<Vec<Result<Accepted, Problem>>, Problem> {
+        let new_job = |(index, (body, key)): (usize, &(Value, Option<&str>))| {
+            let body = body.to_string();
+            check(self.stand, &self.stand.settings, body.as_bytes(), index, key.map(str::to_owned)).unwrap()
+        };
+        let mut jobs: Vec<_> = requests.iter().enumerate().map(new_job).collect();
+        seal_secrets(self.stand, &self.stand.settings, &self.caller, &mut jobs).await?;
+        accept(self.stand, &self.caller, jobs).await
+    }
+
+    /// Accepts one job.
+    pub async fn accept_one(&self, body: Value, key: Option<&str>) -> Result<Accepted, Problem> {
+        self.accept(&[(body, key)]).await?.pop().unwrap()
+    }
+
+    /// Accepts one job to a bare url and answers its name.
+    pub async fn plain(&self) -> JobRef {
+        self.accept_one(request(json!({})), None).await.unwrap().job
+    }
+
+    /// Accepts one job to an endpoint and answers its name.
+    pub async fn to_endpoint(&self, endpoint: &str) -> JobRef {
+        self.accept_one(json!({"kind": "webhook", "payload": {"endpoint": endpoint}}), None).await.unwrap().job
+    }
+
+    /// Makes an endpoint.
+    pub async fn endpoint(&self, id: &str) {
+        let body = json!({"url": format!("https://{id}.example.com/hook"), "schedule": "fast"}).to_string();
+        put_endpoint(self.stand, &self.stand.settings, &self.tenant, id, body.as_bytes()).await.unwrap();
+    }
+
+    /// Claims jobs and answers what the token holds.
+    pub async fn claim(&self, token: &str, jobs: &[&JobRef], suspects: bool) -> Vec<Claimed> {
+        let jobs: Vec<JobRef> = jobs.iter().map(|job| (*job).clone()).collect();
+        claim(self.stand, &self.stand.settings, token, &jobs, suspects).await.unwrap()
+    }
+
+    /// Everything of this tenant happened `ms` earlier.
+    pub async fn make_past(&self, ms: i64) {
+        self.stand.store.make_past(&self.tenant, ms).await;
+    }
+
+    /// Gives a job an id of `ms` ago, as if it had been accepted then.
+    pub async fn age_id(&self, job: &JobRef, ms: i64) -> JobRef {
+        let at = self.stand.store.now_ms() - ms;
+        let aged = self.job(&mint_id(at, self.stand.random()));
+        let (tenant, old, new) = (job.tenant.as_str(), job.id.as_str(), aged.id.as_str());
+        let hour = "INSERT INTO tenant_hours (hour, tenant) VALUES (CAST(?1 / 3600000 AS INTEGER), ?2)
+            ON CONFLICT DO NOTHING RETURNING hour";
+        self.stand.sql(hour, vec![at.into(), tenant.into()]).await;
+        let rename = "UPDATE jobs SET id = ?3, created_at = ?4 WHERE tenant = ?1 AND id = ?2 RETURNING id";
+        self.stand.sql(rename, vec![tenant.into(), old.into(), new.into(), at.into()]).await;
+        aged
+    }
+}
+
+/// In how many seconds the hint of an accepted job is due.
+pub fn delay(accepted: &Accepted) -> Option<u32> {
+    accepted.hint.as_ref().map(|hint| hint.delay_seconds)
+}
+
+/// Where a settled webhook belongs: to an endpoint, or to none, and to no group.
+pub fn place(endpoint: String) -> Place {
+    Place { endpoint, lane: Lane::Webhooks, grouped: false }
+}
+
+/// A request of one webhook to a bare url, with more fields.
+pub fn request(more: Value) -> Value {
+    let mut request = json!({"kind": "webhook", "payload": {"url": "https://example.com/hook", "body": {"n": 1}}});
+    let (Value::Object(fields), Value::Object(more)) = (&mut request, more) else { unreachable!() };
+    fields.extend(more);
+    request
+}
+
+impl<S: Store> Database for Stand<S> {
+    async fn batch(&self, statements: Vec<Statement>) -> Result<Vec<Rows>, DatabaseError> {
+        // The core hides what the database says from its callers; here it ends in the test's output.
+        self.store.batch(statements).await.inspect_err(|error| eprintln!("{error}"))
+    }
+
+    fn size_bytes(&self) -> Option<i64> {
+        self.size.get().or_else(|| self.store.size_bytes())
+    }
+}
+
+impl<S: Store> IndexDatabase for Stand<S> {
+    async fn index_batch(&self, statements: Vec<Statement>) -> Result<Vec<Rows>, DatabaseError> {
+        let is_due = |name: &str| statements.iter().any(|statement| statement.name == name);
+        let before = self.before.borrow_mut().take_if(|(name, _)| is_due(name));
+        if let Some((_, before)) = before {
+            self.store.index_batch(before).await?;
+        }
+        self.store.index_batch(statements).await.inspect_err(|error| eprintln!("{error}"))
+    }
+}
+
+impl<S: Store> Clock for Stand<S> {
+    fn now_ms(&self) -> i64 {
+        self.store.now_ms() + self.clock_off_ms.get()
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        self.store.sleep(duration).await;
+    }
+
+    /// The 128-bit multiplier of a published generator (PCG), which is more than names and jitter need.
+    fn random(&self) -> u128 {
+        let next = self.drawn.get().wrapping_mul(0x2360_ed05_1fc6_5da4_4385_df64_9fcc_f645).wrapping_add(1);
+        self.drawn.set(next);
+        next ^ (next >> 64)
+    }
+}
+
+impl<S: Store> Hints for Stand<S> {
+    async fn send_hints(&self, _lane: Lane, messages: Vec<(String, u32)>) -> Result<(), HintError> {
+        self.hints.borrow_mut().extend(messages);
+        Ok(())
+    }
+}
+
+impl<S> Stand<S> {
+    fn objects(&self) -> Result<RefMut<'_, BTreeMap<String, Vec<u8>>>, BlobError> {
+        if self.objects_fail.get() { Err(BlobError("out of reach".into())) } else { Ok(self.objects.borrow_mut()) }
+    }
+}
+
+impl<S: Store> Blobs for Stand<S> {
+    async fn put(&self, key: &str, bytes: Vec<u8>) -> Result<(), BlobError> {
+        self.objects()?.insert(key.to_owned(), bytes);
+        Ok(())
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, BlobError> {
+        Ok(self.objects()?.get(key).cloned())
+    }
+
+    async fn get_range(&self, key: &str, offset: u64, length: u64) -> Result<Option<Vec<u8>>, BlobError> {
+        let range = usize::try_from(offset).unwrap()..usize::try_from(offset + length).unwrap();
+        Ok(self.objects()?.get(key).map(|bytes| bytes[range].to_vec()))
+    }
+
+    async fn list(&self, prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<String>, BlobError> {
+        let objects = self.objects()?;
+        let asked = objects.keys().filter(|key| key.starts_with(prefix) && key.as_str() > after.unwrap_or_default());
+        Ok(asked.take(limit as usize).cloned().collect())
+    }
+
+    async fn delete(&self, keys: &[String]) -> Result<(), BlobError> {
+        self.objects()?.retain(|key, _| !keys.contains(key));
+        Ok(())
+    }
+
+    async fn get_tagged(&self, key: &str) -> Result<Option<(Vec<u8>, String)>, BlobError> {
+        Ok(self.objects()?.get(key).map(|bytes| (bytes.clone(), sha256(bytes))))
+    }
+
+    async fn put_tagged(&self, key: &str, bytes: Vec<u8>, tag: &str) -> Result<bool, BlobError> {
+        Ok(put_if(&mut *self.objects()?, key, bytes, tag))
+    }
+}
+
+/// Writes an object if it is what `tag` says, as R2 does.
+pub fn put_if(objects: &mut BTreeMap<String, Vec<u8>>, key: &str, bytes: Vec<u8>, tag: &str) -> bool {
+    let object = objects.get_mut(key).filter(|object| sha256(object) == tag);
+    object.map(|object| *object = bytes).is_some()
+}
+
+impl<S: Store> Http for Stand<S> {
+    async fn send_request(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        self.requests.borrow_mut().push(request);
+        let (status, body) = (self.status.get(), b"answer".to_vec());
+        Ok(HttpResponse { status, headers: Vec::new(), body, truncated: false, body_error: None })
+    }
+}

@@ -1,0 +1,261 @@
+//! Cases of the sweep: whatever no hint finds is found, and what is over leaves.
+
+use longshore::manage::endpoints::{EndpointChange, change_endpoint};
+use longshore::model::job::{JobRef, first_id_at};
+use longshore::wire::lane::Lane;
+use longshore::limits::{CRASH_SEEN_MS_MAX, DAMPING_MS, DATABASE_BYTES_PAID, DAY_MS, HOUR_MS, LEASE_MS};
+use longshore::manage::operate::{cancel, set_paused};
+use longshore::limits::plan::PAID;
+use longshore::wire::problem::Problem;
+use longshore::run::process::process;
+use longshore::sweep::sweep;
+use serde_json::json;
+
+use longshore_kit::client::early_in_a_day;
+
+use super::stand::{Case, Stand, Store, request};
+
+impl<S: Store> Case<'_, S> {
+    pub(super) async fn sweep(&self) {
+        sweep(self.stand, &self.stand.settings).await.unwrap();
+    }
+
+    /// The lease of a running job ends, and the sweep sees it: the mark has passed the job.
+    pub(super) async fn lose_lease(&self, job: &JobRef) {
+        let pass = "UPDATE jobs SET look_at = lease_until WHERE tenant = ?1 AND id = ?2 RETURNING id";
+        self.stand.sql(pass, vec![job.tenant.as_str().into(), job.id.as_str().into()]).await;
+        self.make_past(10 * LEASE_MS).await;
+        self.sweep().await;
+    }
+
+    /// Whether a hint since the last question names the job.
+    fn hinted(&self, job: &JobRef) -> bool {
+        self.stand.hints.borrow_mut().drain(..).any(|(text, _)| text.contains(&job.id))
+    }
+}
+
+/// The mark gives each open row below it a time, once; a finished one it leaves alone.
+pub async fn the_mark_passes_each_open_row_once<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    stand.set_mark(120_000).await;
+    let queued = case.age_id(&case.plain().await, 100_000).await;
+    let running = case.age_id(&case.plain().await, 90_000).await;
+    case.claim(&stand.token(), &[&running], false).await;
+    let done = case.age_id(&case.plain().await, 80_000).await;
+    process(stand, &stand.settings, Lane::Webhooks, vec![done.clone()]).await;
+    let fresh = case.plain().await;
+    case.hinted(&queued);
+    case.sweep().await;
+    assert!(case.hinted(&queued), "a queued row below the mark is hinted");
+    let raw = stand.raw(&running).await;
+    assert_eq!(raw["look_at"], raw["lease_until"]);
+    assert!(stand.raw(&done).await["look_at"].is_null() && stand.raw(&fresh).await["look_at"].is_null());
+    let accepted = "SELECT sum(accepted) FROM tenant_hours WHERE tenant = ?1";
+    assert_eq!(stand.sql(accepted, vec![case.tenant.as_str().into()]).await, ["3"]);
+    let clear = "UPDATE jobs SET look_at = NULL WHERE tenant = ?1 AND id = ?2 RETURNING id";
+    stand.sql(clear, vec![queued.tenant.as_str().into(), queued.id.as_str().into()]).await;
+    case.sweep().await;
+    assert!(stand.raw(&queued).await["look_at"].is_null(), "passed once");
+    assert_eq!(stand.sql(accepted, vec![case.tenant.as_str().into()]).await, ["3"]);
+}
+
+/// However old the oldest open row, the mark stands 45 s before now after a sweep.
+pub async fn the_mark_is_never_pinned<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    stand.set_mark(5 * HOUR_MS).await;
+    let old = case.age_id(&case.plain().await, 5 * HOUR_MS - 1_000).await;
+    let scheduled = case.accept_one(request(json!({"delay_seconds": 9_000})), None).await.unwrap().job;
+    case.sweep().await;
+    assert!(case.hinted(&old));
+    let behind = "SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER) - value FROM meta WHERE name = 'mark'";
+    let behind: i64 = stand.sql(behind, vec![]).await[0].parse().unwrap();
+    assert!((44_000..60_000).contains(&behind), "{behind}");
+    let raw = stand.raw(&scheduled).await;
+    assert_eq!(raw["look_at"], raw["run_after"]);
+}
+
+/// No sweep for ten days, longer than anything is kept: every open job is found all the same.
+pub async fn a_long_gap_loses_nothing<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    stand.set_mark(10 * DAY_MS).await;
+    let mut jobs = Vec::new();
+    for days in [9, 8, 5, 1] {
+        jobs.push(case.age_id(&case.plain().await, days * DAY_MS).await);
+    }
+    for _ in 0..12 {
+        case.sweep().await;
+    }
+    for job in &jobs {
+        assert!(!stand.raw(job).await["look_at"].is_null(), "{}", job.id);
+    }
+}
+
+/// A lease that ended unsettled leaves an unknown outcome, and the job runs next as a suspect.
+pub async fn an_ended_lease_makes_a_suspect<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    stand.set_mark(120_000).await;
+    let job = case.age_id(&case.plain().await, 100_000).await;
+    case.claim(&stand.token(), &[&job], false).await;
+    case.sweep().await;
+    assert_eq!(stand.raw(&job).await["state"], "running");
+    case.make_past(LEASE_MS).await;
+    case.sweep().await;
+    let raw = stand.raw(&job).await;
+    assert_eq!(
+        (raw["state"].as_str(), raw["suspect"].as_i64(), raw["crashes"].as_i64()),
+        (Some("retrying"), Some(1), Some(0))
+    );
+    assert_eq!(raw["log"][0]["state"], "outcome_unknown");
+    assert!(case.hinted(&job));
+    assert!(case.claim(&stand.token(), &[&job], false).await.is_empty());
+    assert_eq!(case.claim(&stand.token(), &[&job], true).await[0].attempt, 2);
+}
+
+/// The crash that makes a suspect does not count; three while it ran alone do.
+pub async fn three_lone_crashes_are_a_loop<S: Store>(stand: &Stand<S>) {
+    // A crash of the day before counts for nothing.
+    early_in_a_day();
+    let case = stand.case().await;
+    stand.set_mark(120_000).await;
+    let job = case.age_id(&case.plain().await, 100_000).await;
+    case.sweep().await;
+    for crash in 0..4 {
+        assert_eq!(case.claim(&stand.token(), &[&job], crash > 0).await.len(), 1, "{crash}");
+        case.make_past(LEASE_MS).await;
+        case.sweep().await;
+    }
+    let row = stand.row(&job).await;
+    assert_eq!((row.dead_state.as_deref(), row.dead_reason.as_deref()), (Some("open"), Some("crash_loop")));
+    assert_eq!((row.attempt, row.failures, row.log.len()), (4, 0, 4));
+}
+
+/// A sweep that comes late, or on the day after, cannot tell a crash from a worker that could write nothing: the job runs alone
+/// again, and is not blamed.
+pub async fn a_lease_that_nobody_could_settle_is_no_crash<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    stand.set_mark(120_000).await;
+    let job = case.age_id(&case.plain().await, 100_000).await;
+    case.sweep().await;
+    for (attempt, ms) in (0..).zip([LEASE_MS, DAY_MS, CRASH_SEEN_MS_MAX + LEASE_MS, DAY_MS, DAY_MS, HOUR_MS]) {
+        assert_eq!(case.claim(&stand.token(), &[&job], attempt > 0).await.len(), 1, "{attempt}");
+        case.make_past(ms).await;
+        case.sweep().await;
+        let raw = stand.raw(&job).await;
+        let expected = (Some("retrying"), Some(1), Some(0), Some(0));
+        let told = (raw["state"].as_str(), raw["suspect"].as_i64(), raw["crashes"].as_i64(), raw["failures"].as_i64());
+        assert_eq!(told, expected, "{attempt}");
+    }
+    assert_eq!(stand.row(&job).await.log.len(), 6);
+}
+
+/// A job whose deadline passed before it could run is buried by name; one whose cancel was asked for is cancelled.
+pub async fn a_deadline_buries<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    stand.set_mark(120_000).await;
+    let at = longshore::wire::time::rfc3339(stand.store.now_ms() + 10_000);
+    let late = case.accept_one(request(json!({"deadline_at": at})), None).await.unwrap().job;
+    let late = case.age_id(&late, 100_000).await;
+    let asked = case.age_id(&case.plain().await, 90_000).await;
+    case.claim(&stand.token(), &[&asked], false).await;
+    cancel(stand, &stand.settings, &asked).await.unwrap();
+    case.make_past(LEASE_MS).await;
+    case.sweep().await;
+    let row = stand.row(&late).await;
+    assert_eq!((row.dead_reason.as_deref(), row.attempt), (Some("deadline"), 0));
+    assert_eq!(stand.raw(&asked).await["state"], "cancelled");
+}
+
+/// A due job is hinted again after one minute, two, then run by the sweep itself.
+pub async fn damping_doubles<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    stand.set_mark(120_000).await;
+    let job = case.age_id(&case.plain().await, 100_000).await;
+    for dispatch in 0..2 {
+        case.sweep().await;
+        assert!(case.hinted(&job));
+        let raw = stand.raw(&job).await;
+        assert_eq!(raw["dispatches"], dispatch + 1);
+        let wait = raw["look_at"].as_i64().unwrap() - raw["now"].as_i64().unwrap();
+        let damping = DAMPING_MS << dispatch;
+        assert!((damping - 2_000..=damping).contains(&wait), "{raw}");
+        case.sweep().await;
+        assert!(!case.hinted(&job), "left alone");
+        case.make_past(damping).await;
+    }
+    case.sweep().await;
+    assert_eq!(stand.raw(&job).await["state"], "succeeded");
+}
+
+/// A job leaves when its time is over, but never before its idempotency key.
+pub async fn a_job_leaves_after_its_key<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    let days = |days: i64| json!({"idempotency_window_seconds": days * DAY_MS / 1_000});
+    let short = case.accept_one(request(days(1)), Some("short")).await.unwrap().job;
+    let long = case.accept_one(request(days(20)), Some("long")).await.unwrap().job;
+    for job in [&short, &long] {
+        cancel(stand, &stand.settings, job).await.unwrap();
+    }
+    case.make_past(PAID.retention_succeeded_ms - 60_000).await;
+    case.sweep().await;
+    assert!(stand.raw(&short).await.is_object());
+    case.make_past(120_000).await;
+    case.sweep().await;
+    assert!(stand.raw(&short).await.is_null(), "its time is over");
+    let raw = stand.raw(&long).await;
+    assert_eq!(raw["look_at"], raw["key_until"]);
+    case.make_past(20 * DAY_MS - PAID.retention_succeeded_ms).await;
+    case.sweep().await;
+    assert!(stand.raw(&long).await.is_null());
+}
+
+/// Held jobs run again when their endpoint is resumed, and not while everything is paused.
+pub async fn resumed_endpoints_release<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    case.endpoint("shop").await;
+    let job = case.to_endpoint("shop").await;
+    change_endpoint(stand, &case.tenant, "shop", EndpointChange::Pause).await.unwrap();
+    case.claim(&stand.token(), &[&job], false).await;
+    case.sweep().await;
+    assert_eq!(stand.raw(&job).await["state"], "held");
+    set_paused(stand, true).await.unwrap();
+    change_endpoint(stand, &case.tenant, "shop", EndpointChange::Resume).await.unwrap();
+    case.sweep().await;
+    let still = stand.raw(&job).await["state"].clone();
+    set_paused(stand, false).await.unwrap();
+    assert_eq!(still, "held");
+    case.sweep().await;
+    assert_eq!(stand.raw(&job).await["state"], "queued");
+    assert!(case.hinted(&job));
+}
+
+/// Succeeded jobs leave hour by hour; those whose key still holds get a time of their own.
+pub async fn succeeded_jobs_leave_by_the_hour<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    let age = PAID.retention_succeeded_ms + 2 * HOUR_MS;
+    let window = json!({"idempotency_window_seconds": 30 * 86_400});
+    let (plain, keyed) = (case.plain().await, case.accept_one(request(window), Some("k")).await.unwrap().job);
+    process(stand, &stand.settings, Lane::Webhooks, vec![plain.clone(), keyed.clone()]).await;
+    case.make_past(age).await;
+    let now = stand.store.now_ms();
+    let (plain, keyed) = (case.age_id(&plain, age).await, case.age_id(&keyed, age).await);
+    assert!(plain.id < first_id_at(now));
+    case.sweep().await;
+    assert!(stand.raw(&plain).await.is_null());
+    let raw = stand.raw(&keyed).await;
+    assert_eq!(raw["look_at"], raw["key_until"]);
+    let hours = "SELECT count(*) FROM tenant_hours WHERE tenant = ?1 AND hour <= ?2";
+    let hour = (now - age).div_euclid(HOUR_MS);
+    assert_eq!(stand.sql(hours, vec![case.tenant.as_str().into(), hour.into()]).await, ["0"]);
+}
+
+/// Above 90 % of its size the store refuses new jobs, and accepts again below.
+pub async fn a_crowded_store_refuses<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    stand.size.set(Some(DATABASE_BYTES_PAID / 100 * 91));
+    case.sweep().await;
+    let refused = case.accept_one(request(json!({})), None).await;
+    stand.size.set(None);
+    case.sweep().await;
+    assert_eq!(refused.unwrap_err(), Problem::StorageFull);
+    assert!(case.accept_one(request(json!({})), None).await.is_ok());
+}

@@ -1,0 +1,97 @@
+//! `make demo`: the main job for real, on this machine and without an account.
+//!
+//! Both Workers run in workerd, with a receiver beside them that misbehaves by path. A few hundred webhooks are enqueued
+//! over HTTP, one of them dies and is replayed. Then three witnesses are asked what happened: the API, the rows in D1,
+//! and the receiver's own log, which verifies signatures with a library that is not ours.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
+#![allow(clippy::missing_errors_doc, clippy::missing_panics_doc)]
+
+mod adoption;
+mod afterlife;
+mod cases;
+mod checks;
+mod enqueue;
+mod library;
+mod progress;
+mod stage;
+mod summary;
+mod witnesses;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use serde_json::Value;
+
+use adoption::Adoption;
+use afterlife::Afterlife;
+use enqueue::Enqueued;
+use longshore_kit::client::Unexpected;
+use longshore_kit::interrupt::unless_interrupted;
+use longshore_kit::runner::RunnerError;
+use longshore_kit::scratch::Scratch;
+use stage::Stage;
+use witnesses::Witnesses;
+
+/// Why the demo could not go on. A wrong count is none: it is shown among the others.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Runner(#[from] RunnerError),
+    #[error("no answer from the API: {0}")]
+    Http(#[from] reqwest::Error),
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+    #[error(transparent)]
+    Answer(#[from] Unexpected),
+    #[error("{asked} answered something unexpected: {body}")]
+    Shape { asked: String, body: Value },
+    #[error("{ended} of {jobs} jobs ended within {seconds} s; {states}")]
+    Unfinished { ended: usize, jobs: usize, seconds: u64, states: String },
+}
+
+/// A text inside a JSON answer.
+fn text(asked: &str, body: &Value, pointer: &str) -> Result<String, Failure> {
+    let found = body.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+    found.ok_or_else(|| Failure::Shape { asked: asked.to_owned(), body: body.clone() })
+}
+
+/// Runs the demo in a new folder, which is kept when something is wrong: the Workers' log is in it.
+pub async fn main() -> ExitCode {
+    let scratch = match Scratch::new("demo") {
+        Ok(scratch) => scratch,
+        Err(error) => {
+            eprintln!("no temporary folder: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let result = match unless_interrupted(run(scratch.path())).await {
+        Ok(result) => result,
+        Err(interrupted) => return interrupted,
+    };
+    if let Err(failure) = &result {
+        eprintln!("\nFAIL the demo stopped: {failure}");
+    }
+    if matches!(result, Ok(true)) {
+        return ExitCode::SUCCESS;
+    }
+    eprintln!("\nWhat the Workers logged: {}", stage::log(scratch.path()).display());
+    scratch.keep();
+    ExitCode::FAILURE
+}
+
+/// The demo, step by step. Answers whether every check holds.
+async fn run(folder: &Path) -> Result<bool, Failure> {
+    let stage = Stage::set(folder).await?;
+    let jobs = cases::jobs();
+    let (enqueued, ()) = tokio::try_join!(Enqueued::all(&stage), progress::watch(&stage, jobs))?;
+    let afterlife = Afterlife::of(&stage, enqueued.only_job_of(&cases::DOWN)).await?;
+    let witnesses = Witnesses::ask(&stage).await?;
+    summary::print(&enqueued, &afterlife, &witnesses);
+    println!("\nA team moves in; its schedule's next slot is up to a minute away");
+    let adoption = Adoption::of(&stage).await?;
+    stage.runner.stop().await?;
+    summary::print_adoption(&adoption);
+    let mut checks = checks::all(&enqueued, &afterlife, &witnesses);
+    checks.extend(checks::of_adoption(&adoption));
+    Ok(checks::print(&checks))
+}

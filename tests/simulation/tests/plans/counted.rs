@@ -1,0 +1,197 @@
+//! A world that counts what a Worker's invocation would be billed for.
+
+use std::cell::{Cell, RefCell};
+use std::time::Duration;
+
+use longshore::model::job::{JobRef, mint_id};
+use longshore::wire::lane::Lane;
+use longshore::limits::HOUR_MS;
+use longshore::store::objects::key;
+use longshore::limits::plan::FREE;
+use longshore::ports::{
+    BlobError, Blobs, Clock, Database, DatabaseError, HintError, Hints, Http, HttpError, HttpRequest, HttpResponse,
+    IndexDatabase, Param, Rows, Statement,
+};
+use longshore_simulation::sqlite::{SetClock, SqliteDatabase};
+
+/// When it begins.
+pub(crate) const NOW: i64 = 1_800_000_000_000;
+
+/// A world that counts what a Worker's invocation would be billed for, and whose every destination fails.
+pub(crate) struct Counted {
+    pub(crate) store: SqliteDatabase,
+    pub(crate) index: SqliteDatabase,
+    pub(crate) subrequests: Cell<usize>,
+    pub(crate) hints: RefCell<Vec<String>>,
+    pub(crate) drawn: Cell<u128>,
+    /// How long each request takes, by the clock of tokio, which a test has paused; without it all is answered at once.
+    pub(crate) latency: Option<Duration>,
+    pub(crate) began: Option<tokio::time::Instant>,
+    /// Jobs that were claimed, and that were handed back.
+    pub(crate) claimed: Cell<usize>,
+    pub(crate) handed_back: Cell<usize>,
+    /// Large payloads under way: now, and the most at any time.
+    pub(crate) large: Cell<(usize, usize)>,
+    /// Marks that go further than this fail, as a call that takes D1 too long does.
+    pub(crate) mark_ms_max: Cell<i64>,
+    /// What is in every object that is read whole.
+    pub(crate) object: RefCell<Vec<u8>>,
+}
+
+impl Counted {
+    pub(crate) fn new() -> Self {
+        Counted {
+            store: SqliteDatabase::open(SetClock::at(NOW)).unwrap(),
+            index: SqliteDatabase::open_index(SetClock::at(NOW)).unwrap(),
+            subrequests: Cell::new(0),
+            hints: RefCell::default(),
+            drawn: Cell::new(1),
+            latency: None,
+            began: None,
+            claimed: Cell::new(0),
+            handed_back: Cell::new(0),
+            large: Cell::new((0, 0)),
+            mark_ms_max: Cell::new(i64::MAX),
+            object: RefCell::default(),
+        }
+    }
+
+    pub(crate) fn slow(latency: Duration) -> Self {
+        Counted { latency: Some(latency), began: Some(tokio::time::Instant::now()), ..Counted::new() }
+    }
+
+    fn count(&self) {
+        self.subrequests.set(self.subrequests.get() + 1);
+    }
+
+    /// Inserts jobs by hand: due, queued, and as the columns say.
+    pub(crate) fn insert(&self, jobs: usize, columns: &str, values: &str) -> Vec<JobRef> {
+        let mut inserted = Vec::new();
+        for _ in 0..jobs {
+            let job = JobRef { tenant: "acme".into(), id: mint_id(NOW - 60_000, self.random()) };
+            let sql = format!(
+                "INSERT INTO jobs (tenant, id, state, run_after, created_at, kind, max_attempts, backoff, digest, payload{columns})
+                 VALUES ('acme', '{}', 'queued', {NOW} - 60000, {NOW} - 60000, 'webhook', 9, 'fast', 'd',
+                 '{{\"url\":\"https://a.example.com/\"}}'{values})",
+                job.id
+            );
+            self.store.connection().execute(&sql, []).unwrap();
+            inserted.push(job);
+        }
+        inserted
+    }
+}
+
+impl Database for Counted {
+    async fn batch(&self, statements: Vec<Statement>) -> Result<Vec<Rows>, DatabaseError> {
+        self.count();
+        self.store.clock().set(self.now_ms());
+        if let Some(Param::Text(terms)) =
+            statements.iter().find(|one| one.name == "mark").and_then(|one| one.params.first())
+        {
+            let terms: serde_json::Value = serde_json::from_str(terms).unwrap();
+            if terms["next"].as_i64().unwrap() - terms["mark"].as_i64().unwrap() > self.mark_ms_max.get() {
+                return Err(DatabaseError::Refused("it took too long".into()));
+            }
+        }
+        let names: Vec<_> = statements.iter().map(|statement| statement.name).collect();
+        let answers = self.store.batch(statements).await?;
+        for (name, rows) in names.iter().zip(&answers) {
+            match *name {
+                "claim" => self.claimed.set(self.claimed.get() + rows.len()),
+                "hand_back" => self.handed_back.set(self.handed_back.get() + rows.len()),
+                _ => {}
+            }
+        }
+        Ok(answers)
+    }
+    fn size_bytes(&self) -> Option<i64> {
+        Some(1)
+    }
+}
+
+impl IndexDatabase for Counted {
+    async fn index_batch(&self, statements: Vec<Statement>) -> Result<Vec<Rows>, DatabaseError> {
+        self.count();
+        self.index.clock().set(self.now_ms());
+        self.index.index_batch(statements).await
+    }
+}
+
+impl Hints for Counted {
+    async fn send_hints(&self, _lane: Lane, messages: Vec<(String, u32)>) -> Result<(), HintError> {
+        self.count();
+        self.hints.borrow_mut().extend(messages.into_iter().map(|(text, _)| text));
+        Ok(())
+    }
+}
+
+impl Blobs for Counted {
+    async fn put(&self, _key: &str, _bytes: Vec<u8>) -> Result<(), BlobError> {
+        self.count();
+        Ok(())
+    }
+    async fn get(&self, _key: &str) -> Result<Option<Vec<u8>>, BlobError> {
+        self.count();
+        let (now, most) = self.large.get();
+        self.large.set((now + 1, most.max(now + 1)));
+        Ok(Some(b"{}".to_vec()))
+    }
+    async fn get_range(&self, _key: &str, _offset: u64, _length: u64) -> Result<Option<Vec<u8>>, BlobError> {
+        self.count();
+        Ok(None)
+    }
+    /// Every object holds the same record.
+    async fn get_tagged(&self, _key: &str) -> Result<Option<(Vec<u8>, String)>, BlobError> {
+        self.count();
+        Ok(Some((self.object.borrow().clone(), String::new())))
+    }
+    async fn put_tagged(&self, _key: &str, bytes: Vec<u8>, _tag: &str) -> Result<bool, BlobError> {
+        self.count();
+        self.object.replace(bytes);
+        Ok(true)
+    }
+    /// As many packs as one invocation of the free plan writes under its lease.
+    async fn list(&self, prefix: &str, after: Option<&str>, _limit: u32) -> Result<Vec<String>, BlobError> {
+        self.count();
+        if prefix == longshore::store::objects::PREFIX {
+            return Ok(vec![key(&JobRef { tenant: "acme".into(), id: mint_id(NOW - 2 * HOUR_MS, 1) })]);
+        }
+        let packs = if after.is_none() { FREE.jobs_per_invocation } else { 0 };
+        Ok((0..packs).map(|n| format!("{prefix}{n}")).collect())
+    }
+    async fn delete(&self, _keys: &[String]) -> Result<(), BlobError> {
+        self.count();
+        Ok(())
+    }
+}
+
+impl Http for Counted {
+    async fn send_request(&self, _request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        self.count();
+        if let Some(latency) = self.latency {
+            tokio::time::sleep(latency).await;
+        }
+        let (now, most) = self.large.get();
+        self.large.set((now.saturating_sub(1), most));
+        Err(HttpError::Connect("refused".into()))
+    }
+}
+
+impl Clock for Counted {
+    fn now_ms(&self) -> i64 {
+        let passed = self.began.map_or(0, |began| began.elapsed().as_millis());
+        NOW + i64::try_from(passed).unwrap()
+    }
+    /// Where everything answers at once, nothing that races a timer loses.
+    async fn sleep(&self, duration: Duration) {
+        match self.began {
+            Some(_) => tokio::time::sleep(duration).await,
+            None => std::future::pending().await,
+        }
+    }
+    fn random(&self) -> u128 {
+        self.drawn.set(self.drawn.get() + 1);
+        self.drawn.get()
+    }
+}
