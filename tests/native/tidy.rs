@@ -1,6 +1,8 @@
 //! The repository's own rules, as an ordinary test: what a reader may rely on, a machine checks.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod layers;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
-use longshore::security::key::{Scope, mint};
 use longshore::routes::Operation as Op;
+use longshore::security::key::{Scope, mint};
 use longshore_kit::options::ROOT_TOKEN;
 use serde_json::{Value, json};
 

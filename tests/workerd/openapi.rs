@@ -3,10 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use longshore::limits::{BATCH_BYTES_MAX, ENVELOPE_BYTES_MAX, REQUEST_BYTES_MAX};
-use longshore::wire::ndjson::NDJSON;
 use longshore::limits::plan::PAID;
+use longshore::limits::{BATCH_BYTES_MAX, ENVELOPE_BYTES_MAX, REQUEST_BYTES_MAX};
 use longshore::routes::Operation as Op;
+use longshore::wire::ndjson::NDJSON;
 use longshore_kit::client::{Answer, Client};
 use longshore_tests::api_document::ApiDocument;
 use serde_json::{Value, json};

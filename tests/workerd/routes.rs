@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use longshore::wire::ndjson::NDJSON;
 use longshore::routes::Operation as Op;
+use longshore::wire::ndjson::NDJSON;
 use longshore_kit::client::{Answer, Client};
 use serde_json::{Value, json};
 

@@ -1,14 +1,14 @@
 //! Quotas: what was accepted counts once, and what is over is refused whole.
 
-use longshore::accept::insert::accept;
 use longshore::accept::authorize::Caller;
-use longshore::manage::erasures::request_erasure;
-use longshore::security::key::parse;
-use longshore::manage::keys::{create_key, list_keys};
-use longshore::model::origin::Origin;
-use longshore::wire::problem::Problem;
+use longshore::accept::insert::accept;
 use longshore::accept::quotas::{put_quota, read_quota};
 use longshore::accept::request::check;
+use longshore::manage::erasures::request_erasure;
+use longshore::manage::keys::{create_key, list_keys};
+use longshore::model::origin::Origin;
+use longshore::security::key::parse;
+use longshore::wire::problem::Problem;
 use serde_json::{Value, json};
 
 use longshore_kit::client::early_in_a_day;

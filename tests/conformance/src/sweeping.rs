@@ -1,14 +1,14 @@
 //! Cases of the sweep: whatever no hint finds is found, and what is over leaves.
 
-use longshore::manage::endpoints::{EndpointChange, change_endpoint};
-use longshore::model::job::{JobRef, first_id_at};
-use longshore::wire::lane::Lane;
-use longshore::limits::{CRASH_SEEN_MS_MAX, DAMPING_MS, DATABASE_BYTES_PAID, DAY_MS, HOUR_MS, LEASE_MS};
-use longshore::manage::operate::{cancel, set_paused};
 use longshore::limits::plan::PAID;
-use longshore::wire::problem::Problem;
+use longshore::limits::{CRASH_SEEN_MS_MAX, DAMPING_MS, DATABASE_BYTES_PAID, DAY_MS, HOUR_MS, LEASE_MS};
+use longshore::manage::endpoints::{EndpointChange, change_endpoint};
+use longshore::manage::operate::{cancel, set_paused};
+use longshore::model::job::{JobRef, first_id_at};
 use longshore::run::process::process;
 use longshore::sweep::sweep;
+use longshore::wire::lane::Lane;
+use longshore::wire::problem::Problem;
 use serde_json::json;
 
 use longshore_kit::client::early_in_a_day;

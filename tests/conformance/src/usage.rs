@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
+use longshore::limits::plan::PAID;
+use longshore::limits::{DAY_MS, USAGE_DAYS};
+use longshore::manage::usage::{Days, UsageRow, list_usage};
 use longshore::model::attempt::EvidenceRef;
 use longshore::model::job::JobRef;
-use longshore::limits::{DAY_MS, USAGE_DAYS};
 use longshore::model::outcome::Outcome;
-use longshore::limits::plan::PAID;
 use longshore::model::result::JobResult;
-use longshore::run::settle::{Settlement, settle};
 use longshore::model::state::Decision;
-use longshore::manage::usage::{Days, UsageRow, list_usage};
+use longshore::run::settle::{Settlement, settle};
 use longshore::run::usage::Usage;
 use serde_json::{Value, json};
 

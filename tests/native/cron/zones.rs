@@ -1,4 +1,4 @@
-//! `shared/src/zones.txt`: `ZONES=write cargo test -p longshore-tests --test cron zones` makes it anew after a release of
+//! `shared/src/schedules/zones.txt`: `ZONES=write cargo test -p longshore-tests --test cron zones` makes it anew after a release of
 //! the IANA database.
 
 use std::fmt::Write as _;
@@ -31,7 +31,7 @@ const CHANGED: [&str; 13] = [
 ];
 
 fn path() -> PathBuf {
-    repository().join("shared/src/zones.txt")
+    repository().join("shared/src/schedules/zones.txt")
 }
 
 /// Whole numbers of a `TZif` file (RFC 9636), from that byte on.

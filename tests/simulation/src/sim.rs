@@ -34,6 +34,7 @@ mod restorers;
 mod row;
 mod schedule;
 mod tickers;
+mod waits;
 mod world;
 
 pub mod bugs;

@@ -9,20 +9,20 @@ use std::time::Duration;
 use counted::{Counted, NOW};
 use futures_util::FutureExt;
 use longshore::accept::authorize::{Caller, authorize};
-use longshore::manage::export::{Position, Step, TenantExport};
-use longshore::schedules::fire::tick;
 use longshore::index::manage::put_index;
-use longshore::model::job::{JobRef, mint_id};
-use longshore::wire::lane::Lane;
-use longshore::security::key::{Scope, parse};
-use longshore::manage::keys::create_key;
-use longshore::limits::{CATCH_UP_SLOTS_AT_ONCE, HOUR_MS, MESSAGE_BYTES_MAX, PAYLOAD_BYTES_MAX, SENDS_MAX};
-use longshore::model::origin::Origin;
 use longshore::limits::plan::{FREE, PAID, Plan};
+use longshore::limits::{CATCH_UP_SLOTS_AT_ONCE, HOUR_MS, MESSAGE_BYTES_MAX, PAYLOAD_BYTES_MAX, SENDS_MAX};
+use longshore::manage::export::{Position, Step, TenantExport};
+use longshore::manage::keys::create_key;
+use longshore::model::job::{JobRef, mint_id};
+use longshore::model::origin::Origin;
 use longshore::ports::Clock;
 use longshore::run::process::{process, process_suspects};
+use longshore::schedules::fire::tick;
+use longshore::security::key::{Scope, parse};
 use longshore::settings::Settings;
 use longshore::sweep::sweep;
+use longshore::wire::lane::Lane;
 use longshore_kit::options::MASTER_KEY;
 
 fn settings(plan: Plan) -> Settings {
@@ -242,7 +242,8 @@ async fn suspects_stop_after_a_minute_and_are_hinted_again() {
     let jobs = world.insert(10, ", suspect", ", 1");
     let report = process_suspects(&world, &settings(PAID), Lane::Webhooks, &jobs).await;
     assert!((1..=4).contains(&report.attempts), "{report:?}");
-    let hinted: Vec<_> = world.hints.borrow().iter().flat_map(|text| longshore::model::hint::decode(text).unwrap()).collect();
+    let hinted: Vec<_> =
+        world.hints.borrow().iter().flat_map(|text| longshore::model::hint::decode(text).unwrap()).collect();
     let waiting = jobs.iter().filter(|job| hinted.contains(job)).count();
     assert_eq!(waiting, jobs.len(), "those that ran are to be tried again, the others for the first time");
 }

@@ -3,10 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use longshore::limits::plan::PAID;
-use longshore::limits::{
-    CLAIM_TOLERANCE_MS, CRASHES_MAX, DAMPING_MS, HOUR_MS, INDEX_GO_ON_SECONDS, PAYLOAD_WAIT_DOUBLINGS,
-    PAYLOAD_WAIT_SECONDS, RETRY_AFTER_MS_MAX, SENDS_MAX,
-};
+use longshore::limits::{CLAIM_TOLERANCE_MS, CRASHES_MAX, DAMPING_MS, HOUR_MS, SENDS_MAX};
 use longshore::model::state::State;
 use serde_json::Value;
 
@@ -16,7 +13,8 @@ use super::erasers::Erasures;
 use super::limits::Holder;
 use super::receiver::Receiver;
 use super::row::{Name, Row};
-use super::{completers, indexers, limits, poison, providers, tickers};
+use super::waits::judge_delay;
+use super::{completers, tickers};
 
 /// What must hold, and what was seen so far.
 #[derive(Debug, Default)]
@@ -53,6 +51,7 @@ macro_rules! holds {
         }
     };
 }
+pub(super) use holds;
 
 impl Invariants {
     /// F46: a full store takes nothing in.
@@ -313,50 +312,6 @@ fn judge_answer(entry: &Value, new: &Row, receiver: &Receiver) -> Result<(), Str
     let same = new.log.iter().filter(|other| other["lease"] == entry["lease"] && !other["status"].is_null());
     holds!(same.count() == 1, "I3: one request and two outcomes");
     Ok(())
-}
-
-/// I7: the wait is the schedule's, a fifth more or less, or what the destination asked for.
-fn judge_delay(now: i64, entry: &Value, old: &Row, new: &Row, receiver: &Receiver) -> Result<(), String> {
-    let delay = new.run_after - now;
-    if entry["error"]["class"] == "daily_limit" {
-        return limits::judge_wait(old, new);
-    }
-    let seen = receiver.seen_of(new, entry);
-    let asked = seen.filter(|_| poison::may_ask(entry)).and_then(|answer| answer.retry_after);
-    // What a provider asked for of one job, others of its call wait for, too, and they may be in no call at all.
-    let is_indexing = indexers::is_indexing(new);
-    let is_embedding = is_indexing || new.event_id().starts_with(providers::EVENT);
-    if is_embedding && entry["error"]["class"] == "provider" && new.failures == old.failures {
-        holds!((1_000..=RETRY_AFTER_MS_MAX).contains(&delay), "I7: {delay} ms waited for a provider");
-        return Ok(());
-    }
-    if let Some(seconds) = asked {
-        holds!(new.failures == old.failures, "I7: to be asked for time is no failure");
-        holds!(delay == (seconds * 1_000).clamp(1_000, RETRY_AFTER_MS_MAX), "I7: {seconds} s asked, {delay} ms waited");
-        return Ok(());
-    }
-    // A store is out of reach: of the payload, of vectors that were made of it, of search, or of the signing secret.
-    let is_read = entry["status"].is_null() && (new.payload_bytes.is_some() || was_unsigned(entry));
-    if (is_read || is_embedding) && entry["error"]["class"] == "internal" {
-        holds!(new.failures == old.failures, "I7: a store that is out of reach is no failure of the job");
-        if is_indexing && delay == i64::try_from(INDEX_GO_ON_SECONDS).unwrap() * 1_000 {
-            return Ok(());
-        }
-        let doublings = u32::try_from(new.attempt - 1).unwrap().min(PAYLOAD_WAIT_DOUBLINGS);
-        holds!(delay == i64::try_from(PAYLOAD_WAIT_SECONDS << doublings).unwrap() * 1_000, "I7: {delay} ms waited");
-        return Ok(());
-    }
-    holds!(new.failures == old.failures + 1, "I7: a failure is one");
-    let delays = new.backoff.delays_seconds();
-    let at = (new.failures as usize - 1).min(delays.len().saturating_sub(1));
-    let middle = i64::try_from(delays.get(at).copied().unwrap_or(60)).unwrap() * 1_000;
-    holds!((middle * 4 / 5..=middle * 6 / 5 + 1).contains(&delay), "I7: {delay} ms for {middle}");
-    Ok(())
-}
-
-/// Whether nothing was sent because the secret that signs was not there.
-fn was_unsigned(entry: &Value) -> bool {
-    entry["error"]["message"].as_str().is_some_and(|text| text.starts_with("The signing secret could not be read"))
 }
 
 fn judge_expire(now: i64, old: &Row, new: &Row) -> Result<(), String> {

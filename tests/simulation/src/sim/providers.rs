@@ -5,10 +5,10 @@ use std::rc::Rc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use longshore::wire::idempotency::sha256;
-use longshore::store::objects::vectors_key;
-use longshore::ports::HttpRequest;
 use longshore::model::state::State;
+use longshore::ports::HttpRequest;
+use longshore::store::objects::vectors_key;
+use longshore::wire::idempotency::sha256;
 use serde_json::{Value, json};
 
 use super::faults::Fault;

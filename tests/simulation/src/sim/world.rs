@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use longshore::accept::authorize::Caller;
-use longshore::model::job::JobRef;
 use longshore::limits::MARK_LAG_MS;
 use longshore::limits::plan::PAID;
+use longshore::model::job::JobRef;
 use longshore::ports::{DatabaseError, Rows, Statement};
 use longshore::settings::Settings;
 

@@ -2,18 +2,18 @@
 //!
 //! It goes through the rows of all tenants, so it has a database of its own.
 
-use longshore::manage::endpoints::{put_endpoint, read_secrets, read_tenant_secret, rotate_secret};
-use longshore::model::job::JobRef;
-use longshore::wire::lane::Lane;
-use longshore::security::keyring::Keyring;
 use longshore::limits::{RESEALED_ROWS, WALL_MS_MAX};
+use longshore::manage::endpoints::{put_endpoint, read_secrets, read_tenant_secret, rotate_secret};
 use longshore::manage::operate::retry_now;
-use longshore::run::process::process;
 use longshore::manage::query::{RotationHealth, read_health, stamp_tick};
+use longshore::model::job::JobRef;
+use longshore::run::process::process;
 use longshore::schedules::manage::{put_schedule, run_schedule};
-use longshore::settings::Settings;
+use longshore::security::keyring::Keyring;
 use longshore::security::signing::MasterKey;
+use longshore::settings::Settings;
 use longshore::sweep::sweep;
+use longshore::wire::lane::Lane;
 use longshore_conformance::{Case, Stand};
 use longshore_kit::options::MASTER_KEY;
 use serde_json::{Value, json};
@@ -112,7 +112,8 @@ async fn a_rotation_seals_everything_again() {
     // The old key is gone, and everything opens.
     let last = rotated(&stand, None);
     assert_eq!(shown(&last).await, before);
-    let fired = run_schedule(&stand, &case.tenant, "leap", None, &longshore::model::origin::Origin::default()).await.unwrap();
+    let fired =
+        run_schedule(&stand, &case.tenant, "leap", None, &longshore::model::origin::Origin::default()).await.unwrap();
     for job in jobs.iter().chain([&late]) {
         retry_now(&stand, job).await.unwrap();
     }

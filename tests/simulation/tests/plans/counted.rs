@@ -3,15 +3,15 @@
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
-use longshore::model::job::{JobRef, mint_id};
-use longshore::wire::lane::Lane;
 use longshore::limits::HOUR_MS;
-use longshore::store::objects::key;
 use longshore::limits::plan::FREE;
+use longshore::model::job::{JobRef, mint_id};
 use longshore::ports::{
     BlobError, Blobs, Clock, Database, DatabaseError, HintError, Hints, Http, HttpError, HttpRequest, HttpResponse,
     IndexDatabase, Param, Rows, Statement,
 };
+use longshore::store::objects::key;
+use longshore::wire::lane::Lane;
 use longshore_simulation::sqlite::{SetClock, SqliteDatabase};
 
 /// When it begins.
