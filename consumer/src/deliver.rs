@@ -1,7 +1,7 @@
 //! The batch: each message is read by itself, the jobs of all are run, and then each is acked or asked for again.
 
 use longshore::cloudflare::{CloudflareWorld, configured, variable};
-use longshore::daily_limit::seconds_to_midnight;
+use longshore::daily_limit::seconds_to_reset;
 use longshore::hint::{UnreadableHint, decode};
 use longshore::job::{JobRef, Lane};
 use longshore::limits::QUEUE_DELAY_SECONDS_MAX;
@@ -86,9 +86,9 @@ pub(crate) fn retry(messages: &[RawMessage]) {
     retry_after(messages, RETRY_SECONDS);
 }
 
-/// Asks for a message again after midnight UTC, when the daily limits have ended.
-pub(crate) fn retry_tomorrow(world: &CloudflareWorld, message: &RawMessage) {
-    let seconds = seconds_to_midnight(world.now_ms()) + RETRY_SECONDS;
+/// Asks for a message again after the daily limits have ended.
+pub(crate) fn retry_after_reset(world: &CloudflareWorld, message: &RawMessage) {
+    let seconds = seconds_to_reset(world.now_ms()) + RETRY_SECONDS;
     retry_after(std::slice::from_ref(message), seconds.min(QUEUE_DELAY_SECONDS_MAX));
 }
 

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::complete::end_overdue;
-use crate::daily_limit::ms_to_midnight;
+use crate::daily_limit::ms_to_reset;
 use crate::erase::{Erasure, erase};
 use crate::flush::send_hints;
 use crate::groups::batch_counting_ends;
@@ -219,7 +219,7 @@ async fn look<W: World>(
             takes_hints = false;
             to_run.extend(hints);
             // Other sweeps of the day try no more, and `/readyz` says it.
-            set_meta(world, &[("queue_spent_until", standing.now + ms_to_midnight(standing.now))]).await?;
+            set_meta(world, &[("queue_spent_until", standing.now + ms_to_reset(standing.now))]).await?;
         }
     }
     // Tasks last: they may take minutes, and other sweeps go on beside this one.
