@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::jobs::target::{SEAL_PURPOSE, endpoint_header, job_header};
 use crate::jobs::webhook::SEALED;
 use crate::keyring::Keyring;
-use crate::limits::{RESEALED_BYTES, RESEALED_ROWS, WALL_MS_MAX};
+use crate::limits::{RESEALED_BYTES, RESEALED_ROWS, ROTATION_WAIT_MS};
 use crate::operate::nonce;
 use crate::ports::{Clock, Database, DatabaseError, Statement};
 use crate::seal::{SealedFor, reseal};
@@ -171,7 +171,7 @@ impl Rotation {
 
     /// A round that found nothing is the last one, if nobody can write any more what was read before it began.
     fn end_round(&mut self, now: i64) {
-        let settled_at = self.since + WALL_MS_MAX;
+        let settled_at = self.since + ROTATION_WAIT_MS;
         if self.found == 0 && self.began_at >= settled_at {
             self.done_at = Some(now);
         }

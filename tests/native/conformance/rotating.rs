@@ -5,7 +5,7 @@
 use longshore::endpoints::{put_endpoint, read_secrets, read_tenant_secret, rotate_secret};
 use longshore::job::{JobRef, Lane};
 use longshore::keyring::Keyring;
-use longshore::limits::{RESEALED_ROWS, WALL_MS_MAX};
+use longshore::limits::{RESEALED_ROWS, ROTATION_WAIT_MS};
 use longshore::operate::retry_now;
 use longshore::process::process;
 use longshore::query::{RotationHealth, read_health, stamp_tick};
@@ -102,10 +102,10 @@ async fn a_rotation_seals_everything_again() {
     assert_eq!(shown(&both).await, before, "no receiver has to know");
     // A request that began before the producer was replaced ends now.
     let late = case.accept_one(secret_job(), None).await.unwrap().job;
-    case.make_past(WALL_MS_MAX).await;
+    case.make_past(ROTATION_WAIT_MS).await;
     let health = walk(&stand, &both).await.unwrap();
     assert_eq!((health.done, health.left, sealed_with_old(&stand, &both).await), (0, Some(2), 0));
-    case.make_past(WALL_MS_MAX).await;
+    case.make_past(ROTATION_WAIT_MS).await;
     let health = walk(&stand, &both).await.unwrap();
     assert_eq!((health.done, health.left), (1, Some(0)));
     // The old key is gone, and everything opens.
