@@ -194,6 +194,12 @@ fn forgetting(keys: &str) -> Statement {
     sql!("forget_rotations", keys)
 }
 
+/// Deletes where all walks stand, if no key is rotated out: a rotation that went back and begins again walks anew, also the one
+/// that had ended, because the old key has sealed meanwhile. Else nothing.
+pub(crate) fn forgetting_all(settings: &Settings) -> Option<Statement> {
+    settings.keys.old().is_none().then(|| forgetting(""))
+}
+
 /// Takes some steps of the walk. Answers how many values were sealed again.
 ///
 /// Safe to repeat, and beside a second sweep: a value is replaced while it is what was read, and the walk moves on from where

@@ -109,7 +109,9 @@ pub async fn sweep<W: World>(world: &W, settings: &Settings) -> Result<Swept, Da
     let strays = sql!("purge_strays", settings.plan.retention_dead_ms, SWEEP_ROWS_MAX);
     let groups = sql!("purge_groups", settings.plan.retention_dead_ms, SWEEP_ROWS_MAX);
     let usage = sql!("purge_usage", USAGE_DAYS, SWEEP_ROWS_MAX);
-    batch(world, vec![strays, groups, usage, stamp("swept_at")]).await?;
+    let mut statements = vec![strays, groups, usage, stamp("swept_at")];
+    statements.extend(rotation::forgetting_all(settings));
+    batch(world, statements).await?;
     if let Some(erasure) = standing.erasure {
         swept.erased = erase(world, settings, erasure, standing.now).await?;
     }

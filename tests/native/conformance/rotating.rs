@@ -146,3 +146,26 @@ async fn a_rotation_waits_for_both_workers() {
     stamp_tick(&stand, &next).await.unwrap();
     assert!(walk(&stand, &next).await.is_none());
 }
+
+/// A rotation that was over, went back and comes again finds what the old key sealed meanwhile, also if the producer has not
+/// ticked in between.
+#[tokio::test]
+async fn a_rotation_that_went_back_walks_again() {
+    let stand = super::stand();
+    let case = stand.case().await;
+    let both = rotated(&stand, Some(old_key()));
+    stamp_tick(&stand, &both).await.unwrap();
+    walk(&stand, &both).await.unwrap();
+    case.make_past(ROTATION_WAIT_MS).await;
+    assert_eq!(walk(&stand, &both).await.unwrap().done, 1);
+    // Back: the old key seals, and the new one is accepted.
+    let keys = Keyring::new(old_key(), MasterKey::parse(&"5a".repeat(32)).ok(), None);
+    let back = Settings { keys, ..stand.settings.clone() };
+    sweep(&stand, &back).await.unwrap();
+    read_tenant_secret(&stand, &back, &case.tenant).await.unwrap();
+    assert_eq!(sealed_with_old(&stand, &both).await, 1);
+    let health = walk(&stand, &both).await.unwrap();
+    assert_eq!((health.done, sealed_with_old(&stand, &both).await), (0, 0));
+    case.make_past(ROTATION_WAIT_MS).await;
+    assert_eq!(walk(&stand, &both).await.unwrap().done, 1);
+}
