@@ -288,6 +288,16 @@ mod tests {
     }
 
     #[test]
+    fn what_cannot_be_read_is_told_in_plain_words() {
+        for text in [r#"{"name":"\ud800"}"#, r#"{"name":1e400}"#] {
+            let Err(Unreadable::Shape(field)) = read::<Shape>(text.as_bytes(), "#") else { panic!("{text}") };
+            for word in ["half of a surrogate pair", r"\ud83d", "too large for a double", "1.8e308"] {
+                assert!(field.detail.contains(word), "{}: {word}", field.detail);
+            }
+        }
+    }
+
+    #[test]
     fn a_wrong_value_is_not_repeated() {
         for (text, expected) in [
             (r#"{"name":"a","list":"hush \", expected `x`"}"#, "invalid type: string, expected a sequence"),

@@ -83,9 +83,10 @@ pub fn join(kind: &str, inline: Option<&str>, object: Vec<u8>) -> Option<String>
     }
 }
 
-/// What is said of JSON that is well formed and has no value: half a surrogate pair, or a number beyond all doubles where one is
+/// What is said of JSON that is well formed and cannot be read: half a surrogate pair, or a number beyond all doubles where one is
 /// needed.
-pub(crate) const UNREADABLE: &str = "A number or a text in it has no value.";
+pub(crate) const UNREADABLE: &str = "Here is a text with half of a surrogate pair, such as \\ud83d alone, or a number that is \
+    too large for a double (above 1.8e308).";
 
 /// Checks a payload of the kind named `kind`; `endpoint` is what the request itself names, beside the payload.
 ///

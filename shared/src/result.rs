@@ -128,7 +128,7 @@ errors! {
         format!("The result has more than {RESULT_BYTES_MAX} bytes: store it and answer a reference.");
     TooDeep "too-deep" "The JSON nests too deep." format!("The result nests deeper than {RESULT_DEPTH_MAX} levels.");
     UnreadableValue "unreadable-value" "A number is beyond all doubles, or a text has half of a surrogate pair."
-        "A number or a text in the result has no value that can be shown again.";
+        "The result has a text with half of a surrogate pair, such as \\ud83d alone, or a number above 1.8e308.";
     BrokenOff "broken-off" "The body broke off." "The body with the result broke off.";
 }
 
