@@ -6,10 +6,8 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use crate::json_depth::depth_exceeds;
 use crate::limits::{RESULT_BYTES_MAX, RESULT_DEPTH_MAX};
+use crate::ndjson::BYTE_ORDER_MARK;
 use crate::ports::HttpResponse;
-
-/// What some tools write in front of a text that is UTF-8.
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// What a job came to.
 #[derive(Debug, Clone, Default)]
@@ -26,7 +24,7 @@ pub enum JobResult {
 impl JobResult {
     /// The result that these bytes are.
     pub fn of(bytes: &[u8]) -> JobResult {
-        let json = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
+        let json = bytes.strip_prefix(BYTE_ORDER_MARK.as_bytes()).unwrap_or(bytes);
         if json.is_empty() {
             return JobResult::Empty;
         }
@@ -180,9 +178,16 @@ mod tests {
         ] {
             assert_eq!(kept(json.as_bytes()).as_deref(), Some(json));
             assert_eq!(kept(format!(" {json}\r\n").as_bytes()).as_deref(), Some(json), "without white space around it");
-            assert_eq!(kept(&[BYTE_ORDER_MARK, json.as_bytes()].concat()).as_deref(), Some(json), "without the mark");
+            assert_eq!(
+                kept(&[BYTE_ORDER_MARK.as_bytes(), json.as_bytes()].concat()).as_deref(),
+                Some(json),
+                "without the mark"
+            );
         }
-        assert_eq!((JobResult::of(b""), JobResult::of(BYTE_ORDER_MARK)), (JobResult::Empty, JobResult::Empty));
+        assert_eq!(
+            (JobResult::of(b""), JobResult::of(BYTE_ORDER_MARK.as_bytes())),
+            (JobResult::Empty, JobResult::Empty)
+        );
     }
 
     #[test]
