@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::backoff::parse_retry_after;
 use crate::embed::dialect::{self, Embeddings, Refusal};
-use crate::embed::providers::{Choice, Interface, Model, Provider};
+use crate::embed::providers::{Choice, Model, Provider};
 use crate::evidence::{Digests, Exchange, Wire, wire};
 use crate::limits::EMBED_WAIT_SECONDS;
 use crate::outcome::{ErrorClass, Outcome, RetryAfter};
@@ -123,7 +123,7 @@ pub(crate) async fn call<W: Http + Clock>(world: &W, asked: &Asked<'_>, texts: &
     let request = dialect::request(asked.provider, (&asked.choice.model, asked.model), texts, asked.version);
     // Safe to repeat: it costs tokens and changes nothing.
     let answer = world.send_request(request.clone()).await;
-    let verdict = judge(&answer, asked.provider.interface, (texts.len(), dimensions), world.now_ms());
+    let verdict = judge(&answer, asked.provider, (texts.len(), dimensions), world.now_ms());
     let status = answer.as_ref().ok().map(|response| response.status);
     let tokens = if let Verdict::Vectors(embeddings) = &verdict { embeddings.tokens } else { 0 };
     let response = received(answer).map(|mut response| {
@@ -137,10 +137,11 @@ pub(crate) async fn call<W: Http + Clock>(world: &W, asked: &Asked<'_>, texts: &
 
 fn judge(
     answer: &Result<HttpResponse, HttpError>,
-    interface: Interface,
+    provider: &Provider,
     (texts, dimensions): (usize, usize),
     now_ms: i64,
 ) -> Verdict {
+    let interface = provider.interface;
     let fails = |blame, message: String| Verdict::Failed(failed(message, None), blame);
     let response = match answer {
         Ok(response) => response,
@@ -165,7 +166,7 @@ fn judge(
         400 | 413 | 422 if response.body_error.is_some() && dialect::refuses_by_body(interface) => {
             answers(Blame::AText, None)
         }
-        400 | 413 | 422 => match dialect::refusal(interface, &response.body) {
+        400 | 413 | 422 => match dialect::refusal(provider, &response.body) {
             Refusal::Texts(message) => Verdict::Refused(message),
             Refusal::Request(message) => fails(Blame::Provider, format!("The provider refuses the request: {message}")),
         },
