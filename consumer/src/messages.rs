@@ -3,7 +3,7 @@
 use longshore::cloudflare::CloudflareWorld;
 use longshore::limits::QUEUE_DELAY_SECONDS_MAX;
 use longshore::ports::Clock;
-use longshore::wire::daily_limit::seconds_to_midnight;
+use longshore::wire::daily_limit::seconds_to_reset;
 use worker::{MessageExt, QueueRetryOptionsBuilder, RawMessage};
 
 /// How long the queue keeps messages back while the database is out of reach.
@@ -14,9 +14,9 @@ pub(crate) fn retry(messages: &[RawMessage]) {
     retry_after(messages, RETRY_SECONDS);
 }
 
-/// Asks for a message again after midnight UTC, when the daily limits have ended.
-pub(crate) fn retry_tomorrow(world: &CloudflareWorld, message: &RawMessage) {
-    let seconds = seconds_to_midnight(world.now_ms()) + RETRY_SECONDS;
+/// Asks for a message again after the daily limits have ended.
+pub(crate) fn retry_after_reset(world: &CloudflareWorld, message: &RawMessage) {
+    let seconds = seconds_to_reset(world.now_ms()) + RETRY_SECONDS;
     retry_after(std::slice::from_ref(message), seconds.min(QUEUE_DELAY_SECONDS_MAX));
 }
 

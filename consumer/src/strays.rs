@@ -8,7 +8,8 @@ use longshore::ports::DatabaseError;
 use worker::wasm_bindgen::{JsCast, JsValue};
 use worker::{MessageExt, RawMessage, js_sys};
 
-use crate::messages::{retry, retry_tomorrow};
+use crate::deliver::{retry, retry_after_reset};
+use crate::messages::{retry, retry_after_reset};
 
 /// Keeps a message that cannot be read, with its bytes, and acks it.
 pub(crate) async fn keep(world: &CloudflareWorld, queue: &str, message: &RawMessage) {
@@ -21,7 +22,7 @@ pub(crate) async fn keep(world: &CloudflareWorld, queue: &str, message: &RawMess
         // It is no hint that the sweep could do without: its bytes are kept by the queue until midnight.
         Err(error @ DatabaseError::DailyLimit(_)) => {
             tracing::error!(%error, "a stray is kept tomorrow");
-            retry_tomorrow(world, message);
+            retry_after_reset(world, message);
         }
         Err(error) => {
             tracing::error!(%error, "a stray could not be kept");

@@ -1,6 +1,6 @@
 //! The body of a request as it comes, decoded if it is compressed.
 
-use futures_util::StreamExt;
+use futures_util::{Stream, StreamExt};
 use longshore::wire::gzip::{Broken, Gunzip};
 use longshore::wire::problem::Problem;
 use worker::ByteStream;
@@ -42,10 +42,13 @@ impl Coding {
 }
 
 /// A body that is being read.
-pub(crate) struct RequestBody {
-    stream: ByteStream,
+pub(crate) struct RequestBody<S = ByteStream> {
+    stream: S,
     /// None for a body that is not compressed.
     gzip: Option<Gzip>,
+    /// Bytes that the request has announced and that have not come. The runtime may report a body that broke off as one that has
+    /// ended; a gzip tells that by itself.
+    missing: usize,
 }
 
 struct Gzip {
@@ -58,16 +61,29 @@ struct Gzip {
     left: usize,
 }
 
-impl RequestBody {
-    /// The body of a request; compressed, it may come to so many bytes.
-    pub(crate) fn new(stream: ByteStream, coding: Coding, inflated_bytes_max: usize) -> RequestBody {
+/// How a body is read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Form {
+    pub(crate) coding: Coding,
+    /// Its bytes as they come, if the request announces them.
+    pub(crate) announced: Option<usize>,
+    /// Bytes that may come out of a compressed one.
+    pub(crate) inflated_bytes_max: usize,
+}
+
+impl<S, E> RequestBody<S>
+where
+    S: Stream<Item = Result<Vec<u8>, E>> + Unpin,
+{
+    /// The body of a request.
+    pub(crate) fn new(stream: S, Form { coding, announced, inflated_bytes_max }: Form) -> RequestBody<S> {
         let gzip = (coding == Coding::Gzip).then(|| Gzip {
             decoder: Gunzip::default(),
             coded: Vec::new(),
             done: 0,
             left: inflated_bytes_max,
         });
-        RequestBody { stream, gzip }
+        RequestBody { stream, gzip, missing: announced.unwrap_or(0) }
     }
 
     /// The next bytes, or none at the end. To be dropped while it waits loses nothing.
@@ -80,17 +96,19 @@ impl RequestBody {
                 return Ok(Some(inflated));
             }
             match (self.stream.next().await, &mut self.gzip) {
-                (Some(Err(_)), _) => return Err(Problem::NotJson("The body broke off.".into())),
-                (Some(Ok(bytes)), None) => return Ok(Some(bytes)),
+                (Some(Err(_)), _) => return Err(broken_off()),
+                (Some(Ok(bytes)), None) => {
+                    self.missing = self.missing.saturating_sub(bytes.len());
+                    return Ok(Some(bytes));
+                }
                 (Some(Ok(bytes)), Some(gzip)) => (gzip.coded, gzip.done) = (bytes, 0),
                 (None, Some(gzip)) if !gzip.decoder.is_whole() => return Err(broken(Broken)),
+                (None, None) if self.missing > 0 => return Err(broken_off()),
                 (None, _) => return Ok(None),
             }
         }
     }
-}
 
-impl RequestBody {
     /// Reads what is left of the body and forgets it, up to a limit: so much must a caller have sent who sends everything before
     /// reading anything.
     pub(crate) async fn pass_over(&mut self) {
@@ -125,13 +143,50 @@ impl Gzip {
     }
 }
 
+fn broken_off() -> Problem {
+    Problem::NotJson("The body broke off.".into())
+}
+
 fn broken(_: Broken) -> Problem {
     Problem::NotJson("The body is no whole gzip: it is cut, damaged, or has something after it.".into())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+
+    use futures_util::{FutureExt, stream};
+
     use super::*;
+
+    /// What is read of a body that comes in these pieces, and how it ends.
+    fn read(pieces: &[&str], announced: Option<usize>) -> (String, Result<(), Problem>) {
+        let pieces: Vec<_> = pieces.iter().map(|piece| Ok::<_, Infallible>(piece.as_bytes().to_vec())).collect();
+        let form = Form { coding: Coding::Identity, announced, inflated_bytes_max: usize::MAX };
+        let mut body = RequestBody::new(stream::iter(pieces), form);
+        let mut read = String::new();
+        loop {
+            match body.next().now_or_never().unwrap() {
+                Ok(Some(bytes)) => read.push_str(&String::from_utf8(bytes).unwrap()),
+                end => return (read, end.map(|_| ())),
+            }
+        }
+    }
+
+    #[test]
+    fn a_body_that_ends_before_its_length_broke_off() {
+        for (pieces, announced) in [(&["{}\n", "{}"][..], Some(5)), (&[], Some(0)), (&["{}"], None), (&[], None)] {
+            assert_eq!(read(pieces, announced), (pieces.concat(), Ok(())), "{pieces:?} of {announced:?}");
+        }
+        // Lines may break off between two of them, and an optional body before its first byte.
+        for (pieces, announced) in [(&["{}\n", "{}\n"][..], 7), (&["{}"], 3), (&[], 1)] {
+            assert_eq!(
+                read(pieces, Some(announced)),
+                (pieces.concat(), Err(broken_off())),
+                "{pieces:?} of {announced}"
+            );
+        }
+    }
 
     #[test]
     fn gzip_once_or_nothing() {

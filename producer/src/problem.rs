@@ -1,7 +1,7 @@
 //! Problems as RFC 9457 writes them.
 
 use http::StatusCode;
-use longshore::wire::daily_limit::seconds_to_midnight;
+use longshore::wire::daily_limit::{seconds_to_midnight, seconds_to_reset};
 use longshore::wire::gzip::CODINGS;
 use longshore::wire::invalid::InvalidField;
 use longshore::wire::problem::Problem;
@@ -51,13 +51,16 @@ pub(crate) fn answer(problem: &Problem, request_id: &str) -> Answer {
         Problem::UnsupportedEncoding => answer.with_header("accept-encoding", CODINGS),
         Problem::Unavailable => answer.with_header("retry-after", UNAVAILABLE_RETRY_SECONDS.to_string()),
         Problem::RateLimited => answer.with_header("retry-after", RATE_LIMIT_SECONDS.to_string()),
-        // Quotas and the daily limits of the platform count from midnight to midnight UTC.
-        Problem::QuotaReached | Problem::DailyLimit(_) => {
-            let now_ms = i64::try_from(Date::now().as_millis()).unwrap_or(0);
-            answer.with_header("retry-after", seconds_to_midnight(now_ms).to_string())
-        }
+        // Quotas count from midnight to midnight UTC, and so does the platform, but for some minutes.
+        Problem::QuotaReached => answer.with_header("retry-after", seconds_to_midnight(now_ms()).to_string()),
+        Problem::DailyLimit(_) => answer.with_header("retry-after", seconds_to_reset(now_ms()).to_string()),
         Problem::Restoring => answer.with_header("retry-after", RESTORING_RETRY_SECONDS.to_string()),
         Problem::StorageFull => answer.with_header("retry-after", STORAGE_RETRY_SECONDS.to_string()),
         _ => answer,
     }
+}
+
+/// The time by this Worker's clock.
+pub(crate) fn now_ms() -> i64 {
+    i64::try_from(Date::now().as_millis()).unwrap_or(0)
 }

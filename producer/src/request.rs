@@ -1,12 +1,14 @@
 //! The request as the handlers see it: raw method, path, query, and a body that is read to a cap.
 
+use longshore::limits::REQUEST_MS_MAX;
 use longshore::wire::invalid::{InvalidField, JSON, names_media_type};
 use longshore::wire::ndjson::{BYTE_ORDER_MARK, NDJSON};
 use longshore::wire::prefer::prefers_minimal;
 use longshore::wire::problem::Problem;
 use worker::Request;
 
-use crate::body::{BULK_INFLATED_BYTES_MAX, Coding, RequestBody};
+use crate::body::{BULK_INFLATED_BYTES_MAX, Coding, Form, RequestBody};
+use crate::problem::now_ms;
 
 /// A request, with its body unread.
 #[derive(Debug)]
@@ -103,12 +105,17 @@ impl ApiRequest {
     /// # Errors
     /// `NotJson` when there is none; `UnsupportedEncoding`.
     pub(crate) fn take_lines(&mut self) -> Result<RequestBody, Problem> {
-        let coding = self.coding()?;
+        let form = self.form(BULK_INFLATED_BYTES_MAX)?;
         let stream = self
             .inner
             .stream()
             .map_err(|_| Problem::NotJson("There is no body: nothing was accepted and nothing was removed.".into()))?;
-        Ok(RequestBody::new(stream, coding, BULK_INFLATED_BYTES_MAX))
+        Ok(RequestBody::new(stream, form))
+    }
+
+    /// How its body is read.
+    fn form(&self, inflated_bytes_max: usize) -> Result<Form, Problem> {
+        Ok(Form { coding: self.coding()?, announced: self.announced(), inflated_bytes_max })
     }
 
     fn coding(&self) -> Result<Coding, Problem> {
@@ -150,8 +157,15 @@ impl ApiRequest {
         let Ok(stream) = self.inner.stream() else {
             return Ok(body);
         };
-        let mut stream = RequestBody::new(stream, self.coding()?, usize::MAX);
-        while let Some(chunk) = stream.next().await? {
+        let mut stream = RequestBody::new(stream, self.form(usize::MAX)?);
+        let began_at = now_ms();
+        loop {
+            let chunk = stream.next().await?;
+            if now_ms() - began_at > REQUEST_MS_MAX {
+                let minutes = REQUEST_MS_MAX / 60_000;
+                return Err(Problem::TooLarge(format!("A body is read for {minutes} minutes at most.")));
+            }
+            let Some(chunk) = chunk else { break };
             if body.len() + chunk.len() > cap {
                 return Err(too_large());
             }

@@ -40,6 +40,7 @@ async fn assert_nothing_moves(tenant: &Tenant<'_>, waiting: &str) {
     assert_refused("an accept", &tenant.api.post("/v1/jobs", &to_endpoint("orders")).await.unwrap(), RESTORING);
     assert_refused("a retry", &tenant.act(&format!("/v1/jobs/{waiting}/retry")).await, RESTORING);
     assert_eq!(tenant.job(waiting).await["state"], "scheduled", "it can be read");
+    assert_eq!(tenant.api.get("/v1/endpoints/orders/secret").await.unwrap().status, 200, "a secret that is there");
     let search = tenant.api.post("/v1/indexes/notes/search", &json!({"query": "words"})).await.unwrap();
     assert_eq!((search.status, &search.body["hits"]), (200, &json!([])), "and searched: {}", search.text);
     let index = tenant.api.put("/v1/indexes/others", &json!({"provider": "builtin"})).await.unwrap();

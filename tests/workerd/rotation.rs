@@ -76,9 +76,9 @@ async fn shown(tenant: &Tenant<'_>) -> (Value, Value) {
     (endpoint, tenant.read("/v1/secret").await["secret"].clone())
 }
 
-/// Ticks both crons, a quarter of an hour apart, until readiness tells this of the rotation.
+/// Ticks both crons, half an hour apart, until readiness tells this of the rotation.
 async fn until(world: &World, state: &str) {
-    let past = "UPDATE rotations SET since = since - 900000, began_at = began_at - 900000";
+    let past = "UPDATE rotations SET since = since - 1800000, began_at = began_at - 1800000";
     let told = eventually(SOON, async || {
         world.runner.tick_producer().await.unwrap();
         world.runner.tick_consumer().await.unwrap();

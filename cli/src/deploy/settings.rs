@@ -53,12 +53,16 @@ fn ask_jurisdiction(options: &Options, terminal: &mut dyn Terminal) -> Result<Ju
 }
 
 impl Run<'_> {
-    /// Writes the environment's section into both files, or another plan into it.
+    /// Writes the environment's section into both files, or another plan into it, or what it lacks of a newer version.
     pub(super) fn settings(&mut self) -> Result<(), DeployError> {
         let (env, recorded) = (self.names.env.clone(), self.recorded);
         let in_files = [self.consumer.recorded(&env)?, self.producer.recorded(&env)?];
+        let mut is_added = false;
+        for (file, was) in [(&mut self.consumer, in_files[0]), (&mut self.producer, in_files[1])] {
+            is_added |= was.is_some() && file.add_missing(&self.names)?;
+        }
         if in_files == [Some(recorded); 2] {
-            return Ok(());
+            return if is_added { self.save(&format!("what [env.{env}] lacks")) } else { Ok(()) };
         }
         // Queues first: when the files name the plan, nothing is left to do for it.
         let changes_plan = in_files.iter().flatten().any(|it| it.plan != recorded.plan);

@@ -17,6 +17,8 @@ const PAID_CPU_MS: i64 = 30_000;
 const REPEATED: [&str; 4] = ["vars", "d1_databases", "r2_buckets", "queues"];
 /// The same, where the file has it.
 const REPEATED_IF_THERE: [&str; 3] = ["ratelimits", "services", "ai"];
+/// How the variables end that name queues: of all variables these alone follow from the environment's name.
+const QUEUE_VARIABLE: &str = "_QUEUE";
 
 /// What an environment's section records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -147,6 +149,37 @@ impl WranglerFile {
         let text = format!("{}\n{comment}\n{addition}", self.document);
         *self = Self::parse(&self.path, &text)?;
         self.set_plan(names, recorded.plan)
+    }
+
+    /// Adds what a newer version of the file has at its top and the section lacks: variables that name queues, and rate limits.
+    /// Whatever is there stays. Answers whether something was added.
+    pub(crate) fn add_missing(&mut self, names: &Names) -> Result<bool, DeployError> {
+        let wrong = self.wrong("the environment has no section");
+        let of_vars = self.document.get("vars").map(|item| renamed(item, names));
+        let limits = self.document.get("ratelimits").cloned();
+        let section = self.section_mut(&names.env).ok_or(wrong)?;
+        let mut is_added = false;
+        if let (Some(Item::Table(known)), Some(vars)) =
+            (of_vars, section.get_mut("vars").and_then(Item::as_table_like_mut))
+        {
+            for (key, item) in known.iter().filter(|(key, _)| key.ends_with(QUEUE_VARIABLE)) {
+                if !vars.contains_key(key) {
+                    vars.insert(key, item.clone());
+                    is_added = true;
+                }
+            }
+        }
+        let Some(Item::ArrayOfTables(limits)) = limits else { return Ok(is_added) };
+        let there = section.entry("ratelimits").or_insert(Item::ArrayOfTables(ArrayOfTables::new()));
+        let Some(there) = there.as_array_of_tables_mut() else { return Ok(is_added) };
+        for limit in &limits {
+            let name = limit.get("name").and_then(Item::as_str);
+            if !there.iter().any(|known| known.get("name").and_then(Item::as_str) == name) {
+                there.push(limit.iter().map(|(key, item)| (key, item.clone())).collect());
+                is_added = true;
+            }
+        }
+        Ok(is_added)
     }
 
     /// Writes the plan, and what depends on it.

@@ -12,7 +12,7 @@ use longshore::accept::documents::Documents;
 use longshore::accept::insert::Accepted;
 use longshore::accept::request::{NewJob, check};
 use longshore::cloudflare::CloudflareWorld;
-use longshore::limits::{BULK_BYTES_AT_ONCE, BULK_LINES_AT_ONCE, BULK_PAUSE_MS, JOB_REQUEST_BYTES_MAX};
+use longshore::limits::{BULK_BYTES_AT_ONCE, BULK_LINES_AT_ONCE, BULK_PAUSE_MS, JOB_REQUEST_BYTES_MAX, REQUEST_MS_MAX};
 use longshore::ports::Clock;
 use longshore::settings::Settings;
 use longshore::store::notify::send_hints;
@@ -57,20 +57,15 @@ impl Lines {
         }
     }
 
-    /// Waits for more; answers whether there is more, or the body paused.
-    async fn more<C: Clock>(&mut self, clock: &C, pause: Option<i64>) -> Result<bool, Problem> {
+    /// Waits so long for more; answers whether there is more, or the body paused.
+    async fn more<C: Clock>(&mut self, clock: &C, pause_ms: i64) -> Result<bool, Problem> {
         if self.ended {
             return Ok(false);
         }
-        let next = match pause {
-            None => self.body.next().await?,
-            Some(ms) => {
-                let wait = clock.sleep(Duration::from_millis(ms.unsigned_abs()));
-                match select(pin!(self.body.next()), pin!(wait)).await {
-                    Either::Left((next, _)) => next?,
-                    Either::Right(_) => return Ok(false),
-                }
-            }
+        let wait = clock.sleep(Duration::from_millis(pause_ms.unsigned_abs()));
+        let next = match select(pin!(self.body.next()), pin!(wait)).await {
+            Either::Left((next, _)) => next?,
+            Either::Right(_) => return Ok(false),
         };
         match next {
             Some(bytes) => self.buffer.extend_from_slice(&bytes),
@@ -90,6 +85,8 @@ struct Intake {
     documents: Option<Documents>,
     request_id: String,
     lines: Lines,
+    /// When its reading ends, in ms.
+    until: i64,
     /// The number of the next line, from 0.
     index: usize,
     accepts: usize,
@@ -112,8 +109,10 @@ pub(crate) fn create_jobs(
     let body = context.request.take_lines()?;
     let settings = context.settings.clone();
     let group = documents.as_ref().map(|documents| documents.group().to_owned());
+    let world = CloudflareWorld::new(&context.env).map_err(|_| Problem::Internal)?;
     let intake = Intake {
-        world: CloudflareWorld::new(&context.env).map_err(|_| Problem::Internal)?,
+        until: world.now_ms() + REQUEST_MS_MAX,
+        world,
         lines: Lines::new(body, JOB_REQUEST_BYTES_MAX),
         settings,
         caller,
@@ -169,20 +168,24 @@ impl Intake {
                 if line.as_ref().is_ok_and(|line| line.trim().is_empty()) {
                     continue;
                 }
-                if self.accepts == self.accepts_max() {
-                    let rest = format!("Line {index} and those after it were not read");
-                    // The rest in another request would take the place of those before.
-                    let advice = if self.replaces() { "nothing is replaced." } else { "send them in another request." };
-                    self.over = Some(Problem::TooLarge(format!("{rest}: {advice}")));
+                self.over = end_at(index, self.accepts_left(), self.ms_left(), self.replaces());
+                if self.over.is_some() {
                     break;
                 }
                 bytes += line.as_ref().map_or(0, String::len);
                 checked.push((index, line.and_then(|line| self.check(index, &line))));
                 continue;
             }
-            let pause = (!checked.is_empty()).then_some(BULK_PAUSE_MS);
+            let left = self.ms_left();
+            if left == 0 && !self.lines.ended {
+                self.over = end_at(self.index, 1, left, self.replaces());
+                break;
+            }
+            let pause = if checked.is_empty() { left } else { left.min(BULK_PAUSE_MS) };
             match self.lines.more(&self.world, pause).await {
                 Ok(true) => {}
+                // The time is over, which the next round tells.
+                Ok(false) if checked.is_empty() && !self.lines.ended => {}
                 Ok(false) => break,
                 Err(problem) => {
                     self.over = Some(problem);
@@ -193,9 +196,14 @@ impl Intake {
         checked
     }
 
-    /// Accepts of lines at most: what replaces a source needs one more in the end.
-    fn accepts_max(&self) -> usize {
-        self.settings.plan.bulk_accepts - usize::from(self.replaces())
+    /// Accepts of lines that are left: what replaces a source needs one more in the end.
+    fn accepts_left(&self) -> usize {
+        self.settings.plan.bulk_accepts.saturating_sub(usize::from(self.replaces()) + self.accepts)
+    }
+
+    /// How long it is still read.
+    fn ms_left(&self) -> i64 {
+        (self.until - self.world.now_ms()).clamp(0, REQUEST_MS_MAX)
     }
 
     fn replaces(&self) -> bool {
@@ -263,5 +271,38 @@ impl Intake {
             }
         }
         as_lines([summary]).into_bytes()
+    }
+}
+
+/// Why the line of that number and those after it are not read, if so: the request has made the accepts of its plan, or its time
+/// is over.
+fn end_at(index: usize, accepts_left: usize, ms_left: i64, replaces: bool) -> Option<Problem> {
+    let what = match (accepts_left, ms_left) {
+        (0, _) => format!("Line {index} and those after it were not read"),
+        (_, 0) => format!("After {} minutes line {index} and those after it were not read", REQUEST_MS_MAX / 60_000),
+        _ => return None,
+    };
+    // The rest in another request would take the place of those before.
+    let advice = if replaces { "nothing is replaced." } else { "send them in another request." };
+    Some(Problem::TooLarge(format!("{what}: {advice}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_ends_with_its_accepts_or_its_time() {
+        let told = |accepts_left, ms_left, replaces| end_at(7, accepts_left, ms_left, replaces)?.detail();
+        assert_eq!(told(1, 1, false), None);
+        assert_eq!(
+            told(0, 1, false).unwrap(),
+            "Line 7 and those after it were not read: send them in another request."
+        );
+        assert_eq!(told(0, 0, true).unwrap(), "Line 7 and those after it were not read: nothing is replaced.");
+        assert_eq!(
+            told(1, 0, false).unwrap(),
+            "After 10 minutes line 7 and those after it were not read: send them in another request."
+        );
     }
 }

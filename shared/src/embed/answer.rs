@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::limits::{EMBED_CALL_SECONDS, EMBED_REASON_CHARS, EMBED_VALUE_BYTES, REQUEST_BYTES_MAX};
 use crate::ports::HttpRequest;
+use crate::security::redact::{REDACTED, redact_url};
 use crate::wire::json_error;
 
 /// What a provider made of a call.
@@ -60,9 +61,24 @@ pub(crate) enum Refusal {
     Request(String),
 }
 
-/// What a provider says, as far as it is shown.
-pub(crate) fn shown(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(EMBED_REASON_CHARS).collect()
+/// What a provider says, as far as it is shown: its beginning, on one line, without characters that nobody sees, without the
+/// secrets of URLs and without the deployment's own key.
+pub(crate) fn shown(text: &str, key: Option<&str>) -> String {
+    let text = match key.filter(|key| !key.is_empty()) {
+        Some(key) => text.replace(key, REDACTED),
+        None => text.to_owned(),
+    };
+    let visible: String = text.chars().filter(|letter| letter.is_whitespace() || !is_invisible(*letter)).collect();
+    let word = |word: &str| if word.contains("://") { redact_url(word) } else { word.to_owned() };
+    let line = visible.split_whitespace().map(word).collect::<Vec<_>>().join(" ");
+    line.chars().take(EMBED_REASON_CHARS).collect()
+}
+
+/// Control characters, and those that turn the direction of a text or have no width.
+fn is_invisible(letter: char) -> bool {
+    letter.is_control()
+        || matches!(letter, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}')
+        || matches!(letter, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// What is said for an answer that cannot be read.
@@ -80,5 +96,31 @@ pub(crate) fn call(url: String, headers: Vec<(String, String)>, body: &Value, va
         body: body.to_string().into_bytes(),
         timeout: Duration::from_secs(EMBED_CALL_SECONDS),
         response_bytes_max: values * EMBED_VALUE_BYTES + REQUEST_BYTES_MAX,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_one_short_line_without_secrets() {
+        for (text, expected) in [
+            ("too long", "too long"),
+            ("", ""),
+            (" too\r\n\tlong\u{2028}by\u{85}far\u{a0}", "too long by far"),
+            ("\u{1b}[31mred\u{0}", "[31mred"),
+            ("a\u{202e}b\u{200b}c\u{2066}d\u{feff}e\u{ad}f\u{e0041}", "abcdef"),
+            ("no key s3cr3t.", "no key [redacted]."),
+            ("see https://u:p@a.com/x?token=t&a=1#f now", "see https://a.com/x?token=[redacted]&a=1 now"),
+            ("(https://a.com/?sig=1)", "[redacted]"),
+        ] {
+            assert_eq!(shown(text, Some("s3cr3t")), expected, "{text:?}");
+        }
+        // What is cut leaves no part of the key.
+        let late = format!("{} s3cr3t", "x".repeat(EMBED_REASON_CHARS - 4));
+        assert_eq!(shown(&late, Some("s3cr3t")), format!("{} [re", "x".repeat(EMBED_REASON_CHARS - 4)));
+        assert_eq!(shown("a b", Some("")), "a b");
+        assert_eq!(shown(&"\u{e9}".repeat(5_000), None).chars().count(), EMBED_REASON_CHARS);
     }
 }

@@ -12,7 +12,7 @@ use crate::model::evidence::{Digests, Exchange, Wire, wire};
 use crate::model::outcome::{ErrorClass, Outcome, RetryAfter};
 use crate::ports::{Clock, Http, HttpError, HttpResponse, received};
 use crate::security::redact::Redaction;
-use crate::settings::providers::{Choice, Interface, Model, Provider};
+use crate::settings::providers::{Choice, Model, Provider};
 
 /// What became of one text.
 #[derive(Debug, Clone, PartialEq)]
@@ -124,7 +124,7 @@ pub(crate) async fn call<W: Http + Clock>(world: &W, asked: &Asked<'_>, texts: &
     let request = dialect::request(asked.provider, (&asked.choice.model, asked.model), texts, asked.version);
     // Safe to repeat: it costs tokens and changes nothing.
     let answer = world.send_request(request.clone()).await;
-    let verdict = judge(&answer, asked.provider.interface, (texts.len(), dimensions), world.now_ms());
+    let verdict = judge(&answer, asked.provider, (texts.len(), dimensions), world.now_ms());
     let status = answer.as_ref().ok().map(|response| response.status);
     let tokens = if let Verdict::Vectors(embeddings) = &verdict { embeddings.tokens } else { 0 };
     let response = received(answer).map(|mut response| {
@@ -138,10 +138,11 @@ pub(crate) async fn call<W: Http + Clock>(world: &W, asked: &Asked<'_>, texts: &
 
 fn judge(
     answer: &Result<HttpResponse, HttpError>,
-    interface: Interface,
+    provider: &Provider,
     (texts, dimensions): (usize, usize),
     now_ms: i64,
 ) -> Verdict {
+    let interface = provider.interface;
     let fails = |blame, message: String| Verdict::Failed(failed(message, None), blame);
     let response = match answer {
         Ok(response) => response,
@@ -166,7 +167,7 @@ fn judge(
         400 | 413 | 422 if response.body_error.is_some() && dialect::refuses_by_body(interface) => {
             answers(Blame::AText, None)
         }
-        400 | 413 | 422 => match dialect::refusal(interface, &response.body) {
+        400 | 413 | 422 => match dialect::refusal(provider, &response.body) {
             Refusal::Texts(message) => Verdict::Refused(message),
             Refusal::Request(message) => fails(Blame::Provider, format!("The provider refuses the request: {message}")),
         },

@@ -33,10 +33,12 @@ pub(crate) fn refuses_by_body(interface: Interface) -> bool {
 }
 
 /// Reads an answer of 400, 413 or 422.
-pub(crate) fn refusal(interface: Interface, body: &[u8]) -> Refusal {
-    match interface {
+pub(crate) fn refusal(provider: &Provider, body: &[u8]) -> Refusal {
+    match provider.interface {
         Interface::WorkersAi => workers_ai::refusal(body),
-        Interface::OpenaiCompatible | Interface::Builtin => Refusal::Texts(openai::refusal(body)),
+        Interface::OpenaiCompatible | Interface::Builtin => {
+            Refusal::Texts(openai::refusal(body, provider.key.as_deref()))
+        }
     }
 }
 

@@ -65,11 +65,11 @@ pub(crate) fn read(body: &[u8], texts: usize, dimensions: usize) -> Result<Embed
 }
 
 /// What a refusal says: `{"error": {"message"}}`, or `{"error": "…"}`.
-pub(crate) fn refusal(body: &[u8]) -> String {
+pub(crate) fn refusal(body: &[u8], key: Option<&str>) -> String {
     let value: Value = serde_json::from_slice(body).unwrap_or_default();
     let error = &value["error"];
     let text = error["message"].as_str().or(error.as_str()).unwrap_or("It gave no reason.");
-    shown(text)
+    shown(text, key)
 }
 
 #[cfg(test)]
@@ -129,9 +129,12 @@ mod tests {
 
     #[test]
     fn a_refusal_says_why() {
-        assert_eq!(refusal(br#"{"error":{"message":"too\u0000 long"}}"#), "too long");
-        assert_eq!(refusal(br#"{"error":"no such model"}"#), "no such model");
-        assert_eq!(refusal(b"<html>"), "It gave no reason.");
-        assert_eq!(refusal(format!(r#"{{"error":"{}"}}"#, "x".repeat(5_000)).as_bytes()).len(), EMBED_REASON_CHARS);
+        assert_eq!(refusal(br#"{"error":{"message":"too\u0000 long"}}"#, None), "too long");
+        assert_eq!(refusal(br#"{"error":"no such model hush"}"#, Some("hush")), "no such model [redacted]");
+        assert_eq!(refusal(b"<html>", None), "It gave no reason.");
+        assert_eq!(
+            refusal(format!(r#"{{"error":"{}"}}"#, "x".repeat(5_000)).as_bytes(), None).len(),
+            EMBED_REASON_CHARS
+        );
     }
 }

@@ -55,7 +55,7 @@ pub(crate) fn read(body: &[u8], texts: usize, dimensions: usize) -> Result<Embed
 pub(crate) fn refusal(body: &[u8]) -> Refusal {
     let value: Value = serde_json::from_slice(body).unwrap_or_default();
     let text = value["description"].as_str().or(value["errors"][0]["message"].as_str());
-    let reason = shown(text.unwrap_or("It gave no reason."));
+    let reason = shown(text.unwrap_or("It gave no reason."), None);
     match code_of(&value) {
         Some(code) if CODES_OF_REQUEST.contains(&code) => Refusal::Request(format!("{reason} ({code})")),
         _ => Refusal::Texts(reason),

@@ -2,9 +2,11 @@
 //!
 //! The local runtime enforces few of the platform's limits, so the code asserts them itself.
 
+mod bulk;
 pub mod plan;
 mod platform;
 
+pub use bulk::*;
 pub use platform::*;
 
 // ---- Time: clocks, leases, the sweep ----
@@ -305,16 +307,6 @@ pub const NOTE_BYTES_MAX: usize = 1_000;
 pub const KEY_WINDOW_SECONDS_DEFAULT: u32 = 86_400;
 /// How long an idempotency key may hold: 30 days.
 pub const KEY_WINDOW_SECONDS_MAX: u32 = 30 * 86_400;
-/// Jobs of one JSON batch.
-pub const BATCH_JOBS_MAX: usize = 1_000;
-/// Bytes of one JSON batch.
-pub const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// Lines of a bulk request that one accept makes durable: with 200 of them 100,000 lines are in.
-pub const BULK_LINES_AT_ONCE: usize = 500;
-/// Bytes of those lines, which are in memory at once.
-pub const BULK_BYTES_AT_ONCE: usize = 1024 * 1024;
-/// A bulk request that pauses for this long has what it sent so far accepted.
-pub const BULK_PAUSE_MS: i64 = 50;
 /// Bytes of a request that carries no job.
 pub const REQUEST_BYTES_MAX: usize = 64 * 1024;
 /// Room around a payload for the rest of a job's request.

@@ -162,7 +162,7 @@ pub async fn put_endpoint<W: Database + Clock>(
     let statements = vec![
         sql!("put_endpoint", json_param(&row)),
         // A secret for a new endpoint, and for a tombstone that comes back; any other has one.
-        secrets::make_one(world, &settings.keys, (tenant, id)),
+        secrets::make_one(world, settings, (tenant, id)),
         read_statement(tenant, id),
     ];
     let answers = batch(world, statements).await.map_err(|error| unavailable(&error))?;
@@ -226,10 +226,10 @@ pub async fn change_endpoint<W: Database + Clock>(
     if answers.first().is_none_or(Vec::is_empty) { Err(Problem::NotFound) } else { Ok(()) }
 }
 
-/// The signing secrets of an endpoint, the newest first, as receivers are configured with them.
+/// The signing secrets of an endpoint, the newest first, as receivers are configured with them. One that is missing is made.
 ///
 /// # Errors
-/// `NotFound`; `Unavailable`.
+/// `NotFound`; `Restoring` when one is missing in a store of another epoch; `Unavailable`.
 pub async fn read_secrets<W: Database + Clock>(
     world: &W,
     settings: &Settings,
@@ -237,7 +237,7 @@ pub async fn read_secrets<W: Database + Clock>(
     id: &str,
 ) -> Result<Value, Problem> {
     let owner = (tenant, id);
-    let making = secrets::make_one(world, &settings.keys, owner);
+    let making = secrets::make_one(world, settings, owner);
     let statements = vec![making, read_statement(tenant, id), secrets::reading(owner)];
     let answers = batch(world, statements).await.map_err(|error| unavailable(&error))?;
     let row: EndpointRow = first_as(answers.get(1)).map_err(|error| unavailable(&error))?.ok_or(Problem::NotFound)?;
@@ -247,10 +247,21 @@ pub async fn read_secrets<W: Database + Clock>(
 fn secrets_json(settings: &Settings, row: &EndpointRow, stored: Option<&Rows>) -> Result<Value, Problem> {
     let stored: Vec<SealedSecret> = rows_as(stored.unwrap_or(&Vec::new())).map_err(|error| unavailable(&error))?;
     let (owner, generation) = ((row.tenant.as_str(), row.id.as_str()), (row.generation, row.rotated_at));
-    shown(signing_now(&settings.keys, owner, &stored, generation, row.now))
+    shown(settings, owner, &stored, generation, row.now)
 }
 
-fn shown(secrets: Option<Vec<SigningSecret>>) -> Result<Value, Problem> {
+fn shown(
+    settings: &Settings,
+    owner: (&str, &str),
+    stored: &[SealedSecret],
+    generation: (u32, Option<i64>),
+    now_ms: i64,
+) -> Result<Value, Problem> {
+    // Whoever asks has tried to make it first, and a store of the deployment's epoch would have it.
+    if !stored.iter().any(|(known, _)| *known == generation.0) {
+        return Err(Problem::Restoring);
+    }
+    let secrets = signing_now(&settings.keys, owner, stored, generation, now_ms);
     let texts: Vec<_> = secrets.unwrap_or_default().iter().map(SigningSecret::to_whsec).collect();
     if texts.is_empty() {
         tracing::error!("a signing secret does not open: is the MASTER_KEY that sealed it missing?");
@@ -262,18 +273,18 @@ fn shown(secrets: Option<Vec<SigningSecret>>) -> Result<Value, Problem> {
 /// The secret that signs a tenant's jobs to bare urls, which is made when it is first needed. It has one generation.
 ///
 /// # Errors
-/// `Unavailable`.
+/// `Restoring` when it is missing in a store of another epoch; `Unavailable`.
 pub async fn read_tenant_secret<W: Database + Clock>(
     world: &W,
     settings: &Settings,
     tenant: &str,
 ) -> Result<Value, Problem> {
     let owner = (tenant, "");
-    let statements = vec![secrets::make_one(world, &settings.keys, owner), secrets::reading(owner)];
+    let statements = vec![secrets::make_one(world, settings, owner), secrets::reading(owner)];
     let answers = batch(world, statements).await.map_err(|error| unavailable(&error))?;
     let stored: Vec<SealedSecret> =
         rows_as(answers.last().unwrap_or(&Vec::new())).map_err(|error| unavailable(&error))?;
-    shown(signing_now(&settings.keys, owner, &stored, (1, None), 0))
+    shown(settings, owner, &stored, (1, None), 0)
 }
 
 /// Gives an endpoint a new secret; the one before it signs too for a day. Answers both.
@@ -292,7 +303,7 @@ pub async fn rotate_secret<W: Database + Clock>(
     let owner = (tenant, id);
     let statements = vec![
         sql!("rotate_secret", tenant, id, i64::from(seen.generation)),
-        secrets::make_one(world, &settings.keys, owner),
+        secrets::make_one(world, settings, owner),
         secrets::forgetting(owner),
         secrets::reading(owner),
         read_statement(tenant, id),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::model::result::JobResult;
-use crate::wire::daily_limit::{DailyLimit, wait_for_midnight};
+use crate::wire::daily_limit::{DailyLimit, seconds_to_reset};
 
 /// What a handler answers. It never acks, retries or writes state itself.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,10 +42,10 @@ impl Outcome {
         Outcome::Failed { class, message: message.into(), retry_after: None }
     }
 
-    /// What becomes of an attempt that needs what is spent for today: it waits for midnight and spends no failure.
+    /// What becomes of an attempt that needs what is spent for today: it waits for the reset and spends no failure.
     pub(crate) fn spent(limit: DailyLimit, now_ms: i64) -> Outcome {
         let message = format!("The account has no {limit} left today.");
-        let retry_after = Some(RetryAfter::Deferral(wait_for_midnight(now_ms)));
+        let retry_after = Some(RetryAfter::Deferral(Duration::from_secs(u64::from(seconds_to_reset(now_ms)))));
         Outcome::Failed { class: ErrorClass::DailyLimit, message, retry_after }
     }
 
@@ -176,6 +176,18 @@ impl JobError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::DAY_MS;
+
+    #[test]
+    fn what_is_spent_just_after_midnight_is_asked_for_again_in_minutes() {
+        let Outcome::Failed { class, retry_after, .. } =
+            Outcome::spent(DailyLimit::RowsWritten, 20_000 * DAY_MS + 5_000)
+        else {
+            panic!("it is a failure");
+        };
+        let minutes = RetryAfter::Deferral(Duration::from_secs(895));
+        assert_eq!((class, retry_after), (ErrorClass::DailyLimit, Some(minutes)));
+    }
 
     #[test]
     fn every_status_has_its_class() {

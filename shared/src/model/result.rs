@@ -7,9 +7,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use crate::limits::{RESULT_BYTES_MAX, RESULT_DEPTH_MAX};
 use crate::ports::HttpResponse;
 use crate::wire::json_depth::depth_exceeds;
-
-/// What some tools write in front of a text that is UTF-8.
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+use crate::wire::ndjson::BYTE_ORDER_MARK;
 
 /// What a job came to.
 #[derive(Debug, Clone, Default)]
@@ -26,7 +24,7 @@ pub enum JobResult {
 impl JobResult {
     /// The result that these bytes are.
     pub fn of(bytes: &[u8]) -> JobResult {
-        let json = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
+        let json = bytes.strip_prefix(BYTE_ORDER_MARK.as_bytes()).unwrap_or(bytes);
         if json.is_empty() {
             return JobResult::Empty;
         }
@@ -128,7 +126,7 @@ errors! {
         format!("The result has more than {RESULT_BYTES_MAX} bytes: store it and answer a reference.");
     TooDeep "too-deep" "The JSON nests too deep." format!("The result nests deeper than {RESULT_DEPTH_MAX} levels.");
     UnreadableValue "unreadable-value" "A number is beyond all doubles, or a text has half of a surrogate pair."
-        "A number or a text in the result has no value that can be shown again.";
+        "The result has a text with half of a surrogate pair, such as \\ud83d alone, or a number above 1.8e308.";
     BrokenOff "broken-off" "The body broke off." "The body with the result broke off.";
 }
 
@@ -180,9 +178,16 @@ mod tests {
         ] {
             assert_eq!(kept(json.as_bytes()).as_deref(), Some(json));
             assert_eq!(kept(format!(" {json}\r\n").as_bytes()).as_deref(), Some(json), "without white space around it");
-            assert_eq!(kept(&[BYTE_ORDER_MARK, json.as_bytes()].concat()).as_deref(), Some(json), "without the mark");
+            assert_eq!(
+                kept(&[BYTE_ORDER_MARK.as_bytes(), json.as_bytes()].concat()).as_deref(),
+                Some(json),
+                "without the mark"
+            );
         }
-        assert_eq!((JobResult::of(b""), JobResult::of(BYTE_ORDER_MARK)), (JobResult::Empty, JobResult::Empty));
+        assert_eq!(
+            (JobResult::of(b""), JobResult::of(BYTE_ORDER_MARK.as_bytes())),
+            (JobResult::Empty, JobResult::Empty)
+        );
     }
 
     #[test]

@@ -103,7 +103,7 @@ fn when(problem: &Problem) -> &'static str {
         Problem::StorageFull => "The database is above 90 % of its size. What was accepted is safe and runs on.",
         Problem::Restoring => {
             "The deployment's EPOCH is not the store's: an operator brings the store back to an earlier time, and has not said \
-             yet what is to become of its jobs. Reading is allowed."
+             yet what is to become of its jobs. Reading is allowed; a signing secret that is missing is not made."
         }
         Problem::DailyLimit(_) => {
             "Cloudflare's free plan allows an account so many rows read and written a day. Until midnight UTC what needs more of \
@@ -148,8 +148,8 @@ fn what_to_do(problem: &Problem) -> &'static str {
         Problem::StorageFull => "Repeat after Retry-After with the same idempotency key; an operator makes room.",
         Problem::Restoring => "Repeat after Retry-After with the same idempotency key; an operator is at work.",
         Problem::DailyLimit(_) => {
-            "Repeat after Retry-After, which is midnight UTC, with the same idempotency key; or the operator upgrades the \
-             account to the paid plan."
+            "Repeat after Retry-After with the same idempotency key: it is midnight UTC, and just after midnight, when the \
+             limit may end some minutes late, a quarter past. Or the operator upgrades the account to the paid plan."
         }
         Problem::Unavailable => {
             "Repeat after Retry-After with the same idempotency key: then it is one job either way."

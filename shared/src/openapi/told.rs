@@ -191,7 +191,9 @@ impl Told {
                 Problem::Unavailable,
             ]);
         }
-        let writes = route.method != "GET" && !route.operation().is_some_and(Operation::is_of_any_epoch);
+        // These make what is missing.
+        let makes = matches!(route.operation(), Some(Operation::ReadSecret | Operation::ReadTenantSecret));
+        let writes = (route.method != "GET" || makes) && !route.operation().is_some_and(Operation::is_of_any_epoch);
         if route.scope().is_some() && writes {
             all.push(Problem::Restoring);
         }

@@ -57,7 +57,7 @@ async fn with_secrets<W: Database + Clock>(
     if owners.is_empty() {
         return Ok(claimed);
     }
-    match batch(world, vec![secrets::make(world, &settings.keys, &owners), reading]).await {
+    match batch(world, vec![secrets::make(world, settings, &owners), reading]).await {
         Ok(answers) => rows_as(answers.last().unwrap_or(&Vec::new())),
         Err(error) => {
             tracing::warn!(%error, "signing secrets could not be made");

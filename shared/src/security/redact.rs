@@ -4,9 +4,11 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use serde_json::value::RawValue;
 use url::{Url, form_urlencoded};
 
 use crate::limits::REDACTED_BODY_BYTES_MAX;
+use crate::wire::raw::{members, name_of, object_of};
 
 /// What stands in the place of a secret.
 pub const REDACTED: &str = "[redacted]";
@@ -97,9 +99,9 @@ impl Redaction {
         is_secret_name(name) || self.headers.iter().any(|configured| configured.eq_ignore_ascii_case(name))
     }
 
-    /// The body with the values at the pointers replaced. Without pointers, and for an empty body, the bytes are
-    /// unchanged. With pointers the JSON is written anew, so nothing hides in a field given twice; a body that does not
-    /// parse or is too large for that, or a text that is no pointer, hides the whole body. Redact before cutting: a cut body does not parse.
+    /// The body with the values at the pointers replaced, also in a field that is given twice; all other names, numbers and texts
+    /// stay as they were written. Without pointers, and for an empty body, the bytes are unchanged. A body that does not parse or
+    /// is too large for that, or a text that is no pointer, hides the whole body. Redact before cutting: a cut body does not parse.
     pub fn redact_body(&self, body: &[u8]) -> Vec<u8> {
         if self.body_pointers.is_empty() || body.is_empty() {
             return body.to_vec();
@@ -112,17 +114,38 @@ impl Redaction {
         if body.len() > REDACTED_BODY_BYTES_MAX {
             return None;
         }
-        let mut json: Value = serde_json::from_slice(body).ok()?;
-        for pointer in &self.body_pointers {
-            if !is_pointer(pointer) {
-                return None;
-            }
-            if let Some(value) = json.pointer_mut(pointer) {
-                *value = Value::from(REDACTED);
-            }
-        }
-        serde_json::to_vec(&json).ok()
+        let json = std::str::from_utf8(body).ok()?;
+        // What has no value for a reader may have a name that is none, which no pointer can be compared with.
+        serde_json::from_str::<Value>(json).ok()?;
+        let pointers: Option<Vec<Vec<String>>> = self.body_pointers.iter().map(|pointer| steps(pointer)).collect();
+        let pointers = pointers?;
+        Some(hide(json, &pointers.iter().map(Vec::as_slice).collect::<Vec<_>>()).into_bytes())
     }
+}
+
+/// The names and places that a JSON Pointer goes through; `None` for a text that is none.
+fn steps(pointer: &str) -> Option<Vec<String>> {
+    let plain = |step: &str| step.replace("~1", "/").replace("~0", "~");
+    is_pointer(pointer).then(|| pointer.split('/').skip(1).map(plain).collect())
+}
+
+/// The JSON with the values hidden that these steps lead to, as many as there are of one name.
+fn hide(json: &str, pointers: &[&[String]]) -> String {
+    if pointers.iter().any(|steps| steps.is_empty()) {
+        return Value::from(REDACTED).to_string();
+    }
+    let inner = |name: &str, value: &RawValue| {
+        let led = pointers.iter().filter_map(|steps| steps.split_first().filter(|(first, _)| *first == name));
+        let below: Vec<_> = led.map(|(_, rest)| rest).collect();
+        if below.is_empty() { value.get().to_owned() } else { hide(value.get(), &below) }
+    };
+    if let Some(members) = members(json) {
+        let hidden: Vec<_> = members.iter().map(|(name, value)| (name.get(), inner(&name_of(name), value))).collect();
+        return object_of(hidden.iter().map(|(name, value)| (*name, value.as_str())));
+    }
+    let Ok(items) = serde_json::from_str::<Vec<&RawValue>>(json) else { return json.to_owned() };
+    let hidden: Vec<_> = items.iter().enumerate().map(|(at, item)| inner(&at.to_string(), item)).collect();
+    format!("[{}]", hidden.join(","))
 }
 
 /// Whether a header or a query parameter of this name always holds a secret, whatever is configured.

@@ -12,6 +12,7 @@ use crate::ports::{Clock, Param, Statement};
 use crate::security::keyring::Keyring;
 use crate::security::seal::{SealedFor, nonce, open, seal};
 use crate::security::signing::{SealedSecret, SigningSecret};
+use crate::settings::Settings;
 use crate::store::{json_param, sql};
 
 /// What signing secrets are sealed for.
@@ -25,20 +26,21 @@ pub fn place((tenant, endpoint): Owner<'_>) -> SealedFor<'_> {
     SealedFor { purpose: PURPOSE, tenant, context: endpoint }
 }
 
-/// Makes the secrets of these owners in their current generations, where they are missing.
+/// Makes the secrets of these owners in their current generations, where they are missing, in a store of the deployment's epoch:
+/// one that was restored waits to be confirmed, and is not written.
 ///
 /// Safe to repeat: what is there stays.
-pub(crate) fn make<C: Clock>(clock: &C, keys: &Keyring, owners: &BTreeSet<Owner<'_>>) -> Statement {
+pub(crate) fn make<C: Clock>(clock: &C, settings: &Settings, owners: &BTreeSet<Owner<'_>>) -> Statement {
     let row = |owner: &Owner<'_>| {
-        let sealed = seal(keys, place(*owner), nonce(clock), &random_bytes(clock));
+        let sealed = seal(&settings.keys, place(*owner), nonce(clock), &random_bytes(clock));
         json!([owner.0, owner.1, sealed])
     };
-    sql!("make_secrets", json_param(&owners.iter().map(row).collect::<Value>()))
+    sql!("make_secrets", json_param(&owners.iter().map(row).collect::<Value>()), settings.epoch)
 }
 
 /// The same for one owner.
-pub(crate) fn make_one<C: Clock>(clock: &C, keys: &Keyring, owner: Owner<'_>) -> Statement {
-    make(clock, keys, &BTreeSet::from([owner]))
+pub(crate) fn make_one<C: Clock>(clock: &C, settings: &Settings, owner: Owner<'_>) -> Statement {
+    make(clock, settings, &BTreeSet::from([owner]))
 }
 
 /// Reads the stored secrets of an endpoint, the newest first.

@@ -27,7 +27,7 @@ use crate::store::{batch, first_as, json_param, rows_as, sql};
 use crate::sweep::erase::{Erasure, erase};
 use crate::sweep::orphans::{Walk, walk};
 use crate::sweep::rotation::Rotation;
-use crate::wire::daily_limit::ms_to_midnight;
+use crate::wire::daily_limit::ms_to_reset;
 use crate::wire::lane::Lane;
 
 /// What a sweep did.
@@ -111,7 +111,9 @@ pub async fn sweep<W: World>(world: &W, settings: &Settings) -> Result<Swept, Da
     let strays = sql!("purge_strays", settings.plan.retention_dead_ms, SWEEP_ROWS_MAX);
     let groups = sql!("purge_groups", settings.plan.retention_dead_ms, SWEEP_ROWS_MAX);
     let usage = sql!("purge_usage", USAGE_DAYS, SWEEP_ROWS_MAX);
-    batch(world, vec![strays, groups, usage, stamp("swept_at")]).await?;
+    let mut statements = vec![strays, groups, usage, stamp("swept_at")];
+    statements.extend(rotation::forgetting_all(settings));
+    batch(world, statements).await?;
     if let Some(erasure) = standing.erasure {
         swept.erased = erase(world, settings, erasure, standing.now).await?;
     }
@@ -221,7 +223,7 @@ async fn look<W: World>(
             takes_hints = false;
             to_run.extend(hints);
             // Other sweeps of the day try no more, and `/readyz` says it.
-            set_meta(world, &[("queue_spent_until", standing.now + ms_to_midnight(standing.now))]).await?;
+            set_meta(world, &[("queue_spent_until", standing.now + ms_to_reset(standing.now))]).await?;
         }
     }
     // Tasks last: they may take minutes, and other sweeps go on beside this one.

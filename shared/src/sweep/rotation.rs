@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::kinds::target::{SEAL_PURPOSE, endpoint_header, job_header};
 use crate::kinds::webhook::SEALED;
-use crate::limits::{RESEALED_BYTES, RESEALED_ROWS, WALL_MS_MAX};
+use crate::limits::{RESEALED_BYTES, RESEALED_ROWS, ROTATION_WAIT_MS};
 use crate::ports::{Clock, Database, DatabaseError, Statement};
 use crate::security::keyring::Keyring;
 use crate::security::seal::{SealedFor, nonce, reseal};
@@ -169,7 +169,7 @@ impl Rotation {
 
     /// A round that found nothing is the last one, if nobody can write any more what was read before it began.
     fn end_round(&mut self, now: i64) {
-        let settled_at = self.since + WALL_MS_MAX;
+        let settled_at = self.since + ROTATION_WAIT_MS;
         if self.found == 0 && self.began_at >= settled_at {
             self.done_at = Some(now);
         }
@@ -190,6 +190,12 @@ impl Rotation {
 /// Deletes where the walks of other rotations stand.
 fn forgetting(keys: &str) -> Statement {
     sql!("forget_rotations", keys)
+}
+
+/// Deletes where all walks stand, if no key is rotated out: a rotation that went back and begins again walks anew, also the one
+/// that had ended, because the old key has sealed meanwhile. Else nothing.
+pub(crate) fn forgetting_all(settings: &Settings) -> Option<Statement> {
+    settings.keys.old().is_none().then(|| forgetting(""))
 }
 
 /// Takes some steps of the walk. Answers how many values were sealed again.

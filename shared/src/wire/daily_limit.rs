@@ -1,10 +1,10 @@
 //! The daily limits of Cloudflare's free plan: how the errors of D1 and Queues are recognised, and when a limit ends.
 //!
 //! A daily limit lasts until midnight UTC. Until then a repeated call fails again and spends time for nothing, so no call is
-//! repeated: callers answer at once, and the work waits for the sweep after midnight.
+//! repeated: callers answer at once, and the work waits for the sweep after midnight. A refusal that comes soon after midnight
+//! is still one of the day before, and waits [`RESET_GRACE_MS`] at most.
 
 use std::fmt;
-use std::time::Duration;
 
 use crate::limits::DAY_MS;
 
@@ -19,9 +19,14 @@ pub enum DailyLimit {
     QueueOperations,
 }
 
-/// The code of Queues' error for a spent day
-/// (<https://developers.cloudflare.com/queues/reference/error-codes/>); it stands at the end of the message.
-const QUEUE_LIMIT_CODE: &str = "10253";
+/// How Queues' error for a spent day ends: with its code in parentheses
+/// (<https://developers.cloudflare.com/queues/reference/error-codes/>, and workerd's `queue.c++`).
+const QUEUE_LIMIT_ENDING: &str = "(10253)";
+
+/// How long after midnight UTC a refusal still counts for the day that has ended: the account's counters are reset some minutes
+/// late, and a Worker's clock may be ahead. Without it the work of such a minute would wait for 24 hours. After 15 minutes the
+/// new day itself is spent.
+pub const RESET_GRACE_MS: i64 = 15 * 60_000;
 
 impl DailyLimit {
     /// Recognises D1's error text, of which two are fixed: `Your account has exceeded D1's free tier daily row read limit. ...`
@@ -38,10 +43,10 @@ impl DailyLimit {
         }
     }
 
-    /// Recognises the error of a queue by its code.
+    /// Recognises the error of a queue by its code, which ends the text. The same digits elsewhere are no code: a text may
+    /// quote the id of a message.
     pub fn of_queue(text: &str) -> Option<DailyLimit> {
-        let mut numbers = text.split(|letter: char| !letter.is_ascii_alphanumeric());
-        numbers.any(|number| number == QUEUE_LIMIT_CODE).then_some(DailyLimit::QueueOperations)
+        text.trim_end().ends_with(QUEUE_LIMIT_ENDING).then_some(DailyLimit::QueueOperations)
     }
 
     /// The name in the API.
@@ -64,19 +69,27 @@ impl fmt::Display for DailyLimit {
     }
 }
 
-/// Milliseconds from `now_ms` to the next midnight UTC, 1 at least.
-pub fn ms_to_midnight(now_ms: i64) -> i64 {
-    DAY_MS - now_ms.rem_euclid(DAY_MS)
+/// Milliseconds until a limit that refuses at `now_ms` has ended, 1 at least: to the next midnight UTC, or to the end of the
+/// grace after the last one.
+pub fn ms_to_reset(now_ms: i64) -> i64 {
+    let into_day = now_ms.rem_euclid(DAY_MS);
+    let end = if into_day < RESET_GRACE_MS { RESET_GRACE_MS } else { DAY_MS };
+    end - into_day
 }
 
 /// The same in whole seconds, rounded up.
-pub fn seconds_to_midnight(now_ms: i64) -> u32 {
-    u32::try_from(ms_to_midnight(now_ms).unsigned_abs().div_ceil(1_000)).unwrap_or(u32::MAX)
+pub fn seconds_to_reset(now_ms: i64) -> u32 {
+    whole_seconds(ms_to_reset(now_ms))
 }
 
-/// The same as a wait.
-pub(crate) fn wait_for_midnight(now_ms: i64) -> Duration {
-    Duration::from_secs(u64::from(seconds_to_midnight(now_ms)))
+/// Seconds from `now_ms` to the next midnight UTC, rounded up: when our own quotas count anew.
+pub fn seconds_to_midnight(now_ms: i64) -> u32 {
+    whole_seconds(DAY_MS - now_ms.rem_euclid(DAY_MS))
+}
+
+/// Rounds up; nothing here is longer than a day, which fits.
+fn whole_seconds(ms: i64) -> u32 {
+    u32::try_from(ms.unsigned_abs().div_ceil(1_000)).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
@@ -114,10 +127,23 @@ mod tests {
 
     #[test]
     fn the_code_of_queues_is_recognised() {
-        for text in ["Queue sendBatch failed: Daily limit exceeded. (10253)", "error 10253", "code=10253: too many"] {
+        for text in [
+            "Daily limit exceeded (10253)",
+            "Error: Queue sendBatch failed: Daily limit exceeded. (10253)\n",
+            "(10253)",
+        ] {
             assert_eq!(DailyLimit::of_queue(text), Some(DailyLimit::QueueOperations), "{text}");
         }
-        for other in ["Queue send failed: Too Many Requests (10250)", "message 9102531 failed", "a10253", ""] {
+        for other in [
+            "Queue send failed: Too Many Requests (10250)",
+            "message 9102531 failed",
+            "a10253",
+            "",
+            "10253",
+            "The message 10253 is too large (10210)",
+            "The queue (10253) is busy (10250)",
+            "Bad Gateway (110253)",
+        ] {
             assert_eq!(DailyLimit::of_queue(other), None, "{other}");
         }
     }
@@ -135,7 +161,22 @@ mod tests {
         ] {
             assert_eq!(seconds_to_midnight(now), seconds, "{now}");
         }
-        assert_eq!(wait_for_midnight(midnight - 7_000), Duration::from_secs(7));
-        assert_eq!(ms_to_midnight(midnight - 1), 1);
+    }
+
+    #[test]
+    fn a_refusal_soon_after_midnight_waits_for_minutes() {
+        let midnight = 20_000 * DAY_MS;
+        for (now, ms) in [
+            (midnight - 7_000, 7_000),
+            (midnight - 1, 1),
+            (midnight, RESET_GRACE_MS),
+            (midnight + 60_000, RESET_GRACE_MS - 60_000),
+            (midnight + RESET_GRACE_MS - 1, 1),
+            (midnight + RESET_GRACE_MS, DAY_MS - RESET_GRACE_MS),
+            (-1, 1),
+        ] {
+            assert_eq!(ms_to_reset(now), ms, "{now}");
+        }
+        assert_eq!((seconds_to_reset(midnight + 1), seconds_to_reset(midnight - 1)), (900, 1));
     }
 }

@@ -256,9 +256,10 @@ fn is_token(name: &str) -> bool {
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }
 
-/// What is said of JSON that is well formed and has no value: half a surrogate pair, or a number beyond all doubles where one is
+/// What is said of JSON that is well formed and cannot be read: half a surrogate pair, or a number beyond all doubles where one is
 /// needed.
-pub(crate) const UNREADABLE: &str = "A number or a text in it has no value.";
+pub(crate) const UNREADABLE: &str = "Here is a text with half of a surrogate pair, such as \\ud83d alone, or a number that is \
+    too large for a double (above 1.8e308).";
 
 #[cfg(test)]
 mod tests {
@@ -288,6 +289,16 @@ mod tests {
         assert_eq!(shape(r#"{"name":"\ud800"}"#), ("#/payload/name".into(), "unreadable-value"));
         assert_eq!(shape(r#"{"name":"a","list":[1,1e400]}"#), ("#/payload/list/1".into(), "unreadable-value"));
         assert_eq!(shape(r#"{"name":1e400}"#), ("#/payload/name".into(), "unreadable-value"));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told_in_plain_words() {
+        for text in [r#"{"name":"\ud800"}"#, r#"{"name":1e400}"#] {
+            let Err(Unreadable::Shape(field)) = read::<Shape>(text.as_bytes(), "#") else { panic!("{text}") };
+            for word in ["half of a surrogate pair", r"\ud83d", "too large for a double", "1.8e308"] {
+                assert!(field.detail.contains(word), "{}: {word}", field.detail);
+            }
+        }
     }
 
     #[test]

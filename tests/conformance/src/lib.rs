@@ -78,7 +78,7 @@ macro_rules! for_each_case {
                 usage_leaves_by_age;
             secrets: an_endpoint_keeps_its_secret, a_rotation_keeps_two_secrets, a_deleted_endpoint_forgets_its_secret,
                 a_default_secret_is_made_once, secrets_leave_with_their_tenant;
-            restoring: another_epoch_moves_nothing, a_restored_store_is_told_once;
+            restoring: another_epoch_moves_nothing, another_epoch_makes_no_secret, a_restored_store_is_told_once;
             grouping: a_group_counts_each_job_once, ends_are_counted_by_their_kind, what_the_sweep_ends_counts;
             indexing: a_document_is_found, what_is_unchanged_is_left_alone, the_last_accepted_stands, segments_follow,
                 a_dropped_index_leaves_in_pieces, an_erased_tenant_has_no_index, documents_are_exported, what_has_left_takes_no_place,

@@ -7,10 +7,10 @@ use longshore::limits::{HOUR_MS, PAYLOAD_INLINE_BYTES};
 use longshore::settings::Settings;
 use longshore::wire::problem::Problem;
 use longshore::wire::time::rfc3339;
+use longshore_kit::client::early_in_a_day;
 use serde_json::{Value, json};
 
 use super::stand::{Case, Stand, Store, request};
-use longshore_kit::client::early_in_a_day;
 
 impl<S: Store> Case<'_, S> {
     /// Accepts jobs by these settings, as requests of `ms` from now: each with a key of its own.
@@ -122,9 +122,17 @@ pub async fn what_is_refused_if_new_writes_nothing<S: Store>(stand: &Stand<S>) {
     for (key, job) in [("new", &late), ("large", &large), ("off", &nowhere)] {
         assert_eq!(slugs(case.accept_later(&settings, HOUR_MS, &[(key, job)]).await), ["invalid-request"], "{key}");
     }
+    // Twice in one request it is told the same twice: the first has not taken the key.
+    for (first, second) in [("new", "new"), ("large", "large"), ("off", "off")] {
+        let body = |key| jobs.iter().find(|(known, _)| *known == key).unwrap().1;
+        let twice = [(first, body(first)), ("neighbour", &good), (second, body(second))];
+        let answers = case.accept_later(&settings, HOUR_MS, &twice).await.unwrap();
+        assert_eq!([0, 2].map(|at| slug(&answers[at])), ["invalid-request"; 2], "{first}");
+        assert_eq!(answers[0].as_ref().err(), answers[2].as_ref().err(), "{first}");
+    }
     // Its key was never taken.
     assert_eq!(slugs(case.accept_later(&settings, 0, &[("new", &good)]).await), ["accepted"]);
-    assert_eq!((case.count_jobs().await, case.count_objects()), (4, 1));
+    assert_eq!((case.count_jobs().await, case.count_objects()), (5, 1));
 }
 
 /// A key whose window has ended has no job any more: then it is refused as any new one.

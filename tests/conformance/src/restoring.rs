@@ -3,6 +3,7 @@
 use longshore::accept::authorize::Caller;
 use longshore::accept::insert::accept;
 use longshore::accept::request::check;
+use longshore::manage::endpoints::{read_secrets, read_tenant_secret};
 use longshore::manage::operate::{Restored, RestoredJobs, restored, set_paused};
 use longshore::model::state::State;
 use longshore::run::claim::claim;
@@ -49,6 +50,30 @@ pub async fn another_epoch_moves_nothing<S: Store>(stand: &Stand<S>) {
     assert_eq!(case.accepted_in(0).await, Ok(1));
     assert_eq!(case.claim(&stand.token(), &[&job], false).await.len(), 1);
     assert_eq!(tick(stand, &stand.settings).await.unwrap(), 1);
+}
+
+/// A secret that is there is read in any epoch. One that is missing is made by no deployment of another epoch: what is made in a
+/// store that waits to be confirmed may sign nothing that the receiver knows.
+pub async fn another_epoch_makes_no_secret<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    case.endpoint("orders").await;
+    case.endpoint("lost").await;
+    let forget = "DELETE FROM signing_secrets WHERE tenant = ?1 AND endpoint = 'lost' RETURNING ''";
+    stand.sql(forget, vec![case.tenant.as_str().into()]).await;
+    let count = "SELECT CAST(count(*) AS TEXT) FROM signing_secrets WHERE tenant = ?1";
+    let count = async || stand.sql(count, vec![case.tenant.as_str().into()]).await;
+    let next = Settings { epoch: 1, ..stand.settings.clone() };
+    let known = read_secrets(stand, &stand.settings, &case.tenant, "orders").await.unwrap();
+    assert_eq!(read_secrets(stand, &next, &case.tenant, "orders").await, Ok(known));
+    assert_eq!(read_secrets(stand, &next, &case.tenant, "lost").await, Err(Problem::Restoring));
+    assert_eq!(read_secrets(stand, &next, &case.tenant, "none").await, Err(Problem::NotFound));
+    assert_eq!(read_tenant_secret(stand, &next, &case.tenant).await, Err(Problem::Restoring));
+    assert_eq!(count().await, ["1"], "nothing was made");
+    // The deployment of the store's epoch makes both.
+    assert!(read_secrets(stand, &stand.settings, &case.tenant, "lost").await.is_ok());
+    let default = read_tenant_secret(stand, &stand.settings, &case.tenant).await.unwrap();
+    assert_eq!(read_tenant_secret(stand, &next, &case.tenant).await, Ok(default));
+    assert_eq!(count().await, ["3"]);
 }
 
 /// Once told, the store is of the new epoch for good: its jobs are held or run, and who comes from the old one gets nothing.

@@ -130,9 +130,26 @@ fn a_body_is_searched_up_to_its_cap() {
 #[test]
 fn a_field_given_twice_hides_nothing() {
     let text = r#"{"a":{"secret":"c4n4ry"},"a":{}}"#;
-    assert_eq!(body(&pointers(&["/a/secret"]), text), r#"{"a":{}}"#);
-    let text = r#"{"a":"c4n4ry","a":"c4n4ry"}"#;
-    assert_eq!(body(&pointers(&["/a"]), text), r#"{"a":"[redacted]"}"#);
+    assert_eq!(body(&pointers(&["/a/secret"]), text), r#"{"a":{"secret":"[redacted]"},"a":{}}"#);
+    let text = r#"{"a":"c4n4ry","\u0061":"c4n4ry","a":["c4n4ry"]}"#;
+    let hidden = r#"{"a":"[redacted]","\u0061":"[redacted]","a":"[redacted]"}"#;
+    assert_eq!(body(&pointers(&["/a"]), text), hidden);
+    let text = r#"{"a":["c4n4ry"],"a":{"0":"c4n4ry","00":1}}"#;
+    assert_eq!(body(&pointers(&["/a/0"]), text), r#"{"a":["[redacted]"],"a":{"0":"[redacted]","00":1}}"#);
+}
+
+#[test]
+fn what_is_not_hidden_stays_as_it_was_written() {
+    let kept =
+        r#""one":1.0,"e":1e5,"big":12345678901234567890123,"zero":-0,"z\u0065":"\u00e9\/","list":[1.50, {"x" : 2E+3}]"#;
+    for (pointer, hidden) in [("/a", r#""[redacted]""#), ("/a/b", r#"{"b":"[redacted]","c":0.10}"#), ("/none", "")] {
+        let text = format!(r#"{{"z":1,{kept},"a":{{"b":"c4n4ry","c":0.10}}}}"#);
+        let expected = if hidden.is_empty() { text.clone() } else { format!(r#"{{"z":1,{kept},"a":{hidden}}}"#) };
+        assert_eq!(body(&pointers(&[pointer]), &text), expected, "{pointer}");
+    }
+    let text = "[1.0,[10e-1,\"c4n4ry\"],9007199254740993]";
+    assert_eq!(body(&pointers(&["/1/1", "/01", "/-", "/+0"]), text), text.replace("c4n4ry", REDACTED));
+    assert_eq!(body(&pointers(&["/a"]), "1.0"), "1.0");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //!
 //! It goes through the rows of all tenants, so it has a database of its own.
 
-use longshore::limits::{RESEALED_ROWS, WALL_MS_MAX};
+use longshore::limits::{RESEALED_ROWS, ROTATION_WAIT_MS};
 use longshore::manage::endpoints::{put_endpoint, read_secrets, read_tenant_secret, rotate_secret};
 use longshore::manage::operate::retry_now;
 use longshore::manage::query::{RotationHealth, read_health, stamp_tick};
@@ -103,10 +103,10 @@ async fn a_rotation_seals_everything_again() {
     assert_eq!(shown(&both).await, before, "no receiver has to know");
     // A request that began before the producer was replaced ends now.
     let late = case.accept_one(secret_job(), None).await.unwrap().job;
-    case.make_past(WALL_MS_MAX).await;
+    case.make_past(ROTATION_WAIT_MS).await;
     let health = walk(&stand, &both).await.unwrap();
     assert_eq!((health.done, health.left, sealed_with_old(&stand, &both).await), (0, Some(2), 0));
-    case.make_past(WALL_MS_MAX).await;
+    case.make_past(ROTATION_WAIT_MS).await;
     let health = walk(&stand, &both).await.unwrap();
     assert_eq!((health.done, health.left), (1, Some(0)));
     // The old key is gone, and everything opens.
@@ -147,4 +147,27 @@ async fn a_rotation_waits_for_both_workers() {
     let next = Settings { keys, ..stand.settings.clone() };
     stamp_tick(&stand, &next).await.unwrap();
     assert!(walk(&stand, &next).await.is_none());
+}
+
+/// A rotation that was over, went back and comes again finds what the old key sealed meanwhile, also if the producer has not
+/// ticked in between.
+#[tokio::test]
+async fn a_rotation_that_went_back_walks_again() {
+    let stand = super::stand();
+    let case = stand.case().await;
+    let both = rotated(&stand, Some(old_key()));
+    stamp_tick(&stand, &both).await.unwrap();
+    walk(&stand, &both).await.unwrap();
+    case.make_past(ROTATION_WAIT_MS).await;
+    assert_eq!(walk(&stand, &both).await.unwrap().done, 1);
+    // Back: the old key seals, and the new one is accepted.
+    let keys = Keyring::new(old_key(), MasterKey::parse(&"5a".repeat(32)).ok(), None);
+    let back = Settings { keys, ..stand.settings.clone() };
+    sweep(&stand, &back).await.unwrap();
+    read_tenant_secret(&stand, &back, &case.tenant).await.unwrap();
+    assert_eq!(sealed_with_old(&stand, &both).await, 1);
+    let health = walk(&stand, &both).await.unwrap();
+    assert_eq!((health.done, sealed_with_old(&stand, &both).await), (0, 0));
+    case.make_past(ROTATION_WAIT_MS).await;
+    assert_eq!(walk(&stand, &both).await.unwrap().done, 1);
 }

@@ -63,6 +63,41 @@ fn a_provider_that_fails_costs_each_job_one_failure_and_few_calls() {
     }
 }
 
+/// Whoever spends all calls alone is told so, and would spend them all again; of several jobs nobody knows whose texts spent them.
+#[test]
+fn calls_that_are_spent_are_told_to_a_job_alone() {
+    let last = |jobs: &[&str]| {
+        let (provider, calls_left) = (provider(), Cell::new(1));
+        let choice = Choice { provider: "p".into(), model: "m".into() };
+        let leases: Vec<_> = jobs.iter().map(|_| Rc::new(Cell::new(i64::MAX))).collect();
+        let leases = if jobs[0] == "one" { vec![leases[0].clone(); jobs.len()] } else { leases };
+        let told =
+            ask(&Provided::default(), &asking(&provider, &choice, &calls_left), &["bad", "a"], &leases).now_or_never();
+        match told.unwrap().told.pop().unwrap().0 {
+            Embedded::Failed(Outcome::Failed { message, retry_after, .. }) => {
+                assert_eq!(retry_after, Some(wait_a_while()));
+                message
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(last(&["one", "one"]), NO_CALLS);
+    assert!(last(&["two", "jobs"]).starts_with("It was not asked for alone"));
+}
+
+/// Of three jobs the third fails with the two that were asked for alone: it is asked for by itself, and has nobody to be parted
+/// from. Four of four are enough of more.
+#[test]
+fn the_last_of_three_jobs_fails_by_itself() {
+    for (jobs, expected) in [
+        (&[&["poison"][..], &["poison", "a"], &["poison"]][..], vec!["f", "ff", "f"]),
+        (&[&["poison"][..], &["a"], &["poison"]], vec!["f", "v", "f"]),
+        (&[&["poison"][..], &["poison"]], vec!["f", "f"]),
+    ] {
+        assert_eq!(share(&Provided::default(), 100, jobs).0, expected, "{jobs:?}");
+    }
+}
+
 /// Time that the provider asks for, and what it says of the deployment, is no fault of a text: nothing is asked for alone.
 #[test]
 fn what_is_no_fault_of_a_text_is_not_looked_for() {
