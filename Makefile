@@ -12,8 +12,8 @@ WASM_BINDGEN := 0.2.129
 CARGO_FUZZ := 0.13.2
 CARGO_DENY := 0.20.2
 CARGO_MUTANTS := 27.1.0
-# The commit whose Workers are the ones before, until there are releases.
-PREVIOUS := eeddb1a
+# The release that upgrades start from, as in `make upgrade PREVIOUS=v0.1.0`. There is none yet.
+PREVIOUS ?=
 # A third of what the free plan takes, 3 MB gzipped: a bound against accidents. Bytes are no aim in themselves.
 BUNDLE_BYTES_MAX := 1000000
 
@@ -188,11 +188,13 @@ worker_build = RUSTFLAGS="--remap-path-prefix=$${CARGO_HOME:-$$HOME/.cargo}/regi
 	$(if $(filter quick,$(PROFILE)),--no-opt --profile quick,--release) -p longshore-producer -p longshore-consumer
 
 # Not in `make test`: until the first release the schema may change in any way, and its baseline comes with that.
-upgrade: build previous ## run the Workers of the commit before beside these
+upgrade: build previous ## run the Workers of a release beside these: PREVIOUS=v0.1.0
 	cargo test -p longshore-tests --test workerd -- --ignored upgrade
 
 # What a deploy finds there: the test of upgrades runs it beside this one.
-previous: .longshore/previous/$(PREVIOUS).done ## build the Workers of the commit that upgrades are tested from
+previous: ## build the Workers of the release that upgrades are tested from: PREVIOUS=v0.1.0
+	@[ -n "$(PREVIOUS)" ] || { echo "say which release upgrades start from: PREVIOUS=v0.1.0" >&2; exit 1; }
+	@$(MAKE) --no-print-directory .longshore/previous/$(PREVIOUS).done
 
 .longshore/previous/$(PREVIOUS).done: | $(WORKERS)
 	@rm -rf .longshore/previous && mkdir -p .longshore/previous

@@ -1,13 +1,10 @@
 //! The batch: each message is read by itself, the jobs of all are run, and then each is acked or asked for again.
 
 use longshore::cloudflare::{CloudflareWorld, configured, variable};
-use longshore::limits::QUEUE_DELAY_SECONDS_MAX;
 use longshore::model::hint::{UnreadableHint, decode};
 use longshore::model::job::JobRef;
-use longshore::ports::Clock;
 use longshore::run::process::{process, process_suspects};
 use longshore::settings::{Feed, QueueNames, Settings};
-use longshore::wire::daily_limit::seconds_to_reset;
 use longshore::wire::lane::Lane;
 use worker::{Env, MessageBatch, MessageExt, RawMessage};
 

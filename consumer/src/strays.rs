@@ -8,7 +8,6 @@ use longshore::ports::DatabaseError;
 use worker::wasm_bindgen::{JsCast, JsValue};
 use worker::{MessageExt, RawMessage, js_sys};
 
-use crate::deliver::{retry, retry_after_reset};
 use crate::messages::{retry, retry_after_reset};
 
 /// Keeps a message that cannot be read, with its bytes, and acks it.

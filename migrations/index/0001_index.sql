@@ -34,6 +34,8 @@ CREATE TABLE generations (
 CREATE INDEX generations_dropped ON generations (dropped_at) WHERE dropped_at IS NOT NULL;
 
 -- Documents as they were accepted last. The one with the greatest version stands, in whatever order jobs run.
+-- It has rowids and its texts last: without, each step of each search for a key read the whole row that it came by, text and all,
+-- and 712 documents of 60 KB took 80 ms to find instead of 4.
 CREATE TABLE documents (
   index_id TEXT NOT NULL,
   id TEXT NOT NULL,                  -- the caller's
@@ -41,11 +43,12 @@ CREATE TABLE documents (
   deleted INTEGER NOT NULL DEFAULT 0 CHECK (deleted IN (0, 1)), -- 1: no older job brings it back
   source TEXT NOT NULL DEFAULT '',   -- where it is from, by the caller
   hash TEXT NOT NULL DEFAULT '',     -- SHA-256 of the text
-  text TEXT NOT NULL DEFAULT '',     -- a new generation is made of it
-  metadata TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(metadata)), -- the caller's JSON object, for filters
   written_at INTEGER NOT NULL,
-  PRIMARY KEY (index_id, id)
-) STRICT, WITHOUT ROWID;
+  metadata TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(metadata)), -- the caller's JSON object, for filters
+  text TEXT NOT NULL DEFAULT ''      -- a new generation is made of it
+) STRICT;
+
+CREATE UNIQUE INDEX documents_by_id ON documents (index_id, id);
 
 -- Which chunks a document has in a generation, in order: [[hash, start, end], ...], bytes of its text.
 CREATE TABLE layouts (
@@ -98,3 +101,17 @@ CREATE TABLE vectors (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX vectors_by_age ON vectors (made_at);
+
+-- Providers of embeddings that asked to be left alone: what one invocation was told, all others heed.
+CREATE TABLE provider_pauses (
+  provider TEXT PRIMARY KEY,         -- its name in the deployment's settings
+  until INTEGER NOT NULL             -- nobody asks it before, by the database's own clock
+) STRICT, WITHOUT ROWID;
+
+-- Sources that were replaced or removed: what was accepted before that, and is brought later, does not come back.
+CREATE TABLE removals (
+  index_id TEXT NOT NULL REFERENCES indexes (id) ON DELETE CASCADE,
+  source TEXT NOT NULL,
+  version TEXT NOT NULL,             -- ULID of a job: documents of the source that were accepted before it are superseded
+  PRIMARY KEY (index_id, source)
+) STRICT, WITHOUT ROWID;

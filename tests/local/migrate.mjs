@@ -1,6 +1,7 @@
 // Applies migrations/ and migrations/index/ as `wrangler d1 migrations apply` does, with wrangler's own splitter and in its
 // own table, so that both agree on what has been applied.
-import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { unstable_splitSqlQuery as splitStatements } from "wrangler";
 
@@ -16,14 +17,47 @@ export function databases(folder) {
   return [["DB", folder], ...(existsSync(index) ? [["INDEX_DB", index]] : [])];
 }
 
+/** What made the local databases: the digest of each migration, in a file beside them. Until the first release migrations change. */
+export class Made {
+  constructor(persist) {
+    this.file = path.join(persist, "migrations.json");
+    this.persist = persist;
+    this.digests = existsSync(this.file) ? JSON.parse(readFileSync(this.file, "utf8")) : {};
+  }
+
+  /** Throws where the database was made of another text, or of a file that is not there any more. */
+  check(database, file, text) {
+    if (text !== undefined && this.digests[`${database}/${file}`] === digestOf(text)) return;
+    throw new OlderDatabase(
+      `The local database in ${this.persist} was made by another version of Longshore (${file} has changed), and there are no ` +
+        `migrations between versions before the first release. Delete that folder and start again: its jobs are lost.`,
+    );
+  }
+
+  note(database, file, text) {
+    this.digests[`${database}/${file}`] = digestOf(text);
+    writeFileSync(this.file, `${JSON.stringify(this.digests, null, 2)}\n`);
+  }
+}
+
+/** A local database that these migrations did not make. */
+export class OlderDatabase extends Error {}
+
+function digestOf(text) {
+  return createHash("sha256").update(text).digest("hex");
+}
+
 /** Applies what is missing, each file in one batch together with its record. `batch` runs statements on D1. */
-export async function migrate(folder, batch) {
+export async function migrate(database, folder, batch, made) {
   const [, applied] = await batch([{ sql: createTable }, { sql: 'SELECT name FROM "d1_migrations"' }]);
   const known = new Set(applied.rows.map(({ name }) => name));
   const files = readdirSync(folder).filter((file) => file.endsWith(".sql")).sort();
+  const textOf = (file) => (files.includes(file) ? readFileSync(path.join(folder, file), "utf8") : undefined);
+  for (const file of known) made.check(database, file, textOf(file));
   for (const file of files.filter((file) => !known.has(file))) {
-    const statements = splitStatements(readFileSync(path.join(folder, file), "utf8"));
+    const text = textOf(file);
     const record = { sql: 'INSERT INTO "d1_migrations" (name) VALUES (?1)', params: [file] };
-    await batch([...statements.map((sql) => ({ sql })), record]);
+    await batch([...splitStatements(text).map((sql) => ({ sql })), record]);
+    made.note(database, file, text);
   }
 }

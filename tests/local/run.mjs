@@ -12,7 +12,7 @@ import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import { askBridge, startControl, tick } from "./control.mjs";
 import { announceToPeople, startReceiver } from "./dev.mjs";
 import { Faults } from "./faults.mjs";
-import { databases, migrate } from "./migrate.mjs";
+import { Made, OlderDatabase, databases, migrate } from "./migrate.mjs";
 import { readOptions, usage, UsageError } from "./options.mjs";
 import { allWorkers } from "./workers.mjs";
 
@@ -67,7 +67,8 @@ async function main() {
     if (error) throw new Error(`a migration failed: ${error}`);
     return results;
   };
-  for (const [database, folder] of databases(options.migrations)) await migrate(folder, batchOn(database));
+  const made = new Made(path.resolve(options.persist));
+  for (const [database, folder] of databases(options.migrations)) await migrate(database, folder, batchOn(database), made);
   const { controlPort, tickSeconds } = options;
   const server = await startControl({ miniflare, faults, workerdPid, port: controlPort });
   if (tickSeconds) startTicker(miniflare, tickSeconds);
@@ -77,6 +78,7 @@ async function main() {
 }
 
 main().catch((error) => {
-  process.stderr.write(error instanceof UsageError ? `${error.message}\n\n${usage}\n` : `${error.stack ?? error}\n`);
+  const text = error instanceof OlderDatabase ? error.message : (error.stack ?? error);
+  process.stderr.write(error instanceof UsageError ? `${error.message}\n\n${usage}\n` : `${text}\n`);
   process.exit(1);
 });

@@ -6,8 +6,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use longshore::wire::daily_limit::RESET_GRACE_MS;
 use longshore_kit::client::{Answer, eventually};
-use longshore_kit::client::{Answer, eventually};
-use longshore_kit::runner::{Faults, Mode, SpentRows};
 use longshore_kit::runner::{Faults, Mode, SpentRows};
 use serde_json::{Value, json};
 

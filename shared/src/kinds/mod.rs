@@ -122,7 +122,8 @@ pub(crate) fn null_is_none(kind: &str) -> bool {
 pub(crate) fn endpoint_pointer(kind: &str) -> &'static str {
     match Kind::named(kind) {
         Some(Kind::Task) => "#/endpoint",
-        Some(Kind::Webhook | Kind::Embed | Kind::Index) | None => "#/payload/endpoint",
+        Some(Kind::Webhook | Kind::Embed | Kind::Index) => "#/payload/endpoint",
+        None => "#/kind",
     }
 }
 
@@ -144,19 +145,22 @@ pub fn prepare(job: &Claimed, settings: &Settings, now_ms: i64) -> Result<HttpRe
     match Kind::named(&job.kind) {
         Some(Kind::Webhook) => webhook::prepare(job, settings, now_ms),
         Some(Kind::Task) => task::prepare(job, settings, now_ms),
-        Some(Kind::Embed | Kind::Index) | None => {
-            Err(Outcome::failed(ErrorClass::Config, format!("This build does not know the kind {:?}.", job.kind)))
-        }
+        Some(Kind::Embed | Kind::Index) | None => Err(unknown(&job.kind)),
     }
+}
+
+/// What becomes of a job whose kind this build sends no request for: another version accepted it.
+fn unknown(kind: &str) -> Outcome {
+    Outcome::failed(ErrorClass::Config, format!("This build does not know the kind {kind:?}."))
 }
 
 /// How many seconds the attempt of a claimed job may take.
 pub fn timeout_of(job: &Claimed) -> u32 {
     match Kind::named(&job.kind) {
         Some(Kind::Task) => task::timeout_of(job),
-        // One of many calls takes longer, and lives on heartbeats.
-        Some(Kind::Embed | Kind::Index) => TIMEOUT_SECONDS_DEFAULT,
-        Some(Kind::Webhook) | None => webhook::timeout_of(job),
+        // One of many calls takes longer, and lives on heartbeats. Of an unknown kind nothing is sent.
+        Some(Kind::Embed | Kind::Index) | None => TIMEOUT_SECONDS_DEFAULT,
+        Some(Kind::Webhook) => webhook::timeout_of(job),
     }
 }
 
@@ -165,7 +169,8 @@ pub fn judge(job: &Claimed, answer: &Result<HttpResponse, HttpError>, now_ms: i6
     match answer {
         Ok(response) if (200..300).contains(&response.status) => match Kind::named(&job.kind) {
             Some(Kind::Task) => task::judge(response),
-            Some(Kind::Webhook | Kind::Embed | Kind::Index) | None => webhook::judge(response),
+            Some(Kind::Webhook) => webhook::judge(response),
+            Some(Kind::Embed | Kind::Index) | None => unknown(&job.kind),
         },
         Ok(response) if is_challenge(response) => {
             let message = format!(

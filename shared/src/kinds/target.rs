@@ -1,6 +1,7 @@
 //! Where a job's request goes, what its endpoint adds to it, and how it is signed: the same for every kind that sends one.
 
 use crate::model::claimed::{Claimed, out_of_reach};
+use crate::model::endpoint::EndpointState;
 use crate::model::origin::hops;
 use crate::model::outcome::{ErrorClass, Outcome};
 use crate::security::destination;
@@ -31,7 +32,7 @@ impl Target {
     pub fn of(job: &Claimed, url: Option<&str>, settings: &Settings) -> Result<Target, Outcome> {
         let url = match (url, &job.endpoint) {
             (Some(url), _) => url,
-            (None, Some(endpoint)) if endpoint.state != "deleted" => {
+            (None, Some(endpoint)) if endpoint.state != EndpointState::Deleted => {
                 if let Some(service) = &endpoint.service {
                     return Ok(Target {
                         url: format!("{SERVICE_ORIGIN}{}", endpoint.url),

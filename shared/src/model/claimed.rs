@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::limits::{PAYLOAD_WAIT_DOUBLINGS, PAYLOAD_WAIT_SECONDS};
 use crate::model::backoff::Schedule;
-use crate::model::endpoint::EvidencePolicy;
+use crate::model::endpoint::{EndpointState, EvidencePolicy};
 use crate::model::job::JobRef;
 use crate::model::outcome::{ErrorClass, RetryAfter};
 use crate::security::redact::Redaction;
@@ -56,7 +56,7 @@ pub struct Claimed {
 #[derive(Debug, Clone, Deserialize)]
 #[allow(missing_docs)]
 pub struct ClaimedEndpoint {
-    pub state: String,
+    pub state: EndpointState,
     /// The URL; for a service, its path.
     pub url: String,
     pub service: Option<String>,

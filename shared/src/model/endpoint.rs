@@ -1,6 +1,6 @@
 //! The endpoint: where jobs go, as callers write it, as the store keeps it and as the API shows it.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::model::backoff::Schedule;
@@ -21,13 +21,27 @@ pub enum EvidencePolicy {
     None,
 }
 
+/// How an endpoint is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+pub enum EndpointState {
+    /// Its jobs run.
+    Active,
+    /// Its jobs are held.
+    Paused,
+    /// Its row alone is left: jobs that name it die. The API does not show it.
+    #[cfg_attr(feature = "openapi", schemars(skip))]
+    Deleted,
+}
+
 /// An endpoint's row. Times are milliseconds.
 #[derive(Debug, Clone, Deserialize)]
 #[allow(missing_docs)]
 pub struct EndpointRow {
     pub id: String,
     pub tenant: String,
-    pub state: String,
+    pub state: EndpointState,
     pub paused_reason: Option<String>,
     pub url: String,
     pub service: Option<String>,

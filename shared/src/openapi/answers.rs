@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 
 use crate::manage::erasures::{ErasureCounts, ErasureState};
 use crate::model::backoff::Schedule;
-use crate::model::endpoint::EvidencePolicy;
+use crate::model::endpoint::{EndpointState, EvidencePolicy};
 use crate::model::outcome::{ErrorClass, JobError};
 use crate::model::result::ShownResultError;
 use crate::model::state::{DeadReason, State};
@@ -234,16 +234,6 @@ pub(super) struct DeadLetter {
     replayed_by: Option<String>,
     /// What was said when it was discarded.
     note: Option<String>,
-}
-
-/// How an endpoint is.
-#[derive(JsonSchema)]
-#[schemars(rename_all = "snake_case")]
-enum EndpointState {
-    /// Its jobs run.
-    Active,
-    /// Its jobs are held.
-    Paused,
 }
 
 /// A header of an endpoint. Its value is sealed and never shown.

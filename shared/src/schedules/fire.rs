@@ -11,7 +11,7 @@ use crate::model::hint::Hint;
 use crate::model::job::{JobRef, mint_id};
 use crate::model::origin::Origin;
 use crate::ports::{Clock, Database, DatabaseError, World};
-use crate::schedules::schedule::{ScheduleRow, cron_in};
+use crate::schedules::schedule::{FiringState, ScheduleRow, cron_in};
 use crate::schedules::slots::{CatchUp, Overlap, decide};
 use crate::settings::Settings;
 use crate::store::counted::batch_counting_new;
@@ -55,7 +55,7 @@ pub(crate) struct Firer {
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Entry {
     scheduled_for: Option<i64>,
-    state: &'static str,
+    state: FiringState,
     job_id: Option<String>,
     key: Option<String>,
     detail: Option<String>,
@@ -65,14 +65,21 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    fn without_job(slot: Option<i64>, state: &'static str, detail: String) -> Entry {
+    fn without_job(slot: Option<i64>, state: FiringState, detail: String) -> Entry {
         let origin = Origin::default();
         Entry { scheduled_for: slot, state, job_id: None, key: None, detail: Some(detail), origin }
     }
 
     /// A job beside all slots.
     pub(crate) fn run_now(job: &str, key: Option<String>, origin: Origin) -> Entry {
-        Entry { scheduled_for: None, state: "run_now", job_id: Some(job.to_owned()), key, detail: None, origin }
+        Entry {
+            scheduled_for: None,
+            state: FiringState::RunNow,
+            job_id: Some(job.to_owned()),
+            key,
+            detail: None,
+            origin,
+        }
     }
 }
 
@@ -99,24 +106,31 @@ impl Firer {
         let (mut last_slot, mut next_at) = (due.last_slot, None);
         match cron_in(&due.cron, &due.time_zone, due.now) {
             // It was read when it was put: a later version of Longshore must have forgotten a zone.
-            Err(field) => entries.push(Entry::without_job(None, "refused", field.detail)),
+            Err(field) => entries.push(Entry::without_job(None, FiringState::Refused, field.detail)),
             Ok(cron) => {
                 let decision = decide(&cron, due.catch_up, due.last_slot, due.now);
                 (last_slot, next_at) = (decision.last_slot, decision.next_at);
                 if let Some((first, last)) = decision.missed {
                     let detail = format!("All slots from {} through {} were missed.", rfc3339(first), rfc3339(last));
-                    entries.push(Entry::without_job(Some(last), "missed", detail));
+                    entries.push(Entry::without_job(Some(last), FiringState::Missed, detail));
                 }
                 for (index, slot) in decision.fire.into_iter().enumerate() {
                     // Where the first is still open, or was skipped itself, the others are too.
                     entries.push(if due.overlap == Overlap::Skip && index > 0 {
-                        Entry::without_job(Some(slot), "skipped", "The job before it is open.".to_owned())
+                        Entry::without_job(Some(slot), FiringState::Skipped, "The job before it is open.".to_owned())
                     } else {
                         let key = format!("{INTERNAL_PREFIX}slot {} {slot}", due.id);
                         let job = mint_id(due.now, clock.random());
                         let (job_id, key) = (Some(job), Some(key));
                         let origin = Origin::default();
-                        Entry { scheduled_for: Some(slot), state: "fired", job_id, key, detail: None, origin }
+                        Entry {
+                            scheduled_for: Some(slot),
+                            state: FiringState::Fired,
+                            job_id,
+                            key,
+                            detail: None,
+                            origin,
+                        }
                     });
                 }
             }

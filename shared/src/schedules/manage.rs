@@ -9,7 +9,7 @@ use crate::model::job::{JobRef, mint_id, mint_ulid};
 use crate::model::origin::Origin;
 use crate::ports::{Clock, Database, Statement};
 use crate::schedules::fire::{Entry, Firer, fire};
-use crate::schedules::schedule::{ScheduleRequest, ScheduleRow, Template, cron_in};
+use crate::schedules::schedule::{FiringState, ScheduleRequest, ScheduleRow, Template, cron_in};
 use crate::settings::Settings;
 use crate::store::rows::{read_job, read_rows, unavailable};
 use crate::store::{batch, first_as, json_param, sql};
@@ -146,7 +146,7 @@ pub async fn run_schedule<W: Database + Clock>(
             return run_answer(world, tenant, job, false).await;
         }
         let newest = read_schedule(world, tenant, id).await?.history.into_iter().next();
-        if newest.is_some_and(|newest| newest.state == "refused" && newest.fired_at >= standing.now) {
+        if newest.is_some_and(|newest| newest.state == FiringState::Refused && newest.fired_at >= standing.now) {
             return Err(unknown_endpoint(&row.job.kind));
         }
     }

@@ -171,14 +171,30 @@ fn wrong_cron(problem: &CronProblem) -> InvalidField {
     InvalidField::new("#/cron", problem.code(), problem.to_string())
 }
 
+/// What became of a slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+pub enum FiringState {
+    /// It made a job.
+    Fired,
+    /// The job before it was open.
+    Skipped,
+    /// Its tick came too late.
+    Missed,
+    /// Somebody asked for a job.
+    RunNow,
+    /// No job could be made of it; `detail` says why.
+    Refused,
+}
+
 /// What became of a slot, or of a call to run now.
 #[derive(Debug, Clone, Deserialize)]
 #[allow(missing_docs)]
 pub struct Firing {
     pub scheduled_for: Option<i64>,
     pub fired_at: i64,
-    /// `fired`, `skipped`, `missed`, `run_now` or `refused`.
-    pub state: String,
+    pub state: FiringState,
     pub job_id: Option<String>,
     pub detail: Option<String>,
 }

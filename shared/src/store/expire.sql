@@ -1,5 +1,6 @@
 -- Leases that ended unsettled: the attempt's outcome is unknown. The job runs next as a suspect, or is buried, or was to be
--- cancelled. ?1 [[tenant, id], ...], ?2 {"crashes_max","sends_max","seen_ms","retention_succeeded_ms","retention_dead_ms"}.
+-- cancelled. ?1 [[tenant, id], ...], ?2 {"crashes_max","sends_max","seen_ms","retention_succeeded_ms","retention_dead_ms",
+-- "error": what the attempt ended with}.
 -- A crash counts if the job ran as a suspect, and the sweep came in time. Where it comes late nothing could be written for a
 -- while, and the worker may be well. A daily limit ends at midnight UTC: an attempt that began on the day before may have met it.
 UPDATE jobs SET
@@ -11,11 +12,9 @@ UPDATE jobs SET
   finished_at = CASE v.state WHEN 'retrying' THEN NULL ELSE CAST(unixepoch('subsec') * 1000 AS INTEGER) END,
   dead_state = CASE v.state WHEN 'dead' THEN 'open' END,
   dead_reason = v.reason,
-  error = json_object('class', 'crash', 'fault', 'ours', 'message', 'The worker stopped before it recorded an outcome.',
-    'retryable', json(CASE v.state WHEN 'retrying' THEN 'true' ELSE 'false' END)),
+  error = json_set(?2 -> 'error', '$.retryable', json(CASE v.state WHEN 'retrying' THEN 'true' ELSE 'false' END)),
   log = json_set(log, '$[' || (attempt - 1) || ']', json_patch(json_extract(log, '$[' || (attempt - 1) || ']'),
-    json_object('state', 'outcome_unknown', 'error', json_object('class', 'crash', 'fault', 'ours',
-      'message', 'The worker stopped before it recorded an outcome.', 'retryable', json('true')))))
+    json_object('state', 'outcome_unknown', 'error', ?2 -> 'error')))
 FROM (SELECT j.tenant AS tenant, j.id AS id, j.crash AS crash,
     CASE WHEN j.cancel_requested = 1 THEN 'cancelled'
       WHEN j.crashes + j.crash >= ?2 ->> 'crashes_max' OR j.attempt >= ?2 ->> 'sends_max'

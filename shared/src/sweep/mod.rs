@@ -14,6 +14,7 @@ use crate::limits::{
 };
 use crate::model::hint::Hint;
 use crate::model::job::{JobRef, first_id_at};
+use crate::model::outcome::{ErrorClass, JobError};
 use crate::model::state::State;
 use crate::ports::{DatabaseError, Param, Rows, Statement, World};
 use crate::run::complete::end_overdue;
@@ -250,6 +251,7 @@ fn terms(settings: &Settings) -> Param {
         "crashes_max": CRASHES_MAX, "sends_max": SENDS_MAX, "seen_ms": CRASH_SEEN_MS_MAX,
         "retention_succeeded_ms": settings.plan.retention_succeeded_ms,
         "retention_dead_ms": settings.plan.retention_dead_ms,
+        "error": JobError::new(ErrorClass::Crash, "The worker stopped before it recorded an outcome."),
     }))
 }
 

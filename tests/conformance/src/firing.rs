@@ -5,7 +5,7 @@ use longshore::manage::endpoints::{EndpointChange, change_endpoint};
 use longshore::model::origin::Origin;
 use longshore::schedules::fire::{fire_due, read_due, tick};
 use longshore::schedules::manage::{delete_schedule, list_schedules, put_schedule, read_schedule, run_schedule};
-use longshore::schedules::schedule::ScheduleRow;
+use longshore::schedules::schedule::{FiringState, ScheduleRow};
 use longshore::wire::lane::Lane;
 use longshore::wire::problem::Problem;
 use serde_json::value::RawValue;
@@ -29,7 +29,7 @@ async fn row<S: Store>(case: &Case<'_, S>) -> ScheduleRow {
 }
 
 /// What became of its slots, the newest first.
-async fn states<S: Store>(case: &Case<'_, S>) -> Vec<String> {
+async fn states<S: Store>(case: &Case<'_, S>) -> Vec<FiringState> {
     row(case).await.history.into_iter().map(|firing| firing.state).collect()
 }
 
@@ -56,7 +56,7 @@ pub async fn a_slot_fires_once<S: Store>(stand: &Stand<S>) {
     let schedule = row(&case).await;
     assert_eq!((schedule.history.len(), schedule.revision), (1, made.revision));
     let firing = &schedule.history[0];
-    assert_eq!((firing.state.as_str(), firing.scheduled_for), ("fired", Some(schedule.last_slot)));
+    assert_eq!((firing.state, firing.scheduled_for), (FiringState::Fired, Some(schedule.last_slot)));
     let job = stand.row(&case.job(firing.job_id.as_deref().unwrap())).await;
     assert_eq!((job.schedule.as_deref(), job.scheduled_for), (Some("report"), Some(schedule.last_slot)));
     let metadata = job.metadata.as_deref().map(RawValue::get);
@@ -117,7 +117,7 @@ pub async fn missed_slots_follow_the_policy<S: Store>(stand: &Stand<S>) {
         // Between the two clocks' seconds may lie one slot more or less.
         assert!((jobs - 1..=jobs + 1).contains(&fired), "{catch_up}: {fired}");
         assert_eq!(count(&case).await, fired.to_string(), "{catch_up}");
-        let missed = states(&case).await.iter().filter(|state| *state == "missed").count();
+        let missed = states(&case).await.iter().filter(|state| **state == FiringState::Missed).count();
         assert_eq!(missed, usize::from(catch_up != "all"), "{catch_up}: they are told as one");
         assert_eq!(tick(stand, &stand.settings).await.unwrap(), 0, "{catch_up}");
         end(&case).await;
@@ -130,10 +130,10 @@ pub async fn a_slot_beside_an_open_job_is_skipped<S: Store>(stand: &Stand<S>) {
     put(&case, json!({"overlap": "skip", "catch_up": "all"})).await;
     case.make_past(2 * 60_000).await;
     assert_eq!(tick(stand, &stand.settings).await.unwrap(), 1);
-    assert_eq!(states(&case).await.last().map(String::as_str), Some("fired"));
+    assert_eq!(states(&case).await.last(), Some(&FiringState::Fired));
     case.make_past(A_MINUTE_MS).await;
     assert_eq!(tick(stand, &stand.settings).await.unwrap(), 0);
-    assert_eq!(states(&case).await[0], "skipped");
+    assert_eq!(states(&case).await[0], FiringState::Skipped);
     let jobs = row(&case).await.history.into_iter().filter_map(|firing| firing.job_id);
     let jobs: Vec<_> = jobs.map(|id| case.job(&id)).collect();
     assert_eq!(jobs.len(), 1);
@@ -152,7 +152,7 @@ pub async fn a_deleted_endpoint_refuses_the_slot<S: Store>(stand: &Stand<S>) {
     case.make_past(A_MINUTE_MS).await;
     assert_eq!(tick(stand, &stand.settings).await.unwrap(), 0);
     let schedule = row(&case).await;
-    assert_eq!((schedule.history[0].state.as_str(), &schedule.history[0].job_id), ("refused", &None));
+    assert_eq!((schedule.history[0].state, &schedule.history[0].job_id), (FiringState::Refused, &None));
     let refusal = run_schedule(stand, &case.tenant, "report", None, &Origin::default()).await.unwrap_err();
     assert!(matches!(refusal, Problem::InvalidRequest(_)), "{refusal:?}");
     case.endpoint("orders").await;
@@ -176,7 +176,7 @@ pub async fn run_now_makes_one_job_per_key<S: Store>(stand: &Stand<S>) {
     assert_eq!(count(&case).await, "3");
     let after = row(&case).await;
     assert_eq!((after.last_slot, after.next_at), (before.last_slot, None), "no slot is touched");
-    assert_eq!(after.history.iter().filter(|firing| firing.state == "run_now").count(), after.history.len());
+    assert_eq!(after.history.iter().filter(|firing| firing.state == FiringState::RunNow).count(), after.history.len());
     let unknown = run_schedule(stand, &case.tenant, "nothing", None, &Origin::default()).await.unwrap_err();
     assert_eq!(unknown, Problem::NotFound);
     end(&case).await;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use longshore::limits::plan::PAID;
 use longshore::limits::{RESULT_BYTES_MAX, RESULT_DEPTH_MAX};
 use longshore::manage::endpoints::read_endpoint;
+use longshore::model::endpoint::EndpointState;
 use longshore::model::job::JobRef;
 use longshore::model::outcome::{ErrorClass, Outcome};
 use longshore::model::result::{JobResult, ResultError};
@@ -169,7 +170,7 @@ pub async fn a_loser_tells_nothing_of_its_endpoint<S: Store>(stand: &Stand<S>) {
     case.settle(&stand.token(), (&job, 1), failed(ErrorClass::Http410), BURY).await;
     case.settle(&token, (&job, 2), failed(ErrorClass::Http410), BURY).await;
     let row = read_endpoint(stand, &case.tenant, "shop").await.unwrap();
-    assert_eq!((row.state.as_str(), row.failing_since), ("active", None));
+    assert_eq!((row.state, row.failing_since), (EndpointState::Active, None));
 }
 
 /// An endpoint that answers 410 Gone is paused.
@@ -180,7 +181,7 @@ pub async fn a_410_pauses_its_endpoint<S: Store>(stand: &Stand<S>) {
     let bury = Decision::Bury { reason: DeadReason::NotRetryable, failures: 1 };
     case.settle(&token, (&job, 1), failed(ErrorClass::Http410), bury).await;
     let row = read_endpoint(stand, &case.tenant, "gone").await.unwrap();
-    assert_eq!((row.state.as_str(), row.paused_reason.as_deref()), ("paused", Some("gone")));
+    assert_eq!((row.state, row.paused_reason.as_deref()), (EndpointState::Paused, Some("gone")));
 }
 
 /// The executor takes a hint's jobs to their outcomes: requests, evidence, rows and hints agree.

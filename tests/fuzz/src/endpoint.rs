@@ -6,7 +6,7 @@ use longshore::kinds::webhook::prepare;
 use longshore::limits::{MAX_ATTEMPTS_MAX, TASK_TIMEOUT_SECONDS_MAX, TIMEOUT_SECONDS_MAX};
 use longshore::manage::endpoints::put_endpoint;
 use longshore::model::claimed::ClaimedEndpoint;
-use longshore::model::endpoint::{EndpointRow, EvidencePolicy};
+use longshore::model::endpoint::{EndpointRow, EndpointState, EvidencePolicy};
 use longshore::ports::Param;
 use longshore::security::destination;
 use longshore::security::redact::{Redaction, is_pointer};
@@ -17,7 +17,7 @@ use crate::stub::{NOW_MS, Stub, claimed, is_the_callers, settings};
 /// An endpoint without headers.
 pub(crate) fn plain_endpoint() -> ClaimedEndpoint {
     ClaimedEndpoint {
-        state: "active".into(),
+        state: EndpointState::Active,
         url: "https://example.com/hook".into(),
         service: None,
         headers: Vec::new(),

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::kinds::target::endpoint_header;
 use crate::model::claimed::ClaimedEndpoint;
+use crate::model::endpoint::EndpointState;
 use crate::model::endpoint::EvidencePolicy;
 use crate::model::outcome::JobError;
 use crate::model::outcome::RetryAfter;
@@ -98,7 +99,7 @@ fn endpoint(settings: &Settings) -> ClaimedEndpoint {
     let place = SealedFor { purpose: SEAL_PURPOSE, tenant: "acme", context: &endpoint_header("orders", "x-team") };
     let sealed = seal(&settings.keys, place, [1; 12], b"blue");
     ClaimedEndpoint {
-        state: "active".into(),
+        state: EndpointState::Active,
         url: "https://example.com/hook".into(),
         service: None,
         headers: vec![("x-team".into(), sealed)],
@@ -188,7 +189,7 @@ fn nothing_is_sent_where_nothing_may_be_sent() {
     assert!(prepare(&private, &settings(), 0).is_ok(), "it is on the allow-list");
     assert_eq!(refusal(&private, &strict).class, ErrorClass::Blocked, "checked again at send");
     let mut gone = endpoint(&strict);
-    gone.state = "deleted".into();
+    gone.state = EndpointState::Deleted;
     let job = claimed(r#"{"endpoint":"orders"}"#, Some(gone));
     assert_eq!(refusal(&job, &strict).class, ErrorClass::Config);
     let mut moved = endpoint(&strict);

@@ -4,25 +4,9 @@ use schemars::JsonSchema;
 use serde_json::{Map, Value};
 
 use crate::model::backoff::Schedule as Backoff;
+use crate::schedules::schedule::FiringState;
 use crate::schedules::slots::{CatchUp, Overlap};
 use crate::wire::schema::{JOB_ID, KindName, NAME, Time};
-
-/// What became of a slot.
-#[derive(JsonSchema)]
-#[schemars(rename_all = "snake_case")]
-#[allow(dead_code, reason = "only its schema is used")]
-enum FiringState {
-    /// It made a job.
-    Fired,
-    /// The job before it was open.
-    Skipped,
-    /// Its tick came too late.
-    Missed,
-    /// Somebody asked for a job.
-    RunNow,
-    /// No job could be made of it; `detail` says why.
-    Refused,
-}
 
 /// A firing of a schedule.
 #[derive(JsonSchema)]
