@@ -34,7 +34,8 @@ export ESBUILD_BIN := $(CURDIR)/node_modules/.bin/esbuild
 NODE_MODULES := node_modules/.package-lock.json
 TOOLS := .tools/rust.done .tools/worker-build-$(WORKER_BUILD).done .tools/wasm-bindgen-$(WASM_BINDGEN).done $(NODE_MODULES)
 CORE := Cargo.toml $(wildcard Cargo.lock) shared/Cargo.toml shared/build.rs $(shell find shared/src -type f)
-MUTATED := state backoff idempotency evidence store outcome destination cursor redact key
+MUTATED := model/state model/backoff model/evidence model/outcome wire/idempotency store/mod security/destination security/cursor security/redact \
+	security/key
 # Tests that mutants are not asked: they are of other modules, and without optimisation four of them take up to a minute each.
 NOT_ASKED := search:: hint::tests::no_message_and_no_batch_is_too_large
 # What a mutant may take, in KB: one that collects without an end took all of 24 GB. The compiler takes 1.3 GB.
@@ -125,7 +126,7 @@ fuzz: .tools/cargo-fuzz-$(CARGO_FUZZ).done ## play each reader of outside bytes 
 	done
 
 # The core's own unit tests judge. It works in a copy of the repository and keeps what it compiles to itself.
-mutants: .tools/cargo-mutants-$(CARGO_MUTANTS).done ## break the core in small ways and count what its tests notice: FILES="state backoff"
+mutants: .tools/cargo-mutants-$(CARGO_MUTANTS).done ## break the core in small ways and count what its tests notice: FILES="model/state model/backoff"
 	ulimit -v $(MUTANT_KB); CARGO_TARGET_DIR=$(CURDIR)/target/mutants nice -n 19 .tools/bin/cargo-mutants mutants --package longshore \
 		--test-package longshore --profile mutants -j1 --timeout 120 --output .longshore \
 		$(patsubst %,--file shared/src/%.rs,$(or $(FILES),$(MUTATED))) -- --lib -- $(addprefix --skip ,$(NOT_ASKED))
@@ -185,7 +186,7 @@ quick: ## build both Workers for local runs, several times as fast
 # Panics name their source file: without the folder of the registry they are the same bytes on every machine.
 # Both Workers are named to cargo each time: together their dependencies have the same features and are compiled once.
 worker_build = RUSTFLAGS="--remap-path-prefix=$${CARGO_HOME:-$$HOME/.cargo}/registry/src/=" $(CURDIR)/.tools/bin/worker-build \
-	$(if $(filter quick,$(PROFILE)),--no-opt --profile quick,--release) -p longshore-producer -p longshore-consumer
+	$(if $(filter quick,$(PROFILE)),--no-opt --profile quick,--release) . -p longshore-producer -p longshore-consumer
 
 # Not in `make test`: until the first release the schema may change in any way, and its baseline comes with that.
 upgrade: build previous ## run the Workers of a release beside these: PREVIOUS=v0.1.0

@@ -38,7 +38,7 @@ CREATE TABLE jobs (
   hops INTEGER NOT NULL DEFAULT 0,   -- the Longshore-Hops of its request: 0 unless a job's request made it
   metadata TEXT CHECK (metadata IS NULL OR json_valid(metadata)), -- the caller's JSON object
   dead_state TEXT CHECK (dead_state IN ('open', 'replayed', 'discarded')), -- the dead letter's own state
-  dead_reason TEXT,                  -- attempts_exhausted, not_retryable, deadline, crash_loop, undecodable
+  dead_reason TEXT,                  -- attempts_exhausted, not_retryable, deadline, crash_loop
   note TEXT,                         -- what an operator wrote when discarding
   replay_of TEXT,                    -- the dead job this one repeats
   replayed_by TEXT,                  -- the job that repeats this one

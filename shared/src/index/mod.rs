@@ -2,7 +2,7 @@
 //!
 //! 1. [`manage`]: an index is made, read and dropped. A typo makes none.
 //! 2. [`apply`]: a job brings a document, or takes it away: the one that was accepted last stands.
-//! 3. [`cache`]: what is unchanged costs no call of a provider.
+//! 3. [`crate::store::vectors`]: what is unchanged costs no call of a provider.
 //! 4. [`merge`]: the vectors of an index in one object, made anew when enough has changed.
 //! 5. [`find`]: a search by words, by vectors, or by both.
 //! 6. [`verify`]: all of it held against each other, and mended.

@@ -82,8 +82,6 @@ pub enum DeadReason {
     Deadline,
     /// It crashed its worker three times while it ran alone.
     CrashLoop,
-    /// Its payload cannot be read.
-    Undecodable,
 }
 
 /// What a job has behind it and may still do.
