@@ -2,6 +2,8 @@
 //! and that a run that stopped anywhere is mended by the next.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "deploy/older.rs"]
+mod older;
 #[path = "deploy/real.rs"]
 mod real;
 #[path = "deploy/site.rs"]
@@ -94,80 +96,6 @@ fn a_death_between_the_two_files_is_mended() {
             assert_eq!((site.files(), site.changes().len()), (files.clone(), CHANGES), "{file}");
         }
     }
-}
-
-/// An environment of before the store of search gets it, and nothing else is touched.
-#[test]
-fn an_environment_without_the_store_of_search_gets_it() {
-    let site = Site::new();
-    site.deploy().unwrap();
-    let wanted = site.files();
-    for (file, folder) in [("wrangler.toml", "migrations"), ("consumer/wrangler.toml", "../migrations")] {
-        let section = format!(
-            "[[env.production.d1_databases]]\nbinding = \"INDEX_DB\"\ndatabase_name = \"longshore-production-index\"\n\
-             migrations_dir = \"{folder}/index\"\ndatabase_id = \"{INDEX_DATABASE_ID}\"\n\n"
-        );
-        site.replace(file, &section, "");
-    }
-    site.edit(|account| {
-        account.databases.remove("longshore-production-index");
-        account.migrated.remove("longshore-production-index");
-    });
-    let dry = site.deploy_with(|options| options.dry_run = true, Person::default()).unwrap();
-    site.deploy().unwrap();
-    let more = &site.changes()[CHANGES..];
-    assert_eq!(dry.iter().filter_map(|line| line.strip_prefix("$ wrangler ")).collect::<Vec<_>>(), more);
-    assert_eq!(more.len(), 2, "{more:?}");
-    assert_eq!(site.files(), wanted);
-}
-
-/// An environment of before the consumer knew its queues by name, and before addresses were counted, gets both; what somebody has
-/// set there stays, and the next run adds nothing.
-#[test]
-fn an_environment_gets_what_newer_files_have() {
-    let site = Site::new();
-    site.deploy().unwrap();
-    let wanted = site.files();
-    for queue in ["HINTS_QUEUE", "TASK_HINTS_QUEUE", "DEAD_HINTS_QUEUE"] {
-        let name =
-            queue.strip_suffix("_QUEUE").unwrap().to_lowercase().replace('_', "-").replace("dead-hints", "hints-dead");
-        site.replace("consumer/wrangler.toml", &format!("{queue} = \"longshore-production-{name}\"\n"), "");
-    }
-    let limit = |name: &str, id: &str, limit: u32| {
-        format!(
-            "[[env.production.ratelimits]]\nname = \"{name}\"\nnamespace_id = \"{id}\"\n\
-             simple = {{ limit = {limit}, period = 60 }}\n\n"
-        )
-    };
-    site.replace("wrangler.toml", &limit("ADDRESS_LIMIT", "7103", 6000), "");
-    site.replace("wrangler.toml", &limit("KEY_LIMIT", "7101", 6000), &limit("KEY_LIMIT", "7101", 50));
-    let before = site.files();
-    let dry = site.deploy_with(|options| options.dry_run = true, Person::default()).unwrap();
-    assert!(dry.iter().any(|line| line == "> write what [env.production] lacks into wrangler.toml"), "{dry:#?}");
-    assert_eq!(site.files(), before, "a dry run writes nothing");
-    site.deploy().unwrap();
-    let [producer, consumer] = site.files();
-    let sorted = |text: &str| {
-        let mut lines: Vec<_> = text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect();
-        lines.sort_unstable();
-        lines
-    };
-    assert_eq!(sorted(&consumer), sorted(&wanted[1]));
-    assert!(producer.contains(&limit("KEY_LIMIT", "7101", 50)), "{producer}");
-    assert_eq!(sorted(&producer.replace("limit = 50,", "limit = 6000,")), sorted(&wanted[0]));
-    let changes = site.changes();
-    site.deploy().unwrap();
-    assert_eq!((site.files(), site.changes()), ([producer, consumer], changes));
-    // An environment without any limit gets all of the file's.
-    let alone = Site::new();
-    alone.deploy().unwrap();
-    for (name, id, most) in
-        [("ADDRESS_LIMIT", "7103", 6000), ("KEY_LIMIT", "7101", 6000), ("REFUSED_LIMIT", "7102", 100)]
-    {
-        alone.replace("wrangler.toml", &limit(name, id, most), "");
-    }
-    alone.deploy().unwrap();
-    assert_eq!(sorted(&alone.files()[0]), sorted(&wanted[0]));
 }
 
 /// What the files say of the AI binding, as a comment, is handed down once it is none.
