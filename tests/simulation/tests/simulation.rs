@@ -5,8 +5,9 @@
 
 use std::time::Instant;
 
-use longshore_simulation::sim::runner::play_all;
-use longshore_simulation::sim::{Narrow, Play, bugs, completion_bugs, pairs, recall, run};
+use longshore_simulation::sim::bugs::{self, completions, pairs, recall};
+use longshore_simulation::sim::engine::runner::play_all;
+use longshore_simulation::sim::{Narrow, Play, run};
 
 /// The invariants of docs/failure-modes.md hold in every schedule, all but I12: secrets are looked for in the sinks of the real
 /// Workers. Each kind of fault hits, and all that [`MUST_REACH`] names is reached.
@@ -105,7 +106,7 @@ fn planted_bugs_are_found() {
 /// The guards of completions and of late outcomes: what is planted in each is found.
 #[test]
 fn planted_bugs_of_completions_are_found() {
-    assert_eq!(recall::find_all(&[completion_bugs::ALL], 4_000), 0);
+    assert_eq!(recall::find_all(&[completions::ALL], 4_000), 0);
 }
 
 /// A fault that finds nothing is worth nothing: each kind brings a bug to light that stays hidden without it.

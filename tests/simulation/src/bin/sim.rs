@@ -1,4 +1,4 @@
-//! `make sim` and `make sim-recall`: see [`longshore_simulation::sim::command`].
+//! `make sim` and `make sim-recall`: see [`longshore_simulation::sim::engine::command`].
 
 use std::process::ExitCode;
 
@@ -10,5 +10,5 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Plays schedules; the exit code is 0 only if no invariant broke, or if every planted bug was found.
 fn main() -> ExitCode {
-    longshore_simulation::sim::command::main(std::env::args().skip(1))
+    longshore_simulation::sim::engine::command::main(std::env::args().skip(1))
 }

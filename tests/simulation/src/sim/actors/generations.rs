@@ -1,0 +1,84 @@
+//! How an index is cut changes while all goes on: one generation takes another's place.
+
+use std::rc::Rc;
+
+use longshore::index::clear::clear;
+use longshore::index::manage::put_index;
+use longshore::search::chunk::ChunkLimits;
+use longshore::wire::problem::Problem;
+use serde_json::json;
+
+use crate::sim::actors::clients::TENANTS;
+use crate::sim::actors::consumers::doom;
+use crate::sim::actors::indexers::{INDEX, SEEDS_PER_INDEX};
+use crate::sim::engine::executor::Doom;
+use crate::sim::engine::faults::Fault;
+use crate::sim::engine::ports::Node;
+use crate::sim::engine::world::World;
+
+/// The ways to cut: a section is a chunk or a few, or always one.
+pub(crate) const LIMITS: [ChunkLimits; 2] =
+    [ChunkLimits { chars_max: 200, overlap_chars: 60 }, ChunkLimits { chars_max: 700, overlap_chars: 0 }];
+
+/// Pieces in which all leaves that a schedule may give up.
+const CLEARS_MAX: usize = 200;
+
+/// Makes the index of a tenant, or lets it be made anew.
+pub(crate) async fn put(node: &Node, tenant: &str, provider: &str, limits: ChunkLimits) -> Result<(), Problem> {
+    let body = json!({
+        "provider": provider, "chunk_chars": limits.chars_max, "overlap_chars": limits.overlap_chars,
+    });
+    put_index(node, node.settings(), tenant, INDEX, body.to_string().as_bytes()).await.map(drop)
+}
+
+/// Whether the indexes of a seed are cut anew: in half of the schedules that have some, of either provider.
+pub(crate) fn is_cut_anew(seed: u64) -> bool {
+    seed / SEEDS_PER_INDEX % 4 >= 2
+}
+
+/// Starts an operator who changes indexes, if the schedule has one.
+pub(crate) fn spawn_changes(world: &Rc<World>) {
+    if let Some(provider) = world.index_provider.filter(|_| world.is_cut_anew) {
+        world.executor.spawn(Doom::default(), change_on(world.clone(), provider));
+    }
+}
+
+/// Changes them at random times until the world is calm, now and then by several at once. Whatever fails is an operator's
+/// everyday life.
+async fn change_on(world: Rc<World>, provider: &'static str) {
+    loop {
+        world.sleep(world.random.between(2_000, 20_000)).await;
+        if world.calm.get() {
+            return;
+        }
+        let tenant = *world.random.pick(&TENANTS);
+        let hands = if world.random.per_mille(250) { 3 } else { 1 };
+        for _ in 0..hands {
+            let (node, limits) = (Node::anywhere(&world), *world.random.pick(&LIMITS));
+            let fate = doom(&world, Fault::ProducerCrash);
+            world.executor.spawn(fate, async move { drop(put(&node, tenant, provider, limits).await) });
+        }
+    }
+}
+
+/// Clears away what was given up, a piece at a time, as each sweep does.
+pub(crate) fn spawn_clear(world: &Rc<World>) {
+    let node = Node::anywhere(world);
+    let fate = doom(world, Fault::SweepCrash);
+    world.executor.spawn(fate, async move { drop(clear(&node).await) });
+}
+
+/// Clears all of it away, while all is calm.
+pub(crate) fn clear_all(world: &Rc<World>) -> Result<(), String> {
+    let given_up = "SELECT count(*) FROM generations WHERE dropped_at IS NOT NULL";
+    let left = || -> i64 { world.index().connection().query_row(given_up, [], |row| row.get(0)).unwrap() };
+    for _ in 0..CLEARS_MAX {
+        if left() == 0 {
+            return Ok(());
+        }
+        let node = Node::anywhere(world);
+        world.executor.spawn(Doom::default(), async move { clear(&node).await.unwrap() });
+        crate::sim::engine::schedule::run_until(world, world.now() + 1_000)?;
+    }
+    Err(format!("F57: {} generations that were given up never leave", left()))
+}

@@ -1,0 +1,16 @@
+//! The actors: all who use the pipeline in a schedule, and what they use.
+
+pub(crate) mod clients;
+pub(crate) mod completers;
+pub(crate) mod consumers;
+pub(crate) mod erasers;
+pub(crate) mod generations;
+pub(crate) mod indexers;
+pub(crate) mod operators;
+pub(crate) mod poison;
+pub(crate) mod providers;
+pub(crate) mod quotas;
+pub(crate) mod receiver;
+pub(crate) mod repeats;
+pub(crate) mod restorers;
+pub(crate) mod tickers;

@@ -1,0 +1,389 @@
+//! Planted bugs, the list: mistakes that this protocol invites. Each must be found, or an invariant is too weak.
+
+pub mod completions;
+pub mod pairs;
+pub mod recall;
+pub mod sabotage;
+
+use crate::sim::bugs::sabotage::{Bug, Switch};
+
+pub(crate) const fn edit(name: &'static str, edits: &'static [(&'static str, &'static str, &'static str)]) -> Bug {
+    Bug { name, edits, switch: None }
+}
+
+const fn switch(name: &'static str, switch: Switch) -> Bug {
+    Bug { name, edits: &[], switch: Some(switch) }
+}
+
+/// Every planted bug.
+fn every() -> impl Iterator<Item = &'static Bug> {
+    let completions = completions::ALL.iter().chain(completions::SPARE);
+    ALL.iter().chain(RARE).chain(SPARE).chain(completions)
+}
+
+/// The bug with this name.
+pub fn named(name: &str) -> Option<&'static Bug> {
+    every().find(|bug| bug.name == name)
+}
+
+/// All of them.
+pub static ALL: &[Bug] = &[
+    // The lease.
+    edit(
+        "no fencing",
+        &[
+            ("settle", "AND +jobs.state = 'running' AND jobs.lease_token = ?2", "AND ?2 IS NOT NULL"),
+            ("settle", "AND jobs.attempt = o.attempt", "AND jobs.attempt > 0"),
+        ],
+    ),
+    edit(
+        "a claim of what is running",
+        &[(
+            "claim",
+            "AND +state IN ('queued', 'retrying', 'scheduled')",
+            "AND +state IN ('queued', 'retrying', 'running')",
+        )],
+    ),
+    edit(
+        "a claim of what is running, unless it was scheduled",
+        &[(
+            "claim",
+            "AND +state IN ('queued', 'retrying', 'scheduled')",
+            "AND +state IN ('queued', 'retrying', 'scheduled', iif(scheduled_at IS NULL, 'running', ''))",
+        )],
+    ),
+    edit(
+        "run under another's lease",
+        &[("read_claimed", "WHERE j.lease_token = ?2", "WHERE coalesce(j.lease_token, 0) <> ?2 || 'x'")],
+    ),
+    edit("a lease that ends early", &[("expire", "jobs.lease_until <=", "jobs.lease_until - 60000 <=")]),
+    edit("a lease shorter than the timeout", &[("claim", "+ max(?3 ->> 'lease_ms',", "+ min(?3 ->> 'lease_ms',")]),
+    edit("a heartbeat that shortens", &[("heartbeat", "+ ?3", "+ ?3 / 15")]),
+    edit("an expiry that keeps the lease", &[("expire", "lease_token = NULL, lease_until = NULL,", "")]),
+    edit("a hand-back that keeps the number", &[("hand_back", "attempt = attempt - 1,", "")]),
+    edit(
+        "a hand-back that keeps the entry",
+        &[("hand_back", "log = json_remove(log, '$[' || (attempt - 1) || ']')", "log = log")],
+    ),
+    // The attempt.
+    edit(
+        "a claim that is not written down",
+        &[
+            ("claim", "attempt = attempt + 1, ", ""),
+            ("claim", "log = json_insert(log, '$[#]', json_object(", "log = coalesce(log, json_array("),
+        ],
+    ),
+    edit(
+        "an attempt that is counted afterwards",
+        &[
+            ("claim", "attempt = attempt + 1, ", ""),
+            ("settle", "failures = o.failures,", "failures = o.failures, attempt = jobs.attempt + 1,"),
+        ],
+    ),
+    edit(
+        "a settlement that never comes",
+        &[("settle", "AND jobs.lease_token = ?2", "AND jobs.lease_token = ?2 || 'x'")],
+    ),
+    edit("a retry that comes early", &[("settle", "+ o.delay_ms ELSE run_after", "+ o.delay_ms / 3 ELSE run_after")]),
+    edit("a hint that counts as due", &[("claim", "AND run_after <=", "AND run_after - 600000 <=")]),
+    edit(
+        "a hint that counts as due, unless it was scheduled",
+        &[("claim", "AND run_after <=", "AND run_after - iif(scheduled_at IS NULL, 600000, 0) <=")],
+    ),
+    // A task goes on when it has more to do, and is completed too late, without a fault.
+    edit(
+        "being asked for time that counts as a failure",
+        &[(
+            "settle",
+            "failures = o.failures,",
+            "failures = iif(kind = 'webhook', jobs.failures + (o.state IN ('retrying', 'dead')), o.failures),",
+        )],
+    ),
+    edit(
+        "an error that outlives the success",
+        &[("settle", "error = o.error,", "error = coalesce(o.error, iif(kind = 'webhook', jobs.error, NULL)),")],
+    ),
+    edit(
+        "an attempt without a status that is not recorded",
+        &[(
+            "settle",
+            ", o.entry))",
+            ", iif(o.entry ->> 'status' IS NULL AND deferred + (kind IN ('index', 'embed')) = 0, '{}', o.entry)))",
+        )],
+    ),
+    edit(
+        "a payload that leaves with the first attempt",
+        &[("settle", "payload = CASE o.state WHEN 'succeeded' THEN NULL ELSE payload END", "payload = NULL")],
+    ),
+    edit(
+        "a deadline that is ignored",
+        &[("claim", "AND (deadline_at IS NULL OR deadline_at >", "AND (1 OR deadline_at >")],
+    ),
+    edit(
+        "a cancel that a retry forgets",
+        &[
+            (
+                "settle",
+                "WHEN o.state IN ('retrying', 'held') AND cancel_requested = 1 THEN 'cancelled'",
+                "WHEN 0 THEN 'cancelled'",
+            ),
+            ("settle", "OR (o.state <> 'running' AND cancel_requested = 1)", ""),
+        ],
+    ),
+    edit("a cancel of what is dead", &[("cancel", "'retrying', 'held')", "'retrying', 'held', 'dead')")]),
+    // Suspects.
+    edit("suspects that run with others", &[("claim", "AND suspect = ?4", "AND ?4 IS NOT NULL")]),
+    edit("a crash that is not counted", &[("expire", "crashes = crashes + v.crash", "crashes = crashes")]),
+    edit(
+        "a daily limit that counts as a crash",
+        &[("expire", ".started_at') / 86400000 IS CAST(", ".started_at') / 86400000 <= CAST(")],
+    ),
+    // The sweep and its mark.
+    edit(
+        "a mark that marks nothing",
+        &[(
+            "mark",
+            "SET look_at = CASE state",
+            "SET look_at = CASE WHEN 1 THEN NULL ELSE 0 END, dispatches = CASE state",
+        )],
+    ),
+    edit(
+        "a mark that passes by jobs without a deadline",
+        &[("mark", "WHERE j.look_at IS NULL", "WHERE j.deadline_at IS NOT NULL AND j.look_at IS NULL")],
+    ),
+    edit(
+        "a mark that passes by what is queued",
+        &[(
+            "mark",
+            "WHERE j.look_at IS NULL",
+            "WHERE (j.state <> 'queued' OR j.deadline_at IS NOT NULL) AND j.look_at IS NULL",
+        )],
+    ),
+    edit(
+        "a mark that waits for the oldest open job",
+        &[(
+            "move_mark",
+            "SET value = ?1 ->> 'next'",
+            "SET value = min(?1 ->> 'next', coalesce((SELECT min(created_at) FROM jobs WHERE finished_at IS NULL), ?1 ->> 'next'))",
+        )],
+    ),
+    edit(
+        "a mark that looks back a minute",
+        &[(
+            "mark",
+            "WHERE j.look_at IS NULL",
+            "WHERE (j.created_at >= (?1 ->> 'next') - 70000 OR j.deadline_at IS NOT NULL) AND j.look_at IS NULL",
+        )],
+    ),
+    edit(
+        "a mark that two sweeps move",
+        &[("count_accepted", "WHERE (SELECT value FROM meta WHERE name = 'mark') = ?1 ->> 'mark'", "WHERE 1")],
+    ),
+    edit("one time for guard and damping", &[("claim", "AND run_after <=", "AND coalesce(look_at, run_after) <=")]),
+    edit(
+        "a sweep without damping",
+        &[("dispatch", "+ min((?2 ->> 'damping_ms') <<", "+ min(0 * (?2 ->> 'damping_ms') <<")],
+    ),
+    edit("a sweep that never runs a job", &[("dispatch", "dispatches = dispatches + 1", "dispatches = dispatches")]),
+    edit(
+        "a held job that is forgotten",
+        &[("release", "look_at = CAST(unixepoch('subsec') * 1000 AS INTEGER)", "look_at = NULL")],
+    ),
+    edit(
+        "a purge before the key ends",
+        &[("purge", "AND (key_until IS NULL OR key_until <=", "AND (1 OR key_until <=")],
+    ),
+    edit(
+        "a purge by the hour before the key ends",
+        &[("purge_hour", "AND (key_until IS NULL OR key_until <=", "AND (1 OR key_until <=")],
+    ),
+    // Accept and replay.
+    edit("a key that is freed at once", &[("free_keys", "o.key_until <=", "o.key_until - 86399000 <=")]),
+    edit(
+        "a repeat that does not find its job",
+        &[("read_accepted", "k.tenant = caller.tenant AND", "k.tenant = caller.tenant AND 0 AND")],
+    ),
+    switch("a repeat that is refused before its key is read", Switch::RefusesAtOnce),
+    switch("an object of a job that is refused", Switch::PutsRefused),
+    edit("a job that is refused and inserted", &[("accept", " AND i.value ->> 'refused_if_new' IS NULL", "")]),
+    edit(
+        "a repeat that is refused without a look at its key",
+        &[(
+            "read_accepted",
+            "k.tenant = caller.tenant AND",
+            "k.tenant = caller.tenant AND i.value ->> 'refused_if_new' IS NULL AND",
+        )],
+    ),
+    edit(
+        "a job that is refused and counts as missing",
+        &[("read_accepted", "i.value ->> 'refused_if_new' IS NOT NULL", "0")],
+    ),
+    edit(
+        "a digest of when it runs",
+        &[(
+            "read_accepted",
+            "'digest', j.digest",
+            "'digest', iif(j.scheduled_at <> i.value ->> 'scheduled_at', '2.', j.digest)",
+        )],
+    ),
+    edit("an id of any time", &[("accept", "<= ?3", "<= ?3 + 86400000")]),
+    edit("a successor of any time", &[("replay", "<= ?5", "<= ?5 + 86400000")]),
+    edit("a replay with an event id of its own", &[("insert_successor", "coalesce(event_id, id)", "?3")]),
+    edit("a second successor", &[("replay", "AND dead_state = 'open'", "AND dead_state <> 'discarded'")]),
+    edit(
+        "a full store that takes jobs",
+        &[("accept", "AND NOT EXISTS (SELECT 1 FROM meta WHERE name = 'storage_full' AND value = 1)", "")],
+    ),
+    // Epochs and quotas.
+    edit("a claim for another epoch", &[("claim", "?3 ->> 'epoch' = coalesce(", "0 <= coalesce(")]),
+    edit("a repeat that its quota counts", &[("count_quota", "?3 * (", "max(0, ?3) * (")]),
+    edit("a quota that bounds nothing", &[("accept", "AND q.jobs >= q.jobs_per_day", "AND q.jobs < 0")]),
+    // Groups.
+    edit("a repeat that its group counts", &[("count_grouped_accepted", "?3 * count(*)", "max(0, ?3) * count(*)")]),
+    edit("an end that its group counts again", &[("count_ended", "(?2 = 1 OR EXISTS", "(?2 = 1 AND EXISTS")]),
+    edit("a group that has not heard of a replay", &[("count_grouped", "?2 * count(*)", "0 * count(*)")]),
+    // Usage.
+    edit(
+        "usage that a repeat counts",
+        &[(
+            "note_usage",
+            "j.state = 'running' AND j.attempt = i.value ->> 2 AND j.lease_token = ?2 AND j.deferred = 0",
+            "?2 IS NOT NULL",
+        )],
+    ),
+    // Large payloads.
+    switch("a row before its object", Switch::InsertsFirst),
+    switch("an object that leaves before its row", Switch::DeletesFirst),
+    edit(
+        "a replay that forgets its object",
+        &[("insert_successor", "CASE WHEN ?6 IS NULL THEN payload_bytes ELSE", "CASE WHEN ?6 IS NULL THEN NULL ELSE")],
+    ),
+    edit("an orphan that stays", &[("find_orphans", "WHERE NOT EXISTS", "WHERE 0 AND NOT EXISTS")]),
+    edit("a walk that takes what has a row", &[("find_orphans", "AND (j.payload_bytes IS NOT NULL", "AND (0")]),
+    edit("a walk that takes vectors", &[("find_orphans", "OR j.kind = 'embed'", "OR 0")]),
+    // Schedules. The key of a slot would hide the first one.
+    edit(
+        "a slot that two ticks fire",
+        &[
+            ("fire", "AND schedules.last_slot = v.item ->> 'seen_slot'", ""),
+            ("insert_fired", "c.value ->> 'key', CASE WHEN c.value ->> 'key' IS NOT NULL", "NULL, CASE WHEN 0"),
+        ],
+    ),
+    edit("a job beside an open one", &[("fire", "WHEN s.overlap = 'skip' AND", "WHEN s.overlap = 'never' AND")]),
+    switch("a slot moved in a batch of its own", Switch::MovesSlotsApart),
+    // Erasures.
+    edit(
+        "a job that leaves with an attempt nobody looked at",
+        &[(
+            "erase_jobs",
+            "(tenant, id, attempt) IN (SELECT ?1 ->> 'tenant', value ->> 0, value ->> 1 FROM",
+            "(tenant, id, 0) IN (SELECT ?1 ->> 'tenant', value ->> 0, 0 FROM",
+        )],
+    ),
+    edit(
+        "a copy of what is being erased",
+        &[("replay", "WHERE e.state = 'running' AND e.tenant", "WHERE 0 AND e.tenant")],
+    ),
+    edit("an erasure of another subject", &[("visit_jobs", "= ?1 ->> 'subject'", ">= ?1 ->> 'subject'")]),
+    switch("a row that leaves before its evidence", Switch::TrustsOverwrites),
+    // Documents of an index.
+    edit(
+        "an older document that comes back",
+        &[("put_document", "WHERE documents.version = ?4", "WHERE ?4 IS NOT NULL")],
+    ),
+    edit(
+        "chunks of a version that does not stand",
+        &[("add_chunks", "AND d.version = ?1 ->> 'version'", "AND ?1 ->> 'version' IS NOT NULL")],
+    ),
+    edit(
+        "chunks that leave for a version that does not stand",
+        &[("drop_chunks", "AND d.version = ?1 ->> 'version'", "AND ?1 ->> 'version' IS NOT NULL")],
+    ),
+    edit(
+        "a layout of a version that does not stand",
+        &[("put_layout", "AND d.version = ?1 ->> 'version'", "AND ?1 ->> 'version' IS NOT NULL")],
+    ),
+    edit("words that outlive their chunk", &[("drop_words", "AND c.hash NOT IN", "AND 0 AND c.hash NOT IN")]),
+    edit("vectors that are not kept", &[("keep_vectors", "WHERE true", "WHERE j.key % 2 = 0")]),
+    edit("a segment that says more than it has", &[("swap_segment", "segment_seq = ?3", "segment_seq = ?3 + 600")]),
+    edit(
+        "a removal that later changes do not hear of",
+        &[("note_removal", "FROM indexes i WHERE i.id = ?1", "FROM indexes i WHERE i.id = ?1 AND 0")],
+    ),
+    edit(
+        "a document that comes in the moment of its removal",
+        &[("put_document", "r.version > ?2 ->> 'version'", "r.version > ?2 ->> 'version' AND 0")],
+    ),
+    edit(
+        "a generation that is searched before it is whole",
+        &[
+            ("find_unbuilt", "d.deleted = 0", "d.deleted = 0 AND d.id > 'h'"),
+            ("swap_generation", "l.hash IS NOT d.hash", "0"),
+        ],
+    ),
+    switch("a document in pieces", Switch::SplitsDocuments),
+    // Evidence and the ports.
+    switch("evidence that loses a bit", Switch::FlipsEvidence),
+    switch("evidence at the wrong offset", Switch::ShiftsEvidence),
+    switch("evidence after the settlement", Switch::PutsAfterwards),
+    switch("a failed put that counts as done", Switch::TrustsFailedPuts),
+    switch("a hanging put that counts as done", Switch::TrustsHangingPuts),
+    switch("a batch that was rolled back and counts as done", Switch::TrustsRollbacks),
+    switch("a batch in pieces", Switch::SplitsBatches),
+    switch("a timeout that is sent again at once", Switch::ResendsAfterHangs),
+    switch("a broken connection that is sent again at once", Switch::ResendsWhenCutOff),
+    switch("a status that is thrown away with its body", Switch::ForgetsStatuses),
+    switch("a text that costs its neighbours a failure", Switch::BlamesProviders),
+];
+
+/// Found only by thousands of seeds: a test run has no time for it, `make sim-recall` has.
+pub static RARE: &[Bug] = &[
+    // Not found within 4,000 schedules.
+    edit(
+        "a generation that is given up and still searched",
+        &[("drop_generation", "?1 IN (i.serving, i.building)", "?1 IS NULL")],
+    ),
+    // Its job must stand still while a generation is made and takes its place.
+    edit(
+        "a document that is cut for what is searched no more",
+        &[
+            ("put_document", "AND i.serving = ?6", "AND ?6 IS NOT NULL"),
+            ("put_document", "g.value NOT IN (SELECT value FROM json_each(?5))", "?5 IS NULL"),
+        ],
+    ),
+];
+
+/// Not found within 2,000 seeds, so no search is made for these; docs/reliability.md says what that means.
+pub static SPARE: &[Bug] = &[
+    // A number that ran is never given out again: a hand-back takes back only a later one.
+    edit("fencing without the token", &[("settle", "AND jobs.lease_token = ?2", "AND ?2 IS NOT NULL")]),
+    // One token claims a job twice only if a claim and a settlement both commit late, around one another.
+    edit("fencing without the number", &[("settle", "AND jobs.attempt = o.attempt", "")]),
+    // A write must arrive late enough for another erasure to have been at the same pack, and its job must have left.
+    switch("an overwriting that brings evidence back", Switch::OverwritesBlindly),
+    // What a rebuild has not cut it finds before it swaps; what comes in between is cut by the job that brings it, unless its
+    // provider fails in that very moment.
+    edit("a generation that takes its place unseen", &[("swap_generation", "l.hash IS NOT d.hash", "0")]),
+    // A lease covers its attempt, the flush and most of what may hold them up.
+    edit("a heartbeat that goes nowhere", &[("heartbeat", "AND lease_token = ?2", "AND lease_token <> ?2")]),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use longshore_kit::scratch::repository;
+
+    /// A statement moves on and a bug stays behind: then it is planted nowhere, and what the search finds is its absence.
+    #[test]
+    fn every_edit_fits_its_statement() {
+        let folders = ["store", "index"].map(|folder| repository().join("shared/src").join(folder));
+        for bug in every() {
+            assert!(!bug.edits.is_empty() || bug.switch.is_some(), "{} does nothing", bug.name);
+            for (statement, from, _) in bug.edits {
+                let paths = folders.iter().map(|folder| folder.join(format!("{statement}.sql")));
+                let sql = paths.flat_map(std::fs::read_to_string).next().unwrap();
+                assert!(sql.contains(from), "{}: {statement} has no {from:?}", bug.name);
+            }
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! The store of search: a database beside the ledger, under the same faults, in the schedules that use it, and what it shows.
+
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use longshore::ports::{DatabaseError, IndexDatabase, Rows, Statement};
+use longshore::search::chunk::embedded;
+use longshore::search::words::indexed;
+use rusqlite::{Connection, OptionalExtension};
+use serde_json::Value;
+
+use crate::sim::actors::providers;
+use crate::sim::bugs::sabotage::Switch;
+use crate::sim::engine::ports::Node;
+use crate::sim::engine::schedule::START_MS;
+use crate::sim::engine::world::World;
+use crate::sqlite::{SetClock, SqliteDatabase};
+use longshore_stand_ins::provider::floats;
+
+/// One of the two databases of the world.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Base {
+    Ledger,
+    Index,
+}
+
+thread_local! {
+    /// One per thread, which no thread opens whose schedules have no use for it.
+    static INDEX: Rc<SqliteDatabase> = Rc::new(SqliteDatabase::open_index(SetClock::at(START_MS)).unwrap());
+}
+
+impl World {
+    /// What a batch of a Worker of that epoch does to a database, at this very moment.
+    pub(crate) fn run(&self, base: Base, statements: &[Statement], epoch: usize) -> Result<Vec<Rows>, DatabaseError> {
+        if matches!(base, Base::Ledger) {
+            return self.run_batch(statements, epoch);
+        }
+        let answer = self.index().run(statements, &mut |_| {});
+        let name = statements.first().map_or("", |statement| statement.name);
+        self.trace.note(self.now(), name, || format!("{answer:?}"));
+        if let Err(error) = &answer {
+            self.invariants.borrow_mut().violated(format!("the store of search refused {name}: {error}"));
+        }
+        if let Err(text) = judge_moment(self) {
+            self.invariants.borrow_mut().violated(format!("{text} after {name}"));
+        }
+        answer
+    }
+
+    /// What a batch would answer, had it been committed.
+    pub(crate) fn rehearse(&self, base: Base, statements: &[Statement]) -> Result<Vec<Rows>, DatabaseError> {
+        match base {
+            Base::Ledger => self.rehearse_batch(statements),
+            Base::Index => self.index().rehearse(statements),
+        }
+    }
+
+    /// The store of search as it is now, its clock too; it is empty when a schedule first comes to it.
+    pub(crate) fn index(&self) -> &SqliteDatabase {
+        let index = self.index.get_or_init(|| {
+            let index = INDEX.with(Clone::clone);
+            reset(index.connection()).unwrap();
+            index
+        });
+        index.clock().set(self.now());
+        index
+    }
+}
+
+impl IndexDatabase for Node {
+    async fn index_batch(&self, mut statements: Vec<Statement>) -> Result<Vec<Rows>, DatabaseError> {
+        self.plant(&mut statements);
+        if self.world.has(Switch::SplitsDocuments) {
+            return self.batch_each(Base::Index, statements).await;
+        }
+        self.batch_once(Base::Index, statements).await
+    }
+}
+
+/// A document as an index shows it.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Shown {
+    /// How it is cut.
+    pub(crate) chars_max: usize,
+    pub(crate) text: String,
+    pub(crate) source: String,
+    pub(crate) hash: String,
+    /// The hash of the text that it is cut from.
+    pub(crate) cut: String,
+    pub(crate) metadata: Value,
+    pub(crate) is_deleted: bool,
+    /// The names of its chunks, and where they are in the text.
+    pub(crate) layout: Vec<(String, usize, usize)>,
+    /// Its chunks: their names, headings and texts.
+    pub(crate) chunks: BTreeSet<(String, String, String)>,
+}
+
+/// The version of a document that stands, and what is shown of it; `None` if it never was there.
+pub(crate) fn read_shown(world: &World, tenant: &str, document: &str) -> Result<Option<(String, Shown)>, String> {
+    let sql = "SELECT d.version, json_object('chars', g.chunk_chars, 'text', d.text, 'source', d.source, 'hash', d.hash, 'metadata', json(d.metadata)),
+          d.deleted, coalesce(l.hash, ''), coalesce(l.chunks, '[]'),
+          (SELECT json_group_array(json_array(c.hash, coalesce(w.heading, 'no words'), coalesce(w.text, '')))
+            FROM chunks c LEFT JOIN words w ON w.rowid = c.seq
+            WHERE c.generation = i.serving AND c.document = d.id)
+        FROM indexes i JOIN documents d ON d.index_id = i.id JOIN generations g ON g.id = i.serving
+        LEFT JOIN layouts l ON l.generation = i.serving AND l.document = d.id
+        WHERE i.tenant = ?1 AND d.id = ?2";
+    let read = |row: &rusqlite::Row<'_>| -> rusqlite::Result<(String, Shown)> {
+        let json = |at| row.get::<_, String>(at);
+        let head: Value = serde_json::from_str(&json(1)?).unwrap();
+        let text = |field: &str| head[field].as_str().unwrap_or_default().to_owned();
+        let shown = Shown {
+            chars_max: usize::try_from(head["chars"].as_u64().unwrap_or(0)).unwrap(),
+            text: text("text"),
+            source: text("source"),
+            hash: text("hash"),
+            cut: row.get(3)?,
+            metadata: head["metadata"].clone(),
+            is_deleted: row.get(2)?,
+            layout: serde_json::from_str(&json(4)?).unwrap(),
+            chunks: serde_json::from_str(&json(5)?).unwrap(),
+        };
+        Ok((row.get(0)?, shown))
+    };
+    let mut question = world.index().connection().prepare_cached(sql).map_err(|error| error.to_string())?;
+    question.query_row([tenant, document], read).optional().map_err(|error| error.to_string())
+}
+
+/// F61: at every moment what is searched has each document as it stands, whole, and nothing of one that is gone.
+fn judge_moment(world: &World) -> Result<(), String> {
+    let wrong = "SELECT group_concat(d.id || ' ' || d.version) FROM indexes i JOIN documents d ON d.index_id = i.id
+        LEFT JOIN layouts l ON l.generation = i.serving AND l.document = d.id
+        WHERE iif(d.deleted, coalesce(l.hash, '') <> '', l.hash IS NOT d.hash)
+          OR (SELECT json_group_array(hash) FROM (SELECT c.hash FROM chunks c
+              WHERE c.generation = i.serving AND c.document = d.id ORDER BY c.hash))
+            <> (SELECT json_group_array(hash) FROM (SELECT DISTINCT j.value ->> 0 AS hash
+              FROM json_each(coalesce(l.chunks, '[]')) j ORDER BY hash))";
+    let mut question = world.index().connection().prepare_cached(wrong).map_err(|error| error.to_string())?;
+    let wrong: Option<String> = question.query_row([], |row| row.get(0)).map_err(|error| error.to_string())?;
+    wrong.map_or(Ok(()), |wrong| Err(format!("F61: {wrong} is searched otherwise than it stands")))
+}
+
+/// F56: nothing is there but what documents have, each chunk is counted, and its vector is that of what it says. Says
+/// whether there is a segment.
+pub(crate) fn judge_rest(world: &World) -> Result<bool, String> {
+    let connection = world.index().connection();
+    let wrong = "SELECT (SELECT count(*) FROM generations g
+          WHERE g.chunks <> (SELECT count(*) FROM chunks c WHERE c.generation = g.id))
+        + (SELECT count(*) FROM words w WHERE NOT EXISTS (SELECT 1 FROM chunks c WHERE c.seq = w.rowid))";
+    let number = |sql: &str| connection.prepare_cached(sql).unwrap().query_row([], |row| row.get::<_, i64>(0)).unwrap();
+    if number(wrong) > 0 {
+        return Err("F56: chunks that are not counted, or words without a chunk".into());
+    }
+    if number("SELECT count(*) FROM indexes WHERE building IS NOT NULL") > 0 {
+        return Err("F61: what is built is never searched".into());
+    }
+    // What `builtin` says of a text the verification has made again.
+    let vectors = "SELECT w.heading, w.text, c.vector, w.heading_words, w.text_words, g.provider FROM generations g
+        JOIN chunks c ON c.generation = g.id JOIN words w ON w.rowid = c.seq";
+    let mut question = connection.prepare_cached(vectors).unwrap();
+    let mut rows = question.query([]).unwrap();
+    while let Some(row) = rows.next().unwrap() {
+        let text = |at| row.get::<_, String>(at).unwrap();
+        if [text(3), text(4)] != [indexed(&text(0)), indexed(&text(1))] {
+            return Err(format!("F81: {:?} is found by the words of something else", text(1)));
+        }
+        let (said, vector) = (embedded(&text(0), &text(1)), STANDARD.decode(text(2)).unwrap_or_default());
+        if text(5) != "builtin" && floats(&vector) != providers::vector_of(&said) {
+            return Err(format!("F56: {said:?} has the vector of something else"));
+        }
+    }
+    Ok(number("SELECT count(segment) FROM generations") > 0)
+}
+
+/// Empties all tables, but for the one row that the migrations insert.
+fn reset(connection: &Connection) -> rusqlite::Result<()> {
+    if !connection.is_autocommit() {
+        connection.execute_batch("ROLLBACK")?; // A panic of the schedule before this one.
+    }
+    // Not the tables that a virtual table keeps for itself.
+    let tables = "SELECT group_concat('DELETE FROM ' || name, ';') FROM pragma_table_list
+        WHERE schema = 'main' AND type IN ('table', 'virtual') AND name NOT LIKE 'sqlite_%'";
+    let deletes: String = connection.query_row(tables, [], |row| row.get(0))?;
+    connection.execute_batch(&deletes)?;
+    connection.execute_batch("INSERT INTO counter (seq) VALUES (0)")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_schedule_finds_it_as_the_migrations_left_it() {
+        let index = SqliteDatabase::open_index(SetClock::at(START_MS)).unwrap();
+        let count = |table: &str| -> i64 {
+            index.connection().query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
+        };
+        let fill = "UPDATE counter SET seq = 7; INSERT INTO words (rowid, scope, text_words) VALUES (7, 'g', 'b');
+            INSERT INTO layouts (generation, document, hash, chunks) VALUES ('g', 'd', 'h', '[]')";
+        index.connection().execute_batch(fill).unwrap();
+        assert_eq!((count("words"), count("words WHERE words MATCH 'b'"), count("layouts")), (1, 1, 1));
+        reset(index.connection()).unwrap();
+        assert_eq!((count("words"), count("words WHERE words MATCH 'b'"), count("layouts")), (0, 0, 0));
+        assert_eq!(count("counter WHERE seq = 0"), 1);
+    }
+}

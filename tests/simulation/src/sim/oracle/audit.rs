@@ -1,0 +1,91 @@
+//! The audit: triggers that note every change of a job's row, whichever statement makes it.
+
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use longshore::ports::{Param, Statement};
+use rusqlite::Connection;
+use rusqlite::functions::FunctionFlags;
+
+use crate::sim::oracle::row::{COLUMNS, Name, Row};
+
+/// What one statement left of one row.
+#[derive(Debug)]
+pub(crate) struct Change {
+    pub(crate) statement: &'static str,
+    /// The lease token that the statement named, if it names one.
+    pub(crate) token: Option<String>,
+    pub(crate) name: Name,
+    /// The row; `None` if it was deleted.
+    pub(crate) new: Option<Row>,
+}
+
+type Noted = (Name, Option<Row>);
+
+/// What was noted since the last statement.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Audit(Arc<Mutex<Vec<Noted>>>);
+
+impl Audit {
+    /// Sets up the audit on a connection.
+    pub(crate) fn install(connection: &Connection) -> rusqlite::Result<Self> {
+        let audit = Self::default();
+        let theirs = audit.clone();
+        let arguments = i32::try_from(COLUMNS.len()).expect("few columns");
+        connection.create_scalar_function("note_row", arguments, FunctionFlags::SQLITE_UTF8, move |context| {
+            let row = Row::read(&|at| context.get_raw(at))?;
+            theirs.noted().push((row.name(), Some(row)));
+            Ok(0)
+        })?;
+        let theirs = audit.clone();
+        connection.create_scalar_function("note_deleted", 2, FunctionFlags::SQLITE_UTF8, move |context| {
+            theirs.noted().push(((context.get(0)?, context.get(1)?), None));
+            Ok(0)
+        })?;
+        let row = COLUMNS.map(|column| format!("new.{column}")).join(", ");
+        connection.execute_batch(&format!(
+            "CREATE TEMP TRIGGER job_inserted AFTER INSERT ON main.jobs BEGIN SELECT note_row({row}); END;
+            CREATE TEMP TRIGGER job_updated AFTER UPDATE ON main.jobs BEGIN SELECT note_row({row}); END;
+            CREATE TEMP TRIGGER job_deleted AFTER DELETE ON main.jobs BEGIN
+              SELECT note_deleted(old.tenant, old.id); END;"
+        ))?;
+        Ok(audit)
+    }
+
+    fn noted(&self) -> MutexGuard<'_, Vec<Noted>> {
+        self.0.lock().unwrap()
+    }
+
+    /// Takes what a statement changed.
+    pub(crate) fn take(&self, statement: &Statement) -> Vec<Change> {
+        let token = match (statement.name, statement.params.get(1)) {
+            ("claim" | "settle" | "hand_back" | "heartbeat" | "add_late_outcomes", Some(Param::Text(token))) => {
+                Some(token.clone())
+            }
+            _ => None,
+        };
+        let change = |(name, new)| Change { statement: statement.name, token: token.clone(), name, new };
+        self.noted().drain(..).map(change).collect()
+    }
+
+    /// Forgets what was noted: it was taken back.
+    pub(crate) fn forget(&self) {
+        self.noted().clear();
+    }
+}
+
+/// Every table of the migrations: what a later one adds is emptied and compared, too.
+pub(crate) fn tables(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    let sql = "SELECT name FROM main.sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%' ORDER BY name";
+    connection.prepare_cached(sql)?.query_map([], |row| row.get(0))?.collect()
+}
+
+/// Empties all tables for the next schedule, and begins the mark anew.
+pub(crate) fn reset(connection: &Connection, mark: i64) -> rusqlite::Result<()> {
+    if !connection.is_autocommit() {
+        connection.execute_batch("ROLLBACK")?; // A panic of the schedule before this one.
+    }
+    for table in tables(connection)? {
+        connection.execute(&format!("DELETE FROM {table}"), [])?;
+    }
+    connection.execute("INSERT INTO meta (name, value) VALUES ('mark', ?1)", [mark]).map(|_| ())
+}

@@ -1,0 +1,161 @@
+//! The invariants that are judged at the end, when all is drained.
+
+use longshore::model::attempt::{AttemptState, EvidenceRef, LogEntry};
+use longshore::model::evidence::pack_key;
+use longshore::model::state::State;
+use longshore::wire::idempotency::sha256;
+use serde_json::Value;
+
+use crate::sim::actors::{completers, erasers, indexers, providers};
+use crate::sim::bugs::sabotage::Switch;
+use crate::sim::engine::world::World;
+use crate::sim::oracle::row::Row;
+
+/// Judges the drained world.
+pub(crate) fn judge(world: &World) -> Result<(), String> {
+    let invariants = world.invariants.borrow();
+    let count = world.number("SELECT count(*) FROM jobs");
+    if usize::try_from(count).unwrap() != invariants.rows.len() {
+        return Err(format!("the audit lost count: {count} rows, {} known", invariants.rows.len()));
+    }
+    for (tenant, id) in &invariants.acknowledged {
+        let name = (tenant.clone(), id.clone());
+        if !invariants.rows.contains_key(&name) && !invariants.erasures.has(&name) {
+            return Err(format!("I1: {id} was acknowledged and is lost"));
+        }
+    }
+    for row in invariants.rows.values() {
+        judge_row(world, row).map_err(|text| format!("{text}\n  {row:?}"))?;
+    }
+    judge_ledger(world)?;
+    let letters = invariants.rows.values().filter(|row| row.dead_state.is_some()).count();
+    let died = invariants.died.iter().filter(|name| !invariants.erasures.has(name)).count();
+    if letters != died {
+        return Err(format!("I11: {died} died and {letters} letters are there"));
+    }
+    let accepted = world.number("SELECT coalesce(sum(accepted), 0) FROM tenant_hours");
+    // What was erased may have been counted before.
+    if accepted != count && invariants.erasures.is_empty() {
+        return Err(format!("F33: {count} jobs and {accepted} counted"));
+    }
+    // The counts of a batch in pieces go wrong without a crash.
+    if !world.has(Switch::SplitsBatches) {
+        judge_groups(world)?;
+    }
+    // What a worker had spent that died before it settled is counted nowhere.
+    let (spent, counted) = (world.provider_calls.get(), world.number("SELECT coalesce(sum(calls), 0) FROM usage"));
+    if counted > spent {
+        return Err(format!("F58: {counted} calls of the provider are counted, and {spent} were made"));
+    }
+    erasers::judge(world)
+}
+
+/// F33: a group's counters are what a count of its jobs says.
+fn judge_groups(world: &World) -> Result<(), String> {
+    let wrong = world.number(
+        "SELECT count(*) FROM (
+          SELECT tenant, id, total, succeeded, dead, replayed, cancelled, total, total FROM groups
+          EXCEPT
+          SELECT tenant, job_group, count(*), sum(state = 'succeeded'), sum(state = 'dead' AND dead_state <> 'replayed'),
+            sum(state = 'dead' AND dead_state = 'replayed'), sum(state = 'cancelled'), count(finished_at), count(*)
+          FROM jobs WHERE job_group IS NOT NULL GROUP BY tenant, job_group)",
+    );
+    let unfinished = world.number("SELECT count(*) FROM groups WHERE finished_at IS NULL");
+    let labels = world.number("SELECT count(DISTINCT tenant || ' ' || job_group) FROM jobs");
+    let groups = world.number("SELECT count(*) FROM groups");
+    if (wrong, unfinished) == (0, 0) && labels == groups {
+        return Ok(());
+    }
+    Err(format!("F33: of {groups} groups for {labels} labels {wrong} miscount and {unfinished} have not finished"))
+}
+
+fn judge_row(world: &World, row: &Row) -> Result<(), String> {
+    if !row.state.is_terminal() {
+        return Err("I1: a job that has not ended".into());
+    }
+    let mut entries = Vec::new();
+    for entry in row.log.iter() {
+        entries.push(LogEntry::deserialize_from(entry)?);
+    }
+    for (number, entry) in entries.iter().enumerate() {
+        let last = number + 1 == entries.len();
+        match entry.state {
+            None => return Err("I2: an attempt that has not ended".into()),
+            Some(AttemptState::Succeeded) if !last => return Err("I4: sent again after a success".into()),
+            Some(AttemptState::OutcomeUnknown) => {}
+            Some(_) if entry.ended_by.is_some() && entry.evidence.is_none() => {
+                completers::judge_unheard(world, row, &entry.lease)?;
+            }
+            Some(_) => judge_evidence(world, row, entry, number + 1)?,
+        }
+    }
+    let succeeded = entries.last().is_some_and(|entry| entry.state == Some(AttemptState::Succeeded));
+    // Of a task whose answer broke off within its body nobody knows the result.
+    let has_result = row.result.is_some() || (succeeded && row.kind.contains('.'));
+    if succeeded != (row.state == State::Succeeded) || succeeded != has_result {
+        return Err("I2: the result and the log disagree".into());
+    }
+    providers::judge(world, row)?;
+    let successor = row.replayed_by.as_ref().map(|id| {
+        let (name, invariants) = ((row.tenant.clone(), id.clone()), world.invariants.borrow());
+        invariants.rows.contains_key(&name) || invariants.erasures.has(&name)
+    });
+    if (row.dead_state.as_deref() == Some("replayed")) != (successor == Some(true)) {
+        return Err("I11: a replayed letter without its successor".into());
+    }
+    Ok(())
+}
+
+/// I6: the evidence is where the row says and matches its hash, or the row says why there is none.
+fn judge_evidence(world: &World, row: &Row, entry: &LogEntry, number: usize) -> Result<(), String> {
+    match entry.evidence.as_ref().ok_or("I6: no word of evidence")? {
+        EvidenceRef::Off => {
+            let allowed = match row.endpoint.as_str() {
+                "secret" => true,
+                "quiet" => entry.state == Some(AttemptState::Succeeded) || entry.ended_by.is_some(),
+                _ => false,
+            };
+            if allowed { Ok(()) } else { Err("I6: evidence is off where it should be on".into()) }
+        }
+        EvidenceRef::Inline { reason, record, .. } if !reason.is_empty() && !record.is_empty() => Ok(()),
+        EvidenceRef::Inline { .. } => Err("I6: inline evidence without record or reason".into()),
+        EvidenceRef::Stored { n, offset, length, sha256: digest } => {
+            let objects = world.objects.borrow();
+            let pack = objects.get(&pack_key(&entry.lease, *n)).ok_or("I6: the evidence is not there")?;
+            let range = usize::try_from(*offset).unwrap()..usize::try_from(offset + length).unwrap();
+            let bytes = pack.get(range).ok_or("I6: the evidence is cut")?;
+            if sha256(bytes) != *digest {
+                return Err("I6: the evidence does not match its hash".into());
+            }
+            let record: Value = serde_json::from_slice(bytes).map_err(|error| format!("I6: {error}"))?;
+            if record["job_id"] != *row.id || record["attempt"] != number {
+                return Err("I6: the evidence is of another attempt".into());
+            }
+            Ok(())
+        }
+    }
+}
+
+/// I3: every request that was seen is in the ledger still.
+fn judge_ledger(world: &World) -> Result<(), String> {
+    let invariants = world.invariants.borrow();
+    let seen = world.receiver.seen.borrow();
+    // Of jobs that say the same nobody knows which one asked, and the others may have been handed back since.
+    for (id, lease) in seen.keys().filter(|(id, _)| !id.starts_with(indexers::EVENT)) {
+        let has = |row: &Row| row.event_id() == id && row.log.iter().any(|entry| entry["lease"] == **lease);
+        if !invariants.rows.values().any(has) && !invariants.erasures.has_event(id) {
+            return Err(format!("I3: a request of {id} left the ledger"));
+        }
+    }
+    Ok(())
+}
+
+trait FromValue: Sized {
+    fn deserialize_from(value: &Value) -> Result<Self, String>;
+}
+
+impl FromValue for LogEntry {
+    fn deserialize_from(value: &Value) -> Result<Self, String> {
+        serde_json::from_value(value.clone()).map_err(|error| format!("I2: an entry that cannot be read: {error}"))
+    }
+}

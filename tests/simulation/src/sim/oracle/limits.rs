@@ -1,0 +1,161 @@
+//! The daily limits of the free plan: in some schedules the account spends one of them, until midnight. What that cuts off is no
+//! fault of a job.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
+
+use longshore::limits::{CRASH_SEEN_MS_MAX, DAY_MS};
+use longshore::ports::{Param, Statement};
+use longshore::wire::daily_limit::{DailyLimit, RESET_GRACE_MS};
+
+use crate::sim::engine::faults::Fault;
+use crate::sim::engine::plan::Play;
+use crate::sim::engine::schedule::START_MS;
+use crate::sim::engine::world::World;
+use crate::sim::oracle::invariants::Invariants;
+use crate::sim::oracle::row::Row;
+
+/// One of so many seeds lives through a midnight.
+const SEEDS_PER_LIMIT: u64 = 11;
+
+/// How far the clock of a consumer may be off, with what it gains.
+const CLOCK_OFF_MS: i64 = 15_000;
+
+/// What the account has spent.
+#[derive(Debug, Clone, Copy, Default)]
+struct Spent {
+    reads: bool,
+    writes: bool,
+    queue: bool,
+}
+
+/// What may be spent of it.
+const KINDS: [Spent; 5] = [
+    Spent { reads: false, writes: true, queue: false },
+    Spent { reads: true, writes: false, queue: false },
+    Spent { reads: true, writes: true, queue: false },
+    Spent { reads: false, writes: false, queue: true },
+    Spent { reads: true, writes: true, queue: true },
+];
+
+/// The limits of a world.
+#[derive(Debug, Default)]
+pub(crate) struct Limits {
+    /// When the day ends on which something may be spent; 0 where nothing is.
+    pub(crate) midnight: i64,
+    spent: Cell<Option<Spent>>,
+    /// The lease tokens whose outcomes could not be recorded.
+    cut_off: RefCell<BTreeSet<String>>,
+}
+
+/// What became of the worker that holds the lease of a job.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Holder {
+    /// Nothing befell it.
+    pub(crate) is_well: bool,
+    /// A daily limit kept it from recording its outcome.
+    pub(crate) is_cut_off: bool,
+}
+
+/// The midnight that the schedule of a seed lives through, if it does.
+pub(crate) fn midnight_of(what: &Play) -> Option<i64> {
+    let has_midnight = what.seed % SEEDS_PER_LIMIT == 6 && !what.narrow.off.contains(&Fault::DailyLimit);
+    has_midnight.then_some((START_MS / DAY_MS + 1) * DAY_MS)
+}
+
+impl Limits {
+    pub(crate) fn until(midnight: Option<i64>) -> Self {
+        Self { midnight: midnight.unwrap_or(0), ..Self::default() }
+    }
+
+    /// Whether an outcome under this lease could not be recorded.
+    pub(crate) fn has_cut_off(&self, lease: &str) -> bool {
+        self.cut_off.borrow().contains(lease)
+    }
+}
+
+impl World {
+    fn spent(&self) -> Spent {
+        if self.now() < self.limits.midnight { self.limits.spent.get().unwrap_or_default() } else { Spent::default() }
+    }
+
+    /// The limit that keeps the database from running these statements now. Now and then they are the first that it keeps.
+    pub(crate) fn limit_of(&self, statements: &[Statement]) -> Option<DailyLimit> {
+        let is_whole = self.now() < self.limits.midnight && self.limits.spent.get().is_none();
+        if is_whole && self.hits(Fault::DailyLimit) {
+            self.limits.spent.set(Some(*self.random.pick(&KINDS)));
+            self.executor.happen_at(self.limits.midnight, |world| world.queue.deliver(world));
+        }
+        let (has_read, has_write) =
+            (statements.iter().any(|one| !writes(one.sql)), statements.iter().any(|one| writes(one.sql)));
+        let limit = match self.spent() {
+            Spent { reads: true, .. } if has_read => DailyLimit::RowsRead,
+            Spent { writes: true, .. } if has_write => DailyLimit::RowsWritten,
+            _ => return None,
+        };
+        for statement in statements.iter().filter(|statement| statement.name == "settle") {
+            if let Some(Param::Text(token)) = statement.params.get(1) {
+                self.limits.cut_off.borrow_mut().insert(token.clone());
+            }
+        }
+        Some(limit)
+    }
+
+    /// Whether the queue takes and delivers messages.
+    pub(crate) fn has_queue(&self) -> bool {
+        !self.spent().queue
+    }
+}
+
+fn writes(sql: &str) -> bool {
+    let mut words = sql.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_');
+    words.any(|word| matches!(word, "INSERT" | "UPDATE" | "DELETE"))
+}
+
+impl Invariants {
+    /// F15, F84: which crashes of a suspect count.
+    pub(crate) fn judge_crashes(&mut self, now: i64, old: &Row, new: &Row, holder: Holder) -> Result<(), String> {
+        if holder.is_cut_off {
+            self.reach(if old.suspect == 1 { "a suspect cut off by a limit" } else { "an attempt cut off by a limit" });
+        }
+        judge_crashes(now, old, new, holder.is_cut_off)
+    }
+}
+
+/// F15, F84: a crash of a suspect counts if the sweep came in time, and not if a daily limit cut the attempt off.
+fn judge_crashes(now: i64, old: &Row, new: &Row, is_cut_off: bool) -> Result<(), String> {
+    if is_cut_off && new.crashes != old.crashes {
+        return Err("F84: a daily limit counts as a crash".into());
+    }
+    let began_at = old.log.last().and_then(|entry| entry["started_at"].as_i64()).unwrap_or(0);
+    let is_seen = old.lease_until.is_some_and(|until| until > now - CRASH_SEEN_MS_MAX);
+    let counts = old.suspect == 1 && is_seen && began_at / DAY_MS == now / DAY_MS;
+    if new.crashes == old.crashes + i64::from(counts) {
+        return Ok(());
+    }
+    Err(format!("I7, F15: {} crashes after {}", new.crashes, old.crashes))
+}
+
+/// F84: what a daily limit keeps from going on waits for midnight, by the clock of its worker, and spends no failure. Where that
+/// clock is past midnight already it waits for the end of the grace.
+pub(crate) fn judge_wait(old: &Row, new: &Row) -> Result<(), String> {
+    let into_day = new.run_after.rem_euclid(DAY_MS);
+    let is_reset = [0, RESET_GRACE_MS, DAY_MS].iter().any(|at| (into_day - at).abs() < CLOCK_OFF_MS);
+    if new.failures == old.failures && is_reset {
+        return Ok(());
+    }
+    Err(format!("F84: {} failures after {}, and {into_day} ms into a day", new.failures, old.failures))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statements_that_write_are_told_from_those_that_read() {
+        for sql in ["INSERT INTO a VALUES (1)", "WITH b AS (SELECT 1) UPDATE a SET c = 1", "DELETE FROM a"] {
+            assert!(writes(sql), "{sql}");
+        }
+        assert!(!writes("SELECT updated_at, LAST_UPDATE FROM a"));
+    }
+}

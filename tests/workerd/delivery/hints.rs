@@ -1,0 +1,147 @@
+//! What comes over the queues: strays are kept, unknown versions let go, and the platform's dead letters wake jobs.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use longshore_kit::client::eventually;
+use longshore_kit::runner::{Faults, Mode};
+use serde_json::{Value, json};
+
+use crate::support::tenant::{SOON, Tenant};
+use crate::support::world::{World, shared, with_faults};
+
+/// A list of strays as an admin of all tenants sees it.
+async fn strays(world: &World) -> Vec<Value> {
+    let all = world.anyone.with_key(&world.key("*", &["admin"]).await.1);
+    let answer = all.get("/v1/strays?limit=100").await.unwrap();
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    answer.body["data"].as_array().unwrap().clone()
+}
+
+#[test]
+fn what_is_no_hint_is_kept_with_its_bytes() {
+    shared(async |world| {
+        let bodies = [
+            "garbage ä",
+            "{}",
+            "{\"v\":1}",
+            "{\"v\":1,\"jobs\":[[\"a\"]]}",
+            "[]",
+            "\u{1}",
+            "{\"v\":\"1\",\"jobs\":[]}",
+        ];
+        for (queue, body) in bodies.iter().flat_map(|body| [("hints", body), ("dead", body)]) {
+            world.runner.queue_raw(queue, body).await.unwrap();
+        }
+        let kept = eventually(SOON, async || {
+            let kept = strays(world).await;
+            let has = |body: &str, queue: &str| {
+                kept.iter().any(|stray| stray["body_base64"] == STANDARD.encode(body) && stray["queue"] == queue)
+            };
+            let all = bodies.iter().all(|body| has(body, "longshore-hints") && has(body, "longshore-hints-dead"));
+            all.then_some(kept)
+        });
+        let kept = kept.await.expect("every stray is kept");
+        for stray in &kept {
+            assert_eq!(stray["reason"], "not a hint");
+            assert!(stray["id"].is_string() && stray["created_at"].is_string());
+        }
+        // Those beside them in a batch are not harmed.
+        let tenant = world.tenant().await;
+        assert_eq!(tenant.complete(&tenant.webhook("/ok")).await["state"], "succeeded");
+    });
+}
+
+/// A newer producer may send what an older consumer does not know: it lets go, and the sweep finds the jobs.
+#[test]
+fn an_unknown_version_is_let_go() {
+    shared(async |world| {
+        let said = || world.log().matches("a hint of an unknown version").count();
+        let before = said();
+        world.runner.queue_raw("hints", "{\"v\":2,\"jobs\":[[\"a\",\"b\"]],\"more\":true}").await.unwrap();
+        assert!(eventually(SOON, async || (said() > before).then_some(())).await.is_some());
+        let version_2 = STANDARD.encode("{\"v\":2");
+        let kept = strays(world).await;
+        assert!(
+            kept.iter().all(|stray| !stray["body_base64"].as_str().unwrap().starts_with(&version_2[..8])),
+            "{kept:?}"
+        );
+    });
+}
+
+/// Hints of jobs that do not exist, have ended, are another tenant's or come twice: each is acked and does nothing.
+#[test]
+fn hints_that_claim_nothing() {
+    shared(async |world| {
+        let tenant = world.tenant().await;
+        let done = tenant.complete(&tenant.webhook("/ok")).await;
+        let id = done["id"].as_str().unwrap();
+        let mut later = tenant.webhook("/ok");
+        later["delay_seconds"] = json!(3_600);
+        let scheduled = tenant.accept(&later).await;
+        let names = json!([
+            [tenant.name, id],
+            [tenant.name, id],
+            [tenant.name, scheduled],
+            ["nobody", id],
+            [tenant.name, "job_0001JJJJJJJJJJJJJJJJJJJJJJJJ"],
+            ["", ""],
+            ["a'b", "%"],
+        ]);
+        for _ in 0..3 {
+            world.runner.queue_raw("hints", &json!({"v": 1, "jobs": names}).to_string()).await.unwrap();
+        }
+        assert_eq!(tenant.complete(&tenant.webhook("/ok")).await["state"], "succeeded");
+        assert_eq!(tenant.job(id).await, done);
+        assert_eq!(tenant.job(&scheduled).await["state"], "scheduled");
+        assert_eq!(tenant.received().len(), 2);
+    });
+}
+
+/// The hint of a job comes five times, and still it is sent once.
+#[test]
+fn duplicate_hints_are_one_attempt() {
+    shared(async |world| {
+        let tenant = world.tenant().await;
+        let id = tenant.accept(&tenant.webhook("/slow/500")).await;
+        let hint = json!({"v": 1, "jobs": [[tenant.name, id]]}).to_string();
+        for _ in 0..5 {
+            world.runner.queue_raw("hints", &hint).await.unwrap();
+        }
+        assert_eq!(tenant.ended(&id).await["state"], "succeeded");
+        let after = tenant.complete(&tenant.webhook("/ok")).await;
+        assert_eq!(after["state"], "succeeded");
+        let of_it = tenant.received().iter().filter(|request| request.webhook_id() == id).count();
+        assert_eq!((of_it, tenant.attempts(&id).await.len()), (1, 1));
+    });
+}
+
+/// What the platform gave up on wakes its jobs, and nothing else: the ledger alone says what is dead.
+#[test]
+fn the_platforms_dead_letters_wake_jobs() {
+    with_faults("woken", async |world| {
+        let tenant = world.tenant().await;
+        world.runner.faults(&Faults { hints: Mode::Drop, ..Faults::default() }).await.unwrap();
+        let id = tenant.accept(&tenant.webhook("/ok")).await;
+        let dead = id_of_ended(&tenant, world).await;
+        world.runner.faults(&Faults::default()).await.unwrap();
+        let named = json!([[tenant.name, id], [tenant.name, dead], ["nobody", "job_x"]]);
+        world.runner.queue_raw("dead", &json!({"v": 1, "jobs": named}).to_string()).await.unwrap();
+        // Long before the mark would pass it, the next sweep finds the job.
+        let sql = "SELECT look_at IS NOT NULL AS woken FROM jobs WHERE id = ?1";
+        let woken = eventually(SOON, async || (world.number(sql, vec![json!(id)]).await == 1).then_some(()));
+        assert!(woken.await.is_some());
+        let before = tenant.job(&dead).await;
+        world.runner.tick_consumer().await.unwrap();
+        let done = tenant.ended(&id).await;
+        assert_eq!((&done["state"], &done["attempt"]), (&json!("succeeded"), &json!(1)));
+        assert_eq!(tenant.job(&dead).await, before, "what has ended stays as it is");
+    });
+}
+
+/// A job that has ended though its hint was dropped: the test sends the hint itself.
+async fn id_of_ended(tenant: &Tenant<'_>, world: &World) -> String {
+    let id = tenant.accept(&tenant.webhook("/ok")).await;
+    world.runner.queue_raw("hints", &json!({"v": 1, "jobs": [[tenant.name, id]]}).to_string()).await.unwrap();
+    assert_eq!(tenant.ended(&id).await["state"], "succeeded");
+    id
+}

@@ -1,0 +1,23 @@
+//! The API: each resource, and whom it refuses.
+
+pub(crate) mod batch;
+pub(crate) mod bulk;
+pub(crate) mod cors;
+pub(crate) mod cursors;
+pub(crate) mod dead_letters;
+pub(crate) mod encodings;
+pub(crate) mod endpoints;
+pub(crate) mod erasures;
+pub(crate) mod exports;
+pub(crate) mod idempotency;
+pub(crate) mod indexes;
+pub(crate) mod keys;
+pub(crate) mod late_readers;
+pub(crate) mod matrix;
+pub(crate) mod openapi;
+pub(crate) mod operate;
+pub(crate) mod rate_limits;
+pub(crate) mod refused_first;
+pub(crate) mod routes;
+pub(crate) mod schedules;
+pub(crate) mod tokens;

@@ -1,0 +1,265 @@
+//! Every route of the table: what it answers when all is well, and whom it refuses.
+
+use std::collections::BTreeSet;
+
+use longshore::routes::Operation as Op;
+use longshore::wire::ndjson::NDJSON;
+use longshore_kit::client::{Answer, Client};
+use serde_json::{Value, json};
+
+use crate::delivery::tasks::deferred_job;
+use crate::support::refusal::{NOT_FOUND, assert_refused};
+use crate::support::route_table::{ROUTES, Route, RouteExt};
+use crate::support::tenant::{Tenant, id_of, to_endpoint};
+use crate::support::world::{World, alone, shared};
+
+/// Sends a route's request; those that read a body get one that they would accept.
+pub(crate) async fn send(api: &Client, route: &Route, id: &str, query: &str, tenant: &Tenant<'_>) -> Answer {
+    let path = format!("{}{query}", route.path_of(id));
+    let body = match (route.method, route.path) {
+        ("POST", "/v1/jobs") => tenant.webhook("/ok"),
+        ("POST", "/v1/jobs/batch") => json!({"jobs": [tenant.webhook("/ok")]}),
+        ("PUT", "/v1/schedules/{id}") => yearly(tenant),
+        ("PUT", "/v1/tenants/{id}/quota") => json!({"jobs_per_day": null}),
+        ("PUT", "/v1/indexes/{id}") => json!({"provider": "builtin"}),
+        ("POST", "/v1/indexes/{id}/search") => json!({"query": "some words"}),
+        ("POST", "/v1/indexes/{id}/documents") => {
+            let line = json!({"id": "a", "text": "some words"}).to_string().into_bytes();
+            return api.request(route.method, &path, &[("content-type", NDJSON)], line).await.unwrap();
+        }
+        ("PUT", _) => json!({"url": tenant.url("/ok")}),
+        ("POST", "/v1/jobs/{id}/fail") => json!({"message": "no"}),
+        ("POST", "/v1/keys") => json!({"tenant": tenant.name, "scopes": ["jobs:read"]}),
+        ("POST", "/v1/restored") => json!({"jobs": "hold"}),
+        _ => return api.request(route.method, &path, &[], Vec::new()).await.unwrap(),
+    };
+    let headers = [("content-type", "application/json")];
+    api.request(route.method, &path, &headers, body.to_string().into_bytes()).await.unwrap()
+}
+
+/// A schedule that fires in no test.
+pub(crate) fn yearly(tenant: &Tenant<'_>) -> Value {
+    let mut schedule = tenant.webhook("/ok");
+    schedule["cron"] = json!("@yearly");
+    schedule
+}
+
+/// Makes an index without a provider of its own.
+pub(crate) async fn index(tenant: &Tenant<'_>, name: &str) {
+    let made = tenant.api.put(&format!("/v1/indexes/{name}"), &json!({"provider": "builtin"})).await.unwrap();
+    assert_eq!(made.status, 201, "{}", made.body);
+}
+
+/// To another tenant, what a tenant has is not there. Nothing of it changes.
+#[test]
+fn no_route_knows_another_tenants_things() {
+    shared(async |world| {
+        let (owner, stranger) = (world.tenant().await, world.tenant().await);
+        owner.endpoint("orders", "/ok", json!({})).await;
+        assert_eq!(owner.api.put("/v1/schedules/orders", &yearly(&owner)).await.unwrap().status, 200);
+        index(&owner, "orders").await;
+        let done = id_of(&owner.complete(&to_endpoint("orders")).await);
+        let dead = owner.dead_letter().await;
+        let mut later = owner.webhook("/ok");
+        (later["delay_seconds"], later["group"]) = (json!(3_600), json!("orders"));
+        let scheduled = owner.accept(&later).await;
+        let (key, _) = world.key(&owner.name, &["jobs:read"]).await;
+        let things = [&done, &dead, &scheduled, "orders", &key];
+        let before = everything(&owner, &things[..3]).await;
+        for route in ROUTES.iter().filter(|route| route.names_something() && route.method != "PUT") {
+            for id in things {
+                let answer = send(&stranger.api, route, id, "", &stranger).await;
+                assert_refused(&format!("{} {}", route.method, route.path_of(id)), &answer, NOT_FOUND);
+            }
+        }
+        // The stranger's own endpoint of that name is another one.
+        stranger.endpoint("orders", "/elsewhere", json!({})).await;
+        assert_eq!(everything(&owner, &things[..3]).await, before);
+        for list in ["/v1/jobs", "/v1/dead-letters"] {
+            assert_eq!(stranger.read(list).await["data"], json!([]), "{list}");
+        }
+        for filter in ["endpoint=orders", &format!("event_id={done}"), "kind=webhook"] {
+            assert_eq!(stranger.read(&format!("/v1/jobs?{filter}")).await["data"], json!([]), "{filter}");
+        }
+    });
+}
+
+/// All that a tenant has, as it reads it.
+pub(crate) async fn everything(tenant: &Tenant<'_>, jobs: &[&str]) -> Vec<Value> {
+    let mut all = Vec::new();
+    for job in jobs {
+        all.push(tenant.job(job).await);
+    }
+    for list in
+        ["/v1/dead-letters", "/v1/endpoints", "/v1/keys", "/v1/schedules", "/v1/indexes", "/v1/endpoints/orders/secret"]
+    {
+        all.push(tenant.read(list).await);
+    }
+    all
+}
+
+/// Each of the routes does its work once, one after the other, as an operator would go through them.
+#[test]
+fn every_route_answers() {
+    alone(
+        "routes",
+        |_| {},
+        async |world| {
+            let tenant = world.tenant().await;
+            world.runner.tick_producer().await.unwrap();
+            world.runner.tick_consumer().await.unwrap();
+            let mut seen = Vec::new();
+            for (method, path, status, id) in walk(world, &tenant).await {
+                let route =
+                    ROUTES.iter().find(|route| route.method == method && route.path == path).expect("in the table");
+                let answer = send(&caller_of(route, &id, &tenant).await, route, &id, "", &tenant).await;
+                assert_eq!(answer.status, status, "{method} {path}: {}", answer.body);
+                let kept = if path == "/openapi.json" { "public, max-age=300" } else { "no-store" };
+                assert_eq!(answer.header("cache-control"), Some(kept), "{method} {path}");
+                assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{method} {path}");
+                assert!(answer.header("longshore-request-id").is_some(), "{method} {path}");
+                if matches!(route.operation(), Some(Op::ExportTenant | Op::WriteDocuments)) {
+                    assert_eq!(answer.header("content-type"), Some(NDJSON), "{method} {path}");
+                } else if route.operation() == Some(Op::ReadVectors) {
+                    assert_eq!(answer.header("content-type"), Some("application/octet-stream"), "{method} {path}");
+                } else if status != 204 {
+                    assert_eq!(answer.header("content-type"), Some("application/json"), "{method} {path}");
+                    assert!(answer.body.is_object(), "{method} {path}");
+                }
+                if method == "GET" {
+                    assert_head(&caller_of(route, &id, &tenant).await, &route.path_of(&id), &answer).await;
+                }
+                seen.push((method, path));
+            }
+            for route in ROUTES {
+                assert!(
+                    seen.contains(&(route.method, route.path)),
+                    "{} {} is not gone through",
+                    route.method,
+                    route.path
+                );
+            }
+        },
+    );
+}
+
+/// HEAD answers what GET does, without its body.
+async fn assert_head(api: &Client, path: &str, get: &Answer) {
+    let head = api.request("HEAD", path, &[], Vec::new()).await.unwrap();
+    assert_eq!((head.status, head.bytes.as_slice()), (get.status, &b""[..]), "HEAD {path}");
+    let names = |answer: &Answer| {
+        let names = answer.headers.keys().map(|name| name.as_str().to_owned());
+        // How the body is framed, if there is one, is told by the length alone, where it is known.
+        names.filter(|name| name != "transfer-encoding").collect::<BTreeSet<_>>()
+    };
+    assert_eq!(names(&head), names(get), "HEAD {path}");
+    for name in ["content-type", "content-length", "cache-control", "x-content-type-options"] {
+        assert_eq!(head.header(name), get.header(name), "{name} of HEAD {path}");
+    }
+}
+
+/// Who takes a step: whoever erases a tenant has no key of it afterwards.
+pub(crate) async fn caller_of(route: &Route, id: &str, tenant: &Tenant<'_>) -> Client {
+    let owner = match route.operation() {
+        Some(Op::EraseTenant) => id,
+        _ if route.is_for_all_tenants() => "*",
+        _ => return tenant.api.clone(),
+    };
+    tenant.world.anyone.with_key(&tenant.world.key(owner, &["admin"]).await.1)
+}
+
+/// An erasure of a subject that no job has.
+pub(crate) async fn erasure_of(tenant: &Tenant<'_>) -> String {
+    let path = format!("/v1/tenants/{}/subjects/nobody", tenant.name);
+    id_of(&tenant.api.delete(&path).await.unwrap().body)
+}
+
+pub(crate) type Step = (&'static str, &'static str, u16, String);
+
+/// All routes in an order in which each finds what it needs.
+pub(crate) async fn walk(world: &World, tenant: &Tenant<'_>) -> Vec<Step> {
+    let done = id_of(&tenant.complete(&tenant.webhook("/ok")).await);
+    let (dead, other) = (tenant.dead_letter().await, tenant.dead_letter().await);
+    let mut later = tenant.webhook("/ok");
+    (later["delay_seconds"], later["group"]) = (json!(3_600), json!("import"));
+    let scheduled = tenant.accept(&later).await;
+    let waiting = tenant.accept(&later).await;
+    let (key, _) = world.key(&tenant.name, &["jobs:read"]).await;
+    let (parked, overtaken) = (deferred_job(tenant).await, deferred_job(tenant).await);
+    let erasure = erasure_of(tenant).await;
+    let vectors = id_of(&tenant.complete(&crate::delivery::embeds::job("builtin", "r2", &["some words"])).await);
+    let steps: [(&str, &str, u16, &str); 55] = [
+        ("GET", "/healthz", 200, ""),
+        ("GET", "/readyz", 200, ""),
+        ("GET", "/openapi.json", 200, ""),
+        ("POST", "/v1/jobs", 202, ""),
+        ("POST", "/v1/jobs/batch", 200, ""),
+        ("GET", "/v1/jobs", 200, ""),
+        ("GET", "/v1/jobs/{id}", 200, &done),
+        ("GET", "/v1/jobs/{id}/attempts", 200, &done),
+        ("GET", "/v1/jobs/{id}/attempts/{n}/evidence", 200, &done),
+        ("GET", "/v1/jobs/{id}/vectors", 200, &vectors),
+        ("POST", "/v1/jobs/{id}/retry", 202, &waiting),
+        ("POST", "/v1/jobs/{id}/cancel", 200, &scheduled),
+        ("POST", "/v1/jobs/{id}/complete", 200, &parked),
+        ("POST", "/v1/jobs/{id}/fail", 200, &overtaken),
+        ("GET", "/v1/groups/{id}", 200, "import"),
+        ("GET", "/v1/dead-letters", 200, ""),
+        ("GET", "/v1/dead-letters/{id}", 200, &dead),
+        ("POST", "/v1/dead-letters/{id}/replay", 202, &dead),
+        ("POST", "/v1/dead-letters/{id}/discard", 200, &other),
+        ("PUT", "/v1/endpoints/{id}", 200, "orders"),
+        ("GET", "/v1/endpoints", 200, ""),
+        ("GET", "/v1/endpoints/{id}", 200, "orders"),
+        ("GET", "/v1/endpoints/{id}/secret", 200, "orders"),
+        ("POST", "/v1/endpoints/{id}/secret/rotate", 200, "orders"),
+        ("POST", "/v1/endpoints/{id}/pause", 200, "orders"),
+        ("POST", "/v1/endpoints/{id}/resume", 200, "orders"),
+        ("DELETE", "/v1/endpoints/{id}", 204, "orders"),
+        ("GET", "/v1/secret", 200, ""),
+        ("PUT", "/v1/schedules/{id}", 200, "report"),
+        ("GET", "/v1/schedules", 200, ""),
+        ("GET", "/v1/schedules/{id}", 200, "report"),
+        ("POST", "/v1/schedules/{id}/run", 202, "report"),
+        ("GET", "/v1/schedules/{id}/history", 200, "report"),
+        ("DELETE", "/v1/schedules/{id}", 204, "report"),
+        ("PUT", "/v1/indexes/{id}", 201, "notes"),
+        ("GET", "/v1/indexes", 200, ""),
+        ("GET", "/v1/indexes/{id}", 200, "notes"),
+        ("POST", "/v1/indexes/{id}/documents", 200, "notes"),
+        ("POST", "/v1/indexes/{id}/search", 200, "notes"),
+        ("POST", "/v1/indexes/{id}/verify", 202, "notes"),
+        ("DELETE", "/v1/indexes/{id}", 204, "notes"),
+        ("GET", "/v1/usage", 200, ""),
+        ("POST", "/v1/keys", 201, ""),
+        ("GET", "/v1/keys", 200, ""),
+        ("DELETE", "/v1/keys/{id}", 204, &key),
+        ("GET", "/v1/strays", 200, ""),
+        ("POST", "/v1/pause", 200, ""),
+        ("POST", "/v1/resume", 200, ""),
+        ("POST", "/v1/restored", 200, ""),
+        ("PUT", "/v1/tenants/{id}/quota", 200, &tenant.name),
+        ("GET", "/v1/tenants/{id}/quota", 200, &tenant.name),
+        ("GET", "/v1/tenants/{id}/export", 200, &tenant.name),
+        ("GET", "/v1/erasures/{id}", 200, &erasure),
+        ("DELETE", "/v1/tenants/{id}/subjects/{subject}", 202, &tenant.name),
+        ("DELETE", "/v1/tenants/{id}", 202, "leaving"),
+    ];
+    steps.map(|(method, path, status, id)| (method, path, status, id.to_owned())).to_vec()
+}
+
+/// Health needs no key. Readiness says when the crons last ran, and that they never did.
+#[test]
+fn health_and_readiness() {
+    alone(
+        "ready",
+        |_| {},
+        async |world| {
+            let healthy = world.anyone.get("/healthz").await.unwrap();
+            assert_eq!((healthy.status, &healthy.body["status"]), (200, &json!("ok")));
+            let unready = world.anyone.get("/readyz").await.unwrap();
+            let ages = (&unready.body["producer_tick_age_seconds"], &unready.body["consumer_tick_age_seconds"]);
+            assert_eq!((unready.status, ages), (503, (&Value::Null, &Value::Null)), "{}", unready.body);
+        },
+    );
+}

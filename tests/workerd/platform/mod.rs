@@ -1,0 +1,7 @@
+//! The platform: migrations, plans, rotation, upgrades, histories on the real D1.
+
+pub(crate) mod histories;
+pub(crate) mod migrations;
+pub(crate) mod plans;
+pub(crate) mod rotation;
+pub(crate) mod upgrade;
