@@ -36,18 +36,6 @@ pub enum KeyError {
     Syntax,
 }
 
-impl KeyError {
-    /// The code that problem documents carry.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Empty => "idempotency-key-empty",
-            Self::TooLong => "idempotency-key-too-long",
-            Self::ControlCharacter => "idempotency-key-control-character",
-            Self::Syntax => "idempotency-key-syntax",
-        }
-    }
-}
-
 /// Reads the `Idempotency-Key` header: `"8e03978e"` or `8e03978e`. Both spell the same key.
 ///
 /// # Errors
