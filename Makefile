@@ -178,7 +178,9 @@ size: build ## show the gzipped size of each Worker; fail above 1 MB
 		[ "$$bytes" -le $(BUNDLE_BYTES_MAX) ] || exit 1; \
 	done
 
-build: $(WORKERS) ## build both Workers, as they are deployed
+# Two at once: cargo takes turns, and each optimises with one core.
+build: $(TOOLS) ## build both Workers, as they are deployed
+	@$(MAKE) --no-print-directory -s -j2 $(WORKERS)
 
 quick: ## build both Workers for local runs, several times as fast
 	@$(MAKE) --no-print-directory build PROFILE=quick
@@ -186,7 +188,7 @@ quick: ## build both Workers for local runs, several times as fast
 # Panics name their source file: without the folder of the registry they are the same bytes on every machine.
 # Both Workers are named to cargo each time: together their dependencies have the same features and are compiled once.
 worker_build = RUSTFLAGS="--remap-path-prefix=$${CARGO_HOME:-$$HOME/.cargo}/registry/src/=" $(CURDIR)/.tools/bin/worker-build \
-	$(if $(filter quick,$(PROFILE)),--no-opt --profile quick,--release) . -p longshore-producer -p longshore-consumer
+	--no-opt --$(if $(filter quick,$(PROFILE)),profile quick,release) . -p longshore-producer -p longshore-consumer
 
 # Not in `make test`: until the first release the schema may change in any way, and its baseline comes with that.
 upgrade: build previous ## run the Workers of a release beside these: PREVIOUS=v0.1.0
@@ -197,7 +199,7 @@ previous: ## build the Workers of the release that upgrades are tested from: PRE
 	@[ -n "$(PREVIOUS)" ] || { echo "say which release upgrades start from: PREVIOUS=v0.1.0" >&2; exit 1; }
 	@$(MAKE) --no-print-directory .longshore/previous/$(PREVIOUS).done
 
-.longshore/previous/$(PREVIOUS).done: | $(WORKERS)
+.longshore/previous/$(PREVIOUS).done: | build
 	@rm -rf .longshore/previous && mkdir -p .longshore/previous
 	git archive $(PREVIOUS) | tar -x -C .longshore/previous
 	for worker in producer consumer; do \
