@@ -65,6 +65,10 @@ pub fn unavailable(error: &DatabaseError) -> Problem {
     }
 }
 
-pub(crate) fn rows<T: serde::de::DeserializeOwned>(rows: Option<&Rows>) -> Result<Vec<T>, Problem> {
+/// The rows of one answer of a batch, each as `T`; none where there is no answer.
+///
+/// # Errors
+/// `Unavailable`.
+pub(crate) fn rows<T: DeserializeOwned>(rows: Option<&Rows>) -> Result<Vec<T>, Problem> {
     rows_as(rows.unwrap_or(&Vec::new())).map_err(|error| unavailable(&error))
 }
