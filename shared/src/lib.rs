@@ -11,7 +11,7 @@
 //!
 //! [`schedules`] make jobs by the clock. [`index`] and [`search`] keep documents and find them; [`embed`] asks providers for vectors.
 
-// The layers, from the top; `tests/native/layers.rs` holds every file to this order.
+// By name; `tests/native/layers.rs` has the order of the layers, and holds every file to it.
 pub mod accept;
 #[cfg(feature = "cloudflare")]
 pub mod cloudflare;
