@@ -33,7 +33,7 @@ export ESBUILD_BIN := $(CURDIR)/node_modules/.bin/esbuild
 
 NODE_MODULES := node_modules/.package-lock.json
 TOOLS := .tools/rust.done .tools/worker-build-$(WORKER_BUILD).done .tools/wasm-bindgen-$(WASM_BINDGEN).done $(NODE_MODULES)
-CORE := Cargo.toml $(wildcard Cargo.lock) shared/Cargo.toml shared/build.rs $(shell find shared/src -type f)
+CORE := rust-toolchain.toml Cargo.toml $(wildcard Cargo.lock) producer/Cargo.toml consumer/Cargo.toml shared/Cargo.toml shared/build.rs $(shell find shared/src -type f)
 MUTATED := model/state model/backoff model/evidence model/outcome wire/idempotency store/mod security/destination security/cursor security/redact \
 	security/key
 # Tests that mutants are not asked: they are of other modules, and without optimisation four of them take up to a minute each.
@@ -191,15 +191,15 @@ worker_build = RUSTFLAGS="--remap-path-prefix=$${CARGO_HOME:-$$HOME/.cargo}/regi
 	--no-opt --$(if $(filter quick,$(PROFILE)),profile quick,release) . -p longshore-producer -p longshore-consumer
 
 # Not in `make test`: until the first release the schema may change in any way, and its baseline comes with that.
-upgrade: build previous ## run the Workers of a release beside these: PREVIOUS=v0.1.0
+upgrade: previous ## run the Workers of a release beside these: PREVIOUS=v0.1.0
 	cargo test -p longshore-tests --test workerd -- --ignored upgrade
 
 # What a deploy finds there: the test of upgrades runs it beside this one.
-previous: ## build the Workers of the release that upgrades are tested from: PREVIOUS=v0.1.0
+previous: build ## build the Workers of the release that upgrades are tested from: PREVIOUS=v0.1.0
 	@[ -n "$(PREVIOUS)" ] || { echo "say which release upgrades start from: PREVIOUS=v0.1.0" >&2; exit 1; }
 	@$(MAKE) --no-print-directory .longshore/previous/$(PREVIOUS).done
 
-.longshore/previous/$(PREVIOUS).done: | build
+.longshore/previous/$(PREVIOUS).done:
 	@rm -rf .longshore/previous && mkdir -p .longshore/previous
 	git archive $(PREVIOUS) | tar -x -C .longshore/previous
 	for worker in producer consumer; do \
@@ -226,8 +226,8 @@ clean: ## remove what was built and the data of local runs, but not the tools
 		--reorder-functions-by-name --quiet $(WASM_FEATURES))
 	@touch $@
 
-.longshore/producer.$(PROFILE).done: docs/openapi.json producer/Cargo.toml producer/build.rs $(shell find producer/src -type f)
-.longshore/consumer.$(PROFILE).done: consumer/Cargo.toml $(shell find consumer/src -type f)
+.longshore/producer.$(PROFILE).done: docs/openapi.json producer/build.rs $(shell find producer/src -type f)
+.longshore/consumer.$(PROFILE).done: $(shell find consumer/src -type f)
 
 # What the wrangler files build by.
 %/build/index.js: .longshore/%.$(PROFILE).done ;

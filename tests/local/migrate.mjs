@@ -57,7 +57,8 @@ export async function migrate(database, folder, batch, made) {
   for (const file of files.filter((file) => !known.has(file))) {
     const text = textOf(file);
     const record = { sql: 'INSERT INTO "d1_migrations" (name) VALUES (?1)', params: [file] };
-    await batch([...splitStatements(text).map((sql) => ({ sql })), record]);
+    // Before the batch: a file that is recorded there has its digest here, whenever this process is killed.
     made.note(database, file, text);
+    await batch([...splitStatements(text).map((sql) => ({ sql })), record]);
   }
 }

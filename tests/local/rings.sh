@@ -10,12 +10,12 @@ rows=()
 failed=0
 
 table() {
-  local total=$(($(date +%s) - ${RINGS_BEGAN:-$began}))
+  local code=$? total=$(($(date +%s) - ${RINGS_BEGAN:-$began}))
   printf '\n%-34s %8s\n' ring seconds
   [ -z "${RINGS_BEGAN:-}" ] || printf '%-34s %8d\n' 'before: tools and lints' $((began - RINGS_BEGAN))
   printf '%s\n' "${rows[@]}"
   printf '%-34s %8d   (%d min)\n' total "$total" $(((total + 59) / 60))
-  exit "$failed"
+  exit $((failed ? failed : code))
 }
 trap table EXIT
 
@@ -39,7 +39,8 @@ ring 'Workers, as they are deployed' make --no-print-directory build size || exi
 ring 'compiling the tests' cargo test --workspace --no-run || exit
 ring 'unit and properties' tests --lib --bins
 ring 'documentation' tests --doc
-ring 'native checks' tests --test tidy --test openapi --test plans --test migrations --test deploy --test cron
+ring 'native checks' tests --test tidy --test openapi --test plans --test migrations --test deploy --test properties
+ring 'cron' tests --test cron
 ring 'conformance on SQLite' tests --test conformance
 ring 'simulation' tests --test simulation
 ring 'conformance on D1' tests --test conformance_d1

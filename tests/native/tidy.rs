@@ -244,3 +244,20 @@ fn every_npm_package_is_pinned_by_its_digest() {
         assert!(packages.len() > 10 && loose.is_empty(), "{path}: {loose:?}");
     }
 }
+
+/// A test that no ring names would run in no gate.
+#[test]
+fn every_test_target_is_in_a_ring() {
+    let rings = std::fs::read_to_string(root().join("tests/local/rings.sh")).unwrap();
+    let manifest = std::fs::read_to_string(root().join("tests/Cargo.toml")).unwrap();
+    let declared = manifest.split("[[test]]\nname = \"").skip(1).filter_map(|rest| rest.split('"').next());
+    let mut targets: BTreeSet<String> = declared.map(str::to_owned).collect();
+    for (path, _) in files(&["tests"], &[".rs"]) {
+        if let Some((_, name)) = path.rsplit_once("/tests/").filter(|(_, name)| !name.contains('/')) {
+            targets.insert(name.trim_end_matches(".rs").to_owned());
+        }
+    }
+    assert!(targets.len() >= 10, "{targets:?}");
+    let missing: Vec<_> = targets.iter().filter(|name| !rings.contains(&format!("--test {name}"))).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}

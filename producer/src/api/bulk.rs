@@ -283,7 +283,8 @@ fn end_at(index: usize, accepts_left: usize, ms_left: i64, replaces: bool) -> Op
         _ => return None,
     };
     // The rest in another request would take the place of those before.
-    let advice = if replaces { "nothing is replaced." } else { "send them in another request." };
+    let advice =
+        if replaces { "nothing is replaced." } else { "send them in another request, with another Idempotency-Key." };
     Some(Problem::TooLarge(format!("{what}: {advice}")))
 }
 
@@ -297,12 +298,12 @@ mod tests {
         assert_eq!(told(1, 1, false), None);
         assert_eq!(
             told(0, 1, false).unwrap(),
-            "Line 7 and those after it were not read: send them in another request."
+            "Line 7 and those after it were not read: send them in another request, with another Idempotency-Key."
         );
         assert_eq!(told(0, 0, true).unwrap(), "Line 7 and those after it were not read: nothing is replaced.");
         assert_eq!(
             told(1, 0, false).unwrap(),
-            "After 10 minutes line 7 and those after it were not read: send them in another request."
+            "After 10 minutes line 7 and those after it were not read: send them in another request, with another Idempotency-Key."
         );
     }
 }

@@ -64,11 +64,11 @@ pub(crate) enum Refusal {
 /// What a provider says, as far as it is shown: its beginning, on one line, without characters that nobody sees, without the
 /// secrets of URLs and without the deployment's own key.
 pub(crate) fn shown(text: &str, key: Option<&str>) -> String {
-    let text = match key.filter(|key| !key.is_empty()) {
-        Some(key) => text.replace(key, REDACTED),
-        None => text.to_owned(),
-    };
     let visible: String = text.chars().filter(|letter| letter.is_whitespace() || !is_invisible(*letter)).collect();
+    let visible = match key.filter(|key| !key.is_empty()) {
+        Some(key) => visible.replace(key, REDACTED),
+        None => visible,
+    };
     let word = |word: &str| if word.contains("://") { redact_url(word) } else { word.to_owned() };
     let line = visible.split_whitespace().map(word).collect::<Vec<_>>().join(" ");
     line.chars().take(EMBED_REASON_CHARS).collect()
@@ -112,6 +112,7 @@ mod tests {
             ("\u{1b}[31mred\u{0}", "[31mred"),
             ("a\u{202e}b\u{200b}c\u{2066}d\u{feff}e\u{ad}f\u{e0041}", "abcdef"),
             ("no key s3cr3t.", "no key [redacted]."),
+            ("no key s3c\u{200b}r3t.", "no key [redacted]."),
             ("see https://u:p@a.com/x?token=t&a=1#f now", "see https://a.com/x?token=[redacted]&a=1 now"),
             ("(https://a.com/?sig=1)", "[redacted]"),
         ] {
