@@ -8,6 +8,11 @@ use std::time::Instant;
 use longshore_simulation::sim::bugs::{self, completions, pairs, recall};
 use longshore_simulation::sim::engine::runner::play_all;
 use longshore_simulation::sim::{Narrow, Play, run};
+use mimalloc::MiMalloc;
+
+/// As `make sim` has it: thousands of databases are made of small pieces.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// The invariants of docs/failure-modes.md hold in every schedule, all but I12: secrets are looked for in the sinks of the real
 /// Workers. Each kind of fault hits, and all that [`MUST_REACH`] names is reached.
