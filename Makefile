@@ -33,7 +33,8 @@ export ESBUILD_BIN := $(CURDIR)/node_modules/.bin/esbuild
 
 NODE_MODULES := node_modules/.package-lock.json
 TOOLS := .tools/rust.done .tools/worker-build-$(WORKER_BUILD).done .tools/wasm-bindgen-$(WASM_BINDGEN).done $(NODE_MODULES)
-CORE := rust-toolchain.toml Cargo.toml $(wildcard Cargo.lock) producer/Cargo.toml consumer/Cargo.toml shared/Cargo.toml shared/build.rs $(shell find shared/src -type f)
+CORE := rust-toolchain.toml Cargo.toml $(wildcard Cargo.lock) producer/Cargo.toml consumer/Cargo.toml shared/Cargo.toml \
+	shared/build.rs $(shell find shared/src -type f)
 MUTATED := model/state model/backoff model/evidence model/outcome wire/idempotency store/mod security/destination security/cursor security/redact \
 	security/key
 # Tests that mutants are not asked: they are of other modules, and without optimisation four of them take up to a minute each.
@@ -159,7 +160,7 @@ npm_asks = answer=$$(npm $(1) --fetch-retries=0 2>&1) || case $$answer in \
 		echo "npm $(1): SKIPPED, nobody answered";; \
 	*) echo "$$answer"; exit 1;; esac
 
-# In no gate: the tool is built from source for four minutes, and the advisories come from the network.
+# In no gate: the tool takes four minutes to build, and the advisories come from the network.
 audit: .tools/cargo-deny-$(CARGO_DENY).done $(NODE_MODULES) ## check licences, sources and known vulnerabilities
 	@cargo fetch --locked --quiet
 	.tools/bin/cargo-deny --offline check --hide-inclusion-graph -D warnings bans licenses sources
@@ -178,7 +179,7 @@ size: build ## show the gzipped size of each Worker; fail above 1 MB
 		[ "$$bytes" -le $(BUNDLE_BYTES_MAX) ] || exit 1; \
 	done
 
-# Two at once: cargo takes turns, and each optimises with one core.
+# Both at once: cargo compiles one after the other, and wasm-opt uses one core for each.
 build: $(TOOLS) ## build both Workers, as they are deployed
 	@$(MAKE) --no-print-directory -s -j2 $(WORKERS)
 
@@ -186,7 +187,7 @@ quick: ## build both Workers for local runs, several times as fast
 	@$(MAKE) --no-print-directory build PROFILE=quick
 
 # Panics name their source file: without the folder of the registry they are the same bytes on every machine.
-# Both Workers are named to cargo each time: together their dependencies have the same features and are compiled once.
+# Each call names both Workers to cargo, so that their dependencies get the same features and are compiled once.
 worker_build = RUSTFLAGS="--remap-path-prefix=$${CARGO_HOME:-$$HOME/.cargo}/registry/src/=" $(CURDIR)/.tools/bin/worker-build \
 	--no-opt --$(if $(filter quick,$(PROFILE)),profile quick,release) . -p longshore-producer -p longshore-consumer
 

@@ -11,7 +11,7 @@
 //!
 //! [`schedules`] make jobs by the clock. [`index`] and [`search`] keep documents and find them; [`embed`] asks providers for vectors.
 
-// By name; `tests/native/layers.rs` has the order of the layers, and holds every file to it.
+// Sorted by name. `tests/native/layers.rs` lists the layers in order and checks every import.
 pub mod accept;
 #[cfg(feature = "cloudflare")]
 pub mod cloudflare;

@@ -17,7 +17,7 @@ export function databases(folder) {
   return [["DB", folder], ...(existsSync(index) ? [["INDEX_DB", index]] : [])];
 }
 
-/** What made the local databases: the digest of each migration, in a file beside them. Until the first release migrations change. */
+/** The digests of the migrations that made the local databases, in a file beside them. Migrations change until the first release. */
 export class Made {
   constructor(persist) {
     this.file = path.join(persist, "migrations.json");
@@ -25,7 +25,7 @@ export class Made {
     this.digests = existsSync(this.file) ? JSON.parse(readFileSync(this.file, "utf8")) : {};
   }
 
-  /** Throws where the database was made of another text, or of a file that is not there any more. */
+  /** Throws if the migration has changed or is missing since the database was made. */
   check(database, file, text) {
     if (text !== undefined && this.digests[`${database}/${file}`] === digestOf(text)) return;
     throw new OlderDatabase(
@@ -40,7 +40,7 @@ export class Made {
   }
 }
 
-/** A local database that these migrations did not make. */
+/** Other migrations made the local database. */
 export class OlderDatabase extends Error {}
 
 function digestOf(text) {
@@ -57,7 +57,7 @@ export async function migrate(database, folder, batch, made) {
   for (const file of files.filter((file) => !known.has(file))) {
     const text = textOf(file);
     const record = { sql: 'INSERT INTO "d1_migrations" (name) VALUES (?1)', params: [file] };
-    // Before the batch: a file that is recorded there has its digest here, whenever this process is killed.
+    // Noted before the batch: if the process is killed in between, every applied migration still has its digest.
     made.note(database, file, text);
     await batch([...splitStatements(text).map((sql) => ({ sql })), record]);
   }

@@ -68,11 +68,8 @@ impl Pool {
             self.ask_all(world, &line, &asked).await;
             self.asked_for.borrow_mut().remove(&line);
         }
-        let forgotten = || {
-            let message = "Nobody asked for it.".to_owned();
-            let outcome = Outcome::Failed { class: ErrorClass::Internal, message, retry_after: None };
-            (Embedded::Failed(outcome), Vec::new())
-        };
+        let forgotten =
+            || (Embedded::Failed(Outcome::failed(ErrorClass::Internal, "Nobody asked for it.")), Vec::new());
         join_all(answers).await.into_iter().map(|told| told.unwrap_or_else(|_| forgotten())).collect()
     }
 

@@ -20,7 +20,7 @@ use crate::embed::vectors::{Wanted, ask_and_keep, calls_in, tokens_of, waiting};
 use crate::index::plan::goes_on;
 use crate::index::shared::Shared;
 use crate::limits::{DOCUMENT_CHUNKS_MAX, INDEX_GO_ON_SECONDS, INDEX_TEXTS_PER_ATTEMPT, INDEX_TRIES, MERGE_AFTER};
-use crate::model::claimed::{Claimed, out_of_reach};
+use crate::model::claimed::Claimed;
 use crate::model::job::ID_PREFIX;
 use crate::model::outcome::{ErrorClass, Outcome, RetryAfter};
 use crate::ports::{DatabaseError, World};
@@ -346,17 +346,16 @@ impl<W: World> Apply<'_, W> {
         Ok(state.version)
     }
 
-    /// What becomes of the attempt when the store of search gives no answer: it waits, and spends no failure. What the store
-    /// refuses is a bug of ours, or a vector that left in between.
+    /// The outcome when the store of search gives no answer: the job waits and spends no failure. What the store refuses is a bug
+    /// of ours, or a vector that was deleted in between.
     pub(super) fn away(&self, error: &DatabaseError) -> Outcome {
         tracing::error!(%error, job = self.job.id, "the store of search gave no answer");
-        let retry_after = match error {
-            DatabaseError::Unreachable(_) => Some(out_of_reach(self.job)),
-            DatabaseError::Refused(_) => None,
-            DatabaseError::DailyLimit(limit) => return Outcome::spent(*limit, self.world.now_ms()),
-        };
-        let message = "The store of search gave no answer.".to_owned();
-        Outcome::Failed { class: ErrorClass::Internal, message, retry_after }
+        let message = "The store of search gave no answer.";
+        match error {
+            DatabaseError::Unreachable(_) => self.job.store_failed(message),
+            DatabaseError::Refused(_) => Outcome::failed(ErrorClass::Internal, message),
+            DatabaseError::DailyLimit(limit) => Outcome::spent(*limit, self.world.now_ms()),
+        }
     }
 }
 

@@ -203,7 +203,7 @@ fn is_its_model(name: &str, serving: &Generation, named: (Option<&str>, Option<&
         return Ok(());
     }
     let message = format!("The index {name:?} has vectors of {provider}/{model}, and no others.");
-    Err(Outcome::Failed { class: ErrorClass::Config, message, retry_after: None })
+    Err(Outcome::failed(ErrorClass::Config, message))
 }
 
 #[cfg(test)]

@@ -193,7 +193,7 @@ pub(super) fn count_dropped(generation: &str) -> Statement {
     index_sql!("count_dropped", generation)
 }
 
-/// What becomes of an attempt that did its share: its job goes on soon and spends no failure.
+/// The outcome of an attempt that did its share: the job goes on soon and spends no failure.
 pub(super) fn goes_on(message: String) -> Outcome {
     let wait = RetryAfter::Deferral(Duration::from_secs(INDEX_GO_ON_SECONDS));
     Outcome::Failed { class: ErrorClass::Internal, message, retry_after: Some(wait) }

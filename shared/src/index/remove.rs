@@ -19,7 +19,6 @@ use super::apply::{Apply, Meant};
 use crate::embed::ask::Call;
 use crate::index::plan::goes_on;
 use crate::limits::{REBUILD_DOCUMENTS, REBUILD_MS};
-use crate::model::claimed::out_of_reach;
 use crate::model::job::ID_PREFIX;
 use crate::model::outcome::{ErrorClass, Outcome, RetryAfter};
 use crate::ports::{DatabaseError, World};
@@ -92,8 +91,7 @@ async fn wait_for_group<W: World>(apply: &Apply<'_, W>) -> Result<(), Outcome> {
         if let DatabaseError::DailyLimit(limit) = error {
             return Outcome::spent(limit, apply.world.now_ms());
         }
-        let (message, retry_after) = ("The group cannot be read.".to_owned(), Some(out_of_reach(apply.job)));
-        Outcome::Failed { class: ErrorClass::Internal, message, retry_after }
+        apply.job.store_failed("The group cannot be read.")
     })?;
     let Some(group) = group else { return Ok(()) };
     let failed = group.dead + group.cancelled;
@@ -109,7 +107,7 @@ async fn wait_for_group<W: World>(apply: &Apply<'_, W>) -> Result<(), Outcome> {
         let message = format!(
             "{failed} jobs of its group died or were cancelled, and nothing is removed: replay them, and then this one."
         );
-        return Err(Outcome::Failed { class: ErrorClass::Handler, message, retry_after: None });
+        return Err(Outcome::failed(ErrorClass::Handler, message));
     }
     Ok(())
 }

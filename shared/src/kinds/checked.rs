@@ -7,7 +7,7 @@ use crate::wire::invalid::InvalidField;
 pub struct CheckedPayload {
     /// The endpoint it goes to; empty for a bare url.
     pub endpoint: String,
-    /// What is stored once [`seal_secrets`] has sealed what is secret in it.
+    /// What is stored once [`crate::kinds::seal_secrets`] has sealed what is secret in it.
     pub stored: String,
     /// Whether there is nothing to seal in it.
     pub is_plain: bool,

@@ -149,7 +149,7 @@ pub fn prepare(job: &Claimed, settings: &Settings, now_ms: i64) -> Result<HttpRe
     }
 }
 
-/// What becomes of a job whose kind this build sends no request for: another version accepted it.
+/// The outcome for a kind that this build does not know: another version accepted the job.
 fn unknown(kind: &str) -> Outcome {
     Outcome::failed(ErrorClass::Config, format!("This build does not know the kind {kind:?}."))
 }
@@ -203,7 +203,7 @@ pub fn judge(job: &Claimed, answer: &Result<HttpResponse, HttpError>, now_ms: i6
                 HttpError::NoService(_) => return Outcome::Unconfigured { message },
                 HttpError::Unsendable(_) => ErrorClass::Handler,
             };
-            Outcome::Failed { class, message, retry_after: None }
+            Outcome::failed(class, message)
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Where a job's request goes, what its endpoint adds to it, and how it is signed: the same for every kind that sends one.
 
-use crate::model::claimed::{Claimed, out_of_reach};
+use crate::model::claimed::Claimed;
 use crate::model::endpoint::EndpointState;
 use crate::model::origin::hops;
 use crate::model::outcome::{ErrorClass, Outcome};
@@ -82,11 +82,10 @@ pub(crate) fn unseal(settings: &Settings, tenant: &str, context: &str, sealed: &
 /// The headers of Standard Webhooks over these exact bytes, and the one that ends circles.
 ///
 /// # Errors
-/// When a signing secret cannot be opened, and when it is missing: the database failed just then, which is no failure of the job.
+/// When a signing secret cannot be opened. When it is missing the database failed, and the job waits without a failure.
 pub fn signed(job: &Claimed, settings: &Settings, now_ms: i64, body: &[u8]) -> Result<Vec<(String, String)>, Outcome> {
     if !job.has_secret() {
-        let message = "The signing secret could not be read from the database or made.".to_owned();
-        return Err(Outcome::Failed { class: ErrorClass::Internal, message, retry_after: Some(out_of_reach(job)) });
+        return Err(job.store_failed("The signing secret could not be read from the database or made."));
     }
     let owner = (job.tenant.as_str(), job.endpoint_id.as_str());
     let Some(secrets) = signing_now(&settings.keys, owner, &job.secrets, job.generation(), now_ms) else {

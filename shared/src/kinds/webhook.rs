@@ -18,7 +18,7 @@ use crate::kinds::target::{SEAL_PURPOSE, Target, endpoint_headers, job_header, s
 use crate::limits::{TIMEOUT_SECONDS_DEFAULT, TIMEOUT_SECONDS_MAX};
 use crate::model::claimed::Claimed;
 use crate::model::origin;
-use crate::model::outcome::{ErrorClass, Outcome};
+use crate::model::outcome::Outcome;
 use crate::ports::{HttpRequest, HttpResponse};
 use crate::security::destination;
 use crate::security::redact::is_secret_name;
@@ -252,8 +252,7 @@ pub fn shown(stored: &str) -> Option<String> {
 /// When the payload, the endpoint or a sealed value cannot be used; nothing is sent then.
 pub fn prepare(job: &Claimed, settings: &Settings, now_ms: i64) -> Result<HttpRequest, Outcome> {
     let stored = job.payload.as_deref().unwrap_or_default();
-    let webhook: Webhook = serde_json::from_str(stored)
-        .map_err(|_| Outcome::failed(ErrorClass::Handler, "The payload cannot be read."))?;
+    let webhook: Webhook = serde_json::from_str(stored).map_err(|_| Outcome::unreadable_payload())?;
     let target = Target::of(job, webhook.url.as_deref(), settings)?;
     let (body, content_type) = webhook.body();
     let mut headers: BTreeMap<String, String> = BTreeMap::new();

@@ -10,7 +10,7 @@ use crate::limits::{PAYLOAD_WAIT_DOUBLINGS, PAYLOAD_WAIT_SECONDS};
 use crate::model::backoff::Schedule;
 use crate::model::endpoint::{EndpointState, EvidencePolicy};
 use crate::model::job::JobRef;
-use crate::model::outcome::{ErrorClass, RetryAfter};
+use crate::model::outcome::{ErrorClass, Outcome, RetryAfter};
 use crate::security::redact::Redaction;
 use crate::security::signing::SealedSecret;
 
@@ -80,7 +80,7 @@ impl Claimed {
         self.endpoint.as_ref().map_or((1, None), |endpoint| (endpoint.generation, endpoint.rotated_at))
     }
 
-    /// Whether the secret that signs it is there. Else nobody has made it yet, or the database failed when it was to be made.
+    /// Whether the claim read the secret that signs it. If not, nobody has made one yet, or the database failed.
     pub(crate) fn has_secret(&self) -> bool {
         let (current, _) = self.generation();
         self.secrets.iter().any(|(generation, _)| *generation == current)
@@ -90,10 +90,12 @@ impl Claimed {
     pub fn event_id(&self) -> &str {
         self.event_id.as_deref().unwrap_or(&self.id)
     }
-}
 
-/// How long an attempt waits for the object store, doubled each time: it spends no failure.
-pub(crate) fn out_of_reach(job: &Claimed) -> RetryAfter {
-    let doublings = job.attempt.saturating_sub(1).min(PAYLOAD_WAIT_DOUBLINGS);
-    RetryAfter::Deferral(Duration::from_secs(PAYLOAD_WAIT_SECONDS << doublings))
+    /// The outcome of an attempt that a store failed: the job waits, twice as long each time, and spends no failure. `message` is
+    /// one line, fit to be shown.
+    pub(crate) fn store_failed(&self, message: &str) -> Outcome {
+        let doublings = self.attempt.saturating_sub(1).min(PAYLOAD_WAIT_DOUBLINGS);
+        let wait = RetryAfter::Deferral(Duration::from_secs(PAYLOAD_WAIT_SECONDS << doublings));
+        Outcome::Failed { class: ErrorClass::Internal, message: message.to_owned(), retry_after: Some(wait) }
+    }
 }

@@ -42,7 +42,12 @@ impl Outcome {
         Outcome::Failed { class, message: message.into(), retry_after: None }
     }
 
-    /// What becomes of an attempt that needs what is spent for today: it waits for the reset and spends no failure.
+    /// The failure of a job whose stored payload is not what its kind wrote.
+    pub(crate) fn unreadable_payload() -> Outcome {
+        Outcome::failed(ErrorClass::Handler, "The payload cannot be read.")
+    }
+
+    /// The outcome of an attempt that met a daily limit: the job waits for the reset and spends no failure.
     pub(crate) fn spent(limit: DailyLimit, now_ms: i64) -> Outcome {
         let message = format!("The account has no {limit} left today.");
         let retry_after = Some(RetryAfter::Deferral(Duration::from_secs(u64::from(seconds_to_reset(now_ms)))));

@@ -304,8 +304,7 @@ pub(crate) async fn end_overdue<W: Database + Clock>(
     let mut ended = 0;
     let running = read_running(world, Some(extend), json_param(&jobs)).await?;
     for running in running.into_iter().filter(Running::is_overdue) {
-        let message = "No completion came before it was due.".to_owned();
-        let outcome = Outcome::Failed { class: ErrorClass::Timeout, message, retry_after: None };
+        let outcome = Outcome::failed(ErrorClass::Timeout, "No completion came before it was due.");
         let settlement = running.end(settings, outcome, fold(world.random()));
         ended += settle(world, running.token(), &settings.plan, &[settlement]).await?.len();
     }

@@ -26,7 +26,7 @@ pub(crate) type Ran = (Outcome, Vec<Rc<Call>>);
 
 /// Embeds the texts of a claimed job. It answers always.
 pub(crate) async fn run<W: World>(world: &W, settings: &Settings, shared: &Shared, job: &Claimed) -> Ran {
-    let unreadable = || (Outcome::failed(ErrorClass::Handler, "The payload cannot be read."), Vec::new());
+    let unreadable = || (Outcome::unreadable_payload(), Vec::new());
     let Ok(Embed { provider, model, inputs, output }) =
         serde_json::from_str(job.payload.as_deref().unwrap_or_default())
     else {

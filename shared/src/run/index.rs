@@ -9,7 +9,7 @@ use crate::index::shared::Shared;
 use crate::index::{rebuild, remove, verify};
 use crate::kinds::index::{Change, Delete, Put, Rebuild, Remove, Verify};
 use crate::model::claimed::Claimed;
-use crate::model::outcome::{ErrorClass, Outcome};
+use crate::model::outcome::Outcome;
 use crate::ports::World;
 use crate::settings::Settings;
 
@@ -20,10 +20,7 @@ pub(crate) async fn run<W: World>(
     shared: &Shared,
     job: &Claimed,
 ) -> (Outcome, Vec<Rc<Call>>) {
-    let unreadable = || {
-        let message = "The payload cannot be read.".to_owned();
-        (Outcome::Failed { class: ErrorClass::Handler, message, retry_after: None }, Vec::new())
-    };
+    let unreadable = || (Outcome::unreadable_payload(), Vec::new());
     let Ok(payload) = serde_json::from_str::<Change>(job.payload.as_deref().unwrap_or_default()) else {
         return unreadable();
     };

@@ -5,9 +5,9 @@
 //! [`crate::sweep::orphans`]. Every job owns its object, also a replay: removal asks nobody.
 
 use crate::limits::{OBJECTS_MS_MAX, OBJECTS_PER_DELETE, PAYLOAD_GET_MS, PAYLOAD_PUT_MS};
-use crate::model::claimed::{Claimed, out_of_reach};
+use crate::model::claimed::Claimed;
 use crate::model::job::JobRef;
-use crate::model::outcome::{ErrorClass, Outcome};
+use crate::model::outcome::Outcome;
 use crate::ports::{BlobError, Blobs, Clock};
 use crate::store::within;
 use crate::wire::problem::Problem;
@@ -68,13 +68,8 @@ pub fn keys(job: &JobRef) -> [String; 2] {
 /// What becomes of the attempt.
 pub(crate) async fn put_vectors<W: Blobs + Clock>(world: &W, job: &Claimed, bytes: Vec<u8>) -> Result<(), Outcome> {
     let put = put_object(world, &vectors_key(&job.job()), bytes).await;
-    put.inspect_err(|error| tracing::error!(error, job = job.id, "vectors could not be put")).map_err(|_| {
-        Outcome::Failed {
-            class: ErrorClass::Internal,
-            message: "The vectors could not be put into the object store.".to_owned(),
-            retry_after: Some(out_of_reach(job)),
-        }
-    })
+    put.inspect_err(|error| tracing::error!(error, job = job.id, "vectors could not be put"))
+        .map_err(|_| job.store_failed("The vectors could not be put into the object store."))
 }
 
 /// Reads the object of a job; `None` if there is none.

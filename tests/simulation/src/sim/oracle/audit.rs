@@ -73,7 +73,7 @@ impl Audit {
     }
 }
 
-/// Every table of the migrations: what a later one adds is emptied and compared, too.
+/// Lists every table from the schema, so that a table that is added later is emptied and compared, too.
 pub(crate) fn tables(connection: &Connection) -> rusqlite::Result<Vec<String>> {
     let sql = "SELECT name FROM main.sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%' ORDER BY name";
     connection.prepare_cached(sql)?.query_map([], |row| row.get(0))?.collect()
@@ -85,7 +85,7 @@ pub(crate) fn reset(connection: &Connection, mark: i64) -> rusqlite::Result<()> 
         connection.execute_batch("ROLLBACK")?; // A panic of the schedule before this one.
     }
     for table in tables(connection)? {
-        connection.execute(&format!("DELETE FROM {table}"), [])?;
+        connection.prepare_cached(&format!("DELETE FROM {table}"))?.execute([])?;
     }
     connection.execute("INSERT INTO meta (name, value) VALUES ('mark', ?1)", [mark]).map(|_| ())
 }
