@@ -1,8 +1,6 @@
 //! The consumer Worker's entry points: hints from the queue, and the sweep of each minute.
 
-mod deliver;
 mod messages;
-mod strays;
 mod sweep;
 
 use worker::{Context, Env, MessageBatch, Result, ScheduleContext, ScheduledEvent, event};
@@ -15,7 +13,7 @@ fn start() {
 /// Runs the jobs that a batch of hints names. It answers Ok always: an error would kill the instance and its neighbours.
 #[event(queue)]
 async fn queue(batch: MessageBatch<String>, env: Env, _context: Context) -> Result<()> {
-    deliver::deliver(&batch, &env).await;
+    messages::deliver(&batch, &env).await;
     Ok(())
 }
 

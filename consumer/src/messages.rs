@@ -1,28 +1,47 @@
-//! Asking the queue for messages again.
+//! A batch of the platform's queue, as the core consumes it.
 
-use longshore::cloudflare::CloudflareWorld;
-use longshore::limits::QUEUE_DELAY_SECONDS_MAX;
-use longshore::ports::Clock;
-use longshore::wire::daily_limit::seconds_to_reset;
-use worker::{MessageExt, QueueRetryOptionsBuilder, RawMessage};
+use longshore::cloudflare::{configured, variable};
+use longshore::consume::{Body, Message, consume, retry};
+use longshore::settings::QueueNames;
+use worker::wasm_bindgen::{JsCast, JsValue};
+use worker::{Env, MessageBatch, MessageExt, QueueRetryOptionsBuilder, RawMessage, js_sys};
 
-/// How long the queue keeps messages back while the database is out of reach.
-const RETRY_SECONDS: u32 = 30;
+struct QueueMessage(RawMessage);
 
-/// Asks for messages again: only when the database is out of reach.
-pub(crate) fn retry(messages: &[RawMessage]) {
-    retry_after(messages, RETRY_SECONDS);
+impl Message for QueueMessage {
+    fn id(&self) -> String {
+        self.0.id()
+    }
+
+    fn body(&self) -> Body {
+        let body = self.0.body();
+        body.as_string().map_or_else(|| Body::Other(bytes_of(&body)), Body::Text)
+    }
+
+    fn ack(&self) {
+        self.0.ack();
+    }
+
+    fn retry(&self, delay_seconds: u32) {
+        self.0.retry_with_options(&QueueRetryOptionsBuilder::new().with_delay_seconds(delay_seconds).build());
+    }
 }
 
-/// Asks for a message again after the daily limits have ended.
-pub(crate) fn retry_after_reset(world: &CloudflareWorld, message: &RawMessage) {
-    let seconds = seconds_to_reset(world.now_ms()) + RETRY_SECONDS;
-    retry_after(std::slice::from_ref(message), seconds.min(QUEUE_DELAY_SECONDS_MAX));
+/// Bytes as they are, anything else as JSON.
+fn bytes_of(body: &JsValue) -> Vec<u8> {
+    if body.is_instance_of::<js_sys::ArrayBuffer>() || body.is_instance_of::<js_sys::Uint8Array>() {
+        return js_sys::Uint8Array::new(body).to_vec();
+    }
+    js_sys::JSON::stringify(body).ok().and_then(|text| text.as_string()).unwrap_or_default().into_bytes()
 }
 
-fn retry_after(messages: &[RawMessage], seconds: u32) {
-    let options = QueueRetryOptionsBuilder::new().with_delay_seconds(seconds).build();
-    for message in messages {
-        message.retry_with_options(&options);
+/// Runs the jobs that a batch names.
+pub(crate) async fn deliver(batch: &MessageBatch<String>, env: &Env) {
+    let messages: Vec<_> = batch.raw_iter().map(QueueMessage).collect();
+    let queues = QueueNames::parse(|name| variable(env, name))
+        .map_err(|errors| tracing::error!(?errors, "the consumer's queues are not configured, messages must wait"));
+    match (configured(env, "messages must wait"), queues) {
+        (Some((world, settings)), Ok(queues)) => consume(&world, &settings, &queues, &batch.queue(), messages).await,
+        _ => retry(&messages),
     }
 }

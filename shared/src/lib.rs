@@ -4,7 +4,8 @@
 //!
 //! 1. [`accept`]: a request becomes a durable job, once per idempotency key; its [`kinds`] module checks the payload.
 //! 2. [`store::notify`]: a hint tells the queue that some jobs are worth claiming. D1 is the truth.
-//! 3. [`run`]: jobs are claimed under a lease, attempted, and their outcomes recorded, with the evidence of what crossed the wire.
+//! 3. [`consume`] reads the hints, and [`run`] runs their jobs: they are claimed under a lease, attempted, and their outcomes
+//!    recorded, with the evidence of what crossed the wire.
 //! 4. [`model::state`] decides what follows: success, a retry, or a dead letter.
 //! 5. [`sweep`] finds whatever no hint finds, and deletes what is old.
 //! 6. [`manage`]: operators look, cancel, retry, replay and discard; tenants export and erase.
@@ -15,6 +16,7 @@
 pub mod accept;
 #[cfg(feature = "cloudflare")]
 pub mod cloudflare;
+pub mod consume;
 pub mod embed;
 pub mod index;
 pub mod kinds;

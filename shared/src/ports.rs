@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use crate::wire::daily_limit::DailyLimit;
 use crate::wire::lane::Lane;
 
@@ -96,7 +98,7 @@ impl DatabaseError {
 /// The store: one method, all or nothing.
 pub trait Database {
     /// Runs the statements in order in one transaction.
-    async fn batch(&self, statements: Vec<Statement>) -> Result<Vec<Rows>, DatabaseError>;
+    async fn batch(&self, statements: &[Statement]) -> Result<Vec<Rows>, DatabaseError>;
 
     /// The database's size in bytes after the last batch, if it is known.
     fn size_bytes(&self) -> Option<i64>;
@@ -105,14 +107,22 @@ pub trait Database {
 /// The store of search: a database of its own, with a method like that of [`Database`].
 pub trait IndexDatabase {
     /// Runs the statements in order in one transaction.
-    async fn index_batch(&self, statements: Vec<Statement>) -> Result<Vec<Rows>, DatabaseError>;
+    async fn index_batch(&self, statements: &[Statement]) -> Result<Vec<Rows>, DatabaseError>;
 }
 
 /// The queue, which carries hints only.
 pub trait Hints {
-    /// Sends messages to the queue of a lane, each with its delay in seconds. A failure changes nothing but latency: the
-    /// sweep finds the jobs.
-    async fn send_hints(&self, lane: Lane, messages: Vec<(String, u32)>) -> Result<(), HintError>;
+    /// Sends messages to the queue of a lane. A failure changes nothing but latency: the sweep finds the jobs.
+    async fn send_hints(&self, lane: Lane, messages: &[HintMessage]) -> Result<(), HintError>;
+}
+
+/// A message to the queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HintMessage {
+    /// The hint as text.
+    pub text: String,
+    /// How long the queue keeps it back, in seconds.
+    pub delay_seconds: u32,
 }
 
 /// Why hints did not leave.
@@ -129,7 +139,7 @@ pub enum HintError {
 /// The object store.
 pub trait Blobs {
     /// Writes one object.
-    async fn put(&self, key: &str, bytes: Vec<u8>) -> Result<(), BlobError>;
+    async fn put(&self, key: &str, bytes: &[u8]) -> Result<(), BlobError>;
     /// Reads one whole object; `None` if there is no such object.
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, BlobError>;
     /// Reads `length` bytes at `offset` of one object; `None` if there is no such object.
@@ -137,7 +147,7 @@ pub trait Blobs {
     /// Reads one whole object and the tag of this version of it; `None` if there is no such object.
     async fn get_tagged(&self, key: &str) -> Result<Option<(Vec<u8>, String)>, BlobError>;
     /// Writes an object again if it is still the version of that tag, also when the write arrives late; says whether it was.
-    async fn put_tagged(&self, key: &str, bytes: Vec<u8>, tag: &str) -> Result<bool, BlobError>;
+    async fn put_tagged(&self, key: &str, bytes: &[u8], tag: &str) -> Result<bool, BlobError>;
     /// The keys that begin with `prefix`, in order and beyond `after`, at most `limit` of them and 1,000. Fewer may come
     /// although there are more: only an empty answer is the end.
     async fn list(&self, prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<String>, BlobError>;
@@ -161,8 +171,8 @@ pub struct HttpRequest {
     pub service: Option<String>,
     /// Header names in lower case, and values.
     pub headers: Vec<(String, String)>,
-    /// The body's exact bytes.
-    pub body: Vec<u8>,
+    /// The body's exact bytes; often a part of what was read from a store, which is not copied.
+    pub body: Bytes,
     /// The total deadline, headers and body together.
     pub timeout: Duration,
     /// Bytes of the answer's body that are kept; the rest is not read.
@@ -234,7 +244,7 @@ pub fn received(answer: Result<HttpResponse, HttpError>) -> Option<HttpResponse>
 /// The way to destinations.
 pub trait Http {
     /// Sends one request, without following redirects.
-    async fn send_request(&self, request: HttpRequest) -> Result<HttpResponse, HttpError>;
+    async fn send_request(&self, request: &HttpRequest) -> Result<HttpResponse, HttpError>;
 }
 
 /// Time and randomness, which the core never takes by itself.

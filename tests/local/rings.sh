@@ -37,8 +37,7 @@ tests() {
 
 ring 'Workers, as they are deployed' make --no-print-directory build size || exit
 ring 'compiling the tests' cargo test --workspace --no-run || exit
-ring 'unit and properties' tests --lib --bins
-ring 'documentation' tests --doc
+ring 'unit and properties' tests --lib
 ring 'native checks' tests --test tidy --test openapi --test plans --test migrations --test deploy --test properties
 ring 'cron' tests --test cron
 ring 'conformance on SQLite' tests --test conformance

@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::files;
 
 /// The rooms of the core from the top; each imports only itself and those after it.
-const LAYERS: [&str; 19] = [
+const LAYERS: [&str; 20] = [
     "openapi",
     "cloudflare",
+    "consume",
     "manage",
     "sweep",
     "schedules",

@@ -28,7 +28,7 @@ use serde_json::{Value, json};
 struct D1<'a>(BridgeDatabase<'a>);
 
 impl Database for D1<'_> {
-    async fn batch(&self, statements: Vec<Statement>) -> Result<Vec<Rows>, DatabaseError> {
+    async fn batch(&self, statements: &[Statement]) -> Result<Vec<Rows>, DatabaseError> {
         self.0.batch(statements).await
     }
 
@@ -38,7 +38,7 @@ impl Database for D1<'_> {
 }
 
 impl IndexDatabase for D1<'_> {
-    async fn index_batch(&self, statements: Vec<Statement>) -> Result<Vec<Rows>, DatabaseError> {
+    async fn index_batch(&self, statements: &[Statement]) -> Result<Vec<Rows>, DatabaseError> {
         self.0.index_batch(statements).await
     }
 }
@@ -60,7 +60,7 @@ impl Store for D1<'_> {
             SELECT json_group_array(json_set(value, '$.scheduled_for', CAST((value ->> 'scheduled_for') - ?2 AS INTEGER)))
             FROM json_each(history)) WHERE tenant = ?1 RETURNING id";
         let statement = |sql| Statement { name: "make_past", sql, params: params.clone() };
-        self.batch(vec![statement(sql), statement(keys), statement(schedules)]).await.unwrap();
+        self.batch(&[statement(sql), statement(keys), statement(schedules)]).await.unwrap();
     }
 
     async fn sleep(&self, duration: Duration) {

@@ -7,9 +7,13 @@ use std::rc::Rc;
 
 use futures_channel::mpsc::{UnboundedSender, unbounded};
 use futures_util::StreamExt;
+use longshore::accept::bulk::Results;
+use longshore::accept::insert::Accepted;
+use longshore::accept::results::{Outcome, Tally};
+use longshore::wire::problem::Problem;
 
 use crate::answer::Bytes;
-use crate::api::accept::{Outcome, Tally};
+use crate::api::accept::result_json;
 
 /// Bytes of the answer that a bulk request holds for a caller who does not read it: 20,000 accepted lines of 100 bytes. Lines
 /// that are accepted beyond are counted in the summary alone. With the next one, ten callers who never read hold 40 MB.
@@ -27,10 +31,11 @@ pub(crate) struct BulkAnswer {
     /// Whether accepted lines get no line in the answer.
     only_refused: bool,
     unreported: Tally,
+    request_id: String,
 }
 
 /// A new buffer: the end to write to, and what the caller reads.
-pub(crate) fn bulk_answer(only_refused: bool) -> (BulkAnswer, Bytes) {
+pub(crate) fn bulk_answer(request_id: String, only_refused: bool) -> (BulkAnswer, Bytes) {
     let (sender, receiver) = unbounded::<Vec<u8>>();
     let unread = Rc::new(Cell::new(0_usize));
     let left = Rc::clone(&unread);
@@ -38,13 +43,13 @@ pub(crate) fn bulk_answer(only_refused: bool) -> (BulkAnswer, Bytes) {
         left.set(left.get().saturating_sub(bytes.len()));
         Ok(bytes)
     });
-    (BulkAnswer { sender, unread, only_refused, unreported: Tally::default() }, bytes.boxed_local())
+    (BulkAnswer { sender, unread, only_refused, unreported: Tally::default(), request_id }, bytes.boxed_local())
 }
 
 impl BulkAnswer {
     /// Adds the lines that fit, in their order, and counts the others. `line` writes one, and is asked for those alone that
     /// may fit.
-    pub(crate) fn tell<T>(&mut self, results: impl IntoIterator<Item = (Outcome, T)>, line: impl Fn(T) -> String) {
+    fn tell<T>(&mut self, results: impl IntoIterator<Item = (Outcome, T)>, line: impl Fn(T) -> String) {
         let mut lines = String::new();
         for (outcome, result) in results {
             if self.only_refused && outcome != Outcome::Rejected {
@@ -79,6 +84,14 @@ impl BulkAnswer {
     }
 }
 
+impl Results for BulkAnswer {
+    fn add(&mut self, results: Vec<(usize, Result<Accepted, Problem>)>) {
+        let request_id = self.request_id.clone();
+        let told = results.iter().map(|(index, result)| (Outcome::of(result), (*index, result)));
+        self.tell(told, |(index, result)| result_json(index, result, &request_id).to_string());
+    }
+}
+
 /// Bytes of unread answers up to which a line with that outcome is added. What was refused has room of its own: a caller
 /// who reads late can do something about those lines alone.
 fn room(outcome: Outcome) -> usize {
@@ -106,7 +119,7 @@ mod tests {
 
     #[test]
     fn what_nobody_reads_is_bounded_and_counted() {
-        let (mut answer, mut bytes) = bulk_answer(false);
+        let (mut answer, mut bytes) = bulk_answer(String::new(), false);
         for _ in 0..100 {
             tell(&mut answer, Outcome::Accepted, 500, 100);
             tell(&mut answer, Outcome::Replayed, 500, 100);
@@ -135,7 +148,7 @@ mod tests {
 
     #[test]
     fn a_minimal_answer_has_the_refused_lines_alone() {
-        let (mut answer, mut bytes) = bulk_answer(true);
+        let (mut answer, mut bytes) = bulk_answer(String::new(), true);
         tell(&mut answer, Outcome::Accepted, 500, 100);
         tell(&mut answer, Outcome::Replayed, 500, 100);
         assert!(bytes.next().now_or_never().is_none(), "no empty piece is sent");
@@ -146,7 +159,7 @@ mod tests {
 
     #[test]
     fn a_caller_who_has_gone_fills_no_memory() {
-        let (mut answer, bytes) = bulk_answer(false);
+        let (mut answer, bytes) = bulk_answer(String::new(), false);
         drop(bytes);
         tell(&mut answer, Outcome::Accepted, 500, 100);
         assert_eq!(answer.unread.get(), 0);

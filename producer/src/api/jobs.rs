@@ -4,15 +4,14 @@ use longshore::accept::authorize::Caller;
 use longshore::accept::batch::read_batch;
 use longshore::accept::insert::{Accepted, Maker, accept_for, seal_secrets};
 use longshore::accept::request::{NewJob, check};
+use longshore::accept::results::{Tally, accept_checked};
 use longshore::limits::{BATCH_BYTES_MAX, ENVELOPE_BYTES_MAX, JOB_REQUEST_BYTES_MAX};
 use longshore::wire::problem::Problem;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::answer::Answer;
-use crate::api::accept::{
-    Tally, accept_checked, durable, hint_later, idempotency_key, maker, preference_applied, result_json,
-};
+use crate::api::accept::{durable, hint_later, idempotency_key, maker, preference_applied, result_json};
 use crate::api::bulk;
 use crate::authenticate::{Principal, Proof};
 use crate::context::ApiContext;
@@ -63,7 +62,7 @@ pub(crate) async fn create_jobs(context: &mut ApiContext, proof: &Proof) -> Resu
         check(&context.world, &context.settings, job.get().as_bytes(), index, key)
     };
     let checked: Vec<_> = jobs.iter().map(AsRef::as_ref).enumerate().map(item).collect();
-    let results = accept_checked((&context.world, &context.settings), &caller, checked).await?;
+    let results = accept_checked(&context.world, &context.settings, &caller, checked).await?;
     let accepted: Vec<_> = results.iter().filter_map(|result| result.as_ref().ok()).collect();
     hint_later(context, &accepted)?;
     let minimal = context.request.prefers_minimal();

@@ -12,6 +12,7 @@ pub(crate) mod health;
 pub(crate) mod indexes;
 pub(crate) mod jobs;
 pub(crate) mod keys;
+mod lines;
 pub(crate) mod operate;
 pub(crate) mod quotas;
 pub(crate) mod read;

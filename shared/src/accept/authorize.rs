@@ -73,7 +73,7 @@ pub struct Authorized {
 /// # Errors
 /// `Unauthenticated` or `Forbidden`; `Restoring`; `Unavailable` when the database is out of reach.
 pub async fn authorize<W: Database + Clock>(world: &W, caller: &Caller, scope: Scope) -> Result<Authorized, Problem> {
-    let answers = batch(world, vec![authorize_statement(caller)]).await.map_err(|e| unavailable(&e))?;
+    let answers = batch(world, &[authorize_statement(caller)]).await.map_err(|e| unavailable(&e))?;
     let (authorized, row) = judge_caller(caller, scope, answers.first())?;
     note_use(world, caller, &row).await;
     Ok(authorized)
@@ -92,7 +92,7 @@ pub(crate) async fn note_use<W: Database + Clock>(world: &W, caller: &Caller, ro
         return;
     }
     // Once: what waits for it is a caller.
-    if let Err(error) = try_batch(world, vec![sql!("note_key_use", caller.token.id.as_str(), KEY_USE_MS)]).await {
+    if let Err(error) = try_batch(world, &[sql!("note_key_use", caller.token.id.as_str(), KEY_USE_MS)]).await {
         tracing::warn!(%error, "the use of a key was not noted");
     }
 }

@@ -224,7 +224,7 @@ async fn ask<W: Database + Clock>(
         let grouped = ids(&mut jobs.iter().filter(|job| job.group.is_some()));
         batch_counting_accepted(world, (&ids(&mut jobs.iter()), &grouped), &asks, statements).await
     } else {
-        batch(world, statements).await
+        batch(world, &statements).await
     };
     let answers = answers.map_err(|error| unavailable(&error))?;
     let (authorized, row) = judge_caller(caller, scope, answers.first())?;
@@ -342,7 +342,7 @@ pub(crate) async fn put_all<W: Blobs + Clock>(
     let wanted = jobs.iter().filter_map(|job| Some((job, job.object.as_ref()?)));
     let fresh: Vec<_> = wanted.filter(|(job, _)| !done.contains(&job.id)).collect();
     let puts = fresh.iter().map(|(job, object)| async move {
-        put(world, &JobRef { tenant: tenant.to_owned(), id: job.id.clone() }, object.as_bytes().to_vec()).await
+        put(world, &JobRef { tenant: tenant.to_owned(), id: job.id.clone() }, object.as_bytes()).await
     });
     // One after the other, those of a batch could take longer than an id may be old.
     stream::iter(puts).buffer_unordered(REQUESTS_AT_ONCE).try_collect::<()>().await?;

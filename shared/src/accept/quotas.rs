@@ -46,7 +46,7 @@ async fn quota_after<W: Database + Clock>(
     tenant: &str,
     statements: Vec<Statement>,
 ) -> Result<Value, Problem> {
-    let answers = batch(world, statements).await.map_err(|error| unavailable(&error))?;
+    let answers = batch(world, &statements).await.map_err(|error| unavailable(&error))?;
     let quota: Option<Quota> = first_as(answers.last()).map_err(|error| unavailable(&error))?;
     let Quota { jobs_per_day, jobs_today } = quota.unwrap_or_default();
     Ok(json!({"tenant": tenant, "jobs_per_day": jobs_per_day, "jobs_today": jobs_today}))

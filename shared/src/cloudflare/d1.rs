@@ -15,8 +15,8 @@ use crate::ports::{Database, DatabaseError, IndexDatabase, Param, Rows, Statemen
 struct RawRow(#[serde(with = "preserve")] JsValue);
 
 impl Database for CloudflareWorld {
-    async fn batch(&self, statements: Vec<Statement>) -> Result<Vec<Rows>, DatabaseError> {
-        let results = run(&self.database, &statements).await?;
+    async fn batch(&self, statements: &[Statement]) -> Result<Vec<Rows>, DatabaseError> {
+        let results = run(&self.database, statements).await?;
         if let Some(Ok(Some(meta))) = results.last().map(D1Result::meta) {
             self.size_bytes.set(meta.size_after.and_then(|bytes| i64::try_from(bytes).ok()));
         }
@@ -30,10 +30,10 @@ impl Database for CloudflareWorld {
 
 impl IndexDatabase for CloudflareWorld {
     /// The binding is looked up with each call: a deployment without it does all else.
-    async fn index_batch(&self, statements: Vec<Statement>) -> Result<Vec<Rows>, DatabaseError> {
+    async fn index_batch(&self, statements: &[Statement]) -> Result<Vec<Rows>, DatabaseError> {
         let missing = |_| DatabaseError::Refused("the deployment has no INDEX_DB".to_owned());
         let database = self.env.d1("INDEX_DB").map_err(missing)?;
-        run(&database, &statements).await?.iter().map(rows).collect()
+        run(&database, statements).await?.iter().map(rows).collect()
     }
 }
 

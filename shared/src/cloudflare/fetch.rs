@@ -13,15 +13,15 @@ use crate::ports::{Http, HttpError, HttpRequest, HttpResponse};
 const ERROR_CHARS_MAX: usize = 200;
 
 impl Http for CloudflareWorld {
-    async fn send_request(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+    async fn send_request(&self, request: &HttpRequest) -> Result<HttpResponse, HttpError> {
         let timeout_ms = u32::try_from(request.timeout.as_millis()).unwrap_or(u32::MAX);
         // One signal covers the headers and the body.
         let signal = AbortSignal::from(web_sys::AbortSignal::timeout_with_u32(timeout_ms));
-        let sendable = || to_worker(&request).map_err(|error| HttpError::Unsendable(error.to_string()));
+        let sendable = || to_worker(request).map_err(|error| HttpError::Unsendable(error.to_string()));
         let timed_out = || HttpError::Timeout(u64::from(timeout_ms));
         let sent = match &request.service {
             None => Fetch::Request(sendable()?).send_with_signal(&signal).await,
-            Some(service) if service == AI_BINDING => self.ask_model(&request, &signal).await?,
+            Some(service) if service == AI_BINDING => self.ask_model(request, &signal).await?,
             Some(service) => self.call(service, sendable()?, &signal).await?,
         };
         let mut response = match sent {
@@ -69,7 +69,7 @@ fn to_worker(request: &HttpRequest) -> worker::Result<Request> {
     init.with_method(Method::from(request.method.clone())).with_headers(headers);
     init.with_redirect(RequestRedirect::Manual);
     if !request.body.is_empty() {
-        init.with_body(Some(Uint8Array::from(request.body.as_slice()).into()));
+        init.with_body(Some(Uint8Array::from(&*request.body).into()));
     }
     Request::new_with_init(&request.url, &init)
 }

@@ -4,21 +4,22 @@ use wasm_bindgen::JsValue;
 use worker::{BatchMessageBuilder, QueueContentType, RawMessageBuilder};
 
 use super::CloudflareWorld;
-use crate::model::hint::into_batches;
-use crate::ports::{HintError, Hints};
+use crate::limits::QUEUE_DELAY_SECONDS_MAX;
+use crate::model::hint::batches;
+use crate::ports::{HintError, HintMessage, Hints};
 use crate::wire::daily_limit::DailyLimit;
 use crate::wire::lane::Lane;
 
 impl Hints for CloudflareWorld {
-    async fn send_hints(&self, lane: Lane, messages: Vec<(String, u32)>) -> Result<(), HintError> {
+    async fn send_hints(&self, lane: Lane, messages: &[HintMessage]) -> Result<(), HintError> {
         let queue = match lane {
             Lane::Webhooks => &self.hints,
             Lane::Tasks => &self.task_hints,
         };
-        for batch in into_batches(messages) {
-            let batch = batch.into_iter().fold(BatchMessageBuilder::new(), |builder, (text, delay)| {
-                let message = RawMessageBuilder::new(JsValue::from_str(&text))
-                    .delay_seconds(delay)
+        for batch in batches(messages) {
+            let batch = batch.iter().fold(BatchMessageBuilder::new(), |builder, message| {
+                let message = RawMessageBuilder::new(JsValue::from_str(&message.text))
+                    .delay_seconds(message.delay_seconds.min(QUEUE_DELAY_SECONDS_MAX))
                     .build_with_content_type(QueueContentType::Text);
                 builder.message(message)
             });

@@ -3,14 +3,17 @@
 use js_sys::futures::JsFuture;
 use js_sys::{Function, Promise, Reflect, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
-use worker::{Conditional, Object, Range};
+use worker::{Object, Range};
 
 use super::CloudflareWorld;
 use crate::ports::{BlobError, Blobs};
 
 impl Blobs for CloudflareWorld {
-    async fn put(&self, key: &str, bytes: Vec<u8>) -> Result<(), BlobError> {
-        put(self.bucket.as_ref(), key, &bytes).await.map(|_| ()).map_err(|error| failed(error.into()))
+    async fn put(&self, key: &str, bytes: &[u8]) -> Result<(), BlobError> {
+        put(self.bucket.as_ref(), key, bytes, &JsValue::UNDEFINED)
+            .await
+            .map(|_| ())
+            .map_err(|error| failed(error.into()))
     }
 
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, BlobError> {
@@ -28,10 +31,15 @@ impl Blobs for CloudflareWorld {
         Ok(bytes(Ok(Some(object))).await?.map(|bytes| (bytes, tag)))
     }
 
-    async fn put_tagged(&self, key: &str, bytes: Vec<u8>, tag: &str) -> Result<bool, BlobError> {
-        let unchanged = Conditional { etag_matches: Some(tag.to_owned()), ..Conditional::default() };
-        let put = self.bucket.put(key, bytes).only_if(unchanged).execute().await;
-        put.map(|written| written.is_some()).map_err(failed)
+    async fn put_tagged(&self, key: &str, bytes: &[u8], tag: &str) -> Result<bool, BlobError> {
+        let put = async {
+            let (options, unchanged) = (js_sys::Object::new(), js_sys::Object::new());
+            Reflect::set(&unchanged, &"etagMatches".into(), &tag.into())?;
+            Reflect::set(&options, &"onlyIf".into(), &unchanged)?;
+            put(self.bucket.as_ref(), key, bytes, &options).await
+        };
+        // Null when the object is another by now.
+        put.await.map(|written| !written.is_null()).map_err(|error| failed(error.into()))
     }
 
     async fn list(&self, prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<String>, BlobError> {
@@ -50,9 +58,9 @@ impl Blobs for CloudflareWorld {
 }
 
 /// Not by the builder of workers-rs: the streams and metadata that it could also put are kilobytes of the bundle.
-async fn put(bucket: &JsValue, key: &str, bytes: &[u8]) -> Result<JsValue, JsValue> {
+async fn put(bucket: &JsValue, key: &str, bytes: &[u8], options: &JsValue) -> Result<JsValue, JsValue> {
     let put: Function = Reflect::get(bucket, &"put".into())?.dyn_into()?;
-    let promise = put.call2(bucket, &key.into(), &Uint8Array::from(bytes))?;
+    let promise = put.call3(bucket, &key.into(), &Uint8Array::from(bytes), options)?;
     JsFuture::from(Promise::resolve(&promise)).await
 }
 

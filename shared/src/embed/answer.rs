@@ -93,7 +93,7 @@ pub(crate) fn call(url: String, headers: Vec<(String, String)>, body: &Value, va
         url,
         service: None,
         headers,
-        body: body.to_string().into_bytes(),
+        body: body.to_string().into(),
         timeout: Duration::from_secs(EMBED_CALL_SECONDS),
         response_bytes_max: values * EMBED_VALUE_BYTES + REQUEST_BYTES_MAX,
     }

@@ -73,7 +73,7 @@ impl Call {
             url: "https://embed.example.com/v1/embeddings".into(),
             service: None,
             headers: Vec::new(),
-            body: Vec::new(),
+            body: bytes::Bytes::new(),
             timeout: Duration::ZERO,
             response_bytes_max: 0,
         };
@@ -123,7 +123,7 @@ pub(crate) async fn call<W: Http + Clock>(world: &W, asked: &Asked<'_>, texts: &
     let dimensions = asked.model.dimensions;
     let request = dialect::request(asked.provider, (&asked.choice.model, asked.model), texts, asked.version);
     // Safe to repeat: it costs tokens and changes nothing.
-    let answer = world.send_request(request.clone()).await;
+    let answer = world.send_request(&request).await;
     let verdict = judge(&answer, asked.provider, (texts.len(), dimensions), world.now_ms());
     let status = answer.as_ref().ok().map(|response| response.status);
     let tokens = if let Verdict::Vectors(embeddings) = &verdict { embeddings.tokens } else { 0 };

@@ -16,9 +16,8 @@ const CALL_MS: i64 = 1_000;
 /// For how many milliseconds a provider is still to be left alone; 0 when nobody knows.
 pub(crate) async fn left_ms<W: IndexDatabase + Clock>(world: &W, provider: &str) -> i64 {
     // Safe to repeat: it only reads.
-    let store = Store(world);
-    let read = batch(&store, vec![index_sql!("read_pause", provider)]);
-    let answers = within(world, CALL_MS, read).await.and_then(Result::ok);
+    let (store, reading) = (Store(world), [index_sql!("read_pause", provider)]);
+    let answers = within(world, CALL_MS, batch(&store, &reading)).await.and_then(Result::ok);
     let left: Option<(i64,)> = answers.and_then(|answers| first_as(answers.first()).ok().flatten());
     // Another clock of the database than before is no reason to wait for ever.
     left.map_or(0, |(ms,)| ms.clamp(0, PAUSE_MS_MAX))
@@ -29,9 +28,8 @@ pub(crate) async fn left_ms<W: IndexDatabase + Clock>(world: &W, provider: &str)
 pub(crate) async fn keep<W: IndexDatabase + Clock>(world: &W, provider: &str, wait: Duration) -> i64 {
     let ms = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX).min(PAUSE_MS_MAX);
     // Safe to repeat: a pause becomes a little longer.
-    let store = Store(world);
-    let kept = batch(&store, vec![index_sql!("pause_provider", provider, ms)]);
-    if !matches!(within(world, CALL_MS, kept).await, Some(Ok(_))) {
+    let (store, pausing) = (Store(world), [index_sql!("pause_provider", provider, ms)]);
+    if !matches!(within(world, CALL_MS, batch(&store, &pausing)).await, Some(Ok(_))) {
         tracing::warn!(provider, "other invocations may not know that the provider asked for time");
     }
     ms

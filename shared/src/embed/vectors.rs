@@ -164,7 +164,7 @@ mod tests {
     }
 
     impl IndexDatabase for Silent {
-        async fn index_batch(&self, statements: Vec<Statement>) -> Result<Vec<Rows>, DatabaseError> {
+        async fn index_batch(&self, statements: &[Statement]) -> Result<Vec<Rows>, DatabaseError> {
             if statements[0].name == "read_vectors" {
                 std::future::pending::<()>().await;
             }
@@ -173,7 +173,7 @@ mod tests {
     }
 
     impl Http for Silent {
-        async fn send_request(&self, _: HttpRequest) -> Result<HttpResponse, HttpError> {
+        async fn send_request(&self, _: &HttpRequest) -> Result<HttpResponse, HttpError> {
             self.asked_at.borrow_mut().push(self.now_ms());
             let body = json!({"data": [{"embedding": [3, 4]}]}).to_string().into_bytes();
             Ok(HttpResponse { status: 200, headers: Vec::new(), body, truncated: false, body_error: None })

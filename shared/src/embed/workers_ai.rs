@@ -81,7 +81,7 @@ mod tests {
         let request = request("@cf/baai/bge-m3", 1_024, &["one", "two"]);
         assert_eq!(request.service.as_deref(), Some("AI"));
         assert_eq!(request.url, "https://workers-binding.ai/run/@cf/baai/bge-m3");
-        assert_eq!(request.body, br#"{"text":["one","two"]}"#);
+        assert_eq!(*request.body, *br#"{"text":["one","two"]}"#);
         assert!(request.response_bytes_max > 2 * 1_024 * EMBED_VALUE_BYTES);
     }
 

@@ -198,7 +198,7 @@ impl<W: World> Apply<'_, W> {
     async fn content(&self, index: &IndexRow, id: &str) -> Result<Option<(String, Document)>, Outcome> {
         let statement = index_sql!("read_content", index.id.as_str(), id);
         // Safe to repeat: it only reads.
-        let answers = batch(&Store(self.world), vec![statement]).await.map_err(|error| self.away(&error))?;
+        let answers = batch(&Store(self.world), &[statement]).await.map_err(|error| self.away(&error))?;
         let content: Option<Kept> = first_as(answers.first()).map_err(|error| self.away(&error))?;
         Ok(content.map(|Kept { version, deleted, source, metadata, text }| {
             let content = (deleted == 0).then_some(Content { text, metadata, source });
@@ -236,7 +236,7 @@ impl<W: World> Apply<'_, W> {
             index_sql!("read_removal", index.id.as_str(), source),
         ];
         // Safe to repeat: it only reads.
-        let answers = batch(&Store(self.world), statements).await.map_err(|error| self.away(&error))?;
+        let answers = batch(&Store(self.world), &statements).await.map_err(|error| self.away(&error))?;
         let standing = first_as(answers.first()).map_err(|error| self.away(&error))?;
         Ok((standing, first_as(answers.get(1)).map_err(|error| self.away(&error))?))
     }
@@ -336,7 +336,7 @@ impl<W: World> Apply<'_, W> {
         statements.extend(plans.iter().flat_map(|plan| plan.statements(&of(plan.generation))));
         statements.push(index_sql!("read_state", index.id.as_str(), document.id.as_str(), json_param(&generations)));
         // Safe to repeat: what this version has written is there, and each statement asks for the version.
-        let answers = batch(&Store(self.world), statements).await.map_err(|error| self.away(&error))?;
+        let answers = batch(&Store(self.world), &statements).await.map_err(|error| self.away(&error))?;
         let state: State = first_as(answers.last())
             .map_err(|error| self.away(&error))?
             .ok_or_else(|| Outcome::failed(ErrorClass::Internal, "The store answered nothing."))?;

@@ -191,7 +191,7 @@ async fn brought_before<W: World>(
     let version = apply.job.id.strip_prefix(ID_PREFIX).unwrap_or_default();
     let statement = index_sql!("find_brought", index.id.as_str(), version, json_param(&ids));
     // Safe to repeat: it only reads.
-    let answers = batch(&Store(apply.world), vec![statement]).await.map_err(|error| apply.away(&error))?;
+    let answers = batch(&Store(apply.world), &[statement]).await.map_err(|error| apply.away(&error))?;
     let found: Vec<String> = rows_as(answers.first().unwrap_or(&Vec::new())).map_err(|error| apply.away(&error))?;
     Ok(found.into_iter().collect())
 }

@@ -35,13 +35,13 @@ pub async fn clear<W: IndexDatabase + Blobs + Clock>(world: &W) -> Result<(), Da
         index_sql!("clear_vectors", KEPT_VECTOR_MS, CLEAR_VECTORS),
         index_sql!("find_dropped"),
     ];
-    let answers = batch(&store, statements).await?;
+    let answers = batch(&store, &statements).await?;
     let Some(dropped) = first_as::<Dropped>(answers.last())?.filter(|dropped| dropped.is_empty == 1) else {
         return Ok(());
     };
     // Its objects come before its row: without the row nobody would look for them.
     if clear_segments(world, &dropped).await {
-        batch(&store, vec![index_sql!("clear_generation", dropped.id.as_str())]).await?;
+        batch(&store, &[index_sql!("clear_generation", dropped.id.as_str())]).await?;
     }
     Ok(())
 }

@@ -54,7 +54,7 @@ pub(crate) async fn page_of_documents<W: IndexDatabase + Clock>(
         index_sql!("next_index", tenant, index),
     ];
     // Safe to repeat: it only reads.
-    let answers = batch(&Store(world), statements).await.map_err(|error| unavailable(&error))?;
+    let answers = batch(&Store(world), &statements).await.map_err(|error| unavailable(&error))?;
     let rows = rows_as(answers.first().unwrap_or(&Vec::new()));
     let documents: Vec<Row> = rows.map_err(|error| unavailable(&error))?;
     let next_index: Option<String> = first_as(answers.last()).map_err(|error| unavailable(&error))?;

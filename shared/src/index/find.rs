@@ -206,7 +206,7 @@ async fn look<W: IndexDatabase + Clock>(
         statements.push(index_sql!("find_words", tenant, name, json_param(&query.keywords.wanted()), most));
     }
     // Safe to repeat: it only reads, in one transaction.
-    let answers = batch(&Store(world), statements).await.map_err(|error| unavailable(&error))?;
+    let answers = batch(&Store(world), &statements).await.map_err(|error| unavailable(&error))?;
     let mut rest = answers.get(2..).unwrap_or_default().iter();
     let index = first_as(answers.first()).map_err(|error| unavailable(&error))?.ok_or(Problem::NotFound)?;
     let found = if by_words { rows::<(u64, f32)>(rest.next())? } else { Vec::new() };
@@ -234,7 +234,7 @@ async fn allowed<W: IndexDatabase + Clock>(
     loop {
         let page = index_sql!("find_metadata", generation, id, after.as_str(), FILTER_DOCUMENTS_PAGE);
         // Safe to repeat: it only reads.
-        let answers = batch(&Store(world), vec![page]).await.map_err(|error| unavailable(&error))?;
+        let answers = batch(&Store(world), &[page]).await.map_err(|error| unavailable(&error))?;
         let page = rows::<(String, Box<RawValue>, Vec<u64>)>(answers.first())?;
         let is_last = i64::try_from(page.len()).is_ok_and(|documents| documents < FILTER_DOCUMENTS_PAGE);
         for (id, metadata, seqs) in page {
@@ -299,7 +299,7 @@ async fn living<W: IndexDatabase + Clock>(world: &W, snapshot: &Snapshot, hits: 
     let first = usize::try_from(serving.dead).unwrap_or(usize::MAX).saturating_add(2 * RANK_WINDOW).min(hits.len());
     let seqs: Vec<u64> = hits.iter().take(first).map(|hit| seq_of(hit.id)).collect();
     // Safe to repeat: it only reads.
-    let answers = batch(&Store(world), vec![index_sql!("find_living", serving.id.as_str(), json_param(&seqs))]).await;
+    let answers = batch(&Store(world), &[index_sql!("find_living", serving.id.as_str(), json_param(&seqs))]).await;
     let mut living = BTreeSet::new();
     living.extend(rows::<u64>(answers.map_err(|error| unavailable(&error))?.first())?);
     let is_there = |(at, hit): &(usize, Hit)| *at >= first || living.contains(&seq_of(hit.id));

@@ -93,7 +93,7 @@ async fn change<W: IndexDatabase + Clock>(
 ) -> Result<IndexRow, Problem> {
     statements.push(standing(tenant, name));
     // Safe to repeat: ids stay the same, and each statement asks for what it has seen.
-    let answers = batch(&Store(world), statements).await.map_err(|error| unavailable(&error))?;
+    let answers = batch(&Store(world), &statements).await.map_err(|error| unavailable(&error))?;
     first_as(answers.last()).map_err(|error| unavailable(&error))?.ok_or(Problem::Unavailable)
 }
 
@@ -152,7 +152,7 @@ pub(crate) async fn find_index<W: IndexDatabase + Clock>(
     tenant: &str,
     name: &str,
 ) -> Result<Option<IndexRow>, DatabaseError> {
-    let answers = batch(&Store(world), vec![standing(tenant, name)]).await?;
+    let answers = batch(&Store(world), &[standing(tenant, name)]).await?;
     first_as(answers.first())
 }
 
@@ -174,7 +174,7 @@ pub async fn count_index<W: IndexDatabase + Clock>(
     name: &str,
 ) -> Result<(IndexRow, Counts), Problem> {
     let statements = vec![standing(tenant, name), index_sql!("count_index", tenant, name)];
-    let answers = batch(&Store(world), statements).await.map_err(|error| unavailable(&error))?;
+    let answers = batch(&Store(world), &statements).await.map_err(|error| unavailable(&error))?;
     let index = first_as(answers.first()).map_err(|error| unavailable(&error))?.ok_or(Problem::NotFound)?;
     let counts = first_as(answers.last()).map_err(|error| unavailable(&error))?.ok_or(Problem::NotFound)?;
     Ok((index, counts))
@@ -191,7 +191,7 @@ pub async fn list_indexes<W: IndexDatabase + Clock>(
     limit: u32,
 ) -> Result<Vec<IndexRow>, Problem> {
     let statement = index_sql!("list_indexes", tenant, after, i64::from(limit));
-    let answers = batch(&Store(world), vec![statement]).await.map_err(|error| unavailable(&error))?;
+    let answers = batch(&Store(world), &[statement]).await.map_err(|error| unavailable(&error))?;
     rows_as(answers.first().unwrap_or(&Vec::new())).map_err(|error| unavailable(&error))
 }
 
@@ -201,7 +201,7 @@ pub async fn list_indexes<W: IndexDatabase + Clock>(
 /// `NotFound`, also for the second time; `Unavailable`.
 pub async fn drop_index<W: IndexDatabase + Clock>(world: &W, tenant: &str, name: &str) -> Result<(), Problem> {
     let statements = vec![index_sql!("drop_generations", tenant, name), index_sql!("drop_index", tenant, name)];
-    let answers = batch(&Store(world), statements).await.map_err(|error| unavailable(&error))?;
+    let answers = batch(&Store(world), &statements).await.map_err(|error| unavailable(&error))?;
     if answers.last().is_none_or(Vec::is_empty) { Err(Problem::NotFound) } else { Ok(()) }
 }
 
@@ -218,5 +218,5 @@ pub async fn erase_tenant<W: IndexDatabase + Clock>(world: &W, tenant: &str, bef
         index_sql!("erase_indexes", tenant, before),
         index_sql!("erase_vectors", tenant),
     ];
-    batch(&Store(world), statements).await.map(|_| ())
+    batch(&Store(world), &statements).await.map(|_| ())
 }

@@ -106,7 +106,7 @@ pub(crate) async fn merge_all<W: IndexDatabase + Blobs + Clock>(
 async fn merge<W: IndexDatabase + Blobs + Clock>(world: &W, tenant: &str, generation: &str) -> Result<bool, String> {
     let statements =
         vec![index_sql!("read_generation", generation), index_sql!("read_tail", generation, MERGE_ROWS_MAX)];
-    let answers = batch(&Store(world), statements).await.map_err(|error| error.to_string())?;
+    let answers = batch(&Store(world), &statements).await.map_err(|error| error.to_string())?;
     let Some(found) = first_as::<Found>(answers.first()).map_err(|error| error.to_string())? else { return Ok(false) };
     let tail: Vec<(u64, String)> = rows_as(answers.get(1).unwrap_or(&Vec::new())).map_err(|error| error.to_string())?;
     let old = match &found.segment {
@@ -125,7 +125,7 @@ async fn merge<W: IndexDatabase + Blobs + Clock>(world: &W, tenant: &str, genera
     drop(old);
     let last = tail.last().map(|(seq, _)| *seq).or(found.alive.iter().copied().max()).unwrap_or(0);
     let key = format!("{PREFIX}{tenant}/{generation}/{}", mint_ulid(world.now_ms(), world.random()));
-    put_object(world, &key, bytes).await?;
+    put_object(world, &key, &bytes).await?;
     swap(world, generation, &key, last, &found).await?;
     Ok(i64::try_from(tail.len()) == Ok(MERGE_ROWS_MAX))
 }
@@ -142,7 +142,7 @@ async fn swap<W: IndexDatabase + Blobs + Clock>(
     let before = found.segment.clone();
     let statement = index_sql!("swap_segment", generation, key, number(last), number(found.dead), before.clone());
     let standing = index_sql!("read_segment", generation);
-    let answers = batch(&Store(world), vec![statement, standing]).await.map_err(|error| error.to_string())?;
+    let answers = batch(&Store(world), &[statement, standing]).await.map_err(|error| error.to_string())?;
     // Also after an answer that was lost: what stands is read back.
     let stands = answers.get(1).and_then(|rows| rows.first()).is_some_and(|row| row == key);
     let left = if stands { before } else { Some(key.to_owned()) };

@@ -57,7 +57,7 @@ async fn try_rebuild<W: World>(
     apply.shared.merges.make(apply.world, tenant, id).await;
     let statements = vec![index_sql!("swap_generation", tenant, meant.name, id), drop_generation(&index.serving)];
     // Safe to repeat: what has taken its place builds no more.
-    batch(&Store(apply.world), statements).await.map_err(|error| apply.away(&error))?;
+    batch(&Store(apply.world), &statements).await.map_err(|error| apply.away(&error))?;
     let now = apply.index(meant.name).await?;
     if now.serving == building.id {
         return Ok(told("swapped", cut));
@@ -77,6 +77,6 @@ async fn unbuilt<W: World>(
     let (index, generation) = (index.id.as_str(), building.id.as_str());
     let page = index_sql!("find_unbuilt", index, generation, after, REBUILD_DOCUMENTS);
     // Safe to repeat: it only reads.
-    let answers = batch(&Store(apply.world), vec![page]).await.map_err(|error| apply.away(&error))?;
+    let answers = batch(&Store(apply.world), &[page]).await.map_err(|error| apply.away(&error))?;
     rows_as(answers.first().unwrap_or(&Vec::new())).map_err(|error| apply.away(&error))
 }

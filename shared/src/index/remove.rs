@@ -61,7 +61,7 @@ async fn try_remove<W: World>(
     let version = before.strip_prefix(ID_PREFIX).unwrap_or_default();
     let note = index_sql!("note_removal", index.id.as_str(), source, version);
     // Safe to repeat: the later of two versions is kept.
-    batch(&Store(apply.world), vec![note]).await.map_err(|error| apply.away(&error))?;
+    batch(&Store(apply.world), &[note]).await.map_err(|error| apply.away(&error))?;
     let (mut after, mut removed) = (String::new(), 0);
     loop {
         let page = left(apply, &index, (source, version), &after).await?;
@@ -77,7 +77,7 @@ async fn try_remove<W: World>(
     }
     let statement = index_sql!("count_removed", index.id.as_str(), version);
     // Safe to repeat: it only reads.
-    let answers = batch(&Store(apply.world), vec![statement]).await.map_err(|error| apply.away(&error))?;
+    let answers = batch(&Store(apply.world), &[statement]).await.map_err(|error| apply.away(&error))?;
     let removed: Option<(u64,)> = first_as(answers.first()).map_err(|error| apply.away(&error))?;
     Ok(json!({"index": meant.name, "source": source, "state": "removed", "documents": removed.map_or(0, |it| it.0)}))
 }
@@ -120,6 +120,6 @@ async fn left<W: World>(
 ) -> Result<Vec<String>, Outcome> {
     let page = index_sql!("find_source", index.id.as_str(), source, version, after, REBUILD_DOCUMENTS);
     // Safe to repeat: it only reads.
-    let answers = batch(&Store(apply.world), vec![page]).await.map_err(|error| apply.away(&error))?;
+    let answers = batch(&Store(apply.world), &[page]).await.map_err(|error| apply.away(&error))?;
     rows_as(answers.first().unwrap_or(&Vec::new())).map_err(|error| apply.away(&error))
 }

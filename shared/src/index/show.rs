@@ -47,7 +47,7 @@ pub(super) async fn show<W: IndexDatabase + Clock>(
         statements.push(index_sql!("mark_words", json_param(&keywords.wanted()), wanted, limit, serving, id));
     }
     // Safe to repeat: it only reads.
-    let answers = batch(&Store(world), statements).await.map_err(|error| unavailable(&error))?;
+    let answers = batch(&Store(world), &statements).await.map_err(|error| unavailable(&error))?;
     let (found, marked) = (rows::<Row>(answers.first())?, rows::<(u64, String)>(answers.get(1))?);
     let shown = |entry: &Fused| {
         let seq = seq_of(entry.id);

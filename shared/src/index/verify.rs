@@ -245,7 +245,7 @@ async fn look<W: World>(
 async fn read<W: World, T: DeserializeOwned>(apply: &Apply<'_, W>, page: Statement) -> Result<Vec<T>, Outcome> {
     // Safe to repeat: it only reads.
     let read = async {
-        let answers = batch(&Store(apply.world), vec![page]).await?;
+        let answers = batch(&Store(apply.world), &[page]).await?;
         rows_as(answers.first().unwrap_or(&Vec::new()))
     };
     read.await.map_err(|error: DatabaseError| apply.away(&error))
@@ -265,7 +265,7 @@ async fn mend<W: World>(
     let id = generation.id.as_str();
     if !found.words.is_empty() {
         let statement = index_sql!("forget_words", json_param(&found.words));
-        batch(&store, vec![statement]).await.map_err(|error| apply.away(&error))?;
+        batch(&store, &[statement]).await.map_err(|error| apply.away(&error))?;
     }
     let most = apply.settings.plan.index_documents;
     for (document, vectors) in found.wrong.iter().take(most) {
@@ -280,7 +280,7 @@ async fn mend<W: World>(
             index_sql!("doubt_layout", id, document.as_str()),
             index_sql!("forget_vectors", apply.job.tenant.as_str(), generation.cache_name(), json_param(vectors)),
         ];
-        batch(&store, statements).await.map_err(|error| apply.away(&error))?;
+        batch(&store, &statements).await.map_err(|error| apply.away(&error))?;
         apply.cut_again(index, document, Some(generation), calls).await?;
     }
     if found.wrong.len() > most {
@@ -291,7 +291,7 @@ async fn mend<W: World>(
     }
     if let (true, Some(segment)) = (found.is_segment_wrong, &generation.segment) {
         let statement = index_sql!("forget_segment", id, segment.as_str());
-        let answers = batch(&store, vec![statement]).await.map_err(|error| apply.away(&error))?;
+        let answers = batch(&store, &[statement]).await.map_err(|error| apply.away(&error))?;
         if answers.first().is_some_and(|rows| !rows.is_empty()) {
             let made = merge::merge_all(apply.world, &apply.job.tenant, id).await;
             made.map_err(|error| apply.away(&DatabaseError::Unreachable(error)))?;

@@ -8,6 +8,7 @@ pub mod target;
 pub mod task;
 pub mod webhook;
 
+use bytes::Bytes;
 use serde_json::value::RawValue;
 
 use crate::kinds::checked::{CheckedPayload, Split};
@@ -137,14 +138,15 @@ pub fn shown(kind: &str, stored: &str) -> Option<Box<RawValue>> {
     RawValue::from_string(on_one_line(text)).ok()
 }
 
-/// Makes the request of a claimed job: the destination is checked again, the exact bytes are signed.
+/// Makes the request of a claimed job: the destination is checked again, the exact bytes are signed. `object` is what is stored of a
+/// large payload beside the row; the body of the request is a part of it, and is not copied.
 ///
 /// # Errors
 /// When the payload, the endpoint or a sealed value cannot be used; nothing is sent then.
-pub fn prepare(job: &Claimed, settings: &Settings, now_ms: i64) -> Result<HttpRequest, Outcome> {
+pub fn prepare(job: &Claimed, object: Option<Bytes>, settings: &Settings, now_ms: i64) -> Result<HttpRequest, Outcome> {
     match Kind::named(&job.kind) {
-        Some(Kind::Webhook) => webhook::prepare(job, settings, now_ms),
-        Some(Kind::Task) => task::prepare(job, settings, now_ms),
+        Some(Kind::Webhook) => webhook::prepare(job, object.as_ref(), settings, now_ms),
+        Some(Kind::Task) => task::prepare(job, object, settings, now_ms),
         Some(Kind::Embed | Kind::Index) | None => Err(unknown(&job.kind)),
     }
 }

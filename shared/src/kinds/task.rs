@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use bytes::Bytes;
 use serde_json::value::RawValue;
 
 use crate::kinds::checked::CheckedPayload;
@@ -63,13 +64,13 @@ pub fn check(payload: &RawValue, endpoint: Option<&str>) -> Result<CheckedPayloa
     }
 }
 
-/// Makes the request of a claimed task.
+/// Makes the request of a claimed task; `object` is its payload, if that is too large for the row.
 ///
 /// # Errors
 /// When the endpoint is gone or not allowed any more, or a sealed value cannot be used; nothing is sent then.
-pub fn prepare(job: &Claimed, settings: &Settings, now_ms: i64) -> Result<HttpRequest, Outcome> {
+pub fn prepare(job: &Claimed, object: Option<Bytes>, settings: &Settings, now_ms: i64) -> Result<HttpRequest, Outcome> {
     let target = Target::of(job, None, settings)?;
-    let body = job.payload.clone().unwrap_or_default().into_bytes();
+    let body = object.unwrap_or_else(|| Bytes::from(job.payload.clone().unwrap_or_default()));
     let timeout_seconds = timeout_of(job);
     let due_at = now_ms + i64::from(timeout_seconds) * 1_000;
     let mut headers: BTreeMap<String, String> = BTreeMap::from([

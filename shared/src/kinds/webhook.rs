@@ -4,11 +4,13 @@
 //! string is sent as its text, any other JSON, `null` too, exactly as it was written; `body_base64` is sent as its bytes. Of a large one
 //! the body is an object of its own.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -187,17 +189,41 @@ impl Webhook {
         wrong_fields
     }
 
-    /// The bytes to send and the content type they have unless the caller says otherwise.
-    fn body(&self) -> (Vec<u8>, Option<&'static str>) {
+    /// The body, if it is not in an object of its own.
+    fn body(&self) -> Body<'_> {
+        Body { body: self.body.as_deref(), body_base64: self.body_base64.as_deref().map(Cow::Borrowed) }
+    }
+}
+
+/// The body of a webhook as it is stored, in the payload or in an object of its own (see [`split`]).
+#[derive(Debug, Deserialize)]
+struct Body<'a> {
+    #[serde(borrow, default)]
+    body: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    body_base64: Option<Cow<'a, str>>,
+}
+
+impl Body<'_> {
+    /// The bytes to send, and the content type they have unless the caller says otherwise. What is sent as it was written is a
+    /// part of `object` if the body is in one, and copied if not.
+    fn to_send(&self, object: Option<&Bytes>) -> (Bytes, Option<&'static str>) {
         if let Some(base64) = &self.body_base64 {
-            return (STANDARD.decode(base64).unwrap_or_default(), Some("application/octet-stream"));
+            let bytes = STANDARD.decode(base64.as_bytes()).unwrap_or_default();
+            return (bytes.into(), Some("application/octet-stream"));
         }
-        let Some(raw) = &self.body else {
-            return (Vec::new(), None);
+        let Some(raw) = self.body else {
+            return (Bytes::new(), None);
         };
+        let part = |text: &str| {
+            object.map_or_else(|| Bytes::copy_from_slice(text.as_bytes()), |object| object.slice_ref(text.as_bytes()))
+        };
+        if let Ok(text) = serde_json::from_str::<&str>(raw.get()) {
+            return (part(text), Some("text/plain; charset=utf-8"));
+        }
         match serde_json::from_str::<String>(raw.get()) {
-            Ok(text) => (text.into_bytes(), Some("text/plain; charset=utf-8")),
-            Err(_) => (raw.get().as_bytes().to_vec(), Some("application/json")),
+            Ok(text) => (text.into(), Some("text/plain; charset=utf-8")),
+            Err(_) => (part(raw.get()), Some("application/json")),
         }
     }
 }
@@ -246,15 +272,24 @@ pub fn shown(stored: &str) -> Option<String> {
     with_headers(stored, &mut |_, value| value.starts_with(SEALED).then(|| SEALED_SHOWN.to_owned()))
 }
 
-/// Makes the request of a claimed job: the destination is checked again, the exact bytes are signed.
+/// Makes the request of a claimed job: the destination is checked again, the exact bytes are signed. A large body is in `object`.
 ///
 /// # Errors
 /// When the payload, the endpoint or a sealed value cannot be used; nothing is sent then.
-pub fn prepare(job: &Claimed, settings: &Settings, now_ms: i64) -> Result<HttpRequest, Outcome> {
+pub fn prepare(
+    job: &Claimed,
+    object: Option<&Bytes>,
+    settings: &Settings,
+    now_ms: i64,
+) -> Result<HttpRequest, Outcome> {
     let stored = job.payload.as_deref().unwrap_or_default();
     let webhook: Webhook = serde_json::from_str(stored).map_err(|_| Outcome::unreadable_payload())?;
     let target = Target::of(job, webhook.url.as_deref(), settings)?;
-    let (body, content_type) = webhook.body();
+    let body = match object {
+        None => webhook.body(),
+        Some(object) => serde_json::from_slice(object).map_err(|_| Outcome::unreadable_payload())?,
+    };
+    let (body, content_type) = body.to_send(object);
     let mut headers: BTreeMap<String, String> = BTreeMap::new();
     headers.insert("user-agent".into(), format!("Longshore/{}", settings.version));
     if let Some(content_type) = content_type {

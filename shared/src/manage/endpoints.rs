@@ -165,7 +165,7 @@ pub async fn put_endpoint<W: Database + Clock>(
         secrets::make_one(world, settings, (tenant, id)),
         read_statement(tenant, id),
     ];
-    let answers = batch(world, statements).await.map_err(|error| unavailable(&error))?;
+    let answers = batch(world, &statements).await.map_err(|error| unavailable(&error))?;
     first_as(answers.last()).map_err(|error| unavailable(&error))?.ok_or(Problem::Internal)
 }
 
@@ -222,7 +222,7 @@ pub async fn change_endpoint<W: Database + Clock>(
         EndpointChange::Delete => ("deleted", None),
     };
     let statements = vec![sql!("set_endpoint_state", tenant, id, state, reason), secrets::forgetting((tenant, id))];
-    let answers = batch(world, statements).await.map_err(|error| unavailable(&error))?;
+    let answers = batch(world, &statements).await.map_err(|error| unavailable(&error))?;
     if answers.first().is_none_or(Vec::is_empty) { Err(Problem::NotFound) } else { Ok(()) }
 }
 
@@ -239,7 +239,7 @@ pub async fn read_secrets<W: Database + Clock>(
     let owner = (tenant, id);
     let making = secrets::make_one(world, settings, owner);
     let statements = vec![making, read_statement(tenant, id), secrets::reading(owner)];
-    let answers = batch(world, statements).await.map_err(|error| unavailable(&error))?;
+    let answers = batch(world, &statements).await.map_err(|error| unavailable(&error))?;
     let row: EndpointRow = first_as(answers.get(1)).map_err(|error| unavailable(&error))?.ok_or(Problem::NotFound)?;
     secrets_json(settings, &row, answers.last())
 }
@@ -281,7 +281,7 @@ pub async fn read_tenant_secret<W: Database + Clock>(
 ) -> Result<Value, Problem> {
     let owner = (tenant, "");
     let statements = vec![secrets::make_one(world, settings, owner), secrets::reading(owner)];
-    let answers = batch(world, statements).await.map_err(|error| unavailable(&error))?;
+    let answers = batch(world, &statements).await.map_err(|error| unavailable(&error))?;
     let stored: Vec<SealedSecret> =
         rows_as(answers.last().unwrap_or(&Vec::new())).map_err(|error| unavailable(&error))?;
     shown(settings, owner, &stored, (1, None), 0)
@@ -308,7 +308,7 @@ pub async fn rotate_secret<W: Database + Clock>(
         secrets::reading(owner),
         read_statement(tenant, id),
     ];
-    let answers = batch(world, statements).await.map_err(|error| unavailable(&error))?;
+    let answers = batch(world, &statements).await.map_err(|error| unavailable(&error))?;
     let row: EndpointRow = first_as(answers.last()).map_err(|error| unavailable(&error))?.ok_or(Problem::NotFound)?;
     if row.generation == seen.generation + 1 {
         return secrets_json(settings, &row, answers.get(3));

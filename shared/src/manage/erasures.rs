@@ -101,7 +101,7 @@ pub async fn request_erasure<W: Database + Clock>(
         sql!("erase_schedules", target),
         reading(tenant, None, subject),
     ];
-    let answers = batch(world, statements).await.map_err(|error| unavailable(&error))?;
+    let answers = batch(world, &statements).await.map_err(|error| unavailable(&error))?;
     first_as(answers.last()).map_err(|error| unavailable(&error))?.ok_or(Problem::Internal)
 }
 

@@ -123,7 +123,7 @@ pub async fn create_key<W: Database + Clock>(
     });
     let mut statements = vec![sql!("create_key", json_param(&row))];
     statements.extend(request.jobs_per_day.map(|jobs| set_quota(&id, &request.tenant, Some(jobs))));
-    batch(world, statements).await.map_err(|error| unavailable(&error))?;
+    batch(world, &statements).await.map_err(|error| unavailable(&error))?;
     Ok(json!({
         "id": id, "key": token, "tenant": request.tenant, "scopes": request.scopes, "name": request.name,
         "created_at": rfc3339(now), "expires_at": expires_at.map(rfc3339), "revoked_at": null,
@@ -150,6 +150,6 @@ pub async fn list_keys<W: Database + Clock>(
 /// # Errors
 /// `NotFound`, also for a key of another tenant.
 pub async fn revoke_key<W: Database + Clock>(world: &W, tenant: &str, id: &str) -> Result<(), Problem> {
-    let answers = batch(world, vec![sql!("revoke_key", id, tenant)]).await.map_err(|error| unavailable(&error))?;
+    let answers = batch(world, &[sql!("revoke_key", id, tenant)]).await.map_err(|error| unavailable(&error))?;
     if answers.first().is_none_or(Vec::is_empty) { Err(Problem::NotFound) } else { Ok(()) }
 }

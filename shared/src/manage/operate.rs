@@ -68,7 +68,7 @@ pub async fn cancel<W: Database + Clock>(world: &W, settings: &Settings, job: &J
 /// `NotFound`; `IllegalTransition` unless it is scheduled, queued or retrying.
 pub async fn retry_now<W: Database + Clock>(world: &W, job: &JobRef) -> Result<JobRow, Problem> {
     let statement = sql!("retry_now", job.tenant.as_str(), job.id.as_str());
-    let answers = batch(world, vec![statement]).await.map_err(|error| unavailable(&error))?;
+    let answers = batch(world, &[statement]).await.map_err(|error| unavailable(&error))?;
     let row = read_job(world, job).await?;
     if answers.first().is_none_or(Vec::is_empty) {
         return Err(illegal("A job can be retried while it is scheduled, queued or retrying", row.state));
@@ -90,21 +90,20 @@ pub async fn replay<W: Database + Blobs + Clock>(
 ) -> Result<JobRow, Problem> {
     let dead = dead_letter(world, job).await?;
     let edited = edited.map(|payload| edit(world, settings, &dead, payload)).transpose()?;
-    let object = match &edited {
-        Some((split, _)) => split.object.as_ref().map(|object| object.as_bytes().to_vec()),
-        None => own_object(world, &dead).await?,
+    let (object, payload, digest) = match edited {
+        Some((split, digest)) => (split.object.map(String::into_bytes), split.inline, Some(digest)),
+        None => (own_object(world, &dead).await?, None, None),
     };
     let bytes = object.as_ref().and_then(|object| i64::try_from(object.len()).ok());
-    let (payload, digest) = edited.map(|(split, digest)| (split.inline, digest)).unzip();
     let mut now = world.now_ms();
     for _ in 0..MINTS_MAX {
         let successor = mint_id(now, world.random());
         if let Some(object) = &object {
             // Safe to repeat: a key of its own each time, and one that no row names is an orphan.
-            put(world, &JobRef { tenant: job.tenant.clone(), id: successor.clone() }, object.clone()).await?;
+            put(world, &JobRef { tenant: job.tenant.clone(), id: successor.clone() }, object).await?;
         }
         let (tenant, id, new) = (job.tenant.as_str(), job.id.as_str(), successor.as_str());
-        let (payload, digest) = (payload.clone().flatten(), digest.clone());
+        let (payload, digest) = (payload.clone(), digest.clone());
         let statements = vec![
             sql!("replay", tenant, id, new, now, ID_SKEW_MS_MAX),
             sql!("insert_successor", tenant, id, new, now, payload, digest, bytes.map_or(Param::Null, Param::from)),
@@ -182,7 +181,7 @@ fn edit<C: Clock>(
 pub async fn discard<W: Database + Clock>(world: &W, job: &JobRef, note: Option<String>) -> Result<JobRow, Problem> {
     dead_letter(world, job).await?;
     let statement = sql!("discard", job.tenant.as_str(), job.id.as_str(), note);
-    let answers = batch(world, vec![statement]).await.map_err(|error| unavailable(&error))?;
+    let answers = batch(world, &[statement]).await.map_err(|error| unavailable(&error))?;
     let row = read_job(world, job).await?;
     if answers.first().is_none_or(Vec::is_empty) && row.dead_state.as_deref() != Some("discarded") {
         return Err(not_open(&row));
@@ -271,6 +270,6 @@ pub async fn restored<W: Database + Clock>(
 /// # Errors
 /// When the database is out of reach.
 pub async fn wake<W: Database + Clock>(world: &W, jobs: &[JobRef]) -> Result<usize, DatabaseError> {
-    let answers = batch(world, vec![sql!("wake", json_param(&jobs))]).await?;
+    let answers = batch(world, &[sql!("wake", json_param(&jobs))]).await?;
     Ok(answers.first().map_or(0, Vec::len))
 }

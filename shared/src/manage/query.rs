@@ -130,7 +130,7 @@ pub async fn list_jobs<W: Database + Clock>(
     // Two statements read the same rows: each gets half of what a page may read.
     let scan = if filter.narrows() { PAGE_ROWS_READ_MAX / 2 } else { limit };
     let statements = vec![sql!("list_jobs", terms.clone(), scan, limit), sql!("last_read", terms, scan)];
-    let answers = batch(world, statements).await.map_err(|error| unavailable(&error))?;
+    let answers = batch(world, &statements).await.map_err(|error| unavailable(&error))?;
     let rows: Vec<JobRow> = rows_as(answers.first().unwrap_or(&Vec::new())).map_err(|error| unavailable(&error))?;
     let last: Option<LastRead> = first_as(answers.get(1)).map_err(|error| unavailable(&error))?;
     let full = i64::try_from(rows.len()).unwrap_or(0) >= limit;
@@ -243,7 +243,7 @@ pub async fn read_health<W: Database + Clock>(world: &W, settings: &Settings) ->
 
 /// The daily limit of the database that is spent; `None` if it takes reads and writes, or nobody can tell.
 pub async fn spent_limit<W: Database + Clock>(world: &W) -> Option<DailyLimit> {
-    match batch(world, vec![probe()]).await {
+    match batch(world, &[probe()]).await {
         Err(DatabaseError::DailyLimit(limit)) => Some(limit),
         _ => None,
     }
@@ -255,5 +255,5 @@ pub async fn spent_limit<W: Database + Clock>(world: &W) -> Option<DailyLimit> {
 /// When the database is out of reach.
 pub async fn stamp_tick<W: Database + Clock>(world: &W, settings: &Settings) -> Result<(), DatabaseError> {
     let sealing = setting_meta("producer_key", settings.keys.sealing_number());
-    batch(world, vec![stamp("ticked_at"), sealing]).await.map(|_| ())
+    batch(world, &[stamp("ticked_at"), sealing]).await.map(|_| ())
 }

@@ -23,7 +23,7 @@ pub async fn keep_stray<W: Database + Clock>(
     body: &[u8],
 ) -> Result<(), DatabaseError> {
     let row = json!({"id": message_id, "queue": queue, "reason": reason, "body": STANDARD.encode(body)});
-    batch(world, vec![sql!("keep_stray", json_param(&row))]).await.map(|_| ())
+    batch(world, &[sql!("keep_stray", json_param(&row))]).await.map(|_| ())
 }
 
 /// A stray as the store keeps it.

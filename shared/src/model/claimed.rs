@@ -15,7 +15,7 @@ use crate::security::redact::Redaction;
 use crate::security::signing::SealedSecret;
 
 /// A job under our lease, with all that its attempt needs.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Deserialize)]
 #[allow(missing_docs)]
 pub struct Claimed {
     pub tenant: String,

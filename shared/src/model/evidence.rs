@@ -127,7 +127,7 @@ fn kept_headers(headers: &[(String, String)]) -> &[(String, String)] {
 /// A body as text if it is UTF-8, else as base64; its true length and digest are beside it.
 fn body_json(body: &[u8], redaction: &Redaction, body_bytes: usize, digests: Digests<'_>) -> Value {
     let redacted = redaction.redact_body(body);
-    let (plain, keyed) = digests.of(body, redacted == body);
+    let (plain, keyed) = digests.of(body, *redacted == *body);
     let kept = &redacted[..redacted.len().min(body_bytes)];
     let (text, base64) = match std::str::from_utf8(kept) {
         Ok(text) => (Some(text.to_owned()), None),

@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::limits::{
-    HINT_DELAY_MS_MAX, MESSAGE_BYTES_MAX, QUEUE_DELAY_SECONDS_MAX, SEND_BATCH_BYTES_MAX, SEND_BATCH_MESSAGES_MAX,
-};
+use crate::limits::{HINT_DELAY_MS_MAX, MESSAGE_BYTES_MAX, SEND_BATCH_BYTES_MAX, SEND_BATCH_MESSAGES_MAX};
 use crate::model::job::JobRef;
+use crate::ports::HintMessage;
 use crate::wire::lane::Lane;
 
 /// The version this build writes and reads.
@@ -33,21 +32,16 @@ impl Hint {
     }
 }
 
-/// The messages of each lane, with their delays in seconds.
-pub type Messages = BTreeMap<Lane, Vec<(String, u32)>>;
-
-/// Writes hints as messages: jobs of one lane and delay share them.
-pub fn into_messages(hints: Vec<Hint>, jobs_per_hint: usize) -> Messages {
+/// Writes hints as the messages of each lane: jobs of one lane and delay share them.
+pub fn into_messages(hints: Vec<Hint>, jobs_per_hint: usize) -> BTreeMap<Lane, Vec<HintMessage>> {
     let mut alike: BTreeMap<(Lane, u32), Vec<JobRef>> = BTreeMap::new();
     for Hint { job, lane, delay_seconds } in hints {
         alike.entry((lane, delay_seconds)).or_default().push(job);
     }
-    let mut messages = Messages::new();
-    for ((lane, delay), jobs) in alike {
-        messages
-            .entry(lane)
-            .or_default()
-            .extend(encode(&jobs, lane.at_once(jobs_per_hint)).into_iter().map(|text| (text, delay)));
+    let mut messages: BTreeMap<Lane, Vec<HintMessage>> = BTreeMap::new();
+    for ((lane, delay_seconds), jobs) in alike {
+        let texts = encode(&jobs, lane.at_once(jobs_per_hint)).into_iter();
+        messages.entry(lane).or_default().extend(texts.map(|text| HintMessage { text, delay_seconds }));
     }
     messages
 }
@@ -109,23 +103,19 @@ pub fn delay_seconds(ms: i64) -> Option<u32> {
     u32::try_from(ms.max(0)).ok().map(|ms| ms.div_ceil(1_000))
 }
 
-/// Groups messages into batches that `sendBatch` takes: at most 100 messages and 256,000 bytes, delays at most 24 h.
-pub fn into_batches(messages: Vec<(String, u32)>) -> Vec<Vec<(String, u32)>> {
-    let mut batches: Vec<Vec<(String, u32)>> = Vec::new();
-    let mut bytes = 0;
-    for (text, delay) in messages {
-        let size = text.len() + MESSAGE_OVERHEAD_BYTES;
-        let fits = |batch: &Vec<_>| batch.len() < SEND_BATCH_MESSAGES_MAX && bytes + size <= SEND_BATCH_BYTES_MAX;
-        let message = (text, delay.min(QUEUE_DELAY_SECONDS_MAX));
-        match batches.last_mut() {
-            Some(batch) if fits(batch) => batch.push(message),
-            _ => {
-                batches.push(vec![message]);
-                bytes = 0;
-            }
+/// Groups messages into batches that `sendBatch` takes: at most 100 messages and 256,000 bytes.
+pub fn batches(messages: &[HintMessage]) -> Vec<&[HintMessage]> {
+    let (mut batches, mut from, mut bytes) = (Vec::new(), 0, 0);
+    for (at, message) in messages.iter().enumerate() {
+        let size = message.text.len() + MESSAGE_OVERHEAD_BYTES;
+        if at - from == SEND_BATCH_MESSAGES_MAX || bytes + size > SEND_BATCH_BYTES_MAX {
+            batches.push(&messages[from..at]);
+            (from, bytes) = (at, 0);
         }
         bytes += size;
     }
+    batches.push(&messages[from..]);
+    batches.retain(|batch| !batch.is_empty());
     batches
 }
 
@@ -166,11 +156,13 @@ mod tests {
             let messages = encode(&jobs, per_hint);
             let read: Vec<_> = messages.iter().flat_map(|text| decode(text).unwrap()).collect();
             prop_assert_eq!(read, jobs);
-            let batches = into_batches(messages.into_iter().map(|text| (text, 1_000_000)).collect());
+            let messages: Vec<_> = messages.into_iter().map(|text| HintMessage { text, delay_seconds: 0 }).collect();
+            let batches = batches(&messages);
+            prop_assert_eq!(batches.concat(), &messages[..]);
             for batch in batches {
-                prop_assert!(batch.len() <= SEND_BATCH_MESSAGES_MAX);
-                prop_assert!(batch.iter().map(|(text, _)| text.len() + 100).sum::<usize>() <= SEND_BATCH_BYTES_MAX);
-                prop_assert!(batch.iter().all(|(text, delay)| text.len() + 100 <= MESSAGE_BYTES_MAX && *delay <= 86_400));
+                prop_assert!((1..=SEND_BATCH_MESSAGES_MAX).contains(&batch.len()));
+                prop_assert!(batch.iter().map(|message| message.text.len() + 100).sum::<usize>() <= SEND_BATCH_BYTES_MAX);
+                prop_assert!(batch.iter().all(|message| message.text.len() + 100 <= MESSAGE_BYTES_MAX));
             }
         }
     }

@@ -231,7 +231,7 @@ fn exchange() -> Exchange {
             url: "https://receiver.example.com/orders".into(),
             service: None,
             headers: vec![header("content-type", "application/json"), header("webhook-id", JOB)],
-            body: br#"{"order":1234}"#.to_vec(),
+            body: br#"{"order":1234}"#[..].into(),
             timeout: std::time::Duration::from_secs(20),
             response_bytes_max: 16_384,
         },

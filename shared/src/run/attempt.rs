@@ -14,7 +14,7 @@ use crate::model::evidence::{Digests, Exchange, RecordHead, Wire, record, wire};
 use crate::model::outcome::{ErrorClass, Outcome};
 use crate::model::state::{Situation, decide};
 use crate::ports::{World, received};
-use crate::run::payload::whole;
+use crate::run::payload::{object_of, whole};
 use crate::run::settle::{Place, Settlement};
 use crate::run::usage::{Usage, usage_of};
 use crate::run::{embed, index};
@@ -43,7 +43,7 @@ pub(crate) async fn run<W: World>(world: &W, settings: &Settings, shared: &Share
 /// What left in one attempt.
 enum Sent {
     Nothing,
-    Request(Exchange),
+    Request(Box<Exchange>),
     /// Calls that other jobs were in, too.
     Calls(Vec<Rc<Call>>),
 }
@@ -74,29 +74,29 @@ impl Sent {
 }
 
 async fn send<W: World>(world: &W, settings: &Settings, shared: &Shared, job: &Claimed) -> (Outcome, Sent) {
-    let whole = match whole(world, job).await {
-        Ok(whole) => whole,
+    let object = match object_of(world, job).await {
+        Ok(object) => object,
         Err(outcome) => return (outcome, Sent::Nothing),
     };
     match Kind::named(&job.kind) {
         Some(Kind::Embed) => {
-            let (outcome, calls) = embed::run(world, settings, shared, &whole).await;
+            let (outcome, calls) = embed::run(world, settings, shared, job, whole(job, object.as_ref())).await;
             return (outcome, Sent::Calls(calls));
         }
         Some(Kind::Index) => {
-            let (outcome, calls) = index::run(world, settings, shared, &whole).await;
+            let (outcome, calls) = index::run(world, settings, shared, job, whole(job, object.as_ref())).await;
             return (outcome, Sent::Calls(calls));
         }
         Some(Kind::Webhook | Kind::Task) | None => {}
     }
-    let request = match kinds::prepare(&whole, settings, world.now_ms()) {
+    let request = match kinds::prepare(job, object, settings, world.now_ms()) {
         Ok(request) => request,
         Err(outcome) => return (outcome, Sent::Nothing),
     };
     // Safe to repeat: the claim recorded this attempt, and a repeat carries the same webhook-id.
-    let answer = world.send_request(request.clone()).await;
+    let answer = world.send_request(&request).await;
     let outcome = kinds::judge(job, &answer, world.now_ms());
-    (outcome, Sent::Request(Exchange { request, response: received(answer) }))
+    (outcome, Sent::Request(Box::new(Exchange { request, response: received(answer) })))
 }
 
 fn finish(

@@ -39,7 +39,7 @@ pub async fn claim<W: Database + Clock>(
         sql!("claim", jobs, token, json_param(&terms), i64::from(suspects)),
         reading.clone(),
     ];
-    let answers = batch(world, statements).await?;
+    let answers = batch(world, &statements).await?;
     let claimed: Vec<Claimed> = rows_as(answers.last().unwrap_or(&Vec::new()))?;
     with_secrets(world, settings, claimed, reading).await
 }
@@ -57,7 +57,7 @@ async fn with_secrets<W: Database + Clock>(
     if owners.is_empty() {
         return Ok(claimed);
     }
-    match batch(world, vec![secrets::make(world, settings, &owners), reading]).await {
+    match batch(world, &[secrets::make(world, settings, &owners), reading]).await {
         Ok(answers) => rows_as(answers.last().unwrap_or(&Vec::new())),
         Err(error) => {
             tracing::warn!(%error, "signing secrets could not be made");
@@ -71,7 +71,7 @@ async fn with_secrets<W: Database + Clock>(
 /// # Errors
 /// When the database is out of reach.
 pub async fn find_suspects<W: Database + Clock>(world: &W, jobs: &[JobRef]) -> Result<Vec<JobRef>, DatabaseError> {
-    let answers = batch(world, vec![sql!("find_suspects", json_param(&jobs), CLAIM_TOLERANCE_MS)]).await?;
+    let answers = batch(world, &[sql!("find_suspects", json_param(&jobs), CLAIM_TOLERANCE_MS)]).await?;
     rows_as(answers.first().unwrap_or(&Vec::new()))
 }
 
@@ -84,7 +84,7 @@ pub async fn heartbeat<W: Database + Clock>(
     token: &str,
     attempts: &[(String, String, u32)],
 ) -> Result<Vec<JobRef>, DatabaseError> {
-    let answers = batch(world, vec![sql!("heartbeat", json_param(&attempts), token, LEASE_MS)]).await?;
+    let answers = batch(world, &[sql!("heartbeat", json_param(&attempts), token, LEASE_MS)]).await?;
     rows_as(answers.first().unwrap_or(&Vec::new()))
 }
 
@@ -97,5 +97,5 @@ pub async fn hand_back<W: Database + Clock>(
     token: &str,
     attempts: &[(String, String, u32)],
 ) -> Result<(), DatabaseError> {
-    batch(world, vec![sql!("hand_back", json_param(&attempts), token)]).await.map(|_| ())
+    batch(world, &[sql!("hand_back", json_param(&attempts), token)]).await.map(|_| ())
 }

@@ -190,8 +190,8 @@ async fn read_running<W: Database + Clock>(
     before: Option<Statement>,
     jobs: Param,
 ) -> Result<Vec<Running>, DatabaseError> {
-    let statements = before.into_iter().chain([sql!("read_running", jobs)]).collect();
-    let answers = batch(world, statements).await?;
+    let statements: Vec<_> = before.into_iter().chain([sql!("read_running", jobs)]).collect();
+    let answers = batch(world, &statements).await?;
     rows_as(answers.last().unwrap_or(&Vec::new()))
 }
 

@@ -25,13 +25,15 @@ use crate::wire::idempotency::sha256;
 pub(crate) type Ran = (Outcome, Vec<Rc<Call>>);
 
 /// Embeds the texts of a claimed job. It answers always.
-pub(crate) async fn run<W: World>(world: &W, settings: &Settings, shared: &Shared, job: &Claimed) -> Ran {
+pub(crate) async fn run<W: World>(
+    world: &W,
+    settings: &Settings,
+    shared: &Shared,
+    job: &Claimed,
+    payload: &[u8],
+) -> Ran {
     let unreadable = || (Outcome::unreadable_payload(), Vec::new());
-    let Ok(Embed { provider, model, inputs, output }) =
-        serde_json::from_str(job.payload.as_deref().unwrap_or_default())
-    else {
-        return unreadable();
-    };
+    let Ok(Embed { provider, model, inputs, output }) = serde_json::from_slice(payload) else { return unreadable() };
     if let Output::Index(index) = output {
         let texts = inputs.into_iter().map(|input| (input.id, input.text)).collect();
         let named = (provider.as_deref(), model.as_deref());
@@ -52,7 +54,7 @@ pub(crate) async fn run<W: World>(world: &W, settings: &Settings, shared: &Share
         (Ok(sum), _) => {
             let (object, result) = sum.in_object();
             // Safe to repeat: the same job's object is written over.
-            let put = put_vectors(world, job, object).await;
+            let put = put_vectors(world, job, &object).await;
             put.map_or_else(|outcome| outcome, |()| Outcome::Succeeded { result: result.into() })
         }
         (Err(outcome), _) => waiting(outcome, job.attempt, !calls.is_empty()),

@@ -50,7 +50,7 @@ async fn put_evidence<W: World>(world: &W, token: &str, n: u32, finished: Vec<Fi
         None
     } else {
         let key = pack_key(token, n);
-        let put = world.put(&key, pack.bytes);
+        let put = world.put(&key, &pack.bytes);
         match within(world, EVIDENCE_PUT_MS, put).await {
             Some(Ok(())) => None,
             Some(Err(error)) => Some(error.to_string()),

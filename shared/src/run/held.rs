@@ -1,5 +1,7 @@
 //! A job under our lease, between its claim and its settlement, as the executor keeps it.
 
+use std::rc::Rc;
+
 use serde::Deserialize;
 use url::Url;
 
@@ -12,7 +14,7 @@ use crate::model::claimed::{Claimed, ClaimedEndpoint};
 /// A claimed job. Times are this worker's clock.
 #[derive(Debug)]
 pub(crate) struct Held {
-    pub(crate) job: Claimed,
+    pub(crate) job: Rc<Claimed>,
     /// What the limit per destination counts: the authority of the URL, or the service binding.
     pub(crate) destination: String,
     /// Whether it asks its provider together with others.
@@ -32,7 +34,7 @@ impl Held {
             shares_calls: Kind::named(&job.kind) == Some(Kind::Embed),
             timeout_ms: i64::from(timeout_of(&job)).saturating_mul(1_000).min(LEASE_COVERS_MS_MAX),
             deadline: job.deadline_at.map(|deadline| sent_at + (deadline - job.now)),
-            job,
+            job: Rc::new(job),
         }
     }
 

@@ -19,9 +19,10 @@ pub(crate) async fn run<W: World>(
     settings: &Settings,
     shared: &Shared,
     job: &Claimed,
+    payload: &[u8],
 ) -> (Outcome, Vec<Rc<Call>>) {
     let unreadable = || (Outcome::unreadable_payload(), Vec::new());
-    let Ok(payload) = serde_json::from_str::<Change>(job.payload.as_deref().unwrap_or_default()) else {
+    let Ok(payload) = serde_json::from_slice::<Change>(payload) else {
         return unreadable();
     };
     let apply = Apply { world, settings, shared, job };

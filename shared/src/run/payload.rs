@@ -1,29 +1,33 @@
-//! The whole payload of a claimed job.
+//! The payload of a claimed job, of which the bulk may be an object beside the row.
 
-use std::borrow::Cow;
+use bytes::Bytes;
 
-use crate::kinds;
 use crate::model::claimed::Claimed;
 use crate::model::outcome::{ErrorClass, Outcome};
 use crate::ports::{Blobs, Clock};
 use crate::store::objects::get;
 
-/// A claimed job with its whole payload.
+/// The object of a job's payload; `None` if the row has all of it.
 ///
 /// # Errors
-/// What becomes of the attempt when the payload cannot be had; nothing is sent then.
-pub(crate) async fn whole<'a, W: Blobs + Clock>(world: &W, job: &'a Claimed) -> Result<Cow<'a, Claimed>, Outcome> {
+/// The outcome of the attempt when the object cannot be had; nothing is sent then.
+pub(crate) async fn object_of<W: Blobs + Clock>(world: &W, job: &Claimed) -> Result<Option<Bytes>, Outcome> {
     if job.payload_bytes.is_none() {
-        return Ok(Cow::Borrowed(job));
+        return Ok(None);
     }
     // Safe to repeat: it only reads.
     let object = get(world, &job.job()).await.map_err(|error| {
         tracing::error!(%error, job = job.id, "a payload could not be read");
         job.store_failed("The payload could not be read from the object store.")
     })?;
-    let object = object.ok_or_else(|| {
-        Outcome::failed(ErrorClass::Config, "The object of the payload is not in the object store any more.")
-    })?;
-    let payload = kinds::join(&job.kind, job.payload.as_deref(), object).ok_or_else(Outcome::unreadable_payload)?;
-    Ok(Cow::Owned(Claimed { payload: Some(payload), ..job.clone() }))
+    let gone = || Outcome::failed(ErrorClass::Config, "The object of the payload is not in the object store any more.");
+    object.map(|object| Some(object.into())).ok_or_else(gone)
+}
+
+/// The whole payload of a kind whose object is all of it.
+pub(crate) fn whole<'a>(job: &'a Claimed, object: Option<&'a Bytes>) -> &'a [u8] {
+    match object {
+        Some(object) => object,
+        None => job.payload.as_deref().unwrap_or_default().as_bytes(),
+    }
 }

@@ -193,7 +193,7 @@ pub async fn settle<W: Database + Clock>(
     let may_end = |settlement: &&Settlement| settlement.grouped && settlement.state != State::Running;
     let grouped: Vec<_> = settlements.iter().filter(may_end).map(Settlement::job).collect();
     let answers = if grouped.is_empty() {
-        batch(world, statements).await?
+        batch(world, &statements).await?
     } else {
         batch_counting_ends(world, &grouped, statements).await?
     };
@@ -244,7 +244,7 @@ pub async fn add_late_outcomes<W: Database + Clock>(
     if late.is_empty() {
         return Ok(0);
     }
-    let answers = batch(world, vec![sql!("add_late_outcomes", json_param(&late), token)]).await?;
+    let answers = batch(world, &[sql!("add_late_outcomes", json_param(&late), token)]).await?;
     Ok(answers.first().map_or(0, Vec::len))
 }
 

@@ -167,7 +167,7 @@ pub(crate) async fn fire<W: Database + Clock>(world: &W, firers: &[Firer]) -> Re
 /// # Errors
 /// When the database is out of reach.
 pub async fn read_due<W: Database + Clock>(world: &W, settings: &Settings) -> Result<Vec<Due>, DatabaseError> {
-    let answers = batch(world, vec![sql!("read_due_schedules", SCHEDULES_PER_ROUND, settings.epoch)]).await?;
+    let answers = batch(world, &[sql!("read_due_schedules", SCHEDULES_PER_ROUND, settings.epoch)]).await?;
     rows_as(answers.first().unwrap_or(&Vec::new()))
 }
 

@@ -32,7 +32,7 @@ fn read_statement(tenant: &str, id: &str, endpoint: &str, key: Option<String>) -
 }
 
 async fn stand<W: Database + Clock>(world: &W, statements: Vec<Statement>) -> Result<Standing, Problem> {
-    let answers = batch(world, statements).await.map_err(|error| unavailable(&error))?;
+    let answers = batch(world, &statements).await.map_err(|error| unavailable(&error))?;
     first_as(answers.last()).map_err(|error| unavailable(&error))?.ok_or(Problem::Internal)
 }
 
@@ -97,7 +97,7 @@ pub async fn list_schedules<W: Database + Clock>(
 /// # Errors
 /// `NotFound`, also for the second time; `Unavailable`.
 pub async fn delete_schedule<W: Database + Clock>(world: &W, tenant: &str, id: &str) -> Result<(), Problem> {
-    let answers = batch(world, vec![sql!("delete_schedule", tenant, id)]).await.map_err(|error| unavailable(&error))?;
+    let answers = batch(world, &[sql!("delete_schedule", tenant, id)]).await.map_err(|error| unavailable(&error))?;
     if answers.first().is_none_or(Vec::is_empty) { Err(Problem::NotFound) } else { Ok(()) }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Where it cannot tell, it hides: a body that was to be searched and cannot be read becomes one placeholder.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -100,13 +102,13 @@ impl Redaction {
     }
 
     /// The body with the values at the pointers replaced, also in a field that is given twice; all other names, numbers and texts
-    /// stay as they were written. Without pointers, and for an empty body, the bytes are unchanged. A body that does not parse or
+    /// stay as they were written. Without pointers, and for an empty body, it is the body itself, not copied. A body that does not parse or
     /// is too large for that, or a text that is no pointer, hides the whole body. Redact before cutting: a cut body does not parse.
-    pub fn redact_body(&self, body: &[u8]) -> Vec<u8> {
+    pub fn redact_body<'a>(&self, body: &'a [u8]) -> Cow<'a, [u8]> {
         if self.body_pointers.is_empty() || body.is_empty() {
-            return body.to_vec();
+            return Cow::Borrowed(body);
         }
-        self.redact_json(body).unwrap_or_else(|| REDACTED.as_bytes().to_vec())
+        self.redact_json(body).map_or(Cow::Borrowed(REDACTED.as_bytes()), Cow::Owned)
     }
 
     fn redact_json(&self, body: &[u8]) -> Option<Vec<u8>> {

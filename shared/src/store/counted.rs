@@ -34,8 +34,8 @@ async fn counted<W: Database + Clock>(
 ) -> Result<Vec<Rows>, DatabaseError> {
     let (before, asked) = (count(OFF), statements.len());
     let skipped = before.len();
-    let all = before.into_iter().chain(statements).chain(count(ON)).collect();
-    Ok(batch(world, all).await?.into_iter().skip(skipped).take(asked).collect())
+    let all: Vec<_> = before.into_iter().chain(statements).chain(count(ON)).collect();
+    Ok(batch(world, &all).await?.into_iter().skip(skipped).take(asked).collect())
 }
 
 /// Runs statements that may end these jobs; answers theirs alone.
@@ -121,7 +121,7 @@ pub(crate) async fn find_group<W: Database + Clock>(
     tenant: &str,
     id: &str,
 ) -> Result<Option<GroupRow>, DatabaseError> {
-    first_as(batch(world, vec![sql!("read_group", tenant, id)]).await?.first())
+    first_as(batch(world, &[sql!("read_group", tenant, id)]).await?.first())
 }
 
 impl GroupRow {

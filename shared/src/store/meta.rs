@@ -5,7 +5,8 @@ use crate::store::{batch, sql};
 
 /// Sets named numbers of the deployment; writes nothing where they have that value.
 pub(crate) async fn set_meta<W: Database + Clock>(world: &W, numbers: &[(&str, i64)]) -> Result<(), DatabaseError> {
-    batch(world, numbers.iter().map(|(name, value)| setting_meta(name, *value)).collect()).await.map(|_| ())
+    let statements: Vec<_> = numbers.iter().map(|(name, value)| setting_meta(name, *value)).collect();
+    batch(world, &statements).await.map(|_| ())
 }
 
 /// Writes nothing, and fails where the database takes no writes.

@@ -86,8 +86,8 @@ pub fn first_as<T: DeserializeOwned>(rows: Option<&Rows>) -> Result<Option<T>, D
 ///
 /// # Errors
 /// When the database stays out of reach, or refuses.
-pub async fn batch<W: Database + Clock>(world: &W, statements: Vec<Statement>) -> Result<Vec<Rows>, DatabaseError> {
-    for statement in &statements {
+pub async fn batch<W: Database + Clock>(world: &W, statements: &[Statement]) -> Result<Vec<Rows>, DatabaseError> {
+    for statement in statements {
         check_limits(statement)?;
     }
     let waits = ExponentialBuilder::default()
@@ -97,7 +97,7 @@ pub async fn batch<W: Database + Clock>(world: &W, statements: Vec<Statement>) -
         .with_max_times(DATABASE_TRIES - 1)
         .build();
     for wait in waits {
-        match try_batch(world, statements.clone()).await {
+        match try_batch(world, statements).await {
             Err(DatabaseError::Unreachable(reason)) => {
                 tracing::warn!(reason, "the database is out of reach, trying again");
                 // Full jitter: 0 to the whole wait.
@@ -112,7 +112,7 @@ pub async fn batch<W: Database + Clock>(world: &W, statements: Vec<Statement>) -
 /// One try. A batch that does not answer in time may still commit, like one whose answer is lost.
 pub(crate) async fn try_batch<W: Database + Clock>(
     world: &W,
-    statements: Vec<Statement>,
+    statements: &[Statement],
 ) -> Result<Vec<Rows>, DatabaseError> {
     let answer = within(world, DATABASE_MS_MAX, world.batch(statements)).await;
     answer.unwrap_or_else(|| Err(DatabaseError::Unreachable(format!("no answer within {DATABASE_MS_MAX} ms"))))
@@ -167,7 +167,7 @@ mod tests {
     }
 
     impl Database for Answers {
-        async fn batch(&self, _statements: Vec<Statement>) -> Result<Vec<Rows>, DatabaseError> {
+        async fn batch(&self, _statements: &[Statement]) -> Result<Vec<Rows>, DatabaseError> {
             self.asked.update(|asked| asked + 1);
             let next = self.told.borrow_mut().pop();
             next.map_or_else(|| Branch::Left(pending()), |answer| Branch::Right(ready(answer))).await
@@ -194,7 +194,7 @@ mod tests {
 
     fn asked(answers: &[Result<Vec<Rows>, DatabaseError>]) -> (Result<Vec<Rows>, DatabaseError>, usize, Answers) {
         let world = Answers { told: RefCell::new(answers.iter().rev().cloned().collect()), ..Answers::default() };
-        let answer = batch(&world, vec![Statement { name: "test", sql: "", params: vec![] }]).now_or_never().unwrap();
+        let answer = batch(&world, &[Statement { name: "test", sql: "", params: vec![] }]).now_or_never().unwrap();
         (answer, world.asked.get(), world)
     }
 

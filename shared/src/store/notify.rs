@@ -10,7 +10,7 @@ use crate::store::within;
 /// first one that it refuses for a daily limit no other is sent.
 pub async fn send_hints<W: World>(world: &W, settings: &Settings, hints: Vec<Hint>) -> bool {
     for (lane, messages) in into_messages(hints, settings.plan.hint_jobs) {
-        match within(world, SEND_MS_MAX, world.send_hints(lane, messages)).await {
+        match within(world, SEND_MS_MAX, world.send_hints(lane, &messages)).await {
             Some(Ok(())) => {}
             Some(Err(error)) => {
                 tracing::warn!(%error, "the sweep will find these jobs");

@@ -32,7 +32,7 @@ pub fn job_of(key: &str) -> Option<JobRef> {
 ///
 /// # Errors
 /// `Unavailable`; then no row is to be written.
-pub async fn put<W: Blobs + Clock>(world: &W, job: &JobRef, bytes: Vec<u8>) -> Result<(), Problem> {
+pub async fn put<W: Blobs + Clock>(world: &W, job: &JobRef, bytes: &[u8]) -> Result<(), Problem> {
     put_object(world, &key(job), bytes).await.map_err(|error| {
         tracing::error!(error, job = job.id, "a payload could not be put");
         Problem::Unavailable
@@ -40,7 +40,7 @@ pub async fn put<W: Blobs + Clock>(world: &W, job: &JobRef, bytes: Vec<u8>) -> R
 }
 
 /// Puts an object; why it could not be put, in one line.
-pub(crate) async fn put_object<W: Blobs + Clock>(world: &W, key: &str, bytes: Vec<u8>) -> Result<(), String> {
+pub(crate) async fn put_object<W: Blobs + Clock>(world: &W, key: &str, bytes: &[u8]) -> Result<(), String> {
     match within(world, PAYLOAD_PUT_MS, world.put(key, bytes)).await {
         Some(put) => put.map_err(|error| error.to_string()),
         None => Err(format!("no answer within {PAYLOAD_PUT_MS} ms")),
@@ -66,7 +66,7 @@ pub fn keys(job: &JobRef) -> [String; 2] {
 ///
 /// # Errors
 /// What becomes of the attempt.
-pub(crate) async fn put_vectors<W: Blobs + Clock>(world: &W, job: &Claimed, bytes: Vec<u8>) -> Result<(), Outcome> {
+pub(crate) async fn put_vectors<W: Blobs + Clock>(world: &W, job: &Claimed, bytes: &[u8]) -> Result<(), Outcome> {
     let put = put_object(world, &vectors_key(&job.job()), bytes).await;
     put.inspect_err(|error| tracing::error!(error, job = job.id, "vectors could not be put"))
         .map_err(|_| job.store_failed("The vectors could not be put into the object store."))

@@ -15,7 +15,7 @@ pub(crate) async fn read_rows<T: DeserializeOwned, W: Database + Clock>(
     world: &W,
     statement: Statement,
 ) -> Result<Vec<T>, Problem> {
-    let answers = batch(world, vec![statement]).await.map_err(|error| unavailable(&error))?;
+    let answers = batch(world, &[statement]).await.map_err(|error| unavailable(&error))?;
     rows_as(answers.first().unwrap_or(&Vec::new())).map_err(|error| unavailable(&error))
 }
 

@@ -18,7 +18,7 @@ pub(crate) use index_sql;
 pub(crate) struct Store<'a, W>(pub(crate) &'a W);
 
 impl<W: IndexDatabase> Database for Store<'_, W> {
-    async fn batch(&self, statements: Vec<Statement>) -> Result<Vec<Rows>, DatabaseError> {
+    async fn batch(&self, statements: &[Statement]) -> Result<Vec<Rows>, DatabaseError> {
         self.0.index_batch(statements).await
     }
 

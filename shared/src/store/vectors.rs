@@ -40,7 +40,7 @@ pub(crate) async fn known<W: IndexDatabase + Clock>(
     hashes: &BTreeSet<&str>,
 ) -> Result<BTreeSet<String>, DatabaseError> {
     let statement = index_sql!("known_vectors", tenant, model, json_param(hashes));
-    let answers = batch(&Store(world), vec![statement]).await?;
+    let answers = batch(&Store(world), &[statement]).await?;
     Ok(rows_as::<String>(answers.first().unwrap_or(&Vec::new()))?.into_iter().collect())
 }
 
@@ -57,7 +57,7 @@ pub(crate) async fn read<W: IndexDatabase + Clock>(
     let hashes: Vec<_> = hashes.iter().collect();
     let mut vectors = BTreeMap::new();
     for some in hashes.chunks((VECTORS_PER_READ / dimensions.max(1)).max(1)) {
-        let answers = batch(&Store(world), vec![index_sql!("read_vectors", tenant, model, json_param(&some))]).await?;
+        let answers = batch(&Store(world), &[index_sql!("read_vectors", tenant, model, json_param(&some))]).await?;
         let rows = rows_as::<(String, String)>(answers.first().unwrap_or(&Vec::new()))?;
         vectors.extend(rows.into_iter().filter_map(|(hash, text)| Some((hash, decode(&text, dimensions)?))));
     }
@@ -80,7 +80,7 @@ pub(crate) async fn keep<W: IndexDatabase + Clock>(
     let statements = in_parameters(items).into_iter().map(|items| index_sql!("keep_vectors", tenant, model, items));
     // Batches of their own: each fits into one call, and one that is lost costs only what it had.
     for statement in statements {
-        batch(&Store(world), vec![statement]).await?;
+        batch(&Store(world), &[statement]).await?;
     }
     Ok(())
 }

@@ -107,7 +107,7 @@ async fn visit<W: World>(world: &W, erasure: &Erasure) -> Result<Page, DatabaseE
         sql!("visit_jobs", target.clone(), ERASE_ROWS_READ, ERASE_JOBS_AT_ONCE),
         sql!("last_visited", target, ERASE_ROWS_READ),
     ];
-    let answers = batch(world, statements).await?;
+    let answers = batch(world, &statements).await?;
     let jobs: Vec<Visited> = rows_as(answers.first().unwrap_or(&Vec::new()))?;
     let last: Option<Last> = first_as(answers.last())?;
     let is_full = i64::try_from(jobs.len()).is_ok_and(|jobs| jobs >= ERASE_JOBS_AT_ONCE);
@@ -179,7 +179,7 @@ async fn rewrite<W: World>(world: &W, key: &str, change: impl FnOnce(&mut [u8]) 
     if !change(&mut bytes) {
         return true;
     }
-    matches!(within(world, EVIDENCE_PUT_MS, world.put_tagged(key, bytes, &tag)).await, Some(Ok(true)))
+    matches!(within(world, EVIDENCE_PUT_MS, world.put_tagged(key, &bytes, &tag)).await, Some(Ok(true)))
 }
 
 /// Lets jobs leave whose evidence is overwritten, and moves on, in one batch. Answers how many left.
@@ -210,7 +210,7 @@ async fn record<W: World>(
         statements.push(sql!("forget_evidence", tenant, id.as_str(), i64::from(*attempt), overwritten));
     }
     statements.extend(moves(erasure, position, found, ended));
-    let answers = batch(world, statements).await?;
+    let answers = batch(world, &statements).await?;
     Ok(answers.get(3).map_or(0, Vec::len))
 }
 

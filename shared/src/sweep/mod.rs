@@ -85,7 +85,7 @@ struct Standing {
 /// When the database is out of reach, or a daily limit is spent; the next sweep goes on from where this one stopped.
 pub async fn sweep<W: World>(world: &W, settings: &Settings) -> Result<Swept, DatabaseError> {
     // One call that fails is all that a sweep costs while a daily limit is spent.
-    let answers = batch(world, vec![probe(), sql!("read_sweep", settings.keys.rotation())]).await?;
+    let answers = batch(world, &[probe(), sql!("read_sweep", settings.keys.rotation())]).await?;
     let standing: Standing = first_as(answers.last())?
         .ok_or_else(|| DatabaseError::Refused("the tables are not there: apply the migrations".into()))?;
     if standing.epoch != settings.epoch {
@@ -114,7 +114,7 @@ pub async fn sweep<W: World>(world: &W, settings: &Settings) -> Result<Swept, Da
     let usage = sql!("purge_usage", USAGE_DAYS, SWEEP_ROWS_MAX);
     let mut statements = vec![strays, groups, usage, stamp("swept_at")];
     statements.extend(rotation::forgetting_all(settings));
-    batch(world, statements).await?;
+    batch(world, &statements).await?;
     if let Some(erasure) = standing.erasure {
         swept.erased = erase(world, settings, erasure, standing.now).await?;
     }
@@ -155,7 +155,7 @@ async fn pass<W: World>(world: &W, mark: i64, next: i64) -> Result<Option<usize>
         "mark": mark, "next": next, "from_id": first_id_at(mark), "to_id": first_id_at(next),
     }));
     let statements = vec![sql!("mark", terms.clone()), sql!("count_accepted", terms.clone()), sql!("move_mark", terms)];
-    let answers = batch(world, statements).await?;
+    let answers = batch(world, &statements).await?;
     let moved = answers.last().is_some_and(|rows| !rows.is_empty());
     Ok(moved.then(|| answers.first().map_or(0, Vec::len)))
 }
@@ -163,12 +163,12 @@ async fn pass<W: World>(world: &W, mark: i64, next: i64) -> Result<Option<usize>
 async fn release<W: World>(world: &W, settings: &Settings) -> Result<usize, DatabaseError> {
     let mut released = 0;
     for _ in 0..settings.plan.sweep_rounds {
-        let answers = batch(world, vec![sql!("find_held", SWEEP_ROWS_MAX)]).await?;
+        let answers = batch(world, &[sql!("find_held", SWEEP_ROWS_MAX)]).await?;
         let held: Vec<(String, String)> = rows_as(answers.first().unwrap_or(&Vec::new()))?;
         if held.is_empty() {
             break;
         }
-        let answers = batch(world, vec![sql!("release", json_param(&held), SWEEP_ROWS_MAX)]).await?;
+        let answers = batch(world, &[sql!("release", json_param(&held), SWEEP_ROWS_MAX)]).await?;
         released += answers.first().map_or(0, Vec::len);
     }
     Ok(released)
@@ -192,7 +192,7 @@ async fn look<W: World>(
     }
     let (mut to_run, mut takes_hints) = (Vec::new(), standing.queue_spent_until <= standing.now);
     for _ in 0..settings.plan.sweep_rounds {
-        let answers = batch(world, vec![sql!("look", SWEEP_ROWS_MAX)]).await?;
+        let answers = batch(world, &[sql!("look", SWEEP_ROWS_MAX)]).await?;
         let due: Vec<Due> = rows_as(answers.first().unwrap_or(&Vec::new()))?;
         if due.is_empty() {
             break;
@@ -260,7 +260,7 @@ async fn purge<W: World>(world: &W, jobs: &[JobRef]) -> Result<usize, DatabaseEr
         return Ok(0);
     }
     let statements = vec![sql!("purge", json_param(&jobs)), sql!("purge_later", json_param(&jobs))];
-    let answers = batch(world, statements).await?;
+    let answers = batch(world, &statements).await?;
     remove_objects(world, answers.first()).await
 }
 
@@ -352,13 +352,13 @@ async fn purge_hours<W: World>(world: &W, settings: &Settings, now: i64, mark: i
     let before = (now - age_ms).min(mark) / HOUR_MS;
     let mut purged = 0;
     for _ in 0..settings.plan.sweep_rounds {
-        let answers = batch(world, vec![sql!("find_old_hours", before, PURGED_HOURS_AT_ONCE)]).await?;
+        let answers = batch(world, &[sql!("find_old_hours", before, PURGED_HOURS_AT_ONCE)]).await?;
         let hours: Vec<Hour> = rows_as(answers.first().unwrap_or(&Vec::new()))?;
         if hours.is_empty() {
             break;
         }
         let statements: Vec<_> = hours.iter().flat_map(|hour| hour.purge(age_ms)).collect();
-        let answers = batch(world, statements).await?;
+        let answers = batch(world, &statements).await?;
         purged += remove_objects(world, answers.iter().step_by(STATEMENTS_PER_HOUR)).await?;
     }
     Ok(purged)

@@ -44,7 +44,7 @@ pub(crate) async fn walk<W: World>(world: &W, walk: Walk) -> Result<usize, Datab
         set_meta(world, &[("payloads_walk_from", 0), ("payloads_walked_at", walk.now)]).await?;
         return Ok(0);
     };
-    let answers = batch(world, vec![sql!("find_orphans", json_param(&jobs))]).await?;
+    let answers = batch(world, &[sql!("find_orphans", json_param(&jobs))]).await?;
     let orphans: Vec<JobRef> = rows_as(answers.first().unwrap_or(&Vec::new()))?;
     remove(world, &orphans).await;
     // Others of that very millisecond may follow; a step that came no further than it goes past it.

@@ -216,12 +216,12 @@ pub(crate) async fn walk<W: Database + Clock>(
     if producer_key != Some(settings.keys.sealing_number()) {
         // What it seals with the old key meanwhile would be missed.
         if rotation.is_some() {
-            batch(world, vec![forgetting("")]).await?;
+            batch(world, &[forgetting("")]).await?;
         }
         return Ok(0);
     }
     let Some(mut rotation) = rotation else {
-        batch(world, vec![sql!("begin_rotation", keys.as_str(), now), forgetting(&keys)]).await?;
+        batch(world, &[sql!("begin_rotation", keys.as_str(), now), forgetting(&keys)]).await?;
         return Ok(0);
     };
     let mut resealed = 0;
@@ -230,13 +230,13 @@ pub(crate) async fn walk<W: Database + Clock>(
             break;
         }
         let Some(place) = PLACES.get(rotation.place).copied() else { break };
-        let answers = batch(world, vec![place.visit(&rotation.at, old)]).await?;
+        let answers = batch(world, &[place.visit(&rotation.at, old)]).await?;
         let page: Vec<Visited> = rows_as(answers.first().unwrap_or(&Vec::new()))?;
         let work = Work::of(world, &settings.keys, place, &page);
         let next = rotation.after(&work, &page, now);
         let mut statements: Vec<_> = work.layers.values().map(|changes| place.replace(changes)).collect();
         statements.push(rotation.moving(&keys, &next));
-        let answers = batch(world, statements).await?;
+        let answers = batch(world, &statements).await?;
         resealed += work.changes;
         if answers.last().is_none_or(Vec::is_empty) {
             break; // Another sweep moved it.

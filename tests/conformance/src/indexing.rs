@@ -87,13 +87,13 @@ impl<'a, S: Store> Indexed<'a, S> {
     /// One number of the store of search.
     pub(super) async fn number(&self, sql: &'static str, param: &str) -> u64 {
         let statement = Statement { name: "test", sql, params: vec![param.into()] };
-        self.0.stand.index_batch(vec![statement]).await.unwrap()[0][0].parse().unwrap()
+        self.0.stand.index_batch(&[statement]).await.unwrap()[0][0].parse().unwrap()
     }
 
     /// Changes the store of search behind the back of all.
     pub(super) async fn plant(&self, sql: &'static str, param: &str) {
         let statement = Statement { name: "plant", sql, params: vec![param.into()] };
-        self.0.stand.index_batch(vec![statement]).await.unwrap();
+        self.0.stand.index_batch(&[statement]).await.unwrap();
     }
 
     /// Changes it just before the next batch that begins with that statement.

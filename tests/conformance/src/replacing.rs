@@ -114,7 +114,7 @@ pub async fn an_older_document_of_a_source_stays_away<S: Store>(stand: &Stand<S>
     let kept = async || {
         let sql = "SELECT source FROM removals WHERE index_id = ?1";
         let asked = Statement { name: "plant", sql, params: vec![id.as_str().into()] };
-        stand.index_batch(vec![asked]).await.unwrap().remove(0).len()
+        stand.index_batch(&[asked]).await.unwrap().remove(0).len()
     };
     assert_eq!(kept().await, 1);
     drop_index(stand, &case.0.tenant, INDEX).await.unwrap();

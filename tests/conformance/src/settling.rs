@@ -207,7 +207,7 @@ pub async fn an_attempt_runs_end_to_end<S: Store>(stand: &Stand<S>) {
     assert_eq!(stand.raw(&job).await["state"], "retrying");
     let hinted = format!(r#"{{"v":1,"jobs":[["{}","{}"]]}}"#, job.tenant, job.id);
     let hints = stand.hints.borrow();
-    let (_, delay) = hints.iter().find(|(text, _)| *text == hinted).unwrap();
+    let delay = &hints.iter().find(|message| message.text == hinted).unwrap().delay_seconds;
     assert!((4..=6).contains(delay), "5 s with a fifth of jitter, rounded up: {delay}");
 }
 

@@ -14,8 +14,8 @@ use longshore::model::claimed::Claimed;
 use longshore::model::job::{JobRef, JobRow, mint_id, mint_ulid};
 use longshore::model::origin::Origin;
 use longshore::ports::{
-    BlobError, Blobs, Clock, Database, DatabaseError, HintError, Hints, Http, HttpError, HttpRequest, HttpResponse,
-    IndexDatabase, Param, Rows, Statement,
+    BlobError, Blobs, Clock, Database, DatabaseError, HintError, HintMessage, Hints, Http, HttpError, HttpRequest,
+    HttpResponse, IndexDatabase, Param, Rows, Statement,
 };
 use longshore::run::claim::claim;
 use longshore::run::settle::Place;
@@ -54,7 +54,7 @@ pub struct Stand<S> {
     /// Requests that were sent.
     pub requests: RefCell<Vec<HttpRequest>>,
     /// Hints that were sent.
-    pub hints: RefCell<Vec<(String, u32)>>,
+    pub hints: RefCell<Vec<HintMessage>>,
     /// Objects that were put.
     pub objects: RefCell<BTreeMap<String, Vec<u8>>>,
     /// Whether the object store fails.
@@ -107,7 +107,7 @@ impl<S: Store> Stand<S> {
     /// Runs one statement of a test's own; answers its rows.
     pub async fn sql(&self, sql: &'static str, params: Vec<Param>) -> Rows {
         let statement = Statement { name: "test", sql, params };
-        self.store.batch(vec![statement]).await.unwrap().pop().unwrap()
+        self.store.batch(&[statement]).await.unwrap().pop().unwrap()
     }
 
     /// The whole row of a job as the core reads it.
@@ -231,7 +231,7 @@ pub fn request(more: Value) -> Value {
 }
 
 impl<S: Store> Database for Stand<S> {
-    async fn batch(&self, statements: Vec<Statement>) -> Result<Vec<Rows>, DatabaseError> {
+    async fn batch(&self, statements: &[Statement]) -> Result<Vec<Rows>, DatabaseError> {
         // The core hides what the database says from its callers; here it ends in the test's output.
         self.store.batch(statements).await.inspect_err(|error| eprintln!("{error}"))
     }
@@ -242,11 +242,11 @@ impl<S: Store> Database for Stand<S> {
 }
 
 impl<S: Store> IndexDatabase for Stand<S> {
-    async fn index_batch(&self, statements: Vec<Statement>) -> Result<Vec<Rows>, DatabaseError> {
+    async fn index_batch(&self, statements: &[Statement]) -> Result<Vec<Rows>, DatabaseError> {
         let is_due = |name: &str| statements.iter().any(|statement| statement.name == name);
         let before = self.before.borrow_mut().take_if(|(name, _)| is_due(name));
         if let Some((_, before)) = before {
-            self.store.index_batch(before).await?;
+            self.store.index_batch(&before).await?;
         }
         self.store.index_batch(statements).await.inspect_err(|error| eprintln!("{error}"))
     }
@@ -270,8 +270,8 @@ impl<S: Store> Clock for Stand<S> {
 }
 
 impl<S: Store> Hints for Stand<S> {
-    async fn send_hints(&self, _lane: Lane, messages: Vec<(String, u32)>) -> Result<(), HintError> {
-        self.hints.borrow_mut().extend(messages);
+    async fn send_hints(&self, _lane: Lane, messages: &[HintMessage]) -> Result<(), HintError> {
+        self.hints.borrow_mut().extend_from_slice(messages);
         Ok(())
     }
 }
@@ -283,8 +283,8 @@ impl<S> Stand<S> {
 }
 
 impl<S: Store> Blobs for Stand<S> {
-    async fn put(&self, key: &str, bytes: Vec<u8>) -> Result<(), BlobError> {
-        self.objects()?.insert(key.to_owned(), bytes);
+    async fn put(&self, key: &str, bytes: &[u8]) -> Result<(), BlobError> {
+        self.objects()?.insert(key.to_owned(), bytes.to_vec());
         Ok(())
     }
 
@@ -312,20 +312,20 @@ impl<S: Store> Blobs for Stand<S> {
         Ok(self.objects()?.get(key).map(|bytes| (bytes.clone(), sha256(bytes))))
     }
 
-    async fn put_tagged(&self, key: &str, bytes: Vec<u8>, tag: &str) -> Result<bool, BlobError> {
+    async fn put_tagged(&self, key: &str, bytes: &[u8], tag: &str) -> Result<bool, BlobError> {
         Ok(put_if(&mut *self.objects()?, key, bytes, tag))
     }
 }
 
 /// Writes an object if it is what `tag` says, as R2 does.
-pub fn put_if(objects: &mut BTreeMap<String, Vec<u8>>, key: &str, bytes: Vec<u8>, tag: &str) -> bool {
+pub fn put_if(objects: &mut BTreeMap<String, Vec<u8>>, key: &str, bytes: &[u8], tag: &str) -> bool {
     let object = objects.get_mut(key).filter(|object| sha256(object) == tag);
-    object.map(|object| *object = bytes).is_some()
+    object.map(|object| *object = bytes.to_vec()).is_some()
 }
 
 impl<S: Store> Http for Stand<S> {
-    async fn send_request(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
-        self.requests.borrow_mut().push(request);
+    async fn send_request(&self, request: &HttpRequest) -> Result<HttpResponse, HttpError> {
+        self.requests.borrow_mut().push(request.clone());
         let (status, body) = (self.status.get(), b"answer".to_vec());
         Ok(HttpResponse { status, headers: Vec::new(), body, truncated: false, body_error: None })
     }

@@ -30,7 +30,7 @@ impl<S: Store> Case<'_, S> {
 
     /// Whether a hint since the last question names the job.
     fn hinted(&self, job: &JobRef) -> bool {
-        self.stand.hints.borrow_mut().drain(..).any(|(text, _)| text.contains(&job.id))
+        self.stand.hints.borrow_mut().drain(..).any(|message| message.text.contains(&job.id))
     }
 }
 

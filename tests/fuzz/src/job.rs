@@ -106,7 +106,7 @@ fn is_sent_as_asked(payload: &Value, stored: &str) {
     let settings = settings();
     let endpoint = payload["url"].is_null().then(plain_endpoint);
     let url = payload["url"].as_str().map_or_else(|| plain_endpoint().url, str::to_owned);
-    let sent = prepare(&claimed(stored, endpoint), &settings, NOW_MS).expect("what was accepted can be sent");
+    let sent = prepare(&claimed(stored, endpoint), None, &settings, NOW_MS).expect("what was accepted can be sent");
     assert_eq!(sent.url, destination::check(&url, &settings.private_destinations).unwrap().url.as_str());
     assert_eq!(sent.method, payload["method"].as_str().unwrap_or("POST"));
     let value = |name: &str| {

@@ -1,7 +1,8 @@
 //! Queue messages: a hint that is read says the same when it is written again.
 
 use longshore::limits::{MESSAGE_BYTES_MAX, SEND_BATCH_MESSAGES_MAX};
-use longshore::model::hint::{decode, encode, into_batches};
+use longshore::model::hint::{batches, decode, encode};
+use longshore::ports::HintMessage;
 
 use crate::head;
 
@@ -14,8 +15,9 @@ pub fn hint(bytes: &[u8]) -> bool {
     assert_eq!(again, jobs);
     let is_lone = |text: &String| decode(text).unwrap().len() == 1;
     assert!(messages.iter().all(|text| text.len() <= MESSAGE_BYTES_MAX || is_lone(text)));
-    let batches = into_batches(messages.iter().map(|text| (text.clone(), 0)).collect());
+    let messages: Vec<_> = messages.into_iter().map(|text| HintMessage { text, delay_seconds: 0 }).collect();
+    let batches = batches(&messages);
     assert!(batches.iter().all(|batch| (1..=SEND_BATCH_MESSAGES_MAX).contains(&batch.len())));
-    assert!(batches.into_iter().flatten().map(|(text, _)| text).eq(messages));
+    assert_eq!(batches.concat(), messages);
     true
 }

@@ -41,11 +41,11 @@ impl Clock for Stub {
 }
 
 impl Database for Stub {
-    async fn batch(&self, statements: Vec<Statement>) -> Result<Vec<Rows>, DatabaseError> {
+    async fn batch(&self, statements: &[Statement]) -> Result<Vec<Rows>, DatabaseError> {
         let known = self.answers.borrow();
         let answer = |name| known.iter().find(|(known, _)| *known == name).map(|(_, rows)| rows.clone());
         let answers = statements.iter().map(|statement| answer(statement.name).unwrap_or_default()).collect();
-        self.seen.borrow_mut().extend(statements);
+        self.seen.borrow_mut().extend_from_slice(statements);
         Ok(answers)
     }
 
@@ -55,13 +55,13 @@ impl Database for Stub {
 }
 
 impl IndexDatabase for Stub {
-    async fn index_batch(&self, statements: Vec<Statement>) -> Result<Vec<Rows>, DatabaseError> {
+    async fn index_batch(&self, statements: &[Statement]) -> Result<Vec<Rows>, DatabaseError> {
         self.batch(statements).await
     }
 }
 
 impl Blobs for Stub {
-    async fn put(&self, _key: &str, _bytes: Vec<u8>) -> Result<(), BlobError> {
+    async fn put(&self, _key: &str, _bytes: &[u8]) -> Result<(), BlobError> {
         Ok(())
     }
 
@@ -79,7 +79,7 @@ impl Blobs for Stub {
         Ok(None)
     }
 
-    async fn put_tagged(&self, _key: &str, _bytes: Vec<u8>, _tag: &str) -> Result<bool, BlobError> {
+    async fn put_tagged(&self, _key: &str, _bytes: &[u8], _tag: &str) -> Result<bool, BlobError> {
         Ok(true)
     }
 

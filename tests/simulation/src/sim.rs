@@ -10,5 +10,7 @@ pub mod engine;
 mod oracle;
 
 pub use engine::faults::Fault;
+pub use engine::index::reset as reset_index;
 pub use engine::plan::{Narrow, Play};
 pub use engine::schedule::{Failure, Outcome, run};
+pub use oracle::limits::writes;

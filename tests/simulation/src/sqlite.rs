@@ -193,8 +193,8 @@ impl SqliteDatabase {
 }
 
 impl Database for SqliteDatabase {
-    async fn batch(&self, statements: Vec<Statement>) -> Result<Vec<Rows>, DatabaseError> {
-        self.run_seen(&statements)
+    async fn batch(&self, statements: &[Statement]) -> Result<Vec<Rows>, DatabaseError> {
+        self.run_seen(statements)
     }
 
     fn size_bytes(&self) -> Option<i64> {
@@ -205,8 +205,8 @@ impl Database for SqliteDatabase {
 
 /// For one that [`SqliteDatabase::open_index`] has opened.
 impl IndexDatabase for SqliteDatabase {
-    async fn index_batch(&self, statements: Vec<Statement>) -> Result<Vec<Rows>, DatabaseError> {
-        self.run_seen(&statements)
+    async fn index_batch(&self, statements: &[Statement]) -> Result<Vec<Rows>, DatabaseError> {
+        self.run_seen(statements)
     }
 }
 

@@ -23,7 +23,7 @@ struct Sqlite {
 }
 
 impl Database for Sqlite {
-    async fn batch(&self, statements: Vec<Statement>) -> Result<Vec<Rows>, DatabaseError> {
+    async fn batch(&self, statements: &[Statement]) -> Result<Vec<Rows>, DatabaseError> {
         self.ledger.batch(statements).await
     }
 
@@ -33,7 +33,7 @@ impl Database for Sqlite {
 }
 
 impl IndexDatabase for Sqlite {
-    async fn index_batch(&self, statements: Vec<Statement>) -> Result<Vec<Rows>, DatabaseError> {
+    async fn index_batch(&self, statements: &[Statement]) -> Result<Vec<Rows>, DatabaseError> {
         let open = || SqliteDatabase::open_index(self.ledger.clock().clone()).unwrap();
         self.index.get_or_init(open).index_batch(statements).await
     }

@@ -7,7 +7,8 @@ use std::time::Instant;
 
 use longshore_simulation::sim::bugs::{self, completions, pairs, recall};
 use longshore_simulation::sim::engine::runner::play_all;
-use longshore_simulation::sim::{Narrow, Play, run};
+use longshore_simulation::sim::{Narrow, Play, reset_index, run, writes};
+use longshore_simulation::sqlite::{SetClock, SqliteDatabase};
 use mimalloc::MiMalloc;
 
 /// As `make sim` has it: thousands of databases are made of small pieces.
@@ -33,7 +34,9 @@ fn every_schedule_keeps_the_invariants() {
 }
 
 /// What thousands of schedules must come to, or they go not deep enough.
-const MUST_REACH: [&str; 45] = [
+const MUST_REACH: [&str; 47] = [
+    "a bulk request",
+    "an export that came to its end",
     "accept",
     "insert_fired",
     "claim",
@@ -124,4 +127,32 @@ fn each_kind_of_fault_is_needed_to_find_a_bug() {
         assert!(without.is_none(), "{:?}: {without:?}", pair.fault);
     }
     assert_ne!(Narrow::only(&[], true), Narrow::default());
+}
+
+#[test]
+fn every_edit_of_a_planted_bug_fits_its_statement() {
+    assert_eq!(bugs::planted_nowhere(), Vec::<String>::new());
+}
+
+#[test]
+fn the_next_schedule_finds_the_store_of_search_as_the_migrations_left_it() {
+    let index = SqliteDatabase::open_index(SetClock::at(0)).unwrap();
+    let count = |table: &str| -> i64 {
+        index.connection().query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
+    };
+    let fill = "UPDATE counter SET seq = 7; INSERT INTO words (rowid, scope, text_words) VALUES (7, 'g', 'b');
+        INSERT INTO layouts (generation, document, hash, chunks) VALUES ('g', 'd', 'h', '[]')";
+    index.connection().execute_batch(fill).unwrap();
+    assert_eq!((count("words"), count("words WHERE words MATCH 'b'"), count("layouts")), (1, 1, 1));
+    reset_index(index.connection()).unwrap();
+    assert_eq!((count("words"), count("words WHERE words MATCH 'b'"), count("layouts")), (0, 0, 0));
+    assert_eq!(count("counter WHERE seq = 0"), 1);
+}
+
+#[test]
+fn statements_that_write_are_told_from_those_that_read() {
+    for sql in ["INSERT INTO a VALUES (1)", "WITH b AS (SELECT 1) UPDATE a SET c = 1", "DELETE FROM a"] {
+        assert!(writes(sql), "{sql}");
+    }
+    assert!(!writes("SELECT updated_at, LAST_UPDATE FROM a"));
 }

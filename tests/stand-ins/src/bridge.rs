@@ -51,8 +51,8 @@ impl<'a> BridgeDatabase<'a> {
 }
 
 impl Database for BridgeDatabase<'_> {
-    async fn batch(&self, statements: Vec<Statement>) -> Result<Vec<Rows>, DatabaseError> {
-        let results = self.run(Binding::Ledger, &statements).await?;
+    async fn batch(&self, statements: &[Statement]) -> Result<Vec<Rows>, DatabaseError> {
+        let results = self.run(Binding::Ledger, statements).await?;
         self.size.set(results.last().and_then(|result| i64::try_from(result.meta.size_after).ok()));
         Ok(texts(results))
     }
@@ -63,8 +63,8 @@ impl Database for BridgeDatabase<'_> {
 }
 
 impl IndexDatabase for BridgeDatabase<'_> {
-    async fn index_batch(&self, statements: Vec<Statement>) -> Result<Vec<Rows>, DatabaseError> {
-        self.run(Binding::Index, &statements).await.map(texts)
+    async fn index_batch(&self, statements: &[Statement]) -> Result<Vec<Rows>, DatabaseError> {
+        self.run(Binding::Index, statements).await.map(texts)
     }
 }
 

@@ -39,7 +39,7 @@ fn broken_off(response: HttpResponse) -> HttpResponse {
 }
 
 impl Http for Provided {
-    async fn send_request(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+    async fn send_request(&self, request: &HttpRequest) -> Result<HttpResponse, HttpError> {
         let asked: Value = serde_json::from_slice(&request.body).unwrap();
         let texts: Vec<&str> = asked["input"]
             .as_array()
@@ -68,8 +68,8 @@ impl Http for Provided {
 }
 
 impl IndexDatabase for Provided {
-    async fn index_batch(&self, statements: Vec<Statement>) -> Result<Vec<Rows>, DatabaseError> {
-        let [Statement { name, params, .. }] = statements.as_slice() else { panic!("{statements:?}") };
+    async fn index_batch(&self, statements: &[Statement]) -> Result<Vec<Rows>, DatabaseError> {
+        let [Statement { name, params, .. }] = statements else { panic!("{statements:?}") };
         self.batches.borrow_mut().push(name);
         let mut pauses = self.pauses.borrow_mut();
         let Some(pauses) = pauses.as_mut() else { return Err(DatabaseError::Refused("It is away.".into())) };

@@ -129,12 +129,13 @@ fn a_body_is_sent_exactly_as_it_was_written() {
         (r#"{"url":"https://a.example/","body_base64":"AAH/"}"#, "", "application/octet-stream"),
         (r#"{"url":"https://a.example/","body":1,"headers":{"Content-Type":"text/x"}}"#, "1", "text/x"),
     ] {
-        let request = prepare(&claimed(payload, None), &settings(), 1_000).unwrap();
+        let request = prepare(&claimed(payload, None), None, &settings(), 1_000).unwrap();
         let expected = if body.is_empty() { b"\x00\x01\xff".to_vec() } else { body.as_bytes().to_vec() };
         assert_eq!(request.body, expected, "{payload}");
         assert_eq!(header(&request, "content-type"), Some(content_type));
     }
-    let empty = prepare(&claimed(r#"{"url":"https://a.example/","method":"GET"}"#, None), &settings(), 0).unwrap();
+    let empty =
+        prepare(&claimed(r#"{"url":"https://a.example/","method":"GET"}"#, None), None, &settings(), 0).unwrap();
     assert!(empty.body.is_empty() && header(&empty, "content-type").is_none());
 }
 
@@ -142,7 +143,7 @@ fn a_body_is_sent_exactly_as_it_was_written() {
 fn a_request_is_signed_with_the_endpoints_secret_and_carries_its_headers() {
     let settings = settings();
     let job = claimed(r#"{"endpoint":"orders","body":{"a":1}}"#, Some(endpoint(&settings)));
-    let request = prepare(&job, &settings, 1_700_000_000_999).unwrap();
+    let request = prepare(&job, None, &settings, 1_700_000_000_999).unwrap();
     assert_eq!((request.url.as_str(), request.timeout), ("https://example.com/hook", Duration::from_secs(9)));
     assert_eq!(header(&request, "x-team"), Some("blue"));
     assert_eq!(header(&request, "webhook-id"), Some("evt_7"));
@@ -158,7 +159,7 @@ fn secret_headers_are_sealed_and_never_shown() {
     assert!(!payload_checked.stored.contains("hush") && payload_checked.stored.contains("seen"));
     let text = shown(&payload_checked.stored).unwrap();
     assert!(text.contains("[sealed]") && text.contains("seen"), "{text}");
-    let request = prepare(&claimed(payload, None), &settings(), 0).unwrap();
+    let request = prepare(&claimed(payload, None), None, &settings(), 0).unwrap();
     assert_eq!(header(&request, "authorization"), Some("Bearer hush"));
 }
 
@@ -179,14 +180,14 @@ fn a_payload_is_kept_as_it_was_written() {
 }
 
 fn refusal(job: &Claimed, settings: &Settings) -> JobError {
-    prepare(job, settings, 0).unwrap_err().error().unwrap()
+    prepare(job, None, settings, 0).unwrap_err().error().unwrap()
 }
 
 #[test]
 fn nothing_is_sent_where_nothing_may_be_sent() {
     let strict = Settings { private_destinations: destination::PrivateDestinations::default(), ..settings() };
     let private = claimed(r#"{"url":"http://127.0.0.1:9/"}"#, None);
-    assert!(prepare(&private, &settings(), 0).is_ok(), "it is on the allow-list");
+    assert!(prepare(&private, None, &settings(), 0).is_ok(), "it is on the allow-list");
     assert_eq!(refusal(&private, &strict).class, ErrorClass::Blocked, "checked again at send");
     let mut gone = endpoint(&strict);
     gone.state = EndpointState::Deleted;
@@ -199,7 +200,7 @@ fn nothing_is_sent_where_nothing_may_be_sent() {
     for secrets in [vec![], vec![(2, sealed_secret("orders"))], vec![(1, sealed_secret("other"))]] {
         let job = Claimed { secrets, ..claimed(r#"{"endpoint":"orders"}"#, Some(endpoint(&strict))) };
         assert_eq!(refusal(&job, &strict).class, ErrorClass::Internal, "nothing leaves unsigned");
-        let waits = matches!(prepare(&job, &strict, 0), Err(Outcome::Failed { retry_after: Some(_), .. }));
+        let waits = matches!(prepare(&job, None, &strict, 0), Err(Outcome::Failed { retry_after: Some(_), .. }));
         assert_eq!(waits, !job.has_secret(), "the database failed, and not the job");
     }
     let other = Claimed {
@@ -314,7 +315,7 @@ fn what_others_say_of_a_trace_goes_out_beside_it() {
     let sent = |headers: &str| {
         let mut job = claimed(&format!(r#"{{"url":"https://a.example/","headers":{headers}}}"#), None);
         (job.traceparent, job.tracestate) = (Some(TRACE.into()), Some("a=1,b=2".into()));
-        let request = prepare(&job, &settings(), 0).unwrap();
+        let request = prepare(&job, None, &settings(), 0).unwrap();
         ["traceparent", "tracestate"].map(|name| header(&request, name).map(str::to_owned))
     };
     let [traceparent, tracestate] = sent("{}");
@@ -327,4 +328,18 @@ fn what_others_say_of_a_trace_goes_out_beside_it() {
     assert_eq!((traceparent.as_deref(), tracestate), (Some(own), None), "that is of another trace");
     let both = sent(&format!(r#"{{"traceparent":"{own}","tracestate":"c=3"}}"#));
     assert_eq!(both, [Some(own.to_owned()), Some("c=3".to_owned())]);
+}
+
+#[test]
+fn a_body_in_an_object_is_sent_from_where_it_is() {
+    let cases = [(r#"{"b":[1, 2]}"#, "body", true), (r#""plain""#, "body", true), (r#""a\n\"b\"""#, "body", false)];
+    for (written, member, is_part) in cases.into_iter().chain([(r#""AAH/""#, "body_base64", false)]) {
+        let stored = checked(&format!(r#"{{"url":"https://a.example/","{member}":{written}}}"#)).unwrap().stored;
+        let inline = prepare(&claimed(&stored, None), None, &settings(), 0).unwrap();
+        let Split { inline: rest, object } = split(stored);
+        let object = Bytes::from(object.unwrap());
+        let request = prepare(&claimed(&rest.unwrap(), None), Some(&object), &settings(), 0).unwrap();
+        assert_eq!((&request.body, &request.headers), (&inline.body, &inline.headers), "{written}");
+        assert_eq!(object.as_ptr_range().contains(&request.body.as_ptr()), is_part, "{written}");
+    }
 }

@@ -12,7 +12,7 @@ fn exchange(body: &[u8]) -> Exchange {
         url: "https://example.com/hook?token=abc".into(),
         service: None,
         headers: vec![("authorization".into(), "Bearer hush".into()), ("x-plain".into(), "seen".into())],
-        body: body.to_vec(),
+        body: body.to_vec().into(),
         timeout: Duration::from_secs(1),
         response_bytes_max: 100,
     };

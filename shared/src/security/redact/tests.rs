@@ -19,7 +19,7 @@ fn header_is_hidden(redaction: &Redaction, name: &str) -> bool {
 }
 
 fn body(redaction: &Redaction, body: &str) -> String {
-    String::from_utf8(redaction.redact_body(body.as_bytes())).unwrap()
+    String::from_utf8(redaction.redact_body(body.as_bytes()).into_owned()).unwrap()
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn a_body_that_cannot_be_searched_is_hidden_whole() {
     for text in ["{\"a\":\"c4n4ry", "a=c4n4ry", "{}c4n4ry", "{\"n\":1e999}", &"[".repeat(200_000)] {
         assert_eq!(body(&redaction, text), REDACTED);
     }
-    assert_eq!(redaction.redact_body(b"\xff\xfe"), REDACTED.as_bytes());
+    assert_eq!(*redaction.redact_body(b"\xff\xfe"), *REDACTED.as_bytes());
     for wrong in ["a", "a/b", "/a~", "/a~2b", "#/a"] {
         assert!(!is_pointer(wrong));
         assert_eq!(body(&pointers(&[wrong]), r#"{"a":1}"#), REDACTED, "{wrong}");
@@ -156,9 +156,12 @@ fn what_is_not_hidden_stays_as_it_was_written() {
 fn without_pointers_a_body_keeps_its_bytes() {
     let none = Redaction::default();
     for bytes in [&b"{ \"a\" : 1.0 }"[..], b"not json", b"\xff\x00", b""] {
-        assert_eq!(none.redact_body(bytes), bytes);
+        assert!(
+            matches!(none.redact_body(bytes), Cow::Borrowed(same) if std::ptr::eq(same, bytes)),
+            "it is not copied"
+        );
     }
-    assert_eq!(pointers(&["/a"]).redact_body(b""), b"");
+    assert_eq!(*pointers(&["/a"]).redact_body(b""), *b"");
 }
 
 #[test]

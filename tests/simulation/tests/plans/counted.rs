@@ -7,8 +7,8 @@ use longshore::limits::HOUR_MS;
 use longshore::limits::plan::FREE;
 use longshore::model::job::{JobRef, mint_id};
 use longshore::ports::{
-    BlobError, Blobs, Clock, Database, DatabaseError, HintError, Hints, Http, HttpError, HttpRequest, HttpResponse,
-    IndexDatabase, Param, Rows, Statement,
+    BlobError, Blobs, Clock, Database, DatabaseError, HintError, HintMessage, Hints, Http, HttpError, HttpRequest,
+    HttpResponse, IndexDatabase, Param, Rows, Statement,
 };
 use longshore::store::objects::key;
 use longshore::wire::lane::Lane;
@@ -83,7 +83,7 @@ impl Counted {
 }
 
 impl Database for Counted {
-    async fn batch(&self, statements: Vec<Statement>) -> Result<Vec<Rows>, DatabaseError> {
+    async fn batch(&self, statements: &[Statement]) -> Result<Vec<Rows>, DatabaseError> {
         self.count();
         self.store.clock().set(self.now_ms());
         if let Some(Param::Text(terms)) =
@@ -94,10 +94,9 @@ impl Database for Counted {
                 return Err(DatabaseError::Refused("it took too long".into()));
             }
         }
-        let names: Vec<_> = statements.iter().map(|statement| statement.name).collect();
         let answers = self.store.batch(statements).await?;
-        for (name, rows) in names.iter().zip(&answers) {
-            match *name {
+        for (statement, rows) in statements.iter().zip(&answers) {
+            match statement.name {
                 "claim" => self.claimed.set(self.claimed.get() + rows.len()),
                 "hand_back" => self.handed_back.set(self.handed_back.get() + rows.len()),
                 _ => {}
@@ -111,7 +110,7 @@ impl Database for Counted {
 }
 
 impl IndexDatabase for Counted {
-    async fn index_batch(&self, statements: Vec<Statement>) -> Result<Vec<Rows>, DatabaseError> {
+    async fn index_batch(&self, statements: &[Statement]) -> Result<Vec<Rows>, DatabaseError> {
         self.count();
         self.index.clock().set(self.now_ms());
         self.index.index_batch(statements).await
@@ -119,15 +118,15 @@ impl IndexDatabase for Counted {
 }
 
 impl Hints for Counted {
-    async fn send_hints(&self, _lane: Lane, messages: Vec<(String, u32)>) -> Result<(), HintError> {
+    async fn send_hints(&self, _lane: Lane, messages: &[HintMessage]) -> Result<(), HintError> {
         self.count();
-        self.hints.borrow_mut().extend(messages.into_iter().map(|(text, _)| text));
+        self.hints.borrow_mut().extend(messages.iter().map(|message| message.text.clone()));
         Ok(())
     }
 }
 
 impl Blobs for Counted {
-    async fn put(&self, _key: &str, _bytes: Vec<u8>) -> Result<(), BlobError> {
+    async fn put(&self, _key: &str, _bytes: &[u8]) -> Result<(), BlobError> {
         self.count();
         Ok(())
     }
@@ -146,9 +145,9 @@ impl Blobs for Counted {
         self.count();
         Ok(Some((self.object.borrow().clone(), String::new())))
     }
-    async fn put_tagged(&self, _key: &str, bytes: Vec<u8>, _tag: &str) -> Result<bool, BlobError> {
+    async fn put_tagged(&self, _key: &str, bytes: &[u8], _tag: &str) -> Result<bool, BlobError> {
         self.count();
-        self.object.replace(bytes);
+        self.object.replace(bytes.to_vec());
         Ok(true)
     }
     /// As many packs as one invocation of the free plan writes under its lease.
@@ -167,7 +166,7 @@ impl Blobs for Counted {
 }
 
 impl Http for Counted {
-    async fn send_request(&self, _request: HttpRequest) -> Result<HttpResponse, HttpError> {
+    async fn send_request(&self, _request: &HttpRequest) -> Result<HttpResponse, HttpError> {
         self.count();
         if let Some(latency) = self.latency {
             tokio::time::sleep(latency).await;

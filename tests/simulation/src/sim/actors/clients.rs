@@ -9,6 +9,7 @@ use longshore::wire::time::rfc3339;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
+use crate::sim::actors::bulk::UNREAD;
 use crate::sim::actors::consumers::doom;
 use crate::sim::actors::erasers::SUBJECTS;
 use crate::sim::actors::repeats::Answers;
@@ -169,6 +170,7 @@ fn take(world: &World, tenant: &str, orders: &[Order], answers: Answers) -> bool
             // What is new and late, or larger than some producer takes: it gives up.
             Err(Problem::InvalidRequest(_) | Problem::TooLarge(_)) => {}
             Err(Problem::StorageFull | Problem::QuotaReached) => return false,
+            Err(problem) if world.has_bulk && problem == UNREAD => return false,
             // Its key was freed, by time or by an operator, and somebody's other body has it now.
             Err(Problem::IdempotencyKeyReused) if invariants.is_lost(tenant, order.key.as_ref()) => {}
             Err(problem) => invariants.violated(format!("I5: {order:?} was answered {problem:?}")),

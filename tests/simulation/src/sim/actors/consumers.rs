@@ -3,17 +3,15 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use longshore::manage::operate::wake;
-use longshore::model::hint::{UnreadableHint, decode};
-use longshore::model::job::JobRef;
-use longshore::run::process::{process, process_suspects};
+use longshore::consume::consume;
+use longshore::settings::QueueNames;
 use longshore::sweep::{Swept, sweep};
 
 use crate::sim::actors::generations;
 use crate::sim::engine::executor::Doom;
 use crate::sim::engine::faults::Fault;
 use crate::sim::engine::ports::Node;
-use crate::sim::engine::queue::Delivery;
+use crate::sim::engine::queue::{DEAD_HINTS_QUEUE, Delivery, HINTS_QUEUE, TASK_HINTS_QUEUE};
 use crate::sim::engine::world::World;
 
 /// Draws what will happen to a worker: it may crash at any of its next polls, or stand still from one on.
@@ -26,43 +24,24 @@ pub(crate) fn doom(world: &World, crash: Fault) -> Doom {
     }
 }
 
-/// The jobs of all hints but those of another version, which are let go.
-fn jobs_of(texts: &[String]) -> Vec<JobRef> {
-    let read = |text: &String| match decode(text) {
-        Ok(jobs) => jobs,
-        Err(UnreadableHint::UnknownVersion) => Vec::new(),
-        Err(UnreadableHint::Undecodable) => panic!("a hint that is none: {text}"),
+/// The queues of the deployment.
+fn queues() -> QueueNames {
+    let name = |variable: &str| match variable {
+        "HINTS_QUEUE" => Some(HINTS_QUEUE),
+        "TASK_HINTS_QUEUE" => Some(TASK_HINTS_QUEUE),
+        _ => Some(DEAD_HINTS_QUEUE),
     };
-    texts.iter().flat_map(read).collect()
+    QueueNames::parse(|variable| name(variable).map(str::to_owned)).unwrap()
 }
 
-/// A consumer takes a batch: it runs the jobs, acknowledges, then runs the suspects among them.
-pub(crate) fn spawn(world: &Rc<World>, delivery: Delivery) {
+/// A consumer takes a batch, as the Worker does.
+pub(crate) fn spawn(world: &Rc<World>, delivery: Rc<Delivery>) {
     let node = Node::anywhere(world);
     let fate = doom(world, Fault::ConsumerCrash);
     node.awaits(fate);
     world.executor.spawn(fate, async move {
-        let settings = node.settings();
-        let lane = delivery.lane();
-        let report = process(&node, settings, lane, jobs_of(&delivery.texts())).await;
-        if report.limit.is_some() {
-            return delivery.ack(); // The sweep finds the jobs after midnight.
-        }
-        if report.database_lost {
-            return; // All come again.
-        }
-        delivery.ack();
-        process_suspects(&node, settings, lane, &report.unclaimed).await;
-    });
-}
-
-/// A consumer of the platform's dead-letter queue makes jobs looked at.
-pub(crate) fn spawn_dead(world: &Rc<World>, text: String) {
-    let node = Node::anywhere(world);
-    let fate = doom(world, Fault::ConsumerCrash);
-    world.executor.spawn(fate, async move {
-        // When it fails the message comes again; here the sweep alone must do.
-        let _ = wake(&node, &jobs_of(&[text])).await;
+        consume(&node, node.settings(), &queues(), delivery.queue, delivery.messages()).await;
+        delivery.returned();
     });
 }
 

@@ -1,9 +1,11 @@
 //! The actors: all who use the pipeline in a schedule, and what they use.
 
+pub(crate) mod bulk;
 pub(crate) mod clients;
 pub(crate) mod completers;
 pub(crate) mod consumers;
 pub(crate) mod erasers;
+pub(crate) mod exporters;
 pub(crate) mod generations;
 pub(crate) mod indexers;
 pub(crate) mod operators;

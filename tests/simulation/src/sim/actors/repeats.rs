@@ -16,6 +16,7 @@ use longshore::wire::problem::Problem;
 use longshore::wire::time::rfc3339;
 use serde_json::{Value, json};
 
+use crate::sim::actors::bulk;
 use crate::sim::actors::clients::Order;
 use crate::sim::bugs::sabotage::Switch;
 use crate::sim::engine::ports::Node;
@@ -116,6 +117,38 @@ pub(crate) async fn ask(
     orders: &[Order],
 ) -> Answers {
     let holders: Vec<_> = orders.iter().map(|order| holder(world, tenant, order)).collect();
+    let answers = if world.has_bulk && orders.len() > 1 {
+        world.invariants.borrow_mut().reach("a bulk request");
+        let lines: Vec<_> = orders.iter().map(line_of).collect();
+        bulk::ask(node, node.settings(), caller, &lines).await
+    } else {
+        ask_at_once(world, node, (tenant, caller), orders).await
+    };
+    for ((order, before), at) in orders.iter().zip(holders).zip(0..) {
+        let answer = match &answers {
+            Ok(answers) => answers.get(at).and_then(|answer| answer.as_ref().err()),
+            Err(problem) => Some(problem),
+        };
+        let is_held = before.is_some() && before == holder(world, tenant, order);
+        if let (true, Some(refusal)) = (is_held, answer.filter(|problem| is_refusal(problem))) {
+            let text = format!("I5: {order:?} has a job, {before:?}, and was refused: {refusal:?}");
+            world.invariants.borrow_mut().violated(text);
+        }
+    }
+    answers
+}
+
+/// An order as a line of a bulk request, which has its own key.
+fn line_of(order: &Order) -> String {
+    let mut body = order.body.clone();
+    if let Some(key) = &order.key {
+        body["idempotency_key"] = json!(key);
+    }
+    body.to_string()
+}
+
+/// Asks for jobs in one body that is read at once.
+async fn ask_at_once(world: &Rc<World>, node: &Node, (tenant, caller): (&str, &Caller), orders: &[Order]) -> Answers {
     let is_changed = !world.calm.get() && world.repeats.come() && world.random.per_mille(250);
     let settings = world.repeats.narrow.as_ref().filter(|_| is_changed).unwrap_or(node.settings());
     let checked = |(index, order): (usize, &Order)| {
@@ -131,25 +164,13 @@ pub(crate) async fn ask(
         places.push(job.map(|job| jobs.push(job)));
     }
     note_refused(world, node, tenant, &jobs).await;
-    let answers = accept(node, caller, jobs).await.map(|accepted| {
+    accept(node, caller, jobs).await.map(|accepted| {
         let mut accepted = accepted.into_iter();
         places
             .into_iter()
             .map(|place| place.and_then(|()| accepted.next().expect("one answer a job")))
             .collect::<Vec<_>>()
-    });
-    for ((order, before), at) in orders.iter().zip(holders).zip(0..) {
-        let answer = match &answers {
-            Ok(answers) => answers.get(at).and_then(|answer| answer.as_ref().err()),
-            Err(problem) => Some(problem),
-        };
-        let is_held = before.is_some() && before == holder(world, tenant, order);
-        if let (true, Some(refusal)) = (is_held, answer.filter(|problem| is_refusal(problem))) {
-            let text = format!("I5: {order:?} has a job, {before:?}, and was refused: {refusal:?}");
-            world.invariants.borrow_mut().violated(text);
-        }
-    }
-    answers
+    })
 }
 
 /// The job that holds the key of an order.
@@ -171,7 +192,7 @@ async fn note_refused(world: &World, node: &Node, tenant: &str, jobs: &[NewJob])
         world.repeats.refused.borrow_mut().insert(id.to_owned());
         world.invariants.borrow_mut().reach("a job that is refused if it is new");
         if world.has(Switch::PutsRefused) {
-            drop(put(node, &JobRef { tenant: tenant.to_owned(), id: id.to_owned() }, b"{}".to_vec()).await);
+            drop(put(node, &JobRef { tenant: tenant.to_owned(), id: id.to_owned() }, b"{}").await);
         }
     }
 }

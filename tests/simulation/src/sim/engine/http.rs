@@ -12,8 +12,9 @@ use crate::sim::engine::ports::Node;
 use crate::sim::engine::world::World;
 
 impl Http for Node {
-    async fn send_request(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+    async fn send_request(&self, request: &HttpRequest) -> Result<HttpResponse, HttpError> {
         self.count();
+        let request = request.clone();
         let world = &self.world;
         let is_asked = providers::is_asked(&request);
         world.provider_calls.update(|calls| calls + i64::from(is_asked));

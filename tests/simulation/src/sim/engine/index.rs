@@ -70,7 +70,8 @@ impl World {
 }
 
 impl IndexDatabase for Node {
-    async fn index_batch(&self, mut statements: Vec<Statement>) -> Result<Vec<Rows>, DatabaseError> {
+    async fn index_batch(&self, statements: &[Statement]) -> Result<Vec<Rows>, DatabaseError> {
+        let mut statements = statements.to_vec();
         self.plant(&mut statements);
         if self.world.has(Switch::SplitsDocuments) {
             return self.batch_each(Base::Index, statements).await;
@@ -175,7 +176,7 @@ pub(crate) fn judge_rest(world: &World) -> Result<bool, String> {
 }
 
 /// Empties all tables, but for the one row that the migrations insert.
-fn reset(connection: &Connection) -> rusqlite::Result<()> {
+pub fn reset(connection: &Connection) -> rusqlite::Result<()> {
     if !connection.is_autocommit() {
         connection.execute_batch("ROLLBACK")?; // A panic of the schedule before this one.
     }
@@ -185,24 +186,4 @@ fn reset(connection: &Connection) -> rusqlite::Result<()> {
     let deletes: String = connection.query_row(tables, [], |row| row.get(0))?;
     connection.execute_batch(&deletes)?;
     connection.execute_batch("INSERT INTO counter (seq) VALUES (0)")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_next_schedule_finds_it_as_the_migrations_left_it() {
-        let index = SqliteDatabase::open_index(SetClock::at(START_MS)).unwrap();
-        let count = |table: &str| -> i64 {
-            index.connection().query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
-        };
-        let fill = "UPDATE counter SET seq = 7; INSERT INTO words (rowid, scope, text_words) VALUES (7, 'g', 'b');
-            INSERT INTO layouts (generation, document, hash, chunks) VALUES ('g', 'd', 'h', '[]')";
-        index.connection().execute_batch(fill).unwrap();
-        assert_eq!((count("words"), count("words WHERE words MATCH 'b'"), count("layouts")), (1, 1, 1));
-        reset(index.connection()).unwrap();
-        assert_eq!((count("words"), count("words WHERE words MATCH 'b'"), count("layouts")), (0, 0, 0));
-        assert_eq!(count("counter WHERE seq = 0"), 1);
-    }
 }

@@ -8,7 +8,9 @@ use std::time::Duration;
 use longshore::limits::plan::PAID;
 use longshore::limits::{STORAGE_REFUSE_PERCENT, STORAGE_WARN_PERCENT};
 use longshore::model::job::JobRef;
-use longshore::ports::{BlobError, Blobs, Clock, Database, DatabaseError, HintError, Hints, Param, Rows, Statement};
+use longshore::ports::{
+    BlobError, Blobs, Clock, Database, DatabaseError, HintError, HintMessage, Hints, Param, Rows, Statement,
+};
 use longshore::settings::Settings;
 use longshore::wire::idempotency::sha256;
 use longshore::wire::lane::Lane;
@@ -106,13 +108,14 @@ impl Clock for Node {
 }
 
 impl Database for Node {
-    async fn batch(&self, mut statements: Vec<Statement>) -> Result<Vec<Rows>, DatabaseError> {
-        for statement in &statements {
+    async fn batch(&self, statements: &[Statement]) -> Result<Vec<Rows>, DatabaseError> {
+        for statement in statements {
             if let ("claim", Some(Param::Text(token))) = (statement.name, statement.params.get(1)) {
                 self.tokens.borrow_mut().insert(token.clone());
                 self.world.leases.borrow_mut().insert(token.clone(), self.befell.clone());
             }
         }
+        let mut statements = statements.to_vec();
         self.plant(&mut statements);
         let fires = statements.iter().position(|statement| statement.name == "fire");
         if fires.is_none() && self.world.has(Switch::SplitsBatches) {
@@ -240,7 +243,7 @@ impl Node {
 }
 
 impl Hints for Node {
-    async fn send_hints(&self, lane: Lane, messages: Vec<(String, u32)>) -> Result<(), HintError> {
+    async fn send_hints(&self, lane: Lane, messages: &[HintMessage]) -> Result<(), HintError> {
         self.count();
         if !self.world.has_queue() {
             return Err(HintError::DailyLimit);
@@ -249,8 +252,9 @@ impl Hints for Node {
         if fails && self.world.random.per_mille(300) {
             self.world.sleep(57_000).await;
         }
+        let messages = messages.to_vec();
         let effect = move |world: &Rc<World>| {
-            for (text, delay_seconds) in messages {
+            for HintMessage { text, delay_seconds } in messages {
                 if !fails {
                     world.queue.send(world, lane, &text, i64::from(delay_seconds) * 1_000);
                 }
@@ -262,8 +266,9 @@ impl Hints for Node {
 }
 
 impl Blobs for Node {
-    async fn put(&self, key: &str, mut bytes: Vec<u8>) -> Result<(), BlobError> {
+    async fn put(&self, key: &str, bytes: &[u8]) -> Result<(), BlobError> {
         self.count();
+        let mut bytes = bytes.to_vec();
         let world = &self.world;
         if world.hits(Fault::PutFails) {
             world.sleep(self.latency(100).0).await;
@@ -308,15 +313,15 @@ impl Blobs for Node {
             .await
     }
 
-    async fn put_tagged(&self, key: &str, bytes: Vec<u8>, tag: &str) -> Result<bool, BlobError> {
+    async fn put_tagged(&self, key: &str, bytes: &[u8], tag: &str) -> Result<bool, BlobError> {
         if self.world.has(Switch::TrustsOverwrites) {
             return Ok(true);
         }
-        let (key, tag) = (key.to_owned(), tag.to_owned());
+        let (key, bytes, tag) = (key.to_owned(), bytes.to_vec(), tag.to_owned());
         if self.world.has(Switch::OverwritesBlindly) {
             return self.ask_objects(move |world| world.objects.borrow_mut().insert(key, bytes).is_some()).await;
         }
-        self.ask_objects(move |world| put_if(&mut world.objects.borrow_mut(), &key, bytes, &tag)).await
+        self.ask_objects(move |world| put_if(&mut world.objects.borrow_mut(), &key, &bytes, &tag)).await
     }
 
     async fn list(&self, prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<String>, BlobError> {

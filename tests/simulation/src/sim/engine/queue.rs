@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use longshore::consume::Body;
 use longshore::model::hint::VERSION;
 use longshore::wire::lane::Lane;
 
@@ -11,6 +12,10 @@ use crate::sim::actors::consumers;
 use crate::sim::engine::faults::Fault;
 use crate::sim::engine::world::World;
 
+/// The names of the consumer's queues.
+pub(crate) const HINTS_QUEUE: &str = "hints";
+pub(crate) const TASK_HINTS_QUEUE: &str = "task-hints";
+pub(crate) const DEAD_HINTS_QUEUE: &str = "dead-hints";
 /// Messages of one batch, and batches at once.
 const BATCH_MAX: i64 = 10;
 const CONSUMERS_MAX: u32 = 4;
@@ -20,6 +25,7 @@ const CONSUMERS_MAX: u32 = 4;
 pub(crate) struct Message {
     pub(crate) lane: Lane,
     pub(crate) text: String,
+    number: u64,
     deliveries: u32,
 }
 
@@ -28,6 +34,7 @@ pub(crate) struct Message {
 pub(crate) struct Queue {
     waiting: RefCell<BTreeMap<(i64, u64), Message>>,
     count: Cell<u64>,
+    numbers: Cell<u64>,
     consumers: Cell<u32>,
     /// Deliveries after which a message goes to the dead-letter queue.
     pub(crate) deliveries_max: Cell<u32>,
@@ -56,7 +63,9 @@ impl Queue {
             } else if delay_ms > 0 && world.hits(Fault::QueueEarly) {
                 delay = world.random.between(10, delay_ms.max(11));
             }
-            self.put(world, Message { lane, text: text.to_owned(), deliveries: 0 }, delay);
+            self.numbers.update(|number| number + 1);
+            let number = self.numbers.get();
+            self.put(world, Message { lane, text: text.to_owned(), number, deliveries: 0 }, delay);
         }
     }
 
@@ -85,30 +94,59 @@ impl Queue {
                 return;
             }
             self.consumers.update(|consumers| consumers + 1);
-            consumers::spawn(world, Delivery { world: world.clone(), messages: RefCell::new(messages) });
+            let queue = messages.first().map_or(DEAD_HINTS_QUEUE, |message| queue_of(message.lane));
+            consumers::spawn(world, Delivery::new(world, queue, messages));
+        }
+    }
+
+    /// Has a message come again, or go to the dead-letter queue after the last delivery.
+    fn put_back(&self, world: &Rc<World>, mut message: Message, delay: i64) {
+        message.deliveries += 1;
+        if message.deliveries < self.deliveries_max.get() {
+            self.put(world, message, delay);
+        } else {
+            consumers::spawn(world, Delivery::new(world, DEAD_HINTS_QUEUE, vec![message]));
         }
     }
 }
 
-/// A batch in the hands of a consumer. Dropped with messages in it, it returns them to the queue.
+fn queue_of(lane: Lane) -> &'static str {
+    match lane {
+        Lane::Webhooks => HINTS_QUEUE,
+        Lane::Tasks => TASK_HINTS_QUEUE,
+    }
+}
+
+/// A batch in the hands of a consumer. What it holds when it is dropped goes back to the queue.
 pub(crate) struct Delivery {
     world: Rc<World>,
-    messages: RefCell<Vec<Message>>,
+    pub(crate) queue: &'static str,
+    /// Each until it is acknowledged or asked for again.
+    messages: RefCell<BTreeMap<u64, Message>>,
 }
 
 impl Delivery {
-    pub(crate) fn texts(&self) -> Vec<String> {
-        self.messages.borrow().iter().map(|message| message.text.clone()).collect()
+    fn new(world: &Rc<World>, queue: &'static str, messages: Vec<Message>) -> Rc<Delivery> {
+        let messages = messages.into_iter().map(|message| (message.number, message)).collect();
+        Rc::new(Delivery { world: world.clone(), queue, messages: RefCell::new(messages) })
     }
 
-    /// The queue that it came from; an empty one runs nothing.
-    pub(crate) fn lane(&self) -> Lane {
-        self.messages.borrow().first().map_or(Lane::Webhooks, |message| message.lane)
+    /// The messages, as the core's consumer takes them.
+    pub(crate) fn messages(self: &Rc<Self>) -> Vec<Delivered> {
+        let numbers = self.messages.borrow().keys().copied().collect::<Vec<_>>();
+        numbers.into_iter().map(|number| Delivered { delivery: self.clone(), number }).collect()
     }
 
-    /// Acknowledges all messages.
-    pub(crate) fn ack(&self) {
+    /// The handler has returned: the platform acknowledges whatever is left.
+    pub(crate) fn returned(&self) {
         self.messages.borrow_mut().clear();
+    }
+
+    /// Of the dead-letter queue no message comes again here: the sweep alone must do.
+    fn give_back(&self, message: Message, delay: i64) {
+        if self.queue != DEAD_HINTS_QUEUE {
+            self.world.queue.put_back(&self.world, message, delay);
+        }
     }
 }
 
@@ -118,15 +156,41 @@ impl Drop for Delivery {
         if world.ended.get() {
             return;
         }
-        world.queue.consumers.update(|consumers| consumers - 1);
-        for mut message in self.messages.take() {
-            message.deliveries += 1;
-            if message.deliveries < world.queue.deliveries_max.get() {
-                world.queue.put(world, message, world.random.between(100, 30_000));
-            } else {
-                consumers::spawn_dead(world, message.text);
-            }
+        for message in self.messages.take().into_values() {
+            self.give_back(message, world.random.between(100, 30_000));
         }
-        world.executor.happen_at(world.now(), |world| world.queue.deliver(world));
+        if self.queue != DEAD_HINTS_QUEUE {
+            world.queue.consumers.update(|consumers| consumers - 1);
+            world.executor.happen_at(world.now(), |world| world.queue.deliver(world));
+        }
+    }
+}
+
+/// One message of a batch.
+pub(crate) struct Delivered {
+    delivery: Rc<Delivery>,
+    number: u64,
+}
+
+impl longshore::consume::Message for Delivered {
+    fn id(&self) -> String {
+        format!("message-{}", self.number)
+    }
+
+    fn body(&self) -> Body {
+        let messages = self.delivery.messages.borrow();
+        Body::Text(messages.get(&self.number).map(|message| message.text.clone()).unwrap_or_default())
+    }
+
+    fn ack(&self) {
+        self.delivery.messages.borrow_mut().remove(&self.number);
+    }
+
+    fn retry(&self, delay_seconds: u32) {
+        let message = self.delivery.messages.borrow_mut().remove(&self.number);
+        if let Some(message) = message {
+            let delay = i64::from(delay_seconds) * 1_000 + self.delivery.world.random.between(10, 1_500);
+            self.delivery.give_back(message, delay);
+        }
     }
 }

@@ -7,7 +7,7 @@ use longshore::limits::{DAY_MS, HOUR_MS};
 
 use crate::sim::actors::consumers::{LastSweep, spawn_sweep};
 use crate::sim::actors::operators;
-use crate::sim::actors::{clients, erasers, generations, indexers, quotas, restorers, tickers};
+use crate::sim::actors::{clients, erasers, exporters, generations, indexers, quotas, restorers, tickers};
 use crate::sim::engine::executor::Doom;
 use crate::sim::engine::faults::Fault;
 use crate::sim::engine::history::History;
@@ -110,6 +110,9 @@ fn start_others(world: &Rc<World>) {
     if world.has_erasures {
         world.executor.spawn(Doom::default(), erasers::erase_on(world.clone()));
     }
+    if world.has_exports {
+        exporters::start(world);
+    }
     if world.has_epochs {
         world.executor.spawn(Doom::default(), restorers::raise(world.clone()));
     }
@@ -182,6 +185,10 @@ fn play(world: &Rc<World>) -> Result<(), String> {
         indexers::judge(world)?;
     }
     tidy_up(world, &last)?;
+    if world.has_exports {
+        exporters::spawn_last(world);
+        run_until(world, world.now() + SWEEP_IN_CALM_MS)?;
+    }
     ending::judge(world)?;
     if world.random.per_mille(30) { retire(world, &last) } else { Ok(()) }
 }

@@ -82,6 +82,10 @@ pub(crate) struct World {
     pub(crate) has_erasures: bool,
     /// Two schedules fire as well.
     pub(crate) has_schedules: bool,
+    /// Several jobs of one request are lines of a bulk request.
+    pub(crate) has_bulk: bool,
+    /// A tenant is exported while all goes on.
+    pub(crate) has_exports: bool,
     /// Some payloads are objects of their own.
     pub(crate) has_large: bool,
     /// Some jobs embed texts.

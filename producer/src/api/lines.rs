@@ -1,0 +1,55 @@
+//! Lines as they come: pieces of a network on one side, whole lines on the other.
+
+use longshore::accept::bulk::Lines;
+use longshore::limits::JOB_REQUEST_BYTES_MAX;
+use longshore::wire::ndjson::BYTE_ORDER_MARK;
+use longshore::wire::problem::Problem;
+use tokio_util::bytes::BytesMut;
+use tokio_util::codec::{Decoder, LinesCodec, LinesCodecError};
+
+use crate::body::RequestBody;
+
+/// The lines of a request's body.
+pub(crate) struct BodyLines {
+    body: RequestBody,
+    buffer: BytesMut,
+    codec: LinesCodec,
+    ended: bool,
+}
+
+impl BodyLines {
+    pub(crate) fn new(body: RequestBody) -> BodyLines {
+        let codec = LinesCodec::new_with_max_length(JOB_REQUEST_BYTES_MAX);
+        BodyLines { body, buffer: BytesMut::new(), codec, ended: false }
+    }
+
+    /// Reads what is left of the body and forgets it.
+    pub(crate) async fn pass_over(&mut self) {
+        self.body.pass_over().await;
+    }
+}
+
+impl Lines for BodyLines {
+    fn next_whole(&mut self) -> Option<Result<String, Problem>> {
+        let line =
+            if self.ended { self.codec.decode_eof(&mut self.buffer) } else { self.codec.decode(&mut self.buffer) };
+        match line {
+            // Files that were put together have the mark at the beginning of any line.
+            Ok(line) => line.map(|line| Ok(line.strip_prefix(BYTE_ORDER_MARK).map(str::to_owned).unwrap_or(line))),
+            Err(LinesCodecError::MaxLineLengthExceeded) => Some(Err(Problem::TooLarge("The line is too long.".into()))),
+            Err(LinesCodecError::Io(_)) => Some(Err(Problem::NotJson("The line is not UTF-8.".into()))),
+        }
+    }
+
+    fn has_ended(&self) -> bool {
+        self.ended
+    }
+
+    async fn more(&mut self) -> Result<(), Problem> {
+        match self.body.next().await? {
+            Some(bytes) => self.buffer.extend_from_slice(&bytes),
+            None => self.ended = true,
+        }
+        Ok(())
+    }
+}

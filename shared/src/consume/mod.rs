@@ -1,0 +1,155 @@
+//! Consuming: a batch of the queue's messages is read, its jobs are run, and each message is acknowledged or asked for again.
+
+use crate::limits::QUEUE_DELAY_SECONDS_MAX;
+use crate::manage::operate::wake;
+use crate::manage::strays::keep_stray;
+use crate::model::hint::{UnreadableHint, decode};
+use crate::model::job::JobRef;
+use crate::ports::{DatabaseError, World};
+use crate::run::process::{process, process_suspects};
+use crate::settings::{Feed, QueueNames, Settings};
+use crate::wire::daily_limit::seconds_to_reset;
+use crate::wire::lane::Lane;
+
+/// How long the queue keeps messages back while the database is out of reach.
+pub const RETRY_SECONDS: u32 = 30;
+
+/// What a message carries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Body {
+    /// Text, as each hint is.
+    Text(String),
+    /// The bytes of anything else.
+    Other(Vec<u8>),
+}
+
+/// A message of the queue in the hands of a consumer. One that is neither acknowledged nor asked for again counts as acknowledged
+/// when the handler returns.
+pub trait Message {
+    /// Its id, the same for each delivery.
+    fn id(&self) -> String;
+    /// What it carries.
+    fn body(&self) -> Body;
+    /// Takes it off the queue.
+    fn ack(&self);
+    /// Has it delivered again, in that many seconds at the earliest.
+    fn retry(&self, delay_seconds: u32);
+}
+
+/// Runs the jobs that a batch names. `queue` is the name of the queue that it came from.
+pub async fn consume<W: World, M: Message>(
+    world: &W,
+    settings: &Settings,
+    queues: &QueueNames,
+    queue: &str,
+    messages: Vec<M>,
+) {
+    let (hints, jobs) = read(world, queue, messages).await;
+    if hints.is_empty() {
+        return; // Nothing but strays and unknown versions, which `read` has dealt with.
+    }
+    match queues.feed(queue) {
+        Some(Feed::Hints(lane)) => run(world, settings, lane, &hints, jobs).await,
+        Some(Feed::DeadHints) => wake_all(world, &hints, &jobs, "the platform gave up on hints").await,
+        // The sweep hints woken jobs in their own queues.
+        None => wake_all(world, &hints, &jobs, "hints came from a queue that no setting names").await,
+    }
+}
+
+/// Asks for messages again, because the database is out of reach or nothing is configured.
+pub fn retry(messages: &[impl Message]) {
+    for message in messages {
+        message.retry(RETRY_SECONDS);
+    }
+}
+
+/// The messages that are hints, and the jobs they name. All others are dealt with here.
+async fn read<W: World, M: Message>(world: &W, queue: &str, messages: Vec<M>) -> (Vec<M>, Vec<JobRef>) {
+    let (mut hints, mut jobs) = (Vec::new(), Vec::new());
+    for message in messages {
+        let body = message.body();
+        let decoded = match &body {
+            Body::Text(text) => decode(text),
+            Body::Other(_) => Err(UnreadableHint::Undecodable),
+        };
+        match decoded {
+            Ok(named) => {
+                jobs.extend(named);
+                hints.push(message);
+            }
+            Err(UnreadableHint::UnknownVersion) => {
+                tracing::warn!(message_id = message.id(), "a hint of an unknown version; the sweep finds its jobs");
+                message.ack();
+            }
+            Err(UnreadableHint::Undecodable) => keep(world, queue, &message, body).await,
+        }
+    }
+    (hints, jobs)
+}
+
+/// Keeps a message that cannot be read, with its bytes, and acknowledges it.
+async fn keep<W: World>(world: &W, queue: &str, message: &impl Message, body: Body) {
+    let bytes = match body {
+        Body::Text(text) => text.into_bytes(),
+        Body::Other(bytes) => bytes,
+    };
+    match keep_stray(world, &message.id(), queue, "not a hint", &bytes).await {
+        Ok(()) => {
+            tracing::warn!(message_id = message.id(), "a stray was kept");
+            message.ack();
+        }
+        // It is no hint that the sweep could do without: its bytes are kept by the queue until midnight.
+        Err(error @ DatabaseError::DailyLimit(_)) => {
+            tracing::error!(%error, "a stray is kept tomorrow");
+            let seconds = seconds_to_reset(world.now_ms()) + RETRY_SECONDS;
+            message.retry(seconds.min(QUEUE_DELAY_SECONDS_MAX));
+        }
+        Err(error) => {
+            tracing::error!(%error, "a stray could not be kept");
+            message.retry(RETRY_SECONDS);
+        }
+    }
+}
+
+async fn run<W: World>(world: &W, settings: &Settings, lane: Lane, hints: &[impl Message], jobs: Vec<JobRef>) {
+    let named = jobs.len();
+    let report = process(world, settings, lane, jobs).await;
+    tracing::info!(
+        named,
+        attempts = report.attempts,
+        settled = report.settled,
+        lost = report.lost,
+        unclaimed = report.unclaimed.len(),
+        "ran a batch"
+    );
+    if report.limit.is_some() {
+        // To ask for them again would spend operations of the queue, and the sweep finds the jobs after midnight.
+        hints.iter().for_each(Message::ack);
+        return;
+    }
+    if report.database_lost {
+        retry(hints);
+        return;
+    }
+    hints.iter().for_each(Message::ack);
+    // Suspects come last, when all else is settled and acknowledged.
+    process_suspects(world, settings, lane, &report.unclaimed).await;
+}
+
+/// Wakes the jobs of hints that are not run: the ledger alone says what is dead. `reason` says why for the log.
+async fn wake_all<W: World>(world: &W, hints: &[impl Message], jobs: &[JobRef], reason: &str) {
+    match wake(world, jobs).await {
+        Ok(woken) => {
+            tracing::warn!(named = jobs.len(), woken, reason, "jobs are woken");
+            hints.iter().for_each(Message::ack);
+        }
+        Err(error @ DatabaseError::DailyLimit(_)) => {
+            tracing::error!(%error, "the sweep finds these jobs after midnight UTC");
+            hints.iter().for_each(Message::ack);
+        }
+        Err(error) => {
+            tracing::error!(%error, "jobs could not be woken");
+            retry(hints);
+        }
+    }
+}
