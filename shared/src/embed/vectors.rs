@@ -3,11 +3,11 @@
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
-use std::time::Duration;
 
 use crate::embed::ask::{Call, Embedded, NO_CALLS, Told, wait_a_while};
 use crate::embed::pool::Pool;
 use crate::limits::{EMBED_WAIT_DOUBLINGS, EMBED_WAIT_SECONDS, PAYLOAD_GET_MS};
+use crate::model::backoff::doubled_wait;
 use crate::model::outcome::{ErrorClass, Outcome, RetryAfter};
 use crate::ports::{Clock, DatabaseError, Http, IndexDatabase};
 use crate::search::lexical;
@@ -120,8 +120,8 @@ pub(crate) fn waiting(outcome: Outcome, attempt: u32, was_asked_for: bool) -> Ou
         Some(RetryAfter::Deferral(wait))
             if class == ErrorClass::Provider && (!was_asked_for || RetryAfter::Deferral(wait) == wait_a_while()) =>
         {
-            let doublings = attempt.saturating_sub(1).min(EMBED_WAIT_DOUBLINGS);
-            Some(RetryAfter::Deferral(wait.max(Duration::from_secs(EMBED_WAIT_SECONDS << doublings))))
+            let doubled = doubled_wait(attempt, EMBED_WAIT_SECONDS, EMBED_WAIT_DOUBLINGS);
+            Some(RetryAfter::Deferral(wait.max(doubled)))
         }
         other => other,
     };
@@ -133,6 +133,7 @@ mod tests {
     use std::cell::RefCell;
     use std::pin::pin;
     use std::task::Poll;
+    use std::time::Duration;
 
     use futures_util::FutureExt;
     use serde_json::json;

@@ -18,6 +18,7 @@ use crate::embed::refusals::{all_refused, named};
 use crate::embed::vectors::add_calls;
 use crate::index::plan::goes_on;
 use crate::limits::{BROUGHT_AT_ONCE, BROUGHT_BYTES_AT_ONCE, EMBED_WAIT_DOUBLINGS, INDEX_GO_ON_SECONDS, REBUILD_MS};
+use crate::model::backoff::doubled_wait;
 use crate::model::job::ID_PREFIX;
 use crate::model::outcome::{ErrorClass, Outcome, RetryAfter};
 use crate::ports::World;
@@ -120,8 +121,7 @@ fn at_once(texts: &mut std::vec::IntoIter<(String, String)>) -> Vec<(String, Str
 
 /// What becomes of an attempt whose invocation has brought all documents that it may: it waits, longer each time.
 fn waits_its_turn(attempt: u32) -> Outcome {
-    let doublings = attempt.saturating_sub(1).min(EMBED_WAIT_DOUBLINGS);
-    let wait = Duration::from_secs(INDEX_GO_ON_SECONDS << doublings);
+    let wait = doubled_wait(attempt, INDEX_GO_ON_SECONDS, EMBED_WAIT_DOUBLINGS);
     let message = "Others have brought all documents that one invocation may.".to_owned();
     Outcome::Failed { class: ErrorClass::Internal, message, retry_after: Some(RetryAfter::Deferral(wait)) }
 }

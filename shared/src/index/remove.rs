@@ -10,7 +10,6 @@
 //! removed after that. A change that comes after its removal is not tried: it counts, also if its provider would have refused it.
 
 use std::rc::Rc;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -19,6 +18,7 @@ use super::apply::{Apply, Meant};
 use crate::embed::ask::Call;
 use crate::index::plan::goes_on;
 use crate::limits::{REBUILD_DOCUMENTS, REBUILD_MS};
+use crate::model::backoff::doubled_wait;
 use crate::model::job::ID_PREFIX;
 use crate::model::outcome::{ErrorClass, Outcome, RetryAfter};
 use crate::ports::{DatabaseError, World};
@@ -98,8 +98,7 @@ async fn wait_for_group<W: World>(apply: &Apply<'_, W>) -> Result<(), Outcome> {
     // This job is one of them.
     let open = group.total.saturating_sub(group.succeeded + group.replayed + failed + 1);
     if open > 0 {
-        let doublings = apply.job.attempt.saturating_sub(1).min(WAIT_DOUBLINGS);
-        let wait = RetryAfter::Deferral(Duration::from_secs(WAIT_SECONDS << doublings));
+        let wait = RetryAfter::Deferral(doubled_wait(apply.job.attempt, WAIT_SECONDS, WAIT_DOUBLINGS));
         let message = format!("{open} jobs of its group are open; it waits for them.");
         return Err(Outcome::Failed { class: ErrorClass::Internal, message, retry_after: Some(wait) });
     }

@@ -2,12 +2,11 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
-use std::time::Duration;
 
 use serde::Deserialize;
 
 use crate::limits::{PAYLOAD_WAIT_DOUBLINGS, PAYLOAD_WAIT_SECONDS};
-use crate::model::backoff::Schedule;
+use crate::model::backoff::{Schedule, doubled_wait};
 use crate::model::endpoint::{EndpointState, EvidencePolicy};
 use crate::model::job::JobRef;
 use crate::model::outcome::{ErrorClass, Outcome, RetryAfter};
@@ -94,8 +93,8 @@ impl Claimed {
     /// The outcome of an attempt that a store failed: the job waits, twice as long each time, and spends no failure. `message` is
     /// one line, fit to be shown.
     pub(crate) fn store_failed(&self, message: &str) -> Outcome {
-        let doublings = self.attempt.saturating_sub(1).min(PAYLOAD_WAIT_DOUBLINGS);
-        let wait = RetryAfter::Deferral(Duration::from_secs(PAYLOAD_WAIT_SECONDS << doublings));
-        Outcome::Failed { class: ErrorClass::Internal, message: message.to_owned(), retry_after: Some(wait) }
+        let wait = doubled_wait(self.attempt, PAYLOAD_WAIT_SECONDS, PAYLOAD_WAIT_DOUBLINGS);
+        let retry_after = Some(RetryAfter::Deferral(wait));
+        Outcome::Failed { class: ErrorClass::Internal, message: message.to_owned(), retry_after }
     }
 }
