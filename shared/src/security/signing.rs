@@ -11,6 +11,8 @@ use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
+use crate::security::hex;
+
 /// Bytes of the master key, of everything derived from it, and of a new signing secret.
 const KEY_BYTES: usize = 32;
 /// What a symmetric signing secret's text begins with.
@@ -26,7 +28,7 @@ impl MasterKey {
     /// # Errors
     /// A text for the operator that does not repeat the key.
     pub fn parse(text: &str) -> Result<MasterKey, String> {
-        decode_hex(text).map(MasterKey).ok_or_else(|| {
+        hex::decode(text).and_then(|key| key.try_into().ok()).map(MasterKey).ok_or_else(|| {
             "the master key must be 64 hexadecimal digits, for example from `openssl rand -hex 32`".to_owned()
         })
     }
@@ -56,26 +58,6 @@ impl fmt::Debug for MasterKey {
         formatter.write_str("MasterKey(..)")
     }
 }
-
-fn decode_hex(text: &str) -> Option<[u8; KEY_BYTES]> {
-    let digits = text.as_bytes();
-    if digits.len() != 2 * KEY_BYTES {
-        return None;
-    }
-    let mut key = [0; KEY_BYTES];
-    for (byte, pair) in key.iter_mut().zip(digits.chunks_exact(2)) {
-        for digit in pair {
-            let value = char::from(*digit).to_digit(16)?;
-            *byte = (*byte << 4) | u8::try_from(value).ok()?;
-        }
-    }
-    Some(key)
-}
-
-/// A text that is not a signing secret; the text is not repeated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a signing secret is `whsec_` and the base64 of 24 to 64 bytes")]
-pub struct SecretError;
 
 /// A symmetric signing secret of one endpoint, or a tenant's default one.
 #[derive(Clone)]
