@@ -7,14 +7,14 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Generation, IndexRow};
-use crate::limits::INDEX_GO_ON_SECONDS;
+use crate::limits::{INDEX_GO_ON_SECONDS, INDEX_PARAMETER_BYTES};
 use crate::model::outcome::{ErrorClass, Outcome, RetryAfter};
 use crate::ports::{Param, Statement};
 use crate::search::chunk;
 use crate::search::chunk::{Chunk, embedded};
 use crate::search::words::indexed;
 use crate::store::search::index_sql;
-use crate::store::{json_param, vectors};
+use crate::store::{json_param, json_params, vectors};
 use crate::wire::metadata::Metadata;
 use crate::wire::raw::Object;
 
@@ -159,8 +159,8 @@ impl Plan<'_> {
                 .iter()
                 .filter(|(hash, _)| fresh.remove(hash.as_str()))
                 .map(|(hash, chunk)| said(hash, chunk));
-            statements
-                .extend(vectors::in_parameters(words).into_iter().map(|it| index_sql!("add_words", of.clone(), it)));
+            let words = json_params(words, INDEX_PARAMETER_BYTES).into_iter();
+            statements.extend(words.map(|words| index_sql!("add_words", of.clone(), words)));
         }
         let has: BTreeSet<&str> = self.chunks.iter().map(|(hash, _)| hash.as_str()).collect();
         // Also when nothing is known to leave: what a job that was overtaken left behind leaves too.
