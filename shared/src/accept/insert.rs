@@ -19,7 +19,7 @@ use crate::settings::Settings;
 use crate::store::counted::batch_counting_accepted;
 use crate::store::objects::put;
 use crate::store::rows::unavailable;
-use crate::store::{batch, json_param, json_params, rows_as, sql_for_caller};
+use crate::store::{batch, json_param, json_params, rows_as, sql};
 use crate::wire::idempotency::may_be_the_same;
 use crate::wire::lane::Lane;
 use crate::wire::problem::Problem;
@@ -250,12 +250,12 @@ fn asks(caller: &Caller, scope: Scope) -> Param {
 fn statements(caller: &Caller, asks: &Param, jobs: &[&NewJob], inserts: bool) -> Vec<Statement> {
     let mut statements = vec![authorize_statement(caller)];
     for items in json_params(jobs, ACCEPT_PARAMETER_BYTES) {
-        statements.push(sql_for_caller!("free_keys", items.clone(), asks.clone()));
+        statements.push(sql!("free_keys", items.clone(), asks.clone()));
         if inserts {
-            statements.push(sql_for_caller!("accept", items.clone(), asks.clone(), ID_SKEW_MS_MAX));
-            statements.push(sql_for_caller!("note_hour", items.clone(), asks.clone()));
+            statements.push(sql!("accept", items.clone(), asks.clone(), ID_SKEW_MS_MAX));
+            statements.push(sql!("note_hour", items.clone(), asks.clone()));
         }
-        statements.push(sql_for_caller!("read_accepted", items, asks.clone()));
+        statements.push(sql!("read_accepted", items, asks.clone()));
     }
     statements
 }

@@ -33,21 +33,6 @@ macro_rules! sql {
 }
 pub(crate) use sql;
 
-/// A statement that acts for a caller: the text of `caller.sql` is put before its own.
-macro_rules! sql_for_caller {
-    ($name:literal $(, $param:expr)* $(,)?) => {
-        $crate::ports::Statement {
-            name: $name,
-            sql: concat!(
-                include_str!(concat!(env!("OUT_DIR"), "/store/caller.sql")),
-                include_str!(concat!(env!("OUT_DIR"), "/store/", $name, ".sql")),
-            ),
-            params: vec![$($crate::ports::Param::from($param)),*],
-        }
-    };
-}
-pub(crate) use sql_for_caller;
-
 /// Serialises a list or an object into the one JSON parameter of a statement.
 ///
 /// Unwrap safety: our own types have string keys and no failing serialisers, so this cannot fail; `null` would make

@@ -15,3 +15,4 @@ pub mod raw_receiver;
 pub mod receiver;
 pub mod runner;
 pub mod scratch;
+pub mod statements;
