@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod layers;
+mod unused;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
