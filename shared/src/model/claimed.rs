@@ -11,7 +11,7 @@ use crate::model::endpoint::{EndpointState, EvidencePolicy};
 use crate::model::job::JobRef;
 use crate::model::outcome::{ErrorClass, Outcome, RetryAfter};
 use crate::security::redact::Redaction;
-use crate::security::signing::SealedSecret;
+use crate::security::signing::{SealedSecret, SecretGeneration};
 
 /// A job under our lease, with all that its attempt needs.
 #[derive(Debug, Clone, Deserialize)]
@@ -74,15 +74,18 @@ impl Claimed {
         JobRef { tenant: self.tenant.clone(), id: self.id.clone() }
     }
 
-    /// The generation of the secret that signs, and when it last changed. A tenant's default has one.
-    pub fn generation(&self) -> (u32, Option<i64>) {
-        self.endpoint.as_ref().map_or((1, None), |endpoint| (endpoint.generation, endpoint.rotated_at))
+    /// The generation of the secret that signs. A tenant's default has one.
+    pub fn generation(&self) -> SecretGeneration {
+        self.endpoint.as_ref().map_or(SecretGeneration::FIRST, |endpoint| SecretGeneration {
+            number: endpoint.generation,
+            rotated_at: endpoint.rotated_at,
+        })
     }
 
     /// Whether the claim read the secret that signs it. If not, nobody has made one yet, or the database failed.
     pub(crate) fn has_secret(&self) -> bool {
-        let (current, _) = self.generation();
-        self.secrets.iter().any(|(generation, _)| *generation == current)
+        let current = self.generation().number;
+        self.secrets.iter().any(|stored| stored.generation == current)
     }
 
     /// The `webhook-id`, the same over all retries and replays.

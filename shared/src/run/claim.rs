@@ -12,6 +12,7 @@ use crate::model::claimed::Claimed;
 use crate::model::job::JobRef;
 use crate::ports::{Clock, Database, DatabaseError, Statement};
 use crate::settings::Settings;
+use crate::store::secrets::Owner;
 use crate::store::{batch, json_param, rows_as, secrets, sql};
 
 /// Claims those of `jobs` that may run now: suspects only, or all others.
@@ -53,7 +54,7 @@ async fn with_secrets<W: Database + Clock>(
     reading: Statement,
 ) -> Result<Vec<Claimed>, DatabaseError> {
     let lacking = claimed.iter().filter(|job| is_signed(&job.kind) && !job.has_secret());
-    let owners: BTreeSet<_> = lacking.map(|job| (job.tenant.as_str(), job.endpoint_id.as_str())).collect();
+    let owners: BTreeSet<_> = lacking.map(|job| Owner { tenant: &job.tenant, endpoint: &job.endpoint_id }).collect();
     if owners.is_empty() {
         return Ok(claimed);
     }

@@ -9,6 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit, Mac};
+use serde::Deserialize;
 use sha2::Sha256;
 
 use crate::security::hex;
@@ -114,8 +115,28 @@ pub fn signature_headers(
     ]
 }
 
-/// A stored secret: its generation, and its bytes sealed.
-pub type SealedSecret = (u32, String);
+/// A stored secret. Statements answer it as `[generation, sealed]`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct SealedSecret {
+    /// The number of its generation, from 1.
+    pub generation: u32,
+    /// Its bytes, sealed.
+    pub sealed: String,
+}
+
+/// The generation of the secret that signs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SecretGeneration {
+    /// Its number, from 1.
+    pub number: u32,
+    /// When the secret was last rotated.
+    pub rotated_at: Option<i64>,
+}
+
+impl SecretGeneration {
+    /// The only generation of a tenant's default secret.
+    pub const FIRST: SecretGeneration = SecretGeneration { number: 1, rotated_at: None };
+}
 
 #[cfg(test)]
 mod tests {
