@@ -36,7 +36,8 @@ pub(crate) fn maker(context: &ApiContext, principal: &Principal) -> Result<Calle
 
 /// Accepts those that passed their check, and puts the answers in the order of the request.
 pub(crate) async fn accept_checked(
-    (world, settings): (&CloudflareWorld, &Settings),
+    world: &CloudflareWorld,
+    settings: &Settings,
     caller: &Caller,
     checked: Vec<Result<NewJob, Problem>>,
 ) -> Result<Vec<Result<Accepted, Problem>>, Problem> {

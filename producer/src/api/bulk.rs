@@ -247,7 +247,7 @@ impl Intake {
     async fn accept(&mut self, checked: Vec<Checked>) -> Vec<Result<Accepted, Problem>> {
         let refused: Vec<_> = checked.iter().map(|line| line.as_ref().err().cloned()).collect();
         self.accepts += 1;
-        match accept_checked((&self.world, &self.settings), &self.caller, checked).await {
+        match accept_checked(&self.world, &self.settings, &self.caller, checked).await {
             Ok(results) => {
                 let hints = results.iter().flatten().filter_map(|accepted| accepted.hint.clone()).collect();
                 // The jobs are durable: a lost hint costs only time.

@@ -63,7 +63,7 @@ pub(crate) async fn create_jobs(context: &mut ApiContext, proof: &Proof) -> Resu
         check(&context.world, &context.settings, job.get().as_bytes(), index, key)
     };
     let checked: Vec<_> = jobs.iter().map(AsRef::as_ref).enumerate().map(item).collect();
-    let results = accept_checked((&context.world, &context.settings), &caller, checked).await?;
+    let results = accept_checked(&context.world, &context.settings, &caller, checked).await?;
     let accepted: Vec<_> = results.iter().filter_map(|result| result.as_ref().ok()).collect();
     hint_later(context, &accepted)?;
     let minimal = context.request.prefers_minimal();

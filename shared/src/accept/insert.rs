@@ -222,7 +222,7 @@ async fn ask<W: Database + Clock>(
     let answers = if inserts {
         let ids = |jobs: &mut dyn Iterator<Item = &&NewJob>| jobs.map(|job| json!({"id": job.id})).collect::<Vec<_>>();
         let grouped = ids(&mut jobs.iter().filter(|job| job.group.is_some()));
-        batch_counting_accepted(world, (&ids(&mut jobs.iter()), &grouped), &asks, statements).await
+        batch_counting_accepted(world, &ids(&mut jobs.iter()), &grouped, &asks, statements).await
     } else {
         batch(world, statements).await
     };

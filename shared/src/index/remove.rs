@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use super::IndexRow;
 use super::apply::{Apply, Meant};
+use super::plan::Removal;
 use crate::embed::ask::Call;
 use crate::index::plan::goes_on;
 use crate::limits::{REBUILD_DOCUMENTS, REBUILD_MS};
@@ -62,16 +63,17 @@ async fn try_remove<W: World>(
     let note = index_sql!("note_removal", index.id.as_str(), source, version);
     // Safe to repeat: the later of two versions is kept.
     batch(&Store(apply.world), vec![note]).await.map_err(|error| apply.away(&error))?;
+    let removal = Removal { source, version };
     let (mut after, mut removed) = (String::new(), 0);
     loop {
-        let page = left(apply, &index, (source, version), &after).await?;
+        let page = left(apply, &index, removal, &after).await?;
         let Some(last) = page.last() else { break };
         after.clone_from(last);
         for document in &page {
             if apply.shared.take_documents(1) == 0 || apply.world.now_ms() - began_at >= REBUILD_MS {
                 return Err(goes_on(format!("{removed} documents were removed in this attempt; it goes on.")));
             }
-            apply.take_away(&index, document, (source, version)).await?;
+            apply.take_away(&index, document, removal).await?;
             removed += 1;
         }
     }
@@ -114,7 +116,7 @@ async fn wait_for_group<W: World>(apply: &Apply<'_, W>) -> Result<(), Outcome> {
 async fn left<W: World>(
     apply: &Apply<'_, W>,
     index: &IndexRow,
-    (source, version): (&str, &str),
+    Removal { source, version }: Removal<'_>,
     after: &str,
 ) -> Result<Vec<String>, Outcome> {
     let page = index_sql!("find_source", index.id.as_str(), source, version, after, REBUILD_DOCUMENTS);

@@ -83,7 +83,8 @@ pub(crate) async fn batch_counting_replay<W: Database + Clock>(
 /// As [`batch`].
 pub(crate) async fn batch_counting_accepted<W: Database + Clock>(
     world: &W,
-    (ids, grouped): (&[Value], &[Value]),
+    ids: &[Value],
+    grouped: &[Value],
     asks: &Param,
     statements: Vec<Statement>,
 ) -> Result<Vec<Rows>, DatabaseError> {

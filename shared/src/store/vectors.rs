@@ -51,7 +51,8 @@ pub(crate) async fn known<W: IndexDatabase + Clock>(
 pub(crate) async fn read<W: IndexDatabase + Clock>(
     world: &W,
     tenant: &str,
-    (model, dimensions): (&str, usize),
+    model: &str,
+    dimensions: usize,
     hashes: &BTreeSet<&str>,
 ) -> Result<BTreeMap<String, Vec<f32>>, DatabaseError> {
     let hashes: Vec<_> = hashes.iter().collect();
