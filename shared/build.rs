@@ -1,5 +1,7 @@
 //! The statements without their comments and indentation, which D1 would be sent with every call and the Workers would carry:
 //! 5 KB, gzipped. No text in them goes over a line.
+//!
+//! What several statements share is a fragment: the line `-- include: job.sql` stands for the text of `fragments/job.sql`.
 
 use std::env::var;
 use std::error::Error;
@@ -8,6 +10,9 @@ use std::path::Path;
 
 /// Where they are, each folder for one database.
 const FOLDERS: [&str; 2] = ["store", "index"];
+
+/// How a line begins that names a fragment.
+const INCLUDE: &str = "-- include: ";
 
 fn main() -> Result<(), Box<dyn Error>> {
     for folder in FOLDERS {
@@ -25,9 +30,22 @@ fn strip(from: &Path, to: &Path) -> Result<(), Box<dyn Error>> {
     for entry in read_dir(from)? {
         let path = entry?.path();
         let Some(name) = path.file_name().filter(|_| path.extension().is_some_and(|it| it == "sql")) else { continue };
-        let text = read_to_string(&path)?;
-        let lines = text.lines().map(str::trim).filter(|line| !line.starts_with("--"));
-        write(to.join(name), lines.collect::<Vec<_>>().join("\n") + "\n")?;
+        write(to.join(name), text(&path, &from.join("fragments"))?)?;
     }
     Ok(())
+}
+
+/// The lines that are sent, with the fragments in their places. A fragment that is not there fails the build.
+fn text(path: &Path, fragments: &Path) -> Result<String, Box<dyn Error>> {
+    let file = read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let mut sent = String::new();
+    for line in file.lines().map(str::trim) {
+        if let Some(fragment) = line.strip_prefix(INCLUDE) {
+            sent += &text(&fragments.join(fragment), fragments)?;
+        } else if !line.starts_with("--") {
+            sent += line;
+            sent.push('\n');
+        }
+    }
+    Ok(sent)
 }

@@ -105,8 +105,3 @@ impl<'a> Run<'a> {
 fn absolute(path: &std::path::Path) -> Result<PathBuf, DeployError> {
     std::path::absolute(path).map_err(|error| DeployError::File { path: path.to_owned(), error })
 }
-
-fn hex(bytes: &[u8]) -> String {
-    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
-}

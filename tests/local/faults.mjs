@@ -59,7 +59,7 @@ function isCall(name) {
   return ({ call }) => call === name;
 }
 
-/** The statement's own file tells it, as shared/build.rs leaves it: only what the Workers put before it may differ. */
+/** The statement's own file tells it, as shared/build.rs leaves it: only a fragment that comes before its lines may differ. */
 function isBatchOf(name) {
   const text = readFileSync(path.join(root, "shared/src/store", `${name}.sql`), "utf8");
   const lines = text.split("\n").map((line) => line.trim());

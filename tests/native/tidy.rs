@@ -2,10 +2,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod layers;
+mod unused;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use longshore_kit::statements::{Statement, fragments, statements};
 
 const FILE_LINES_MAX: usize = 400;
 const FUNCTION_LINES_MAX: usize = 70;
@@ -68,30 +71,44 @@ fn functions_are_kept_short_by_the_linter() {
     assert!(silenced.is_empty(), "{silenced:?}");
 }
 
+/// The statements of both databases, each with the folder that it is in.
+fn all_statements() -> Vec<(&'static str, Statement)> {
+    ["store", "index"]
+        .into_iter()
+        .flat_map(|folder| statements(folder).into_iter().map(move |it| (folder, it)))
+        .collect()
+}
+
 #[test]
 fn every_statement_file_is_issued_from_one_place() {
     let code: String =
         files(&["shared/src"], &[".rs"]).into_iter().map(|(_, text)| text.replace(char::is_whitespace, "")).collect();
     let mut wrong = Vec::new();
-    let statements = files(&["shared/src"], &[".sql"]);
-    let name_of = |path: &str| Path::new(path).file_stem().unwrap().to_string_lossy().into_owned();
-    for (path, text) in &statements {
-        let name = name_of(path);
-        let issued =
-            ["sql!(", "sql_for_caller!("].iter().map(|call| code.matches(&format!("{call}\"{name}\"")).count());
-        // The text that is put before an accept's statements is no statement itself. The example in a comment is not counted.
-        // Both stores may have a statement of that name.
-        let namesakes = statements.iter().filter(|(other, _)| name_of(other) == name).count();
-        let expected = if name == "caller" { 0 } else { namesakes };
+    let statements = all_statements();
+    for (folder, Statement { name, text, .. }) in &statements {
+        // Both stores may have a statement of that name. The example in a comment is not counted.
+        let namesakes = statements.iter().filter(|(_, other)| other.name == *name).count();
         let examples = usize::from(name == "claim");
-        if issued.sum::<usize>() != expected + examples {
-            wrong.push(format!("{path} is not issued once"));
+        if code.matches(&format!("sql!(\"{name}\"")).count() != namesakes + examples {
+            wrong.push(format!("{folder}/{name}.sql is not issued once"));
         }
         if text.contains("BEGIN") || text.contains("PRAGMA") {
-            wrong.push(format!("{path} has what D1 refuses"));
+            wrong.push(format!("{folder}/{name}.sql has what D1 refuses"));
         }
     }
-    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert!(wrong.is_empty() && statements.len() > 150, "{wrong:#?}");
+}
+
+#[test]
+fn every_fragment_is_shared() {
+    let statements = all_statements();
+    let users = |folder, name: &String| {
+        statements.iter().filter(|(place, it)| *place == folder && it.fragments.contains(name)).count()
+    };
+    for folder in ["store", "index"] {
+        let unshared: Vec<_> = fragments(folder).into_iter().filter(|name| users(folder, name) < 2).collect();
+        assert!(unshared.is_empty(), "{folder}/fragments: fewer than two statements include {unshared:?}");
+    }
 }
 
 /// D1 documents 32 arguments per function; the local engine takes 127.
@@ -119,8 +136,9 @@ fn most_arguments(sql: &str) -> usize {
 
 #[test]
 fn no_function_takes_more_arguments_than_d1_allows() {
-    for (path, text) in files(&["shared/src"], &[".sql"]) {
-        assert!(most_arguments(&text) <= ARGUMENTS_MAX, "{path} has a function of {} arguments", most_arguments(&text));
+    for (folder, Statement { name, text, .. }) in all_statements() {
+        let most = most_arguments(&text);
+        assert!(most <= ARGUMENTS_MAX, "{folder}/{name}.sql has a function of {most} arguments");
     }
     assert_eq!(most_arguments("SELECT f(a, g('(,', b), c) -- , , ,"), 3);
 }

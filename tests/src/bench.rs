@@ -12,32 +12,12 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use serde_json::Value;
-
-use longshore_kit::client::Unexpected;
+use longshore_kit::failure::Failure;
 use longshore_kit::interrupt::unless_interrupted;
-use longshore_kit::runner::RunnerError;
 use longshore_kit::scratch::Scratch;
 
 /// How many chunks the index has where its searches are measured, unless the command says something else.
 const CHUNKS: usize = 20_000;
-
-/// Why a measurement could not be made. A target that was missed is none: it is shown among the others.
-#[derive(Debug, thiserror::Error)]
-enum Failure {
-    #[error(transparent)]
-    Runner(#[from] RunnerError),
-    #[error("no answer from the API: {0}")]
-    Http(#[from] reqwest::Error),
-    #[error("{0}")]
-    Io(#[from] std::io::Error),
-    #[error(transparent)]
-    Answer(#[from] Unexpected),
-    #[error("{0}: {1}")]
-    Wrong(String, Value),
-    #[error("the group {0} did not end in time: {1}")]
-    Unfinished(String, Value),
-}
 
 /// What was measured, and what was wanted; shown as one line.
 struct Figure {

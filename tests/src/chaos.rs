@@ -22,29 +22,9 @@ pub use plan::Plan;
 pub use report::Report;
 pub use run::run;
 
+use longshore_kit::failure::Failure;
 use longshore_kit::interrupt::unless_interrupted;
-use longshore_kit::runner::RunnerError;
 use longshore_kit::scratch::Scratch;
-
-/// Why a run could not go on. A broken promise is none: it is in the report.
-#[derive(Debug, thiserror::Error)]
-pub enum Failure {
-    /// The local runner.
-    #[error(transparent)]
-    Runner(#[from] RunnerError),
-    /// The API.
-    #[error("no answer from the API: {0}")]
-    Http(#[from] reqwest::Error),
-    /// The machine.
-    #[error("{0}")]
-    Io(#[from] std::io::Error),
-    /// Somebody said what cannot be read.
-    #[error("{0} cannot be read: {1}")]
-    Unreadable(&'static str, String),
-    /// Something that must happen did not.
-    #[error("{0}")]
-    Overdue(String),
-}
 
 /// Runs the command.
 pub async fn main(arguments: Vec<String>) -> ExitCode {

@@ -17,11 +17,12 @@ use longshore::run::usage::Usage;
 use longshore::schedules::fire::tick;
 use longshore::schedules::manage::put_schedule;
 use longshore::wire::lane::Lane;
-use longshore_conformance::stand::{place, request};
+use longshore_conformance::stand::{measured, place, request};
 use longshore_conformance::{Case, Stand, Store};
 use longshore_kit::client::{early_in_a_day, early_in_a_minute};
 use longshore_kit::runner::{Options, Runner};
-use longshore_kit::scratch::{Scratch, repository};
+use longshore_kit::scratch::Scratch;
+use longshore_kit::statements::statements;
 use longshore_stand_ins::bridge::BridgeDatabase;
 use serde_json::{Value, json};
 
@@ -215,9 +216,9 @@ async fn usage_costs_a_row_for_each_model_of_a_flush() {
 }
 
 fn success(job: &JobRef) -> Settlement {
-    let entry = (1, Some(200), "0".to_owned());
+    let entry = measured(1, Some(200));
     let outcome = Outcome::Succeeded { result: longshore::model::result::JobResult::Empty };
-    Settlement::new((job.clone(), 1), place(String::new()), outcome, Decision::Succeed, entry)
+    Settlement::new(job.attempt(1), place(String::new()), outcome, Decision::Succeed, entry)
 }
 
 async fn late_settlement(stand: &Stand<D1<'_>>, job: &JobRef, lease: &str) -> usize {
@@ -249,10 +250,6 @@ async fn a_finished_row_is_small() {
     .await;
 }
 
-/// Statements that act for a caller come after the text of `caller.sql`.
-const FOR_CALLER: [&str; 6] =
-    ["free_keys", "accept", "count_grouped_accepted", "count_quota", "note_hour", "read_accepted"];
-
 /// Statements that take all of a tenant, once in an erasure.
 const OF_ALL: [&str; 9] = [
     "request_erasure",
@@ -265,19 +262,6 @@ const OF_ALL: [&str; 9] = [
     "erase_usage",
     "erase_secrets",
 ];
-
-fn shipped_statements() -> Vec<(String, String)> {
-    let folder = repository().join("shared/src/store");
-    let read = |name: &str| std::fs::read_to_string(folder.join(format!("{name}.sql"))).unwrap();
-    let mut names: Vec<String> = std::fs::read_dir(&folder)
-        .unwrap()
-        .filter_map(|entry| entry.unwrap().file_name().to_str()?.strip_suffix(".sql").map(str::to_owned))
-        .collect();
-    names.sort();
-    let text =
-        |name: &String| if FOR_CALLER.contains(&name.as_str()) { read("caller") + &read(name) } else { read(name) };
-    names.iter().filter(|name| *name != "caller").map(|name| (name.clone(), text(name))).collect()
-}
 
 /// A line of a plan that reads a whole table, or a whole tenant.
 fn is_scan(detail: &str) -> bool {
@@ -303,7 +287,8 @@ fn is_scan(detail: &str) -> bool {
 async fn no_statement_scans_a_table() {
     on_d1("plans", async |_, runner| {
         let mut scans = Vec::new();
-        for (name, sql) in shipped_statements().into_iter().filter(|(name, _)| !OF_ALL.contains(&name.as_str())) {
+        let shipped = statements("store").into_iter().map(|shipped| (shipped.name, shipped.text));
+        for (name, sql) in shipped.filter(|(name, _)| !OF_ALL.contains(&name.as_str())) {
             let most = (1..=9).rev().find(|n| sql.contains(&format!("?{n}"))).unwrap_or(0);
             let params = vec![Value::Null; most];
             let plan = runner.query(&format!("EXPLAIN QUERY PLAN {sql}"), params).await;

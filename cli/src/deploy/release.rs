@@ -1,5 +1,6 @@
 //! Deploys both Workers, the consumer first, unless what runs carries the tag of what would be deployed.
 
+use longshore::security::hex;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -53,8 +54,8 @@ impl Run<'_> {
         }
         let file = if folder == "consumer" { &self.consumer } else { &self.producer };
         digest.update(file.text_without_ids());
-        let hex = super::hex(&digest.finalize()[..TAG_BYTES]);
-        Ok(format!("v{}-{hex}", env!("CARGO_PKG_VERSION")))
+        let build = hex::encode(&digest.finalize()[..TAG_BYTES]);
+        Ok(format!("v{}-{build}", env!("CARGO_PKG_VERSION")))
     }
 
     /// The tag of the version that takes all requests; `None` if there is no such version or no tag.

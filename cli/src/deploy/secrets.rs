@@ -1,5 +1,6 @@
 //! The secrets of both Workers: looked for, asked for or generated, kept on this machine, and only then set.
 
+use longshore::security::hex;
 use longshore::security::signing::MasterKey;
 use serde::Deserialize;
 
@@ -120,7 +121,7 @@ fn generate() -> Result<String, DeployError> {
     let mut bytes = [0; SECRET_BYTES];
     getrandom::fill(&mut bytes)
         .map_err(|error| DeployError::Unanswered(format!("The system has no random bytes: {error}")))?;
-    Ok(super::hex(&bytes))
+    Ok(hex::encode(&bytes))
 }
 
 #[cfg(test)]

@@ -35,7 +35,7 @@ pub(crate) fn export(context: &mut ApiContext, proof: &Proof) -> std::result::Re
     let stream = Stream {
         world: CloudflareWorld::new(&context.env).map_err(|_| Problem::Internal)?,
         list: context.list(),
-        export: TenantExport::new(tenant.clone(), caller, scope, (settings.plan, has_indexes), from),
+        export: TenantExport::new(tenant.clone(), caller, scope, settings.plan, has_indexes, from),
         settings,
         tenant,
     };

@@ -84,8 +84,8 @@ pub(crate) async fn write_documents(context: &mut ApiContext, proof: &Proof) -> 
     if !context.request.has_lines() {
         return Err(Problem::UnsupportedMediaType);
     }
-    let asked = (context.request.parameter("group"), context.request.parameter("replace"));
-    let documents = Documents::new(&index, asked, key.as_deref(), &context.request_id)?;
+    let (group, replaces) = (context.request.parameter("group"), context.request.parameter("replace"));
+    let documents = Documents::new(&index, group, replaces, key.as_deref(), &context.request_id)?;
     bulk::create_jobs(context, caller, key, Some(documents))
 }
 
@@ -94,7 +94,7 @@ pub(crate) async fn search(context: &mut ApiContext, proof: &Proof) -> Result<An
     let tenant = proof.tenant()?;
     let body = context.request.json_body(REQUEST_BYTES_MAX).await?;
     let segments = SEGMENTS.with(Rc::clone);
-    let found = find(&context.world, &context.settings, &segments, (&tenant, context.placeholder(0)), &body).await?;
+    let found = find(&context.world, &context.settings, &segments, &tenant, context.placeholder(0), &body).await?;
     Ok(Answer::ok(found))
 }
 

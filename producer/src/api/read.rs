@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use backon::{BackoffBuilder, ExponentialBuilder};
 use longshore::kinds::shown;
 use longshore::limits::{ATTEMPTS_WITH_EVIDENCE_MAX, EXPORT_PAGE, WAIT_SECONDS_MAX};
 use longshore::manage::query;
@@ -19,9 +20,9 @@ use crate::answer::Answer;
 use crate::authenticate::Proof;
 use crate::context::ApiContext;
 
-/// The first wait between two looks at a job, doubled up to the last.
-const POLL_MS_FIRST: u64 = 100;
-const POLL_MS_LAST: u64 = 1_000;
+/// The first wait between two reads of a job, doubled up to the last.
+const POLL_FIRST: Duration = Duration::from_millis(100);
+const POLL_LAST: Duration = Duration::from_secs(1);
 
 /// The job that the path names, of the key's tenant.
 pub(crate) fn job_of_path(context: &ApiContext, proof: &Proof) -> Result<JobRef, Problem> {
@@ -39,10 +40,12 @@ pub(crate) async fn read_job(context: &mut ApiContext, proof: &Proof) -> Result<
         return Ok(Answer::ok(job_json(&row)));
     }
     let until = context.world.now_ms() + i64::from(wait) * 1_000;
-    let mut poll_ms = POLL_MS_FIRST;
-    while context.world.now_ms() < until && !query::has_finished(&context.world, &job).await? {
-        context.world.sleep(Duration::from_millis(poll_ms)).await;
-        poll_ms = (poll_ms * 2).min(POLL_MS_LAST);
+    let waits = ExponentialBuilder::default().with_factor(2.0).with_min_delay(POLL_FIRST).with_max_delay(POLL_LAST);
+    for wait in waits.without_max_times().build() {
+        if context.world.now_ms() >= until || query::has_finished(&context.world, &job).await? {
+            break;
+        }
+        context.world.sleep(wait).await;
     }
     Ok(Answer::ok(job_json(&rows::read_job(&context.world, &job).await?)))
 }

@@ -67,7 +67,8 @@ impl Documents {
     /// `InvalidParameter` when the group has no name, or the source is none, or there are both.
     pub fn new(
         index: &IndexRow,
-        (group, replaces): (Option<&str>, Option<&str>),
+        group: Option<&str>,
+        replaces: Option<&str>,
         key: Option<&str>,
         request_id: &str,
     ) -> Result<Documents, Problem> {
@@ -208,7 +209,7 @@ mod tests {
     }
 
     fn documents() -> Documents {
-        Documents::new(&index(), (Some("import"), None), None, "01K").unwrap()
+        Documents::new(&index(), Some("import"), None, None, "01K").unwrap()
     }
 
     fn job_of(line: &str) -> Result<Value, Problem> {
@@ -236,7 +237,7 @@ mod tests {
 
     #[test]
     fn what_takes_the_place_of_a_source_is_all_of_it() {
-        let documents = Documents::new(&index(), (None, Some("site")), Some("k"), "01K").unwrap();
+        let documents = Documents::new(&index(), None, Some("site"), Some("k"), "01K").unwrap();
         let source_of = |line: &str| {
             let job = documents.job(read(line.as_bytes(), "#").unwrap())?;
             Ok::<_, Problem>(serde_json::from_slice::<Value>(&job).unwrap()["payload"]["put"]["source"].clone())
@@ -254,10 +255,10 @@ mod tests {
             told[0].detail.contains(r#""site" was removed"#)
                 && told[0].detail.contains(r#""remove":{"source":"site"}"#)
         );
-        let both = Documents::new(&index(), (Some("import"), Some("site")), None, "01K");
+        let both = Documents::new(&index(), Some("import"), Some("site"), None, "01K");
         assert!(matches!(both, Err(Problem::InvalidParameter(field)) if field.pointer == "group"));
         for source in ["", "a\u{0}b", &"x".repeat(EMBED_ID_BYTES_MAX + 1)] {
-            let refused = Documents::new(&index(), (None, Some(source)), None, "01K");
+            let refused = Documents::new(&index(), None, Some(source), None, "01K");
             assert!(matches!(refused, Err(Problem::InvalidParameter(_))), "{source:?}");
         }
     }
@@ -296,7 +297,7 @@ mod tests {
 
     #[test]
     fn a_group_is_the_callers_or_the_same_for_the_same_key() {
-        let group = |group, key, id| Documents::new(&index(), (group, None), key, id).map(|documents| documents.group);
+        let group = |group, key, id| Documents::new(&index(), group, None, key, id).map(|documents| documents.group);
         assert_eq!(group(Some("mine"), Some("k"), "01K"), Ok("mine".to_owned()));
         assert_eq!(group(None, None, "01K"), Ok("01K".to_owned()));
         let by_key = group(None, Some("k"), "01K").unwrap();

@@ -19,7 +19,7 @@ use crate::settings::Settings;
 use crate::store::counted::batch_counting_accepted;
 use crate::store::objects::put;
 use crate::store::rows::unavailable;
-use crate::store::{batch, json_param, rows_as, sql_for_caller};
+use crate::store::{batch, json_param, json_params, rows_as, sql};
 use crate::wire::idempotency::may_be_the_same;
 use crate::wire::lane::Lane;
 use crate::wire::problem::Problem;
@@ -218,11 +218,11 @@ async fn ask<W: Database + Clock>(
     inserts: bool,
 ) -> Result<Told, Problem> {
     let asks = asks(caller, scope);
-    let statements = statements(caller, &asks, jobs, inserts)?;
+    let statements = statements(caller, &asks, jobs, inserts);
     let answers = if inserts {
         let ids = |jobs: &mut dyn Iterator<Item = &&NewJob>| jobs.map(|job| json!({"id": job.id})).collect::<Vec<_>>();
         let grouped = ids(&mut jobs.iter().filter(|job| job.group.is_some()));
-        batch_counting_accepted(world, (&ids(&mut jobs.iter()), &grouped), &asks, statements).await
+        batch_counting_accepted(world, &ids(&mut jobs.iter()), &grouped, &asks, statements).await
     } else {
         batch(world, &statements).await
     };
@@ -247,37 +247,17 @@ fn asks(caller: &Caller, scope: Scope) -> Param {
     }))
 }
 
-fn statements(caller: &Caller, asks: &Param, jobs: &[&NewJob], inserts: bool) -> Result<Vec<Statement>, Problem> {
+fn statements(caller: &Caller, asks: &Param, jobs: &[&NewJob], inserts: bool) -> Vec<Statement> {
     let mut statements = vec![authorize_statement(caller)];
-    for chunk in chunks(jobs)? {
-        let items = Param::Text(chunk);
-        statements.push(sql_for_caller!("free_keys", items.clone(), asks.clone()));
+    for items in json_params(jobs, ACCEPT_PARAMETER_BYTES) {
+        statements.push(sql!("free_keys", items.clone(), asks.clone()));
         if inserts {
-            statements.push(sql_for_caller!("accept", items.clone(), asks.clone(), ID_SKEW_MS_MAX));
-            statements.push(sql_for_caller!("note_hour", items.clone(), asks.clone()));
+            statements.push(sql!("accept", items.clone(), asks.clone(), ID_SKEW_MS_MAX));
+            statements.push(sql!("note_hour", items.clone(), asks.clone()));
         }
-        statements.push(sql_for_caller!("read_accepted", items, asks.clone()));
+        statements.push(sql!("read_accepted", items, asks.clone()));
     }
-    Ok(statements)
-}
-
-/// The jobs as JSON arrays that each fit into one parameter.
-fn chunks(jobs: &[&NewJob]) -> Result<Vec<String>, Problem> {
-    let mut chunks: Vec<String> = Vec::new();
-    for job in jobs {
-        let item = serde_json::to_string(job).map_err(|_| Problem::Internal)?;
-        match chunks.last_mut() {
-            Some(chunk) if chunk.len() + item.len() < ACCEPT_PARAMETER_BYTES => {
-                chunk.push(',');
-                chunk.push_str(&item);
-            }
-            _ => chunks.push(format!("[{item}")),
-        }
-    }
-    for chunk in &mut chunks {
-        chunk.push(']');
-    }
-    Ok(chunks)
+    statements
 }
 
 #[derive(Deserialize)]

@@ -121,10 +121,10 @@ pub(crate) enum Verdict {
 /// Makes one call.
 pub(crate) async fn call<W: Http + Clock>(world: &W, asked: &Asked<'_>, texts: &[&str]) -> (Verdict, Call) {
     let dimensions = asked.model.dimensions;
-    let request = dialect::request(asked.provider, (&asked.choice.model, asked.model), texts, asked.version);
+    let request = dialect::request(asked.provider, &asked.choice.model, asked.model, texts, asked.version);
     // Safe to repeat: it costs tokens and changes nothing.
     let answer = world.send_request(&request).await;
-    let verdict = judge(&answer, asked.provider, (texts.len(), dimensions), world.now_ms());
+    let verdict = judge(&answer, asked.provider, texts.len(), dimensions, world.now_ms());
     let status = answer.as_ref().ok().map(|response| response.status);
     let tokens = if let Verdict::Vectors(embeddings) = &verdict { embeddings.tokens } else { 0 };
     let response = received(answer).map(|mut response| {
@@ -139,7 +139,8 @@ pub(crate) async fn call<W: Http + Clock>(world: &W, asked: &Asked<'_>, texts: &
 fn judge(
     answer: &Result<HttpResponse, HttpError>,
     provider: &Provider,
-    (texts, dimensions): (usize, usize),
+    texts: usize,
+    dimensions: usize,
     now_ms: i64,
 ) -> Verdict {
     let interface = provider.interface;

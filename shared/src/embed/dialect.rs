@@ -6,10 +6,10 @@ use crate::ports::HttpRequest;
 use crate::settings::providers::{Interface, Model, Provider};
 
 /// The request that asks for the vectors of some texts.
-pub(crate) fn request(provider: &Provider, (name, model): (&str, Model), texts: &[&str], version: &str) -> HttpRequest {
+pub(crate) fn request(provider: &Provider, name: &str, model: Model, texts: &[&str], version: &str) -> HttpRequest {
     match provider.interface {
         Interface::WorkersAi => workers_ai::request(name, model.dimensions, texts),
-        Interface::OpenaiCompatible | Interface::Builtin => openai::request(provider, (name, model), texts, version),
+        Interface::OpenaiCompatible | Interface::Builtin => openai::request(provider, name, model, texts, version),
     }
 }
 

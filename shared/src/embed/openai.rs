@@ -9,7 +9,7 @@ use crate::ports::HttpRequest;
 use crate::settings::providers::{Model, Provider};
 
 /// The request that asks for the vectors of some texts.
-pub(crate) fn request(provider: &Provider, (name, model): (&str, Model), texts: &[&str], version: &str) -> HttpRequest {
+pub(crate) fn request(provider: &Provider, name: &str, model: Model, texts: &[&str], version: &str) -> HttpRequest {
     let mut headers = vec![
         ("content-type".to_owned(), "application/json".to_owned()),
         ("user-agent".to_owned(), format!("Longshore/{version}")),

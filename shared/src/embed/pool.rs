@@ -22,6 +22,24 @@ use crate::model::outcome::{ErrorClass, Outcome, RetryAfter};
 use crate::ports::{Clock, Http, IndexDatabase};
 use crate::settings::providers::{Choice, Model, Provider};
 
+/// Whose texts they are, and the model that is wanted.
+#[derive(Clone, Copy)]
+pub(crate) struct Wanted<'a> {
+    pub(crate) tenant: &'a str,
+    /// When the lease of the job ends that wants them.
+    pub(crate) lease: &'a Rc<Cell<i64>>,
+    pub(crate) choice: &'a Choice,
+    pub(crate) provider: &'a Provider,
+    pub(crate) model: Model,
+}
+
+impl Wanted<'_> {
+    /// The name under which its vectors are kept.
+    pub(crate) fn kept_as(&self) -> String {
+        format!("{}/{}", self.choice, self.model.dimensions)
+    }
+}
+
 struct Waiting {
     text: String,
     /// When the lease of its job ends.
@@ -29,8 +47,12 @@ struct Waiting {
     tell: oneshot::Sender<Told>,
 }
 
-/// A tenant and a model: nobody's texts are in a call with those of another tenant.
-type Line = (String, Choice);
+/// The texts that may share a call: nobody's are in one with those of another tenant.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Line {
+    tenant: String,
+    choice: Choice,
+}
 
 /// Texts that wait for their vectors.
 #[derive(Default)]
@@ -55,11 +77,11 @@ impl Pool {
         &self,
         world: &W,
         version: &str,
-        (tenant, choice): (&str, &Choice),
-        (provider, model): (&Provider, Model),
-        (lease, texts): (&Rc<Cell<i64>>, Vec<String>),
+        wanted: Wanted<'_>,
+        texts: Vec<String>,
     ) -> Vec<Told> {
-        let line = (tenant.to_owned(), choice.clone());
+        let Wanted { tenant, lease, choice, provider, model } = wanted;
+        let line = Line { tenant: tenant.to_owned(), choice: choice.clone() };
         let answers: Vec<_> = texts.into_iter().map(|text| self.wait_for(&line, text, lease.clone())).collect();
         if self.asked_for.borrow_mut().insert(line.clone()) {
             world.sleep(Duration::from_millis(EMBED_GATHER_MS)).await;
@@ -76,7 +98,7 @@ impl Pool {
     /// Asks for all that waits in a line, a round of calls after the other. The first in which the provider fails is the last
     /// one: whoever was not asked for then waits, and spends no failure.
     async fn ask_all<W: IndexDatabase + Http + Clock>(&self, world: &W, line: &Line, asked: &Asked<'_>) {
-        if let Some(wait) = self.pause_of(world, &line.1.provider).await {
+        if let Some(wait) = self.pause_of(world, &line.choice.provider).await {
             let wait = wait.max(Duration::from_secs(EMBED_WAIT_SECONDS));
             return self.turn_away(line, &not_asked(Some(RetryAfter::Deferral(wait))));
         }
@@ -89,7 +111,7 @@ impl Pool {
             let leases: Vec<_> = next.iter().map(|waiting| waiting.lease.clone()).collect();
             let Round { told, is_over, pause } = ask(world, asked, &texts, &leases).await;
             if let Some(wait) = pause {
-                self.pause(world, &line.1.provider, wait).await;
+                self.pause(world, &line.choice.provider, wait).await;
             }
             for (waiting, told) in next.into_iter().zip(told) {
                 // Whoever does not listen any more has ended.

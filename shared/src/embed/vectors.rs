@@ -1,37 +1,18 @@
 //! The vectors of some texts, for every kind that wants some: from what was kept, and from their provider.
 
-use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
-use std::time::Duration;
 
 use crate::embed::ask::{Call, Embedded, NO_CALLS, Told, wait_a_while};
-use crate::embed::pool::Pool;
+use crate::embed::pool::{Pool, Wanted};
 use crate::limits::{EMBED_WAIT_DOUBLINGS, EMBED_WAIT_SECONDS, PAYLOAD_GET_MS};
+use crate::model::backoff::doubled_wait;
 use crate::model::outcome::{ErrorClass, Outcome, RetryAfter};
 use crate::ports::{Clock, DatabaseError, Http, IndexDatabase};
 use crate::search::lexical;
 use crate::settings::Settings;
-use crate::settings::providers::{Choice, Interface, Model, Provider};
+use crate::settings::providers::Interface;
 use crate::store::{vectors, within};
-
-/// Whose texts they are, and the model that is wanted.
-#[derive(Clone, Copy)]
-pub(crate) struct Wanted<'a> {
-    pub(crate) tenant: &'a str,
-    /// When the lease of the job ends that wants them.
-    pub(crate) lease: &'a Rc<Cell<i64>>,
-    pub(crate) choice: &'a Choice,
-    pub(crate) provider: &'a Provider,
-    pub(crate) model: Model,
-}
-
-impl Wanted<'_> {
-    /// The name under which its vectors are kept.
-    pub(crate) fn kept_as(&self) -> String {
-        format!("{}/{}", self.choice, self.model.dimensions)
-    }
-}
 
 /// The vectors of some texts, in their order. What was asked for before is not asked for again; without the store of search
 /// everything is asked for.
@@ -48,42 +29,50 @@ pub(crate) async fn vectors_of<W: IndexDatabase + Http + Clock>(
     let (hashes, model) = (texts.iter().map(|text| vectors::hash_of(text)).collect::<Vec<_>>(), wanted.kept_as());
     let asked: BTreeSet<&str> = hashes.iter().map(String::as_str).collect();
     // Safe to repeat: it only reads. It is not waited for longer than the lease surely lasts.
-    let read = vectors::read(world, wanted.tenant, (&model, wanted.model.dimensions), &asked);
+    let read = vectors::read(world, wanted.tenant, &model, wanted.model.dimensions, &asked);
     let kept = within(world, PAYLOAD_GET_MS, read).await.and_then(Result::ok).unwrap_or_else(|| {
         tracing::warn!("kept vectors cannot be read, all are asked for");
         BTreeMap::new()
     });
     let missing = hashes.iter().zip(texts).filter(|(hash, _)| !kept.contains_key(*hash));
     let (missing, texts): (Vec<&String>, Vec<String>) = missing.unzip();
-    let (asked_for, kept_now) = ask_and_keep(world, settings, pool, wanted, (&missing, texts)).await;
+    let asked_for = ask_and_keep(world, settings, pool, wanted, &missing, texts).await;
     // Whoever asks again pays again.
-    if let Err(error) = kept_now {
+    if let Err(error) = asked_for.kept {
         tracing::warn!(%error, "vectors could not be kept");
     }
-    let mut asked_for = asked_for.into_iter();
+    let mut asked_for = asked_for.told.into_iter();
     let from = |hash: &String| kept.get(hash).map(|vector| (Embedded::Vector(vector.clone()), Vec::new()));
     hashes.iter().filter_map(|hash| from(hash).or_else(|| asked_for.next())).collect()
 }
 
-/// Asks for vectors and keeps those that came; says also whether they are kept.
+/// What came of asking for the vectors of some texts.
+pub(crate) struct AskedFor {
+    /// What became of each text.
+    pub(crate) told: Vec<Told>,
+    /// Whether the vectors that came are kept.
+    pub(crate) kept: Result<(), DatabaseError>,
+}
+
+/// Asks for the vectors of texts, which are kept under these hashes, and keeps those that came.
 pub(crate) async fn ask_and_keep<W: IndexDatabase + Http + Clock>(
     world: &W,
     settings: &Settings,
     pool: &Pool,
     wanted: Wanted<'_>,
-    (hashes, texts): (&[&String], Vec<String>),
-) -> (Vec<Told>, Result<(), DatabaseError>) {
+    hashes: &[&String],
+    texts: Vec<String>,
+) -> AskedFor {
     if texts.is_empty() {
-        return (Vec::new(), Ok(()));
+        return AskedFor { told: Vec::new(), kept: Ok(()) };
     }
-    let Wanted { tenant, lease, choice, provider, model } = wanted;
-    let told = pool.embed(world, &settings.version, (tenant, choice), (provider, model), (lease, texts)).await;
+    let told = pool.embed(world, &settings.version, wanted, texts).await;
     let vectors = hashes.iter().zip(&told).filter_map(|(hash, (embedded, _))| match embedded {
         Embedded::Vector(vector) => Some(((*hash).clone(), vector.as_slice())),
         _ => None,
     });
-    let kept = vectors::keep(world, tenant, &wanted.kept_as(), vectors).await;
-    (told, kept)
+    let kept = vectors::keep(world, wanted.tenant, &wanted.kept_as(), vectors).await;
+    AskedFor { told, kept }
 }
 
 /// Every call once, in the order in which they were made.
@@ -120,8 +109,8 @@ pub(crate) fn waiting(outcome: Outcome, attempt: u32, was_asked_for: bool) -> Ou
         Some(RetryAfter::Deferral(wait))
             if class == ErrorClass::Provider && (!was_asked_for || RetryAfter::Deferral(wait) == wait_a_while()) =>
         {
-            let doublings = attempt.saturating_sub(1).min(EMBED_WAIT_DOUBLINGS);
-            Some(RetryAfter::Deferral(wait.max(Duration::from_secs(EMBED_WAIT_SECONDS << doublings))))
+            let doubled = doubled_wait(attempt, EMBED_WAIT_SECONDS, EMBED_WAIT_DOUBLINGS);
+            Some(RetryAfter::Deferral(wait.max(doubled)))
         }
         other => other,
     };
@@ -130,9 +119,10 @@ pub(crate) fn waiting(outcome: Outcome, attempt: u32, was_asked_for: bool) -> Ou
 
 #[cfg(test)]
 mod tests {
-    use std::cell::RefCell;
+    use std::cell::{Cell, RefCell};
     use std::pin::pin;
     use std::task::Poll;
+    use std::time::Duration;
 
     use futures_util::FutureExt;
     use serde_json::json;
@@ -140,6 +130,7 @@ mod tests {
     use super::*;
     use crate::limits::EMBED_GATHER_MS;
     use crate::ports::{HttpError, HttpRequest, HttpResponse, Rows, Statement};
+    use crate::settings::providers::{Choice, Model, Provider};
 
     /// A store of search that never says what was kept, a provider that notes when it is asked, and a clock that tests move.
     #[derive(Default)]

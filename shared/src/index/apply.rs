@@ -13,10 +13,13 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::plan::{Content, Document, Plan, Standing, drop_all_but, plans, put_document, state_of};
+use super::plan::{
+    Content, Document, Found, Plan, Removal, Standing, Versions, drop_all_but, plans, put_document, state_of,
+};
 use super::{Generation, IndexRow, manage};
 use crate::embed::ask::{Call, Embedded};
-use crate::embed::vectors::{Wanted, ask_and_keep, calls_in, tokens_of, waiting};
+use crate::embed::pool::Wanted;
+use crate::embed::vectors::{AskedFor, ask_and_keep, calls_in, tokens_of, waiting};
 use crate::index::plan::goes_on;
 use crate::index::shared::Shared;
 use crate::limits::{DOCUMENT_CHUNKS_MAX, INDEX_GO_ON_SECONDS, INDEX_TEXTS_PER_ATTEMPT, INDEX_TRIES, MERGE_AFTER};
@@ -90,9 +93,9 @@ impl<W: World> Apply<'_, W> {
         for _ in 0..INDEX_TRIES {
             let index = self.index(name).await?;
             let source = document.content.as_ref().map_or("", |content| content.source.as_str());
-            let (standing, removal) = self.standing(&index, (&document.id, source)).await?;
+            let Found { standing, removal } = self.standing(&index, &document.id, source).await?;
             let seen = standing.as_ref().map(|standing| standing.version.as_str());
-            let superseded = |spent: &Spent| Ok(told((name, &index.serving), document, "superseded", &[], spent));
+            let superseded = |spent: &Spent| Ok(told(name, &index.serving, document, "superseded", &[], spent));
             if index_id.is_some_and(|id| id != index.id) || seen.is_some_and(|stands| stands > version) {
                 return superseded(spent);
             }
@@ -113,11 +116,11 @@ impl<W: World> Apply<'_, W> {
                     Err(outcome) => return Err(outcome),
                 }
             }
-            let stands = self.commit(&index, document, (version, seen), &plans, None).await?;
+            let stands = self.commit(&index, document, Versions { new: version, seen }, &plans, None).await?;
             if stands.as_deref() == Some(version) {
                 let is_cut = plans.iter().all(|plan| plan.generation.id != index.serving);
                 let state = state_of(document, standing.as_ref(), is_cut);
-                return Ok(told((name, &index.serving), document, state, &plans, spent));
+                return Ok(told(name, &index.serving, document, state, &plans, spent));
             }
             // Another job has changed it meanwhile, or the index is gone: what stands now is looked at again.
         }
@@ -137,7 +140,7 @@ impl<W: World> Apply<'_, W> {
     ) -> Result<(), Outcome> {
         for _ in 0..INDEX_TRIES {
             let Some((version, document)) = self.content(index, id).await? else { return Ok(()) };
-            let (standing, _) = self.standing(index, (id, "")).await?;
+            let standing = self.standing(index, id, "").await?.standing;
             let plans = plans(index, &document, standing.as_ref(), anew);
             let mut spent = Spent::default();
             let mut found = Ok(());
@@ -149,7 +152,8 @@ impl<W: World> Apply<'_, W> {
             }
             calls.extend(spent.calls);
             found?;
-            let stands = self.commit(index, &document, (&version, Some(&version)), &plans, anew).await?;
+            let versions = Versions { new: &version, seen: Some(&version) };
+            let stands = self.commit(index, &document, versions, &plans, anew).await?;
             if stands.as_deref() == Some(&*version) {
                 return Ok(());
             }
@@ -159,18 +163,14 @@ impl<W: World> Apply<'_, W> {
     }
 
     /// Takes a document away with a removal of its source, if it is still of that source and was accepted before.
-    pub(super) async fn take_away(
-        &self,
-        index: &IndexRow,
-        id: &str,
-        (source, removal): (&str, &str),
-    ) -> Result<(), Outcome> {
+    pub(super) async fn take_away(&self, index: &IndexRow, id: &str, removal: Removal<'_>) -> Result<(), Outcome> {
         for _ in 0..INDEX_TRIES {
-            let (Some(standing), _) = self.standing(index, (id, "")).await? else { return Ok(()) };
-            if standing.deleted == 1 || standing.source != source || standing.version.as_str() >= removal {
+            let Some(standing) = self.standing(index, id, "").await?.standing else { return Ok(()) };
+            let is_other = standing.source != removal.source || standing.version.as_str() >= removal.version;
+            if standing.deleted == 1 || is_other {
                 return Ok(());
             }
-            let gone = taken_away(&standing.version, removal);
+            let gone = taken_away(&standing.version, removal.version);
             if self.put_away(index, id, Some(&standing), &gone).await? {
                 return Ok(());
             }
@@ -190,7 +190,7 @@ impl<W: World> Apply<'_, W> {
         let document = Document { id: id.to_owned(), content: None };
         let plans = plans(index, &document, standing, None);
         let seen = standing.map(|standing| standing.version.as_str());
-        let stands = self.commit(index, &document, (version, seen), &plans, None).await?;
+        let stands = self.commit(index, &document, Versions { new: version, seen }, &plans, None).await?;
         Ok(stands.as_deref() == Some(version))
     }
 
@@ -225,11 +225,7 @@ impl<W: World> Apply<'_, W> {
     }
 
     /// A document as it stands, and the version before which nothing of a source does.
-    async fn standing(
-        &self,
-        index: &IndexRow,
-        (document, source): (&str, &str),
-    ) -> Result<(Option<Standing>, Option<String>), Outcome> {
+    async fn standing(&self, index: &IndexRow, document: &str, source: &str) -> Result<Found, Outcome> {
         let generations: Vec<_> = index.generations.iter().map(|generation| &generation.id).collect();
         let statements = vec![
             index_sql!("read_document", index.id.as_str(), document, json_param(&generations)),
@@ -238,7 +234,8 @@ impl<W: World> Apply<'_, W> {
         // Safe to repeat: it only reads.
         let answers = batch(&Store(self.world), &statements).await.map_err(|error| self.away(&error))?;
         let standing = first_as(answers.first()).map_err(|error| self.away(&error))?;
-        Ok((standing, first_as(answers.get(1)).map_err(|error| self.away(&error))?))
+        let removal = first_as(answers.get(1)).map_err(|error| self.away(&error))?;
+        Ok(Found { standing, removal })
     }
 
     /// Sees to it that every new chunk has a vector that is kept.
@@ -279,8 +276,8 @@ impl<W: World> Apply<'_, W> {
             }
             Interface::OpenaiCompatible | Interface::WorkersAi => {
                 // Safe to repeat: it costs tokens and changes nothing; what came is kept.
-                let (told, kept_now) =
-                    ask_and_keep(self.world, self.settings, &self.shared.pool, wanted, (now, texts)).await;
+                let AskedFor { told, kept: kept_now } =
+                    ask_and_keep(self.world, self.settings, &self.shared.pool, wanted, now, texts).await;
                 spent.tokens += tokens_of(&told);
                 spent.calls.extend(calls_in(&told));
                 told.into_iter().zip(now).try_for_each(|((embedded, _), hash)| match embedded {
@@ -315,7 +312,7 @@ impl<W: World> Apply<'_, W> {
         &self,
         index: &IndexRow,
         document: &Document,
-        (version, seen): (&str, Option<&str>),
+        versions: Versions<'_>,
         plans: &[Plan<'_>],
         anew: Option<&Generation>,
     ) -> Result<Option<String>, Outcome> {
@@ -323,10 +320,10 @@ impl<W: World> Apply<'_, W> {
         // What is made anew takes no more room than it had, whatever was counted of it.
         let grow = plans.iter().filter(|plan| anew.is_none() && !plan.fresh.is_empty()).map(Plan::room);
         let room = json_param(&grow.collect::<Vec<_>>());
-        let mut statements = vec![put_document(index, document, (version, seen), room)];
+        let mut statements = vec![put_document(index, document, versions, room)];
         let of = |generation: &Generation| {
             json_param(&json!({
-                "index": index.id, "document": document.id, "version": version, "generation": generation.id,
+                "index": index.id, "document": document.id, "version": versions.new, "generation": generation.id,
                 "tenant": self.job.tenant, "model": generation.cache_name(),
             }))
         };
@@ -385,7 +382,7 @@ fn check_room(plan: &Plan<'_>) -> Result<(), Outcome> {
 }
 
 /// What is told of a change as the result of its job.
-fn told((name, serving): (&str, &str), document: &Document, state: &str, plans: &[Plan<'_>], spent: &Spent) -> Value {
+fn told(name: &str, serving: &str, document: &Document, state: &str, plans: &[Plan<'_>], spent: &Spent) -> Value {
     let plan = plans.iter().find(|plan| plan.generation.id == serving);
     json!({
         "index": name, "document": document.id, "state": state, "generation": serving,

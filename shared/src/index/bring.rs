@@ -18,6 +18,7 @@ use crate::embed::refusals::{all_refused, named};
 use crate::embed::vectors::add_calls;
 use crate::index::plan::goes_on;
 use crate::limits::{BROUGHT_AT_ONCE, BROUGHT_BYTES_AT_ONCE, EMBED_WAIT_DOUBLINGS, INDEX_GO_ON_SECONDS, REBUILD_MS};
+use crate::model::backoff::doubled_wait;
 use crate::model::job::ID_PREFIX;
 use crate::model::outcome::{ErrorClass, Outcome, RetryAfter};
 use crate::ports::World;
@@ -38,19 +39,30 @@ struct Brought {
     failure: Option<Failure>,
 }
 
-/// Why a document could not be brought, and the last call that it was in, if there was one.
-type Failure = (Outcome, Option<Rc<Call>>);
+/// Why a document could not be brought.
+struct Failure {
+    outcome: Outcome,
+    /// The last call that it was in, if there was one.
+    call: Option<Rc<Call>>,
+}
+
+/// What a job names of the model that it wants.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Named<'a> {
+    pub(crate) provider: Option<&'a str>,
+    pub(crate) model: Option<&'a str>,
+}
 
 /// Brings texts as documents of an index, each with its id. Of the provider and the model, what is named must be the index's. It
 /// answers always.
 pub(crate) async fn bring<W: World>(
     apply: &Apply<'_, W>,
     index: &str,
-    model: (Option<&str>, Option<&str>),
+    model: Named<'_>,
     texts: Vec<(String, String)>,
 ) -> (Outcome, Vec<Rc<Call>>) {
     let mut brought = Brought::default();
-    let outcome = match try_bring(apply, (index, model), texts, &mut brought).await {
+    let outcome = match try_bring(apply, index, model, texts, &mut brought).await {
         Ok(result) => Outcome::Succeeded { result: result.into() },
         Err(outcome) => outcome,
     };
@@ -59,7 +71,8 @@ pub(crate) async fn bring<W: World>(
 
 async fn try_bring<W: World>(
     apply: &Apply<'_, W>,
-    (name, model): (&str, (Option<&str>, Option<&str>)),
+    name: &str,
+    model: Named<'_>,
     texts: Vec<(String, String)>,
     brought: &mut Brought,
 ) -> Result<Value, Outcome> {
@@ -120,8 +133,7 @@ fn at_once(texts: &mut std::vec::IntoIter<(String, String)>) -> Vec<(String, Str
 
 /// What becomes of an attempt whose invocation has brought all documents that it may: it waits, longer each time.
 fn waits_its_turn(attempt: u32) -> Outcome {
-    let doublings = attempt.saturating_sub(1).min(EMBED_WAIT_DOUBLINGS);
-    let wait = Duration::from_secs(INDEX_GO_ON_SECONDS << doublings);
+    let wait = doubled_wait(attempt, INDEX_GO_ON_SECONDS, EMBED_WAIT_DOUBLINGS);
     let message = "Others have brought all documents that one invocation may.".to_owned();
     Outcome::Failed { class: ErrorClass::Internal, message, retry_after: Some(RetryAfter::Deferral(wait)) }
 }
@@ -136,14 +148,15 @@ async fn some<W: World>(apply: &Apply<'_, W>, index: Meant<'_>, texts: Vec<(Stri
         (document.id, came)
     };
     for (id, came) in join_all(texts.into_iter().map(one)).await {
-        brought.take_in(id, came);
+        let (outcome, calls) = came;
+        brought.take_in(id, outcome, &calls);
     }
 }
 
 impl Brought {
     /// Takes in what a document came to.
-    fn take_in(&mut self, id: String, (outcome, calls): (Outcome, Vec<Rc<Call>>)) {
-        add_calls(&mut self.calls, &calls);
+    fn take_in(&mut self, id: String, outcome: Outcome, calls: &[Rc<Call>]) {
+        add_calls(&mut self.calls, calls);
         match outcome {
             Outcome::Succeeded { result } => {
                 let result = result.to_value();
@@ -154,7 +167,7 @@ impl Brought {
             Outcome::Failed { class: ErrorClass::Handler, message, .. } => self.refused.push((id, message)),
             // Most were not asked for, because of the one that was and failed: that is the attempt's.
             failure => {
-                let failure = (failure, calls.last().cloned());
+                let failure = Failure { outcome: failure, call: calls.last().cloned() };
                 if self.failure.as_ref().is_none_or(|before| rank(before) < rank(&failure)) {
                     self.failure = Some(failure);
                 }
@@ -164,18 +177,18 @@ impl Brought {
 
     /// The end of the attempt, if it fails; the call that failed is the last one then.
     fn take_failure(&mut self) -> Option<Outcome> {
-        let (failure, call) = self.failure.take()?;
+        let Failure { outcome, call } = self.failure.take()?;
         if let Some(failed) = call {
             self.calls.retain(|call| !Rc::ptr_eq(call, &failed));
             self.calls.push(failed);
         }
-        Some(failure)
+        Some(outcome)
     }
 }
 
 /// Of several failures the one that does not only wait counts, or else the longest wait, and rather one of a call.
-fn rank((failure, call): &Failure) -> (bool, Duration, bool) {
-    match failure {
+fn rank(Failure { outcome, call }: &Failure) -> (bool, Duration, bool) {
+    match outcome {
         Outcome::Failed { retry_after: Some(RetryAfter::Deferral(wait)), .. } => (false, *wait, call.is_some()),
         _ => (true, Duration::ZERO, call.is_some()),
     }
@@ -197,9 +210,9 @@ async fn brought_before<W: World>(
 }
 
 /// Refuses what is named beside an index that has another.
-fn is_its_model(name: &str, serving: &Generation, named: (Option<&str>, Option<&str>)) -> Result<(), Outcome> {
+fn is_its_model(name: &str, serving: &Generation, named: Named<'_>) -> Result<(), Outcome> {
     let Generation { provider, model, .. } = serving;
-    if named.0.is_none_or(|named| named == provider) && named.1.is_none_or(|named| named == model) {
+    if named.provider.is_none_or(|named| named == provider) && named.model.is_none_or(|named| named == model) {
         return Ok(());
     }
     let message = format!("The index {name:?} has vectors of {provider}/{model}, and no others.");
@@ -232,7 +245,8 @@ mod tests {
         ] {
             let mut brought = Brought::default();
             for at in &order {
-                brought.take_in(String::new(), came[*at].clone());
+                let (outcome, calls) = came[*at].clone();
+                brought.take_in(String::new(), outcome, &calls);
             }
             assert_eq!(brought.take_failure().as_ref(), Some(expected), "{order:?}");
             assert!(Rc::ptr_eq(brought.calls.last().unwrap(), last), "{order:?}");

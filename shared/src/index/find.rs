@@ -124,7 +124,8 @@ pub async fn search<W: IndexDatabase + Blobs + Http + Clock>(
     world: &W,
     settings: &Settings,
     segments: &SegmentCache,
-    (tenant, name): (&str, &str),
+    tenant: &str,
+    name: &str,
     body: &[u8],
 ) -> Result<Object, Problem> {
     let query = check(body)?;
@@ -148,7 +149,7 @@ pub async fn search<W: IndexDatabase + Blobs + Http + Clock>(
         Err(error) => (Vec::new(), Some(error.message)),
     };
     let fused = fuse(&snapshot.keyword, &vector);
-    let hits = show(world, &snapshot.index, (&query.keywords, query.limit), &fused).await?;
+    let hits = show(world, &snapshot.index, &query.keywords, query.limit, &fused).await?;
     let mode = match query.mode {
         Mode::Hybrid => "hybrid",
         Mode::Keyword => "keyword",

@@ -62,11 +62,11 @@ impl Merges {
                 tracing::warn!(error, generation, "a segment could not be made");
             }
         };
-        self.in_turn((tenant.to_owned(), generation.to_owned()), merge).await;
+        self.in_turn(tenant, generation, merge).await;
     }
 
-    async fn in_turn(&self, wanted: (String, String), merge: impl AsyncFn(&str, &str)) {
-        self.wanted.borrow_mut().insert(wanted);
+    async fn in_turn(&self, tenant: &str, generation: &str, merge: impl AsyncFn(&str, &str)) {
+        self.wanted.borrow_mut().insert((tenant.to_owned(), generation.to_owned()));
         if self.is_running.replace(true) {
             return;
         }
@@ -203,12 +203,12 @@ mod tests {
             running.set(running.get() - 1);
             made.borrow_mut().push(generation.to_owned());
         };
-        let jobs = ["a", "b", "a", "c"].map(|generation| merges.in_turn(("acme".into(), generation.into()), merge));
+        let jobs = ["a", "b", "a", "c"].map(|generation| merges.in_turn("acme", generation, merge));
         let mut all = Box::pin(join_all(jobs));
         (0..10).find_map(|_| all.as_mut().now_or_never()).unwrap();
         // The first is taken up again: what came for it while it was made is not in it.
         assert_eq!(*made.borrow(), ["a", "a", "b", "c"]);
-        assert_eq!(merges.in_turn(("acme".into(), "d".into()), merge).now_or_never(), None);
+        assert_eq!(merges.in_turn("acme", "d", merge).now_or_never(), None);
         assert!(!merges.is_running.get(), "one that is given up leaves the turn to the next");
     }
 }

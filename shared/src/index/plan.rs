@@ -7,14 +7,14 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Generation, IndexRow};
-use crate::limits::INDEX_GO_ON_SECONDS;
+use crate::limits::{INDEX_GO_ON_SECONDS, INDEX_PARAMETER_BYTES};
 use crate::model::outcome::{ErrorClass, Outcome, RetryAfter};
 use crate::ports::{Param, Statement};
 use crate::search::chunk;
 use crate::search::chunk::{Chunk, embedded};
 use crate::search::words::indexed;
 use crate::store::search::index_sql;
-use crate::store::{json_param, vectors};
+use crate::store::{json_param, json_params, vectors};
 use crate::wire::metadata::Metadata;
 use crate::wire::raw::Object;
 
@@ -45,12 +45,33 @@ pub(super) struct Standing {
     pub(super) layouts: Vec<Layout>,
 }
 
+/// A document as it stands, and the version before which nothing of its source does.
+pub(super) struct Found {
+    pub(super) standing: Option<Standing>,
+    pub(super) removal: Option<String>,
+}
+
+/// The removal of a source: all of it leaves that has a version before this one.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Removal<'a> {
+    pub(super) source: &'a str,
+    pub(super) version: &'a str,
+}
+
 /// What a generation has cut a document into.
 #[derive(Debug, Deserialize)]
 pub(super) struct Layout {
     pub(super) generation: String,
     pub(super) hash: String,
     pub(super) chunks: Vec<(String, usize, usize)>,
+}
+
+/// The version that a change writes, and the one that it may take the place of.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Versions<'a> {
+    pub(super) new: &'a str,
+    /// What was seen to stand; `None`: nothing.
+    pub(super) seen: Option<&'a str>,
 }
 
 /// A generation's part of a change.
@@ -118,16 +139,11 @@ pub(super) fn plans<'a>(
     index.generations.iter().filter_map(plan).collect()
 }
 
-pub(super) fn put_document(
-    index: &IndexRow,
-    document: &Document,
-    (version, seen): (&str, Option<&str>),
-    room: Param,
-) -> Statement {
+pub(super) fn put_document(index: &IndexRow, document: &Document, versions: Versions<'_>, room: Param) -> Statement {
     let content = document.content.as_ref();
     let text = content.map_or("", |content| content.text.as_str());
     let head = json!({
-        "id": document.id, "version": version, "deleted": u8::from(content.is_none()),
+        "id": document.id, "version": versions.new, "deleted": u8::from(content.is_none()),
         "source": content.map_or("", |content| content.source.as_str()),
         "hash": content.map(|content| vectors::hash_of(&content.text)).unwrap_or_default(),
     });
@@ -135,7 +151,7 @@ pub(super) fn put_document(
     let head =
         Object::of(head).with_kept("metadata", Some(metadata.as_deref().unwrap_or(&Metadata::default().to_raw())));
     let planned: Vec<_> = index.generations.iter().map(|generation| &generation.id).collect();
-    let (id, serving, seen) = (index.id.as_str(), index.serving.as_str(), seen.map(str::to_owned));
+    let (id, serving, seen) = (index.id.as_str(), index.serving.as_str(), versions.seen.map(str::to_owned));
     index_sql!("put_document", id, json_param(&head), text, seen, json_param(&planned), serving, room)
 }
 
@@ -159,8 +175,8 @@ impl Plan<'_> {
                 .iter()
                 .filter(|(hash, _)| fresh.remove(hash.as_str()))
                 .map(|(hash, chunk)| said(hash, chunk));
-            statements
-                .extend(vectors::in_parameters(words).into_iter().map(|it| index_sql!("add_words", of.clone(), it)));
+            let words = json_params(words, INDEX_PARAMETER_BYTES).into_iter();
+            statements.extend(words.map(|words| index_sql!("add_words", of.clone(), words)));
         }
         let has: BTreeSet<&str> = self.chunks.iter().map(|(hash, _)| hash.as_str()).collect();
         // Also when nothing is known to leave: what a job that was overtaken left behind leaves too.

@@ -1,8 +1,4 @@
 -- An index with its generations. ?1 tenant, ?2 name.
-SELECT json_object('tenant', tenant, 'name', name, 'id', id, 'serving', serving, 'building', building,
-  'created_at', created_at,
-  'generations', json((SELECT json_group_array(json_object('id', g.id, 'provider', provider, 'model', model,
-      'dimensions', dimensions, 'chunk_chars', chunk_chars, 'overlap_chars', overlap_chars, 'chunker', chunker,
-      'segment', segment, 'segment_seq', segment_seq, 'chunks', chunks, 'dead', dead, 'created_at', g.created_at))
-    FROM generations g WHERE g.id IN (i.serving, i.building))))
+SELECT
+-- include: index.sql
 FROM indexes i WHERE tenant = ?1 AND name = ?2

@@ -10,15 +10,16 @@
 //! removed after that. A change that comes after its removal is not tried: it counts, also if its provider would have refused it.
 
 use std::rc::Rc;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::IndexRow;
 use super::apply::{Apply, Meant};
+use super::plan::Removal;
 use crate::embed::ask::Call;
 use crate::index::plan::goes_on;
 use crate::limits::{REBUILD_DOCUMENTS, REBUILD_MS};
+use crate::model::backoff::doubled_wait;
 use crate::model::job::ID_PREFIX;
 use crate::model::outcome::{ErrorClass, Outcome, RetryAfter};
 use crate::ports::{DatabaseError, World};
@@ -62,16 +63,17 @@ async fn try_remove<W: World>(
     let note = index_sql!("note_removal", index.id.as_str(), source, version);
     // Safe to repeat: the later of two versions is kept.
     batch(&Store(apply.world), &[note]).await.map_err(|error| apply.away(&error))?;
+    let removal = Removal { source, version };
     let (mut after, mut removed) = (String::new(), 0);
     loop {
-        let page = left(apply, &index, (source, version), &after).await?;
+        let page = left(apply, &index, removal, &after).await?;
         let Some(last) = page.last() else { break };
         after.clone_from(last);
         for document in &page {
             if apply.shared.take_documents(1) == 0 || apply.world.now_ms() - began_at >= REBUILD_MS {
                 return Err(goes_on(format!("{removed} documents were removed in this attempt; it goes on.")));
             }
-            apply.take_away(&index, document, (source, version)).await?;
+            apply.take_away(&index, document, removal).await?;
             removed += 1;
         }
     }
@@ -98,8 +100,7 @@ async fn wait_for_group<W: World>(apply: &Apply<'_, W>) -> Result<(), Outcome> {
     // This job is one of them.
     let open = group.total.saturating_sub(group.succeeded + group.replayed + failed + 1);
     if open > 0 {
-        let doublings = apply.job.attempt.saturating_sub(1).min(WAIT_DOUBLINGS);
-        let wait = RetryAfter::Deferral(Duration::from_secs(WAIT_SECONDS << doublings));
+        let wait = RetryAfter::Deferral(doubled_wait(apply.job.attempt, WAIT_SECONDS, WAIT_DOUBLINGS));
         let message = format!("{open} jobs of its group are open; it waits for them.");
         return Err(Outcome::Failed { class: ErrorClass::Internal, message, retry_after: Some(wait) });
     }
@@ -115,7 +116,7 @@ async fn wait_for_group<W: World>(apply: &Apply<'_, W>) -> Result<(), Outcome> {
 async fn left<W: World>(
     apply: &Apply<'_, W>,
     index: &IndexRow,
-    (source, version): (&str, &str),
+    Removal { source, version }: Removal<'_>,
     after: &str,
 ) -> Result<Vec<String>, Outcome> {
     let page = index_sql!("find_source", index.id.as_str(), source, version, after, REBUILD_DOCUMENTS);

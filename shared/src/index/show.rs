@@ -32,7 +32,8 @@ struct Row {
 pub(super) async fn show<W: IndexDatabase + Clock>(
     world: &W,
     index: &IndexRow,
-    (keywords, limit): (&Keywords, usize),
+    keywords: &Keywords,
+    limit: usize,
     fused: &[Fused],
 ) -> Result<Vec<Object>, Problem> {
     // Many more than are answered: some of those that vectors found may have left long ago.

@@ -8,7 +8,7 @@ use crate::security::destination;
 use crate::security::seal::{SealedFor, open};
 use crate::security::signing::signature_headers;
 use crate::settings::Settings;
-use crate::store::secrets::signing_now;
+use crate::store::secrets::{Owner, signing_now};
 
 /// What header values are sealed for: those of a job, and those of an endpoint.
 pub const SEAL_PURPOSE: &str = "header";
@@ -87,7 +87,7 @@ pub fn signed(job: &Claimed, settings: &Settings, now_ms: i64, body: &[u8]) -> R
     if !job.has_secret() {
         return Err(job.store_failed("The signing secret could not be read from the database or made."));
     }
-    let owner = (job.tenant.as_str(), job.endpoint_id.as_str());
+    let owner = Owner { tenant: &job.tenant, endpoint: &job.endpoint_id };
     let Some(secrets) = signing_now(&settings.keys, owner, &job.secrets, job.generation(), now_ms) else {
         let message = "The signing secret cannot be opened with this MASTER_KEY.";
         return Err(Outcome::failed(ErrorClass::Internal, message));

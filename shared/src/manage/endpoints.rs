@@ -15,10 +15,10 @@ use crate::ports::{Clock, Database, Rows, Statement};
 use crate::security::destination;
 use crate::security::redact::{Redaction, is_pointer};
 use crate::security::seal::{SealedFor, nonce, seal};
-use crate::security::signing::{SealedSecret, SigningSecret};
+use crate::security::signing::{SealedSecret, SecretGeneration, SigningSecret};
 use crate::settings::Settings;
 use crate::store::rows::{read_first, read_rows, unavailable};
-use crate::store::secrets::signing_now;
+use crate::store::secrets::{Owner, signing_now};
 use crate::store::{batch, first_as, json_param, rows_as, secrets, sql};
 use crate::wire::invalid::{Headers, InvalidField, check_headers, is_name, read};
 use crate::wire::problem::Problem;
@@ -162,7 +162,7 @@ pub async fn put_endpoint<W: Database + Clock>(
     let statements = vec![
         sql!("put_endpoint", json_param(&row)),
         // A secret for a new endpoint, and for a tombstone that comes back; any other has one.
-        secrets::make_one(world, settings, (tenant, id)),
+        secrets::make_one(world, settings, Owner { tenant, endpoint: id }),
         read_statement(tenant, id),
     ];
     let answers = batch(world, &statements).await.map_err(|error| unavailable(&error))?;
@@ -221,7 +221,10 @@ pub async fn change_endpoint<W: Database + Clock>(
         EndpointChange::Resume => ("active", None),
         EndpointChange::Delete => ("deleted", None),
     };
-    let statements = vec![sql!("set_endpoint_state", tenant, id, state, reason), secrets::forgetting((tenant, id))];
+    let statements = vec![
+        sql!("set_endpoint_state", tenant, id, state, reason),
+        secrets::forgetting(Owner { tenant, endpoint: id }),
+    ];
     let answers = batch(world, &statements).await.map_err(|error| unavailable(&error))?;
     if answers.first().is_none_or(Vec::is_empty) { Err(Problem::NotFound) } else { Ok(()) }
 }
@@ -236,7 +239,7 @@ pub async fn read_secrets<W: Database + Clock>(
     tenant: &str,
     id: &str,
 ) -> Result<Value, Problem> {
-    let owner = (tenant, id);
+    let owner = Owner { tenant, endpoint: id };
     let making = secrets::make_one(world, settings, owner);
     let statements = vec![making, read_statement(tenant, id), secrets::reading(owner)];
     let answers = batch(world, &statements).await.map_err(|error| unavailable(&error))?;
@@ -246,22 +249,23 @@ pub async fn read_secrets<W: Database + Clock>(
 
 fn secrets_json(settings: &Settings, row: &EndpointRow, stored: Option<&Rows>) -> Result<Value, Problem> {
     let stored: Vec<SealedSecret> = rows_as(stored.unwrap_or(&Vec::new())).map_err(|error| unavailable(&error))?;
-    let (owner, generation) = ((row.tenant.as_str(), row.id.as_str()), (row.generation, row.rotated_at));
-    shown(settings, owner, &stored, generation, row.now)
+    let owner = Owner { tenant: &row.tenant, endpoint: &row.id };
+    let current = SecretGeneration { number: row.generation, rotated_at: row.rotated_at };
+    shown(settings, owner, &stored, current, row.now)
 }
 
 fn shown(
     settings: &Settings,
-    owner: (&str, &str),
+    owner: Owner<'_>,
     stored: &[SealedSecret],
-    generation: (u32, Option<i64>),
+    current: SecretGeneration,
     now_ms: i64,
 ) -> Result<Value, Problem> {
     // Whoever asks has tried to make it first, and a store of the deployment's epoch would have it.
-    if !stored.iter().any(|(known, _)| *known == generation.0) {
+    if !stored.iter().any(|stored| stored.generation == current.number) {
         return Err(Problem::Restoring);
     }
-    let secrets = signing_now(&settings.keys, owner, stored, generation, now_ms);
+    let secrets = signing_now(&settings.keys, owner, stored, current, now_ms);
     let texts: Vec<_> = secrets.unwrap_or_default().iter().map(SigningSecret::to_whsec).collect();
     if texts.is_empty() {
         tracing::error!("a signing secret does not open: is the MASTER_KEY that sealed it missing?");
@@ -279,12 +283,12 @@ pub async fn read_tenant_secret<W: Database + Clock>(
     settings: &Settings,
     tenant: &str,
 ) -> Result<Value, Problem> {
-    let owner = (tenant, "");
+    let owner = Owner { tenant, endpoint: "" };
     let statements = vec![secrets::make_one(world, settings, owner), secrets::reading(owner)];
     let answers = batch(world, &statements).await.map_err(|error| unavailable(&error))?;
     let stored: Vec<SealedSecret> =
         rows_as(answers.last().unwrap_or(&Vec::new())).map_err(|error| unavailable(&error))?;
-    shown(settings, owner, &stored, (1, None), 0)
+    shown(settings, owner, &stored, SecretGeneration::FIRST, 0)
 }
 
 /// Gives an endpoint a new secret; the one before it signs too for a day. Answers both.
@@ -300,7 +304,7 @@ pub async fn rotate_secret<W: Database + Clock>(
     id: &str,
 ) -> Result<Value, Problem> {
     let seen = read_endpoint(world, tenant, id).await?;
-    let owner = (tenant, id);
+    let owner = Owner { tenant, endpoint: id };
     let statements = vec![
         sql!("rotate_secret", tenant, id, i64::from(seen.generation)),
         secrets::make_one(world, settings, owner),

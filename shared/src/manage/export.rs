@@ -120,7 +120,8 @@ impl TenantExport {
         tenant: String,
         caller: Caller,
         scope: Scope,
-        (plan, has_indexes): (Plan, bool),
+        plan: Plan,
+        has_indexes: bool,
         from: Option<Position>,
     ) -> TenantExport {
         let (part, after) = from.unwrap_or_default();

@@ -41,6 +41,17 @@ pub struct LogEntry {
     pub version: Option<String>,
 }
 
+/// What an attempt was like beside its outcome.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Measured {
+    /// From the first byte sent to the last byte read, in ms.
+    pub duration_ms: i64,
+    /// The status of the response, if there was one.
+    pub status: Option<u16>,
+    /// The version of the consumer that ran it.
+    pub version: String,
+}
+
 /// How an attempt ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]

@@ -7,7 +7,6 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::{Duration, UNIX_EPOCH};
 
-use backon::BackoffBuilder;
 use serde::{Deserialize, Serialize};
 
 use crate::limits::RETRY_AFTER_MS_MAX;
@@ -110,57 +109,10 @@ fn mix(input: u64) -> u64 {
     bits ^ (bits >> 31)
 }
 
-/// A schedule as a builder of backon's, for its retry loops and for whoever wants the delays as an iterator.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NamedBackoff {
-    /// Which delays.
-    pub schedule: Schedule,
-    /// Where the jitter comes from; the same seed gives the same delays.
-    pub seed: u64,
-    /// How often the last delay comes again after the schedule's end.
-    repeats: u32,
-}
-
-impl NamedBackoff {
-    /// The schedule's own delays, one fewer than its attempts.
-    pub fn new(schedule: Schedule, seed: u64) -> Self {
-        Self { schedule, seed, repeats: 0 }
-    }
-
-    /// The last delay comes `times` more, for a job with more attempts than its schedule.
-    #[must_use]
-    pub fn repeat_last(self, times: u32) -> Self {
-        Self { repeats: times, ..self }
-    }
-}
-
-impl BackoffBuilder for NamedBackoff {
-    type Backoff = NamedDelays;
-
-    fn build(self) -> NamedDelays {
-        let delays = self.schedule.max_attempts() - 1;
-        NamedDelays { backoff: self, failures: 0, delays: delays.saturating_add(self.repeats) }
-    }
-}
-
-/// The delays of a [`NamedBackoff`]: after the first failure, the second, and so on.
-#[derive(Debug, Clone)]
-pub struct NamedDelays {
-    backoff: NamedBackoff,
-    failures: u32,
-    delays: u32,
-}
-
-impl Iterator for NamedDelays {
-    type Item = Duration;
-
-    fn next(&mut self) -> Option<Duration> {
-        if self.failures == self.delays {
-            return None;
-        }
-        self.failures += 1;
-        Some(delay_after(self.backoff.schedule, self.failures, self.backoff.seed))
-    }
+/// How long an attempt waits that spends no failure: `first_seconds` after the first attempt, doubled after each further one,
+/// `doublings_max` times at most.
+pub(crate) fn doubled_wait(attempt: u32, first_seconds: u64, doublings_max: u32) -> Duration {
+    Duration::from_secs(first_seconds << attempt.saturating_sub(1).min(doublings_max))
 }
 
 /// Reads a Retry-After header (RFC 9110 10.2.3): seconds, or one of the three forms of an HTTP date. A fraction of a second is
@@ -247,9 +199,13 @@ mod tests {
         for schedule in Schedule::ALL {
             let attempts = usize::try_from(schedule.max_attempts()).unwrap();
             assert_eq!(attempts, schedule.delays_seconds().len() + 1);
-            assert_eq!(NamedBackoff::new(schedule, 1).build().count() + 1, attempts);
-            assert_eq!(NamedBackoff::new(schedule, 1).repeat_last(4).build().count(), attempts + 3);
         }
+    }
+
+    #[test]
+    fn a_wait_is_doubled_with_each_attempt_up_to_the_longest() {
+        let waits = [0, 1, 2, 3, 7, 8, u32::MAX].map(|attempt| doubled_wait(attempt, 10, 6).as_secs());
+        assert_eq!(waits, [10, 10, 20, 40, 640, 640, 640]);
     }
 
     #[test]
@@ -268,7 +224,7 @@ mod tests {
 
     #[test]
     fn neighbouring_seeds_and_failures_have_unrelated_jitter() {
-        let of_one_seed = NamedBackoff::new(Schedule::WebhookStandard, 7).repeat_last(91).build().skip(8);
+        let of_one_seed = (9..=100).map(|failures| delay_after(Schedule::WebhookStandard, failures, 7));
         let of_one_failure = (0..92).map(|seed| delay_after(Schedule::WebhookStandard, 9, seed));
         for delays in [of_one_seed.collect::<Vec<_>>(), of_one_failure.collect()] {
             let distinct: std::collections::BTreeSet<&Duration> = delays.iter().collect();
@@ -346,16 +302,6 @@ mod tests {
             let middle = delays.get(position).copied().unwrap_or(ONCE_REPEATED_SECONDS) * 1_000;
             let delay = u64::try_from(delay_after(schedule, failures, seed).as_millis()).unwrap();
             prop_assert!((middle * 4 / 5..=middle * 6 / 5).contains(&delay), "{delay} for {middle}");
-        }
-
-        #[test]
-        fn the_iterator_says_what_the_function_says(
-            schedule in any_schedule(), seed in any::<u64>(), repeats in 0_u32..50,
-        ) {
-            let backoff = NamedBackoff::new(schedule, seed).repeat_last(repeats);
-            for (delay, failures) in backoff.build().zip(1..) {
-                prop_assert_eq!(delay, delay_after(schedule, failures, seed));
-            }
         }
 
         /// The oracle writes the date; whatever it means, we wait until then and not beyond the bounds.

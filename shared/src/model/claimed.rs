@@ -2,17 +2,16 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
-use std::time::Duration;
 
 use serde::Deserialize;
 
 use crate::limits::{PAYLOAD_WAIT_DOUBLINGS, PAYLOAD_WAIT_SECONDS};
-use crate::model::backoff::Schedule;
+use crate::model::backoff::{Schedule, doubled_wait};
 use crate::model::endpoint::{EndpointState, EvidencePolicy};
-use crate::model::job::JobRef;
+use crate::model::job::{AttemptRef, JobRef};
 use crate::model::outcome::{ErrorClass, Outcome, RetryAfter};
 use crate::security::redact::Redaction;
-use crate::security::signing::SealedSecret;
+use crate::security::signing::{SealedSecret, SecretGeneration};
 
 /// A job under our lease, with all that its attempt needs.
 #[derive(Debug, Deserialize)]
@@ -75,15 +74,23 @@ impl Claimed {
         JobRef { tenant: self.tenant.clone(), id: self.id.clone() }
     }
 
-    /// The generation of the secret that signs, and when it last changed. A tenant's default has one.
-    pub fn generation(&self) -> (u32, Option<i64>) {
-        self.endpoint.as_ref().map_or((1, None), |endpoint| (endpoint.generation, endpoint.rotated_at))
+    /// The generation of the secret that signs. A tenant's default has one.
+    pub fn generation(&self) -> SecretGeneration {
+        self.endpoint.as_ref().map_or(SecretGeneration::FIRST, |endpoint| SecretGeneration {
+            number: endpoint.generation,
+            rotated_at: endpoint.rotated_at,
+        })
     }
 
     /// Whether the claim read the secret that signs it. If not, nobody has made one yet, or the database failed.
     pub(crate) fn has_secret(&self) -> bool {
-        let (current, _) = self.generation();
-        self.secrets.iter().any(|(generation, _)| *generation == current)
+        let current = self.generation().number;
+        self.secrets.iter().any(|stored| stored.generation == current)
+    }
+
+    /// How statements name this attempt.
+    pub fn attempt(&self) -> AttemptRef {
+        AttemptRef { job: self.job(), number: self.attempt }
     }
 
     /// The `webhook-id`, the same over all retries and replays.
@@ -94,8 +101,8 @@ impl Claimed {
     /// The outcome of an attempt that a store failed: the job waits, twice as long each time, and spends no failure. `message` is
     /// one line, fit to be shown.
     pub(crate) fn store_failed(&self, message: &str) -> Outcome {
-        let doublings = self.attempt.saturating_sub(1).min(PAYLOAD_WAIT_DOUBLINGS);
-        let wait = RetryAfter::Deferral(Duration::from_secs(PAYLOAD_WAIT_SECONDS << doublings));
-        Outcome::Failed { class: ErrorClass::Internal, message: message.to_owned(), retry_after: Some(wait) }
+        let wait = doubled_wait(self.attempt, PAYLOAD_WAIT_SECONDS, PAYLOAD_WAIT_DOUBLINGS);
+        let retry_after = Some(RetryAfter::Deferral(wait));
+        Outcome::Failed { class: ErrorClass::Internal, message: message.to_owned(), retry_after }
     }
 }

@@ -55,6 +55,13 @@ pub struct JobRef {
     pub id: String,
 }
 
+impl JobRef {
+    /// How statements name one of its attempts.
+    pub fn attempt(&self, number: u32) -> AttemptRef {
+        AttemptRef { job: self.clone(), number }
+    }
+}
+
 impl From<(String, String)> for JobRef {
     fn from((tenant, id): (String, String)) -> Self {
         JobRef { tenant, id }
@@ -64,6 +71,22 @@ impl From<(String, String)> for JobRef {
 impl From<JobRef> for (String, String) {
     fn from(job: JobRef) -> Self {
         (job.tenant, job.id)
+    }
+}
+
+/// One attempt of a job, as statements name it; `["tenant","id",number]` in JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(into = "(String, String, u32)")]
+pub struct AttemptRef {
+    /// Whose attempt.
+    pub job: JobRef,
+    /// Its number, from 1.
+    pub number: u32,
+}
+
+impl From<AttemptRef> for (String, String, u32) {
+    fn from(attempt: AttemptRef) -> Self {
+        (attempt.job.tenant, attempt.job.id, attempt.number)
     }
 }
 

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::limits::HOPS_MAX;
 use crate::model::claimed::Claimed;
-use crate::security::key::{is_hex, to_hex};
+use crate::security::hex;
 use crate::wire::problem::Problem;
 
 /// W3C Trace Context, in requests to us and in ours.
@@ -80,10 +80,11 @@ pub(crate) fn read_traceparent(text: &str) -> Option<String> {
     };
     let is_some = |part: &str| part.bytes().any(|byte| byte != b'0');
     let is_known =
-        is_hex(version, 2) && version != "ff" && (more.is_empty() || version != "00" && more.starts_with('-'));
-    let is_read = is_known && (is_hex(trace, 32) && is_some(trace)) && (is_hex(parent, 16) && is_some(parent));
-    let flags = u8::from_str_radix(flags, 16).ok().filter(|_| is_read && is_hex(flags, 2))?;
-    Some(format!("00-{trace}-{parent}-{:02x}", flags & FLAGS_KNOWN))
+        hex::is_lower(version, 2) && version != "ff" && (more.is_empty() || version != "00" && more.starts_with('-'));
+    let is_read =
+        is_known && (hex::is_lower(trace, 32) && is_some(trace)) && (hex::is_lower(parent, 16) && is_some(parent));
+    let flags = u8::from_str_radix(flags, 16).ok().filter(|_| is_read && hex::is_lower(flags, 2))?;
+    Some(format!("00-{trace}-{parent}-{}", hex::encode(&[flags & FLAGS_KNOWN])))
 }
 
 /// Reads a tracestate; `None` if it is malformed, names a key twice or has too many members: then all of it is left out.
@@ -121,7 +122,7 @@ pub(crate) fn trace(job: &Claimed) -> Vec<(String, String)> {
     let Some(of_job) = job.traceparent.as_deref().and_then(read_traceparent) else { return Vec::new() };
     let (Some(trace), Some(flags)) = (of_job.get(..36), of_job.get(52..)) else { return Vec::new() };
     let digest = Sha256::digest(format!("{}/{}", job.id, job.attempt));
-    let parent = to_hex(&digest[..8]);
+    let parent = hex::encode(&digest[..8]);
     let traceparent = (TRACEPARENT.to_owned(), format!("{trace}{parent}{flags}"));
     let tracestate = job.tracestate.clone().map(|tracestate| (TRACESTATE.to_owned(), tracestate));
     [traceparent].into_iter().chain(tracestate).collect()

@@ -1,12 +1,14 @@
 //! One attempt: the request is made, sent and judged, and its evidence is written down in memory. No store is written to;
 //! a large payload is read.
 
+use std::ops::Range;
 use std::rc::Rc;
 
 use crate::embed::ask::Call;
 use crate::index::shared::Shared;
 use crate::kinds;
 use crate::kinds::Kind;
+use crate::model::attempt::Measured;
 use crate::model::backoff::fold;
 use crate::model::claimed::Claimed;
 use crate::model::endpoint::EvidencePolicy;
@@ -37,7 +39,7 @@ pub(crate) async fn run<W: World>(world: &W, settings: &Settings, shared: &Share
     let sent_at = world.now_ms();
     let (outcome, sent) = send(world, settings, shared, job).await;
     let ended_at = world.now_ms();
-    finish(settings, job, (sent_at, ended_at), outcome, &sent, fold(world.random()))
+    finish(settings, job, sent_at..ended_at, outcome, &sent, fold(world.random()))
 }
 
 /// What left in one attempt.
@@ -102,11 +104,12 @@ async fn send<W: World>(world: &W, settings: &Settings, shared: &Shared, job: &C
 fn finish(
     settings: &Settings,
     job: &Claimed,
-    (sent_at, ended_at): (i64, i64),
+    during: Range<i64>,
     outcome: Outcome,
     sent: &Sent,
     seed: u64,
 ) -> Finished {
+    let Range { start: sent_at, end: ended_at } = during;
     let duration_ms = (ended_at - sent_at).max(0);
     let endpoint = job.endpoint.as_ref();
     let decision = decide(
@@ -148,10 +151,10 @@ fn finish(
         };
         record(&head, &calls, error.as_ref())
     });
-    let entry = (duration_ms, sent.status(&outcome), settings.version.clone());
+    let measured = Measured { duration_ms, status: sent.status(&outcome), version: settings.version.clone() };
     let place = Place { endpoint: job.endpoint_id.clone(), lane: Lane::of(&job.kind), grouped: job.group.is_some() };
     let usage = sent.usage();
-    let settlement = Settlement { usage, ..Settlement::new((job.job(), job.attempt), place, outcome, decision, entry) };
+    let settlement = Settlement { usage, ..Settlement::new(job.attempt(), place, outcome, decision, measured) };
     Finished { settlement, record, ended_at }
 }
 

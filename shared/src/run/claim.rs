@@ -9,9 +9,10 @@ use crate::limits::{
     CLAIM_TOLERANCE_MS, LEASE_COVERS_MS_MAX, LEASE_MS, LEASE_SLACK_MS, SENDS_MAX, TIMEOUT_SECONDS_DEFAULT,
 };
 use crate::model::claimed::Claimed;
-use crate::model::job::JobRef;
+use crate::model::job::{AttemptRef, JobRef};
 use crate::ports::{Clock, Database, DatabaseError, Statement};
 use crate::settings::Settings;
+use crate::store::secrets::Owner;
 use crate::store::{batch, json_param, rows_as, secrets, sql};
 
 /// Claims those of `jobs` that may run now: suspects only, or all others.
@@ -53,7 +54,7 @@ async fn with_secrets<W: Database + Clock>(
     reading: Statement,
 ) -> Result<Vec<Claimed>, DatabaseError> {
     let lacking = claimed.iter().filter(|job| is_signed(&job.kind) && !job.has_secret());
-    let owners: BTreeSet<_> = lacking.map(|job| (job.tenant.as_str(), job.endpoint_id.as_str())).collect();
+    let owners: BTreeSet<_> = lacking.map(|job| Owner { tenant: &job.tenant, endpoint: &job.endpoint_id }).collect();
     if owners.is_empty() {
         return Ok(claimed);
     }
@@ -82,7 +83,7 @@ pub async fn find_suspects<W: Database + Clock>(world: &W, jobs: &[JobRef]) -> R
 pub async fn heartbeat<W: Database + Clock>(
     world: &W,
     token: &str,
-    attempts: &[(String, String, u32)],
+    attempts: &[AttemptRef],
 ) -> Result<Vec<JobRef>, DatabaseError> {
     let answers = batch(world, &[sql!("heartbeat", json_param(&attempts), token, LEASE_MS)]).await?;
     rows_as(answers.first().unwrap_or(&Vec::new()))
@@ -95,7 +96,7 @@ pub async fn heartbeat<W: Database + Clock>(
 pub async fn hand_back<W: Database + Clock>(
     world: &W,
     token: &str,
-    attempts: &[(String, String, u32)],
+    attempts: &[AttemptRef],
 ) -> Result<(), DatabaseError> {
     batch(world, &[sql!("hand_back", json_param(&attempts), token)]).await.map(|_| ())
 }

@@ -14,10 +14,10 @@ use crate::kinds::Kind;
 use crate::limits::{
     COMPLETION_GRACE_MS, COMPLETION_TRIES, CRASH_SEEN_MS_MAX, MESSAGE_CHARS_MAX, RESULT_BYTES_MAX, RETRY_AFTER_MS_MAX,
 };
-use crate::model::attempt::{EndedBy, LogEntry};
+use crate::model::attempt::{EndedBy, LogEntry, Measured};
 use crate::model::backoff::{Schedule, fold};
 use crate::model::hint::Hint;
-use crate::model::job::{JobRef, JobRow};
+use crate::model::job::{AttemptRef, JobRef, JobRow};
 use crate::model::outcome::{ErrorClass, Outcome, RetryAfter};
 use crate::model::result::{JobResult, ResultError};
 use crate::model::state::{Situation, State, decide};
@@ -172,11 +172,12 @@ impl Running {
             },
         );
         let job = JobRef { tenant: self.tenant.clone(), id: self.id.clone() };
+        let attempt = AttemptRef { job, number: self.attempt };
         let place =
             Place { endpoint: self.endpoint.clone(), lane: Lane::of(&self.kind), grouped: self.group.is_some() };
         let duration_ms = self.started_at.map_or(0, |started_at| (self.now - started_at).max(0));
-        let entry = (duration_ms, None, settings.version.clone());
-        Settlement::new((job, self.attempt), place, outcome, decision, entry)
+        let measured = Measured { duration_ms, status: None, version: settings.version.clone() };
+        Settlement::new(attempt, place, outcome, decision, measured)
     }
 
     fn token(&self) -> &str {

@@ -7,10 +7,11 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::embed::ask::{Call, Embedded, Told};
+use crate::embed::pool::Wanted;
 use crate::embed::refusals::{all_refused, named};
-use crate::embed::vectors::{Wanted, calls_in, tokens_of, vectors_of, waiting};
+use crate::embed::vectors::{calls_in, tokens_of, vectors_of, waiting};
 use crate::index::apply::Apply;
-use crate::index::bring::bring;
+use crate::index::bring::{Named, bring};
 use crate::index::shared::Shared;
 use crate::kinds::embed::{Embed, Output};
 use crate::model::claimed::Claimed;
@@ -36,7 +37,7 @@ pub(crate) async fn run<W: World>(
     let Ok(Embed { provider, model, inputs, output }) = serde_json::from_slice(payload) else { return unreadable() };
     if let Output::Index(index) = output {
         let texts = inputs.into_iter().map(|input| (input.id, input.text)).collect();
-        let named = (provider.as_deref(), model.as_deref());
+        let named = Named { provider: provider.as_deref(), model: model.as_deref() };
         return bring(&Apply { world, settings, shared, job }, &index, named, texts).await;
     }
     let (Some(provider), Some(model)) = (provider, model) else { return unreadable() };

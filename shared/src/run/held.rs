@@ -38,11 +38,6 @@ impl Held {
         }
     }
 
-    /// How statements name this attempt.
-    pub(crate) fn attempt(&self) -> (String, String, u32) {
-        (self.job.tenant.clone(), self.job.id.clone(), self.job.attempt)
-    }
-
     /// Whether a connection is free beside the jobs that run; those that share their calls have one together.
     pub(crate) fn has_connection_beside(&self, running: &[Held]) -> bool {
         let sharing = running.iter().filter(|other| other.shares_calls).count();

@@ -250,7 +250,7 @@ impl<'a, W: World> Invocation<'a, W> {
         self.handed_back.extend(short.iter().map(|held| held.job.job()));
         self.handed_back_at = Some(self.world.now_ms());
         self.claims -= short.len();
-        let attempts: Vec<_> = short.iter().map(Held::attempt).collect();
+        let attempts: Vec<_> = short.iter().map(|held| held.job.attempt()).collect();
         let (world, token) = (self.world, self.token.clone());
         self.events.push(Box::pin(async move {
             // Safe to repeat: guarded by token and attempt; if it fails, the leases end.
@@ -328,7 +328,8 @@ impl<'a, W: World> Invocation<'a, W> {
         }
         self.beat_at = now + HEARTBEAT_MS;
         let is_slow = |held: &&Held| held.job.lease.get() - now <= LEASE_MS - HEARTBEAT_MS;
-        let attempts: Vec<_> = self.running.iter().chain(&self.unsettled).filter(is_slow).map(Held::attempt).collect();
+        let attempts: Vec<_> =
+            self.running.iter().chain(&self.unsettled).filter(is_slow).map(|held| held.job.attempt()).collect();
         if attempts.is_empty() {
             return;
         }

@@ -8,9 +8,9 @@ use serde_json::value::RawValue;
 
 use crate::limits::DAMPING_MS;
 use crate::limits::plan::Plan;
-use crate::model::attempt::{AttemptState, EndedBy, EvidenceRef};
+use crate::model::attempt::{AttemptState, EndedBy, EvidenceRef, Measured};
 use crate::model::hint::{Hint, delay_seconds};
-use crate::model::job::JobRef;
+use crate::model::job::{AttemptRef, JobRef};
 use crate::model::outcome::{ErrorClass, JobError, Outcome};
 use crate::model::result::ResultError;
 use crate::model::state::{DeadReason, Decision, State};
@@ -101,14 +101,14 @@ pub struct Place {
 impl Settlement {
     /// The settlement of an attempt's outcome and the decision on it.
     pub fn new(
-        job: (JobRef, u32),
+        attempt: AttemptRef,
         Place { endpoint, lane, grouped }: Place,
         outcome: Outcome,
         decision: Decision,
-        entry: (i64, Option<u16>, String),
+        measured: Measured,
     ) -> Settlement {
-        let (JobRef { tenant, id }, attempt) = job;
-        let (duration_ms, status, version) = entry;
+        let AttemptRef { job: JobRef { tenant, id }, number: attempt } = attempt;
+        let Measured { duration_ms, status, version } = measured;
         let error = outcome.error();
         let (result, result_error) = match outcome {
             Outcome::Succeeded { result } => result.into_columns(),

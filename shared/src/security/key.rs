@@ -4,13 +4,14 @@
 //! the 10 ms of CPU that a request has on the free plan.
 
 use std::fmt;
-use std::fmt::Write as _;
 use std::str::FromStr;
 
 use crc::{CRC_32_ISO_HDLC, Crc, NoTable};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
+
+use crate::security::hex;
 
 /// What every token begins with, so that secret scanners recognise it.
 const PREFIX: &str = "ls";
@@ -39,7 +40,7 @@ impl fmt::Debug for Token {
 impl Token {
     /// What is stored: the hexadecimal SHA-256 of the whole token.
     pub fn hash(&self) -> String {
-        to_hex(&self.hash)
+        hex::encode(&self.hash)
     }
 
     /// Whether the stored hash is this token's, in a time that does not depend on where they differ.
@@ -50,8 +51,8 @@ impl Token {
 
 /// Makes a key of random bytes and returns its id and its token. The token is shown once and never stored.
 pub fn mint(random_id: [u8; 8], random_secret: [u8; 32]) -> (String, String) {
-    let id = to_hex(&random_id);
-    let body = format!("{PREFIX}_{id}_{}", to_hex(&random_secret));
+    let id = hex::encode(&random_id);
+    let body = format!("{PREFIX}_{id}_{}", hex::encode(&random_secret));
     let token = format!("{body}_{}", checksum(&body));
     (id, token)
 }
@@ -63,9 +64,9 @@ pub fn parse(token: &str) -> Option<Token> {
     let (prefix, id, secret) = (parts.next()?, parts.next()?, parts.next()?);
     let well_formed = parts.next().is_none()
         && prefix == PREFIX
-        && is_hex(id, ID_DIGITS)
-        && is_hex(secret, SECRET_DIGITS)
-        && is_hex(sum, CHECKSUM_DIGITS)
+        && hex::is_lower(id, ID_DIGITS)
+        && hex::is_lower(secret, SECRET_DIGITS)
+        && hex::is_lower(sum, CHECKSUM_DIGITS)
         && checksum(body) == sum;
     well_formed.then(|| Token { id: id.to_owned(), hash: Sha256::digest(token).into() })
 }
@@ -78,20 +79,7 @@ pub fn same_secret(a: &str, b: &str) -> bool {
 
 /// CRC-32 (IEEE) as eight digits, without a table: one of 16 KB would be as much of the bundle, for 84 bytes to check.
 fn checksum(body: &str) -> String {
-    format!("{:08x}", Crc::<u32, NoTable>::new(&CRC_32_ISO_HDLC).checksum(body.as_bytes()))
-}
-
-/// Whether this is so many hexadecimal digits in lower case.
-pub(crate) fn is_hex(text: &str, digits: usize) -> bool {
-    text.len() == digits && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-}
-
-pub(crate) fn to_hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    hex::encode(&Crc::<u32, NoTable>::new(&CRC_32_ISO_HDLC).checksum(body.as_bytes()).to_be_bytes())
 }
 
 /// What a key may do.

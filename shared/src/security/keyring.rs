@@ -7,7 +7,7 @@ use std::fmt;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use crate::security::key::to_hex;
+use crate::security::hex;
 use crate::security::signing::{MasterKey, hmac_sha256};
 
 /// Hexadecimal digits of a key's id. Two keys of one deployment have the same id once in 2^32.
@@ -24,7 +24,7 @@ impl Key {
     /// The id is derived, so it says nothing about the key.
     fn new(master: MasterKey) -> Key {
         let derived = master.derive("key id", &[]);
-        Key { id: to_hex(&derived[..KEY_ID_DIGITS / 2]), master }
+        Key { id: hex::encode(&derived[..KEY_ID_DIGITS / 2]), master }
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod cursor;
 pub mod destination;
 pub mod entropy;
+pub mod hex;
 pub mod key;
 pub mod keyring;
 pub mod redact;

@@ -80,6 +80,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::security::hex;
 
     fn master(digits: &str) -> MasterKey {
         MasterKey::parse(&digits.repeat(64 / digits.len())).unwrap()
@@ -93,8 +94,8 @@ mod tests {
         SealedFor { purpose, tenant, context }
     }
 
-    fn bytes(hex: &str) -> Vec<u8> {
-        (0..hex.len() / 2).map(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).unwrap()).collect()
+    fn bytes(digits: &str) -> Vec<u8> {
+        hex::decode(digits).unwrap()
     }
 
     /// Test case 16 of the paper that introduced GCM, which NIST took over.

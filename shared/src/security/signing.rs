@@ -5,25 +5,19 @@
 
 use std::fmt;
 
-use base64::engine::DecodePaddingMode;
-use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
-use base64::{Engine, alphabet};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit, Mac};
+use serde::Deserialize;
 use sha2::Sha256;
+
+use crate::security::hex;
 
 /// Bytes of the master key, of everything derived from it, and of a new signing secret.
 const KEY_BYTES: usize = 32;
-/// Bytes of a signing secret (Standard Webhooks: 24 to 64).
-const SECRET_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 /// What a symmetric signing secret's text begins with.
 const SECRET_PREFIX: &str = "whsec_";
-
-/// Secrets are copied by hand, and some tools drop the padding.
-const STANDARD_ANY_PADDING: GeneralPurpose = GeneralPurpose::new(
-    &alphabet::STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
 
 /// The installation's one secret, from which all keys are derived.
 #[derive(Clone)]
@@ -35,7 +29,7 @@ impl MasterKey {
     /// # Errors
     /// A text for the operator that does not repeat the key.
     pub fn parse(text: &str) -> Result<MasterKey, String> {
-        decode_hex(text).map(MasterKey).ok_or_else(|| {
+        hex::decode(text).and_then(|key| key.try_into().ok()).map(MasterKey).ok_or_else(|| {
             "the master key must be 64 hexadecimal digits, for example from `openssl rand -hex 32`".to_owned()
         })
     }
@@ -66,26 +60,6 @@ impl fmt::Debug for MasterKey {
     }
 }
 
-fn decode_hex(text: &str) -> Option<[u8; KEY_BYTES]> {
-    let digits = text.as_bytes();
-    if digits.len() != 2 * KEY_BYTES {
-        return None;
-    }
-    let mut key = [0; KEY_BYTES];
-    for (byte, pair) in key.iter_mut().zip(digits.chunks_exact(2)) {
-        for digit in pair {
-            let value = char::from(*digit).to_digit(16)?;
-            *byte = (*byte << 4) | u8::try_from(value).ok()?;
-        }
-    }
-    Some(key)
-}
-
-/// A text that is not a signing secret; the text is not repeated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a signing secret is `whsec_` and the base64 of 24 to 64 bytes")]
-pub struct SecretError;
-
 /// A symmetric signing secret of one endpoint, or a tenant's default one.
 #[derive(Clone)]
 pub struct SigningSecret(Vec<u8>);
@@ -97,19 +71,6 @@ impl fmt::Debug for SigningSecret {
 }
 
 impl SigningSecret {
-    /// Reads `whsec_` and base64, padded or not.
-    ///
-    /// # Errors
-    /// [`SecretError`] for another prefix, for what is not base64, and for fewer than 24 or more than 64 bytes.
-    pub fn from_whsec(text: &str) -> Result<SigningSecret, SecretError> {
-        let encoded = text.strip_prefix(SECRET_PREFIX).ok_or(SecretError)?;
-        let bytes = STANDARD_ANY_PADDING.decode(encoded).map_err(|_| SecretError)?;
-        if !SECRET_BYTES.contains(&bytes.len()) {
-            return Err(SecretError);
-        }
-        Ok(SigningSecret(bytes))
-    }
-
     /// A secret of random bytes.
     pub fn of_random(bytes: [u8; KEY_BYTES]) -> SigningSecret {
         SigningSecret(bytes.to_vec())
@@ -154,8 +115,28 @@ pub fn signature_headers(
     ]
 }
 
-/// A stored secret: its generation, and its bytes sealed.
-pub type SealedSecret = (u32, String);
+/// A stored secret. Statements answer it as `[generation, sealed]`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct SealedSecret {
+    /// The number of its generation, from 1.
+    pub generation: u32,
+    /// Its bytes, sealed.
+    pub sealed: String,
+}
+
+/// The generation of the secret that signs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SecretGeneration {
+    /// Its number, from 1.
+    pub number: u32,
+    /// When the secret was last rotated.
+    pub rotated_at: Option<i64>,
+}
+
+impl SecretGeneration {
+    /// The only generation of a tenant's default secret.
+    pub const FIRST: SecretGeneration = SecretGeneration { number: 1, rotated_at: None };
+}
 
 #[cfg(test)]
 mod tests {
@@ -172,7 +153,9 @@ mod tests {
 
     #[test]
     fn the_known_answer_of_standard_webhooks() {
-        let secret = SigningSecret::from_whsec("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
+        let text = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+        let secret = SigningSecret(STANDARD.decode(&text[SECRET_PREFIX.len()..]).unwrap());
+        assert_eq!(secret.to_whsec(), text);
         let signature = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=";
         assert_eq!(secret.sign(ID, 1_614_265_330, BODY), signature);
         let [id, timestamp, signatures] = signature_headers(&[secret], ID, 1_614_265_330, BODY);
@@ -207,20 +190,10 @@ mod tests {
     }
 
     #[test]
-    fn keys_and_secrets_of_another_shape_are_refused_without_repeating_them() {
+    fn a_master_key_of_another_shape_is_refused_without_repeating_it() {
         for text in ["", "0", &"0".repeat(63), &"0".repeat(65), &"g".repeat(64), &"\u{e9}".repeat(32)] {
             let message = MasterKey::parse(text).unwrap_err();
             assert!(text.len() < 2 || !message.contains(text), "{message}");
-        }
-        let read = |text: &str| SigningSecret::from_whsec(text).map(|secret| secret.to_whsec());
-        let encoded = |bytes: usize| format!("whsec_{}", STANDARD.encode(vec![7; bytes]));
-        for wrong in [&encoded(23), &encoded(65), "whsec_", "whsec_!!!!", &encoded(32)[6..], "whsk_AAAA"] {
-            assert_eq!(read(wrong), Err(SecretError), "{wrong}");
-        }
-        for length in [24, 32, 64] {
-            let padded = encoded(length);
-            assert_eq!(read(padded.trim_end_matches('=')), read(&padded));
-            assert_eq!(read(&padded), Ok(padded));
         }
     }
 

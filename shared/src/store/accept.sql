@@ -1,6 +1,7 @@
 -- The jobs become durable. ?1 is the list of new jobs, ?3 how far in ms the clock that minted the ids may be off.
 -- A known key, a job that is refused if it is new, an unknown endpoint, a skewed id, a full store or a quota that is reached inserts
 -- nothing; the statement after it tells which.
+-- include: caller.sql
 INSERT INTO jobs (tenant, id, state, run_after, look_at, created_at, scheduled_at, deadline_at, kind, endpoint,
   event_id, max_attempts, backoff, idempotency_key, key_until, digest, job_group, metadata, traceparent, tracestate, hops, payload,
   payload_bytes)

@@ -3,6 +3,7 @@
 -- before the quota: between the counts there may be less than none. The jobs are looked at only where there is a quota, because
 -- what counts them names its row. ?4 is how far an id may be off: a job whose id is of before midnight counts for the day
 -- that it comes in.
+-- include: caller.sql
 UPDATE quotas SET day = CAST(unixepoch('subsec') / 86400 AS INTEGER),
   jobs = CASE day WHEN CAST(unixepoch('subsec') / 86400 AS INTEGER) THEN quotas.jobs ELSE 0 END + ?3 * (
     SELECT count(*) FROM json_each(?1) i CROSS JOIN jobs j ON j.tenant = caller.tenant AND j.id = i.value ->> 'id'

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::limits::ID_SKEW_MS_MAX;
 use crate::model::job::JobRef;
 use crate::ports::{Clock, Database, DatabaseError, Param, Rows, Statement};
-use crate::store::{batch, first_as, json_param, sql, sql_for_caller};
+use crate::store::{batch, first_as, json_param, sql};
 use crate::wire::time::rfc3339;
 
 /// The count before: what is there already counts no more.
@@ -83,15 +83,15 @@ pub(crate) async fn batch_counting_replay<W: Database + Clock>(
 /// As [`batch`].
 pub(crate) async fn batch_counting_accepted<W: Database + Clock>(
     world: &W,
-    (ids, grouped): (&[Value], &[Value]),
+    ids: &[Value],
+    grouped: &[Value],
     asks: &Param,
     statements: Vec<Statement>,
 ) -> Result<Vec<Rows>, DatabaseError> {
     let (ids, is_grouped, grouped) = (json_param(&ids), !grouped.is_empty(), json_param(&grouped));
     let count = |sign| {
-        let mut counts = vec![sql_for_caller!("count_quota", ids.clone(), asks.clone(), sign, ID_SKEW_MS_MAX)];
-        counts
-            .extend(is_grouped.then(|| sql_for_caller!("count_grouped_accepted", grouped.clone(), asks.clone(), sign)));
+        let mut counts = vec![sql!("count_quota", ids.clone(), asks.clone(), sign, ID_SKEW_MS_MAX)];
+        counts.extend(is_grouped.then(|| sql!("count_grouped_accepted", grouped.clone(), asks.clone(), sign)));
         counts
     };
     counted(world, count, statements).await

@@ -1,15 +1,7 @@
 -- Open dead letters, the latest death first. ?1 {"tenant","died_at","id"}: the position after which, ?2 rows.
--- Two objects in one, because a function takes 32 arguments on D1; the second has what may be null.
 SELECT json_patch(
-  json_object('tenant', tenant, 'id', id, 'state', state, 'attempt', attempt, 'failures', failures,
-    'max_attempts', max_attempts, 'kind', kind, 'endpoint', endpoint, 'created_at', created_at, 'run_after', run_after,
-    'payload_bytes', payload_bytes, 'traceparent', traceparent, 'metadata', json(metadata), 'error', json(error), 'result', json(result),
-    'log', json(log)),
-  json_object('event_id', event_id, 'idempotency_key', idempotency_key, 'deadline_at', deadline_at,
-    'finished_at', finished_at, 'group', job_group, 'schedule', schedule, 'scheduled_for', scheduled_for,
-    'cancel_requested', cancel_requested, 'result_error', result_error,
-    'dead_state', dead_state, 'dead_reason', dead_reason, 'note', note, 'look_at', look_at,
-    'completion_due_at', CASE deferred WHEN 1 THEN lease_until END, 'replay_of', replay_of, 'replayed_by', replayed_by))
+-- include: job.sql
+  , json_object('log', json(log)))
 FROM jobs INDEXED BY jobs_dead_open
 WHERE tenant = ?1 ->> 'tenant' AND dead_state = 'open'
   AND (finished_at, id) < (?1 ->> 'died_at', ?1 ->> 'id')

@@ -33,27 +33,31 @@ macro_rules! sql {
 }
 pub(crate) use sql;
 
-/// A statement that acts for a caller: the text of `caller.sql` is put before its own.
-macro_rules! sql_for_caller {
-    ($name:literal $(, $param:expr)* $(,)?) => {
-        $crate::ports::Statement {
-            name: $name,
-            sql: concat!(
-                include_str!(concat!(env!("OUT_DIR"), "/store/caller.sql")),
-                include_str!(concat!(env!("OUT_DIR"), "/store/", $name, ".sql")),
-            ),
-            params: vec![$($crate::ports::Param::from($param)),*],
-        }
-    };
-}
-pub(crate) use sql_for_caller;
-
 /// Serialises a list or an object into the one JSON parameter of a statement.
 ///
 /// Unwrap safety: our own types have string keys and no failing serialisers, so this cannot fail; `null` would make
 /// the statement touch no row.
 pub fn json_param(value: &impl serde::Serialize) -> Param {
     Param::Text(serde_json::to_string(value).unwrap_or_else(|_| "null".into()))
+}
+
+/// Serialises items into JSON arrays, each one parameter of a statement and at most `bytes` long before its closing bracket. An
+/// item that is larger by itself gets its own array.
+///
+/// Unwrap safety: as for [`json_param`]; a `null` in an array would make the statement touch no row for it.
+pub(crate) fn json_params<T: serde::Serialize>(items: impl IntoIterator<Item = T>, bytes: usize) -> Vec<Param> {
+    let mut arrays: Vec<String> = Vec::new();
+    for item in items {
+        let item = serde_json::to_string(&item).unwrap_or_else(|_| "null".into());
+        match arrays.last_mut() {
+            Some(array) if array.len() + item.len() < bytes => {
+                array.push(',');
+                array.push_str(&item);
+            }
+            _ => arrays.push(format!("[{item}")),
+        }
+    }
+    arrays.into_iter().map(|array| Param::Text(array + "]")).collect()
 }
 
 /// Reads each row as `T`.
@@ -238,6 +242,16 @@ mod tests {
         assert_eq!(first_as::<u8>(None), Ok(None));
         assert_eq!(first_as::<u8>(Some(&vec!["7".to_owned()])), Ok(Some(7)));
         assert_eq!(json_param(&["a"]), Param::Text(r#"["a"]"#.into()));
+    }
+
+    #[test]
+    fn items_go_into_as_few_parameters_as_take_them() {
+        let of = |texts: &[&str]| json_params(texts, 12);
+        let arrays = |texts: &[&str]| texts.iter().map(|text| Param::Text((*text).to_owned())).collect::<Vec<_>>();
+        assert_eq!(of(&["abc", "de", "f"]), arrays(&[r#"["abc","de"]"#, r#"["f"]"#]));
+        assert_eq!(of(&["abcd", "def"]), arrays(&[r#"["abcd"]"#, r#"["def"]"#]));
+        assert_eq!(of(&["longer than that", "a"]), arrays(&[r#"["longer than that"]"#, r#"["a"]"#]));
+        assert_eq!(of(&[]), []);
     }
 
     #[test]

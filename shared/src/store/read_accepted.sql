@@ -1,4 +1,5 @@
 -- What became of each new job: its own row, the row that had its key, or none. ?1 is the list of new jobs.
+-- include: caller.sql
 SELECT json_object('index', i.value ->> 'index', 'tenant', caller.tenant, 'minted', i.value ->> 'id',
   'id', j.id, 'digest', j.digest, 'kind', j.kind, 'event_id', j.event_id,
   'created_at', j.created_at, 'scheduled_at', j.scheduled_at, 'refused', i.value ->> 'refused_if_new' IS NOT NULL,

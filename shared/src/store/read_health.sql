@@ -3,10 +3,7 @@
 SELECT json_object('now', CAST(unixepoch('subsec') * 1000 AS INTEGER),
   'swept_at', (SELECT value FROM meta WHERE name = 'swept_at'),
   'ticked_at', (SELECT value FROM meta WHERE name = 'ticked_at'),
-  'epoch', coalesce((SELECT value FROM meta WHERE name = 'epoch'), 0),
-  'paused', coalesce((SELECT value FROM meta WHERE name = 'paused'), 0),
-  'storage_full', coalesce((SELECT value FROM meta WHERE name = 'storage_full'), 0),
-  'queue_spent_until', coalesce((SELECT value FROM meta WHERE name = 'queue_spent_until'), 0),
+-- include: switches.sql
   'rotation', json((SELECT json_object('keys', keys, 'found', found, 'left', rows_left, 'done', done_at IS NOT NULL)
     FROM rotations WHERE keys = ?1)),
   'oldest_look_at', (SELECT min(look_at) FROM jobs INDEXED BY jobs_to_look_at WHERE look_at IS NOT NULL))

@@ -11,18 +11,24 @@ use crate::limits::ROTATION_OVERLAP_MS;
 use crate::ports::{Clock, Param, Statement};
 use crate::security::keyring::Keyring;
 use crate::security::seal::{SealedFor, nonce, open, seal};
-use crate::security::signing::{SealedSecret, SigningSecret};
+use crate::security::signing::{SealedSecret, SecretGeneration, SigningSecret};
 use crate::settings::Settings;
 use crate::store::{json_param, sql};
 
 /// What signing secrets are sealed for.
 pub const PURPOSE: &str = "signing";
 
-/// Whose secret it is: a tenant's, and the endpoint's.
-pub type Owner<'a> = (&'a str, &'a str);
+/// Whose secret it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Owner<'a> {
+    /// The tenant.
+    pub tenant: &'a str,
+    /// The endpoint's name; empty for the tenant's default secret.
+    pub endpoint: &'a str,
+}
 
 /// The place that a secret is sealed for. All generations have the same: they are in rows of one endpoint.
-pub fn place((tenant, endpoint): Owner<'_>) -> SealedFor<'_> {
+pub fn place(Owner { tenant, endpoint }: Owner<'_>) -> SealedFor<'_> {
     SealedFor { purpose: PURPOSE, tenant, context: endpoint }
 }
 
@@ -33,7 +39,7 @@ pub fn place((tenant, endpoint): Owner<'_>) -> SealedFor<'_> {
 pub(crate) fn make<C: Clock>(clock: &C, settings: &Settings, owners: &BTreeSet<Owner<'_>>) -> Statement {
     let row = |owner: &Owner<'_>| {
         let sealed = seal(&settings.keys, place(*owner), nonce(clock), &random_bytes(clock));
-        json!([owner.0, owner.1, sealed])
+        json!([owner.tenant, owner.endpoint, sealed])
     };
     sql!("make_secrets", json_param(&owners.iter().map(row).collect::<Value>()), settings.epoch)
 }
@@ -44,12 +50,12 @@ pub(crate) fn make_one<C: Clock>(clock: &C, settings: &Settings, owner: Owner<'_
 }
 
 /// Reads the stored secrets of an endpoint, the newest first.
-pub(crate) fn reading((tenant, endpoint): Owner<'_>) -> Statement {
+pub(crate) fn reading(Owner { tenant, endpoint }: Owner<'_>) -> Statement {
     sql!("read_secrets", tenant, endpoint)
 }
 
 /// Deletes the secrets of an endpoint that sign no more: those before the last two, all of a deleted one.
-pub(crate) fn forgetting((tenant, endpoint): Owner<'_>) -> Statement {
+pub(crate) fn forgetting(Owner { tenant, endpoint }: Owner<'_>) -> Statement {
     sql!("forget_secrets", tenant, endpoint)
 }
 
@@ -72,16 +78,17 @@ pub fn signing_now(
     keys: &Keyring,
     owner: Owner<'_>,
     stored: &[SealedSecret],
-    (generation, rotated_at): (u32, Option<i64>),
+    current: SecretGeneration,
     now_ms: i64,
 ) -> Option<Vec<SigningSecret>> {
-    let overlaps = generation > 1 && rotated_at.is_some_and(|at| now_ms - at < ROTATION_OVERLAP_MS);
+    let SecretGeneration { number, rotated_at } = current;
+    let overlaps = number > 1 && rotated_at.is_some_and(|at| now_ms - at < ROTATION_OVERLAP_MS);
     let secret = |wanted: u32| {
-        let (_, sealed) = stored.iter().find(|(generation, _)| *generation == wanted)?;
-        Some(SigningSecret::of_random(open(keys, place(owner), sealed)?.try_into().ok()?))
+        let stored = stored.iter().find(|stored| stored.generation == wanted)?;
+        Some(SigningSecret::of_random(open(keys, place(owner), &stored.sealed)?.try_into().ok()?))
     };
-    let before = if overlaps { secret(generation - 1) } else { None };
-    Some([secret(generation)?].into_iter().chain(before).collect())
+    let before = if overlaps { secret(number - 1) } else { None };
+    Some([secret(number)?].into_iter().chain(before).collect())
 }
 
 #[cfg(test)]
@@ -93,16 +100,19 @@ mod tests {
         Keyring::of(MasterKey::parse(&digit.repeat(64)).unwrap())
     }
 
+    const ORDERS: Owner<'_> = Owner { tenant: "acme", endpoint: "orders" };
+
     fn stored(generation: u32) -> SealedSecret {
         let byte = u8::try_from(generation).unwrap();
-        (generation, seal(&keys("a"), place(("acme", "orders")), [byte; 12], &[byte; 32]))
+        SealedSecret { generation, sealed: seal(&keys("a"), place(ORDERS), [byte; 12], &[byte; 32]) }
     }
 
     #[test]
     fn two_secrets_sign_for_a_day_after_a_rotation() {
         let stored = [stored(2), stored(1)];
-        let now = |generation: (u32, Option<i64>), now| {
-            let secrets = signing_now(&keys("a"), ("acme", "orders"), &stored, generation, now)?;
+        let now = |(number, rotated_at): (u32, Option<i64>), now| {
+            let current = SecretGeneration { number, rotated_at };
+            let secrets = signing_now(&keys("a"), ORDERS, &stored, current, now)?;
             Some(secrets.iter().map(SigningSecret::to_whsec).collect::<Vec<_>>())
         };
         let whsec = |byte: u8| SigningSecret::of_random([byte; 32]).to_whsec();
@@ -110,17 +120,25 @@ mod tests {
         assert_eq!(now((2, Some(1_000)), 1_000 + ROTATION_OVERLAP_MS - 1), Some(vec![whsec(2), whsec(1)]));
         assert_eq!(now((2, Some(1_000)), 1_000 + ROTATION_OVERLAP_MS), Some(vec![whsec(2)]));
         assert_eq!(now((3, None), 0), None, "nothing is signed with another generation");
-        let alone = signing_now(&keys("a"), ("acme", "orders"), &stored[..1], (2, Some(1_000)), 1_001).unwrap();
+        let second = SecretGeneration { number: 2, rotated_at: Some(1_000) };
+        let alone = signing_now(&keys("a"), ORDERS, &stored[..1], second, 1_001).unwrap();
         assert_eq!(alone.len(), 1, "the newest signs without the one before it");
     }
 
     #[test]
+    fn a_stored_secret_is_read_as_statements_answer_it() {
+        let read: SealedSecret = serde_json::from_str(r#"[7,"sealed"]"#).unwrap();
+        assert_eq!(read, SealedSecret { generation: 7, sealed: "sealed".into() });
+    }
+
+    #[test]
     fn a_secret_opens_for_its_endpoint_and_under_its_key_alone() {
-        let signs = |keys: &Keyring, owner| signing_now(keys, owner, &[stored(1)], (1, None), 0).is_some();
-        assert!(signs(&keys("a"), ("acme", "orders")));
-        for owner in [("acme", "other"), ("other", "orders"), ("acme", "")] {
-            assert!(!signs(&keys("a"), owner), "{owner:?}");
+        let signs =
+            |keys: &Keyring, owner| signing_now(keys, owner, &[stored(1)], SecretGeneration::FIRST, 0).is_some();
+        assert!(signs(&keys("a"), ORDERS));
+        for (tenant, endpoint) in [("acme", "other"), ("other", "orders"), ("acme", "")] {
+            assert!(!signs(&keys("a"), Owner { tenant, endpoint }), "{tenant} {endpoint}");
         }
-        assert!(!signs(&keys("b"), ("acme", "orders")));
+        assert!(!signs(&keys("b"), ORDERS));
     }
 }

@@ -6,9 +6,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::limits::{INDEX_PARAMETER_BYTES, VECTORS_PER_READ};
-use crate::ports::{Clock, DatabaseError, IndexDatabase, Param};
+use crate::ports::{Clock, DatabaseError, IndexDatabase};
 use crate::store::search::{Store, index_sql};
-use crate::store::{batch, json_param, rows_as};
+use crate::store::{batch, json_param, json_params, rows_as};
 use crate::wire::idempotency::sha256;
 
 /// The name of a text among the vectors.
@@ -51,7 +51,8 @@ pub(crate) async fn known<W: IndexDatabase + Clock>(
 pub(crate) async fn read<W: IndexDatabase + Clock>(
     world: &W,
     tenant: &str,
-    (model, dimensions): (&str, usize),
+    model: &str,
+    dimensions: usize,
     hashes: &BTreeSet<&str>,
 ) -> Result<BTreeMap<String, Vec<f32>>, DatabaseError> {
     let hashes: Vec<_> = hashes.iter().collect();
@@ -77,28 +78,11 @@ pub(crate) async fn keep<W: IndexDatabase + Clock>(
     vectors: impl IntoIterator<Item = (String, &[f32])>,
 ) -> Result<(), DatabaseError> {
     let items = vectors.into_iter().map(|(hash, vector)| [hash, encode(vector)]);
-    let statements = in_parameters(items).into_iter().map(|items| index_sql!("keep_vectors", tenant, model, items));
     // Batches of their own: each fits into one call, and one that is lost costs only what it had.
-    for statement in statements {
-        batch(&Store(world), &[statement]).await?;
+    for items in json_params(items, INDEX_PARAMETER_BYTES) {
+        batch(&Store(world), &[index_sql!("keep_vectors", tenant, model, items)]).await?;
     }
     Ok(())
-}
-
-/// Items as JSON arrays that each fit into one parameter.
-pub(crate) fn in_parameters<T: serde::Serialize>(items: impl IntoIterator<Item = T>) -> Vec<Param> {
-    let mut arrays: Vec<String> = Vec::new();
-    for item in items {
-        let item = serde_json::to_string(&item).unwrap_or_else(|_| "null".into());
-        match arrays.last_mut() {
-            Some(array) if array.len() + item.len() < INDEX_PARAMETER_BYTES => {
-                array.push(',');
-                array.push_str(&item);
-            }
-            _ => arrays.push(format!("[{item}")),
-        }
-    }
-    arrays.into_iter().map(|array| Param::Text(array + "]")).collect()
 }
 
 #[cfg(test)]
@@ -114,15 +98,5 @@ mod tests {
         for text in ["", "AAAA", "not base64!"] {
             assert_eq!(decode(text, 1), None, "{text:?}");
         }
-    }
-
-    #[test]
-    fn items_go_into_as_few_parameters_as_take_them() {
-        let text = "x".repeat(INDEX_PARAMETER_BYTES / 2 - 10);
-        let arrays = in_parameters([&text, &text, &text]);
-        assert_eq!(arrays.len(), 2);
-        let Param::Text(first) = &arrays[0] else { panic!("{arrays:?}") };
-        assert_eq!(serde_json::from_str::<Vec<String>>(first).unwrap(), [text.as_str(), &text]);
-        assert!(in_parameters::<&str>([]).is_empty());
     }
 }

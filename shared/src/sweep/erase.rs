@@ -66,14 +66,14 @@ pub(crate) async fn erase<W: World>(
     let (mut erased, mut calls) = (0, plan.erase_calls);
     for _ in 0..plan.erase_pages {
         let page = visit(world, &erasure).await?;
-        let work = Work::new(&page.jobs, now, (calls, lease_calls(plan)), calls == plan.erase_calls);
+        let work = Work::new(&page.jobs, now, calls, lease_calls(plan), calls == plan.erase_calls);
         calls = calls.saturating_sub(work.calls);
         let failed = overwrite(world, &erasure.tenant, &work).await;
         let position = if work.is_cut { work.position.clone() } else { page.next.clone() };
         let ended = !work.is_cut && page.next.is_none();
         let position = position.unwrap_or_else(|| erasure.position.clone());
         let found = u8::from(!page.jobs.is_empty());
-        erased += record(world, &erasure, &work, &failed, (&position, found, ended)).await?;
+        erased += record(world, &erasure, &work, &failed, Step { position: &position, found, ended }).await?;
         (erasure.position, erasure.found) = (position, erasure.found.max(found));
         if ended || work.is_cut {
             break;
@@ -182,13 +182,24 @@ async fn rewrite<W: World>(world: &W, key: &str, change: impl FnOnce(&mut [u8]) 
     matches!(within(world, EVIDENCE_PUT_MS, world.put_tagged(key, &bytes, &tag)).await, Some(Ok(true)))
 }
 
+/// Where a round of an erasure goes on.
+#[derive(Debug, Clone, Copy)]
+struct Step<'a> {
+    /// The last job that it has dealt with.
+    position: &'a str,
+    /// 1 if this step has met a job.
+    found: u8,
+    /// Whether the round has met all jobs.
+    ended: bool,
+}
+
 /// Lets jobs leave whose evidence is overwritten, and moves on, in one batch. Answers how many left.
 async fn record<W: World>(
     world: &W,
     erasure: &Erasure,
     work: &Work,
     failed: &BTreeSet<String>,
-    (position, found, ended): (&str, u8, bool),
+    step: Step<'_>,
 ) -> Result<usize, DatabaseError> {
     let leaving: Vec<_> = work.leaving.iter().filter(|job| !job.needs_any(failed)).collect();
     let leaving: Vec<_> = leaving.into_iter().map(|job| (&job.id, job.attempt)).collect();
@@ -209,13 +220,13 @@ async fn record<W: World>(
         let (tenant, overwritten) = (erasure.tenant.as_str(), i64::try_from(*overwritten).unwrap_or(0));
         statements.push(sql!("forget_evidence", tenant, id.as_str(), i64::from(*attempt), overwritten));
     }
-    statements.extend(moves(erasure, position, found, ended));
+    statements.extend(moves(erasure, step));
     let answers = batch(world, &statements).await?;
     Ok(answers.get(3).map_or(0, Vec::len))
 }
 
 /// Moves the round on; at its end the erasure is done, if it may be.
-fn moves(erasure: &Erasure, position: &str, found: u8, ended: bool) -> Vec<Statement> {
+fn moves(erasure: &Erasure, Step { position, found, ended }: Step<'_>) -> Vec<Statement> {
     let digest = erasure.subject.as_ref().map(|subject| format!("sha256:{}", sha256(subject.as_bytes())));
     let hour = (erasure.created_at + ID_SKEW_MS_MAX) / HOUR_MS;
     let terms = json_param(&json!({

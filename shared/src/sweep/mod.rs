@@ -229,8 +229,8 @@ async fn look<W: World>(
     }
     // Tasks last: they may take minutes, and other sweeps go on beside this one.
     let (tasks, webhooks): (Vec<_>, Vec<_>) = to_run.into_iter().partition(|hint| hint.lane == Lane::Tasks);
-    swept.run = run_unclaimed(world, settings, Lane::Webhooks, (webhooks, takes_hints)).await;
-    swept.run += run_unclaimed(world, settings, Lane::Tasks, (tasks, takes_hints)).await;
+    swept.run = run_unclaimed(world, settings, Lane::Webhooks, webhooks, takes_hints).await;
+    swept.run += run_unclaimed(world, settings, Lane::Tasks, tasks, takes_hints).await;
     Ok(())
 }
 
@@ -306,7 +306,8 @@ async fn run_unclaimed<W: World>(
     world: &W,
     settings: &Settings,
     lane: Lane,
-    (mut hints, takes_hints): (Vec<Hint>, bool),
+    mut hints: Vec<Hint>,
+    takes_hints: bool,
 ) -> usize {
     let rest = hints.split_off(hints.len().min(lane.at_once(settings.plan.sweep_runs)));
     if takes_hints {

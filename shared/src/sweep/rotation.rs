@@ -17,6 +17,7 @@ use crate::ports::{Clock, Database, DatabaseError, Statement};
 use crate::security::keyring::Keyring;
 use crate::security::seal::{SealedFor, nonce, reseal};
 use crate::settings::Settings;
+use crate::store::secrets::Owner;
 use crate::store::{batch, json_param, rows_as, secrets, sql};
 
 /// Where the walk stands. Times are by the database's clock.
@@ -62,8 +63,26 @@ struct Visited {
     sealed: Option<Vec<(String, String)>>,
 }
 
-/// One value that is to be replaced: tenant, name, what it is, and what it becomes.
-type Change = (String, String, String, String);
+/// A sealed value of a row.
+#[derive(Debug, Clone, Copy)]
+struct Sealed<'a> {
+    tenant: &'a str,
+    /// The name of its row within the tenant.
+    row: &'a str,
+    /// Its own name within the row.
+    name: &'a str,
+    text: &'a str,
+}
+
+/// One value that is to be replaced.
+#[derive(Debug)]
+struct Change {
+    tenant: String,
+    /// The name of its row within the tenant.
+    row: String,
+    old: String,
+    new: String,
+}
 
 impl Place {
     fn visit(self, at: &Value, old: &str) -> Statement {
@@ -78,7 +97,8 @@ impl Place {
 
     /// Replaces values that are still what was read; whoever has changed one meanwhile wins.
     fn replace(self, changes: &[Change]) -> Statement {
-        let changes = json_param(&changes);
+        let rows: Vec<_> = changes.iter().map(|it| [&it.tenant, &it.row, &it.old, &it.new]).collect();
+        let changes = json_param(&rows);
         match self {
             Place::Secrets => sql!("reseal_secrets", changes),
             Place::Endpoints => sql!("reseal_endpoints", changes),
@@ -87,27 +107,23 @@ impl Place {
         }
     }
 
-    /// The sealed text of a value and the new one, if it is sealed under another key.
-    fn reseal<C: Clock>(
-        self,
-        clock: &C,
-        keys: &Keyring,
-        (tenant, row): (&str, &str),
-        (name, value): (&str, &str),
-    ) -> Option<(String, String)> {
+    /// The change of a value, if it is sealed under another key.
+    fn reseal<C: Clock>(self, clock: &C, keys: &Keyring, value: Sealed<'_>) -> Option<Change> {
+        let Sealed { tenant, row, name, text } = value;
         let context = match self {
             Place::Secrets => String::new(),
             Place::Endpoints => endpoint_header(row, name),
             Place::Schedules | Place::Jobs => job_header(name),
         };
         let (place, sealed) = match self {
-            Place::Secrets => (secrets::place((tenant, row)), value),
-            Place::Endpoints => (SealedFor { purpose: SEAL_PURPOSE, tenant, context: &context }, value),
+            Place::Secrets => (secrets::place(Owner { tenant, endpoint: row }), text),
+            Place::Endpoints => (SealedFor { purpose: SEAL_PURPOSE, tenant, context: &context }, text),
             Place::Schedules | Place::Jobs => {
-                (SealedFor { purpose: SEAL_PURPOSE, tenant, context: &context }, value.strip_prefix(SEALED)?)
+                (SealedFor { purpose: SEAL_PURPOSE, tenant, context: &context }, text.strip_prefix(SEALED)?)
             }
         };
-        reseal(keys, place, nonce(clock), sealed).map(|new| (sealed.to_owned(), new))
+        let new = reseal(keys, place, nonce(clock), sealed)?;
+        Some(Change { tenant: tenant.to_owned(), row: row.to_owned(), old: sealed.to_owned(), new })
     }
 }
 
@@ -136,14 +152,14 @@ impl Work {
 
     fn take<C: Clock>(&mut self, clock: &C, keys: &Keyring, place: Place, row: &Visited) {
         let part = |index: usize| row.at.get(index).and_then(Value::as_str).unwrap_or_default();
-        let (tenant, name) = (part(0), part(1));
+        let (tenant, row_name) = (part(0), part(1));
         let values = row.sealed.iter().flatten();
-        let changed =
-            values.filter_map(|(key, value)| place.reseal(clock, keys, (tenant, name), (key.as_str(), value.as_str())));
-        for (layer, (old, new)) in changed.enumerate() {
+        let values = values.map(|(name, text)| Sealed { tenant, row: row_name, name, text });
+        for (layer, change) in values.filter_map(|value| place.reseal(clock, keys, value)).enumerate() {
+            let Change { tenant, row, old, new } = &change;
             self.changes += 1;
-            self.bytes += tenant.len() + name.len() + old.len() + new.len();
-            self.layers.entry(layer).or_default().push((tenant.to_owned(), name.to_owned(), old, new));
+            self.bytes += tenant.len() + row.len() + old.len() + new.len();
+            self.layers.entry(layer).or_default().push(change);
         }
     }
 }

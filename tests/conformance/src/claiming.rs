@@ -124,8 +124,7 @@ pub async fn a_heartbeat_renews_only_its_own<S: Store>(stand: &Stand<S>) {
     case.claim(&token, &[&mine], false).await;
     case.claim(&stand.token(), &[&foreign], false).await;
     case.make_past(20_000).await;
-    let name = |job: &longshore::model::job::JobRef, attempt| (job.tenant.clone(), job.id.clone(), attempt);
-    let asked = [name(&mine, 1), name(&foreign, 1), name(&mine, 2)];
+    let asked = [mine.attempt(1), foreign.attempt(1), mine.attempt(2)];
     assert_eq!(heartbeat(stand, &token, &asked).await.unwrap(), std::slice::from_ref(&mine));
     let left = |raw: serde_json::Value| raw["lease_until"].as_i64().unwrap() - raw["now"].as_i64().unwrap();
     assert!(left(stand.raw(&mine).await) > LEASE_MS - 2_000);
@@ -138,7 +137,7 @@ pub async fn a_hand_back_restores_exactly<S: Store>(stand: &Stand<S>) {
     let job = case.plain().await;
     let (before, token) = (stand.raw(&job).await, stand.token());
     case.claim(&token, &[&job], false).await;
-    let attempt = (job.tenant.clone(), job.id.clone(), 1);
+    let attempt = job.attempt(1);
     hand_back(stand, &stand.token(), std::slice::from_ref(&attempt)).await.unwrap();
     assert_eq!(stand.raw(&job).await["state"], "running", "another token gives nothing back");
     hand_back(stand, &token, std::slice::from_ref(&attempt)).await.unwrap();

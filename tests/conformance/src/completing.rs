@@ -22,7 +22,7 @@ use longshore::wire::lane::Lane;
 use longshore::wire::problem::Problem;
 use serde_json::{Value, json};
 
-use super::stand::{Case, Stand, Store, place};
+use super::stand::{Case, Stand, Store, measured, place};
 use longshore_kit::client::early_in_a_day;
 
 /// Until the completion of a case's task is due.
@@ -50,9 +50,9 @@ impl<S: Store> Case<'_, S> {
     }
 
     async fn settle_task(&self, job: &JobRef, token: &str, outcome: Outcome, decision: Decision) -> usize {
-        let entry = (12, Some(202), "0.1.0".to_owned());
+        let entry = measured(12, Some(202));
         let place = Place { lane: Lane::Tasks, ..place("tasks".to_owned()) };
-        let settlement = Settlement::new((job.clone(), 1), place, outcome, decision, entry);
+        let settlement = Settlement::new(job.attempt(1), place, outcome, decision, entry);
         settle(self.stand, token, &PAID, &[settlement]).await.unwrap().len()
     }
 
@@ -93,7 +93,7 @@ pub async fn a_deferred_attempt_is_left_alone<S: Store>(stand: &Stand<S>) {
     let due_in = row.completion_due_at.unwrap() - stand.raw(&job).await["now"].as_i64().unwrap();
     assert!((DUE_IN_MS - 5_000..=DUE_IN_MS).contains(&due_in), "{due_in}");
     assert_eq!((row.state, row.look_at, row.log.len()), (State::Running, row.completion_due_at, 1));
-    let attempt = (job.tenant.clone(), job.id.clone(), 1);
+    let attempt = job.attempt(1);
     assert!(heartbeat(stand, &token, &[attempt]).await.unwrap().is_empty());
     case.sweep().await;
     case.make_past(LEASE_MS).await;
@@ -133,8 +133,8 @@ pub(super) async fn flush_late<S: Store>(
     let due_in = Decision::Defer { due_in: DUE_IN, failures: 0 };
     let decision = if matches!(outcome, Outcome::Deferred { .. }) { due_in } else { Decision::Succeed };
     let place = Place { lane: Lane::Tasks, ..place("tasks".to_owned()) };
-    let entry = (99, Some(202), "9.9.9".to_owned());
-    let settlement = Settlement::new((job.clone(), attempt), place, outcome, decision, entry);
+    let entry = measured(99, Some(202));
+    let settlement = Settlement::new(job.attempt(attempt), place, outcome, decision, entry);
     flush(stand, &stand.settings, token, 0, vec![Finished { settlement, record: Some(b"{}".to_vec()), ended_at: 0 }])
         .await
 }

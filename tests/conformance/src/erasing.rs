@@ -24,7 +24,7 @@ use longshore::wire::lane::Lane;
 use longshore::wire::problem::Problem;
 use serde_json::json;
 
-use super::stand::{Case, Stand, Store, place, request};
+use super::stand::{Case, Stand, Store, measured, place, request};
 
 /// How old the jobs of a case are: no id is above where an erasure of now ends, even when that is moved two minutes back.
 pub(super) const AGE_MS: i64 = 200_000;
@@ -186,11 +186,11 @@ pub async fn a_running_job_is_met_again<S: Store>(stand: &Stand<S>) {
     let due_in = Duration::from_mins(10);
     let defer = Decision::Defer { due_in, failures: 0 };
     let mut deferred = Settlement::new(
-        (parked.clone(), 1),
+        parked.attempt(1),
         place(String::new()),
         Outcome::Deferred { due_in },
         defer,
-        (1, Some(202), "0".into()),
+        measured(1, Some(202)),
     );
     deferred.entry.evidence = Some(longshore::model::attempt::EvidenceRef::Off);
     settle(stand, &token, &stand.settings.plan, &[deferred]).await.unwrap();
@@ -211,8 +211,7 @@ pub async fn a_running_job_is_met_again<S: Store>(stand: &Stand<S>) {
         message: String::new(),
         retry_after: None,
     };
-    let mut failed =
-        Settlement::new((running.clone(), 1), place(String::new()), outcome, retry, (1, Some(500), "0".into()));
+    let mut failed = Settlement::new(running.attempt(1), place(String::new()), outcome, retry, measured(1, Some(500)));
     failed.entry.evidence = Some(longshore::model::attempt::EvidenceRef::Off);
     settle(stand, &token, &stand.settings.plan, &[failed]).await.unwrap();
     assert_eq!(stand.raw(&running).await["state"], "cancelled");

@@ -15,7 +15,7 @@ use longshore::sweep::sweep;
 use longshore::wire::problem::Problem;
 use serde_json::{Value, json};
 
-use super::stand::{Case, Stand, Store, place, request};
+use super::stand::{Case, Stand, Store, measured, place, request};
 
 fn of(group: &str) -> Value {
     request(json!({"group": group}))
@@ -48,7 +48,7 @@ impl<S: Store> Case<'_, S> {
             let outcome =
                 if *decision == Decision::Succeed { Outcome::Succeeded { result: JobResult::Empty } } else { failed };
             let place = longshore::run::settle::Place { grouped: true, ..place(String::new()) };
-            Settlement::new(((*job).clone(), 1), place, outcome, *decision, (1, None, "0".to_owned()))
+            Settlement::new(job.attempt(1), place, outcome, *decision, measured(1, None))
         };
         let settlements: Vec<_> = told.iter().map(settlement).collect();
         for settled in [told.len(), 0] {

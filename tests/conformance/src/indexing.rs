@@ -73,7 +73,7 @@ impl<'a, S: Store> Indexed<'a, S> {
 
     async fn find(&self, body: &Value) -> Result<Object, Problem> {
         let (stand, cache) = (self.0.stand, SegmentCache::default());
-        search(stand, &stand.settings, &cache, (&self.0.tenant, INDEX), body.to_string().as_bytes()).await
+        search(stand, &stand.settings, &cache, &self.0.tenant, INDEX, body.to_string().as_bytes()).await
     }
 
     /// The documents that a search finds, and what it says of the first.

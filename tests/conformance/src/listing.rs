@@ -147,7 +147,7 @@ pub(super) async fn exported_text<S: Store>(case: &Case<'_, S>, plan: Plan) -> S
     loop {
         // The key of a case may do no more.
         let (tenant, caller) = (case.tenant.clone(), case.caller.clone());
-        let mut export = TenantExport::new(tenant, caller, Scope::JobsWrite, (plan, true), from);
+        let mut export = TenantExport::new(tenant, caller, Scope::JobsWrite, plan, true, from);
         from = loop {
             match Box::pin(export.step(case.stand)).await.unwrap() {
                 Step::Text(piece) => text.push_str(&piece),

@@ -11,7 +11,7 @@ use longshore::wire::problem::Problem;
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use super::stand::{Case, Stand, Store, place, request};
+use super::stand::{Case, Stand, Store, measured, place, request};
 
 impl<S: Store> Case<'_, S> {
     /// A job that died at its first attempt.
@@ -21,8 +21,8 @@ impl<S: Store> Case<'_, S> {
         self.claim(&token, &[&job], false).await;
         let outcome = Outcome::Failed { class: ErrorClass::Http5xx, message: "no".into(), retry_after: None };
         let decision = Decision::Bury { reason: DeadReason::AttemptsExhausted, failures: 1 };
-        let entry = (1, None, "0".to_owned());
-        let settlement = Settlement::new((job.clone(), 1), place(String::new()), outcome, decision, entry);
+        let entry = measured(1, None);
+        let settlement = Settlement::new(job.attempt(1), place(String::new()), outcome, decision, entry);
         assert_eq!(settle(self.stand, &token, &PAID, &[settlement]).await.unwrap().len(), 1);
         job
     }

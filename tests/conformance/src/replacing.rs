@@ -17,7 +17,7 @@ use super::stand::{Stand, Store};
 async fn replace<S: Store>(case: &Indexed<'_, S>, lines: &[Value]) -> (Vec<JobRef>, JobRef) {
     let (stand, caller) = (case.0.stand, &case.0.caller);
     let index = read_index(stand, &case.0.tenant, INDEX).await.unwrap();
-    let documents = Documents::new(&index, (None, Some("tests")), None, &stand.token()).unwrap();
+    let documents = Documents::new(&index, None, Some("tests"), None, &stand.token()).unwrap();
     let mut jobs = Vec::new();
     for (at, line) in lines.iter().enumerate() {
         stand.clock_off_ms.update(|ms| ms + 1);

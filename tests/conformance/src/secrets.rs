@@ -8,9 +8,9 @@ use longshore::manage::erasures::request_erasure;
 use longshore::model::job::JobRef;
 use longshore::run::claim::claim;
 use longshore::run::process::process;
-use longshore::security::signing::SigningSecret;
 use longshore::wire::lane::Lane;
 use serde_json::{Value, json};
+use standardwebhooks::Webhook;
 
 use super::stand::{Case, Stand, Store, request};
 
@@ -50,14 +50,14 @@ impl<S: Store> Case<'_, S> {
         header("webhook-signature").split(' ').map(str::to_owned).collect()
     }
 
-    /// What these secrets make of the last request.
+    /// The signatures that the reference library makes of the last request with these secrets.
     fn expected(&self, secrets: &[&Value]) -> Vec<String> {
         let requests = self.stand.requests.borrow();
         let request = requests.last().unwrap();
         let header = |name: &str| request.headers.iter().find(|(known, _)| known == name).unwrap().1.clone();
         let (id, timestamp) = (header("webhook-id"), header("webhook-timestamp").parse().unwrap());
         let signed = |secret: &&Value| {
-            SigningSecret::from_whsec(secret.as_str().unwrap()).unwrap().sign(&id, timestamp, &request.body)
+            Webhook::new(secret.as_str().unwrap()).unwrap().sign(&id, timestamp, &request.body).unwrap()
         };
         secrets.iter().map(signed).collect()
     }

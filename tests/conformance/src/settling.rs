@@ -15,7 +15,7 @@ use longshore::run::settle::{Settlement, settle};
 use longshore::wire::lane::Lane;
 use serde_json::{Value, json};
 
-use super::stand::{Case, Stand, Store, place, request};
+use super::stand::{Case, Stand, Store, measured, place, request};
 
 fn failed(class: ErrorClass) -> Outcome {
     Outcome::Failed { class, message: "It failed.".into(), retry_after: None }
@@ -35,8 +35,8 @@ impl<S: Store> Case<'_, S> {
     /// Settles one attempt under a token; answers how many rows that wrote.
     async fn settle(&self, token: &str, (job, attempt): (&JobRef, u32), outcome: Outcome, decision: Decision) -> usize {
         let endpoint = self.stand.row(job).await.endpoint;
-        let entry = (12, Some(503), "0.1.0".to_owned());
-        let settlement = Settlement::new((job.clone(), attempt), place(endpoint), outcome, decision, entry);
+        let entry = measured(12, Some(503));
+        let settlement = Settlement::new(job.attempt(attempt), place(endpoint), outcome, decision, entry);
         settle(self.stand, token, &PAID, &[settlement]).await.unwrap().len()
     }
 

@@ -10,6 +10,7 @@ use longshore::accept::request::check;
 use longshore::limits::plan::PAID;
 use longshore::manage::endpoints::put_endpoint;
 use longshore::manage::keys::create_key;
+use longshore::model::attempt::Measured;
 use longshore::model::claimed::Claimed;
 use longshore::model::job::{JobRef, JobRow, mint_id, mint_ulid};
 use longshore::model::origin::Origin;
@@ -220,6 +221,11 @@ pub fn delay(accepted: &Accepted) -> Option<u32> {
 /// Where a settled webhook belongs: to an endpoint, or to none, and to no group.
 pub fn place(endpoint: String) -> Place {
     Place { endpoint, lane: Lane::Webhooks, grouped: false }
+}
+
+/// What an attempt was like beside its outcome.
+pub fn measured(duration_ms: i64, status: Option<u16>) -> Measured {
+    Measured { duration_ms, status, version: "0.1.0".to_owned() }
 }
 
 /// A request of one webhook to a bare url, with more fields.

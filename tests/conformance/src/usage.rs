@@ -18,7 +18,7 @@ use longshore_kit::client::early_in_a_day;
 
 use super::erasing::AGE_MS;
 use super::listing::exported;
-use super::stand::{Case, Stand, Store, place};
+use super::stand::{Case, Stand, Store, measured, place};
 
 /// A model, with calls, texts and tokens.
 type Spent<'a> = (&'a str, u64, u64, u64);
@@ -27,7 +27,7 @@ const SMALL: Spent<'_> = ("own/small", 2, 101, 4_000);
 const LARGE: Spent<'_> = ("own/acme/large", 1, 7, 0);
 
 fn settlement(job: &JobRef, attempt: u32, spent: &[Spent<'_>]) -> Settlement {
-    let entry = (12, Some(200), "0.1.0".to_owned());
+    let entry = measured(12, Some(200));
     let outcome = Outcome::Succeeded { result: JobResult::Empty };
     let usage = |(model, calls, texts, tokens): &Spent<'_>| Usage {
         model: (*model).to_owned(),
@@ -35,7 +35,7 @@ fn settlement(job: &JobRef, attempt: u32, spent: &[Spent<'_>]) -> Settlement {
         texts: *texts,
         tokens: *tokens,
     };
-    let mut settled = Settlement::new((job.clone(), attempt), place(String::new()), outcome, Decision::Succeed, entry);
+    let mut settled = Settlement::new(job.attempt(attempt), place(String::new()), outcome, Decision::Succeed, entry);
     settled.entry.evidence = Some(EvidenceRef::Off);
     Settlement { usage: spent.iter().map(usage).collect(), ..settled }
 }
@@ -90,8 +90,8 @@ pub async fn what_was_spent_counts_once<S: Store>(stand: &Stand<S>) {
     assert_eq!(case.usage().await, once, "nothing was spent");
     let (job, token, due_in) = (case.plain().await, stand.token(), Duration::from_mins(10));
     assert_eq!(case.claim(&token, &[&job], false).await.len(), 1);
-    let (decision, entry) = (Decision::Defer { due_in, failures: 0 }, (1, Some(202), "0".into()));
-    let deferred = Settlement::new((job, 1), place(String::new()), Outcome::Deferred { due_in }, decision, entry);
+    let (decision, entry) = (Decision::Defer { due_in, failures: 0 }, measured(1, Some(202)));
+    let deferred = Settlement::new(job.attempt(1), place(String::new()), Outcome::Deferred { due_in }, decision, entry);
     let deferred = Settlement { usage: first.usage, ..deferred };
     for _ in 0..2 {
         assert_eq!(settle(stand, &token, &PAID, std::slice::from_ref(&deferred)).await.unwrap().len(), 1);

@@ -25,34 +25,16 @@ use serde_json::Value;
 use adoption::Adoption;
 use afterlife::Afterlife;
 use enqueue::Enqueued;
-use longshore_kit::client::Unexpected;
+use longshore_kit::failure::Failure;
 use longshore_kit::interrupt::unless_interrupted;
-use longshore_kit::runner::RunnerError;
 use longshore_kit::scratch::Scratch;
 use stage::Stage;
 use witnesses::Witnesses;
 
-/// Why the demo could not go on. A wrong count is none: it is shown among the others.
-#[derive(Debug, thiserror::Error)]
-enum Failure {
-    #[error(transparent)]
-    Runner(#[from] RunnerError),
-    #[error("no answer from the API: {0}")]
-    Http(#[from] reqwest::Error),
-    #[error("{0}")]
-    Io(#[from] std::io::Error),
-    #[error(transparent)]
-    Answer(#[from] Unexpected),
-    #[error("{asked} answered something unexpected: {body}")]
-    Shape { asked: String, body: Value },
-    #[error("{ended} of {jobs} jobs ended within {seconds} s; {states}")]
-    Unfinished { ended: usize, jobs: usize, seconds: u64, states: String },
-}
-
 /// A text inside a JSON answer.
 fn text(asked: &str, body: &Value, pointer: &str) -> Result<String, Failure> {
     let found = body.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
-    found.ok_or_else(|| Failure::Shape { asked: asked.to_owned(), body: body.clone() })
+    found.ok_or_else(|| Failure::unreadable(asked, body))
 }
 
 /// Runs the demo in a new folder, which is kept when something is wrong: the Workers' log is in it.

@@ -79,7 +79,7 @@ async fn send(api: &Client, documents: &[(&str, String)]) -> Result<Vec<Value>, 
         let group = api.get(&path).await.ok()?.body;
         (group["open"] == 0 && group["total"] == documents.len()).then_some(group)
     });
-    ended.await.ok_or_else(|| Failure::Shape { asked: format!("GET {path}"), body: last.clone() })?;
+    ended.await.ok_or_else(|| Failure::unreadable(format!("GET {path}"), &last))?;
     let path = format!("/v1/jobs?group={group}&limit=100");
     let page = expect(200, &format!("GET {path}"), api.get(&path).await?)?;
     Ok(page["data"].as_array().into_iter().flatten().map(|job| job["result"].clone()).collect())

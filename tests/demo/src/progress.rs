@@ -33,12 +33,8 @@ pub(super) async fn watch(stage: &Stage, jobs: usize) -> Result<(), Failure> {
             return Ok(());
         }
         if began.elapsed() > ENDS_WITHIN {
-            return Err(Failure::Unfinished {
-                ended,
-                jobs,
-                seconds: ENDS_WITHIN.as_secs(),
-                states: words(&states, |_| true),
-            });
+            let (seconds, states) = (ENDS_WITHIN.as_secs(), words(&states, |_| true));
+            return Err(Failure::Overdue(format!("{ended} of {jobs} jobs ended within {seconds} s; {states}")));
         }
         sleep(LOOK_EVERY).await;
     }

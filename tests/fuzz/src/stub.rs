@@ -8,8 +8,10 @@ use longshore::model::claimed::{Claimed, ClaimedEndpoint};
 use longshore::ports::{BlobError, Blobs, Clock, Database, DatabaseError, IndexDatabase, Rows, Statement};
 use longshore::security::keyring::Keyring;
 use longshore::security::seal::seal;
+use longshore::security::signing::SealedSecret;
 use longshore::settings::Settings;
 use longshore::store::secrets;
+use longshore::store::secrets::Owner;
 use longshore::wire::problem::Problem;
 
 /// 2026-11-02T08:30:00Z.
@@ -103,8 +105,9 @@ pub fn keys() -> Keyring {
 }
 
 /// A stored signing secret of an endpoint of tenant `acme`.
-fn sealed_secret(endpoint: &str) -> (u32, String) {
-    (1, seal(&keys(), secrets::place(("acme", endpoint)), [7; 12], &[7; 32]))
+fn sealed_secret(endpoint: &str) -> SealedSecret {
+    let place = secrets::place(Owner { tenant: "acme", endpoint });
+    SealedSecret { generation: 1, sealed: seal(&keys(), place, [7; 12], &[7; 32]) }
 }
 
 /// A claimed job of tenant `acme`.

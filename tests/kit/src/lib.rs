@@ -7,6 +7,7 @@
 #![allow(clippy::missing_errors_doc, clippy::missing_panics_doc)]
 
 pub mod client;
+pub mod failure;
 pub mod faults;
 pub mod interrupt;
 pub mod options;
@@ -15,3 +16,4 @@ pub mod raw_receiver;
 pub mod receiver;
 pub mod runner;
 pub mod scratch;
+pub mod statements;

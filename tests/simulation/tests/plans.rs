@@ -137,7 +137,7 @@ fn a_free_tick_keeps_within_its_subrequests() {
 fn exported(world: &Counted, caller: &Caller, plan: Plan, from: Option<Position>) -> (usize, String, Option<Position>) {
     world.subrequests.set(0);
     authorize(world, caller, Scope::Admin).now_or_never().unwrap().unwrap();
-    let mut export = TenantExport::new("acme".into(), caller.clone(), Scope::Admin, (plan, true), from);
+    let mut export = TenantExport::new("acme".into(), caller.clone(), Scope::Admin, plan, true, from);
     let mut text = String::new();
     loop {
         match export.step(world).now_or_never().unwrap().unwrap() {

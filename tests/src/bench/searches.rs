@@ -72,7 +72,7 @@ impl Library {
         let index = expect(200, "GET /v1/indexes", stage.api.get(&format!("/v1/indexes/{INDEX}")).await?)?;
         let count = self.chunks.len();
         if index["serving"]["chunks"] != count {
-            return Err(Failure::Wrong(format!("an index of {count} chunks"), index));
+            return Err(Failure::unreadable(format!("an index of {count} chunks"), &index));
         }
         let each = took / u32::try_from(count - before).unwrap_or(u32::MAX).max(1);
         Ok(Figure::plain(format!("{count} chunks, indexing of each"), format!("{:.2} ms", each.as_secs_f64() * 1e3)))
@@ -91,7 +91,7 @@ impl Library {
             times.push(began.elapsed());
             let answered: BTreeSet<Place> = answer["hits"].as_array().into_iter().flatten().filter_map(place).collect();
             if answered.is_empty() || !answer["degraded"].is_null() {
-                return Err(Failure::Wrong(path, answer));
+                return Err(Failure::unreadable(path, &answer));
             }
             found += if mode == "vector" { self.nearest(&query).intersection(&answered).count() } else { 0 };
         }

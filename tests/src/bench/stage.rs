@@ -59,7 +59,7 @@ impl Stage {
             seen = self.api.get(&format!("/v1/groups/{group}")).await.ok()?.body;
             (seen["succeeded"] == documents.len()).then(|| began.elapsed())
         });
-        ended.await.ok_or(Failure::Unfinished(group, seen))
+        ended.await.ok_or_else(|| Failure::Overdue(format!("the group {group} did not end in time: {seen}")))
     }
 
     /// Enqueues a job; how long it took until it had succeeded.
@@ -72,6 +72,6 @@ impl Stage {
             seen = self.api.get(&format!("/v1/jobs/{id}")).await.ok()?.body;
             (seen["state"] == "succeeded").then(|| began.elapsed())
         });
-        ended.await.ok_or(Failure::Unfinished(id, seen))
+        ended.await.ok_or_else(|| Failure::Overdue(format!("the job {id} did not end in time: {seen}")))
     }
 }

@@ -71,13 +71,13 @@ impl ReceiverProcess {
             .kill_on_drop(true)
             .spawn()?;
         let (Some(orders), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
-            return Err(Failure::Unreadable("the receiver", "it has no pipes".into()));
+            return Err(Failure::unreadable("the receiver", "it has no pipes"));
         };
         let mut answers = BufReader::new(stdout).lines();
         let line = answers.next_line().await?.unwrap_or_default();
         let urls: Vec<_> = line.split(' ').map(|url| url.trim_end_matches('/').to_owned()).collect();
         if urls.len() != RECEIVERS {
-            return Err(Failure::Unreadable("the receiver's addresses", line));
+            return Err(Failure::unreadable("the receiver's addresses", &line));
         }
         Ok(Self { _child: child, orders, answers, urls })
     }
@@ -92,7 +92,7 @@ impl ReceiverProcess {
         self.orders.write_all(format!("{receiver} {secret}\n").as_bytes()).await?;
         match self.answers.next_line().await?.as_deref() {
             Some("trusted") => Ok(()),
-            other => Err(Failure::Unreadable("the receiver's answer", format!("{other:?}"))),
+            other => Err(Failure::unreadable("the receiver's answer", &format!("{other:?}"))),
         }
     }
 }

@@ -58,7 +58,7 @@ impl Stage {
 
 fn text(answer: &Answer, field: &'static str) -> Result<String, Failure> {
     let found = answer.body[field].as_str().map(str::to_owned);
-    found.ok_or_else(|| Failure::Unreadable(field, answer.body.to_string()))
+    found.ok_or_else(|| Failure::unreadable(field, &answer.body))
 }
 
 /// Both crons by the clock, like the platform's: whether the last run has ended or was killed does not matter.

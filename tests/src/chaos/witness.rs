@@ -100,11 +100,11 @@ fn row(row: &Map<String, Value>) -> Result<Row, Failure> {
         attempt: row["attempt"].as_u64().unwrap_or_default(),
         finished: !row["finished_at"].is_null(),
         log: serde_json::from_str(&log)
-            .map_err(|error| Failure::Unreadable("a job's log", format!("{error} {log}")))?,
+            .map_err(|error| Failure::unreadable("a job's log", &format!("{error} {log}")))?,
     })
 }
 
 fn lines(path: &Path) -> Result<Vec<Line>, Failure> {
-    let read = |line: &str| serde_json::from_str(line).map_err(|_| Failure::Unreadable("a line", line.to_owned()));
+    let read = |line: &str| serde_json::from_str(line).map_err(|_| Failure::unreadable("a line", line));
     std::fs::read_to_string(path)?.lines().map(read).collect()
 }

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use longshore::security::hex;
 use longshore_kit::options::{MASTER_KEY, ROOT_TOKEN};
 use longshore_kit::raw_receiver::RawReceiver;
 use longshore_kit::runner::{Faults, Mode};
@@ -300,21 +301,22 @@ async fn read_everything(planter: &Planter<'_>) {
 }
 
 fn assert_nothing_leaked(planter: &Planter<'_>, sinks: &[Sink]) {
-    let mut secrets: Vec<Vec<u8>> = vec![SECRET.into(), MASTER_KEY.into(), ROOT_TOKEN.into(), hex(MASTER_KEY)];
+    let mut secrets: Vec<Vec<u8>> =
+        vec![SECRET.into(), MASTER_KEY.into(), ROOT_TOKEN.into(), hex::decode(MASTER_KEY).unwrap()];
     for shown in planter.shown.borrow().iter() {
         // Of a key its secret; of a signing secret and a signature the text and the bytes.
         let text = shown.strip_prefix("whsec_").unwrap_or(shown);
         let text = text.strip_prefix("ls_").map_or(text, |token| token.split('_').nth(1).unwrap());
         secrets.push(text.into());
-        secrets.push(if shown.starts_with("ls_") { hex(text) } else { STANDARD.decode(text).unwrap() });
+        secrets.push(if shown.starts_with("ls_") {
+            hex::decode(text).unwrap()
+        } else {
+            STANDARD.decode(text).unwrap()
+        });
     }
     let forms: Vec<Vec<String>> = secrets.iter().map(|secret| forms(secret)).collect();
     let hits: Vec<String> = sinks.iter().flat_map(|sink| forms.iter().filter_map(|forms| sink.find(forms))).collect();
     assert!(hits.is_empty(), "{} hits: {hits:#?}", hits.len());
-}
-
-fn hex(text: &str) -> Vec<u8> {
-    (0..text.len() / 2).map(|at| u8::from_str_radix(&text[2 * at..2 * at + 2], 16).unwrap()).collect()
 }
 
 /// What is no secret is found: in a file of D1, in an object of R2, in answers.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
 use longshore::routes::Operation as Op;
+use longshore::security::hex;
 use longshore::security::key::{Scope, mint};
 use longshore_kit::options::ROOT_TOKEN;
 use serde_json::{Value, json};
@@ -126,8 +127,8 @@ async fn callers(world: &World, owner: &Tenant<'_>, stranger: &Tenant<'_>) -> Ve
     // What an hour would do.
     let sql = "UPDATE api_keys SET expires_at = 1 WHERE id = ?1";
     world.runner.query(sql, vec![json!(expired_id)]).await.unwrap();
-    let id: Vec<u8> = (0..8).map(|at| u8::from_str_radix(&live_id[2 * at..2 * at + 2], 16).unwrap()).collect();
-    let wrong_secret = mint(id.try_into().unwrap(), [9; 32]).1;
+    let id = hex::decode(&live_id).unwrap().try_into().unwrap();
+    let wrong_secret = mint(id, [9; 32]).1;
     let mut callers = vec![
         Caller::without("no key", ""),
         Caller::without("a malformed key", "ls_malformed"),

@@ -2,6 +2,7 @@
 
 use std::time::UNIX_EPOCH;
 
+use longshore::security::hex;
 use longshore::security::key::{mint, parse};
 use longshore_kit::client::{Client, eventually};
 use longshore_tests::api_document::ApiDocument;
@@ -92,8 +93,8 @@ fn refused_keys_are_limited_by_address_and_by_id() {
             let tenant = world.tenant().await;
             let (_, live) = world.key(&tenant.name, &["admin"]).await;
             let id = parse(&live).unwrap().id;
-            let bytes: Vec<u8> = (0..8).map(|at| u8::from_str_radix(&id[2 * at..2 * at + 2], 16).unwrap()).collect();
-            let guess = world.anyone.with_key(&mint(bytes.try_into().unwrap(), [9; 32]).1);
+            let bytes = hex::decode(&id).unwrap().try_into().unwrap();
+            let guess = world.anyone.with_key(&mint(bytes, [9; 32]).1);
             within_a_minute().await;
             let one = [("cf-connecting-ip", "192.0.2.1")];
             use_up(&guess, &one, 401).await;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::embed::pause::PAUSE_MS_MAX;
-use crate::embed::pool::Pool;
+use crate::embed::pool::{Pool, Wanted};
 use crate::embed::vectors::calls_in;
 use crate::limits::{EMBED_BYTES_PER_CALL, EMBED_TEXTS_PER_CALL, EMBED_WAIT_SECONDS};
 use crate::model::outcome::ErrorClass;
@@ -246,7 +246,8 @@ fn embed_in<'a>(
     let texts: Vec<String> = texts.iter().map(|text| (*text).to_owned()).collect();
     async move {
         let (provider, lease) = (provider(), Rc::new(Cell::new(i64::MAX)));
-        pool.embed(world, "1", (&tenant, &choice), (&provider, MODEL), (&lease, texts)).await
+        let wanted = Wanted { tenant: &tenant, lease: &lease, choice: &choice, provider: &provider, model: MODEL };
+        pool.embed(world, "1", wanted, texts).await
     }
 }
 
@@ -331,10 +332,10 @@ fn one_answer_that_asks_for_time_is_enough() {
 fn what_a_job_has_lost_its_lease_for_is_not_asked() {
     let (world, pool, provider) = (Provided::default(), Pool::new(9, 0), provider());
     let choice = Choice { provider: "p".into(), model: "m".into() };
-    let embed = |until: i64, text: &str| {
-        let (lease, texts) = (Rc::new(Cell::new(until)), vec![text.to_owned()]);
-        let (world, pool, provider, choice) = (&world, &pool, &provider, &choice);
-        async move { pool.embed(world, "1", ("t", choice), (provider, MODEL), (&lease, texts)).await }
+    let embed = async |until: i64, text: &str| {
+        let lease = Rc::new(Cell::new(until));
+        let wanted = Wanted { tenant: "t", lease: &lease, choice: &choice, provider: &provider, model: MODEL };
+        pool.embed(&world, "1", wanted, vec![text.to_owned()]).await
     };
     let told = block_on(join_all([embed(LEASE_MARGIN_MS - 1, "nearly lost"), embed(LEASE_MARGIN_MS, "held")]));
     assert_eq!((shown(&told[0]), shown(&told[1])), ("w".to_owned(), "v".to_owned()));

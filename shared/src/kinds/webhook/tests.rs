@@ -11,8 +11,9 @@ use crate::model::outcome::RetryAfter;
 use crate::model::outcome::{ErrorClass, JobError};
 use crate::ports::HttpError;
 use crate::security::redact::Redaction;
-use crate::security::signing::SigningSecret;
+use crate::security::signing::{SealedSecret, SigningSecret};
 use crate::store::secrets;
+use crate::store::secrets::Owner;
 
 fn settings() -> Settings {
     Settings::parse(|name| match name {
@@ -85,14 +86,15 @@ fn claimed(payload: &str, endpoint: Option<ClaimedEndpoint>) -> Claimed {
         traceparent: None,
         tracestate: None,
         hops: 0,
-        secrets: vec![(1, sealed_secret(endpoint.as_ref().map_or("", |_| "orders")))],
+        secrets: vec![sealed_secret(1, endpoint.as_ref().map_or("", |_| "orders"))],
         endpoint,
     }
 }
 
 /// The signing secret of every endpoint: 32 bytes of 5.
-fn sealed_secret(endpoint: &str) -> String {
-    seal(&settings().keys, secrets::place(("acme", endpoint)), [2; 12], &[5; 32])
+fn sealed_secret(generation: u32, endpoint: &str) -> SealedSecret {
+    let place = secrets::place(Owner { tenant: "acme", endpoint });
+    SealedSecret { generation, sealed: seal(&settings().keys, place, [2; 12], &[5; 32]) }
 }
 
 fn endpoint(settings: &Settings) -> ClaimedEndpoint {
@@ -197,7 +199,7 @@ fn nothing_is_sent_where_nothing_may_be_sent() {
     moved.headers[0].0 = "x-other".into();
     let job = claimed(r#"{"endpoint":"orders"}"#, Some(moved));
     assert_eq!(refusal(&job, &strict).class, ErrorClass::Internal, "a sealed value fits one place");
-    for secrets in [vec![], vec![(2, sealed_secret("orders"))], vec![(1, sealed_secret("other"))]] {
+    for secrets in [vec![], vec![sealed_secret(2, "orders")], vec![sealed_secret(1, "other")]] {
         let job = Claimed { secrets, ..claimed(r#"{"endpoint":"orders"}"#, Some(endpoint(&strict))) };
         assert_eq!(refusal(&job, &strict).class, ErrorClass::Internal, "nothing leaves unsigned");
         let waits = matches!(prepare(&job, None, &strict, 0), Err(Outcome::Failed { retry_after: Some(_), .. }));

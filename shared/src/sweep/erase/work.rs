@@ -80,7 +80,7 @@ fn may_grow(entry: &LogEntry, now: i64) -> bool {
 impl Work {
     /// Takes in as many of the jobs as `calls` allow, one lease being reckoned as so many. If these are all the calls
     /// that a sweep has, a job that needs more is begun.
-    pub(super) fn new(jobs: &[Visited], now: i64, (calls, lease_calls): (usize, usize), are_all: bool) -> Work {
+    pub(super) fn new(jobs: &[Visited], now: i64, calls: usize, lease_calls: usize, are_all: bool) -> Work {
         let mut work = Work::default();
         for job in jobs {
             if job.runs == 1 || job.log.iter().any(|entry| may_grow(entry, now)) {
@@ -178,7 +178,7 @@ mod tests {
     fn a_pack_of_several_jobs_is_one_read_and_one_write() {
         let off = entry(1, &json!({"state": "off"}));
         let jobs = [job("a", &[stored(0, 0)]), job("b", &[stored(0, 9), off]), job("c", &[])];
-        let work = Work::new(&jobs, NOW, (2, 2), true);
+        let work = Work::new(&jobs, NOW, 2, 2, true);
         assert_eq!((work.calls, work.is_cut, work.position.as_deref()), (2, false, Some("c")));
         assert_eq!(work.packs[&pack_key(LEASES[0], 0)], [(0, 9), (9, 9)]);
         assert_eq!(leaving(&work), ["a", "b", "c"]);
@@ -192,11 +192,11 @@ mod tests {
         let mut jobs = [job("a", &[stored(0, 0), unknown(1)]), job("b", &[]), job("c", &[])];
         jobs[1].runs = 1;
         jobs[0].log[1].started_at += 1;
-        let work = Work::new(&jobs, NOW, (9, 9), true);
+        let work = Work::new(&jobs, NOW, 9, 9, true);
         assert_eq!((leaving(&work), work.staying.as_slice()), (vec!["c"], ["a".to_owned(), "b".to_owned()].as_slice()));
         assert!(work.packs.is_empty() && work.leases.is_empty() && !work.is_cut);
         jobs[0].log[1].started_at -= 1;
-        let work = Work::new(&jobs, NOW, (9, 7), true);
+        let work = Work::new(&jobs, NOW, 9, 7, true);
         assert_eq!((leaving(&work), work.calls), (vec!["a", "c"], 9));
         assert!(work.leases[LEASES[1]].contains("a"));
     }
@@ -205,18 +205,18 @@ mod tests {
     fn calls_that_do_not_suffice_cut_the_page() {
         let many = [stored(0, 0), stored(1, 0), stored(2, 0)];
         let jobs = [job("a", &[stored(0, 9)]), job("b", &many), job("c", &[])];
-        let work = Work::new(&jobs, NOW, (5, 5), true);
+        let work = Work::new(&jobs, NOW, 5, 5, true);
         assert_eq!((leaving(&work), work.is_cut, work.position.as_deref()), (vec!["a"], true, Some("a")));
         assert!(work.begun.is_none(), "it waits for all the calls of a sweep");
-        let work = Work::new(&jobs[1..], NOW, (5, 5), true);
+        let work = Work::new(&jobs[1..], NOW, 5, 5, true);
         assert_eq!((work.begun, work.position, work.calls), (Some(("b".into(), 3, 2)), None, 4));
-        let work = Work::new(&jobs[1..], NOW, (5, 5), false);
+        let work = Work::new(&jobs[1..], NOW, 5, 5, false);
         assert!(work.is_cut && work.begun.is_none() && work.packs.is_empty());
         // A lease is reckoned as no more than there is, or its job would never leave.
-        let work = Work::new(&[job("d", &[unknown(0)])], NOW, (5, 20), true);
+        let work = Work::new(&[job("d", &[unknown(0)])], NOW, 5, 20, true);
         assert_eq!(leaving(&work), ["d"]);
         // But what is left of the calls is no price: the rest of a page would be free.
-        let work = Work::new(&[job("d", &[unknown(0)])], NOW, (0, 20), false);
+        let work = Work::new(&[job("d", &[unknown(0)])], NOW, 0, 20, false);
         assert!(work.is_cut && work.leaving.is_empty() && work.leases.is_empty());
     }
 }

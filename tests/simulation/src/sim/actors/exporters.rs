@@ -69,7 +69,7 @@ async fn export(node: &Node, tenant: &str) -> Result<String, Problem> {
     loop {
         let has_indexes = node.world.index_provider.is_some();
         let mut export =
-            TenantExport::new(tenant.to_owned(), caller.clone(), Scope::JobsWrite, (plan, has_indexes), from);
+            TenantExport::new(tenant.to_owned(), caller.clone(), Scope::JobsWrite, plan, has_indexes, from);
         from = loop {
             match Box::pin(export.step(node)).await? {
                 Step::Text(piece) => text.push_str(&piece),

@@ -6,7 +6,7 @@ pub mod recall;
 pub mod sabotage;
 
 use crate::sim::bugs::sabotage::{Bug, Switch};
-use longshore_kit::scratch::repository;
+use longshore_kit::statements::statements;
 
 pub(crate) const fn edit(name: &'static str, edits: &'static [(&'static str, &'static str, &'static str)]) -> Bug {
     Bug { name, edits, switch: None }
@@ -372,10 +372,9 @@ pub static SPARE: &[Bug] = &[
 /// The planted bugs that are planted nowhere: a statement moved on and the bug stayed behind, and what a search for it would
 /// find is its absence.
 pub fn planted_nowhere() -> Vec<String> {
-    let folders = ["store", "index"].map(|folder| repository().join("shared/src").join(folder));
+    let statements: Vec<_> = ["store", "index"].into_iter().flat_map(statements).collect();
     let fits = |(statement, from, _): &(&str, &str, &str)| {
-        let mut paths = folders.iter().map(|folder| folder.join(format!("{statement}.sql")));
-        paths.any(|path| std::fs::read_to_string(path).is_ok_and(|sql| sql.contains(from)))
+        statements.iter().any(|it| it.name == *statement && it.text.contains(from))
     };
     let idle = every().filter(|bug| bug.edits.is_empty() && bug.switch.is_none());
     let misplaced = every().filter(|bug| !bug.edits.iter().all(fits));

@@ -1,5 +1,5 @@
 -- Who calls, decided inside the statement that writes: ?2 is {"key","hash","scope","tenant","epoch","traceparent","hops"},
--- tenant being the one a * key names. No row: nothing is written. This text is put before the statements of an accept.
+-- tenant being the one a * key names. No row: nothing is written. It begins each statement of an accept.
 WITH caller AS (
   SELECT CASE k.tenant WHEN '*' THEN ?2 ->> 'tenant' ELSE k.tenant END AS tenant
   FROM api_keys k
