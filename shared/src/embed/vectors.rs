@@ -75,10 +75,21 @@ pub(crate) async fn ask_and_keep<W: IndexDatabase + Http + Clock>(
     AskedFor { told, kept }
 }
 
-/// Every call once, in the order in which they were made.
-pub(crate) fn calls_in(told: &[Told]) -> Vec<Rc<Call>> {
+/// Every call once, in the order in which they were made, but for the one that decided, which is put last: the attempt fails
+/// with what the first text came to that `decides`, and the log and the evidence tell of the last call. A call that failed decides
+/// on all texts of its job, also on those that were not in it.
+pub(crate) fn calls_in(told: &[Told], decides: impl Fn(&Embedded) -> bool) -> Vec<Rc<Call>> {
     let mut calls = Vec::new();
     add_calls(&mut calls, told.iter().flat_map(|(_, calls)| calls));
+    let Some((decided, _)) = told.iter().find(|(embedded, _)| decides(embedded)) else { return calls };
+    let came_to_it = |call: &Rc<Call>| {
+        let mut same = told.iter().filter(|(embedded, _)| embedded == decided);
+        same.any(|(_, own)| own.last().is_some_and(|last| Rc::ptr_eq(last, call)))
+    };
+    if let Some(at) = calls.iter().rposition(came_to_it) {
+        let deciding = calls.remove(at);
+        calls.push(deciding);
+    }
     calls
 }
 

@@ -279,7 +279,7 @@ impl<W: World> Apply<'_, W> {
                 let AskedFor { told, kept: kept_now } =
                     ask_and_keep(self.world, self.settings, &self.shared.pool, wanted, now, texts).await;
                 spent.tokens += tokens_of(&told);
-                spent.calls.extend(calls_in(&told));
+                spent.calls.extend(calls_in(&told, |embedded| !matches!(embedded, Embedded::Vector(_))));
                 told.into_iter().zip(now).try_for_each(|((embedded, _), hash)| match embedded {
                     Embedded::Vector(_) => Ok(()),
                     Embedded::Refused(message) => {

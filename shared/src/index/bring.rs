@@ -42,8 +42,8 @@ struct Brought {
 /// Why a document could not be brought.
 struct Failure {
     outcome: Outcome,
-    /// The last call that it was in, if there was one.
-    call: Option<Rc<Call>>,
+    /// The place of the last call that it was in among those of the attempt, if there was one.
+    call: Option<usize>,
 }
 
 /// What a job names of the model that it wants.
@@ -167,7 +167,9 @@ impl Brought {
             Outcome::Failed { class: ErrorClass::Handler, message, .. } => self.refused.push((id, message)),
             // Most were not asked for, because of the one that was and failed: that is the attempt's.
             failure => {
-                let failure = Failure { outcome: failure, call: calls.last().cloned() };
+                let last = calls.last();
+                let call = last.and_then(|last| self.calls.iter().position(|call| Rc::ptr_eq(call, last)));
+                let failure = Failure { outcome: failure, call };
                 if self.failure.as_ref().is_none_or(|before| rank(before) < rank(&failure)) {
                     self.failure = Some(failure);
                 }
@@ -178,19 +180,20 @@ impl Brought {
     /// The end of the attempt, if it fails; the call that failed is the last one then.
     fn take_failure(&mut self) -> Option<Outcome> {
         let Failure { outcome, call } = self.failure.take()?;
-        if let Some(failed) = call {
-            self.calls.retain(|call| !Rc::ptr_eq(call, &failed));
+        if let Some(at) = call {
+            let failed = self.calls.remove(at);
             self.calls.push(failed);
         }
         Some(outcome)
     }
 }
 
-/// Of several failures the one that does not only wait counts, or else the longest wait, and rather one of a call.
-fn rank(Failure { outcome, call }: &Failure) -> (bool, Duration, bool) {
+/// Of several failures the one that does not only wait counts, or else the longest wait, and rather one of a call, of the latest
+/// one: documents that were in an earlier call fail with it as well.
+fn rank(Failure { outcome, call }: &Failure) -> (bool, Duration, Option<usize>) {
     match outcome {
-        Outcome::Failed { retry_after: Some(RetryAfter::Deferral(wait)), .. } => (false, *wait, call.is_some()),
-        _ => (true, Duration::ZERO, call.is_some()),
+        Outcome::Failed { retry_after: Some(RetryAfter::Deferral(wait)), .. } => (false, *wait, *call),
+        _ => (true, Duration::ZERO, *call),
     }
 }
 

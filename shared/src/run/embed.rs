@@ -49,7 +49,7 @@ pub(crate) async fn run<W: World>(
     let choice = Choice { provider, model };
     let wanted = Wanted { tenant: &job.tenant, lease: &job.lease, choice: &choice, provider: known.0, model: known.1 };
     let told = vectors_of(world, settings, &shared.pool, wanted, texts).await;
-    let calls = calls_in(&told);
+    let calls = calls_in(&told, fails_batch);
     let outcome = match (sum_up(&choice, known.1, &ids, told, &calls), output) {
         (Ok(sum), Output::Inline) => Outcome::Succeeded { result: sum.inline().into() },
         (Ok(sum), _) => {
@@ -61,6 +61,11 @@ pub(crate) async fn run<W: World>(
         (Err(outcome), _) => waiting(outcome, job.attempt, !calls.is_empty()),
     };
     (outcome, calls)
+}
+
+/// Whether what became of one text is the failure of the whole batch.
+fn fails_batch(embedded: &Embedded) -> bool {
+    matches!(embedded, Embedded::Missing(_) | Embedded::Failed(_))
 }
 
 /// The vectors of a batch and what is told of them.

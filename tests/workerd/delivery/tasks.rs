@@ -4,7 +4,7 @@ use longshore_kit::client::eventually;
 use serde_json::{Value, json};
 
 use crate::support::tenant::{SOON, Tenant};
-use crate::support::world::shared;
+use crate::support::world::{alone, shared};
 
 /// A task as it is posted.
 fn task(kind: &str, endpoint: &str, payload: &Value) -> Value {
@@ -278,20 +278,25 @@ fn a_task_that_asks_for_time_spends_no_failure() {
 
 #[test]
 fn a_long_task_does_not_sit_in_front_of_webhooks() {
-    shared(async |world| {
-        let tenant = world.tenant().await;
-        with_example(&tenant).await;
-        let long = tenant.accept(&task("file.convert", "example", &json!({"seconds": 45}))).await;
-        let running = async || Some(tenant.job(&long).await).filter(|job| job["state"] == "running");
-        eventually(SOON, running).await.expect("a running task");
-        for _ in 0..3 {
-            assert_eq!(tenant.complete(&tenant.webhook("/ok")).await["state"], "succeeded");
-        }
-        assert_eq!(tenant.job(&long).await["state"], "running", "the webhooks overtook it");
-        // Longer than a lease: heartbeats keep it, and no second attempt is made.
-        let done = tenant.ended(&long).await;
-        assert_eq!((&done["state"], &done["attempt"]), (&json!("succeeded"), &json!(1)));
-    });
+    // Of its own: locally one batch of tasks is in flight at a time, and those of other tests would wait for this one.
+    alone(
+        "long-task",
+        |_| {},
+        async |world| {
+            let tenant = world.tenant().await;
+            with_example(&tenant).await;
+            let long = tenant.accept(&task("file.convert", "example", &json!({"seconds": 45}))).await;
+            let running = async || Some(tenant.job(&long).await).filter(|job| job["state"] == "running");
+            eventually(SOON, running).await.expect("a running task");
+            for _ in 0..3 {
+                assert_eq!(tenant.complete(&tenant.webhook("/ok")).await["state"], "succeeded");
+            }
+            assert_eq!(tenant.job(&long).await["state"], "running", "the webhooks overtook it");
+            // Longer than a lease: heartbeats keep it, and no second attempt is made.
+            let done = tenant.ended(&long).await;
+            assert_eq!((&done["state"], &done["attempt"]), (&json!("succeeded"), &json!(1)));
+        },
+    );
 }
 
 #[test]

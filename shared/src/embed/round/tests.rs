@@ -276,16 +276,16 @@ fn jobs_that_run_together_share_their_calls() {
 fn a_shared_call_is_counted_by_the_first_job_that_finishes() {
     let (pool, world) = (Pool::new(20, 0), Provided::default());
     let told = block_on(join_all(["a", "bb"].map(|text| embed_in(&pool, &world, "m", &[text]))));
-    let [first, second] = [1, 0].map(|job: usize| usage_of(&calls_in(&told[job])));
+    let [first, second] = [1, 0].map(|job: usize| usage_of(&calls_in(&told[job], |_| false)));
     let spent = |calls, texts, tokens| vec![Usage { model: "p/m".into(), calls, texts, tokens }];
     assert_eq!((first, second), (spent(1, 2, 6), Vec::new()));
     // Each half of what was refused is a call, and so is one that failed.
     let told = block_on(embed_in(&pool, &world, "m", &["a", "bad"]));
-    assert_eq!(usage_of(&calls_in(&told)), spent(3, 4, 3));
+    assert_eq!(usage_of(&calls_in(&told, |_| false)), spent(3, 4, 3));
     let counted = json!({"data": [{"embedding": [1, 1]}], "usage": {"total_tokens": 7}});
     *world.told.borrow_mut() = vec![Ok(response(500, &[], &json!({}))), Ok(response(200, &[], &counted))];
     let all = [block_on(embed_in(&pool, &world, "m", &["a"])), block_on(embed_in(&pool, &world, "m", &["b"]))].concat();
-    assert_eq!(usage_of(&calls_in(&all)), spent(2, 2, 7));
+    assert_eq!(usage_of(&calls_in(&all, |_| false)), spent(2, 2, 7));
 }
 
 #[test]

@@ -26,7 +26,7 @@ fn a_sum_tells_vectors_refusals_and_its_part_of_the_tokens() {
         told(Embedded::Refused("too long".into()), &call),
         told(Embedded::Vector(vec![0.0, 2.0]), &call),
     ];
-    let calls = calls_in(&all);
+    let calls = calls_in(&all, fails_batch);
     assert_eq!(calls.len(), 1, "one call, though three texts were in it");
     let sum = sum_up(&choice(), Model::new(2), &ids, all.clone(), &calls).unwrap();
     let object = sum.object();
@@ -60,6 +60,24 @@ fn one_text_without_an_answer_fails_the_attempt_and_no_vector_at_all_is_the_payl
         let Err(Outcome::Failed { class, message, .. }) = sum(none) else { panic!("no vector is no success") };
         assert_eq!((class, message.as_str()), (expected, "The provider refuses every text: no"));
     }
+}
+
+#[test]
+fn the_call_that_decided_is_the_last_one() {
+    let [refused, busy, well] = [None, Some(429), Some(200)].map(|status| Call::answered(status, 1, 0));
+    let failed = |message: &str| Embedded::Failed(Outcome::failed(ErrorClass::Provider, message));
+    let all = [
+        told(Embedded::Vector(vec![1.0]), &well),
+        told(failed("The connection failed."), &refused),
+        told(failed("The provider answered 429."), &busy),
+    ];
+    // What was not asked for any more came to the same: it was in an earlier call.
+    let same = [told(failed("The provider answered 401."), &well), told(failed("The provider answered 401."), &busy)];
+    assert_eq!(calls_in(&same, fails_batch).last().unwrap().status, Some(429));
+    let statuses =
+        |decides: fn(&Embedded) -> bool| calls_in(&all, decides).iter().map(|call| call.status).collect::<Vec<_>>();
+    assert_eq!(statuses(fails_batch), [Some(200), Some(429), None], "the first failure is the attempt's");
+    assert_eq!(statuses(|_| false), [Some(200), None, Some(429)], "as they were made");
 }
 
 #[test]

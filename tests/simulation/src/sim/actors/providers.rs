@@ -68,19 +68,11 @@ pub(crate) fn receive(world: &Rc<World>, tokens: &BTreeSet<String>, request: &Ht
     (answer, body)
 }
 
-/// Notes what was answered to some attempts. Of one that is alone its log tells of the last call, or of the last that did not
-/// fail. Those of one event id under one lease have the same texts, and which of them a call was for cannot be told: any answer
-/// before may be it, too.
+/// Notes what was answered to some attempts. The log of an attempt tells of the call that decided, which may be any of them.
 fn note(world: &World, attempts: &[(String, String)], answer: Answer) {
     let mut seen = world.receiver.seen.borrow_mut();
     for attempt in attempts {
-        let answers = seen.entry(attempt.clone()).or_default();
-        // Nor can it be told of jobs that change documents: what they say, others say too.
-        let is_shared = attempt.0.starts_with(indexers::EVENT);
-        if !is_shared && attempts.iter().filter(|other| *other == attempt).count() == 1 {
-            answers.retain(|before| before.status < 300);
-        }
-        answers.push(answer);
+        seen.entry(attempt.clone()).or_default().push(answer);
     }
 }
 

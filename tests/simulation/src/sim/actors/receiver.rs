@@ -90,6 +90,14 @@ impl Receiver {
         self.told.borrow().contains(&(row.event_id().to_owned(), lease))
     }
 
+    /// Whether that status was answered to the attempt of a row that this entry of its log tells of.
+    pub(crate) fn has_answered(&self, row: &Row, entry: &Value, status: u64) -> bool {
+        let lease = entry["lease"].as_str().unwrap_or_default().to_owned();
+        let seen = self.seen.borrow();
+        let answers = seen.get(&(row.event_id().to_owned(), lease));
+        answers.is_some_and(|answers| answers.iter().any(|answer| u64::from(answer.status) == status))
+    }
+
     /// What was answered to the attempt of a row that this entry of its log tells of: of several that may have been, the one
     /// with the entry's status.
     pub(crate) fn seen_of(&self, row: &Row, entry: &Value) -> Option<Answer> {

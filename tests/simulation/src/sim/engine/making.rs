@@ -29,10 +29,8 @@ const SEEDS_PER_ERASER: u64 = 4;
 const SEEDS_PER_EPOCH: u64 = 7;
 /// quotas,
 const SEEDS_PER_QUOTA: u64 = 9;
-/// bulk requests,
-const SEEDS_PER_BULK: u64 = 2;
-/// exports,
-const SEEDS_PER_EXPORT: u64 = 8;
+/// bulk requests, or exports,
+const SEEDS_PER_BULK_OR_EXPORT: u64 = 8;
 /// or jobs that embed: odd ones, because an erasure takes vectors before their row.
 const SEEDS_PER_EMBED: u64 = 6;
 
@@ -93,8 +91,8 @@ pub(crate) fn make(what: &Play) -> Rc<World> {
         quotas: RefCell::default(),
         has_erasures,
         has_large,
-        has_bulk: what.seed.is_multiple_of(SEEDS_PER_BULK) && !what.narrow.quiet,
-        has_exports: what.seed % SEEDS_PER_EXPORT == 2 && !what.narrow.quiet,
+        has_bulk: what.seed % SEEDS_PER_BULK_OR_EXPORT == 5 && !what.narrow.quiet,
+        has_exports: what.seed % SEEDS_PER_BULK_OR_EXPORT == 3 && !what.narrow.quiet,
         may_freeze,
         has_gaps,
         is_long,

@@ -304,6 +304,11 @@ fn judge_answer(entry: &Value, new: &Row, receiver: &Receiver) -> Result<(), Str
         holds!(!is_lost, "I3: a status came back and is not in the ledger");
         return Ok(());
     };
+    let named = entry["error"]["message"].as_str().and_then(|text| text.strip_prefix("The provider answered "));
+    let named = named.and_then(|text| text.split(['.', ',']).next()?.parse().ok());
+    // A call for other jobs alone may be what failed this one, too.
+    let own = named.filter(|named: &u64| receiver.has_answered(new, entry, *named));
+    holds!(own.is_none_or(|own| own == status), "I3: {status} is told, and the error names {own:?}");
     let seen = receiver.seen_of(new, entry);
     holds!(
         seen.is_some_and(|answer| u64::from(answer.status) == status),
