@@ -29,7 +29,7 @@ pub(crate) struct KeyRequest {
     #[serde(default)]
     name: String,
     /// When it ends, in ten years at most; never when nothing is said.
-    #[cfg_attr(feature = "openapi", schemars(with = "Option<crate::wire::schema::Time>"))]
+    #[cfg_attr(feature = "openapi", schemars(with = "Option<crate::wire::time::Time>"))]
     expires_at: Option<String>,
     /// Jobs that it may have accepted from one midnight UTC to the next; any number when nothing is said.
     #[cfg_attr(feature = "openapi", schemars(range(min = 1)))]

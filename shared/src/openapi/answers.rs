@@ -13,15 +13,13 @@ use schemars::JsonSchema;
 use serde_json::{Map, Value};
 
 use crate::manage::erasures::{ErasureCounts, ErasureState};
-use crate::model::backoff::Schedule;
-use crate::model::endpoint::{EndpointState, EvidencePolicy};
-use crate::model::outcome::{ErrorClass, JobError};
+use crate::model::outcome::JobError;
 use crate::model::result::ShownResultError;
 use crate::model::state::{DeadReason, State};
 use crate::security::key::Scope;
-use crate::security::redact::Redaction;
 use crate::wire::invalid::InvalidField;
-use crate::wire::schema::{JOB_ID, KindName, Time};
+use crate::wire::schema::{JOB_ID, KindName};
+use crate::wire::time::Time;
 
 pub(super) use attempts::{Attempt, Evidence};
 pub(super) use export::line as export_line;
@@ -234,43 +232,6 @@ pub(super) struct DeadLetter {
     replayed_by: Option<String>,
     /// What was said when it was discarded.
     note: Option<String>,
-}
-
-/// A header of an endpoint. Its value is sealed and never shown.
-#[derive(JsonSchema)]
-struct EndpointHeader {
-    name: String,
-    value: (),
-}
-
-/// An endpoint.
-#[derive(JsonSchema)]
-pub(super) struct Endpoint {
-    /// Its name.
-    #[schemars(regex(pattern = super::NAME))]
-    id: String,
-    tenant: String,
-    state: EndpointState,
-    /// `operator`, or what the destination did.
-    paused_reason: Option<String>,
-    /// Null for a service.
-    url: Option<String>,
-    /// The service binding; null for a URL.
-    service: Option<String>,
-    /// The path of requests to the service; null for a URL.
-    path: Option<String>,
-    headers: Vec<EndpointHeader>,
-    timeout_seconds: u32,
-    schedule: Schedule,
-    max_attempts: u32,
-    evidence: EvidencePolicy,
-    bury_on: Vec<ErrorClass>,
-    redact: Redaction,
-    failing_since: Option<Time>,
-    last_success_at: Option<Time>,
-    secret_rotated_at: Option<Time>,
-    created_at: Time,
-    updated_at: Time,
 }
 
 /// Signing secrets, as libraries of Standard Webhooks take them.

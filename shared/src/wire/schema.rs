@@ -18,11 +18,6 @@ pub(crate) const TENANT: &str = r"^(\*|[A-Za-z0-9_-]{1,64})$";
 /// What [`crate::kinds::Kind::named`] takes.
 pub(crate) const KIND: &str = r"^(webhook|embed|index|[a-z][a-z0-9_-]*(\.[a-z][a-z0-9_-]*)+)$";
 
-/// A time in RFC 3339. We write it in UTC with milliseconds.
-#[derive(JsonSchema)]
-#[schemars(extend("format" = "date-time"))]
-pub(crate) struct Time(#[allow(dead_code, reason = "only its schema is used")] String);
-
 /// The name of a kind: `webhook`, `embed`, `index`, or that of a task, which has a dot in it.
 #[derive(JsonSchema)]
 #[schemars(extend("pattern" = KIND, "maxLength" = TASK_NAME_BYTES_MAX))]

@@ -6,7 +6,8 @@ use schemars::JsonSchema;
 
 use crate::model::attempt::{AttemptState, EndedBy};
 use crate::model::outcome::JobError;
-use crate::wire::schema::{JOB_ID, Time};
+use crate::wire::schema::JOB_ID;
+use crate::wire::time::Time;
 
 /// How an attempt is.
 #[derive(JsonSchema)]

@@ -6,7 +6,8 @@ use schemars::{JsonSchema, Schema, json_schema};
 use serde_json::{Map, Value};
 
 use super::{BatchResult, BatchSummary, ProblemDocument};
-use crate::wire::schema::{NAME, Time};
+use crate::wire::schema::NAME;
+use crate::wire::time::Time;
 
 /// One way to cut and embed the documents of an index.
 #[derive(JsonSchema)]

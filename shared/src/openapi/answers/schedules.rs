@@ -6,7 +6,8 @@ use serde_json::{Map, Value};
 use crate::model::backoff::Schedule as Backoff;
 use crate::schedules::schedule::FiringState;
 use crate::schedules::slots::{CatchUp, Overlap};
-use crate::wire::schema::{JOB_ID, KindName, NAME, Time};
+use crate::wire::schema::{JOB_ID, KindName, NAME};
+use crate::wire::time::Time;
 
 /// A firing of a schedule.
 #[derive(JsonSchema)]
