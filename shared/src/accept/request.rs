@@ -32,7 +32,7 @@ use crate::limits::IDEMPOTENCY_KEY_BYTES_MAX;
 #[serde(deny_unknown_fields)]
 pub(crate) struct JobRequest {
     /// What it does.
-    #[cfg_attr(feature = "openapi", schemars(with = "crate::wire::schema::KindName"))]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::wire::schema::kind"))]
     kind: String,
     /// What its kind needs.
     #[cfg_attr(feature = "openapi", schemars(with = "crate::kinds::Payload"))]

@@ -102,7 +102,8 @@ pub struct Endpoint<'a> {
 
 impl<'a> From<&'a EndpointRow> for Endpoint<'a> {
     fn from(row: &'a EndpointRow) -> Self {
-        let (url, path) = if row.service.is_some() { (None, Some(row.url.as_str())) } else { (Some(row.url.as_str()), None) };
+        let (url, path) =
+            if row.service.is_some() { (None, Some(row.url.as_str())) } else { (Some(row.url.as_str()), None) };
         Endpoint {
             id: &row.id,
             tenant: &row.tenant,

@@ -2,12 +2,12 @@
 
 use chrono::{DateTime, Datelike, SecondsFormat, TimeZone, Utc};
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::limits::DAY_MS;
 
-/// A moment in an answer: milliseconds since 1970, written in RFC 3339, in UTC with milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A moment: the store has it as milliseconds since 1970, an answer as RFC 3339, in UTC with milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "openapi", schemars(extend("format" = "date-time")))]
 pub struct Time(#[cfg_attr(feature = "openapi", schemars(with = "String"))] pub i64);

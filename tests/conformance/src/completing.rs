@@ -9,7 +9,7 @@ use longshore::manage::groups::read_group;
 use longshore::manage::operate::cancel;
 use longshore::model::attempt::EndedBy;
 use longshore::model::endpoint::EndpointState;
-use longshore::model::job::JobRef;
+use longshore::model::job::{Job, JobRef};
 use longshore::model::outcome::{ErrorClass, Outcome};
 use longshore::model::result::JobResult;
 use longshore::model::state::{Decision, State};
@@ -168,7 +168,7 @@ pub async fn a_completion_comes_before_its_deferral<S: Store>(stand: &Stand<S>) 
             assert_eq!(after, before, "{own:?}");
             assert_eq!((&entry["status"], &entry["evidence"]["state"]), (&json!(202), &json!("stored")));
         }
-        let late = [stand.row(&job).await.to_json(None).to_value()["state"].clone(), before["log"][0]["state"].clone()];
+        let late = [json!(Job::of(&stand.row(&job).await, None))["state"].clone(), before["log"][0]["state"].clone()];
         assert_eq!(late, ["succeeded", "succeeded"]);
     }
 }

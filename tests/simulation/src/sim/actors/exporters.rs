@@ -98,7 +98,7 @@ fn judge(world: &World, tenant: &str, before: &BTreeSet<String>, text: &str) -> 
         if line["tenant"] != tenant {
             return Err(format!("{id} is of {}", line["tenant"]));
         }
-        let attempts = line["attempts"].as_array().map_or(0, Vec::len);
+        let attempts = line["attempt_log"].as_array().map_or(0, Vec::len);
         if jobs.insert(id.clone(), attempts).is_some() {
             return Err(format!("{id} is in it twice"));
         }
