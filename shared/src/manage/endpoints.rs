@@ -11,7 +11,7 @@ use crate::limits::{
     MAX_ATTEMPTS_MAX, SERVICE_PATH_BYTES_MAX, TASK_TIMEOUT_SECONDS_MAX, TIMEOUT_SECONDS_DEFAULT, TIMEOUT_SECONDS_MAX,
 };
 use crate::model::backoff::Schedule;
-use crate::model::endpoint::{EndpointRow, EvidencePolicy};
+use crate::model::endpoint::{EndpointRow, EvidencePolicy, PausedReason};
 use crate::model::outcome::ErrorClass;
 use crate::ports::{Clock, Database, Rows, Statement};
 use crate::security::destination;
@@ -219,7 +219,7 @@ pub async fn change_endpoint<W: Database + Clock>(
     change: EndpointChange,
 ) -> Result<(), Problem> {
     let (state, reason) = match change {
-        EndpointChange::Pause => ("paused", Some("operator".to_owned())),
+        EndpointChange::Pause => ("paused", Some(PausedReason::Operator.name().to_owned())),
         EndpointChange::Resume => ("active", None),
         EndpointChange::Delete => ("deleted", None),
     };

@@ -166,3 +166,78 @@ pub async fn stamp_tick<W: Database + Clock>(world: &W, settings: &Settings) -> 
     let sealing = setting_meta("producer_key", settings.keys.sealing_number());
     batch(world, &[stamp("ticked_at"), sealing]).await.map(|_| ())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn settings(rotates: bool) -> Settings {
+        Settings::parse(|name| match name {
+            "MASTER_KEY" => Some("ab".repeat(32)),
+            "MASTER_KEY_OLD" => rotates.then(|| "cd".repeat(32)),
+            _ => None,
+        })
+        .unwrap()
+    }
+
+    fn well() -> HealthRow {
+        let (swept_at, ticked_at) = (Some(1_000_000 - TICK_AGE_MS_MAX), Some(990_000));
+        HealthRow {
+            now: 1_000_000,
+            swept_at,
+            ticked_at,
+            epoch: 0,
+            paused: 0,
+            storage_full: 0,
+            queue_spent_until: 0,
+            oldest_look_at: Some(995_500),
+            rotation: None,
+        }
+    }
+
+    #[test]
+    fn it_is_ready_while_both_crons_tick_and_there_is_room() {
+        let settings = settings(false);
+        let judge = |health: HealthRow, spent| Readiness::judge(&health, &settings, spent);
+        let ready = judge(HealthRow { paused: 1, ..well() }, None);
+        assert_eq!((ready.ready, ready.status(), ready.paused), (true, 200, Some(true)));
+        assert_eq!((ready.consumer_tick_age_seconds, ready.oldest_due_seconds), (Some(180), Some(4)));
+        for health in [
+            HealthRow { swept_at: None, ..well() },
+            HealthRow { ticked_at: Some(1_000_000 - TICK_AGE_MS_MAX - 1), ..well() },
+            HealthRow { storage_full: 1, ..well() },
+            HealthRow { epoch: 1, ..well() },
+        ] {
+            let unready = judge(health.clone(), None);
+            assert_eq!((unready.ready, unready.status()), (false, 503), "{health:?}");
+        }
+        for (limit, is_ready) in
+            [(DailyLimit::RowsWritten, false), (DailyLimit::RowsRead, false), (DailyLimit::QueueOperations, true)]
+        {
+            let spent = judge(well(), Some(limit));
+            assert_eq!((spent.ready, spent.daily_limit), (is_ready, Some(limit)));
+        }
+        let unread = json!(Readiness::unread(DailyLimit::RowsRead));
+        assert_eq!(
+            (&unread["ready"], &unread["daily_limit"], &unread["paused"]),
+            (&json!(false), &json!("rows_read"), &json!(null))
+        );
+    }
+
+    #[test]
+    fn a_rotation_says_how_far_it_is() {
+        assert_eq!(Readiness::judge(&well(), &settings(false), None).key_rotation, None);
+        let settings = settings(true);
+        let of = |rotation| Readiness::judge(&HealthRow { rotation, ..well() }, &settings, None).key_rotation;
+        let walk = |done| Some(RotationRow { found: 7, left: Some(3), done });
+        for (rotation, expected) in [
+            (None, json!({"state": "waiting", "found": 0, "left": null})),
+            (walk(0), json!({"state": "walking", "found": 7, "left": 3})),
+            (walk(1), json!({"state": "done", "found": 7, "left": 3})),
+        ] {
+            assert_eq!(json!(of(rotation)), expected);
+        }
+    }
+}

@@ -41,7 +41,7 @@ pub struct EndpointRow {
     pub id: String,
     pub tenant: String,
     pub state: EndpointState,
-    pub paused_reason: Option<String>,
+    pub paused_reason: Option<PausedReason>,
     pub url: String,
     pub service: Option<String>,
     pub headers: Vec<(String, String)>,
@@ -58,6 +58,30 @@ pub struct EndpointRow {
     pub created_at: i64,
     pub updated_at: i64,
     pub now: i64,
+}
+
+/// Why an endpoint is paused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum PausedReason {
+    /// Somebody asked for it.
+    Operator,
+    /// It answered 410 Gone.
+    Gone,
+    /// The deployment lacks the service binding that it names.
+    Config,
+}
+
+impl PausedReason {
+    /// The name in the store and in the API.
+    pub fn name(self) -> &'static str {
+        match self {
+            PausedReason::Operator => "operator",
+            PausedReason::Gone => "gone",
+            PausedReason::Config => "config",
+        }
+    }
 }
 
 /// A header of an endpoint, as the API shows it: its value is sealed.
@@ -78,8 +102,8 @@ pub struct Endpoint<'a> {
     id: &'a str,
     tenant: &'a str,
     state: EndpointState,
-    /// `operator`, or what the destination did.
-    paused_reason: Option<&'a str>,
+    /// Null unless it is paused.
+    paused_reason: Option<PausedReason>,
     /// Null for a service.
     url: Option<&'a str>,
     /// The service binding; null for a URL.
@@ -108,7 +132,7 @@ impl<'a> From<&'a EndpointRow> for Endpoint<'a> {
             id: &row.id,
             tenant: &row.tenant,
             state: row.state,
-            paused_reason: row.paused_reason.as_deref(),
+            paused_reason: row.paused_reason,
             url,
             service: row.service.as_deref(),
             path,
@@ -124,6 +148,18 @@ impl<'a> From<&'a EndpointRow> for Endpoint<'a> {
             evidence: row.evidence,
             bury_on: &row.bury_on,
             redact: &row.redact,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_named_as_it_is_written() {
+        for reason in [PausedReason::Operator, PausedReason::Gone, PausedReason::Config] {
+            assert_eq!(serde_json::to_value(reason).unwrap(), reason.name());
         }
     }
 }

@@ -8,7 +8,7 @@ use longshore::manage::endpoints::{EndpointChange, change_endpoint, read_endpoin
 use longshore::manage::groups::read_group;
 use longshore::manage::operate::cancel;
 use longshore::model::attempt::EndedBy;
-use longshore::model::endpoint::EndpointState;
+use longshore::model::endpoint::{EndpointState, PausedReason};
 use longshore::model::job::{Job, JobRef};
 use longshore::model::outcome::{ErrorClass, Outcome};
 use longshore::model::result::JobResult;
@@ -389,7 +389,7 @@ pub async fn a_missing_binding_holds_the_job<S: Store>(stand: &Stand<S>) {
     let outcome = Outcome::Unconfigured { message: "no binding".into() };
     assert_eq!(case.settle_task(&job, &token, outcome, Decision::Hold { failures: 0 }).await, 1);
     let endpoint = read_endpoint(stand, &case.tenant, "tasks").await.unwrap();
-    assert_eq!((endpoint.state, endpoint.paused_reason.as_deref()), (EndpointState::Paused, Some("config")));
+    assert_eq!((endpoint.state, endpoint.paused_reason), (EndpointState::Paused, Some(PausedReason::Config)));
     case.sweep().await;
     let row = stand.row(&job).await;
     assert_eq!((row.state, row.failures, row.look_at), (State::Held, 0, None));

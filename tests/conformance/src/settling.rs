@@ -6,7 +6,7 @@ use longshore::limits::plan::PAID;
 use longshore::limits::{RESULT_BYTES_MAX, RESULT_DEPTH_MAX};
 use longshore::manage::endpoints::read_endpoint;
 use longshore::model::dead_letter::DeadLetter;
-use longshore::model::endpoint::EndpointState;
+use longshore::model::endpoint::{EndpointState, PausedReason};
 use longshore::model::job::{Job, JobRef};
 use longshore::model::outcome::{ErrorClass, Outcome};
 use longshore::model::result::{JobResult, ResultError};
@@ -187,7 +187,7 @@ pub async fn a_410_pauses_its_endpoint<S: Store>(stand: &Stand<S>) {
     let bury = Decision::Bury { reason: DeadReason::NotRetryable, failures: 1 };
     case.settle(&token, (&job, 1), failed(ErrorClass::Http410), bury).await;
     let row = read_endpoint(stand, &case.tenant, "gone").await.unwrap();
-    assert_eq!((row.state, row.paused_reason.as_deref()), (EndpointState::Paused, Some("gone")));
+    assert_eq!((row.state, row.paused_reason), (EndpointState::Paused, Some(PausedReason::Gone)));
 }
 
 /// The executor takes a hint's jobs to their outcomes: requests, evidence, rows and hints agree.
