@@ -2,6 +2,7 @@
 
 use futures_util::stream::LocalBoxStream;
 use longshore::wire::ndjson::NDJSON;
+use longshore::wire::page::Page;
 use longshore::wire::problem::Problem;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
@@ -17,20 +18,13 @@ pub(crate) enum Body {
     /// A JSON document.
     Json(Box<RawValue>),
     /// A page of a list, which may also be the beginning of its export.
-    Page(Page),
+    Page(Page<Box<RawValue>>),
     /// JSON that this Worker was built with.
     Text(&'static str),
     /// Lines of JSON.
     Lines(Bytes),
     /// Neither JSON nor text.
     Bytes(Vec<u8>),
-}
-
-/// A page of a list.
-#[derive(Serialize)]
-pub(crate) struct Page {
-    pub(crate) data: Vec<Box<RawValue>>,
-    pub(crate) next_cursor: Option<String>,
 }
 
 /// What is answered, as JSON. It has no other names than texts: writing it cannot fail.

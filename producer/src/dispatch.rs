@@ -47,7 +47,7 @@ pub(crate) async fn handle(operation: Op, proof: &Proof, context: &mut ApiContex
         Op::ReadSchedule => schedules::read(context, proof).await,
         Op::DeleteSchedule => schedules::delete(context, proof).await,
         Op::RunSchedule => schedules::run(context, proof).await,
-        Op::ListFirings => schedules::history(context, proof).await,
+        Op::ListOccurrences => schedules::occurrences(context, proof).await,
         Op::ListIndexes => indexes::list(context, proof).await,
         Op::PutIndex => indexes::put(context, proof).await,
         Op::ReadIndex => indexes::read(context, proof).await,

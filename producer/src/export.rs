@@ -4,18 +4,19 @@
 use futures_util::{StreamExt, stream};
 use longshore::routes::Operation;
 use longshore::wire::ndjson::as_lines;
+use longshore::wire::page::{NextCursor, Page};
 use longshore::wire::problem::Problem;
-use serde_json::json;
+use serde_json::value::RawValue;
 use worker::{Error, Result};
 
-use crate::answer::{Answer, Body, Page, broke_off};
+use crate::answer::{Answer, Body, broke_off};
 use crate::authenticate::Principal;
 use crate::context::ApiContext;
 use crate::dispatch::handle;
 
 /// Where an export stands.
 enum Next {
-    Page(Page),
+    Page(Page<Box<RawValue>>),
     Cursor(String),
     End,
 }
@@ -31,7 +32,12 @@ struct Export {
 }
 
 /// The list that begins with this page.
-pub(crate) fn answer(context: ApiContext, operation: Operation, principal: Principal, first: Page) -> Answer {
+pub(crate) fn answer(
+    context: ApiContext,
+    operation: Operation,
+    principal: Principal,
+    first: Page<Box<RawValue>>,
+) -> Answer {
     let pages = context.settings.plan.export_pages;
     let export = Export { context, operation, principal, next: Next::Page(first), pages };
     Answer::lines(stream::try_unfold(export, step).boxed_local())
@@ -46,7 +52,7 @@ async fn step(mut export: Export) -> Result<Option<(Vec<u8>, Export)>> {
     let page = match std::mem::replace(&mut export.next, Next::End) {
         Next::Page(page) => page,
         Next::Cursor(cursor) if export.pages <= 1 => {
-            return Ok(Some((as_lines([json!({"next_cursor": cursor})]).into_bytes(), export)));
+            return Ok(Some((as_lines([NextCursor { next_cursor: &cursor }]).into_bytes(), export)));
         }
         Next::Cursor(cursor) => {
             export.pages -= 1;

@@ -1,13 +1,9 @@
-//! Problems as RFC 9457 writes them.
+//! Problems as answers, with their headers.
 
-use http::StatusCode;
 use longshore::wire::daily_limit::{seconds_to_midnight, seconds_to_reset};
 use longshore::wire::gzip::CODINGS;
-use longshore::wire::invalid::InvalidField;
 use longshore::wire::problem::Problem;
-use problem_details::ProblemDetails;
-use serde::Serialize;
-use serde_json::Value;
+use longshore::wire::problem_document::ProblemDocument;
 use worker::Date;
 
 use crate::answer::Answer;
@@ -21,29 +17,9 @@ const RESTORING_RETRY_SECONDS: u32 = 60;
 /// Seconds after which a refused caller may come again when the store is full: the sweep makes room each minute.
 const STORAGE_RETRY_SECONDS: u32 = 300;
 
-#[derive(Debug, Serialize)]
-struct Extensions {
-    errors: Vec<InvalidField>,
-    request_id: String,
-}
-
-/// The problem as a JSON document.
-pub(crate) fn document(problem: &Problem, request_id: &str) -> Value {
-    let extensions = Extensions { errors: problem.errors(), request_id: request_id.to_owned() };
-    let status = StatusCode::from_u16(problem.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let details = ProblemDetails::from_status_code(status)
-        .with_extensions(extensions)
-        .with_title(problem.title())
-        .with_detail(problem.detail().unwrap_or_else(|| format!("{}.", problem.title())));
-    let mut value = serde_json::to_value(&details).unwrap_or_default();
-    // The crate types this as an http URI, which a URN is not.
-    value["type"] = Value::from(format!("urn:problem-type:longshore:{}", problem.slug()));
-    value
-}
-
 /// The problem as an answer.
 pub(crate) fn answer(problem: &Problem, request_id: &str) -> Answer {
-    let mut answer = Answer::json(problem.status(), document(problem, request_id));
+    let mut answer = Answer::json(problem.status(), ProblemDocument::of(problem, request_id));
     answer.content_type = "application/problem+json";
     match problem {
         Problem::Unauthenticated(_) => answer.with_header("www-authenticate", "Bearer"),

@@ -146,7 +146,7 @@ mod tests {
     #[test]
     fn every_route_is_found_by_its_own_path() {
         for Route { method, path, does } in ROUTES {
-            let path = path.replace("{id}", "x").replace("{n}", "1").replace("{subject}", "y");
+            let path = path.replace("{id}", "x").replace("{name}", "x").replace("{n}", "1").replace("{subject}", "y");
             assert_eq!(find(method, &path).unwrap().0, does, "{method} {path}");
             if method == GET {
                 assert_eq!(find(HEAD, &path).unwrap().0, does, "HEAD {path}");

@@ -2,7 +2,7 @@
 //! that are due.
 
 use longshore::cloudflare::configured;
-use longshore::manage::query::stamp_tick;
+use longshore::manage::health::stamp_tick;
 use longshore::ports::DatabaseError;
 use longshore::schedules::fire;
 use worker::Env;

@@ -37,7 +37,7 @@ pub enum Operation {
     ReadSchedule,
     DeleteSchedule,
     RunSchedule,
-    ListFirings,
+    ListOccurrences,
     ListIndexes,
     PutIndex,
     ReadIndex,
@@ -98,7 +98,7 @@ impl Operation {
 pub struct Route {
     /// The method.
     pub method: &'static str,
-    /// The path, with `{id}`, `{n}` and `{subject}` where it names one thing.
+    /// The path, with `{id}`, `{name}`, `{n}` and `{subject}` where it names one thing.
     pub path: &'static str,
     /// What it does, and for whom.
     pub does: Does,
@@ -170,14 +170,14 @@ pub const ROUTES: [Route; 55] = [
     route("GET", "/v1/schedules/{id}", Op::ReadSchedule, Scope::JobsRead),
     route("DELETE", "/v1/schedules/{id}", Op::DeleteSchedule, Scope::Operate),
     route("POST", "/v1/schedules/{id}/run", Op::RunSchedule, Scope::Operate),
-    route("GET", "/v1/schedules/{id}/history", Op::ListFirings, Scope::JobsRead),
+    route("GET", "/v1/schedules/{id}/occurrences", Op::ListOccurrences, Scope::JobsRead),
     route("GET", "/v1/indexes", Op::ListIndexes, Scope::JobsRead),
-    route("PUT", "/v1/indexes/{id}", Op::PutIndex, Scope::Operate),
-    route("GET", "/v1/indexes/{id}", Op::ReadIndex, Scope::JobsRead),
-    route("DELETE", "/v1/indexes/{id}", Op::DeleteIndex, Scope::Operate),
-    route("POST", "/v1/indexes/{id}/documents", Op::WriteDocuments, Scope::JobsWrite),
-    route("POST", "/v1/indexes/{id}/search", Op::Search, Scope::JobsRead),
-    route("POST", "/v1/indexes/{id}/verify", Op::VerifyIndex, Scope::Operate),
+    route("PUT", "/v1/indexes/{name}", Op::PutIndex, Scope::Operate),
+    route("GET", "/v1/indexes/{name}", Op::ReadIndex, Scope::JobsRead),
+    route("DELETE", "/v1/indexes/{name}", Op::DeleteIndex, Scope::Operate),
+    route("POST", "/v1/indexes/{name}/documents", Op::WriteDocuments, Scope::JobsWrite),
+    route("POST", "/v1/indexes/{name}/search", Op::Search, Scope::JobsRead),
+    route("POST", "/v1/indexes/{name}/verify", Op::VerifyIndex, Scope::Operate),
     route("GET", "/v1/usage", Op::ListUsage, Scope::JobsRead),
     route("POST", "/v1/keys", Op::CreateKey, Scope::Admin),
     route("GET", "/v1/keys", Op::ListKeys, Scope::Admin),

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use longshore::openapi::{document, markdown, text};
 use longshore::routes::ROUTES;
@@ -94,8 +95,117 @@ fn every_reference_leads_to_something_and_everything_is_used() {
     }
 }
 
-/// Answers' examples are made by the functions that answer: a field that they write and the schema lacks, or the other
-/// way round, is found here.
+/// A type of the core that describes itself: its name in the document, and whether it is written and read.
+struct Described {
+    name: String,
+    is_written: bool,
+    is_read: bool,
+}
+
+/// The types that derive a schema, by their attributes.
+fn described() -> Vec<Described> {
+    let (mut open, mut types) =
+        (vec![PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/src"))], Vec::new());
+    while let Some(path) = open.pop() {
+        if path.is_dir() {
+            open.extend(std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            types.extend(described_in(&std::fs::read_to_string(path).unwrap()));
+        }
+    }
+    types
+}
+
+fn described_in(source: &str) -> Vec<Described> {
+    let (mut attributes, mut types) = (String::new(), Vec::new());
+    for line in source.lines().map(str::trim).filter(|line| !line.starts_with("//")) {
+        let words = ["struct ", "enum "].iter().find_map(|word| {
+            line.split_once(word).filter(|(before, _)| before.is_empty() || before.starts_with("pub"))
+        });
+        match words {
+            Some((_, rest)) if attributes.contains("derive(schemars::JsonSchema)") => {
+                let renamed = attributes.split_once("schemars(rename = \"").and_then(|(_, rest)| rest.split_once('"'));
+                let own = rest.split(|letter: char| !letter.is_alphanumeric()).next().unwrap_or_default();
+                types.push(Described {
+                    name: renamed.map_or(own, |(name, _)| name).to_owned(),
+                    is_written: attributes.contains("Serialize")
+                        || source.contains(&format!("impl Serialize for {own} ")),
+                    is_read: attributes.contains("Deserialize"),
+                });
+                attributes.clear();
+            }
+            _ if line.starts_with("#[") => attributes.push_str(line),
+            _ => attributes.clear(),
+        }
+    }
+    types
+}
+
+/// The schemas that a part of the document needs.
+fn schemas_of(document: &Value, parts: &[&Value]) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let mut open: Vec<&Value> = parts.to_vec();
+    while let Some(part) = open.pop() {
+        let mut references = Vec::new();
+        all(part, "$ref", "", &mut references);
+        for (_, reference) in references {
+            let pointer = reference.as_str().unwrap().trim_start_matches('#');
+            let is_new = pointer.strip_prefix("/components/schemas/").is_none_or(|name| found.insert(name.to_owned()));
+            if is_new {
+                open.push(document.pointer(pointer).unwrap());
+            }
+        }
+    }
+    found
+}
+
+/// One type per shape: what describes an answer writes it, and what describes a request reads it. The exception is JSON that
+/// keeps its own bytes, whose schema is put together by hand.
+#[test]
+fn what_describes_an_answer_writes_it() {
+    let document = document();
+    let (mut answers, mut requests) = (Vec::new(), Vec::new());
+    for operation in document["paths"].as_object().unwrap().values().flat_map(|path| path.as_object().unwrap().values())
+    {
+        answers.push(&operation["responses"]);
+        requests.extend(operation.get("requestBody"));
+    }
+    let types = described();
+    assert!(types.len() > 80, "{} types are found", types.len());
+    let is_of = |name: &str, has: fn(&Described) -> bool| {
+        let name = name.strip_suffix("Page").map_or(name, |_| "{T}Page");
+        types.iter().any(|known| known.name == name && has(known))
+    };
+    let (answered, asked) = (schemas_of(&document, &answers), schemas_of(&document, &requests));
+    assert!(answered.len() > 40 && asked.len() > 20, "{} and {}", answered.len(), asked.len());
+    for name in &answered {
+        assert!(is_of(name, |known| known.is_written), "no type writes {name}");
+    }
+    for name in asked.iter().filter(|name| *name != "Payload") {
+        assert!(is_of(name, |known| known.is_read), "no type reads {name}");
+    }
+    let used: BTreeSet<_> = answered.union(&asked).cloned().collect();
+    let all: BTreeSet<_> = document["components"]["schemas"].as_object().unwrap().keys().cloned().collect();
+    assert_eq!(used, all);
+}
+
+/// A closed set of texts is a list of them: clients that are generated read no other form as one.
+#[test]
+fn closed_sets_are_lists() {
+    let document = document();
+    let mut choices = Vec::new();
+    all(&document["components"]["schemas"], "oneOf", "", &mut choices);
+    for (way, choices) in choices {
+        let is_const = |choice: &Value| choice.get("const").is_some();
+        assert!(!choices.as_array().unwrap().iter().all(is_const), "{way} is a choice of constants");
+    }
+    let states = &document["components"]["schemas"]["DeadLetterState"];
+    assert_eq!(states["enum"], serde_json::json!(["open", "replayed", "discarded"]));
+    assert!(states["description"].as_str().unwrap().contains("- `discarded`: It was given up."), "{states}");
+}
+
+/// Answers' examples are written by the types that answer: a field that they write and the schema lacks, or the other way
+/// round, is found here.
 #[test]
 fn every_example_fits_its_schema() {
     let document = ApiDocument::generated();

@@ -1,7 +1,7 @@
 //! What every operation that makes jobs shares: who makes them, what became of each, and the hints that leave after the answer.
 
+use longshore::accept::accepted::Accepted;
 use longshore::accept::authorize::Caller;
-use longshore::accept::insert::Accepted;
 use longshore::cloudflare::CloudflareWorld;
 use longshore::model::hint::Hint;
 use longshore::model::origin::Origin;
@@ -9,38 +9,23 @@ use longshore::store::notify::send_hints;
 use longshore::wire::idempotency::parse_header;
 use longshore::wire::prefer::RETURN_MINIMAL;
 use longshore::wire::problem::Problem;
-use serde_json::{Value, json};
 
 use crate::answer::Answer;
 use crate::authenticate::Principal;
 use crate::context::ApiContext;
-use crate::problem;
 
 /// The answer to a request that made one job, which is hinted after it.
 pub(crate) fn durable(context: &ApiContext, accepted: Accepted) -> Result<Answer, Problem> {
     hint_later(context, &[&accepted])?;
     let location = format!("/v1/jobs/{}", accepted.job.id);
     let answer = Answer::json(202, accepted.body).with_header("location", location);
-    Ok(if accepted.replayed { answer.with_header("idempotency-replayed", "true") } else { answer })
+    Ok(if accepted.duplicate { answer.with_header("idempotency-replayed", "true") } else { answer })
 }
 
 /// Who makes jobs, and where their request comes from.
 pub(crate) fn maker(context: &ApiContext, principal: &Principal) -> Result<Caller, Problem> {
     let origin = Origin::of(|name| context.request.header(name))?;
     Ok(Caller { origin, ..principal.caller()?.clone() })
-}
-
-/// What became of the job at that place of a request.
-pub(crate) fn result_json(index: usize, result: &Result<Accepted, Problem>, request_id: &str) -> Value {
-    match result {
-        Ok(accepted) => json!({
-            "index": index, "status": 202, "id": accepted.job.id, "replayed": accepted.replayed, "problem": null,
-        }),
-        Err(refusal) => json!({
-            "index": index, "status": refusal.status(), "id": null, "replayed": false,
-            "problem": problem::document(refusal, request_id),
-        }),
-    }
 }
 
 /// Says that the answer is as minimal as the caller prefers it, if so.

@@ -1,20 +1,16 @@
 //! Bulk intake over HTTP: the core reads and accepts the lines, and the answer streams beside it.
 
 use longshore::accept::authorize::Caller;
-use longshore::accept::bulk::{BulkRequest, Intake, Summary};
+use longshore::accept::bulk::{BulkRequest, Intake};
 use longshore::accept::documents::Documents;
-use longshore::accept::results::Tally;
 use longshore::cloudflare::CloudflareWorld;
-use longshore::wire::ndjson::as_lines;
 use longshore::wire::problem::Problem;
-use serde_json::{Value, json};
 
 use crate::answer::Answer;
 use crate::api::accept::preference_applied;
 use crate::api::bulk_answer::bulk_answer;
 use crate::api::lines::BodyLines;
 use crate::context::ApiContext;
-use crate::problem::document;
 
 /// Accepts the lines of a request whose key may enqueue: jobs, or the documents of an index.
 pub(crate) fn create_jobs(
@@ -33,23 +29,11 @@ pub(crate) fn create_jobs(
     context.worker.wait_until(async move {
         let request = BulkRequest { caller, key, documents };
         let summary = Intake::new(&world, &settings, request, &mut lines).run(&mut write).await;
-        write.sum_up(summary_line(&summary, write.unreported(), &request_id));
+        write.sum_up(summary.line(write.unreported(), &request_id).into_bytes());
         // When it ended early: a caller who sends everything first comes to read the answer only so. It ends after that.
         lines.pass_over().await;
         drop(write);
     });
     let answer = preference_applied(Answer::lines(read), minimal);
     Ok(group.into_iter().fold(answer, |answer, group| answer.with_header("longshore-group", group)))
-}
-
-fn summary_line(summary: &Summary, unreported: &Tally, request_id: &str) -> Vec<u8> {
-    let problem = summary.problem.as_ref().map_or(Value::Null, |problem| document(problem, request_id));
-    let mut line = json!({"summary": summary.tally, "unreported": unreported, "problem": problem});
-    if let Some(documents) = &summary.documents {
-        line["group"] = json!(documents.group());
-        if documents.replace() {
-            line["removal"] = json!(summary.removal);
-        }
-    }
-    as_lines([line]).into_bytes()
 }

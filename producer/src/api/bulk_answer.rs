@@ -7,13 +7,12 @@ use std::rc::Rc;
 
 use futures_channel::mpsc::{UnboundedSender, unbounded};
 use futures_util::StreamExt;
+use longshore::accept::accepted::Accepted;
 use longshore::accept::bulk::Results;
-use longshore::accept::insert::Accepted;
-use longshore::accept::results::{Outcome, Tally};
+use longshore::accept::results::{BatchResult, Outcome, Tally};
 use longshore::wire::problem::Problem;
 
 use crate::answer::Bytes;
-use crate::api::accept::result_json;
 
 /// Bytes of the answer that a bulk request holds for a caller who does not read it: 20,000 accepted lines of 100 bytes. Lines
 /// that are accepted beyond are counted in the summary alone. With the next one, ten callers who never read hold 40 MB.
@@ -66,8 +65,8 @@ impl BulkAnswer {
     }
 
     /// The lines that found no room, by outcome.
-    pub(crate) fn unreported(&self) -> &Tally {
-        &self.unreported
+    pub(crate) fn unreported(&self) -> Tally {
+        self.unreported
     }
 
     /// Adds the last line, which always fits. The answer ends when this end of it is dropped.
@@ -88,7 +87,10 @@ impl Results for BulkAnswer {
     fn add(&mut self, results: Vec<(usize, Result<Accepted, Problem>)>) {
         let request_id = self.request_id.clone();
         let told = results.iter().map(|(index, result)| (Outcome::of(result), (*index, result)));
-        self.tell(told, |(index, result)| result_json(index, result, &request_id).to_string());
+        self.tell(told, |(index, result)| {
+            // It has no other names than texts: writing it cannot fail.
+            serde_json::to_string(&BatchResult::of(index, result, &request_id)).unwrap_or_default()
+        });
     }
 }
 
@@ -96,7 +98,7 @@ impl Results for BulkAnswer {
 /// who reads late can do something about those lines alone.
 fn room(outcome: Outcome) -> usize {
     match outcome {
-        Outcome::Accepted | Outcome::Replayed => BULK_ANSWER_BYTES,
+        Outcome::Accepted | Outcome::Duplicate => BULK_ANSWER_BYTES,
         Outcome::Rejected => BULK_ANSWER_BYTES + BULK_REFUSED_BYTES,
     }
 }
@@ -122,14 +124,14 @@ mod tests {
         let (mut answer, mut bytes) = bulk_answer(String::new(), false);
         for _ in 0..100 {
             tell(&mut answer, Outcome::Accepted, 500, 100);
-            tell(&mut answer, Outcome::Replayed, 500, 100);
+            tell(&mut answer, Outcome::Duplicate, 500, 100);
             tell(&mut answer, Outcome::Rejected, 10, 500);
         }
         assert!(answer.unread.get() <= BULK_ANSWER_BYTES + BULK_REFUSED_BYTES);
         let unreported = json!(answer.unreported());
         assert_eq!(unreported["rejected"], 0, "the refused ones have room of their own: {unreported}");
-        let (accepted, replayed) = (unreported["accepted"].as_u64().unwrap(), unreported["replayed"].as_u64().unwrap());
-        let told = 100_000 - accepted - replayed;
+        let count = |name: &str| unreported[name].as_u64().unwrap();
+        let told = 100_000 - count("accepted") - count("duplicates");
         assert_eq!(usize::try_from(told).unwrap() * 100 + 1_000 * 500, answer.unread.get());
         tell(&mut answer, Outcome::Rejected, 10_000, 500);
         assert!(json!(answer.unreported())["rejected"].as_u64().unwrap() > 0);
@@ -150,7 +152,7 @@ mod tests {
     fn a_minimal_answer_has_the_refused_lines_alone() {
         let (mut answer, mut bytes) = bulk_answer(String::new(), true);
         tell(&mut answer, Outcome::Accepted, 500, 100);
-        tell(&mut answer, Outcome::Replayed, 500, 100);
+        tell(&mut answer, Outcome::Duplicate, 500, 100);
         assert!(bytes.next().now_or_never().is_none(), "no empty piece is sent");
         tell(&mut answer, Outcome::Rejected, 3, 500);
         assert_eq!(take(&mut bytes), 1_500);

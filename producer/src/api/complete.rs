@@ -7,7 +7,7 @@ use longshore::wire::problem::Problem;
 
 use crate::answer::Answer;
 use crate::api::accept::hint;
-use crate::api::read::{job_json, job_of_path};
+use crate::api::read::{job_answer, job_of_path};
 use crate::authenticate::Proof;
 use crate::context::ApiContext;
 
@@ -18,7 +18,7 @@ pub(crate) async fn complete(context: &mut ApiContext, proof: &Proof) -> Result<
     let request: CompleteRequest = body.map(|body| read(&body, "#")).transpose()?.unwrap_or_default();
     let outcome = request.outcome()?;
     let (row, _) = end(&context.world, &context.settings, &job, request.attempt, outcome).await?;
-    Ok(Answer::ok(job_json(&row)))
+    Ok(job_answer(200, &row))
 }
 
 /// `POST /v1/jobs/{id}/fail`, with a reason or without: the job is tried again, or dies.
@@ -29,5 +29,5 @@ pub(crate) async fn fail(context: &mut ApiContext, proof: &Proof) -> Result<Answ
     let outcome = request.outcome()?;
     let (row, retry) = end(&context.world, &context.settings, &job, request.attempt, outcome).await?;
     hint(context, retry.into_iter().collect())?;
-    Ok(Answer::ok(job_json(&row)))
+    Ok(job_answer(200, &row))
 }

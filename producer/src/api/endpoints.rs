@@ -3,7 +3,7 @@
 use longshore::limits::REQUEST_BYTES_MAX;
 use longshore::manage::endpoints;
 use longshore::manage::endpoints::EndpointChange;
-use longshore::model::endpoint::EndpointRow;
+use longshore::model::endpoint::Endpoint;
 use longshore::wire::problem::Problem;
 
 use crate::answer::Answer;
@@ -16,14 +16,14 @@ pub(crate) async fn put(context: &mut ApiContext, proof: &Proof) -> Result<Answe
     let body = context.request.json_body(REQUEST_BYTES_MAX).await?;
     let id = context.placeholder(0);
     let row = endpoints::put_endpoint(&context.world, &context.settings, &tenant, id, &body).await?;
-    Ok(Answer::ok(row.to_json()))
+    Ok(Answer::ok(Endpoint::from(&row)))
 }
 
 /// `GET /v1/endpoints/{id}`
 pub(crate) async fn read(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
     let tenant = proof.tenant()?;
     let row = endpoints::read_endpoint(&context.world, &tenant, context.placeholder(0)).await?;
-    Ok(Answer::ok(row.to_json()))
+    Ok(Answer::ok(Endpoint::from(&row)))
 }
 
 /// `GET /v1/endpoints`
@@ -33,7 +33,7 @@ pub(crate) async fn list(context: &mut ApiContext, proof: &Proof) -> Result<Answ
     let after = context.position::<String>(&tenant)?.unwrap_or_default();
     let limit = context.limit()?;
     let rows = endpoints::list_endpoints(&context.world, &tenant, &after, limit).await?;
-    Ok(context.page(&tenant, limit, &rows, |row| &row.id, EndpointRow::to_json))
+    Ok(context.page(&tenant, limit, &rows, |row| &row.id, Endpoint::from))
 }
 
 /// `DELETE /v1/endpoints/{id}`, and `POST` of its `/pause` and `/resume`
@@ -44,7 +44,8 @@ pub(crate) async fn change(context: &mut ApiContext, proof: &Proof, change: Endp
     if change == EndpointChange::Delete {
         return Ok(Answer::nothing());
     }
-    Ok(Answer::ok(endpoints::read_endpoint(&context.world, &tenant, id).await?.to_json()))
+    let row = endpoints::read_endpoint(&context.world, &tenant, id).await?;
+    Ok(Answer::ok(Endpoint::from(&row)))
 }
 
 /// `GET /v1/endpoints/{id}/secret`

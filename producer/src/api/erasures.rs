@@ -3,7 +3,7 @@
 use longshore::cloudflare::is_bound;
 use longshore::index::manage;
 use longshore::limits::ID_SKEW_MS_MAX;
-use longshore::manage::erasures::{ErasureRow, read_erasure, request_erasure, subject_of};
+use longshore::manage::erasures::{Erasure, read_erasure, request_erasure, subject_of};
 use longshore::store::rows::unavailable;
 use longshore::wire::problem::Problem;
 
@@ -17,8 +17,8 @@ pub(crate) fn tenant_of_path(context: &ApiContext, proof: &Proof) -> Result<Stri
     if tenant == context.placeholder(0) { Ok(tenant) } else { Err(Problem::NotFound) }
 }
 
-fn receipt(row: &ErasureRow) -> Answer {
-    Answer::json(202, row.to_json()).with_header("location", format!("/v1/erasures/{}", row.id))
+fn receipt(erasure: &Erasure) -> Answer {
+    Answer::json(202, erasure).with_header("location", format!("/v1/erasures/{}", erasure.id))
 }
 
 /// `DELETE /v1/tenants/{id}`
@@ -27,7 +27,7 @@ pub(crate) async fn erase_tenant(context: &mut ApiContext, proof: &Proof) -> Res
     let run = request_erasure(&context.world, &tenant, None).await?;
     // After the keys have left. What fails here, or is made by a request that was under way, leaves with the sweep.
     if is_bound(&context.env, "INDEX_DB") {
-        let before = run.created_at + ID_SKEW_MS_MAX;
+        let before = run.created_at.0 + ID_SKEW_MS_MAX;
         manage::erase_tenant(&context.world, &tenant, before).await.map_err(|error| unavailable(&error))?;
     }
     Ok(receipt(&run))
@@ -43,5 +43,5 @@ pub(crate) async fn erase_subject(context: &mut ApiContext, proof: &Proof) -> Re
 /// `GET /v1/erasures/{id}`
 pub(crate) async fn read(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
     let tenant = proof.tenant()?;
-    Ok(Answer::ok(read_erasure(&context.world, &tenant, context.placeholder(0)).await?.to_json()))
+    Ok(Answer::ok(read_erasure(&context.world, &tenant, context.placeholder(0)).await?))
 }

@@ -3,10 +3,11 @@
 use futures_util::{StreamExt, stream};
 use longshore::cloudflare::{CloudflareWorld, is_bound};
 use longshore::manage::export::{Step, TenantExport};
+use longshore::manage::export_line::ExportLine;
 use longshore::settings::Settings;
 use longshore::wire::ndjson::as_lines;
+use longshore::wire::page::NextCursor;
 use longshore::wire::problem::Problem;
-use serde_json::json;
 use worker::Result;
 
 use crate::answer::{Answer, broke_off};
@@ -49,7 +50,8 @@ async fn step(mut stream: Stream) -> Result<Option<(Vec<u8>, Stream)>> {
             Step::Text(text) => break text,
             Step::Spent(position) => {
                 let Stream { world, settings, tenant, list, .. } = &stream;
-                break as_lines([json!({"next_cursor": new_cursor(world, settings, tenant, list, &position)})]);
+                let cursor = new_cursor(world, settings, tenant, list, &position);
+                break as_lines([ExportLine::Next(NextCursor { next_cursor: &cursor })]);
             }
             Step::Whole => return Ok(None),
         }

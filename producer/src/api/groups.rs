@@ -1,6 +1,6 @@
 //! Groups over HTTP.
 
-use longshore::manage::groups::read_group;
+use longshore::manage::groups::{Group, read_group};
 use longshore::wire::problem::Problem;
 
 use crate::answer::Answer;
@@ -11,5 +11,6 @@ use crate::context::ApiContext;
 pub(crate) async fn read(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
     context.only_parameters(&[])?;
     let tenant = proof.tenant()?;
-    Ok(Answer::ok(read_group(&context.world, &tenant, context.placeholder(0)).await?.to_json()))
+    let row = read_group(&context.world, &tenant, context.placeholder(0)).await?;
+    Ok(Answer::ok(Group::from(&row)))
 }

@@ -5,9 +5,10 @@ use std::rc::Rc;
 use longshore::accept::documents::{Documents, rebuilding, verification};
 use longshore::accept::insert::{Maker, accept_for};
 use longshore::accept::request::check;
+use longshore::index::answer::{Index, WholeIndex};
 use longshore::index::find::{SegmentCache, search as find};
+use longshore::index::manage;
 use longshore::index::manage::Change;
-use longshore::index::{IndexRow, manage};
 use longshore::limits::REQUEST_BYTES_MAX;
 use longshore::wire::problem::Problem;
 
@@ -23,7 +24,7 @@ thread_local! {
     static SEGMENTS: Rc<SegmentCache> = Rc::default();
 }
 
-/// `PUT /v1/indexes/{id}`
+/// `PUT /v1/indexes/{name}`
 pub(crate) async fn put(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
     let tenant = proof.tenant()?;
     let caller = maker(context, proof.principal())?;
@@ -45,7 +46,7 @@ pub(crate) async fn put(context: &mut ApiContext, proof: &Proof) -> Result<Answe
     })
 }
 
-/// `GET /v1/indexes/{id}`
+/// `GET /v1/indexes/{name}`
 pub(crate) async fn read(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
     let tenant = proof.tenant()?;
     whole(context, &tenant).await
@@ -54,7 +55,7 @@ pub(crate) async fn read(context: &mut ApiContext, proof: &Proof) -> Result<Answ
 /// The index that the path names, with what it has.
 async fn whole(context: &ApiContext, tenant: &str) -> Result<Answer, Problem> {
     let (row, counts) = manage::count_index(&context.world, tenant, context.placeholder(0)).await?;
-    Ok(Answer::ok(row.to_whole_json(&counts)))
+    Ok(Answer::ok(WholeIndex::of(&row, &counts)))
 }
 
 /// `GET /v1/indexes`
@@ -64,17 +65,17 @@ pub(crate) async fn list(context: &mut ApiContext, proof: &Proof) -> Result<Answ
     let after = context.position::<String>(&tenant)?.unwrap_or_default();
     let limit = context.limit()?;
     let rows = manage::list_indexes(&context.world, &tenant, &after, limit).await?;
-    Ok(context.page(&tenant, limit, &rows, |row| &row.name, IndexRow::to_json))
+    Ok(context.page(&tenant, limit, &rows, |row| &row.name, Index::from))
 }
 
-/// `DELETE /v1/indexes/{id}`
+/// `DELETE /v1/indexes/{name}`
 pub(crate) async fn delete(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
     let tenant = proof.tenant()?;
     manage::drop_index(&context.world, &tenant, context.placeholder(0)).await?;
     Ok(Answer::nothing())
 }
 
-/// `POST /v1/indexes/{id}/documents`: a document a line, as they come, see [`bulk`].
+/// `POST /v1/indexes/{name}/documents`: a document a line, as they come, see [`bulk`].
 pub(crate) async fn write_documents(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
     let tenant = proof.tenant()?;
     let caller = maker(context, proof.principal())?;
@@ -89,7 +90,7 @@ pub(crate) async fn write_documents(context: &mut ApiContext, proof: &Proof) -> 
     bulk::create_jobs(context, caller, key, Some(documents))
 }
 
-/// `POST /v1/indexes/{id}/search`
+/// `POST /v1/indexes/{name}/search`
 pub(crate) async fn search(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
     let tenant = proof.tenant()?;
     let body = context.request.json_body(REQUEST_BYTES_MAX).await?;
@@ -98,7 +99,7 @@ pub(crate) async fn search(context: &mut ApiContext, proof: &Proof) -> Result<An
     Ok(Answer::ok(found))
 }
 
-/// `POST /v1/indexes/{id}/verify`: a job that holds it against itself.
+/// `POST /v1/indexes/{name}/verify`: a job that holds it against itself.
 pub(crate) async fn verify(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
     let tenant = proof.tenant()?;
     let caller = maker(context, proof.principal())?;

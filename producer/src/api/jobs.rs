@@ -2,16 +2,15 @@
 
 use longshore::accept::authorize::Caller;
 use longshore::accept::batch::read_batch;
-use longshore::accept::insert::{Accepted, Maker, accept_for, seal_secrets};
+use longshore::accept::insert::{Maker, accept_for, seal_secrets};
 use longshore::accept::request::{NewJob, check};
-use longshore::accept::results::{Tally, accept_checked};
+use longshore::accept::results::{BatchAnswer, accept_checked};
 use longshore::limits::{BATCH_BYTES_MAX, ENVELOPE_BYTES_MAX, JOB_REQUEST_BYTES_MAX};
 use longshore::wire::problem::Problem;
 use serde_json::value::RawValue;
-use serde_json::{Value, json};
 
 use crate::answer::Answer;
-use crate::api::accept::{durable, hint_later, idempotency_key, maker, preference_applied, result_json};
+use crate::api::accept::{durable, hint_later, idempotency_key, maker, preference_applied};
 use crate::api::bulk;
 use crate::authenticate::{Principal, Proof};
 use crate::context::ApiContext;
@@ -66,14 +65,6 @@ pub(crate) async fn create_jobs(context: &mut ApiContext, proof: &Proof) -> Resu
     let accepted: Vec<_> = results.iter().filter_map(|result| result.as_ref().ok()).collect();
     hint_later(context, &accepted)?;
     let minimal = context.request.prefers_minimal();
-    Ok(preference_applied(Answer::ok(batch_json(&results, &context.request_id, minimal)), minimal))
-}
-
-/// The answer to a batch; a minimal one has no results but those of refused jobs.
-fn batch_json(results: &[Result<Accepted, Problem>], request_id: &str, minimal: bool) -> Value {
-    let mut summary = Tally::default();
-    summary.count(results);
-    let told = results.iter().enumerate().filter(|(_, result)| !minimal || result.is_err());
-    let rows: Vec<_> = told.map(|(index, result)| result_json(index, result, request_id)).collect();
-    json!({"summary": summary, "results": rows})
+    let answer = BatchAnswer::of(&results, &context.request_id, minimal);
+    Ok(preference_applied(Answer::ok(answer), minimal))
 }

@@ -23,7 +23,7 @@ pub(crate) async fn list(context: &mut ApiContext, proof: &Proof) -> Result<Answ
     let after = context.position::<String>(&of)?.unwrap_or_default();
     let limit = context.limit()?;
     let rows = keys::list_keys(&context.world, &of, &after, limit).await?;
-    Ok(context.page(&of, limit, &rows, |row| &row.id, keys::KeyRow::to_json))
+    Ok(context.page(&of, limit, &rows, |row| &row.id, |key| key))
 }
 
 /// `DELETE /v1/keys/{id}`
@@ -40,5 +40,5 @@ pub(crate) async fn strays(context: &mut ApiContext, proof: &Proof) -> Result<An
     let after = context.position::<String>("*")?.unwrap_or_default();
     let limit = context.limit()?;
     let rows = strays::list_strays(&context.world, &after, limit).await?;
-    Ok(context.page("*", limit, &rows, |row| &row.id, strays::StrayRow::to_json))
+    Ok(context.page("*", limit, &rows, |row| &row.id, |stray| stray))
 }

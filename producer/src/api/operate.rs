@@ -2,16 +2,16 @@
 
 use longshore::limits::{ENVELOPE_BYTES_MAX, NOTE_BYTES_MAX, REQUEST_BYTES_MAX};
 use longshore::manage::operate;
-use longshore::manage::operate::{Discard, Replay, Restored};
+use longshore::manage::operate::{Discard, Replay, RestoredRequest};
+use longshore::model::dead_letter::DeadLetter;
 use longshore::model::hint::Hint;
 use longshore::wire::invalid::read;
 use longshore::wire::lane::Lane;
 use longshore::wire::problem::Problem;
-use serde_json::json;
 
 use crate::answer::Answer;
 use crate::api::accept::hint;
-use crate::api::read::{job_json, job_of_path};
+use crate::api::read::{job_answer, job_of_path};
 use crate::authenticate::Proof;
 use crate::context::ApiContext;
 
@@ -19,7 +19,7 @@ use crate::context::ApiContext;
 pub(crate) async fn cancel(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
     let job = job_of_path(context, proof)?;
     let row = operate::cancel(&context.world, &context.settings, &job).await?;
-    Ok(Answer::ok(job_json(&row)))
+    Ok(job_answer(200, &row))
 }
 
 /// `POST /v1/jobs/{id}/retry`
@@ -27,7 +27,7 @@ pub(crate) async fn retry(context: &mut ApiContext, proof: &Proof) -> Result<Ans
     let job = job_of_path(context, proof)?;
     let row = operate::retry_now(&context.world, &job).await?;
     hint(context, vec![Hint::now(job, Lane::of(&row.kind))])?;
-    Ok(Answer::json(202, job_json(&row)))
+    Ok(job_answer(202, &row))
 }
 
 /// `POST /v1/dead-letters/{id}/replay`, with an edited payload or without
@@ -40,7 +40,7 @@ pub(crate) async fn replay(context: &mut ApiContext, proof: &Proof) -> Result<An
     let row = operate::replay(&context.world, &context.settings, &job, edited.as_deref()).await?;
     hint(context, vec![Hint::now(row.job(), Lane::of(&row.kind))])?;
     let location = format!("/v1/jobs/{}", row.id);
-    Ok(Answer::json(202, job_json(&row)).with_header("location", location))
+    Ok(job_answer(202, &row).with_header("location", location))
 }
 
 /// `POST /v1/dead-letters/{id}/discard`, with a note or without
@@ -54,21 +54,19 @@ pub(crate) async fn discard(context: &mut ApiContext, proof: &Proof) -> Result<A
         return Err(Problem::field("#/note", "too-long", detail));
     }
     let row = operate::discard(&context.world, &job, note).await?;
-    row.to_dead_letter_json().map(Answer::ok).ok_or(Problem::Internal)
+    DeadLetter::of(&row).map(Answer::ok).ok_or(Problem::Internal)
 }
 
 /// `POST /v1/pause` and `/v1/resume`: everything, for a key of all tenants.
 pub(crate) async fn set_paused(context: &mut ApiContext, proof: &Proof, paused: bool) -> Result<Answer, Problem> {
     proof.for_all_tenants("pauses the pipeline")?;
-    operate::set_paused(&context.world, paused).await?;
-    Ok(Answer::ok(json!({"paused": paused})))
+    Ok(Answer::ok(operate::set_paused(&context.world, paused).await?))
 }
 
 /// `POST /v1/restored`: the one thing that a store of another epoch is told.
 pub(crate) async fn restored(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
     proof.for_all_tenants("tells that the store was restored")?;
     let body = context.request.json_body(REQUEST_BYTES_MAX).await?;
-    let request: Restored = read(&body, "#")?;
-    let paused = operate::restored(&context.world, &context.settings, &request).await?;
-    Ok(Answer::ok(json!({"epoch": context.settings.epoch, "paused": paused})))
+    let request: RestoredRequest = read(&body, "#")?;
+    Ok(Answer::ok(operate::restored(&context.world, &context.settings, &request).await?))
 }

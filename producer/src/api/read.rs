@@ -7,13 +7,15 @@ use longshore::kinds::shown;
 use longshore::limits::{ATTEMPTS_WITH_EVIDENCE_MAX, EXPORT_PAGE, WAIT_SECONDS_MAX};
 use longshore::manage::query;
 use longshore::manage::query::JobFilter;
-use longshore::model::job::{JobRef, JobRow};
+use longshore::model::attempt::Attempt;
+use longshore::model::dead_letter::DeadLetter;
+use longshore::model::evidence::Evidence;
+use longshore::model::job::{Job, JobRef, JobRow};
 use longshore::model::state::State;
 use longshore::ports::Clock;
 use longshore::store::rows;
 use longshore::wire::invalid::InvalidField;
 use longshore::wire::problem::Problem;
-use longshore::wire::raw::Object;
 use longshore::wire::time::parse_rfc3339;
 
 use crate::answer::Answer;
@@ -37,7 +39,7 @@ pub(crate) async fn read_job(context: &mut ApiContext, proof: &Proof) -> Result<
     let job = job_of_path(context, proof)?;
     let row = rows::read_job(&context.world, &job).await?;
     if wait == 0 || row.state.is_terminal() {
-        return Ok(Answer::ok(job_json(&row)));
+        return Ok(job_answer(200, &row));
     }
     let until = context.world.now_ms() + i64::from(wait) * 1_000;
     let waits = ExponentialBuilder::default().with_factor(2.0).with_min_delay(POLL_FIRST).with_max_delay(POLL_LAST);
@@ -47,7 +49,7 @@ pub(crate) async fn read_job(context: &mut ApiContext, proof: &Proof) -> Result<
         }
         context.world.sleep(wait).await;
     }
-    Ok(Answer::ok(job_json(&rows::read_job(&context.world, &job).await?)))
+    Ok(job_answer(200, &rows::read_job(&context.world, &job).await?))
 }
 
 fn wait_seconds(context: &ApiContext) -> Result<u32, Problem> {
@@ -61,8 +63,9 @@ fn wait_seconds(context: &ApiContext) -> Result<u32, Problem> {
 }
 
 /// A job with its payload, in which secret header values are hidden.
-pub(crate) fn job_json(row: &JobRow) -> Object {
-    row.to_json(row.payload.as_deref().and_then(|payload| shown(&row.kind, payload)).as_deref())
+pub(crate) fn job_answer(status: u16, row: &JobRow) -> Answer {
+    let payload = row.payload.as_deref().and_then(|payload| shown(&row.kind, payload));
+    Answer::json(status, Job::of(row, payload.as_deref()))
 }
 
 /// `GET /v1/jobs`
@@ -88,13 +91,13 @@ pub(crate) async fn list_jobs(context: &mut ApiContext, proof: &Proof) -> Result
             return Err(Problem::InvalidCursor);
         }
         let rows = query::list_by_key(&context.world, &tenant, key, limit).await?;
-        return Ok(Answer::page(rows.iter().map(|row| row.to_json(None)), None));
+        return Ok(Answer::page(rows.iter().map(|row| Job::of(row, None)), None));
     }
     let filter = filter(context)?;
     let before = context.position::<String>(&tenant)?;
     let page = query::list_jobs(&context.world, &tenant, &filter, before, limit).await?;
     let cursor = context.cursor(&tenant, page.next.as_ref());
-    Ok(Answer::page(page.rows.iter().map(|row| row.to_json(None)), cursor))
+    Ok(Answer::page(page.rows.iter().map(|row| Job::of(row, None)), cursor))
 }
 
 fn filter(context: &ApiContext) -> Result<JobFilter, Problem> {
@@ -130,7 +133,10 @@ pub(crate) async fn list_attempts(context: &mut ApiContext, proof: &Proof) -> Re
     let older = row.log.len().saturating_sub(ATTEMPTS_WITH_EVIDENCE_MAX);
     let evidence = query::read_evidences(&context.world, &row.log, older).await;
     let attempts = row.log.iter().zip(evidence).enumerate();
-    let shown = attempts.map(|(index, (entry, read))| entry.to_json(&row.id, index + 1, read.ok().as_ref()));
+    let shown = attempts.map(|(index, (entry, read))| {
+        let exchanged = read.as_ref().map(Evidence::exchanged).unwrap_or_default();
+        Attempt::of(&row.id, index + 1, entry, exchanged)
+    });
     Ok(Answer::page(shown, None))
 }
 
@@ -158,12 +164,12 @@ pub(crate) async fn list_dead_letters(context: &mut ApiContext, proof: &Proof) -
     let after = context.position::<(i64, String)>(&tenant)?;
     let page = query::list_dead_letters(&context.world, &tenant, after, context.limit()?).await?;
     let cursor = context.cursor(&tenant, page.next.as_ref());
-    Ok(Answer::page(page.rows.iter().filter_map(JobRow::to_dead_letter_json), cursor))
+    Ok(Answer::page(page.rows.iter().filter_map(DeadLetter::of), cursor))
 }
 
 /// `GET /v1/dead-letters/{id}`
 pub(crate) async fn read_dead_letter(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
     context.only_parameters(&[])?;
     let row = rows::read_job(&context.world, &job_of_path(context, proof)?).await?;
-    row.to_dead_letter_json().map(Answer::ok).ok_or(Problem::NotFound)
+    DeadLetter::of(&row).map(Answer::ok).ok_or(Problem::NotFound)
 }

@@ -4,13 +4,19 @@ use longshore::limits::ENVELOPE_BYTES_MAX;
 use longshore::model::hint::Hint;
 use longshore::model::origin::Origin;
 use longshore::schedules::manage;
-use longshore::schedules::schedule::{Firing, ScheduleRow};
+use longshore::schedules::schedule::{Schedule, ScheduleRow};
 use longshore::wire::problem::Problem;
 
 use crate::answer::Answer;
 use crate::api::accept::{hint, idempotency_key};
 use crate::authenticate::Proof;
 use crate::context::ApiContext;
+
+/// A schedule with its payload and its next slots.
+fn whole(row: &ScheduleRow) -> Answer {
+    let payload = row.shown_payload();
+    Answer::ok(Schedule::whole(row, payload.as_deref()))
+}
 
 /// `PUT /v1/schedules/{id}`
 pub(crate) async fn put(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
@@ -19,14 +25,14 @@ pub(crate) async fn put(context: &mut ApiContext, proof: &Proof) -> Result<Answe
     let body = context.request.json_body(cap).await?;
     let id = context.placeholder(0);
     let row = manage::put_schedule(&context.world, &context.settings, &tenant, id, &body).await?;
-    Ok(Answer::ok(row.to_whole_json()))
+    Ok(whole(&row))
 }
 
 /// `GET /v1/schedules/{id}`
 pub(crate) async fn read(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
     let tenant = proof.tenant()?;
     let row = manage::read_schedule(&context.world, &tenant, context.placeholder(0)).await?;
-    Ok(Answer::ok(row.to_whole_json()))
+    Ok(whole(&row))
 }
 
 /// `GET /v1/schedules`
@@ -36,8 +42,7 @@ pub(crate) async fn list(context: &mut ApiContext, proof: &Proof) -> Result<Answ
     let after = context.position::<String>(&tenant)?.unwrap_or_default();
     let limit = context.limit()?;
     let rows = manage::list_schedules(&context.world, &tenant, &after, limit, false).await?;
-    let shown = |row: &ScheduleRow| row.to_json(row.next_at.as_slice(), None);
-    Ok(context.page(&tenant, limit, &rows, |row| &row.id, shown))
+    Ok(context.page(&tenant, limit, &rows, |row| &row.id, Schedule::listed))
 }
 
 /// `DELETE /v1/schedules/{id}`
@@ -56,16 +61,16 @@ pub(crate) async fn run(context: &mut ApiContext, proof: &Proof) -> Result<Answe
     let run = manage::run_schedule(&context.world, &tenant, id, key.as_deref(), &origin).await?;
     let location = format!("/v1/jobs/{}", run.job.id);
     let answer = Answer::json(202, run.body).with_header("location", location);
-    if run.replayed {
+    if run.duplicate {
         return Ok(answer.with_header("idempotency-replayed", "true"));
     }
     hint(context, vec![Hint::now(run.job, run.lane)])?;
     Ok(answer)
 }
 
-/// `GET /v1/schedules/{id}/history`: the last firings, the newest first
-pub(crate) async fn history(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+/// `GET /v1/schedules/{id}/occurrences`: the last ones, the newest first
+pub(crate) async fn occurrences(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
     let tenant = proof.tenant()?;
     let row = manage::read_schedule(&context.world, &tenant, context.placeholder(0)).await?;
-    Ok(Answer::page(row.history.iter().map(Firing::to_json), None))
+    Ok(Answer::page(&row.history, None))
 }

@@ -1,6 +1,6 @@
 //! Usage over HTTP.
 
-use longshore::manage::usage::{Days, Position, UsageRow, list_usage};
+use longshore::manage::usage::{Days, Position, Usage, UsageRow, list_usage};
 use longshore::wire::problem::Problem;
 
 use crate::answer::Answer;
@@ -15,5 +15,5 @@ pub(crate) async fn list(context: &mut ApiContext, proof: &Proof) -> Result<Answ
     let after = context.position::<Position>(&tenant)?;
     let limit = context.limit()?;
     let rows = list_usage(&context.world, &tenant, days, after, limit).await?;
-    Ok(context.page(&tenant, limit, &rows, UsageRow::position, UsageRow::to_json))
+    Ok(context.page(&tenant, limit, &rows, UsageRow::position, Usage::from))
 }

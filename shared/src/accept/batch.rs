@@ -10,17 +10,23 @@ use crate::limits::BATCH_JOBS_MAX;
 use crate::wire::invalid::read;
 use crate::wire::problem::Problem;
 
+/// A batch: each job is accepted or refused by itself.
+#[derive(Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewJobs {
+    /// The jobs, all read before any is accepted.
+    #[cfg_attr(feature = "openapi", schemars(with = "Vec<crate::accept::request::JobRequest>"))]
+    #[cfg_attr(feature = "openapi", schemars(length(min = 1, max = BATCH_JOBS_MAX)))]
+    jobs: Jobs,
+}
+
 /// Reads `{"jobs": [...]}`: each job's own bytes, in their order.
 ///
 /// # Errors
 /// When it has another shape, or not 1 to [`BATCH_JOBS_MAX`] jobs.
 pub fn read_batch(bytes: &[u8]) -> Result<Vec<Box<RawValue>>, Problem> {
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Batch {
-        jobs: Jobs,
-    }
-    let Batch { jobs: Jobs(jobs) } = read(bytes, "#")?;
+    let NewJobs { jobs: Jobs(jobs) } = read(bytes, "#")?;
     if jobs.is_empty() || jobs.len() > BATCH_JOBS_MAX {
         let detail = format!("A batch has 1 to {BATCH_JOBS_MAX} jobs.");
         return Err(Problem::field("#/jobs", "out-of-range", detail));

@@ -7,17 +7,20 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
+use serde::Serialize;
 
+use crate::accept::accepted::Accepted;
 use crate::accept::authorize::Caller;
 use crate::accept::documents::Documents;
-use crate::accept::insert::Accepted;
 use crate::accept::request::{NewJob, check};
 use crate::accept::results::{Tally, accept_checked};
 use crate::limits::{BULK_BYTES_AT_ONCE, BULK_LINES_AT_ONCE, BULK_PAUSE_MS, REQUEST_MS_MAX};
 use crate::ports::World;
 use crate::settings::Settings;
 use crate::store::notify::send_hints;
+use crate::wire::ndjson::as_lines;
 use crate::wire::problem::Problem;
+use crate::wire::problem_document::ProblemDocument;
 
 type Checked = Result<NewJob, Problem>;
 
@@ -65,6 +68,46 @@ pub struct Summary {
     pub problem: Option<Problem>,
     /// What the lines were unless they were jobs.
     pub documents: Option<Documents>,
+}
+
+/// The last line of the answer to lines.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+pub struct BulkSummary<'a> {
+    summary: Tally,
+    /// Those of them that have no line here, because the caller did not read in time.
+    unreported: Tally,
+    /// Why the lines after the last one that is answered were not read, or with `replace` that there was no document, so that
+    /// nothing was removed; null if all were read.
+    problem: Option<ProblemDocument<'a>>,
+}
+
+/// The last line of the answer to documents.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+pub struct DocumentsSummary<'a> {
+    #[serde(flatten)]
+    bulk: BulkSummary<'a>,
+    /// The group of all its jobs.
+    #[cfg_attr(feature = "openapi", schemars(regex(pattern = crate::wire::schema::NAME)))]
+    group: &'a str,
+    /// The job that removes what the documents replace. Null without `replace`, and if a line was refused or not read, or there
+    /// was none.
+    removal: Option<&'a str>,
+}
+
+impl Summary {
+    /// The last line of the answer, which has no lines for `unreported`.
+    pub fn line(&self, unreported: Tally, request_id: &str) -> String {
+        let problem = self.problem.as_ref().map(|problem| ProblemDocument::of(problem, request_id));
+        let bulk = BulkSummary { summary: self.tally, unreported, problem };
+        match &self.documents {
+            None => as_lines([bulk]),
+            Some(documents) => {
+                as_lines([DocumentsSummary { bulk, group: documents.group(), removal: self.removal.as_deref() }])
+            }
+        }
+    }
 }
 
 /// One bulk request under way.

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
+use crate::accept::accepted::{Accepted, AcceptedJob, AcceptedState};
 use crate::accept::authorize::{Caller, authorize, authorize_statement, judge_caller, note_use};
 use crate::accept::request::{NewJob, in_order};
 use crate::kinds::endpoint_pointer;
@@ -23,20 +24,7 @@ use crate::store::{batch, json_param, json_params, rows_as, sql};
 use crate::wire::idempotency::may_be_the_same;
 use crate::wire::lane::Lane;
 use crate::wire::problem::Problem;
-use crate::wire::time::rfc3339;
-
-/// A job that is durable, with only what never changes.
-#[derive(Debug, Clone)]
-pub struct Accepted {
-    /// Whose job.
-    pub job: JobRef,
-    /// The answer's body, the same for every repeat of the request.
-    pub body: Value,
-    /// Whether the job was there already.
-    pub replayed: bool,
-    /// Its hint, if it is to have one: it is new, and its time is near.
-    pub hint: Option<Hint>,
-}
+use crate::wire::time::Time;
 
 /// Seals the secrets of jobs for their tenant. It must be known for that: a key that names none is read first, which costs a
 /// round trip for those jobs alone that have a secret header.
@@ -287,7 +275,7 @@ fn read_outcomes(jobs: usize, answers: &[Rows], inserts: bool) -> Result<Vec<Acc
 
 /// What became of one job, at `now` by the database's clock.
 fn judge_outcome(job: &NewJob, row: AcceptedRow, now: i64) -> Result<Accepted, Problem> {
-    let (Some(id), Some(created_at)) = (row.id, row.created_at) else {
+    let (Some(id), Some(kind), Some(created_at)) = (row.id, row.kind, row.created_at) else {
         if let Some(refusal) = &job.refused_if_new {
             return Err(refusal.clone());
         }
@@ -296,16 +284,19 @@ fn judge_outcome(job: &NewJob, row: AcceptedRow, now: i64) -> Result<Accepted, P
     if !row.digest.is_some_and(|digest| may_be_the_same(&digest, &job.digest)) {
         return Err(Problem::IdempotencyKeyReused);
     }
-    let replayed = id != row.minted;
-    let body = json!({
-        "id": id, "kind": row.kind, "event_id": row.event_id.as_deref().unwrap_or(&id),
-        "created_at": rfc3339(created_at), "run_after": rfc3339(row.scheduled_at.unwrap_or(created_at)),
-        "accepted": if row.scheduled_at.is_some() { "scheduled" } else { "queued" },
-    });
+    let duplicate = id != row.minted;
+    let body = AcceptedJob {
+        id: id.clone(),
+        kind,
+        state: if row.scheduled_at.is_some() { AcceptedState::Scheduled } else { AcceptedState::Queued },
+        created_at: Time(created_at),
+        run_after: Time(row.scheduled_at.unwrap_or(created_at)),
+        event_id: row.event_id.unwrap_or_else(|| id.clone()),
+    };
     let (reference, lane) = (JobRef { tenant: row.tenant, id }, Lane::of(&job.kind));
-    let delay = delay_seconds(row.scheduled_at.map_or(0, |at| at - now)).filter(|_| !replayed);
+    let delay = delay_seconds(row.scheduled_at.map_or(0, |at| at - now)).filter(|_| !duplicate);
     let hint = delay.map(|delay_seconds| Hint { job: reference.clone(), lane, delay_seconds });
-    Ok(Accepted { job: reference, body, replayed, hint })
+    Ok(Accepted { job: reference, body, duplicate, hint })
 }
 
 /// Puts the objects of new jobs, but for those whose ids are in `done`, and notes them there. One after the other: a batch has

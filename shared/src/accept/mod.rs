@@ -4,6 +4,7 @@
 //! batch. [`bulk`] does that with lines as they come; [`results`] says what became of each job of a request. [`documents`] makes the jobs
 //! that change an index.
 
+pub mod accepted;
 pub mod authorize;
 pub mod batch;
 pub mod bulk;

@@ -3,8 +3,7 @@
 //! A request, or 500 lines of one, is accepted whole while its quota is not reached, so that the last one may pass it by the
 //! jobs it has. Jobs of schedules and replays are not counted: they take the scope `operate`.
 
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
 
 use crate::ports::{Clock, Database, Param, Statement};
 use crate::store::rows::unavailable;
@@ -25,11 +24,23 @@ pub(crate) struct QuotaRequest {
     jobs_per_day: Option<u32>,
 }
 
-/// A tenant's quota, and what was counted against it today. Nothing is counted while there is no bound.
+/// What the store has of a tenant's quota.
 #[derive(Debug, Default, Deserialize)]
-struct Quota {
+struct QuotaRow {
     jobs_per_day: Option<u32>,
     jobs_today: u64,
+}
+
+/// A tenant's quota.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+pub struct Quota<'a> {
+    #[cfg_attr(feature = "openapi", schemars(regex(pattern = crate::wire::schema::NAME)))]
+    pub(crate) tenant: &'a str,
+    /// Null for any number.
+    pub jobs_per_day: Option<u32>,
+    /// Since midnight UTC; counted while there is a bound.
+    pub jobs_today: u64,
 }
 
 /// Sets the quota of a key, or with an empty one that of the tenant.
@@ -41,22 +52,23 @@ fn read_statement(tenant: &str) -> Statement {
     sql!("read_quota", tenant)
 }
 
-async fn quota_after<W: Database + Clock>(
+async fn quota_after<'a, W: Database + Clock>(
     world: &W,
-    tenant: &str,
+    tenant: &'a str,
     statements: Vec<Statement>,
-) -> Result<Value, Problem> {
+) -> Result<Quota<'a>, Problem> {
     let answers = batch(world, &statements).await.map_err(|error| unavailable(&error))?;
-    let quota: Option<Quota> = first_as(answers.last()).map_err(|error| unavailable(&error))?;
-    let Quota { jobs_per_day, jobs_today } = quota.unwrap_or_default();
-    Ok(json!({"tenant": tenant, "jobs_per_day": jobs_per_day, "jobs_today": jobs_today}))
+    let row: Option<QuotaRow> = first_as(answers.last()).map_err(|error| unavailable(&error))?;
+    // One that was never set bounds nothing.
+    let QuotaRow { jobs_per_day, jobs_today } = row.unwrap_or_default();
+    Ok(Quota { tenant, jobs_per_day, jobs_today })
 }
 
 /// Sets a tenant's quota or lifts it; answers it as the API shows it. Safe to repeat: it is set to the same.
 ///
 /// # Errors
 /// `NotFound` for what is no tenant's name; a problem that names the wrong field; `Unavailable`.
-pub async fn put_quota<W: Database + Clock>(world: &W, tenant: &str, body: &[u8]) -> Result<Value, Problem> {
+pub async fn put_quota<'a, W: Database + Clock>(world: &W, tenant: &'a str, body: &[u8]) -> Result<Quota<'a>, Problem> {
     let request: QuotaRequest = read(body, "#")?;
     if !is_name(tenant) {
         return Err(Problem::NotFound);
@@ -71,6 +83,6 @@ pub async fn put_quota<W: Database + Clock>(world: &W, tenant: &str, body: &[u8]
 ///
 /// # Errors
 /// `Unavailable`.
-pub async fn read_quota<W: Database + Clock>(world: &W, tenant: &str) -> Result<Value, Problem> {
+pub async fn read_quota<'a, W: Database + Clock>(world: &W, tenant: &'a str) -> Result<Quota<'a>, Problem> {
     quota_after(world, tenant, vec![read_statement(tenant)]).await
 }

@@ -32,7 +32,7 @@ use crate::limits::IDEMPOTENCY_KEY_BYTES_MAX;
 #[serde(deny_unknown_fields)]
 pub(crate) struct JobRequest {
     /// What it does.
-    #[cfg_attr(feature = "openapi", schemars(with = "crate::wire::schema::KindName"))]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::wire::schema::kind"))]
     kind: String,
     /// What its kind needs.
     #[cfg_attr(feature = "openapi", schemars(with = "crate::kinds::Payload"))]
@@ -48,13 +48,13 @@ pub(crate) struct JobRequest {
     #[cfg_attr(feature = "openapi", schemars(range(min = 1, max = KEY_WINDOW_SECONDS_MAX)))]
     idempotency_window_seconds: Option<u32>,
     /// Not before this time, up to 366 days ahead.
-    #[cfg_attr(feature = "openapi", schemars(with = "Option<crate::wire::schema::Time>"))]
+    #[cfg_attr(feature = "openapi", schemars(with = "Option<crate::wire::time::Time>"))]
     run_after: Option<String>,
     /// Not before this many seconds from now; instead of `run_after`.
     #[cfg_attr(feature = "openapi", schemars(range(max = RUN_AFTER_MS_MAX / 1_000)))]
     delay_seconds: Option<u32>,
     /// No attempt starts after this time; the job is a dead letter then.
-    #[cfg_attr(feature = "openapi", schemars(with = "Option<crate::wire::schema::Time>"))]
+    #[cfg_attr(feature = "openapi", schemars(with = "Option<crate::wire::time::Time>"))]
     deadline_at: Option<String>,
     /// Attempts that may fail; the schedule's own number when nothing is said.
     #[cfg_attr(feature = "openapi", schemars(range(min = 1, max = MAX_ATTEMPTS_MAX)))]

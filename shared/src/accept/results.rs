@@ -2,12 +2,14 @@
 
 use serde::Serialize;
 
+use crate::accept::accepted::Accepted;
 use crate::accept::authorize::Caller;
-use crate::accept::insert::{Accepted, accept, seal_secrets};
+use crate::accept::insert::{accept, seal_secrets};
 use crate::accept::request::{NewJob, in_order};
 use crate::ports::{Blobs, Clock, Database};
 use crate::settings::Settings;
 use crate::wire::problem::Problem;
+use crate::wire::problem_document::ProblemDocument;
 
 /// Accepts the jobs that passed their check. The results are in the order of the request.
 ///
@@ -37,7 +39,7 @@ pub enum Outcome {
     /// It is a new job.
     Accepted,
     /// Its key has a job already.
-    Replayed,
+    Duplicate,
     /// It was refused.
     Rejected,
 }
@@ -46,7 +48,7 @@ impl Outcome {
     /// The outcome of one result.
     pub fn of(result: &Result<Accepted, Problem>) -> Outcome {
         match result {
-            Ok(accepted) if accepted.replayed => Outcome::Replayed,
+            Ok(accepted) if accepted.duplicate => Outcome::Duplicate,
             Ok(_) => Outcome::Accepted,
             Err(_) => Outcome::Rejected,
         }
@@ -54,11 +56,15 @@ impl Outcome {
 }
 
 /// How many jobs of a request had each outcome.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "BatchSummary"))]
 pub struct Tally {
-    accepted: usize,
-    replayed: usize,
-    rejected: usize,
+    /// New jobs.
+    pub accepted: usize,
+    /// Jobs that were there already.
+    pub duplicates: usize,
+    /// Refused ones.
+    pub rejected: usize,
 }
 
 impl Tally {
@@ -78,8 +84,65 @@ impl Tally {
     pub fn add(&mut self, outcome: Outcome) {
         *match outcome {
             Outcome::Accepted => &mut self.accepted,
-            Outcome::Replayed => &mut self.replayed,
+            Outcome::Duplicate => &mut self.duplicates,
             Outcome::Rejected => &mut self.rejected,
         } += 1;
+    }
+}
+
+/// What became of one job of a batch, or of one line.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+pub struct BatchResult<'a> {
+    /// Its place in the request, from 0.
+    index: usize,
+    /// 202, or the status of its problem.
+    status: u16,
+    /// Its id; null if it was refused.
+    id: Option<&'a str>,
+    /// Whether it was there already.
+    duplicate: bool,
+    /// Why it was refused.
+    problem: Option<ProblemDocument<'a>>,
+}
+
+impl<'a> BatchResult<'a> {
+    /// The result of the job at that place of a request.
+    pub fn of(index: usize, result: &'a Result<Accepted, Problem>, request_id: &'a str) -> BatchResult<'a> {
+        match result {
+            Ok(accepted) => BatchResult {
+                index,
+                status: 202,
+                id: Some(&accepted.job.id),
+                duplicate: accepted.duplicate,
+                problem: None,
+            },
+            Err(refusal) => BatchResult {
+                index,
+                status: refusal.status(),
+                id: None,
+                duplicate: false,
+                problem: Some(ProblemDocument::of(refusal, request_id)),
+            },
+        }
+    }
+}
+
+/// The answer to a batch, in the order of the request.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+pub struct BatchAnswer<'a> {
+    summary: Tally,
+    results: Vec<BatchResult<'a>>,
+}
+
+impl<'a> BatchAnswer<'a> {
+    /// The answer with these results; a minimal one has none but those of refused jobs.
+    pub fn of(results: &'a [Result<Accepted, Problem>], request_id: &'a str, minimal: bool) -> BatchAnswer<'a> {
+        let mut summary = Tally::default();
+        summary.count(results);
+        let shown = results.iter().enumerate().filter(|(_, result)| !minimal || result.is_err());
+        let results = shown.map(|(index, result)| BatchResult::of(index, result, request_id)).collect();
+        BatchAnswer { summary, results }
     }
 }

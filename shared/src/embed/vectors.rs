@@ -81,9 +81,9 @@ pub(crate) async fn ask_and_keep<W: IndexDatabase + Http + Clock>(
 pub(crate) fn calls_in(told: &[Told], decides: impl Fn(&Embedded) -> bool) -> Vec<Rc<Call>> {
     let mut calls = Vec::new();
     add_calls(&mut calls, told.iter().flat_map(|(_, calls)| calls));
-    let Some((decided, _)) = told.iter().find(|(embedded, _)| decides(embedded)) else { return calls };
+    let Some((decisive, _)) = told.iter().find(|(came_to, _)| decides(came_to)) else { return calls };
     let came_to_it = |call: &Rc<Call>| {
-        let mut same = told.iter().filter(|(embedded, _)| embedded == decided);
+        let mut same = told.iter().filter(|(embedded, _)| embedded == decisive);
         same.any(|(_, own)| own.last().is_some_and(|last| Rc::ptr_eq(last, call)))
     };
     if let Some(at) = calls.iter().rposition(came_to_it) {

@@ -1,7 +1,6 @@
 //! The documents of a tenant as they were brought, index by index, for its export.
 
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::limits::EXPORT_DOCUMENTS_PAGE;
@@ -10,32 +9,25 @@ use crate::store::rows::{is_full, unavailable};
 use crate::store::search::{Store, index_sql};
 use crate::store::{batch, first_as, rows_as};
 use crate::wire::problem::Problem;
-use crate::wire::raw::Object;
-use crate::wire::time::rfc3339;
+use crate::wire::time::Time;
 
 /// A page of documents, and where the next one begins: `{index}\n{document}`. `None` after the last.
-type Page = (Vec<Object>, Option<String>);
+type Page = (Vec<ExportedDocument>, Option<String>);
 
-/// A document as it was brought.
-#[derive(Deserialize)]
-struct Row {
-    tenant: String,
-    index: String,
+/// A document of an index as it was brought last.
+#[derive(Debug, Deserialize, Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+pub struct ExportedDocument {
     id: String,
+    tenant: String,
+    /// The name of its index.
+    index: String,
     source: String,
+    /// When the job that brought it ran.
+    written_at: Time,
+    #[cfg_attr(feature = "openapi", schemars(with = "crate::wire::schema::AnyObject"))]
     metadata: Box<RawValue>,
     text: String,
-    written_at: i64,
-}
-
-impl Row {
-    fn to_json(&self) -> Object {
-        let document = json!({
-            "type": "document", "tenant": self.tenant, "index": self.index, "id": self.id, "source": self.source,
-            "text": self.text, "written_at": rfc3339(self.written_at),
-        });
-        Object::of(document).with_kept("metadata", Some(&self.metadata))
-    }
 }
 
 /// The documents after a place, at most [`EXPORT_DOCUMENTS_PAGE`] and of one index; there may be none, and still a next page.
@@ -56,12 +48,12 @@ pub(crate) async fn page_of_documents<W: IndexDatabase + Clock>(
     // Safe to repeat: it only reads.
     let answers = batch(&Store(world), &statements).await.map_err(|error| unavailable(&error))?;
     let rows = rows_as(answers.first().unwrap_or(&Vec::new()));
-    let documents: Vec<Row> = rows.map_err(|error| unavailable(&error))?;
+    let documents: Vec<ExportedDocument> = rows.map_err(|error| unavailable(&error))?;
     let next_index: Option<String> = first_as(answers.last()).map_err(|error| unavailable(&error))?;
     let has_more = is_full(documents.len(), EXPORT_DOCUMENTS_PAGE);
     let next = match documents.last().filter(|_| has_more) {
         Some(last) => Some(format!("{index}\n{}", last.id)),
         None => next_index.map(|next| format!("{next}\n")),
     };
-    Ok((documents.iter().map(Row::to_json).collect(), next))
+    Ok((documents, next))
 }

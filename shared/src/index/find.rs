@@ -6,13 +6,12 @@ use std::collections::{BTreeSet, VecDeque};
 use std::rc::Rc;
 
 use futures_util::future::join;
-use serde::Deserialize;
-use serde_json::json;
-use serde_json::value::{RawValue, to_raw_value};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use super::manage::standing;
 use super::merge::{Unread, entry_of, read_segment, seq_of};
-use super::show::show;
+use super::show::{SearchHit, show};
 use super::{Generation, IndexRow};
 use crate::embed::ask::{Asked, Embedded};
 use crate::embed::round::ask;
@@ -34,13 +33,13 @@ use crate::store::search::{Store, index_sql};
 use crate::store::{batch, first_as, json_param, vectors};
 use crate::wire::invalid::{InvalidField, UNREADABLE, read};
 use crate::wire::problem::Problem;
-use crate::wire::raw::{Object, comparable, find_twice};
+use crate::wire::raw::{comparable, find_twice};
 
 /// What finds chunks.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "SearchMode"))]
 #[serde(rename_all = "lowercase")]
-enum Mode {
+pub(crate) enum Mode {
     /// Words and vectors, fused by their ranks.
     #[default]
     Hybrid,
@@ -52,7 +51,7 @@ enum Mode {
 
 /// A search as a caller asks for it.
 #[derive(Debug, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "Search"))]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SearchRequest {
     /// What is searched for, in words.
@@ -67,6 +66,21 @@ pub(crate) struct SearchRequest {
     /// What a document's metadata must say: `{"lang": "en", "year": {"gte": 2020}, "kind": {"in": ["guide"]}}`.
     #[cfg_attr(feature = "openapi", schemars(with = "Option<serde_json::Value>"))]
     filter: Option<Box<RawValue>>,
+}
+
+/// What a search found.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+pub struct SearchResult {
+    pub(crate) index: String,
+    /// The generation that was searched.
+    pub(crate) generation: String,
+    /// What was asked for.
+    pub(crate) mode: Mode,
+    /// Why a hybrid search was answered by words alone, or vectors of the latest chunks are missing; null where neither is so.
+    pub(crate) degraded: Option<String>,
+    /// The best first.
+    pub(crate) hits: Vec<SearchHit>,
 }
 
 /// A search that was checked.
@@ -127,7 +141,7 @@ pub async fn search<W: IndexDatabase + Blobs + Http + Clock>(
     tenant: &str,
     name: &str,
     body: &[u8],
-) -> Result<Object, Problem> {
+) -> Result<SearchResult, Problem> {
     let query = check(body)?;
     let mut snapshot = look(world, tenant, name, &query).await?;
     let vector = if query.mode == Mode::Keyword {
@@ -150,16 +164,8 @@ pub async fn search<W: IndexDatabase + Blobs + Http + Clock>(
     };
     let fused = fuse(&snapshot.keyword, &vector);
     let hits = show(world, &snapshot.index, &query.keywords, query.limit, &fused).await?;
-    let mode = match query.mode {
-        Mode::Hybrid => "hybrid",
-        Mode::Keyword => "keyword",
-        Mode::Vector => "vector",
-    };
-    let found = json!({
-        "index": name, "generation": snapshot.index.serving, "mode": mode, "degraded": degraded,
-    });
-    let hits = to_raw_value(&hits).map_err(|_| Problem::Internal)?;
-    Ok(Object::of(found).with_kept("hits", Some(&hits)))
+    let (index, generation) = (name.to_owned(), snapshot.index.serving);
+    Ok(SearchResult { index, generation, mode: query.mode, degraded, hits })
 }
 
 fn check(body: &[u8]) -> Result<Query, Problem> {

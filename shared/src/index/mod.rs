@@ -13,6 +13,7 @@
 //! The records never claim what the store lacks: vectors are kept before the one batch that writes a document with its
 //! chunks and words, and a chunk without a vector is refused by the schema. A segment is made of what is committed.
 
+pub mod answer;
 pub(crate) mod apply;
 pub(crate) mod bring;
 pub mod clear;
@@ -24,7 +25,7 @@ pub(crate) mod plan;
 pub(crate) mod rebuild;
 pub(crate) mod remove;
 pub(crate) mod shared;
-mod show;
+pub(crate) mod show;
 pub(crate) mod verify;
 
 use std::collections::BTreeMap;
@@ -36,7 +37,6 @@ use crate::limits::{INDEX_CHUNKS_MAX, SEGMENT_BYTES_MAX};
 use crate::search::chunk::ChunkLimits;
 use crate::search::segment::entry_bytes;
 use crate::settings::providers::Choice;
-use crate::wire::time::rfc3339;
 
 /// An index as the store answers it. Times are milliseconds.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -113,14 +113,6 @@ impl Generation {
             "chunk_chars": self.chunk_chars, "overlap_chars": self.overlap_chars, "chunker": self.chunker,
         })
     }
-
-    fn to_json(&self) -> Value {
-        json!({
-            "id": self.id, "provider": self.provider, "model": self.model, "dimensions": self.dimensions,
-            "chunk_chars": self.chunk_chars, "overlap_chars": self.overlap_chars, "chunker": self.chunker,
-            "chunks": self.chunks, "chunks_max": self.chunks_max(), "created_at": rfc3339(self.created_at),
-        })
-    }
 }
 
 impl IndexRow {
@@ -132,23 +124,6 @@ impl IndexRow {
     /// The generation that is being made.
     pub(crate) fn building(&self) -> Option<&Generation> {
         self.generations.iter().find(|generation| Some(&generation.id) == self.building.as_ref())
-    }
-
-    /// The index as a list shows it.
-    pub fn to_json(&self) -> Value {
-        json!({
-            "name": self.name, "id": self.id, "tenant": self.tenant, "serving": self.serving().map(Generation::to_json),
-            "building": self.building().map(Generation::to_json), "created_at": rfc3339(self.created_at),
-        })
-    }
-
-    /// The index with what it has. `lag` counts the documents whose present text cannot be found yet.
-    pub fn to_whole_json(&self, counts: &Counts) -> Value {
-        let mut shown = self.to_json();
-        let cut = counts.cut.get(&self.serving).copied().unwrap_or(0);
-        shown["documents"] = json!(counts.documents);
-        shown["lag"] = json!(counts.documents.saturating_sub(cut));
-        shown
     }
 }
 

@@ -1,7 +1,6 @@
 //! What a search answers: the first chunks that are there, with what they say, where they stand, and marks.
 
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::IndexRow;
@@ -14,7 +13,33 @@ use crate::store::rows::{rows, unavailable};
 use crate::store::search::{Store, index_sql};
 use crate::store::{batch, json_param};
 use crate::wire::problem::Problem;
-use crate::wire::raw::Object;
+
+/// A part of a document that was found.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+pub(crate) struct SearchHit {
+    /// The document's id.
+    pub(crate) document: String,
+    pub(crate) source: String,
+    /// The headings that it stands below.
+    pub(crate) heading: String,
+    pub(crate) text: String,
+    /// The text as HTML, with the words that were found in `<mark>`; null if words did not find it.
+    pub(crate) highlight: Option<String>,
+    /// What the hits are ordered by; it says nothing beside other searches.
+    pub(crate) score: f64,
+    /// How well words find it, as a share of what they find best; null if they did not find it.
+    pub(crate) keyword_score: Option<f32>,
+    /// Null if its vector did not find it.
+    pub(crate) vector_score: Option<f32>,
+    /// Where it begins in the document's text, in bytes,
+    pub(crate) start: Option<usize>,
+    /// and where it ends.
+    pub(crate) end: Option<usize>,
+    /// The document's.
+    #[cfg_attr(feature = "openapi", schemars(with = "crate::wire::schema::AnyObject"))]
+    pub(crate) metadata: Box<RawValue>,
+}
 
 /// A chunk that is answered.
 #[derive(Debug, Deserialize)]
@@ -35,7 +60,7 @@ pub(super) async fn show<W: IndexDatabase + Clock>(
     keywords: &Keywords,
     limit: usize,
     fused: &[Fused],
-) -> Result<Vec<Object>, Problem> {
+) -> Result<Vec<SearchHit>, Problem> {
     // Many more than are answered: some of those that vectors found may have left long ago.
     let seqs: Vec<u64> = fused.iter().map(|entry| seq_of(entry.id)).collect();
     if seqs.is_empty() {
@@ -49,18 +74,25 @@ pub(super) async fn show<W: IndexDatabase + Clock>(
     }
     // Safe to repeat: it only reads.
     let answers = batch(&Store(world), &statements).await.map_err(|error| unavailable(&error))?;
-    let (found, marked) = (rows::<Row>(answers.first())?, rows::<(u64, String)>(answers.get(1))?);
+    let (mut found, marked) = (rows::<Row>(answers.first())?, rows::<(u64, String)>(answers.get(1))?);
     let shown = |entry: &Fused| {
         let seq = seq_of(entry.id);
-        let row = found.iter().find(|row| row.seq == seq)?;
+        let at = found.iter().position(|row| row.seq == seq)?;
+        let row = found.swap_remove(at);
         let marked = marked.iter().find(|(of, _)| *of == seq);
-        let hit = json!({
-            "document": row.document, "source": row.source, "heading": row.heading, "text": row.text,
-            "start": row.span.map(|span| span.0), "end": row.span.map(|span| span.1),
-            "score": entry.score, "keyword_score": entry.keyword, "vector_score": entry.vector,
-            "highlight": marked.map(|(_, marked)| as_html(&row.text, marked, keywords)),
-        });
-        Some(Object::of(hit).with_kept("metadata", Some(&row.metadata)))
+        Some(SearchHit {
+            document: row.document,
+            source: row.source,
+            heading: row.heading,
+            highlight: marked.map(|(_, marked)| as_html(&row.text, marked, keywords)),
+            text: row.text,
+            score: entry.score,
+            keyword_score: entry.keyword,
+            vector_score: entry.vector,
+            start: row.span.map(|span| span.0),
+            end: row.span.map(|span| span.1),
+            metadata: row.metadata,
+        })
     };
     Ok(fused.iter().filter_map(shown).collect())
 }

@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::apply::{Apply, Meant};
@@ -19,6 +19,7 @@ use crate::index::merge;
 use crate::index::plan::goes_on;
 use crate::limits::{INDEX_TRIES, VERIFY_CHUNKS, VERIFY_DOCUMENTS, VERIFY_NAMED};
 use crate::model::outcome::Outcome;
+use crate::model::result::JobResult;
 use crate::ports::{DatabaseError, Statement, World};
 use crate::search::chunk::embedded;
 use crate::search::lexical;
@@ -121,13 +122,19 @@ impl Found {
             self.is_segment_wrong = true;
         }
     }
+}
 
-    fn to_json(&self) -> Value {
-        let named: Vec<_> = self.wrong.keys().take(VERIFY_NAMED).collect();
-        json!({
-            "documents": self.documents, "chunks": self.chunks, "differences": self.differences, "named": named,
-        })
-    }
+/// What a job that verifies comes to: its result.
+#[derive(Debug, Serialize)]
+struct VerifyReport<'a> {
+    index: &'a str,
+    generation: &'a str,
+    documents: u64,
+    chunks: u64,
+    differences: &'a BTreeMap<&'static str, u64>,
+    /// The first documents that differ.
+    named: Vec<&'a str>,
+    repaired: bool,
 }
 
 /// Whether two vectors say the same: a provider may answer a text a little otherwise each time.
@@ -143,7 +150,7 @@ fn is_alike(one: &[f32], other: &[f32]) -> bool {
 pub(crate) async fn verify<W: World>(apply: &Apply<'_, W>, meant: Meant<'_>, repair: bool) -> (Outcome, Vec<Rc<Call>>) {
     let mut calls = Vec::new();
     let outcome = match try_verify(apply, meant, repair, &mut calls).await {
-        Ok(result) => Outcome::Succeeded { result: result.into() },
+        Ok(result) => Outcome::Succeeded { result },
         Err(outcome) => outcome,
     };
     (outcome, calls)
@@ -154,10 +161,10 @@ async fn try_verify<W: World>(
     meant: Meant<'_>,
     repair: bool,
     calls: &mut Vec<Rc<Call>>,
-) -> Result<Value, Outcome> {
+) -> Result<JobResult, Outcome> {
     for _ in 0..INDEX_TRIES {
         let (index, segment) = begin(apply, meant).await?;
-        let Some(generation) = index.serving() else { return Ok(Value::Null) };
+        let Some(generation) = index.serving() else { return Ok(Value::Null.into()) };
         let found = look(apply, &index, generation, segment).await?;
         if apply.index_of(meant).await?.serving != index.serving {
             // What another has taken the place of leaves, and nobody keeps it up.
@@ -166,11 +173,15 @@ async fn try_verify<W: World>(
         if repair {
             mend(apply, &index, generation, &found, calls).await?;
         }
-        let mut told = found.to_json();
-        told["index"] = json!(meant.name);
-        told["generation"] = json!(generation.id);
-        told["repaired"] = json!(repair && !found.differences.is_empty());
-        return Ok(told);
+        return Ok(JobResult::written(&VerifyReport {
+            index: meant.name,
+            generation: &generation.id,
+            documents: found.documents,
+            chunks: found.chunks,
+            differences: &found.differences,
+            named: found.wrong.keys().take(VERIFY_NAMED).map(String::as_str).collect(),
+            repaired: repair && !found.differences.is_empty(),
+        }));
     }
     Err(goes_on("Another generation takes its place all the time.".to_owned()))
 }

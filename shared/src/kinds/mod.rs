@@ -217,18 +217,25 @@ fn is_challenge(response: &HttpResponse) -> bool {
     matches!(response.status, 403 | 429) && mitigated.eq_ignore_ascii_case("challenge")
 }
 
-/// What a job's kind needs.
+/// The schema of what a job's kind needs: the field itself is JSON that keeps its own bytes.
 #[cfg(feature = "openapi")]
-#[derive(schemars::JsonSchema)]
-#[schemars(untagged)]
-#[allow(dead_code, reason = "only its schema is used")]
-pub(crate) enum Payload {
-    /// Of the kind `webhook`.
-    Webhook(crate::kinds::webhook::Webhook),
-    /// Of the kind `embed`.
-    Embed(crate::kinds::embed::Embed),
-    /// Of the kind `index`.
-    Index(crate::kinds::index::Change),
-    /// Of a task: any JSON.
-    Task(serde_json::Value),
+pub(crate) enum Payload {}
+
+#[cfg(feature = "openapi")]
+impl schemars::JsonSchema for Payload {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Payload".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let one_of = |description: &str, mut schema: schemars::Schema| {
+            schema.insert("description".to_owned(), description.into());
+            schema
+        };
+        let webhook = one_of("Of the kind `webhook`.", generator.subschema_for::<webhook::Webhook>());
+        let embed = one_of("Of the kind `embed`.", generator.subschema_for::<embed::Embed>());
+        let index = one_of("Of the kind `index`.", generator.subschema_for::<index::Change>());
+        let task = one_of("Of a task: any JSON.", generator.subschema_for::<serde_json::Value>());
+        schemars::json_schema!({"description": "What a job's kind needs.", "anyOf": [webhook, embed, index, task]})
+    }
 }

@@ -137,7 +137,7 @@ pub const CATCH_UP_SLOTS_MAX: usize = 100;
 pub const CATCH_UP_GRACE_MS: i64 = 5 * 60_000;
 /// The closest that two slots of one schedule are.
 pub const SLOT_MS_MIN: i64 = 60_000;
-/// Firings that a schedule remembers: about 200 bytes each, 10 KB in its row.
+/// Occurrences that a schedule remembers: about 200 bytes each, 10 KB in its row.
 pub const HISTORY_MAX: i64 = 50;
 /// Slots that are shown ahead.
 pub const NEXT_SLOTS_SHOWN: usize = 5;

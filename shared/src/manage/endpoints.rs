@@ -1,7 +1,9 @@
 //! Keeping endpoints: put, read, list, pause, resume, delete, and their signing secrets.
 
-use serde::Deserialize;
-use serde_json::{Value, json};
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 use url::Url;
 
 use crate::kinds::target::{SEAL_PURPOSE, SERVICE_ORIGIN, endpoint_header};
@@ -9,7 +11,7 @@ use crate::limits::{
     MAX_ATTEMPTS_MAX, SERVICE_PATH_BYTES_MAX, TASK_TIMEOUT_SECONDS_MAX, TIMEOUT_SECONDS_DEFAULT, TIMEOUT_SECONDS_MAX,
 };
 use crate::model::backoff::Schedule;
-use crate::model::endpoint::{EndpointRow, EvidencePolicy};
+use crate::model::endpoint::{EndpointRow, EvidencePolicy, PausedReason};
 use crate::model::outcome::ErrorClass;
 use crate::ports::{Clock, Database, Rows, Statement};
 use crate::security::destination;
@@ -217,7 +219,7 @@ pub async fn change_endpoint<W: Database + Clock>(
     change: EndpointChange,
 ) -> Result<(), Problem> {
     let (state, reason) = match change {
-        EndpointChange::Pause => ("paused", Some("operator".to_owned())),
+        EndpointChange::Pause => ("paused", Some(PausedReason::Operator.name().to_owned())),
         EndpointChange::Resume => ("active", None),
         EndpointChange::Delete => ("deleted", None),
     };
@@ -229,6 +231,23 @@ pub async fn change_endpoint<W: Database + Clock>(
     if answers.first().is_none_or(Vec::is_empty) { Err(Problem::NotFound) } else { Ok(()) }
 }
 
+/// Signing secrets, as libraries of Standard Webhooks take them.
+#[derive(PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+pub struct Secrets {
+    /// `whsec_` and base64.
+    #[cfg_attr(feature = "openapi", schemars(regex(pattern = "^whsec_")))]
+    pub secret: String,
+    /// The one before a rotation, which signs too for a day.
+    pub previous_secret: Option<String>,
+}
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.debug_struct("Secrets").finish_non_exhaustive()
+    }
+}
+
 /// The signing secrets of an endpoint, the newest first, as receivers are configured with them. One that is missing is made.
 ///
 /// # Errors
@@ -238,16 +257,16 @@ pub async fn read_secrets<W: Database + Clock>(
     settings: &Settings,
     tenant: &str,
     id: &str,
-) -> Result<Value, Problem> {
+) -> Result<Secrets, Problem> {
     let owner = Owner { tenant, endpoint: id };
     let making = secrets::make_one(world, settings, owner);
     let statements = vec![making, read_statement(tenant, id), secrets::reading(owner)];
     let answers = batch(world, &statements).await.map_err(|error| unavailable(&error))?;
     let row: EndpointRow = first_as(answers.get(1)).map_err(|error| unavailable(&error))?.ok_or(Problem::NotFound)?;
-    secrets_json(settings, &row, answers.last())
+    secrets_of(settings, &row, answers.last())
 }
 
-fn secrets_json(settings: &Settings, row: &EndpointRow, stored: Option<&Rows>) -> Result<Value, Problem> {
+fn secrets_of(settings: &Settings, row: &EndpointRow, stored: Option<&Rows>) -> Result<Secrets, Problem> {
     let stored: Vec<SealedSecret> = rows_as(stored.unwrap_or(&Vec::new())).map_err(|error| unavailable(&error))?;
     let owner = Owner { tenant: &row.tenant, endpoint: &row.id };
     let current = SecretGeneration { number: row.generation, rotated_at: row.rotated_at };
@@ -260,18 +279,19 @@ fn shown(
     stored: &[SealedSecret],
     current: SecretGeneration,
     now_ms: i64,
-) -> Result<Value, Problem> {
+) -> Result<Secrets, Problem> {
     // Whoever asks has tried to make it first, and a store of the deployment's epoch would have it.
     if !stored.iter().any(|stored| stored.generation == current.number) {
         return Err(Problem::Restoring);
     }
     let secrets = signing_now(&settings.keys, owner, stored, current, now_ms);
-    let texts: Vec<_> = secrets.unwrap_or_default().iter().map(SigningSecret::to_whsec).collect();
-    if texts.is_empty() {
+    let secrets = secrets.unwrap_or_default();
+    let mut texts = secrets.iter().map(SigningSecret::to_whsec);
+    let Some(secret) = texts.next() else {
         tracing::error!("a signing secret does not open: is the MASTER_KEY that sealed it missing?");
         return Err(Problem::Internal);
-    }
-    Ok(json!({"secret": texts.first(), "previous_secret": texts.get(1)}))
+    };
+    Ok(Secrets { secret, previous_secret: texts.next() })
 }
 
 /// The secret that signs a tenant's jobs to bare urls, which is made when it is first needed. It has one generation.
@@ -282,7 +302,7 @@ pub async fn read_tenant_secret<W: Database + Clock>(
     world: &W,
     settings: &Settings,
     tenant: &str,
-) -> Result<Value, Problem> {
+) -> Result<Secrets, Problem> {
     let owner = Owner { tenant, endpoint: "" };
     let statements = vec![secrets::make_one(world, settings, owner), secrets::reading(owner)];
     let answers = batch(world, &statements).await.map_err(|error| unavailable(&error))?;
@@ -302,7 +322,7 @@ pub async fn rotate_secret<W: Database + Clock>(
     settings: &Settings,
     tenant: &str,
     id: &str,
-) -> Result<Value, Problem> {
+) -> Result<Secrets, Problem> {
     let seen = read_endpoint(world, tenant, id).await?;
     let owner = Owner { tenant, endpoint: id };
     let statements = vec![
@@ -315,7 +335,7 @@ pub async fn rotate_secret<W: Database + Clock>(
     let answers = batch(world, &statements).await.map_err(|error| unavailable(&error))?;
     let row: EndpointRow = first_as(answers.last()).map_err(|error| unavailable(&error))?.ok_or(Problem::NotFound)?;
     if row.generation == seen.generation + 1 {
-        return secrets_json(settings, &row, answers.get(3));
+        return secrets_of(settings, &row, answers.get(3));
     }
     Err(Problem::IllegalTransition("The secret was rotated by another request at the same time.".into()))
 }

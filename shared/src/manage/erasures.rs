@@ -1,7 +1,7 @@
 //! Requests to erase a tenant, or one subject of its jobs, and their receipts. The run itself is [`crate::sweep::erase`].
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::limits::SUBJECT_BYTES_MAX;
 use crate::model::job::mint_ulid;
@@ -12,7 +12,7 @@ use crate::store::{batch, first_as, json_param, sql};
 use crate::wire::invalid::InvalidField;
 use crate::wire::metadata::is_subject;
 use crate::wire::problem::Problem;
-use crate::wire::time::rfc3339;
+use crate::wire::time::Time;
 
 /// How an erasure stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,26 +42,24 @@ pub struct ErasureCounts {
 }
 
 /// The receipt of an erasure.
-#[derive(Debug, Clone, Deserialize)]
-#[allow(missing_docs)]
-pub struct ErasureRow {
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+pub struct Erasure {
+    /// Its id.
+    #[cfg_attr(feature = "openapi", schemars(regex(pattern = crate::wire::schema::ERASURE_ID)))]
     pub id: String,
-    pub tenant: String,
-    pub subject: Option<String>,
+    /// How it stands.
     pub state: ErasureState,
+    /// Whom it erases, or a part of whom.
+    pub tenant: String,
+    /// Whom it erases, null for the whole tenant; once it is done, `sha256:` and the digest of that, base64url.
+    pub subject: Option<String>,
+    /// When it was asked for.
+    pub created_at: Time,
+    /// When the last round met nothing any more.
+    pub finished_at: Option<Time>,
+    /// What left so far.
     pub counts: ErasureCounts,
-    pub created_at: i64,
-    pub finished_at: Option<i64>,
-}
-
-impl ErasureRow {
-    /// The receipt as the API shows it.
-    pub fn to_json(&self) -> Value {
-        json!({
-            "id": self.id, "tenant": self.tenant, "subject": self.subject, "state": self.state, "counts": self.counts,
-            "created_at": rfc3339(self.created_at), "finished_at": self.finished_at.map(rfc3339),
-        })
-    }
 }
 
 /// The subject that a segment of a path names.
@@ -89,7 +87,7 @@ pub async fn request_erasure<W: Database + Clock>(
     world: &W,
     tenant: &str,
     subject: Option<&str>,
-) -> Result<ErasureRow, Problem> {
+) -> Result<Erasure, Problem> {
     let id = format!("era_{}", mint_ulid(world.now_ms(), world.random()));
     let target = json_param(&json!({"tenant": tenant, "id": id, "subject": subject}));
     let statements = vec![
@@ -109,7 +107,7 @@ pub async fn request_erasure<W: Database + Clock>(
 ///
 /// # Errors
 /// `NotFound`; `Unavailable`.
-pub async fn read_erasure<W: Database + Clock>(world: &W, tenant: &str, id: &str) -> Result<ErasureRow, Problem> {
+pub async fn read_erasure<W: Database + Clock>(world: &W, tenant: &str, id: &str) -> Result<Erasure, Problem> {
     read_first(world, reading(tenant, Some(id), None)).await?.ok_or(Problem::NotFound)
 }
 

@@ -2,32 +2,35 @@
 //! reads. In memory is a page of rows, and of the job that is being written its payload or the evidence of
 //! [`REQUESTS_AT_ONCE`] attempts.
 
-use std::fmt::Write;
-
-use serde_json::value::RawValue;
+use serde::Serialize;
 
 use crate::accept::authorize::{Caller, authorize};
+use crate::index::IndexRow;
 use crate::index::export::page_of_documents;
 use crate::index::manage::list_indexes;
 use crate::kinds::{join, shown};
 use crate::limits::plan::Plan;
 use crate::limits::{EXPORT_WHOLE_PAGE, PAGE_MAX, REQUESTS_AT_ONCE};
 use crate::manage::endpoints::list_endpoints;
+use crate::manage::export_line::{ExportLine, ExportedAttempt};
 use crate::manage::groups::list_groups;
 use crate::manage::keys::list_keys;
 use crate::manage::query::{read_evidences, read_jobs};
 use crate::manage::usage::page_of_usage;
 use crate::model::attempt::EvidenceRef;
-use crate::model::job::{ID_END, JobRow};
+use crate::model::dead_letter::DeadLetter;
+use crate::model::endpoint::EndpointRow;
+use crate::model::job::{ID_END, Job, JobRow};
 use crate::ports::{Blobs, Clock, Database, IndexDatabase};
 use crate::schedules::manage::list_schedules;
-use crate::schedules::schedule::{Firing, ScheduleRow};
+use crate::schedules::schedule::{Schedule, ScheduleRow};
 use crate::security::key::Scope;
+use crate::store::counted::GroupRow;
 use crate::store::objects;
 use crate::store::rows::is_full;
 use crate::wire::ndjson::as_lines;
 use crate::wire::problem::Problem;
-use crate::wire::raw::Object;
+use crate::wire::raw::on_one_line;
 
 /// What a page spends: it looks at the key again, and reads.
 const PAGE_CALLS: usize = 2;
@@ -103,15 +106,17 @@ pub struct TenantExport {
     writing: Option<(JobRow, usize)>,
 }
 
-fn whole_schedule(row: &ScheduleRow) -> Object {
-    row.to_whole_json().with("history", row.history.iter().map(Firing::to_json).collect::<Vec<_>>())
+fn schedule_line(row: &ScheduleRow) -> String {
+    let payload = row.shown_payload();
+    let schedule = Box::new(Schedule::whole(row, payload.as_deref()));
+    as_lines([ExportLine::Schedule { schedule, occurrences: &row.history }])
 }
 
-/// A thing of an export: where it stands in its part, and what it is.
-type Thing = (String, Object);
+/// A thing of an export: where it stands in its part, and its line.
+type Thing = (String, String);
 
-fn things<R>(rows: &[R], place: impl Fn(&R) -> &str, shown: impl Fn(&R) -> Object) -> Vec<Thing> {
-    rows.iter().map(|row| (place(row).to_owned(), shown(row))).collect()
+fn things<R>(rows: &[R], place: impl Fn(&R) -> &str, line: impl Fn(&R) -> String) -> Vec<Thing> {
+    rows.iter().map(|row| (place(row).to_owned(), line(row))).collect()
 }
 
 impl TenantExport {
@@ -187,22 +192,24 @@ impl TenantExport {
 
     async fn page<W: Database + IndexDatabase + Clock>(&mut self, world: &W) -> Result<String, Problem> {
         let (tenant, after) = (self.tenant.as_str(), self.after.as_str());
-        let (kind, next, limit, things): (_, _, _, Vec<Thing>) = match self.part {
+        let (next, limit, things): (_, _, Vec<Thing>) = match self.part {
             Part::Endpoints => {
                 let rows = list_endpoints(world, tenant, after, PAGE_MAX).await?;
-                ("endpoint", Part::Schedules, PAGE_MAX, things(&rows, |row| &row.id, |row| Object::of(row.to_json())))
+                let line = |row: &EndpointRow| as_lines([ExportLine::Endpoint { endpoint: row.into() }]);
+                (Part::Schedules, PAGE_MAX, things(&rows, |row| &row.id, line))
             }
             Part::Schedules => {
                 let rows = list_schedules(world, tenant, after, EXPORT_WHOLE_PAGE, true).await?;
-                ("schedule", Part::Keys, EXPORT_WHOLE_PAGE, things(&rows, |row| &row.id, whole_schedule))
+                (Part::Keys, EXPORT_WHOLE_PAGE, things(&rows, |row| &row.id, schedule_line))
             }
             Part::Keys => {
                 let rows = list_keys(world, tenant, after, PAGE_MAX).await?;
-                ("key", Part::Groups, PAGE_MAX, things(&rows, |row| &row.id, |row| Object::of(row.to_json())))
+                (Part::Groups, PAGE_MAX, things(&rows, |key| &key.id, |key| as_lines([ExportLine::Key { key }])))
             }
             Part::Groups => {
                 let rows = list_groups(world, tenant, after, PAGE_MAX).await?;
-                ("group", Part::Jobs, PAGE_MAX, things(&rows, |row| &row.id, |row| Object::of(row.to_json())))
+                let line = |row: &GroupRow| as_lines([ExportLine::Group { group: row.into() }]);
+                (Part::Jobs, PAGE_MAX, things(&rows, |row| &row.id, line))
             }
             Part::Jobs => {
                 let before = if after.is_empty() { ID_END } else { after };
@@ -216,24 +223,26 @@ impl TenantExport {
             }
             Part::Indexes => {
                 let rows = list_indexes(world, tenant, after, PAGE_MAX).await?;
-                ("index", Part::Documents, PAGE_MAX, things(&rows, |row| &row.name, |row| Object::of(row.to_json())))
+                let line = |row: &IndexRow| as_lines([ExportLine::Index { index: row.into() }]);
+                (Part::Documents, PAGE_MAX, things(&rows, |row| &row.name, line))
             }
             Part::Documents => {
                 let (documents, next) = page_of_documents(world, tenant, after).await?;
                 (self.part, self.after) = next.map_or((Part::Usage, String::new()), |next| (self.part, next));
-                return Ok(as_lines(documents));
+                return Ok(as_lines(documents.iter().map(|document| ExportLine::Document { document })));
             }
             Part::Usage => {
-                let (usage, next) = page_of_usage(world, tenant, after).await?;
+                let (rows, next) = page_of_usage(world, tenant, after).await?;
+                let lines = as_lines(rows.iter().map(|row| ExportLine::Usage { tenant, usage: row.into() }));
                 (self.part, self.after) = next.map_or((Part::End, String::new()), |next| (self.part, next));
-                return Ok(as_lines(usage));
+                return Ok(lines);
             }
             Part::End => return Ok(String::new()),
         };
         let full = is_full(things.len(), limit);
         let last = things.last().filter(|_| full).map(|(place, _)| place.clone());
         (self.part, self.after) = last.map_or((next, String::new()), |place| (self.part, place));
-        Ok(as_lines(things.into_iter().map(|(_, thing)| thing.with("type", kind))))
+        Ok(things.into_iter().map(|(_, line)| line).collect())
     }
 
     /// How many attempts of a job are shown without their evidence: the oldest.
@@ -264,16 +273,16 @@ impl TenantExport {
                 Err(Problem::Unavailable) => return Err(Problem::Unavailable),
                 record => record.ok(),
             };
-            let mut attempt = entry.to_json(&row.id, index + 1, record.as_ref());
-            attempt["evidence"]["record"] = record.unwrap_or_default();
-            // Writing to a text cannot fail.
-            let _ = write!(text, "{}{attempt}", if index > 0 { "," } else { "" });
+            if index > 0 {
+                text.push(',');
+            }
+            text.push_str(&written_out(&ExportedAttempt::of(&row.id, index + 1, entry, record)));
         }
         let written = written + entries.len();
         if written < row.log.len() {
             self.writing = Some((row, written));
         } else {
-            let _ = writeln!(text, "],\"dead_letter\":{}}}", row.to_dead_letter_json().unwrap_or_default());
+            text.push_str(&end_of(&row));
             self.after = row.id;
             if self.jobs.is_empty() && self.last_page {
                 (self.part, self.after) = (self.after_jobs, String::new());
@@ -281,6 +290,11 @@ impl TenantExport {
         }
         Ok(Step::Text(text))
     }
+}
+
+/// What is written, on one line. It has no other names than texts: writing it cannot fail.
+fn written_out(value: &impl Serialize) -> String {
+    on_one_line(serde_json::to_string(value).unwrap_or_default())
 }
 
 /// The line of a job up to its attempts. The payload is written as text: of a large one there is no value.
@@ -297,8 +311,21 @@ async fn head_of<W: Blobs + Clock>(world: &W, row: &JobRow) -> Result<String, Pr
     let joined = object.and_then(|object| join(&row.kind, inline.or(Some("{}")), object));
     let payload = joined.as_deref().or(inline).and_then(|stored| shown(&row.kind, stored));
     drop(joined);
-    let head = row.to_json(None).with("type", "job").without("payload").to_raw();
-    let mut text = head.get().strip_suffix('}').unwrap_or_default().to_owned();
-    let _ = write!(text, ",\"payload\":{},\"attempts\":[", payload.as_deref().unwrap_or(RawValue::NULL));
-    Ok(text)
+    let job = Box::new(Job::of(row, payload.as_deref()));
+    let dead_letter = DeadLetter::of(row).map(Box::new);
+    let mut line = written_out(&ExportLine::Job { job, attempt_log: Vec::new(), dead_letter });
+    line.push('\n');
+    // The attempts follow step by step: the line without any is cut where the first would stand.
+    let end = end_of(row);
+    if !line.ends_with(&end) {
+        tracing::error!(job = row.id, "the line of a job has another end");
+        return Err(Problem::Internal);
+    }
+    line.truncate(line.len() - end.len());
+    Ok(line)
+}
+
+/// The line of a job after its attempts.
+fn end_of(row: &JobRow) -> String {
+    format!("],\"dead_letter\":{}}}\n", written_out(&DeadLetter::of(row)))
 }

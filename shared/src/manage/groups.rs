@@ -1,11 +1,55 @@
 //! Groups: how many jobs carry a label, and how many of them have ended, in one row. [`crate::store::counted`] keeps the counts.
 
+use serde::Serialize;
+
 use crate::ports::{Clock, Database};
 use crate::store::counted::{GroupRow, find_group};
 use crate::store::rows::{read_rows, unavailable};
 use crate::store::sql;
 use crate::wire::invalid::is_name;
 use crate::wire::problem::Problem;
+use crate::wire::time::Time;
+
+/// The jobs that carry a label, counted.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+pub struct Group<'a> {
+    /// The label.
+    #[cfg_attr(feature = "openapi", schemars(regex(pattern = crate::wire::schema::NAME)))]
+    id: &'a str,
+    tenant: &'a str,
+    created_at: Time,
+    /// When the last of them ended; null while one is open.
+    finished_at: Option<Time>,
+    /// Jobs that were accepted with it, replays included.
+    total: u64,
+    /// Those that have not ended.
+    open: u64,
+    succeeded: u64,
+    /// Dead letters that nobody has replayed.
+    dead: u64,
+    /// Dead letters that another job of the group sends again.
+    replayed: u64,
+    cancelled: u64,
+}
+
+impl<'a> From<&'a GroupRow> for Group<'a> {
+    fn from(row: &'a GroupRow) -> Self {
+        let ended = row.succeeded + row.dead + row.replayed + row.cancelled;
+        Group {
+            id: &row.id,
+            tenant: &row.tenant,
+            created_at: Time(row.created_at),
+            finished_at: row.finished_at.map(Time),
+            total: row.total,
+            open: row.total.saturating_sub(ended),
+            succeeded: row.succeeded,
+            dead: row.dead,
+            replayed: row.replayed,
+            cancelled: row.cancelled,
+        }
+    }
+}
 
 /// One group: one row read.
 ///

@@ -1,7 +1,7 @@
 //! Keeping API keys: create, list, revoke. A token is shown once; only its hash is kept.
 
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::accept::quotas::{NO_JOBS, set_quota};
 use crate::limits::{KEY_NAME_BYTES_MAX, RUN_AFTER_MS_MAX};
@@ -11,7 +11,7 @@ use crate::store::rows::{read_rows, unavailable};
 use crate::store::{batch, json_param, sql};
 use crate::wire::invalid::{InvalidField, is_name, read};
 use crate::wire::problem::Problem;
-use crate::wire::time::{parse_rfc3339, rfc3339};
+use crate::wire::time::{Time, parse_rfc3339};
 
 /// A key as callers ask for it.
 #[derive(Debug, Deserialize)]
@@ -29,38 +29,49 @@ pub(crate) struct KeyRequest {
     #[serde(default)]
     name: String,
     /// When it ends, in ten years at most; never when nothing is said.
-    #[cfg_attr(feature = "openapi", schemars(with = "Option<crate::wire::schema::Time>"))]
+    #[cfg_attr(feature = "openapi", schemars(with = "Option<crate::wire::time::Time>"))]
     expires_at: Option<String>,
     /// Jobs that it may have accepted from one midnight UTC to the next; any number when nothing is said.
     #[cfg_attr(feature = "openapi", schemars(range(min = 1)))]
     jobs_per_day: Option<u32>,
 }
 
-/// A key's row without its hash.
-#[derive(Debug, Clone, Deserialize)]
-#[allow(missing_docs)]
-pub struct KeyRow {
+/// An API key, without its token.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+pub struct Key {
+    /// The part of its token that is no secret.
+    #[cfg_attr(feature = "openapi", schemars(regex(pattern = "^[0-9a-f]{16}$")))]
     pub id: String,
+    /// `*` is for all tenants.
     pub tenant: String,
-    pub scopes: Vec<Scope>,
+    /// For people.
     pub name: String,
-    pub created_at: i64,
-    pub expires_at: Option<i64>,
-    pub revoked_at: Option<i64>,
-    pub last_used_at: Option<i64>,
+    /// What it may do.
+    pub scopes: Vec<Scope>,
+    /// When it was made.
+    pub created_at: Time,
+    /// Null if it does not end.
+    pub expires_at: Option<Time>,
+    /// Null unless it was revoked.
+    pub revoked_at: Option<Time>,
+    /// Within the hour.
+    pub last_used_at: Option<Time>,
+    /// Jobs that it may have accepted from one midnight UTC to the next; null for any number.
     pub jobs_per_day: Option<u32>,
 }
 
-impl KeyRow {
-    /// The key as the API shows it.
-    pub fn to_json(&self) -> Value {
-        json!({
-            "id": self.id, "tenant": self.tenant, "scopes": self.scopes, "name": self.name,
-            "created_at": rfc3339(self.created_at), "expires_at": self.expires_at.map(rfc3339),
-            "revoked_at": self.revoked_at.map(rfc3339), "last_used_at": self.last_used_at.map(rfc3339),
-            "jobs_per_day": self.jobs_per_day,
-        })
-    }
+/// A new API key.
+#[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+pub struct CreatedKey {
+    /// The token, which is shown this once.
+    #[cfg_attr(feature = "openapi", schemars(regex(pattern = "^ls_[0-9a-f]{16}_[0-9a-f]{64}_[0-9a-f]{8}$")))]
+    #[serde(rename = "key")]
+    pub token: String,
+    /// The key.
+    #[serde(flatten)]
+    pub key: Key,
 }
 
 impl KeyRequest {
@@ -106,7 +117,7 @@ pub async fn create_key<W: Database + Clock>(
     world: &W,
     only_tenant: Option<&str>,
     body: &[u8],
-) -> Result<Value, Problem> {
+) -> Result<CreatedKey, Problem> {
     let request: KeyRequest = read(body, "#")?;
     let now = world.now_ms();
     let expires_at = request.check(only_tenant, now)?;
@@ -124,11 +135,18 @@ pub async fn create_key<W: Database + Clock>(
     let mut statements = vec![sql!("create_key", json_param(&row))];
     statements.extend(request.jobs_per_day.map(|jobs| set_quota(&id, &request.tenant, Some(jobs))));
     batch(world, &statements).await.map_err(|error| unavailable(&error))?;
-    Ok(json!({
-        "id": id, "key": token, "tenant": request.tenant, "scopes": request.scopes, "name": request.name,
-        "created_at": rfc3339(now), "expires_at": expires_at.map(rfc3339), "revoked_at": null,
-        "last_used_at": null, "jobs_per_day": request.jobs_per_day,
-    }))
+    let key = Key {
+        id,
+        tenant: request.tenant,
+        name: request.name,
+        scopes: request.scopes,
+        created_at: Time(now),
+        expires_at: expires_at.map(Time),
+        revoked_at: None,
+        last_used_at: None,
+        jobs_per_day: request.jobs_per_day,
+    };
+    Ok(CreatedKey { token, key })
 }
 
 /// A page of keys; `tenant` is one, or `*` for all.
@@ -140,7 +158,7 @@ pub async fn list_keys<W: Database + Clock>(
     tenant: &str,
     after: &str,
     limit: u32,
-) -> Result<Vec<KeyRow>, Problem> {
+) -> Result<Vec<Key>, Problem> {
     let statement = sql!("list_keys", tenant, after, i64::from(limit));
     read_rows(world, statement).await
 }

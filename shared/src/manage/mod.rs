@@ -3,7 +3,9 @@
 pub mod endpoints;
 pub mod erasures;
 pub mod export;
+pub mod export_line;
 pub mod groups;
+pub mod health;
 pub mod keys;
 pub mod operate;
 pub mod query;

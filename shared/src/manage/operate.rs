@@ -1,6 +1,6 @@
 //! What operators do to jobs: cancel, retry now, replay, discard, pause and resume.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::accept::request::{check_length, split};
@@ -8,9 +8,9 @@ use crate::kinds;
 use crate::kinds::Kind;
 use crate::kinds::checked::Split;
 use crate::limits::{ID_SKEW_MS_MAX, MINTS_MAX};
-use crate::manage::query::read_health;
+use crate::manage::health::read_health;
 use crate::model::job::{JobRef, JobRow, mint_id};
-use crate::model::state::State;
+use crate::model::state::{DeadLetterState, State};
 use crate::ports::{Blobs, Clock, Database, DatabaseError, Param};
 use crate::security::seal::nonce;
 use crate::settings::Settings;
@@ -112,12 +112,12 @@ pub async fn replay<W: Database + Blobs + Clock>(
         let made = JobRef { tenant: job.tenant.clone(), id: successor.clone() };
         batch_counting_replay(world, job, &made, statements).await.map_err(|error| unavailable(&error))?;
         let dead = read_job(world, job).await?;
-        match (dead.dead_state.as_deref(), &dead.replayed_by) {
+        match (dead.dead_state, &dead.replayed_by) {
             (_, Some(id)) if *id == successor => {
                 return read_job(world, &JobRef { tenant: job.tenant.clone(), id: id.clone() }).await;
             }
             // Refused: the store is full, or our clock is off.
-            (Some("open"), _) => {
+            (Some(DeadLetterState::Open), _) => {
                 let health = read_health(world, settings).await?;
                 if health.storage_full == 1 {
                     return Err(Problem::StorageFull);
@@ -183,7 +183,7 @@ pub async fn discard<W: Database + Clock>(world: &W, job: &JobRef, note: Option<
     let statement = sql!("discard", job.tenant.as_str(), job.id.as_str(), note);
     let answers = batch(world, &[statement]).await.map_err(|error| unavailable(&error))?;
     let row = read_job(world, job).await?;
-    if answers.first().is_none_or(Vec::is_empty) && row.dead_state.as_deref() != Some("discarded") {
+    if answers.first().is_none_or(Vec::is_empty) && row.dead_state != Some(DeadLetterState::Discarded) {
         return Err(not_open(&row));
     }
     Ok(row)
@@ -192,8 +192,8 @@ pub async fn discard<W: Database + Clock>(world: &W, job: &JobRef, note: Option<
 /// An open dead letter, or why there is none.
 async fn dead_letter<W: Database + Clock>(world: &W, job: &JobRef) -> Result<JobRow, Problem> {
     let row = read_job(world, job).await?;
-    match row.dead_state.as_deref() {
-        Some("open") => Ok(row),
+    match row.dead_state {
+        Some(DeadLetterState::Open) => Ok(row),
         Some(_) => Err(not_open(&row)),
         None => Err(Problem::NotFound),
     }
@@ -210,12 +210,20 @@ fn illegal(what: &str, state: State) -> Problem {
     Problem::IllegalTransition(format!("{what}; this one is {}.", state.name()))
 }
 
+/// Whether the whole pipeline is paused.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+pub struct Paused {
+    pub(crate) paused: bool,
+}
+
 /// Pauses or resumes everything: claims hold jobs while it is paused, and the sweep releases them afterwards.
 ///
 /// # Errors
 /// When the database is out of reach.
-pub async fn set_paused<W: Database + Clock>(world: &W, paused: bool) -> Result<(), Problem> {
-    set_meta(world, &[("paused", i64::from(paused))]).await.map_err(|error| unavailable(&error))
+pub async fn set_paused<W: Database + Clock>(world: &W, paused: bool) -> Result<Paused, Problem> {
+    set_meta(world, &[("paused", i64::from(paused))]).await.map_err(|error| unavailable(&error))?;
+    Ok(Paused { paused })
 }
 
 /// What becomes of the jobs of a store that was restored: what ran then may have ended since, and nobody knows.
@@ -233,13 +241,23 @@ pub enum RestoredJobs {
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-pub struct Restored {
+pub struct RestoredRequest {
     /// What becomes of its open jobs.
     pub jobs: RestoredJobs,
 }
 
+/// A store that was restored.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+pub struct Restored {
+    /// Of the deployment, and now of the store.
+    pub epoch: i64,
+    /// Whether its jobs are held.
+    pub paused: bool,
+}
+
 /// Takes a restored store into the epoch of the deployment, whose leases have all been granted by then or later: those of
-/// before end by themselves, and their attempts are `outcome_unknown`. Answers whether the pipeline is paused.
+/// before end by themselves, and their attempts are `outcome_unknown`.
 ///
 /// Safe to repeat: a store of this epoch stays as it is.
 ///
@@ -248,8 +266,8 @@ pub struct Restored {
 pub async fn restored<W: Database + Clock>(
     world: &W,
     settings: &Settings,
-    restored: &Restored,
-) -> Result<bool, Problem> {
+    request: &RestoredRequest,
+) -> Result<Restored, Problem> {
     let health = read_health(world, settings).await?;
     if health.epoch > settings.epoch {
         let (store, own) = (health.epoch, settings.epoch);
@@ -257,12 +275,12 @@ pub async fn restored<W: Database + Clock>(
         return Err(Problem::IllegalTransition(detail));
     }
     if health.epoch == settings.epoch {
-        return Ok(health.paused == 1);
+        return Ok(Restored { epoch: settings.epoch, paused: health.paused == 1 });
     }
-    let holds = restored.jobs == RestoredJobs::Hold;
+    let holds = request.jobs == RestoredJobs::Hold;
     let paused = holds || health.paused == 1;
     set_meta(world, &[("paused", i64::from(paused)), ("epoch", settings.epoch)]).await.map_err(|e| unavailable(&e))?;
-    Ok(paused)
+    Ok(Restored { epoch: settings.epoch, paused })
 }
 
 /// Makes jobs that a platform message named worth a look now.

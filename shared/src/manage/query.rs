@@ -1,20 +1,17 @@
-//! Reading: one job, lists, evidence, health. What a read costs grows with its answer, never with the table.
+//! Reading: one job, lists, evidence. What a read costs grows with its answer, never with the table.
 
 use futures_util::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::limits::{PAGE_ROWS_READ_MAX, REQUESTS_AT_ONCE};
 use crate::model::attempt::{EvidenceRef, LogEntry};
-use crate::model::evidence::pack_key;
+use crate::model::evidence::{Evidence, InlineEvidence, pack_key};
 use crate::model::job::{ID_END, JobRef, JobRow, first_id_at};
-use crate::ports::{Blobs, Clock, Database, DatabaseError};
-use crate::settings::Settings;
-use crate::store::meta::{probe, setting_meta, stamp};
+use crate::ports::{Blobs, Clock, Database};
 use crate::store::objects::get_vectors;
 use crate::store::rows::{read_first, read_job, read_rows, unavailable};
 use crate::store::{batch, first_as, json_param, rows_as, sql};
-use crate::wire::daily_limit::DailyLimit;
 use crate::wire::idempotency::sha256;
 use crate::wire::problem::Problem;
 
@@ -176,16 +173,14 @@ pub async fn list_dead_letters<W: Database + Clock>(
     Ok(Page { rows, next })
 }
 
-/// The evidence of one attempt: the record as JSON, checked against its digest, in one ranged read.
+/// The evidence of one attempt: the record as it was written, checked against its digest, in one ranged read.
 ///
 /// # Errors
 /// `NotFound` when there is none, or none any more.
-pub async fn read_evidence<B: Blobs>(blobs: &B, entry: &LogEntry) -> Result<Value, Problem> {
+pub async fn read_evidence<'a, B: Blobs>(blobs: &B, entry: &'a LogEntry) -> Result<Evidence<'a>, Problem> {
     match entry.evidence.as_ref().ok_or(Problem::NotFound)? {
         EvidenceRef::Off => Err(Problem::NotFound),
-        EvidenceRef::Inline { reason, record, .. } => {
-            Ok(serde_json::json!({"inline": true, "reason": reason, "record": record}))
-        }
+        EvidenceRef::Inline { reason, record, .. } => Ok(Evidence::Inline(InlineEvidence::new(reason, record))),
         EvidenceRef::Stored { n, offset, length, sha256: expected } => {
             let bytes = blobs.get_range(&pack_key(&entry.lease, *n), *offset, *length).await.map_err(|error| {
                 tracing::error!(%error, "evidence could not be read");
@@ -196,64 +191,20 @@ pub async fn read_evidence<B: Blobs>(blobs: &B, entry: &LogEntry) -> Result<Valu
                 tracing::error!(lease = entry.lease, n, "evidence does not match its digest");
                 return Err(Problem::Internal);
             }
-            serde_json::from_slice(&bytes).map_err(|_| Problem::Internal)
+            let record: Result<Box<RawValue>, _> = serde_json::from_slice(&bytes);
+            record.map(Evidence::Record).map_err(|_| Problem::Internal)
         }
     }
 }
 
 /// The evidence of attempts that follow each other in a log, read [`REQUESTS_AT_ONCE`] at once; of the first `unread` none is.
-pub async fn read_evidences<B: Blobs>(blobs: &B, entries: &[LogEntry], unread: usize) -> Vec<Result<Value, Problem>> {
+pub async fn read_evidences<'a, B: Blobs>(
+    blobs: &B,
+    entries: &'a [LogEntry],
+    unread: usize,
+) -> Vec<Result<Evidence<'a>, Problem>> {
     let reads = entries.iter().enumerate().map(|(index, entry)| async move {
         if index < unread { Err(Problem::NotFound) } else { read_evidence(blobs, entry).await }
     });
     stream::iter(reads).buffered(REQUESTS_AT_ONCE).collect().await
-}
-
-/// What readiness is judged by; times are ms by the database's clock.
-#[derive(Debug, Clone, Deserialize)]
-#[allow(missing_docs)]
-pub struct Health {
-    pub now: i64,
-    pub swept_at: Option<i64>,
-    pub ticked_at: Option<i64>,
-    pub epoch: i64,
-    pub paused: u8,
-    pub storage_full: u8,
-    pub queue_spent_until: i64,
-    pub oldest_look_at: Option<i64>,
-    pub rotation: Option<RotationHealth>,
-}
-
-/// How far the walk of a rotation of the master key is.
-#[derive(Debug, Clone, Deserialize)]
-#[allow(missing_docs)]
-pub struct RotationHealth {
-    pub found: u64,
-    pub left: Option<u64>,
-    pub done: u8,
-}
-
-/// Reads what readiness is judged by.
-///
-/// # Errors
-/// `Unavailable`.
-pub async fn read_health<W: Database + Clock>(world: &W, settings: &Settings) -> Result<Health, Problem> {
-    read_first(world, sql!("read_health", settings.keys.rotation())).await?.ok_or(Problem::Unavailable)
-}
-
-/// The daily limit of the database that is spent; `None` if it takes reads and writes, or nobody can tell.
-pub async fn spent_limit<W: Database + Clock>(world: &W) -> Option<DailyLimit> {
-    match batch(world, &[probe()]).await {
-        Err(DatabaseError::DailyLimit(limit)) => Some(limit),
-        _ => None,
-    }
-}
-
-/// Notes that the producer's cron ticked, and which key it seals with.
-///
-/// # Errors
-/// When the database is out of reach.
-pub async fn stamp_tick<W: Database + Clock>(world: &W, settings: &Settings) -> Result<(), DatabaseError> {
-    let sealing = setting_meta("producer_key", settings.keys.sealing_number());
-    batch(world, &[stamp("ticked_at"), sealing]).await.map(|_| ())
 }

@@ -2,14 +2,14 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::ports::{Clock, Database, DatabaseError};
 use crate::store::rows::read_rows;
 use crate::store::{batch, json_param, sql};
 use crate::wire::problem::Problem;
-use crate::wire::time::rfc3339;
+use crate::wire::time::Time;
 
 /// Keeps a message that cannot be read. Safe to repeat: a message has one id.
 ///
@@ -26,32 +26,28 @@ pub async fn keep_stray<W: Database + Clock>(
     batch(world, &[sql!("keep_stray", json_param(&row))]).await.map(|_| ())
 }
 
-/// A stray as the store keeps it.
-#[derive(Debug, Clone, Deserialize)]
-#[allow(missing_docs)]
-pub struct StrayRow {
+/// A message that cannot be read as a hint.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+pub struct Stray {
+    /// The message's own id.
     pub id: String,
+    /// The queue that it came from.
     pub queue: String,
+    /// When it came.
+    pub created_at: Time,
+    /// Why it cannot be read.
     pub reason: String,
+    /// Its bytes.
+    #[cfg_attr(feature = "openapi", schemars(extend("contentEncoding" = "base64")))]
     pub body_base64: String,
-    pub created_at: i64,
-}
-
-impl StrayRow {
-    /// The stray as the API shows it.
-    pub fn to_json(&self) -> Value {
-        json!({
-            "id": self.id, "queue": self.queue, "reason": self.reason, "body_base64": self.body_base64,
-            "created_at": rfc3339(self.created_at),
-        })
-    }
 }
 
 /// A page of strays by message id.
 ///
 /// # Errors
 /// `Unavailable`.
-pub async fn list_strays<W: Database + Clock>(world: &W, after: &str, limit: u32) -> Result<Vec<StrayRow>, Problem> {
+pub async fn list_strays<W: Database + Clock>(world: &W, after: &str, limit: u32) -> Result<Vec<Stray>, Problem> {
     let statement = sql!("list_strays", after, i64::from(limit));
     read_rows(world, statement).await
 }

@@ -1,7 +1,6 @@
 //! Usage as the API shows it: by tenant, day and model.
 
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
 
 use crate::limits::{DAY_MS, PAGE_MAX};
 use crate::ports::{Clock, Database};
@@ -52,17 +51,33 @@ pub struct UsageRow {
     pub tokens: u64,
 }
 
-impl UsageRow {
-    /// The row as the API shows it.
-    pub fn to_json(&self) -> Value {
-        let UsageRow { day, model, calls, texts, tokens } = self;
-        // No provider's name has a slash.
-        let (provider, model) = model.split_once('/').unwrap_or(("", model));
-        json!({
-            "day": date(day * DAY_MS), "provider": provider, "model": model, "calls": calls, "texts": texts, "tokens": tokens,
-        })
-    }
+/// What a tenant's jobs asked a model for on a day.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+pub struct Usage<'a> {
+    /// In UTC.
+    #[cfg_attr(feature = "openapi", schemars(extend("format" = "date")))]
+    day: String,
+    provider: &'a str,
+    model: &'a str,
+    /// Requests to the provider, failed ones too.
+    calls: u64,
+    /// Texts in them.
+    texts: u64,
+    /// Tokens, as the provider counted them.
+    tokens: u64,
+}
 
+impl<'a> From<&'a UsageRow> for Usage<'a> {
+    fn from(row: &'a UsageRow) -> Self {
+        // No provider's name has a slash.
+        let (provider, model) = row.model.split_once('/').unwrap_or(("", &row.model));
+        let (calls, texts, tokens) = (row.calls, row.texts, row.tokens);
+        Usage { day: date(row.day * DAY_MS), provider, model, calls, texts, tokens }
+    }
+}
+
+impl UsageRow {
     /// Where a list goes on after it.
     pub fn position(&self) -> Position {
         (self.day, self.model.clone())
@@ -93,16 +108,11 @@ pub(crate) async fn page_of_usage<W: Database + Clock>(
     world: &W,
     tenant: &str,
     after: &str,
-) -> Result<(Vec<Value>, Option<String>), Problem> {
+) -> Result<(Vec<UsageRow>, Option<String>), Problem> {
     let position = after.split_once('\n').and_then(|(day, model)| Some((day.parse().ok()?, model.to_owned())));
     let rows = list_usage(world, tenant, Days::ALL, position, PAGE_MAX).await?;
     let next = rows.last().filter(|_| is_full(rows.len(), PAGE_MAX)).map(|row| format!("{}\n{}", row.day, row.model));
-    let shown = |row: &UsageRow| {
-        let mut usage = row.to_json();
-        (usage["type"], usage["tenant"]) = ("usage".into(), tenant.into());
-        usage
-    };
-    Ok((rows.iter().map(shown).collect(), next))
+    Ok((rows, next))
 }
 
 #[cfg(test)]
@@ -128,9 +138,14 @@ mod tests {
     #[test]
     fn a_model_may_have_a_slash() {
         let row = UsageRow { day: 20_783, model: "own/acme/small".into(), calls: 2, texts: 101, tokens: 4_000 };
-        let expected = json!({
-            "day": "2026-11-26", "provider": "own", "model": "acme/small", "calls": 2, "texts": 101, "tokens": 4_000,
-        });
-        assert_eq!(row.to_json(), expected);
+        let expected = Usage {
+            day: "2026-11-26".into(),
+            provider: "own",
+            model: "acme/small",
+            calls: 2,
+            texts: 101,
+            tokens: 4_000,
+        };
+        assert_eq!(Usage::from(&row), expected);
     }
 }

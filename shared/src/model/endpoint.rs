@@ -1,12 +1,11 @@
 //! The endpoint: where jobs go, as callers write it, as the store keeps it and as the API shows it.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 
 use crate::model::backoff::Schedule;
 use crate::model::outcome::ErrorClass;
 use crate::security::redact::Redaction;
-use crate::wire::time::rfc3339;
+use crate::wire::time::Time;
 
 /// How much evidence an endpoint's attempts leave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, Deserialize)]
@@ -42,7 +41,7 @@ pub struct EndpointRow {
     pub id: String,
     pub tenant: String,
     pub state: EndpointState,
-    pub paused_reason: Option<String>,
+    pub paused_reason: Option<PausedReason>,
     pub url: String,
     pub service: Option<String>,
     pub headers: Vec<(String, String)>,
@@ -61,19 +60,106 @@ pub struct EndpointRow {
     pub now: i64,
 }
 
-impl EndpointRow {
-    /// The endpoint as the API shows it. Header values are sealed and never shown.
-    pub fn to_json(&self) -> Value {
-        let names: Vec<_> = self.headers.iter().map(|(name, _)| json!({"name": name, "value": null})).collect();
-        let (url, path) = if self.service.is_some() { (None, Some(&self.url)) } else { (Some(&self.url), None) };
-        json!({
-            "id": self.id, "tenant": self.tenant, "state": self.state, "paused_reason": self.paused_reason,
-            "url": url, "service": self.service, "path": path, "headers": names, "timeout_seconds": self.timeout_seconds, "schedule": self.backoff,
-            "max_attempts": self.max_attempts, "evidence": self.evidence, "bury_on": self.bury_on,
-            "redact": self.redact, "failing_since": self.failing_since.map(rfc3339),
-            "last_success_at": self.last_success_at.map(rfc3339),
-            "secret_rotated_at": self.rotated_at.map(rfc3339),
-            "created_at": rfc3339(self.created_at), "updated_at": rfc3339(self.updated_at),
-        })
+/// Why an endpoint is paused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum PausedReason {
+    /// Somebody asked for it.
+    Operator,
+    /// It answered 410 Gone.
+    Gone,
+    /// The deployment lacks the service binding that it names.
+    Config,
+}
+
+impl PausedReason {
+    /// The name in the store and in the API.
+    pub fn name(self) -> &'static str {
+        match self {
+            PausedReason::Operator => "operator",
+            PausedReason::Gone => "gone",
+            PausedReason::Config => "config",
+        }
+    }
+}
+
+/// A header of an endpoint, as the API shows it: its value is sealed.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+pub struct EndpointHeader<'a> {
+    name: &'a str,
+    /// Always null: the value is sealed and never shown.
+    value: (),
+}
+
+/// An endpoint, as the API shows it.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+pub struct Endpoint<'a> {
+    /// Its name.
+    #[cfg_attr(feature = "openapi", schemars(regex(pattern = crate::wire::schema::NAME)))]
+    id: &'a str,
+    tenant: &'a str,
+    state: EndpointState,
+    /// Null unless it is paused.
+    paused_reason: Option<PausedReason>,
+    /// Null for a service.
+    url: Option<&'a str>,
+    /// The service binding; null for a URL.
+    service: Option<&'a str>,
+    /// The path of requests to the service; null for a URL.
+    path: Option<&'a str>,
+    headers: Vec<EndpointHeader<'a>>,
+    timeout_seconds: u32,
+    schedule: Schedule,
+    max_attempts: u32,
+    created_at: Time,
+    updated_at: Time,
+    failing_since: Option<Time>,
+    last_success_at: Option<Time>,
+    secret_rotated_at: Option<Time>,
+    evidence: EvidencePolicy,
+    bury_on: &'a [ErrorClass],
+    redact: &'a Redaction,
+}
+
+impl<'a> From<&'a EndpointRow> for Endpoint<'a> {
+    fn from(row: &'a EndpointRow) -> Self {
+        let (url, path) =
+            if row.service.is_some() { (None, Some(row.url.as_str())) } else { (Some(row.url.as_str()), None) };
+        Endpoint {
+            id: &row.id,
+            tenant: &row.tenant,
+            state: row.state,
+            paused_reason: row.paused_reason,
+            url,
+            service: row.service.as_deref(),
+            path,
+            headers: row.headers.iter().map(|(name, _)| EndpointHeader { name, value: () }).collect(),
+            timeout_seconds: row.timeout_seconds,
+            schedule: row.backoff,
+            max_attempts: row.max_attempts,
+            created_at: Time(row.created_at),
+            updated_at: Time(row.updated_at),
+            failing_since: row.failing_since.map(Time),
+            last_success_at: row.last_success_at.map(Time),
+            secret_rotated_at: row.rotated_at.map(Time),
+            evidence: row.evidence,
+            bury_on: &row.bury_on,
+            redact: &row.redact,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_named_as_it_is_written() {
+        for reason in [PausedReason::Operator, PausedReason::Gone, PausedReason::Config] {
+            assert_eq!(serde_json::to_value(reason).unwrap(), reason.name());
+        }
     }
 }

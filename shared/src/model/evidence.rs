@@ -4,18 +4,19 @@ use std::collections::BTreeSet;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use ulid::Ulid;
 
 use crate::limits::{EVIDENCE_INLINE_BYTES, RESPONSE_HEADER_BYTES_MAX, RESPONSE_HEADERS_MAX};
-use crate::model::attempt::EvidenceRef;
+use crate::model::attempt::{AttemptRequest, EvidenceRef, Exchanged};
 use crate::model::outcome::JobError;
 use crate::ports::{HttpRequest, HttpResponse};
 use crate::security::keyring::Keyring;
 use crate::security::redact::{Redaction, redact_url};
 use crate::wire::idempotency::sha256;
-use crate::wire::time::{date, rfc3339};
+use crate::wire::json_error::describe;
+use crate::wire::time::{Time, date};
 
 /// What crossed the wire in one attempt.
 #[derive(Debug, Clone)]
@@ -26,11 +27,121 @@ pub struct Exchange {
     pub response: Option<HttpResponse>,
 }
 
-/// A call as a record shows it: redacted, and with no more of its bodies than is kept.
-#[derive(Debug, Clone)]
+/// A body: text if it is UTF-8, else base64.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+struct EvidenceBody {
+    body: Option<String>,
+    body_base64: Option<String>,
+    /// Whether more of it was there than is kept.
+    body_truncated: bool,
+    /// Of the whole body, base64url without padding; null where a part of it is hidden or it had the texts of other jobs.
+    body_sha256: Option<String>,
+    /// Where a part of the body is hidden: the id of the master key, a dot, and HMAC-SHA256 of the whole body under a key of
+    /// the tenant, base64url without padding. Equal bodies have equal ones until the key is rotated.
+    body_hmac_sha256: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+struct EvidenceRequest {
+    #[serde(flatten)]
+    request: AttemptRequest,
+    #[serde(flatten)]
+    body: EvidenceBody,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+struct EvidenceResponse {
+    status: u16,
+    #[cfg_attr(feature = "openapi", schemars(with = "Vec<crate::wire::schema::Header>"))]
+    headers: Vec<(String, String)>,
+    /// Whether more headers came than are kept.
+    headers_truncated: bool,
+    /// The whole length of the body as far as it was read.
+    body_bytes: usize,
+    /// Whether more of the body came than was read or is kept.
+    truncated: bool,
+    /// Why the body ended before its end: it broke off, could not be decompressed, or the deadline passed.
+    body_error: Option<String>,
+    #[serde(flatten)]
+    body: EvidenceBody,
+}
+
+/// A call as a record shows it: redacted, and with no more of its bodies than is kept. The calls of embeddings that were made
+/// before the last one have no bodies: they had the texts of other jobs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "EvidenceCall"))]
 pub struct Wire {
-    request: Value,
-    response: Value,
+    request: EvidenceRequest,
+    response: Option<EvidenceResponse>,
+}
+
+/// What crossed the wire in one attempt, redacted.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+pub struct EvidenceRecord<'a> {
+    /// The version of this form.
+    #[cfg_attr(feature = "openapi", schemars(extend("const" = 1)))]
+    v: u32,
+    tenant: &'a str,
+    job_id: &'a str,
+    attempt: u32,
+    sent_at: Time,
+    duration_ms: i64,
+    version: &'a str,
+    error: Option<&'a JobError>,
+    /// Null if nothing could be sent.
+    request: Option<&'a EvidenceRequest>,
+    /// Null if nothing came back.
+    response: Option<&'a EvidenceResponse>,
+    /// The calls before the last one, where an attempt made several.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    earlier: &'a [&'a Wire],
+}
+
+/// The first bytes of a record that R2 did not take.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+pub struct InlineEvidence<'a> {
+    #[cfg_attr(feature = "openapi", schemars(extend("const" = true)))]
+    inline: bool,
+    /// Why it is not in R2.
+    reason: &'a str,
+    /// The first 2 KiB of the record as text.
+    record: &'a str,
+}
+
+impl<'a> InlineEvidence<'a> {
+    /// What the log has in place of a record.
+    pub(crate) fn new(reason: &'a str, record: &'a str) -> InlineEvidence<'a> {
+        InlineEvidence { inline: true, reason, record }
+    }
+}
+
+/// The evidence of one attempt.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[serde(untagged)]
+pub enum Evidence<'a> {
+    /// What crossed the wire.
+    Record(#[cfg_attr(feature = "openapi", schemars(with = "EvidenceRecord<'a>"))] Box<RawValue>),
+    /// The beginning of that: R2 failed.
+    Inline(InlineEvidence<'a>),
+}
+
+impl Evidence<'_> {
+    /// What a list of attempts shows of it.
+    pub fn exchanged(&self) -> Exchanged {
+        match self {
+            Evidence::Inline(_) => Exchanged::default(),
+            Evidence::Record(record) => serde_json::from_str(record.get()).unwrap_or_else(|error| {
+                tracing::error!(error = describe(&error), "evidence has another form");
+                Exchanged::default()
+            }),
+        }
+    }
 }
 
 /// What the digests of bodies are made with.
@@ -60,21 +171,26 @@ impl Digests<'_> {
 /// What a record shows of an exchange, at most `body_bytes` of each body.
 pub fn wire(exchange: &Exchange, redaction: &Redaction, body_bytes: usize, digests: Digests<'_>) -> Wire {
     let Exchange { request, response } = exchange;
-    let mut shown = body_json(&request.body, redaction, body_bytes, digests);
-    shown["method"] = json!(request.method);
-    shown["url"] = json!(redact_url(&request.url));
-    shown["headers"] = json!(redaction.redact_headers(&request.headers));
     let response = response.as_ref().map(|response| {
-        let mut value = body_json(&response.body, redaction, body_bytes, digests);
-        value["status"] = json!(response.status);
         let kept = kept_headers(&response.headers);
-        value["headers"] = json!(redaction.redact_headers(kept));
-        value["headers_truncated"] = json!(kept.len() < response.headers.len());
-        value["truncated"] = json!(response.truncated || response.body.len() > body_bytes);
-        value["body_error"] = json!(response.body_error);
-        value
+        EvidenceResponse {
+            status: response.status,
+            headers: redaction.redact_headers(kept),
+            headers_truncated: kept.len() < response.headers.len(),
+            body_bytes: response.body.len(),
+            truncated: response.truncated || response.body.len() > body_bytes,
+            body_error: response.body_error.clone(),
+            body: body_of(&response.body, redaction, body_bytes, digests),
+        }
     });
-    Wire { request: shown, response: json!(response) }
+    let body = body_of(&request.body, redaction, body_bytes, digests);
+    let request = AttemptRequest {
+        method: request.method.clone(),
+        url: redact_url(&request.url),
+        headers: redaction.redact_headers(&request.headers),
+        body_bytes: request.body.len(),
+    };
+    Wire { request: EvidenceRequest { request, body }, response }
 }
 
 /// Which attempt a record is of.
@@ -96,19 +212,22 @@ pub struct RecordHead<'a> {
 
 /// One attempt's record as one line of JSON: the last call that it made, and those before it, if there were any.
 pub fn record(head: &RecordHead<'_>, calls: &[&Wire], error: Option<&JobError>) -> Vec<u8> {
-    let last = calls.last();
-    let mut value = json!({
-        "v": 1, "tenant": head.tenant, "job_id": head.job_id, "attempt": head.attempt,
-        "sent_at": rfc3339(head.sent_at), "duration_ms": head.duration_ms, "version": head.version,
-        "error": error, "request": last.map(|wire| &wire.request), "response": last.map(|wire| &wire.response),
-    });
-    if let [earlier @ .., _] = calls
-        && !earlier.is_empty()
-    {
-        let shown = |wire: &&Wire| json!({"request": wire.request, "response": wire.response});
-        value["earlier"] = earlier.iter().map(shown).collect();
-    }
-    let mut line = value.to_string().into_bytes();
+    let (last, earlier) = calls.split_last().map_or((None, [].as_slice()), |(last, earlier)| (Some(*last), earlier));
+    let record = EvidenceRecord {
+        v: 1,
+        tenant: head.tenant,
+        job_id: head.job_id,
+        attempt: head.attempt,
+        sent_at: Time(head.sent_at),
+        duration_ms: head.duration_ms,
+        version: head.version,
+        error,
+        request: last.map(|wire| &wire.request),
+        response: last.and_then(|wire| wire.response.as_ref()),
+        earlier,
+    };
+    // It has no other names than texts: writing it cannot fail.
+    let mut line = serde_json::to_vec(&record).unwrap_or_default();
     line.push(b'\n');
     line
 }
@@ -124,8 +243,8 @@ fn kept_headers(headers: &[(String, String)]) -> &[(String, String)] {
     &headers[..count]
 }
 
-/// A body as text if it is UTF-8, else as base64; its true length and digest are beside it.
-fn body_json(body: &[u8], redaction: &Redaction, body_bytes: usize, digests: Digests<'_>) -> Value {
+/// A body as text if it is UTF-8, else as base64; its digest is beside it.
+fn body_of(body: &[u8], redaction: &Redaction, body_bytes: usize, digests: Digests<'_>) -> EvidenceBody {
     let redacted = redaction.redact_body(body);
     let (plain, keyed) = digests.of(body, *redacted == *body);
     let kept = &redacted[..redacted.len().min(body_bytes)];
@@ -137,10 +256,13 @@ fn body_json(body: &[u8], redaction: &Redaction, body_bytes: usize, digests: Dig
         }
         Err(_) => (None, Some(STANDARD.encode(kept))),
     };
-    json!({
-        "body": text, "body_base64": base64, "body_bytes": body.len(), "body_sha256": plain,
-        "body_hmac_sha256": keyed, "body_truncated": redacted.len() > body_bytes,
-    })
+    EvidenceBody {
+        body: text,
+        body_base64: base64,
+        body_truncated: redacted.len() > body_bytes,
+        body_sha256: plain,
+        body_hmac_sha256: keyed,
+    }
 }
 
 /// The key of a pack. The date is the one in the lease token, so the log entry tells the whole key.

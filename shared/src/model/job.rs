@@ -1,17 +1,16 @@
-//! The job: its id, its reference in a hint, its row as the store answers it, and its shape in the API.
+//! The job: its id, its reference in a hint, its row as the store answers it, and how the API shows it.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use serde_json::value::RawValue;
-use serde_json::{Value, json};
 use ulid::Ulid;
 
 use crate::model::attempt::LogEntry;
 use crate::model::outcome::JobError;
 use crate::model::result::{ResultError, ShownResultError};
-use crate::model::state::State;
+use crate::model::state::{DeadLetterState, DeadReason, State};
 use crate::wire::idempotency::is_callers;
-use crate::wire::raw::Object;
-use crate::wire::time::rfc3339;
+use crate::wire::time::Time;
 
 /// What every job id begins with: `job_` and the shard. One shard is built; the characters are there for more.
 pub const ID_PREFIX: &str = "job_00";
@@ -107,6 +106,8 @@ pub struct JobRow {
     pub created_at: i64,
     pub run_after: i64,
     pub deadline_at: Option<i64>,
+    /// When its latest attempt was claimed.
+    pub started_at: Option<i64>,
     pub finished_at: Option<i64>,
     pub group: Option<String>,
     pub schedule: Option<String>,
@@ -119,8 +120,8 @@ pub struct JobRow {
     pub cancel_requested: u8,
     /// When a deferred completion is due at the latest.
     pub completion_due_at: Option<i64>,
-    pub dead_state: Option<String>,
-    pub dead_reason: Option<String>,
+    pub dead_state: Option<DeadLetterState>,
+    pub dead_reason: Option<DeadReason>,
     pub note: Option<String>,
     pub look_at: Option<i64>,
     pub replay_of: Option<String>,
@@ -150,46 +151,110 @@ impl JobRow {
     pub fn result_value(&self) -> Option<Value> {
         serde_json::from_str(self.result.as_ref()?.get()).ok()
     }
+}
 
-    /// The job as the API shows it; `payload` is shown where one job is read and is null in lists.
-    pub fn to_json(&self, payload: Option<&RawValue>) -> Object {
-        let job = json!({
-            "id": self.id, "kind": self.kind, "state": self.state, "tenant": self.tenant,
-            "endpoint": none_if_empty(&self.endpoint), "group": self.group, "schedule": self.schedule,
-            "scheduled_for": self.scheduled_for.map(rfc3339), "event_id": self.event_id(),
-            "idempotency_key": self.idempotency_key.as_deref().filter(|key| is_callers(key)), "traceparent": self.traceparent,
-            "payload_bytes": self.payload_bytes, "attempt": self.attempt, "max_attempts": self.max_attempts,
-            "created_at": rfc3339(self.created_at), "run_after": rfc3339(self.run_after),
-            "deadline_at": self.deadline_at.map(rfc3339), "finished_at": self.finished_at.map(rfc3339),
-            "cancel_requested": self.cancel_requested == 1,
-            "completion_due_at": self.completion_due_at.map(rfc3339),
-            "error": self.error, "result_error": self.result_error.map(ShownResultError::from),
-            "replay_of": self.replay_of, "replayed_by": self.replayed_by,
-        });
-        let job = Object::of(job).with_kept("metadata", self.metadata.as_deref());
-        job.with_kept("payload", payload).with_kept("result", self.result.as_deref())
-    }
+/// A job.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+pub struct Job<'a> {
+    /// Its id.
+    #[cfg_attr(feature = "openapi", schemars(regex(pattern = crate::wire::schema::JOB_ID)))]
+    id: &'a str,
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::wire::schema::kind"))]
+    kind: &'a str,
+    state: State,
+    tenant: &'a str,
+    /// Null for a job to a bare url.
+    endpoint: Option<&'a str>,
+    created_at: Time,
+    /// When the next attempt is due, which is past while the job waits for its turn. Null while an attempt runs, while the job
+    /// is held, and once it has ended.
+    next_attempt_at: Option<Time>,
+    /// When the latest attempt began; null before the first.
+    started_at: Option<Time>,
+    finished_at: Option<Time>,
+    /// No attempt starts after this time.
+    deadline_at: Option<Time>,
+    /// When the completion of a deferred attempt is due; null where none is awaited.
+    completion_due_at: Option<Time>,
+    /// Attempts so far, the running one included.
+    attempts: u32,
+    /// Attempts that may fail.
+    max_attempts: u32,
+    /// The last failure.
+    error: Option<&'a JobError>,
+    /// Why it is dead; null unless it is.
+    dead_reason: Option<DeadReason>,
+    /// What became of its dead letter; null unless it is dead.
+    dead_letter_state: Option<DeadLetterState>,
+    /// A small value of its kind, such as the status of the destination; of a task what it answered, token for token.
+    #[cfg_attr(feature = "openapi", schemars(with = "Option<Value>"))]
+    result: Option<&'a RawValue>,
+    /// Why a task that succeeded shows no result: its answer had one that cannot be kept.
+    result_error: Option<ShownResultError>,
+    /// Whether it ends when its running attempt does.
+    cancel_requested: bool,
+    /// The dead letter that it sends again.
+    replay_of: Option<&'a str>,
+    /// The job that sends it again.
+    replayed_by: Option<&'a str>,
+    /// The `webhook-id` of its requests, which its replays share.
+    event_id: &'a str,
+    idempotency_key: Option<&'a str>,
+    group: Option<&'a str>,
+    /// The schedule that made it.
+    schedule: Option<&'a str>,
+    /// The slot of that schedule.
+    scheduled_for: Option<Time>,
+    /// What the caller gave.
+    #[cfg_attr(feature = "openapi", schemars(with = "Option<crate::wire::schema::AnyObject>"))]
+    metadata: Option<&'a RawValue>,
+    /// As it was accepted, with sealed values shown as `[sealed]`; null in lists. Of a large webhook it has no body, of a large
+    /// task it is null.
+    #[cfg_attr(feature = "openapi", schemars(with = "Option<Value>"))]
+    payload: Option<&'a RawValue>,
+    /// Bytes of the part of a large payload that is not shown; null when it is not large.
+    payload_bytes: Option<u64>,
+    /// The trace of the request that made it, as W3C Trace Context writes it.
+    traceparent: Option<&'a str>,
+}
 
-    /// The dead letter of this job as the API shows it, if the job is dead.
-    pub fn to_dead_letter_json(&self) -> Option<Value> {
-        let state = self.dead_state.as_deref()?;
-        let first_failed_at = self.log.iter().find(|entry| entry.error.is_some()).map(|entry| entry.started_at);
-        Some(json!({
-            "id": self.id, "state": state, "reason": self.dead_reason, "fingerprint": self.fingerprint(),
-            "kind": self.kind, "tenant": self.tenant, "endpoint": none_if_empty(&self.endpoint),
-            "error": self.error, "attempt": self.attempt,
-            "first_failed_at": first_failed_at.map(rfc3339), "died_at": self.finished_at.map(rfc3339),
-            "expires_at": self.look_at.map(rfc3339), "replayed_by": self.replayed_by, "note": self.note,
-        }))
-    }
-
-    /// What failures of one cause have in common: kind, endpoint, reason, class, and the status of an answer that failed.
-    fn fingerprint(&self) -> String {
-        let class = self.error.as_ref().map_or("none", |error| error.class.name());
-        let status = self.log.last().filter(|entry| entry.ended_by.is_none()).and_then(|entry| entry.status);
-        let status = status.map_or(String::new(), |status| format!(":{status}"));
-        let reason = self.dead_reason.as_deref().unwrap_or("none");
-        format!("{}/{}/{reason}/{class}{status}", self.kind, self.endpoint)
+impl<'a> Job<'a> {
+    /// The job of a row; `payload` is shown where one job is read and is null in lists.
+    pub fn of(row: &'a JobRow, payload: Option<&'a RawValue>) -> Job<'a> {
+        let waits = matches!(row.state, State::Scheduled | State::Queued | State::Retrying);
+        Job {
+            id: &row.id,
+            kind: &row.kind,
+            state: row.state,
+            tenant: &row.tenant,
+            endpoint: none_if_empty(&row.endpoint),
+            created_at: Time(row.created_at),
+            next_attempt_at: waits.then_some(Time(row.run_after)),
+            started_at: row.started_at.map(Time),
+            finished_at: row.finished_at.map(Time),
+            deadline_at: row.deadline_at.map(Time),
+            completion_due_at: row.completion_due_at.map(Time),
+            attempts: row.attempt,
+            max_attempts: row.max_attempts,
+            error: row.error.as_ref(),
+            dead_reason: row.dead_reason,
+            dead_letter_state: row.dead_state,
+            result: row.result.as_deref(),
+            result_error: row.result_error.map(ShownResultError::from),
+            cancel_requested: row.cancel_requested == 1,
+            replay_of: row.replay_of.as_deref(),
+            replayed_by: row.replayed_by.as_deref(),
+            event_id: row.event_id(),
+            idempotency_key: row.idempotency_key.as_deref().filter(|key| is_callers(key)),
+            group: row.group.as_deref(),
+            schedule: row.schedule.as_deref(),
+            scheduled_for: row.scheduled_for.map(Time),
+            metadata: row.metadata.as_deref(),
+            payload,
+            payload_bytes: row.payload_bytes.map(i64::unsigned_abs),
+            traceparent: row.traceparent.as_deref(),
+        }
     }
 }
 
@@ -202,6 +267,7 @@ pub fn none_if_empty(text: &str) -> Option<&str> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use serde_json::json;
 
     proptest! {
         #[test]
@@ -231,5 +297,29 @@ mod tests {
         let job = JobRef { tenant: "acme".into(), id: "job_1".into() };
         assert_eq!(serde_json::to_string(&job).unwrap(), r#"["acme","job_1"]"#);
         assert_eq!(serde_json::from_str::<JobRef>(r#"["acme","job_1"]"#).unwrap(), job);
+    }
+
+    #[test]
+    fn a_person_reads_a_job_from_what_it_is_to_what_it_carries() {
+        let mut row = json!({
+            "tenant": "acme", "id": "job_1", "state": "retrying", "attempt": 2, "failures": 2, "max_attempts": 9,
+            "kind": "webhook", "endpoint": "", "created_at": 0, "run_after": 5_000, "started_at": 1_000, "cancel_requested": 0,
+        });
+        let shown = |row: &Value| {
+            let row: JobRow = serde_json::from_value(row.clone()).unwrap();
+            serde_json::to_string(&Job::of(&row, None)).unwrap()
+        };
+        let begin = concat!(
+            r#"{"id":"job_1","kind":"webhook","state":"retrying","tenant":"acme","endpoint":null,"#,
+            r#""created_at":"1970-01-01T00:00:00.000Z","next_attempt_at":"1970-01-01T00:00:05.000Z","#,
+            r#""started_at":"1970-01-01T00:00:01.000Z","finished_at":null,"deadline_at":null,"completion_due_at":null,"#,
+            r#""attempts":2,"max_attempts":9,"error":null,"#,
+        );
+        assert!(shown(&row).starts_with(begin), "{}", shown(&row));
+        for state in State::ALL {
+            row["state"] = json!(state);
+            let waits = [State::Scheduled, State::Queued, State::Retrying].contains(&state);
+            assert_eq!(shown(&row).contains(r#""next_attempt_at":null"#), !waits, "{state:?}");
+        }
     }
 }

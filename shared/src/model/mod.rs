@@ -3,6 +3,7 @@
 pub mod attempt;
 pub mod backoff;
 pub mod claimed;
+pub mod dead_letter;
 pub mod endpoint;
 pub mod evidence;
 pub mod hint;

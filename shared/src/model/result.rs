@@ -58,6 +58,11 @@ impl JobResult {
         Ok(JobResult::Kept(raw))
     }
 
+    /// The result that is written so.
+    pub(crate) fn written(value: &impl Serialize) -> JobResult {
+        to_raw_value(value).map_or(JobResult::Empty, JobResult::Kept)
+    }
+
     /// The JSON, if it was kept.
     pub fn json(&self) -> Option<&RawValue> {
         match self {
@@ -83,7 +88,7 @@ impl JobResult {
 
 impl From<Value> for JobResult {
     fn from(value: Value) -> JobResult {
-        to_raw_value(&value).map_or(JobResult::Empty, JobResult::Kept)
+        JobResult::written(&value)
     }
 }
 

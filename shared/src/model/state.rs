@@ -84,6 +84,31 @@ pub enum DeadReason {
     CrashLoop,
 }
 
+impl DeadReason {
+    /// The name in the store and in the API.
+    pub fn name(self) -> &'static str {
+        match self {
+            DeadReason::AttemptsExhausted => "attempts_exhausted",
+            DeadReason::NotRetryable => "not_retryable",
+            DeadReason::Deadline => "deadline",
+            DeadReason::CrashLoop => "crash_loop",
+        }
+    }
+}
+
+/// What became of a dead letter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+pub enum DeadLetterState {
+    /// It may be replayed or discarded.
+    Open,
+    /// It was sent again as a new job.
+    Replayed,
+    /// It was given up.
+    Discarded,
+}
+
 /// What a job has behind it and may still do.
 #[derive(Debug, Clone)]
 pub struct Situation<'a> {
@@ -274,5 +299,13 @@ mod tests {
             assert_eq!(serde_json::to_value(state).unwrap(), state.name());
         }
         assert_eq!(State::named("finished"), None);
+    }
+
+    #[test]
+    fn a_reason_is_named_as_it_is_written() {
+        use DeadReason::{AttemptsExhausted, CrashLoop, Deadline, NotRetryable};
+        for reason in [AttemptsExhausted, NotRetryable, Deadline, CrashLoop] {
+            assert_eq!(serde_json::to_value(reason).unwrap(), reason.name());
+        }
     }
 }

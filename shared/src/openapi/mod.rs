@@ -1,7 +1,6 @@
 //! The OpenAPI 3.1 document of the API, generated from the route table, the types that read requests, the functions that
 //! write answers, and the limits. What is served is `docs/openapi.json`, which a test holds against this.
 
-mod answers;
 mod examples;
 mod operations;
 mod problems;
@@ -17,7 +16,7 @@ use crate::routes::{ROUTES, Route};
 use crate::security::key::Scope;
 use crate::wire::ndjson::NDJSON;
 use crate::wire::problem::Problem;
-use crate::wire::schema::NAME;
+use crate::wire::problem_document::ProblemDocument;
 
 pub use problems::markdown;
 
@@ -52,10 +51,11 @@ pub fn document() -> Value {
         let operation = operation(&route, &told, &mut generators, &mut refusals);
         paths.entry(route.path).or_default().insert(route.method.to_ascii_lowercase(), operation);
     }
-    generators.answers.subschema_for::<answers::ProblemDocument>();
+    generators.answers.subschema_for::<ProblemDocument<'_>>();
     let mut schemas = generators.requests.take_definitions(true);
     schemas.extend(generators.answers.take_definitions(true));
     schemas.values_mut().for_each(flatten_single);
+    schemas.values_mut().for_each(name_values);
     json!({
         "openapi": "3.1.0",
         "info": info(),
@@ -99,6 +99,41 @@ fn flatten_single(schema: &mut Value) {
             }
         }
     }
+}
+
+/// Writes a choice of texts as the list of them, here and below: clients that are generated read a closed set by that alone.
+/// What is said of each is said of all.
+fn name_values(schema: &mut Value) {
+    match schema {
+        Value::Array(items) => items.iter_mut().for_each(name_values),
+        Value::Object(map) => {
+            map.values_mut().for_each(name_values);
+            let choices = map.get("oneOf").and_then(Value::as_array);
+            let Some(choices) = choices.and_then(|choices| choices.iter().map(texts_of).collect::<Option<Vec<_>>>())
+            else {
+                return;
+            };
+            let (values, texts): (Vec<_>, Vec<_>) = choices.into_iter().unzip();
+            let texts = texts.into_iter().flatten().collect::<Vec<_>>().join("\n");
+            let about = map.get("description").and_then(Value::as_str).map(str::to_owned);
+            let description: Vec<_> = about.into_iter().chain([texts]).filter(|text| !text.is_empty()).collect();
+            map.remove("oneOf");
+            map.insert("type".to_owned(), "string".into());
+            map.insert("enum".to_owned(), values.concat().into());
+            map.insert("description".to_owned(), description.join("\n\n").into());
+        }
+        _ => {}
+    }
+}
+
+/// The texts that a schema allows, and what it says of them; `None` if it allows anything else.
+fn texts_of(schema: &Value) -> Option<(Vec<Value>, Option<String>)> {
+    if let Some(values) = schema.get("enum").and_then(Value::as_array) {
+        return values.iter().all(Value::is_string).then(|| (values.clone(), None));
+    }
+    let value = schema.get("const").filter(|value| value.is_string())?;
+    let about = schema.get("description").and_then(Value::as_str);
+    Some((vec![value.clone()], about.map(|about| format!("- `{}`: {about}", value.as_str().unwrap_or_default()))))
 }
 
 fn info() -> Value {

@@ -89,7 +89,7 @@ fn tell_keyed(operation: Operation) -> Told {
         Op::ReadSchedule => schedules::read_schedule(),
         Op::DeleteSchedule => schedules::delete_schedule(),
         Op::RunSchedule => schedules::run_schedule(),
-        Op::ListFirings => schedules::list_firings(),
+        Op::ListOccurrences => schedules::list_occurrences(),
         Op::ListIndexes => indexes::list_indexes(),
         Op::PutIndex => indexes::put_index(),
         Op::ReadIndex => indexes::read_index(),

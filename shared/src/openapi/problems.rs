@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::wire::daily_limit::DailyLimit;
 use crate::wire::invalid::InvalidField;
 use crate::wire::problem::Problem;
+use crate::wire::problem_document::ProblemDocument;
 
 /// One of each, as it may occur. A test holds that none is missing.
 pub(super) fn samples() -> Vec<Problem> {
@@ -157,13 +158,9 @@ fn what_to_do(problem: &Problem) -> &'static str {
     }
 }
 
-/// A problem document as the producer writes it.
+/// A problem document as it is answered.
 pub(super) fn example(problem: &Problem) -> Value {
-    json!({
-        "type": format!("urn:problem-type:longshore:{}", problem.slug()), "status": problem.status(),
-        "title": problem.title(), "detail": problem.detail().unwrap_or_else(|| format!("{}.", problem.title())),
-        "errors": problem.errors(), "request_id": "01KBJ3DW00ZX3VJ5T8M4QY6R7N",
-    })
+    json!(ProblemDocument::of(problem, "01KBJ3DW00ZX3VJ5T8M4QY6R7N"))
 }
 
 /// An example of each, by its slug.
@@ -178,8 +175,7 @@ pub(super) fn examples() -> Value {
 
 /// What a response of that status may hold: these problems and no other.
 pub(super) fn media(status: u16, problems: &[Problem]) -> Value {
-    let types: Vec<_> =
-        problems.iter().map(|problem| format!("urn:problem-type:longshore:{}", problem.slug())).collect();
+    let types: Vec<_> = problems.iter().map(Problem::type_uri).collect();
     let reference = |problem: &Problem| {
         (problem.slug().to_owned(), json!({"$ref": format!("#/components/examples/{}", problem.slug())}))
     };

@@ -4,7 +4,6 @@ use schemars::generate::SchemaGenerator;
 use schemars::{JsonSchema, Schema};
 use serde_json::{Value, json};
 
-use super::answers::Page;
 use super::examples;
 use crate::limits::{
     EMBED_ID_BYTES_MAX, IDEMPOTENCY_KEY_BYTES_MAX, PAGE_DEFAULT, PAGE_MAX, SUBJECT_BYTES_MAX, WAIT_SECONDS_MAX,
@@ -13,6 +12,7 @@ use crate::model::state::State;
 use crate::routes::{Does, Open, Operation, Route};
 use crate::wire::daily_limit::DailyLimit;
 use crate::wire::invalid::InvalidField;
+use crate::wire::page::Page;
 use crate::wire::prefer::RETURN_MINIMAL;
 use crate::wire::problem::Problem;
 use crate::wire::schema::{ERASURE_ID, JOB_ID, NAME};
@@ -21,6 +21,13 @@ use crate::wire::schema::{ERASURE_ID, JOB_ID, NAME};
 pub(super) struct Content {
     pub(super) schema: fn(&mut SchemaGenerator) -> Schema,
     pub(super) examples: Vec<(&'static str, Value)>,
+}
+
+impl Content {
+    /// The schema of a type, and examples of it.
+    pub(super) fn of<T: JsonSchema>(examples: Vec<(&'static str, Value)>) -> Content {
+        Content { schema: SchemaGenerator::subschema_for::<T>, examples }
+    }
 }
 
 /// An answer when all is well.
@@ -92,20 +99,19 @@ impl Told {
 
     /// It reads a body.
     pub(super) fn reads<T: JsonSchema>(mut self, examples: Vec<(&'static str, Value)>) -> Told {
-        self.body = Some((true, Content { schema: SchemaGenerator::subschema_for::<T>, examples }));
+        self.body = Some((true, Content::of::<T>(examples)));
         self
     }
 
     /// It reads a body if there is one.
     pub(super) fn may_read<T: JsonSchema>(mut self, examples: Vec<(&'static str, Value)>) -> Told {
-        self.body = Some((false, Content { schema: SchemaGenerator::subschema_for::<T>, examples }));
+        self.body = Some((false, Content::of::<T>(examples)));
         self
     }
 
     /// It answers so when all is well.
     pub(super) fn answers<T: JsonSchema>(mut self, status: u16, description: &'static str, example: Value) -> Told {
-        let examples = vec![("example", example)];
-        let content = Some(Content { schema: SchemaGenerator::subschema_for::<T>, examples });
+        let content = Some(Content::of::<T>(vec![("example", example)]));
         self.answers.push(Answer { content, ..answer(status, description) });
         self
     }
@@ -227,7 +233,8 @@ impl Told {
         let number = ("The attempt's number, from 1.", json!({"type": "integer", "minimum": 1}));
         let subject = json!({"type": "string", "minLength": 1, "maxLength": SUBJECT_BYTES_MAX});
         let subject = ("The `subject` of the jobs' metadata.", subject);
-        let placeholders = [("id", (what, schema)), ("n", number), ("subject", subject)];
+        let name = ("The index's name.", json!({"type": "string", "pattern": NAME}));
+        let placeholders = [("id", (what, schema)), ("name", name), ("n", number), ("subject", subject)];
         let named = placeholders.into_iter().filter(|(name, _)| route.path.contains(&format!("{{{name}}}")));
         named
             .map(|(name, (description, schema))| {

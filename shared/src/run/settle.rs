@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use crate::limits::DAMPING_MS;
 use crate::limits::plan::Plan;
 use crate::model::attempt::{AttemptState, EndedBy, EvidenceRef, Measured};
+use crate::model::endpoint::PausedReason;
 use crate::model::hint::{Hint, delay_seconds};
 use crate::model::job::{AttemptRef, JobRef};
 use crate::model::outcome::{ErrorClass, JobError, Outcome};
@@ -259,12 +260,12 @@ fn statements(token: &str, plan: &Plan, settlements: &[Settlement]) -> Vec<State
     let unconfigured = attempts(&|settlement| settlement.state == State::Held);
     let is_gone = |settlement: &Settlement| settlement.error.as_ref().is_some_and(|e| e.class == ErrorClass::Http410);
     let gone = attempts(&is_gone);
-    let pause = |attempts, reason| sql!("pause_endpoints", attempts, token, reason);
+    let pause = |attempts, reason: PausedReason| sql!("pause_endpoints", attempts, token, reason.name());
     let notes = [
         failed.map(|attempts| sql!("note_failure", attempts, token)),
         succeeded.map(|attempts| sql!("note_success", attempts, token)),
-        gone.map(|attempts| pause(attempts, "gone")),
-        unconfigured.map(|attempts| pause(attempts, "config")),
+        gone.map(|attempts| pause(attempts, PausedReason::Gone)),
+        unconfigured.map(|attempts| pause(attempts, PausedReason::Config)),
         note(settlements, token),
     ];
     let (succeeded_ms, dead_ms) = (plan.retention_succeeded_ms, plan.retention_dead_ms);

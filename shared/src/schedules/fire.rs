@@ -11,7 +11,7 @@ use crate::model::hint::Hint;
 use crate::model::job::{JobRef, mint_id};
 use crate::model::origin::Origin;
 use crate::ports::{Clock, Database, DatabaseError, World};
-use crate::schedules::schedule::{FiringState, ScheduleRow, cron_in};
+use crate::schedules::schedule::{OccurrenceState, ScheduleRow, cron_in};
 use crate::schedules::slots::{CatchUp, Overlap, decide};
 use crate::settings::Settings;
 use crate::store::counted::batch_counting_new;
@@ -55,7 +55,7 @@ pub(crate) struct Firer {
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Entry {
     scheduled_for: Option<i64>,
-    state: FiringState,
+    state: OccurrenceState,
     job_id: Option<String>,
     key: Option<String>,
     detail: Option<String>,
@@ -65,7 +65,7 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    fn without_job(slot: Option<i64>, state: FiringState, detail: String) -> Entry {
+    fn without_job(slot: Option<i64>, state: OccurrenceState, detail: String) -> Entry {
         let origin = Origin::default();
         Entry { scheduled_for: slot, state, job_id: None, key: None, detail: Some(detail), origin }
     }
@@ -74,7 +74,7 @@ impl Entry {
     pub(crate) fn run_now(job: &str, key: Option<String>, origin: Origin) -> Entry {
         Entry {
             scheduled_for: None,
-            state: FiringState::RunNow,
+            state: OccurrenceState::RunNow,
             job_id: Some(job.to_owned()),
             key,
             detail: None,
@@ -106,18 +106,22 @@ impl Firer {
         let (mut last_slot, mut next_at) = (due.last_slot, None);
         match cron_in(&due.cron, &due.time_zone, due.now) {
             // It was read when it was put: a later version of Longshore must have forgotten a zone.
-            Err(field) => entries.push(Entry::without_job(None, FiringState::Refused, field.detail)),
+            Err(field) => entries.push(Entry::without_job(None, OccurrenceState::Refused, field.detail)),
             Ok(cron) => {
                 let decision = decide(&cron, due.catch_up, due.last_slot, due.now);
                 (last_slot, next_at) = (decision.last_slot, decision.next_at);
                 if let Some((first, last)) = decision.missed {
                     let detail = format!("All slots from {} through {} were missed.", rfc3339(first), rfc3339(last));
-                    entries.push(Entry::without_job(Some(last), FiringState::Missed, detail));
+                    entries.push(Entry::without_job(Some(last), OccurrenceState::Missed, detail));
                 }
                 for (index, slot) in decision.fire.into_iter().enumerate() {
                     // Where the first is still open, or was skipped itself, the others are too.
                     entries.push(if due.overlap == Overlap::Skip && index > 0 {
-                        Entry::without_job(Some(slot), FiringState::Skipped, "The job before it is open.".to_owned())
+                        Entry::without_job(
+                            Some(slot),
+                            OccurrenceState::Skipped,
+                            "The job before it is open.".to_owned(),
+                        )
                     } else {
                         let key = format!("{INTERNAL_PREFIX}slot {} {slot}", due.id);
                         let job = mint_id(due.now, clock.random());
@@ -125,7 +129,7 @@ impl Firer {
                         let origin = Origin::default();
                         Entry {
                             scheduled_for: Some(slot),
-                            state: FiringState::Fired,
+                            state: OccurrenceState::Fired,
                             job_id,
                             key,
                             detail: None,

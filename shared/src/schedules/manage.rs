@@ -1,22 +1,22 @@
 //! Keeping schedules: put, read, list, delete, and run now.
 
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
+use crate::accept::accepted::AcceptedJob;
 use crate::kinds::endpoint_pointer;
 use crate::limits::MINTS_MAX;
 use crate::model::job::{JobRef, mint_id, mint_ulid};
 use crate::model::origin::Origin;
 use crate::ports::{Clock, Database, Statement};
 use crate::schedules::fire::{Entry, Firer, fire};
-use crate::schedules::schedule::{FiringState, ScheduleRequest, ScheduleRow, Template, cron_in};
+use crate::schedules::schedule::{OccurrenceState, ScheduleRequest, ScheduleRow, Template, cron_in};
 use crate::settings::Settings;
 use crate::store::rows::{read_job, read_rows, unavailable};
 use crate::store::{batch, first_as, json_param, sql};
 use crate::wire::idempotency::INTERNAL_PREFIX;
 use crate::wire::lane::Lane;
 use crate::wire::problem::Problem;
-use crate::wire::time::rfc3339;
 
 #[derive(Deserialize)]
 struct Standing {
@@ -104,14 +104,14 @@ pub async fn delete_schedule<W: Database + Clock>(world: &W, tenant: &str, id: &
 /// A job that somebody asked for now.
 #[derive(Debug)]
 pub struct RunNow {
-    /// Which; the caller hints it unless it is replayed.
+    /// Which; the caller hints it unless it is a duplicate.
     pub job: JobRef,
     /// The queue of its hint.
     pub lane: Lane,
     /// The answer's body, as an accept answers it.
-    pub body: Value,
+    pub body: AcceptedJob,
     /// Whether the key's job was there already.
-    pub replayed: bool,
+    pub duplicate: bool,
 }
 
 /// Makes one job of a schedule now, whatever its clock says. A repeat with the same key, as long as that job is kept, answers
@@ -131,8 +131,8 @@ pub async fn run_schedule<W: Database + Clock>(
     for _ in 0..MINTS_MAX {
         let standing = stand(world, vec![read_statement(tenant, id, "", key.clone())]).await?;
         if let Some(job) = standing.job_of_key {
-            let replayed = !asked.contains(&job);
-            return run_answer(world, tenant, job, replayed).await;
+            let duplicate = !asked.contains(&job);
+            return run_answer(world, tenant, job, duplicate).await;
         }
         let row = standing.schedule.ok_or(Problem::NotFound)?;
         if standing.storage_full == 1 {
@@ -146,7 +146,7 @@ pub async fn run_schedule<W: Database + Clock>(
             return run_answer(world, tenant, job, false).await;
         }
         let newest = read_schedule(world, tenant, id).await?.history.into_iter().next();
-        if newest.is_some_and(|newest| newest.state == FiringState::Refused && newest.fired_at >= standing.now) {
+        if newest.is_some_and(|newest| newest.state == OccurrenceState::Refused && newest.fired_at.0 >= standing.now) {
             return Err(unknown_endpoint(&row.job.kind));
         }
     }
@@ -161,14 +161,9 @@ async fn run_answer<W: Database + Clock>(
     world: &W,
     tenant: &str,
     id: String,
-    replayed: bool,
+    duplicate: bool,
 ) -> Result<RunNow, Problem> {
     let job = JobRef { tenant: tenant.to_owned(), id };
     let row = read_job(world, &job).await?;
-    let created_at = rfc3339(row.created_at);
-    let body = json!({
-        "id": job.id, "kind": row.kind, "event_id": row.event_id(), "created_at": created_at, "run_after": created_at,
-        "accepted": "queued",
-    });
-    Ok(RunNow { job, lane: Lane::of(&row.kind), body, replayed })
+    Ok(RunNow { job, lane: Lane::of(&row.kind), body: AcceptedJob::queued(row), duplicate })
 }

@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use serde_json::{Value, json};
 
 use crate::accept::request::{NewJob, check};
 use crate::kinds::shown;
@@ -17,8 +16,7 @@ use crate::settings::Settings;
 use crate::wire::invalid::{InvalidField, is_name, read};
 use crate::wire::metadata::Metadata;
 use crate::wire::problem::Problem;
-use crate::wire::raw::Object;
-use crate::wire::time::rfc3339;
+use crate::wire::time::Time;
 
 /// A schedule as callers write it. What is left out has its default, also when the schedule was there before.
 #[derive(Debug, Deserialize)]
@@ -41,7 +39,7 @@ pub(crate) struct ScheduleRequest {
     #[serde(default)]
     pub(crate) paused: bool,
     /// What its jobs do.
-    #[cfg_attr(feature = "openapi", schemars(with = "crate::wire::schema::KindName"))]
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::wire::schema::kind"))]
     kind: String,
     /// What their kind needs.
     #[cfg_attr(feature = "openapi", schemars(with = "crate::kinds::Payload"))]
@@ -58,7 +56,7 @@ pub(crate) struct ScheduleRequest {
     #[cfg_attr(feature = "openapi", schemars(regex(pattern = crate::wire::schema::NAME)))]
     group: Option<String>,
     /// Anything of the caller's, shown with its jobs.
-    #[cfg_attr(feature = "openapi", schemars(with = "Option<serde_json::Map<String, Value>>"))]
+    #[cfg_attr(feature = "openapi", schemars(with = "Option<crate::wire::schema::AnyObject>"))]
     metadata: Option<Metadata>,
 }
 
@@ -175,7 +173,7 @@ fn wrong_cron(problem: &CronProblem) -> InvalidField {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
-pub enum FiringState {
+pub enum OccurrenceState {
     /// It made a job.
     Fired,
     /// The job before it was open.
@@ -188,25 +186,21 @@ pub enum FiringState {
     Refused,
 }
 
-/// What became of a slot, or of a call to run now.
-#[derive(Debug, Clone, Deserialize)]
-#[allow(missing_docs)]
-pub struct Firing {
-    pub scheduled_for: Option<i64>,
-    pub fired_at: i64,
-    pub state: FiringState,
+/// An occurrence of a schedule: what became of a slot, or of a call to run now.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+pub struct Occurrence {
+    /// The slot; null for a job that somebody asked for.
+    pub scheduled_for: Option<Time>,
+    /// When it became that.
+    pub fired_at: Time,
+    /// What became of it.
+    pub state: OccurrenceState,
+    /// The job that it made.
+    #[cfg_attr(feature = "openapi", schemars(regex(pattern = crate::wire::schema::JOB_ID)))]
     pub job_id: Option<String>,
+    /// Why it made none.
     pub detail: Option<String>,
-}
-
-impl Firing {
-    /// The firing as the API shows it.
-    pub fn to_json(&self) -> Value {
-        json!({
-            "scheduled_for": self.scheduled_for.map(rfc3339), "fired_at": rfc3339(self.fired_at), "state": self.state,
-            "job_id": self.job_id, "detail": self.detail,
-        })
-    }
 }
 
 /// A schedule's row. Times are milliseconds.
@@ -225,38 +219,89 @@ pub struct ScheduleRow {
     pub next_at: Option<i64>,
     pub endpoint: String,
     pub(crate) job: Template,
-    pub history: Vec<Firing>,
+    pub history: Vec<Occurrence>,
     pub created_at: i64,
     pub updated_at: i64,
 }
 
 impl ScheduleRow {
-    /// The schedule as the API shows it alone: with its payload and its next slots.
-    pub fn to_whole_json(&self) -> Object {
-        let payload = self.job.payload.as_deref().and_then(|payload| shown(&self.job.kind, payload));
-        self.to_json(&self.next_slots(), payload.as_deref())
+    /// Its payload as the API shows it: sealed values are hidden.
+    pub fn shown_payload(&self) -> Option<Box<RawValue>> {
+        self.job.payload.as_deref().and_then(|payload| shown(&self.job.kind, payload))
     }
 
     /// The next slots, the due ones included; one that is paused has none.
-    fn next_slots(&self) -> Vec<i64> {
+    fn next_slots(&self) -> Vec<Time> {
         let Some(next) = self.next_at else { return Vec::new() };
         let Ok(cron) = cron_in(&self.cron, &self.time_zone, next) else { return Vec::new() };
-        std::iter::successors(Some(next), |slot| cron.next_after(*slot)).take(NEXT_SLOTS_SHOWN).collect()
+        let slots = std::iter::successors(Some(next), |slot| cron.next_after(*slot));
+        slots.take(NEXT_SLOTS_SHOWN).map(Time).collect()
+    }
+}
+
+/// A schedule.
+#[derive(Debug, Serialize)]
+#[allow(clippy::struct_field_names, reason = "fields are named as they are written")]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+pub struct Schedule<'a> {
+    /// Its name.
+    #[cfg_attr(feature = "openapi", schemars(regex(pattern = crate::wire::schema::NAME)))]
+    id: &'a str,
+    /// What its jobs do.
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::wire::schema::kind"))]
+    kind: &'a str,
+    paused: bool,
+    tenant: &'a str,
+    /// Null for jobs to a bare url.
+    endpoint: Option<&'a str>,
+    cron: &'a str,
+    time_zone: &'a str,
+    /// The next slots.
+    next: Vec<Time>,
+    /// The last occurrence.
+    last: Option<&'a Occurrence>,
+    created_at: Time,
+    updated_at: Time,
+    overlap: Overlap,
+    catch_up: CatchUp,
+    max_attempts: Option<u32>,
+    retry_schedule: Option<Backoff>,
+    group: Option<&'a str>,
+    #[cfg_attr(feature = "openapi", schemars(with = "Option<crate::wire::schema::AnyObject>"))]
+    metadata: Option<&'a RawValue>,
+    /// As it was put, sealed values hidden; null in lists.
+    #[cfg_attr(feature = "openapi", schemars(with = "Option<serde_json::Value>"))]
+    payload: Option<&'a RawValue>,
+}
+
+impl<'a> Schedule<'a> {
+    /// The schedule where it is read alone: with its payload, as the row shows it, and its next slots.
+    pub fn whole(row: &'a ScheduleRow, payload: Option<&'a RawValue>) -> Schedule<'a> {
+        Schedule { next: row.next_slots(), payload, ..Schedule::listed(row) }
     }
 
-    /// The schedule as the API shows it. Lists show `next` of one slot: five of a hundred schedules are too much to compute.
-    pub fn to_json(&self, next: &[i64], payload: Option<&RawValue>) -> Object {
-        let job = &self.job;
-        let metadata = job.metadata.clone().and_then(|text| RawValue::from_string(text).ok());
-        let schedule = json!({
-            "id": self.id, "tenant": self.tenant, "cron": self.cron, "time_zone": self.time_zone,
-            "overlap": self.overlap, "catch_up": self.catch_up, "paused": self.paused == 1,
-            "kind": job.kind, "endpoint": none_if_empty(&self.endpoint),
-            "max_attempts": job.max_attempts, "retry_schedule": job.backoff, "group": job.group,
-            "next": next.iter().map(|slot| rfc3339(*slot)).collect::<Vec<_>>(),
-            "last": self.history.first().map(Firing::to_json),
-            "created_at": rfc3339(self.created_at), "updated_at": rfc3339(self.updated_at),
-        });
-        Object::of(schedule).with_kept("payload", payload).with_kept("metadata", metadata.as_deref())
+    /// The schedule in a list. `next` has one slot: five of a hundred schedules are too much to compute.
+    pub fn listed(row: &'a ScheduleRow) -> Schedule<'a> {
+        let job = &row.job;
+        Schedule {
+            id: &row.id,
+            kind: &job.kind,
+            paused: row.paused == 1,
+            tenant: &row.tenant,
+            endpoint: none_if_empty(&row.endpoint),
+            cron: &row.cron,
+            time_zone: &row.time_zone,
+            next: row.next_at.into_iter().map(Time).collect(),
+            last: row.history.first(),
+            created_at: Time(row.created_at),
+            updated_at: Time(row.updated_at),
+            overlap: row.overlap,
+            catch_up: row.catch_up,
+            max_attempts: job.max_attempts,
+            retry_schedule: job.backoff,
+            group: job.group.as_deref(),
+            metadata: job.metadata.as_deref().and_then(|json| serde_json::from_str(json).ok()),
+            payload: None,
+        }
     }
 }

@@ -5,13 +5,12 @@
 //! the first count finds nothing and writes nothing, and the second writes one row for each group, not for each job.
 
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::limits::ID_SKEW_MS_MAX;
 use crate::model::job::JobRef;
 use crate::ports::{Clock, Database, DatabaseError, Param, Rows, Statement};
 use crate::store::{batch, first_as, json_param, sql};
-use crate::wire::time::rfc3339;
 
 /// The count before: what is there already counts no more.
 const OFF: i64 = -1;
@@ -122,16 +121,4 @@ pub(crate) async fn find_group<W: Database + Clock>(
     id: &str,
 ) -> Result<Option<GroupRow>, DatabaseError> {
     first_as(batch(world, &[sql!("read_group", tenant, id)]).await?.first())
-}
-
-impl GroupRow {
-    /// The group as the API shows it.
-    pub fn to_json(&self) -> Value {
-        let ended = self.succeeded + self.dead + self.replayed + self.cancelled;
-        json!({
-            "id": self.id, "tenant": self.tenant, "total": self.total, "open": self.total.saturating_sub(ended),
-            "succeeded": self.succeeded, "dead": self.dead, "replayed": self.replayed, "cancelled": self.cancelled,
-            "created_at": rfc3339(self.created_at), "finished_at": self.finished_at.map(rfc3339),
-        })
-    }
 }

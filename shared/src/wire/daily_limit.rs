@@ -6,10 +6,14 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
 use crate::limits::DAY_MS;
 
 /// What an account has spent for today.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
 pub enum DailyLimit {
     /// The rows that D1 reads.
     RowsRead,

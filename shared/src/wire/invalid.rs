@@ -268,11 +268,11 @@ mod tests {
 
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
-    #[allow(dead_code)]
     struct Shape {
-        #[serde(default)]
-        list: Vec<u32>,
-        name: String,
+        #[serde(default, rename = "list")]
+        _list: Vec<u32>,
+        #[serde(rename = "name")]
+        _name: String,
     }
 
     #[test]

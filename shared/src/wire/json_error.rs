@@ -22,8 +22,8 @@ mod tests {
         #[derive(Debug, serde::Deserialize)]
         #[serde(deny_unknown_fields)]
         struct Row {
-            #[allow(dead_code)]
-            count: u8,
+            #[serde(rename = "count")]
+            _count: u8,
         }
         for (text, expected) in [
             (r#"{"count":"sk-secret"}"#, "a value has another type"),

@@ -10,8 +10,10 @@ pub(crate) mod json_error;
 pub mod lane;
 pub(crate) mod metadata;
 pub mod ndjson;
+pub mod page;
 pub mod prefer;
 pub mod problem;
+pub mod problem_document;
 pub mod raw;
 #[cfg(feature = "openapi")]
 pub(crate) mod schema;

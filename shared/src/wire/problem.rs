@@ -91,12 +91,17 @@ impl Problem {
     }
 
     /// The fields that are wrong.
-    pub fn errors(&self) -> Vec<InvalidField> {
+    pub fn errors(&self) -> &[InvalidField] {
         match self {
-            Problem::InvalidRequest(fields) => fields.clone(),
-            Problem::InvalidParameter(field) => vec![field.clone()],
-            _ => Vec::new(),
+            Problem::InvalidRequest(fields) => fields,
+            Problem::InvalidParameter(field) => std::slice::from_ref(field),
+            _ => &[],
         }
+    }
+
+    /// Its type, a URN.
+    pub(crate) fn type_uri(&self) -> String {
+        format!("urn:problem-type:longshore:{}", self.slug())
     }
 
     /// One wrong field.

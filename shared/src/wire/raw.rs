@@ -13,7 +13,7 @@ use serde_json::{Map, Number, Value};
 
 use crate::wire::invalid::{InvalidField, escape};
 
-/// An object that is answered: its members are values, but for those that are kept as they were written.
+/// An object that is made of values, but for members that are kept as they were written.
 #[derive(Debug, Clone, Default)]
 pub struct Object {
     values: Map<String, Value>,
@@ -41,19 +41,6 @@ impl Object {
     pub fn with_kept(mut self, name: &'static str, json: Option<&RawValue>) -> Object {
         self.kept.insert(name, json.unwrap_or(RawValue::NULL).to_owned());
         self
-    }
-
-    /// The same without a member.
-    #[must_use]
-    pub fn without(mut self, name: &str) -> Object {
-        self.values.remove(name);
-        self.kept.remove(name);
-        self
-    }
-
-    /// The object as a value, in which nothing is as it was written.
-    pub fn to_value(&self) -> Value {
-        serde_json::to_value(self).unwrap_or_default()
     }
 
     /// The object as JSON.

@@ -2,7 +2,7 @@
 //! what they describe.
 
 use schemars::generate::SchemaGenerator;
-use schemars::{JsonSchema, Schema, json_schema};
+use schemars::{Schema, json_schema};
 
 use crate::limits::{HEADER_VALUE_BYTES_MAX, HEADERS_MAX, NAME_BYTES_MAX, TASK_NAME_BYTES_MAX};
 
@@ -16,17 +16,12 @@ pub(crate) const NAME: &str = "^[A-Za-z0-9_-]{1,64}$";
 pub(crate) const TENANT: &str = r"^(\*|[A-Za-z0-9_-]{1,64})$";
 
 /// What [`crate::kinds::Kind::named`] takes.
-pub(crate) const KIND: &str = r"^(webhook|embed|index|[a-z][a-z0-9_-]*(\.[a-z][a-z0-9_-]*)+)$";
-
-/// A time in RFC 3339. We write it in UTC with milliseconds.
-#[derive(JsonSchema)]
-#[schemars(extend("format" = "date-time"))]
-pub(crate) struct Time(#[allow(dead_code, reason = "only its schema is used")] String);
+const KIND: &str = r"^(webhook|embed|index|[a-z][a-z0-9_-]*(\.[a-z][a-z0-9_-]*)+)$";
 
 /// The name of a kind: `webhook`, `embed`, `index`, or that of a task, which has a dot in it.
-#[derive(JsonSchema)]
-#[schemars(extend("pattern" = KIND, "maxLength" = TASK_NAME_BYTES_MAX))]
-pub(crate) struct KindName(#[allow(dead_code, reason = "only its schema is used")] String);
+pub(crate) fn kind(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "string", "pattern": KIND, "maxLength": TASK_NAME_BYTES_MAX})
+}
 
 /// Headers that a caller wants sent, by name.
 pub(crate) fn headers(_: &mut SchemaGenerator) -> Schema {
@@ -41,6 +36,12 @@ pub(crate) fn headers(_: &mut SchemaGenerator) -> Schema {
 
 /// A job's id: a prefix, the shard and a ULID.
 pub(crate) const JOB_ID: &str = "^job_00[0-7][0-9A-HJKMNP-TV-Z]{25}$";
+
+/// A name and its value, in the order of the wire.
+pub(crate) type Header = [String; 2];
+
+/// A JSON object of the caller's.
+pub(crate) type AnyObject = serde_json::Map<String, serde_json::Value>;
 
 /// An erasure's id: a prefix and a ULID.
 pub(crate) const ERASURE_ID: &str = "^era_[0-7][0-9A-HJKMNP-TV-Z]{25}$";

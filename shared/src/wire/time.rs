@@ -2,7 +2,21 @@
 
 use chrono::{DateTime, Datelike, SecondsFormat, TimeZone, Utc};
 
+use serde::{Deserialize, Serialize, Serializer};
+
 use crate::limits::DAY_MS;
+
+/// A moment: the store has it as milliseconds since 1970, an answer as RFC 3339, in UTC with milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "openapi", schemars(extend("format" = "date-time")))]
+pub struct Time(#[cfg_attr(feature = "openapi", schemars(with = "String"))] pub i64);
+
+impl Serialize for Time {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&rfc3339(self.0))
+    }
+}
 
 /// `2026-11-02T08:00:00.000Z` for milliseconds since 1970. Times that chrono cannot hold become 1970.
 pub fn rfc3339(ms: i64) -> String {

@@ -16,8 +16,8 @@ pub async fn one_key_is_one_job<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let first = case.accept_one(request(json!({})), Some("a")).await.unwrap();
     let second = case.accept_one(request(json!({})), Some("a")).await.unwrap();
-    assert_eq!((first.replayed, delay(&first)), (false, Some(0)));
-    assert_eq!((second.replayed, delay(&second)), (true, None));
+    assert_eq!((first.duplicate, delay(&first)), (false, Some(0)));
+    assert_eq!((second.duplicate, delay(&second)), (true, None));
     assert_eq!(first.body, second.body);
     let other = case.accept_one(request(json!({})), Some("b")).await.unwrap();
     assert_ne!(first.job, other.job);
@@ -28,7 +28,7 @@ pub async fn fifty_repeats_are_one_job<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let answers = join_all((0..50).map(|_| case.accept_one(request(json!({})), Some("same")))).await;
     let answers: Vec<_> = answers.into_iter().map(Result::unwrap).collect();
-    assert_eq!(answers.iter().filter(|answer| !answer.replayed).count(), 1);
+    assert_eq!(answers.iter().filter(|answer| !answer.duplicate).count(), 1);
     assert!(answers.iter().all(|answer| answer.body == answers[0].body));
 }
 
@@ -50,7 +50,7 @@ pub async fn a_key_whose_window_ended_is_free<S: Store>(stand: &Stand<S>) {
     assert_eq!(case.accept_one(body.clone(), Some("a")).await.unwrap().job, first.job);
     case.make_past(31_000).await;
     let second = case.accept_one(body, Some("a")).await.unwrap();
-    assert!(!second.replayed && second.job != first.job);
+    assert!(!second.duplicate && second.job != first.job);
     assert_eq!(stand.row(&first.job).await.idempotency_key, None);
     assert_eq!(stand.row(&second.job).await.idempotency_key.as_deref(), Some("a"));
 }
@@ -129,7 +129,7 @@ pub async fn a_full_store_refuses<S: Store>(stand: &Stand<S>) {
     stand.sql(set, vec![0.into()]).await;
     assert_eq!(refused.unwrap_err(), Problem::StorageFull);
     assert_eq!(repeated.unwrap().job, first.job);
-    assert!(!case.accept_one(request(json!({})), Some("b")).await.unwrap().replayed);
+    assert!(!case.accept_one(request(json!({})), Some("b")).await.unwrap().duplicate);
 }
 
 /// A key of one tenant writes nothing for another, and a wrong secret writes nothing at all.

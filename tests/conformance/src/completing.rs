@@ -8,8 +8,8 @@ use longshore::manage::endpoints::{EndpointChange, change_endpoint, read_endpoin
 use longshore::manage::groups::read_group;
 use longshore::manage::operate::cancel;
 use longshore::model::attempt::EndedBy;
-use longshore::model::endpoint::EndpointState;
-use longshore::model::job::JobRef;
+use longshore::model::endpoint::{EndpointState, PausedReason};
+use longshore::model::job::{Job, JobRef};
 use longshore::model::outcome::{ErrorClass, Outcome};
 use longshore::model::result::JobResult;
 use longshore::model::state::{Decision, State};
@@ -168,7 +168,7 @@ pub async fn a_completion_comes_before_its_deferral<S: Store>(stand: &Stand<S>) 
             assert_eq!(after, before, "{own:?}");
             assert_eq!((&entry["status"], &entry["evidence"]["state"]), (&json!(202), &json!("stored")));
         }
-        let late = [stand.row(&job).await.to_json(None).to_value()["state"].clone(), before["log"][0]["state"].clone()];
+        let late = [json!(Job::of(&stand.row(&job).await, None))["state"].clone(), before["log"][0]["state"].clone()];
         assert_eq!(late, ["succeeded", "succeeded"]);
     }
 }
@@ -389,7 +389,7 @@ pub async fn a_missing_binding_holds_the_job<S: Store>(stand: &Stand<S>) {
     let outcome = Outcome::Unconfigured { message: "no binding".into() };
     assert_eq!(case.settle_task(&job, &token, outcome, Decision::Hold { failures: 0 }).await, 1);
     let endpoint = read_endpoint(stand, &case.tenant, "tasks").await.unwrap();
-    assert_eq!((endpoint.state, endpoint.paused_reason.as_deref()), (EndpointState::Paused, Some("config")));
+    assert_eq!((endpoint.state, endpoint.paused_reason), (EndpointState::Paused, Some(PausedReason::Config)));
     case.sweep().await;
     let row = stand.row(&job).await;
     assert_eq!((row.state, row.failures, row.look_at), (State::Held, 0, None));

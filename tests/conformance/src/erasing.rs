@@ -6,7 +6,7 @@ use longshore::index::manage::{put_index, read_index};
 use longshore::limits::plan::FREE;
 use longshore::limits::{HOUR_MS, LEASE_MS, WALL_MS_MAX};
 use longshore::manage::endpoints::list_endpoints;
-use longshore::manage::erasures::{ErasureCounts, ErasureRow, ErasureState, read_erasure, request_erasure};
+use longshore::manage::erasures::{Erasure, ErasureCounts, ErasureState, read_erasure, request_erasure};
 use longshore::manage::groups::read_group;
 use longshore::manage::operate::replay;
 use longshore::manage::query::read_evidence;
@@ -39,22 +39,22 @@ impl<S: Store> Case<'_, S> {
         self.age_id(&accepted.job, AGE_MS).await
     }
 
-    pub(super) async fn erasure(&self, subject: Option<&str>) -> ErasureRow {
+    pub(super) async fn erasure(&self, subject: Option<&str>) -> Erasure {
         request_erasure(self.stand, &self.tenant, subject).await.unwrap()
     }
 
-    async fn receipt(&self, erasure: &ErasureRow) -> ErasureRow {
+    async fn receipt(&self, erasure: &Erasure) -> Erasure {
         read_erasure(self.stand, &self.tenant, &erasure.id).await.unwrap()
     }
 
     /// Lets the time pass in which an id below the erasure's end may still be accepted.
-    async fn wait_for_ids(&self, erasure: &ErasureRow) {
+    async fn wait_for_ids(&self, erasure: &Erasure) {
         let sql = "UPDATE erasures SET created_at = created_at - 60000 WHERE tenant = ?1 AND id = ?2 RETURNING id";
         self.stand.sql(sql, vec![self.tenant.as_str().into(), erasure.id.as_str().into()]).await;
     }
 
     /// Sweeps until the erasure is done.
-    pub(super) async fn finish(&self, erasure: &ErasureRow) -> ErasureRow {
+    pub(super) async fn finish(&self, erasure: &Erasure) -> Erasure {
         self.wait_for_ids(erasure).await;
         for _ in 0..SWEEPS_MAX {
             self.sweep().await;
@@ -126,7 +126,7 @@ pub async fn a_tenant_leaves_whole<S: Store>(stand: &Stand<S>) {
     let hours = "SELECT hour FROM tenant_hours WHERE tenant = ?1";
     assert!(stand.sql(hours, vec![case.tenant.as_str().into()]).await.is_empty());
     let entry = stand.row(&other).await.log.remove(0);
-    assert_eq!(read_evidence(stand, &entry).await.unwrap()["job_id"], other.id, "its hash holds");
+    assert_eq!(json!(read_evidence(stand, &entry).await.unwrap())["job_id"], other.id, "its hash holds");
     assert!(neighbour.accept_one(request(json!({})), None).await.is_ok());
 }
 
@@ -155,7 +155,7 @@ pub async fn a_subject_leaves_alone<S: Store>(stand: &Stand<S>) {
     }
     for job in [&other, &nobody] {
         let entry = stand.row(job).await.log.remove(0);
-        assert_eq!(read_evidence(stand, &entry).await.unwrap()["job_id"], job.id, "its hash holds");
+        assert_eq!(json!(read_evidence(stand, &entry).await.unwrap())["job_id"], job.id, "its hash holds");
     }
     assert!(case.is_there(&after).await);
     let left = list_schedules(stand, &case.tenant, "", 9, false).await.unwrap();

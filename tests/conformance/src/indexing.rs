@@ -3,8 +3,9 @@
 use std::ops::Range;
 
 use futures_util::future::join_all;
+use longshore::index::answer::WholeIndex;
 use longshore::index::clear::clear;
-use longshore::index::find::{SegmentCache, search};
+use longshore::index::find::{SearchResult, SegmentCache, search};
 use longshore::index::manage::{count_index, drop_index, erase_tenant, put_index, read_index};
 use longshore::limits::plan::{PAID, Plan};
 use longshore::limits::{DOCUMENT_CHUNKS_MAX, FILTER_DOCUMENTS_PAGE, MERGE_AFTER};
@@ -13,7 +14,6 @@ use longshore::ports::{IndexDatabase, Param, Statement};
 use longshore::run::process::process;
 use longshore::wire::lane::Lane;
 use longshore::wire::problem::Problem;
-use longshore::wire::raw::Object;
 use serde_json::{Value, json};
 
 use super::listing::exported;
@@ -63,7 +63,7 @@ impl<'a, S: Store> Indexed<'a, S> {
     }
 
     pub(super) async fn search(&self, body: Value) -> Result<Value, Problem> {
-        self.find(&body).await.map(|found| found.to_value())
+        self.find(&body).await.map(|found| json!(found))
     }
 
     /// What a search answers, as it is written.
@@ -71,7 +71,7 @@ impl<'a, S: Store> Indexed<'a, S> {
         serde_json::to_string(&self.find(body).await.unwrap()).unwrap()
     }
 
-    async fn find(&self, body: &Value) -> Result<Object, Problem> {
+    async fn find(&self, body: &Value) -> Result<SearchResult, Problem> {
         let (stand, cache) = (self.0.stand, SegmentCache::default());
         search(stand, &stand.settings, &cache, &self.0.tenant, INDEX, body.to_string().as_bytes()).await
     }
@@ -159,7 +159,7 @@ pub async fn a_document_is_found<S: Store>(stand: &Stand<S>) {
     let filtered = case.search(json!({"query": "lease kind", "filter": {"length": {"lt": 100}}})).await.unwrap();
     assert_eq!((filtered["hits"].as_array().unwrap().len(), &filtered["hits"][0]["document"]), (1, &json!("other")));
     let (index, counts) = count_index(stand, &case.0.tenant, INDEX).await.unwrap();
-    let shown = index.to_whole_json(&counts);
+    let shown = json!(WholeIndex::of(&index, &counts));
     let told = [&shown["documents"], &shown["lag"], &shown["serving"]["chunks"]];
     assert_eq!(told, [&json!(2), &json!(0), &json!(3)]);
 }

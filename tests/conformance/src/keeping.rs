@@ -6,11 +6,12 @@ use longshore::kinds::shown;
 use longshore::limits::plan::PAID;
 use longshore::manage::operate::{discard, replay};
 use longshore::manage::query::{JobFilter, list_by_key, list_dead_letters, list_jobs};
-use longshore::model::job::{JobRef, JobRow};
+use longshore::model::job::{Job, JobRef, JobRow};
 use longshore::model::state::State;
 use longshore::run::process::process;
 use longshore::schedules::fire::tick;
 use longshore::schedules::manage::{list_schedules, put_schedule, read_schedule};
+use longshore::schedules::schedule::Schedule;
 use longshore::wire::lane::Lane;
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -41,7 +42,7 @@ fn assert_kept(row: &JobRow, expected: Option<&str>) {
     assert_eq!(row.metadata.as_deref().map(RawValue::get), Some(METADATA));
     let payload = row.payload.as_deref().and_then(|stored| shown(&row.kind, stored));
     assert_eq!(payload.as_deref().map(RawValue::get), expected);
-    let answered = serde_json::to_string(&row.to_json(payload.as_deref())).unwrap();
+    let answered = serde_json::to_string(&Job::of(row, payload.as_deref())).unwrap();
     assert!(answered.contains(&format!(r#""metadata":{METADATA}"#)), "{answered}");
     assert!(expected.is_none_or(|payload| answered.contains(&format!(r#""payload":{payload}"#))), "{answered}");
 }
@@ -84,7 +85,7 @@ pub async fn a_job_is_kept_token_for_token<S: Store>(stand: &Stand<S>) {
     assert_kept(&again, Some(edited.get()));
     discard(stand, &case.written(&job, None).await, None).await.unwrap_err();
     let text = exported_text(&case, PAID).await;
-    assert_eq!(text.matches(&format!(r#""metadata":{METADATA}"#)).count(), 4, "{text}");
+    assert_eq!(text.matches(&format!(r#""metadata":{METADATA}"#)).count(), 4 + 2, "jobs and dead letters: {text}");
     assert_eq!(text.matches(&format!(r#""payload":{written}"#)).count(), 1, "{text}");
     stand.status.set(200);
     process(stand, &stand.settings, Lane::Webhooks, vec![again.job()]).await;
@@ -98,10 +99,11 @@ pub async fn a_schedule_is_kept_token_for_token<S: Store>(stand: &Stand<S>) {
     let body = format!(r#"{{"cron":"* * * * *","kind":"webhook","metadata":{METADATA},"payload":{written}}}"#);
     put_schedule(stand, &stand.settings, &case.tenant, "report", body.as_bytes()).await.unwrap();
     let whole = read_schedule(stand, &case.tenant, "report").await.unwrap();
-    let whole = serde_json::to_string(&whole.to_whole_json()).unwrap();
+    let shown_payload = whole.shown_payload();
+    let whole = serde_json::to_string(&Schedule::whole(&whole, shown_payload.as_deref())).unwrap();
     assert!(whole.contains(&format!(r#""metadata":{METADATA},"payload":{written}"#)), "{whole}");
     let page = list_schedules(stand, &case.tenant, "", 10, false).await.unwrap();
-    let listed = serde_json::to_string(&page[0].to_json(&[], None)).unwrap();
+    let listed = serde_json::to_string(&Schedule::listed(&page[0])).unwrap();
     assert!(listed.contains(&format!(r#""metadata":{METADATA},"payload":null"#)), "{listed}");
     case.make_past(60_000).await;
     assert_eq!(tick(stand, &stand.settings).await.unwrap(), 1);

@@ -1,5 +1,6 @@
 //! Cases of the outcome that comes after a completion has ended its attempt: what readers of the job see of it.
 
+use longshore::model::dead_letter::DeadLetter;
 use longshore::model::outcome::{ErrorClass, Outcome};
 use longshore::run::complete::complete;
 use serde_json::json;
@@ -12,7 +13,7 @@ pub async fn a_late_outcome_leaves_the_dead_letter_alone<S: Store>(stand: &Stand
     let case = stand.case().await;
     let refuses =
         || Outcome::Failed { class: ErrorClass::Handler, message: "no such report".into(), retry_after: None };
-    let letter = async |job| stand.row(job).await.to_dead_letter_json().unwrap();
+    let letter = async |job| json!(DeadLetter::of(&stand.row(job).await));
     let (job, token) = case.claimed_task().await;
     complete(stand, &stand.settings, &job, None, refuses()).await.unwrap();
     let before = letter(&job).await;

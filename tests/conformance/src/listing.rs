@@ -126,7 +126,7 @@ pub async fn evidence_is_where_the_row_says<S: Store>(stand: &Stand<S>) {
     let job = case.plain().await;
     process(stand, &stand.settings, Lane::Webhooks, vec![job.clone()]).await;
     let entry = stand.row(&job).await.log.remove(0);
-    assert_eq!(read_evidence(stand, &entry).await.unwrap()["attempt"], 1);
+    assert_eq!(json!(read_evidence(stand, &entry).await.unwrap())["attempt"], 1);
     let lease = entry.lease.clone();
     for (key, bytes) in stand.objects.borrow_mut().iter_mut() {
         if key.contains(&lease) {
@@ -184,11 +184,11 @@ pub async fn a_tenant_is_exported_whole<S: Store>(stand: &Stand<S>) {
     let jobs = of("job");
     assert_eq!(jobs.iter().map(|job| job["id"].as_str().unwrap()).collect::<Vec<_>>(), ids);
     let row = read_job(stand, &ran).await.unwrap();
-    let record = read_evidence(stand, &row.log[0]).await.unwrap();
-    assert_eq!(jobs[7]["attempts"][0]["evidence"]["record"], record);
+    let record = json!(read_evidence(stand, &row.log[0]).await.unwrap());
+    assert_eq!((&jobs[7]["attempts"], &jobs[7]["attempt_log"][0]["evidence"]["record"]), (&json!(1), &record));
     let waiting = read_job(stand, &case.job(&ids[8])).await.unwrap();
     let payload = longshore::kinds::shown(&waiting.kind, waiting.payload.as_deref().unwrap()).unwrap();
-    assert_eq!((&jobs[8]["payload"], &jobs[8]["attempts"]), (&json!(payload), &json!([])));
+    assert_eq!((&jobs[8]["payload"], &jobs[8]["attempt_log"]), (&json!(payload), &json!([])));
     let few = exported(&case, Plan { export_calls: 3, ..PAID }).await;
     let things = |lines: &[Value]| lines.iter().filter(|line| line["type"] != "key").cloned().collect::<Vec<_>>();
     assert_eq!(things(&few), things(&all));

@@ -5,7 +5,7 @@ use longshore::limits::plan::PAID;
 use longshore::manage::operate::{cancel, discard, replay, retry_now, wake};
 use longshore::model::job::JobRef;
 use longshore::model::outcome::{ErrorClass, Outcome};
-use longshore::model::state::{DeadReason, Decision, State};
+use longshore::model::state::{DeadLetterState, DeadReason, Decision, State};
 use longshore::run::settle::{Settlement, settle};
 use longshore::wire::problem::Problem;
 use serde_json::json;
@@ -87,7 +87,7 @@ pub async fn fifty_replays_are_one<S: Store>(stand: &Stand<S>) {
             .all(|answer| matches!(answer, Err(Problem::IllegalTransition(text)) if text.contains(&successor.id)))
     );
     let row = stand.row(&dead).await;
-    assert_eq!((row.dead_state.as_deref(), row.replayed_by.as_ref()), (Some("replayed"), Some(&successor.id)));
+    assert_eq!((row.dead_state, row.replayed_by.as_ref()), (Some(DeadLetterState::Replayed), Some(&successor.id)));
     assert_eq!((successor.event_id(), successor.replay_of.as_ref()), (dead.id.as_str(), Some(&dead.id)));
     assert_eq!((successor.attempt, successor.failures, successor.state), (0, 0, State::Queued));
     assert_eq!(successor.idempotency_key, None);
@@ -107,7 +107,7 @@ pub async fn a_discard_frees_the_key<S: Store>(stand: &Stand<S>) {
     let dead = case.dead(Some("key")).await;
     assert_eq!(case.accept_one(request(json!({})), Some("key")).await.unwrap().job, dead);
     let row = discard(stand, &dead, Some("known".into())).await.unwrap();
-    assert_eq!((row.dead_state.as_deref(), row.note.as_deref()), (Some("discarded"), Some("known")));
+    assert_eq!((row.dead_state, row.note.as_deref()), (Some(DeadLetterState::Discarded), Some("known")));
     assert_eq!(row.state, State::Dead);
     assert_ne!(case.accept_one(request(json!({})), Some("key")).await.unwrap().job, dead);
     assert!(matches!(replay(stand, &stand.settings, &dead, None).await, Err(Problem::IllegalTransition(_))));

@@ -1,12 +1,12 @@
 //! Cases of large payloads: the object is there before its row, is what is sent, and leaves after it.
 
-use longshore::accept::insert::Accepted;
+use longshore::accept::accepted::Accepted;
 use longshore::limits::plan::PAID;
 use longshore::limits::{HOUR_MS, PAYLOAD_INLINE_BYTES, PAYLOAD_WAIT_SECONDS};
 use longshore::manage::operate::{cancel, replay};
 use longshore::model::job::{JobRef, mint_id};
 use longshore::model::outcome::{ErrorClass, Fault};
-use longshore::model::state::State;
+use longshore::model::state::{DeadLetterState, DeadReason, State};
 use longshore::run::process::process;
 use longshore::store::objects::key;
 use longshore::wire::lane::Lane;
@@ -57,7 +57,7 @@ impl<S: Store> Case<'_, S> {
         self.stand.status.set(500);
         self.run(&job).await;
         self.stand.status.set(200);
-        assert_eq!(self.stand.row(&job).await.dead_state.as_deref(), Some("open"));
+        assert_eq!(self.stand.row(&job).await.dead_state, Some(DeadLetterState::Open));
         job
     }
 }
@@ -90,8 +90,8 @@ pub async fn a_repeat_puts_no_object<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let first = case.accept_one(large(json!({})), Some("a")).await.unwrap();
     let second = case.accept_one(large(json!({})), Some("a")).await.unwrap();
-    assert_eq!((&first.job, first.body, first.replayed), (&second.job, second.body, false));
-    assert!(second.replayed && second.hint.is_none());
+    assert_eq!((&first.job, first.body, first.duplicate), (&second.job, second.body, false));
+    assert!(second.duplicate && second.hint.is_none());
     let other = case.accept_one(large(json!({"group": "other"})), Some("a")).await;
     assert_eq!(other.unwrap_err(), Problem::IdempotencyKeyReused);
     let mut unknown = large(json!({}));
@@ -107,7 +107,7 @@ pub async fn a_repeat_puts_no_object<S: Store>(stand: &Stand<S>) {
     let answers = case.accept(&batch).await.unwrap();
     stand.clock_off_ms.set(0);
     let answers: Vec<_> = answers.into_iter().map(Result::unwrap).collect();
-    assert_eq!(answers.iter().map(|answer| answer.replayed).collect::<Vec<_>>(), [false, true, false, false]);
+    assert_eq!(answers.iter().map(|answer| answer.duplicate).collect::<Vec<_>>(), [false, true, false, false]);
     assert_eq!(answers[1].job, first.job);
     assert!(stand.object(&answers[2].job).is_some() && stand.row(&answers[2].job).await.payload_bytes.is_some());
     assert_eq!(stand.count_objects(&case.tenant), 2);
@@ -124,7 +124,7 @@ pub async fn a_failed_put_accepts_nothing<S: Store>(stand: &Stand<S>) {
     assert!(small.is_ok(), "a small one asks nothing of the object store");
     let jobs = "SELECT count(*) FROM jobs WHERE tenant = ?1";
     assert_eq!(stand.sql(jobs, vec![case.tenant.as_str().into()]).await, ["1"]);
-    assert!(!case.accept_one(large(json!({})), Some("a")).await.unwrap().replayed);
+    assert!(!case.accept_one(large(json!({})), Some("a")).await.unwrap().duplicate);
 }
 
 /// An attempt whose payload cannot be read is ours, and spends no failure; one whose payload is gone is a dead letter.
@@ -151,7 +151,7 @@ pub async fn a_payload_out_of_reach_waits<S: Store>(stand: &Stand<S>) {
     stand.objects.borrow_mut().remove(&key(&gone));
     case.run(&gone).await;
     let row = stand.row(&gone).await;
-    assert_eq!((row.dead_reason.as_deref(), row.attempt), (Some("not_retryable"), 1));
+    assert_eq!((row.dead_reason, row.attempt), (Some(DeadReason::NotRetryable), 1));
     assert!(row.error.unwrap().message.contains("not in the object store"));
     let refused = replay(stand, &stand.settings, &gone, None).await;
     assert!(matches!(refused, Err(Problem::IllegalTransition(text)) if text.contains("another payload")));

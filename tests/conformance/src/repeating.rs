@@ -1,6 +1,7 @@
 //! Cases of repeats: what is refused by the time or the settings of now is refused only if its key has no job.
 
-use longshore::accept::insert::{Accepted, accept};
+use longshore::accept::accepted::Accepted;
+use longshore::accept::insert::accept;
 use longshore::accept::quotas::put_quota;
 use longshore::accept::request::check;
 use longshore::limits::{HOUR_MS, PAYLOAD_INLINE_BYTES};
@@ -46,7 +47,7 @@ fn soon<S: Store>(stand: &Stand<S>) -> String {
 
 fn slug(answer: &Result<Accepted, Problem>) -> &'static str {
     match answer {
-        Ok(accepted) if accepted.replayed => "replayed",
+        Ok(accepted) if accepted.duplicate => "duplicate",
         Ok(_) => "accepted",
         Err(problem) => problem.slug(),
     }
@@ -79,7 +80,7 @@ pub async fn a_repeat_is_its_job_whenever_it_comes<S: Store>(stand: &Stand<S>) {
         let again = case.accept_later(&narrow, later, &jobs).await.unwrap();
         for (first, again) in first.iter().zip(&again) {
             let (first, again) = (first.as_ref().unwrap(), again.as_ref().unwrap());
-            assert_eq!((&again.job, &again.body, again.replayed), (&first.job, &first.body, true));
+            assert_eq!((&again.job, &again.body, again.duplicate), (&first.job, &first.body, true));
             assert!(again.hint.is_none());
         }
     }
@@ -88,7 +89,7 @@ pub async fn a_repeat_is_its_job_whenever_it_comes<S: Store>(stand: &Stand<S>) {
     let other = request(json!({"deadline_at": soon(stand), "group": "other"}));
     assert_eq!(
         slugs(case.accept_later(&narrow, HOUR_MS, &[("deadline", &other), ("small", jobs[3].1)]).await),
-        ["idempotency-key-reused", "replayed"]
+        ["idempotency-key-reused", "duplicate"]
     );
 }
 
@@ -110,7 +111,7 @@ pub async fn what_is_refused_if_new_writes_nothing<S: Store>(stand: &Stand<S>) {
     // The clock is an hour off, too: the good ones are minted again.
     let answers = case.accept_later(&settings, HOUR_MS, &jobs).await.unwrap();
     let told: Vec<_> = answers.iter().map(slug).collect();
-    assert_eq!(told, ["invalid-request", "replayed", "invalid-request", "accepted", "invalid-request", "accepted"]);
+    assert_eq!(told, ["invalid-request", "duplicate", "invalid-request", "accepted", "invalid-request", "accepted"]);
     for refused in [0, 2, 4] {
         let problem = answers[refused].as_ref().unwrap_err();
         assert_eq!((problem.errors()[0].pointer.as_str(), problem.errors()[0].code), ("#/deadline_at", "in-the-past"));
@@ -141,7 +142,7 @@ pub async fn a_key_that_ended_does_not_answer_late<S: Store>(stand: &Stand<S>) {
     let job = request(json!({"deadline_at": soon(stand), "idempotency_window_seconds": 60}));
     assert_eq!(slugs(case.accept_later(&settings, 0, &[("k", &job)]).await), ["accepted"]);
     case.make_past(30_000).await;
-    assert_eq!(slugs(case.accept_later(&settings, HOUR_MS, &[("k", &job)]).await), ["replayed"]);
+    assert_eq!(slugs(case.accept_later(&settings, HOUR_MS, &[("k", &job)]).await), ["duplicate"]);
     case.make_past(31_000).await;
     assert_eq!(slugs(case.accept_later(&settings, HOUR_MS, &[("k", &job)]).await), ["invalid-request"]);
     assert_eq!(case.count_jobs().await, 1);
@@ -159,7 +160,7 @@ pub async fn a_closed_store_answers_for_what_it_has<S: Store>(stand: &Stand<S>) 
     let jobs = [("a", &good), ("c", &good), ("b", &large), ("d", &large), ("e", &late)];
     assert_eq!(
         slugs(case.accept_later(&settings, HOUR_MS, &jobs).await),
-        ["replayed", "quota-reached", "replayed", "quota-reached", "invalid-request"]
+        ["duplicate", "quota-reached", "duplicate", "quota-reached", "invalid-request"]
     );
     for jobs in [&jobs[1..2], &jobs[3..4]] {
         assert_eq!(case.accept_later(&settings, 0, jobs).await.unwrap_err(), Problem::QuotaReached);

@@ -4,7 +4,7 @@ use longshore::accept::authorize::Caller;
 use longshore::accept::insert::accept;
 use longshore::accept::request::check;
 use longshore::manage::endpoints::{read_secrets, read_tenant_secret};
-use longshore::manage::operate::{Restored, RestoredJobs, restored, set_paused};
+use longshore::manage::operate::{Restored, RestoredJobs, RestoredRequest, restored, set_paused};
 use longshore::model::state::State;
 use longshore::run::claim::claim;
 use longshore::schedules::fire::{read_due, tick};
@@ -81,10 +81,11 @@ pub async fn a_restored_store_is_told_once<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let job = case.plain().await;
     let next = Settings { epoch: 2, ..stand.settings.clone() };
-    let tell = async |settings: &Settings, jobs| restored(stand, settings, &Restored { jobs }).await;
-    assert_eq!(tell(&stand.settings, RestoredJobs::Hold).await, Ok(false), "it is of this epoch");
-    assert_eq!(tell(&next, RestoredJobs::Hold).await, Ok(true));
-    assert_eq!(tell(&next, RestoredJobs::Resend).await, Ok(true), "a repeat changes nothing");
+    let tell = async |settings: &Settings, jobs| restored(stand, settings, &RestoredRequest { jobs }).await;
+    let of = |epoch, paused| Ok(Restored { epoch, paused });
+    assert_eq!(tell(&stand.settings, RestoredJobs::Hold).await, of(0, false), "it is of this epoch");
+    assert_eq!(tell(&next, RestoredJobs::Hold).await, of(2, true));
+    assert_eq!(tell(&next, RestoredJobs::Resend).await, of(2, true), "a repeat changes nothing");
     assert_eq!((case.accepted_in(2).await, case.accepted_in(0).await), (Ok(1), Err(Problem::Restoring)));
     let claimed =
         async |settings| claim(stand, settings, &stand.token(), std::slice::from_ref(&job), false).await.unwrap();
@@ -96,6 +97,6 @@ pub async fn a_restored_store_is_told_once<S: Store>(stand: &Stand<S>) {
     assert!(claimed(&stand.settings).await.is_empty(), "of the old epoch");
     assert_eq!(claimed(&next).await.len(), 1);
     let third = Settings { epoch: 3, ..stand.settings.clone() };
-    assert_eq!(tell(&third, RestoredJobs::Resend).await, Ok(false));
+    assert_eq!(tell(&third, RestoredJobs::Resend).await, of(3, false));
     epoch_again(stand).await;
 }

@@ -17,16 +17,16 @@ use super::stand::{Case, Stand, Store, request};
 impl<S: Store> Case<'_, S> {
     async fn secrets(&self, endpoint: &str) -> (Value, Value) {
         let shown = read_secrets(self.stand, &self.stand.settings, &self.tenant, endpoint).await.unwrap();
-        (shown["secret"].clone(), shown["previous_secret"].clone())
+        (json!(shown.secret), json!(shown.previous_secret))
     }
 
     async fn rotate(&self, endpoint: &str) -> (Value, Value) {
         let shown = rotate_secret(self.stand, &self.stand.settings, &self.tenant, endpoint).await.unwrap();
-        (shown["secret"].clone(), shown["previous_secret"].clone())
+        (json!(shown.secret), json!(shown.previous_secret))
     }
 
     async fn tenant_secret(&self) -> Value {
-        read_tenant_secret(self.stand, &self.stand.settings, &self.tenant).await.unwrap()["secret"].clone()
+        json!(read_tenant_secret(self.stand, &self.stand.settings, &self.tenant).await.unwrap().secret)
     }
 
     /// The generations that are stored of an endpoint.

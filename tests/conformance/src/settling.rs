@@ -5,11 +5,12 @@ use std::time::Duration;
 use longshore::limits::plan::PAID;
 use longshore::limits::{RESULT_BYTES_MAX, RESULT_DEPTH_MAX};
 use longshore::manage::endpoints::read_endpoint;
-use longshore::model::endpoint::EndpointState;
-use longshore::model::job::JobRef;
+use longshore::model::dead_letter::DeadLetter;
+use longshore::model::endpoint::{EndpointState, PausedReason};
+use longshore::model::job::{Job, JobRef};
 use longshore::model::outcome::{ErrorClass, Outcome};
 use longshore::model::result::{JobResult, ResultError};
-use longshore::model::state::{DeadReason, Decision, State};
+use longshore::model::state::{DeadLetterState, DeadReason, Decision, State};
 use longshore::run::process::process;
 use longshore::run::settle::{Settlement, settle};
 use longshore::wire::lane::Lane;
@@ -116,12 +117,17 @@ pub async fn a_dead_letter_has_its_fields<S: Store>(stand: &Stand<S>) {
     let (job, token) = case.claimed(case.plain().await).await;
     case.settle(&token, (&job, 1), failed(ErrorClass::Timeout), BURY).await;
     let (row, raw) = (stand.row(&job).await, stand.raw(&job).await);
-    assert_eq!((row.dead_state.as_deref(), row.dead_reason.as_deref()), (Some("open"), Some("attempts_exhausted")));
+    let dead = (Some(DeadLetterState::Open), Some(DeadReason::AttemptsExhausted));
+    assert_eq!((row.dead_state, row.dead_reason), dead);
     assert_eq!((raw["state"].as_str(), row.error.as_ref().unwrap().class), (Some("dead"), ErrorClass::Timeout));
     assert!(row.payload.is_some() && row.finished_at.is_some());
     assert_eq!(row.look_at, row.finished_at.map(|at| at + PAID.retention_dead_ms));
-    let letter = row.to_dead_letter_json().unwrap();
-    assert_eq!((&letter["state"], &letter["attempt"]), (&json!("open"), &json!(1)));
+    let letter = json!(DeadLetter::of(&row));
+    assert_eq!((&letter["state"], &letter["attempts"]), (&json!("open"), &json!(1)));
+    let job = json!(Job::of(&row, None));
+    let shown = [&job["attempts"], &job["dead_reason"], &job["dead_letter_state"], &job["next_attempt_at"]];
+    assert_eq!(shown, [&json!(1), &json!("attempts_exhausted"), &json!("open"), &Value::Null]);
+    assert_eq!(row.started_at, Some(row.log[0].started_at));
 }
 
 /// Whoever asked to cancel a running job gets no further attempt, but a success stays one.
@@ -181,7 +187,7 @@ pub async fn a_410_pauses_its_endpoint<S: Store>(stand: &Stand<S>) {
     let bury = Decision::Bury { reason: DeadReason::NotRetryable, failures: 1 };
     case.settle(&token, (&job, 1), failed(ErrorClass::Http410), bury).await;
     let row = read_endpoint(stand, &case.tenant, "gone").await.unwrap();
-    assert_eq!((row.state, row.paused_reason.as_deref()), (EndpointState::Paused, Some("gone")));
+    assert_eq!((row.state, row.paused_reason), (EndpointState::Paused, Some(PausedReason::Gone)));
 }
 
 /// The executor takes a hint's jobs to their outcomes: requests, evidence, rows and hints agree.
@@ -194,7 +200,7 @@ pub async fn an_attempt_runs_end_to_end<S: Store>(stand: &Stand<S>) {
     for job in &jobs {
         let row = stand.row(job).await;
         assert_eq!(stand.raw(job).await["state"], "succeeded");
-        let record = longshore::manage::query::read_evidence(stand, &row.log[0]).await.unwrap();
+        let record = json!(longshore::manage::query::read_evidence(stand, &row.log[0]).await.unwrap());
         assert_eq!((&record["job_id"], &record["response"]["status"]), (&json!(job.id), &json!(200)));
         let sent =
             |request: &longshore::ports::HttpRequest| request.headers.contains(&("webhook-id".into(), job.id.clone()));

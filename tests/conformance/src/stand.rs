@@ -4,8 +4,9 @@ use std::cell::{Cell, RefCell, RefMut};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use longshore::accept::accepted::Accepted;
 use longshore::accept::authorize::Caller;
-use longshore::accept::insert::{Accepted, accept, seal_secrets};
+use longshore::accept::insert::{accept, seal_secrets};
 use longshore::accept::request::check;
 use longshore::limits::plan::PAID;
 use longshore::manage::endpoints::put_endpoint;
@@ -101,7 +102,7 @@ impl<S: Store> Stand<S> {
     pub async fn caller(&self, tenant: &str) -> Caller {
         let body = json!({"tenant": tenant, "scopes": ["jobs:write"], "name": "case"}).to_string();
         let key = create_key(self, None, body.as_bytes()).await.unwrap();
-        let token = parse(key["key"].as_str().unwrap()).unwrap();
+        let token = parse(&key.token).unwrap();
         Caller { token, tenant: None, epoch: Some(0), origin: Origin::default() }
     }
 

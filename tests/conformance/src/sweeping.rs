@@ -5,6 +5,7 @@ use longshore::limits::{CRASH_SEEN_MS_MAX, DAMPING_MS, DATABASE_BYTES_PAID, DAY_
 use longshore::manage::endpoints::{EndpointChange, change_endpoint};
 use longshore::manage::operate::{cancel, set_paused};
 use longshore::model::job::{JobRef, first_id_at};
+use longshore::model::state::{DeadLetterState, DeadReason};
 use longshore::run::process::process;
 use longshore::sweep::sweep;
 use longshore::wire::lane::Lane;
@@ -125,7 +126,7 @@ pub async fn three_lone_crashes_are_a_loop<S: Store>(stand: &Stand<S>) {
         case.sweep().await;
     }
     let row = stand.row(&job).await;
-    assert_eq!((row.dead_state.as_deref(), row.dead_reason.as_deref()), (Some("open"), Some("crash_loop")));
+    assert_eq!((row.dead_state, row.dead_reason), (Some(DeadLetterState::Open), Some(DeadReason::CrashLoop)));
     assert_eq!((row.attempt, row.failures, row.log.len()), (4, 0, 4));
 }
 
@@ -161,7 +162,7 @@ pub async fn a_deadline_buries<S: Store>(stand: &Stand<S>) {
     case.make_past(LEASE_MS).await;
     case.sweep().await;
     let row = stand.row(&late).await;
-    assert_eq!((row.dead_reason.as_deref(), row.attempt), (Some("deadline"), 0));
+    assert_eq!((row.dead_reason, row.attempt), (Some(DeadReason::Deadline), 0));
     assert_eq!(stand.raw(&asked).await["state"], "cancelled");
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use longshore::limits::plan::PAID;
 use longshore::limits::{DAY_MS, USAGE_DAYS};
-use longshore::manage::usage::{Days, UsageRow, list_usage};
+use longshore::manage::usage::{Days, Usage as Shown, UsageRow, list_usage};
 use longshore::model::attempt::EvidenceRef;
 use longshore::model::job::JobRef;
 use longshore::model::outcome::Outcome;
@@ -128,7 +128,7 @@ pub async fn usage_is_listed_by_day<S: Store>(stand: &Stand<S>) {
         let (mut all, mut after) = (Vec::new(), None);
         loop {
             let page = list_usage(stand, &case.tenant, days, after, limit).await.unwrap();
-            all.extend(page.iter().map(UsageRow::to_json));
+            all.extend(page.iter().map(|row| json!(Shown::from(row))));
             assert!(page.len() <= limit as usize);
             after = page.last().map(UsageRow::position);
             if page.len() < limit as usize {

@@ -148,9 +148,9 @@ async fn export(api: &Client) -> Result<usize, Failure> {
     Ok(lines)
 }
 
-/// Waits for the schedule's first slot; answers its firing.
+/// Waits for the schedule's first slot; answers its occurrence.
 async fn fires(api: &Client) -> Result<Value, Failure> {
-    let path = "/v1/schedules/every-minute/history";
+    let path = "/v1/schedules/every-minute/occurrences";
     let fired = eventually(FIRES_WITHIN, async || {
         let page = get(api, path).await.ok()?;
         page["data"].as_array()?.last().cloned()

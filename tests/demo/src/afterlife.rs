@@ -31,7 +31,7 @@ impl Afterlife {
         let open_before = open_letters(stage).await?;
         let path = format!("/v1/dead-letters/{id}");
         let letter = get(stage, &path).await?;
-        let last = letter["attempt"].as_u64().unwrap_or_default();
+        let last = letter["attempts"].as_u64().unwrap_or_default();
         let evidence = get(stage, &format!("/v1/jobs/{id}/attempts/{last}/evidence")).await?;
         stage.receiver.heal();
         let asked = format!("POST {path}/replay");

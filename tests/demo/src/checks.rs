@@ -56,7 +56,8 @@ pub(super) fn of_adoption(adoption: &Adoption) -> Vec<Check> {
     let counted = json!({"words": 6, "characters": 37});
     let Adoption { task, parked, completed, first, again, group, exported, firing, fired, library, receipt, left } =
         adoption;
-    let summary = |accepted: usize, replayed: usize| json!({"accepted": accepted, "replayed": replayed, "rejected": 0});
+    let summary =
+        |accepted: usize, duplicates: usize| json!({"accepted": accepted, "duplicates": duplicates, "rejected": 0});
     let was = |bulk: &Bulk, wanted: &Value| {
         bulk.results == LINES && bulk.last["summary"] == *wanted && bulk.last["problem"].is_null()
     };
@@ -237,7 +238,7 @@ fn replay(enqueued: &Enqueued, afterlife: &Afterlife, witnesses: &Witnesses) -> 
     let dead = enqueued.only_job_of(&cases::DOWN);
     let (successor, letter) = (&afterlife.successor, &afterlife.letter_after);
     let new = successor["id"] != dead && successor["replay_of"] == dead && letter["replayed_by"] == successor["id"];
-    let succeeded = successor["state"] == "succeeded" && successor["attempt"] == 1;
+    let succeeded = successor["state"] == "succeeded" && successor["attempts"] == 1;
     let last = witnesses.received.last().map(longshore_kit::receiver::Received::webhook_id);
     let rows = witnesses.ledger.iter().filter(|row| row.is_replay).count();
     check(

@@ -171,7 +171,7 @@ fn percentile(sorted: &[u128], percent: usize) -> u128 {
 }
 
 fn letter(afterlife: &Afterlife) {
-    for field in ["id", "state", "reason", "fingerprint", "attempt", "first_failed_at", "died_at", "expires_at"] {
+    for field in ["id", "state", "reason", "fingerprint", "attempts", "first_failed_at", "died_at", "expires_at"] {
         println!("  {field:15} {}", plain(&afterlife.letter[field]));
     }
     println!("  {:15} {}", "error", afterlife.letter["error"]);
@@ -197,7 +197,7 @@ fn replay(afterlife: &Afterlife) {
     let successor = &afterlife.successor;
     println!("  new job         {}", plain(&successor["id"]));
     println!("  webhook-id      {}", plain(&successor["event_id"]));
-    println!("  state           {} at attempt {}", plain(&successor["state"]), successor["attempt"]);
+    println!("  state           {} at attempt {}", plain(&successor["state"]), successor["attempts"]);
     println!(
         "  its dead letter {} by {}",
         plain(&afterlife.letter_after["state"]),

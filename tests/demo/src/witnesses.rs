@@ -102,7 +102,7 @@ async fn list(stage: &Stage) -> Result<Vec<Listed>, Failure> {
             id: text(job, "id"),
             event_id: text(job, "event_id"),
             state: text(job, "state"),
-            attempt: job["attempt"].as_u64().map_or(0, to_usize),
+            attempt: job["attempts"].as_u64().map_or(0, to_usize),
         }));
         match page["next_cursor"].as_str() {
             Some(cursor) => path = format!("/v1/jobs?limit=100&cursor={cursor}"),

@@ -6,7 +6,7 @@ use longshore::kinds::webhook::prepare;
 use longshore::limits::{MAX_ATTEMPTS_MAX, TASK_TIMEOUT_SECONDS_MAX, TIMEOUT_SECONDS_MAX};
 use longshore::manage::endpoints::put_endpoint;
 use longshore::model::claimed::ClaimedEndpoint;
-use longshore::model::endpoint::{EndpointRow, EndpointState, EvidencePolicy};
+use longshore::model::endpoint::{Endpoint, EndpointRow, EndpointState, EvidencePolicy};
 use longshore::ports::Param;
 use longshore::security::destination;
 use longshore::security::redact::{Redaction, is_pointer};
@@ -65,7 +65,7 @@ fn stored(world: &Stub) -> Value {
 }
 
 fn are_sealed_and_sent(asked: &Value, row: &EndpointRow) {
-    let shown = row.to_json();
+    let shown = json!(Endpoint::from(row));
     let endpoint = ClaimedEndpoint {
         url: row.url.clone(),
         service: row.service.clone(),

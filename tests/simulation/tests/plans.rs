@@ -160,7 +160,7 @@ fn a_free_export_of_a_tenant_keeps_within_its_subrequests() {
     }
     expected.sort_by(|one, next| next.cmp(one));
     let key = create_key(&world, None, br#"{"tenant":"acme","scopes":["admin"]}"#).now_or_never().unwrap().unwrap();
-    let token = parse(key["key"].as_str().unwrap()).unwrap();
+    let token = parse(&key.token).unwrap();
     let caller = Caller { token, tenant: None, epoch: Some(0), origin: Origin::default() };
     let (_, whole, end) = exported(&world, &caller, PAID, None);
     assert!(end.is_none() && world.subrequests.get() > FREE.subrequests);

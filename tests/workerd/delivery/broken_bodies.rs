@@ -175,7 +175,7 @@ fn a_task_succeeds_whatever_its_result_is() {
             assert_eq!(made.unwrap().status, 200);
             let job = json!({"kind": "text.count", "endpoint": name, "payload": {}, "max_attempts": 1});
             let done = tenant.complete(&job).await;
-            assert_eq!((&done["state"], &done["attempt"]), (&json!("succeeded"), &json!(1)), "{body:.40}: {done}");
+            assert_eq!((&done["state"], &done["attempts"]), (&json!("succeeded"), &json!(1)), "{body:.40}: {done}");
             match expected {
                 Err(code) => {
                     assert_eq!(

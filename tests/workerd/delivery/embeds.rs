@@ -154,7 +154,7 @@ fn a_busy_provider_burns_no_failure_and_a_broken_one_does() {
             let mut job = job(mode, "inline", &["words"]);
             job["max_attempts"] = json!(1);
             let done = tenant.complete(&job).await;
-            assert_eq!((&done["state"], &done["attempt"]), (&json!(state), &json!(attempts)), "{mode}: {done}");
+            assert_eq!((&done["state"], &done["attempts"]), (&json!(state), &json!(attempts)), "{mode}: {done}");
             let first = &tenant.attempts(&id_of(&done)).await[0];
             assert_eq!((&first["error"]["class"], &first["error"]["fault"]), (&json!("provider"), &json!("provider")));
             assert_eq!(provider.asked(mode).len(), attempts);
@@ -176,7 +176,7 @@ fn what_one_invocation_is_told_of_a_busy_provider_all_heed() {
                 (job["state"] == "retrying").then_some(job)
             });
             let job = tried.await.expect("it is tried within a minute");
-            assert_eq!((&job["attempt"], &job["error"]["class"]), (&json!(1), &json!("provider")), "{job}");
+            assert_eq!((&job["attempts"], &job["error"]["class"]), (&json!(1), &json!("provider")), "{job}");
         }
         assert_eq!(provider.asked("closed").len(), 1);
     });

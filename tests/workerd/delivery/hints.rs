@@ -133,7 +133,7 @@ fn the_platforms_dead_letters_wake_jobs() {
         let before = tenant.job(&dead).await;
         world.runner.tick_consumer().await.unwrap();
         let done = tenant.ended(&id).await;
-        assert_eq!((&done["state"], &done["attempt"]), (&json!("succeeded"), &json!(1)));
+        assert_eq!((&done["state"], &done["attempts"]), (&json!("succeeded"), &json!(1)));
         assert_eq!(tenant.job(&dead).await, before, "what has ended stays as it is");
     });
 }

@@ -150,7 +150,7 @@ fn a_large_job_is_retried_and_replayed() {
         tenant.endpoint("orders", "/fail-times/1", json!({"schedule": "fast"})).await;
         let job = filled(to_endpoint("orders"), 300_000);
         let done = tenant.complete(&job).await;
-        assert_eq!((&done["state"], &done["attempt"]), (&json!("succeeded"), &json!(2)));
+        assert_eq!((&done["state"], &done["attempts"]), (&json!("succeeded"), &json!(2)));
         tenant.endpoint("orders", "/status/500", json!({"max_attempts": 1})).await;
         let dead = tenant.complete(&job).await;
         assert_eq!((&dead["state"], &dead["payload"]), (&json!("dead"), &json!({"endpoint": "orders"})));
@@ -187,7 +187,7 @@ fn the_store_of_payloads_fails() {
         assert_eq!((&error["class"], &error["fault"]), (&json!("internal"), &json!("ours")), "{waiting}");
         world.runner.faults(&Faults::default()).await.unwrap();
         let done = tenant.ended(&id).await;
-        assert_eq!((&done["state"], &done["attempt"]), (&json!("succeeded"), &json!(2)));
+        assert_eq!((&done["state"], &done["attempts"]), (&json!("succeeded"), &json!(2)));
         assert_eq!(tenant.received().len(), 1);
     });
 }

@@ -11,7 +11,7 @@ fn a_failing_job_is_retried_until_it_succeeds() {
         let tenant = world.tenant().await;
         tenant.endpoint("orders", "/fail-times/2", json!({"schedule": "fast"})).await;
         let done = tenant.complete(&to_endpoint("orders")).await;
-        assert_eq!((&done["state"], &done["attempt"], &done["error"]), (&json!("succeeded"), &json!(3), &Value::Null));
+        assert_eq!((&done["state"], &done["attempts"], &done["error"]), (&json!("succeeded"), &json!(3), &Value::Null));
         let received = tenant.received();
         assert_eq!(received.len(), 3);
         assert!(received.iter().all(|request| request.webhook_id() == done["id"]));
@@ -28,7 +28,9 @@ fn a_failing_job_dies_when_its_attempts_are_spent() {
         tenant.endpoint("orders", "/status/503", json!({"schedule": "fast", "max_attempts": 2})).await;
         let dead = tenant.complete(&to_endpoint("orders")).await;
         let id = dead["id"].as_str().unwrap();
-        assert_eq!((&dead["state"], &dead["attempt"]), (&json!("dead"), &json!(2)));
+        assert_eq!((&dead["state"], &dead["attempts"]), (&json!("dead"), &json!(2)));
+        let told = (&dead["dead_reason"], &dead["dead_letter_state"]);
+        assert_eq!(told, (&json!("attempts_exhausted"), &json!("open")));
         let error = json!({"class": "http_5xx", "fault": "destination", "message": "The destination answered 503.", "retryable": true});
         let letter = tenant.read(&format!("/v1/dead-letters/{id}")).await;
         let attempts = tenant.attempts(id).await;
@@ -37,7 +39,7 @@ fn a_failing_job_dies_when_its_attempts_are_spent() {
             json!({
                 "id": id, "state": "open", "reason": "attempts_exhausted",
                 "fingerprint": "webhook/orders/attempts_exhausted/http_5xx:503", "kind": "webhook",
-                "tenant": tenant.name, "endpoint": "orders", "error": error, "attempt": 2,
+                "tenant": tenant.name, "endpoint": "orders", "error": error, "attempts": 2, "metadata": null,
                 "first_failed_at": attempts[0]["started_at"], "died_at": dead["finished_at"],
                 "expires_at": letter["expires_at"], "replayed_by": null, "note": null,
             })
@@ -94,7 +96,7 @@ fn gone_buries_the_job_and_pauses_the_endpoint() {
         let tenant = world.tenant().await;
         tenant.endpoint("orders", "/gone", json!({})).await;
         let dead = tenant.complete(&to_endpoint("orders")).await;
-        assert_eq!((&dead["state"], &dead["attempt"]), (&json!("dead"), &json!(1)));
+        assert_eq!((&dead["state"], &dead["attempts"]), (&json!("dead"), &json!(1)));
         let letter = tenant.read(&format!("/v1/dead-letters/{}", dead["id"].as_str().unwrap())).await;
         assert_eq!((&letter["reason"], &letter["error"]["class"]), (&json!("not_retryable"), &json!("http_410")));
         let endpoint = tenant.read("/v1/endpoints/orders").await;
@@ -120,7 +122,7 @@ fn retry_after_is_honoured_and_spends_no_failure() {
         let waiting = tenant.until(&id, "retrying").await;
         assert_eq!(waiting["error"]["class"], "http_429");
         let done = tenant.ended(&id).await;
-        assert_eq!((&done["state"], &done["attempt"]), (&json!("succeeded"), &json!(2)));
+        assert_eq!((&done["state"], &done["attempts"]), (&json!("succeeded"), &json!(2)));
         let received = tenant.received();
         let waited = received[1].at_ms - received[0].at_ms;
         assert!(waited >= 2_000, "4 s less the tolerance of a claim, and not {waited} ms");
@@ -147,7 +149,7 @@ fn a_deadline_ends_the_retries() {
         // The first retry of the default schedule comes after 4 to 6 s.
         job["deadline_at"] = json!(in_ms(3_500));
         let dead = tenant.complete(&job).await;
-        assert_eq!((&dead["state"], &dead["attempt"]), (&json!("dead"), &json!(1)), "{dead}");
+        assert_eq!((&dead["state"], &dead["attempts"]), (&json!("dead"), &json!(1)), "{dead}");
         let letter = tenant.read(&format!("/v1/dead-letters/{}", dead["id"].as_str().unwrap())).await;
         assert_eq!(letter["reason"], "deadline");
     });
@@ -169,7 +171,7 @@ fn a_deadline_passes_while_a_job_is_held() {
         tokio::time::sleep(std::time::Duration::from_millis(wait + 100)).await;
         tenant.act("/v1/endpoints/orders/resume").await;
         let dead = tenant.ended(&id).await;
-        assert_eq!((&dead["state"], &dead["attempt"]), (&json!("dead"), &json!(0)));
+        assert_eq!((&dead["state"], &dead["attempts"]), (&json!("dead"), &json!(0)));
         assert_eq!(tenant.read(&format!("/v1/dead-letters/{id}")).await["reason"], "deadline");
         assert!(tenant.received().is_empty());
     });
@@ -182,7 +184,7 @@ fn an_endpoint_buries_what_it_lists() {
         let tenant = world.tenant().await;
         tenant.endpoint("orders", "/status/404", json!({"bury_on": ["http_4xx"]})).await;
         let dead = tenant.complete(&to_endpoint("orders")).await;
-        assert_eq!((&dead["state"], &dead["attempt"]), (&json!("dead"), &json!(1)));
+        assert_eq!((&dead["state"], &dead["attempts"]), (&json!("dead"), &json!(1)));
         let letter = tenant.read(&format!("/v1/dead-letters/{}", dead["id"].as_str().unwrap())).await;
         assert_eq!(letter["reason"], "not_retryable");
     });
@@ -197,11 +199,11 @@ fn a_job_may_have_fewer_attempts_than_its_endpoint() {
         let mut job = to_endpoint("orders");
         job["max_attempts"] = json!(1);
         let dead = tenant.complete(&job).await;
-        assert_eq!((&dead["state"], &dead["attempt"], &dead["max_attempts"]), (&json!("dead"), &json!(1), &json!(1)));
+        assert_eq!((&dead["state"], &dead["attempts"], &dead["max_attempts"]), (&json!("dead"), &json!(1), &json!(1)));
         job["max_attempts"] = json!(null);
         job["retry_schedule"] = json!("once");
         let dead = tenant.complete(&job).await;
-        assert_eq!((&dead["state"], &dead["attempt"]), (&json!("dead"), &json!(1)), "{dead}");
+        assert_eq!((&dead["state"], &dead["attempts"]), (&json!("dead"), &json!(1)), "{dead}");
     });
 }
 

@@ -81,7 +81,7 @@ fn a_deferred_task_is_completed_once() {
         with_example(&tenant).await;
         let id = tenant.accept(&task("report.build", "example", &json!({}))).await;
         let job = deferred(&tenant, &id).await;
-        assert_eq!((&job["state"], &job["attempt"]), (&json!("running"), &json!(1)));
+        assert_eq!((&job["state"], &job["attempts"]), (&json!("running"), &json!(1)));
         assert_eq!(tenant.attempts(&id).await[0]["state"], "deferred");
         // A sweep in between leaves it alone.
         world.runner.tick_consumer().await.unwrap();
@@ -166,17 +166,17 @@ fn a_task_that_fails_before_it_answers_is_tried_again() {
         let failed = tenant.api.post(&fail, &body).await.unwrap();
         assert_eq!((failed.status, &failed.body["state"]), (200, &json!("retrying")), "{}", failed.body);
         // The next attempt is sent while the first one waits for its answer.
-        let second = async || Some(tenant.job(&id).await).filter(|job| job["attempt"] == 2);
+        let second = async || Some(tenant.job(&id).await).filter(|job| job["attempts"] == 2);
         eventually(SOON, second).await.expect("a second attempt");
         let again = tenant.api.post(&fail, &body).await.unwrap();
-        assert_eq!((again.status, &again.body["attempt"]), (200, &json!(2)), "{}", again.body);
+        assert_eq!((again.status, &again.body["attempts"]), (200, &json!(2)), "{}", again.body);
         let done = tenant.api.post(&format!("/v1/jobs/{id}/complete"), &json!({"attempt": 2})).await.unwrap();
         assert_eq!((done.status, &done.body["state"]), (200, &json!("succeeded")), "{}", done.body);
         let first = answered(&tenant, &id).await;
         assert_eq!((&first["state"], &first["response"]["status"]), (&json!("failed"), &json!(202)));
         assert_eq!((&first["ended_by"], &first["error"]["message"]), (&json!("completion"), &json!("out of memory")));
         let job = tenant.job(&id).await;
-        assert_eq!((&job["state"], &job["attempt"], &job["result"]), (&json!("succeeded"), &json!(2), &Value::Null));
+        assert_eq!((&job["state"], &job["attempts"], &job["result"]), (&json!("succeeded"), &json!(2), &Value::Null));
     });
 }
 
@@ -234,7 +234,7 @@ fn a_deferred_task_that_fails_is_tried_again_or_dies() {
         assert_eq!((first.status, &first.body["state"]), (200, &json!("retrying")));
         assert_eq!(first.body["error"]["message"], "out of memory");
         let second = async || {
-            Some(tenant.job(&id).await).filter(|job| job["attempt"] == 2 && job["completion_due_at"] != Value::Null)
+            Some(tenant.job(&id).await).filter(|job| job["attempts"] == 2 && job["completion_due_at"] != Value::Null)
         };
         eventually(SOON, second).await.expect("a second attempt");
         let last = tenant.api.post(&fail, &json!({"message": "no such report", "retryable": false})).await.unwrap();
@@ -272,7 +272,7 @@ fn a_task_that_asks_for_time_spends_no_failure() {
         with_example(&tenant).await;
         let body = json!({"max_attempts": 1, "kind": "quota.spend", "endpoint": "example", "payload": {}});
         let done = tenant.complete(&body).await;
-        assert_eq!((&done["state"], &done["attempt"]), (&json!("succeeded"), &json!(2)));
+        assert_eq!((&done["state"], &done["attempts"]), (&json!("succeeded"), &json!(2)));
     });
 }
 
@@ -294,7 +294,7 @@ fn a_long_task_does_not_sit_in_front_of_webhooks() {
             assert_eq!(tenant.job(&long).await["state"], "running", "the webhooks overtook it");
             // Longer than a lease: heartbeats keep it, and no second attempt is made.
             let done = tenant.ended(&long).await;
-            assert_eq!((&done["state"], &done["attempt"]), (&json!("succeeded"), &json!(1)));
+            assert_eq!((&done["state"], &done["attempts"]), (&json!("succeeded"), &json!(1)));
         },
     );
 }
@@ -318,7 +318,7 @@ fn a_binding_that_is_not_there_holds_its_jobs() {
         tenant.api.post("/v1/endpoints/absent/resume", &json!({})).await.unwrap();
         world.runner.tick_consumer().await.unwrap();
         let done = tenant.ended(&id).await;
-        assert_eq!((&done["state"], &done["attempt"]), (&json!("succeeded"), &json!(2)));
+        assert_eq!((&done["state"], &done["attempts"]), (&json!("succeeded"), &json!(2)));
         let failures = world.number("SELECT failures FROM jobs WHERE id = ?1", vec![json!(id)]).await;
         assert_eq!(failures, 0, "it was held, not burned");
     });

@@ -26,20 +26,21 @@ fn a_job_from_its_accept_to_its_end() {
         let answer = tenant.api.post("/v1/jobs", &job).await.unwrap();
         let id = answer.body["id"].as_str().unwrap();
         assert_eq!(answer.header("location"), Some(format!("/v1/jobs/{id}").as_str()));
-        assert_eq!(answer.body["accepted"], "queued");
+        assert_eq!(answer.body["state"], "queued");
         let mut fields: Vec<_> = answer.body.as_object().unwrap().keys().collect();
         fields.sort_unstable();
-        assert_eq!(fields, ["accepted", "created_at", "event_id", "id", "kind", "run_after"]);
+        assert_eq!(fields, ["created_at", "event_id", "id", "kind", "run_after", "state"]);
         let done = tenant.ended(id).await;
         let expected = json!({
             "id": id, "kind": "webhook", "state": "succeeded", "tenant": tenant.name, "endpoint": null,
             "group": "imports", "schedule": null, "scheduled_for": null, "completion_due_at": null, "event_id": "evt_1", "idempotency_key": null,
             "metadata": {"order": 17, "text": "漢"}, "traceparent": null, "payload": null, "payload_bytes": null, "attempt": 1, "max_attempts": 10,
-            "created_at": answer.body["created_at"], "run_after": done["run_after"], "deadline_at": null,
+            "created_at": answer.body["created_at"], "next_attempt_at": null, "started_at": done["started_at"], "deadline_at": null,
             "finished_at": done["finished_at"], "cancel_requested": false, "error": null, "result": {"status": 200}, "result_error": null,
-            "replay_of": null, "replayed_by": null,
+            "replay_of": null, "replayed_by": null, "dead_reason": null, "dead_letter_state": null,
         });
         assert_eq!(done, expected);
+        assert_eq!(done["started_at"], tenant.attempts(id).await[0]["started_at"]);
         assert_eq!(tenant.received().len(), 1);
         assert_eq!(tenant.received()[0].webhook_id(), "evt_1");
     });
@@ -107,7 +108,7 @@ fn signatures_are_those_of_the_endpoint() {
         assert_eq!(secret["previous_secret"], Value::Null);
         world.receiver.trust(&format!("/fail-times/1/signed/{}", tenant.name), secret["secret"].as_str().unwrap());
         let done = tenant.complete(&to_endpoint("orders")).await;
-        assert_eq!((&done["state"], &done["attempt"]), (&json!("succeeded"), &json!(2)), "{done}");
+        assert_eq!((&done["state"], &done["attempts"]), (&json!("succeeded"), &json!(2)), "{done}");
         let received = tenant.received();
         assert!(received.iter().all(|request| request.signature == Signature::Valid), "{received:?}");
         assert_eq!(received[0].webhook_id(), received[1].webhook_id());
@@ -143,10 +144,10 @@ fn a_scheduled_job_waits_for_its_time() {
         let at = in_ms(4_000);
         job["run_after"] = json!(at);
         let answer = tenant.api.post("/v1/jobs", &job).await.unwrap();
-        assert_eq!((&answer.body["accepted"], &answer.body["run_after"]), (&json!("scheduled"), &json!(at)));
+        assert_eq!((&answer.body["state"], &answer.body["run_after"]), (&json!("scheduled"), &json!(at)));
         let id = answer.body["id"].as_str().unwrap();
         let waiting = tenant.job(id).await;
-        assert_eq!((&waiting["state"], &waiting["run_after"]), (&json!("scheduled"), &json!(at)));
+        assert_eq!((&waiting["state"], &waiting["next_attempt_at"]), (&json!("scheduled"), &json!(at)));
         assert_eq!(tenant.ended(id).await["state"], "succeeded");
         let received = &tenant.received()[0];
         // A claim may be 2 s early, for queues round to seconds.

@@ -79,7 +79,7 @@ fn a_busy_model_is_asked_again_and_no_failure_is_spent() {
         let tenant = world.tenant().await;
         // Cloudflare says not for how long: 20 seconds.
         let done = tenant.complete(&asking(BUSY, &["words"])).await;
-        assert_eq!((&done["state"], &done["attempt"]), (&json!("succeeded"), &json!(2)), "{done}");
+        assert_eq!((&done["state"], &done["attempts"]), (&json!("succeeded"), &json!(2)), "{done}");
         let first = &tenant.attempts(&id_of(&done)).await[0]["error"];
         let told = (&json!("provider"), &json!("The provider answered 429, code 3040."));
         assert_eq!((&first["class"], &first["message"]), told);

@@ -67,7 +67,7 @@ fn the_store_of_evidence_fails_and_hangs() {
             for id in &ids[..2] {
                 assert_eq!(tenant.ended(id).await["state"], "succeeded", "{mode:?}");
             }
-            assert_eq!(tenant.until(&ids[2], "retrying").await["attempt"], 1);
+            assert_eq!(tenant.until(&ids[2], "retrying").await["attempts"], 1);
             assert!(began.elapsed() < Duration::from_secs(20), "{mode:?}: {:?}", began.elapsed());
             for id in &ids {
                 assert_eq!(tenant.attempts(id).await[0]["evidence"]["state"], "inline");

@@ -182,7 +182,7 @@ fn a_payload_that_is_too_large_in_a_batch() {
         let large: Value = serde_json::from_slice(&job_of(&tenant, 1024 * 1024)).unwrap();
         let batch = json!({"jobs": [large, tenant.webhook("/ok")]});
         let answer = tenant.api.post("/v1/jobs/batch", &batch).await.unwrap();
-        assert_eq!(answer.body["summary"], json!({"accepted": 1, "replayed": 0, "rejected": 1}));
+        assert_eq!(answer.body["summary"], json!({"accepted": 1, "duplicates": 0, "rejected": 1}));
         assert_eq!(answer.body["results"][0]["status"], 413, "{}", answer.body);
         assert_eq!(tenant.count_jobs().await, 1);
     });

@@ -21,7 +21,7 @@ pub(crate) async fn assert_jobs_refused(tenant: &Tenant<'_>, cases: &[(Value, Re
     jobs.push(&good);
     let answer = tenant.api.post("/v1/jobs/batch", &json!({"jobs": jobs})).await.unwrap();
     assert_eq!(answer.status, 200, "{}", answer.body);
-    assert_eq!(answer.body["summary"], json!({"accepted": 1, "replayed": 0, "rejected": cases.len()}));
+    assert_eq!(answer.body["summary"], json!({"accepted": 1, "duplicates": 0, "rejected": cases.len()}));
     for ((job, expected), result) in cases.iter().zip(answer.body["results"].as_array().unwrap()) {
         assert_eq!(result["status"], expected.status, "{job}");
         assert_eq!(result["id"], Value::Null, "{job}");

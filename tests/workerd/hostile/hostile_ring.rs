@@ -50,7 +50,7 @@ fn hostile_receivers_harm_nobody() {
             let flaws: Vec<String> = flaws.into_iter().flatten().collect();
             assert!(flaws.is_empty(), "{} of {} kinds: {flaws:#?}", flaws.len(), kinds.len());
             for job in jobs {
-                assert_eq!((&job["state"], &job["attempt"]), (&json!("succeeded"), &json!(1)), "{job}");
+                assert_eq!((&job["state"], &job["attempts"]), (&json!("succeeded"), &json!(1)), "{job}");
             }
             assert_eq!(neighbour.received().len(), 2 * NEIGHBOURS);
             assert!(growth < GROWTH_KIB_MAX, "workerd grew by {growth} KiB from {} KiB", memory.before_kib);

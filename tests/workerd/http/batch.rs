@@ -18,7 +18,7 @@ fn good_and_bad_jobs_in_one_batch() {
         let batch = json!({"jobs": [tenant.webhook("/ok"), bad, 7, tenant.webhook("/ok"), {"kind": "webhook"}]});
         let answer = tenant.api.post("/v1/jobs/batch", &batch).await.unwrap();
         assert_eq!(answer.status, 200);
-        assert_eq!(answer.body["summary"], json!({"accepted": 2, "replayed": 0, "rejected": 3}));
+        assert_eq!(answer.body["summary"], json!({"accepted": 2, "duplicates": 0, "rejected": 3}));
         let results = answer.body["results"].as_array().unwrap();
         for (index, result) in results.iter().enumerate() {
             assert_eq!(result["index"], index);
@@ -54,7 +54,7 @@ fn a_batch_has_one_to_a_thousand_jobs() {
         assert_eq!(tenant.count_jobs().await, 0);
         // 3.6 MB are more than one parameter of a statement takes.
         let answer = tenant.api.post("/v1/jobs/batch", &json!({"jobs": vec![large; 60]})).await.unwrap();
-        assert_eq!(answer.body["summary"], json!({"accepted": 60, "replayed": 0, "rejected": 0}), "{}", answer.body);
+        assert_eq!(answer.body["summary"], json!({"accepted": 60, "duplicates": 0, "rejected": 0}), "{}", answer.body);
         assert_all_end(&tenant, 60).await;
     });
 }
@@ -66,7 +66,7 @@ fn a_thousand_jobs() {
         let tenant = world.tenant().await;
         let batch = json!({"jobs": vec![tenant.webhook("/ok"); 1_000]});
         let answer = tenant.api.post("/v1/jobs/batch", &batch).await.unwrap();
-        assert_eq!(answer.body["summary"], json!({"accepted": 1_000, "replayed": 0, "rejected": 0}));
+        assert_eq!(answer.body["summary"], json!({"accepted": 1_000, "duplicates": 0, "rejected": 0}));
         let ids: BTreeSet<String> = answer.body["results"].as_array().unwrap().iter().map(id_of).collect();
         assert_eq!(ids.len(), 1_000);
         assert_all_end(&tenant, 1_000).await;

@@ -67,7 +67,7 @@ fn each_line_is_accepted_or_refused_by_itself() {
         let body = body.join(&b'\n');
         let answers = lines(&send(&tenant, Some("import-1"), body.clone()).await);
         let (last, results) = answers.split_last().unwrap();
-        let expected = json!({"accepted": 9_994, "replayed": 0, "rejected": 4});
+        let expected = json!({"accepted": 9_994, "duplicates": 0, "rejected": 4});
         assert_eq!((&last["summary"], &last["problem"]), (&expected, &Value::Null), "{last}");
         let numbers: Vec<_> = results.iter().map(|result| result["index"].as_u64().unwrap()).collect();
         let wanted: Vec<_> = (0..10_000).filter(|index| ![8, 9].contains(index)).collect();
@@ -79,7 +79,7 @@ fn each_line_is_accepted_or_refused_by_itself() {
         assert_problem("601", &of(601)["problem"], invalid("#/payload/url", "destination-blocked"));
         assert_eq!(tenant.count_jobs().await, 9_994);
         let repeated = lines(&send(&tenant, Some("import-1"), body).await);
-        let expected = json!({"accepted": 0, "replayed": 9_994, "rejected": 4});
+        let expected = json!({"accepted": 0, "duplicates": 9_994, "rejected": 4});
         assert_eq!(repeated.last().unwrap()["summary"], expected);
         assert!(repeated.iter().zip(&answers).all(|(again, first)| again["id"] == first["id"]));
         assert_eq!(tenant.count_jobs().await, 9_994);
@@ -168,7 +168,7 @@ fn a_broken_connection_adds_nothing_twice() {
             let answers = lines(&send(&tenant, Some(&key), body.clone().into_bytes()).await);
             let summary = &answers.last().unwrap()["summary"];
             let count = |name: &str| summary[name].as_u64().unwrap();
-            assert_eq!((count("accepted") + count("replayed"), count("rejected")), (40, 0), "{cut}: {summary}");
+            assert_eq!((count("accepted") + count("duplicates"), count("rejected")), (40, 0), "{cut}: {summary}");
             assert_eq!(tenant.count_jobs().await, 40 * (round as u64 + 1), "cut after {cut} bytes");
         }
     });

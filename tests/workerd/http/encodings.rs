@@ -132,7 +132,7 @@ fn lines_may_be_compressed_and_marked() {
         let headers = [("content-type", NDJSON), GZIP];
         let answer = tenant.api.request("POST", "/v1/jobs/batch", &headers, gzip(lines.as_bytes())).await.unwrap();
         let last: Value = serde_json::from_str(answer.text.lines().last().unwrap()).unwrap();
-        assert_eq!(last["summary"], json!({"accepted": 5_000, "replayed": 0, "rejected": 0}), "{last}");
+        assert_eq!(last["summary"], json!({"accepted": 5_000, "duplicates": 0, "rejected": 0}), "{last}");
         assert_eq!((tenant.count_jobs().await, &last["problem"]), (5_000, &Value::Null));
         let empty_lines = gzip(&vec![b'\n'; 1024 * 1024]).repeat(INFLATED_MIB_MAX + 1);
         let answer = tenant.api.request("POST", "/v1/jobs/batch", &headers, empty_lines).await.unwrap();

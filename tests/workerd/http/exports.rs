@@ -80,7 +80,7 @@ async fn furnish(tenant: &Tenant<'_>) -> Vec<String> {
 async fn assert_shown(tenant: &Tenant<'_>, mut line: Value) {
     let id = id_of(&line);
     let fields = line.as_object_mut().unwrap();
-    let (attempts, letter) = (fields.remove("attempts").unwrap(), fields.remove("dead_letter").unwrap());
+    let (attempts, letter) = (fields.remove("attempt_log").unwrap(), fields.remove("dead_letter").unwrap());
     let mut shown = tenant.job(&id).await;
     if !shown["payload_bytes"].is_null() {
         // More than is shown elsewhere.
@@ -122,8 +122,8 @@ fn a_tenant_is_exported_whole_and_without_secrets() {
         assert_eq!(json!(of_type(&all, "key")), tenant.read("/v1/keys").await["data"]);
         assert_eq!(of_type(&all, "group"), [tenant.read("/v1/groups/import").await]);
         let mut schedule = tenant.read("/v1/schedules/report").await;
-        schedule["history"] = tenant.read("/v1/schedules/report/history").await["data"].clone();
-        assert_eq!(schedule["history"][0]["state"], "run_now");
+        schedule["occurrences"] = tenant.read("/v1/schedules/report/occurrences").await["data"].clone();
+        assert_eq!(schedule["occurrences"][0]["state"], "run_now");
         assert_eq!(of_type(&all, "schedule"), [schedule]);
 
         let jobs = of_type(&all, "job");
@@ -167,7 +167,7 @@ fn an_export_goes_on_where_it_stopped() {
             let mut newest_first = ids.clone();
             newest_first.sort_unstable_by(|one, next| next.cmp(one));
             assert_eq!(jobs.iter().map(id_of).collect::<Vec<_>>(), newest_first, "each once");
-            assert!(jobs.iter().all(|job| job["attempts"][0]["evidence"]["record"]["job_id"] == job["id"]));
+            assert!(jobs.iter().all(|job| job["attempt_log"][0]["evidence"]["record"]["job_id"] == job["id"]));
 
             for pack in world.runner.r2_keys().await.unwrap() {
                 let bytes = world.runner.r2_get(&pack).await.unwrap().unwrap().len();
@@ -175,7 +175,7 @@ fn an_export_goes_on_where_it_stopped() {
             }
             let jobs = of_type(&parts_of(&tenant).await.concat(), "job");
             assert_eq!(jobs.iter().map(id_of).collect::<Vec<_>>(), newest_first);
-            let evidence: Vec<_> = jobs.iter().map(|job| &job["attempts"][0]["evidence"]).collect();
+            let evidence: Vec<_> = jobs.iter().map(|job| &job["attempt_log"][0]["evidence"]).collect();
             assert!(evidence.iter().all(|one| one["record"].is_null() && one["state"] == "stored"), "{}", evidence[0]);
         },
     );
@@ -210,7 +210,7 @@ fn an_export_breaks_off_while_a_store_is_away() {
         assert!(broken.is_err(), "{}", broken.unwrap().text);
         world.runner.faults(&Faults::default()).await.unwrap();
         let all = lines(&tenant.api.get(&path(&tenant)).await.unwrap());
-        assert!(all[1]["attempts"][0]["evidence"]["record"].is_object(), "{}", all[1]);
+        assert!(all[1]["attempt_log"][0]["evidence"]["record"].is_object(), "{}", all[1]);
     });
 }
 

@@ -82,7 +82,7 @@ fn a_repeat_is_answered_after_its_deadline() {
         let lines = async || post("/v1/jobs/batch", "l", "application/x-ndjson", format!("{job}\n{job}\n")).await;
         let first = (single().await, batch().await, lines().await);
         assert_eq!((first.0.status, first.0.header("idempotency-replayed")), (202, None), "{}", first.0.text);
-        assert_eq!(first.1.body["summary"], json!({"accepted": 2, "replayed": 0, "rejected": 0}), "{}", first.1.text);
+        assert_eq!(first.1.body["summary"], json!({"accepted": 2, "duplicates": 0, "rejected": 0}), "{}", first.1.text);
         assert!(first.2.text.contains(r#""accepted":2"#), "{}", first.2.text);
         let deadline = job["deadline_at"].as_str().unwrap();
         let passed = eventually(Duration::from_mins(1), async || (in_ms(0).as_str() > deadline).then_some(()));
@@ -92,9 +92,9 @@ fn a_repeat_is_answered_after_its_deadline() {
         let again = (single().await, batch().await, lines().await);
         assert_eq!((again.0.status, again.0.header("idempotency-replayed")), (202, Some("true")), "{}", again.0.text);
         assert_eq!(again.0.body, first.0.body);
-        assert_eq!(again.1.body["summary"], json!({"accepted": 0, "replayed": 2, "rejected": 0}), "{}", again.1.text);
+        assert_eq!(again.1.body["summary"], json!({"accepted": 0, "duplicates": 2, "rejected": 0}), "{}", again.1.text);
         assert!(
-            again.2.text.contains(r#""rejected":0"#) && again.2.text.contains(r#""replayed":2"#),
+            again.2.text.contains(r#""rejected":0"#) && again.2.text.contains(r#""duplicates":2"#),
             "{}",
             again.2.text
         );
@@ -189,16 +189,16 @@ fn one_key_twice_in_a_batch_is_one_job() {
         other["idempotency_key"] = json!("k");
         let batch = json!({"jobs": [job, job, other, tenant.webhook("/ok")]});
         let answer = tenant.api.post("/v1/jobs/batch", &batch).await.unwrap();
-        assert_eq!(answer.body["summary"], json!({"accepted": 2, "replayed": 1, "rejected": 1}), "{}", answer.body);
+        assert_eq!(answer.body["summary"], json!({"accepted": 2, "duplicates": 1, "rejected": 1}), "{}", answer.body);
         let results = answer.body["results"].as_array().unwrap();
         assert_eq!(results[0]["id"], results[1]["id"]);
-        assert_eq!((&results[0]["replayed"], &results[1]["replayed"]), (&json!(false), &json!(true)));
+        assert_eq!((&results[0]["duplicate"], &results[1]["duplicate"]), (&json!(false), &json!(true)));
         assert_problem("another request", &results[2]["problem"], KEY_REUSED);
         assert_eq!(tenant.count_jobs().await, 2);
         let answer = tenant.api.post("/v1/jobs/batch", &batch).await.unwrap();
         assert_eq!(
             answer.body["summary"],
-            json!({"accepted": 1, "replayed": 2, "rejected": 1}),
+            json!({"accepted": 1, "duplicates": 2, "rejected": 1}),
             "only the one without"
         );
     });

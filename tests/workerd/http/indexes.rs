@@ -92,7 +92,7 @@ async fn guides(tenant: &Tenant<'_>) {
     lines.insert(5, r#"{"id": "no text"}"#.to_owned());
     lines.insert(17, r#"{"id": "broken", "#.to_owned());
     let (results, summary) = send(tenant, "guides", None, lines.join("\n")).await;
-    assert_eq!(summary["summary"], json!({"accepted": 30, "replayed": 0, "rejected": 2}), "{summary}");
+    assert_eq!(summary["summary"], json!({"accepted": 30, "duplicates": 0, "rejected": 2}), "{summary}");
     assert_problem("no text", &results[5]["problem"], invalid("#/text", "missing-field"));
     assert_eq!(results[17]["status"], 400, "{}", results[17]);
     let group = finished(tenant, &summary).await;
@@ -262,7 +262,7 @@ fn a_source_is_replaced_by_all_lines_or_not_at_all() {
 
         let first = replace("elsewhere", &[json!({"id": "more", "text": "words"})]).await;
         let again = replace("elsewhere", &[json!({"id": "more", "text": "words"})]).await;
-        assert_eq!((&again["summary"]["replayed"], &again["removal"]), (&json!(1), &first["removal"]), "{again}");
+        assert_eq!((&again["summary"]["duplicates"], &again["removal"]), (&json!(1), &first["removal"]), "{again}");
         let headers = [("content-type", NDJSON)];
         let path = "/v1/indexes/site/documents?replace=";
         let answer = tenant.api.request("POST", path, &headers, b"{}".to_vec()).await.unwrap();
@@ -314,12 +314,12 @@ fn each_line_is_named_if_it_is_refused() {
         let mut lines: Vec<Value> = cases.iter().map(|(line, _)| line.clone()).collect();
         lines.push(json!({"id": "good", "text": "words"}));
         let (results, summary) = send(&tenant, "notes", Some("import-1"), as_lines(&lines)).await;
-        assert_eq!(summary["summary"], json!({"accepted": 1, "replayed": 0, "rejected": cases.len()}), "{summary}");
+        assert_eq!(summary["summary"], json!({"accepted": 1, "duplicates": 0, "rejected": cases.len()}), "{summary}");
         for (result, (line, expected)) in results.iter().zip(&cases) {
             assert_problem(&line.to_string()[..40.min(line.to_string().len())], &result["problem"], *expected);
         }
         let (again, repeated) = send(&tenant, "notes", Some("import-1"), as_lines(&lines)).await;
-        assert_eq!(repeated["summary"], json!({"accepted": 0, "replayed": 1, "rejected": cases.len()}), "{repeated}");
+        assert_eq!(repeated["summary"], json!({"accepted": 0, "duplicates": 1, "rejected": cases.len()}), "{repeated}");
         assert_eq!((&repeated["group"], &again[cases.len()]["id"]), (&summary["group"], &results[cases.len()]["id"]));
         assert_eq!(finished(&tenant, &summary).await["total"], 1);
 

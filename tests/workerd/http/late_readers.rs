@@ -104,7 +104,7 @@ fn a_caller_who_reads_last_waits_for_nothing() {
             let (last, results) = answers.split_last().unwrap();
             let (summary, unreported) = (&last["summary"], &last["unreported"]);
             let bad = LINES / BAD_EVERY;
-            let expected = json!({"accepted": LINES - bad, "replayed": 0, "rejected": bad});
+            let expected = json!({"accepted": LINES - bad, "duplicates": 0, "rejected": bad});
             assert_eq!((summary, &last["problem"]), (&expected, &Value::Null), "{last}");
             assert_eq!(count(unreported, "rejected"), 0, "{last}");
             let refused = results.iter().filter(|result| result["status"] == 400).count();
@@ -131,7 +131,7 @@ fn a_caller_who_reads_last_learns_where_the_plan_ends() {
             let (_, answers) = read(send(&tenant, "/v1/jobs/batch", "", job_at(&tenant), WARM_LINES).await).await;
             let (last, results) = answers.split_last().unwrap();
             assert_eq!(last["problem"]["type"], "urn:problem-type:longshore:too-large", "{last}");
-            assert_eq!(last["unreported"], json!({"accepted": 0, "replayed": 0, "rejected": 0}), "{last}");
+            assert_eq!(last["unreported"], json!({"accepted": 0, "duplicates": 0, "rejected": 0}), "{last}");
             let accepted = count(&last["summary"], "accepted");
             assert!((1..=4_500).contains(&accepted), "{last}");
             assert_eq!(accepted + count(&last["summary"], "rejected"), results.len(), "{last}");
@@ -160,19 +160,23 @@ fn documents_wait_for_no_reader() {
             let (_, answers) = read(send(&tenant, path, "", document, DOCUMENTS).await).await;
             let (last, results) = answers.split_last().unwrap();
             let bad = DOCUMENTS / BAD_EVERY;
-            assert_eq!(last["summary"], json!({"accepted": DOCUMENTS - bad, "replayed": 0, "rejected": bad}), "{last}");
+            assert_eq!(
+                last["summary"],
+                json!({"accepted": DOCUMENTS - bad, "duplicates": 0, "rejected": bad}),
+                "{last}"
+            );
             assert_eq!(results.len() + count(&last["unreported"], "accepted"), DOCUMENTS, "{last}");
             let minimal = "Prefer: return=minimal\r\n";
             let (head, answers) = read(send(&tenant, path, minimal, document, 3 * BAD_EVERY).await).await;
             let (last, results) = answers.split_last().unwrap();
             assert!(head.contains("\r\npreference-applied: return=minimal\r\n"), "{head}");
             assert_eq!(results.len(), 3, "the refused lines alone: {results:?}");
-            assert_eq!(last["unreported"], json!({"accepted": 0, "replayed": 0, "rejected": 0}), "{last}");
+            assert_eq!(last["unreported"], json!({"accepted": 0, "duplicates": 0, "rejected": 0}), "{last}");
             let batch = json!({"jobs": [tenant.webhook("/ok"), {}]});
             let prefer = [("prefer", "return=minimal")];
             let answer = tenant.api.post_with("/v1/jobs/batch", &prefer, &batch).await.unwrap();
             assert_eq!(answer.header("preference-applied"), Some("return=minimal"));
-            assert_eq!(answer.body["summary"], json!({"accepted": 1, "replayed": 0, "rejected": 1}));
+            assert_eq!(answer.body["summary"], json!({"accepted": 1, "duplicates": 0, "rejected": 1}));
             let results = answer.body["results"].as_array().unwrap();
             assert_eq!((results.len(), &results[0]["index"]), (1, &json!(1)), "{}", answer.body);
         },

@@ -221,16 +221,16 @@ async fn see_indexes(seen: &mut Seen, tenant: &Tenant<'_>) {
     let json = "application/json";
     for (body, status) in [(r#"{"provider":"builtin"}"#, 201), (r#"{"provider":"builtin"}"#, 200)] {
         let request = Request { id: "handbook", media: json, body };
-        seen.refused(&tenant.api, find("PUT", "/v1/indexes/{id}"), "", &request, status).await;
+        seen.refused(&tenant.api, find("PUT", "/v1/indexes/{name}"), "", &request, status).await;
     }
     for (method, path, query, media, body, status) in [
-        ("PUT", "/v1/indexes/{id}", "", json, r#"{"provider":"builtin","chunk_chars":300}"#, 202),
-        ("POST", "/v1/indexes/{id}/documents", "", json, "{}", 415),
-        ("POST", "/v1/indexes/{id}/documents", "?group=a%20b", NDJSON, "{}", 400),
-        ("POST", "/v1/indexes/{id}/documents", "?group=b", NDJSON, "{\"id\":\"a\",\"text\":\"b\"}\n{}", 200),
-        ("POST", "/v1/indexes/{id}/search", "", json, r#"{"query":"b"}"#, 200),
-        ("POST", "/v1/indexes/{id}/verify", "", json, r#"{"mend":true}"#, 422),
-        ("POST", "/v1/indexes/{id}/verify", "", "text/plain", "{}", 415),
+        ("PUT", "/v1/indexes/{name}", "", json, r#"{"provider":"builtin","chunk_chars":300}"#, 202),
+        ("POST", "/v1/indexes/{name}/documents", "", json, "{}", 415),
+        ("POST", "/v1/indexes/{name}/documents", "?group=a%20b", NDJSON, "{}", 400),
+        ("POST", "/v1/indexes/{name}/documents", "?group=b", NDJSON, "{\"id\":\"a\",\"text\":\"b\"}\n{}", 200),
+        ("POST", "/v1/indexes/{name}/search", "", json, r#"{"query":"b"}"#, 200),
+        ("POST", "/v1/indexes/{name}/verify", "", json, r#"{"mend":true}"#, 422),
+        ("POST", "/v1/indexes/{name}/verify", "", "text/plain", "{}", 415),
     ] {
         seen.refused(&tenant.api, find(method, path), query, &Request { id: "handbook", media, body }, status).await;
     }

@@ -54,7 +54,7 @@ fn a_running_job_is_asked_to_end() {
             assert_eq!(tenant.act(&format!("/v1/jobs/{id}/cancel")).await.status, 200);
         }
         let cancelled = tenant.ended(&hanging).await;
-        assert_eq!((&cancelled["state"], &cancelled["attempt"]), (&json!("cancelled"), &json!(1)), "{cancelled}");
+        assert_eq!((&cancelled["state"], &cancelled["attempts"]), (&json!("cancelled"), &json!(1)), "{cancelled}");
         assert_eq!(tenant.ended(&slow).await["state"], "succeeded", "what was delivered was delivered");
     });
 }
@@ -67,14 +67,14 @@ fn a_retry_need_not_wait() {
         let id = tenant.accept(&tenant.webhook("/fail-times/2")).await;
         for attempt in 1..=2 {
             let began = Instant::now();
-            while tenant.until(&id, "retrying").await["attempt"] != attempt {
+            while tenant.until(&id, "retrying").await["attempts"] != attempt {
                 assert!(began.elapsed() < Duration::from_mins(1));
             }
             let answer = tenant.act(&format!("/v1/jobs/{id}/retry")).await;
             assert_eq!(answer.status, 202, "{}", answer.body);
         }
         let done = tenant.ended(&id).await;
-        assert_eq!((&done["state"], &done["attempt"]), (&json!("succeeded"), &json!(3)));
+        assert_eq!((&done["state"], &done["attempts"]), (&json!("succeeded"), &json!(3)));
         let mut later = tenant.webhook("/ok");
         later["run_after"] = json!(in_ms(3_600_000));
         let scheduled = tenant.accept(&later).await;
@@ -96,7 +96,7 @@ fn a_paused_endpoint_holds_its_jobs() {
         let ids: Vec<_> = answer.body["results"].as_array().unwrap().iter().map(id_of).collect();
         assert_eq!(tenant.ended(&ids[2]).await["state"], "succeeded", "another endpoint goes on");
         for id in &ids[..2] {
-            assert_eq!(tenant.until(id, "held").await["attempt"], 0);
+            assert_eq!(tenant.until(id, "held").await["attempts"], 0);
         }
         assert_eq!(tenant.act("/v1/endpoints/orders/pause").await.status, 200, "once more changes nothing");
         assert_eq!(tenant.received().len(), 1);
@@ -104,7 +104,7 @@ fn a_paused_endpoint_holds_its_jobs() {
         assert_eq!((&resumed.body["state"], &resumed.body["paused_reason"]), (&json!("active"), &json!(null)));
         for id in &ids[..2] {
             let done = tenant.ended(id).await;
-            assert_eq!((&done["state"], &done["attempt"]), (&json!("succeeded"), &json!(1)));
+            assert_eq!((&done["state"], &done["attempts"]), (&json!("succeeded"), &json!(1)));
         }
         assert_eq!(tenant.received().len(), 3);
     });

@@ -21,9 +21,9 @@ pub(crate) async fn send(api: &Client, route: &Route, id: &str, query: &str, ten
         ("POST", "/v1/jobs/batch") => json!({"jobs": [tenant.webhook("/ok")]}),
         ("PUT", "/v1/schedules/{id}") => yearly(tenant),
         ("PUT", "/v1/tenants/{id}/quota") => json!({"jobs_per_day": null}),
-        ("PUT", "/v1/indexes/{id}") => json!({"provider": "builtin"}),
-        ("POST", "/v1/indexes/{id}/search") => json!({"query": "some words"}),
-        ("POST", "/v1/indexes/{id}/documents") => {
+        ("PUT", "/v1/indexes/{name}") => json!({"provider": "builtin"}),
+        ("POST", "/v1/indexes/{name}/search") => json!({"query": "some words"}),
+        ("POST", "/v1/indexes/{name}/documents") => {
             let line = json!({"id": "a", "text": "some words"}).to_string().into_bytes();
             return api.request(route.method, &path, &[("content-type", NDJSON)], line).await.unwrap();
         }
@@ -221,15 +221,15 @@ pub(crate) async fn walk(world: &World, tenant: &Tenant<'_>) -> Vec<Step> {
         ("GET", "/v1/schedules", 200, ""),
         ("GET", "/v1/schedules/{id}", 200, "report"),
         ("POST", "/v1/schedules/{id}/run", 202, "report"),
-        ("GET", "/v1/schedules/{id}/history", 200, "report"),
+        ("GET", "/v1/schedules/{id}/occurrences", 200, "report"),
         ("DELETE", "/v1/schedules/{id}", 204, "report"),
-        ("PUT", "/v1/indexes/{id}", 201, "notes"),
+        ("PUT", "/v1/indexes/{name}", 201, "notes"),
         ("GET", "/v1/indexes", 200, ""),
-        ("GET", "/v1/indexes/{id}", 200, "notes"),
-        ("POST", "/v1/indexes/{id}/documents", 200, "notes"),
-        ("POST", "/v1/indexes/{id}/search", 200, "notes"),
-        ("POST", "/v1/indexes/{id}/verify", 202, "notes"),
-        ("DELETE", "/v1/indexes/{id}", 204, "notes"),
+        ("GET", "/v1/indexes/{name}", 200, "notes"),
+        ("POST", "/v1/indexes/{name}/documents", 200, "notes"),
+        ("POST", "/v1/indexes/{name}/search", 200, "notes"),
+        ("POST", "/v1/indexes/{name}/verify", 202, "notes"),
+        ("DELETE", "/v1/indexes/{name}", 204, "notes"),
         ("GET", "/v1/usage", 200, ""),
         ("POST", "/v1/keys", 201, ""),
         ("GET", "/v1/keys", 200, ""),

@@ -27,7 +27,7 @@ async fn a_minute_later(world: &World, tenant: &Tenant<'_>) {
 }
 
 async fn history(tenant: &Tenant<'_>) -> Vec<Value> {
-    tenant.read("/v1/schedules/report/history").await["data"].as_array().unwrap().clone()
+    tenant.read("/v1/schedules/report/occurrences").await["data"].as_array().unwrap().clone()
 }
 
 #[test]

@@ -45,8 +45,12 @@ fn jobs_and_their_replays_are_kept_token_for_token() {
         assert_has(&dead, "metadata", METADATA, 1);
         assert_has(&dead, "payload", &payload, 1);
         let export = format!("/v1/tenants/{}/export", tenant.name);
-        for (path, accept) in [("/v1/jobs", "*/*"), ("/v1/jobs", NDJSON), (&*export, NDJSON)] {
-            assert_has(&text_of(&tenant, path, accept).await, "metadata", METADATA, 1);
+        let letter = format!("/v1/dead-letters/{id}");
+        // In an export a job has its dead letter with it.
+        for (path, accept, times) in
+            [("/v1/jobs", "*/*", 1), ("/v1/jobs", NDJSON, 1), (&*letter, "*/*", 1), (&*export, NDJSON, 2)]
+        {
+            assert_has(&text_of(&tenant, path, accept).await, "metadata", METADATA, times);
         }
         assert_has(&text_of(&tenant, &export, NDJSON).await, "payload", &payload, 1);
         tenant.endpoint("orders", "/ok", json!({"max_attempts": 1})).await;

@@ -19,7 +19,12 @@ fn the_free_plan() {
             large["payload"]["body"] = json!("x".repeat(65_000));
             let batch = json!({"jobs": [large, tenant.webhook("/ok"), tenant.webhook("/ok"), tenant.webhook("/ok"), tenant.webhook("/ok")]});
             let answer = tenant.api.post("/v1/jobs/batch", &batch).await.unwrap();
-            assert_eq!(answer.body["summary"], json!({"accepted": 5, "replayed": 0, "rejected": 0}), "{}", answer.body);
+            assert_eq!(
+                answer.body["summary"],
+                json!({"accepted": 5, "duplicates": 0, "rejected": 0}),
+                "{}",
+                answer.body
+            );
             let ids: Vec<_> = answer.body["results"].as_array().unwrap().iter().map(id_of).collect();
             for id in &ids {
                 assert_eq!(tenant.ended(id).await["state"], "succeeded");

@@ -52,7 +52,7 @@ impl Waiting {
     async fn end(&self, tenant: &Tenant<'_>) {
         assert_eq!(tenant.act(&format!("/v1/jobs/{}/retry", self.scheduled)).await.status, 202);
         assert_eq!(tenant.ended(&self.scheduled).await["state"], "succeeded");
-        assert_eq!(tenant.job(&self.retrying).await["attempt"], 1);
+        assert_eq!(tenant.job(&self.retrying).await["attempts"], 1);
         assert_eq!(tenant.act(&format!("/v1/jobs/{}/cancel", self.retrying)).await.body["state"], "cancelled");
         let done =
             tenant.api.post(&format!("/v1/jobs/{}/complete", self.deferred), &json!({"result": 7})).await.unwrap();

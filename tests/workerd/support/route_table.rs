@@ -18,11 +18,11 @@ pub(crate) trait RouteExt {
 
 impl RouteExt for Route {
     fn path_of(&self, id: &str) -> String {
-        self.path.replace("{id}", id).replace("{n}", "1").replace("{subject}", "nobody")
+        self.path.replace("{id}", id).replace("{name}", id).replace("{n}", "1").replace("{subject}", "nobody")
     }
 
     fn names_something(&self) -> bool {
-        self.path.contains("{id}")
+        ["{id}", "{name}"].iter().any(|placeholder| self.path.contains(placeholder))
     }
 
     fn is_for_all_tenants(&self) -> bool {

@@ -95,7 +95,7 @@ fn assert_waits_for_its_key(
     let first = checked(text, NOW, good, Some("k")).unwrap();
     assert!(first.refused_if_new.is_none() && first.payload.is_some(), "{text:.200}");
     let alone = checked(text, at, settings, None).unwrap_err();
-    let named: Vec<_> = alone.errors().into_iter().map(|field| (field.pointer, field.code)).collect();
+    let named: Vec<_> = alone.errors().iter().map(|field| (field.pointer.clone(), field.code)).collect();
     let expected = if pointer.is_empty() { vec![] } else { vec![(pointer.to_owned(), code)] };
     let slug = if pointer.is_empty() { code } else { "invalid-request" };
     assert_eq!((alone.slug(), named), (slug, expected), "{text:.200}");

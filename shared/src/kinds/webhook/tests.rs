@@ -59,7 +59,7 @@ proptest! {
 }
 
 fn codes(payload: &str) -> Vec<(String, &'static str)> {
-    let wrong = checked(payload).map_or_else(|problem| problem.errors(), |checked| checked.refused_if_new);
+    let wrong = checked(payload).map_or_else(|problem| problem.errors().to_vec(), |checked| checked.refused_if_new);
     wrong.into_iter().map(|field| (field.pointer, field.code)).collect()
 }
 

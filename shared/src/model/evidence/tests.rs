@@ -3,6 +3,8 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use serde_json::{Value, json};
+
 use super::*;
 use crate::security::signing::MasterKey;
 

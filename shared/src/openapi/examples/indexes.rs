@@ -2,7 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::{AT, batch_answer, none_unreported, shown};
+use super::AT;
+use super::answers::{batch_results, kept, last_line, shown};
+use crate::accept::documents::Documents;
+use crate::index::answer::{Index, WholeIndex};
+use crate::index::find::{Mode, SearchResult};
+use crate::index::show::SearchHit;
 use crate::index::{Counts, IndexRow};
 use crate::wire::ndjson::as_lines;
 
@@ -24,14 +29,14 @@ fn row() -> Value {
 }
 
 pub(in crate::openapi) fn index() -> Value {
-    shown(row(), |row: IndexRow| row.to_json())
+    shown(row(), |row: &IndexRow| json!(Index::from(row)))
 }
 
 pub(in crate::openapi) fn whole_index(documents: u64) -> Value {
     let mut row = row();
     row["generations"][0]["chunks"] = json!(7 * documents);
     let counts = json!({"documents": documents, "cut": {GENERATION: documents}});
-    shown(counts, |counts: Counts| shown(row, |row: IndexRow| row.to_whole_json(&counts)))
+    shown(counts, |counts: &Counts| shown(row, |row: &IndexRow| json!(WholeIndex::of(row, counts))))
 }
 
 /// A request with documents.
@@ -46,11 +51,13 @@ pub(in crate::openapi) fn document_lines() -> String {
 }
 
 /// The lines of the answer to one.
-pub(in crate::openapi) fn document_results(problem: &Value) -> Vec<(&'static str, Value)> {
-    let answer = batch_answer(problem);
-    let last =
-        json!({"summary": answer["summary"], "unreported": none_unreported(), "problem": null, "group": "import"});
-    vec![("accepted", answer["results"][0].clone()), ("refused", answer["results"][1].clone()), ("summary", last)]
+pub(in crate::openapi) fn document_results() -> Vec<(&'static str, Value)> {
+    let summary = shown(row(), |row: &IndexRow| {
+        let documents = Documents::new(row, Some("import"), None, None, "");
+        serde_json::from_str(&last_line(documents.ok())).unwrap_or_default()
+    });
+    let names = ["accepted", "refused", "summary"];
+    names.into_iter().zip(batch_results().into_iter().chain([summary])).collect()
 }
 
 pub(in crate::openapi) fn searches() -> Vec<(&'static str, Value)> {
@@ -66,15 +73,20 @@ pub(in crate::openapi) fn searches() -> Vec<(&'static str, Value)> {
     ]
 }
 
-pub(in crate::openapi) fn searched() -> Value {
-    json!({
-        "index": "handbook", "generation": GENERATION, "mode": "hybrid", "degraded": null,
-        "hits": [{
-            "document": "guide/leases", "source": "https://docs.example.com/leases", "heading": "Leases",
-            "text": "A lease ends unless its heartbeat comes.", "start": 10, "end": 50, "score": 0.0328,
-            "keyword_score": 1.75, "vector_score": 0.5,
-            "highlight": "A <mark>lease</mark> <mark>ends</mark> unless its heartbeat comes.",
-            "metadata": {"lang": "en", "year": 2026},
-        }],
-    })
+pub(in crate::openapi) fn search_result() -> Value {
+    let hit = SearchHit {
+        document: "guide/leases".into(),
+        source: "https://docs.example.com/leases".into(),
+        heading: "Leases".into(),
+        text: "A lease ends unless its heartbeat comes.".into(),
+        highlight: Some("A <mark>lease</mark> <mark>ends</mark> unless its heartbeat comes.".into()),
+        score: 0.0328,
+        keyword_score: Some(1.75),
+        vector_score: Some(0.5),
+        start: Some(10),
+        end: Some(50),
+        metadata: kept(&json!({"lang": "en", "year": 2026})),
+    };
+    let (index, generation) = ("handbook".to_owned(), GENERATION.to_owned());
+    json!(SearchResult { index, generation, mode: Mode::Hybrid, degraded: None, hits: vec![hit] })
 }

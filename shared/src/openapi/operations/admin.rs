@@ -3,10 +3,11 @@
 use serde_json::{Map, Value, json};
 
 use super::{DEPLOYMENT, KEYS, illegal};
-use crate::accept::quotas::QuotaRequest;
-use crate::manage::keys::KeyRequest;
-use crate::manage::operate::Restored;
-use crate::openapi::answers::{Health, Key, MadeKey, Paused, Quota, Readiness, RestoredAnswer, Stray};
+use crate::accept::quotas::{Quota, QuotaRequest};
+use crate::manage::health::{Health, Readiness};
+use crate::manage::keys::{CreatedKey, Key, KeyRequest};
+use crate::manage::operate::{Paused, Restored, RestoredRequest};
+use crate::manage::strays::Stray;
 use crate::openapi::examples;
 use crate::openapi::told::{Told, told};
 use crate::wire::problem::Problem;
@@ -16,7 +17,7 @@ pub(super) fn create_key() -> Told {
         .also_root()
         .takes(&["Longshore-Tenant", "tenant"])
         .reads::<KeyRequest>(examples::keys())
-        .answers::<MadeKey>(201, "The key and its token.", examples::made_key())
+        .answers::<CreatedKey>(201, "The key and its token.", examples::created_key())
 }
 
 pub(super) fn list_keys() -> Told {
@@ -37,13 +38,13 @@ pub(super) fn revoke_key() -> Told {
 pub(super) fn read_quota() -> Told {
     told(KEYS, "Shows a tenant's quota", "How many jobs its keys may have accepted in a day, and had accepted today.")
         .of_tenant()
-        .answers::<Quota>(200, "The quota.", examples::quota())
+        .answers::<Quota<'_>>(200, "The quota.", examples::quota())
 }
 
 pub(super) fn put_quota() -> Told {
     let about = "It bounds all keys of the tenant together, from the next request on. A request, or 500 lines of one, is \
                  accepted whole while the quota is not reached; jobs of schedules and replays are not counted. Only a key for all tenants may.";
-    told(KEYS, "Sets a tenant's quota", about).reads::<QuotaRequest>(examples::quotas()).answers::<Quota>(
+    told(KEYS, "Sets a tenant's quota", about).reads::<QuotaRequest>(examples::quotas()).answers::<Quota<'_>>(
         200,
         "The quota.",
         examples::quota(),
@@ -63,14 +64,14 @@ pub(super) fn list_strays() -> Told {
 
 pub(super) fn pause() -> Told {
     for_all("Pauses the whole pipeline", "Jobs are accepted and held. Only a key for all tenants may.")
-        .answers::<Paused>(200, "It is paused.", json!({"paused": true}))
+        .answers::<Paused>(200, "It is paused.", examples::paused(true))
 }
 
 pub(super) fn resume() -> Told {
     for_all("Resumes the whole pipeline", "Held jobs run again. Only a key for all tenants may.").answers::<Paused>(
         200,
         "It runs.",
-        json!({"paused": false}),
+        examples::paused(false),
     )
 }
 
@@ -78,14 +79,17 @@ pub(super) fn restored() -> Told {
     let about = "After a point-in-time restore, and after a deployment with a higher EPOCH: until then nothing is accepted or sent. \
                  Repeating it changes nothing. Only a key for all tenants may.";
     for_all("Tells that the store was restored", about)
-        .reads::<Restored>(examples::restored())
-        .answers::<RestoredAnswer>(200, "The store is of this deployment's epoch.", json!({"epoch": 1, "paused": true}))
+        .reads::<RestoredRequest>(examples::restored_requests())
+        .answers::<Restored>(200, "The store is of this deployment's epoch.", examples::restored())
         .refuses([illegal("The store is of epoch 2: deploy with an EPOCH above it, not with 1.")])
 }
 
 pub(super) fn health() -> Told {
-    let example = json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")});
-    told(DEPLOYMENT, "Whether the Worker runs", "It asks nothing else.").answers::<Health>(200, "It runs.", example)
+    told(DEPLOYMENT, "Whether the Worker runs", "It asks nothing else.").answers::<Health>(
+        200,
+        "It runs.",
+        json!(Health::OK),
+    )
 }
 
 pub(super) fn readiness() -> Told {

@@ -1,8 +1,8 @@
 //! Endpoints and signing secrets.
 
 use super::{ENDPOINTS, illegal};
-use crate::manage::endpoints::EndpointRequest;
-use crate::openapi::answers::{Endpoint, Secrets};
+use crate::manage::endpoints::{EndpointRequest, Secrets};
+use crate::model::endpoint::Endpoint;
 use crate::openapi::examples;
 use crate::openapi::told::{Told, told};
 
@@ -10,21 +10,21 @@ pub(super) fn list_endpoints() -> Told {
     told(ENDPOINTS, "Lists endpoints", "By name.")
         .pages()
         .of_tenant()
-        .answers_page::<Endpoint>("A page of endpoints.", &examples::endpoint("active"))
+        .answers_page::<Endpoint<'_>>("A page of endpoints.", &examples::endpoint("active"))
 }
 
 pub(super) fn put_endpoint() -> Told {
     told(ENDPOINTS, "Makes or changes an endpoint", "What is left out has its default, also when it was there before.")
         .of_tenant()
         .reads::<EndpointRequest>(examples::endpoints())
-        .answers::<Endpoint>(200, "The endpoint.", examples::endpoint("active"))
+        .answers::<Endpoint<'_>>(200, "The endpoint.", examples::endpoint("active"))
         .creates()
 }
 
 pub(super) fn read_endpoint() -> Told {
     told(ENDPOINTS, "Reads an endpoint", "The values of its headers are sealed and never shown.")
         .of_tenant()
-        .answers::<Endpoint>(200, "The endpoint.", examples::endpoint("active"))
+        .answers::<Endpoint<'_>>(200, "The endpoint.", examples::endpoint("active"))
 }
 
 pub(super) fn delete_endpoint() -> Told {
@@ -34,7 +34,7 @@ pub(super) fn delete_endpoint() -> Told {
 }
 
 pub(super) fn pause_endpoint() -> Told {
-    told(ENDPOINTS, "Pauses an endpoint", "Its jobs are held until it is resumed.").of_tenant().answers::<Endpoint>(
+    told(ENDPOINTS, "Pauses an endpoint", "Its jobs are held until it is resumed.").of_tenant().answers::<Endpoint<'_>>(
         200,
         "The endpoint.",
         examples::endpoint("paused"),
@@ -42,7 +42,7 @@ pub(super) fn pause_endpoint() -> Told {
 }
 
 pub(super) fn resume_endpoint() -> Told {
-    told(ENDPOINTS, "Resumes an endpoint", "Held jobs run again.").of_tenant().answers::<Endpoint>(
+    told(ENDPOINTS, "Resumes an endpoint", "Held jobs run again.").of_tenant().answers::<Endpoint<'_>>(
         200,
         "The endpoint.",
         examples::endpoint("active"),

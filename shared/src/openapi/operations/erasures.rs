@@ -1,7 +1,7 @@
 //! Erasure.
 
 use super::ERASURE;
-use crate::openapi::answers::Erasure;
+use crate::manage::erasures::Erasure;
 use crate::openapi::examples;
 use crate::openapi::told::{Told, told};
 use crate::wire::invalid::InvalidField;

@@ -1,13 +1,13 @@
 //! The export of a tenant.
 
 use super::EXPORT;
-use crate::openapi::answers::export_line;
+use crate::manage::export_line::ExportLine;
 use crate::openapi::examples;
 use crate::openapi::told::{Content, Told, told};
 use crate::wire::problem::Problem;
 
 pub(super) fn export_tenant() -> Told {
-    let line = Content { schema: export_line, examples: examples::export_lines() };
+    let line = Content::of::<ExportLine<'_>>(examples::export_lines());
     told(
         EXPORT,
         "Exports a tenant",

@@ -1,20 +1,25 @@
 //! Indexes.
 
+use schemars::generate::SchemaGenerator;
+use schemars::{Schema, json_schema};
+
 use super::{INDEXES, illegal};
-use crate::index::find::SearchRequest;
+use crate::accept::accepted::AcceptedJob;
+use crate::accept::bulk::DocumentsSummary;
+use crate::accept::results::BatchResult;
+use crate::index::answer::{Index, WholeIndex};
+use crate::index::find::{SearchRequest, SearchResult};
 use crate::index::manage::PutIndex;
 use crate::kinds::index::Verify;
-use crate::openapi::answers::AcceptedJob;
-use crate::openapi::answers::indexes::{Index, Searched, WholeIndex, document_result};
+use crate::openapi::examples;
 use crate::openapi::told::{Content, Told, told};
-use crate::openapi::{examples, problems};
 use crate::wire::problem::Problem;
 
 pub(super) fn list_indexes() -> Told {
     told(INDEXES, "Lists indexes", "By name.")
         .pages()
         .of_tenant()
-        .answers_page::<Index>("A page of indexes.", &examples::index())
+        .answers_page::<Index<'_>>("A page of indexes.", &examples::index())
 }
 
 pub(super) fn put_index() -> Told {
@@ -24,16 +29,16 @@ pub(super) fn put_index() -> Told {
     told(INDEXES, "Makes or changes an index", description)
         .of_tenant()
         .reads::<PutIndex>(examples::indexes())
-        .answers::<WholeIndex>(200, "The index, which is as it was asked for.", examples::whole_index(120))
-        .answers::<WholeIndex>(201, "The new index.", examples::whole_index(0))
+        .answers::<WholeIndex<'_>>(200, "The index, which is as it was asked for.", examples::whole_index(120))
+        .answers::<WholeIndex<'_>>(201, "The new index.", examples::whole_index(0))
         .with_headers(&["Location"])
-        .answers::<WholeIndex>(202, "The index, which builds what was asked for.", examples::whole_index(120))
+        .answers::<WholeIndex<'_>>(202, "The index, which builds what was asked for.", examples::whole_index(120))
         .refuses([illegal("Others change the index all the time."), Problem::StorageFull])
         .creates()
 }
 
 pub(super) fn read_index() -> Told {
-    told(INDEXES, "Reads an index", "With what it has.").of_tenant().answers::<WholeIndex>(
+    told(INDEXES, "Reads an index", "With what it has.").of_tenant().answers::<WholeIndex<'_>>(
         200,
         "The index.",
         examples::whole_index(120),
@@ -46,12 +51,17 @@ pub(super) fn delete_index() -> Told {
     told(INDEXES, "Drops an index", description).of_tenant().answers_nothing("It is gone.")
 }
 
+/// A line of the answer to documents.
+fn document_result(generator: &mut SchemaGenerator) -> Schema {
+    let result = generator.subschema_for::<BatchResult<'_>>();
+    json_schema!({"oneOf": [result, generator.subschema_for::<DocumentsSummary<'_>>()]})
+}
+
 pub(super) fn write_documents() -> Told {
     let description = "A document a line: `{\"id\", \"text\", \"metadata\"?, \"source\"?}` brings it, or brings it again; \
                        `{\"id\", \"deleted\": true}` takes it away. Each line becomes a job of kind `index`, and is durable when \
                        it is answered. Of several changes of one document the last one that was accepted stands: within a \
                        request that is the later line. All jobs of a request are of one group, which tells how far they are.";
-    let refused = problems::example(&Problem::StorageFull);
     told(INDEXES, "Brings documents, or takes them away", description)
         .takes(&[
             "group-of-documents",
@@ -68,7 +78,7 @@ pub(super) fn write_documents() -> Told {
             "One result a line, in the order of the lines; the last line is the summary. Its `problem` is null if every line \
              was read. The intake does not wait for its reader: results beyond 2 MiB that are not read in time, 4 MiB for \
              refused lines, are counted in `unreported` alone.",
-            Content { schema: document_result, examples: examples::document_results(&refused) },
+            Content { schema: document_result, examples: examples::document_results() },
         )
         .with_headers(&["Longshore-Group", "Preference-Applied"])
         .refuses([
@@ -88,7 +98,7 @@ pub(super) fn search() -> Told {
     told(INDEXES, "Searches an index", description)
         .of_tenant()
         .reads::<SearchRequest>(examples::searches())
-        .answers::<Searched>(200, "What was found, the best first.", examples::searched())
+        .answers::<SearchResult>(200, "What was found, the best first.", examples::search_result())
         .refuses([Problem::ProviderFailed("The provider answered 500.".into())])
 }
 

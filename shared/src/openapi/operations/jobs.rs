@@ -1,11 +1,18 @@
 //! Jobs and dead letters.
 
 use super::{DEAD_LETTERS, JOBS, illegal};
+use crate::accept::accepted::AcceptedJob;
+use crate::accept::batch::NewJobs;
 use crate::accept::request::JobRequest;
+use crate::accept::results::BatchAnswer;
+use crate::manage::groups::Group;
 use crate::manage::operate::{Discard, Replay};
-use crate::openapi::answers::{AcceptedJob, Attempt, BatchAnswer, DeadLetter, Evidence, Group, Job, NewJobs};
+use crate::model::attempt::Attempt;
+use crate::model::dead_letter::DeadLetter;
+use crate::model::evidence::Evidence;
+use crate::model::job::Job;
+use crate::openapi::examples;
 use crate::openapi::told::{Lines, Told, told};
-use crate::openapi::{examples, problems};
 use crate::run::complete::{CompleteRequest, FailRequest};
 use crate::wire::problem::Problem;
 
@@ -33,22 +40,21 @@ pub(super) fn create_jobs() -> Told {
     let description = "Each job is accepted or refused by itself: the answer has one result per job, in their order. As \
                        JSON it has up to 1,000 jobs; as lines of JSON it has no such limit, and jobs are durable, and \
                        answered, while later lines are still on their way.";
-    let refused = problems::example(&Problem::StorageFull);
     told(JOBS, "Accepts many jobs", description)
         .takes(&["Idempotency-Key", "Prefer", "traceparent", "tracestate", "Longshore-Hops"])
         .of_tenant()
         .reads::<NewJobs>(examples::batch())
-        .answers::<BatchAnswer>(
+        .answers::<BatchAnswer<'_>>(
             200,
             "What became of each job.",
-            examples::batch_answer(&refused),
+            examples::batch_answer(),
         )
         .with_headers(&["Preference-Applied"])
         .or_lines(Lines {
             description: "One result a line, in the order of the lines; the last line is the summary. Its `problem` is null \
                           if every line was read. The intake does not wait for its reader: results beyond 2 MiB that are not \
                           read in time, 4 MiB for refused lines, are counted in `unreported` alone.",
-            example: examples::batch_lines(&refused),
+            example: examples::batch_lines(),
         })
         .or_reads_lines("One job a line; empty lines are passed over.", examples::job_lines())
         .refuses([Problem::InvalidIdempotencyKey("is empty".into()), Problem::LoopDetected, Problem::StorageFull,
@@ -71,27 +77,27 @@ pub(super) fn list_jobs() -> Told {
         ])
         .pages()
         .of_tenant()
-        .answers_page::<Job>("A page of jobs.", &examples::listed_job())
+        .answers_page::<Job<'_>>("A page of jobs.", &examples::listed_job())
 }
 
 pub(super) fn read_job() -> Told {
     told(JOBS, "Reads a job", "With `wait`, answers when the job has ended or the time is over.")
         .takes(&["wait"])
         .of_tenant()
-        .answers::<Job>(200, "The job.", examples::job())
+        .answers::<Job<'_>>(200, "The job.", examples::job())
 }
 
 pub(super) fn list_attempts() -> Told {
     let description = "Every send there ever was, in order. Headers and sizes come from the evidence of the latest 20.";
     told(JOBS, "Lists the attempts of a job", description)
         .of_tenant()
-        .answers_page::<Attempt>("All its attempts.", &examples::attempt())
+        .answers_page::<Attempt<'_>>("All its attempts.", &examples::attempt())
 }
 
 pub(super) fn read_evidence() -> Told {
     told(JOBS, "Reads the evidence of an attempt", "What crossed the wire, redacted before it was written.")
         .of_tenant()
-        .answers::<Evidence>(200, "The evidence.", examples::evidence())
+        .answers::<Evidence<'_>>(200, "The evidence.", examples::evidence())
         .with_headers(&["Content-Security-Policy"])
 }
 
@@ -105,14 +111,14 @@ pub(super) fn cancel_job() -> Told {
     let description = "Ends a waiting job. A running one gets no further attempt. Doing it again changes nothing.";
     told(JOBS, "Cancels a job", description)
         .of_tenant()
-        .answers::<Job>(200, "The job as it is then.", examples::waiting_job("cancelled"))
+        .answers::<Job<'_>>(200, "The job as it is then.", examples::waiting_job("cancelled"))
         .refuses([illegal("A job can be cancelled until it has ended; this one is succeeded.")])
 }
 
 pub(super) fn retry_job() -> Told {
     told(JOBS, "Tries a job now", "Makes a scheduled, queued or retrying job due.")
         .of_tenant()
-        .answers::<Job>(202, "The job, which is due.", examples::waiting_job("queued"))
+        .answers::<Job<'_>>(202, "The job, which is due.", examples::waiting_job("queued"))
         .refuses([illegal("A job can be retried while it is scheduled, queued or retrying; this one is dead.")])
 }
 
@@ -123,7 +129,7 @@ pub(super) fn complete_job() -> Told {
     told(JOBS, "Completes a task", description)
         .of_tenant()
         .may_read::<CompleteRequest>(examples::completions())
-        .answers::<Job>(200, "The job, which has succeeded.", examples::job())
+        .answers::<Job<'_>>(200, "The job, which has succeeded.", examples::job())
         .refuses([illegal("Attempt 1 has ended without a completion; the job is `dead`, its last attempt is 1.")])
 }
 
@@ -133,14 +139,14 @@ pub(super) fn fail_job() -> Told {
     told(JOBS, "Fails a task", description)
         .of_tenant()
         .may_read::<FailRequest>(examples::failures())
-        .answers::<Job>(200, "The job as it is then.", examples::waiting_job("retrying"))
+        .answers::<Job<'_>>(200, "The job as it is then.", examples::waiting_job("retrying"))
         .refuses([illegal("Attempt 1 was completed with another outcome; the job is `succeeded`.")])
 }
 
 pub(super) fn read_group() -> Told {
     let description = "How many jobs carry the label and what became of them. `finished_at` is set when none is open; \
                        retention removes a group as long after that as it keeps dead letters.";
-    told(JOBS, "Reads the counters of a group", description).of_tenant().answers::<Group>(
+    told(JOBS, "Reads the counters of a group", description).of_tenant().answers::<Group<'_>>(
         200,
         "The group.",
         examples::group(),
@@ -151,13 +157,13 @@ pub(super) fn list_dead_letters() -> Told {
     told(DEAD_LETTERS, "Lists open dead letters", "The latest death first.")
         .pages()
         .of_tenant()
-        .answers_page::<DeadLetter>("A page of dead letters.", &examples::dead_letter("open"))
+        .answers_page::<DeadLetter<'_>>("A page of dead letters.", &examples::dead_letter("open"))
 }
 
 pub(super) fn read_dead_letter() -> Told {
     told(DEAD_LETTERS, "Reads a dead letter", "Also one that was replayed or discarded.")
         .of_tenant()
-        .answers::<DeadLetter>(200, "The dead letter.", examples::dead_letter("open"))
+        .answers::<DeadLetter<'_>>(200, "The dead letter.", examples::dead_letter("open"))
 }
 
 pub(super) fn replay_dead_letter() -> Told {
@@ -166,7 +172,7 @@ pub(super) fn replay_dead_letter() -> Told {
     told(DEAD_LETTERS, "Replays a dead letter", description)
         .of_tenant()
         .may_read::<Replay>(examples::replays())
-        .answers::<Job>(202, "The new job.", examples::waiting_job("queued"))
+        .answers::<Job<'_>>(202, "The new job.", examples::waiting_job("queued"))
         .with_headers(&["Location"])
         .refuses([illegal("The dead letter was discarded."), Problem::StorageFull])
 }
@@ -175,6 +181,6 @@ pub(super) fn discard_dead_letter() -> Told {
     told(DEAD_LETTERS, "Discards a dead letter", "Gives it up; its idempotency key is free again.")
         .of_tenant()
         .may_read::<Discard>(examples::discards())
-        .answers::<DeadLetter>(200, "The dead letter as it is then.", examples::dead_letter("discarded"))
+        .answers::<DeadLetter<'_>>(200, "The dead letter as it is then.", examples::dead_letter("discarded"))
         .refuses([illegal("The dead letter was discarded.")])
 }

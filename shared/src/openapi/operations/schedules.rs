@@ -1,18 +1,17 @@
 //! Schedules.
 
 use super::SCHEDULES;
-use crate::openapi::answers::AcceptedJob;
-use crate::openapi::answers::schedules::{Firing, Schedule};
+use crate::accept::accepted::AcceptedJob;
 use crate::openapi::examples;
 use crate::openapi::told::{Told, told};
-use crate::schedules::schedule::ScheduleRequest;
+use crate::schedules::schedule::{Occurrence, Schedule, ScheduleRequest};
 use crate::wire::problem::Problem;
 
 pub(super) fn list_schedules() -> Told {
     told(SCHEDULES, "Lists schedules", "By name, without payloads, and with the next slot only.")
         .pages()
         .of_tenant()
-        .answers_page::<Schedule>("A page of schedules.", &examples::schedule())
+        .answers_page::<Schedule<'_>>("A page of schedules.", &examples::schedule())
 }
 
 pub(super) fn put_schedule() -> Told {
@@ -21,12 +20,12 @@ pub(super) fn put_schedule() -> Told {
     told(SCHEDULES, "Makes or changes a schedule", description)
         .of_tenant()
         .reads::<ScheduleRequest>(examples::schedules())
-        .answers::<Schedule>(200, "The schedule.", examples::schedule())
+        .answers::<Schedule<'_>>(200, "The schedule.", examples::schedule())
         .creates()
 }
 
 pub(super) fn read_schedule() -> Told {
-    told(SCHEDULES, "Reads a schedule", "With its next five slots.").of_tenant().answers::<Schedule>(
+    told(SCHEDULES, "Reads a schedule", "With its next five slots.").of_tenant().answers::<Schedule<'_>>(
         200,
         "The schedule.",
         examples::schedule(),
@@ -52,8 +51,8 @@ pub(super) fn run_schedule() -> Told {
         ])
 }
 
-pub(super) fn list_firings() -> Told {
-    told(SCHEDULES, "Lists the last firings of a schedule", "The newest first, 50 at most.")
+pub(super) fn list_occurrences() -> Told {
+    told(SCHEDULES, "Lists the last occurrences of a schedule", "The newest first, 50 at most.")
         .of_tenant()
-        .answers_page::<Firing>("Its last firings.", &examples::firing())
+        .answers_page::<Occurrence>("Its last occurrences.", &examples::occurrence())
 }

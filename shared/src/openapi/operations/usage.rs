@@ -1,8 +1,7 @@
 //! Usage.
 
 use super::USAGE;
-use crate::manage::usage::Days;
-use crate::openapi::answers::Usage;
+use crate::manage::usage::{Days, Usage};
 use crate::openapi::examples;
 use crate::openapi::told::{Told, told};
 
@@ -11,5 +10,6 @@ pub(super) fn list_usage() -> Told {
                        day when the first of its jobs was settled, in UTC. What a worker spent whose lease ended is not in it, nor \
                        are calls for searches. Days stay for 400 days.";
     let told = told(USAGE, "Lists usage", description).takes(&["from", "to"]).pages().of_tenant();
-    told.refuses(Days::parse(Some("today"), None).err()).answers_page::<Usage>("A page of usage.", &examples::usage())
+    told.refuses(Days::parse(Some("today"), None).err())
+        .answers_page::<Usage<'_>>("A page of usage.", &examples::usage())
 }

@@ -1,9 +1,10 @@
--- A row of `jobs` without its log and its payload.
+-- A row of `jobs` without its payload, and of its log the last start alone.
 -- Two objects in one, because a function takes 32 arguments on D1; the second has what may be null.
 json_patch(
   json_object('tenant', tenant, 'id', id, 'state', state, 'attempt', attempt, 'failures', failures,
     'max_attempts', max_attempts, 'kind', kind, 'endpoint', endpoint, 'created_at', created_at, 'run_after', run_after,
-    'payload_bytes', payload_bytes, 'traceparent', traceparent, 'metadata', json(metadata), 'error', json(error), 'result', json(result)),
+    'payload_bytes', payload_bytes, 'traceparent', traceparent, 'metadata', json(metadata), 'error', json(error), 'result', json(result),
+    'started_at', log ->> '$[#-1].started_at'),
   json_object('event_id', event_id, 'idempotency_key', idempotency_key, 'deadline_at', deadline_at,
     'finished_at', finished_at, 'group', job_group, 'schedule', schedule, 'scheduled_for', scheduled_for,
     'cancel_requested', cancel_requested, 'result_error', result_error,

@@ -15,10 +15,8 @@ fn an_object_shows_its_members_as_they_were_written() {
         Object::of(json!({"id": 7, "type": "job"})).with_kept("metadata", Some(&kept)).with_kept("result", None);
     let text = serde_json::to_string(&object).unwrap();
     assert_eq!(text, format!(r#"{{"id":7,"type":"job","metadata":{ODD},"result":null}}"#));
-    let less = object.without("metadata").without("id").with("type", "line");
-    assert_eq!(less.to_raw().get(), r#"{"type":"line","result":null}"#);
-    assert_eq!(less.to_value(), json!({"type": "line", "result": null}));
-    assert_eq!(Object::of(json!([1])).to_value(), json!({}));
+    assert_eq!(object.with("id", 8).to_raw().get(), text.replacen('7', "8", 1));
+    assert_eq!(Object::of(json!([1])).to_raw().get(), "{}");
 }
 
 #[test]

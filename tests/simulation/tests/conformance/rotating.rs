@@ -4,8 +4,8 @@
 
 use longshore::limits::{RESEALED_ROWS, ROTATION_WAIT_MS};
 use longshore::manage::endpoints::{put_endpoint, read_secrets, read_tenant_secret, rotate_secret};
+use longshore::manage::health::{RotationRow, read_health, stamp_tick};
 use longshore::manage::operate::retry_now;
-use longshore::manage::query::{RotationHealth, read_health, stamp_tick};
 use longshore::model::job::JobRef;
 use longshore::run::process::process;
 use longshore::schedules::manage::{put_schedule, run_schedule};
@@ -33,7 +33,7 @@ fn old_key() -> MasterKey {
     MasterKey::parse(MASTER_KEY).unwrap()
 }
 
-async fn walk(stand: &Stand<Sqlite>, settings: &Settings) -> Option<RotationHealth> {
+async fn walk(stand: &Stand<Sqlite>, settings: &Settings) -> Option<RotationRow> {
     for _ in 0..SWEEPS {
         sweep(stand, settings).await.unwrap();
     }

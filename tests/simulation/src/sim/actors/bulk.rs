@@ -1,8 +1,8 @@
 //! Orders as lines of one bulk request, which come one after the other and pause, through the intake that the producer ships.
 
+use longshore::accept::accepted::Accepted;
 use longshore::accept::authorize::Caller;
 use longshore::accept::bulk::{BulkRequest, Intake, Lines, Results};
-use longshore::accept::insert::Accepted;
 use longshore::limits::BULK_PAUSE_MS;
 use longshore::settings::Settings;
 use longshore::wire::problem::Problem;

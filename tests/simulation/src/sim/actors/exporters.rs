@@ -102,7 +102,7 @@ fn judge(world: &World, tenant: &str, before: &BTreeSet<String>, text: &str) -> 
         }
         // One that runs may be handed back as if it had never been.
         let ended = |attempts: &Vec<Value>| attempts.iter().filter(|attempt| attempt["state"] != "running").count();
-        let attempts = line["attempts"].as_array().map_or(0, ended);
+        let attempts = line["attempt_log"].as_array().map_or(0, ended);
         if jobs.insert(id.clone(), attempts).is_some() {
             return Err(format!("{id} is in it twice"));
         }

@@ -47,7 +47,7 @@ pub(crate) async fn admit(node: &Node, tenant: &str) -> Result<(), Problem> {
     let most = node.world.has_quotas.then_some(JOBS_PER_KEY);
     let body = json!({"tenant": tenant, "scopes": ["jobs:write"], "name": "", "jobs_per_day": most}).to_string();
     let key = create_key(node, None, body.as_bytes()).await?;
-    let token = parse(key["key"].as_str().unwrap()).unwrap();
+    let token = parse(&key.token).unwrap();
     for endpoint in ENDPOINTS {
         put(node, tenant, endpoint).await?;
     }

@@ -5,8 +5,9 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
+use longshore::accept::accepted::Accepted;
 use longshore::accept::authorize::Caller;
-use longshore::accept::insert::{Accepted, accept};
+use longshore::accept::insert::accept;
 use longshore::accept::request::{NewJob, check};
 use longshore::limits::plan::PAID;
 use longshore::model::job::JobRef;

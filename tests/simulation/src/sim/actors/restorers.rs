@@ -4,7 +4,7 @@
 
 use std::rc::Rc;
 
-use longshore::manage::operate::{Restored, RestoredJobs, restored};
+use longshore::manage::operate::{RestoredJobs, RestoredRequest, restored};
 
 use crate::sim::actors::consumers::doom;
 use crate::sim::engine::executor::Doom;
@@ -48,7 +48,7 @@ fn tell(world: &Rc<World>, jobs: RestoredJobs) {
     let node = Node::anywhere(world);
     let fate = doom(world, Fault::ProducerCrash);
     world.executor.spawn(fate, async move {
-        drop(restored(&node, node.settings(), &Restored { jobs }).await);
+        drop(restored(&node, node.settings(), &RestoredRequest { jobs }).await);
     });
 }
 
@@ -63,7 +63,7 @@ pub(crate) fn go_on(world: &Rc<World>) -> Result<(), String> {
 
 async fn tell_at_last(world: Rc<World>) {
     let node = Node::new(&world, 0);
-    restored(&node, node.settings(), &Restored { jobs: RestoredJobs::Resend }).await.expect("all is calm");
+    restored(&node, node.settings(), &RestoredRequest { jobs: RestoredJobs::Resend }).await.expect("all is calm");
 }
 
 /// I14: what is accepted or claimed is so by a Worker of the store's own epoch.

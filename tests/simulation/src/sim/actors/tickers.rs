@@ -60,7 +60,7 @@ pub(crate) async fn tick_on(world: Rc<World>) {
                 {
                     let name = (run.job.tenant.clone(), run.job.id.clone());
                     node.world.invariants.borrow_mut().acknowledged.insert(name);
-                    if !run.replayed {
+                    if !run.duplicate {
                         send_hints(&node, node.settings(), vec![Hint::now(run.job, run.lane)]).await;
                     }
                 }

@@ -1,0 +1,243 @@
+//! Health and readiness: what they are judged by, and what they answer.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ports::{Clock, Database, DatabaseError};
+use crate::settings::Settings;
+use crate::store::meta::{probe, setting_meta, stamp};
+use crate::store::rows::read_first;
+use crate::store::{batch, sql};
+use crate::wire::daily_limit::DailyLimit;
+use crate::wire::problem::Problem;
+
+/// The crons tick each minute; three missed ones are an outage.
+const TICK_AGE_MS_MAX: i64 = 180_000;
+
+/// The Worker runs.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+pub struct Health {
+    #[cfg_attr(feature = "openapi", schemars(extend("const" = "ok")))]
+    status: &'static str,
+    version: &'static str,
+}
+
+impl Health {
+    /// The health of whoever can say so.
+    pub const OK: Health = Health { status: "ok", version: env!("CARGO_PKG_VERSION") };
+}
+
+/// What readiness is judged by; times are ms by the database's clock.
+#[derive(Debug, Clone, Deserialize)]
+#[allow(missing_docs)]
+pub struct HealthRow {
+    pub now: i64,
+    pub swept_at: Option<i64>,
+    pub ticked_at: Option<i64>,
+    pub epoch: i64,
+    pub paused: u8,
+    pub storage_full: u8,
+    pub queue_spent_until: i64,
+    pub oldest_look_at: Option<i64>,
+    pub rotation: Option<RotationRow>,
+}
+
+/// How far the walk of a rotation of the master key is.
+#[derive(Debug, Clone, Deserialize)]
+#[allow(missing_docs)]
+pub struct RotationRow {
+    pub found: u64,
+    pub left: Option<u64>,
+    pub done: u8,
+}
+
+/// How a rotation stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum RotationState {
+    /// Not both Workers seal with the new key yet, or their crons have not ticked since.
+    Waiting,
+    /// What the old key sealed is sealed again.
+    Walking,
+    /// Nothing is sealed with the old key any more: it can be removed.
+    Done,
+}
+
+/// How far a rotation of the master key is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+pub struct KeyRotation {
+    state: RotationState,
+    /// Values that this round of the walk has sealed again.
+    found: u64,
+    /// What the last whole round found; null before its end.
+    left: Option<u64>,
+}
+
+impl KeyRotation {
+    /// How far the walk is; none has begun without a row.
+    fn of(walk: Option<&RotationRow>) -> KeyRotation {
+        let state = match walk {
+            None => RotationState::Waiting,
+            Some(walk) if walk.done == 1 => RotationState::Done,
+            Some(_) => RotationState::Walking,
+        };
+        KeyRotation { state, found: walk.map_or(0, |walk| walk.found), left: walk.and_then(|walk| walk.left) }
+    }
+}
+
+/// Whether the pipeline works.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+pub struct Readiness {
+    /// Both crons ticked within three minutes, and there is room.
+    pub ready: bool,
+    /// Null if it never ticked.
+    pub(crate) consumer_tick_age_seconds: Option<i64>,
+    pub(crate) producer_tick_age_seconds: Option<i64>,
+    /// How long the oldest row that is due waits for the sweep.
+    pub(crate) oldest_due_seconds: Option<i64>,
+    pub(crate) paused: Option<bool>,
+    pub(crate) storage_full: Option<bool>,
+    /// Whether the store is of another epoch than the deployment.
+    pub(crate) restoring: Option<bool>,
+    /// The daily limit of Cloudflare's free plan that the account has spent. Without reads the others are null; without
+    /// operations of the queue the sweep runs the jobs, and the deployment is ready.
+    pub(crate) daily_limit: Option<DailyLimit>,
+    /// How far a rotation of the master key is; null while no key is rotated out.
+    pub(crate) key_rotation: Option<KeyRotation>,
+}
+
+impl Readiness {
+    /// What the store said. Without operations of the queue jobs are accepted all the same, and the sweep runs them.
+    pub fn judge(health: &HealthRow, settings: &Settings, spent: Option<DailyLimit>) -> Readiness {
+        let age = |at: Option<i64>| at.map(|at| (health.now - at).max(0));
+        let (swept, ticked) = (age(health.swept_at), age(health.ticked_at));
+        let fresh = |age: Option<i64>| age.is_some_and(|age| age <= TICK_AGE_MS_MAX);
+        let restoring = health.epoch != settings.epoch;
+        let takes_writes = spent.is_none_or(|limit| limit == DailyLimit::QueueOperations);
+        let seconds = |age: Option<i64>| age.map(|age| age / 1_000);
+        Readiness {
+            ready: fresh(swept) && fresh(ticked) && health.storage_full == 0 && !restoring && takes_writes,
+            consumer_tick_age_seconds: seconds(swept),
+            producer_tick_age_seconds: seconds(ticked),
+            oldest_due_seconds: Some(age(health.oldest_look_at).map_or(0, |age| age / 1_000)),
+            paused: Some(health.paused == 1),
+            storage_full: Some(health.storage_full == 1),
+            restoring: Some(restoring),
+            daily_limit: spent,
+            key_rotation: settings.keys.rotation().map(|_| KeyRotation::of(health.rotation.as_ref())),
+        }
+    }
+
+    /// What is known when nothing can be read before midnight UTC.
+    pub fn unread(limit: DailyLimit) -> Readiness {
+        Readiness { daily_limit: Some(limit), ..Readiness::default() }
+    }
+
+    /// 200 if it is ready, else 503.
+    pub fn status(&self) -> u16 {
+        if self.ready { 200 } else { 503 }
+    }
+}
+
+/// Reads what readiness is judged by.
+///
+/// # Errors
+/// `Unavailable`.
+pub async fn read_health<W: Database + Clock>(world: &W, settings: &Settings) -> Result<HealthRow, Problem> {
+    read_first(world, sql!("read_health", settings.keys.rotation())).await?.ok_or(Problem::Unavailable)
+}
+
+/// The daily limit of the database that is spent; `None` if it takes reads and writes, or nobody can tell.
+pub async fn spent_limit<W: Database + Clock>(world: &W) -> Option<DailyLimit> {
+    match batch(world, &[probe()]).await {
+        Err(DatabaseError::DailyLimit(limit)) => Some(limit),
+        _ => None,
+    }
+}
+
+/// Notes that the producer's cron ticked, and which key it seals with.
+///
+/// # Errors
+/// When the database is out of reach.
+pub async fn stamp_tick<W: Database + Clock>(world: &W, settings: &Settings) -> Result<(), DatabaseError> {
+    let sealing = setting_meta("producer_key", settings.keys.sealing_number());
+    batch(world, &[stamp("ticked_at"), sealing]).await.map(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn settings(rotates: bool) -> Settings {
+        Settings::parse(|name| match name {
+            "MASTER_KEY" => Some("ab".repeat(32)),
+            "MASTER_KEY_OLD" => rotates.then(|| "cd".repeat(32)),
+            _ => None,
+        })
+        .unwrap()
+    }
+
+    fn well() -> HealthRow {
+        let (swept_at, ticked_at) = (Some(1_000_000 - TICK_AGE_MS_MAX), Some(990_000));
+        HealthRow {
+            now: 1_000_000,
+            swept_at,
+            ticked_at,
+            epoch: 0,
+            paused: 0,
+            storage_full: 0,
+            queue_spent_until: 0,
+            oldest_look_at: Some(995_500),
+            rotation: None,
+        }
+    }
+
+    #[test]
+    fn it_is_ready_while_both_crons_tick_and_there_is_room() {
+        let settings = settings(false);
+        let judge = |health: HealthRow, spent| Readiness::judge(&health, &settings, spent);
+        let ready = judge(HealthRow { paused: 1, ..well() }, None);
+        assert_eq!((ready.ready, ready.status(), ready.paused), (true, 200, Some(true)));
+        assert_eq!((ready.consumer_tick_age_seconds, ready.oldest_due_seconds), (Some(180), Some(4)));
+        for health in [
+            HealthRow { swept_at: None, ..well() },
+            HealthRow { ticked_at: Some(1_000_000 - TICK_AGE_MS_MAX - 1), ..well() },
+            HealthRow { storage_full: 1, ..well() },
+            HealthRow { epoch: 1, ..well() },
+        ] {
+            let unready = judge(health.clone(), None);
+            assert_eq!((unready.ready, unready.status()), (false, 503), "{health:?}");
+        }
+        for (limit, is_ready) in
+            [(DailyLimit::RowsWritten, false), (DailyLimit::RowsRead, false), (DailyLimit::QueueOperations, true)]
+        {
+            let spent = judge(well(), Some(limit));
+            assert_eq!((spent.ready, spent.daily_limit), (is_ready, Some(limit)));
+        }
+        let unread = json!(Readiness::unread(DailyLimit::RowsRead));
+        assert_eq!(
+            (&unread["ready"], &unread["daily_limit"], &unread["paused"]),
+            (&json!(false), &json!("rows_read"), &json!(null))
+        );
+    }
+
+    #[test]
+    fn a_rotation_says_how_far_it_is() {
+        assert_eq!(Readiness::judge(&well(), &settings(false), None).key_rotation, None);
+        let settings = settings(true);
+        let of = |rotation| Readiness::judge(&HealthRow { rotation, ..well() }, &settings, None).key_rotation;
+        let walk = |done| Some(RotationRow { found: 7, left: Some(3), done });
+        for (rotation, expected) in [
+            (None, json!({"state": "waiting", "found": 0, "left": null})),
+            (walk(0), json!({"state": "walking", "found": 7, "left": 3})),
+            (walk(1), json!({"state": "done", "found": 7, "left": 3})),
+        ] {
+            assert_eq!(json!(of(rotation)), expected);
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! The dead letter: a job that was given up, as the API shows it.
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::model::job::{JobRow, none_if_empty};
+use crate::model::outcome::JobError;
+use crate::model::state::{DeadLetterState, DeadReason};
+use crate::wire::time::Time;
+
+/// A dead letter: the job that was given up, and why.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+pub struct DeadLetter<'a> {
+    /// The job's id.
+    #[cfg_attr(feature = "openapi", schemars(regex(pattern = crate::wire::schema::JOB_ID)))]
+    id: &'a str,
+    #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::wire::schema::kind"))]
+    kind: &'a str,
+    state: DeadLetterState,
+    tenant: &'a str,
+    /// Null for a job to a bare url.
+    endpoint: Option<&'a str>,
+    first_failed_at: Option<Time>,
+    died_at: Option<Time>,
+    /// When it is deleted.
+    expires_at: Option<Time>,
+    /// Attempts it had.
+    attempts: u32,
+    /// The last failure.
+    error: Option<&'a JobError>,
+    reason: Option<DeadReason>,
+    /// The same for failures of one cause.
+    fingerprint: String,
+    /// The job that sends it again.
+    replayed_by: Option<&'a str>,
+    /// What was said when it was discarded.
+    note: Option<&'a str>,
+    /// What the caller gave with the job.
+    #[cfg_attr(feature = "openapi", schemars(with = "Option<crate::wire::schema::AnyObject>"))]
+    metadata: Option<&'a RawValue>,
+}
+
+impl<'a> DeadLetter<'a> {
+    /// The dead letter of a job; `None` unless it is dead.
+    pub fn of(row: &'a JobRow) -> Option<DeadLetter<'a>> {
+        let first_failed_at = row.log.iter().find(|entry| entry.error.is_some()).map(|entry| entry.started_at);
+        Some(DeadLetter {
+            id: &row.id,
+            kind: &row.kind,
+            state: row.dead_state?,
+            tenant: &row.tenant,
+            endpoint: none_if_empty(&row.endpoint),
+            first_failed_at: first_failed_at.map(Time),
+            died_at: row.finished_at.map(Time),
+            expires_at: row.look_at.map(Time),
+            attempts: row.attempt,
+            error: row.error.as_ref(),
+            reason: row.dead_reason,
+            fingerprint: fingerprint(row),
+            replayed_by: row.replayed_by.as_deref(),
+            note: row.note.as_deref(),
+            metadata: row.metadata.as_deref(),
+        })
+    }
+}
+
+/// What failures of one cause have in common: kind, endpoint, reason, class, and the status of an answer that failed.
+fn fingerprint(row: &JobRow) -> String {
+    let class = row.error.as_ref().map_or("none", |error| error.class.name());
+    let status = row.log.last().filter(|entry| entry.ended_by.is_none()).and_then(|entry| entry.status);
+    let status = status.map_or(String::new(), |status| format!(":{status}"));
+    let reason = row.dead_reason.map_or("none", DeadReason::name);
+    format!("{}/{}/{reason}/{class}{status}", row.kind, row.endpoint)
+}

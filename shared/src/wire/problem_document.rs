@@ -1,0 +1,64 @@
+//! The problem document: how a refusal is written (RFC 9457).
+
+use serde::Serialize;
+
+use crate::wire::invalid::InvalidField;
+use crate::wire::problem::Problem;
+
+/// A problem document (RFC 9457).
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "Problem"))]
+pub struct ProblemDocument<'a> {
+    /// `urn:problem-type:longshore:` and the problem's slug.
+    #[cfg_attr(feature = "openapi", schemars(regex(pattern = "^urn:problem-type:longshore:[a-z-]+$")))]
+    r#type: String,
+    /// The same for every occurrence.
+    title: &'static str,
+    /// The HTTP status.
+    #[cfg_attr(feature = "openapi", schemars(range(min = 400, max = 599)))]
+    status: u16,
+    /// What is said of this one.
+    detail: String,
+    /// The fields that are wrong.
+    errors: &'a [InvalidField],
+    /// The Longshore-Request-Id of the answer.
+    request_id: &'a str,
+}
+
+impl<'a> ProblemDocument<'a> {
+    /// The document of a refusal.
+    pub fn of(problem: &'a Problem, request_id: &'a str) -> ProblemDocument<'a> {
+        ProblemDocument {
+            r#type: problem.type_uri(),
+            title: problem.title(),
+            status: problem.status(),
+            detail: problem.detail().unwrap_or_else(|| format!("{}.", problem.title())),
+            errors: problem.errors(),
+            request_id,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_document_says_what_and_where() {
+        let problem = Problem::field("#/kind", "unknown-kind", "There is no such kind.");
+        let written = serde_json::to_string(&ProblemDocument::of(&problem, "01K")).unwrap();
+        let expected = concat!(
+            r#"{"type":"urn:problem-type:longshore:invalid-request","title":"A field is wrong","status":422,"#,
+            r#""detail":"There is no such kind.","#,
+            r##""errors":[{"pointer":"#/kind","code":"unknown-kind","detail":"There is no such kind."}],"##,
+            r#""request_id":"01K"}"#,
+        );
+        assert_eq!(written, expected);
+    }
+
+    #[test]
+    fn a_problem_without_a_detail_says_its_title() {
+        let document = ProblemDocument::of(&Problem::TooDeep, "01K");
+        assert_eq!((document.detail.as_str(), document.errors), ("The JSON nests too deep.", [].as_slice()));
+    }
+}
