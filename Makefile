@@ -36,7 +36,7 @@ TOOLS := .tools/rust.done .tools/worker-build-$(WORKER_BUILD).done .tools/wasm-b
 CORE := rust-toolchain.toml Cargo.toml $(wildcard Cargo.lock) producer/Cargo.toml consumer/Cargo.toml shared/Cargo.toml \
 	shared/build.rs $(shell find shared/src -type f)
 MUTATED := model/state model/backoff model/evidence model/outcome wire/idempotency store/mod security/destination security/cursor security/redact \
-	security/key
+	security/key security/hex
 # Tests that mutants are not asked: they are of other modules, and without optimisation four of them take up to a minute each.
 NOT_ASKED := search:: hint::tests::no_message_and_no_batch_is_too_large
 # What a mutant may take, in KB: one that collects without an end took all of 24 GB. The compiler takes 1.3 GB.

@@ -70,7 +70,7 @@ CREATE TABLE endpoints (
   tenant TEXT NOT NULL,
   id TEXT NOT NULL,
   state TEXT NOT NULL CHECK (state IN ('active', 'paused', 'deleted')), -- deleted: a tombstone, its jobs die by name
-  paused_reason TEXT,                -- operator, or gone: it answered 410
+  paused_reason TEXT,                -- operator; gone: it answered 410; config: the service is missing
   url TEXT NOT NULL,                 -- the path, where there is a service
   service TEXT,                      -- the service binding HANDLER_... of the consumer that jobs go to
   headers TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(headers)), -- [[name, sealed value], ...]

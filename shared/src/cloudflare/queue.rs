@@ -4,7 +4,6 @@ use wasm_bindgen::JsValue;
 use worker::{BatchMessageBuilder, QueueContentType, RawMessageBuilder};
 
 use super::CloudflareWorld;
-use crate::limits::QUEUE_DELAY_SECONDS_MAX;
 use crate::model::hint::batches;
 use crate::ports::{HintError, HintMessage, Hints};
 use crate::wire::daily_limit::DailyLimit;
@@ -19,7 +18,7 @@ impl Hints for CloudflareWorld {
         for batch in batches(messages) {
             let batch = batch.iter().fold(BatchMessageBuilder::new(), |builder, message| {
                 let message = RawMessageBuilder::new(JsValue::from_str(&message.text))
-                    .delay_seconds(message.delay_seconds.min(QUEUE_DELAY_SECONDS_MAX))
+                    .delay_seconds(message.delay_seconds)
                     .build_with_content_type(QueueContentType::Text);
                 builder.message(message)
             });

@@ -56,7 +56,7 @@ pub async fn consume<W: World, M: Message>(
     }
 }
 
-/// Asks for messages again, because the database is out of reach or nothing is configured.
+/// Retries messages, because the database is out of reach or nothing is configured.
 pub fn retry(messages: &[impl Message]) {
     for message in messages {
         message.retry(RETRY_SECONDS);

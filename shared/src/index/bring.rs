@@ -44,6 +44,8 @@ struct Failure {
     outcome: Outcome,
     /// The place of the last call that it was in among those of the attempt, if there was one.
     call: Option<usize>,
+    /// Whether that call failed: it may also be that others kept the rest from being asked for.
+    has_failed: bool,
 }
 
 /// What a job names of the model that it wants.
@@ -169,7 +171,8 @@ impl Brought {
             failure => {
                 let last = calls.last();
                 let call = last.and_then(|last| self.calls.iter().position(|call| Rc::ptr_eq(call, last)));
-                let failure = Failure { outcome: failure, call };
+                let has_failed = last.is_some_and(|call| call.status_of_success().is_none());
+                let failure = Failure { outcome: failure, call, has_failed };
                 if self.failure.as_ref().is_none_or(|before| rank(before) < rank(&failure)) {
                     self.failure = Some(failure);
                 }
@@ -179,7 +182,7 @@ impl Brought {
 
     /// The end of the attempt, if it fails; the call that failed is the last one then.
     fn take_failure(&mut self) -> Option<Outcome> {
-        let Failure { outcome, call } = self.failure.take()?;
+        let Failure { outcome, call, .. } = self.failure.take()?;
         if let Some(at) = call {
             let failed = self.calls.remove(at);
             self.calls.push(failed);
@@ -188,12 +191,12 @@ impl Brought {
     }
 }
 
-/// Of several failures the one that does not only wait counts, or else the longest wait, and rather one of a call, of the latest
-/// one: documents that were in an earlier call fail with it as well.
-fn rank(Failure { outcome, call }: &Failure) -> (bool, Duration, Option<usize>) {
+/// Of several failures the one that does not only wait counts, or else the longest wait; then rather one whose call failed, and of
+/// those the last: documents that were in a call before it fail with it as well.
+fn rank(Failure { outcome, call, has_failed }: &Failure) -> (bool, Duration, bool, Option<usize>) {
     match outcome {
-        Outcome::Failed { retry_after: Some(RetryAfter::Deferral(wait)), .. } => (false, *wait, *call),
-        _ => (true, Duration::ZERO, *call),
+        Outcome::Failed { retry_after: Some(RetryAfter::Deferral(wait)), .. } => (false, *wait, *has_failed, *call),
+        _ => (true, Duration::ZERO, *has_failed, *call),
     }
 }
 
@@ -238,11 +241,14 @@ mod tests {
             (asked.clone(), vec![]),
             (asked.clone(), vec![shared.clone(), busy.clone()]),
             (away, vec![shared.clone()]),
-            (failed(ErrorClass::Provider, None), vec![shared, cut_off.clone()]),
+            (failed(ErrorClass::Provider, None), vec![shared.clone(), cut_off.clone()]),
+            // It waits as long as another, and no call of its own has failed.
+            (asked.clone(), vec![shared.clone(), call(Some(200))]),
         ];
         for (order, expected, last) in [
             (vec![1, 0, 2], &asked, &busy),
             (vec![0, 2, 1], &asked, &busy),
+            (vec![1, 4], &asked, &busy),
             (vec![3, 1, 2], &came[3].0, &cut_off),
             (vec![2, 1, 3], &came[3].0, &cut_off),
         ] {

@@ -32,9 +32,9 @@ pub(crate) struct SearchHit {
     pub(crate) keyword_score: Option<f32>,
     /// Null if its vector did not find it.
     pub(crate) vector_score: Option<f32>,
-    /// Where it begins in the document's text, in bytes,
+    /// Where it begins in the document's text, in bytes.
     pub(crate) start: Option<usize>,
-    /// and where it ends.
+    /// Where it ends in the document's text, in bytes.
     pub(crate) end: Option<usize>,
     /// The document's.
     #[cfg_attr(feature = "openapi", schemars(with = "crate::wire::schema::AnyObject"))]

@@ -200,7 +200,7 @@ impl Webhook {
 struct Body<'a> {
     #[serde(borrow, default)]
     body: Option<&'a RawValue>,
-    #[serde(borrow, default)]
+    #[serde(default)]
     body_base64: Option<Cow<'a, str>>,
 }
 

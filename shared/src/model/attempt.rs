@@ -40,7 +40,7 @@ pub struct LogEntry {
     pub version: Option<String>,
 }
 
-/// What an attempt was like beside its outcome.
+/// The measurements of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Measured {
     /// From the first byte sent to the last byte read, in ms.
@@ -51,12 +51,12 @@ pub struct Measured {
     pub version: String,
 }
 
-/// How an attempt is.
+/// The state of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum AttemptState {
-    /// It has not ended. The log has no state then.
+    /// It has not ended.
     Running,
     /// The destination accepted.
     Succeeded,

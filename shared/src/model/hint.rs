@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::limits::{HINT_DELAY_MS_MAX, MESSAGE_BYTES_MAX, SEND_BATCH_BYTES_MAX, SEND_BATCH_MESSAGES_MAX};
+use crate::limits::{
+    HINT_DELAY_MS_MAX, MESSAGE_BYTES_MAX, QUEUE_DELAY_SECONDS_MAX, SEND_BATCH_BYTES_MAX, SEND_BATCH_MESSAGES_MAX,
+};
 use crate::model::job::JobRef;
 use crate::ports::HintMessage;
 use crate::wire::lane::Lane;
@@ -41,7 +43,10 @@ pub fn into_messages(hints: Vec<Hint>, jobs_per_hint: usize) -> BTreeMap<Lane, V
     let mut messages: BTreeMap<Lane, Vec<HintMessage>> = BTreeMap::new();
     for ((lane, delay_seconds), jobs) in alike {
         let texts = encode(&jobs, lane.at_once(jobs_per_hint)).into_iter();
-        messages.entry(lane).or_default().extend(texts.map(|text| HintMessage { text, delay_seconds }));
+        messages
+            .entry(lane)
+            .or_default()
+            .extend(texts.map(|text| HintMessage { text, delay_seconds: delay_seconds.min(QUEUE_DELAY_SECONDS_MAX) }));
     }
     messages
 }
@@ -128,6 +133,12 @@ mod tests {
     fn delays_are_rounded_up_and_long_ones_belong_to_the_sweep() {
         let seconds = [-5_000, 0, 1, 1_000, 1_001, 120_000, 120_001].map(delay_seconds);
         assert_eq!(seconds, [Some(0), Some(0), Some(1), Some(1), Some(2), Some(120), None]);
+    }
+
+    #[test]
+    fn no_delay_is_longer_than_the_queue_takes() {
+        let hint = Hint { job: job(1, 1), lane: Lane::Webhooks, delay_seconds: 1_000_000 };
+        assert_eq!(into_messages(vec![hint], 1)[&Lane::Webhooks][0].delay_seconds, 86_400);
     }
 
     fn job(number: usize, tenant: usize) -> JobRef {

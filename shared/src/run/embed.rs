@@ -63,7 +63,7 @@ pub(crate) async fn run<W: World>(
     (outcome, calls)
 }
 
-/// Whether what became of one text is the failure of the whole batch.
+/// Whether the whole batch fails because of this text.
 fn fails_batch(embedded: &Embedded) -> bool {
     matches!(embedded, Embedded::Missing(_) | Embedded::Failed(_))
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use crate::limits::DAY_MS;
 
-/// A moment: the store has it as milliseconds since 1970, an answer as RFC 3339, in UTC with milliseconds.
+/// A time in RFC 3339. Answers have it in UTC with milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "openapi", schemars(extend("format" = "date-time")))]

@@ -304,7 +304,10 @@ fn judge_answer(entry: &Value, new: &Row, receiver: &Receiver) -> Result<(), Str
         holds!(!is_lost, "I3: a status came back and is not in the ledger");
         return Ok(());
     };
-    let named = entry["error"]["message"].as_str().and_then(|text| text.strip_prefix("The provider answered "));
+    let message = entry["error"]["message"].as_str();
+    let silent = message.is_some_and(|text| text.starts_with("The provider gave no answer"));
+    holds!(!silent, "I3: {status} is told of a call that had no answer");
+    let named = message.and_then(|text| text.strip_prefix("The provider answered "));
     let named = named.and_then(|text| text.split(['.', ',']).next()?.parse().ok());
     // A call for other jobs alone may be what failed this one, too.
     let own = named.filter(|named: &u64| receiver.has_answered(new, entry, *named));
