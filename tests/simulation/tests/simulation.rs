@@ -108,7 +108,7 @@ fn two_jobs_with_the_same_texts_share_a_call() {
 #[test]
 fn planted_bugs_are_found() {
     // What is planted panics in threads of the search; a bug that is not found is told below.
-    assert_eq!(recall::find_all(&[bugs::ALL], 4_000), 0);
+    assert_eq!(recall::find_all(&[bugs::ALL], 8_000), 0);
 }
 
 /// The guards of completions and of late outcomes: what is planted in each is found.
