@@ -36,7 +36,7 @@ workerd_threads=8
 
 built=.longshore/built.json
 
-# Also says what was built: cargo has no option for the libraries that have tests alone, and `--lib` compiles all others as tests.
+# Also writes down what cargo built, for `unit`: with `--lib` cargo would compile every library as a test, also those without tests.
 compile() {
   mkdir -p "${built%/*}"
   cargo test --workspace --no-run --message-format json-render-diagnostics >"$built"

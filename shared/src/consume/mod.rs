@@ -1,4 +1,4 @@
-//! Consuming: a batch of the queue's messages is read, its jobs are run, and each message is acknowledged or asked for again.
+//! Consuming: a batch of the queue's messages is read, its jobs are run, and each message is acknowledged or retried.
 
 use crate::limits::QUEUE_DELAY_SECONDS_MAX;
 use crate::manage::operate::wake;
@@ -23,8 +23,8 @@ pub enum Body {
     Other(Vec<u8>),
 }
 
-/// A message of the queue in the hands of a consumer. One that is neither acknowledged nor asked for again counts as acknowledged
-/// when the handler returns.
+/// A message that the queue has delivered. When the handler returns, the platform acknowledges each one that was neither
+/// acknowledged nor retried.
 pub trait Message {
     /// Its id, the same for each delivery.
     fn id(&self) -> String;

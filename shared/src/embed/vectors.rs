@@ -75,9 +75,9 @@ pub(crate) async fn ask_and_keep<W: IndexDatabase + Http + Clock>(
     AskedFor { told, kept }
 }
 
-/// Every call once, in the order in which they were made, but for the one that decided, which is put last: the attempt fails
-/// with what the first text came to that `decides`, and the log and the evidence tell of the last call. A call that failed decides
-/// on all texts of its job, also on those that were not in it.
+/// Every call once, in the order in which they were made, except that the call that decided comes last, because the log and the
+/// evidence show the last call. The attempt fails with the outcome of the first text for which `decides` is true. A failed call
+/// decides for all texts of its job, also for those that were not in it.
 pub(crate) fn calls_in(told: &[Told], decides: impl Fn(&Embedded) -> bool) -> Vec<Rc<Call>> {
     let mut calls = Vec::new();
     add_calls(&mut calls, told.iter().flat_map(|(_, calls)| calls));

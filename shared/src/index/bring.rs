@@ -44,7 +44,7 @@ struct Failure {
     outcome: Outcome,
     /// The place of the last call that it was in among those of the attempt, if there was one.
     call: Option<usize>,
-    /// Whether that call failed: it may also be that others kept the rest from being asked for.
+    /// Whether that call failed. If it did not, the call for another document failed, and this one was not asked for.
     has_failed: bool,
 }
 
@@ -191,8 +191,9 @@ impl Brought {
     }
 }
 
-/// Of several failures the one that does not only wait counts, or else the longest wait; then rather one whose call failed, and of
-/// those the last: documents that were in a call before it fail with it as well.
+/// Orders failures; the attempt fails with the greatest one. A failure that does not only wait is greater than one that does, and
+/// a longer wait than a shorter one. Among equals it is one whose own call failed, and of those the one with the latest call:
+/// documents of earlier calls failed because of it.
 fn rank(Failure { outcome, call, has_failed }: &Failure) -> (bool, Duration, bool, Option<usize>) {
     match outcome {
         Outcome::Failed { retry_after: Some(RetryAfter::Deferral(wait)), .. } => (false, *wait, *has_failed, *call),

@@ -7,8 +7,8 @@ use std::rc::Rc;
 
 use longshore::accept::accepted::Accepted;
 use longshore::accept::authorize::Caller;
-use longshore::accept::insert::accept;
-use longshore::accept::request::{NewJob, check};
+use longshore::accept::request::{NewJob, check, in_order};
+use longshore::accept::results::accept_checked;
 use longshore::limits::plan::PAID;
 use longshore::model::job::JobRef;
 use longshore::settings::Settings;
@@ -160,18 +160,11 @@ async fn ask_at_once(world: &Rc<World>, node: &Node, (tenant, caller): (&str, &C
         }
         with(order.key.clone())
     };
-    let (mut jobs, mut places) = (Vec::new(), Vec::new());
-    for job in orders.iter().enumerate().map(checked) {
-        places.push(job.map(|job| jobs.push(job)));
-    }
-    note_refused(world, node, tenant, &jobs).await;
-    accept(node, caller, jobs).await.map(|accepted| {
-        let mut accepted = accepted.into_iter();
-        places
-            .into_iter()
-            .map(|place| place.and_then(|()| accepted.next().expect("one answer a job")))
-            .collect::<Vec<_>>()
-    })
+    let mut checked: Vec<_> = orders.iter().enumerate().map(checked).collect();
+    // As the accept does at once, so that what is noted are the ids that it would put objects under.
+    in_order(checked.iter_mut().flatten());
+    note_refused(world, node, tenant, checked.iter().flatten()).await;
+    accept_checked(node, settings, caller, checked).await
 }
 
 /// The job that holds the key of an order.
@@ -187,8 +180,8 @@ fn is_refusal(problem: &Problem) -> bool {
 }
 
 /// Notes which jobs are refused if they are new: nothing of them is ever put.
-async fn note_refused(world: &World, node: &Node, tenant: &str, jobs: &[NewJob]) {
-    for job in jobs.iter().map(|job| json!(job)).filter(|job| !job["refused_if_new"].is_null()) {
+async fn note_refused(world: &World, node: &Node, tenant: &str, jobs: impl IntoIterator<Item = &NewJob>) {
+    for job in jobs.into_iter().map(|job| json!(job)).filter(|job| !job["refused_if_new"].is_null()) {
         let Some(id) = job["id"].as_str() else { continue };
         world.repeats.refused.borrow_mut().insert(id.to_owned());
         world.invariants.borrow_mut().reach("a job that is refused if it is new");
