@@ -231,7 +231,7 @@ async fn a_finished_row_is_small() {
     on_d1("size", async |stand, runner| {
         let case = stand.case().await;
         case.endpoint("a-name-of-usual-length").await;
-        let to = json!({"payload": {"endpoint": "a-name-of-usual-length", "body": {"order": "x".repeat(4_000)}}});
+        let to = json!({"kind": "webhook", "endpoint": "a-name-of-usual-length", "payload": {"body": {"order": "x".repeat(4_000)}}});
         let key = "8e03978e-40d5-43dd-bc93-6894a57f9324";
         let job = case.accept_one(request(to), Some(key)).await.unwrap().job;
         process(stand, &stand.settings, Lane::Webhooks, vec![job.clone()]).await;

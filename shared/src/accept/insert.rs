@@ -10,7 +10,6 @@ use serde_json::json;
 use crate::accept::accepted::{Accepted, AcceptedJob, AcceptedState};
 use crate::accept::authorize::{Caller, authorize, authorize_statement, judge_caller, note_use};
 use crate::accept::request::{NewJob, in_order};
-use crate::kinds::endpoint_pointer;
 use crate::limits::{ACCEPT_PARAMETER_BYTES, ID_SKEW_MS_MAX, MINTS_MAX, REQUESTS_AT_ONCE};
 use crate::model::hint::{Hint, delay_seconds};
 use crate::model::job::{JobRef, mint_id};
@@ -279,7 +278,7 @@ fn judge_outcome(job: &NewJob, row: AcceptedRow, now: i64) -> Result<Accepted, P
         if let Some(refusal) = &job.refused_if_new {
             return Err(refusal.clone());
         }
-        return Err(Problem::field(endpoint_pointer(&job.kind), "unknown-endpoint", "There is no such endpoint."));
+        return Err(Problem::field("#/endpoint", "unknown-endpoint", "There is no such endpoint."));
     };
     if !row.digest.is_some_and(|digest| may_be_the_same(&digest, &job.digest)) {
         return Err(Problem::IdempotencyKeyReused);

@@ -37,7 +37,7 @@ pub(crate) struct JobRequest {
     /// What its kind needs.
     #[cfg_attr(feature = "openapi", schemars(with = "crate::kinds::Payload"))]
     payload: Box<RawValue>,
-    /// The endpoint of a task; a webhook names its own in the payload.
+    /// The endpoint that a webhook or a task goes to. A webhook may have a `url` in its payload instead.
     #[cfg_attr(feature = "openapi", schemars(regex(pattern = crate::wire::schema::NAME)))]
     endpoint: Option<String>,
     /// The same key again, for the same kind and endpoint within the window, is the same job. It may also be given in
@@ -173,7 +173,7 @@ pub(crate) fn check_written<C: Clock>(
         id: mint_id(now, clock.random()),
         created_at: now,
         kind: request.kind,
-        endpoint: payload.endpoint,
+        endpoint: request.endpoint.unwrap_or_default(),
         payload: kept.inline,
         payload_bytes: kept.object.as_ref().map(String::len),
         object: kept.object,
@@ -341,7 +341,8 @@ impl JobRequest {
             let detail = format!("A window is 1 to {KEY_WINDOW_SECONDS_MAX} seconds.");
             wrong("#/idempotency_window_seconds", "out-of-range", detail);
         }
-        for (field, name) in [("#/event_id", &self.event_id), ("#/group", &self.group)] {
+        for (field, name) in [("#/endpoint", &self.endpoint), ("#/event_id", &self.event_id), ("#/group", &self.group)]
+        {
             if name.as_ref().is_some_and(|name| !is_name(name)) {
                 wrong(field, "invalid-name", "A name is 1 to 64 of A-Z a-z 0-9 _ -.".into());
             }

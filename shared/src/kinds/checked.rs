@@ -5,8 +5,6 @@ use crate::wire::invalid::InvalidField;
 /// A payload that its kind has checked.
 #[derive(Debug, Clone)]
 pub struct CheckedPayload {
-    /// The endpoint it goes to; empty for a bare url.
-    pub endpoint: String,
     /// What is stored once [`crate::kinds::seal_secrets`] has sealed what is secret in it.
     pub stored: String,
     /// Whether there is nothing to seal in it.

@@ -93,7 +93,7 @@ pub fn check(payload: &RawValue, settings: &Settings) -> Result<CheckedPayload, 
     }
     let refused_if_new = wrong.judge().map_err(Problem::InvalidRequest)?;
     let stored = embed.stored(payload);
-    Ok(CheckedPayload { endpoint: String::new(), stored, is_plain: true, refused_if_new })
+    Ok(CheckedPayload { stored, is_plain: true, refused_if_new })
 }
 
 impl Embed {

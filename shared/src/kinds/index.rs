@@ -113,7 +113,7 @@ pub fn check(payload: &RawValue) -> Result<CheckedPayload, Problem> {
         return Err(Problem::InvalidRequest(errors));
     }
     let stored = payload.get().to_owned();
-    Ok(CheckedPayload { endpoint: String::new(), stored, is_plain: true, refused_if_new: Vec::new() })
+    Ok(CheckedPayload { stored, is_plain: true, refused_if_new: Vec::new() })
 }
 
 impl Change {

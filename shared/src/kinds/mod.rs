@@ -65,7 +65,7 @@ pub fn join(kind: &str, inline: Option<&str>, object: Vec<u8>) -> Option<String>
     }
 }
 
-/// Checks a payload of the kind named `kind`; `endpoint` is what the request itself names, beside the payload.
+/// Checks a payload of the kind named `kind`, and the `endpoint` that the job names.
 ///
 /// # Errors
 /// A problem that names every wrong field, if the form of one is wrong.
@@ -76,10 +76,7 @@ pub fn check(
     settings: &Settings,
 ) -> Result<CheckedPayload, Problem> {
     match (Kind::named(kind), endpoint) {
-        (Some(Kind::Webhook), None) => webhook::check(payload, settings),
-        (Some(Kind::Webhook), Some(_)) => {
-            Err(Problem::field("#/endpoint", "either-or", "A webhook names its endpoint in its payload."))
-        }
+        (Some(Kind::Webhook), endpoint) => webhook::check(payload, endpoint, settings),
         (Some(Kind::Task), endpoint) => task::check(payload, endpoint),
         (Some(Kind::Embed), None) => embed::check(payload, settings),
         (Some(Kind::Index), None) => index::check(payload),
@@ -117,15 +114,6 @@ pub(crate) fn is_signed(kind: &str) -> bool {
 /// Whether a member of that kind's payload that is `null` says the same as none: all but a task's payload are Longshore's to read.
 pub(crate) fn null_is_none(kind: &str) -> bool {
     Kind::named(kind) != Some(Kind::Task)
-}
-
-/// Where a request of that kind names its endpoint.
-pub(crate) fn endpoint_pointer(kind: &str) -> &'static str {
-    match Kind::named(kind) {
-        Some(Kind::Task) => "#/endpoint",
-        Some(Kind::Webhook | Kind::Embed | Kind::Index) => "#/payload/endpoint",
-        None => "#/kind",
-    }
 }
 
 /// The stored payload as the API shows it, as it was written and on one line: secret values are hidden. It takes no more memory

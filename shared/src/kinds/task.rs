@@ -23,7 +23,7 @@ use crate::model::outcome::Outcome;
 use crate::model::result::JobResult;
 use crate::ports::{HttpRequest, HttpResponse};
 use crate::settings::Settings;
-use crate::wire::invalid::{InvalidField, JSON, UNREADABLE, is_name, names_media_type};
+use crate::wire::invalid::{InvalidField, JSON, UNREADABLE, names_media_type};
 use crate::wire::problem::Problem;
 use crate::wire::raw::is_readable;
 use crate::wire::time::rfc3339;
@@ -43,25 +43,16 @@ pub fn is_task_name(name: &str) -> bool {
 /// A problem that names every wrong field.
 pub fn check(payload: &RawValue, endpoint: Option<&str>) -> Result<CheckedPayload, Problem> {
     let mut errors = Vec::new();
-    match endpoint {
-        None => errors.push(InvalidField::new("#/endpoint", "missing-field", "A task needs an endpoint.")),
-        Some(endpoint) if !is_name(endpoint) => {
-            errors.push(InvalidField::new("#/endpoint", "invalid-name", "A name is 1 to 64 of A-Z a-z 0-9 _ -."));
-        }
-        Some(_) => {}
+    if endpoint.is_none() {
+        errors.push(InvalidField::new("#/endpoint", "missing-field", "A task needs an endpoint."));
     }
     if !is_readable(payload.get()) {
         errors.push(InvalidField::new("#/payload", "unreadable-value", UNREADABLE));
     }
-    match endpoint {
-        Some(endpoint) if errors.is_empty() => Ok(CheckedPayload {
-            endpoint: endpoint.to_owned(),
-            stored: payload.get().to_owned(),
-            is_plain: true,
-            refused_if_new: Vec::new(),
-        }),
-        _ => Err(Problem::InvalidRequest(errors)),
+    if !errors.is_empty() {
+        return Err(Problem::InvalidRequest(errors));
     }
+    Ok(CheckedPayload { stored: payload.get().to_owned(), is_plain: true, refused_if_new: Vec::new() })
 }
 
 /// Makes the request of a claimed task; `object` is its payload, if that is too large for the row.

@@ -1,6 +1,6 @@
 //! The webhook: its payload, its checks, and the request it becomes.
 //!
-//! `{"endpoint" | "url", "method"?, "headers"?, "body" | "body_base64", "timeout_seconds"?}`. A `body` that is a JSON
+//! `{"url"?, "method"?, "headers"?, "body" | "body_base64", "timeout_seconds"?}`. A `body` that is a JSON
 //! string is sent as its text, any other JSON, `null` too, exactly as it was written; `body_base64` is sent as its bytes. Of a large one
 //! the body is an object of its own.
 
@@ -26,7 +26,7 @@ use crate::security::destination;
 use crate::security::redact::is_secret_name;
 use crate::security::seal::{SealedFor, seal};
 use crate::settings::Settings;
-use crate::wire::invalid::{Headers, InvalidField, UNREADABLE, Wrong, check_headers, is_name, read};
+use crate::wire::invalid::{Headers, InvalidField, UNREADABLE, Wrong, check_headers, read};
 use crate::wire::problem::Problem;
 use crate::wire::raw::{Member, is_readable, members, name_of, object_of};
 
@@ -39,14 +39,10 @@ const METHODS: [&str; 5] = ["POST", "PUT", "PATCH", "DELETE", "GET"];
 /// The payload, as callers write it and as it is stored.
 #[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "WebhookPayload"))]
-#[cfg_attr(feature = "openapi", schemars(extend("oneOf" = one_of(["endpoint", "url"]), "not" = required(&["body", "body_base64"]))))]
+#[cfg_attr(feature = "openapi", schemars(extend("not" = required(&["body", "body_base64"]))))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Webhook {
-    /// The endpoint that it goes to; or give a `url`.
-    #[cfg_attr(feature = "openapi", schemars(regex(pattern = crate::wire::schema::NAME)))]
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    endpoint: Option<String>,
-    /// Where it goes, https on port 443; or give an `endpoint`.
+    /// The destination, https on port 443. Only for a job that names no `endpoint`.
     #[cfg_attr(feature = "openapi", schemars(length(max = crate::limits::URL_BYTES_MAX)))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     url: Option<String>,
@@ -83,12 +79,6 @@ fn methods() -> Vec<Option<&'static str>> {
     METHODS.into_iter().map(Some).chain([None]).collect()
 }
 
-/// That exactly one of these fields is given.
-#[cfg(feature = "openapi")]
-fn one_of<const N: usize>(fields: [&str; N]) -> serde_json::Value {
-    fields.iter().map(|field| required(&[field])).collect()
-}
-
 /// That these fields are given.
 #[cfg(feature = "openapi")]
 fn required(fields: &[&str]) -> serde_json::Value {
@@ -96,16 +86,17 @@ fn required(fields: &[&str]) -> serde_json::Value {
     serde_json::json!({"properties": known, "required": fields})
 }
 
-/// Checks a payload. What is secret in it is sealed later, for its tenant.
+/// Checks a payload, and that the job has one destination: its `endpoint` or the payload's `url`. Secrets in the payload are
+/// sealed later, for its tenant.
 ///
 /// # Errors
 /// A problem that names every wrong field, if the form of one is wrong.
-pub fn check(payload: &RawValue, settings: &Settings) -> Result<CheckedPayload, Problem> {
+pub fn check(payload: &RawValue, endpoint: Option<&str>, settings: &Settings) -> Result<CheckedPayload, Problem> {
     let webhook: Webhook = read(payload.get().as_bytes(), "#/payload")?;
-    let refused_if_new = webhook.wrong(settings).judge().map_err(Problem::InvalidRequest)?;
+    let refused_if_new = webhook.wrong(endpoint, settings).judge().map_err(Problem::InvalidRequest)?;
     let stored = with_headers(payload.get(), &mut |_, _| None).ok_or(Problem::Internal)?;
     let is_plain = !webhook.headers.0.iter().any(|(name, _)| is_secret_name(name));
-    Ok(CheckedPayload { endpoint: webhook.endpoint.unwrap_or_default(), stored, is_plain, refused_if_new })
+    Ok(CheckedPayload { stored, is_plain, refused_if_new })
 }
 
 /// Seals what is secret in a checked payload, whole or without its body, for its tenant. `None` when it is none.
@@ -140,24 +131,26 @@ fn with_headers(payload: &str, changed: &mut impl FnMut(&str, &str) -> Option<St
 }
 
 impl Webhook {
-    fn wrong(&self, settings: &Settings) -> Wrong {
+    fn wrong(&self, endpoint: Option<&str>, settings: &Settings) -> Wrong {
         let mut wrong_fields = Wrong::default();
         let invalid = |field: &str, code, detail: &str| InvalidField::new(format!("#/payload/{field}"), code, detail);
-        // Which destinations there are is for the settings to say.
-        if let (None, Some(url)) = (&self.endpoint, &self.url)
-            && let Err(error) = destination::check(url, &settings.private_destinations)
-        {
-            wrong_fields.now(invalid("url", error.code(), &error.to_string()));
+        match (endpoint, &self.url) {
+            (Some(_), Some(_)) => {
+                wrong_fields.form(invalid("url", "either-or", "Give either `endpoint` or `payload.url`."));
+            }
+            (None, None) => {
+                let detail = "Give the `endpoint` that the webhook goes to, or a `payload.url`.";
+                wrong_fields.form(InvalidField::new("#/endpoint", "missing-field", detail));
+            }
+            (Some(_), None) => {}
+            // The settings decide which destinations are allowed.
+            (None, Some(url)) => {
+                if let Err(error) = destination::check(url, &settings.private_destinations) {
+                    wrong_fields.now(invalid("url", error.code(), &error.to_string()));
+                }
+            }
         }
         let mut wrong = |field: &str, code, detail: &str| wrong_fields.form(invalid(field, code, detail));
-        match (&self.endpoint, &self.url) {
-            (Some(_), Some(_)) => wrong("url", "either-or", "Give either an endpoint or a url."),
-            (None, None) => wrong("endpoint", "missing-field", "Give an endpoint or a url."),
-            (Some(endpoint), None) if !is_name(endpoint) => {
-                wrong("endpoint", "invalid-name", "A name is 1 to 64 of A-Z a-z 0-9 _ -.");
-            }
-            _ => {}
-        }
         let method = self.method.as_deref().unwrap_or("POST");
         if !METHODS.contains(&method) {
             wrong("method", "unknown-value", "The method is POST, PUT, PATCH, DELETE or GET.");

@@ -5,11 +5,10 @@ use serde_json::value::RawValue;
 
 use crate::accept::request::{check_length, split};
 use crate::kinds;
-use crate::kinds::Kind;
 use crate::kinds::checked::Split;
 use crate::limits::{ID_SKEW_MS_MAX, MINTS_MAX};
 use crate::manage::health::read_health;
-use crate::model::job::{JobRef, JobRow, mint_id};
+use crate::model::job::{JobRef, JobRow, mint_id, none_if_empty};
 use crate::model::state::{DeadLetterState, State};
 use crate::ports::{Blobs, Clock, Database, DatabaseError, Param};
 use crate::security::seal::nonce;
@@ -154,14 +153,10 @@ fn edit<C: Clock>(
     payload: &RawValue,
 ) -> Result<(Split, String), Problem> {
     check_length(payload, &settings.plan)?;
-    let endpoint = (Kind::named(&dead.kind) == Some(Kind::Task)).then_some(dead.endpoint.as_str());
+    let endpoint = none_if_empty(&dead.endpoint);
     let checked = kinds::check(&dead.kind, payload, endpoint, settings)?;
     if !checked.refused_if_new.is_empty() {
         return Err(Problem::InvalidRequest(checked.refused_if_new));
-    }
-    if checked.endpoint != dead.endpoint {
-        let detail = "A replay goes to the endpoint of the dead job.";
-        return Err(Problem::field("#/payload/endpoint", "endpoint-changed", detail));
     }
     let form = canonical(payload.get().as_bytes(), |_, _, _| false);
     let digest = digest_of_form(&[dead.kind.as_bytes(), &form]);

@@ -17,7 +17,7 @@ pub(super) fn jobs() -> Vec<(&'static str, Value)> {
     vec![
         (
             "endpoint",
-            json!({"kind": "webhook", "payload": {"endpoint": "orders", "body": {"order": 1234, "state": "paid"}}}),
+            json!({"kind": "webhook", "endpoint": "orders", "payload": {"body": {"order": 1234, "state": "paid"}}}),
         ),
         (
             "url",
@@ -75,7 +75,7 @@ pub(super) fn restored_requests() -> Vec<(&'static str, Value)> {
 }
 
 pub(super) fn replays() -> Vec<(&'static str, Value)> {
-    vec![("edited", json!({"payload": {"endpoint": "orders", "body": {"order": 1234, "state": "paid"}}}))]
+    vec![("edited", json!({"payload": {"body": {"order": 1234, "state": "paid"}}}))]
 }
 
 pub(super) fn discards() -> Vec<(&'static str, Value)> {
@@ -88,15 +88,15 @@ pub(super) fn job_lines() -> String {
 }
 
 pub(super) fn schedules() -> Vec<(&'static str, Value)> {
-    let payload = json!({"endpoint": "orders", "body": {"report": "daily"}});
+    let payload = json!({"body": {"report": "daily"}});
     vec![
-        ("least", json!({"cron": "0 6 * * *", "kind": "webhook", "payload": payload})),
+        ("least", json!({"cron": "0 6 * * *", "kind": "webhook", "endpoint": "orders", "payload": payload})),
         (
             "all",
             json!({
                 "cron": "30 2 * * 1-5", "time_zone": "Europe/Berlin", "overlap": "skip", "catch_up": "all",
-                "paused": false, "kind": "webhook", "payload": payload, "max_attempts": 3, "retry_schedule": "fast",
-                "group": "reports", "metadata": {"team": "shop"},
+                "paused": false, "kind": "webhook", "endpoint": "orders", "payload": payload, "max_attempts": 3,
+                "retry_schedule": "fast", "group": "reports", "metadata": {"team": "shop"},
             }),
         ),
     ]

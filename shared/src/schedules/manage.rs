@@ -4,7 +4,6 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::accept::accepted::AcceptedJob;
-use crate::kinds::endpoint_pointer;
 use crate::limits::MINTS_MAX;
 use crate::model::job::{JobRef, mint_id, mint_ulid};
 use crate::model::origin::Origin;
@@ -50,10 +49,10 @@ pub async fn put_schedule<W: Database + Clock>(
 ) -> Result<ScheduleRow, Problem> {
     let (request, mut job) = ScheduleRequest::check(world, settings, id, body)?;
     job.seal_secrets(world, settings, tenant)?;
-    let (kind, endpoint) = (job.kind.clone(), job.endpoint.clone());
+    let endpoint = job.endpoint.clone();
     let standing = stand(world, vec![read_statement(tenant, id, &endpoint, None)]).await?;
     if standing.endpoint_known == 0 {
-        return Err(unknown_endpoint(&kind));
+        return Err(unknown_endpoint());
     }
     let cron = cron_in(&request.cron, &request.time_zone, standing.now);
     let cron = cron.map_err(|field| Problem::InvalidRequest(vec![field]))?;
@@ -66,7 +65,7 @@ pub async fn put_schedule<W: Database + Clock>(
     });
     let statements = vec![sql!("put_schedule", json_param(&row)), read_statement(tenant, id, &endpoint, None)];
     let written = stand(world, statements).await?.schedule.filter(|row| row.revision == revision);
-    written.ok_or_else(|| unknown_endpoint(&kind))
+    written.ok_or_else(|| unknown_endpoint())
 }
 
 /// One schedule.
@@ -147,14 +146,14 @@ pub async fn run_schedule<W: Database + Clock>(
         }
         let newest = read_schedule(world, tenant, id).await?.history.into_iter().next();
         if newest.is_some_and(|newest| newest.state == OccurrenceState::Refused && newest.fired_at.0 >= standing.now) {
-            return Err(unknown_endpoint(&row.job.kind));
+            return Err(unknown_endpoint());
         }
     }
     Err(Problem::Unavailable)
 }
 
-fn unknown_endpoint(kind: &str) -> Problem {
-    Problem::field(endpoint_pointer(kind), "unknown-endpoint", "There is no such endpoint.")
+fn unknown_endpoint() -> Problem {
+    Problem::field("#/endpoint", "unknown-endpoint", "There is no such endpoint.")
 }
 
 async fn run_answer<W: Database + Clock>(

@@ -44,7 +44,7 @@ pub(crate) struct ScheduleRequest {
     /// What their kind needs.
     #[cfg_attr(feature = "openapi", schemars(with = "crate::kinds::Payload"))]
     payload: Box<RawValue>,
-    /// The endpoint of tasks; a webhook names its own in the payload.
+    /// The endpoint that webhooks and tasks go to. A webhook may have a `url` in its payload instead.
     #[cfg_attr(feature = "openapi", schemars(regex(pattern = crate::wire::schema::NAME)))]
     endpoint: Option<String>,
     /// Attempts of a job that may fail.

@@ -71,7 +71,7 @@ pub async fn duplicates_inside_one_batch<S: Store>(stand: &Stand<S>) {
 pub async fn an_unknown_endpoint_accepts_nothing<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     case.endpoint("known").await;
-    let to = |endpoint: &str| (json!({"kind": "webhook", "payload": {"endpoint": endpoint}}), None);
+    let to = |endpoint: &str| (json!({"kind": "webhook", "endpoint": endpoint, "payload": {}}), None);
     let answers = case.accept(&[to("known"), to("unknown")]).await.unwrap();
     assert!(answers[0].is_ok());
     assert!(matches!(answers[1], Err(Problem::InvalidRequest(_))));

@@ -152,7 +152,7 @@ pub async fn a_slot_beside_an_open_job_is_skipped<S: Store>(stand: &Stand<S>) {
 pub async fn a_deleted_endpoint_refuses_the_slot<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     case.endpoint("orders").await;
-    put(&case, json!({"payload": {"endpoint": "orders"}})).await;
+    put(&case, json!({"endpoint": "orders", "payload": {}})).await;
     change_endpoint(stand, &case.tenant, "orders", EndpointChange::Delete).await.unwrap();
     case.make_past(A_MINUTE_MS).await;
     assert_eq!(tick(stand, &stand.settings).await.unwrap(), 0);

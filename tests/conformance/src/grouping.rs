@@ -63,7 +63,7 @@ const BURY: Decision = Decision::Bury { reason: DeadReason::AttemptsExhausted, f
 pub async fn a_group_counts_each_job_once<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     assert_eq!(read_group(stand, &case.tenant, "import").await, Err(Problem::NotFound));
-    let unknown = json!({"kind": "webhook", "payload": {"endpoint": "unknown"}, "group": "import"});
+    let unknown = json!({"kind": "webhook", "endpoint": "unknown", "payload": {}, "group": "import"});
     let asked = [
         (of("import"), Some("a")),
         (of("import"), Some("a")),

@@ -96,7 +96,7 @@ pub async fn a_repeat_puts_no_object<S: Store>(stand: &Stand<S>) {
     assert_eq!(other.unwrap_err(), Problem::IdempotencyKeyReused);
     let mut unknown = large(json!({}));
     unknown["payload"].as_object_mut().unwrap().remove("url");
-    unknown["payload"]["endpoint"] = json!("nowhere");
+    unknown["endpoint"] = json!("nowhere");
     assert!(matches!(case.accept_one(unknown, None).await, Err(Problem::InvalidRequest(_))));
     assert_eq!(stand.count_objects(&case.tenant), 1);
     // Small and large ones of one batch are answered in their order, also when ids must be minted again.

@@ -103,7 +103,7 @@ pub async fn what_is_refused_if_new_writes_nothing<S: Store>(stand: &Stand<S>) {
     let mut large = request(json!({"deadline_at": soon(stand), "group": "late"}));
     large["payload"]["body"] = json!("b".repeat(PAYLOAD_INLINE_BYTES + 1));
     let late = request(json!({"deadline_at": soon(stand), "group": "late"}));
-    let nowhere = json!({"kind": "webhook", "payload": {"endpoint": "nowhere"}, "deadline_at": soon(stand)});
+    let nowhere = json!({"kind": "webhook", "endpoint": "nowhere", "payload": {}, "deadline_at": soon(stand)});
     let mut big = good.clone();
     big["payload"]["body"] = json!("g".repeat(PAYLOAD_INLINE_BYTES + 1));
     let jobs =

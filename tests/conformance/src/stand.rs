@@ -180,7 +180,7 @@ impl<S: Store> Case<'_, S> {
 
     /// Accepts one job to an endpoint and answers its name.
     pub async fn to_endpoint(&self, endpoint: &str) -> JobRef {
-        self.accept_one(json!({"kind": "webhook", "payload": {"endpoint": endpoint}}), None).await.unwrap().job
+        self.accept_one(json!({"kind": "webhook", "endpoint": endpoint, "payload": {}}), None).await.unwrap().job
     }
 
     /// Makes an endpoint.

@@ -72,7 +72,7 @@ impl Enqueued {
 fn job(case: &Case, n: usize) -> Value {
     let mut job = json!({
         "kind": "webhook",
-        "payload": {"endpoint": case.endpoint, "body": {"type": "demo.event", "from": case.endpoint, "number": n}},
+        "endpoint": case.endpoint, "payload": {"body": {"type": "demo.event", "from": case.endpoint, "number": n}},
     });
     if *case == DOWN {
         job["payload"]["headers"] = json!({"authorization": SECRET});

@@ -73,7 +73,7 @@ fn are_sealed_and_sent(asked: &Value, row: &EndpointRow) {
         timeout_seconds: row.timeout_seconds,
         ..plain_endpoint()
     };
-    let sent = prepare(&claimed(r#"{"endpoint":"orders"}"#, Some(endpoint)), None, &settings(), NOW_MS).unwrap();
+    let sent = prepare(&claimed("{}", Some(endpoint)), None, &settings(), NOW_MS).unwrap();
     assert_eq!(sent.timeout.as_secs(), u64::from(row.timeout_seconds.min(TIMEOUT_SECONDS_MAX)));
     if let Some(service) = &row.service {
         assert!(sent.service.as_ref() == Some(service) && service.starts_with("HANDLER_"));

@@ -103,7 +103,7 @@ fn job(number: usize) -> Value {
         _ => 0,
     };
     let (endpoint, _) = ENDPOINTS[index];
-    json!({"kind": "webhook", "payload": {"endpoint": endpoint, "body": {"number": number}}})
+    json!({"kind": "webhook", "endpoint": endpoint, "payload": {"body": {"number": number}}})
 }
 
 async fn post(shared: Arc<Shared>, request: Request, echo: bool) {

@@ -16,7 +16,7 @@ fn each_attempt_is_in_the_trace_of_its_request() {
     shared(async |world| {
         let tenant = world.tenant().await;
         tenant.endpoint("orders", "/fail-times/1", json!({"schedule": "fast"})).await;
-        let job = json!({"kind": "webhook", "payload": {"endpoint": "orders", "body": 1}});
+        let job = json!({"kind": "webhook", "endpoint": "orders", "payload": {"body": 1}});
         let accepted = tenant.api.post_with("/v1/jobs", &[("traceparent", GIVEN)], &job).await.unwrap();
         assert_eq!(accepted.status, 202, "{}", accepted.text);
         let done = tenant.ended(&id_of(&accepted.body)).await;
@@ -69,7 +69,7 @@ fn a_circle_of_jobs_ends() {
         });
         let made = tenant.api.put("/v1/endpoints/circle", &circle).await.unwrap();
         assert_eq!(made.status, 200, "{}", made.text);
-        let around = |body: Value| json!({"kind": "webhook", "payload": {"endpoint": "circle", "body": body}});
+        let around = |body: Value| json!({"kind": "webhook", "endpoint": "circle", "payload": {"body": body}});
         let job = (0..HOPS_MAX + 3).fold(tenant.webhook("/ok"), |job, _| around(job));
         tenant.accept(&job).await;
         let dead = eventually(SOON, async || {

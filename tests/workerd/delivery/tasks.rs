@@ -336,8 +336,8 @@ fn tasks_that_are_none() {
             (json!({"kind": "text.count", "endpoint": "a b", "payload": {}}), "#/endpoint", "invalid-name"),
             (json!({"kind": "text.count", "endpoint": "none", "payload": {}}), "#/endpoint", "unknown-endpoint"),
             (
-                json!({"kind": "webhook", "endpoint": "example", "payload": {"endpoint": "example"}}),
-                "#/endpoint",
+                json!({"kind": "webhook", "endpoint": "example", "payload": {"url": "https://example.com"}}),
+                "#/payload/url",
                 "either-or",
             ),
         ];

@@ -83,7 +83,7 @@ fn methods_headers_and_no_body() {
         each(["POST", "PUT", "PATCH", "DELETE", "GET"], async |method| {
             let tenant = world.tenant().await;
             let payload = json!({"url": tenant.url("/ok"), "method": method, "headers": {"X-Own": "a  b\tc", "authorization": "Bearer hush"}});
-            let done = tenant.complete(&json!({"kind": "webhook", "payload": payload})).await;
+            let done = tenant.complete(&json!({"kind": "webhook", "endpoint": "orders", "payload": payload})).await;
             assert_eq!(done["state"], "succeeded", "{method}");
             let received = &tenant.received()[0];
             assert_eq!(received.method, method);
@@ -169,8 +169,8 @@ fn evidence_tells_all_but_secrets() {
             .await;
         let body = json!({"card": {"number": "canary-3", "name": "Ada"}});
         let headers = json!({"x-api-key": "canary-4", "x-batch": "canary-2", "x-seen": "yes"});
-        let payload = json!({"endpoint": "orders", "body": body, "headers": headers});
-        let dead = tenant.complete(&json!({"kind": "webhook", "payload": payload})).await;
+        let payload = json!({"body": body, "headers": headers});
+        let dead = tenant.complete(&json!({"kind": "webhook", "endpoint": "orders", "payload": payload})).await;
         let id = dead["id"].as_str().unwrap();
         assert_eq!(dead["payload"]["headers"]["x-api-key"], "[sealed]");
         let evidence = tenant.evidence(id, 1).await;

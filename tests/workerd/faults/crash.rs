@@ -44,7 +44,7 @@ async fn post(tenant: &Tenant<'_>, number: usize) -> Option<String> {
 async fn post_batch(tenant: &Tenant<'_>, jobs: usize) -> BTreeSet<String> {
     tenant.endpoint("orders", "/fail-times/1", json!({"schedule": "fast"})).await;
     let job = |index: usize| match index % 10 {
-        0 => json!({"kind": "webhook", "payload": {"endpoint": "orders", "body": index}}),
+        0 => json!({"kind": "webhook", "endpoint": "orders", "payload": {"body": index}}),
         1 => tenant.webhook("/slow/400"),
         _ => tenant.webhook("/slow/20"),
     };

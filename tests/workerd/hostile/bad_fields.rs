@@ -83,7 +83,7 @@ fn wrong_types() {
             (with(&tenant, "metadata", json!([1])), invalid_type("#/metadata")),
             (with(&tenant, "group", json!({})), invalid_type("#/group")),
             (with(&tenant, "retry_schedule", json!("daily")), invalid("#/retry_schedule", "unknown-value")),
-            (with_payload(&tenant, "url", json!(null)), invalid("#/payload/endpoint", "missing-field")),
+            (with_payload(&tenant, "url", json!(null)), invalid("#/endpoint", "missing-field")),
             (with_payload(&tenant, "url", json!(["x"])), invalid_type("#/payload/url")),
             (with_payload(&tenant, "headers", json!({"x-a": 1})), invalid_type("#/payload/headers/x-a")),
             (with_payload(&tenant, "headers", json!([])), invalid_type("#/payload/headers")),
@@ -104,7 +104,7 @@ fn what_contradicts_itself() {
         let cases = [
             (both_times, invalid("#/delay_seconds", "either-or")),
             (get, invalid("#/payload/body", "either-or")),
-            (with_payload(&tenant, "endpoint", json!("orders")), invalid("#/payload/url", "either-or")),
+            (with(&tenant, "endpoint", json!("orders")), invalid("#/payload/url", "either-or")),
             (with_payload(&tenant, "body_base64", json!("AA==")), invalid("#/payload/body_base64", "either-or")),
             (with_payload(&tenant, "body_base64", json!("A")), invalid("#/payload/body_base64", "invalid-base64")),
             (with_payload(&tenant, "method", json!("TRACE")), invalid("#/payload/method", "unknown-value")),
@@ -161,10 +161,10 @@ fn numbers_and_names_out_of_range() {
             (with(&tenant, "group", json!("a\u{0}b")), name("#/group")),
             (with(&tenant, "group", json!("ä")), name("#/group")),
             (with(&tenant, "metadata", json!({"a": "x".repeat(2_048)})), invalid("#/metadata", "too-long")),
-            (json!({"kind": "webhook", "payload": {"endpoint": "a b"}}), name("#/payload/endpoint")),
+            (json!({"kind": "webhook", "endpoint": "a b", "payload": {}}), name("#/endpoint")),
             (
-                json!({"kind": "webhook", "payload": {"endpoint": "nowhere"}}),
-                invalid("#/payload/endpoint", "unknown-endpoint"),
+                json!({"kind": "webhook", "endpoint": "nowhere", "payload": {}}),
+                invalid("#/endpoint", "unknown-endpoint"),
             ),
         ];
         assert_jobs_refused(&tenant, &cases).await;

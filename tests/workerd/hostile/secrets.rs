@@ -134,7 +134,10 @@ fn job(planter: &Planter<'_>, to: (&str, &str)) -> Value {
     headers.insert("x-control".to_owned(), json!(CONTROL));
     headers.insert("x-batch".to_owned(), json!(planter.plant(PAYLOAD)));
     let body = json!({"pin": planter.plant(PAYLOAD), "card": {"number": planter.plant(PAYLOAD)}, "control": CONTROL});
-    json!({"kind": "webhook", "max_attempts": 1, "payload": {to.0: to.1, "headers": headers, "body": body}})
+    let mut job = json!({"kind": "webhook", "max_attempts": 1, "payload": {"headers": headers, "body": body}});
+    let holder = if to.0 == "endpoint" { &mut job } else { &mut job["payload"] };
+    holder[to.0] = json!(to.1);
+    job
 }
 
 /// Jobs that succeed, fail, reach nobody, are replayed as they were and edited; with R2 and without it.

@@ -105,7 +105,7 @@ fn filters_narrow_a_list() {
         tenant.endpoint("orders", "/status/500", json!({"max_attempts": 1})).await;
         let mut grouped = tenant.webhook("/ok");
         grouped["group"] = json!("g");
-        let mut event = json!({"kind": "webhook", "payload": {"endpoint": "orders"}});
+        let mut event = json!({"kind": "webhook", "endpoint": "orders", "payload": {}});
         event["event_id"] = json!("evt");
         let mut ids = Vec::new();
         for job in [tenant.webhook("/ok"), grouped, event] {

@@ -245,7 +245,7 @@ fn every_example_of_a_request_is_accepted() {
         async |world| {
             let tenant = world.tenant().await;
             tenant.endpoint("orders", "/status/500", json!({"max_attempts": 1})).await;
-            let to_orders = json!({"kind": "webhook", "payload": {"endpoint": "orders"}});
+            let to_orders = json!({"kind": "webhook", "endpoint": "orders", "payload": {}});
             let dead = id_of(&tenant.complete(&to_orders).await);
             let other = id_of(&tenant.complete(&to_orders).await);
             let (parked, overtaken) = (deferred_job(&tenant).await, deferred_job(&tenant).await);

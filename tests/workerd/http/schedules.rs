@@ -141,7 +141,7 @@ fn what_is_wrong_with_a_schedule_is_named() {
             ("catch_up", json!("some"), invalid("#/catch_up", "unknown-value")),
             ("paused", json!("no"), invalid("#/paused", "invalid-type")),
             ("kind", json!("fax"), invalid("#/kind", "unknown-kind")),
-            ("payload", json!({"endpoint": "nowhere"}), invalid("#/payload/endpoint", "unknown-endpoint")),
+            ("endpoint", json!("nowhere"), invalid("#/endpoint", "unknown-endpoint")),
             ("payload", json!({"url": "ftp://example.com"}), invalid("#/payload/url", "url-scheme")),
             ("max_attempts", json!(51), invalid("#/max_attempts", "out-of-range")),
             ("group", json!("a b"), invalid("#/group", "invalid-name")),

@@ -34,9 +34,9 @@ fn assert_has(text: &str, name: &str, json: &str, times: usize) {
 fn jobs_and_their_replays_are_kept_token_for_token() {
     shared(async |world| {
         let tenant = world.tenant().await;
-        let payload = format!(r#"{{"headers":{{"x-b":"\u0041","x-a":"1"}},"body":{BODY},"endpoint":"orders"}}"#);
+        let payload = format!(r#"{{"headers":{{"x-b":"\u0041","x-a":"1"}},"body":{BODY}}}"#);
         tenant.endpoint("orders", "/status/500", json!({"max_attempts": 1})).await;
-        let job = format!(r#"{{"kind":"webhook","metadata":{METADATA},"payload":{payload}}}"#);
+        let job = format!(r#"{{"kind":"webhook","endpoint":"orders","metadata":{METADATA},"payload":{payload}}}"#);
         let accepted = send(&tenant, "POST", "/v1/jobs", &job).await;
         assert_eq!(accepted.status, 202, "{}", accepted.text);
         let id = id_of(&accepted.body);
@@ -65,7 +65,7 @@ fn jobs_and_their_replays_are_kept_token_for_token() {
         let bodies: Vec<_> = received.iter().map(|sent| String::from_utf8_lossy(&sent.body).into_owned()).collect();
         assert_eq!(bodies, [BODY.to_owned(), BODY.replace("1E5", "1E6")]);
         // Beyond all doubles: a client that makes values of it cannot read it, but it is JSON.
-        let huge = r#"{"kind":"webhook","delay_seconds":60,"metadata":{"n":-1e400},"payload":{"endpoint":"orders","body":[1e400]}}"#;
+        let huge = r#"{"kind":"webhook","delay_seconds":60,"metadata":{"n":-1e400},"endpoint":"orders","payload":{"body":[1e400]}}"#;
         let accepted = send(&tenant, "POST", "/v1/jobs", huge).await;
         let job = text_of(&tenant, &format!("/v1/jobs/{}", id_of(&accepted.body)), "*/*").await;
         assert!(job.contains(r#""metadata":{"n":-1e400}"#) && job.contains(r#""body":[1e400]"#), "{job}");
@@ -77,7 +77,9 @@ fn schedules_and_documents_are_kept_token_for_token() {
     shared(async |world| {
         let tenant = world.tenant().await;
         let payload = format!(r#"{{"body":{BODY},"url":"{}"}}"#, tenant.url("/ok"));
-        let schedule = format!(r#"{{"cron":"0 0 1 1 *","kind":"webhook","metadata":{METADATA},"payload":{payload}}}"#);
+        let schedule = format!(
+            r#"{{"cron":"0 0 1 1 *","kind":"webhook","endpoint":"orders","metadata":{METADATA},"payload":{payload}}}"#
+        );
         let put = send(&tenant, "PUT", "/v1/schedules/report", &schedule).await;
         assert_eq!(put.status, 200, "{}", put.text);
         let ran = tenant.act("/v1/schedules/report/run").await;

@@ -167,7 +167,7 @@ pub(crate) fn id_of(document: &Value) -> String {
 
 /// A webhook to an endpoint, as it is posted.
 pub(crate) fn to_endpoint(name: &str) -> Value {
-    json!({"kind": "webhook", "payload": {"endpoint": name, "body": {"n": 1}}})
+    json!({"kind": "webhook", "endpoint": name, "payload": {"body": {"n": 1}}})
 }
 
 /// A time that many milliseconds from now, as callers write it.

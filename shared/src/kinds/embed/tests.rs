@@ -21,7 +21,6 @@ fn checked(payload: &Value) -> Result<Value, Vec<String>> {
     let raw: Box<RawValue> = serde_json::from_str(&payload.to_string()).unwrap();
     match check(&raw, &settings()) {
         Ok(checked) => {
-            assert_eq!(checked.endpoint, "");
             if !checked.refused_if_new.is_empty() {
                 return Err(checked.refused_if_new.iter().map(|field| format!("now {}", named(field))).collect());
             }

@@ -26,7 +26,8 @@ fn settings() -> Settings {
 
 fn checked(payload: &str) -> Result<CheckedPayload, Problem> {
     let raw = RawValue::from_string(payload.to_owned()).unwrap();
-    let mut checked = check(&raw, &settings())?;
+    let endpoint = (!payload.contains("\"url\"")).then_some("orders");
+    let mut checked = check(&raw, endpoint, &settings())?;
     checked.stored = seal_secrets(&checked.stored, &settings(), "acme", &mut || [7; 12]).unwrap();
     Ok(checked)
 }
@@ -144,7 +145,7 @@ fn a_body_is_sent_exactly_as_it_was_written() {
 #[test]
 fn a_request_is_signed_with_the_endpoints_secret_and_carries_its_headers() {
     let settings = settings();
-    let job = claimed(r#"{"endpoint":"orders","body":{"a":1}}"#, Some(endpoint(&settings)));
+    let job = claimed(r#"{"body":{"a":1}}"#, Some(endpoint(&settings)));
     let request = prepare(&job, None, &settings, 1_700_000_000_999).unwrap();
     assert_eq!((request.url.as_str(), request.timeout), ("https://example.com/hook", Duration::from_secs(9)));
     assert_eq!(header(&request, "x-team"), Some("blue"));
@@ -193,14 +194,14 @@ fn nothing_is_sent_where_nothing_may_be_sent() {
     assert_eq!(refusal(&private, &strict).class, ErrorClass::Blocked, "checked again at send");
     let mut gone = endpoint(&strict);
     gone.state = EndpointState::Deleted;
-    let job = claimed(r#"{"endpoint":"orders"}"#, Some(gone));
+    let job = claimed("{}", Some(gone));
     assert_eq!(refusal(&job, &strict).class, ErrorClass::Config);
     let mut moved = endpoint(&strict);
     moved.headers[0].0 = "x-other".into();
-    let job = claimed(r#"{"endpoint":"orders"}"#, Some(moved));
+    let job = claimed("{}", Some(moved));
     assert_eq!(refusal(&job, &strict).class, ErrorClass::Internal, "a sealed value fits one place");
     for secrets in [vec![], vec![sealed_secret(2, "orders")], vec![sealed_secret(1, "other")]] {
-        let job = Claimed { secrets, ..claimed(r#"{"endpoint":"orders"}"#, Some(endpoint(&strict))) };
+        let job = Claimed { secrets, ..claimed("{}", Some(endpoint(&strict))) };
         assert_eq!(refusal(&job, &strict).class, ErrorClass::Internal, "nothing leaves unsigned");
         let waits = matches!(prepare(&job, None, &strict, 0), Err(Outcome::Failed { retry_after: Some(_), .. }));
         assert_eq!(waits, !job.has_secret(), "the database failed, and not the job");
@@ -216,24 +217,28 @@ fn nothing_is_sent_where_nothing_may_be_sent() {
 #[test]
 fn every_wrong_field_is_named() {
     let at = |pointer: &str, code| vec![(pointer.to_owned(), code)];
-    assert_eq!(codes("{}"), at("#/payload/endpoint", "missing-field"));
-    assert_eq!(codes(r#"{"endpoint":"a","url":"https://a.example/"}"#), at("#/payload/url", "either-or"));
-    assert_eq!(codes(r#"{"endpoint":"a b"}"#), at("#/payload/endpoint", "invalid-name"));
+    let to = |endpoint, payload: &str| {
+        let refusal = check(&RawValue::from_string(payload.to_owned()).unwrap(), endpoint, &settings()).unwrap_err();
+        refusal.errors().iter().map(|field| (field.pointer.clone(), field.code)).collect::<Vec<_>>()
+    };
+    assert_eq!(to(None, "{}"), at("#/endpoint", "missing-field"));
+    assert_eq!(to(Some("a"), r#"{"url":"https://a.example/"}"#), at("#/payload/url", "either-or"));
     assert_eq!(codes(r#"{"url":"https://10.0.0.1/"}"#), at("#/payload/url", "destination-blocked"));
     assert!(checked(r#"{"url":"https://10.0.0.1/"}"#).is_ok(), "by the settings of now");
     assert_eq!(checked(r#"{"url":"https://10.0.0.1/","method":"X"}"#).unwrap_err().errors().len(), 2, "all at once");
-    assert_eq!(codes(r#"{"endpoint":"a","method":"PROPFIND"}"#), at("#/payload/method", "unknown-value"));
-    assert_eq!(codes(r#"{"endpoint":"a","body":1,"body_base64":""}"#), at("#/payload/body_base64", "either-or"));
-    assert_eq!(codes(r#"{"endpoint":"a","body_base64":"%"}"#), at("#/payload/body_base64", "invalid-base64"));
-    assert_eq!(codes(r#"{"endpoint":"a","timeout_seconds":31}"#), at("#/payload/timeout_seconds", "out-of-range"));
-    assert_eq!(codes(r#"{"endpoint":"a","headers":{"Host":"x"}}"#), at("#/payload/headers/Host", "header-forbidden"));
-    assert_eq!(codes(r#"{"endpoint":"a","headers":{"x":"a\r\nb"}}"#), at("#/payload/headers/x", "header-value"));
-    assert_eq!(codes(r#"{"endpoint":7}"#), at("#/payload/endpoint", "invalid-type"));
-    assert_eq!(codes(r#"{"endpoint":"a","metod":"POST"}"#), at("#/payload/metod", "unknown-field"));
+    assert_eq!(codes(r#"{"method":"PROPFIND"}"#), at("#/payload/method", "unknown-value"));
+    assert_eq!(codes(r#"{"body":1,"body_base64":""}"#), at("#/payload/body_base64", "either-or"));
+    assert_eq!(codes(r#"{"body_base64":"%"}"#), at("#/payload/body_base64", "invalid-base64"));
+    assert_eq!(codes(r#"{"timeout_seconds":31}"#), at("#/payload/timeout_seconds", "out-of-range"));
+    assert_eq!(codes(r#"{"headers":{"Host":"x"}}"#), at("#/payload/headers/Host", "header-forbidden"));
+    assert_eq!(codes(r#"{"headers":{"x":"a\r\nb"}}"#), at("#/payload/headers/x", "header-value"));
+    assert_eq!(codes(r#"{"method":7}"#), at("#/payload/method", "invalid-type"));
+    assert_eq!(codes(r#"{"endpoint":"a"}"#), at("#/payload/endpoint", "unknown-field"));
+    assert_eq!(codes(r#"{"metod":"POST"}"#), at("#/payload/metod", "unknown-field"));
     for body in [r#""\udc00""#, r#"{"a":["\ud800"]}"#] {
-        assert_eq!(codes(&format!(r#"{{"endpoint":"a","body":{body}}}"#)), at("#/payload/body", "unreadable-value"));
+        assert_eq!(codes(&format!(r#"{{"body":{body}}}"#)), at("#/payload/body", "unreadable-value"));
     }
-    let twice = r#"{"endpoint":"a","headers":{"x-a":"1","X-A":"2","x~b":"","x~b":""},"method":"POST"}"#;
+    let twice = r#"{"headers":{"x-a":"1","X-A":"2","x~b":"","x~b":""},"method":"POST"}"#;
     let expected = ["#/payload/headers/X-A", "#/payload/headers/x~0b"].map(|at| (at.to_owned(), "duplicate-field"));
     assert_eq!(codes(twice), expected);
     assert_eq!(
@@ -301,9 +306,9 @@ fn a_challenge_is_a_failure_and_no_snooze() {
 #[test]
 fn a_null_body_is_a_body() {
     let at = |pointer: &str, code| vec![(pointer.to_owned(), code)];
-    let both = codes(r#"{"endpoint":"a","body":null,"body_base64":"AAH/"}"#);
+    let both = codes(r#"{"body":null,"body_base64":"AAH/"}"#);
     assert_eq!(both, at("#/payload/body_base64", "either-or"));
-    assert_eq!(codes(r#"{"endpoint":"a","method":"GET","body":null}"#), at("#/payload/body", "either-or"));
+    assert_eq!(codes(r#"{"method":"GET","body":null}"#), at("#/payload/body", "either-or"));
     let stored = checked(r#"{"url":"https://a.example/","body":null}"#).unwrap().stored;
     assert_eq!(shown(&stored).unwrap(), r#"{"url":"https://a.example/","body":null}"#);
     let Split { inline, object } = split(stored.clone());

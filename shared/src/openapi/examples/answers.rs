@@ -142,7 +142,7 @@ fn job_row() -> Value {
 }
 
 fn job_payload() -> Box<RawValue> {
-    kept(&json!({"endpoint": "orders", "body": {"order": 1234, "state": "paid"}}))
+    kept(&json!({"body": {"order": 1234, "state": "paid"}}))
 }
 
 pub(in crate::openapi) fn job() -> Value {
@@ -262,7 +262,7 @@ fn schedule_row() -> Value {
         "catch_up": "latest", "paused": 0, "last_slot": AT, "next_at": AT + 86_400_000, "endpoint": "orders",
         "job": {
             "kind": "webhook", "digest": "d", "max_attempts_default": 10, "backoff_default": "webhook-standard",
-            "payload": json!({"endpoint": "orders", "body": {"report": "daily"}}).to_string(),
+            "payload": json!({"body": {"report": "daily"}}).to_string(),
         },
         "history": [occurrence_row()], "created_at": AT, "updated_at": AT,
     })

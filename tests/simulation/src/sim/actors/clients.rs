@@ -70,7 +70,7 @@ fn order(world: &World, tenant: &str, n: i64) -> Order {
         body["payload"]["url"] = json!(format!("https://bare.{tenant}.example.com/hook"));
         body["retry_schedule"] = json!(random.pick(&["fast", "once", "fast", "webhook-standard"]));
     } else {
-        body["payload"]["endpoint"] = json!(random.pick(&ENDPOINTS));
+        body["endpoint"] = json!(random.pick(&ENDPOINTS));
     }
     // The counts of a batch in pieces go wrong without a crash.
     if n % 3 == 0 && !world.has(Switch::SplitsBatches) {
