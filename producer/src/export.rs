@@ -4,7 +4,7 @@
 use futures_util::{StreamExt, stream};
 use longshore::routes::Operation;
 use longshore::wire::ndjson::as_lines;
-use longshore::wire::page::{NextCursor, Page};
+use longshore::wire::page::{NextCursor, Page, PageLine};
 use longshore::wire::problem::Problem;
 use serde_json::value::RawValue;
 use worker::{Error, Result};
@@ -52,7 +52,10 @@ async fn step(mut export: Export) -> Result<Option<(Vec<u8>, Export)>> {
     let page = match std::mem::replace(&mut export.next, Next::End) {
         Next::Page(page) => page,
         Next::Cursor(cursor) if export.pages <= 1 => {
-            return Ok(Some((as_lines([NextCursor { next_cursor: &cursor }]).into_bytes(), export)));
+            return Ok(Some((
+                as_lines([PageLine::<()>::NextCursor(NextCursor { next_cursor: &cursor })]).into_bytes(),
+                export,
+            )));
         }
         Next::Cursor(cursor) => {
             export.pages -= 1;
@@ -66,5 +69,5 @@ async fn step(mut export: Export) -> Result<Option<(Vec<u8>, Export)>> {
         Next::End => return Ok(None),
     };
     export.next = page.next_cursor.map_or(Next::End, Next::Cursor);
-    Ok(Some((as_lines(page.data).into_bytes(), export)))
+    Ok(Some((as_lines(page.data.into_iter().map(PageLine::Item)).into_bytes(), export)))
 }

@@ -51,7 +51,7 @@ fn every_problem_is_some_operations() {
     let document = document();
     let named = document["components"]["responses"].to_string();
     for slug in Problem::SLUGS {
-        let is_named = named.contains(&format!("urn:problem-type:longshore:{slug}\""));
+        let is_named = named.contains(&format!("#/components/examples/{slug}\""));
         assert!(is_named || *slug == "method-not-allowed", "{slug}");
     }
 }
@@ -130,7 +130,8 @@ fn described_in(source: &str) -> Vec<Described> {
                     name: renamed.map_or(own, |(name, _)| name).to_owned(),
                     is_written: attributes.contains("Serialize")
                         || source.contains(&format!("impl Serialize for {own} ")),
-                    is_read: attributes.contains("Deserialize"),
+                    is_read: attributes.contains("Deserialize")
+                        || source.contains(&format!("impl<'de> Deserialize<'de> for {own} ")),
                 });
                 attributes.clear();
             }
@@ -159,8 +160,23 @@ fn schemas_of(document: &Value, parts: &[&Value]) -> BTreeSet<String> {
     found
 }
 
-/// One type per shape: what describes an answer writes it, and what describes a request reads it. The exception is JSON that
-/// keeps its own bytes, whose schema is put together by hand.
+/// The schema that one of a request's several shapes was split from.
+fn of_all_shapes(name: &str) -> &str {
+    match name {
+        _ if name.starts_with("New") && name.ends_with("Job") => "NewJob",
+        _ if name.starts_with("New") && name.ends_with("Schedule") => "NewSchedule",
+        "UrlWebhookPayload" => "WebhookPayload",
+        "PutDocumentPayload"
+        | "DeleteDocumentPayload"
+        | "RemoveSourcePayload"
+        | "VerifyIndexPayload"
+        | "RebuildIndexPayload" => "IndexPayload",
+        _ => name,
+    }
+}
+
+/// One type per shape: the type that describes an answer writes it, and the type that describes a request reads it. Of `Json` there
+/// is no type: such a value keeps its own bytes.
 #[test]
 fn what_describes_an_answer_writes_it() {
     let document = document();
@@ -178,11 +194,11 @@ fn what_describes_an_answer_writes_it() {
     };
     let (answered, asked) = (schemas_of(&document, &answers), schemas_of(&document, &requests));
     assert!(answered.len() > 40 && asked.len() > 20, "{} and {}", answered.len(), asked.len());
-    for name in &answered {
+    for name in answered.iter().filter(|name| *name != "Json") {
         assert!(is_of(name, |known| known.is_written), "no type writes {name}");
     }
-    for name in asked.iter().filter(|name| *name != "Payload") {
-        assert!(is_of(name, |known| known.is_read), "no type reads {name}");
+    for name in asked.iter().filter(|name| *name != "Json") {
+        assert!(is_of(of_all_shapes(name), |known| known.is_read), "no type reads {name}");
     }
     let used: BTreeSet<_> = answered.union(&asked).cloned().collect();
     let all: BTreeSet<_> = document["components"]["schemas"].as_object().unwrap().keys().cloned().collect();

@@ -2,6 +2,7 @@
 //! real answers.
 
 use jsonschema::{Draft, Validator};
+use longshore::wire::ndjson::NDJSON;
 use serde_json::{Map, Value, json};
 
 /// The document.
@@ -72,11 +73,16 @@ impl ApiDocument {
         let Some(response) = self.operation(method, path)["responses"].get(status.to_string()) else {
             return vec![format!("{method} {path} is not told to answer {status}")];
         };
-        let content = self.resolve(response).get("content");
+        let response = self.resolve(response);
+        if let (Some(lines), Some(NDJSON)) = (response.get("x-ndjson"), media) {
+            // Without a schema of one line the description tells of it.
+            return lines.get("x-item-schema").map_or_else(Vec::new, |item| self.errors(item, body));
+        }
+        let content = response.get("content");
         match (content, media) {
             (None, None) => Vec::new(),
             (Some(content), Some(media)) => match content.get(media) {
-                Some(content) => self.errors(&content["schema"], body),
+                Some(content) => self.errors(content.get("x-item-schema").unwrap_or(&content["schema"]), body),
                 None => vec![format!("{method} {path} {status} is not told to be {media}")],
             },
             _ => vec![format!("{method} {path} {status} is told otherwise to have a body")],

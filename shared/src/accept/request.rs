@@ -71,7 +71,6 @@ pub(crate) struct JobRequest {
     #[cfg_attr(feature = "openapi", schemars(regex(pattern = crate::wire::schema::TRACEPARENT)))]
     traceparent: Option<String>,
     /// Anything of the caller's, shown with the job: at most 2,048 bytes as JSON.
-    #[cfg_attr(feature = "openapi", schemars(with = "Option<serde_json::Map<String, serde_json::Value>>"))]
     metadata: Option<Metadata>,
 }
 

@@ -25,7 +25,7 @@ pub struct ExportedDocument {
     source: String,
     /// When the job that brought it ran.
     written_at: Time,
-    #[cfg_attr(feature = "openapi", schemars(with = "crate::wire::schema::AnyObject"))]
+    #[cfg_attr(feature = "openapi", schemars(with = "crate::wire::metadata::Metadata"))]
     metadata: Box<RawValue>,
     text: String,
 }

@@ -64,7 +64,7 @@ pub(crate) struct SearchRequest {
     #[cfg_attr(feature = "openapi", schemars(range(min = 1, max = SEARCH_RESULTS_MAX)))]
     limit: Option<usize>,
     /// What a document's metadata must say: `{"lang": "en", "year": {"gte": 2020}, "kind": {"in": ["guide"]}}`.
-    #[cfg_attr(feature = "openapi", schemars(with = "Option<serde_json::Value>"))]
+    #[cfg_attr(feature = "openapi", schemars(with = "Option<serde_json::Map<String, serde_json::Value>>"))]
     filter: Option<Box<RawValue>>,
 }
 

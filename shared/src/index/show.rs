@@ -37,7 +37,7 @@ pub(crate) struct SearchHit {
     /// Where it ends in the document's text, in bytes.
     pub(crate) end: Option<usize>,
     /// The document's.
-    #[cfg_attr(feature = "openapi", schemars(with = "crate::wire::schema::AnyObject"))]
+    #[cfg_attr(feature = "openapi", schemars(with = "crate::wire::metadata::Metadata"))]
     pub(crate) metadata: Box<RawValue>,
 }
 

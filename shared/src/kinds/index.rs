@@ -54,7 +54,6 @@ pub(crate) struct Put {
     #[cfg_attr(feature = "openapi", schemars(length(min = 1, max = DOCUMENT_BYTES_MAX)))]
     pub(crate) text: String,
     /// What searches may be filtered by, and show: at most 2,048 bytes as JSON.
-    #[cfg_attr(feature = "openapi", schemars(with = "serde_json::Map<String, serde_json::Value>"))]
     #[serde(default, skip_serializing_if = "Metadata::is_empty")]
     pub(crate) metadata: Metadata,
     /// Where it is from.

@@ -34,12 +34,36 @@ use crate::wire::raw::{Member, is_readable, members, name_of, object_of};
 pub(crate) const SEALED: &str = "\u{1}";
 /// How a sealed value is shown.
 const SEALED_SHOWN: &str = "[sealed]";
-const METHODS: [&str; 5] = ["POST", "PUT", "PATCH", "DELETE", "GET"];
+
+/// The method of a webhook's request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "WebhookMethod"))]
+#[serde(rename_all = "UPPERCASE")]
+#[allow(missing_docs)]
+pub(crate) enum Method {
+    Post,
+    Put,
+    Patch,
+    Delete,
+    Get,
+}
+
+impl Method {
+    fn name(self) -> &'static str {
+        match self {
+            Method::Post => "POST",
+            Method::Put => "PUT",
+            Method::Patch => "PATCH",
+            Method::Delete => "DELETE",
+            Method::Get => "GET",
+        }
+    }
+}
 
 /// The payload, as callers write it and as it is stored.
 #[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "WebhookPayload"))]
-#[cfg_attr(feature = "openapi", schemars(extend("not" = required(&["body", "body_base64"]))))]
+#[cfg_attr(feature = "openapi", schemars(extend("not" = excluded())))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Webhook {
     /// The destination, https on port 443. Only for a job that names no `endpoint`.
@@ -47,15 +71,14 @@ pub(crate) struct Webhook {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     url: Option<String>,
     /// POST when nothing is said; a GET has no body.
-    #[cfg_attr(feature = "openapi", schemars(extend("enum" = methods())))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    method: Option<String>,
+    method: Option<Method>,
     /// Headers of the request. Values of secret-looking ones are stored sealed and shown as `[sealed]`.
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::wire::schema::headers"))]
     #[serde(default, skip_serializing_if = "Headers::is_empty")]
     headers: Headers,
     /// A JSON string is sent as its text, any other JSON exactly as it was written, and so is null.
-    #[cfg_attr(feature = "openapi", schemars(with = "Option<serde_json::Value>"))]
+    #[cfg_attr(feature = "openapi", schemars(with = "crate::wire::schema::Json"))]
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     body: Option<Box<RawValue>>,
     /// Bytes to send, as base64 with padding.
@@ -73,17 +96,15 @@ fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<RawVal
     Box::deserialize(deserializer).map(Some)
 }
 
-/// The methods, and that none is given.
+/// Pairs of members that exclude one another.
 #[cfg(feature = "openapi")]
-fn methods() -> Vec<Option<&'static str>> {
-    METHODS.into_iter().map(Some).chain([None]).collect()
-}
-
-/// That these fields are given.
-#[cfg(feature = "openapi")]
-fn required(fields: &[&str]) -> serde_json::Value {
-    let known: serde_json::Map<_, _> = fields.iter().map(|field| ((*field).to_owned(), true.into())).collect();
-    serde_json::json!({"properties": known, "required": fields})
+fn excluded() -> serde_json::Value {
+    let (text, get) = (serde_json::json!({"type": "string"}), serde_json::json!({"enum": [Method::Get]}));
+    serde_json::json!({"anyOf": [
+        {"properties": {"body_base64": text}, "required": ["body", "body_base64"]},
+        {"properties": {"method": get}, "required": ["method", "body"]},
+        {"properties": {"method": get, "body_base64": text}, "required": ["method", "body_base64"]},
+    ]})
 }
 
 /// Checks a payload, and that the job has one destination: its `endpoint` or the payload's `url`. Secrets in the payload are
@@ -151,14 +172,10 @@ impl Webhook {
             }
         }
         let mut wrong = |field: &str, code, detail: &str| wrong_fields.form(invalid(field, code, detail));
-        let method = self.method.as_deref().unwrap_or("POST");
-        if !METHODS.contains(&method) {
-            wrong("method", "unknown-value", "The method is POST, PUT, PATCH, DELETE or GET.");
-        }
         if self.body.is_some() && self.body_base64.is_some() {
             wrong("body_base64", "either-or", "Give either a body or a body_base64.");
         }
-        if method == "GET" && (self.body.is_some() || self.body_base64.is_some()) {
+        if self.method == Some(Method::Get) && (self.body.is_some() || self.body_base64.is_some()) {
             wrong("body", "either-or", "A GET has no body.");
         }
         if self.body_base64.as_ref().is_some_and(|text| STANDARD.decode(text).is_err()) {
@@ -301,7 +318,7 @@ pub fn prepare(
     origin::keep_together(&mut headers, job);
     headers.extend(signed(job, settings, now_ms, &body)?);
     Ok(HttpRequest {
-        method: webhook.method.unwrap_or_else(|| "POST".into()),
+        method: webhook.method.unwrap_or(Method::Post).name().into(),
         url: target.url,
         service: target.service,
         headers: headers.into_iter().collect(),

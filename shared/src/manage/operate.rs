@@ -30,8 +30,9 @@ use crate::limits::NOTE_BYTES_MAX;
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Replay {
-    /// Another payload, to the same endpoint; the dead job's own when nothing is said.
-    #[cfg_attr(feature = "openapi", schemars(with = "Option<crate::kinds::Payload>"))]
+    /// Another payload of the same kind, to the same endpoint. The default is the dead job's own.
+    #[cfg_attr(feature = "openapi", schemars(with = "crate::wire::schema::Json"))]
+    #[serde(default)]
     pub payload: Option<Box<RawValue>>,
 }
 

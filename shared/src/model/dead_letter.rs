@@ -37,7 +37,7 @@ pub struct DeadLetter<'a> {
     /// What was said when it was discarded.
     note: Option<&'a str>,
     /// What the caller gave with the job.
-    #[cfg_attr(feature = "openapi", schemars(with = "Option<crate::wire::schema::AnyObject>"))]
+    #[cfg_attr(feature = "openapi", schemars(with = "Option<crate::wire::metadata::Metadata>"))]
     metadata: Option<&'a RawValue>,
 }
 

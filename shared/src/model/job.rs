@@ -188,7 +188,7 @@ pub struct Job<'a> {
     /// What became of its dead letter; null unless it is dead.
     dead_letter_state: Option<DeadLetterState>,
     /// A small value of its kind, such as the status of the destination; of a task what it answered, token for token.
-    #[cfg_attr(feature = "openapi", schemars(with = "Option<Value>"))]
+    #[cfg_attr(feature = "openapi", schemars(with = "crate::wire::schema::Json"))]
     result: Option<&'a RawValue>,
     /// Why a task that succeeded shows no result: its answer had one that cannot be kept.
     result_error: Option<ShownResultError>,
@@ -207,11 +207,11 @@ pub struct Job<'a> {
     /// The slot of that schedule.
     scheduled_for: Option<Time>,
     /// What the caller gave.
-    #[cfg_attr(feature = "openapi", schemars(with = "Option<crate::wire::schema::AnyObject>"))]
+    #[cfg_attr(feature = "openapi", schemars(with = "Option<crate::wire::metadata::Metadata>"))]
     metadata: Option<&'a RawValue>,
     /// As it was accepted, with sealed values shown as `[sealed]`; null in lists. Of a large webhook it has no body, of a large
     /// task it is null.
-    #[cfg_attr(feature = "openapi", schemars(with = "Option<Value>"))]
+    #[cfg_attr(feature = "openapi", schemars(with = "crate::wire::schema::Json"))]
     payload: Option<&'a RawValue>,
     /// Bytes of the part of a large payload that is not shown; null when it is not large.
     payload_bytes: Option<u64>,

@@ -4,6 +4,7 @@
 mod examples;
 mod operations;
 mod problems;
+mod shapes;
 mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,6 +23,10 @@ pub use problems::markdown;
 
 /// The media type of what is neither text nor JSON.
 const BYTES: &str = "application/octet-stream";
+/// Where an answer tells what it is for those who accept lines of JSON.
+const X_NDJSON: &str = "x-ndjson";
+/// Where lines of JSON tell what one of them is.
+const X_ITEM_SCHEMA: &str = "x-item-schema";
 
 /// Both directions of the API have their own generator: what may be left out of a request is always in an answer.
 struct Generators {
@@ -53,9 +58,9 @@ pub fn document() -> Value {
     }
     generators.answers.subschema_for::<ProblemDocument<'_>>();
     let mut schemas = generators.requests.take_definitions(true);
+    shapes::split_all(&mut schemas);
     schemas.extend(generators.answers.take_definitions(true));
-    schemas.values_mut().for_each(flatten_single);
-    schemas.values_mut().for_each(name_values);
+    schemas.values_mut().for_each(for_clients);
     json!({
         "openapi": "3.1.0",
         "info": info(),
@@ -87,42 +92,44 @@ pub fn text() -> String {
     format!("{:#}\n", document())
 }
 
-/// Writes a choice of one as what it is: there is one kind of job today.
-fn flatten_single(schema: &mut Value) {
-    let Some(map) = schema.as_object_mut() else { return };
-    for name in ["oneOf", "anyOf"] {
-        if let Some([only]) = map.get(name).and_then(Value::as_array).map(Vec::as_slice) {
-            let only = only.as_object().cloned().unwrap_or_default();
-            map.remove(name);
-            for (key, value) in only {
-                map.entry(key).or_insert(value);
+/// Puts a schema, and those below, into the form that generated clients read: a choice of texts is the list of them, with what is
+/// said of each in the description, and "anything" is an empty object and not `true`.
+fn for_clients(schema: &mut Value) {
+    match schema {
+        Value::Array(items) => items.iter_mut().for_each(for_clients),
+        Value::Object(map) => {
+            map.values_mut().for_each(for_clients);
+            if map.get("additionalProperties") == Some(&Value::Bool(true)) {
+                map.insert("additionalProperties".to_owned(), json!({}));
+            }
+            if let Some(Value::Array(choices)) = map.remove("oneOf") {
+                list_texts(map, choices);
             }
         }
+        _ => {}
     }
 }
 
-/// Writes a choice of texts as the list of them, here and below: clients that are generated read a closed set by that alone.
-/// What is said of each is said of all.
-fn name_values(schema: &mut Value) {
-    match schema {
-        Value::Array(items) => items.iter_mut().for_each(name_values),
-        Value::Object(map) => {
-            map.values_mut().for_each(name_values);
-            let choices = map.get("oneOf").and_then(Value::as_array);
-            let Some(choices) = choices.and_then(|choices| choices.iter().map(texts_of).collect::<Option<Vec<_>>>())
-            else {
-                return;
-            };
-            let (values, texts): (Vec<_>, Vec<_>) = choices.into_iter().unzip();
-            let texts = texts.into_iter().flatten().collect::<Vec<_>>().join("\n");
-            let about = map.get("description").and_then(Value::as_str).map(str::to_owned);
-            let description: Vec<_> = about.into_iter().chain([texts]).filter(|text| !text.is_empty()).collect();
-            map.remove("oneOf");
-            map.insert("type".to_owned(), "string".into());
-            map.insert("enum".to_owned(), values.concat().into());
-            map.insert("description".to_owned(), description.join("\n\n").into());
+/// Writes the choices of an object, those that are texts as one list.
+fn list_texts(map: &mut Map<String, Value>, choices: Vec<Value>) {
+    let (texts, mut others): (Vec<_>, Vec<_>) = choices.into_iter().partition(|choice| texts_of(choice).is_some());
+    let (values, abouts): (Vec<_>, Vec<_>) = texts.iter().filter_map(texts_of).unzip();
+    let list = json!({"type": "string", "enum": values.concat()});
+    let about = map.get("description").and_then(Value::as_str).map(str::to_owned);
+    let abouts = abouts.into_iter().flatten().collect::<Vec<_>>().join("\n");
+    let description: Vec<_> = about.into_iter().chain([abouts]).filter(|text| !text.is_empty()).collect();
+    if !values.is_empty() {
+        map.insert("description".to_owned(), description.join("\n\n").into());
+    }
+    match (values.is_empty(), others.is_empty()) {
+        (false, true) => map.extend(list.as_object().cloned().unwrap_or_default()),
+        (false, false) => {
+            others.insert(0, list);
+            map.insert("oneOf".to_owned(), others.into());
         }
-        _ => {}
+        (true, _) => {
+            map.insert("oneOf".to_owned(), others.into());
+        }
     }
 }
 
@@ -168,10 +175,11 @@ fn operation(route: &Route, told: &Told, generators: &mut Generators, refusals: 
             response["content"] = json!({"application/json": media(content, &mut generators.answers)});
         }
         if let Some(lines) = &answer.lines {
-            response["content"][NDJSON] = lines_media(lines);
+            // Apart from `content`: a client that is generated would make one type of a page and of a text.
+            response[X_NDJSON] = lines_media(lines, &mut generators.answers);
         }
         if let Some(line) = &answer.line {
-            response["content"] = json!({NDJSON: media(line, &mut generators.answers)});
+            response["content"] = json!({NDJSON: item_media(line, &mut generators.answers)});
         }
         if answer.is_bytes {
             let schema = json!({"type": "string", "contentMediaType": BYTES});
@@ -184,7 +192,7 @@ fn operation(route: &Route, told: &Told, generators: &mut Generators, refusals: 
         let (name, response) = problems::response(status, &problems);
         // Readiness answers 503 with what it found, or with a problem when it cannot even ask.
         if let Some(both) = responses.get_mut(&status.to_string()) {
-            both["content"]["application/problem+json"] = problems::media(status, &problems);
+            both["content"]["application/problem+json"] = problems::media(&problems);
         } else {
             let reference = json!({"$ref": format!("#/components/responses/{name}")});
             responses.insert(status.to_string(), reference);
@@ -202,7 +210,7 @@ fn operation(route: &Route, told: &Told, generators: &mut Generators, refusals: 
     }
     if let Some(lines) = &told.body_lines {
         operation["requestBody"]["required"] = json!(true);
-        operation["requestBody"]["content"][NDJSON] = lines_media(lines);
+        operation["requestBody"]["content"][NDJSON] = lines_media(lines, &mut generators.requests);
     }
     operation
 }
@@ -213,8 +221,25 @@ fn media(content: &Content, generator: &mut SchemaGenerator) -> Value {
     json!({"schema": (content.schema)(generator), "examples": examples})
 }
 
-fn lines_media(lines: &Lines) -> Value {
-    json!({"schema": {"type": "string", "description": lines.description}, "examples": {"lines": {"value": lines.example}}})
+/// Lines of JSON: a text for those who read it whole, with the schema of one line.
+fn item_media(line: &Content, generator: &mut SchemaGenerator) -> Value {
+    let mut media = media(line, generator);
+    media[X_ITEM_SCHEMA] = media["schema"].take();
+    let examples =
+        line.examples.iter().map(|(name, value)| ((*name).to_owned(), json!({"value": format!("{value}\n")})));
+    media["examples"] = Value::Object(examples.collect());
+    media["schema"] = json!({"type": "string", "description": "Lines of JSON, each as `x-item-schema` tells."});
+    media
+}
+
+/// Lines of JSON as a text. Generated clients send and read bytes of the format `binary` as they are.
+fn lines_media(lines: &Lines, generator: &mut SchemaGenerator) -> Value {
+    let schema = json!({"type": "string", "format": "binary", "description": lines.description});
+    let mut media = json!({"schema": schema, "examples": {"lines": {"value": lines.example}}});
+    if let Some(item) = lines.item {
+        media[X_ITEM_SCHEMA] = item(generator).to_value();
+    }
+    media
 }
 
 fn security(route: &Route, told: &Told) -> Value {

@@ -12,7 +12,7 @@ use crate::model::state::State;
 use crate::routes::{Does, Open, Operation, Route};
 use crate::wire::daily_limit::DailyLimit;
 use crate::wire::invalid::InvalidField;
-use crate::wire::page::Page;
+use crate::wire::page::{Page, PageLine};
 use crate::wire::prefer::RETURN_MINIMAL;
 use crate::wire::problem::Problem;
 use crate::wire::schema::{ERASURE_ID, JOB_ID, NAME};
@@ -44,8 +44,9 @@ pub(super) struct Answer {
     pub(super) is_bytes: bool,
 }
 
-/// Lines of JSON: what they are, and an example.
+/// Lines of JSON: what they are, the schema of one, and an example.
 pub(super) struct Lines {
+    pub(super) item: Option<fn(&mut SchemaGenerator) -> Schema>,
     pub(super) description: &'static str,
     pub(super) example: String,
 }
@@ -119,6 +120,7 @@ impl Told {
     /// It answers a page of these, and all of them to those who accept lines.
     pub(super) fn answers_page<T: JsonSchema>(self, description: &'static str, example: &Value) -> Told {
         let lines = Lines {
+            item: Some(SchemaGenerator::subschema_for::<PageLine<'_, T>>),
             description: "The export: all items from the cursor on, one a line. One too long for a request ends with a line that has but a `next_cursor`. An answer that breaks off is not whole.",
             example: format!("{example}\n"),
         };
@@ -147,7 +149,7 @@ impl Told {
 
     /// The body may also be lines; without another one, it is.
     pub(super) fn or_reads_lines(mut self, description: &'static str, example: String) -> Told {
-        self.body_lines = Some(Lines { description, example });
+        self.body_lines = Some(Lines { item: None, description, example });
         self
     }
 

@@ -36,7 +36,8 @@ use crate::wire::problem::Problem;
 #[serde(deny_unknown_fields)]
 pub struct CompleteRequest {
     /// The job's result: any JSON.
-    #[cfg_attr(feature = "openapi", schemars(with = "Option<serde_json::Value>"))]
+    #[cfg_attr(feature = "openapi", schemars(with = "crate::wire::schema::Json"))]
+    #[serde(default)]
     pub result: Option<Box<RawValue>>,
     /// The number of the attempt that ended, as `longshore-attempt` said; without it, the one that runs.
     pub attempt: Option<u32>,

@@ -56,7 +56,6 @@ pub(crate) struct ScheduleRequest {
     #[cfg_attr(feature = "openapi", schemars(regex(pattern = crate::wire::schema::NAME)))]
     group: Option<String>,
     /// Anything of the caller's, shown with its jobs.
-    #[cfg_attr(feature = "openapi", schemars(with = "Option<crate::wire::schema::AnyObject>"))]
     metadata: Option<Metadata>,
 }
 
@@ -267,10 +266,10 @@ pub struct Schedule<'a> {
     max_attempts: Option<u32>,
     retry_schedule: Option<Backoff>,
     group: Option<&'a str>,
-    #[cfg_attr(feature = "openapi", schemars(with = "Option<crate::wire::schema::AnyObject>"))]
+    #[cfg_attr(feature = "openapi", schemars(with = "Option<crate::wire::metadata::Metadata>"))]
     metadata: Option<&'a RawValue>,
     /// As it was put, sealed values hidden; null in lists.
-    #[cfg_attr(feature = "openapi", schemars(with = "Option<serde_json::Value>"))]
+    #[cfg_attr(feature = "openapi", schemars(with = "crate::wire::schema::Json"))]
     payload: Option<&'a RawValue>,
 }
 

@@ -74,7 +74,7 @@ const SECRET_CODES: [&str; 3] = ["access-code", "security-code", "verification-c
 /// What an endpoint wants hidden beside what is always hidden.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(inline))]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct Redaction {
     /// Names of headers, in any case.
     pub headers: Vec<String>,

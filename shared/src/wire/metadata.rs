@@ -11,9 +11,12 @@ use crate::wire::raw::{compact, find_twice, is_readable, members, name_of, objec
 /// The name by which an erasure finds jobs.
 const SUBJECT: &str = "subject";
 
-/// Metadata, without white space between its tokens.
+/// A JSON object of the caller's. It is kept as it was written, but without white space between its tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Metadata(String);
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
+pub(crate) struct Metadata(
+    #[cfg_attr(feature = "openapi", schemars(with = "serde_json::Map<String, serde_json::Value>"))] String,
+);
 
 impl<'de> Deserialize<'de> for Metadata {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -12,6 +12,17 @@ pub struct Page<T> {
     pub next_cursor: Option<String>,
 }
 
+/// A line of a list that is answered as lines of JSON.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(inline))]
+#[serde(untagged)]
+pub enum PageLine<'a, T> {
+    /// An item.
+    Item(T),
+    /// The last line of a list that one request cannot hold.
+    NextCursor(NextCursor<'a>),
+}
+
 /// The last line of an export that one request cannot hold.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]

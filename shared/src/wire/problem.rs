@@ -3,6 +3,9 @@
 use crate::wire::daily_limit::DailyLimit;
 use crate::wire::invalid::{InvalidField, Unreadable};
 
+/// What the `type` of every refusal begins with; its slug follows.
+const PROBLEM_TYPE: &str = "urn:problem-type:longshore:";
+
 macro_rules! problems {
     ($($variant:ident $(($field:ty))? $slug:literal $status:literal $title:literal),* $(,)?) => {
         /// A refusal. Nothing was written.
@@ -14,6 +17,12 @@ macro_rules! problems {
         impl Problem {
             /// The slug of every refusal.
             pub const SLUGS: &'static [&'static str] = &[$($slug),*];
+
+            /// The `type` of every refusal.
+            #[cfg(feature = "openapi")]
+            pub(crate) fn types() -> Vec<String> {
+                Self::SLUGS.iter().map(|slug| format!("{PROBLEM_TYPE}{slug}")).collect()
+            }
 
             /// The last part of its type, `urn:problem-type:longshore:<slug>`.
             pub fn slug(&self) -> &'static str {
@@ -101,7 +110,7 @@ impl Problem {
 
     /// Its type, a URN.
     pub(crate) fn type_uri(&self) -> String {
-        format!("urn:problem-type:longshore:{}", self.slug())
+        format!("{PROBLEM_TYPE}{}", self.slug())
     }
 
     /// One wrong field.

@@ -10,7 +10,7 @@ use crate::wire::problem::Problem;
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "Problem"))]
 pub struct ProblemDocument<'a> {
     /// `urn:problem-type:longshore:` and the problem's slug.
-    #[cfg_attr(feature = "openapi", schemars(regex(pattern = "^urn:problem-type:longshore:[a-z-]+$")))]
+    #[cfg_attr(feature = "openapi", schemars(extend("enum" = Problem::types())))]
     r#type: String,
     /// The same for every occurrence.
     title: &'static str,

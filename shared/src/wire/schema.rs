@@ -18,6 +18,9 @@ pub(crate) const TENANT: &str = r"^(\*|[A-Za-z0-9_-]{1,64})$";
 /// What [`crate::kinds::Kind::named`] takes.
 const KIND: &str = r"^(webhook|embed|index|[a-z][a-z0-9_-]*(\.[a-z][a-z0-9_-]*)+)$";
 
+/// What [`crate::kinds::task::is_task_name`] takes.
+pub(crate) const TASK: &str = r"^[a-z][a-z0-9_-]*(\.[a-z][a-z0-9_-]*)+$";
+
 /// The name of a kind: `webhook`, `embed`, `index`, or that of a task, which has a dot in it.
 pub(crate) fn kind(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "string", "pattern": KIND, "maxLength": TASK_NAME_BYTES_MAX})
@@ -40,8 +43,21 @@ pub(crate) const JOB_ID: &str = "^job_00[0-7][0-9A-HJKMNP-TV-Z]{25}$";
 /// A name and its value, in the order of the wire.
 pub(crate) type Header = [String; 2];
 
-/// A JSON object of the caller's.
-pub(crate) type AnyObject = serde_json::Map<String, serde_json::Value>;
+/// The schema of any JSON value. It lists the types because generated clients take a schema without one for unknown.
+pub(crate) enum Json {}
+
+impl schemars::JsonSchema for Json {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Json".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "Any JSON value.", "type": ["object", "array", "string", "number", "boolean", "null"],
+            "items": {}, "additionalProperties": {},
+        })
+    }
+}
 
 /// An erasure's id: a prefix and a ULID.
 pub(crate) const ERASURE_ID: &str = "^era_[0-7][0-9A-HJKMNP-TV-Z]{25}$";

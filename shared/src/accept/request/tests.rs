@@ -190,8 +190,8 @@ fn form_is_judged_first_whatever_key_there_is() {
         (with(r#","deadline_at":"2026-11-01T08:00:00Z","max_attempts":0"#), "in-the-past out-of-range"),
         (r#"{"kind":"none","payload":1}"#.to_owned(), "unknown-kind"),
         (
-            r#"{"kind":"webhook","payload":{"url":"https://10.0.0.1/","method":"X"}}"#.to_owned(),
-            "destination-blocked unknown-value",
+            r#"{"kind":"webhook","payload":{"url":"https://10.0.0.1/","timeout_seconds":31}}"#.to_owned(),
+            "destination-blocked out-of-range",
         ),
         (r#"{"kind":"embed","payload":{"provider":"x","inputs":[]}}"#.to_owned(), "out-of-range unknown-provider"),
     ] {

@@ -51,6 +51,7 @@ pub(super) fn create_jobs() -> Told {
         )
         .with_headers(&["Preference-Applied"])
         .or_lines(Lines {
+            item: None,
             description: "One result a line, in the order of the lines; the last line is the summary. Its `problem` is null \
                           if every line was read. The intake does not wait for its reader: results beyond 2 MiB that are not \
                           read in time, 4 MiB for refused lines, are counted in `unreported` alone.",
