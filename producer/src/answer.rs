@@ -20,7 +20,6 @@ pub(crate) enum Body {
     /// A page of a list, which may also be the beginning of its export.
     Page(Page<Box<RawValue>>),
     /// JSON that this Worker was built with.
-    Text(&'static str),
     /// Lines of JSON.
     Lines(Bytes),
     /// Neither JSON nor text.
@@ -37,7 +36,6 @@ impl Body {
     fn measured(self, headers: &Headers) -> Result<Body> {
         let length = match self {
             Body::Empty | Body::Lines(_) => return Ok(Body::Empty),
-            Body::Text(text) => text.len(),
             Body::Bytes(bytes) => bytes.len(),
             Body::Json(json) => json.get().len(),
             Body::Page(page) => written(page).get().len(),
@@ -51,7 +49,6 @@ impl Body {
             Body::Empty => Response::empty(),
             Body::Json(json) => Response::from_bytes(json.get().as_bytes().to_vec()),
             Body::Page(page) => Body::Json(written(page)).into_response(),
-            Body::Text(text) => Response::from_bytes(text.as_bytes().to_vec()),
             Body::Lines(bytes) => Response::from_stream(bytes),
             Body::Bytes(bytes) => Response::from_bytes(bytes),
         }
@@ -80,11 +77,6 @@ impl Answer {
     /// 200, before it has a body.
     fn nothing_yet() -> Answer {
         Answer { status: 200, ..Answer::nothing() }
-    }
-
-    /// 200 with a document that this Worker was built with.
-    pub(crate) fn built_in(text: &'static str) -> Answer {
-        Answer { body: Body::Text(text), ..Answer::nothing_yet() }
     }
 
     /// 200 with lines of JSON.

@@ -117,7 +117,6 @@ async fn open(operation: Open, context: &mut ApiContext) -> std::result::Result<
             rate_limit::check_address(context).await?;
             health::readiness(context).await
         }
-        Open::Document => Ok(health::document()),
     }
 }
 

@@ -67,7 +67,6 @@ pub enum Operation {
 pub enum Open {
     Health,
     Readiness,
-    Document,
 }
 
 /// What a route does, and for whom. What needs a key is another variant than what needs none: to do it, the producer must
@@ -139,7 +138,7 @@ const fn open(method: &'static str, path: &'static str, operation: Open) -> Rout
 }
 
 /// Every route.
-pub const ROUTES: [Route; 55] = [
+pub const ROUTES: [Route; 54] = [
     route("POST", "/v1/jobs", Op::CreateJob, Scope::JobsWrite),
     route("POST", "/v1/jobs/batch", Op::CreateJobs, Scope::JobsWrite),
     route("GET", "/v1/jobs", Op::ListJobs, Scope::JobsRead),
@@ -194,5 +193,4 @@ pub const ROUTES: [Route; 55] = [
     route("POST", "/v1/restored", Op::Restored, Scope::Admin),
     open("GET", "/healthz", Open::Health),
     open("GET", "/readyz", Open::Readiness),
-    open("GET", "/openapi.json", Open::Document),
 ];

@@ -47,8 +47,9 @@ impl Run<'_> {
     /// The version, and a digest of the build and its configuration.
     fn tag(&self, folder: &str) -> Result<String, DeployError> {
         let mut digest = Sha256::new();
-        for name in ["index.js", "index_bg.wasm"] {
-            let path = self.wrangler.root.join(folder).join("build").join(name);
+        let assets: &[_] = if folder == "producer" { &["assets/openapi.json", "assets/reference.html"] } else { &[] };
+        for name in ["build/index.js", "build/index_bg.wasm"].iter().chain(assets) {
+            let path = self.wrangler.root.join(folder).join(name);
             let bytes = std::fs::read(&path).map_err(|error| DeployError::File { path, error })?;
             digest.update(bytes);
         }

@@ -23,15 +23,6 @@ pub(crate) fn health() -> Answer {
     Answer::ok(Health::OK)
 }
 
-/// How long a copy of the document may be used: a deploy changes it.
-const DOCUMENT_CACHE: &str = "public, max-age=300";
-
-/// `GET /openapi.json`: the document of the API as it is checked in, without the spaces (see `build.rs`).
-pub(crate) fn document() -> Answer {
-    Answer::built_in(include_str!(concat!(env!("OUT_DIR"), "/openapi.json")))
-        .with_header("cache-control", DOCUMENT_CACHE)
-}
-
 /// `GET /readyz`: the store answers and the crons tick.
 pub(crate) async fn readiness(context: &mut ApiContext) -> Result<Answer, Problem> {
     let now = context.world.now_ms();

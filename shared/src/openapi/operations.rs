@@ -53,7 +53,6 @@ pub(super) fn tell(does: Does) -> Told {
         Does::Keyed(operation, _) => tell_keyed(operation),
         Does::Open(Open::Health) => admin::health(),
         Does::Open(Open::Readiness) => admin::readiness(),
-        Does::Open(Open::Document) => admin::document(),
     }
 }
 

@@ -103,6 +103,10 @@ impl Site {
                 std::fs::write(root.join(worker).join("build").join(file), worker).unwrap();
             }
         }
+        std::fs::create_dir_all(root.join("producer/assets")).unwrap();
+        for file in ["openapi.json", "reference.html"] {
+            std::fs::write(root.join("producer/assets").join(file), file).unwrap();
+        }
         let stand_in = env!("CARGO_BIN_EXE_wrangler_stand_in");
         script(&root.join("wrangler"), &format!("#!/bin/sh\nexec '{stand_in}' '{}' \"$@\"\n", root.display()));
         let service =

@@ -1,5 +1,6 @@
 //! The API: each resource, and whom it refuses.
 
+pub(crate) mod assets;
 pub(crate) mod batch;
 pub(crate) mod bulk;
 pub(crate) mod cors;

@@ -1,6 +1,6 @@
 //! Keys, the pipeline as a whole, and what anybody may ask.
 
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 use super::{DEPLOYMENT, KEYS, illegal};
 use crate::accept::quotas::{Quota, QuotaRequest};
@@ -97,10 +97,4 @@ pub(super) fn readiness() -> Told {
         .answers::<Readiness>(200, "It works.", examples::readiness(true))
         .answers::<Readiness>(503, "It does not.", examples::readiness(false))
         .refuses([Problem::Unavailable])
-}
-
-pub(super) fn document() -> Told {
-    told(DEPLOYMENT, "This document", "OpenAPI 3.1, to be kept for five minutes.")
-        .answers::<Map<String, Value>>(200, "This document.", json!({"openapi": "3.1.0"}))
-        .with_headers(&["Cache-Control"])
 }
