@@ -165,6 +165,8 @@ fn of_all_shapes(name: &str) -> &str {
     match name {
         _ if name.starts_with("New") && name.ends_with("Job") => "NewJob",
         _ if name.starts_with("New") && name.ends_with("Schedule") => "NewSchedule",
+        "NewRedaction" => "Redaction",
+        "NewUrlEndpoint" | "NewServiceEndpoint" => "NewEndpoint",
         "UrlWebhookPayload" => "WebhookPayload",
         "PutDocumentPayload"
         | "DeleteDocumentPayload"

@@ -36,14 +36,22 @@ impl ApiDocument {
 
     /// What is wrong with a value by a schema of the document; empty if nothing is.
     pub fn errors(&self, schema: &Value, value: &Value) -> Vec<String> {
-        let mut whole = schema.clone();
-        whole["components"] = self.document["components"].clone();
-        let options = jsonschema::options().with_draft(Draft::Draft202012).should_validate_formats(true);
-        let validator: Validator = match options.build(&whole) {
+        let validator = match self.validator(schema) {
             Ok(validator) => validator,
             Err(error) => return vec![format!("the schema itself: {error}")],
         };
         validator.iter_errors(value).map(|error| format!("{}: {error}", error.instance_path())).collect()
+    }
+
+    /// What holds values against a schema of the document.
+    ///
+    /// # Errors
+    /// When it is no schema.
+    pub fn validator(&self, schema: &Value) -> Result<Validator, String> {
+        let mut whole = schema.clone();
+        whole["components"] = self.document["components"].clone();
+        let options = jsonschema::options().with_draft(Draft::Draft202012).should_validate_formats(true);
+        options.build(&whole).map_err(|error| error.to_string())
     }
 
     /// Holds every example of a media type against its schema.

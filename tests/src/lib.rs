@@ -8,4 +8,5 @@
 pub mod api_document;
 pub mod bench;
 pub mod chaos;
+pub mod variants;
 pub mod wrangler_stand_in;

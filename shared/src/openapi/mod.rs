@@ -59,7 +59,9 @@ pub fn document() -> Value {
     generators.answers.subschema_for::<ProblemDocument<'_>>();
     let mut schemas = generators.requests.take_definitions(true);
     shapes::split_all(&mut schemas);
-    schemas.extend(generators.answers.take_definitions(true));
+    let answers = generators.answers.take_definitions(true);
+    name_apart(&mut schemas, &answers);
+    schemas.extend(answers);
     schemas.values_mut().for_each(for_clients);
     json!({
         "openapi": "3.1.0",
@@ -85,6 +87,30 @@ pub fn document() -> Value {
             },
         },
     })
+}
+
+/// Gives a schema of requests a name of its own where that of answers differs: what may be left out of a request is always in an
+/// answer.
+fn name_apart(requests: &mut Map<String, Value>, answers: &Map<String, Value>) {
+    let differs = |(name, schema): &(&String, &Value)| answers.get(*name).is_some_and(|answer| answer != *schema);
+    let names: Vec<_> = requests.iter().filter(differs).map(|(name, _)| name.clone()).collect();
+    for name in names {
+        let (old, new) = (format!("#/components/schemas/{name}"), format!("#/components/schemas/New{name}"));
+        requests.values_mut().for_each(|schema| refer(schema, &old, &new));
+        if let Some(schema) = requests.remove(&name) {
+            requests.insert(format!("New{name}"), schema);
+        }
+    }
+}
+
+/// Replaces references to one schema by references to another.
+fn refer(value: &mut Value, old: &str, new: &str) {
+    match value {
+        Value::String(text) if text == old => new.clone_into(text),
+        Value::Array(items) => items.iter_mut().for_each(|item| refer(item, old, new)),
+        Value::Object(map) => map.values_mut().for_each(|member| refer(member, old, new)),
+        _ => {}
+    }
 }
 
 /// The document as it is checked in and served.

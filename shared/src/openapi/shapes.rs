@@ -25,6 +25,7 @@ pub(super) fn split_all(schemas: &mut Map<String, Value>) {
     split(schemas, "IndexPayload", index_payloads(), true);
     split(schemas, "NewJob", kinds("Job"), true);
     split(schemas, "NewSchedule", kinds("Schedule"), true);
+    split(schemas, "NewEndpoint", endpoints(), true);
 }
 
 fn reference(name: &str) -> Value {
@@ -56,6 +57,14 @@ fn index_payloads() -> Vec<Shape> {
         Shape { needs: vec![member], lacks, ..shape(name, description) }
     };
     changes.into_iter().map(only).collect()
+}
+
+fn endpoints() -> Vec<Shape> {
+    let (by_url, by_service) = ("An endpoint at a URL.", "An endpoint that is a service binding of the consumer.");
+    vec![
+        Shape { needs: vec!["url"], lacks: vec!["service", "path"], ..shape("NewUrlEndpoint", by_url) },
+        Shape { needs: vec!["service"], lacks: vec!["url"], ..shape("NewServiceEndpoint", by_service) },
+    ]
 }
 
 /// One shape for each kind, of jobs or of schedules.

@@ -371,7 +371,6 @@ pub(super) fn headers() -> Value {
         "Preference-Applied": header("The preference of the request that was applied.", json!({"const": RETURN_MINIMAL})),
         "Retry-After": header("Seconds after which it is worth asking again.", seconds),
         "WWW-Authenticate": header("How to authenticate.", text.clone()),
-        "Cache-Control": header("How long it may be kept.", text.clone()),
         "Content-Security-Policy": header("A body that came from anywhere must not run anywhere.", text),
     })
 }

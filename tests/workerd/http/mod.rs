@@ -10,6 +10,7 @@ pub(crate) mod encodings;
 pub(crate) mod endpoints;
 pub(crate) mod erasures;
 pub(crate) mod exports;
+pub(crate) mod forms;
 pub(crate) mod idempotency;
 pub(crate) mod indexes;
 pub(crate) mod keys;
