@@ -6,7 +6,8 @@ use longshore::cloudflare::{CloudflareWorld, variable};
 use longshore::model::origin::Origin;
 use longshore::routes::Operation;
 use longshore::security::key::{Scope, parse};
-use longshore::wire::invalid::{InvalidField, is_name};
+use longshore::wire::checks::check_name;
+use longshore::wire::invalid::InvalidField;
 use longshore::wire::problem::Problem;
 
 use crate::context::ApiContext;
@@ -45,8 +46,9 @@ impl Principal {
         if let Some(root) = root(context, operation, &bearer) {
             return Ok(Principal { who: Who::Root(root), scope, refusal: None });
         }
-        let token = parse(&bearer)
-            .ok_or_else(|| Problem::Unauthenticated("The key is malformed: ls_<id>_<secret>_<crc>.".into()))?;
+        let token = parse(&bearer).ok_or_else(|| {
+            Problem::Unauthenticated("The key is malformed; it must look like ls_<id>_<secret>_<crc>".into())
+        })?;
         let (tenant, refusal) = match tenant(context) {
             Ok(tenant) => (tenant, None),
             Err(refusal) => (None, Some(refusal)),
@@ -81,7 +83,9 @@ impl Principal {
     pub(crate) fn caller(&self) -> Result<&Caller, Problem> {
         match (&self.who, &self.refusal) {
             (_, Some(refusal)) => Err(refusal.clone()),
-            (Who::Root(_), None) => Err(Problem::Forbidden("The root token makes keys and does nothing else.".into())),
+            (Who::Root(_), None) => {
+                Err(Problem::Forbidden("The root token only keeps API keys; use one of those".into()))
+            }
             (Who::Key(caller), None) => Ok(caller),
         }
     }
@@ -109,7 +113,7 @@ impl Proof {
         if self.authorized.all_tenants {
             return Ok(());
         }
-        Err(Problem::Forbidden(format!("Only a key for all tenants {does}.")))
+        Err(Problem::Forbidden(format!("Only a key for all tenants can {does}")))
     }
 
     /// The tenant whose keys the caller may keep; `*` is every one.
@@ -125,10 +129,12 @@ impl Proof {
 
 pub(crate) fn bearer(context: &ApiContext) -> Result<String, Problem> {
     let header = context.request.header("authorization");
-    let header = header.ok_or_else(|| Problem::Unauthenticated("There is no Authorization header.".into()))?;
+    let header = header.ok_or_else(|| {
+        Problem::Unauthenticated("The Authorization header is missing; send `Authorization: Bearer` and a key".into())
+    })?;
     match header.split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim().to_owned()),
-        _ => Err(Problem::Unauthenticated("The Authorization header is not Bearer.".into())),
+        _ => Err(Problem::Unauthenticated("The Authorization header must be `Bearer` and a key".into())),
     }
 }
 
@@ -140,14 +146,14 @@ fn root(context: &ApiContext, operation: Operation, bearer: &str) -> Option<Auth
 
 /// The tenant that the header or the parameter names.
 fn tenant(context: &ApiContext) -> Result<Option<String>, Problem> {
-    let wrong = |code, detail| Err(Problem::InvalidParameter(InvalidField::new("tenant", code, detail)));
     let (header, parameter) = (context.request.header("longshore-tenant"), context.request.parameter("tenant"));
     if header.as_deref().is_some_and(|header| parameter.is_some_and(|parameter| parameter != header)) {
-        return wrong("either-or", "Longshore-Tenant and the parameter name different tenants: name one.");
+        let detail = "must be the tenant that `Longshore-Tenant` names; name one";
+        return Err(Problem::InvalidParameter(InvalidField::of("tenant", "either-or", detail)));
     }
     let tenant = header.or_else(|| parameter.map(str::to_owned));
-    if tenant.as_ref().is_some_and(|tenant| !is_name(tenant)) {
-        return wrong("invalid-name", "A tenant is 1 to 64 of A-Z a-z 0-9 _ -.");
+    match tenant.as_ref().and_then(|tenant| check_name("tenant", tenant)) {
+        Some(wrong) => Err(Problem::InvalidParameter(wrong)),
+        None => Ok(tenant),
     }
-    Ok(tenant)
 }

@@ -2,6 +2,7 @@
 
 use futures_util::{Stream, StreamExt};
 use longshore::wire::gzip::{Broken, Gunzip};
+use longshore::wire::phrase::word;
 use longshore::wire::problem::Problem;
 use worker::ByteStream;
 
@@ -33,7 +34,12 @@ impl Coding {
             }
             let is_gzip = name.eq_ignore_ascii_case("gzip") || name.eq_ignore_ascii_case("x-gzip");
             if !is_gzip || coding == Coding::Gzip {
-                return Err(Problem::UnsupportedEncoding);
+                let got = word(name).map_or_else(
+                    || "another".to_owned(),
+                    |name| format!("{name}{}", if is_gzip { " twice" } else { "" }),
+                );
+                let detail = format!("`Content-Encoding` must be `gzip` or `identity`, got {got}");
+                return Err(Problem::UnsupportedEncoding(detail));
             }
             coding = Coding::Gzip;
         }
@@ -132,7 +138,10 @@ impl Gzip {
             self.done += step.consumed;
             if step.written > 0 {
                 let left = self.left.checked_sub(step.written);
-                self.left = left.ok_or_else(|| Problem::TooLarge("Too much comes out of the gzip.".into()))?;
+                self.left = left.ok_or_else(|| {
+                    let most = BULK_INFLATED_BYTES_MAX;
+                    Problem::TooLarge(format!("The gzip must hold at most {most} bytes; send several requests"))
+                })?;
                 inflated.truncate(step.written);
                 return Ok(Some(inflated));
             }
@@ -144,11 +153,11 @@ impl Gzip {
 }
 
 fn broken_off() -> Problem {
-    Problem::NotJson("The body broke off.".into())
+    Problem::NotJson("The body broke off; send it again".into())
 }
 
 fn broken(_: Broken) -> Problem {
-    Problem::NotJson("The body is no whole gzip: it is cut, damaged, or has something after it.".into())
+    Problem::NotJson("The body is not a whole gzip: it is cut, damaged, or has something after it".into())
 }
 
 #[cfg(test)]

@@ -8,8 +8,9 @@ use longshore::ports::Clock;
 use longshore::security::cursor;
 use longshore::security::seal::nonce;
 use longshore::settings::Settings;
-use longshore::wire::invalid::InvalidField;
+use longshore::wire::invalid::{InvalidField, unknown};
 use longshore::wire::problem::Problem;
+use longshore::wire::values::Whole;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use worker::{Context, Env};
@@ -43,21 +44,15 @@ impl ApiContext {
         if self.request.wants_lines() {
             self.no_limit()?;
         }
-        text.parse().ok().filter(|limit| (1..=PAGE_MAX).contains(limit)).ok_or_else(|| {
-            Problem::InvalidParameter(InvalidField::new(
-                "limit",
-                "out-of-range",
-                format!("A limit is 1 to {PAGE_MAX}."),
-            ))
-        })
+        Whole::<1, PAGE_MAX>::parse("limit", text).map_err(Problem::InvalidParameter)
     }
 
     /// Refuses a `limit`.
     pub(crate) fn no_limit(&self) -> Result<(), Problem> {
-        let detail = "An export has no pages: leave the limit out.";
+        let detail = "cannot be given for an export, which has no pages; remove it";
         match self.request.parameter("limit") {
             None => Ok(()),
-            Some(_) => Err(Problem::InvalidParameter(InvalidField::new("limit", "either-or", detail))),
+            Some(_) => Err(Problem::InvalidParameter(InvalidField::of("limit", "either-or", detail))),
         }
     }
 
@@ -67,7 +62,7 @@ impl ApiContext {
         match self.request.parameter_names().find(|name| !known.contains(name) && !ALWAYS.contains(name)) {
             None => Ok(()),
             Some(name) => {
-                let detail = format!("There is no parameter {name:?} here.");
+                let detail = unknown("parameter", name, known.iter().copied().chain(ALWAYS));
                 Err(Problem::InvalidParameter(InvalidField::new(name, "unknown-parameter", detail)))
             }
         }

@@ -23,8 +23,8 @@ pub(crate) fn answer(problem: &Problem, request_id: &str) -> Answer {
     answer.content_type = "application/problem+json";
     match problem {
         Problem::Unauthenticated(_) => answer.with_header("www-authenticate", "Bearer"),
-        Problem::MethodNotAllowed(allowed) => answer.with_header("allow", allowed.clone()),
-        Problem::UnsupportedEncoding => answer.with_header("accept-encoding", CODINGS),
+        Problem::MethodNotAllowed(refused) => answer.with_header("allow", refused.allowed.clone()),
+        Problem::UnsupportedEncoding(_) => answer.with_header("accept-encoding", CODINGS),
         Problem::Unavailable => answer.with_header("retry-after", UNAVAILABLE_RETRY_SECONDS.to_string()),
         Problem::RateLimited => answer.with_header("retry-after", RATE_LIMIT_SECONDS.to_string()),
         // Quotas count from midnight to midnight UTC, and so does the platform, but for some minutes.

@@ -3,6 +3,7 @@
 use longshore::limits::REQUEST_MS_MAX;
 use longshore::wire::invalid::{InvalidField, JSON, names_media_type};
 use longshore::wire::ndjson::{BYTE_ORDER_MARK, NDJSON};
+use longshore::wire::phrase::quoted;
 use longshore::wire::prefer::prefers_minimal;
 use longshore::wire::problem::Problem;
 use worker::Request;
@@ -23,7 +24,7 @@ pub(crate) struct ApiRequest {
 impl ApiRequest {
     /// Takes a request apart.
     pub(crate) fn new(inner: Request) -> Result<ApiRequest, Problem> {
-        let url = inner.url().map_err(|_| Problem::NotFound)?;
+        let url = inner.url().map_err(|_| Problem::NotFound("The URL cannot be read".into()))?;
         let query = url.query_pairs().map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
         Ok(ApiRequest { method: inner.inner().method(), path: url.path().to_owned(), query, inner })
     }
@@ -46,8 +47,8 @@ impl ApiRequest {
         match self.query.iter().enumerate().find_map(twice) {
             None => Ok(()),
             Some(name) => {
-                let detail = format!("The parameter {name:?} is given twice: give it once.");
-                Err(Problem::InvalidParameter(InvalidField::new(name, "duplicate-parameter", detail)))
+                let detail = "is given twice; give it once";
+                Err(Problem::InvalidParameter(InvalidField::of(name, "duplicate-parameter", detail)))
             }
         }
     }
@@ -80,7 +81,7 @@ impl ApiRequest {
     /// `UnsupportedMediaType`, `UnsupportedEncoding`, `TooLarge`, or `NotJson` when the body broke off or is no gzip.
     pub(crate) async fn json_body(&mut self, cap: usize) -> Result<Vec<u8>, Problem> {
         if !self.is_json() {
-            return Err(Problem::UnsupportedMediaType);
+            return Err(self.must_be(&[JSON]));
         }
         self.body(cap).await
     }
@@ -95,7 +96,7 @@ impl ApiRequest {
             return Ok(None);
         }
         if !self.is_json() {
-            return Err(Problem::UnsupportedMediaType);
+            return Err(self.must_be(&[JSON]));
         }
         Ok(Some(body))
     }
@@ -109,7 +110,7 @@ impl ApiRequest {
         let stream = self
             .inner
             .stream()
-            .map_err(|_| Problem::NotJson("There is no body: nothing was accepted and nothing was removed.".into()))?;
+            .map_err(|_| Problem::NotJson("The body is empty: nothing was accepted, and nothing was removed".into()))?;
         Ok(RequestBody::new(stream, form))
     }
 
@@ -143,14 +144,26 @@ impl ApiRequest {
         self.query.push(("cursor".to_owned(), cursor));
     }
 
+    /// The refusal of a body whose media type is none of these.
+    pub(crate) fn must_be(&self, media_types: &[&str]) -> Problem {
+        let is_media_type =
+            |text: &&str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/.+-".contains(&byte));
+        let header = self.header("content-type");
+        let got = match header.as_deref().and_then(|header| header.split(';').next()).map(str::trim) {
+            None | Some("") => "none".to_owned(),
+            Some(text) => Some(text).filter(is_media_type).map_or("another".to_owned(), quoted),
+        };
+        let expected: Vec<_> = media_types.iter().map(|media_type| format!("`{media_type}`")).collect();
+        Problem::UnsupportedMediaType(format!("`Content-Type` must be {}, got {got}", expected.join(" or ")))
+    }
+
     fn is_json(&self) -> bool {
         self.header("content-type").is_some_and(|content_type| names_media_type(&content_type, JSON))
     }
 
     async fn body(&mut self, cap: usize) -> Result<Vec<u8>, Problem> {
-        let too_large = || Problem::TooLarge(format!("At most {cap} bytes are read here."));
-        if self.announced().is_some_and(|length| length > cap) {
-            return Err(too_large());
+        if let Some(announced) = self.announced().filter(|length| *length > cap) {
+            return Err(Problem::too_large("The body", cap, announced));
         }
         let mut body = Vec::new();
         // A request without a body has no stream.
@@ -163,11 +176,11 @@ impl ApiRequest {
             let chunk = stream.next().await?;
             if now_ms() - began_at > REQUEST_MS_MAX {
                 let minutes = REQUEST_MS_MAX / 60_000;
-                return Err(Problem::TooLarge(format!("A body is read for {minutes} minutes at most.")));
+                return Err(Problem::TooLarge(format!("The body must come within {minutes} minutes; send less")));
             }
             let Some(chunk) = chunk else { break };
             if body.len() + chunk.len() > cap {
-                return Err(too_large());
+                return Err(Problem::TooLarge(format!("The body must have at most {cap} bytes")));
             }
             body.extend_from_slice(&chunk);
         }

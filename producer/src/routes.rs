@@ -8,7 +8,8 @@ use longshore::model::job::mint_ulid;
 use longshore::ports::Clock;
 use longshore::routes::{Does, Open, Operation, Operation as Op, ROUTES, Route};
 use longshore::security::key::Scope;
-use longshore::wire::problem::Problem;
+use longshore::wire::phrase::{closest, quoted};
+use longshore::wire::problem::{Problem, Refused};
 use matchit::Router;
 use worker::{Context, Date, Env, Request, Response, Result};
 
@@ -39,7 +40,7 @@ static ROUTER: LazyLock<Router<&'static str>> = LazyLock::new(|| {
 /// # Errors
 /// `NotFound`; `MethodNotAllowed` with the methods that are offered.
 fn find(method: &str, path: &str) -> std::result::Result<(Does, Vec<String>), Problem> {
-    let found = ROUTER.at(path).map_err(|_| Problem::NotFound)?;
+    let found = ROUTER.at(path).map_err(|_| no_route(path))?;
     let placeholders = found.params.iter().map(|(_, value)| value.to_owned()).collect();
     let offered = || ROUTES.iter().filter(|route| route.path == *found.value);
     let asked = if method == HEAD { GET } else { method };
@@ -48,7 +49,32 @@ fn find(method: &str, path: &str) -> std::result::Result<(Does, Vec<String>), Pr
     }
     let reads = offered().any(|route| route.method == GET);
     let methods = offered().map(|route| route.method).chain(reads.then_some(HEAD));
-    Err(Problem::MethodNotAllowed(methods.collect::<Vec<_>>().join(", ")))
+    let (method, allowed) = (method.to_owned(), methods.collect::<Vec<_>>().join(", "));
+    Err(Problem::MethodNotAllowed(Refused { method, allowed }))
+}
+
+/// The refusal of a path that leads nowhere, with the route that was probably meant.
+fn no_route(path: &str) -> Problem {
+    let segments: Vec<&str> = path.trim_end_matches('/').split('/').collect();
+    // The route with what the path has in the place of its placeholders.
+    let filled = |segments: &[&str]| {
+        let routes = ROUTES.iter().map(|route| route.path.split('/').collect::<Vec<_>>());
+        let alike = routes.filter(|route| route.len() == segments.len());
+        let fill =
+            |(part, given): (&str, &&str)| if part.starts_with('{') { (*given).to_owned() } else { part.to_owned() };
+        alike.map(|route| route.into_iter().zip(segments).map(fill).collect::<Vec<_>>().join("/")).collect::<Vec<_>>()
+    };
+    let without_version = [&["", "v1"], segments.get(1..).unwrap_or_default()].concat();
+    let mut candidates = filled(&segments);
+    candidates.extend(filled(&without_version).into_iter().filter(|candidate| *candidate == format!("/v1{path}")));
+    let same =
+        candidates.iter().find(|candidate| **candidate == segments.join("/") || **candidate == format!("/v1{path}"));
+    let meant = same.map(String::as_str).or_else(|| closest(path, candidates.iter().map(String::as_str)));
+    let more = match meant {
+        Some(meant) => format!("did you mean {}?", quoted(meant)),
+        None => "all are in `/openapi.json`".to_owned(),
+    };
+    Problem::NotFound(format!("No route {}; {more}", quoted(path)))
 }
 
 /// Answers a request; whatever goes wrong is a problem document.
@@ -68,7 +94,7 @@ pub(crate) async fn answer(request: Request, env: Env, worker: Rc<Context>) -> R
         }
     };
     let answer = match answered {
-        Err(Problem::MethodNotAllowed(offered)) if cors.is_preflight() => Cors::preflight(&offered),
+        Err(Problem::MethodNotAllowed(refused)) if cors.is_preflight() => Cors::preflight(&refused.allowed),
         answered => answered.unwrap_or_else(|refusal| problem::answer(&refusal, &request_id)),
     };
     cors.allow(answer).into_response(&request_id, is_head)
@@ -155,11 +181,29 @@ mod tests {
 
     #[test]
     fn other_methods_are_told_what_is_offered_and_other_paths_nothing() {
-        let refusal = find("PROPFIND", "/v1/jobs").unwrap_err();
-        assert_eq!(refusal, Problem::MethodNotAllowed("POST, GET, HEAD".into()));
-        assert_eq!(find(HEAD, "/v1/jobs/batch").unwrap_err(), Problem::MethodNotAllowed("POST".into()));
-        for path in ["/", "/v1", "/v1/jobs/", "/v1/job", "/v1/jobs/a/b", "/v2/jobs"] {
-            assert_eq!(find("GET", path).unwrap_err(), Problem::NotFound, "{path}");
+        let refused = |method: &str, allowed: &str| {
+            Problem::MethodNotAllowed(Refused { method: method.to_owned(), allowed: allowed.to_owned() })
+        };
+        assert_eq!(find("PROPFIND", "/v1/jobs").unwrap_err(), refused("PROPFIND", "POST, GET, HEAD"));
+        assert_eq!(find(HEAD, "/v1/jobs/batch").unwrap_err(), refused("HEAD", "POST"));
+        let detail = refused("DELETE", "POST, GET, HEAD").detail().unwrap();
+        assert_eq!(detail, "`DELETE` is not allowed here; use POST, GET or HEAD");
+        for (path, meant) in [
+            ("/", None),
+            ("/v1", None),
+            ("/.git/config", None),
+            ("/v1/jobs/", Some("/v1/jobs")),
+            ("/v1/job", Some("/v1/jobs")),
+            ("/V1/jobs", Some("/v1/jobs")),
+            ("/v2/jobs", Some("/v1/jobs")),
+            ("/jobs", Some("/v1/jobs")),
+            ("/v1/job/job_1", Some("/v1/jobs/job_1")),
+            ("/v1/jobs/job_1/cancle", Some("/v1/jobs/job_1/cancel")),
+        ] {
+            let more =
+                meant.map_or("all are in `/openapi.json`".to_owned(), |meant| format!("did you mean `{meant}`?"));
+            let expected = Problem::NotFound(format!("No route `{path}`; {more}"));
+            assert_eq!(find("GET", path).unwrap_err(), expected, "{path}");
         }
     }
 }

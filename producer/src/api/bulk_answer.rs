@@ -89,7 +89,7 @@ impl Results for BulkAnswer {
         let told = results.iter().map(|(index, result)| (Outcome::of(result), (*index, result)));
         self.tell(told, |(index, result)| {
             // It has no other names than texts: writing it cannot fail.
-            serde_json::to_string(&BatchResult::of(index, result, &request_id)).unwrap_or_default()
+            serde_json::to_string(&BatchResult::of_line(index, result, &request_id)).unwrap_or_default()
         });
     }
 }

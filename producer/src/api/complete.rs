@@ -4,6 +4,7 @@ use longshore::limits::REQUEST_BYTES_MAX;
 use longshore::run::complete::{CompleteRequest, FailRequest, complete as end};
 use longshore::wire::invalid::read;
 use longshore::wire::problem::Problem;
+use longshore::wire::values::Whole;
 
 use crate::answer::Answer;
 use crate::api::accept::hint;
@@ -17,7 +18,7 @@ pub(crate) async fn complete(context: &mut ApiContext, proof: &Proof) -> Result<
     let body = context.request.optional_json_body(REQUEST_BYTES_MAX).await?;
     let request: CompleteRequest = body.map(|body| read(&body, "#")).transpose()?.unwrap_or_default();
     let outcome = request.outcome()?;
-    let (row, _) = end(&context.world, &context.settings, &job, request.attempt, outcome).await?;
+    let (row, _) = end(&context.world, &context.settings, &job, request.attempt.map(Whole::get), outcome).await?;
     Ok(job_answer(200, &row))
 }
 
@@ -27,7 +28,7 @@ pub(crate) async fn fail(context: &mut ApiContext, proof: &Proof) -> Result<Answ
     let body = context.request.optional_json_body(REQUEST_BYTES_MAX).await?;
     let request: FailRequest = body.map(|body| read(&body, "#")).transpose()?.unwrap_or_default();
     let outcome = request.outcome()?;
-    let (row, retry) = end(&context.world, &context.settings, &job, request.attempt, outcome).await?;
+    let (row, retry) = end(&context.world, &context.settings, &job, request.attempt.map(Whole::get), outcome).await?;
     hint(context, retry.into_iter().collect())?;
     Ok(job_answer(200, &row))
 }

@@ -14,7 +14,11 @@ use crate::context::ApiContext;
 /// The tenant that the path names, which must be the caller's.
 pub(crate) fn tenant_of_path(context: &ApiContext, proof: &Proof) -> Result<String, Problem> {
     let tenant = proof.tenant()?;
-    if tenant == context.placeholder(0) { Ok(tenant) } else { Err(Problem::NotFound) }
+    if tenant == context.placeholder(0) {
+        Ok(tenant)
+    } else {
+        Err(Problem::not_found("Tenant", context.placeholder(0)))
+    }
 }
 
 fn receipt(erasure: &Erasure) -> Answer {

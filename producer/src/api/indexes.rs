@@ -10,6 +10,7 @@ use longshore::index::find::{SegmentCache, search as find};
 use longshore::index::manage;
 use longshore::index::manage::Change;
 use longshore::limits::REQUEST_BYTES_MAX;
+use longshore::wire::ndjson::NDJSON;
 use longshore::wire::problem::Problem;
 
 use crate::answer::Answer;
@@ -83,8 +84,9 @@ pub(crate) async fn write_documents(context: &mut ApiContext, proof: &Proof) -> 
     // Before a line is read: a name that is mistyped is refused once.
     let index = manage::read_index(&context.world, &tenant, context.placeholder(0)).await?;
     if !context.request.has_lines() {
-        return Err(Problem::UnsupportedMediaType);
+        return Err(context.request.must_be(&[NDJSON]));
     }
+    context.only_parameters(&["group", "replace"])?;
     let (group, replaces) = (context.request.parameter("group"), context.request.parameter("replace"));
     let documents = Documents::new(&index, group, replaces, key.as_deref(), &context.request_id)?;
     bulk::create_jobs(context, caller, key, Some(documents))

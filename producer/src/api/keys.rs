@@ -36,7 +36,7 @@ pub(crate) async fn revoke(context: &mut ApiContext, proof: &Proof) -> Result<An
 /// `GET /v1/strays`: a message that cannot be read belongs to no tenant.
 pub(crate) async fn strays(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
     context.only_parameters(&[])?;
-    proof.for_all_tenants("sees strays")?;
+    proof.for_all_tenants("list malformed messages")?;
     let after = context.position::<String>("*")?.unwrap_or_default();
     let limit = context.limit()?;
     let rows = strays::list_strays(&context.world, &after, limit).await?;

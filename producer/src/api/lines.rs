@@ -36,8 +36,11 @@ impl Lines for BodyLines {
         match line {
             // Files that were put together have the mark at the beginning of any line.
             Ok(line) => line.map(|line| Ok(line.strip_prefix(BYTE_ORDER_MARK).map(str::to_owned).unwrap_or(line))),
-            Err(LinesCodecError::MaxLineLengthExceeded) => Some(Err(Problem::TooLarge("The line is too long.".into()))),
-            Err(LinesCodecError::Io(_)) => Some(Err(Problem::NotJson("The line is not UTF-8.".into()))),
+            Err(LinesCodecError::MaxLineLengthExceeded) => {
+                let most = JOB_REQUEST_BYTES_MAX;
+                Some(Err(Problem::TooLarge(format!("The line must have at most {most} bytes"))))
+            }
+            Err(LinesCodecError::Io(_)) => Some(Err(Problem::NotJson("Not JSON: the line is not UTF-8".into()))),
         }
     }
 

@@ -5,7 +5,8 @@ use longshore::manage::operate;
 use longshore::manage::operate::{Discard, Replay, RestoredRequest};
 use longshore::model::dead_letter::DeadLetter;
 use longshore::model::hint::Hint;
-use longshore::wire::invalid::read;
+use longshore::wire::checks::check_label;
+use longshore::wire::invalid::{InvalidField, read};
 use longshore::wire::lane::Lane;
 use longshore::wire::problem::Problem;
 
@@ -49,9 +50,9 @@ pub(crate) async fn discard(context: &mut ApiContext, proof: &Proof) -> Result<A
     let body = context.request.optional_json_body(REQUEST_BYTES_MAX).await?;
     let request: Option<Discard> = body.map(|body| read(&body, "#")).transpose()?;
     let note = request.and_then(|request| request.note);
-    if note.as_ref().is_some_and(|note| note.len() > NOTE_BYTES_MAX || note.chars().any(char::is_control)) {
-        let detail = format!("A note has at most {NOTE_BYTES_MAX} bytes and no control characters.");
-        return Err(Problem::field("#/note", "too-long", detail));
+    let wrong = note.as_ref().and_then(|note| check_label("#/note", note, &(0..=NOTE_BYTES_MAX)));
+    if let Some(wrong) = wrong {
+        return Err(Problem::InvalidRequest(vec![InvalidField { code: "too-long", ..wrong }]));
     }
     let row = operate::discard(&context.world, &job, note).await?;
     DeadLetter::of(&row).map(Answer::ok).ok_or(Problem::Internal)
@@ -59,13 +60,13 @@ pub(crate) async fn discard(context: &mut ApiContext, proof: &Proof) -> Result<A
 
 /// `POST /v1/pause` and `/v1/resume`: everything, for a key of all tenants.
 pub(crate) async fn set_paused(context: &mut ApiContext, proof: &Proof, paused: bool) -> Result<Answer, Problem> {
-    proof.for_all_tenants("pauses the pipeline")?;
+    proof.for_all_tenants("pause or resume everything")?;
     Ok(Answer::ok(operate::set_paused(&context.world, paused).await?))
 }
 
 /// `POST /v1/restored`: the one thing that a store of another epoch is told.
 pub(crate) async fn restored(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
-    proof.for_all_tenants("tells that the store was restored")?;
+    proof.for_all_tenants("say that the store was restored")?;
     let body = context.request.json_body(REQUEST_BYTES_MAX).await?;
     let request: RestoredRequest = read(&body, "#")?;
     Ok(Answer::ok(operate::restored(&context.world, &context.settings, &request).await?))

@@ -17,7 +17,7 @@ pub(crate) async fn read(context: &mut ApiContext, proof: &Proof) -> Result<Answ
 
 /// `PUT /v1/tenants/{id}/quota`
 pub(crate) async fn put(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
-    proof.for_all_tenants("sets a quota")?;
+    proof.for_all_tenants("set a quota")?;
     let body = context.request.json_body(REQUEST_BYTES_MAX).await?;
     Ok(Answer::ok(quotas::put_quota(&context.world, context.placeholder(0), &body).await?))
 }

@@ -14,9 +14,10 @@ use longshore::model::job::{Job, JobRef, JobRow};
 use longshore::model::state::State;
 use longshore::ports::Clock;
 use longshore::store::rows;
-use longshore::wire::invalid::InvalidField;
+use longshore::wire::checks::read_time;
+use longshore::wire::invalid::check_word;
 use longshore::wire::problem::Problem;
-use longshore::wire::time::parse_rfc3339;
+use longshore::wire::values::Whole;
 
 use crate::answer::Answer;
 use crate::authenticate::Proof;
@@ -56,10 +57,7 @@ fn wait_seconds(context: &ApiContext) -> Result<u32, Problem> {
     let Some(text) = context.request.parameter("wait") else {
         return Ok(0);
     };
-    text.parse().ok().filter(|seconds| *seconds <= WAIT_SECONDS_MAX).ok_or_else(|| {
-        let detail = format!("Waiting takes 0 to {WAIT_SECONDS_MAX} seconds.");
-        Problem::InvalidParameter(InvalidField::new("wait", "out-of-range", detail))
-    })
+    Whole::<0, WAIT_SECONDS_MAX>::parse("wait", text).map_err(Problem::InvalidParameter)
 }
 
 /// A job with its payload, in which secret header values are hidden.
@@ -103,17 +101,12 @@ pub(crate) async fn list_jobs(context: &mut ApiContext, proof: &Proof) -> Result
 fn filter(context: &ApiContext) -> Result<JobFilter, Problem> {
     let text = |name: &str| context.request.parameter(name).map(str::to_owned);
     let time = |name: &str| {
-        let parsed = context.request.parameter(name).map(|text| {
-            let detail = "A time is written as RFC 3339, 2026-11-02T08:00:00Z.";
-            parse_rfc3339(text).ok_or(Problem::InvalidParameter(InvalidField::new(name, "invalid-time", detail)))
-        });
-        parsed.transpose()
+        let text = context.request.parameter(name);
+        text.map(|text| read_time(name, text)).transpose().map_err(Problem::InvalidParameter)
     };
     let state = text("state");
-    if state.as_deref().is_some_and(|name| State::named(name).is_none()) {
-        let names: Vec<_> = State::ALL.iter().map(|state| state.name()).collect();
-        let detail = format!("A state is one of {}.", names.join(", "));
-        return Err(Problem::InvalidParameter(InvalidField::new("state", "unknown-value", detail)));
+    if let Some(wrong) = state.as_deref().and_then(|name| check_word("state", name, &State::ALL.map(State::name))) {
+        return Err(Problem::InvalidParameter(wrong));
     }
     Ok(JobFilter {
         state,
@@ -143,8 +136,10 @@ pub(crate) async fn list_attempts(context: &mut ApiContext, proof: &Proof) -> Re
 /// `GET /v1/jobs/{id}/attempts/{n}/evidence`
 pub(crate) async fn read_evidence(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
     let row = rows::read_job(&context.world, &job_of_path(context, proof)?).await?;
-    let number: usize = context.placeholder(1).parse().map_err(|_| Problem::NotFound)?;
-    let entry = number.checked_sub(1).and_then(|index| row.log.get(index)).ok_or(Problem::NotFound)?;
+    let number = context.placeholder(1);
+    let index = number.parse().ok().and_then(|number: usize| number.checked_sub(1));
+    let entry = index.and_then(|index| row.log.get(index));
+    let entry = entry.ok_or_else(|| Problem::not_found("Attempt", number))?;
     let evidence = query::read_evidence(&context.world, entry).await?;
     // A body that came from anywhere must not run anywhere.
     Ok(Answer::ok(evidence).with_header("content-security-policy", "sandbox; default-src 'none'"))
@@ -171,5 +166,5 @@ pub(crate) async fn list_dead_letters(context: &mut ApiContext, proof: &Proof) -
 pub(crate) async fn read_dead_letter(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
     context.only_parameters(&[])?;
     let row = rows::read_job(&context.world, &job_of_path(context, proof)?).await?;
-    DeadLetter::of(&row).map(Answer::ok).ok_or(Problem::NotFound)
+    DeadLetter::of(&row).map(Answer::ok).ok_or_else(|| Problem::not_found("Dead letter", context.placeholder(0)))
 }

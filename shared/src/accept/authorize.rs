@@ -110,18 +110,20 @@ pub(crate) fn judge_caller(
     let row: Authorization = first_as(rows).map_err(|error| unavailable(&error))?.ok_or(Problem::Internal)?;
     let key = row.key.as_ref().filter(|key| caller.token.matches(&key.hash));
     let Some(key) = key else {
-        return Err(Problem::Unauthenticated("There is no such key.".into()));
+        return Err(Problem::Unauthenticated("Unknown key; get one from an admin".into()));
     };
     if key.revoked != 0 || key.expired != 0 {
-        let what = if key.revoked != 0 { "revoked" } else { "expired" };
-        return Err(Problem::Unauthenticated(format!("The key is {what}.")));
+        let what = if key.revoked != 0 { "was revoked" } else { "has expired" };
+        return Err(Problem::Unauthenticated(format!("The key {what}; get another from an admin")));
     }
     if !key.scopes.iter().any(|held| held.allows(scope)) {
-        return Err(Problem::Forbidden(format!("The key lacks the scope {}.", scope.name())));
+        return Err(Problem::Forbidden(format!("The key lacks the scope `{}`; use one that has it", scope.name())));
     }
     let all_tenants = key.tenant == "*";
     if !all_tenants && caller.tenant.as_ref().is_some_and(|tenant| *tenant != key.tenant) {
-        return Err(Problem::Forbidden("The key belongs to another tenant.".into()));
+        return Err(Problem::Forbidden(
+            "The key belongs to another tenant; use a key of the tenant that the request names".into(),
+        ));
     }
     if caller.epoch.is_some_and(|epoch| epoch != row.epoch) {
         return Err(Problem::Restoring);

@@ -26,16 +26,19 @@ pub(crate) struct NewJobs {
 /// # Errors
 /// When it has another shape, or not 1 to [`BATCH_JOBS_MAX`] jobs.
 pub fn read_batch(bytes: &[u8]) -> Result<Vec<Box<RawValue>>, Problem> {
-    let NewJobs { jobs: Jobs(jobs) } = read(bytes, "#")?;
-    if jobs.is_empty() || jobs.len() > BATCH_JOBS_MAX {
-        let detail = format!("A batch has 1 to {BATCH_JOBS_MAX} jobs.");
+    let NewJobs { jobs: Jobs { kept, count } } = read(bytes, "#")?;
+    if !(1..=BATCH_JOBS_MAX).contains(&count) {
+        let detail = format!("must have 1 to {BATCH_JOBS_MAX} jobs, got {count}; send more as lines of JSON");
         return Err(Problem::field("#/jobs", "out-of-range", detail));
     }
-    Ok(jobs)
+    Ok(kept)
 }
 
-/// A batch's jobs, of which one more than allowed are kept: the rest of a million ones would only fill the memory.
-struct Jobs(Vec<Box<RawValue>>);
+/// A batch's jobs, of which as many as are allowed are kept: the rest of a million ones would only fill the memory.
+struct Jobs {
+    kept: Vec<Box<RawValue>>,
+    count: usize,
+}
 
 impl<'de> Deserialize<'de> for Jobs {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -48,15 +51,18 @@ impl<'de> Deserialize<'de> for Jobs {
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Jobs, A::Error> {
-                let mut jobs = Vec::new();
-                while jobs.len() <= BATCH_JOBS_MAX {
+                let mut kept = Vec::new();
+                while kept.len() < BATCH_JOBS_MAX {
                     match items.next_element()? {
-                        Some(job) => jobs.push(job),
-                        None => return Ok(Jobs(jobs)),
+                        Some(job) => kept.push(job),
+                        None => return Ok(Jobs { count: kept.len(), kept }),
                     }
                 }
-                while items.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(Jobs(jobs))
+                let mut count = kept.len();
+                while items.next_element::<IgnoredAny>()?.is_some() {
+                    count += 1;
+                }
+                Ok(Jobs { kept, count })
             }
         }
         deserializer.deserialize_seq(Kept)
@@ -76,8 +82,9 @@ mod tests {
         for count in [0, BATCH_JOBS_MAX + 1, 3 * BATCH_JOBS_MAX] {
             assert_eq!(of(count).unwrap_err().errors()[0].pointer, "#/jobs", "{count}");
         }
-        let Jobs(kept) = serde_json::from_str(&format!("[{}]", vec!["{}"; 3 * BATCH_JOBS_MAX].join(","))).unwrap();
-        assert_eq!(kept.len(), BATCH_JOBS_MAX + 1, "the rest is not kept");
+        let Jobs { kept, count } =
+            serde_json::from_str(&format!("[{}]", vec!["{}"; 3 * BATCH_JOBS_MAX].join(","))).unwrap();
+        assert_eq!((kept.len(), count), (BATCH_JOBS_MAX, 3 * BATCH_JOBS_MAX), "the rest is counted alone");
         assert_eq!(read_batch(br#"{"jobs":{}}"#).unwrap_err().slug(), "invalid-request");
         assert_eq!(read_batch(br#"{"jobs":[{}"#).unwrap_err().slug(), "not-json");
     }

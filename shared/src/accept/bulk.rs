@@ -284,18 +284,19 @@ impl<'a, W: World, L: Lines> Intake<'a, W, L> {
     }
 }
 
-/// Why the line of that number and those after it are not read, if so: the request has made the accepts of its plan, or its time
+/// Why the line at that place and those after it are not read, if so: the request has made the accepts of its plan, or its time
 /// is over.
 fn end_at(index: usize, accepts_left: usize, ms_left: i64, replaces: bool) -> Option<Problem> {
+    let line = index + 1;
     let what = match (accepts_left, ms_left) {
-        (0, _) => format!("Line {index} and those after it were not read"),
-        (_, 0) => format!("After {} minutes line {index} and those after it were not read", REQUEST_MS_MAX / 60_000),
+        (0, _) => format!("Line {line} and those after it were not read"),
+        (_, 0) => format!("After {} minutes, line {line} and those after it were not read", REQUEST_MS_MAX / 60_000),
         _ => return None,
     };
     // The rest in another request would take the place of those before.
     let advice =
-        if replaces { "nothing is replaced." } else { "send them in another request, with another Idempotency-Key." };
-    Some(Problem::TooLarge(format!("{what}: {advice}")))
+        if replaces { "nothing was replaced" } else { "send them in another request, with another Idempotency-Key" };
+    Some(Problem::TooLarge(format!("{what}; {advice}")))
 }
 
 #[cfg(test)]
@@ -308,12 +309,12 @@ mod tests {
         assert_eq!(told(1, 1, false), None);
         assert_eq!(
             told(0, 1, false).unwrap(),
-            "Line 7 and those after it were not read: send them in another request, with another Idempotency-Key."
+            "Line 8 and those after it were not read; send them in another request, with another Idempotency-Key"
         );
-        assert_eq!(told(0, 0, true).unwrap(), "Line 7 and those after it were not read: nothing is replaced.");
+        assert_eq!(told(0, 0, true).unwrap(), "Line 8 and those after it were not read; nothing was replaced");
         assert_eq!(
             told(1, 0, false).unwrap(),
-            "After 10 minutes line 7 and those after it were not read: send them in another request, with another Idempotency-Key."
+            "After 10 minutes, line 8 and those after it were not read; send them in another request, with another Idempotency-Key"
         );
     }
 }

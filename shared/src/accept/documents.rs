@@ -7,14 +7,16 @@ use serde_json::json;
 
 use crate::accept::request::{NewJob, check_request_length, check_written};
 use crate::index::IndexRow;
-use crate::kinds::index::{Verify, is_source};
+use crate::kinds::index::Verify;
 use crate::limits::EMBED_ID_BYTES_MAX;
 use crate::ports::Clock;
 use crate::settings::Settings;
 use crate::wire::canonical::{Level, canonical};
+use crate::wire::checks::{check_label, check_name};
 use crate::wire::idempotency::digest;
-use crate::wire::invalid::{InvalidField, is_name, read};
+use crate::wire::invalid::{InvalidField, read};
 use crate::wire::metadata::Metadata;
+use crate::wire::phrase::quoted;
 use crate::wire::problem::Problem;
 use crate::wire::raw::Object;
 
@@ -72,20 +74,16 @@ impl Documents {
         key: Option<&str>,
         request_id: &str,
     ) -> Result<Documents, Problem> {
-        if replaces.is_some_and(|source| source.is_empty() || !is_source(source)) {
-            let detail = format!("A source has 1 to {EMBED_ID_BYTES_MAX} bytes, and no control characters.");
-            return Err(Problem::InvalidParameter(InvalidField::new("replace", "out-of-range", detail)));
+        let of_source = replaces.and_then(|source| check_label("replace", source, &(1..=EMBED_ID_BYTES_MAX)));
+        if let Some(wrong) = of_source.or_else(|| group.and_then(|group| check_name("group", group))) {
+            return Err(Problem::InvalidParameter(wrong));
         }
         if replaces.is_some() && group.is_some() {
-            let detail = "What replaces a source has a group of its own: its jobs are waited for.";
-            return Err(Problem::InvalidParameter(InvalidField::new("group", "either-or", detail)));
+            let detail = "cannot be given beside `replace`, whose jobs have a group of their own; remove it";
+            return Err(Problem::InvalidParameter(InvalidField::of("group", "either-or", detail)));
         }
         let group = match (group, key) {
-            (Some(group), _) if is_name(group) => group.to_owned(),
-            (Some(_), _) => {
-                let detail = "A group's name is 1 to 64 of A-Z a-z 0-9 _ -.";
-                return Err(Problem::InvalidParameter(InvalidField::new("group", "invalid-name", detail)));
-            }
+            (Some(group), _) => group.to_owned(),
             (None, Some(key)) => digest(&[index.id.as_bytes(), key.as_bytes()]),
             (None, None) => request_id.to_owned(),
         };
@@ -115,9 +113,10 @@ impl Documents {
         let source = self.replaces.as_ref()?;
         let all = json!({"kind": "index", "payload": {"index": self.index.name, "remove": {"source": source}}});
         let detail = format!(
-            "The request has no document, and nothing of the source {source:?} was removed. This job removes all of it: {all}"
+            "The request has no document, so nothing of the source {} was removed; this job removes all of it: {all}",
+            quoted(source)
         );
-        Some(Problem::field("#", "no-documents", detail))
+        Some(Problem::InvalidRequest(vec![InvalidField::new("#", "no-documents", detail)]))
     }
 
     /// Checks a line. `index` is its place in the request, `key` its idempotency key.
@@ -145,20 +144,32 @@ impl Documents {
     fn job(&self, line: Line) -> Result<Vec<u8>, Problem> {
         let wrong = |pointer, code, detail| Err(Problem::field(pointer, code, detail));
         if self.replaces.is_some() && line.deleted {
-            return wrong("#/deleted", "either-or", "What takes the place of a source has the documents that stay.");
+            return wrong(
+                "#/deleted",
+                "either-or",
+                "cannot be given beside the parameter `replace`; leave the line out",
+            );
         }
         if self.replaces.is_some() && line.source.is_some() && line.source != self.replaces {
-            return wrong("#/source", "either-or", "All documents are of the source that they replace.");
+            return wrong(
+                "#/source",
+                "either-or",
+                "must be the source that the parameter `replace` names; leave it out",
+            );
         }
         let change = match line {
             Line { id, text: None, metadata: None, source: None, deleted: true } => {
                 Object::of(json!({"delete": {"id": id}}))
             }
             Line { deleted: true, .. } => {
-                return wrong("#/deleted", "either-or", "A document that is deleted has an id alone.");
+                return wrong(
+                    "#/deleted",
+                    "either-or",
+                    "cannot be given beside `text`, `metadata` or `source`; give the `id` alone",
+                );
             }
             Line { text: None, .. } => {
-                return wrong("#/text", "missing-field", "A document has a text, or is deleted.");
+                return wrong("#/text", "missing-field", "is required, unless `deleted` is `true`");
             }
             Line { id, text: Some(text), metadata, source, .. } => {
                 let source = source.or_else(|| self.replaces.clone()).unwrap_or_default();
@@ -191,7 +202,8 @@ fn of_line(problem: Problem) -> Problem {
     for field in &mut fields {
         let within = ["#/payload/put", "#/payload/delete", "#/payload"];
         if let Some(rest) = within.iter().find_map(|prefix| field.pointer.strip_prefix(prefix)) {
-            field.pointer = format!("#{rest}");
+            let pointer = format!("#{rest}");
+            *field = field.clone().moved(pointer);
         }
     }
     Problem::InvalidRequest(fields)
@@ -252,8 +264,7 @@ mod tests {
         assert_eq!((&removal["payload"], removal["group"].as_str()), (&expected, Some(documents.group())));
         let Some(Problem::InvalidRequest(told)) = documents.nothing_replaces() else { panic!("nothing is told") };
         assert!(
-            told[0].detail.contains(r#""site" was removed"#)
-                && told[0].detail.contains(r#""remove":{"source":"site"}"#)
+            told[0].detail.contains("`site` was removed") && told[0].detail.contains(r#""remove":{"source":"site"}"#)
         );
         let both = Documents::new(&index(), Some("import"), Some("site"), None, "01K");
         assert!(matches!(both, Err(Problem::InvalidParameter(field)) if field.pointer == "group"));
@@ -271,7 +282,7 @@ mod tests {
         };
         for (line, field, code) in [
             (r#"{"id": "a"}"#, "#/text", "missing-field"),
-            (r#"{"text": "a"}"#, "#", "missing-field"),
+            (r#"{"text": "a"}"#, "#/id", "missing-field"),
             (r#"{"id": "a", "text": "b", "deleted": true}"#, "#/deleted", "either-or"),
             (r#"{"id": "a", "text": "b", "kind": "webhook"}"#, "#/kind", "unknown-field"),
             (r#"{"id": "a", "text": "b", "id": "c"}"#, "#/id", "duplicate-field"),

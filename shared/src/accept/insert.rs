@@ -278,7 +278,7 @@ fn judge_outcome(job: &NewJob, row: AcceptedRow, now: i64) -> Result<Accepted, P
         if let Some(refusal) = &job.refused_if_new {
             return Err(refusal.clone());
         }
-        return Err(Problem::field("#/endpoint", "unknown-endpoint", "There is no such endpoint."));
+        return Err(Problem::unknown_endpoint(&job.endpoint));
     };
     if !row.digest.is_some_and(|digest| may_be_the_same(&digest, &job.digest)) {
         return Err(Problem::IdempotencyKeyReused);

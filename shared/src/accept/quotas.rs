@@ -10,9 +10,7 @@ use crate::store::rows::unavailable;
 use crate::store::{batch, first_as, sql};
 use crate::wire::invalid::{is_name, read};
 use crate::wire::problem::Problem;
-
-/// What is said of a quota of none.
-pub(crate) const NO_JOBS: &str = "A quota is 1 job a day or more; without one there is no bound.";
+use crate::wire::values::Whole;
 
 /// A tenant's quota as an operator sets it.
 #[derive(Debug, Deserialize)]
@@ -20,8 +18,7 @@ pub(crate) const NO_JOBS: &str = "A quota is 1 job a day or more; without one th
 #[serde(deny_unknown_fields)]
 pub(crate) struct QuotaRequest {
     /// Jobs that all its keys together may have accepted in a day; null, or nothing, lifts the bound.
-    #[cfg_attr(feature = "openapi", schemars(range(min = 1)))]
-    jobs_per_day: Option<u32>,
+    jobs_per_day: Option<Whole<1, { u32::MAX }>>,
 }
 
 /// What the store has of a tenant's quota.
@@ -71,12 +68,13 @@ async fn quota_after<'a, W: Database + Clock>(
 pub async fn put_quota<'a, W: Database + Clock>(world: &W, tenant: &'a str, body: &[u8]) -> Result<Quota<'a>, Problem> {
     let request: QuotaRequest = read(body, "#")?;
     if !is_name(tenant) {
-        return Err(Problem::NotFound);
+        return Err(Problem::not_found("Tenant", tenant));
     }
-    if request.jobs_per_day == Some(0) {
-        return Err(Problem::field("#/jobs_per_day", "out-of-range", NO_JOBS));
+    if let Some(wrong) = request.jobs_per_day.and_then(|jobs| jobs.check("#/jobs_per_day")) {
+        return Err(Problem::InvalidRequest(vec![wrong]));
     }
-    quota_after(world, tenant, vec![set_quota("", tenant, request.jobs_per_day), read_statement(tenant)]).await
+    let jobs_per_day = request.jobs_per_day.map(Whole::get);
+    quota_after(world, tenant, vec![set_quota("", tenant, jobs_per_day), read_statement(tenant)]).await
 }
 
 /// A tenant's quota as the API shows it; one that was never set bounds nothing.

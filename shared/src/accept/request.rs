@@ -7,8 +7,8 @@ use crate::kinds;
 use crate::kinds::checked::{CheckedPayload, Split};
 use crate::limits::plan::Plan;
 use crate::limits::{
-    ENVELOPE_BYTES_MAX, KEY_WINDOW_SECONDS_DEFAULT, KEY_WINDOW_SECONDS_MAX, MAX_ATTEMPTS_MAX, METADATA_BYTES_MAX,
-    RUN_AFTER_GRACE_MS, RUN_AFTER_MS_MAX,
+    DAY_MS, ENVELOPE_BYTES_MAX, KEY_WINDOW_SECONDS_DEFAULT, KEY_WINDOW_SECONDS_MAX, MAX_ATTEMPTS_MAX,
+    METADATA_BYTES_MAX, RUN_AFTER_GRACE_MS, RUN_AFTER_MS_MAX, RUN_AFTER_SECONDS_MAX,
 };
 use crate::model::backoff::Schedule;
 use crate::model::job::mint_id;
@@ -17,11 +17,13 @@ use crate::ports::Clock;
 use crate::security::seal::nonce;
 use crate::settings::Settings;
 use crate::wire::canonical::{Level, canonical};
+use crate::wire::checks::{check_name, read_time};
 use crate::wire::idempotency::{check_key, digest_of_form};
-use crate::wire::invalid::{InvalidField, Wrong, is_name, read};
+use crate::wire::invalid::{InvalidField, Wrong, read};
 use crate::wire::metadata::Metadata;
 use crate::wire::problem::Problem;
 use crate::wire::time::parse_rfc3339;
+use crate::wire::values::{Whole, Word};
 
 #[cfg(feature = "openapi")]
 use crate::limits::IDEMPOTENCY_KEY_BYTES_MAX;
@@ -45,22 +47,19 @@ pub(crate) struct JobRequest {
     #[cfg_attr(feature = "openapi", schemars(length(min = 1, max = IDEMPOTENCY_KEY_BYTES_MAX)))]
     idempotency_key: Option<String>,
     /// How long the key holds; a day when nothing is said.
-    #[cfg_attr(feature = "openapi", schemars(range(min = 1, max = KEY_WINDOW_SECONDS_MAX)))]
-    idempotency_window_seconds: Option<u32>,
+    idempotency_window_seconds: Option<Whole<1, KEY_WINDOW_SECONDS_MAX>>,
     /// Not before this time, up to 366 days ahead.
     #[cfg_attr(feature = "openapi", schemars(with = "Option<crate::wire::time::Time>"))]
     run_after: Option<String>,
     /// Not before this many seconds from now; instead of `run_after`.
-    #[cfg_attr(feature = "openapi", schemars(range(max = RUN_AFTER_MS_MAX / 1_000)))]
-    delay_seconds: Option<u32>,
+    delay_seconds: Option<Whole<0, RUN_AFTER_SECONDS_MAX>>,
     /// No attempt starts after this time; the job is a dead letter then.
     #[cfg_attr(feature = "openapi", schemars(with = "Option<crate::wire::time::Time>"))]
     deadline_at: Option<String>,
     /// Attempts that may fail; the schedule's own number when nothing is said.
-    #[cfg_attr(feature = "openapi", schemars(range(min = 1, max = MAX_ATTEMPTS_MAX)))]
-    max_attempts: Option<u32>,
+    max_attempts: Option<Whole<1, MAX_ATTEMPTS_MAX>>,
     /// The waits between attempts; the endpoint's when nothing is said.
-    retry_schedule: Option<Schedule>,
+    retry_schedule: Option<Word<Schedule>>,
     /// The `webhook-id` of every send; the job's own id when nothing is said.
     #[cfg_attr(feature = "openapi", schemars(regex(pattern = crate::wire::schema::NAME)))]
     event_id: Option<String>,
@@ -164,8 +163,8 @@ pub(crate) fn check_written<C: Clock>(
         return Err(refusal.clone());
     }
     let digest = form.map_or_else(|| digest_of_form(&[&form_of(bytes, &request.kind)]), digest_of_form);
-    let window = request.idempotency_window_seconds.unwrap_or(KEY_WINDOW_SECONDS_DEFAULT);
-    let backoff_default = Schedule::WebhookStandard;
+    let window = request.idempotency_window_seconds.map_or(KEY_WINDOW_SECONDS_DEFAULT, Whole::get);
+    let (backoff, backoff_default) = (request.retry_schedule.map(|word| word.0), Schedule::WebhookStandard);
     let is_unsealed = !payload.is_plain && refused_if_new.is_none();
     Ok(NewJob {
         index,
@@ -183,9 +182,9 @@ pub(crate) fn check_written<C: Clock>(
         scheduled_at,
         deadline_at: request.deadline_at.as_deref().and_then(parse_rfc3339),
         // A schedule of the job's own comes with its own number of attempts, also at an endpoint.
-        max_attempts: request.max_attempts.or(request.retry_schedule.map(Schedule::max_attempts)),
-        max_attempts_default: request.retry_schedule.unwrap_or(backoff_default).max_attempts(),
-        backoff: request.retry_schedule,
+        max_attempts: request.max_attempts.map(Whole::get).or(backoff.map(Schedule::max_attempts)),
+        max_attempts_default: backoff.unwrap_or(backoff_default).max_attempts(),
+        backoff,
         backoff_default,
         event_id: request.event_id,
         group: request.group,
@@ -242,7 +241,7 @@ pub(crate) fn check_request_length(bytes: &[u8], plan: &Plan) -> Result<(), Prob
     if bytes.len() <= most {
         return Ok(());
     }
-    Err(Problem::TooLarge(format!("A job has at most {most} bytes.")))
+    Err(Problem::too_large("A job", most, bytes.len()))
 }
 
 /// Refuses a payload that is larger than the deployment takes.
@@ -251,7 +250,7 @@ pub(crate) fn check_length(payload: &RawValue, plan: &Plan) -> Result<(), Proble
     if payload.get().len() <= most {
         return Ok(());
     }
-    Err(Problem::TooLarge(format!("A payload has at most {most} bytes.")))
+    Err(Problem::too_large("`payload`", most, payload.get().len()))
 }
 
 /// Splits what was stored of a payload, if that is large.
@@ -264,8 +263,8 @@ pub(crate) fn split(kind: &str, stored: String, payload: &RawValue, plan: &Plan)
         return Ok(Split { inline: Some(stored), object: None });
     }
     let split = kinds::split(kind, stored);
-    if split.inline.as_ref().is_some_and(|inline| inline.len() > most) {
-        return Err(Problem::TooLarge(format!("A webhook's payload has at most {most} bytes without its body.")));
+    if let Some(inline) = split.inline.as_ref().filter(|inline| inline.len() > most) {
+        return Err(Problem::too_large("A webhook's `payload` without its body", most, inline.len()));
     }
     Ok(split)
 }
@@ -299,16 +298,13 @@ impl JobRequest {
         match (&self.run_after, self.delay_seconds) {
             (None, None) => None,
             (Some(_), Some(_)) => {
-                let detail = "Give either run_after or delay_seconds.";
-                wrong.form(InvalidField::new("#/delay_seconds", "either-or", detail));
+                let detail = "cannot be given beside `run_after`; give one of them";
+                wrong.form(InvalidField::of("#/delay_seconds", "either-or", detail));
                 None
             }
             (None, Some(seconds)) => {
-                let delay_ms = i64::from(seconds) * 1_000;
-                if delay_ms > RUN_AFTER_MS_MAX {
-                    wrong.form(too_far_ahead("#/delay_seconds"));
-                }
-                Some(now + delay_ms)
+                seconds.check("#/delay_seconds").into_iter().for_each(|field| wrong.form(field));
+                Some(now + i64::from(seconds.get()) * 1_000)
             }
             (Some(text), None) => {
                 let at = time(text, "#/run_after", wrong)?;
@@ -320,8 +316,12 @@ impl JobRequest {
 
     fn check_deadline(&self, now: i64, scheduled_at: Option<i64>, wrong: &mut Wrong) {
         let Some(at) = self.deadline_at.as_ref().and_then(|text| time(text, "#/deadline_at", wrong)) else { return };
-        let detail = "The deadline is not after the time at which the job may run.";
-        let in_the_past = InvalidField::new("#/deadline_at", "in-the-past", detail);
+        let detail = match (&self.run_after, self.delay_seconds) {
+            _ if at <= now => "must be in the future",
+            (None, Some(_)) => "must be later than `delay_seconds` lets the job run",
+            _ => "must be after `run_after`",
+        };
+        let in_the_past = InvalidField::of("#/deadline_at", "in-the-past", detail);
         // Of two times that were written, no other day makes a right pair.
         if self.run_after.is_some() && scheduled_at.is_some_and(|scheduled_at| at <= scheduled_at) {
             wrong.form(in_the_past);
@@ -331,56 +331,43 @@ impl JobRequest {
         check_within_a_year(at.max(now), now, "#/deadline_at", wrong);
     }
 
-    fn check_settings(&self, wrong_fields: &mut Wrong) {
-        let mut wrong = |field: &str, code, detail: String| wrong_fields.form(InvalidField::new(field, code, detail));
-        if self.max_attempts.is_some_and(|attempts| !(1..=MAX_ATTEMPTS_MAX).contains(&attempts)) {
-            wrong("#/max_attempts", "out-of-range", format!("A job has 1 to {MAX_ATTEMPTS_MAX} attempts."));
-        }
-        if self.idempotency_window_seconds.is_some_and(|seconds| !(1..=KEY_WINDOW_SECONDS_MAX).contains(&seconds)) {
-            let detail = format!("A window is 1 to {KEY_WINDOW_SECONDS_MAX} seconds.");
-            wrong("#/idempotency_window_seconds", "out-of-range", detail);
-        }
-        for (field, name) in [("#/endpoint", &self.endpoint), ("#/event_id", &self.event_id), ("#/group", &self.group)]
+    fn check_settings(&self, wrong: &mut Wrong) {
+        let mut errors = Vec::new();
+        errors.extend(self.max_attempts.and_then(|attempts| attempts.check("#/max_attempts")));
+        let window = self.idempotency_window_seconds;
+        errors.extend(window.and_then(|seconds| seconds.check("#/idempotency_window_seconds")));
+        for (pointer, name) in
+            [("#/endpoint", &self.endpoint), ("#/event_id", &self.event_id), ("#/group", &self.group)]
         {
-            if name.as_ref().is_some_and(|name| !is_name(name)) {
-                wrong(field, "invalid-name", "A name is 1 to 64 of A-Z a-z 0-9 _ -.".into());
-            }
+            errors.extend(name.as_ref().and_then(|name| check_name(pointer, name)));
         }
         if self.traceparent.as_ref().is_some_and(|text| read_traceparent(text).is_none()) {
-            let detail = "A traceparent is 00-<32 hex digits>-<16>-<2>, in lower case.";
-            wrong("#/traceparent", "invalid-traceparent", detail.into());
+            let detail =
+                "must be 00-, 32 hex digits, -, 16 hex digits, - and 2 hex digits, in lower case and not all zeros";
+            errors.push(InvalidField::of("#/traceparent", "invalid-traceparent", detail));
         }
         if let Some(metadata) = &self.metadata {
-            let mut errors = Vec::new();
             metadata.check("#/metadata", METADATA_BYTES_MAX, &mut errors);
             metadata.check_subject("#/metadata", &mut errors);
-            for field in errors {
-                wrong_fields.form(field);
-            }
         }
+        errors.into_iter().for_each(|field| wrong.form(field));
     }
 }
 
 fn time(text: &str, pointer: &str, wrong: &mut Wrong) -> Option<i64> {
-    let parsed = parse_rfc3339(text);
-    if parsed.is_none() {
-        let detail = "A time is written as RFC 3339, 2026-11-02T08:00:00Z.";
-        wrong.form(InvalidField::new(pointer, "invalid-time", detail));
-    }
-    parsed
+    read_time(pointer, text).map_err(|field| wrong.form(field)).ok()
 }
 
 fn check_within_a_year(at: i64, now: i64, pointer: &str, wrong: &mut Wrong) {
     if at < now - RUN_AFTER_GRACE_MS {
-        wrong.now(InvalidField::new(pointer, "in-the-past", "The time is in the past."));
+        let seconds = RUN_AFTER_GRACE_MS / 1_000;
+        let detail = format!("must be at most {seconds} s in the past; leave it out to run now");
+        wrong.now(InvalidField::of(pointer, "in-the-past", detail));
     }
     if at > now + RUN_AFTER_MS_MAX {
-        wrong.now(too_far_ahead(pointer));
+        let detail = format!("must be at most {} days ahead", RUN_AFTER_MS_MAX / DAY_MS);
+        wrong.now(InvalidField::of(pointer, "too-far-ahead", detail));
     }
-}
-
-fn too_far_ahead(pointer: &str) -> InvalidField {
-    InvalidField::new(pointer, "too-far-ahead", "The time is more than 366 days ahead.")
 }
 
 #[cfg(test)]

@@ -96,6 +96,9 @@ impl Tally {
 pub struct BatchResult<'a> {
     /// Its place in the request, from 0.
     index: usize,
+    /// Its line in the file, from 1, blank lines counted too; null in a batch that is one JSON document.
+    #[cfg_attr(feature = "openapi", schemars(range(min = 1)))]
+    line: Option<usize>,
     /// 202, or the status of its problem.
     status: u16,
     /// Its id; null if it was refused.
@@ -112,6 +115,7 @@ impl<'a> BatchResult<'a> {
         match result {
             Ok(accepted) => BatchResult {
                 index,
+                line: None,
                 status: 202,
                 id: Some(&accepted.job.id),
                 duplicate: accepted.duplicate,
@@ -119,12 +123,21 @@ impl<'a> BatchResult<'a> {
             },
             Err(refusal) => BatchResult {
                 index,
+                line: None,
                 status: refusal.status(),
                 id: None,
                 duplicate: false,
                 problem: Some(ProblemDocument::of(refusal, request_id)),
             },
         }
+    }
+
+    /// The result of the line at that place of a file.
+    pub fn of_line(index: usize, result: &'a Result<Accepted, Problem>, request_id: &'a str) -> BatchResult<'a> {
+        let mut of_line = BatchResult::of(index, result, request_id);
+        of_line.line = Some(index + 1);
+        of_line.problem = of_line.problem.map(|problem| problem.of_line(index + 1));
+        of_line
     }
 }
 

@@ -9,7 +9,7 @@ use futures_util::future::join;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::manage::standing;
+use super::manage::{not_found, standing};
 use super::merge::{Unread, entry_of, read_segment, seq_of};
 use super::show::{SearchHit, show};
 use super::{Generation, IndexRow};
@@ -34,6 +34,7 @@ use crate::store::{batch, first_as, json_param, vectors};
 use crate::wire::invalid::{InvalidField, UNREADABLE, read};
 use crate::wire::problem::Problem;
 use crate::wire::raw::{comparable, find_twice};
+use crate::wire::values::{Whole, Word};
 
 /// What finds chunks.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
@@ -59,10 +60,9 @@ pub(crate) struct SearchRequest {
     query: String,
     /// What finds it.
     #[serde(default)]
-    mode: Mode,
+    mode: Word<Mode>,
     /// Chunks that are answered at most; 10 when nothing is said.
-    #[cfg_attr(feature = "openapi", schemars(range(min = 1, max = SEARCH_RESULTS_MAX)))]
-    limit: Option<usize>,
+    limit: Option<Whole<1, SEARCH_RESULTS_MAX>>,
     /// What a document's metadata must say: `{"lang": "en", "year": {"gte": 2020}, "kind": {"in": ["guide"]}}`.
     #[cfg_attr(feature = "openapi", schemars(with = "Option<serde_json::Map<String, serde_json::Value>>"))]
     filter: Option<Box<RawValue>>,
@@ -171,14 +171,14 @@ pub async fn search<W: IndexDatabase + Blobs + Http + Clock>(
 fn check(body: &[u8]) -> Result<Query, Problem> {
     let SearchRequest { query, mode, limit, filter } = read(body, "#")?;
     let mut errors = Vec::new();
-    if query.trim().is_empty() || query.len() > QUERY_BYTES_MAX {
-        let detail = format!("A query has 1 to {QUERY_BYTES_MAX} bytes, not all of them blank.");
-        errors.push(InvalidField::new("#/query", "out-of-range", detail));
+    if query.is_empty() || query.len() > QUERY_BYTES_MAX {
+        let detail = format!("must have 1 to {QUERY_BYTES_MAX} bytes, got {}", query.len());
+        errors.push(InvalidField::of("#/query", "out-of-range", detail));
+    } else if query.trim().is_empty() {
+        errors.push(InvalidField::of("#/query", "out-of-range", "must not be blank"));
     }
-    let limit = limit.unwrap_or(SEARCH_RESULTS_DEFAULT);
-    if !(1..=SEARCH_RESULTS_MAX).contains(&limit) {
-        errors.push(InvalidField::new("#/limit", "out-of-range", format!("A limit is 1 to {SEARCH_RESULTS_MAX}.")));
-    }
+    errors.extend(limit.and_then(|limit| limit.check("#/limit")));
+    let (mode, limit) = (mode.0, limit.map_or(SEARCH_RESULTS_DEFAULT, Whole::count));
     let filter = filter.map(|filter| read_filter(&filter)).transpose();
     match filter {
         Ok(filter) if errors.is_empty() => {
@@ -195,7 +195,7 @@ fn read_filter(filter: &RawValue) -> Result<Filter, Vec<InvalidField>> {
     if !twice.is_empty() {
         return Err(twice);
     }
-    let unreadable = |_| vec![InvalidField::new("#/filter", "unreadable-value", UNREADABLE)];
+    let unreadable = |_| vec![InvalidField::of("#/filter", "unreadable-value", UNREADABLE)];
     Filter::parse(&serde_json::from_str(filter.get()).map_err(unreadable)?, "#/filter")
 }
 
@@ -215,7 +215,7 @@ async fn look<W: IndexDatabase + Clock>(
     // Safe to repeat: it only reads, in one transaction.
     let answers = batch(&Store(world), &statements).await.map_err(|error| unavailable(&error))?;
     let mut rest = answers.get(2..).unwrap_or_default().iter();
-    let index = first_as(answers.first()).map_err(|error| unavailable(&error))?.ok_or(Problem::NotFound)?;
+    let index = first_as(answers.first()).map_err(|error| unavailable(&error))?.ok_or_else(|| not_found(name))?;
     let found = if by_words { rows::<(u64, f32)>(rest.next())? } else { Vec::new() };
     let allowed = match &query.filter {
         None => None,

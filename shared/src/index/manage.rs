@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{Counts, Generation, IndexRow};
-use crate::limits::{CHUNK_CHARS, INDEX_TRIES};
+use crate::limits::{CHUNK_CHARS_MAX, CHUNK_CHARS_MIN, INDEX_TRIES};
 use crate::model::job::mint_ulid;
 use crate::ports::{Clock, DatabaseError, IndexDatabase, Param, Statement};
 use crate::search::chunk::{CHUNKER_VERSION, ChunkLimits};
@@ -12,8 +12,13 @@ use crate::settings::Settings;
 use crate::store::rows::unavailable;
 use crate::store::search::{Store, index_sql};
 use crate::store::{batch, first_as, json_param, rows_as};
-use crate::wire::invalid::{InvalidField, is_name, read};
+use crate::wire::checks::check_name_of_path;
+use crate::wire::invalid::{InvalidField, read};
 use crate::wire::problem::Problem;
+use crate::wire::values::Whole;
+
+/// Half of the longest chunk.
+const OVERLAP_CHARS_MAX: u32 = CHUNK_CHARS_MAX / 2;
 
 /// An index as a caller asks for it.
 #[derive(Debug, Default, Deserialize)]
@@ -25,10 +30,9 @@ pub(crate) struct PutIndex {
     /// The provider's model.
     model: Option<String>,
     /// Characters of a chunk at most; 1,200 when nothing is said.
-    #[cfg_attr(feature = "openapi", schemars(range(min = *CHUNK_CHARS.start(), max = *CHUNK_CHARS.end())))]
-    chunk_chars: Option<usize>,
+    chunk_chars: Option<Whole<CHUNK_CHARS_MIN, CHUNK_CHARS_MAX>>,
     /// Characters that a chunk may repeat of the one before, half of its own at most; 150 when nothing is said.
-    overlap_chars: Option<usize>,
+    overlap_chars: Option<Whole<0, OVERLAP_CHARS_MAX>>,
 }
 
 /// What a put came to.
@@ -81,7 +85,7 @@ pub async fn put_index<W: IndexDatabase + Clock>(
             }
         }
     }
-    Err(Problem::IllegalTransition("Others change the index all the time.".into()))
+    Err(Problem::IllegalTransition("Other requests change the index at the same time; read it and try again".into()))
 }
 
 /// Changes an index; answers it as it is then.
@@ -110,19 +114,17 @@ pub(super) fn drop_generation(generation: &str) -> Statement {
 fn check(settings: &Settings, name: &str, body: &[u8]) -> Result<serde_json::Value, Problem> {
     let request: PutIndex = read(body, "#")?;
     let mut errors = Vec::new();
-    let mut wrong = |pointer: &str, code, detail: String| errors.push(InvalidField::new(pointer, code, detail));
-    if !is_name(name) {
-        wrong("#", "invalid-name", "A name has 1 to 64 of a-z, A-Z, 0-9, _ and -.".into());
-    }
+    errors.extend(check_name_of_path(name));
     let default = ChunkLimits::default();
-    let chunk_chars = request.chunk_chars.unwrap_or(default.chars_max);
-    if !CHUNK_CHARS.contains(&chunk_chars) {
-        let (least, most) = (CHUNK_CHARS.start(), CHUNK_CHARS.end());
-        wrong("#/chunk_chars", "out-of-range", format!("A chunk has {least} to {most} characters."));
-    }
-    let overlap_chars = request.overlap_chars.unwrap_or(default.overlap_chars.min(chunk_chars / 2));
-    if overlap_chars > chunk_chars / 2 {
-        wrong("#/overlap_chars", "out-of-range", "Half of a chunk's own characters at most.".into());
+    errors.extend(request.chunk_chars.and_then(|chars| chars.check("#/chunk_chars")));
+    let chunk_chars = request.chunk_chars.map_or(default.chars_max, Whole::count);
+    let most = chunk_chars / 2;
+    let overlap_chars = request.overlap_chars.map_or(default.overlap_chars.min(most), Whole::count);
+    if let Some(wrong) = request.overlap_chars.and_then(|chars| chars.check("#/overlap_chars")) {
+        errors.push(wrong);
+    } else if overlap_chars > most {
+        let detail = format!("must be at most half of `chunk_chars`, {most}, got {overlap_chars}");
+        errors.push(InvalidField::of("#/overlap_chars", "out-of-range", detail));
     }
     let choice = settings.providers.choose(request.provider.as_deref(), request.model.as_deref());
     match choice.map(|choice| (settings.providers.model(&choice.provider, &choice.model).map(|it| it.1), choice)) {
@@ -136,6 +138,10 @@ fn check(settings: &Settings, name: &str, body: &[u8]) -> Result<serde_json::Val
             Err(Problem::InvalidRequest(errors))
         }
     }
+}
+
+pub(super) fn not_found(name: &str) -> Problem {
+    Problem::not_found("Index", name)
 }
 
 /// What there is of an index, as a statement.
@@ -161,7 +167,7 @@ pub(crate) async fn find_index<W: IndexDatabase + Clock>(
 /// # Errors
 /// `NotFound`; `Unavailable`.
 pub async fn read_index<W: IndexDatabase + Clock>(world: &W, tenant: &str, name: &str) -> Result<IndexRow, Problem> {
-    find_index(world, tenant, name).await.map_err(|error| unavailable(&error))?.ok_or(Problem::NotFound)
+    find_index(world, tenant, name).await.map_err(|error| unavailable(&error))?.ok_or_else(|| not_found(name))
 }
 
 /// An index, and what it has.
@@ -175,8 +181,8 @@ pub async fn count_index<W: IndexDatabase + Clock>(
 ) -> Result<(IndexRow, Counts), Problem> {
     let statements = vec![standing(tenant, name), index_sql!("count_index", tenant, name)];
     let answers = batch(&Store(world), &statements).await.map_err(|error| unavailable(&error))?;
-    let index = first_as(answers.first()).map_err(|error| unavailable(&error))?.ok_or(Problem::NotFound)?;
-    let counts = first_as(answers.last()).map_err(|error| unavailable(&error))?.ok_or(Problem::NotFound)?;
+    let index = first_as(answers.first()).map_err(|error| unavailable(&error))?.ok_or_else(|| not_found(name))?;
+    let counts = first_as(answers.last()).map_err(|error| unavailable(&error))?.ok_or_else(|| not_found(name))?;
     Ok((index, counts))
 }
 
@@ -202,7 +208,7 @@ pub async fn list_indexes<W: IndexDatabase + Clock>(
 pub async fn drop_index<W: IndexDatabase + Clock>(world: &W, tenant: &str, name: &str) -> Result<(), Problem> {
     let statements = vec![index_sql!("drop_generations", tenant, name), index_sql!("drop_index", tenant, name)];
     let answers = batch(&Store(world), &statements).await.map_err(|error| unavailable(&error))?;
-    if answers.last().is_none_or(Vec::is_empty) { Err(Problem::NotFound) } else { Ok(()) }
+    if answers.last().is_none_or(Vec::is_empty) { Err(not_found(name)) } else { Ok(()) }
 }
 
 /// Drops all indexes of a tenant that were made before that time, in milliseconds since 1970, and all vectors that are kept

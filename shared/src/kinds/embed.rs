@@ -5,18 +5,21 @@
 //! names it, and says why.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{Error, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::kinds::checked::CheckedPayload;
-use crate::kinds::index::is_blank;
+use crate::kinds::index::fault_of_text;
 use crate::limits::{
     BROUGHT_ATTEMPTS, EMBED_ID_BYTES_MAX, EMBED_INPUTS_MAX, EMBED_REASON_CHARS, EMBED_TEXT_BYTES_MAX, RESULT_BYTES_MAX,
 };
 use crate::settings::Settings;
-use crate::wire::invalid::{InvalidField, Wrong, is_name, read};
+use crate::wire::checks::{check_name, fault_of_label};
+use crate::wire::invalid::{InvalidField, Wrong, read};
 use crate::wire::problem::Problem;
 use crate::wire::raw::{members, name_of, object_of};
 
@@ -35,7 +38,7 @@ pub(crate) struct Embed {
     #[cfg_attr(feature = "openapi", schemars(length(min = 1, max = EMBED_INPUTS_MAX)))]
     pub(crate) inputs: Vec<Input>,
     /// Where the vectors go; into the result when nothing is said.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "read_output")]
     pub(crate) output: Output,
 }
 
@@ -65,6 +68,39 @@ pub(crate) enum Output {
     /// Into the index of that name: each text becomes a document of it, without metadata or source, cut and embedded as the
     /// index does it. Of `provider` and `model`, what is said must be the index's own.
     Index(String),
+}
+
+/// Reads where vectors go: a word, or an object.
+fn read_output<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Output, D::Error> {
+    struct Either;
+    impl<'de> Visitor<'de> for Either {
+        type Value = Output;
+
+        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+            formatter.write_str("`inline`, `r2` or an object with the name of an `index`")
+        }
+
+        fn visit_str<E: Error>(self, text: &str) -> Result<Output, E> {
+            match text {
+                "inline" => Ok(Output::Inline),
+                "r2" => Ok(Output::R2),
+                _ => Err(E::unknown_variant(text, &["inline", "r2"])),
+            }
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Output, A::Error> {
+            let mut output = None;
+            while let Some(name) = map.next_key::<String>()? {
+                match (name.as_str(), &output) {
+                    ("index", None) => output = Some(Output::Index(map.next_value()?)),
+                    ("index", Some(_)) => return Err(A::Error::duplicate_field("index")),
+                    _ => return Err(A::Error::unknown_field(&name, &["index"])),
+                }
+            }
+            output.ok_or_else(|| A::Error::missing_field("index"))
+        }
+    }
+    deserializer.deserialize_any(Either)
 }
 
 /// Checks a payload and notes which model it means.
@@ -111,56 +147,47 @@ impl Embed {
     fn errors(&self) -> Vec<InvalidField> {
         let mut errors = Vec::new();
         if !(1..=EMBED_INPUTS_MAX).contains(&self.inputs.len()) {
-            let detail = format!("A job embeds 1 to {EMBED_INPUTS_MAX} texts.");
-            errors.push(InvalidField::new("#/payload/inputs", "out-of-range", detail));
+            let detail = format!("must have 1 to {EMBED_INPUTS_MAX} texts, got {}", self.inputs.len());
+            errors.push(InvalidField::of("#/payload/inputs", "out-of-range", detail));
         }
         let mut ids = BTreeSet::new();
         for (at, Input { id, text }) in self.inputs.iter().take(EMBED_INPUTS_MAX).enumerate() {
             let mut wrong = |field, code, detail: String| {
-                errors.push(InvalidField::new(format!("#/payload/inputs/{at}/{field}"), code, detail));
+                errors.push(InvalidField::of(format!("#/payload/inputs/{at}/{field}"), code, detail));
             };
-            if id.is_empty() || id.len() > EMBED_ID_BYTES_MAX || id.chars().any(char::is_control) {
-                wrong(
-                    "id",
-                    "out-of-range",
-                    format!("An id has 1 to {EMBED_ID_BYTES_MAX} bytes, and no control characters."),
-                );
+            if let Some(fault) = fault_of_label(id, &(1..=EMBED_ID_BYTES_MAX)) {
+                wrong("id", "out-of-range", fault);
             } else if !ids.insert(id) {
-                wrong("id", "duplicate", "Another input has this id.".into());
+                wrong("id", "duplicate", "is the id of another input; give each its own".into());
             }
-            if is_blank(text) || text.len() > EMBED_TEXT_BYTES_MAX {
-                wrong(
-                    "text",
-                    "out-of-range",
-                    format!("A text has 1 to {EMBED_TEXT_BYTES_MAX} bytes, not all of them blank."),
-                );
+            if let Some(fault) = fault_of_text(text, EMBED_TEXT_BYTES_MAX) {
+                wrong("text", "out-of-range", fault);
             } else if matches!(self.output, Output::Index(_)) && text.contains('\0') {
-                wrong("text", "invalid-character", "A document has no NUL.".into());
+                wrong("text", "invalid-character", "must have no NUL".into());
             }
         }
-        if let Output::Index(name) = &self.output
-            && !is_name(name)
-        {
-            let detail = "A name has 1 to 64 of a-z, A-Z, 0-9, _ and -.";
-            errors.push(InvalidField::new("#/payload/output/index", "invalid-name", detail));
+        if let Output::Index(name) = &self.output {
+            errors.extend(check_name("#/payload/output/index", name));
         }
         errors
     }
 
     fn too_many_of_an_index(&self, settings: &Settings) -> Option<InvalidField> {
         let most = settings.plan.index_documents * BROUGHT_ATTEMPTS;
-        let detail = format!("On this plan {most} texts of a job become documents.");
-        (self.inputs.len() > most).then(|| InvalidField::new("#/payload/inputs", "out-of-range", detail))
+        let got = self.inputs.len();
+        let detail = format!("must have at most {most} texts for an index on this plan, got {got}; send several jobs");
+        (got > most).then(|| InvalidField::of("#/payload/inputs", "out-of-range", detail))
     }
 
     pub(crate) fn too_much_inline(&self, dimensions: usize) -> Option<InvalidField> {
         // The id, of which each byte may be escaped, and base64 of four bytes each with the JSON around, or a refusal.
         let shown = (dimensions * 16 / 3 + 48).max(EMBED_REASON_CHARS * 4);
         let bytes: usize = self.inputs.iter().map(|input| shown + input.id.len() * 2).sum();
-        let detail =
-            format!("A result has at most {RESULT_BYTES_MAX} bytes, and these vectors about {bytes}: write \"r2\".");
+        let detail = format!(
+            "must be `r2` for these texts: a result has at most {RESULT_BYTES_MAX} bytes, and their vectors about {bytes}"
+        );
         let is_too_much = self.output == Output::Inline && bytes + 512 > RESULT_BYTES_MAX;
-        is_too_much.then(|| InvalidField::new("#/payload/output", "out-of-range", detail))
+        is_too_much.then(|| InvalidField::of("#/payload/output", "out-of-range", detail))
     }
 }
 

@@ -10,8 +10,10 @@ use serde_json::value::RawValue;
 use crate::kinds::checked::CheckedPayload;
 use crate::limits::{DOCUMENT_BYTES_MAX, DOCUMENT_METADATA_BYTES_MAX, EMBED_ID_BYTES_MAX};
 use crate::model::job::is_id;
-use crate::wire::invalid::{InvalidField, is_name, read};
+use crate::wire::checks::{check_label, check_name};
+use crate::wire::invalid::{InvalidField, read};
 use crate::wire::metadata::Metadata;
+use crate::wire::phrase::listed;
 use crate::wire::problem::Problem;
 
 /// The payload, as callers write it and as it is stored.
@@ -118,66 +120,56 @@ pub fn check(payload: &RawValue) -> Result<CheckedPayload, Problem> {
 impl Change {
     fn errors(&self) -> Vec<InvalidField> {
         let mut errors = Vec::new();
-        let mut wrong = |field: &str, code, detail: String| {
-            errors.push(InvalidField::new(format!("#/payload{field}"), code, detail));
-        };
-        if !is_name(&self.index) {
-            wrong("/index", "invalid-name", "A name has 1 to 64 of a-z, A-Z, 0-9, _ and -.".into());
-        }
-        let asked = [
-            self.put.is_some(),
-            self.delete.is_some(),
-            self.verify.is_some(),
-            self.remove.is_some(),
-            self.rebuild.is_some(),
+        errors.extend(check_name("#/payload/index", &self.index));
+        let changes = [
+            ("put", self.put.is_some()),
+            ("delete", self.delete.is_some()),
+            ("verify", self.verify.is_some()),
+            ("remove", self.remove.is_some()),
+            ("rebuild", self.rebuild.is_some()),
         ];
-        if asked.iter().filter(|asked| **asked).count() != 1 {
-            wrong("", "either-or", "One of put, delete, verify, remove and rebuild.".into());
+        let asked: Vec<&str> = changes.iter().filter(|(_, asked)| *asked).map(|(name, _)| *name).collect();
+        if let [first, second, ..] = &asked[..] {
+            let detail = format!("cannot be given beside `{first}`; give one of them");
+            errors.push(InvalidField::of(format!("#/payload/{second}"), "either-or", detail));
+        } else if asked.is_empty() {
+            let detail = format!("must have one of {}", listed(changes.map(|(name, _)| name)));
+            errors.push(InvalidField::of("#/payload", "either-or", detail));
         }
-        let ids =
-            [("/put/id", self.put.as_ref().map(|it| &it.id)), ("/delete/id", self.delete.as_ref().map(|it| &it.id))];
-        for (field, id) in ids.into_iter().filter_map(|(field, id)| Some((field, id?))) {
-            if id.is_empty() || id.len() > EMBED_ID_BYTES_MAX || id.chars().any(char::is_control) {
-                let detail = format!("An id has 1 to {EMBED_ID_BYTES_MAX} bytes, and no control characters.");
-                wrong(field, "out-of-range", detail);
-            }
-        }
-        if let Some(Put { text, source, .. }) = &self.put {
-            if is_blank(text) || text.len() > DOCUMENT_BYTES_MAX {
-                let detail = format!("A text has 1 to {DOCUMENT_BYTES_MAX} bytes, not all of them blank.");
-                wrong("/put/text", "out-of-range", detail);
+        let ids = 1..=EMBED_ID_BYTES_MAX;
+        if let Some(Put { id, text, source, metadata }) = &self.put {
+            errors.extend(check_label("#/payload/put/id", id, &ids));
+            if let Some(fault) = fault_of_text(text, DOCUMENT_BYTES_MAX) {
+                errors.push(InvalidField::of("#/payload/put/text", "out-of-range", fault));
             } else if text.contains('\0') {
-                wrong("/put/text", "invalid-character", "A text has no NUL.".into());
+                errors.push(InvalidField::of("#/payload/put/text", "invalid-character", "must have no NUL"));
             }
-            if !is_source(source) {
-                wrong("/put/source", "out-of-range", source_detail());
-            }
+            errors.extend(check_label("#/payload/put/source", source, &(0..=EMBED_ID_BYTES_MAX)));
+            metadata.check("#/payload/put/metadata", DOCUMENT_METADATA_BYTES_MAX, &mut errors);
+        }
+        if let Some(Delete { id }) = &self.delete {
+            errors.extend(check_label("#/payload/delete/id", id, &ids));
         }
         if let Some(Remove { source, before }) = &self.remove {
-            if source.is_empty() || !is_source(source) {
-                wrong("/remove/source", "out-of-range", source_detail());
-            }
+            errors.extend(check_label("#/payload/remove/source", source, &ids));
             if before.as_ref().is_some_and(|before| !is_id(before)) {
-                wrong("/remove/before", "invalid-name", "It is no id of a job.".into());
+                let detail = "must be the id of a job, `job_` and 28 letters and digits";
+                errors.push(InvalidField::of("#/payload/remove/before", "invalid-name", detail));
             }
-        }
-        if let Some(Put { metadata, .. }) = &self.put {
-            metadata.check("#/payload/put/metadata", DOCUMENT_METADATA_BYTES_MAX, &mut errors);
         }
         errors
     }
 }
 
 /// Whether a text says nothing: a byte order mark before it is none of its characters.
-pub(crate) fn is_blank(text: &str) -> bool {
+fn is_blank(text: &str) -> bool {
     text.trim_start_matches('\u{FEFF}').trim().is_empty()
 }
 
-/// Whether a text may be a document's source.
-pub(crate) fn is_source(text: &str) -> bool {
-    text.len() <= EMBED_ID_BYTES_MAX && !text.chars().any(char::is_control)
-}
-
-fn source_detail() -> String {
-    format!("A source has at most {EMBED_ID_BYTES_MAX} bytes, and no control characters.")
+/// What is wrong with a text that is to be found: it has so many bytes, and not all of them are blank.
+pub(crate) fn fault_of_text(text: &str, bytes_max: usize) -> Option<String> {
+    if text.is_empty() || text.len() > bytes_max {
+        return Some(format!("must have 1 to {bytes_max} bytes, got {}", text.len()));
+    }
+    is_blank(text).then(|| "must not be blank".to_owned())
 }

@@ -19,6 +19,7 @@ use crate::model::outcome::{ErrorClass, Outcome, RetryAfter};
 use crate::ports::{HttpError, HttpRequest, HttpResponse};
 use crate::settings::Settings;
 use crate::wire::invalid::InvalidField;
+use crate::wire::phrase::{did_you_mean, listed, word};
 use crate::wire::problem::Problem;
 use crate::wire::raw::on_one_line;
 
@@ -34,6 +35,9 @@ pub enum Kind {
     /// A document of an index that comes or goes.
     Index,
 }
+
+/// The kinds whose names have no dot.
+const BUILT_IN: [&str; 3] = ["webhook", "embed", "index"];
 
 impl Kind {
     /// The kind of that name.
@@ -81,12 +85,15 @@ pub fn check(
         (Some(Kind::Embed), None) => embed::check(payload, settings),
         (Some(Kind::Index), None) => index::check(payload),
         (Some(Kind::Embed | Kind::Index), Some(_)) => {
-            Err(Problem::field("#/endpoint", "either-or", "Embeddings and indexes have a provider and no endpoint."))
+            let detail = format!("cannot be given for the kind `{kind}`; remove it");
+            Err(Problem::field("#/endpoint", "either-or", detail))
         }
         (None, _) => {
-            let detail = format!(
-                "There is no kind {kind:?}; there is webhook, embed, index, and every task: lower-case words with dots between."
-            );
+            let named = word(kind).map_or("Unknown kind".to_owned(), |kind| format!("Unknown kind {kind}"));
+            let more = did_you_mean(kind, BUILT_IN).unwrap_or_else(|| {
+                format!("; use {}, or the name of a task, such as `image.resize`", listed(BUILT_IN))
+            });
+            let detail = format!("{named}{more}");
             Err(Problem::InvalidRequest(vec![InvalidField::new("#/kind", "unknown-kind", detail)]))
         }
     }

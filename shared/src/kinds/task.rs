@@ -44,10 +44,10 @@ pub fn is_task_name(name: &str) -> bool {
 pub fn check(payload: &RawValue, endpoint: Option<&str>) -> Result<CheckedPayload, Problem> {
     let mut errors = Vec::new();
     if endpoint.is_none() {
-        errors.push(InvalidField::new("#/endpoint", "missing-field", "A task needs an endpoint."));
+        errors.push(InvalidField::missing("#/endpoint"));
     }
     if !is_readable(payload.get()) {
-        errors.push(InvalidField::new("#/payload", "unreadable-value", UNREADABLE));
+        errors.push(InvalidField::of("#/payload", "unreadable-value", UNREADABLE));
     }
     if !errors.is_empty() {
         return Err(Problem::InvalidRequest(errors));

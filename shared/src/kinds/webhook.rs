@@ -26,9 +26,12 @@ use crate::security::destination;
 use crate::security::redact::is_secret_name;
 use crate::security::seal::{SealedFor, seal};
 use crate::settings::Settings;
-use crate::wire::invalid::{Headers, InvalidField, UNREADABLE, Wrong, check_headers, read};
+use crate::wire::headers::{Headers, check_headers};
+use crate::wire::invalid::{InvalidField, UNREADABLE, Wrong, read};
+use crate::wire::phrase::escape;
 use crate::wire::problem::Problem;
 use crate::wire::raw::{Member, is_readable, members, name_of, object_of};
+use crate::wire::values::{Whole, Word};
 
 /// How a sealed value begins in a stored payload. A caller's value cannot: U+0001 is no header byte.
 pub(crate) const SEALED: &str = "\u{1}";
@@ -72,7 +75,7 @@ pub(crate) struct Webhook {
     url: Option<String>,
     /// POST when nothing is said; a GET has no body.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    method: Option<Method>,
+    method: Option<Word<Method>>,
     /// Headers of the request. Values of secret-looking ones are stored sealed and shown as `[sealed]`.
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::wire::schema::headers"))]
     #[serde(default, skip_serializing_if = "Headers::is_empty")]
@@ -86,9 +89,8 @@ pub(crate) struct Webhook {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     body_base64: Option<String>,
     /// Seconds an attempt may take; the endpoint's when nothing is said.
-    #[cfg_attr(feature = "openapi", schemars(range(min = 1, max = TIMEOUT_SECONDS_MAX)))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    timeout_seconds: Option<u32>,
+    timeout_seconds: Option<Whole<1, TIMEOUT_SECONDS_MAX>>,
 }
 
 /// Reads a value that is given, null as any other: a body of `null` is sent.
@@ -154,14 +156,13 @@ fn with_headers(payload: &str, changed: &mut impl FnMut(&str, &str) -> Option<St
 impl Webhook {
     fn wrong(&self, endpoint: Option<&str>, settings: &Settings) -> Wrong {
         let mut wrong_fields = Wrong::default();
-        let invalid = |field: &str, code, detail: &str| InvalidField::new(format!("#/payload/{field}"), code, detail);
+        let invalid = |field: &str, code, detail: &str| InvalidField::of(format!("#/payload/{field}"), code, detail);
         match (endpoint, &self.url) {
             (Some(_), Some(_)) => {
-                wrong_fields.form(invalid("url", "either-or", "Give either `endpoint` or `payload.url`."));
+                wrong_fields.form(invalid("url", "either-or", "cannot be given beside `endpoint`; give one of them"));
             }
             (None, None) => {
-                let detail = "Give the `endpoint` that the webhook goes to, or a `payload.url`.";
-                wrong_fields.form(InvalidField::new("#/endpoint", "missing-field", detail));
+                wrong_fields.form(InvalidField::of("#/endpoint", "missing-field", "or `payload.url` is required"));
             }
             (Some(_), None) => {}
             // The settings decide which destinations are allowed.
@@ -173,29 +174,26 @@ impl Webhook {
         }
         let mut wrong = |field: &str, code, detail: &str| wrong_fields.form(invalid(field, code, detail));
         if self.body.is_some() && self.body_base64.is_some() {
-            wrong("body_base64", "either-or", "Give either a body or a body_base64.");
+            wrong("body_base64", "either-or", "cannot be given beside `body`; give one of them");
         }
-        if self.method == Some(Method::Get) && (self.body.is_some() || self.body_base64.is_some()) {
-            wrong("body", "either-or", "A GET has no body.");
+        if self.method == Some(Word(Method::Get)) && (self.body.is_some() || self.body_base64.is_some()) {
+            let field = if self.body.is_some() { "body" } else { "body_base64" };
+            wrong(field, "either-or", "cannot be given for the method `GET`; remove it, or use another method");
         }
         if self.body_base64.as_ref().is_some_and(|text| STANDARD.decode(text).is_err()) {
-            wrong("body_base64", "invalid-base64", "This is not base64 with padding.");
+            wrong("body_base64", "invalid-base64", "must be base64 with padding, as in `aGk=`");
         }
         if self.body.as_ref().is_some_and(|body| !is_readable(body.get())) {
             wrong("body", "unreadable-value", UNREADABLE);
         }
-        if self.timeout_seconds.is_some_and(|seconds| !(1..=TIMEOUT_SECONDS_MAX).contains(&seconds)) {
-            wrong("timeout_seconds", "out-of-range", "A webhook may take 1 to 30 seconds.");
-        }
-        let mut headers = Vec::new();
-        check_headers(&self.headers, "#/payload/headers", &mut headers);
-        for field in headers {
-            wrong_fields.form(field);
-        }
+        let mut errors = Vec::new();
+        errors.extend(self.timeout_seconds.and_then(|seconds| seconds.check("#/payload/timeout_seconds")));
+        check_headers(&self.headers, "#/payload/headers", &mut errors);
         for (name, _) in self.headers.0.iter().filter(|(_, value)| *value == SEALED_SHOWN) {
-            let detail = "This is how a sealed value is shown; write the value itself.";
-            wrong_fields.form(InvalidField::new(format!("#/payload/headers/{name}"), "sealed", detail));
+            let detail = "must be the value itself, and not `[sealed]`, which answers show in its place";
+            errors.push(InvalidField::of(format!("#/payload/headers/{}", escape(name)), "sealed", detail));
         }
+        errors.into_iter().for_each(|field| wrong_fields.form(field));
         wrong_fields
     }
 
@@ -318,12 +316,12 @@ pub fn prepare(
     origin::keep_together(&mut headers, job);
     headers.extend(signed(job, settings, now_ms, &body)?);
     Ok(HttpRequest {
-        method: webhook.method.unwrap_or(Method::Post).name().into(),
+        method: webhook.method.map_or(Method::Post, |word| word.0).name().into(),
         url: target.url,
         service: target.service,
         headers: headers.into_iter().collect(),
         body,
-        timeout: Duration::from_secs(u64::from(timeout(job, webhook.timeout_seconds))),
+        timeout: Duration::from_secs(u64::from(timeout(job, webhook.timeout_seconds.map(Whole::get)))),
         response_bytes_max: settings.plan.evidence_body_bytes,
     })
 }

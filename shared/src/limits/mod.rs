@@ -192,8 +192,10 @@ pub const VECTORS_PER_READ: usize = 400_000;
 pub const DOCUMENT_BYTES_MAX: usize = 768 * 1024;
 /// Bytes of a document's metadata as JSON.
 pub const DOCUMENT_METADATA_BYTES_MAX: usize = 2_048;
-/// Characters of a chunk, at least and at most: models of today take 8,192 tokens.
-pub const CHUNK_CHARS: std::ops::RangeInclusive<usize> = 200..=8_000;
+/// Characters of a chunk, at least
+pub const CHUNK_CHARS_MIN: u32 = 200;
+/// and at most: models of today take 8,192 tokens.
+pub const CHUNK_CHARS_MAX: u32 = 8_000;
 /// Chunks of one document: with their places in its text, 62 bytes each, they are 250 KB of one row.
 pub const DOCUMENT_CHUNKS_MAX: usize = 4_000;
 /// Texts that one attempt asks for at most. A longer document goes on in the next one, and spends no failure.
@@ -218,7 +220,7 @@ pub const QUERY_BYTES_MAX: usize = 4_096;
 /// Words of it that are looked for, and as many parts of them.
 pub const QUERY_WORDS_MAX: usize = 64;
 /// Chunks that one search answers at most,
-pub const SEARCH_RESULTS_MAX: usize = 100;
+pub const SEARCH_RESULTS_MAX: u32 = 100;
 /// and when nothing is said.
 pub const SEARCH_RESULTS_DEFAULT: usize = 10;
 /// Chunks that words find, of which those that are answered are chosen: twice as many as can be.
@@ -228,7 +230,7 @@ pub const CANDIDATES_FILTERED: i64 = 5_000;
 /// Documents whose metadata a filter looks at in one call: 4 MB of it.
 pub const FILTER_DOCUMENTS_PAGE: i64 = 2_000;
 /// Chunks that vectors find. Some have left since their segment was made, [`MERGE_AFTER`] at most unless merges fail.
-pub const CANDIDATES_VECTOR: usize = 2 * SEARCH_RESULTS_MAX + 512;
+pub const CANDIDATES_VECTOR: usize = 2 * SEARCH_RESULTS_MAX as usize + 512;
 /// Chunks that no segment has, which a search reads at most: four merges that failed.
 pub const TAIL_ROWS_MAX: i64 = 2_048;
 /// Bytes of segments that an isolate keeps, of its 128 MB, but for one.
@@ -292,6 +294,8 @@ pub const SENDS_MAX: u32 = 100;
 pub const RUN_AFTER_GRACE_MS: i64 = 60_000;
 /// How far ahead `run_after` and `deadline_at` may lie: 366 days.
 pub const RUN_AFTER_MS_MAX: i64 = 366 * DAY_MS;
+/// The same in seconds.
+pub const RUN_AFTER_SECONDS_MAX: u32 = 366 * 86_400;
 /// Jobs before one that is accepted: a webhook to a deployment of Longshore's, whose job is a webhook to the same, and so on
 /// without end. Chains that somebody means have two or three.
 pub const HOPS_MAX: u32 = 10;
@@ -355,6 +359,8 @@ pub const PAGE_ROWS_READ_MAX: i64 = 1_000;
 pub const WAIT_SECONDS_MAX: u32 = 30;
 /// Retry-After is honoured up to here: 24 hours.
 pub const RETRY_AFTER_MS_MAX: i64 = DAY_MS;
+/// The same in seconds.
+pub const RETRY_AFTER_SECONDS_MAX: u32 = 86_400;
 /// Jobs of one parameter of an accept, by bytes: D1's 2 MB with room to spare.
 pub const ACCEPT_PARAMETER_BYTES: usize = 1_500_000;
 /// Two secrets sign for this long after a rotation.

@@ -7,9 +7,7 @@ use serde_json::json;
 use url::Url;
 
 use crate::kinds::target::{SEAL_PURPOSE, SERVICE_ORIGIN, endpoint_header};
-use crate::limits::{
-    MAX_ATTEMPTS_MAX, SERVICE_PATH_BYTES_MAX, TASK_TIMEOUT_SECONDS_MAX, TIMEOUT_SECONDS_DEFAULT, TIMEOUT_SECONDS_MAX,
-};
+use crate::limits::{MAX_ATTEMPTS_MAX, SERVICE_PATH_BYTES_MAX, TASK_TIMEOUT_SECONDS_MAX, TIMEOUT_SECONDS_DEFAULT};
 use crate::model::backoff::Schedule;
 use crate::model::endpoint::{EndpointRow, EvidencePolicy, PausedReason};
 use crate::model::outcome::ErrorClass;
@@ -22,8 +20,11 @@ use crate::settings::Settings;
 use crate::store::rows::{read_first, read_rows, unavailable};
 use crate::store::secrets::{Owner, signing_now};
 use crate::store::{batch, first_as, json_param, rows_as, secrets, sql};
-use crate::wire::invalid::{Headers, InvalidField, check_headers, is_name, read};
+use crate::wire::checks::check_name_of_path;
+use crate::wire::headers::{Headers, check_headers};
+use crate::wire::invalid::{InvalidField, read};
 use crate::wire::problem::Problem;
+use crate::wire::values::{Whole, Word};
 
 /// An endpoint as callers write it. What is left out has its default, also when the endpoint was there before.
 #[derive(Debug, Deserialize)]
@@ -44,18 +45,16 @@ pub(crate) struct EndpointRequest {
     #[serde(default)]
     headers: Headers,
     /// Seconds an attempt may take, 20 when nothing is said.
-    #[cfg_attr(feature = "openapi", schemars(range(min = 1, max = TASK_TIMEOUT_SECONDS_MAX)))]
-    timeout_seconds: Option<u32>,
+    timeout_seconds: Option<Whole<1, TASK_TIMEOUT_SECONDS_MAX>>,
     /// The waits between attempts, `webhook-standard` when nothing is said.
-    schedule: Option<Schedule>,
+    schedule: Option<Word<Schedule>>,
     /// Attempts that may fail; the schedule's own number when nothing is said.
-    #[cfg_attr(feature = "openapi", schemars(range(min = 1, max = MAX_ATTEMPTS_MAX)))]
-    max_attempts: Option<u32>,
+    max_attempts: Option<Whole<1, MAX_ATTEMPTS_MAX>>,
     /// Which attempts leave evidence, `full` when nothing is said.
-    evidence: Option<EvidencePolicy>,
+    evidence: Option<Word<EvidencePolicy>>,
     /// What makes a dead letter at once.
     #[serde(default)]
-    bury_on: Vec<ErrorClass>,
+    bury_on: Vec<Word<ErrorClass>>,
     /// What evidence hides beside what it always hides.
     #[serde(default)]
     redact: Redaction,
@@ -64,22 +63,25 @@ pub(crate) struct EndpointRequest {
 impl EndpointRequest {
     /// The URL, as it will be sent and not as it was typed; for a service, the path.
     fn place(&self, settings: &Settings) -> Result<String, InvalidField> {
-        let wrong = |pointer: &str, code, detail: &str| Err(InvalidField::new(pointer, code, detail));
+        let wrong = |pointer: &str, code, detail: &str| Err(InvalidField::of(pointer, code, detail));
         match (&self.url, &self.service, &self.path) {
             (Some(url), None, None) => match destination::check(url, &settings.private_destinations) {
                 Ok(destination) => Ok(destination.url.into()),
                 Err(error) => wrong("#/url", error.code(), &error.to_string()),
             },
-            (Some(_), Some(_), _) => wrong("#/service", "either-or", "Give either a url or a service."),
-            (Some(_), None, Some(_)) => wrong("#/path", "either-or", "A path belongs to a service."),
-            (None, None, _) => wrong("#/url", "missing-field", "Give a url or a service."),
+            (Some(_), Some(_), _) => wrong("#/service", "either-or", "cannot be given beside `url`; give one of them"),
+            (Some(_), None, Some(_)) => {
+                wrong("#/path", "either-or", "cannot be given beside `url`; it belongs to a `service`")
+            }
+            (None, None, _) => wrong("#/url", "missing-field", "or `service` is required"),
             (None, Some(service), _) if !is_service(service) => {
-                let detail = "A service is a binding of the consumer: HANDLER_ and 1 to 50 of A-Z 0-9 _.";
+                let detail = "must be the name of a binding: HANDLER_ and 1 to 50 of A-Z 0-9 _";
                 wrong("#/service", "invalid-name", detail)
             }
             (None, Some(_), path) => {
                 let path = path.as_deref().unwrap_or("/");
-                service_path(path).map_or_else(|| wrong("#/path", "invalid-path", "A path begins with one /."), Ok)
+                let detail = format!("must begin with one `/` and have at most {SERVICE_PATH_BYTES_MAX} bytes");
+                service_path(path).map_or_else(|| wrong("#/path", "invalid-path", &detail), Ok)
             }
         }
     }
@@ -87,23 +89,14 @@ impl EndpointRequest {
     /// Checks all of it; answers its place.
     fn check(&self, id: &str, settings: &Settings) -> Result<String, Problem> {
         let mut errors = Vec::new();
-        let mut wrong = |pointer: &str, code, detail: String| errors.push(InvalidField::new(pointer, code, detail));
-        if !is_name(id) {
-            wrong("#", "invalid-name", "An endpoint's name is 1 to 64 of A-Z a-z 0-9 _ -.".into());
-        }
-        if self.timeout_seconds.is_some_and(|seconds| !(1..=TASK_TIMEOUT_SECONDS_MAX).contains(&seconds)) {
-            let detail = format!(
-                "A task may take 1 to {TASK_TIMEOUT_SECONDS_MAX} seconds; a webhook takes {TIMEOUT_SECONDS_MAX} of them at most."
-            );
-            wrong("#/timeout_seconds", "out-of-range", detail);
-        }
-        if self.max_attempts.is_some_and(|attempts| !(1..=MAX_ATTEMPTS_MAX).contains(&attempts)) {
-            wrong("#/max_attempts", "out-of-range", format!("A job has 1 to {MAX_ATTEMPTS_MAX} attempts."));
-        }
+        errors.extend(check_name_of_path(id));
+        errors.extend(self.timeout_seconds.and_then(|seconds| seconds.check("#/timeout_seconds")));
+        errors.extend(self.max_attempts.and_then(|attempts| attempts.check("#/max_attempts")));
         for (index, pointer) in self.redact.body_pointers.iter().enumerate() {
             if !is_pointer(pointer) {
                 let place = format!("#/redact/body_pointers/{index}");
-                wrong(&place, "invalid-pointer", "This is not a JSON Pointer of RFC 6901.".into());
+                let detail = "must be a JSON Pointer (RFC 6901), such as `/card/number`";
+                errors.push(InvalidField::of(place, "invalid-pointer", detail));
             }
         }
         check_headers(&self.headers, "#/headers", &mut errors);
@@ -153,12 +146,12 @@ pub async fn put_endpoint<W: Database + Clock>(
         (name, sealed)
     };
     let headers: Vec<_> = request.headers.0.iter().map(seal_value).collect();
-    let backoff = request.schedule.unwrap_or(Schedule::WebhookStandard);
+    let backoff = request.schedule.map_or(Schedule::WebhookStandard, |word| word.0);
     let row = json!({
         "tenant": tenant, "id": id, "url": url, "service": request.service, "headers": headers,
-        "timeout_seconds": request.timeout_seconds.unwrap_or(TIMEOUT_SECONDS_DEFAULT),
-        "backoff": backoff, "max_attempts": request.max_attempts.unwrap_or_else(|| backoff.max_attempts()),
-        "evidence": request.evidence.unwrap_or(EvidencePolicy::Full), "bury_on": request.bury_on,
+        "timeout_seconds": request.timeout_seconds.map_or(TIMEOUT_SECONDS_DEFAULT, Whole::get),
+        "backoff": backoff, "max_attempts": request.max_attempts.map_or_else(|| backoff.max_attempts(), Whole::get),
+        "evidence": request.evidence.map_or(EvidencePolicy::Full, |word| word.0), "bury_on": request.bury_on,
         "redact": request.redact,
     });
     let statements = vec![
@@ -180,7 +173,11 @@ fn read_statement(tenant: &str, id: &str) -> Statement {
 /// # Errors
 /// `NotFound`; `Unavailable`.
 pub async fn read_endpoint<W: Database + Clock>(world: &W, tenant: &str, id: &str) -> Result<EndpointRow, Problem> {
-    read_first(world, read_statement(tenant, id)).await?.ok_or(Problem::NotFound)
+    read_first(world, read_statement(tenant, id)).await?.ok_or_else(|| not_found(id))
+}
+
+fn not_found(id: &str) -> Problem {
+    Problem::not_found("Endpoint", id)
 }
 
 /// A page of a tenant's endpoints by name.
@@ -228,7 +225,7 @@ pub async fn change_endpoint<W: Database + Clock>(
         secrets::forgetting(Owner { tenant, endpoint: id }),
     ];
     let answers = batch(world, &statements).await.map_err(|error| unavailable(&error))?;
-    if answers.first().is_none_or(Vec::is_empty) { Err(Problem::NotFound) } else { Ok(()) }
+    if answers.first().is_none_or(Vec::is_empty) { Err(not_found(id)) } else { Ok(()) }
 }
 
 /// Signing secrets, as libraries of Standard Webhooks take them.
@@ -262,7 +259,8 @@ pub async fn read_secrets<W: Database + Clock>(
     let making = secrets::make_one(world, settings, owner);
     let statements = vec![making, read_statement(tenant, id), secrets::reading(owner)];
     let answers = batch(world, &statements).await.map_err(|error| unavailable(&error))?;
-    let row: EndpointRow = first_as(answers.get(1)).map_err(|error| unavailable(&error))?.ok_or(Problem::NotFound)?;
+    let row: EndpointRow =
+        first_as(answers.get(1)).map_err(|error| unavailable(&error))?.ok_or_else(|| not_found(id))?;
     secrets_of(settings, &row, answers.last())
 }
 
@@ -333,9 +331,10 @@ pub async fn rotate_secret<W: Database + Clock>(
         read_statement(tenant, id),
     ];
     let answers = batch(world, &statements).await.map_err(|error| unavailable(&error))?;
-    let row: EndpointRow = first_as(answers.last()).map_err(|error| unavailable(&error))?.ok_or(Problem::NotFound)?;
+    let row: EndpointRow =
+        first_as(answers.last()).map_err(|error| unavailable(&error))?.ok_or_else(|| not_found(id))?;
     if row.generation == seen.generation + 1 {
         return secrets_of(settings, &row, answers.get(3));
     }
-    Err(Problem::IllegalTransition("The secret was rotated by another request at the same time.".into()))
+    Err(Problem::IllegalTransition("Another request rotated the secret at the same time; read it again".into()))
 }

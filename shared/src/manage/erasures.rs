@@ -72,8 +72,8 @@ pub fn subject_of(segment: &str) -> Result<String, Problem> {
     let subject =
         url::form_urlencoded::parse(escaped.as_bytes()).next().map_or_else(String::new, |(text, _)| text.into());
     if !is_subject(&subject) {
-        let detail = format!("A subject is 1 to {SUBJECT_BYTES_MAX} bytes of UTF-8.");
-        return Err(Problem::InvalidParameter(InvalidField::new("subject", "invalid-subject", detail)));
+        let detail = format!("must be 1 to {SUBJECT_BYTES_MAX} bytes of UTF-8 without NUL, and neither . nor ..");
+        return Err(Problem::InvalidParameter(InvalidField::of("subject", "invalid-subject", detail)));
     }
     Ok(subject)
 }
@@ -108,7 +108,7 @@ pub async fn request_erasure<W: Database + Clock>(
 /// # Errors
 /// `NotFound`; `Unavailable`.
 pub async fn read_erasure<W: Database + Clock>(world: &W, tenant: &str, id: &str) -> Result<Erasure, Problem> {
-    read_first(world, reading(tenant, Some(id), None)).await?.ok_or(Problem::NotFound)
+    read_first(world, reading(tenant, Some(id), None)).await?.ok_or_else(|| Problem::not_found("Erasure", id))
 }
 
 /// Reads one erasure by its id, or the one that runs for this target.

@@ -57,9 +57,12 @@ impl<'a> From<&'a GroupRow> for Group<'a> {
 /// `NotFound`; `Unavailable`.
 pub async fn read_group<W: Database + Clock>(world: &W, tenant: &str, id: &str) -> Result<GroupRow, Problem> {
     if !is_name(id) {
-        return Err(Problem::NotFound);
+        return Err(Problem::not_found("Group", id));
     }
-    find_group(world, tenant, id).await.map_err(|error| unavailable(&error))?.ok_or(Problem::NotFound)
+    find_group(world, tenant, id)
+        .await
+        .map_err(|error| unavailable(&error))?
+        .ok_or_else(|| Problem::not_found("Group", id))
 }
 
 /// A page of a tenant's groups by name.

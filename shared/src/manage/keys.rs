@@ -3,15 +3,18 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::accept::quotas::{NO_JOBS, set_quota};
+use crate::accept::quotas::set_quota;
 use crate::limits::{KEY_NAME_BYTES_MAX, RUN_AFTER_MS_MAX};
 use crate::ports::{Clock, Database};
 use crate::security::key::{Scope, mint, parse};
 use crate::store::rows::{read_rows, unavailable};
 use crate::store::{batch, json_param, sql};
-use crate::wire::invalid::{InvalidField, is_name, read};
+use crate::wire::checks::{check_label, check_name, read_time};
+use crate::wire::invalid::{InvalidField, read};
+use crate::wire::phrase::listed;
 use crate::wire::problem::Problem;
-use crate::wire::time::{Time, parse_rfc3339};
+use crate::wire::time::Time;
+use crate::wire::values::{Whole, Word};
 
 /// A key as callers ask for it.
 #[derive(Debug, Deserialize)]
@@ -23,7 +26,7 @@ pub(crate) struct KeyRequest {
     tenant: String,
     /// What it may do.
     #[cfg_attr(feature = "openapi", schemars(length(min = 1)))]
-    scopes: Vec<Scope>,
+    scopes: Vec<Word<Scope>>,
     /// For people; no control characters.
     #[cfg_attr(feature = "openapi", schemars(length(max = KEY_NAME_BYTES_MAX)))]
     #[serde(default)]
@@ -32,8 +35,7 @@ pub(crate) struct KeyRequest {
     #[cfg_attr(feature = "openapi", schemars(with = "Option<crate::wire::time::Time>"))]
     expires_at: Option<String>,
     /// Jobs that it may have accepted from one midnight UTC to the next; any number when nothing is said.
-    #[cfg_attr(feature = "openapi", schemars(range(min = 1)))]
-    jobs_per_day: Option<u32>,
+    jobs_per_day: Option<Whole<1, { u32::MAX }>>,
 }
 
 /// An API key, without its token.
@@ -77,35 +79,39 @@ pub struct CreatedKey {
 impl KeyRequest {
     fn check(&self, only_tenant: Option<&str>, now_ms: i64) -> Result<Option<i64>, Problem> {
         let mut errors = Vec::new();
-        let mut wrong = |pointer: &str, code, detail: &str| errors.push(InvalidField::new(pointer, code, detail));
-        if self.tenant != "*" && !is_name(&self.tenant) {
-            wrong("#/tenant", "invalid-name", "A tenant is 1 to 64 of A-Z a-z 0-9 _ -, or * for all.");
+        if self.tenant != "*" {
+            let wrong = check_name("#/tenant", &self.tenant);
+            errors.extend(
+                wrong
+                    .map(|field| InvalidField { detail: format!("{}; `*` is for all tenants", field.detail), ..field }),
+            );
         }
         if self.scopes.is_empty() {
-            wrong("#/scopes", "missing-field", "A key has at least one scope.");
+            let detail = format!("must have at least one of {}", listed(Scope::ALL.map(Scope::name)));
+            errors.push(InvalidField::of("#/scopes", "missing-field", detail));
         }
-        if self.name.len() > KEY_NAME_BYTES_MAX || self.name.chars().any(char::is_control) {
-            wrong("#/name", "too-long", "A key's name has at most 200 bytes and no control characters.");
-        }
-        let expires_at = self.expires_at.as_ref().map(|text| parse_rfc3339(text));
-        match expires_at {
-            Some(None) => wrong("#/expires_at", "invalid-time", "A time is written as RFC 3339, 2026-11-02T08:00:00Z."),
-            Some(Some(at)) if at <= now_ms => wrong("#/expires_at", "in-the-past", "The time is in the past."),
-            Some(Some(at)) if at > now_ms + 10 * RUN_AFTER_MS_MAX => {
-                wrong("#/expires_at", "too-far-ahead", "A key lasts ten years at most; leave it out for no end.");
+        let name = check_label("#/name", &self.name, &(0..=KEY_NAME_BYTES_MAX));
+        errors.extend(name.map(|field| InvalidField { code: "too-long", ..field }));
+        let expires_at = self.expires_at.as_ref().map(|text| read_time("#/expires_at", text)).transpose();
+        match &expires_at {
+            Err(wrong) => errors.push(wrong.clone()),
+            Ok(Some(at)) if *at <= now_ms => {
+                errors.push(InvalidField::of("#/expires_at", "in-the-past", "must be in the future"));
             }
-            _ => {}
+            Ok(Some(at)) if *at > now_ms + 10 * RUN_AFTER_MS_MAX => {
+                let detail = "must be at most ten years ahead; leave it out for a key that does not expire";
+                errors.push(InvalidField::of("#/expires_at", "too-far-ahead", detail));
+            }
+            Ok(_) => {}
         }
-        if self.jobs_per_day == Some(0) {
-            wrong("#/jobs_per_day", "out-of-range", NO_JOBS);
-        }
+        errors.extend(self.jobs_per_day.and_then(|jobs| jobs.check("#/jobs_per_day")));
         if !errors.is_empty() {
             return Err(Problem::InvalidRequest(errors));
         }
         if only_tenant.is_some_and(|tenant| tenant != self.tenant) {
-            return Err(Problem::Forbidden("An admin of one tenant makes keys for that tenant.".into()));
+            return Err(Problem::Forbidden("This key makes keys for its own tenant alone; name that tenant".into()));
         }
-        Ok(expires_at.flatten())
+        Ok(expires_at.ok().flatten())
     }
 }
 
@@ -127,24 +133,26 @@ pub async fn create_key<W: Database + Clock>(
     secret[..16].copy_from_slice(&world.random().to_le_bytes());
     secret[16..].copy_from_slice(&world.random().to_le_bytes());
     let (id, token) = mint(random_id, secret);
+    let scopes: Vec<Scope> = request.scopes.iter().map(|word| word.0).collect();
+    let jobs_per_day = request.jobs_per_day.map(Whole::get);
     let hash = parse(&token).ok_or(Problem::Internal)?.hash();
     let row = json!({
-        "id": id, "hash": hash, "tenant": request.tenant, "scopes": request.scopes, "name": request.name,
+        "id": id, "hash": hash, "tenant": request.tenant, "scopes": scopes, "name": request.name,
         "expires_at": expires_at,
     });
     let mut statements = vec![sql!("create_key", json_param(&row))];
-    statements.extend(request.jobs_per_day.map(|jobs| set_quota(&id, &request.tenant, Some(jobs))));
+    statements.extend(jobs_per_day.map(|jobs| set_quota(&id, &request.tenant, Some(jobs))));
     batch(world, &statements).await.map_err(|error| unavailable(&error))?;
     let key = Key {
         id,
         tenant: request.tenant,
         name: request.name,
-        scopes: request.scopes,
+        scopes,
         created_at: Time(now),
         expires_at: expires_at.map(Time),
         revoked_at: None,
         last_used_at: None,
-        jobs_per_day: request.jobs_per_day,
+        jobs_per_day,
     };
     Ok(CreatedKey { token, key })
 }
@@ -169,5 +177,5 @@ pub async fn list_keys<W: Database + Clock>(
 /// `NotFound`, also for a key of another tenant.
 pub async fn revoke_key<W: Database + Clock>(world: &W, tenant: &str, id: &str) -> Result<(), Problem> {
     let answers = batch(world, &[sql!("revoke_key", id, tenant)]).await.map_err(|error| unavailable(&error))?;
-    if answers.first().is_none_or(Vec::is_empty) { Err(Problem::NotFound) } else { Ok(()) }
+    if answers.first().is_none_or(Vec::is_empty) { Err(Problem::not_found("Key", id)) } else { Ok(()) }
 }

@@ -21,6 +21,7 @@ use crate::store::{batch, json_param, sql};
 use crate::wire::canonical::canonical;
 use crate::wire::idempotency::digest_of_form;
 use crate::wire::problem::Problem;
+use crate::wire::values::Word;
 
 #[cfg(feature = "openapi")]
 use crate::limits::NOTE_BYTES_MAX;
@@ -59,7 +60,7 @@ pub async fn cancel<W: Database + Clock>(world: &W, settings: &Settings, job: &J
     if row.state == State::Cancelled || row.cancel_requested == 1 {
         return Ok(row);
     }
-    Err(illegal("A job can be cancelled until it has ended", row.state))
+    Err(illegal("Only a job that has not ended can be cancelled", row.state))
 }
 
 /// Makes a waiting job due now. The caller hints it.
@@ -71,7 +72,7 @@ pub async fn retry_now<W: Database + Clock>(world: &W, job: &JobRef) -> Result<J
     let answers = batch(world, &[statement]).await.map_err(|error| unavailable(&error))?;
     let row = read_job(world, job).await?;
     if answers.first().is_none_or(Vec::is_empty) {
-        return Err(illegal("A job can be retried while it is scheduled, queued or retrying", row.state));
+        return Err(illegal("Only a job that is `scheduled`, `queued` or `retrying` can be retried", row.state));
     }
     Ok(row)
 }
@@ -138,7 +139,7 @@ async fn own_object<W: Blobs + Clock>(world: &W, dead: &JobRow) -> Result<Option
     match get(world, &dead.job()).await {
         Ok(Some(object)) => Ok(Some(object)),
         Ok(None) => Err(Problem::IllegalTransition(
-            "The object of its payload is not in the object store any more; replay it with another payload.".into(),
+            "Its payload is not in the object store any more; replay it with a `payload`".into(),
         )),
         Err(error) => {
             tracing::error!(%error, job = dead.id, "a payload could not be read");
@@ -191,19 +192,19 @@ async fn dead_letter<W: Database + Clock>(world: &W, job: &JobRef) -> Result<Job
     match row.dead_state {
         Some(DeadLetterState::Open) => Ok(row),
         Some(_) => Err(not_open(&row)),
-        None => Err(Problem::NotFound),
+        None => Err(Problem::not_found("Dead letter", &job.id)),
     }
 }
 
 fn not_open(row: &JobRow) -> Problem {
     Problem::IllegalTransition(match &row.replayed_by {
-        Some(successor) => format!("The dead letter was replayed by {successor}."),
-        None => "The dead letter was discarded.".to_owned(),
+        Some(successor) => format!("The dead letter was replayed already, as the job `{successor}`"),
+        None => "The dead letter was discarded; only an open one can be replayed or discarded".to_owned(),
     })
 }
 
 fn illegal(what: &str, state: State) -> Problem {
-    Problem::IllegalTransition(format!("{what}; this one is {}.", state.name()))
+    Problem::IllegalTransition(format!("{what}; this one is `{}`", state.name()))
 }
 
 /// Whether the whole pipeline is paused.
@@ -239,7 +240,7 @@ pub enum RestoredJobs {
 #[serde(deny_unknown_fields)]
 pub struct RestoredRequest {
     /// What becomes of its open jobs.
-    pub jobs: RestoredJobs,
+    pub jobs: Word<RestoredJobs>,
 }
 
 /// A store that was restored.
@@ -267,13 +268,14 @@ pub async fn restored<W: Database + Clock>(
     let health = read_health(world, settings).await?;
     if health.epoch > settings.epoch {
         let (store, own) = (health.epoch, settings.epoch);
-        let detail = format!("The store is of epoch {store}: deploy with an EPOCH above it, not with {own}.");
+        let detail =
+            format!("The store has the epoch {store}, above the deployment's {own}; deploy with a higher `EPOCH`");
         return Err(Problem::IllegalTransition(detail));
     }
     if health.epoch == settings.epoch {
         return Ok(Restored { epoch: settings.epoch, paused: health.paused == 1 });
     }
-    let holds = request.jobs == RestoredJobs::Hold;
+    let holds = request.jobs.0 == RestoredJobs::Hold;
     let paused = holds || health.paused == 1;
     set_meta(world, &[("paused", i64::from(paused)), ("epoch", settings.epoch)]).await.map_err(|e| unavailable(&e))?;
     Ok(Restored { epoch: settings.epoch, paused })

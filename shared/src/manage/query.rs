@@ -13,6 +13,7 @@ use crate::store::objects::get_vectors;
 use crate::store::rows::{read_first, read_job, read_rows, unavailable};
 use crate::store::{batch, first_as, json_param, rows_as, sql};
 use crate::wire::idempotency::sha256;
+use crate::wire::phrase::quoted;
 use crate::wire::problem::Problem;
 
 /// A page of a tenant's jobs, each whole, the newest first: those with ids below `before`.
@@ -36,13 +37,14 @@ pub(crate) async fn read_jobs<W: Database + Clock>(
 /// `Unavailable`.
 pub async fn read_vectors<W: Database + Blobs + Clock>(world: &W, job: &JobRef) -> Result<Vec<u8>, Problem> {
     let result = read_job(world, job).await?.result_value().unwrap_or_default();
-    let digest = result["vectors"]["sha256"].as_str().ok_or(Problem::NotFound)?;
+    let none = || Problem::NotFound(format!("Job {} has no vectors", quoted(&job.id)));
+    let digest = result["vectors"]["sha256"].as_str().ok_or_else(none)?;
     let read = get_vectors(world, job).await.map_err(|error| {
         tracing::error!(%error, job = job.id, "vectors could not be read");
         Problem::Unavailable
     })?;
     // A worker that had lost its lease may have written over it since.
-    read.filter(|vectors| sha256(vectors) == digest).ok_or(Problem::NotFound)
+    read.filter(|vectors| sha256(vectors) == digest).ok_or_else(none)
 }
 
 /// Whether a job has ended: one row read.
@@ -56,7 +58,7 @@ pub async fn has_finished<W: Database + Clock>(world: &W, job: &JobRef) -> Resul
     }
     let statement = sql!("read_state", job.tenant.as_str(), job.id.as_str());
     let row: Option<Finished> = read_first(world, statement).await?;
-    row.map(|row| row.finished == 1).ok_or(Problem::NotFound)
+    row.map(|row| row.finished == 1).ok_or_else(|| Problem::not_found("Job", &job.id))
 }
 
 /// The filters of a list of jobs; each that is set narrows it.
@@ -178,15 +180,15 @@ pub async fn list_dead_letters<W: Database + Clock>(
 /// # Errors
 /// `NotFound` when there is none, or none any more.
 pub async fn read_evidence<'a, B: Blobs>(blobs: &B, entry: &'a LogEntry) -> Result<Evidence<'a>, Problem> {
-    match entry.evidence.as_ref().ok_or(Problem::NotFound)? {
-        EvidenceRef::Off => Err(Problem::NotFound),
+    match entry.evidence.as_ref().ok_or_else(no_evidence)? {
+        EvidenceRef::Off => Err(no_evidence()),
         EvidenceRef::Inline { reason, record, .. } => Ok(Evidence::Inline(InlineEvidence::new(reason, record))),
         EvidenceRef::Stored { n, offset, length, sha256: expected } => {
             let bytes = blobs.get_range(&pack_key(&entry.lease, *n), *offset, *length).await.map_err(|error| {
                 tracing::error!(%error, "evidence could not be read");
                 Problem::Unavailable
             })?;
-            let bytes = bytes.ok_or(Problem::NotFound)?;
+            let bytes = bytes.ok_or_else(no_evidence)?;
             if sha256(&bytes) != *expected {
                 tracing::error!(lease = entry.lease, n, "evidence does not match its digest");
                 return Err(Problem::Internal);
@@ -197,6 +199,10 @@ pub async fn read_evidence<'a, B: Blobs>(blobs: &B, entry: &'a LogEntry) -> Resu
     }
 }
 
+fn no_evidence() -> Problem {
+    Problem::NotFound("The attempt has no evidence".into())
+}
+
 /// The evidence of attempts that follow each other in a log, read [`REQUESTS_AT_ONCE`] at once; of the first `unread` none is.
 pub async fn read_evidences<'a, B: Blobs>(
     blobs: &B,
@@ -204,7 +210,7 @@ pub async fn read_evidences<'a, B: Blobs>(
     unread: usize,
 ) -> Vec<Result<Evidence<'a>, Problem>> {
     let reads = entries.iter().enumerate().map(|(index, entry)| async move {
-        if index < unread { Err(Problem::NotFound) } else { read_evidence(blobs, entry).await }
+        if index < unread { Err(no_evidence()) } else { read_evidence(blobs, entry).await }
     });
     stream::iter(reads).buffered(REQUESTS_AT_ONCE).collect().await
 }

@@ -29,8 +29,8 @@ impl Days {
         let read = |name, text: Option<&str>, otherwise| match text {
             None => Ok(otherwise),
             Some(text) => parse_date(text).ok_or_else(|| {
-                let detail = "A day is written as 2026-11-26.";
-                Problem::InvalidParameter(InvalidField::new(name, "invalid-date", detail))
+                let detail = "must be a day, such as 2026-11-26";
+                Problem::InvalidParameter(InvalidField::of(name, "invalid-date", detail))
             }),
         };
         Ok(Days { from: read("from", from, Days::ALL.from)?, to: read("to", to, Days::ALL.to)? })

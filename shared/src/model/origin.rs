@@ -53,7 +53,7 @@ impl Origin {
             Some(text) => read_hops(&text).ok_or_else(|| {
                 let most = u32::MAX;
                 Problem::InvalidHeader(format!(
-                    "{HOPS} is one whole number from 0 to {most}; a first request has none."
+                    "`{HOPS}` must be one integer from 0 to {most}; leave it out of a first request"
                 ))
             })?,
         };

@@ -5,29 +5,30 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value, json};
 
 use crate::wire::daily_limit::DailyLimit;
+use crate::wire::idempotency::KeyError;
 use crate::wire::invalid::InvalidField;
-use crate::wire::problem::Problem;
+use crate::wire::problem::{Problem, Refused};
 use crate::wire::problem_document::ProblemDocument;
 
 /// One of each, as it may occur. A test holds that none is missing.
 pub(super) fn samples() -> Vec<Problem> {
-    let parameter = InvalidField::new("limit", "out-of-range", "A limit is 1 to 100.");
+    let parameter = InvalidField::of("limit", "out-of-range", "must be an integer from 1 to 100, got 500");
     vec![
-        Problem::NotJson("EOF while parsing a value at line 1 column 0".into()),
+        Problem::NotJson("Not JSON: it ends too early, at line 1 column 17".into()),
         Problem::TooDeep,
         Problem::InvalidParameter(parameter),
         Problem::InvalidCursor,
-        Problem::InvalidIdempotencyKey("is empty".into()),
+        Problem::InvalidIdempotencyKey(KeyError::TooLong(300).to_string()),
         Problem::names_no_tenant(),
-        Problem::Unauthenticated("There is no Authorization header.".into()),
-        Problem::Forbidden("The key lacks the scope operate.".into()),
-        Problem::NotFound,
-        Problem::MethodNotAllowed("POST, GET, HEAD".into()),
-        Problem::IllegalTransition("A job can be cancelled until it has ended; this one is succeeded.".into()),
-        Problem::TooLarge("A payload has at most 65536 bytes.".into()),
-        Problem::UnsupportedMediaType,
-        Problem::UnsupportedEncoding,
-        Problem::field("#/max_attempts", "out-of-range", "A job has 1 to 50 attempts."),
+        Problem::Unauthenticated("Unknown key; get one from an admin".into()),
+        Problem::Forbidden("The key lacks the scope `operate`; use one that has it".into()),
+        Problem::not_found("Job", "job_x"),
+        Problem::MethodNotAllowed(Refused { method: "PUT".into(), allowed: "POST, GET, HEAD".into() }),
+        Problem::IllegalTransition("Only a job that has not ended can be cancelled; this one is `succeeded`".into()),
+        Problem::too_large("`payload`", 1_048_576, 2_000_000),
+        Problem::UnsupportedMediaType("`Content-Type` must be `application/json`, got `text/plain`".into()),
+        Problem::UnsupportedEncoding("`Content-Encoding` must be `gzip` or `identity`, got `br`".into()),
+        Problem::field("#/max_attempts", "out-of-range", "must be an integer from 1 to 50, got 500"),
         Problem::LoopDetected,
         Problem::IdempotencyKeyReused,
         Problem::RateLimited,
@@ -67,7 +68,7 @@ fn when(problem: &Problem) -> &'static str {
         Problem::Forbidden(_) => {
             "The key lacks the scope, belongs to another tenant, or is not for all tenants where that is needed."
         }
-        Problem::NotFound => {
+        Problem::NotFound(_) => {
             "The path is none of ours, or names nothing that this tenant has; a thing of another tenant is not \
              there either. Also evidence that is gone."
         }
@@ -77,11 +78,13 @@ fn when(problem: &Problem) -> &'static str {
              else was faster."
         }
         Problem::TooLarge(_) => "The body or a payload is longer than is read here.",
-        Problem::UnsupportedMediaType => {
+        Problem::UnsupportedMediaType(_) => {
             "There is a body, and its Content-Type is not what is read here: application/json, or application/x-ndjson where the \
              body is lines."
         }
-        Problem::UnsupportedEncoding => "The body's Content-Encoding is neither gzip nor identity, or is gzip twice.",
+        Problem::UnsupportedEncoding(_) => {
+            "The body's Content-Encoding is neither gzip nor identity, or is gzip twice."
+        }
         Problem::InvalidRequest(_) => "One or several fields are missing, unknown or wrong.",
         Problem::LoopDetected => {
             "The request is a job's own, made by a job, and so on ten times: its Longshore-Hops says so. A webhook that \
@@ -125,12 +128,12 @@ fn what_to_do(problem: &Problem) -> &'static str {
         Problem::InvalidHeader(_) => "`detail` names the header.",
         Problem::Unauthenticated(_) => "Get a key from an admin. Trying again does not help.",
         Problem::Forbidden(_) => "Use a key that may. Trying again does not help.",
-        Problem::NotFound => "Check the id and the tenant.",
+        Problem::NotFound(_) => "Check the id and the tenant.",
         Problem::MethodNotAllowed(_) => "The Allow header names the methods.",
         Problem::IllegalTransition(_) => "Read it again and decide anew.",
         Problem::TooLarge(_) => "Send less: a reference instead of the thing, or several batches.",
-        Problem::UnsupportedMediaType => "Set the Content-Type.",
-        Problem::UnsupportedEncoding => "Send the body as it is, or with gzip: the Accept-Encoding header says so.",
+        Problem::UnsupportedMediaType(_) => "Set the Content-Type.",
+        Problem::UnsupportedEncoding(_) => "Send the body as it is, or with gzip: the Accept-Encoding header says so.",
         Problem::InvalidRequest(_) => {
             "`errors` lists each with a JSON Pointer and a fixed `code`; correct them all. Nothing was accepted."
         }

@@ -185,8 +185,8 @@ impl Told {
 
     /// Everything it may refuse with.
     pub(super) fn all_refusals(&self, route: &Route) -> Vec<Problem> {
-        let detail = "The parameter \"limit\" is given twice: give it once.";
-        let mut all = vec![Problem::InvalidParameter(InvalidField::new("limit", "duplicate-parameter", detail))];
+        let detail = "is given twice; give it once";
+        let mut all = vec![Problem::InvalidParameter(InvalidField::of("limit", "duplicate-parameter", detail))];
         if route.does == Does::Open(Open::Readiness) {
             all.push(Problem::RateLimited);
         }
@@ -206,16 +206,16 @@ impl Told {
             all.push(Problem::Restoring);
         }
         if route.path.contains('{') && !self.creates {
-            all.push(Problem::NotFound);
+            all.push(Problem::not_found("Job", "job_x"));
         }
         if self.body.is_some() {
             all.extend([
                 Problem::NotJson("EOF while parsing a value at line 1 column 0".into()),
                 Problem::TooDeep,
                 Problem::TooLarge("At most 65536 bytes are read here.".into()),
-                Problem::UnsupportedMediaType,
-                Problem::UnsupportedEncoding,
-                Problem::field("#/payload/url", "invalid-url", "This is not a URL."),
+                Problem::UnsupportedMediaType(String::new()),
+                Problem::UnsupportedEncoding(String::new()),
+                Problem::field("#/payload/url", "url-invalid", "must be an absolute URL"),
             ]);
         }
         all.extend(self.refusals.iter().cloned());

@@ -12,7 +12,8 @@ use serde_json::value::RawValue;
 
 use crate::kinds::Kind;
 use crate::limits::{
-    COMPLETION_GRACE_MS, COMPLETION_TRIES, CRASH_SEEN_MS_MAX, MESSAGE_CHARS_MAX, RESULT_BYTES_MAX, RETRY_AFTER_MS_MAX,
+    COMPLETION_GRACE_MS, COMPLETION_TRIES, CRASH_SEEN_MS_MAX, MESSAGE_CHARS_MAX, RESULT_BYTES_MAX, RESULT_DEPTH_MAX,
+    RETRY_AFTER_SECONDS_MAX,
 };
 use crate::model::attempt::{EndedBy, LogEntry, Measured};
 use crate::model::backoff::{Schedule, fold};
@@ -26,9 +27,10 @@ use crate::run::settle::{Place, Settlement, settle};
 use crate::settings::Settings;
 use crate::store::rows::{read_first, read_job, unavailable};
 use crate::store::{batch, json_param, rows_as, sql};
-use crate::wire::invalid::InvalidField;
+use crate::wire::invalid::{InvalidField, UNREADABLE};
 use crate::wire::lane::Lane;
 use crate::wire::problem::Problem;
+use crate::wire::values::Whole;
 
 /// `POST /v1/jobs/{id}/complete`: `{"result"?, "attempt"?}`.
 #[derive(Debug, Default, Deserialize)]
@@ -40,7 +42,7 @@ pub struct CompleteRequest {
     #[serde(default)]
     pub result: Option<Box<RawValue>>,
     /// The number of the attempt that ended, as `longshore-attempt` said; without it, the one that runs.
-    pub attempt: Option<u32>,
+    pub attempt: Option<Whole<1, { u32::MAX }>>,
 }
 
 /// `POST /v1/jobs/{id}/fail`: `{"message"?, "retryable"?, "retry_after_seconds"?, "attempt"?}`.
@@ -56,10 +58,9 @@ pub struct FailRequest {
     #[serde(default = "yes")]
     pub retryable: bool,
     /// The next attempt comes no sooner.
-    #[cfg_attr(feature = "openapi", schemars(range(min = 1, max = RETRY_AFTER_MS_MAX / 1_000)))]
-    pub retry_after_seconds: Option<u32>,
+    pub retry_after_seconds: Option<Whole<1, RETRY_AFTER_SECONDS_MAX>>,
     /// The number of the attempt that ended, as `longshore-attempt` said; without it, the one that runs.
-    pub attempt: Option<u32>,
+    pub attempt: Option<Whole<1, { u32::MAX }>>,
 }
 
 fn said_nothing() -> String {
@@ -82,16 +83,25 @@ impl CompleteRequest {
     /// # Errors
     /// When the result is too large.
     pub fn outcome(&self) -> Result<Outcome, Problem> {
+        if let Some(wrong) = self.attempt.and_then(|attempt| attempt.check("#/attempt")) {
+            return Err(Problem::InvalidRequest(vec![wrong]));
+        }
         let Some(result) = &self.result else {
             return Ok(Outcome::Succeeded { result: JobResult::Empty });
         };
         match JobResult::of(result.get().as_bytes()).into_columns() {
             (_, None) => Ok(Outcome::Succeeded { result: JobResult::Kept(result.clone()) }),
             (_, Some(ResultError::TooLarge)) => {
-                let detail = format!("A result has at most {RESULT_BYTES_MAX} bytes; store it and give a reference.");
+                let got = result.get().len();
+                let detail =
+                    format!("must have at most {RESULT_BYTES_MAX} bytes, got {got}; store it and give a reference");
                 Err(Problem::field("#/result", "too-long", detail))
             }
-            (_, Some(error)) => Err(Problem::field("#/result", "unreadable-value", error.message())),
+            (_, Some(ResultError::TooDeep)) => {
+                let detail = format!("must nest at most {RESULT_DEPTH_MAX} levels");
+                Err(Problem::field("#/result", "unreadable-value", detail))
+            }
+            (_, Some(_)) => Err(Problem::field("#/result", "unreadable-value", UNREADABLE)),
         }
     }
 }
@@ -103,26 +113,28 @@ impl FailRequest {
     /// One line per wrong field.
     pub fn outcome(&self) -> Result<Outcome, Problem> {
         let mut errors = Vec::new();
-        if self.message.is_empty() || self.message.chars().count() > MESSAGE_CHARS_MAX || has_control(&self.message) {
-            let detail = format!("A message is 1 to {MESSAGE_CHARS_MAX} characters without control characters.");
-            errors.push(InvalidField::new("#/message", "out-of-range", detail));
+        let chars = self.message.chars().count();
+        if !(1..=MESSAGE_CHARS_MAX).contains(&chars) {
+            let detail = format!("must have 1 to {MESSAGE_CHARS_MAX} characters, got {chars}");
+            errors.push(InvalidField::of("#/message", "out-of-range", detail));
+        } else if self.message.chars().any(char::is_control) {
+            errors.push(InvalidField::of(
+                "#/message",
+                "out-of-range",
+                "must have no control characters, such as line breaks",
+            ));
         }
-        let most = u32::try_from(RETRY_AFTER_MS_MAX / 1_000).unwrap_or(u32::MAX);
-        if self.retry_after_seconds.is_some_and(|seconds| seconds == 0 || seconds > most) {
-            let detail = format!("A wait is 1 to {most} seconds.");
-            errors.push(InvalidField::new("#/retry_after_seconds", "out-of-range", detail));
-        }
+        errors.extend(self.retry_after_seconds.and_then(|seconds| seconds.check("#/retry_after_seconds")));
+        errors.extend(self.attempt.and_then(|attempt| attempt.check("#/attempt")));
         if !errors.is_empty() {
             return Err(Problem::InvalidRequest(errors));
         }
         let class = if self.retryable { ErrorClass::Provider } else { ErrorClass::Handler };
-        let wait = |seconds: u32| RetryAfter::AtLeast(Duration::from_secs(u64::from(seconds)));
+        let wait = |seconds: Whole<1, RETRY_AFTER_SECONDS_MAX>| {
+            RetryAfter::AtLeast(Duration::from_secs(u64::from(seconds.get())))
+        };
         Ok(Outcome::Failed { class, message: self.message.clone(), retry_after: self.retry_after_seconds.map(wait) })
     }
-}
-
-fn has_control(text: &str) -> bool {
-    text.chars().any(char::is_control)
 }
 
 /// A job, with what is decided by when its attempt ends.
@@ -216,7 +228,7 @@ pub async fn complete<W: Database + Clock>(
     for _ in 0..COMPLETION_TRIES {
         let asked = json_param(&[(&job.tenant, &job.id, attempt)]);
         let running = read_running(world, None, asked).await.map_err(|error| unavailable(&error))?.pop();
-        let running = running.ok_or(Problem::NotFound)?;
+        let running = running.ok_or_else(|| Problem::not_found("Job", &job.id))?;
         if !running.may_be_completed() {
             break;
         }
@@ -270,19 +282,21 @@ async fn has_result<W: Database + Clock>(world: &W, job: &JobRef, outcome: &Outc
 fn refusal(row: &JobRow, attempt: Option<u32>, entry: Option<&LogEntry>) -> String {
     let (state, last) = (row.state.name(), row.attempt);
     if !is_task(&row.kind) {
-        return format!("Only a task can be completed; this job is of kind `{}`.", row.kind);
+        return "Only a task can be completed; this job is of another kind".to_owned();
     }
     match (attempt.unwrap_or(last), entry.map(|entry| entry.ended_by)) {
         (_, None) => match attempt {
-            Some(attempt) => format!("The job has no attempt {attempt}: it is `{state}` and has had {last}."),
-            None => format!("Only a running attempt can be completed; the job is `{state}` and has had none."),
+            Some(attempt) => {
+                format!("The job has no attempt {attempt}; it is `{state}`, and its last attempt is {last}")
+            }
+            None => format!("Only a running attempt can be completed; the job is `{state}` and had none yet"),
         },
         (attempt, Some(Some(EndedBy::Completion))) => {
-            format!("Attempt {attempt} was completed with another outcome; the job is `{state}`.")
+            format!("Attempt {attempt} was completed with another outcome; the job is `{state}`")
         }
         (attempt, Some(None)) => {
             format!(
-                "Attempt {attempt} has ended without a completion; the job is `{state}`, its last attempt is {last}."
+                "Attempt {attempt} ended without a completion; the job is `{state}`, and its last attempt is {last}"
             )
         }
     }

@@ -23,6 +23,7 @@ use croner::{CivilDate, CivilDateTime, CivilTime, CronDateTime, Resolution, Week
 
 use crate::limits::{CRON_BYTES_MAX, DAY_MS, SLOT_YEARS_MAX};
 use crate::schedules::zone::{Instants, Zone};
+use crate::wire::phrase::quoted;
 
 /// Seconds of a day.
 const DAY_SECONDS: i64 = DAY_MS / 1_000;
@@ -44,19 +45,19 @@ const NICKNAMES: [(&str, &str); 7] = [
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CronProblem {
     /// Longer than any that means something.
-    #[error("A cron expression has at most {CRON_BYTES_MAX} bytes.")]
-    TooLong,
+    #[error("must have at most {CRON_BYTES_MAX} bytes, got {0}")]
+    TooLong(usize),
     /// Not five of them.
     #[error(
-        "A cron expression has five fields, minute hour day-of-month month day-of-week, or is one of @hourly, @daily, \
-         @midnight, @weekly, @monthly, @yearly, @annually; this one has {0}. Seconds are not offered."
+        "must have five fields, minute hour day-of-month month day-of-week, got {0}; or use @hourly, @daily, @midnight, \
+         @weekly, @monthly, @yearly or @annually"
     )]
     Fields(usize),
     /// One of them cannot be read.
-    #[error("The field {number}, {name}, is wrong: {detail}", number = .0 + 1, name = FIELDS[*.0], detail = .1)]
+    #[error("has a wrong field {number}, {name}: {detail}", number = .0 + 1, name = FIELDS[*.0], detail = .1)]
     Field(usize, String),
     /// February the 30th.
-    #[error("No day within {SLOT_YEARS_MAX} years is one that it asks for.")]
+    #[error("names no day of the next {SLOT_YEARS_MAX} years")]
     Never,
 }
 
@@ -64,7 +65,7 @@ impl CronProblem {
     /// The code that problem documents carry.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::TooLong => "too-long",
+            Self::TooLong(_) => "too-long",
             Self::Fields(_) => "cron-fields",
             Self::Field(..) => "cron-field",
             Self::Never => "cron-never",
@@ -88,7 +89,7 @@ impl Cron {
     /// [`CronProblem`], never [`CronProblem::Never`].
     pub fn parse(text: &str, zone: Zone, now_ms: i64) -> Result<Cron, CronProblem> {
         if text.len() > CRON_BYTES_MAX {
-            return Err(CronProblem::TooLong);
+            return Err(CronProblem::TooLong(text.len()));
         }
         let text = NICKNAMES.iter().find(|(name, _)| *name == text.trim()).map_or(text, |(_, fields)| fields);
         let fields: Vec<String> = text.split_ascii_whitespace().map(str::to_ascii_uppercase).collect();
@@ -200,7 +201,7 @@ fn check_field(place: usize, field: &str) -> Result<(), String> {
             return Err("a step is a number, as in */5".into());
         }
         if !range.split('-').all(|end| is_end(place, end)) || range.split('-').count() > 2 {
-            return Err(format!("{item:?} is no value, list, range or step of it"));
+            return Err(format!("{} is no value, list, range or step of it", quoted(item)));
         }
     }
     let mut fields = ["*"; FIELDS.len()];

@@ -52,7 +52,7 @@ pub async fn put_schedule<W: Database + Clock>(
     let endpoint = job.endpoint.clone();
     let standing = stand(world, vec![read_statement(tenant, id, &endpoint, None)]).await?;
     if standing.endpoint_known == 0 {
-        return Err(unknown_endpoint());
+        return Err(Problem::unknown_endpoint(&endpoint));
     }
     let cron = cron_in(&request.cron, &request.time_zone, standing.now);
     let cron = cron.map_err(|field| Problem::InvalidRequest(vec![field]))?;
@@ -65,7 +65,7 @@ pub async fn put_schedule<W: Database + Clock>(
     });
     let statements = vec![sql!("put_schedule", json_param(&row)), read_statement(tenant, id, &endpoint, None)];
     let written = stand(world, statements).await?.schedule.filter(|row| row.revision == revision);
-    written.ok_or_else(unknown_endpoint)
+    written.ok_or_else(|| Problem::unknown_endpoint(&endpoint))
 }
 
 /// One schedule.
@@ -73,7 +73,7 @@ pub async fn put_schedule<W: Database + Clock>(
 /// # Errors
 /// `NotFound`; `Unavailable`.
 pub async fn read_schedule<W: Database + Clock>(world: &W, tenant: &str, id: &str) -> Result<ScheduleRow, Problem> {
-    stand(world, vec![read_statement(tenant, id, "", None)]).await?.schedule.ok_or(Problem::NotFound)
+    stand(world, vec![read_statement(tenant, id, "", None)]).await?.schedule.ok_or_else(|| not_found(id))
 }
 
 /// A page of a tenant's schedules by name; `whole` with payloads and all of the history.
@@ -97,7 +97,7 @@ pub async fn list_schedules<W: Database + Clock>(
 /// `NotFound`, also for the second time; `Unavailable`.
 pub async fn delete_schedule<W: Database + Clock>(world: &W, tenant: &str, id: &str) -> Result<(), Problem> {
     let answers = batch(world, &[sql!("delete_schedule", tenant, id)]).await.map_err(|error| unavailable(&error))?;
-    if answers.first().is_none_or(Vec::is_empty) { Err(Problem::NotFound) } else { Ok(()) }
+    if answers.first().is_none_or(Vec::is_empty) { Err(not_found(id)) } else { Ok(()) }
 }
 
 /// A job that somebody asked for now.
@@ -133,7 +133,7 @@ pub async fn run_schedule<W: Database + Clock>(
             let duplicate = !asked.contains(&job);
             return run_answer(world, tenant, job, duplicate).await;
         }
-        let row = standing.schedule.ok_or(Problem::NotFound)?;
+        let row = standing.schedule.ok_or_else(|| not_found(id))?;
         if standing.storage_full == 1 {
             return Err(Problem::StorageFull);
         }
@@ -146,14 +146,15 @@ pub async fn run_schedule<W: Database + Clock>(
         }
         let newest = read_schedule(world, tenant, id).await?.history.into_iter().next();
         if newest.is_some_and(|newest| newest.state == OccurrenceState::Refused && newest.fired_at.0 >= standing.now) {
-            return Err(unknown_endpoint());
+            let detail = "of the schedule was deleted; create it anew, or change the schedule";
+            return Err(Problem::field("#/endpoint", "unknown-endpoint", detail));
         }
     }
     Err(Problem::Unavailable)
 }
 
-fn unknown_endpoint() -> Problem {
-    Problem::field("#/endpoint", "unknown-endpoint", "There is no such endpoint.")
+fn not_found(id: &str) -> Problem {
+    Problem::not_found("Schedule", id)
 }
 
 async fn run_answer<W: Database + Clock>(

@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 
 use crate::accept::request::{NewJob, check};
 use crate::kinds::shown;
-use crate::limits::NEXT_SLOTS_SHOWN;
+use crate::limits::{MAX_ATTEMPTS_MAX, NEXT_SLOTS_SHOWN};
 use crate::model::backoff::Schedule as Backoff;
 use crate::model::job::none_if_empty;
 use crate::ports::Clock;
@@ -13,10 +13,13 @@ use crate::schedules::cron::{Cron, CronProblem};
 use crate::schedules::slots::{CatchUp, Overlap};
 use crate::schedules::zone::Zone;
 use crate::settings::Settings;
-use crate::wire::invalid::{InvalidField, is_name, read};
+use crate::wire::checks::check_name_of_path;
+use crate::wire::invalid::{InvalidField, read};
 use crate::wire::metadata::Metadata;
+use crate::wire::phrase::{did_you_mean, quoted, word};
 use crate::wire::problem::Problem;
 use crate::wire::time::Time;
+use crate::wire::values::{Whole, Word};
 
 /// A schedule as callers write it. What is left out has its default, also when the schedule was there before.
 #[derive(Debug, Deserialize)]
@@ -31,10 +34,10 @@ pub(crate) struct ScheduleRequest {
     pub(crate) time_zone: String,
     /// What becomes of a slot while the job before it is open.
     #[serde(default)]
-    pub(crate) overlap: Overlap,
+    pub(crate) overlap: Word<Overlap>,
     /// What becomes of slots whose tick came late.
     #[serde(default)]
-    pub(crate) catch_up: CatchUp,
+    pub(crate) catch_up: Word<CatchUp>,
     /// Whether it stands still.
     #[serde(default)]
     pub(crate) paused: bool,
@@ -48,10 +51,9 @@ pub(crate) struct ScheduleRequest {
     #[cfg_attr(feature = "openapi", schemars(regex(pattern = crate::wire::schema::NAME)))]
     endpoint: Option<String>,
     /// Attempts of a job that may fail.
-    #[cfg_attr(feature = "openapi", schemars(range(min = 1, max = crate::limits::MAX_ATTEMPTS_MAX)))]
-    max_attempts: Option<u32>,
+    max_attempts: Option<Whole<1, MAX_ATTEMPTS_MAX>>,
     /// The waits between attempts; the endpoint's when nothing is said.
-    retry_schedule: Option<Backoff>,
+    retry_schedule: Option<Word<Backoff>>,
     /// A name to list its jobs by.
     #[cfg_attr(feature = "openapi", schemars(regex(pattern = crate::wire::schema::NAME)))]
     group: Option<String>,
@@ -65,8 +67,8 @@ struct JobPart<'a> {
     kind: &'a str,
     payload: &'a RawValue,
     endpoint: Option<&'a str>,
-    max_attempts: Option<u32>,
-    retry_schedule: Option<Backoff>,
+    max_attempts: Option<Whole<1, MAX_ATTEMPTS_MAX>>,
+    retry_schedule: Option<Word<Backoff>>,
     group: Option<&'a str>,
     metadata: Option<&'a Metadata>,
 }
@@ -130,13 +132,10 @@ impl ScheduleRequest {
         // It is in the schedule's row, and each job gets it from there.
         let most = settings.plan.payload_inline_bytes;
         if request.payload.get().len() > most {
-            return Err(Problem::TooLarge(format!("The payload of a schedule has at most {most} bytes.")));
+            return Err(Problem::too_large("The `payload` of a schedule", most, request.payload.get().len()));
         }
         let mut errors = Vec::new();
-        if !is_name(id) {
-            let detail = "A schedule's name is 1 to 64 of A-Z a-z 0-9 _ -.";
-            errors.push(InvalidField::new("#", "invalid-name", detail));
-        }
+        errors.extend(check_name_of_path(id));
         let now = clock.now_ms();
         let cron = cron_in(&request.cron, &request.time_zone, now);
         let never =
@@ -158,14 +157,22 @@ impl ScheduleRequest {
 /// Reads an expression in a zone.
 pub(crate) fn cron_in(cron: &str, time_zone: &str, now: i64) -> Result<Cron, InvalidField> {
     let zone = Zone::named(time_zone).ok_or_else(|| {
-        let detail = "A time zone is a name of the IANA database, as Europe/Berlin or UTC.";
-        InvalidField::new("#/time_zone", "unknown-time-zone", detail)
+        let named = zone_word(time_zone).map(|zone| format!("Unknown time zone {zone}"));
+        let named = named.unwrap_or("Unknown time zone".to_owned());
+        let more = did_you_mean(time_zone, Zone::names());
+        let more = more.unwrap_or("; use a name of the IANA database, such as `Europe/Berlin` or `UTC`".to_owned());
+        InvalidField::new("#/time_zone", "unknown-time-zone", format!("{named}{more}"))
     })?;
     Cron::parse(cron, zone, now).map_err(|problem| wrong_cron(&problem))
 }
 
+/// A name of a zone as an error repeats it, if it may be one.
+fn zone_word(name: &str) -> Option<String> {
+    word(&name.replace('/', "_")).map(|_| quoted(name))
+}
+
 fn wrong_cron(problem: &CronProblem) -> InvalidField {
-    InvalidField::new("#/cron", problem.code(), problem.to_string())
+    InvalidField::of("#/cron", problem.code(), problem.to_string())
 }
 
 /// What became of a slot.

@@ -7,10 +7,13 @@ use std::cmp::Ordering;
 
 use serde_json::{Number, Value};
 
-use crate::wire::invalid::{InvalidField, escape};
+use crate::wire::invalid::{InvalidField, unknown};
+use crate::wire::phrase::escape;
 
 /// Conditions of one filter.
 pub const CONDITIONS_MAX: usize = 16;
+/// What a condition may ask.
+const OPERATORS: [&str; 5] = ["in", "gt", "gte", "lt", "lte"];
 /// Values of one `in`.
 pub const IN_VALUES_MAX: usize = 100;
 
@@ -41,7 +44,7 @@ impl Filter {
     /// What is wrong with which field.
     pub fn parse(filter: &Value, base: &str) -> Result<Filter, Vec<InvalidField>> {
         let Value::Object(fields) = filter else {
-            return Err(vec![InvalidField::new(base, "invalid-type", "A filter is an object.")]);
+            return Err(vec![InvalidField::of(base, "invalid-type", "must be an object")]);
         };
         let mut errors = Vec::new();
         let mut conditions = Vec::new();
@@ -53,7 +56,8 @@ impl Filter {
             }
         }
         if conditions.len() > CONDITIONS_MAX {
-            errors.push(InvalidField::new(base, "too-many", format!("At most {CONDITIONS_MAX} conditions.")));
+            let detail = format!("must have at most {CONDITIONS_MAX} conditions, got {}", conditions.len());
+            errors.push(InvalidField::of(base, "too-many", detail));
         }
         if errors.is_empty() { Ok(Filter { conditions }) } else { Err(errors) }
     }
@@ -94,9 +98,9 @@ impl Operator {
 
 /// What a filter asks of one key: a value, or an object of operators.
 fn parse_conditions(condition: &Value, pointer: &str) -> Result<Vec<Condition>, Vec<InvalidField>> {
-    let wrong = |pointer: &str, code, detail: &str| vec![InvalidField::new(pointer, code, detail)];
+    let wrong = |pointer: &str, code, detail: &str| vec![InvalidField::of(pointer, code, detail)];
     let Value::Object(operators) = condition else {
-        let detail = "A condition is a value that is no list, or an object such as {\"in\": []} or {\"gt\": 1}.";
+        let detail = "must be a value or an object, such as {\"in\": [1, 2]} or {\"gt\": 1}, got a list";
         return if condition.is_array() {
             Err(wrong(pointer, "invalid-type", detail))
         } else {
@@ -104,7 +108,7 @@ fn parse_conditions(condition: &Value, pointer: &str) -> Result<Vec<Condition>, 
         };
     };
     if operators.is_empty() {
-        return Err(wrong(pointer, "missing-field", "One of in, gt, gte, lt and lte."));
+        return Err(wrong(pointer, "missing-field", "must have one of `in`, `gt`, `gte`, `lt`, `lte`"));
     }
     let mut conditions = Vec::new();
     let mut errors = Vec::new();
@@ -112,17 +116,23 @@ fn parse_conditions(condition: &Value, pointer: &str) -> Result<Vec<Condition>, 
         let pointer = format!("{pointer}/{}", escape(name));
         match (name.as_str(), Operator::parse(name), operand) {
             ("in", _, Value::Array(values)) if values.len() > IN_VALUES_MAX => {
-                errors.extend(wrong(&pointer, "too-many", &format!("At most {IN_VALUES_MAX} values.")));
+                errors.extend(wrong(
+                    &pointer,
+                    "too-many",
+                    &format!("must have at most {IN_VALUES_MAX} values, got {}", values.len()),
+                ));
             }
             ("in", _, Value::Array(values)) if values.iter().all(is_scalar) => {
                 conditions.push(Condition::In(values.clone()));
             }
             ("in", ..) => {
-                errors.extend(wrong(&pointer, "invalid-type", "A list of values that are no lists or objects."));
+                errors.extend(wrong(&pointer, "invalid-type", "must be a list of texts, numbers, booleans or nulls"));
             }
             (_, Some(operator), Value::Number(bound)) => conditions.push(Condition::Compare(operator, bound.clone())),
-            (_, Some(_), _) => errors.extend(wrong(&pointer, "invalid-type", "A number.")),
-            (_, None, _) => errors.extend(wrong(&pointer, "unknown-field", "One of in, gt, gte, lt and lte.")),
+            (_, Some(_), _) => errors.extend(wrong(&pointer, "invalid-type", "must be a number")),
+            (_, None, _) => {
+                errors.push(InvalidField::new(&pointer, "unknown-field", unknown("operator", name, OPERATORS)))
+            }
         }
     }
     if errors.is_empty() { Ok(conditions) } else { Err(errors) }

@@ -62,7 +62,7 @@ const LABEL_BYTES: usize = 63;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum DestinationError {
     /// The text does not parse as an absolute URL.
-    #[error("is not an absolute URL")]
+    #[error("must be an absolute URL, such as https://example.com/hook")]
     NotAUrl,
     /// The scheme is not https, or not http for a private destination that is allowed.
     #[error("must use https")]
@@ -71,16 +71,16 @@ pub enum DestinationError {
     #[error("must not contain a user name or password")]
     Userinfo,
     /// The host is missing or is no valid name or address.
-    #[error("has no valid host")]
+    #[error("must have a valid host name or address")]
     Host,
     /// The port is not 443.
     #[error("must use port 443")]
     Port,
     /// The host is not on the public internet.
-    #[error("is not an allowed destination")]
+    #[error("must be a public host; `PRIVATE_DESTINATIONS` can allow others")]
     Blocked,
     /// The URL is longer than [`URL_BYTES_MAX`], as given or once parsed.
-    #[error("is longer than 2048 bytes")]
+    #[error("must have at most {URL_BYTES_MAX} bytes")]
     TooLong,
 }
 

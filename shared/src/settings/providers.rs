@@ -15,6 +15,7 @@ use crate::search::lexical::LEXICAL_DIMENSIONS;
 use crate::security::destination;
 use crate::security::destination::PrivateDestinations;
 use crate::wire::json_error;
+use crate::wire::phrase::{listed, quoted};
 
 /// The name of the provider that needs no network,
 pub const BUILTIN: &str = "builtin";
@@ -181,30 +182,44 @@ impl Providers {
             (None, None) => self.default.clone().ok_or_else(|| Unknown {
                 field: "provider",
                 code: "missing-field",
-                detail: "No provider is the default of this deployment: name one, and a model.".into(),
+                detail: "`provider` and `model` are required: the deployment has no default".into(),
             }),
             (Some(name), model) => {
                 let Some(known) = self.named.get(name) else {
-                    return unknown("provider", "unknown-provider", format!("There is {}.", list(self.named.keys())));
+                    let detail = format!("Unknown provider {}; configured: {}", quoted(name), list(self.named.keys()));
+                    return unknown("provider", "unknown-provider", detail);
                 };
                 let of_default = self.default.as_ref().filter(|default| default.provider == name);
                 let only = known.models.keys().next().filter(|_| known.models.len() == 1);
                 match model.or(of_default.map(|default| default.model.as_str())).or(only.map(String::as_str)) {
                     Some(model) => self.find(name, model).map_or_else(
-                        || unknown("model", "unknown-model", format!("{name} has {}.", list(known.models.keys()))),
+                        || {
+                            let models = list(known.models.keys());
+                            let detail = format!("Unknown model {} of `{name}`; configured: {models}", quoted(model));
+                            unknown("model", "unknown-model", detail)
+                        },
                         Ok,
                     ),
-                    None => unknown("model", "missing-field", format!("{name} has {}.", list(known.models.keys()))),
+                    None => {
+                        let detail = format!("`model` is required; `{name}` has {}", list(known.models.keys()));
+                        unknown("model", "missing-field", detail)
+                    }
                 }
             }
             (None, Some(model)) => {
                 let mut with = self.named.keys().filter_map(|provider| self.find(provider, model));
                 match (with.next(), with.next()) {
                     (Some(choice), None) => Ok(choice),
-                    (None, _) => unknown("model", "unknown-model", "No provider has a model of that name.".into()),
+                    (None, _) => {
+                        let models = self.named.values().flat_map(|provider| provider.models.keys());
+                        let detail = format!("Unknown model {}; configured: {}", quoted(model), list(models));
+                        unknown("model", "unknown-model", detail)
+                    }
                     (Some(_), Some(_)) => {
-                        let detail = "Several providers have a model of that name: name one.";
-                        unknown("provider", "missing-field", detail.into())
+                        let of = self.named.iter().filter(|(_, provider)| provider.models.contains_key(model));
+                        let of = list(of.map(|(name, _)| name));
+                        let detail = format!("`provider` is required: {of} have the model {}", quoted(model));
+                        unknown("provider", "missing-field", detail)
                     }
                 }
             }
@@ -218,7 +233,7 @@ fn key_name(provider: &str) -> String {
 }
 
 fn list<'a>(names: impl Iterator<Item = &'a String>) -> String {
-    names.map(String::as_str).collect::<Vec<_>>().join(", ")
+    listed(names.map(String::as_str))
 }
 
 /// What is wrong with a configured provider.

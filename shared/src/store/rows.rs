@@ -36,10 +36,10 @@ pub(crate) async fn read_first<T: DeserializeOwned, W: Database + Clock>(
 /// `NotFound`; `Unavailable`.
 pub async fn read_job<W: Database + Clock>(world: &W, job: &JobRef) -> Result<JobRow, Problem> {
     if !is_id(&job.id) {
-        return Err(Problem::NotFound);
+        return Err(Problem::not_found("Job", &job.id));
     }
     let statement = sql!("read_job", job.tenant.as_str(), job.id.as_str());
-    read_first(world, statement).await?.ok_or(Problem::NotFound)
+    read_first(world, statement).await?.ok_or_else(|| Problem::not_found("Job", &job.id))
 }
 
 /// Whether a page has as many rows as it may: there may be more.

@@ -19,20 +19,20 @@ pub fn is_callers(key: &str) -> bool {
     !key.starts_with(INTERNAL_PREFIX)
 }
 
-/// Why a text is not an idempotency key.
+/// Why a text is not an idempotency key. No text repeats the key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
     /// No character at all.
-    #[error("is empty")]
+    #[error("The idempotency key is empty; it must have 1 to {IDEMPOTENCY_KEY_BYTES_MAX} bytes")]
     Empty,
-    /// More than [`IDEMPOTENCY_KEY_BYTES_MAX`] bytes.
-    #[error("is longer than 255 bytes")]
-    TooLong,
+    /// More than [`IDEMPOTENCY_KEY_BYTES_MAX`] bytes: so many.
+    #[error("The idempotency key must have 1 to {IDEMPOTENCY_KEY_BYTES_MAX} bytes, got {0}")]
+    TooLong(usize),
     /// A control character; `SQLite` and logs would cut or garble the key.
-    #[error("contains a control character")]
+    #[error("The idempotency key has a control character; remove it")]
     ControlCharacter,
     /// A header that is neither one quoted string nor one bare word; a header sent twice is none.
-    #[error("is neither one quoted string nor one word")]
+    #[error("`Idempotency-Key` must be one word, or one string in double quotes; send it once")]
     Syntax,
 }
 
@@ -73,7 +73,7 @@ pub fn check_key(key: &str) -> Result<(), KeyError> {
         return Err(KeyError::Empty);
     }
     if key.len() > IDEMPOTENCY_KEY_BYTES_MAX {
-        return Err(KeyError::TooLong);
+        return Err(KeyError::TooLong(key.len()));
     }
     if key.chars().any(char::is_control) {
         return Err(KeyError::ControlCharacter);
@@ -162,7 +162,7 @@ mod tests {
             assert_eq!(parse_header(header), Err(KeyError::Empty), "{header:?}");
         }
         for length in [255, 256] {
-            let expected = if length == 255 { Ok(length) } else { Err(KeyError::TooLong) };
+            let expected = if length == 255 { Ok(length) } else { Err(KeyError::TooLong(256)) };
             let key = "k".repeat(length);
             assert_eq!(parse_header(&key).map(|key| key.len()), expected);
             assert_eq!(parse_header(&format!("\"{key}\"")).map(|key| key.len()), expected);
@@ -178,8 +178,8 @@ mod tests {
             assert_eq!(check_key(key), Err(KeyError::ControlCharacter), "{key:?}");
         }
         assert_eq!(check_key(""), Err(KeyError::Empty));
-        assert_eq!(check_key(&"\u{e9}".repeat(128)), Err(KeyError::TooLong));
-        assert_eq!(KeyError::TooLong.to_string(), format!("is longer than {IDEMPOTENCY_KEY_BYTES_MAX} bytes"));
+        assert_eq!(check_key(&"\u{e9}".repeat(128)), Err(KeyError::TooLong(256)));
+        assert_eq!(KeyError::TooLong(256).to_string(), "The idempotency key must have 1 to 255 bytes, got 256");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Metadata: an object of the caller's, kept as it was written.
 
-use serde::de::Error;
+use serde::de::{Error, Unexpected};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
@@ -22,7 +22,7 @@ impl<'de> Deserialize<'de> for Metadata {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let json = Box::<RawValue>::deserialize(deserializer)?;
         if !json.get().starts_with('{') {
-            return Err(D::Error::custom("invalid type: it is no object"));
+            return Err(D::Error::invalid_type(kind_of(json.get()), &"an object"));
         }
         Ok(Metadata(compact(json.get())))
     }
@@ -54,12 +54,12 @@ impl Metadata {
     /// Checks metadata that stands at `base` and has at most so many bytes.
     pub(crate) fn check(&self, base: &str, bytes_max: usize, errors: &mut Vec<InvalidField>) {
         if self.0.len() > bytes_max {
-            let detail = format!("Metadata has at most {bytes_max} bytes as JSON.");
-            errors.push(InvalidField::new(base, "too-long", detail));
+            let detail = format!("must have at most {bytes_max} bytes as JSON, got {}", self.0.len());
+            errors.push(InvalidField::of(base, "too-long", detail));
         } else if is_readable(&self.0) {
             find_twice(&self.0, base, errors);
         } else {
-            errors.push(InvalidField::new(base, "unreadable-value", UNREADABLE));
+            errors.push(InvalidField::of(base, "unreadable-value", UNREADABLE));
         }
     }
 
@@ -74,9 +74,9 @@ impl Metadata {
             };
             if !is_erasable {
                 let detail = format!(
-                    "A subject is a number, or a text of 1 to {SUBJECT_BYTES_MAX} bytes without NUL or U+FFFD, and neither . nor .. alone."
+                    "must be a number, or a text of 1 to {SUBJECT_BYTES_MAX} bytes without NUL and U+FFFD that is neither . nor .."
                 );
-                errors.push(InvalidField::new(format!("{base}/{SUBJECT}"), "invalid-subject", detail));
+                errors.push(InvalidField::of(format!("{base}/{SUBJECT}"), "invalid-subject", detail));
             }
         }
     }
@@ -91,6 +91,17 @@ impl Metadata {
         }
         object_of(members.iter().map(|(name, value)| (if named(name) { &*plain } else { name.get() }, value.get())))
     }
+}
+
+/// What a value is, without it.
+fn kind_of(json: &str) -> Unexpected<'static> {
+    Unexpected::Other(match json.as_bytes().first() {
+        Some(b'"') => "string",
+        Some(b'[') => "sequence",
+        Some(b't' | b'f') => "boolean",
+        Some(b'n') => "null",
+        _ => "integer",
+    })
 }
 
 /// Whether a path can name this subject. A segment of dots alone leads to another path, however it is escaped, and the

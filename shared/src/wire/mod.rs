@@ -1,8 +1,10 @@
 //! What crosses the wire and has no meaning of its own yet: JSON, times, problems, digests.
 
 pub(crate) mod canonical;
+pub mod checks;
 pub mod daily_limit;
 pub mod gzip;
+pub mod headers;
 pub mod idempotency;
 pub mod invalid;
 pub mod json_depth;
@@ -11,6 +13,7 @@ pub mod lane;
 pub(crate) mod metadata;
 pub mod ndjson;
 pub mod page;
+pub mod phrase;
 pub mod prefer;
 pub mod problem;
 pub mod problem_document;
@@ -18,3 +21,4 @@ pub mod raw;
 #[cfg(feature = "openapi")]
 pub(crate) mod schema;
 pub mod time;
+pub mod values;

@@ -1,7 +1,18 @@
 //! Every refusal the API can answer: its name, its status and its title. The producer writes them as RFC 9457.
 
+use crate::limits::{CURSOR_MS_MAX, HOPS_MAX, HOUR_MS, JSON_DEPTH_MAX};
 use crate::wire::daily_limit::DailyLimit;
 use crate::wire::invalid::{InvalidField, Unreadable};
+use crate::wire::phrase::quoted;
+
+/// A method that a path does not offer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// The method, as it was sent.
+    pub method: String,
+    /// Those that the path offers, as the Allow header lists them.
+    pub allowed: String,
+}
 
 /// What the `type` of every refusal begins with; its slug follows.
 const PROBLEM_TYPE: &str = "urn:problem-type:longshore:";
@@ -48,23 +59,23 @@ problems! {
     NotJson(String) "not-json" 400 "The body is not JSON",
     TooDeep "too-deep" 400 "The JSON nests too deep",
     InvalidParameter(InvalidField) "invalid-parameter" 400 "A query parameter is wrong",
-    InvalidCursor "invalid-cursor" 400 "The cursor is not one of this list, or too old",
+    InvalidCursor "invalid-cursor" 400 "The cursor is invalid or too old",
     InvalidIdempotencyKey(String) "invalid-idempotency-key" 400 "The idempotency key is malformed",
     InvalidHeader(String) "invalid-header" 400 "A header cannot be read",
     Unauthenticated(String) "unauthenticated" 401 "The key is missing, malformed, unknown, expired or revoked",
     Forbidden(String) "forbidden" 403 "The key may not do this",
-    NotFound "not-found" 404 "There is no such thing",
-    MethodNotAllowed(String) "method-not-allowed" 405 "This method is not offered here",
+    NotFound(String) "not-found" 404 "Not found",
+    MethodNotAllowed(Refused) "method-not-allowed" 405 "Method not allowed",
     IllegalTransition(String) "illegal-transition" 409 "The state does not allow this",
     TooLarge(String) "too-large" 413 "The body is too large",
-    UnsupportedMediaType "unsupported-media-type" 415 "The content type is not one that is read here",
-    UnsupportedEncoding "unsupported-encoding" 415 "The content coding is not one that is read here",
+    UnsupportedMediaType(String) "unsupported-media-type" 415 "Unsupported content type",
+    UnsupportedEncoding(String) "unsupported-encoding" 415 "Unsupported content encoding",
     InvalidRequest(Vec<InvalidField>) "invalid-request" 422 "A field is wrong",
     LoopDetected "loop-detected" 422 "Too many jobs made one another",
     IdempotencyKeyReused "idempotency-key-reused" 422 "The idempotency key belongs to another request",
     RateLimited "rate-limited" 429 "Too many requests with this key or from this address, or too many refused ones",
-    QuotaReached "quota-reached" 429 "No more jobs today",
-    Internal "internal" 500 "Something of ours broke",
+    QuotaReached "quota-reached" 429 "The daily quota of jobs is used up",
+    Internal "internal" 500 "Internal error",
     ProviderFailed(String) "provider-failed" 502 "The provider of embeddings gave no vector",
     StorageFull "storage-full" 503 "The store is nearly full and accepts no new jobs",
     Restoring "restoring" 503 "The store is being restored",
@@ -75,7 +86,25 @@ problems! {
 impl Problem {
     /// A key for all tenants, and no tenant.
     pub fn names_no_tenant() -> Problem {
-        Problem::InvalidHeader("A key for all tenants names one in Longshore-Tenant.".into())
+        Problem::InvalidHeader(
+            "A key for all tenants must name one: send the header `Longshore-Tenant` or the parameter `tenant`".into(),
+        )
+    }
+
+    /// What the request names is not there: `Job` and its id, `Index` and its name.
+    pub fn not_found(what: &str, name: &str) -> Problem {
+        Problem::NotFound(format!("{what} {} not found", quoted(name)))
+    }
+
+    /// The endpoint that the request names is not there.
+    pub fn unknown_endpoint(name: &str) -> Problem {
+        let detail = format!("Unknown endpoint {}; create it with `PUT /v1/endpoints/{{id}}`", quoted(name));
+        Problem::InvalidRequest(vec![InvalidField::new("#/endpoint", "unknown-endpoint", detail)])
+    }
+
+    /// Something longer than is read.
+    pub fn too_large(what: &str, most: usize, got: usize) -> Problem {
+        Problem::TooLarge(format!("{what} must have at most {most} bytes, got {got}"))
     }
 
     /// What is said of this occurrence.
@@ -86,12 +115,34 @@ impl Problem {
             | Problem::InvalidHeader(text)
             | Problem::Unauthenticated(text)
             | Problem::Forbidden(text)
+            | Problem::NotFound(text)
             | Problem::IllegalTransition(text)
             | Problem::TooLarge(text)
+            | Problem::UnsupportedMediaType(text)
+            | Problem::UnsupportedEncoding(text)
             | Problem::ProviderFailed(text) => Some(text.clone()),
-            Problem::MethodNotAllowed(allowed) => Some(format!("Offered here: {allowed}.")),
+            Problem::TooDeep => Some(format!("The JSON nests deeper than {JSON_DEPTH_MAX} levels; flatten it")),
+            Problem::InvalidCursor => Some(format!(
+                "The cursor is not one of this list with these filters, or is older than {} hours; start at the first page",
+                CURSOR_MS_MAX / HOUR_MS
+            )),
+            Problem::MethodNotAllowed(Refused { method, allowed }) => {
+                let allowed =
+                    allowed.rsplit_once(", ").map_or(allowed.clone(), |(most, last)| format!("{most} or {last}"));
+                Some(format!("{} is not allowed here; use {allowed}", quoted(method)))
+            }
+            Problem::LoopDetected => Some(format!(
+                "{HOPS_MAX} jobs or more made one another, by `Longshore-Hops`; find the endpoint that leads back here"
+            )),
+            Problem::IdempotencyKeyReused => {
+                Some("The idempotency key belongs to another request; use a new key for new work".into())
+            }
+            Problem::RateLimited => Some("Too many requests; repeat after the seconds that Retry-After names".into()),
+            Problem::QuotaReached => {
+                Some("The daily quota of jobs is used up; repeat after midnight UTC, or ask for a larger quota".into())
+            }
             Problem::DailyLimit(limit) => Some(format!(
-                "The account has no {limit} left today. Nothing was written; the limit ends at midnight UTC."
+                "The account has no {limit} left today. Nothing was written; the limit ends at midnight UTC"
             )),
             Problem::InvalidParameter(field) => Some(field.detail.clone()),
             Problem::InvalidRequest(fields) => fields.first().map(|field| field.detail.clone()),
@@ -113,16 +164,16 @@ impl Problem {
         format!("{PROBLEM_TYPE}{}", self.slug())
     }
 
-    /// One wrong field.
-    pub fn field(pointer: impl Into<String>, code: &'static str, detail: impl Into<String>) -> Problem {
-        Problem::InvalidRequest(vec![InvalidField::new(pointer, code, detail)])
+    /// One wrong field; see [`InvalidField::of`].
+    pub fn field(pointer: impl Into<String>, code: &'static str, detail: impl AsRef<str>) -> Problem {
+        Problem::InvalidRequest(vec![InvalidField::of(pointer, code, detail)])
     }
 }
 
 impl From<Unreadable> for Problem {
     fn from(unreadable: Unreadable) -> Self {
         match unreadable {
-            Unreadable::NotJson(detail) => Problem::NotJson(detail),
+            Unreadable::NotJson(detail) => Problem::NotJson(format!("Not JSON: {detail}")),
             Unreadable::TooDeep => Problem::TooDeep,
             Unreadable::Shape(field) => Problem::InvalidRequest(vec![field]),
         }

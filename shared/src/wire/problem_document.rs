@@ -32,10 +32,16 @@ impl<'a> ProblemDocument<'a> {
             r#type: problem.type_uri(),
             title: problem.title(),
             status: problem.status(),
-            detail: problem.detail().unwrap_or_else(|| format!("{}.", problem.title())),
+            detail: problem.detail().unwrap_or_else(|| problem.title().to_owned()),
             errors: problem.errors(),
             request_id,
         }
+    }
+
+    /// The same, of that line of a file.
+    #[must_use]
+    pub fn of_line(self, line: usize) -> ProblemDocument<'a> {
+        ProblemDocument { detail: format!("Line {line}: {}", self.detail), ..self }
     }
 }
 
@@ -45,20 +51,20 @@ mod tests {
 
     #[test]
     fn a_document_says_what_and_where() {
-        let problem = Problem::field("#/kind", "unknown-kind", "There is no such kind.");
-        let written = serde_json::to_string(&ProblemDocument::of(&problem, "01K")).unwrap();
+        let problem = Problem::field("#/max_attempts", "out-of-range", "must be an integer from 1 to 50, got 500");
+        let written = serde_json::to_string(&ProblemDocument::of(&problem, "01K").of_line(3)).unwrap();
         let expected = concat!(
             r#"{"type":"urn:problem-type:longshore:invalid-request","title":"A field is wrong","status":422,"#,
-            r#""detail":"There is no such kind.","#,
-            r##""errors":[{"pointer":"#/kind","code":"unknown-kind","detail":"There is no such kind."}],"##,
-            r#""request_id":"01K"}"#,
+            r#""detail":"Line 3: `max_attempts` must be an integer from 1 to 50, got 500","#,
+            r##""errors":[{"pointer":"#/max_attempts","code":"out-of-range","##,
+            r#""detail":"`max_attempts` must be an integer from 1 to 50, got 500"}],"request_id":"01K"}"#,
         );
         assert_eq!(written, expected);
     }
 
     #[test]
     fn a_problem_without_a_detail_says_its_title() {
-        let document = ProblemDocument::of(&Problem::TooDeep, "01K");
-        assert_eq!((document.detail.as_str(), document.errors), ("The JSON nests too deep.", [].as_slice()));
+        let document = ProblemDocument::of(&Problem::Internal, "01K");
+        assert_eq!((document.detail.as_str(), document.errors), ("Internal error", [].as_slice()));
     }
 }

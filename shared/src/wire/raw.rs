@@ -11,7 +11,8 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Number, Value};
 
-use crate::wire::invalid::{InvalidField, escape};
+use crate::wire::invalid::InvalidField;
+use crate::wire::phrase::escape;
 
 /// An object that is made of values, but for members that are kept as they were written.
 #[derive(Debug, Clone, Default)]
@@ -133,7 +134,7 @@ pub(crate) fn find_twice(json: &str, base: &str, errors: &mut Vec<InvalidField>)
         let name = name_of(name);
         let pointer = format!("{base}/{}", escape(&name));
         if !seen.insert(name) {
-            errors.push(InvalidField::new(&pointer, "duplicate-field", "The name is there twice."));
+            errors.push(InvalidField::of(&pointer, "duplicate-field", "is given twice; give it once"));
         }
         find_twice(value.get(), &pointer, errors);
     }

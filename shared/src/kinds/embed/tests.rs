@@ -76,14 +76,14 @@ fn each_wrong_field_is_named() {
         (json!({"inputs": inputs(1), "model": "tiny"}), "now #/payload/model unknown-model"),
         (json!({"inputs": inputs(3), "model": "large"}), "now #/payload/output out-of-range"),
         (json!({"inputs": inputs(1), "output": "disk"}), "#/payload/output unknown-value"),
-        (json!({"inputs": inputs(1), "output": {"disk": "a"}}), "#/payload/output unknown-value"),
+        (json!({"inputs": inputs(1), "output": {"disk": "a"}}), "#/payload/output/disk unknown-field"),
         (json!({"inputs": inputs(1), "output": {"index": "a b"}}), "#/payload/output/index invalid-name"),
         (
             json!({"inputs": [{"id": "a", "text": "a\u{0}"}], "output": {"index": "a"}}),
             "#/payload/inputs/0/text invalid-character",
         ),
         (json!({"inputs": inputs(76), "output": {"index": "a"}}), "now #/payload/inputs out-of-range"),
-        (json!({"inputs": [{"id": "a"}]}), "#/payload/inputs/0 missing-field"),
+        (json!({"inputs": [{"id": "a"}]}), "#/payload/inputs/0/text missing-field"),
         (json!({"inputs": inputs(1), "more": 1}), "#/payload/more unknown-field"),
     ] {
         assert_eq!(checked(&payload).unwrap_err(), [expected], "{payload:.200}");

@@ -83,8 +83,8 @@ pub(super) fn write_documents() -> Told {
         .with_headers(&["Longshore-Group", "Preference-Applied"])
         .refuses([
             Problem::NotJson("There is no body: nothing was accepted and nothing was removed.".into()),
-            Problem::UnsupportedMediaType,
-            Problem::UnsupportedEncoding,
+            Problem::UnsupportedMediaType(String::new()),
+            Problem::UnsupportedEncoding(String::new()),
             Problem::InvalidIdempotencyKey("is empty".into()),
             Problem::InvalidHeader("longshore-hops is one whole number.".into()),
             Problem::LoopDetected,

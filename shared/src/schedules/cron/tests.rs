@@ -58,10 +58,10 @@ fn a_clock_set_back() {
 #[test]
 fn what_is_wrong_is_named() {
     for (text, problem) in [
-        ("", "has 0"),
-        ("* * * *", "has 4"),
-        ("0 * * * * *", "has 6. Seconds"),
-        ("@reboot", "has 1"),
+        ("", "got 0;"),
+        ("* * * *", "got 4;"),
+        ("0 * * * * *", "got 6;"),
+        ("@reboot", "got 1;"),
         ("61 * * * *", "field 1, minute"),
         (", * * * *", "field 1, minute"),
         ("1,,2 * * * *", "field 1, minute"),
@@ -82,7 +82,7 @@ fn what_is_wrong_is_named() {
         let error = cron(text, "UTC").unwrap_err();
         assert!(error.to_string().contains(problem), "{text:?}: {error}");
     }
-    assert_eq!(cron(&"1,".repeat(500), "UTC").unwrap_err(), CronProblem::TooLong);
+    assert_eq!(cron(&"1,".repeat(500), "UTC").unwrap_err(), CronProblem::TooLong(1_000));
 }
 
 #[test]

@@ -1,0 +1,137 @@
+//! The words of errors: what a field, a name or a list of names is called, and which known name was probably meant.
+//!
+//! An error repeats names, numbers and words of the request, and nothing else of it: a text may be a secret that a
+//! mistake put there.
+
+use std::fmt::Write as _;
+
+/// Characters of a name that an error repeats.
+const SHOWN_CHARS: usize = 64;
+/// One edit for so many characters: `timezone` is close to `time_zone`, `id` to nothing else.
+const CHARS_PER_EDIT: usize = 3;
+
+/// A name of the request as an error repeats it, in backticks: at most 64 characters, and none that a terminal or a
+/// log would obey.
+pub fn quoted(name: &str) -> String {
+    let mut shown = String::from("`");
+    for letter in name.chars().take(SHOWN_CHARS) {
+        if letter == '`' || letter.is_control() || is_format(letter) {
+            // Writing to a text cannot fail.
+            let _ = write!(shown, "{}", letter.escape_unicode());
+        } else {
+            shown.push(letter);
+        }
+    }
+    shown.push_str(if name.chars().nth(SHOWN_CHARS).is_some() { "…`" } else { "`" });
+    shown
+}
+
+/// Whether a character changes how its neighbours are shown, and is not shown itself.
+fn is_format(letter: char) -> bool {
+    matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+/// A word that is none of the known ones, as an error repeats it. A text with a digit or another sign is no word, and
+/// may be a secret.
+pub fn word(text: &str) -> Option<String> {
+    let is_word = text.bytes().all(|byte| byte.is_ascii_alphabetic() || b"_-.:".contains(&byte));
+    (is_word && !text.is_empty() && text.len() <= SHOWN_CHARS).then(|| quoted(text))
+}
+
+/// Names, as an error lists them.
+pub fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    names.into_iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// `; did you mean …?` with the known name that is closest, if one is close.
+pub fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    closest(name, known).map(|known| format!("; did you mean `{known}`?"))
+}
+
+/// The known name that is closest, if one is close.
+pub fn closest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if name.chars().nth(2 * SHOWN_CHARS).is_some() {
+        return None;
+    }
+    let near = |known: &'a str| {
+        let edits = strsim::osa_distance(&name.to_ascii_lowercase(), &known.to_ascii_lowercase());
+        let most = name.chars().count().max(known.chars().count()) / CHARS_PER_EDIT;
+        (name != known && edits <= most).then_some((edits, known))
+    };
+    known.into_iter().filter_map(near).min_by_key(|(edits, _)| *edits).map(|(_, known)| known)
+}
+
+/// A name as a segment of a JSON Pointer.
+pub(crate) fn escape(segment: &str) -> String {
+    segment.replace('~', "~0").replace('/', "~1")
+}
+
+/// What a pointer leads to, as an error names it: `payload.headers` for `#/payload/headers`, `limit` for a parameter.
+pub fn named(pointer: &str) -> String {
+    let Some(path) = pointer.strip_prefix('#') else { return quoted(pointer) };
+    let mut name = String::new();
+    for segment in path.split('/').skip(1) {
+        let segment = segment.replace("~1", "/").replace("~0", "~");
+        if !segment.is_empty() && segment.bytes().all(|byte| byte.is_ascii_digit()) && !name.is_empty() {
+            let _ = write!(name, "[{segment}]");
+        } else {
+            let dot = if name.is_empty() { "" } else { "." };
+            let _ = write!(name, "{dot}{segment}");
+        }
+    }
+    if name.is_empty() { "The document".to_owned() } else { quoted(&name) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pointer_reads_as_a_name() {
+        for (pointer, expected) in [
+            ("limit", "`limit`"),
+            ("#", "The document"),
+            ("#/max_attempts", "`max_attempts`"),
+            ("#/payload/headers/x-a", "`payload.headers.x-a`"),
+            ("#/payload/inputs/3/text", "`payload.inputs[3].text`"),
+            ("#/payload/a~1b~0c", "`payload.a/b~c`"),
+            ("#/a\u{7}`\u{202e}b", r"`a\u{7}\u{60}\u{202e}b`"),
+        ] {
+            assert_eq!(named(pointer), expected, "{pointer}");
+        }
+        assert_eq!(named(&format!("#/{}", "x".repeat(65))), format!("`{}…`", "x".repeat(64)));
+        assert_eq!(quoted(&"é".repeat(64)), format!("`{}`", "é".repeat(64)));
+    }
+
+    #[test]
+    fn only_a_close_name_is_meant() {
+        let known = ["time_zone", "cron", "catch_up", "id"];
+        for (name, expected) in [
+            ("timezone", Some("time_zone")),
+            ("timeZone", Some("time_zone")),
+            ("TIME_ZONE", Some("time_zone")),
+            ("corn", Some("cron")),
+            ("catchup", Some("catch_up")),
+            ("time_zone", None),
+            ("zone", None),
+            ("ix", None),
+            ("", None),
+        ] {
+            assert_eq!(closest(name, known), expected, "{name}");
+        }
+        assert_eq!(closest(&"x".repeat(1_000_000), known), None);
+        assert_eq!(did_you_mean("corn", known).unwrap(), "; did you mean `cron`?");
+    }
+
+    #[test]
+    fn a_word_is_repeated_and_a_text_is_not() {
+        for (text, expected) in
+            [("runing", Some("`runing`")), ("jobs:reed", Some("`jobs:reed`")), ("TRACE", Some("`TRACE`"))]
+        {
+            assert_eq!(word(text).as_deref(), expected, "{text}");
+        }
+        for text in ["", "a b", "sk4f2", "a\"b", "ä", &"x".repeat(65)] {
+            assert_eq!(word(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! Values of requests that say what is allowed: whole numbers with their range, and words of a list. What is allowed is
+//! in the type, and the check, the error and the document of the API take it from there.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::value::{Error as AnyError, StrDeserializer};
+use serde::de::{Error, IntoDeserializer, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::wire::invalid::InvalidField;
+
+/// A whole number from `MIN` to `MAX`. Reading takes any whole number, so that [`Whole::check`] tells of one out of
+/// range beside all other wrong fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Whole<const MIN: u32, const MAX: u32>(i128);
+
+impl<const MIN: u32, const MAX: u32> Whole<MIN, MAX> {
+    /// What is wrong with it, if it is out of range.
+    pub fn check(self, pointer: &str) -> Option<InvalidField> {
+        let is_wrong = !(i128::from(MIN)..=i128::from(MAX)).contains(&self.0);
+        let detail = || format!("must be {}, got {}", Self::expected(), self.0);
+        is_wrong.then(|| InvalidField::of(pointer, "out-of-range", detail()))
+    }
+
+    /// The number, which was checked.
+    pub fn get(self) -> u32 {
+        u32::try_from(self.0.clamp(MIN.into(), MAX.into())).unwrap_or(MAX)
+    }
+
+    /// The number as a count.
+    pub fn count(self) -> usize {
+        usize::try_from(self.get()).unwrap_or(usize::MAX)
+    }
+
+    /// Reads a query parameter.
+    ///
+    /// # Errors
+    /// When it is no whole number, or out of range.
+    pub fn parse(name: &str, text: &str) -> Result<u32, InvalidField> {
+        let Ok(number) = text.parse() else {
+            return Err(InvalidField::of(name, "out-of-range", format!("must be {}, got a text", Self::expected())));
+        };
+        let number = Self(number);
+        number.check(name).map_or_else(|| Ok(number.get()), Err)
+    }
+
+    fn expected() -> String {
+        if MAX == u32::MAX { format!("an integer from {MIN} on") } else { format!("an integer from {MIN} to {MAX}") }
+    }
+}
+
+impl<'de, const MIN: u32, const MAX: u32> Deserialize<'de> for Whole<MIN, MAX> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any<const MIN: u32, const MAX: u32>;
+        impl<const MIN: u32, const MAX: u32> Visitor<'_> for Any<MIN, MAX> {
+            type Value = Whole<MIN, MAX>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str(&Whole::<MIN, MAX>::expected())
+            }
+
+            fn visit_i64<E: Error>(self, number: i64) -> Result<Self::Value, E> {
+                Ok(Whole(number.into()))
+            }
+
+            fn visit_u64<E: Error>(self, number: u64) -> Result<Self::Value, E> {
+                Ok(Whole(number.into()))
+            }
+        }
+        deserializer.deserialize_i64(Any)
+    }
+}
+
+impl<const MIN: u32, const MAX: u32> Serialize for Whole<MIN, MAX> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_i128(self.0)
+    }
+}
+
+#[cfg(feature = "openapi")]
+impl<const MIN: u32, const MAX: u32> schemars::JsonSchema for Whole<MIN, MAX> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        format!("Whole{MIN}To{MAX}").into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let mut schema = u32::json_schema(generator);
+        schema.insert("minimum".to_owned(), MIN.into());
+        if MAX < u32::MAX {
+            schema.insert("maximum".to_owned(), MAX.into());
+        }
+        schema
+    }
+}
+
+/// A word of a closed list, as `T` reads it. An error lists the words.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Word<T>(pub T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Word<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct One<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for One<T> {
+            type Value = Word<T>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                // What the type says of a word that it does not know.
+                let refusal = T::deserialize(StrDeserializer::<AnyError>::new("")).err().map(|error| error.to_string());
+                let words = refusal.as_deref().and_then(|text| Some(text.rsplit_once(", expected ")?.1));
+                formatter.write_str(words.unwrap_or("a string"))
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+                T::deserialize(text.into_deserializer()).map(Word)
+            }
+        }
+        // As a text: asked for an enum, a reader of JSON takes an object too, and calls anything else no JSON.
+        deserializer.deserialize_str(One(PhantomData))
+    }
+}
+
+impl<T: Serialize> Serialize for Word<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+#[cfg(feature = "openapi")]
+impl<T: schemars::JsonSchema> schemars::JsonSchema for Word<T> {
+    fn inline_schema() -> bool {
+        T::inline_schema()
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        T::schema_name()
+    }
+
+    fn schema_id() -> std::borrow::Cow<'static, str> {
+        T::schema_id()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        T::json_schema(generator)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Few = Whole<1, 50>;
+
+    #[test]
+    fn a_number_out_of_range_is_read_and_then_told() {
+        for (json, expected) in [
+            ("1", None),
+            ("50", None),
+            ("0", Some("`n` must be an integer from 1 to 50, got 0")),
+            ("-7", Some("`n` must be an integer from 1 to 50, got -7")),
+            ("18446744073709551615", Some("`n` must be an integer from 1 to 50, got 18446744073709551615")),
+        ] {
+            let number: Few = serde_json::from_str(json).unwrap();
+            assert_eq!(number.check("#/n").map(|field| field.detail).as_deref(), expected, "{json}");
+            assert_eq!(serde_json::to_string(&number).unwrap(), json);
+            assert!((1..=50).contains(&number.get()), "{json}");
+        }
+        assert_eq!(Whole::<1, { u32::MAX }>::expected(), "an integer from 1 on");
+    }
+
+    #[test]
+    fn a_parameter_is_read_and_checked() {
+        assert_eq!(Few::parse("limit", "50"), Ok(50));
+        for (text, got) in [("51", "51"), ("-1", "-1"), ("ten", "a text"), ("", "a text"), ("1.5", "a text")] {
+            let wrong = Few::parse("limit", text).unwrap_err();
+            let expected = format!("`limit` must be an integer from 1 to 50, got {got}");
+            assert_eq!(
+                (wrong.pointer.as_str(), wrong.code, wrong.detail),
+                ("limit", "out-of-range", expected),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_word_tells_its_list() {
+        #[derive(Debug, PartialEq, Deserialize)]
+        #[serde(rename_all = "lowercase")]
+        enum Size {
+            Small,
+            Large,
+            Huge,
+        }
+        let read = |json: &str| serde_json::from_str::<Word<Size>>(json).map_err(|error| error.to_string());
+        assert_eq!(read("\"large\"").unwrap(), Word(Size::Large));
+        for (json, expected) in [
+            ("7", "invalid type: integer `7`, expected one of `small`, `large`, `huge` at"),
+            ("{\"small\":1}", "invalid type: map, expected one of `small`, `large`, `huge` at"),
+            ("null", "invalid type: null, expected one of `small`, `large`, `huge` at"),
+            ("\"tiny\"", "unknown variant `tiny`, expected one of `small`, `large`, `huge` at"),
+        ] {
+            let told = read(json).unwrap_err();
+            assert!(told.starts_with(expected), "{json}: {told}");
+        }
+        let _ = (Size::Small, Size::Huge);
+    }
+}
