@@ -146,7 +146,7 @@ cargo clippy --workspace --all-targets -- -D warnings
 	cargo clippy -p longshore-producer -p longshore-consumer --target wasm32-unknown-unknown -- -D warnings
 endef
 
-openapi: ## write docs/openapi.json and docs/problems.md anew from the code
+openapi: ## write docs/openapi.json and docs/errors.md anew from the code
 	@cargo run -q -p longshore-tests --bin openapi
 
 # Two linters of others, in a folder of their own: the build needs neither.

@@ -5,16 +5,17 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use longshore::openapi::{document, markdown, text};
+use longshore::openapi::{document, text};
 use longshore::routes::ROUTES;
 use longshore::wire::problem::Problem;
 use longshore_tests::api_document::ApiDocument;
+use longshore_tests::wrong_requests::errors_page;
 use serde_json::Value;
 
 #[test]
 fn what_is_checked_in_is_what_the_code_says() {
     assert!(text() == include_str!("../../docs/openapi.json"), "docs/openapi.json has drifted: make openapi");
-    assert!(markdown() == include_str!("../../docs/problems.md"), "docs/problems.md has drifted: make openapi");
+    assert!(errors_page() == include_str!("../../docs/errors.md"), "docs/errors.md has drifted: make openapi");
 }
 
 #[test]

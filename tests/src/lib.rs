@@ -1,4 +1,5 @@
-//! The chaos run, the benchmark, the document of the API as tests use it, and a stand-in for wrangler.
+//! The chaos run, the benchmark, the document of the API as tests use it, the wrong requests of `docs/errors.md`, and a
+//! stand-in for wrangler.
 //!
 //! This crate drives processes and clocks of a real machine and never becomes a Worker; its errors and panics end a
 //! test, so the rules that guard production code are relaxed here.
@@ -10,3 +11,4 @@ pub mod bench;
 pub mod chaos;
 pub mod variants;
 pub mod wrangler_stand_in;
+pub mod wrong_requests;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use backon::{BackoffBuilder, ExponentialBuilder};
 use longshore::kinds::shown;
 use longshore::limits::{ATTEMPTS_WITH_EVIDENCE_MAX, EXPORT_PAGE, WAIT_SECONDS_MAX};
-use longshore::manage::query;
 use longshore::manage::query::JobFilter;
+use longshore::manage::{operate, query};
 use longshore::model::attempt::Attempt;
 use longshore::model::dead_letter::DeadLetter;
 use longshore::model::evidence::Evidence;
@@ -165,6 +165,6 @@ pub(crate) async fn list_dead_letters(context: &mut ApiContext, proof: &Proof) -
 /// `GET /v1/dead-letters/{id}`
 pub(crate) async fn read_dead_letter(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
     context.only_parameters(&[])?;
-    let row = rows::read_job(&context.world, &job_of_path(context, proof)?).await?;
-    DeadLetter::of(&row).map(Answer::ok).ok_or_else(|| Problem::not_found("Dead letter", context.placeholder(0)))
+    let row = operate::read_dead_letter(&context.world, &job_of_path(context, proof)?).await?;
+    DeadLetter::of(&row).map(Answer::ok).ok_or(Problem::Internal)
 }

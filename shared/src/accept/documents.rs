@@ -214,6 +214,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+    use crate::wire::invalid::is_name;
 
     fn index() -> IndexRow {
         let (tenant, name, id) = ("acme".into(), "notes".into(), "01I".into());

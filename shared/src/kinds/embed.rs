@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
@@ -70,6 +71,12 @@ pub(crate) enum Output {
     Index(String),
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OfIndex {
+    index: String,
+}
+
 /// Reads where vectors go: a word, or an object.
 fn read_output<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Output, D::Error> {
     struct Either;
@@ -88,16 +95,8 @@ fn read_output<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Output, D::
             }
         }
 
-        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Output, A::Error> {
-            let mut output = None;
-            while let Some(name) = map.next_key::<String>()? {
-                match (name.as_str(), &output) {
-                    ("index", None) => output = Some(Output::Index(map.next_value()?)),
-                    ("index", Some(_)) => return Err(A::Error::duplicate_field("index")),
-                    _ => return Err(A::Error::unknown_field(&name, &["index"])),
-                }
-            }
-            output.ok_or_else(|| A::Error::missing_field("index"))
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Output, A::Error> {
+            OfIndex::deserialize(MapAccessDeserializer::new(map)).map(|output| Output::Index(output.index))
         }
     }
     deserializer.deserialize_any(Either)

@@ -186,14 +186,22 @@ pub async fn discard<W: Database + Clock>(world: &W, job: &JobRef, note: Option<
     Ok(row)
 }
 
+/// A dead letter: the row of a job that is one.
+///
+/// # Errors
+/// `NotFound`; `Unavailable`.
+pub async fn read_dead_letter<W: Database + Clock>(world: &W, job: &JobRef) -> Result<JobRow, Problem> {
+    match read_job(world, job).await {
+        Ok(row) if row.dead_state.is_some() => Ok(row),
+        Ok(_) | Err(Problem::NotFound(_)) => Err(Problem::not_found("Dead letter", &job.id)),
+        Err(problem) => Err(problem),
+    }
+}
+
 /// An open dead letter, or why there is none.
 async fn dead_letter<W: Database + Clock>(world: &W, job: &JobRef) -> Result<JobRow, Problem> {
-    let row = read_job(world, job).await?;
-    match row.dead_state {
-        Some(DeadLetterState::Open) => Ok(row),
-        Some(_) => Err(not_open(&row)),
-        None => Err(Problem::not_found("Dead letter", &job.id)),
-    }
+    let row = read_dead_letter(world, job).await?;
+    if row.dead_state == Some(DeadLetterState::Open) { Ok(row) } else { Err(not_open(&row)) }
 }
 
 fn not_open(row: &JobRow) -> Problem {

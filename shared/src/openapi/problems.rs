@@ -45,11 +45,13 @@ pub(super) fn samples() -> Vec<Problem> {
 /// When it is answered. A new problem does not compile until it is told here
 fn when(problem: &Problem) -> &'static str {
     match problem {
-        Problem::NotJson(_) => "The body is empty, is not JSON or no whole gzip, has something after it, or broke off.",
+        Problem::NotJson(_) => {
+            "The body is empty, is not JSON, has something after it, broke off, or is not a whole gzip."
+        }
         Problem::TooDeep => "Objects and lists nest deeper than 64.",
         Problem::InvalidParameter(_) => {
-            "A query parameter has a wrong value or is given twice, or this list does not know it: a misspelt filter must not \
-             answer everything. Or Longshore-Tenant and `tenant` name different tenants."
+            "A query parameter has a wrong value, is given twice or is unknown: a misspelt filter must not answer everything. \
+             Or `Longshore-Tenant` and `tenant` name different tenants."
         }
         Problem::InvalidCursor => {
             "The cursor is of another list, other filters or another tenant, was changed, or is older than a day."
@@ -59,8 +61,8 @@ fn when(problem: &Problem) -> &'static str {
              string nor one word."
         }
         Problem::InvalidHeader(_) => {
-            "A header that the request needs is missing or cannot be read, such as Longshore-Tenant beside a key \
-             for all tenants, or a Longshore-Hops that is no whole number."
+            "A header is missing or cannot be read: `Longshore-Tenant` with a key for all tenants, or a `Longshore-Hops` that is \
+             not an integer."
         }
         Problem::Unauthenticated(_) => {
             "There is no bearer token, or the key is malformed, unknown, expired or revoked."
@@ -69,26 +71,25 @@ fn when(problem: &Problem) -> &'static str {
             "The key lacks the scope, belongs to another tenant, or is not for all tenants where that is needed."
         }
         Problem::NotFound(_) => {
-            "The path is none of ours, or names nothing that this tenant has; a thing of another tenant is not \
-             there either. Also evidence that is gone."
+            "No route has this path, or the tenant does not have what the path names. What another tenant has answers 404 too, \
+             and so does evidence that was deleted."
         }
-        Problem::MethodNotAllowed(_) => "The path is ours, its method is not.",
+        Problem::MethodNotAllowed(_) => "A route has this path, with other methods.",
         Problem::IllegalTransition(_) => {
             "The job, the dead letter, the secret or the index is in a state that does not allow this, often because somebody \
              else was faster."
         }
-        Problem::TooLarge(_) => "The body or a payload is longer than is read here.",
+        Problem::TooLarge(_) => "The body, a line of it, or a payload is longer than is allowed.",
         Problem::UnsupportedMediaType(_) => {
-            "There is a body, and its Content-Type is not what is read here: application/json, or application/x-ndjson where the \
-             body is lines."
+            "The body's Content-Type is not `application/json`, or not `application/x-ndjson` where the body is lines."
         }
         Problem::UnsupportedEncoding(_) => {
-            "The body's Content-Encoding is neither gzip nor identity, or is gzip twice."
+            "The body's Content-Encoding is neither `gzip` nor `identity`, or is `gzip` twice."
         }
         Problem::InvalidRequest(_) => "One or several fields are missing, unknown or wrong.",
         Problem::LoopDetected => {
-            "The request is a job's own, made by a job, and so on ten times: its Longshore-Hops says so. A webhook that \
-             comes back to where it was made would never end."
+            "The request comes from a job that a job made, and so on, ten times; `Longshore-Hops` counts them. A webhook that \
+             leads back to where it was made would never end."
         }
         Problem::IdempotencyKeyReused => {
             "The key was used for another request within its window, for the same kind and endpoint. Requests are compared \
@@ -103,7 +104,7 @@ fn when(problem: &Problem) -> &'static str {
             "A search by vectors alone needs a vector of its query, and the provider gave none, or the vectors of the \
              index cannot be read. A hybrid search is answered by words then, and says so."
         }
-        Problem::Internal => "A bug or a wrong setting of ours; the logs have it under the request id.",
+        Problem::Internal => "A bug, or a wrong setting of the deployment; the logs have it under the request id.",
         Problem::StorageFull => "The database is above 90 % of its size. What was accepted is safe and runs on.",
         Problem::Restoring => {
             "The deployment's EPOCH is not the store's: an operator brings the store back to an earlier time, and has not said \
@@ -120,7 +121,7 @@ fn when(problem: &Problem) -> &'static str {
 /// and here: what a caller does about it.
 fn what_to_do(problem: &Problem) -> &'static str {
     match problem {
-        Problem::NotJson(_) => "Send one JSON object. `detail` says where it ends to be JSON.",
+        Problem::NotJson(_) => "Send one JSON object. `detail` says where the JSON breaks.",
         Problem::TooDeep => "Send it flatter, or as a `body_base64`.",
         Problem::InvalidParameter(_) => "`errors` names the parameter; correct it.",
         Problem::InvalidCursor => "Begin again at the first page.",
@@ -166,6 +167,31 @@ pub(super) fn example(problem: &Problem) -> Value {
     json!(ProblemDocument::of(problem, "01KBJ3DW00ZX3VJ5T8M4QY6R7N"))
 }
 
+/// How `docs/errors.md` begins.
+const INTRODUCTION: &str = "\
+# Errors
+
+Every error of the API is a problem document (RFC 9457, `application/problem+json`):
+
+- `type` is `urn:problem-type:longshore:` and a slug of this page; `title` and `status` are the same for each slug.
+- `detail` says in one line what is wrong, what is allowed and what to do.
+- `errors` lists each wrong field: `pointer` is a JSON Pointer into the body (`#/payload/url`) or the name of a query
+  parameter, `code` is a fixed word for programs, `detail` is a line for people.
+- `request_id` is the `Longshore-Request-Id` of the answer; the logs have it.
+
+Nothing was written unless this page says so. An unknown key is 401, whatever else is wrong with the request. Errors repeat
+numbers, words and names of the request; they never repeat texts that may be secrets, such as values of headers, URLs or
+payloads.
+
+`make openapi` writes this page. A test sends each request below to the Workers and compares the whole answer, which is
+shown as status and `detail`, then a line per item of `errors`. The key is that of an admin of the tenant unless it says
+otherwise; `orders` is an endpoint, `notes` an index; `job_DONE`, `job_TASK`, `job_REPLAYED` and `job_SUCCESSOR` stand for
+ids of jobs, `NEXT_HOUR` for a time.
+
+| Slug | Status | Title |
+|---|---|---|
+";
+
 /// An example of each, by its slug.
 pub(super) fn examples() -> Value {
     let shown = |problem: &Problem| {
@@ -202,13 +228,9 @@ pub(super) fn response(status: u16, problems: &[Problem]) -> (String, Value) {
     (slugs.join("."), json!({"description": lines.join(" "), "headers": headers, "content": content}))
 }
 
-/// `docs/problems.md`.
-pub fn markdown() -> String {
-    let mut text = String::from(
-        "# Problems\n\nEvery refusal of the API is a problem document (RFC 9457) with `type`, `title`, `status`, `detail`, \
-         `errors` and\n`request_id`. Nothing was written unless it says so here. This file is written by `make openapi`; a \
-         test holds it against\nthe code.\n\n| Slug | Status | Title |\n|---|---|---|\n",
-    );
+/// `docs/errors.md`, with these examples of each problem, by its slug.
+pub fn markdown(examples: impl Fn(&str) -> String) -> String {
+    let mut text = String::from(INTRODUCTION);
     // Writing to a String cannot fail.
     for problem in samples() {
         let slug = problem.slug();
@@ -220,9 +242,10 @@ pub fn markdown() -> String {
         let _ = write!(
             text,
             "\n## {slug}\n\n`urn:problem-type:longshore:{slug}`, status {}: {}.\n\n- **When**: {when}\n- **What to do**: \
-             {what_to_do}\n",
+             {what_to_do}\n{}",
             problem.status(),
-            problem.title()
+            problem.title(),
+            examples(slug)
         );
     }
     text

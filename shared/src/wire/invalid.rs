@@ -136,11 +136,15 @@ fn wrong_shape(base: &str, path: &Path, error: &serde_json::Error) -> InvalidFie
         }
         Segment::Unknown => pointer,
     });
-    // It is JSON to its end: what its parser minds is a number beyond all doubles, or half a surrogate pair.
+    // It is JSON to its end: what its parser minds is a number beyond all doubles, half a surrogate pair, or a list for an object,
+    // of which serde takes the items for the fields.
+    let text = error.to_string();
+    if text.starts_with("trailing characters") || text.starts_with("invalid length") {
+        return InvalidField::of(pointer, "invalid-type", "must be an object, got a list");
+    }
     if error.classify() != Category::Data {
         return InvalidField::of(pointer, "unreadable-value", UNREADABLE);
     }
-    let text = error.to_string();
     // The position is of the bytes, which the pointer says better.
     let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(detail, _)| detail);
     let (found, expected) = text.rsplit_once(", expected ").unwrap_or((text, ""));
@@ -152,8 +156,8 @@ fn wrong_shape(base: &str, path: &Path, error: &serde_json::Error) -> InvalidFie
         let pointer = format!("{pointer}/{}", escape(name));
         return InvalidField::of(pointer, "duplicate-field", "is given twice; give it once");
     }
-    if found.starts_with("unknown field `") {
-        return InvalidField::new(pointer, "unknown-field", unknown("field", last, words_of(expected)));
+    if let Some(known) = text.strip_prefix(&format!("unknown field `{last}`, ")) {
+        return InvalidField::new(pointer, "unknown-field", unknown("field", last, words_of(known)));
     }
     if let Some(text) = inner("unknown variant `") {
         return wrong_word(pointer, text, expected, words_of(expected));
@@ -167,8 +171,9 @@ fn wrong_shape(base: &str, path: &Path, error: &serde_json::Error) -> InvalidFie
 
 /// A text that is none of some words.
 fn wrong_word<'a>(pointer: String, text: &str, expected: &str, words: impl Iterator<Item = &'a str>) -> InvalidField {
-    let got = word(text).unwrap_or_else(|| "another text".to_owned());
-    let meant = did_you_mean(text, words).unwrap_or_default();
+    let meant = did_you_mean(text, words);
+    let got = meant.as_ref().map(|_| quoted(text)).or_else(|| word(text)).unwrap_or_else(|| "another text".to_owned());
+    let meant = meant.unwrap_or_default();
     InvalidField::of(pointer, "unknown-value", format!("must be {expected}, got {got}{meant}"))
 }
 
@@ -243,146 +248,4 @@ pub(crate) const UNREADABLE: &str = "has a text with half of a surrogate pair, s
     large for a double (above 1.8e308)";
 
 #[cfg(test)]
-mod tests {
-    use serde::Deserialize;
-
-    use super::*;
-    use crate::wire::values::{Whole, Word};
-
-    #[derive(Debug, Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Shape {
-        #[serde(default, rename = "list")]
-        _list: Vec<u32>,
-        #[serde(rename = "name")]
-        _name: String,
-        #[serde(rename = "few")]
-        _few: Option<Whole<1, 50>>,
-        #[serde(default, rename = "on")]
-        _on: bool,
-        #[serde(rename = "inner")]
-        _inner: Option<Empty>,
-        #[serde(rename = "size")]
-        _size: Option<Word<Size>>,
-    }
-
-    #[derive(Debug, Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Empty {}
-
-    #[derive(Debug, Deserialize)]
-    #[serde(rename_all = "lowercase")]
-    #[allow(dead_code, reason = "they are read alone")]
-    enum Size {
-        Small,
-        Large,
-        Huge,
-    }
-
-    #[test]
-    fn the_pointer_names_the_field() {
-        let shape = |text: &str| match read::<Shape>(text.as_bytes(), "#/payload").unwrap_err() {
-            Unreadable::Shape(field) => (field.pointer, field.code),
-            other => panic!("{other:?}"),
-        };
-        assert_eq!(shape(r#"{"name":"a","list":[1,"x"]}"#), ("#/payload/list/1".into(), "invalid-type"));
-        assert_eq!(shape(r#"{"name":7}"#), ("#/payload/name".into(), "invalid-type"));
-        assert_eq!(shape(r#"{"name":"a","nane":1}"#), ("#/payload/nane".into(), "unknown-field"));
-        assert_eq!(shape("{}"), ("#/payload/name".into(), "missing-field"));
-        assert_eq!(shape(r#"{"name":"a","list":[],"name":"a"}"#), ("#/payload/name".into(), "duplicate-field"));
-        assert_eq!(shape(r#"{"name":"\ud800"}"#), ("#/payload/name".into(), "unreadable-value"));
-        assert_eq!(shape(r#"{"name":"a","list":[1,1e400]}"#), ("#/payload/list/1".into(), "unreadable-value"));
-        assert_eq!(shape(r#"{"name":1e400}"#), ("#/payload/name".into(), "unreadable-value"));
-    }
-
-    #[test]
-    fn what_cannot_be_read_is_told_in_plain_words() {
-        for text in [r#"{"name":"\ud800"}"#, r#"{"name":1e400}"#] {
-            let Err(Unreadable::Shape(field)) = read::<Shape>(text.as_bytes(), "#") else { panic!("{text}") };
-            for word in ["half of a surrogate pair", r"\ud83d", "too large for a double", "1.8e308"] {
-                assert!(field.detail.contains(word), "{}: {word}", field.detail);
-            }
-        }
-    }
-
-    /// A text may be a secret, and no type of Rust is anybody's business.
-    #[test]
-    fn a_wrong_shape_is_told_in_words_of_json() {
-        for (text, expected) in [
-            (r#"{"name":"a","list":"hush \", expected `x`"}"#, "`list` must be a list, got a string"),
-            (r#"{"name":"a","list":["hush"]}"#, "`list[0]` must be an integer, got a string"),
-            (r#"{"name":["hush"]}"#, "`name` must be a string, got a list"),
-            (r#"{"name":7}"#, "`name` must be a string, got a number"),
-            (r#"{"name":null}"#, "`name` must be a string, got `null`"),
-            (r#"{"name":"a","few":"hush"}"#, "`few` must be an integer from 1 to 50, got a string"),
-            (r#"{"name":"a","few":1.5}"#, "`few` must be an integer from 1 to 50, got 1.5"),
-            (r#"{"name":"a","on":"hush"}"#, "`on` must be `true` or `false`, got a string"),
-            (r#"{"name":"a","inner":["hush"]}"#, "`inner` must be an object, got a list"),
-            (r#"{"name":"a","size":7}"#, "`size` must be one of `small`, `large`, `huge`, got a number"),
-            (
-                r#"{"name":"a","size":"lage"}"#,
-                "`size` must be one of `small`, `large`, `huge`, got `lage`; did you mean `large`?",
-            ),
-            (r#"{"name":"a","size":"hu5h"}"#, "`size` must be one of `small`, `large`, `huge`, got another text"),
-            (r#"{"name":"a","nane":"hush"}"#, "Unknown field `nane`; did you mean `name`?"),
-            (
-                r#"{"name":"a","\u0007":"hush"}"#,
-                r"Unknown field `\u{7}`; known: `list`, `name`, `few`, `on`, `inner`, `size`",
-            ),
-            (
-                r#"{"name":"a","inner":{"x, expected `y`":1}}"#,
-                "Unknown field `x, expected \\u{60}y\\u{60}`; none is known here",
-            ),
-            ("{}", "`name` is required"),
-            (r#"{"name":"a","name":"hush"}"#, "`name` is given twice; give it once"),
-            ("[]", "The document must be an object, got a list"),
-            ("7", "The document must be an object, got a number"),
-        ] {
-            let Err(Unreadable::Shape(field)) = read::<Shape>(text.as_bytes(), "#") else { panic!("{text}") };
-            assert_eq!(field.detail, expected, "{text}");
-        }
-    }
-
-    #[test]
-    fn a_field_that_moves_takes_its_name_along() {
-        let field = InvalidField::of("#/payload/put/text", "out-of-range", "must have 1 to 9 bytes, got 10");
-        let moved = field.moved("#/text".to_owned());
-        assert_eq!(
-            (moved.pointer.as_str(), moved.detail.as_str()),
-            ("#/text", "`text` must have 1 to 9 bytes, got 10")
-        );
-    }
-
-    #[test]
-    fn what_is_not_json_is_told_apart() {
-        let texts = [
-            "",
-            " ",
-            "{",
-            "nul",
-            "[",
-            "[]]",
-            "{\"name\":\"a\"} trailing",
-            "\u{feff}{}",
-            "{\"name\":\"a\tb\"}",
-            "{\"name\":01}",
-        ];
-        // A wrong field stands before the place where it breaks.
-        let after = [
-            r#"{"nane":1"#,
-            r#"{"name":7,"#,
-            r#"{"name":7}}"#,
-            r#"{"name":"a","name":"b"] "#,
-            r#"{"list":"x", 'a'}"#,
-            r#"["x",]"#,
-        ];
-        for text in texts.into_iter().chain(after) {
-            assert!(matches!(read::<Shape>(text.as_bytes(), "#"), Err(Unreadable::NotJson(_))), "{text}");
-        }
-        for bytes in [&b"{\"name\":7,\"a\":\"\xc3\x28\"}"[..], b"\xff", b"{\"nane\":\"\xed\xa0\x80\"}"] {
-            assert!(matches!(read::<Shape>(bytes, "#"), Err(Unreadable::NotJson(_))), "{bytes:?}");
-        }
-        let deep = "[".repeat(100_000);
-        assert_eq!(read::<Shape>(deep.as_bytes(), "#").unwrap_err(), Unreadable::TooDeep);
-    }
-}
+mod tests;

@@ -7,12 +7,21 @@ use std::fmt::Write as _;
 
 /// Characters of a name that an error repeats.
 const SHOWN_CHARS: usize = 64;
+/// How an API key begins, and how many digits of its id follow.
+const KEY_PREFIX: &str = "ls_";
+const KEY_ID_DIGITS: usize = 16;
+/// How a signing secret begins.
+const SECRET_PREFIX: &str = "whsec_";
 /// One edit for so many characters: `timezone` is close to `time_zone`, `id` to nothing else.
 const CHARS_PER_EDIT: usize = 3;
 
 /// A name of the request as an error repeats it, in backticks: at most 64 characters, and none that a terminal or a
-/// log would obey.
+/// log would obey. An API key or a signing secret that stands in the place of a name is left out.
 pub fn quoted(name: &str) -> String {
+    let (name, is_cut) = match secret_in(name) {
+        Some(at) => (&name[..at], true),
+        None => (name, name.chars().nth(SHOWN_CHARS).is_some()),
+    };
     let mut shown = String::from("`");
     for letter in name.chars().take(SHOWN_CHARS) {
         if letter == '`' || letter.is_control() || is_format(letter) {
@@ -22,8 +31,18 @@ pub fn quoted(name: &str) -> String {
             shown.push(letter);
         }
     }
-    shown.push_str(if name.chars().nth(SHOWN_CHARS).is_some() { "…`" } else { "`" });
+    shown.push_str(if is_cut { "…`" } else { "`" });
     shown
+}
+
+/// Where an API key or a signing secret begins in a text.
+fn secret_in(text: &str) -> Option<usize> {
+    let is_key = |(at, prefix): &(usize, &str)| {
+        let id: Vec<_> = text[at + prefix.len()..].bytes().take(KEY_ID_DIGITS).collect();
+        id.len() == KEY_ID_DIGITS && id.iter().all(u8::is_ascii_hexdigit)
+    };
+    let key = text.match_indices(KEY_PREFIX).find(is_key).map(|(at, prefix)| at + prefix.len());
+    key.or_else(|| text.find(SECRET_PREFIX).map(|at| at + SECRET_PREFIX.len()))
 }
 
 /// Whether a character changes how its neighbours are shown, and is not shown itself.
@@ -101,6 +120,20 @@ mod tests {
         }
         assert_eq!(named(&format!("#/{}", "x".repeat(65))), format!("`{}…`", "x".repeat(64)));
         assert_eq!(quoted(&"é".repeat(64)), format!("`{}`", "é".repeat(64)));
+    }
+
+    #[test]
+    fn a_key_in_the_place_of_a_name_is_not_repeated() {
+        for (text, expected) in [
+            ("ls_0123456789abcdef_aa_bb", "`ls_…`"),
+            ("/v1/jobs/ls_0123456789abcdef", "`/v1/jobs/ls_…`"),
+            ("whsec_abc", "`whsec_…`"),
+            ("tools_x", "`tools_x`"),
+            ("ls_short", "`ls_short`"),
+            ("ls_é234567890123456", "`ls_é234567890123456`"),
+        ] {
+            assert_eq!(quoted(text), expected, "{text}");
+        }
     }
 
     #[test]

@@ -41,7 +41,9 @@ impl<'a> ProblemDocument<'a> {
     /// The same, of that line of a file.
     #[must_use]
     pub fn of_line(self, line: usize) -> ProblemDocument<'a> {
-        ProblemDocument { detail: format!("Line {line}: {}", self.detail), ..self }
+        // Within a line there is no other: what is no JSON breaks at a column of it.
+        let detail = self.detail.replacen("at line 1 column", "at column", 1);
+        ProblemDocument { detail: format!("Line {line}: {detail}"), ..self }
     }
 }
 

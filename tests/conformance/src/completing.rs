@@ -120,7 +120,7 @@ pub async fn a_completion_is_recorded_once<S: Store>(stand: &Stand<S>) {
     let early = complete(stand, settings, &waiting, None, succeeded()).await;
     assert!(matches!(early, Err(Problem::IllegalTransition(_))), "nothing was deferred");
     let unknown = complete(stand, settings, &case.job("job_0001ARZ3NDEKTSV4RRFFQ69G5FAV"), None, succeeded()).await;
-    assert!(matches!(unknown, Err(Problem::NotFound)));
+    assert!(matches!(unknown, Err(Problem::NotFound(_))));
 }
 
 /// What the executor of the attempt learns, as its flush records it: the evidence is `record`.
@@ -297,7 +297,7 @@ pub async fn what_ended_otherwise_is_not_completed<S: Store>(stand: &Stand<S>) {
     let body = json!({"kind": "report.build", "endpoint": "tasks", "payload": {}});
     let waiting = case.accept_one(body, None).await.unwrap().job;
     let none = complete(stand, &stand.settings, &waiting, None, succeeded()).await;
-    assert!(matches!(none, Err(Problem::IllegalTransition(detail)) if detail.contains("has had none")));
+    assert!(matches!(none, Err(Problem::IllegalTransition(detail)) if detail.contains("had none yet")));
     let webhook = case.plain().await;
     let token = stand.token();
     case.claim(&token, &[&webhook], false).await;

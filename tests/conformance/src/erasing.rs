@@ -171,7 +171,10 @@ pub async fn two_requests_are_one_run<S: Store>(stand: &Stand<S>) {
     let other = case.erasure(Some("else")).await;
     assert_ne!(other.id, first.id);
     let stranger = stand.case().await;
-    assert_eq!(read_erasure(stand, &stranger.tenant, &first.id).await.unwrap_err(), Problem::NotFound);
+    assert_eq!(
+        read_erasure(stand, &stranger.tenant, &first.id).await.unwrap_err(),
+        Problem::not_found("Erasure", &first.id)
+    );
     case.finish(&first).await;
     case.finish(&other).await;
     assert_ne!(case.erasure(Some("someone")).await.id, first.id);
@@ -296,9 +299,9 @@ pub async fn a_group_forgets_what_was_erased<S: Store>(stand: &Stand<S>) {
     case.finish(&case.erasure(Some("someone")).await).await;
     assert_eq!(counts().await, Ok((1, 1, true)), "the open one has left, so that nothing is open");
     let alone = read_group(stand, &case.tenant, "alone").await;
-    assert_eq!(alone, Err(Problem::NotFound), "a label may say whose jobs they were");
+    assert_eq!(alone, Err(Problem::not_found("Group", "alone")), "a label may say whose jobs they were");
     case.finish(&case.erasure(None).await).await;
-    assert_eq!(counts().await, Err(Problem::NotFound));
+    assert_eq!(counts().await, Err(Problem::not_found("Group", "import")));
     let left = stand.sql("SELECT id FROM groups WHERE tenant = ?1", vec![case.tenant.as_str().into()]).await;
     assert!(left.is_empty(), "{left:?}");
 }
@@ -319,7 +322,7 @@ pub async fn an_index_leaves_with_its_tenant<S: Store>(stand: &Stand<S>) {
             break;
         }
     }
-    assert_eq!(read_index(stand, &case.tenant, "late").await, Err(Problem::NotFound));
+    assert_eq!(read_index(stand, &case.tenant, "late").await, Err(Problem::not_found("Index", "late")));
     case.finish(&erasure).await;
     make().await;
     case.sweep().await;

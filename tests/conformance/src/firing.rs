@@ -46,7 +46,10 @@ async fn count<S: Store>(case: &Case<'_, S>) -> String {
 /// Cases share a database on some engines: what is left of this one must not fire in another.
 async fn end<S: Store>(case: &Case<'_, S>) {
     delete_schedule(case.stand, &case.tenant, "report").await.unwrap();
-    assert_eq!(delete_schedule(case.stand, &case.tenant, "report").await, Err(Problem::NotFound));
+    assert_eq!(
+        delete_schedule(case.stand, &case.tenant, "report").await,
+        Err(Problem::not_found("Schedule", "report"))
+    );
 }
 
 /// Ten ticks at once and one more make one job, which knows its slot.
@@ -186,7 +189,7 @@ pub async fn run_now_makes_one_job_per_key<S: Store>(stand: &Stand<S>) {
         after.history.len()
     );
     let unknown = run_schedule(stand, &case.tenant, "nothing", None, &Origin::default()).await.unwrap_err();
-    assert_eq!(unknown, Problem::NotFound);
+    assert_eq!(unknown, Problem::not_found("Schedule", "nothing"));
     end(&case).await;
 }
 

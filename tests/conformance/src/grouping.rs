@@ -62,7 +62,7 @@ const BURY: Decision = Decision::Bury { reason: DeadReason::AttemptsExhausted, f
 /// Each job counts once: duplicates of a key, a refused neighbour, jobs without a group and a repeat count nothing.
 pub async fn a_group_counts_each_job_once<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
-    assert_eq!(read_group(stand, &case.tenant, "import").await, Err(Problem::NotFound));
+    assert_eq!(read_group(stand, &case.tenant, "import").await, Err(Problem::not_found("Group", "import")));
     let unknown = json!({"kind": "webhook", "endpoint": "unknown", "payload": {}, "group": "import"});
     let asked = [
         (of("import"), Some("a")),
@@ -128,7 +128,7 @@ pub async fn what_the_sweep_ends_counts<S: Store>(stand: &Stand<S>) {
     let long_ago = "UPDATE groups SET finished_at = 1 WHERE tenant = ?1 RETURNING id";
     stand.sql(long_ago, vec![case.tenant.as_str().into()]).await;
     sweep(stand, &stand.settings).await.unwrap();
-    assert_eq!(read_group(stand, &case.tenant, "import").await, Err(Problem::NotFound));
+    assert_eq!(read_group(stand, &case.tenant, "import").await, Err(Problem::not_found("Group", "import")));
     // A dead letter that outlived its group is replayed all the same.
     replay(stand, &stand.settings, &jobs[0], None).await.unwrap();
     assert_eq!(case.counts("import").await.0[0], 1);

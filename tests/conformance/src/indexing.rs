@@ -348,8 +348,8 @@ pub async fn a_dropped_index_leaves_in_pieces<S: Store>(stand: &Stand<S>) {
     let late = json!({"index_id": index, "put": {"id": "late", "text": "It was accepted before the end."}});
     let late = case.accept(late).await;
     drop_index(stand, &case.0.tenant, INDEX).await.unwrap();
-    assert_eq!(drop_index(stand, &case.0.tenant, INDEX).await, Err(Problem::NotFound));
-    assert_eq!(case.search(json!({"query": "lease"})).await, Err(Problem::NotFound));
+    assert_eq!(drop_index(stand, &case.0.tenant, INDEX).await, Err(Problem::not_found("Index", INDEX)));
+    assert_eq!(case.search(json!({"query": "lease"})).await, Err(Problem::not_found("Index", INDEX)));
     case.make().await;
     assert_eq!(case.run(&late).await["state"], "superseded", "it was not for this index");
     assert_eq!(case.found("lease", "hybrid").await.0, [""; 0]);
@@ -378,7 +378,7 @@ pub async fn an_erased_tenant_has_no_index<S: Store>(stand: &Stand<S>) {
     assert!(case.search(json!({"query": "lease"})).await.is_ok(), "it was made after that");
     erase_tenant(stand, &case.0.tenant, i64::MAX).await.unwrap();
     erase_tenant(stand, &case.0.tenant, i64::MAX).await.unwrap();
-    assert_eq!(case.search(json!({"query": "lease"})).await, Err(Problem::NotFound));
+    assert_eq!(case.search(json!({"query": "lease"})).await, Err(Problem::not_found("Index", INDEX)));
     assert_eq!((case.number(kept, &case.0.tenant).await, case.number(kept, &neighbour.0.tenant).await), (0, 2));
     assert_eq!(neighbour.found("lease", "hybrid").await.0[0], "guide");
 }

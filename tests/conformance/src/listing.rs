@@ -104,14 +104,17 @@ pub async fn tenants_never_meet<S: Store>(stand: &Stand<S>) {
     assert_ne!(mine.accept_one(request(json!({})), Some("key")).await.unwrap().job.id, job.id);
     for id in [&job.id, &dead.id] {
         let guessed = mine.job(id);
-        assert_eq!(read_job(stand, &guessed).await.unwrap_err(), Problem::NotFound);
-        assert_eq!(cancel(stand, &stand.settings, &guessed).await.unwrap_err(), Problem::NotFound);
-        assert_eq!(retry_now(stand, &guessed).await.unwrap_err(), Problem::NotFound);
-        assert_eq!(replay(stand, &stand.settings, &guessed, None).await.unwrap_err(), Problem::NotFound);
-        assert_eq!(discard(stand, &guessed, None).await.unwrap_err(), Problem::NotFound);
+        assert_eq!(read_job(stand, &guessed).await.unwrap_err(), Problem::not_found("Job", id));
+        assert_eq!(cancel(stand, &stand.settings, &guessed).await.unwrap_err(), Problem::not_found("Job", id));
+        assert_eq!(retry_now(stand, &guessed).await.unwrap_err(), Problem::not_found("Job", id));
+        assert_eq!(
+            replay(stand, &stand.settings, &guessed, None).await.unwrap_err(),
+            Problem::not_found("Dead letter", id)
+        );
+        assert_eq!(discard(stand, &guessed, None).await.unwrap_err(), Problem::not_found("Dead letter", id));
         assert!(mine.claim(&stand.token(), &[&guessed], false).await.is_empty());
     }
-    assert_eq!(read_endpoint(stand, &mine.tenant, "shop").await.unwrap_err(), Problem::NotFound);
+    assert_eq!(read_endpoint(stand, &mine.tenant, "shop").await.unwrap_err(), Problem::not_found("Endpoint", "shop"));
     assert!(list_endpoints(stand, &mine.tenant, "", 9).await.unwrap().is_empty());
     assert!(list_dead_letters(stand, &mine.tenant, None, 9).await.unwrap().rows.is_empty());
     assert_eq!(list_by_key(stand, &mine.tenant, "key", 9).await.unwrap().len(), 1);

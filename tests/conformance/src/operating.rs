@@ -59,7 +59,7 @@ pub async fn a_cancel_in_every_state<S: Store>(stand: &Stand<S>) {
     let dead = case.dead(None).await;
     assert!(matches!(cancel(stand, &stand.settings, &dead).await, Err(Problem::IllegalTransition(_))));
     let unknown = case.job("job_0001ARZ3NDEKTSV4RRFFQ69G5FAV");
-    assert_eq!(cancel(stand, &stand.settings, &unknown).await.unwrap_err(), Problem::NotFound);
+    assert_eq!(cancel(stand, &stand.settings, &unknown).await.unwrap_err(), Problem::not_found("Job", &unknown.id));
 }
 
 /// A waiting job is due now; one that runs or has ended is refused.

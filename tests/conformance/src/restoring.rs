@@ -11,6 +11,7 @@ use longshore::schedules::fire::{read_due, tick};
 use longshore::settings::Settings;
 use longshore::sweep::{Swept, sweep};
 use longshore::wire::problem::Problem;
+use longshore::wire::values::Word;
 use serde_json::json;
 
 use super::firing::{A_MINUTE_MS, put};
@@ -66,7 +67,7 @@ pub async fn another_epoch_makes_no_secret<S: Store>(stand: &Stand<S>) {
     let known = read_secrets(stand, &stand.settings, &case.tenant, "orders").await.unwrap();
     assert_eq!(read_secrets(stand, &next, &case.tenant, "orders").await, Ok(known));
     assert_eq!(read_secrets(stand, &next, &case.tenant, "lost").await, Err(Problem::Restoring));
-    assert_eq!(read_secrets(stand, &next, &case.tenant, "none").await, Err(Problem::NotFound));
+    assert_eq!(read_secrets(stand, &next, &case.tenant, "none").await, Err(Problem::not_found("Endpoint", "none")));
     assert_eq!(read_tenant_secret(stand, &next, &case.tenant).await, Err(Problem::Restoring));
     assert_eq!(count().await, ["1"], "nothing was made");
     // The deployment of the store's epoch makes both.
@@ -81,7 +82,7 @@ pub async fn a_restored_store_is_told_once<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let job = case.plain().await;
     let next = Settings { epoch: 2, ..stand.settings.clone() };
-    let tell = async |settings: &Settings, jobs| restored(stand, settings, &RestoredRequest { jobs }).await;
+    let tell = async |settings: &Settings, jobs| restored(stand, settings, &RestoredRequest { jobs: Word(jobs) }).await;
     let of = |epoch, paused| Ok(Restored { epoch, paused });
     assert_eq!(tell(&stand.settings, RestoredJobs::Hold).await, of(0, false), "it is of this epoch");
     assert_eq!(tell(&next, RestoredJobs::Hold).await, of(2, true));

@@ -1,8 +1,8 @@
-//! Writes the document of the API and the list of its problems into `docs/`: `make openapi`.
+//! Writes the document of the API and the page of its errors into `docs/`: `make openapi`.
 
 use std::fs::write;
 
 fn main() -> std::io::Result<()> {
     write("docs/openapi.json", longshore::openapi::text())?;
-    write("docs/problems.md", longshore::openapi::markdown())
+    write("docs/errors.md", longshore_tests::wrong_requests::errors_page())
 }

@@ -57,9 +57,9 @@ fn kinds_and_unknown_fields() {
             (with(&tenant, "tenant", json!("other")), invalid("#/tenant", "unknown-field")),
             (with_payload(&tenant, "retries", json!(1)), invalid("#/payload/retries", "unknown-field")),
             (with_payload(&tenant, "a/b~c", json!(1)), invalid("#/payload/a~1b~0c", "unknown-field")),
-            (json!({"kind": "webhook"}), invalid("#", "missing-field")),
-            (json!({"payload": {}}), invalid("#", "missing-field")),
-            (json!({"kind": "webhook", "payload": {}}), invalid("#/payload/endpoint", "missing-field")),
+            (json!({"kind": "webhook"}), invalid("#/payload", "missing-field")),
+            (json!({"payload": {}}), invalid("#/kind", "missing-field")),
+            (json!({"kind": "webhook", "payload": {}}), invalid("#/endpoint", "missing-field")),
         ];
         assert_jobs_refused(&tenant, &cases).await;
     });
@@ -77,8 +77,8 @@ fn wrong_types() {
             (with(&tenant, "idempotency_key", json!(7)), invalid_type("#/idempotency_key")),
             (with(&tenant, "max_attempts", json!("3")), invalid_type("#/max_attempts")),
             (with(&tenant, "max_attempts", json!(1.5)), invalid_type("#/max_attempts")),
-            (with(&tenant, "max_attempts", json!(-1)), invalid_type("#/max_attempts")),
-            (with(&tenant, "delay_seconds", json!(-5)), invalid_type("#/delay_seconds")),
+            (with(&tenant, "max_attempts", json!(1e20)), invalid_type("#/max_attempts")),
+            (with(&tenant, "retry_schedule", json!(7)), invalid_type("#/retry_schedule")),
             (with(&tenant, "run_after", json!(1_700_000_000)), invalid_type("#/run_after")),
             (with(&tenant, "metadata", json!([1])), invalid_type("#/metadata")),
             (with(&tenant, "group", json!({})), invalid_type("#/group")),
@@ -127,7 +127,6 @@ fn times_out_of_bounds() {
             (at("run_after", -120_000), past("#/run_after")),
             (at("run_after", -400 * DAY_MS), past("#/run_after")),
             (at("run_after", 367 * DAY_MS), far("#/run_after")),
-            (with(&tenant, "delay_seconds", json!(367 * 86_400)), far("#/delay_seconds")),
             (with(&tenant, "run_after", json!("9999-12-31T23:59:59Z")), far("#/run_after")),
             (at("deadline_at", -1_000), past("#/deadline_at")),
             (at("deadline_at", 367 * DAY_MS), far("#/deadline_at")),
@@ -150,7 +149,10 @@ fn numbers_and_names_out_of_range() {
         let window = "idempotency_window_seconds";
         let cases = [
             (with(&tenant, "max_attempts", json!(0)), range("#/max_attempts")),
+            (with(&tenant, "max_attempts", json!(-1)), range("#/max_attempts")),
             (with(&tenant, "max_attempts", json!(51)), range("#/max_attempts")),
+            (with(&tenant, "delay_seconds", json!(-5)), range("#/delay_seconds")),
+            (with(&tenant, "delay_seconds", json!(367 * 86_400)), range("#/delay_seconds")),
             (with(&tenant, window, json!(0)), range("#/idempotency_window_seconds")),
             (with(&tenant, window, json!(30 * 86_400 + 1)), range("#/idempotency_window_seconds")),
             (with_payload(&tenant, "timeout_seconds", json!(0)), range("#/payload/timeout_seconds")),

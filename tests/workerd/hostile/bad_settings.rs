@@ -77,7 +77,7 @@ fn keys() {
         let tenant = world.tenant().await;
         let name = &tenant.name;
         let cases = [
-            (json!({"tenant": name}), invalid("#", "missing-field")),
+            (json!({"tenant": name}), invalid("#/scopes", "missing-field")),
             (json!({"tenant": name, "scopes": []}), invalid("#/scopes", "missing-field")),
             (json!({"tenant": name, "scopes": ["root"]}), invalid("#/scopes/0", "unknown-value")),
             (json!({"tenant": "a b", "scopes": ["admin"]}), invalid("#/tenant", "invalid-name")),

@@ -264,9 +264,12 @@ async fn be_refused_at_the_door(planter: &Planter<'_>) {
         let path = format!("{path}{}", secret());
         assert_eq!(planter.hear("a parameter", planter.api.get(&path).await.unwrap()).status, 400, "{path}");
     }
+    // What a path names is a name, and the answer repeats it; but for an API key.
     for path in ["/v1/jobs/", "/v1/endpoints/", "/"] {
-        let path = format!("{path}{}", secret());
-        assert_eq!(planter.hear("a path", planter.api.get(&path).await.unwrap()).status, 404, "{path}");
+        let answer = planter.hear("a path", planter.api.get(&format!("{path}{CONTROL}")).await.unwrap());
+        assert!(answer.status == 404 && answer.text.contains(CONTROL), "{path}: {}", answer.body);
+        let path = format!("{path}ls_0123456789abcdef_{}", secret());
+        assert_eq!(planter.hear("a key in a path", planter.api.get(&path).await.unwrap()).status, 404, "{path}");
     }
 }
 

@@ -30,7 +30,7 @@ fn good_and_bad_jobs_in_one_batch() {
         }
         assert_problem("1", &results[1]["problem"], invalid("#/payload/url", "destination-blocked"));
         assert_problem("2", &results[2]["problem"], invalid("#", "invalid-type"));
-        assert_problem("4", &results[4]["problem"], invalid("#", "missing-field"));
+        assert_problem("4", &results[4]["problem"], invalid("#/payload", "missing-field"));
         for index in [0, 3] {
             assert_eq!(tenant.ended(&id_of(&results[index])).await["state"], "succeeded");
         }

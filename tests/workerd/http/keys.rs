@@ -203,7 +203,7 @@ fn a_quota_is_reached() {
         let bound = json!({"tenant": tenant.name, "jobs_per_day": 2, "jobs_today": 0});
         assert_eq!(all.put(&path, &json!({"jobs_per_day": 2})).await.unwrap().body, bound);
         assert_refused("its own", &tenant.api.put(&path, &json!({"jobs_per_day": 9})).await.unwrap(), FORBIDDEN);
-        for (wrong, code) in [(json!(0), "out-of-range"), (json!("2"), "invalid-type"), (json!(-1), "invalid-type")] {
+        for (wrong, code) in [(json!(0), "out-of-range"), (json!("2"), "invalid-type"), (json!(-1), "out-of-range")] {
             let answer = all.put(&path, &json!({"jobs_per_day": wrong})).await.unwrap();
             assert_refused("a wrong quota", &answer, invalid("#/jobs_per_day", code));
         }

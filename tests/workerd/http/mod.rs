@@ -23,3 +23,4 @@ pub(crate) mod refused_first;
 pub(crate) mod routes;
 pub(crate) mod schedules;
 pub(crate) mod tokens;
+pub(crate) mod wrong_requests;

@@ -1,10 +1,11 @@
-//! Who may not ask learns nothing else: an unknown caller is 401 and one without the scope 403, whatever is wrong with the
-//! request beside that.
+//! Who may not ask learns nothing else: a caller without a key, or with a malformed, unknown, revoked or expired one, is 401
+//! and one without the scope 403, whatever else is wrong with the request.
 
 use futures_util::future::join_all;
 use longshore::security::key::Scope;
 use longshore::wire::ndjson::NDJSON;
 use longshore_kit::client::Client;
+use serde_json::json;
 
 use crate::http::keys::unknown_key;
 use crate::support::refusal::{FORBIDDEN, Refusal, UNAUTHENTICATED, assert_refused};
@@ -15,7 +16,9 @@ use crate::support::world::shared;
 type Wrong = (&'static str, &'static [(&'static str, &'static str)], &'static [u8]);
 
 const JSON: (&str, &str) = ("content-type", "application/json");
-const WRONG: [Wrong; 14] = [
+/// More than any route reads, and more than a route without a job does.
+const LARGE: &[u8] = &[b' '; 70_000];
+const WRONG: [Wrong; 22] = [
     ("?x=1&x=2", &[JSON], b"{}"),
     ("?tenant=a%20b", &[JSON], b"{}"),
     ("?tenant=one", &[JSON, ("longshore-tenant", "two")], b"{}"),
@@ -30,6 +33,14 @@ const WRONG: [Wrong; 14] = [
     ("", &[JSON, ("content-encoding", "br")], b"{}"),
     ("", &[JSON, ("content-encoding", "gzip")], b"no gzip"),
     ("", &[("content-type", NDJSON), ("content-encoding", "br")], b"{"),
+    ("", &[JSON], b""),
+    ("", &[JSON], b"{\"misspelt\": 1}"),
+    ("", &[JSON], b"{\"kind\": \"webhook\", \"endpoint\": \"nowhere\", \"payload\": {}}"),
+    ("", &[JSON], LARGE),
+    ("", &[], b"{}"),
+    ("", &[JSON, ("idempotency-key", "two words")], b"{}"),
+    ("?replace=%00&group=a%20b", &[("content-type", NDJSON)], b"{}\n{"),
+    ("?cursor=none", &[("accept", NDJSON)], b""),
 ];
 
 async fn assert_all(api: &Client, route: &Route, expected: Refusal) {
@@ -46,13 +57,20 @@ async fn assert_all(api: &Client, route: &Route, expected: Refusal) {
 fn who_may_not_ask_learns_nothing_else() {
     shared(async |world| {
         let tenant = world.tenant().await;
-        let unknown = world.anyone.with_key(&unknown_key());
+        let (revoked_id, revoked) = world.key(&tenant.name, &["admin"]).await;
+        assert_eq!(tenant.api.delete(&format!("/v1/keys/{revoked_id}")).await.unwrap().status, 204);
+        let (expired_id, expired) = world.key(&tenant.name, &["admin"]).await;
+        let sql = "UPDATE api_keys SET expires_at = 1 WHERE id = ?1";
+        world.runner.query(sql, vec![json!(expired_id)]).await.unwrap();
+        let keys = [unknown_key(), "ls_malformed".to_owned(), revoked, expired, String::new()];
+        let refused = keys.map(|key| world.anyone.with_key(&key));
         let reader = world.anyone.with_key(&world.key(&tenant.name, &["jobs:read"]).await.1);
         let writer = world.anyone.with_key(&world.key(&tenant.name, &["jobs:write"]).await.1);
         let rows = ROUTES.iter().filter_map(|route| route.scope().map(|scope| (route, scope)));
         let rows = rows.map(async |(route, scope)| {
-            assert_all(&unknown, route, UNAUTHENTICATED).await;
-            assert_all(&world.anyone, route, UNAUTHENTICATED).await;
+            for caller in &refused {
+                assert_all(caller, route, UNAUTHENTICATED).await;
+            }
             let without = if scope == Scope::JobsRead { &writer } else { &reader };
             assert_all(without, route, FORBIDDEN).await;
         });

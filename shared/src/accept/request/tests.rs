@@ -184,7 +184,7 @@ fn form_is_judged_first_whatever_key_there_is() {
             with(r#","run_after":"2026-11-01T08:00:30Z","deadline_at":"2026-10-02T08:00:30Z""#),
             "in-the-past in-the-past",
         ),
-        (with(r#","delay_seconds":31622401"#), "too-far-ahead"),
+        (with(r#","delay_seconds":31622401"#), "out-of-range"),
         (with(r#","delay_seconds":1,"run_after":"2026-11-02T08:00:30Z""#), "either-or"),
         (with(r#","deadline_at":"tomorrow""#), "invalid-time"),
         (with(r#","deadline_at":"2026-11-01T08:00:00Z","max_attempts":0"#), "in-the-past out-of-range"),

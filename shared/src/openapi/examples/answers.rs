@@ -107,7 +107,7 @@ pub(in crate::openapi) fn batch_answer() -> Value {
 
 /// Each result of a batch.
 pub(super) fn batch_results() -> Vec<Value> {
-    results().iter().enumerate().map(|(index, result)| json!(BatchResult::of(index, result, REQUEST))).collect()
+    results().iter().enumerate().map(|(index, result)| json!(BatchResult::of_line(index, result, REQUEST))).collect()
 }
 
 /// The last line of the answer to lines.

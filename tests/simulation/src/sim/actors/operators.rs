@@ -139,7 +139,7 @@ pub(crate) fn resume_all(world: &Rc<World>) {
         set_paused(&node, false).await.unwrap();
         for (tenant, endpoint) in TENANTS.iter().flat_map(|tenant| ENDPOINTS.map(|endpoint| (tenant, endpoint))) {
             match change_endpoint(&node, tenant, endpoint, EndpointChange::Resume).await {
-                Ok(()) | Err(Problem::NotFound) => {} // One that was deleted stays so.
+                Ok(()) | Err(Problem::NotFound(_)) => {} // One that was deleted stays so.
                 Err(problem) => panic!("{problem:?}"),
             }
         }

@@ -1,0 +1,184 @@
+//! Wrong requests with their exact answers, as `tests/workerd/http/wrong_requests.json` lists them: a test on workerd plays
+//! each, and `docs/errors.md` shows each.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// A text, which the file may give as a part and how often it is repeated.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub enum Text {
+    /// As it is.
+    Plain(String),
+    /// A part of it, so many times.
+    Repeated {
+        /// The part.
+        repeat: String,
+        /// How often.
+        times: usize,
+    },
+}
+
+impl Text {
+    /// The whole text.
+    pub fn whole(&self) -> String {
+        match self {
+            Text::Plain(text) => text.clone(),
+            Text::Repeated { repeat, times } => repeat.repeat(*times),
+        }
+    }
+
+    /// The text as a page shows it.
+    fn shown(&self) -> String {
+        match self {
+            Text::Plain(text) => text.clone(),
+            Text::Repeated { repeat, times } => format!("{repeat}{repeat}{repeat}... ({times} times)"),
+        }
+    }
+}
+
+/// The body of a request.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Body {
+    /// A JSON document.
+    Json(Value),
+    /// Any text, which is sent as JSON.
+    Text(Text),
+    /// Lines of JSON.
+    Lines(Vec<String>),
+}
+
+/// A refusal without what all of its problem have: the slug of its type, its text, its fields.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Refusal {
+    /// The HTTP status, also of a line.
+    pub status: u16,
+    /// The slug.
+    pub problem: String,
+    /// `detail`.
+    pub detail: String,
+    /// `errors`: pointer, code and detail of each; the first has the detail of the whole unless it has its own.
+    #[serde(default)]
+    pub errors: Vec<Vec<String>>,
+}
+
+/// A wrong request and its answer.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WrongRequest {
+    /// What is wrong.
+    pub what: String,
+    /// Whose key it has; that of an admin of the tenant unless it says another.
+    #[serde(default = "admin")]
+    pub key: String,
+    /// The method and the path.
+    pub send: String,
+    /// Headers beside the key and the content type of the body.
+    #[serde(default)]
+    pub headers: BTreeMap<String, Text>,
+    /// The body.
+    pub body: Option<Body>,
+    /// The line that is refused, where lines are answered one by one.
+    pub line: Option<usize>,
+    /// The answer, or that of the line.
+    pub answer: Refusal,
+}
+
+fn admin() -> String {
+    "admin".to_owned()
+}
+
+impl Refusal {
+    /// The fields as `errors` of a problem lists them.
+    pub fn errors(&self) -> Value {
+        let field = |field: &Vec<String>| {
+            let [pointer, code, ..] = &field[..] else { panic!("an error has a pointer and a code: {field:?}") };
+            json!({"pointer": pointer, "code": code, "detail": field.get(2).unwrap_or(&self.detail)})
+        };
+        self.errors.iter().map(field).collect()
+    }
+}
+
+impl WrongRequest {
+    /// The method and the path.
+    pub fn route(&self) -> (&str, &str) {
+        self.send.split_once(' ').expect("a method and a path")
+    }
+
+    /// The headers, that of the body's type included.
+    pub fn all_headers(&self) -> Vec<(String, String)> {
+        let media_type = match &self.body {
+            None => None,
+            Some(Body::Lines(_)) => Some("application/x-ndjson"),
+            Some(_) => Some("application/json"),
+        };
+        let own = self.headers.iter().map(|(name, value)| (name.clone(), value.whole()));
+        let of_body = media_type.filter(|_| !self.headers.contains_key("content-type"));
+        own.chain(of_body.map(|value| ("content-type".to_owned(), value.to_owned()))).collect()
+    }
+
+    /// The bytes of the body.
+    pub fn bytes(&self) -> Vec<u8> {
+        match &self.body {
+            None => Vec::new(),
+            Some(Body::Json(value)) => value.to_string().into_bytes(),
+            Some(Body::Text(text)) => text.whole().into_bytes(),
+            Some(Body::Lines(lines)) => lines.iter().fold(String::new(), |text, line| text + line + "\n").into_bytes(),
+        }
+    }
+
+    /// The request and the answer, as a page shows them.
+    fn shown(&self) -> String {
+        let mut request = format!("{}\n", self.send);
+        for (name, value) in &self.headers {
+            let _ = writeln!(request, "{name}: {}", value.shown());
+        }
+        let key = match self.key.as_str() {
+            "admin" => "",
+            "none" => ", without a key",
+            "malformed" => ", with the key `ls_malformed`",
+            "unknown" => ", with a key that is not there",
+            "revoked" => ", with a key that was revoked",
+            "reader" => ", with a key that may only read",
+            "all" => ", with a key for all tenants",
+            other => panic!("{other} is nobody's key"),
+        };
+        let is_empty = self.bytes().is_empty();
+        request.push_str(if is_empty { "" } else { "\n" });
+        match self.body.as_ref().filter(|_| !is_empty) {
+            None => {}
+            Some(Body::Json(value)) => request.push_str(&format!("{value}\n")),
+            Some(Body::Text(text)) => request.push_str(&format!("{}\n", text.shown())),
+            Some(Body::Lines(lines)) => lines.iter().for_each(|line| request.push_str(&format!("{line}\n"))),
+        }
+        let Refusal { status, detail, .. } = &self.answer;
+        let errors = self.answer.errors();
+        let mut answer = format!("{status} {detail}\n");
+        for error in errors.as_array().into_iter().flatten() {
+            let text = |name: &str| error[name].as_str().unwrap_or_default().to_owned();
+            let more = if text("detail") == *detail { String::new() } else { format!(": {}", text("detail")) };
+            let _ = writeln!(answer, "{} {}{more}", text("pointer"), text("code"));
+        }
+        format!("\n{}{key}:\n\n```text\n{request}```\n\n```text\n{answer}```\n", self.what)
+    }
+}
+
+/// All of them.
+pub fn wrong_requests() -> Vec<WrongRequest> {
+    let text = include_str!("../workerd/http/wrong_requests.json");
+    serde_json::from_str(text).expect("wrong_requests.json is a list of wrong requests")
+}
+
+/// `docs/errors.md`.
+pub fn errors_page() -> String {
+    let all = wrong_requests();
+    longshore::openapi::markdown(|slug| {
+        let of_slug = all.iter().filter(|request| request.answer.problem == slug);
+        of_slug.map(WrongRequest::shown).collect()
+    })
+}
