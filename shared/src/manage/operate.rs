@@ -21,7 +21,7 @@ use crate::store::{batch, json_param, sql};
 use crate::wire::canonical::canonical;
 use crate::wire::idempotency::digest_of_form;
 use crate::wire::problem::Problem;
-use crate::wire::values::Word;
+use crate::wire::values::read_word;
 
 #[cfg(feature = "openapi")]
 use crate::limits::NOTE_BYTES_MAX;
@@ -248,7 +248,8 @@ pub enum RestoredJobs {
 #[serde(deny_unknown_fields)]
 pub struct RestoredRequest {
     /// What becomes of its open jobs.
-    pub jobs: Word<RestoredJobs>,
+    #[serde(deserialize_with = "read_word")]
+    pub jobs: RestoredJobs,
 }
 
 /// A store that was restored.
@@ -283,7 +284,7 @@ pub async fn restored<W: Database + Clock>(
     if health.epoch == settings.epoch {
         return Ok(Restored { epoch: settings.epoch, paused: health.paused == 1 });
     }
-    let holds = request.jobs.0 == RestoredJobs::Hold;
+    let holds = request.jobs == RestoredJobs::Hold;
     let paused = holds || health.paused == 1;
     set_meta(world, &[("paused", i64::from(paused)), ("epoch", settings.epoch)]).await.map_err(|e| unavailable(&e))?;
     Ok(Restored { epoch: settings.epoch, paused })

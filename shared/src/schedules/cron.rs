@@ -29,6 +29,8 @@ use crate::wire::phrase::quoted;
 const DAY_SECONDS: i64 = DAY_MS / 1_000;
 /// The fields, by their place, as errors name them.
 const FIELDS: [&str; 5] = ["minute", "hour", "day of month", "month", "day of week"];
+/// The numbers that they take.
+const BOUNDS: [(u8, u8); 5] = [(0, 59), (0, 23), (1, 31), (1, 12), (0, 7)];
 const MONTHS: [&str; 12] = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
 const DAYS: [&str; 7] = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
 const NICKNAMES: [(&str, &str); 7] = [
@@ -203,6 +205,11 @@ fn check_field(place: usize, field: &str) -> Result<(), String> {
         if !range.split('-').all(|end| is_end(place, end)) || range.split('-').count() > 2 {
             return Err(format!("{} is no value, list, range or step of it", quoted(item)));
         }
+        let (least, most) = BOUNDS[place];
+        let is_outside = |end: &&str| end.parse().is_ok_and(|number: u8| !(least..=most).contains(&number));
+        if let Some(end) = range.split('-').find(is_outside) {
+            return Err(format!("{} is not from {least} to {most}", quoted(end)));
+        }
     }
     let mut fields = ["*"; FIELDS.len()];
     fields[place] = field;
@@ -212,7 +219,7 @@ fn check_field(place: usize, field: &str) -> Result<(), String> {
         CronError::ComponentError(text) | CronError::IllegalCharacters(text) | CronError::InvalidPattern(text) => text,
         other => other.to_string(),
     };
-    croner::Cron::from_str(&fields).map(drop).map_err(refused)
+    croner::Cron::from_str(&fields).map(drop).map_err(|error| refused(error).trim_end_matches('.').to_owned())
 }
 
 /// Whether this may stand alone, or at the end of a range.

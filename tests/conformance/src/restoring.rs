@@ -11,7 +11,6 @@ use longshore::schedules::fire::{read_due, tick};
 use longshore::settings::Settings;
 use longshore::sweep::{Swept, sweep};
 use longshore::wire::problem::Problem;
-use longshore::wire::values::Word;
 use serde_json::json;
 
 use super::firing::{A_MINUTE_MS, put};
@@ -82,7 +81,7 @@ pub async fn a_restored_store_is_told_once<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let job = case.plain().await;
     let next = Settings { epoch: 2, ..stand.settings.clone() };
-    let tell = async |settings: &Settings, jobs| restored(stand, settings, &RestoredRequest { jobs: Word(jobs) }).await;
+    let tell = async |settings: &Settings, jobs| restored(stand, settings, &RestoredRequest { jobs }).await;
     let of = |epoch, paused| Ok(Restored { epoch, paused });
     assert_eq!(tell(&stand.settings, RestoredJobs::Hold).await, of(0, false), "it is of this epoch");
     assert_eq!(tell(&next, RestoredJobs::Hold).await, of(2, true));

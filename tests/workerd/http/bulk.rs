@@ -209,7 +209,7 @@ fn a_bulk_request_ends_where_its_plan_does() {
             assert!(read <= 4_500, "{read}");
             assert_eq!(tenant.count_jobs().await, read);
             assert_eq!(last["problem"]["type"], "urn:problem-type:longshore:too-large", "{last}");
-            assert!(last["problem"]["detail"].as_str().unwrap().starts_with(&format!("Line {read} ")), "{last}");
+            assert!(last["problem"]["detail"].as_str().unwrap().starts_with(&format!("Line {} ", read + 1)), "{last}");
             let mut exported = BTreeSet::new();
             let mut path = "/v1/jobs".to_owned();
             for more in [true, false] {

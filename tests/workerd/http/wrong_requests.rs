@@ -1,5 +1,6 @@
 //! The wrong requests of `docs/errors.md`: each gets exactly the answer that the page shows.
 
+use futures_util::future::join_all;
 use longshore_kit::client::Client;
 use longshore_tests::wrong_requests::{Refusal, WrongRequest, wrong_requests};
 use serde_json::{Value, json};
@@ -7,7 +8,7 @@ use serde_json::{Value, json};
 use crate::http::keys::unknown_key;
 use crate::http::routes::index;
 use crate::support::tenant::{Tenant, id_of, in_ms, to_endpoint};
-use crate::support::world::{World, each, shared};
+use crate::support::world::{World, shared};
 
 /// Who asks: the name in the table, and a client with that key.
 type Callers = Vec<(&'static str, Client)>;
@@ -91,9 +92,8 @@ fn every_wrong_request_gets_the_answer_of_the_page() {
         let (callers, given) = (callers(world, &tenant).await, given(&tenant).await);
         let requests = wrong_requests();
         assert!(requests.len() >= 100, "{}", requests.len());
-        let wrong = std::cell::RefCell::new(Vec::new());
-        each(&requests, async |request| wrong.borrow_mut().extend(play(request, &callers, &given).await.err())).await;
-        let wrong = wrong.into_inner();
+        let played = join_all(requests.iter().map(|request| play(request, &callers, &given))).await;
+        let wrong: Vec<_> = played.into_iter().filter_map(Result::err).collect();
         assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), requests.len(), wrong.join("\n"));
     });
 }
