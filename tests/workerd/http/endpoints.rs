@@ -37,7 +37,7 @@ fn an_endpoint_from_its_making_to_its_end() {
         assert_refused("again", &tenant.api.delete("/v1/endpoints/orders").await.unwrap(), NOT_FOUND);
         assert_eq!(tenant.read("/v1/endpoints").await["data"], json!([]));
         let job = tenant.api.post("/v1/jobs", &to_endpoint("orders")).await.unwrap();
-        assert_refused("a job for it", &job, invalid("#/payload/endpoint", "unknown-endpoint"));
+        assert_refused("a job for it", &job, invalid("#/endpoint", "unknown-endpoint"));
     });
 }
 

@@ -77,9 +77,7 @@ fn schedules_and_documents_are_kept_token_for_token() {
     shared(async |world| {
         let tenant = world.tenant().await;
         let payload = format!(r#"{{"body":{BODY},"url":"{}"}}"#, tenant.url("/ok"));
-        let schedule = format!(
-            r#"{{"cron":"0 0 1 1 *","kind":"webhook","endpoint":"orders","metadata":{METADATA},"payload":{payload}}}"#
-        );
+        let schedule = format!(r#"{{"cron":"0 0 1 1 *","kind":"webhook","metadata":{METADATA},"payload":{payload}}}"#);
         let put = send(&tenant, "PUT", "/v1/schedules/report", &schedule).await;
         assert_eq!(put.status, 200, "{}", put.text);
         let ran = tenant.act("/v1/schedules/report/run").await;
