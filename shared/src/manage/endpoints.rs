@@ -53,6 +53,10 @@ pub(crate) struct EndpointRequest {
     max_attempts: Option<u32>,
     /// Which attempts leave evidence, `full` when nothing is said.
     evidence: Option<EvidencePolicy>,
+    /// Whether a job that succeeds keeps its payload until retention removes the job, so that it can be sent again. Each attempt
+    /// goes by the setting of when it began. False when nothing is said.
+    #[serde(default)]
+    keep_payload: bool,
     /// What makes a dead letter at once.
     #[serde(default)]
     bury_on: Vec<ErrorClass>,
@@ -158,8 +162,8 @@ pub async fn put_endpoint<W: Database + Clock>(
         "tenant": tenant, "id": id, "url": url, "service": request.service, "headers": headers,
         "timeout_seconds": request.timeout_seconds.unwrap_or(TIMEOUT_SECONDS_DEFAULT),
         "backoff": backoff, "max_attempts": request.max_attempts.unwrap_or_else(|| backoff.max_attempts()),
-        "evidence": request.evidence.unwrap_or(EvidencePolicy::Full), "bury_on": request.bury_on,
-        "redact": request.redact,
+        "evidence": request.evidence.unwrap_or(EvidencePolicy::Full), "keep_payload": request.keep_payload,
+        "bury_on": request.bury_on, "redact": request.redact,
     });
     let statements = vec![
         sql!("put_endpoint", json_param(&row)),

@@ -24,6 +24,11 @@ pub(super) fn samples() -> Vec<Problem> {
         Problem::NotFound,
         Problem::MethodNotAllowed("POST, GET, HEAD".into()),
         Problem::IllegalTransition("A job can be cancelled until it has ended; this one is succeeded.".into()),
+        Problem::PayloadGone(
+            "The payload of job `job_01K9XW3E8M7V2Q4R6T8Y0ZABCD` was removed. Set `keep_payload: true` on endpoint `orders` before you \
+             need to send its jobs again."
+                .into(),
+        ),
         Problem::TooLarge("A payload has at most 65536 bytes.".into()),
         Problem::UnsupportedMediaType,
         Problem::UnsupportedEncoding,
@@ -76,6 +81,7 @@ fn when(problem: &Problem) -> &'static str {
             "The job, the dead letter, the secret or the index is in a state that does not allow this, often because somebody \
              else was faster."
         }
+        Problem::PayloadGone(_) => "The job succeeded and kept no payload, or the object of its payload is gone.",
         Problem::TooLarge(_) => "The body or a payload is longer than is read here.",
         Problem::UnsupportedMediaType => {
             "There is a body, and its Content-Type is not what is read here: application/json, or application/x-ndjson where the \
@@ -128,6 +134,9 @@ fn what_to_do(problem: &Problem) -> &'static str {
         Problem::NotFound => "Check the id and the tenant.",
         Problem::MethodNotAllowed(_) => "The Allow header names the methods.",
         Problem::IllegalTransition(_) => "Read it again and decide anew.",
+        Problem::PayloadGone(_) => {
+            "Create the job again. Set `keep_payload` on the endpoint: what succeeds after that can be sent again."
+        }
         Problem::TooLarge(_) => "Send less: a reference instead of the thing, or several batches.",
         Problem::UnsupportedMediaType => "Set the Content-Type.",
         Problem::UnsupportedEncoding => "Send the body as it is, or with gzip: the Accept-Encoding header says so.",

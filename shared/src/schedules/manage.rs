@@ -65,7 +65,7 @@ pub async fn put_schedule<W: Database + Clock>(
     });
     let statements = vec![sql!("put_schedule", json_param(&row)), read_statement(tenant, id, &endpoint, None)];
     let written = stand(world, statements).await?.schedule.filter(|row| row.revision == revision);
-    written.ok_or_else(|| unknown_endpoint())
+    written.ok_or_else(unknown_endpoint)
 }
 
 /// One schedule.

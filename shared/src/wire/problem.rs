@@ -56,6 +56,7 @@ problems! {
     NotFound "not-found" 404 "There is no such thing",
     MethodNotAllowed(String) "method-not-allowed" 405 "This method is not offered here",
     IllegalTransition(String) "illegal-transition" 409 "The state does not allow this",
+    PayloadGone(String) "payload-gone" 409 "The payload of the job was removed",
     TooLarge(String) "too-large" 413 "The body is too large",
     UnsupportedMediaType "unsupported-media-type" 415 "The content type is not one that is read here",
     UnsupportedEncoding "unsupported-encoding" 415 "The content coding is not one that is read here",
@@ -87,6 +88,7 @@ impl Problem {
             | Problem::Unauthenticated(text)
             | Problem::Forbidden(text)
             | Problem::IllegalTransition(text)
+            | Problem::PayloadGone(text)
             | Problem::TooLarge(text)
             | Problem::ProviderFailed(text) => Some(text.clone()),
             Problem::MethodNotAllowed(allowed) => Some(format!("Offered here: {allowed}.")),

@@ -59,7 +59,7 @@ fn kinds_and_unknown_fields() {
             (with_payload(&tenant, "a/b~c", json!(1)), invalid("#/payload/a~1b~0c", "unknown-field")),
             (json!({"kind": "webhook"}), invalid("#", "missing-field")),
             (json!({"payload": {}}), invalid("#", "missing-field")),
-            (json!({"kind": "webhook", "payload": {}}), invalid("#/payload/endpoint", "missing-field")),
+            (json!({"kind": "webhook", "payload": {}}), invalid("#/endpoint", "missing-field")),
         ];
         assert_jobs_refused(&tenant, &cases).await;
     });
