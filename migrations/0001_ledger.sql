@@ -40,15 +40,15 @@ CREATE TABLE jobs (
   dead_state TEXT CHECK (dead_state IN ('open', 'replayed', 'discarded')), -- the dead letter's own state
   dead_reason TEXT,                  -- attempts_exhausted, not_retryable, deadline, crash_loop
   note TEXT,                         -- what an operator wrote when discarding
-  replay_of TEXT,                    -- the dead job this one repeats
-  replayed_by TEXT,                  -- the job that repeats this one
+  replay_of TEXT,                    -- the finished job that this one sends again: a dead one that was replayed, or one that was resent
+  replayed_by TEXT,                  -- the job that replays this dead one
   error TEXT CHECK (error IS NULL OR json_valid(error)),    -- {class, fault, message, retryable}
   result TEXT CHECK (result IS NULL OR json_valid(result)), -- what the handler answered
   result_error TEXT,                 -- why a job that succeeded has no result: the code of the reason, or NULL
   log TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(log)),   -- one entry per attempt, addressed by number
   payload_bytes INTEGER CHECK (payload_bytes > 0), -- of the object payloads/{id}/{tenant} with the bulk of a large payload; NULL:
                                      -- all of it is inline. It stays until the row leaves
-  payload TEXT,                      -- as accepted; emptied when the job succeeds
+  payload TEXT,                      -- as accepted; emptied when the job succeeds, unless its endpoint keeps payloads
   PRIMARY KEY (tenant, id),
   CHECK ((finished_at IS NOT NULL) = (state IN ('succeeded', 'dead', 'cancelled'))),
   CHECK ((lease_token IS NOT NULL) = (state = 'running')),
@@ -78,6 +78,7 @@ CREATE TABLE endpoints (
   backoff TEXT NOT NULL,             -- the named schedule of retries
   max_attempts INTEGER NOT NULL CHECK (max_attempts BETWEEN 1 AND 50),
   evidence TEXT NOT NULL CHECK (evidence IN ('full', 'failures', 'none')),
+  keep_payload INTEGER NOT NULL DEFAULT 0 CHECK (keep_payload IN (0, 1)), -- 1: its jobs keep their payload when they succeed
   bury_on TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(bury_on)), -- error classes that kill at once
   redact TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(redact)),   -- {headers, body_pointers}
   generation INTEGER NOT NULL DEFAULT 1, -- of the signing secret

@@ -206,7 +206,7 @@ mod tests {
             assert_eq!(Coding::of(Some(header)), Ok(Coding::Gzip), "{header}");
         }
         for header in ["br", "deflate", "zstd", "gzip, gzip", "gzip, br", "x-gzip, gzip", "gzip;q=1", "*"] {
-            assert_eq!(Coding::of(Some(header)), Err(Problem::UnsupportedEncoding), "{header}");
+            assert!(matches!(Coding::of(Some(header)), Err(Problem::UnsupportedEncoding(_))), "{header}");
         }
     }
 }

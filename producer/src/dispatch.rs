@@ -26,6 +26,7 @@ pub(crate) async fn handle(operation: Op, proof: &Proof, context: &mut ApiContex
         Op::ReadDeadLetter => read::read_dead_letter(context, proof).await,
         Op::CancelJob => operate::cancel(context, proof).await,
         Op::RetryJob => operate::retry(context, proof).await,
+        Op::ResendJob => operate::resend(context, proof).await,
         Op::CompleteJob => complete::complete(context, proof).await,
         Op::FailJob => complete::fail(context, proof).await,
         Op::ReplayDeadLetter => operate::replay(context, proof).await,

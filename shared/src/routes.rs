@@ -16,6 +16,7 @@ pub enum Operation {
     ReadVectors,
     CancelJob,
     RetryJob,
+    ResendJob,
     CompleteJob,
     FailJob,
     ReadGroup,
@@ -138,7 +139,7 @@ const fn open(method: &'static str, path: &'static str, operation: Open) -> Rout
 }
 
 /// Every route.
-pub const ROUTES: [Route; 54] = [
+pub const ROUTES: [Route; 55] = [
     route("POST", "/v1/jobs", Op::CreateJob, Scope::JobsWrite),
     route("POST", "/v1/jobs/batch", Op::CreateJobs, Scope::JobsWrite),
     route("GET", "/v1/jobs", Op::ListJobs, Scope::JobsRead),
@@ -148,6 +149,7 @@ pub const ROUTES: [Route; 54] = [
     route("GET", "/v1/jobs/{id}/vectors", Op::ReadVectors, Scope::JobsRead),
     route("POST", "/v1/jobs/{id}/cancel", Op::CancelJob, Scope::Operate),
     route("POST", "/v1/jobs/{id}/retry", Op::RetryJob, Scope::Operate),
+    route("POST", "/v1/jobs/{id}/resend", Op::ResendJob, Scope::Operate),
     route("POST", "/v1/jobs/{id}/complete", Op::CompleteJob, Scope::JobsWrite),
     route("POST", "/v1/jobs/{id}/fail", Op::FailJob, Scope::JobsWrite),
     route("GET", "/v1/groups/{id}", Op::ReadGroup, Scope::JobsRead),

@@ -6,7 +6,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::FutureExt;
 use longshore::limits::plan::PAID;
+use longshore::manage::endpoints::put_endpoint;
 use longshore::manage::query::{JobFilter, list_dead_letters, list_jobs};
+use longshore::manage::resend::resend;
 use longshore::model::job::JobRef;
 use longshore::model::outcome::Outcome;
 use longshore::model::state::Decision;
@@ -246,6 +248,37 @@ async fn a_finished_row_is_small() {
         let bytes = rows[0]["bytes"].as_i64().unwrap();
         println!("a finished row has {bytes} bytes");
         assert!(bytes <= 700, "{bytes}");
+    })
+    .await;
+}
+
+/// What an endpoint keeps costs no row written and none read; a resend writes a job, and a row more for its key.
+#[tokio::test]
+async fn a_kept_payload_costs_no_row() {
+    on_d1("kept", async |stand, _| {
+        let case = stand.case().await;
+        // A range in the index of secrets reads one row beyond its end: each endpoint that is measured has one after it.
+        let endpoints = [("a-plain", false), ("b-keeps", true), ("c-last", false)];
+        for (id, keep_payload) in endpoints {
+            let body = json!({"url": "https://example.com/hook", "keep_payload": keep_payload}).to_string();
+            put_endpoint(stand, &stand.settings, &case.tenant, id, body.as_bytes()).await.unwrap();
+        }
+        let mut costs = Vec::new();
+        for (endpoint, keep_payload) in &endpoints[..2] {
+            let jobs = vec![(json!({"kind": "webhook", "endpoint": endpoint, "payload": {"body": "x"}}), None); 21];
+            let mut jobs: Vec<_> = case.accept(&jobs).await.unwrap().into_iter().map(|job| job.unwrap().job).collect();
+            // The first success is noted at the endpoint.
+            process(stand, &stand.settings, Lane::Webhooks, jobs.split_off(20)).await;
+            let (report, written, read) =
+                cost(stand, process(stand, &stand.settings, Lane::Webhooks, jobs.clone())).await;
+            assert_eq!((report.settled, stand.row(&jobs[0]).await.payload.is_some()), (20, *keep_payload));
+            costs.push((written, read));
+            for (key, rows) in [(None, 1), (Some("again"), 2), (Some("again"), 0)] {
+                let (answer, written, _) = cost(stand, resend(stand, &stand.settings, &jobs[0], key)).await;
+                assert_eq!((answer.is_ok(), written), (*keep_payload, if *keep_payload { rows } else { 0 }), "{key:?}");
+            }
+        }
+        assert_eq!((costs[0].0, costs[0]), (40, costs[1]), "20 jobs, rows written and read");
     })
     .await;
 }

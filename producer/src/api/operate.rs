@@ -1,8 +1,9 @@
-//! What operators do: cancel, retry now, replay, discard, pause and resume everything.
+//! What operators do: cancel, retry now, resend, replay, discard, pause and resume everything.
 
 use longshore::limits::{ENVELOPE_BYTES_MAX, NOTE_BYTES_MAX, REQUEST_BYTES_MAX};
 use longshore::manage::operate;
 use longshore::manage::operate::{Discard, Replay, RestoredRequest};
+use longshore::manage::resend::resend as resend_job;
 use longshore::model::dead_letter::DeadLetter;
 use longshore::model::hint::Hint;
 use longshore::wire::checks::check_label;
@@ -11,7 +12,7 @@ use longshore::wire::lane::Lane;
 use longshore::wire::problem::Problem;
 
 use crate::answer::Answer;
-use crate::api::accept::hint;
+use crate::api::accept::{hint, idempotency_key};
 use crate::api::read::{job_answer, job_of_path};
 use crate::authenticate::Proof;
 use crate::context::ApiContext;
@@ -29,6 +30,20 @@ pub(crate) async fn retry(context: &mut ApiContext, proof: &Proof) -> Result<Ans
     let row = operate::retry_now(&context.world, &job).await?;
     hint(context, vec![Hint::now(job, Lane::of(&row.kind))])?;
     Ok(job_answer(202, &row))
+}
+
+/// `POST /v1/jobs/{id}/resend`, once per idempotency key
+pub(crate) async fn resend(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+    let job = job_of_path(context, proof)?;
+    let key = idempotency_key(context)?;
+    let resent = resend_job(&context.world, &context.settings, &job, key.as_deref()).await?;
+    let row = resent.row;
+    let answer = job_answer(202, &row).with_header("location", format!("/v1/jobs/{}", row.id));
+    if resent.duplicate {
+        return Ok(answer.with_header("idempotency-replayed", "true"));
+    }
+    hint(context, vec![Hint::now(row.job(), Lane::of(&row.kind))])?;
+    Ok(answer)
 }
 
 /// `POST /v1/dead-letters/{id}/replay`, with an edited payload or without

@@ -69,6 +69,14 @@ pub fn join(kind: &str, inline: Option<&str>, object: Vec<u8>) -> Option<String>
     }
 }
 
+/// Whether what is stored of a payload is all of it: a large one is an object, beside which a webhook has the rest inline.
+pub(crate) fn is_whole(kind: &str, has_inline: bool, has_object: bool) -> bool {
+    match Kind::named(kind) {
+        Some(Kind::Webhook) => has_inline,
+        Some(Kind::Task | Kind::Embed | Kind::Index) | None => has_inline || has_object,
+    }
+}
+
 /// Checks a payload of the kind named `kind`, and the `endpoint` that the job names.
 ///
 /// # Errors

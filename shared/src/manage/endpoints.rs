@@ -52,6 +52,10 @@ pub(crate) struct EndpointRequest {
     max_attempts: Option<Whole<1, MAX_ATTEMPTS_MAX>>,
     /// Which attempts leave evidence, `full` when nothing is said.
     evidence: Option<Word<EvidencePolicy>>,
+    /// Whether a job that succeeds keeps its payload until retention removes the job, so that it can be sent again. Each attempt
+    /// goes by the setting of when it began. False when nothing is said.
+    #[serde(default)]
+    keep_payload: bool,
     /// What makes a dead letter at once.
     #[serde(default)]
     bury_on: Vec<Word<ErrorClass>>,
@@ -151,8 +155,8 @@ pub async fn put_endpoint<W: Database + Clock>(
         "tenant": tenant, "id": id, "url": url, "service": request.service, "headers": headers,
         "timeout_seconds": request.timeout_seconds.map_or(TIMEOUT_SECONDS_DEFAULT, Whole::get),
         "backoff": backoff, "max_attempts": request.max_attempts.map_or_else(|| backoff.max_attempts(), Whole::get),
-        "evidence": request.evidence.map_or(EvidencePolicy::Full, |word| word.0), "bury_on": request.bury_on,
-        "redact": request.redact,
+        "evidence": request.evidence.map_or(EvidencePolicy::Full, |word| word.0), "keep_payload": request.keep_payload,
+        "bury_on": request.bury_on, "redact": request.redact,
     });
     let statements = vec![
         sql!("put_endpoint", json_param(&row)),

@@ -9,5 +9,7 @@ pub mod health;
 pub mod keys;
 pub mod operate;
 pub mod query;
+pub mod resend;
 pub mod strays;
+mod successor;
 pub mod usage;

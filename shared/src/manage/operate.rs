@@ -8,14 +8,14 @@ use crate::kinds;
 use crate::kinds::checked::Split;
 use crate::limits::{ID_SKEW_MS_MAX, MINTS_MAX};
 use crate::manage::health::read_health;
-use crate::model::job::{JobRef, JobRow, mint_id, none_if_empty};
+use crate::manage::successor::{Changes, Successor, copy_object, time_to_mint};
+use crate::model::job::{JobRef, JobRow, none_if_empty};
 use crate::model::state::{DeadLetterState, State};
-use crate::ports::{Blobs, Clock, Database, DatabaseError, Param};
+use crate::ports::{Blobs, Clock, Database, DatabaseError};
 use crate::security::seal::nonce;
 use crate::settings::Settings;
 use crate::store::counted::{batch_counting_ends, batch_counting_replay};
 use crate::store::meta::set_meta;
-use crate::store::objects::{get, put};
 use crate::store::rows::{read_job, unavailable};
 use crate::store::{batch, json_param, sql};
 use crate::wire::canonical::canonical;
@@ -91,61 +91,33 @@ pub async fn replay<W: Database + Blobs + Clock>(
 ) -> Result<JobRow, Problem> {
     let dead = dead_letter(world, job).await?;
     let edited = edited.map(|payload| edit(world, settings, &dead, payload)).transpose()?;
-    let (object, payload, digest) = match edited {
-        Some((split, digest)) => (split.object.map(String::into_bytes), split.inline, Some(digest)),
-        None => (own_object(world, &dead).await?, None, None),
+    let changes = match edited {
+        Some((split, digest)) => {
+            let object = split.object.map(String::into_bytes);
+            Changes { object, edited: Some((split.inline, digest)), resend: None }
+        }
+        None => Changes { object: copy_object(world, &dead, object_gone).await?, ..Changes::default() },
     };
-    let bytes = object.as_ref().and_then(|object| i64::try_from(object.len()).ok());
     let mut now = world.now_ms();
     for _ in 0..MINTS_MAX {
-        let successor = mint_id(now, world.random());
-        if let Some(object) = &object {
-            // Safe to repeat: a key of its own each time, and one that no row names is an orphan.
-            put(world, &JobRef { tenant: job.tenant.clone(), id: successor.clone() }, object).await?;
-        }
-        let (tenant, id, new) = (job.tenant.as_str(), job.id.as_str(), successor.as_str());
-        let (payload, digest) = (payload.clone(), digest.clone());
-        let statements = vec![
-            sql!("replay", tenant, id, new, now, ID_SKEW_MS_MAX),
-            sql!("insert_successor", tenant, id, new, now, payload, digest, bytes.map_or(Param::Null, Param::from)),
-            sql!("note_successor_hour", tenant, new),
-        ];
-        let made = JobRef { tenant: job.tenant.clone(), id: successor.clone() };
-        batch_counting_replay(world, job, &made, statements).await.map_err(|error| unavailable(&error))?;
+        let successor = Successor::mint(world, job, now, &changes).await?;
+        let (tenant, id, new) = (job.tenant.as_str(), job.id.as_str(), successor.job.id.as_str());
+        let replaying = sql!("replay", tenant, id, new, now, ID_SKEW_MS_MAX);
+        let statements = [replaying].into_iter().chain(successor.inserting(&changes)).collect();
+        batch_counting_replay(world, job, &successor.job, statements).await.map_err(|error| unavailable(&error))?;
         let dead = read_job(world, job).await?;
         match (dead.dead_state, &dead.replayed_by) {
-            (_, Some(id)) if *id == successor => {
-                return read_job(world, &JobRef { tenant: job.tenant.clone(), id: id.clone() }).await;
-            }
+            (_, Some(id)) if *id == successor.job.id => return read_job(world, &successor.job).await,
             // Refused: the store is full, or our clock is off.
-            (Some(DeadLetterState::Open), _) => {
-                let health = read_health(world, settings).await?;
-                if health.storage_full == 1 {
-                    return Err(Problem::StorageFull);
-                }
-                now = health.now;
-            }
+            (Some(DeadLetterState::Open), _) => now = time_to_mint(world, settings).await?,
             _ => return Err(not_open(&dead)),
         }
     }
     Err(Problem::Unavailable)
 }
 
-/// The object of a dead job, which its successor gets a copy of: every job owns its own.
-async fn own_object<W: Blobs + Clock>(world: &W, dead: &JobRow) -> Result<Option<Vec<u8>>, Problem> {
-    if dead.payload_bytes.is_none() {
-        return Ok(None);
-    }
-    match get(world, &dead.job()).await {
-        Ok(Some(object)) => Ok(Some(object)),
-        Ok(None) => Err(Problem::IllegalTransition(
-            "Its payload is not in the object store any more; replay it with a `payload`".into(),
-        )),
-        Err(error) => {
-            tracing::error!(%error, job = dead.id, "a payload could not be read");
-            Err(Problem::Unavailable)
-        }
-    }
+fn object_gone() -> Problem {
+    Problem::IllegalTransition("Its payload is not in the object store any more; replay it with a `payload`".into())
 }
 
 fn edit<C: Clock>(

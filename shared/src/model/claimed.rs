@@ -62,6 +62,7 @@ pub struct ClaimedEndpoint {
     pub headers: Vec<(String, String)>,
     pub timeout_seconds: u32,
     pub evidence: EvidencePolicy,
+    pub keep_payload: u8,
     pub bury_on: Vec<ErrorClass>,
     pub redact: Redaction,
     pub generation: u32,

@@ -49,6 +49,7 @@ pub struct EndpointRow {
     pub backoff: Schedule,
     pub max_attempts: u32,
     pub evidence: EvidencePolicy,
+    pub keep_payload: u8,
     pub bury_on: Vec<ErrorClass>,
     pub redact: Redaction,
     pub generation: u32,
@@ -120,6 +121,8 @@ pub struct Endpoint<'a> {
     last_success_at: Option<Time>,
     secret_rotated_at: Option<Time>,
     evidence: EvidencePolicy,
+    /// Whether a job that succeeded keeps its payload, so that it can be sent again.
+    keep_payload: bool,
     bury_on: &'a [ErrorClass],
     redact: &'a Redaction,
 }
@@ -146,6 +149,7 @@ impl<'a> From<&'a EndpointRow> for Endpoint<'a> {
             last_success_at: row.last_success_at.map(Time),
             secret_rotated_at: row.rotated_at.map(Time),
             evidence: row.evidence,
+            keep_payload: row.keep_payload == 1,
             bury_on: &row.bury_on,
             redact: &row.redact,
         }

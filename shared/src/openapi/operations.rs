@@ -67,6 +67,7 @@ fn tell_keyed(operation: Operation) -> Told {
         Op::ReadVectors => jobs::read_vectors(),
         Op::CancelJob => jobs::cancel_job(),
         Op::RetryJob => jobs::retry_job(),
+        Op::ResendJob => jobs::resend_job(),
         Op::CompleteJob => jobs::complete_job(),
         Op::FailJob => jobs::fail_job(),
         Op::ReadGroup => jobs::read_group(),

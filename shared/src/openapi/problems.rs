@@ -25,6 +25,11 @@ pub(super) fn samples() -> Vec<Problem> {
         Problem::not_found("Job", "job_x"),
         Problem::MethodNotAllowed(Refused { method: "PUT".into(), allowed: "POST, GET, HEAD".into() }),
         Problem::IllegalTransition("Only a job that has not ended can be cancelled; this one is `succeeded`".into()),
+        Problem::PayloadGone(
+            "The payload of job `job_01K9XW3E8M7V2Q4R6T8Y0ZABCD` was removed. Set `keep_payload: true` on its endpoint before you \
+             need to send its jobs again"
+                .into(),
+        ),
         Problem::too_large("`payload`", 1_048_576, 2_000_000),
         Problem::UnsupportedMediaType("`Content-Type` must be `application/json`, got `text/plain`".into()),
         Problem::UnsupportedEncoding("`Content-Encoding` must be `gzip` or `identity`, got `br`".into()),
@@ -79,6 +84,7 @@ fn when(problem: &Problem) -> &'static str {
             "The job, the dead letter, the secret or the index is in a state that does not allow this, often because somebody \
              else was faster."
         }
+        Problem::PayloadGone(_) => "The job succeeded and kept no payload, or the object of its payload is gone.",
         Problem::TooLarge(_) => "The body, a line of it, or a payload is longer than is allowed.",
         Problem::UnsupportedMediaType(_) => {
             "The body's Content-Type is not `application/json`, or not `application/x-ndjson` where the body is lines."
@@ -132,6 +138,9 @@ fn what_to_do(problem: &Problem) -> &'static str {
         Problem::NotFound(_) => "Check the id and the tenant.",
         Problem::MethodNotAllowed(_) => "The Allow header names the methods.",
         Problem::IllegalTransition(_) => "Read it again and decide anew.",
+        Problem::PayloadGone(_) => {
+            "Create the job again. Set `keep_payload` on the endpoint: what succeeds after that can be sent again."
+        }
         Problem::TooLarge(_) => "Send less: a reference instead of the thing, or several batches.",
         Problem::UnsupportedMediaType(_) => "Set the Content-Type.",
         Problem::UnsupportedEncoding(_) => "Send the body as it is, or with gzip: the Accept-Encoding header says so.",

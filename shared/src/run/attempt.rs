@@ -154,7 +154,9 @@ fn finish(
     let measured = Measured { duration_ms, status: sent.status(&outcome), version: settings.version.clone() };
     let place = Place { endpoint: job.endpoint_id.clone(), lane: Lane::of(&job.kind), grouped: job.group.is_some() };
     let usage = sent.usage();
-    let settlement = Settlement { usage, ..Settlement::new(job.attempt(), place, outcome, decision, measured) };
+    let keep_payload = endpoint.is_some_and(|endpoint| endpoint.keep_payload == 1);
+    let settled = Settlement::new(job.attempt(), place, outcome, decision, measured);
+    let settlement = Settlement { keep_payload, usage, ..settled };
     Finished { settlement, record, ended_at }
 }
 

@@ -157,6 +157,7 @@ struct Running {
     lease_until: Option<i64>,
     started_at: Option<i64>,
     bury_on: Vec<ErrorClass>,
+    keep_payload: u8,
     now: i64,
 }
 
@@ -190,7 +191,8 @@ impl Running {
             Place { endpoint: self.endpoint.clone(), lane: Lane::of(&self.kind), grouped: self.group.is_some() };
         let duration_ms = self.started_at.map_or(0, |started_at| (self.now - started_at).max(0));
         let measured = Measured { duration_ms, status: None, version: settings.version.clone() };
-        Settlement::new(attempt, place, outcome, decision, measured)
+        let keep_payload = self.keep_payload == 1;
+        Settlement { keep_payload, ..Settlement::new(attempt, place, outcome, decision, measured) }
     }
 
     fn token(&self) -> &str {

@@ -81,6 +81,8 @@ pub struct Settlement {
     pub result: Option<Box<RawValue>>,
     /// Why it has none although it succeeded with one.
     pub result_error: Option<ResultError>,
+    /// Whether its payload stays although it succeeded.
+    pub keep_payload: bool,
     /// What the log entry gets.
     pub entry: SettledEntry,
     /// What the attempt spent with providers, by model, and no other job has counted.
@@ -155,6 +157,7 @@ impl Settlement {
             error,
             result,
             result_error,
+            keep_payload: false,
             entry,
             usage: Vec::new(),
         }

@@ -8,7 +8,7 @@ SELECT json_patch(
     'secrets', json((SELECT json_group_array(json_array(s.generation, s.sealed)) FROM signing_secrets s
       WHERE s.tenant = j.tenant AND s.endpoint = j.endpoint AND s.generation >= coalesce(e.generation, 1) - 1)),
     'endpoint', CASE WHEN e.id IS NULL THEN NULL ELSE json_object('state', e.state, 'url', e.url, 'service', e.service,
-      'headers', json(e.headers), 'timeout_seconds', e.timeout_seconds, 'evidence', e.evidence,
+      'headers', json(e.headers), 'timeout_seconds', e.timeout_seconds, 'evidence', e.evidence, 'keep_payload', e.keep_payload,
       'bury_on', json(e.bury_on), 'redact', json(e.redact), 'generation', e.generation,
       'rotated_at', e.rotated_at) END),
   json_object('event_id', j.event_id, 'group', j.job_group, 'deadline_at', j.deadline_at, 'payload', j.payload,

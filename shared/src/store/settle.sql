@@ -17,14 +17,14 @@ UPDATE jobs SET
   finished_at = CASE WHEN o.state IN ('succeeded', 'dead') OR (o.state <> 'running' AND cancel_requested = 1) THEN CAST(unixepoch('subsec') * 1000 AS INTEGER) END,
   dead_state = CASE o.state WHEN 'dead' THEN 'open' END, dead_reason = o.reason,
   error = o.error, result = o.result, result_error = o.result_error,
-  payload = CASE o.state WHEN 'succeeded' THEN NULL ELSE payload END,
+  payload = CASE WHEN o.state = 'succeeded' AND o.keep_payload = 0 THEN NULL ELSE payload END,
   log = json_set(log, '$[' || (jobs.attempt - 1) || ']',
     json_patch(json_extract(log, '$[' || (jobs.attempt - 1) || ']'), o.entry))
 FROM (SELECT value ->> 'tenant' AS tenant, value ->> 'id' AS id, value ->> 'attempt' AS attempt,
     value ->> 'state' AS state, value ->> 'failures' AS failures, value ->> 'delay_ms' AS delay_ms,
     value ->> 'damping_ms' AS damping_ms, value ->> 'reason' AS reason, value -> 'entry' AS entry,
     nullif(value -> 'error', 'null') AS error, nullif(value -> 'result', 'null') AS result,
-    value ->> 'result_error' AS result_error
+    value ->> 'result_error' AS result_error, value ->> 'keep_payload' AS keep_payload
   FROM json_each(?1)) AS o
 WHERE jobs.tenant = o.tenant AND jobs.id = o.id AND jobs.attempt = o.attempt
   AND +jobs.state = 'running' AND jobs.lease_token = ?2

@@ -67,6 +67,7 @@ problems! {
     NotFound(String) "not-found" 404 "Not found",
     MethodNotAllowed(Refused) "method-not-allowed" 405 "Method not allowed",
     IllegalTransition(String) "illegal-transition" 409 "The state does not allow this",
+    PayloadGone(String) "payload-gone" 409 "The payload of the job was removed",
     TooLarge(String) "too-large" 413 "The body is too large",
     UnsupportedMediaType(String) "unsupported-media-type" 415 "Unsupported content type",
     UnsupportedEncoding(String) "unsupported-encoding" 415 "Unsupported content encoding",
@@ -117,6 +118,7 @@ impl Problem {
             | Problem::Forbidden(text)
             | Problem::NotFound(text)
             | Problem::IllegalTransition(text)
+            | Problem::PayloadGone(text)
             | Problem::TooLarge(text)
             | Problem::UnsupportedMediaType(text)
             | Problem::UnsupportedEncoding(text)

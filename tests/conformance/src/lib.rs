@@ -24,6 +24,7 @@ pub mod rebuilding;
 pub mod repairing;
 pub mod repeating;
 pub mod replacing;
+pub mod resending;
 pub mod restoring;
 pub mod secrets;
 pub mod settling;
@@ -68,6 +69,9 @@ macro_rules! for_each_case {
             payloads: a_large_payload_is_sent_as_it_came, a_repeat_puts_no_object, a_failed_put_accepts_nothing,
                 a_payload_out_of_reach_waits, a_replay_owns_its_payload, an_object_leaves_after_its_row,
                 an_object_without_a_row_leaves;
+            resending: a_finished_job_is_sent_again, what_cannot_be_sent_again_is_refused, a_key_makes_one_resend,
+                a_resend_is_refused_as_a_replay_is, a_completed_task_keeps_its_payload, a_large_payload_is_sent_again,
+                a_kept_payload_leaves_with_its_row;
             listing: pages_go_on_where_they_stopped, filters_narrow, dead_letters_by_death, endpoints_by_name,
                 tenants_never_meet, evidence_is_where_the_row_says, a_tenant_is_exported_whole;
             firing: a_slot_fires_once, a_late_tick_fires_nothing, a_put_in_between_wins, missed_slots_follow_the_policy,

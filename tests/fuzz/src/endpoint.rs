@@ -23,6 +23,7 @@ pub(crate) fn plain_endpoint() -> ClaimedEndpoint {
         headers: Vec::new(),
         timeout_seconds: 20,
         evidence: EvidencePolicy::Full,
+        keep_payload: 0,
         bury_on: Vec::new(),
         redact: Redaction::default(),
         generation: 1,

@@ -7,8 +7,8 @@ use longshore::kinds::judge;
 use longshore::model::backoff::parse_retry_after;
 use longshore::model::outcome::{Outcome, RetryAfter};
 use longshore::ports::HttpResponse;
+use longshore::wire::headers::{Headers, check_headers};
 use longshore::wire::idempotency::{KeyError, check_key, parse_header};
-use longshore::wire::invalid::{Headers, check_headers};
 use longshore::wire::time::{date, parse_rfc3339, rfc3339};
 
 use crate::stub::claimed;

@@ -5,6 +5,7 @@ pub(crate) mod embeds;
 pub(crate) mod hints;
 pub(crate) mod origins;
 pub(crate) mod payloads;
+pub(crate) mod resends;
 pub(crate) mod retries;
 pub(crate) mod tasks;
 pub(crate) mod webhook;

@@ -182,6 +182,8 @@ async fn see_conflicts(seen: &mut Seen, tenant: &Tenant<'_>) {
     for (path, id) in [
         ("/v1/jobs/{id}/cancel", &done),
         ("/v1/jobs/{id}/retry", &done),
+        ("/v1/jobs/{id}/resend", &done),
+        ("/v1/jobs/{id}/resend", &gone),
         ("/v1/jobs/{id}/complete", &gone),
         ("/v1/dead-letters/{id}/replay", &gone),
         ("/v1/dead-letters/{id}/discard", &gone),

@@ -181,13 +181,12 @@ pub(crate) async fn walk(world: &World, tenant: &Tenant<'_>) -> Vec<Step> {
     let (dead, other) = (tenant.dead_letter().await, tenant.dead_letter().await);
     let mut later = tenant.webhook("/ok");
     (later["delay_seconds"], later["group"]) = (json!(3_600), json!("import"));
-    let scheduled = tenant.accept(&later).await;
-    let waiting = tenant.accept(&later).await;
+    let (scheduled, waiting) = (tenant.accept(&later).await, tenant.accept(&later).await);
     let (key, _) = world.key(&tenant.name, &["jobs:read"]).await;
     let (parked, overtaken) = (deferred_job(tenant).await, deferred_job(tenant).await);
     let erasure = erasure_of(tenant).await;
     let vectors = id_of(&tenant.complete(&crate::delivery::embeds::job("builtin", "r2", &["some words"])).await);
-    let steps: [(&str, &str, u16, &str); 54] = [
+    let steps: [(&str, &str, u16, &str); 55] = [
         ("GET", "/healthz", 200, ""),
         ("GET", "/readyz", 200, ""),
         ("POST", "/v1/jobs", 202, ""),
@@ -199,6 +198,7 @@ pub(crate) async fn walk(world: &World, tenant: &Tenant<'_>) -> Vec<Step> {
         ("GET", "/v1/jobs/{id}/vectors", 200, &vectors),
         ("POST", "/v1/jobs/{id}/retry", 202, &waiting),
         ("POST", "/v1/jobs/{id}/cancel", 200, &scheduled),
+        ("POST", "/v1/jobs/{id}/resend", 202, &scheduled),
         ("POST", "/v1/jobs/{id}/complete", 200, &parked),
         ("POST", "/v1/jobs/{id}/fail", 200, &overtaken),
         ("GET", "/v1/groups/{id}", 200, "import"),

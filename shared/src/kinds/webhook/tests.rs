@@ -108,6 +108,7 @@ fn endpoint(settings: &Settings) -> ClaimedEndpoint {
         headers: vec![("x-team".into(), sealed)],
         timeout_seconds: 9,
         evidence: EvidencePolicy::Full,
+        keep_payload: 0,
         bury_on: vec![],
         redact: Redaction::default(),
         generation: 1,

@@ -123,6 +123,29 @@ pub(super) fn retry_job() -> Told {
         .refuses([illegal("A job can be retried while it is scheduled, queued or retrying; this one is dead.")])
 }
 
+pub(super) fn resend_job() -> Told {
+    let description = "Sends a job that succeeded or was cancelled again, as a new job with the same payload and the same event id: the \
+                       receiver sees the same `webhook-id`. The job must still have its payload: set `keep_payload` on its endpoint. \
+                       It stays as it is and may be sent again any number of times. With an idempotency key, the same request again \
+                       answers the same new job, as it is by then. A dead letter is replayed instead.";
+    told(JOBS, "Sends a finished job again", description)
+        .takes(&["Idempotency-Key"])
+        .of_tenant()
+        .answers::<Job<'_>>(202, "The new job.", examples::waiting_job("queued"))
+        .with_headers(&["Location", "Idempotency-Replayed"])
+        .refuses([
+            illegal("Job `job_01K9XW3E8M7V2Q4R6T8Y0ZABCD` is `running`; only a finished job can be sent again."),
+            Problem::PayloadGone(
+                "The payload of job `job_01K9XW3E8M7V2Q4R6T8Y0ZABCD` was removed. Set `keep_payload: true` on endpoint `orders` \
+                 before you need to send its jobs again."
+                    .into(),
+            ),
+            Problem::InvalidIdempotencyKey("is empty".into()),
+            Problem::IdempotencyKeyReused,
+            Problem::StorageFull,
+        ])
+}
+
 pub(super) fn complete_job() -> Told {
     let description = "Ends the running attempt of a task: the job succeeds. It may be called before the handler has answered, and \
                        after a deferral until the completion is due. Repeating a call that was answered 200 answers 200 again. An \

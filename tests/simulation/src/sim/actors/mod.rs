@@ -14,5 +14,6 @@ pub(crate) mod providers;
 pub(crate) mod quotas;
 pub(crate) mod receiver;
 pub(crate) mod repeats;
+pub(crate) mod resenders;
 pub(crate) mod restorers;
 pub(crate) mod tickers;

@@ -20,7 +20,7 @@ use crate::sim::actors::consumers::doom;
 use crate::sim::actors::generations::LIMITS;
 use crate::sim::actors::quotas::JOBS_PER_KEY;
 use crate::sim::actors::restorers::epoch_of_the_store;
-use crate::sim::actors::{completers, generations, tickers};
+use crate::sim::actors::{completers, generations, resenders, tickers};
 use crate::sim::engine::executor::Doom;
 use crate::sim::engine::faults::Fault;
 use crate::sim::engine::ports::Node;
@@ -70,6 +70,7 @@ async fn put(node: &Node, tenant: &str, endpoint: &str) -> Result<(), Problem> {
     let url = format!("https://{endpoint}.{tenant}.example.com/hook");
     let body = json!({
         "url": url, "schedule": schedule, "evidence": evidence, "timeout_seconds": random.between(1, 30),
+        "keep_payload": resenders::keeps(&node.world, endpoint),
     });
     put_endpoint(node, node.settings(), tenant, endpoint, body.to_string().as_bytes()).await.map(drop)
 }

@@ -114,8 +114,14 @@ pub static ALL: &[Bug] = &[
     ),
     edit(
         "a payload that leaves with the first attempt",
-        &[("settle", "payload = CASE o.state WHEN 'succeeded' THEN NULL ELSE payload END", "payload = NULL")],
+        &[(
+            "settle",
+            "payload = CASE WHEN o.state = 'succeeded' AND o.keep_payload = 0 THEN NULL ELSE payload END",
+            "payload = NULL",
+        )],
     ),
+    edit("a settlement that keeps no payload", &[("settle", "AND o.keep_payload = 0 THEN", "THEN")]),
+    edit("a settlement that keeps every payload", &[("settle", "AND o.keep_payload = 0 THEN", "AND 0 THEN")]),
     edit(
         "a deadline that is ignored",
         &[("claim", "AND (deadline_at IS NULL OR deadline_at >", "AND (1 OR deadline_at >")],
@@ -230,6 +236,10 @@ pub static ALL: &[Bug] = &[
     edit("an id of any time", &[("accept", "<= ?3", "<= ?3 + 86400000")]),
     edit("a successor of any time", &[("replay", "<= ?5", "<= ?5 + 86400000")]),
     edit("a replay with an event id of its own", &[("insert_successor", "coalesce(event_id, id)", "?3")]),
+    edit(
+        "a resend that its key does not name",
+        &[("insert_successor", "?9 ->> 'key', CASE WHEN ?9 ->> 'key' IS NOT NULL", "NULL, CASE WHEN 0")],
+    ),
     edit("a second successor", &[("replay", "AND dead_state = 'open'", "AND dead_state <> 'discarded'")]),
     edit(
         "a full store that takes jobs",
@@ -257,7 +267,7 @@ pub static ALL: &[Bug] = &[
     switch("an object that leaves before its row", Switch::DeletesFirst),
     edit(
         "a replay that forgets its object",
-        &[("insert_successor", "CASE WHEN ?6 IS NULL THEN payload_bytes ELSE", "CASE WHEN ?6 IS NULL THEN NULL ELSE")],
+        &[("insert_successor", "CASE WHEN ?7 IS NULL THEN payload_bytes ELSE", "CASE WHEN ?7 IS NULL THEN NULL ELSE")],
     ),
     edit("an orphan that stays", &[("find_orphans", "WHERE NOT EXISTS", "WHERE 0 AND NOT EXISTS")]),
     edit("a walk that takes what has a row", &[("find_orphans", "AND (j.payload_bytes IS NOT NULL", "AND (0")]),
@@ -284,6 +294,10 @@ pub static ALL: &[Bug] = &[
     edit(
         "a copy of what is being erased",
         &[("replay", "WHERE e.state = 'running' AND e.tenant", "WHERE 0 AND e.tenant")],
+    ),
+    edit(
+        "a resend of what is being erased",
+        &[("insert_successor", "WHERE e.state = 'running' AND e.tenant", "WHERE 0 AND e.tenant")],
     ),
     edit("an erasure of another subject", &[("visit_jobs", "= ?1 ->> 'subject'", ">= ?1 ->> 'subject'")]),
     switch("a row that leaves before its evidence", Switch::TrustsOverwrites),

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use crate::sim::actors::poison::Poison;
 use crate::sim::actors::receiver::Receiver;
 use crate::sim::actors::repeats::Repeats;
-use crate::sim::actors::{generations, indexers};
+use crate::sim::actors::{generations, indexers, resenders};
 use crate::sim::bugs::sabotage::Switch;
 use crate::sim::engine::executor::Executor;
 use crate::sim::engine::faults::{Chances, Fault};
@@ -93,6 +93,7 @@ pub(crate) fn make(what: &Play) -> Rc<World> {
         has_large,
         has_bulk: what.seed % SEEDS_PER_BULK_OR_EXPORT == 5 && !what.narrow.quiet,
         has_exports: what.seed % SEEDS_PER_BULK_OR_EXPORT == 3 && !what.narrow.quiet,
+        has_resends: resenders::is_of(what.seed) && !what.narrow.quiet,
         may_freeze,
         has_gaps,
         is_long,

@@ -7,7 +7,7 @@ use longshore::limits::{DAY_MS, HOUR_MS};
 
 use crate::sim::actors::consumers::{LastSweep, spawn_sweep};
 use crate::sim::actors::operators;
-use crate::sim::actors::{clients, erasers, exporters, generations, indexers, quotas, restorers, tickers};
+use crate::sim::actors::{clients, erasers, exporters, generations, indexers, quotas, resenders, restorers, tickers};
 use crate::sim::engine::executor::Doom;
 use crate::sim::engine::faults::Fault;
 use crate::sim::engine::history::History;
@@ -112,6 +112,9 @@ fn start_others(world: &Rc<World>) {
     }
     if world.has_exports {
         exporters::start(world);
+    }
+    if world.has_resends {
+        resenders::start(world);
     }
     if world.has_epochs {
         world.executor.spawn(Doom::default(), restorers::raise(world.clone()));

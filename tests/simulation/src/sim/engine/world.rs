@@ -17,7 +17,7 @@ use crate::sim::actors::poison::Poison;
 use crate::sim::actors::quotas::Quotas;
 use crate::sim::actors::receiver::Receiver;
 use crate::sim::actors::repeats::Repeats;
-use crate::sim::actors::{erasers, providers, quotas, restorers};
+use crate::sim::actors::{erasers, providers, quotas, resenders, restorers};
 use crate::sim::bugs::sabotage::{Bug, Switch};
 use crate::sim::engine::executor::{Call, Executor};
 use crate::sim::engine::faults::{Chances, Fault};
@@ -86,6 +86,8 @@ pub(crate) struct World {
     pub(crate) has_bulk: bool,
     /// A tenant is exported while all goes on.
     pub(crate) has_exports: bool,
+    /// Some endpoints keep payloads, and finished jobs are sent again.
+    pub(crate) has_resends: bool,
     /// Some payloads are objects of their own.
     pub(crate) has_large: bool,
     /// Some jobs embed texts.
@@ -174,7 +176,9 @@ impl World {
                     let old = invariants.rows.get(&change.name);
                     self.trace.note(self.now(), change.statement, || change_text(old, &change));
                     let verdict = match (old, &change.new) {
-                        (Some(old), Some(new)) => poison::judge(self, old, new),
+                        (Some(old), Some(new)) => {
+                            poison::judge(self, old, new).and_then(|()| resenders::judge(self, old, new))
+                        }
                         (None, Some(new)) => {
                             inserted.push(new.clone());
                             Ok(())

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::sim::actors::clients::ANOTHER;
 use crate::sim::actors::erasers::Erasures;
 use crate::sim::actors::receiver::Receiver;
-use crate::sim::actors::{completers, tickers};
+use crate::sim::actors::{completers, resenders, tickers};
 use crate::sim::oracle::audit::Change;
 use crate::sim::oracle::limits::Holder;
 use crate::sim::oracle::row::{Name, Row};
@@ -141,10 +141,13 @@ impl Invariants {
             self.keys.insert(key, new.id.clone());
         }
         if let Some(first) = &new.replay_of {
-            let dead = self.rows.get(&(new.tenant.clone(), first.clone())).ok_or("I11: a successor of nothing")?;
-            holds!(dead.dead_state.as_deref() == Some("replayed"), "I11: a successor of what was not replayed");
-            holds!(dead.replayed_by.as_ref() == Some(&new.id), "I11: a successor that is not named");
-            holds!(dead.event_id() == new.event_id(), "I4: a successor with another event id");
+            let first = self.rows.get(&(new.tenant.clone(), first.clone())).ok_or("I11: a successor of nothing")?;
+            holds!(first.event_id() == new.event_id(), "I4: a successor with another event id");
+            if first.state != State::Dead {
+                return resenders::judge_insert(first, new);
+            }
+            holds!(first.dead_state.as_deref() == Some("replayed"), "I11: a successor of what was not replayed");
+            holds!(first.replayed_by.as_ref() == Some(&new.id), "I11: a successor that is not named");
             return Ok(());
         }
         self.judge_slot(now, new)

@@ -57,6 +57,8 @@ pub(crate) struct Row {
     /// Whom it is about.
     pub(crate) subject: Option<String>,
     pub(crate) payload_bytes: Option<i64>,
+    /// The part of the payload that is inline.
+    pub(crate) payload: Option<Arc<str>>,
     pub(crate) marker: Option<i64>,
     pub(crate) has_payload: bool,
     /// The attempts, one entry each; see [`Row::read_log`].
@@ -187,12 +189,14 @@ impl Row {
             scheduled_for: value(get())?,
             subject: json::<Metadata>(get())?.and_then(|metadata| metadata.subject),
             payload_bytes: value(get())?,
+            payload: None,
             marker: None,
             has_payload: false,
             log: Arc::default(),
             log_text: String::new(),
         };
-        let payload: Option<Payload> = json(get())?;
+        row.payload = value::<Option<Arc<str>>>(get())?;
+        let payload: Option<Payload> = row.payload.as_deref().map(parsed).transpose()?;
         row.has_payload = payload.is_some() || row.payload_bytes.is_some();
         row.marker = match payload.and_then(|payload| payload.body) {
             Some(body) => Some(body.n),
@@ -213,5 +217,9 @@ fn named<T: DeserializeOwned>(column: ValueRef<'_>) -> Result<T> {
 }
 
 fn json<T: DeserializeOwned>(column: ValueRef<'_>) -> Result<Option<T>> {
-    column.as_str_or_null()?.map(serde_json::from_str).transpose().map_err(|_| rusqlite::Error::InvalidQuery)
+    column.as_str_or_null()?.map(parsed).transpose()
+}
+
+fn parsed<T: DeserializeOwned>(text: &str) -> Result<T> {
+    serde_json::from_str(text).map_err(|_| rusqlite::Error::InvalidQuery)
 }
