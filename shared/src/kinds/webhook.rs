@@ -335,10 +335,10 @@ fn timeout(job: &Claimed, asked: Option<u32>) -> u32 {
 pub fn timeout_of(job: &Claimed) -> u32 {
     #[derive(Deserialize)]
     struct Asked {
-        timeout_seconds: Option<u32>,
+        timeout_seconds: Option<Whole<1, TIMEOUT_SECONDS_MAX>>,
     }
     let asked = job.payload.as_deref().and_then(|payload| serde_json::from_str::<Asked>(payload).ok());
-    timeout(job, asked.and_then(|asked| asked.timeout_seconds))
+    timeout(job, asked.and_then(|asked| asked.timeout_seconds).map(Whole::get))
 }
 
 /// Judges an answer of 2xx.

@@ -24,7 +24,7 @@ use crate::wire::checks::check_name_of_path;
 use crate::wire::headers::{Headers, check_headers};
 use crate::wire::invalid::{InvalidField, read};
 use crate::wire::problem::Problem;
-use crate::wire::values::{Whole, Word};
+use crate::wire::values::{Whole, Word, read_object};
 
 /// An endpoint as callers write it. What is left out has its default, also when the endpoint was there before.
 #[derive(Debug, Deserialize)]
@@ -60,7 +60,7 @@ pub(crate) struct EndpointRequest {
     #[serde(default)]
     bury_on: Vec<Word<ErrorClass>>,
     /// What evidence hides beside what it always hides.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "read_object")]
     redact: Redaction,
 }
 

@@ -4,8 +4,9 @@
 use std::fmt;
 use std::marker::PhantomData;
 
+use serde::de::value::MapAccessDeserializer;
 use serde::de::value::{Error as AnyError, StrDeserializer};
-use serde::de::{Error, IntoDeserializer, Visitor};
+use serde::de::{Error, IntoDeserializer, MapAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::wire::invalid::InvalidField;
@@ -66,6 +67,12 @@ impl<'de, const MIN: u32, const MAX: u32> Deserialize<'de> for Whole<MIN, MAX> {
 
             fn visit_u64<E: Error>(self, number: u64) -> Result<Self::Value, E> {
                 Ok(Whole(number.into()))
+            }
+
+            /// `2.0` is an integer of JSON, as it is of its schemas.
+            fn visit_f64<E: Error>(self, number: f64) -> Result<Self::Value, E> {
+                let whole = (number.fract() == 0.0).then(|| format!("{number:.0}").parse().ok()).flatten();
+                whole.map(Whole).ok_or_else(|| E::invalid_type(Unexpected::Float(number), &self))
             }
         }
         deserializer.deserialize_i64(Any)
@@ -132,6 +139,26 @@ pub(crate) fn read_word<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserial
     Word::deserialize(deserializer).map(|word| word.0)
 }
 
+/// Reads a field that is an object. Of a list, what serde derives takes the items for the fields.
+///
+/// # Errors
+/// When it is none, or as `T`.
+pub(crate) fn read_object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
+    struct Only<T>(PhantomData<T>);
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Only<T> {
+        type Value = T;
+
+        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+            formatter.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+            T::deserialize(MapAccessDeserializer::new(map))
+        }
+    }
+    deserializer.deserialize_map(Only(PhantomData))
+}
+
 impl<T: Serialize> Serialize for Word<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.0.serialize(serializer)
@@ -170,13 +197,19 @@ mod tests {
             ("50", None),
             ("0", Some("`n` must be an integer from 1 to 50, got 0")),
             ("-7", Some("`n` must be an integer from 1 to 50, got -7")),
+            ("2.0", None),
+            ("-0.0", Some("`n` must be an integer from 1 to 50, got 0")),
+            ("1e20", Some("`n` must be an integer from 1 to 50, got 100000000000000000000")),
             ("18446744073709551615", Some("`n` must be an integer from 1 to 50, got 18446744073709551615")),
         ] {
             let number: Few = serde_json::from_str(json).unwrap();
             assert_eq!(number.check("#/n").map(|field| field.detail).as_deref(), expected, "{json}");
-            assert_eq!(serde_json::to_string(&number).unwrap(), json);
             assert!((1..=50).contains(&number.get()), "{json}");
         }
+        for json in ["1.5", "1e300", "true"] {
+            assert!(serde_json::from_str::<Few>(json).is_err(), "{json}");
+        }
+        assert_eq!(serde_json::to_string(&serde_json::from_str::<Few>("500").unwrap()).unwrap(), "500");
         assert_eq!(Whole::<1, { u32::MAX }>::expected(), "an integer from 1 on");
     }
 

@@ -148,7 +148,7 @@ fn a_task_is_completed_before_its_deferral_is_settled() {
                 assert_eq!(answer.status, 409, "{}", answer.body);
                 assert_eq!(
                     answer.body["detail"],
-                    "Attempt 1 was completed with another outcome; the job is `succeeded`."
+                    "Attempt 1 was completed with another outcome; the job is `succeeded`"
                 );
             }
             assert_eq!(tenant.attempts(&id).await.len(), 1);
@@ -194,9 +194,9 @@ fn what_ended_otherwise_is_not_completed() {
         };
         let counted = task("text.count", "example", &json!({"text": "a"}));
         for (job, state, why) in [
-            (counted, "succeeded", "has ended without a completion"),
-            (once("broken"), "dead", "has ended without a completion"),
-            (once("hanging"), "dead", "has ended without a completion"),
+            (counted, "succeeded", "ended without a completion"),
+            (once("broken"), "dead", "ended without a completion"),
+            (once("hanging"), "dead", "ended without a completion"),
             (tenant.webhook("/ok"), "succeeded", "Only a task can be completed"),
         ] {
             let done = tenant.complete(&job).await;
