@@ -150,12 +150,13 @@ impl WrongRequest {
         };
         let is_empty = self.bytes().is_empty();
         request.push_str(if is_empty { "" } else { "\n" });
-        match self.body.as_ref().filter(|_| !is_empty) {
-            None => {}
-            Some(Body::Json(value)) => request.push_str(&format!("{value}\n")),
-            Some(Body::Text(text)) => request.push_str(&format!("{}\n", text.shown())),
-            Some(Body::Lines(lines)) => lines.iter().for_each(|line| request.push_str(&format!("{line}\n"))),
-        }
+        let body = match self.body.as_ref().filter(|_| !is_empty) {
+            None => String::new(),
+            Some(Body::Json(value)) => format!("{value}\n"),
+            Some(Body::Text(text)) => format!("{}\n", text.shown()),
+            Some(Body::Lines(lines)) => lines.iter().map(|line| format!("{line}\n")).collect::<Vec<_>>().concat(),
+        };
+        request.push_str(&body);
         let Refusal { status, detail, .. } = &self.answer;
         let errors = self.answer.errors();
         let mut answer = format!("{status} {detail}\n");

@@ -350,7 +350,9 @@ impl JobRequest {
             metadata.check("#/metadata", METADATA_BYTES_MAX, &mut errors);
             metadata.check_subject("#/metadata", &mut errors);
         }
-        errors.into_iter().for_each(|field| wrong.form(field));
+        for field in errors {
+            wrong.form(field);
+        }
     }
 }
 

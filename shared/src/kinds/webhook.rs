@@ -193,7 +193,9 @@ impl Webhook {
             let detail = "must be the value itself, and not `[sealed]`, which answers show in its place";
             errors.push(InvalidField::of(format!("#/payload/headers/{}", escape(name)), "sealed", detail));
         }
-        errors.into_iter().for_each(|field| wrong_fields.form(field));
+        for field in errors {
+            wrong_fields.form(field);
+        }
         wrong_fields
     }
 

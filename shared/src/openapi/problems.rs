@@ -50,17 +50,13 @@ pub(super) fn samples() -> Vec<Problem> {
 /// When it is answered. A new problem does not compile until it is told here
 fn when(problem: &Problem) -> &'static str {
     match problem {
-        Problem::NotJson(_) => {
-            "The body is empty, is not JSON, has something after it, broke off, or is not a whole gzip."
-        }
+        Problem::NotJson(_) => "The body is empty, not JSON, more than JSON, broke off, or not a whole gzip.",
         Problem::TooDeep => "Objects and lists nest deeper than 64.",
         Problem::InvalidParameter(_) => {
             "A query parameter has a wrong value, is given twice or is unknown: a misspelt filter must not answer everything. \
              Or `Longshore-Tenant` and `tenant` name different tenants."
         }
-        Problem::InvalidCursor => {
-            "The cursor is of another list, other filters or another tenant, was changed, or is older than a day."
-        }
+        Problem::InvalidCursor => "The cursor is of another list or tenant, was changed, or is older than a day.",
         Problem::InvalidIdempotencyKey(_) => {
             "The key is empty, longer than 255 bytes, has a control character, or its header is neither one quoted \
              string nor one word."
@@ -69,9 +65,7 @@ fn when(problem: &Problem) -> &'static str {
             "A header is missing or cannot be read: `Longshore-Tenant` with a key for all tenants, or a `Longshore-Hops` that is \
              not an integer."
         }
-        Problem::Unauthenticated(_) => {
-            "There is no bearer token, or the key is malformed, unknown, expired or revoked."
-        }
+        Problem::Unauthenticated(_) => "The bearer token is missing, malformed, unknown, expired or revoked.",
         Problem::Forbidden(_) => {
             "The key lacks the scope, belongs to another tenant, or is not for all tenants where that is needed."
         }
@@ -103,8 +97,7 @@ fn when(problem: &Problem) -> &'static str {
         }
         Problem::RateLimited => "An address or a key asks too often in a minute, or with too many refused keys.",
         Problem::QuotaReached => {
-            "As many jobs as the key's or the tenant's quota allows were accepted since midnight UTC. Reading, and repeats of \
-             what was accepted, go on."
+            "The key's or the tenant's quota of jobs is used up since midnight UTC. Reading and repeats still work."
         }
         Problem::ProviderFailed(_) => {
             "A search by vectors alone needs a vector of its query, and the provider gave none, or the vectors of the \
@@ -117,8 +110,7 @@ fn when(problem: &Problem) -> &'static str {
              yet what is to become of its jobs. Reading is allowed; a signing secret that is missing is not made."
         }
         Problem::DailyLimit(_) => {
-            "Cloudflare's free plan allows an account so many rows read and written a day. Until midnight UTC what needs more of \
-             them is answered so at once; what was accepted before is safe and runs on after midnight."
+            "Cloudflare's free plan limits the rows that an account reads and writes a day. Jobs accepted before run after midnight UTC."
         }
         Problem::Unavailable => "The database did not answer in time. An accept may or may not have been written.",
     }

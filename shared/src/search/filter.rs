@@ -131,7 +131,7 @@ fn parse_conditions(condition: &Value, pointer: &str) -> Result<Vec<Condition>, 
             (_, Some(operator), Value::Number(bound)) => conditions.push(Condition::Compare(operator, bound.clone())),
             (_, Some(_), _) => errors.extend(wrong(&pointer, "invalid-type", "must be a number")),
             (_, None, _) => {
-                errors.push(InvalidField::new(&pointer, "unknown-field", unknown("operator", name, OPERATORS)))
+                errors.push(InvalidField::new(&pointer, "unknown-field", unknown("operator", name, OPERATORS)));
             }
         }
     }

@@ -191,20 +191,19 @@ impl Providers {
                 };
                 let of_default = self.default.as_ref().filter(|default| default.provider == name);
                 let only = known.models.keys().next().filter(|_| known.models.len() == 1);
-                match model.or(of_default.map(|default| default.model.as_str())).or(only.map(String::as_str)) {
-                    Some(model) => self.find(name, model).map_or_else(
-                        || {
-                            let models = list(known.models.keys());
-                            let detail = format!("Unknown model {} of `{name}`; configured: {models}", quoted(model));
-                            unknown("model", "unknown-model", detail)
-                        },
-                        Ok,
-                    ),
-                    None => {
-                        let detail = format!("`model` is required; `{name}` has {}", list(known.models.keys()));
-                        unknown("model", "missing-field", detail)
-                    }
-                }
+                let models = list(known.models.keys());
+                let model = model.or(of_default.map(|default| default.model.as_str())).or(only.map(String::as_str));
+                let Some(model) = model else {
+                    let detail = format!("`model` is required; `{name}` has {models}");
+                    return unknown("model", "missing-field", detail);
+                };
+                self.find(name, model).map_or_else(
+                    || {
+                        let detail = format!("Unknown model {} of `{name}`; configured: {models}", quoted(model));
+                        unknown("model", "unknown-model", detail)
+                    },
+                    Ok,
+                )
             }
             (None, Some(model)) => {
                 let mut with = self.named.keys().filter_map(|provider| self.find(provider, model));
