@@ -154,7 +154,7 @@ pub async fn a_payload_out_of_reach_waits<S: Store>(stand: &Stand<S>) {
     assert_eq!((row.dead_reason, row.attempt), (Some(DeadReason::NotRetryable), 1));
     assert!(row.error.unwrap().message.contains("not in the object store"));
     let refused = replay(stand, &stand.settings, &gone, None).await;
-    assert!(matches!(refused, Err(Problem::IllegalTransition(text)) if text.contains("another payload")));
+    assert!(matches!(refused, Err(Problem::IllegalTransition(text)) if text.contains("replay it with a `payload`")));
     let edited = RawValue::from_string(r#"{"url":"https://example.com/other"}"#.into()).unwrap();
     assert!(replay(stand, &stand.settings, &gone, Some(&edited)).await.is_ok());
 }

@@ -95,7 +95,7 @@ fn a_job_without_its_payload_is_not_sent_again() {
         assert_eq!(done["payload"], Value::Null);
         let answer = tenant.act(&resend_of(&id_of(&done))).await;
         assert_refused("nothing was kept", &answer, PAYLOAD_GONE);
-        assert!(answer.body["detail"].as_str().unwrap().contains("`keep_payload: true` on endpoint `orders`"));
+        assert!(answer.body["detail"].as_str().unwrap().contains("`keep_payload: true` on its endpoint"));
         let bare = id_of(&tenant.complete(&tenant.webhook("/ok")).await);
         assert_refused("a bare url", &tenant.act(&resend_of(&bare)).await, PAYLOAD_GONE);
         let dead = tenant.dead_letter().await;

@@ -198,10 +198,11 @@ pub(crate) async fn walk(world: &World, tenant: &Tenant<'_>) -> Vec<Step> {
         ("GET", "/v1/jobs/{id}/vectors", 200, &vectors),
         ("POST", "/v1/jobs/{id}/retry", 202, &waiting),
         ("POST", "/v1/jobs/{id}/cancel", 200, &scheduled),
-        ("POST", "/v1/jobs/{id}/resend", 202, &scheduled),
         ("POST", "/v1/jobs/{id}/complete", 200, &parked),
         ("POST", "/v1/jobs/{id}/fail", 200, &overtaken),
         ("GET", "/v1/groups/{id}", 200, "import"),
+        // After its group was read: the new job changes it.
+        ("POST", "/v1/jobs/{id}/resend", 202, &scheduled),
         ("GET", "/v1/dead-letters", 200, ""),
         ("GET", "/v1/dead-letters/{id}", 200, &dead),
         ("POST", "/v1/dead-letters/{id}/replay", 202, &dead),
