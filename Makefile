@@ -174,6 +174,7 @@ audit: .tools/cargo-deny-$(CARGO_DENY).done $(NODE_MODULES) ## check licences, s
 		echo "cargo deny check advisories: SKIPPED, github.com/RustSec/advisory-db cannot be had"; \
 	fi
 	@$(call npm_asks,audit)
+	@cd clients/typescript && $(call npm_asks,audit)
 	@$(call npm_asks,audit signatures)
 
 size: build ## show the gzipped size of each Worker; fail above 1 MB

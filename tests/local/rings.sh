@@ -62,7 +62,7 @@ clients() {
   (cd clients/python && ../../.tools/python/bin/mypy) || return
   rm -rf "$packed" && mkdir -p "$packed" && echo '{}' >"$packed/package.json"
   (cd clients/typescript && npm pack --silent --pack-destination "$packed") || return
-  (cd "$packed" && npm install --silent --no-audit --no-fund ./longshore-*.tgz \
+  (cd "$packed" && npm install --silent --prefer-offline --no-audit --no-fund ./longshore-*.tgz \
     && node --input-type=module --eval 'import { Longshore } from "longshore"; new Longshore({ url: "", key: "" });')
 }
 

@@ -16,7 +16,7 @@ import uvicorn
 
 from longshore import Longshore
 from longshore.generated.api.endpoints import put_endpoint, read_secret
-from longshore.generated.models import Endpoint, NewEndpoint, RetrySchedule, Secrets
+from longshore.generated.models import Endpoint, NewUrlEndpoint, RetrySchedule, Secrets
 
 T = TypeVar("T")
 
@@ -99,7 +99,7 @@ def asgi(application: Any) -> Iterator[str]:
 
 def endpoint(id: str, url: str) -> str:
     """Makes an endpoint at that URL and returns its secret."""
-    put = put_endpoint.sync(id, client=raw, body=NewEndpoint(url=url, schedule=RetrySchedule.FAST))
+    put = put_endpoint.sync(id, client=raw, body=NewUrlEndpoint(url=url, schedule=RetrySchedule.FAST))
     assert isinstance(put, Endpoint), put
     secrets = read_secret.sync(id, client=raw)
     assert isinstance(secrets, Secrets), secrets

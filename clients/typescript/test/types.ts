@@ -2,8 +2,10 @@
 import type { Longshore, NewJob } from "longshore";
 
 export function refused(longshore: Longshore): void {
-  // @ts-expect-error A webhook's payload has no such member, and no task is called `webhook`.
+  // @ts-expect-error A webhook's payload has no such member.
   void longshore.enqueue({ kind: "webhook", payload: { bogus: 1 } });
+  // @ts-expect-error With an endpoint it is no task either: a task's kind has a dot.
+  void longshore.enqueue({ kind: "webhook", endpoint: "orders", payload: { bogus: 1 } });
   // @ts-expect-error A task needs an endpoint.
   void longshore.enqueue({ kind: "text.count", payload: {} });
   // @ts-expect-error An unknown kind without a dot.
