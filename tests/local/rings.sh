@@ -54,6 +54,18 @@ unit() {
   return $failed
 }
 
+# Builds, type-checks and packs the clients, and installs the package of npm elsewhere; `workerd` runs their tests.
+clients() {
+  local packed=$PWD/.longshore/clients
+  make --no-print-directory clients || return
+  (cd clients/typescript && npm run --silent check) || return
+  (cd clients/python && ../../.tools/python/bin/mypy) || return
+  rm -rf "$packed" && mkdir -p "$packed" && echo '{}' >"$packed/package.json"
+  (cd clients/typescript && npm pack --silent --pack-destination "$packed") || return
+  (cd "$packed" && npm install --silent --prefer-offline --no-audit --no-fund ./longshore-*.tgz \
+    && node --input-type=module --eval 'import { Longshore } from "longshore"; new Longshore({ url: "", key: "" });')
+}
+
 # One selection of packages for all: another would have other features and compile the core again.
 tests() {
   cargo test -q --workspace "$@"
@@ -67,4 +79,5 @@ ring 'cron' tests --test cron
 ring 'conformance on SQLite' tests --test conformance
 ring 'simulation' tests --test simulation
 ring 'conformance on D1' tests --test conformance_d1
+ring 'clients' clients
 ring 'workerd' tests --test workerd -- --test-threads=$workerd_threads

@@ -26,7 +26,7 @@ fn files(folders: &[&str], endings: &[&str]) -> Vec<(String, String)> {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
             if path.is_dir() {
-                if !["target", "node_modules", "build"].contains(&name.as_str()) {
+                if !["target", "node_modules", "build", "dist", "generated"].contains(&name.as_str()) {
                     open.push(path);
                 }
             } else if endings.iter().any(|ending| name.ends_with(ending)) {
@@ -39,17 +39,17 @@ fn files(folders: &[&str], endings: &[&str]) -> Vec<(String, String)> {
     found
 }
 
-const SOURCES: [&str; 5] = ["shared", "producer", "consumer", "cli", "tests"];
+const SOURCES: [&str; 6] = ["shared", "producer", "consumer", "cli", "clients", "tests"];
 
 #[test]
 fn no_source_file_is_long_and_each_says_what_it_is() {
     let mut wrong = Vec::new();
-    for (path, text) in files(&SOURCES, &[".rs", ".mjs", ".sql"]) {
+    for (path, text) in files(&SOURCES, &[".rs", ".mjs", ".sql", ".ts", ".py"]) {
         let lines = text.lines().count();
         if lines > FILE_LINES_MAX {
             wrong.push(format!("{path} has {lines} lines"));
         }
-        let header = ["//!", "// ", "/**", "-- "].iter().any(|header| text.starts_with(header));
+        let header = ["//!", "// ", "/**", "-- ", "\"\"\""].iter().any(|header| text.starts_with(header));
         if !header {
             wrong.push(format!("{path} does not begin with a header"));
         }
@@ -248,7 +248,7 @@ fn no_text_promises_what_nobody_can_keep() {
 /// `npm ci` compares what it gets with these digests; an entry without one would be taken as it comes.
 #[test]
 fn every_npm_package_is_pinned_by_its_digest() {
-    for path in ["package-lock.json", "tests/openapi-lint/package-lock.json"] {
+    for path in ["package-lock.json", "clients/typescript/package-lock.json", "tests/openapi-lint/package-lock.json"] {
         let text = std::fs::read_to_string(root().join(path)).unwrap();
         let lock: serde_json::Value = serde_json::from_str(&text).unwrap();
         let packages = lock["packages"].as_object().unwrap();

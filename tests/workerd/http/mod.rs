@@ -3,6 +3,7 @@
 pub(crate) mod assets;
 pub(crate) mod batch;
 pub(crate) mod bulk;
+mod clients;
 pub(crate) mod cors;
 pub(crate) mod cursors;
 pub(crate) mod dead_letters;

@@ -1,0 +1,142 @@
+"""The client: the routes that most callers need, and the generated client for all others."""
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from typing import Any, Required, TypedDict, Unpack
+
+import httpx
+
+from .generated.client import AuthenticatedClient
+from .generated.models import AcceptedJob, BatchResult, BatchSummary, Job
+from .problem import LongshoreError, repeat
+
+# Limits of a chunk of `enqueue_many`. They decide its keys: a repeat with other limits makes new jobs.
+CHUNK_LINES_MAX = 1000
+CHUNK_CHARACTERS_MAX = 4 * 1024 * 1024
+WAIT_SECONDS_MAX = 30
+# A request that waits takes 30 seconds; large ones take longer than httpx allows unless told.
+TIMEOUT_SECONDS = 60.0
+NDJSON = "application/x-ndjson"
+
+
+class NewJob(TypedDict, total=False):
+    """A job as a caller asks for it; the API's document says what each member means."""
+
+    kind: Required[str]
+    payload: Required[Any]
+    endpoint: str | None
+    run_after: datetime | str | None
+    delay_seconds: int | None
+    deadline_at: datetime | str | None
+    max_attempts: int | None
+    retry_schedule: str | None
+    event_id: str | None
+    group: str | None
+    metadata: dict[str, Any] | None
+    idempotency_key: str | None
+    idempotency_window_seconds: int | None
+    traceparent: str | None
+
+
+class Longshore:
+    """A client of one tenant. Refusals raise a `LongshoreError`.
+
+    `raw` is the generated client: pass it as `client` to the functions of `longshore.generated.api`. Further arguments
+    go to `httpx.Client`.
+    """
+
+    def __init__(self, url: str, key: str, **httpx_args: Any) -> None:
+        timeout = httpx.Timeout(httpx_args.pop("timeout", TIMEOUT_SECONDS))
+        self.raw = AuthenticatedClient(base_url=url, token=key, timeout=timeout, httpx_args=httpx_args)
+
+    def enqueue(self, **job: Unpack[NewJob]) -> AcceptedJob:
+        """Stores a job. With an idempotency key a repeat is the same job, so a broken connection is tried again."""
+
+        def send() -> AcceptedJob:
+            headers = {"content-type": "application/json"}
+            return AcceptedJob.from_dict(self._ask("POST", "/v1/jobs", content=_line(job), headers=headers).json())
+
+        return repeat(send) if job.get("idempotency_key") else send()
+
+    def enqueue_many(
+        self, jobs: Iterable[NewJob], *, key: str, on_result: Callable[[BatchResult], object] | None = None
+    ) -> BatchSummary:
+        """Stores any number of jobs and counts them; `on_result` gets the result of each.
+
+        Only a chunk of 1,000 jobs or 4 MiB is in memory. Chunk n has the idempotency key `{key}-{n}`, and is sent
+        again when the connection breaks or after 429 and 503. If it still fails, this raises: call it again with the
+        same key and the same jobs in the same order, and no job is stored twice.
+        """
+        total = BatchSummary(accepted=0, duplicates=0, rejected=0)
+        offset = 0
+        for number, lines in enumerate(_chunks(jobs)):
+            results, summary = repeat(lambda: self._send_lines(lines, f"{key}-{number}"))
+            for result in results:
+                result.index += offset
+                if on_result:
+                    on_result(result)
+            total.accepted += summary.accepted
+            total.duplicates += summary.duplicates
+            total.rejected += summary.rejected
+            offset += len(lines)
+        return total
+
+    def wait(self, id: str, timeout: float = 300) -> Job:
+        """Waits until a job has ended; raises `TimeoutError` if that takes longer than `timeout` seconds."""
+        end = time.monotonic() + timeout
+        while True:
+            seconds = min(WAIT_SECONDS_MAX, max(0, math.ceil(end - time.monotonic())))
+            answer = repeat(lambda: self._ask("GET", f"/v1/jobs/{id}", params={"wait": seconds}))
+            job = Job.from_dict(answer.json())
+            if job.finished_at is not None:
+                return job
+            if time.monotonic() >= end:
+                raise TimeoutError(f"{id} is still {job.state.value} after {timeout} s.")
+
+    def _ask(self, method: str, path: str, **options: Any) -> httpx.Response:
+        answer = self.raw.get_httpx_client().request(method, path, **options)
+        if not answer.is_success:
+            raise LongshoreError.of_answer(answer)
+        return answer
+
+    def _send_lines(self, lines: list[bytes], key: str) -> tuple[list[BatchResult], BatchSummary]:
+        """Sends a chunk. An answer without a whole summary broke off."""
+        quoted = '"' + key.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        headers = {"content-type": NDJSON, "accept": NDJSON, "idempotency-key": quoted}
+        answer = self._ask("POST", "/v1/jobs/batch", content=b"\n".join(lines), headers=headers)
+        try:
+            *results, last = [json.loads(line) for line in answer.content.splitlines()]
+            summary = BatchSummary.from_dict(last["summary"])
+        except (ValueError, KeyError) as error:
+            raise httpx.RemoteProtocolError("The answer broke off before its summary.") from error
+        if last["problem"]:
+            raise LongshoreError(last["problem"])
+        return [BatchResult.from_dict(result) for result in results], summary
+
+
+def _line(job: NewJob) -> bytes:
+    return json.dumps(job, default=_time, allow_nan=False, separators=(",", ":")).encode()
+
+
+def _time(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} is not JSON")
+
+
+def _chunks(jobs: Iterable[NewJob]) -> Iterator[list[bytes]]:
+    """Cuts jobs into chunks of lines."""
+    lines: list[bytes] = []
+    size = 0
+    for job in jobs:
+        line = _line(job)
+        if len(lines) == CHUNK_LINES_MAX or (lines and size + len(line) > CHUNK_CHARACTERS_MAX):
+            yield lines
+            lines, size = [], 0
+        lines.append(line)
+        size += len(line)
+    if lines:
+        yield lines

@@ -1,0 +1,126 @@
+// The client: the routes that most callers need, and the generated client for all others.
+import createClient, { type Client } from "openapi-fetch";
+import type { components, paths } from "./generated/schema.js";
+import { LongshoreError, type Problem, repeat, unwrap } from "./problem.js";
+
+type Schemas = components["schemas"];
+/** A task's kind has a dot in it, so no misspelt payload of another kind passes as a task's. */
+type WithDottedTask<J> = J extends { kind: infer K }
+  ? string extends K
+    ? J & { kind: `${string}.${string}` }
+    : J
+  : never;
+
+/** A job as a caller asks for it. */
+export type NewJob = WithDottedTask<Schemas["NewJob"]>;
+/** A stored job, as it was accepted. */
+export type AcceptedJob = Schemas["AcceptedJob"];
+/** A job with its state, result and error. */
+export type Job = Schemas["Job"];
+/** What became of one job of many; `index` is its place among them. */
+export type BatchResult = Schemas["BatchResult"];
+/** How many of many jobs were new, were there already, and were refused. */
+export type BatchSummary = Schemas["BatchSummary"];
+
+/** Where Longshore is, an API key, and another `fetch` if you like. */
+export interface LongshoreOptions {
+  url: string;
+  key: string;
+  fetch?: (request: Request) => Promise<Response>;
+}
+
+/** Limits of a chunk of `enqueueMany`. They decide its keys: a repeat with other limits makes new jobs. */
+const CHUNK_LINES_MAX = 1000;
+const CHUNK_CHARACTERS_MAX = 4 * 1024 * 1024;
+const WAIT_SECONDS_MAX = 30;
+
+/** A client of one tenant. Refusals throw a {@link LongshoreError}. */
+export class Longshore {
+  /** The client generated from the API's document, with every route. */
+  readonly raw: Client<paths>;
+
+  constructor({ url, key, ...options }: LongshoreOptions) {
+    this.raw = createClient<paths>({ baseUrl: url, headers: { authorization: `Bearer ${key}` }, ...options });
+  }
+
+  /** Stores a job. With an idempotency key a repeat is the same job, so a broken connection is tried again. */
+  async enqueue(job: NewJob, { idempotencyKey = job.idempotency_key }: { idempotencyKey?: string | null } = {}) {
+    // The generated type of a body has no null members.
+    const body = { ...job, idempotency_key: idempotencyKey ?? null } as never;
+    const send = async (): Promise<AcceptedJob> => unwrap(await this.raw.POST("/v1/jobs", { body }));
+    return idempotencyKey ? repeat(send) : send();
+  }
+
+  /**
+   * Stores any number of jobs and counts them; `onResult` gets the result of each.
+   *
+   * Only a chunk of 1,000 jobs or 4 MiB is in memory. Chunk n has the idempotency key `{key}-{n}`, and is sent again
+   * when the connection breaks or after 429 and 503. If it still fails, this throws: call it again with the same key
+   * and the same jobs in the same order, and no job is stored twice.
+   */
+  async enqueueMany(
+    jobs: Iterable<NewJob> | AsyncIterable<NewJob>,
+    { key, onResult }: { key: string; onResult?: (result: BatchResult) => void },
+  ): Promise<BatchSummary> {
+    const total = { accepted: 0, duplicates: 0, rejected: 0 };
+    let [chunk, offset] = [0, 0];
+    for await (const lines of chunks(jobs)) {
+      const chunkKey = `"${`${key}-${chunk}`.replace(/["\\]/g, "\\$&")}"`;
+      const { results, summary } = await repeat(() => this.#sendLines(lines, chunkKey));
+      for (const result of results) onResult?.({ ...result, index: offset + result.index });
+      total.accepted += summary.accepted;
+      total.duplicates += summary.duplicates;
+      total.rejected += summary.rejected;
+      [chunk, offset] = [chunk + 1, offset + lines.length];
+    }
+    return total;
+  }
+
+  /** Sends a chunk. An answer without a whole summary broke off. */
+  async #sendLines(lines: string[], key: string): Promise<{ results: BatchResult[]; summary: BatchSummary }> {
+    const headers = { "content-type": "application/x-ndjson", accept: "application/x-ndjson", "idempotency-key": key };
+    const options = {
+      body: lines.join("\n"),
+      bodySerializer: (body: unknown) => body,
+      headers,
+      parseAs: "text",
+    } as const;
+    const answer: string = unwrap(await this.raw.POST("/v1/jobs/batch", options));
+    const results = answer
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    const { summary, problem }: { summary?: BatchSummary; problem?: Problem | null } = results.pop();
+    if (!summary) throw new TypeError("The answer broke off before its summary.");
+    if (problem) throw new LongshoreError(problem);
+    return { results, summary };
+  }
+
+  /** Waits until a job has ended; throws a `TimeoutError` if that takes longer than `timeoutSeconds`. */
+  async wait(id: string, { timeoutSeconds = 300 }: { timeoutSeconds?: number } = {}): Promise<Job> {
+    const end = Date.now() + timeoutSeconds * 1000;
+    for (;;) {
+      const wait = Math.min(WAIT_SECONDS_MAX, Math.max(0, Math.ceil((end - Date.now()) / 1000)));
+      const options = { params: { path: { id }, query: { wait } } };
+      const job: Job = await repeat(async () => unwrap(await this.raw.GET("/v1/jobs/{id}", options)));
+      if (job.finished_at !== null) return job;
+      if (Date.now() >= end)
+        throw new DOMException(`${id} is still ${job.state} after ${timeoutSeconds} s.`, "TimeoutError");
+    }
+  }
+}
+
+/** Cuts jobs into chunks of lines. */
+async function* chunks(jobs: Iterable<NewJob> | AsyncIterable<NewJob>): AsyncGenerator<string[]> {
+  let [lines, characters]: [string[], number] = [[], 0];
+  for await (const job of jobs) {
+    const line = JSON.stringify(job);
+    if (lines.length === CHUNK_LINES_MAX || (lines.length > 0 && characters + line.length > CHUNK_CHARACTERS_MAX)) {
+      yield lines;
+      [lines, characters] = [[], 0];
+    }
+    lines.push(line);
+    characters += line.length;
+  }
+  if (lines.length > 0) yield lines;
+}

@@ -1,0 +1,5 @@
+// What the package exports.
+export * from "./client.js";
+export type { components, operations, paths } from "./generated/schema.js";
+export { LongshoreError, type Problem } from "./problem.js";
+export * from "./webhooks.js";

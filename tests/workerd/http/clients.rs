@@ -1,0 +1,45 @@
+//! The clients for TypeScript and Python: their own tests, against the running Workers.
+
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use longshore_kit::scratch::repository;
+use tokio::process::Command;
+use tokio::time::timeout;
+
+use crate::support::world::shared;
+
+/// Long beside the half minute that the tests of a client take.
+const WITHIN: Duration = Duration::from_mins(4);
+
+/// Runs a program of the tests of one client, with a key of a new tenant.
+fn assert_passes(folder: &str, program: &str, arguments: &[&str]) {
+    shared(async |world| {
+        let program = repository().join(program);
+        assert!(program.exists(), "{} is missing: run `make clients`", program.display());
+        let (_, key) = world.key(&format!("clients-{}", folder.replace('/', "-")), &["admin"]).await;
+        let tests = Command::new(&program)
+            .args(arguments)
+            .current_dir(repository().join(Path::new(folder)))
+            .env("LONGSHORE_URL", world.runner.url())
+            .env("LONGSHORE_KEY", key)
+            .stdin(Stdio::null())
+            .kill_on_drop(true)
+            .output();
+        let output = timeout(WITHIN, tests).await.expect("the tests of a client end in time").unwrap();
+        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+        assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
+    });
+}
+
+#[test]
+fn the_typescript_client_passes_its_tests() {
+    let tests = ["--test", "test/raw.test.ts", "test/helpers.test.ts"];
+    assert_passes("clients/typescript", "node_modules/.bin/node", &tests);
+}
+
+#[test]
+fn the_python_client_passes_its_tests() {
+    assert_passes("clients/python", ".tools/python/bin/pytest", &["-q", "-p", "no:cacheprovider", "tests"]);
+}
