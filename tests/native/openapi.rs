@@ -7,10 +7,11 @@ use std::path::PathBuf;
 
 use longshore::openapi::{document, text};
 use longshore::routes::ROUTES;
+use longshore::wire::idempotency::parse_header;
 use longshore::wire::problem::Problem;
 use longshore_tests::api_document::ApiDocument;
 use longshore_tests::wrong_requests::errors_page;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 #[test]
 fn what_is_checked_in_is_what_the_code_says() {
@@ -271,4 +272,29 @@ fn a_field_too_many_or_too_few_or_wrong_is_found() {
     let untold = |status, media| document.errors_of_answer("GET", "/v1/jobs/{id}", status, media, &example);
     assert!(!untold(418, Some("application/json")).is_empty() && !untold(200, Some("text/html")).is_empty());
     assert!(!untold(200, None).is_empty());
+}
+
+/// The header's schema allows what the producer reads. Parameters behind a quoted key are read too, and ignored.
+#[test]
+fn the_schema_of_an_idempotency_key_is_its_reader() {
+    let document = ApiDocument::generated();
+    let parameter = json!({"$ref": "#/components/parameters/Idempotency-Key"});
+    let validator = document.validator(&document.resolve(&parameter)["schema"]).unwrap();
+    let longest = "k".repeat(255);
+    let headers = [
+        longest.clone(),
+        format!("{longest}k"),
+        format!("\"{longest}\""),
+        format!("\"{longest}k\""),
+        format!("\"{}\"", "\\\"".repeat(255)),
+        format!("\"{}\"", "\\\\".repeat(256)),
+        String::new(),
+    ];
+    let all_bytes = (0x20..0x7f_u8)
+        .map(char::from)
+        .flat_map(|byte| [format!("a{byte}b"), format!("\"a{byte}b\""), format!("\"a\\{byte}b\"")]);
+    for header in headers.into_iter().chain(all_bytes) {
+        let is_read = parse_header(&header).is_ok();
+        assert_eq!(validator.is_valid(&json!(header)), is_read, "{header:?}");
+    }
 }

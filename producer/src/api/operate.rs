@@ -1,12 +1,12 @@
 //! What operators do: cancel, retry now, resend, replay, discard, pause and resume everything.
 
-use longshore::limits::{ENVELOPE_BYTES_MAX, NOTE_BYTES_MAX, REQUEST_BYTES_MAX};
+use longshore::limits::{ENVELOPE_BYTES_MAX, NOTE_CHARS_MAX, REQUEST_BYTES_MAX};
 use longshore::manage::operate;
 use longshore::manage::operate::{Discard, Replay, RestoredRequest};
 use longshore::manage::resend::resend as resend_job;
 use longshore::model::dead_letter::DeadLetter;
 use longshore::model::hint::Hint;
-use longshore::wire::checks::check_label;
+use longshore::wire::checks::check_note;
 use longshore::wire::invalid::{InvalidField, read};
 use longshore::wire::lane::Lane;
 use longshore::wire::problem::Problem;
@@ -65,7 +65,7 @@ pub(crate) async fn discard(context: &mut ApiContext, proof: &Proof) -> Result<A
     let body = context.request.optional_json_body(REQUEST_BYTES_MAX).await?;
     let request: Option<Discard> = body.map(|body| read(&body, "#")).transpose()?;
     let note = request.and_then(|request| request.note);
-    let wrong = note.as_ref().and_then(|note| check_label("#/note", note, &(0..=NOTE_BYTES_MAX)));
+    let wrong = note.as_ref().and_then(|note| check_note("#/note", note, NOTE_CHARS_MAX));
     if let Some(wrong) = wrong {
         return Err(Problem::InvalidRequest(vec![InvalidField { code: "too-long", ..wrong }]));
     }

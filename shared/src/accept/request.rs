@@ -26,7 +26,7 @@ use crate::wire::time::parse_rfc3339;
 use crate::wire::values::{Whole, Word};
 
 #[cfg(feature = "openapi")]
-use crate::limits::IDEMPOTENCY_KEY_BYTES_MAX;
+use crate::limits::IDEMPOTENCY_KEY_CHARS_MAX;
 
 /// A job as a caller asks for it.
 #[derive(Debug, Deserialize)]
@@ -44,7 +44,7 @@ pub(crate) struct JobRequest {
     endpoint: Option<String>,
     /// The same key again, for the same kind and endpoint within the window, is the same job. It may also be given in
     /// the Idempotency-Key header; this one wins.
-    #[cfg_attr(feature = "openapi", schemars(length(min = 1, max = IDEMPOTENCY_KEY_BYTES_MAX)))]
+    #[cfg_attr(feature = "openapi", schemars(length(min = 1, max = IDEMPOTENCY_KEY_CHARS_MAX)))]
     idempotency_key: Option<String>,
     /// How long the key holds; a day when nothing is said.
     idempotency_window_seconds: Option<Whole<1, KEY_WINDOW_SECONDS_MAX>>,

@@ -16,7 +16,7 @@ use super::{Generation, IndexRow};
 use crate::embed::ask::{Asked, Embedded};
 use crate::embed::round::ask;
 use crate::limits::{
-    CANDIDATES, CANDIDATES_FILTERED, CANDIDATES_VECTOR, FILTER_DOCUMENTS_PAGE, QUERY_BYTES_MAX, SEARCH_RESULTS_DEFAULT,
+    CANDIDATES, CANDIDATES_FILTERED, CANDIDATES_VECTOR, FILTER_DOCUMENTS_PAGE, QUERY_CHARS_MAX, SEARCH_RESULTS_DEFAULT,
     SEARCH_RESULTS_MAX, SEGMENT_CACHE_BYTES, TAIL_ROWS_MAX,
 };
 use crate::ports::{Blobs, Clock, Http, IndexDatabase};
@@ -56,7 +56,7 @@ pub(crate) enum Mode {
 #[serde(deny_unknown_fields)]
 pub(crate) struct SearchRequest {
     /// What is searched for, in words.
-    #[cfg_attr(feature = "openapi", schemars(length(min = 1, max = QUERY_BYTES_MAX)))]
+    #[cfg_attr(feature = "openapi", schemars(length(min = 1, max = QUERY_CHARS_MAX)))]
     query: String,
     /// What finds it.
     #[serde(default)]
@@ -170,9 +170,9 @@ pub async fn search<W: IndexDatabase + Blobs + Http + Clock>(
 
 fn check(body: &[u8]) -> Result<Query, Problem> {
     let SearchRequest { query, mode, limit, filter } = read(body, "#")?;
-    let mut errors = Vec::new();
-    if query.is_empty() || query.len() > QUERY_BYTES_MAX {
-        let detail = format!("must have 1 to {QUERY_BYTES_MAX} bytes, got {}", query.len());
+    let (mut errors, length) = (Vec::new(), query.chars().count());
+    if query.is_empty() || length > QUERY_CHARS_MAX {
+        let detail = format!("must have 1 to {QUERY_CHARS_MAX} characters, got {length}");
         errors.push(InvalidField::of("#/query", "out-of-range", detail));
     } else if query.trim().is_empty() {
         errors.push(InvalidField::of("#/query", "out-of-range", "must not be blank"));

@@ -124,7 +124,7 @@ fn check(settings: &Settings, name: &str, body: &[u8]) -> Result<serde_json::Val
         errors.push(wrong);
     } else if overlap_chars > most {
         let detail = format!("must be at most half of `chunk_chars`, {most}, got {overlap_chars}");
-        errors.push(InvalidField::of("#/overlap_chars", "out-of-range", detail));
+        errors.push(InvalidField::of("#/overlap_chars", "overlap-too-large", detail));
     }
     let choice = settings.providers.choose(request.provider.as_deref(), request.model.as_deref());
     match choice.map(|choice| (settings.providers.model(&choice.provider, &choice.model).map(|it| it.1), choice)) {

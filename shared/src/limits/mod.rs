@@ -215,8 +215,8 @@ pub const MERGE_ROWS_MAX: i64 = 1_024;
 /// Merges of one generation in a row: as many as all of its chunks need.
 pub const MERGES_IN_A_ROW: u64 = INDEX_CHUNKS_MAX.div_ceil(MERGE_ROWS_MAX.unsigned_abs());
 
-/// Bytes of what is searched for: a paragraph.
-pub const QUERY_BYTES_MAX: usize = 4_096;
+/// Characters of a search query: a paragraph.
+pub const QUERY_CHARS_MAX: usize = 4_096;
 /// Words of it that are looked for, and as many parts of them.
 pub const QUERY_WORDS_MAX: usize = 64;
 /// Chunks that one search answers at most,
@@ -299,14 +299,14 @@ pub const RUN_AFTER_SECONDS_MAX: u32 = 366 * 86_400;
 /// Jobs before one that is accepted: a webhook to a deployment of Longshore's, whose job is a webhook to the same, and so on
 /// without end. Chains that somebody means have two or three.
 pub const HOPS_MAX: u32 = 10;
-/// Bytes of an idempotency key.
-pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
+/// Characters of an idempotency key.
+pub const IDEMPOTENCY_KEY_CHARS_MAX: usize = 255;
 /// How often the use of an API key is noted: one row an hour.
 pub const KEY_USE_MS: i64 = HOUR_MS;
-/// Bytes of an API key's name.
-pub const KEY_NAME_BYTES_MAX: usize = 200;
-/// Bytes of a note on a discarded dead letter.
-pub const NOTE_BYTES_MAX: usize = 1_000;
+/// Characters of an API key's name.
+pub const KEY_NAME_CHARS_MAX: usize = 200;
+/// Characters of a note on a discarded dead letter.
+pub const NOTE_CHARS_MAX: usize = 1_000;
 /// How long an idempotency key holds when nothing is said: 24 hours.
 pub const KEY_WINDOW_SECONDS_DEFAULT: u32 = 86_400;
 /// How long an idempotency key may hold: 30 days.

@@ -4,12 +4,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::accept::quotas::set_quota;
-use crate::limits::{KEY_NAME_BYTES_MAX, RUN_AFTER_MS_MAX};
+use crate::limits::{KEY_NAME_CHARS_MAX, RUN_AFTER_MS_MAX};
 use crate::ports::{Clock, Database};
 use crate::security::key::{Scope, mint, parse};
 use crate::store::rows::{read_rows, unavailable};
 use crate::store::{batch, json_param, sql};
-use crate::wire::checks::{check_label, check_name, read_time};
+use crate::wire::checks::{check_name, check_note, read_time};
 use crate::wire::invalid::{InvalidField, read};
 use crate::wire::phrase::listed;
 use crate::wire::problem::Problem;
@@ -28,7 +28,7 @@ pub(crate) struct KeyRequest {
     #[cfg_attr(feature = "openapi", schemars(length(min = 1)))]
     scopes: Vec<Word<Scope>>,
     /// For people; no control characters.
-    #[cfg_attr(feature = "openapi", schemars(length(max = KEY_NAME_BYTES_MAX)))]
+    #[cfg_attr(feature = "openapi", schemars(length(max = KEY_NAME_CHARS_MAX)))]
     #[serde(default)]
     name: String,
     /// When it ends, in ten years at most; never when nothing is said.
@@ -90,7 +90,7 @@ impl KeyRequest {
             let detail = format!("must have at least one of {}", listed(Scope::ALL.map(Scope::name)));
             errors.push(InvalidField::of("#/scopes", "missing-field", detail));
         }
-        let name = check_label("#/name", &self.name, &(0..=KEY_NAME_BYTES_MAX));
+        let name = check_note("#/name", &self.name, KEY_NAME_CHARS_MAX);
         errors.extend(name.map(|field| InvalidField { code: "too-long", ..field }));
         let expires_at = self.expires_at.as_ref().map(|text| read_time("#/expires_at", text)).transpose();
         match &expires_at {

@@ -24,7 +24,7 @@ use crate::wire::problem::Problem;
 use crate::wire::values::read_word;
 
 #[cfg(feature = "openapi")]
-use crate::limits::NOTE_BYTES_MAX;
+use crate::limits::NOTE_CHARS_MAX;
 
 /// What a replay may change.
 #[derive(Debug, Deserialize)]
@@ -43,7 +43,7 @@ pub struct Replay {
 #[serde(deny_unknown_fields)]
 pub struct Discard {
     /// For people; no control characters.
-    #[cfg_attr(feature = "openapi", schemars(length(max = NOTE_BYTES_MAX)))]
+    #[cfg_attr(feature = "openapi", schemars(length(max = NOTE_CHARS_MAX)))]
     pub note: Option<String>,
 }
 

@@ -58,7 +58,7 @@ fn when(problem: &Problem) -> &'static str {
         }
         Problem::InvalidCursor => "The cursor is of another list or tenant, was changed, or is older than a day.",
         Problem::InvalidIdempotencyKey(_) => {
-            "The key is empty, longer than 255 bytes, has a control character, or its header is neither one quoted \
+            "The key is empty, longer than 255 characters, has a control character, or its header is neither one quoted \
              string nor one word."
         }
         Problem::InvalidHeader(_) => {

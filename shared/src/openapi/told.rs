@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::examples;
 use crate::limits::{
-    EMBED_ID_BYTES_MAX, IDEMPOTENCY_KEY_BYTES_MAX, PAGE_DEFAULT, PAGE_MAX, SUBJECT_BYTES_MAX, WAIT_SECONDS_MAX,
+    EMBED_ID_BYTES_MAX, IDEMPOTENCY_KEY_CHARS_MAX, PAGE_DEFAULT, PAGE_MAX, SUBJECT_BYTES_MAX, WAIT_SECONDS_MAX,
 };
 use crate::model::state::State;
 use crate::routes::{Does, Open, Operation, Route};
@@ -272,8 +272,9 @@ fn headers_of_requests() -> [(String, Value); 6] {
             "Idempotency-Key",
             "The same key again, for the same kind and endpoint within the window, is the same job. A quoted string or a \
              bare word; in a batch one key stands for one per job.",
-            // Two quotes may be around it, and each of its bytes may be escaped.
-            json!({"type": "string", "minLength": 1, "maxLength": 2 + 2 * IDEMPOTENCY_KEY_BYTES_MAX}),
+            json!({"type": "string", "pattern": format!(
+                r#"^([!#-+\--:<-\[\]-~]{{1,{IDEMPOTENCY_KEY_CHARS_MAX}}}|"([ !#-\[\]-~]|\\[\\"]){{1,{IDEMPOTENCY_KEY_CHARS_MAX}}}")$"#
+            )}),
         ),
         in_header(
             "Prefer",

@@ -181,7 +181,7 @@ impl Providers {
         match (provider, model) {
             (None, None) => self.default.clone().ok_or_else(|| Unknown {
                 field: "provider",
-                code: "missing-field",
+                code: "no-default",
                 detail: "`provider` and `model` are required: the deployment has no default".into(),
             }),
             (Some(name), model) => {
@@ -195,7 +195,7 @@ impl Providers {
                 let model = model.or(of_default.map(|default| default.model.as_str())).or(only.map(String::as_str));
                 let Some(model) = model else {
                     let detail = format!("`model` is required; `{name}` has {models}");
-                    return unknown("model", "missing-field", detail);
+                    return unknown("model", "no-default", detail);
                 };
                 self.find(name, model).map_or_else(
                     || {
@@ -218,7 +218,7 @@ impl Providers {
                         let of = self.named.iter().filter(|(_, provider)| provider.models.contains_key(model));
                         let of = list(of.map(|(name, _)| name));
                         let detail = format!("`provider` is required: {of} have the model {}", quoted(model));
-                        unknown("provider", "missing-field", detail)
+                        unknown("provider", "no-default", detail)
                     }
                 }
             }
@@ -291,7 +291,7 @@ mod tests {
             (Some("openai"), Some("small"), Ok("openai/small")),
             (None, Some("large"), Ok("openai/large")),
             (Some("builtin"), None, Ok("builtin/lexical-1")),
-            (None, Some("small"), Err("provider missing-field")),
+            (None, Some("small"), Err("provider no-default")),
             (None, Some("tiny"), Err("model unknown-model")),
             (Some("openai"), Some("tiny"), Err("model unknown-model")),
             (Some("acme"), None, Err("provider unknown-provider")),
@@ -300,13 +300,13 @@ mod tests {
             assert_eq!(choice(&providers, provider, model), expected, "{provider:?} {model:?}");
         }
         let undecided = parse(&[("EMBED_PROVIDERS", TWO)]).unwrap();
-        assert_eq!(choice(&undecided, None, None), Err("provider missing-field".into()));
-        assert_eq!(choice(&undecided, Some("openai"), None), Err("model missing-field".into()));
+        assert_eq!(choice(&undecided, None, None), Err("provider no-default".into()));
+        assert_eq!(choice(&undecided, Some("openai"), None), Err("model no-default".into()));
     }
 
     #[test]
     fn words_stand_in_for_meaning_only_where_somebody_said_so() {
-        assert_eq!(choice(&parse(&[]).unwrap(), None, None), Err("provider missing-field".into()));
+        assert_eq!(choice(&parse(&[]).unwrap(), None, None), Err("provider no-default".into()));
         assert_eq!(choice(&parse(&[("ENV", "dev")]).unwrap(), None, None), Ok("builtin/lexical-1".into()));
         assert_eq!(choice(&parse(&[]).unwrap(), Some("builtin"), None), Ok("builtin/lexical-1".into()));
         let one = r#"{"mine": {"type": "openai-compatible", "url": "https://a.example.com", "models": {"m": {"dimensions": 2}}}}"#;

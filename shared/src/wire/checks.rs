@@ -36,12 +36,24 @@ pub fn check_label(pointer: &str, text: &str, bytes: &RangeInclusive<usize>) -> 
     fault_of_label(text, bytes).map(|fault| InvalidField::of(pointer, "out-of-range", fault))
 }
 
+/// Checks a text for people: so many characters at most, without control characters.
+pub fn check_note(pointer: &str, text: &str, chars_max: usize) -> Option<InvalidField> {
+    let length = text.chars().count();
+    let too_long = || format!("must have at most {chars_max} characters, got {length}");
+    let fault = if length > chars_max { Some(too_long()) } else { fault_of_control(text) };
+    fault.map(|fault| InvalidField::of(pointer, "out-of-range", fault))
+}
+
+fn fault_of_control(text: &str) -> Option<String> {
+    let control = text.chars().find(|letter| letter.is_control())?;
+    Some(format!("has the control character {}; remove it", quoted(&control.to_string())))
+}
+
 /// What is wrong with such a text.
 pub(crate) fn fault_of_label(text: &str, bytes: &RangeInclusive<usize>) -> Option<String> {
     let (least, most) = (bytes.start(), bytes.end());
     if bytes.contains(&text.len()) {
-        let control = text.chars().find(|letter| letter.is_control())?;
-        return Some(format!("has the control character {}; remove it", quoted(&control.to_string())));
+        return fault_of_control(text);
     }
     let range = if *least == 0 { format!("at most {most}") } else { format!("{least} to {most}") };
     Some(format!("must have {range} bytes, got {}", text.len()))

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sfv::{BareItem, Item, Parser};
 use sha2::{Digest, Sha256};
 
-use crate::limits::IDEMPOTENCY_KEY_BYTES_MAX;
+use crate::limits::IDEMPOTENCY_KEY_CHARS_MAX;
 
 /// What the keys that Longshore makes itself begin with (the slots of a schedule). [`check_key`] refuses it in a key
 /// from outside, as it refuses every control character.
@@ -23,10 +23,10 @@ pub fn is_callers(key: &str) -> bool {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
     /// No character at all.
-    #[error("The idempotency key is empty; it must have 1 to {IDEMPOTENCY_KEY_BYTES_MAX} bytes")]
+    #[error("The idempotency key is empty; it must have 1 to {IDEMPOTENCY_KEY_CHARS_MAX} characters")]
     Empty,
-    /// More than [`IDEMPOTENCY_KEY_BYTES_MAX`] bytes: so many.
-    #[error("The idempotency key must have 1 to {IDEMPOTENCY_KEY_BYTES_MAX} bytes, got {0}")]
+    /// More than [`IDEMPOTENCY_KEY_CHARS_MAX`] characters: so many.
+    #[error("The idempotency key must have 1 to {IDEMPOTENCY_KEY_CHARS_MAX} characters, got {0}")]
     TooLong(usize),
     /// A control character; `SQLite` and logs would cut or garble the key.
     #[error("The idempotency key has a control character; remove it")]
@@ -64,7 +64,7 @@ fn is_bare(byte: u8) -> bool {
     byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\' | b',' | b';')
 }
 
-/// Checks a key from a JSON document: 1 to [`IDEMPOTENCY_KEY_BYTES_MAX`] bytes of UTF-8 without control characters.
+/// Checks a key from a JSON document: 1 to [`IDEMPOTENCY_KEY_CHARS_MAX`] characters without control characters.
 ///
 /// # Errors
 /// [`KeyError`], never [`KeyError::Syntax`].
@@ -72,8 +72,9 @@ pub fn check_key(key: &str) -> Result<(), KeyError> {
     if key.is_empty() {
         return Err(KeyError::Empty);
     }
-    if key.len() > IDEMPOTENCY_KEY_BYTES_MAX {
-        return Err(KeyError::TooLong(key.len()));
+    let length = key.chars().count();
+    if length > IDEMPOTENCY_KEY_CHARS_MAX {
+        return Err(KeyError::TooLong(length));
     }
     if key.chars().any(char::is_control) {
         return Err(KeyError::ControlCharacter);
@@ -179,7 +180,7 @@ mod tests {
         }
         assert_eq!(check_key(""), Err(KeyError::Empty));
         assert_eq!(check_key(&"\u{e9}".repeat(128)), Err(KeyError::TooLong(256)));
-        assert_eq!(KeyError::TooLong(256).to_string(), "The idempotency key must have 1 to 255 bytes, got 256");
+        assert_eq!(KeyError::TooLong(256).to_string(), "The idempotency key must have 1 to 255 characters, got 256");
     }
 
     #[test]

@@ -273,7 +273,7 @@ fn what_cannot_be_embedded_is_refused_by_name() {
         let many: Vec<String> = (0..12).map(|n| n.to_string()).collect();
         let many: Vec<&str> = many.iter().map(String::as_str).collect();
         let cases = [
-            (plain, invalid("#/payload/provider", "missing-field")),
+            (plain, invalid("#/payload/provider", "no-default")),
             (job("acme", "inline", &["a"]), invalid("#/payload/provider", "unknown-provider")),
             (job("builtin", "inline", &[]), invalid("#/payload/inputs", "out-of-range")),
             (job("builtin", "inline", &many), invalid("#/payload/output", "out-of-range")),
