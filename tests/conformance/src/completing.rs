@@ -245,7 +245,7 @@ pub async fn a_repeated_completion_is_recognised<S: Store>(stand: &Stand<S>) {
             assert_eq!(asked(&job, attempt, failed()).await, other);
         }
         let unknown = asked(&job, Some(2), with(result.clone())).await;
-        assert_eq!(unknown, "The job has no attempt 2: it is `succeeded` and has had 1.");
+        assert_eq!(unknown, "The job has no attempt 2; it is `succeeded`, and its last attempt is 1");
     }
     // The failure of an attempt that another has followed.
     let (job, _) = case.claimed_task().await;
