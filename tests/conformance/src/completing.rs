@@ -241,11 +241,11 @@ pub async fn a_repeated_completion_is_recognised<S: Store>(stand: &Stand<S>) {
         for attempt in [None, Some(1)] {
             assert_eq!(asked(&job, attempt, with(result.clone())).await, "succeeded", "{result:?}");
             let other = asked(&job, attempt, with(Some(json!("another")))).await;
-            assert_eq!(other, "Attempt 1 was completed with another outcome; the job is `succeeded`.");
+            assert_eq!(other, "Attempt 1 was completed with another outcome; the job is `succeeded`");
             assert_eq!(asked(&job, attempt, failed()).await, other);
         }
         let unknown = asked(&job, Some(2), with(result.clone())).await;
-        assert_eq!(unknown, "The job has no attempt 2: it is `succeeded` and has had 1.");
+        assert_eq!(unknown, "The job has no attempt 2; it is `succeeded`, and its last attempt is 1");
     }
     // The failure of an attempt that another has followed.
     let (job, _) = case.claimed_task().await;
@@ -255,7 +255,7 @@ pub async fn a_repeated_completion_is_recognised<S: Store>(stand: &Stand<S>) {
     case.make_past(LEASE_MS).await;
     case.claim(&stand.token(), &[&job], false).await;
     assert_eq!(asked(&job, Some(1), because("no")).await, "running", "it ends no other attempt");
-    let other = "Attempt 1 was completed with another outcome; the job is `running`.";
+    let other = "Attempt 1 was completed with another outcome; the job is `running`";
     assert_eq!(asked(&job, Some(1), because("yes")).await, other);
     assert_eq!(asked(&job, Some(1), succeeded()).await, other);
     assert_eq!((stand.row(&job).await.attempt, stand.row(&job).await.failures), (2, 1));
@@ -277,7 +277,7 @@ pub async fn what_ended_otherwise_is_not_completed<S: Store>(stand: &Stand<S>) {
         details[0].clone()
     };
     let ended =
-        |state: &str| format!("Attempt 1 has ended without a completion; the job is `{state}`, its last attempt is 1.");
+        |state: &str| format!("Attempt 1 ended without a completion; the job is `{state}`, and its last attempt is 1");
     // By its answer, well and not: the same result and the same error as the completion's.
     let (job, token) = case.claimed_task().await;
     case.settle_task(&job, &token, succeeded(), Decision::Succeed).await;
@@ -301,10 +301,10 @@ pub async fn what_ended_otherwise_is_not_completed<S: Store>(stand: &Stand<S>) {
     let webhook = case.plain().await;
     let token = stand.token();
     case.claim(&token, &[&webhook], false).await;
-    assert_eq!(refused(&webhook).await, "Only a task can be completed; this job is of kind `webhook`.");
+    assert_eq!(refused(&webhook).await, "Only a task can be completed; this job is of another kind");
     case.settle_task(&webhook, &token, succeeded(), Decision::Succeed).await;
     assert_eq!(stand.row(&webhook).await.state, State::Succeeded);
-    assert_eq!(refused(&webhook).await, "Only a task can be completed; this job is of kind `webhook`.");
+    assert_eq!(refused(&webhook).await, "Only a task can be completed; this job is of another kind");
 }
 
 /// A cancel that was asked for lets a running task succeed, and keeps one that fails from being tried again.

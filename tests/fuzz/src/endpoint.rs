@@ -62,6 +62,8 @@ fn stored(world: &Stub) -> Value {
     let mut row: Value = serde_json::from_str(text).unwrap();
     let rest = json!({"state": "active", "generation": 1, "created_at": NOW_MS, "updated_at": NOW_MS, "now": NOW_MS});
     row.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
+    // SQLite has no booleans: `->>` answers 0 or 1.
+    row["keep_payload"] = json!(u8::from(row["keep_payload"] == true));
     row
 }
 
