@@ -177,7 +177,7 @@ fn info() -> Value {
         "description": concat!(
             "An acknowledged job is durable; delivery is at least once and unordered; each outcome is recorded once.\n\n",
             "Every refusal is a problem document (RFC 9457) whose `type` is `urn:problem-type:longshore:<slug>`; the slugs ",
-            "are described one by one in `docs/problems.md` of the repository. A method that a path does not offer is ",
+            "are described one by one in `docs/errors.md` of the repository. A method that a path does not offer is ",
             "answered 405 `method-not-allowed`, a path that is not here 404 `not-found`. ",
             "HEAD is answered wherever GET is. A body may be sent with `Content-Encoding: gzip`. ",
             "A failure of ours may also be a 5xx of the platform, without a problem document.",

@@ -1,4 +1,4 @@
-//! The problems one by one: when each is answered and what to do about it, for `docs/problems.md` and for the document.
+//! The problems one by one: when each is answered and what to do about it, for `docs/errors.md` and for the document.
 
 use std::fmt::Write as _;
 
