@@ -8,14 +8,14 @@ CREATE TABLE jobs (
     ('scheduled', 'queued', 'running', 'retrying', 'held', 'succeeded', 'dead', 'cancelled')),
   attempt INTEGER NOT NULL DEFAULT 0,      -- sends so far, the running one included; the log has as many entries
   failures INTEGER NOT NULL DEFAULT 0,     -- the part of them that counts against max_attempts
-  crashes INTEGER NOT NULL DEFAULT 0,      -- crashes while it ran alone as a suspect
-  suspect INTEGER NOT NULL DEFAULT 0 CHECK (suspect IN (0, 1)), -- 1: its last lease ended unsettled, it runs alone
+  crashes INTEGER NOT NULL DEFAULT 0,      -- crashes while it ran alone in quarantine
+  quarantined INTEGER NOT NULL DEFAULT 0 CHECK (quarantined IN (0, 1)), -- 1: its last lease ended unsettled, it runs alone
   deferred INTEGER NOT NULL DEFAULT 0 CHECK (deferred IN (0, 1)), -- 1: its attempt was answered with "deferred" and ends
                                      -- when its completion comes, or its lease ends
   dispatches INTEGER NOT NULL DEFAULT 0,   -- hints the sweep sent since the last claim
   cancel_requested INTEGER NOT NULL DEFAULT 0 CHECK (cancel_requested IN (0, 1)), -- no further attempt, please
   run_after INTEGER NOT NULL,        -- the claim's guard; not indexed
-  look_at INTEGER,                   -- when the sweep must look; NULL on the happy path
+  next_check_at INTEGER,                   -- when the sweep must look; NULL on the happy path
   lease_token TEXT,                  -- who runs it; every later write must name it
   lease_until INTEGER,               -- when the lease ends
   created_at INTEGER NOT NULL,       -- the time in its id, by the producer's clock
@@ -59,8 +59,8 @@ CREATE TABLE jobs (
 
 -- One job per key; the scope is tenant + kind + endpoint.
 CREATE UNIQUE INDEX jobs_by_key ON jobs (tenant, idempotency_key, kind, endpoint) WHERE idempotency_key IS NOT NULL;
--- What the sweep must look at. It alone serves retries, schedules, damping, ended leases and purges.
-CREATE INDEX jobs_to_look_at ON jobs (look_at) WHERE look_at IS NOT NULL;
+-- What the sweep must look at. It alone serves retries, schedules, re-dispatch back-off, ended leases and purges.
+CREATE INDEX jobs_to_next_check_at ON jobs (next_check_at) WHERE next_check_at IS NOT NULL;
 -- What waits for an endpoint or the pipeline to be resumed.
 CREATE INDEX jobs_held ON jobs (tenant, endpoint) WHERE state = 'held';
 -- Dead letters nobody has dealt with, by time of death.
@@ -79,7 +79,7 @@ CREATE TABLE endpoints (
   max_attempts INTEGER NOT NULL CHECK (max_attempts BETWEEN 1 AND 50),
   evidence TEXT NOT NULL CHECK (evidence IN ('full', 'failures', 'none')),
   keep_payload INTEGER NOT NULL DEFAULT 0 CHECK (keep_payload IN (0, 1)), -- 1: its jobs keep their payload when they succeed
-  bury_on TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(bury_on)), -- error classes that kill at once
+  dead_letter_on TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(dead_letter_on)), -- error classes that kill at once
   redact TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(redact)),   -- {headers, body_pointers}
   generation INTEGER NOT NULL DEFAULT 1, -- of the signing secret
   rotated_at INTEGER,                -- when the generation last changed; both sign for 24 h
@@ -218,7 +218,7 @@ CREATE TABLE tenant_hours (
   PRIMARY KEY (hour, tenant)
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE strays (
+CREATE TABLE malformed_messages (
   id TEXT PRIMARY KEY,               -- the message's id at the queue
   queue TEXT NOT NULL,
   reason TEXT NOT NULL,              -- why it could not be read
@@ -226,8 +226,8 @@ CREATE TABLE strays (
   created_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- Strays leave by age; there are few, so that an index entry each is cheap.
-CREATE INDEX strays_by_age ON strays (created_at);
+-- Malformed messages leave by age; there are few, so that an index entry each is cheap.
+CREATE INDEX malformed_messages_by_age ON malformed_messages (created_at);
 
 CREATE TABLE meta (
   name TEXT PRIMARY KEY,             -- mark, swept_at, ticked_at, storage_full, paused, queue_spent_until

@@ -36,7 +36,7 @@ declare const scheduler: { wait(milliseconds: number): Promise<void> };
 export default {
   async fetch(request: Request): Promise<Response> {
     const task = tasks[request.headers.get("longshore-kind") ?? ""];
-    // Every status but 2xx is tried again, unless the endpoint buries it at once.
+    // Every status but 2xx is tried again, unless the endpoint dead-letters it at once.
     if (!task) return new Response("no such task", { status: 404 });
     return task(await request.json(), Number(request.headers.get("longshore-attempt")));
   },

@@ -60,7 +60,7 @@ pub(crate) async fn handle(operation: Op, proof: &Proof, context: &mut ApiContex
         Op::CreateKey => keys::create(context, proof).await,
         Op::ListKeys => keys::list(context, proof).await,
         Op::RevokeKey => keys::revoke(context, proof).await,
-        Op::ListStrays => keys::strays(context, proof).await,
+        Op::ListMalformedMessages => keys::malformed_messages(context, proof).await,
         Op::ReadQuota => quotas::read(context, proof).await,
         Op::PutQuota => quotas::put(context, proof).await,
         Op::ExportTenant => export_tenant::export(context, proof),

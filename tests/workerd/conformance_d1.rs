@@ -52,7 +52,7 @@ impl Store for D1<'_> {
     }
 
     async fn make_past(&self, tenant: &str, ms: i64) {
-        let sql = "UPDATE jobs SET run_after = run_after - ?2, look_at = look_at - ?2, lease_until = lease_until - ?2,
+        let sql = "UPDATE jobs SET run_after = run_after - ?2, next_check_at = next_check_at - ?2, lease_until = lease_until - ?2,
             scheduled_at = scheduled_at - ?2, deadline_at = deadline_at - ?2, finished_at = finished_at - ?2,
             key_until = key_until - ?2 WHERE tenant = ?1 RETURNING id";
         let params: Vec<Param> = vec![tenant.into(), ms.into()];
@@ -341,7 +341,7 @@ async fn no_statement_scans_a_table() {
 /// Finished jobs, made by the database itself, ten thousand at a time; every hundredth is an open dead letter.
 async fn fill(runner: &Runner, tenant: &str, count: i64) {
     let sql = "WITH RECURSIVE numbers(n) AS (SELECT ?2 UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < ?3)
-        INSERT INTO jobs (tenant, id, state, attempt, run_after, look_at, created_at, finished_at, kind, max_attempts,
+        INSERT INTO jobs (tenant, id, state, attempt, run_after, next_check_at, created_at, finished_at, kind, max_attempts,
           backoff, idempotency_key, key_until, digest, dead_state, dead_reason, log)
         SELECT ?1, 'job_0001K0' || printf('%022d', n), CASE WHEN n % 100 = 0 THEN 'dead' ELSE 'succeeded' END, 1,
           1750000000000, CASE WHEN n % 100 = 0 THEN 4000000000000 END, 1750000000000, 1750000000000 + CAST(n AS INTEGER),

@@ -1,7 +1,7 @@
-//! API keys and strays over HTTP, for admins.
+//! API keys and malformed messages over HTTP, for admins.
 
 use longshore::limits::REQUEST_BYTES_MAX;
-use longshore::manage::{keys, strays};
+use longshore::manage::{keys, malformed_messages};
 use longshore::wire::problem::Problem;
 
 use crate::answer::Answer;
@@ -33,12 +33,12 @@ pub(crate) async fn revoke(context: &mut ApiContext, proof: &Proof) -> Result<An
     Ok(Answer::nothing())
 }
 
-/// `GET /v1/strays`: a message that cannot be read belongs to no tenant.
-pub(crate) async fn strays(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+/// `GET /v1/malformed-messages`: a message that cannot be read belongs to no tenant.
+pub(crate) async fn malformed_messages(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
     context.only_parameters(&[])?;
     proof.for_all_tenants("list malformed messages")?;
     let after = context.position::<String>("*")?.unwrap_or_default();
     let limit = context.limit()?;
-    let rows = strays::list_strays(&context.world, &after, limit).await?;
-    Ok(context.page("*", limit, &rows, |row| &row.id, |stray| stray))
+    let rows = malformed_messages::list_malformed_messages(&context.world, &after, limit).await?;
+    Ok(context.page("*", limit, &rows, |row| &row.id, |message| message))
 }

@@ -2,11 +2,11 @@
 
 use crate::limits::QUEUE_DELAY_SECONDS_MAX;
 use crate::manage::operate::wake;
-use crate::manage::strays::keep_stray;
+use crate::manage::malformed_messages::keep_malformed_message;
 use crate::model::hint::{UnreadableHint, decode};
 use crate::model::job::JobRef;
 use crate::ports::{DatabaseError, World};
-use crate::run::process::{process, process_suspects};
+use crate::run::process::{process, process_quarantined};
 use crate::settings::{Feed, QueueNames, Settings};
 use crate::wire::daily_limit::seconds_to_reset;
 use crate::wire::lane::Lane;
@@ -46,7 +46,7 @@ pub async fn consume<W: World, M: Message>(
 ) {
     let (hints, jobs) = read(world, queue, messages).await;
     if hints.is_empty() {
-        return; // Nothing but strays and unknown versions, which `read` has dealt with.
+        return; // Nothing but malformed messages and unknown versions, which `read` has dealt with.
     }
     match queues.feed(queue) {
         Some(Feed::Hints(lane)) => run(world, settings, lane, &hints, jobs).await,
@@ -93,19 +93,19 @@ async fn keep<W: World>(world: &W, queue: &str, message: &impl Message, body: Bo
         Body::Text(text) => text.into_bytes(),
         Body::Other(bytes) => bytes,
     };
-    match keep_stray(world, &message.id(), queue, "not a hint", &bytes).await {
+    match keep_malformed_message(world, &message.id(), queue, "not a hint", &bytes).await {
         Ok(()) => {
-            tracing::warn!(message_id = message.id(), "a stray was kept");
+            tracing::warn!(message_id = message.id(), "a malformed message was kept");
             message.ack();
         }
         // It is no hint that the sweep could do without: its bytes are kept by the queue until midnight.
         Err(error @ DatabaseError::DailyLimit(_)) => {
-            tracing::error!(%error, "a stray is kept tomorrow");
+            tracing::error!(%error, "a malformed message is kept tomorrow");
             let seconds = seconds_to_reset(world.now_ms()) + RETRY_SECONDS;
             message.retry(seconds.min(QUEUE_DELAY_SECONDS_MAX));
         }
         Err(error) => {
-            tracing::error!(%error, "a stray could not be kept");
+            tracing::error!(%error, "a malformed message could not be kept");
             message.retry(RETRY_SECONDS);
         }
     }
@@ -132,8 +132,8 @@ async fn run<W: World>(world: &W, settings: &Settings, lane: Lane, hints: &[impl
         return;
     }
     hints.iter().for_each(Message::ack);
-    // Suspects come last, when all else is settled and acknowledged.
-    process_suspects(world, settings, lane, &report.unclaimed).await;
+    // Quarantined jobs come last, when all else is settled and acknowledged.
+    process_quarantined(world, settings, lane, &report.unclaimed).await;
 }
 
 /// Wakes the jobs of hints that are not run: the ledger alone says what is dead. `reason` says why for the log.

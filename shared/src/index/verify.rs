@@ -245,10 +245,10 @@ async fn look<W: World>(
         let Some(last) = rows.last().and_then(|row| i64::try_from(row.seq).ok()) else { break };
         after = last;
     }
-    let strays: Vec<[u64; 1]> = read(apply, index_sql!("verify_words", generation.id.as_str())).await?;
-    if !strays.is_empty() {
-        found.differences.insert("orphan_words", strays.len() as u64);
-        found.words = strays.into_iter().map(|[seq]| seq).collect();
+    let orphans: Vec<[u64; 1]> = read(apply, index_sql!("verify_words", generation.id.as_str())).await?;
+    if !orphans.is_empty() {
+        found.differences.insert("orphan_words", orphans.len() as u64);
+        found.words = orphans.into_iter().map(|[seq]| seq).collect();
     }
     Ok(found)
 }

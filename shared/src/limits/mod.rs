@@ -31,9 +31,9 @@ pub const LEASE_SLACK_MS: i64 = 10_000;
 /// Slow attempts have their leases renewed this often: three times in the shortest lease.
 pub const HEARTBEAT_MS: i64 = 10_000;
 /// After a hint the sweep leaves a job alone for this long, doubled per dispatch.
-pub const DAMPING_MS: i64 = 60_000;
+pub const REDISPATCH_BACKOFF_MS: i64 = 60_000;
 /// The longest the sweep leaves an unclaimed job alone.
-pub const DAMPING_MS_MAX: i64 = 3_600_000;
+pub const REDISPATCH_BACKOFF_MS_MAX: i64 = 3_600_000;
 /// After this many dispatches without a claim the sweep runs the job itself.
 pub const DISPATCHES_BEFORE_SWEEP_RUNS: i64 = 2;
 /// A job that is due sooner than this gets a delayed hint; longer waits belong to the sweep.

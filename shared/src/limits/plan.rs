@@ -48,7 +48,7 @@ pub struct Plan {
     /// Calls with which an erasure overwrites evidence in one sweep, about: two a pack, a few more a lease that ended in a
     /// crash.
     pub erase_calls: usize,
-    /// Calls of providers that the jobs of one invocation make together at most, and its suspects once more.
+    /// Calls of providers that the jobs of one invocation make together at most, and its quarantined jobs once more.
     pub embed_calls: usize,
     /// Documents that one attempt cuts anew, when it rebuilds or mends an index, at 7 calls each.
     pub index_documents: usize,
@@ -64,7 +64,7 @@ pub struct Plan {
 
 /// Workers Free: 10 ms CPU, 50 subrequests, 10,000 queue operations a day.
 ///
-/// A batch of 5 jobs spends at most 50 subrequests even if all are suspects: find them, and per suspect a claim, a fetch,
+/// A batch of 5 jobs spends at most 50 subrequests even if all are quarantined: find them, and per quarantined job a claim, a fetch,
 /// a put, a settlement and a hint, 1 + 5 x 5, beside the claim, look-up and hint of the first pass. A sweep spends 1 to
 /// stand, 2 to mark, 3 to release, 5 a round to look, 2 to purge, 2 to close, 3 runs of 6, and 11 to erase: a
 /// page, 8 for its evidence, 1 for its payloads, a batch to let its jobs leave. Of a lease that crashed those 8 are 2 lists,
@@ -73,7 +73,7 @@ pub struct Plan {
 /// and note its use and 5 an accept: insert, and hint both lanes, each with two sends if 500 jobs have as many times. An export
 /// spends 2 a page, to look at its key and to read. That of a tenant spends 2 to look at its key and note its use, then
 /// [`Plan::export_calls`]: 2 a page, 1 a large payload and 1 a record of evidence. 4 are left. Of jobs that
-/// embed, 5 suspects spend 5 puts of vectors and [`Plan::embed_calls`] more, which find a refused text among 4.
+/// embed, 5 quarantined jobs spend 5 puts of vectors and [`Plan::embed_calls`] more, which find a refused text among 4.
 pub const FREE: Plan = Plan {
     name: "free",
     hint_jobs: 5,

@@ -58,7 +58,7 @@ pub(crate) struct EndpointRequest {
     keep_payload: bool,
     /// What makes a dead letter at once.
     #[serde(default)]
-    bury_on: Vec<Word<ErrorClass>>,
+    dead_letter_on: Vec<Word<ErrorClass>>,
     /// What evidence hides beside what it always hides.
     #[serde(default, deserialize_with = "read_object")]
     redact: Redaction,
@@ -156,7 +156,7 @@ pub async fn put_endpoint<W: Database + Clock>(
         "timeout_seconds": request.timeout_seconds.map_or(TIMEOUT_SECONDS_DEFAULT, Whole::get),
         "backoff": backoff, "max_attempts": request.max_attempts.map_or_else(|| backoff.max_attempts(), Whole::get),
         "evidence": request.evidence.map_or(EvidencePolicy::Full, |word| word.0), "keep_payload": request.keep_payload,
-        "bury_on": request.bury_on, "redact": request.redact,
+        "dead_letter_on": request.dead_letter_on, "redact": request.redact,
     });
     let statements = vec![
         sql!("put_endpoint", json_param(&row)),

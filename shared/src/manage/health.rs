@@ -38,7 +38,7 @@ pub struct HealthRow {
     pub paused: u8,
     pub storage_full: u8,
     pub queue_spent_until: i64,
-    pub oldest_look_at: Option<i64>,
+    pub oldest_next_check_at: Option<i64>,
     pub rotation: Option<RotationRow>,
 }
 
@@ -122,7 +122,7 @@ impl Readiness {
             ready: fresh(swept) && fresh(ticked) && health.storage_full == 0 && !restoring && takes_writes,
             consumer_tick_age_seconds: seconds(swept),
             producer_tick_age_seconds: seconds(ticked),
-            oldest_due_seconds: Some(age(health.oldest_look_at).map_or(0, |age| age / 1_000)),
+            oldest_due_seconds: Some(age(health.oldest_next_check_at).map_or(0, |age| age / 1_000)),
             paused: Some(health.paused == 1),
             storage_full: Some(health.storage_full == 1),
             restoring: Some(restoring),
@@ -192,7 +192,7 @@ mod tests {
             paused: 0,
             storage_full: 0,
             queue_spent_until: 0,
-            oldest_look_at: Some(995_500),
+            oldest_next_check_at: Some(995_500),
             rotation: None,
         }
     }

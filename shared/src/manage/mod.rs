@@ -10,6 +10,6 @@ pub mod keys;
 pub mod operate;
 pub mod query;
 pub mod resend;
-pub mod strays;
+pub mod malformed_messages;
 mod successor;
 pub mod usage;

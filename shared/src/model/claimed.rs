@@ -27,7 +27,7 @@ pub struct Claimed {
     /// The number of this attempt, from 1.
     pub attempt: u32,
     pub failures: u32,
-    pub suspect: u8,
+    pub quarantined: u8,
     pub max_attempts: u32,
     pub backoff: Schedule,
     pub deadline_at: Option<i64>,
@@ -63,7 +63,7 @@ pub struct ClaimedEndpoint {
     pub timeout_seconds: u32,
     pub evidence: EvidencePolicy,
     pub keep_payload: u8,
-    pub bury_on: Vec<ErrorClass>,
+    pub dead_letter_on: Vec<ErrorClass>,
     pub redact: Redaction,
     pub generation: u32,
     pub rotated_at: Option<i64>,

@@ -53,7 +53,7 @@ impl<'a> DeadLetter<'a> {
             endpoint: none_if_empty(&row.endpoint),
             first_failed_at: first_failed_at.map(Time),
             died_at: row.finished_at.map(Time),
-            expires_at: row.look_at.map(Time),
+            expires_at: row.next_check_at.map(Time),
             attempts: row.attempt,
             error: row.error.as_ref(),
             reason: row.dead_reason,

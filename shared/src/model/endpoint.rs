@@ -50,7 +50,7 @@ pub struct EndpointRow {
     pub max_attempts: u32,
     pub evidence: EvidencePolicy,
     pub keep_payload: u8,
-    pub bury_on: Vec<ErrorClass>,
+    pub dead_letter_on: Vec<ErrorClass>,
     pub redact: Redaction,
     pub generation: u32,
     pub rotated_at: Option<i64>,
@@ -123,7 +123,7 @@ pub struct Endpoint<'a> {
     evidence: EvidencePolicy,
     /// Whether a job that succeeded keeps its payload, so that it can be sent again.
     keep_payload: bool,
-    bury_on: &'a [ErrorClass],
+    dead_letter_on: &'a [ErrorClass],
     redact: &'a Redaction,
 }
 
@@ -150,7 +150,7 @@ impl<'a> From<&'a EndpointRow> for Endpoint<'a> {
             secret_rotated_at: row.rotated_at.map(Time),
             evidence: row.evidence,
             keep_payload: row.keep_payload == 1,
-            bury_on: &row.bury_on,
+            dead_letter_on: &row.dead_letter_on,
             redact: &row.redact,
         }
     }

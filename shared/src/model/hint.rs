@@ -63,7 +63,7 @@ pub enum UnreadableHint {
     /// A newer build wrote it; the sweep finds its jobs.
     #[error("the hint has a version this build does not know")]
     UnknownVersion,
-    /// It is no hint at all; it becomes a stray.
+    /// It is no hint at all; it becomes a malformed message.
     #[error("the message is not a hint")]
     Undecodable,
 }

@@ -123,7 +123,7 @@ pub struct JobRow {
     pub dead_state: Option<DeadLetterState>,
     pub dead_reason: Option<DeadReason>,
     pub note: Option<String>,
-    pub look_at: Option<i64>,
+    pub next_check_at: Option<i64>,
     pub replay_of: Option<String>,
     pub replayed_by: Option<String>,
     #[serde(default)]

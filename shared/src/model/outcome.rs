@@ -90,7 +90,7 @@ macro_rules! classes {
             /// Every class.
             pub const ALL: &'static [ErrorClass] = &[$(ErrorClass::$variant),*];
 
-            /// The name in the API and in `bury_on`.
+            /// The name in the API and in `dead_letter_on`.
             pub fn name(self) -> &'static str {
                 match self { $(ErrorClass::$variant => $name,)* }
             }

@@ -69,14 +69,14 @@ impl State {
     }
 }
 
-/// Why a job was buried.
+/// Why a job was dead-lettered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub enum DeadReason {
     /// Its failures reached `max_attempts`, or its sends reached [`SENDS_MAX`].
     AttemptsExhausted,
-    /// The error is one that a retry cannot mend, or one its endpoint buries at once.
+    /// The error is one that a retry cannot mend, or one its endpoint dead-letters at once.
     NotRetryable,
     /// The next attempt would start after `deadline_at`.
     Deadline,
@@ -120,8 +120,8 @@ pub struct Situation<'a> {
     pub max_attempts: u32,
     /// The named schedule of its retries.
     pub backoff: Schedule,
-    /// Classes its endpoint buries at once.
-    pub bury_on: &'a [ErrorClass],
+    /// Classes its endpoint dead-letters at once.
+    pub dead_letter_on: &'a [ErrorClass],
     /// Until its deadline, if it has one.
     pub deadline_in_ms: Option<i64>,
     /// Where the jitter comes from.
@@ -153,7 +153,7 @@ pub enum Decision {
         failures: u32,
     },
     /// It is a dead letter.
-    Bury {
+    DeadLetter {
         /// Why.
         reason: DeadReason,
         /// With this many failures.
@@ -174,11 +174,11 @@ pub fn decide(outcome: &Outcome, at: &Situation<'_>) -> Decision {
     };
     let deferred = matches!(retry_after, Some(RetryAfter::Deferral(_)));
     let failures = if deferred { at.failures } else { at.failures + 1 };
-    if !class.retryable() || at.bury_on.contains(class) {
-        return Decision::Bury { reason: DeadReason::NotRetryable, failures };
+    if !class.retryable() || at.dead_letter_on.contains(class) {
+        return Decision::DeadLetter { reason: DeadReason::NotRetryable, failures };
     }
     if failures >= at.max_attempts || at.attempt >= SENDS_MAX {
-        return Decision::Bury { reason: DeadReason::AttemptsExhausted, failures };
+        return Decision::DeadLetter { reason: DeadReason::AttemptsExhausted, failures };
     }
     let scheduled = delay_after(at.backoff, failures.max(1), at.seed);
     let delay = match retry_after {
@@ -188,7 +188,7 @@ pub fn decide(outcome: &Outcome, at: &Situation<'_>) -> Decision {
     };
     let delay_ms = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
     if at.deadline_in_ms.is_some_and(|left| delay_ms >= left) {
-        return Decision::Bury { reason: DeadReason::Deadline, failures };
+        return Decision::DeadLetter { reason: DeadReason::Deadline, failures };
     }
     Decision::Retry { delay, failures }
 }
@@ -207,23 +207,23 @@ mod tests {
 
     fn situation(attempt: u32, failures: u32, max_attempts: u32) -> Situation<'static> {
         let backoff = Schedule::WebhookStandard;
-        Situation { attempt, failures, max_attempts, backoff, bury_on: &[], deadline_in_ms: None, seed: 7 }
+        Situation { attempt, failures, max_attempts, backoff, dead_letter_on: &[], deadline_in_ms: None, seed: 7 }
     }
 
     #[test]
     fn only_some_classes_die_at_once() {
         for class in ErrorClass::ALL {
             let decision = decide(&failed(*class, None), &situation(1, 0, 10));
-            let dies = matches!(decision, Decision::Bury { reason: DeadReason::NotRetryable, .. });
+            let dies = matches!(decision, Decision::DeadLetter { reason: DeadReason::NotRetryable, .. });
             assert_eq!(dies, ["http_410", "blocked", "handler", "config"].contains(&class.name()), "{class:?}");
         }
     }
 
     #[test]
-    fn an_endpoint_may_bury_a_class_at_once() {
-        let at = Situation { bury_on: &[ErrorClass::Http4xx], ..situation(1, 0, 10) };
+    fn an_endpoint_may_dead_letter_a_class_at_once() {
+        let at = Situation { dead_letter_on: &[ErrorClass::Http4xx], ..situation(1, 0, 10) };
         let decision = decide(&failed(ErrorClass::Http4xx, None), &at);
-        assert_eq!(decision, Decision::Bury { reason: DeadReason::NotRetryable, failures: 1 });
+        assert_eq!(decision, Decision::DeadLetter { reason: DeadReason::NotRetryable, failures: 1 });
     }
 
     #[test]
@@ -231,7 +231,7 @@ mod tests {
         let asked = decide(&failed(ErrorClass::Http429, Some(90)), &situation(3, 1, 2));
         assert_eq!(asked, Decision::Retry { delay: Duration::from_secs(90), failures: 1 });
         let silent = decide(&failed(ErrorClass::Http429, None), &situation(3, 1, 2));
-        assert_eq!(silent, Decision::Bury { reason: DeadReason::AttemptsExhausted, failures: 2 });
+        assert_eq!(silent, Decision::DeadLetter { reason: DeadReason::AttemptsExhausted, failures: 2 });
     }
 
     #[test]
@@ -245,28 +245,28 @@ mod tests {
     #[test]
     fn a_destination_cannot_ask_for_time_for_ever() {
         let decision = decide(&failed(ErrorClass::Http429, Some(1)), &situation(SENDS_MAX, 0, 10));
-        assert_eq!(decision, Decision::Bury { reason: DeadReason::AttemptsExhausted, failures: 0 });
+        assert_eq!(decision, Decision::DeadLetter { reason: DeadReason::AttemptsExhausted, failures: 0 });
     }
 
     #[test]
     fn no_retry_is_planned_beyond_the_deadline() {
         let at = Situation { deadline_in_ms: Some(3_000), ..situation(1, 0, 10) };
         let decision = decide(&failed(ErrorClass::Timeout, None), &at);
-        assert_eq!(decision, Decision::Bury { reason: DeadReason::Deadline, failures: 1 });
+        assert_eq!(decision, Decision::DeadLetter { reason: DeadReason::Deadline, failures: 1 });
         let at_the_end = |left| Situation { deadline_in_ms: Some(left), ..situation(1, 0, 10) };
         let asked = failed(ErrorClass::Http429, Some(3));
         let retry = Decision::Retry { delay: Duration::from_secs(3), failures: 0 };
         assert_eq!(decide(&asked, &at_the_end(3_001)), retry);
         assert_eq!(
             decide(&asked, &at_the_end(3_000)),
-            Decision::Bury { reason: DeadReason::Deadline, failures: 0 },
+            Decision::DeadLetter { reason: DeadReason::Deadline, failures: 0 },
             "an attempt at the deadline itself is too late"
         );
     }
 
     #[test]
     fn what_succeeded_is_done() {
-        let at = Situation { deadline_in_ms: Some(0), bury_on: ErrorClass::ALL, ..situation(SENDS_MAX, 10, 10) };
+        let at = Situation { deadline_in_ms: Some(0), dead_letter_on: ErrorClass::ALL, ..situation(SENDS_MAX, 10, 10) };
         assert_eq!(decide(&Outcome::Succeeded { result: JobResult::Empty }, &at), Decision::Succeed);
     }
 
@@ -281,7 +281,7 @@ mod tests {
             match decision {
                 Decision::Succeed | Decision::Defer { .. } | Decision::Hold { .. } => prop_assert!(false),
                 Decision::Retry { failures: spent, .. } => prop_assert!(spent < max && attempt < SENDS_MAX),
-                Decision::Bury { failures: spent, .. } => prop_assert!(spent <= max),
+                Decision::DeadLetter { failures: spent, .. } => prop_assert!(spent <= max),
             }
         }
     }

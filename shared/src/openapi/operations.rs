@@ -101,7 +101,7 @@ fn tell_keyed(operation: Operation) -> Told {
         Op::CreateKey => admin::create_key(),
         Op::ListKeys => admin::list_keys(),
         Op::RevokeKey => admin::revoke_key(),
-        Op::ListStrays => admin::list_strays(),
+        Op::ListMalformedMessages => admin::list_malformed_messages(),
         Op::ReadQuota => admin::read_quota(),
         Op::PutQuota => admin::put_quota(),
         Op::ExportTenant => export::export_tenant(),

@@ -119,7 +119,7 @@ fn finish(
             failures: job.failures,
             max_attempts: job.max_attempts,
             backoff: job.backoff,
-            bury_on: endpoint.map_or(&[], |endpoint| &endpoint.bury_on),
+            dead_letter_on: endpoint.map_or(&[], |endpoint| &endpoint.dead_letter_on),
             // The database's clock at the claim, and what passed since by ours: no two clocks are compared.
             deadline_in_ms: job.deadline_at.map(|deadline| deadline - job.now - duration_ms),
             seed,

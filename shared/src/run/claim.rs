@@ -15,7 +15,7 @@ use crate::settings::Settings;
 use crate::store::secrets::Owner;
 use crate::store::{batch, json_param, rows_as, secrets, sql};
 
-/// Claims those of `jobs` that may run now: suspects only, or all others.
+/// Claims those of `jobs` that may run now: quarantined jobs only, or all others.
 ///
 /// Safe to repeat under one token: the last statement reads what the token holds, also when an answer was lost.
 ///
@@ -26,7 +26,7 @@ pub async fn claim<W: Database + Clock>(
     settings: &Settings,
     token: &str,
     jobs: &[JobRef],
-    suspects: bool,
+    quarantined: bool,
 ) -> Result<Vec<Claimed>, DatabaseError> {
     let terms = json!({
         "tolerance_ms": CLAIM_TOLERANCE_MS, "lease_ms": LEASE_MS, "slack_ms": LEASE_SLACK_MS,
@@ -37,7 +37,7 @@ pub async fn claim<W: Database + Clock>(
     let reading = sql!("read_claimed", jobs.clone(), token);
     let statements = vec![
         sql!("hold", jobs.clone(), CLAIM_TOLERANCE_MS),
-        sql!("claim", jobs, token, json_param(&terms), i64::from(suspects)),
+        sql!("claim", jobs, token, json_param(&terms), i64::from(quarantined)),
         reading.clone(),
     ];
     let answers = batch(world, &statements).await?;
@@ -67,12 +67,12 @@ async fn with_secrets<W: Database + Clock>(
     }
 }
 
-/// Which of `jobs` are suspects that may run now.
+/// Finds the quarantined ones of `jobs` that may run now.
 ///
 /// # Errors
 /// When the database is out of reach.
-pub async fn find_suspects<W: Database + Clock>(world: &W, jobs: &[JobRef]) -> Result<Vec<JobRef>, DatabaseError> {
-    let answers = batch(world, &[sql!("find_suspects", json_param(&jobs), CLAIM_TOLERANCE_MS)]).await?;
+pub async fn find_quarantined<W: Database + Clock>(world: &W, jobs: &[JobRef]) -> Result<Vec<JobRef>, DatabaseError> {
+    let answers = batch(world, &[sql!("find_quarantined", json_param(&jobs), CLAIM_TOLERANCE_MS)]).await?;
     rows_as(answers.first().unwrap_or(&Vec::new()))
 }
 
@@ -92,11 +92,11 @@ pub async fn heartbeat<W: Database + Clock>(
 /// Gives back jobs that were claimed and not started: nothing was sent, nothing is recorded.
 ///
 /// # Errors
-/// When the database is out of reach; then their leases will end and they run as suspects, which costs nothing else.
-pub async fn hand_back<W: Database + Clock>(
+/// When the database is out of reach; then their leases will end and they run in quarantine, which costs nothing else.
+pub async fn release_claim<W: Database + Clock>(
     world: &W,
     token: &str,
     attempts: &[AttemptRef],
 ) -> Result<(), DatabaseError> {
-    batch(world, &[sql!("hand_back", json_param(&attempts), token)]).await.map(|_| ())
+    batch(world, &[sql!("release_claim", json_param(&attempts), token)]).await.map(|_| ())
 }

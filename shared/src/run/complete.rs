@@ -156,7 +156,7 @@ struct Running {
     lease_token: Option<String>,
     lease_until: Option<i64>,
     started_at: Option<i64>,
-    bury_on: Vec<ErrorClass>,
+    dead_letter_on: Vec<ErrorClass>,
     keep_payload: u8,
     now: i64,
 }
@@ -180,7 +180,7 @@ impl Running {
                 failures: self.failures,
                 max_attempts: self.max_attempts,
                 backoff: self.backoff,
-                bury_on: &self.bury_on,
+                dead_letter_on: &self.dead_letter_on,
                 deadline_in_ms: self.deadline_at.map(|deadline| deadline - self.now),
                 seed,
             },

@@ -21,7 +21,7 @@ use crate::model::hint::Hint;
 use crate::model::job::{JobRef, mint_ulid};
 use crate::ports::{DatabaseError, World};
 use crate::run::attempt::{Finished, run};
-use crate::run::claim::{claim, find_suspects, hand_back, heartbeat};
+use crate::run::claim::{claim, find_quarantined, release_claim, heartbeat};
 use crate::run::flush::{Flushed, flush};
 use crate::run::held::Held;
 use crate::settings::Settings;
@@ -40,7 +40,7 @@ pub struct Report {
     pub settled: usize,
     /// Outcomes that another lease had overtaken.
     pub lost: usize,
-    /// Jobs that no claim took: finished, running elsewhere, not due, or suspects.
+    /// Jobs that no claim took: finished, running elsewhere, not due, or quarantined.
     pub unclaimed: Vec<JobRef>,
     /// Whether the database was out of reach: the hints must come again.
     pub database_lost: bool,
@@ -49,28 +49,28 @@ pub struct Report {
     pub limit: Option<DailyLimit>,
 }
 
-/// Runs the jobs of some hints, suspects excepted, and hints again what it had no time for.
+/// Runs the jobs of some hints, quarantined ones excepted, and hints again what it had no time for.
 pub async fn process<W: World>(world: &W, settings: &Settings, lane: Lane, jobs: Vec<JobRef>) -> Report {
     Invocation::new(world, settings, lane, jobs, Shared::begin(world, settings), false).drive().await
 }
 
-/// Runs those of `jobs` that are suspects, one at a time, after all else is settled and acked: whatever a suspect
+/// Runs those of `jobs` that are quarantined, one at a time, after all else is settled and acked: whatever a quarantined job
 /// does to this worker, it does it to itself. What there is no time for is hinted again.
-pub async fn process_suspects<W: World>(world: &W, settings: &Settings, lane: Lane, jobs: &[JobRef]) -> Report {
+pub async fn process_quarantined<W: World>(world: &W, settings: &Settings, lane: Lane, jobs: &[JobRef]) -> Report {
     let mut total = Report::default();
-    let suspects = match find_suspects(world, jobs).await {
-        Ok(suspects) => suspects,
+    let quarantined = match find_quarantined(world, jobs).await {
+        Ok(quarantined) => quarantined,
         Err(error) => {
-            tracing::warn!(%error, "suspects wait for the sweep");
+            tracing::warn!(%error, "quarantined jobs wait for the sweep");
             return total;
         }
     };
     let began_at = world.now_ms();
-    let mut waiting = suspects.into_iter();
+    let mut waiting = quarantined.into_iter();
     // All of them together make no more calls than others do.
     let shared = Shared::begin(world, settings);
-    for suspect in waiting.by_ref() {
-        let report = Invocation::new(world, settings, lane, vec![suspect], shared.clone(), true).drive().await;
+    for quarantined in waiting.by_ref() {
+        let report = Invocation::new(world, settings, lane, vec![quarantined], shared.clone(), true).drive().await;
         total.attempts += report.attempts;
         total.settled += report.settled;
         if report.limit.is_some() {
@@ -89,7 +89,7 @@ enum Event {
     Attempted(Box<Finished>),
     Flushed(Flushed),
     Beaten { renewed: Vec<JobRef>, sent_at: i64 },
-    HandedBack,
+    Released,
     Woken,
 }
 
@@ -99,7 +99,7 @@ struct UnderWay {
     claim: bool,
     flush: bool,
     heartbeat: bool,
-    hand_backs: usize,
+    releases: usize,
 }
 
 struct Invocation<'a, W: World> {
@@ -110,7 +110,7 @@ struct Invocation<'a, W: World> {
     token: String,
     /// What its jobs share.
     shared: Rc<Shared>,
-    suspects: bool,
+    quarantined: bool,
     began_at: i64,
     pending: VecDeque<JobRef>,
     waiting: VecDeque<Held>,
@@ -119,9 +119,9 @@ struct Invocation<'a, W: World> {
     unsettled: Vec<Held>,
     ready: Vec<Finished>,
     leftover: Vec<JobRef>,
-    /// Jobs that were handed back, and when the last ones were: their destinations are slow.
-    handed_back: Vec<JobRef>,
-    handed_back_at: Option<i64>,
+    /// Jobs that were released, and when the last ones were: their destinations are slow.
+    released: Vec<JobRef>,
+    released_at: Option<i64>,
     claims: usize,
     flushes: u32,
     beat_at: i64,
@@ -138,7 +138,7 @@ impl<'a, W: World> Invocation<'a, W> {
         lane: Lane,
         jobs: Vec<JobRef>,
         shared: Rc<Shared>,
-        suspects: bool,
+        quarantined: bool,
     ) -> Self {
         let began_at = world.now_ms();
         let mut pending: VecDeque<JobRef> = VecDeque::new();
@@ -154,7 +154,7 @@ impl<'a, W: World> Invocation<'a, W> {
             lane,
             token: mint_ulid(began_at, world.random()),
             shared,
-            suspects,
+            quarantined,
             began_at,
             pending,
             waiting: VecDeque::new(),
@@ -162,8 +162,8 @@ impl<'a, W: World> Invocation<'a, W> {
             unsettled: Vec::new(),
             ready: Vec::new(),
             leftover: Vec::new(),
-            handed_back: Vec::new(),
-            handed_back_at: None,
+            released: Vec::new(),
+            released_at: None,
             claims: 0,
             flushes: 0,
             beat_at: began_at + HEARTBEAT_MS,
@@ -190,14 +190,14 @@ impl<'a, W: World> Invocation<'a, W> {
             let later = u32::try_from(HAND_BACK_PAUSE_MS / 1_000).unwrap_or(0);
             let lane = self.lane;
             let now = self.leftover.drain(..).map(|job| Hint::now(job, lane));
-            let slow = self.handed_back.drain(..).map(|job| Hint { job, lane, delay_seconds: later });
+            let slow = self.released.drain(..).map(|job| Hint { job, lane, delay_seconds: later });
             send_hints(self.world, self.settings, now.chain(slow).collect()).await;
         }
         self.report
     }
 
     fn is_done(&self) -> bool {
-        let idle = !self.under_way.claim && !self.under_way.flush && self.under_way.hand_backs == 0;
+        let idle = !self.under_way.claim && !self.under_way.flush && self.under_way.releases == 0;
         idle && self.waiting.is_empty() && self.running.is_empty() && self.ready.is_empty() && !self.may_claim()
     }
 
@@ -218,7 +218,7 @@ impl<'a, W: World> Invocation<'a, W> {
         self.start_timer();
     }
 
-    /// Starts waiting jobs while connections are free, and hands back those whose lease would not cover the attempt.
+    /// Starts waiting jobs while connections are free, and releases those whose lease would not cover the attempt.
     fn start_attempts(&mut self) {
         let now = self.world.now_ms();
         let mut short = Vec::new();
@@ -239,32 +239,32 @@ impl<'a, W: World> Invocation<'a, W> {
             }
         }
         self.waiting = kept;
-        self.start_hand_back(&short);
+        self.start_release(&short);
     }
 
-    fn start_hand_back(&mut self, short: &[Held]) {
+    fn start_release(&mut self, short: &[Held]) {
         if short.is_empty() {
             return;
         }
-        self.under_way.hand_backs += 1;
-        self.handed_back.extend(short.iter().map(|held| held.job.job()));
-        self.handed_back_at = Some(self.world.now_ms());
+        self.under_way.releases += 1;
+        self.released.extend(short.iter().map(|held| held.job.job()));
+        self.released_at = Some(self.world.now_ms());
         self.claims -= short.len();
         let attempts: Vec<_> = short.iter().map(|held| held.job.attempt()).collect();
         let (world, token) = (self.world, self.token.clone());
         self.events.push(Box::pin(async move {
             // Safe to repeat: guarded by token and attempt; if it fails, the leases end.
-            if let Err(error) = hand_back(world, &token, &attempts).await {
-                tracing::warn!(%error, "jobs could not be handed back");
+            if let Err(error) = release_claim(world, &token, &attempts).await {
+                tracing::warn!(%error, "jobs could not be released");
             }
-            Event::HandedBack
+            Event::Released
         }));
     }
 
-    /// Whether more jobs are wanted: few wait, or all that wait are kept by busy destinations. After a hand-back it wants
+    /// Whether more jobs are wanted: few wait, or all that wait are kept by busy destinations. After a release it wants
     /// few and not at once, because each claim of a job that cannot start costs two rows.
     fn wants(&self) -> usize {
-        match self.handed_back_at {
+        match self.released_at {
             Some(at) if self.world.now_ms() - at < HAND_BACK_PAUSE_MS && !self.running.is_empty() => 0,
             Some(_) if self.waiting.len() < CLAIM_BELOW => CLAIM_BELOW,
             Some(_) => 0,
@@ -286,10 +286,10 @@ impl<'a, W: World> Invocation<'a, W> {
         self.under_way.claim = true;
         self.claims += asked.len();
         let (world, settings, token) = (self.world, self.settings, self.token.clone());
-        let (suspects, sent_at) = (self.suspects, self.world.now_ms());
+        let (quarantined, sent_at) = (self.quarantined, self.world.now_ms());
         self.events.push(Box::pin(async move {
             // Safe to repeat: the claim reads back what its token holds.
-            let answer = claim(world, settings, &token, &asked, suspects).await;
+            let answer = claim(world, settings, &token, &asked, quarantined).await;
             Event::Claimed { asked, answer, sent_at }
         }));
     }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use crate::limits::DAMPING_MS;
+use crate::limits::REDISPATCH_BACKOFF_MS;
 use crate::limits::plan::Plan;
 use crate::model::attempt::{AttemptState, EndedBy, EvidenceRef, Measured};
 use crate::model::endpoint::PausedReason;
@@ -72,7 +72,7 @@ pub struct Settlement {
     /// Until the next attempt, or until its completion is due.
     pub delay_ms: i64,
     /// How long the sweep leaves the retry to its hint.
-    pub damping_ms: i64,
+    pub redispatch_backoff_ms: i64,
     /// Why it is dead.
     pub reason: Option<DeadReason>,
     /// Its last error.
@@ -123,7 +123,7 @@ impl Settlement {
             Decision::Hold { failures } => (State::Held, failures, 0, None),
             // Rounded up: a retry is never early.
             Decision::Retry { delay, failures } => (State::Retrying, failures, ms_rounded_up(delay), None),
-            Decision::Bury { reason, failures } => (State::Dead, failures, 0, Some(reason)),
+            Decision::DeadLetter { reason, failures } => (State::Dead, failures, 0, Some(reason)),
         };
         let hinted = state == State::Retrying && delay_seconds(delay_ms).is_some();
         let attempt_state = match (&error, state) {
@@ -141,7 +141,7 @@ impl Settlement {
             evidence: None,
             version,
         };
-        let damping_ms = if hinted { DAMPING_MS } else { 0 };
+        let redispatch_backoff_ms = if hinted { REDISPATCH_BACKOFF_MS } else { 0 };
         Settlement {
             tenant,
             id,
@@ -152,7 +152,7 @@ impl Settlement {
             state,
             failures,
             delay_ms,
-            damping_ms,
+            redispatch_backoff_ms,
             reason,
             error,
             result,

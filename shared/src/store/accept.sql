@@ -2,7 +2,7 @@
 -- A known key, a job that is refused if it is new, an unknown endpoint, a skewed id, a full store or a quota that is reached inserts
 -- nothing; the statement after it tells which.
 -- include: caller.sql
-INSERT INTO jobs (tenant, id, state, run_after, look_at, created_at, scheduled_at, deadline_at, kind, endpoint,
+INSERT INTO jobs (tenant, id, state, run_after, next_check_at, created_at, scheduled_at, deadline_at, kind, endpoint,
   event_id, max_attempts, backoff, idempotency_key, key_until, digest, job_group, metadata, traceparent, tracestate, hops, payload,
   payload_bytes)
 SELECT caller.tenant, i.value ->> 'id',

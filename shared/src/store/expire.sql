@@ -1,13 +1,13 @@
--- Leases that ended unsettled: the attempt's outcome is unknown. The job runs next as a suspect, or is buried, or was to be
+-- Leases that ended unsettled: the attempt's outcome is unknown. The job runs next in quarantine, or is dead-lettered, or was to be
 -- cancelled. ?1 [[tenant, id], ...], ?2 {"crashes_max","sends_max","seen_ms","retention_succeeded_ms","retention_dead_ms",
 -- "error": what the attempt ended with}.
--- A crash counts if the job ran as a suspect, and the sweep came in time. Where it comes late nothing could be written for a
+-- A crash counts if the job ran in quarantine, and the sweep came in time. Where it comes late nothing could be written for a
 -- while, and the worker may be well. A daily limit ends at midnight UTC: an attempt that began on the day before may have met it.
 UPDATE jobs SET
   state = v.state, lease_token = NULL, lease_until = NULL,
-  crashes = crashes + v.crash, suspect = 1, dispatches = 0,
+  crashes = crashes + v.crash, quarantined = 1, dispatches = 0,
   run_after = CASE v.state WHEN 'retrying' THEN CAST(unixepoch('subsec') * 1000 AS INTEGER) ELSE run_after END,
-  look_at = CASE v.state WHEN 'retrying' THEN CAST(unixepoch('subsec') * 1000 AS INTEGER) WHEN 'dead' THEN CAST(unixepoch('subsec') * 1000 AS INTEGER) + (?2 ->> 'retention_dead_ms')
+  next_check_at = CASE v.state WHEN 'retrying' THEN CAST(unixepoch('subsec') * 1000 AS INTEGER) WHEN 'dead' THEN CAST(unixepoch('subsec') * 1000 AS INTEGER) + (?2 ->> 'retention_dead_ms')
     ELSE CAST(unixepoch('subsec') * 1000 AS INTEGER) + (?2 ->> 'retention_succeeded_ms') END,
   finished_at = CASE v.state WHEN 'retrying' THEN NULL ELSE CAST(unixepoch('subsec') * 1000 AS INTEGER) END,
   dead_state = CASE v.state WHEN 'dead' THEN 'open' END,
@@ -24,7 +24,7 @@ FROM (SELECT j.tenant AS tenant, j.id AS id, j.crash AS crash,
       WHEN j.attempt >= ?2 ->> 'sends_max' THEN 'attempts_exhausted'
       WHEN j.deadline_at <= CAST(unixepoch('subsec') * 1000 AS INTEGER) THEN 'deadline' END AS reason
   FROM (SELECT j.tenant, j.id, j.cancel_requested, j.crashes, j.attempt, j.deadline_at,
-      j.suspect = 1 AND j.lease_until > CAST(unixepoch('subsec') * 1000 AS INTEGER) - (?2 ->> 'seen_ms')
+      j.quarantined = 1 AND j.lease_until > CAST(unixepoch('subsec') * 1000 AS INTEGER) - (?2 ->> 'seen_ms')
         AND json_extract(j.log, '$[' || (j.attempt - 1) || '].started_at') / 86400000 IS CAST(unixepoch('subsec') * 1000 AS INTEGER) / 86400000 AS crash
     FROM json_each(?1) i CROSS JOIN jobs j ON j.tenant = i.value ->> 0 AND j.id = i.value ->> 1) AS j) AS v
 WHERE jobs.tenant = v.tenant AND jobs.id = v.id AND +jobs.state = 'running' AND jobs.deferred = 0 AND jobs.lease_until <= CAST(unixepoch('subsec') * 1000 AS INTEGER)

@@ -1,5 +1,5 @@
 -- Jobs of a paused endpoint, or of a paused pipeline, wait as held; the sweep releases them. ?1 is [[tenant, id], ...].
-UPDATE jobs SET state = 'held', look_at = NULL, dispatches = 0
+UPDATE jobs SET state = 'held', next_check_at = NULL, dispatches = 0
 WHERE (tenant, id) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?1))
   AND +state IN ('queued', 'retrying', 'scheduled') AND run_after <= CAST(unixepoch('subsec') * 1000 AS INTEGER) + ?2
   AND (EXISTS (SELECT 1 FROM meta WHERE name = 'paused' AND value = 1)

@@ -6,4 +6,4 @@ SELECT json_object('now', CAST(unixepoch('subsec') * 1000 AS INTEGER),
 -- include: switches.sql
   'rotation', json((SELECT json_object('keys', keys, 'found', found, 'left', rows_left, 'done', done_at IS NOT NULL)
     FROM rotations WHERE keys = ?1)),
-  'oldest_look_at', (SELECT min(look_at) FROM jobs INDEXED BY jobs_to_look_at WHERE look_at IS NOT NULL))
+  'oldest_next_check_at', (SELECT min(next_check_at) FROM jobs INDEXED BY jobs_to_next_check_at WHERE next_check_at IS NOT NULL))

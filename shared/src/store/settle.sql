@@ -3,16 +3,16 @@
 -- lasts until its completion is due.
 UPDATE jobs SET
   state = CASE WHEN o.state IN ('retrying', 'held') AND cancel_requested = 1 THEN 'cancelled' ELSE o.state END,
-  failures = o.failures, suspect = 0, crashes = 0, deferred = o.state = 'running',
+  failures = o.failures, quarantined = 0, crashes = 0, deferred = o.state = 'running',
   lease_token = CASE o.state WHEN 'running' THEN lease_token END,
   lease_until = CASE o.state WHEN 'running' THEN CAST(unixepoch('subsec') * 1000 AS INTEGER) + o.delay_ms END,
   run_after = CASE o.state WHEN 'retrying' THEN CAST(unixepoch('subsec') * 1000 AS INTEGER) + o.delay_ms ELSE run_after END,
-  look_at = CASE
+  next_check_at = CASE
     WHEN o.state = 'running' THEN CAST(unixepoch('subsec') * 1000 AS INTEGER) + o.delay_ms
     WHEN o.state = 'held' AND cancel_requested = 0 THEN NULL
-    WHEN o.state = 'retrying' AND cancel_requested = 0 THEN CAST(unixepoch('subsec') * 1000 AS INTEGER) + o.delay_ms + o.damping_ms
+    WHEN o.state = 'retrying' AND cancel_requested = 0 THEN CAST(unixepoch('subsec') * 1000 AS INTEGER) + o.delay_ms + o.redispatch_backoff_ms
     WHEN o.state = 'dead' THEN CAST(unixepoch('subsec') * 1000 AS INTEGER) + ?4
-    WHEN o.state = 'succeeded' AND look_at IS NULL AND created_at > CAST(unixepoch('subsec') * 1000 AS INTEGER) - ?3 + 7200000 THEN NULL
+    WHEN o.state = 'succeeded' AND next_check_at IS NULL AND created_at > CAST(unixepoch('subsec') * 1000 AS INTEGER) - ?3 + 7200000 THEN NULL
     ELSE CAST(unixepoch('subsec') * 1000 AS INTEGER) + ?3 END,
   finished_at = CASE WHEN o.state IN ('succeeded', 'dead') OR (o.state <> 'running' AND cancel_requested = 1) THEN CAST(unixepoch('subsec') * 1000 AS INTEGER) END,
   dead_state = CASE o.state WHEN 'dead' THEN 'open' END, dead_reason = o.reason,
@@ -22,7 +22,7 @@ UPDATE jobs SET
     json_patch(json_extract(log, '$[' || (jobs.attempt - 1) || ']'), o.entry))
 FROM (SELECT value ->> 'tenant' AS tenant, value ->> 'id' AS id, value ->> 'attempt' AS attempt,
     value ->> 'state' AS state, value ->> 'failures' AS failures, value ->> 'delay_ms' AS delay_ms,
-    value ->> 'damping_ms' AS damping_ms, value ->> 'reason' AS reason, value -> 'entry' AS entry,
+    value ->> 'redispatch_backoff_ms' AS redispatch_backoff_ms, value ->> 'reason' AS reason, value -> 'entry' AS entry,
     nullif(value -> 'error', 'null') AS error, nullif(value -> 'result', 'null') AS result,
     value ->> 'result_error' AS result_error, value ->> 'keep_payload' AS keep_payload
   FROM json_each(?1)) AS o

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::limits::{
-    CRASH_SEEN_MS_MAX, CRASHES_MAX, DAMPING_MS, DAMPING_MS_MAX, DISPATCHES_BEFORE_SWEEP_RUNS, HOUR_MS, MARK_LAG_MS,
+    CRASH_SEEN_MS_MAX, CRASHES_MAX, REDISPATCH_BACKOFF_MS, REDISPATCH_BACKOFF_MS_MAX, DISPATCHES_BEFORE_SWEEP_RUNS, HOUR_MS, MARK_LAG_MS,
     MARK_STEP_DIVISOR, MARK_STEP_MS_MAX, MARK_STEP_MS_MIN, PURGED_HOURS_AT_ONCE, SENDS_MAX, STORAGE_REFUSE_PERCENT,
     STORAGE_WARN_PERCENT, SWEEP_ROWS_MAX, USAGE_DAYS,
 };
@@ -18,7 +18,7 @@ use crate::model::outcome::{ErrorClass, JobError};
 use crate::model::state::State;
 use crate::ports::{DatabaseError, Param, Rows, Statement, World};
 use crate::run::complete::end_overdue;
-use crate::run::process::{process, process_suspects};
+use crate::run::process::{process, process_quarantined};
 use crate::settings::Settings;
 use crate::store::counted::batch_counting_ends;
 use crate::store::meta::{probe, set_meta, stamp};
@@ -100,7 +100,7 @@ pub async fn sweep<W: World>(world: &W, settings: &Settings) -> Result<Swept, Da
     let (marked, mark) = mark(world, settings, &standing).await?;
     let mut swept = Swept { marked, ..Swept::default() };
     if standing.paused == 0 {
-        swept.released = release(world, settings).await?;
+        swept.released = resume_held(world, settings).await?;
     }
     look(world, settings, &standing, &mut swept).await?;
     swept.purged += purge_hours(world, settings, standing.now, mark).await?;
@@ -109,10 +109,10 @@ pub async fn sweep<W: World>(world: &W, settings: &Settings) -> Result<Swept, Da
     let rotation = standing.rotation.clone();
     swept.resealed = rotation::walk(world, settings, standing.now, standing.producer_key, rotation).await?;
     guard_storage(world, settings, &standing).await?;
-    let strays = sql!("purge_strays", settings.plan.retention_dead_ms, SWEEP_ROWS_MAX);
+    let malformed_messages = sql!("purge_malformed_messages", settings.plan.retention_dead_ms, SWEEP_ROWS_MAX);
     let groups = sql!("purge_groups", settings.plan.retention_dead_ms, SWEEP_ROWS_MAX);
     let usage = sql!("purge_usage", USAGE_DAYS, SWEEP_ROWS_MAX);
-    let mut statements = vec![strays, groups, usage, stamp("swept_at")];
+    let mut statements = vec![malformed_messages, groups, usage, stamp("swept_at")];
     statements.extend(rotation::forgetting_all(settings));
     batch(world, &statements).await?;
     if let Some(erasure) = standing.erasure {
@@ -160,7 +160,7 @@ async fn pass<W: World>(world: &W, mark: i64, next: i64) -> Result<Option<usize>
     Ok(moved.then(|| answers.first().map_or(0, Vec::len)))
 }
 
-async fn release<W: World>(world: &W, settings: &Settings) -> Result<usize, DatabaseError> {
+async fn resume_held<W: World>(world: &W, settings: &Settings) -> Result<usize, DatabaseError> {
     let mut released = 0;
     for _ in 0..settings.plan.sweep_rounds {
         let answers = batch(world, &[sql!("find_held", SWEEP_ROWS_MAX)]).await?;
@@ -168,7 +168,7 @@ async fn release<W: World>(world: &W, settings: &Settings) -> Result<usize, Data
         if held.is_empty() {
             break;
         }
-        let answers = batch(world, &[sql!("release", json_param(&held), SWEEP_ROWS_MAX)]).await?;
+        let answers = batch(world, &[sql!("resume_held", json_param(&held), SWEEP_ROWS_MAX)]).await?;
         released += answers.first().map_or(0, Vec::len);
     }
     Ok(released)
@@ -279,7 +279,7 @@ async fn remove_objects<'a, W: World>(
     Ok(left)
 }
 
-/// Marks due jobs as hinted, before the hints leave: a crash in between costs one damping, not a storm.
+/// Marks due jobs as hinted, before the hints leave: a crash in between costs one re-dispatch back-off, not a storm.
 async fn dispatch<W: World>(
     world: &W,
     settings: &Settings,
@@ -288,11 +288,11 @@ async fn dispatch<W: World>(
     if jobs.is_empty() {
         return Ok(Vec::new());
     }
-    let damping = json!({"damping_ms": DAMPING_MS, "damping_ms_max": DAMPING_MS_MAX});
+    let backoff = json!({"redispatch_backoff_ms": REDISPATCH_BACKOFF_MS, "redispatch_backoff_ms_max": REDISPATCH_BACKOFF_MS_MAX});
     let statements = vec![
-        sql!("bury_late", json_param(&jobs), terms(settings)),
+        sql!("dead_letter_late", json_param(&jobs), terms(settings)),
         look_later(jobs),
-        sql!("dispatch", json_param(&jobs), json_param(&damping)),
+        sql!("dispatch", json_param(&jobs), json_param(&backoff)),
     ];
     let answers = batch_counting_ends(world, jobs, statements).await?;
     let rows: Vec<(String, String, i64, String)> = rows_as(answers.last().unwrap_or(&Vec::new()))?;
@@ -320,8 +320,8 @@ async fn run_unclaimed<W: World>(
     if report.limit.is_some() {
         return report.attempts;
     }
-    let suspects = process_suspects(world, settings, lane, &report.unclaimed).await;
-    report.attempts + suspects.attempts
+    let quarantined = process_quarantined(world, settings, lane, &report.unclaimed).await;
+    report.attempts + quarantined.attempts
 }
 
 /// One tenant's jobs of one hour.

@@ -1,10 +1,10 @@
-//! Cases of the claim, the heartbeat and the hand-back.
+//! Cases of the claim, the heartbeat and the release.
 
 use longshore::limits::{LEASE_MS, LEASE_SLACK_MS};
 use longshore::manage::endpoints::{EndpointChange, change_endpoint};
 use longshore::manage::operate::set_paused;
 use longshore::model::claimed::Claimed;
-use longshore::run::claim::{find_suspects, hand_back, heartbeat};
+use longshore::run::claim::{find_quarantined, release_claim, heartbeat};
 use serde_json::json;
 
 use super::stand::{Stand, Store, delay, request};
@@ -27,7 +27,7 @@ pub async fn a_claim_is_a_log_entry<S: Store>(stand: &Stand<S>) {
     assert_eq!((raw["state"].as_str(), raw["attempt"].as_i64()), (Some("running"), Some(1)));
     assert_eq!(raw["log"].as_array().unwrap().len(), 1);
     assert_eq!(raw["log"][0]["lease"], token);
-    assert!(raw["log"][0]["started_at"].is_i64() && raw["look_at"].is_null());
+    assert!(raw["log"][0]["started_at"].is_i64() && raw["next_check_at"].is_null());
     let slow = json!({"payload": {"url": "https://example.com/", "timeout_seconds": 30}});
     let slow = case.accept_one(request(slow), None).await.unwrap().job;
     let claimed = case.claim(&token, &[&slow], false).await;
@@ -78,7 +78,7 @@ pub async fn a_paused_endpoint_holds<S: Store>(stand: &Stand<S>) {
     assert!(claimed[0].endpoint.as_ref().unwrap().url.starts_with("https://active."));
     let raw = stand.raw(&held).await;
     assert_eq!((raw["state"].as_str(), raw["attempt"].as_i64()), (Some("held"), Some(0)));
-    assert!(raw["look_at"].is_null());
+    assert!(raw["next_check_at"].is_null());
 }
 
 /// While everything is paused nothing is claimed.
@@ -102,18 +102,18 @@ pub async fn a_passed_deadline_stays<S: Store>(stand: &Stand<S>) {
     assert_eq!(stand.raw(&job).await["state"], "queued");
 }
 
-/// A suspect is not among the others, and the others are not among the suspects.
-pub async fn suspects_are_claimed_alone<S: Store>(stand: &Stand<S>) {
+/// A claim takes quarantined jobs only, or the others only.
+pub async fn quarantined_are_claimed_alone<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
-    let (suspect, other) = (case.plain().await, case.plain().await);
-    let mark = "UPDATE jobs SET suspect = 1 WHERE tenant = ?1 AND id = ?2 RETURNING id";
-    stand.sql(mark, vec![suspect.tenant.as_str().into(), suspect.id.as_str().into()]).await;
-    let both = [suspect.clone(), other.clone()];
-    assert_eq!(find_suspects(stand, &both).await.unwrap(), both[..1]);
-    let claimed = case.claim(&stand.token(), &[&suspect, &other], false).await;
+    let (quarantined, other) = (case.plain().await, case.plain().await);
+    let mark = "UPDATE jobs SET quarantined = 1 WHERE tenant = ?1 AND id = ?2 RETURNING id";
+    stand.sql(mark, vec![quarantined.tenant.as_str().into(), quarantined.id.as_str().into()]).await;
+    let both = [quarantined.clone(), other.clone()];
+    assert_eq!(find_quarantined(stand, &both).await.unwrap(), both[..1]);
+    let claimed = case.claim(&stand.token(), &[&quarantined, &other], false).await;
     assert_eq!((claimed.len(), &claimed[0].id), (1, &other.id));
-    let claimed = case.claim(&stand.token(), &[&suspect, &other], true).await;
-    assert_eq!((claimed.len(), claimed[0].suspect), (1, 1));
+    let claimed = case.claim(&stand.token(), &[&quarantined, &other], true).await;
+    assert_eq!((claimed.len(), claimed[0].quarantined), (1, 1));
 }
 
 /// A heartbeat renews the attempts its token holds, and no others.
@@ -132,19 +132,19 @@ pub async fn a_heartbeat_renews_only_its_own<S: Store>(stand: &Stand<S>) {
 }
 
 /// A job that was claimed and not started is as it was before, number and log included.
-pub async fn a_hand_back_restores_exactly<S: Store>(stand: &Stand<S>) {
+pub async fn a_release_restores_exactly<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let job = case.plain().await;
     let (before, token) = (stand.raw(&job).await, stand.token());
     case.claim(&token, &[&job], false).await;
     let attempt = job.attempt(1);
-    hand_back(stand, &stand.token(), std::slice::from_ref(&attempt)).await.unwrap();
+    release_claim(stand, &stand.token(), std::slice::from_ref(&attempt)).await.unwrap();
     assert_eq!(stand.raw(&job).await["state"], "running", "another token gives nothing back");
-    hand_back(stand, &token, std::slice::from_ref(&attempt)).await.unwrap();
+    release_claim(stand, &token, std::slice::from_ref(&attempt)).await.unwrap();
     let mut after = stand.raw(&job).await;
     after["now"] = before["now"].clone();
     assert_eq!(after, before);
     case.claim(&stand.token(), &[&job], false).await;
-    hand_back(stand, &token, &[attempt]).await.unwrap();
+    release_claim(stand, &token, &[attempt]).await.unwrap();
     assert_eq!(stand.row(&job).await.attempt, 1, "a late one finds another lease");
 }

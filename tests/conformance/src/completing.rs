@@ -92,7 +92,7 @@ pub async fn a_deferred_attempt_is_left_alone<S: Store>(stand: &Stand<S>) {
     let row = stand.row(&job).await;
     let due_in = row.completion_due_at.unwrap() - stand.raw(&job).await["now"].as_i64().unwrap();
     assert!((DUE_IN_MS - 5_000..=DUE_IN_MS).contains(&due_in), "{due_in}");
-    assert_eq!((row.state, row.look_at, row.log.len()), (State::Running, row.completion_due_at, 1));
+    assert_eq!((row.state, row.next_check_at, row.log.len()), (State::Running, row.completion_due_at, 1));
     let attempt = job.attempt(1);
     assert!(heartbeat(stand, &token, &[attempt]).await.unwrap().is_empty());
     case.sweep().await;
@@ -392,7 +392,7 @@ pub async fn a_missing_binding_holds_the_job<S: Store>(stand: &Stand<S>) {
     assert_eq!((endpoint.state, endpoint.paused_reason), (EndpointState::Paused, Some(PausedReason::Config)));
     case.sweep().await;
     let row = stand.row(&job).await;
-    assert_eq!((row.state, row.failures, row.look_at), (State::Held, 0, None));
+    assert_eq!((row.state, row.failures, row.next_check_at), (State::Held, 0, None));
     change_endpoint(stand, &case.tenant, "tasks", EndpointChange::Resume).await.unwrap();
     case.sweep().await;
     assert_eq!(stand.raw(&job).await["state"], "retrying");

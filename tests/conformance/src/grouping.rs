@@ -57,7 +57,7 @@ impl<S: Store> Case<'_, S> {
     }
 }
 
-const BURY: Decision = Decision::Bury { reason: DeadReason::AttemptsExhausted, failures: 1 };
+const DEAD_LETTER: Decision = Decision::DeadLetter { reason: DeadReason::AttemptsExhausted, failures: 1 };
 
 /// Each job counts once: duplicates of a key, a refused neighbour, jobs without a group and a repeat count nothing.
 pub async fn a_group_counts_each_job_once<S: Store>(stand: &Stand<S>) {
@@ -91,7 +91,7 @@ pub async fn ends_are_counted_by_their_kind<S: Store>(stand: &Stand<S>) {
     let jobs = case.grouped("import", 5).await;
     let retry = Decision::Retry { delay: std::time::Duration::from_mins(1), failures: 1 };
     let [first, second, third, fourth, fifth] = [0, 1, 2, 3, 4].map(|at| &jobs[at]);
-    case.settle_twice(&[(first, Decision::Succeed), (second, Decision::Succeed), (third, BURY), (fourth, retry)]).await;
+    case.settle_twice(&[(first, Decision::Succeed), (second, Decision::Succeed), (third, DEAD_LETTER), (fourth, retry)]).await;
     assert_eq!(case.counts("import").await, ([5, 2, 1, 0, 0], false));
     for _ in 0..2 {
         cancel(stand, &stand.settings, fourth).await.unwrap();
@@ -110,16 +110,16 @@ pub async fn ends_are_counted_by_their_kind<S: Store>(stand: &Stand<S>) {
     assert!(case.group("import").await.finished_at >= finished_at);
 }
 
-/// What the sweep buries counts too, and a finished group leaves when its dead letters have.
+/// What the sweep dead-letters counts too, and a finished group leaves when its dead letters have.
 pub async fn what_the_sweep_ends_counts<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let jobs = case.grouped("import", 2).await;
-    let sent_too_often = "UPDATE jobs SET attempt = 100, look_at = 1 WHERE tenant = ?1 AND id = ?2 RETURNING id";
+    let sent_too_often = "UPDATE jobs SET attempt = 100, next_check_at = 1 WHERE tenant = ?1 AND id = ?2 RETURNING id";
     stand.sql(sent_too_often, vec![case.tenant.as_str().into(), jobs[0].id.as_str().into()]).await;
     let token = stand.token();
     assert_eq!(case.claim(&token, &[&jobs[1]], false).await.len(), 1);
     cancel(stand, &stand.settings, &jobs[1]).await.unwrap();
-    let look = "UPDATE jobs SET look_at = 1, lease_until = 1 WHERE tenant = ?1 AND id = ?2 RETURNING id";
+    let look = "UPDATE jobs SET next_check_at = 1, lease_until = 1 WHERE tenant = ?1 AND id = ?2 RETURNING id";
     stand.sql(look, vec![case.tenant.as_str().into(), jobs[1].id.as_str().into()]).await;
     for _ in 0..2 {
         sweep(stand, &stand.settings).await.unwrap();

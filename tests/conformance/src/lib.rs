@@ -48,7 +48,7 @@ macro_rules! for_each_case {
                 a_key_that_ended_does_not_answer_late, a_closed_store_answers_for_what_it_has;
             claiming: a_claim_is_a_log_entry, a_claim_is_exclusive, a_repeated_claim_reads_the_same_rows,
                 what_is_not_due_waits, a_paused_endpoint_holds, a_paused_pipeline_holds, a_passed_deadline_stays,
-                suspects_are_claimed_alone, a_heartbeat_renews_only_its_own, a_hand_back_restores_exactly;
+                quarantined_are_claimed_alone, a_heartbeat_renews_only_its_own, a_release_restores_exactly;
             settling: a_success_is_recorded_once, a_loser_writes_nothing, a_retry_has_its_times, a_dead_letter_has_its_fields,
                 a_cancel_request_wins_over_a_retry, an_endpoint_remembers_failing,
                 a_loser_tells_nothing_of_its_endpoint, a_410_pauses_its_endpoint, a_result_is_kept_as_it_was_written,
@@ -61,7 +61,7 @@ macro_rules! for_each_case {
                 a_completion_that_nobody_could_bring_is_waited_for, a_missing_binding_holds_the_job;
             late_outcomes: a_late_outcome_leaves_the_dead_letter_alone;
             sweeping: the_mark_passes_each_open_row_once, the_mark_is_never_pinned, a_long_gap_loses_nothing,
-                an_ended_lease_makes_a_suspect, three_lone_crashes_are_a_loop, a_lease_that_nobody_could_settle_is_no_crash, a_deadline_buries, damping_doubles,
+                an_ended_lease_quarantines_its_job, three_lone_crashes_are_a_loop, a_lease_that_nobody_could_settle_is_no_crash, a_deadline_buries, redispatch_backoff_doubles,
                 a_job_leaves_after_its_key, resumed_endpoints_release, succeeded_jobs_leave_by_the_hour,
                 a_crowded_store_refuses;
             operating: a_cancel_in_every_state, retry_now_makes_due, fifty_replays_are_one, a_discard_frees_the_key,

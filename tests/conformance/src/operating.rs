@@ -20,7 +20,7 @@ impl<S: Store> Case<'_, S> {
         let token = self.stand.token();
         self.claim(&token, &[&job], false).await;
         let outcome = Outcome::Failed { class: ErrorClass::Http5xx, message: "no".into(), retry_after: None };
-        let decision = Decision::Bury { reason: DeadReason::AttemptsExhausted, failures: 1 };
+        let decision = Decision::DeadLetter { reason: DeadReason::AttemptsExhausted, failures: 1 };
         let entry = measured(1, None);
         let settlement = Settlement::new(job.attempt(1), place(String::new()), outcome, decision, entry);
         assert_eq!(settle(self.stand, &token, &PAID, &[settlement]).await.unwrap().len(), 1);
@@ -46,7 +46,7 @@ pub async fn a_cancel_in_every_state<S: Store>(stand: &Stand<S>) {
         for _ in 0..2 {
             let row = cancel(stand, &stand.settings, &job).await.unwrap();
             assert_eq!(row.state, State::Cancelled, "{sql}");
-            assert_eq!(row.look_at, row.finished_at.map(|at| at + PAID.retention_succeeded_ms));
+            assert_eq!(row.next_check_at, row.finished_at.map(|at| at + PAID.retention_succeeded_ms));
         }
         assert!(case.claim(&stand.token(), &[&job], false).await.is_empty());
     }
@@ -123,6 +123,6 @@ pub async fn a_wake_makes_due_jobs_looked_at<S: Store>(stand: &Stand<S>) {
     case.claim(&stand.token(), &[&running], false).await;
     assert_eq!(wake(stand, &[due.clone(), running.clone(), later]).await.unwrap(), 1);
     let raw = stand.raw(&due).await;
-    assert!(raw["look_at"].as_i64().unwrap() <= raw["now"].as_i64().unwrap());
-    assert!(stand.raw(&running).await["look_at"].is_null());
+    assert!(raw["next_check_at"].as_i64().unwrap() <= raw["now"].as_i64().unwrap());
+    assert!(stand.raw(&running).await["next_check_at"].is_null());
 }

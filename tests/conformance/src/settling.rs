@@ -30,7 +30,7 @@ fn retry(seconds: u64) -> Decision {
     Decision::Retry { delay: Duration::from_secs(seconds), failures: 1 }
 }
 
-const BURY: Decision = Decision::Bury { reason: DeadReason::AttemptsExhausted, failures: 1 };
+const DEAD_LETTER: Decision = Decision::DeadLetter { reason: DeadReason::AttemptsExhausted, failures: 1 };
 
 impl<S: Store> Case<'_, S> {
     /// Settles one attempt under a token; answers how many rows that wrote.
@@ -67,7 +67,7 @@ pub async fn a_success_is_recorded_once<S: Store>(stand: &Stand<S>) {
     assert_eq!(case.settle(&token, (&job, 1), succeeded(), Decision::Succeed).await, 1);
     let (row, raw) = (stand.row(&job).await, stand.raw(&job).await);
     assert_eq!((raw["state"].as_str(), row.result_value()), (Some("succeeded"), Some(json!({"status": 200}))));
-    assert!(raw["payload"].is_null() && raw["look_at"].is_null() && raw["lease_token"].is_null());
+    assert!(raw["payload"].is_null() && raw["next_check_at"].is_null() && raw["lease_token"].is_null());
     assert!(row.finished_at.is_some() && row.error.is_none());
     let entry = serde_json::to_value(&row.log[0]).unwrap();
     assert_eq!(
@@ -95,14 +95,14 @@ pub async fn a_loser_writes_nothing<S: Store>(stand: &Stand<S>) {
 /// A retry is due after its delay; its hint gets a minute before the sweep looks, a long wait has no hint.
 pub async fn a_retry_has_its_times<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
-    for (seconds, damping_ms) in [(30, 60_000), (7_200, 0)] {
+    for (seconds, redispatch_backoff_ms) in [(30, 60_000), (7_200, 0)] {
         let (job, token) = case.claimed(case.plain().await).await;
         assert_eq!(case.settle(&token, (&job, 1), failed(ErrorClass::Http5xx), retry(seconds)).await, 1);
         let (raw, row) = (stand.raw(&job).await, stand.row(&job).await);
         let delay_ms = i64::try_from(seconds).unwrap() * 1_000;
         assert_eq!((raw["state"].as_str(), row.failures), (Some("retrying"), 1));
         assert!((delay_ms - 2_000..=delay_ms).contains(&wait(&raw, "run_after")), "{raw}");
-        assert_eq!(wait(&raw, "look_at") - wait(&raw, "run_after"), damping_ms);
+        assert_eq!(wait(&raw, "next_check_at") - wait(&raw, "run_after"), redispatch_backoff_ms);
         assert_eq!(row.log[0].retry_in_ms, Some(delay_ms));
         assert!(row.payload.is_some() && row.finished_at.is_none());
         assert!(case.claim(&stand.token(), &[&job], false).await.is_empty(), "not due");
@@ -115,13 +115,13 @@ pub async fn a_retry_has_its_times<S: Store>(stand: &Stand<S>) {
 pub async fn a_dead_letter_has_its_fields<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let (job, token) = case.claimed(case.plain().await).await;
-    case.settle(&token, (&job, 1), failed(ErrorClass::Timeout), BURY).await;
+    case.settle(&token, (&job, 1), failed(ErrorClass::Timeout), DEAD_LETTER).await;
     let (row, raw) = (stand.row(&job).await, stand.raw(&job).await);
     let dead = (Some(DeadLetterState::Open), Some(DeadReason::AttemptsExhausted));
     assert_eq!((row.dead_state, row.dead_reason), dead);
     assert_eq!((raw["state"].as_str(), row.error.as_ref().unwrap().class), (Some("dead"), ErrorClass::Timeout));
     assert!(row.payload.is_some() && row.finished_at.is_some());
-    assert_eq!(row.look_at, row.finished_at.map(|at| at + PAID.retention_dead_ms));
+    assert_eq!(row.next_check_at, row.finished_at.map(|at| at + PAID.retention_dead_ms));
     let letter = json!(DeadLetter::of(&row));
     assert_eq!((&letter["state"], &letter["attempts"]), (&json!("open"), &json!(1)));
     let job = json!(Job::of(&row, None));
@@ -136,7 +136,7 @@ pub async fn a_cancel_request_wins_over_a_retry<S: Store>(stand: &Stand<S>) {
     let ask = "UPDATE jobs SET cancel_requested = 1 WHERE tenant = ?1 AND id = ?2 RETURNING id";
     for (outcome, decision, expected) in [
         (failed(ErrorClass::Http5xx), retry(5), "cancelled"),
-        (failed(ErrorClass::Http5xx), BURY, "dead"),
+        (failed(ErrorClass::Http5xx), DEAD_LETTER, "dead"),
         (succeeded(), Decision::Succeed, "succeeded"),
     ] {
         let (job, token) = case.claimed(case.plain().await).await;
@@ -155,7 +155,7 @@ pub async fn an_endpoint_remembers_failing<S: Store>(stand: &Stand<S>) {
     let endpoint = || async { read_endpoint(stand, &case.tenant, "shop").await.unwrap() };
     let mut seen = Vec::new();
     for outcome in [failed(ErrorClass::Http5xx), failed(ErrorClass::Http5xx), succeeded(), succeeded()] {
-        let decision = if outcome == succeeded() { Decision::Succeed } else { BURY };
+        let decision = if outcome == succeeded() { Decision::Succeed } else { DEAD_LETTER };
         let (job, token) = case.claimed(case.to_endpoint("shop").await).await;
         case.settle(&token, (&job, 1), outcome, decision).await;
         let row = endpoint().await;
@@ -173,8 +173,8 @@ pub async fn a_loser_tells_nothing_of_its_endpoint<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     case.endpoint("shop").await;
     let (job, token) = case.claimed(case.to_endpoint("shop").await).await;
-    case.settle(&stand.token(), (&job, 1), failed(ErrorClass::Http410), BURY).await;
-    case.settle(&token, (&job, 2), failed(ErrorClass::Http410), BURY).await;
+    case.settle(&stand.token(), (&job, 1), failed(ErrorClass::Http410), DEAD_LETTER).await;
+    case.settle(&token, (&job, 2), failed(ErrorClass::Http410), DEAD_LETTER).await;
     let row = read_endpoint(stand, &case.tenant, "shop").await.unwrap();
     assert_eq!((row.state, row.failing_since), (EndpointState::Active, None));
 }
@@ -184,8 +184,8 @@ pub async fn a_410_pauses_its_endpoint<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     case.endpoint("gone").await;
     let (job, token) = case.claimed(case.to_endpoint("gone").await).await;
-    let bury = Decision::Bury { reason: DeadReason::NotRetryable, failures: 1 };
-    case.settle(&token, (&job, 1), failed(ErrorClass::Http410), bury).await;
+    let dead-letter = Decision::DeadLetter { reason: DeadReason::NotRetryable, failures: 1 };
+    case.settle(&token, (&job, 1), failed(ErrorClass::Http410), dead-letter).await;
     let row = read_endpoint(stand, &case.tenant, "gone").await.unwrap();
     assert_eq!((row.state, row.paused_reason), (EndpointState::Paused, Some(PausedReason::Gone)));
 }

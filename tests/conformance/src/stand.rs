@@ -120,7 +120,7 @@ impl<S: Store> Stand<S> {
     /// Columns of a job that the core does not show, as one JSON array of all values of its row.
     pub async fn raw(&self, job: &JobRef) -> Value {
         let sql = "SELECT json_object('state', state, 'attempt', attempt, 'failures', failures, 'crashes', crashes,
-            'suspect', suspect, 'dispatches', dispatches, 'run_after', run_after, 'look_at', look_at,
+            'quarantined', quarantined, 'dispatches', dispatches, 'run_after', run_after, 'next_check_at', next_check_at,
             'lease_token', lease_token, 'lease_until', lease_until, 'finished_at', finished_at, 'payload', payload,
             'log', json(log), 'key', idempotency_key, 'key_until', key_until, 'created_at', created_at,
             'now', CAST(unixepoch('subsec') * 1000 AS INTEGER)) FROM jobs WHERE tenant = ?1 AND id = ?2";
@@ -190,9 +190,9 @@ impl<S: Store> Case<'_, S> {
     }
 
     /// Claims jobs and answers what the token holds.
-    pub async fn claim(&self, token: &str, jobs: &[&JobRef], suspects: bool) -> Vec<Claimed> {
+    pub async fn claim(&self, token: &str, jobs: &[&JobRef], quarantined: bool) -> Vec<Claimed> {
         let jobs: Vec<JobRef> = jobs.iter().map(|job| (*job).clone()).collect();
-        claim(self.stand, &self.stand.settings, token, &jobs, suspects).await.unwrap()
+        claim(self.stand, &self.stand.settings, token, &jobs, quarantined).await.unwrap()
     }
 
     /// Everything of this tenant happened `ms` earlier.

@@ -1,7 +1,7 @@
 //! Cases of the sweep: whatever no hint finds is found, and what is over leaves.
 
 use longshore::limits::plan::PAID;
-use longshore::limits::{CRASH_SEEN_MS_MAX, DAMPING_MS, DATABASE_BYTES_PAID, DAY_MS, HOUR_MS, LEASE_MS};
+use longshore::limits::{CRASH_SEEN_MS_MAX, REDISPATCH_BACKOFF_MS, DATABASE_BYTES_PAID, DAY_MS, HOUR_MS, LEASE_MS};
 use longshore::manage::endpoints::{EndpointChange, change_endpoint};
 use longshore::manage::operate::{cancel, set_paused};
 use longshore::model::job::{JobRef, first_id_at};
@@ -23,7 +23,7 @@ impl<S: Store> Case<'_, S> {
 
     /// The lease of a running job ends, and the sweep sees it: the mark has passed the job.
     pub(super) async fn lose_lease(&self, job: &JobRef) {
-        let pass = "UPDATE jobs SET look_at = lease_until WHERE tenant = ?1 AND id = ?2 RETURNING id";
+        let pass = "UPDATE jobs SET next_check_at = lease_until WHERE tenant = ?1 AND id = ?2 RETURNING id";
         self.stand.sql(pass, vec![job.tenant.as_str().into(), job.id.as_str().into()]).await;
         self.make_past(10 * LEASE_MS).await;
         self.sweep().await;
@@ -49,14 +49,14 @@ pub async fn the_mark_passes_each_open_row_once<S: Store>(stand: &Stand<S>) {
     case.sweep().await;
     assert!(case.hinted(&queued), "a queued row below the mark is hinted");
     let raw = stand.raw(&running).await;
-    assert_eq!(raw["look_at"], raw["lease_until"]);
-    assert!(stand.raw(&done).await["look_at"].is_null() && stand.raw(&fresh).await["look_at"].is_null());
+    assert_eq!(raw["next_check_at"], raw["lease_until"]);
+    assert!(stand.raw(&done).await["next_check_at"].is_null() && stand.raw(&fresh).await["next_check_at"].is_null());
     let accepted = "SELECT sum(accepted) FROM tenant_hours WHERE tenant = ?1";
     assert_eq!(stand.sql(accepted, vec![case.tenant.as_str().into()]).await, ["3"]);
-    let clear = "UPDATE jobs SET look_at = NULL WHERE tenant = ?1 AND id = ?2 RETURNING id";
+    let clear = "UPDATE jobs SET next_check_at = NULL WHERE tenant = ?1 AND id = ?2 RETURNING id";
     stand.sql(clear, vec![queued.tenant.as_str().into(), queued.id.as_str().into()]).await;
     case.sweep().await;
-    assert!(stand.raw(&queued).await["look_at"].is_null(), "passed once");
+    assert!(stand.raw(&queued).await["next_check_at"].is_null(), "passed once");
     assert_eq!(stand.sql(accepted, vec![case.tenant.as_str().into()]).await, ["3"]);
 }
 
@@ -72,7 +72,7 @@ pub async fn the_mark_is_never_pinned<S: Store>(stand: &Stand<S>) {
     let behind: i64 = stand.sql(behind, vec![]).await[0].parse().unwrap();
     assert!((44_000..60_000).contains(&behind), "{behind}");
     let raw = stand.raw(&scheduled).await;
-    assert_eq!(raw["look_at"], raw["run_after"]);
+    assert_eq!(raw["next_check_at"], raw["run_after"]);
 }
 
 /// No sweep for ten days, longer than anything is kept: every open job is found all the same.
@@ -87,12 +87,12 @@ pub async fn a_long_gap_loses_nothing<S: Store>(stand: &Stand<S>) {
         case.sweep().await;
     }
     for job in &jobs {
-        assert!(!stand.raw(job).await["look_at"].is_null(), "{}", job.id);
+        assert!(!stand.raw(job).await["next_check_at"].is_null(), "{}", job.id);
     }
 }
 
-/// A lease that ended unsettled leaves an unknown outcome, and the job runs next as a suspect.
-pub async fn an_ended_lease_makes_a_suspect<S: Store>(stand: &Stand<S>) {
+/// A lease that ended unsettled leaves an unknown outcome, and the job runs next in quarantine.
+pub async fn an_ended_lease_quarantines_its_job<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     stand.set_mark(120_000).await;
     let job = case.age_id(&case.plain().await, 100_000).await;
@@ -103,7 +103,7 @@ pub async fn an_ended_lease_makes_a_suspect<S: Store>(stand: &Stand<S>) {
     case.sweep().await;
     let raw = stand.raw(&job).await;
     assert_eq!(
-        (raw["state"].as_str(), raw["suspect"].as_i64(), raw["crashes"].as_i64()),
+        (raw["state"].as_str(), raw["quarantined"].as_i64(), raw["crashes"].as_i64()),
         (Some("retrying"), Some(1), Some(0))
     );
     assert_eq!(raw["log"][0]["state"], "outcome_unknown");
@@ -112,7 +112,7 @@ pub async fn an_ended_lease_makes_a_suspect<S: Store>(stand: &Stand<S>) {
     assert_eq!(case.claim(&stand.token(), &[&job], true).await[0].attempt, 2);
 }
 
-/// The crash that makes a suspect does not count; three while it ran alone do.
+/// The crash that makes a quarantined job does not count; three while it ran alone do.
 pub async fn three_lone_crashes_are_a_loop<S: Store>(stand: &Stand<S>) {
     // A crash of the day before counts for nothing.
     early_in_a_day();
@@ -143,13 +143,13 @@ pub async fn a_lease_that_nobody_could_settle_is_no_crash<S: Store>(stand: &Stan
         case.sweep().await;
         let raw = stand.raw(&job).await;
         let expected = (Some("retrying"), Some(1), Some(0), Some(0));
-        let told = (raw["state"].as_str(), raw["suspect"].as_i64(), raw["crashes"].as_i64(), raw["failures"].as_i64());
+        let told = (raw["state"].as_str(), raw["quarantined"].as_i64(), raw["crashes"].as_i64(), raw["failures"].as_i64());
         assert_eq!(told, expected, "{attempt}");
     }
     assert_eq!(stand.row(&job).await.log.len(), 6);
 }
 
-/// A job whose deadline passed before it could run is buried by name; one whose cancel was asked for is cancelled.
+/// A job whose deadline passed before it could run is dead-lettered by name; one whose cancel was asked for is cancelled.
 pub async fn a_deadline_buries<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     stand.set_mark(120_000).await;
@@ -167,7 +167,7 @@ pub async fn a_deadline_buries<S: Store>(stand: &Stand<S>) {
 }
 
 /// A due job is hinted again after one minute, two, then run by the sweep itself.
-pub async fn damping_doubles<S: Store>(stand: &Stand<S>) {
+pub async fn redispatch_backoff_doubles<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     stand.set_mark(120_000).await;
     let job = case.age_id(&case.plain().await, 100_000).await;
@@ -176,12 +176,12 @@ pub async fn damping_doubles<S: Store>(stand: &Stand<S>) {
         assert!(case.hinted(&job));
         let raw = stand.raw(&job).await;
         assert_eq!(raw["dispatches"], dispatch + 1);
-        let wait = raw["look_at"].as_i64().unwrap() - raw["now"].as_i64().unwrap();
-        let damping = DAMPING_MS << dispatch;
-        assert!((damping - 2_000..=damping).contains(&wait), "{raw}");
+        let wait = raw["next_check_at"].as_i64().unwrap() - raw["now"].as_i64().unwrap();
+        let backoff = REDISPATCH_BACKOFF_MS << dispatch;
+        assert!((backoff - 2_000..=backoff).contains(&wait), "{raw}");
         case.sweep().await;
         assert!(!case.hinted(&job), "left alone");
-        case.make_past(damping).await;
+        case.make_past(backoff).await;
     }
     case.sweep().await;
     assert_eq!(stand.raw(&job).await["state"], "succeeded");
@@ -203,7 +203,7 @@ pub async fn a_job_leaves_after_its_key<S: Store>(stand: &Stand<S>) {
     case.sweep().await;
     assert!(stand.raw(&short).await.is_null(), "its time is over");
     let raw = stand.raw(&long).await;
-    assert_eq!(raw["look_at"], raw["key_until"]);
+    assert_eq!(raw["next_check_at"], raw["key_until"]);
     case.make_past(20 * DAY_MS - PAID.retention_succeeded_ms).await;
     case.sweep().await;
     assert!(stand.raw(&long).await.is_null());
@@ -243,7 +243,7 @@ pub async fn succeeded_jobs_leave_by_the_hour<S: Store>(stand: &Stand<S>) {
     case.sweep().await;
     assert!(stand.raw(&plain).await.is_null());
     let raw = stand.raw(&keyed).await;
-    assert_eq!(raw["look_at"], raw["key_until"]);
+    assert_eq!(raw["next_check_at"], raw["key_until"]);
     let hours = "SELECT count(*) FROM tenant_hours WHERE tenant = ?1 AND hour <= ?2";
     let hour = (now - age).div_euclid(HOUR_MS);
     assert_eq!(stand.sql(hours, vec![case.tenant.as_str().into(), hour.into()]).await, ["0"]);

@@ -253,9 +253,9 @@ fn replay(enqueued: &Enqueued, afterlife: &Afterlife, witnesses: &Witnesses) -> 
 fn nothing_left(afterlife: &Afterlife, witnesses: &Witnesses) -> Check {
     let unfinished = |state: &str| !["succeeded", "dead", "cancelled"].contains(&state);
     let jobs = witnesses.ledger.iter().filter(|row| unfinished(&row.state)).count();
-    let (letters, strays) = (afterlife.open_after.len(), witnesses.strays);
+    let (letters, malformed) = (afterlife.open_after.len(), witnesses.malformed_messages);
     check(
-        [jobs, letters, strays] == [0; 3],
-        format!("left over: {jobs} unfinished jobs, {letters} open dead letters, {strays} unreadable messages"),
+        [jobs, letters, malformed] == [0; 3],
+        format!("left over: {jobs} unfinished jobs, {letters} open dead letters, {malformed} malformed messages"),
     )
 }

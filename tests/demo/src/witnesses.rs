@@ -40,7 +40,7 @@ pub(super) struct Witnesses {
     /// Rows and evidence objects that hold the secret header's value in clear.
     pub(super) leaks: [usize; 2],
     /// Queue messages that nobody could read.
-    pub(super) strays: usize,
+    pub(super) malformed_messages: usize,
 }
 
 /// Requests by `webhook-id`.
@@ -66,7 +66,7 @@ impl Witnesses {
             received: stage.receiver.received(),
             objects,
             leaks: [count(stage, leaky_rows, vec![like]).await?, leaky_objects],
-            strays: count(stage, "SELECT count(*) AS found FROM strays", Vec::new()).await?,
+            malformed_messages: count(stage, "SELECT count(*) AS found FROM malformed_messages", Vec::new()).await?,
         })
     }
 

@@ -24,7 +24,7 @@ pub(crate) fn plain_endpoint() -> ClaimedEndpoint {
         timeout_seconds: 20,
         evidence: EvidencePolicy::Full,
         keep_payload: 0,
-        bury_on: Vec::new(),
+        dead_letter_on: Vec::new(),
         redact: Redaction::default(),
         generation: 1,
         rotated_at: None,

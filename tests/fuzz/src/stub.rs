@@ -121,7 +121,7 @@ pub fn claimed(payload: &str, endpoint: Option<ClaimedEndpoint>) -> Claimed {
         event_id: None,
         attempt: 1,
         failures: 0,
-        suspect: 0,
+        quarantined: 0,
         max_attempts: 3,
         backoff: longshore::model::backoff::Schedule::Fast,
         deadline_at: None,

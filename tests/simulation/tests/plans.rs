@@ -17,7 +17,7 @@ use longshore::manage::keys::create_key;
 use longshore::model::job::{JobRef, mint_id};
 use longshore::model::origin::Origin;
 use longshore::ports::Clock;
-use longshore::run::process::{process, process_suspects};
+use longshore::run::process::{process, process_quarantined};
 use longshore::schedules::fire::tick;
 use longshore::security::key::{Scope, parse};
 use longshore::settings::Settings;
@@ -38,16 +38,16 @@ fn settings(plan: Plan) -> Settings {
 
 #[test]
 fn a_free_batch_keeps_within_its_subrequests() {
-    for suspects in [0, 1] {
+    for quarantined in [0, 1] {
         let world = Counted::new();
         // Payloads that were accepted on another plan are large still.
-        let jobs = world.insert(FREE.hint_jobs, ", suspect, payload_bytes", &format!(", {suspects}, 70000"));
+        let jobs = world.insert(FREE.hint_jobs, ", quarantined, payload_bytes", &format!(", {quarantined}, 70000"));
         let report = process(&world, &settings(FREE), Lane::Webhooks, jobs).now_or_never().unwrap();
         let alone =
-            process_suspects(&world, &settings(FREE), Lane::Webhooks, &report.unclaimed).now_or_never().unwrap();
+            process_quarantined(&world, &settings(FREE), Lane::Webhooks, &report.unclaimed).now_or_never().unwrap();
         assert_eq!(report.settled + alone.settled, FREE.hint_jobs, "all jobs were tried");
         let spent = world.subrequests.get();
-        assert!(spent <= FREE.subrequests, "{spent} subrequests with suspects = {suspects}");
+        assert!(spent <= FREE.subrequests, "{spent} subrequests with quarantined = {quarantined}");
     }
 }
 
@@ -62,11 +62,11 @@ fn a_free_sweep_keeps_within_its_subrequests() {
 fn sweep_of_everything(subject: &str) {
     let world = Counted::new();
     // More of everything than one sweep takes: the unclaimed, the unmarked, the purgeable, the held, the overdue.
-    world.insert(600, ", look_at, dispatches, payload_bytes", &format!(", {NOW} - 1, 5, 70000"));
-    world.insert(10, ", look_at, deadline_at", &format!(", {NOW} - 1, {NOW} - 1"));
+    world.insert(600, ", next_check_at, dispatches, payload_bytes", &format!(", {NOW} - 1, 5, 70000"));
+    world.insert(10, ", next_check_at, deadline_at", &format!(", {NOW} - 1, {NOW} - 1"));
     world.insert(10, "", "");
     let connection = world.store.connection();
-    connection.execute("UPDATE jobs SET state = 'held', look_at = NULL WHERE deadline_at IS NOT NULL", []).unwrap();
+    connection.execute("UPDATE jobs SET state = 'held', next_check_at = NULL WHERE deadline_at IS NOT NULL", []).unwrap();
     let hours = "INSERT INTO tenant_hours (hour, tenant) VALUES (?1 / 3600000, 'acme'), (?1 / 3600000 - 2000, 'acme')";
     connection.execute(hours, [NOW - 60_000]).unwrap();
     connection.execute("UPDATE meta SET value = ?1 WHERE name = 'mark'", [NOW - 5_000_000]).unwrap();
@@ -85,11 +85,11 @@ fn sweep_of_everything(subject: &str) {
     );
     connection.execute(&erasure, [NOW]).unwrap();
     // Finished long ago, and both of their purges delete objects.
-    for look_at in ["1", "NULL"] {
+    for next_check_at in ["1", "NULL"] {
         let ended = world.insert(1, ", finished_at, payload_bytes", ", NULL, 70000").remove(0);
         let id = mint_id(NOW - 2_000 * HOUR_MS, world.random());
         let sql = format!(
-            "UPDATE jobs SET id = '{id}', state = 'succeeded', finished_at = 1, look_at = {look_at} WHERE id = '{}'",
+            "UPDATE jobs SET id = '{id}', state = 'succeeded', finished_at = 1, next_check_at = {next_check_at} WHERE id = '{}'",
             ended.id
         );
         connection.execute(&sql, []).unwrap();
@@ -193,18 +193,18 @@ fn a_paid_invocation_runs_its_jobs_and_hints_the_rest() {
     assert_eq!(hinted, PAID.jobs_per_invocation + 30, "each retry, and each job that was not tried");
 }
 
-/// A destination that is slow, or hangs, must not cost a claim and a hand-back for each job that waits for it.
+/// A destination that is slow, or hangs, must not cost a claim and a release for each job that waits for it.
 #[tokio::test(start_paused = true)]
 async fn a_slow_destination_does_not_churn() {
     for seconds in [1, 5, 20] {
         let world = Counted::slow(Duration::from_secs(seconds));
         let jobs = world.insert(PAID.jobs_per_invocation, "", "");
         let report = process(&world, &settings(PAID), Lane::Webhooks, jobs).await;
-        let (claimed, back) = (world.claimed.get(), world.handed_back.get());
-        assert_eq!(claimed, report.attempts + back, "each claimed job was tried or handed back");
+        let (claimed, back) = (world.claimed.get(), world.released.get());
+        assert_eq!(claimed, report.attempts + back, "each claimed job was tried or released");
         assert!(report.attempts >= 6, "two at once for a minute of {seconds} s attempts: {}", report.attempts);
-        // 2 x 20 before the first hand-back is seen, then 5 each 10 s of a minute: 70 of 500.
-        assert!(back <= 70, "{back} jobs were handed back, {} tried, at {seconds} s an attempt", report.attempts);
+        // 2 x 20 before the first release is seen, then 5 each 10 s of a minute: 70 of 500.
+        assert!(back <= 70, "{back} jobs were released, {} tried, at {seconds} s an attempt", report.attempts);
     }
 }
 
@@ -226,7 +226,7 @@ async fn large_payloads_under_way_are_bounded() {
 fn a_mark_that_cannot_pass_an_hour_passes_less_and_the_sweep_goes_on() {
     let world = Counted::new();
     world.mark_ms_max.set(60_000);
-    world.insert(7, ", look_at", &format!(", {NOW} - 1"));
+    world.insert(7, ", next_check_at", &format!(", {NOW} - 1"));
     let from = "UPDATE meta SET value = ?1 WHERE name = 'mark'";
     world.store.connection().execute(from, [NOW - 3_000_000]).unwrap();
     let swept = sweep(&world, &settings(PAID)).now_or_never().unwrap().unwrap();
@@ -237,10 +237,10 @@ fn a_mark_that_cannot_pass_an_hour_passes_less_and_the_sweep_goes_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn suspects_stop_after_a_minute_and_are_hinted_again() {
+async fn quarantined_stop_after_a_minute_and_are_hinted_again() {
     let world = Counted::slow(Duration::from_secs(20));
-    let jobs = world.insert(10, ", suspect", ", 1");
-    let report = process_suspects(&world, &settings(PAID), Lane::Webhooks, &jobs).await;
+    let jobs = world.insert(10, ", quarantined", ", 1");
+    let report = process_quarantined(&world, &settings(PAID), Lane::Webhooks, &jobs).await;
     assert!((1..=4).contains(&report.attempts), "{report:?}");
     let hinted: Vec<_> =
         world.hints.borrow().iter().flat_map(|text| longshore::model::hint::decode(text).unwrap()).collect();

@@ -1,4 +1,4 @@
-//! What comes over the queues: strays are kept, unknown versions let go, and the platform's dead letters wake jobs.
+//! What comes over the queues: malformed messages are kept, unknown versions let go, and the platform's dead letters wake jobs.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 use crate::support::tenant::{SOON, Tenant};
 use crate::support::world::{World, shared, with_faults};
 
-/// A list of strays as an admin of all tenants sees it.
-async fn strays(world: &World) -> Vec<Value> {
+/// A list of malformed messages as an admin of all tenants sees it.
+async fn malformed_messages(world: &World) -> Vec<Value> {
     let all = world.anyone.with_key(&world.key("*", &["admin"]).await.1);
-    let answer = all.get("/v1/strays?limit=100").await.unwrap();
+    let answer = all.get("/v1/malformed-messages?limit=100").await.unwrap();
     assert_eq!(answer.status, 200, "{}", answer.body);
     answer.body["data"].as_array().unwrap().clone()
 }
@@ -33,17 +33,17 @@ fn what_is_no_hint_is_kept_with_its_bytes() {
             world.runner.queue_raw(queue, body).await.unwrap();
         }
         let kept = eventually(SOON, async || {
-            let kept = strays(world).await;
+            let kept = malformed_messages(world).await;
             let has = |body: &str, queue: &str| {
-                kept.iter().any(|stray| stray["body_base64"] == STANDARD.encode(body) && stray["queue"] == queue)
+                kept.iter().any(|message| message["body_base64"] == STANDARD.encode(body) && message["queue"] == queue)
             };
             let all = bodies.iter().all(|body| has(body, "longshore-hints") && has(body, "longshore-hints-dead"));
             all.then_some(kept)
         });
-        let kept = kept.await.expect("every stray is kept");
-        for stray in &kept {
-            assert_eq!(stray["reason"], "not a hint");
-            assert!(stray["id"].is_string() && stray["created_at"].is_string());
+        let kept = kept.await.expect("every malformed message is kept");
+        for message in &kept {
+            assert_eq!(message["reason"], "not a hint");
+            assert!(message["id"].is_string() && message["created_at"].is_string());
         }
         // Those beside them in a batch are not harmed.
         let tenant = world.tenant().await;
@@ -60,9 +60,9 @@ fn an_unknown_version_is_let_go() {
         world.runner.queue_raw("hints", "{\"v\":2,\"jobs\":[[\"a\",\"b\"]],\"more\":true}").await.unwrap();
         assert!(eventually(SOON, async || (said() > before).then_some(())).await.is_some());
         let version_2 = STANDARD.encode("{\"v\":2");
-        let kept = strays(world).await;
+        let kept = malformed_messages(world).await;
         assert!(
-            kept.iter().all(|stray| !stray["body_base64"].as_str().unwrap().starts_with(&version_2[..8])),
+            kept.iter().all(|message| !message["body_base64"].as_str().unwrap().starts_with(&version_2[..8])),
             "{kept:?}"
         );
     });
@@ -127,7 +127,7 @@ fn the_platforms_dead_letters_wake_jobs() {
         let named = json!([[tenant.name, id], [tenant.name, dead], ["nobody", "job_x"]]);
         world.runner.queue_raw("dead", &json!({"v": 1, "jobs": named}).to_string()).await.unwrap();
         // Long before the mark would pass it, the next sweep finds the job.
-        let sql = "SELECT look_at IS NOT NULL AS woken FROM jobs WHERE id = ?1";
+        let sql = "SELECT next_check_at IS NOT NULL AS woken FROM jobs WHERE id = ?1";
         let woken = eventually(SOON, async || (world.number(sql, vec![json!(id)]).await == 1).then_some(()));
         assert!(woken.await.is_some());
         let before = tenant.job(&dead).await;

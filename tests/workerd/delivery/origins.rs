@@ -65,7 +65,7 @@ fn a_circle_of_jobs_ends() {
         let (_, key) = world.key(&tenant.name, &["jobs:write"]).await;
         let circle = json!({
             "url": format!("{}/v1/jobs", world.runner.url()), "headers": {"Authorization": format!("Bearer {key}")},
-            "bury_on": ["http_4xx"],
+            "dead_letter_on": ["http_4xx"],
         });
         let made = tenant.api.put("/v1/endpoints/circle", &circle).await.unwrap();
         assert_eq!(made.status, 200, "{}", made.text);

@@ -182,7 +182,7 @@ fn a_deadline_passes_while_a_job_is_held() {
 fn an_endpoint_buries_what_it_lists() {
     shared(async |world| {
         let tenant = world.tenant().await;
-        tenant.endpoint("orders", "/status/404", json!({"bury_on": ["http_4xx"]})).await;
+        tenant.endpoint("orders", "/status/404", json!({"dead_letter_on": ["http_4xx"]})).await;
         let dead = tenant.complete(&to_endpoint("orders")).await;
         assert_eq!((&dead["state"], &dead["attempts"]), (&json!("dead"), &json!(1)));
         let letter = tenant.read(&format!("/v1/dead-letters/{}", dead["id"].as_str().unwrap())).await;

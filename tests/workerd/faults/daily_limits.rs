@@ -164,7 +164,7 @@ fn a_spent_queue_leaves_its_jobs_to_the_sweep() {
         let ids = tenant.accept_all(&vec![tenant.webhook("/ok"); 4]).await;
         until_refused(world, 1).await;
         assert_eq!(world.runner.injected().await.unwrap().spent, 1, "a send that is refused is not tried again");
-        let due = "UPDATE jobs SET look_at = 1 WHERE tenant = ?1 AND finished_at IS NULL";
+        let due = "UPDATE jobs SET next_check_at = 1 WHERE tenant = ?1 AND finished_at IS NULL";
         world.runner.query(due, vec![json!(tenant.name)]).await.unwrap();
         world.runner.tick_producer().await.unwrap();
         let (swept, calls) = refused(world, world.runner.tick_consumer()).await;

@@ -11,7 +11,7 @@ use crate::support::tenant::{Tenant, id_of, to_endpoint};
 use crate::support::world::{World, with_faults};
 
 /// What the sweep leaves a job alone for after its first hint, and less than it does after its second.
-const DAMPING_MS: i64 = 60_000;
+const REDISPATCH_BACKOFF_MS: i64 = 60_000;
 
 /// Every hint is lost, from the first to the last, also those of retries: the sweeps alone bring every job to its end.
 #[test]
@@ -40,15 +40,15 @@ fn every_hint_is_lost() {
 /// by moving the times in the rows, since nobody can move the database's clock here.
 async fn sweep_without_hints(world: &World, tenant: &Tenant<'_>) {
     let end = Instant::now() + Duration::from_mins(3);
-    let pass_time = "UPDATE jobs SET look_at = look_at - ?1 WHERE finished_at IS NULL AND state <> 'running' \
-                     AND dispatches > 0 AND look_at IS NOT NULL";
+    let pass_time = "UPDATE jobs SET next_check_at = next_check_at - ?1 WHERE finished_at IS NULL AND state <> 'running' \
+                     AND dispatches > 0 AND next_check_at IS NOT NULL";
     let mut modes = [Mode::Drop, Mode::Fail, Mode::Hang].into_iter().cycle();
     while tenant.count_open().await > 0 {
         assert!(Instant::now() < end, "not all have ended; the log is {}", world.runner.log().display());
         let hints = modes.next().unwrap();
         world.runner.faults(&Faults { hints, ..Faults::default() }).await.unwrap();
         world.runner.tick_consumer().await.unwrap();
-        world.runner.query(pass_time, vec![json!(2 * DAMPING_MS)]).await.unwrap();
+        world.runner.query(pass_time, vec![json!(2 * REDISPATCH_BACKOFF_MS)]).await.unwrap();
         sleep(Duration::from_secs(1)).await;
     }
 }

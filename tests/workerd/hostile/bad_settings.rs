@@ -54,7 +54,7 @@ fn endpoints() {
             (json!({"url": url, "max_attempts": 51}), invalid("#/max_attempts", "out-of-range")),
             (json!({"url": url, "schedule": "hourly"}), invalid("#/schedule", "unknown-value")),
             (json!({"url": url, "evidence": "some"}), invalid("#/evidence", "unknown-value")),
-            (json!({"url": url, "bury_on": ["http_200"]}), invalid("#/bury_on/0", "unknown-value")),
+            (json!({"url": url, "dead_letter_on": ["http_200"]}), invalid("#/dead_letter_on/0", "unknown-value")),
             (
                 json!({"url": url, "redact": {"body_pointers": ["a"]}}),
                 invalid("#/redact/body_pointers/0", "invalid-pointer"),

@@ -18,7 +18,7 @@ const AT_ONCE: usize = 16;
 const ROWS: usize = 2;
 
 /// The lists with cursors. The last is for keys of all tenants.
-const LISTS: [&str; 6] = ["/v1/jobs", "/v1/dead-letters", "/v1/endpoints", "/v1/schedules", "/v1/keys", "/v1/strays"];
+const LISTS: [&str; 6] = ["/v1/jobs", "/v1/dead-letters", "/v1/endpoints", "/v1/schedules", "/v1/keys", "/v1/malformed-messages"];
 
 /// A tenant with something in each list.
 async fn tenant_with_rows(world: &World) -> Tenant<'_> {
@@ -74,7 +74,7 @@ fn every_flipped_bit_of_a_cursor_is_refused() {
         let all = world.anyone.with_key(&world.key("*", &["admin"]).await.1);
         let mut requests = Vec::new();
         for list in LISTS {
-            let api = if list == "/v1/strays" { &all } else { &tenant.api };
+            let api = if list == "/v1/malformed-messages" { &all } else { &tenant.api };
             let cursor = cursor_of(api, list).await;
             // All lists read cursors with the same code, which one of them tries in full.
             let mut wrong = flipped(&cursor, list == LISTS[0]);
@@ -115,7 +115,7 @@ fn a_cursor_of_another_list_filter_or_tenant_is_refused() {
             let page = tenant.read(&format!("{from}limit=1")).await;
             let cursor = page["next_cursor"].as_str().unwrap_or_else(|| panic!("{from}: {page}")).to_owned();
             for place in &places {
-                let api = if place.starts_with("/v1/strays") { &all } else { &tenant.api };
+                let api = if place.starts_with("/v1/malformed-messages") { &all } else { &tenant.api };
                 let answer = api.get(&format!("{place}cursor={cursor}")).await.unwrap();
                 let what = format!("the cursor of {from} at {place}");
                 if *place == from {

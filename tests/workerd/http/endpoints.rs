@@ -13,14 +13,14 @@ fn an_endpoint_from_its_making_to_its_end() {
         let tenant = world.tenant().await;
         let request = json!({
             "headers": {"X-Own": "canary"}, "timeout_seconds": 7, "schedule": "fast", "max_attempts": 3, "evidence": "failures",
-            "keep_payload": true, "bury_on": ["http_4xx"], "redact": {"headers": ["x-a"], "body_pointers": ["/b"]},
+            "keep_payload": true, "dead_letter_on": ["http_4xx"], "redact": {"headers": ["x-a"], "body_pointers": ["/b"]},
         });
         let made = tenant.endpoint("orders", "/ok", request.clone()).await;
         let expected = json!({
             "id": "orders", "tenant": tenant.name, "state": "active", "paused_reason": null, "url": tenant.url("/ok"),
             "service": null, "path": null,
             "headers": [{"name": "x-own", "value": null}], "timeout_seconds": 7, "schedule": "fast", "max_attempts": 3,
-            "evidence": "failures", "keep_payload": true, "bury_on": ["http_4xx"], "redact": request["redact"], "failing_since": null,
+            "evidence": "failures", "keep_payload": true, "dead_letter_on": ["http_4xx"], "redact": request["redact"], "failing_since": null,
             "last_success_at": null, "secret_rotated_at": null, "created_at": made["created_at"], "updated_at": made["updated_at"],
         });
         assert_eq!(made, expected);

@@ -126,7 +126,7 @@ fn the_root_token_makes_keys() {
         let listed = root.get("/v1/keys?limit=100").await.unwrap();
         assert_eq!(listed.status, 200);
         assert_eq!(root.delete(&format!("/v1/keys/{id}")).await.unwrap().status, 204);
-        for path in ["/v1/jobs", "/v1/endpoints", "/v1/strays", "/v1/dead-letters"] {
+        for path in ["/v1/jobs", "/v1/endpoints", "/v1/malformed-messages", "/v1/dead-letters"] {
             assert_refused(path, &root.get(path).await.unwrap(), UNAUTHENTICATED);
         }
         let almost = world.anyone.with_key(&ROOT_TOKEN[1..]);

@@ -233,7 +233,7 @@ pub(crate) async fn walk(world: &World, tenant: &Tenant<'_>) -> Vec<Step> {
         ("POST", "/v1/keys", 201, ""),
         ("GET", "/v1/keys", 200, ""),
         ("DELETE", "/v1/keys/{id}", 204, &key),
-        ("GET", "/v1/strays", 200, ""),
+        ("GET", "/v1/malformed-messages", 200, ""),
         ("POST", "/v1/pause", 200, ""),
         ("POST", "/v1/resume", 200, ""),
         ("POST", "/v1/restored", 200, ""),

@@ -17,7 +17,7 @@ use crate::manage::groups::Group;
 use crate::manage::health::Readiness;
 use crate::manage::keys::{CreatedKey, Key};
 use crate::manage::operate::{Paused, Restored};
-use crate::manage::strays::Stray;
+use crate::manage::malformed_messages::MalformedMessage;
 use crate::manage::usage::{Usage, UsageRow};
 use crate::model::attempt::{Attempt, LogEntry};
 use crate::model::dead_letter::DeadLetter;
@@ -182,7 +182,7 @@ pub(in crate::openapi) fn dead_letter(state: &str) -> Value {
     let mut row = job_row();
     row["id"] = json!(DEAD);
     (row["state"], row["dead_state"], row["dead_reason"]) = (json!("dead"), json!(state), json!("attempts_exhausted"));
-    (row["error"], row["log"], row["look_at"]) = (json!(error()), json!([log_entry()]), json!(AT + 14 * 86_400_000));
+    (row["error"], row["log"], row["next_check_at"]) = (json!(error()), json!([log_entry()]), json!(AT + 14 * 86_400_000));
     row["metadata"] = json!({"customer": 77});
     row["note"] = if state == "discarded" { json!("The order was cancelled by hand.") } else { Value::Null };
     shown(row, |row: &JobRow| json!(DeadLetter::of(row)))
@@ -239,7 +239,7 @@ fn endpoint_row(state: &str) -> Value {
         "paused_reason": (state == "paused").then_some("operator"),
         "url": "https://receiver.example.com/orders", "headers": [["authorization", "sealed"]], "timeout_seconds": 15,
         "backoff": "fast", "max_attempts": 4, "evidence": "failures", "keep_payload": 1,
-        "bury_on": ["http_3xx"],
+        "dead_letter_on": ["http_3xx"],
         "redact": {"headers": ["x-card"], "body_pointers": ["/card/number"]}, "generation": 1,
         "last_success_at": AT, "created_at": AT, "updated_at": AT, "now": AT,
     })
@@ -329,8 +329,8 @@ pub(in crate::openapi) fn erasure(state: &str, subject: Option<&str>) -> Value {
     }))
 }
 
-pub(in crate::openapi) fn stray() -> Value {
-    as_read::<Stray>(json!({
+pub(in crate::openapi) fn malformed_message() -> Value {
+    as_read::<MalformedMessage>(json!({
         "id": "5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a", "queue": "longshore-hints", "reason": "It is not a list of pairs.",
         "body_base64": "e30=", "created_at": AT,
     }))

@@ -7,7 +7,7 @@ use crate::accept::quotas::{Quota, QuotaRequest};
 use crate::manage::health::{Health, Readiness};
 use crate::manage::keys::{CreatedKey, Key, KeyRequest};
 use crate::manage::operate::{Paused, Restored, RestoredRequest};
-use crate::manage::strays::Stray;
+use crate::manage::malformed_messages::MalformedMessage;
 use crate::openapi::examples;
 use crate::openapi::told::{Told, told};
 use crate::wire::problem::Problem;
@@ -56,10 +56,10 @@ fn for_all(summary: &'static str, description: &'static str) -> Told {
     told(DEPLOYMENT, summary, description)
 }
 
-pub(super) fn list_strays() -> Told {
-    for_all("Lists strays", "Queue messages that cannot be read, with their bytes. Only a key for all tenants may.")
+pub(super) fn list_malformed_messages() -> Told {
+    for_all("Lists malformed messages", "Queue messages that cannot be read, with their bytes. Only a key for all tenants may.")
         .pages()
-        .answers_page::<Stray>("A page of strays.", &examples::stray())
+        .answers_page::<MalformedMessage>("A page of malformed messages.", &examples::malformed_message())
 }
 
 pub(super) fn pause() -> Told {

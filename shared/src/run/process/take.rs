@@ -42,7 +42,7 @@ impl<W: World> Invocation<'_, W> {
                     }
                 }
             }
-            Event::HandedBack => self.under_way.hand_backs -= 1,
+            Event::Released => self.under_way.releases -= 1,
             Event::Woken => self.wake_at = None,
         }
     }

@@ -8,5 +8,5 @@ json_patch(
   json_object('event_id', event_id, 'idempotency_key', idempotency_key, 'deadline_at', deadline_at,
     'finished_at', finished_at, 'group', job_group, 'schedule', schedule, 'scheduled_for', scheduled_for,
     'cancel_requested', cancel_requested, 'result_error', result_error,
-    'dead_state', dead_state, 'dead_reason', dead_reason, 'note', note, 'look_at', look_at,
+    'dead_state', dead_state, 'dead_reason', dead_reason, 'note', note, 'next_check_at', next_check_at,
     'completion_due_at', CASE deferred WHEN 1 THEN lease_until END, 'replay_of', replay_of, 'replayed_by', replayed_by))

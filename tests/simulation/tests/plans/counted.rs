@@ -27,9 +27,9 @@ pub(crate) struct Counted {
     /// How long each request takes, by the clock of tokio, which a test has paused; without it all is answered at once.
     pub(crate) latency: Option<Duration>,
     pub(crate) began: Option<tokio::time::Instant>,
-    /// Jobs that were claimed, and that were handed back.
+    /// Jobs that were claimed, and that were released.
     pub(crate) claimed: Cell<usize>,
-    pub(crate) handed_back: Cell<usize>,
+    pub(crate) released: Cell<usize>,
     /// Large payloads under way: now, and the most at any time.
     pub(crate) large: Cell<(usize, usize)>,
     /// Marks that go further than this fail, as a call that takes D1 too long does.
@@ -49,7 +49,7 @@ impl Counted {
             latency: None,
             began: None,
             claimed: Cell::new(0),
-            handed_back: Cell::new(0),
+            released: Cell::new(0),
             large: Cell::new((0, 0)),
             mark_ms_max: Cell::new(i64::MAX),
             object: RefCell::default(),
@@ -98,7 +98,7 @@ impl Database for Counted {
         for (statement, rows) in statements.iter().zip(&answers) {
             match statement.name {
                 "claim" => self.claimed.set(self.claimed.get() + rows.len()),
-                "hand_back" => self.handed_back.set(self.handed_back.get() + rows.len()),
+                "release_claim" => self.released.set(self.released.get() + rows.len()),
                 _ => {}
             }
         }

@@ -100,7 +100,7 @@ fn judge(world: &World, tenant: &str, before: &BTreeSet<String>, text: &str) -> 
         if line["tenant"] != tenant {
             return Err(format!("{id} is of {}", line["tenant"]));
         }
-        // One that runs may be handed back as if it had never been.
+        // One that runs may be released as if it had never been.
         let ended = |attempts: &Vec<Value>| attempts.iter().filter(|attempt| attempt["state"] != "running").count();
         let attempts = line["attempt_log"].as_array().map_or(0, ended);
         if jobs.insert(id.clone(), attempts).is_some() {

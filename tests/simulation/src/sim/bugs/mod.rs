@@ -61,10 +61,10 @@ pub static ALL: &[Bug] = &[
     edit("a lease shorter than the timeout", &[("claim", "+ max(?3 ->> 'lease_ms',", "+ min(?3 ->> 'lease_ms',")]),
     edit("a heartbeat that shortens", &[("heartbeat", "+ ?3", "+ ?3 / 15")]),
     edit("an expiry that keeps the lease", &[("expire", "lease_token = NULL, lease_until = NULL,", "")]),
-    edit("a hand-back that keeps the number", &[("hand_back", "attempt = attempt - 1,", "")]),
+    edit("a release that keeps the number", &[("release_claim", "attempt = attempt - 1,", "")]),
     edit(
-        "a hand-back that keeps the entry",
-        &[("hand_back", "log = json_remove(log, '$[' || (attempt - 1) || ']')", "log = log")],
+        "a release that keeps the entry",
+        &[("release_claim", "log = json_remove(log, '$[' || (attempt - 1) || ']')", "log = log")],
     ),
     // The attempt.
     edit(
@@ -138,8 +138,8 @@ pub static ALL: &[Bug] = &[
         ],
     ),
     edit("a cancel of what is dead", &[("cancel", "'retrying', 'held')", "'retrying', 'held', 'dead')")]),
-    // Suspects.
-    edit("suspects that run with others", &[("claim", "AND suspect = ?4", "AND ?4 IS NOT NULL")]),
+    // Quarantined jobs.
+    edit("quarantined that run with others", &[("claim", "AND quarantined = ?4", "AND ?4 IS NOT NULL")]),
     edit("a crash that is not counted", &[("expire", "crashes = crashes + v.crash", "crashes = crashes")]),
     edit(
         "a daily limit that counts as a crash",
@@ -150,20 +150,20 @@ pub static ALL: &[Bug] = &[
         "a mark that marks nothing",
         &[(
             "mark",
-            "SET look_at = CASE state",
-            "SET look_at = CASE WHEN 1 THEN NULL ELSE 0 END, dispatches = CASE state",
+            "SET next_check_at = CASE state",
+            "SET next_check_at = CASE WHEN 1 THEN NULL ELSE 0 END, dispatches = CASE state",
         )],
     ),
     edit(
         "a mark that passes by jobs without a deadline",
-        &[("mark", "WHERE j.look_at IS NULL", "WHERE j.deadline_at IS NOT NULL AND j.look_at IS NULL")],
+        &[("mark", "WHERE j.next_check_at IS NULL", "WHERE j.deadline_at IS NOT NULL AND j.next_check_at IS NULL")],
     ),
     edit(
         "a mark that passes by what is queued",
         &[(
             "mark",
-            "WHERE j.look_at IS NULL",
-            "WHERE (j.state <> 'queued' OR j.deadline_at IS NOT NULL) AND j.look_at IS NULL",
+            "WHERE j.next_check_at IS NULL",
+            "WHERE (j.state <> 'queued' OR j.deadline_at IS NOT NULL) AND j.next_check_at IS NULL",
         )],
     ),
     edit(
@@ -178,23 +178,23 @@ pub static ALL: &[Bug] = &[
         "a mark that looks back a minute",
         &[(
             "mark",
-            "WHERE j.look_at IS NULL",
-            "WHERE (j.created_at >= (?1 ->> 'next') - 70000 OR j.deadline_at IS NOT NULL) AND j.look_at IS NULL",
+            "WHERE j.next_check_at IS NULL",
+            "WHERE (j.created_at >= (?1 ->> 'next') - 70000 OR j.deadline_at IS NOT NULL) AND j.next_check_at IS NULL",
         )],
     ),
     edit(
         "a mark that two sweeps move",
         &[("count_accepted", "WHERE (SELECT value FROM meta WHERE name = 'mark') = ?1 ->> 'mark'", "WHERE 1")],
     ),
-    edit("one time for guard and damping", &[("claim", "AND run_after <=", "AND coalesce(look_at, run_after) <=")]),
+    edit("one time for guard and re-dispatch back-off", &[("claim", "AND run_after <=", "AND coalesce(next_check_at, run_after) <=")]),
     edit(
-        "a sweep without damping",
-        &[("dispatch", "+ min((?2 ->> 'damping_ms') <<", "+ min(0 * (?2 ->> 'damping_ms') <<")],
+        "a sweep without re-dispatch back-off",
+        &[("dispatch", "+ min((?2 ->> 'redispatch_backoff_ms') <<", "+ min(0 * (?2 ->> 'redispatch_backoff_ms') <<")],
     ),
     edit("a sweep that never runs a job", &[("dispatch", "dispatches = dispatches + 1", "dispatches = dispatches")]),
     edit(
         "a held job that is forgotten",
-        &[("release", "look_at = CAST(unixepoch('subsec') * 1000 AS INTEGER)", "look_at = NULL")],
+        &[("resume_held", "next_check_at = CAST(unixepoch('subsec') * 1000 AS INTEGER)", "next_check_at = NULL")],
     ),
     edit(
         "a purge before the key ends",
@@ -370,7 +370,7 @@ pub static RARE: &[Bug] = &[
 
 /// Not found within 2,000 seeds, so no search is made for these; docs/reliability.md says what that means.
 pub static SPARE: &[Bug] = &[
-    // A number that ran is never given out again: a hand-back takes back only a later one.
+    // A number that ran is never given out again: a release takes back only a later one.
     edit("fencing without the token", &[("settle", "AND jobs.lease_token = ?2", "AND ?2 IS NOT NULL")]),
     // One token claims a job twice only if a claim and a settlement both commit late, around one another.
     edit("fencing without the number", &[("settle", "AND jobs.attempt = o.attempt", "")]),

@@ -154,8 +154,8 @@ impl Chances {
         self.set(Fault::ConsumerCrash, 900);
     }
 
-    /// Workers die often enough for some job to run as a suspect.
-    pub(crate) fn make_suspects(&self) {
+    /// Workers die often enough for some job to run in quarantine.
+    pub(crate) fn make_quarantined(&self) {
         self.set(Fault::ConsumerCrash, 400);
     }
 

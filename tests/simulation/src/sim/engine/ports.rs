@@ -110,7 +110,7 @@ impl Clock for Node {
 impl Database for Node {
     async fn batch(&self, statements: &[Statement]) -> Result<Vec<Rows>, DatabaseError> {
         for statement in statements {
-            if statement.name == "keep_stray" {
+            if statement.name == "keep_malformed_message" {
                 self.world.invariants.borrow_mut().violated("a message of ours was taken for no hint".into());
             }
             if let ("claim", Some(Param::Text(token))) = (statement.name, statement.params.get(1)) {

@@ -26,7 +26,7 @@ const SWEEP_IN_CALM_MS: i64 = 60_000;
 const FAULTS_MIN: u64 = 3;
 const OPERATIONS_MIN: u64 = 60;
 const JOBS_MIN: i64 = 8;
-/// How long draining may take: a whole `webhook-standard` (75.6 h) with jitter, its damping, and then some.
+/// How long draining may take: a whole `webhook-standard` (75.6 h) with jitter, its re-dispatch back-off, and then some.
 const DRAIN_MS_MAX: i64 = 5 * DAY_MS;
 /// How long catching up may take: what stood still for a minute wakes up, and then one tick does.
 const CATCH_UP_MS_MAX: i64 = 600_000;
@@ -148,7 +148,7 @@ fn play(world: &Rc<World>) -> Result<(), String> {
         end += 600_000;
     }
     if world.limits.midnight > 0 {
-        world.chances.make_suspects();
+        world.chances.make_quarantined();
     }
     // A daily limit ends before all is calm.
     end = end.max(world.limits.midnight + SWEEP_EVERY_MS);
@@ -269,7 +269,7 @@ fn be_quiet_until(world: &Rc<World>, until: i64) -> Result<(), String> {
 
 /// When the next open row is to be looked at, or passed by the mark; `None` if all have ended.
 fn next_work(world: &World) -> Option<i64> {
-    let next = world.number("SELECT min(coalesce(look_at, created_at + 45000)) FROM jobs WHERE finished_at IS NULL");
+    let next = world.number("SELECT min(coalesce(next_check_at, created_at + 45000)) FROM jobs WHERE finished_at IS NULL");
     let mark = world.number("SELECT value FROM meta WHERE name = 'mark'");
     let unmarked = world.number("SELECT max(created_at) + 65000 FROM jobs");
     let passed = unmarked == i64::MAX || mark > unmarked - 65_000;

@@ -58,7 +58,7 @@ impl Audit {
     /// Takes what a statement changed.
     pub(crate) fn take(&self, statement: &Statement) -> Vec<Change> {
         let token = match (statement.name, statement.params.get(1)) {
-            ("claim" | "settle" | "hand_back" | "heartbeat" | "add_late_outcomes", Some(Param::Text(token))) => {
+            ("claim" | "settle" | "release_claim" | "heartbeat" | "add_late_outcomes", Some(Param::Text(token))) => {
                 Some(token.clone())
             }
             _ => None,

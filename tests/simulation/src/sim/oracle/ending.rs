@@ -140,7 +140,7 @@ fn judge_evidence(world: &World, row: &Row, entry: &LogEntry, number: usize) -> 
 fn judge_ledger(world: &World) -> Result<(), String> {
     let invariants = world.invariants.borrow();
     let seen = world.receiver.seen.borrow();
-    // Of jobs that say the same nobody knows which one asked, and the others may have been handed back since.
+    // Of jobs that say the same nobody knows which one asked, and the others may have been released since.
     for (id, lease) in seen.keys().filter(|(id, _)| !id.starts_with(indexers::EVENT)) {
         let has = |row: &Row| row.event_id() == id && row.log.iter().any(|entry| entry["lease"] == **lease);
         if !invariants.rows.values().any(has) && !invariants.erasures.has_event(id) {

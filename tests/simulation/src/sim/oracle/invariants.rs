@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use longshore::limits::plan::PAID;
-use longshore::limits::{CLAIM_TOLERANCE_MS, CRASHES_MAX, DAMPING_MS, HOUR_MS, SENDS_MAX};
+use longshore::limits::{CLAIM_TOLERANCE_MS, CRASHES_MAX, REDISPATCH_BACKOFF_MS, HOUR_MS, SENDS_MAX};
 use longshore::model::state::State;
 use serde_json::Value;
 
@@ -117,12 +117,12 @@ impl Invariants {
         }
     }
 
-    /// F15: a suspect runs alone under its lease.
+    /// F15: a quarantined job runs alone under its lease.
     fn judge_alone(&self, statement: &str, new: &Row) -> Result<(), String> {
         let together =
-            |row: &Row| row.id != new.id && row.lease_token == new.lease_token && (row.suspect | new.suspect) == 1;
+            |row: &Row| row.id != new.id && row.lease_token == new.lease_token && (row.quarantined | new.quarantined) == 1;
         let is_alone = statement != "claim" || !self.rows.values().any(together);
-        if is_alone { Ok(()) } else { Err("I7, F15: a suspect does not run alone".to_owned()) }
+        if is_alone { Ok(()) } else { Err("I7, F15: a quarantined job does not run alone".to_owned()) }
     }
 
     fn judge_insert(&mut self, now: i64, new: &Row) -> Result<(), String> {
@@ -175,7 +175,7 @@ impl Invariants {
 
 fn is_forgotten(row: &Row, mark: i64) -> Option<String> {
     let open = !row.state.is_terminal() && row.state != State::Held;
-    let forgotten = open && row.created_at < mark && row.look_at.is_none();
+    let forgotten = open && row.created_at < mark && row.next_check_at.is_none();
     forgotten.then(|| format!("I10: below the mark {mark} nobody will look at {row:?}"))
 }
 
@@ -208,7 +208,7 @@ fn judge_update(
     }
     match statement {
         "claim" => judge_claim(now, token, old, new),
-        "hand_back" => judge_hand_back(token, old, new),
+        "release_claim" => judge_release(token, old, new),
         "settle" => judge_settle(now, token, old, new, receiver),
         "expire" => judge_expire(now, old, new),
         "dispatch" => judge_dispatch(now, old, new),
@@ -255,11 +255,11 @@ fn judge_claim(now: i64, token: Option<&str>, old: &Row, new: &Row) -> Result<()
     Ok(())
 }
 
-fn judge_hand_back(token: Option<&str>, old: &Row, new: &Row) -> Result<(), String> {
+fn judge_release(token: Option<&str>, old: &Row, new: &Row) -> Result<(), String> {
     holds!(old.lease_token.as_deref() == token && old.state == State::Running, "I2: a stale token wrote");
-    holds!(matches!(new.state, State::Queued | State::Retrying), "I2: handed back as {:?}", new.state);
-    holds!(new.attempt + 1 == old.attempt && *new.log == old.log[..new.attempt], "I2: a hand-back takes one attempt");
-    holds!(old.log[new.attempt]["state"].is_null(), "I3: handed back after it ended");
+    holds!(matches!(new.state, State::Queued | State::Retrying), "I2: released as {:?}", new.state);
+    holds!(new.attempt + 1 == old.attempt && *new.log == old.log[..new.attempt], "I2: a release takes one attempt");
+    holds!(old.log[new.attempt]["state"].is_null(), "I3: released after it ended");
     Ok(())
 }
 
@@ -272,7 +272,7 @@ fn judge_settle(now: i64, token: Option<&str>, old: &Row, new: &Row, receiver: &
     if new.deferred == 1 {
         return judge_deferral(now, old, new, receiver);
     }
-    holds!(new.lease_token.is_none() && new.suspect == 0, "I2: settled and still leased");
+    holds!(new.lease_token.is_none() && new.quarantined == 0, "I2: settled and still leased");
     let entry = &new.log[last];
     let succeeded = entry["state"] == "succeeded";
     holds!(succeeded == (new.state == State::Succeeded), "I2: the entry says {}", entry["state"]);
@@ -295,7 +295,7 @@ fn judge_deferral(now: i64, old: &Row, new: &Row, receiver: &Receiver) -> Result
     holds!(new.failures == old.failures && new.has_payload, "I2: a deferral changes nothing else");
     let due_in = receiver.seen_of(new, entry).and_then(|answer| answer.due_in).unwrap_or_default() * 1_000;
     holds!(new.lease_until == Some(now + due_in) && due_in > 0, "I7: a completion that is due at another time");
-    holds!(new.look_at == new.lease_until, "I10: nobody looks when the completion is due");
+    holds!(new.next_check_at == new.lease_until, "I10: nobody looks when the completion is due");
     judge_answer(entry, new, receiver)
 }
 
@@ -332,14 +332,14 @@ fn judge_expire(now: i64, old: &Row, new: &Row) -> Result<(), String> {
     holds!(new.attempt == old.attempt && new.log[..last] == old.log[..last], "I2: the log changed");
     holds!(new.log[last]["state"] == "outcome_unknown" && old.log[last]["state"].is_null(), "I4: not unknown");
     holds!(new.log[last]["lease"] == old.log[last]["lease"], "I3: an entry lost its lease");
-    holds!(new.suspect == 1 || new.state.is_terminal(), "I7: a crash without a suspect");
+    holds!(new.quarantined == 1 || new.state.is_terminal(), "I7: a crash without quarantine");
     Ok(())
 }
 
 /// I10: a job that was hinted is left alone for a while.
 fn judge_dispatch(now: i64, old: &Row, new: &Row) -> Result<(), String> {
     holds!(old.run_after <= now, "I7: hinted before its time");
-    holds!(new.look_at.is_some_and(|at| at >= now + DAMPING_MS), "I10: hinted without damping");
+    holds!(new.next_check_at.is_some_and(|at| at >= now + REDISPATCH_BACKOFF_MS), "I10: hinted without re-dispatch back-off");
     judge_quiet(old, new)
 }
 

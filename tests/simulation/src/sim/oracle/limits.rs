@@ -114,23 +114,23 @@ pub fn writes(sql: &str) -> bool {
 }
 
 impl Invariants {
-    /// F15, F84: which crashes of a suspect count.
+    /// F15, F84: which crashes of a quarantined job count.
     pub(crate) fn judge_crashes(&mut self, now: i64, old: &Row, new: &Row, holder: Holder) -> Result<(), String> {
         if holder.is_cut_off {
-            self.reach(if old.suspect == 1 { "a suspect cut off by a limit" } else { "an attempt cut off by a limit" });
+            self.reach(if old.quarantined == 1 { "a quarantined job cut off by a limit" } else { "an attempt cut off by a limit" });
         }
         judge_crashes(now, old, new, holder.is_cut_off)
     }
 }
 
-/// F15, F84: a crash of a suspect counts if the sweep came in time, and not if a daily limit cut the attempt off.
+/// F15, F84: a crash of a quarantined job counts if the sweep came in time, and not if a daily limit cut the attempt off.
 fn judge_crashes(now: i64, old: &Row, new: &Row, is_cut_off: bool) -> Result<(), String> {
     if is_cut_off && new.crashes != old.crashes {
         return Err("F84: a daily limit counts as a crash".into());
     }
     let began_at = old.log.last().and_then(|entry| entry["started_at"].as_i64()).unwrap_or(0);
     let is_seen = old.lease_until.is_some_and(|until| until > now - CRASH_SEEN_MS_MAX);
-    let counts = old.suspect == 1 && is_seen && began_at / DAY_MS == now / DAY_MS;
+    let counts = old.quarantined == 1 && is_seen && began_at / DAY_MS == now / DAY_MS;
     if new.crashes == old.crashes + i64::from(counts) {
         return Ok(());
     }

@@ -3,7 +3,7 @@
 UPDATE jobs SET
   state = CASE cancel_requested WHEN 1 THEN 'cancelled' ELSE 'dead' END,
   finished_at = CAST(unixepoch('subsec') * 1000 AS INTEGER),
-  look_at = CAST(unixepoch('subsec') * 1000 AS INTEGER) + CASE cancel_requested WHEN 1 THEN ?2 ->> 'retention_succeeded_ms' ELSE ?2 ->> 'retention_dead_ms' END,
+  next_check_at = CAST(unixepoch('subsec') * 1000 AS INTEGER) + CASE cancel_requested WHEN 1 THEN ?2 ->> 'retention_succeeded_ms' ELSE ?2 ->> 'retention_dead_ms' END,
   dead_state = CASE cancel_requested WHEN 1 THEN NULL ELSE 'open' END,
   dead_reason = CASE WHEN cancel_requested = 1 THEN NULL WHEN deadline_at <= CAST(unixepoch('subsec') * 1000 AS INTEGER) THEN 'deadline'
     ELSE 'attempts_exhausted' END

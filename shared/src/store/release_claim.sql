@@ -1,7 +1,7 @@
 -- Claimed and not started: number and log are as before, nothing was sent. ?1 [[tenant, id, attempt], ...], ?2 token.
 UPDATE jobs SET state = CASE attempt WHEN 1 THEN 'queued' ELSE 'retrying' END, attempt = attempt - 1,
   lease_token = NULL, lease_until = NULL,
-  look_at = CASE WHEN look_at IS NOT NULL THEN CAST(unixepoch('subsec') * 1000 AS INTEGER) END,
+  next_check_at = CASE WHEN next_check_at IS NOT NULL THEN CAST(unixepoch('subsec') * 1000 AS INTEGER) END,
   log = json_remove(log, '$[' || (attempt - 1) || ']')
 WHERE (tenant, id, attempt) IN (SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?1))
   AND +state = 'running' AND lease_token = ?2

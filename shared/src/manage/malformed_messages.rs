@@ -1,4 +1,4 @@
-//! Strays: messages that cannot be read as hints. They are kept with their bytes, not retried and not lost.
+//! Malformed messages: messages that cannot be read as hints. They are kept with their bytes, not retried and not lost.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -15,7 +15,7 @@ use crate::wire::time::Time;
 ///
 /// # Errors
 /// When the database is out of reach; the message must come again then.
-pub async fn keep_stray<W: Database + Clock>(
+pub async fn keep_malformed_message<W: Database + Clock>(
     world: &W,
     message_id: &str,
     queue: &str,
@@ -23,13 +23,13 @@ pub async fn keep_stray<W: Database + Clock>(
     body: &[u8],
 ) -> Result<(), DatabaseError> {
     let row = json!({"id": message_id, "queue": queue, "reason": reason, "body": STANDARD.encode(body)});
-    batch(world, &[sql!("keep_stray", json_param(&row))]).await.map(|_| ())
+    batch(world, &[sql!("keep_malformed_message", json_param(&row))]).await.map(|_| ())
 }
 
 /// A message that cannot be read as a hint.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
-pub struct Stray {
+pub struct MalformedMessage {
     /// The message's own id.
     pub id: String,
     /// The queue that it came from.
@@ -43,11 +43,11 @@ pub struct Stray {
     pub body_base64: String,
 }
 
-/// A page of strays by message id.
+/// A page of malformed messages by message id.
 ///
 /// # Errors
 /// `Unavailable`.
-pub async fn list_strays<W: Database + Clock>(world: &W, after: &str, limit: u32) -> Result<Vec<Stray>, Problem> {
-    let statement = sql!("list_strays", after, i64::from(limit));
+pub async fn list_malformed_messages<W: Database + Clock>(world: &W, after: &str, limit: u32) -> Result<Vec<MalformedMessage>, Problem> {
+    let statement = sql!("list_malformed_messages", after, i64::from(limit));
     read_rows(world, statement).await
 }

@@ -1,3 +1,0 @@
--- Strays leave like dead letters. ?1 their age in ms, ?2 how many at most.
-DELETE FROM strays WHERE id IN (SELECT id FROM strays WHERE created_at <= CAST(unixepoch('subsec') * 1000 AS INTEGER) - ?1 LIMIT ?2)
-RETURNING json_object('id', id)
