@@ -20,7 +20,7 @@ CREATE TABLE jobs (
   lease_until INTEGER,               -- when the lease ends
   created_at INTEGER NOT NULL,       -- the time in its id, by the producer's clock
   scheduled_at INTEGER,              -- the time the caller asked for; NULL: at once
-  scheduled_for INTEGER,             -- the slot that its schedule made it for, whenever its tick came
+  scheduled_for INTEGER,             -- the occurrence that its schedule made it for, whenever its tick came
   deadline_at INTEGER,               -- no attempt starts after this
   finished_at INTEGER,               -- when it became terminal
   kind TEXT NOT NULL,                -- what runs it; not enumerated here, so that a kind needs no migration
@@ -124,7 +124,7 @@ CREATE TABLE rotations (
   done_at INTEGER                    -- when a round had found nothing and nobody could write an old value any more
 ) STRICT, WITHOUT ROWID;
 
--- Schedules: what makes a job at each slot of a cron expression.
+-- Schedules: what makes a job at each occurrence of a cron expression.
 CREATE TABLE schedules (
   tenant TEXT NOT NULL,
   id TEXT NOT NULL,
@@ -132,14 +132,14 @@ CREATE TABLE schedules (
   cron TEXT NOT NULL,
   time_zone TEXT NOT NULL,
   overlap TEXT NOT NULL CHECK (overlap IN ('skip', 'allow')),           -- while the job before is open
-  catch_up TEXT NOT NULL CHECK (catch_up IN ('latest', 'all', 'none')), -- slots whose tick was late
+  catch_up TEXT NOT NULL CHECK (catch_up IN ('latest', 'all', 'none')), -- occurrences whose tick was late
   paused INTEGER NOT NULL CHECK (paused IN (0, 1)),
-  last_slot INTEGER NOT NULL,        -- every slot up to here is decided; moved by compare and set
-  next_at INTEGER,                   -- the next slot; NULL: paused, or there is none for years
+  last_occurrence INTEGER NOT NULL,        -- every occurrence up to here is decided; moved by compare and set
+  next_at INTEGER,                   -- the next occurrence; NULL: paused, or there is none for years
   last_job TEXT,                     -- the job it made last
   endpoint TEXT NOT NULL,            -- where its jobs go; '' for a bare url
   job TEXT NOT NULL CHECK (json_valid(job)),         -- what its jobs are made of, checked; the payload is in it
-  history TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(history)), -- the last firings, the newest first
+  history TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(history)), -- the last occurrences, the newest first
   created_at INTEGER NOT NULL,
   updated_at INTEGER NOT NULL,
   PRIMARY KEY (tenant, id)
@@ -214,7 +214,7 @@ CREATE INDEX usage_by_day ON usage (day);
 CREATE TABLE tenant_hours (
   hour INTEGER NOT NULL,             -- milliseconds since 1970 / 3,600,000
   tenant TEXT NOT NULL,
-  accepted INTEGER NOT NULL DEFAULT 0,  -- counted as the mark passes, by the hour in the id
+  accepted INTEGER NOT NULL DEFAULT 0,  -- counted as the watermark passes, by the hour in the id
   PRIMARY KEY (hour, tenant)
 ) STRICT, WITHOUT ROWID;
 
@@ -230,9 +230,9 @@ CREATE TABLE malformed_messages (
 CREATE INDEX malformed_messages_by_age ON malformed_messages (created_at);
 
 CREATE TABLE meta (
-  name TEXT PRIMARY KEY,             -- mark, swept_at, ticked_at, storage_full, paused, queue_spent_until
+  name TEXT PRIMARY KEY,             -- watermark, swept_at, ticked_at, storage_full, paused, queue_spent_until
   value INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- The mark begins a minute ago: nothing was accepted before the tables were there.
-INSERT INTO meta (name, value) VALUES ('mark', CAST(unixepoch('subsec') * 1000 AS INTEGER) - 60000);
+-- The watermark begins a minute ago: nothing was accepted before the tables were there.
+INSERT INTO meta (name, value) VALUES ('watermark', CAST(unixepoch('subsec') * 1000 AS INTEGER) - 60000);

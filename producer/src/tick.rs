@@ -15,7 +15,7 @@ pub(crate) async fn tick(env: &Env) {
     match stamp_tick(&world, &settings).await {
         Ok(()) => {}
         Err(error @ DatabaseError::DailyLimit(_)) => {
-            return tracing::error!(%error, "no schedule fires before midnight UTC, when missed slots follow their policies");
+            return tracing::error!(%error, "no schedule fires before midnight UTC, when missed occurrences follow their policies");
         }
         Err(error) => tracing::error!(%error, "the tick was not noted"),
     }

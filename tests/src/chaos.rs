@@ -1,7 +1,7 @@
 //! `make chaos`: both Workers under load in a real workerd that is killed again and again, at random instants and at the
 //! worst ones. What they promised is then held against the client's own list, the receiver's own log, and D1.
 //!
-//! Leases and the mark are those of production. A run counts kills, so its sweep runs each second; with `--production`
+//! Leases and the watermark are those of production. A run counts kills, so its sweep runs each second; with `--production`
 //! the cron runs as it is deployed too, kills leave each other time, and the recovery is measured against its promise.
 
 mod audit;

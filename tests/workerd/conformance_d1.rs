@@ -56,10 +56,10 @@ impl Store for D1<'_> {
             scheduled_at = scheduled_at - ?2, deadline_at = deadline_at - ?2, finished_at = finished_at - ?2,
             key_until = key_until - ?2 WHERE tenant = ?1 RETURNING id";
         let params: Vec<Param> = vec![tenant.into(), ms.into()];
-        // The slots that were fired, and the keys that keep them from being fired again, lie further back too.
+        // The occurrences that were fired, and the keys that keep them from being fired again, lie further back too.
         let keys = "UPDATE jobs SET idempotency_key = char(1) || 'past ' || id, scheduled_for = scheduled_for - ?2
             WHERE tenant = ?1 AND scheduled_for IS NOT NULL RETURNING id";
-        let schedules = "UPDATE schedules SET last_slot = last_slot - ?2, next_at = next_at - ?2, history = (
+        let schedules = "UPDATE schedules SET last_occurrence = last_occurrence - ?2, next_at = next_at - ?2, history = (
             SELECT json_group_array(json_set(value, '$.scheduled_for', CAST((value ->> 'scheduled_for') - ?2 AS INTEGER)))
             FROM json_each(history)) WHERE tenant = ?1 RETURNING id";
         let statement = |sql| Statement { name: "make_past", sql, params: params.clone() };

@@ -12,7 +12,7 @@ use crate::api::accept::{hint, idempotency_key};
 use crate::authenticate::Proof;
 use crate::context::ApiContext;
 
-/// A schedule with its payload and its next slots.
+/// A schedule with its payload and its next occurrences.
 fn whole(row: &ScheduleRow) -> Answer {
     let payload = row.shown_payload();
     Answer::ok(Schedule::whole(row, payload.as_deref()))

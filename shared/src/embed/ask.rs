@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::embed::answer::{Embeddings, Refusal};
-use crate::embed::dialect;
+use crate::embed::protocol;
 use crate::limits::EMBED_WAIT_SECONDS;
 use crate::model::backoff::parse_retry_after;
 use crate::model::evidence::{Digests, Exchange, Wire, wire};
@@ -121,7 +121,7 @@ pub(crate) enum Verdict {
 /// Makes one call.
 pub(crate) async fn call<W: Http + Clock>(world: &W, asked: &Asked<'_>, texts: &[&str]) -> (Verdict, Call) {
     let dimensions = asked.model.dimensions;
-    let request = dialect::request(asked.provider, &asked.choice.model, asked.model, texts, asked.version);
+    let request = protocol::request(asked.provider, &asked.choice.model, asked.model, texts, asked.version);
     // Safe to repeat: it costs tokens and changes nothing.
     let answer = world.send_request(&request).await;
     let verdict = judge(&answer, asked.provider, texts.len(), dimensions, world.now_ms());
@@ -153,22 +153,22 @@ fn judge(
         Err(error) => return fails(Blame::AText, format!("The provider gave no answer: {error}.")),
     };
     let answers = |blame, wait| {
-        let code = dialect::code(interface, &response.body).map_or_else(String::new, |code| format!(", code {code}"));
+        let code = protocol::code(interface, &response.body).map_or_else(String::new, |code| format!(", code {code}"));
         Verdict::Failed(failed(format!("The provider answered {}{code}.", response.status), wait), blame)
     };
     let asked_for = response.header("retry-after").and_then(|value| parse_retry_after(value, now_ms));
     match response.status {
         200..=299 if response.body_error.is_some() => fails(Blame::AText, "The provider's answer broke off.".into()),
         200..=299 if response.truncated => fails(Blame::AText, "The provider's answer is too long.".into()),
-        200..=299 => match dialect::read(interface, &response.body, texts, dimensions) {
+        200..=299 => match protocol::read(interface, &response.body, texts, dimensions) {
             Ok(embeddings) => Verdict::Vectors(embeddings),
             Err(message) => fails(Blame::AText, message),
         },
         // Whether it refuses a text or the request cannot be told.
-        400 | 413 | 422 if response.body_error.is_some() && dialect::refuses_by_body(interface) => {
+        400 | 413 | 422 if response.body_error.is_some() && protocol::refuses_by_body(interface) => {
             answers(Blame::AText, None)
         }
-        400 | 413 | 422 => match dialect::refusal(provider, &response.body) {
+        400 | 413 | 422 => match protocol::refusal(provider, &response.body) {
             Refusal::Texts(message) => Verdict::Refused(message),
             Refusal::Request(message) => fails(Blame::Provider, format!("The provider refuses the request: {message}")),
         },

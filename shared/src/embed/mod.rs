@@ -2,7 +2,7 @@
 
 pub(crate) mod answer;
 pub(crate) mod ask;
-pub(crate) mod dialect;
+pub(crate) mod protocol;
 pub(crate) mod openai;
 mod pause;
 pub(crate) mod pool;

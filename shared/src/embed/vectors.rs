@@ -31,7 +31,7 @@ pub(crate) async fn vectors_of<W: IndexDatabase + Http + Clock>(
     // Safe to repeat: it only reads. It is not waited for longer than the lease surely lasts.
     let read = vectors::read(world, wanted.tenant, &model, wanted.model.dimensions, &asked);
     let kept = within(world, PAYLOAD_GET_MS, read).await.and_then(Result::ok).unwrap_or_else(|| {
-        tracing::warn!("kept vectors cannot be read, all are asked for");
+        tracing::warn!("the embedding cache cannot be read, all vectors are asked for");
         BTreeMap::new()
     });
     let missing = hashes.iter().zip(texts).filter(|(hash, _)| !kept.contains_key(*hash));
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn kept_vectors_are_not_waited_for_longer_than_the_lease_surely_lasts() {
+    fn cached_vectors_are_not_waited_for_longer_than_the_lease_surely_lasts() {
         let settings = Settings::parse(|name| (name == "MASTER_KEY").then(|| "00".repeat(32))).unwrap();
         let model = Model::new(2);
         let provider = Provider {

@@ -65,7 +65,7 @@ struct Found {
     chunks: u64,
     /// How often what was found.
     differences: BTreeMap<&'static str, u64>,
-    /// Documents that are cut again, with the kept vectors that are asked for again then.
+    /// Documents that are cut again, with the cached vectors that are asked for again then.
     wrong: BTreeMap<String, Vec<String>>,
     /// Words without a chunk.
     words: Vec<u64>,

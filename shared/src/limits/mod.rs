@@ -13,9 +13,9 @@ pub use platform::*;
 
 /// How far the clock that minted an id may be from the database's; beyond, the id is minted again.
 pub const ID_SKEW_MS_MAX: i64 = 20_000;
-/// The mark trails the database's clock by this much. A row commits at most [`ID_SKEW_MS_MAX`] after its id's time,
-/// so with 45 s > 20 s no row can commit below the mark.
-pub const MARK_LAG_MS: i64 = 45_000;
+/// The watermark trails the database's clock by this much. A row commits at most [`ID_SKEW_MS_MAX`] after its id's time,
+/// so with 45 s > 20 s no row can commit below the watermark.
+pub const WATERMARK_LAG_MS: i64 = 45_000;
 /// A job may be claimed this much before its time: a queue's delay is rounded to seconds.
 pub const CLAIM_TOLERANCE_MS: i64 = 2_000;
 /// The longest time that a lease covers by itself. An attempt that may take longer lives on heartbeats, so that a task of
@@ -45,12 +45,12 @@ pub const SWEEP_ROWS_MAX: i64 = 500;
 pub const CRASH_SEEN_MS_MAX: i64 = 10 * 60_000;
 /// How long a completion is waited for that fell due while nothing could be written: its caller was told to come again.
 pub const COMPLETION_GRACE_MS: i64 = 15 * 60_000;
-/// How far one move of the mark goes at most; a sweep that was missing for long catches up in several.
-pub const MARK_STEP_MS_MAX: i64 = HOUR_MS;
+/// How far one move of the watermark goes at most; a sweep that was missing for long catches up in several.
+pub const WATERMARK_STEP_MS_MAX: i64 = HOUR_MS;
 /// When a move fails, the next is this much shorter, until
-pub const MARK_STEP_DIVISOR: i64 = 60;
+pub const WATERMARK_STEP_DIVISOR: i64 = 60;
 /// this: an hour, a minute, a second.
-pub const MARK_STEP_MS_MIN: i64 = 1_000;
+pub const WATERMARK_STEP_MS_MIN: i64 = 1_000;
 /// Pairs of tenant and hour that one batch of the retention handles: 3 statements and at most 1,000 rows each.
 pub const PURGED_HOURS_AT_ONCE: i64 = 10;
 /// After handing jobs back, an invocation claims nothing for this long while it has something to do, and their hints come
@@ -124,23 +124,23 @@ pub const ORPHAN_WALK_MS: i64 = HOUR_MS;
 
 /// Bytes of a cron expression: all sixty minutes and all days by name take 240.
 pub const CRON_BYTES_MAX: usize = 256;
-/// How far ahead a slot is looked for: from one 29 February to the next are 8 years around 2100.
-pub const SLOT_YEARS_MAX: i32 = 10;
+/// How far ahead an occurrence is looked for: from one 29 February to the next are 8 years around 2100.
+pub const OCCURRENCE_YEARS_MAX: i32 = 10;
 /// Schedules of one round of a tick: one call reads them and one batch fires them.
 pub const SCHEDULES_PER_ROUND: i64 = 50;
-/// Missed slots of one schedule that one round makes jobs of; the next one goes on. With 50 schedules a batch inserts at most
+/// Missed occurrences of one schedule that one round makes jobs of; the next one goes on. With 50 schedules a batch inserts at most
 /// 500 rows.
-pub const CATCH_UP_SLOTS_AT_ONCE: usize = 10;
-/// Missed slots of one schedule with `catch_up: all` that become jobs; the older ones are recorded as missed.
-pub const CATCH_UP_SLOTS_MAX: usize = 100;
+pub const CATCH_UP_OCCURRENCES_AT_ONCE: usize = 10;
+/// Missed occurrences of one schedule with `catch_up: all` that become jobs; the older ones are recorded as missed.
+pub const CATCH_UP_OCCURRENCES_MAX: usize = 100;
 /// With `catch_up: none`, a tick that comes this late still fires.
 pub const CATCH_UP_GRACE_MS: i64 = 5 * 60_000;
-/// The closest that two slots of one schedule are.
-pub const SLOT_MS_MIN: i64 = 60_000;
+/// The closest that two occurrences of one schedule are.
+pub const OCCURRENCE_MS_MIN: i64 = 60_000;
 /// Occurrences that a schedule remembers: about 200 bytes each, 10 KB in its row.
 pub const HISTORY_MAX: i64 = 50;
-/// Slots that are shown ahead.
-pub const NEXT_SLOTS_SHOWN: usize = 5;
+/// Occurrences that are shown ahead.
+pub const NEXT_OCCURRENCES_SHOWN: usize = 5;
 
 // ---- Embeddings ----
 
@@ -186,7 +186,7 @@ pub const USAGE_DAYS: i64 = 400;
 
 /// Bytes of one JSON parameter of the store of search, about: half of what D1 takes, which an item may pass.
 pub const INDEX_PARAMETER_BYTES: usize = 1_000_000;
-/// Numbers of kept vectors that one call reads: 5.3 bytes of base64 each, 2 MB.
+/// Numbers of the embedding cache that one call reads: 5.3 bytes of base64 each, 2 MB.
 pub const VECTORS_PER_READ: usize = 400_000;
 /// Bytes of a document's text. Of its chunks each byte may be escaped as two, and one is no longer than the text.
 pub const DOCUMENT_BYTES_MAX: usize = 768 * 1024;
@@ -255,7 +255,7 @@ pub const VERIFY_CHUNKS: i64 = 200;
 pub const VERIFY_NAMED: usize = 16;
 /// Chunks, layouts and documents that one sweep clears away. Their words are the dearest: about 10 rows a chunk.
 pub const CLEAR_CHUNKS: i64 = 500;
-/// Kept vectors that one sweep clears away,
+/// Vectors of the embedding cache that one sweep clears away,
 pub const CLEAR_VECTORS: i64 = 500;
 /// when nobody has made them for so long.
 pub const KEPT_VECTOR_MS: i64 = 30 * DAY_MS;

@@ -26,7 +26,7 @@ pub struct Plan {
     pub sweeps_per_minute: usize,
     /// Rounds of each sweep step at most, [`SWEEP_ROWS_MAX`](crate::limits::SWEEP_ROWS_MAX) rows each.
     pub sweep_rounds: usize,
-    /// Moves of the mark in one sweep at most, [`MARK_STEP_MS_MAX`](crate::limits::MARK_STEP_MS_MAX) each.
+    /// Moves of the watermark in one sweep at most, [`WATERMARK_STEP_MS_MAX`](crate::limits::WATERMARK_STEP_MS_MAX) each.
     pub mark_steps: usize,
     /// Jobs that a sweep runs by itself at most.
     pub sweep_runs: usize,
@@ -66,7 +66,7 @@ pub struct Plan {
 ///
 /// A batch of 5 jobs spends at most 50 subrequests even if all are quarantined: find them, and per quarantined job a claim, a fetch,
 /// a put, a settlement and a hint, 1 + 5 x 5, beside the claim, look-up and hint of the first pass. A sweep spends 1 to
-/// stand, 2 to mark, 3 to release, 5 a round to look, 2 to purge, 2 to close, 3 runs of 6, and 11 to erase: a
+/// stand, 2 to move the watermark, 3 to resume, 5 a round to look, 2 to purge, 2 to close, 3 runs of 6, and 11 to erase: a
 /// page, 8 for its evidence, 1 for its payloads, a batch to let its jobs leave. Of a lease that crashed those 8 are 2 lists,
 /// 5 packs and a write. A tick spends 1 to note that it came and 3 a round: read, fire, hint, each of 100 schedules at most.
 /// The counting test asserts all three. A bulk request spends 2 to look at its key
@@ -102,7 +102,7 @@ pub const FREE: Plan = Plan {
     subrequests: 50,
 };
 
-/// Workers Paid: 30 s CPU, 10,000 subrequests. 20 rounds of 500 rows are 10,000 rows a step and sweep; 24 moves of the mark
+/// Workers Paid: 30 s CPU, 10,000 subrequests. 20 rounds of 500 rows are 10,000 rows a step and sweep; 24 moves of the watermark
 /// catch up a day in one sweep; 20 rounds of a tick are 1,000 schedules a minute. 9,000 calls export about 8,000 jobs of one
 /// attempt each, in pages of 20.
 pub const PAID: Plan = Plan {

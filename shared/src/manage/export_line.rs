@@ -31,7 +31,7 @@ pub enum ExportLine<'a> {
         /// As the API shows it.
         #[serde(flatten)]
         schedule: Box<Schedule<'a>>,
-        /// What became of its last slots.
+        /// What became of its last occurrences.
         occurrences: &'a [Occurrence],
     },
     /// An API key, without its token.

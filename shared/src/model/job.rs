@@ -204,7 +204,7 @@ pub struct Job<'a> {
     group: Option<&'a str>,
     /// The schedule that made it.
     schedule: Option<&'a str>,
-    /// The slot of that schedule.
+    /// The occurrence of that schedule.
     scheduled_for: Option<Time>,
     /// What the caller gave.
     #[cfg_attr(feature = "openapi", schemars(with = "Option<crate::wire::metadata::Metadata>"))]

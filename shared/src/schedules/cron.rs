@@ -1,4 +1,4 @@
-//! Cron expressions: five fields and an IANA time zone become slots, the instants at which a schedule fires.
+//! Cron expressions: five fields and an IANA time zone become occurrences, the instants at which a schedule fires.
 //!
 //! Minute, hour, day of month, month and day of week; names of months and days; lists, ranges and steps; `L`, `15W` and
 //! `LW` for days, `5L` and `1#2` for days of the week; `@hourly`, `@daily`, `@midnight`, `@weekly`, `@monthly`, `@yearly`,
@@ -21,7 +21,7 @@ use chrono::{DateTime, Datelike, NaiveDate, Timelike};
 use croner::errors::CronError;
 use croner::{CivilDate, CivilDateTime, CivilTime, CronDateTime, Resolution, Weekday};
 
-use crate::limits::{CRON_BYTES_MAX, DAY_MS, SLOT_YEARS_MAX};
+use crate::limits::{CRON_BYTES_MAX, DAY_MS, OCCURRENCE_YEARS_MAX};
 use crate::schedules::zone::{Instants, Zone};
 use crate::wire::phrase::quoted;
 
@@ -59,7 +59,7 @@ pub enum CronProblem {
     #[error("has a wrong field {number}, {name}: {detail}", number = .0 + 1, name = FIELDS[*.0], detail = .1)]
     Field(usize, String),
     /// February the 30th.
-    #[error("names no day of the next {SLOT_YEARS_MAX} years")]
+    #[error("names no day of the next {OCCURRENCE_YEARS_MAX} years")]
     Never,
 }
 
@@ -85,7 +85,7 @@ pub struct Cron {
 }
 
 impl Cron {
-    /// Reads an expression for slots around `now_ms`: those more than [`SLOT_YEARS_MAX`] years away are not looked for.
+    /// Reads an expression for occurrences around `now_ms`: those more than [`OCCURRENCE_YEARS_MAX`] years away are not looked for.
     ///
     /// # Errors
     /// [`CronProblem`], never [`CronProblem::Never`].
@@ -103,25 +103,25 @@ impl Cron {
         }
         let year = DateTime::from_timestamp_millis(now_ms).unwrap_or_default().year();
         // Without a bound on its years a search for a day that never comes takes seconds.
-        let years = format!("{}-{}", (year - SLOT_YEARS_MAX).max(1), year + SLOT_YEARS_MAX);
+        let years = format!("{}-{}", (year - OCCURRENCE_YEARS_MAX).max(1), year + OCCURRENCE_YEARS_MAX);
         let pattern = croner::Cron::from_str(&format!("0 {} {years}", fields.join(" ")))
             .map_err(|_| CronProblem::Fields(fields.len()))?;
         let has_fixed_times = fields.iter().take(2).all(|field| !field.contains('*'));
         Ok(Cron { pattern, zone, has_fixed_times })
     }
 
-    /// The first slot after an instant, both in ms.
+    /// The first occurrence after an instant, both in ms.
     pub fn next_after(&self, ms: i64) -> Option<i64> {
         let second = ms.div_euclid(1_000);
-        let slot = if self.has_fixed_times { self.next_fixed(second) } else { self.next_of_interval(second) };
-        Some(slot? * 1_000)
+        let occurrence = if self.has_fixed_times { self.next_fixed(second) } else { self.next_of_interval(second) };
+        Some(occurrence? * 1_000)
     }
 
-    /// The last slot that is not after an instant, both in ms.
+    /// The last occurrence that is not after an instant, both in ms.
     pub fn last_until(&self, ms: i64) -> Option<i64> {
         let second = ms.div_euclid(1_000);
-        let slot = if self.has_fixed_times { self.last_fixed(second) } else { self.last_of_interval(second) };
-        Some(slot? * 1_000)
+        let occurrence = if self.has_fixed_times { self.last_fixed(second) } else { self.last_of_interval(second) };
+        Some(occurrence? * 1_000)
     }
 
     /// Of two wall-clock times the later one never fires before the earlier one, so this goes up to the first that fires
@@ -130,9 +130,9 @@ impl Cron {
         let mut shown = self.shown_at(second);
         loop {
             shown = self.next_shown(shown)?;
-            let slot = self.fires_at(shown);
-            if slot > second {
-                return Some(slot);
+            let occurrence = self.fires_at(shown);
+            if occurrence > second {
+                return Some(occurrence);
             }
         }
     }
@@ -143,9 +143,9 @@ impl Cron {
         let mut shown = second + offset + 1;
         loop {
             shown = self.last_shown(shown - 1)?;
-            let slot = self.fires_at(shown);
-            if slot <= second {
-                return Some(slot);
+            let occurrence = self.fires_at(shown);
+            if occurrence <= second {
+                return Some(occurrence);
             }
         }
     }
@@ -161,9 +161,9 @@ impl Cron {
     fn next_of_interval(&self, second: i64) -> Option<i64> {
         let (mut from, mut shown) = (second, self.shown_at(second));
         loop {
-            let slot = self.next_shown(shown)? - self.zone.offset_at(from);
-            match self.zone.first_turn(from, slot) {
-                None => return Some(slot),
+            let occurrence = self.next_shown(shown)? - self.zone.offset_at(from);
+            match self.zone.first_turn(from, occurrence) {
+                None => return Some(occurrence),
                 Some(turn) => (from, shown) = (turn, self.shown_at(turn) - 1),
             }
         }
@@ -172,9 +172,9 @@ impl Cron {
     fn last_of_interval(&self, second: i64) -> Option<i64> {
         let mut until = second;
         loop {
-            let slot = self.last_shown(self.shown_at(until))? - self.zone.offset_at(until);
-            match self.zone.last_turn(slot, until) {
-                None => return Some(slot),
+            let occurrence = self.last_shown(self.shown_at(until))? - self.zone.offset_at(until);
+            match self.zone.last_turn(occurrence, until) {
+                None => return Some(occurrence),
                 Some(turn) => until = turn - 1,
             }
         }

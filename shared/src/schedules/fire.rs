@@ -1,6 +1,6 @@
-//! The tick: due schedules fire, each slot once however often, early, late or at once it comes.
+//! The tick: due schedules fire, each occurrence once however often, early, late or at once it comes.
 //!
-//! A round reads what is due by the database's clock, decides (see [`crate::schedules::slots`]), and writes in one batch: schedules move
+//! A round reads what is due by the database's clock, decides (see [`crate::schedules::occurrences`]), and writes in one batch: schedules move
 //! by compare and set and name their jobs in their history, then those jobs are inserted. A second tick moves nothing and so
 //! inserts nothing. Ids are minted by the database's clock.
 
@@ -12,7 +12,7 @@ use crate::model::job::{JobRef, mint_id};
 use crate::model::origin::Origin;
 use crate::ports::{Clock, Database, DatabaseError, World};
 use crate::schedules::schedule::{OccurrenceState, ScheduleRow, cron_in};
-use crate::schedules::slots::{CatchUp, Overlap, decide};
+use crate::schedules::occurrences::{CatchUp, Overlap, decide};
 use crate::settings::Settings;
 use crate::store::counted::batch_counting_new;
 use crate::store::notify::send_hints;
@@ -31,7 +31,7 @@ pub struct Due {
     time_zone: String,
     overlap: Overlap,
     catch_up: CatchUp,
-    last_slot: i64,
+    last_occurrence: i64,
     kind: String,
     now: i64,
 }
@@ -42,8 +42,8 @@ pub(crate) struct Firer {
     tenant: String,
     id: String,
     revision: String,
-    seen_slot: i64,
-    last_slot: i64,
+    seen_occurrence: i64,
+    last_occurrence: i64,
     next_at: Option<i64>,
     created_at: i64,
     kind: String,
@@ -51,7 +51,7 @@ pub(crate) struct Firer {
     entries: Vec<Entry>,
 }
 
-/// What becomes of a slot, unless the batch finds a reason against it.
+/// What becomes of an occurrence, unless the batch finds a reason against it.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Entry {
     scheduled_for: Option<i64>,
@@ -59,18 +59,18 @@ pub(crate) struct Entry {
     job_id: Option<String>,
     key: Option<String>,
     detail: Option<String>,
-    /// Where the request for it comes from; a slot's comes from nowhere.
+    /// Where the request for it comes from; an occurrence's comes from nowhere.
     #[serde(flatten)]
     origin: Origin,
 }
 
 impl Entry {
-    fn without_job(slot: Option<i64>, state: OccurrenceState, detail: String) -> Entry {
+    fn without_job(occurrence: Option<i64>, state: OccurrenceState, detail: String) -> Entry {
         let origin = Origin::default();
-        Entry { scheduled_for: slot, state, job_id: None, key: None, detail: Some(detail), origin }
+        Entry { scheduled_for: occurrence, state, job_id: None, key: None, detail: Some(detail), origin }
     }
 
-    /// A job beside all slots.
+    /// A job beside all occurrences.
     pub(crate) fn run_now(job: &str, key: Option<String>, origin: Origin) -> Entry {
         Entry {
             scheduled_for: None,
@@ -84,14 +84,14 @@ impl Entry {
 }
 
 impl Firer {
-    /// A job beside all slots: the schedule stays where it is.
+    /// A job beside all occurrences: the schedule stays where it is.
     pub(crate) fn run_now(row: &ScheduleRow, now: i64, entry: Entry) -> Firer {
         Firer {
             tenant: row.tenant.clone(),
             id: row.id.clone(),
             revision: row.revision.clone(),
-            seen_slot: row.last_slot,
-            last_slot: row.last_slot,
+            seen_occurrence: row.last_occurrence,
+            last_occurrence: row.last_occurrence,
             next_at: row.next_at,
             created_at: now,
             kind: row.job.kind.clone(),
@@ -103,32 +103,32 @@ impl Firer {
     /// What a tick makes of a schedule.
     fn of<C: Clock>(clock: &C, due: Due) -> Firer {
         let mut entries = Vec::new();
-        let (mut last_slot, mut next_at) = (due.last_slot, None);
+        let (mut last_occurrence, mut next_at) = (due.last_occurrence, None);
         match cron_in(&due.cron, &due.time_zone, due.now) {
             // It was read when it was put: a later version of Longshore must have forgotten a zone.
             Err(field) => entries.push(Entry::without_job(None, OccurrenceState::Refused, field.detail)),
             Ok(cron) => {
-                let decision = decide(&cron, due.catch_up, due.last_slot, due.now);
-                (last_slot, next_at) = (decision.last_slot, decision.next_at);
+                let decision = decide(&cron, due.catch_up, due.last_occurrence, due.now);
+                (last_occurrence, next_at) = (decision.last_occurrence, decision.next_at);
                 if let Some((first, last)) = decision.missed {
-                    let detail = format!("All slots from {} through {} were missed.", rfc3339(first), rfc3339(last));
+                    let detail = format!("All occurrences from {} through {} were missed.", rfc3339(first), rfc3339(last));
                     entries.push(Entry::without_job(Some(last), OccurrenceState::Missed, detail));
                 }
-                for (index, slot) in decision.fire.into_iter().enumerate() {
+                for (index, occurrence) in decision.fire.into_iter().enumerate() {
                     // Where the first is still open, or was skipped itself, the others are too.
                     entries.push(if due.overlap == Overlap::Skip && index > 0 {
                         Entry::without_job(
-                            Some(slot),
+                            Some(occurrence),
                             OccurrenceState::Skipped,
                             "The job before it is open.".to_owned(),
                         )
                     } else {
-                        let key = format!("{INTERNAL_PREFIX}slot {} {slot}", due.id);
+                        let key = format!("{INTERNAL_PREFIX}occurrence {} {occurrence}", due.id);
                         let job = mint_id(due.now, clock.random());
                         let (job_id, key) = (Some(job), Some(key));
                         let origin = Origin::default();
                         Entry {
-                            scheduled_for: Some(slot),
+                            scheduled_for: Some(occurrence),
                             state: OccurrenceState::Fired,
                             job_id,
                             key,
@@ -141,8 +141,8 @@ impl Firer {
         }
         entries.reverse();
         let newest_job = entries.iter().find_map(|entry| entry.job_id.clone());
-        let Due { tenant, id, revision, last_slot: seen_slot, kind, now: created_at, .. } = due;
-        Firer { tenant, id, revision, seen_slot, last_slot, next_at, created_at, kind, newest_job, entries }
+        let Due { tenant, id, revision, last_occurrence: seen_occurrence, kind, now: created_at, .. } = due;
+        Firer { tenant, id, revision, seen_occurrence, last_occurrence, next_at, created_at, kind, newest_job, entries }
     }
 }
 

@@ -35,8 +35,8 @@ async fn stand<W: Database + Clock>(world: &W, statements: Vec<Statement>) -> Re
     first_as(answers.last()).map_err(|error| unavailable(&error))?.ok_or(Problem::Internal)
 }
 
-/// Makes or changes a schedule. Slots before now are none of a new expression's, nor of one that was paused; a change of
-/// anything else leaves a slot that is due.
+/// Makes or changes a schedule. Occurrences before now are none of a new expression's, nor of one that was paused; a change of
+/// anything else leaves an occurrence that is due.
 ///
 /// # Errors
 /// A problem that names every wrong field; `Unavailable`.
@@ -60,7 +60,7 @@ pub async fn put_schedule<W: Database + Clock>(
     let row = json!({
         "tenant": tenant, "id": id, "revision": revision, "cron": request.cron, "time_zone": request.time_zone,
         "overlap": request.overlap, "catch_up": request.catch_up, "paused": u8::from(request.paused),
-        "last_slot": standing.now, "next_at": cron.next_after(standing.now).filter(|_| !request.paused),
+        "last_occurrence": standing.now, "next_at": cron.next_after(standing.now).filter(|_| !request.paused),
         "endpoint": endpoint, "job": Template::from(job),
     });
     let statements = vec![sql!("put_schedule", json_param(&row)), read_statement(tenant, id, &endpoint, None)];

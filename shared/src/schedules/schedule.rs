@@ -5,12 +5,12 @@ use serde_json::value::RawValue;
 
 use crate::accept::request::{NewJob, check};
 use crate::kinds::shown;
-use crate::limits::{MAX_ATTEMPTS_MAX, NEXT_SLOTS_SHOWN};
+use crate::limits::{MAX_ATTEMPTS_MAX, NEXT_OCCURRENCES_SHOWN};
 use crate::model::backoff::Schedule as Backoff;
 use crate::model::job::none_if_empty;
 use crate::ports::Clock;
 use crate::schedules::cron::{Cron, CronProblem};
-use crate::schedules::slots::{CatchUp, Overlap};
+use crate::schedules::occurrences::{CatchUp, Overlap};
 use crate::schedules::zone::Zone;
 use crate::settings::Settings;
 use crate::wire::checks::check_name_of_path;
@@ -32,10 +32,10 @@ pub(crate) struct ScheduleRequest {
     /// A name of the IANA database.
     #[serde(default = "utc")]
     pub(crate) time_zone: String,
-    /// What becomes of a slot while the job before it is open.
+    /// What becomes of an occurrence while the job before it is open.
     #[serde(default)]
     pub(crate) overlap: Word<Overlap>,
-    /// What becomes of slots whose tick came late.
+    /// What becomes of occurrences whose tick came late.
     #[serde(default)]
     pub(crate) catch_up: Word<CatchUp>,
     /// Whether it stands still.
@@ -175,7 +175,7 @@ fn wrong_cron(problem: &CronProblem) -> InvalidField {
     InvalidField::of("#/cron", problem.code(), problem.to_string())
 }
 
-/// What became of a slot.
+/// What became of an occurrence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
@@ -192,11 +192,11 @@ pub enum OccurrenceState {
     Refused,
 }
 
-/// An occurrence of a schedule: what became of a slot, or of a call to run now.
+/// An occurrence of a schedule: what became of an occurrence, or of a call to run now.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct Occurrence {
-    /// The slot; null for a job that somebody asked for.
+    /// The occurrence; null for a job that somebody asked for.
     pub scheduled_for: Option<Time>,
     /// When it became that.
     pub fired_at: Time,
@@ -221,7 +221,7 @@ pub struct ScheduleRow {
     pub overlap: Overlap,
     pub catch_up: CatchUp,
     pub paused: u8,
-    pub last_slot: i64,
+    pub last_occurrence: i64,
     pub next_at: Option<i64>,
     pub endpoint: String,
     pub(crate) job: Template,
@@ -236,12 +236,12 @@ impl ScheduleRow {
         self.job.payload.as_deref().and_then(|payload| shown(&self.job.kind, payload))
     }
 
-    /// The next slots, the due ones included; one that is paused has none.
-    fn next_slots(&self) -> Vec<Time> {
+    /// The next occurrences, the due ones included; one that is paused has none.
+    fn next_occurrences(&self) -> Vec<Time> {
         let Some(next) = self.next_at else { return Vec::new() };
         let Ok(cron) = cron_in(&self.cron, &self.time_zone, next) else { return Vec::new() };
-        let slots = std::iter::successors(Some(next), |slot| cron.next_after(*slot));
-        slots.take(NEXT_SLOTS_SHOWN).map(Time).collect()
+        let occurrences = std::iter::successors(Some(next), |occurrence| cron.next_after(*occurrence));
+        occurrences.take(NEXT_OCCURRENCES_SHOWN).map(Time).collect()
     }
 }
 
@@ -262,7 +262,7 @@ pub struct Schedule<'a> {
     endpoint: Option<&'a str>,
     cron: &'a str,
     time_zone: &'a str,
-    /// The next slots.
+    /// The next occurrences.
     next: Vec<Time>,
     /// The last occurrence.
     last: Option<&'a Occurrence>,
@@ -281,12 +281,12 @@ pub struct Schedule<'a> {
 }
 
 impl<'a> Schedule<'a> {
-    /// The schedule where it is read alone: with its payload, as the row shows it, and its next slots.
+    /// The schedule where it is read alone: with its payload, as the row shows it, and its next occurrences.
     pub fn whole(row: &'a ScheduleRow, payload: Option<&'a RawValue>) -> Schedule<'a> {
-        Schedule { next: row.next_slots(), payload, ..Schedule::listed(row) }
+        Schedule { next: row.next_occurrences(), payload, ..Schedule::listed(row) }
     }
 
-    /// The schedule in a list. `next` has one slot: five of a hundred schedules are too much to compute.
+    /// The schedule in a list. `next` has one occurrence: five of a hundred schedules are too much to compute.
     pub fn listed(row: &'a ScheduleRow) -> Schedule<'a> {
         let job = &row.job;
         Schedule {

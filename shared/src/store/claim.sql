@@ -8,7 +8,7 @@ UPDATE jobs SET state = 'running', attempt = attempt + 1, dispatches = 0, lease_
     CASE kind WHEN 'webhook' THEN payload ->> 'timeout_seconds' END,
     (SELECT e.timeout_seconds FROM endpoints e WHERE e.tenant = jobs.tenant AND e.id = jobs.endpoint),
     ?3 ->> 'timeout_seconds'))),
-  -- A row below the mark is looked at when its lease ends; one above it is met by the mark.
+  -- A row below the watermark is looked at when its lease ends; one above it is met by the watermark.
   next_check_at = CASE WHEN next_check_at IS NOT NULL THEN CAST(unixepoch('subsec') * 1000 AS INTEGER) + (?3 ->> 'lease_ms') END,
   log = json_insert(log, '$[#]', json_object('started_at', CAST(unixepoch('subsec') * 1000 AS INTEGER), 'lease', ?2))
 WHERE (tenant, id) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?1))

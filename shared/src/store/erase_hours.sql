@@ -1,4 +1,4 @@
--- The roll-ups of an erased tenant leave, but not the hours by which the mark finds jobs that came later.
+-- The roll-ups of an erased tenant leave, but not the hours by which the watermark finds jobs that came later.
 -- ?1 {"tenant","id","hour"}: the hour in which its ids end.
 DELETE FROM tenant_hours WHERE tenant = ?1 ->> 'tenant'
   AND (hour < ?1 ->> 'hour' OR NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.tenant = ?1 ->> 'tenant'))

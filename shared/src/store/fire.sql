@@ -1,8 +1,8 @@
--- Schedules move on, each once: whoever read another revision or slot writes nothing. What becomes of each entry is decided
+-- Schedules move on, each once: whoever read another revision or occurrence writes nothing. What becomes of each entry is decided
 -- here and written into the history, which names the jobs that insert_fired.sql then inserts.
--- ?1 [{"tenant","id","revision","seen_slot","last_slot","next_at","created_at","kind","newest_job","entries":[...]}, ...],
+-- ?1 [{"tenant","id","revision","seen_occurrence","last_occurrence","next_at","created_at","kind","newest_job","entries":[...]}, ...],
 -- entries the newest first, each {"scheduled_for","state","job_id","key","detail"}; ?2 the skew allowed in ms, ?3 the entries kept.
-UPDATE schedules SET last_slot = v.item ->> 'last_slot', next_at = v.item ->> 'next_at',
+UPDATE schedules SET last_occurrence = v.item ->> 'last_occurrence', next_at = v.item ->> 'next_at',
   last_job = CASE WHEN v.refusal IS NULL THEN coalesce(v.item ->> 'newest_job', last_job) ELSE last_job END,
   history = (SELECT json_group_array(json(entry)) FROM (
     SELECT entry FROM (
@@ -25,7 +25,7 @@ FROM (SELECT i.value AS item, s.tenant AS tenant, s.id AS id, s.endpoint AS endp
         WHERE j.tenant = s.tenant AND j.id = s.last_job AND j.finished_at IS NULL) THEN 'skipped' END AS refusal
   FROM json_each(?1) i CROSS JOIN schedules s ON s.tenant = i.value ->> 'tenant' AND s.id = i.value ->> 'id') AS v
 WHERE schedules.tenant = v.tenant AND schedules.id = v.id
-  AND schedules.revision = v.item ->> 'revision' AND schedules.last_slot = v.item ->> 'seen_slot'
+  AND schedules.revision = v.item ->> 'revision' AND schedules.last_occurrence = v.item ->> 'seen_occurrence'
   AND abs((v.item ->> 'created_at') - CAST(unixepoch('subsec') * 1000 AS INTEGER)) <= ?2
   AND NOT EXISTS (SELECT 1 FROM meta WHERE name = 'storage_full' AND value = 1)
 RETURNING json_array(tenant, id)

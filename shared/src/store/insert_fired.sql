@@ -1,4 +1,4 @@
--- The jobs that the histories name, and no others. ?1 as in fire.sql, ?2 how long a slot's key holds in ms.
+-- The jobs that the histories name, and no others. ?1 as in fire.sql, ?2 how long an occurrence's key holds in ms.
 INSERT INTO jobs (tenant, id, state, run_after, created_at, kind, endpoint, max_attempts, backoff, idempotency_key, key_until,
   digest, job_group, schedule, scheduled_for, metadata, payload, traceparent, tracestate, hops)
 SELECT s.tenant, c.value ->> 'job_id', 'queued', CAST(unixepoch('subsec') * 1000 AS INTEGER), i.value ->> 'created_at',
@@ -11,7 +11,7 @@ SELECT s.tenant, c.value ->> 'job_id', 'queued', CAST(unixepoch('subsec') * 1000
 FROM json_each(?1) i CROSS JOIN json_each(i.value, '$.entries') c
 CROSS JOIN schedules s ON s.tenant = i.value ->> 'tenant' AND s.id = i.value ->> 'id'
 LEFT JOIN endpoints e ON e.tenant = s.tenant AND e.id = s.endpoint AND e.state <> 'deleted'
-WHERE c.value ->> 'job_id' IS NOT NULL AND s.revision = i.value ->> 'revision' AND s.last_slot = i.value ->> 'last_slot'
+WHERE c.value ->> 'job_id' IS NOT NULL AND s.revision = i.value ->> 'revision' AND s.last_occurrence = i.value ->> 'last_occurrence'
   AND EXISTS (SELECT 1 FROM json_each(s.history) h WHERE h.value ->> 'job_id' = c.value ->> 'job_id')
 ON CONFLICT DO NOTHING
 RETURNING json_object('id', id)

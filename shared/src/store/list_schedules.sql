@@ -1,7 +1,7 @@
 -- A tenant's schedules by name. ?1 tenant, ?2 the id after which, ?3 rows, ?4 whether whole: else without their payloads, and
 -- with the last firing alone.
 SELECT json_object('tenant', tenant, 'id', id, 'revision', revision, 'cron', cron, 'time_zone', time_zone,
-  'overlap', overlap, 'catch_up', catch_up, 'paused', paused, 'last_slot', last_slot, 'next_at', next_at,
+  'overlap', overlap, 'catch_up', catch_up, 'paused', paused, 'last_occurrence', last_occurrence, 'next_at', next_at,
   'endpoint', endpoint, 'job', json(CASE ?4 WHEN 1 THEN job ELSE json_remove(job, '$.payload') END),
   'history', json(CASE ?4 WHEN 1 THEN history ELSE coalesce('[' || json_extract(history, '$[0]') || ']', '[]') END),
   'created_at', created_at, 'updated_at', updated_at)

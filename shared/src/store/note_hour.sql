@@ -1,4 +1,4 @@
--- Which tenants have jobs in which hour of their ids: the mark and the retention visit only those.
+-- Which tenants have jobs in which hour of their ids: the watermark and the retention visit only those.
 -- include: caller.sql
 INSERT INTO tenant_hours (hour, tenant)
 SELECT DISTINCT (i.value ->> 'created_at') / 3600000, caller.tenant

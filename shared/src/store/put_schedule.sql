@@ -1,17 +1,17 @@
 -- A schedule is made or changed: the last one stands, and nobody is refused for having come with another. Unless its clock
--- changes or it stood still, it goes on from its own slot: one that is due stays due, one that has fired stays fired.
--- ?1 is the schedule, with "last_slot" and "next_at" as for one that begins now. Writes nothing when its endpoint is gone.
-INSERT INTO schedules (tenant, id, revision, cron, time_zone, overlap, catch_up, paused, last_slot, next_at, endpoint, job,
+-- changes or it stood still, it goes on from its own occurrence: one that is due stays due, one that has fired stays fired.
+-- ?1 is the schedule, with "last_occurrence" and "next_at" as for one that begins now. Writes nothing when its endpoint is gone.
+INSERT INTO schedules (tenant, id, revision, cron, time_zone, overlap, catch_up, paused, last_occurrence, next_at, endpoint, job,
   created_at, updated_at)
 SELECT ?1 ->> 'tenant', ?1 ->> 'id', ?1 ->> 'revision', ?1 ->> 'cron', ?1 ->> 'time_zone', ?1 ->> 'overlap', ?1 ->> 'catch_up',
-  ?1 ->> 'paused', ?1 ->> 'last_slot', ?1 ->> 'next_at', ?1 ->> 'endpoint', ?1 -> 'job',
+  ?1 ->> 'paused', ?1 ->> 'last_occurrence', ?1 ->> 'next_at', ?1 ->> 'endpoint', ?1 -> 'job',
   CAST(unixepoch('subsec') * 1000 AS INTEGER), CAST(unixepoch('subsec') * 1000 AS INTEGER)
 WHERE ?1 ->> 'endpoint' = '' OR EXISTS (SELECT 1 FROM endpoints
   WHERE tenant = ?1 ->> 'tenant' AND id = ?1 ->> 'endpoint' AND state <> 'deleted')
 ON CONFLICT (tenant, id) DO UPDATE SET revision = excluded.revision, cron = excluded.cron, time_zone = excluded.time_zone,
   overlap = excluded.overlap, catch_up = excluded.catch_up, paused = excluded.paused,
-  last_slot = CASE WHEN cron = excluded.cron AND time_zone = excluded.time_zone AND paused = 0 THEN last_slot
-    ELSE excluded.last_slot END,
+  last_occurrence = CASE WHEN cron = excluded.cron AND time_zone = excluded.time_zone AND paused = 0 THEN last_occurrence
+    ELSE excluded.last_occurrence END,
   next_at = CASE WHEN excluded.paused = 1 THEN NULL
     WHEN cron = excluded.cron AND time_zone = excluded.time_zone AND paused = 0 THEN coalesce(next_at, excluded.next_at)
     ELSE excluded.next_at END,

@@ -1,7 +1,7 @@
--- Schedules whose next slot has come, the longest due first. ?1 is how many at most, ?2 the epoch of the deployment. A full
+-- Schedules whose next occurrence has come, the longest due first. ?1 is how many at most, ?2 the epoch of the deployment. A full
 -- store, or one of another epoch, fires nothing: they stay due.
 SELECT json_object('tenant', tenant, 'id', id, 'revision', revision, 'cron', cron, 'time_zone', time_zone,
-  'overlap', overlap, 'catch_up', catch_up, 'last_slot', last_slot, 'kind', job ->> 'kind',
+  'overlap', overlap, 'catch_up', catch_up, 'last_occurrence', last_occurrence, 'kind', job ->> 'kind',
   'now', CAST(unixepoch('subsec') * 1000 AS INTEGER))
 FROM schedules INDEXED BY schedules_due
 WHERE next_at IS NOT NULL AND next_at <= CAST(unixepoch('subsec') * 1000 AS INTEGER)

@@ -1,7 +1,7 @@
 -- Where the sweep stands, the erasure whose turn it is, and the walk of the rotation ?1 of the master key.
 -- json() around the subquery: some versions of SQLite forget there that its text is JSON, and quote it.
 SELECT json_object('now', CAST(unixepoch('subsec') * 1000 AS INTEGER),
-  'mark', (SELECT value FROM meta WHERE name = 'mark'),
+  'watermark', (SELECT value FROM meta WHERE name = 'watermark'),
   'walked_at', coalesce((SELECT value FROM meta WHERE name = 'payloads_walked_at'), 0),
   'walk_from', coalesce((SELECT value FROM meta WHERE name = 'payloads_walk_from'), 0),
 -- include: switches.sql

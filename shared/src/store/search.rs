@@ -1,4 +1,4 @@
-//! The store of search: documents, chunks and kept vectors, in a database of its own.
+//! The store of search: documents, chunks and the embedding cache, in a database of its own.
 
 use crate::ports::{Clock, Database, DatabaseError, IndexDatabase, Rows, Statement};
 

@@ -8,8 +8,8 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::limits::{
-    CRASH_SEEN_MS_MAX, CRASHES_MAX, REDISPATCH_BACKOFF_MS, REDISPATCH_BACKOFF_MS_MAX, DISPATCHES_BEFORE_SWEEP_RUNS, HOUR_MS, MARK_LAG_MS,
-    MARK_STEP_DIVISOR, MARK_STEP_MS_MAX, MARK_STEP_MS_MIN, PURGED_HOURS_AT_ONCE, SENDS_MAX, STORAGE_REFUSE_PERCENT,
+    CRASH_SEEN_MS_MAX, CRASHES_MAX, REDISPATCH_BACKOFF_MS, REDISPATCH_BACKOFF_MS_MAX, DISPATCHES_BEFORE_SWEEP_RUNS, HOUR_MS, WATERMARK_LAG_MS,
+    WATERMARK_STEP_DIVISOR, WATERMARK_STEP_MS_MAX, WATERMARK_STEP_MS_MIN, PURGED_HOURS_AT_ONCE, SENDS_MAX, STORAGE_REFUSE_PERCENT,
     STORAGE_WARN_PERCENT, SWEEP_ROWS_MAX, USAGE_DAYS,
 };
 use crate::model::hint::Hint;
@@ -34,7 +34,7 @@ use crate::wire::lane::Lane;
 /// What a sweep did.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Swept {
-    /// Open jobs that the mark passed.
+    /// Open jobs that the watermark passed.
     pub marked: usize,
     /// Leases that had ended.
     pub expired: usize,
@@ -64,7 +64,7 @@ impl Swept {
 #[derive(Deserialize)]
 struct Standing {
     now: i64,
-    mark: i64,
+    watermark: i64,
     walked_at: i64,
     walk_from: i64,
     epoch: i64,
@@ -97,13 +97,13 @@ pub async fn sweep<W: World>(world: &W, settings: &Settings) -> Result<Swept, Da
         );
         return Ok(Swept::default());
     }
-    let (marked, mark) = mark(world, settings, &standing).await?;
+    let (marked, watermark) = move_watermark(world, settings, &standing).await?;
     let mut swept = Swept { marked, ..Swept::default() };
     if standing.paused == 0 {
         swept.released = resume_held(world, settings).await?;
     }
     look(world, settings, &standing, &mut swept).await?;
-    swept.purged += purge_hours(world, settings, standing.now, mark).await?;
+    swept.purged += purge_hours(world, settings, standing.now, watermark).await?;
     let at = Walk { now: standing.now, walked_at: standing.walked_at, from: standing.walk_from };
     swept.orphans = walk(world, at).await?;
     let rotation = standing.rotation.clone();
@@ -121,40 +121,40 @@ pub async fn sweep<W: World>(world: &W, settings: &Settings) -> Result<Swept, Da
     Ok(swept)
 }
 
-/// Moves the mark to 45 s ago. Every row is passed once, nothing pins the mark, and no commit can land below it.
+/// Moves the watermark to 45 s ago. Every row is passed once, nothing pins the watermark, and no commit can land below it.
 /// Answers how many open rows it passed, and where it stands.
-async fn mark<W: World>(world: &W, settings: &Settings, standing: &Standing) -> Result<(usize, i64), DatabaseError> {
-    let (mut mark, mut marked, mut step) = (standing.mark, 0, MARK_STEP_MS_MAX);
+async fn move_watermark<W: World>(world: &W, settings: &Settings, standing: &Standing) -> Result<(usize, i64), DatabaseError> {
+    let (mut watermark, mut marked, mut step) = (standing.watermark, 0, WATERMARK_STEP_MS_MAX);
     for _ in 0..settings.plan.mark_steps {
-        let next = (standing.now - MARK_LAG_MS).min(mark + step);
-        if next <= mark {
+        let next = (standing.now - WATERMARK_LAG_MS).min(watermark + step);
+        if next <= watermark {
             break;
         }
-        match pass(world, mark, next).await {
+        match pass(world, watermark, next).await {
             Ok(Some(passed)) => {
                 marked += passed;
-                mark = next;
+                watermark = next;
             }
             Ok(None) => break, // Another sweep moved it.
             // An hour after an outage may hold more open rows than one call can pass: shorter steps pass fewer. It must
             // not keep the sweep from looking at those that were passed before.
             Err(error @ DatabaseError::DailyLimit(_)) => return Err(error),
-            Err(error) if step > MARK_STEP_MS_MIN => {
-                tracing::warn!(%error, step, "the mark could not pass, it tries a shorter step");
-                step = (step / MARK_STEP_DIVISOR).max(MARK_STEP_MS_MIN);
+            Err(error) if step > WATERMARK_STEP_MS_MIN => {
+                tracing::warn!(%error, step, "the watermark could not pass, it tries a shorter step");
+                step = (step / WATERMARK_STEP_DIVISOR).max(WATERMARK_STEP_MS_MIN);
             }
             Err(error) => return Err(error),
         }
     }
-    Ok((marked, mark))
+    Ok((marked, watermark))
 }
 
-/// Passes the rows between two marks; `None` when the mark is not where it was.
-async fn pass<W: World>(world: &W, mark: i64, next: i64) -> Result<Option<usize>, DatabaseError> {
+/// Passes the rows between two watermarks; `None` when the watermark is not where it was.
+async fn pass<W: World>(world: &W, watermark: i64, next: i64) -> Result<Option<usize>, DatabaseError> {
     let terms = json_param(&json!({
-        "mark": mark, "next": next, "from_id": first_id_at(mark), "to_id": first_id_at(next),
+        "watermark": watermark, "next": next, "from_id": first_id_at(watermark), "to_id": first_id_at(next),
     }));
-    let statements = vec![sql!("mark", terms.clone()), sql!("count_accepted", terms.clone()), sql!("move_mark", terms)];
+    let statements = vec![sql!("pass_watermark", terms.clone()), sql!("count_accepted", terms.clone()), sql!("move_watermark", terms)];
     let answers = batch(world, &statements).await?;
     let moved = answers.last().is_some_and(|rows| !rows.is_empty());
     Ok(moved.then(|| answers.first().map_or(0, Vec::len)))
@@ -345,12 +345,12 @@ impl Hour {
     }
 }
 
-/// Succeeded jobs leave hour by hour of their ids, so that the happy path needs no index for it. An hour that the mark
-/// has not passed stays: by it the mark finds the tenants whose jobs wait.
-async fn purge_hours<W: World>(world: &W, settings: &Settings, now: i64, mark: i64) -> Result<usize, DatabaseError> {
+/// Succeeded jobs leave hour by hour of their ids, so that the happy path needs no index for it. An hour that the watermark
+/// has not passed stays: by it the watermark finds the tenants whose jobs wait.
+async fn purge_hours<W: World>(world: &W, settings: &Settings, now: i64, watermark: i64) -> Result<usize, DatabaseError> {
     let crowded = storage_percent(world, settings).is_some_and(|percent| percent >= STORAGE_WARN_PERCENT);
     let age_ms = if crowded { HOUR_MS } else { settings.plan.retention_succeeded_ms };
-    let before = (now - age_ms).min(mark) / HOUR_MS;
+    let before = (now - age_ms).min(watermark) / HOUR_MS;
     let mut purged = 0;
     for _ in 0..settings.plan.sweep_rounds {
         let answers = batch(world, &[sql!("find_old_hours", before, PURGED_HOURS_AT_ONCE)]).await?;

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::limits::IDEMPOTENCY_KEY_CHARS_MAX;
 
-/// What the keys that Longshore makes itself begin with (the slots of a schedule). [`check_key`] refuses it in a key
+/// What the keys that Longshore makes itself begin with (the occurrences of a schedule). [`check_key`] refuses it in a key
 /// from outside, as it refuses every control character.
 pub const INTERNAL_PREFIX: char = '\u{1}';
 
@@ -175,7 +175,7 @@ mod tests {
         for key in ["a", " ", "a b", "\u{e9}", "\u{1f6a2}", "\u{202e}abc", &"\u{e9}".repeat(255)] {
             assert_eq!(check_key(key), Ok(()), "{key:?}");
         }
-        for key in ["\u{0}", "a\u{0}", "\n", "a\u{1f}", "\u{7f}", "\u{85}", &format!("{INTERNAL_PREFIX}slot")] {
+        for key in ["\u{0}", "a\u{0}", "\n", "a\u{1f}", "\u{7f}", "\u{85}", &format!("{INTERNAL_PREFIX}occurrence")] {
             assert_eq!(check_key(key), Err(KeyError::ControlCharacter), "{key:?}");
         }
         assert_eq!(check_key(""), Err(KeyError::Empty));

@@ -224,7 +224,7 @@ pub async fn a_running_job_is_met_again<S: Store>(stand: &Stand<S>) {
 /// What a worker put away before it stopped is found by its lease, once that worker cannot be alive any more.
 pub async fn evidence_that_no_entry_points_at<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
-    stand.set_mark(2 * AGE_MS).await;
+    stand.set_watermark(2 * AGE_MS).await;
     let (crashed, other) = (case.of_subject(Some("someone")).await, case.of_subject(None).await);
     let token = stand.token();
     case.claim(&token, &[&crashed], false).await;

@@ -1,4 +1,4 @@
-//! Cases of the schedules: each slot makes one job, whoever fires it, how often, and whatever changes in between.
+//! Cases of the schedules: each occurrence makes one job, whoever fires it, how often, and whatever changes in between.
 
 use futures_util::future::join_all;
 use longshore::manage::endpoints::{EndpointChange, change_endpoint};
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::stand::{Case, Stand, Store};
 
-/// A minute and a little: a slot of each minute is due then.
+/// A minute and a little: an occurrence of each minute is due then.
 pub(super) const A_MINUTE_MS: i64 = 61_000;
 
 pub(super) async fn put<S: Store>(case: &Case<'_, S>, more: Value) -> ScheduleRow {
@@ -29,7 +29,7 @@ async fn row<S: Store>(case: &Case<'_, S>) -> ScheduleRow {
     read_schedule(case.stand, &case.tenant, "report").await.unwrap()
 }
 
-/// What became of its slots, the newest first.
+/// What became of its occurrences, the newest first.
 async fn states<S: Store>(case: &Case<'_, S>) -> Vec<OccurrenceState> {
     row(case).await.history.into_iter().map(|occurrence| occurrence.state).collect()
 }
@@ -52,8 +52,8 @@ async fn end<S: Store>(case: &Case<'_, S>) {
     );
 }
 
-/// Ten ticks at once and one more make one job, which knows its slot.
-pub async fn a_slot_fires_once<S: Store>(stand: &Stand<S>) {
+/// Ten ticks at once and one more make one job, which knows its occurrence.
+pub async fn an_occurrence_fires_once<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let made = put(&case, json!({"group": "reports", "metadata": {"a": 1}})).await;
     assert_eq!(tick(stand, &stand.settings).await.unwrap(), 0, "nothing is due yet");
@@ -64,14 +64,14 @@ pub async fn a_slot_fires_once<S: Store>(stand: &Stand<S>) {
     let schedule = row(&case).await;
     assert_eq!((schedule.history.len(), schedule.revision), (1, made.revision));
     let fired = &schedule.history[0];
-    assert_eq!((fired.state, fired.scheduled_for), (OccurrenceState::Fired, Some(Time(schedule.last_slot))));
+    assert_eq!((fired.state, fired.scheduled_for), (OccurrenceState::Fired, Some(Time(schedule.last_occurrence))));
     let job = stand.row(&case.job(fired.job_id.as_deref().unwrap())).await;
-    assert_eq!((job.schedule.as_deref(), job.scheduled_for), (Some("report"), Some(schedule.last_slot)));
+    assert_eq!((job.schedule.as_deref(), job.scheduled_for), (Some("report"), Some(schedule.last_occurrence)));
     let metadata = job.metadata.as_deref().map(RawValue::get);
     assert_eq!((job.group.as_deref(), metadata), (Some("reports"), Some(r#"{"a":1}"#)));
     assert!(job.idempotency_key.is_some_and(|key| key.starts_with('\u{1}')));
     let hours = "SELECT count(*) FROM tenant_hours WHERE tenant = ?1";
-    assert_eq!(stand.sql(hours, vec![case.tenant.as_str().into()]).await, ["1"], "the mark is told");
+    assert_eq!(stand.sql(hours, vec![case.tenant.as_str().into()]).await, ["1"], "the watermark is told");
     assert_eq!(count(&case).await, "1");
     end(&case).await;
     assert_eq!(count(&case).await, "1", "its jobs stay");
@@ -90,7 +90,7 @@ pub async fn a_late_tick_fires_nothing<S: Store>(stand: &Stand<S>) {
     end(&case).await;
 }
 
-/// What was put between a tick's reading and its writing wins; the slot that was due is still decided once.
+/// What was put between a tick's reading and its writing wins; the occurrence that was due is still decided once.
 pub async fn a_put_in_between_wins<S: Store>(stand: &Stand<S>) {
     for (more, left) in
         [(json!({"group": "other"}), 1), (json!({"paused": true}), 0), (json!({"cron": "0 0 1 1 *"}), 0)]
@@ -116,13 +116,13 @@ pub async fn a_put_in_between_wins<S: Store>(stand: &Stand<S>) {
 }
 
 /// Each policy after an outage: what fires, and what is told of the rest.
-pub async fn missed_slots_follow_the_policy<S: Store>(stand: &Stand<S>) {
+pub async fn missed_occurrences_follow_the_policy<S: Store>(stand: &Stand<S>) {
     for (catch_up, jobs) in [("latest", 1), ("all", 12), ("none", 5)] {
         let case = stand.case().await;
         put(&case, json!({"catch_up": catch_up})).await;
         case.make_past(12 * 60_000).await;
         let fired = tick(stand, &stand.settings).await.unwrap();
-        // Between the two clocks' seconds may lie one slot more or less.
+        // Between the two clocks' seconds may lie one occurrence more or less.
         assert!((jobs - 1..=jobs + 1).contains(&fired), "{catch_up}: {fired}");
         assert_eq!(count(&case).await, fired.to_string(), "{catch_up}");
         let missed = states(&case).await.iter().filter(|state| **state == OccurrenceState::Missed).count();
@@ -132,8 +132,8 @@ pub async fn missed_slots_follow_the_policy<S: Store>(stand: &Stand<S>) {
     }
 }
 
-/// With `overlap: skip` a slot is left out while the job before it is open, and the history says so.
-pub async fn a_slot_beside_an_open_job_is_skipped<S: Store>(stand: &Stand<S>) {
+/// With `overlap: skip` an occurrence is left out while the job before it is open, and the history says so.
+pub async fn an_occurrence_beside_an_open_job_is_skipped<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     put(&case, json!({"overlap": "skip", "catch_up": "all"})).await;
     case.make_past(2 * 60_000).await;
@@ -151,8 +151,8 @@ pub async fn a_slot_beside_an_open_job_is_skipped<S: Store>(stand: &Stand<S>) {
     end(&case).await;
 }
 
-/// A deleted endpoint refuses the slot; one that is back does not.
-pub async fn a_deleted_endpoint_refuses_the_slot<S: Store>(stand: &Stand<S>) {
+/// A deleted endpoint refuses the occurrence; one that is back does not.
+pub async fn a_deleted_endpoint_refuses_the_occurrence<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     case.endpoint("orders").await;
     put(&case, json!({"endpoint": "orders", "payload": {}})).await;
@@ -170,7 +170,7 @@ pub async fn a_deleted_endpoint_refuses_the_slot<S: Store>(stand: &Stand<S>) {
     end(&case).await;
 }
 
-/// Run now makes a job beside all slots, once per key.
+/// Run now makes a job beside all occurrences, once per key.
 pub async fn run_now_makes_one_job_per_key<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let before = put(&case, json!({"paused": true})).await;
@@ -183,7 +183,7 @@ pub async fn run_now_makes_one_job_per_key<S: Store>(stand: &Stand<S>) {
     assert!(at_once.iter().all(|run| run.job == at_once[0].job));
     assert_eq!(count(&case).await, "3");
     let after = row(&case).await;
-    assert_eq!((after.last_slot, after.next_at), (before.last_slot, None), "no slot is touched");
+    assert_eq!((after.last_occurrence, after.next_at), (before.last_occurrence, None), "no occurrence is touched");
     assert_eq!(
         after.history.iter().filter(|occurrence| occurrence.state == OccurrenceState::RunNow).count(),
         after.history.len()
@@ -222,8 +222,8 @@ pub async fn a_history_is_bounded<S: Store>(stand: &Stand<S>) {
     }
     let schedule = row(&case).await;
     assert_eq!(schedule.history.len(), 50);
-    let slots: Vec<_> = schedule.history.iter().map(|occurrence| occurrence.scheduled_for.unwrap()).collect();
-    assert!(slots.is_sorted_by(|one, next| one > next), "the newest first");
+    let occurrences: Vec<_> = schedule.history.iter().map(|occurrence| occurrence.scheduled_for.unwrap()).collect();
+    assert!(occurrences.is_sorted_by(|one, next| one > next), "the newest first");
     let page = list_schedules(stand, &case.tenant, "", 10, false).await.unwrap();
     assert_eq!((page.len(), page[0].history.len(), page[0].shown_payload().is_none()), (1, 1, true));
     assert_eq!(page[0].history[0].scheduled_for, schedule.history[0].scheduled_for);

@@ -180,7 +180,7 @@ pub async fn what_is_unchanged_is_left_alone<S: Store>(stand: &Stand<S>) {
     assert!(edited["added"].as_u64().unwrap() <= 2 && edited["removed"].as_u64().unwrap() <= 2, "{edited}");
     assert_eq!((&edited["state"], &edited["added"]), (&json!("updated"), &edited["usage"]["embedded"]));
     let back = case.put("long", &text).await;
-    assert_eq!((&back["added"], &back["usage"]["embedded"]), (&edited["added"], &json!(0)), "kept vectors");
+    assert_eq!((&back["added"], &back["usage"]["embedded"]), (&edited["added"], &json!(0)), "cached vectors");
     let shrunk = case.put("long", &paragraph(0)).await;
     assert_eq!(shrunk["chunks"], 1);
     assert_eq!(case.rows(&case.generation().await).await, (1, 1), "no orphan");

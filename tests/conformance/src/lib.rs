@@ -74,8 +74,8 @@ macro_rules! for_each_case {
                 a_kept_payload_leaves_with_its_row;
             listing: pages_go_on_where_they_stopped, filters_narrow, dead_letters_by_death, endpoints_by_name,
                 tenants_never_meet, evidence_is_where_the_row_says, a_tenant_is_exported_whole;
-            firing: a_slot_fires_once, a_late_tick_fires_nothing, a_put_in_between_wins, missed_slots_follow_the_policy,
-                a_slot_beside_an_open_job_is_skipped, a_deleted_endpoint_refuses_the_slot, run_now_makes_one_job_per_key,
+            firing: an_occurrence_fires_once, a_late_tick_fires_nothing, a_put_in_between_wins, missed_occurrences_follow_the_policy,
+                an_occurrence_beside_an_open_job_is_skipped, a_deleted_endpoint_refuses_the_occurrence, run_now_makes_one_job_per_key,
                 a_full_store_fires_later, a_history_is_bounded;
             quotas: a_quota_bounds_a_tenant, a_repeated_batch_counts_once, a_quota_bounds_a_key, a_quota_leaves_with_its_tenant;
             usage: what_was_spent_counts_once, models_and_days_are_apart, usage_is_listed_by_day, usage_leaves_with_its_tenant,

@@ -133,9 +133,9 @@ impl<S: Store> Stand<S> {
         mint_ulid(self.now_ms(), self.random())
     }
 
-    /// The mark stands `ms` before now.
-    pub async fn set_mark(&self, ms: i64) {
-        let sql = "UPDATE meta SET value = ?1 WHERE name = 'mark' RETURNING value";
+    /// The watermark stands `ms` before now.
+    pub async fn set_watermark(&self, ms: i64) {
+        let sql = "UPDATE meta SET value = ?1 WHERE name = 'watermark' RETURNING value";
         self.sql(sql, vec![(self.store.now_ms() - ms).into()]).await;
     }
 }

@@ -21,7 +21,7 @@ impl<S: Store> Case<'_, S> {
         sweep(self.stand, &self.stand.settings).await.unwrap();
     }
 
-    /// The lease of a running job ends, and the sweep sees it: the mark has passed the job.
+    /// The lease of a running job ends, and the sweep sees it: the watermark has passed the job.
     pub(super) async fn lose_lease(&self, job: &JobRef) {
         let pass = "UPDATE jobs SET next_check_at = lease_until WHERE tenant = ?1 AND id = ?2 RETURNING id";
         self.stand.sql(pass, vec![job.tenant.as_str().into(), job.id.as_str().into()]).await;
@@ -35,10 +35,10 @@ impl<S: Store> Case<'_, S> {
     }
 }
 
-/// The mark gives each open row below it a time, once; a finished one it leaves alone.
-pub async fn the_mark_passes_each_open_row_once<S: Store>(stand: &Stand<S>) {
+/// The watermark gives each open row below it a time, once; a finished one it leaves alone.
+pub async fn the_watermark_passes_each_open_row_once<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
-    stand.set_mark(120_000).await;
+    stand.set_watermark(120_000).await;
     let queued = case.age_id(&case.plain().await, 100_000).await;
     let running = case.age_id(&case.plain().await, 90_000).await;
     case.claim(&stand.token(), &[&running], false).await;
@@ -47,7 +47,7 @@ pub async fn the_mark_passes_each_open_row_once<S: Store>(stand: &Stand<S>) {
     let fresh = case.plain().await;
     case.hinted(&queued);
     case.sweep().await;
-    assert!(case.hinted(&queued), "a queued row below the mark is hinted");
+    assert!(case.hinted(&queued), "a queued row below the watermark is hinted");
     let raw = stand.raw(&running).await;
     assert_eq!(raw["next_check_at"], raw["lease_until"]);
     assert!(stand.raw(&done).await["next_check_at"].is_null() && stand.raw(&fresh).await["next_check_at"].is_null());
@@ -60,15 +60,15 @@ pub async fn the_mark_passes_each_open_row_once<S: Store>(stand: &Stand<S>) {
     assert_eq!(stand.sql(accepted, vec![case.tenant.as_str().into()]).await, ["3"]);
 }
 
-/// However old the oldest open row, the mark stands 45 s before now after a sweep.
+/// However old the oldest open row, the watermark stands 45 s before now after a sweep.
 pub async fn the_mark_is_never_pinned<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
-    stand.set_mark(5 * HOUR_MS).await;
+    stand.set_watermark(5 * HOUR_MS).await;
     let old = case.age_id(&case.plain().await, 5 * HOUR_MS - 1_000).await;
     let scheduled = case.accept_one(request(json!({"delay_seconds": 9_000})), None).await.unwrap().job;
     case.sweep().await;
     assert!(case.hinted(&old));
-    let behind = "SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER) - value FROM meta WHERE name = 'mark'";
+    let behind = "SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER) - value FROM meta WHERE name = 'watermark'";
     let behind: i64 = stand.sql(behind, vec![]).await[0].parse().unwrap();
     assert!((44_000..60_000).contains(&behind), "{behind}");
     let raw = stand.raw(&scheduled).await;
@@ -78,7 +78,7 @@ pub async fn the_mark_is_never_pinned<S: Store>(stand: &Stand<S>) {
 /// No sweep for ten days, longer than anything is kept: every open job is found all the same.
 pub async fn a_long_gap_loses_nothing<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
-    stand.set_mark(10 * DAY_MS).await;
+    stand.set_watermark(10 * DAY_MS).await;
     let mut jobs = Vec::new();
     for days in [9, 8, 5, 1] {
         jobs.push(case.age_id(&case.plain().await, days * DAY_MS).await);
@@ -94,7 +94,7 @@ pub async fn a_long_gap_loses_nothing<S: Store>(stand: &Stand<S>) {
 /// A lease that ended unsettled leaves an unknown outcome, and the job runs next in quarantine.
 pub async fn an_ended_lease_quarantines_its_job<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
-    stand.set_mark(120_000).await;
+    stand.set_watermark(120_000).await;
     let job = case.age_id(&case.plain().await, 100_000).await;
     case.claim(&stand.token(), &[&job], false).await;
     case.sweep().await;
@@ -117,7 +117,7 @@ pub async fn three_lone_crashes_are_a_loop<S: Store>(stand: &Stand<S>) {
     // A crash of the day before counts for nothing.
     early_in_a_day();
     let case = stand.case().await;
-    stand.set_mark(120_000).await;
+    stand.set_watermark(120_000).await;
     let job = case.age_id(&case.plain().await, 100_000).await;
     case.sweep().await;
     for crash in 0..4 {
@@ -134,7 +134,7 @@ pub async fn three_lone_crashes_are_a_loop<S: Store>(stand: &Stand<S>) {
 /// again, and is not blamed.
 pub async fn a_lease_that_nobody_could_settle_is_no_crash<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
-    stand.set_mark(120_000).await;
+    stand.set_watermark(120_000).await;
     let job = case.age_id(&case.plain().await, 100_000).await;
     case.sweep().await;
     for (attempt, ms) in (0..).zip([LEASE_MS, DAY_MS, CRASH_SEEN_MS_MAX + LEASE_MS, DAY_MS, DAY_MS, HOUR_MS]) {
@@ -152,7 +152,7 @@ pub async fn a_lease_that_nobody_could_settle_is_no_crash<S: Store>(stand: &Stan
 /// A job whose deadline passed before it could run is dead-lettered by name; one whose cancel was asked for is cancelled.
 pub async fn a_deadline_buries<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
-    stand.set_mark(120_000).await;
+    stand.set_watermark(120_000).await;
     let at = longshore::wire::time::rfc3339(stand.store.now_ms() + 10_000);
     let late = case.accept_one(request(json!({"deadline_at": at})), None).await.unwrap().job;
     let late = case.age_id(&late, 100_000).await;
@@ -169,7 +169,7 @@ pub async fn a_deadline_buries<S: Store>(stand: &Stand<S>) {
 /// A due job is hinted again after one minute, two, then run by the sweep itself.
 pub async fn redispatch_backoff_doubles<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
-    stand.set_mark(120_000).await;
+    stand.set_watermark(120_000).await;
     let job = case.age_id(&case.plain().await, 100_000).await;
     for dispatch in 0..2 {
         case.sweep().await;

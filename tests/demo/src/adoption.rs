@@ -13,7 +13,7 @@ use longshore_kit::client::{Client, eventually, expect};
 
 /// Whose things they are.
 pub(super) const TENANT: &str = "team";
-/// The next slot of the schedule is a minute away at most, and its tick comes each few seconds.
+/// The next occurrence of the schedule is a minute away at most, and its tick comes each few seconds.
 const FIRES_WITHIN: Duration = Duration::from_secs(90);
 /// No erasure is done before 40 s, when nothing older than it can be accepted any more.
 const ERASED_WITHIN: Duration = Duration::from_mins(3);
@@ -148,7 +148,7 @@ async fn export(api: &Client) -> Result<usize, Failure> {
     Ok(lines)
 }
 
-/// Waits for the schedule's first slot; answers its occurrence.
+/// Waits for the schedule's first occurrence; answers its occurrence.
 async fn fires(api: &Client) -> Result<Value, Failure> {
     let path = "/v1/schedules/every-minute/occurrences";
     let fired = eventually(FIRES_WITHIN, async || {

@@ -69,7 +69,7 @@ async fn run(folder: &Path) -> Result<bool, Failure> {
     let afterlife = Afterlife::of(&stage, enqueued.only_job_of(&cases::DOWN)).await?;
     let witnesses = Witnesses::ask(&stage).await?;
     summary::print(&enqueued, &afterlife, &witnesses);
-    println!("\nA team moves in; its schedule's next slot is up to a minute away");
+    println!("\nA team moves in; its schedule's next occurrence is up to a minute away");
     let adoption = Adoption::of(&stage).await?;
     stage.runner.stop().await?;
     summary::print_adoption(&adoption);

@@ -54,7 +54,7 @@ pub(super) fn print_adoption(adoption: &Adoption) {
     println!("  their group                        total {}, open {}", group["total"], group["open"]);
     println!("  their export                       {exported} lines");
     println!(
-        "  a schedule                         slot {} fired at {}: {} -> {}",
+        "  a schedule                         occurrence {} fired at {}: {} -> {}",
         plain(&firing["scheduled_for"]),
         plain(&firing["fired_at"]),
         plain(&fired["state"]),

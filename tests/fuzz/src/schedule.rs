@@ -7,7 +7,7 @@ use longshore::schedules::zone::Zone;
 use crate::stub::NOW_MS;
 use crate::texts;
 
-/// An expression and a zone. What is read has slots that go on and that are the same backwards; none of it takes long.
+/// An expression and a zone. What is read has occurrences that go on and that are the same backwards; none of it takes long.
 pub fn cron(bytes: &[u8]) -> bool {
     let [text, zone] = texts::<2>(bytes);
     let Some(zone) = Zone::named(&zone).or_else(|| Zone::named("Europe/Berlin")) else { unreachable!() };
@@ -20,16 +20,16 @@ pub fn cron(bytes: &[u8]) -> bool {
         }
     };
     assert!(text.len() <= CRON_BYTES_MAX);
-    let mut slot = NOW_MS;
+    let mut occurrence = NOW_MS;
     for _ in 0..5 {
-        let Some(next) = cron.next_after(slot) else { break };
-        assert!(next > slot && next % 60_000 == 0, "{text:?}: {next} after {slot}");
+        let Some(next) = cron.next_after(occurrence) else { break };
+        assert!(next > occurrence && next % 60_000 == 0, "{text:?}: {next} after {occurrence}");
         assert_eq!(cron.last_until(next), Some(next), "{text:?}");
         assert!(
-            cron.last_until(next - 1).is_none_or(|before| before <= slot),
-            "{text:?}: one between {slot} and {next}"
+            cron.last_until(next - 1).is_none_or(|before| before <= occurrence),
+            "{text:?}: one between {occurrence} and {next}"
         );
-        slot = next;
+        occurrence = next;
     }
     assert!(cron.last_until(NOW_MS).is_none_or(|last| last <= NOW_MS));
     true

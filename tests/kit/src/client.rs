@@ -26,7 +26,7 @@ pub async fn eventually<T>(deadline: Duration, mut condition: impl AsyncFnMut() 
     }
 }
 
-/// Waits until the next minute is far: cases that fire slots count those of the minutes that they make pass, by a real clock.
+/// Waits until the next minute is far: cases that fire occurrences count those of the minutes that they make pass, by a real clock.
 pub async fn early_in_a_minute() {
     let into = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() % 60_000);
     while !(2_000..40_000).contains(&into()) {

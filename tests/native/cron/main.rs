@@ -1,6 +1,6 @@
-//! Slots and time zones, held against what others make of them: the crate `cron`, the IANA database and `chrono-tz`.
+//! Occurrences and time zones, held against what others make of them: the crate `cron`, the IANA database and `chrono-tz`.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-mod slots;
+mod occurrences;
 mod watched;
 mod zones;

@@ -1,4 +1,4 @@
-//! Slots over ten years in twenty zones, held against another implementation: the crate `cron`, with the zones of
+//! Occurrences over ten years in twenty zones, held against another implementation: the crate `cron`, with the zones of
 //! `chrono-tz`. Where a clock turns the policies differ (see `shared/src/cron.rs`), and the days around are left out;
 //! `watched.rs` compares those too.
 
@@ -13,7 +13,7 @@ use longshore::schedules::zone::Zone;
 pub(crate) const FROM_MS: i64 = 1_767_225_600_000;
 /// Ten years later.
 pub(crate) const UNTIL_MS: i64 = 2_082_758_400_000;
-/// Beside a turn slots are compared again after this long: a gap is three hours at most.
+/// Beside a turn occurrences are compared again after this long: a gap is three hours at most.
 const BESIDE_MS: i64 = 6 * 3_600_000;
 
 pub(crate) const ZONES: [&str; 20] = [
@@ -64,25 +64,25 @@ fn turns_near(zone: Tz, ms: i64) -> bool {
 
 pub(crate) fn ours(expression: &str, zone: &str) -> Vec<i64> {
     let cron = Cron::parse(expression, Zone::named(zone).unwrap(), FROM_MS).unwrap();
-    std::iter::successors(cron.next_after(FROM_MS), |slot| cron.next_after(*slot))
-        .take_while(|slot| *slot < UNTIL_MS)
+    std::iter::successors(cron.next_after(FROM_MS), |occurrence| cron.next_after(*occurrence))
+        .take_while(|occurrence| *occurrence < UNTIL_MS)
         .collect()
 }
 
 fn theirs(expression: &str, zone: Tz) -> Vec<i64> {
     let schedule = cron::Schedule::from_str(expression).unwrap();
     let from = Utc.timestamp_millis_opt(FROM_MS).unwrap().with_timezone(&zone);
-    schedule.after(&from).map(|slot| slot.timestamp_millis()).take_while(|slot| *slot < UNTIL_MS).collect()
+    schedule.after(&from).map(|occurrence| occurrence.timestamp_millis()).take_while(|occurrence| *occurrence < UNTIL_MS).collect()
 }
 
 #[test]
-fn ten_years_of_slots_are_what_another_implementation_says() {
+fn ten_years_of_occurrences_are_what_another_implementation_says() {
     let (mut compared, mut near_turns) = (0, 0);
     for zone in ZONES {
         let tz: Tz = zone.parse().unwrap();
         for (expression, written) in EXPRESSIONS {
             let (ours, theirs) = (ours(expression, zone), theirs(written, tz));
-            let far = |slots: &[i64]| slots.iter().copied().filter(|slot| !turns_near(tz, *slot)).collect::<Vec<_>>();
+            let far = |occurrences: &[i64]| occurrences.iter().copied().filter(|occurrence| !turns_near(tz, *occurrence)).collect::<Vec<_>>();
             let (mine, other) = (far(&ours), far(&theirs));
             let differs = mine.iter().zip(&other).find(|(mine, other)| mine != other);
             assert!(differs.is_none() && mine.len() == other.len(), "{expression} in {zone}: {differs:?}");
@@ -90,6 +90,6 @@ fn ten_years_of_slots_are_what_another_implementation_says() {
             near_turns += ours.len() - mine.len();
         }
     }
-    println!("{compared} slots compared, {near_turns} near a turn left out");
+    println!("{compared} occurrences compared, {near_turns} near a turn left out");
     assert!(compared > 400_000 && near_turns * 100 < compared, "{compared}, {near_turns}");
 }

@@ -1,4 +1,4 @@
-//! Slots over ten years, changes of the clocks included, held against a clock that is watched minute by minute: the rule of
+//! Occurrences over ten years, changes of the clocks included, held against a clock that is watched minute by minute: the rule of
 //! Debian's cron in its plainest form, with the zones of `chrono-tz`.
 
 use std::collections::BTreeSet;
@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Datelike, Timelike};
 use chrono_tz::Tz;
 
-use crate::slots::{FROM_MS, UNTIL_MS, ZONES, offset, ours};
+use crate::occurrences::{FROM_MS, UNTIL_MS, ZONES, offset, ours};
 
 const MINUTE: i64 = 60;
 /// No zone sets its clocks at a time between quarters of an hour.
@@ -94,7 +94,7 @@ fn shown_at(shown: i64) -> Shown {
 
 /// What somebody would do who looks at the clock each minute, and knows what it has shown before.
 fn watched(zone: Tz) -> Vec<BTreeSet<i64>> {
-    let mut slots = vec![BTreeSet::new(); CASES.len()];
+    let mut occurrences = vec![BTreeSet::new(); CASES.len()];
     let mut latest_shown = i64::MIN;
     for quarter in (FROM_MS / 1_000..UNTIL_MS / 1_000).step_by(15 * 60) {
         let offset = i64::from(offset(zone, quarter * 1_000));
@@ -107,32 +107,32 @@ fn watched(zone: Tz) -> Vec<BTreeSet<i64>> {
             // Of a quarter of an hour only the minutes differ.
             let minute = first.minute + u32::try_from((now - quarter) / MINUTE).unwrap();
             let at = Shown { minute, ..first };
-            for (case, slots) in CASES.iter().zip(&mut slots) {
+            for (case, occurrences) in CASES.iter().zip(&mut occurrences) {
                 let was_skipped = || (skipped..shown).step_by(60).any(|shown| case.names(shown_at(shown)));
                 let fires = if case.is_fixed { is_new && (case.names(at) || was_skipped()) } else { case.names(at) };
                 if fires {
-                    slots.insert(now * 1_000);
+                    occurrences.insert(now * 1_000);
                 }
             }
             latest_shown = latest_shown.max(shown);
         }
     }
-    slots
+    occurrences
 }
 
 #[test]
-fn ten_years_of_slots_are_what_a_watched_clock_says() {
+fn ten_years_of_occurrences_are_what_a_watched_clock_says() {
     let mut compared = 0;
     for name in ZONES {
         for (case, expected) in CASES.iter().zip(watched(name.parse().unwrap())) {
             // What the clocks showed before the first minute is not known here.
             let ours: Vec<i64> = ours(case.expression, name);
-            let expected: Vec<i64> = expected.into_iter().filter(|slot| *slot > FROM_MS).collect();
+            let expected: Vec<i64> = expected.into_iter().filter(|occurrence| *occurrence > FROM_MS).collect();
             let differs = ours.iter().zip(&expected).find(|(ours, expected)| ours != expected);
             assert!(differs.is_none() && ours.len() == expected.len(), "{} in {name}: {differs:?}", case.expression);
             compared += ours.len();
         }
     }
-    println!("{compared} slots compared");
+    println!("{compared} occurrences compared");
     assert!(compared > 3_000_000, "{compared}");
 }

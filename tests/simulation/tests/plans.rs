@@ -11,7 +11,7 @@ use futures_util::FutureExt;
 use longshore::accept::authorize::{Caller, authorize};
 use longshore::index::manage::put_index;
 use longshore::limits::plan::{FREE, PAID, Plan};
-use longshore::limits::{CATCH_UP_SLOTS_AT_ONCE, HOUR_MS, MESSAGE_BYTES_MAX, PAYLOAD_BYTES_MAX, SENDS_MAX};
+use longshore::limits::{CATCH_UP_OCCURRENCES_AT_ONCE, HOUR_MS, MESSAGE_BYTES_MAX, PAYLOAD_BYTES_MAX, SENDS_MAX};
 use longshore::manage::export::{Position, Step, TenantExport};
 use longshore::manage::keys::create_key;
 use longshore::model::job::{JobRef, mint_id};
@@ -69,7 +69,7 @@ fn sweep_of_everything(subject: &str) {
     connection.execute("UPDATE jobs SET state = 'held', next_check_at = NULL WHERE deadline_at IS NOT NULL", []).unwrap();
     let hours = "INSERT INTO tenant_hours (hour, tenant) VALUES (?1 / 3600000, 'acme'), (?1 / 3600000 - 2000, 'acme')";
     connection.execute(hours, [NOW - 60_000]).unwrap();
-    connection.execute("UPDATE meta SET value = ?1 WHERE name = 'mark'", [NOW - 5_000_000]).unwrap();
+    connection.execute("UPDATE meta SET value = ?1 WHERE name = 'watermark'", [NOW - 5_000_000]).unwrap();
     // An erasure whose first job crashed: its evidence is somewhere among the packs of its lease.
     let crashed = world.insert(
         1,
@@ -116,7 +116,7 @@ fn a_free_tick_keeps_within_its_subrequests() {
     // More than one tick takes, each an hour behind: the jobs of a round are the most that it may insert.
     for n in 0..150 {
         let sql = format!(
-            "INSERT INTO schedules (tenant, id, revision, cron, time_zone, overlap, catch_up, paused, last_slot, next_at,
+            "INSERT INTO schedules (tenant, id, revision, cron, time_zone, overlap, catch_up, paused, last_occurrence, next_at,
                endpoint, job, created_at, updated_at)
              VALUES ('acme', 's{n}', 'r', '* * * * *', 'UTC', 'allow', 'all', 0, {NOW} - 3600000, {NOW} - 3540000, '',
                '{{\"kind\":\"webhook\",\"payload\":\"{{}}\",\"digest\":\"d\",\"max_attempts_default\":3,\"backoff_default\":\"fast\"}}', 0, 0)"
@@ -124,7 +124,7 @@ fn a_free_tick_keeps_within_its_subrequests() {
         world.store.connection().execute(&sql, []).unwrap();
     }
     let made = tick(&world, &settings(FREE)).now_or_never().unwrap().unwrap();
-    assert_eq!(made, FREE.tick_rounds * 50 * CATCH_UP_SLOTS_AT_ONCE, "two full rounds");
+    assert_eq!(made, FREE.tick_rounds * 50 * CATCH_UP_OCCURRENCES_AT_ONCE, "two full rounds");
     // One more notes that it ticked.
     let spent = world.subrequests.get() + 1;
     assert!(spent <= FREE.subrequests, "{spent} subrequests");
@@ -225,14 +225,14 @@ async fn large_payloads_under_way_are_bounded() {
 #[test]
 fn a_mark_that_cannot_pass_an_hour_passes_less_and_the_sweep_goes_on() {
     let world = Counted::new();
-    world.mark_ms_max.set(60_000);
+    world.watermark_ms_max.set(60_000);
     world.insert(7, ", next_check_at", &format!(", {NOW} - 1"));
-    let from = "UPDATE meta SET value = ?1 WHERE name = 'mark'";
+    let from = "UPDATE meta SET value = ?1 WHERE name = 'watermark'";
     world.store.connection().execute(from, [NOW - 3_000_000]).unwrap();
     let swept = sweep(&world, &settings(PAID)).now_or_never().unwrap().unwrap();
-    let read = "SELECT value FROM meta WHERE name = 'mark'";
-    let mark: i64 = world.store.connection().query_row(read, [], |row| row.get(0)).unwrap();
-    assert!(mark > NOW - 3_000_000 + 600_000, "it moved by the minute: {}", mark - NOW);
+    let read = "SELECT value FROM meta WHERE name = 'watermark'";
+    let watermark: i64 = world.store.connection().query_row(read, [], |row| row.get(0)).unwrap();
+    assert!(watermark > NOW - 3_000_000 + 600_000, "it moved by the minute: {}", watermark - NOW);
     assert_eq!(swept.dispatched, 7, "what was passed before is looked at all the same");
 }
 

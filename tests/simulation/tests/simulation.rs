@@ -46,7 +46,7 @@ const MUST_REACH: [&str; 47] = [
     "heartbeat",
     "hold",
     "resume_held",
-    "mark",
+    "pass_watermark",
     "expire",
     "dead_letter_late",
     "dispatch",

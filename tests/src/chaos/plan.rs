@@ -44,7 +44,7 @@ impl Plan {
     }
 
     /// How long workerd lives before its next kill is prepared. In production's times the next kill comes when what the
-    /// last one left has run again: a lease of 30 s, a mark 45 s behind, a sweep each 20 s.
+    /// last one left has run again: a lease of 30 s, a watermark 45 s behind, a sweep each 20 s.
     pub(super) fn lives_ms(&self) -> RangeInclusive<i64> {
         if self.production { 80_000..=95_000 } else { 1_500..=4_000 }
     }

@@ -126,7 +126,7 @@ fn the_platforms_dead_letters_wake_jobs() {
         world.runner.faults(&Faults::default()).await.unwrap();
         let named = json!([[tenant.name, id], [tenant.name, dead], ["nobody", "job_x"]]);
         world.runner.queue_raw("dead", &json!({"v": 1, "jobs": named}).to_string()).await.unwrap();
-        // Long before the mark would pass it, the next sweep finds the job.
+        // Long before the watermark would pass it, the next sweep finds the job.
         let sql = "SELECT next_check_at IS NOT NULL AS woken FROM jobs WHERE id = ?1";
         let woken = eventually(SOON, async || (world.number(sql, vec![json!(id)]).await == 1).then_some(()));
         assert!(woken.await.is_some());

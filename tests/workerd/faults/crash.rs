@@ -15,7 +15,7 @@ use crate::support::ledger::assert_agrees;
 use crate::support::tenant::{SOON, Tenant};
 use crate::support::world::{World, alone, block_on, options_in};
 
-/// A lease lasts 30 s and the mark trails by 45 s; then what was running runs again, one at a time.
+/// A lease lasts 30 s and the watermark trails by 45 s; then what was running runs again, one at a time.
 const ENDS_WITHIN: Duration = Duration::from_mins(3);
 /// How often the sweep runs here. A deployment does it every 20 s.
 const SWEEP_EVERY: Duration = Duration::from_secs(2);

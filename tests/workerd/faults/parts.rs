@@ -36,7 +36,7 @@ fn every_hint_is_lost() {
     });
 }
 
-/// Sweeps until all have ended. The mark takes its 45 s; what the sweep would then leave alone for minutes is made due,
+/// Sweeps until all have ended. The watermark takes its 45 s; what the sweep would then leave alone for minutes is made due,
 /// by moving the times in the rows, since nobody can move the database's clock here.
 async fn sweep_without_hints(world: &World, tenant: &Tenant<'_>) {
     let end = Instant::now() + Duration::from_mins(3);

@@ -8,7 +8,7 @@ use crate::schedules::schedule::{Occurrence, Schedule, ScheduleRequest};
 use crate::wire::problem::Problem;
 
 pub(super) fn list_schedules() -> Told {
-    told(SCHEDULES, "Lists schedules", "By name, without payloads, and with the next slot only.")
+    told(SCHEDULES, "Lists schedules", "By name, without payloads, and with the next occurrence only.")
         .pages()
         .of_tenant()
         .answers_page::<Schedule<'_>>("A page of schedules.", &examples::schedule())
@@ -16,7 +16,7 @@ pub(super) fn list_schedules() -> Told {
 
 pub(super) fn put_schedule() -> Told {
     let description = "What is left out has its default, also when it was there before. Another expression or time zone \
-                       begins anew: slots that passed before are none of it.";
+                       begins anew: occurrences that passed before are none of it.";
     told(SCHEDULES, "Makes or changes a schedule", description)
         .of_tenant()
         .reads::<ScheduleRequest>(examples::schedules())
@@ -25,7 +25,7 @@ pub(super) fn put_schedule() -> Told {
 }
 
 pub(super) fn read_schedule() -> Told {
-    told(SCHEDULES, "Reads a schedule", "With its next five slots.").of_tenant().answers::<Schedule<'_>>(
+    told(SCHEDULES, "Reads a schedule", "With its next five occurrences.").of_tenant().answers::<Schedule<'_>>(
         200,
         "The schedule.",
         examples::schedule(),
@@ -37,7 +37,7 @@ pub(super) fn delete_schedule() -> Told {
 }
 
 pub(super) fn run_schedule() -> Told {
-    told(SCHEDULES, "Runs a schedule now", "Makes one job beside its slots. With an idempotency key, only once.")
+    told(SCHEDULES, "Runs a schedule now", "Makes one job beside its occurrences. With an idempotency key, only once.")
         .takes(&["Idempotency-Key", "traceparent", "tracestate", "Longshore-Hops"])
         .of_tenant()
         .answers::<AcceptedJob>(202, "The job is durable.", examples::accepted())

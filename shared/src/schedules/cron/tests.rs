@@ -11,7 +11,7 @@ fn cron(text: &str, zone: &str) -> Result<Cron, CronProblem> {
     Cron::parse(text, Zone::named(zone).unwrap(), NOW)
 }
 
-fn slots(text: &str, zone: &str, from: &str, count: usize) -> Vec<String> {
+fn occurrences(text: &str, zone: &str, from: &str, count: usize) -> Vec<String> {
     let cron = cron(text, zone).unwrap();
     let mut at = parse_rfc3339(from).unwrap() - 1;
     let next = || {
@@ -24,33 +24,33 @@ fn slots(text: &str, zone: &str, from: &str, count: usize) -> Vec<String> {
 #[test]
 fn a_clock_set_forward() {
     let from = "2027-03-27T00:00:00Z";
-    let fixed = slots("30 2 * * *", "Europe/Berlin", from, 3);
+    let fixed = occurrences("30 2 * * *", "Europe/Berlin", from, 3);
     assert_eq!(fixed, ["2027-03-27T01:30", "2027-03-28T01:00", "2027-03-29T00:30"], "right after the change");
-    let list = slots("0,30 2 * * *", "Europe/Berlin", "2027-03-27T12:00:00Z", 2);
-    assert_eq!(list, ["2027-03-28T01:00", "2027-03-29T00:00"], "two skipped times are one slot");
-    let others = slots("30 2,14 14 3 *", "America/New_York", "2027-01-01T00:00:00Z", 2);
+    let list = occurrences("0,30 2 * * *", "Europe/Berlin", "2027-03-27T12:00:00Z", 2);
+    assert_eq!(list, ["2027-03-28T01:00", "2027-03-29T00:00"], "two skipped times are one occurrence");
+    let others = occurrences("30 2,14 14 3 *", "America/New_York", "2027-01-01T00:00:00Z", 2);
     assert_eq!(others, ["2027-03-14T07:00", "2027-03-14T18:30"], "the first of a list is not lost");
-    let joined = slots("0,30 2,3 * * *", "Europe/Berlin", "2027-03-28T00:00:00Z", 3);
-    assert_eq!(joined, ["2027-03-28T01:00", "2027-03-28T01:30", "2027-03-29T00:00"], "with the slot of that moment");
-    let often = slots("*/30 * * * *", "Europe/Berlin", "2027-03-28T00:15:00Z", 3);
+    let joined = occurrences("0,30 2,3 * * *", "Europe/Berlin", "2027-03-28T00:00:00Z", 3);
+    assert_eq!(joined, ["2027-03-28T01:00", "2027-03-28T01:30", "2027-03-29T00:00"], "with the occurrence of that moment");
+    let often = occurrences("*/30 * * * *", "Europe/Berlin", "2027-03-28T00:15:00Z", 3);
     assert_eq!(often, ["2027-03-28T00:30", "2027-03-28T01:00", "2027-03-28T01:30"], "an interval goes on");
-    let skipped = slots("*/30 2 * * *", "Europe/Berlin", "2027-03-27T12:00:00Z", 1);
+    let skipped = occurrences("*/30 2 * * *", "Europe/Berlin", "2027-03-27T12:00:00Z", 1);
     assert_eq!(skipped, ["2027-03-29T00:00"], "an interval that the clocks skip");
-    let half = slots("15 2 * * *", "Australia/Lord_Howe", "2027-10-02T00:00:00Z", 2);
+    let half = occurrences("15 2 * * *", "Australia/Lord_Howe", "2027-10-02T00:00:00Z", 2);
     assert_eq!(half, ["2027-10-02T15:30", "2027-10-03T15:15"], "a change of half an hour");
 }
 
 #[test]
 fn a_clock_set_back() {
-    let fixed = slots("30 2 * * *", "Europe/Berlin", "2027-10-30T12:00:00Z", 2);
+    let fixed = occurrences("30 2 * * *", "Europe/Berlin", "2027-10-30T12:00:00Z", 2);
     assert_eq!(fixed, ["2027-10-31T00:30", "2027-11-01T01:30"], "once, the first time");
-    let list = slots("30 1,13 7 11 *", "America/New_York", "2027-01-01T00:00:00Z", 3);
+    let list = occurrences("30 1,13 7 11 *", "America/New_York", "2027-01-01T00:00:00Z", 3);
     assert_eq!(list, ["2027-11-07T05:30", "2027-11-07T18:30", "2028-11-07T06:30"], "a list too");
-    let range = slots("0-59/20 1-2 * * *", "Europe/Berlin", "2027-10-31T00:10:00Z", 3);
+    let range = occurrences("0-59/20 1-2 * * *", "Europe/Berlin", "2027-10-31T00:10:00Z", 3);
     assert_eq!(range, ["2027-10-31T00:20", "2027-10-31T00:40", "2027-11-01T00:00"], "and a range");
-    let often = slots("30 * * * *", "Europe/Berlin", "2027-10-31T00:00:00Z", 3);
+    let often = occurrences("30 * * * *", "Europe/Berlin", "2027-10-31T00:00:00Z", 3);
     assert_eq!(often, ["2027-10-31T00:30", "2027-10-31T01:30", "2027-10-31T02:30"], "each hour");
-    let minutes = slots("*/30 2 * * *", "Europe/Berlin", "2027-10-31T00:00:00Z", 5);
+    let minutes = occurrences("*/30 2 * * *", "Europe/Berlin", "2027-10-31T00:00:00Z", 5);
     let twice = ["2027-10-31T00:00", "2027-10-31T00:30", "2027-10-31T01:00", "2027-10-31T01:30", "2027-11-01T01:00"];
     assert_eq!(minutes, twice, "an interval fires both times");
 }
@@ -91,7 +91,7 @@ fn what_never_comes_is_told_soon() {
         assert_eq!(cron(text, "America/New_York").unwrap().next_after(NOW), None, "{text}");
         assert_eq!(cron(text, "America/New_York").unwrap().last_until(NOW), None, "{text}");
     }
-    assert_eq!(slots("0 0 29 2 *", "UTC", "2026-11-02T00:00:00Z", 1), ["2028-02-29T00:00"]);
+    assert_eq!(occurrences("0 0 29 2 *", "UTC", "2026-11-02T00:00:00Z", 1), ["2028-02-29T00:00"]);
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn nicknames_and_names() {
         ("0 0 * * 7", "2026-11-08T00:00"),
         ("0 0 13 * 5", "2026-11-06T00:00"),
     ] {
-        assert_eq!(slots(text, "UTC", "2026-11-02T08:30:00Z", 1), [first], "{text}");
+        assert_eq!(occurrences(text, "UTC", "2026-11-02T08:30:00Z", 1), [first], "{text}");
     }
 }
 
@@ -131,20 +131,20 @@ fn expression() -> impl Strategy<Value = String> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 
-    /// Forwards and backwards name the same slots, also where clocks turn.
+    /// Forwards and backwards name the same occurrences, also where clocks turn.
     #[test]
     fn there_and_back(text in expression(), zone in 0usize..7, at in NOW..NOW + 3 * 31_536_000_000) {
         let zones = ["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Antarctica/Troll",
             "Africa/Cairo", "America/Nuuk"];
         let cron = cron(&text, zones[zone]).unwrap();
-        let mut slot = at;
+        let mut occurrence = at;
         for _ in 0..5 {
-            let Some(next) = cron.next_after(slot) else { return Ok(()) };
-            prop_assert!(next > slot && next % 60_000 == 0, "{} after {}", rfc3339(next), rfc3339(slot));
+            let Some(next) = cron.next_after(occurrence) else { return Ok(()) };
+            prop_assert!(next > occurrence && next % 60_000 == 0, "{} after {}", rfc3339(next), rfc3339(occurrence));
             prop_assert_eq!(cron.last_until(next), Some(next), "{} {}", &text, rfc3339(next));
             let before = cron.last_until(next - 1);
-            prop_assert!(before.is_none_or(|before| before <= slot), "{}: {:?} lies between", &text, before.map(rfc3339));
-            slot = next;
+            prop_assert!(before.is_none_or(|before| before <= occurrence), "{}: {:?} lies between", &text, before.map(rfc3339));
+            occurrence = next;
         }
     }
 }

@@ -33,7 +33,7 @@ pub(crate) struct Counted {
     /// Large payloads under way: now, and the most at any time.
     pub(crate) large: Cell<(usize, usize)>,
     /// Marks that go further than this fail, as a call that takes D1 too long does.
-    pub(crate) mark_ms_max: Cell<i64>,
+    pub(crate) watermark_ms_max: Cell<i64>,
     /// What is in every object that is read whole.
     pub(crate) object: RefCell<Vec<u8>>,
 }
@@ -51,7 +51,7 @@ impl Counted {
             claimed: Cell::new(0),
             released: Cell::new(0),
             large: Cell::new((0, 0)),
-            mark_ms_max: Cell::new(i64::MAX),
+            watermark_ms_max: Cell::new(i64::MAX),
             object: RefCell::default(),
         }
     }
@@ -87,10 +87,10 @@ impl Database for Counted {
         self.count();
         self.store.clock().set(self.now_ms());
         if let Some(Param::Text(terms)) =
-            statements.iter().find(|one| one.name == "mark").and_then(|one| one.params.first())
+            statements.iter().find(|one| one.name == "pass_watermark").and_then(|one| one.params.first())
         {
             let terms: serde_json::Value = serde_json::from_str(terms).unwrap();
-            if terms["next"].as_i64().unwrap() - terms["mark"].as_i64().unwrap() > self.mark_ms_max.get() {
+            if terms["next"].as_i64().unwrap() - terms["watermark"].as_i64().unwrap() > self.watermark_ms_max.get() {
                 return Err(DatabaseError::Refused("it took too long".into()));
             }
         }

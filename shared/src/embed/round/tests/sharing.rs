@@ -162,7 +162,7 @@ fn dimensions_are_sent_where_the_model_says_so() {
     let provider = provider();
     for send_dimensions in [false, true] {
         let model = Model { send_dimensions, ..MODEL };
-        let request = crate::embed::dialect::request(&provider, "m", model, &["a"], "1");
+        let request = crate::embed::protocol::request(&provider, "m", model, &["a"], "1");
         let body: Value = serde_json::from_slice(&request.body).unwrap();
         assert_eq!(body.get("dimensions"), send_dimensions.then(|| json!(2)).as_ref());
     }

@@ -18,7 +18,7 @@ use crate::sim::oracle::row::{Name, Row};
 
 /// Whom jobs are about, in schedules with erasures; every third job is about nobody.
 pub(crate) const SUBJECTS: [&str; 2] = ["someone", "someone else"];
-/// The tenant that may be erased whole. The other one has a schedule whose slots are counted.
+/// The tenant that may be erased whole. The other one has a schedule whose occurrences are counted.
 const ERASED: &str = TENANTS[1];
 
 /// What was asked to be erased, and what left so.

@@ -16,12 +16,12 @@ use crate::sim::engine::faults::Fault;
 use crate::sim::engine::ports::Node;
 use crate::sim::engine::world::World;
 
-/// Fires each minute, whatever happens: no slot is missed.
+/// Fires each minute, whatever happens: no occurrence is missed.
 const EVERY: &str = "every-minute";
 /// Fires when its job before has ended.
 pub(crate) const ALONE: &str = "alone";
-/// The slots of [`EVERY`].
-const SLOT_MS: i64 = 60_000;
+/// The occurrences of [`EVERY`].
+const OCCURRENCE_MS: i64 = 60_000;
 
 /// Makes the schedules, or puts them once more as they are.
 pub(crate) async fn put_all(node: &Node, paused: bool) -> Result<(), Problem> {
@@ -79,25 +79,25 @@ pub(crate) fn spawn_tick(world: &Rc<World>) {
     });
 }
 
-/// Whether a slot is not decided that is over.
+/// Whether an occurrence is not decided that is over.
 pub(crate) fn is_behind(world: &World) -> bool {
     let due = format!("SELECT count(*) FROM schedules WHERE next_at <= {}", world.now());
     world.number(&due) > 0
 }
 
-/// I8: each slot of [`EVERY`] has its job.
+/// I8: each occurrence of [`EVERY`] has its job.
 pub(crate) fn judge(world: &World) -> Result<(), String> {
     let ask = |what: &str| world.number(&format!("SELECT {what} FROM schedules WHERE id = '{EVERY}'"));
-    let (made, decided) = (ask("created_at"), ask("last_slot"));
-    if decided <= world.now() - 2 * SLOT_MS {
+    let (made, decided) = (ask("created_at"), ask("last_occurrence"));
+    if decided <= world.now() - 2 * OCCURRENCE_MS {
         return Err(format!("I8: decided up to {decided} only"));
     }
-    let slots = &world.invariants.borrow().slots;
-    let has = |slot: &i64| slots.contains(&(TENANTS[0].to_owned(), EVERY.to_owned(), *slot));
-    let first = (made / SLOT_MS + 1) * SLOT_MS;
-    let all = (0..).map(|n| first + n * SLOT_MS).take_while(|slot| *slot <= decided);
-    match all.into_iter().find(|slot| !has(slot)) {
-        Some(slot) => Err(format!("I8: no job for the slot {slot}, though all is decided up to {decided}")),
+    let occurrences = &world.invariants.borrow().occurrences;
+    let has = |occurrence: &i64| occurrences.contains(&(TENANTS[0].to_owned(), EVERY.to_owned(), *occurrence));
+    let first = (made / OCCURRENCE_MS + 1) * OCCURRENCE_MS;
+    let all = (0..).map(|n| first + n * OCCURRENCE_MS).take_while(|occurrence| *occurrence <= decided);
+    match all.into_iter().find(|occurrence| !has(occurrence)) {
+        Some(occurrence) => Err(format!("I8: no job for the occurrence {occurrence}, though all is decided up to {decided}")),
         None => Ok(()),
     }
 }

@@ -145,46 +145,46 @@ pub static ALL: &[Bug] = &[
         "a daily limit that counts as a crash",
         &[("expire", ".started_at') / 86400000 IS CAST(", ".started_at') / 86400000 <= CAST(")],
     ),
-    // The sweep and its mark.
+    // The sweep and its watermark.
     edit(
-        "a mark that marks nothing",
+        "a watermark that checks nothing",
         &[(
-            "mark",
+            "pass_watermark",
             "SET next_check_at = CASE state",
             "SET next_check_at = CASE WHEN 1 THEN NULL ELSE 0 END, dispatches = CASE state",
         )],
     ),
     edit(
-        "a mark that passes by jobs without a deadline",
-        &[("mark", "WHERE j.next_check_at IS NULL", "WHERE j.deadline_at IS NOT NULL AND j.next_check_at IS NULL")],
+        "a watermark that passes by jobs without a deadline",
+        &[("pass_watermark", "WHERE j.next_check_at IS NULL", "WHERE j.deadline_at IS NOT NULL AND j.next_check_at IS NULL")],
     ),
     edit(
-        "a mark that passes by what is queued",
+        "a watermark that passes by what is queued",
         &[(
-            "mark",
+            "pass_watermark",
             "WHERE j.next_check_at IS NULL",
             "WHERE (j.state <> 'queued' OR j.deadline_at IS NOT NULL) AND j.next_check_at IS NULL",
         )],
     ),
     edit(
-        "a mark that waits for the oldest open job",
+        "a watermark that waits for the oldest open job",
         &[(
-            "move_mark",
+            "move_watermark",
             "SET value = ?1 ->> 'next'",
             "SET value = min(?1 ->> 'next', coalesce((SELECT min(created_at) FROM jobs WHERE finished_at IS NULL), ?1 ->> 'next'))",
         )],
     ),
     edit(
-        "a mark that looks back a minute",
+        "a watermark that looks back a minute",
         &[(
-            "mark",
+            "pass_watermark",
             "WHERE j.next_check_at IS NULL",
             "WHERE (j.created_at >= (?1 ->> 'next') - 70000 OR j.deadline_at IS NOT NULL) AND j.next_check_at IS NULL",
         )],
     ),
     edit(
-        "a mark that two sweeps move",
-        &[("count_accepted", "WHERE (SELECT value FROM meta WHERE name = 'mark') = ?1 ->> 'mark'", "WHERE 1")],
+        "a watermark that two sweeps move",
+        &[("count_accepted", "WHERE (SELECT value FROM meta WHERE name = 'watermark') = ?1 ->> 'watermark'", "WHERE 1")],
     ),
     edit("one time for guard and re-dispatch back-off", &[("claim", "AND run_after <=", "AND coalesce(next_check_at, run_after) <=")]),
     edit(
@@ -272,16 +272,16 @@ pub static ALL: &[Bug] = &[
     edit("an orphan that stays", &[("find_orphans", "WHERE NOT EXISTS", "WHERE 0 AND NOT EXISTS")]),
     edit("a walk that takes what has a row", &[("find_orphans", "AND (j.payload_bytes IS NOT NULL", "AND (0")]),
     edit("a walk that takes vectors", &[("find_orphans", "OR j.kind = 'embed'", "OR 0")]),
-    // Schedules. The key of a slot would hide the first one.
+    // Schedules. The key of an occurrence would hide the first one.
     edit(
-        "a slot that two ticks fire",
+        "an occurrence that two ticks fire",
         &[
-            ("fire", "AND schedules.last_slot = v.item ->> 'seen_slot'", ""),
+            ("fire", "AND schedules.last_occurrence = v.item ->> 'seen_occurrence'", ""),
             ("insert_fired", "c.value ->> 'key', CASE WHEN c.value ->> 'key' IS NOT NULL", "NULL, CASE WHEN 0"),
         ],
     ),
     edit("a job beside an open one", &[("fire", "WHEN s.overlap = 'skip' AND", "WHEN s.overlap = 'never' AND")]),
-    switch("a slot moved in a batch of its own", Switch::MovesSlotsApart),
+    switch("an occurrence moved in a batch of its own", Switch::MovesOccurrencesApart),
     // Erasures.
     edit(
         "a job that leaves with an attempt nobody looked at",

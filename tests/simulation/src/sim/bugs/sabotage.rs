@@ -49,7 +49,7 @@ pub(crate) enum Switch {
     /// The same of the store of search.
     SplitsDocuments,
     /// A schedule moves in a batch of its own, and its jobs come after it.
-    MovesSlotsApart,
+    MovesOccurrencesApart,
     /// A request that timed out is sent again within its attempt.
     ResendsAfterHangs,
     /// A request whose connection broke is sent again within its attempt.

@@ -178,11 +178,11 @@ impl Executor {
 
 /// A call into the world: its effect happens after a while, also when the caller is gone by then.
 pub(crate) struct Call<T> {
-    slot: Rc<RefCell<Slot<T>>>,
+    occurrence: Rc<RefCell<Occurrence<T>>>,
     survives: bool,
 }
 
-struct Slot<T> {
+struct Occurrence<T> {
     answer: Option<T>,
     waker: Option<Waker>,
     cancelled: bool,
@@ -197,8 +197,8 @@ impl<T: 'static> Call<T> {
         survives: bool,
         effect: impl FnOnce(&Rc<World>) -> T + 'static,
     ) -> Self {
-        let slot = Rc::new(RefCell::new(Slot { answer: None, waker: None, cancelled: false }));
-        let theirs = slot.clone();
+        let occurrence = Rc::new(RefCell::new(Occurrence { answer: None, waker: None, cancelled: false }));
+        let theirs = occurrence.clone();
         world.executor.happen_at(world.executor.now() + before, move |world| {
             if theirs.borrow().cancelled {
                 return;
@@ -206,16 +206,16 @@ impl<T: 'static> Call<T> {
             let answer = effect(world);
             world.executor.happen_at(world.executor.now() + after, move |_| {
                 let waker = {
-                    let mut slot = theirs.borrow_mut();
-                    slot.answer = Some(answer);
-                    slot.waker.take()
+                    let mut occurrence = theirs.borrow_mut();
+                    occurrence.answer = Some(answer);
+                    occurrence.waker.take()
                 };
                 if let Some(waker) = waker {
                     waker.wake();
                 }
             });
         });
-        Self { slot, survives }
+        Self { occurrence, survives }
     }
 }
 
@@ -223,17 +223,17 @@ impl<T> Future for Call<T> {
     type Output = T;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
-        let mut slot = self.slot.borrow_mut();
-        if let Some(answer) = slot.answer.take() {
+        let mut occurrence = self.occurrence.borrow_mut();
+        if let Some(answer) = occurrence.answer.take() {
             return Poll::Ready(answer);
         }
-        slot.waker = Some(context.waker().clone());
+        occurrence.waker = Some(context.waker().clone());
         Poll::Pending
     }
 }
 
 impl<T> Drop for Call<T> {
     fn drop(&mut self) {
-        self.slot.borrow_mut().cancelled = !self.survives;
+        self.occurrence.borrow_mut().cancelled = !self.survives;
     }
 }

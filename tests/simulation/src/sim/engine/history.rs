@@ -23,7 +23,7 @@ pub(crate) struct Batch {
 #[derive(Debug)]
 pub(crate) struct History {
     batches: Vec<Batch>,
-    mark: i64,
+    watermark: i64,
     tables: Vec<String>,
     shows: Vec<String>,
     end: Vec<Rows>,
@@ -41,14 +41,14 @@ impl History {
         run_recorded(&Play { seed, ..Play::default() })
     }
 
-    pub(crate) fn new(connection: &Connection, mark: i64, batches: Vec<Batch>) -> rusqlite::Result<Self> {
+    pub(crate) fn new(connection: &Connection, watermark: i64, batches: Vec<Batch>) -> rusqlite::Result<Self> {
         let tables = tables(connection)?;
         let shows = tables.iter().map(|table| show(connection, table)).collect::<rusqlite::Result<Vec<_>>>()?;
         let read = |sql: &String| {
             connection.prepare(sql)?.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<Rows>>()
         };
         let end = shows.iter().map(read).collect::<rusqlite::Result<_>>()?;
-        Ok(Self { batches, mark, tables, shows, end })
+        Ok(Self { batches, watermark, tables, shows, end })
     }
 
     /// How many batches it has.
@@ -56,12 +56,12 @@ impl History {
         self.batches.len()
     }
 
-    /// All batches for an empty database with the same tables: what begins the mark, the history itself with its clock
+    /// All batches for an empty database with the same tables: what begins the watermark, the history itself with its clock
     /// written out, and what shows the end.
     pub(crate) fn replay(&self) -> Vec<Bound> {
         let plain = |sql: &str| (sql.to_owned(), Vec::new());
         let mut begin: Bound = self.tables.iter().map(|table| plain(&format!("DELETE FROM {table}"))).collect();
-        begin.push(("INSERT INTO meta (name, value) VALUES ('mark', ?1)".to_owned(), vec![json!(self.mark)]));
+        begin.push(("INSERT INTO meta (name, value) VALUES ('watermark', ?1)".to_owned(), vec![json!(self.watermark)]));
         let batch = |batch: &Batch| batch.statements.iter().map(|statement| bound(statement, batch.now_ms)).collect();
         let end = self.shows.iter().map(|sql| plain(sql)).collect();
         [vec![begin], self.batches.iter().map(batch).collect(), vec![end]].concat()

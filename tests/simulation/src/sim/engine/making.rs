@@ -43,8 +43,8 @@ thread_local! {
     };
 }
 
-/// Where the mark begins.
-pub(crate) fn mark_of(began_at: i64) -> i64 {
+/// Where the watermark begins.
+pub(crate) fn watermark_of(began_at: i64) -> i64 {
     began_at - 60_000
 }
 
@@ -72,7 +72,7 @@ pub(crate) fn make(what: &Play) -> Rc<World> {
     let has_quotas = what.seed % SEEDS_PER_QUOTA == 4 && !what.narrow.quiet && !in_pieces;
     let midnight = limits::midnight_of(what);
     let began_at = midnight.map_or(START_MS, |midnight| midnight - random.between(90_000, 240_000));
-    reset(database.connection(), mark_of(began_at)).unwrap();
+    reset(database.connection(), watermark_of(began_at)).unwrap();
     audit.forget();
     let index_provider = indexers::provider_of(what.seed).filter(|_| !in_pieces);
     Rc::new(World {

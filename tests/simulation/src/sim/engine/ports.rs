@@ -124,7 +124,7 @@ impl Database for Node {
         if fires.is_none() && self.world.has(Switch::SplitsBatches) {
             return self.batch_each(Base::Ledger, statements).await;
         }
-        if let Some(at) = fires.filter(|_| self.world.has(Switch::MovesSlotsApart)) {
+        if let Some(at) = fires.filter(|_| self.world.has(Switch::MovesOccurrencesApart)) {
             let jobs = statements.split_off(at + 1);
             let mut answers = self.batch_once(Base::Ledger, statements).await?;
             answers.extend(self.batch_once(Base::Ledger, jobs).await?);

@@ -11,7 +11,7 @@ use crate::sim::actors::{clients, erasers, exporters, generations, indexers, quo
 use crate::sim::engine::executor::Doom;
 use crate::sim::engine::faults::Fault;
 use crate::sim::engine::history::History;
-use crate::sim::engine::making::{make, mark_of};
+use crate::sim::engine::making::{make, watermark_of};
 use crate::sim::engine::plan::Play;
 use crate::sim::engine::world::World;
 use crate::sim::oracle::{ending, objects};
@@ -78,7 +78,7 @@ pub(crate) fn run_recorded(what: &Play) -> Result<History, Failure> {
     *world.history.borrow_mut() = Some(Vec::new());
     run_in(&world, what)?;
     let batches = world.history.take().unwrap_or_default();
-    Ok(History::new(world.database.connection(), mark_of(world.began_at), batches).unwrap())
+    Ok(History::new(world.database.connection(), watermark_of(world.began_at), batches).unwrap())
 }
 
 fn run_in(world: &Rc<World>, what: &Play) -> Result<Outcome, Failure> {
@@ -206,7 +206,7 @@ fn sweep_in_faults(world: &Rc<World>, last: &LastSweep) -> Result<(), String> {
     run_until(world, world.now() + SWEEP_EVERY_MS)
 }
 
-/// Ticks on without faults until every slot that is over is decided, and pauses the schedules.
+/// Ticks on without faults until every occurrence that is over is decided, and pauses the schedules.
 fn catch_up(world: &Rc<World>, last: &LastSweep) -> Result<(), String> {
     let until = world.now() + CATCH_UP_MS_MAX;
     while tickers::is_behind(world) {
@@ -214,7 +214,7 @@ fn catch_up(world: &Rc<World>, last: &LastSweep) -> Result<(), String> {
         tickers::spawn_tick(world);
         run_until(world, world.now() + SWEEP_EVERY_MS)?;
         if world.now() > until {
-            return Err("I8: a slot that no tick decides".into());
+            return Err("I8: an occurrence that no tick decides".into());
         }
     }
     tickers::judge(world)?;
@@ -257,22 +257,22 @@ fn drain(world: &Rc<World>, last: &LastSweep) -> Result<(), String> {
     }
 }
 
-/// Lets time pass in which sweeps find nothing: they are left out, but for what they do with the mark. In some schedules
+/// Lets time pass in which sweeps find nothing: they are left out, but for what they do with the watermark. In some schedules
 /// they do not come at all, and it stays behind (F30).
 fn be_quiet_until(world: &Rc<World>, until: i64) -> Result<(), String> {
     run_until(world, until)?;
     if !world.has_gaps {
-        world.move_mark_along();
+        world.move_watermark_along();
     }
     Ok(())
 }
 
-/// When the next open row is to be looked at, or passed by the mark; `None` if all have ended.
+/// When the next open row is to be looked at, or passed by the watermark; `None` if all have ended.
 fn next_work(world: &World) -> Option<i64> {
     let next = world.number("SELECT min(coalesce(next_check_at, created_at + 45000)) FROM jobs WHERE finished_at IS NULL");
-    let mark = world.number("SELECT value FROM meta WHERE name = 'mark'");
+    let watermark = world.number("SELECT value FROM meta WHERE name = 'watermark'");
     let unmarked = world.number("SELECT max(created_at) + 65000 FROM jobs");
-    let passed = unmarked == i64::MAX || mark > unmarked - 65_000;
+    let passed = unmarked == i64::MAX || watermark > unmarked - 65_000;
     if passed { (next != i64::MAX).then_some(next) } else { Some(next.min(unmarked)) }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use longshore::accept::authorize::Caller;
-use longshore::limits::MARK_LAG_MS;
+use longshore::limits::WATERMARK_LAG_MS;
 use longshore::limits::plan::PAID;
 use longshore::model::job::JobRef;
 use longshore::ports::{DatabaseError, Rows, Statement};
@@ -73,7 +73,7 @@ pub(crate) struct World {
     pub(crate) producer_clocks: [i64; 2],
     /// Whether a worker of this schedule may stand still.
     pub(crate) may_freeze: bool,
-    /// When all is quiet no sweep comes for hours, and the mark stays behind (F30).
+    /// When all is quiet no sweep comes for hours, and the watermark stays behind (F30).
     pub(crate) has_gaps: bool,
     /// More jobs for a longer time, and each may be tried more than twice. Most schedules are short: more of them are
     /// played in the same time.
@@ -228,9 +228,9 @@ impl World {
         if has("request_erasure") {
             erasers::note_asked(self);
         }
-        if has("move_mark") {
-            let mark = self.number("SELECT value FROM meta WHERE name = 'mark'");
-            self.invariants.borrow_mut().mark_moved(mark);
+        if has("move_watermark") {
+            let watermark = self.number("SELECT value FROM meta WHERE name = 'watermark'");
+            self.invariants.borrow_mut().watermark_moved(watermark);
         }
     }
 
@@ -242,12 +242,12 @@ impl World {
         answer
     }
 
-    /// Moves the mark to where sweeps that find nothing would have moved it, if it has passed all jobs already.
-    pub(crate) fn move_mark_along(&self) {
-        let behind = self.now() - MARK_LAG_MS;
-        let sql = "UPDATE meta SET value = ?1 WHERE name = 'mark' AND value < ?1
+    /// Moves the watermark to where sweeps that find nothing would have moved it, if it has passed all jobs already.
+    pub(crate) fn move_watermark_along(&self) {
+        let behind = self.now() - WATERMARK_LAG_MS;
+        let sql = "UPDATE meta SET value = ?1 WHERE name = 'watermark' AND value < ?1
             AND value > (SELECT max(created_at) FROM jobs) RETURNING value";
-        self.run_batch(&[Statement { name: "move_mark", sql, params: vec![behind.into()] }], self.deployed.get())
+        self.run_batch(&[Statement { name: "move_watermark", sql, params: vec![behind.into()] }], self.deployed.get())
             .unwrap();
     }
 

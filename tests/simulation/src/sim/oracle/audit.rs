@@ -79,13 +79,13 @@ pub(crate) fn tables(connection: &Connection) -> rusqlite::Result<Vec<String>> {
     connection.prepare_cached(sql)?.query_map([], |row| row.get(0))?.collect()
 }
 
-/// Empties all tables for the next schedule, and begins the mark anew.
-pub(crate) fn reset(connection: &Connection, mark: i64) -> rusqlite::Result<()> {
+/// Empties all tables for the next schedule, and begins the watermark anew.
+pub(crate) fn reset(connection: &Connection, watermark: i64) -> rusqlite::Result<()> {
     if !connection.is_autocommit() {
         connection.execute_batch("ROLLBACK")?; // A panic of the schedule before this one.
     }
     for table in tables(connection)? {
         connection.prepare_cached(&format!("DELETE FROM {table}"))?.execute([])?;
     }
-    connection.execute("INSERT INTO meta (name, value) VALUES ('mark', ?1)", [mark]).map(|_| ())
+    connection.execute("INSERT INTO meta (name, value) VALUES ('watermark', ?1)", [watermark]).map(|_| ())
 }

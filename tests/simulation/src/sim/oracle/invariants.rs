@@ -31,13 +31,13 @@ pub(crate) struct Invariants {
     pub(crate) purged: BTreeSet<Name>,
     /// How many rows each statement changed, and how many jobs died of each reason.
     pub(crate) reached: BTreeMap<String, u64>,
-    /// The slots of schedules that have a job.
-    pub(crate) slots: BTreeSet<(String, String, i64)>,
+    /// The occurrences of schedules that have a job.
+    pub(crate) occurrences: BTreeSet<(String, String, i64)>,
     /// Which job answers to a tenant's key.
     pub(crate) keys: BTreeMap<(String, String), String>,
     /// Keys that once answered to another body.
     pub(crate) lost: BTreeSet<(String, String)>,
-    mark: i64,
+    watermark: i64,
     /// What was to be erased, and was.
     pub(crate) erasures: Erasures,
     /// The store is crowded: what succeeded stays for an hour only.
@@ -100,7 +100,7 @@ impl Invariants {
                 if new.state == State::Dead && self.died.insert(new.name()) {
                     self.reach(&format!("dead of {}", new.dead_reason.as_deref().unwrap_or_default()));
                 }
-                if let Some(text) = is_forgotten(&new, self.mark) {
+                if let Some(text) = is_forgotten(&new, self.watermark) {
                     self.violated(text);
                 }
                 self.rows.insert(new.name(), new);
@@ -109,10 +109,10 @@ impl Invariants {
         }
     }
 
-    /// I10: the mark passed all rows below it, so each open one of them has a time to be looked at.
-    pub(crate) fn mark_moved(&mut self, mark: i64) {
-        self.mark = mark;
-        if let Some(text) = self.rows.values().find_map(|row| is_forgotten(row, mark)) {
+    /// I10: the watermark passed all rows below it, so each open one of them has a time to be looked at.
+    pub(crate) fn watermark_moved(&mut self, watermark: i64) {
+        self.watermark = watermark;
+        if let Some(text) = self.rows.values().find_map(|row| is_forgotten(row, watermark)) {
             self.violated(text);
         }
     }
@@ -129,7 +129,7 @@ impl Invariants {
         self.erasures.inserted(now, new);
         holds!(new.has_payload && matches!(new.state, State::Queued | State::Scheduled), "I2, F72: it begins waiting");
         holds!(new.attempt == 0 && new.log.is_empty() && new.failures == 0, "I2: a job begins without attempts");
-        holds!(new.created_at >= self.mark, "I1: a row was committed below the mark {}", self.mark);
+        holds!(new.created_at >= self.watermark, "I1: a row was committed below the watermark {}", self.watermark);
         holds!((new.created_at - now).abs() <= 20_000, "I1: an id that is not of now ({now})");
         if let Some(key) = &new.key {
             let key = (new.tenant.clone(), key.clone());
@@ -150,15 +150,15 @@ impl Invariants {
             holds!(first.replayed_by.as_ref() == Some(&new.id), "I11: a successor that is not named");
             return Ok(());
         }
-        self.judge_slot(now, new)
+        self.judge_occurrence(now, new)
     }
 
-    /// I8: one job for each slot, and no second one beside an open one where that was asked for.
-    fn judge_slot(&mut self, now: i64, new: &Row) -> Result<(), String> {
-        let (Some(schedule), Some(slot)) = (&new.schedule, new.scheduled_for) else { return Ok(()) };
-        holds!(slot <= now, "I8: a slot {} ms ahead", slot - now);
-        let first = self.slots.insert((new.tenant.clone(), schedule.clone(), slot));
-        holds!(first, "I8: a second job for the slot {slot} of {schedule}");
+    /// I8: one job for each occurrence, and no second one beside an open one where that was asked for.
+    fn judge_occurrence(&mut self, now: i64, new: &Row) -> Result<(), String> {
+        let (Some(schedule), Some(occurrence)) = (&new.schedule, new.scheduled_for) else { return Ok(()) };
+        holds!(occurrence <= now, "I8: an occurrence {} ms ahead", occurrence - now);
+        let first = self.occurrences.insert((new.tenant.clone(), schedule.clone(), occurrence));
+        holds!(first, "I8: a second job for the occurrence {occurrence} of {schedule}");
         let beside = |row: &&Row| row.schedule == new.schedule && row.replay_of.is_none() && !row.state.is_terminal();
         // One of a schedule before, whose tenant was erased and came back, is on its way out.
         let counts = |row: &Row| beside(&row) && !self.erasures.is_meant(&row.name(), 0);
@@ -173,10 +173,10 @@ impl Invariants {
     }
 }
 
-fn is_forgotten(row: &Row, mark: i64) -> Option<String> {
+fn is_forgotten(row: &Row, watermark: i64) -> Option<String> {
     let open = !row.state.is_terminal() && row.state != State::Held;
-    let forgotten = open && row.created_at < mark && row.next_check_at.is_none();
-    forgotten.then(|| format!("I10: below the mark {mark} nobody will look at {row:?}"))
+    let forgotten = open && row.created_at < watermark && row.next_check_at.is_none();
+    forgotten.then(|| format!("I10: below the watermark {watermark} nobody will look at {row:?}"))
 }
 
 fn judge_update(

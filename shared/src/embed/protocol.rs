@@ -1,4 +1,4 @@
-//! What every dialect comes to: vectors that were checked, or a refusal; and which dialect a provider speaks.
+//! What every provider protocol comes to: vectors that were checked, or a refusal; and which protocol a provider speaks.
 
 use crate::embed::answer::{Embeddings, Refusal};
 use crate::embed::{openai, workers_ai};

@@ -1,0 +1,3 @@
+-- The watermark moves, whatever it passed: nothing pins it. ?1 as in pass_watermark.sql.
+UPDATE meta SET value = ?1 ->> 'next' WHERE name = 'watermark' AND value = ?1 ->> 'watermark'
+RETURNING json_object('watermark', value)
