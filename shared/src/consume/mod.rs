@@ -1,8 +1,8 @@
 //! Consuming: a batch of the queue's messages is read, its jobs are run, and each message is acknowledged or retried.
 
 use crate::limits::QUEUE_DELAY_SECONDS_MAX;
-use crate::manage::operate::wake;
 use crate::manage::malformed_messages::keep_malformed_message;
+use crate::manage::operate::wake;
 use crate::model::hint::{UnreadableHint, decode};
 use crate::model::job::JobRef;
 use crate::ports::{DatabaseError, World};

@@ -47,7 +47,11 @@ pub struct MalformedMessage {
 ///
 /// # Errors
 /// `Unavailable`.
-pub async fn list_malformed_messages<W: Database + Clock>(world: &W, after: &str, limit: u32) -> Result<Vec<MalformedMessage>, Problem> {
+pub async fn list_malformed_messages<W: Database + Clock>(
+    world: &W,
+    after: &str,
+    limit: u32,
+) -> Result<Vec<MalformedMessage>, Problem> {
     let statement = sql!("list_malformed_messages", after, i64::from(limit));
     read_rows(world, statement).await
 }

@@ -21,7 +21,7 @@ use crate::model::hint::Hint;
 use crate::model::job::{JobRef, mint_ulid};
 use crate::ports::{DatabaseError, World};
 use crate::run::attempt::{Finished, run};
-use crate::run::claim::{claim, find_quarantined, release_claim, heartbeat};
+use crate::run::claim::{claim, find_quarantined, heartbeat, release_claim};
 use crate::run::flush::{Flushed, flush};
 use crate::run::held::Held;
 use crate::settings::Settings;

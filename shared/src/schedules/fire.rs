@@ -11,8 +11,8 @@ use crate::model::hint::Hint;
 use crate::model::job::{JobRef, mint_id};
 use crate::model::origin::Origin;
 use crate::ports::{Clock, Database, DatabaseError, World};
-use crate::schedules::schedule::{OccurrenceState, ScheduleRow, cron_in};
 use crate::schedules::occurrences::{CatchUp, Overlap, decide};
+use crate::schedules::schedule::{OccurrenceState, ScheduleRow, cron_in};
 use crate::settings::Settings;
 use crate::store::counted::batch_counting_new;
 use crate::store::notify::send_hints;
@@ -111,7 +111,8 @@ impl Firer {
                 let decision = decide(&cron, due.catch_up, due.last_occurrence, due.now);
                 (last_occurrence, next_at) = (decision.last_occurrence, decision.next_at);
                 if let Some((first, last)) = decision.missed {
-                    let detail = format!("All occurrences from {} through {} were missed.", rfc3339(first), rfc3339(last));
+                    let detail =
+                        format!("All occurrences from {} through {} were missed.", rfc3339(first), rfc3339(last));
                     entries.push(Entry::without_job(Some(last), OccurrenceState::Missed, detail));
                 }
                 for (index, occurrence) in decision.fire.into_iter().enumerate() {

@@ -3,6 +3,6 @@
 pub mod cron;
 pub mod fire;
 pub mod manage;
-pub mod schedule;
 pub mod occurrences;
+pub mod schedule;
 pub mod zone;

@@ -76,11 +76,14 @@ fn start_of_all(cron: &Cron, first: i64, now: i64) -> Option<i64> {
     if now - first < most * OCCURRENCE_MS_MIN {
         return Some(first); // There is no room for more: nothing needs to be counted.
     }
-    let waiting = std::iter::successors(Some(first), |occurrence| cron.next_after(*occurrence)).take_while(|occurrence| *occurrence <= now);
+    let waiting = std::iter::successors(Some(first), |occurrence| cron.next_after(*occurrence))
+        .take_while(|occurrence| *occurrence <= now);
     if waiting.take(CATCH_UP_OCCURRENCES_MAX + 1).count() <= CATCH_UP_OCCURRENCES_MAX {
         return Some(first);
     }
-    std::iter::successors(cron.last_until(now), |occurrence| cron.last_until(occurrence - 1)).take(CATCH_UP_OCCURRENCES_MAX).last()
+    std::iter::successors(cron.last_until(now), |occurrence| cron.last_until(occurrence - 1))
+        .take(CATCH_UP_OCCURRENCES_MAX)
+        .last()
 }
 
 #[cfg(test)]
@@ -109,7 +112,8 @@ mod tests {
     fn a_tick_in_time_fires_one() {
         for catch_up in [CatchUp::Latest, CatchUp::All, CatchUp::None] {
             let decision = decide(&cron("* * * * *"), catch_up, NOW - MINUTE, NOW + 7);
-            let expected = Decision { fire: vec![NOW], missed: None, last_occurrence: NOW, next_at: Some(NOW + MINUTE) };
+            let expected =
+                Decision { fire: vec![NOW], missed: None, last_occurrence: NOW, next_at: Some(NOW + MINUTE) };
             assert_eq!(decision, expected, "{catch_up:?}");
             let early = decide(&cron("* * * * *"), catch_up, NOW, NOW + 59_999);
             assert_eq!((early.fire.len(), early.last_occurrence, early.next_at), (0, NOW, Some(NOW + MINUTE)));

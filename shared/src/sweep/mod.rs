@@ -8,9 +8,9 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::limits::{
-    CRASH_SEEN_MS_MAX, CRASHES_MAX, REDISPATCH_BACKOFF_MS, REDISPATCH_BACKOFF_MS_MAX, DISPATCHES_BEFORE_SWEEP_RUNS, HOUR_MS, WATERMARK_LAG_MS,
-    WATERMARK_STEP_DIVISOR, WATERMARK_STEP_MS_MAX, WATERMARK_STEP_MS_MIN, PURGED_HOURS_AT_ONCE, SENDS_MAX, STORAGE_REFUSE_PERCENT,
-    STORAGE_WARN_PERCENT, SWEEP_ROWS_MAX, USAGE_DAYS,
+    CRASH_SEEN_MS_MAX, CRASHES_MAX, DISPATCHES_BEFORE_SWEEP_RUNS, HOUR_MS, PURGED_HOURS_AT_ONCE, REDISPATCH_BACKOFF_MS,
+    REDISPATCH_BACKOFF_MS_MAX, SENDS_MAX, STORAGE_REFUSE_PERCENT, STORAGE_WARN_PERCENT, SWEEP_ROWS_MAX, USAGE_DAYS,
+    WATERMARK_LAG_MS, WATERMARK_STEP_DIVISOR, WATERMARK_STEP_MS_MAX, WATERMARK_STEP_MS_MIN,
 };
 use crate::model::hint::Hint;
 use crate::model::job::{JobRef, first_id_at};
@@ -123,7 +123,11 @@ pub async fn sweep<W: World>(world: &W, settings: &Settings) -> Result<Swept, Da
 
 /// Moves the watermark to 45 s ago. Every row is passed once, nothing pins the watermark, and no commit can land below it.
 /// Answers how many open rows it passed, and where it stands.
-async fn move_watermark<W: World>(world: &W, settings: &Settings, standing: &Standing) -> Result<(usize, i64), DatabaseError> {
+async fn move_watermark<W: World>(
+    world: &W,
+    settings: &Settings,
+    standing: &Standing,
+) -> Result<(usize, i64), DatabaseError> {
     let (mut watermark, mut marked, mut step) = (standing.watermark, 0, WATERMARK_STEP_MS_MAX);
     for _ in 0..settings.plan.mark_steps {
         let next = (standing.now - WATERMARK_LAG_MS).min(watermark + step);
@@ -154,7 +158,11 @@ async fn pass<W: World>(world: &W, watermark: i64, next: i64) -> Result<Option<u
     let terms = json_param(&json!({
         "watermark": watermark, "next": next, "from_id": first_id_at(watermark), "to_id": first_id_at(next),
     }));
-    let statements = vec![sql!("pass_watermark", terms.clone()), sql!("count_accepted", terms.clone()), sql!("move_watermark", terms)];
+    let statements = vec![
+        sql!("pass_watermark", terms.clone()),
+        sql!("count_accepted", terms.clone()),
+        sql!("move_watermark", terms),
+    ];
     let answers = batch(world, &statements).await?;
     let moved = answers.last().is_some_and(|rows| !rows.is_empty());
     Ok(moved.then(|| answers.first().map_or(0, Vec::len)))
@@ -288,7 +296,8 @@ async fn dispatch<W: World>(
     if jobs.is_empty() {
         return Ok(Vec::new());
     }
-    let backoff = json!({"redispatch_backoff_ms": REDISPATCH_BACKOFF_MS, "redispatch_backoff_ms_max": REDISPATCH_BACKOFF_MS_MAX});
+    let backoff =
+        json!({"redispatch_backoff_ms": REDISPATCH_BACKOFF_MS, "redispatch_backoff_ms_max": REDISPATCH_BACKOFF_MS_MAX});
     let statements = vec![
         sql!("dead_letter_late", json_param(&jobs), terms(settings)),
         look_later(jobs),
@@ -347,7 +356,12 @@ impl Hour {
 
 /// Succeeded jobs leave hour by hour of their ids, so that the happy path needs no index for it. An hour that the watermark
 /// has not passed stays: by it the watermark finds the tenants whose jobs wait.
-async fn purge_hours<W: World>(world: &W, settings: &Settings, now: i64, watermark: i64) -> Result<usize, DatabaseError> {
+async fn purge_hours<W: World>(
+    world: &W,
+    settings: &Settings,
+    now: i64,
+    watermark: i64,
+) -> Result<usize, DatabaseError> {
     let crowded = storage_percent(world, settings).is_some_and(|percent| percent >= STORAGE_WARN_PERCENT);
     let age_ms = if crowded { HOUR_MS } else { settings.plan.retention_succeeded_ms };
     let before = (now - age_ms).min(watermark) / HOUR_MS;

@@ -177,9 +177,9 @@ pub async fn a_job_goes_on_with_its_trace<S: Store>(stand: &Stand<S>) {
     assert_eq!(trace(&jobs[0].id), (Some(given.clone()), Some("a=1".into()), 3));
     assert_eq!((trace(&jobs[1].id), trace(&plain.id)), ((Some(own), None, 3), (None, None, 0)));
     assert_eq!(stand.row(&jobs[0]).await.traceparent.as_ref(), Some(&given));
-    let dead-letter = "UPDATE jobs SET state = 'dead', dead_state = 'open', dead_reason = 'not_retryable', lease_token = NULL,
+    let die = "UPDATE jobs SET state = 'dead', dead_state = 'open', dead_reason = 'not_retryable', lease_token = NULL,
         lease_until = NULL, finished_at = CAST(unixepoch('subsec') * 1000 AS INTEGER) WHERE tenant = ?1 AND id = ?2 RETURNING ''";
-    stand.sql(dead-letter, vec![case.tenant.as_str().into(), jobs[0].id.as_str().into()]).await;
+    stand.sql(die, vec![case.tenant.as_str().into(), jobs[0].id.as_str().into()]).await;
     let successor = replay(stand, &stand.settings, &jobs[0], None).await.unwrap().job();
     let sent = case.claim(&stand.token(), &[&successor], false).await;
     let traced = (sent[0].traceparent.as_ref(), sent[0].tracestate.as_deref(), sent[0].hops);

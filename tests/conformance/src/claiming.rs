@@ -4,7 +4,7 @@ use longshore::limits::{LEASE_MS, LEASE_SLACK_MS};
 use longshore::manage::endpoints::{EndpointChange, change_endpoint};
 use longshore::manage::operate::set_paused;
 use longshore::model::claimed::Claimed;
-use longshore::run::claim::{find_quarantined, release_claim, heartbeat};
+use longshore::run::claim::{find_quarantined, heartbeat, release_claim};
 use serde_json::json;
 
 use super::stand::{Stand, Store, delay, request};

@@ -91,7 +91,13 @@ pub async fn ends_are_counted_by_their_kind<S: Store>(stand: &Stand<S>) {
     let jobs = case.grouped("import", 5).await;
     let retry = Decision::Retry { delay: std::time::Duration::from_mins(1), failures: 1 };
     let [first, second, third, fourth, fifth] = [0, 1, 2, 3, 4].map(|at| &jobs[at]);
-    case.settle_twice(&[(first, Decision::Succeed), (second, Decision::Succeed), (third, DEAD_LETTER), (fourth, retry)]).await;
+    case.settle_twice(&[
+        (first, Decision::Succeed),
+        (second, Decision::Succeed),
+        (third, DEAD_LETTER),
+        (fourth, retry),
+    ])
+    .await;
     assert_eq!(case.counts("import").await, ([5, 2, 1, 0, 0], false));
     for _ in 0..2 {
         cancel(stand, &stand.settings, fourth).await.unwrap();

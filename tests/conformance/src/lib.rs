@@ -60,7 +60,7 @@ macro_rules! for_each_case {
                 a_failure_told_later_is_retried, an_overdue_completion_is_a_timeout,
                 a_completion_that_nobody_could_bring_is_waited_for, a_missing_binding_holds_the_job;
             late_outcomes: a_late_outcome_leaves_the_dead_letter_alone;
-            sweeping: the_mark_passes_each_open_row_once, the_mark_is_never_pinned, a_long_gap_loses_nothing,
+            sweeping: the_watermark_passes_each_open_row_once, the_watermark_is_never_pinned, a_long_gap_loses_nothing,
                 an_ended_lease_quarantines_its_job, three_lone_crashes_are_a_loop, a_lease_that_nobody_could_settle_is_no_crash, a_deadline_buries, redispatch_backoff_doubles,
                 a_job_leaves_after_its_key, resumed_endpoints_release, succeeded_jobs_leave_by_the_hour,
                 a_crowded_store_refuses;

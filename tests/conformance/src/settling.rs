@@ -184,8 +184,8 @@ pub async fn a_410_pauses_its_endpoint<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     case.endpoint("gone").await;
     let (job, token) = case.claimed(case.to_endpoint("gone").await).await;
-    let dead-letter = Decision::DeadLetter { reason: DeadReason::NotRetryable, failures: 1 };
-    case.settle(&token, (&job, 1), failed(ErrorClass::Http410), dead-letter).await;
+    let dies = Decision::DeadLetter { reason: DeadReason::NotRetryable, failures: 1 };
+    case.settle(&token, (&job, 1), failed(ErrorClass::Http410), dies).await;
     let row = read_endpoint(stand, &case.tenant, "gone").await.unwrap();
     assert_eq!((row.state, row.paused_reason), (EndpointState::Paused, Some(PausedReason::Gone)));
 }

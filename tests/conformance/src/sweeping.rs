@@ -1,7 +1,7 @@
 //! Cases of the sweep: whatever no hint finds is found, and what is over leaves.
 
 use longshore::limits::plan::PAID;
-use longshore::limits::{CRASH_SEEN_MS_MAX, REDISPATCH_BACKOFF_MS, DATABASE_BYTES_PAID, DAY_MS, HOUR_MS, LEASE_MS};
+use longshore::limits::{CRASH_SEEN_MS_MAX, DATABASE_BYTES_PAID, DAY_MS, HOUR_MS, LEASE_MS, REDISPATCH_BACKOFF_MS};
 use longshore::manage::endpoints::{EndpointChange, change_endpoint};
 use longshore::manage::operate::{cancel, set_paused};
 use longshore::model::job::{JobRef, first_id_at};
@@ -61,7 +61,7 @@ pub async fn the_watermark_passes_each_open_row_once<S: Store>(stand: &Stand<S>)
 }
 
 /// However old the oldest open row, the watermark stands 45 s before now after a sweep.
-pub async fn the_mark_is_never_pinned<S: Store>(stand: &Stand<S>) {
+pub async fn the_watermark_is_never_pinned<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     stand.set_watermark(5 * HOUR_MS).await;
     let old = case.age_id(&case.plain().await, 5 * HOUR_MS - 1_000).await;
@@ -143,7 +143,8 @@ pub async fn a_lease_that_nobody_could_settle_is_no_crash<S: Store>(stand: &Stan
         case.sweep().await;
         let raw = stand.raw(&job).await;
         let expected = (Some("retrying"), Some(1), Some(0), Some(0));
-        let told = (raw["state"].as_str(), raw["quarantined"].as_i64(), raw["crashes"].as_i64(), raw["failures"].as_i64());
+        let told =
+            (raw["state"].as_str(), raw["quarantined"].as_i64(), raw["crashes"].as_i64(), raw["failures"].as_i64());
         assert_eq!(told, expected, "{attempt}");
     }
     assert_eq!(stand.row(&job).await.log.len(), 6);

@@ -86,7 +86,10 @@ pub(super) fn of_adoption(adoption: &Adoption) -> Vec<Check> {
             firing["state"] == "fired"
                 && fired["scheduled_for"] == firing["scheduled_for"]
                 && fired["result"] == counted,
-            format!("the schedule made one job for the occurrence {}", firing["scheduled_for"].as_str().unwrap_or_default()),
+            format!(
+                "the schedule made one job for the occurrence {}",
+                firing["scheduled_for"].as_str().unwrap_or_default()
+            ),
         ),
         indexed(library),
         check(

@@ -66,7 +66,9 @@ fn sweep_of_everything(subject: &str) {
     world.insert(10, ", next_check_at, deadline_at", &format!(", {NOW} - 1, {NOW} - 1"));
     world.insert(10, "", "");
     let connection = world.store.connection();
-    connection.execute("UPDATE jobs SET state = 'held', next_check_at = NULL WHERE deadline_at IS NOT NULL", []).unwrap();
+    connection
+        .execute("UPDATE jobs SET state = 'held', next_check_at = NULL WHERE deadline_at IS NOT NULL", [])
+        .unwrap();
     let hours = "INSERT INTO tenant_hours (hour, tenant) VALUES (?1 / 3600000, 'acme'), (?1 / 3600000 - 2000, 'acme')";
     connection.execute(hours, [NOW - 60_000]).unwrap();
     connection.execute("UPDATE meta SET value = ?1 WHERE name = 'watermark'", [NOW - 5_000_000]).unwrap();

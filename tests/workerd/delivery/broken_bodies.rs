@@ -210,8 +210,8 @@ fn a_bot_challenge_spends_a_failure() {
             assert_eq!(evidence["response"]["status"], status);
         })
         .await;
-        let dead-letter = json!({"url": tenant.url("/ok"), "dead_letter_on": ["challenged"]});
-        let made = tenant.api.put("/v1/endpoints/dead-letters", &dead-letter).await.unwrap();
+        let dies_at_once = json!({"url": tenant.url("/ok"), "dead_letter_on": ["challenged"]});
+        let made = tenant.api.put("/v1/endpoints/dead-letters", &dies_at_once).await.unwrap();
         assert_eq!((made.status, &made.body["dead_letter_on"]), (200, &json!(["challenged"])), "{}", made.text);
     });
 }

@@ -205,8 +205,11 @@ fn objects_leave_after_their_rows() {
         world.runner.r2_put(&orphan, "x").await.unwrap();
         let query = async |sql: &str, params: Vec<Value>| drop(world.runner.query(sql, params).await.unwrap());
         query("DELETE FROM meta WHERE name LIKE 'payloads_walk%'", vec![]).await;
-        query("UPDATE jobs SET next_check_at = 1 WHERE tenant = ?1 AND id = ?2", vec![json!(tenant.name), json!(leaves)])
-            .await;
+        query(
+            "UPDATE jobs SET next_check_at = 1 WHERE tenant = ?1 AND id = ?2",
+            vec![json!(tenant.name), json!(leaves)],
+        )
+        .await;
         let kept = vec![format!("payloads/{stays}/{}", tenant.name)];
         let left = eventually(SOON, async || (objects(&tenant).await == kept).then_some(()));
         assert!(left.await.is_some(), "{:?}", objects(&tenant).await);

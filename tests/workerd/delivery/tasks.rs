@@ -253,8 +253,7 @@ fn a_completion_that_never_comes_is_a_timeout() {
         let id = tenant.accept(&body).await;
         deferred(&tenant, &id).await;
         // Ten minutes later; what is overdue for long is due anew.
-        let sql =
-            "UPDATE jobs SET lease_until = CAST(unixepoch('subsec') * 1000 AS INTEGER) - 1, next_check_at = 1 WHERE id = ?1";
+        let sql = "UPDATE jobs SET lease_until = CAST(unixepoch('subsec') * 1000 AS INTEGER) - 1, next_check_at = 1 WHERE id = ?1";
         world.runner.query(sql, vec![json!(id)]).await.unwrap();
         world.runner.tick_consumer().await.unwrap();
         let job = tenant.job(&id).await;

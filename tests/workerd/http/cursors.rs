@@ -18,7 +18,8 @@ const AT_ONCE: usize = 16;
 const ROWS: usize = 2;
 
 /// The lists with cursors. The last is for keys of all tenants.
-const LISTS: [&str; 6] = ["/v1/jobs", "/v1/dead-letters", "/v1/endpoints", "/v1/schedules", "/v1/keys", "/v1/malformed-messages"];
+const LISTS: [&str; 6] =
+    ["/v1/jobs", "/v1/dead-letters", "/v1/endpoints", "/v1/schedules", "/v1/keys", "/v1/malformed-messages"];
 
 /// A tenant with something in each list.
 async fn tenant_with_rows(world: &World) -> Tenant<'_> {

@@ -21,7 +21,8 @@ async fn put(tenant: &Tenant<'_>, schedule: &Value) -> Answer {
 
 /// A minute passes for the tenant's schedules, and the cron ticks.
 async fn a_minute_later(world: &World, tenant: &Tenant<'_>) {
-    let sql = "UPDATE schedules SET last_occurrence = last_occurrence - 60000, next_at = next_at - 60000 WHERE tenant = ?1";
+    let sql =
+        "UPDATE schedules SET last_occurrence = last_occurrence - 60000, next_at = next_at - 60000 WHERE tenant = ?1";
     world.runner.query(sql, vec![json!(tenant.name)]).await.unwrap();
     world.runner.tick_producer().await.unwrap();
 }

@@ -26,7 +26,10 @@ impl RouteExt for Route {
     }
 
     fn is_for_all_tenants(&self) -> bool {
-        matches!(self.operation(), Some(Op::ListMalformedMessages | Op::Pause | Op::Resume | Op::Restored | Op::PutQuota))
+        matches!(
+            self.operation(),
+            Some(Op::ListMalformedMessages | Op::Pause | Op::Resume | Op::Restored | Op::PutQuota)
+        )
     }
 
     fn is_of_keys(&self) -> bool {

@@ -16,8 +16,8 @@ use crate::manage::export_line::{ExportLine, ExportedAttempt};
 use crate::manage::groups::Group;
 use crate::manage::health::Readiness;
 use crate::manage::keys::{CreatedKey, Key};
-use crate::manage::operate::{Paused, Restored};
 use crate::manage::malformed_messages::MalformedMessage;
+use crate::manage::operate::{Paused, Restored};
 use crate::manage::usage::{Usage, UsageRow};
 use crate::model::attempt::{Attempt, LogEntry};
 use crate::model::dead_letter::DeadLetter;
@@ -182,7 +182,8 @@ pub(in crate::openapi) fn dead_letter(state: &str) -> Value {
     let mut row = job_row();
     row["id"] = json!(DEAD);
     (row["state"], row["dead_state"], row["dead_reason"]) = (json!("dead"), json!(state), json!("attempts_exhausted"));
-    (row["error"], row["log"], row["next_check_at"]) = (json!(error()), json!([log_entry()]), json!(AT + 14 * 86_400_000));
+    (row["error"], row["log"], row["next_check_at"]) =
+        (json!(error()), json!([log_entry()]), json!(AT + 14 * 86_400_000));
     row["metadata"] = json!({"customer": 77});
     row["note"] = if state == "discarded" { json!("The order was cancelled by hand.") } else { Value::Null };
     shown(row, |row: &JobRow| json!(DeadLetter::of(row)))

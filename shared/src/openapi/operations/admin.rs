@@ -6,8 +6,8 @@ use super::{DEPLOYMENT, KEYS, illegal};
 use crate::accept::quotas::{Quota, QuotaRequest};
 use crate::manage::health::{Health, Readiness};
 use crate::manage::keys::{CreatedKey, Key, KeyRequest};
-use crate::manage::operate::{Paused, Restored, RestoredRequest};
 use crate::manage::malformed_messages::MalformedMessage;
+use crate::manage::operate::{Paused, Restored, RestoredRequest};
 use crate::openapi::examples;
 use crate::openapi::told::{Told, told};
 use crate::wire::problem::Problem;
@@ -57,9 +57,12 @@ fn for_all(summary: &'static str, description: &'static str) -> Told {
 }
 
 pub(super) fn list_malformed_messages() -> Told {
-    for_all("Lists malformed messages", "Queue messages that cannot be read, with their bytes. Only a key for all tenants may.")
-        .pages()
-        .answers_page::<MalformedMessage>("A page of malformed messages.", &examples::malformed_message())
+    for_all(
+        "Lists malformed messages",
+        "Queue messages that cannot be read, with their bytes. Only a key for all tenants may.",
+    )
+    .pages()
+    .answers_page::<MalformedMessage>("A page of malformed messages.", &examples::malformed_message())
 }
 
 pub(super) fn pause() -> Told {

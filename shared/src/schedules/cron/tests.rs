@@ -31,7 +31,11 @@ fn a_clock_set_forward() {
     let others = occurrences("30 2,14 14 3 *", "America/New_York", "2027-01-01T00:00:00Z", 2);
     assert_eq!(others, ["2027-03-14T07:00", "2027-03-14T18:30"], "the first of a list is not lost");
     let joined = occurrences("0,30 2,3 * * *", "Europe/Berlin", "2027-03-28T00:00:00Z", 3);
-    assert_eq!(joined, ["2027-03-28T01:00", "2027-03-28T01:30", "2027-03-29T00:00"], "with the occurrence of that moment");
+    assert_eq!(
+        joined,
+        ["2027-03-28T01:00", "2027-03-28T01:30", "2027-03-29T00:00"],
+        "with the occurrence of that moment"
+    );
     let often = occurrences("*/30 * * * *", "Europe/Berlin", "2027-03-28T00:15:00Z", 3);
     assert_eq!(often, ["2027-03-28T00:30", "2027-03-28T01:00", "2027-03-28T01:30"], "an interval goes on");
     let skipped = occurrences("*/30 2 * * *", "Europe/Berlin", "2027-03-27T12:00:00Z", 1);

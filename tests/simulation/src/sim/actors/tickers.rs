@@ -97,7 +97,9 @@ pub(crate) fn judge(world: &World) -> Result<(), String> {
     let first = (made / OCCURRENCE_MS + 1) * OCCURRENCE_MS;
     let all = (0..).map(|n| first + n * OCCURRENCE_MS).take_while(|occurrence| *occurrence <= decided);
     match all.into_iter().find(|occurrence| !has(occurrence)) {
-        Some(occurrence) => Err(format!("I8: no job for the occurrence {occurrence}, though all is decided up to {decided}")),
+        Some(occurrence) => {
+            Err(format!("I8: no job for the occurrence {occurrence}, though all is decided up to {decided}"))
+        }
         None => Ok(()),
     }
 }

@@ -269,7 +269,8 @@ fn be_quiet_until(world: &Rc<World>, until: i64) -> Result<(), String> {
 
 /// When the next open row is to be looked at, or passed by the watermark; `None` if all have ended.
 fn next_work(world: &World) -> Option<i64> {
-    let next = world.number("SELECT min(coalesce(next_check_at, created_at + 45000)) FROM jobs WHERE finished_at IS NULL");
+    let next =
+        world.number("SELECT min(coalesce(next_check_at, created_at + 45000)) FROM jobs WHERE finished_at IS NULL");
     let watermark = world.number("SELECT value FROM meta WHERE name = 'watermark'");
     let unmarked = world.number("SELECT max(created_at) + 65000 FROM jobs");
     let passed = unmarked == i64::MAX || watermark > unmarked - 65_000;

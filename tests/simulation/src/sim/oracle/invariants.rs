@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use longshore::limits::plan::PAID;
-use longshore::limits::{CLAIM_TOLERANCE_MS, CRASHES_MAX, REDISPATCH_BACKOFF_MS, HOUR_MS, SENDS_MAX};
+use longshore::limits::{CLAIM_TOLERANCE_MS, CRASHES_MAX, HOUR_MS, REDISPATCH_BACKOFF_MS, SENDS_MAX};
 use longshore::model::state::State;
 use serde_json::Value;
 
@@ -119,8 +119,9 @@ impl Invariants {
 
     /// F15: a quarantined job runs alone under its lease.
     fn judge_alone(&self, statement: &str, new: &Row) -> Result<(), String> {
-        let together =
-            |row: &Row| row.id != new.id && row.lease_token == new.lease_token && (row.quarantined | new.quarantined) == 1;
+        let together = |row: &Row| {
+            row.id != new.id && row.lease_token == new.lease_token && (row.quarantined | new.quarantined) == 1
+        };
         let is_alone = statement != "claim" || !self.rows.values().any(together);
         if is_alone { Ok(()) } else { Err("I7, F15: a quarantined job does not run alone".to_owned()) }
     }
@@ -339,7 +340,10 @@ fn judge_expire(now: i64, old: &Row, new: &Row) -> Result<(), String> {
 /// I10: a job that was hinted is left alone for a while.
 fn judge_dispatch(now: i64, old: &Row, new: &Row) -> Result<(), String> {
     holds!(old.run_after <= now, "I7: hinted before its time");
-    holds!(new.next_check_at.is_some_and(|at| at >= now + REDISPATCH_BACKOFF_MS), "I10: hinted without re-dispatch back-off");
+    holds!(
+        new.next_check_at.is_some_and(|at| at >= now + REDISPATCH_BACKOFF_MS),
+        "I10: hinted without re-dispatch back-off"
+    );
     judge_quiet(old, new)
 }
 

@@ -117,7 +117,11 @@ impl Invariants {
     /// F15, F84: which crashes of a quarantined job count.
     pub(crate) fn judge_crashes(&mut self, now: i64, old: &Row, new: &Row, holder: Holder) -> Result<(), String> {
         if holder.is_cut_off {
-            self.reach(if old.quarantined == 1 { "a quarantined job cut off by a limit" } else { "an attempt cut off by a limit" });
+            self.reach(if old.quarantined == 1 {
+                "a quarantined job cut off by a limit"
+            } else {
+                "an attempt cut off by a limit"
+            });
         }
         judge_crashes(now, old, new, holder.is_cut_off)
     }

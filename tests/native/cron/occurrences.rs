@@ -72,7 +72,11 @@ pub(crate) fn ours(expression: &str, zone: &str) -> Vec<i64> {
 fn theirs(expression: &str, zone: Tz) -> Vec<i64> {
     let schedule = cron::Schedule::from_str(expression).unwrap();
     let from = Utc.timestamp_millis_opt(FROM_MS).unwrap().with_timezone(&zone);
-    schedule.after(&from).map(|occurrence| occurrence.timestamp_millis()).take_while(|occurrence| *occurrence < UNTIL_MS).collect()
+    schedule
+        .after(&from)
+        .map(|occurrence| occurrence.timestamp_millis())
+        .take_while(|occurrence| *occurrence < UNTIL_MS)
+        .collect()
 }
 
 #[test]
@@ -82,7 +86,9 @@ fn ten_years_of_occurrences_are_what_another_implementation_says() {
         let tz: Tz = zone.parse().unwrap();
         for (expression, written) in EXPRESSIONS {
             let (ours, theirs) = (ours(expression, zone), theirs(written, tz));
-            let far = |occurrences: &[i64]| occurrences.iter().copied().filter(|occurrence| !turns_near(tz, *occurrence)).collect::<Vec<_>>();
+            let far = |occurrences: &[i64]| {
+                occurrences.iter().copied().filter(|occurrence| !turns_near(tz, *occurrence)).collect::<Vec<_>>()
+            };
             let (mine, other) = (far(&ours), far(&theirs));
             let differs = mine.iter().zip(&other).find(|(mine, other)| mine != other);
             assert!(differs.is_none() && mine.len() == other.len(), "{expression} in {zone}: {differs:?}");
