@@ -156,11 +156,7 @@ pub static ALL: &[Bug] = &[
     ),
     edit(
         "a watermark that passes by jobs without a deadline",
-        &[(
-            "pass_watermark",
-            "WHERE j.next_check_at IS NULL",
-            "WHERE j.deadline_at IS NOT NULL AND j.next_check_at IS NULL",
-        )],
+        &[("pass_watermark", "WHERE j.next_check_at", "WHERE j.deadline_at IS NOT NULL AND j.next_check_at")],
     ),
     edit(
         "a watermark that passes by what is queued",
@@ -188,16 +184,9 @@ pub static ALL: &[Bug] = &[
     ),
     edit(
         "a watermark that two sweeps move",
-        &[(
-            "count_accepted",
-            "WHERE (SELECT value FROM meta WHERE name = 'watermark') = ?1 ->> 'watermark'",
-            "WHERE 1",
-        )],
+        &[("count_accepted", "= 'watermark') = ?1 ->> 'watermark'", "= 'watermark') > 0")],
     ),
-    edit(
-        "one time for guard and re-dispatch back-off",
-        &[("claim", "AND run_after <=", "AND coalesce(next_check_at, run_after) <=")],
-    ),
+    edit("one time for guard and check", &[("claim", "AND run_after <=", "AND coalesce(next_check_at, run_after) <=")]),
     edit(
         "a sweep without re-dispatch back-off",
         &[("dispatch", "+ min((?2 ->> 'redispatch_backoff_ms') <<", "+ min(0 * (?2 ->> 'redispatch_backoff_ms') <<")],
