@@ -30,15 +30,15 @@ struct Empty {}
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code, reason = "they are read alone")]
 struct Pair {
-    one: u8,
-    other: u8,
+    #[serde(rename = "one")]
+    _one: u8,
+    #[serde(rename = "other")]
+    _other: u8,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
-#[allow(dead_code, reason = "they are read alone")]
 enum Size {
     Small,
     Large,
