@@ -145,7 +145,7 @@ async fn a_job_costs_four_rows() {
     .await;
 }
 
-/// A firing writes the job and its key, the schedule and its entry of what is due; an idle tick and a repeated one nothing.
+/// An occurrence writes the job and its key, the schedule and its entry of what is due; an idle tick and a repeated one nothing.
 #[tokio::test]
 async fn a_firing_costs_four_rows() {
     on_d1("firing", async |stand, _| {
@@ -160,7 +160,7 @@ async fn a_firing_costs_four_rows() {
         for _ in 0..3 {
             case.make_past(60_000).await;
             let (made, written, read) = cost(stand, tick(stand, &stand.settings)).await;
-            println!("a firing: {written} rows written, {read} read");
+            println!("an occurrence: {written} rows written, {read} read");
             assert_eq!(made.unwrap(), 1);
             assert!(written <= 5, "{written}");
             assert!(read <= 40, "{read}");

@@ -23,7 +23,7 @@ pub(crate) fn durable(context: &ApiContext, accepted: Accepted) -> Result<Answer
 }
 
 /// Who makes jobs, and where their request comes from.
-pub(crate) fn maker(context: &ApiContext, principal: &Principal) -> Result<Caller, Problem> {
+pub(crate) fn submitter(context: &ApiContext, principal: &Principal) -> Result<Caller, Problem> {
     let origin = Origin::of(|name| context.request.header(name))?;
     Ok(Caller { origin, ..principal.caller()?.clone() })
 }

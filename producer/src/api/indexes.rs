@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use longshore::accept::documents::{Documents, rebuilding, verification};
-use longshore::accept::insert::{Maker, accept_for};
+use longshore::accept::insert::{Submitter, accept_for};
 use longshore::accept::request::check;
 use longshore::index::answer::{Index, WholeIndex};
 use longshore::index::find::{SegmentCache, search as find};
@@ -14,7 +14,7 @@ use longshore::wire::ndjson::NDJSON;
 use longshore::wire::problem::Problem;
 
 use crate::answer::Answer;
-use crate::api::accept::{durable, idempotency_key, maker};
+use crate::api::accept::{durable, idempotency_key, submitter};
 use crate::api::bulk;
 use crate::authenticate::Proof;
 use crate::context::ApiContext;
@@ -28,7 +28,7 @@ thread_local! {
 /// `PUT /v1/indexes/{name}`
 pub(crate) async fn put(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
     let tenant = proof.tenant()?;
-    let caller = maker(context, proof.principal())?;
+    let caller = submitter(context, proof.principal())?;
     let body = context.request.json_body(REQUEST_BYTES_MAX).await?;
     let name = context.placeholder(0).to_owned();
     let (index, change) = manage::put_index(&context.world, &context.settings, &tenant, &name, &body).await?;
@@ -36,7 +36,8 @@ pub(crate) async fn put(context: &mut ApiContext, proof: &Proof) -> Result<Answe
         // Asked again, it goes on again: jobs that find nothing left to do change nothing.
         let job = check(&context.world, &context.settings, &rebuilding(&index), 0, None)?;
         let mut results =
-            accept_for(&context.world, Maker { caller: &caller, scope: proof.principal().scope() }, vec![job]).await?;
+            accept_for(&context.world, Submitter { caller: &caller, scope: proof.principal().scope() }, vec![job])
+                .await?;
         durable(context, results.pop().ok_or(Problem::Internal)??)?;
     }
     let answer = whole(context, &tenant).await?;
@@ -79,7 +80,7 @@ pub(crate) async fn delete(context: &mut ApiContext, proof: &Proof) -> Result<An
 /// `POST /v1/indexes/{name}/documents`: a document a line, as they come, see [`bulk`].
 pub(crate) async fn write_documents(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
     let tenant = proof.tenant()?;
-    let caller = maker(context, proof.principal())?;
+    let caller = submitter(context, proof.principal())?;
     let key = idempotency_key(context)?;
     // Before a line is read: a name that is mistyped is refused once.
     let index = manage::read_index(&context.world, &tenant, context.placeholder(0)).await?;
@@ -104,13 +105,13 @@ pub(crate) async fn search(context: &mut ApiContext, proof: &Proof) -> Result<An
 /// `POST /v1/indexes/{name}/verify`: a job that holds it against itself.
 pub(crate) async fn verify(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
     let tenant = proof.tenant()?;
-    let caller = maker(context, proof.principal())?;
+    let caller = submitter(context, proof.principal())?;
     let key = idempotency_key(context)?;
     let index = manage::read_index(&context.world, &tenant, context.placeholder(0)).await?;
     let body = context.request.optional_json_body(REQUEST_BYTES_MAX).await?;
     let job = verification(&index, body.as_deref())?;
     let job = check(&context.world, &context.settings, &job, 0, key)?;
     let mut results =
-        accept_for(&context.world, Maker { caller: &caller, scope: proof.principal().scope() }, vec![job]).await?;
+        accept_for(&context.world, Submitter { caller: &caller, scope: proof.principal().scope() }, vec![job]).await?;
     durable(context, results.pop().ok_or(Problem::Internal)??)
 }

@@ -2,7 +2,7 @@
 
 use longshore::accept::authorize::Caller;
 use longshore::accept::batch::read_batch;
-use longshore::accept::insert::{Maker, accept_for, seal_secrets};
+use longshore::accept::insert::{Submitter, accept_for, seal_secrets};
 use longshore::accept::request::{NewJob, check};
 use longshore::accept::results::{BatchAnswer, accept_checked};
 use longshore::limits::{BATCH_BYTES_MAX, ENVELOPE_BYTES_MAX, JOB_REQUEST_BYTES_MAX};
@@ -10,7 +10,7 @@ use longshore::wire::problem::Problem;
 use serde_json::value::RawValue;
 
 use crate::answer::Answer;
-use crate::api::accept::{durable, hint_later, idempotency_key, maker, preference_applied};
+use crate::api::accept::{durable, hint_later, idempotency_key, preference_applied, submitter};
 use crate::api::bulk;
 use crate::authenticate::{Principal, Proof};
 use crate::context::ApiContext;
@@ -29,15 +29,15 @@ pub(crate) async fn create_job(context: &mut ApiContext, principal: &Principal) 
             return Err(refusal);
         }
     };
-    let maker = Maker { caller: &caller, scope: principal.scope() };
-    let mut results = accept_for(&context.world, maker, jobs).await?;
+    let submitter = Submitter { caller: &caller, scope: principal.scope() };
+    let mut results = accept_for(&context.world, submitter, jobs).await?;
     durable(context, results.pop().ok_or(Problem::Internal)??)
 }
 
 /// The one job that a request asks for, and who asks: neither is known to be allowed yet.
 async fn read_job(context: &mut ApiContext, principal: &Principal) -> Result<(Caller, Vec<NewJob>), Problem> {
     context.request.no_parameter_twice()?;
-    let caller = maker(context, principal)?;
+    let caller = submitter(context, principal)?;
     let key = idempotency_key(context)?;
     let body = context.request.json_body(JOB_REQUEST_BYTES_MAX).await?;
     let mut jobs = vec![check(&context.world, &context.settings, &body, 0, key)?];
@@ -48,7 +48,7 @@ async fn read_job(context: &mut ApiContext, principal: &Principal) -> Result<(Ca
 /// `POST /v1/jobs/batch`: each job is accepted or refused by itself; lines of JSON as they come, see [`bulk`].
 pub(crate) async fn create_jobs(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
     // What is sealed is sealed for the tenant of the key; it is not asked for again.
-    let caller = Caller { tenant: Some(proof.tenant()?), ..maker(context, proof.principal())? };
+    let caller = Caller { tenant: Some(proof.tenant()?), ..submitter(context, proof.principal())? };
     let key = idempotency_key(context)?;
     if context.request.has_lines() {
         return bulk::create_jobs(context, caller, key, None);

@@ -61,12 +61,12 @@ pub async fn accept<W: Database + Blobs + Clock>(
     caller: &Caller,
     jobs: Vec<NewJob>,
 ) -> Result<Vec<Result<Accepted, Problem>>, Problem> {
-    accept_for(world, Maker { caller, scope: Scope::JobsWrite }, jobs).await
+    accept_for(world, Submitter { caller, scope: Scope::JobsWrite }, jobs).await
 }
 
 /// Who makes jobs, and the scope that their key needs for it.
 #[derive(Debug, Clone, Copy)]
-pub struct Maker<'a> {
+pub struct Submitter<'a> {
     /// Who.
     pub caller: &'a Caller,
     /// The scope.
@@ -79,7 +79,7 @@ pub struct Maker<'a> {
 /// As [`accept`].
 pub async fn accept_for<W: Database + Blobs + Clock>(
     world: &W,
-    maker: Maker<'_>,
+    submitter: Submitter<'_>,
     jobs: Vec<NewJob>,
 ) -> Result<Vec<Result<Accepted, Problem>>, Problem> {
     if jobs.iter().any(|job| job.is_unsealed) {
@@ -88,13 +88,13 @@ pub async fn accept_for<W: Database + Blobs + Clock>(
     }
     let has_large = jobs.iter().any(|job| job.object.is_some());
     let (tenant, answers, unknown) = if has_large {
-        answer_known(world, maker, jobs).await?
+        answer_known(world, submitter, jobs).await?
     } else {
         (String::new(), jobs.iter().map(|_| None).collect(), jobs)
     };
     // Also with no job at all: the key is checked all the same.
     let is_answered = has_large && unknown.is_empty();
-    let inserted = if is_answered { Vec::new() } else { insert(world, maker, &tenant, unknown).await? };
+    let inserted = if is_answered { Vec::new() } else { insert(world, submitter, &tenant, unknown).await? };
     let mut inserted = inserted.into_iter();
     let answers: Vec<_> =
         answers.into_iter().map(|known| known.or_else(|| inserted.next()).unwrap_or(Err(Problem::Internal))).collect();
@@ -118,11 +118,11 @@ type Answers = Vec<Option<Result<Accepted, Problem>>>;
 /// A key that is known now is not asked for again: were it freed in between, a row would come without its object.
 async fn answer_known<W: Database + Clock>(
     world: &W,
-    maker: Maker<'_>,
+    submitter: Submitter<'_>,
     jobs: Vec<NewJob>,
 ) -> Result<(String, Answers, Vec<NewJob>), Problem> {
     let large: Vec<&NewJob> = jobs.iter().filter(|job| job.object.is_some()).collect();
-    let Told { tenant, now, refusal, outcomes } = ask(world, maker, &large, false).await?;
+    let Told { tenant, now, refusal, outcomes } = ask(world, submitter, &large, false).await?;
     let mut outcomes = outcomes.into_iter();
     let (mut answers, mut unknown) = (Vec::new(), Vec::new());
     for job in jobs {
@@ -147,7 +147,7 @@ async fn answer_known<W: Database + Clock>(
 
 async fn insert<W: Database + Blobs + Clock>(
     world: &W,
-    maker: Maker<'_>,
+    submitter: Submitter<'_>,
     tenant: &str,
     mut jobs: Vec<NewJob>,
 ) -> Result<Vec<Result<Accepted, Problem>>, Problem> {
@@ -156,7 +156,7 @@ async fn insert<W: Database + Blobs + Clock>(
         // Objects come before their rows. What is refused then is not deleted: a batch that seemed lost may still commit, and
         // an object without a row is found by the sweep.
         put_all(world, tenant, &jobs, &mut objects).await?;
-        let Told { now, refusal, outcomes, .. } = ask(world, maker, &jobs.iter().collect::<Vec<_>>(), true).await?;
+        let Told { now, refusal, outcomes, .. } = ask(world, submitter, &jobs.iter().collect::<Vec<_>>(), true).await?;
         let some_missing = outcomes.iter().any(is_missing);
         if refusal.is_some() || !some_missing {
             let judge = |(job, outcome): (&NewJob, AcceptedRow)| match &refusal {
@@ -200,7 +200,7 @@ struct Told {
 /// Asks what became of jobs, and inserts them before if that is wanted.
 async fn ask<W: Database + Clock>(
     world: &W,
-    Maker { caller, scope }: Maker<'_>,
+    Submitter { caller, scope }: Submitter<'_>,
     jobs: &[&NewJob],
     inserts: bool,
 ) -> Result<Told, Problem> {

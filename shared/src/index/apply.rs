@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::plan::{
-    Content, Document, Found, Plan, Removal, Standing, Versions, drop_all_but, plans, put_document, state_of,
+    Content, CurrentDocument, Document, Found, Plan, Removal, Versions, drop_all_but, plans, put_document, state_of,
 };
 use super::{Generation, IndexRow, manage};
 use crate::embed::ask::{Call, Embedded};
@@ -184,7 +184,7 @@ impl<W: World> Apply<'_, W> {
         &self,
         index: &IndexRow,
         id: &str,
-        standing: Option<&Standing>,
+        standing: Option<&CurrentDocument>,
         version: &str,
     ) -> Result<bool, Outcome> {
         let document = Document { id: id.to_owned(), content: None };

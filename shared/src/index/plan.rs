@@ -36,7 +36,7 @@ pub(crate) struct Content {
 
 /// A document as it stands.
 #[derive(Debug, Deserialize)]
-pub(super) struct Standing {
+pub(super) struct CurrentDocument {
     pub(super) version: String,
     pub(super) deleted: u8,
     pub(super) source: String,
@@ -47,7 +47,7 @@ pub(super) struct Standing {
 
 /// A document as it stands, and the version before which nothing of its source does.
 pub(super) struct Found {
-    pub(super) standing: Option<Standing>,
+    pub(super) standing: Option<CurrentDocument>,
     pub(super) removal: Option<String>,
 }
 
@@ -85,7 +85,7 @@ pub(super) struct Plan<'a> {
     pub(super) removed: usize,
 }
 
-pub(super) fn state_of(document: &Document, standing: Option<&Standing>, is_cut: bool) -> &'static str {
+pub(super) fn state_of(document: &Document, standing: Option<&CurrentDocument>, is_cut: bool) -> &'static str {
     let was_there = standing.is_some_and(|standing| standing.deleted == 0);
     match &document.content {
         None if was_there => "deleted",
@@ -96,7 +96,7 @@ pub(super) fn state_of(document: &Document, standing: Option<&Standing>, is_cut:
     }
 }
 
-pub(super) fn is_same(content: &Content, standing: Option<&Standing>) -> bool {
+pub(super) fn is_same(content: &Content, standing: Option<&CurrentDocument>) -> bool {
     standing.is_some_and(|standing| {
         standing.deleted == 0
             && standing.source == content.source
@@ -112,7 +112,7 @@ pub(super) fn is_same(content: &Content, standing: Option<&Standing>) -> bool {
 pub(super) fn plans<'a>(
     index: &'a IndexRow,
     document: &Document,
-    standing: Option<&Standing>,
+    standing: Option<&CurrentDocument>,
     anew: Option<&Generation>,
 ) -> Vec<Plan<'a>> {
     let text = document.content.as_ref().map(|content| content.text.as_str());

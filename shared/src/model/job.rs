@@ -27,7 +27,7 @@ pub fn mint_ulid(now_ms: i64, random: u128) -> String {
     Ulid::from_parts(u64::try_from(now_ms).unwrap_or(0), random).to_string()
 }
 
-/// The smallest id that could be minted at that time: where the mark stands in the primary key.
+/// The smallest id that could be minted at that time: where the watermark stands in the primary key.
 pub fn first_id_at(ms: i64) -> String {
     mint_id(ms, 0)
 }

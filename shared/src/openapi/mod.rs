@@ -1,17 +1,17 @@
 //! The OpenAPI 3.1 document of the API, generated from the route table, the types that read requests, the functions that
 //! write answers, and the limits. What is served is `docs/openapi.json`, which a test holds against this.
 
+mod describe;
 mod examples;
 mod operations;
 mod problems;
 mod shapes;
-mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use describe::{Content, Lines, OperationDoc};
 use schemars::generate::{SchemaGenerator, SchemaSettings};
 use serde_json::{Map, Value, json};
-use told::{Content, Lines, Told};
 
 use crate::routes::{ROUTES, Route};
 use crate::security::key::Scope;
@@ -52,8 +52,8 @@ pub fn document() -> Value {
     let mut paths: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
     let mut refusals = BTreeMap::new();
     for route in ROUTES {
-        let told = operations::tell(route.does);
-        let operation = operation(&route, &told, &mut generators, &mut refusals);
+        let doc = operations::tell(route.does);
+        let operation = operation(&route, &doc, &mut generators, &mut refusals);
         paths.entry(route.path).or_default().insert(route.method.to_ascii_lowercase(), operation);
     }
     generators.answers.subschema_for::<ProblemDocument<'_>>();
@@ -71,8 +71,8 @@ pub fn document() -> Value {
         "paths": paths,
         "components": {
             "schemas": schemas,
-            "parameters": told::parameters(),
-            "headers": told::headers(),
+            "parameters": describe::parameters(),
+            "headers": describe::headers(),
             "responses": refusals,
             "examples": problems::examples(),
             "securitySchemes": {
@@ -187,11 +187,16 @@ fn info() -> Value {
     })
 }
 
-fn operation(route: &Route, told: &Told, generators: &mut Generators, refusals: &mut BTreeMap<String, Value>) -> Value {
-    let mut parameters: Vec<Value> = Told::path_parameters(route);
-    parameters.extend(told.parameters.iter().map(|name| json!({"$ref": format!("#/components/parameters/{name}")})));
+fn operation(
+    route: &Route,
+    doc: &OperationDoc,
+    generators: &mut Generators,
+    refusals: &mut BTreeMap<String, Value>,
+) -> Value {
+    let mut parameters: Vec<Value> = OperationDoc::path_parameters(route);
+    parameters.extend(doc.parameters.iter().map(|name| json!({"$ref": format!("#/components/parameters/{name}")})));
     let mut responses = Map::new();
-    for answer in &told.answers {
+    for answer in &doc.answers {
         let mut headers = json!({"Longshore-Request-Id": {"$ref": "#/components/headers/Longshore-Request-Id"}});
         for name in &answer.headers {
             headers[*name] = json!({"$ref": format!("#/components/headers/{name}")});
@@ -214,7 +219,7 @@ fn operation(route: &Route, told: &Told, generators: &mut Generators, refusals: 
         }
         responses.insert(answer.status.to_string(), response);
     }
-    for (status, problems) in by_status(told.all_refusals(route)) {
+    for (status, problems) in by_status(doc.all_refusals(route)) {
         let (name, response) = problems::response(status, &problems);
         // Readiness answers 503 with what it found, or with a problem when it cannot even ask.
         if let Some(both) = responses.get_mut(&status.to_string()) {
@@ -226,15 +231,15 @@ fn operation(route: &Route, told: &Told, generators: &mut Generators, refusals: 
         }
     }
     let mut operation = json!({
-        "operationId": route.name(), "tags": [told.tag], "summary": told.summary,
-        "description": told.description, "security": security(route, told), "parameters": parameters,
+        "operationId": route.name(), "tags": [doc.tag], "summary": doc.summary,
+        "description": doc.description, "security": security(route, doc), "parameters": parameters,
         "responses": responses,
     });
-    if let Some((required, content)) = &told.body {
+    if let Some((required, content)) = &doc.body {
         let media = media(content, &mut generators.requests);
         operation["requestBody"] = json!({"required": required, "content": {"application/json": media}});
     }
-    if let Some(lines) = &told.body_lines {
+    if let Some(lines) = &doc.body_lines {
         operation["requestBody"]["required"] = json!(true);
         operation["requestBody"]["content"][NDJSON] = lines_media(lines, &mut generators.requests);
     }
@@ -268,10 +273,10 @@ fn lines_media(lines: &Lines, generator: &mut SchemaGenerator) -> Value {
     media
 }
 
-fn security(route: &Route, told: &Told) -> Value {
+fn security(route: &Route, doc: &OperationDoc) -> Value {
     match route.scope() {
         None => json!([]),
-        Some(scope) if told.root => json!([{"apiKey": [Scope::name(scope)]}, {"rootToken": []}]),
+        Some(scope) if doc.root => json!([{"apiKey": [Scope::name(scope)]}, {"rootToken": []}]),
         Some(scope) => json!([{"apiKey": [scope.name()]}]),
     }
 }

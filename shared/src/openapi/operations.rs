@@ -12,7 +12,7 @@ mod usage;
 
 use serde_json::{Value, json};
 
-use super::told::Told;
+use super::describe::OperationDoc;
 use crate::routes::{Does, Open, Operation, Operation as Op};
 use crate::wire::problem::Problem;
 
@@ -48,7 +48,7 @@ fn illegal(detail: &str) -> Problem {
 }
 
 /// Tells of what a route does.
-pub(super) fn tell(does: Does) -> Told {
+pub(super) fn tell(does: Does) -> OperationDoc {
     match does {
         Does::Keyed(operation, _) => tell_keyed(operation),
         Does::Open(Open::Health) => admin::health(),
@@ -56,7 +56,7 @@ pub(super) fn tell(does: Does) -> Told {
     }
 }
 
-fn tell_keyed(operation: Operation) -> Told {
+fn tell_keyed(operation: Operation) -> OperationDoc {
     match operation {
         Op::CreateJob => jobs::create_job(),
         Op::CreateJobs => jobs::create_jobs(),

@@ -47,7 +47,7 @@ pub(super) fn samples() -> Vec<Problem> {
     ]
 }
 
-/// When it is answered. A new problem does not compile until it is told here
+/// When it is answered. A new problem does not compile until it is described here
 fn when(problem: &Problem) -> &'static str {
     match problem {
         Problem::NotJson(_) => "The body is empty, not JSON, more than JSON, broke off, or not a whole gzip.",

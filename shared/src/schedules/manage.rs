@@ -18,7 +18,7 @@ use crate::wire::lane::Lane;
 use crate::wire::problem::Problem;
 
 #[derive(Deserialize)]
-struct Standing {
+struct ScheduleState {
     now: i64,
     endpoint_known: u8,
     storage_full: u8,
@@ -30,7 +30,7 @@ fn read_statement(tenant: &str, id: &str, endpoint: &str, key: Option<String>) -
     sql!("read_schedule", tenant, id, endpoint, key)
 }
 
-async fn stand<W: Database + Clock>(world: &W, statements: Vec<Statement>) -> Result<Standing, Problem> {
+async fn stand<W: Database + Clock>(world: &W, statements: Vec<Statement>) -> Result<ScheduleState, Problem> {
     let answers = batch(world, &statements).await.map_err(|error| unavailable(&error))?;
     first_as(answers.last()).map_err(|error| unavailable(&error))?.ok_or(Problem::Internal)
 }

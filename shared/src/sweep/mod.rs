@@ -62,7 +62,7 @@ impl Swept {
 }
 
 #[derive(Deserialize)]
-struct Standing {
+struct SweepState {
     now: i64,
     watermark: i64,
     walked_at: i64,
@@ -86,7 +86,7 @@ struct Standing {
 pub async fn sweep<W: World>(world: &W, settings: &Settings) -> Result<Swept, DatabaseError> {
     // One call that fails is all that a sweep costs while a daily limit is spent.
     let answers = batch(world, &[probe(), sql!("read_sweep", settings.keys.rotation())]).await?;
-    let standing: Standing = first_as(answers.last())?
+    let standing: SweepState = first_as(answers.last())?
         .ok_or_else(|| DatabaseError::Refused("the tables are not there: apply the migrations".into()))?;
     if standing.epoch != settings.epoch {
         // Nobody has said yet what is to become of the jobs.
@@ -126,7 +126,7 @@ pub async fn sweep<W: World>(world: &W, settings: &Settings) -> Result<Swept, Da
 async fn move_watermark<W: World>(
     world: &W,
     settings: &Settings,
-    standing: &Standing,
+    standing: &SweepState,
 ) -> Result<(usize, i64), DatabaseError> {
     let (mut watermark, mut marked, mut step) = (standing.watermark, 0, WATERMARK_STEP_MS_MAX);
     for _ in 0..settings.plan.mark_steps {
@@ -188,7 +188,7 @@ async fn resume_held<W: World>(world: &W, settings: &Settings) -> Result<usize, 
 async fn look<W: World>(
     world: &W,
     settings: &Settings,
-    standing: &Standing,
+    standing: &SweepState,
     swept: &mut Swept,
 ) -> Result<(), DatabaseError> {
     #[derive(Deserialize)]
@@ -384,7 +384,7 @@ fn storage_percent<W: World>(world: &W, settings: &Settings) -> Option<i64> {
 }
 
 /// Refuses new jobs before the store is full: refuse, never lose.
-async fn guard_storage<W: World>(world: &W, settings: &Settings, standing: &Standing) -> Result<(), DatabaseError> {
+async fn guard_storage<W: World>(world: &W, settings: &Settings, standing: &SweepState) -> Result<(), DatabaseError> {
     let Some(percent) = storage_percent(world, settings) else {
         return Ok(());
     };

@@ -51,8 +51,8 @@ pub(super) struct Adoption {
     pub(super) group: Value,
     /// Lines of their export.
     pub(super) exported: usize,
-    /// The last firing of the schedule, and its job when it had ended.
-    pub(super) firing: Value,
+    /// The last occurrence of the schedule, and its job when it had ended.
+    pub(super) occurrence: Value,
     pub(super) fired: Value,
     /// What its library found.
     pub(super) library: Library,
@@ -76,12 +76,12 @@ impl Adoption {
         let (first, again) = (bulk(&api, &lines).await?, bulk(&api, &lines).await?);
         let group = get(&api, &format!("/v1/groups/{GROUP}")).await?;
         let exported = export(&api).await?;
-        let firing = fires(&api).await?;
-        let fired = ended(&api, firing["job_id"].as_str().unwrap_or_default()).await?;
+        let occurrence = fires(&api).await?;
+        let fired = ended(&api, occurrence["job_id"].as_str().unwrap_or_default()).await?;
         let library = Library::of(&api).await?;
         let receipt = erase(stage).await?;
         let left = left(stage).await?;
-        Ok(Self { task, parked, completed, first, again, group, exported, firing, fired, library, receipt, left })
+        Ok(Self { task, parked, completed, first, again, group, exported, occurrence, fired, library, receipt, left })
     }
 }
 

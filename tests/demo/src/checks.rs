@@ -54,7 +54,7 @@ pub(super) fn all(enqueued: &Enqueued, afterlife: &Afterlife, witnesses: &Witnes
 /// What a team may rely on that moves in.
 pub(super) fn of_adoption(adoption: &Adoption) -> Vec<Check> {
     let counted = json!({"words": 6, "characters": 37});
-    let Adoption { task, parked, completed, first, again, group, exported, firing, fired, library, receipt, left } =
+    let Adoption { task, parked, completed, first, again, group, exported, occurrence, fired, library, receipt, left } =
         adoption;
     let summary =
         |accepted: usize, duplicates: usize| json!({"accepted": accepted, "duplicates": duplicates, "rejected": 0});
@@ -83,12 +83,12 @@ pub(super) fn of_adoption(adoption: &Adoption) -> Vec<Check> {
             ),
         ),
         check(
-            firing["state"] == "fired"
-                && fired["scheduled_for"] == firing["scheduled_for"]
+            occurrence["state"] == "fired"
+                && fired["scheduled_for"] == occurrence["scheduled_for"]
                 && fired["result"] == counted,
             format!(
                 "the schedule made one job for the occurrence {}",
-                firing["scheduled_for"].as_str().unwrap_or_default()
+                occurrence["scheduled_for"].as_str().unwrap_or_default()
             ),
         ),
         indexed(library),

@@ -36,7 +36,7 @@ pub(super) fn print(enqueued: &Enqueued, afterlife: &Afterlife, witnesses: &Witn
 
 /// Prints what a team saw that moved in.
 pub(super) fn print_adoption(adoption: &Adoption) {
-    let Adoption { task, parked, completed, first, again, group, exported, firing, fired, library, receipt, left } =
+    let Adoption { task, parked, completed, first, again, group, exported, occurrence, fired, library, receipt, left } =
         adoption;
     println!(
         "  a task over a service binding      {} {} -> {}",
@@ -55,8 +55,8 @@ pub(super) fn print_adoption(adoption: &Adoption) {
     println!("  their export                       {exported} lines");
     println!(
         "  a schedule                         occurrence {} fired at {}: {} -> {}",
-        plain(&firing["scheduled_for"]),
-        plain(&firing["fired_at"]),
+        plain(&occurrence["scheduled_for"]),
+        plain(&occurrence["fired_at"]),
         plain(&fired["state"]),
         fired["result"]
     );

@@ -53,9 +53,9 @@ fn ids_are_in_the_order_of_the_request_and_keep_their_times() {
 const NOW: i64 = 1_793_606_400_000;
 
 /// A clock that stands.
-struct Standing(i64);
+struct StoppedClock(i64);
 
-impl Clock for Standing {
+impl Clock for StoppedClock {
     fn now_ms(&self) -> i64 {
         self.0
     }
@@ -78,7 +78,7 @@ fn settings(more: &[(&str, &str)]) -> Settings {
 }
 
 fn checked(text: &str, at: i64, settings: &Settings, key: Option<&str>) -> Result<NewJob, Problem> {
-    check(&Standing(at), settings, text.as_bytes(), 0, key.map(str::to_owned))
+    check(&StoppedClock(at), settings, text.as_bytes(), 0, key.map(str::to_owned))
 }
 
 /// A webhook with these fields beside its payload.

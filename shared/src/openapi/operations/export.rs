@@ -2,13 +2,13 @@
 
 use super::EXPORT;
 use crate::manage::export_line::ExportLine;
+use crate::openapi::describe::{Content, OperationDoc, describe};
 use crate::openapi::examples;
-use crate::openapi::told::{Content, Told, told};
 use crate::wire::problem::Problem;
 
-pub(super) fn export_tenant() -> Told {
+pub(super) fn export_tenant() -> OperationDoc {
     let line = Content::of::<ExportLine<'_>>(examples::export_lines());
-    told(
+    describe(
         EXPORT,
         "Exports a tenant",
         "All that is kept of it, one JSON object a line: endpoints, schedules, keys and groups by name, then the jobs, the \

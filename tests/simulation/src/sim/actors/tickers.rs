@@ -104,7 +104,7 @@ pub(crate) fn judge(world: &World) -> Result<(), String> {
     }
 }
 
-/// Ends the firing, while all is calm.
+/// Ends the occurrences, while all is calm.
 pub(crate) async fn pause_all(world: Rc<World>) {
     let node = Node::new(&world, 0);
     put_all(&node, true).await.expect("all is calm");

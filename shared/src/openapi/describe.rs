@@ -1,4 +1,4 @@
-//! What is told of one operation, and the parameters and headers that several share.
+//! The description of one operation, and the parameters and headers that several share.
 
 use schemars::generate::SchemaGenerator;
 use schemars::{JsonSchema, Schema};
@@ -53,7 +53,7 @@ pub(super) struct Lines {
 
 /// One operation as people and programs read of it. What follows from its route is added to it: the method, the path,
 /// the scope, and the refusals that every operation of that form has.
-pub(super) struct Told {
+pub(super) struct OperationDoc {
     pub(super) tag: &'static str,
     pub(super) summary: &'static str,
     pub(super) description: &'static str,
@@ -69,10 +69,21 @@ pub(super) struct Told {
 }
 
 /// Begins to tell of an operation.
-pub(super) fn told(tag: &'static str, summary: &'static str, description: &'static str) -> Told {
+pub(super) fn describe(tag: &'static str, summary: &'static str, description: &'static str) -> OperationDoc {
     let (parameters, answers, refusals) = (Vec::new(), Vec::new(), Vec::new());
     let (body, body_lines) = (None, None);
-    Told { tag, summary, description, parameters, body, body_lines, answers, root: false, creates: false, refusals }
+    OperationDoc {
+        tag,
+        summary,
+        description,
+        parameters,
+        body,
+        body_lines,
+        answers,
+        root: false,
+        creates: false,
+        refusals,
+    }
 }
 
 /// An answer without a body.
@@ -81,44 +92,49 @@ fn answer(status: u16, description: &'static str) -> Answer {
     Answer { status, description, headers: Vec::new(), content, lines, line, is_bytes: false }
 }
 
-impl Told {
+impl OperationDoc {
     /// It takes these parameters of [`parameters`].
-    pub(super) fn takes(mut self, names: &[&'static str]) -> Told {
+    pub(super) fn takes(mut self, names: &[&'static str]) -> OperationDoc {
         self.parameters.extend(names);
         self
     }
 
     /// It is about one tenant's things: a key for all tenants names one.
-    pub(super) fn of_tenant(self) -> Told {
+    pub(super) fn of_tenant(self) -> OperationDoc {
         self.takes(&["Longshore-Tenant", "tenant"]).refuses([Problem::names_no_tenant()])
     }
 
     /// It answers a page at a time.
-    pub(super) fn pages(self) -> Told {
+    pub(super) fn pages(self) -> OperationDoc {
         self.takes(&["limit", "cursor"]).refuses([Problem::InvalidCursor])
     }
 
     /// It reads a body.
-    pub(super) fn reads<T: JsonSchema>(mut self, examples: Vec<(&'static str, Value)>) -> Told {
+    pub(super) fn reads<T: JsonSchema>(mut self, examples: Vec<(&'static str, Value)>) -> OperationDoc {
         self.body = Some((true, Content::of::<T>(examples)));
         self
     }
 
     /// It reads a body if there is one.
-    pub(super) fn may_read<T: JsonSchema>(mut self, examples: Vec<(&'static str, Value)>) -> Told {
+    pub(super) fn may_read<T: JsonSchema>(mut self, examples: Vec<(&'static str, Value)>) -> OperationDoc {
         self.body = Some((false, Content::of::<T>(examples)));
         self
     }
 
     /// It answers so when all is well.
-    pub(super) fn answers<T: JsonSchema>(mut self, status: u16, description: &'static str, example: Value) -> Told {
+    pub(super) fn answers<T: JsonSchema>(
+        mut self,
+        status: u16,
+        description: &'static str,
+        example: Value,
+    ) -> OperationDoc {
         let content = Some(Content::of::<T>(vec![("example", example)]));
         self.answers.push(Answer { content, ..answer(status, description) });
         self
     }
 
     /// It answers a page of these, and all of them to those who accept lines.
-    pub(super) fn answers_page<T: JsonSchema>(self, description: &'static str, example: &Value) -> Told {
+    pub(super) fn answers_page<T: JsonSchema>(self, description: &'static str, example: &Value) -> OperationDoc {
         let lines = Lines {
             item: Some(SchemaGenerator::subschema_for::<PageLine<'_, T>>),
             description: "The export: all items from the cursor on, one a line. One too long for a request ends with a line that has but a `next_cursor`. An answer that breaks off is not whole.",
@@ -128,19 +144,19 @@ impl Told {
     }
 
     /// It answers bytes.
-    pub(super) fn answers_bytes(mut self, description: &'static str) -> Told {
+    pub(super) fn answers_bytes(mut self, description: &'static str) -> OperationDoc {
         self.answers.push(Answer { is_bytes: true, ..answer(200, description) });
         self
     }
 
     /// It answers lines of JSON, each of that schema.
-    pub(super) fn answers_lines(mut self, description: &'static str, line: Content) -> Told {
+    pub(super) fn answers_lines(mut self, description: &'static str, line: Content) -> OperationDoc {
         self.answers.push(Answer { line: Some(line), ..answer(200, description) });
         self
     }
 
     /// The last answer may also be lines.
-    pub(super) fn or_lines(mut self, lines: Lines) -> Told {
+    pub(super) fn or_lines(mut self, lines: Lines) -> OperationDoc {
         if let Some(answer) = self.answers.last_mut() {
             answer.lines = Some(lines);
         }
@@ -148,37 +164,37 @@ impl Told {
     }
 
     /// The body may also be lines; without another one, it is.
-    pub(super) fn or_reads_lines(mut self, description: &'static str, example: String) -> Told {
+    pub(super) fn or_reads_lines(mut self, description: &'static str, example: String) -> OperationDoc {
         self.body_lines = Some(Lines { item: None, description, example });
         self
     }
 
     /// It answers 204 when all is well.
-    pub(super) fn answers_nothing(mut self, description: &'static str) -> Told {
+    pub(super) fn answers_nothing(mut self, description: &'static str) -> OperationDoc {
         self.answers.push(answer(204, description));
         self
     }
 
     /// The last answer has these headers of [`headers`].
-    pub(super) fn with_headers(mut self, names: &[&'static str]) -> Told {
+    pub(super) fn with_headers(mut self, names: &[&'static str]) -> OperationDoc {
         self.answers.iter_mut().last().into_iter().for_each(|answer| answer.headers.extend(names));
         self
     }
 
     /// It refuses with these too, beside what every operation of its form refuses with.
-    pub(super) fn refuses(mut self, problems: impl IntoIterator<Item = Problem>) -> Told {
+    pub(super) fn refuses(mut self, problems: impl IntoIterator<Item = Problem>) -> OperationDoc {
         self.refusals.extend(problems);
         self
     }
 
     /// `ROOT_TOKEN` may do it too.
-    pub(super) fn also_root(mut self) -> Told {
+    pub(super) fn also_root(mut self) -> OperationDoc {
         self.root = true;
         self
     }
 
     /// What the path names need not be there.
-    pub(super) fn creates(mut self) -> Told {
+    pub(super) fn creates(mut self) -> OperationDoc {
         self.creates = true;
         self
     }
