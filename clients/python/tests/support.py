@@ -107,9 +107,9 @@ def endpoint(id: str, url: str) -> str:
 
 
 def eventually(ask: Callable[[], T | None]) -> T:
-    """Asks until there is an answer, for a minute at most."""
-    end = time.monotonic() + 60
+    """Asks until there is an answer, for two minutes at most."""
+    end = time.monotonic() + 120
     while (found := ask()) is None:
-        assert time.monotonic() < end, "not within a minute"
+        assert time.monotonic() < end, "not within two minutes"
         time.sleep(0.1)
     return found

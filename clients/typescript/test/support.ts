@@ -52,13 +52,13 @@ export async function endpoint(id: string, url: string): Promise<string> {
   return data.secret;
 }
 
-/** Asks until there is an answer, for a minute at most. */
+/** Asks until there is an answer, for two minutes at most. */
 export async function eventually<T>(ask: () => Promise<T | undefined>): Promise<T> {
-  const end = Date.now() + 60_000;
+  const end = Date.now() + 120_000;
   for (;;) {
     const found = await ask();
     if (found !== undefined) return found;
-    assert.ok(Date.now() < end, "not within a minute");
+    assert.ok(Date.now() < end, "not within two minutes");
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }

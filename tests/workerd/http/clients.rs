@@ -4,18 +4,21 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
+use longshore_kit::runner::Options;
 use longshore_kit::scratch::repository;
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use crate::support::world::shared;
+use crate::support::world::alone;
 
 /// Long beside the half minute that the tests of a client take.
 const WITHIN: Duration = Duration::from_mins(4);
 
-/// Runs a program of the tests of one client, with a key of a new tenant.
+/// Runs a program of the tests of one client, with a key of a new tenant. The runner is its own: on the shared one their tasks would
+/// wait for slow tasks of other tests.
 fn assert_passes(folder: &str, program: &str, arguments: &[&str]) {
-    shared(async |world| {
+    let ticks = |options: &mut Options| options.tick_seconds = 1;
+    alone(&folder.replace('/', "-"), ticks, async |world| {
         let program = repository().join(program);
         assert!(program.exists(), "{} is missing: run `make clients`", program.display());
         let (_, key) = world.key(&format!("clients-{}", folder.replace('/', "-")), &["admin"]).await;
