@@ -7,7 +7,7 @@ use longshore::manage::resend::resend as resend_job;
 use longshore::model::dead_letter::DeadLetter;
 use longshore::model::hint::Hint;
 use longshore::wire::checks::check_note;
-use longshore::wire::invalid::{InvalidField, read};
+use longshore::wire::invalid::read;
 use longshore::wire::lane::Lane;
 use longshore::wire::problem::Problem;
 
@@ -32,7 +32,7 @@ pub(crate) async fn retry(context: &mut ApiContext, proof: &Proof) -> Result<Ans
     Ok(job_answer(202, &row))
 }
 
-/// `POST /v1/jobs/{id}/resend`, once per idempotency key
+/// `POST /v1/jobs/{id}/resend`: sends a finished job again, once per idempotency key.
 pub(crate) async fn resend(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
     let job = job_of_path(context, proof)?;
     let key = idempotency_key(context)?;
@@ -67,7 +67,7 @@ pub(crate) async fn discard(context: &mut ApiContext, proof: &Proof) -> Result<A
     let note = request.and_then(|request| request.note);
     let wrong = note.as_ref().and_then(|note| check_note("#/note", note, NOTE_CHARS_MAX));
     if let Some(wrong) = wrong {
-        return Err(Problem::InvalidRequest(vec![InvalidField { code: "too-long", ..wrong }]));
+        return Err(Problem::InvalidRequest(vec![wrong]));
     }
     let row = operate::discard(&context.world, &job, note).await?;
     DeadLetter::of(&row).map(Answer::ok).ok_or(Problem::Internal)

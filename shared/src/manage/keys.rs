@@ -90,8 +90,7 @@ impl KeyRequest {
             let detail = format!("must have at least one of {}", listed(Scope::ALL.map(Scope::name)));
             errors.push(InvalidField::of("#/scopes", "missing-field", detail));
         }
-        let name = check_note("#/name", &self.name, KEY_NAME_CHARS_MAX);
-        errors.extend(name.map(|field| InvalidField { code: "too-long", ..field }));
+        errors.extend(check_note("#/name", &self.name, KEY_NAME_CHARS_MAX));
         let expires_at = self.expires_at.as_ref().map(|text| read_time("#/expires_at", text)).transpose();
         match &expires_at {
             Err(wrong) => errors.push(wrong.clone()),

@@ -145,7 +145,7 @@ fn payload_gone(row: &JobRow) -> Problem {
             "The payload of job `{id}` was removed: only endpoints keep payloads. Send such jobs to an endpoint with \
              `keep_payload: true`"
         ),
-        (_, _) => format!(
+        _ => format!(
             "The payload of job `{id}` was removed. Set `keep_payload: true` on its endpoint before you need to send its jobs \
              again"
         ),

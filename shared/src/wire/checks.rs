@@ -1,4 +1,4 @@
-//! Checks that several requests share. No error repeats a text: only what is wrong with it is told.
+//! Checks that several requests share. Errors say what is wrong with a text and never repeat it.
 
 use std::ops::RangeInclusive;
 
@@ -31,25 +31,26 @@ pub(crate) fn check_name_of_path(name: &str) -> Option<InvalidField> {
     Some(InvalidField::new("#", "invalid-name", detail))
 }
 
-/// Checks a text that people read: so many bytes, and no control characters.
+/// Checks an id or a source: its length in bytes, and that it has no control characters.
 pub fn check_label(pointer: &str, text: &str, bytes: &RangeInclusive<usize>) -> Option<InvalidField> {
     fault_of_label(text, bytes).map(|fault| InvalidField::of(pointer, "out-of-range", fault))
 }
 
-/// Checks a text for people: so many characters at most, without control characters.
+/// Checks a text for people: at most `chars_max` characters, and no control characters. The code is `too-long` for either fault.
 pub fn check_note(pointer: &str, text: &str, chars_max: usize) -> Option<InvalidField> {
     let length = text.chars().count();
     let too_long = || format!("must have at most {chars_max} characters, got {length}");
     let fault = if length > chars_max { Some(too_long()) } else { fault_of_control(text) };
-    fault.map(|fault| InvalidField::of(pointer, "out-of-range", fault))
+    fault.map(|fault| InvalidField::of(pointer, "too-long", fault))
 }
 
+/// Says which control character a text has, if it has one.
 fn fault_of_control(text: &str) -> Option<String> {
     let control = text.chars().find(|letter| letter.is_control())?;
     Some(format!("has the control character {}; remove it", quoted(&control.to_string())))
 }
 
-/// What is wrong with such a text.
+/// Says what [`check_label`] finds wrong.
 pub(crate) fn fault_of_label(text: &str, bytes: &RangeInclusive<usize>) -> Option<String> {
     let (least, most) = (bytes.start(), bytes.end());
     if bytes.contains(&text.len()) {
