@@ -1,7 +1,7 @@
 //! `make bench`: what embedding, indexing and searching cost in time, on both Workers in a real workerd.
 //!
 //! Times are of this machine, where two Workers, the store and this client share the cores; the targets are those that
-//! ARCHITECTURE.md names.
+//! docs/decisions/0014-search-has-its-own-database.md names.
 
 mod pace;
 mod searches;
