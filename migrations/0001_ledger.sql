@@ -81,8 +81,8 @@ CREATE TABLE endpoints (
   keep_payload INTEGER NOT NULL DEFAULT 0 CHECK (keep_payload IN (0, 1)), -- 1: its jobs keep their payload when they succeed
   dead_letter_on TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(dead_letter_on)), -- error classes that kill at once
   redact TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(redact)),   -- {headers, body_pointers}
-  generation INTEGER NOT NULL DEFAULT 1, -- of the signing secret
-  rotated_at INTEGER,                -- when the generation last changed; both sign for 24 h
+  secret_version INTEGER NOT NULL DEFAULT 1, -- of the signing secret
+  rotated_at INTEGER,                -- when the version last changed; both sign for 24 h
   failing_since INTEGER,             -- since when nothing has succeeded; written on change only
   last_success_at INTEGER,           -- written on change and then once an hour at most
   created_at INTEGER NOT NULL,
@@ -106,10 +106,10 @@ CREATE TABLE api_keys (
 CREATE TABLE signing_secrets (
   tenant TEXT NOT NULL,
   endpoint TEXT NOT NULL,            -- '' is the tenant's default, which signs jobs to bare urls
-  generation INTEGER NOT NULL CHECK (generation > 0), -- rises with each rotation; the default has one
+  secret_version INTEGER NOT NULL CHECK (secret_version > 0), -- rises with each rotation; the default has one
   sealed TEXT NOT NULL,              -- 32 random bytes, sealed: the id of the master key, and base64url
   created_at INTEGER NOT NULL,
-  PRIMARY KEY (tenant, endpoint, generation)
+  PRIMARY KEY (tenant, endpoint, secret_version)
 ) STRICT, WITHOUT ROWID;
 
 -- The walk that seals everything again when the master key changes.

@@ -5,14 +5,14 @@ CREATE TABLE indexes (
   tenant TEXT NOT NULL,              -- whose index it is; first in every key
   name TEXT NOT NULL,
   id TEXT NOT NULL UNIQUE,           -- ULID of its creation: another index of the same name has another one
-  serving TEXT NOT NULL,             -- the generation that is searched
-  building TEXT,                     -- the generation that will take its place, while there is one
+  serving TEXT NOT NULL,             -- the index version that is searched
+  building TEXT,                     -- the index version that will take its place, while there is one
   created_at INTEGER NOT NULL,
   PRIMARY KEY (tenant, name)
 ) STRICT, WITHOUT ROWID;
 
 -- One way to cut and embed the documents of an index, and what came of it.
-CREATE TABLE generations (
+CREATE TABLE index_versions (
   id TEXT PRIMARY KEY,               -- ULID; the scope of its words, and in the keys of its segments
   index_id TEXT NOT NULL,            -- of the index
   tenant TEXT NOT NULL,              -- of the index: in the keys of its segments
@@ -31,7 +31,7 @@ CREATE TABLE generations (
 ) STRICT, WITHOUT ROWID;
 
 -- What is to be cleared away.
-CREATE INDEX generations_dropped ON generations (dropped_at) WHERE dropped_at IS NOT NULL;
+CREATE INDEX index_versions_dropped ON index_versions (dropped_at) WHERE dropped_at IS NOT NULL;
 
 -- Documents as they were accepted last. The one with the greatest version stands, in whatever order jobs run.
 -- It has rowids and its texts last: without, each step of each search for a key read the whole row that it came by, text and all,
@@ -45,31 +45,31 @@ CREATE TABLE documents (
   hash TEXT NOT NULL DEFAULT '',     -- SHA-256 of the text
   written_at INTEGER NOT NULL,
   metadata TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(metadata)), -- the caller's JSON object, for filters
-  text TEXT NOT NULL DEFAULT ''      -- a new generation is made of it
+  text TEXT NOT NULL DEFAULT ''      -- a new index version is made of it
 ) STRICT;
 
 CREATE UNIQUE INDEX documents_by_id ON documents (index_id, id);
 
--- Which chunks a document has in a generation, in order: [[hash, start, end], ...], bytes of its text.
+-- Which chunks a document has in an index version, in order: [[hash, start, end], ...], bytes of its text.
 CREATE TABLE layouts (
-  generation TEXT NOT NULL,
+  index_version TEXT NOT NULL,
   document TEXT NOT NULL,
   hash TEXT NOT NULL,                -- of the text that was cut
   chunks TEXT NOT NULL CHECK (json_valid(chunks)),
-  PRIMARY KEY (generation, document)
+  PRIMARY KEY (index_version, document)
 ) STRICT, WITHOUT ROWID;
 
--- The chunks of a generation. A chunk that a document has twice is here once.
+-- The chunks of an index version. A chunk that a document has twice is here once.
 CREATE TABLE chunks (
-  generation TEXT NOT NULL,
-  seq INTEGER NOT NULL,              -- counted over all generations; names it among the words and in the segment
+  index_version TEXT NOT NULL,
+  seq INTEGER NOT NULL,              -- counted over all index versions; names it among the words and in the segment
   document TEXT NOT NULL,
   hash TEXT NOT NULL,                -- SHA-256 of heading and text
   vector TEXT NOT NULL,              -- base64 of its little-endian 32-bit floats
-  PRIMARY KEY (generation, seq)
+  PRIMARY KEY (index_version, seq)
 ) STRICT, WITHOUT ROWID;
 
-CREATE UNIQUE INDEX chunks_by_hash ON chunks (generation, document, hash);
+CREATE UNIQUE INDEX chunks_by_hash ON chunks (index_version, document, hash);
 
 -- The greatest number of a chunk so far, in one row.
 CREATE TABLE counter (
@@ -77,7 +77,7 @@ CREATE TABLE counter (
 ) STRICT;
 INSERT INTO counter (seq) VALUES (0);
 
--- What chunks say, by their numbers. `scope` is the one word of the generation: a search asks for it too. The words come
+-- What chunks say, by their numbers. `scope` is the one word of the index version: a search asks for it too. The words come
 -- folded and cut, in any script, with a space between any two (shared/src/search/words.rs): what is not ASCII is part of a
 -- word, and only the stem of an English word is found here.
 CREATE VIRTUAL TABLE words USING fts5(

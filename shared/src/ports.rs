@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::wire::daily_limit::DailyLimit;
-use crate::wire::lane::Lane;
+use crate::wire::job_queue::JobQueue;
 
 /// One value bound to a statement. Lists and 64-bit integers travel inside a JSON text.
 #[derive(Debug, Clone, PartialEq)]
@@ -112,8 +112,8 @@ pub trait IndexDatabase {
 
 /// The queue, which carries hints only.
 pub trait Hints {
-    /// Sends messages to the queue of a lane. A failure changes nothing but latency: the sweep finds the jobs.
-    async fn send_hints(&self, lane: Lane, messages: &[HintMessage]) -> Result<(), HintError>;
+    /// Sends messages to the queue of a queue. A failure changes nothing but latency: the sweep finds the jobs.
+    async fn send_hints(&self, queue: JobQueue, messages: &[HintMessage]) -> Result<(), HintError>;
 }
 
 /// A message to the queue.

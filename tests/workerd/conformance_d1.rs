@@ -18,7 +18,7 @@ use longshore::run::settle::{Settlement, settle};
 use longshore::run::usage::Usage;
 use longshore::schedules::fire::tick;
 use longshore::schedules::manage::put_schedule;
-use longshore::wire::lane::Lane;
+use longshore::wire::job_queue::JobQueue;
 use longshore_conformance::stand::{measured, place, request};
 use longshore_conformance::{Case, Stand, Store};
 use longshore_kit::client::{early_in_a_day, early_in_a_minute};
@@ -122,7 +122,7 @@ async fn a_job_costs_four_rows() {
         let case = stand.case().await;
         let first = case.accept_one(request(json!({})), Some("the hour's roll-up")).await.unwrap().job;
         // The first claim makes the signing secret of the tenant's jobs to bare URLs.
-        process(stand, &stand.settings, Lane::Webhooks, vec![first]).await;
+        process(stand, &stand.settings, JobQueue::Webhooks, vec![first]).await;
         let (_, written, _) = cost(stand, case.accept_one(request(json!({})), None)).await;
         assert_eq!(written, 1, "an accept without a key");
         let mut jobs = Vec::new();
@@ -133,10 +133,10 @@ async fn a_job_costs_four_rows() {
         }
         let (_, written, _) = cost(stand, case.accept_one(request(json!({})), Some("k7"))).await;
         assert_eq!(written, 0, "a duplicate accept");
-        let (report, written, _) = cost(stand, process(stand, &stand.settings, Lane::Webhooks, jobs.clone())).await;
+        let (report, written, _) = cost(stand, process(stand, &stand.settings, JobQueue::Webhooks, jobs.clone())).await;
         assert_eq!((report.attempts, report.settled), (100, 100));
         assert_eq!(written, 200, "a claim is one row, a settlement is one row");
-        let (report, written, _) = cost(stand, process(stand, &stand.settings, Lane::Webhooks, jobs.clone())).await;
+        let (report, written, _) = cost(stand, process(stand, &stand.settings, JobQueue::Webhooks, jobs.clone())).await;
         assert_eq!((report.attempts, written), (0, 0), "a duplicate hint");
         let lease = stand.row(&jobs[0]).await.log[0].lease.clone();
         let (settled, written, _) = cost(stand, late_settlement(stand, &jobs[0], &lease)).await;
@@ -178,12 +178,12 @@ async fn a_group_costs_a_row_for_each_batch_and_flush() {
         let case = stand.case().await;
         let first = case.accept_one(request(json!({})), Some("the hour's roll-up")).await.unwrap().job;
         // The first claim makes the signing secret of the tenant's jobs to bare URLs.
-        process(stand, &stand.settings, Lane::Webhooks, vec![first]).await;
+        process(stand, &stand.settings, JobQueue::Webhooks, vec![first]).await;
         let jobs = vec![(request(json!({"group": "import"})), None); 50];
         let (accepted, written, _) = cost(stand, case.accept(&jobs)).await;
         assert_eq!(written, 51, "an accept");
         let jobs: Vec<_> = accepted.unwrap().into_iter().map(|job| job.unwrap().job).collect();
-        let (report, written, _) = cost(stand, process(stand, &stand.settings, Lane::Webhooks, jobs)).await;
+        let (report, written, _) = cost(stand, process(stand, &stand.settings, JobQueue::Webhooks, jobs)).await;
         assert_eq!(report.settled, 50);
         // The entry of the finished group in its index is one more.
         println!("50 grouped jobs in one flush: {written} rows");
@@ -236,7 +236,7 @@ async fn a_finished_row_is_small() {
         let to = json!({"kind": "webhook", "endpoint": "a-name-of-usual-length", "payload": {"body": {"order": "x".repeat(4_000)}}});
         let key = "8e03978e-40d5-43dd-bc93-6894a57f9324";
         let job = case.accept_one(request(to), Some(key)).await.unwrap().job;
-        process(stand, &stand.settings, Lane::Webhooks, vec![job.clone()]).await;
+        process(stand, &stand.settings, JobQueue::Webhooks, vec![job.clone()]).await;
         let columns = runner.query("SELECT name FROM pragma_table_info('jobs')", vec![]).await.unwrap();
         // Each column's bytes and two for its type; numbers count as their digits, which is more than they take.
         let terms: Vec<_> = columns
@@ -268,9 +268,9 @@ async fn a_kept_payload_costs_no_row() {
             let jobs = vec![(json!({"kind": "webhook", "endpoint": endpoint, "payload": {"body": "x"}}), None); 21];
             let mut jobs: Vec<_> = case.accept(&jobs).await.unwrap().into_iter().map(|job| job.unwrap().job).collect();
             // The first success is noted at the endpoint.
-            process(stand, &stand.settings, Lane::Webhooks, jobs.split_off(20)).await;
+            process(stand, &stand.settings, JobQueue::Webhooks, jobs.split_off(20)).await;
             let (report, written, read) =
-                cost(stand, process(stand, &stand.settings, Lane::Webhooks, jobs.clone())).await;
+                cost(stand, process(stand, &stand.settings, JobQueue::Webhooks, jobs.clone())).await;
             assert_eq!((report.settled, stand.row(&jobs[0]).await.payload.is_some()), (20, *keep_payload));
             costs.push((written, read));
             for (key, rows) in [(None, 1), (Some("again"), 2), (Some("again"), 0)] {
@@ -359,8 +359,8 @@ async fn reads(case: &Case<'_, D1<'_>>) -> Vec<(&'static str, u64)> {
     let (accepted, _, accept) = cost(stand, case.accept_one(request(json!({})), Some("new"))).await;
     let job = accepted.unwrap().job;
     let (_, _, repeat) = cost(stand, case.accept_one(request(json!({})), Some("new"))).await;
-    let (_, _, run) = cost(stand, process(stand, &stand.settings, Lane::Webhooks, vec![job.clone()])).await;
-    let (_, _, again) = cost(stand, process(stand, &stand.settings, Lane::Webhooks, vec![job])).await;
+    let (_, _, run) = cost(stand, process(stand, &stand.settings, JobQueue::Webhooks, vec![job.clone()])).await;
+    let (_, _, again) = cost(stand, process(stand, &stand.settings, JobQueue::Webhooks, vec![job])).await;
     let page = async |filter: JobFilter| {
         let (page, _, read) = cost(stand, list_jobs(stand, &case.tenant, &filter, None, 50)).await;
         assert!(page.unwrap().rows.len() <= 50);

@@ -8,7 +8,7 @@ use longshore::model::dead_letter::DeadLetter;
 use longshore::model::hint::Hint;
 use longshore::wire::checks::check_note;
 use longshore::wire::invalid::read;
-use longshore::wire::lane::Lane;
+use longshore::wire::job_queue::JobQueue;
 use longshore::wire::problem::Problem;
 
 use crate::answer::Answer;
@@ -28,7 +28,7 @@ pub(crate) async fn cancel(context: &mut ApiContext, proof: &Proof) -> Result<An
 pub(crate) async fn retry(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
     let job = job_of_path(context, proof)?;
     let row = operate::retry_now(&context.world, &job).await?;
-    hint(context, vec![Hint::now(job, Lane::of(&row.kind))])?;
+    hint(context, vec![Hint::now(job, JobQueue::of(&row.kind))])?;
     Ok(job_answer(202, &row))
 }
 
@@ -42,7 +42,7 @@ pub(crate) async fn resend(context: &mut ApiContext, proof: &Proof) -> Result<An
     if resent.duplicate {
         return Ok(answer.with_header("idempotency-replayed", "true"));
     }
-    hint(context, vec![Hint::now(row.job(), Lane::of(&row.kind))])?;
+    hint(context, vec![Hint::now(row.job(), JobQueue::of(&row.kind))])?;
     Ok(answer)
 }
 
@@ -54,7 +54,7 @@ pub(crate) async fn replay(context: &mut ApiContext, proof: &Proof) -> Result<An
     let request: Option<Replay> = body.map(|body| read(&body, "#")).transpose()?;
     let edited = request.and_then(|request| request.payload);
     let row = operate::replay(&context.world, &context.settings, &job, edited.as_deref()).await?;
-    hint(context, vec![Hint::now(row.job(), Lane::of(&row.kind))])?;
+    hint(context, vec![Hint::now(row.job(), JobQueue::of(&row.kind))])?;
     let location = format!("/v1/jobs/{}", row.id);
     Ok(job_answer(202, &row).with_header("location", location))
 }

@@ -64,7 +64,7 @@ pub(crate) async fn run(context: &mut ApiContext, proof: &Proof) -> Result<Answe
     if run.duplicate {
         return Ok(answer.with_header("idempotency-replayed", "true"));
     }
-    hint(context, vec![Hint::now(run.job, run.lane)])?;
+    hint(context, vec![Hint::now(run.job, run.queue)])?;
     Ok(answer)
 }
 

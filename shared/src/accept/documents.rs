@@ -191,7 +191,7 @@ pub fn verification(index: &IndexRow, body: Option<&[u8]>) -> Result<Vec<u8>, Pr
     Ok(Meant::of(index).job(Object::of(json!({"verify": asked})), None))
 }
 
-/// The job that goes on with the generation that an index builds.
+/// The job that goes on with the index version that an index builds.
 pub fn rebuilding(index: &IndexRow) -> Vec<u8> {
     Meant::of(index).job(Object::of(json!({"rebuild": {}})), None)
 }
@@ -218,7 +218,7 @@ mod tests {
 
     fn index() -> IndexRow {
         let (tenant, name, id) = ("acme".into(), "notes".into(), "01I".into());
-        IndexRow { tenant, name, id, serving: "01G".into(), building: None, generations: Vec::new(), created_at: 0 }
+        IndexRow { tenant, name, id, serving: "01G".into(), building: None, index_versions: Vec::new(), created_at: 0 }
     }
 
     fn documents() -> Documents {

@@ -21,7 +21,7 @@ use crate::store::objects::put;
 use crate::store::rows::unavailable;
 use crate::store::{batch, json_param, json_params, rows_as, sql};
 use crate::wire::idempotency::may_be_the_same;
-use crate::wire::lane::Lane;
+use crate::wire::job_queue::JobQueue;
 use crate::wire::problem::Problem;
 use crate::wire::time::Time;
 
@@ -292,9 +292,9 @@ fn judge_outcome(job: &NewJob, row: AcceptedRow, now: i64) -> Result<Accepted, P
         run_after: Time(row.scheduled_at.unwrap_or(created_at)),
         event_id: row.event_id.unwrap_or_else(|| id.clone()),
     };
-    let (reference, lane) = (JobRef { tenant: row.tenant, id }, Lane::of(&job.kind));
+    let (reference, queue) = (JobRef { tenant: row.tenant, id }, JobQueue::of(&job.kind));
     let delay = delay_seconds(row.scheduled_at.map_or(0, |at| at - now)).filter(|_| !duplicate);
-    let hint = delay.map(|delay_seconds| Hint { job: reference.clone(), lane, delay_seconds });
+    let hint = delay.map(|delay_seconds| Hint { job: reference.clone(), queue, delay_seconds });
     Ok(Accepted { job: reference, body, duplicate, hint })
 }
 

@@ -7,13 +7,13 @@ use super::CloudflareWorld;
 use crate::model::hint::batches;
 use crate::ports::{HintError, HintMessage, Hints};
 use crate::wire::daily_limit::DailyLimit;
-use crate::wire::lane::Lane;
+use crate::wire::job_queue::JobQueue;
 
 impl Hints for CloudflareWorld {
-    async fn send_hints(&self, lane: Lane, messages: &[HintMessage]) -> Result<(), HintError> {
-        let queue = match lane {
-            Lane::Webhooks => &self.hints,
-            Lane::Tasks => &self.task_hints,
+    async fn send_hints(&self, queue: JobQueue, messages: &[HintMessage]) -> Result<(), HintError> {
+        let queue = match queue {
+            JobQueue::Webhooks => &self.hints,
+            JobQueue::Tasks => &self.task_hints,
         };
         for batch in batches(messages) {
             let batch = batch.iter().fold(BatchMessageBuilder::new(), |builder, message| {

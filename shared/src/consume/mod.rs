@@ -9,7 +9,7 @@ use crate::ports::{DatabaseError, World};
 use crate::run::process::{process, process_quarantined};
 use crate::settings::{Feed, QueueNames, Settings};
 use crate::wire::daily_limit::seconds_to_reset;
-use crate::wire::lane::Lane;
+use crate::wire::job_queue::JobQueue;
 
 /// How long the queue keeps messages back while the database is out of reach.
 pub const RETRY_SECONDS: u32 = 30;
@@ -49,7 +49,7 @@ pub async fn consume<W: World, M: Message>(
         return; // Nothing but malformed messages and unknown versions, which `read` has dealt with.
     }
     match queues.feed(queue) {
-        Some(Feed::Hints(lane)) => run(world, settings, lane, &hints, jobs).await,
+        Some(Feed::Hints(queue)) => run(world, settings, queue, &hints, jobs).await,
         Some(Feed::DeadHints) => wake_all(world, &hints, &jobs, "the platform gave up on hints").await,
         // The sweep hints woken jobs in their own queues.
         None => wake_all(world, &hints, &jobs, "hints came from a queue that no setting names").await,
@@ -111,9 +111,9 @@ async fn keep<W: World>(world: &W, queue: &str, message: &impl Message, body: Bo
     }
 }
 
-async fn run<W: World>(world: &W, settings: &Settings, lane: Lane, hints: &[impl Message], jobs: Vec<JobRef>) {
+async fn run<W: World>(world: &W, settings: &Settings, queue: JobQueue, hints: &[impl Message], jobs: Vec<JobRef>) {
     let named = jobs.len();
-    let report = process(world, settings, lane, jobs).await;
+    let report = process(world, settings, queue, jobs).await;
     tracing::info!(
         named,
         attempts = report.attempts,
@@ -133,7 +133,7 @@ async fn run<W: World>(world: &W, settings: &Settings, lane: Lane, hints: &[impl
     }
     hints.iter().for_each(Message::ack);
     // Quarantined jobs come last, when all else is settled and acknowledged.
-    process_quarantined(world, settings, lane, &report.unclaimed).await;
+    process_quarantined(world, settings, queue, &report.unclaimed).await;
 }
 
 /// Wakes the jobs of hints that are not run: the ledger alone says what is dead. `reason` says why for the log.

@@ -1,11 +1,11 @@
--- Chunks of a document that this job brought. ?1 {"index","document","version","generation","tenant","model"}, ?2 [hash, ...],
+-- Chunks of a document that this job brought. ?1 {"index","document","version","index version","tenant","model"}, ?2 [hash, ...],
 -- as many as were counted just before. A vector that is not there makes a NULL, which is refused, and all of the batch with it.
-INSERT INTO chunks (generation, seq, document, hash, vector)
+INSERT INTO chunks (index_version, seq, document, hash, vector)
 SELECT g.id, (SELECT seq FROM counter) - j.key, d.id, j.value, v.vector
 FROM json_each(?2) j
-CROSS JOIN generations g ON g.id = ?1 ->> 'generation' AND g.dropped_at IS NULL
+CROSS JOIN index_versions g ON g.id = ?1 ->> 'index_version' AND g.dropped_at IS NULL
 CROSS JOIN documents d ON d.index_id = ?1 ->> 'index' AND d.id = ?1 ->> 'document' AND d.version = ?1 ->> 'version'
 LEFT JOIN vectors v ON v.tenant = ?1 ->> 'tenant' AND v.model = ?1 ->> 'model' AND v.hash = j.value
 WHERE true
-ON CONFLICT (generation, document, hash) DO NOTHING
+ON CONFLICT (index_version, document, hash) DO NOTHING
 RETURNING ''

@@ -2,13 +2,13 @@
 
 use serde::Serialize;
 
-use super::{Counts, Generation, IndexRow};
+use super::{Counts, IndexRow, IndexVersion};
 use crate::wire::time::Time;
 
 /// One way to cut and embed the documents of an index.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
-pub struct IndexGeneration<'a> {
+pub struct IndexVersionBody<'a> {
     id: &'a str,
     /// The provider of its vectors.
     provider: &'a str,
@@ -27,19 +27,19 @@ pub struct IndexGeneration<'a> {
     chunker: u32,
 }
 
-impl<'a> From<&'a Generation> for IndexGeneration<'a> {
-    fn from(generation: &'a Generation) -> Self {
-        IndexGeneration {
-            id: &generation.id,
-            provider: &generation.provider,
-            model: &generation.model,
-            dimensions: generation.dimensions,
-            created_at: Time(generation.created_at),
-            chunks: generation.chunks,
-            chunks_max: generation.chunks_max(),
-            chunk_chars: generation.chunk_chars,
-            overlap_chars: generation.overlap_chars,
-            chunker: generation.chunker,
+impl<'a> From<&'a IndexVersion> for IndexVersionBody<'a> {
+    fn from(index_version: &'a IndexVersion) -> Self {
+        IndexVersionBody {
+            id: &index_version.id,
+            provider: &index_version.provider,
+            model: &index_version.model,
+            dimensions: index_version.dimensions,
+            created_at: Time(index_version.created_at),
+            chunks: index_version.chunks,
+            chunks_max: index_version.chunks_max(),
+            chunk_chars: index_version.chunk_chars,
+            overlap_chars: index_version.overlap_chars,
+            chunker: index_version.chunker,
         }
     }
 }
@@ -56,9 +56,9 @@ pub struct Index<'a> {
     tenant: &'a str,
     created_at: Time,
     /// What is searched.
-    serving: Option<IndexGeneration<'a>>,
+    serving: Option<IndexVersionBody<'a>>,
     /// What will take its place; null while nothing is being made.
-    building: Option<IndexGeneration<'a>>,
+    building: Option<IndexVersionBody<'a>>,
 }
 
 impl<'a> From<&'a IndexRow> for Index<'a> {
@@ -68,8 +68,8 @@ impl<'a> From<&'a IndexRow> for Index<'a> {
             id: &row.id,
             tenant: &row.tenant,
             created_at: Time(row.created_at),
-            serving: row.serving().map(IndexGeneration::from),
-            building: row.building().map(IndexGeneration::from),
+            serving: row.serving().map(IndexVersionBody::from),
+            building: row.building().map(IndexVersionBody::from),
         }
     }
 }
@@ -89,8 +89,8 @@ pub struct WholeIndex<'a> {
 impl<'a> WholeIndex<'a> {
     /// An index and what was counted in it.
     pub fn of(row: &'a IndexRow, counts: &Counts) -> WholeIndex<'a> {
-        let cut = counts.cut.get(&row.serving).copied().unwrap_or(0);
-        let (documents, lag) = (counts.documents, counts.documents.saturating_sub(cut));
+        let chunked = counts.chunked.get(&row.serving).copied().unwrap_or(0);
+        let (documents, lag) = (counts.documents, counts.documents.saturating_sub(chunked));
         WholeIndex { index: Index::from(row), documents, lag }
     }
 }

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use super::plan::{
     Content, CurrentDocument, Document, Found, Plan, Removal, Versions, drop_all_but, plans, put_document, state_of,
 };
-use super::{Generation, IndexRow, manage};
+use super::{IndexRow, IndexVersion, manage};
 use crate::embed::ask::{Call, Embedded};
 use crate::embed::pool::Wanted;
 use crate::embed::vectors::{AskedFor, ask_and_keep, calls_in, tokens_of, waiting};
@@ -112,14 +112,14 @@ impl<W: World> Apply<'_, W> {
                 match self.find_vectors(&plan, spent).await {
                     Ok(()) => plans.push(plan),
                     // What is searched takes no harm of what is only being built: the rebuild finds the document, or why not.
-                    Err(_) if plan.generation.id != index.serving => {}
+                    Err(_) if plan.index_version.id != index.serving => {}
                     Err(outcome) => return Err(outcome),
                 }
             }
             let stands = self.commit(&index, document, Versions { new: version, seen }, &plans, None).await?;
             if stands.as_deref() == Some(version) {
-                let is_cut = plans.iter().all(|plan| plan.generation.id != index.serving);
-                let state = state_of(document, standing.as_ref(), is_cut);
+                let is_chunked = plans.iter().all(|plan| plan.index_version.id != index.serving);
+                let state = state_of(document, standing.as_ref(), is_chunked);
                 return Ok(told(name, &index.serving, document, state, &plans, spent));
             }
             // Another job has changed it meanwhile, or the index is gone: what stands now is looked at again.
@@ -129,13 +129,13 @@ impl<W: World> Apply<'_, W> {
         Err(Outcome::Failed { class: ErrorClass::Internal, message, retry_after: wait })
     }
 
-    /// Cuts a document again as it stands, where a generation has forgotten what it was cut into; `anew` is one that forgets it
+    /// Cuts a document again as it stands, where an index version has forgotten what it was cut into; `anew` is one that forgets it
     /// in the same batch, with all chunks that it has. A document that is not there is left alone.
-    pub(super) async fn cut_again(
+    pub(super) async fn chunk_again(
         &self,
         index: &IndexRow,
         id: &str,
-        anew: Option<&Generation>,
+        anew: Option<&IndexVersion>,
         calls: &mut Vec<Rc<Call>>,
     ) -> Result<(), Outcome> {
         for _ in 0..INDEX_TRIES {
@@ -226,9 +226,9 @@ impl<W: World> Apply<'_, W> {
 
     /// A document as it stands, and the version before which nothing of a source does.
     async fn standing(&self, index: &IndexRow, document: &str, source: &str) -> Result<Found, Outcome> {
-        let generations: Vec<_> = index.generations.iter().map(|generation| &generation.id).collect();
+        let index_versions: Vec<_> = index.index_versions.iter().map(|index_version| &index_version.id).collect();
         let statements = vec![
-            index_sql!("read_document", index.id.as_str(), document, json_param(&generations)),
+            index_sql!("read_document", index.id.as_str(), document, json_param(&index_versions)),
             index_sql!("read_removal", index.id.as_str(), source),
         ];
         // Safe to repeat: it only reads.
@@ -240,22 +240,22 @@ impl<W: World> Apply<'_, W> {
 
     /// Sees to it that every new chunk has a vector that is kept.
     async fn find_vectors(&self, plan: &Plan<'_>, spent: &mut Spent) -> Result<(), Outcome> {
-        let generation = plan.generation;
+        let index_version = plan.index_version;
         if plan.fresh.is_empty() {
             return Ok(());
         }
         check_room(plan)?;
-        let choice = generation.choice();
+        let choice = index_version.choice();
         let known = self.settings.providers.model(&choice.provider, &choice.model);
-        let Some((provider, model)) = known.filter(|(_, model)| model.dimensions == generation.dimensions) else {
-            let Generation { provider, model, dimensions, .. } = generation;
+        let Some((provider, model)) = known.filter(|(_, model)| model.dimensions == index_version.dimensions) else {
+            let IndexVersion { provider, model, dimensions, .. } = index_version;
             let message =
                 format!("The deployment has no model {model:?} of {dimensions} dimensions of a provider {provider:?}.");
             return Err(Outcome::failed(ErrorClass::Provider, message));
         };
         let wanted = Wanted { tenant: &self.job.tenant, lease: &self.job.lease, choice: &choice, provider, model };
         let asked: BTreeSet<&str> = plan.fresh.iter().map(String::as_str).collect();
-        let kept_as = generation.cache_name();
+        let kept_as = index_version.cache_name();
         // Safe to repeat: it only reads.
         let kept = vectors::known(self.world, wanted.tenant, &kept_as, &asked).await.map_err(|e| self.away(&e))?;
         let missing: Vec<&String> = plan.fresh.iter().filter(|hash| !kept.contains(*hash)).collect();
@@ -314,31 +314,32 @@ impl<W: World> Apply<'_, W> {
         document: &Document,
         versions: Versions<'_>,
         plans: &[Plan<'_>],
-        anew: Option<&Generation>,
+        anew: Option<&IndexVersion>,
     ) -> Result<Option<String>, Outcome> {
-        let generations: Vec<_> = index.generations.iter().map(|generation| &generation.id).collect();
+        let index_versions: Vec<_> = index.index_versions.iter().map(|index_version| &index_version.id).collect();
         // What is made anew takes no more room than it had, whatever was counted of it.
         let grow = plans.iter().filter(|plan| anew.is_none() && !plan.fresh.is_empty()).map(Plan::room);
         let room = json_param(&grow.collect::<Vec<_>>());
         let mut statements = vec![put_document(index, document, versions, room)];
-        let of = |generation: &Generation| {
+        let of = |index_version: &IndexVersion| {
             json_param(&json!({
-                "index": index.id, "document": document.id, "version": versions.new, "generation": generation.id,
-                "tenant": self.job.tenant, "model": generation.cache_name(),
+                "index": index.id, "document": document.id, "version": versions.new, "index_version": index_version.id,
+                "tenant": self.job.tenant, "model": index_version.cache_name(),
             }))
         };
         statements.extend(
-            anew.into_iter().flat_map(|generation| drop_all_but(generation, &of(generation), &json_param(&[(); 0]))),
+            anew.into_iter()
+                .flat_map(|index_version| drop_all_but(index_version, &of(index_version), &json_param(&[(); 0]))),
         );
-        statements.extend(plans.iter().flat_map(|plan| plan.statements(&of(plan.generation))));
-        statements.push(index_sql!("read_state", index.id.as_str(), document.id.as_str(), json_param(&generations)));
+        statements.extend(plans.iter().flat_map(|plan| plan.statements(&of(plan.index_version))));
+        statements.push(index_sql!("read_state", index.id.as_str(), document.id.as_str(), json_param(&index_versions)));
         // Safe to repeat: what this version has written is there, and each statement asks for the version.
         let answers = batch(&Store(self.world), &statements).await.map_err(|error| self.away(&error))?;
         let state: State = first_as(answers.last())
             .map_err(|error| self.away(&error))?
             .ok_or_else(|| Outcome::failed(ErrorClass::Internal, "The store answered nothing."))?;
-        for (generation, _) in state.changes.iter().filter(|(_, changes)| **changes >= MERGE_AFTER) {
-            self.shared.merges.make(self.world, &self.job.tenant, generation).await;
+        for (index_version, _) in state.changes.iter().filter(|(_, changes)| **changes >= MERGE_AFTER) {
+            self.shared.merges.make(self.world, &self.job.tenant, index_version).await;
         }
         Ok(state.version)
     }
@@ -367,14 +368,14 @@ fn taken_away(version: &str, removal: &str) -> String {
 /// # Errors
 /// What becomes of the attempt.
 fn check_room(plan: &Plan<'_>) -> Result<(), Outcome> {
-    let generation = plan.generation;
+    let index_version = plan.index_version;
     if plan.chunks.len() > DOCUMENT_CHUNKS_MAX {
         let message = format!("The document has more than {DOCUMENT_CHUNKS_MAX} chunks.");
         return Err(Outcome::failed(ErrorClass::Handler, message));
     }
-    let most = generation.chunks_max();
-    if (generation.chunks + plan.fresh.len() as u64).saturating_sub(plan.removed as u64) > most {
-        let (has, dimensions) = (generation.chunks, generation.dimensions);
+    let most = index_version.chunks_max();
+    if (index_version.chunks + plan.fresh.len() as u64).saturating_sub(plan.removed as u64) > most {
+        let (has, dimensions) = (index_version.chunks, index_version.dimensions);
         let message = format!("The index has {has} chunks, and may have {most} of {dimensions} dimensions.");
         return Err(Outcome::failed(ErrorClass::Handler, message));
     }
@@ -383,9 +384,9 @@ fn check_room(plan: &Plan<'_>) -> Result<(), Outcome> {
 
 /// What is told of a change as the result of its job.
 fn told(name: &str, serving: &str, document: &Document, state: &str, plans: &[Plan<'_>], spent: &Spent) -> Value {
-    let plan = plans.iter().find(|plan| plan.generation.id == serving);
+    let plan = plans.iter().find(|plan| plan.index_version.id == serving);
     json!({
-        "index": name, "document": document.id, "state": state, "generation": serving,
+        "index": name, "document": document.id, "state": state, "index_version": serving,
         "chunks": plan.map(|plan| plan.chunks.len()), "added": plan.map_or(0, |plan| plan.fresh.len()),
         "removed": plan.map_or(0, |plan| plan.removed),
         "usage": {"embedded": spent.embedded, "calls": spent.calls.len(), "tokens": spent.tokens},

@@ -1,4 +1,4 @@
-//! What nobody reads any more leaves in pieces: generations that were given up, with all that they have, and vectors that are
+//! What nobody reads any more leaves in pieces: index versions that were given up, with all that they have, and vectors that are
 //! kept for whoever asks again, by their age.
 
 use serde::Deserialize;
@@ -9,7 +9,7 @@ use crate::ports::{Blobs, Clock, DatabaseError, IndexDatabase};
 use crate::store::search::{Store, index_sql};
 use crate::store::{batch, first_as};
 
-/// A generation that leaves.
+/// An index version that leaves.
 #[derive(Debug, Deserialize)]
 struct Dropped {
     id: String,
@@ -18,7 +18,7 @@ struct Dropped {
     is_empty: u8,
 }
 
-/// Clears one piece away: of the generation that was given up first, and of the oldest vectors. Idle it is one call that
+/// Clears one piece away: of the index version that was given up first, and of the oldest vectors. Idle it is one call that
 /// reads two rows.
 ///
 /// Safe to repeat: what is gone stays gone.
@@ -41,12 +41,12 @@ pub async fn clear<W: IndexDatabase + Blobs + Clock>(world: &W) -> Result<(), Da
     };
     // Its objects come before its row: without the row nobody would look for them.
     if clear_segments(world, &dropped).await {
-        batch(&store, &[index_sql!("clear_generation", dropped.id.as_str())]).await?;
+        batch(&store, &[index_sql!("clear_version", dropped.id.as_str())]).await?;
     }
     Ok(())
 }
 
-/// Deletes the segments of a generation; says whether there is none left.
+/// Deletes the segments of an index version; says whether there is none left.
 async fn clear_segments<W: Blobs>(world: &W, dropped: &Dropped) -> bool {
     let prefix = format!("{PREFIX}{}/{}/", dropped.tenant, dropped.id);
     let limit = u32::try_from(OBJECTS_PER_DELETE).unwrap_or(u32::MAX);

@@ -1,6 +1,6 @@
--- The next documents leave, if the index of the generation that was given up first is there no more. ?1 how many.
+-- The next documents leave, if the index of the index version that was given up first is there no more. ?1 how many.
 DELETE FROM documents WHERE (index_id, id) IN (SELECT d.index_id, d.id FROM
-  (SELECT index_id FROM generations WHERE dropped_at IS NOT NULL ORDER BY dropped_at LIMIT 1) g
+  (SELECT index_id FROM index_versions WHERE dropped_at IS NOT NULL ORDER BY dropped_at LIMIT 1) g
   CROSS JOIN documents d ON d.index_id = g.index_id
   WHERE NOT EXISTS (SELECT 1 FROM indexes i WHERE i.id = g.index_id) LIMIT ?1)
 RETURNING ''

@@ -1,5 +1,5 @@
--- The next layouts leave of the generation that was given up first. ?1 how many.
-DELETE FROM layouts WHERE (generation, document) IN (SELECT l.generation, l.document FROM
-  (SELECT id FROM generations WHERE dropped_at IS NOT NULL ORDER BY dropped_at LIMIT 1) g
-  CROSS JOIN layouts l ON l.generation = g.id LIMIT ?1)
+-- The next layouts leave of the index version that was given up first. ?1 how many.
+DELETE FROM layouts WHERE (index_version, document) IN (SELECT l.index_version, l.document FROM
+  (SELECT id FROM index_versions WHERE dropped_at IS NOT NULL ORDER BY dropped_at LIMIT 1) g
+  CROSS JOIN layouts l ON l.index_version = g.id LIMIT ?1)
 RETURNING ''

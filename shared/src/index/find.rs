@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use super::manage::{not_found, standing};
 use super::merge::{Unread, entry_of, read_segment, seq_of};
 use super::show::{SearchHit, show};
-use super::{Generation, IndexRow};
+use super::{IndexRow, IndexVersion};
 use crate::embed::ask::{Asked, Embedded};
 use crate::embed::round::ask;
 use crate::limits::{
@@ -73,8 +73,8 @@ pub(crate) struct SearchRequest {
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct SearchResult {
     pub(crate) index: String,
-    /// The generation that was searched.
-    pub(crate) generation: String,
+    /// The index version that was searched.
+    pub(crate) index_version: String,
     /// What was asked for.
     pub(crate) mode: Mode,
     /// Why a hybrid search was answered by words alone, or vectors of the latest chunks are missing; null where neither is so.
@@ -164,8 +164,8 @@ pub async fn search<W: IndexDatabase + Blobs + Http + Clock>(
     };
     let fused = fuse(&snapshot.keyword, &vector);
     let hits = show(world, &snapshot.index, &query.keywords, query.limit, &fused).await?;
-    let (index, generation) = (name.to_owned(), snapshot.index.serving);
-    Ok(SearchResult { index, generation, mode: query.mode, degraded, hits })
+    let (index, index_version) = (name.to_owned(), snapshot.index.serving);
+    Ok(SearchResult { index, index_version, mode: query.mode, degraded, hits })
 }
 
 fn check(body: &[u8]) -> Result<Query, Problem> {
@@ -236,10 +236,10 @@ async fn allowed<W: IndexDatabase + Clock>(
     index: &IndexRow,
     filter: &Filter,
 ) -> Result<BTreeSet<u64>, Problem> {
-    let (generation, id) = (index.serving.as_str(), index.id.as_str());
+    let (index_version, id) = (index.serving.as_str(), index.id.as_str());
     let (mut allowed, mut after) = (BTreeSet::new(), String::new());
     loop {
-        let page = index_sql!("find_metadata", generation, id, after.as_str(), FILTER_DOCUMENTS_PAGE);
+        let page = index_sql!("find_metadata", index_version, id, after.as_str(), FILTER_DOCUMENTS_PAGE);
         // Safe to repeat: it only reads.
         let answers = batch(&Store(world), &[page]).await.map_err(|error| unavailable(&error))?;
         let page = rows::<(String, Box<RawValue>, Vec<u64>)>(answers.first())?;
@@ -273,7 +273,7 @@ async fn nearest<W: Blobs + Http + Clock>(
 ) -> Result<Vec<Hit>, NoVectors> {
     let serving = snapshot.index.serving();
     let serving =
-        serving.ok_or_else(|| NoVectors { message: "The index has no generation.".into(), is_stale: true })?;
+        serving.ok_or_else(|| NoVectors { message: "The index has no index_version.".into(), is_stale: true })?;
     let segment = async {
         match &serving.segment {
             Some(key) => segments.read(world, key).await.map(Some),
@@ -317,10 +317,10 @@ async fn living<W: IndexDatabase + Clock>(world: &W, snapshot: &Snapshot, hits: 
 async fn vector_of<W: Http + Clock>(
     world: &W,
     settings: &Settings,
-    generation: &Generation,
+    index_version: &IndexVersion,
     text: &str,
 ) -> Result<Vec<f32>, String> {
-    let Generation { provider: name, model: model_name, dimensions, .. } = generation;
+    let IndexVersion { provider: name, model: model_name, dimensions, .. } = index_version;
     let known = settings.providers.model(name, model_name).filter(|(_, model)| model.dimensions == *dimensions);
     let (provider, model) = known.ok_or_else(|| format!("The deployment has no model {model_name:?} of {name:?}."))?;
     if provider.interface == Interface::Builtin {

@@ -1,2 +1,2 @@
--- A segment is given up: it is made anew of the chunks. ?1 the generation, ?2 the object.
-UPDATE generations SET segment = NULL, segment_seq = 0, dead = 0 WHERE id = ?1 AND segment = ?2 RETURNING ''
+-- A segment is given up: it is made anew of the chunks. ?1 the index version, ?2 the object.
+UPDATE index_versions SET segment = NULL, segment_seq = 0, dead = 0 WHERE id = ?1 AND segment = ?2 RETURNING ''

@@ -1,6 +1,6 @@
--- An index is made, unless there is one of that name, or was one of this request. ?1 tenant, ?2 name, ?3 id, ?4 generation.
+-- An index is made, unless there is one of that name, or was one of this request. ?1 tenant, ?2 name, ?3 id, ?4 index version.
 INSERT INTO indexes (tenant, name, id, serving, created_at)
 SELECT ?1, ?2, ?3, ?4, CAST(unixepoch('subsec') * 1000 AS INTEGER)
-WHERE NOT EXISTS (SELECT 1 FROM generations WHERE id = ?4)
+WHERE NOT EXISTS (SELECT 1 FROM index_versions WHERE id = ?4)
 ON CONFLICT (tenant, name) DO NOTHING
 RETURNING json_object('id', id)

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Counts, Generation, IndexRow};
+use super::{Counts, IndexRow, IndexVersion};
 use crate::limits::{CHUNK_CHARS_MAX, CHUNK_CHARS_MIN, INDEX_TRIES};
 use crate::model::job::mint_ulid;
 use crate::ports::{Clock, DatabaseError, IndexDatabase, Param, Statement};
@@ -42,11 +42,11 @@ pub enum Change {
     Made,
     /// It is as it was asked for.
     Kept,
-    /// It builds a generation as it was asked for: a job goes on with it.
+    /// It builds an index version as it was asked for: a job goes on with it.
     Builds,
 }
 
-/// Makes an index, or lets one build another generation, with another model or other chunks. The last put stands: one that
+/// Makes an index, or lets one build another index version, with another model or other chunks. The last put stands: one that
 /// asks for what is searched gives up what is being built.
 ///
 /// # Errors
@@ -60,14 +60,14 @@ pub async fn put_index<W: IndexDatabase + Clock>(
 ) -> Result<(IndexRow, Change), Problem> {
     let asked = check(settings, name, body)?;
     let now = world.now_ms();
-    let (id, generation) = (mint_ulid(now, world.random()), mint_ulid(now, world.random()));
+    let (id, index_version) = (mint_ulid(now, world.random()), mint_ulid(now, world.random()));
     let mut row = asked.clone();
-    row["id"] = json!(generation);
+    row["id"] = json!(index_version);
     let row = json_param(&row);
-    let made = index_sql!("insert_index", tenant, name, id.as_str(), generation.as_str());
-    let mut index = change(world, tenant, name, vec![made, insert_generation(tenant, name, &row)]).await?;
+    let made = index_sql!("insert_index", tenant, name, id.as_str(), index_version.as_str());
+    let mut index = change(world, tenant, name, vec![made, insert_version(tenant, name, &row)]).await?;
     for _ in 0..INDEX_TRIES {
-        let told = |generation: Option<&Generation>| generation.map(Generation::asked);
+        let told = |index_version: Option<&IndexVersion>| index_version.map(IndexVersion::asked);
         match (told(index.serving()).ok_or(Problem::Internal)? == asked, told(index.building())) {
             (true, None) => {
                 let is_new = index.id == id;
@@ -75,12 +75,12 @@ pub async fn put_index<W: IndexDatabase + Clock>(
             }
             (false, Some(building)) if building == asked => return Ok((index, Change::Builds)),
             (is_searched, _) => {
-                let next = (!is_searched).then(|| generation.clone());
+                let next = (!is_searched).then(|| index_version.clone());
                 let before = index.building.clone();
                 let serving = index.serving.as_str();
                 let mut statements = vec![index_sql!("set_building", tenant, name, next, serving, before.clone())];
-                statements.push(insert_generation(tenant, name, &row));
-                statements.extend(before.map(|before| drop_generation(&before)));
+                statements.push(insert_version(tenant, name, &row));
+                statements.extend(before.map(|before| drop_version(&before)));
                 index = change(world, tenant, name, statements).await?;
             }
         }
@@ -101,13 +101,13 @@ async fn change<W: IndexDatabase + Clock>(
     first_as(answers.last()).map_err(|error| unavailable(&error))?.ok_or(Problem::Unavailable)
 }
 
-fn insert_generation(tenant: &str, name: &str, row: &Param) -> Statement {
-    index_sql!("insert_generation", tenant, name, row.clone())
+fn insert_version(tenant: &str, name: &str, row: &Param) -> Statement {
+    index_sql!("insert_version", tenant, name, row.clone())
 }
 
-/// Gives a generation up that its index names no more.
-pub(super) fn drop_generation(generation: &str) -> Statement {
-    index_sql!("drop_generation", generation)
+/// Gives an index version up that its index names no more.
+pub(super) fn drop_version(index_version: &str) -> Statement {
+    index_sql!("drop_version", index_version)
 }
 
 /// What is asked for, with what is meant where nothing is said.
@@ -206,7 +206,7 @@ pub async fn list_indexes<W: IndexDatabase + Clock>(
 /// # Errors
 /// `NotFound`, also for the second time; `Unavailable`.
 pub async fn drop_index<W: IndexDatabase + Clock>(world: &W, tenant: &str, name: &str) -> Result<(), Problem> {
-    let statements = vec![index_sql!("drop_generations", tenant, name), index_sql!("drop_index", tenant, name)];
+    let statements = vec![index_sql!("drop_versions", tenant, name), index_sql!("drop_index", tenant, name)];
     let answers = batch(&Store(world), &statements).await.map_err(|error| unavailable(&error))?;
     if answers.last().is_none_or(Vec::is_empty) { Err(not_found(name)) } else { Ok(()) }
 }
@@ -220,7 +220,7 @@ pub async fn drop_index<W: IndexDatabase + Clock>(world: &W, tenant: &str, name:
 /// As [`batch`]; `Refused` where there is no store of search.
 pub async fn erase_tenant<W: IndexDatabase + Clock>(world: &W, tenant: &str, before: i64) -> Result<(), DatabaseError> {
     let statements = vec![
-        index_sql!("erase_generations", tenant, before),
+        index_sql!("erase_versions", tenant, before),
         index_sql!("erase_indexes", tenant, before),
         index_sql!("erase_vectors", tenant),
     ];

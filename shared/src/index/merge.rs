@@ -1,4 +1,4 @@
-//! Segments: the vectors of a generation in one object, made anew of the one before and of what came since.
+//! Segments: the vectors of an index version in one object, made anew of the one before and of what came since.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -16,7 +16,7 @@ use crate::store::{batch, first_as, rows_as, vectors};
 /// What every key of a segment begins with.
 pub(super) const PREFIX: &str = "segments/";
 
-/// A generation as a merge finds it.
+/// An index version as a merge finds it.
 #[derive(Debug, Deserialize)]
 struct Found {
     dimensions: usize,
@@ -38,7 +38,7 @@ pub(super) fn seq_of(entry: EntryId) -> u64 {
 /// The segments that jobs of one invocation want made anew: one at a time, for more would not fit its memory.
 #[derive(Debug, Default)]
 pub(crate) struct Merges {
-    /// Tenant and generation.
+    /// Tenant and index version.
     wanted: RefCell<BTreeSet<(String, String)>>,
     is_running: Cell<bool>,
 }
@@ -56,56 +56,56 @@ impl Merges {
     /// Makes a segment anew until little is left to take up, or leaves it to the job that is at it.
     ///
     /// A segment that is late costs only time, so nothing is made of an error; the next change makes it.
-    pub(crate) async fn make<W: IndexDatabase + Blobs + Clock>(&self, world: &W, tenant: &str, generation: &str) {
-        let merge = async |tenant: &str, generation: &str| {
-            if let Err(error) = merge_all(world, tenant, generation).await {
-                tracing::warn!(error, generation, "a segment could not be made");
+    pub(crate) async fn make<W: IndexDatabase + Blobs + Clock>(&self, world: &W, tenant: &str, index_version: &str) {
+        let merge = async |tenant: &str, index_version: &str| {
+            if let Err(error) = merge_all(world, tenant, index_version).await {
+                tracing::warn!(error, index_version, "a segment could not be made");
             }
         };
-        self.in_turn(tenant, generation, merge).await;
+        self.in_turn(tenant, index_version, merge).await;
     }
 
-    async fn in_turn(&self, tenant: &str, generation: &str, merge: impl AsyncFn(&str, &str)) {
-        self.wanted.borrow_mut().insert((tenant.to_owned(), generation.to_owned()));
+    async fn in_turn(&self, tenant: &str, index_version: &str, merge: impl AsyncFn(&str, &str)) {
+        self.wanted.borrow_mut().insert((tenant.to_owned(), index_version.to_owned()));
         if self.is_running.replace(true) {
             return;
         }
         let _turn = Turn(&self.is_running);
         loop {
             let next = self.wanted.borrow_mut().pop_first();
-            let Some((tenant, generation)) = next else { return };
-            merge(&tenant, &generation).await;
+            let Some((tenant, index_version)) = next else { return };
+            merge(&tenant, &index_version).await;
         }
     }
 }
 
-/// Makes the segment of a generation anew until it has all chunks, [`MERGES_IN_A_ROW`] times at most.
+/// Makes the segment of an index version anew until it has all chunks, [`MERGES_IN_A_ROW`] times at most.
 ///
 /// # Errors
 /// Why it could not be made, in one line; what was there stays.
 pub(crate) async fn merge_all<W: IndexDatabase + Blobs + Clock>(
     world: &W,
     tenant: &str,
-    generation: &str,
+    index_version: &str,
 ) -> Result<(), String> {
     for _ in 0..MERGES_IN_A_ROW {
-        if !merge(world, tenant, generation).await? {
+        if !merge(world, tenant, index_version).await? {
             break;
         }
     }
     Ok(())
 }
 
-/// Makes the segment of a generation anew: without what has left, with what came, at most
+/// Makes the segment of an index version anew: without what has left, with what came, at most
 /// [`MERGE_ROWS_MAX`](crate::limits::MERGE_ROWS_MAX) chunks of it. Answers whether there may be more.
 ///
 /// Safe to repeat: an object that is read never changes, and of two that were made of one segment the first one stands.
 ///
 /// # Errors
 /// Why it could not be made, in one line; what was there stays.
-async fn merge<W: IndexDatabase + Blobs + Clock>(world: &W, tenant: &str, generation: &str) -> Result<bool, String> {
+async fn merge<W: IndexDatabase + Blobs + Clock>(world: &W, tenant: &str, index_version: &str) -> Result<bool, String> {
     let statements =
-        vec![index_sql!("read_generation", generation), index_sql!("read_tail", generation, MERGE_ROWS_MAX)];
+        vec![index_sql!("read_version", index_version), index_sql!("read_tail", index_version, MERGE_ROWS_MAX)];
     let answers = batch(&Store(world), &statements).await.map_err(|error| error.to_string())?;
     let Some(found) = first_as::<Found>(answers.first()).map_err(|error| error.to_string())? else { return Ok(false) };
     let tail: Vec<(u64, String)> = rows_as(answers.get(1).unwrap_or(&Vec::new())).map_err(|error| error.to_string())?;
@@ -124,32 +124,32 @@ async fn merge<W: IndexDatabase + Blobs + Clock>(world: &W, tenant: &str, genera
     let bytes = Segment::merged(found.dimensions, old.as_ref(), keep, fresh).map_err(|error| error.to_string())?;
     drop(old);
     let last = tail.last().map(|(seq, _)| *seq).or(found.alive.iter().copied().max()).unwrap_or(0);
-    let key = format!("{PREFIX}{tenant}/{generation}/{}", mint_ulid(world.now_ms(), world.random()));
+    let key = format!("{PREFIX}{tenant}/{index_version}/{}", mint_ulid(world.now_ms(), world.random()));
     put_object(world, &key, &bytes).await?;
-    swap(world, generation, &key, last, &found).await?;
+    swap(world, index_version, &key, last, &found).await?;
     Ok(i64::try_from(tail.len()) == Ok(MERGE_ROWS_MAX))
 }
 
 /// Lets a segment take the place of the one that it was made of, and deletes the one that nobody reads any more.
 async fn swap<W: IndexDatabase + Blobs + Clock>(
     world: &W,
-    generation: &str,
+    index_version: &str,
     key: &str,
     last: u64,
     found: &Found,
 ) -> Result<(), String> {
     let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
     let before = found.segment.clone();
-    let statement = index_sql!("swap_segment", generation, key, number(last), number(found.dead), before.clone());
-    let standing = index_sql!("read_segment", generation);
+    let statement = index_sql!("swap_segment", index_version, key, number(last), number(found.dead), before.clone());
+    let standing = index_sql!("read_segment", index_version);
     let answers = batch(&Store(world), &[statement, standing]).await.map_err(|error| error.to_string())?;
     // Also after an answer that was lost: what stands is read back.
     let stands = answers.get(1).and_then(|rows| rows.first()).is_some_and(|row| row == key);
     let left = if stands { before } else { Some(key.to_owned()) };
     if let Some(left) = left {
-        // What stays behind is cleared away with its generation.
+        // What stays behind is cleared away with its index version.
         if let Err(error) = world.delete(&[left]).await {
-            tracing::warn!(%error, generation, "a segment that nobody reads could not be deleted");
+            tracing::warn!(%error, index_version, "a segment that nobody reads could not be deleted");
         }
     }
     Ok(())
@@ -196,14 +196,14 @@ mod tests {
     #[test]
     fn segments_are_made_one_at_a_time_and_none_is_forgotten() {
         let (merges, running, made) = (Merges::default(), Cell::new(0), RefCell::new(Vec::new()));
-        let merge = async |_: &str, generation: &str| {
+        let merge = async |_: &str, index_version: &str| {
             running.set(running.get() + 1);
             assert_eq!(running.get(), 1);
             later().await;
             running.set(running.get() - 1);
-            made.borrow_mut().push(generation.to_owned());
+            made.borrow_mut().push(index_version.to_owned());
         };
-        let jobs = ["a", "b", "a", "c"].map(|generation| merges.in_turn("acme", generation, merge));
+        let jobs = ["a", "b", "a", "c"].map(|index_version| merges.in_turn("acme", index_version, merge));
         let mut all = Box::pin(join_all(jobs));
         (0..10).find_map(|_| all.as_mut().now_or_never()).unwrap();
         // The first is taken up again: what came for it while it was made is not in it.

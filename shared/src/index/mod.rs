@@ -15,10 +15,10 @@
 
 pub mod answer;
 pub(crate) mod apply;
-pub(crate) mod bring;
 pub mod clear;
 pub(crate) mod export;
 pub mod find;
+pub(crate) mod ingest;
 pub mod manage;
 pub(crate) mod merge;
 pub(crate) mod plan;
@@ -47,19 +47,19 @@ pub struct IndexRow {
     pub name: String,
     /// ULID of its creation.
     pub id: String,
-    /// The generation that is searched,
+    /// The index version that is searched,
     pub serving: String,
     /// and the one that will take its place.
     pub building: Option<String>,
     /// Both of them.
-    pub generations: Vec<Generation>,
+    pub index_versions: Vec<IndexVersion>,
     /// When it was made.
     pub created_at: i64,
 }
 
 /// One way to cut and embed documents.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Generation {
+pub struct IndexVersion {
     /// ULID.
     pub id: String,
     /// The provider of its vectors.
@@ -86,7 +86,7 @@ pub struct Generation {
     pub created_at: i64,
 }
 
-impl Generation {
+impl IndexVersion {
     /// The model that embeds its chunks, and what is asked of it.
     pub(crate) fn choice(&self) -> Choice {
         Choice { provider: self.provider.clone(), model: self.model.clone() }
@@ -116,14 +116,14 @@ impl Generation {
 }
 
 impl IndexRow {
-    /// The generation that is searched. There is one always: both leave together.
-    pub(crate) fn serving(&self) -> Option<&Generation> {
-        self.generations.iter().find(|generation| generation.id == self.serving)
+    /// The index version that is searched. There is one always: both leave together.
+    pub(crate) fn serving(&self) -> Option<&IndexVersion> {
+        self.index_versions.iter().find(|index_version| index_version.id == self.serving)
     }
 
-    /// The generation that is being made.
-    pub(crate) fn building(&self) -> Option<&Generation> {
-        self.generations.iter().find(|generation| Some(&generation.id) == self.building.as_ref())
+    /// The index version that is being made.
+    pub(crate) fn building(&self) -> Option<&IndexVersion> {
+        self.index_versions.iter().find(|index_version| Some(&index_version.id) == self.building.as_ref())
     }
 }
 
@@ -132,8 +132,8 @@ impl IndexRow {
 pub struct Counts {
     /// Documents that are there.
     documents: u64,
-    /// How many of them each generation has cut as they stand.
-    cut: BTreeMap<String, u64>,
+    /// How many of them each index version has cut as they stand.
+    chunked: BTreeMap<String, u64>,
 }
 
 #[cfg(test)]
@@ -143,11 +143,11 @@ mod tests {
     #[test]
     fn an_index_has_room_for_what_a_segment_has_room_for() {
         let most = |dimensions: usize| {
-            let generation = json!({
+            let index_version = json!({
                 "id": "01G", "provider": "p", "model": "m", "dimensions": dimensions, "chunk_chars": 800,
                 "overlap_chars": 100, "chunker": 1, "segment": null, "segment_seq": 0, "chunks": 0, "dead": 0, "created_at": 0,
             });
-            serde_json::from_value::<Generation>(generation).unwrap().chunks_max()
+            serde_json::from_value::<IndexVersion>(index_version).unwrap().chunks_max()
         };
         assert_eq!([4, 256, 384, 1_536, 4_096].map(most), [50_000, 50_000, 50_000, 13_729, 5_185]);
     }

@@ -1,4 +1,4 @@
-//! What a change of a document has to do in each generation, from what is asked for and what stands.
+//! What a change of a document has to do in each index version, from what is asked for and what stands.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Generation, IndexRow};
+use super::{IndexRow, IndexVersion};
 use crate::limits::{INDEX_GO_ON_SECONDS, INDEX_PARAMETER_BYTES};
 use crate::model::outcome::{ErrorClass, Outcome, RetryAfter};
 use crate::ports::{Param, Statement};
@@ -58,10 +58,10 @@ pub(super) struct Removal<'a> {
     pub(super) version: &'a str,
 }
 
-/// What a generation has cut a document into.
+/// What an index version has cut a document into.
 #[derive(Debug, Deserialize)]
 pub(super) struct Layout {
-    pub(super) generation: String,
+    pub(super) index_version: String,
     pub(super) hash: String,
     pub(super) chunks: Vec<(String, usize, usize)>,
 }
@@ -74,9 +74,9 @@ pub(super) struct Versions<'a> {
     pub(super) seen: Option<&'a str>,
 }
 
-/// A generation's part of a change.
+/// An index version's part of a change.
 pub(super) struct Plan<'a> {
-    pub(super) generation: &'a Generation,
+    pub(super) index_version: &'a IndexVersion,
     /// The chunks in order, each with the name of its vector.
     pub(super) chunks: Vec<(String, Chunk)>,
     /// The names of those that are new, each once.
@@ -85,12 +85,12 @@ pub(super) struct Plan<'a> {
     pub(super) removed: usize,
 }
 
-pub(super) fn state_of(document: &Document, standing: Option<&CurrentDocument>, is_cut: bool) -> &'static str {
+pub(super) fn state_of(document: &Document, standing: Option<&CurrentDocument>, is_chunked: bool) -> &'static str {
     let was_there = standing.is_some_and(|standing| standing.deleted == 0);
     match &document.content {
         None if was_there => "deleted",
         None => "absent",
-        Some(content) if is_cut && is_same(content, standing) => "unchanged",
+        Some(content) if is_chunked && is_same(content, standing) => "unchanged",
         Some(_) if was_there => "updated",
         Some(_) => "added",
     }
@@ -105,38 +105,38 @@ pub(super) fn is_same(content: &Content, standing: Option<&CurrentDocument>) -> 
     })
 }
 
-/// What each generation has to do; nothing if it has cut this very text. `anew` is one that is taken to have nothing of it. So is
-/// one whose layout is not of the document that stands: while that is the same, a rebuild may cut it ([`Apply::cut_again`]).
+/// What each index version has to do; nothing if it has cut this very text. `anew` is one that is taken to have nothing of it. So is
+/// one whose layout is not of the document that stands: while that is the same, a rebuild may cut it ([`Apply::chunk_again`]).
 ///
-/// [`Apply::cut_again`]: super::apply::Apply::cut_again
+/// [`Apply::chunk_again`]: super::apply::Apply::cut_again
 pub(super) fn plans<'a>(
     index: &'a IndexRow,
     document: &Document,
     standing: Option<&CurrentDocument>,
-    anew: Option<&Generation>,
+    anew: Option<&IndexVersion>,
 ) -> Vec<Plan<'a>> {
     let text = document.content.as_ref().map(|content| content.text.as_str());
     let hash = text.map(vectors::hash_of).unwrap_or_default();
-    let plan = |generation: &'a Generation| {
+    let plan = |index_version: &'a IndexVersion| {
         let layouts = standing.map_or(&[][..], |standing| &standing.layouts);
-        let layout = layouts.iter().find(|layout| layout.generation == generation.id);
+        let layout = layouts.iter().find(|layout| layout.index_version == index_version.id);
         let had: BTreeSet<&str> = layout.iter().flat_map(|it| &it.chunks).map(|(hash, ..)| hash.as_str()).collect();
         let is_of = |hash: &str| layout.is_some_and(|layout| layout.hash == hash);
-        let is_kept =
-            anew.is_none_or(|anew| anew.id != generation.id) && standing.is_some_and(|standing| is_of(&standing.hash));
+        let is_kept = anew.is_none_or(|anew| anew.id != index_version.id)
+            && standing.is_some_and(|standing| is_of(&standing.hash));
         if is_kept && is_of(&hash) {
             return None;
         }
-        let chunks = chunk::chunks(text.unwrap_or_default(), generation.limits());
+        let chunks = chunk::chunks(text.unwrap_or_default(), index_version.limits());
         let chunks: Vec<_> =
             chunks.into_iter().map(|chunk| (vectors::hash_of(&embedded(&chunk.heading, &chunk.text)), chunk)).collect();
         let has: BTreeSet<&str> = chunks.iter().map(|(hash, _)| hash.as_str()).collect();
         let stays = |hash: &str| is_kept && had.contains(hash) && has.contains(hash);
         let fresh = has.iter().filter(|hash| !stays(hash)).map(|hash| (*hash).to_owned()).collect();
         let removed = had.iter().filter(|hash| !stays(hash)).count();
-        Some(Plan { generation, chunks, fresh, removed })
+        Some(Plan { index_version, chunks, fresh, removed })
     };
-    index.generations.iter().filter_map(plan).collect()
+    index.index_versions.iter().filter_map(plan).collect()
 }
 
 pub(super) fn put_document(index: &IndexRow, document: &Document, versions: Versions<'_>, room: Param) -> Statement {
@@ -150,25 +150,25 @@ pub(super) fn put_document(index: &IndexRow, document: &Document, versions: Vers
     let metadata = content.map(|content| content.metadata.to_raw());
     let head =
         Object::of(head).with_kept("metadata", Some(metadata.as_deref().unwrap_or(&Metadata::default().to_raw())));
-    let planned: Vec<_> = index.generations.iter().map(|generation| &generation.id).collect();
+    let planned: Vec<_> = index.index_versions.iter().map(|index_version| &index_version.id).collect();
     let (id, serving, seen) = (index.id.as_str(), index.serving.as_str(), versions.seen.map(str::to_owned));
     index_sql!("put_document", id, json_param(&head), text, seen, json_param(&planned), serving, room)
 }
 
 impl Plan<'_> {
-    /// The generation, how many chunks it gets more, and how many it may have.
+    /// The index version, how many chunks it gets more, and how many it may have.
     pub(super) fn room(&self) -> (&str, i64, u64) {
         let count = |chunks: usize| i64::try_from(chunks).unwrap_or(i64::MAX);
-        (&self.generation.id, count(self.fresh.len()) - count(self.removed), self.generation.chunks_max())
+        (&self.index_version.id, count(self.fresh.len()) - count(self.removed), self.index_version.chunks_max())
     }
 
     pub(super) fn statements(&self, of: &Param) -> Vec<Statement> {
-        let generation = self.generation.id.as_str();
+        let index_version = self.index_version.id.as_str();
         let mut statements = Vec::new();
         if !self.fresh.is_empty() {
             statements.push(index_sql!("count_chunks", i64::try_from(self.fresh.len()).unwrap_or(i64::MAX)));
             statements.push(index_sql!("add_chunks", of.clone(), json_param(&self.fresh)));
-            statements.push(index_sql!("count_added", generation));
+            statements.push(index_sql!("count_added", index_version));
             let mut fresh: BTreeSet<&str> = self.fresh.iter().map(String::as_str).collect();
             let words = self
                 .chunks
@@ -180,7 +180,7 @@ impl Plan<'_> {
         }
         let has: BTreeSet<&str> = self.chunks.iter().map(|(hash, _)| hash.as_str()).collect();
         // Also when nothing is known to leave: what a job that was overtaken left behind leaves too.
-        statements.extend(drop_all_but(self.generation, of, &json_param(&has)));
+        statements.extend(drop_all_but(self.index_version, of, &json_param(&has)));
         let layout: Vec<_> = self.chunks.iter().map(|(hash, chunk)| (hash, chunk.start, chunk.end)).collect();
         statements.push(index_sql!("put_layout", of.clone(), json_param(&layout)));
         statements
@@ -196,17 +196,17 @@ fn said(hash: &str, chunk: &Chunk) -> Value {
 }
 
 /// The chunks of a document leave with what they say, but for those with these hashes.
-pub(super) fn drop_all_but(generation: &Generation, of: &Param, has: &Param) -> [Statement; 3] {
+pub(super) fn drop_all_but(index_version: &IndexVersion, of: &Param, has: &Param) -> [Statement; 3] {
     [
         index_sql!("drop_words", of.clone(), has.clone()),
         index_sql!("drop_chunks", of.clone(), has.clone()),
-        count_dropped(&generation.id),
+        count_dropped(&index_version.id),
     ]
 }
 
 /// Counts the chunks that the statement just before took away.
-pub(super) fn count_dropped(generation: &str) -> Statement {
-    index_sql!("count_dropped", generation)
+pub(super) fn count_dropped(index_version: &str) -> Statement {
+    index_sql!("count_dropped", index_version)
 }
 
 /// The outcome of an attempt that did its share: the job goes on soon and spends no failure.

@@ -1,14 +1,14 @@
 -- A document becomes what a job brings, if it is still the version that the job has seen. ?1 the id of the index, ?2 the
 -- document: {"id","version","deleted","source","hash","metadata"}, ?3 its text, ?4 the version that was seen, or NULL,
--- ?5 [generation, ...]: those that the job knows, among them all that the index names, ?6 the one that is searched,
--- ?7 [[generation, chunks that it gets more, chunks that it may have], ...]. Nothing is written of a source that was removed since.
+-- ?5 [index version, ...]: those that the job knows, among them all that the index names, ?6 the one that is searched,
+-- ?7 [[index version, chunks that it gets more, chunks that it may have], ...]. Nothing is written of a source that was removed since.
 INSERT INTO documents (index_id, id, version, deleted, source, hash, text, metadata, written_at)
 SELECT i.id, ?2 ->> 'id', ?2 ->> 'version', ?2 ->> 'deleted', ?2 ->> 'source', ?2 ->> 'hash', ?3, ?2 -> 'metadata',
   CAST(unixepoch('subsec') * 1000 AS INTEGER)
 FROM indexes i WHERE i.id = ?1 AND i.serving = ?6
   AND NOT EXISTS (SELECT 1 FROM json_each(json_array(i.serving, i.building)) g
     WHERE g.value IS NOT NULL AND g.value NOT IN (SELECT value FROM json_each(?5)))
-  AND NOT EXISTS (SELECT 1 FROM json_each(?7) n CROSS JOIN generations g ON g.id = n.value ->> 0
+  AND NOT EXISTS (SELECT 1 FROM json_each(?7) n CROSS JOIN index_versions g ON g.id = n.value ->> 0
     WHERE g.chunks + (n.value ->> 1) > n.value ->> 2)
   AND NOT EXISTS (SELECT 1 FROM removals r
     WHERE r.index_id = i.id AND r.source = ?2 ->> 'source' AND r.version > ?2 ->> 'version')

@@ -1,9 +1,9 @@
--- What a document is cut into, once its chunks are there. ?1 {"index","document","version","generation"}, ?2 its chunks; none of
+-- What a document is cut into, once its chunks are there. ?1 {"index","document","version","index version"}, ?2 its chunks; none of
 -- one that was deleted.
-INSERT INTO layouts (generation, document, hash, chunks)
+INSERT INTO layouts (index_version, document, hash, chunks)
 SELECT g.id, d.id, d.hash, ?2
-FROM generations g CROSS JOIN documents d
-WHERE g.id = ?1 ->> 'generation' AND g.dropped_at IS NULL
+FROM index_versions g CROSS JOIN documents d
+WHERE g.id = ?1 ->> 'index_version' AND g.dropped_at IS NULL
   AND d.index_id = ?1 ->> 'index' AND d.id = ?1 ->> 'document' AND d.version = ?1 ->> 'version'
-ON CONFLICT (generation, document) DO UPDATE SET hash = excluded.hash, chunks = excluded.chunks
+ON CONFLICT (index_version, document) DO UPDATE SET hash = excluded.hash, chunks = excluded.chunks
 RETURNING ''

@@ -1,10 +1,10 @@
--- The first chunks that are there, in this order, as a search answers them. ?1 the generation, ?2 the id of the index,
+-- The first chunks that are there, in this order, as a search answers them. ?1 the index version, ?2 the id of the index,
 -- ?3 [seq, ...], ?4 at most. json_each goes through its list in order, and no sort must look at all of it.
 SELECT json_object('seq', c.seq, 'document', c.document, 'source', d.source, 'heading', w.heading, 'text', w.text,
   'metadata', json(d.metadata),
   'span', json((SELECT json_array(s.value -> 1, s.value -> 2) FROM layouts l CROSS JOIN json_each(l.chunks) s
-    WHERE l.generation = ?1 AND l.document = c.document AND s.value ->> 0 = c.hash LIMIT 1)))
-FROM (SELECT c.seq, c.document, c.hash FROM json_each(?3) j CROSS JOIN chunks c ON c.generation = ?1 AND c.seq = j.value
+    WHERE l.index_version = ?1 AND l.document = c.document AND s.value ->> 0 = c.hash LIMIT 1)))
+FROM (SELECT c.seq, c.document, c.hash FROM json_each(?3) j CROSS JOIN chunks c ON c.index_version = ?1 AND c.seq = j.value
   CROSS JOIN documents d ON d.index_id = ?2 AND d.id = c.document AND d.deleted = 0 LIMIT ?4) c
 CROSS JOIN documents d ON d.index_id = ?2 AND d.id = c.document
 CROSS JOIN words w ON w.rowid = c.seq

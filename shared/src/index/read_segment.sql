@@ -1,2 +1,2 @@
--- The object with the vectors of a generation. ?1 the generation.
-SELECT segment FROM generations WHERE id = ?1
+-- The object with the vectors of an index version. ?1 the index version.
+SELECT segment FROM index_versions WHERE id = ?1

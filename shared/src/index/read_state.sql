@@ -1,6 +1,6 @@
 -- What came of a change, and how much has changed since segments were made. ?1 the id of the index, ?2 the document,
--- ?3 [generation, ...].
+-- ?3 [index version, ...].
 SELECT json_object('version', (SELECT d.version FROM documents d WHERE d.index_id = ?1 AND d.id = ?2),
   'changes', json((SELECT json_group_object(g.id, g.dead
-      + (SELECT count(*) FROM chunks c WHERE c.generation = g.id AND c.seq > g.segment_seq))
-    FROM json_each(?3) j CROSS JOIN generations g ON g.id = j.value)))
+      + (SELECT count(*) FROM chunks c WHERE c.index_version = g.id AND c.seq > g.segment_seq))
+    FROM json_each(?3) j CROSS JOIN index_versions g ON g.id = j.value)))

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::apply::{Apply, Meant};
 use super::merge::{Unread, entry_of};
 use super::plan::count_dropped;
-use super::{Generation, IndexRow};
+use super::{IndexRow, IndexVersion};
 use crate::embed::ask::Call;
 use crate::index::merge;
 use crate::index::plan::goes_on;
@@ -38,7 +38,7 @@ struct DocumentRow {
     id: String,
     deleted: u8,
     hash: String,
-    cut: Option<String>,
+    chunked: Option<String>,
     layout: BTreeSet<String>,
     chunks: BTreeSet<String>,
 }
@@ -58,7 +58,7 @@ struct ChunkRow {
     is_known: u8,
 }
 
-/// What differs in a generation.
+/// What differs in an index version.
 #[derive(Debug, Default)]
 struct Found {
     documents: u64,
@@ -81,15 +81,15 @@ impl Found {
 
     fn see_document(&mut self, row: &DocumentRow) {
         self.documents += u64::from(row.deleted == 0);
-        let is_cut = row.cut.as_deref() == Some(&row.hash) || row.deleted == 1 && row.layout.is_empty();
-        if !is_cut {
+        let is_chunked = row.chunked.as_deref() == Some(&row.hash) || row.deleted == 1 && row.layout.is_empty();
+        if !is_chunked {
             self.differs("stale_document", &row.id);
         }
         row.layout.difference(&row.chunks).for_each(|_| self.differs("missing_chunk", &row.id));
         row.chunks.difference(&row.layout).for_each(|_| self.differs("orphan_chunk", &row.id));
     }
 
-    fn see_chunk(&mut self, row: &ChunkRow, generation: &Generation, segment: Option<&Segment>) {
+    fn see_chunk(&mut self, row: &ChunkRow, index_version: &IndexVersion, segment: Option<&Segment>) {
         self.chunks += 1;
         if row.is_known == 0 {
             self.differs("orphan_chunk", &row.document);
@@ -99,15 +99,15 @@ impl Found {
             return;
         };
         let said = embedded(heading, text);
-        let is_cut = |words: Option<&str>, text: &str| words == Some(&*indexed(text));
-        let is_found = is_cut(row.heading_words.as_deref(), heading) && is_cut(row.text_words.as_deref(), text);
+        let is_chunked = |words: Option<&str>, text: &str| words == Some(&*indexed(text));
+        let is_found = is_chunked(row.heading_words.as_deref(), heading) && is_chunked(row.text_words.as_deref(), text);
         if vectors::hash_of(&said) != row.hash || !is_found {
             self.differs("stale_words", &row.document);
         }
-        let vector = vectors::decode(&row.vector, generation.dimensions);
-        let expected = match (&row.kept, generation.provider.as_str()) {
+        let vector = vectors::decode(&row.vector, index_version.dimensions);
+        let expected = match (&row.kept, index_version.provider.as_str()) {
             (_, BUILTIN) => Some(lexical::embed(&said)),
-            (Some(kept), _) => vectors::decode(kept, generation.dimensions),
+            (Some(kept), _) => vectors::decode(kept, index_version.dimensions),
             (None, _) => vector.clone(),
         };
         let is_right = vector.as_ref().zip(expected.as_ref()).is_some_and(|(one, other)| is_alike(one, other));
@@ -115,7 +115,7 @@ impl Found {
             self.differs("wrong_vector", &row.document);
             self.wrong.entry(row.document.clone()).or_default().push(row.hash.clone());
         } else if let (Some(segment), Some(vector)) = (segment, &vector)
-            && i64::try_from(row.seq).is_ok_and(|seq| seq <= generation.segment_seq)
+            && i64::try_from(row.seq).is_ok_and(|seq| seq <= index_version.segment_seq)
             && !segment.holds(&entry_of(row.seq), vector)
         {
             *self.differences.entry("wrong_in_segment").or_default() += 1;
@@ -128,7 +128,7 @@ impl Found {
 #[derive(Debug, Serialize)]
 struct VerifyReport<'a> {
     index: &'a str,
-    generation: &'a str,
+    index_version: &'a str,
     documents: u64,
     chunks: u64,
     differences: &'a BTreeMap<&'static str, u64>,
@@ -164,18 +164,18 @@ async fn try_verify<W: World>(
 ) -> Result<JobResult, Outcome> {
     for _ in 0..INDEX_TRIES {
         let (index, segment) = begin(apply, meant).await?;
-        let Some(generation) = index.serving() else { return Ok(Value::Null.into()) };
-        let found = look(apply, &index, generation, segment).await?;
+        let Some(index_version) = index.serving() else { return Ok(Value::Null.into()) };
+        let found = look(apply, &index, index_version, segment).await?;
         if apply.index_of(meant).await?.serving != index.serving {
             // What another has taken the place of leaves, and nobody keeps it up.
             continue;
         }
         if repair {
-            mend(apply, &index, generation, &found, calls).await?;
+            mend(apply, &index, index_version, &found, calls).await?;
         }
         return Ok(JobResult::written(&VerifyReport {
             index: meant.name,
-            generation: &generation.id,
+            index_version: &index_version.id,
             documents: found.documents,
             chunks: found.chunks,
             differences: &found.differences,
@@ -183,7 +183,7 @@ async fn try_verify<W: World>(
             repaired: repair && !found.differences.is_empty(),
         }));
     }
-    Err(goes_on("Another generation takes its place all the time.".to_owned()))
+    Err(goes_on("Another index_version takes its place all the time.".to_owned()))
 }
 
 /// The index with the segment that it has; the segment is an error if it is not there, or is none.
@@ -193,7 +193,7 @@ async fn begin<W: World>(
 ) -> Result<(IndexRow, Result<Option<Segment>, Unread>), Outcome> {
     let mut index = apply.index_of(meant).await?;
     loop {
-        let key = index.serving().and_then(|generation| generation.segment.clone());
+        let key = index.serving().and_then(|index_version| index_version.segment.clone());
         let Some(key) = key else { return Ok((index, Ok(None))) };
         // Safe to repeat: it only reads.
         match merge::read_segment(apply.world, &key).await {
@@ -202,7 +202,7 @@ async fn begin<W: World>(
             Err(error) => {
                 index = apply.index_of(meant).await?;
                 // Another may have taken its place since the row was read.
-                if index.serving().and_then(|generation| generation.segment.as_ref()) == Some(&key) {
+                if index.serving().and_then(|index_version| index_version.segment.as_ref()) == Some(&key) {
                     return Ok((index, Err(error)));
                 }
             }
@@ -213,7 +213,7 @@ async fn begin<W: World>(
 async fn look<W: World>(
     apply: &Apply<'_, W>,
     index: &IndexRow,
-    generation: &Generation,
+    index_version: &IndexVersion,
     segment: Result<Option<Segment>, Unread>,
 ) -> Result<Found, Outcome> {
     let mut found = Found::default();
@@ -225,8 +225,13 @@ async fn look<W: World>(
     });
     let mut after = String::new();
     loop {
-        let page =
-            index_sql!("verify_documents", index.id.as_str(), generation.id.as_str(), after.as_str(), VERIFY_DOCUMENTS);
+        let page = index_sql!(
+            "verify_documents",
+            index.id.as_str(),
+            index_version.id.as_str(),
+            after.as_str(),
+            VERIFY_DOCUMENTS
+        );
         let rows: Vec<DocumentRow> = read(apply, page).await?;
         for row in &rows {
             found.see_document(row);
@@ -234,18 +239,18 @@ async fn look<W: World>(
         let Some(last) = rows.last() else { break };
         after.clone_from(&last.id);
     }
-    let of = json_param(&json!({"index": index.id, "tenant": apply.job.tenant, "model": generation.cache_name()}));
+    let of = json_param(&json!({"index": index.id, "tenant": apply.job.tenant, "model": index_version.cache_name()}));
     let mut after = 0_i64;
     loop {
-        let page = index_sql!("verify_chunks", generation.id.as_str(), of.clone(), after, VERIFY_CHUNKS);
+        let page = index_sql!("verify_chunks", index_version.id.as_str(), of.clone(), after, VERIFY_CHUNKS);
         let rows: Vec<ChunkRow> = read(apply, page).await?;
         for row in &rows {
-            found.see_chunk(row, generation, segment.as_ref());
+            found.see_chunk(row, index_version, segment.as_ref());
         }
         let Some(last) = rows.last().and_then(|row| i64::try_from(row.seq).ok()) else { break };
         after = last;
     }
-    let orphans: Vec<[u64; 1]> = read(apply, index_sql!("verify_words", generation.id.as_str())).await?;
+    let orphans: Vec<[u64; 1]> = read(apply, index_sql!("verify_words", index_version.id.as_str())).await?;
     if !orphans.is_empty() {
         found.differences.insert("orphan_words", orphans.len() as u64);
         found.words = orphans.into_iter().map(|[seq]| seq).collect();
@@ -268,12 +273,12 @@ async fn read<W: World, T: DeserializeOwned>(apply: &Apply<'_, W>, page: Stateme
 async fn mend<W: World>(
     apply: &Apply<'_, W>,
     index: &IndexRow,
-    generation: &Generation,
+    index_version: &IndexVersion,
     found: &Found,
     calls: &mut Vec<Rc<Call>>,
 ) -> Result<(), Outcome> {
     let store = Store(apply.world);
-    let id = generation.id.as_str();
+    let id = index_version.id.as_str();
     if !found.words.is_empty() {
         let statement = index_sql!("forget_words", json_param(&found.words));
         batch(&store, &[statement]).await.map_err(|error| apply.away(&error))?;
@@ -289,10 +294,10 @@ async fn mend<W: World>(
             index_sql!("forget_layouts", id, named),
             // Whatever comes in between: what is not cut again is found again.
             index_sql!("doubt_layout", id, document.as_str()),
-            index_sql!("forget_vectors", apply.job.tenant.as_str(), generation.cache_name(), json_param(vectors)),
+            index_sql!("forget_vectors", apply.job.tenant.as_str(), index_version.cache_name(), json_param(vectors)),
         ];
         batch(&store, &statements).await.map_err(|error| apply.away(&error))?;
-        apply.cut_again(index, document, Some(generation), calls).await?;
+        apply.chunk_again(index, document, Some(index_version), calls).await?;
     }
     if found.wrong.len() > most {
         return Err(goes_on(format!(
@@ -300,7 +305,7 @@ async fn mend<W: World>(
             found.wrong.len()
         )));
     }
-    if let (true, Some(segment)) = (found.is_segment_wrong, &generation.segment) {
+    if let (true, Some(segment)) = (found.is_segment_wrong, &index_version.segment) {
         let statement = index_sql!("forget_segment", id, segment.as_str());
         let answers = batch(&store, &[statement]).await.map_err(|error| apply.away(&error))?;
         if answers.first().is_some_and(|rows| !rows.is_empty()) {

@@ -1,7 +1,7 @@
--- Documents with what they are cut into and the chunks that they have. ?1 the id of the index, ?2 the generation, ?3 after this
+-- Documents with what they are cut into and the chunks that they have. ?1 the id of the index, ?2 the index version, ?3 after this
 -- document, ?4 at most.
-SELECT json_object('id', d.id, 'deleted', d.deleted, 'hash', d.hash, 'cut', l.hash,
+SELECT json_object('id', d.id, 'deleted', d.deleted, 'hash', d.hash, 'chunked', l.hash,
   'layout', json(coalesce((SELECT json_group_array(s.value ->> 0) FROM json_each(l.chunks) s), '[]')),
-  'chunks', json((SELECT json_group_array(c.hash) FROM chunks c WHERE c.generation = ?2 AND c.document = d.id)))
-FROM documents d LEFT JOIN layouts l ON l.generation = ?2 AND l.document = d.id
+  'chunks', json((SELECT json_group_array(c.hash) FROM chunks c WHERE c.index_version = ?2 AND c.document = d.id)))
+FROM documents d LEFT JOIN layouts l ON l.index_version = ?2 AND l.document = d.id
 WHERE d.index_id = ?1 AND d.id > ?3 ORDER BY d.id LIMIT ?4

@@ -1,3 +1,3 @@
--- Words of a generation that no chunk says. ?1 the generation.
+-- Words of an index version that no chunk says. ?1 the index version.
 SELECT json_array(w.rowid) FROM words w WHERE w.words MATCH 'scope : "' || ?1 || '"'
-  AND NOT EXISTS (SELECT 1 FROM chunks c WHERE c.generation = ?1 AND c.seq = w.rowid)
+  AND NOT EXISTS (SELECT 1 FROM chunks c WHERE c.index_version = ?1 AND c.seq = w.rowid)

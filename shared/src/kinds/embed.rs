@@ -16,7 +16,7 @@ use serde_json::value::RawValue;
 use crate::kinds::checked::CheckedPayload;
 use crate::kinds::index::fault_of_text;
 use crate::limits::{
-    BROUGHT_ATTEMPTS, EMBED_ID_BYTES_MAX, EMBED_INPUTS_MAX, EMBED_REASON_CHARS, EMBED_TEXT_BYTES_MAX, RESULT_BYTES_MAX,
+    EMBED_ID_BYTES_MAX, EMBED_INPUTS_MAX, EMBED_REASON_CHARS, EMBED_TEXT_BYTES_MAX, INGEST_ATTEMPTS, RESULT_BYTES_MAX,
 };
 use crate::settings::Settings;
 use crate::wire::checks::{check_name, fault_of_label};
@@ -172,7 +172,7 @@ impl Embed {
     }
 
     fn too_many_of_an_index(&self, settings: &Settings) -> Option<InvalidField> {
-        let most = settings.plan.index_documents * BROUGHT_ATTEMPTS;
+        let most = settings.plan.index_documents * INGEST_ATTEMPTS;
         let got = self.inputs.len();
         let detail = format!("must have at most {most} texts for an index on this plan, got {got}; send several jobs");
         (got > most).then(|| InvalidField::of("#/payload/inputs", "out-of-range", detail))

@@ -39,7 +39,7 @@ pub(crate) struct Change {
     /// The documents of a source go.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) remove: Option<Remove>,
-    /// The index goes on with the generation that it builds.
+    /// The index goes on with the index version that it builds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) rebuild: Option<Rebuild>,
 }
@@ -87,7 +87,7 @@ pub(crate) struct Remove {
     pub(crate) before: Option<String>,
 }
 
-/// That an index goes on with the generation that it builds.
+/// That an index goes on with the index version that it builds.
 #[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "IndexRebuild"))]
 #[serde(deny_unknown_fields)]

@@ -88,7 +88,7 @@ pub fn signed(job: &Claimed, settings: &Settings, now_ms: i64, body: &[u8]) -> R
         return Err(job.store_failed("The signing secret could not be read from the database or made."));
     }
     let owner = Owner { tenant: &job.tenant, endpoint: &job.endpoint_id };
-    let Some(secrets) = signing_now(&settings.keys, owner, &job.secrets, job.generation(), now_ms) else {
+    let Some(secrets) = signing_now(&settings.keys, owner, &job.secrets, job.secret_version(), now_ms) else {
         let message = "The signing secret cannot be opened with this MASTER_KEY.";
         return Err(Outcome::failed(ErrorClass::Internal, message));
     };

@@ -212,7 +212,7 @@ pub const SEGMENT_BYTES_MAX: u64 = 24_000_000;
 pub const MERGE_AFTER: u64 = 512;
 /// Chunks that one merge takes up at most.
 pub const MERGE_ROWS_MAX: i64 = 1_024;
-/// Merges of one generation in a row: as many as all of its chunks need.
+/// Merges of one index version in a row: as many as all of its chunks need.
 pub const MERGES_IN_A_ROW: u64 = INDEX_CHUNKS_MAX.div_ceil(MERGE_ROWS_MAX.unsigned_abs());
 
 /// Characters of a search query: a paragraph.
@@ -237,12 +237,12 @@ pub const TAIL_ROWS_MAX: i64 = 2_048;
 pub const SEGMENT_CACHE_BYTES: usize = 48 * 1024 * 1024;
 
 /// Texts of a job that become documents side by side, and share calls of the provider,
-pub const BROUGHT_AT_ONCE: usize = 50;
+pub const INGEST_AT_ONCE: usize = 50;
 /// and their bytes: those of 20 jobs are 5 MB.
-pub const BROUGHT_BYTES_AT_ONCE: usize = 256 * 1024;
+pub const INGEST_BYTES_AT_ONCE: usize = 256 * 1024;
 /// Attempts that the texts of a job may take, of which each brings [`Plan::index_documents`](crate::limits::plan::Plan::index_documents):
 /// the [`SENDS_MAX`] are enough for four such jobs of one invocation.
-pub const BROUGHT_ATTEMPTS: usize = 25;
+pub const INGEST_ATTEMPTS: usize = 25;
 /// Documents that one call finds to be cut anew,
 pub const REBUILD_DOCUMENTS: i64 = 100;
 /// and how long one attempt goes on: [`SENDS_MAX`] are 100 minutes.

@@ -70,7 +70,7 @@ pub struct Plan {
 /// page, 8 for its evidence, 1 for its payloads, a batch to let its jobs leave. Of a lease that crashed those 8 are 2 lists,
 /// 5 packs and a write. A tick spends 1 to note that it came and 3 a round: read, fire, hint, each of 100 schedules at most.
 /// The counting test asserts all three. A bulk request spends 2 to look at its key
-/// and note its use and 5 an accept: insert, and hint both lanes, each with two sends if 500 jobs have as many times. An export
+/// and note its use and 5 an accept: insert, and hint both queues, each with two sends if 500 jobs have as many times. An export
 /// spends 2 a page, to look at its key and to read. That of a tenant spends 2 to look at its key and note its use, then
 /// [`Plan::export_calls`]: 2 a page, 1 a large payload and 1 a record of evidence. 4 are left. Of jobs that
 /// embed, 5 quarantined jobs spend 5 puts of vectors and [`Plan::embed_calls`] more, which find a refused text among 4.

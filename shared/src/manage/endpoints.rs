@@ -15,7 +15,7 @@ use crate::ports::{Clock, Database, Rows, Statement};
 use crate::security::destination;
 use crate::security::redact::{Redaction, is_pointer};
 use crate::security::seal::{SealedFor, nonce, seal};
-use crate::security::signing::{SealedSecret, SecretGeneration, SigningSecret};
+use crate::security::signing::{SealedSecret, SecretVersion, SigningSecret};
 use crate::settings::Settings;
 use crate::store::rows::{read_first, read_rows, unavailable};
 use crate::store::secrets::{Owner, signing_now};
@@ -271,7 +271,7 @@ pub async fn read_secrets<W: Database + Clock>(
 fn secrets_of(settings: &Settings, row: &EndpointRow, stored: Option<&Rows>) -> Result<Secrets, Problem> {
     let stored: Vec<SealedSecret> = rows_as(stored.unwrap_or(&Vec::new())).map_err(|error| unavailable(&error))?;
     let owner = Owner { tenant: &row.tenant, endpoint: &row.id };
-    let current = SecretGeneration { number: row.generation, rotated_at: row.rotated_at };
+    let current = SecretVersion { number: row.secret_version, rotated_at: row.rotated_at };
     shown(settings, owner, &stored, current, row.now)
 }
 
@@ -279,11 +279,11 @@ fn shown(
     settings: &Settings,
     owner: Owner<'_>,
     stored: &[SealedSecret],
-    current: SecretGeneration,
+    current: SecretVersion,
     now_ms: i64,
 ) -> Result<Secrets, Problem> {
     // Whoever asks has tried to make it first, and a store of the deployment's epoch would have it.
-    if !stored.iter().any(|stored| stored.generation == current.number) {
+    if !stored.iter().any(|stored| stored.secret_version == current.number) {
         return Err(Problem::Restoring);
     }
     let secrets = signing_now(&settings.keys, owner, stored, current, now_ms);
@@ -296,7 +296,7 @@ fn shown(
     Ok(Secrets { secret, previous_secret: texts.next() })
 }
 
-/// The secret that signs a tenant's jobs to bare urls, which is made when it is first needed. It has one generation.
+/// The secret that signs a tenant's jobs to bare urls, which is made when it is first needed. It has one version.
 ///
 /// # Errors
 /// `Restoring` when it is missing in a store of another epoch; `Unavailable`.
@@ -310,12 +310,12 @@ pub async fn read_tenant_secret<W: Database + Clock>(
     let answers = batch(world, &statements).await.map_err(|error| unavailable(&error))?;
     let stored: Vec<SealedSecret> =
         rows_as(answers.last().unwrap_or(&Vec::new())).map_err(|error| unavailable(&error))?;
-    shown(settings, owner, &stored, SecretGeneration::FIRST, 0)
+    shown(settings, owner, &stored, SecretVersion::FIRST, 0)
 }
 
 /// Gives an endpoint a new secret; the one before it signs too for a day. Answers both.
 ///
-/// Safe to repeat for one seen generation: a second rotation must see the new one first.
+/// Safe to repeat for one seen version: a second rotation must see the new one first.
 ///
 /// # Errors
 /// `NotFound`; `IllegalTransition` when somebody else rotated meanwhile.
@@ -328,7 +328,7 @@ pub async fn rotate_secret<W: Database + Clock>(
     let seen = read_endpoint(world, tenant, id).await?;
     let owner = Owner { tenant, endpoint: id };
     let statements = vec![
-        sql!("rotate_secret", tenant, id, i64::from(seen.generation)),
+        sql!("rotate_secret", tenant, id, i64::from(seen.secret_version)),
         secrets::make_one(world, settings, owner),
         secrets::forgetting(owner),
         secrets::reading(owner),
@@ -337,7 +337,7 @@ pub async fn rotate_secret<W: Database + Clock>(
     let answers = batch(world, &statements).await.map_err(|error| unavailable(&error))?;
     let row: EndpointRow =
         first_as(answers.last()).map_err(|error| unavailable(&error))?.ok_or_else(|| not_found(id))?;
-    if row.generation == seen.generation + 1 {
+    if row.secret_version == seen.secret_version + 1 {
         return secrets_of(settings, &row, answers.get(3));
     }
     Err(Problem::IllegalTransition("Another request rotated the secret at the same time; read it again".into()))

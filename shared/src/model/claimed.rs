@@ -11,7 +11,7 @@ use crate::model::endpoint::{EndpointState, EvidencePolicy};
 use crate::model::job::{AttemptRef, JobRef};
 use crate::model::outcome::{ErrorClass, Outcome, RetryAfter};
 use crate::security::redact::Redaction;
-use crate::security::signing::{SealedSecret, SecretGeneration};
+use crate::security::signing::{SealedSecret, SecretVersion};
 
 /// A job under our lease, with all that its attempt needs.
 #[derive(Debug, Deserialize)]
@@ -65,7 +65,7 @@ pub struct ClaimedEndpoint {
     pub keep_payload: u8,
     pub dead_letter_on: Vec<ErrorClass>,
     pub redact: Redaction,
-    pub generation: u32,
+    pub secret_version: u32,
     pub rotated_at: Option<i64>,
 }
 
@@ -75,18 +75,18 @@ impl Claimed {
         JobRef { tenant: self.tenant.clone(), id: self.id.clone() }
     }
 
-    /// The generation of the secret that signs. A tenant's default has one.
-    pub fn generation(&self) -> SecretGeneration {
-        self.endpoint.as_ref().map_or(SecretGeneration::FIRST, |endpoint| SecretGeneration {
-            number: endpoint.generation,
+    /// The version of the secret that signs. A tenant's default has one.
+    pub fn secret_version(&self) -> SecretVersion {
+        self.endpoint.as_ref().map_or(SecretVersion::FIRST, |endpoint| SecretVersion {
+            number: endpoint.secret_version,
             rotated_at: endpoint.rotated_at,
         })
     }
 
     /// Whether the claim read the secret that signs it. If not, nobody has made one yet, or the database failed.
     pub(crate) fn has_secret(&self) -> bool {
-        let current = self.generation().number;
-        self.secrets.iter().any(|stored| stored.generation == current)
+        let current = self.secret_version().number;
+        self.secrets.iter().any(|stored| stored.secret_version == current)
     }
 
     /// How statements name this attempt.

@@ -52,7 +52,7 @@ pub struct EndpointRow {
     pub keep_payload: u8,
     pub dead_letter_on: Vec<ErrorClass>,
     pub redact: Redaction,
-    pub generation: u32,
+    pub secret_version: u32,
     pub rotated_at: Option<i64>,
     pub failing_since: Option<i64>,
     pub last_success_at: Option<i64>,

@@ -325,10 +325,10 @@ impl Pack {
 
 /// A record kept in the log entry because R2 failed.
 pub fn inline(record: &[u8], reason: &str) -> EvidenceRef {
-    let cut = &record[..record.len().min(EVIDENCE_INLINE_BYTES)];
+    let truncated = &record[..record.len().min(EVIDENCE_INLINE_BYTES)];
     EvidenceRef::Inline {
         reason: reason.chars().take(200).collect(),
-        record: String::from_utf8_lossy(cut).into_owned(),
+        record: String::from_utf8_lossy(truncated).into_owned(),
         sha256: sha256(record),
     }
 }

@@ -9,7 +9,7 @@ use crate::limits::{
 };
 use crate::model::job::JobRef;
 use crate::ports::HintMessage;
-use crate::wire::lane::Lane;
+use crate::wire::job_queue::JobQueue;
 
 /// The version this build writes and reads.
 pub const VERSION: u32 = 1;
@@ -22,29 +22,29 @@ pub struct Hint {
     /// Which job.
     pub job: JobRef,
     /// In which queue.
-    pub lane: Lane,
+    pub queue: JobQueue,
     /// In how many seconds.
     pub delay_seconds: u32,
 }
 
 impl Hint {
     /// A hint that leaves at once.
-    pub fn now(job: JobRef, lane: Lane) -> Hint {
-        Hint { job, lane, delay_seconds: 0 }
+    pub fn now(job: JobRef, queue: JobQueue) -> Hint {
+        Hint { job, queue, delay_seconds: 0 }
     }
 }
 
-/// Writes hints as the messages of each lane: jobs of one lane and delay share them.
-pub fn into_messages(hints: Vec<Hint>, jobs_per_hint: usize) -> BTreeMap<Lane, Vec<HintMessage>> {
-    let mut alike: BTreeMap<(Lane, u32), Vec<JobRef>> = BTreeMap::new();
-    for Hint { job, lane, delay_seconds } in hints {
-        alike.entry((lane, delay_seconds)).or_default().push(job);
+/// Writes hints as the messages of each queue: jobs of one queue and delay share them.
+pub fn into_messages(hints: Vec<Hint>, jobs_per_hint: usize) -> BTreeMap<JobQueue, Vec<HintMessage>> {
+    let mut alike: BTreeMap<(JobQueue, u32), Vec<JobRef>> = BTreeMap::new();
+    for Hint { job, queue, delay_seconds } in hints {
+        alike.entry((queue, delay_seconds)).or_default().push(job);
     }
-    let mut messages: BTreeMap<Lane, Vec<HintMessage>> = BTreeMap::new();
-    for ((lane, delay_seconds), jobs) in alike {
-        let texts = encode(&jobs, lane.at_once(jobs_per_hint)).into_iter();
+    let mut messages: BTreeMap<JobQueue, Vec<HintMessage>> = BTreeMap::new();
+    for ((queue, delay_seconds), jobs) in alike {
+        let texts = encode(&jobs, queue.at_once(jobs_per_hint)).into_iter();
         messages
-            .entry(lane)
+            .entry(queue)
             .or_default()
             .extend(texts.map(|text| HintMessage { text, delay_seconds: delay_seconds.min(QUEUE_DELAY_SECONDS_MAX) }));
     }
@@ -137,8 +137,8 @@ mod tests {
 
     #[test]
     fn no_delay_is_longer_than_the_queue_takes() {
-        let hint = Hint { job: job(1, 1), lane: Lane::Webhooks, delay_seconds: 1_000_000 };
-        assert_eq!(into_messages(vec![hint], 1)[&Lane::Webhooks][0].delay_seconds, 86_400);
+        let hint = Hint { job: job(1, 1), queue: JobQueue::Webhooks, delay_seconds: 1_000_000 };
+        assert_eq!(into_messages(vec![hint], 1)[&JobQueue::Webhooks][0].delay_seconds, 86_400);
     }
 
     fn job(number: usize, tenant: usize) -> JobRef {

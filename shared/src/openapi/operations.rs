@@ -34,7 +34,7 @@ pub(super) fn tags() -> Value {
         {"name": DEAD_LETTERS, "description": "What was given up and why; it is sent again, or discarded."},
         {"name": ENDPOINTS, "description": "Where webhooks and tasks go, and what signs them."},
         {"name": SCHEDULES, "description": "Jobs by the clock: one for each occurrence of a cron expression."},
-        {"name": INDEXES, "description": "Documents that are cut, embedded, kept, and found by words, by vectors, or by both."},
+        {"name": INDEXES, "description": "Documents that are chunked, embedded, kept, and found by words, by vectors, or by both."},
         {"name": USAGE, "description": "What jobs asked providers of embeddings for."},
         {"name": KEYS, "description": "API keys, for admins and for `ROOT_TOKEN`."},
         {"name": EXPORT, "description": "All that is kept of a tenant."},

@@ -21,7 +21,7 @@ use crate::run::settle::{Place, Settlement};
 use crate::run::usage::{Usage, usage_of};
 use crate::run::{embed, index};
 use crate::settings::Settings;
-use crate::wire::lane::Lane;
+use crate::wire::job_queue::JobQueue;
 
 /// An attempt that ended and waits for its flush.
 #[derive(Debug, Clone)]
@@ -152,7 +152,8 @@ fn finish(
         record(&head, &calls, error.as_ref())
     });
     let measured = Measured { duration_ms, status: sent.status(&outcome), version: settings.version.clone() };
-    let place = Place { endpoint: job.endpoint_id.clone(), lane: Lane::of(&job.kind), grouped: job.group.is_some() };
+    let place =
+        Place { endpoint: job.endpoint_id.clone(), queue: JobQueue::of(&job.kind), grouped: job.group.is_some() };
     let usage = sent.usage();
     let keep_payload = endpoint.is_some_and(|endpoint| endpoint.keep_payload == 1);
     let settled = Settlement::new(job.attempt(), place, outcome, decision, measured);

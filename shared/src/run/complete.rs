@@ -28,7 +28,7 @@ use crate::settings::Settings;
 use crate::store::rows::{read_first, read_job, unavailable};
 use crate::store::{batch, json_param, rows_as, sql};
 use crate::wire::invalid::{InvalidField, UNREADABLE};
-use crate::wire::lane::Lane;
+use crate::wire::job_queue::JobQueue;
 use crate::wire::problem::Problem;
 use crate::wire::values::Whole;
 
@@ -188,7 +188,7 @@ impl Running {
         let job = JobRef { tenant: self.tenant.clone(), id: self.id.clone() };
         let attempt = AttemptRef { job, number: self.attempt };
         let place =
-            Place { endpoint: self.endpoint.clone(), lane: Lane::of(&self.kind), grouped: self.group.is_some() };
+            Place { endpoint: self.endpoint.clone(), queue: JobQueue::of(&self.kind), grouped: self.group.is_some() };
         let duration_ms = self.started_at.map_or(0, |started_at| (self.now - started_at).max(0));
         let measured = Measured { duration_ms, status: None, version: settings.version.clone() };
         let keep_payload = self.keep_payload == 1;

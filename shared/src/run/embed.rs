@@ -11,7 +11,7 @@ use crate::embed::pool::Wanted;
 use crate::embed::refusals::{all_refused, named};
 use crate::embed::vectors::{calls_in, tokens_of, vectors_of, waiting};
 use crate::index::apply::Apply;
-use crate::index::bring::{Named, bring};
+use crate::index::ingest::{Named, ingest};
 use crate::index::shared::Shared;
 use crate::kinds::embed::{Embed, Output};
 use crate::model::claimed::Claimed;
@@ -38,7 +38,7 @@ pub(crate) async fn run<W: World>(
     if let Output::Index(index) = output {
         let texts = inputs.into_iter().map(|input| (input.id, input.text)).collect();
         let named = Named { provider: provider.as_deref(), model: model.as_deref() };
-        return bring(&Apply { world, settings, shared, job }, &index, named, texts).await;
+        return ingest(&Apply { world, settings, shared, job }, &index, named, texts).await;
     }
     let (Some(provider), Some(model)) = (provider, model) else { return unreadable() };
     let Some(known) = settings.providers.model(&provider, &model) else {

@@ -27,7 +27,7 @@ use crate::run::held::Held;
 use crate::settings::Settings;
 use crate::store::notify::send_hints;
 use crate::wire::daily_limit::DailyLimit;
-use crate::wire::lane::Lane;
+use crate::wire::job_queue::JobQueue;
 
 mod take;
 
@@ -50,13 +50,13 @@ pub struct Report {
 }
 
 /// Runs the jobs of some hints, quarantined ones excepted, and hints again what it had no time for.
-pub async fn process<W: World>(world: &W, settings: &Settings, lane: Lane, jobs: Vec<JobRef>) -> Report {
-    Invocation::new(world, settings, lane, jobs, Shared::begin(world, settings), false).drive().await
+pub async fn process<W: World>(world: &W, settings: &Settings, queue: JobQueue, jobs: Vec<JobRef>) -> Report {
+    Invocation::new(world, settings, queue, jobs, Shared::begin(world, settings), false).drive().await
 }
 
 /// Runs those of `jobs` that are quarantined, one at a time, after all else is settled and acked: whatever a quarantined job
 /// does to this worker, it does it to itself. What there is no time for is hinted again.
-pub async fn process_quarantined<W: World>(world: &W, settings: &Settings, lane: Lane, jobs: &[JobRef]) -> Report {
+pub async fn process_quarantined<W: World>(world: &W, settings: &Settings, queue: JobQueue, jobs: &[JobRef]) -> Report {
     let mut total = Report::default();
     let quarantined = match find_quarantined(world, jobs).await {
         Ok(quarantined) => quarantined,
@@ -70,7 +70,7 @@ pub async fn process_quarantined<W: World>(world: &W, settings: &Settings, lane:
     // All of them together make no more calls than others do.
     let shared = Shared::begin(world, settings);
     for quarantined in waiting.by_ref() {
-        let report = Invocation::new(world, settings, lane, vec![quarantined], shared.clone(), true).drive().await;
+        let report = Invocation::new(world, settings, queue, vec![quarantined], shared.clone(), true).drive().await;
         total.attempts += report.attempts;
         total.settled += report.settled;
         if report.limit.is_some() {
@@ -80,7 +80,7 @@ pub async fn process_quarantined<W: World>(world: &W, settings: &Settings, lane:
             break;
         }
     }
-    send_hints(world, settings, waiting.map(|job| Hint::now(job, lane)).collect()).await;
+    send_hints(world, settings, waiting.map(|job| Hint::now(job, queue)).collect()).await;
     total
 }
 
@@ -106,7 +106,7 @@ struct Invocation<'a, W: World> {
     world: &'a W,
     settings: &'a Settings,
     /// The queue that its hints came from.
-    lane: Lane,
+    queue: JobQueue,
     token: String,
     /// What its jobs share.
     shared: Rc<Shared>,
@@ -135,7 +135,7 @@ impl<'a, W: World> Invocation<'a, W> {
     fn new(
         world: &'a W,
         settings: &'a Settings,
-        lane: Lane,
+        queue: JobQueue,
         jobs: Vec<JobRef>,
         shared: Rc<Shared>,
         quarantined: bool,
@@ -151,7 +151,7 @@ impl<'a, W: World> Invocation<'a, W> {
         Invocation {
             world,
             settings,
-            lane,
+            queue,
             token: mint_ulid(began_at, world.random()),
             shared,
             quarantined,
@@ -188,9 +188,9 @@ impl<'a, W: World> Invocation<'a, W> {
         self.leftover.extend(self.pending.drain(..));
         if !self.report.database_lost && self.report.limit.is_none() {
             let later = u32::try_from(HAND_BACK_PAUSE_MS / 1_000).unwrap_or(0);
-            let lane = self.lane;
-            let now = self.leftover.drain(..).map(|job| Hint::now(job, lane));
-            let slow = self.released.drain(..).map(|job| Hint { job, lane, delay_seconds: later });
+            let queue = self.queue;
+            let now = self.leftover.drain(..).map(|job| Hint::now(job, queue));
+            let slow = self.released.drain(..).map(|job| Hint { job, queue, delay_seconds: later });
             send_hints(self.world, self.settings, now.chain(slow).collect()).await;
         }
         self.report

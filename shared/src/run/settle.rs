@@ -19,7 +19,7 @@ use crate::ports::{Clock, Database, DatabaseError, Statement};
 use crate::run::usage::Usage;
 use crate::store::counted::batch_counting_ends;
 use crate::store::{batch, json_param, rows_as, sql};
-use crate::wire::lane::Lane;
+use crate::wire::job_queue::JobQueue;
 
 /// The part of a log entry that the settlement adds.
 #[derive(Debug, Clone, Serialize)]
@@ -59,7 +59,7 @@ pub struct Settlement {
     pub endpoint: String,
     /// The queue of its hints.
     #[serde(skip)]
-    pub lane: Lane,
+    pub queue: JobQueue,
     /// Whether a group counts it.
     #[serde(skip)]
     pub grouped: bool,
@@ -96,7 +96,7 @@ pub struct Place {
     /// The endpoint's name; empty for a bare url.
     pub endpoint: String,
     /// The queue of its hints.
-    pub lane: Lane,
+    pub queue: JobQueue,
     /// Whether a group counts it.
     pub grouped: bool,
 }
@@ -105,7 +105,7 @@ impl Settlement {
     /// The settlement of an attempt's outcome and the decision on it.
     pub fn new(
         attempt: AttemptRef,
-        Place { endpoint, lane, grouped }: Place,
+        Place { endpoint, queue, grouped }: Place,
         outcome: Outcome,
         decision: Decision,
         measured: Measured,
@@ -146,7 +146,7 @@ impl Settlement {
             tenant,
             id,
             endpoint,
-            lane,
+            queue,
             grouped,
             attempt,
             state,
@@ -171,7 +171,7 @@ impl Settlement {
     /// The hint for its retry; `None` where the sweep sends it.
     pub fn hint(&self) -> Option<Hint> {
         let delay_seconds = delay_seconds(self.delay_ms).filter(|_| self.state == State::Retrying)?;
-        Some(Hint { job: self.job(), lane: self.lane, delay_seconds })
+        Some(Hint { job: self.job(), queue: self.queue, delay_seconds })
     }
 }
 
@@ -243,7 +243,7 @@ pub async fn add_late_outcomes<W: Database + Clock>(
     settled: &[JobRef],
 ) -> Result<usize, DatabaseError> {
     let is_settled = |one: &Settlement| settled.iter().any(|job| job.id == one.id && job.tenant == one.tenant);
-    let may_be_late = |one: &&Settlement| one.lane == Lane::Tasks && !is_settled(one);
+    let may_be_late = |one: &&Settlement| one.queue == JobQueue::Tasks && !is_settled(one);
     let late: Vec<_> = settlements.iter().filter(may_be_late).map(LateOutcome::of).collect();
     if late.is_empty() {
         return Ok(0);

@@ -18,7 +18,7 @@ use crate::store::counted::batch_counting_new;
 use crate::store::notify::send_hints;
 use crate::store::{batch, json_param, rows_as, sql};
 use crate::wire::idempotency::INTERNAL_PREFIX;
-use crate::wire::lane::Lane;
+use crate::wire::job_queue::JobQueue;
 use crate::wire::time::rfc3339;
 
 /// A schedule that is due, as it was read.
@@ -163,7 +163,7 @@ pub(crate) async fn fire<W: Database + Clock>(world: &W, firers: &[Firer]) -> Re
     ];
     let rows: Vec<(String, String, String)> =
         rows_as(batch_counting_new(world, &jobs, statements).await?.last().unwrap_or(&Vec::new()))?;
-    let hint = |(tenant, id, kind): (String, String, String)| Hint::now(JobRef { tenant, id }, Lane::of(&kind));
+    let hint = |(tenant, id, kind): (String, String, String)| Hint::now(JobRef { tenant, id }, JobQueue::of(&kind));
     Ok(rows.into_iter().map(hint).collect())
 }
 

@@ -14,7 +14,7 @@ use crate::settings::Settings;
 use crate::store::rows::{read_job, read_rows, unavailable};
 use crate::store::{batch, first_as, json_param, sql};
 use crate::wire::idempotency::INTERNAL_PREFIX;
-use crate::wire::lane::Lane;
+use crate::wire::job_queue::JobQueue;
 use crate::wire::problem::Problem;
 
 #[derive(Deserialize)]
@@ -106,7 +106,7 @@ pub struct RunNow {
     /// Which; the caller hints it unless it is a duplicate.
     pub job: JobRef,
     /// The queue of its hint.
-    pub lane: Lane,
+    pub queue: JobQueue,
     /// The answer's body, as an accept answers it.
     pub body: AcceptedJob,
     /// Whether the key's job was there already.
@@ -165,5 +165,5 @@ async fn run_answer<W: Database + Clock>(
 ) -> Result<RunNow, Problem> {
     let job = JobRef { tenant: tenant.to_owned(), id };
     let row = read_job(world, &job).await?;
-    Ok(RunNow { job, lane: Lane::of(&row.kind), body: AcceptedJob::queued(row), duplicate })
+    Ok(RunNow { job, queue: JobQueue::of(&row.kind), body: AcceptedJob::queued(row), duplicate })
 }

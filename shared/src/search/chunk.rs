@@ -17,7 +17,7 @@ use super::CRC_32;
 pub use super::blocks::HEADING_CHARS_MAX;
 use super::blocks::{Block, Section, above, sections};
 
-/// The version of the rules by which documents are cut. Chunks of two versions do not belong into one generation.
+/// The version of the rules by which documents are cut. Chunks of two versions do not belong into one index version.
 pub const CHUNKER_VERSION: u32 = 1;
 
 /// How many words of a place its rank is made of: enough to tell paragraphs apart that begin alike.
@@ -26,7 +26,7 @@ const RANK_WORDS: usize = 4;
 const RANK_CHARS_MAX: usize = 64;
 /// How often a text is cut by rank before it is cut in the middle. A text of n blocks takes about 2 ln n, 30 for a million;
 /// one that was made to have its ranks in order would take n.
-const CUTS_DEEP_MAX: usize = 64;
+const SPLIT_DEPTH_MAX: usize = 64;
 
 /// How long chunks may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,13 +63,13 @@ pub struct Chunk {
 pub fn chunks(text: &str, limits: ChunkLimits) -> Vec<Chunk> {
     let mut chunks = Vec::new();
     for section in sections(text) {
-        let cutter = Cutter { text, section: &section, chars_max: limits.chars_max.max(1) };
+        let splitter = Splitter { text, section: &section, chars_max: limits.chars_max.max(1) };
         let mut pieces = Vec::new();
-        cutter.cut(section.range.clone(), &cutter.blocks(), 0, &mut pieces);
+        splitter.split(section.range.clone(), &splitter.blocks(), 0, &mut pieces);
         let mut before = None;
         for piece in pieces {
-            let room = cutter.chars_max.saturating_sub(chars(&text[piece.clone()])).min(limits.overlap_chars);
-            let start = before.and_then(|before| cutter.overlap(before, piece.start, room)).unwrap_or(piece.start);
+            let room = splitter.chars_max.saturating_sub(chars(&text[piece.clone()])).min(limits.overlap_chars);
+            let start = before.and_then(|before| splitter.overlap(before, piece.start, room)).unwrap_or(piece.start);
             chunks.push(chunk(text, start..piece.end, &section.path));
             before = Some(piece);
         }
@@ -96,7 +96,7 @@ fn chunk(document: &str, range: Range<usize>, heading: &str) -> Chunk {
 }
 
 /// A place where a text may be cut.
-struct Cut {
+struct Boundary {
     at: usize,
     /// Where there is a cut of a lower level, none of a higher one is made.
     level: usize,
@@ -106,49 +106,52 @@ struct Cut {
     rank: [u32; RANK_WORDS],
 }
 
-struct Cutter<'a> {
+struct Splitter<'a> {
     text: &'a str,
     section: &'a Section,
     chars_max: usize,
 }
 
-impl Cutter<'_> {
+impl Splitter<'_> {
     /// The cuts before the blocks of the section.
-    fn blocks(&self) -> Vec<Cut> {
+    fn blocks(&self) -> Vec<Boundary> {
         let blocks = &self.section.blocks;
         let after_heading = std::iter::once(false).chain(blocks.iter().map(|block| block.is_heading));
-        let cut = |(block, after_heading): (&Block, bool)| Cut {
+        let boundary = |(block, after_heading): (&Block, bool)| Boundary {
             at: block.at,
             level: 2 * block.depth + usize::from(after_heading),
             after_heading,
             rank: rank(&self.text[block.at..]),
         };
-        blocks.iter().zip(after_heading).map(cut).collect()
+        blocks.iter().zip(after_heading).map(boundary).collect()
     }
 
-    /// Cuts a range into pieces that fit; `cuts` are in order and `depth` is how often it was cut already. A heading is
+    /// Cuts a range into pieces that fit; `boundaries` are in order and `depth` is how often it was cut already. A heading is
     /// parted from what follows only where that then stays whole.
-    fn cut(&self, range: Range<usize>, cuts: &[Cut], depth: usize, pieces: &mut Vec<Range<usize>>) {
+    fn split(&self, range: Range<usize>, boundaries: &[Boundary], depth: usize, pieces: &mut Vec<Range<usize>>) {
         let range = trimmed(self.text, range);
         if self.fits(range.clone()) {
             pieces.extend((!range.is_empty()).then_some(range));
             return;
         }
-        let first = cuts.partition_point(|cut| cut.at <= range.start);
-        let cuts = &cuts[first..cuts.partition_point(|cut| cut.at < range.end).max(first)];
+        let first = boundaries.partition_point(|boundary| boundary.at <= range.start);
+        let boundaries = &boundaries[first..boundaries.partition_point(|boundary| boundary.at < range.end).max(first)];
         let middle = range.start + range.len() / 2;
-        let may_cut = |cut: &&Cut| !cut.after_heading || self.is_code(cut.at) || self.fits(cut.at..range.end);
+        let may_split = |boundary: &&Boundary| {
+            !boundary.after_heading || self.is_code(boundary.at) || self.fits(boundary.at..range.end)
+        };
         let best = match depth {
-            0..=CUTS_DEEP_MAX => {
-                cuts.iter().filter(may_cut).min_by_key(|cut| (cut.level, cut.rank, cut.at.abs_diff(middle)))
-            }
-            _ => cuts.get(cuts.len() / 2),
+            0..=SPLIT_DEPTH_MAX => boundaries
+                .iter()
+                .filter(may_split)
+                .min_by_key(|boundary| (boundary.level, boundary.rank, boundary.at.abs_diff(middle))),
+            _ => boundaries.get(boundaries.len() / 2),
         };
         if let Some(best) = best {
-            self.cut(range.start..best.at, cuts, depth + 1, pieces);
-            self.cut(best.at..range.end, cuts, depth + 1, pieces);
+            self.split(range.start..best.at, boundaries, depth + 1, pieces);
+            self.split(best.at..range.end, boundaries, depth + 1, pieces);
         } else {
-            self.cut(range.clone(), &self.inside(range), 0, pieces);
+            self.split(range.clone(), &self.inside(range), 0, pieces);
         }
     }
 
@@ -157,7 +160,7 @@ impl Cutter<'_> {
     }
 
     /// The cuts within a block: before its sentences, or else lines, or else words, or else anywhere.
-    fn inside(&self, range: Range<usize>) -> Vec<Cut> {
+    fn inside(&self, range: Range<usize>) -> Vec<Boundary> {
         let text = &self.text[range.clone()];
         let mut places = if self.is_code(range.start) { Vec::new() } else { sentences(text) };
         if places.is_empty() {
@@ -172,7 +175,7 @@ impl Cutter<'_> {
         }
         places
             .into_iter()
-            .map(|at| Cut { at: range.start + at, level: 0, after_heading: false, rank: rank(&text[at..]) })
+            .map(|at| Boundary { at: range.start + at, level: 0, after_heading: false, rank: rank(&text[at..]) })
             .collect()
     }
 

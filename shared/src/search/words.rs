@@ -47,25 +47,25 @@ pub fn indexed(text: &str) -> String {
 /// The words of a text, in order.
 pub(super) fn words(text: &str) -> Vec<Word> {
     let letters = letters(text);
-    let mut cutter = Cutter { rest: &letters, words: Vec::new(), gap: String::new() };
-    while let Some(next) = cutter.rest.first() {
+    let mut tokenizer = Tokenizer { rest: &letters, words: Vec::new(), gap: String::new() };
+    while let Some(next) = tokenizer.rest.first() {
         match Class::of(next.folded) {
-            Class::Spaceless => cutter.take_row(),
-            Class::Letter => cutter.take_word(),
-            Class::Other => cutter.skip(),
+            Class::Spaceless => tokenizer.take_row(),
+            Class::Letter => tokenizer.take_word(),
+            Class::Other => tokenizer.skip(),
         }
     }
-    cutter.words
+    tokenizer.words
 }
 
-struct Cutter<'a> {
+struct Tokenizer<'a> {
     rest: &'a [Letter],
     words: Vec<Word>,
     /// What was skipped since the last word.
     gap: String,
 }
 
-impl<'a> Cutter<'a> {
+impl<'a> Tokenizer<'a> {
     fn skip(&mut self) {
         if let Some((first, rest)) = self.rest.split_first() {
             self.gap.push(first.folded);

@@ -115,27 +115,27 @@ pub fn signature_headers(
     ]
 }
 
-/// A stored secret. Statements answer it as `[generation, sealed]`.
+/// A stored secret. Statements answer it as `[secret_version, sealed]`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct SealedSecret {
-    /// The number of its generation, from 1.
-    pub generation: u32,
+    /// The number of its version, from 1.
+    pub secret_version: u32,
     /// Its bytes, sealed.
     pub sealed: String,
 }
 
-/// The generation of the secret that signs.
+/// The version of the secret that signs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SecretGeneration {
+pub struct SecretVersion {
     /// Its number, from 1.
     pub number: u32,
     /// When the secret was last rotated.
     pub rotated_at: Option<i64>,
 }
 
-impl SecretGeneration {
-    /// The only generation of a tenant's default secret.
-    pub const FIRST: SecretGeneration = SecretGeneration { number: 1, rotated_at: None };
+impl SecretVersion {
+    /// The only version of a tenant's default secret.
+    pub const FIRST: SecretVersion = SecretVersion { number: 1, rotated_at: None };
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use crate::security::destination::PrivateDestinations;
 use crate::security::keyring::Keyring;
 use crate::security::signing::MasterKey;
 use crate::settings::providers::Providers;
-use crate::wire::lane::Lane;
+use crate::wire::job_queue::JobQueue;
 
 /// What both Workers are told by their environment.
 #[derive(Debug, Clone)]
@@ -83,8 +83,8 @@ fn keyring(get: &impl Fn(&str) -> Option<String>, errors: &mut Vec<String>) -> O
 /// What a queue of the consumer brings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Feed {
-    /// Hints of jobs in one lane.
-    Hints(Lane),
+    /// Hints of jobs in one queue.
+    Hints(JobQueue),
     /// Hints that the platform gave up on.
     DeadHints,
 }
@@ -100,8 +100,8 @@ impl QueueNames {
     /// One line per name that is missing or given twice.
     pub fn parse(get: impl Fn(&str) -> Option<String>) -> Result<QueueNames, Vec<String>> {
         let variables = [
-            ("HINTS_QUEUE", Feed::Hints(Lane::Webhooks)),
-            ("TASK_HINTS_QUEUE", Feed::Hints(Lane::Tasks)),
+            ("HINTS_QUEUE", Feed::Hints(JobQueue::Webhooks)),
+            ("TASK_HINTS_QUEUE", Feed::Hints(JobQueue::Tasks)),
             ("DEAD_HINTS_QUEUE", Feed::DeadHints),
         ];
         let names = variables.map(|(variable, feed)| (get(variable).unwrap_or_default(), feed));
@@ -200,8 +200,12 @@ mod tests {
         let names =
             ["longshore-a-task-hints-hints", "longshore-a-task-hints-task-hints", "longshore-a-task-hints-hints-dead"];
         let queues = read(names).unwrap();
-        assert_eq!(queues.feed(names[0]), Some(Feed::Hints(Lane::Webhooks)), "the environment is called a-task-hints");
-        assert_eq!(queues.feed(names[1]), Some(Feed::Hints(Lane::Tasks)));
+        assert_eq!(
+            queues.feed(names[0]),
+            Some(Feed::Hints(JobQueue::Webhooks)),
+            "the environment is called a-task-hints"
+        );
+        assert_eq!(queues.feed(names[1]), Some(Feed::Hints(JobQueue::Tasks)));
         assert_eq!(queues.feed(names[2]), Some(Feed::DeadHints));
         for unknown in ["longshore-hints", "longshore-b-hints-dead", "longshore-b-task-hints", ""] {
             assert_eq!(queues.feed(unknown), None, "{unknown}");

@@ -1,6 +1,6 @@
 -- Signing secrets of an endpoint that sign no more: those before the last two, and all of a deleted endpoint.
 -- ?1 tenant, ?2 endpoint.
 DELETE FROM signing_secrets WHERE tenant = ?1 AND endpoint = ?2
-  AND generation < (SELECT CASE state WHEN 'deleted' THEN generation + 1 ELSE generation - 1 END
+  AND secret_version < (SELECT CASE state WHEN 'deleted' THEN secret_version + 1 ELSE secret_version - 1 END
     FROM endpoints WHERE tenant = ?1 AND id = ?2)
-RETURNING json_object('generation', generation)
+RETURNING json_object('secret_version', secret_version)

@@ -9,8 +9,8 @@ use crate::store::within;
 /// Sends hints. A failure is only logged: the sweep finds the jobs. Answers whether the queue takes messages today; after the
 /// first one that it refuses for a daily limit no other is sent.
 pub async fn send_hints<W: World>(world: &W, settings: &Settings, hints: Vec<Hint>) -> bool {
-    for (lane, messages) in into_messages(hints, settings.plan.hint_jobs) {
-        match within(world, SEND_MS_MAX, world.send_hints(lane, &messages)).await {
+    for (queue, messages) in into_messages(hints, settings.plan.hint_jobs) {
+        match within(world, SEND_MS_MAX, world.send_hints(queue, &messages)).await {
             Some(Ok(())) => {}
             Some(Err(error)) => {
                 tracing::warn!(%error, "the sweep will find these jobs");

@@ -9,5 +9,5 @@ ON CONFLICT (tenant, id) DO UPDATE SET url = excluded.url, service = excluded.se
   evidence = excluded.evidence, keep_payload = excluded.keep_payload, dead_letter_on = excluded.dead_letter_on, redact = excluded.redact, updated_at = excluded.updated_at,
   -- A tombstone comes back with a new secret: whoever knew the old one was told the endpoint is gone.
   rotated_at = CASE state WHEN 'deleted' THEN NULL ELSE rotated_at END,
-  generation = generation + (state = 'deleted'), state = CASE state WHEN 'deleted' THEN 'active' ELSE state END
+  secret_version = secret_version + (state = 'deleted'), state = CASE state WHEN 'deleted' THEN 'active' ELSE state END
 RETURNING json_object('id', id)

@@ -5,11 +5,11 @@ SELECT json_patch(
     'attempt', j.attempt, 'failures', j.failures, 'quarantined', j.quarantined, 'max_attempts', j.max_attempts,
     'backoff', j.backoff, 'created_at', j.created_at, 'hops', j.hops,
     'lease_until', j.lease_until, 'now', CAST(unixepoch('subsec') * 1000 AS INTEGER),
-    'secrets', json((SELECT json_group_array(json_array(s.generation, s.sealed)) FROM signing_secrets s
-      WHERE s.tenant = j.tenant AND s.endpoint = j.endpoint AND s.generation >= coalesce(e.generation, 1) - 1)),
+    'secrets', json((SELECT json_group_array(json_array(s.secret_version, s.sealed)) FROM signing_secrets s
+      WHERE s.tenant = j.tenant AND s.endpoint = j.endpoint AND s.secret_version >= coalesce(e.secret_version, 1) - 1)),
     'endpoint', CASE WHEN e.id IS NULL THEN NULL ELSE json_object('state', e.state, 'url', e.url, 'service', e.service,
       'headers', json(e.headers), 'timeout_seconds', e.timeout_seconds, 'evidence', e.evidence, 'keep_payload', e.keep_payload,
-      'dead_letter_on', json(e.dead_letter_on), 'redact', json(e.redact), 'generation', e.generation,
+      'dead_letter_on', json(e.dead_letter_on), 'redact', json(e.redact), 'secret_version', e.secret_version,
       'rotated_at', e.rotated_at) END),
   json_object('event_id', j.event_id, 'group', j.job_group, 'deadline_at', j.deadline_at, 'payload', j.payload,
     'payload_bytes', j.payload_bytes, 'traceparent', j.traceparent, 'tracestate', j.tracestate))

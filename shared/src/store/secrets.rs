@@ -1,6 +1,6 @@
-//! Signing secrets: random, stored sealed, one row for each tenant, endpoint and generation.
+//! Signing secrets: random, stored sealed, one row for each tenant, endpoint and version.
 //!
-//! The endpoint `""` is the tenant's default, which signs jobs to bare urls; it has one generation. Whoever needs a secret
+//! The endpoint `""` is the tenant's default, which signs jobs to bare urls; it has one version. Whoever needs a secret
 //! that is missing makes it: the first row stays, and everybody reads that one back.
 
 use std::collections::BTreeSet;
@@ -11,7 +11,7 @@ use crate::limits::ROTATION_OVERLAP_MS;
 use crate::ports::{Clock, Param, Statement};
 use crate::security::keyring::Keyring;
 use crate::security::seal::{SealedFor, nonce, open, seal};
-use crate::security::signing::{SealedSecret, SecretGeneration, SigningSecret};
+use crate::security::signing::{SealedSecret, SecretVersion, SigningSecret};
 use crate::settings::Settings;
 use crate::store::{json_param, sql};
 
@@ -27,12 +27,12 @@ pub struct Owner<'a> {
     pub endpoint: &'a str,
 }
 
-/// The place that a secret is sealed for. All generations have the same: they are in rows of one endpoint.
+/// The place that a secret is sealed for. All versions have the same: they are in rows of one endpoint.
 pub fn place(Owner { tenant, endpoint }: Owner<'_>) -> SealedFor<'_> {
     SealedFor { purpose: PURPOSE, tenant, context: endpoint }
 }
 
-/// Makes the secrets of these owners in their current generations, where they are missing, in a store of the deployment's epoch:
+/// Makes the secrets of these owners in their current versions, where they are missing, in a store of the deployment's epoch:
 /// one that was restored waits to be confirmed, and is not written.
 ///
 /// Safe to repeat: what is there stays.
@@ -78,13 +78,13 @@ pub fn signing_now(
     keys: &Keyring,
     owner: Owner<'_>,
     stored: &[SealedSecret],
-    current: SecretGeneration,
+    current: SecretVersion,
     now_ms: i64,
 ) -> Option<Vec<SigningSecret>> {
-    let SecretGeneration { number, rotated_at } = current;
+    let SecretVersion { number, rotated_at } = current;
     let overlaps = number > 1 && rotated_at.is_some_and(|at| now_ms - at < ROTATION_OVERLAP_MS);
     let secret = |wanted: u32| {
-        let stored = stored.iter().find(|stored| stored.generation == wanted)?;
+        let stored = stored.iter().find(|stored| stored.secret_version == wanted)?;
         Some(SigningSecret::of_random(open(keys, place(owner), &stored.sealed)?.try_into().ok()?))
     };
     let before = if overlaps { secret(number - 1) } else { None };
@@ -102,16 +102,16 @@ mod tests {
 
     const ORDERS: Owner<'_> = Owner { tenant: "acme", endpoint: "orders" };
 
-    fn stored(generation: u32) -> SealedSecret {
-        let byte = u8::try_from(generation).unwrap();
-        SealedSecret { generation, sealed: seal(&keys("a"), place(ORDERS), [byte; 12], &[byte; 32]) }
+    fn stored(secret_version: u32) -> SealedSecret {
+        let byte = u8::try_from(secret_version).unwrap();
+        SealedSecret { secret_version, sealed: seal(&keys("a"), place(ORDERS), [byte; 12], &[byte; 32]) }
     }
 
     #[test]
     fn two_secrets_sign_for_a_day_after_a_rotation() {
         let stored = [stored(2), stored(1)];
         let now = |(number, rotated_at): (u32, Option<i64>), now| {
-            let current = SecretGeneration { number, rotated_at };
+            let current = SecretVersion { number, rotated_at };
             let secrets = signing_now(&keys("a"), ORDERS, &stored, current, now)?;
             Some(secrets.iter().map(SigningSecret::to_whsec).collect::<Vec<_>>())
         };
@@ -119,8 +119,8 @@ mod tests {
         assert_eq!(now((1, None), 0), Some(vec![whsec(1)]));
         assert_eq!(now((2, Some(1_000)), 1_000 + ROTATION_OVERLAP_MS - 1), Some(vec![whsec(2), whsec(1)]));
         assert_eq!(now((2, Some(1_000)), 1_000 + ROTATION_OVERLAP_MS), Some(vec![whsec(2)]));
-        assert_eq!(now((3, None), 0), None, "nothing is signed with another generation");
-        let second = SecretGeneration { number: 2, rotated_at: Some(1_000) };
+        assert_eq!(now((3, None), 0), None, "nothing is signed with another secret_version");
+        let second = SecretVersion { number: 2, rotated_at: Some(1_000) };
         let alone = signing_now(&keys("a"), ORDERS, &stored[..1], second, 1_001).unwrap();
         assert_eq!(alone.len(), 1, "the newest signs without the one before it");
     }
@@ -128,13 +128,12 @@ mod tests {
     #[test]
     fn a_stored_secret_is_read_as_statements_answer_it() {
         let read: SealedSecret = serde_json::from_str(r#"[7,"sealed"]"#).unwrap();
-        assert_eq!(read, SealedSecret { generation: 7, sealed: "sealed".into() });
+        assert_eq!(read, SealedSecret { secret_version: 7, sealed: "sealed".into() });
     }
 
     #[test]
     fn a_secret_opens_for_its_endpoint_and_under_its_key_alone() {
-        let signs =
-            |keys: &Keyring, owner| signing_now(keys, owner, &[stored(1)], SecretGeneration::FIRST, 0).is_some();
+        let signs = |keys: &Keyring, owner| signing_now(keys, owner, &[stored(1)], SecretVersion::FIRST, 0).is_some();
         assert!(signs(&keys("a"), ORDERS));
         for (tenant, endpoint) in [("acme", "other"), ("other", "orders"), ("acme", "")] {
             assert!(!signs(&keys("a"), Owner { tenant, endpoint }), "{tenant} {endpoint}");

@@ -69,13 +69,13 @@ pub(crate) async fn erase<W: World>(
         let work = Work::new(&page.jobs, now, calls, lease_calls(plan), calls == plan.erase_calls);
         calls = calls.saturating_sub(work.calls);
         let failed = overwrite(world, &erasure.tenant, &work).await;
-        let position = if work.is_cut { work.position.clone() } else { page.next.clone() };
-        let ended = !work.is_cut && page.next.is_none();
+        let position = if work.is_full { work.position.clone() } else { page.next.clone() };
+        let ended = !work.is_full && page.next.is_none();
         let position = position.unwrap_or_else(|| erasure.position.clone());
         let found = u8::from(!page.jobs.is_empty());
         erased += record(world, &erasure, &work, &failed, Step { position: &position, found, ended }).await?;
         (erasure.position, erasure.found) = (position, erasure.found.max(found));
-        if ended || work.is_cut {
+        if ended || work.is_full {
             break;
         }
     }

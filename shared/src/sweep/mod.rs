@@ -29,7 +29,7 @@ use crate::sweep::erase::{Erasure, erase};
 use crate::sweep::orphans::{Walk, walk};
 use crate::sweep::rotation::Rotation;
 use crate::wire::daily_limit::ms_to_reset;
-use crate::wire::lane::Lane;
+use crate::wire::job_queue::JobQueue;
 
 /// What a sweep did.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -236,9 +236,9 @@ async fn look<W: World>(
         }
     }
     // Tasks last: they may take minutes, and other sweeps go on beside this one.
-    let (tasks, webhooks): (Vec<_>, Vec<_>) = to_run.into_iter().partition(|hint| hint.lane == Lane::Tasks);
-    swept.run = run_unclaimed(world, settings, Lane::Webhooks, webhooks, takes_hints).await;
-    swept.run += run_unclaimed(world, settings, Lane::Tasks, tasks, takes_hints).await;
+    let (tasks, webhooks): (Vec<_>, Vec<_>) = to_run.into_iter().partition(|hint| hint.queue == JobQueue::Tasks);
+    swept.run = run_unclaimed(world, settings, JobQueue::Webhooks, webhooks, takes_hints).await;
+    swept.run += run_unclaimed(world, settings, JobQueue::Tasks, tasks, takes_hints).await;
     Ok(())
 }
 
@@ -305,7 +305,7 @@ async fn dispatch<W: World>(
     ];
     let answers = batch_counting_ends(world, jobs, statements).await?;
     let rows: Vec<(String, String, i64, String)> = rows_as(answers.last().unwrap_or(&Vec::new()))?;
-    let hint = |tenant, id, kind: &str| Hint::now(JobRef { tenant, id }, Lane::of(kind));
+    let hint = |tenant, id, kind: &str| Hint::now(JobRef { tenant, id }, JobQueue::of(kind));
     Ok(rows.into_iter().map(|(tenant, id, dispatches, kind)| (hint(tenant, id, &kind), dispatches)).collect())
 }
 
@@ -314,22 +314,22 @@ async fn dispatch<W: World>(
 async fn run_unclaimed<W: World>(
     world: &W,
     settings: &Settings,
-    lane: Lane,
+    queue: JobQueue,
     mut hints: Vec<Hint>,
     takes_hints: bool,
 ) -> usize {
-    let rest = hints.split_off(hints.len().min(lane.at_once(settings.plan.sweep_runs)));
+    let rest = hints.split_off(hints.len().min(queue.at_once(settings.plan.sweep_runs)));
     if takes_hints {
         send_hints(world, settings, rest).await;
     }
     if hints.is_empty() {
         return 0;
     }
-    let report = process(world, settings, lane, hints.into_iter().map(|hint| hint.job).collect()).await;
+    let report = process(world, settings, queue, hints.into_iter().map(|hint| hint.job).collect()).await;
     if report.limit.is_some() {
         return report.attempts;
     }
-    let quarantined = process_quarantined(world, settings, lane, &report.unclaimed).await;
+    let quarantined = process_quarantined(world, settings, queue, &report.unclaimed).await;
     report.attempts + quarantined.attempts
 }
 

@@ -18,7 +18,7 @@ const CHARS_PER_EDIT: usize = 3;
 /// A name of the request as an error repeats it, in backticks: at most 64 characters, and none that a terminal or a
 /// log would obey. An API key or a signing secret that stands in the place of a name is left out.
 pub fn quoted(name: &str) -> String {
-    let (name, is_cut) = match secret_in(name) {
+    let (name, is_truncated) = match secret_in(name) {
         Some(at) => (&name[..at], true),
         None => (name, name.chars().nth(SHOWN_CHARS).is_some()),
     };
@@ -31,7 +31,7 @@ pub fn quoted(name: &str) -> String {
             shown.push(letter);
         }
     }
-    shown.push_str(if is_cut { "…`" } else { "`" });
+    shown.push_str(if is_truncated { "…`" } else { "`" });
     shown
 }
 

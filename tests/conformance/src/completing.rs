@@ -18,7 +18,7 @@ use longshore::run::claim::heartbeat;
 use longshore::run::complete::complete;
 use longshore::run::flush::{Flushed, flush};
 use longshore::run::settle::{Place, Settlement, settle};
-use longshore::wire::lane::Lane;
+use longshore::wire::job_queue::JobQueue;
 use longshore::wire::problem::Problem;
 use serde_json::{Value, json};
 
@@ -43,7 +43,7 @@ impl<S: Store> Case<'_, S> {
         self.endpoint("tasks").await;
         let body = json!({"kind": "report.build", "endpoint": "tasks", "payload": {"timeout_seconds": 999_999}});
         let accepted = self.accept_one(body, None).await.unwrap();
-        assert_eq!(accepted.hint.unwrap().lane, Lane::Tasks);
+        assert_eq!(accepted.hint.unwrap().queue, JobQueue::Tasks);
         let token = self.stand.token();
         assert_eq!(self.claim(&token, &[&accepted.job], false).await.len(), 1);
         (accepted.job, token)
@@ -51,7 +51,7 @@ impl<S: Store> Case<'_, S> {
 
     async fn settle_task(&self, job: &JobRef, token: &str, outcome: Outcome, decision: Decision) -> usize {
         let entry = measured(12, Some(202));
-        let place = Place { lane: Lane::Tasks, ..place("tasks".to_owned()) };
+        let place = Place { queue: JobQueue::Tasks, ..place("tasks".to_owned()) };
         let settlement = Settlement::new(job.attempt(1), place, outcome, decision, entry);
         settle(self.stand, token, &PAID, &[settlement]).await.unwrap().len()
     }
@@ -132,7 +132,7 @@ pub(super) async fn flush_late<S: Store>(
 ) -> Flushed {
     let due_in = Decision::Defer { due_in: DUE_IN, failures: 0 };
     let decision = if matches!(outcome, Outcome::Deferred { .. }) { due_in } else { Decision::Succeed };
-    let place = Place { lane: Lane::Tasks, ..place("tasks".to_owned()) };
+    let place = Place { queue: JobQueue::Tasks, ..place("tasks".to_owned()) };
     let entry = measured(99, Some(202));
     let settlement = Settlement::new(job.attempt(attempt), place, outcome, decision, entry);
     flush(stand, &stand.settings, token, 0, vec![Finished { settlement, record: Some(b"{}".to_vec()), ended_at: 0 }])
@@ -347,7 +347,7 @@ pub async fn a_failure_told_later_is_retried<S: Store>(stand: &Stand<S>) {
     let (job, _) = case.deferred().await;
     let (row, retry) = complete(stand, &stand.settings, &job, None, failed()).await.unwrap();
     assert_eq!((row.state, row.failures, row.completion_due_at), (State::Retrying, 1, None));
-    assert_eq!(retry.unwrap().lane, Lane::Tasks);
+    assert_eq!(retry.unwrap().queue, JobQueue::Tasks);
 }
 
 /// A completion that never comes is a timeout, and then nothing is awaited any more.

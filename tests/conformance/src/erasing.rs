@@ -20,7 +20,7 @@ use longshore::schedules::manage::{list_schedules, put_schedule};
 use longshore::settings::Settings;
 use longshore::sweep::sweep;
 use longshore::wire::idempotency::sha256;
-use longshore::wire::lane::Lane;
+use longshore::wire::job_queue::JobQueue;
 use longshore::wire::problem::Problem;
 use serde_json::json;
 
@@ -101,10 +101,10 @@ pub async fn a_tenant_leaves_whole<S: Store>(stand: &Stand<S>) {
     let body = request(json!({"cron": "@yearly"})).to_string();
     put_schedule(stand, &stand.settings, &case.tenant, "yearly", body.as_bytes()).await.unwrap();
     let (done, other) = (case.of_subject(None).await, neighbour.of_subject(None).await);
-    process(stand, &stand.settings, Lane::Webhooks, vec![done.clone(), other.clone()]).await;
+    process(stand, &stand.settings, JobQueue::Webhooks, vec![done.clone(), other.clone()]).await;
     stand.status.set(410);
     let dead = case.of_subject(Some("someone")).await;
-    process(stand, &stand.settings, Lane::Webhooks, vec![dead.clone()]).await;
+    process(stand, &stand.settings, JobQueue::Webhooks, vec![dead.clone()]).await;
     stand.status.set(200);
     let later = case.accept_one(request(json!({"delay_seconds": 9_000})), Some("key")).await.unwrap().job;
     let later = case.age_id(&later, AGE_MS).await;
@@ -141,7 +141,7 @@ pub async fn a_subject_leaves_alone<S: Store>(stand: &Stand<S>) {
     let (one, two) = (case.of_subject(Some("someone")).await, case.of_subject(Some("someone")).await);
     let (other, nobody) = (case.of_subject(Some("someone else")).await, case.of_subject(None).await);
     let all = vec![one.clone(), two.clone(), other.clone(), nobody.clone()];
-    process(stand, &stand.settings, Lane::Webhooks, all).await;
+    process(stand, &stand.settings, JobQueue::Webhooks, all).await;
     let erasure = case.erasure(Some("someone")).await;
     assert_eq!(erasure.subject.as_deref(), Some("someone"));
     // What is accepted afterwards, with an id above where the erasure ends, is another matter.
@@ -290,7 +290,7 @@ pub async fn a_group_forgets_what_was_erased<S: Store>(stand: &Stand<S>) {
         let accepted = case.accept_one(body, None).await.unwrap();
         jobs.push(case.age_id(&accepted.job, AGE_MS).await);
     }
-    process(stand, &stand.settings, Lane::Webhooks, vec![jobs[0].clone(), jobs[2].clone()]).await;
+    process(stand, &stand.settings, JobQueue::Webhooks, vec![jobs[0].clone(), jobs[2].clone()]).await;
     let counts = async || {
         let group = read_group(stand, &case.tenant, "import").await?;
         Ok((group.total, group.succeeded, group.finished_at.is_some()))

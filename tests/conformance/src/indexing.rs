@@ -12,7 +12,7 @@ use longshore::limits::{DOCUMENT_CHUNKS_MAX, FILTER_DOCUMENTS_PAGE, MERGE_AFTER}
 use longshore::model::job::JobRef;
 use longshore::ports::{IndexDatabase, Param, Statement};
 use longshore::run::process::process;
-use longshore::wire::lane::Lane;
+use longshore::wire::job_queue::JobQueue;
 use longshore::wire::problem::Problem;
 use serde_json::{Value, json};
 
@@ -52,7 +52,7 @@ impl<'a, S: Store> Indexed<'a, S> {
 
     /// Runs a job; answers what it came to.
     pub(super) async fn run(&self, job: &JobRef) -> Value {
-        process(self.0.stand, &self.0.stand.settings, Lane::Webhooks, vec![job.clone()]).await;
+        process(self.0.stand, &self.0.stand.settings, JobQueue::Webhooks, vec![job.clone()]).await;
         let row = self.0.stand.row(job).await;
         assert!(row.state.is_terminal() && row.error.is_none(), "{:?} {:?}", row.state, row.error);
         row.result_value().unwrap()
@@ -108,20 +108,20 @@ impl<'a, S: Store> Indexed<'a, S> {
         read_index(self.0.stand, &self.0.tenant, INDEX).await.unwrap().id
     }
 
-    pub(super) async fn generation(&self) -> String {
+    pub(super) async fn index_version(&self) -> String {
         read_index(self.0.stand, &self.0.tenant, INDEX).await.unwrap().serving
     }
 
     /// The key of the object with its vectors.
     pub(super) async fn segment(&self) -> Option<String> {
-        read_index(self.0.stand, &self.0.tenant, INDEX).await.unwrap().generations.pop().unwrap().segment
+        read_index(self.0.stand, &self.0.tenant, INDEX).await.unwrap().index_versions.pop().unwrap().segment
     }
 
-    /// Chunks and their words in the rows of a generation.
-    pub(super) async fn rows(&self, generation: &str) -> (u64, u64) {
-        let chunks = "SELECT CAST(count(*) AS TEXT) FROM chunks WHERE generation = ?1";
+    /// Chunks and their words in the rows of an index version.
+    pub(super) async fn rows(&self, index_version: &str) -> (u64, u64) {
+        let chunks = "SELECT CAST(count(*) AS TEXT) FROM chunks WHERE index_version = ?1";
         let words = "SELECT CAST(count(*) AS TEXT) FROM words WHERE words MATCH 'scope : \"' || ?1 || '\"'";
-        (self.number(chunks, generation).await, self.number(words, generation).await)
+        (self.number(chunks, index_version).await, self.number(words, index_version).await)
     }
 }
 
@@ -183,7 +183,7 @@ pub async fn what_is_unchanged_is_left_alone<S: Store>(stand: &Stand<S>) {
     assert_eq!((&back["added"], &back["usage"]["embedded"]), (&edited["added"], &json!(0)), "cached vectors");
     let shrunk = case.put("long", &paragraph(0)).await;
     assert_eq!(shrunk["chunks"], 1);
-    assert_eq!(case.rows(&case.generation().await).await, (1, 1), "no orphan");
+    assert_eq!(case.rows(&case.index_version().await).await, (1, 1), "no orphan");
     let renamed = case.run(&case.accept(json!({"put": {"id": "long", "text": paragraph(0)}})).await).await;
     assert_eq!((&renamed["state"], &renamed["added"]), (&json!("updated"), &json!(0)), "its metadata alone");
 }
@@ -201,14 +201,14 @@ pub async fn the_last_accepted_stands<S: Store>(stand: &Stand<S>) {
     let last = jobs.len() - 1;
     jobs.rotate_left(3);
     jobs.reverse();
-    join_all(jobs.chunks(2).map(|some| process(stand, &stand.settings, Lane::Webhooks, some.to_vec()))).await;
+    join_all(jobs.chunks(2).map(|some| process(stand, &stand.settings, JobQueue::Webhooks, some.to_vec()))).await;
     for job in &jobs {
         case.run(job).await;
     }
-    let generation = case.generation().await;
+    let index_version = case.index_version().await;
     let alone = Indexed::new(stand).await;
     alone.put("book", &text(last)).await;
-    assert_eq!(case.rows(&generation).await, alone.rows(&alone.generation().await).await);
+    assert_eq!(case.rows(&index_version).await, alone.rows(&alone.index_version().await).await);
     let (_, first) = case.found("edition part 1", "keyword").await;
     assert_eq!(first["text"], format!("# Part 1\n\nOf edition {last}, part 1."));
     // One that is taken away is not brought back by a job that was accepted before.
@@ -279,7 +279,7 @@ pub async fn what_an_index_does_not_take<S: Store>(stand: &Stand<S>) {
     case.put("guide", GUIDE).await;
     let error = async |change: Value| {
         let job = case.accept(change).await;
-        process(stand, &stand.settings, Lane::Webhooks, vec![job.clone()]).await;
+        process(stand, &stand.settings, JobQueue::Webhooks, vec![job.clone()]).await;
         let row = stand.row(&job).await;
         row.error.expect("an error").message
     };
@@ -343,7 +343,7 @@ pub async fn a_dropped_index_leaves_in_pieces<S: Store>(stand: &Stand<S>) {
     let text = |from: usize| numbers(from..from + 400);
     case.put("long", &text(0)).await;
     case.put("longer", &text(400)).await;
-    let generation = case.generation().await;
+    let index_version = case.index_version().await;
     let index = read_index(stand, &case.0.tenant, INDEX).await.unwrap().id;
     let late = json!({"index_id": index, "put": {"id": "late", "text": "It was accepted before the end."}});
     let late = case.accept(late).await;
@@ -354,7 +354,7 @@ pub async fn a_dropped_index_leaves_in_pieces<S: Store>(stand: &Stand<S>) {
     assert_eq!(case.run(&late).await["state"], "superseded", "it was not for this index");
     assert_eq!(case.found("lease", "hybrid").await.0, [""; 0]);
     let rest = "SELECT CAST((SELECT count(*) FROM documents WHERE index_id = ?1)
-        + (SELECT count(*) FROM generations WHERE index_id = ?1) AS TEXT)";
+        + (SELECT count(*) FROM index_versions WHERE index_id = ?1) AS TEXT)";
     let mut pieces = 0;
     while case.number(rest, &index).await > 0 {
         clear(stand).await.unwrap();
@@ -362,8 +362,8 @@ pub async fn a_dropped_index_leaves_in_pieces<S: Store>(stand: &Stand<S>) {
         assert!(pieces < 100, "{pieces}");
     }
     assert!(pieces > 1, "800 chunks are not one piece");
-    assert_eq!(case.rows(&generation).await, (0, 0));
-    assert!(stand.objects.borrow().keys().all(|key| !key.contains(&generation)), "no object either");
+    assert_eq!(case.rows(&index_version).await, (0, 0));
+    assert!(stand.objects.borrow().keys().all(|key| !key.contains(&index_version)), "no object either");
     assert_eq!(neighbour.found("lease", "hybrid").await.0[0], "guide");
 }
 

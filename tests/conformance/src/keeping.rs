@@ -12,7 +12,7 @@ use longshore::run::process::process;
 use longshore::schedules::fire::tick;
 use longshore::schedules::manage::{list_schedules, put_schedule, read_schedule};
 use longshore::schedules::schedule::Schedule;
-use longshore::wire::lane::Lane;
+use longshore::wire::job_queue::JobQueue;
 use serde_json::json;
 use serde_json::value::RawValue;
 
@@ -67,7 +67,7 @@ pub async fn a_job_is_kept_token_for_token<S: Store>(stand: &Stand<S>) {
         assert_kept(&row, None);
     }
     stand.status.set(500);
-    process(stand, &stand.settings, Lane::Webhooks, vec![dead.clone()]).await;
+    process(stand, &stand.settings, JobQueue::Webhooks, vec![dead.clone()]).await;
     for row in list_dead_letters(stand, &case.tenant, None, 10).await.unwrap().rows {
         assert_eq!(row.id, dead.id);
         assert_kept(&row, None);
@@ -76,7 +76,7 @@ pub async fn a_job_is_kept_token_for_token<S: Store>(stand: &Stand<S>) {
     let edited = RawValue::from_string(kept.get().replace("1E5", "1E6")).unwrap();
     let successor = replay(stand, &stand.settings, &dead, Some(&edited)).await.unwrap();
     assert_kept(&successor, Some(edited.get()));
-    process(stand, &stand.settings, Lane::Webhooks, vec![successor.job()]).await;
+    process(stand, &stand.settings, JobQueue::Webhooks, vec![successor.job()]).await;
     let sent = stand.requests.borrow().last().unwrap().body.clone();
     let sent: String =
         String::from_utf8(sent.to_vec()).unwrap().chars().filter(|letter| !letter.is_whitespace()).collect();
@@ -88,7 +88,7 @@ pub async fn a_job_is_kept_token_for_token<S: Store>(stand: &Stand<S>) {
     assert_eq!(text.matches(&format!(r#""metadata":{METADATA}"#)).count(), 4 + 2, "jobs and dead letters: {text}");
     assert_eq!(text.matches(&format!(r#""payload":{written}"#)).count(), 1, "{text}");
     stand.status.set(200);
-    process(stand, &stand.settings, Lane::Webhooks, vec![again.job()]).await;
+    process(stand, &stand.settings, JobQueue::Webhooks, vec![again.job()]).await;
     assert_eq!(stand.row(&again.job()).await.state, State::Succeeded);
 }
 

@@ -6,17 +6,17 @@
 #![allow(clippy::missing_errors_doc, clippy::missing_panics_doc)]
 
 pub mod accepting;
-pub mod bringing;
 pub mod claiming;
 pub mod completing;
 pub mod erasing;
 pub mod finding;
-pub mod firing;
 pub mod grouping;
 pub mod indexing;
+pub mod ingesting;
 pub mod keeping;
 pub mod late_outcomes;
 pub mod listing;
+pub mod occurring;
 pub mod operating;
 pub mod payloads;
 pub mod quotas;
@@ -74,7 +74,7 @@ macro_rules! for_each_case {
                 a_kept_payload_leaves_with_its_row;
             listing: pages_go_on_where_they_stopped, filters_narrow, dead_letters_by_death, endpoints_by_name,
                 tenants_never_meet, evidence_is_where_the_row_says, a_tenant_is_exported_whole;
-            firing: an_occurrence_fires_once, a_late_tick_fires_nothing, a_put_in_between_wins, missed_occurrences_follow_the_policy,
+            occurring: an_occurrence_fires_once, a_late_tick_fires_nothing, a_put_in_between_wins, missed_occurrences_follow_the_policy,
                 an_occurrence_beside_an_open_job_is_skipped, a_deleted_endpoint_refuses_the_occurrence, run_now_makes_one_job_per_key,
                 a_full_store_fires_later, a_history_is_bounded;
             quotas: a_quota_bounds_a_tenant, a_repeated_batch_counts_once, a_quota_bounds_a_key, a_quota_leaves_with_its_tenant;
@@ -89,10 +89,10 @@ macro_rules! for_each_case {
                 what_an_index_does_not_take, a_filter_looks_at_every_page;
             keeping: a_job_is_kept_token_for_token, a_schedule_is_kept_token_for_token, a_document_is_kept_token_for_token,
                 a_subject_is_erased_as_it_was_written;
-            rebuilding: another_generation_takes_its_place, what_is_built_harms_nothing, a_job_writes_into_what_is_searched,
+            rebuilding: another_index_version_takes_its_place, what_is_built_harms_nothing, a_job_writes_into_what_is_searched,
                 a_job_answers_for_what_is_searched, what_is_deleted_does_not_come_back,
                 what_is_cut_meanwhile_is_not_relied_on, a_verification_looks_at_what_is_searched;
-            bringing: texts_become_documents, no_index_is_made_of_a_typo, what_is_left_goes_on, texts_come_to_both_generations;
+            ingesting: texts_become_documents, no_index_is_made_of_a_typo, what_is_left_goes_on, texts_reach_both_index_versions;
             finding: words_are_found_in_scripts_without_spaces, words_are_found_in_any_form,
                 words_joined_by_punctuation_are_found, no_character_breaks_a_highlight, a_heading_is_read_as_it_is_shown;
             replacing: a_source_is_replaced_whole, a_dead_document_removes_nothing, an_older_document_of_a_source_stays_away,

@@ -8,7 +8,7 @@ use longshore::manage::query::{JobFilter, list_by_key, list_dead_letters, list_j
 use longshore::run::process::process;
 use longshore::security::key::Scope;
 use longshore::store::rows::read_job;
-use longshore::wire::lane::Lane;
+use longshore::wire::job_queue::JobQueue;
 use longshore::wire::problem::Problem;
 use serde_json::{Value, json};
 
@@ -91,7 +91,7 @@ pub async fn endpoints_by_name<S: Store>(stand: &Stand<S>) {
     assert_eq!(page.iter().map(|row| row.id.as_str()).collect::<Vec<_>>(), ["a", "b"]);
     let rest = list_endpoints(stand, &case.tenant, "b", 2).await.unwrap();
     assert_eq!(rest.iter().map(|row| row.id.as_str()).collect::<Vec<_>>(), ["c"]);
-    assert_eq!(read_endpoint(stand, &case.tenant, "a").await.unwrap().generation, 1);
+    assert_eq!(read_endpoint(stand, &case.tenant, "a").await.unwrap().secret_version, 1);
 }
 
 /// Nothing of one tenant is in an answer to another, and nothing of one is changed for another.
@@ -127,7 +127,7 @@ pub async fn tenants_never_meet<S: Store>(stand: &Stand<S>) {
 pub async fn evidence_is_where_the_row_says<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let job = case.plain().await;
-    process(stand, &stand.settings, Lane::Webhooks, vec![job.clone()]).await;
+    process(stand, &stand.settings, JobQueue::Webhooks, vec![job.clone()]).await;
     let entry = stand.row(&job).await.log.remove(0);
     assert_eq!(json!(read_evidence(stand, &entry).await.unwrap())["attempt"], 1);
     let lease = entry.lease.clone();
@@ -179,7 +179,7 @@ pub async fn a_tenant_is_exported_whole<S: Store>(stand: &Stand<S>) {
     }
     ids.sort_unstable_by(|one, next| next.cmp(one));
     let ran = case.job(&ids[7]);
-    process(stand, &stand.settings, Lane::Webhooks, vec![ran.clone()]).await;
+    process(stand, &stand.settings, JobQueue::Webhooks, vec![ran.clone()]).await;
     let all = exported(&case, PAID).await;
     let of = |kind: &str| all.iter().filter(|line| line["type"] == kind).collect::<Vec<_>>();
     assert_eq!(["endpoint", "group", "schedule"].map(|kind| of(kind).len()), [2, 3, 0]);

@@ -9,7 +9,7 @@ use longshore::model::outcome::{ErrorClass, Fault};
 use longshore::model::state::{DeadLetterState, DeadReason, State};
 use longshore::run::process::process;
 use longshore::store::objects::key;
-use longshore::wire::lane::Lane;
+use longshore::wire::job_queue::JobQueue;
 use longshore::wire::problem::Problem;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -49,7 +49,7 @@ impl<S: Store> Case<'_, S> {
     }
 
     async fn run(&self, job: &JobRef) {
-        process(self.stand, &self.stand.settings, Lane::Webhooks, vec![job.clone()]).await;
+        process(self.stand, &self.stand.settings, JobQueue::Webhooks, vec![job.clone()]).await;
     }
 
     async fn large_and_dead(&self) -> JobRef {

@@ -1,10 +1,10 @@
-//! Another generation of an index: made beside the one that is searched, it takes its place at once, and harms nothing before.
+//! Another index version of an index: made beside the one that is searched, it takes its place at once, and harms nothing before.
 
 use longshore::index::IndexRow;
 use longshore::index::clear::clear;
 use longshore::index::manage::{Change, put_index, read_index};
 use longshore::run::process::process;
-use longshore::wire::lane::Lane;
+use longshore::wire::job_queue::JobQueue;
 use serde_json::json;
 
 use super::indexing::{GUIDE, INDEX, Indexed};
@@ -18,14 +18,14 @@ async fn ask<S: Store>(case: &Indexed<'_, S>, chars: u32) -> (IndexRow, Change) 
 
 /// Other chunks are made beside those that are searched, and take their place at once; a put that asks for what is searched
 /// gives them up.
-pub async fn another_generation_takes_its_place<S: Store>(stand: &Stand<S>) {
+pub async fn another_index_version_takes_its_place<S: Store>(stand: &Stand<S>) {
     let case = Indexed::new(stand).await;
     let paragraph =
         |n: usize| format!("Paragraph {n} tells of number {n} and of nothing else, at some length, as it does.\n\n");
     let text = (0..20).map(paragraph).collect::<Vec<_>>().concat();
     case.put("long", &text).await;
     case.put("guide", GUIDE).await;
-    let (old, fine) = (case.generation().await, case.rows(&case.generation().await).await);
+    let (old, fine) = (case.index_version().await, case.rows(&case.index_version().await).await);
     let put = async |chars: u32| ask(&case, chars).await;
     assert_eq!(put(200).await.1, Change::Kept);
     let (index, change) = put(2_000).await;
@@ -35,7 +35,7 @@ pub async fn another_generation_takes_its_place<S: Store>(stand: &Stand<S>) {
     let (index, _) = put(2_000).await;
     let new = index.building.unwrap();
     // Documents that come meanwhile are cut by both, and those that leave leave both.
-    case.put("late", "# Late\n\nIt came while another generation was built.").await;
+    case.put("late", "# Late\n\nIt came while another index_version was built.").await;
     assert_eq!((case.rows(&new).await, case.found("late", "keyword").await.0), ((1, 1), vec!["late".to_owned()]));
     assert_eq!(case.found("paragraph number 7", "keyword").await.0.len(), 10, "what is searched is as it was");
     let told = case.run(&case.accept(json!({"rebuild": {}})).await).await;
@@ -57,12 +57,12 @@ pub async fn another_generation_takes_its_place<S: Store>(stand: &Stand<S>) {
     assert_eq!(case.found("who holds a lease", "hybrid").await.0[0], "guide");
 }
 
-/// What a generation that is being built cannot take fails no document of the one that is searched.
+/// What an index version that is being built cannot take fails no document of the one that is searched.
 pub async fn what_is_built_harms_nothing<S: Store>(stand: &Stand<S>) {
     let case = Indexed::new(stand).await;
     case.put("guide", GUIDE).await;
     let building = ask(&case, 2_000).await.0.building.unwrap();
-    case.plant("UPDATE generations SET provider = 'gone' WHERE id = ?1 RETURNING ''", &building).await;
+    case.plant("UPDATE index_versions SET provider = 'gone' WHERE id = ?1 RETURNING ''", &building).await;
     let told = case.put("guide", "# Leases\n\nEdited meanwhile.").await;
     assert_eq!((&told["state"], case.rows(&building).await), (&json!("updated"), (0, 0)));
     assert_eq!(case.found("edited", "hybrid").await.0, ["guide"]);
@@ -75,88 +75,88 @@ pub async fn what_is_cut_meanwhile_is_not_relied_on<S: Store>(stand: &Stand<S>) 
     for id in ["edited", "deleted"] {
         case.put(id, GUIDE).await;
     }
-    let generation = case.generation().await;
+    let index_version = case.index_version().await;
     let stale =
-        "UPDATE layouts SET hash = CASE document WHEN 'edited' THEN 'another' ELSE '' END WHERE generation = ?1";
-    case.plant(stale, &generation).await;
+        "UPDATE layouts SET hash = CASE document WHEN 'edited' THEN 'another' ELSE '' END WHERE index_version = ?1";
+    case.plant(stale, &index_version).await;
     // The one chunk that the edited text has in common with what the layout says.
     let leave = [
-        "DELETE FROM words WHERE rowid IN (SELECT seq FROM chunks WHERE generation = ?1 AND document = 'edited')",
-        "DELETE FROM chunks WHERE generation = ?1 AND document = 'edited'",
-        "UPDATE generations SET chunks = 2 WHERE id = ?1",
+        "DELETE FROM words WHERE rowid IN (SELECT seq FROM chunks WHERE index_version = ?1 AND document = 'edited')",
+        "DELETE FROM chunks WHERE index_version = ?1 AND document = 'edited'",
+        "UPDATE index_versions SET chunks = 2 WHERE id = ?1",
     ];
-    case.plant_before("put_document", &leave, &[&generation]);
+    case.plant_before("put_document", &leave, &[&index_version]);
     case.put("edited", &GUIDE.replace("Every attempt", "Each attempt")).await;
     case.run(&case.accept(json!({"delete": {"id": "deleted"}})).await).await;
     let whole = case.run(&case.accept(json!({"verify": {}})).await).await;
     assert_eq!((&whole["differences"], &whole["chunks"]), (&json!({}), &json!(2)));
-    assert_eq!(case.rows(&generation).await, (2, 2));
+    assert_eq!(case.rows(&index_version).await, (2, 2));
 }
 
-/// A generation that is verified gives its place away: the one that has it is looked at.
+/// An index version that is verified gives its place away: the one that has it is looked at.
 pub async fn a_verification_looks_at_what_is_searched<S: Store>(stand: &Stand<S>) {
     let case = Indexed::new(stand).await;
     let building = ask(&case, 2_000).await.0.building.unwrap();
     case.put("guide", GUIDE).await;
     let swap = [
-        "DELETE FROM layouts WHERE generation <> ?1 AND generation IN (SELECT serving FROM indexes WHERE building = ?1)",
+        "DELETE FROM layouts WHERE index_version <> ?1 AND index_version IN (SELECT serving FROM indexes WHERE building = ?1)",
         "UPDATE indexes SET serving = building, building = NULL WHERE building = ?1",
     ];
     case.plant_before("verify_documents", &swap, &[&building]);
     let whole = case.run(&case.accept(json!({"verify": {"repair": true}})).await).await;
-    assert_eq!((&whole["differences"], &whole["generation"]), (&json!({}), &json!(building)));
+    assert_eq!((&whole["differences"], &whole["index_version"]), (&json!({}), &json!(building)));
     assert_eq!(whole["repaired"], false);
 }
 
-/// A generation takes its place while a job waits for vectors: the job looks again, and writes into the one that is searched.
+/// An index version takes its place while a job waits for vectors: the job looks again, and writes into the one that is searched.
 pub async fn a_job_writes_into_what_is_searched<S: Store>(stand: &Stand<S>) {
     let case = Indexed::new(stand).await;
-    let old = case.generation().await;
+    let old = case.index_version().await;
     let statements = [
-        "INSERT INTO generations (id, index_id, tenant, provider, model, dimensions, chunk_chars, overlap_chars, chunker,
+        "INSERT INTO index_versions (id, index_id, tenant, provider, model, dimensions, chunk_chars, overlap_chars, chunker,
           created_at)
         SELECT 'N' || id, index_id, tenant, provider, model, dimensions, chunk_chars, overlap_chars, chunker, created_at
-        FROM generations WHERE id = ?1 RETURNING ''",
+        FROM index_versions WHERE id = ?1 RETURNING ''",
         "UPDATE indexes SET serving = 'N' || serving WHERE serving = ?1 RETURNING ''",
-        "UPDATE generations SET dropped_at = 1 WHERE id = ?1 RETURNING ''",
+        "UPDATE index_versions SET dropped_at = 1 WHERE id = ?1 RETURNING ''",
     ];
     case.plant_before("put_document", &statements, &[&old]);
     let told = case.put("guide", GUIDE).await;
-    assert_eq!((&told["state"], &told["generation"]), (&json!("added"), &json!(format!("N{old}"))));
+    assert_eq!((&told["state"], &told["index_version"]), (&json!("added"), &json!(format!("N{old}"))));
     assert_eq!(case.found("who holds a lease", "hybrid").await.0[0], "guide");
 }
 
 /// What is being built, and could not take the document, takes its place meanwhile: the job has not succeeded.
 pub async fn a_job_answers_for_what_is_searched<S: Store>(stand: &Stand<S>) {
     let case = Indexed::new(stand).await;
-    let old = case.generation().await;
+    let old = case.index_version().await;
     let building = ask(&case, 2_000).await.0.building.unwrap();
-    case.plant("UPDATE generations SET provider = 'gone' WHERE id = ?1 RETURNING ''", &building).await;
+    case.plant("UPDATE index_versions SET provider = 'gone' WHERE id = ?1 RETURNING ''", &building).await;
     let statements = [
         "UPDATE indexes SET serving = building, building = NULL WHERE serving = ?1 RETURNING ''",
-        "UPDATE generations SET dropped_at = 1 WHERE id = ?1 RETURNING ''",
+        "UPDATE index_versions SET dropped_at = 1 WHERE id = ?1 RETURNING ''",
     ];
     case.plant_before("put_document", &statements, &[&old]);
     let job = case.accept_put("guide", GUIDE).await;
-    process(stand, &stand.settings, Lane::Webhooks, vec![job.clone()]).await;
+    process(stand, &stand.settings, JobQueue::Webhooks, vec![job.clone()]).await;
     let row = stand.row(&job).await;
     assert!(row.result.is_none() && row.error.is_some(), "{:?} {:?}", row.state, row.result);
 }
 
-/// A rebuild cuts a document just before the job commits that takes it away: it leaves that generation too.
+/// A rebuild cuts a document just before the job commits that takes it away: it leaves that index version too.
 pub async fn what_is_deleted_does_not_come_back<S: Store>(stand: &Stand<S>) {
     let case = Indexed::new(stand).await;
     case.put("guide", GUIDE).await;
     let building = ask(&case, 2_000).await.0.building.unwrap();
     let statements = [
         "INSERT INTO words (rowid, scope, heading_words, text_words, heading, text)
-        SELECT c.seq + 700000000, ?1, w.heading_words, w.text_words, w.heading, w.text FROM chunks c CROSS JOIN words w ON w.rowid = c.seq WHERE c.generation = ?2",
-        "INSERT INTO chunks (generation, seq, document, hash, vector) SELECT ?1, seq + 700000000, document, hash, vector
-        FROM chunks WHERE generation = ?2 RETURNING ''",
-        "INSERT INTO layouts (generation, document, hash, chunks) SELECT ?1, document, hash, chunks FROM layouts
-        WHERE generation = ?2 RETURNING ''",
+        SELECT c.seq + 700000000, ?1, w.heading_words, w.text_words, w.heading, w.text FROM chunks c CROSS JOIN words w ON w.rowid = c.seq WHERE c.index_version = ?2",
+        "INSERT INTO chunks (index_version, seq, document, hash, vector) SELECT ?1, seq + 700000000, document, hash, vector
+        FROM chunks WHERE index_version = ?2 RETURNING ''",
+        "INSERT INTO layouts (index_version, document, hash, chunks) SELECT ?1, document, hash, chunks FROM layouts
+        WHERE index_version = ?2 RETURNING ''",
     ];
-    case.plant_before("put_document", &statements, &[&building, &case.generation().await]);
+    case.plant_before("put_document", &statements, &[&building, &case.index_version().await]);
     assert_eq!(case.run(&case.accept(json!({"delete": {"id": "guide"}})).await).await["state"], "deleted");
     assert_eq!(case.rows(&building).await, (0, 0));
 }

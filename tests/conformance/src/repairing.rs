@@ -2,7 +2,7 @@
 
 use longshore::limits::INDEX_CHUNKS_MAX;
 use longshore::run::process::process;
-use longshore::wire::lane::Lane;
+use longshore::wire::job_queue::JobQueue;
 use serde_json::json;
 
 use super::indexing::{GUIDE, Indexed, numbers};
@@ -15,42 +15,42 @@ pub async fn what_differs_is_found_and_mended<S: Store>(stand: &Stand<S>) {
     case.put("first", &text(0)).await;
     case.put("second", &text(300)).await;
     case.put("guide", GUIDE).await;
-    let generation = case.generation().await;
+    let index_version = case.index_version().await;
     let verify = async |repair: bool| case.run(&case.accept(json!({"verify": {"repair": repair}})).await).await;
     let whole = verify(false).await;
     assert_eq!((&whole["differences"], &whole["documents"], &whole["chunks"]), (&json!({}), &json!(3), &json!(602)));
     let plants = [
-        ("missing_chunk", "DELETE FROM chunks WHERE generation = ?1 AND document = 'guide' RETURNING ''"),
+        ("missing_chunk", "DELETE FROM chunks WHERE index_version = ?1 AND document = 'guide' RETURNING ''"),
         (
             "orphan_chunk",
-            "INSERT INTO chunks (generation, seq, document, hash, vector)
-            SELECT generation, 0, document, 'none', vector FROM chunks WHERE generation = ?1 AND document = 'guide' LIMIT 1
+            "INSERT INTO chunks (index_version, seq, document, hash, vector)
+            SELECT index_version, 0, document, 'none', vector FROM chunks WHERE index_version = ?1 AND document = 'guide' LIMIT 1
             RETURNING ''",
         ),
         (
             "wrong_vector",
-            "UPDATE chunks SET vector = (SELECT vector FROM chunks WHERE generation = ?1 AND document = 'first' LIMIT 1)
-            WHERE generation = ?1 AND document = 'guide' RETURNING ''",
+            "UPDATE chunks SET vector = (SELECT vector FROM chunks WHERE index_version = ?1 AND document = 'first' LIMIT 1)
+            WHERE index_version = ?1 AND document = 'guide' RETURNING ''",
         ),
         (
             "stale_words",
             "UPDATE words SET text = 'Something else.' WHERE rowid IN (SELECT seq FROM chunks
-            WHERE generation = ?1 AND document = 'guide')",
+            WHERE index_version = ?1 AND document = 'guide')",
         ),
         (
             "stale_words",
             "UPDATE words SET text_words = 'the words of something else' WHERE rowid IN (SELECT seq FROM chunks
-            WHERE generation = ?1 AND document = 'guide')",
+            WHERE index_version = ?1 AND document = 'guide')",
         ),
         (
             "missing_words",
-            "DELETE FROM words WHERE rowid IN (SELECT seq FROM chunks WHERE generation = ?1 AND document = 'guide')",
+            "DELETE FROM words WHERE rowid IN (SELECT seq FROM chunks WHERE index_version = ?1 AND document = 'guide')",
         ),
         ("orphan_words", "INSERT INTO words (rowid, scope, heading, text) VALUES (900000001, ?1, '', 'Nobody says it.')"),
-        ("stale_document", "UPDATE layouts SET hash = 'none' WHERE generation = ?1 AND document = 'guide' RETURNING ''"),
+        ("stale_document", "UPDATE layouts SET hash = 'none' WHERE index_version = ?1 AND document = 'guide' RETURNING ''"),
     ];
     for (what, plant) in plants {
-        case.plant(plant, &generation).await;
+        case.plant(plant, &index_version).await;
         for repair in [false, true] {
             let told = verify(repair).await;
             assert!(told["differences"][what].as_u64() > Some(0), "{what}: {told}");
@@ -58,11 +58,11 @@ pub async fn what_differs_is_found_and_mended<S: Store>(stand: &Stand<S>) {
         }
         let mended = verify(false).await;
         assert_eq!((&mended["differences"], &mended["chunks"]), (&json!({}), &json!(602)), "{what}: {mended}");
-        assert_eq!(case.rows(&generation).await, (602, 602), "{what}");
+        assert_eq!(case.rows(&index_version).await, (602, 602), "{what}");
         assert_eq!(case.found("who holds a lease", "hybrid").await.0[0], "guide", "{what}");
     }
     // What the segment has of a chunk is not what the row has; and then there is no segment at all.
-    case.plant("UPDATE generations SET segment_seq = 1000000 WHERE id = ?1 RETURNING ''", &generation).await;
+    case.plant("UPDATE index_versions SET segment_seq = 1000000 WHERE id = ?1 RETURNING ''", &index_version).await;
     assert!(verify(true).await["differences"]["wrong_in_segment"].as_u64() > Some(0));
     assert_eq!(verify(false).await["differences"], json!({}));
     let lost = case.segment().await.unwrap();
@@ -76,22 +76,22 @@ pub async fn what_differs_is_found_and_mended<S: Store>(stand: &Stand<S>) {
 pub async fn a_repair_without_vectors_takes_nothing_away<S: Store>(stand: &Stand<S>) {
     let case = Indexed::new(stand).await;
     case.put("guide", GUIDE).await;
-    let generation = case.generation().await;
+    let index_version = case.index_version().await;
     case.plant(
-        "UPDATE layouts SET hash = 'none' WHERE generation = ?1 AND document = 'guide' RETURNING ''",
-        &generation,
+        "UPDATE layouts SET hash = 'none' WHERE index_version = ?1 AND document = 'guide' RETURNING ''",
+        &index_version,
     )
     .await;
-    case.plant("UPDATE generations SET provider = 'gone' WHERE id = ?1 RETURNING ''", &generation).await;
+    case.plant("UPDATE index_versions SET provider = 'gone' WHERE id = ?1 RETURNING ''", &index_version).await;
     let job = case.accept(json!({"verify": {"repair": true}})).await;
-    process(stand, &stand.settings, Lane::Webhooks, vec![job.clone()]).await;
+    process(stand, &stand.settings, JobQueue::Webhooks, vec![job.clone()]).await;
     let row = stand.row(&job).await;
     assert!(row.result.is_none() && row.error.is_some(), "{:?} {:?}", row.state, row.result);
-    assert_eq!(case.rows(&generation).await, (2, 2));
+    assert_eq!(case.rows(&index_version).await, (2, 2));
     assert_eq!(case.found("who holds a lease", "keyword").await.0, ["guide"]);
-    case.plant("UPDATE generations SET provider = 'builtin' WHERE id = ?1 RETURNING ''", &generation).await;
+    case.plant("UPDATE index_versions SET provider = 'builtin' WHERE id = ?1 RETURNING ''", &index_version).await;
     assert_eq!(case.run(&case.accept(json!({"verify": {"repair": true}})).await).await["repaired"], true);
-    assert_eq!(case.rows(&generation).await, (2, 2));
+    assert_eq!(case.rows(&index_version).await, (2, 2));
 }
 
 /// An object store that is away is no segment that is lost: the job waits, and what is searched stays.
@@ -102,7 +102,7 @@ pub async fn a_store_that_is_away_is_no_loss<S: Store>(stand: &Stand<S>) {
     let before = case.segment().await;
     let job = case.accept(json!({"verify": {"repair": true}})).await;
     stand.objects_fail.set(true);
-    process(stand, &stand.settings, Lane::Webhooks, vec![job.clone()]).await;
+    process(stand, &stand.settings, JobQueue::Webhooks, vec![job.clone()]).await;
     stand.objects_fail.set(false);
     let row = stand.row(&job).await;
     assert!(before.is_some() && row.error.is_some_and(|error| error.retryable), "{:?}", row.state);
@@ -113,14 +113,14 @@ pub async fn a_store_that_is_away_is_no_loss<S: Store>(stand: &Stand<S>) {
 pub async fn a_full_index_is_updated<S: Store>(stand: &Stand<S>) {
     let case = Indexed::new(stand).await;
     case.put("guide", GUIDE).await;
-    let generation = case.generation().await;
+    let index_version = case.index_version().await;
     const { assert!(INDEX_CHUNKS_MAX == 50_000) };
-    case.plant("UPDATE generations SET chunks = 50000 WHERE id = ?1 RETURNING ''", &generation).await;
+    case.plant("UPDATE index_versions SET chunks = 50000 WHERE id = ?1 RETURNING ''", &index_version).await;
     assert_eq!(case.put("guide", &GUIDE.replace("token", "sign")).await["state"], "updated");
-    case.plant("UPDATE layouts SET hash = 'none' WHERE generation = ?1 RETURNING ''", &generation).await;
+    case.plant("UPDATE layouts SET hash = 'none' WHERE index_version = ?1 RETURNING ''", &index_version).await;
     assert_eq!(case.run(&case.accept(json!({"verify": {"repair": true}})).await).await["repaired"], true);
     let more = case.accept_put("more", GUIDE).await;
-    process(stand, &stand.settings, Lane::Webhooks, vec![more.clone()]).await;
+    process(stand, &stand.settings, JobQueue::Webhooks, vec![more.clone()]).await;
     let error = stand.row(&more).await.error.expect("an error").message;
     assert_eq!(error, "The index has 50000 chunks, and may have 50000 of 256 dimensions.");
 }
@@ -128,14 +128,14 @@ pub async fn a_full_index_is_updated<S: Store>(stand: &Stand<S>) {
 /// Others fill an index between a job's look at it and its batch: the batch writes nothing.
 pub async fn no_two_take_the_last_room<S: Store>(stand: &Stand<S>) {
     let case = Indexed::new(stand).await;
-    let generation = case.generation().await;
+    let index_version = case.index_version().await;
     case.plant_before(
         "put_document",
-        &["UPDATE generations SET chunks = 50000 WHERE id = ?1 RETURNING ''"],
-        &[&generation],
+        &["UPDATE index_versions SET chunks = 50000 WHERE id = ?1 RETURNING ''"],
+        &[&index_version],
     );
     let job = case.accept_put("guide", GUIDE).await;
-    process(stand, &stand.settings, Lane::Webhooks, vec![job.clone()]).await;
+    process(stand, &stand.settings, JobQueue::Webhooks, vec![job.clone()]).await;
     let error = stand.row(&job).await.error.expect("an error").message;
     assert_eq!(error, "The index has 50000 chunks, and may have 50000 of 256 dimensions.");
     assert!(case.found("token", "keyword").await.0.is_empty());

@@ -7,7 +7,7 @@ use longshore::model::job::JobRef;
 use longshore::model::state::State;
 use longshore::ports::{IndexDatabase, Statement};
 use longshore::run::process::process;
-use longshore::wire::lane::Lane;
+use longshore::wire::job_queue::JobQueue;
 use serde_json::{Value, json};
 
 use super::indexing::{INDEX, Indexed};
@@ -58,7 +58,7 @@ pub async fn a_source_is_replaced_whole<S: Store>(stand: &Stand<S>) {
     .await;
     // Accepted since, and run after.
     let late = case.accept_put("late", "A word of late, again.").await;
-    process(stand, &stand.settings, Lane::Webhooks, vec![removal.clone()]).await;
+    process(stand, &stand.settings, JobQueue::Webhooks, vec![removal.clone()]).await;
     let row = stand.row(&removal).await;
     assert_eq!((row.state, row.failures), (State::Retrying, 0), "{:?}", row.error);
     assert_eq!(found(&case).await, ["kept", "late", "left", "other"], "nothing leaves before the others are there");
@@ -84,7 +84,7 @@ pub async fn a_dead_document_removes_nothing<S: Store>(stand: &Stand<S>) {
     let died = "UPDATE groups SET dead = 1 WHERE tenant = ?1 AND id = (SELECT job_group FROM jobs WHERE tenant = ?1 AND id = ?2)
         RETURNING id";
     stand.sql(died, vec![case.0.tenant.as_str().into(), jobs[0].id.as_str().into()]).await;
-    process(stand, &stand.settings, Lane::Webhooks, vec![removal.clone()]).await;
+    process(stand, &stand.settings, JobQueue::Webhooks, vec![removal.clone()]).await;
     let row = stand.row(&removal).await;
     let error = row.error.unwrap();
     assert_eq!(row.state, State::Dead);

@@ -14,7 +14,7 @@ use longshore::model::state::State;
 use longshore::run::complete::complete;
 use longshore::run::process::process;
 use longshore::store::objects::key;
-use longshore::wire::lane::Lane;
+use longshore::wire::job_queue::JobQueue;
 use longshore::wire::problem::Problem;
 use serde_json::{Value, json};
 
@@ -49,7 +49,7 @@ impl<S: Store> Case<'_, S> {
     }
 
     async fn ran(&self, job: &JobRef) -> JobRow {
-        process(self.stand, &self.stand.settings, Lane::Webhooks, vec![job.clone()]).await;
+        process(self.stand, &self.stand.settings, JobQueue::Webhooks, vec![job.clone()]).await;
         self.stand.row(job).await
     }
 

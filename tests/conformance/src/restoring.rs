@@ -13,7 +13,7 @@ use longshore::sweep::{Swept, sweep};
 use longshore::wire::problem::Problem;
 use serde_json::json;
 
-use super::firing::{A_MINUTE_MS, put};
+use super::occurring::{A_MINUTE_MS, put};
 use super::stand::{Case, Stand, Store, request};
 
 impl<S: Store> Case<'_, S> {

@@ -8,7 +8,7 @@ use longshore::manage::erasures::request_erasure;
 use longshore::model::job::JobRef;
 use longshore::run::claim::claim;
 use longshore::run::process::process;
-use longshore::wire::lane::Lane;
+use longshore::wire::job_queue::JobQueue;
 use serde_json::{Value, json};
 use standardwebhooks::Webhook;
 
@@ -29,17 +29,17 @@ impl<S: Store> Case<'_, S> {
         json!(read_tenant_secret(self.stand, &self.stand.settings, &self.tenant).await.unwrap().secret)
     }
 
-    /// The generations that are stored of an endpoint.
+    /// The versions that are stored of an endpoint.
     async fn stored(&self, endpoint: &str) -> Vec<String> {
-        let sql = "SELECT CAST(generation AS TEXT) FROM signing_secrets WHERE tenant = ?1 AND endpoint = ?2
-            ORDER BY generation";
+        let sql = "SELECT CAST(secret_version AS TEXT) FROM signing_secrets WHERE tenant = ?1 AND endpoint = ?2
+            ORDER BY secret_version";
         self.stand.sql(sql, vec![self.tenant.as_str().into(), endpoint.into()]).await
     }
 
     /// Runs a job and answers the signatures of its request.
     async fn signatures(&self, job: &JobRef) -> Vec<String> {
         let sent = self.stand.requests.borrow().len();
-        process(self.stand, &self.stand.settings, Lane::Webhooks, vec![job.clone()]).await;
+        process(self.stand, &self.stand.settings, JobQueue::Webhooks, vec![job.clone()]).await;
         let requests = self.stand.requests.borrow();
         assert_eq!(requests.len(), sent + 1, "one request");
         let header = |name: &str| {
@@ -82,7 +82,7 @@ pub async fn an_endpoint_keeps_its_secret<S: Store>(stand: &Stand<S>) {
     assert!(rows.iter().all(|sealed| !sealed.contains(&secret.as_str().unwrap()[6..20])), "it is stored sealed");
 }
 
-/// A rotation adds a generation, the one before signs for a day, and no more than two are kept.
+/// A rotation adds a version, the one before signs for a day, and no more than two are kept.
 pub async fn a_rotation_keeps_two_secrets<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     case.endpoint("orders").await;

@@ -13,7 +13,7 @@ use longshore::model::result::{JobResult, ResultError};
 use longshore::model::state::{DeadLetterState, DeadReason, Decision, State};
 use longshore::run::process::process;
 use longshore::run::settle::{Settlement, settle};
-use longshore::wire::lane::Lane;
+use longshore::wire::job_queue::JobQueue;
 use serde_json::{Value, json};
 
 use super::stand::{Case, Stand, Store, measured, place, request};
@@ -195,7 +195,7 @@ pub async fn an_attempt_runs_end_to_end<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     case.endpoint("shop").await;
     let jobs = vec![case.to_endpoint("shop").await, case.accept_one(request(json!({})), None).await.unwrap().job];
-    let report = process(stand, &stand.settings, Lane::Webhooks, jobs.clone()).await;
+    let report = process(stand, &stand.settings, JobQueue::Webhooks, jobs.clone()).await;
     assert_eq!((report.attempts, report.settled, report.lost), (2, 2, 0));
     for job in &jobs {
         let row = stand.row(job).await;
@@ -208,7 +208,7 @@ pub async fn an_attempt_runs_end_to_end<S: Store>(stand: &Stand<S>) {
     }
     stand.status.set(503);
     let job = case.plain().await;
-    process(stand, &stand.settings, Lane::Webhooks, vec![job.clone()]).await;
+    process(stand, &stand.settings, JobQueue::Webhooks, vec![job.clone()]).await;
     stand.status.set(200);
     assert_eq!(stand.raw(&job).await["state"], "retrying");
     let hinted = format!(r#"{{"v":1,"jobs":[["{}","{}"]]}}"#, job.tenant, job.id);

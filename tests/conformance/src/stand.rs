@@ -25,7 +25,7 @@ use longshore::security::key::parse;
 use longshore::settings::Settings;
 use longshore::store::rows::read_job;
 use longshore::wire::idempotency::sha256;
-use longshore::wire::lane::Lane;
+use longshore::wire::job_queue::JobQueue;
 use longshore::wire::problem::Problem;
 use serde_json::{Value, json};
 
@@ -221,7 +221,7 @@ pub fn delay(accepted: &Accepted) -> Option<u32> {
 
 /// Where a settled webhook belongs: to an endpoint, or to none, and to no group.
 pub fn place(endpoint: String) -> Place {
-    Place { endpoint, lane: Lane::Webhooks, grouped: false }
+    Place { endpoint, queue: JobQueue::Webhooks, grouped: false }
 }
 
 /// What an attempt was like beside its outcome.
@@ -277,7 +277,7 @@ impl<S: Store> Clock for Stand<S> {
 }
 
 impl<S: Store> Hints for Stand<S> {
-    async fn send_hints(&self, _lane: Lane, messages: &[HintMessage]) -> Result<(), HintError> {
+    async fn send_hints(&self, _lane: JobQueue, messages: &[HintMessage]) -> Result<(), HintError> {
         self.hints.borrow_mut().extend_from_slice(messages);
         Ok(())
     }

@@ -8,7 +8,7 @@ use longshore::model::job::{JobRef, first_id_at};
 use longshore::model::state::{DeadLetterState, DeadReason};
 use longshore::run::process::process;
 use longshore::sweep::sweep;
-use longshore::wire::lane::Lane;
+use longshore::wire::job_queue::JobQueue;
 use longshore::wire::problem::Problem;
 use serde_json::json;
 
@@ -43,7 +43,7 @@ pub async fn the_watermark_passes_each_open_row_once<S: Store>(stand: &Stand<S>)
     let running = case.age_id(&case.plain().await, 90_000).await;
     case.claim(&stand.token(), &[&running], false).await;
     let done = case.age_id(&case.plain().await, 80_000).await;
-    process(stand, &stand.settings, Lane::Webhooks, vec![done.clone()]).await;
+    process(stand, &stand.settings, JobQueue::Webhooks, vec![done.clone()]).await;
     let fresh = case.plain().await;
     case.hinted(&queued);
     case.sweep().await;
@@ -236,7 +236,7 @@ pub async fn succeeded_jobs_leave_by_the_hour<S: Store>(stand: &Stand<S>) {
     let age = PAID.retention_succeeded_ms + 2 * HOUR_MS;
     let window = json!({"idempotency_window_seconds": 30 * 86_400});
     let (plain, keyed) = (case.plain().await, case.accept_one(request(window), Some("k")).await.unwrap().job);
-    process(stand, &stand.settings, Lane::Webhooks, vec![plain.clone(), keyed.clone()]).await;
+    process(stand, &stand.settings, JobQueue::Webhooks, vec![plain.clone(), keyed.clone()]).await;
     case.make_past(age).await;
     let now = stand.store.now_ms();
     let (plain, keyed) = (case.age_id(&plain, age).await, case.age_id(&keyed, age).await);

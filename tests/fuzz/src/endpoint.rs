@@ -26,7 +26,7 @@ pub(crate) fn plain_endpoint() -> ClaimedEndpoint {
         keep_payload: 0,
         dead_letter_on: Vec::new(),
         redact: Redaction::default(),
-        generation: 1,
+        secret_version: 1,
         rotated_at: None,
     }
 }
@@ -60,7 +60,8 @@ fn stored(world: &Stub) -> Value {
     let put = seen.iter().find(|statement| statement.name == "put_endpoint").expect("a put");
     let [Param::Text(text)] = put.params.as_slice() else { panic!("{:?}", put.params) };
     let mut row: Value = serde_json::from_str(text).unwrap();
-    let rest = json!({"state": "active", "generation": 1, "created_at": NOW_MS, "updated_at": NOW_MS, "now": NOW_MS});
+    let rest =
+        json!({"state": "active", "secret_version": 1, "created_at": NOW_MS, "updated_at": NOW_MS, "now": NOW_MS});
     row.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
     // SQLite has no booleans: `->>` answers 0 or 1.
     row["keep_payload"] = json!(u8::from(row["keep_payload"] == true));

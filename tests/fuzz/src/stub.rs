@@ -107,7 +107,7 @@ pub fn keys() -> Keyring {
 /// A stored signing secret of an endpoint of tenant `acme`.
 fn sealed_secret(endpoint: &str) -> SealedSecret {
     let place = secrets::place(Owner { tenant: "acme", endpoint });
-    SealedSecret { generation: 1, sealed: seal(&keys(), place, [7; 12], &[7; 32]) }
+    SealedSecret { secret_version: 1, sealed: seal(&keys(), place, [7; 12], &[7; 32]) }
 }
 
 /// A claimed job of tenant `acme`.

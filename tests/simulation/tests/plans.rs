@@ -22,7 +22,7 @@ use longshore::schedules::fire::tick;
 use longshore::security::key::{Scope, parse};
 use longshore::settings::Settings;
 use longshore::sweep::sweep;
-use longshore::wire::lane::Lane;
+use longshore::wire::job_queue::JobQueue;
 use longshore_kit::options::MASTER_KEY;
 
 fn settings(plan: Plan) -> Settings {
@@ -42,9 +42,9 @@ fn a_free_batch_keeps_within_its_subrequests() {
         let world = Counted::new();
         // Payloads that were accepted on another plan are large still.
         let jobs = world.insert(FREE.hint_jobs, ", quarantined, payload_bytes", &format!(", {quarantined}, 70000"));
-        let report = process(&world, &settings(FREE), Lane::Webhooks, jobs).now_or_never().unwrap();
+        let report = process(&world, &settings(FREE), JobQueue::Webhooks, jobs).now_or_never().unwrap();
         let alone =
-            process_quarantined(&world, &settings(FREE), Lane::Webhooks, &report.unclaimed).now_or_never().unwrap();
+            process_quarantined(&world, &settings(FREE), JobQueue::Webhooks, &report.unclaimed).now_or_never().unwrap();
         assert_eq!(report.settled + alone.settled, FREE.hint_jobs, "all jobs were tried");
         let spent = world.subrequests.get();
         assert!(spent <= FREE.subrequests, "{spent} subrequests with quarantined = {quarantined}");
@@ -186,7 +186,7 @@ fn a_free_export_of_a_tenant_keeps_within_its_subrequests() {
 fn a_paid_invocation_runs_its_jobs_and_hints_the_rest() {
     let world = Counted::new();
     let jobs = world.insert(PAID.jobs_per_invocation + 30, "", "");
-    let report = process(&world, &settings(PAID), Lane::Webhooks, jobs).now_or_never().unwrap();
+    let report = process(&world, &settings(PAID), JobQueue::Webhooks, jobs).now_or_never().unwrap();
     assert_eq!(report.settled, PAID.jobs_per_invocation);
     assert!(world.subrequests.get() <= PAID.subrequests);
     let hints = world.hints.borrow();
@@ -201,7 +201,7 @@ async fn a_slow_destination_does_not_churn() {
     for seconds in [1, 5, 20] {
         let world = Counted::slow(Duration::from_secs(seconds));
         let jobs = world.insert(PAID.jobs_per_invocation, "", "");
-        let report = process(&world, &settings(PAID), Lane::Webhooks, jobs).await;
+        let report = process(&world, &settings(PAID), JobQueue::Webhooks, jobs).await;
         let (claimed, back) = (world.claimed.get(), world.released.get());
         assert_eq!(claimed, report.attempts + back, "each claimed job was tried or released");
         assert!(report.attempts >= 6, "two at once for a minute of {seconds} s attempts: {}", report.attempts);
@@ -218,7 +218,7 @@ async fn large_payloads_under_way_are_bounded() {
         let jobs = world.insert(20, ", payload_bytes", &format!(", {bytes}"));
         let apart = "UPDATE jobs SET payload = json_object('url', 'https://h' || substr(id, -6) || '.example.com/')";
         world.store.connection().execute(apart, []).unwrap();
-        let report = process(&world, &settings(PAID), Lane::Webhooks, jobs).await;
+        let report = process(&world, &settings(PAID), JobQueue::Webhooks, jobs).await;
         assert_eq!((report.attempts, report.settled), (20, 20));
         assert_eq!(world.large.get(), (0, most), "{bytes} bytes each");
     }
@@ -242,7 +242,7 @@ fn a_mark_that_cannot_pass_an_hour_passes_less_and_the_sweep_goes_on() {
 async fn quarantined_stop_after_a_minute_and_are_hinted_again() {
     let world = Counted::slow(Duration::from_secs(20));
     let jobs = world.insert(10, ", quarantined", ", 1");
-    let report = process_quarantined(&world, &settings(PAID), Lane::Webhooks, &jobs).await;
+    let report = process_quarantined(&world, &settings(PAID), JobQueue::Webhooks, &jobs).await;
     assert!((1..=4).contains(&report.attempts), "{report:?}");
     let hinted: Vec<_> =
         world.hints.borrow().iter().flat_map(|text| longshore::model::hint::decode(text).unwrap()).collect();
@@ -269,7 +269,7 @@ fn a_free_rebuild_keeps_within_its_subrequests() {
     };
     let run = |job: &JobRef| {
         world.subrequests.set(0);
-        process(&world, &free, Lane::Webhooks, vec![job.clone()]).now_or_never().unwrap();
+        process(&world, &free, JobQueue::Webhooks, vec![job.clone()]).now_or_never().unwrap();
         let spent = world.subrequests.get();
         assert!(spent <= FREE.subrequests, "{spent} subrequests");
         let sql = "SELECT state FROM jobs WHERE id = ?1";
@@ -299,7 +299,7 @@ fn free_removals_keep_within_their_subrequests() {
     put_index(&world, &free, "acme", "docs", br#"{"provider":"builtin"}"#).now_or_never().unwrap().unwrap();
     let run = |jobs: &[JobRef]| {
         world.subrequests.set(0);
-        process(&world, &free, Lane::Webhooks, jobs.to_vec()).now_or_never().unwrap();
+        process(&world, &free, JobQueue::Webhooks, jobs.to_vec()).now_or_never().unwrap();
         let spent = world.subrequests.get();
         assert!(spent <= FREE.subrequests, "{spent} subrequests");
         world.store.connection().execute("UPDATE jobs SET run_after = 0", []).unwrap();
@@ -336,7 +336,7 @@ fn free_texts_that_become_documents_keep_within_their_subrequests() {
     let jobs: Vec<_> = (0..FREE.hint_jobs).map(job).collect();
     let succeeded = || {
         world.subrequests.set(0);
-        process(&world, &free, Lane::Webhooks, jobs.clone()).now_or_never().unwrap();
+        process(&world, &free, JobQueue::Webhooks, jobs.clone()).now_or_never().unwrap();
         let spent = world.subrequests.get();
         assert!(spent <= FREE.subrequests, "{spent} subrequests");
         let count = "SELECT count(*) FROM jobs WHERE state = 'succeeded'";

@@ -141,7 +141,7 @@ fn the_next_schedule_finds_the_store_of_search_as_the_migrations_left_it() {
         index.connection().query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
     };
     let fill = "UPDATE counter SET seq = 7; INSERT INTO words (rowid, scope, text_words) VALUES (7, 'g', 'b');
-        INSERT INTO layouts (generation, document, hash, chunks) VALUES ('g', 'd', 'h', '[]')";
+        INSERT INTO layouts (index_version, document, hash, chunks) VALUES ('g', 'd', 'h', '[]')";
     index.connection().execute_batch(fill).unwrap();
     assert_eq!((count("words"), count("words WHERE words MATCH 'b'"), count("layouts")), (1, 1, 1));
     reset_index(index.connection()).unwrap();

@@ -5,7 +5,7 @@ use longshore_stand_ins::workers_ai::{BUSY, CLOSED, GOOD, NONE, WorkersAi, setti
 use serde_json::{Value, json};
 
 use crate::delivery::embeds::{decoded, job};
-use crate::http::indexes::{bring, search};
+use crate::http::indexes::{ingest, search};
 use crate::support::tenant::{Tenant, id_of};
 use crate::support::world::{World, alone, block_on, each};
 
@@ -66,7 +66,7 @@ fn vector(text: &str) -> Vec<f32> {
 async fn indexes_and_searches(tenant: &Tenant<'_>, ai: &WorkersAi) {
     let made = tenant.api.put("/v1/indexes/texts", &json!({"provider": "cf", "model": GOOD})).await.unwrap();
     assert_eq!(made.status, 201, "{}", made.body);
-    bring(tenant, "texts", &[json!({"id": "a", "text": "a lease ends"})]).await;
+    ingest(tenant, "texts", &[json!({"id": "a", "text": "a lease ends"})]).await;
     let hits = search(tenant, "texts", &json!({"query": "what ends?", "mode": "vector"})).await;
     assert_eq!(hits[0]["document"], "a", "{hits:?}");
     assert!(ai.runs(GOOD).iter().any(|run| run.texts == ["what ends?"]));

@@ -77,7 +77,7 @@ fn kill_minus_nine_among_five_hundred_jobs() {
         }
         let world = world.kill_and_start(options).await;
         let tenant = world.tenant_named(&name).await;
-        assert!(tenant.count_where(RUNNING).await > 0, "the power was cut in the middle");
+        assert!(tenant.count_where(RUNNING).await > 0, "the power was truncated in the middle");
         // Whoever has no answer asks again with its key, and gets the one job that there is.
         let again = join_all((0..100).map(|number| post(&tenant, number))).await;
         let mut acknowledged = acknowledged.into_inner();

@@ -125,8 +125,8 @@ fn flaws_of_end(kind: &Kind, job: &Value, attempt: &Value, evidence: &Value) -> 
     let answered = kind.end == End::Unfinished || !["connect", "timeout"].contains(&class.as_str().unwrap_or_default());
     expect("a response", &json!(evidence["response"]["status"].is_u64()), json!(answered));
     expect("a response in the list", &json!(attempt["response"]["status"].is_u64()), json!(answered));
-    let is_cut = matches!(kind.end, End::Unread | End::Unfinished);
-    expect("a broken body", &json!(evidence["response"]["body_error"].is_string()), json!(is_cut));
+    let is_truncated = matches!(kind.end, End::Unread | End::Unfinished);
+    expect("a broken body", &json!(evidence["response"]["body_error"].is_string()), json!(is_truncated));
     expect("a broken body in the list", &attempt["response"]["body_error"], evidence["response"]["body_error"].clone());
     let duration_ms = attempt["duration_ms"].as_u64().unwrap_or(u64::MAX);
     expect("in time", &json!(duration_ms <= (DEADLINE_SECONDS + 1) * 1_000), json!(true));

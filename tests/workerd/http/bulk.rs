@@ -155,21 +155,21 @@ fn a_broken_connection_adds_nothing_twice() {
         let (_, token) = world.key(&tenant.name, &["jobs:write"]).await;
         let line = format!("{}\n", later(&tenant));
         let body = line.repeat(40);
-        for (round, cut) in
+        for (round, truncated) in
             [1, line.len() - 1, line.len(), line.len() + 1, 7 * line.len() + 9, body.len() - 1].into_iter().enumerate()
         {
-            let key = format!("cut-{round}");
+            let key = format!("truncated-{round}");
             let mut chunks = Chunks::open(&tenant, &token, &key).await;
-            chunks.write(&body.as_bytes()[..cut]).await;
-            if cut > line.len() {
+            chunks.write(&body.as_bytes()[..truncated]).await;
+            if truncated > line.len() {
                 chunks.read_until("\"status\":202").await;
             }
             drop(chunks);
             let answers = lines(&send(&tenant, Some(&key), body.clone().into_bytes()).await);
             let summary = &answers.last().unwrap()["summary"];
             let count = |name: &str| summary[name].as_u64().unwrap();
-            assert_eq!((count("accepted") + count("duplicates"), count("rejected")), (40, 0), "{cut}: {summary}");
-            assert_eq!(tenant.count_jobs().await, 40 * (round as u64 + 1), "cut after {cut} bytes");
+            assert_eq!((count("accepted") + count("duplicates"), count("rejected")), (40, 0), "{truncated}: {summary}");
+            assert_eq!(tenant.count_jobs().await, 40 * (round as u64 + 1), "truncated after {truncated} bytes");
         }
     });
 }

@@ -99,8 +99,8 @@ fn what_is_not_gzip_is_refused_on_every_route() {
                 assert_refused(&what(coding), &answer, WRONG_CODING);
                 assert_eq!(answer.header("accept-encoding"), Some("gzip"), "{}", what(coding));
             }
-            let cut = good[..good.len() - 4].to_vec();
-            for broken in [case.3.clone(), cut, [&good[..], b"garbage"].concat(), good[..12].to_vec()] {
+            let truncated = good[..good.len() - 4].to_vec();
+            for broken in [case.3.clone(), truncated, [&good[..], b"garbage"].concat(), good[..12].to_vec()] {
                 let answer = send(&tenant, &case, Some("gzip"), broken).await;
                 if case.2 == NDJSON {
                     // What came whole is accepted, as from a connection that breaks.

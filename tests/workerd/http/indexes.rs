@@ -40,7 +40,7 @@ async fn send(tenant: &Tenant<'_>, name: &str, key: Option<&str>, lines: String)
 }
 
 /// Sends documents, all of which are accepted, and waits until their group has ended; the results of their jobs.
-pub(crate) async fn bring(tenant: &Tenant<'_>, name: &str, documents: &[Value]) -> Vec<Value> {
+pub(crate) async fn ingest(tenant: &Tenant<'_>, name: &str, documents: &[Value]) -> Vec<Value> {
     let (results, summary) = send(tenant, name, None, as_lines(documents)).await;
     assert_eq!(summary["summary"]["accepted"], documents.len(), "{summary}");
     finished(tenant, &summary).await;
@@ -146,7 +146,7 @@ fn words_are_found_and_marked_in_any_script() {
             "Rust言語, C++ and \u{2}Straße\u{3} <b>",
         ];
         let line = |(at, text): (usize, &&str)| json!({"id": at.to_string(), "text": text});
-        bring(&tenant, "scripts", &texts.iter().enumerate().map(line).collect::<Vec<_>>()).await;
+        ingest(&tenant, "scripts", &texts.iter().enumerate().map(line).collect::<Vec<_>>()).await;
         for (query, document, html) in [
             ("心跳", "0", "租约在<mark>心跳</mark>停止时结束"),
             ("心", "0", "租约在<mark>心</mark>跳停止时结束"),
@@ -180,7 +180,7 @@ fn an_index_is_there_or_it_is_not() {
         let unknown = put(&tenant, "others", json!({"provider": "acme"})).await;
         assert_refused("no such provider", &unknown, invalid("#/provider", "unknown-provider"));
         let line = json!({"id": "a", "text": "alpha"});
-        bring(&tenant, "notes", std::slice::from_ref(&line)).await;
+        ingest(&tenant, "notes", std::slice::from_ref(&line)).await;
         assert_eq!(documents_with(&tenant, "notes", "alpha").await, ["a"]);
 
         assert_eq!(tenant.api.delete("/v1/indexes/notes").await.unwrap().status, 204);
@@ -211,11 +211,11 @@ fn the_later_line_stands_and_a_deleted_document_is_not_found() {
             .iter()
             .flat_map(|name| ["outdated", "current"].map(|word| json!({"id": name, "text": format!("{word} words")})))
             .collect();
-        bring(&tenant, "notes", &lines).await;
+        ingest(&tenant, "notes", &lines).await;
         assert_eq!(documents_with(&tenant, "notes", "outdated").await, [] as [&str; 0]);
         assert_eq!(documents_with(&tenant, "notes", "current").await, names);
 
-        let told = bring(&tenant, "notes", &[json!({"id": names[0], "deleted": true})]).await;
+        let told = ingest(&tenant, "notes", &[json!({"id": names[0], "deleted": true})]).await;
         assert_eq!(told[0]["state"], "deleted", "{}", told[0]);
         assert_eq!(documents_with(&tenant, "notes", "current").await, names[1..]);
         let near = search(&tenant, "notes", &json!({"query": "current", "mode": "vector", "limit": 100})).await;
@@ -231,7 +231,7 @@ fn a_source_is_replaced_by_all_lines_or_not_at_all() {
         make(&tenant, "site", "builtin").await;
         let page = |id: &str, word: &str| json!({"id": id, "text": format!("{word} words"), "source": "pages"});
         let elsewhere = json!({"id": "other", "text": "more words", "source": "elsewhere"});
-        bring(&tenant, "site", &[page("kept", "old"), page("gone", "old"), elsewhere]).await;
+        ingest(&tenant, "site", &[page("kept", "old"), page("gone", "old"), elsewhere]).await;
         let replace = async |source: &str, lines: &[Value]| {
             send(&tenant, &format!("site?replace={source}"), Some(source), as_lines(lines)).await.1
         };
@@ -279,7 +279,7 @@ fn indexes_of_one_name_never_mix() {
         let (one, other, nobody) = (world.tenant().await, world.tenant().await, world.tenant().await);
         for (tenant, word) in [(&one, "apricot"), (&other, "bergamot")] {
             make(tenant, "shared", "builtin").await;
-            bring(tenant, "shared", &[json!({"id": "same", "text": format!("All about the {word}.")})]).await;
+            ingest(tenant, "shared", &[json!({"id": "same", "text": format!("All about the {word}.")})]).await;
         }
         for (tenant, own, foreign) in [(&one, "apricot", "bergamot"), (&other, "bergamot", "apricot")] {
             assert_eq!(documents_with(tenant, "shared", own).await, ["same"]);
@@ -352,21 +352,21 @@ fn what_is_unchanged_asks_for_nothing() {
         make(&tenant, "books", "good").await;
         let mut documents = vec![json!({"id": "handbook", "text": handbook()})];
         documents.extend((0..5).map(guide));
-        let told = bring(&tenant, "books", &documents).await;
+        let told = ingest(&tenant, "books", &documents).await;
         let chunks = told[0]["chunks"].as_u64().unwrap();
         assert!(chunks > 10, "{}", told[0]);
         let before = asked(provider);
         assert_eq!(before as u64, chunks + 5);
 
         documents[0]["text"] = json!(handbook().replacen("Rule17 says what", "Rule17 tells what", 1));
-        let told = bring(&tenant, "books", &documents[..1]).await;
+        let told = ingest(&tenant, "books", &documents[..1]).await;
         assert_eq!(told[0]["state"], "updated", "{}", told[0]);
         let added = told[0]["added"].as_u64().unwrap();
         assert!((1..=2).contains(&added), "{}", told[0]);
         assert_eq!((asked(provider) - before) as u64, added, "what stayed is not asked for again");
 
         let before = asked(provider);
-        for told in bring(&tenant, "books", &documents).await {
+        for told in ingest(&tenant, "books", &documents).await {
             assert_eq!((&told["state"], &told["usage"]["embedded"]), (&json!("unchanged"), &json!(0)), "{told}");
         }
         assert_eq!(asked(provider), before, "nothing was asked for");

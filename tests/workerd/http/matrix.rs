@@ -132,7 +132,7 @@ async fn callers(world: &World, owner: &Tenant<'_>, stranger: &Tenant<'_>) -> Ve
     let mut callers = vec![
         Caller::without("no key", ""),
         Caller::without("a malformed key", "ls_malformed"),
-        Caller::without("a key cut short", &live[..live.len() - 1]),
+        Caller::without("a key truncated short", &live[..live.len() - 1]),
         Caller::without("an unknown key", &unknown_key()),
         Caller::without("a wrong secret", &wrong_secret),
         Caller::without("a revoked key", &revoked),

@@ -187,7 +187,7 @@ fn a_request_that_is_refused_whatever_is_in_it_is_no_refusal_of_its_texts() {
 #[test]
 fn what_a_provider_says_decides_what_follows() {
     let deferred = |seconds| Some(RetryAfter::Deferral(Duration::from_secs(seconds)));
-    let cut = HttpResponse { truncated: true, ..response(200, &[], &json!({})) };
+    let truncated = HttpResponse { truncated: true, ..response(200, &[], &json!({})) };
     let whole = json!({"data": [{"embedding": [1, 2]}, {"embedding": [3, 4]}]});
     for (answer, message, expected) in [
         (Ok(response(429, &[("retry-after", "7")], &json!({}))), "answered 429", deferred(7)),
@@ -201,7 +201,7 @@ fn what_a_provider_says_decides_what_follows() {
         ),
         (Ok(response(401, &[], &json!({"error": "no"}))), "answered 401", None),
         (Ok(response(200, &[], &json!({"data": []}))), "0 vectors for 2 texts", None),
-        (Ok(cut), "too long", None),
+        (Ok(truncated), "too long", None),
         (Ok(broken_off(response(200, &[], &whole))), "answer broke off", None),
         (Ok(broken_off(response(429, &[("retry-after", "7")], &json!({})))), "answered 429", deferred(7)),
         (Ok(broken_off(response(503, &[("retry-after", "9")], &json!({})))), "answered 503", deferred(9)),

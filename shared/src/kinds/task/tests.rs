@@ -59,8 +59,8 @@ fn every_2xx_is_a_success_whatever_its_body_is() {
             assert_eq!(result_of(&response), JobResult::Lost(error), "{body:.40}");
         }
     }
-    let cut = HttpResponse { truncated: true, ..answer(200, &[JSON], b"{}") };
-    assert_eq!(result_of(&cut), JobResult::Lost(ResultError::TooLarge));
+    let truncated = HttpResponse { truncated: true, ..answer(200, &[JSON], b"{}") };
+    assert_eq!(result_of(&truncated), JobResult::Lost(ResultError::TooLarge));
     let broken_off = HttpResponse {
         body_error: Some("Network connection lost.".into()),
         ..answer(202, &[("longshore-completion", "deferred")], b"")

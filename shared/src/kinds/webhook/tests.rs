@@ -93,9 +93,9 @@ fn claimed(payload: &str, endpoint: Option<ClaimedEndpoint>) -> Claimed {
 }
 
 /// The signing secret of every endpoint: 32 bytes of 5.
-fn sealed_secret(generation: u32, endpoint: &str) -> SealedSecret {
+fn sealed_secret(secret_version: u32, endpoint: &str) -> SealedSecret {
     let place = secrets::place(Owner { tenant: "acme", endpoint });
-    SealedSecret { generation, sealed: seal(&settings().keys, place, [2; 12], &[5; 32]) }
+    SealedSecret { secret_version, sealed: seal(&settings().keys, place, [2; 12], &[5; 32]) }
 }
 
 fn endpoint(settings: &Settings) -> ClaimedEndpoint {
@@ -111,7 +111,7 @@ fn endpoint(settings: &Settings) -> ClaimedEndpoint {
         keep_payload: 0,
         dead_letter_on: vec![],
         redact: Redaction::default(),
-        generation: 1,
+        secret_version: 1,
         rotated_at: None,
     }
 }

@@ -137,17 +137,17 @@ fn a_pack_says_where_each_record_is() {
 
 #[test]
 fn what_is_cut_says_so() {
-    let cut = |body: &[u8], kept: usize| {
+    let truncated = |body: &[u8], kept: usize| {
         let line = record(&head(), &[&wire(&exchange(body), &Redaction::default(), kept, plain())], None);
         let value: Value = serde_json::from_slice(&line).unwrap();
         let [request, response] = ["request", "response"].map(|part| value[part].clone());
         (request["body_truncated"] == true, response["truncated"] == true, request["body"].clone())
     };
-    assert_eq!(cut(b"abc", 3), (false, false, json!("abc")), "the response has two bytes");
-    assert_eq!(cut(b"abc", 2), (true, false, json!("ab")));
-    assert_eq!(cut(b"abc", 1), (true, true, json!("a")));
-    assert_eq!(cut(b"a\xffbc", 3), (true, false, Value::Null), "what is no text is not cut into one");
-    assert_eq!(cut(b"a\xc3", 2), (false, false, Value::Null), "what ends inside a character was so");
+    assert_eq!(truncated(b"abc", 3), (false, false, json!("abc")), "the response has two bytes");
+    assert_eq!(truncated(b"abc", 2), (true, false, json!("ab")));
+    assert_eq!(truncated(b"abc", 1), (true, true, json!("a")));
+    assert_eq!(truncated(b"a\xffbc", 3), (true, false, Value::Null), "what is no text is not truncated into one");
+    assert_eq!(truncated(b"a\xc3", 2), (false, false, Value::Null), "what ends inside a character was so");
     let mut broken = exchange(b"");
     broken.response.iter_mut().for_each(|response| response.body_error = Some("Network connection lost.".into()));
     let line = record(&head(), &[&wire(&broken, &Redaction::default(), 1_000, plain())], None);

@@ -11,7 +11,7 @@ use crate::index::show::SearchHit;
 use crate::index::{Counts, IndexRow};
 use crate::wire::ndjson::as_lines;
 
-const GENERATION: &str = "01KBJ3DW00H2C9D7E5F3G1A8B6";
+const INDEX_VERSION: &str = "01KBJ3DW00H2C9D7E5F3G1A8B6";
 
 pub(in crate::openapi) fn indexes() -> Vec<(&'static str, Value)> {
     vec![("builtin", json!({"provider": "builtin", "chunk_chars": 800, "overlap_chars": 100}))]
@@ -19,9 +19,9 @@ pub(in crate::openapi) fn indexes() -> Vec<(&'static str, Value)> {
 
 fn row() -> Value {
     json!({
-        "tenant": "acme", "name": "handbook", "id": "01KBJ3DW00ZX3VJ5T8M4QY6R7N", "serving": GENERATION, "building": null,
-        "generations": [{
-            "id": GENERATION, "provider": "builtin", "model": "lexical-1", "dimensions": 256, "chunk_chars": 800,
+        "tenant": "acme", "name": "handbook", "id": "01KBJ3DW00ZX3VJ5T8M4QY6R7N", "serving": INDEX_VERSION, "building": null,
+        "index_versions": [{
+            "id": INDEX_VERSION, "provider": "builtin", "model": "lexical-1", "dimensions": 256, "chunk_chars": 800,
             "overlap_chars": 100, "chunker": 1, "segment": null, "segment_seq": 0, "chunks": 0, "dead": 0, "created_at": AT,
         }],
         "created_at": AT,
@@ -34,8 +34,8 @@ pub(in crate::openapi) fn index() -> Value {
 
 pub(in crate::openapi) fn whole_index(documents: u64) -> Value {
     let mut row = row();
-    row["generations"][0]["chunks"] = json!(7 * documents);
-    let counts = json!({"documents": documents, "cut": {GENERATION: documents}});
+    row["index_versions"][0]["chunks"] = json!(7 * documents);
+    let counts = json!({"documents": documents, "chunked": {INDEX_VERSION: documents}});
     shown(counts, |counts: &Counts| shown(row, |row: &IndexRow| json!(WholeIndex::of(row, counts))))
 }
 
@@ -87,6 +87,6 @@ pub(in crate::openapi) fn search_result() -> Value {
         end: Some(50),
         metadata: kept(&json!({"lang": "en", "year": 2026})),
     };
-    let (index, generation) = ("handbook".to_owned(), GENERATION.to_owned());
-    json!(SearchResult { index, generation, mode: Mode::Hybrid, degraded: None, hits: vec![hit] })
+    let (index, index_version) = ("handbook".to_owned(), INDEX_VERSION.to_owned());
+    json!(SearchResult { index, index_version, mode: Mode::Hybrid, degraded: None, hits: vec![hit] })
 }

@@ -199,14 +199,14 @@ proptest! {
     /// A canary at a configured pointer is nowhere in the outcome, whatever stands around it.
     #[test]
     fn no_canary_survives_a_pointer(
-        path in proptest::collection::vec("[a-z/~\"\\\\]{0,4}", 1..5), cut in 0_usize..60,
+        path in proptest::collection::vec("[a-z/~\"\\\\]{0,4}", 1..5), truncated in 0_usize..60,
     ) {
         let escaped = path.iter().map(|key| format!("/{}", key.replace('~', "~0").replace('/', "~1")));
         let redaction = pointers(&[escaped.collect::<String>().as_str()]);
         let nested = path.iter().rev().fold(json!(CANARY), |inner, key| json!({ key: inner, "other~~": 1 }));
         let text = nested.to_string();
         prop_assert!(!body(&redaction, &text).contains(CANARY));
-        let prefix: String = text.chars().take(cut).collect();
+        let prefix: String = text.chars().take(truncated).collect();
         prop_assert!(!body(&redaction, &prefix).contains(CANARY));
     }
 

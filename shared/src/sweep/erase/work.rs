@@ -50,7 +50,7 @@ pub(super) struct Work {
     /// Calls to the object store that it takes.
     pub(super) calls: usize,
     /// Whether the calls did not suffice, and the last job before that.
-    pub(super) is_cut: bool,
+    pub(super) is_full: bool,
     pub(super) position: Option<String>,
 }
 
@@ -90,7 +90,7 @@ impl Work {
                 let lease_calls = if are_all { lease_calls.min(calls) } else { lease_calls };
                 let taken = work.take(job, calls, lease_calls, are_all);
                 if taken < job.log.len() {
-                    work.is_cut = true;
+                    work.is_full = true;
                     return work;
                 }
             }
@@ -179,7 +179,7 @@ mod tests {
         let off = entry(1, &json!({"state": "off"}));
         let jobs = [job("a", &[stored(0, 0)]), job("b", &[stored(0, 9), off]), job("c", &[])];
         let work = Work::new(&jobs, NOW, 2, 2, true);
-        assert_eq!((work.calls, work.is_cut, work.position.as_deref()), (2, false, Some("c")));
+        assert_eq!((work.calls, work.is_full, work.position.as_deref()), (2, false, Some("c")));
         assert_eq!(work.packs[&pack_key(LEASES[0], 0)], [(0, 9), (9, 9)]);
         assert_eq!(leaving(&work), ["a", "b", "c"]);
         let failed = BTreeSet::from([pack_key(LEASES[0], 0)]);
@@ -194,7 +194,7 @@ mod tests {
         jobs[0].log[1].started_at += 1;
         let work = Work::new(&jobs, NOW, 9, 9, true);
         assert_eq!((leaving(&work), work.staying.as_slice()), (vec!["c"], ["a".to_owned(), "b".to_owned()].as_slice()));
-        assert!(work.packs.is_empty() && work.leases.is_empty() && !work.is_cut);
+        assert!(work.packs.is_empty() && work.leases.is_empty() && !work.is_full);
         jobs[0].log[1].started_at -= 1;
         let work = Work::new(&jobs, NOW, 9, 7, true);
         assert_eq!((leaving(&work), work.calls), (vec!["a", "c"], 9));
@@ -206,17 +206,17 @@ mod tests {
         let many = [stored(0, 0), stored(1, 0), stored(2, 0)];
         let jobs = [job("a", &[stored(0, 9)]), job("b", &many), job("c", &[])];
         let work = Work::new(&jobs, NOW, 5, 5, true);
-        assert_eq!((leaving(&work), work.is_cut, work.position.as_deref()), (vec!["a"], true, Some("a")));
+        assert_eq!((leaving(&work), work.is_full, work.position.as_deref()), (vec!["a"], true, Some("a")));
         assert!(work.begun.is_none(), "it waits for all the calls of a sweep");
         let work = Work::new(&jobs[1..], NOW, 5, 5, true);
         assert_eq!((work.begun, work.position, work.calls), (Some(("b".into(), 3, 2)), None, 4));
         let work = Work::new(&jobs[1..], NOW, 5, 5, false);
-        assert!(work.is_cut && work.begun.is_none() && work.packs.is_empty());
+        assert!(work.is_full && work.begun.is_none() && work.packs.is_empty());
         // A lease is reckoned as no more than there is, or its job would never leave.
         let work = Work::new(&[job("d", &[unknown(0)])], NOW, 5, 20, true);
         assert_eq!(leaving(&work), ["d"]);
         // But what is left of the calls is no price: the rest of a page would be free.
         let work = Work::new(&[job("d", &[unknown(0)])], NOW, 0, 20, false);
-        assert!(work.is_cut && work.leaving.is_empty() && work.leases.is_empty());
+        assert!(work.is_full && work.leaving.is_empty() && work.leases.is_empty());
     }
 }

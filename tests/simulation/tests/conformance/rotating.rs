@@ -13,7 +13,7 @@ use longshore::security::keyring::Keyring;
 use longshore::security::signing::MasterKey;
 use longshore::settings::Settings;
 use longshore::sweep::sweep;
-use longshore::wire::lane::Lane;
+use longshore::wire::job_queue::JobQueue;
 use longshore_conformance::{Case, Stand};
 use longshore_kit::options::MASTER_KEY;
 use serde_json::{Value, json};
@@ -118,13 +118,13 @@ async fn a_rotation_seals_everything_again() {
         retry_now(&stand, job).await.unwrap();
     }
     for job in jobs.iter().chain([&late, &fired.job]) {
-        process(&stand, &last, Lane::Webhooks, vec![job.clone()]).await;
+        process(&stand, &last, JobQueue::Webhooks, vec![job.clone()]).await;
         let headers = ["authorization", "x-api-key", "x-plain"].map(|name| sent(&stand, name));
         assert_eq!(headers, ["hush", "quiet", "seen"]);
         assert_eq!(stand.requests.borrow().last().unwrap().body, "{\"ä\":\"\\u0001\"}".as_bytes());
     }
     let to_endpoint = case.to_endpoint("orders").await;
-    process(&stand, &last, Lane::Webhooks, vec![to_endpoint]).await;
+    process(&stand, &last, JobQueue::Webhooks, vec![to_endpoint]).await;
     assert_eq!((sent(&stand, "authorization"), sent(&stand, "x-own")), ("hush".to_owned(), "quiet".to_owned()));
 }
 

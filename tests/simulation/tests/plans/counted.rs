@@ -11,7 +11,7 @@ use longshore::ports::{
     HttpResponse, IndexDatabase, Param, Rows, Statement,
 };
 use longshore::store::objects::key;
-use longshore::wire::lane::Lane;
+use longshore::wire::job_queue::JobQueue;
 use longshore_simulation::sqlite::{SetClock, SqliteDatabase};
 
 /// When it begins.
@@ -118,7 +118,7 @@ impl IndexDatabase for Counted {
 }
 
 impl Hints for Counted {
-    async fn send_hints(&self, _lane: Lane, messages: &[HintMessage]) -> Result<(), HintError> {
+    async fn send_hints(&self, _lane: JobQueue, messages: &[HintMessage]) -> Result<(), HintError> {
         self.count();
         self.hints.borrow_mut().extend(messages.iter().map(|message| message.text.clone()));
         Ok(())

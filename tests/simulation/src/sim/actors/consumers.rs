@@ -7,7 +7,7 @@ use longshore::consume::consume;
 use longshore::settings::QueueNames;
 use longshore::sweep::{Swept, sweep};
 
-use crate::sim::actors::generations;
+use crate::sim::actors::index_versions;
 use crate::sim::engine::executor::Doom;
 use crate::sim::engine::faults::Fault;
 use crate::sim::engine::ports::Node;
@@ -61,6 +61,6 @@ pub(crate) fn spawn_sweep(world: &Rc<World>, last: &LastSweep) {
         }
     });
     if world.index_provider.is_some() {
-        generations::spawn_clear(world);
+        index_versions::spawn_clear(world);
     }
 }

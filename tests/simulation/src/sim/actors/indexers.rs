@@ -8,7 +8,7 @@ use longshore::wire::idempotency::sha256;
 use serde_json::{Value, json};
 
 use crate::sim::actors::clients::TENANTS;
-use crate::sim::actors::generations::LIMITS;
+use crate::sim::actors::index_versions::LIMITS;
 use crate::sim::actors::providers::REFUSED;
 use crate::sim::engine::index::{Shown, judge_rest, read_shown};
 use crate::sim::engine::world::World;
@@ -19,7 +19,7 @@ use longshore_kit::random::Random;
 pub(crate) const SEEDS_PER_INDEX: u64 = 8;
 /// The event id of a job that edits a document, with its number after it: its replays have it, too.
 pub(crate) const EVENT: &str = "index-";
-/// The same of one that goes on with the generation that an index builds,
+/// The same of one that goes on with the index version that an index builds,
 const REBUILDS: &str = "index-anew-";
 /// and of the last ones, when all is drained.
 const REBUILDS_LAST: &str = "index-anew-last";
@@ -43,10 +43,10 @@ const SECTIONS_LONG: usize = 520;
 const LONG_PER_MILLE: u32 = 10;
 /// How many of a thousand changes remove a source,
 const REMOVALS_PER_MILLE: u32 = 120;
-/// or go on with another generation, where there may be one,
+/// or go on with another index version, where there may be one,
 const REBUILDS_PER_MILLE: u32 = 250;
 /// and how many of the others are texts of a job that embeds.
-const BRINGS_PER_MILLE: u32 = 200;
+const INGESTS_PER_MILLE: u32 = 200;
 
 /// What a job wants of a document.
 #[derive(Debug)]
@@ -73,8 +73,8 @@ impl Edit {
     }
 
     fn of(document: &'static str, text: String) -> Self {
-        let cut = LIMITS.into_iter().flat_map(|limits| chunks(&text, limits));
-        let said = cut.map(|it| embedded(&it.heading, &it.text)).collect();
+        let chunked = LIMITS.into_iter().flat_map(|limits| chunks(&text, limits));
+        let said = chunked.map(|it| embedded(&it.heading, &it.text)).collect();
         Self { document, text: Some(text), source: "", edition: None, said }
     }
 
@@ -91,7 +91,8 @@ impl Edit {
     fn shown(&self, limits: ChunkLimits, is_removed: bool) -> Shown {
         let kept = self.text.as_ref().filter(|_| !is_removed);
         let text = kept.map(String::as_str).unwrap_or_default();
-        let cut: Vec<_> = chunks(text, limits).into_iter().map(|it| (embedded(&it.heading, &it.text), it)).collect();
+        let chunked: Vec<_> =
+            chunks(text, limits).into_iter().map(|it| (embedded(&it.heading, &it.text), it)).collect();
         let named = |said: &str| sha256(said.as_bytes());
         Shown {
             chars_max: limits.chars_max,
@@ -99,10 +100,10 @@ impl Edit {
             source: kept.map_or("", |_| self.source).to_owned(),
             hash: kept.map(|text| named(text)).unwrap_or_default(),
             metadata: kept.map_or(json!({}), |_| self.metadata()),
-            cut: kept.map(|text| named(text)).unwrap_or_default(),
+            chunked: kept.map(|text| named(text)).unwrap_or_default(),
             is_deleted: kept.is_none(),
-            layout: cut.iter().map(|(said, it)| (named(said), it.start, it.end)).collect(),
-            chunks: cut.into_iter().map(|(said, it)| (named(&said), it.heading, it.text)).collect(),
+            layout: chunked.iter().map(|(said, it)| (named(said), it.start, it.end)).collect(),
+            chunks: chunked.into_iter().map(|(said, it)| (named(&said), it.heading, it.text)).collect(),
         }
     }
 }
@@ -154,11 +155,11 @@ pub(crate) fn make_indexing(world: &World, order: &mut Value, n: i64) {
         order["payload"] = json!({"index": INDEX, "remove": {"source": source}});
         return make(order, "index", &format!("{REMOVES}{source}-{n}"));
     }
-    if world.is_cut_anew && world.random.per_mille(REBUILDS_PER_MILLE) {
+    if world.is_rechunked && world.random.per_mille(REBUILDS_PER_MILLE) {
         return make_rebuilding(order, &format!("{REBUILDS}{n}"));
     }
-    if world.random.per_mille(BRINGS_PER_MILLE) {
-        return make_bringing(world, order, n);
+    if world.random.per_mille(INGESTS_PER_MILLE) {
+        return make_ingest(world, order, n);
     }
     let change = Edit::draw(&world.random);
     let document = change.document;
@@ -174,7 +175,7 @@ pub(crate) fn make_indexing(world: &World, order: &mut Value, n: i64) {
 }
 
 /// Makes an order one that embeds texts, each of which becomes a document.
-fn make_bringing(world: &World, order: &mut Value, n: i64) {
+fn make_ingest(world: &World, order: &mut Value, n: i64) {
     let documents = if world.random.per_mille(500) { &DOCUMENTS[1..] } else { &[*world.random.pick(&DOCUMENTS)][..] };
     let edits: Vec<_> = documents.iter().map(|document| Edit::of(document, draw_text(&world.random))).collect();
     let inputs: Vec<_> = edits.iter().map(|edit| json!({"id": edit.document, "text": edit.text})).collect();
@@ -258,7 +259,7 @@ pub(crate) fn judge(world: &World) -> Result<(), String> {
             told.extend(state.map(|state| format!("a rebuild {state}")));
         }
         if row.event_id() == REBUILDS_LAST && row.state != State::Succeeded {
-            return Err(format!("F61: a generation that cannot be finished\n  {row:?}"));
+            return Err(format!("F61: a index_version that cannot be finished\n  {row:?}"));
         }
         for edit in number_of(row).and_then(|n| edits.get(&n)).into_iter().flatten() {
             jobs.entry((&row.tenant, edit.document)).or_default().push((row, edit));
@@ -353,7 +354,8 @@ fn judge_document(
     if !is_right {
         return Err(format!("F59: {version} stands"));
     }
-    let limits = LIMITS.into_iter().find(|limits| limits.chars_max == shown.chars_max).ok_or("F61: cut otherwise")?;
+    let limits =
+        LIMITS.into_iter().find(|limits| limits.chars_max == shown.chars_max).ok_or("F61: chunked otherwise")?;
     let expected = change.shown(limits, removal.is_some());
     if shown == expected { Ok(()) } else { Err(format!("F55: {shown:?} is there instead of {expected:?}")) }
 }

@@ -6,7 +6,7 @@ pub(crate) mod completers;
 pub(crate) mod consumers;
 pub(crate) mod erasers;
 pub(crate) mod exporters;
-pub(crate) mod generations;
+pub(crate) mod index_versions;
 pub(crate) mod indexers;
 pub(crate) mod operators;
 pub(crate) mod poison;

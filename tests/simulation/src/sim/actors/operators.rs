@@ -11,16 +11,16 @@ use longshore::model::job::JobRef;
 use longshore::model::origin::Origin;
 use longshore::security::key::parse;
 use longshore::store::notify::send_hints;
-use longshore::wire::lane::Lane;
+use longshore::wire::job_queue::JobQueue;
 use longshore::wire::problem::Problem;
 use serde_json::json;
 
 use crate::sim::actors::clients::{ENDPOINTS, TENANTS};
 use crate::sim::actors::consumers::doom;
-use crate::sim::actors::generations::LIMITS;
+use crate::sim::actors::index_versions::LIMITS;
 use crate::sim::actors::quotas::JOBS_PER_KEY;
 use crate::sim::actors::restorers::epoch_of_the_store;
-use crate::sim::actors::{completers, generations, resenders, tickers};
+use crate::sim::actors::{completers, index_versions, resenders, tickers};
 use crate::sim::engine::executor::Doom;
 use crate::sim::engine::faults::Fault;
 use crate::sim::engine::ports::Node;
@@ -34,7 +34,7 @@ pub(crate) async fn set_up(world: Rc<World>) {
     }
     if let Some(provider) = world.index_provider {
         for tenant in TENANTS {
-            generations::put(&node, tenant, provider, LIMITS[0]).await.unwrap();
+            index_versions::put(&node, tenant, provider, LIMITS[0]).await.unwrap();
         }
     }
     if world.has_schedules {
@@ -77,7 +77,7 @@ async fn put(node: &Node, tenant: &str, endpoint: &str) -> Result<(), Problem> {
 
 /// Acts at random times until the world is calm.
 pub(crate) async fn meddle(world: Rc<World>) {
-    generations::spawn_changes(&world);
+    index_versions::spawn_changes(&world);
     while !world.calm.get() {
         world.sleep(world.random.between(2_000, 40_000)).await;
         if world.calm.get() {
@@ -113,13 +113,13 @@ async fn act(node: Node, job: JobRef, what: i64) {
         0 => drop(cancel(&node, settings, &job).await),
         1 => {
             if let Ok(row) = retry_now(&node, &job).await {
-                send_hints(&node, settings, vec![Hint::now(job, Lane::of(&row.kind))]).await;
+                send_hints(&node, settings, vec![Hint::now(job, JobQueue::of(&row.kind))]).await;
             }
         }
         2..=4 => {
             if let Ok(successor) = replay(&node, settings, &job, None).await {
                 world.invariants.borrow_mut().answered(&job.tenant, None, &successor.id);
-                send_hints(&node, settings, vec![Hint::now(successor.job(), Lane::of(&successor.kind))]).await;
+                send_hints(&node, settings, vec![Hint::now(successor.job(), JobQueue::of(&successor.kind))]).await;
             }
         }
         5 => drop(discard(&node, &job, Some("enough".into())).await),

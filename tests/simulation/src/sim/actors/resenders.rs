@@ -8,7 +8,7 @@ use longshore::model::hint::Hint;
 use longshore::model::job::JobRef;
 use longshore::model::state::{DeadLetterState, State};
 use longshore::store::notify::send_hints;
-use longshore::wire::lane::Lane;
+use longshore::wire::job_queue::JobQueue;
 use longshore::wire::problem::Problem;
 use tokio::sync::oneshot;
 
@@ -131,7 +131,7 @@ fn ask(world: &Rc<World>, job: &JobRef, key: Option<String>) -> oneshot::Receive
         let is_told = matches!(&answer, Ok(_) | Err(Problem::PayloadGone(_) | Problem::NotFound(_)));
         let _ = reply.send(is_told);
         if let Ok(Resent { row, duplicate: false }) = answer {
-            send_hints(&node, node.settings(), vec![Hint::now(row.job(), Lane::of(&row.kind))]).await;
+            send_hints(&node, node.settings(), vec![Hint::now(row.job(), JobQueue::of(&row.kind))]).await;
         }
     });
     answer

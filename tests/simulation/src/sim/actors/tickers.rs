@@ -61,7 +61,7 @@ pub(crate) async fn tick_on(world: Rc<World>) {
                     let name = (run.job.tenant.clone(), run.job.id.clone());
                     node.world.invariants.borrow_mut().acknowledged.insert(name);
                     if !run.duplicate {
-                        send_hints(&node, node.settings(), vec![Hint::now(run.job, run.lane)]).await;
+                        send_hints(&node, node.settings(), vec![Hint::now(run.job, run.queue)]).await;
                     }
                 }
             });

@@ -330,10 +330,10 @@ pub static ALL: &[Bug] = &[
         &[("put_document", "r.version > ?2 ->> 'version'", "r.version > ?2 ->> 'version' AND 0")],
     ),
     edit(
-        "a generation that is searched before it is whole",
+        "a index_version that is searched before it is whole",
         &[
             ("find_unbuilt", "d.deleted = 0", "d.deleted = 0 AND d.id > 'h'"),
-            ("swap_generation", "l.hash IS NOT d.hash", "0"),
+            ("swap_version", "l.hash IS NOT d.hash", "0"),
         ],
     ),
     switch("a document in pieces", Switch::SplitsDocuments),
@@ -346,7 +346,7 @@ pub static ALL: &[Bug] = &[
     switch("a batch that was rolled back and counts as done", Switch::TrustsRollbacks),
     switch("a batch in pieces", Switch::SplitsBatches),
     switch("a timeout that is sent again at once", Switch::ResendsAfterHangs),
-    switch("a broken connection that is sent again at once", Switch::ResendsWhenCutOff),
+    switch("a broken connection that is sent again at once", Switch::ResendsWhenTruncated),
     switch("a status that is thrown away with its body", Switch::ForgetsStatuses),
     switch("a text that costs its neighbours a failure", Switch::BlamesProviders),
 ];
@@ -355,10 +355,10 @@ pub static ALL: &[Bug] = &[
 pub static RARE: &[Bug] = &[
     // Not found within 4,000 schedules.
     edit(
-        "a generation that is given up and still searched",
-        &[("drop_generation", "?1 IN (i.serving, i.building)", "?1 IS NULL")],
+        "a index_version that is given up and still searched",
+        &[("drop_version", "?1 IN (i.serving, i.building)", "?1 IS NULL")],
     ),
-    // Its job must stand still while a generation is made and takes its place.
+    // Its job must stand still while an index version is made and takes its place.
     edit(
         "a document that is cut for what is searched no more",
         &[
@@ -378,7 +378,7 @@ pub static SPARE: &[Bug] = &[
     switch("an overwriting that brings evidence back", Switch::OverwritesBlindly),
     // What a rebuild has not cut it finds before it swaps; what comes in between is cut by the job that brings it, unless its
     // provider fails in that very moment.
-    edit("a generation that takes its place unseen", &[("swap_generation", "l.hash IS NOT d.hash", "0")]),
+    edit("a index_version that takes its place unseen", &[("swap_version", "l.hash IS NOT d.hash", "0")]),
     // A lease covers its attempt, the flush and most of what may hold them up.
     edit("a heartbeat that goes nowhere", &[("heartbeat", "AND lease_token = ?2", "AND lease_token <> ?2")]),
 ];

@@ -63,7 +63,7 @@ pub static ALL: &[Pair] = &[
     pair(Fault::HttpGone, "a held job that is forgotten", Setting::Quiet),
     pair(Fault::HttpConnect, "an attempt without a status that is not recorded", Setting::Quiet),
     pair(Fault::HttpAnswerLost, "a broken connection that is sent again at once", Setting::Full),
-    pair(Fault::HttpCutOff, "a status that is thrown away with its body", Setting::Quiet),
+    pair(Fault::HttpTruncated, "a status that is thrown away with its body", Setting::Quiet),
     pair(Fault::ConsumerCrash, "evidence after the settlement", Setting::Alone),
     pair(Fault::SweepCrash, "a batch in pieces", Setting::Quiet),
     pair(Fault::ProducerCrash, "a batch in pieces", Setting::Alone),

@@ -53,7 +53,7 @@ pub(crate) enum Switch {
     /// A request that timed out is sent again within its attempt.
     ResendsAfterHangs,
     /// A request whose connection broke is sent again within its attempt.
-    ResendsWhenCutOff,
+    ResendsWhenTruncated,
     /// An answer whose body breaks off counts as none.
     ForgetsStatuses,
     /// A provider fails each job of a call that one text breaks.

@@ -45,7 +45,7 @@ pub enum Fault {
     /// The destination took the request and its answer is lost.
     HttpAnswerLost,
     /// The destination's answer breaks off within its body.
-    HttpCutOff,
+    HttpTruncated,
     /// A consumer stops at some await.
     ConsumerCrash,
     /// A sweep stops at some await.
@@ -88,7 +88,7 @@ const RATES: [(Fault, i64); 27] = [
     (Fault::HttpGone, 60),
     (Fault::HttpConnect, 250),
     (Fault::HttpAnswerLost, 250),
-    (Fault::HttpCutOff, 250),
+    (Fault::HttpTruncated, 250),
     (Fault::ConsumerCrash, 500),
     (Fault::SweepCrash, 300),
     (Fault::ProducerCrash, 400),

@@ -45,7 +45,7 @@ impl Http for Node {
         }
         let tokens = self.tokens.clone();
         let resends =
-            hangs && world.has(Switch::ResendsAfterHangs) || answer_lost && world.has(Switch::ResendsWhenCutOff);
+            hangs && world.has(Switch::ResendsAfterHangs) || answer_lost && world.has(Switch::ResendsWhenTruncated);
         let effect = move |world: &Rc<World>| {
             let tokens = tokens.borrow();
             if is_asked {
@@ -67,7 +67,7 @@ impl Http for Node {
             return Err(HttpError::Connect("reset".into()));
         }
         let mut response = answer.response(body);
-        if hangs || hits(Fault::HttpCutOff) {
+        if hangs || hits(Fault::HttpTruncated) {
             response.body.truncate(response.body.len() / 2);
             response.body_error = Some("Network connection lost.".into());
         }

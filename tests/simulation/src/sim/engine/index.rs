@@ -89,7 +89,7 @@ pub(crate) struct Shown {
     pub(crate) source: String,
     pub(crate) hash: String,
     /// The hash of the text that it is cut from.
-    pub(crate) cut: String,
+    pub(crate) chunked: String,
     pub(crate) metadata: Value,
     pub(crate) is_deleted: bool,
     /// The names of its chunks, and where they are in the text.
@@ -104,9 +104,9 @@ pub(crate) fn read_shown(world: &World, tenant: &str, document: &str) -> Result<
           d.deleted, coalesce(l.hash, ''), coalesce(l.chunks, '[]'),
           (SELECT json_group_array(json_array(c.hash, coalesce(w.heading, 'no words'), coalesce(w.text, '')))
             FROM chunks c LEFT JOIN words w ON w.rowid = c.seq
-            WHERE c.generation = i.serving AND c.document = d.id)
-        FROM indexes i JOIN documents d ON d.index_id = i.id JOIN generations g ON g.id = i.serving
-        LEFT JOIN layouts l ON l.generation = i.serving AND l.document = d.id
+            WHERE c.index_version = i.serving AND c.document = d.id)
+        FROM indexes i JOIN documents d ON d.index_id = i.id JOIN index_versions g ON g.id = i.serving
+        LEFT JOIN layouts l ON l.index_version = i.serving AND l.document = d.id
         WHERE i.tenant = ?1 AND d.id = ?2";
     let read = |row: &rusqlite::Row<'_>| -> rusqlite::Result<(String, Shown)> {
         let json = |at| row.get::<_, String>(at);
@@ -117,7 +117,7 @@ pub(crate) fn read_shown(world: &World, tenant: &str, document: &str) -> Result<
             text: text("text"),
             source: text("source"),
             hash: text("hash"),
-            cut: row.get(3)?,
+            chunked: row.get(3)?,
             metadata: head["metadata"].clone(),
             is_deleted: row.get(2)?,
             layout: serde_json::from_str(&json(4)?).unwrap(),
@@ -132,10 +132,10 @@ pub(crate) fn read_shown(world: &World, tenant: &str, document: &str) -> Result<
 /// F61: at every moment what is searched has each document as it stands, whole, and nothing of one that is gone.
 fn judge_moment(world: &World) -> Result<(), String> {
     let wrong = "SELECT group_concat(d.id || ' ' || d.version) FROM indexes i JOIN documents d ON d.index_id = i.id
-        LEFT JOIN layouts l ON l.generation = i.serving AND l.document = d.id
+        LEFT JOIN layouts l ON l.index_version = i.serving AND l.document = d.id
         WHERE iif(d.deleted, coalesce(l.hash, '') <> '', l.hash IS NOT d.hash)
           OR (SELECT json_group_array(hash) FROM (SELECT c.hash FROM chunks c
-              WHERE c.generation = i.serving AND c.document = d.id ORDER BY c.hash))
+              WHERE c.index_version = i.serving AND c.document = d.id ORDER BY c.hash))
             <> (SELECT json_group_array(hash) FROM (SELECT DISTINCT j.value ->> 0 AS hash
               FROM json_each(coalesce(l.chunks, '[]')) j ORDER BY hash))";
     let mut question = world.index().connection().prepare_cached(wrong).map_err(|error| error.to_string())?;
@@ -147,8 +147,8 @@ fn judge_moment(world: &World) -> Result<(), String> {
 /// whether there is a segment.
 pub(crate) fn judge_rest(world: &World) -> Result<bool, String> {
     let connection = world.index().connection();
-    let wrong = "SELECT (SELECT count(*) FROM generations g
-          WHERE g.chunks <> (SELECT count(*) FROM chunks c WHERE c.generation = g.id))
+    let wrong = "SELECT (SELECT count(*) FROM index_versions g
+          WHERE g.chunks <> (SELECT count(*) FROM chunks c WHERE c.index_version = g.id))
         + (SELECT count(*) FROM words w WHERE NOT EXISTS (SELECT 1 FROM chunks c WHERE c.seq = w.rowid))";
     let number = |sql: &str| connection.prepare_cached(sql).unwrap().query_row([], |row| row.get::<_, i64>(0)).unwrap();
     if number(wrong) > 0 {
@@ -158,8 +158,8 @@ pub(crate) fn judge_rest(world: &World) -> Result<bool, String> {
         return Err("F61: what is built is never searched".into());
     }
     // What `builtin` says of a text the verification has made again.
-    let vectors = "SELECT w.heading, w.text, c.vector, w.heading_words, w.text_words, g.provider FROM generations g
-        JOIN chunks c ON c.generation = g.id JOIN words w ON w.rowid = c.seq";
+    let vectors = "SELECT w.heading, w.text, c.vector, w.heading_words, w.text_words, g.provider FROM index_versions g
+        JOIN chunks c ON c.index_version = g.id JOIN words w ON w.rowid = c.seq";
     let mut question = connection.prepare_cached(vectors).unwrap();
     let mut rows = question.query([]).unwrap();
     while let Some(row) = rows.next().unwrap() {
@@ -172,7 +172,7 @@ pub(crate) fn judge_rest(world: &World) -> Result<bool, String> {
             return Err(format!("F56: {said:?} has the vector of something else"));
         }
     }
-    Ok(number("SELECT count(segment) FROM generations") > 0)
+    Ok(number("SELECT count(segment) FROM index_versions") > 0)
 }
 
 /// Empties all tables, but for the one row that the migrations insert.

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use crate::sim::actors::poison::Poison;
 use crate::sim::actors::receiver::Receiver;
 use crate::sim::actors::repeats::Repeats;
-use crate::sim::actors::{generations, indexers, resenders};
+use crate::sim::actors::{index_versions, indexers, resenders};
 use crate::sim::bugs::sabotage::Switch;
 use crate::sim::engine::executor::Executor;
 use crate::sim::engine::faults::{Chances, Fault};
@@ -83,7 +83,7 @@ pub(crate) fn make(what: &Play) -> Rc<World> {
         has_quotas,
         index_provider,
         repeats: Repeats::of(what.seed, what.narrow.quiet),
-        is_cut_anew: generations::is_cut_anew(what.seed) && !what.narrow.quiet,
+        is_rechunked: index_versions::is_rechunked(what.seed) && !what.narrow.quiet,
         edits: RefCell::default(),
         has_embeds: what.seed % SEEDS_PER_EMBED == 3,
         deployed: Cell::new(0),

@@ -13,7 +13,7 @@ use longshore::ports::{
 };
 use longshore::settings::Settings;
 use longshore::wire::idempotency::sha256;
-use longshore::wire::lane::Lane;
+use longshore::wire::job_queue::JobQueue;
 
 use crate::sim::actors::restorers::epoch_of_a_worker;
 use crate::sim::bugs::sabotage::Switch;
@@ -246,7 +246,7 @@ impl Node {
 }
 
 impl Hints for Node {
-    async fn send_hints(&self, lane: Lane, messages: &[HintMessage]) -> Result<(), HintError> {
+    async fn send_hints(&self, queue: JobQueue, messages: &[HintMessage]) -> Result<(), HintError> {
         self.count();
         if !self.world.has_queue() {
             return Err(HintError::DailyLimit);
@@ -259,7 +259,7 @@ impl Hints for Node {
         let effect = move |world: &Rc<World>| {
             for HintMessage { text, delay_seconds } in messages {
                 if !fails {
-                    world.queue.send(world, lane, &text, i64::from(delay_seconds) * 1_000);
+                    world.queue.send(world, queue, &text, i64::from(delay_seconds) * 1_000);
                 }
             }
         };

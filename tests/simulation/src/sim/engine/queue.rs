@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use longshore::consume::Body;
 use longshore::model::hint::VERSION;
-use longshore::wire::lane::Lane;
+use longshore::wire::job_queue::JobQueue;
 
 use crate::sim::actors::consumers;
 use crate::sim::engine::faults::Fault;
@@ -23,7 +23,7 @@ const CONSUMERS_MAX: u32 = 4;
 /// A message.
 #[derive(Debug, Clone)]
 pub(crate) struct Message {
-    pub(crate) lane: Lane,
+    pub(crate) queue: JobQueue,
     pub(crate) text: String,
     number: u64,
     deliveries: u32,
@@ -48,7 +48,7 @@ impl Queue {
     }
 
     /// Takes a message, to be delivered after a delay.
-    pub(crate) fn send(&self, world: &World, lane: Lane, text: &str, delay_ms: i64) {
+    pub(crate) fn send(&self, world: &World, queue: JobQueue, text: &str, delay_ms: i64) {
         if self.is_dead.get() || world.hits(Fault::QueueDrop) {
             return;
         }
@@ -65,7 +65,7 @@ impl Queue {
             }
             self.numbers.update(|number| number + 1);
             let number = self.numbers.get();
-            self.put(world, Message { lane, text: text.to_owned(), number, deliveries: 0 }, delay);
+            self.put(world, Message { queue, text: text.to_owned(), number, deliveries: 0 }, delay);
         }
     }
 
@@ -85,7 +85,7 @@ impl Queue {
             while messages.len() < most
                 && let Some(entry) = waiting.first_entry()
                 && entry.key().0 <= world.now()
-                && messages.first().is_none_or(|first: &Message| first.lane == entry.get().lane)
+                && messages.first().is_none_or(|first: &Message| first.queue == entry.get().queue)
             {
                 messages.push(entry.remove());
             }
@@ -94,7 +94,7 @@ impl Queue {
                 return;
             }
             self.consumers.update(|consumers| consumers + 1);
-            let queue = messages.first().map_or(DEAD_HINTS_QUEUE, |message| queue_of(message.lane));
+            let queue = messages.first().map_or(DEAD_HINTS_QUEUE, |message| queue_of(message.queue));
             consumers::spawn(world, Delivery::new(world, queue, messages));
         }
     }
@@ -110,10 +110,10 @@ impl Queue {
     }
 }
 
-fn queue_of(lane: Lane) -> &'static str {
-    match lane {
-        Lane::Webhooks => HINTS_QUEUE,
-        Lane::Tasks => TASK_HINTS_QUEUE,
+fn queue_of(queue: JobQueue) -> &'static str {
+    match queue {
+        JobQueue::Webhooks => HINTS_QUEUE,
+        JobQueue::Tasks => TASK_HINTS_QUEUE,
     }
 }
 

@@ -7,7 +7,9 @@ use longshore::limits::{DAY_MS, HOUR_MS};
 
 use crate::sim::actors::consumers::{LastSweep, spawn_sweep};
 use crate::sim::actors::operators;
-use crate::sim::actors::{clients, erasers, exporters, generations, indexers, quotas, resenders, restorers, tickers};
+use crate::sim::actors::{
+    clients, erasers, exporters, index_versions, indexers, quotas, resenders, restorers, tickers,
+};
 use crate::sim::engine::executor::Doom;
 use crate::sim::engine::faults::Fault;
 use crate::sim::engine::history::History;
@@ -184,7 +186,7 @@ fn play(world: &Rc<World>) -> Result<(), String> {
             clients::spawn_last(world, &order);
             drain(world, &last)?;
         }
-        generations::clear_all(world)?;
+        index_versions::clear_all(world)?;
         indexers::judge(world)?;
     }
     tidy_up(world, &last)?;

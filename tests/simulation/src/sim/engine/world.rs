@@ -95,7 +95,7 @@ pub(crate) struct World {
     /// The provider of the tenants' indexes, if they have some.
     pub(crate) index_provider: Option<&'static str>,
     /// They are cut anew while all goes on.
-    pub(crate) is_cut_anew: bool,
+    pub(crate) is_rechunked: bool,
     /// What jobs want of documents, by their numbers.
     pub(crate) edits: RefCell<BTreeMap<i64, Vec<Edit>>>,
     /// Applications that ask again late.
@@ -187,8 +187,8 @@ impl World {
                     };
                     let lease = old.and_then(|row| row.lease_token.as_ref());
                     let is_well = |lease| self.leases.borrow().get(lease).is_some_and(|befell| !befell.get());
-                    let is_cut_off = lease.is_some_and(|lease| self.limits.has_cut_off(lease));
-                    let holder = Holder { is_well: lease.is_some_and(is_well), is_cut_off };
+                    let is_interrupted = lease.is_some_and(|lease| self.limits.has_interrupted(lease));
+                    let holder = Holder { is_well: lease.is_some_and(is_well), is_interrupted };
                     invariants.observe(self.now(), change, holder, &self.receiver);
                     if let Err(text) = verdict {
                         invariants.violated(text);

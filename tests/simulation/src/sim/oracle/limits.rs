@@ -45,7 +45,7 @@ pub(crate) struct Limits {
     pub(crate) midnight: i64,
     spent: Cell<Option<Spent>>,
     /// The lease tokens whose outcomes could not be recorded.
-    cut_off: RefCell<BTreeSet<String>>,
+    interrupted: RefCell<BTreeSet<String>>,
 }
 
 /// What became of the worker that holds the lease of a job.
@@ -54,7 +54,7 @@ pub(crate) struct Holder {
     /// Nothing befell it.
     pub(crate) is_well: bool,
     /// A daily limit kept it from recording its outcome.
-    pub(crate) is_cut_off: bool,
+    pub(crate) is_interrupted: bool,
 }
 
 /// The midnight that the schedule of a seed lives through, if it does.
@@ -69,8 +69,8 @@ impl Limits {
     }
 
     /// Whether an outcome under this lease could not be recorded.
-    pub(crate) fn has_cut_off(&self, lease: &str) -> bool {
-        self.cut_off.borrow().contains(lease)
+    pub(crate) fn has_interrupted(&self, lease: &str) -> bool {
+        self.interrupted.borrow().contains(lease)
     }
 }
 
@@ -95,7 +95,7 @@ impl World {
         };
         for statement in statements.iter().filter(|statement| statement.name == "settle") {
             if let Some(Param::Text(token)) = statement.params.get(1) {
-                self.limits.cut_off.borrow_mut().insert(token.clone());
+                self.limits.interrupted.borrow_mut().insert(token.clone());
             }
         }
         Some(limit)
@@ -116,20 +116,20 @@ pub fn writes(sql: &str) -> bool {
 impl Invariants {
     /// F15, F84: which crashes of a quarantined job count.
     pub(crate) fn judge_crashes(&mut self, now: i64, old: &Row, new: &Row, holder: Holder) -> Result<(), String> {
-        if holder.is_cut_off {
+        if holder.is_interrupted {
             self.reach(if old.quarantined == 1 {
                 "a quarantined job cut off by a limit"
             } else {
                 "an attempt cut off by a limit"
             });
         }
-        judge_crashes(now, old, new, holder.is_cut_off)
+        judge_crashes(now, old, new, holder.is_interrupted)
     }
 }
 
 /// F15, F84: a crash of a quarantined job counts if the sweep came in time, and not if a daily limit cut the attempt off.
-fn judge_crashes(now: i64, old: &Row, new: &Row, is_cut_off: bool) -> Result<(), String> {
-    if is_cut_off && new.crashes != old.crashes {
+fn judge_crashes(now: i64, old: &Row, new: &Row, is_interrupted: bool) -> Result<(), String> {
+    if is_interrupted && new.crashes != old.crashes {
         return Err("F84: a daily limit counts as a crash".into());
     }
     let began_at = old.log.last().and_then(|entry| entry["started_at"].as_i64()).unwrap_or(0);

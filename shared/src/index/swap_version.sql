@@ -1,6 +1,6 @@
--- A generation takes its place once it has cut every document as it stands. ?1 tenant, ?2 name, ?3 the generation.
+-- An index version takes its place once it has cut every document as it stands. ?1 tenant, ?2 name, ?3 the index version.
 UPDATE indexes SET serving = building, building = NULL
 WHERE tenant = ?1 AND name = ?2 AND building = ?3 AND NOT EXISTS (SELECT 1 FROM documents d
-  LEFT JOIN layouts l ON l.generation = ?3 AND l.document = d.id
+  LEFT JOIN layouts l ON l.index_version = ?3 AND l.document = d.id
   WHERE d.index_id = indexes.id AND d.deleted = 0 AND l.hash IS NOT d.hash)
 RETURNING ''

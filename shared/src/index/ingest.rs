@@ -12,12 +12,12 @@ use serde_json::{Value, json};
 
 use super::apply::{Apply, Meant};
 use super::plan::{Content, Document};
-use super::{Generation, IndexRow};
+use super::{IndexRow, IndexVersion};
 use crate::embed::ask::Call;
 use crate::embed::refusals::{all_refused, named};
 use crate::embed::vectors::add_calls;
 use crate::index::plan::goes_on;
-use crate::limits::{BROUGHT_AT_ONCE, BROUGHT_BYTES_AT_ONCE, EMBED_WAIT_DOUBLINGS, INDEX_GO_ON_SECONDS, REBUILD_MS};
+use crate::limits::{EMBED_WAIT_DOUBLINGS, INDEX_GO_ON_SECONDS, INGEST_AT_ONCE, INGEST_BYTES_AT_ONCE, REBUILD_MS};
 use crate::model::backoff::doubled_wait;
 use crate::model::job::ID_PREFIX;
 use crate::model::outcome::{ErrorClass, Outcome, RetryAfter};
@@ -28,7 +28,7 @@ use crate::wire::metadata::Metadata;
 
 /// What has come of an attempt so far.
 #[derive(Default)]
-struct Brought {
+struct Ingested {
     /// How many documents came to each state.
     states: BTreeMap<String, usize>,
     /// Texts that cannot become documents, and why.
@@ -57,40 +57,40 @@ pub(crate) struct Named<'a> {
 
 /// Brings texts as documents of an index, each with its id. Of the provider and the model, what is named must be the index's. It
 /// answers always.
-pub(crate) async fn bring<W: World>(
+pub(crate) async fn ingest<W: World>(
     apply: &Apply<'_, W>,
     index: &str,
     model: Named<'_>,
     texts: Vec<(String, String)>,
 ) -> (Outcome, Vec<Rc<Call>>) {
-    let mut brought = Brought::default();
-    let outcome = match try_bring(apply, index, model, texts, &mut brought).await {
+    let mut ingested = Ingested::default();
+    let outcome = match try_ingest(apply, index, model, texts, &mut ingested).await {
         Ok(result) => Outcome::Succeeded { result: result.into() },
         Err(outcome) => outcome,
     };
-    (outcome, brought.calls)
+    (outcome, ingested.calls)
 }
 
-async fn try_bring<W: World>(
+async fn try_ingest<W: World>(
     apply: &Apply<'_, W>,
     name: &str,
     model: Named<'_>,
     texts: Vec<(String, String)>,
-    brought: &mut Brought,
+    ingested: &mut Ingested,
 ) -> Result<Value, Outcome> {
     let (began_at, count) = (apply.world.now_ms(), texts.len());
     let index = apply.index(name).await?;
     let serving = index.serving().ok_or_else(|| goes_on("The index is being changed.".into()))?;
     is_its_model(name, serving, model)?;
-    let earlier = brought_before(apply, &index, &texts).await?;
+    let earlier = ingested_before(apply, &index, &texts).await?;
     let mut left: Vec<_> = texts.into_iter().filter(|(id, _)| !earlier.contains(id)).collect();
     let later = left.split_off(apply.shared.take_documents(left.len()));
     let tried = left.len();
     let mut left = left.into_iter();
     while left.len() > 0 {
         let next = at_once(&mut left);
-        some(apply, Meant { name, id: Some(&index.id) }, next, brought).await;
-        if let Some(outcome) = brought.take_failure() {
+        some(apply, Meant { name, id: Some(&index.id) }, next, ingested).await;
+        if let Some(outcome) = ingested.take_failure() {
             return Err(outcome);
         }
         if apply.world.now_ms() - began_at >= REBUILD_MS {
@@ -98,7 +98,7 @@ async fn try_bring<W: World>(
         }
     }
     let open = left.len() + later.len();
-    let refused = &brought.refused;
+    let refused = &ingested.refused;
     // If those that are refused fill an attempt, none gets further.
     let is_stuck = open > 0 && refused.len() == tried && tried >= apply.settings.plan.index_documents;
     if is_stuck || refused.len() == count {
@@ -111,21 +111,21 @@ async fn try_bring<W: World>(
         return Err(goes_on(format!("{} of {count} texts are documents; it goes on.", count - open - refused.len())));
     }
     if !earlier.is_empty() {
-        brought.states.insert("earlier".to_owned(), earlier.len());
+        ingested.states.insert("earlier".to_owned(), earlier.len());
     }
-    let Generation { id, provider, model, dimensions, .. } = serving;
+    let IndexVersion { id, provider, model, dimensions, .. } = serving;
     Ok(json!({
-        "index": name, "generation": id, "provider": provider, "model": model, "dimensions": dimensions,
-        "embedded": count - brought.refused.len(), "documents": brought.states,
-        "refused": named(&brought.refused), "refused_count": brought.refused.len(),
-        "usage": {"calls": brought.calls.len(), "tokens": brought.tokens},
+        "index": name, "index_version": id, "provider": provider, "model": model, "dimensions": dimensions,
+        "embedded": count - ingested.refused.len(), "documents": ingested.states,
+        "refused": named(&ingested.refused), "refused_count": ingested.refused.len(),
+        "usage": {"calls": ingested.calls.len(), "tokens": ingested.tokens},
     }))
 }
 
 /// The next texts, one at least: no more than are brought side by side, or their bytes.
 fn at_once(texts: &mut std::vec::IntoIter<(String, String)>) -> Vec<(String, String)> {
     let (mut next, mut bytes) = (Vec::new(), 0);
-    while next.len() < BROUGHT_AT_ONCE && bytes < BROUGHT_BYTES_AT_ONCE {
+    while next.len() < INGEST_AT_ONCE && bytes < INGEST_BYTES_AT_ONCE {
         let Some((id, text)) = texts.next() else { break };
         bytes += text.len();
         next.push((id, text));
@@ -136,12 +136,12 @@ fn at_once(texts: &mut std::vec::IntoIter<(String, String)>) -> Vec<(String, Str
 /// What becomes of an attempt whose invocation has brought all documents that it may: it waits, longer each time.
 fn waits_its_turn(attempt: u32) -> Outcome {
     let wait = doubled_wait(attempt, INDEX_GO_ON_SECONDS, EMBED_WAIT_DOUBLINGS);
-    let message = "Others have brought all documents that one invocation may.".to_owned();
+    let message = "Others have ingested all documents that one invocation may.".to_owned();
     Outcome::Failed { class: ErrorClass::Internal, message, retry_after: Some(RetryAfter::Deferral(wait)) }
 }
 
 /// Brings some documents side by side.
-async fn some<W: World>(apply: &Apply<'_, W>, index: Meant<'_>, texts: Vec<(String, String)>, brought: &mut Brought) {
+async fn some<W: World>(apply: &Apply<'_, W>, index: Meant<'_>, texts: Vec<(String, String)>, ingested: &mut Ingested) {
     let one = async |(id, text): (String, String)| {
         let content = Content { text, metadata: Metadata::default(), source: String::new() };
         let document = Document { id, content: Some(content) };
@@ -151,11 +151,11 @@ async fn some<W: World>(apply: &Apply<'_, W>, index: Meant<'_>, texts: Vec<(Stri
     };
     for (id, came) in join_all(texts.into_iter().map(one)).await {
         let (outcome, calls) = came;
-        brought.take_in(id, outcome, &calls);
+        ingested.take_in(id, outcome, &calls);
     }
 }
 
-impl Brought {
+impl Ingested {
     /// Takes in what a document came to.
     fn take_in(&mut self, id: String, outcome: Outcome, calls: &[Rc<Call>]) {
         add_calls(&mut self.calls, calls);
@@ -202,14 +202,14 @@ fn rank(Failure { outcome, call, has_failed }: &Failure) -> (bool, Duration, boo
 }
 
 /// The texts that are documents by now, as this job brought them, or as one that was accepted later did.
-async fn brought_before<W: World>(
+async fn ingested_before<W: World>(
     apply: &Apply<'_, W>,
     index: &IndexRow,
     texts: &[(String, String)],
 ) -> Result<BTreeSet<String>, Outcome> {
     let ids: Vec<_> = texts.iter().map(|(id, _)| id).collect();
     let version = apply.job.id.strip_prefix(ID_PREFIX).unwrap_or_default();
-    let statement = index_sql!("find_brought", index.id.as_str(), version, json_param(&ids));
+    let statement = index_sql!("find_ingested", index.id.as_str(), version, json_param(&ids));
     // Safe to repeat: it only reads.
     let answers = batch(&Store(apply.world), &[statement]).await.map_err(|error| apply.away(&error))?;
     let found: Vec<String> = rows_as(answers.first().unwrap_or(&Vec::new())).map_err(|error| apply.away(&error))?;
@@ -217,8 +217,8 @@ async fn brought_before<W: World>(
 }
 
 /// Refuses what is named beside an index that has another.
-fn is_its_model(name: &str, serving: &Generation, named: Named<'_>) -> Result<(), Outcome> {
-    let Generation { provider, model, .. } = serving;
+fn is_its_model(name: &str, serving: &IndexVersion, named: Named<'_>) -> Result<(), Outcome> {
+    let IndexVersion { provider, model, .. } = serving;
     if named.provider.is_none_or(|named| named == provider) && named.model.is_none_or(|named| named == model) {
         return Ok(());
     }
@@ -236,13 +236,13 @@ mod tests {
         let failed = |class, retry_after| Outcome::Failed { class, message: String::new(), retry_after };
         let waits = |class, seconds| failed(class, Some(RetryAfter::Deferral(Duration::from_secs(seconds))));
         let call = |status| Call::answered(status, 1, 0);
-        let (shared, cut_off, busy) = (call(Some(200)), call(None), call(Some(429)));
+        let (shared, interrupted, busy) = (call(Some(200)), call(None), call(Some(429)));
         let (asked, away) = (waits(ErrorClass::Provider, 15), waits(ErrorClass::Internal, 10));
         let came = [
             (asked.clone(), vec![]),
             (asked.clone(), vec![shared.clone(), busy.clone()]),
             (away, vec![shared.clone()]),
-            (failed(ErrorClass::Provider, None), vec![shared.clone(), cut_off.clone()]),
+            (failed(ErrorClass::Provider, None), vec![shared.clone(), interrupted.clone()]),
             // It waits as long as another, and no call of its own has failed.
             (asked.clone(), vec![shared.clone(), call(Some(200))]),
         ];
@@ -250,16 +250,16 @@ mod tests {
             (vec![1, 0, 2], &asked, &busy),
             (vec![0, 2, 1], &asked, &busy),
             (vec![1, 4], &asked, &busy),
-            (vec![3, 1, 2], &came[3].0, &cut_off),
-            (vec![2, 1, 3], &came[3].0, &cut_off),
+            (vec![3, 1, 2], &came[3].0, &interrupted),
+            (vec![2, 1, 3], &came[3].0, &interrupted),
         ] {
-            let mut brought = Brought::default();
+            let mut ingested = Ingested::default();
             for at in &order {
                 let (outcome, calls) = came[*at].clone();
-                brought.take_in(String::new(), outcome, &calls);
+                ingested.take_in(String::new(), outcome, &calls);
             }
-            assert_eq!(brought.take_failure().as_ref(), Some(expected), "{order:?}");
-            assert!(Rc::ptr_eq(brought.calls.last().unwrap(), last), "{order:?}");
+            assert_eq!(ingested.take_failure().as_ref(), Some(expected), "{order:?}");
+            assert!(Rc::ptr_eq(ingested.calls.last().unwrap(), last), "{order:?}");
         }
     }
 }

@@ -6,7 +6,7 @@ use longshore::model::origin::Origin;
 use longshore::schedules::fire::{fire_due, read_due, tick};
 use longshore::schedules::manage::{delete_schedule, list_schedules, put_schedule, read_schedule, run_schedule};
 use longshore::schedules::schedule::{OccurrenceState, Schedule, ScheduleRow};
-use longshore::wire::lane::Lane;
+use longshore::wire::job_queue::JobQueue;
 use longshore::wire::problem::Problem;
 use longshore::wire::time::Time;
 use serde_json::value::RawValue;
@@ -145,7 +145,7 @@ pub async fn an_occurrence_beside_an_open_job_is_skipped<S: Store>(stand: &Stand
     let jobs = row(&case).await.history.into_iter().filter_map(|occurrence| occurrence.job_id);
     let jobs: Vec<_> = jobs.map(|id| case.job(&id)).collect();
     assert_eq!(jobs.len(), 1);
-    longshore::run::process::process(stand, &stand.settings, Lane::Webhooks, jobs).await;
+    longshore::run::process::process(stand, &stand.settings, JobQueue::Webhooks, jobs).await;
     case.make_past(A_MINUTE_MS).await;
     assert_eq!(tick(stand, &stand.settings).await.unwrap(), 1, "the job before it has ended");
     end(&case).await;

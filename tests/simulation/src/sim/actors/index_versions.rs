@@ -1,4 +1,4 @@
-//! How an index is cut changes while all goes on: one generation takes another's place.
+//! How an index is cut changes while all goes on: one index version takes another's place.
 
 use std::rc::Rc;
 
@@ -32,13 +32,13 @@ pub(crate) async fn put(node: &Node, tenant: &str, provider: &str, limits: Chunk
 }
 
 /// Whether the indexes of a seed are cut anew: in half of the schedules that have some, of either provider.
-pub(crate) fn is_cut_anew(seed: u64) -> bool {
+pub(crate) fn is_rechunked(seed: u64) -> bool {
     seed / SEEDS_PER_INDEX % 4 >= 2
 }
 
 /// Starts an operator who changes indexes, if the schedule has one.
 pub(crate) fn spawn_changes(world: &Rc<World>) {
-    if let Some(provider) = world.index_provider.filter(|_| world.is_cut_anew) {
+    if let Some(provider) = world.index_provider.filter(|_| world.is_rechunked) {
         world.executor.spawn(Doom::default(), change_on(world.clone(), provider));
     }
 }
@@ -70,7 +70,7 @@ pub(crate) fn spawn_clear(world: &Rc<World>) {
 
 /// Clears all of it away, while all is calm.
 pub(crate) fn clear_all(world: &Rc<World>) -> Result<(), String> {
-    let given_up = "SELECT count(*) FROM generations WHERE dropped_at IS NOT NULL";
+    let given_up = "SELECT count(*) FROM index_versions WHERE dropped_at IS NOT NULL";
     let left = || -> i64 { world.index().connection().query_row(given_up, [], |row| row.get(0)).unwrap() };
     for _ in 0..CLEARS_MAX {
         if left() == 0 {
@@ -80,5 +80,5 @@ pub(crate) fn clear_all(world: &Rc<World>) -> Result<(), String> {
         world.executor.spawn(Doom::default(), async move { clear(&node).await.unwrap() });
         crate::sim::engine::schedule::run_until(world, world.now() + 1_000)?;
     }
-    Err(format!("F57: {} generations that were given up never leave", left()))
+    Err(format!("F57: {} index_versions that were given up never leave", left()))
 }

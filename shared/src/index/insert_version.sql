@@ -1,6 +1,6 @@
--- The row of a generation that an index names now. ?1 tenant, ?2 name, ?3 the generation:
+-- The row of an index version that an index names now. ?1 tenant, ?2 name, ?3 the index version:
 -- {"id","provider","model","dimensions","chunk_chars","overlap_chars","chunker"}.
-INSERT INTO generations (id, index_id, tenant, provider, model, dimensions, chunk_chars, overlap_chars, chunker, created_at)
+INSERT INTO index_versions (id, index_id, tenant, provider, model, dimensions, chunk_chars, overlap_chars, chunker, created_at)
 SELECT ?3 ->> 'id', id, tenant, ?3 ->> 'provider', ?3 ->> 'model', ?3 ->> 'dimensions', ?3 ->> 'chunk_chars',
   ?3 ->> 'overlap_chars', ?3 ->> 'chunker', CAST(unixepoch('subsec') * 1000 AS INTEGER)
 FROM indexes WHERE tenant = ?1 AND name = ?2 AND ?3 ->> 'id' IN (serving, building)

@@ -6,7 +6,7 @@ use longshore::limits::plan::FREE;
 use longshore::model::job::JobRef;
 use longshore::model::state::State;
 use longshore::run::process::process;
-use longshore::wire::lane::Lane;
+use longshore::wire::job_queue::JobQueue;
 use serde_json::{Value, json};
 
 use super::indexing::{INDEX, Indexed};
@@ -43,7 +43,7 @@ pub async fn texts_become_documents<S: Store>(stand: &Stand<S>) {
 pub async fn no_index_is_made_of_a_typo<S: Store>(stand: &Stand<S>) {
     let case = Indexed::new(stand).await;
     let job = embed(&case, &["one"], json!({"output": {"index": "typo"}})).await;
-    process(stand, &stand.settings, Lane::Webhooks, vec![job.clone()]).await;
+    process(stand, &stand.settings, JobQueue::Webhooks, vec![job.clone()]).await;
     let row = stand.row(&job).await;
     assert_eq!((row.state, row.error.unwrap().message.as_str()), (State::Dead, "There is no index \"typo\"."));
 }
@@ -56,7 +56,7 @@ pub async fn what_is_left_goes_on<S: Store>(stand: &Stand<S>) {
     free.plan = FREE;
     let jobs = [embed(&case, &["a", "b", "c", "d"], json!({})).await, embed(&case, &["e"], json!({})).await];
     let attempt = async || {
-        process(stand, &free, Lane::Webhooks, jobs.to_vec()).await;
+        process(stand, &free, JobQueue::Webhooks, jobs.to_vec()).await;
         case.0.make_past(1_000 * i64::try_from(INDEX_GO_ON_SECONDS).unwrap() + 1_000).await;
         [stand.row(&jobs[0]).await, stand.row(&jobs[1]).await]
     };
@@ -72,8 +72,8 @@ pub async fn what_is_left_goes_on<S: Store>(stand: &Stand<S>) {
     assert_eq!((&told["embedded"], &other["embedded"]), (&json!(4), &json!(1)));
 }
 
-/// An index that is searched all the while has a new generation of the same texts.
-pub async fn texts_come_to_both_generations<S: Store>(stand: &Stand<S>) {
+/// An index that is searched all the while has a new index version of the same texts.
+pub async fn texts_reach_both_index_versions<S: Store>(stand: &Stand<S>) {
     let case = Indexed::new(stand).await;
     case.run(&embed(&case, &["one"], json!({})).await).await;
     let body = json!({"provider": "builtin", "chunk_chars": 300}).to_string();

@@ -1,5 +1,0 @@
--- A generation that its index names no more is given up: it leaves in pieces. ?1 the generation.
-UPDATE generations SET dropped_at = CAST(unixepoch('subsec') * 1000 AS INTEGER)
-WHERE id = ?1 AND dropped_at IS NULL
-  AND NOT EXISTS (SELECT 1 FROM indexes i WHERE i.id = generations.index_id AND ?1 IN (i.serving, i.building))
-RETURNING ''

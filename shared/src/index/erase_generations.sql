@@ -1,6 +1,0 @@
--- Before the indexes of a tenant leave, their generations are given up: they leave in pieces. ?1 tenant, ?2 made before.
-UPDATE generations SET dropped_at = CAST(unixepoch('subsec') * 1000 AS INTEGER)
-WHERE id IN (SELECT g.value FROM indexes i CROSS JOIN json_each(json_array(i.serving, i.building)) g
-    WHERE i.tenant = ?1 AND i.created_at < ?2)
-  AND dropped_at IS NULL
-RETURNING ''

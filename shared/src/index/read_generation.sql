@@ -1,4 +1,0 @@
--- A generation, and which of the chunks in its segment are still there. ?1 the generation.
-SELECT json_object('dimensions', dimensions, 'segment', segment, 'dead', dead,
-  'alive', json((SELECT json_group_array(c.seq) FROM chunks c WHERE c.generation = g.id AND c.seq <= g.segment_seq)))
-FROM generations g WHERE id = ?1 AND dropped_at IS NULL
