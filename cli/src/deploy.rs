@@ -19,9 +19,9 @@ pub use error::DeployError;
 pub use options::{Jurisdiction, Options, PlanName};
 
 use crate::terminal::Terminal;
-use kept::Kept;
+use kept::SavedState;
 use names::Names;
-use wrangler::{Mode, Wrangler};
+use wrangler::{RunMode, Wrangler};
 use wrangler_file::{Recorded, WranglerFile};
 
 /// The consumer's wrangler file and the producer's: in this order they are deployed, because the consumer must read what
@@ -54,7 +54,7 @@ struct Run<'a> {
     wrangler: Wrangler,
     producer: WranglerFile,
     consumer: WranglerFile,
-    kept: Kept,
+    kept: SavedState,
     recorded: Recorded,
 }
 
@@ -65,15 +65,15 @@ impl<'a> Run<'a> {
         let root = absolute(&options.root)?;
         let producer = WranglerFile::read(&root.join(PRODUCER_FILE))?;
         let consumer = WranglerFile::read(&root.join(CONSUMER_FILE))?;
-        let kept = Kept::read(&root, &names.env)?;
-        let mode = if options.dry_run { Mode::Dry } else { Mode::Real };
+        let kept = SavedState::read(&root, &names.env)?;
+        let mode = if options.dry_run { RunMode::Dry } else { RunMode::Real };
         let mut wrangler = Wrangler { program: root.join(&options.wrangler), root, mode };
         if !wrangler.is_logged_in()? {
-            if mode == Mode::Real {
+            if mode == RunMode::Real {
                 let text = "Nobody is logged in: run `npx wrangler login`, or set CLOUDFLARE_API_TOKEN.";
                 return Err(DeployError::Unanswered(text.to_owned()));
             }
-            wrangler.mode = Mode::DryUnseen;
+            wrangler.mode = RunMode::DryUnseen;
             terminal.say("# Nobody is logged in: this is what a run does in an account that has nothing yet.");
         }
         let recorded = settings::choose(options, terminal, &names, &producer, &consumer)?;
@@ -81,7 +81,7 @@ impl<'a> Run<'a> {
     }
 
     fn is_dry(&self) -> bool {
-        self.wrangler.mode != Mode::Real
+        self.wrangler.mode != RunMode::Real
     }
 
     /// Shows a command and runs it, unless the run is dry.
@@ -94,7 +94,7 @@ impl<'a> Run<'a> {
     fn save(&mut self, what: &str) -> Result<(), DeployError> {
         for (name, file) in [(CONSUMER_FILE, &self.consumer), (PRODUCER_FILE, &self.producer)] {
             self.terminal.say(&format!("> write {what} into {name}"));
-            if self.wrangler.mode == Mode::Real {
+            if self.wrangler.mode == RunMode::Real {
                 file.save()?;
             }
         }

@@ -1,21 +1,21 @@
 //! A batch of the platform's queue, as the core consumes it.
 
 use longshore::cloudflare::{configured, variable};
-use longshore::consume::{Body, Message, consume, retry};
+use longshore::consume::{MessageBody, QueueMessage, consume, retry};
 use longshore::settings::QueueNames;
 use worker::wasm_bindgen::{JsCast, JsValue};
 use worker::{Env, MessageBatch, MessageExt, QueueRetryOptionsBuilder, RawMessage, js_sys};
 
-struct QueueMessage(RawMessage);
+struct WorkerMessage(RawMessage);
 
-impl Message for QueueMessage {
+impl QueueMessage for WorkerMessage {
     fn id(&self) -> String {
         self.0.id()
     }
 
-    fn body(&self) -> Body {
+    fn body(&self) -> MessageBody {
         let body = self.0.body();
-        body.as_string().map_or_else(|| Body::Other(bytes_of(&body)), Body::Text)
+        body.as_string().map_or_else(|| MessageBody::Other(bytes_of(&body)), MessageBody::Text)
     }
 
     fn ack(&self) {
@@ -37,7 +37,7 @@ fn bytes_of(body: &JsValue) -> Vec<u8> {
 
 /// Runs the jobs that a batch names.
 pub(crate) async fn deliver(batch: &MessageBatch<String>, env: &Env) {
-    let messages: Vec<_> = batch.raw_iter().map(QueueMessage).collect();
+    let messages: Vec<_> = batch.raw_iter().map(WorkerMessage).collect();
     let queues = QueueNames::parse(|name| variable(env, name))
         .map_err(|errors| tracing::error!(?errors, "the consumer's queues are not configured, messages must wait"));
     match (configured(env, "messages must wait"), queues) {

@@ -56,52 +56,52 @@ impl Body {
 }
 
 /// An answer: a status, headers of its own, and a JSON body.
-pub(crate) struct Answer {
+pub(crate) struct ApiResponse {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(&'static str, String)>,
     pub(crate) body: Body,
     pub(crate) content_type: &'static str,
 }
 
-impl Answer {
+impl ApiResponse {
     /// A JSON answer.
-    pub(crate) fn json(status: u16, body: impl Serialize) -> Answer {
-        Answer { status, headers: Vec::new(), body: Body::Json(written(body)), content_type: "application/json" }
+    pub(crate) fn json(status: u16, body: impl Serialize) -> ApiResponse {
+        ApiResponse { status, headers: Vec::new(), body: Body::Json(written(body)), content_type: "application/json" }
     }
 
     /// 204, which has no body.
-    pub(crate) fn nothing() -> Answer {
-        Answer { status: 204, headers: Vec::new(), body: Body::Empty, content_type: "application/json" }
+    pub(crate) fn nothing() -> ApiResponse {
+        ApiResponse { status: 204, headers: Vec::new(), body: Body::Empty, content_type: "application/json" }
     }
 
     /// 200, before it has a body.
-    fn nothing_yet() -> Answer {
-        Answer { status: 200, ..Answer::nothing() }
+    fn nothing_yet() -> ApiResponse {
+        ApiResponse { status: 200, ..ApiResponse::nothing() }
     }
 
     /// 200 with lines of JSON.
-    pub(crate) fn lines(bytes: Bytes) -> Answer {
-        Answer { body: Body::Lines(bytes), content_type: NDJSON, ..Answer::nothing_yet() }
+    pub(crate) fn lines(bytes: Bytes) -> ApiResponse {
+        ApiResponse { body: Body::Lines(bytes), content_type: NDJSON, ..ApiResponse::nothing_yet() }
     }
 
     /// 200 with bytes.
-    pub(crate) fn bytes(bytes: Vec<u8>) -> Answer {
-        Answer { body: Body::Bytes(bytes), content_type: "application/octet-stream", ..Answer::nothing_yet() }
+    pub(crate) fn bytes(bytes: Vec<u8>) -> ApiResponse {
+        ApiResponse { body: Body::Bytes(bytes), content_type: "application/octet-stream", ..ApiResponse::nothing_yet() }
     }
 
     /// 200 with a JSON body.
-    pub(crate) fn ok(body: impl Serialize) -> Answer {
-        Answer::json(200, body)
+    pub(crate) fn ok(body: impl Serialize) -> ApiResponse {
+        ApiResponse::json(200, body)
     }
 
     /// A page of a list.
-    pub(crate) fn page<S: Serialize>(data: impl IntoIterator<Item = S>, next_cursor: Option<String>) -> Answer {
+    pub(crate) fn page<S: Serialize>(data: impl IntoIterator<Item = S>, next_cursor: Option<String>) -> ApiResponse {
         let data = data.into_iter().map(written).collect();
-        Answer { body: Body::Page(Page { data, next_cursor }), ..Answer::nothing_yet() }
+        ApiResponse { body: Body::Page(Page { data, next_cursor }), ..ApiResponse::nothing_yet() }
     }
 
     /// The same with one more header.
-    pub(crate) fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Answer {
+    pub(crate) fn with_header(mut self, name: &'static str, value: impl Into<String>) -> ApiResponse {
         self.headers.push((name, value.into()));
         self
     }

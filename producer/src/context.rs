@@ -15,7 +15,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use worker::{Context, Env};
 
-use crate::answer::Answer;
+use crate::answer::ApiResponse;
 use crate::request::ApiRequest;
 
 /// One request and everything it is answered with.
@@ -103,10 +103,10 @@ impl ApiContext {
         rows: &'a [T],
         position: impl Fn(&'a T) -> P,
         shown: impl Fn(&'a T) -> S,
-    ) -> Answer {
+    ) -> ApiResponse {
         let full = rows.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
         let cursor = self.cursor(tenant, rows.last().filter(|_| full).map(position).as_ref());
-        Answer::page(rows.iter().map(shown), cursor)
+        ApiResponse::page(rows.iter().map(shown), cursor)
     }
 }
 

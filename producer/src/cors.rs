@@ -3,7 +3,7 @@
 use longshore::cloudflare::variable;
 use worker::{Env, Request, Result};
 
-use crate::answer::Answer;
+use crate::answer::ApiResponse;
 
 /// Headers that pages may send, beside those that every page may.
 const REQUEST_HEADERS: &str = "authorization, content-encoding, content-type, idempotency-key, longshore-tenant, prefer, \
@@ -50,15 +50,15 @@ impl Cors {
     }
 
     /// The answer to that, with the methods that the path offers.
-    pub(crate) fn preflight(offered: &str) -> Answer {
-        Answer::nothing()
+    pub(crate) fn preflight(offered: &str) -> ApiResponse {
+        ApiResponse::nothing()
             .with_header("access-control-allow-methods", offered)
             .with_header("access-control-allow-headers", REQUEST_HEADERS)
             .with_header("access-control-max-age", PREFLIGHT_SECONDS.to_string())
     }
 
     /// Lets the page read the answer, if it may, and tells caches that another page's answer is another one.
-    pub(crate) fn allow(&self, answer: Answer) -> Answer {
+    pub(crate) fn allow(&self, answer: ApiResponse) -> ApiResponse {
         let answer = if self.configured { answer.with_header("vary", "origin") } else { answer };
         let Some(origin) = &self.allowed else {
             return answer;

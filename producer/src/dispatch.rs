@@ -4,7 +4,7 @@ use longshore::manage::endpoints::EndpointChange;
 use longshore::routes::Operation as Op;
 use longshore::wire::problem::Problem;
 
-use crate::answer::Answer;
+use crate::answer::ApiResponse;
 use crate::api::{
     complete, endpoints, erasures, export_tenant, groups, indexes, jobs, keys, operate, quotas, read, schedules, usage,
 };
@@ -12,7 +12,7 @@ use crate::authenticate::Proof;
 use crate::context::ApiContext;
 
 /// Answers whoever has the proof that they may do this.
-pub(crate) async fn handle(operation: Op, proof: &Proof, context: &mut ApiContext) -> Result<Answer, Problem> {
+pub(crate) async fn handle(operation: Op, proof: &Proof, context: &mut ApiContext) -> Result<ApiResponse, Problem> {
     match operation {
         Op::CreateJob => jobs::create_job(context, proof.principal()).await,
         Op::CreateJobs => jobs::create_jobs(context, proof).await,

@@ -9,7 +9,7 @@ use longshore::wire::problem::Problem;
 use serde_json::value::RawValue;
 use worker::{Error, Result};
 
-use crate::answer::{Answer, Body, broke_off};
+use crate::answer::{ApiResponse, Body, broke_off};
 use crate::authenticate::Principal;
 use crate::context::ApiContext;
 use crate::dispatch::handle;
@@ -37,13 +37,13 @@ pub(crate) fn answer(
     operation: Operation,
     principal: Principal,
     first: Page<Box<RawValue>>,
-) -> Answer {
+) -> ApiResponse {
     let pages = context.settings.plan.export_pages;
     let export = Export { context, operation, principal, next: Next::Page(first), pages };
-    Answer::lines(stream::try_unfold(export, step).boxed_local())
+    ApiResponse::lines(stream::try_unfold(export, step).boxed_local())
 }
 
-async fn next_page(export: &mut Export) -> std::result::Result<Answer, Problem> {
+async fn next_page(export: &mut Export) -> std::result::Result<ApiResponse, Problem> {
     let proof = export.principal.prove(&export.context.world).await?;
     handle(export.operation, &proof, &mut export.context).await
 }
@@ -61,7 +61,7 @@ async fn step(mut export: Export) -> Result<Option<(Vec<u8>, Export)>> {
             export.pages -= 1;
             export.context.request.set_cursor(cursor);
             match next_page(&mut export).await {
-                Ok(Answer { body: Body::Page(page), .. }) => page,
+                Ok(ApiResponse { body: Body::Page(page), .. }) => page,
                 Ok(_) => return Err(Error::RustError("a list was answered with something else".into())),
                 Err(problem) => return Err(broke_off(&problem)),
             }

@@ -6,7 +6,7 @@ use longshore::wire::problem::Problem;
 use longshore::wire::problem_document::ProblemDocument;
 use worker::Date;
 
-use crate::answer::Answer;
+use crate::answer::ApiResponse;
 
 /// Seconds after which a refused caller may come again when the store is out of reach.
 const UNAVAILABLE_RETRY_SECONDS: u32 = 5;
@@ -18,8 +18,8 @@ const RESTORING_RETRY_SECONDS: u32 = 60;
 const STORAGE_RETRY_SECONDS: u32 = 300;
 
 /// The problem as an answer.
-pub(crate) fn answer(problem: &Problem, request_id: &str) -> Answer {
-    let mut answer = Answer::json(problem.status(), ProblemDocument::of(problem, request_id));
+pub(crate) fn answer(problem: &Problem, request_id: &str) -> ApiResponse {
+    let mut answer = ApiResponse::json(problem.status(), ProblemDocument::of(problem, request_id));
     answer.content_type = "application/problem+json";
     match problem {
         Problem::Unauthenticated(_) => answer.with_header("www-authenticate", "Bearer"),

@@ -13,7 +13,7 @@ use longshore::wire::problem::{Problem, Refused};
 use matchit::Router;
 use worker::{Context, Date, Env, Request, Response, Result};
 
-use crate::answer::{Answer, Body};
+use crate::answer::{ApiResponse, Body};
 use crate::api::{health, jobs};
 use crate::authenticate::Principal;
 use crate::context::ApiContext;
@@ -106,7 +106,7 @@ async fn respond(
     worker: Rc<Context>,
     world: CloudflareWorld,
     request_id: &str,
-) -> std::result::Result<Answer, Problem> {
+) -> std::result::Result<ApiResponse, Problem> {
     let request = ApiRequest::new(request)?;
     let (does, placeholders) = find(&request.method, &request.path)?;
     let settings = settings(&env).map_err(|errors| {
@@ -127,7 +127,7 @@ async fn respond(
             rate_limit::check_refused(&context).await?;
             Err(refusal)
         }
-        Ok((Answer { body: Body::Page(page), .. }, principal)) if context.request.wants_lines() => {
+        Ok((ApiResponse { body: Body::Page(page), .. }, principal)) if context.request.wants_lines() => {
             Ok(export::answer(context, operation, principal, page))
         }
         answered => answered.map(|(answer, _)| answer),
@@ -135,7 +135,7 @@ async fn respond(
 }
 
 /// What needs no key.
-async fn open(operation: Open, context: &mut ApiContext) -> std::result::Result<Answer, Problem> {
+async fn open(operation: Open, context: &mut ApiContext) -> std::result::Result<ApiResponse, Problem> {
     context.request.no_parameter_twice()?;
     match operation {
         Open::Health => Ok(health::health()),
@@ -151,7 +151,7 @@ async fn authorized(
     operation: Operation,
     scope: Scope,
     context: &mut ApiContext,
-) -> std::result::Result<(Answer, Principal), Problem> {
+) -> std::result::Result<(ApiResponse, Principal), Problem> {
     let principal = Principal::of(context, operation, scope)?;
     let answer = match operation {
         Op::CreateJob => jobs::create_job(context, &principal).await?,

@@ -15,7 +15,7 @@ use longshore::model::state::Decision;
 use longshore::ports::{Database, DatabaseError, IndexDatabase, Param, Rows, Statement};
 use longshore::run::process::process;
 use longshore::run::settle::{Settlement, settle};
-use longshore::run::usage::Usage;
+use longshore::run::usage::ModelUsage;
 use longshore::schedules::fire::tick;
 use longshore::schedules::manage::put_schedule;
 use longshore::wire::job_queue::JobQueue;
@@ -198,7 +198,7 @@ async fn usage_costs_a_row_for_each_model_of_a_flush() {
     on_d1("usage", async |stand, _| {
         early_in_a_day();
         let case = stand.case().await;
-        let spent = |model: &str| Usage { model: model.to_owned(), calls: 1, texts: 100, tokens: 9_000 };
+        let spent = |model: &str| ModelUsage { model: model.to_owned(), calls: 1, texts: 100, tokens: 9_000 };
         for expected in [2 + 2 * 2, 2 + 2] {
             let (token, mut settlements) = (stand.token(), Vec::new());
             for _ in 0..2 {

@@ -3,8 +3,8 @@
 use serde::Deserialize;
 
 use super::error::DeployError;
-use super::names::Database;
-use super::wrangler::{Look, Mode};
+use super::names::DatabaseName;
+use super::wrangler::{Look, RunMode};
 use super::wrangler_file::is_id;
 use super::{PRODUCER_FILE, Run, WranglerFile};
 
@@ -28,17 +28,17 @@ impl Run<'_> {
     }
 
     /// The ids in the consumer's file and in the producer's.
-    fn ids_in_files(&self, database: &Database) -> Result<[Option<String>; 2], DeployError> {
+    fn ids_in_files(&self, database: &DatabaseName) -> Result<[Option<String>; 2], DeployError> {
         let env = &self.names.env;
         Ok([self.consumer.database_id(env, database)?, self.producer.database_id(env, database)?])
     }
 
-    fn database(&mut self, database: &Database) -> Result<(), DeployError> {
+    fn database(&mut self, database: &DatabaseName) -> Result<(), DeployError> {
         let (env, name) = (self.names.env.clone(), &database.name);
         let in_files = self.ids_in_files(database)?;
         let mut found = self.find(name)?;
         if found.is_none()
-            && self.wrangler.mode != Mode::DryUnseen
+            && self.wrangler.mode != RunMode::DryUnseen
             && let Some(id) = in_files.iter().flatten().next()
         {
             return Err(DeployError::Disagreement(format!(
@@ -89,12 +89,17 @@ impl Run<'_> {
         }
     }
 
-    fn write_id(&mut self, database: &Database, id: &str, in_files: &[Option<String>; 2]) -> Result<(), DeployError> {
+    fn write_id(
+        &mut self,
+        database: &DatabaseName,
+        id: &str,
+        in_files: &[Option<String>; 2],
+    ) -> Result<(), DeployError> {
         if in_files.iter().all(|known| known.as_deref() == Some(id)) {
             return Ok(());
         }
         if let Some(other) = in_files.iter().flatten().find(|known| known.as_str() != id)
-            && self.wrangler.mode != Mode::DryUnseen
+            && self.wrangler.mode != RunMode::DryUnseen
         {
             return Err(DeployError::Disagreement(format!(
                 "{} has the id {id} in this account, the wrangler files name {other}; remove the wrong line.",
@@ -111,7 +116,7 @@ impl Run<'_> {
         self.names.databases().iter().try_for_each(|database| self.migrate(database))
     }
 
-    fn migrate(&mut self, database: &Database) -> Result<(), DeployError> {
+    fn migrate(&mut self, database: &DatabaseName) -> Result<(), DeployError> {
         let env = self.names.env.clone();
         let target = [database.name.as_str(), "--remote", "-c", PRODUCER_FILE, "-e", &env];
         // Before the first real run the files have no such environment, which wrangler could ask.
@@ -129,7 +134,7 @@ impl Run<'_> {
     }
 
     /// Whether the producer's file on disk has the environment and this database of it.
-    fn producer_names(&self, database: &Database) -> Result<bool, DeployError> {
+    fn producer_names(&self, database: &DatabaseName) -> Result<bool, DeployError> {
         let on_disk = WranglerFile::read(&self.wrangler.root.join(PRODUCER_FILE))?;
         Ok(on_disk.database_id(&self.names.env, database)?.is_some())
     }

@@ -12,12 +12,12 @@ use super::error::DeployError;
 const FOLDER: &str = ".deploy";
 
 /// The file, read.
-pub(crate) struct Kept {
+pub(crate) struct SavedState {
     path: PathBuf,
     values: BTreeMap<String, String>,
 }
 
-impl Kept {
+impl SavedState {
     pub(crate) fn read(root: &Path, env: &str) -> Result<Self, DeployError> {
         let path = root.join(FOLDER).join(format!("{env}.env"));
         let text = match std::fs::read_to_string(&path) {

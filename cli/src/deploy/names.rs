@@ -9,7 +9,7 @@ const NAME_LENGTH_MAX: usize = 20;
 
 /// A database: the binding that both Workers have it under, and its name in the environment.
 #[derive(Debug)]
-pub(crate) struct Database {
+pub(crate) struct DatabaseName {
     pub(crate) binding: &'static str,
     pub(crate) name: String,
 }
@@ -51,9 +51,9 @@ impl Names {
     }
 
     /// The ledger and the store of search.
-    pub(crate) fn databases(&self) -> [Database; 2] {
+    pub(crate) fn databases(&self) -> [DatabaseName; 2] {
         [("DB", "longshore"), ("INDEX_DB", "longshore-index")]
-            .map(|(binding, name)| Database { binding, name: self.of(name) })
+            .map(|(binding, name)| DatabaseName { binding, name: self.of(name) })
     }
 
     /// The queues, the dead one first. The consumer's variables name them, too.

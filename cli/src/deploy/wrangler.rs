@@ -15,7 +15,7 @@ const SAID_LINES_MAX: usize = 20;
 
 /// What a run may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mode {
+pub(crate) enum RunMode {
     /// Look and change.
     Real,
     /// Look, and print what would be changed.
@@ -36,12 +36,12 @@ pub(crate) enum Look {
 pub(crate) struct Wrangler {
     pub(crate) program: PathBuf,
     pub(crate) root: PathBuf,
-    pub(crate) mode: Mode,
+    pub(crate) mode: RunMode,
 }
 
 /// One line of the file that wrangler writes for machines.
 #[derive(Deserialize)]
-struct Event {
+struct OutputEvent {
     #[serde(rename = "type")]
     kind: String,
     #[serde(default)]
@@ -66,7 +66,7 @@ impl Wrangler {
 
     /// Asks something. One of the texts in `missing` on the error output means that it is not there.
     pub(crate) fn look(&self, arguments: &[&str], missing: &[&str]) -> Result<Look, DeployError> {
-        if self.mode == Mode::DryUnseen {
+        if self.mode == RunMode::DryUnseen {
             return Ok(Look::Missing);
         }
         let output = self.run(arguments, None, &[])?;
@@ -82,7 +82,7 @@ impl Wrangler {
 
     /// Changes something; `input` goes in by standard input.
     pub(crate) fn change(&self, arguments: &[&str], input: Option<&str>) -> Result<(), DeployError> {
-        if self.mode != Mode::Real {
+        if self.mode != RunMode::Real {
             return Ok(());
         }
         let output = self.run(arguments, input, &[])?;
@@ -101,7 +101,7 @@ impl Wrangler {
         if !output.status.success() {
             return Err(failure(arguments, &output));
         }
-        let events = lines.lines().filter_map(|line| serde_json::from_str::<Event>(line).ok());
+        let events = lines.lines().filter_map(|line| serde_json::from_str::<OutputEvent>(line).ok());
         let mut targets = events.filter(|event| event.kind == "deploy").flat_map(|event| event.targets);
         Ok(targets.find(|target| target.starts_with("https://") || target.starts_with("http://")))
     }

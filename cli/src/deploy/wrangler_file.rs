@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Table, Value};
 
 use super::error::DeployError;
-use super::names::{Database, Names};
+use super::names::{DatabaseName, Names};
 use super::options::{Jurisdiction, PlanName};
 
 /// On Workers Paid a batch of hints is as large as Queues deliver.
@@ -83,7 +83,7 @@ impl WranglerFile {
     ///
     /// # Errors
     /// `Placeholder` for one that is no id at all.
-    pub(crate) fn database_id(&self, env: &str, database: &Database) -> Result<Option<String>, DeployError> {
+    pub(crate) fn database_id(&self, env: &str, database: &DatabaseName) -> Result<Option<String>, DeployError> {
         let tables = self.section(env).and_then(|section| section.get("d1_databases")?.as_array_of_tables());
         let table = tables.and_then(|tables| tables.iter().find(|table| is_of(table, database)));
         let Some(id) = table.and_then(|table| table.get("database_id")) else { return Ok(None) };
@@ -95,7 +95,12 @@ impl WranglerFile {
     }
 
     /// Writes the id of a database into the section. One that was written before there was such a database gets it now.
-    pub(crate) fn set_database_id(&mut self, names: &Names, database: &Database, id: &str) -> Result<(), DeployError> {
+    pub(crate) fn set_database_id(
+        &mut self,
+        names: &Names,
+        database: &DatabaseName,
+        id: &str,
+    ) -> Result<(), DeployError> {
         let wrong = self.wrong(&format!("there is no d1_databases of binding {}", database.binding));
         let at_top = self.document.get("d1_databases").map(|item| renamed(item, names));
         let section = self.section_mut(&names.env).and_then(|section| section.get_mut("d1_databases"));
@@ -224,7 +229,7 @@ fn section_size(consumer: Option<&mut Table>, size: Option<Item>) {
     }
 }
 
-fn is_of(table: &Table, database: &Database) -> bool {
+fn is_of(table: &Table, database: &DatabaseName) -> bool {
     table.get("binding").and_then(Item::as_str) == Some(database.binding)
 }
 

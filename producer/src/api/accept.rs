@@ -10,15 +10,15 @@ use longshore::wire::idempotency::parse_header;
 use longshore::wire::prefer::RETURN_MINIMAL;
 use longshore::wire::problem::Problem;
 
-use crate::answer::Answer;
+use crate::answer::ApiResponse;
 use crate::authenticate::Principal;
 use crate::context::ApiContext;
 
 /// The answer to a request that made one job, which is hinted after it.
-pub(crate) fn durable(context: &ApiContext, accepted: Accepted) -> Result<Answer, Problem> {
+pub(crate) fn durable(context: &ApiContext, accepted: Accepted) -> Result<ApiResponse, Problem> {
     hint_later(context, &[&accepted])?;
     let location = format!("/v1/jobs/{}", accepted.job.id);
-    let answer = Answer::json(202, accepted.body).with_header("location", location);
+    let answer = ApiResponse::json(202, accepted.body).with_header("location", location);
     Ok(if accepted.duplicate { answer.with_header("idempotency-replayed", "true") } else { answer })
 }
 
@@ -29,7 +29,7 @@ pub(crate) fn submitter(context: &ApiContext, principal: &Principal) -> Result<C
 }
 
 /// Says that the answer is as minimal as the caller prefers it, if so.
-pub(crate) fn preference_applied(answer: Answer, minimal: bool) -> Answer {
+pub(crate) fn preference_applied(answer: ApiResponse, minimal: bool) -> ApiResponse {
     if minimal { answer.with_header("preference-applied", RETURN_MINIMAL) } else { answer }
 }
 

@@ -6,7 +6,7 @@ use longshore::accept::documents::Documents;
 use longshore::cloudflare::CloudflareWorld;
 use longshore::wire::problem::Problem;
 
-use crate::answer::Answer;
+use crate::answer::ApiResponse;
 use crate::api::accept::preference_applied;
 use crate::api::bulk_answer::bulk_answer;
 use crate::api::lines::BodyLines;
@@ -18,7 +18,7 @@ pub(crate) fn create_jobs(
     caller: Caller,
     key: Option<String>,
     documents: Option<Documents>,
-) -> Result<Answer, Problem> {
+) -> Result<ApiResponse, Problem> {
     let mut lines = BodyLines::new(context.request.take_lines()?);
     let world = CloudflareWorld::new(&context.env).map_err(|_| Problem::Internal)?;
     let (settings, request_id) = (context.settings.clone(), context.request_id.clone());
@@ -34,6 +34,6 @@ pub(crate) fn create_jobs(
         lines.pass_over().await;
         drop(write);
     });
-    let answer = preference_applied(Answer::lines(read), minimal);
+    let answer = preference_applied(ApiResponse::lines(read), minimal);
     Ok(group.into_iter().fold(answer, |answer, group| answer.with_header("longshore-group", group)))
 }

@@ -9,7 +9,7 @@ use futures_channel::mpsc::{UnboundedSender, unbounded};
 use futures_util::StreamExt;
 use longshore::accept::accepted::Accepted;
 use longshore::accept::bulk::Results;
-use longshore::accept::results::{BatchResult, Outcome, Tally};
+use longshore::accept::results::{BatchResult, LineOutcome, Tally};
 use longshore::wire::problem::Problem;
 
 use crate::answer::Bytes;
@@ -48,10 +48,10 @@ pub(crate) fn bulk_answer(request_id: String, only_refused: bool) -> (BulkAnswer
 impl BulkAnswer {
     /// Adds the lines that fit, in their order, and counts the others. `line` writes one, and is asked for those alone that
     /// may fit.
-    fn tell<T>(&mut self, results: impl IntoIterator<Item = (Outcome, T)>, line: impl Fn(T) -> String) {
+    fn tell<T>(&mut self, results: impl IntoIterator<Item = (LineOutcome, T)>, line: impl Fn(T) -> String) {
         let mut lines = String::new();
         for (outcome, result) in results {
-            if self.only_refused && outcome != Outcome::Rejected {
+            if self.only_refused && outcome != LineOutcome::Rejected {
                 continue;
             }
             let left = room(outcome).saturating_sub(self.unread.get() + lines.len());
@@ -86,7 +86,7 @@ impl BulkAnswer {
 impl Results for BulkAnswer {
     fn add(&mut self, results: Vec<(usize, Result<Accepted, Problem>)>) {
         let request_id = self.request_id.clone();
-        let told = results.iter().map(|(index, result)| (Outcome::of(result), (*index, result)));
+        let told = results.iter().map(|(index, result)| (LineOutcome::of(result), (*index, result)));
         self.tell(told, |(index, result)| {
             // It has no other names than texts: writing it cannot fail.
             serde_json::to_string(&BatchResult::of_line(index, result, &request_id)).unwrap_or_default()
@@ -96,10 +96,10 @@ impl Results for BulkAnswer {
 
 /// Bytes of unread answers up to which a line with that outcome is added. What was refused has room of its own: a caller
 /// who reads late can do something about those lines alone.
-fn room(outcome: Outcome) -> usize {
+fn room(outcome: LineOutcome) -> usize {
     match outcome {
-        Outcome::Accepted | Outcome::Duplicate => BULK_ANSWER_BYTES,
-        Outcome::Rejected => BULK_ANSWER_BYTES + BULK_REFUSED_BYTES,
+        LineOutcome::Accepted | LineOutcome::Duplicate => BULK_ANSWER_BYTES,
+        LineOutcome::Rejected => BULK_ANSWER_BYTES + BULK_REFUSED_BYTES,
     }
 }
 
@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     /// Writes lines of that length in one step.
-    fn tell(answer: &mut BulkAnswer, outcome: Outcome, count: usize, length: usize) {
+    fn tell(answer: &mut BulkAnswer, outcome: LineOutcome, count: usize, length: usize) {
         answer.tell(vec![(outcome, ()); count], |()| "x".repeat(length - 1));
     }
 
@@ -123,9 +123,9 @@ mod tests {
     fn what_nobody_reads_is_bounded_and_counted() {
         let (mut answer, mut bytes) = bulk_answer(String::new(), false);
         for _ in 0..100 {
-            tell(&mut answer, Outcome::Accepted, 500, 100);
-            tell(&mut answer, Outcome::Duplicate, 500, 100);
-            tell(&mut answer, Outcome::Rejected, 10, 500);
+            tell(&mut answer, LineOutcome::Accepted, 500, 100);
+            tell(&mut answer, LineOutcome::Duplicate, 500, 100);
+            tell(&mut answer, LineOutcome::Rejected, 10, 500);
         }
         assert!(answer.unread.get() <= BULK_ANSWER_BYTES + BULK_REFUSED_BYTES);
         let unreported = json!(answer.unreported());
@@ -133,13 +133,13 @@ mod tests {
         let count = |name: &str| unreported[name].as_u64().unwrap();
         let told = 100_000 - count("accepted") - count("duplicates");
         assert_eq!(usize::try_from(told).unwrap() * 100 + 1_000 * 500, answer.unread.get());
-        tell(&mut answer, Outcome::Rejected, 10_000, 500);
+        tell(&mut answer, LineOutcome::Rejected, 10_000, 500);
         assert!(json!(answer.unreported())["rejected"].as_u64().unwrap() > 0);
         assert!(answer.unread.get() <= BULK_ANSWER_BYTES + BULK_REFUSED_BYTES);
         // Whoever reads at last makes room for what comes then.
         while take(&mut bytes) > 0 {}
         assert_eq!(answer.unread.get(), 0);
-        tell(&mut answer, Outcome::Accepted, 1, 100);
+        tell(&mut answer, LineOutcome::Accepted, 1, 100);
         assert_eq!(take(&mut bytes), 100);
         answer.sum_up(b"summary".to_vec());
         assert_eq!(take(&mut bytes), 7);
@@ -151,10 +151,10 @@ mod tests {
     #[test]
     fn a_minimal_answer_has_the_refused_lines_alone() {
         let (mut answer, mut bytes) = bulk_answer(String::new(), true);
-        tell(&mut answer, Outcome::Accepted, 500, 100);
-        tell(&mut answer, Outcome::Duplicate, 500, 100);
+        tell(&mut answer, LineOutcome::Accepted, 500, 100);
+        tell(&mut answer, LineOutcome::Duplicate, 500, 100);
         assert!(bytes.next().now_or_never().is_none(), "no empty piece is sent");
-        tell(&mut answer, Outcome::Rejected, 3, 500);
+        tell(&mut answer, LineOutcome::Rejected, 3, 500);
         assert_eq!(take(&mut bytes), 1_500);
         assert_eq!(json!(answer.unreported()), json!(Tally::default()), "what nobody asked for is not missing");
     }
@@ -163,7 +163,7 @@ mod tests {
     fn a_caller_who_has_gone_fills_no_memory() {
         let (mut answer, bytes) = bulk_answer(String::new(), false);
         drop(bytes);
-        tell(&mut answer, Outcome::Accepted, 500, 100);
+        tell(&mut answer, LineOutcome::Accepted, 500, 100);
         assert_eq!(answer.unread.get(), 0);
         answer.sum_up(b"summary".to_vec());
         assert_eq!(answer.unread.get(), 0);

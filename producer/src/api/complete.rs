@@ -6,14 +6,14 @@ use longshore::wire::invalid::read;
 use longshore::wire::problem::Problem;
 use longshore::wire::values::Whole;
 
-use crate::answer::Answer;
+use crate::answer::ApiResponse;
 use crate::api::accept::hint;
 use crate::api::read::{job_answer, job_of_path};
 use crate::authenticate::Proof;
 use crate::context::ApiContext;
 
 /// `POST /v1/jobs/{id}/complete`, with a result or without
-pub(crate) async fn complete(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+pub(crate) async fn complete(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     let job = job_of_path(context, proof)?;
     let body = context.request.optional_json_body(REQUEST_BYTES_MAX).await?;
     let request: CompleteRequest = body.map(|body| read(&body, "#")).transpose()?.unwrap_or_default();
@@ -23,7 +23,7 @@ pub(crate) async fn complete(context: &mut ApiContext, proof: &Proof) -> Result<
 }
 
 /// `POST /v1/jobs/{id}/fail`, with a reason or without: the job is tried again, or dies.
-pub(crate) async fn fail(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+pub(crate) async fn fail(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     let job = job_of_path(context, proof)?;
     let body = context.request.optional_json_body(REQUEST_BYTES_MAX).await?;
     let request: FailRequest = body.map(|body| read(&body, "#")).transpose()?.unwrap_or_default();

@@ -6,28 +6,28 @@ use longshore::manage::endpoints::EndpointChange;
 use longshore::model::endpoint::Endpoint;
 use longshore::wire::problem::Problem;
 
-use crate::answer::Answer;
+use crate::answer::ApiResponse;
 use crate::authenticate::Proof;
 use crate::context::ApiContext;
 
 /// `PUT /v1/endpoints/{id}`
-pub(crate) async fn put(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+pub(crate) async fn put(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     let tenant = proof.tenant()?;
     let body = context.request.json_body(REQUEST_BYTES_MAX).await?;
     let id = context.placeholder(0);
     let row = endpoints::put_endpoint(&context.world, &context.settings, &tenant, id, &body).await?;
-    Ok(Answer::ok(Endpoint::from(&row)))
+    Ok(ApiResponse::ok(Endpoint::from(&row)))
 }
 
 /// `GET /v1/endpoints/{id}`
-pub(crate) async fn read(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+pub(crate) async fn read(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     let tenant = proof.tenant()?;
     let row = endpoints::read_endpoint(&context.world, &tenant, context.placeholder(0)).await?;
-    Ok(Answer::ok(Endpoint::from(&row)))
+    Ok(ApiResponse::ok(Endpoint::from(&row)))
 }
 
 /// `GET /v1/endpoints`
-pub(crate) async fn list(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+pub(crate) async fn list(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     context.only_parameters(&[])?;
     let tenant = proof.tenant()?;
     let after = context.position::<String>(&tenant)?.unwrap_or_default();
@@ -37,33 +37,37 @@ pub(crate) async fn list(context: &mut ApiContext, proof: &Proof) -> Result<Answ
 }
 
 /// `DELETE /v1/endpoints/{id}`, and `POST` of its `/pause` and `/resume`
-pub(crate) async fn change(context: &mut ApiContext, proof: &Proof, change: EndpointChange) -> Result<Answer, Problem> {
+pub(crate) async fn change(
+    context: &mut ApiContext,
+    proof: &Proof,
+    change: EndpointChange,
+) -> Result<ApiResponse, Problem> {
     let tenant = proof.tenant()?;
     let id = context.placeholder(0);
     endpoints::change_endpoint(&context.world, &tenant, id, change).await?;
     if change == EndpointChange::Delete {
-        return Ok(Answer::nothing());
+        return Ok(ApiResponse::nothing());
     }
     let row = endpoints::read_endpoint(&context.world, &tenant, id).await?;
-    Ok(Answer::ok(Endpoint::from(&row)))
+    Ok(ApiResponse::ok(Endpoint::from(&row)))
 }
 
 /// `GET /v1/endpoints/{id}/secret`
-pub(crate) async fn secret(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+pub(crate) async fn secret(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     let tenant = proof.tenant()?;
     let id = context.placeholder(0);
-    Ok(Answer::ok(endpoints::read_secrets(&context.world, &context.settings, &tenant, id).await?))
+    Ok(ApiResponse::ok(endpoints::read_secrets(&context.world, &context.settings, &tenant, id).await?))
 }
 
 /// `GET /v1/secret`: what signs the tenant's jobs to bare urls
-pub(crate) async fn tenant_secret(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+pub(crate) async fn tenant_secret(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     let tenant = proof.tenant()?;
-    Ok(Answer::ok(endpoints::read_tenant_secret(&context.world, &context.settings, &tenant).await?))
+    Ok(ApiResponse::ok(endpoints::read_tenant_secret(&context.world, &context.settings, &tenant).await?))
 }
 
 /// `POST /v1/endpoints/{id}/secret/rotate`
-pub(crate) async fn rotate(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+pub(crate) async fn rotate(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     let tenant = proof.tenant()?;
     let id = context.placeholder(0);
-    Ok(Answer::ok(endpoints::rotate_secret(&context.world, &context.settings, &tenant, id).await?))
+    Ok(ApiResponse::ok(endpoints::rotate_secret(&context.world, &context.settings, &tenant, id).await?))
 }

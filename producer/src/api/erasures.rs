@@ -7,7 +7,7 @@ use longshore::manage::erasures::{Erasure, read_erasure, request_erasure, subjec
 use longshore::store::rows::unavailable;
 use longshore::wire::problem::Problem;
 
-use crate::answer::Answer;
+use crate::answer::ApiResponse;
 use crate::authenticate::Proof;
 use crate::context::ApiContext;
 
@@ -21,12 +21,12 @@ pub(crate) fn tenant_of_path(context: &ApiContext, proof: &Proof) -> Result<Stri
     }
 }
 
-fn receipt(erasure: &Erasure) -> Answer {
-    Answer::json(202, erasure).with_header("location", format!("/v1/erasures/{}", erasure.id))
+fn receipt(erasure: &Erasure) -> ApiResponse {
+    ApiResponse::json(202, erasure).with_header("location", format!("/v1/erasures/{}", erasure.id))
 }
 
 /// `DELETE /v1/tenants/{id}`
-pub(crate) async fn erase_tenant(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+pub(crate) async fn erase_tenant(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     let tenant = tenant_of_path(context, proof)?;
     let run = request_erasure(&context.world, &tenant, None).await?;
     // After the keys have left. What fails here, or is made by a request that was under way, leaves with the sweep.
@@ -38,14 +38,14 @@ pub(crate) async fn erase_tenant(context: &mut ApiContext, proof: &Proof) -> Res
 }
 
 /// `DELETE /v1/tenants/{id}/subjects/{subject}`
-pub(crate) async fn erase_subject(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+pub(crate) async fn erase_subject(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     let tenant = tenant_of_path(context, proof)?;
     let subject = subject_of(context.placeholder(1))?;
     Ok(receipt(&request_erasure(&context.world, &tenant, Some(&subject)).await?))
 }
 
 /// `GET /v1/erasures/{id}`
-pub(crate) async fn read(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+pub(crate) async fn read(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     let tenant = proof.tenant()?;
-    Ok(Answer::ok(read_erasure(&context.world, &tenant, context.placeholder(0)).await?))
+    Ok(ApiResponse::ok(read_erasure(&context.world, &tenant, context.placeholder(0)).await?))
 }

@@ -2,7 +2,7 @@
 
 use futures_util::{StreamExt, stream};
 use longshore::cloudflare::{CloudflareWorld, is_bound};
-use longshore::manage::export::{Step, TenantExport};
+use longshore::manage::export::{ExportStep, TenantExport};
 use longshore::manage::export_line::ExportLine;
 use longshore::settings::Settings;
 use longshore::wire::ndjson::as_lines;
@@ -10,7 +10,7 @@ use longshore::wire::page::NextCursor;
 use longshore::wire::problem::Problem;
 use worker::Result;
 
-use crate::answer::{Answer, broke_off};
+use crate::answer::{ApiResponse, broke_off};
 use crate::api::erasures::tenant_of_path;
 use crate::authenticate::Proof;
 use crate::context::{ApiContext, new_cursor};
@@ -25,7 +25,7 @@ struct Stream {
 }
 
 /// `GET /v1/tenants/{id}/export`
-pub(crate) fn export(context: &mut ApiContext, proof: &Proof) -> std::result::Result<Answer, Problem> {
+pub(crate) fn export(context: &mut ApiContext, proof: &Proof) -> std::result::Result<ApiResponse, Problem> {
     context.only_parameters(&[])?;
     context.no_limit()?;
     let tenant = tenant_of_path(context, proof)?;
@@ -40,20 +40,20 @@ pub(crate) fn export(context: &mut ApiContext, proof: &Proof) -> std::result::Re
         settings,
         tenant,
     };
-    Ok(Answer::lines(stream::try_unfold(stream, step).boxed_local()))
+    Ok(ApiResponse::lines(stream::try_unfold(stream, step).boxed_local()))
 }
 
 async fn step(mut stream: Stream) -> Result<Option<(Vec<u8>, Stream)>> {
     let text = loop {
         match stream.export.step(&stream.world).await.map_err(|problem| broke_off(&problem))? {
-            Step::Text(text) if text.is_empty() => {}
-            Step::Text(text) => break text,
-            Step::Spent(position) => {
+            ExportStep::Text(text) if text.is_empty() => {}
+            ExportStep::Text(text) => break text,
+            ExportStep::Spent(position) => {
                 let Stream { world, settings, tenant, list, .. } = &stream;
                 let cursor = new_cursor(world, settings, tenant, list, &position);
                 break as_lines([ExportLine::Next(NextCursor { next_cursor: &cursor })]);
             }
-            Step::Whole => return Ok(None),
+            ExportStep::Whole => return Ok(None),
         }
     };
     Ok(Some((text.into_bytes(), stream)))

@@ -7,7 +7,7 @@ use longshore::ports::Clock;
 use longshore::wire::daily_limit::DailyLimit;
 use longshore::wire::problem::Problem;
 
-use crate::answer::Answer;
+use crate::answer::ApiResponse;
 use crate::context::ApiContext;
 
 /// How long an answer about readiness holds.
@@ -19,16 +19,16 @@ thread_local! {
 }
 
 /// `GET /healthz`: the Worker runs.
-pub(crate) fn health() -> Answer {
-    Answer::ok(Health::OK)
+pub(crate) fn health() -> ApiResponse {
+    ApiResponse::ok(Health::OK)
 }
 
 /// `GET /readyz`: the store answers and the crons tick.
-pub(crate) async fn readiness(context: &mut ApiContext) -> Result<Answer, Problem> {
+pub(crate) async fn readiness(context: &mut ApiContext) -> Result<ApiResponse, Problem> {
     let now = context.world.now_ms();
     let cached = CACHE.with_borrow(|cache| cache.clone().filter(|(at, _)| now - at < CACHED_MS));
     if let Some((_, readiness)) = cached {
-        return Ok(Answer::json(readiness.status(), readiness));
+        return Ok(ApiResponse::json(readiness.status(), readiness));
     }
     let readiness = match read_health(&context.world, &context.settings).await {
         Ok(health) => {
@@ -42,5 +42,5 @@ pub(crate) async fn readiness(context: &mut ApiContext) -> Result<Answer, Proble
         Err(problem) => return Err(problem),
     };
     CACHE.set(Some((now, readiness.clone())));
-    Ok(Answer::json(readiness.status(), readiness))
+    Ok(ApiResponse::json(readiness.status(), readiness))
 }

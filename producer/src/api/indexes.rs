@@ -8,12 +8,12 @@ use longshore::accept::request::check;
 use longshore::index::answer::{Index, WholeIndex};
 use longshore::index::find::{SegmentCache, search as find};
 use longshore::index::manage;
-use longshore::index::manage::Change;
+use longshore::index::manage::PutResult;
 use longshore::limits::REQUEST_BYTES_MAX;
 use longshore::wire::ndjson::NDJSON;
 use longshore::wire::problem::Problem;
 
-use crate::answer::Answer;
+use crate::answer::ApiResponse;
 use crate::api::accept::{durable, idempotency_key, submitter};
 use crate::api::bulk;
 use crate::authenticate::Proof;
@@ -26,13 +26,13 @@ thread_local! {
 }
 
 /// `PUT /v1/indexes/{name}`
-pub(crate) async fn put(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+pub(crate) async fn put(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     let tenant = proof.tenant()?;
     let caller = submitter(context, proof.principal())?;
     let body = context.request.json_body(REQUEST_BYTES_MAX).await?;
     let name = context.placeholder(0).to_owned();
     let (index, change) = manage::put_index(&context.world, &context.settings, &tenant, &name, &body).await?;
-    if change == Change::Builds {
+    if change == PutResult::Builds {
         // Asked again, it goes on again: jobs that find nothing left to do change nothing.
         let job = check(&context.world, &context.settings, &rebuilding(&index), 0, None)?;
         let mut results =
@@ -42,26 +42,26 @@ pub(crate) async fn put(context: &mut ApiContext, proof: &Proof) -> Result<Answe
     }
     let answer = whole(context, &tenant).await?;
     Ok(match change {
-        Change::Kept => answer,
-        Change::Builds => Answer { status: 202, ..answer },
-        Change::Made => Answer { status: 201, ..answer }.with_header("location", format!("/v1/indexes/{name}")),
+        PutResult::Kept => answer,
+        PutResult::Builds => ApiResponse { status: 202, ..answer },
+        PutResult::Made => ApiResponse { status: 201, ..answer }.with_header("location", format!("/v1/indexes/{name}")),
     })
 }
 
 /// `GET /v1/indexes/{name}`
-pub(crate) async fn read(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+pub(crate) async fn read(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     let tenant = proof.tenant()?;
     whole(context, &tenant).await
 }
 
 /// The index that the path names, with what it has.
-async fn whole(context: &ApiContext, tenant: &str) -> Result<Answer, Problem> {
+async fn whole(context: &ApiContext, tenant: &str) -> Result<ApiResponse, Problem> {
     let (row, counts) = manage::count_index(&context.world, tenant, context.placeholder(0)).await?;
-    Ok(Answer::ok(WholeIndex::of(&row, &counts)))
+    Ok(ApiResponse::ok(WholeIndex::of(&row, &counts)))
 }
 
 /// `GET /v1/indexes`
-pub(crate) async fn list(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+pub(crate) async fn list(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     context.only_parameters(&[])?;
     let tenant = proof.tenant()?;
     let after = context.position::<String>(&tenant)?.unwrap_or_default();
@@ -71,14 +71,14 @@ pub(crate) async fn list(context: &mut ApiContext, proof: &Proof) -> Result<Answ
 }
 
 /// `DELETE /v1/indexes/{name}`
-pub(crate) async fn delete(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+pub(crate) async fn delete(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     let tenant = proof.tenant()?;
     manage::drop_index(&context.world, &tenant, context.placeholder(0)).await?;
-    Ok(Answer::nothing())
+    Ok(ApiResponse::nothing())
 }
 
 /// `POST /v1/indexes/{name}/documents`: a document a line, as they come, see [`bulk`].
-pub(crate) async fn write_documents(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+pub(crate) async fn write_documents(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     let tenant = proof.tenant()?;
     let caller = submitter(context, proof.principal())?;
     let key = idempotency_key(context)?;
@@ -94,16 +94,16 @@ pub(crate) async fn write_documents(context: &mut ApiContext, proof: &Proof) -> 
 }
 
 /// `POST /v1/indexes/{name}/search`
-pub(crate) async fn search(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+pub(crate) async fn search(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     let tenant = proof.tenant()?;
     let body = context.request.json_body(REQUEST_BYTES_MAX).await?;
     let segments = SEGMENTS.with(Rc::clone);
     let found = find(&context.world, &context.settings, &segments, &tenant, context.placeholder(0), &body).await?;
-    Ok(Answer::ok(found))
+    Ok(ApiResponse::ok(found))
 }
 
 /// `POST /v1/indexes/{name}/verify`: a job that holds it against itself.
-pub(crate) async fn verify(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+pub(crate) async fn verify(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     let tenant = proof.tenant()?;
     let caller = submitter(context, proof.principal())?;
     let key = idempotency_key(context)?;

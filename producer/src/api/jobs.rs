@@ -9,14 +9,14 @@ use longshore::limits::{BATCH_BYTES_MAX, ENVELOPE_BYTES_MAX, JOB_REQUEST_BYTES_M
 use longshore::wire::problem::Problem;
 use serde_json::value::RawValue;
 
-use crate::answer::Answer;
+use crate::answer::ApiResponse;
 use crate::api::accept::{durable, hint_later, idempotency_key, preference_applied, submitter};
 use crate::api::bulk;
 use crate::authenticate::{Principal, Proof};
 use crate::context::ApiContext;
 
 /// `POST /v1/jobs`: its key is checked inside the accept's own batch.
-pub(crate) async fn create_job(context: &mut ApiContext, principal: &Principal) -> Result<Answer, Problem> {
+pub(crate) async fn create_job(context: &mut ApiContext, principal: &Principal) -> Result<ApiResponse, Problem> {
     if context.request.may_be_longer_than(context.settings.plan.payload_inline_bytes + ENVELOPE_BYTES_MAX) {
         // Megabytes are read for those who may send them.
         principal.prove(&context.world).await?;
@@ -46,7 +46,7 @@ async fn read_job(context: &mut ApiContext, principal: &Principal) -> Result<(Ca
 }
 
 /// `POST /v1/jobs/batch`: each job is accepted or refused by itself; lines of JSON as they come, see [`bulk`].
-pub(crate) async fn create_jobs(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+pub(crate) async fn create_jobs(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     // What is sealed is sealed for the tenant of the key; it is not asked for again.
     let caller = Caller { tenant: Some(proof.tenant()?), ..submitter(context, proof.principal())? };
     let key = idempotency_key(context)?;
@@ -66,5 +66,5 @@ pub(crate) async fn create_jobs(context: &mut ApiContext, proof: &Proof) -> Resu
     hint_later(context, &accepted)?;
     let minimal = context.request.prefers_minimal();
     let answer = BatchAnswer::of(&results, &context.request_id, minimal);
-    Ok(preference_applied(Answer::ok(answer), minimal))
+    Ok(preference_applied(ApiResponse::ok(answer), minimal))
 }

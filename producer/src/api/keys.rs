@@ -4,20 +4,20 @@ use longshore::limits::REQUEST_BYTES_MAX;
 use longshore::manage::{keys, malformed_messages};
 use longshore::wire::problem::Problem;
 
-use crate::answer::Answer;
+use crate::answer::ApiResponse;
 use crate::authenticate::Proof;
 use crate::context::ApiContext;
 
 /// `POST /v1/keys`
-pub(crate) async fn create(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+pub(crate) async fn create(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     let of = proof.keeps_keys_of();
     let body = context.request.json_body(REQUEST_BYTES_MAX).await?;
     let only_tenant = (of != "*").then_some(of.as_str());
-    Ok(Answer::json(201, keys::create_key(&context.world, only_tenant, &body).await?))
+    Ok(ApiResponse::json(201, keys::create_key(&context.world, only_tenant, &body).await?))
 }
 
 /// `GET /v1/keys`
-pub(crate) async fn list(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+pub(crate) async fn list(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     context.only_parameters(&[])?;
     let of = proof.keeps_keys_of();
     let after = context.position::<String>(&of)?.unwrap_or_default();
@@ -27,14 +27,14 @@ pub(crate) async fn list(context: &mut ApiContext, proof: &Proof) -> Result<Answ
 }
 
 /// `DELETE /v1/keys/{id}`
-pub(crate) async fn revoke(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+pub(crate) async fn revoke(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     let of = proof.keeps_keys_of();
     keys::revoke_key(&context.world, &of, context.placeholder(0)).await?;
-    Ok(Answer::nothing())
+    Ok(ApiResponse::nothing())
 }
 
 /// `GET /v1/malformed-messages`: a message that cannot be read belongs to no tenant.
-pub(crate) async fn malformed_messages(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+pub(crate) async fn malformed_messages(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     context.only_parameters(&[])?;
     proof.for_all_tenants("list malformed messages")?;
     let after = context.position::<String>("*")?.unwrap_or_default();

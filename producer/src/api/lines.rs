@@ -1,6 +1,6 @@
 //! Lines as they come: pieces of a network on one side, whole lines on the other.
 
-use longshore::accept::bulk::Lines;
+use longshore::accept::bulk::LineSource;
 use longshore::limits::JOB_REQUEST_BYTES_MAX;
 use longshore::wire::ndjson::BYTE_ORDER_MARK;
 use longshore::wire::problem::Problem;
@@ -29,7 +29,7 @@ impl BodyLines {
     }
 }
 
-impl Lines for BodyLines {
+impl LineSource for BodyLines {
     fn next_whole(&mut self) -> Option<Result<String, Problem>> {
         let line =
             if self.ended { self.codec.decode_eof(&mut self.buffer) } else { self.codec.decode(&mut self.buffer) };

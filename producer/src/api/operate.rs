@@ -11,21 +11,21 @@ use longshore::wire::invalid::read;
 use longshore::wire::job_queue::JobQueue;
 use longshore::wire::problem::Problem;
 
-use crate::answer::Answer;
+use crate::answer::ApiResponse;
 use crate::api::accept::{hint, idempotency_key};
 use crate::api::read::{job_answer, job_of_path};
 use crate::authenticate::Proof;
 use crate::context::ApiContext;
 
 /// `POST /v1/jobs/{id}/cancel`
-pub(crate) async fn cancel(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+pub(crate) async fn cancel(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     let job = job_of_path(context, proof)?;
     let row = operate::cancel(&context.world, &context.settings, &job).await?;
     Ok(job_answer(200, &row))
 }
 
 /// `POST /v1/jobs/{id}/retry`
-pub(crate) async fn retry(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+pub(crate) async fn retry(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     let job = job_of_path(context, proof)?;
     let row = operate::retry_now(&context.world, &job).await?;
     hint(context, vec![Hint::now(job, JobQueue::of(&row.kind))])?;
@@ -33,7 +33,7 @@ pub(crate) async fn retry(context: &mut ApiContext, proof: &Proof) -> Result<Ans
 }
 
 /// `POST /v1/jobs/{id}/resend`: sends a finished job again, once per idempotency key.
-pub(crate) async fn resend(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+pub(crate) async fn resend(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     let job = job_of_path(context, proof)?;
     let key = idempotency_key(context)?;
     let resent = resend_job(&context.world, &context.settings, &job, key.as_deref()).await?;
@@ -47,7 +47,7 @@ pub(crate) async fn resend(context: &mut ApiContext, proof: &Proof) -> Result<An
 }
 
 /// `POST /v1/dead-letters/{id}/replay`, with an edited payload or without
-pub(crate) async fn replay(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+pub(crate) async fn replay(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     let job = job_of_path(context, proof)?;
     let cap = context.settings.plan.payload_bytes_max + ENVELOPE_BYTES_MAX;
     let body = context.request.optional_json_body(cap).await?;
@@ -60,7 +60,7 @@ pub(crate) async fn replay(context: &mut ApiContext, proof: &Proof) -> Result<An
 }
 
 /// `POST /v1/dead-letters/{id}/discard`, with a note or without
-pub(crate) async fn discard(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+pub(crate) async fn discard(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     let job = job_of_path(context, proof)?;
     let body = context.request.optional_json_body(REQUEST_BYTES_MAX).await?;
     let request: Option<Discard> = body.map(|body| read(&body, "#")).transpose()?;
@@ -70,19 +70,19 @@ pub(crate) async fn discard(context: &mut ApiContext, proof: &Proof) -> Result<A
         return Err(Problem::InvalidRequest(vec![wrong]));
     }
     let row = operate::discard(&context.world, &job, note).await?;
-    DeadLetter::of(&row).map(Answer::ok).ok_or(Problem::Internal)
+    DeadLetter::of(&row).map(ApiResponse::ok).ok_or(Problem::Internal)
 }
 
 /// `POST /v1/pause` and `/v1/resume`: everything, for a key of all tenants.
-pub(crate) async fn set_paused(context: &mut ApiContext, proof: &Proof, paused: bool) -> Result<Answer, Problem> {
+pub(crate) async fn set_paused(context: &mut ApiContext, proof: &Proof, paused: bool) -> Result<ApiResponse, Problem> {
     proof.for_all_tenants("pause or resume everything")?;
-    Ok(Answer::ok(operate::set_paused(&context.world, paused).await?))
+    Ok(ApiResponse::ok(operate::set_paused(&context.world, paused).await?))
 }
 
 /// `POST /v1/restored`: the one thing that a store of another epoch is told.
-pub(crate) async fn restored(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+pub(crate) async fn restored(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     proof.for_all_tenants("say that the store was restored")?;
     let body = context.request.json_body(REQUEST_BYTES_MAX).await?;
     let request: RestoredRequest = read(&body, "#")?;
-    Ok(Answer::ok(operate::restored(&context.world, &context.settings, &request).await?))
+    Ok(ApiResponse::ok(operate::restored(&context.world, &context.settings, &request).await?))
 }

@@ -4,20 +4,20 @@ use longshore::accept::quotas;
 use longshore::limits::REQUEST_BYTES_MAX;
 use longshore::wire::problem::Problem;
 
-use crate::answer::Answer;
+use crate::answer::ApiResponse;
 use crate::api::erasures::tenant_of_path;
 use crate::authenticate::Proof;
 use crate::context::ApiContext;
 
 /// `GET /v1/tenants/{id}/quota`
-pub(crate) async fn read(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+pub(crate) async fn read(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     let tenant = tenant_of_path(context, proof)?;
-    Ok(Answer::ok(quotas::read_quota(&context.world, &tenant).await?))
+    Ok(ApiResponse::ok(quotas::read_quota(&context.world, &tenant).await?))
 }
 
 /// `PUT /v1/tenants/{id}/quota`
-pub(crate) async fn put(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+pub(crate) async fn put(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     proof.for_all_tenants("set a quota")?;
     let body = context.request.json_body(REQUEST_BYTES_MAX).await?;
-    Ok(Answer::ok(quotas::put_quota(&context.world, context.placeholder(0), &body).await?))
+    Ok(ApiResponse::ok(quotas::put_quota(&context.world, context.placeholder(0), &body).await?))
 }

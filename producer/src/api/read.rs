@@ -19,7 +19,7 @@ use longshore::wire::invalid::check_word;
 use longshore::wire::problem::Problem;
 use longshore::wire::values::Whole;
 
-use crate::answer::Answer;
+use crate::answer::ApiResponse;
 use crate::authenticate::Proof;
 use crate::context::ApiContext;
 
@@ -34,7 +34,7 @@ pub(crate) fn job_of_path(context: &ApiContext, proof: &Proof) -> Result<JobRef,
 }
 
 /// `GET /v1/jobs/{id}`, with `?wait=seconds` until it has ended.
-pub(crate) async fn read_job(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+pub(crate) async fn read_job(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     context.only_parameters(&["wait"])?;
     let wait = wait_seconds(context)?;
     let job = job_of_path(context, proof)?;
@@ -61,13 +61,13 @@ fn wait_seconds(context: &ApiContext) -> Result<u32, Problem> {
 }
 
 /// A job with its payload, in which secret header values are hidden.
-pub(crate) fn job_answer(status: u16, row: &JobRow) -> Answer {
+pub(crate) fn job_answer(status: u16, row: &JobRow) -> ApiResponse {
     let payload = row.payload.as_deref().and_then(|payload| shown(&row.kind, payload));
-    Answer::json(status, Job::of(row, payload.as_deref()))
+    ApiResponse::json(status, Job::of(row, payload.as_deref()))
 }
 
 /// `GET /v1/jobs`
-pub(crate) async fn list_jobs(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+pub(crate) async fn list_jobs(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     context.only_parameters(&[
         "state",
         "kind",
@@ -89,13 +89,13 @@ pub(crate) async fn list_jobs(context: &mut ApiContext, proof: &Proof) -> Result
             return Err(Problem::InvalidCursor);
         }
         let rows = query::list_by_key(&context.world, &tenant, key, limit).await?;
-        return Ok(Answer::page(rows.iter().map(|row| Job::of(row, None)), None));
+        return Ok(ApiResponse::page(rows.iter().map(|row| Job::of(row, None)), None));
     }
     let filter = filter(context)?;
     let before = context.position::<String>(&tenant)?;
     let page = query::list_jobs(&context.world, &tenant, &filter, before, limit).await?;
     let cursor = context.cursor(&tenant, page.next.as_ref());
-    Ok(Answer::page(page.rows.iter().map(|row| Job::of(row, None)), cursor))
+    Ok(ApiResponse::page(page.rows.iter().map(|row| Job::of(row, None)), cursor))
 }
 
 fn filter(context: &ApiContext) -> Result<JobFilter, Problem> {
@@ -120,7 +120,7 @@ fn filter(context: &ApiContext) -> Result<JobFilter, Problem> {
 }
 
 /// `GET /v1/jobs/{id}/attempts`, with headers and sizes from their evidence where that can be read.
-pub(crate) async fn list_attempts(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+pub(crate) async fn list_attempts(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     context.only_parameters(&[])?;
     let row = rows::read_job(&context.world, &job_of_path(context, proof)?).await?;
     let older = row.log.len().saturating_sub(ATTEMPTS_WITH_EVIDENCE_MAX);
@@ -130,11 +130,11 @@ pub(crate) async fn list_attempts(context: &mut ApiContext, proof: &Proof) -> Re
         let exchanged = read.as_ref().map(Evidence::exchanged).unwrap_or_default();
         Attempt::of(&row.id, index + 1, entry, exchanged)
     });
-    Ok(Answer::page(shown, None))
+    Ok(ApiResponse::page(shown, None))
 }
 
 /// `GET /v1/jobs/{id}/attempts/{n}/evidence`
-pub(crate) async fn read_evidence(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+pub(crate) async fn read_evidence(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     let row = rows::read_job(&context.world, &job_of_path(context, proof)?).await?;
     let number = context.placeholder(1);
     let index = number.parse().ok().and_then(|number: usize| number.checked_sub(1));
@@ -142,29 +142,29 @@ pub(crate) async fn read_evidence(context: &mut ApiContext, proof: &Proof) -> Re
     let entry = entry.ok_or_else(|| Problem::not_found("Attempt", number))?;
     let evidence = query::read_evidence(&context.world, entry).await?;
     // A body that came from anywhere must not run anywhere.
-    Ok(Answer::ok(evidence).with_header("content-security-policy", "sandbox; default-src 'none'"))
+    Ok(ApiResponse::ok(evidence).with_header("content-security-policy", "sandbox; default-src 'none'"))
 }
 
 /// `GET /v1/jobs/{id}/vectors`
-pub(crate) async fn read_vectors(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+pub(crate) async fn read_vectors(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     context.only_parameters(&[])?;
     let job = job_of_path(context, proof)?;
-    Ok(Answer::bytes(query::read_vectors(&context.world, &job).await?))
+    Ok(ApiResponse::bytes(query::read_vectors(&context.world, &job).await?))
 }
 
 /// `GET /v1/dead-letters`
-pub(crate) async fn list_dead_letters(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+pub(crate) async fn list_dead_letters(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     context.only_parameters(&[])?;
     let tenant = proof.tenant()?;
     let after = context.position::<(i64, String)>(&tenant)?;
     let page = query::list_dead_letters(&context.world, &tenant, after, context.limit()?).await?;
     let cursor = context.cursor(&tenant, page.next.as_ref());
-    Ok(Answer::page(page.rows.iter().filter_map(DeadLetter::of), cursor))
+    Ok(ApiResponse::page(page.rows.iter().filter_map(DeadLetter::of), cursor))
 }
 
 /// `GET /v1/dead-letters/{id}`
-pub(crate) async fn read_dead_letter(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+pub(crate) async fn read_dead_letter(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     context.only_parameters(&[])?;
     let row = operate::read_dead_letter(&context.world, &job_of_path(context, proof)?).await?;
-    DeadLetter::of(&row).map(Answer::ok).ok_or(Problem::Internal)
+    DeadLetter::of(&row).map(ApiResponse::ok).ok_or(Problem::Internal)
 }

@@ -7,19 +7,19 @@ use longshore::schedules::manage;
 use longshore::schedules::schedule::{Schedule, ScheduleRow};
 use longshore::wire::problem::Problem;
 
-use crate::answer::Answer;
+use crate::answer::ApiResponse;
 use crate::api::accept::{hint, idempotency_key};
 use crate::authenticate::Proof;
 use crate::context::ApiContext;
 
 /// A schedule with its payload and its next occurrences.
-fn whole(row: &ScheduleRow) -> Answer {
+fn whole(row: &ScheduleRow) -> ApiResponse {
     let payload = row.shown_payload();
-    Answer::ok(Schedule::whole(row, payload.as_deref()))
+    ApiResponse::ok(Schedule::whole(row, payload.as_deref()))
 }
 
 /// `PUT /v1/schedules/{id}`
-pub(crate) async fn put(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+pub(crate) async fn put(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     let tenant = proof.tenant()?;
     let cap = context.settings.plan.payload_inline_bytes + ENVELOPE_BYTES_MAX;
     let body = context.request.json_body(cap).await?;
@@ -29,14 +29,14 @@ pub(crate) async fn put(context: &mut ApiContext, proof: &Proof) -> Result<Answe
 }
 
 /// `GET /v1/schedules/{id}`
-pub(crate) async fn read(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+pub(crate) async fn read(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     let tenant = proof.tenant()?;
     let row = manage::read_schedule(&context.world, &tenant, context.placeholder(0)).await?;
     Ok(whole(&row))
 }
 
 /// `GET /v1/schedules`
-pub(crate) async fn list(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+pub(crate) async fn list(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     context.only_parameters(&[])?;
     let tenant = proof.tenant()?;
     let after = context.position::<String>(&tenant)?.unwrap_or_default();
@@ -46,21 +46,21 @@ pub(crate) async fn list(context: &mut ApiContext, proof: &Proof) -> Result<Answ
 }
 
 /// `DELETE /v1/schedules/{id}`
-pub(crate) async fn delete(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+pub(crate) async fn delete(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     let tenant = proof.tenant()?;
     manage::delete_schedule(&context.world, &tenant, context.placeholder(0)).await?;
-    Ok(Answer::nothing())
+    Ok(ApiResponse::nothing())
 }
 
 /// `POST /v1/schedules/{id}/run`
-pub(crate) async fn run(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+pub(crate) async fn run(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     let tenant = proof.tenant()?;
     let key = idempotency_key(context)?;
     let origin = Origin::of(|name| context.request.header(name))?;
     let id = context.placeholder(0);
     let run = manage::run_schedule(&context.world, &tenant, id, key.as_deref(), &origin).await?;
     let location = format!("/v1/jobs/{}", run.job.id);
-    let answer = Answer::json(202, run.body).with_header("location", location);
+    let answer = ApiResponse::json(202, run.body).with_header("location", location);
     if run.duplicate {
         return Ok(answer.with_header("idempotency-replayed", "true"));
     }
@@ -69,8 +69,8 @@ pub(crate) async fn run(context: &mut ApiContext, proof: &Proof) -> Result<Answe
 }
 
 /// `GET /v1/schedules/{id}/occurrences`: the last ones, the newest first
-pub(crate) async fn occurrences(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+pub(crate) async fn occurrences(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     let tenant = proof.tenant()?;
     let row = manage::read_schedule(&context.world, &tenant, context.placeholder(0)).await?;
-    Ok(Answer::page(&row.history, None))
+    Ok(ApiResponse::page(&row.history, None))
 }

@@ -3,12 +3,12 @@
 use longshore::manage::usage::{Days, Position, Usage, UsageRow, list_usage};
 use longshore::wire::problem::Problem;
 
-use crate::answer::Answer;
+use crate::answer::ApiResponse;
 use crate::authenticate::Proof;
 use crate::context::ApiContext;
 
 /// `GET /v1/usage`
-pub(crate) async fn list(context: &mut ApiContext, proof: &Proof) -> Result<Answer, Problem> {
+pub(crate) async fn list(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     context.only_parameters(&["from", "to"])?;
     let days = Days::parse(context.request.parameter("from"), context.request.parameter("to"))?;
     let tenant = proof.tenant()?;

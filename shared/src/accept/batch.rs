@@ -42,8 +42,8 @@ struct Jobs {
 
 impl<'de> Deserialize<'de> for Jobs {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Kept;
-        impl<'de> Visitor<'de> for Kept {
+        struct JobsVisitor;
+        impl<'de> Visitor<'de> for JobsVisitor {
             type Value = Jobs;
 
             fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -65,7 +65,7 @@ impl<'de> Deserialize<'de> for Jobs {
                 Ok(Jobs { kept, count })
             }
         }
-        deserializer.deserialize_seq(Kept)
+        deserializer.deserialize_seq(JobsVisitor)
     }
 }
 

@@ -37,7 +37,7 @@ pub struct BulkRequest {
 
 /// The lines of a request, as they come.
 #[allow(async_fn_in_trait)]
-pub trait Lines {
+pub trait LineSource {
     /// The next line that is whole already; a line that is too long, or no text, is a refusal of its own.
     fn next_whole(&mut self) -> Option<Result<String, Problem>>;
 
@@ -130,7 +130,7 @@ pub struct Intake<'a, W, L> {
     over: Option<Problem>,
 }
 
-impl<'a, W: World, L: Lines> Intake<'a, W, L> {
+impl<'a, W: World, L: LineSource> Intake<'a, W, L> {
     /// The intake of a request whose key may enqueue.
     pub fn new(world: &'a W, settings: &'a Settings, request: BulkRequest, lines: &'a mut L) -> Self {
         Intake {

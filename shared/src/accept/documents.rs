@@ -18,12 +18,12 @@ use crate::wire::invalid::{InvalidField, read};
 use crate::wire::metadata::Metadata;
 use crate::wire::phrase::quoted;
 use crate::wire::problem::Problem;
-use crate::wire::raw::Object;
+use crate::wire::raw::RawObject;
 
 /// One line: a document that comes, or `{"id", "deleted": true}` of one that goes.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Line {
+struct DocumentLine {
     id: String,
     text: Option<String>,
     metadata: Option<Metadata>,
@@ -35,7 +35,7 @@ struct Line {
 /// The documents of one request.
 #[derive(Debug, Clone)]
 pub struct Documents {
-    index: Meant,
+    index: IndexIdentity,
     group: String,
     /// The source whose documents they are all of, if they take its place.
     replaces: Option<String>,
@@ -43,20 +43,20 @@ pub struct Documents {
 
 /// The index that a request found: its jobs change none that is made later under its name.
 #[derive(Debug, Clone)]
-struct Meant {
+struct IndexIdentity {
     name: String,
     id: String,
 }
 
-impl Meant {
-    fn of(index: &IndexRow) -> Meant {
-        Meant { name: index.name.clone(), id: index.id.clone() }
+impl IndexIdentity {
+    fn of(index: &IndexRow) -> IndexIdentity {
+        IndexIdentity { name: index.name.clone(), id: index.id.clone() }
     }
 
     /// The job of a change, as a caller would write it.
-    fn job(&self, change: Object, group: Option<&str>) -> Vec<u8> {
+    fn job(&self, change: RawObject, group: Option<&str>) -> Vec<u8> {
         let payload = change.with("index", self.name.as_str()).with("index_id", self.id.as_str()).to_raw();
-        let job = Object::of(json!({"kind": "index", "group": group})).with_kept("payload", Some(&payload));
+        let job = RawObject::of(json!({"kind": "index", "group": group})).with_kept("payload", Some(&payload));
         job.to_raw().get().as_bytes().to_vec()
     }
 }
@@ -87,7 +87,7 @@ impl Documents {
             (None, Some(key)) => digest(&[index.id.as_bytes(), key.as_bytes()]),
             (None, None) => request_id.to_owned(),
         };
-        Ok(Documents { index: Meant::of(index), group, replaces: replaces.map(str::to_owned) })
+        Ok(Documents { index: IndexIdentity::of(index), group, replaces: replaces.map(str::to_owned) })
     }
 
     /// The group of their jobs.
@@ -103,7 +103,7 @@ impl Documents {
     /// The job that removes what they replace, when `first` is the earliest of their jobs; `None` if they replace nothing.
     pub fn removal(&self, first: &str) -> Option<Vec<u8>> {
         let source = self.replaces.as_ref()?;
-        let change = Object::of(json!({"remove": {"source": source, "before": first}}));
+        let change = RawObject::of(json!({"remove": {"source": source, "before": first}}));
         Some(self.index.job(change, Some(&self.group)))
     }
 
@@ -141,7 +141,7 @@ impl Documents {
     }
 
     /// The job that a line asks for, as a caller would write it.
-    fn job(&self, line: Line) -> Result<Vec<u8>, Problem> {
+    fn job(&self, line: DocumentLine) -> Result<Vec<u8>, Problem> {
         let wrong = |pointer, code, detail| Err(Problem::field(pointer, code, detail));
         if self.replaces.is_some() && line.deleted {
             return wrong(
@@ -158,24 +158,24 @@ impl Documents {
             );
         }
         let change = match line {
-            Line { id, text: None, metadata: None, source: None, deleted: true } => {
-                Object::of(json!({"delete": {"id": id}}))
+            DocumentLine { id, text: None, metadata: None, source: None, deleted: true } => {
+                RawObject::of(json!({"delete": {"id": id}}))
             }
-            Line { deleted: true, .. } => {
+            DocumentLine { deleted: true, .. } => {
                 return wrong(
                     "#/deleted",
                     "either-or",
                     "cannot be given beside `text`, `metadata` or `source`; give the `id` alone",
                 );
             }
-            Line { text: None, .. } => {
+            DocumentLine { text: None, .. } => {
                 return wrong("#/text", "missing-field", "is required, unless `deleted` is `true`");
             }
-            Line { id, text: Some(text), metadata, source, .. } => {
+            DocumentLine { id, text: Some(text), metadata, source, .. } => {
                 let source = source.or_else(|| self.replaces.clone()).unwrap_or_default();
-                let put = Object::of(json!({"id": id, "text": text, "source": source}));
+                let put = RawObject::of(json!({"id": id, "text": text, "source": source}));
                 let put = put.with_kept("metadata", Some(&metadata.unwrap_or_default().to_raw()));
-                Object::default().with_kept("put", Some(&put.to_raw()))
+                RawObject::default().with_kept("put", Some(&put.to_raw()))
             }
         };
         Ok(self.index.job(change, Some(&self.group)))
@@ -188,12 +188,12 @@ impl Documents {
 /// A problem that names the wrong field.
 pub fn verification(index: &IndexRow, body: Option<&[u8]>) -> Result<Vec<u8>, Problem> {
     let asked: Verify = read(body.unwrap_or(b"{}"), "#")?;
-    Ok(Meant::of(index).job(Object::of(json!({"verify": asked})), None))
+    Ok(IndexIdentity::of(index).job(RawObject::of(json!({"verify": asked})), None))
 }
 
 /// The job that goes on with the index version that an index builds.
 pub fn rebuilding(index: &IndexRow) -> Vec<u8> {
-    Meant::of(index).job(Object::of(json!({"rebuild": {}})), None)
+    IndexIdentity::of(index).job(RawObject::of(json!({"rebuild": {}})), None)
 }
 
 /// What is wrong with a job, said of the line that it was made of.

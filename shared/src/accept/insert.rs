@@ -110,7 +110,7 @@ fn is_of_the_store(problem: &Problem) -> bool {
     matches!(problem, Problem::StorageFull | Problem::QuotaReached)
 }
 
-type Answers = Vec<Option<Result<Accepted, Problem>>>;
+type JobOutcomes = Vec<Option<Result<Accepted, Problem>>>;
 
 /// Answers those large jobs that are there already or cannot be accepted: no megabytes are put for them, nor for a caller who
 /// may not send any. Answers the tenant, too, and the jobs that are left.
@@ -120,9 +120,9 @@ async fn answer_known<W: Database + Clock>(
     world: &W,
     submitter: Submitter<'_>,
     jobs: Vec<NewJob>,
-) -> Result<(String, Answers, Vec<NewJob>), Problem> {
+) -> Result<(String, JobOutcomes, Vec<NewJob>), Problem> {
     let large: Vec<&NewJob> = jobs.iter().filter(|job| job.object.is_some()).collect();
-    let Told { tenant, now, refusal, outcomes } = ask(world, submitter, &large, false).await?;
+    let InsertResult { tenant, now, refusal, outcomes } = ask(world, submitter, &large, false).await?;
     let mut outcomes = outcomes.into_iter();
     let (mut answers, mut unknown) = (Vec::new(), Vec::new());
     for job in jobs {
@@ -156,7 +156,8 @@ async fn insert<W: Database + Blobs + Clock>(
         // Objects come before their rows. What is refused then is not deleted: a batch that seemed lost may still commit, and
         // an object without a row is found by the sweep.
         put_all(world, tenant, &jobs, &mut objects).await?;
-        let Told { now, refusal, outcomes, .. } = ask(world, submitter, &jobs.iter().collect::<Vec<_>>(), true).await?;
+        let InsertResult { now, refusal, outcomes, .. } =
+            ask(world, submitter, &jobs.iter().collect::<Vec<_>>(), true).await?;
         let some_missing = outcomes.iter().any(is_missing);
         if refusal.is_some() || !some_missing {
             let judge = |(job, outcome): (&NewJob, AcceptedRow)| match &refusal {
@@ -189,7 +190,7 @@ fn mint_again<'a, C: Clock>(clock: &C, jobs: impl Iterator<Item = &'a mut NewJob
 }
 
 /// What the store told of some jobs.
-struct Told {
+struct InsertResult {
     tenant: String,
     now: i64,
     /// Why the store takes no new jobs now.
@@ -203,7 +204,7 @@ async fn ask<W: Database + Clock>(
     Submitter { caller, scope }: Submitter<'_>,
     jobs: &[&NewJob],
     inserts: bool,
-) -> Result<Told, Problem> {
+) -> Result<InsertResult, Problem> {
     let asks = asks(caller, scope);
     let statements = statements(caller, &asks, jobs, inserts);
     let answers = if inserts {
@@ -218,7 +219,7 @@ async fn ask<W: Database + Clock>(
     let tenant = authorized.tenant.ok_or_else(Problem::names_no_tenant)?;
     note_use(world, caller, &row).await;
     let outcomes = read_outcomes(jobs.len(), &answers, inserts)?;
-    Ok(Told { tenant, now: row.now, refusal: row.refusal(), outcomes })
+    Ok(InsertResult { tenant, now: row.now, refusal: row.refusal(), outcomes })
 }
 
 /// Statements per parameter: free, insert, hour, read; or, when nothing is inserted, the first and the last.

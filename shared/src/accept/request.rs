@@ -10,7 +10,7 @@ use crate::limits::{
     DAY_MS, ENVELOPE_BYTES_MAX, KEY_WINDOW_SECONDS_DEFAULT, KEY_WINDOW_SECONDS_MAX, MAX_ATTEMPTS_MAX,
     METADATA_BYTES_MAX, RUN_AFTER_GRACE_MS, RUN_AFTER_MS_MAX, RUN_AFTER_SECONDS_MAX,
 };
-use crate::model::backoff::Schedule;
+use crate::model::backoff::RetrySchedule;
 use crate::model::job::mint_id;
 use crate::model::origin::read_traceparent;
 use crate::ports::Clock;
@@ -59,7 +59,7 @@ pub(crate) struct JobRequest {
     /// Attempts that may fail; the schedule's own number when nothing is said.
     max_attempts: Option<Whole<1, MAX_ATTEMPTS_MAX>>,
     /// The waits between attempts; the endpoint's when nothing is said.
-    retry_schedule: Option<Word<Schedule>>,
+    retry_schedule: Option<Word<RetrySchedule>>,
     /// The `webhook-id` of every send; the job's own id when nothing is said.
     #[cfg_attr(feature = "openapi", schemars(regex(pattern = crate::wire::schema::NAME)))]
     event_id: Option<String>,
@@ -96,8 +96,8 @@ pub struct NewJob {
     pub(crate) deadline_at: Option<i64>,
     pub(crate) max_attempts: Option<u32>,
     pub(crate) max_attempts_default: u32,
-    pub(crate) backoff: Option<Schedule>,
-    pub(crate) backoff_default: Schedule,
+    pub(crate) backoff: Option<RetrySchedule>,
+    pub(crate) backoff_default: RetrySchedule,
     pub(crate) event_id: Option<String>,
     pub(crate) group: Option<String>,
     pub(crate) metadata: Option<String>,
@@ -164,7 +164,7 @@ pub(crate) fn check_written<C: Clock>(
     }
     let digest = form.map_or_else(|| digest_of_form(&[&form_of(bytes, &request.kind)]), digest_of_form);
     let window = request.idempotency_window_seconds.map_or(KEY_WINDOW_SECONDS_DEFAULT, Whole::get);
-    let (backoff, backoff_default) = (request.retry_schedule.map(|word| word.0), Schedule::WebhookStandard);
+    let (backoff, backoff_default) = (request.retry_schedule.map(|word| word.0), RetrySchedule::WebhookStandard);
     let is_unsealed = !payload.is_plain && refused_if_new.is_none();
     Ok(NewJob {
         index,
@@ -182,7 +182,7 @@ pub(crate) fn check_written<C: Clock>(
         scheduled_at,
         deadline_at: request.deadline_at.as_deref().and_then(parse_rfc3339),
         // A schedule of the job's own comes with its own number of attempts, also at an endpoint.
-        max_attempts: request.max_attempts.map(Whole::get).or(backoff.map(Schedule::max_attempts)),
+        max_attempts: request.max_attempts.map(Whole::get).or(backoff.map(RetrySchedule::max_attempts)),
         max_attempts_default: backoff.unwrap_or(backoff_default).max_attempts(),
         backoff,
         backoff_default,

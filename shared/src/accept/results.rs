@@ -35,7 +35,7 @@ pub async fn accept_checked<W: Database + Blobs + Clock>(
 
 /// What became of one job of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub enum LineOutcome {
     /// It is a new job.
     Accepted,
     /// Its key has a job already.
@@ -44,13 +44,13 @@ pub enum Outcome {
     Rejected,
 }
 
-impl Outcome {
+impl LineOutcome {
     /// The outcome of one result.
-    pub fn of(result: &Result<Accepted, Problem>) -> Outcome {
+    pub fn of(result: &Result<Accepted, Problem>) -> LineOutcome {
         match result {
-            Ok(accepted) if accepted.duplicate => Outcome::Duplicate,
-            Ok(_) => Outcome::Accepted,
-            Err(_) => Outcome::Rejected,
+            Ok(accepted) if accepted.duplicate => LineOutcome::Duplicate,
+            Ok(_) => LineOutcome::Accepted,
+            Err(_) => LineOutcome::Rejected,
         }
     }
 }
@@ -76,16 +76,16 @@ impl Tally {
     /// Counts these results.
     pub fn count(&mut self, results: &[Result<Accepted, Problem>]) {
         for result in results {
-            self.add(Outcome::of(result));
+            self.add(LineOutcome::of(result));
         }
     }
 
     /// Counts one more.
-    pub fn add(&mut self, outcome: Outcome) {
+    pub fn add(&mut self, outcome: LineOutcome) {
         *match outcome {
-            Outcome::Accepted => &mut self.accepted,
-            Outcome::Duplicate => &mut self.duplicates,
-            Outcome::Rejected => &mut self.rejected,
+            LineOutcome::Accepted => &mut self.accepted,
+            LineOutcome::Duplicate => &mut self.duplicates,
+            LineOutcome::Rejected => &mut self.rejected,
         } += 1;
     }
 }

@@ -31,7 +31,7 @@ impl Http for CloudflareWorld {
         };
         let status = response.status_code();
         let headers = response.headers().entries().collect();
-        let Body { bytes, truncated, error } = read_body(&mut response, request.response_bytes_max).await;
+        let ReadBody { bytes, truncated, error } = read_body(&mut response, request.response_bytes_max).await;
         // The stream reports an abort as an error of the connection, or as a clean end; beyond the cap nothing was read.
         let is_late = signal.aborted() && !truncated;
         let body_error = if is_late { Some("The deadline passed.".to_owned()) } else { error };
@@ -76,7 +76,7 @@ fn to_worker(request: &HttpRequest) -> worker::Result<Request> {
 
 /// What was read of a body.
 #[derive(Default)]
-struct Body {
+struct ReadBody {
     bytes: Vec<u8>,
     truncated: bool,
     error: Option<String>,
@@ -84,8 +84,8 @@ struct Body {
 
 /// Reads up to `cap` bytes and one more chunk at most; dropping the stream cancels the rest. A body that breaks off, or that
 /// cannot be decompressed, is what was read of it: the status before it has come.
-async fn read_body(response: &mut Response, cap: usize) -> Body {
-    let mut body = Body::default();
+async fn read_body(response: &mut Response, cap: usize) -> ReadBody {
+    let mut body = ReadBody::default();
     // A response without a body has no stream.
     let Ok(mut stream) = response.stream() else {
         return body;

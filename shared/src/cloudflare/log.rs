@@ -13,13 +13,13 @@ use worker::console_log;
 /// Starts logging; a second call changes nothing.
 pub fn start() {
     // An error says that it was started before.
-    let _ = tracing::subscriber::set_global_default(Lines(|line: Value| console_log!("{line}")));
+    let _ = tracing::subscriber::set_global_default(LineWriter(|line: Value| console_log!("{line}")));
 }
 
 /// Writes each event as an object: its level, its message, and its fields. The platform stamps the time on it.
-struct Lines<W>(W);
+struct LineWriter<W>(W);
 
-impl<W: Fn(Value) + Send + Sync + 'static> Subscriber for Lines<W> {
+impl<W: Fn(Value) + Send + Sync + 'static> Subscriber for LineWriter<W> {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         metadata.is_event() && *metadata.level() <= Level::INFO
     }
@@ -90,7 +90,7 @@ mod tests {
     fn an_event_is_an_object_with_its_level_message_and_fields() {
         let written = Arc::new(Mutex::new(Vec::new()));
         let lines = Arc::clone(&written);
-        tracing::subscriber::with_default(Lines(move |line| lines.lock().unwrap().push(line)), || {
+        tracing::subscriber::with_default(LineWriter(move |line| lines.lock().unwrap().push(line)), || {
             let (jobs, failed, error) = (3_usize, -1_i64, "away");
             tracing::error!(jobs, failed, %error, lost = true, list = ?["a"], reason = "it \"fell\"\n", "no {}", "claim");
             tracing::debug!("nobody reads this");

@@ -16,7 +16,7 @@ pub const RETRY_SECONDS: u32 = 30;
 
 /// What a message carries.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Body {
+pub enum MessageBody {
     /// Text, as each hint is.
     Text(String),
     /// The bytes of anything else.
@@ -25,11 +25,11 @@ pub enum Body {
 
 /// A message that the queue has delivered. When the handler returns, the platform acknowledges each one that was neither
 /// acknowledged nor retried.
-pub trait Message {
+pub trait QueueMessage {
     /// Its id, the same for each delivery.
     fn id(&self) -> String;
     /// What it carries.
-    fn body(&self) -> Body;
+    fn body(&self) -> MessageBody;
     /// Takes it off the queue.
     fn ack(&self);
     /// Has it delivered again, in that many seconds at the earliest.
@@ -37,7 +37,7 @@ pub trait Message {
 }
 
 /// Runs the jobs that a batch names. `queue` is the name of the queue that it came from.
-pub async fn consume<W: World, M: Message>(
+pub async fn consume<W: World, M: QueueMessage>(
     world: &W,
     settings: &Settings,
     queues: &QueueNames,
@@ -57,20 +57,20 @@ pub async fn consume<W: World, M: Message>(
 }
 
 /// Retries messages, because the database is out of reach or nothing is configured.
-pub fn retry(messages: &[impl Message]) {
+pub fn retry(messages: &[impl QueueMessage]) {
     for message in messages {
         message.retry(RETRY_SECONDS);
     }
 }
 
 /// The messages that are hints, and the jobs they name. All others are dealt with here.
-async fn read<W: World, M: Message>(world: &W, queue: &str, messages: Vec<M>) -> (Vec<M>, Vec<JobRef>) {
+async fn read<W: World, M: QueueMessage>(world: &W, queue: &str, messages: Vec<M>) -> (Vec<M>, Vec<JobRef>) {
     let (mut hints, mut jobs) = (Vec::new(), Vec::new());
     for message in messages {
         let body = message.body();
         let decoded = match &body {
-            Body::Text(text) => decode(text),
-            Body::Other(_) => Err(UnreadableHint::Undecodable),
+            MessageBody::Text(text) => decode(text),
+            MessageBody::Other(_) => Err(UnreadableHint::Undecodable),
         };
         match decoded {
             Ok(named) => {
@@ -88,10 +88,10 @@ async fn read<W: World, M: Message>(world: &W, queue: &str, messages: Vec<M>) ->
 }
 
 /// Keeps a message that cannot be read, with its bytes, and acknowledges it.
-async fn keep<W: World>(world: &W, queue: &str, message: &impl Message, body: Body) {
+async fn keep<W: World>(world: &W, queue: &str, message: &impl QueueMessage, body: MessageBody) {
     let bytes = match body {
-        Body::Text(text) => text.into_bytes(),
-        Body::Other(bytes) => bytes,
+        MessageBody::Text(text) => text.into_bytes(),
+        MessageBody::Other(bytes) => bytes,
     };
     match keep_malformed_message(world, &message.id(), queue, "not a hint", &bytes).await {
         Ok(()) => {
@@ -111,7 +111,13 @@ async fn keep<W: World>(world: &W, queue: &str, message: &impl Message, body: Bo
     }
 }
 
-async fn run<W: World>(world: &W, settings: &Settings, queue: JobQueue, hints: &[impl Message], jobs: Vec<JobRef>) {
+async fn run<W: World>(
+    world: &W,
+    settings: &Settings,
+    queue: JobQueue,
+    hints: &[impl QueueMessage],
+    jobs: Vec<JobRef>,
+) {
     let named = jobs.len();
     let report = process(world, settings, queue, jobs).await;
     tracing::info!(
@@ -124,28 +130,28 @@ async fn run<W: World>(world: &W, settings: &Settings, queue: JobQueue, hints: &
     );
     if report.limit.is_some() {
         // To ask for them again would spend operations of the queue, and the sweep finds the jobs after midnight.
-        hints.iter().for_each(Message::ack);
+        hints.iter().for_each(QueueMessage::ack);
         return;
     }
     if report.database_lost {
         retry(hints);
         return;
     }
-    hints.iter().for_each(Message::ack);
+    hints.iter().for_each(QueueMessage::ack);
     // Quarantined jobs come last, when all else is settled and acknowledged.
     process_quarantined(world, settings, queue, &report.unclaimed).await;
 }
 
 /// Wakes the jobs of hints that are not run: the ledger alone says what is dead. `reason` says why for the log.
-async fn wake_all<W: World>(world: &W, hints: &[impl Message], jobs: &[JobRef], reason: &str) {
+async fn wake_all<W: World>(world: &W, hints: &[impl QueueMessage], jobs: &[JobRef], reason: &str) {
     match wake(world, jobs).await {
         Ok(woken) => {
             tracing::warn!(named = jobs.len(), woken, reason, "jobs are woken");
-            hints.iter().for_each(Message::ack);
+            hints.iter().for_each(QueueMessage::ack);
         }
         Err(error @ DatabaseError::DailyLimit(_)) => {
             tracing::error!(%error, "the sweep finds these jobs after midnight UTC");
-            hints.iter().for_each(Message::ack);
+            hints.iter().for_each(QueueMessage::ack);
         }
         Err(error) => {
             tracing::error!(%error, "jobs could not be woken");

@@ -83,11 +83,11 @@ impl Call {
 }
 
 /// One text of a round: what became of it, and the calls it was in.
-pub(crate) type Told = (Embedded, Vec<Rc<Call>>);
+pub(crate) type EmbeddedText = (Embedded, Vec<Rc<Call>>);
 
 /// What is asked, and how often it may still be.
 #[derive(Debug)]
-pub(crate) struct Asked<'a> {
+pub(crate) struct EmbeddingRequest<'a> {
     pub(crate) provider: &'a Provider,
     pub(crate) choice: &'a Choice,
     pub(crate) model: Model,
@@ -119,7 +119,7 @@ pub(crate) enum Verdict {
 }
 
 /// Makes one call.
-pub(crate) async fn call<W: Http + Clock>(world: &W, asked: &Asked<'_>, texts: &[&str]) -> (Verdict, Call) {
+pub(crate) async fn call<W: Http + Clock>(world: &W, asked: &EmbeddingRequest<'_>, texts: &[&str]) -> (Verdict, Call) {
     let dimensions = asked.model.dimensions;
     let request = protocol::request(asked.provider, &asked.choice.model, asked.model, texts, asked.version);
     // Safe to repeat: it costs tokens and changes nothing.

@@ -24,7 +24,7 @@ pub(crate) fn request(provider: &Provider, name: &str, model: Model, texts: &[&s
 }
 
 #[derive(Deserialize)]
-struct Answer {
+struct OpenAiResponse {
     data: Vec<Option<Item>>,
     #[serde(default)]
     usage: Value,
@@ -42,7 +42,7 @@ struct Item {
 /// # Errors
 /// Those of [`Embeddings::checked`].
 pub(crate) fn read(body: &[u8], texts: usize, dimensions: usize) -> Result<Embeddings, String> {
-    let Answer { data, usage } = serde_json::from_slice(body).map_err(|error| unreadable(&error))?;
+    let OpenAiResponse { data, usage } = serde_json::from_slice(body).map_err(|error| unreadable(&error))?;
     let (count, is_indexed) = (data.len(), data.iter().flatten().all(|item| item.index.is_some()));
     let mut vectors: Vec<Option<Option<Box<RawValue>>>> = Vec::new();
     vectors.resize_with(texts, || None);

@@ -11,7 +11,7 @@ use std::time::Duration;
 use futures_channel::oneshot;
 use futures_util::future::join_all;
 
-use crate::embed::ask::{Asked, Embedded, Told, wait_a_while};
+use crate::embed::ask::{Embedded, EmbeddedText, EmbeddingRequest, wait_a_while};
 use crate::embed::pause;
 use crate::embed::round::{Round, ask};
 use crate::limits::{
@@ -24,7 +24,7 @@ use crate::settings::providers::{Choice, Model, Provider};
 
 /// Whose texts they are, and the model that is wanted.
 #[derive(Clone, Copy)]
-pub(crate) struct Wanted<'a> {
+pub(crate) struct TextOwner<'a> {
     pub(crate) tenant: &'a str,
     /// When the lease of the job ends that wants them.
     pub(crate) lease: &'a Rc<Cell<i64>>,
@@ -33,7 +33,7 @@ pub(crate) struct Wanted<'a> {
     pub(crate) model: Model,
 }
 
-impl Wanted<'_> {
+impl TextOwner<'_> {
     /// The name under which its vectors are kept.
     pub(crate) fn kept_as(&self) -> String {
         format!("{}/{}", self.choice, self.model.dimensions)
@@ -44,12 +44,12 @@ struct Waiting {
     text: String,
     /// When the lease of its job ends.
     lease: Rc<Cell<i64>>,
-    tell: oneshot::Sender<Told>,
+    tell: oneshot::Sender<EmbeddedText>,
 }
 
 /// The texts that may share a call: nobody's are in one with those of another tenant.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Line {
+struct TextGroup {
     tenant: String,
     choice: Choice,
 }
@@ -57,9 +57,9 @@ struct Line {
 /// Texts that wait for their vectors.
 #[derive(Default)]
 pub(crate) struct Pool {
-    waiting: RefCell<BTreeMap<Line, VecDeque<Waiting>>>,
+    waiting: RefCell<BTreeMap<TextGroup, VecDeque<Waiting>>>,
     /// Lines that somebody asks for.
-    asked_for: RefCell<BTreeSet<Line>>,
+    asked_for: RefCell<BTreeSet<TextGroup>>,
     /// Until when each provider is left alone by this machine's clock, as far as this invocation knows.
     paused_until: RefCell<BTreeMap<String, i64>>,
     calls_left: Cell<usize>,
@@ -77,16 +77,16 @@ impl Pool {
         &self,
         world: &W,
         version: &str,
-        wanted: Wanted<'_>,
+        wanted: TextOwner<'_>,
         texts: Vec<String>,
-    ) -> Vec<Told> {
-        let Wanted { tenant, lease, choice, provider, model } = wanted;
-        let line = Line { tenant: tenant.to_owned(), choice: choice.clone() };
+    ) -> Vec<EmbeddedText> {
+        let TextOwner { tenant, lease, choice, provider, model } = wanted;
+        let line = TextGroup { tenant: tenant.to_owned(), choice: choice.clone() };
         let answers: Vec<_> = texts.into_iter().map(|text| self.wait_for(&line, text, lease.clone())).collect();
         if self.asked_for.borrow_mut().insert(line.clone()) {
             world.sleep(Duration::from_millis(EMBED_GATHER_MS)).await;
             let (calls_left, ends_at) = (&self.calls_left, self.began_at + EMBED_MS_MAX);
-            let asked = Asked { provider, choice, model, version, calls_left, ends_at };
+            let asked = EmbeddingRequest { provider, choice, model, version, calls_left, ends_at };
             self.ask_all(world, &line, &asked).await;
             self.asked_for.borrow_mut().remove(&line);
         }
@@ -97,7 +97,12 @@ impl Pool {
 
     /// Asks for all that waits in a line, a round of calls after the other. The first in which the provider fails is the last
     /// one: whoever was not asked for then waits, and spends no failure.
-    async fn ask_all<W: IndexDatabase + Http + Clock>(&self, world: &W, line: &Line, asked: &Asked<'_>) {
+    async fn ask_all<W: IndexDatabase + Http + Clock>(
+        &self,
+        world: &W,
+        line: &TextGroup,
+        asked: &EmbeddingRequest<'_>,
+    ) {
         if let Some(wait) = self.pause_of(world, &line.choice.provider).await {
             let wait = wait.max(Duration::from_secs(EMBED_WAIT_SECONDS));
             return self.turn_away(line, &not_asked(Some(RetryAfter::Deferral(wait))));
@@ -124,7 +129,7 @@ impl Pool {
     }
 
     /// Tells all that waits in a line that it was not asked for.
-    fn turn_away(&self, line: &Line, embedded: &Embedded) {
+    fn turn_away(&self, line: &TextGroup, embedded: &Embedded) {
         for waiting in self.waiting.borrow_mut().remove(line).unwrap_or_default() {
             let _ = waiting.tell.send((embedded.clone(), Vec::new()));
         }
@@ -150,7 +155,7 @@ impl Pool {
         self.paused_until.borrow_mut().insert(provider.to_owned(), world.now_ms() + ms);
     }
 
-    fn wait_for(&self, line: &Line, text: String, lease: Rc<Cell<i64>>) -> oneshot::Receiver<Told> {
+    fn wait_for(&self, line: &TextGroup, text: String, lease: Rc<Cell<i64>>) -> oneshot::Receiver<EmbeddedText> {
         let (tell, answer) = oneshot::channel();
         self.waiting.borrow_mut().entry(line.clone()).or_default().push_back(Waiting { text, lease, tell });
         answer
@@ -158,7 +163,7 @@ impl Pool {
 
     /// The next texts of one call, one at least. What its job has lost the lease for is not asked, nor what it may have lost it
     /// for when the call arrives: another may run it by then. Heartbeats keep more than the margin, if they can.
-    fn take(&self, line: &Line, Model { dimensions, .. }: Model, now_ms: i64) -> Vec<Waiting> {
+    fn take(&self, line: &TextGroup, Model { dimensions, .. }: Model, now_ms: i64) -> Vec<Waiting> {
         let most = (EMBED_VALUES_PER_CALL / dimensions.max(1)).clamp(1, EMBED_TEXTS_PER_CALL);
         let mut waiting = self.waiting.borrow_mut();
         let Some(queue) = waiting.get_mut(line) else { return Vec::new() };

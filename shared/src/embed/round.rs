@@ -8,7 +8,9 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::embed::ask::{Asked, Blame, Call, Embedded, NO_CALLS, Told, Verdict, call, failed, wait_a_while};
+use crate::embed::ask::{
+    Blame, Call, Embedded, EmbeddedText, EmbeddingRequest, NO_CALLS, Verdict, call, failed, wait_a_while,
+};
 use crate::limits::{EMBED_REFUSALS_MAX, LEASE_MARGIN_MS};
 use crate::model::outcome::{Outcome, RetryAfter};
 use crate::ports::{Clock, Http};
@@ -20,7 +22,7 @@ pub(crate) type Lease = Rc<Cell<i64>>;
 #[derive(Debug)]
 pub(crate) struct Round {
     /// What became of each text.
-    pub(crate) told: Vec<Told>,
+    pub(crate) told: Vec<EmbeddedText>,
     /// Whether no further call is to be made: the provider failed, asked for time, or no calls are left.
     pub(crate) is_over: bool,
     /// How long the provider asked to be left alone.
@@ -28,7 +30,7 @@ pub(crate) struct Round {
 }
 
 /// What one call came to, with the places of the texts that it was for.
-enum Answer {
+enum CallResult {
     Given,
     Refused(String, Vec<usize>),
     Failed(Outcome, Vec<usize>),
@@ -38,7 +40,7 @@ enum Answer {
 
 struct Asking<'a, W> {
     world: &'a W,
-    asked: &'a Asked<'a>,
+    asked: &'a EmbeddingRequest<'a>,
     texts: &'a [&'a str],
     leases: &'a [Lease],
     told: Vec<Option<Embedded>>,
@@ -50,7 +52,12 @@ struct Asking<'a, W> {
 }
 
 /// Asks for the vectors of some texts; `leases` are those of their jobs.
-pub(crate) async fn ask<W: Http + Clock>(world: &W, asked: &Asked<'_>, texts: &[&str], leases: &[Lease]) -> Round {
+pub(crate) async fn ask<W: Http + Clock>(
+    world: &W,
+    asked: &EmbeddingRequest<'_>,
+    texts: &[&str],
+    leases: &[Lease],
+) -> Round {
     let mut asking = Asking {
         world,
         asked,
@@ -89,12 +96,12 @@ impl<W: Http + Clock> Asking<'_, W> {
     }
 
     /// Takes an answer in, and adds what is to be asked for next; says whether the round goes on.
-    async fn take(&mut self, answer: Answer, parts: &mut Vec<Vec<usize>>) -> bool {
+    async fn take(&mut self, answer: CallResult, parts: &mut Vec<Vec<usize>>) -> bool {
         match answer {
-            Answer::Given => {}
-            Answer::Over => return false,
-            Answer::Refused(message, places) => parts.extend(self.halve_refused(&message, &places)),
-            Answer::Failed(outcome, places) => {
+            CallResult::Given => {}
+            CallResult::Over => return false,
+            CallResult::Refused(message, places) => parts.extend(self.halve_refused(&message, &places)),
+            CallResult::Failed(outcome, places) => {
                 let jobs = self.jobs_of(&places);
                 if jobs.len() > 1 && self.works {
                     parts.extend(halves(&jobs));
@@ -118,10 +125,10 @@ impl<W: Http + Clock> Asking<'_, W> {
             let mut parts = vec![job.clone()];
             while let Some(part) = parts.pop() {
                 match self.ask_for(part).await {
-                    Answer::Given => {}
-                    Answer::Over => return Vec::new(),
-                    Answer::Refused(message, places) => parts.extend(self.halve_refused(&message, &places)),
-                    Answer::Failed(outcome, _) => {
+                    CallResult::Given => {}
+                    CallResult::Over => return Vec::new(),
+                    CallResult::Refused(message, places) => parts.extend(self.halve_refused(&message, &places)),
+                    CallResult::Failed(outcome, _) => {
                         let undecided: Vec<_> = job.iter().copied().filter(|at| self.told[*at].is_none()).collect();
                         self.fail(&undecided, &outcome);
                         failures += 1;
@@ -150,9 +157,9 @@ impl<W: Http + Clock> Asking<'_, W> {
         }
         // Two that fail may have met by chance.
         match self.ask_for(rest).await {
-            Answer::Given | Answer::Over => Vec::new(),
-            Answer::Refused(message, places) => self.halve_refused(&message, &places),
-            Answer::Failed(outcome, places) => {
+            CallResult::Given | CallResult::Over => Vec::new(),
+            CallResult::Refused(message, places) => self.halve_refused(&message, &places),
+            CallResult::Failed(outcome, places) => {
                 let jobs = self.jobs_of(&places);
                 if is_first && jobs.len() > 1 {
                     return Box::pin(self.ask_for_two(&jobs, false)).await;
@@ -165,7 +172,7 @@ impl<W: Http + Clock> Asking<'_, W> {
     }
 
     /// Makes one call. What its job has lost the lease for is not asked for.
-    async fn ask_for(&mut self, places: Vec<usize>) -> Answer {
+    async fn ask_for(&mut self, places: Vec<usize>) -> CallResult {
         let now = self.world.now_ms();
         let is_held = |at: &usize| self.leases.get(*at).is_some_and(|lease| lease.get() - now >= LEASE_MARGIN_MS);
         let (places, lost): (Vec<usize>, Vec<usize>) = places.into_iter().partition(is_held);
@@ -173,12 +180,12 @@ impl<W: Http + Clock> Asking<'_, W> {
             self.told[at] = Some(waits());
         }
         if places.is_empty() {
-            return Answer::Given;
+            return CallResult::Given;
         }
         let left = self.asked.calls_left.get().checked_sub(1).filter(|_| now < self.asked.ends_at);
         let Some(left) = left else {
             self.is_over = true;
-            return Answer::Over;
+            return CallResult::Over;
         };
         self.asked.calls_left.set(left);
         let texts: Vec<&str> = places.iter().filter_map(|at| self.texts.get(*at).copied()).collect();
@@ -193,10 +200,10 @@ impl<W: Http + Clock> Asking<'_, W> {
                     self.works |= vector.is_ok();
                     self.told[at] = Some(vector.map_or_else(Embedded::Missing, Embedded::Vector));
                 }
-                Answer::Given
+                CallResult::Given
             }
-            Verdict::Refused(message) => Answer::Refused(message, places),
-            Verdict::Failed(outcome, Blame::AText) => Answer::Failed(outcome, places),
+            Verdict::Refused(message) => CallResult::Refused(message, places),
+            Verdict::Failed(outcome, Blame::AText) => CallResult::Failed(outcome, places),
             Verdict::Failed(outcome, blame) => {
                 if let (Blame::Time, Outcome::Failed { retry_after: Some(RetryAfter::Deferral(wait)), .. }) =
                     (blame, &outcome)
@@ -206,7 +213,7 @@ impl<W: Http + Clock> Asking<'_, W> {
                 let undecided: Vec<_> = (0..self.told.len()).filter(|at| self.told[*at].is_none()).collect();
                 self.fail(&undecided, &outcome);
                 self.is_over = true;
-                Answer::Over
+                CallResult::Over
             }
         }
     }

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use crate::embed::ask::{Call, Embedded, NO_CALLS, Told, wait_a_while};
-use crate::embed::pool::{Pool, Wanted};
+use crate::embed::ask::{Call, Embedded, EmbeddedText, NO_CALLS, wait_a_while};
+use crate::embed::pool::{Pool, TextOwner};
 use crate::limits::{EMBED_WAIT_DOUBLINGS, EMBED_WAIT_SECONDS, PAYLOAD_GET_MS};
 use crate::model::backoff::doubled_wait;
 use crate::model::outcome::{ErrorClass, Outcome, RetryAfter};
@@ -20,9 +20,9 @@ pub(crate) async fn vectors_of<W: IndexDatabase + Http + Clock>(
     world: &W,
     settings: &Settings,
     pool: &Pool,
-    wanted: Wanted<'_>,
+    wanted: TextOwner<'_>,
     texts: Vec<String>,
-) -> Vec<Told> {
+) -> Vec<EmbeddedText> {
     if wanted.provider.interface == Interface::Builtin {
         return texts.iter().map(|text| (Embedded::Vector(lexical::embed(text)), Vec::new())).collect();
     }
@@ -49,7 +49,7 @@ pub(crate) async fn vectors_of<W: IndexDatabase + Http + Clock>(
 /// What came of asking for the vectors of some texts.
 pub(crate) struct AskedFor {
     /// What became of each text.
-    pub(crate) told: Vec<Told>,
+    pub(crate) told: Vec<EmbeddedText>,
     /// Whether the vectors that came are kept.
     pub(crate) kept: Result<(), DatabaseError>,
 }
@@ -59,7 +59,7 @@ pub(crate) async fn ask_and_keep<W: IndexDatabase + Http + Clock>(
     world: &W,
     settings: &Settings,
     pool: &Pool,
-    wanted: Wanted<'_>,
+    wanted: TextOwner<'_>,
     hashes: &[&String],
     texts: Vec<String>,
 ) -> AskedFor {
@@ -78,7 +78,7 @@ pub(crate) async fn ask_and_keep<W: IndexDatabase + Http + Clock>(
 /// Every call once, in the order in which they were made, except that the call that decided comes last, because the log and the
 /// evidence show the last call. The attempt fails with the outcome of the first text for which `decides` is true. A failed call
 /// decides for all texts of its job, also for those that were not in it.
-pub(crate) fn calls_in(told: &[Told], decides: impl Fn(&Embedded) -> bool) -> Vec<Rc<Call>> {
+pub(crate) fn calls_in(told: &[EmbeddedText], decides: impl Fn(&Embedded) -> bool) -> Vec<Rc<Call>> {
     let mut calls = Vec::new();
     add_calls(&mut calls, told.iter().flat_map(|(_, calls)| calls));
     let Some((decisive, _)) = told.iter().find(|(came_to, _)| decides(came_to)) else { return calls };
@@ -103,7 +103,7 @@ pub(crate) fn add_calls<'a>(calls: &mut Vec<Rc<Call>>, more: impl IntoIterator<I
 }
 
 /// The part of the tokens that is this job's: a call counts all its texts together.
-pub(crate) fn tokens_of(told: &[Told]) -> u64 {
+pub(crate) fn tokens_of(told: &[EmbeddedText]) -> u64 {
     let shares = told.iter().filter_map(|(_, calls)| calls.last()).map(|call| (call.tokens, call.texts as u64));
     let thousandths: u64 = shares.map(|(tokens, texts)| tokens * 1_000 / texts.max(1)).sum();
     thousandths.div_ceil(1_000)
@@ -216,7 +216,7 @@ mod tests {
         };
         let choice = Choice { provider: "p".into(), model: "m".into() };
         let (world, pool, lease) = (Silent::default(), Pool::new(1, 0), Rc::new(Cell::new(30_000)));
-        let wanted = Wanted { tenant: "acme", lease: &lease, choice: &choice, provider: &provider, model };
+        let wanted = TextOwner { tenant: "acme", lease: &lease, choice: &choice, provider: &provider, model };
         let told = world.run(vectors_of(&world, &settings, &pool, wanted, vec!["words".to_owned()]));
         assert!(matches!(told[0].0, Embedded::Vector(_)), "{told:?}");
         let gathered = i64::try_from(EMBED_GATHER_MS).unwrap();

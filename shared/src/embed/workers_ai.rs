@@ -36,7 +36,7 @@ pub(crate) fn request(model: &str, dimensions: usize, texts: &[&str]) -> HttpReq
 }
 
 #[derive(Deserialize)]
-struct Answer {
+struct WorkersAiResponse {
     data: Vec<Option<Box<RawValue>>>,
     #[serde(default)]
     usage: Value,
@@ -47,7 +47,7 @@ struct Answer {
 /// # Errors
 /// Those of [`Embeddings::checked`].
 pub(crate) fn read(body: &[u8], texts: usize, dimensions: usize) -> Result<Embeddings, String> {
-    let Answer { data, usage } = serde_json::from_slice(body).map_err(|error| unreadable(&error))?;
+    let WorkersAiResponse { data, usage } = serde_json::from_slice(body).map_err(|error| unreadable(&error))?;
     Embeddings::checked(data, &usage, texts, dimensions)
 }
 

@@ -2,13 +2,13 @@
 
 use serde::Serialize;
 
-use super::{Counts, IndexRow, IndexVersion};
+use super::{Counts, IndexRow, VersionRow};
 use crate::wire::time::Time;
 
 /// One way to cut and embed the documents of an index.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
-pub struct IndexVersionBody<'a> {
+pub struct IndexVersion<'a> {
     id: &'a str,
     /// The provider of its vectors.
     provider: &'a str,
@@ -27,9 +27,9 @@ pub struct IndexVersionBody<'a> {
     chunker: u32,
 }
 
-impl<'a> From<&'a IndexVersion> for IndexVersionBody<'a> {
-    fn from(index_version: &'a IndexVersion) -> Self {
-        IndexVersionBody {
+impl<'a> From<&'a VersionRow> for IndexVersion<'a> {
+    fn from(index_version: &'a VersionRow) -> Self {
+        IndexVersion {
             id: &index_version.id,
             provider: &index_version.provider,
             model: &index_version.model,
@@ -56,9 +56,9 @@ pub struct Index<'a> {
     tenant: &'a str,
     created_at: Time,
     /// What is searched.
-    serving: Option<IndexVersionBody<'a>>,
+    serving: Option<IndexVersion<'a>>,
     /// What will take its place; null while nothing is being made.
-    building: Option<IndexVersionBody<'a>>,
+    building: Option<IndexVersion<'a>>,
 }
 
 impl<'a> From<&'a IndexRow> for Index<'a> {
@@ -68,8 +68,8 @@ impl<'a> From<&'a IndexRow> for Index<'a> {
             id: &row.id,
             tenant: &row.tenant,
             created_at: Time(row.created_at),
-            serving: row.serving().map(IndexVersionBody::from),
-            building: row.building().map(IndexVersionBody::from),
+            serving: row.serving().map(IndexVersion::from),
+            building: row.building().map(IndexVersion::from),
         }
     }
 }

@@ -14,11 +14,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::plan::{
-    Content, CurrentDocument, Document, Found, Plan, Removal, Versions, drop_all_but, plans, put_document, state_of,
+    ChunkPlan, CurrentDocument, CurrentState, Document, DocumentContent, Removal, Versions, drop_all_but, plans,
+    put_document, state_of,
 };
-use super::{IndexRow, IndexVersion, manage};
+use super::{IndexRow, VersionRow, manage};
 use crate::embed::ask::{Call, Embedded};
-use crate::embed::pool::Wanted;
+use crate::embed::pool::TextOwner;
 use crate::embed::vectors::{AskedFor, ask_and_keep, calls_in, tokens_of, waiting};
 use crate::index::plan::goes_on;
 use crate::index::shared::Shared;
@@ -37,7 +38,7 @@ use crate::wire::metadata::Metadata;
 
 /// A document as it was brought.
 #[derive(Debug, Deserialize)]
-struct Kept {
+struct StoredDocument {
     version: String,
     deleted: u8,
     source: String,
@@ -47,14 +48,14 @@ struct Kept {
 
 /// What came of a change.
 #[derive(Debug, Deserialize)]
-struct State {
+struct ChangeResult {
     version: Option<String>,
     changes: BTreeMap<String, u64>,
 }
 
 /// The index that a job means.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Meant<'a> {
+pub(crate) struct TargetIndex<'a> {
     pub(crate) name: &'a str,
     /// Its own id, if no other index of that name will do.
     pub(crate) id: Option<&'a str>,
@@ -78,7 +79,7 @@ struct Spent {
 
 impl<W: World> Apply<'_, W> {
     /// Brings a document, or takes it away. It answers always.
-    pub(crate) async fn apply(&self, index: Meant<'_>, document: &Document) -> (Outcome, Vec<Rc<Call>>) {
+    pub(crate) async fn apply(&self, index: TargetIndex<'_>, document: &Document) -> (Outcome, Vec<Rc<Call>>) {
         let mut spent = Spent::default();
         let outcome = match self.try_apply(index, document, &mut spent).await {
             Ok(result) => Outcome::Succeeded { result: result.into() },
@@ -87,13 +88,18 @@ impl<W: World> Apply<'_, W> {
         (outcome, spent.calls)
     }
 
-    async fn try_apply(&self, meant: Meant<'_>, document: &Document, spent: &mut Spent) -> Result<Value, Outcome> {
-        let Meant { name, id: index_id } = meant;
+    async fn try_apply(
+        &self,
+        meant: TargetIndex<'_>,
+        document: &Document,
+        spent: &mut Spent,
+    ) -> Result<Value, Outcome> {
+        let TargetIndex { name, id: index_id } = meant;
         let version = self.job.id.strip_prefix(ID_PREFIX).unwrap_or_default();
         for _ in 0..INDEX_TRIES {
             let index = self.index(name).await?;
             let source = document.content.as_ref().map_or("", |content| content.source.as_str());
-            let Found { standing, removal } = self.standing(&index, &document.id, source).await?;
+            let CurrentState { standing, removal } = self.standing(&index, &document.id, source).await?;
             let seen = standing.as_ref().map(|standing| standing.version.as_str());
             let superseded = |spent: &Spent| Ok(told(name, &index.serving, document, "superseded", &[], spent));
             if index_id.is_some_and(|id| id != index.id) || seen.is_some_and(|stands| stands > version) {
@@ -135,7 +141,7 @@ impl<W: World> Apply<'_, W> {
         &self,
         index: &IndexRow,
         id: &str,
-        anew: Option<&IndexVersion>,
+        anew: Option<&VersionRow>,
         calls: &mut Vec<Rc<Call>>,
     ) -> Result<(), Outcome> {
         for _ in 0..INDEX_TRIES {
@@ -199,9 +205,9 @@ impl<W: World> Apply<'_, W> {
         let statement = index_sql!("read_content", index.id.as_str(), id);
         // Safe to repeat: it only reads.
         let answers = batch(&Store(self.world), &[statement]).await.map_err(|error| self.away(&error))?;
-        let content: Option<Kept> = first_as(answers.first()).map_err(|error| self.away(&error))?;
-        Ok(content.map(|Kept { version, deleted, source, metadata, text }| {
-            let content = (deleted == 0).then_some(Content { text, metadata, source });
+        let content: Option<StoredDocument> = first_as(answers.first()).map_err(|error| self.away(&error))?;
+        Ok(content.map(|StoredDocument { version, deleted, source, metadata, text }| {
+            let content = (deleted == 0).then_some(DocumentContent { text, metadata, source });
             (version, Document { id: id.to_owned(), content })
         }))
     }
@@ -213,7 +219,7 @@ impl<W: World> Apply<'_, W> {
     }
 
     /// The index that a job means.
-    pub(super) async fn index_of(&self, meant: Meant<'_>) -> Result<IndexRow, Outcome> {
+    pub(super) async fn index_of(&self, meant: TargetIndex<'_>) -> Result<IndexRow, Outcome> {
         let index = self.index(meant.name).await?;
         if meant.id.is_some_and(|id| id != index.id) {
             return Err(Outcome::failed(
@@ -225,7 +231,7 @@ impl<W: World> Apply<'_, W> {
     }
 
     /// A document as it stands, and the version before which nothing of a source does.
-    async fn standing(&self, index: &IndexRow, document: &str, source: &str) -> Result<Found, Outcome> {
+    async fn standing(&self, index: &IndexRow, document: &str, source: &str) -> Result<CurrentState, Outcome> {
         let index_versions: Vec<_> = index.index_versions.iter().map(|index_version| &index_version.id).collect();
         let statements = vec![
             index_sql!("read_document", index.id.as_str(), document, json_param(&index_versions)),
@@ -235,11 +241,11 @@ impl<W: World> Apply<'_, W> {
         let answers = batch(&Store(self.world), &statements).await.map_err(|error| self.away(&error))?;
         let standing = first_as(answers.first()).map_err(|error| self.away(&error))?;
         let removal = first_as(answers.get(1)).map_err(|error| self.away(&error))?;
-        Ok(Found { standing, removal })
+        Ok(CurrentState { standing, removal })
     }
 
     /// Sees to it that every new chunk has a vector that is kept.
-    async fn find_vectors(&self, plan: &Plan<'_>, spent: &mut Spent) -> Result<(), Outcome> {
+    async fn find_vectors(&self, plan: &ChunkPlan<'_>, spent: &mut Spent) -> Result<(), Outcome> {
         let index_version = plan.index_version;
         if plan.fresh.is_empty() {
             return Ok(());
@@ -248,12 +254,12 @@ impl<W: World> Apply<'_, W> {
         let choice = index_version.choice();
         let known = self.settings.providers.model(&choice.provider, &choice.model);
         let Some((provider, model)) = known.filter(|(_, model)| model.dimensions == index_version.dimensions) else {
-            let IndexVersion { provider, model, dimensions, .. } = index_version;
+            let VersionRow { provider, model, dimensions, .. } = index_version;
             let message =
                 format!("The deployment has no model {model:?} of {dimensions} dimensions of a provider {provider:?}.");
             return Err(Outcome::failed(ErrorClass::Provider, message));
         };
-        let wanted = Wanted { tenant: &self.job.tenant, lease: &self.job.lease, choice: &choice, provider, model };
+        let wanted = TextOwner { tenant: &self.job.tenant, lease: &self.job.lease, choice: &choice, provider, model };
         let asked: BTreeSet<&str> = plan.fresh.iter().map(String::as_str).collect();
         let kept_as = index_version.cache_name();
         // Safe to repeat: it only reads.
@@ -313,15 +319,15 @@ impl<W: World> Apply<'_, W> {
         index: &IndexRow,
         document: &Document,
         versions: Versions<'_>,
-        plans: &[Plan<'_>],
-        anew: Option<&IndexVersion>,
+        plans: &[ChunkPlan<'_>],
+        anew: Option<&VersionRow>,
     ) -> Result<Option<String>, Outcome> {
         let index_versions: Vec<_> = index.index_versions.iter().map(|index_version| &index_version.id).collect();
         // What is made anew takes no more room than it had, whatever was counted of it.
-        let grow = plans.iter().filter(|plan| anew.is_none() && !plan.fresh.is_empty()).map(Plan::room);
+        let grow = plans.iter().filter(|plan| anew.is_none() && !plan.fresh.is_empty()).map(ChunkPlan::room);
         let room = json_param(&grow.collect::<Vec<_>>());
         let mut statements = vec![put_document(index, document, versions, room)];
-        let of = |index_version: &IndexVersion| {
+        let of = |index_version: &VersionRow| {
             json_param(&json!({
                 "index": index.id, "document": document.id, "version": versions.new, "index_version": index_version.id,
                 "tenant": self.job.tenant, "model": index_version.cache_name(),
@@ -335,7 +341,7 @@ impl<W: World> Apply<'_, W> {
         statements.push(index_sql!("read_state", index.id.as_str(), document.id.as_str(), json_param(&index_versions)));
         // Safe to repeat: what this version has written is there, and each statement asks for the version.
         let answers = batch(&Store(self.world), &statements).await.map_err(|error| self.away(&error))?;
-        let state: State = first_as(answers.last())
+        let state: ChangeResult = first_as(answers.last())
             .map_err(|error| self.away(&error))?
             .ok_or_else(|| Outcome::failed(ErrorClass::Internal, "The store answered nothing."))?;
         for (index_version, _) in state.changes.iter().filter(|(_, changes)| **changes >= MERGE_AFTER) {
@@ -367,7 +373,7 @@ fn taken_away(version: &str, removal: &str) -> String {
 ///
 /// # Errors
 /// What becomes of the attempt.
-fn check_room(plan: &Plan<'_>) -> Result<(), Outcome> {
+fn check_room(plan: &ChunkPlan<'_>) -> Result<(), Outcome> {
     let index_version = plan.index_version;
     if plan.chunks.len() > DOCUMENT_CHUNKS_MAX {
         let message = format!("The document has more than {DOCUMENT_CHUNKS_MAX} chunks.");
@@ -383,7 +389,7 @@ fn check_room(plan: &Plan<'_>) -> Result<(), Outcome> {
 }
 
 /// What is told of a change as the result of its job.
-fn told(name: &str, serving: &str, document: &Document, state: &str, plans: &[Plan<'_>], spent: &Spent) -> Value {
+fn told(name: &str, serving: &str, document: &Document, state: &str, plans: &[ChunkPlan<'_>], spent: &Spent) -> Value {
     let plan = plans.iter().find(|plan| plan.index_version.id == serving);
     json!({
         "index": name, "document": document.id, "state": state, "index_version": serving,

@@ -12,7 +12,7 @@ use crate::wire::problem::Problem;
 use crate::wire::time::Time;
 
 /// A page of documents, and where the next one begins: `{index}\n{document}`. `None` after the last.
-type Page = (Vec<ExportedDocument>, Option<String>);
+type DocumentPage = (Vec<ExportedDocument>, Option<String>);
 
 /// A document of an index as it was brought last.
 #[derive(Debug, Deserialize, Serialize)]
@@ -38,7 +38,7 @@ pub(crate) async fn page_of_documents<W: IndexDatabase + Clock>(
     world: &W,
     tenant: &str,
     after: &str,
-) -> Result<Page, Problem> {
+) -> Result<DocumentPage, Problem> {
     // Neither has a line break: names have none, and ids no control characters.
     let (index, document) = after.split_once('\n').unwrap_or_default();
     let statements = vec![

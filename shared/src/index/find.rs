@@ -12,8 +12,8 @@ use serde_json::value::RawValue;
 use super::manage::{not_found, standing};
 use super::merge::{Unread, entry_of, read_segment, seq_of};
 use super::show::{SearchHit, show};
-use super::{IndexRow, IndexVersion};
-use crate::embed::ask::{Asked, Embedded};
+use super::{IndexRow, VersionRow};
+use crate::embed::ask::{Embedded, EmbeddingRequest};
 use crate::embed::round::ask;
 use crate::limits::{
     CANDIDATES, CANDIDATES_FILTERED, CANDIDATES_VECTOR, FILTER_DOCUMENTS_PAGE, QUERY_CHARS_MAX, SEARCH_RESULTS_DEFAULT,
@@ -40,7 +40,7 @@ use crate::wire::values::{Whole, Word};
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "SearchMode"))]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Mode {
+pub(crate) enum SearchMode {
     /// Words and vectors, fused by their ranks.
     #[default]
     Hybrid,
@@ -60,7 +60,7 @@ pub(crate) struct SearchRequest {
     query: String,
     /// What finds it.
     #[serde(default)]
-    mode: Word<Mode>,
+    mode: Word<SearchMode>,
     /// Chunks that are answered at most; 10 when nothing is said.
     limit: Option<Whole<1, SEARCH_RESULTS_MAX>>,
     /// What a document's metadata must say: `{"lang": "en", "year": {"gte": 2020}, "kind": {"in": ["guide"]}}`.
@@ -76,7 +76,7 @@ pub struct SearchResult {
     /// The index version that was searched.
     pub(crate) index_version: String,
     /// What was asked for.
-    pub(crate) mode: Mode,
+    pub(crate) mode: SearchMode,
     /// Why a hybrid search was answered by words alone, or vectors of the latest chunks are missing; null where neither is so.
     pub(crate) degraded: Option<String>,
     /// The best first.
@@ -87,7 +87,7 @@ pub struct SearchResult {
 struct Query {
     text: String,
     keywords: Keywords,
-    mode: Mode,
+    mode: SearchMode,
     limit: usize,
     filter: Option<Filter>,
 }
@@ -144,7 +144,7 @@ pub async fn search<W: IndexDatabase + Blobs + Http + Clock>(
 ) -> Result<SearchResult, Problem> {
     let query = check(body)?;
     let mut snapshot = look(world, tenant, name, &query).await?;
-    let vector = if query.mode == Mode::Keyword {
+    let vector = if query.mode == SearchMode::Keyword {
         Ok(Vec::new())
     } else {
         let found = nearest(world, settings, segments, &snapshot, &query).await;
@@ -159,7 +159,7 @@ pub async fn search<W: IndexDatabase + Blobs + Http + Clock>(
     let is_late = i64::try_from(snapshot.tail.len()).is_ok_and(|chunks| chunks >= TAIL_ROWS_MAX);
     let (vector, degraded) = match vector {
         Ok(hits) => (living(world, &snapshot, hits).await?, is_late.then(|| LATE.to_owned())),
-        Err(error) if query.mode == Mode::Vector => return Err(Problem::ProviderFailed(error.message)),
+        Err(error) if query.mode == SearchMode::Vector => return Err(Problem::ProviderFailed(error.message)),
         Err(error) => (Vec::new(), Some(error.message)),
     };
     let fused = fuse(&snapshot.keyword, &vector);
@@ -205,9 +205,9 @@ async fn look<W: IndexDatabase + Clock>(
     name: &str,
     query: &Query,
 ) -> Result<Snapshot, Problem> {
-    let by_words = query.mode != Mode::Vector && !query.keywords.is_empty();
+    let by_words = query.mode != SearchMode::Vector && !query.keywords.is_empty();
     let most = if query.filter.is_some() { CANDIDATES_FILTERED } else { CANDIDATES };
-    let tail = if query.mode == Mode::Keyword { 0 } else { TAIL_ROWS_MAX };
+    let tail = if query.mode == SearchMode::Keyword { 0 } else { TAIL_ROWS_MAX };
     let mut statements = vec![standing(tenant, name), index_sql!("find_tail", tenant, name, tail)];
     if by_words {
         statements.push(index_sql!("find_words", tenant, name, json_param(&query.keywords.wanted()), most));
@@ -273,7 +273,7 @@ async fn nearest<W: Blobs + Http + Clock>(
 ) -> Result<Vec<Hit>, NoVectors> {
     let serving = snapshot.index.serving();
     let serving =
-        serving.ok_or_else(|| NoVectors { message: "The index has no index_version.".into(), is_stale: true })?;
+        serving.ok_or_else(|| NoVectors { message: "The index has no index version.".into(), is_stale: true })?;
     let segment = async {
         match &serving.segment {
             Some(key) => segments.read(world, key).await.map(Some),
@@ -317,10 +317,10 @@ async fn living<W: IndexDatabase + Clock>(world: &W, snapshot: &Snapshot, hits: 
 async fn vector_of<W: Http + Clock>(
     world: &W,
     settings: &Settings,
-    index_version: &IndexVersion,
+    index_version: &VersionRow,
     text: &str,
 ) -> Result<Vec<f32>, String> {
-    let IndexVersion { provider: name, model: model_name, dimensions, .. } = index_version;
+    let VersionRow { provider: name, model: model_name, dimensions, .. } = index_version;
     let known = settings.providers.model(name, model_name).filter(|(_, model)| model.dimensions == *dimensions);
     let (provider, model) = known.ok_or_else(|| format!("The deployment has no model {model_name:?} of {name:?}."))?;
     if provider.interface == Interface::Builtin {
@@ -329,7 +329,8 @@ async fn vector_of<W: Http + Clock>(
     let calls_left = Cell::new(1);
     let choice = Choice { provider: name.clone(), model: model_name.clone() };
     let version = &settings.version;
-    let asked = Asked { provider, choice: &choice, model, version, calls_left: &calls_left, ends_at: i64::MAX };
+    let asked =
+        EmbeddingRequest { provider, choice: &choice, model, version, calls_left: &calls_left, ends_at: i64::MAX };
     // No job asks, so no lease ends.
     let lease = Rc::new(Cell::new(i64::MAX));
     match ask(world, &asked, &[text], &[lease]).await.told.pop().map(|(embedded, _)| embedded) {

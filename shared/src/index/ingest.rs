@@ -10,9 +10,9 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use super::apply::{Apply, Meant};
-use super::plan::{Content, Document};
-use super::{IndexRow, IndexVersion};
+use super::apply::{Apply, TargetIndex};
+use super::plan::{Document, DocumentContent};
+use super::{IndexRow, VersionRow};
 use crate::embed::ask::Call;
 use crate::embed::refusals::{all_refused, named};
 use crate::embed::vectors::add_calls;
@@ -89,7 +89,7 @@ async fn try_ingest<W: World>(
     let mut left = left.into_iter();
     while left.len() > 0 {
         let next = at_once(&mut left);
-        some(apply, Meant { name, id: Some(&index.id) }, next, ingested).await;
+        some(apply, TargetIndex { name, id: Some(&index.id) }, next, ingested).await;
         if let Some(outcome) = ingested.take_failure() {
             return Err(outcome);
         }
@@ -113,7 +113,7 @@ async fn try_ingest<W: World>(
     if !earlier.is_empty() {
         ingested.states.insert("earlier".to_owned(), earlier.len());
     }
-    let IndexVersion { id, provider, model, dimensions, .. } = serving;
+    let VersionRow { id, provider, model, dimensions, .. } = serving;
     Ok(json!({
         "index": name, "index_version": id, "provider": provider, "model": model, "dimensions": dimensions,
         "embedded": count - ingested.refused.len(), "documents": ingested.states,
@@ -141,9 +141,14 @@ fn waits_its_turn(attempt: u32) -> Outcome {
 }
 
 /// Brings some documents side by side.
-async fn some<W: World>(apply: &Apply<'_, W>, index: Meant<'_>, texts: Vec<(String, String)>, ingested: &mut Ingested) {
+async fn some<W: World>(
+    apply: &Apply<'_, W>,
+    index: TargetIndex<'_>,
+    texts: Vec<(String, String)>,
+    ingested: &mut Ingested,
+) {
     let one = async |(id, text): (String, String)| {
-        let content = Content { text, metadata: Metadata::default(), source: String::new() };
+        let content = DocumentContent { text, metadata: Metadata::default(), source: String::new() };
         let document = Document { id, content: Some(content) };
         // Safe to repeat: the version of what it brings is the job's.
         let came = apply.apply(index, &document).await;
@@ -217,8 +222,8 @@ async fn ingested_before<W: World>(
 }
 
 /// Refuses what is named beside an index that has another.
-fn is_its_model(name: &str, serving: &IndexVersion, named: Named<'_>) -> Result<(), Outcome> {
-    let IndexVersion { provider, model, .. } = serving;
+fn is_its_model(name: &str, serving: &VersionRow, named: Named<'_>) -> Result<(), Outcome> {
+    let VersionRow { provider, model, .. } = serving;
     if named.provider.is_none_or(|named| named == provider) && named.model.is_none_or(|named| named == model) {
         return Ok(());
     }

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Counts, IndexRow, IndexVersion};
+use super::{Counts, IndexRow, VersionRow};
 use crate::limits::{CHUNK_CHARS_MAX, CHUNK_CHARS_MIN, INDEX_TRIES};
 use crate::model::job::mint_ulid;
 use crate::ports::{Clock, DatabaseError, IndexDatabase, Param, Statement};
@@ -37,7 +37,7 @@ pub(crate) struct PutIndex {
 
 /// What a put came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Change {
+pub enum PutResult {
     /// The index is new.
     Made,
     /// It is as it was asked for.
@@ -57,7 +57,7 @@ pub async fn put_index<W: IndexDatabase + Clock>(
     tenant: &str,
     name: &str,
     body: &[u8],
-) -> Result<(IndexRow, Change), Problem> {
+) -> Result<(IndexRow, PutResult), Problem> {
     let asked = check(settings, name, body)?;
     let now = world.now_ms();
     let (id, index_version) = (mint_ulid(now, world.random()), mint_ulid(now, world.random()));
@@ -67,13 +67,13 @@ pub async fn put_index<W: IndexDatabase + Clock>(
     let made = index_sql!("insert_index", tenant, name, id.as_str(), index_version.as_str());
     let mut index = change(world, tenant, name, vec![made, insert_version(tenant, name, &row)]).await?;
     for _ in 0..INDEX_TRIES {
-        let told = |index_version: Option<&IndexVersion>| index_version.map(IndexVersion::asked);
+        let told = |index_version: Option<&VersionRow>| index_version.map(VersionRow::asked);
         match (told(index.serving()).ok_or(Problem::Internal)? == asked, told(index.building())) {
             (true, None) => {
                 let is_new = index.id == id;
-                return Ok((index, if is_new { Change::Made } else { Change::Kept }));
+                return Ok((index, if is_new { PutResult::Made } else { PutResult::Kept }));
             }
-            (false, Some(building)) if building == asked => return Ok((index, Change::Builds)),
+            (false, Some(building)) if building == asked => return Ok((index, PutResult::Builds)),
             (is_searched, _) => {
                 let next = (!is_searched).then(|| index_version.clone());
                 let before = index.building.clone();

@@ -18,7 +18,7 @@ pub(super) const PREFIX: &str = "segments/";
 
 /// An index version as a merge finds it.
 #[derive(Debug, Deserialize)]
-struct Found {
+struct MergeInput {
     dimensions: usize,
     segment: Option<String>,
     dead: u64,
@@ -44,9 +44,9 @@ pub(crate) struct Merges {
 }
 
 /// While there is one, segments are made.
-struct Turn<'a>(&'a Cell<bool>);
+struct RunningGuard<'a>(&'a Cell<bool>);
 
-impl Drop for Turn<'_> {
+impl Drop for RunningGuard<'_> {
     fn drop(&mut self) {
         self.0.set(false);
     }
@@ -70,7 +70,7 @@ impl Merges {
         if self.is_running.replace(true) {
             return;
         }
-        let _turn = Turn(&self.is_running);
+        let _turn = RunningGuard(&self.is_running);
         loop {
             let next = self.wanted.borrow_mut().pop_first();
             let Some((tenant, index_version)) = next else { return };
@@ -107,7 +107,9 @@ async fn merge<W: IndexDatabase + Blobs + Clock>(world: &W, tenant: &str, index_
     let statements =
         vec![index_sql!("read_version", index_version), index_sql!("read_tail", index_version, MERGE_ROWS_MAX)];
     let answers = batch(&Store(world), &statements).await.map_err(|error| error.to_string())?;
-    let Some(found) = first_as::<Found>(answers.first()).map_err(|error| error.to_string())? else { return Ok(false) };
+    let Some(found) = first_as::<MergeInput>(answers.first()).map_err(|error| error.to_string())? else {
+        return Ok(false);
+    };
     let tail: Vec<(u64, String)> = rows_as(answers.get(1).unwrap_or(&Vec::new())).map_err(|error| error.to_string())?;
     let old = match &found.segment {
         None => None,
@@ -136,7 +138,7 @@ async fn swap<W: IndexDatabase + Blobs + Clock>(
     index_version: &str,
     key: &str,
     last: u64,
-    found: &Found,
+    found: &MergeInput,
 ) -> Result<(), String> {
     let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
     let before = found.segment.clone();

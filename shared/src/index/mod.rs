@@ -52,14 +52,14 @@ pub struct IndexRow {
     /// and the one that will take its place.
     pub building: Option<String>,
     /// Both of them.
-    pub index_versions: Vec<IndexVersion>,
+    pub index_versions: Vec<VersionRow>,
     /// When it was made.
     pub created_at: i64,
 }
 
 /// One way to cut and embed documents.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct IndexVersion {
+pub struct VersionRow {
     /// ULID.
     pub id: String,
     /// The provider of its vectors.
@@ -86,7 +86,7 @@ pub struct IndexVersion {
     pub created_at: i64,
 }
 
-impl IndexVersion {
+impl VersionRow {
     /// The model that embeds its chunks, and what is asked of it.
     pub(crate) fn choice(&self) -> Choice {
         Choice { provider: self.provider.clone(), model: self.model.clone() }
@@ -117,12 +117,12 @@ impl IndexVersion {
 
 impl IndexRow {
     /// The index version that is searched. There is one always: both leave together.
-    pub(crate) fn serving(&self) -> Option<&IndexVersion> {
+    pub(crate) fn serving(&self) -> Option<&VersionRow> {
         self.index_versions.iter().find(|index_version| index_version.id == self.serving)
     }
 
     /// The index version that is being made.
-    pub(crate) fn building(&self) -> Option<&IndexVersion> {
+    pub(crate) fn building(&self) -> Option<&VersionRow> {
         self.index_versions.iter().find(|index_version| Some(&index_version.id) == self.building.as_ref())
     }
 }
@@ -147,7 +147,7 @@ mod tests {
                 "id": "01G", "provider": "p", "model": "m", "dimensions": dimensions, "chunk_chars": 800,
                 "overlap_chars": 100, "chunker": 1, "segment": null, "segment_seq": 0, "chunks": 0, "dead": 0, "created_at": 0,
             });
-            serde_json::from_value::<IndexVersion>(index_version).unwrap().chunks_max()
+            serde_json::from_value::<VersionRow>(index_version).unwrap().chunks_max()
         };
         assert_eq!([4, 256, 384, 1_536, 4_096].map(most), [50_000, 50_000, 50_000, 13_729, 5_185]);
     }

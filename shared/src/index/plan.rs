@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{IndexRow, IndexVersion};
+use super::{IndexRow, VersionRow};
 use crate::limits::{INDEX_GO_ON_SECONDS, INDEX_PARAMETER_BYTES};
 use crate::model::outcome::{ErrorClass, Outcome, RetryAfter};
 use crate::ports::{Param, Statement};
@@ -16,19 +16,19 @@ use crate::search::words::indexed;
 use crate::store::search::index_sql;
 use crate::store::{json_param, json_params, vectors};
 use crate::wire::metadata::Metadata;
-use crate::wire::raw::Object;
+use crate::wire::raw::RawObject;
 
 /// What a job makes of a document.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Document {
     pub(crate) id: String,
     /// `None`: it is no more.
-    pub(crate) content: Option<Content>,
+    pub(crate) content: Option<DocumentContent>,
 }
 
 /// What there is of a document.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Content {
+pub(crate) struct DocumentContent {
     pub(crate) text: String,
     pub(crate) metadata: Metadata,
     pub(crate) source: String,
@@ -46,7 +46,7 @@ pub(super) struct CurrentDocument {
 }
 
 /// A document as it stands, and the version before which nothing of its source does.
-pub(super) struct Found {
+pub(super) struct CurrentState {
     pub(super) standing: Option<CurrentDocument>,
     pub(super) removal: Option<String>,
 }
@@ -75,8 +75,8 @@ pub(super) struct Versions<'a> {
 }
 
 /// An index version's part of a change.
-pub(super) struct Plan<'a> {
-    pub(super) index_version: &'a IndexVersion,
+pub(super) struct ChunkPlan<'a> {
+    pub(super) index_version: &'a VersionRow,
     /// The chunks in order, each with the name of its vector.
     pub(super) chunks: Vec<(String, Chunk)>,
     /// The names of those that are new, each once.
@@ -96,7 +96,7 @@ pub(super) fn state_of(document: &Document, standing: Option<&CurrentDocument>, 
     }
 }
 
-pub(super) fn is_same(content: &Content, standing: Option<&CurrentDocument>) -> bool {
+pub(super) fn is_same(content: &DocumentContent, standing: Option<&CurrentDocument>) -> bool {
     standing.is_some_and(|standing| {
         standing.deleted == 0
             && standing.source == content.source
@@ -113,11 +113,11 @@ pub(super) fn plans<'a>(
     index: &'a IndexRow,
     document: &Document,
     standing: Option<&CurrentDocument>,
-    anew: Option<&IndexVersion>,
-) -> Vec<Plan<'a>> {
+    anew: Option<&VersionRow>,
+) -> Vec<ChunkPlan<'a>> {
     let text = document.content.as_ref().map(|content| content.text.as_str());
     let hash = text.map(vectors::hash_of).unwrap_or_default();
-    let plan = |index_version: &'a IndexVersion| {
+    let plan = |index_version: &'a VersionRow| {
         let layouts = standing.map_or(&[][..], |standing| &standing.layouts);
         let layout = layouts.iter().find(|layout| layout.index_version == index_version.id);
         let had: BTreeSet<&str> = layout.iter().flat_map(|it| &it.chunks).map(|(hash, ..)| hash.as_str()).collect();
@@ -134,7 +134,7 @@ pub(super) fn plans<'a>(
         let stays = |hash: &str| is_kept && had.contains(hash) && has.contains(hash);
         let fresh = has.iter().filter(|hash| !stays(hash)).map(|hash| (*hash).to_owned()).collect();
         let removed = had.iter().filter(|hash| !stays(hash)).count();
-        Some(Plan { index_version, chunks, fresh, removed })
+        Some(ChunkPlan { index_version, chunks, fresh, removed })
     };
     index.index_versions.iter().filter_map(plan).collect()
 }
@@ -149,13 +149,13 @@ pub(super) fn put_document(index: &IndexRow, document: &Document, versions: Vers
     });
     let metadata = content.map(|content| content.metadata.to_raw());
     let head =
-        Object::of(head).with_kept("metadata", Some(metadata.as_deref().unwrap_or(&Metadata::default().to_raw())));
+        RawObject::of(head).with_kept("metadata", Some(metadata.as_deref().unwrap_or(&Metadata::default().to_raw())));
     let planned: Vec<_> = index.index_versions.iter().map(|index_version| &index_version.id).collect();
     let (id, serving, seen) = (index.id.as_str(), index.serving.as_str(), versions.seen.map(str::to_owned));
     index_sql!("put_document", id, json_param(&head), text, seen, json_param(&planned), serving, room)
 }
 
-impl Plan<'_> {
+impl ChunkPlan<'_> {
     /// The index version, how many chunks it gets more, and how many it may have.
     pub(super) fn room(&self) -> (&str, i64, u64) {
         let count = |chunks: usize| i64::try_from(chunks).unwrap_or(i64::MAX);
@@ -196,7 +196,7 @@ fn said(hash: &str, chunk: &Chunk) -> Value {
 }
 
 /// The chunks of a document leave with what they say, but for those with these hashes.
-pub(super) fn drop_all_but(index_version: &IndexVersion, of: &Param, has: &Param) -> [Statement; 3] {
+pub(super) fn drop_all_but(index_version: &VersionRow, of: &Param, has: &Param) -> [Statement; 3] {
     [
         index_sql!("drop_words", of.clone(), has.clone()),
         index_sql!("drop_chunks", of.clone(), has.clone()),

@@ -7,9 +7,9 @@ use std::rc::Rc;
 
 use serde_json::{Value, json};
 
-use super::apply::{Apply, Meant};
+use super::apply::{Apply, TargetIndex};
 use super::manage::drop_version;
-use super::{IndexRow, IndexVersion};
+use super::{IndexRow, VersionRow};
 use crate::embed::ask::Call;
 use crate::embed::vectors::waiting;
 use crate::index::plan::goes_on;
@@ -20,7 +20,7 @@ use crate::store::search::{Store, index_sql};
 use crate::store::{batch, rows_as};
 
 /// Goes on with the index version that an index builds. It answers always.
-pub(crate) async fn rebuild<W: World>(apply: &Apply<'_, W>, meant: Meant<'_>) -> (Outcome, Vec<Rc<Call>>) {
+pub(crate) async fn rebuild<W: World>(apply: &Apply<'_, W>, meant: TargetIndex<'_>) -> (Outcome, Vec<Rc<Call>>) {
     let mut calls = Vec::new();
     let outcome = match try_rebuild(apply, meant, &mut calls).await {
         Ok(result) => Outcome::Succeeded { result: result.into() },
@@ -31,7 +31,7 @@ pub(crate) async fn rebuild<W: World>(apply: &Apply<'_, W>, meant: Meant<'_>) ->
 
 async fn try_rebuild<W: World>(
     apply: &Apply<'_, W>,
-    meant: Meant<'_>,
+    meant: TargetIndex<'_>,
     calls: &mut Vec<Rc<Call>>,
 ) -> Result<Value, Outcome> {
     let began_at = apply.world.now_ms();
@@ -71,7 +71,7 @@ async fn try_rebuild<W: World>(
 async fn unbuilt<W: World>(
     apply: &Apply<'_, W>,
     index: &IndexRow,
-    building: &IndexVersion,
+    building: &VersionRow,
     after: &str,
 ) -> Result<Vec<String>, Outcome> {
     let (index, index_version) = (index.id.as_str(), building.id.as_str());

@@ -14,7 +14,7 @@ use std::rc::Rc;
 use serde_json::{Value, json};
 
 use super::IndexRow;
-use super::apply::{Apply, Meant};
+use super::apply::{Apply, TargetIndex};
 use super::plan::Removal;
 use crate::embed::ask::Call;
 use crate::index::plan::goes_on;
@@ -35,7 +35,7 @@ const WAIT_DOUBLINGS: u32 = 11;
 /// Removes the documents of a source that were accepted before the job `before`, or before this one. It answers always.
 pub(crate) async fn remove<W: World>(
     apply: &Apply<'_, W>,
-    meant: Meant<'_>,
+    meant: TargetIndex<'_>,
     source: &str,
     before: Option<&str>,
 ) -> (Outcome, Vec<Rc<Call>>) {
@@ -48,7 +48,7 @@ pub(crate) async fn remove<W: World>(
 
 async fn try_remove<W: World>(
     apply: &Apply<'_, W>,
-    meant: Meant<'_>,
+    meant: TargetIndex<'_>,
     source: &str,
     before: Option<&str>,
 ) -> Result<Value, Outcome> {

@@ -43,7 +43,7 @@ pub(crate) struct SearchHit {
 
 /// A chunk that is answered.
 #[derive(Debug, Deserialize)]
-struct Row {
+struct FoundChunk {
     seq: u64,
     document: String,
     source: String,
@@ -74,7 +74,7 @@ pub(super) async fn show<W: IndexDatabase + Clock>(
     }
     // Safe to repeat: it only reads.
     let answers = batch(&Store(world), &statements).await.map_err(|error| unavailable(&error))?;
-    let (mut found, marked) = (rows::<Row>(answers.first())?, rows::<(u64, String)>(answers.get(1))?);
+    let (mut found, marked) = (rows::<FoundChunk>(answers.first())?, rows::<(u64, String)>(answers.get(1))?);
     let shown = |entry: &Fused| {
         let seq = seq_of(entry.id);
         let at = found.iter().position(|row| row.seq == seq)?;

@@ -10,10 +10,10 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::apply::{Apply, Meant};
+use super::apply::{Apply, TargetIndex};
 use super::merge::{Unread, entry_of};
 use super::plan::count_dropped;
-use super::{IndexRow, IndexVersion};
+use super::{IndexRow, VersionRow};
 use crate::embed::ask::Call;
 use crate::index::merge;
 use crate::index::plan::goes_on;
@@ -60,7 +60,7 @@ struct ChunkRow {
 
 /// What differs in an index version.
 #[derive(Debug, Default)]
-struct Found {
+struct Differences {
     documents: u64,
     chunks: u64,
     /// How often what was found.
@@ -73,7 +73,7 @@ struct Found {
     is_segment_wrong: bool,
 }
 
-impl Found {
+impl Differences {
     fn differs(&mut self, what: &'static str, document: &str) {
         *self.differences.entry(what).or_default() += 1;
         self.wrong.entry(document.to_owned()).or_default();
@@ -89,7 +89,7 @@ impl Found {
         row.chunks.difference(&row.layout).for_each(|_| self.differs("orphan_chunk", &row.id));
     }
 
-    fn see_chunk(&mut self, row: &ChunkRow, index_version: &IndexVersion, segment: Option<&Segment>) {
+    fn see_chunk(&mut self, row: &ChunkRow, index_version: &VersionRow, segment: Option<&Segment>) {
         self.chunks += 1;
         if row.is_known == 0 {
             self.differs("orphan_chunk", &row.document);
@@ -147,7 +147,11 @@ fn is_alike(one: &[f32], other: &[f32]) -> bool {
 }
 
 /// Holds an index against itself. It answers always.
-pub(crate) async fn verify<W: World>(apply: &Apply<'_, W>, meant: Meant<'_>, repair: bool) -> (Outcome, Vec<Rc<Call>>) {
+pub(crate) async fn verify<W: World>(
+    apply: &Apply<'_, W>,
+    meant: TargetIndex<'_>,
+    repair: bool,
+) -> (Outcome, Vec<Rc<Call>>) {
     let mut calls = Vec::new();
     let outcome = match try_verify(apply, meant, repair, &mut calls).await {
         Ok(result) => Outcome::Succeeded { result },
@@ -158,7 +162,7 @@ pub(crate) async fn verify<W: World>(apply: &Apply<'_, W>, meant: Meant<'_>, rep
 
 async fn try_verify<W: World>(
     apply: &Apply<'_, W>,
-    meant: Meant<'_>,
+    meant: TargetIndex<'_>,
     repair: bool,
     calls: &mut Vec<Rc<Call>>,
 ) -> Result<JobResult, Outcome> {
@@ -183,13 +187,13 @@ async fn try_verify<W: World>(
             repaired: repair && !found.differences.is_empty(),
         }));
     }
-    Err(goes_on("Another index_version takes its place all the time.".to_owned()))
+    Err(goes_on("Another index version takes its place all the time.".to_owned()))
 }
 
 /// The index with the segment that it has; the segment is an error if it is not there, or is none.
 async fn begin<W: World>(
     apply: &Apply<'_, W>,
-    meant: Meant<'_>,
+    meant: TargetIndex<'_>,
 ) -> Result<(IndexRow, Result<Option<Segment>, Unread>), Outcome> {
     let mut index = apply.index_of(meant).await?;
     loop {
@@ -213,10 +217,10 @@ async fn begin<W: World>(
 async fn look<W: World>(
     apply: &Apply<'_, W>,
     index: &IndexRow,
-    index_version: &IndexVersion,
+    index_version: &VersionRow,
     segment: Result<Option<Segment>, Unread>,
-) -> Result<Found, Outcome> {
-    let mut found = Found::default();
+) -> Result<Differences, Outcome> {
+    let mut found = Differences::default();
     let segment = segment.unwrap_or_else(|error| {
         tracing::warn!(%error, "a segment cannot be read");
         found.differences.insert("missing_segment", 1);
@@ -273,8 +277,8 @@ async fn read<W: World, T: DeserializeOwned>(apply: &Apply<'_, W>, page: Stateme
 async fn mend<W: World>(
     apply: &Apply<'_, W>,
     index: &IndexRow,
-    index_version: &IndexVersion,
-    found: &Found,
+    index_version: &VersionRow,
+    found: &Differences,
     calls: &mut Vec<Rc<Call>>,
 ) -> Result<(), Outcome> {
     let store = Store(apply.world);

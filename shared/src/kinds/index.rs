@@ -20,7 +20,7 @@ use crate::wire::problem::Problem;
 #[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "IndexPayload"))]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Change {
+pub(crate) struct IndexPayload {
     /// The index, which is there.
     #[cfg_attr(feature = "openapi", schemars(regex(pattern = crate::wire::schema::NAME)))]
     pub(crate) index: String,
@@ -108,7 +108,7 @@ pub(crate) struct Verify {
 /// # Errors
 /// A problem that names every wrong field.
 pub fn check(payload: &RawValue) -> Result<CheckedPayload, Problem> {
-    let change: Change = read(payload.get().as_bytes(), "#/payload")?;
+    let change: IndexPayload = read(payload.get().as_bytes(), "#/payload")?;
     let errors = change.errors();
     if !errors.is_empty() {
         return Err(Problem::InvalidRequest(errors));
@@ -117,7 +117,7 @@ pub fn check(payload: &RawValue) -> Result<CheckedPayload, Problem> {
     Ok(CheckedPayload { stored, is_plain: true, refused_if_new: Vec::new() })
 }
 
-impl Change {
+impl IndexPayload {
     fn errors(&self) -> Vec<InvalidField> {
         let mut errors = Vec::new();
         errors.extend(check_name("#/payload/index", &self.index));

@@ -233,7 +233,7 @@ impl schemars::JsonSchema for Payload {
     fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
         generator.subschema_for::<webhook::Webhook>();
         generator.subschema_for::<embed::Embed>();
-        generator.subschema_for::<index::Change>();
+        generator.subschema_for::<index::IndexPayload>();
         schemars::json_schema!({})
     }
 }

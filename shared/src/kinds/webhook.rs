@@ -200,21 +200,21 @@ impl Webhook {
     }
 
     /// The body, if it is not in an object of its own.
-    fn body(&self) -> Body<'_> {
-        Body { body: self.body.as_deref(), body_base64: self.body_base64.as_deref().map(Cow::Borrowed) }
+    fn body(&self) -> StoredBody<'_> {
+        StoredBody { body: self.body.as_deref(), body_base64: self.body_base64.as_deref().map(Cow::Borrowed) }
     }
 }
 
 /// The body of a webhook as it is stored, in the payload or in an object of its own (see [`split`]).
 #[derive(Debug, Deserialize)]
-struct Body<'a> {
+struct StoredBody<'a> {
     #[serde(borrow, default)]
     body: Option<&'a RawValue>,
     #[serde(default)]
     body_base64: Option<Cow<'a, str>>,
 }
 
-impl Body<'_> {
+impl StoredBody<'_> {
     /// The bytes to send, and the content type they have unless the caller says otherwise. What is sent as it was written is a
     /// part of `object` if the body is in one, and copied if not.
     fn to_send(&self, object: Option<&Bytes>) -> (Bytes, Option<&'static str>) {
@@ -336,10 +336,10 @@ fn timeout(job: &Claimed, asked: Option<u32>) -> u32 {
 /// How many seconds the attempt of a claimed job may take.
 pub fn timeout_of(job: &Claimed) -> u32 {
     #[derive(Deserialize)]
-    struct Asked {
+    struct TimeoutField {
         timeout_seconds: Option<Whole<1, TIMEOUT_SECONDS_MAX>>,
     }
-    let asked = job.payload.as_deref().and_then(|payload| serde_json::from_str::<Asked>(payload).ok());
+    let asked = job.payload.as_deref().and_then(|payload| serde_json::from_str::<TimeoutField>(payload).ok());
     timeout(job, asked.and_then(|asked| asked.timeout_seconds).map(Whole::get))
 }
 

@@ -8,7 +8,7 @@ use url::Url;
 
 use crate::kinds::target::{SEAL_PURPOSE, SERVICE_ORIGIN, endpoint_header};
 use crate::limits::{MAX_ATTEMPTS_MAX, SERVICE_PATH_BYTES_MAX, TASK_TIMEOUT_SECONDS_MAX, TIMEOUT_SECONDS_DEFAULT};
-use crate::model::backoff::Schedule;
+use crate::model::backoff::RetrySchedule;
 use crate::model::endpoint::{EndpointRow, EvidencePolicy, PausedReason};
 use crate::model::outcome::ErrorClass;
 use crate::ports::{Clock, Database, Rows, Statement};
@@ -47,7 +47,7 @@ pub(crate) struct EndpointRequest {
     /// Seconds an attempt may take, 20 when nothing is said.
     timeout_seconds: Option<Whole<1, TASK_TIMEOUT_SECONDS_MAX>>,
     /// The waits between attempts, `webhook-standard` when nothing is said.
-    schedule: Option<Word<Schedule>>,
+    schedule: Option<Word<RetrySchedule>>,
     /// Attempts that may fail; the schedule's own number when nothing is said.
     max_attempts: Option<Whole<1, MAX_ATTEMPTS_MAX>>,
     /// Which attempts leave evidence, `full` when nothing is said.
@@ -150,7 +150,7 @@ pub async fn put_endpoint<W: Database + Clock>(
         (name, sealed)
     };
     let headers: Vec<_> = request.headers.0.iter().map(seal_value).collect();
-    let backoff = request.schedule.map_or(Schedule::WebhookStandard, |word| word.0);
+    let backoff = request.schedule.map_or(RetrySchedule::WebhookStandard, |word| word.0);
     let row = json!({
         "tenant": tenant, "id": id, "url": url, "service": request.service, "headers": headers,
         "timeout_seconds": request.timeout_seconds.map_or(TIMEOUT_SECONDS_DEFAULT, Whole::get),

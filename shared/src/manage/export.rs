@@ -37,7 +37,7 @@ const PAGE_CALLS: usize = 2;
 
 /// The parts of an export, in their order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Part {
+enum ExportPart {
     Endpoints,
     Schedules,
     Keys,
@@ -50,22 +50,22 @@ enum Part {
     End,
 }
 
-impl Part {
+impl ExportPart {
     /// By number, as cursors have them.
-    const ALL: [Part; 9] = [
-        Part::Endpoints,
-        Part::Schedules,
-        Part::Keys,
-        Part::Groups,
-        Part::Jobs,
-        Part::Indexes,
-        Part::Documents,
-        Part::Usage,
-        Part::End,
+    const ALL: [ExportPart; 9] = [
+        ExportPart::Endpoints,
+        ExportPart::Schedules,
+        ExportPart::Keys,
+        ExportPart::Groups,
+        ExportPart::Jobs,
+        ExportPart::Indexes,
+        ExportPart::Documents,
+        ExportPart::Usage,
+        ExportPart::End,
     ];
 
-    fn numbered(number: i64) -> Part {
-        usize::try_from(number).ok().and_then(|number| Part::ALL.get(number)).copied().unwrap_or(Part::End)
+    fn numbered(number: i64) -> ExportPart {
+        usize::try_from(number).ok().and_then(|number| ExportPart::ALL.get(number)).copied().unwrap_or(ExportPart::End)
     }
 }
 
@@ -74,7 +74,7 @@ pub type Position = (i64, String);
 
 /// What a step came to.
 #[derive(Debug)]
-pub enum Step {
+pub enum ExportStep {
     /// Lines, or a piece of one. It may be empty.
     Text(String),
     /// Another request goes on there.
@@ -91,8 +91,8 @@ pub struct TenantExport {
     scope: Scope,
     plan: Plan,
     /// What comes after the jobs: no indexes where there is no store of search.
-    after_jobs: Part,
-    part: Part,
+    after_jobs: ExportPart,
+    part: ExportPart,
     /// The id in that part after which it goes on.
     after: String,
     /// Calls that it may still spend.
@@ -130,13 +130,13 @@ impl TenantExport {
         from: Option<Position>,
     ) -> TenantExport {
         let (part, after) = from.unwrap_or_default();
-        let (part, calls, bytes) = (Part::numbered(part), plan.export_calls, plan.export_bytes);
+        let (part, calls, bytes) = (ExportPart::numbered(part), plan.export_calls, plan.export_bytes);
         TenantExport {
             tenant,
             caller,
             scope,
             plan,
-            after_jobs: if has_indexes { Part::Indexes } else { Part::Usage },
+            after_jobs: if has_indexes { ExportPart::Indexes } else { ExportPart::Usage },
             part,
             after,
             calls,
@@ -152,15 +152,21 @@ impl TenantExport {
     /// # Errors
     /// As [`authorize`]; `Unavailable` when a store is out of reach. The export is broken off then: what is missing for good is
     /// null, what could not be read is no reason to say so.
-    pub async fn step<W: Database + IndexDatabase + Blobs + Clock>(&mut self, world: &W) -> Result<Step, Problem> {
+    pub async fn step<W: Database + IndexDatabase + Blobs + Clock>(
+        &mut self,
+        world: &W,
+    ) -> Result<ExportStep, Problem> {
         let step = self.next_step(world).await?;
-        if let Step::Text(text) = &step {
+        if let ExportStep::Text(text) = &step {
             self.bytes = self.bytes.saturating_sub(text.len());
         }
         Ok(step)
     }
 
-    async fn next_step<W: Database + IndexDatabase + Blobs + Clock>(&mut self, world: &W) -> Result<Step, Problem> {
+    async fn next_step<W: Database + IndexDatabase + Blobs + Clock>(
+        &mut self,
+        world: &W,
+    ) -> Result<ExportStep, Problem> {
         if let Some((row, written)) = self.writing.take() {
             return self.go_on(world, row, written, String::new()).await;
         }
@@ -173,45 +179,45 @@ impl TenantExport {
             let head = head_of(world, &row).await?;
             return self.go_on(world, row, 0, head).await;
         }
-        if self.part == Part::End {
-            return Ok(Step::Whole);
+        if self.part == ExportPart::End {
+            return Ok(ExportStep::Whole);
         }
         if self.calls < PAGE_CALLS || self.bytes == 0 {
             return Ok(self.stop());
         }
         self.calls -= PAGE_CALLS;
         authorize(world, &self.caller, self.scope).await?;
-        self.page(world).await.map(Step::Text)
+        self.page(world).await.map(ExportStep::Text)
     }
 
-    fn stop(&mut self) -> Step {
+    fn stop(&mut self) -> ExportStep {
         let position = (self.part as i64, std::mem::take(&mut self.after));
-        (self.part, self.jobs) = (Part::End, Vec::new());
-        Step::Spent(position)
+        (self.part, self.jobs) = (ExportPart::End, Vec::new());
+        ExportStep::Spent(position)
     }
 
     async fn page<W: Database + IndexDatabase + Clock>(&mut self, world: &W) -> Result<String, Problem> {
         let (tenant, after) = (self.tenant.as_str(), self.after.as_str());
         let (next, limit, things): (_, _, Vec<Thing>) = match self.part {
-            Part::Endpoints => {
+            ExportPart::Endpoints => {
                 let rows = list_endpoints(world, tenant, after, PAGE_MAX).await?;
                 let line = |row: &EndpointRow| as_lines([ExportLine::Endpoint { endpoint: row.into() }]);
-                (Part::Schedules, PAGE_MAX, things(&rows, |row| &row.id, line))
+                (ExportPart::Schedules, PAGE_MAX, things(&rows, |row| &row.id, line))
             }
-            Part::Schedules => {
+            ExportPart::Schedules => {
                 let rows = list_schedules(world, tenant, after, EXPORT_WHOLE_PAGE, true).await?;
-                (Part::Keys, EXPORT_WHOLE_PAGE, things(&rows, |row| &row.id, schedule_line))
+                (ExportPart::Keys, EXPORT_WHOLE_PAGE, things(&rows, |row| &row.id, schedule_line))
             }
-            Part::Keys => {
+            ExportPart::Keys => {
                 let rows = list_keys(world, tenant, after, PAGE_MAX).await?;
-                (Part::Groups, PAGE_MAX, things(&rows, |key| &key.id, |key| as_lines([ExportLine::Key { key }])))
+                (ExportPart::Groups, PAGE_MAX, things(&rows, |key| &key.id, |key| as_lines([ExportLine::Key { key }])))
             }
-            Part::Groups => {
+            ExportPart::Groups => {
                 let rows = list_groups(world, tenant, after, PAGE_MAX).await?;
                 let line = |row: &GroupRow| as_lines([ExportLine::Group { group: row.into() }]);
-                (Part::Jobs, PAGE_MAX, things(&rows, |row| &row.id, line))
+                (ExportPart::Jobs, PAGE_MAX, things(&rows, |row| &row.id, line))
             }
-            Part::Jobs => {
+            ExportPart::Jobs => {
                 let before = if after.is_empty() { ID_END } else { after };
                 self.jobs = read_jobs(world, tenant, before, EXPORT_WHOLE_PAGE).await?;
                 self.jobs.reverse();
@@ -221,23 +227,23 @@ impl TenantExport {
                 }
                 return Ok(String::new());
             }
-            Part::Indexes => {
+            ExportPart::Indexes => {
                 let rows = list_indexes(world, tenant, after, PAGE_MAX).await?;
                 let line = |row: &IndexRow| as_lines([ExportLine::Index { index: row.into() }]);
-                (Part::Documents, PAGE_MAX, things(&rows, |row| &row.name, line))
+                (ExportPart::Documents, PAGE_MAX, things(&rows, |row| &row.name, line))
             }
-            Part::Documents => {
+            ExportPart::Documents => {
                 let (documents, next) = page_of_documents(world, tenant, after).await?;
-                (self.part, self.after) = next.map_or((Part::Usage, String::new()), |next| (self.part, next));
+                (self.part, self.after) = next.map_or((ExportPart::Usage, String::new()), |next| (self.part, next));
                 return Ok(as_lines(documents.iter().map(|document| ExportLine::Document { document })));
             }
-            Part::Usage => {
+            ExportPart::Usage => {
                 let (rows, next) = page_of_usage(world, tenant, after).await?;
                 let lines = as_lines(rows.iter().map(|row| ExportLine::Usage { tenant, usage: row.into() }));
-                (self.part, self.after) = next.map_or((Part::End, String::new()), |next| (self.part, next));
+                (self.part, self.after) = next.map_or((ExportPart::End, String::new()), |next| (self.part, next));
                 return Ok(lines);
             }
-            Part::End => return Ok(String::new()),
+            ExportPart::End => return Ok(String::new()),
         };
         let full = is_full(things.len(), limit);
         let last = things.last().filter(|_| full).map(|(place, _)| place.clone());
@@ -264,7 +270,7 @@ impl TenantExport {
         row: JobRow,
         written: usize,
         mut text: String,
-    ) -> Result<Step, Problem> {
+    ) -> Result<ExportStep, Problem> {
         let rest = row.log.get(written..).unwrap_or_default();
         let entries = rest.get(..REQUESTS_AT_ONCE).unwrap_or(rest);
         let evidence = read_evidences(world, entries, self.unread(&row).saturating_sub(written)).await;
@@ -288,7 +294,7 @@ impl TenantExport {
                 (self.part, self.after) = (self.after_jobs, String::new());
             }
         }
-        Ok(Step::Text(text))
+        Ok(ExportStep::Text(text))
     }
 }
 

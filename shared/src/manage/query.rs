@@ -53,11 +53,11 @@ pub async fn read_vectors<W: Database + Blobs + Clock>(world: &W, job: &JobRef) 
 /// `NotFound`; `Unavailable`.
 pub async fn has_finished<W: Database + Clock>(world: &W, job: &JobRef) -> Result<bool, Problem> {
     #[derive(Deserialize)]
-    struct Finished {
+    struct FinishedRow {
         finished: u8,
     }
     let statement = sql!("read_state", job.tenant.as_str(), job.id.as_str());
-    let row: Option<Finished> = read_first(world, statement).await?;
+    let row: Option<FinishedRow> = read_first(world, statement).await?;
     row.map(|row| row.finished == 1).ok_or_else(|| Problem::not_found("Job", &job.id))
 }
 
@@ -90,7 +90,7 @@ impl JobFilter {
 
 /// One page of a list.
 #[derive(Debug)]
-pub struct Page<P> {
+pub struct JobPage<P> {
     /// The rows.
     pub rows: Vec<JobRow>,
     /// Where the next page goes on; `None` at the end.
@@ -107,7 +107,7 @@ pub async fn list_jobs<W: Database + Clock>(
     filter: &JobFilter,
     before: Option<String>,
     limit: u32,
-) -> Result<Page<String>, Problem> {
+) -> Result<JobPage<String>, Problem> {
     #[derive(Serialize)]
     struct Terms<'a> {
         tenant: &'a str,
@@ -138,7 +138,7 @@ pub async fn list_jobs<W: Database + Clock>(
         Some(LastRead { id, rows }) if rows >= scan => id,
         _ => None,
     };
-    Ok(Page { rows, next })
+    Ok(JobPage { rows, next })
 }
 
 /// The jobs that hold an idempotency key: one per kind and endpoint.
@@ -164,7 +164,7 @@ pub async fn list_dead_letters<W: Database + Clock>(
     tenant: &str,
     after: Option<(i64, String)>,
     limit: u32,
-) -> Result<Page<(i64, String)>, Problem> {
+) -> Result<JobPage<(i64, String)>, Problem> {
     // No job dies after the year 9999.
     let (died_at, id) = after.unwrap_or((253_402_300_799_999, ID_END.to_owned()));
     let terms = json_param(&serde_json::json!({"tenant": tenant, "died_at": died_at, "id": id}));
@@ -172,7 +172,7 @@ pub async fn list_dead_letters<W: Database + Clock>(
     let rows: Vec<JobRow> = read_rows(world, statement).await?;
     let full = rows.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
     let next = rows.last().filter(|_| full).and_then(|row| Some((row.finished_at?, row.id.clone())));
-    Ok(Page { rows, next })
+    Ok(JobPage { rows, next })
 }
 
 /// The evidence of one attempt: the record as it was written, checked against its digest, in one ranged read.

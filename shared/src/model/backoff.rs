@@ -22,7 +22,7 @@ const ONCE_REPEATED_SECONDS: u64 = 60;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "RetrySchedule"))]
 #[serde(rename_all = "kebab-case")]
-pub enum Schedule {
+pub enum RetrySchedule {
     /// Ten attempts over about three days: the example schedule of Standard Webhooks.
     #[default]
     WebhookStandard,
@@ -37,9 +37,9 @@ pub enum Schedule {
 #[error("is not one of webhook-standard, fast, once")]
 pub struct UnknownSchedule;
 
-impl Schedule {
+impl RetrySchedule {
     /// Every schedule.
-    pub const ALL: [Schedule; 3] = [Self::WebhookStandard, Self::Fast, Self::Once];
+    pub const ALL: [RetrySchedule; 3] = [Self::WebhookStandard, Self::Fast, Self::Once];
 
     /// The name in the API and in the database.
     pub fn name(self) -> &'static str {
@@ -73,13 +73,13 @@ impl Schedule {
     }
 }
 
-impl fmt::Display for Schedule {
+impl fmt::Display for RetrySchedule {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.name())
     }
 }
 
-impl FromStr for Schedule {
+impl FromStr for RetrySchedule {
     type Err = UnknownSchedule;
 
     fn from_str(text: &str) -> Result<Self, UnknownSchedule> {
@@ -89,7 +89,7 @@ impl FromStr for Schedule {
 
 /// How long to wait after the `failures`-th failure (1 is the first; 0 counts as 1), jitter included. Beyond the
 /// schedule's end its last delay repeats, so a job may have more attempts than its schedule.
-pub fn delay_after(schedule: Schedule, failures: u32, seed: u64) -> Duration {
+pub fn delay_after(schedule: RetrySchedule, failures: u32, seed: u64) -> Duration {
     let delays = schedule.delays_seconds();
     let failures = failures.max(1);
     let position = usize::try_from(failures - 1).unwrap_or(usize::MAX);
@@ -174,29 +174,29 @@ mod tests {
     /// Sun, 06 Nov 1994 08:49:37 GMT, the example of RFC 9110.
     const NOVEMBER_MS: i64 = 784_111_777_000;
 
-    fn any_schedule() -> impl Strategy<Value = Schedule> {
-        proptest::sample::select(Schedule::ALL.to_vec())
+    fn any_schedule() -> impl Strategy<Value = RetrySchedule> {
+        proptest::sample::select(RetrySchedule::ALL.to_vec())
     }
 
     #[test]
     fn names_are_the_same_everywhere() {
-        for schedule in Schedule::ALL {
+        for schedule in RetrySchedule::ALL {
             assert_eq!(serde_json::to_value(schedule).unwrap(), schedule.name());
             assert_eq!(schedule.to_string().parse(), Ok(schedule));
         }
-        assert_eq!("slow".parse::<Schedule>(), Err(UnknownSchedule));
+        assert_eq!("slow".parse::<RetrySchedule>(), Err(UnknownSchedule));
     }
 
     #[test]
     fn webhook_standard_is_the_schedule_of_the_specification() {
-        let delays: Vec<u64> = Schedule::WebhookStandard.delays_seconds().to_vec();
+        let delays: Vec<u64> = RetrySchedule::WebhookStandard.delays_seconds().to_vec();
         assert_eq!(delays, [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400]);
-        assert_eq!(Schedule::Fast.delays_seconds(), [1, 5, 30, 120, 600]);
+        assert_eq!(RetrySchedule::Fast.delays_seconds(), [1, 5, 30, 120, 600]);
     }
 
     #[test]
     fn a_schedule_has_one_attempt_more_than_delays() {
-        for schedule in Schedule::ALL {
+        for schedule in RetrySchedule::ALL {
             let attempts = usize::try_from(schedule.max_attempts()).unwrap();
             assert_eq!(attempts, schedule.delays_seconds().len() + 1);
         }
@@ -210,7 +210,7 @@ mod tests {
 
     #[test]
     fn jitter_reaches_both_of_its_ends() {
-        let delays = (0..20_000).map(|seed| delay_after(Schedule::Fast, 1, seed).as_millis());
+        let delays = (0..20_000).map(|seed| delay_after(RetrySchedule::Fast, 1, seed).as_millis());
         let (least, most) = delays.fold((u128::MAX, 0), |(least, most), delay| (least.min(delay), most.max(delay)));
         assert_eq!((least, most), (800, 1_200));
     }
@@ -224,8 +224,8 @@ mod tests {
 
     #[test]
     fn neighbouring_seeds_and_failures_have_unrelated_jitter() {
-        let of_one_seed = (9..=100).map(|failures| delay_after(Schedule::WebhookStandard, failures, 7));
-        let of_one_failure = (0..92).map(|seed| delay_after(Schedule::WebhookStandard, 9, seed));
+        let of_one_seed = (9..=100).map(|failures| delay_after(RetrySchedule::WebhookStandard, failures, 7));
+        let of_one_failure = (0..92).map(|seed| delay_after(RetrySchedule::WebhookStandard, 9, seed));
         for delays in [of_one_seed.collect::<Vec<_>>(), of_one_failure.collect()] {
             let distinct: std::collections::BTreeSet<&Duration> = delays.iter().collect();
             let early = delays.iter().filter(|delay| delay.as_secs() < 86_400).count();

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use serde::Deserialize;
 
 use crate::limits::{PAYLOAD_WAIT_DOUBLINGS, PAYLOAD_WAIT_SECONDS};
-use crate::model::backoff::{Schedule, doubled_wait};
+use crate::model::backoff::{RetrySchedule, doubled_wait};
 use crate::model::endpoint::{EndpointState, EvidencePolicy};
 use crate::model::job::{AttemptRef, JobRef};
 use crate::model::outcome::{ErrorClass, Outcome, RetryAfter};
@@ -29,7 +29,7 @@ pub struct Claimed {
     pub failures: u32,
     pub quarantined: u8,
     pub max_attempts: u32,
-    pub backoff: Schedule,
+    pub backoff: RetrySchedule,
     pub deadline_at: Option<i64>,
     pub created_at: i64,
     /// By the database's clock, when it was claimed.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::backoff::Schedule;
+use crate::model::backoff::RetrySchedule;
 use crate::model::outcome::ErrorClass;
 use crate::security::redact::Redaction;
 use crate::wire::time::Time;
@@ -46,7 +46,7 @@ pub struct EndpointRow {
     pub service: Option<String>,
     pub headers: Vec<(String, String)>,
     pub timeout_seconds: u32,
-    pub backoff: Schedule,
+    pub backoff: RetrySchedule,
     pub max_attempts: u32,
     pub evidence: EvidencePolicy,
     pub keep_payload: u8,
@@ -113,7 +113,7 @@ pub struct Endpoint<'a> {
     path: Option<&'a str>,
     headers: Vec<EndpointHeader<'a>>,
     timeout_seconds: u32,
-    schedule: Schedule,
+    schedule: RetrySchedule,
     max_attempts: u32,
     created_at: Time,
     updated_at: Time,

@@ -52,7 +52,7 @@ pub fn into_messages(hints: Vec<Hint>, jobs_per_hint: usize) -> BTreeMap<JobQueu
 }
 
 #[derive(Serialize, Deserialize)]
-struct Message {
+struct HintBody {
     v: u32,
     jobs: Vec<JobRef>,
 }
@@ -81,7 +81,7 @@ pub fn decode(text: &str) -> Result<Vec<JobRef>, UnreadableHint> {
     if versioned.v != VERSION {
         return Err(UnreadableHint::UnknownVersion);
     }
-    let message: Message = serde_json::from_str(text).map_err(|_| UnreadableHint::Undecodable)?;
+    let message: HintBody = serde_json::from_str(text).map_err(|_| UnreadableHint::Undecodable)?;
     Ok(message.jobs)
 }
 
@@ -91,7 +91,7 @@ pub fn encode(jobs: &[JobRef], jobs_per_hint: usize) -> Vec<String> {
 }
 
 fn encode_chunk(jobs: &[JobRef]) -> Vec<String> {
-    let text = serde_json::to_string(&Message { v: VERSION, jobs: jobs.to_vec() }).unwrap_or_default();
+    let text = serde_json::to_string(&HintBody { v: VERSION, jobs: jobs.to_vec() }).unwrap_or_default();
     if text.len() + MESSAGE_OVERHEAD_BYTES <= MESSAGE_BYTES_MAX || jobs.len() == 1 {
         return vec![text];
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::limits::SENDS_MAX;
-use crate::model::backoff::{Schedule, delay_after};
+use crate::model::backoff::{RetrySchedule, delay_after};
 use crate::model::outcome::{ErrorClass, Outcome, RetryAfter};
 
 /// The states of a job. Terminal ones never change again; a dead letter has a state of its own.
@@ -119,7 +119,7 @@ pub struct Situation<'a> {
     /// Failures it may have.
     pub max_attempts: u32,
     /// The named schedule of its retries.
-    pub backoff: Schedule,
+    pub backoff: RetrySchedule,
     /// Classes its endpoint dead-letters at once.
     pub dead_letter_on: &'a [ErrorClass],
     /// Until its deadline, if it has one.
@@ -206,7 +206,7 @@ mod tests {
     }
 
     fn situation(attempt: u32, failures: u32, max_attempts: u32) -> Situation<'static> {
-        let backoff = Schedule::WebhookStandard;
+        let backoff = RetrySchedule::WebhookStandard;
         Situation { attempt, failures, max_attempts, backoff, dead_letter_on: &[], deadline_in_ms: None, seed: 7 }
     }
 

@@ -18,34 +18,34 @@ use crate::wire::problem::Problem;
 use crate::wire::schema::{ERASURE_ID, JOB_ID, NAME};
 
 /// A schema and examples of it.
-pub(super) struct Content {
+pub(super) struct ContentDoc {
     pub(super) schema: fn(&mut SchemaGenerator) -> Schema,
     pub(super) examples: Vec<(&'static str, Value)>,
 }
 
-impl Content {
+impl ContentDoc {
     /// The schema of a type, and examples of it.
-    pub(super) fn of<T: JsonSchema>(examples: Vec<(&'static str, Value)>) -> Content {
-        Content { schema: SchemaGenerator::subschema_for::<T>, examples }
+    pub(super) fn of<T: JsonSchema>(examples: Vec<(&'static str, Value)>) -> ContentDoc {
+        ContentDoc { schema: SchemaGenerator::subschema_for::<T>, examples }
     }
 }
 
 /// An answer when all is well.
-pub(super) struct Answer {
+pub(super) struct ResponseDoc {
     pub(super) status: u16,
     pub(super) description: &'static str,
     pub(super) headers: Vec<&'static str>,
-    pub(super) content: Option<Content>,
+    pub(super) content: Option<ContentDoc>,
     /// What it is as lines of JSON, for those who accept that.
-    pub(super) lines: Option<Lines>,
+    pub(super) lines: Option<LinesDoc>,
     /// What one line is, where it is always lines of JSON.
-    pub(super) line: Option<Content>,
+    pub(super) line: Option<ContentDoc>,
     /// Whether it is bytes.
     pub(super) is_bytes: bool,
 }
 
 /// Lines of JSON: what they are, the schema of one, and an example.
-pub(super) struct Lines {
+pub(super) struct LinesDoc {
     pub(super) item: Option<fn(&mut SchemaGenerator) -> Schema>,
     pub(super) description: &'static str,
     pub(super) example: String,
@@ -58,9 +58,9 @@ pub(super) struct OperationDoc {
     pub(super) summary: &'static str,
     pub(super) description: &'static str,
     pub(super) parameters: Vec<&'static str>,
-    pub(super) body: Option<(bool, Content)>,
-    pub(super) body_lines: Option<Lines>,
-    pub(super) answers: Vec<Answer>,
+    pub(super) body: Option<(bool, ContentDoc)>,
+    pub(super) body_lines: Option<LinesDoc>,
+    pub(super) answers: Vec<ResponseDoc>,
     /// Whether `ROOT_TOKEN` may do it too.
     pub(super) root: bool,
     /// Whether what the path names need not be there.
@@ -87,9 +87,9 @@ pub(super) fn describe(tag: &'static str, summary: &'static str, description: &'
 }
 
 /// An answer without a body.
-fn answer(status: u16, description: &'static str) -> Answer {
+fn answer(status: u16, description: &'static str) -> ResponseDoc {
     let (content, lines, line) = (None, None, None);
-    Answer { status, description, headers: Vec::new(), content, lines, line, is_bytes: false }
+    ResponseDoc { status, description, headers: Vec::new(), content, lines, line, is_bytes: false }
 }
 
 impl OperationDoc {
@@ -111,13 +111,13 @@ impl OperationDoc {
 
     /// It reads a body.
     pub(super) fn reads<T: JsonSchema>(mut self, examples: Vec<(&'static str, Value)>) -> OperationDoc {
-        self.body = Some((true, Content::of::<T>(examples)));
+        self.body = Some((true, ContentDoc::of::<T>(examples)));
         self
     }
 
     /// It reads a body if there is one.
     pub(super) fn may_read<T: JsonSchema>(mut self, examples: Vec<(&'static str, Value)>) -> OperationDoc {
-        self.body = Some((false, Content::of::<T>(examples)));
+        self.body = Some((false, ContentDoc::of::<T>(examples)));
         self
     }
 
@@ -128,14 +128,14 @@ impl OperationDoc {
         description: &'static str,
         example: Value,
     ) -> OperationDoc {
-        let content = Some(Content::of::<T>(vec![("example", example)]));
-        self.answers.push(Answer { content, ..answer(status, description) });
+        let content = Some(ContentDoc::of::<T>(vec![("example", example)]));
+        self.answers.push(ResponseDoc { content, ..answer(status, description) });
         self
     }
 
     /// It answers a page of these, and all of them to those who accept lines.
     pub(super) fn answers_page<T: JsonSchema>(self, description: &'static str, example: &Value) -> OperationDoc {
-        let lines = Lines {
+        let lines = LinesDoc {
             item: Some(SchemaGenerator::subschema_for::<PageLine<'_, T>>),
             description: "The export: all items from the cursor on, one a line. One too long for a request ends with a line that has but a `next_cursor`. An answer that breaks off is not whole.",
             example: format!("{example}\n"),
@@ -145,18 +145,18 @@ impl OperationDoc {
 
     /// It answers bytes.
     pub(super) fn answers_bytes(mut self, description: &'static str) -> OperationDoc {
-        self.answers.push(Answer { is_bytes: true, ..answer(200, description) });
+        self.answers.push(ResponseDoc { is_bytes: true, ..answer(200, description) });
         self
     }
 
     /// It answers lines of JSON, each of that schema.
-    pub(super) fn answers_lines(mut self, description: &'static str, line: Content) -> OperationDoc {
-        self.answers.push(Answer { line: Some(line), ..answer(200, description) });
+    pub(super) fn answers_lines(mut self, description: &'static str, line: ContentDoc) -> OperationDoc {
+        self.answers.push(ResponseDoc { line: Some(line), ..answer(200, description) });
         self
     }
 
     /// The last answer may also be lines.
-    pub(super) fn or_lines(mut self, lines: Lines) -> OperationDoc {
+    pub(super) fn or_lines(mut self, lines: LinesDoc) -> OperationDoc {
         if let Some(answer) = self.answers.last_mut() {
             answer.lines = Some(lines);
         }
@@ -165,7 +165,7 @@ impl OperationDoc {
 
     /// The body may also be lines; without another one, it is.
     pub(super) fn or_reads_lines(mut self, description: &'static str, example: String) -> OperationDoc {
-        self.body_lines = Some(Lines { item: None, description, example });
+        self.body_lines = Some(LinesDoc { item: None, description, example });
         self
     }
 

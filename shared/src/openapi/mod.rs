@@ -9,7 +9,7 @@ mod shapes;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use describe::{Content, Lines, OperationDoc};
+use describe::{ContentDoc, LinesDoc, OperationDoc};
 use schemars::generate::{SchemaGenerator, SchemaSettings};
 use serde_json::{Map, Value, json};
 
@@ -246,14 +246,14 @@ fn operation(
     operation
 }
 
-fn media(content: &Content, generator: &mut SchemaGenerator) -> Value {
+fn media(content: &ContentDoc, generator: &mut SchemaGenerator) -> Value {
     let examples: Map<String, Value> =
         content.examples.iter().map(|(name, value)| ((*name).to_owned(), json!({"value": value}))).collect();
     json!({"schema": (content.schema)(generator), "examples": examples})
 }
 
 /// Lines of JSON: a text for those who read it whole, with the schema of one line.
-fn item_media(line: &Content, generator: &mut SchemaGenerator) -> Value {
+fn item_media(line: &ContentDoc, generator: &mut SchemaGenerator) -> Value {
     let mut media = media(line, generator);
     media[X_ITEM_SCHEMA] = media["schema"].take();
     let examples =
@@ -264,7 +264,7 @@ fn item_media(line: &Content, generator: &mut SchemaGenerator) -> Value {
 }
 
 /// Lines of JSON as a text. Generated clients send and read bytes of the format `binary` as they are.
-fn lines_media(lines: &Lines, generator: &mut SchemaGenerator) -> Value {
+fn lines_media(lines: &LinesDoc, generator: &mut SchemaGenerator) -> Value {
     let schema = json!({"type": "string", "format": "binary", "description": lines.description});
     let mut media = json!({"schema": schema, "examples": {"lines": {"value": lines.example}}});
     if let Some(item) = lines.item {

@@ -17,15 +17,15 @@ use crate::model::outcome::{ErrorClass, Outcome};
 use crate::model::state::{Situation, decide};
 use crate::ports::{World, received};
 use crate::run::payload::{object_of, whole};
-use crate::run::settle::{Place, Settlement};
-use crate::run::usage::{Usage, usage_of};
+use crate::run::settle::{JobPlace, Settlement};
+use crate::run::usage::{ModelUsage, usage_of};
 use crate::run::{embed, index};
 use crate::settings::Settings;
 use crate::wire::job_queue::JobQueue;
 
 /// An attempt that ended and waits for its flush.
 #[derive(Debug, Clone)]
-pub struct Finished {
+pub struct FinishedAttempt {
     /// What is to be recorded.
     pub settlement: Settlement,
     /// The evidence, unless the endpoint asks for none.
@@ -35,7 +35,7 @@ pub struct Finished {
 }
 
 /// Runs one attempt of a claimed job. It answers always: whatever goes wrong is an outcome.
-pub(crate) async fn run<W: World>(world: &W, settings: &Settings, shared: &Shared, job: &Claimed) -> Finished {
+pub(crate) async fn run<W: World>(world: &W, settings: &Settings, shared: &Shared, job: &Claimed) -> FinishedAttempt {
     let sent_at = world.now_ms();
     let (outcome, sent) = send(world, settings, shared, job).await;
     let ended_at = world.now_ms();
@@ -67,7 +67,7 @@ impl Sent {
     }
 
     /// What it spent, but for calls that another job has counted.
-    fn usage(&self) -> Vec<Usage> {
+    fn usage(&self) -> Vec<ModelUsage> {
         match self {
             Sent::Nothing | Sent::Request(_) => Vec::new(),
             Sent::Calls(calls) => usage_of(calls),
@@ -108,7 +108,7 @@ fn finish(
     outcome: Outcome,
     sent: &Sent,
     seed: u64,
-) -> Finished {
+) -> FinishedAttempt {
     let Range { start: sent_at, end: ended_at } = during;
     let duration_ms = (ended_at - sent_at).max(0);
     let endpoint = job.endpoint.as_ref();
@@ -153,12 +153,12 @@ fn finish(
     });
     let measured = Measured { duration_ms, status: sent.status(&outcome), version: settings.version.clone() };
     let place =
-        Place { endpoint: job.endpoint_id.clone(), queue: JobQueue::of(&job.kind), grouped: job.group.is_some() };
+        JobPlace { endpoint: job.endpoint_id.clone(), queue: JobQueue::of(&job.kind), grouped: job.group.is_some() };
     let usage = sent.usage();
     let keep_payload = endpoint.is_some_and(|endpoint| endpoint.keep_payload == 1);
     let settled = Settlement::new(job.attempt(), place, outcome, decision, measured);
     let settlement = Settlement { keep_payload, usage, ..settled };
-    Finished { settlement, record, ended_at }
+    FinishedAttempt { settlement, record, ended_at }
 }
 
 #[cfg(test)]

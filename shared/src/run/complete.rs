@@ -16,14 +16,14 @@ use crate::limits::{
     RETRY_AFTER_SECONDS_MAX,
 };
 use crate::model::attempt::{EndedBy, LogEntry, Measured};
-use crate::model::backoff::{Schedule, fold};
+use crate::model::backoff::{RetrySchedule, fold};
 use crate::model::hint::Hint;
 use crate::model::job::{AttemptRef, JobRef, JobRow};
 use crate::model::outcome::{ErrorClass, Outcome, RetryAfter};
 use crate::model::result::{JobResult, ResultError};
 use crate::model::state::{Situation, State, decide};
 use crate::ports::{Clock, Database, DatabaseError, Param, Statement};
-use crate::run::settle::{Place, Settlement, settle};
+use crate::run::settle::{JobPlace, Settlement, settle};
 use crate::settings::Settings;
 use crate::store::rows::{read_first, read_job, unavailable};
 use crate::store::{batch, json_param, rows_as, sql};
@@ -151,7 +151,7 @@ struct Running {
     attempt: u32,
     failures: u32,
     max_attempts: u32,
-    backoff: Schedule,
+    backoff: RetrySchedule,
     deadline_at: Option<i64>,
     lease_token: Option<String>,
     lease_until: Option<i64>,
@@ -187,8 +187,11 @@ impl Running {
         );
         let job = JobRef { tenant: self.tenant.clone(), id: self.id.clone() };
         let attempt = AttemptRef { job, number: self.attempt };
-        let place =
-            Place { endpoint: self.endpoint.clone(), queue: JobQueue::of(&self.kind), grouped: self.group.is_some() };
+        let place = JobPlace {
+            endpoint: self.endpoint.clone(),
+            queue: JobQueue::of(&self.kind),
+            grouped: self.group.is_some(),
+        };
         let duration_ms = self.started_at.map_or(0, |started_at| (self.now - started_at).max(0));
         let measured = Measured { duration_ms, status: None, version: settings.version.clone() };
         let keep_payload = self.keep_payload == 1;

@@ -6,8 +6,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use crate::embed::ask::{Call, Embedded, Told};
-use crate::embed::pool::Wanted;
+use crate::embed::ask::{Call, Embedded, EmbeddedText};
+use crate::embed::pool::TextOwner;
 use crate::embed::refusals::{all_refused, named};
 use crate::embed::vectors::{calls_in, tokens_of, vectors_of, waiting};
 use crate::index::apply::Apply;
@@ -47,7 +47,8 @@ pub(crate) async fn run<W: World>(
     };
     let (ids, texts): (Vec<_>, Vec<_>) = inputs.into_iter().map(|input| (input.id, input.text)).unzip();
     let choice = Choice { provider, model };
-    let wanted = Wanted { tenant: &job.tenant, lease: &job.lease, choice: &choice, provider: known.0, model: known.1 };
+    let wanted =
+        TextOwner { tenant: &job.tenant, lease: &job.lease, choice: &choice, provider: known.0, model: known.1 };
     let told = vectors_of(world, settings, &shared.pool, wanted, texts).await;
     let calls = calls_in(&told, fails_batch);
     let outcome = match (sum_up(&choice, known.1, &ids, told, &calls), output) {
@@ -75,7 +76,13 @@ struct Sum {
 }
 
 /// Sums a batch up: vectors, refusals, or the failure of the attempt, if one text has neither.
-fn sum_up(choice: &Choice, model: Model, ids: &[String], told: Vec<Told>, calls: &[Rc<Call>]) -> Result<Sum, Outcome> {
+fn sum_up(
+    choice: &Choice,
+    model: Model,
+    ids: &[String],
+    told: Vec<EmbeddedText>,
+    calls: &[Rc<Call>],
+) -> Result<Sum, Outcome> {
     let tokens = tokens_of(&told);
     let (mut vectors, mut refused) = (Vec::new(), Vec::new());
     for (id, (embedded, _)) in ids.iter().zip(told) {

@@ -5,7 +5,7 @@ use crate::model::attempt::EvidenceRef;
 use crate::model::evidence::{Pack, inline, pack_key};
 use crate::model::job::JobRef;
 use crate::ports::{DatabaseError, World};
-use crate::run::attempt::Finished;
+use crate::run::attempt::FinishedAttempt;
 use crate::run::settle::{Settlement, add_late_outcomes, settle};
 use crate::settings::Settings;
 use crate::store::notify::send_hints;
@@ -31,7 +31,13 @@ pub struct Flushed {
 /// 2. Settlement: guarded by token and attempt; evidence without it is found by its token.
 /// 3. Late outcomes, of tasks that were not settled: guarded by the entry's token, once.
 /// 4. Hints: a lost one changes nothing but latency, the sweep looks at every retry.
-pub async fn flush<W: World>(world: &W, settings: &Settings, token: &str, n: u32, finished: Vec<Finished>) -> Flushed {
+pub async fn flush<W: World>(
+    world: &W,
+    settings: &Settings,
+    token: &str,
+    n: u32,
+    finished: Vec<FinishedAttempt>,
+) -> Flushed {
     let settlements = put_evidence(world, token, n, finished).await;
     let flushed = record_outcomes(world, settings, token, &settlements).await;
     if flushed.limit.is_none() {
@@ -40,7 +46,7 @@ pub async fn flush<W: World>(world: &W, settings: &Settings, token: &str, n: u32
     flushed
 }
 
-async fn put_evidence<W: World>(world: &W, token: &str, n: u32, finished: Vec<Finished>) -> Vec<Settlement> {
+async fn put_evidence<W: World>(world: &W, token: &str, n: u32, finished: Vec<FinishedAttempt>) -> Vec<Settlement> {
     let mut pack = Pack::default();
     let mut places: Vec<EvidenceRef> = Vec::new();
     for done in &finished {
@@ -60,7 +66,7 @@ async fn put_evidence<W: World>(world: &W, token: &str, n: u32, finished: Vec<Fi
     if let Some(reason) = &failure {
         tracing::warn!(reason, "evidence goes inline");
     }
-    let place = |(done, place): (Finished, EvidenceRef)| {
+    let place = |(done, place): (FinishedAttempt, EvidenceRef)| {
         let mut settlement = done.settlement;
         settlement.entry.evidence = Some(match (&failure, &done.record) {
             (Some(reason), Some(record)) => inline(record, reason),

@@ -3,11 +3,11 @@
 use std::rc::Rc;
 
 use crate::embed::ask::Call;
-use crate::index::apply::{Apply, Meant};
-use crate::index::plan::{Content, Document};
+use crate::index::apply::{Apply, TargetIndex};
+use crate::index::plan::{Document, DocumentContent};
 use crate::index::shared::Shared;
 use crate::index::{rebuild, remove, verify};
-use crate::kinds::index::{Change, Delete, Put, Rebuild, Remove, Verify};
+use crate::kinds::index::{Delete, IndexPayload, Put, Rebuild, Remove, Verify};
 use crate::model::claimed::Claimed;
 use crate::model::outcome::Outcome;
 use crate::ports::World;
@@ -22,15 +22,15 @@ pub(crate) async fn run<W: World>(
     payload: &[u8],
 ) -> (Outcome, Vec<Rc<Call>>) {
     let unreadable = || (Outcome::unreadable_payload(), Vec::new());
-    let Ok(payload) = serde_json::from_slice::<Change>(payload) else {
+    let Ok(payload) = serde_json::from_slice::<IndexPayload>(payload) else {
         return unreadable();
     };
     let apply = Apply { world, settings, shared, job };
-    let Change { index, index_id, put, delete, verify: held, remove: gone, rebuild: goes_on } = payload;
-    let meant = Meant { name: &index, id: index_id.as_deref() };
+    let IndexPayload { index, index_id, put, delete, verify: held, remove: gone, rebuild: goes_on } = payload;
+    let meant = TargetIndex { name: &index, id: index_id.as_deref() };
     match (put, delete, held, gone, goes_on) {
         (Some(Put { id, text, metadata, source }), ..) => {
-            apply.apply(meant, &Document { id, content: Some(Content { text, metadata, source }) }).await
+            apply.apply(meant, &Document { id, content: Some(DocumentContent { text, metadata, source }) }).await
         }
         (_, Some(Delete { id }), ..) => apply.apply(meant, &Document { id, content: None }).await,
         (_, _, Some(Verify { repair }), ..) => verify::verify(&apply, meant, repair).await,

@@ -20,7 +20,7 @@ use crate::model::claimed::Claimed;
 use crate::model::hint::Hint;
 use crate::model::job::{JobRef, mint_ulid};
 use crate::ports::{DatabaseError, World};
-use crate::run::attempt::{Finished, run};
+use crate::run::attempt::{FinishedAttempt, run};
 use crate::run::claim::{claim, find_quarantined, heartbeat, release_claim};
 use crate::run::flush::{Flushed, flush};
 use crate::run::held::Held;
@@ -84,9 +84,9 @@ pub async fn process_quarantined<W: World>(world: &W, settings: &Settings, queue
     total
 }
 
-enum Event {
+enum LoopEvent {
     Claimed { asked: Vec<JobRef>, answer: Result<Vec<Claimed>, DatabaseError>, sent_at: i64 },
-    Attempted(Box<Finished>),
+    Attempted(Box<FinishedAttempt>),
     Flushed(Flushed),
     Beaten { renewed: Vec<JobRef>, sent_at: i64 },
     Released,
@@ -117,7 +117,7 @@ struct Invocation<'a, W: World> {
     running: Vec<Held>,
     /// Attempted jobs that no flush has recorded yet; heartbeats keep their leases.
     unsettled: Vec<Held>,
-    ready: Vec<Finished>,
+    ready: Vec<FinishedAttempt>,
     leftover: Vec<JobRef>,
     /// Jobs that were released, and when the last ones were: their destinations are slow.
     released: Vec<JobRef>,
@@ -128,7 +128,7 @@ struct Invocation<'a, W: World> {
     wake_at: Option<i64>,
     under_way: UnderWay,
     report: Report,
-    events: FuturesUnordered<LocalBoxFuture<'a, Event>>,
+    events: FuturesUnordered<LocalBoxFuture<'a, LoopEvent>>,
 }
 
 impl<'a, W: World> Invocation<'a, W> {
@@ -232,7 +232,7 @@ impl<'a, W: World> Invocation<'a, W> {
                 self.running.push(held);
                 // Safe to repeat: the claim counted and logged this attempt before anything is sent.
                 self.events.push(Box::pin(async move {
-                    Event::Attempted(Box::new(run(world, settings, &shared, &job).await))
+                    LoopEvent::Attempted(Box::new(run(world, settings, &shared, &job).await))
                 }));
             } else {
                 kept.push_back(held);
@@ -257,7 +257,7 @@ impl<'a, W: World> Invocation<'a, W> {
             if let Err(error) = release_claim(world, &token, &attempts).await {
                 tracing::warn!(%error, "jobs could not be released");
             }
-            Event::Released
+            LoopEvent::Released
         }));
     }
 
@@ -290,7 +290,7 @@ impl<'a, W: World> Invocation<'a, W> {
         self.events.push(Box::pin(async move {
             // Safe to repeat: the claim reads back what its token holds.
             let answer = claim(world, settings, &token, &asked, quarantined).await;
-            Event::Claimed { asked, answer, sent_at }
+            LoopEvent::Claimed { asked, answer, sent_at }
         }));
     }
 
@@ -303,7 +303,8 @@ impl<'a, W: World> Invocation<'a, W> {
         let finished = std::mem::take(&mut self.ready);
         let (world, settings, token, n) = (self.world, self.settings, self.token.clone(), self.flushes - 1);
         // Safe to repeat: see `flush`.
-        self.events.push(Box::pin(async move { Event::Flushed(flush(world, settings, &token, n, finished).await) }));
+        self.events
+            .push(Box::pin(async move { LoopEvent::Flushed(flush(world, settings, &token, n, finished).await) }));
     }
 
     fn must_flush(&self) -> bool {
@@ -338,7 +339,7 @@ impl<'a, W: World> Invocation<'a, W> {
         self.events.push(Box::pin(async move {
             // Safe to repeat: a renewed lease may be renewed again; a lost one is not revived.
             let renewed = heartbeat(world, &token, &attempts).await.unwrap_or_default();
-            Event::Beaten { renewed, sent_at: now }
+            LoopEvent::Beaten { renewed, sent_at: now }
         }));
     }
 
@@ -358,7 +359,7 @@ impl<'a, W: World> Invocation<'a, W> {
         let (world, wait) = (self.world, u64::try_from(at - self.world.now_ms()).unwrap_or(0).max(1));
         self.events.push(Box::pin(async move {
             world.sleep(Duration::from_millis(wait)).await;
-            Event::Woken
+            LoopEvent::Woken
         }));
     }
 }

@@ -16,7 +16,7 @@ use crate::model::outcome::{ErrorClass, JobError, Outcome};
 use crate::model::result::ResultError;
 use crate::model::state::{DeadReason, Decision, State};
 use crate::ports::{Clock, Database, DatabaseError, Statement};
-use crate::run::usage::Usage;
+use crate::run::usage::ModelUsage;
 use crate::store::counted::batch_counting_ends;
 use crate::store::{batch, json_param, rows_as, sql};
 use crate::wire::job_queue::JobQueue;
@@ -87,12 +87,12 @@ pub struct Settlement {
     pub entry: SettledEntry,
     /// What the attempt spent with providers, by model, and no other job has counted.
     #[serde(skip)]
-    pub usage: Vec<Usage>,
+    pub usage: Vec<ModelUsage>,
 }
 
 /// Where a settled job belongs, beside its own row.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct JobPlace {
     /// The endpoint's name; empty for a bare url.
     pub endpoint: String,
     /// The queue of its hints.
@@ -105,7 +105,7 @@ impl Settlement {
     /// The settlement of an attempt's outcome and the decision on it.
     pub fn new(
         attempt: AttemptRef,
-        Place { endpoint, queue, grouped }: Place,
+        JobPlace { endpoint, queue, grouped }: JobPlace,
         outcome: Outcome,
         decision: Decision,
         measured: Measured,
@@ -278,8 +278,8 @@ fn statements(token: &str, plan: &Plan, settlements: &[Settlement]) -> Vec<State
 
 /// Counts what the jobs of a flush spent, if they spent something.
 pub(crate) fn note(settlements: &[Settlement], token: &str) -> Option<Statement> {
-    let row = |settlement: &Settlement, usage: &Usage| {
-        let Usage { model, calls, texts, tokens } = usage;
+    let row = |settlement: &Settlement, usage: &ModelUsage| {
+        let ModelUsage { model, calls, texts, tokens } = usage;
         json!([settlement.tenant, settlement.id, settlement.attempt, model, calls, texts, tokens])
     };
     let rows: Vec<_> =

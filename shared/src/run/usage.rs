@@ -11,7 +11,7 @@ use crate::embed::ask::Call;
 
 /// What one attempt spent with one model.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Usage {
+pub struct ModelUsage {
     /// `provider/model`.
     pub model: String,
     /// Requests, failed ones too.
@@ -23,13 +23,13 @@ pub struct Usage {
 }
 
 /// What an attempt's calls come to by model, but for those that another job has counted.
-pub(crate) fn usage_of(calls: &[Rc<Call>]) -> Vec<Usage> {
-    let mut by_model: BTreeMap<&str, Usage> = BTreeMap::new();
+pub(crate) fn usage_of(calls: &[Rc<Call>]) -> Vec<ModelUsage> {
+    let mut by_model: BTreeMap<&str, ModelUsage> = BTreeMap::new();
     for call in calls.iter().filter(|call| call.count()) {
         let usage = by_model.entry(&call.model).or_default();
         usage.calls += 1;
         usage.texts += call.texts as u64;
         usage.tokens += call.tokens;
     }
-    by_model.into_iter().map(|(model, usage)| Usage { model: model.to_owned(), ..usage }).collect()
+    by_model.into_iter().map(|(model, usage)| ModelUsage { model: model.to_owned(), ..usage }).collect()
 }

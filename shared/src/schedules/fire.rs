@@ -23,7 +23,7 @@ use crate::wire::time::rfc3339;
 
 /// A schedule that is due, as it was read.
 #[derive(Debug, Clone, Deserialize)]
-pub struct Due {
+pub struct DueSchedule {
     tenant: String,
     id: String,
     revision: String,
@@ -101,7 +101,7 @@ impl Firer {
     }
 
     /// What a tick makes of a schedule.
-    fn of<C: Clock>(clock: &C, due: Due) -> Firer {
+    fn of<C: Clock>(clock: &C, due: DueSchedule) -> Firer {
         let mut entries = Vec::new();
         let (mut last_occurrence, mut next_at) = (due.last_occurrence, None);
         match cron_in(&due.cron, &due.time_zone, due.now) {
@@ -142,7 +142,7 @@ impl Firer {
         }
         entries.reverse();
         let newest_job = entries.iter().find_map(|entry| entry.job_id.clone());
-        let Due { tenant, id, revision, last_occurrence: seen_occurrence, kind, now: created_at, .. } = due;
+        let DueSchedule { tenant, id, revision, last_occurrence: seen_occurrence, kind, now: created_at, .. } = due;
         Firer { tenant, id, revision, seen_occurrence, last_occurrence, next_at, created_at, kind, newest_job, entries }
     }
 }
@@ -171,7 +171,7 @@ pub(crate) async fn fire<W: Database + Clock>(world: &W, firers: &[Firer]) -> Re
 ///
 /// # Errors
 /// When the database is out of reach.
-pub async fn read_due<W: Database + Clock>(world: &W, settings: &Settings) -> Result<Vec<Due>, DatabaseError> {
+pub async fn read_due<W: Database + Clock>(world: &W, settings: &Settings) -> Result<Vec<DueSchedule>, DatabaseError> {
     let answers = batch(world, &[sql!("read_due_schedules", SCHEDULES_PER_ROUND, settings.epoch)]).await?;
     rows_as(answers.first().unwrap_or(&Vec::new()))
 }
@@ -180,7 +180,7 @@ pub async fn read_due<W: Database + Clock>(world: &W, settings: &Settings) -> Re
 ///
 /// # Errors
 /// When the database is out of reach.
-pub async fn fire_due<W: Database + Clock>(world: &W, due: Vec<Due>) -> Result<Vec<Hint>, DatabaseError> {
+pub async fn fire_due<W: Database + Clock>(world: &W, due: Vec<DueSchedule>) -> Result<Vec<Hint>, DatabaseError> {
     let firers: Vec<_> = due.into_iter().map(|due| Firer::of(world, due)).collect();
     fire(world, &firers).await
 }

@@ -34,7 +34,7 @@ pub enum CatchUp {
 
 /// What a tick makes of a schedule.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Decision {
+pub struct DueOccurrences {
     /// Occurrences that fire now, in order.
     pub fire: Vec<i64>,
     /// The first and the last of the occurrences that were missed.
@@ -46,10 +46,10 @@ pub struct Decision {
 }
 
 /// Decides what a tick at `now` makes of a schedule whose occurrences are decided up to `last_occurrence`.
-pub fn decide(cron: &Cron, catch_up: CatchUp, last_occurrence: i64, now: i64) -> Decision {
+pub fn decide(cron: &Cron, catch_up: CatchUp, last_occurrence: i64, now: i64) -> DueOccurrences {
     let first = match cron.next_after(last_occurrence) {
         Some(first) if first <= now => first,
-        next_at => return Decision { fire: Vec::new(), missed: None, last_occurrence, next_at },
+        next_at => return DueOccurrences { fire: Vec::new(), missed: None, last_occurrence, next_at },
     };
     let start = match catch_up {
         CatchUp::Latest => cron.last_until(now),
@@ -67,7 +67,7 @@ pub fn decide(cron: &Cron, catch_up: CatchUp, last_occurrence: i64, now: i64) ->
     let before_start = || cron.last_until(start.min(now + 1) - 1).unwrap_or(first).max(first);
     let missed = (start > first).then(|| (first, before_start()));
     let last_occurrence = fire.last().copied().or(missed.map(|(_, last)| last)).unwrap_or(last_occurrence);
-    Decision { fire, missed, last_occurrence, next_at: cron.next_after(last_occurrence) }
+    DueOccurrences { fire, missed, last_occurrence, next_at: cron.next_after(last_occurrence) }
 }
 
 /// Where firing all begins: at the first, unless more than [`CATCH_UP_OCCURRENCES_MAX`] wait.
@@ -113,7 +113,7 @@ mod tests {
         for catch_up in [CatchUp::Latest, CatchUp::All, CatchUp::None] {
             let decision = decide(&cron("* * * * *"), catch_up, NOW - MINUTE, NOW + 7);
             let expected =
-                Decision { fire: vec![NOW], missed: None, last_occurrence: NOW, next_at: Some(NOW + MINUTE) };
+                DueOccurrences { fire: vec![NOW], missed: None, last_occurrence: NOW, next_at: Some(NOW + MINUTE) };
             assert_eq!(decision, expected, "{catch_up:?}");
             let early = decide(&cron("* * * * *"), catch_up, NOW, NOW + 59_999);
             assert_eq!((early.fire.len(), early.last_occurrence, early.next_at), (0, NOW, Some(NOW + MINUTE)));

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use crate::accept::request::{NewJob, check};
 use crate::kinds::shown;
 use crate::limits::{MAX_ATTEMPTS_MAX, NEXT_OCCURRENCES_SHOWN};
-use crate::model::backoff::Schedule as Backoff;
+use crate::model::backoff::RetrySchedule as Backoff;
 use crate::model::job::none_if_empty;
 use crate::ports::Clock;
 use crate::schedules::cron::{Cron, CronProblem};

@@ -25,13 +25,13 @@ pub struct Zone {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Daylight {
     offset: i64,
-    begins: Turn,
-    ends: Turn,
+    begins: ClockChange,
+    ends: ClockChange,
 }
 
 /// The day of a year on which clocks turn, and when: the nth weekday of a month, 5 being the last one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Turn {
+struct ClockChange {
     month: u32,
     week: u8,
     weekday: Weekday,
@@ -70,8 +70,8 @@ impl Zone {
             None => None,
             Some(offset) => Some(Daylight {
                 offset: offset.parse().ok()?,
-                begins: Turn::parse(fields.next()?)?,
-                ends: Turn::parse(fields.next()?)?,
+                begins: ClockChange::parse(fields.next()?)?,
+                ends: ClockChange::parse(fields.next()?)?,
             }),
         };
         let turn = |text: &str| {
@@ -161,16 +161,16 @@ impl Zone {
     }
 }
 
-impl Turn {
+impl ClockChange {
     /// `3.5.0/7200`: in March, on the last Sunday, at two o'clock.
-    fn parse(text: &str) -> Option<Turn> {
+    fn parse(text: &str) -> Option<ClockChange> {
         let (day, seconds) = text.split_once('/')?;
         let mut parts = day.split('.');
         let (month, week) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
         let days_after_sunday: u8 = parts.next()?.parse().ok()?;
         // Chrono counts from Monday.
         let weekday = Weekday::try_from((days_after_sunday + 6) % 7).ok()?;
-        Some(Turn { month, week, weekday, seconds: seconds.parse().ok()? })
+        Some(ClockChange { month, week, weekday, seconds: seconds.parse().ok()? })
     }
 
     /// When it is in that year, as a clock shows it that did not turn yet.

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use super::words::{Kind, Word, words};
+use super::words::{TextWord, WordKind, words};
 use crate::limits::QUERY_WORDS_MAX;
 
 /// Punctuation within names: `node.js`, `foo-bar`, `foo_bar`, `don't`, `a@example.com`, `AT&T`, `a+b`, `page#part`, `col·lecció`.
@@ -15,7 +15,7 @@ const JOINERS: [&str; 12] = [".", "-", "_", "'", "’", "@", "&", "+", "#", "·"
 
 /// A word of a query in FTS5's own language.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Wanted {
+struct QueryWord {
     /// As it stands: its phrase, or one of its parts.
     whole: String,
     /// What is looked for where an index does not say it so; `None` when there is nothing else.
@@ -25,7 +25,7 @@ struct Wanted {
 /// The words of a query.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Keywords {
-    wanted: Vec<Wanted>,
+    wanted: Vec<QueryWord>,
     /// The words that are asked for as they are, and not as beginnings.
     exact: BTreeSet<String>,
 }
@@ -43,7 +43,7 @@ impl Keywords {
             if wholes_left == 0 {
                 break;
             }
-            let runs: Vec<&[Word]> = words.chunk_by(is_joined).collect();
+            let runs: Vec<&[TextWord]> = words.chunk_by(is_joined).collect();
             let runs = if runs.len() > 1 { runs } else { Vec::new() };
             let mut wholes: Vec<String> = Vec::new();
             for run in std::iter::once(words.as_slice()).chain(runs).take(wholes_left) {
@@ -62,7 +62,7 @@ impl Keywords {
             }
             parts_left -= parts.len();
             let parts = (!parts.is_empty()).then(|| parts.join(" OR "));
-            keywords.wanted.push(Wanted { whole: wholes.join(" OR "), parts });
+            keywords.wanted.push(QueryWord { whole: wholes.join(" OR "), parts });
         }
         keywords
     }
@@ -83,15 +83,15 @@ impl Keywords {
     }
 
     /// Words in a row. Words have no quotes and no signs, so nothing of a query is FTS5's syntax.
-    fn phrase(&mut self, row: &[Word]) -> String {
+    fn phrase(&mut self, row: &[TextWord]) -> String {
         // The last letter of a row that goes on in a text is no word there: the pair before it ends the phrase.
         let row = match row {
-            [before @ .., pair, last] if last.kind == Kind::Last && matches!(pair.kind, Kind::Pair(_)) => {
+            [before @ .., pair, last] if last.kind == WordKind::Last && matches!(pair.kind, WordKind::Pair(_)) => {
                 row.get(..=before.len()).unwrap_or(row)
             }
             _ => row,
         };
-        let is_beginning = row.last().is_some_and(|last| last.kind == Kind::Last);
+        let is_beginning = row.last().is_some_and(|last| last.kind == WordKind::Last);
         let exact = row.len() - usize::from(is_beginning);
         self.exact.extend(row.iter().take(exact).map(|word| word.text.clone()));
         let phrase = row.iter().map(|word| word.text.as_str()).collect::<Vec<_>>().join(" ");
@@ -100,15 +100,15 @@ impl Keywords {
 }
 
 /// Whether two words are one name: nothing is between them, or what names have, or what numbers have.
-fn is_joined(before: &Word, next: &Word) -> bool {
+fn is_joined(before: &TextWord, next: &TextWord) -> bool {
     let is_digit = |letter: Option<char>| letter.is_some_and(char::is_numeric);
     let is_number = is_digit(before.text.chars().last()) && is_digit(next.text.chars().next());
     next.gap.is_empty() || JOINERS.contains(&next.gap.as_str()) || is_number && next.gap.chars().count() == 1
 }
 
 /// Whether a word says enough to be looked for alone.
-fn is_part(word: &Word) -> bool {
-    matches!(word.kind, Kind::Word | Kind::Pair(_))
+fn is_part(word: &TextWord) -> bool {
+    matches!(word.kind, WordKind::Word | WordKind::Pair(_))
         && word.text.chars().nth(1).is_some()
         && !word.text.chars().all(char::is_numeric)
 }
@@ -181,7 +181,7 @@ mod tests {
         let phrases = |query: &str| {
             let keywords = Keywords::of(query);
             let count = |text: &str| 1 + text.matches(" OR ").count();
-            let of = |it: &Wanted| (count(&it.whole), it.parts.as_deref().map_or(0, count));
+            let of = |it: &QueryWord| (count(&it.whole), it.parts.as_deref().map_or(0, count));
             keywords.wanted.iter().map(of).fold((0, 0), |sum, it| (sum.0 + it.0, sum.1 + it.1))
         };
         assert_eq!(phrases(&"word ".repeat(1_000)), (QUERY_WORDS_MAX, 0));

@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use super::keywords::Keywords;
-use super::words::{Kind, Word, words};
+use super::words::{TextWord, WordKind, words};
 
 /// What `mark_words.sql` sets around words.
 const BEGINS: char = '[';
@@ -28,7 +28,7 @@ pub(crate) fn as_html(text: &str, marked: &str, keywords: &Keywords) -> String {
 }
 
 /// What is marked, in order, none of it twice.
-fn spans(words: &[Word], marked: &str, keywords: &Keywords) -> Vec<Range<usize>> {
+fn spans(words: &[TextWord], marked: &str, keywords: &Keywords) -> Vec<Range<usize>> {
     let mut spans: Vec<Range<usize>> = Vec::new();
     let mut is_open = false;
     for (word, marked) in words.iter().zip(marked.split(' ')) {
@@ -48,9 +48,9 @@ fn spans(words: &[Word], marked: &str, keywords: &Keywords) -> Vec<Range<usize>>
 }
 
 /// Where a word ends that was found. Of a pair that was found by its first letter that is the end of this letter.
-fn end_of(word: &Word, keywords: &Keywords) -> usize {
+fn end_of(word: &TextWord, keywords: &Keywords) -> usize {
     match word.kind {
-        Kind::Pair(first_ends) if !keywords.is_exact(&word.text) => first_ends,
+        WordKind::Pair(first_ends) if !keywords.is_exact(&word.text) => first_ends,
         _ => word.range.end,
     }
 }

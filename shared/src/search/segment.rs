@@ -76,12 +76,12 @@ pub fn entry_bytes(dimensions: usize) -> usize {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Segment {
     bytes: Vec<u8>,
-    layout: Layout,
+    layout: SegmentLayout,
 }
 
 /// Where the parts of a segment are.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Layout {
+struct SegmentLayout {
     dimensions: usize,
     ids: Range<usize>,
     codes: Range<usize>,
@@ -89,9 +89,9 @@ struct Layout {
     values: Range<usize>,
 }
 
-impl Layout {
+impl SegmentLayout {
     /// `None` if the bytes would not fit an address.
-    fn new(dimensions: usize, count: usize) -> Option<Layout> {
+    fn new(dimensions: usize, count: usize) -> Option<SegmentLayout> {
         let mut end = HEADER_BYTES;
         let mut part = |entry_bytes: usize| {
             let start = end;
@@ -103,7 +103,7 @@ impl Layout {
         let scales = part(SCALE_BYTES)?;
         let values = part(dimensions)?;
         values.end.checked_add(CHECKSUM_BYTES)?;
-        Some(Layout { dimensions, ids, codes, scales, values })
+        Some(SegmentLayout { dimensions, ids, codes, scales, values })
     }
 }
 
@@ -148,12 +148,12 @@ fn write(
     let (Ok(count), Ok(wide)) = (u32::try_from(entries.len()), u32::try_from(dimensions)) else {
         return Err(too_many);
     };
-    let layout = Layout::new(dimensions, entries.len()).ok_or(too_many)?;
+    let layout = SegmentLayout::new(dimensions, entries.len()).ok_or(too_many)?;
     let mut bytes = Vec::with_capacity(layout.values.end + CHECKSUM_BYTES);
     bytes.extend(MAGIC);
     bytes.extend([VERSION, wide, count].iter().flat_map(|number| number.to_le_bytes()));
     bytes.extend(entries.keys().flatten());
-    let mut part = |of_old: fn(&Layout) -> &Range<usize>, width: usize, of_new: fn(&Quantised, &mut Vec<u8>)| {
+    let mut part = |of_old: fn(&SegmentLayout) -> &Range<usize>, width: usize, of_new: fn(&Quantised, &mut Vec<u8>)| {
         for source in entries.values() {
             match source {
                 Source::New(vector) => of_new(vector, &mut bytes),
@@ -244,7 +244,7 @@ impl Segment {
         if !(1..=EMBED_DIMENSIONS_MAX).contains(&dimensions) {
             return Err(SegmentError::NoDimensions(dimensions));
         }
-        let layout = Layout::new(dimensions, count).ok_or(SegmentError::Length)?;
+        let layout = SegmentLayout::new(dimensions, count).ok_or(SegmentError::Length)?;
         if bytes.len() != layout.values.end + CHECKSUM_BYTES {
             return Err(SegmentError::Length);
         }

@@ -18,7 +18,7 @@ const SHARP: char = '＃';
 
 /// What kind of a word it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum WordKind {
     /// Letters and digits.
     Word,
     /// The word before with the signs that end it.
@@ -31,10 +31,10 @@ pub(super) enum Kind {
 
 /// A word and the bytes of the text that it is of.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Word {
+pub(super) struct TextWord {
     pub(super) text: String,
     pub(super) range: Range<usize>,
-    pub(super) kind: Kind,
+    pub(super) kind: WordKind,
     /// What stands between the word before and this one.
     pub(super) gap: String,
 }
@@ -45,7 +45,7 @@ pub fn indexed(text: &str) -> String {
 }
 
 /// The words of a text, in order.
-pub(super) fn words(text: &str) -> Vec<Word> {
+pub(super) fn words(text: &str) -> Vec<TextWord> {
     let letters = letters(text);
     let mut tokenizer = Tokenizer { rest: &letters, words: Vec::new(), gap: String::new() };
     while let Some(next) = tokenizer.rest.first() {
@@ -60,7 +60,7 @@ pub(super) fn words(text: &str) -> Vec<Word> {
 
 struct Tokenizer<'a> {
     rest: &'a [Letter],
-    words: Vec<Word>,
+    words: Vec<TextWord>,
     /// What was skipped since the last word.
     gap: String,
 }
@@ -81,23 +81,23 @@ impl<'a> Tokenizer<'a> {
         taken
     }
 
-    fn push(&mut self, letters: &[Letter], kind: Kind) {
+    fn push(&mut self, letters: &[Letter], kind: WordKind) {
         let (Some(first), Some(last)) = (letters.first(), letters.last()) else { return };
         let text = letters.iter().map(|it| it.folded).collect();
-        self.words.push(Word { text, range: first.start..last.end, kind, gap: std::mem::take(&mut self.gap) });
+        self.words.push(TextWord { text, range: first.start..last.end, kind, gap: std::mem::take(&mut self.gap) });
     }
 
     fn take_row(&mut self) {
         let row = self.take(Class::Spaceless);
         for pair in row.windows(2) {
-            self.push(pair, pair.first().map_or(Kind::Last, |first| Kind::Pair(first.end)));
+            self.push(pair, pair.first().map_or(WordKind::Last, |first| WordKind::Pair(first.end)));
         }
-        self.push(row.get(row.len().saturating_sub(1)..).unwrap_or_default(), Kind::Last);
+        self.push(row.get(row.len().saturating_sub(1)..).unwrap_or_default(), WordKind::Last);
     }
 
     fn take_word(&mut self) {
         let word = self.take(Class::Letter);
-        self.push(word, Kind::Word);
+        self.push(word, WordKind::Word);
         let signs = self.rest.iter().take_while(|it| matches!(it.folded, '+' | '#')).count();
         let (signs, rest) = self.rest.split_at(signs);
         // `C++11` is about C++, but `a+b` and `page#part` are two words each.
@@ -106,7 +106,7 @@ impl<'a> Tokenizer<'a> {
             let sign = |it: &Letter| Letter { folded: if it.folded == '+' { PLUS } else { SHARP }, ..*it };
             let signed: Vec<_> = word.iter().copied().chain(signs.iter().map(sign)).collect();
             self.rest = rest;
-            self.push(&signed, Kind::Signed);
+            self.push(&signed, WordKind::Signed);
         }
     }
 }
@@ -197,10 +197,10 @@ mod tests {
     fn a_word_knows_its_place_and_what_is_before_it() {
         let found: Vec<_> = words("Go, ＦＵＮ言語!").into_iter().map(|it| (it.gap, it.range, it.kind)).collect();
         let expected = [
-            (String::new(), 0..2, Kind::Word),
-            (", ".to_owned(), 4..13, Kind::Word),
-            (String::new(), 13..19, Kind::Pair(16)),
-            (String::new(), 16..19, Kind::Last),
+            (String::new(), 0..2, WordKind::Word),
+            (", ".to_owned(), 4..13, WordKind::Word),
+            (String::new(), 13..19, WordKind::Pair(16)),
+            (String::new(), 16..19, WordKind::Last),
         ];
         assert_eq!(found, expected);
     }

@@ -15,27 +15,27 @@ pub const KEY_ID_DIGITS: usize = 8;
 
 /// One key and its id.
 #[derive(Clone)]
-struct Key {
+struct KeyEntry {
     id: String,
     master: MasterKey,
 }
 
-impl Key {
+impl KeyEntry {
     /// The id is derived, so it says nothing about the key.
-    fn new(master: MasterKey) -> Key {
+    fn new(master: MasterKey) -> KeyEntry {
         let derived = master.derive("key id", &[]);
-        Key { id: hex::encode(&derived[..KEY_ID_DIGITS / 2]), master }
+        KeyEntry { id: hex::encode(&derived[..KEY_ID_DIGITS / 2]), master }
     }
 }
 
 /// The master keys of a deployment.
 #[derive(Clone)]
 pub struct Keyring {
-    sealing: Key,
+    sealing: KeyEntry,
     /// The key of the deployment before, whose values are sealed again.
-    old: Option<Key>,
+    old: Option<KeyEntry>,
     /// The key of the next deployment, with which another Worker may seal already.
-    next: Option<Key>,
+    next: Option<KeyEntry>,
 }
 
 impl fmt::Debug for Keyring {
@@ -52,8 +52,8 @@ impl Keyring {
 
     /// A keyring whose first key seals; all of them open. One that is the first key too is left out.
     pub fn new(sealing: MasterKey, next: Option<MasterKey>, old: Option<MasterKey>) -> Keyring {
-        let sealing = Key::new(sealing);
-        let other = |key: Option<MasterKey>| key.map(Key::new).filter(|key| key.id != sealing.id);
+        let sealing = KeyEntry::new(sealing);
+        let other = |key: Option<MasterKey>| key.map(KeyEntry::new).filter(|key| key.id != sealing.id);
         Keyring { next: other(next), old: other(old), sealing }
     }
 

@@ -164,13 +164,13 @@ mod tests {
 
     /// Answers what it was told to, in order; where there is nothing left it hangs. Its clock waits for nothing.
     #[derive(Default)]
-    struct Answers {
+    struct ScriptedDatabase {
         told: RefCell<Vec<Result<Vec<Rows>, DatabaseError>>>,
         asked: Cell<usize>,
         slept: RefCell<Vec<Duration>>,
     }
 
-    impl Database for Answers {
+    impl Database for ScriptedDatabase {
         async fn batch(&self, _statements: &[Statement]) -> Result<Vec<Rows>, DatabaseError> {
             self.asked.update(|asked| asked + 1);
             let next = self.told.borrow_mut().pop();
@@ -182,7 +182,7 @@ mod tests {
         }
     }
 
-    impl Clock for Answers {
+    impl Clock for ScriptedDatabase {
         fn now_ms(&self) -> i64 {
             0
         }
@@ -196,8 +196,13 @@ mod tests {
         }
     }
 
-    fn asked(answers: &[Result<Vec<Rows>, DatabaseError>]) -> (Result<Vec<Rows>, DatabaseError>, usize, Answers) {
-        let world = Answers { told: RefCell::new(answers.iter().rev().cloned().collect()), ..Answers::default() };
+    fn asked(
+        answers: &[Result<Vec<Rows>, DatabaseError>],
+    ) -> (Result<Vec<Rows>, DatabaseError>, usize, ScriptedDatabase) {
+        let world = ScriptedDatabase {
+            told: RefCell::new(answers.iter().rev().cloned().collect()),
+            ..ScriptedDatabase::default()
+        };
         let answer = batch(&world, &[Statement { name: "test", sql: "", params: vec![] }]).now_or_never().unwrap();
         (answer, world.asked.get(), world)
     }

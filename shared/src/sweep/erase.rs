@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 use serde_json::json;
-use work::{Visited, Work};
+use work::{ErasureStep, VisitedJob};
 
 use crate::index::manage::erase_tenant;
 use crate::limits::plan::Plan;
@@ -27,7 +27,7 @@ mod work;
 
 /// An erasure that runs, as the sweep reads it.
 #[derive(Debug, Clone, Deserialize)]
-pub(crate) struct Erasure {
+pub(crate) struct RunningErasure {
     tenant: String,
     id: String,
     subject: Option<String>,
@@ -38,8 +38,8 @@ pub(crate) struct Erasure {
 }
 
 /// The next jobs, and how far was read to find them.
-struct Page {
-    jobs: Vec<Visited>,
+struct VisitedPage {
+    jobs: Vec<VisitedJob>,
     /// Where the next page goes on; `None` at the end.
     next: Option<String>,
 }
@@ -51,7 +51,7 @@ struct Page {
 pub(crate) async fn erase<W: World>(
     world: &W,
     settings: &Settings,
-    mut erasure: Erasure,
+    mut erasure: RunningErasure,
     now: i64,
 ) -> Result<usize, DatabaseError> {
     // Before a round may be the last: what a request that was under way has made, or a job has kept, leaves too.
@@ -66,14 +66,14 @@ pub(crate) async fn erase<W: World>(
     let (mut erased, mut calls) = (0, plan.erase_calls);
     for _ in 0..plan.erase_pages {
         let page = visit(world, &erasure).await?;
-        let work = Work::new(&page.jobs, now, calls, lease_calls(plan), calls == plan.erase_calls);
+        let work = ErasureStep::new(&page.jobs, now, calls, lease_calls(plan), calls == plan.erase_calls);
         calls = calls.saturating_sub(work.calls);
         let failed = overwrite(world, &erasure.tenant, &work).await;
         let position = if work.is_full { work.position.clone() } else { page.next.clone() };
         let ended = !work.is_full && page.next.is_none();
         let position = position.unwrap_or_else(|| erasure.position.clone());
         let found = u8::from(!page.jobs.is_empty());
-        erased += record(world, &erasure, &work, &failed, Step { position: &position, found, ended }).await?;
+        erased += record(world, &erasure, &work, &failed, Progress { position: &position, found, ended }).await?;
         (erasure.position, erasure.found) = (position, erasure.found.max(found));
         if ended || work.is_full {
             break;
@@ -87,14 +87,14 @@ fn lease_calls(plan: &Plan) -> usize {
     (plan.jobs_per_invocation + 3).min(ERASE_LEASE_CALLS_MAX)
 }
 
-impl Erasure {
+impl RunningErasure {
     /// Below this id is all that was accepted before the request, whatever clock minted it.
     fn until(&self) -> String {
         first_id_at(self.created_at + ID_SKEW_MS_MAX)
     }
 }
 
-async fn visit<W: World>(world: &W, erasure: &Erasure) -> Result<Page, DatabaseError> {
+async fn visit<W: World>(world: &W, erasure: &RunningErasure) -> Result<VisitedPage, DatabaseError> {
     #[derive(Deserialize)]
     struct Last {
         id: Option<String>,
@@ -108,7 +108,7 @@ async fn visit<W: World>(world: &W, erasure: &Erasure) -> Result<Page, DatabaseE
         sql!("last_visited", target, ERASE_ROWS_READ),
     ];
     let answers = batch(world, &statements).await?;
-    let jobs: Vec<Visited> = rows_as(answers.first().unwrap_or(&Vec::new()))?;
+    let jobs: Vec<VisitedJob> = rows_as(answers.first().unwrap_or(&Vec::new()))?;
     let last: Option<Last> = first_as(answers.last())?;
     let is_full = i64::try_from(jobs.len()).is_ok_and(|jobs| jobs >= ERASE_JOBS_AT_ONCE);
     let next = if is_full {
@@ -116,11 +116,11 @@ async fn visit<W: World>(world: &W, erasure: &Erasure) -> Result<Page, DatabaseE
     } else {
         last.filter(|last| last.rows >= ERASE_ROWS_READ).and_then(|last| last.id)
     };
-    Ok(Page { jobs, next })
+    Ok(VisitedPage { jobs, next })
 }
 
 /// Overwrites the evidence; answers the packs and leases whose turn must come again.
-async fn overwrite<W: World>(world: &W, tenant: &str, work: &Work) -> BTreeSet<String> {
+async fn overwrite<W: World>(world: &W, tenant: &str, work: &ErasureStep) -> BTreeSet<String> {
     let mut failed = BTreeSet::new();
     for (key, ranges) in &work.packs {
         let overwrite = |bytes: &mut [u8]| {
@@ -184,7 +184,7 @@ async fn rewrite<W: World>(world: &W, key: &str, change: impl FnOnce(&mut [u8]) 
 
 /// Where a round of an erasure goes on.
 #[derive(Debug, Clone, Copy)]
-struct Step<'a> {
+struct Progress<'a> {
     /// The last job that it has dealt with.
     position: &'a str,
     /// 1 if this step has met a job.
@@ -196,10 +196,10 @@ struct Step<'a> {
 /// Lets jobs leave whose evidence is overwritten, and moves on, in one batch. Answers how many left.
 async fn record<W: World>(
     world: &W,
-    erasure: &Erasure,
-    work: &Work,
+    erasure: &RunningErasure,
+    work: &ErasureStep,
     failed: &BTreeSet<String>,
-    step: Step<'_>,
+    step: Progress<'_>,
 ) -> Result<usize, DatabaseError> {
     let leaving: Vec<_> = work.leaving.iter().filter(|job| !job.needs_any(failed)).collect();
     let leaving: Vec<_> = leaving.into_iter().map(|job| (&job.id, job.attempt)).collect();
@@ -226,7 +226,7 @@ async fn record<W: World>(
 }
 
 /// Moves the round on; at its end the erasure is done, if it may be.
-fn moves(erasure: &Erasure, Step { position, found, ended }: Step<'_>) -> Vec<Statement> {
+fn moves(erasure: &RunningErasure, Progress { position, found, ended }: Progress<'_>) -> Vec<Statement> {
     let digest = erasure.subject.as_ref().map(|subject| format!("sha256:{}", sha256(subject.as_bytes())));
     let hour = (erasure.created_at + ID_SKEW_MS_MAX) / HOUR_MS;
     let terms = json_param(&json!({

@@ -25,7 +25,7 @@ use crate::store::meta::{probe, set_meta, stamp};
 use crate::store::notify::send_hints;
 use crate::store::objects::remove;
 use crate::store::{batch, first_as, json_param, rows_as, sql};
-use crate::sweep::erase::{Erasure, erase};
+use crate::sweep::erase::{RunningErasure, erase};
 use crate::sweep::orphans::{Walk, walk};
 use crate::sweep::rotation::Rotation;
 use crate::wire::daily_limit::ms_to_reset;
@@ -76,7 +76,7 @@ struct SweepState {
     /// The walk of the rotation that the settings name.
     rotation: Option<Rotation>,
     /// The one whose turn it is.
-    erasure: Option<Erasure>,
+    erasure: Option<RunningErasure>,
 }
 
 /// Sweeps once.
@@ -192,7 +192,7 @@ async fn look<W: World>(
     swept: &mut Swept,
 ) -> Result<(), DatabaseError> {
     #[derive(Deserialize)]
-    struct Due {
+    struct DueJob {
         tenant: String,
         id: String,
         state: State,
@@ -201,12 +201,12 @@ async fn look<W: World>(
     let (mut to_run, mut takes_hints) = (Vec::new(), standing.queue_spent_until <= standing.now);
     for _ in 0..settings.plan.sweep_rounds {
         let answers = batch(world, &[sql!("look", SWEEP_ROWS_MAX)]).await?;
-        let due: Vec<Due> = rows_as(answers.first().unwrap_or(&Vec::new()))?;
+        let due: Vec<DueJob> = rows_as(answers.first().unwrap_or(&Vec::new()))?;
         if due.is_empty() {
             break;
         }
         let (mut running, mut open, mut terminal, mut deferred) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        for Due { tenant, id, state, deferred: is_deferred } in due {
+        for DueJob { tenant, id, state, deferred: is_deferred } in due {
             let job = JobRef { tenant, id };
             match state {
                 State::Running if is_deferred == 1 => deferred.push(job),

@@ -44,10 +44,11 @@ fn start() -> Value {
 }
 
 /// The tables with sealed values, in the order of the walk: a schedule makes jobs, so jobs come last.
-const PLACES: [Place; 4] = [Place::Secrets, Place::Endpoints, Place::Schedules, Place::Jobs];
+const PLACES: [SealedTable; 4] =
+    [SealedTable::Secrets, SealedTable::Endpoints, SealedTable::Schedules, SealedTable::Jobs];
 
 #[derive(Debug, Clone, Copy)]
-enum Place {
+enum SealedTable {
     Secrets,
     Endpoints,
     Schedules,
@@ -56,7 +57,7 @@ enum Place {
 
 /// A row that the walk visits.
 #[derive(Debug, Deserialize)]
-struct Visited {
+struct SealedRow {
     /// Its key: tenant, name, and what else there is.
     at: Value,
     /// Its sealed values by their names, if one of them is sealed under the old key.
@@ -76,7 +77,7 @@ struct Sealed<'a> {
 
 /// One value that is to be replaced.
 #[derive(Debug)]
-struct Change {
+struct Resealed {
     tenant: String,
     /// The name of its row within the tenant.
     row: String,
@@ -84,62 +85,62 @@ struct Change {
     new: String,
 }
 
-impl Place {
+impl SealedTable {
     fn visit(self, at: &Value, old: &str) -> Statement {
         let at = json_param(at);
         match self {
-            Place::Secrets => sql!("visit_secrets", at, old, RESEALED_ROWS),
-            Place::Endpoints => sql!("visit_endpoints", at, old, RESEALED_ROWS),
-            Place::Schedules => sql!("visit_schedules", at, old, RESEALED_ROWS),
-            Place::Jobs => sql!("visit_sealed_jobs", at, old, RESEALED_ROWS),
+            SealedTable::Secrets => sql!("visit_secrets", at, old, RESEALED_ROWS),
+            SealedTable::Endpoints => sql!("visit_endpoints", at, old, RESEALED_ROWS),
+            SealedTable::Schedules => sql!("visit_schedules", at, old, RESEALED_ROWS),
+            SealedTable::Jobs => sql!("visit_sealed_jobs", at, old, RESEALED_ROWS),
         }
     }
 
     /// Replaces values that are still what was read; whoever has changed one meanwhile wins.
-    fn replace(self, changes: &[Change]) -> Statement {
+    fn replace(self, changes: &[Resealed]) -> Statement {
         let rows: Vec<_> = changes.iter().map(|it| [&it.tenant, &it.row, &it.old, &it.new]).collect();
         let changes = json_param(&rows);
         match self {
-            Place::Secrets => sql!("reseal_secrets", changes),
-            Place::Endpoints => sql!("reseal_endpoints", changes),
-            Place::Schedules => sql!("reseal_schedules", changes),
-            Place::Jobs => sql!("reseal_jobs", changes),
+            SealedTable::Secrets => sql!("reseal_secrets", changes),
+            SealedTable::Endpoints => sql!("reseal_endpoints", changes),
+            SealedTable::Schedules => sql!("reseal_schedules", changes),
+            SealedTable::Jobs => sql!("reseal_jobs", changes),
         }
     }
 
     /// The change of a value, if it is sealed under another key.
-    fn reseal<C: Clock>(self, clock: &C, keys: &Keyring, value: Sealed<'_>) -> Option<Change> {
+    fn reseal<C: Clock>(self, clock: &C, keys: &Keyring, value: Sealed<'_>) -> Option<Resealed> {
         let Sealed { tenant, row, name, text } = value;
         let context = match self {
-            Place::Secrets => String::new(),
-            Place::Endpoints => endpoint_header(row, name),
-            Place::Schedules | Place::Jobs => job_header(name),
+            SealedTable::Secrets => String::new(),
+            SealedTable::Endpoints => endpoint_header(row, name),
+            SealedTable::Schedules | SealedTable::Jobs => job_header(name),
         };
         let (place, sealed) = match self {
-            Place::Secrets => (secrets::place(Owner { tenant, endpoint: row }), text),
-            Place::Endpoints => (SealedFor { purpose: SEAL_PURPOSE, tenant, context: &context }, text),
-            Place::Schedules | Place::Jobs => {
+            SealedTable::Secrets => (secrets::place(Owner { tenant, endpoint: row }), text),
+            SealedTable::Endpoints => (SealedFor { purpose: SEAL_PURPOSE, tenant, context: &context }, text),
+            SealedTable::Schedules | SealedTable::Jobs => {
                 (SealedFor { purpose: SEAL_PURPOSE, tenant, context: &context }, text.strip_prefix(SEALED)?)
             }
         };
         let new = reseal(keys, place, nonce(clock), sealed)?;
-        Some(Change { tenant: tenant.to_owned(), row: row.to_owned(), old: sealed.to_owned(), new })
+        Some(Resealed { tenant: tenant.to_owned(), row: row.to_owned(), old: sealed.to_owned(), new })
     }
 }
 
 /// What a page asks for: changes by their place within their rows, since a statement changes a row once; how many rows were
 /// taken, and the bytes of the changes.
 #[derive(Debug, Default)]
-struct Work {
-    layers: BTreeMap<usize, Vec<Change>>,
+struct RotationStep {
+    layers: BTreeMap<usize, Vec<Resealed>>,
     changes: usize,
     rows: usize,
     bytes: usize,
 }
 
-impl Work {
-    fn of<C: Clock>(clock: &C, keys: &Keyring, place: Place, page: &[Visited]) -> Work {
-        let mut work = Work::default();
+impl RotationStep {
+    fn of<C: Clock>(clock: &C, keys: &Keyring, place: SealedTable, page: &[SealedRow]) -> RotationStep {
+        let mut work = RotationStep::default();
         for row in page {
             if work.bytes >= RESEALED_BYTES {
                 break;
@@ -150,13 +151,13 @@ impl Work {
         work
     }
 
-    fn take<C: Clock>(&mut self, clock: &C, keys: &Keyring, place: Place, row: &Visited) {
+    fn take<C: Clock>(&mut self, clock: &C, keys: &Keyring, place: SealedTable, row: &SealedRow) {
         let part = |index: usize| row.at.get(index).and_then(Value::as_str).unwrap_or_default();
         let (tenant, row_name) = (part(0), part(1));
         let values = row.sealed.iter().flatten();
         let values = values.map(|(name, text)| Sealed { tenant, row: row_name, name, text });
         for (layer, change) in values.filter_map(|value| place.reseal(clock, keys, value)).enumerate() {
-            let Change { tenant, row, old, new } = &change;
+            let Resealed { tenant, row, old, new } = &change;
             self.changes += 1;
             self.bytes += tenant.len() + row.len() + old.len() + new.len();
             self.layers.entry(layer).or_default().push(change);
@@ -166,14 +167,14 @@ impl Work {
 
 impl Rotation {
     /// Where it stands after a page of `rows` rows of which `work` was taken.
-    fn after(&self, work: &Work, page: &[Visited], now: i64) -> Rotation {
+    fn after(&self, work: &RotationStep, page: &[SealedRow], now: i64) -> Rotation {
         let mut next = self.clone();
         next.found += work.changes;
         if work.changes > 0 {
             next.since = now;
         }
         let is_last_page = i64::try_from(page.len()).unwrap_or(i64::MAX) < RESEALED_ROWS;
-        match page.get(..work.rows).and_then(<[Visited]>::last) {
+        match page.get(..work.rows).and_then(<[SealedRow]>::last) {
             Some(last) if work.rows < page.len() || !is_last_page => next.at = last.at.clone(),
             _ => (next.place, next.at) = (self.place + 1, start()),
         }
@@ -247,8 +248,8 @@ pub(crate) async fn walk<W: Database + Clock>(
         }
         let Some(place) = PLACES.get(rotation.place).copied() else { break };
         let answers = batch(world, &[place.visit(&rotation.at, old)]).await?;
-        let page: Vec<Visited> = rows_as(answers.first().unwrap_or(&Vec::new()))?;
-        let work = Work::of(world, &settings.keys, place, &page);
+        let page: Vec<SealedRow> = rows_as(answers.first().unwrap_or(&Vec::new()))?;
+        let work = RotationStep::of(world, &settings.keys, place, &page);
         let next = rotation.after(&work, &page, now);
         let mut statements: Vec<_> = work.layers.values().map(|changes| place.replace(changes)).collect();
         statements.push(rotation.moving(&keys, &next));

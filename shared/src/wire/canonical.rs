@@ -15,18 +15,18 @@ pub(crate) enum Level {
 }
 
 /// A member that was written, by its places in the form.
-struct Member {
+struct WrittenMember {
     start: usize,
     name_end: usize,
     end: usize,
 }
 
 /// An object that is not closed yet.
-struct Object {
+struct OpenObject {
     level: Level,
     /// Where its members begin.
     start: usize,
-    members: Vec<Member>,
+    members: Vec<WrittenMember>,
     /// Where the member that is being written begins, and where its name ends.
     begun: Option<(usize, usize)>,
 }
@@ -39,7 +39,7 @@ struct Object {
 pub(crate) fn canonical(json: &[u8], leaves_out: impl Fn(Level, &[u8], &[u8]) -> bool) -> Vec<u8> {
     let mut form = Vec::with_capacity(json.len());
     // `None` is an array.
-    let mut open: Vec<Option<Object>> = Vec::new();
+    let mut open: Vec<Option<OpenObject>> = Vec::new();
     let mut rest = json;
     while let Some((byte, after)) = rest.split_first() {
         rest = after;
@@ -67,7 +67,7 @@ pub(crate) fn canonical(json: &[u8], leaves_out: impl Fn(Level, &[u8], &[u8]) ->
         match byte {
             b'{' => {
                 let level = level_in(&open, &form);
-                open.push(Some(Object { level, start: form.len() + 1, members: Vec::new(), begun: None }));
+                open.push(Some(OpenObject { level, start: form.len() + 1, members: Vec::new(), begun: None }));
             }
             b'[' => open.push(None),
             b'}' | b']' => {
@@ -94,10 +94,12 @@ fn text_length(rest: &[u8]) -> usize {
 }
 
 /// The level of an object that opens in these.
-fn level_in(open: &[Option<Object>], form: &[u8]) -> Level {
+fn level_in(open: &[Option<OpenObject>], form: &[u8]) -> Level {
     match open {
         [] => Level::Document,
-        [Some(Object { begun: Some((start, name_end)), .. })] if *name_of(form, *start, *name_end) == *b"payload" => {
+        [Some(OpenObject { begun: Some((start, name_end)), .. })]
+            if *name_of(form, *start, *name_end) == *b"payload" =>
+        {
             Level::Payload
         }
         _ => Level::Deeper,
@@ -115,17 +117,17 @@ fn name_of(form: &[u8], start: usize, end: usize) -> Cow<'_, [u8]> {
     Cow::Borrowed(quoted.trim_ascii().strip_prefix(b"\"").and_then(|name| name.strip_suffix(b"\"")).unwrap_or(quoted))
 }
 
-impl Object {
+impl OpenObject {
     fn end_member(&mut self, end: usize) {
         if let Some((start, name_end)) = self.begun.take() {
-            self.members.push(Member { start, name_end, end });
+            self.members.push(WrittenMember { start, name_end, end });
         }
     }
 
     /// Puts the members in order, once all are written.
     fn close(mut self, form: &mut Vec<u8>, leaves_out: &impl Fn(Level, &[u8], &[u8]) -> bool) {
         let written = self.members.len();
-        let name = |member: &Member| name_of(form, member.start, member.name_end);
+        let name = |member: &WrittenMember| name_of(form, member.start, member.name_end);
         if self.level != Level::Deeper {
             self.members.retain(|member| {
                 // Behind the colon.
@@ -137,7 +139,7 @@ impl Object {
             return;
         }
         self.members.sort_by_cached_key(name);
-        let written = |member: &Member| form.get(member.start..member.end).unwrap_or_default();
+        let written = |member: &WrittenMember| form.get(member.start..member.end).unwrap_or_default();
         let sorted = self.members.iter().map(written).collect::<Vec<_>>().join(&b',');
         form.truncate(self.start);
         form.extend(sorted);

@@ -30,7 +30,7 @@ pub struct Broken;
 
 /// What one call has done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Step {
+pub struct Inflated {
     /// Bytes of the input that are done with.
     pub consumed: usize,
     /// Bytes of the output that were written.
@@ -39,7 +39,7 @@ pub struct Step {
 
 /// What comes next of a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Part {
+enum HeaderPart {
     /// The header, of which so many bytes have come.
     Header(usize),
     /// The length of the extra field: bytes that have come, and what they say.
@@ -55,7 +55,7 @@ enum Part {
 
 /// A decoder of one body, which may be several members one after the other.
 pub struct Gunzip {
-    part: Part,
+    part: HeaderPart,
     /// What the header still has, by its flags.
     flags: u8,
     state: Box<InflateState>,
@@ -71,7 +71,7 @@ pub struct Gunzip {
 impl Default for Gunzip {
     fn default() -> Self {
         Gunzip {
-            part: Part::Header(0),
+            part: HeaderPart::Header(0),
             flags: 0,
             state: InflateState::new_boxed(DataFormat::Raw),
             sum: SUM.digest(),
@@ -88,13 +88,13 @@ impl Gunzip {
     ///
     /// # Errors
     /// When this is no gzip, or its checksum is wrong.
-    pub fn decode(&mut self, input: &[u8], output: &mut [u8]) -> Result<Step, Broken> {
+    pub fn decode(&mut self, input: &[u8], output: &mut [u8]) -> Result<Inflated, Broken> {
         let mut consumed = 0;
         loop {
             let rest = input.get(consumed..).unwrap_or_default();
-            if self.part != Part::Deflated {
+            if self.part != HeaderPart::Deflated {
                 let Some(byte) = rest.first() else {
-                    return Ok(Step { consumed, written: 0 });
+                    return Ok(Inflated { consumed, written: 0 });
                 };
                 consumed += 1;
                 self.take(*byte)?;
@@ -107,19 +107,19 @@ impl Gunzip {
             self.length = self.length.wrapping_add(u32::try_from(written).map_err(|_| Broken)?);
             match result.status {
                 // Without progress: there is no more input, or no room.
-                Ok(MZStatus::Ok) | Err(MZError::Buf) => return Ok(Step { consumed, written }),
+                Ok(MZStatus::Ok) | Err(MZError::Buf) => return Ok(Inflated { consumed, written }),
                 Ok(MZStatus::StreamEnd) => self.end_data(),
                 Ok(MZStatus::NeedDict) | Err(_) => return Err(Broken),
             }
             if written > 0 {
-                return Ok(Step { consumed, written });
+                return Ok(Inflated { consumed, written });
             }
         }
     }
 
     /// Whether the input may end here: after a whole member, or when there was none at all.
     pub fn is_whole(&self) -> bool {
-        self.part == Part::Header(0)
+        self.part == HeaderPart::Header(0)
     }
 
     fn end_data(&mut self) {
@@ -128,56 +128,56 @@ impl Gunzip {
         self.trailer = std::array::from_fn(|_| trailer.next().unwrap_or_default());
         self.empty_members = if self.length == 0 { self.empty_members + 1 } else { 0 };
         self.length = 0;
-        self.part = Part::Trailer(0);
+        self.part = HeaderPart::Trailer(0);
     }
 
     /// Takes a byte that is not deflated.
     fn take(&mut self, byte: u8) -> Result<(), Broken> {
         self.part = match self.part {
-            Part::Header(at) => {
+            HeaderPart::Header(at) => {
                 if MAGIC.get(at).is_some_and(|expected| *expected != byte) || at == FLAGS_AT && byte & RESERVED != 0 {
                     return Err(Broken);
                 }
                 if at == FLAGS_AT {
                     self.flags = byte;
                 }
-                if at + 1 == HEADER_BYTES { self.next_field() } else { Part::Header(at + 1) }
+                if at + 1 == HEADER_BYTES { self.next_field() } else { HeaderPart::Header(at + 1) }
             }
-            Part::ExtraLength(0, _) => Part::ExtraLength(1, usize::from(byte)),
-            Part::ExtraLength(_, low) => match low + 256 * usize::from(byte) {
+            HeaderPart::ExtraLength(0, _) => HeaderPart::ExtraLength(1, usize::from(byte)),
+            HeaderPart::ExtraLength(_, low) => match low + 256 * usize::from(byte) {
                 0 => self.next_field(),
-                length => Part::Skip(length),
+                length => HeaderPart::Skip(length),
             },
-            Part::Skip(left) if left > 1 => Part::Skip(left - 1),
-            Part::Text if byte != 0 => Part::Text,
-            Part::Skip(_) | Part::Text => self.next_field(),
-            Part::Trailer(at) => {
+            HeaderPart::Skip(left) if left > 1 => HeaderPart::Skip(left - 1),
+            HeaderPart::Text if byte != 0 => HeaderPart::Text,
+            HeaderPart::Skip(_) | HeaderPart::Text => self.next_field(),
+            HeaderPart::Trailer(at) => {
                 if self.trailer.get(at) != Some(&byte) || self.empty_members > EMPTY_MEMBERS_MAX {
                     return Err(Broken);
                 }
-                if at + 1 == self.trailer.len() { Part::Header(0) } else { Part::Trailer(at + 1) }
+                if at + 1 == self.trailer.len() { HeaderPart::Header(0) } else { HeaderPart::Trailer(at + 1) }
             }
-            Part::Deflated => Part::Deflated,
+            HeaderPart::Deflated => HeaderPart::Deflated,
         };
         Ok(())
     }
 
     /// What the flags say comes next.
-    fn next_field(&mut self) -> Part {
+    fn next_field(&mut self) -> HeaderPart {
         let mut has = |flag: u8| {
             let has = self.flags & flag != 0;
             self.flags &= !flag;
             has
         };
         if has(HAS_EXTRA) {
-            Part::ExtraLength(0, 0)
+            HeaderPart::ExtraLength(0, 0)
         } else if has(HAS_NAME) || has(HAS_COMMENT) {
-            Part::Text
+            HeaderPart::Text
         } else if has(HAS_SUM) {
-            Part::Skip(2)
+            HeaderPart::Skip(2)
         } else {
             self.state.reset(DataFormat::Raw);
-            Part::Deflated
+            HeaderPart::Deflated
         }
     }
 }

@@ -43,8 +43,8 @@ impl Headers {
 
 impl<'de> Deserialize<'de> for Headers {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct All;
-        impl<'de> Visitor<'de> for All {
+        struct HeadersVisitor;
+        impl<'de> Visitor<'de> for HeadersVisitor {
             type Value = Headers;
 
             fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -59,7 +59,7 @@ impl<'de> Deserialize<'de> for Headers {
                 Ok(Headers(headers))
             }
         }
-        deserializer.deserialize_map(All)
+        deserializer.deserialize_map(HeadersVisitor)
     }
 }
 

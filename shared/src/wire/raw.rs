@@ -16,30 +16,30 @@ use crate::wire::phrase::escape;
 
 /// An object that is made of values, but for members that are kept as they were written.
 #[derive(Debug, Clone, Default)]
-pub struct Object {
+pub struct RawObject {
     values: Map<String, Value>,
     kept: BTreeMap<&'static str, Box<RawValue>>,
 }
 
-impl Object {
+impl RawObject {
     /// The object with these members; none if the value is no object.
-    pub fn of(values: Value) -> Object {
+    pub fn of(values: Value) -> RawObject {
         match values {
-            Value::Object(values) => Object { values, kept: BTreeMap::new() },
-            _ => Object::default(),
+            Value::Object(values) => RawObject { values, kept: BTreeMap::new() },
+            _ => RawObject::default(),
         }
     }
 
     /// The same with one more member.
     #[must_use]
-    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Object {
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> RawObject {
         self.values.insert(name.to_owned(), value.into());
         self
     }
 
     /// The same with one more member that is kept as it was written; null if there is none.
     #[must_use]
-    pub fn with_kept(mut self, name: &'static str, json: Option<&RawValue>) -> Object {
+    pub fn with_kept(mut self, name: &'static str, json: Option<&RawValue>) -> RawObject {
         self.kept.insert(name, json.unwrap_or(RawValue::NULL).to_owned());
         self
     }
@@ -50,7 +50,7 @@ impl Object {
     }
 }
 
-impl Serialize for Object {
+impl Serialize for RawObject {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut members = serializer.serialize_map(Some(self.values.len() + self.kept.len()))?;
         for (name, value) in &self.values {
@@ -70,8 +70,8 @@ struct Members<'a>(Vec<Member<'a>>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct All;
-        impl<'de> Visitor<'de> for All {
+        struct MembersVisitor;
+        impl<'de> Visitor<'de> for MembersVisitor {
             type Value = Vec<Member<'de>>;
 
             fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -86,7 +86,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
                 Ok(members)
             }
         }
-        deserializer.deserialize_map(All).map(Members)
+        deserializer.deserialize_map(MembersVisitor).map(Members)
     }
 }
 

@@ -13,11 +13,11 @@ use longshore::model::job::{Job, JobRef};
 use longshore::model::outcome::{ErrorClass, Outcome};
 use longshore::model::result::JobResult;
 use longshore::model::state::{Decision, State};
-use longshore::run::attempt::Finished;
+use longshore::run::attempt::FinishedAttempt;
 use longshore::run::claim::heartbeat;
 use longshore::run::complete::complete;
 use longshore::run::flush::{Flushed, flush};
-use longshore::run::settle::{Place, Settlement, settle};
+use longshore::run::settle::{JobPlace, Settlement, settle};
 use longshore::wire::job_queue::JobQueue;
 use longshore::wire::problem::Problem;
 use serde_json::{Value, json};
@@ -51,7 +51,7 @@ impl<S: Store> Case<'_, S> {
 
     async fn settle_task(&self, job: &JobRef, token: &str, outcome: Outcome, decision: Decision) -> usize {
         let entry = measured(12, Some(202));
-        let place = Place { queue: JobQueue::Tasks, ..place("tasks".to_owned()) };
+        let place = JobPlace { queue: JobQueue::Tasks, ..place("tasks".to_owned()) };
         let settlement = Settlement::new(job.attempt(1), place, outcome, decision, entry);
         settle(self.stand, token, &PAID, &[settlement]).await.unwrap().len()
     }
@@ -132,11 +132,17 @@ pub(super) async fn flush_late<S: Store>(
 ) -> Flushed {
     let due_in = Decision::Defer { due_in: DUE_IN, failures: 0 };
     let decision = if matches!(outcome, Outcome::Deferred { .. }) { due_in } else { Decision::Succeed };
-    let place = Place { queue: JobQueue::Tasks, ..place("tasks".to_owned()) };
+    let place = JobPlace { queue: JobQueue::Tasks, ..place("tasks".to_owned()) };
     let entry = measured(99, Some(202));
     let settlement = Settlement::new(job.attempt(attempt), place, outcome, decision, entry);
-    flush(stand, &stand.settings, token, 0, vec![Finished { settlement, record: Some(b"{}".to_vec()), ended_at: 0 }])
-        .await
+    flush(
+        stand,
+        &stand.settings,
+        token,
+        0,
+        vec![FinishedAttempt { settlement, record: Some(b"{}".to_vec()), ended_at: 0 }],
+    )
+    .await
 }
 
 /// A row as JSON without what a late outcome may add to that entry, and that entry whole.

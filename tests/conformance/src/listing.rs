@@ -2,7 +2,7 @@
 
 use longshore::limits::plan::{PAID, Plan};
 use longshore::manage::endpoints::{list_endpoints, read_endpoint};
-use longshore::manage::export::{Step, TenantExport};
+use longshore::manage::export::{ExportStep, TenantExport};
 use longshore::manage::operate::{cancel, discard, replay, retry_now};
 use longshore::manage::query::{JobFilter, list_by_key, list_dead_letters, list_jobs, read_evidence};
 use longshore::run::process::process;
@@ -153,9 +153,9 @@ pub(super) async fn exported_text<S: Store>(case: &Case<'_, S>, plan: Plan) -> S
         let mut export = TenantExport::new(tenant, caller, Scope::JobsWrite, plan, true, from);
         from = loop {
             match Box::pin(export.step(case.stand)).await.unwrap() {
-                Step::Text(piece) => text.push_str(&piece),
-                Step::Spent(position) => break Some(position),
-                Step::Whole => break None,
+                ExportStep::Text(piece) => text.push_str(&piece),
+                ExportStep::Spent(position) => break Some(position),
+                ExportStep::Whole => break None,
             }
         };
         if from.is_none() {

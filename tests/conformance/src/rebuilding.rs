@@ -2,7 +2,7 @@
 
 use longshore::index::IndexRow;
 use longshore::index::clear::clear;
-use longshore::index::manage::{Change, put_index, read_index};
+use longshore::index::manage::{PutResult, put_index, read_index};
 use longshore::run::process::process;
 use longshore::wire::job_queue::JobQueue;
 use serde_json::json;
@@ -11,7 +11,7 @@ use super::indexing::{GUIDE, INDEX, Indexed};
 use super::stand::{Stand, Store};
 
 /// Asks for other chunks.
-async fn ask<S: Store>(case: &Indexed<'_, S>, chars: u32) -> (IndexRow, Change) {
+async fn ask<S: Store>(case: &Indexed<'_, S>, chars: u32) -> (IndexRow, PutResult) {
     let body = json!({"provider": "builtin", "chunk_chars": chars, "overlap_chars": 0}).to_string();
     put_index(case.0.stand, &case.0.stand.settings, &case.0.tenant, INDEX, body.as_bytes()).await.unwrap()
 }
@@ -27,11 +27,11 @@ pub async fn another_index_version_takes_its_place<S: Store>(stand: &Stand<S>) {
     case.put("guide", GUIDE).await;
     let (old, fine) = (case.index_version().await, case.rows(&case.index_version().await).await);
     let put = async |chars: u32| ask(&case, chars).await;
-    assert_eq!(put(200).await.1, Change::Kept);
+    assert_eq!(put(200).await.1, PutResult::Kept);
     let (index, change) = put(2_000).await;
     let given_up = index.building.clone().unwrap();
-    assert_eq!((change, index.serving.as_str()), (Change::Builds, old.as_str()));
-    assert_eq!((put(2_000).await.0.building, put(200).await.1), (Some(given_up), Change::Kept));
+    assert_eq!((change, index.serving.as_str()), (PutResult::Builds, old.as_str()));
+    assert_eq!((put(2_000).await.0.building, put(200).await.1), (Some(given_up), PutResult::Kept));
     let (index, _) = put(2_000).await;
     let new = index.building.unwrap();
     // Documents that come meanwhile are cut by both, and those that leave leave both.

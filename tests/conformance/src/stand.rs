@@ -20,7 +20,7 @@ use longshore::ports::{
     HttpResponse, IndexDatabase, Param, Rows, Statement,
 };
 use longshore::run::claim::claim;
-use longshore::run::settle::Place;
+use longshore::run::settle::JobPlace;
 use longshore::security::key::parse;
 use longshore::settings::Settings;
 use longshore::store::rows::read_job;
@@ -220,8 +220,8 @@ pub fn delay(accepted: &Accepted) -> Option<u32> {
 }
 
 /// Where a settled webhook belongs: to an endpoint, or to none, and to no group.
-pub fn place(endpoint: String) -> Place {
-    Place { endpoint, queue: JobQueue::Webhooks, grouped: false }
+pub fn place(endpoint: String) -> JobPlace {
+    JobPlace { endpoint, queue: JobQueue::Webhooks, grouped: false }
 }
 
 /// What an attempt was like beside its outcome.

@@ -11,7 +11,7 @@ use longshore::model::outcome::Outcome;
 use longshore::model::result::JobResult;
 use longshore::model::state::Decision;
 use longshore::run::settle::{Settlement, settle};
-use longshore::run::usage::Usage;
+use longshore::run::usage::ModelUsage;
 use serde_json::{Value, json};
 
 use longshore_kit::client::early_in_a_day;
@@ -29,7 +29,7 @@ const LARGE: Spent<'_> = ("own/acme/large", 1, 7, 0);
 fn settlement(job: &JobRef, attempt: u32, spent: &[Spent<'_>]) -> Settlement {
     let entry = measured(12, Some(200));
     let outcome = Outcome::Succeeded { result: JobResult::Empty };
-    let usage = |(model, calls, texts, tokens): &Spent<'_>| Usage {
+    let usage = |(model, calls, texts, tokens): &Spent<'_>| ModelUsage {
         model: (*model).to_owned(),
         calls: *calls,
         texts: *texts,

@@ -123,7 +123,7 @@ pub fn claimed(payload: &str, endpoint: Option<ClaimedEndpoint>) -> Claimed {
         failures: 0,
         quarantined: 0,
         max_attempts: 3,
-        backoff: longshore::model::backoff::Schedule::Fast,
+        backoff: longshore::model::backoff::RetrySchedule::Fast,
         deadline_at: None,
         created_at: NOW_MS,
         lease: std::rc::Rc::default(),

@@ -12,7 +12,7 @@ use longshore::accept::authorize::{Caller, authorize};
 use longshore::index::manage::put_index;
 use longshore::limits::plan::{FREE, PAID, Plan};
 use longshore::limits::{CATCH_UP_OCCURRENCES_AT_ONCE, HOUR_MS, MESSAGE_BYTES_MAX, PAYLOAD_BYTES_MAX, SENDS_MAX};
-use longshore::manage::export::{Position, Step, TenantExport};
+use longshore::manage::export::{ExportStep, Position, TenantExport};
 use longshore::manage::keys::create_key;
 use longshore::model::job::{JobRef, mint_id};
 use longshore::model::origin::Origin;
@@ -143,9 +143,9 @@ fn exported(world: &Counted, caller: &Caller, plan: Plan, from: Option<Position>
     let mut text = String::new();
     loop {
         match export.step(world).now_or_never().unwrap().unwrap() {
-            Step::Text(piece) => text.push_str(&piece),
-            Step::Spent(position) => return (world.subrequests.get(), text, Some(position)),
-            Step::Whole => return (world.subrequests.get(), text, None),
+            ExportStep::Text(piece) => text.push_str(&piece),
+            ExportStep::Spent(position) => return (world.subrequests.get(), text, Some(position)),
+            ExportStep::Whole => return (world.subrequests.get(), text, None),
         }
     }
 }

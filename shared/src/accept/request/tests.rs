@@ -22,7 +22,7 @@ fn job(index: usize, id: &str, created_at: i64) -> NewJob {
         max_attempts: None,
         max_attempts_default: 1,
         backoff: None,
-        backoff_default: Schedule::Once,
+        backoff_default: RetrySchedule::Once,
         event_id: None,
         group: None,
         metadata: None,

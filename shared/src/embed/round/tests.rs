@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::embed::pause::PAUSE_MS_MAX;
-use crate::embed::pool::{Pool, Wanted};
+use crate::embed::pool::{Pool, TextOwner};
 use crate::embed::vectors::calls_in;
 use crate::limits::{EMBED_BYTES_PER_CALL, EMBED_TEXTS_PER_CALL, EMBED_WAIT_SECONDS};
 use crate::model::outcome::ErrorClass;
 use crate::ports::{DatabaseError, HttpError, HttpRequest, HttpResponse, IndexDatabase, Param, Rows, Statement};
-use crate::run::usage::{Usage, usage_of};
+use crate::run::usage::{ModelUsage, usage_of};
 use crate::settings::providers::{Choice, Interface, Model, Provider};
 
 /// A provider that refuses texts with `bad` in them, and otherwise answers what it was told to, or vectors of two numbers.
@@ -118,7 +118,7 @@ fn provider() -> Provider {
     }
 }
 
-fn ask_all(world: &Provided, calls: usize, texts: &[&str]) -> Vec<Told> {
+fn ask_all(world: &Provided, calls: usize, texts: &[&str]) -> Vec<EmbeddedText> {
     let (provider, calls_left) = (provider(), Cell::new(calls));
     let choice = Choice { provider: "p".into(), model: "m".into() };
     let asked = asking(&provider, &choice, &calls_left);
@@ -126,12 +126,12 @@ fn ask_all(world: &Provided, calls: usize, texts: &[&str]) -> Vec<Told> {
     ask(world, &asked, texts, &vec![lease; texts.len()]).now_or_never().unwrap().told
 }
 
-fn asking<'a>(provider: &'a Provider, choice: &'a Choice, calls_left: &'a Cell<usize>) -> Asked<'a> {
-    Asked { provider, choice, model: MODEL, version: "1", calls_left, ends_at: i64::MAX }
+fn asking<'a>(provider: &'a Provider, choice: &'a Choice, calls_left: &'a Cell<usize>) -> EmbeddingRequest<'a> {
+    EmbeddingRequest { provider, choice, model: MODEL, version: "1", calls_left, ends_at: i64::MAX }
 }
 
-fn shown(told: &[Told]) -> String {
-    let letter = |(embedded, _): &Told| match embedded {
+fn shown(told: &[EmbeddedText]) -> String {
+    let letter = |(embedded, _): &EmbeddedText| match embedded {
         Embedded::Vector(_) => 'v',
         Embedded::Refused(message) => {
             assert_eq!(message, "too bad");
@@ -166,7 +166,7 @@ fn all_that_is_refused_costs_no_more_calls_than_are_left() {
     let told = ask_all(&world, 10, &texts);
     assert_eq!(world.calls.borrow().len(), 10);
     assert_eq!(&shown(&told)[..2], "vr", "the first are found");
-    let waits = |told: &[Told]| match &told.last().unwrap().0 {
+    let waits = |told: &[EmbeddedText]| match &told.last().unwrap().0 {
         Embedded::Failed(Outcome::Failed { retry_after, .. }) => *retry_after,
         other => panic!("{other:?}"),
     };
@@ -240,13 +240,13 @@ fn embed_in<'a>(
     world: &'a Provided,
     model: &str,
     texts: &[&str],
-) -> impl Future<Output = Vec<Told>> + use<'a> {
+) -> impl Future<Output = Vec<EmbeddedText>> + use<'a> {
     let choice = Choice { provider: "p".into(), model: model.into() };
     let tenant = model.to_owned();
     let texts: Vec<String> = texts.iter().map(|text| (*text).to_owned()).collect();
     async move {
         let (provider, lease) = (provider(), Rc::new(Cell::new(i64::MAX)));
-        let wanted = Wanted { tenant: &tenant, lease: &lease, choice: &choice, provider: &provider, model: MODEL };
+        let wanted = TextOwner { tenant: &tenant, lease: &lease, choice: &choice, provider: &provider, model: MODEL };
         pool.embed(world, "1", wanted, texts).await
     }
 }
@@ -277,7 +277,7 @@ fn a_shared_call_is_counted_by_the_first_job_that_finishes() {
     let (pool, world) = (Pool::new(20, 0), Provided::default());
     let told = block_on(join_all(["a", "bb"].map(|text| embed_in(&pool, &world, "m", &[text]))));
     let [first, second] = [1, 0].map(|job: usize| usage_of(&calls_in(&told[job], |_| false)));
-    let spent = |calls, texts, tokens| vec![Usage { model: "p/m".into(), calls, texts, tokens }];
+    let spent = |calls, texts, tokens| vec![ModelUsage { model: "p/m".into(), calls, texts, tokens }];
     assert_eq!((first, second), (spent(1, 2, 6), Vec::new()));
     // Each half of what was refused is a call, and so is one that failed.
     let told = block_on(embed_in(&pool, &world, "m", &["a", "bad"]));
@@ -334,7 +334,7 @@ fn what_a_job_has_lost_its_lease_for_is_not_asked() {
     let choice = Choice { provider: "p".into(), model: "m".into() };
     let embed = async |until: i64, text: &str| {
         let lease = Rc::new(Cell::new(until));
-        let wanted = Wanted { tenant: "t", lease: &lease, choice: &choice, provider: &provider, model: MODEL };
+        let wanted = TextOwner { tenant: "t", lease: &lease, choice: &choice, provider: &provider, model: MODEL };
         pool.embed(&world, "1", wanted, vec![text.to_owned()]).await
     };
     let told = block_on(join_all([embed(LEASE_MARGIN_MS - 1, "nearly lost"), embed(LEASE_MARGIN_MS, "held")]));
@@ -388,7 +388,7 @@ fn an_old_invocation_makes_no_calls() {
     assert!(world.calls.borrow().is_empty());
 }
 
-fn wait_of((embedded, _): &Told) -> Option<RetryAfter> {
+fn wait_of((embedded, _): &EmbeddedText) -> Option<RetryAfter> {
     match embedded {
         Embedded::Failed(Outcome::Failed { retry_after, .. }) => *retry_after,
         other => panic!("{other:?}"),

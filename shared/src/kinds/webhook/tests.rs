@@ -76,7 +76,7 @@ fn claimed(payload: &str, endpoint: Option<ClaimedEndpoint>) -> Claimed {
         failures: 0,
         quarantined: 0,
         max_attempts: 3,
-        backoff: crate::model::backoff::Schedule::Fast,
+        backoff: crate::model::backoff::RetrySchedule::Fast,
         deadline_at: None,
         created_at: 0,
         lease: std::rc::Rc::default(),

@@ -6,7 +6,7 @@ use super::AT;
 use super::answers::{batch_results, kept, last_line, shown};
 use crate::accept::documents::Documents;
 use crate::index::answer::{Index, WholeIndex};
-use crate::index::find::{Mode, SearchResult};
+use crate::index::find::{SearchMode, SearchResult};
 use crate::index::show::SearchHit;
 use crate::index::{Counts, IndexRow};
 use crate::wire::ndjson::as_lines;
@@ -88,5 +88,5 @@ pub(in crate::openapi) fn search_result() -> Value {
         metadata: kept(&json!({"lang": "en", "year": 2026})),
     };
     let (index, index_version) = ("handbook".to_owned(), INDEX_VERSION.to_owned());
-    json!(SearchResult { index, index_version, mode: Mode::Hybrid, degraded: None, hits: vec![hit] })
+    json!(SearchResult { index, index_version, mode: SearchMode::Hybrid, degraded: None, hits: vec![hit] })
 }

@@ -2,12 +2,12 @@
 
 use super::EXPORT;
 use crate::manage::export_line::ExportLine;
-use crate::openapi::describe::{Content, OperationDoc, describe};
+use crate::openapi::describe::{ContentDoc, OperationDoc, describe};
 use crate::openapi::examples;
 use crate::wire::problem::Problem;
 
 pub(super) fn export_tenant() -> OperationDoc {
-    let line = Content::of::<ExportLine<'_>>(examples::export_lines());
+    let line = ContentDoc::of::<ExportLine<'_>>(examples::export_lines());
     describe(
         EXPORT,
         "Exports a tenant",

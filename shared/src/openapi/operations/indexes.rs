@@ -11,7 +11,7 @@ use crate::index::answer::{Index, WholeIndex};
 use crate::index::find::{SearchRequest, SearchResult};
 use crate::index::manage::PutIndex;
 use crate::kinds::index::Verify;
-use crate::openapi::describe::{Content, OperationDoc, describe};
+use crate::openapi::describe::{ContentDoc, OperationDoc, describe};
 use crate::openapi::examples;
 use crate::wire::problem::Problem;
 
@@ -78,7 +78,7 @@ pub(super) fn write_documents() -> OperationDoc {
             "One result a line, in the order of the lines; the last line is the summary. Its `problem` is null if every line \
              was read. The intake does not wait for its reader: results beyond 2 MiB that are not read in time, 4 MiB for \
              refused lines, are counted in `unreported` alone.",
-            Content { schema: document_result, examples: examples::document_results() },
+            ContentDoc { schema: document_result, examples: examples::document_results() },
         )
         .with_headers(&["Longshore-Group", "Preference-Applied"])
         .refuses([

@@ -11,7 +11,7 @@ use crate::model::attempt::Attempt;
 use crate::model::dead_letter::DeadLetter;
 use crate::model::evidence::Evidence;
 use crate::model::job::Job;
-use crate::openapi::describe::{Lines, OperationDoc, describe};
+use crate::openapi::describe::{LinesDoc, OperationDoc, describe};
 use crate::openapi::examples;
 use crate::run::complete::{CompleteRequest, FailRequest};
 use crate::wire::problem::Problem;
@@ -50,7 +50,7 @@ pub(super) fn create_jobs() -> OperationDoc {
             examples::batch_answer(),
         )
         .with_headers(&["Preference-Applied"])
-        .or_lines(Lines {
+        .or_lines(LinesDoc {
             item: None,
             description: "One result a line, in the order of the lines; the last line is the summary. Its `problem` is null \
                           if every line was read. The intake does not wait for its reader: results beyond 2 MiB that are not \

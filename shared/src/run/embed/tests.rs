@@ -10,7 +10,7 @@ use crate::kinds::embed::Input;
 use crate::limits::{EMBED_REASON_CHARS, RESULT_BYTES_MAX};
 use crate::model::outcome::RetryAfter;
 
-fn told(embedded: Embedded, call: &Rc<Call>) -> Told {
+fn told(embedded: Embedded, call: &Rc<Call>) -> EmbeddedText {
     (embedded, vec![call.clone()])
 }
 
@@ -53,7 +53,7 @@ fn one_text_without_an_answer_fails_the_attempt_and_no_vector_at_all_is_the_payl
     let wait = Some(RetryAfter::Deferral(std::time::Duration::from_secs(3)));
     let failure = Outcome::Failed { class: ErrorClass::Provider, message: "later".into(), retry_after: wait };
     let some = vec![told(Embedded::Vector(vec![1.0]), &call), told(Embedded::Failed(failure.clone()), &call)];
-    let sum = |told: Vec<Told>| sum_up(&choice(), Model::new(1), &ids, told, &[]).map(Sum::inline);
+    let sum = |told: Vec<EmbeddedText>| sum_up(&choice(), Model::new(1), &ids, told, &[]).map(Sum::inline);
     assert_eq!(sum(some), Err(failure));
     for (count, expected) in [(1, ErrorClass::Handler), (2, ErrorClass::Provider)] {
         let none = vec![told(Embedded::Refused("no".into()), &call); count];

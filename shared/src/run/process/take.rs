@@ -1,6 +1,6 @@
 //! What an invocation makes of an event: a claim, an attempt, a flush or a heartbeat that ended.
 
-use super::{Event, Invocation};
+use super::{Invocation, LoopEvent};
 use crate::limits::LEASE_MS;
 use crate::model::claimed::Claimed;
 use crate::model::job::JobRef;
@@ -10,10 +10,10 @@ use crate::wire::daily_limit::DailyLimit;
 
 impl<W: World> Invocation<'_, W> {
     /// Takes in what ended.
-    pub(super) fn take(&mut self, event: Event) {
+    pub(super) fn take(&mut self, event: LoopEvent) {
         match event {
-            Event::Claimed { asked, answer, sent_at } => self.take_claim(&asked, answer, sent_at),
-            Event::Attempted(finished) => {
+            LoopEvent::Claimed { asked, answer, sent_at } => self.take_claim(&asked, answer, sent_at),
+            LoopEvent::Attempted(finished) => {
                 self.report.attempts += 1;
                 let ended = |held: &Held| held.is(&finished.settlement.tenant, &finished.settlement.id);
                 if let Some(at) = self.running.iter().position(ended) {
@@ -21,7 +21,7 @@ impl<W: World> Invocation<'_, W> {
                 }
                 self.ready.push(*finished);
             }
-            Event::Flushed(flushed) => {
+            LoopEvent::Flushed(flushed) => {
                 self.under_way.flush = false;
                 self.report.settled += flushed.settled;
                 self.report.lost += flushed.lost;
@@ -34,7 +34,7 @@ impl<W: World> Invocation<'_, W> {
                     |held: &Held| ready.iter().any(|done| held.is(&done.settlement.tenant, &done.settlement.id));
                 self.unsettled.retain(waits);
             }
-            Event::Beaten { renewed, sent_at } => {
+            LoopEvent::Beaten { renewed, sent_at } => {
                 self.under_way.heartbeat = false;
                 for held in self.running.iter_mut().chain(&mut self.unsettled) {
                     if renewed.iter().any(|job| held.is(&job.tenant, &job.id)) {
@@ -42,8 +42,8 @@ impl<W: World> Invocation<'_, W> {
                     }
                 }
             }
-            Event::Released => self.under_way.releases -= 1,
-            Event::Woken => self.wake_at = None,
+            LoopEvent::Released => self.under_way.releases -= 1,
+            LoopEvent::Woken => self.wake_at = None,
         }
     }
 

@@ -11,7 +11,7 @@ use crate::model::evidence::pack_key;
 
 /// A job that an erasure meets.
 #[derive(Debug, Clone, Deserialize)]
-pub(super) struct Visited {
+pub(super) struct VisitedJob {
     pub(super) id: String,
     pub(super) attempt: u32,
     /// Whether a worker may be at it.
@@ -36,7 +36,7 @@ impl Leaving {
 
 /// See the module.
 #[derive(Debug, Default)]
-pub(super) struct Work {
+pub(super) struct ErasureStep {
     /// Byte ranges by the key of their pack: offset and length.
     pub(super) packs: BTreeMap<String, Vec<(u64, u64)>>,
     /// Jobs by the lease whose packs are searched for them.
@@ -55,33 +55,33 @@ pub(super) struct Work {
 }
 
 /// Where one attempt's record may be.
-enum Place {
+enum RecordPlace {
     Range(String, (u64, u64)),
     /// Nobody knows, but the lease's packs can be listed.
     SomewhereOf(String),
 }
 
-fn place(entry: &LogEntry) -> Option<Place> {
+fn place(entry: &LogEntry) -> Option<RecordPlace> {
     match &entry.evidence {
         Some(EvidenceRef::Off) => None,
         Some(EvidenceRef::Stored { n, offset, length, .. }) => {
-            Some(Place::Range(pack_key(&entry.lease, *n), (*offset, *length)))
+            Some(RecordPlace::Range(pack_key(&entry.lease, *n), (*offset, *length)))
         }
         // Inline: the put that failed, or took too long, may have been carried out all the same.
-        Some(EvidenceRef::Inline { .. }) | None => Some(Place::SomewhereOf(entry.lease.clone())),
+        Some(EvidenceRef::Inline { .. }) | None => Some(RecordPlace::SomewhereOf(entry.lease.clone())),
     }
 }
 
 /// Whether its worker may still write a record that no entry points at: the platform ends it at some time.
 fn may_grow(entry: &LogEntry, now: i64) -> bool {
-    matches!(place(entry), Some(Place::SomewhereOf(_))) && entry.started_at + WALL_MS_MAX > now
+    matches!(place(entry), Some(RecordPlace::SomewhereOf(_))) && entry.started_at + WALL_MS_MAX > now
 }
 
-impl Work {
+impl ErasureStep {
     /// Takes in as many of the jobs as `calls` allow, one lease being reckoned as so many. If these are all the calls
     /// that a sweep has, a job that needs more is begun.
-    pub(super) fn new(jobs: &[Visited], now: i64, calls: usize, lease_calls: usize, are_all: bool) -> Work {
-        let mut work = Work::default();
+    pub(super) fn new(jobs: &[VisitedJob], now: i64, calls: usize, lease_calls: usize, are_all: bool) -> ErasureStep {
+        let mut work = ErasureStep::default();
         for job in jobs {
             if job.runs == 1 || job.log.iter().any(|entry| may_grow(entry, now)) {
                 work.staying.push(job.id.clone());
@@ -100,13 +100,15 @@ impl Work {
     }
 
     /// Takes a job in if the calls suffice. Answers how many of its attempts.
-    fn take(&mut self, job: &Visited, calls: usize, lease_calls: usize, are_all: bool) -> usize {
+    fn take(&mut self, job: &VisitedJob, calls: usize, lease_calls: usize, are_all: bool) -> usize {
         let places: Vec<_> = job.log.iter().map(place).collect();
         let (mut needs, mut cost, mut fit) = (BTreeSet::new(), 0, 0);
         for place in &places {
             let price = match place {
-                Some(Place::Range(key, _)) if !self.packs.contains_key(key) && needs.insert(key.clone()) => 2,
-                Some(Place::SomewhereOf(lease)) if !self.leases.contains_key(lease) && needs.insert(lease.clone()) => {
+                Some(RecordPlace::Range(key, _)) if !self.packs.contains_key(key) && needs.insert(key.clone()) => 2,
+                Some(RecordPlace::SomewhereOf(lease))
+                    if !self.leases.contains_key(lease) && needs.insert(lease.clone()) =>
+                {
                     lease_calls
                 }
                 _ => 0,
@@ -125,11 +127,11 @@ impl Work {
         let mut needs = BTreeSet::new();
         for place in places.into_iter().take(fit).flatten() {
             match place {
-                Place::Range(key, range) => {
+                RecordPlace::Range(key, range) => {
                     needs.insert(key.clone());
                     self.packs.entry(key).or_default().push(range);
                 }
-                Place::SomewhereOf(lease) => {
+                RecordPlace::SomewhereOf(lease) => {
                     needs.insert(lease.clone());
                     self.leases.entry(lease).or_default().insert(job.id.clone());
                 }
@@ -166,11 +168,11 @@ mod tests {
         entry(lease, &Value::Null)
     }
 
-    fn job(id: &str, log: &[Value]) -> Visited {
+    fn job(id: &str, log: &[Value]) -> VisitedJob {
         serde_json::from_value(json!({"id": id, "attempt": log.len(), "runs": 0, "log": log})).unwrap()
     }
 
-    fn leaving(work: &Work) -> Vec<&str> {
+    fn leaving(work: &ErasureStep) -> Vec<&str> {
         work.leaving.iter().map(|job| job.id.as_str()).collect()
     }
 
@@ -178,7 +180,7 @@ mod tests {
     fn a_pack_of_several_jobs_is_one_read_and_one_write() {
         let off = entry(1, &json!({"state": "off"}));
         let jobs = [job("a", &[stored(0, 0)]), job("b", &[stored(0, 9), off]), job("c", &[])];
-        let work = Work::new(&jobs, NOW, 2, 2, true);
+        let work = ErasureStep::new(&jobs, NOW, 2, 2, true);
         assert_eq!((work.calls, work.is_full, work.position.as_deref()), (2, false, Some("c")));
         assert_eq!(work.packs[&pack_key(LEASES[0], 0)], [(0, 9), (9, 9)]);
         assert_eq!(leaving(&work), ["a", "b", "c"]);
@@ -192,11 +194,11 @@ mod tests {
         let mut jobs = [job("a", &[stored(0, 0), unknown(1)]), job("b", &[]), job("c", &[])];
         jobs[1].runs = 1;
         jobs[0].log[1].started_at += 1;
-        let work = Work::new(&jobs, NOW, 9, 9, true);
+        let work = ErasureStep::new(&jobs, NOW, 9, 9, true);
         assert_eq!((leaving(&work), work.staying.as_slice()), (vec!["c"], ["a".to_owned(), "b".to_owned()].as_slice()));
         assert!(work.packs.is_empty() && work.leases.is_empty() && !work.is_full);
         jobs[0].log[1].started_at -= 1;
-        let work = Work::new(&jobs, NOW, 9, 7, true);
+        let work = ErasureStep::new(&jobs, NOW, 9, 7, true);
         assert_eq!((leaving(&work), work.calls), (vec!["a", "c"], 9));
         assert!(work.leases[LEASES[1]].contains("a"));
     }
@@ -205,18 +207,18 @@ mod tests {
     fn calls_that_do_not_suffice_cut_the_page() {
         let many = [stored(0, 0), stored(1, 0), stored(2, 0)];
         let jobs = [job("a", &[stored(0, 9)]), job("b", &many), job("c", &[])];
-        let work = Work::new(&jobs, NOW, 5, 5, true);
+        let work = ErasureStep::new(&jobs, NOW, 5, 5, true);
         assert_eq!((leaving(&work), work.is_full, work.position.as_deref()), (vec!["a"], true, Some("a")));
         assert!(work.begun.is_none(), "it waits for all the calls of a sweep");
-        let work = Work::new(&jobs[1..], NOW, 5, 5, true);
+        let work = ErasureStep::new(&jobs[1..], NOW, 5, 5, true);
         assert_eq!((work.begun, work.position, work.calls), (Some(("b".into(), 3, 2)), None, 4));
-        let work = Work::new(&jobs[1..], NOW, 5, 5, false);
+        let work = ErasureStep::new(&jobs[1..], NOW, 5, 5, false);
         assert!(work.is_full && work.begun.is_none() && work.packs.is_empty());
         // A lease is reckoned as no more than there is, or its job would never leave.
-        let work = Work::new(&[job("d", &[unknown(0)])], NOW, 5, 20, true);
+        let work = ErasureStep::new(&[job("d", &[unknown(0)])], NOW, 5, 20, true);
         assert_eq!(leaving(&work), ["d"]);
         // But what is left of the calls is no price: the rest of a page would be free.
-        let work = Work::new(&[job("d", &[unknown(0)])], NOW, 0, 20, false);
+        let work = ErasureStep::new(&[job("d", &[unknown(0)])], NOW, 0, 20, false);
         assert!(work.is_full && work.leaving.is_empty() && work.leases.is_empty());
     }
 }

@@ -12,11 +12,11 @@ const ODD: &str = r#"{"z":117.63331139400017,"a":[12345678901234567890123,-0,1E5
 fn an_object_shows_its_members_as_they_were_written() {
     let kept = RawValue::from_string(ODD.to_owned()).unwrap();
     let object =
-        Object::of(json!({"id": 7, "type": "job"})).with_kept("metadata", Some(&kept)).with_kept("result", None);
+        RawObject::of(json!({"id": 7, "type": "job"})).with_kept("metadata", Some(&kept)).with_kept("result", None);
     let text = serde_json::to_string(&object).unwrap();
     assert_eq!(text, format!(r#"{{"id":7,"type":"job","metadata":{ODD},"result":null}}"#));
     assert_eq!(object.with("id", 8).to_raw().get(), text.replacen('7', "8", 1));
-    assert_eq!(Object::of(json!([1])).to_raw().get(), "{}");
+    assert_eq!(RawObject::of(json!([1])).to_raw().get(), "{}");
 }
 
 #[test]

@@ -107,7 +107,7 @@ fn what_is_no_fault_of_a_text_is_not_looked_for() {
         world.told.borrow_mut().push(Ok(response(status, headers, &json!({}))));
         assert_eq!(share(&world, 100, &[&["a"], &["b"], &["c"]]), (vec![expected.to_owned(); 3], 1), "{status}");
     }
-    // Asked for time while it looks for a text: whoever is not judged yet waits.
+    // EmbeddingRequest for time while it looks for a text: whoever is not judged yet waits.
     let world = Provided::default();
     *world.told.borrow_mut() = vec![Ok(response(429, wait, &json!({}))), Ok(response(500, &[], &json!({})))];
     assert_eq!(share(&world, 100, &[&["a"], &["b"], &["c"]]), (vec!["w".to_owned(); 3], 2));

@@ -2,7 +2,7 @@
 
 use longshore::accept::accepted::Accepted;
 use longshore::accept::authorize::Caller;
-use longshore::accept::bulk::{BulkRequest, Intake, Lines, Results};
+use longshore::accept::bulk::{BulkRequest, Intake, LineSource, Results};
 use longshore::limits::BULK_PAUSE_MS;
 use longshore::settings::Settings;
 use longshore::wire::problem::Problem;
@@ -21,7 +21,7 @@ struct Sent<'a> {
     ended: bool,
 }
 
-impl Lines for Sent<'_> {
+impl LineSource for Sent<'_> {
     fn next_whole(&mut self) -> Option<Result<String, Problem>> {
         self.come = self.come.checked_sub(1)?;
         self.lines.next().map(|line| Ok(line.clone()))

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use longshore::accept::authorize::Caller;
 use longshore::limits::plan::Plan;
-use longshore::manage::export::{Step, TenantExport};
+use longshore::manage::export::{ExportStep, TenantExport};
 use longshore::security::key::Scope;
 use longshore::wire::problem::Problem;
 use serde_json::Value;
@@ -73,9 +73,9 @@ async fn export(node: &Node, tenant: &str) -> Result<String, Problem> {
             TenantExport::new(tenant.to_owned(), caller.clone(), Scope::JobsWrite, plan, has_indexes, from);
         from = loop {
             match Box::pin(export.step(node)).await? {
-                Step::Text(piece) => text.push_str(&piece),
-                Step::Spent(position) => break Some(position),
-                Step::Whole => return Ok(text),
+                ExportStep::Text(piece) => text.push_str(&piece),
+                ExportStep::Spent(position) => break Some(position),
+                ExportStep::Whole => return Ok(text),
             }
         };
     }

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use longshore::consume::Body;
+use longshore::consume::MessageBody;
 use longshore::model::hint::VERSION;
 use longshore::wire::job_queue::JobQueue;
 
@@ -22,7 +22,7 @@ const CONSUMERS_MAX: u32 = 4;
 
 /// A message.
 #[derive(Debug, Clone)]
-pub(crate) struct Message {
+pub(crate) struct QueueMessage {
     pub(crate) queue: JobQueue,
     pub(crate) text: String,
     number: u64,
@@ -32,7 +32,7 @@ pub(crate) struct Message {
 /// The queue of hints.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
-    waiting: RefCell<BTreeMap<(i64, u64), Message>>,
+    waiting: RefCell<BTreeMap<(i64, u64), QueueMessage>>,
     count: Cell<u64>,
     numbers: Cell<u64>,
     consumers: Cell<u32>,
@@ -65,11 +65,11 @@ impl Queue {
             }
             self.numbers.update(|number| number + 1);
             let number = self.numbers.get();
-            self.put(world, Message { queue, text: text.to_owned(), number, deliveries: 0 }, delay);
+            self.put(world, QueueMessage { queue, text: text.to_owned(), number, deliveries: 0 }, delay);
         }
     }
 
-    fn put(&self, world: &World, message: Message, delay: i64) {
+    fn put(&self, world: &World, message: QueueMessage, delay: i64) {
         self.count.update(|count| count + 1);
         let at = world.now() + delay;
         self.waiting.borrow_mut().insert((at, self.count.get()), message);
@@ -85,7 +85,7 @@ impl Queue {
             while messages.len() < most
                 && let Some(entry) = waiting.first_entry()
                 && entry.key().0 <= world.now()
-                && messages.first().is_none_or(|first: &Message| first.queue == entry.get().queue)
+                && messages.first().is_none_or(|first: &QueueMessage| first.queue == entry.get().queue)
             {
                 messages.push(entry.remove());
             }
@@ -100,7 +100,7 @@ impl Queue {
     }
 
     /// Has a message come again, or go to the dead-letter queue after the last delivery.
-    fn put_back(&self, world: &Rc<World>, mut message: Message, delay: i64) {
+    fn put_back(&self, world: &Rc<World>, mut message: QueueMessage, delay: i64) {
         message.deliveries += 1;
         if message.deliveries < self.deliveries_max.get() {
             self.put(world, message, delay);
@@ -122,11 +122,11 @@ pub(crate) struct Delivery {
     world: Rc<World>,
     pub(crate) queue: &'static str,
     /// Each until it is acknowledged or asked for again.
-    messages: RefCell<BTreeMap<u64, Message>>,
+    messages: RefCell<BTreeMap<u64, QueueMessage>>,
 }
 
 impl Delivery {
-    fn new(world: &Rc<World>, queue: &'static str, messages: Vec<Message>) -> Rc<Delivery> {
+    fn new(world: &Rc<World>, queue: &'static str, messages: Vec<QueueMessage>) -> Rc<Delivery> {
         let messages = messages.into_iter().map(|message| (message.number, message)).collect();
         Rc::new(Delivery { world: world.clone(), queue, messages: RefCell::new(messages) })
     }
@@ -143,7 +143,7 @@ impl Delivery {
     }
 
     /// Of the dead-letter queue no message comes again here: the sweep alone must do.
-    fn give_back(&self, message: Message, delay: i64) {
+    fn give_back(&self, message: QueueMessage, delay: i64) {
         if self.queue != DEAD_HINTS_QUEUE {
             self.world.queue.put_back(&self.world, message, delay);
         }
@@ -172,14 +172,14 @@ pub(crate) struct Delivered {
     number: u64,
 }
 
-impl longshore::consume::Message for Delivered {
+impl longshore::consume::QueueMessage for Delivered {
     fn id(&self) -> String {
         format!("message-{}", self.number)
     }
 
-    fn body(&self) -> Body {
+    fn body(&self) -> MessageBody {
         let messages = self.delivery.messages.borrow();
-        Body::Text(messages.get(&self.number).map(|message| message.text.clone()).unwrap_or_default())
+        MessageBody::Text(messages.get(&self.number).map(|message| message.text.clone()).unwrap_or_default())
     }
 
     fn ack(&self) {

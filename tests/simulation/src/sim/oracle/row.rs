@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
-use longshore::model::backoff::Schedule;
+use longshore::model::backoff::RetrySchedule;
 use longshore::model::outcome::JobError;
 use longshore::model::state::State;
 use rusqlite::Result;
@@ -41,7 +41,7 @@ pub(crate) struct Row {
     pub(crate) endpoint: String,
     pub(crate) event_id: Option<String>,
     pub(crate) max_attempts: u32,
-    pub(crate) backoff: Schedule,
+    pub(crate) backoff: RetrySchedule,
     pub(crate) key: Option<String>,
     pub(crate) key_until: Option<i64>,
     pub(crate) digest: String,
