@@ -3,6 +3,7 @@
 
 mod layers;
 mod unused;
+mod words;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
