@@ -302,7 +302,7 @@ pub async fn a_group_forgets_erased_jobs<S: Store>(stand: &Stand<S>) {
     case.finish(&case.erasure(Some("someone")).await).await;
     assert_eq!(counts().await, Ok((1, 1, true)), "the open job is erased, so none is open");
     let alone = read_group(stand, &case.tenant, "alone").await;
-    assert_eq!(alone, Err(Problem::not_found("Group", "alone")), "a label may say whose jobs they were");
+    assert_eq!(alone, Err(Problem::not_found("Group", "alone")), "a group name may identify a person");
     case.finish(&case.erasure(None).await).await;
     assert_eq!(counts().await, Err(Problem::not_found("Group", "import")));
     let left = stand.sql("SELECT id FROM groups WHERE tenant = ?1", vec![case.tenant.as_str().into()]).await;

@@ -164,8 +164,8 @@ pub(super) async fn exported_text<S: Store>(case: &Case<'_, S>, plan: Plan) -> S
     }
 }
 
-/// An export contains everything of a tenant once and completely, and nothing of other tenants; with few calls it takes more
-/// requests.
+/// An export contains everything of a tenant once and completely, and nothing of other tenants; with few calls it takes
+/// more requests.
 pub async fn a_tenant_is_exported_whole<S: Store>(stand: &Stand<S>) {
     let (case, other) = (stand.case().await, stand.case().await);
     other.plain().await;

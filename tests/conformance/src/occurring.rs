@@ -126,7 +126,7 @@ pub async fn missed_occurrences_follow_the_policy<S: Store>(stand: &Stand<S>) {
         assert!((jobs - 1..=jobs + 1).contains(&fired), "{catch_up}: {fired}");
         assert_eq!(count(&case).await, fired.to_string(), "{catch_up}");
         let missed = states(&case).await.iter().filter(|state| **state == OccurrenceState::Missed).count();
-        assert_eq!(missed, usize::from(catch_up != "all"), "{catch_up}: one entry stands for all");
+        assert_eq!(missed, usize::from(catch_up != "all"), "{catch_up}: one entry for all missed ones");
         assert_eq!(tick(stand, &stand.settings).await.unwrap(), 0, "{catch_up}");
         end(&case).await;
     }

@@ -253,7 +253,7 @@ pub async fn a_large_payload_is_sent_again<S: Store>(stand: &Stand<S>) {
     for _ in 0..8 {
         case.sweep().await;
     }
-    assert_eq!(case.object_of(&aged), Some(object), "the walk leaves it");
+    assert_eq!(case.object_of(&aged), Some(object), "the walk keeps it");
     let again = case.resend(&aged, Some("again")).await.unwrap().row;
     assert_eq!(case.object_of(&again.job()), case.object_of(&aged));
     assert_eq!((again.payload, again.payload_bytes), (row.payload, row.payload_bytes));
