@@ -1,5 +1,5 @@
-// A Worker that exists in local runs only. It runs what tests ask of D1, R2 and the queues, inside the workerd that the
-// producer and the consumer live in, so that a test sees what they see.
+// A Worker that exists in local runs only. It runs statements on D1 and calls on R2 and the queues for tests, inside
+// the workerd of the producer and the consumer, so that a test sees what they see.
 
 export default {
   async fetch(request, env) {
@@ -13,13 +13,13 @@ export default {
       if (pathname.startsWith("/r2/")) return await readObject(env.EVIDENCE, decodeURIComponent(pathname.slice(4)));
       return Response.json({ error: `nothing at ${pathname}` }, { status: 404 });
     } catch (error) {
-      // Status 200: the bridge worked, the binding refused. A failing bridge is another thing to its caller.
+      // Status 200: the bridge worked, the binding refused. Callers distinguish this from a failing bridge.
       return Response.json({ error: String(error?.message ?? error) });
     }
   },
 };
 
-/** One batch on the database of that binding. */
+/** Runs one batch on the database of that binding. */
 async function batchOn(env, { database, statements }) {
   if (!env[database]) throw new Error(`no database ${database}`);
   return batch(env[database], { statements });
@@ -38,7 +38,7 @@ async function batch(database, { statements }) {
   }));
 }
 
-/** One batch after the other; of each statement the one column of its rows, as text. */
+/** Runs one batch after the other. Returns the one column of each statement's rows, as text. */
 async function batches(database, { batches }) {
   const answers = [];
   for (const statements of batches) {

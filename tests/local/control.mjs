@@ -1,11 +1,11 @@
-// The control server of a local run: loopback only, JSON in and out. Tests turn crons, read stores and inject faults by
-// it; nothing of it exists in a deployment.
+// The control server of a local run: loopback only, JSON in and out. Tests use it to run crons, read stores and inject
+// faults; no deployment contains it.
 import { createServer } from "node:http";
 import { names } from "./workers.mjs";
 
 const cron = "* * * * *";
 
-/** Asks the bridge Worker. It is looked up each time: after a crash of workerd the old handle is dead. */
+/** Sends a request to the bridge Worker. It is looked up each time: after a crash of workerd the old handle is dead. */
 export async function askBridge(miniflare, url, body) {
   const bridge = await miniflare.getWorker(names.bridge);
   const request = body === undefined ? undefined : { method: "POST", body: JSON.stringify(body) };
@@ -17,13 +17,13 @@ export async function tick(miniflare, worker) {
   return (await miniflare.getWorker(names[worker])).scheduled({ cron });
 }
 
-/** The faults of this run, if it can have any. */
+/** Returns the faults of this run. Throws in a run without --faults. */
 function needed(faults) {
   if (!faults) throw new Error("start the runner with --faults");
   return faults;
 }
 
-/** Starts the server and answers it, listening. `faults` is undefined in a run without them. */
+/** Starts the server and returns it, listening. `faults` is undefined in a run without them. */
 export async function startControl({ miniflare, faults, workerdPid, port }) {
   const server = createServer(async (request, response) => {
     try {

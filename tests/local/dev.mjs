@@ -1,7 +1,7 @@
-// What `make dev` has beside the Workers: a receiver to send webhooks to, and a session to paste into a shell.
+// What `make dev` runs beside the Workers: a receiver of webhooks, and a session to paste into a shell.
 import { createServer } from "node:http";
 
-/** Starts a receiver on loopback: one line for each webhook, 200 to it, or NNN if its path is /status/NNN. */
+/** Starts a receiver on loopback. It prints a line for each webhook and answers 200, or NNN at the path /status/NNN. */
 export async function startReceiver(port) {
   const server = createServer(async (request, response) => {
     const chunks = [];
@@ -17,7 +17,7 @@ export async function startReceiver(port) {
   return `http://127.0.0.1:${server.address().port}`;
 }
 
-/** Makes a key for tenant `dev` that may do everything. */
+/** Creates a key for tenant `dev` with all permissions. */
 async function makeKey(url, rootToken) {
   const response = await fetch(`${url}/v1/keys`, {
     method: "POST",
@@ -25,11 +25,11 @@ async function makeKey(url, rootToken) {
     body: JSON.stringify({ tenant: "dev", scopes: ["admin"], name: "make dev" }),
   });
   const answer = await response.json();
-  if (response.status !== 201) throw new Error(`no key was made: ${JSON.stringify(answer)}`);
+  if (response.status !== 201) throw new Error(`the key could not be created: ${JSON.stringify(answer)}`);
   return answer.key;
 }
 
-/** The session: an endpoint, a job, and what became of it. No comments in it: zsh would run them. */
+/** The session creates an endpoint and a job, and reads its result. It contains no comments: zsh would run them. */
 function session({ url, key, receiver }) {
   return `export LONGSHORE_URL=${url} LONGSHORE_KEY=${key}
 
@@ -47,14 +47,14 @@ curl -sS "$LONGSHORE_URL/v1/jobs/$JOB/attempts/1/evidence" -H "Authorization: Be
 `;
 }
 
-/** Tells a person what runs where, and what to paste. */
+/** Prints the addresses, and the session to paste. */
 export async function announceToPeople({ url, control, receiver, tickSeconds, vars }) {
-  const crons = tickSeconds ? `each ${tickSeconds} s` : "only when asked";
+  const crons = tickSeconds ? `each ${tickSeconds} s` : "only on request";
   const key = vars.ROOT_TOKEN && (await makeKey(url, vars.ROOT_TOKEN));
   process.stdout.write(`
 Longshore runs at ${url}  (crons run ${crons}; control server ${control}; Ctrl-C ends it)
-A receiver answers 200 at ${receiver}, or 500 at ${receiver}/status/500, and prints what it gets.
+A receiver answers 200 at ${receiver}, or 500 at ${receiver}/status/500, and prints each request.
 
-${key ? `Paste this into another shell:\n\n${session({ url, key, receiver })}` : "Without --var ROOT_TOKEN no key was made."}
+${key ? `Paste this into another shell:\n\n${session({ url, key, receiver })}` : "No key was created: start with --var ROOT_TOKEN=... to get one."}
 `);
 }

@@ -1,4 +1,4 @@
-// The faults of a local run: what tests have switched on, and what each call that faulty.mjs asks about is to suffer.
+// The faults of a local run: tests set them, and faulty.mjs requests the fault for each call.
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -13,23 +13,23 @@ const modes = {
 const none = {
   r2: "ok",
   hints: "ok",
-  // Whether requests get random bits.
+// Random bits of requests.
   random: "ok",
-  // Of a thousand D1 batches: how many fail, and how many commit and lose their answer.
+  // Number of D1 batches in a thousand that fail, and that commit and lose their answer.
   d1_errors_per_mille: 0,
   d1_lost_per_mille: 0,
-  // From now on D1 answers nothing for that long, or until this is set anew; what is still wanted then is run then.
+  // Duration for which D1 does not answer, until it is set again; pending calls run after it.
   d1_stall_ms: 0,
-  // The daily rows of D1 that the account has spent.
+  // The daily rows of D1 that the account has used up.
   d1_spent: "none",
-  // Every queue batch is delivered twice, at once.
+  // Every queue batch is delivered twice, concurrently.
   twice: false,
   // The Worker whose next D1 batch makes its wasm panic, once.
   panic: null,
   seed: 1,
 };
 
-// As D1 words them; each says that trying again may help.
+// The texts of D1's errors; each says that another try may help.
 const d1Errors = [
   "Network connection lost.",
   "D1 DB storage operation exceeded timeout which caused object to be reset.",
@@ -39,13 +39,13 @@ const d1Errors = [
   "D1 DB is overloaded. Requests queued for too long.",
 ];
 
-// As D1 and Queues word the daily limits of the free plan.
+// The texts of D1 and Queues at the daily limits of the free plan.
 const spentRows = (what) =>
   `D1_ERROR: Your account has exceeded D1's free tier daily row ${what} limit. ` +
   "Upgrade to a paid plan or wait until tomorrow (midnight UTC) to continue.";
 const spentQueue = "Queue sendBatch failed: the free tier limit was exceeded. (10253)";
 
-// The instants at which workerd can be killed: after such a call is done, before anybody hears its answer.
+// The points at which workerd can be killed: after such a call is done, before its caller gets the answer.
 const points = {
   insert: isBatchOf("accept"),
   hint: isCall("HINTS.sendBatch"),
@@ -59,7 +59,7 @@ function isCall(name) {
   return ({ call }) => call === name;
 }
 
-/** The statement's own file tells it, as shared/build.rs leaves it: only a fragment that comes before its lines may differ. */
+/** Recognises a statement by its file, without comments as shared/build.rs sends it; only a fragment before its lines may differ. */
 function isBatchOf(name) {
   const text = readFileSync(path.join(root, "shared/src/store", `${name}.sql`), "utf8");
   const lines = text.split("\n").map((line) => line.trim());
@@ -76,7 +76,7 @@ export class Faults {
   #random = generator(none.seed);
   #kill;
   #armed;
-  /** How often each fault was really injected. */
+  /** Number of times that each fault was injected. */
   #injected = {};
 
   constructor(initial, kill) {
@@ -84,7 +84,7 @@ export class Faults {
     this.set(initial);
   }
 
-  /** Sets the switches that `wanted` names, and answers how often each fault has been injected so far. */
+  /** Sets the switches in `wanted`. Returns how often each fault was injected so far. */
   set(wanted) {
     for (const [name, value] of Object.entries(wanted)) {
       if (!(name in none)) throw new Error(`no fault ${name}`);
@@ -96,7 +96,7 @@ export class Faults {
     return this.#injected;
   }
 
-  /** Kills workerd when the first call of that point is done. Answers when that was; null: none came in time. */
+  /** Kills workerd when the first call of that point is done. Returns the time of the kill, or null if there was no such call in time. */
   killAt(point, withinMs) {
     if (!(point in points)) throw new Error(`no point ${point}`);
     return new Promise((resolve) => {
@@ -110,7 +110,7 @@ export class Faults {
     });
   }
 
-  /** What a call of that Worker is to suffer. One that D1's stall holds asks again, and is answered when it is over. */
+  /** Returns the fault for a call of that Worker. A call during a D1 stall requests again, and gets its answer at the end of the stall. */
   async answer(worker, question) {
     if (question.stalled) return this.#stallEnds();
     const verdict = question.died === undefined ? this.#judge(worker, question) : this.#die();
@@ -129,7 +129,7 @@ export class Faults {
     this.#injected[fault] = (this.#injected[fault] ?? 0) + 1;
   }
 
-  /** Of several calls that were told to die the first one does. */
+  /** Kills workerd at the first of several calls at that point. */
   #die() {
     if (this.#armed) {
       this.#kill();
@@ -167,7 +167,7 @@ export class Faults {
     return { mode, stalled, error };
   }
 
-  /** Which daily rows keep these statements from being run: those that it reads, or those that it writes. */
+  /** Returns which used-up daily rows refuse these statements: the rows to read, or the rows to write. */
   #spentRows(sql) {
     const spent = this.#switches.d1_spent;
     const writes = (statement) => /\b(INSERT|UPDATE|DELETE)\b/.test(statement);

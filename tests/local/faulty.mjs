@@ -1,36 +1,36 @@
 // The main module of both Workers when faults can be injected: the real Worker, with bindings that fail on demand.
 //
-// Each wrapped call first asks the runner what to suffer (faults.mjs), so a test can change it while Workers run.
+// Each wrapped call first requests its fault from the runner (faults.mjs), so a test can change it during a run.
 import { env } from "cloudflare:workers";
 import Worker from "./index.js";
 
 const databases = ["DB", "INDEX_DB"];
 const wrapped = { DB: ["batch"], INDEX_DB: ["batch"], EVIDENCE: ["put", "get", "list", "delete"], HINTS: ["send", "sendBatch"] };
-// Far beyond every deadline of ours, yet a timer: workerd cancels a request whose promises wait for nothing.
+// Longer than all timeouts of Longshore. A timer is needed: workerd cancels a request whose promises wait for nothing.
 const hangMs = 600_000;
 
 let panicsNext = false;
 
 export default class Faulty extends Worker {
   constructor(context, env) {
-    super(context, breakable(env));
+    super(context, withFaults(env));
   }
 }
 
-// Only where it is: the producer has no queue.
+// The producer has no queue.
 if (Worker.prototype.queue) {
   Faulty.prototype.queue = async function (batch) {
     const deliver = Worker.prototype.queue;
-    const { mode } = await ask({ call: "queue" });
-    const told = [];
-    const heard = overheard(batch, told);
-    if (mode !== "twice") await deliver.call(this, heard);
-    else await Promise.all([deliver.call(this, heard), deliver.call(this, copyOf(batch))]);
-    await Promise.all(told);
+    const { mode } = await requestFault({ call: "queue" });
+    const reports = [];
+    const reported = reportingRetries(batch, reports);
+    if (mode !== "twice") await deliver.call(this, reported);
+    else await Promise.all([deliver.call(this, reported), deliver.call(this, copyOf(batch))]);
+    await Promise.all(reports);
   };
 }
 
-// Random bits are drawn without waiting, so whether there are any is asked before the request.
+// Random bits are drawn synchronously, so their fault is requested before the request is handled.
 const draw = crypto.getRandomValues;
 let hasRandomness = true;
 Object.defineProperty(crypto, "getRandomValues", {
@@ -41,52 +41,52 @@ Object.defineProperty(crypto, "getRandomValues", {
 });
 if (Worker.prototype.fetch) {
   Faulty.prototype.fetch = async function (request) {
-    hasRandomness = (await ask({ call: "random" })).mode === "ok";
+    hasRandomness = (await requestFault({ call: "random" })).mode === "ok";
     return Worker.prototype.fetch.call(this, request);
   };
 }
 
-// What leaves for a destination; the wasm finds it where it finds everything global.
+// Requests to destinations; the wasm uses the global `fetch`.
 const send = globalThis.fetch;
-globalThis.fetch = (...parameters) => suffer({ call: "fetch" }, () => send(...parameters));
+globalThis.fetch = (...parameters) => callWithFault({ call: "fetch" }, () => send(...parameters));
 
-/** The same messages, and the runner is told which are asked for again. */
-function overheard(batch, told) {
-  const overhear = (message) => ({
+/** Returns the same batch; each retry of a message is reported to the runner. */
+function reportingRetries(batch, reports) {
+  const reporting = (message) => ({
     id: message.id,
     timestamp: message.timestamp,
     body: message.body,
     attempts: message.attempts,
     ack: () => message.ack(),
     retry(options) {
-      told.push(ask({ call: "queue.retry" }));
+      reports.push(requestFault({ call: "queue.retry" }));
       message.retry(options);
     },
   });
   return {
     queue: batch.queue,
-    messages: batch.messages.map(overhear),
+    messages: batch.messages.map(reporting),
     ackAll: () => batch.ackAll(),
     retryAll: (options) => batch.retryAll(options),
   };
 }
 
-/** The same messages with marks of their own, which nobody hears: the queue listens to one delivery. */
+/** Returns a copy of the batch whose acks and retries have no effect: the queue accepts those of one delivery only. */
 function copyOf(batch) {
-  const deaf = { ack() {}, retry() {} };
-  const copy = ({ id, timestamp, body, attempts }) => ({ id, timestamp, body, attempts, ...deaf });
+  const inert = { ack() {}, retry() {} };
+  const copy = ({ id, timestamp, body, attempts }) => ({ id, timestamp, body, attempts, ...inert });
   return { queue: batch.queue, messages: batch.messages.map(copy), ackAll() {}, retryAll() {} };
 }
 
-function breakable(env) {
+function withFaults(env) {
   const result = { ...env };
-  // A Worker of before may lack one.
-  const there = Object.entries(wrapped).filter(([name]) => env[name]);
-  for (const [name, methods] of there) result[name] = wrap(env, name, methods);
+  // A Worker of an older version may lack one.
+  const present = Object.entries(wrapped).filter(([name]) => env[name]);
+  for (const [name, methods] of present) result[name] = wrap(env, name, methods);
   return result;
 }
 
-/** A proxy, so that everything else about the binding stays true: workers-rs looks at `constructor.name`. */
+/** Wraps a binding in a proxy, which keeps its other properties: workers-rs checks `constructor.name`. */
 function wrap(env, name, methods) {
   return new Proxy(env[name], {
     get(binding, property) {
@@ -96,13 +96,13 @@ function wrap(env, name, methods) {
       if (!methods.includes(property)) return value.bind(binding);
       return (...parameters) => {
         const sql = databases.includes(name) ? parameters[0].map(({ statement }) => statement) : undefined;
-        return suffer({ call: `${name}.${property}`, sql }, () => value.apply(binding, parameters));
+        return callWithFault({ call: `${name}.${property}`, sql }, () => value.apply(binding, parameters));
       };
     },
   });
 }
 
-/** workers-rs unwraps what this answers: an exception is a panic inside the wasm, which ends the instance. */
+/** Prepares a statement. workers-rs unwraps the result, so an exception is a panic in the wasm, which ends the instance. */
 function prepare(database, sql) {
   if (panicsNext) {
     panicsNext = false;
@@ -111,27 +111,27 @@ function prepare(database, sql) {
   return database.prepare(sql);
 }
 
-async function ask(question) {
+async function requestFault(question) {
   const response = await env.FAULTS.fetch("http://faults/", { method: "POST", body: JSON.stringify(question) });
   return response.json();
 }
 
-/** Makes a call as the runner says. An error is made as D1 makes its own: workers-rs shows the cause. */
-async function suffer(question, call) {
-  const { mode, stalled, error } = await ask(question);
+/** Makes a call with the fault that the runner returns. Errors have a cause, like those of D1: workers-rs shows it. */
+async function callWithFault(question, call) {
+  const { mode, stalled, error } = await requestFault(question);
   const fail = () => {
     throw new Error(error, { cause: new Error(error) });
   };
   if (mode === "panic") panicsNext = true;
-  if (stalled) await ask({ stalled });
+  if (stalled) await requestFault({ stalled });
   if (mode === "drop") return undefined;
   if (mode === "hang") await sleep(hangMs);
   if (mode === "fail" || mode === "hang") fail();
   const answer = await call();
   if (mode === "lose") fail();
   if (mode === "die") {
-    // The process is killed with this call done and its answer unheard.
-    await ask({ died: question.call });
+    // The process is killed after this call, before its answer is returned.
+    await requestFault({ died: question.call });
     await sleep(hangMs);
   }
   return answer;

@@ -1,5 +1,5 @@
-// Applies migrations/ and migrations/index/ as `wrangler d1 migrations apply` does, with wrangler's own splitter and in its
-// own table, so that both agree on what has been applied.
+// Applies migrations/ and migrations/index/ as `wrangler d1 migrations apply` does, with wrangler's splitter and
+// wrangler's table, so that both agree on the applied migrations.
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
@@ -11,13 +11,13 @@ const createTable = `CREATE TABLE IF NOT EXISTS "d1_migrations"(
 		applied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL
 );`;
 
-/** The databases by their bindings, and the folder of each. A checkout of before had no store of search. */
+/** Returns each database's binding and folder. An older checkout has no search database. */
 export function databases(folder) {
   const index = path.join(folder, "index");
   return [["DB", folder], ...(existsSync(index) ? [["INDEX_DB", index]] : [])];
 }
 
-/** The digests of the migrations that made the local databases, in a file beside them. Migrations change until the first release. */
+/** Digests of the migrations that created the local databases, in a file beside them. Migrations change until the first release. */
 export class Made {
   constructor(persist) {
     this.file = path.join(persist, "migrations.json");
@@ -40,14 +40,14 @@ export class Made {
   }
 }
 
-/** Other migrations made the local database. */
+/** Error of a local database that other migrations created. */
 export class OlderDatabase extends Error {}
 
 function digestOf(text) {
   return createHash("sha256").update(text).digest("hex");
 }
 
-/** Applies what is missing, each file in one batch together with its record. `batch` runs statements on D1. */
+/** Applies the missing migrations, each in one batch together with its record. `batch` runs statements on D1. */
 export async function migrate(database, folder, batch, made) {
   const [, applied] = await batch([{ sql: createTable }, { sql: 'SELECT name FROM "d1_migrations"' }]);
   const known = new Set(applied.rows.map(({ name }) => name));

@@ -5,23 +5,23 @@ import { root } from "./workers.mjs";
 
 export const usage = `node tests/local/run.mjs --persist DIR [options]
   --persist DIR       where D1 and R2 are kept
-  --migrations DIR    what is applied to DB, and its index/ to INDEX_DB (default: migrations/)
+  --migrations DIR    migrations of DB; those of INDEX_DB are in its index/ (default: migrations/)
   --port N            port of the producer, 0 for any (default 0)
   --control-port N    port of the control server, 0 for any (default 0)
   --var KEY=VALUE     a variable of both Workers; may be repeated
   --worker-var WORKER:KEY=VALUE  a variable of the producer or the consumer alone; may be repeated
-  --from WORKER=DIR   the checkout that the producer or the consumer is taken from (default: this one)
-  --limit NAME=N      requests a minute of that [[ratelimits]] binding (default: no limit); may be repeated
-  --ai URL            what stands in for the service behind the AI binding (default: there is no such binding)
+  --from WORKER=DIR   the checkout of the producer or the consumer (default: this one)
+  --limit NAME=N      requests per minute of that [[ratelimits]] binding (default: no limit); may be repeated
+  --ai URL            a stand-in for the service behind the AI binding (default: no AI binding)
   --plan free|paid    the profile of limits (default: that of the wrangler files)
-  --tick SECONDS      run both crons that often (default: only when the control server is asked)
+  --tick SECONDS      seconds between runs of both crons (default: only on request of the control server)
   --faults            let the control server inject faults
-  --drop-hints        begin with every queue message dropped (implies --faults)
-  --fail-r2           begin with every R2 put failing (implies --faults)
-  --foreground        for people: start a receiver, print a session to paste, do not end with standard input
+  --drop-hints        start with all queue messages dropped (implies --faults)
+  --fail-r2           start with all R2 calls failing (implies --faults)
+  --foreground        for people: start a receiver, print a session to paste, do not stop with standard input
   --receiver-port N   port of that receiver, 0 for any (default 8788)`;
 
-/** The arguments make no sense; the message says why. */
+/** Error of the arguments; the message names the cause. */
 export class UsageError extends Error {}
 
 /** Reads the arguments, or throws a UsageError. */
@@ -79,16 +79,16 @@ function parse(args) {
 
 function keyAndValue(pair) {
   const at = pair.indexOf("=");
-  if (at < 1) throw new UsageError(`${pair}: KEY=VALUE is wanted`);
+  if (at < 1) throw new UsageError(`\`${pair}\` must be KEY=VALUE`);
   return [pair.slice(0, at), pair.slice(at + 1)];
 }
 
-/** The variables by their Worker. */
+/** Returns the variables of each Worker. */
 function workerVars(pairs) {
   const byWorker = { producer: {}, consumer: {} };
   for (const pair of pairs) {
     const [worker, rest] = [pair.slice(0, pair.indexOf(":")), pair.slice(pair.indexOf(":") + 1)];
-    if (!byWorker[worker]) throw new UsageError(`${pair}: WORKER:KEY=VALUE is wanted`);
+    if (!byWorker[worker]) throw new UsageError(`\`${pair}\` must be WORKER:KEY=VALUE, with producer or consumer as WORKER`);
     const [key, value] = keyAndValue(rest);
     byWorker[worker][key] = value;
   }
@@ -101,6 +101,6 @@ function limit(pair) {
 }
 
 function number(name, value) {
-  if (!/^\d+$/.test(value)) throw new UsageError(`${name} ${value}: a whole number is wanted`);
+  if (!/^\d+$/.test(value)) throw new UsageError(`${name} must be a whole number, not \`${value}\``);
   return Number(value);
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The rings of `make test`, one after the other: a line as each begins, and a table of their times at the end. A ring that fails
-# does not keep the others from running, but for the two that build what these need.
-# RINGS_BEGAN, in seconds since 1970, has the table tell what ran before them.
+# Runs the rings of `make test` one after the other. Prints a line when each begins, and a table of their times at the end.
+# After a failed ring the others still run, except after the first two, which build what the others use.
+# RINGS_BEGAN, in seconds since 1970, adds the time before this script to the table.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -30,19 +30,19 @@ ring() {
   return $code
 }
 
-# Most of its time the ring on workerd waits: for retries, leases, ticks and ends of invocations. Two cores have room for so many
-# tests at once; with two at once they were idle for 96 % of the time.
+# The ring on workerd mostly waits: for retries, leases, ticks and ends of invocations. Two cores can run eight tests at once;
+# with two at once they were idle for 96 % of the time.
 workerd_threads=8
 
 built=.longshore/built.json
 
-# Also writes down what cargo built, for `unit`: with `--lib` cargo would compile every library as a test, also those without tests.
+# Compiles the tests, and lists what cargo built for `unit`: with `--lib` cargo would compile libraries without tests as tests, too.
 compile() {
   mkdir -p "${built%/*}"
   cargo test --workspace --no-run --message-format json-render-diagnostics >"$built"
 }
 
-# The tests beside the code of each library, as cargo would run them.
+# Runs the unit tests of each library, as cargo would.
 unit() {
   local folder binary count=0 failed=0
   local of_library='s/.*"manifest_path":"\([^"]*\)\/Cargo.toml".*"src_path":"[^"]*\/src\/lib.rs".*"executable":"\([^"]*\)".*/\1 \2/p'
@@ -54,7 +54,7 @@ unit() {
   return $failed
 }
 
-# Builds, type-checks and packs the clients, and installs the package of npm elsewhere; `workerd` runs their tests.
+# Builds, type-checks and packs the clients, and installs the npm package in another folder; `workerd` runs their tests.
 clients() {
   local packed=$PWD/.longshore/clients
   make --no-print-directory clients || return
@@ -66,7 +66,7 @@ clients() {
     && node --input-type=module --eval 'import { Longshore } from "longshore"; new Longshore({ url: "", key: "" });')
 }
 
-# One selection of packages for all: another would have other features and compile the core again.
+# All rings use one selection of packages: another selection would have other features and compile the core again.
 tests() {
   cargo test -q --workspace "$@"
 }

@@ -1,9 +1,9 @@
-// The local runner: both Workers, from their real wrangler files, in one workerd, with D1, R2 and the queues beside
-// them. It needs no account and no network. When all is up it prints one line of JSON:
+// The local runner: both Workers, from their real wrangler files, in one workerd, with D1, R2 and the queues.
+// It works without an account and a network. When everything has started it prints one line of JSON:
 //
 //     {"url": "the producer", "control": "see control.mjs", "workerd_pid": 123}
 //
-// What the Workers log goes to standard error. The runner ends with SIGINT, SIGTERM or its standard input, and workerd
+// The Workers log to standard error. The runner ends at SIGINT, SIGTERM or the end of its standard input, and workerd
 // ends with it.
 import { workerdPid } from "./workerd.mjs";
 import { Console } from "node:console";
@@ -16,14 +16,14 @@ import { Made, OlderDatabase, databases, migrate } from "./migrate.mjs";
 import { readOptions, usage, UsageError } from "./options.mjs";
 import { allWorkers } from "./workers.mjs";
 
-// Standard output carries the ready line only; what libraries print there goes to standard error.
+// Standard output carries the ready line only; libraries that print are redirected to standard error.
 globalThis.console = new Console(process.stderr, process.stderr);
 
 function miniflareOptions({ port, persist, vars, workerVars, faults, limits, from, ai }) {
   const options = convertV4MiniflareOptions({
     host: "127.0.0.1",
     port,
-    // The properties of a real request come from the network, which need not be there.
+    // The properties of a real request come from the network, which may be missing.
     cf: false,
     telemetry: { enabled: false },
     logRequests: false,
@@ -37,7 +37,7 @@ function miniflareOptions({ port, persist, vars, workerVars, faults, limits, fro
   return options;
 }
 
-/** Runs both crons every so often, each again only when its last run has ended. */
+/** Runs both crons at this interval; a cron's next run starts only after its last one has ended. */
 function startTicker(miniflare, seconds) {
   for (const worker of ["producer", "consumer"]) {
     const run = async () => {
@@ -48,7 +48,7 @@ function startTicker(miniflare, seconds) {
   }
 }
 
-/** Standard input ends when whoever started the runner is gone. Signals, and workerd at exit, Miniflare sees to. */
+/** Stops the runner when its parent process ends, which closes standard input. Miniflare handles signals, and stops workerd at exit. */
 function stopWithStandardInput() {
   const stop = () => process.exit(0);
   process.stdin.on("end", stop).on("close", stop).on("error", stop).resume();
@@ -56,7 +56,7 @@ function stopWithStandardInput() {
 
 async function main() {
   const options = readOptions(process.argv.slice(2));
-  // Before anything else: a port that is taken says so at once.
+  // Started first, so that a used port is reported at once.
   const receiver = options.foreground && (await startReceiver(options.receiverPort));
   const faults = options.switches && new Faults(options.switches, () => process.kill(workerdPid(), "SIGKILL"));
   const miniflare = new Miniflare(miniflareOptions({ ...options, faults }));

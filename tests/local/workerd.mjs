@@ -1,14 +1,14 @@
-// Keeps hold of the workerd process that Miniflare starts, which Miniflare itself does not show: tests kill it, and it
-// must not outlive the runner, not even one that was killed by force. Import this before miniflare.
+// Provides the workerd process that Miniflare starts but does not expose: tests kill it, and it must not outlive the
+// runner, even if the runner is killed by force. Import this before miniflare.
 import childProcess from "node:child_process";
 import path from "node:path";
 
-// Waits until its standard input ends, which the kernel sees to when the runner dies, and then kills what it was given.
+// Waits until its standard input ends, which the kernel closes when the runner dies, and then kills the process in $1.
 const reaper = 'cat >/dev/null; kill -9 "$1" 2>/dev/null';
 
 let current;
 
-/** The process id of workerd; it changes when Miniflare restarts a workerd that died. */
+/** Returns the process id of workerd; it changes when Miniflare restarts a workerd that died. */
 export function workerdPid() {
   return current?.pid;
 }
@@ -23,10 +23,10 @@ childProcess.spawn = (command, ...rest) => {
 function watch(child) {
   current = child;
   if (child.pid === undefined || process.platform === "win32") return;
-  // Detached: Ctrl-C reaches the whole group of the terminal, and the reaper must survive it.
+  // Detached: Ctrl-C reaches the whole process group of the terminal, and the reaper must survive it.
   const options = { stdio: ["pipe", "ignore", "ignore"], detached: true };
   const guard = spawn("sh", ["-c", reaper, "reaper", String(child.pid)], options);
   guard.unref();
-  // The id of a process that is gone may be given to another one.
+  // The id of an ended process may be reused.
   child.once("exit", () => guard.kill("SIGKILL"));
 }

@@ -21,13 +21,13 @@ export const names = {
 
 const hintQueue = "longshore-hints";
 const deadQueue = "longshore-hints-dead";
-// The paid profile takes as many hints in a batch as Queues can deliver.
+// The paid profile uses the largest batch of hints that Queues can deliver.
 const paidBatchSize = 100;
 
 /**
- * The options of all Workers. `vars` override those of both wrangler files, `workerVars` those of one; `faults`, if given, tells what each call
- * suffers that faulty.mjs wraps. `limits` are requests a minute by binding; those that it does not name do not limit. `from`
- * names the checkout of a Worker that is not this one's; `ai` is the address of what stands in for the service of models.
+ * Returns the options of all Workers. `vars` override those of both wrangler files, `workerVars` those of one. `faults`, if
+ * given, selects the fault of each call that faulty.mjs wraps. `limits` are requests per minute by binding; bindings that are not
+ * listed have no limit. `from` names another checkout of a Worker; `ai` is the address of a stand-in for the AI service.
  */
 export function allWorkers({ vars, workerVars, faults, limits, from, ai }) {
   const producer = builtWorker(from.producer ?? root, "producer", "wrangler.toml", { ...vars, ...workerVars.producer }, faults);
@@ -41,7 +41,7 @@ export function allWorkers({ vars, workerVars, faults, limits, from, ai }) {
   return [producer, consumer, bridgeWorker(consumer), exampleWorker()];
 }
 
-/** The example of a Worker that runs tasks, from its real files: a local consumer always has it. */
+/** Returns the example Worker that runs tasks, from its real files: a local consumer is always bound to it. */
 function exampleWorker() {
   const folder = path.join(root, "examples/tasks");
   const { workerOptions, main } = readWranglerFile(path.join(folder, "wrangler.toml"));
@@ -57,14 +57,14 @@ function exampleWorker() {
 }
 
 /**
- * The AI binding, which has no local twin: it is workerd's own code, as on Cloudflare, and what it sends to the service goes to
- * `address` by the way that Miniflare has to an account. Whatever the wrangler files say, there is none without an address.
+ * Returns the AI binding, which has no local emulation: the code is workerd's, as on Cloudflare, and its requests go to `address`
+ * through Miniflare's connection to an account. Without an address there is no AI binding, even if the wrangler files have one.
  */
 function aiBinding(address) {
   return address && { binding: "AI", remoteProxyConnectionString: address };
 }
 
-/** The limits of the wrangler file with other numbers. */
+/** Returns the rate limits of the wrangler file with other numbers. */
 function rateLimits(declared, limits) {
   const chosen = Object.entries(limits).map(([name, limit]) => {
     if (!declared?.[name]) throw new Error(`no [[ratelimits]] is named ${name}`);
@@ -82,7 +82,7 @@ function builtWorker(checkout, folder, wranglerFile, vars, faults) {
   ];
   const serviceBindings = { ...workerOptions.serviceBindings };
   if (faults) {
-    // The first module is the main one. It sits beside index.js in name only, so that it can import it.
+    // The first module is the main one. Its name is beside index.js, so that it can import it.
     modules.unshift(moduleOf("faulty.mjs", build));
     serviceBindings.FAULTS = async (request) => Response.json(await faults.answer(folder, await request.json()));
   }
@@ -98,8 +98,8 @@ function builtWorker(checkout, folder, wranglerFile, vars, faults) {
 }
 
 /**
- * A Worker of the runner's own, with the consumer's bindings: the control server reaches D1, R2 and the queues by it. Its
- * databases are those of this checkout, also beside a consumer of before.
+ * Returns the bridge Worker, with the consumer's bindings: the control server uses it to reach D1, R2 and the queues. Its
+ * databases are those of this checkout, even beside an older consumer.
  */
 function bridgeWorker(consumer) {
   const { workerOptions } = readWranglerFile(path.join(root, "consumer/wrangler.toml"));

@@ -1,5 +1,5 @@
-//! `longshore deploy` against a stand-in for wrangler and an account in a folder: what it makes, what it leaves alone,
-//! and that a run that stopped anywhere is mended by the next.
+//! Tests of `longshore deploy` with a stand-in for wrangler and an account in a folder: what it creates, what it keeps
+//! unchanged, and that the next run completes an interrupted one.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 #[path = "deploy/older.rs"]
@@ -14,8 +14,8 @@ use longshore_kit::scratch::repository;
 use longshore_tests::wrangler_stand_in::{Account, DATABASE_ID, INDEX_DATABASE_ID};
 use site::{Person, Site};
 
-/// The changes of a first run: two databases, three queues, a bucket, its rule, three secrets, migrations of both databases,
-/// two Workers.
+/// Number of changes of a first run: two databases, three queues, a bucket, its rule, three secrets, migrations of both
+/// databases, two Workers.
 const CHANGES: usize = 14;
 
 #[test]
@@ -34,7 +34,7 @@ fn a_first_run_makes_everything_and_a_second_one_nothing() {
     let (consumer, producer) = site.workers();
     assert_eq!(consumer.secrets["MASTER_KEY"], producer.secrets["MASTER_KEY"]);
     assert_ne!(producer.secrets["ROOT_TOKEN"], producer.secrets["MASTER_KEY"]);
-    // The consumer knows its queues by these.
+    // Queue names that the consumer compares with.
     let [_, consumer_file] = site.files();
     for (variable, queue) in [("HINTS", "hints"), ("TASK_HINTS", "task-hints"), ("DEAD_HINTS", "hints-dead")] {
         let line = format!("{variable}_QUEUE = \"longshore-production-{queue}\"");
@@ -47,12 +47,12 @@ fn a_first_run_makes_everything_and_a_second_one_nothing() {
 
     let (files, changes) = (site.files(), site.changes());
     let said = site.deploy().unwrap();
-    assert_eq!(said, [format!("url: {}", site.account().url)], "nothing but the address is told");
+    assert_eq!(said, [format!("url: {}", site.account().url)], "only the address is printed");
     assert_eq!((site.files(), site.changes(), site.account()), (files, changes, account));
     assert_eq!(site.keys(), 1);
 }
 
-/// The secrets are random: what matters is that they are there and the same.
+/// Removes the random secrets after checking that both Workers have the same master key.
 fn blank(mut account: Account) -> Account {
     let keys: Vec<_> = account.workers.values().map(|worker| worker.secrets["MASTER_KEY"].clone()).collect();
     assert!(keys.iter().all(|key| key.len() == 64 && *key == keys[0]));
@@ -62,7 +62,7 @@ fn blank(mut account: Account) -> Account {
 }
 
 #[test]
-fn whatever_step_fails_the_next_run_ends_in_the_same_state() {
+fn the_next_run_completes_any_failed_step() {
     let site = Site::new();
     site.deploy().unwrap();
     let (wanted, files) = (blank(site.account()), site.files());
@@ -81,12 +81,12 @@ fn whatever_step_fails_the_next_run_ends_in_the_same_state() {
 }
 
 #[test]
-fn a_death_between_the_two_files_is_mended() {
+fn a_crash_between_the_two_files_is_repaired() {
     for file in ["wrangler.toml", "consumer/wrangler.toml"] {
         let site = Site::new();
         site.deploy().unwrap();
         let files = site.files();
-        // The section is in the other file alone; then its id alone is missing.
+        // One file lacks the section; then it lacks only the id.
         std::fs::copy(repository().join(file), site.root().join(file)).unwrap();
         site.deploy().unwrap();
         assert_eq!(site.files(), files, "{file}");
@@ -98,7 +98,7 @@ fn a_death_between_the_two_files_is_mended() {
     }
 }
 
-/// What the files say of the AI binding, as a comment, is handed down once it is none.
+/// A new environment gets the AI binding only if the files have it outside of comments.
 #[test]
 fn a_new_environment_has_the_ai_binding_if_the_files_have_it() {
     for wanted in [false, true] {
@@ -116,7 +116,7 @@ fn a_new_environment_has_the_ai_binding_if_the_files_have_it() {
 
 #[test]
 fn a_dry_run_changes_nothing_and_prints_what_a_real_run_executes() {
-    // In an account that has nothing, and in one where a run stopped half way.
+    // An empty account, and one where a run was interrupted.
     for fail_at in [0, 4] {
         let site = Site::new();
         if fail_at > 0 {
@@ -141,7 +141,7 @@ fn a_dry_run_changes_nothing_and_prints_what_a_real_run_executes() {
     }
 }
 
-/// The block of docs/operations.md that shows a dry run, word for word but for the digest of the build.
+/// The output of a dry run in docs/operations.md matches exactly, except for the digest of the build.
 #[test]
 fn the_documents_show_the_dry_run_as_it_is_printed() {
     let site = Site::new();
@@ -160,7 +160,7 @@ fn the_documents_show_the_dry_run_as_it_is_printed() {
 }
 
 #[test]
-fn nobody_logged_in_is_told_what_to_do() {
+fn an_error_without_a_login_says_what_to_do() {
     let site = Site::new();
     site.edit(|account| account.logged_in = false);
     let error = site.deploy().unwrap_err().to_string();
@@ -240,7 +240,7 @@ fn the_jurisdiction_is_asked_once_and_never_changed() {
     assert!(account.databases.len() == 2 && account.databases.values().all(|jurisdiction| jurisdiction == "eu"));
     assert!(account.queues.values().all(|(_, jurisdiction)| jurisdiction == "eu"));
     assert_eq!(account.buckets["longshore-production-evidence"], "eu");
-    // Nobody is there to be asked.
+    // The second run has no terminal to ask.
     site.deploy_with(unasked, Person::default()).unwrap();
     let other = |options: &mut longshore_cli::deploy::Options| options.jurisdiction = Some(Jurisdiction::Fedramp);
     let error = site.deploy_with(other, Person::default()).unwrap_err().to_string();
@@ -274,13 +274,13 @@ fn a_master_key_that_one_worker_has_is_never_replaced_by_a_new_one() {
     std::fs::remove_dir_all(site.root().join(".deploy")).unwrap();
     let error = site.deploy().unwrap_err().to_string();
     assert!(error.contains("MASTER_KEY is not set"), "{error}");
-    // An empty answer is no wish for a new one, and a wrong one is not taken.
+    // An empty answer does not generate a new key, and an invalid one is not accepted.
     site.deploy_with(|_| {}, Person::answers(&["", "not hex", key])).unwrap();
     assert_eq!(&site.workers().0.secrets["MASTER_KEY"], key);
 }
 
 #[test]
-fn somebody_asked_may_paste_secrets_or_have_them_generated() {
+fn secrets_can_be_pasted_or_generated() {
     let site = Site::new();
     let ask = |options: &mut longshore_cli::deploy::Options| options.generate_secrets = false;
     let token = "a-token-of-more-than-32-characters-long";
@@ -313,7 +313,7 @@ fn another_plan_changes_the_queues_and_both_files_and_keeps_what_people_wrote() 
         assert!(text.contains(mine) && text.contains("cpu_ms = 30000") && text.contains("PLAN = \"paid\""), "{text}");
     }
     assert!(paid[1].contains("max_batch_size = 100"));
-    // The recorded plan stays without being named, and nothing more is done.
+    // A recorded plan stays without the option, and nothing changes.
     let changes = site.changes();
     site.deploy().unwrap();
     assert_eq!((site.changes(), site.files()), (changes, paid));
@@ -341,7 +341,7 @@ fn a_changed_build_is_deployed_again_and_nothing_else_is() {
 }
 
 #[test]
-fn a_producer_that_is_not_ready_is_told_with_its_last_answer() {
+fn an_unready_producer_is_reported_with_its_last_answer() {
     let site = Site::new();
     site.service().is_ready.store(false, std::sync::atomic::Ordering::SeqCst);
     let error = site.deploy().unwrap_err().to_string();
@@ -353,7 +353,7 @@ fn a_producer_that_is_not_ready_is_told_with_its_last_answer() {
 }
 
 #[test]
-fn the_root_token_goes_to_no_plain_address() {
+fn the_root_token_is_not_sent_to_a_plain_address() {
     let site = Site::new();
     let plain = |options: &mut longshore_cli::deploy::Options| options.url = Some("http://example.com".to_owned());
     let error = site.deploy_with(plain, Person::default()).unwrap_err().to_string();

@@ -1,10 +1,10 @@
-//! The rooms: imports point downwards only, and no file imports another in a circle.
+//! Layers of the core: imports point only downwards, and no files import each other in a circle.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::files;
 
-/// The rooms of the core from the top; each imports only itself and those after it.
+/// Layers of the core from the top; each imports only itself and those after it.
 const LAYERS: [&str; 20] = [
     "openapi",
     "cloudflare",
@@ -29,10 +29,10 @@ const LAYERS: [&str; 20] = [
 ];
 
 type Module = Vec<String>;
-/// Which modules each module imports.
+/// Imported modules of each module.
 type Imports = BTreeMap<Module, BTreeSet<Module>>;
 
-/// Splits at the commas that no brace encloses.
+/// Splits at the commas outside of braces.
 fn split_top(text: &str) -> Vec<&str> {
     let (mut parts, mut depth, mut from) = (Vec::new(), 0, 0);
     for (at, character) in text.char_indices() {
@@ -50,7 +50,7 @@ fn split_top(text: &str) -> Vec<&str> {
     parts.into_iter().map(str::trim).filter(|part| !part.is_empty()).collect()
 }
 
-/// The paths of a `use` tree, as `a::{b, c::d}` has two.
+/// Returns the paths of a `use` tree: `a::{b, c::d}` has two.
 fn expand(before: &[String], tree: &str) -> Vec<Module> {
     let names = |path: &str| path.split("::").filter(|name| !name.is_empty()).map(str::to_owned).collect::<Vec<_>>();
     let paths = |part: &&str| -> Vec<Module> {
@@ -65,7 +65,7 @@ fn expand(before: &[String], tree: &str) -> Vec<Module> {
     split_top(tree).iter().flat_map(paths).collect()
 }
 
-/// Every path of a file's code that begins with `crate`, `super` or `self`: in `use` lines and anywhere else.
+/// Returns every path of a file's code that begins with `crate`, `super` or `self`, in `use` lines and elsewhere.
 fn paths_of(code: &str) -> Vec<Module> {
     let mut paths = Vec::new();
     let mut rest = String::new();
@@ -89,7 +89,7 @@ fn paths_of(code: &str) -> Vec<Module> {
     paths
 }
 
-/// A path as it is from the root of its crate.
+/// Returns a path from the root of its crate.
 fn absolute(module: &Module, path: &[String]) -> Module {
     let (mut base, mut rest) = (module.clone(), path);
     while let Some((first, others)) = rest.split_first() {
@@ -104,7 +104,7 @@ fn absolute(module: &Module, path: &[String]) -> Module {
     [base, rest.to_vec()].concat()
 }
 
-/// The imports of a crate by file, without those of tests. `lib.rs` is left out: it holds declarations.
+/// Returns the imports of a crate by file, without those of tests. `lib.rs` is excluded: it contains declarations.
 fn imports_of(source: &str) -> Imports {
     let sources = files(&[source], &[".rs"]);
     let module_of = |path: &str| -> Module {
@@ -134,10 +134,10 @@ fn imports_point_downwards() {
     let imports = imports_of("shared/src");
     assert!(
         imports.len() > 100 && imports.values().map(BTreeSet::len).sum::<usize>() > 500,
-        "the reader reads nothing"
+        "too few imports were found"
     );
     for (module, others) in imports {
-        assert!(rank(&module).is_some(), "{module:?} is in no room of the list");
+        assert!(rank(&module).is_some(), "{module:?} is in no layer");
         for other in others.iter().filter(|other| rank(other) < rank(&module)) {
             upwards.push(format!("{} imports {}", module.join("::"), other.join("::")));
         }
@@ -145,7 +145,7 @@ fn imports_point_downwards() {
     assert!(upwards.is_empty(), "{upwards:#?}");
 }
 
-/// Takes away files that import none of those that are left, until nothing changes: what remains is in circles.
+/// Removes files that import none of the remaining ones until nothing changes: the rest is in circles.
 fn circles(mut imports: Imports) -> Vec<Module> {
     loop {
         let left: BTreeSet<Module> = imports.keys().cloned().collect();
@@ -162,13 +162,13 @@ fn no_file_imports_another_in_a_circle() {
         assert_eq!(
             circles(imports_of(source)),
             Vec::<Module>::new(),
-            "{source}: these import each other, or what does"
+            "{source}: these files are in circles, or import one that is"
         );
     }
 }
 
 #[test]
-fn only_the_door_stands_outside_of_the_rooms() {
+fn only_known_files_are_outside_of_the_layers() {
     let outside: Vec<_> = files(&["shared/src"], &[".rs"])
         .into_iter()
         .filter_map(|(path, _)| path.strip_prefix("shared/src/").filter(|name| !name.contains('/')).map(str::to_owned))

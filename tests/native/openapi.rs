@@ -1,5 +1,5 @@
-//! The document of the API against the code that it is generated from: what is checked in has not drifted, every route
-//! is in it and nothing else, every reference leads somewhere, and every example fits its own schema.
+//! Tests of the API document against the code: the checked-in files are current, the document contains exactly the
+//! routes, every reference resolves, and every example matches its schema.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::collections::BTreeSet;
@@ -14,22 +14,22 @@ use longshore_tests::wrong_requests::errors_page;
 use serde_json::{Value, json};
 
 #[test]
-fn what_is_checked_in_is_what_the_code_says() {
+fn the_checked_in_documents_match_the_code() {
     assert!(text() == include_str!("../../docs/openapi.json"), "docs/openapi.json has drifted: make openapi");
     assert!(errors_page() == include_str!("../../docs/errors.md"), "docs/errors.md has drifted: make openapi");
 }
 
 #[test]
-fn every_route_is_told_and_nothing_else() {
+fn the_document_has_exactly_the_routes() {
     let document = document();
     let offered: BTreeSet<_> =
         ROUTES.iter().map(|route| (route.method.to_ascii_lowercase(), route.path.to_owned())).collect();
     let paths = document["paths"].as_object().unwrap();
-    let told: BTreeSet<_> = paths
+    let documented: BTreeSet<_> = paths
         .iter()
         .flat_map(|(path, methods)| methods.as_object().unwrap().keys().map(|method| (method.clone(), path.clone())))
         .collect();
-    assert_eq!(told, offered);
+    assert_eq!(documented, offered);
     for route in ROUTES {
         let operation = &paths[route.path][&route.method.to_ascii_lowercase()];
         let key = operation["security"].as_array().unwrap().iter().find_map(|way| way.get("apiKey")).cloned();
@@ -47,9 +47,9 @@ fn every_route_is_told_and_nothing_else() {
     }
 }
 
-/// A refusal that no operation names would be told to nobody. Two belong to no operation.
+/// Every problem is documented at an operation; `method-not-allowed` belongs to none.
 #[test]
-fn every_problem_is_some_operations() {
+fn every_problem_belongs_to_an_operation() {
     let document = document();
     let named = document["components"]["responses"].to_string();
     for slug in Problem::SLUGS {
@@ -58,7 +58,7 @@ fn every_problem_is_some_operations() {
     }
 }
 
-/// Every value below that is called so, with the way to it.
+/// Collects every value below with that name, and its path.
 fn all<'a>(value: &'a Value, name: &str, way: &str, found: &mut Vec<(String, &'a Value)>) {
     match value {
         Value::Object(map) => {
@@ -80,7 +80,7 @@ fn all<'a>(value: &'a Value, name: &str, way: &str, found: &mut Vec<(String, &'a
 }
 
 #[test]
-fn every_reference_leads_to_something_and_everything_is_used() {
+fn every_reference_resolves_and_every_component_is_used() {
     let document = document();
     let mut references = Vec::new();
     all(&document, "$ref", "", &mut references);
@@ -97,14 +97,14 @@ fn every_reference_leads_to_something_and_everything_is_used() {
     }
 }
 
-/// A type of the core that describes itself: its name in the document, and whether it is written and read.
+/// Type of the core with a schema: its name in the document, and true for written and for read types.
 struct Described {
     name: String,
     is_written: bool,
     is_read: bool,
 }
 
-/// The types that derive a schema, by their attributes.
+/// Returns the types that derive a schema, found by their attributes.
 fn described() -> Vec<Described> {
     let (mut open, mut types) =
         (vec![PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/src"))], Vec::new());
@@ -144,7 +144,7 @@ fn described_in(source: &str) -> Vec<Described> {
     types
 }
 
-/// The schemas that a part of the document needs.
+/// Returns the names of the schemas that parts of the document use.
 fn schemas_of(document: &Value, parts: &[&Value]) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let mut open: Vec<&Value> = parts.to_vec();
@@ -162,7 +162,7 @@ fn schemas_of(document: &Value, parts: &[&Value]) -> BTreeSet<String> {
     found
 }
 
-/// The schema that one of a request's several shapes was split from.
+/// Returns the schema from which one of several shapes of a request was split.
 fn of_all_shapes(name: &str) -> &str {
     match name {
         _ if name.starts_with("New") && name.ends_with("Job") => "NewJob",
@@ -179,10 +179,10 @@ fn of_all_shapes(name: &str) -> &str {
     }
 }
 
-/// One type per shape: the type that describes an answer writes it, and the type that describes a request reads it. Of `Json` there
-/// is no type: such a value keeps its own bytes.
+/// Every schema of an answer belongs to a type that writes it, and every schema of a request to a type that reads it.
+/// `Json` has no type: such a value keeps its own bytes.
 #[test]
-fn what_describes_an_answer_writes_it() {
+fn schemas_belong_to_the_types_that_write_and_read_them() {
     let document = document();
     let (mut answers, mut requests) = (Vec::new(), Vec::new());
     for operation in document["paths"].as_object().unwrap().values().flat_map(|path| path.as_object().unwrap().values())
@@ -196,20 +196,20 @@ fn what_describes_an_answer_writes_it() {
         let name = name.strip_suffix("Page").map_or(name, |_| "{T}Page");
         types.iter().any(|known| known.name == name && has(known))
     };
-    let (answered, asked) = (schemas_of(&document, &answers), schemas_of(&document, &requests));
-    assert!(answered.len() > 40 && asked.len() > 20, "{} and {}", answered.len(), asked.len());
+    let (answered, requested) = (schemas_of(&document, &answers), schemas_of(&document, &requests));
+    assert!(answered.len() > 40 && requested.len() > 20, "{} and {}", answered.len(), requested.len());
     for name in answered.iter().filter(|name| *name != "Json") {
         assert!(is_of(name, |known| known.is_written), "no type writes {name}");
     }
-    for name in asked.iter().filter(|name| *name != "Json") {
+    for name in requested.iter().filter(|name| *name != "Json") {
         assert!(is_of(of_all_shapes(name), |known| known.is_read), "no type reads {name}");
     }
-    let used: BTreeSet<_> = answered.union(&asked).cloned().collect();
+    let used: BTreeSet<_> = answered.union(&requested).cloned().collect();
     let all: BTreeSet<_> = document["components"]["schemas"].as_object().unwrap().keys().cloned().collect();
     assert_eq!(used, all);
 }
 
-/// A closed set of texts is a list of them: clients that are generated read no other form as one.
+/// A closed set of texts is an `enum` list: client generators recognise no other form.
 #[test]
 fn closed_sets_are_lists() {
     let document = document();
@@ -224,8 +224,8 @@ fn closed_sets_are_lists() {
     assert!(states["description"].as_str().unwrap().contains("- `discarded`: It was given up."), "{states}");
 }
 
-/// Answers' examples are written by the types that answer: a field that they write and the schema lacks, or the other way
-/// round, is found here.
+/// Every example matches its schema. The types that answer write the examples, so a difference between type and schema
+/// is found here.
 #[test]
 fn every_example_fits_its_schema() {
     let document = ApiDocument::generated();
@@ -248,7 +248,7 @@ fn every_example_fits_its_schema() {
     println!("{checked} examples of {} operations fit their schemas", ROUTES.len());
 }
 
-/// The checks above find what they are there for.
+/// The checks above find an additional, a missing and a wrong field.
 #[test]
 fn a_field_too_many_or_too_few_or_wrong_is_found() {
     let document = ApiDocument::generated();
@@ -269,12 +269,14 @@ fn a_field_too_many_or_too_few_or_wrong_is_found() {
         wrong[field] = serde_json::from_str(value).unwrap();
         assert!(!errors(&wrong).is_empty(), "{field} may be {value}");
     }
-    let untold = |status, media| document.errors_of_answer("GET", "/v1/jobs/{id}", status, media, &example);
-    assert!(!untold(418, Some("application/json")).is_empty() && !untold(200, Some("text/html")).is_empty());
-    assert!(!untold(200, None).is_empty());
+    let undocumented = |status, media| document.errors_of_answer("GET", "/v1/jobs/{id}", status, media, &example);
+    assert!(
+        !undocumented(418, Some("application/json")).is_empty() && !undocumented(200, Some("text/html")).is_empty()
+    );
+    assert!(!undocumented(200, None).is_empty());
 }
 
-/// The header's schema allows what the producer reads. Parameters behind a quoted key are read too, and ignored.
+/// The schema of the header allows what the producer parses. Parameters after a quoted key are parsed too, and ignored.
 #[test]
 fn the_schema_of_an_idempotency_key_is_its_reader() {
     let document = ApiDocument::generated();

@@ -1,4 +1,4 @@
-//! The repository's own rules, as an ordinary test: what a reader may rely on, a machine checks.
+//! Rules of the repository, checked by ordinary tests.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod layers;
@@ -18,7 +18,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
 }
 
-/// Every file below the named folders whose name ends so, as (path from the root, text).
+/// Returns every file below these folders with one of these endings, as (path from the root, text).
 fn files(folders: &[&str], endings: &[&str]) -> Vec<(String, String)> {
     let mut found = Vec::new();
     let mut open: Vec<PathBuf> = folders.iter().map(|folder| root().join(folder)).collect();
@@ -43,7 +43,7 @@ fn files(folders: &[&str], endings: &[&str]) -> Vec<(String, String)> {
 const SOURCES: [&str; 6] = ["shared", "producer", "consumer", "cli", "clients", "tests"];
 
 #[test]
-fn no_source_file_is_long_and_each_says_what_it_is() {
+fn source_files_are_short_and_have_a_header() {
     let mut wrong = Vec::new();
     for (path, text) in files(&SOURCES, &[".rs", ".mjs", ".sql", ".ts", ".py"]) {
         let lines = text.lines().count();
@@ -72,7 +72,7 @@ fn functions_are_kept_short_by_the_linter() {
     assert!(silenced.is_empty(), "{silenced:?}");
 }
 
-/// The statements of both databases, each with the folder that it is in.
+/// Returns the statements of both databases, each with its folder.
 fn all_statements() -> Vec<(&'static str, Statement)> {
     ["store", "index"]
         .into_iter()
@@ -87,7 +87,7 @@ fn every_statement_file_is_issued_from_one_place() {
     let mut wrong = Vec::new();
     let statements = all_statements();
     for (folder, Statement { name, text, .. }) in &statements {
-        // Both stores may have a statement of that name. The example in a comment is not counted.
+        // Both databases may have a statement of the same name. The example in a comment does not count.
         let namesakes = statements.iter().filter(|(_, other)| other.name == *name).count();
         let examples = usize::from(name == "claim");
         if code.matches(&format!("sql!(\"{name}\"")).count() != namesakes + examples {
@@ -112,10 +112,10 @@ fn every_fragment_is_shared() {
     }
 }
 
-/// D1 documents 32 arguments per function; the local engine takes 127.
+/// Maximum number of arguments of a SQL function: D1 documents 32; the local engine accepts 127.
 const ARGUMENTS_MAX: usize = 32;
 
-/// The most arguments that any function of a statement is called with.
+/// Returns the largest number of arguments of any function call in a statement.
 fn most_arguments(sql: &str) -> usize {
     let (mut most, mut open, mut in_text) = (0, Vec::new(), false);
     for line in
@@ -192,8 +192,9 @@ fn every_binding_and_variable_of_the_wrangler_files_is_read() {
     }
 }
 
-/// On Cloudflare this flag alone keeps a public name that resolves to a private address, or to a zone of the account's
-/// own, from being reached past its front door. The local runtime has no such network: here it is kept from being lost.
+/// The flag `global_fetch_strictly_public` must stay in both wrangler files. On Cloudflare only this flag prevents a
+/// public name that resolves to a private address, or to a zone of the same account, from being reached past its front
+/// door. The local runtime has no such network, so this test checks the files.
 #[test]
 fn both_workers_fetch_from_the_public_internet_only() {
     for path in ["wrangler.toml", "consumer/wrangler.toml"] {
@@ -234,7 +235,7 @@ fn every_failure_mode_names_a_test_that_exists_or_says_not_yet() {
 }
 
 #[test]
-fn no_text_promises_what_nobody_can_keep() {
+fn no_text_promises_exactly_once_delivery() {
     let mut texts = files(&["shared", "producer", "consumer", "cli", "docs"], &[".rs", ".md", ".sql"]);
     for name in ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md"] {
         texts.push((name.to_owned(), std::fs::read_to_string(root().join(name)).unwrap()));
@@ -246,7 +247,7 @@ fn no_text_promises_what_nobody_can_keep() {
     }
 }
 
-/// `npm ci` compares what it gets with these digests; an entry without one would be taken as it comes.
+/// Every npm package has a digest, which `npm ci` compares; a package without one would be installed unchecked.
 #[test]
 fn every_npm_package_is_pinned_by_its_digest() {
     for path in ["package-lock.json", "clients/typescript/package-lock.json", "tests/openapi-lint/package-lock.json"] {
@@ -264,7 +265,7 @@ fn every_npm_package_is_pinned_by_its_digest() {
     }
 }
 
-/// A test that no ring names would run in no gate.
+/// Every test target is in a ring: others would run in no gate.
 #[test]
 fn every_test_target_is_in_a_ring() {
     let rings = std::fs::read_to_string(root().join("tests/local/rings.sh")).unwrap();

@@ -1,4 +1,4 @@
-//! Dependencies: each one that a manifest names is used by the code that may use it.
+//! Every dependency that a manifest names is used by its code.
 
 use std::collections::BTreeSet;
 
@@ -6,27 +6,27 @@ use toml_edit::{DocumentMut, TableLike};
 
 use crate::{files, root};
 
-/// The code of a package, without its comments.
+/// Code of a package, without its comments.
 #[derive(Default)]
 struct Code {
-    /// What it ships, without its tests.
+    /// Code that it ships, without its tests.
     shipped: String,
-    /// Its build script.
+    /// Code of its build script.
     build: String,
-    /// All of it, with its tests.
+    /// All code, with its tests.
     whole: String,
 }
 
 type CodeOf = fn(&Code) -> &str;
 
-/// The tables that name dependencies, and the code that each of them serves.
+/// Tables that name dependencies, and the code that each of them serves.
 const TABLES: [(&str, CodeOf); 3] = [
     ("dependencies", |code| &code.shipped),
     ("build-dependencies", |code| &code.build),
     ("dev-dependencies", |code| &code.whole),
 ];
 
-/// Whether a path begins with the crate, or a `use` names it alone.
+/// Returns true if a path begins with the crate, or a `use` names it alone.
 fn is_used(code: &str, dependency: &str) -> bool {
     let name = dependency.replace('-', "_");
     code.match_indices(&name).any(|(at, _)| {
@@ -37,17 +37,17 @@ fn is_used(code: &str, dependency: &str) -> bool {
     })
 }
 
-/// A dependency of a manifest.
+/// Dependency of a manifest.
 struct Named {
-    /// Which of [`TABLES`] it is in.
+    /// Index of its table in [`TABLES`].
     table: usize,
-    /// The name that the code uses, also of a renamed one.
+    /// Name in the code, also of a renamed dependency.
     name: String,
-    /// Whether the workspace has its version.
+    /// True if the workspace defines its version.
     is_of_workspace: bool,
 }
 
-/// The dependencies of a manifest, also those of one target only.
+/// Returns the dependencies of a manifest, including those for one target only.
 fn dependencies(manifest: &DocumentMut) -> Vec<Named> {
     let of_targets = manifest.get("target").and_then(|targets| targets.as_table_like());
     let targets = of_targets.into_iter().flat_map(TableLike::iter).filter_map(|(_, target)| target.as_table_like());
@@ -65,14 +65,14 @@ fn dependencies(manifest: &DocumentMut) -> Vec<Named> {
     found
 }
 
-/// What a manifest names and the code does not use.
+/// Returns dependencies that a manifest names but the code does not use.
 fn unused(manifest: &DocumentMut, code: &Code) -> Vec<String> {
     let is_unused = |named: &Named| !is_used(TABLES[named.table].1(code), &named.name);
     let unused = dependencies(manifest).into_iter().filter(is_unused);
     unused.map(|named| format!("{} in [{}]", named.name, TABLES[named.table].0)).collect()
 }
 
-/// The code of a package in `folder`; packages below it have their own.
+/// Returns the code of a package in `folder`; packages below it have their own.
 fn code_of(folder: &str, packages: &[String]) -> Code {
     let mut code = Code::default();
     for (path, text) in files(&[folder], &[".rs"]) {
@@ -101,7 +101,7 @@ fn manifest(folder: &str) -> DocumentMut {
     std::fs::read_to_string(root().join(folder).join("Cargo.toml")).unwrap().parse().unwrap()
 }
 
-/// The folders of all packages, also of the one outside of the workspace.
+/// Returns the folders of all packages, including the one outside of the workspace.
 fn packages() -> Vec<String> {
     let workspace = manifest("");
     let listed = ["members", "exclude"].map(|list| workspace["workspace"][list].as_array().unwrap().clone());
@@ -120,7 +120,7 @@ fn every_dependency_is_used() {
 }
 
 #[test]
-fn every_dependency_of_the_workspace_is_one_of_a_package() {
+fn every_dependency_of_the_workspace_is_used_by_a_package() {
     let all = packages().into_iter().flat_map(|folder| dependencies(&manifest(&folder)));
     let named: BTreeSet<String> = all.filter(|named| named.is_of_workspace).map(|named| named.name).collect();
     let workspace = manifest("");

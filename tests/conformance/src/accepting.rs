@@ -1,4 +1,4 @@
-//! Cases of the accept: once per key, in one round trip, and nothing at all when it refuses.
+//! Cases of the accept: one job per idempotency key, one round trip, and no writes when it refuses.
 
 use futures_util::future::join_all;
 use longshore::accept::authorize::Caller;
@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::stand::{Stand, Store, delay, request};
 
-/// The second request with a key and the same body answers the first job.
+/// A second request with the same key and body returns the first job.
 pub async fn one_key_is_one_job<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let first = case.accept_one(request(json!({})), Some("a")).await.unwrap();
@@ -23,7 +23,7 @@ pub async fn one_key_is_one_job<S: Store>(stand: &Stand<S>) {
     assert_ne!(first.job, other.job);
 }
 
-/// Fifty at once make one job.
+/// Fifty concurrent requests with one key create one job.
 pub async fn fifty_repeats_are_one_job<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let answers = join_all((0..50).map(|_| case.accept_one(request(json!({})), Some("same")))).await;
@@ -41,7 +41,7 @@ pub async fn another_digest_is_refused<S: Store>(stand: &Stand<S>) {
     assert!(case.accept_one(request(json!({})), Some("a")).await.unwrap().job == first.job);
 }
 
-/// A key is free when its window has ended; the old job keeps its row.
+/// A key becomes free when its window ends; the old job keeps its row.
 pub async fn a_key_whose_window_ended_is_free<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let body = request(json!({"idempotency_window_seconds": 60}));
@@ -55,7 +55,7 @@ pub async fn a_key_whose_window_ended_is_free<S: Store>(stand: &Stand<S>) {
     assert_eq!(stand.row(&second.job).await.idempotency_key.as_deref(), Some("a"));
 }
 
-/// Two items of one request with one key are one job; a third with another body is refused alone.
+/// Two items of one request with the same key are one job; a third with another body is refused alone.
 pub async fn duplicates_inside_one_batch<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let same = || (request(json!({})), Some("a"));
@@ -67,7 +67,7 @@ pub async fn duplicates_inside_one_batch<S: Store>(stand: &Stand<S>) {
     assert_ne!(job(0), job(3));
 }
 
-/// A job to an endpoint that is not there, or not any more, is not accepted; its neighbours are.
+/// A job for an unknown or deleted endpoint is refused; the other jobs of its request are accepted.
 pub async fn an_unknown_endpoint_accepts_nothing<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     case.endpoint("known").await;
@@ -79,7 +79,7 @@ pub async fn an_unknown_endpoint_accepts_nothing<S: Store>(stand: &Stand<S>) {
     assert_eq!(stand.sql(count, vec![case.tenant.as_str().into()]).await, ["1"]);
 }
 
-/// Ids of a clock that is far off are minted again by the database's.
+/// Ids from a skewed clock are minted again by the database's clock.
 pub async fn a_skewed_clock_mints_again<S: Store>(stand: &Stand<S>) {
     for off in [-300_000, -21_000, 21_000, 300_000] {
         let case = stand.case().await;
@@ -92,7 +92,7 @@ pub async fn a_skewed_clock_mints_again<S: Store>(stand: &Stand<S>) {
     }
 }
 
-/// When only some ids of a request are refused, the others keep theirs: no job is inserted twice.
+/// A request with some refused ids keeps the accepted ones: no job is inserted twice.
 pub async fn only_refused_ids_are_minted_again<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let mut jobs = Vec::new();
@@ -108,7 +108,7 @@ pub async fn only_refused_ids_are_minted_again<S: Store>(stand: &Stand<S>) {
     assert_eq!(stand.sql(count, vec![case.tenant.as_str().into()]).await, ["2"]);
 }
 
-/// A producer whose clock is somewhat ahead makes jobs that may be claimed at once.
+/// A producer whose clock is up to 20 s ahead makes jobs that can be claimed at once.
 pub async fn a_clock_ahead_delays_nothing<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     stand.clock_off_ms.set(15_000);
@@ -117,7 +117,7 @@ pub async fn a_clock_ahead_delays_nothing<S: Store>(stand: &Stand<S>) {
     assert_eq!(case.claim(&stand.token(), &[&job], false).await.len(), 1);
 }
 
-/// A full store refuses new jobs, and still answers for those it has.
+/// A full store refuses new jobs, and still returns existing ones.
 pub async fn a_full_store_refuses<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let first = case.accept_one(request(json!({})), Some("a")).await.unwrap();
@@ -132,7 +132,7 @@ pub async fn a_full_store_refuses<S: Store>(stand: &Stand<S>) {
     assert!(!case.accept_one(request(json!({})), Some("b")).await.unwrap().duplicate);
 }
 
-/// A key of one tenant writes nothing for another, and a wrong secret writes nothing at all.
+/// A key writes only for its own tenant, and a wrong secret writes nothing.
 pub async fn a_key_may_only_write_its_tenant<S: Store>(stand: &Stand<S>) {
     let (case, other) = (stand.case().await, stand.case().await);
     let body = request(json!({})).to_string();
@@ -146,15 +146,15 @@ pub async fn a_key_may_only_write_its_tenant<S: Store>(stand: &Stand<S>) {
     let count = "SELECT count(*) FROM jobs WHERE tenant IN (?1, ?2)";
     let both = vec![case.tenant.as_str().into(), other.tenant.as_str().into()];
     assert_eq!(stand.sql(count, both).await, ["0"]);
-    // A paused pipeline accepts as before.
+    // A paused pipeline accepts as usual.
     set_paused(stand, true).await.unwrap();
     let accepted = case.accept_one(request(json!({})), None).await;
     set_paused(stand, false).await.unwrap();
     assert!(accepted.is_ok());
 }
 
-/// A job has the trace and the hops of its request, or the trace of its own; its successor has them, too.
-pub async fn a_job_goes_on_with_its_trace<S: Store>(stand: &Stand<S>) {
+/// A job keeps the trace and hop count of its request, or the trace in its own fields; its replay keeps them, too.
+pub async fn a_job_keeps_its_trace<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let [given, own] = ["a", "b"].map(|digit| format!("00-{}-00f067aa0ba902b7-01", digit.repeat(32)));
     let origin = Origin { traceparent: Some(given.clone()), tracestate: Some("a=1".into()), hops: 3 };

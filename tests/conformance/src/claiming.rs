@@ -9,12 +9,13 @@ use serde_json::json;
 
 use super::stand::{Stand, Store, delay, request};
 
-/// Whether a lease was given for so long; the clock may move on between the claim and its reading.
+/// Returns true if the lease lasts `ms`, less at most a second: the clock may advance between the claim and its
+/// reading.
 fn lasts(claimed: &Claimed, ms: i64) -> bool {
     (ms - 1_000..=ms).contains(&(claimed.lease_until - claimed.now))
 }
 
-/// The claim counts the attempt and writes it down before anything is sent.
+/// A claim counts the attempt and logs it before anything is sent.
 pub async fn a_claim_is_a_log_entry<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let job = case.accept_one(request(json!({"event_id": "e1"})), None).await.unwrap().job;
@@ -34,7 +35,7 @@ pub async fn a_claim_is_a_log_entry<S: Store>(stand: &Stand<S>) {
     assert!(lasts(&claimed[0], 30_000 + LEASE_SLACK_MS));
 }
 
-/// A second claim gets nothing, and a hint that names a job twice or an unknown one changes nothing.
+/// A second claim returns nothing; a hint with a duplicate or an unknown job changes nothing.
 pub async fn a_claim_is_exclusive<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let (job, unknown) = (case.plain().await, case.job("job_0000000000000000000000000000"));
@@ -43,7 +44,7 @@ pub async fn a_claim_is_exclusive<S: Store>(stand: &Stand<S>) {
     assert_eq!(stand.row(&job).await.attempt, 1);
 }
 
-/// The same claim under the same token reads what the token holds, and counts nothing twice.
+/// A repeated claim with the same token returns the same rows, and counts no second attempt.
 pub async fn a_repeated_claim_reads_the_same_rows<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let (job, token) = (case.plain().await, stand.token());
@@ -53,8 +54,8 @@ pub async fn a_repeated_claim_reads_the_same_rows<S: Store>(stand: &Stand<S>) {
     assert_eq!(stand.row(&job).await.log.len(), 1);
 }
 
-/// A scheduled job waits for its time, with two seconds of tolerance.
-pub async fn what_is_not_due_waits<S: Store>(stand: &Stand<S>) {
+/// A scheduled job waits until its time, with two seconds of tolerance.
+pub async fn a_job_that_is_not_due_waits<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let accepted = case.accept_one(request(json!({"delay_seconds": 60})), None).await.unwrap();
     assert_eq!(delay(&accepted), Some(60));
@@ -66,7 +67,7 @@ pub async fn what_is_not_due_waits<S: Store>(stand: &Stand<S>) {
     assert_eq!(case.claim(&stand.token(), &[&accepted.job], false).await.len(), 1);
 }
 
-/// Jobs of a paused endpoint are held, those of its neighbour are claimed.
+/// Jobs of a paused endpoint are held; jobs of other endpoints are claimed.
 pub async fn a_paused_endpoint_holds<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     case.endpoint("paused").await;
@@ -81,7 +82,7 @@ pub async fn a_paused_endpoint_holds<S: Store>(stand: &Stand<S>) {
     assert!(raw["next_check_at"].is_null());
 }
 
-/// While everything is paused nothing is claimed.
+/// A paused pipeline claims no jobs.
 pub async fn a_paused_pipeline_holds<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let job = case.plain().await;
@@ -92,8 +93,8 @@ pub async fn a_paused_pipeline_holds<S: Store>(stand: &Stand<S>) {
     assert_eq!(stand.raw(&job).await["state"], "held");
 }
 
-/// After its deadline a job is not claimed.
-pub async fn a_passed_deadline_stays<S: Store>(stand: &Stand<S>) {
+/// A job past its deadline is not claimed.
+pub async fn a_job_past_its_deadline_is_not_claimed<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let at = longshore::wire::time::rfc3339(stand.store.now_ms() + 10_000);
     let job = case.accept_one(request(json!({"deadline_at": at})), None).await.unwrap().job;
@@ -102,12 +103,12 @@ pub async fn a_passed_deadline_stays<S: Store>(stand: &Stand<S>) {
     assert_eq!(stand.raw(&job).await["state"], "queued");
 }
 
-/// A claim takes quarantined jobs only, or the others only.
+/// A claim takes either quarantined jobs or the others, never both.
 pub async fn quarantined_are_claimed_alone<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let (quarantined, other) = (case.plain().await, case.plain().await);
-    let mark = "UPDATE jobs SET quarantined = 1 WHERE tenant = ?1 AND id = ?2 RETURNING id";
-    stand.sql(mark, vec![quarantined.tenant.as_str().into(), quarantined.id.as_str().into()]).await;
+    let quarantine = "UPDATE jobs SET quarantined = 1 WHERE tenant = ?1 AND id = ?2 RETURNING id";
+    stand.sql(quarantine, vec![quarantined.tenant.as_str().into(), quarantined.id.as_str().into()]).await;
     let both = [quarantined.clone(), other.clone()];
     assert_eq!(find_quarantined(stand, &both).await.unwrap(), both[..1]);
     let claimed = case.claim(&stand.token(), &[&quarantined, &other], false).await;
@@ -116,7 +117,7 @@ pub async fn quarantined_are_claimed_alone<S: Store>(stand: &Stand<S>) {
     assert_eq!((claimed.len(), claimed[0].quarantined), (1, 1));
 }
 
-/// A heartbeat renews the attempts its token holds, and no others.
+/// A heartbeat renews only the attempts that its token holds.
 pub async fn a_heartbeat_renews_only_its_own<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let (mine, foreign) = (case.plain().await, case.plain().await);
@@ -124,14 +125,14 @@ pub async fn a_heartbeat_renews_only_its_own<S: Store>(stand: &Stand<S>) {
     case.claim(&token, &[&mine], false).await;
     case.claim(&stand.token(), &[&foreign], false).await;
     case.make_past(20_000).await;
-    let asked = [mine.attempt(1), foreign.attempt(1), mine.attempt(2)];
-    assert_eq!(heartbeat(stand, &token, &asked).await.unwrap(), std::slice::from_ref(&mine));
+    let attempts = [mine.attempt(1), foreign.attempt(1), mine.attempt(2)];
+    assert_eq!(heartbeat(stand, &token, &attempts).await.unwrap(), std::slice::from_ref(&mine));
     let left = |raw: serde_json::Value| raw["lease_until"].as_i64().unwrap() - raw["now"].as_i64().unwrap();
     assert!(left(stand.raw(&mine).await) > LEASE_MS - 2_000);
     assert!(left(stand.raw(&foreign).await) <= 10_000);
 }
 
-/// A job that was claimed and not started is as it was before, number and log included.
+/// A job that was claimed and then released is exactly as before, attempt number and log included.
 pub async fn a_release_restores_exactly<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let job = case.plain().await;
@@ -139,12 +140,12 @@ pub async fn a_release_restores_exactly<S: Store>(stand: &Stand<S>) {
     case.claim(&token, &[&job], false).await;
     let attempt = job.attempt(1);
     release_claim(stand, &stand.token(), std::slice::from_ref(&attempt)).await.unwrap();
-    assert_eq!(stand.raw(&job).await["state"], "running", "another token gives nothing back");
+    assert_eq!(stand.raw(&job).await["state"], "running", "another token releases nothing");
     release_claim(stand, &token, std::slice::from_ref(&attempt)).await.unwrap();
     let mut after = stand.raw(&job).await;
     after["now"] = before["now"].clone();
     assert_eq!(after, before);
     case.claim(&stand.token(), &[&job], false).await;
     release_claim(stand, &token, &[attempt]).await.unwrap();
-    assert_eq!(stand.row(&job).await.attempt, 1, "a late one finds another lease");
+    assert_eq!(stand.row(&job).await.attempt, 1, "a late release finds another lease");
 }

@@ -1,4 +1,4 @@
-//! Cases of deferred attempts and of jobs that wait for the deployment: parked, completed, overdue, held.
+//! Cases of deferred tasks and their completions, and of jobs that are held for a missing binding.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ use serde_json::{Value, json};
 use super::stand::{Case, Stand, Store, measured, place};
 use longshore_kit::client::early_in_a_day;
 
-/// Until the completion of a case's task is due.
+/// Time until the completion of a case's task is due.
 pub(super) const DUE_IN: Duration = Duration::from_mins(10);
 const DUE_IN_MS: i64 = 600_000;
 
@@ -38,7 +38,7 @@ fn failed() -> Outcome {
 }
 
 impl<S: Store> Case<'_, S> {
-    /// A task that was claimed, with its token.
+    /// Returns a claimed task and its token.
     pub(super) async fn claimed_task(&self) -> (JobRef, String) {
         self.endpoint("tasks").await;
         let body = json!({"kind": "report.build", "endpoint": "tasks", "payload": {"timeout_seconds": 999_999}});
@@ -56,11 +56,11 @@ impl<S: Store> Case<'_, S> {
         settle(self.stand, token, &PAID, &[settlement]).await.unwrap().len()
     }
 
-    /// A task whose handler took it over, with its token.
+    /// Returns a task whose handler answered 202 and completes it later, with its token.
     pub(super) async fn deferred(&self) -> (JobRef, String) {
         let (job, token) = self.claimed_task().await;
         let decision = Decision::Defer { due_in: DUE_IN, failures: 0 };
-        // Twice, as after an answer that was lost.
+        // Settled twice, as after a lost answer.
         for _ in 0..2 {
             assert_eq!(self.settle_task(&job, &token, Outcome::Deferred { due_in: DUE_IN }, decision).await, 1);
         }
@@ -68,7 +68,7 @@ impl<S: Store> Case<'_, S> {
     }
 }
 
-/// A lease covers its attempt's timeout, but not a task's of minutes, whose payload says nothing of it.
+/// A lease covers the timeout of its attempt, up to a minute; the timeout in a task's own payload does not count.
 pub async fn a_lease_covers_a_minute<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     case.endpoint("tasks").await;
@@ -85,7 +85,7 @@ pub async fn a_lease_covers_a_minute<S: Store>(stand: &Stand<S>) {
     assert!((most - 5_000..=most).contains(&lease(&raw)), "{raw}");
 }
 
-/// A deferred attempt keeps its lease until its completion is due; neither heartbeats nor sweeps change that.
+/// A deferred attempt keeps its lease until its completion is due; heartbeats and sweeps do not change it.
 pub async fn a_deferred_attempt_is_left_alone<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let (job, token) = case.deferred().await;
@@ -101,7 +101,7 @@ pub async fn a_deferred_attempt_is_left_alone<S: Store>(stand: &Stand<S>) {
     assert_eq!(stand.row(&job).await.log, row.log);
 }
 
-/// One completion ends the attempt; the same again is answered again, another is refused.
+/// One completion ends the attempt; a repeat returns the same result, and a different completion is refused.
 pub async fn a_completion_is_recorded_once<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let (job, _) = case.deferred().await;
@@ -123,7 +123,7 @@ pub async fn a_completion_is_recorded_once<S: Store>(stand: &Stand<S>) {
     assert!(matches!(unknown, Err(Problem::NotFound(_))));
 }
 
-/// What the executor of the attempt learns, as its flush records it: the evidence is `record`.
+/// Flushes an outcome that the executor learns after the completion, with `{}` as evidence record.
 pub(super) async fn flush_late<S: Store>(
     stand: &Stand<S>,
     job: &JobRef,
@@ -135,17 +135,11 @@ pub(super) async fn flush_late<S: Store>(
     let place = JobPlace { queue: JobQueue::Tasks, ..place("tasks".to_owned()) };
     let entry = measured(99, Some(202));
     let settlement = Settlement::new(job.attempt(attempt), place, outcome, decision, entry);
-    flush(
-        stand,
-        &stand.settings,
-        token,
-        0,
-        vec![FinishedAttempt { settlement, record: Some(b"{}".to_vec()), ended_at: 0 }],
-    )
-    .await
+    let finished = FinishedAttempt { settlement, record: Some(b"{}".to_vec()), ended_at: 0 };
+    flush(stand, &stand.settings, token, 0, vec![finished]).await
 }
 
-/// A row as JSON without what a late outcome may add to that entry, and that entry whole.
+/// Returns a row as JSON without the fields that a late outcome may add to that log entry, and the entry itself.
 async fn beside_late<S: Store>(stand: &Stand<S>, job: &JobRef, attempt: usize) -> (Value, Value) {
     let mut raw = stand.raw(job).await;
     raw["now"] = Value::Null;
@@ -156,8 +150,8 @@ async fn beside_late<S: Store>(stand: &Stand<S>, job: &JobRef, attempt: usize) -
     (raw, entry)
 }
 
-/// A completion that comes before its attempt is settled is recorded at once; the attempt's own outcome adds its status and
-/// its evidence, once, and changes nothing else.
+/// A completion that arrives before its attempt is settled is recorded at once; the attempt's own outcome then adds its
+/// status and evidence once, and changes nothing else.
 pub async fn a_completion_comes_before_its_deferral<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     for own in [Outcome::Deferred { due_in: DUE_IN }, Outcome::Succeeded { result: json!("its own").into() }, failed()]
@@ -179,8 +173,8 @@ pub async fn a_completion_comes_before_its_deferral<S: Store>(stand: &Stand<S>) 
     }
 }
 
-/// A failure that is told before the attempt is settled leads to a retry; the outcome of the first attempt goes to its own
-/// entry, whatever the job is by then.
+/// A failure reported before the attempt is settled leads to a retry; the late outcome of the first attempt goes to its
+/// own log entry, in any state of the job.
 pub async fn a_late_outcome_finds_its_entry<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     for later in ["retrying", "running", "succeeded"] {
@@ -208,7 +202,7 @@ pub async fn a_late_outcome_finds_its_entry<S: Store>(stand: &Stand<S>) {
     }
 }
 
-/// A late outcome is written under the lease of the entry, and only into one that a completion has ended.
+/// A late outcome is written only under the lease of its log entry, and only if a completion ended that attempt.
 pub async fn a_late_outcome_is_guarded<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let deferred = || Outcome::Deferred { due_in: DUE_IN };
@@ -220,7 +214,7 @@ pub async fn a_late_outcome_is_guarded<S: Store>(stand: &Stand<S>) {
         let (after, entry) = beside_late(stand, &job, 1).await;
         assert_eq!((after, &entry["status"]), (before.clone(), &Value::Null), "{attempt}");
     }
-    // Its lease ended, and nobody knows how it ended.
+    // The lease ended unsettled: the outcome is unknown.
     let (job, token) = case.claimed_task().await;
     case.lose_lease(&job).await;
     flush_late(stand, &job, (&token, 1), deferred()).await;
@@ -228,11 +222,12 @@ pub async fn a_late_outcome_is_guarded<S: Store>(stand: &Stand<S>) {
     assert_eq!((&entry["state"], &entry["evidence"]), (&json!("outcome_unknown"), &Value::Null));
 }
 
-/// A call that is repeated is answered again by what it has recorded, as long as the job is there; any other is refused.
+/// A repeated completion is recognised by the outcome it recorded, as long as the job exists; a different one is
+/// refused.
 pub async fn a_repeated_completion_is_recognised<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let settings = &stand.settings;
-    let asked =
+    let completed =
         async |job: &JobRef, attempt, outcome: Outcome| match complete(stand, settings, job, attempt, outcome).await {
             Ok((row, _)) => row.state.name().to_owned(),
             Err(Problem::IllegalTransition(detail)) => detail,
@@ -243,32 +238,32 @@ pub async fn a_repeated_completion_is_recognised<S: Store>(stand: &Stand<S>) {
         |message: &str| Outcome::Failed { class: ErrorClass::Provider, message: message.into(), retry_after: None };
     for result in [None, Some(json!(0)), Some(json!("é\n")), Some(json!({"b": [1.5, null], "a": {}}))] {
         let (job, _) = case.claimed_task().await;
-        assert_eq!(asked(&job, None, with(result.clone())).await, "succeeded");
+        assert_eq!(completed(&job, None, with(result.clone())).await, "succeeded");
         for attempt in [None, Some(1)] {
-            assert_eq!(asked(&job, attempt, with(result.clone())).await, "succeeded", "{result:?}");
-            let other = asked(&job, attempt, with(Some(json!("another")))).await;
+            assert_eq!(completed(&job, attempt, with(result.clone())).await, "succeeded", "{result:?}");
+            let other = completed(&job, attempt, with(Some(json!("another")))).await;
             assert_eq!(other, "Attempt 1 was completed with another outcome; the job is `succeeded`");
-            assert_eq!(asked(&job, attempt, failed()).await, other);
+            assert_eq!(completed(&job, attempt, failed()).await, other);
         }
-        let unknown = asked(&job, Some(2), with(result.clone())).await;
+        let unknown = completed(&job, Some(2), with(result.clone())).await;
         assert_eq!(unknown, "The job has no attempt 2; it is `succeeded`, and its last attempt is 1");
     }
-    // The failure of an attempt that another has followed.
+    // The failure of an attempt that was followed by another.
     let (job, _) = case.claimed_task().await;
     for attempt in [Some(1), None, Some(1)] {
-        assert_eq!(asked(&job, attempt, because("no")).await, "retrying");
+        assert_eq!(completed(&job, attempt, because("no")).await, "retrying");
     }
     case.make_past(LEASE_MS).await;
     case.claim(&stand.token(), &[&job], false).await;
-    assert_eq!(asked(&job, Some(1), because("no")).await, "running", "it ends no other attempt");
+    assert_eq!(completed(&job, Some(1), because("no")).await, "running", "the repeat ends no other attempt");
     let other = "Attempt 1 was completed with another outcome; the job is `running`";
-    assert_eq!(asked(&job, Some(1), because("yes")).await, other);
-    assert_eq!(asked(&job, Some(1), succeeded()).await, other);
+    assert_eq!(completed(&job, Some(1), because("yes")).await, other);
+    assert_eq!(completed(&job, Some(1), succeeded()).await, other);
     assert_eq!((stand.row(&job).await.attempt, stand.row(&job).await.failures), (2, 1));
 }
 
-/// An attempt that ended without a completion is not completed, nor is what is no task, or does not run.
-pub async fn what_ended_otherwise_is_not_completed<S: Store>(stand: &Stand<S>) {
+/// An attempt that ended without a completion cannot be completed, nor can a job that is no task or has never run.
+pub async fn an_attempt_ended_without_a_completion_is_not_completed<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let refused = async |job: &JobRef| {
         let mut details = Vec::new();
@@ -284,14 +279,14 @@ pub async fn what_ended_otherwise_is_not_completed<S: Store>(stand: &Stand<S>) {
     };
     let ended =
         |state: &str| format!("Attempt 1 ended without a completion; the job is `{state}`, and its last attempt is 1");
-    // By its answer, well and not: the same result and the same error as the completion's.
+    // Ended by its answer, success and failure, with the result and error that the completion reports.
     let (job, token) = case.claimed_task().await;
     case.settle_task(&job, &token, succeeded(), Decision::Succeed).await;
     assert_eq!(refused(&job).await, ended("succeeded"));
     let (job, token) = case.claimed_task().await;
     case.settle_task(&job, &token, failed(), Decision::Retry { delay: DUE_IN, failures: 1 }).await;
     assert_eq!(refused(&job).await, ended("retrying"));
-    // By a timeout, and by a crash.
+    // Ended by a timeout, and by a crash.
     let (job, _) = case.deferred().await;
     case.make_past(DUE_IN_MS).await;
     case.sweep().await;
@@ -299,7 +294,7 @@ pub async fn what_ended_otherwise_is_not_completed<S: Store>(stand: &Stand<S>) {
     let (job, _) = case.claimed_task().await;
     case.lose_lease(&job).await;
     assert_eq!(refused(&job).await, ended("retrying"));
-    // A task that never ran, and a webhook that runs, and that succeeded.
+    // A task that never ran, and a webhook that is running, then succeeded.
     let body = json!({"kind": "report.build", "endpoint": "tasks", "payload": {}});
     let waiting = case.accept_one(body, None).await.unwrap().job;
     let none = complete(stand, &stand.settings, &waiting, None, succeeded()).await;
@@ -313,7 +308,7 @@ pub async fn what_ended_otherwise_is_not_completed<S: Store>(stand: &Stand<S>) {
     assert_eq!(refused(&webhook).await, "Only a task can be completed; this job is of another kind");
 }
 
-/// A cancel that was asked for lets a running task succeed, and keeps one that fails from being tried again.
+/// A cancel request lets a running task succeed, and prevents the retry of one that fails.
 pub async fn a_cancelled_task_may_still_be_completed<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     for (outcome, expected) in [(succeeded(), State::Succeeded), (failed(), State::Cancelled)] {
@@ -331,7 +326,7 @@ pub async fn a_cancelled_task_may_still_be_completed<S: Store>(stand: &Stand<S>)
     }
 }
 
-/// A group counts a task once that a completion ended, also when its own outcome and a repeat come later.
+/// A group counts a completed task once, even if its own outcome and a repeat arrive later.
 pub async fn a_completed_task_counts_once_in_its_group<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     case.endpoint("tasks").await;
@@ -347,8 +342,8 @@ pub async fn a_completed_task_counts_once_in_its_group<S: Store>(stand: &Stand<S
     }
 }
 
-/// A failure that is told later is a failure: the job is tried again, with a hint for it.
-pub async fn a_failure_told_later_is_retried<S: Store>(stand: &Stand<S>) {
+/// A failed completion leads to a retry, with a hint.
+pub async fn a_failed_completion_is_retried<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let (job, _) = case.deferred().await;
     let (row, retry) = complete(stand, &stand.settings, &job, None, failed()).await.unwrap();
@@ -356,7 +351,7 @@ pub async fn a_failure_told_later_is_retried<S: Store>(stand: &Stand<S>) {
     assert_eq!(retry.unwrap().queue, JobQueue::Tasks);
 }
 
-/// A completion that never comes is a timeout, and then nothing is awaited any more.
+/// An overdue completion counts as a timeout, and a later completion is refused.
 pub async fn an_overdue_completion_is_a_timeout<S: Store>(stand: &Stand<S>) {
     early_in_a_day();
     let case = stand.case().await;
@@ -370,9 +365,8 @@ pub async fn an_overdue_completion_is_a_timeout<S: Store>(stand: &Stand<S>) {
     assert!(matches!(late, Err(Problem::IllegalTransition(_))));
 }
 
-/// A completion that fell due while nothing could be written was refused until then: its caller comes again, and is waited for
-/// once.
-pub async fn a_completion_that_nobody_could_bring_is_waited_for<S: Store>(stand: &Stand<S>) {
+/// A completion that fell due during an outage could not be recorded: its caller gets one grace period to repeat it.
+pub async fn a_completion_due_during_an_outage_gets_a_grace_period<S: Store>(stand: &Stand<S>) {
     early_in_a_day();
     let case = stand.case().await;
     let (job, _) = case.deferred().await;
@@ -388,7 +382,7 @@ pub async fn a_completion_that_nobody_could_bring_is_waited_for<S: Store>(stand:
     assert_eq!(stand.row(&late).await.error.map(|error| error.class), Some(ErrorClass::Timeout));
 }
 
-/// A job whose binding is missing waits with its endpoint, and spends no failure.
+/// A job with a missing binding is held with its endpoint, and counts no failure.
 pub async fn a_missing_binding_holds_the_job<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let (job, token) = case.claimed_task().await;

@@ -1,4 +1,4 @@
-//! Cases of erasures: what was accepted of a tenant or a subject leaves, and nothing else.
+//! Cases of erasures: everything accepted for a tenant or a subject is deleted, and nothing else.
 
 use std::time::Duration;
 
@@ -26,13 +26,14 @@ use serde_json::json;
 
 use super::stand::{Case, Stand, Store, measured, place, request};
 
-/// How old the jobs of a case are: no id is above where an erasure of now ends, even when that is moved two minutes back.
+/// Age of the jobs of a case in milliseconds. Their ids are below the limit of an erasure that is requested now, even
+/// when that limit is moved two minutes back.
 pub(super) const AGE_MS: i64 = 200_000;
-/// Sweeps until an erasure must be done: the cases of this file may share one database, and take turns.
+/// Maximum number of sweeps for one erasure: the cases of this file may share one database and take turns.
 const SWEEPS_MAX: usize = 60;
 
 impl<S: Store> Case<'_, S> {
-    /// An aged job with this subject, if any.
+    /// Returns an aged job with this subject, if any.
     async fn of_subject(&self, subject: Option<&str>) -> JobRef {
         let more = subject.map_or(json!({}), |subject| json!({"metadata": {"subject": subject}}));
         let accepted = self.accept_one(request(more), None).await.unwrap();
@@ -47,7 +48,7 @@ impl<S: Store> Case<'_, S> {
         read_erasure(self.stand, &self.tenant, &erasure.id).await.unwrap()
     }
 
-    /// Lets the time pass in which an id below the erasure's end may still be accepted.
+    /// Moves the erasure 60 s into the past: no id below its limit can be accepted any longer.
     async fn wait_for_ids(&self, erasure: &Erasure) {
         let sql = "UPDATE erasures SET created_at = created_at - 60000 WHERE tenant = ?1 AND id = ?2 RETURNING id";
         self.stand.sql(sql, vec![self.tenant.as_str().into(), erasure.id.as_str().into()]).await;
@@ -66,11 +67,11 @@ impl<S: Store> Case<'_, S> {
         panic!("not done: {:?}", self.receipt(erasure).await);
     }
 
-    async fn is_there(&self, job: &JobRef) -> bool {
+    async fn exists(&self, job: &JobRef) -> bool {
         !self.stand.raw(job).await.is_null()
     }
 
-    /// Gives a job a log of its own: ended attempts of these leases, the evidence of each being `evidence`.
+    /// Replaces the log of a job with these ended attempts; each names its lease and evidence.
     async fn set_log(&self, job: &JobRef, log: &serde_json::Value) {
         let sql =
             "UPDATE jobs SET log = ?3, attempt = json_array_length(?3) WHERE tenant = ?1 AND id = ?2 RETURNING id";
@@ -78,7 +79,7 @@ impl<S: Store> Case<'_, S> {
         assert_eq!(self.stand.sql(sql, params).await.len(), 1);
     }
 
-    /// A record of a job as its worker would have written it.
+    /// Returns an evidence record as a worker would have written it.
     fn record(&self, job: &JobRef) -> Vec<u8> {
         let (tenant, job_id) = (self.tenant.as_str(), job.id.as_str());
         let head = RecordHead { tenant, job_id, attempt: 1, sent_at: 0, duration_ms: 1, version: "0" };
@@ -87,15 +88,15 @@ impl<S: Store> Case<'_, S> {
 }
 
 impl<S: Store> Stand<S> {
-    /// Whether an object has this text in it.
+    /// Returns true if an object contains this text.
     fn is_stored(&self, text: &str) -> bool {
         self.objects.borrow().values().any(|bytes| String::from_utf8_lossy(bytes).contains(text))
     }
 }
 
-/// Keys, endpoints and schedules leave with the request, jobs in whatever state soon after; the neighbour, whose evidence
-/// is in the same pack, keeps all.
-pub async fn a_tenant_leaves_whole<S: Store>(stand: &Stand<S>) {
+/// Keys, endpoints and schedules are deleted at the request, jobs in any state soon after; another tenant, whose
+/// evidence is in the same pack, loses nothing.
+pub async fn a_tenant_is_erased_whole<S: Store>(stand: &Stand<S>) {
     let (case, neighbour) = (stand.case().await, stand.case().await);
     case.endpoint("shop").await;
     let body = request(json!({"cron": "@yearly"})).to_string();
@@ -121,7 +122,7 @@ pub async fn a_tenant_leaves_whole<S: Store>(stand: &Stand<S>) {
     assert_eq!((&receipt.counts, receipt.subject), (&counts, None));
     assert!(receipt.finished_at.is_some());
     for job in [&done, &dead, &later] {
-        assert!(!case.is_there(job).await && !stand.is_stored(&job.id), "{}", job.id);
+        assert!(!case.exists(job).await && !stand.is_stored(&job.id), "{}", job.id);
     }
     let hours = "SELECT hour FROM tenant_hours WHERE tenant = ?1";
     assert!(stand.sql(hours, vec![case.tenant.as_str().into()]).await.is_empty());
@@ -130,8 +131,9 @@ pub async fn a_tenant_leaves_whole<S: Store>(stand: &Stand<S>) {
     assert!(neighbour.accept_one(request(json!({})), None).await.is_ok());
 }
 
-/// A subject's jobs leave and the schedules that make such jobs; the receipt forgets whom it was about.
-pub async fn a_subject_leaves_alone<S: Store>(stand: &Stand<S>) {
+/// An erasure of a subject deletes its jobs and the schedules that create such jobs; the receipt then keeps only a hash
+/// of the subject.
+pub async fn a_subject_is_erased_alone<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     case.endpoint("shop").await;
     for (id, subject) in [("theirs", "someone"), ("other", "else")] {
@@ -139,31 +141,31 @@ pub async fn a_subject_leaves_alone<S: Store>(stand: &Stand<S>) {
         put_schedule(stand, &stand.settings, &case.tenant, id, body.as_bytes()).await.unwrap();
     }
     let (one, two) = (case.of_subject(Some("someone")).await, case.of_subject(Some("someone")).await);
-    let (other, nobody) = (case.of_subject(Some("someone else")).await, case.of_subject(None).await);
-    let all = vec![one.clone(), two.clone(), other.clone(), nobody.clone()];
+    let (other, without) = (case.of_subject(Some("someone else")).await, case.of_subject(None).await);
+    let all = vec![one.clone(), two.clone(), other.clone(), without.clone()];
     process(stand, &stand.settings, JobQueue::Webhooks, all).await;
     let erasure = case.erasure(Some("someone")).await;
     assert_eq!(erasure.subject.as_deref(), Some("someone"));
-    // What is accepted afterwards, with an id above where the erasure ends, is another matter.
+    // Jobs accepted afterwards, with ids above the erasure's limit, stay.
     let after = case.accept_one(request(json!({"metadata": {"subject": "someone"}})), None).await.unwrap().job;
     let receipt = case.finish(&erasure).await;
     let counts = ErasureCounts { jobs: 2, attempts: 2, endpoints: 0, schedules: 1, keys: 0 };
     assert_eq!(receipt.counts, counts);
     assert_eq!(receipt.subject, Some(format!("sha256:{}", sha256(b"someone"))));
     for job in [&one, &two] {
-        assert!(!case.is_there(job).await && !stand.is_stored(&job.id), "{}", job.id);
+        assert!(!case.exists(job).await && !stand.is_stored(&job.id), "{}", job.id);
     }
-    for job in [&other, &nobody] {
+    for job in [&other, &without] {
         let entry = stand.row(job).await.log.remove(0);
         assert_eq!(json!(read_evidence(stand, &entry).await.unwrap())["job_id"], job.id, "its hash holds");
     }
-    assert!(case.is_there(&after).await);
+    assert!(case.exists(&after).await);
     let left = list_schedules(stand, &case.tenant, "", 9, false).await.unwrap();
     assert_eq!((left.len(), left[0].id.as_str()), (1, "other"));
     assert_eq!(list_endpoints(stand, &case.tenant, "", 9).await.unwrap().len(), 1);
 }
 
-/// Asking again answers the run that is under way; once it is done, a new one.
+/// A repeated request returns the running erasure; after it is done, a new one starts.
 pub async fn two_requests_are_one_run<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let first = case.erasure(Some("someone")).await;
@@ -180,8 +182,8 @@ pub async fn two_requests_are_one_run<S: Store>(stand: &Stand<S>) {
     assert_ne!(case.erasure(Some("someone")).await.id, first.id);
 }
 
-/// A running job is asked to end and met again; one whose completion is awaited leaves as it is.
-pub async fn a_running_job_is_met_again<S: Store>(stand: &Stand<S>) {
+/// A running job is asked to stop and erased in a later sweep; a deferred one is erased at once.
+pub async fn a_running_job_is_erased_later<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let (running, parked) = (case.of_subject(None).await, case.of_subject(None).await);
     let token = stand.token();
@@ -202,8 +204,8 @@ pub async fn a_running_job_is_met_again<S: Store>(stand: &Stand<S>) {
     for _ in 0..SWEEPS_MAX {
         case.sweep().await;
     }
-    assert!(!case.is_there(&parked).await, "its request is over");
-    assert!(case.is_there(&running).await, "its worker may still write evidence");
+    assert!(!case.exists(&parked).await, "its request has ended");
+    assert!(case.exists(&running).await, "its worker may still write evidence");
     assert_eq!(
         (case.receipt(&erasure).await.state, case.receipt(&erasure).await.counts.jobs),
         (ErasureState::Running, 1)
@@ -221,8 +223,8 @@ pub async fn a_running_job_is_met_again<S: Store>(stand: &Stand<S>) {
     assert_eq!(case.finish(&erasure).await.counts.jobs, 2);
 }
 
-/// What a worker put away before it stopped is found by its lease, once that worker cannot be alive any more.
-pub async fn evidence_that_no_entry_points_at<S: Store>(stand: &Stand<S>) {
+/// Evidence that a worker stored before it crashed is found by its lease, once that worker can no longer be running.
+pub async fn evidence_without_a_log_entry_is_erased<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     stand.set_watermark(2 * AGE_MS).await;
     let (crashed, other) = (case.of_subject(Some("someone")).await, case.of_subject(None).await);
@@ -237,7 +239,7 @@ pub async fn evidence_that_no_entry_points_at<S: Store>(stand: &Stand<S>) {
     for _ in 0..SWEEPS_MAX {
         case.sweep().await;
     }
-    assert!(case.is_there(&crashed).await && stand.is_stored(&crashed.id), "its worker may only stand still");
+    assert!(case.exists(&crashed).await && stand.is_stored(&crashed.id), "its worker may still be running");
     let raw = stand.raw(&crashed).await;
     assert_eq!(raw["log"][0]["state"], "outcome_unknown", "{raw}");
     let mut log = raw["log"].clone();
@@ -246,10 +248,10 @@ pub async fn evidence_that_no_entry_points_at<S: Store>(stand: &Stand<S>) {
     assert_eq!(case.finish(&erasure).await.counts.jobs, 1);
     let object = stand.objects.borrow()[&pack_key(&token, 3)].clone();
     let blank = [vec![b' '; record.len() - 1], vec![b'\n']].concat();
-    assert_eq!(object, [others, blank].concat(), "every other byte is as it was");
+    assert_eq!(object, [others, blank].concat(), "every other byte is unchanged");
 }
 
-/// A job with more packs than one sweep may touch leaves after several, on the plan with the fewest calls.
+/// A job with more packs than one sweep may rewrite is erased over several sweeps, on the plan with the fewest calls.
 pub async fn many_packs_take_many_sweeps<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let (job, first) = (case.of_subject(None).await, case.of_subject(None).await);
@@ -274,17 +276,18 @@ pub async fn many_packs_take_many_sweeps<S: Store>(stand: &Stand<S>) {
         assert!(last - left <= FREE.erase_calls / 2, "{last} and then {left}");
         last = left;
     }
-    assert!(!case.is_there(&job).await && !case.is_there(&first).await);
+    assert!(!case.exists(&job).await && !case.exists(&first).await);
     assert_eq!(last, 0);
     let receipt = case.receipt(&erasure).await;
     assert_eq!((receipt.state, receipt.counts.jobs, receipt.counts.attempts), (ErasureState::Done, 2, 21));
 }
 
-/// A group forgets what leaves, and has finished when nothing of it is open; the groups of a tenant leave with it.
-pub async fn a_group_forgets_what_was_erased<S: Store>(stand: &Stand<S>) {
+/// A group no longer counts erased jobs, and finishes when none of the others is open; a tenant's groups are erased
+/// with it.
+pub async fn a_group_forgets_erased_jobs<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let mut jobs = Vec::new();
-    for (subject, group) in [("someone", "import"), ("someone", "import"), ("somebody", "import"), ("someone", "alone")]
+    for (subject, group) in [("someone", "import"), ("someone", "import"), ("another", "import"), ("someone", "alone")]
     {
         let body = request(json!({"metadata": {"subject": subject}, "group": group}));
         let accepted = case.accept_one(body, None).await.unwrap();
@@ -297,17 +300,18 @@ pub async fn a_group_forgets_what_was_erased<S: Store>(stand: &Stand<S>) {
     };
     assert_eq!(counts().await, Ok((3, 2, false)));
     case.finish(&case.erasure(Some("someone")).await).await;
-    assert_eq!(counts().await, Ok((1, 1, true)), "the open one has left, so that nothing is open");
+    assert_eq!(counts().await, Ok((1, 1, true)), "the open job is erased, so none is open");
     let alone = read_group(stand, &case.tenant, "alone").await;
-    assert_eq!(alone, Err(Problem::not_found("Group", "alone")), "a label may say whose jobs they were");
+    assert_eq!(alone, Err(Problem::not_found("Group", "alone")), "a group name may identify a person");
     case.finish(&case.erasure(None).await).await;
     assert_eq!(counts().await, Err(Problem::not_found("Group", "import")));
     let left = stand.sql("SELECT id FROM groups WHERE tenant = ?1", vec![case.tenant.as_str().into()]).await;
     assert!(left.is_empty(), "{left:?}");
 }
 
-/// An index that is made while its tenant leaves, by a request that was under way, leaves too; one that is made later stays.
-pub async fn an_index_leaves_with_its_tenant<S: Store>(stand: &Stand<S>) {
+/// An index created during the erasure of its tenant, by a request already under way, is erased too; one created later
+/// stays.
+pub async fn an_index_is_erased_with_its_tenant<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let make = async || {
         let body = br#"{"provider":"builtin"}"#;
@@ -315,7 +319,7 @@ pub async fn an_index_leaves_with_its_tenant<S: Store>(stand: &Stand<S>) {
     };
     let erasure = case.erasure(None).await;
     make().await;
-    // A sweep takes one erasure at a time, and on a store that others use another one's may have its turn before.
+    // A sweep processes one erasure at a time; on a shared store another case's erasure may come first.
     for _ in 0..SWEEPS_MAX {
         case.sweep().await;
         if read_index(stand, &case.tenant, "late").await.is_err() {

@@ -1,11 +1,11 @@
-//! Which words find which documents, in any script and form, and what is marked of them.
+//! Cases of keyword search: which words find which documents, in any script and form, and what is highlighted.
 
 use serde_json::json;
 
 use super::indexing::Indexed;
 use super::stand::{Stand, Store};
 
-/// A case with these documents, whose ids are their places.
+/// Returns a case with these documents; their ids are their positions.
 async fn indexed<'a, S: Store>(stand: &'a Stand<S>, texts: &[&str]) -> Indexed<'a, S> {
     let case = Indexed::new(stand).await;
     for (at, text) in texts.iter().enumerate() {
@@ -14,7 +14,7 @@ async fn indexed<'a, S: Store>(stand: &'a Stand<S>, texts: &[&str]) -> Indexed<'
     case
 }
 
-/// The documents that a word finds, in order, and the HTML of the first.
+/// Returns the documents that a word finds, in order, and the HTML of the first.
 async fn found<S: Store>(case: &Indexed<'_, S>, query: &str) -> (Vec<usize>, String) {
     let answer = case.search(json!({"query": query, "mode": "keyword", "limit": 100})).await.unwrap();
     let hits = answer["hits"].as_array().unwrap().clone();
@@ -28,7 +28,7 @@ async fn assert_whole<S: Store>(case: &Indexed<'_, S>) {
     assert_eq!(whole["differences"], json!({}));
 }
 
-/// A word is found where nothing stands between it and others: in scripts without spaces, and where two scripts meet.
+/// Words are found without spaces around them: in scripts without spaces, and where two scripts meet.
 pub async fn words_are_found_in_scripts_without_spaces<S: Store>(stand: &Stand<S>) {
     let texts = [
         "租约在心跳停止时结束",
@@ -74,7 +74,7 @@ pub async fn words_are_found_in_scripts_without_spaces<S: Store>(stand: &Stand<S
     assert_whole(&case).await;
 }
 
-/// A word is the same in capitals, in full width, composed or not, and with or without the accents of Latin letters.
+/// A word is found in capitals, in full width, composed or decomposed, and with or without accents on Latin letters.
 pub async fn words_are_found_in_any_form<S: Store>(stand: &Stand<S>) {
     let texts =
         ["Die Straße.", "ＡＢＣ company", "Un cafe\u{301} fin", "The ﬁnal word", "hy\u{AD}phen", "Σίσυφος", "ısı"];
@@ -99,8 +99,8 @@ pub async fn words_are_found_in_any_form<S: Store>(stand: &Stand<S>) {
     assert_whole(&case).await;
 }
 
-/// Words that punctuation joins are found together or each alone; a name is found as it stands and not by its parts, unless
-/// nothing says it.
+/// Words joined by punctuation are found together or alone; a name matches only as a whole, unless no document contains
+/// it.
 pub async fn words_joined_by_punctuation_are_found<S: Store>(stand: &Stand<S>) {
     let texts = [
         "A lease ends.",
@@ -125,7 +125,7 @@ pub async fn words_joined_by_punctuation_are_found<S: Store>(stand: &Stand<S>) {
         ("heartbeat—lease", &[0, 1]),
         ("heartbeat...lease", &[0, 1]),
         ("heartbeat\u{2}lease", &[0, 1]),
-        // No document says these.
+        // No document contains these.
         ("heartbeat-lease", &[0, 1]),
         ("heartbeat.lease", &[0, 1]),
         ("stops-language vitamin", &[1, 6, 7]),
@@ -150,7 +150,7 @@ pub async fn words_joined_by_punctuation_are_found<S: Store>(stand: &Stand<S>) {
     assert_whole(&case).await;
 }
 
-/// No character of a text is taken for a mark, and the HTML has none that HTML lacks.
+/// No character of a text is taken for a highlight, and the HTML contains no character that HTML forbids.
 pub async fn no_character_breaks_a_highlight<S: Store>(stand: &Stand<S>) {
     let all: String = ('\u{1}'..'\u{20}').chain(['\u{7F}', '\u{85}', '\u{E000}', '\u{FFFE}', '\u{1FFFF}']).collect();
     let text = format!("\u{3}[<b>lease\u{2}s</b>] & \"le\u{2}ase\" </mark> {all} ends lease \u{2}");
@@ -163,11 +163,11 @@ pub async fn no_character_breaks_a_highlight<S: Store>(stand: &Stand<S>) {
     );
     assert_eq!((documents, html), (vec![0], expected));
     let hit = case.found("ends", "keyword").await.1;
-    assert_eq!(hit["text"], text, "the text is as it was brought");
+    assert_eq!(hit["text"], text, "the text is as it was sent");
     assert_whole(&case).await;
 }
 
-/// A byte order mark before a text is none of it, and a heading of two lines has a space between them.
+/// A BOM before a text is not part of it, and a heading of two lines is joined with a space.
 pub async fn a_heading_is_read_as_it_is_shown<S: Store>(stand: &Stand<S>) {
     let text = "\u{FEFF}The team,\nthe others\n===\n\nSome words.";
     let case = indexed(stand, &[text]).await;

@@ -1,4 +1,4 @@
-//! Cases of groups: their counters are what a count of the rows would say, whatever is repeated.
+//! Cases of groups: their counters match a count of the rows, also after repeats.
 
 use longshore::accept::insert::accept;
 use longshore::accept::request::check;
@@ -26,7 +26,7 @@ impl<S: Store> Case<'_, S> {
         read_group(self.stand, &self.tenant, id).await.unwrap()
     }
 
-    /// `total, succeeded, dead, replayed, cancelled`, and whether it has finished.
+    /// Returns `total, succeeded, dead, replayed, cancelled`, and true if the group has finished.
     async fn counts(&self, id: &str) -> ([u64; 5], bool) {
         let row = self.group(id).await;
         ([row.total, row.succeeded, row.dead, row.replayed, row.cancelled], row.finished_at.is_some())
@@ -38,10 +38,10 @@ impl<S: Store> Case<'_, S> {
         answers.into_iter().map(|answer| answer.unwrap().job).collect()
     }
 
-    /// Claims jobs and settles each as told, twice: an answer may be lost.
-    async fn settle_twice(&self, told: &[(&JobRef, Decision)]) {
+    /// Claims jobs and settles each with its decision, twice, as after a lost answer.
+    async fn settle_twice(&self, decisions: &[(&JobRef, Decision)]) {
         let token = self.stand.token();
-        let jobs: Vec<_> = told.iter().map(|(job, _)| *job).collect();
+        let jobs: Vec<_> = decisions.iter().map(|(job, _)| *job).collect();
         self.claim(&token, &jobs, false).await;
         let settlement = |(job, decision): &(&JobRef, Decision)| {
             let failed = Outcome::Failed { class: ErrorClass::Http5xx, message: "no".into(), retry_after: None };
@@ -50,8 +50,8 @@ impl<S: Store> Case<'_, S> {
             let place = longshore::run::settle::JobPlace { grouped: true, ..place(String::new()) };
             Settlement::new(job.attempt(1), place, outcome, *decision, measured(1, None))
         };
-        let settlements: Vec<_> = told.iter().map(settlement).collect();
-        for settled in [told.len(), 0] {
+        let settlements: Vec<_> = decisions.iter().map(settlement).collect();
+        for settled in [decisions.len(), 0] {
             assert_eq!(settle(self.stand, &token, &PAID, &settlements).await.unwrap().len(), settled);
         }
     }
@@ -59,12 +59,12 @@ impl<S: Store> Case<'_, S> {
 
 const DEAD_LETTER: Decision = Decision::DeadLetter { reason: DeadReason::AttemptsExhausted, failures: 1 };
 
-/// Each job counts once: duplicates of a key, a refused neighbour, jobs without a group and a repeat count nothing.
+/// A group counts each job once: duplicates of a key, refused jobs, jobs without a group and repeats count nothing.
 pub async fn a_group_counts_each_job_once<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     assert_eq!(read_group(stand, &case.tenant, "import").await, Err(Problem::not_found("Group", "import")));
     let unknown = json!({"kind": "webhook", "endpoint": "unknown", "payload": {}, "group": "import"});
-    let asked = [
+    let requests = [
         (of("import"), Some("a")),
         (of("import"), Some("a")),
         (of("import"), None),
@@ -72,11 +72,11 @@ pub async fn a_group_counts_each_job_once<S: Store>(stand: &Stand<S>) {
         (request(json!({})), None),
         (unknown, None),
     ];
-    let jobs = asked.iter().enumerate().map(|(index, (body, key))| {
+    let jobs = requests.iter().enumerate().map(|(index, (body, key))| {
         check(stand, &stand.settings, body.to_string().as_bytes(), index, key.map(str::to_owned)).unwrap()
     });
     let jobs: Vec<_> = jobs.collect();
-    // The same batch again, as after an answer that was lost; and the same request again, with new ids.
+    // The same batch again, as after a lost answer; then the same request again, with new ids.
     for _ in 0..2 {
         accept(stand, &case.caller, jobs.clone()).await.unwrap();
     }
@@ -85,8 +85,8 @@ pub async fn a_group_counts_each_job_once<S: Store>(stand: &Stand<S>) {
     assert_eq!(case.counts("other").await, ([1, 0, 0, 0, 0], false));
 }
 
-/// Each end counts once and by its kind; the group has finished when the last has, and goes on with a new job.
-pub async fn ends_are_counted_by_their_kind<S: Store>(stand: &Stand<S>) {
+/// Each end of a job counts once, by its state; the group finishes with its last job, and a new job reopens it.
+pub async fn ended_jobs_are_counted_by_state<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let jobs = case.grouped("import", 5).await;
     let retry = Decision::Retry { delay: std::time::Duration::from_mins(1), failures: 1 };
@@ -107,7 +107,7 @@ pub async fn ends_are_counted_by_their_kind<S: Store>(stand: &Stand<S>) {
     let finished_at = case.group("import").await.finished_at;
     let shown = json!(Group::from(&case.group("import").await));
     assert_eq!((&shown["open"], &shown["dead"]), (&json!(0), &json!(1)));
-    // A replay is one more job, and the dead letter is dealt with.
+    // A replay adds one job; the dead letter counts as replayed.
     let successor = replay(stand, &stand.settings, third, None).await.unwrap();
     assert!(replay(stand, &stand.settings, third, None).await.is_err());
     assert_eq!(case.counts("import").await, ([6, 2, 0, 1, 2], false));
@@ -116,8 +116,8 @@ pub async fn ends_are_counted_by_their_kind<S: Store>(stand: &Stand<S>) {
     assert!(case.group("import").await.finished_at >= finished_at);
 }
 
-/// What the sweep dead-letters counts too, and a finished group leaves when its dead letters have.
-pub async fn what_the_sweep_ends_counts<S: Store>(stand: &Stand<S>) {
+/// Jobs that the sweep dead-letters count too; a finished group is deleted after its retention.
+pub async fn jobs_ended_by_the_sweep_count<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let jobs = case.grouped("import", 2).await;
     let sent_too_often = "UPDATE jobs SET attempt = 100, next_check_at = 1 WHERE tenant = ?1 AND id = ?2 RETURNING id";
@@ -125,8 +125,8 @@ pub async fn what_the_sweep_ends_counts<S: Store>(stand: &Stand<S>) {
     let token = stand.token();
     assert_eq!(case.claim(&token, &[&jobs[1]], false).await.len(), 1);
     cancel(stand, &stand.settings, &jobs[1]).await.unwrap();
-    let look = "UPDATE jobs SET next_check_at = 1, lease_until = 1 WHERE tenant = ?1 AND id = ?2 RETURNING id";
-    stand.sql(look, vec![case.tenant.as_str().into(), jobs[1].id.as_str().into()]).await;
+    let check_now = "UPDATE jobs SET next_check_at = 1, lease_until = 1 WHERE tenant = ?1 AND id = ?2 RETURNING id";
+    stand.sql(check_now, vec![case.tenant.as_str().into(), jobs[1].id.as_str().into()]).await;
     for _ in 0..2 {
         sweep(stand, &stand.settings).await.unwrap();
     }
@@ -135,7 +135,7 @@ pub async fn what_the_sweep_ends_counts<S: Store>(stand: &Stand<S>) {
     stand.sql(long_ago, vec![case.tenant.as_str().into()]).await;
     sweep(stand, &stand.settings).await.unwrap();
     assert_eq!(read_group(stand, &case.tenant, "import").await, Err(Problem::not_found("Group", "import")));
-    // A dead letter that outlived its group is replayed all the same.
+    // A dead letter that outlived its group can still be replayed.
     replay(stand, &stand.settings, &jobs[0], None).await.unwrap();
     assert_eq!(case.counts("import").await.0[0], 1);
 }

@@ -1,4 +1,5 @@
-//! Indexes: the document that was accepted last stands, whatever runs when, and what is unchanged is left alone.
+//! Cases of indexes: the document that was accepted last wins in any order of execution, and unchanged chunks are not
+//! rewritten.
 
 use std::ops::Range;
 
@@ -19,7 +20,7 @@ use serde_json::{Value, json};
 use super::listing::exported;
 use super::stand::{Case, Stand, Store};
 
-/// The one index of a case.
+/// Name of the one index of a case.
 pub(super) const INDEX: &str = "docs";
 
 /// A case with an index.
@@ -37,7 +38,7 @@ impl<'a, S: Store> Indexed<'a, S> {
         put_index(self.0.stand, &self.0.stand.settings, &self.0.tenant, INDEX, body.as_bytes()).await.unwrap();
     }
 
-    /// Accepts a change of the index, a millisecond after the one before: the order of acceptance is that of their ids.
+    /// Accepts a change of the index, a millisecond after the previous one: ids define the order of acceptance.
     pub(super) async fn accept(&self, change: Value) -> JobRef {
         self.0.stand.clock_off_ms.update(|ms| ms + 1);
         let mut payload = json!({"index": INDEX});
@@ -50,7 +51,7 @@ impl<'a, S: Store> Indexed<'a, S> {
             .await
     }
 
-    /// Runs a job; answers what it came to.
+    /// Runs a job and returns its result.
     pub(super) async fn run(&self, job: &JobRef) -> Value {
         process(self.0.stand, &self.0.stand.settings, JobQueue::Webhooks, vec![job.clone()]).await;
         let row = self.0.stand.row(job).await;
@@ -66,7 +67,7 @@ impl<'a, S: Store> Indexed<'a, S> {
         self.find(&body).await.map(|found| json!(found))
     }
 
-    /// What a search answers, as it is written.
+    /// Returns the answer of a search as its JSON text.
     pub(super) async fn search_text(&self, body: &Value) -> String {
         serde_json::to_string(&self.find(body).await.unwrap()).unwrap()
     }
@@ -76,7 +77,7 @@ impl<'a, S: Store> Indexed<'a, S> {
         search(stand, &stand.settings, &cache, &self.0.tenant, INDEX, body.to_string().as_bytes()).await
     }
 
-    /// The documents that a search finds, and what it says of the first.
+    /// Returns the documents that a search finds, and the first hit.
     pub(super) async fn found(&self, query: &str, mode: &str) -> (Vec<String>, Value) {
         let answer = self.search(json!({"query": query, "mode": mode})).await.unwrap();
         let hits = answer["hits"].as_array().unwrap().clone();
@@ -84,26 +85,26 @@ impl<'a, S: Store> Indexed<'a, S> {
         (documents, hits.first().cloned().unwrap_or_default())
     }
 
-    /// One number of the store of search.
+    /// Reads one number from the search database.
     pub(super) async fn number(&self, sql: &'static str, param: &str) -> u64 {
         let statement = Statement { name: "test", sql, params: vec![param.into()] };
         self.0.stand.index_batch(&[statement]).await.unwrap()[0][0].parse().unwrap()
     }
 
-    /// Changes the store of search behind the back of all.
+    /// Changes the search database directly, as no job would.
     pub(super) async fn plant(&self, sql: &'static str, param: &str) {
         let statement = Statement { name: "plant", sql, params: vec![param.into()] };
         self.0.stand.index_batch(&[statement]).await.unwrap();
     }
 
-    /// Changes it just before the next batch that begins with that statement.
+    /// Runs these statements just before the next batch that contains the statement `next`.
     pub(super) fn plant_before(&self, next: &'static str, statements: &[&'static str], params: &[&str]) {
         let params: Vec<_> = params.iter().map(|param| Param::from(*param)).collect();
         let statement = |sql: &&'static str| Statement { name: "plant", sql, params: params.clone() };
         self.0.stand.before.replace(Some((next, statements.iter().map(statement).collect())));
     }
 
-    /// The id of the index.
+    /// Returns the id of the index.
     pub(super) async fn id(&self) -> String {
         read_index(self.0.stand, &self.0.tenant, INDEX).await.unwrap().id
     }
@@ -112,12 +113,12 @@ impl<'a, S: Store> Indexed<'a, S> {
         read_index(self.0.stand, &self.0.tenant, INDEX).await.unwrap().serving
     }
 
-    /// The key of the object with its vectors.
+    /// Returns the key of the segment, if there is one.
     pub(super) async fn segment(&self) -> Option<String> {
         read_index(self.0.stand, &self.0.tenant, INDEX).await.unwrap().index_versions.pop().unwrap().segment
     }
 
-    /// Chunks and their words in the rows of an index version.
+    /// Counts the rows of chunks and of their words in an index version.
     pub(super) async fn rows(&self, index_version: &str) -> (u64, u64) {
         let chunks = "SELECT CAST(count(*) AS TEXT) FROM chunks WHERE index_version = ?1";
         let words = "SELECT CAST(count(*) AS TEXT) FROM words WHERE words MATCH 'scope : \"' || ?1 || '\"'";
@@ -125,19 +126,19 @@ impl<'a, S: Store> Indexed<'a, S> {
     }
 }
 
-pub(super) const GUIDE: &str = "# Leases\n\nA lease is a token with an end. Whoever holds it may write.\n\n# Evidence\n\n\
-    Every attempt leaves evidence: the request, the response, and when it was.\n";
+pub(super) const GUIDE: &str = "# Leases\n\nA lease is a token with an end. The worker that holds it may write.\n\n\
+    # Evidence\n\nEvery attempt leaves evidence: the request, the response, and when it was.\n";
 
-/// A section for each number, each a chunk.
+/// Returns a text with one section for each number; each section becomes one chunk.
 pub(super) fn numbers(range: Range<usize>) -> String {
     range.map(|n| format!("# Number {n}\n\nThe word of number {n} is w{n}x.\n\n")).collect::<Vec<_>>().concat()
 }
 
-/// A document is found by its words, by its vectors and by both, with its headings, its place and its marks.
+/// A document is found by its words, by its vectors and by both, with its headings, its position and its highlights.
 pub async fn a_document_is_found<S: Store>(stand: &Stand<S>) {
     let case = Indexed::new(stand).await;
-    let told = case.put("guide", GUIDE).await;
-    assert_eq!((&told["state"], &told["chunks"], &told["added"]), (&json!("added"), &json!(2), &json!(2)));
+    let result = case.put("guide", GUIDE).await;
+    assert_eq!((&result["state"], &result["chunks"], &result["added"]), (&json!("added"), &json!(2), &json!(2)));
     case.put("other", "Nothing of the kind is said < here > & now.").await;
     for mode in ["keyword", "vector", "hybrid"] {
         let (documents, first) = case.found("who holds a lease", mode).await;
@@ -149,7 +150,7 @@ pub async fn a_document_is_found<S: Store>(stand: &Stand<S>) {
         assert_eq!(first["metadata"], json!({"length": GUIDE.len()}));
         let has = |leg: &str| !first[leg].is_null();
         assert_eq!((has("keyword_score"), has("vector_score")), (mode != "vector", mode != "keyword"), "{mode}");
-        // A share of the best: how rare a word is in the indexes of others is not told.
+        // The score is relative to the best hit: it does not reveal how rare a word is in other tenants' indexes.
         assert!(mode == "vector" || first["keyword_score"] == 1.0, "{first}");
         assert!(first["highlight"].as_str().unwrap().contains("<mark>lease</mark>"), "{first}");
     }
@@ -160,22 +161,23 @@ pub async fn a_document_is_found<S: Store>(stand: &Stand<S>) {
     assert_eq!((filtered["hits"].as_array().unwrap().len(), &filtered["hits"][0]["document"]), (1, &json!("other")));
     let (index, counts) = count_index(stand, &case.0.tenant, INDEX).await.unwrap();
     let shown = json!(WholeIndex::of(&index, &counts));
-    let told = [&shown["documents"], &shown["lag"], &shown["serving"]["chunks"]];
-    assert_eq!(told, [&json!(2), &json!(0), &json!(3)]);
+    let result = [&shown["documents"], &shown["lag"], &shown["serving"]["chunks"]];
+    assert_eq!(result, [&json!(2), &json!(0), &json!(3)]);
 }
 
-/// The same again writes no chunk; one edited paragraph adds and removes few; what was there before is reused.
-pub async fn what_is_unchanged_is_left_alone<S: Store>(stand: &Stand<S>) {
+/// The same text again writes no chunk; one edited paragraph adds and removes few; a restored paragraph reuses its
+/// cached vectors.
+pub async fn unchanged_chunks_are_not_rewritten<S: Store>(stand: &Stand<S>) {
     let case = Indexed::new(stand).await;
     let paragraph =
-        |n: usize| format!("Paragraph {n} tells of number {n} and of nothing else, at some length, as it does.\n\n");
+        |n: usize| format!("Paragraph {n} is about number {n} and about nothing else, and has some more words.\n\n");
     let text = (0..40).map(paragraph).collect::<Vec<_>>().concat();
     let first = case.put("long", &text).await;
     let chunks = first["chunks"].as_u64().unwrap();
     assert!(chunks >= 10 && first["usage"]["embedded"] == chunks, "{first}");
     let again = case.put("long", &text).await;
-    let told = [&again["state"], &again["added"], &again["removed"], &again["usage"]["embedded"]];
-    assert_eq!(told, [&json!("unchanged"), &json!(0), &json!(0), &json!(0)]);
+    let result = [&again["state"], &again["added"], &again["removed"], &again["usage"]["embedded"]];
+    assert_eq!(result, [&json!("unchanged"), &json!(0), &json!(0), &json!(0)]);
     let edited = case.put("long", &text.replace("number 20", "number twenty")).await;
     assert!(edited["added"].as_u64().unwrap() <= 2 && edited["removed"].as_u64().unwrap() <= 2, "{edited}");
     assert_eq!((&edited["state"], &edited["added"]), (&json!("updated"), &edited["usage"]["embedded"]));
@@ -188,8 +190,9 @@ pub async fn what_is_unchanged_is_left_alone<S: Store>(stand: &Stand<S>) {
     assert_eq!((&renamed["state"], &renamed["added"]), (&json!("updated"), &json!(0)), "its metadata alone");
 }
 
-/// In whatever order jobs run, and however many at once, the one that was accepted last stands, and nothing of the others.
-pub async fn the_last_accepted_stands<S: Store>(stand: &Stand<S>) {
+/// The document that was accepted last wins, in any order of execution and with any concurrency; nothing of the others
+/// remains.
+pub async fn the_last_accepted_document_wins<S: Store>(stand: &Stand<S>) {
     let case = Indexed::new(stand).await;
     let text = |n: usize| {
         (0..6).map(|p| format!("# Part {p}\n\nOf edition {}, part {p}.\n\n", n * (p % 2))).collect::<Vec<_>>().concat()
@@ -211,7 +214,7 @@ pub async fn the_last_accepted_stands<S: Store>(stand: &Stand<S>) {
     assert_eq!(case.rows(&index_version).await, alone.rows(&alone.index_version().await).await);
     let (_, first) = case.found("edition part 1", "keyword").await;
     assert_eq!(first["text"], format!("# Part 1\n\nOf edition {last}, part 1."));
-    // One that is taken away is not brought back by a job that was accepted before.
+    // A job accepted before a deletion does not restore the document.
     let before = case.accept_put("gone", "It is here.").await;
     let delete = case.accept(json!({"delete": {"id": "gone"}})).await;
     assert_eq!(case.run(&delete).await["state"], "absent");
@@ -219,8 +222,8 @@ pub async fn the_last_accepted_stands<S: Store>(stand: &Stand<S>) {
     assert_eq!(case.found("here", "keyword").await.0, [""; 0]);
 }
 
-/// Enough chunks make a segment; what is in it, what came after it and what left are found as if there were none.
-pub async fn segments_follow<S: Store>(stand: &Stand<S>) {
+/// Enough chunks are merged into a segment; merged, newer and deleted chunks are searched as if there were no segment.
+pub async fn segments_follow_their_chunks<S: Store>(stand: &Stand<S>) {
     let case = Indexed::new(stand).await;
     let text = |from: usize| numbers(from..from + 300);
     case.put("first", &text(0)).await;
@@ -240,26 +243,26 @@ pub async fn segments_follow<S: Store>(stand: &Stand<S>) {
     assert!(documents.iter().all(|document| document != "second"), "{documents:?}");
     let gone: Vec<_> = (500..530).map(|n| format!("w{n}x")).collect();
     let found = case.search(json!({"query": gone.join(" "), "mode": "vector"})).await.unwrap();
-    assert_eq!(found["hits"].as_array().unwrap().len(), 10, "what has left takes no place: {found}");
+    assert_eq!(found["hits"].as_array().unwrap().len(), 10, "deleted chunks take no place: {found}");
     assert_eq!(case.segment().await.as_deref(), Some(made.as_str()));
-    case.put("first", "# Number 0\n\nAll else has left.").await;
+    case.put("first", "# Number 0\n\nEverything else was deleted.").await;
     const { assert!(600 > MERGE_AFTER) };
     let after = case.segment().await.unwrap();
     assert_ne!(after, made);
-    assert!(!stand.objects.borrow().contains_key(&made), "nobody reads it any more");
+    assert!(!stand.objects.borrow().contains_key(&made), "no index version uses it");
     assert_eq!(case.found("the word of number 600 is w600x", "vector").await.0, ["third", "first"]);
-    // An object store that fails costs the merge and nothing else.
+    // A failing object store prevents only vector search.
     stand.objects_fail.set(true);
-    assert_eq!(case.found("all else has left", "keyword").await.0, ["first"]);
-    let degraded = case.search(json!({"query": "all else has left"})).await.unwrap();
+    assert_eq!(case.found("everything else was deleted", "keyword").await.0, ["first"]);
+    let degraded = case.search(json!({"query": "everything else was deleted"})).await.unwrap();
     assert_eq!((degraded["degraded"].is_null(), &degraded["hits"][0]["document"]), (false, &json!("first")));
-    let vectors = case.search(json!({"query": "all else has left", "mode": "vector"})).await;
+    let vectors = case.search(json!({"query": "everything else was deleted", "mode": "vector"})).await;
     stand.objects_fail.set(false);
     assert!(matches!(vectors, Err(Problem::ProviderFailed(_))), "{vectors:?}");
 }
 
-/// What has left since its segment was made takes no place in an answer from what is there.
-pub async fn what_has_left_takes_no_place<S: Store>(stand: &Stand<S>) {
+/// Chunks deleted since their segment was made take no place among the hits.
+pub async fn deleted_chunks_take_no_place_among_the_hits<S: Store>(stand: &Stand<S>) {
     let case = Indexed::new(stand).await;
     case.put("gone", &numbers(0..30)).await;
     case.put("kept", &numbers(0..300)).await;
@@ -273,8 +276,9 @@ pub async fn what_has_left_takes_no_place<S: Store>(stand: &Stand<S>) {
     }
 }
 
-/// A text of more chunks than a document may have is refused; so is a job of an index that is another one by now.
-pub async fn what_an_index_does_not_take<S: Store>(stand: &Stand<S>) {
+/// A text with more chunks than a document may have is refused, and so is a job for an index that was replaced by
+/// another.
+pub async fn an_index_refuses_long_documents_and_stale_jobs<S: Store>(stand: &Stand<S>) {
     let case = Indexed::new(stand).await;
     case.put("guide", GUIDE).await;
     let error = async |change: Value| {
@@ -286,13 +290,13 @@ pub async fn what_an_index_does_not_take<S: Store>(stand: &Stand<S>) {
     let many = "# A\n\n".repeat(DOCUMENT_CHUNKS_MAX + 500);
     let refused = error(json!({"put": {"id": "guide", "text": many}})).await;
     assert_eq!(refused, format!("The document has more than {DOCUMENT_CHUNKS_MAX} chunks."));
-    assert_eq!(case.found("who holds a lease", "hybrid").await.0[0], "guide", "what was there stays");
+    assert_eq!(case.found("who holds a lease", "hybrid").await.0[0], "guide", "the old document stays");
     let other = error(json!({"index_id": "01ARZ3NDEKTSV4RRFFQ69G5FAV", "verify": {"repair": true}})).await;
     assert_eq!(other, "The index \"docs\" is another one by now.");
 }
 
-/// A filter looks at all documents, however many pages they are.
-pub async fn a_filter_looks_at_every_page<S: Store>(stand: &Stand<S>) {
+/// A filter reads all documents, over any number of pages.
+pub async fn a_filter_reads_every_page<S: Store>(stand: &Stand<S>) {
     let case = Indexed::new(stand).await;
     let sql = "INSERT INTO documents (index_id, id, version, metadata, written_at) WITH RECURSIVE n(i) AS
         (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4001) SELECT ?1, 'a' || i, '0', '{\"length\":1}', 0 FROM n RETURNING ''";
@@ -306,7 +310,8 @@ pub async fn a_filter_looks_at_every_page<S: Store>(stand: &Stand<S>) {
     assert_eq!(hits.iter().map(|hit| &hit["document"]).collect::<Vec<_>>(), ["c"]);
 }
 
-/// An export has each index of the tenant and each of its documents once, as they were brought; on few calls it takes more requests.
+/// An export contains each index of the tenant and each document once, as it was sent; with few calls it takes more
+/// requests.
 pub async fn documents_are_exported<S: Store>(stand: &Stand<S>) {
     let (case, other) = (Indexed::new(stand).await, Indexed::new(stand).await);
     other.put("theirs", GUIDE).await;
@@ -335,8 +340,8 @@ pub async fn documents_are_exported<S: Store>(stand: &Stand<S>) {
     assert_eq!((of(&few, "index"), of(&few, "document")), (of(&all, "index"), documents));
 }
 
-/// A dropped index is found no more, leaves nothing behind, and another one of its name knows nothing of it.
-pub async fn a_dropped_index_leaves_in_pieces<S: Store>(stand: &Stand<S>) {
+/// A dropped index is not searched and is deleted completely; a new index of the same name shares nothing with it.
+pub async fn a_dropped_index_is_deleted_in_steps<S: Store>(stand: &Stand<S>) {
     let (case, neighbour) = (Indexed::new(stand).await, Indexed::new(stand).await);
     neighbour.put("guide", GUIDE).await;
     case.put("guide", GUIDE).await;
@@ -351,7 +356,7 @@ pub async fn a_dropped_index_leaves_in_pieces<S: Store>(stand: &Stand<S>) {
     assert_eq!(drop_index(stand, &case.0.tenant, INDEX).await, Err(Problem::not_found("Index", INDEX)));
     assert_eq!(case.search(json!({"query": "lease"})).await, Err(Problem::not_found("Index", INDEX)));
     case.make().await;
-    assert_eq!(case.run(&late).await["state"], "superseded", "it was not for this index");
+    assert_eq!(case.run(&late).await["state"], "superseded", "the job was for the dropped index");
     assert_eq!(case.found("lease", "hybrid").await.0, [""; 0]);
     let rest = "SELECT CAST((SELECT count(*) FROM documents WHERE index_id = ?1)
         + (SELECT count(*) FROM index_versions WHERE index_id = ?1) AS TEXT)";
@@ -367,7 +372,7 @@ pub async fn a_dropped_index_leaves_in_pieces<S: Store>(stand: &Stand<S>) {
     assert_eq!(neighbour.found("lease", "hybrid").await.0[0], "guide");
 }
 
-/// A tenant that is erased has no index any more, and no vector that was kept of its texts; its neighbours have theirs.
+/// An erased tenant has no index and no cached vector left; other tenants keep theirs.
 pub async fn an_erased_tenant_has_no_index<S: Store>(stand: &Stand<S>) {
     let (case, neighbour) = (Indexed::new(stand).await, Indexed::new(stand).await);
     case.put("guide", GUIDE).await;
@@ -375,7 +380,7 @@ pub async fn an_erased_tenant_has_no_index<S: Store>(stand: &Stand<S>) {
     let kept = "SELECT CAST(count(*) AS TEXT) FROM vectors WHERE tenant = ?1";
     assert_eq!(case.number(kept, &case.0.tenant).await, 2);
     erase_tenant(stand, &case.0.tenant, 0).await.unwrap();
-    assert!(case.search(json!({"query": "lease"})).await.is_ok(), "it was made after that");
+    assert!(case.search(json!({"query": "lease"})).await.is_ok(), "the index is newer than the erasure");
     erase_tenant(stand, &case.0.tenant, i64::MAX).await.unwrap();
     erase_tenant(stand, &case.0.tenant, i64::MAX).await.unwrap();
     assert_eq!(case.search(json!({"query": "lease"})).await, Err(Problem::not_found("Index", INDEX)));

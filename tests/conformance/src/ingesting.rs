@@ -1,4 +1,4 @@
-//! Texts of a job that embeds become documents of an index, each once, whatever ends an attempt.
+//! Cases of jobs that embed texts into an index: each text becomes one document, also after interrupted attempts.
 
 use longshore::index::manage::put_index;
 use longshore::limits::INDEX_GO_ON_SECONDS;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::indexing::{INDEX, Indexed};
 use super::stand::{Stand, Store};
 
-/// A job that brings texts, which are their own ids.
+/// Accepts a job that ingests texts; each text is its own id.
 async fn embed<S: Store>(case: &Indexed<'_, S>, texts: &[&str], more: Value) -> JobRef {
     case.0.stand.clock_off_ms.update(|ms| ms + 1);
     let inputs: Vec<_> = texts.iter().map(|text| json!({"id": text, "text": format!("The word {text}.")})).collect();
@@ -21,17 +21,20 @@ async fn embed<S: Store>(case: &Indexed<'_, S>, texts: &[&str], more: Value) -> 
     case.0.accept_one(json!({"kind": "embed", "payload": payload, "max_attempts": 1}), None).await.unwrap().job
 }
 
-/// What is new is added, what is the same stays, what came since is left alone, and all of it is found.
+/// New texts are added, equal ones stay, documents accepted later are not overwritten, and all of them are found.
 pub async fn texts_become_documents<S: Store>(stand: &Stand<S>) {
     let case = Indexed::new(stand).await;
     let early = embed(&case, &["one", "two", "three"], json!({"provider": "builtin"})).await;
     case.put("three", "A newer word three.").await;
-    let told = case.run(&early).await;
-    assert_eq!((&told["index"], &told["model"], &told["embedded"]), (&json!(INDEX), &json!("lexical-1"), &json!(3)));
-    assert_eq!(told["documents"], json!({"added": 2, "earlier": 1}), "one that was accepted later stands");
+    let result = case.run(&early).await;
+    assert_eq!(
+        (&result["index"], &result["model"], &result["embedded"]),
+        (&json!(INDEX), &json!("lexical-1"), &json!(3))
+    );
+    assert_eq!(result["documents"], json!({"added": 2, "earlier": 1}), "the document accepted later wins");
     assert_eq!(case.found("newer", "keyword").await.0, ["three"]);
-    let told = case.run(&embed(&case, &["two", "one", "four"], json!({})).await).await;
-    assert_eq!((&told["documents"], &told["refused_count"]), (&json!({"added": 1, "unchanged": 2}), &json!(0)));
+    let result = case.run(&embed(&case, &["two", "one", "four"], json!({})).await).await;
+    assert_eq!((&result["documents"], &result["refused_count"]), (&json!({"added": 1, "unchanged": 2}), &json!(0)));
     let mut found = case.found("word", "vector").await.0;
     found.sort();
     assert_eq!(found, ["four", "one", "three", "two"]);
@@ -39,8 +42,8 @@ pub async fn texts_become_documents<S: Store>(stand: &Stand<S>) {
     assert_eq!((&whole["differences"], &whole["documents"]), (&json!({}), &json!(4)));
 }
 
-/// A typo makes no index.
-pub async fn no_index_is_made_of_a_typo<S: Store>(stand: &Stand<S>) {
+/// A mistyped index name creates no index.
+pub async fn a_typo_creates_no_index<S: Store>(stand: &Stand<S>) {
     let case = Indexed::new(stand).await;
     let job = embed(&case, &["one"], json!({"output": {"index": "typo"}})).await;
     process(stand, &stand.settings, JobQueue::Webhooks, vec![job.clone()]).await;
@@ -48,9 +51,9 @@ pub async fn no_index_is_made_of_a_typo<S: Store>(stand: &Stand<S>) {
     assert_eq!((row.state, row.error.unwrap().message.as_str()), (State::Dead, "There is no index \"typo\"."));
 }
 
-/// An invocation brings so many documents, whichever jobs they are of; the rest goes on, spends no failure, and brings nothing
-/// twice.
-pub async fn what_is_left_goes_on<S: Store>(stand: &Stand<S>) {
+/// An invocation ingests a limited number of documents over all its jobs; the rest runs later, counts no failure and
+/// ingests no document twice.
+pub async fn remaining_documents_are_ingested_later<S: Store>(stand: &Stand<S>) {
     let case = Indexed::new(stand).await;
     let mut free = stand.settings.clone();
     free.plan = FREE;
@@ -66,20 +69,24 @@ pub async fn what_is_left_goes_on<S: Store>(stand: &Stand<S>) {
     let rows = attempt().await;
     assert!(rows.iter().all(|row| row.state == State::Succeeded), "{:?}", rows.map(|row| row.error));
     assert_eq!(case.found("word", "keyword").await.0.len(), 5);
-    let [told, other] = rows.map(|row| row.result_value().unwrap());
-    let states = &told["documents"];
+    let [result, other] = rows.map(|row| row.result_value().unwrap());
+    let states = &result["documents"];
     assert!(states["earlier"].as_u64() >= Some(2) && states.as_object().unwrap().len() == 2, "{states}");
-    assert_eq!((&told["embedded"], &other["embedded"]), (&json!(4), &json!(1)));
+    assert_eq!((&result["embedded"], &other["embedded"]), (&json!(4), &json!(1)));
 }
 
-/// An index that is searched all the while has a new index version of the same texts.
+/// Texts ingested during a rebuild reach both index versions.
 pub async fn texts_reach_both_index_versions<S: Store>(stand: &Stand<S>) {
     let case = Indexed::new(stand).await;
     case.run(&embed(&case, &["one"], json!({})).await).await;
     let body = json!({"provider": "builtin", "chunk_chars": 300}).to_string();
     put_index(stand, &stand.settings, &case.0.tenant, INDEX, body.as_bytes()).await.unwrap();
     case.run(&embed(&case, &["two"], json!({})).await).await;
-    assert_eq!(case.run(&case.accept(json!({"rebuild": {}})).await).await["documents"], 1, "the other has it by then");
+    assert_eq!(
+        case.run(&case.accept(json!({"rebuild": {}})).await).await["documents"],
+        1,
+        "the other document is already in it"
+    );
     let mut found = case.found("word", "keyword").await.0;
     found.sort();
     assert_eq!(found, ["one", "two"]);

@@ -1,4 +1,4 @@
-//! Cases of what is kept as it was written: whatever a caller writes as JSON comes out of the store token for token.
+//! Cases of JSON that is kept as written: callers get it back token for token.
 
 use longshore::accept::insert::accept;
 use longshore::accept::request::check;
@@ -21,9 +21,9 @@ use super::indexing::Indexed;
 use super::listing::exported_text;
 use super::stand::{Case, Stand, Store};
 
-/// Tokens that a value would change, or lose: numbers, names out of order and twice, escapes.
+/// JSON tokens that a parsed value would change or lose: long numbers, unordered and repeated names, escapes.
 const BODY: &str = r#"{"z":[117.63331139400017,12345678901234567890123,18446744073709551616,-0,1E5,1.0,1e400,0.1e-7],"a":null,"a":{"a":null},"s":"\u00e9\/\ud83d\ude00"}"#;
-/// The same without a name that is there twice, which metadata may not have.
+/// The same without a repeated name, which metadata must not have.
 const METADATA: &str = r#"{"z":[117.63331139400017,12345678901234567890123,18446744073709551616,-0,1E5,1.0,1e400,0.1e-7],"a":{"a":null},"s":"\u00e9\/\ud83d\ude00"}"#;
 
 fn payload(body: &str) -> String {
@@ -47,8 +47,8 @@ fn assert_kept(row: &JobRow, expected: Option<&str>) {
     assert!(expected.is_none_or(|payload| answered.contains(&format!(r#""payload":{payload}"#))), "{answered}");
 }
 
-/// A job's metadata and payload are what was written in every answer, and so is what a replay sends, with an edited payload or
-/// without.
+/// A job's metadata and payload are returned exactly as written in every answer, and so is the body that a replay
+/// sends, with or without an edited payload.
 pub async fn a_job_is_kept_token_for_token<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let written = payload(BODY);
@@ -72,7 +72,7 @@ pub async fn a_job_is_kept_token_for_token<S: Store>(stand: &Stand<S>) {
         assert_eq!(row.id, dead.id);
         assert_kept(&row, None);
     }
-    // What was shown is edited and sent: the rest of it is what it was.
+    // An edit of the returned payload leaves the rest of it unchanged.
     let edited = RawValue::from_string(kept.get().replace("1E5", "1E6")).unwrap();
     let successor = replay(stand, &stand.settings, &dead, Some(&edited)).await.unwrap();
     assert_kept(&successor, Some(edited.get()));
@@ -92,7 +92,7 @@ pub async fn a_job_is_kept_token_for_token<S: Store>(stand: &Stand<S>) {
     assert_eq!(stand.row(&again.job()).await.state, State::Succeeded);
 }
 
-/// A schedule shows what was written, and its jobs have it.
+/// A schedule returns its JSON as written, and its jobs have the same.
 pub async fn a_schedule_is_kept_token_for_token<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let written = payload(BODY);
@@ -116,7 +116,7 @@ pub async fn a_schedule_is_kept_token_for_token<S: Store>(stand: &Stand<S>) {
     put_schedule(stand, &stand.settings, &case.tenant, "report", pause.as_bytes()).await.unwrap();
 }
 
-/// The metadata of a document is what was written, in searches and in an export, and is compared as numbers all the same.
+/// A document's metadata is returned as written in searches and exports, and filters still compare its numbers.
 pub async fn a_document_is_kept_token_for_token<S: Store>(stand: &Stand<S>) {
     let case = Indexed::new(stand).await;
     let metadata = METADATA.replacen('{', r#"{"n":2.50E1,"huge":1e400,"#, 1);
@@ -136,15 +136,15 @@ pub async fn a_document_is_kept_token_for_token<S: Store>(stand: &Stand<S>) {
         (json!({"huge": {"gt": 1e308}}), true),
         (json!({"huge": {"lt": 0}}), false),
     ] {
-        let asked = json!({"query": "word", "mode": "keyword", "filter": filter});
-        let text = case.search_text(&asked).await;
+        let request = json!({"query": "word", "mode": "keyword", "filter": filter});
+        let text = case.search_text(&request).await;
         assert_eq!(text.contains(&format!(r#""metadata":{metadata}"#)), found, "{filter}: {text}");
     }
     let text = exported_text(&case.0, PAID).await;
     assert!(text.contains(&format!(r#""metadata":{metadata}"#)), "{text}");
 }
 
-/// An erasure finds a number as it was written, and a text however it and its name are escaped.
+/// An erasure finds a number as it was written, and a text with any escaping of it and of its name.
 pub async fn a_subject_is_erased_as_it_was_written<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let mut jobs = Vec::new();

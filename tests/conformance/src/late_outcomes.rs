@@ -1,4 +1,4 @@
-//! Cases of the outcome that comes after a completion has ended its attempt: what readers of the job see of it.
+//! Cases of an outcome that arrives after a completion has ended its attempt, as readers of the job see it.
 
 use longshore::model::dead_letter::DeadLetter;
 use longshore::model::outcome::{ErrorClass, Outcome};
@@ -8,7 +8,7 @@ use serde_json::json;
 use super::completing::{DUE_IN, flush_late};
 use super::stand::{Stand, Store};
 
-/// A dead letter of a completion is the same before and after the late outcome, and after a deferral.
+/// A dead letter made by a completion is the same before and after the late outcome, and after a deferral.
 pub async fn a_late_outcome_leaves_the_dead_letter_alone<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let refuses =

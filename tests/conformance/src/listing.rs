@@ -1,4 +1,4 @@
-//! Cases of reading: pages, filters, dead letters, endpoints, evidence, and the walls between tenants.
+//! Cases of reading: pages, filters, dead letters, endpoints, evidence, and the separation of tenants.
 
 use longshore::limits::plan::{PAID, Plan};
 use longshore::manage::endpoints::{list_endpoints, read_endpoint};
@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 
 use super::stand::{Case, Stand, Store, request};
 
-/// Pages of a list hold every job once, the newest first.
-pub async fn pages_go_on_where_they_stopped<S: Store>(stand: &Stand<S>) {
+/// Pages of a list contain every job once, the newest first.
+pub async fn pages_continue_where_they_stopped<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let mut expected = Vec::new();
     for _ in 0..7 {
@@ -35,7 +35,7 @@ pub async fn pages_go_on_where_they_stopped<S: Store>(stand: &Stand<S>) {
     assert_eq!((seen, pages), (expected, 3));
 }
 
-/// Each filter narrows, and times bound.
+/// Each filter narrows the list, and times limit it.
 pub async fn filters_narrow<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let grouped = case.accept_one(request(json!({"group": "g", "event_id": "e"})), None).await.unwrap().job;
@@ -54,15 +54,15 @@ pub async fn filters_narrow<S: Store>(stand: &Stand<S>) {
         (JobFilter { state: some("scheduled"), ..all() }, Some(&later.id)),
         (JobFilter { endpoint: some("x"), ..all() }, None),
     ] {
-        let told = format!("{filter:?}");
-        assert_eq!(ids(filter).await.iter().collect::<Vec<_>>(), Vec::from_iter(expected), "{told}");
+        let filter_text = format!("{filter:?}");
+        assert_eq!(ids(filter).await.iter().collect::<Vec<_>>(), Vec::from_iter(expected), "{filter_text}");
     }
     let now = stand.store.now_ms();
     assert!(ids(JobFilter { created_before: Some(now - 60_000), ..all() }).await.is_empty());
     assert_eq!(ids(JobFilter { created_after: Some(now - 60_000), ..all() }).await.len(), 2);
 }
 
-/// Open dead letters come by their time of death, the latest first; dealt with, they are gone from the list.
+/// Open dead letters are listed by time of death, the latest first; replayed and discarded ones are not listed.
 pub async fn dead_letters_by_death<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let mut dead = Vec::new();
@@ -81,7 +81,7 @@ pub async fn dead_letters_by_death<S: Store>(stand: &Stand<S>) {
     assert_eq!(rest.rows.iter().map(|row| row.id.clone()).collect::<Vec<_>>(), dead[2..]);
 }
 
-/// Endpoints are listed by name, and keep their history when they are written again.
+/// Endpoints are listed by name, and keep their secret when they are put again.
 pub async fn endpoints_by_name<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     for name in ["b", "a", "c", "a"] {
@@ -94,7 +94,7 @@ pub async fn endpoints_by_name<S: Store>(stand: &Stand<S>) {
     assert_eq!(read_endpoint(stand, &case.tenant, "a").await.unwrap().secret_version, 1);
 }
 
-/// Nothing of one tenant is in an answer to another, and nothing of one is changed for another.
+/// No tenant can read or change anything of another.
 pub async fn tenants_never_meet<S: Store>(stand: &Stand<S>) {
     let (mine, foreign) = (stand.case().await, stand.case().await);
     foreign.endpoint("shop").await;
@@ -123,7 +123,7 @@ pub async fn tenants_never_meet<S: Store>(stand: &Stand<S>) {
     assert_eq!((stand.raw(&job).await["state"].clone(), stand.raw(&dead).await["log"].clone()), before);
 }
 
-/// Evidence is read where the row says, and a flipped byte is noticed.
+/// Evidence is read from where the row points, and a flipped byte is detected.
 pub async fn evidence_is_where_the_row_says<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let job = case.plain().await;
@@ -139,16 +139,16 @@ pub async fn evidence_is_where_the_row_says<S: Store>(stand: &Stand<S>) {
     assert_eq!(read_evidence(stand, &entry).await.unwrap_err(), Problem::Internal);
 }
 
-/// What the requests of an export write; each goes on where the one before stopped.
+/// Returns all lines of an export; each request continues where the previous one stopped.
 pub(super) async fn exported<S: Store>(case: &Case<'_, S>, plan: Plan) -> Vec<Value> {
     exported_text(case, plan).await.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// The same as it is written.
+/// Returns the same as text.
 pub(super) async fn exported_text<S: Store>(case: &Case<'_, S>, plan: Plan) -> String {
     let (mut text, mut from) = (String::new(), None);
     loop {
-        // The key of a case may do no more.
+        // The export uses the scope that the key of a case has.
         let (tenant, caller) = (case.tenant.clone(), case.caller.clone());
         let mut export = TenantExport::new(tenant, caller, Scope::JobsWrite, plan, true, from);
         from = loop {
@@ -164,7 +164,8 @@ pub(super) async fn exported_text<S: Store>(case: &Case<'_, S>, plan: Plan) -> S
     }
 }
 
-/// An export has each thing of a tenant once, whole, and nothing of another's; on few calls it takes more requests.
+/// An export contains everything of a tenant once and completely, and nothing of other tenants; with few calls it takes
+/// more requests.
 pub async fn a_tenant_is_exported_whole<S: Store>(stand: &Stand<S>) {
     let (case, other) = (stand.case().await, stand.case().await);
     other.plain().await;
@@ -193,8 +194,8 @@ pub async fn a_tenant_is_exported_whole<S: Store>(stand: &Stand<S>) {
     let payload = longshore::kinds::shown(&waiting.kind, waiting.payload.as_deref().unwrap()).unwrap();
     assert_eq!((&jobs[8]["payload"], &jobs[8]["attempt_log"]), (&json!(payload), &json!([])));
     let few = exported(&case, Plan { export_calls: 3, ..PAID }).await;
-    let things = |lines: &[Value]| lines.iter().filter(|line| line["type"] != "key").cloned().collect::<Vec<_>>();
-    assert_eq!(things(&few), things(&all));
+    let without_keys = |lines: &[Value]| lines.iter().filter(|line| line["type"] != "key").cloned().collect::<Vec<_>>();
+    assert_eq!(without_keys(&few), without_keys(&all));
     let short = exported(&case, Plan { export_bytes: 1, ..PAID }).await;
-    assert_eq!(things(&short), things(&all), "a piece a request");
+    assert_eq!(without_keys(&short), without_keys(&all), "one page per request");
 }

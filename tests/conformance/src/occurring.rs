@@ -1,4 +1,4 @@
-//! Cases of the schedules: each occurrence makes one job, whoever fires it, how often, and whatever changes in between.
+//! Cases of schedules: each occurrence makes one job, with any number of concurrent ticks and any change in between.
 
 use futures_util::future::join_all;
 use longshore::manage::endpoints::{EndpointChange, change_endpoint};
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::stand::{Case, Stand, Store};
 
-/// A minute and a little: an occurrence of each minute is due then.
+/// Duration after which an occurrence of a schedule with one per minute is due, in milliseconds.
 pub(super) const A_MINUTE_MS: i64 = 61_000;
 
 pub(super) async fn put<S: Store>(case: &Case<'_, S>, more: Value) -> ScheduleRow {
@@ -29,7 +29,7 @@ async fn row<S: Store>(case: &Case<'_, S>) -> ScheduleRow {
     read_schedule(case.stand, &case.tenant, "report").await.unwrap()
 }
 
-/// What became of its occurrences, the newest first.
+/// Returns the states of the schedule's occurrences, the newest first.
 async fn states<S: Store>(case: &Case<'_, S>) -> Vec<OccurrenceState> {
     row(case).await.history.into_iter().map(|occurrence| occurrence.state).collect()
 }
@@ -43,7 +43,7 @@ async fn count<S: Store>(case: &Case<'_, S>) -> String {
     case.stand.sql(sql, vec![case.tenant.as_str().into()]).await.pop().unwrap()
 }
 
-/// Cases share a database on some engines: what is left of this one must not fire in another.
+/// Deletes the schedule of a case: on a shared database it must not fire during another case.
 async fn end<S: Store>(case: &Case<'_, S>) {
     delete_schedule(case.stand, &case.tenant, "report").await.unwrap();
     assert_eq!(
@@ -52,7 +52,7 @@ async fn end<S: Store>(case: &Case<'_, S>) {
     );
 }
 
-/// Ten ticks at once and one more make one job, which knows its occurrence.
+/// Ten concurrent ticks and one more make one job, which knows its occurrence.
 pub async fn an_occurrence_fires_once<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let made = put(&case, json!({"group": "reports", "metadata": {"a": 1}})).await;
@@ -71,13 +71,13 @@ pub async fn an_occurrence_fires_once<S: Store>(stand: &Stand<S>) {
     assert_eq!((job.group.as_deref(), metadata), (Some("reports"), Some(r#"{"a":1}"#)));
     assert!(job.idempotency_key.is_some_and(|key| key.starts_with('\u{1}')));
     let hours = "SELECT count(*) FROM tenant_hours WHERE tenant = ?1";
-    assert_eq!(stand.sql(hours, vec![case.tenant.as_str().into()]).await, ["1"], "the watermark is told");
+    assert_eq!(stand.sql(hours, vec![case.tenant.as_str().into()]).await, ["1"], "the sweep finds its hour");
     assert_eq!(count(&case).await, "1");
     end(&case).await;
     assert_eq!(count(&case).await, "1", "its jobs stay");
 }
 
-/// Two ticks that read the same make one job, and the one that comes later answers what is there.
+/// Two ticks that read the same occurrence make one job; the later one creates nothing.
 pub async fn a_late_tick_fires_nothing<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     put(&case, json!({})).await;
@@ -90,7 +90,7 @@ pub async fn a_late_tick_fires_nothing<S: Store>(stand: &Stand<S>) {
     end(&case).await;
 }
 
-/// What was put between a tick's reading and its writing wins; the occurrence that was due is still decided once.
+/// A schedule put between the read and the write of a tick wins; a due occurrence is still decided once.
 pub async fn a_put_in_between_wins<S: Store>(stand: &Stand<S>) {
     for (more, left) in
         [(json!({"group": "other"}), 1), (json!({"paused": true}), 0), (json!({"cron": "0 0 1 1 *"}), 0)]
@@ -115,25 +115,25 @@ pub async fn a_put_in_between_wins<S: Store>(stand: &Stand<S>) {
     assert_eq!(count(&case).await, "0");
 }
 
-/// Each policy after an outage: what fires, and what is told of the rest.
+/// Each policy after an outage decides which missed occurrences fire and how the others are recorded.
 pub async fn missed_occurrences_follow_the_policy<S: Store>(stand: &Stand<S>) {
     for (catch_up, jobs) in [("latest", 1), ("all", 12), ("none", 5)] {
         let case = stand.case().await;
         put(&case, json!({"catch_up": catch_up})).await;
         case.make_past(12 * 60_000).await;
         let fired = tick(stand, &stand.settings).await.unwrap();
-        // Between the two clocks' seconds may lie one occurrence more or less.
+        // One occurrence more or less may fall between the two clocks.
         assert!((jobs - 1..=jobs + 1).contains(&fired), "{catch_up}: {fired}");
         assert_eq!(count(&case).await, fired.to_string(), "{catch_up}");
         let missed = states(&case).await.iter().filter(|state| **state == OccurrenceState::Missed).count();
-        assert_eq!(missed, usize::from(catch_up != "all"), "{catch_up}: they are told as one");
+        assert_eq!(missed, usize::from(catch_up != "all"), "{catch_up}: one entry for all missed ones");
         assert_eq!(tick(stand, &stand.settings).await.unwrap(), 0, "{catch_up}");
         end(&case).await;
     }
 }
 
-/// With `overlap: skip` an occurrence is left out while the job before it is open, and the history says so.
-pub async fn an_occurrence_beside_an_open_job_is_skipped<S: Store>(stand: &Stand<S>) {
+/// An occurrence with `overlap: skip` is skipped while the previous job is open, and the history records it.
+pub async fn an_occurrence_is_skipped_while_a_job_is_open<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     put(&case, json!({"overlap": "skip", "catch_up": "all"})).await;
     case.make_past(2 * 60_000).await;
@@ -151,7 +151,7 @@ pub async fn an_occurrence_beside_an_open_job_is_skipped<S: Store>(stand: &Stand
     end(&case).await;
 }
 
-/// A deleted endpoint refuses the occurrence; one that is back does not.
+/// An occurrence with a deleted endpoint is refused; after the endpoint is created again, the next one fires.
 pub async fn a_deleted_endpoint_refuses_the_occurrence<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     case.endpoint("orders").await;
@@ -170,7 +170,7 @@ pub async fn a_deleted_endpoint_refuses_the_occurrence<S: Store>(stand: &Stand<S
     end(&case).await;
 }
 
-/// Run now makes a job beside all occurrences, once per key.
+/// Run now makes a job outside the occurrences, one per key.
 pub async fn run_now_makes_one_job_per_key<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let before = put(&case, json!({"paused": true})).await;
@@ -193,7 +193,7 @@ pub async fn run_now_makes_one_job_per_key<S: Store>(stand: &Stand<S>) {
     end(&case).await;
 }
 
-/// A full store fires nothing, and nothing is lost by it; run now is refused.
+/// A full store fires nothing and loses no occurrence; run now is refused.
 pub async fn a_full_store_fires_later<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     put(&case, json!({"catch_up": "all"})).await;
@@ -212,7 +212,7 @@ pub async fn a_full_store_fires_later<S: Store>(stand: &Stand<S>) {
     end(&case).await;
 }
 
-/// The history keeps the last fifty; lists show the newest of it.
+/// A history keeps the last 50 occurrences; lists show the newest one.
 pub async fn a_history_is_bounded<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     put(&case, json!({"catch_up": "all"})).await;

@@ -1,4 +1,4 @@
-//! Cases of what operators do: cancel, retry now, replay, discard, wake.
+//! Cases of operator actions: cancel, retry now, replay, discard, wake.
 
 use futures_util::future::join_all;
 use longshore::limits::plan::PAID;
@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 use super::stand::{Case, Stand, Store, measured, place, request};
 
 impl<S: Store> Case<'_, S> {
-    /// A job that died at its first attempt.
+    /// Returns a job that was dead-lettered at its first attempt.
     pub async fn dead(&self, key: Option<&str>) -> JobRef {
         let job = self.accept_one(request(json!({})), key).await.unwrap().job;
         let token = self.stand.token();
@@ -32,7 +32,8 @@ impl<S: Store> Case<'_, S> {
     }
 }
 
-/// Waiting jobs end at once, a running one is asked, a job that has ended is refused, and twice is once.
+/// A cancel ends a waiting job at once, asks a running one to stop, and is refused for an ended job; a repeat changes
+/// nothing.
 pub async fn a_cancel_in_every_state<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     for sql in [
@@ -62,7 +63,7 @@ pub async fn a_cancel_in_every_state<S: Store>(stand: &Stand<S>) {
     assert_eq!(cancel(stand, &stand.settings, &unknown).await.unwrap_err(), Problem::not_found("Job", &unknown.id));
 }
 
-/// A waiting job is due now; one that runs or has ended is refused.
+/// Retry now makes a waiting job due; it is refused for running and ended jobs.
 pub async fn retry_now_makes_due<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let job = case.accept_one(request(json!({"delay_seconds": 3_600})), None).await.unwrap().job;
@@ -74,7 +75,7 @@ pub async fn retry_now_makes_due<S: Store>(stand: &Stand<S>) {
     assert!(matches!(retry_now(stand, &dead).await, Err(Problem::IllegalTransition(_))));
 }
 
-/// Fifty replays of one dead letter make one successor with the same event id; the others are told its name.
+/// Fifty replays of one dead letter make one successor with the same event id; the other answers name that successor.
 pub async fn fifty_replays_are_one<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let dead = case.dead(Some("key")).await;
@@ -92,7 +93,7 @@ pub async fn fifty_replays_are_one<S: Store>(stand: &Stand<S>) {
     assert_eq!((successor.attempt, successor.failures, successor.state), (0, 0, State::Queued));
     assert_eq!(successor.idempotency_key, None);
     assert_eq!(case.claim(&stand.token(), &[&case.job(&successor.id)], false).await[0].event_id(), dead.id);
-    // An edited payload travels with the successor, whatever the clock.
+    // An edited payload is sent with the successor, also with a skewed clock.
     let second = case.dead(None).await;
     let edited = RawValue::from_string(r#"{"url":"https://example.com/other","body":2}"#.into()).unwrap();
     stand.clock_off_ms.set(120_000);
@@ -101,7 +102,7 @@ pub async fn fifty_replays_are_one<S: Store>(stand: &Stand<S>) {
     assert!(successor.unwrap().payload.unwrap().contains("example.com/other"));
 }
 
-/// A discarded letter frees its key and cannot be replayed.
+/// A discarded dead letter frees its key and cannot be replayed.
 pub async fn a_discard_frees_the_key<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let dead = case.dead(Some("key")).await;
@@ -114,8 +115,8 @@ pub async fn a_discard_frees_the_key<S: Store>(stand: &Stand<S>) {
     assert!(discard(stand, &dead, None).await.is_err());
 }
 
-/// A wake makes waiting, due jobs looked at now, and touches no others.
-pub async fn a_wake_makes_due_jobs_looked_at<S: Store>(stand: &Stand<S>) {
+/// A wake makes the sweep check due waiting jobs at once, and changes no others.
+pub async fn a_wake_makes_the_sweep_check_due_jobs<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let (due, running) = (case.plain().await, case.plain().await);
     case.make_past(1_000).await;

@@ -1,4 +1,4 @@
-//! Cases of large payloads: the object is there before its row, is what is sent, and leaves after it.
+//! Cases of large payloads: the object is stored before its row, is sent, and is deleted after the row.
 
 use longshore::accept::accepted::Accepted;
 use longshore::limits::plan::PAID;
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::stand::{Case, Stand, Store, request};
 
-/// Text that alone is larger than what is kept inline.
+/// Returns a text that is larger than an inline payload may be.
 fn bulk(letter: char) -> String {
     letter.to_string().repeat(PAYLOAD_INLINE_BYTES + 1)
 }
@@ -37,7 +37,7 @@ impl<S: Store> Stand<S> {
         self.objects.borrow().keys().filter(|key| key.starts_with("payloads/") && key.ends_with(tenant)).count()
     }
 
-    /// As if no walk over the objects had ever been.
+    /// Deletes the progress of earlier walks over the objects.
     async fn forget_walks(&self) {
         self.sql("DELETE FROM meta WHERE name LIKE 'payloads_walk%' RETURNING name", vec![]).await;
     }
@@ -62,8 +62,9 @@ impl<S: Store> Case<'_, S> {
     }
 }
 
-/// What is claimed is sent byte for byte, a webhook's body and a task's payload; the row keeps what the claim must know.
-pub async fn a_large_payload_is_sent_as_it_came<S: Store>(stand: &Stand<S>) {
+/// A large payload is sent byte for byte, as a webhook's body and as a task's payload; the row keeps the fields that
+/// the claim needs.
+pub async fn a_large_payload_is_sent_unchanged<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     case.endpoint("shop").await;
     let (webhook, payload) = (case.large().await.job, json!({"bulk": bulk('t')}).to_string());
@@ -75,17 +76,17 @@ pub async fn a_large_payload_is_sent_as_it_came<S: Store>(stand: &Stand<S>) {
     let row = stand.row(&task).await;
     assert_eq!((row.payload, row.payload_bytes), (None, i64::try_from(payload.len()).ok()));
     let claimed = case.claim(&stand.token(), &[&webhook], false).await;
-    assert_eq!(longshore::kinds::timeout_of(&claimed[0]), 7, "also of a claim that read no object");
+    assert_eq!(longshore::kinds::timeout_of(&claimed[0]), 7, "known without reading the object");
     let again = case.large().await.job;
     for (job, body) in [(&again, large(json!({}))["payload"]["body"].to_string()), (&task, payload)] {
         case.run(job).await;
         assert_eq!(stand.requests.borrow().last().unwrap().body, body.into_bytes());
         assert_eq!(stand.row(job).await.state, State::Succeeded);
-        assert!(stand.object(job).is_some(), "it leaves with its row");
+        assert!(stand.object(job).is_some(), "it is deleted with its row");
     }
 }
 
-/// The second request with a key answers from the row: no megabytes are put again, nor for what cannot be accepted.
+/// A repeated request with a key is answered from the row and puts no object again; neither does a refused request.
 pub async fn a_repeat_puts_no_object<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let first = case.accept_one(large(json!({})), Some("a")).await.unwrap();
@@ -99,7 +100,7 @@ pub async fn a_repeat_puts_no_object<S: Store>(stand: &Stand<S>) {
     unknown["endpoint"] = json!("nowhere");
     assert!(matches!(case.accept_one(unknown, None).await, Err(Problem::InvalidRequest(_))));
     assert_eq!(stand.count_objects(&case.tenant), 1);
-    // Small and large ones of one batch are answered in their order, also when ids must be minted again.
+    // Small and large jobs of one batch are answered in order, also when ids must be minted again.
     stand.clock_off_ms.set(60_000);
     let small = request(json!({}));
     let batch =
@@ -113,7 +114,7 @@ pub async fn a_repeat_puts_no_object<S: Store>(stand: &Stand<S>) {
     assert_eq!(stand.count_objects(&case.tenant), 2);
 }
 
-/// An object that cannot be put is 503, and nothing is written.
+/// A failed put of an object answers 503 and writes nothing.
 pub async fn a_failed_put_accepts_nothing<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     stand.objects_fail.set(true);
@@ -121,14 +122,14 @@ pub async fn a_failed_put_accepts_nothing<S: Store>(stand: &Stand<S>) {
     let small = case.accept_one(request(json!({})), None).await;
     stand.objects_fail.set(false);
     assert_eq!(refused.unwrap_err(), Problem::Unavailable);
-    assert!(small.is_ok(), "a small one asks nothing of the object store");
+    assert!(small.is_ok(), "a small payload does not use the object store");
     let jobs = "SELECT count(*) FROM jobs WHERE tenant = ?1";
     assert_eq!(stand.sql(jobs, vec![case.tenant.as_str().into()]).await, ["1"]);
     assert!(!case.accept_one(large(json!({})), Some("a")).await.unwrap().duplicate);
 }
 
-/// An attempt whose payload cannot be read is ours, and spends no failure; one whose payload is gone is a dead letter.
-pub async fn a_payload_out_of_reach_waits<S: Store>(stand: &Stand<S>) {
+/// An unreadable payload retries the job without counting a failure; a missing payload dead-letters the job.
+pub async fn a_job_waits_for_an_unreadable_payload<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let job = case.accept_one(large(json!({"max_attempts": 1})), None).await.unwrap().job;
     let sent = stand.requests.borrow().len();
@@ -159,7 +160,7 @@ pub async fn a_payload_out_of_reach_waits<S: Store>(stand: &Stand<S>) {
     assert!(replay(stand, &stand.settings, &gone, Some(&edited)).await.is_ok());
 }
 
-/// A successor has an object of its own: that of the dead job, or of the edited payload, or none.
+/// A successor owns its object: a copy of the dead job's, or one of the edited payload, or none.
 pub async fn a_replay_owns_its_payload<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let dead = case.large_and_dead().await;
@@ -187,18 +188,18 @@ pub async fn a_replay_owns_its_payload<S: Store>(stand: &Stand<S>) {
     let refused = replay(stand, &stand.settings, &dead, None).await;
     stand.objects_fail.set(false);
     assert_eq!(refused.unwrap_err(), Problem::Unavailable);
-    assert!(replay(stand, &stand.settings, &dead, None).await.is_ok(), "it is open still");
+    assert!(replay(stand, &stand.settings, &dead, None).await.is_ok(), "the dead letter is still open");
 }
 
-/// The row leaves, then its object; one that cannot be deleted then is found by the walk.
-pub async fn an_object_leaves_after_its_row<S: Store>(stand: &Stand<S>) {
+/// The row is deleted first, then its object; the walk deletes an object whose own deletion failed.
+pub async fn an_object_is_deleted_after_its_row<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let (cancelled, done) = (case.large().await.job, case.large().await.job);
     cancel(stand, &stand.settings, &cancelled).await.unwrap();
     case.run(&done).await;
     case.make_past(PAID.retention_succeeded_ms - 60_000).await;
     case.sweep().await;
-    assert_eq!(stand.count_objects(&case.tenant), 2, "their time is not over");
+    assert_eq!(stand.count_objects(&case.tenant), 2, "their retention has not ended");
     case.make_past(2 * HOUR_MS).await;
     let renamed = case.age_id(&done, PAID.retention_succeeded_ms + 2 * HOUR_MS).await;
     let object = stand.objects.borrow_mut().remove(&key(&done)).unwrap();
@@ -212,12 +213,12 @@ pub async fn an_object_leaves_after_its_row<S: Store>(stand: &Stand<S>) {
     stand.objects_fail.set(true);
     case.sweep().await;
     stand.objects_fail.set(false);
-    assert!(stand.raw(&late).await.is_null(), "a row waits for no object");
+    assert!(stand.raw(&late).await.is_null(), "a row is deleted even if its object is not");
     assert!(stand.object(&late).is_some());
 }
 
-/// An old object without a row leaves within an hour of sweeps; a young one may still get its row, and others have theirs.
-pub async fn an_object_without_a_row_leaves<S: Store>(stand: &Stand<S>) {
+/// An old object without a row is deleted within an hour of sweeps; young objects and those with a row stay.
+pub async fn an_object_without_a_row_is_deleted<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let now = stand.store.now_ms();
     let place = |ms: i64| case.job(&mint_id(now - ms, longshore::ports::Clock::random(stand)));
@@ -237,8 +238,8 @@ pub async fn an_object_without_a_row_leaves<S: Store>(stand: &Stand<S>) {
     assert!(stand.object(&orphan).is_none() && stand.object(&older).is_none());
     assert!(stand.object(&young).is_some() && stand.object(&aged).is_some());
     let left = crowd.iter().filter(|job| stand.object(job).is_some()).count();
-    assert_eq!(left, 0, "150 of one millisecond");
-    // The walk is over: the next one comes an hour later, and begins anew.
+    assert_eq!(left, 0, "150 with the same millisecond");
+    // The walk is complete: the next one starts an hour later, from the beginning.
     stand.objects.borrow_mut().insert(key(&older), b"x".to_vec());
     case.sweep().await;
     assert!(stand.object(&older).is_some());

@@ -1,4 +1,4 @@
-//! Quotas: what was accepted counts once, and what is over is refused whole.
+//! Cases of quotas: accepted jobs count once, and a request over the quota is refused as a whole.
 
 use longshore::accept::authorize::Caller;
 use longshore::accept::insert::accept;
@@ -24,7 +24,7 @@ async fn today<S: Store>(case: &Case<'_, S>) -> Value {
     json!(read_quota(case.stand, &case.tenant).await.unwrap().jobs_today)
 }
 
-/// Accepts jobs of any tenant with these keys; what a wrong one would be told.
+/// Accepts jobs with these keys as a caller and returns how many were new, or the refusal.
 async fn accept_as<S: Store>(case: &Case<'_, S>, caller: &Caller, keys: &[&str]) -> Result<usize, Problem> {
     let body = request(json!({"group": "import"})).to_string();
     let job = |(index, key): (usize, &&str)| {
@@ -34,20 +34,20 @@ async fn accept_as<S: Store>(case: &Case<'_, S>, caller: &Caller, keys: &[&str])
     Ok(answers.into_iter().filter(|answer| answer.as_ref().is_ok_and(|accepted| !accepted.duplicate)).count())
 }
 
-/// A tenant's quota counts the jobs of all its keys; repeats count nothing and are answered; a new day begins anew.
+/// A tenant's quota counts the jobs of all its keys; repeats count nothing and are answered; a new day starts at zero.
 pub async fn a_quota_bounds_a_tenant<S: Store>(stand: &Stand<S>) {
     early_in_a_day();
     let (case, other) = (stand.case().await, stand.case().await);
     assert_eq!(accept_as(&case, &case.caller, &["before"]).await, Ok(1));
     set(&case, json!(3)).await;
-    assert_eq!(today(&case).await, 0, "counted while there is a bound");
+    assert_eq!(today(&case).await, 0, "counted only while a quota is set");
     assert_eq!(accept_as(&case, &case.caller, &["a", "b"]).await, Ok(2));
     assert_eq!((accept_as(&case, &case.caller, &["a", "b"]).await, today(&case).await), (Ok(0), json!(2)));
-    // The last request is accepted whole, also by another key.
+    // The request that reaches the quota is accepted as a whole, also with another key.
     let second = stand.caller(&case.tenant).await;
     assert_eq!((accept_as(&case, &second, &["b", "c", "d"]).await, today(&case).await), (Ok(2), json!(4)));
     assert_eq!(accept_as(&case, &case.caller, &["e"]).await, Err(Problem::QuotaReached));
-    assert_eq!(accept_as(&case, &second, &["a", "e"]).await, Ok(0), "what is there is answered, and nothing made");
+    assert_eq!(accept_as(&case, &second, &["a", "e"]).await, Ok(0), "repeats are answered, and no job is made");
     assert_eq!((accept_as(&case, &case.caller, &["a", "d"]).await, today(&case).await), (Ok(0), json!(4)));
     assert_eq!(accept_as(&other, &other.caller, &["e"]).await, Ok(1), "another tenant");
     let yesterday = "UPDATE quotas SET day = day - 1 WHERE tenant = ?1 RETURNING ''";
@@ -60,8 +60,8 @@ pub async fn a_quota_bounds_a_tenant<S: Store>(stand: &Stand<S>) {
     assert_eq!((accept_as(&case, &case.caller, &["f"]).await, today(&case).await), (Ok(1), json!(1)));
 }
 
-/// A batch that is sent again, because its answer was lost, counts nothing again: the ids are the same. What it made yesterday
-/// is none of today's.
+/// A repeated batch, as after a lost answer, counts nothing again: its ids are the same. Its jobs of yesterday do not
+/// count for today.
 pub async fn a_repeated_batch_counts_once<S: Store>(stand: &Stand<S>) {
     early_in_a_day();
     let case = stand.case().await;
@@ -71,11 +71,11 @@ pub async fn a_repeated_batch_counts_once<S: Store>(stand: &Stand<S>) {
     accept(stand, &case.caller, earlier.clone()).await.unwrap();
     set(&case, json!(3)).await;
     accept(stand, &case.caller, earlier).await.unwrap();
-    assert_eq!(today(&case).await, 0, "accepted before there was a bound");
+    assert_eq!(today(&case).await, 0, "accepted before the quota was set");
     let jobs: Vec<_> = (0..3).map(job).collect();
     for _ in 0..3 {
         let answers = accept(stand, &case.caller, jobs.clone()).await.unwrap();
-        assert!(answers.iter().all(Result::is_ok), "also where it reached the quota itself");
+        assert!(answers.iter().all(Result::is_ok), "also the batch that reached the quota");
         assert_eq!(today(&case).await, 3);
     }
     for table in [
@@ -88,7 +88,7 @@ pub async fn a_repeated_batch_counts_once<S: Store>(stand: &Stand<S>) {
     assert_eq!(today(&case).await, 0);
 }
 
-/// A key's own quota bounds that key alone, whichever tenants it acts for.
+/// A key's own quota limits only that key, over all tenants that it acts for.
 pub async fn a_quota_bounds_a_key<S: Store>(stand: &Stand<S>) {
     early_in_a_day();
     let (one, two) = (stand.case().await, stand.case().await);
@@ -113,17 +113,17 @@ pub async fn a_quota_bounds_a_key<S: Store>(stand: &Stand<S>) {
     assert!(matches!(refused, Some(Problem::InvalidRequest(_))), "{refused:?}");
 }
 
-/// An erasure takes the quotas of a tenant and of its keys.
-pub async fn a_quota_leaves_with_its_tenant<S: Store>(stand: &Stand<S>) {
+/// An erasure deletes the quotas of a tenant and of its keys.
+pub async fn quotas_are_erased_with_their_tenant<S: Store>(stand: &Stand<S>) {
     let (case, other) = (stand.case().await, stand.case().await);
     for case in [&case, &other] {
         set(case, json!(5)).await;
         let body = json!({"tenant": case.tenant, "scopes": ["jobs:write"], "jobs_per_day": 2}).to_string();
         create_key(stand, None, body.as_bytes()).await.unwrap();
     }
-    request_erasure(stand, &case.tenant, Some("nobody")).await.unwrap();
+    request_erasure(stand, &case.tenant, Some("someone")).await.unwrap();
     let count = "SELECT count(*) FROM quotas WHERE tenant = ?1";
-    assert_eq!(stand.sql(count, vec![case.tenant.as_str().into()]).await, ["2"], "a subject has none");
+    assert_eq!(stand.sql(count, vec![case.tenant.as_str().into()]).await, ["2"], "a subject has no quota");
     request_erasure(stand, &case.tenant, None).await.unwrap();
     assert_eq!(stand.sql(count, vec![case.tenant.as_str().into()]).await, ["0"]);
     assert_eq!(stand.sql(count, vec![other.tenant.as_str().into()]).await, ["2"]);

@@ -1,4 +1,5 @@
-//! Another index version of an index: made beside the one that is searched, it takes its place at once, and harms nothing before.
+//! Cases of a rebuild: a new index version is built beside the serving one, swapped in at once, and affects nothing
+//! before.
 
 use longshore::index::IndexRow;
 use longshore::index::clear::clear;
@@ -10,18 +11,17 @@ use serde_json::json;
 use super::indexing::{GUIDE, INDEX, Indexed};
 use super::stand::{Stand, Store};
 
-/// Asks for other chunks.
+/// Puts the index with another chunk size.
 async fn ask<S: Store>(case: &Indexed<'_, S>, chars: u32) -> (IndexRow, PutResult) {
     let body = json!({"provider": "builtin", "chunk_chars": chars, "overlap_chars": 0}).to_string();
     put_index(case.0.stand, &case.0.stand.settings, &case.0.tenant, INDEX, body.as_bytes()).await.unwrap()
 }
 
-/// Other chunks are made beside those that are searched, and take their place at once; a put that asks for what is searched
-/// gives them up.
-pub async fn another_index_version_takes_its_place<S: Store>(stand: &Stand<S>) {
+/// A new index version is built beside the serving one and swapped in; a put of the serving settings cancels the build.
+pub async fn a_new_index_version_is_swapped_in<S: Store>(stand: &Stand<S>) {
     let case = Indexed::new(stand).await;
     let paragraph =
-        |n: usize| format!("Paragraph {n} tells of number {n} and of nothing else, at some length, as it does.\n\n");
+        |n: usize| format!("Paragraph {n} is about number {n} and about nothing else, and has some more words.\n\n");
     let text = (0..20).map(paragraph).collect::<Vec<_>>().concat();
     case.put("long", &text).await;
     case.put("guide", GUIDE).await;
@@ -29,17 +29,17 @@ pub async fn another_index_version_takes_its_place<S: Store>(stand: &Stand<S>) {
     let put = async |chars: u32| ask(&case, chars).await;
     assert_eq!(put(200).await.1, PutResult::Kept);
     let (index, change) = put(2_000).await;
-    let given_up = index.building.clone().unwrap();
+    let cancelled = index.building.clone().unwrap();
     assert_eq!((change, index.serving.as_str()), (PutResult::Builds, old.as_str()));
-    assert_eq!((put(2_000).await.0.building, put(200).await.1), (Some(given_up), PutResult::Kept));
+    assert_eq!((put(2_000).await.0.building, put(200).await.1), (Some(cancelled), PutResult::Kept));
     let (index, _) = put(2_000).await;
     let new = index.building.unwrap();
-    // Documents that come meanwhile are cut by both, and those that leave leave both.
+    // Documents put during the build are chunked for both index versions, and deleted from both.
     case.put("late", "# Late\n\nIt came while another index_version was built.").await;
     assert_eq!((case.rows(&new).await, case.found("late", "keyword").await.0), ((1, 1), vec!["late".to_owned()]));
-    assert_eq!(case.found("paragraph number 7", "keyword").await.0.len(), 10, "what is searched is as it was");
-    let told = case.run(&case.accept(json!({"rebuild": {}})).await).await;
-    assert_eq!((&told["state"], &told["documents"]), (&json!("swapped"), &json!(2)));
+    assert_eq!(case.found("paragraph number 7", "keyword").await.0.len(), 10, "the serving index version is unchanged");
+    let result = case.run(&case.accept(json!({"rebuild": {}})).await).await;
+    assert_eq!((&result["state"], &result["documents"]), (&json!("swapped"), &json!(2)));
     let index = read_index(stand, &case.0.tenant, INDEX).await.unwrap();
     assert_eq!((index.serving, index.building), (new.clone(), None));
     let coarse = case.rows(&new).await;
@@ -57,20 +57,20 @@ pub async fn another_index_version_takes_its_place<S: Store>(stand: &Stand<S>) {
     assert_eq!(case.found("who holds a lease", "hybrid").await.0[0], "guide");
 }
 
-/// What an index version that is being built cannot take fails no document of the one that is searched.
-pub async fn what_is_built_harms_nothing<S: Store>(stand: &Stand<S>) {
+/// A document that the index version under construction cannot take is still stored in the serving one.
+pub async fn a_failing_build_fails_no_document<S: Store>(stand: &Stand<S>) {
     let case = Indexed::new(stand).await;
     case.put("guide", GUIDE).await;
     let building = ask(&case, 2_000).await.0.building.unwrap();
     case.plant("UPDATE index_versions SET provider = 'gone' WHERE id = ?1 RETURNING ''", &building).await;
-    let told = case.put("guide", "# Leases\n\nEdited meanwhile.").await;
-    assert_eq!((&told["state"], case.rows(&building).await), (&json!("updated"), (0, 0)));
+    let result = case.put("guide", "# Leases\n\nEdited during the build.").await;
+    assert_eq!((&result["state"], case.rows(&building).await), (&json!("updated"), (0, 0)));
     assert_eq!(case.found("edited", "hybrid").await.0, ["guide"]);
 }
 
-/// A rebuild that cuts a document as it stands just before a job changes it again takes away what the job found there, or leaves
-/// what a deletion did not see.
-pub async fn what_is_cut_meanwhile_is_not_relied_on<S: Store>(stand: &Stand<S>) {
+/// A rebuild that chunks a document just before a job changes it may delete chunks that the job expects, or leave
+/// chunks that a deletion did not see; the job corrects both.
+pub async fn a_concurrent_rebuild_leaves_no_differences<S: Store>(stand: &Stand<S>) {
     let case = Indexed::new(stand).await;
     for id in ["edited", "deleted"] {
         case.put(id, GUIDE).await;
@@ -79,7 +79,7 @@ pub async fn what_is_cut_meanwhile_is_not_relied_on<S: Store>(stand: &Stand<S>) 
     let stale =
         "UPDATE layouts SET hash = CASE document WHEN 'edited' THEN 'another' ELSE '' END WHERE index_version = ?1";
     case.plant(stale, &index_version).await;
-    // The one chunk that the edited text has in common with what the layout says.
+    // Deletes the one chunk that the edited text shares with its old layout.
     let leave = [
         "DELETE FROM words WHERE rowid IN (SELECT seq FROM chunks WHERE index_version = ?1 AND document = 'edited')",
         "DELETE FROM chunks WHERE index_version = ?1 AND document = 'edited'",
@@ -93,8 +93,8 @@ pub async fn what_is_cut_meanwhile_is_not_relied_on<S: Store>(stand: &Stand<S>) 
     assert_eq!(case.rows(&index_version).await, (2, 2));
 }
 
-/// An index version that is verified gives its place away: the one that has it is looked at.
-pub async fn a_verification_looks_at_what_is_searched<S: Store>(stand: &Stand<S>) {
+/// A verification continues with the index version that was swapped in while it ran.
+pub async fn a_verification_follows_a_swap<S: Store>(stand: &Stand<S>) {
     let case = Indexed::new(stand).await;
     let building = ask(&case, 2_000).await.0.building.unwrap();
     case.put("guide", GUIDE).await;
@@ -108,8 +108,8 @@ pub async fn a_verification_looks_at_what_is_searched<S: Store>(stand: &Stand<S>
     assert_eq!(whole["repaired"], false);
 }
 
-/// An index version takes its place while a job waits for vectors: the job looks again, and writes into the one that is searched.
-pub async fn a_job_writes_into_what_is_searched<S: Store>(stand: &Stand<S>) {
+/// A swap while a job waits for vectors makes the job read again and write into the new serving index version.
+pub async fn a_job_writes_into_the_serving_index_version<S: Store>(stand: &Stand<S>) {
     let case = Indexed::new(stand).await;
     let old = case.index_version().await;
     let statements = [
@@ -121,13 +121,13 @@ pub async fn a_job_writes_into_what_is_searched<S: Store>(stand: &Stand<S>) {
         "UPDATE index_versions SET dropped_at = 1 WHERE id = ?1 RETURNING ''",
     ];
     case.plant_before("put_document", &statements, &[&old]);
-    let told = case.put("guide", GUIDE).await;
-    assert_eq!((&told["state"], &told["index_version"]), (&json!("added"), &json!(format!("N{old}"))));
+    let result = case.put("guide", GUIDE).await;
+    assert_eq!((&result["state"], &result["index_version"]), (&json!("added"), &json!(format!("N{old}"))));
     assert_eq!(case.found("who holds a lease", "hybrid").await.0[0], "guide");
 }
 
-/// What is being built, and could not take the document, takes its place meanwhile: the job has not succeeded.
-pub async fn a_job_answers_for_what_is_searched<S: Store>(stand: &Stand<S>) {
+/// A job fails if the index version that could not take its document is swapped in before it commits.
+pub async fn a_job_fails_without_its_document_in_the_serving_index_version<S: Store>(stand: &Stand<S>) {
     let case = Indexed::new(stand).await;
     let old = case.index_version().await;
     let building = ask(&case, 2_000).await.0.building.unwrap();
@@ -143,8 +143,8 @@ pub async fn a_job_answers_for_what_is_searched<S: Store>(stand: &Stand<S>) {
     assert!(row.result.is_none() && row.error.is_some(), "{:?} {:?}", row.state, row.result);
 }
 
-/// A rebuild cuts a document just before the job commits that takes it away: it leaves that index version too.
-pub async fn what_is_deleted_does_not_come_back<S: Store>(stand: &Stand<S>) {
+/// A document chunked by a rebuild just before its deletion commits is deleted from the new index version too.
+pub async fn a_rebuild_restores_no_deleted_document<S: Store>(stand: &Stand<S>) {
     let case = Indexed::new(stand).await;
     case.put("guide", GUIDE).await;
     let building = ask(&case, 2_000).await.0.building.unwrap();

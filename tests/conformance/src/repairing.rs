@@ -1,4 +1,4 @@
-//! An index that is held against itself: what differs is found by its name, and mended if that is asked for.
+//! Cases of the consistency check of an index: each difference is reported by name; `repair: true` fixes them.
 
 use longshore::limits::INDEX_CHUNKS_MAX;
 use longshore::run::process::process;
@@ -8,8 +8,8 @@ use serde_json::json;
 use super::indexing::{GUIDE, Indexed, numbers};
 use super::stand::{Stand, Store};
 
-/// Each difference that is planted is found by its name, told without being mended, and mended when that is asked for.
-pub async fn what_differs_is_found_and_mended<S: Store>(stand: &Stand<S>) {
+/// Each planted difference is reported by name; only `repair: true` fixes it.
+pub async fn differences_are_found_and_repaired<S: Store>(stand: &Stand<S>) {
     let case = Indexed::new(stand).await;
     let text = |from: usize| numbers(from..from + 300);
     case.put("first", &text(0)).await;
@@ -46,22 +46,22 @@ pub async fn what_differs_is_found_and_mended<S: Store>(stand: &Stand<S>) {
             "missing_words",
             "DELETE FROM words WHERE rowid IN (SELECT seq FROM chunks WHERE index_version = ?1 AND document = 'guide')",
         ),
-        ("orphan_words", "INSERT INTO words (rowid, scope, heading, text) VALUES (900000001, ?1, '', 'Nobody says it.')"),
+        ("orphan_words", "INSERT INTO words (rowid, scope, heading, text) VALUES (900000001, ?1, '', 'No document has it.')"),
         ("stale_document", "UPDATE layouts SET hash = 'none' WHERE index_version = ?1 AND document = 'guide' RETURNING ''"),
     ];
     for (what, plant) in plants {
         case.plant(plant, &index_version).await;
         for repair in [false, true] {
-            let told = verify(repair).await;
-            assert!(told["differences"][what].as_u64() > Some(0), "{what}: {told}");
-            assert_eq!(told["repaired"], repair, "{what}");
+            let result = verify(repair).await;
+            assert!(result["differences"][what].as_u64() > Some(0), "{what}: {result}");
+            assert_eq!(result["repaired"], repair, "{what}");
         }
-        let mended = verify(false).await;
-        assert_eq!((&mended["differences"], &mended["chunks"]), (&json!({}), &json!(602)), "{what}: {mended}");
+        let repaired = verify(false).await;
+        assert_eq!((&repaired["differences"], &repaired["chunks"]), (&json!({}), &json!(602)), "{what}: {repaired}");
         assert_eq!(case.rows(&index_version).await, (602, 602), "{what}");
         assert_eq!(case.found("who holds a lease", "hybrid").await.0[0], "guide", "{what}");
     }
-    // What the segment has of a chunk is not what the row has; and then there is no segment at all.
+    // A segment that differs from the rows; then a missing segment.
     case.plant("UPDATE index_versions SET segment_seq = 1000000 WHERE id = ?1 RETURNING ''", &index_version).await;
     assert!(verify(true).await["differences"]["wrong_in_segment"].as_u64() > Some(0));
     assert_eq!(verify(false).await["differences"], json!({}));
@@ -72,8 +72,8 @@ pub async fn what_differs_is_found_and_mended<S: Store>(stand: &Stand<S>) {
     assert_eq!(case.found("the word of number 599 is w599x", "vector").await.0[0], "second");
 }
 
-/// What is mended leaves in the batch that brings it anew: a repair without vectors takes nothing away.
-pub async fn a_repair_without_vectors_takes_nothing_away<S: Store>(stand: &Stand<S>) {
+/// A repair deletes old chunks in the batch that writes the new ones: without vectors it deletes nothing.
+pub async fn a_repair_without_vectors_deletes_nothing<S: Store>(stand: &Stand<S>) {
     let case = Indexed::new(stand).await;
     case.put("guide", GUIDE).await;
     let index_version = case.index_version().await;
@@ -94,8 +94,8 @@ pub async fn a_repair_without_vectors_takes_nothing_away<S: Store>(stand: &Stand
     assert_eq!(case.rows(&index_version).await, (2, 2));
 }
 
-/// An object store that is away is no segment that is lost: the job waits, and what is searched stays.
-pub async fn a_store_that_is_away_is_no_loss<S: Store>(stand: &Stand<S>) {
+/// An unreachable object store is not a missing segment: the job is retried, and the segment stays.
+pub async fn an_unreachable_store_loses_no_segment<S: Store>(stand: &Stand<S>) {
     let case = Indexed::new(stand).await;
     case.put("first", &numbers(0..300)).await;
     case.put("second", &numbers(300..600)).await;
@@ -109,7 +109,7 @@ pub async fn a_store_that_is_away_is_no_loss<S: Store>(stand: &Stand<S>) {
     assert_eq!(case.segment().await, before);
 }
 
-/// An index that has all chunks that it may have takes what replaces others, in an update and in a repair, and nothing more.
+/// A full index accepts chunks that replace others, in an update and in a repair, and no additional ones.
 pub async fn a_full_index_is_updated<S: Store>(stand: &Stand<S>) {
     let case = Indexed::new(stand).await;
     case.put("guide", GUIDE).await;
@@ -125,8 +125,8 @@ pub async fn a_full_index_is_updated<S: Store>(stand: &Stand<S>) {
     assert_eq!(error, "The index has 50000 chunks, and may have 50000 of 256 dimensions.");
 }
 
-/// Others fill an index between a job's look at it and its batch: the batch writes nothing.
-pub async fn no_two_take_the_last_room<S: Store>(stand: &Stand<S>) {
+/// An index filled by others between a job's read and its batch refuses the batch.
+pub async fn two_jobs_cannot_take_the_last_room<S: Store>(stand: &Stand<S>) {
     let case = Indexed::new(stand).await;
     let index_version = case.index_version().await;
     case.plant_before(

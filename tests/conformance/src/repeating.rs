@@ -1,4 +1,4 @@
-//! Cases of repeats: what is refused by the time or the settings of now is refused only if its key has no job.
+//! Cases of repeats: a request that the current time or settings would refuse is refused only if its key has no job.
 
 use longshore::accept::accepted::Accepted;
 use longshore::accept::insert::accept;
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::stand::{Case, Stand, Store, request};
 
 impl<S: Store> Case<'_, S> {
-    /// Accepts jobs by these settings, as requests of `ms` from now: each with a key of its own.
+    /// Accepts jobs under these settings, as requests `ms` milliseconds from now, each with its key.
     async fn accept_later(
         &self,
         settings: &Settings,
@@ -40,7 +40,7 @@ impl<S: Store> Case<'_, S> {
     }
 }
 
-/// A minute from now.
+/// Returns the time one minute from now.
 fn soon<S: Store>(stand: &Stand<S>) -> String {
     rfc3339(stand.store.now_ms() + 60_000)
 }
@@ -57,8 +57,9 @@ fn slugs(answers: Result<Vec<Result<Accepted, Problem>>, Problem>) -> Vec<&'stat
     answers.unwrap().iter().map(slug).collect()
 }
 
-/// Its times have passed, its provider is gone, its payload is larger than what is taken now: the job is there, and is the answer.
-pub async fn a_repeat_is_its_job_whenever_it_comes<S: Store>(stand: &Stand<S>) {
+/// A repeat returns its job even after its times have passed, its provider was removed, or its payload exceeds the
+/// current limit.
+pub async fn a_late_repeat_returns_its_job<S: Store>(stand: &Stand<S>) {
     let (case, settings) = (stand.case().await, stand.settings.clone());
     let mut narrow = settings.clone();
     narrow.plan.payload_bytes_max = 10;
@@ -85,7 +86,7 @@ pub async fn a_repeat_is_its_job_whenever_it_comes<S: Store>(stand: &Stand<S>) {
         }
     }
     assert_eq!((case.count_jobs().await, objects, case.count_objects()), (5, 1, 1));
-    // Another request with such a key is told so, and not that its times have passed.
+    // Another request with the same key gets `idempotency-key-reused`, not an error about its times.
     let other = request(json!({"deadline_at": soon(stand), "group": "other"}));
     assert_eq!(
         slugs(case.accept_later(&narrow, HOUR_MS, &[("deadline", &other), ("small", jobs[3].1)]).await),
@@ -93,9 +94,9 @@ pub async fn a_repeat_is_its_job_whenever_it_comes<S: Store>(stand: &Stand<S>) {
     );
 }
 
-/// Of one request each job is answered by itself: those that are refused because they are new are neither inserted, nor taken for
-/// ids that the clock made wrong, nor put.
-pub async fn what_is_refused_if_new_writes_nothing<S: Store>(stand: &Stand<S>) {
+/// Each job of a request is answered separately. Jobs refused because they are new are not inserted, their ids are not
+/// minted again, and their payloads are not put.
+pub async fn a_refused_new_job_writes_nothing<S: Store>(stand: &Stand<S>) {
     let (case, settings) = (stand.case().await, stand.settings.clone());
     let known = request(json!({"deadline_at": soon(stand)}));
     let good = request(json!({}));
@@ -108,10 +109,13 @@ pub async fn what_is_refused_if_new_writes_nothing<S: Store>(stand: &Stand<S>) {
     big["payload"]["body"] = json!("g".repeat(PAYLOAD_INLINE_BYTES + 1));
     let jobs =
         [("new", &late), ("known", &known), ("large", &large), ("good", &good), ("off", &nowhere), ("big", &big)];
-    // The clock is an hour off, too: the good ones are minted again.
+    // The clock is an hour off, too: the ids of the good ones are minted again.
     let answers = case.accept_later(&settings, HOUR_MS, &jobs).await.unwrap();
-    let told: Vec<_> = answers.iter().map(slug).collect();
-    assert_eq!(told, ["invalid-request", "duplicate", "invalid-request", "accepted", "invalid-request", "accepted"]);
+    let answered: Vec<_> = answers.iter().map(slug).collect();
+    assert_eq!(
+        answered,
+        ["invalid-request", "duplicate", "invalid-request", "accepted", "invalid-request", "accepted"]
+    );
     for refused in [0, 2, 4] {
         let problem = answers[refused].as_ref().unwrap_err();
         assert_eq!((problem.errors()[0].pointer.as_str(), problem.errors()[0].code), ("#/deadline_at", "in-the-past"));
@@ -123,7 +127,7 @@ pub async fn what_is_refused_if_new_writes_nothing<S: Store>(stand: &Stand<S>) {
     for (key, job) in [("new", &late), ("large", &large), ("off", &nowhere)] {
         assert_eq!(slugs(case.accept_later(&settings, HOUR_MS, &[(key, job)]).await), ["invalid-request"], "{key}");
     }
-    // Twice in one request it is told the same twice: the first has not taken the key.
+    // A refused job that is twice in one request gets the same answer twice: the first one did not take the key.
     for (first, second) in [("new", "new"), ("large", "large"), ("off", "off")] {
         let body = |key| jobs.iter().find(|(known, _)| *known == key).unwrap().1;
         let twice = [(first, body(first)), ("neighbour", &good), (second, body(second))];
@@ -131,13 +135,13 @@ pub async fn what_is_refused_if_new_writes_nothing<S: Store>(stand: &Stand<S>) {
         assert_eq!([0, 2].map(|at| slug(&answers[at])), ["invalid-request"; 2], "{first}");
         assert_eq!(answers[0].as_ref().err(), answers[2].as_ref().err(), "{first}");
     }
-    // Its key was never taken.
+    // The key is still free.
     assert_eq!(slugs(case.accept_later(&settings, 0, &[("new", &good)]).await), ["accepted"]);
     assert_eq!((case.count_jobs().await, case.count_objects()), (5, 1));
 }
 
-/// A key whose window has ended has no job any more: then it is refused as any new one.
-pub async fn a_key_that_ended_does_not_answer_late<S: Store>(stand: &Stand<S>) {
+/// A key that has ended returns no job: the request is refused like a new one.
+pub async fn an_ended_key_returns_no_job<S: Store>(stand: &Stand<S>) {
     let (case, settings) = (stand.case().await, stand.settings.clone());
     let job = request(json!({"deadline_at": soon(stand), "idempotency_window_seconds": 60}));
     assert_eq!(slugs(case.accept_later(&settings, 0, &[("k", &job)]).await), ["accepted"]);
@@ -148,8 +152,9 @@ pub async fn a_key_that_ended_does_not_answer_late<S: Store>(stand: &Stand<S>) {
     assert_eq!(case.count_jobs().await, 1);
 }
 
-/// A store that takes no new jobs answers for those that it has, also beside others; what is refused anyway is told why.
-pub async fn a_closed_store_answers_for_what_it_has<S: Store>(stand: &Stand<S>) {
+/// A tenant over its quota still gets the jobs it has, also beside new ones; requests with other errors get those
+/// errors.
+pub async fn a_reached_quota_still_answers_repeats<S: Store>(stand: &Stand<S>) {
     early_in_a_day();
     let (case, settings) = (stand.case().await, stand.settings.clone());
     let (good, mut large) = (request(json!({})), request(json!({})));

@@ -1,4 +1,4 @@
-//! All documents of a source are replaced: what nobody brought again leaves, and nothing else.
+//! Cases of replacing all documents of a source: those that are not sent again are deleted, and nothing else.
 
 use longshore::accept::documents::Documents;
 use longshore::accept::request::check;
@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 use super::indexing::{INDEX, Indexed};
 use super::stand::{Stand, Store};
 
-/// The jobs of a request that replaces the source of the cases, in the order of their lines, and its removal.
+/// Accepts a request that replaces the source of the cases. Returns its jobs in the order of the lines, and its
+/// removal.
 async fn replace<S: Store>(case: &Indexed<'_, S>, lines: &[Value]) -> (Vec<JobRef>, JobRef) {
     let (stand, caller) = (case.0.stand, &case.0.caller);
     let index = read_index(stand, &case.0.tenant, INDEX).await.unwrap();
@@ -40,7 +41,8 @@ async fn found<S: Store>(case: &Indexed<'_, S>) -> Vec<String> {
     found
 }
 
-/// What is not brought again leaves once all else is there; other sources, and what came since, stay.
+/// Documents that are not sent again are deleted once all others are stored; other sources, and documents accepted
+/// later, stay.
 pub async fn a_source_is_replaced_whole<S: Store>(stand: &Stand<S>) {
     let case = Indexed::new(stand).await;
     for id in ["kept", "left", "late"] {
@@ -56,27 +58,31 @@ pub async fn a_source_is_replaced_whole<S: Store>(stand: &Stand<S>) {
         ],
     )
     .await;
-    // Accepted since, and run after.
+    // Accepted after the removal, and run after it.
     let late = case.accept_put("late", "A word of late, again.").await;
     process(stand, &stand.settings, JobQueue::Webhooks, vec![removal.clone()]).await;
     let row = stand.row(&removal).await;
     assert_eq!((row.state, row.failures), (State::Retrying, 0), "{:?}", row.error);
-    assert_eq!(found(&case).await, ["kept", "late", "left", "other"], "nothing leaves before the others are there");
+    assert_eq!(
+        found(&case).await,
+        ["kept", "late", "left", "other"],
+        "nothing is deleted before the others are stored"
+    );
     let unchanged = case.run(&jobs[0]).await;
     assert_eq!((&unchanged["state"], &unchanged["added"]), (&json!("unchanged"), &json!(0)));
     case.run(&jobs[1]).await;
     case.0.make_past(4_000).await;
-    let told = case.run(&removal).await;
-    assert_eq!((&told["state"], &told["documents"]), (&json!("removed"), &json!(2)));
+    let result = case.run(&removal).await;
+    assert_eq!((&result["state"], &result["documents"]), (&json!("removed"), &json!(2)));
     assert_eq!(found(&case).await, ["kept", "new", "other"]);
-    assert_eq!(case.run(&late).await["state"], "added", "what was accepted since stands");
+    assert_eq!(case.run(&late).await["state"], "added", "a document accepted later wins");
     let whole = case.run(&case.accept(json!({"verify": {}})).await).await;
     assert_eq!((&whole["differences"], &whole["documents"]), (&json!({}), &json!(4)));
     let all = case.run(&case.accept(json!({"remove": {"source": "tests"}})).await).await;
     assert_eq!((&all["documents"], found(&case).await), (&json!(3), vec!["other".to_owned()]));
 }
 
-/// A document that could not be brought again keeps the source as it was.
+/// A document that fails to be ingested again leaves the source unchanged.
 pub async fn a_dead_document_removes_nothing<S: Store>(stand: &Stand<S>) {
     let case = Indexed::new(stand).await;
     case.put("left", "A word of left.").await;
@@ -92,8 +98,8 @@ pub async fn a_dead_document_removes_nothing<S: Store>(stand: &Stand<S>) {
     assert_eq!(found(&case).await, ["left"]);
 }
 
-/// What was accepted before a source was replaced, and runs after that, does not come back; nor does it in the same moment.
-pub async fn an_older_document_of_a_source_stays_away<S: Store>(stand: &Stand<S>) {
+/// A document accepted before the replacement of its source and run afterwards, or at the same time, is superseded.
+pub async fn an_older_document_of_a_source_is_superseded<S: Store>(stand: &Stand<S>) {
     let case = Indexed::new(stand).await;
     let (late, racing) = (case.accept_put("late", "A word of late.").await, case.accept_put("racing", "A word.").await);
     let (jobs, removal) = replace(&case, &[json!({"id": "new", "text": "A word of new."})]).await;
@@ -113,16 +119,17 @@ pub async fn an_older_document_of_a_source_stays_away<S: Store>(stand: &Stand<S>
     let id = case.id().await;
     let kept = async || {
         let sql = "SELECT source FROM removals WHERE index_id = ?1";
-        let asked = Statement { name: "plant", sql, params: vec![id.as_str().into()] };
-        stand.index_batch(&[asked]).await.unwrap().remove(0).len()
+        let statement = Statement { name: "plant", sql, params: vec![id.as_str().into()] };
+        stand.index_batch(&[statement]).await.unwrap().remove(0).len()
     };
     assert_eq!(kept().await, 1);
     drop_index(stand, &case.0.tenant, INDEX).await.unwrap();
-    assert_eq!(kept().await, 0, "it leaves with its index");
+    assert_eq!(kept().await, 0, "it is deleted with its index");
 }
 
-/// In whatever order they run, it is in the end as if they had run as they were accepted: what an older job of another source
-/// brought leaves with the younger one that was removed, and a younger one stays that came between it and the removal.
+/// Any order of execution has the result of the order of acceptance. A document that an older job of another source
+/// wrote is deleted with the younger one that the removal deletes; a younger one accepted between it and the removal
+/// stays.
 pub async fn a_document_changes_its_source_around_a_removal<S: Store>(stand: &Stand<S>) {
     let case = Indexed::new(stand).await;
     let elsewhere = async |id: &str| {
@@ -142,8 +149,8 @@ pub async fn a_document_changes_its_source_around_a_removal<S: Store>(stand: &St
     assert_eq!(whole["differences"], json!({}));
 }
 
-/// A removal that names a later job takes away only what was accepted before itself.
-pub async fn a_removal_knows_no_future<S: Store>(stand: &Stand<S>) {
+/// A removal that names a later job deletes only documents accepted before itself.
+pub async fn a_removal_deletes_only_older_documents<S: Store>(stand: &Stand<S>) {
     let case = Indexed::new(stand).await;
     case.put("before", "A word.").await;
     let last = "job_007ZZZZZZZZZZZZZZZZZZZZZZZZZ";

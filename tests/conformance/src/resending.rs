@@ -1,4 +1,5 @@
-//! Cases of sending finished jobs again: what an endpoint keeps, what is sent from it, and what one idempotency key makes.
+//! Cases of sending finished jobs again: which payloads an endpoint keeps, what is sent again, and one job per
+//! idempotency key.
 
 use futures_util::future::join_all;
 use longshore::limits::plan::PAID;
@@ -21,19 +22,19 @@ use serde_json::{Value, json};
 use super::erasing::AGE_MS;
 use super::stand::{Case, Stand, Store, request};
 
-/// The endpoint of these cases that keeps payloads,
+/// Endpoint of these cases that keeps payloads.
 const KEEPER: &str = "keeper";
-/// and one that keeps none.
+/// Endpoint of these cases that keeps no payloads.
 const OTHER: &str = "other";
 
-/// A webhook to an endpoint, with more fields.
+/// Returns a webhook to an endpoint, with more fields.
 fn to(endpoint: &str, more: &Value) -> Value {
     let mut job = json!({"kind": "webhook", "endpoint": endpoint, "payload": {"body": {"n": 1}}});
     job.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     job
 }
 
-/// A webhook whose body alone is larger than what is kept inline.
+/// Returns a webhook whose body is larger than an inline payload may be.
 fn large_to(endpoint: &str, more: &Value) -> Value {
     let mut job = to(endpoint, more);
     job["payload"]["body"] = json!("b".repeat(PAYLOAD_INLINE_BYTES + 1));
@@ -41,7 +42,7 @@ fn large_to(endpoint: &str, more: &Value) -> Value {
 }
 
 impl<S: Store> Case<'_, S> {
-    /// Makes the endpoint of a case, and changes it.
+    /// Creates or changes an endpoint of a case.
     async fn keeper(&self, id: &str, keep_payload: bool) {
         let body = json!({"url": "https://example.com/hook", "schedule": "fast", "keep_payload": keep_payload});
         let body = body.to_string();
@@ -53,7 +54,7 @@ impl<S: Store> Case<'_, S> {
         self.stand.row(job).await
     }
 
-    /// A job that succeeded.
+    /// Returns a job that succeeded.
     async fn succeeded(&self, body: Value) -> JobRef {
         let job = self.accept_one(body, None).await.unwrap().job;
         assert_eq!(self.ran(&job).await.state, State::Succeeded);
@@ -73,7 +74,7 @@ impl<S: Store> Case<'_, S> {
     }
 }
 
-/// The new job says what the first one said, to the same endpoint, with the same event id; the first one stays as it is.
+/// A resend has the same content, endpoint and event id as the first job, which stays unchanged.
 pub async fn a_finished_job_is_sent_again<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     case.keeper(KEEPER, true).await;
@@ -107,13 +108,14 @@ pub async fn a_finished_job_is_sent_again<S: Store>(stand: &Stand<S>) {
     assert_eq!(after, before);
     let group = read_group(stand, &case.tenant, "import").await.unwrap();
     assert_eq!((group.total, group.succeeded, group.finished_at.is_some()), (3, 3, true));
-    // One that was sent again is a finished job like any other, of the same event.
+    // A resent job is a finished job like any other, of the same event.
     let last = case.resend(&case.job(&ids[2]), None).await.unwrap().row;
     assert_eq!((last.event_id(), last.replay_of.as_ref()), (job.id.as_str(), Some(&ids[2])));
 }
 
-/// What has not finished, what is dead, what is not there and what has no payload any more is refused, each by its own reason.
-pub async fn what_cannot_be_sent_again_is_refused<S: Store>(stand: &Stand<S>) {
+/// A resend is refused, each with its own reason, if the job has not finished, is dead, is unknown or has no payload
+/// left.
+pub async fn an_impossible_resend_is_refused<S: Store>(stand: &Stand<S>) {
     let (case, stranger) = (stand.case().await, stand.case().await);
     case.keeper(KEEPER, true).await;
     case.keeper(OTHER, false).await;
@@ -131,7 +133,7 @@ pub async fn what_cannot_be_sent_again_is_refused<S: Store>(stand: &Stand<S>) {
     assert!(matches!(case.refusal(&unknown).await, Problem::NotFound(_)));
     let done = case.succeeded(to(KEEPER, &json!({}))).await;
     assert!(matches!(stranger.refusal(&stranger.job(&done.id)).await, Problem::NotFound(_)));
-    // A cancelled job has its payload, whatever its endpoint keeps.
+    // A cancelled job has its payload, with any setting of its endpoint.
     let cancelled = case.accept_one(to(OTHER, &json!({})), None).await.unwrap().job;
     cancel(stand, &stand.settings, &cancelled).await.unwrap();
     assert!(case.resend(&cancelled, None).await.is_ok());
@@ -157,7 +159,7 @@ pub async fn what_cannot_be_sent_again_is_refused<S: Store>(stand: &Stand<S>) {
     assert_eq!(stand.sql(jobs, vec![case.tenant.as_str().into()]).await, ["2"]);
 }
 
-/// One key makes one job, however often it is asked for; it is the key of no other request.
+/// One key makes one resend, with any number of repeats; no other request may use that key.
 pub async fn a_key_makes_one_resend<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     case.keeper(KEEPER, true).await;
@@ -171,21 +173,21 @@ pub async fn a_key_makes_one_resend<S: Store>(stand: &Stand<S>) {
     let until = stand.raw(&first.job()).await["key_until"].as_i64().unwrap();
     let window = i64::from(KEY_WINDOW_SECONDS_DEFAULT) * 1_000;
     assert!((until - stand.store.now_ms() - window).abs() < HOUR_MS);
-    // Another job, another request, and the resend's key at the accept.
+    // Another job, another kind of request, and the key of the resend at the accept.
     assert_eq!(case.resend(&other, Some("again")).await.unwrap_err(), Problem::IdempotencyKeyReused);
     case.accept_one(to(KEEPER, &json!({})), Some("accepted")).await.unwrap();
     assert_eq!(case.resend(&job, Some("accepted")).await.unwrap_err(), Problem::IdempotencyKeyReused);
     let reused = case.accept_one(to(KEEPER, &json!({})), Some("again")).await;
     assert_eq!(reused.unwrap_err(), Problem::IdempotencyKeyReused);
     assert_ne!(case.resend(&job, Some("another")).await.unwrap().row.id, first.id);
-    // A repeat is answered whatever has become of the payload since.
+    // A repeat is answered even if the payload was deleted since.
     assert_eq!(case.ran(&first.job()).await.state, State::Succeeded);
     let empty = "UPDATE jobs SET payload = NULL WHERE tenant = ?1 AND id = ?2 RETURNING id";
     stand.sql(empty, vec![case.tenant.as_str().into(), job.id.as_str().into()]).await;
     let repeated = case.resend(&job, Some("again")).await.unwrap();
     assert_eq!((repeated.row.id.as_str(), repeated.duplicate), (first.id.as_str(), true));
     assert!(matches!(case.resend(&job, None).await, Err(Problem::PayloadGone(_))));
-    // When its window has ended the key makes another one.
+    // After its window has ended, the key makes another job.
     let again = case.succeeded(to(KEEPER, &json!({}))).await;
     let early = case.resend(&again, Some("daily")).await.unwrap().row;
     case.make_past(window + 1_000).await;
@@ -194,8 +196,8 @@ pub async fn a_key_makes_one_resend<S: Store>(stand: &Stand<S>) {
     assert_eq!(stand.row(&early.job()).await.idempotency_key, None);
 }
 
-/// A full store, an erasure and a clock that is off hold a resend up as they hold up a replay.
-pub async fn a_resend_is_refused_as_a_replay_is<S: Store>(stand: &Stand<S>) {
+/// A full store, a running erasure and a skewed clock have the same effect on a resend as on a replay.
+pub async fn a_resend_is_refused_like_a_replay<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     case.keeper(KEEPER, true).await;
     let someone = json!({"metadata": {"subject": "someone"}});
@@ -215,7 +217,7 @@ pub async fn a_resend_is_refused_as_a_replay_is<S: Store>(stand: &Stand<S>) {
     assert!((skewed.unwrap().row.created_at - stand.store.now_ms()).abs() < 20_000, "minted by the database's clock");
     let erasure = case.erasure(Some("someone")).await;
     assert_eq!(case.refusal(&personal).await, Problem::Unavailable, "no copy of it");
-    assert!(case.resend(&job, None).await.is_ok(), "it is of nobody");
+    assert!(case.resend(&job, None).await.is_ok(), "it has no subject");
     assert_eq!(case.finish(&erasure).await.subject.map(|subject| subject.starts_with("sha256:")), Some(true));
 }
 
@@ -236,7 +238,7 @@ pub async fn a_completed_task_keeps_its_payload<S: Store>(stand: &Stand<S>) {
     }
 }
 
-/// A large payload is copied: each job owns its object, and no walk takes that of a job that has finished.
+/// A large payload is copied: each job owns its object, and the walk does not delete that of a finished job.
 pub async fn a_large_payload_is_sent_again<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     case.keeper(KEEPER, true).await;
@@ -251,7 +253,7 @@ pub async fn a_large_payload_is_sent_again<S: Store>(stand: &Stand<S>) {
     for _ in 0..8 {
         case.sweep().await;
     }
-    assert_eq!(case.object_of(&aged), Some(object), "the walk leaves it");
+    assert_eq!(case.object_of(&aged), Some(object), "the walk keeps it");
     let again = case.resend(&aged, Some("again")).await.unwrap().row;
     assert_eq!(case.object_of(&again.job()), case.object_of(&aged));
     assert_eq!((again.payload, again.payload_bytes), (row.payload, row.payload_bytes));
@@ -267,13 +269,13 @@ pub async fn a_large_payload_is_sent_again<S: Store>(stand: &Stand<S>) {
     let refused = case.resend(&case.job(&again.id), None).await;
     stand.objects_fail.set(false);
     assert_eq!(refused.unwrap_err(), Problem::Unavailable);
-    // The object of what nobody keeps has the body alone, and stays until its row leaves.
+    // Without `keep_payload` the object of a finished job cannot be sent again.
     let emptied = case.succeeded(large_to(OTHER, &json!({}))).await;
     assert!(matches!(case.resend(&emptied, None).await, Err(Problem::PayloadGone(_))));
 }
 
-/// A kept payload leaves with its row: by retention, or by an erasure of its subject.
-pub async fn a_kept_payload_leaves_with_its_row<S: Store>(stand: &Stand<S>) {
+/// A kept payload is deleted with its row: by retention, or by an erasure of its subject.
+pub async fn a_kept_payload_is_deleted_with_its_row<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     case.keeper(KEEPER, true).await;
     let someone = json!({"metadata": {"subject": "someone"}});

@@ -1,4 +1,5 @@
-//! A store that is brought back to an earlier time: nothing moves until somebody says what is to become of its jobs.
+//! Cases of a database restored to an earlier time: nothing runs until an operator confirms the restore and decides
+//! about its jobs.
 
 use longshore::accept::authorize::Caller;
 use longshore::accept::insert::accept;
@@ -17,7 +18,7 @@ use super::occurring::{A_MINUTE_MS, put};
 use super::stand::{Case, Stand, Store, request};
 
 impl<S: Store> Case<'_, S> {
-    /// Asks for one more job, as a deployment of that epoch does.
+    /// Accepts one more job, as a deployment of that epoch does.
     async fn accepted_in(&self, epoch: i64) -> Result<usize, Problem> {
         let body = request(json!({})).to_string();
         let job = check(self.stand, &self.stand.settings, body.as_bytes(), 0, None).unwrap();
@@ -31,8 +32,8 @@ async fn epoch_again<S: Store>(stand: &Stand<S>) {
     set_paused(stand, false).await.unwrap();
 }
 
-/// A deployment of another epoch than its store's accepts, claims, sweeps and fires nothing; reading goes on.
-pub async fn another_epoch_moves_nothing<S: Store>(stand: &Stand<S>) {
+/// A deployment with another epoch than its store accepts, claims, sweeps and fires nothing; reads still work.
+pub async fn another_epoch_changes_nothing<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     put(&case, json!({"catch_up": "all"})).await;
     let job = case.plain().await;
@@ -44,16 +45,16 @@ pub async fn another_epoch_moves_nothing<S: Store>(stand: &Stand<S>) {
     assert!(claim(stand, &next, &stand.token(), std::slice::from_ref(&job), false).await.unwrap().is_empty());
     assert_eq!(sweep(stand, &next).await.unwrap(), Swept::default());
     assert_eq!((tick(stand, &next).await.unwrap(), read_due(stand, &next).await.unwrap().len()), (0, 0));
-    assert_eq!(stand.sql(swept_at, Vec::new()).await, before, "readiness tells that nothing is swept");
+    assert_eq!(stand.sql(swept_at, Vec::new()).await, before, "readiness reports that nothing is swept");
     assert_eq!(stand.row(&job).await.state, State::Queued);
-    // The one that fits goes on.
+    // The deployment with the store's epoch works as usual.
     assert_eq!(case.accepted_in(0).await, Ok(1));
     assert_eq!(case.claim(&stand.token(), &[&job], false).await.len(), 1);
     assert_eq!(tick(stand, &stand.settings).await.unwrap(), 1);
 }
 
-/// A secret that is there is read in any epoch. One that is missing is made by no deployment of another epoch: what is made in a
-/// store that waits to be confirmed may sign nothing that the receiver knows.
+/// An existing secret is readable in any epoch. A deployment of another epoch creates no missing secret: the receiver
+/// may not know a secret that is created in a store whose restore is not confirmed.
 pub async fn another_epoch_makes_no_secret<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     case.endpoint("orders").await;
@@ -69,34 +70,35 @@ pub async fn another_epoch_makes_no_secret<S: Store>(stand: &Stand<S>) {
     assert_eq!(read_secrets(stand, &next, &case.tenant, "none").await, Err(Problem::not_found("Endpoint", "none")));
     assert_eq!(read_tenant_secret(stand, &next, &case.tenant).await, Err(Problem::Restoring));
     assert_eq!(count().await, ["1"], "nothing was made");
-    // The deployment of the store's epoch makes both.
+    // The deployment of the store's epoch creates both.
     assert!(read_secrets(stand, &stand.settings, &case.tenant, "lost").await.is_ok());
     let default = read_tenant_secret(stand, &stand.settings, &case.tenant).await.unwrap();
     assert_eq!(read_tenant_secret(stand, &next, &case.tenant).await, Ok(default));
     assert_eq!(count().await, ["3"]);
 }
 
-/// Once told, the store is of the new epoch for good: its jobs are held or run, and who comes from the old one gets nothing.
-pub async fn a_restored_store_is_told_once<S: Store>(stand: &Stand<S>) {
+/// A confirmed restore sets the store's new epoch: its jobs are held or run, and deployments of the old epoch are
+/// refused.
+pub async fn a_restore_is_confirmed_once<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let job = case.plain().await;
     let next = Settings { epoch: 2, ..stand.settings.clone() };
-    let tell = async |settings: &Settings, jobs| restored(stand, settings, &RestoredRequest { jobs }).await;
+    let confirm = async |settings: &Settings, jobs| restored(stand, settings, &RestoredRequest { jobs }).await;
     let of = |epoch, paused| Ok(Restored { epoch, paused });
-    assert_eq!(tell(&stand.settings, RestoredJobs::Hold).await, of(0, false), "it is of this epoch");
-    assert_eq!(tell(&next, RestoredJobs::Hold).await, of(2, true));
-    assert_eq!(tell(&next, RestoredJobs::Resend).await, of(2, true), "a repeat changes nothing");
+    assert_eq!(confirm(&stand.settings, RestoredJobs::Hold).await, of(0, false), "the epoch is already the same");
+    assert_eq!(confirm(&next, RestoredJobs::Hold).await, of(2, true));
+    assert_eq!(confirm(&next, RestoredJobs::Resend).await, of(2, true), "a repeat changes nothing");
     assert_eq!((case.accepted_in(2).await, case.accepted_in(0).await), (Ok(1), Err(Problem::Restoring)));
     let claimed =
         async |settings| claim(stand, settings, &stand.token(), std::slice::from_ref(&job), false).await.unwrap();
     assert!(claimed(&next).await.is_empty());
     assert_eq!(stand.row(&job).await.state, State::Held);
-    assert!(matches!(tell(&stand.settings, RestoredJobs::Hold).await, Err(Problem::IllegalTransition(_))));
+    assert!(matches!(confirm(&stand.settings, RestoredJobs::Hold).await, Err(Problem::IllegalTransition(_))));
     set_paused(stand, false).await.unwrap();
     sweep(stand, &next).await.unwrap();
-    assert!(claimed(&stand.settings).await.is_empty(), "of the old epoch");
+    assert!(claimed(&stand.settings).await.is_empty(), "a deployment of the old epoch");
     assert_eq!(claimed(&next).await.len(), 1);
     let third = Settings { epoch: 3, ..stand.settings.clone() };
-    assert_eq!(tell(&third, RestoredJobs::Resend).await, of(3, false));
+    assert_eq!(confirm(&third, RestoredJobs::Resend).await, of(3, false));
     epoch_again(stand).await;
 }

@@ -1,4 +1,4 @@
-//! Cases of signing secrets: made once whoever comes first, rotated, gone with their endpoint and their tenant.
+//! Cases of signing secrets: created once under concurrency, rotated, and deleted with their endpoint and their tenant.
 
 use longshore::limits::ROTATION_OVERLAP_MS;
 use longshore::manage::endpoints::{
@@ -29,14 +29,14 @@ impl<S: Store> Case<'_, S> {
         json!(read_tenant_secret(self.stand, &self.stand.settings, &self.tenant).await.unwrap().secret)
     }
 
-    /// The versions that are stored of an endpoint.
+    /// Returns the stored secret versions of an endpoint.
     async fn stored(&self, endpoint: &str) -> Vec<String> {
         let sql = "SELECT CAST(secret_version AS TEXT) FROM signing_secrets WHERE tenant = ?1 AND endpoint = ?2
             ORDER BY secret_version";
         self.stand.sql(sql, vec![self.tenant.as_str().into(), endpoint.into()]).await
     }
 
-    /// Runs a job and answers the signatures of its request.
+    /// Runs a job and returns the signatures of its request.
     async fn signatures(&self, job: &JobRef) -> Vec<String> {
         let sent = self.stand.requests.borrow().len();
         process(self.stand, &self.stand.settings, JobQueue::Webhooks, vec![job.clone()]).await;
@@ -50,7 +50,7 @@ impl<S: Store> Case<'_, S> {
         header("webhook-signature").split(' ').map(str::to_owned).collect()
     }
 
-    /// The signatures that the reference library makes of the last request with these secrets.
+    /// Returns the signatures that the reference library computes for the last request with these secrets.
     fn expected(&self, secrets: &[&Value]) -> Vec<String> {
         let requests = self.stand.requests.borrow();
         let request = requests.last().unwrap();
@@ -63,7 +63,7 @@ impl<S: Store> Case<'_, S> {
     }
 }
 
-/// A new endpoint has a secret from the first moment, and changes of the endpoint leave it alone.
+/// A new endpoint has a secret from the start, and changes of the endpoint keep it.
 pub async fn an_endpoint_keeps_its_secret<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     case.endpoint("orders").await;
@@ -82,7 +82,7 @@ pub async fn an_endpoint_keeps_its_secret<S: Store>(stand: &Stand<S>) {
     assert!(rows.iter().all(|sealed| !sealed.contains(&secret.as_str().unwrap()[6..20])), "it is stored sealed");
 }
 
-/// A rotation adds a version, the one before signs for a day, and no more than two are kept.
+/// A rotation adds a version; the previous one also signs for 24 hours, and at most two are kept.
 pub async fn a_rotation_keeps_two_secrets<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     case.endpoint("orders").await;
@@ -99,8 +99,8 @@ pub async fn a_rotation_keeps_two_secrets<S: Store>(stand: &Stand<S>) {
     assert_eq!(case.secrets("orders").await, (third, Value::Null));
 }
 
-/// A deleted endpoint has no secret, and one that comes back has a new one: the old one was told to be gone.
-pub async fn a_deleted_endpoint_forgets_its_secret<S: Store>(stand: &Stand<S>) {
+/// A deleted endpoint has no secret; an endpoint created again under its name gets a new one.
+pub async fn a_deleted_endpoint_loses_its_secret<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     case.endpoint("orders").await;
     let (first, _) = case.secrets("orders").await;
@@ -117,22 +117,22 @@ pub async fn a_deleted_endpoint_forgets_its_secret<S: Store>(stand: &Stand<S>) {
     assert_eq!(sent, case.expected(&[&again]));
 }
 
-/// The tenant's default secret is made when it is first needed, by whoever comes first, and is one.
+/// The tenant's default secret is created on first use, once, by the consumer or by the producer.
 pub async fn a_default_secret_is_made_once<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     assert!(case.stored("").await.is_empty());
     let jobs = [case.plain().await, case.plain().await];
-    // The consumer comes first; its claim may be repeated.
+    // The consumer is first; its claim may be repeated.
     let token = stand.token();
     let claimed = case.claim(&token, &[&jobs[0]], false).await;
-    assert_eq!(claimed[0].secrets.len(), 1, "the claim brings what it has made");
+    assert_eq!(claimed[0].secrets.len(), 1, "the claim returns the secret it has created");
     let again = claim(stand, &stand.settings, &token, &jobs[..1], false).await.unwrap();
     assert_eq!(again[0].secrets, claimed[0].secrets);
     let secret = case.tenant_secret().await;
     assert_eq!((case.tenant_secret().await, case.stored("").await), (secret.clone(), vec!["1".to_owned()]));
     let sent = case.signatures(&jobs[1]).await;
     assert_eq!(sent, case.expected(&[&secret]));
-    // The producer comes first.
+    // The producer is first.
     let other = stand.case().await;
     let secret = other.tenant_secret().await;
     let job = other.plain().await;
@@ -140,17 +140,17 @@ pub async fn a_default_secret_is_made_once<S: Store>(stand: &Stand<S>) {
     assert_eq!(sent, other.expected(&[&secret]));
 }
 
-/// Secrets leave with their tenant: those of endpoints with the request, the default one when no job is left.
-pub async fn secrets_leave_with_their_tenant<S: Store>(stand: &Stand<S>) {
+/// Secrets are erased with their tenant: those of endpoints at the request, the default one when no job is left.
+pub async fn secrets_are_erased_with_their_tenant<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     case.endpoint("orders").await;
     let job = case.accept_one(request(json!({})), None).await.unwrap().job;
     let default = case.tenant_secret().await;
-    request_erasure(stand, &case.tenant, Some("somebody")).await.unwrap();
-    assert_eq!(case.stored("orders").await.len(), 1, "of a subject is no secret");
+    request_erasure(stand, &case.tenant, Some("someone")).await.unwrap();
+    assert_eq!(case.stored("orders").await.len(), 1, "a subject has no secret");
     let erasure = request_erasure(stand, &case.tenant, None).await.unwrap();
     assert!(case.stored("orders").await.is_empty());
-    assert_eq!(case.tenant_secret().await, default, "jobs that are left are signed as ever");
+    assert_eq!(case.tenant_secret().await, default, "remaining jobs are signed with the same secret");
     let erased = "DELETE FROM erasures WHERE tenant = ?1 AND subject IS NOT NULL RETURNING id";
     stand.sql(erased, vec![case.tenant.as_str().into()]).await;
     case.age_id(&job, super::erasing::AGE_MS).await;
@@ -158,5 +158,5 @@ pub async fn secrets_leave_with_their_tenant<S: Store>(stand: &Stand<S>) {
     assert!(case.stored("").await.is_empty());
     let body = json!({"url": "https://orders.example.com/hook"}).to_string();
     put_endpoint(stand, &stand.settings, &case.tenant, "orders", body.as_bytes()).await.unwrap();
-    assert_ne!(case.tenant_secret().await, default, "a tenant of that name is another one");
+    assert_ne!(case.tenant_secret().await, default, "a new tenant of that name has a new secret");
 }

@@ -1,4 +1,4 @@
-//! Cases of the settlement: one winner per attempt, and every field of what follows.
+//! Cases of the settlement: one winner per attempt, and every field that follows from it.
 
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ fn retry(seconds: u64) -> Decision {
 const DEAD_LETTER: Decision = Decision::DeadLetter { reason: DeadReason::AttemptsExhausted, failures: 1 };
 
 impl<S: Store> Case<'_, S> {
-    /// Settles one attempt under a token; answers how many rows that wrote.
+    /// Settles one attempt under a token; returns how many rows it wrote.
     async fn settle(&self, token: &str, (job, attempt): (&JobRef, u32), outcome: Outcome, decision: Decision) -> usize {
         let endpoint = self.stand.row(job).await.endpoint;
         let entry = measured(12, Some(503));
@@ -41,14 +41,14 @@ impl<S: Store> Case<'_, S> {
         settle(self.stand, token, &PAID, &[settlement]).await.unwrap().len()
     }
 
-    /// The result of a job as it is stored, and why there is none.
+    /// Returns the stored result of a job, and the reason why there is none.
     async fn result(&self, job: &JobRef) -> (Option<String>, Option<String>) {
         let sql = "SELECT json_array(result, result_error) FROM jobs WHERE tenant = ?1 AND id = ?2";
         let rows = self.stand.sql(sql, vec![job.tenant.as_str().into(), job.id.as_str().into()]).await;
         serde_json::from_str(&rows[0]).unwrap()
     }
 
-    /// A job that was claimed, with its token.
+    /// Returns a claimed job and its token.
     async fn claimed(&self, job: JobRef) -> (JobRef, String) {
         let token = self.stand.token();
         assert_eq!(self.claim(&token, &[&job], false).await.len(), 1);
@@ -60,7 +60,7 @@ fn wait(raw: &Value, column: &str) -> i64 {
     raw[column].as_i64().unwrap() - raw["now"].as_i64().unwrap()
 }
 
-/// A success ends the job, empties its payload and costs the sweep nothing; a repeat writes nothing.
+/// A success ends the job, empties its payload and leaves the sweep no work; a repeat writes nothing.
 pub async fn a_success_is_recorded_once<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let (job, token) = case.claimed(case.plain().await).await;
@@ -80,8 +80,8 @@ pub async fn a_success_is_recorded_once<S: Store>(stand: &Stand<S>) {
     assert_eq!(after, raw);
 }
 
-/// Neither another token nor another attempt's number writes anything.
-pub async fn a_loser_writes_nothing<S: Store>(stand: &Stand<S>) {
+/// A settlement with another token or another attempt number writes nothing.
+pub async fn a_settlement_without_the_lease_writes_nothing<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let (job, token) = case.claimed(case.plain().await).await;
     let before = stand.raw(&job).await;
@@ -92,7 +92,8 @@ pub async fn a_loser_writes_nothing<S: Store>(stand: &Stand<S>) {
     assert_eq!(after, before);
 }
 
-/// A retry is due after its delay; its hint gets a minute before the sweep looks, a long wait has no hint.
+/// A retry is due after its delay; the sweep waits one minute longer if a hint was sent, and no longer after a long
+/// delay, which has no hint.
 pub async fn a_retry_has_its_times<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     for (seconds, redispatch_backoff_ms) in [(30, 60_000), (7_200, 0)] {
@@ -111,7 +112,7 @@ pub async fn a_retry_has_its_times<S: Store>(stand: &Stand<S>) {
     }
 }
 
-/// A dead letter says why, keeps its payload and stays for its time.
+/// A dead letter records its reason, keeps its payload and stays for its retention.
 pub async fn a_dead_letter_has_its_fields<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let (job, token) = case.claimed(case.plain().await).await;
@@ -130,17 +131,17 @@ pub async fn a_dead_letter_has_its_fields<S: Store>(stand: &Stand<S>) {
     assert_eq!(row.started_at, Some(row.log[0].started_at));
 }
 
-/// Whoever asked to cancel a running job gets no further attempt, but a success stays one.
+/// A cancel request prevents further attempts of a running job; a success stays a success.
 pub async fn a_cancel_request_wins_over_a_retry<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
-    let ask = "UPDATE jobs SET cancel_requested = 1 WHERE tenant = ?1 AND id = ?2 RETURNING id";
+    let request_cancel = "UPDATE jobs SET cancel_requested = 1 WHERE tenant = ?1 AND id = ?2 RETURNING id";
     for (outcome, decision, expected) in [
         (failed(ErrorClass::Http5xx), retry(5), "cancelled"),
         (failed(ErrorClass::Http5xx), DEAD_LETTER, "dead"),
         (succeeded(), Decision::Succeed, "succeeded"),
     ] {
         let (job, token) = case.claimed(case.plain().await).await;
-        stand.sql(ask, vec![job.tenant.as_str().into(), job.id.as_str().into()]).await;
+        stand.sql(request_cancel, vec![job.tenant.as_str().into(), job.id.as_str().into()]).await;
         assert_eq!(case.settle(&token, (&job, 1), outcome, decision).await, 1);
         let raw = stand.raw(&job).await;
         assert_eq!(raw["state"], expected);
@@ -148,7 +149,7 @@ pub async fn a_cancel_request_wins_over_a_retry<S: Store>(stand: &Stand<S>) {
     }
 }
 
-/// An endpoint notes when failing began and when it last succeeded, on change only.
+/// An endpoint records when it began to fail and when it last succeeded, only on a change.
 pub async fn an_endpoint_remembers_failing<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     case.endpoint("shop").await;
@@ -168,8 +169,8 @@ pub async fn an_endpoint_remembers_failing<S: Store>(stand: &Stand<S>) {
     assert!(seen[3].0.is_none() && seen[3].1.is_some());
 }
 
-/// Whoever lost the lease tells nothing of the endpoint either: it is neither failing nor gone.
-pub async fn a_loser_tells_nothing_of_its_endpoint<S: Store>(stand: &Stand<S>) {
+/// A settlement without the lease does not change the endpoint: it neither fails nor is paused.
+pub async fn a_settlement_without_the_lease_changes_no_endpoint<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     case.endpoint("shop").await;
     let (job, token) = case.claimed(case.to_endpoint("shop").await).await;
@@ -190,7 +191,7 @@ pub async fn a_410_pauses_its_endpoint<S: Store>(stand: &Stand<S>) {
     assert_eq!((row.state, row.paused_reason), (EndpointState::Paused, Some(PausedReason::Gone)));
 }
 
-/// The executor takes a hint's jobs to their outcomes: requests, evidence, rows and hints agree.
+/// An attempt runs from its hint to its outcome: requests, evidence, rows and hints agree.
 pub async fn an_attempt_runs_end_to_end<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     case.endpoint("shop").await;
@@ -217,7 +218,7 @@ pub async fn an_attempt_runs_end_to_end<S: Store>(stand: &Stand<S>) {
     assert!((4..=6).contains(delay), "5 s with a fifth of jitter, rounded up: {delay}");
 }
 
-/// A result is kept token for token, as deep as it may nest; one that cannot be kept leaves its reason.
+/// A result is kept token for token, up to the nesting limit; one that cannot be kept is replaced by a reason.
 pub async fn a_result_is_kept_as_it_was_written<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let deep = "[".repeat(RESULT_DEPTH_MAX) + &"]".repeat(RESULT_DEPTH_MAX);

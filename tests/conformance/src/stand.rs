@@ -1,4 +1,4 @@
-//! What the cases stand on: the databases of either engine, and fakes for everything else.
+//! Environment of the cases: the databases of one engine, and fakes for everything else.
 
 use std::cell::{Cell, RefCell, RefMut};
 use std::collections::BTreeMap;
@@ -31,27 +31,27 @@ use serde_json::{Value, json};
 
 use longshore_kit::options::MASTER_KEY;
 
-/// Both databases on one engine, and its time.
+/// Both databases of one engine, and its clock.
 #[allow(async_fn_in_trait)]
 pub trait Store: Database + IndexDatabase {
-    /// The database's own clock, as near as the engine tells.
+    /// Returns the time of the database's clock in milliseconds, as exactly as the engine provides it.
     fn now_ms(&self) -> i64;
-    /// Makes it so that everything of the tenant happened `ms` earlier: by moving the clock, or by moving the rows.
+    /// Makes everything of the tenant `ms` milliseconds older, by moving the clock or the rows.
     async fn make_past(&self, tenant: &str, ms: i64);
-    /// Waits; where time is moved by hand, for ever.
+    /// Waits for a duration; an engine whose clock is moved by hand waits forever.
     async fn sleep(&self, duration: Duration);
 }
 
-/// A whole world around the databases of one engine. Its requests are answered at once with the status in [`Stand::status`].
+/// Environment around the databases of one engine. Each request is answered at once with [`Stand::status`].
 #[derive(Debug)]
 pub struct Stand<S> {
-    /// The databases.
+    /// Databases of the engine.
     pub store: S,
-    /// The settings of all that runs here.
+    /// Settings of the core.
     pub settings: Settings,
-    /// How far this machine's clock is off.
+    /// Difference between this machine's clock and the database's, in milliseconds.
     pub clock_off_ms: Cell<i64>,
-    /// The status of every answer.
+    /// Status of every answer.
     pub status: Cell<u16>,
     /// Requests that were sent.
     pub requests: RefCell<Vec<HttpRequest>>,
@@ -59,17 +59,18 @@ pub struct Stand<S> {
     pub hints: RefCell<Vec<HintMessage>>,
     /// Objects that were put.
     pub objects: RefCell<BTreeMap<String, Vec<u8>>>,
-    /// Whether the object store fails.
+    /// Makes the object store fail.
     pub objects_fail: Cell<bool>,
-    /// What happens in the store of search just before a batch with a statement of that name, once.
+    /// Statements to run, once, just before the next batch of the search database that contains a statement of that
+    /// name.
     pub before: RefCell<Option<(&'static str, Vec<Statement>)>>,
-    /// What the database says of its size, if not the truth.
+    /// Size that the database reports, or its real size if `None`.
     pub size: Cell<Option<i64>>,
     drawn: Cell<u128>,
 }
 
 impl<S: Store> Stand<S> {
-    /// A stand around a store. `seed` keeps the ids of two stands apart.
+    /// Creates a stand around a store. `seed` keeps the ids of two stands apart.
     pub fn new(store: S, seed: u128) -> Self {
         let settings = Settings::parse(|name| match name {
             "MASTER_KEY" => Some(MASTER_KEY.to_owned()),
@@ -91,14 +92,14 @@ impl<S: Store> Stand<S> {
         }
     }
 
-    /// A new tenant with an API key.
+    /// Creates a tenant with an API key.
     pub async fn case(&self) -> Case<'_, S> {
         let tenant = format!("t{:024x}", self.random() >> 32);
         let caller = self.caller(&tenant).await;
         Case { stand: self, tenant, caller }
     }
 
-    /// A caller with a new key of that tenant.
+    /// Creates a caller with a new key of that tenant.
     pub async fn caller(&self, tenant: &str) -> Caller {
         let body = json!({"tenant": tenant, "scopes": ["jobs:write"], "name": "case"}).to_string();
         let key = create_key(self, None, body.as_bytes()).await.unwrap();
@@ -106,18 +107,18 @@ impl<S: Store> Stand<S> {
         Caller { token, tenant: None, epoch: Some(0), origin: Origin::default() }
     }
 
-    /// Runs one statement of a test's own; answers its rows.
+    /// Runs one statement of a test and returns its rows.
     pub async fn sql(&self, sql: &'static str, params: Vec<Param>) -> Rows {
         let statement = Statement { name: "test", sql, params };
         self.store.batch(&[statement]).await.unwrap().pop().unwrap()
     }
 
-    /// The whole row of a job as the core reads it.
+    /// Reads the whole row of a job as the core does.
     pub async fn row(&self, job: &JobRef) -> JobRow {
         read_job(self, job).await.unwrap()
     }
 
-    /// Columns of a job that the core does not show, as one JSON array of all values of its row.
+    /// Reads columns of a job that the core does not return, as a JSON object.
     pub async fn raw(&self, job: &JobRef) -> Value {
         let sql = "SELECT json_object('state', state, 'attempt', attempt, 'failures', failures, 'crashes', crashes,
             'quarantined', quarantined, 'dispatches', dispatches, 'run_after', run_after, 'next_check_at', next_check_at,
@@ -128,31 +129,31 @@ impl<S: Store> Stand<S> {
         rows.first().map_or(Value::Null, |row| serde_json::from_str(row).unwrap())
     }
 
-    /// A fresh lease token.
+    /// Returns a new lease token.
     pub fn token(&self) -> String {
         mint_ulid(self.now_ms(), self.random())
     }
 
-    /// The watermark stands `ms` before now.
+    /// Sets the watermark to `ms` milliseconds before now.
     pub async fn set_watermark(&self, ms: i64) {
         let sql = "UPDATE meta SET value = ?1 WHERE name = 'watermark' RETURNING value";
         self.sql(sql, vec![(self.store.now_ms() - ms).into()]).await;
     }
 }
 
-/// One case: a tenant of its own.
+/// One case, with its own tenant.
 #[derive(Debug)]
 pub struct Case<'a, S> {
-    /// Where it stands.
+    /// Environment of the case.
     pub stand: &'a Stand<S>,
-    /// The tenant.
+    /// Tenant of the case.
     pub tenant: String,
-    /// Who may enqueue for it.
+    /// Caller that may enqueue for the tenant.
     pub caller: Caller,
 }
 
 impl<S: Store> Case<'_, S> {
-    /// How statements name a job of this tenant.
+    /// Returns the reference of a job of this tenant.
     pub fn job(&self, id: &str) -> JobRef {
         JobRef { tenant: self.tenant.clone(), id: id.to_owned() }
     }
@@ -173,34 +174,34 @@ impl<S: Store> Case<'_, S> {
         self.accept(&[(body, key)]).await?.pop().unwrap()
     }
 
-    /// Accepts one job to a bare url and answers its name.
+    /// Accepts one job to a bare URL and returns its reference.
     pub async fn plain(&self) -> JobRef {
         self.accept_one(request(json!({})), None).await.unwrap().job
     }
 
-    /// Accepts one job to an endpoint and answers its name.
+    /// Accepts one job to an endpoint and returns its reference.
     pub async fn to_endpoint(&self, endpoint: &str) -> JobRef {
         self.accept_one(json!({"kind": "webhook", "endpoint": endpoint, "payload": {}}), None).await.unwrap().job
     }
 
-    /// Makes an endpoint.
+    /// Creates an endpoint.
     pub async fn endpoint(&self, id: &str) {
         let body = json!({"url": format!("https://{id}.example.com/hook"), "schedule": "fast"}).to_string();
         put_endpoint(self.stand, &self.stand.settings, &self.tenant, id, body.as_bytes()).await.unwrap();
     }
 
-    /// Claims jobs and answers what the token holds.
+    /// Claims jobs and returns the rows that the token holds.
     pub async fn claim(&self, token: &str, jobs: &[&JobRef], quarantined: bool) -> Vec<Claimed> {
         let jobs: Vec<JobRef> = jobs.iter().map(|job| (*job).clone()).collect();
         claim(self.stand, &self.stand.settings, token, &jobs, quarantined).await.unwrap()
     }
 
-    /// Everything of this tenant happened `ms` earlier.
+    /// Makes everything of this tenant `ms` milliseconds older.
     pub async fn make_past(&self, ms: i64) {
         self.stand.store.make_past(&self.tenant, ms).await;
     }
 
-    /// Gives a job an id of `ms` ago, as if it had been accepted then.
+    /// Gives a job an id that is `ms` milliseconds old, as if it had been accepted then.
     pub async fn age_id(&self, job: &JobRef, ms: i64) -> JobRef {
         let at = self.stand.store.now_ms() - ms;
         let aged = self.job(&mint_id(at, self.stand.random()));
@@ -214,22 +215,22 @@ impl<S: Store> Case<'_, S> {
     }
 }
 
-/// In how many seconds the hint of an accepted job is due.
+/// Returns the delay of an accepted job's hint in seconds.
 pub fn delay(accepted: &Accepted) -> Option<u32> {
     accepted.hint.as_ref().map(|hint| hint.delay_seconds)
 }
 
-/// Where a settled webhook belongs: to an endpoint, or to none, and to no group.
+/// Returns the place of a webhook to this endpoint, or to none if it is empty, in no group.
 pub fn place(endpoint: String) -> JobPlace {
     JobPlace { endpoint, queue: JobQueue::Webhooks, grouped: false }
 }
 
-/// What an attempt was like beside its outcome.
+/// Returns the measurements of an attempt.
 pub fn measured(duration_ms: i64, status: Option<u16>) -> Measured {
     Measured { duration_ms, status, version: "0.1.0".to_owned() }
 }
 
-/// A request of one webhook to a bare url, with more fields.
+/// Returns a request for one webhook to a bare URL, with more fields.
 pub fn request(more: Value) -> Value {
     let mut request = json!({"kind": "webhook", "payload": {"url": "https://example.com/hook", "body": {"n": 1}}});
     let (Value::Object(fields), Value::Object(more)) = (&mut request, more) else { unreachable!() };
@@ -239,7 +240,7 @@ pub fn request(more: Value) -> Value {
 
 impl<S: Store> Database for Stand<S> {
     async fn batch(&self, statements: &[Statement]) -> Result<Vec<Rows>, DatabaseError> {
-        // The core hides what the database says from its callers; here it ends in the test's output.
+        // The core hides database errors from its callers; here they are printed with the test's output.
         self.store.batch(statements).await.inspect_err(|error| eprintln!("{error}"))
     }
 
@@ -268,7 +269,8 @@ impl<S: Store> Clock for Stand<S> {
         self.store.sleep(duration).await;
     }
 
-    /// The 128-bit multiplier of a published generator (PCG), which is more than names and jitter need.
+    /// Returns pseudo-random bits from the 128-bit multiplier of a published generator (PCG), enough for ids and
+    /// jitter.
     fn random(&self) -> u128 {
         let next = self.drawn.get().wrapping_mul(0x2360_ed05_1fc6_5da4_4385_df64_9fcc_f645).wrapping_add(1);
         self.drawn.set(next);
@@ -277,7 +279,7 @@ impl<S: Store> Clock for Stand<S> {
 }
 
 impl<S: Store> Hints for Stand<S> {
-    async fn send_hints(&self, _lane: JobQueue, messages: &[HintMessage]) -> Result<(), HintError> {
+    async fn send_hints(&self, _queue: JobQueue, messages: &[HintMessage]) -> Result<(), HintError> {
         self.hints.borrow_mut().extend_from_slice(messages);
         Ok(())
     }
@@ -285,7 +287,7 @@ impl<S: Store> Hints for Stand<S> {
 
 impl<S> Stand<S> {
     fn objects(&self) -> Result<RefMut<'_, BTreeMap<String, Vec<u8>>>, BlobError> {
-        if self.objects_fail.get() { Err(BlobError("out of reach".into())) } else { Ok(self.objects.borrow_mut()) }
+        if self.objects_fail.get() { Err(BlobError("unreachable".into())) } else { Ok(self.objects.borrow_mut()) }
     }
 }
 
@@ -306,8 +308,8 @@ impl<S: Store> Blobs for Stand<S> {
 
     async fn list(&self, prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<String>, BlobError> {
         let objects = self.objects()?;
-        let asked = objects.keys().filter(|key| key.starts_with(prefix) && key.as_str() > after.unwrap_or_default());
-        Ok(asked.take(limit as usize).cloned().collect())
+        let found = objects.keys().filter(|key| key.starts_with(prefix) && key.as_str() > after.unwrap_or_default());
+        Ok(found.take(limit as usize).cloned().collect())
     }
 
     async fn delete(&self, keys: &[String]) -> Result<(), BlobError> {
@@ -324,7 +326,7 @@ impl<S: Store> Blobs for Stand<S> {
     }
 }
 
-/// Writes an object if it is what `tag` says, as R2 does.
+/// Replaces an object if its tag is `tag`, as R2 does. Returns true if it was replaced.
 pub fn put_if(objects: &mut BTreeMap<String, Vec<u8>>, key: &str, bytes: &[u8], tag: &str) -> bool {
     let object = objects.get_mut(key).filter(|object| sha256(object) == tag);
     object.map(|object| *object = bytes.to_vec()).is_some()

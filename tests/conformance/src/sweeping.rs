@@ -1,4 +1,4 @@
-//! Cases of the sweep: whatever no hint finds is found, and what is over leaves.
+//! Cases of the sweep: it finds jobs without a hint, and deletes jobs after their retention.
 
 use longshore::limits::plan::PAID;
 use longshore::limits::{CRASH_SEEN_MS_MAX, DATABASE_BYTES_PAID, DAY_MS, HOUR_MS, LEASE_MS, REDISPATCH_BACKOFF_MS};
@@ -21,7 +21,7 @@ impl<S: Store> Case<'_, S> {
         sweep(self.stand, &self.stand.settings).await.unwrap();
     }
 
-    /// The lease of a running job ends, and the sweep sees it: the watermark has passed the job.
+    /// Lets the lease of a running job end and sweeps: the watermark has passed the job.
     pub(super) async fn lose_lease(&self, job: &JobRef) {
         let pass = "UPDATE jobs SET next_check_at = lease_until WHERE tenant = ?1 AND id = ?2 RETURNING id";
         self.stand.sql(pass, vec![job.tenant.as_str().into(), job.id.as_str().into()]).await;
@@ -29,13 +29,13 @@ impl<S: Store> Case<'_, S> {
         self.sweep().await;
     }
 
-    /// Whether a hint since the last question names the job.
+    /// Returns true if a hint since the last call names the job.
     fn hinted(&self, job: &JobRef) -> bool {
         self.stand.hints.borrow_mut().drain(..).any(|message| message.text.contains(&job.id))
     }
 }
 
-/// The watermark gives each open row below it a time, once; a finished one it leaves alone.
+/// The watermark gives each open row below it a next check, once; finished rows stay as they are.
 pub async fn the_watermark_passes_each_open_row_once<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     stand.set_watermark(120_000).await;
@@ -56,11 +56,11 @@ pub async fn the_watermark_passes_each_open_row_once<S: Store>(stand: &Stand<S>)
     let clear = "UPDATE jobs SET next_check_at = NULL WHERE tenant = ?1 AND id = ?2 RETURNING id";
     stand.sql(clear, vec![queued.tenant.as_str().into(), queued.id.as_str().into()]).await;
     case.sweep().await;
-    assert!(stand.raw(&queued).await["next_check_at"].is_null(), "passed once");
+    assert!(stand.raw(&queued).await["next_check_at"].is_null(), "passed only once");
     assert_eq!(stand.sql(accepted, vec![case.tenant.as_str().into()]).await, ["3"]);
 }
 
-/// However old the oldest open row, the watermark stands 45 s before now after a sweep.
+/// The watermark is 45 s behind now after a sweep, even with an old open row.
 pub async fn the_watermark_is_never_pinned<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     stand.set_watermark(5 * HOUR_MS).await;
@@ -75,7 +75,7 @@ pub async fn the_watermark_is_never_pinned<S: Store>(stand: &Stand<S>) {
     assert_eq!(raw["next_check_at"], raw["run_after"]);
 }
 
-/// No sweep for ten days, longer than anything is kept: every open job is found all the same.
+/// Every open job is found after ten days without a sweep, longer than any retention.
 pub async fn a_long_gap_loses_nothing<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     stand.set_watermark(10 * DAY_MS).await;
@@ -91,7 +91,7 @@ pub async fn a_long_gap_loses_nothing<S: Store>(stand: &Stand<S>) {
     }
 }
 
-/// A lease that ended unsettled leaves an unknown outcome, and the job runs next in quarantine.
+/// A lease that ended unsettled is logged as an unknown outcome, and the job runs next in quarantine.
 pub async fn an_ended_lease_quarantines_its_job<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     stand.set_watermark(120_000).await;
@@ -112,9 +112,9 @@ pub async fn an_ended_lease_quarantines_its_job<S: Store>(stand: &Stand<S>) {
     assert_eq!(case.claim(&stand.token(), &[&job], true).await[0].attempt, 2);
 }
 
-/// The crash that makes a quarantined job does not count; three while it ran alone do.
+/// The crash that quarantines a job does not count; three crashes while it ran alone do.
 pub async fn three_lone_crashes_are_a_loop<S: Store>(stand: &Stand<S>) {
-    // A crash of the day before counts for nothing.
+    // A crash of the day before does not count.
     early_in_a_day();
     let case = stand.case().await;
     stand.set_watermark(120_000).await;
@@ -130,9 +130,9 @@ pub async fn three_lone_crashes_are_a_loop<S: Store>(stand: &Stand<S>) {
     assert_eq!((row.attempt, row.failures, row.log.len()), (4, 0, 4));
 }
 
-/// A sweep that comes late, or on the day after, cannot tell a crash from a worker that could write nothing: the job runs alone
-/// again, and is not blamed.
-pub async fn a_lease_that_nobody_could_settle_is_no_crash<S: Store>(stand: &Stand<S>) {
+/// A sweep that runs late, or on the next day, cannot tell a crash from a worker that could not write: the job runs
+/// alone again, and no crash is counted.
+pub async fn a_lease_that_ended_during_an_outage_is_no_crash<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     stand.set_watermark(120_000).await;
     let job = case.age_id(&case.plain().await, 100_000).await;
@@ -143,31 +143,32 @@ pub async fn a_lease_that_nobody_could_settle_is_no_crash<S: Store>(stand: &Stan
         case.sweep().await;
         let raw = stand.raw(&job).await;
         let expected = (Some("retrying"), Some(1), Some(0), Some(0));
-        let told =
+        let result =
             (raw["state"].as_str(), raw["quarantined"].as_i64(), raw["crashes"].as_i64(), raw["failures"].as_i64());
-        assert_eq!(told, expected, "{attempt}");
+        assert_eq!(result, expected, "{attempt}");
     }
     assert_eq!(stand.row(&job).await.log.len(), 6);
 }
 
-/// A job whose deadline passed before it could run is dead-lettered by name; one whose cancel was asked for is cancelled.
-pub async fn a_deadline_buries<S: Store>(stand: &Stand<S>) {
+/// A job whose deadline passed before it could run is dead-lettered with that reason; one with a cancel request is
+/// cancelled.
+pub async fn a_passed_deadline_dead_letters<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     stand.set_watermark(120_000).await;
     let at = longshore::wire::time::rfc3339(stand.store.now_ms() + 10_000);
     let late = case.accept_one(request(json!({"deadline_at": at})), None).await.unwrap().job;
     let late = case.age_id(&late, 100_000).await;
-    let asked = case.age_id(&case.plain().await, 90_000).await;
-    case.claim(&stand.token(), &[&asked], false).await;
-    cancel(stand, &stand.settings, &asked).await.unwrap();
+    let cancelling = case.age_id(&case.plain().await, 90_000).await;
+    case.claim(&stand.token(), &[&cancelling], false).await;
+    cancel(stand, &stand.settings, &cancelling).await.unwrap();
     case.make_past(LEASE_MS).await;
     case.sweep().await;
     let row = stand.row(&late).await;
     assert_eq!((row.dead_reason, row.attempt), (Some(DeadReason::Deadline), 0));
-    assert_eq!(stand.raw(&asked).await["state"], "cancelled");
+    assert_eq!(stand.raw(&cancelling).await["state"], "cancelled");
 }
 
-/// A due job is hinted again after one minute, two, then run by the sweep itself.
+/// A due job is hinted again after one minute, then two; then the sweep runs it itself.
 pub async fn redispatch_backoff_doubles<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     stand.set_watermark(120_000).await;
@@ -188,8 +189,8 @@ pub async fn redispatch_backoff_doubles<S: Store>(stand: &Stand<S>) {
     assert_eq!(stand.raw(&job).await["state"], "succeeded");
 }
 
-/// A job leaves when its time is over, but never before its idempotency key.
-pub async fn a_job_leaves_after_its_key<S: Store>(stand: &Stand<S>) {
+/// A job is deleted after its retention, but not before its idempotency key ends.
+pub async fn a_job_is_deleted_after_its_key<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let days = |days: i64| json!({"idempotency_window_seconds": days * DAY_MS / 1_000});
     let short = case.accept_one(request(days(1)), Some("short")).await.unwrap().job;
@@ -202,7 +203,7 @@ pub async fn a_job_leaves_after_its_key<S: Store>(stand: &Stand<S>) {
     assert!(stand.raw(&short).await.is_object());
     case.make_past(120_000).await;
     case.sweep().await;
-    assert!(stand.raw(&short).await.is_null(), "its time is over");
+    assert!(stand.raw(&short).await.is_null(), "its retention has ended");
     let raw = stand.raw(&long).await;
     assert_eq!(raw["next_check_at"], raw["key_until"]);
     case.make_past(20 * DAY_MS - PAID.retention_succeeded_ms).await;
@@ -210,7 +211,7 @@ pub async fn a_job_leaves_after_its_key<S: Store>(stand: &Stand<S>) {
     assert!(stand.raw(&long).await.is_null());
 }
 
-/// Held jobs run again when their endpoint is resumed, and not while everything is paused.
+/// Held jobs run again after their endpoint is resumed, but not while the whole pipeline is paused.
 pub async fn resumed_endpoints_release<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     case.endpoint("shop").await;
@@ -230,8 +231,8 @@ pub async fn resumed_endpoints_release<S: Store>(stand: &Stand<S>) {
     assert!(case.hinted(&job));
 }
 
-/// Succeeded jobs leave hour by hour; those whose key still holds get a time of their own.
-pub async fn succeeded_jobs_leave_by_the_hour<S: Store>(stand: &Stand<S>) {
+/// Succeeded jobs are deleted hour by hour; those with a valid key get their own next check.
+pub async fn succeeded_jobs_are_deleted_by_the_hour<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let age = PAID.retention_succeeded_ms + 2 * HOUR_MS;
     let window = json!({"idempotency_window_seconds": 30 * 86_400});
@@ -250,8 +251,8 @@ pub async fn succeeded_jobs_leave_by_the_hour<S: Store>(stand: &Stand<S>) {
     assert_eq!(stand.sql(hours, vec![case.tenant.as_str().into(), hour.into()]).await, ["0"]);
 }
 
-/// Above 90 % of its size the store refuses new jobs, and accepts again below.
-pub async fn a_crowded_store_refuses<S: Store>(stand: &Stand<S>) {
+/// A store above 90 % of its size refuses new jobs, and accepts them again below.
+pub async fn a_store_near_its_size_limit_refuses<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     stand.size.set(Some(DATABASE_BYTES_PAID / 100 * 91));
     case.sweep().await;

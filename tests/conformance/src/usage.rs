@@ -1,4 +1,5 @@
-//! Usage: what jobs spent with providers counts once, by day and model, and leaves with its tenant and by age.
+//! Cases of usage: what jobs spend with providers counts once, by day and model, and is deleted with its tenant and by
+//! age.
 
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ use super::erasing::AGE_MS;
 use super::listing::exported;
 use super::stand::{Case, Stand, Store, measured, place};
 
-/// A model, with calls, texts and tokens.
+/// Model with its calls, texts and tokens.
 type Spent<'a> = (&'a str, u64, u64, u64);
 
 const SMALL: Spent<'_> = ("own/small", 2, 101, 4_000);
@@ -41,7 +42,7 @@ fn settlement(job: &JobRef, attempt: u32, spent: &[Spent<'_>]) -> Settlement {
 }
 
 impl<S: Store> Case<'_, S> {
-    /// Jobs that spend so settle in one flush of their own.
+    /// Settles one job for each of these usages, in one flush.
     async fn spend(&self, spent: &[&[Spent<'_>]]) {
         let token = self.stand.token();
         let mut settlements = Vec::new();
@@ -53,24 +54,23 @@ impl<S: Store> Case<'_, S> {
         assert_eq!(settle(self.stand, &token, &PAID, &settlements).await.unwrap().len(), settlements.len());
     }
 
-    /// All that was counted: how many days ago, the model, and the counts.
+    /// Returns everything that was counted: days ago, model and counts.
     async fn usage(&self) -> Vec<(i64, String, [u64; 3])> {
         let today = self.stand.store.now_ms() / DAY_MS;
         let rows = list_usage(self.stand, &self.tenant, Days::ALL, None, 100).await.unwrap();
-        let told = |row: UsageRow| (today - row.day, row.model, [row.calls, row.texts, row.tokens]);
-        rows.into_iter().map(told).collect()
+        let counts = |row: UsageRow| (today - row.day, row.model, [row.calls, row.texts, row.tokens]);
+        rows.into_iter().map(counts).collect()
     }
 
-    /// What was spent was spent so many days earlier.
+    /// Makes all usage of the tenant older by this number of days.
     async fn spent_before(&self, days: i64) {
         let sql = "UPDATE usage SET day = CAST(day - ?2 AS INTEGER) WHERE tenant = ?1 RETURNING day";
         self.stand.sql(sql, vec![self.tenant.as_str().into(), days.into()]).await;
     }
 }
 
-/// A settlement that is sent again counts nothing again, and who lost the lease counts nothing; one that goes on running, too,
-/// counts once.
-pub async fn what_was_spent_counts_once<S: Store>(stand: &Stand<S>) {
+/// A repeated settlement counts no usage again, and one without the lease counts none; a deferral counts once, too.
+pub async fn usage_is_counted_once<S: Store>(stand: &Stand<S>) {
     early_in_a_day();
     let case = stand.case().await;
     let (job, token) = (case.plain().await, stand.token());
@@ -79,7 +79,7 @@ pub async fn what_was_spent_counts_once<S: Store>(stand: &Stand<S>) {
     for (token, attempt) in [(stand.token(), 1), (token.clone(), 2)] {
         let lost = Settlement { attempt, ..first.clone() };
         assert_eq!(settle(stand, &token, &PAID, &[lost]).await.unwrap(), []);
-        assert_eq!(case.usage().await, [], "a loser");
+        assert_eq!(case.usage().await, [], "without the lease");
     }
     let once = [(0, "own/small".to_owned(), [2, 101, 4_000])];
     for settled in [1, 0] {
@@ -99,9 +99,9 @@ pub async fn what_was_spent_counts_once<S: Store>(stand: &Stand<S>) {
     }
 }
 
-/// Jobs of one flush are added up by model, later ones to what was counted that day; a new day begins anew, and a tenant has its
-/// own.
-pub async fn models_and_days_are_apart<S: Store>(stand: &Stand<S>) {
+/// Usage of one flush is summed by model and added to that day's counts; each day and each tenant is counted
+/// separately.
+pub async fn usage_is_counted_by_model_and_day<S: Store>(stand: &Stand<S>) {
     early_in_a_day();
     let (case, other) = (stand.case().await, stand.case().await);
     case.spend(&[&[SMALL, LARGE], &[SMALL]]).await;
@@ -115,7 +115,8 @@ pub async fn models_and_days_are_apart<S: Store>(stand: &Stand<S>) {
     assert_eq!(other.usage().await, [(0, large, [1, 7, 0])]);
 }
 
-/// Pages go on where they stopped, the last day first; days bound them, both ends with them; the export has them all.
+/// Pages continue where they stopped, the latest day first; a range of days includes both its ends; an export contains
+/// all days.
 pub async fn usage_is_listed_by_day<S: Store>(stand: &Stand<S>) {
     early_in_a_day();
     let (case, other) = (stand.case().await, stand.case().await);
@@ -166,20 +167,20 @@ pub async fn usage_is_listed_by_day<S: Store>(stand: &Stand<S>) {
     assert_eq!(lines.collect::<Vec<_>>(), all.iter().map(line).collect::<Vec<_>>());
 }
 
-/// An erasure of a tenant takes its usage when it is done; that of a subject does not.
-pub async fn usage_leaves_with_its_tenant<S: Store>(stand: &Stand<S>) {
+/// An erasure of a tenant deletes its usage when it is done; an erasure of a subject does not.
+pub async fn usage_is_erased_with_its_tenant<S: Store>(stand: &Stand<S>) {
     let (case, other) = (stand.case().await, stand.case().await);
     for case in [&case, &other] {
         case.spend(&[&[SMALL]]).await;
     }
-    case.finish(&case.erasure(Some("nobody")).await).await;
-    assert_eq!(case.usage().await.len(), 1, "it is of no subject");
+    case.finish(&case.erasure(Some("someone")).await).await;
+    assert_eq!(case.usage().await.len(), 1, "usage has no subject");
     case.finish(&case.erasure(None).await).await;
     assert_eq!((case.usage().await.len(), other.usage().await.len()), (0, 1));
 }
 
-/// What is older than its days leaves with a sweep.
-pub async fn usage_leaves_by_age<S: Store>(stand: &Stand<S>) {
+/// Usage older than its retention is deleted by the sweep.
+pub async fn old_usage_is_deleted<S: Store>(stand: &Stand<S>) {
     early_in_a_day();
     let case = stand.case().await;
     case.spend(&[&[SMALL]]).await;

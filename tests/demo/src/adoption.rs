@@ -1,4 +1,5 @@
-//! A team moves in: a schedule, tasks of its own Worker, ten thousand jobs as lines, and at last nothing of it is left.
+//! A team adopts Longshore: a schedule, tasks in a custom Worker, 10,000 jobs as lines, an index; at the end its tenant
+//! is erased.
 
 use std::time::Duration;
 
@@ -11,58 +12,58 @@ use super::witnesses::count;
 use super::{Failure, text};
 use longshore_kit::client::{Client, eventually, expect};
 
-/// Whose things they are.
+/// Tenant of the team.
 pub(super) const TENANT: &str = "team";
-/// The next occurrence of the schedule is a minute away at most, and its tick comes each few seconds.
+/// Time limit of the schedule's first occurrence: it is at most a minute away, and ticks run every few seconds.
 const FIRES_WITHIN: Duration = Duration::from_secs(90);
-/// No erasure is done before 40 s, when nothing older than it can be accepted any more.
+/// Time limit of the erasure: none is done before 40 s, when older jobs can no longer be accepted.
 const ERASED_WITHIN: Duration = Duration::from_mins(3);
-/// Long beside one task.
+/// Time limit of one task, which takes much less.
 const ENDS_WITHIN: Duration = Duration::from_secs(30);
-/// Lines of the bulk request.
+/// Number of lines of the bulk request.
 pub(super) const LINES: usize = 10_000;
-/// The bulk request's jobs wait for a year: its show is the intake.
+/// Delay of the bulk request's jobs, about a year: the demo shows only that they are accepted.
 const LATER_SECONDS: u32 = 31_000_000;
-/// The label that counts them.
+/// Group of the bulk request's jobs.
 const GROUP: &str = "import";
-/// One of the example Worker's tasks.
+/// Job type of one of the example Worker's tasks.
 const COUNT: &str = "text.count";
 const SAID: &str = "nothing that was acknowledged is lost";
 
-/// One bulk request.
+/// Answer to one bulk request.
 pub(super) struct Bulk {
-    /// Lines of the answer, but for the last.
+    /// Number of result lines.
     pub(super) results: usize,
-    /// The last one.
+    /// Last line, with the summary.
     pub(super) last: Value,
     pub(super) took: Duration,
 }
 
-/// What the API showed.
+/// Answers of the API.
 pub(super) struct Adoption {
-    /// The task of the example Worker when it had ended.
+    /// Ended task of the example Worker.
     pub(super) task: Value,
-    /// The deferred one while it was out, and when it was completed.
+    /// Deferred task while it waited, and after its completion.
     pub(super) parked: Value,
     pub(super) completed: Value,
     pub(super) first: Bulk,
     pub(super) again: Bulk,
-    /// The counters of its jobs.
+    /// Counters of the group.
     pub(super) group: Value,
-    /// Lines of their export.
+    /// Number of lines of the group's export.
     pub(super) exported: usize,
-    /// The last occurrence of the schedule, and its job when it had ended.
+    /// Last occurrence of the schedule, and its ended job.
     pub(super) occurrence: Value,
     pub(super) fired: Value,
-    /// What its library found.
+    /// Result of the team's index.
     pub(super) library: Library,
-    /// The receipt of the erasure, and what is left of the tenant in rows and in objects.
+    /// Receipt of the erasure, and the tenant's remaining rows and objects.
     pub(super) receipt: Value,
     pub(super) left: [usize; 2],
 }
 
 impl Adoption {
-    /// Does all of it.
+    /// Runs all steps.
     pub(super) async fn of(stage: &Stage) -> Result<Self, Failure> {
         let api = client(&stage.runner, TENANT, &["admin"]).await?;
         put(&api, "/v1/endpoints/tasks", &json!({"service": "HANDLER_EXAMPLE", "timeout_seconds": 60})).await?;
@@ -97,18 +98,18 @@ async fn get(api: &Client, path: &str) -> Result<Value, Failure> {
     Ok(expect(200, &format!("GET {path}"), api.get(path).await?)?)
 }
 
-/// Enqueues one job; answers its id.
+/// Enqueues one job and returns its id.
 async fn post(api: &Client, job: &Value) -> Result<String, Failure> {
-    let asked = "POST /v1/jobs";
-    text(asked, &expect(202, asked, api.post("/v1/jobs", job).await?)?, "/id")
+    let request = "POST /v1/jobs";
+    text(request, &expect(202, request, api.post("/v1/jobs", job).await?)?, "/id")
 }
 
-/// The job when it has ended, or as it is when that takes too long.
+/// Returns a job after its end, or its current state when that takes too long.
 async fn ended(api: &Client, id: &str) -> Result<Value, Failure> {
     get(api, &format!("/v1/jobs/{id}?wait={}", ENDS_WITHIN.as_secs())).await
 }
 
-/// A task that is taken over and completed later, as something slower would.
+/// Runs a task that its handler defers and that is completed later, as by a slower system.
 async fn defer(api: &Client) -> Result<(Value, Value), Failure> {
     let id = post(api, &task("report.build", &json!({"year": 2026}))).await?;
     let path = format!("/v1/jobs/{id}");
@@ -117,9 +118,9 @@ async fn defer(api: &Client) -> Result<(Value, Value), Failure> {
         (!job["completion_due_at"].is_null()).then_some(job)
     });
     let parked = parked.await.unwrap_or_default();
-    let asked = format!("POST {path}/complete");
+    let request = format!("POST {path}/complete");
     let done = api.post(&format!("{path}/complete"), &json!({"result": {"pages": 12}, "attempt": 1})).await?;
-    Ok((parked, expect(200, &asked, done)?))
+    Ok((parked, expect(200, &request, done)?))
 }
 
 fn lines() -> String {
@@ -139,7 +140,7 @@ async fn bulk(api: &Client, lines: &str) -> Result<Bulk, Failure> {
     Ok(Bulk { results: results.len(), last, took })
 }
 
-/// How many lines the export of the group's jobs has.
+/// Returns the number of lines in the export of the group's jobs.
 async fn export(api: &Client) -> Result<usize, Failure> {
     let path = format!("/v1/jobs?group={GROUP}");
     let answer = api.request("GET", &path, &[("accept", "application/x-ndjson")], Vec::new()).await?;
@@ -148,7 +149,7 @@ async fn export(api: &Client) -> Result<usize, Failure> {
     Ok(lines)
 }
 
-/// Waits for the schedule's first occurrence; answers its occurrence.
+/// Waits for the schedule's first occurrence and returns it.
 async fn fires(api: &Client) -> Result<Value, Failure> {
     let path = "/v1/schedules/every-minute/occurrences";
     let fired = eventually(FIRES_WITHIN, async || {
@@ -158,13 +159,14 @@ async fn fires(api: &Client) -> Result<Value, Failure> {
     fired.await.ok_or_else(|| Failure::unreadable(format!("GET {path}"), "[]"))
 }
 
-/// Erases the tenant, as an admin of all tenants: its own keys leave with the request. Answers the receipt.
+/// Erases the tenant, as an admin of all tenants: the tenant's own keys are deleted by the request. Returns the
+/// receipt.
 async fn erase(stage: &Stage) -> Result<Value, Failure> {
     let all = client(&stage.runner, "*", &["admin"]).await?;
     let of_tenant = |path: &str| format!("{path}?tenant={TENANT}");
-    let asked = format!("DELETE /v1/tenants/{TENANT}");
-    let begun = expect(202, &asked, all.delete(&of_tenant(&format!("/v1/tenants/{TENANT}"))).await?)?;
-    let path = of_tenant(&format!("/v1/erasures/{}", text(&asked, &begun, "/id")?));
+    let request = format!("DELETE /v1/tenants/{TENANT}");
+    let begun = expect(202, &request, all.delete(&of_tenant(&format!("/v1/tenants/{TENANT}"))).await?)?;
+    let path = of_tenant(&format!("/v1/erasures/{}", text(&request, &begun, "/id")?));
     let done = eventually(ERASED_WITHIN, async || {
         let receipt = get(&all, &path).await.ok()?;
         (receipt["state"] == "done").then_some(receipt)
@@ -172,7 +174,7 @@ async fn erase(stage: &Stage) -> Result<Value, Failure> {
     Ok(done.await.unwrap_or(begun))
 }
 
-/// Rows of the tenant, but for the receipt, and objects with records of it.
+/// Counts the tenant's rows, except the receipt, and the objects with its records.
 async fn left(stage: &Stage) -> Result<[usize; 2], Failure> {
     let (mut rows, mut objects) = (0, 0);
     for table in ["jobs", "groups", "endpoints", "schedules", "api_keys", "tenant_hours"] {

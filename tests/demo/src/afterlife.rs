@@ -1,4 +1,4 @@
-//! The job that died: its dead letter, the evidence of its last attempt, and its replay once the receiver is healed.
+//! The dead job: its dead letter, the evidence of its last attempt, and its replay after the receiver works again.
 
 use serde_json::{Value, json};
 
@@ -6,27 +6,27 @@ use super::stage::Stage;
 use super::{Failure, text};
 use longshore_kit::client::expect;
 
-/// Seconds that the API waits for the replayed job to end.
+/// Seconds for which the API waits until the replayed job has ended.
 const WAIT_SECONDS: u32 = 20;
 
-/// What the API shows of a dead job and its successor.
+/// Answers of the API about a dead job and its replay.
 pub(super) struct Afterlife {
     /// All open dead letters before the replay.
     pub(super) open_before: Vec<Value>,
     /// All open dead letters after it.
     pub(super) open_after: Vec<Value>,
-    /// The dead letter before the replay.
+    /// Dead letter before the replay.
     pub(super) letter: Value,
-    /// The evidence of the last attempt.
+    /// Evidence of the last attempt.
     pub(super) evidence: Value,
-    /// The new job when it had ended.
+    /// Ended new job.
     pub(super) successor: Value,
-    /// The dead letter after the replay.
+    /// Dead letter after the replay.
     pub(super) letter_after: Value,
 }
 
 impl Afterlife {
-    /// Looks at a dead job, heals the receiver, and replays the job.
+    /// Reads a dead job, heals the receiver, and replays the job.
     pub(super) async fn of(stage: &Stage, id: &str) -> Result<Self, Failure> {
         let open_before = open_letters(stage).await?;
         let path = format!("/v1/dead-letters/{id}");
@@ -34,9 +34,9 @@ impl Afterlife {
         let last = letter["attempts"].as_u64().unwrap_or_default();
         let evidence = get(stage, &format!("/v1/jobs/{id}/attempts/{last}/evidence")).await?;
         stage.receiver.heal();
-        let asked = format!("POST {path}/replay");
+        let request = format!("POST {path}/replay");
         let answer = stage.api.post(&format!("{path}/replay"), &json!({})).await?;
-        let successor_id = text(&asked, &expect(202, &asked, answer)?, "/id")?;
+        let successor_id = text(&request, &expect(202, &request, answer)?, "/id")?;
         Ok(Self {
             open_before,
             letter,
@@ -52,7 +52,7 @@ async fn get(stage: &Stage, path: &str) -> Result<Value, Failure> {
     Ok(expect(200, &format!("GET {path}"), stage.api.get(path).await?)?)
 }
 
-/// The first page; the demo has one dead letter.
+/// Returns the first page of dead letters; the demo has only one.
 async fn open_letters(stage: &Stage) -> Result<Vec<Value>, Failure> {
     let page = get(stage, "/v1/dead-letters").await?;
     Ok(page["data"].as_array().cloned().unwrap_or_default())

@@ -1,23 +1,23 @@
-//! What is enqueued, and what must become of it. Every expected count comes from this table.
+//! Table of the enqueued jobs and their expected outcomes. Every expected count comes from this table.
 
-/// One endpoint, its jobs and their fate.
+/// One endpoint with its jobs and their expected outcome.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Case {
-    /// The endpoint's name.
+    /// Name of the endpoint.
     pub(super) endpoint: &'static str,
-    /// Its path at the receiver, which chooses the behaviour.
+    /// Path at the receiver, which selects its behaviour.
     pub(super) path: &'static str,
-    /// That behaviour, for people.
+    /// Description of that behaviour.
     pub(super) does: &'static str,
-    /// How many jobs go there.
+    /// Number of jobs of the endpoint.
     pub(super) jobs: usize,
-    /// How each attempt of such a job must end: `succeeded`, or the class of its error.
+    /// Expected outcome of each attempt of such a job: `succeeded`, or the class of its error.
     pub(super) attempts: &'static [&'static str],
-    /// The state that the jobs must end in.
+    /// Expected final state of the jobs.
     pub(super) ends: &'static str,
-    /// How long an attempt may take, where the default is too long for a demo.
+    /// Timeout of an attempt, if the default is too long for a demo.
     pub(super) timeout_seconds: Option<u32>,
-    /// How many attempts there are, where it is not the schedule's number.
+    /// Maximum number of attempts, if other than the schedule's.
     pub(super) max_attempts: Option<u32>,
 }
 
@@ -40,7 +40,7 @@ const fn single(endpoint: &'static str, path: &'static str, attempts: &'static [
     Case { jobs: 1, attempts, ..healthy(endpoint, path) }
 }
 
-/// Always fails, and its job dies.
+/// Case that always fails; its job is dead-lettered.
 pub(super) const DOWN: Case = Case {
     does: "answers 500, until healed for the replay",
     ends: "dead",
@@ -48,7 +48,7 @@ pub(super) const DOWN: Case = Case {
     ..single("down", "/fail/down", &["http_5xx", "http_5xx"])
 };
 
-/// All of them.
+/// All cases.
 pub(super) const CASES: [Case; 7] = [
     healthy("orders", "/ok/orders"),
     healthy("invoices", "/ok/invoices"),
@@ -67,24 +67,24 @@ pub(super) const CASES: [Case; 7] = [
 ];
 
 impl Case {
-    /// Whether its jobs succeed at once: those are the burst whose latency is measured.
+    /// Returns true if the jobs succeed at once: their latency is measured.
     pub(super) fn is_healthy(&self) -> bool {
         self.attempts == [SUCCEEDED]
     }
 }
 
-/// The case of an endpoint.
+/// Returns the case of an endpoint.
 pub(super) fn of(endpoint: &str) -> Option<&'static Case> {
     const ALL: &[Case] = &CASES;
     ALL.iter().find(|case| case.endpoint == endpoint)
 }
 
-/// Jobs that are enqueued; the replay comes on top.
+/// Returns the number of enqueued jobs, without the replay.
 pub(super) fn jobs() -> usize {
     CASES.iter().map(|case| case.jobs).sum()
 }
 
-/// Requests that they must make; the replay comes on top.
+/// Returns the number of requests that the jobs must cause, without the replay.
 pub(super) fn requests() -> usize {
     CASES.iter().map(|case| case.jobs * case.attempts.len()).sum()
 }

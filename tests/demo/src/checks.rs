@@ -1,4 +1,4 @@
-//! What must be true at the end. What is expected comes from what was enqueued, what is found from the witnesses.
+//! Checks at the end of the demo: expected values come from the enqueued jobs, actual values from the witnesses.
 
 use serde_json::{Value, json};
 
@@ -6,15 +6,15 @@ use super::adoption::{Adoption, Bulk, LINES};
 use super::afterlife::Afterlife;
 use super::cases::{self, CASES, Case};
 use super::enqueue::{Enqueued, SECRET};
-use super::library::{EDITED, FILES, Library, came_to, sum};
+use super::library::{EDITED, FILES, Library, count_of, sum};
 use super::summary::valid;
 use super::witnesses::Witnesses;
 
-/// The replay: one job more, and one request more.
+/// Number of replays: each adds one job and one request.
 const REPLAYS: usize = 1;
 const REDACTED: &str = "[redacted]";
 
-/// One statement and whether it holds.
+/// One statement, and true if it holds.
 pub(super) struct Check {
     holds: bool,
     says: String,
@@ -24,7 +24,7 @@ fn check(holds: bool, says: impl Into<String>) -> Check {
     Check { holds, says: says.into() }
 }
 
-/// Prints the checks; answers whether all hold.
+/// Prints the checks. Returns true if all hold.
 pub(super) fn print(checks: &[Check]) -> bool {
     println!();
     for check in checks {
@@ -33,7 +33,7 @@ pub(super) fn print(checks: &[Check]) -> bool {
     checks.iter().all(|check| check.holds)
 }
 
-/// All of them.
+/// Returns all checks of the main demo.
 pub(super) fn all(enqueued: &Enqueued, afterlife: &Afterlife, witnesses: &Witnesses) -> Vec<Check> {
     let mut checks = vec![jobs(enqueued, witnesses)];
     checks.extend(CASES.iter().map(|case| fate(case, enqueued, witnesses)));
@@ -51,7 +51,7 @@ pub(super) fn all(enqueued: &Enqueued, afterlife: &Afterlife, witnesses: &Witnes
     checks
 }
 
-/// What a team may rely on that moves in.
+/// Returns the checks of the team's adoption.
 pub(super) fn of_adoption(adoption: &Adoption) -> Vec<Check> {
     let counted = json!({"words": 6, "characters": 37});
     let Adoption { task, parked, completed, first, again, group, exported, occurrence, fired, library, receipt, left } =
@@ -94,23 +94,23 @@ pub(super) fn of_adoption(adoption: &Adoption) -> Vec<Check> {
         indexed(library),
         check(
             receipt["state"] == "done" && receipt["counts"]["jobs"].as_u64() > Some(LINES as u64) && *left == [0, 0],
-            format!("the tenant is erased: {} jobs, and nothing of it is left in D1 or R2", receipt["counts"]["jobs"]),
+            format!("the tenant is erased: {} jobs, nothing left in D1 or R2", receipt["counts"]["jobs"]),
         ),
     ]
 }
 
-/// The second round cost what its edit did, and the edit is found.
+/// Checks that the second round cost only its edit, and that a search finds the edit.
 fn indexed(library: &Library) -> Check {
     let Library { index, first, second, hits } = library;
     let (all, added) = (FILES.len(), sum(second, "/added"));
-    let was_right = came_to(first, "added") == all
-        && (came_to(second, "updated"), came_to(second, "unchanged")) == (1, all - 1)
+    let is_right = count_of(first, "added") == all
+        && (count_of(second, "updated"), count_of(second, "unchanged")) == (1, all - 1)
         && (1..=2).contains(&added)
         && sum(second, "/usage/embedded") == added
         && index["documents"] == all;
     let found = hits.first().is_some_and(|hit| hit["document"] == EDITED && hit["heading"] == "The harbour");
     check(
-        was_right && found,
+        is_right && found,
         format!("{all} documents are indexed, one edited paragraph cost {added} chunks, and a search finds it"),
     )
 }
@@ -125,7 +125,7 @@ fn jobs(enqueued: &Enqueued, witnesses: &Witnesses) -> Check {
     )
 }
 
-/// The jobs of one endpoint ended as its case says, attempt by attempt, in D1 and in the API.
+/// Checks that the jobs of one endpoint ended as expected, attempt by attempt, in D1 and in the API.
 fn fate(case: &Case, enqueued: &Enqueued, witnesses: &Witnesses) -> Check {
     let jobs: Vec<_> = enqueued.jobs.iter().filter(|job| job.case == case).collect();
     let in_ledger =
@@ -170,10 +170,10 @@ fn duplicate(enqueued: &Enqueued, witnesses: &Witnesses) -> Check {
     let duplicate = &enqueued.duplicate;
     let requests = witnesses.received_tally().get(&duplicate.first_id).copied().unwrap_or(0);
     check(
-        duplicate.said_so && duplicate.first_id == duplicate.second_id && requests == 1,
+        duplicate.has_header && duplicate.first_id == duplicate.second_id && requests == 1,
         format!(
             "the key {} sent twice: the same job id, Idempotency-Replayed: {}, {requests} request",
-            duplicate.key, duplicate.said_so
+            duplicate.key, duplicate.has_header
         ),
     )
 }
@@ -196,7 +196,7 @@ fn dead_letter(enqueued: &Enqueued, afterlife: &Afterlife) -> Check {
     )
 }
 
-/// The evidence says what the receiver saw in the last request of the job that died.
+/// Checks that the evidence equals what the receiver saw in the last request of the dead job.
 fn evidence(afterlife: &Afterlife, witnesses: &Witnesses) -> Check {
     let attempts = cases::DOWN.attempts.len();
     let mut down = witnesses.received.iter().filter(|received| received.path == cases::DOWN.path);

@@ -1,4 +1,4 @@
-//! Enqueueing: most jobs in batches, some one by one, and one of them twice.
+//! Enqueues the jobs: most in batches, some one by one, and one of them twice.
 
 use std::time::Duration;
 
@@ -11,11 +11,11 @@ use super::stage::Stage;
 use super::{Failure, text};
 use longshore_kit::client::expect;
 
-/// Jobs of each endpoint that are enqueued one by one.
+/// Number of jobs of each endpoint that are enqueued one by one.
 pub(super) const SINGLES: usize = 15;
-/// Requests that enqueue at the same time.
+/// Number of concurrent enqueue requests.
 const AT_ONCE: usize = 8;
-/// A header value that reaches the receiver and must be nowhere in the evidence.
+/// Header value that reaches the receiver and must not appear in the evidence.
 pub(super) const SECRET: &str = "Bearer this-must-not-be-shown";
 
 /// One accepted job.
@@ -24,16 +24,16 @@ pub(super) struct Job {
     pub(super) case: &'static Case,
 }
 
-/// What the second of two equal requests was answered.
+/// Answers to two equal requests.
 pub(super) struct Duplicate {
     pub(super) key: String,
     pub(super) first_id: String,
     pub(super) second_id: String,
-    /// Whether the answer said `Idempotency-Replayed: true`.
-    pub(super) said_so: bool,
+    /// True if the second answer had `Idempotency-Replayed: true`.
+    pub(super) has_header: bool,
 }
 
-/// Everything that was accepted.
+/// All accepted jobs.
 pub(super) struct Enqueued {
     pub(super) jobs: Vec<Job>,
     pub(super) duplicate: Duplicate,
@@ -46,7 +46,7 @@ impl Enqueued {
     pub(super) async fn all(stage: &Stage) -> Result<Self, Failure> {
         const ALL: &[Case] = &CASES;
         let began = Instant::now();
-        // The endpoints that misbehave first: their retries run beside the burst.
+        // Failing endpoints first: their retries run during the burst.
         let singles = ALL.iter().rev().flat_map(|case| (0..case.jobs.min(SINGLES)).map(move |n| (case, n)));
         let mut jobs: Vec<Job> = stream::iter(singles)
             .map(|(case, n)| async move { single(stage, case, n).await.map(|(id, _)| Job { id, case }) })
@@ -62,7 +62,7 @@ impl Enqueued {
         Ok(Self { jobs, duplicate, batches: batched.len(), took })
     }
 
-    /// The job of a case that has but one.
+    /// Returns the job of a case that has only one.
     pub(super) fn only_job_of(&self, case: &Case) -> &str {
         let found = self.jobs.iter().find(|job| job.case == case);
         found.map_or("", |job| &job.id)
@@ -84,29 +84,34 @@ fn key(case: &Case, n: usize) -> String {
     format!("demo-{}-{n}", case.endpoint)
 }
 
-/// One request for one job. Answers its id, and whether it was there already.
+/// Sends one request for one job. Returns the job's id, and true if it already existed.
 async fn single(stage: &Stage, case: &Case, n: usize) -> Result<(String, bool), Failure> {
-    let asked = "POST /v1/jobs";
+    let request = "POST /v1/jobs";
     let key = [("idempotency-key", &*key(case, n))];
     let answer = stage.api.post_with("/v1/jobs", &key, &job(case, n)).await?;
     let replayed = answer.header("idempotency-replayed") == Some("true");
-    let id = text(asked, &expect(202, asked, answer)?, "/id")?;
+    let id = text(request, &expect(202, request, answer)?, "/id")?;
     Ok((id, replayed))
 }
 
-/// One request for the rest of an endpoint's jobs. Answers their ids.
+/// Sends one request for the rest of an endpoint's jobs. Returns their ids.
 async fn batch(stage: &Stage, case: &Case) -> Result<Vec<String>, Failure> {
-    let asked = "POST /v1/jobs/batch";
+    let request = "POST /v1/jobs/batch";
     let jobs: Vec<_> = (SINGLES..case.jobs).map(|n| job(case, n)).collect();
     let key = format!("demo-{}-batch", case.endpoint);
     let answer = stage.api.post_with("/v1/jobs/batch", &[("idempotency-key", &key)], &json!({ "jobs": jobs })).await?;
-    let answer = expect(200, asked, answer)?;
-    (0..jobs.len()).map(|index| text(asked, &answer, &format!("/results/{index}/id"))).collect()
+    let answer = expect(200, request, answer)?;
+    (0..jobs.len()).map(|index| text(request, &answer, &format!("/results/{index}/id"))).collect()
 }
 
-/// The first single job of a case once more, with the same key.
+/// Sends the first single job of a case again, with the same key.
 async fn again(stage: &Stage, case: &Case, jobs: &[Job]) -> Result<Duplicate, Failure> {
-    let (second_id, said_so) = single(stage, case, 0).await?;
+    let (second_id, has_header) = single(stage, case, 0).await?;
     let first = jobs.iter().find(|job| job.case == case);
-    Ok(Duplicate { key: key(case, 0), first_id: first.map_or(String::new(), |job| job.id.clone()), second_id, said_so })
+    Ok(Duplicate {
+        key: key(case, 0),
+        first_id: first.map_or(String::new(), |job| job.id.clone()),
+        second_id,
+        has_header,
+    })
 }

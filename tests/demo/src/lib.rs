@@ -1,8 +1,8 @@
-//! `make demo`: the main job for real, on this machine and without an account.
+//! Runs `make demo`: the main features, on this machine and without an account.
 //!
-//! Both Workers run in workerd, with a receiver beside them that misbehaves by path. A few hundred webhooks are enqueued
-//! over HTTP, one of them dies and is replayed. Then three witnesses are asked what happened: the API, the rows in D1,
-//! and the receiver's own log, which verifies signatures with a library that is not ours.
+//! Both Workers run in workerd, beside a receiver whose paths select its behaviour. A few hundred webhooks are enqueued
+//! over HTTP; one of them is dead-lettered and replayed. Then three witnesses are compared: the API, the rows in D1,
+//! and the receiver's log, which verifies signatures with an independent library.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 #![allow(clippy::missing_errors_doc, clippy::missing_panics_doc)]
 
@@ -31,13 +31,13 @@ use longshore_kit::scratch::Scratch;
 use stage::Stage;
 use witnesses::Witnesses;
 
-/// A text inside a JSON answer.
-fn text(asked: &str, body: &Value, pointer: &str) -> Result<String, Failure> {
+/// Returns a text inside a JSON answer.
+fn text(request: &str, body: &Value, pointer: &str) -> Result<String, Failure> {
     let found = body.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
-    found.ok_or_else(|| Failure::unreadable(asked, body))
+    found.ok_or_else(|| Failure::unreadable(request, body))
 }
 
-/// Runs the demo in a new folder, which is kept when something is wrong: the Workers' log is in it.
+/// Runs the demo in a new folder, which is kept after a failure: it contains the Workers' log.
 pub async fn main() -> ExitCode {
     let scratch = match Scratch::new("demo") {
         Ok(scratch) => scratch,
@@ -56,12 +56,12 @@ pub async fn main() -> ExitCode {
     if matches!(result, Ok(true)) {
         return ExitCode::SUCCESS;
     }
-    eprintln!("\nWhat the Workers logged: {}", stage::log(scratch.path()).display());
+    eprintln!("\nLog of the Workers: {}", stage::log(scratch.path()).display());
     scratch.keep();
     ExitCode::FAILURE
 }
 
-/// The demo, step by step. Answers whether every check holds.
+/// Runs the demo step by step. Returns true if every check holds.
 async fn run(folder: &Path) -> Result<bool, Failure> {
     let stage = Stage::set(folder).await?;
     let jobs = cases::jobs();
@@ -69,7 +69,7 @@ async fn run(folder: &Path) -> Result<bool, Failure> {
     let afterlife = Afterlife::of(&stage, enqueued.only_job_of(&cases::DOWN)).await?;
     let witnesses = Witnesses::ask(&stage).await?;
     summary::print(&enqueued, &afterlife, &witnesses);
-    println!("\nA team moves in; its schedule's next occurrence is up to a minute away");
+    println!("\nA team adopts Longshore; its schedule's next occurrence is up to a minute away");
     let adoption = Adoption::of(&stage).await?;
     stage.runner.stop().await?;
     summary::print_adoption(&adoption);

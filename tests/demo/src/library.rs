@@ -1,4 +1,4 @@
-//! The team's library: the project's own documents in an index, one paragraph edited, all of them sent again, and a search.
+//! The team's index: the project's documents, all of them sent again with one edited paragraph, and a search.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use super::{Failure, text};
 use longshore_kit::client::{Client, eventually, expect};
 use longshore_kit::scratch::repository;
 
-/// The files, as they are in the repository.
+/// Files that are indexed, by their paths in the repository.
 pub(super) const FILES: [&str; 8] = [
     "README.md",
     "ARCHITECTURE.md",
@@ -19,42 +19,42 @@ pub(super) const FILES: [&str; 8] = [
     "docs/operations.md",
     "docs/reliability.md",
 ];
-/// The one that is edited, and its new paragraph.
+/// File that is edited, and its new paragraph.
 pub(super) const EDITED: &str = "ARCHITECTURE.md";
 const PARAGRAPH: &str = "\n\n# The harbour\n\nThe harbourmaster counts the cranes at dawn.\n";
-/// A search for it, and the words of another that the documents have an answer to.
+/// Search query that the new paragraph answers.
 pub(super) const QUERY: &str = "who counts the cranes";
 const INDEXED_WITHIN: Duration = Duration::from_mins(1);
 const INDEX: &str = "/v1/indexes/documents";
 
-/// What the API showed.
+/// Answers of the API.
 pub(super) struct Library {
-    /// The index when all documents were in it.
+    /// Index when it contains all documents.
     pub(super) index: Value,
-    /// What became of the documents the first time, and the second: the results of their jobs.
+    /// Results of the jobs of the first round, and of the second one.
     pub(super) first: Vec<Value>,
     pub(super) second: Vec<Value>,
-    /// What the search found.
+    /// Hits of the search.
     pub(super) hits: Vec<Value>,
 }
 
 impl Library {
-    /// Does all of it.
+    /// Runs all steps.
     pub(super) async fn of(api: &Client) -> Result<Self, Failure> {
-        let asked = format!("PUT {INDEX}");
-        expect(201, &asked, api.put(INDEX, &json!({"provider": "builtin"})).await?)?;
+        let request = format!("PUT {INDEX}");
+        expect(201, &request, api.put(INDEX, &json!({"provider": "builtin"})).await?)?;
         let mut documents = read()?;
         let first = send(api, &documents).await?;
-        for (name, said) in &mut documents {
+        for (name, content) in &mut documents {
             if *name == EDITED {
-                said.push_str(PARAGRAPH);
+                content.push_str(PARAGRAPH);
             }
         }
         let second = send(api, &documents).await?;
         let index = expect(200, &format!("GET {INDEX}"), api.get(INDEX).await?)?;
-        let asked = format!("POST {INDEX}/search");
+        let request = format!("POST {INDEX}/search");
         let found = api.post(&format!("{INDEX}/search"), &json!({"query": QUERY, "limit": 3})).await?;
-        let hits = expect(200, &asked, found)?["hits"].as_array().cloned().unwrap_or_default();
+        let hits = expect(200, &request, found)?["hits"].as_array().cloned().unwrap_or_default();
         Ok(Self { index, first, second, hits })
     }
 }
@@ -64,16 +64,16 @@ fn read() -> Result<Vec<(&'static str, String)>, Failure> {
     FILES.into_iter().map(read).collect()
 }
 
-/// Sends documents as lines, and waits for their group to end; answers what their jobs came to.
+/// Sends documents as lines, waits for their group to end, and returns the results of their jobs.
 async fn send(api: &Client, documents: &[(&str, String)]) -> Result<Vec<Value>, Failure> {
     let line = |(name, text): &(&str, String)| json!({"id": name, "text": text, "source": "repository"}).to_string();
     let lines = documents.iter().map(line).collect::<Vec<_>>().join("\n");
     let (path, headers) = (format!("{INDEX}/documents"), [("content-type", "application/x-ndjson")]);
     let answer = api.request("POST", &path, &headers, lines.into_bytes()).await?;
     let last: Value = answer.text.lines().last().and_then(|line| serde_json::from_str(line).ok()).unwrap_or_default();
-    let asked = format!("POST {path}");
-    expect(200, &asked, answer)?;
-    let group = text(&asked, &last, "/group")?;
+    let request = format!("POST {path}");
+    expect(200, &request, answer)?;
+    let group = text(&request, &last, "/group")?;
     let path = format!("/v1/groups/{group}");
     let ended = eventually(INDEXED_WITHIN, async || {
         let group = api.get(&path).await.ok()?.body;
@@ -85,12 +85,12 @@ async fn send(api: &Client, documents: &[(&str, String)]) -> Result<Vec<Value>, 
     Ok(page["data"].as_array().into_iter().flatten().map(|job| job["result"].clone()).collect())
 }
 
-/// How many documents of a round came to that state.
-pub(super) fn came_to(results: &[Value], state: &str) -> usize {
+/// Returns the number of documents of a round with that result.
+pub(super) fn count_of(results: &[Value], state: &str) -> usize {
     results.iter().filter(|result| result["state"] == state).count()
 }
 
-/// A number of all results of a round.
+/// Returns the sum of a number over all results of a round.
 pub(super) fn sum(results: &[Value], pointer: &str) -> u64 {
     results.iter().filter_map(|result| result.pointer(pointer)?.as_u64()).sum()
 }

@@ -1,4 +1,4 @@
-//! The wait for all jobs to end: a bar on a terminal, plain lines elsewhere.
+//! Waits until all jobs have ended: with a bar on a terminal, with plain lines elsewhere.
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
@@ -11,16 +11,17 @@ use tokio::time::{Instant, sleep};
 use super::Failure;
 use super::stage::{Stage, TENANT};
 
-/// The slowest job needs about ten seconds: two retries of 1 s and 5 s. The rest is for slow machines.
+/// Time limit of all jobs. The slowest job needs about ten seconds: two retries after 1 s and 5 s. The rest is for slow
+/// machines.
 const ENDS_WITHIN: Duration = Duration::from_secs(90);
 const LOOK_EVERY: Duration = Duration::from_millis(200);
-/// Of a log that a file keeps.
+/// Interval between lines of a log in a file.
 const LINE_EVERY: Duration = Duration::from_secs(1);
 
-/// How many jobs are in which state.
+/// Number of jobs in each state.
 type States = BTreeMap<String, usize>;
 
-/// Waits until `jobs` jobs have ended, and shows how it goes.
+/// Waits until `jobs` jobs have ended, and shows the progress.
 pub(super) async fn watch(stage: &Stage, jobs: usize) -> Result<(), Failure> {
     let began = Instant::now();
     let mut display = Display::new(jobs);

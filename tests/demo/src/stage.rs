@@ -1,4 +1,4 @@
-//! The stage: both Workers, a receiver, a key, and the endpoints.
+//! Setup of the demo: both Workers, a receiver, a key, and the endpoints.
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -13,9 +13,9 @@ use longshore_kit::options::{Options, ROOT_TOKEN};
 use longshore_kit::receiver::Receiver;
 use longshore_kit::runner::Runner;
 
-/// Whose jobs they are.
+/// Tenant of the demo.
 pub(super) const TENANT: &str = "demo";
-/// Often enough that a lost hint would not be noticed; a deployment sweeps each 20 s.
+/// Interval between sweeps, so short that a lost hint would cause no visible delay; a deployment sweeps every 20 s.
 const TICK_SECONDS: u32 = 3;
 
 /// Everything that runs during the demo.
@@ -25,7 +25,7 @@ pub(super) struct Stage {
     pub(super) api: Client,
 }
 
-/// The file that everything the Workers say goes to.
+/// Returns the path of the Workers' log.
 pub(super) fn log(folder: &Path) -> PathBuf {
     state(folder).with_extension("log")
 }
@@ -35,7 +35,7 @@ fn state(folder: &Path) -> PathBuf {
 }
 
 impl Stage {
-    /// Starts all of it and makes the endpoints.
+    /// Starts everything and creates the endpoints.
     pub(super) async fn set(folder: &Path) -> Result<Self, Failure> {
         let began = Instant::now();
         if std::io::stdout().is_terminal() {
@@ -49,7 +49,7 @@ impl Stage {
             put_endpoint(&api, &receiver, case).await?;
         }
         println!(
-            "Both Workers run on workerd at {}, migrations applied, in {:.1} s; crons run each {TICK_SECONDS} s",
+            "Both Workers run on workerd at {}, migrations applied, in {:.1} s; crons run every {TICK_SECONDS} s",
             runner.url(),
             began.elapsed().as_secs_f64()
         );
@@ -58,16 +58,16 @@ impl Stage {
     }
 }
 
-/// A client with a key of that tenant; only the key is made with the root token.
+/// Creates a client with a key of that tenant; only the key is created with the root token.
 pub(super) async fn client(runner: &Runner, tenant: &str, scopes: &[&str]) -> Result<Client, Failure> {
     let root = Client::new(runner.url(), ROOT_TOKEN)?;
-    let asked = "POST /v1/keys";
+    let request = "POST /v1/keys";
     let key = json!({"tenant": tenant, "scopes": scopes, "name": "make demo"});
-    let answer = expect(201, asked, root.post("/v1/keys", &key).await?)?;
-    Ok(root.with_key(&text(asked, &answer, "/key")?))
+    let answer = expect(201, request, root.post("/v1/keys", &key).await?)?;
+    Ok(root.with_key(&text(request, &answer, "/key")?))
 }
 
-/// Makes an endpoint and hands its signing secret to the receiver, as its owner would.
+/// Creates an endpoint and passes its signing secret to the receiver, as its owner would.
 async fn put_endpoint(api: &Client, receiver: &Receiver, case: &Case) -> Result<(), Failure> {
     let path = format!("/v1/endpoints/{}", case.endpoint);
     let endpoint = json!({
@@ -75,8 +75,8 @@ async fn put_endpoint(api: &Client, receiver: &Receiver, case: &Case) -> Result<
         "timeout_seconds": case.timeout_seconds, "max_attempts": case.max_attempts,
     });
     expect(200, &format!("PUT {path}"), api.put(&path, &endpoint).await?)?;
-    let asked = format!("GET {path}/secret");
-    let answer = expect(200, &asked, api.get(&format!("{path}/secret")).await?)?;
-    receiver.trust(case.path, &text(&asked, &answer, "/secret")?);
+    let request = format!("GET {path}/secret");
+    let answer = expect(200, &request, api.get(&format!("{path}/secret")).await?)?;
+    receiver.trust(case.path, &text(&request, &answer, "/secret")?);
     Ok(())
 }

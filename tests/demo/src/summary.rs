@@ -1,4 +1,4 @@
-//! The summary: what happened, as the witnesses tell it. Whether it had to happen so is said by the checks.
+//! Prints what happened, as the witnesses report it. The checks decide if it is correct.
 
 use std::collections::BTreeMap;
 
@@ -8,11 +8,11 @@ use super::adoption::{Adoption, LINES};
 use super::afterlife::Afterlife;
 use super::cases::{self, CASES};
 use super::enqueue::Enqueued;
-use super::library::{Library, QUERY, came_to, sum};
+use super::library::{Library, QUERY, count_of, sum};
 use super::witnesses::{Row, Witnesses};
 use longshore_kit::receiver::Signature;
 
-/// Prints it.
+/// Prints the summary.
 pub(super) fn print(enqueued: &Enqueued, afterlife: &Afterlife, witnesses: &Witnesses) {
     println!("\nBy endpoint (states and attempts from D1, requests from the receiver; with the replay)");
     endpoints(witnesses);
@@ -24,7 +24,7 @@ pub(super) fn print(enqueued: &Enqueued, afterlife: &Afterlife, witnesses: &Witn
     letter(afterlife);
     println!("\nThe evidence of its last attempt, as the API shows it");
     exchange(&afterlife.evidence);
-    println!("\nThe replay, with the receiver healed");
+    println!("\nThe replay, after the receiver works again");
     replay(afterlife);
     let verified = valid(witnesses);
     println!(
@@ -34,7 +34,7 @@ pub(super) fn print(enqueued: &Enqueued, afterlife: &Afterlife, witnesses: &Witn
     );
 }
 
-/// Prints what a team saw that moved in.
+/// Prints the results of the team's adoption.
 pub(super) fn print_adoption(adoption: &Adoption) {
     let Adoption { task, parked, completed, first, again, group, exported, occurrence, fired, library, receipt, left } =
         adoption;
@@ -67,7 +67,7 @@ pub(super) fn print_adoption(adoption: &Adoption) {
 fn print_library(library: &Library) {
     let Library { index, first, second, hits } = library;
     let round = |results: &[Value]| {
-        let states = ["added", "updated", "unchanged"].map(|state| came_to(results, state));
+        let states = ["added", "updated", "unchanged"].map(|state| count_of(results, state));
         let (chunks, embedded) = (sum(results, "/added"), sum(results, "/usage/embedded"));
         format!("{states:?} added, updated, unchanged; {chunks} chunks written, {embedded} embedded")
     };
@@ -81,7 +81,7 @@ fn print_library(library: &Library) {
     println!("  {QUERY:?}            {} > {}", plain(&found["document"]), plain(&found["heading"]));
 }
 
-/// Requests whose signature the other library found valid.
+/// Returns the number of requests with a valid signature.
 pub(super) fn valid(witnesses: &Witnesses) -> usize {
     let valid = |received: &&longshore_kit::receiver::Received| received.signature == Signature::Valid;
     witnesses.received.iter().filter(valid).count()
@@ -144,7 +144,8 @@ fn batched(enqueued: &Enqueued) -> usize {
     burst - enqueued.batches * super::enqueue::SINGLES
 }
 
-/// Of the healthy endpoints' jobs: how long each waited for its first request, and when that arrived; both sorted.
+/// Returns the waits of the healthy endpoints' jobs until their first request, and the arrival times of these requests,
+/// both sorted.
 fn first_attempts(witnesses: &Witnesses) -> (Vec<u128>, Vec<u128>) {
     let mut first: BTreeMap<&str, u128> = BTreeMap::new();
     for received in &witnesses.received {
@@ -164,7 +165,7 @@ fn first_attempts(witnesses: &Witnesses) -> (Vec<u128>, Vec<u128>) {
     (waits, arrivals)
 }
 
-/// By nearest rank; 0 of nothing.
+/// Returns a percentile by nearest rank; 0 for an empty list.
 fn percentile(sorted: &[u128], percent: usize) -> u128 {
     let rank = (sorted.len() * percent).div_ceil(100).max(1);
     sorted.get(rank - 1).copied().unwrap_or_default()
@@ -177,7 +178,7 @@ fn letter(afterlife: &Afterlife) {
     println!("  {:15} {}", "error", afterlife.letter["error"]);
 }
 
-/// A record of evidence, the request behind `>` and the response behind `<`.
+/// Prints a record of evidence, the request after `>` and the response after `<`.
 fn exchange(evidence: &Value) {
     let (request, response) = (&evidence["request"], &evidence["response"]);
     println!("  > {} {}", plain(&request["method"]), plain(&request["url"]));
@@ -186,11 +187,11 @@ fn exchange(evidence: &Value) {
     message('<', response);
 }
 
-fn message(mark: char, message: &Value) {
+fn message(prefix: char, message: &Value) {
     for header in message["headers"].as_array().into_iter().flatten() {
-        println!("  {mark} {}: {}", plain(&header[0]), plain(&header[1]));
+        println!("  {prefix} {}: {}", plain(&header[0]), plain(&header[1]));
     }
-    println!("  {mark} {}", plain(&message["body"]));
+    println!("  {prefix} {}", plain(&message["body"]));
 }
 
 fn replay(afterlife: &Afterlife) {
@@ -205,7 +206,7 @@ fn replay(afterlife: &Afterlife) {
     );
 }
 
-/// A text without its quotes, anything else as JSON.
+/// Returns a text without its quotes, and anything else as JSON.
 fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

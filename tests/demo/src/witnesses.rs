@@ -1,4 +1,4 @@
-//! The three witnesses: what the API lists, what the rows in D1 say, and what the receiver saw.
+//! The three witnesses: the list of the API, the rows in D1, and the requests at the receiver.
 
 use std::collections::BTreeMap;
 
@@ -10,19 +10,19 @@ use super::stage::{Stage, TENANT};
 use longshore_kit::client::expect;
 use longshore_kit::receiver::Received;
 
-/// A job's row in D1.
+/// Row of a job in D1.
 pub(super) struct Row {
     pub(super) id: String,
     pub(super) event_id: String,
     pub(super) endpoint: String,
     pub(super) state: String,
-    /// How each attempt ended: `succeeded`, or the class of its error.
+    /// Outcome of each attempt: `succeeded`, or the class of its error.
     pub(super) attempts: Vec<String>,
     pub(super) created_at_ms: u128,
     pub(super) is_replay: bool,
 }
 
-/// A job in the API's list.
+/// Job in the API's list.
 pub(super) struct Listed {
     pub(super) id: String,
     pub(super) event_id: String,
@@ -30,20 +30,20 @@ pub(super) struct Listed {
     pub(super) attempt: usize,
 }
 
-/// All that they say at the end.
+/// Data of all witnesses at the end.
 pub(super) struct Witnesses {
     pub(super) listed: Vec<Listed>,
     pub(super) ledger: Vec<Row>,
     pub(super) received: Vec<Received>,
-    /// Evidence objects in R2.
+    /// Number of evidence objects in R2.
     pub(super) objects: usize,
-    /// Rows and evidence objects that hold the secret header's value in clear.
+    /// Numbers of rows and of evidence objects that contain the secret header's value in plain text.
     pub(super) leaks: [usize; 2],
-    /// Queue messages that nobody could read.
+    /// Number of malformed queue messages.
     pub(super) malformed_messages: usize,
 }
 
-/// Requests by `webhook-id`.
+/// Number of requests by `webhook-id`.
 pub(super) type Tally = BTreeMap<String, usize>;
 
 fn tally<'a>(pairs: impl Iterator<Item = (&'a str, usize)>) -> Tally {
@@ -55,7 +55,7 @@ fn tally<'a>(pairs: impl Iterator<Item = (&'a str, usize)>) -> Tally {
 }
 
 impl Witnesses {
-    /// Asks all three.
+    /// Reads all three.
     pub(super) async fn ask(stage: &Stage) -> Result<Self, Failure> {
         let (objects, leaky_objects) = evidence(stage).await?;
         let like = json!(format!("%{SECRET}%"));
@@ -70,28 +70,28 @@ impl Witnesses {
         })
     }
 
-    /// Attempts by `webhook-id`, as the API lists them.
+    /// Returns attempts by `webhook-id`, as listed by the API.
     pub(super) fn listed_tally(&self) -> Tally {
         tally(self.listed.iter().map(|job| (&*job.event_id, job.attempt)))
     }
 
-    /// Attempts by `webhook-id`, as the logs in D1 have them.
+    /// Returns attempts by `webhook-id`, as logged in D1.
     pub(super) fn ledger_tally(&self) -> Tally {
         tally(self.ledger.iter().map(|row| (&*row.event_id, row.attempts.len())))
     }
 
-    /// Requests by `webhook-id`, as the receiver saw them.
+    /// Returns requests by `webhook-id`, as received.
     pub(super) fn received_tally(&self) -> Tally {
         tally(self.received.iter().map(|received| (received.webhook_id(), 1)))
     }
 
-    /// The row of a job.
+    /// Returns the row of a job.
     pub(super) fn row(&self, id: &str) -> Option<&Row> {
         self.ledger.iter().find(|row| row.id == id)
     }
 }
 
-/// The whole list, page by page.
+/// Returns the whole list, page by page.
 async fn list(stage: &Stage) -> Result<Vec<Listed>, Failure> {
     let mut jobs = Vec::new();
     let mut path = "/v1/jobs?limit=100".to_owned();
@@ -136,13 +136,13 @@ fn row(row: &Map<String, Value>) -> Row {
     }
 }
 
-/// The number that a statement answers as `found`.
+/// Returns the number that a statement selects as `found`.
 pub(super) async fn count(stage: &Stage, sql: &str, params: Vec<Value>) -> Result<usize, Failure> {
     let rows = stage.runner.query(sql, params).await?;
     Ok(rows.first().and_then(|row| row["found"].as_u64()).map_or(0, to_usize))
 }
 
-/// How many evidence objects there are, and how many of them hold the secret.
+/// Returns the number of evidence objects, and the number of those that contain the secret.
 async fn evidence(stage: &Stage) -> Result<(usize, usize), Failure> {
     let keys = stage.runner.r2_keys().await?;
     let mut leaky = 0;

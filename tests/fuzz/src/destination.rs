@@ -1,4 +1,5 @@
-//! Destinations: what is allowed is public by another reckoning than the product's, and stays as it is when read again.
+//! Property of destinations: an independent check also finds allowed URLs public, and parsing an allowed URL again does
+//! not change it.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -8,7 +9,7 @@ use url::Host;
 
 use crate::texts;
 
-/// A URL, and the private destinations that an operator allows.
+/// Checks a URL and the private destinations that an operator allows.
 pub fn destination(bytes: &[u8]) -> bool {
     let [url, listed] = texts::<2>(bytes);
     let none = PrivateDestinations::default();
@@ -26,14 +27,14 @@ pub fn destination(bytes: &[u8]) -> bool {
         }
         for entry in listed.split_whitespace() {
             let open = check(&format!("http://{}/", entry.replace(":*", ":8080")), &private);
-            assert!(open.is_ok(), "{entry:?} is listed, and {open:?}");
+            assert!(open.is_ok(), "{entry:?} is listed, but the result is {open:?}");
         }
     }
     public.is_ok()
 }
 
 fn is_canonical(url: &str, private: &PrivateDestinations) {
-    let again = check(url, private).unwrap_or_else(|error| panic!("{url} was allowed, and then {error}"));
+    let again = check(url, private).unwrap_or_else(|error| panic!("{url} was allowed first, then refused: {error}"));
     assert_eq!(again.url.as_str(), url);
     assert!(url.len() <= URL_BYTES_MAX && url.is_ascii());
     assert!(again.url.fragment().is_none() && again.url.username().is_empty() && again.url.password().is_none());

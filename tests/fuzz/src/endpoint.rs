@@ -1,4 +1,5 @@
-//! Endpoints: a refused one never reaches the store, an accepted one hides its headers there and can be sent to.
+//! Property of endpoints: a refused one never reaches the store; an accepted one seals its headers there and can be
+//! sent to.
 
 use futures_util::FutureExt;
 use longshore::kinds::target::SERVICE_ORIGIN;
@@ -14,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::stub::{NOW_MS, Stub, claimed, is_the_callers, settings};
 
-/// An endpoint without headers.
+/// Returns an endpoint without headers.
 pub(crate) fn plain_endpoint() -> ClaimedEndpoint {
     ClaimedEndpoint {
         state: EndpointState::Active,
@@ -31,7 +32,7 @@ pub(crate) fn plain_endpoint() -> ClaimedEndpoint {
     }
 }
 
-/// The body of `PUT /v1/endpoints/orders`.
+/// Checks the body of `PUT /v1/endpoints/orders`.
 pub fn endpoint(bytes: &[u8]) -> bool {
     let (world, settings) = (Stub::default(), settings());
     let put = || put_endpoint(&world, &settings, "acme", "orders", bytes).now_or_never().expect("nothing to wait for");
@@ -42,7 +43,7 @@ pub fn endpoint(bytes: &[u8]) -> bool {
     let row = stored(&world);
     world.answers.borrow_mut().push(("read_endpoint", vec![row.to_string()]));
     let row = put().expect("the store has the row");
-    let asked: Value = serde_json::from_slice(bytes).unwrap();
+    let requested: Value = serde_json::from_slice(bytes).unwrap();
     if row.service.is_none() {
         let again = destination::check(&row.url, &settings.private_destinations).expect("a stored url is allowed");
         assert_eq!(again.url.as_str(), row.url);
@@ -50,11 +51,11 @@ pub fn endpoint(bytes: &[u8]) -> bool {
     assert!((1..=TASK_TIMEOUT_SECONDS_MAX).contains(&row.timeout_seconds));
     assert!((1..=MAX_ATTEMPTS_MAX).contains(&row.max_attempts));
     assert!(row.redact.body_pointers.iter().all(|pointer| is_pointer(pointer)));
-    are_sealed_and_sent(&asked, &row);
+    are_sealed_and_sent(&requested, &row);
     true
 }
 
-/// The row that the store would answer, of the parameter that it was given.
+/// Returns the row that the store would return for the parameter of the put.
 fn stored(world: &Stub) -> Value {
     let seen = world.seen.borrow();
     let put = seen.iter().find(|statement| statement.name == "put_endpoint").expect("a put");
@@ -63,12 +64,12 @@ fn stored(world: &Stub) -> Value {
     let rest =
         json!({"state": "active", "secret_version": 1, "created_at": NOW_MS, "updated_at": NOW_MS, "now": NOW_MS});
     row.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
-    // SQLite has no booleans: `->>` answers 0 or 1.
+    // SQLite has no booleans: `->>` returns 0 or 1.
     row["keep_payload"] = json!(u8::from(row["keep_payload"] == true));
     row
 }
 
-fn are_sealed_and_sent(asked: &Value, row: &EndpointRow) {
+fn are_sealed_and_sent(requested: &Value, row: &EndpointRow) {
     let shown = json!(Endpoint::from(row));
     let endpoint = ClaimedEndpoint {
         url: row.url.clone(),
@@ -83,7 +84,7 @@ fn are_sealed_and_sent(asked: &Value, row: &EndpointRow) {
         assert!(sent.service.as_ref() == Some(service) && service.starts_with("HANDLER_"));
         assert!(sent.url.strip_prefix(SERVICE_ORIGIN).is_some_and(|path| path.starts_with('/')));
     }
-    let headers = asked["headers"].as_object().cloned().unwrap_or_default();
+    let headers = requested["headers"].as_object().cloned().unwrap_or_default();
     assert_eq!(row.headers.len(), headers.len());
     for (name, value) in &headers {
         let name = name.to_ascii_lowercase();

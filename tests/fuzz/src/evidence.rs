@@ -1,4 +1,4 @@
-//! Evidence: a record is one line that holds no planted secret; what is read was written, or is refused.
+//! Properties of evidence: a record is one line without planted secrets, and a read returns only what was written.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::redact::{CANARY, plant};
 use crate::stub::{NOW_MS, Stub, keys};
 use crate::{head, texts};
 
-/// How much of a body is kept, then pointers, a body, a URL, and the name and value of a header.
+/// Checks a record of a number of kept body bytes, pointers, a body, a URL, and the name and value of a header.
 pub fn record(bytes: &[u8]) -> bool {
     let ([kept], rest) = head::<1>(bytes);
     if String::from_utf8_lossy(rest).contains(CANARY) {
@@ -25,7 +25,7 @@ pub fn record(bytes: &[u8]) -> bool {
     let [pointers, body, url, name, value] = texts::<5>(rest);
     let redaction =
         Redaction { headers: vec![name.clone()], body_pointers: pointers.lines().map(Into::into).collect() };
-    // With pointers, what is no JSON is hidden whole.
+    // With pointers, a body that is not JSON is hidden completely.
     let hidden = if redaction.body_pointers.is_empty() { "" } else { CANARY };
     let body = plant(&redaction, &body).unwrap_or(body + hidden);
     let headers =
@@ -66,7 +66,7 @@ fn entry(evidence: &EvidenceRef) -> LogEntry {
     serde_json::from_value(begun).unwrap()
 }
 
-/// A record between two others comes back by its place alone; when a byte of it changed, it does not.
+/// Checks that a record between two others is read by its position alone, and that a changed byte is detected.
 fn is_read_as_written(line: &[u8]) {
     let mut pack = Pack::default();
     pack.add(0, b"{\"before\":1}\n");
@@ -80,11 +80,11 @@ fn is_read_as_written(line: &[u8]) {
     stub.object[middle] ^= 1;
     assert!(read(&stub).is_err());
     let EvidenceRef::Inline { record, sha256: digest, .. } = inline(line, "R2 is down") else { panic!("inline") };
-    // A cut inside a character becomes one replacement of three bytes.
+    // A truncated character becomes a replacement of three bytes.
     assert!(record.len() <= EVIDENCE_INLINE_BYTES + 3 && digest == sha256(line));
 }
 
-/// A log entry as the store has it, whatever wrote it, and an object that may be anything.
+/// Checks any log entry as the store has it, and any object.
 pub fn read(bytes: &[u8]) -> bool {
     let [entry, object] = texts::<2>(bytes);
     let Ok(entry) = serde_json::from_str::<LogEntry>(&entry) else { return false };

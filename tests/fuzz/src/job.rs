@@ -1,5 +1,5 @@
-//! Requests for jobs. What is accepted means the same however it is spelled, hides its secrets at rest, and becomes the
-//! request that was asked for.
+//! Properties of requests for jobs: an accepted job means the same in every spelling, its secrets are sealed at rest,
+//! and the sent request matches it.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ use crate::stub::{NOW_MS, Stub, claimed, is_the_callers, settings};
 
 type Fields = BTreeMap<String, Box<RawValue>>;
 
-/// A checked job of tenant `acme` that no other has the key of, as it is stored.
+/// Returns a checked job of tenant `acme` as it is stored, with a key that no other job has.
 fn checked(bytes: &[u8]) -> Result<NewJob, Problem> {
     let (world, settings) = (Stub::default(), settings());
     let mut job = check(&world, &settings, bytes, 0, None)?;
@@ -34,7 +34,7 @@ fn checked(bytes: &[u8]) -> Result<NewJob, Problem> {
     Ok(job)
 }
 
-/// The body of `POST /v1/jobs`.
+/// Checks the body of `POST /v1/jobs`.
 pub fn request(bytes: &[u8]) -> bool {
     let job = match checked(bytes) {
         Ok(job) => serde_json::to_value(job).unwrap(),
@@ -54,21 +54,21 @@ pub fn request(bytes: &[u8]) -> bool {
     let mut expected = job.clone();
     expected["idempotency_key"] = json!("another");
     let stored = job["payload"].as_str().unwrap();
-    // A number beyond all doubles is kept, and has no value to compare by.
+    // A number beyond all doubles is kept, but has no value to compare.
     let (Ok(payload), Ok(at_rest)) = (fields["payload"].get().parse::<Value>(), stored.parse::<Value>()) else {
         return true;
     };
     let mut respelled = respelled(&fields);
     let other: Value = respelled["payload"].as_str().unwrap().parse().unwrap();
-    // It is kept as it was written: only the order is another.
+    // The payload is kept as it was written: only the order differs.
     (expected["payload"], respelled["payload"]) = (at_rest, other);
-    assert_eq!(respelled, expected, "the order of fields, spaces and the key mean nothing");
+    assert_eq!(respelled, expected, "the order of fields, spaces and the key must not matter");
     is_hidden(&payload, stored);
-    is_sent_as_asked(&payload, stored);
+    is_sent_as_requested(&payload, stored);
     true
 }
 
-/// The same request with its fields in another order, other spaces and another key, as it is accepted.
+/// Returns the job accepted from the same request with another order of fields, other spaces and another key.
 fn respelled(fields: &Fields) -> Value {
     let written = |fields: &Fields, space: &str| {
         let fields = fields.iter().rev().map(|(name, value)| format!("{}:{space}{}", json!(name), value.get()));
@@ -86,7 +86,7 @@ fn headers_of(payload: &Value) -> impl Iterator<Item = (&String, &str)> {
     payload["headers"].as_object().into_iter().flatten().map(|(name, value)| (name, value.as_str().unwrap()))
 }
 
-/// Secret headers are neither stored nor shown.
+/// Checks that secret headers are neither stored in plain text nor shown.
 fn is_hidden(payload: &Value, stored: &str) {
     let at_rest: Value = serde_json::from_str(stored).unwrap();
     let shown = json!(shown("webhook", stored).expect("what is stored can be shown"));
@@ -101,8 +101,8 @@ fn is_hidden(payload: &Value, stored: &str) {
     assert!(!shown.to_string().contains("\\u0001"), "{shown}");
 }
 
-/// The request of the stored payload has the headers, the target and the body that were asked for.
-fn is_sent_as_asked(payload: &Value, stored: &str) {
+/// Checks that the request of the stored payload has the requested headers, target and body.
+fn is_sent_as_requested(payload: &Value, stored: &str) {
     let settings = settings();
     let endpoint = payload["url"].is_null().then(plain_endpoint);
     let url = payload["url"].as_str().map_or_else(|| plain_endpoint().url, str::to_owned);
@@ -115,8 +115,8 @@ fn is_sent_as_asked(payload: &Value, stored: &str) {
         assert!(found.next().is_none(), "{name} is sent twice");
         value
     };
-    for (name, asked) in headers_of(payload) {
-        assert_eq!(value(name), Some(asked));
+    for (name, requested) in headers_of(payload) {
+        assert_eq!(value(name), Some(requested));
     }
     assert!(["webhook-id", "webhook-timestamp", "webhook-signature"].into_iter().all(|name| value(name).is_some()));
     if let Some(body) = payload["body_base64"].as_str() {
@@ -129,7 +129,7 @@ fn is_sent_as_asked(payload: &Value, stored: &str) {
     }
 }
 
-/// The body of `POST /v1/jobs/batch`: the jobs come in their order, each as it was written, and are refused one by one.
+/// Checks the body of `POST /v1/jobs/batch`: the jobs keep their order and their bytes, and are refused one by one.
 pub fn batch(bytes: &[u8]) -> bool {
     let jobs = match read_batch(bytes) {
         Ok(jobs) => jobs,
@@ -138,7 +138,7 @@ pub fn batch(bytes: &[u8]) -> bool {
     assert!((1..=BATCH_JOBS_MAX).contains(&jobs.len()));
     let mut rest = std::str::from_utf8(bytes).unwrap();
     for (index, job) in jobs.iter().enumerate() {
-        let at = rest.find(job.get()).expect("each job's own bytes, in order");
+        let at = rest.find(job.get()).expect("the bytes of each job, in order");
         rest = &rest[at + job.get().len()..];
         match check(&Stub::default(), &settings(), job.get().as_bytes(), index, Some(format!("key:{index}"))) {
             Ok(checked) => assert_eq!(serde_json::to_value(checked).unwrap()["index"], index),

@@ -1,4 +1,4 @@
-//! The depth of JSON, against the parser's own.
+//! Property of the depth of JSON, compared with the parser's.
 
 use longshore::limits::JSON_DEPTH_MAX;
 use longshore::wire::json_depth::depth_exceeds;
@@ -6,12 +6,12 @@ use serde_json::Value;
 
 use crate::head;
 
-/// The depth that is allowed, and a JSON text.
+/// Checks a depth limit and a JSON text.
 pub fn depth(bytes: &[u8]) -> bool {
     let ([max], text) = head::<1>(bytes);
     let max = usize::from(max);
     let exceeds = depth_exceeds(text, max);
-    assert!(!exceeds || max == 0 || depth_exceeds(text, max - 1), "what exceeds {max} exceeds less");
+    assert!(!exceeds || max == 0 || depth_exceeds(text, max - 1), "a text deeper than {max} must be deeper than less");
     match serde_json::from_slice::<Value>(text) {
         Ok(value) => {
             assert_eq!(exceeds, depth_of(&value) > max);
@@ -19,7 +19,7 @@ pub fn depth(bytes: &[u8]) -> bool {
         }
         Err(error) => {
             let refused = error.to_string().contains("recursion limit");
-            assert!(!refused || depth_exceeds(text, JSON_DEPTH_MAX), "the parser gave up before we did");
+            assert!(!refused || depth_exceeds(text, JSON_DEPTH_MAX), "the parser has a lower limit");
             false
         }
     }

@@ -1,8 +1,8 @@
-//! What must hold of any bytes that reach Longshore's core from outside: one property for each reader of such bytes.
+//! Properties that must hold for any bytes that reach Longshore's core from outside, one for each reader of such bytes.
 //!
-//! A property panics when it does not hold. `cargo test` plays all of them on the seeds and on random changes of these,
-//! `make fuzz` plays them with libFuzzer. Where a reader takes several texts, 0xFF stands between them in the bytes: it
-//! is in no UTF-8, so each text can be any text.
+//! A property panics when it does not hold. `cargo test` runs all of them on the seeds and on random changes of these,
+//! `make fuzz` runs them with libFuzzer. A reader of several texts takes them separated by 0xFF, a byte that UTF-8 does
+//! not use, so each text can be any text.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 #![allow(clippy::missing_panics_doc)]
 
@@ -18,10 +18,10 @@ pub mod secret;
 pub mod stub;
 pub mod text;
 
-/// What must hold of any bytes. It answers whether the reader took them, and all that follows from it was looked at.
+/// Property of any bytes. Returns true if the reader accepted them, so that all checks ran.
 pub type Property = fn(&[u8]) -> bool;
 
-/// Every property by name; `seeds/<name>` holds what it starts from.
+/// Every property by name; `seeds/<name>` contains its initial inputs.
 pub const PROPERTIES: [(&str, Property); 19] = [
     ("api_key", secret::api_key),
     ("batch", job::batch),
@@ -44,18 +44,18 @@ pub const PROPERTIES: [(&str, Property); 19] = [
     ("time", text::time),
 ];
 
-/// The property of that name.
+/// Returns the property of that name.
 pub fn named(name: &str) -> Option<Property> {
     PROPERTIES.iter().find(|(known, _)| *known == name).map(|(_, property)| *property)
 }
 
-/// The bytes as `N` texts; what is missing is empty, and the last one takes the rest.
+/// Splits the bytes into `N` texts; missing texts are empty, and the last one contains the rest.
 pub(crate) fn texts<const N: usize>(bytes: &[u8]) -> [String; N] {
     let mut parts = bytes.splitn(N, |byte| *byte == 0xFF);
     std::array::from_fn(|_| String::from_utf8_lossy(parts.next().unwrap_or_default()).into_owned())
 }
 
-/// The first `N` bytes and the rest; what is missing is zero.
+/// Splits off the first `N` bytes; missing bytes are zero.
 pub(crate) fn head<const N: usize>(bytes: &[u8]) -> ([u8; N], &[u8]) {
     let (front, rest) = bytes.split_at(bytes.len().min(N));
     (std::array::from_fn(|at| front.get(at).copied().unwrap_or(0)), rest)

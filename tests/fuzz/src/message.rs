@@ -1,4 +1,4 @@
-//! Queue messages: a hint that is read says the same when it is written again.
+//! Property of queue messages: a decoded hint is the same after it is encoded and decoded again.
 
 use longshore::limits::{MESSAGE_BYTES_MAX, SEND_BATCH_MESSAGES_MAX};
 use longshore::model::hint::{batches, decode, encode};
@@ -6,7 +6,7 @@ use longshore::ports::HintMessage;
 
 use crate::head;
 
-/// How many jobs a hint names, and a message's text.
+/// Checks a number of jobs per hint and the text of a message.
 pub fn hint(bytes: &[u8]) -> bool {
     let ([per_hint], text) = head::<1>(bytes);
     let Ok(jobs) = decode(&String::from_utf8_lossy(text)) else { return false };

@@ -1,4 +1,4 @@
-//! Redaction: a secret that was planted where it is to be hidden is not there afterwards.
+//! Properties of redaction: a secret planted in a redacted place does not appear in the result.
 
 use longshore::security::redact::{REDACTED, Redaction, is_pointer, is_secret_name, redact_url};
 use serde_json::Value;
@@ -6,10 +6,10 @@ use url::Url;
 
 use crate::texts;
 
-/// A secret that no text has by chance.
+/// Secret that no text contains by chance.
 pub const CANARY: &str = "c4n4ry-0f-l0ngsh0re";
 
-/// JSON Pointers, one per line, and a body.
+/// Checks JSON Pointers, one per line, and a body.
 pub fn body(bytes: &[u8]) -> bool {
     let [pointers, body] = texts::<2>(bytes);
     let redaction = Redaction { body_pointers: pointers.lines().map(str::to_owned).collect(), headers: vec![] };
@@ -31,7 +31,7 @@ pub fn body(bytes: &[u8]) -> bool {
     redacted != REDACTED.as_bytes()
 }
 
-/// The body with the secret where the pointers point.
+/// Returns the body with the secret planted at the pointers.
 pub(crate) fn plant(redaction: &Redaction, body: &str) -> Option<String> {
     let mut json: Value = serde_json::from_str(body).ok()?;
     let clean = json.to_string();
@@ -40,15 +40,15 @@ pub(crate) fn plant(redaction: &Redaction, body: &str) -> Option<String> {
             *value = Value::from(CANARY);
         }
     }
-    // A name that JSON spells with escapes would be the secret's own text.
+    // Escaped names could spell the secret itself.
     (!clean.contains(CANARY)).then(|| json.to_string())
 }
 
-/// A URL, and the name of a query parameter.
+/// Checks a URL and the name of a query parameter.
 pub fn url(bytes: &[u8]) -> bool {
     let [url, name] = texts::<2>(bytes);
     let redacted = redact_url(&url);
-    assert_eq!(redact_url(&redacted), redacted, "what is redacted is redacted");
+    assert_eq!(redact_url(&redacted), redacted, "a second redaction changes nothing");
     if redacted != REDACTED {
         let parsed = Url::parse(&redacted).expect("a URL stays a URL");
         assert!(parsed.username().is_empty() && parsed.password().is_none() && parsed.fragment().is_none());
@@ -57,7 +57,7 @@ pub fn url(bytes: &[u8]) -> bool {
     if planted.as_str().contains(CANARY) || name.contains(CANARY) {
         return false;
     }
-    // Both fail for what has no host, and that becomes the placeholder.
+    // Both fail for a URL without a host, which becomes the placeholder.
     let _ = planted.set_password(Some(CANARY));
     planted.set_fragment(Some(CANARY));
     let fixed = ["access_token", "sig", "X-Amz-Signature", "pwd", "AccessKey"];

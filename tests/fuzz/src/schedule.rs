@@ -1,4 +1,4 @@
-//! Cron expressions and time zones as callers write them.
+//! Property of cron expressions and time zones as callers write them.
 
 use longshore::limits::CRON_BYTES_MAX;
 use longshore::schedules::cron::{Cron, CronProblem};
@@ -7,7 +7,8 @@ use longshore::schedules::zone::Zone;
 use crate::stub::NOW_MS;
 use crate::texts;
 
-/// An expression and a zone. What is read has occurrences that go on and that are the same backwards; none of it takes long.
+/// Checks an expression and a zone: parsed expressions have increasing occurrences, the same ones backwards, and are
+/// fast.
 pub fn cron(bytes: &[u8]) -> bool {
     let [text, zone] = texts::<2>(bytes);
     let Some(zone) = Zone::named(&zone).or_else(|| Zone::named("Europe/Berlin")) else { unreachable!() };

@@ -1,4 +1,4 @@
-//! Secrets and what is sealed: nothing opens that we did not seal, nothing passes that we did not mint.
+//! Properties of secrets: only texts sealed by Longshore open, and only keys minted by Longshore parse.
 
 use longshore::security::key::{mint, parse, same_secret};
 use longshore::security::seal::SealedFor;
@@ -8,7 +8,7 @@ use longshore::settings::Settings;
 use crate::stub::keys;
 use crate::{head, texts};
 
-/// The random bytes of a key, a changed byte with its place, and a text from outside.
+/// Checks the random bytes of a key, a changed byte and its position, and a text from outside.
 pub fn api_key(bytes: &[u8]) -> bool {
     let (id, rest) = head::<8>(bytes);
     let (secret, rest) = head::<32>(rest);
@@ -33,7 +33,7 @@ pub fn api_key(bytes: &[u8]) -> bool {
     true
 }
 
-/// A tenant, a list, a position, and a cursor from outside.
+/// Checks a tenant, a list, a position, and a cursor from outside.
 pub fn cursor(bytes: &[u8]) -> bool {
     let [tenant, list, id, outside] = texts::<4>(bytes);
     let (nonce, _) = head::<12>(bytes);
@@ -48,13 +48,13 @@ pub fn cursor(bytes: &[u8]) -> bool {
     assert_eq!(read(&tenant, &format!("{list}x"), 0, &made), None);
     if let Some(first) = list.chars().next() {
         let (longer, shorter) = (format!("{tenant}{first}"), &list[first.len_utf8()..]);
-        assert_eq!(read(&longer, shorter, 0, &made), None, "a tenant that borrows from the list");
+        assert_eq!(read(&longer, shorter, 0, &made), None, "a tenant that ends with the start of the list's name");
     }
     assert_eq!(read(&tenant, &list, 0, &outside), None);
     true
 }
 
-/// A purpose, a tenant, a context, a plain text, and a sealed one from outside.
+/// Checks a purpose, a tenant, a context, a plain text, and a sealed text from outside.
 pub fn sealed(bytes: &[u8]) -> bool {
     let [purpose, tenant, context, plain, outside] = texts::<5>(bytes);
     let (nonce, _) = head::<12>(bytes);
@@ -77,10 +77,10 @@ pub fn sealed(bytes: &[u8]) -> bool {
     true
 }
 
-/// `PLAN`, `MASTER_KEY` and `PRIVATE_DESTINATIONS`; empty is unset.
+/// Checks `PLAN`, `MASTER_KEY` and `PRIVATE_DESTINATIONS`; empty is unset.
 pub fn settings(bytes: &[u8]) -> bool {
     let [plan, key, private] = texts::<3>(bytes);
-    // A port or a plan's name is as good as any text.
+    // A port or the name of a plan is as good as any other text.
     let payload = private.split_once(' ').map(|(_, last)| last.to_owned()).filter(|text| text.parse::<i64>().is_ok());
     let get = |name: &str| match name {
         "PLAN" => Some(plan.clone()).filter(|plan| !plan.is_empty()),
@@ -101,7 +101,7 @@ pub fn settings(bytes: &[u8]) -> bool {
         Err(lines) => {
             assert!((1..=4).contains(&lines.len()));
             assert!(lines.iter().all(|line| !line.contains('\n')), "{lines:?}");
-            // The line about the key is always the same, so it never says what was given for it.
+            // The line about the key is always the same, so it never contains the given value.
             let about = |line: &&String| line.starts_with("MASTER_KEY");
             let unset = Settings::parse(|_| None).unwrap_err();
             assert!(lines.iter().find(about).is_none_or(|line| Some(line) == unset.iter().find(about)));

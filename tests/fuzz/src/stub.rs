@@ -1,4 +1,4 @@
-//! The world that properties run in: a clock that stands, known random bits, a store that answers what it was told.
+//! Environment of the properties: a fixed clock, fixed random bits, and a store that returns prepared rows.
 
 use std::cell::RefCell;
 use std::future::pending;
@@ -14,17 +14,17 @@ use longshore::store::secrets;
 use longshore::store::secrets::Owner;
 use longshore::wire::problem::Problem;
 
-/// 2026-11-02T08:30:00Z.
+/// Time of the fixed clock, 2026-11-02T08:30:00Z.
 pub const NOW_MS: i64 = 1_793_608_200_000;
 
-/// See the module.
+/// Environment with a fixed clock and prepared answers.
 #[derive(Debug, Default)]
 pub struct Stub {
-    /// What either store answers to the statement of that name.
+    /// Rows that either store returns for a statement of that name.
     pub answers: RefCell<Vec<(&'static str, Rows)>>,
-    /// The statements they were asked.
+    /// Statements that the stores received.
     pub seen: RefCell<Vec<Statement>>,
-    /// The bytes of every object.
+    /// Bytes of every object.
     pub object: Vec<u8>,
 }
 
@@ -94,23 +94,23 @@ impl Blobs for Stub {
     }
 }
 
-/// The settings of a public deployment: no private destination.
+/// Returns the settings of a public deployment: no private destinations.
 pub fn settings() -> Settings {
     Settings::parse(|name| (name == "MASTER_KEY").then(|| "ab".repeat(32))).unwrap()
 }
 
-/// The keys of [`settings`].
+/// Returns the keys of [`settings`].
 pub fn keys() -> Keyring {
     settings().keys
 }
 
-/// A stored signing secret of an endpoint of tenant `acme`.
+/// Returns a stored signing secret of an endpoint of tenant `acme`.
 fn sealed_secret(endpoint: &str) -> SealedSecret {
     let place = secrets::place(Owner { tenant: "acme", endpoint });
     SealedSecret { secret_version: 1, sealed: seal(&keys(), place, [7; 12], &[7; 32]) }
 }
 
-/// A claimed job of tenant `acme`.
+/// Returns a claimed job of tenant `acme`.
 pub fn claimed(payload: &str, endpoint: Option<ClaimedEndpoint>) -> Claimed {
     Claimed {
         tenant: "acme".into(),
@@ -139,7 +139,7 @@ pub fn claimed(payload: &str, endpoint: Option<ClaimedEndpoint>) -> Claimed {
     }
 }
 
-/// What holds of every refusal: it is the caller's mistake, and it says where. It answers that nothing was taken.
+/// Checks a refusal: its status is 4xx, and each field error has a pointer. Returns false: the reader accepted nothing.
 pub fn is_the_callers(problem: &Problem) -> bool {
     assert!((400..500).contains(&problem.status()), "{problem:?}");
     assert!(!matches!(problem, Problem::InvalidRequest(fields) if fields.is_empty()), "{problem:?}");

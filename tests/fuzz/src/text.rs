@@ -1,4 +1,4 @@
-//! Short texts of a request or an answer: the idempotency key, headers, Retry-After, times.
+//! Properties of short texts in a request or an answer: the idempotency key, headers, Retry-After, times.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use longshore::wire::time::{date, parse_rfc3339, rfc3339};
 use crate::stub::claimed;
 use crate::{head, texts};
 
-/// The `Idempotency-Key` header. The key is one that JSON may carry too, and in quotes it is the same key.
+/// Checks the `Idempotency-Key` header: an accepted key is also valid in JSON, and the same key in quotes.
 pub fn idempotency_key(bytes: &[u8]) -> bool {
     let [header] = texts::<1>(bytes);
     assert_ne!(check_key(&header), Err(KeyError::Syntax));
@@ -25,7 +25,7 @@ pub fn idempotency_key(bytes: &[u8]) -> bool {
     true
 }
 
-/// Headers that a caller wants sent, one per line. What passes can be sent, and is none of ours.
+/// Checks headers of a caller, one per line: accepted ones can be sent, and none is reserved for Longshore.
 pub fn headers(bytes: &[u8]) -> bool {
     let [text] = texts::<1>(bytes);
     let headers: Vec<(String, String)> =
@@ -43,12 +43,12 @@ pub fn headers(bytes: &[u8]) -> bool {
         assert!(value.to_str().is_ok_and(|value| value.trim() == value));
         assert!(!["host", "content-length", "transfer-encoding", "connection", "cookie"].contains(&name.as_str()));
         assert!(!name.as_str().starts_with("webhook-") && !name.as_str().starts_with("cf-"));
-        assert!(names.insert(name), "a header is there twice");
+        assert!(names.insert(name), "a header is accepted twice");
     }
     !headers.is_empty()
 }
 
-/// A status, a clock, and a destination's Retry-After.
+/// Checks a status, a clock, and a destination's Retry-After.
 pub fn retry_after(bytes: &[u8]) -> bool {
     let (status, rest) = head::<2>(bytes);
     let (clock, value) = head::<8>(rest);
@@ -83,7 +83,7 @@ pub fn retry_after(bytes: &[u8]) -> bool {
     wait.is_some()
 }
 
-/// A time, which is the same time when it is written and read again.
+/// Checks a time: it is the same after it is written and read again.
 pub fn time(bytes: &[u8]) -> bool {
     let [text] = texts::<1>(bytes);
     let Some(ms) = parse_rfc3339(&text) else { return false };

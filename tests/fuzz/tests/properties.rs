@@ -1,4 +1,4 @@
-//! Plays every property on its seeds and on thousands of random changes of them, without libFuzzer.
+//! Runs every property on its seeds and on thousands of random changes of them, without libFuzzer.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::cell::Cell;
@@ -9,13 +9,13 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::{Config, TestRunner};
 
-/// Random inputs of each property.
+/// Number of random inputs of each property.
 const CASES: u32 = 3_000;
 
-/// So many of them get past the reader, or the property looked at nothing.
-const TAKEN_MIN: u32 = CASES / 20;
+/// Minimum number of inputs that the reader must accept: otherwise the property checks too little.
+const ACCEPTED_MIN: u32 = CASES / 20;
 
-/// What readers of texts trip over.
+/// Snippets that readers of texts often handle wrongly.
 const SNIPPETS: [&[u8]; 16] = [
     b"\"",
     b"\\",
@@ -39,7 +39,7 @@ const SNIPPETS: [&[u8]; 16] = [
 enum Change {
     Set(Index, u8),
     Insert(Index, usize),
-    Cut(Index, Index),
+    Remove(Index, Index),
     Repeat(Index, Index),
 }
 
@@ -47,7 +47,7 @@ fn any_change() -> impl Strategy<Value = Change> {
     prop_oneof![
         (any::<Index>(), any::<u8>()).prop_map(|(at, byte)| Change::Set(at, byte)),
         (any::<Index>(), 0..SNIPPETS.len()).prop_map(|(at, snippet)| Change::Insert(at, snippet)),
-        (any::<Index>(), any::<Index>()).prop_map(|(from, to)| Change::Cut(from, to)),
+        (any::<Index>(), any::<Index>()).prop_map(|(from, to)| Change::Remove(from, to)),
         (any::<Index>(), any::<Index>()).prop_map(|(from, to)| Change::Repeat(from, to)),
     ]
 }
@@ -66,7 +66,7 @@ fn change(mut bytes: Vec<u8>, changes: &[Change]) -> Vec<u8> {
                 let at = place(at);
                 bytes.splice(at..at, SNIPPETS[*snippet].iter().copied());
             }
-            Change::Cut(from, to) => {
+            Change::Remove(from, to) => {
                 let range = range(from, to);
                 bytes.drain(range);
             }
@@ -87,7 +87,7 @@ fn seeds(name: &str) -> Vec<Vec<u8>> {
     files.into_iter().map(|file| std::fs::read(file).unwrap()).collect()
 }
 
-fn play(name: &str, property: Property) {
+fn run(name: &str, property: Property) {
     let seeds = seeds(name);
     assert!(!seeds.is_empty(), "{name} has no seeds");
     for seed in seeds.iter().chain([&Vec::new()]) {
@@ -96,22 +96,22 @@ fn play(name: &str, property: Property) {
     let inputs = (prop::sample::select(seeds), prop::collection::vec(any_change(), 0..6))
         .prop_map(|(seed, changes)| change(seed, &changes));
     let config = Config { cases: CASES, failure_persistence: None, ..Config::default() };
-    let taken = Cell::new(0);
-    let played = TestRunner::new(config).run(&inputs, |bytes| {
-        taken.update(|taken| taken + u32::from(property(&bytes)));
+    let accepted = Cell::new(0);
+    let result = TestRunner::new(config).run(&inputs, |bytes| {
+        accepted.update(|accepted| accepted + u32::from(property(&bytes)));
         Ok(())
     });
-    if let Err(failure) = played {
+    if let Err(failure) = result {
         panic!("{name}: {failure}");
     }
-    println!("{name}: {} of {CASES} were taken", taken.get());
-    assert!(taken.get() >= TAKEN_MIN, "{name}: only {} inputs got past the reader", taken.get());
+    println!("{name}: {} of {CASES} were accepted", accepted.get());
+    assert!(accepted.get() >= ACCEPTED_MIN, "{name}: the reader accepted only {} inputs", accepted.get());
 }
 
 #[test]
 fn every_property_holds_on_its_seeds_and_on_changes_of_them() {
     for (name, property) in PROPERTIES {
-        play(name, property);
+        run(name, property);
     }
 }
 

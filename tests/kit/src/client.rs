@@ -1,4 +1,4 @@
-//! A client of Longshore's HTTP API that hides nothing: tests look at the status, the headers and the body.
+//! Client of Longshore's HTTP API that hides nothing: tests see the status, the headers and the body.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -7,16 +7,16 @@ use reqwest::{Method, redirect};
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
-/// Longer than the longest `?wait=`, and than three tries of a D1 that does not answer.
+/// Timeout of a request: longer than the longest `?wait=`, and than three tries of a D1 that does not answer.
 const ANSWER_WITHIN: Duration = Duration::from_mins(2);
-/// Short beside anything that a test waits for, long beside one poll.
+/// Interval between polls: short beside anything that a test waits for, long beside one poll.
 const POLL_EVERY: Duration = Duration::from_millis(25);
 
-/// Asks until `condition` answers something, or answers `None` when the deadline has passed.
+/// Polls until `condition` returns something; returns `None` after the deadline.
 pub async fn eventually<T>(deadline: Duration, mut condition: impl AsyncFnMut() -> Option<T>) -> Option<T> {
     let end = Instant::now() + deadline;
     loop {
-        // Looked at before the condition, so that it is asked once more after the deadline: a slow machine is no failure.
+        // Compared before the poll, so that one more poll follows the deadline: a slow machine must not fail the test.
         let last = Instant::now() >= end;
         let found = condition().await;
         if found.is_some() || last {
@@ -26,7 +26,7 @@ pub async fn eventually<T>(deadline: Duration, mut condition: impl AsyncFnMut() 
     }
 }
 
-/// Waits until the next minute is far: cases that fire occurrences count those of the minutes that they make pass, by a real clock.
+/// Waits until the next minute is at least 20 seconds away: cases that fire occurrences count minutes by a real clock.
 pub async fn early_in_a_minute() {
     let into = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() % 60_000);
     while !(2_000..40_000).contains(&into()) {
@@ -34,7 +34,7 @@ pub async fn early_in_a_minute() {
     }
 }
 
-/// Waits for the next day, UTC, if this one ends soon: quotas count days by a real clock.
+/// Waits for the next day (UTC) if this one ends soon: quotas count days by a real clock.
 pub fn early_in_a_day() {
     let into = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() % 86_400);
     if into > 86_400 - 120 {
@@ -42,46 +42,46 @@ pub fn early_in_a_day() {
     }
 }
 
-/// An answer of the API.
+/// Answer of the API.
 #[derive(Debug, Clone)]
 pub struct Answer {
-    /// The status.
+    /// Status of the answer.
     pub status: u16,
-    /// The headers.
+    /// Headers of the answer.
     pub headers: HeaderMap,
-    /// The body: parsed if it is JSON, else a string, or null if there is none.
+    /// Body: parsed if it is JSON, else a string, or null if there is none.
     pub body: Value,
-    /// The body as text.
+    /// Body as text.
     pub text: String,
-    /// The body as it came.
+    /// Body as received.
     pub bytes: Vec<u8>,
 }
 
 impl Answer {
-    /// The value of a header, or nothing.
+    /// Returns the value of a header, if it is present.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 }
 
-/// An answer whose status is another than the one that was expected.
+/// Answer with another status than the expected one.
 #[derive(Debug, thiserror::Error)]
-#[error("{asked} answered {status}: {body}")]
+#[error("{request} answered {status}: {body}")]
 pub struct Unexpected {
-    asked: String,
+    request: String,
     status: u16,
     body: Value,
 }
 
-/// The body of an answer, if its status is the expected one.
-pub fn expect(status: u16, asked: &str, answer: Answer) -> Result<Value, Unexpected> {
+/// Returns the body of an answer if its status is the expected one.
+pub fn expect(status: u16, request: &str, answer: Answer) -> Result<Value, Unexpected> {
     if answer.status == status {
         return Ok(answer.body);
     }
-    Err(Unexpected { asked: asked.to_owned(), status: answer.status, body: answer.body })
+    Err(Unexpected { request: request.to_owned(), status: answer.status, body: answer.body })
 }
 
-/// A caller with one key.
+/// Caller with one key.
 #[derive(Debug, Clone)]
 pub struct Client {
     base: String,
@@ -90,29 +90,29 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client of the producer at `base`. An empty key sends no `Authorization`.
+    /// Creates a client of the producer at `base`. An empty key sends no `Authorization`.
     pub fn new(base: &str, key: &str) -> Result<Self, reqwest::Error> {
         let http = reqwest::Client::builder().timeout(ANSWER_WITHIN).redirect(redirect::Policy::none()).build()?;
         Ok(Self { base: base.trim_end_matches('/').to_owned(), key: key.to_owned(), http })
     }
 
-    /// The same connections with another key.
+    /// Returns a client with the same connections and another key.
     #[must_use]
     pub fn with_key(&self, key: &str) -> Self {
         Self { key: key.to_owned(), ..self.clone() }
     }
 
-    /// GET.
+    /// Sends a GET.
     pub async fn get(&self, path: &str) -> Result<Answer, reqwest::Error> {
         self.request("GET", path, &[], Vec::new()).await
     }
 
-    /// POST of a JSON document.
+    /// Sends a POST with a JSON document.
     pub async fn post(&self, path: &str, body: &Value) -> Result<Answer, reqwest::Error> {
         self.post_with(path, &[], body).await
     }
 
-    /// POST of a JSON document with headers, such as `Idempotency-Key`.
+    /// Sends a POST with a JSON document and headers, such as `Idempotency-Key`.
     pub async fn post_with(
         &self,
         path: &str,
@@ -122,17 +122,18 @@ impl Client {
         self.request("POST", path, &[&[("content-type", "application/json")], headers].concat(), json(body)).await
     }
 
-    /// PUT of a JSON document.
+    /// Sends a PUT with a JSON document.
     pub async fn put(&self, path: &str, body: &Value) -> Result<Answer, reqwest::Error> {
         self.request("PUT", path, &[("content-type", "application/json")], json(body)).await
     }
 
-    /// DELETE.
+    /// Sends a DELETE.
     pub async fn delete(&self, path: &str) -> Result<Answer, reqwest::Error> {
         self.request("DELETE", path, &[], Vec::new()).await
     }
 
-    /// Any request, as raw as HTTP allows: an unknown method, a body that is no JSON, bytes above 0x7F in headers.
+    /// Sends any request that HTTP allows, such as an unknown method, a body that is not JSON, or bytes above 0x7F in
+    /// headers.
     pub async fn request(
         &self,
         method: &str,

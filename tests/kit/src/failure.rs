@@ -1,40 +1,40 @@
-//! Why a command that drives Longshore could not go on.
+//! Error of a command that drives Longshore.
 
 use std::fmt::Display;
 
 use crate::client::Unexpected;
 use crate::runner::RunnerError;
 
-/// Why a command could not go on. What it counts or measures is no failure: its report shows it.
+/// Error that ends a command. Bad counts and measurements are not errors: the command's report shows them.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// The local runner failed.
+    /// An error of the local runner.
     #[error(transparent)]
     Runner(#[from] RunnerError),
-    /// The API gave no answer.
+    /// A request without an answer.
     #[error("no answer from the API: {0}")]
     Http(#[from] reqwest::Error),
-    /// The API answered another status than the expected one.
+    /// An answer with another status than the expected one.
     #[error(transparent)]
     Answer(#[from] Unexpected),
-    /// A file or a process could not be used.
+    /// An error of a file or a process.
     #[error("{0}")]
     Io(#[from] std::io::Error),
-    /// An answer, a row or a line is not as it must be.
+    /// An answer, a row or a line with unexpected content.
     #[error("{what} is not as expected: {found}")]
     Unreadable {
-        /// What was read.
+        /// Name of the thing that was read.
         what: String,
-        /// What it was.
+        /// Content that was found.
         found: String,
     },
-    /// Something that must happen did not happen in time.
+    /// An event that did not happen in time.
     #[error("{0}")]
     Overdue(String),
 }
 
 impl Failure {
-    /// What was read is not as it must be.
+    /// Returns the error for unexpected content.
     pub fn unreadable(what: impl Into<String>, found: &(impl Display + ?Sized)) -> Self {
         Self::Unreadable { what: what.into(), found: found.to_string() }
     }

@@ -1,61 +1,62 @@
-//! The faults that a local run injects (`tests/local/faults.mjs`), chosen by tests.
+//! Faults that a local run injects (`tests/local/faults.mjs`), chosen by tests.
 
 use serde::{Deserialize, Serialize};
 
-/// How a binding answers.
+/// Behaviour of a binding.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
-    /// As it should.
+    /// Works as usual.
     #[default]
     Ok,
-    /// With success, though nothing was done. Queues only.
+    /// Reports success but does nothing. Queues only.
     Drop,
-    /// With an error.
+    /// Fails with an error.
     Fail,
-    /// Not at all.
+    /// Sends no answer.
     Hang,
-    /// With the error of an account whose daily operations are spent. Queues only.
+    /// Fails with the error of an account that has used up its daily operations. Queues only.
     Spent,
 }
 
-/// The daily rows of D1 that the account has spent.
+/// Daily rows of D1 that the account has used up.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SpentRows {
-    /// There are some left of both.
+    /// Rows are left to read and to write.
     #[default]
     None,
-    /// Those that are read: what only writes goes on.
+    /// No rows are left to read; statements that only write still work.
     Reads,
-    /// Those that are written: what only reads goes on.
+    /// No rows are left to write; statements that only read still work.
     Writes,
-    /// Both.
+    /// No rows are left to read or to write.
     All,
 }
 
 /// All faults at once; the default is none.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Faults {
-    /// Calls to the object store.
+    /// Behaviour of the object store.
     pub r2: Mode,
-    /// Sends of hints.
+    /// Behaviour of sends of hints.
     pub hints: Mode,
-    /// Of a thousand D1 batches: how many fail with nothing done.
+    /// Number of D1 batches in a thousand that fail with nothing done.
     pub d1_errors_per_mille: u32,
-    /// Of a thousand D1 batches: how many commit and then fail.
+    /// Number of D1 batches in a thousand that commit and then fail.
     pub d1_lost_per_mille: u32,
-    /// From now on D1 answers nothing for so long, or until this is set anew; what is still wanted then is run then.
+    /// Duration in milliseconds for which D1 does not answer, until this field is set again; pending calls run after
+    /// it.
     pub d1_stall_ms: u32,
-    /// Random bits, which a request draws at its start: none come with `fail`.
+    /// Behaviour of the random bits that a request draws at its start: with `fail` there are none.
     pub random: Mode,
-    /// The daily rows that are spent.
+    /// Daily rows that are used up.
     pub d1_spent: SpentRows,
-    /// Every queue batch is delivered twice, at once.
+    /// Delivers every queue batch twice, concurrently.
     pub twice: bool,
-    /// The Worker, `producer` or `consumer`, whose next D1 batch makes its wasm panic, once.
+    /// Worker, `producer` or `consumer`, whose next D1 batch makes its wasm panic, once.
     pub panic: Option<&'static str>,
-    /// What draws which batches fail.
+    /// Seed of the generator that chooses which batches fail.
     pub seed: u32,
 }
 
@@ -76,17 +77,17 @@ impl Default for Faults {
     }
 }
 
-/// How often each fault was really injected.
+/// Number of times that each fault was injected.
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
 #[serde(default)]
 pub struct Injected {
     /// Calls that failed.
     pub fail: u64,
-    /// D1 batches that committed and failed.
+    /// D1 batches that committed and then failed.
     pub lose: u64,
     /// D1 batches that had to wait.
     pub stall: u64,
-    /// Messages that were asked for again; no fault, but counted with them.
+    /// Messages that were retried: not a fault, but counted here.
     pub retry: u64,
     /// Calls that a daily limit refused.
     pub spent: u64,
@@ -96,25 +97,25 @@ pub struct Injected {
     pub panic: u64,
 }
 
-/// The instants at which workerd is killed: after a call of that kind is done, before anybody hears its answer.
+/// Points at which workerd is killed: after a call of that kind is done, before its caller gets the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Point {
-    /// Jobs are durable, their caller knows nothing.
+    /// Jobs are durable; their caller has no answer yet.
     Insert,
     /// Hints are on the queue.
     Hint,
-    /// Jobs are under a lease, nothing was sent.
+    /// Jobs are under a lease; nothing is sent yet.
     Claim,
-    /// A destination has answered, nobody knows what.
+    /// A destination has answered; the answer is not read yet.
     Request,
-    /// Evidence is written, its attempts are not settled.
+    /// Evidence is written; its attempts are not settled yet.
     Evidence,
     /// Outcomes are recorded.
     Settle,
 }
 
 impl Point {
-    /// All of them, in the order of a job's life.
+    /// All points in the order of a job's life.
     pub const ALL: [Self; 6] = [Self::Insert, Self::Hint, Self::Claim, Self::Request, Self::Evidence, Self::Settle];
 }

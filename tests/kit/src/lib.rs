@@ -1,5 +1,5 @@
 //! Drives Longshore from outside: the local runner, an API client, webhook receivers. It does not compile the core, so
-//! that the demo starts soon after a clone.
+//! the demo starts soon after a clone.
 //!
 //! This crate drives processes and clocks of a real machine and never becomes a Worker; its errors and panics end a
 //! test, so the rules that guard production code are relaxed here.

@@ -1,42 +1,42 @@
-//! How to start the local runner, and the keys that every local run knows.
+//! Options of the local runner, and the keys of every local run.
 
 use std::path::PathBuf;
 
-/// The `MASTER_KEY` of local runs.
+/// `MASTER_KEY` of local runs.
 pub const MASTER_KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
-/// The `ROOT_TOKEN` of local runs.
+/// `ROOT_TOKEN` of local runs.
 pub const ROOT_TOKEN: &str = "longshore-local-root-token-not-a-secret";
 
-/// How to start a runner.
+/// Options of a runner.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The folder of D1 and R2; the log is written beside it.
+    /// Folder of D1 and R2; the log is written beside it.
     pub persist: PathBuf,
-    /// The producer's port; 0 takes any.
+    /// Port of the producer; 0 takes any.
     pub port: u16,
     /// Variables of both Workers.
     pub vars: Vec<(String, String)>,
-    /// Variables of one Worker, `producer` or `consumer`, beside those of both.
+    /// Variables of one Worker, `producer` or `consumer`, in addition to those of both.
     pub worker_vars: Vec<(&'static str, String, String)>,
-    /// The plan's profile of limits: `free` or `paid`.
+    /// Name of the plan whose limits apply: `free` or `paid`.
     pub plan: String,
-    /// Requests a minute of a rate limit, by its binding; without one there is no limit.
+    /// Requests per minute of rate limits, by binding; a binding that is not listed has no limit.
     pub limits: Vec<(&'static str, u32)>,
-    /// What stands in for the service behind the AI binding, as `longshore_stand_ins::workers_ai` does; without one there is
-    /// no such binding.
+    /// Address of a stand-in for the service behind the AI binding, as in `longshore_stand_ins::workers_ai`; without it
+    /// there is no AI binding.
     pub ai: Option<String>,
-    /// The checkouts of Workers, `producer` or `consumer`, that are not the repository's own.
+    /// Checkouts of Workers, `producer` or `consumer`, other than this repository.
     pub from: Vec<(&'static str, PathBuf)>,
-    /// The folder of migrations, if it is not the repository's own.
+    /// Folder of migrations, if other than the repository's.
     pub migrations: Option<PathBuf>,
-    /// Whether faults can be injected.
+    /// Allows faults to be injected.
     pub faults: bool,
-    /// Seconds between runs of both crons; with 0 they run only when [`crate::runner::Runner`] is told to.
+    /// Seconds between runs of both crons; with 0 they run only on request of [`crate::runner::Runner`].
     pub tick_seconds: u32,
 }
 
 impl Options {
-    /// A paid run without faults that may deliver to this machine.
+    /// Returns options for a paid run without faults that may deliver to this machine.
     pub fn at(persist: impl Into<PathBuf>) -> Self {
         let vars = [("MASTER_KEY", MASTER_KEY), ("ROOT_TOKEN", ROOT_TOKEN), ("PRIVATE_DESTINATIONS", "127.0.0.1:*")];
         Self {
@@ -54,14 +54,14 @@ impl Options {
         }
     }
 
-    /// The same with one more variable; a later one overrides an earlier one.
+    /// Adds a variable; a later one overrides an earlier one.
     #[must_use]
     pub fn var(mut self, key: &str, value: &str) -> Self {
         self.vars.push((key.to_owned(), value.to_owned()));
         self
     }
 
-    /// The command line after `node`.
+    /// Returns the command line after `node`.
     pub(crate) fn arguments(&self) -> Vec<String> {
         let mut arguments = vec!["tests/local/run.mjs".to_owned()];
         let mut option = |name: &str, value: String| arguments.extend([name.to_owned(), value]);

@@ -1,18 +1,18 @@
-//! The one source of randomness: `SplitMix64` (Steele, Lea, Flood 2014).
+//! Source of all randomness: `SplitMix64` (Steele, Lea, Flood 2014).
 
 use std::cell::Cell;
 
-/// A generator; the same seed draws the same numbers.
+/// Generator of random numbers; the same seed produces the same numbers.
 #[derive(Debug)]
 pub struct Random(Cell<u64>);
 
 impl Random {
-    /// Seeds it.
+    /// Creates a generator with this seed.
     pub fn new(seed: u64) -> Self {
         Self(Cell::new(seed))
     }
 
-    /// 64 random bits.
+    /// Returns 64 random bits.
     pub fn bits(&self) -> u64 {
         let state = self.0.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
         self.0.set(state);
@@ -21,23 +21,23 @@ impl Random {
         bits ^ (bits >> 31)
     }
 
-    /// 128 random bits.
+    /// Returns 128 random bits.
     pub fn bits128(&self) -> u128 {
         u128::from(self.bits()) << 64 | u128::from(self.bits())
     }
 
-    /// From `least` to `most`, both included.
+    /// Returns a number from `least` to `most`, both included.
     pub fn between(&self, least: i64, most: i64) -> i64 {
         let width = u64::try_from(most - least).unwrap() + 1;
         least + i64::try_from(self.bits() % width).unwrap()
     }
 
-    /// True this many times in a thousand.
+    /// Returns true with this probability in thousandths.
     pub fn per_mille(&self, rate: u32) -> bool {
         self.bits() % 1_000 < u64::from(rate)
     }
 
-    /// One of the choices, which are not empty.
+    /// Returns one of the choices, which must not be empty.
     pub fn pick<'a, T>(&self, choices: &'a [T]) -> &'a T {
         let last = i64::try_from(choices.len()).unwrap() - 1;
         &choices[usize::try_from(self.between(0, last)).unwrap()]

@@ -1,5 +1,5 @@
-//! A receiver below HTTP: it answers with given bytes, however wrong, at a given pace. For a status of 999, a header
-//! byte 0x01, a `Content-Length` that lies, a body without an end.
+//! Receiver below HTTP: it sends given bytes, also invalid ones, at a given pace. Examples are a status of 999, a
+//! header byte 0x01, a wrong `Content-Length`, and a body without an end.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,20 +10,20 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
-/// What a raw receiver does next with a connection. After the last step it closes it.
+/// Step of a raw receiver with a connection. After the last step it closes the connection.
 #[derive(Debug, Clone)]
 pub enum Step {
-    /// Reads the whole request. Closing a socket with unread bytes resets it and loses what was sent.
+    /// Reads the whole request. A socket closed with unread bytes is reset and loses the bytes already sent.
     Read,
     /// Sends these bytes.
     Send(Vec<u8>),
-    /// Sends these bytes after each pause until nobody listens.
+    /// Sends these bytes after each pause until the other side disconnects.
     Repeat(Vec<u8>, Duration),
-    /// Waits until the other side hangs up.
+    /// Waits until the other side disconnects.
     Hang,
 }
 
-/// Does the same with every connection.
+/// Receiver that takes the same steps with every connection.
 pub struct RawReceiver {
     address: SocketAddr,
     requests: Arc<Mutex<Vec<Vec<u8>>>>,
@@ -31,7 +31,7 @@ pub struct RawReceiver {
 }
 
 impl RawReceiver {
-    /// Reads each request, answers it with these bytes and closes. With no bytes at all, there is no answer.
+    /// Starts a receiver that reads each request, answers with these bytes and closes. Empty bytes send no answer.
     pub async fn start(answer: impl Into<Vec<u8>>) -> std::io::Result<Self> {
         Self::play(vec![Step::Read, Step::Send(answer.into())]).await
     }
@@ -45,24 +45,24 @@ impl RawReceiver {
         let server = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let (steps, log) = (Arc::clone(&steps), Arc::clone(&log));
-                // The other side may hang up at any point; that is its affair.
+                // The other side may disconnect at any point.
                 tokio::spawn(async move { drop(serve(stream, &steps, &log).await) });
             }
         });
         Ok(Self { address, requests, server })
     }
 
-    /// The URL of a path that begins with a slash.
+    /// Returns the URL of a path that begins with a slash.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
-    /// Its port.
+    /// Returns the port.
     pub fn port(&self) -> u16 {
         self.address.port()
     }
 
-    /// The requests so far, byte for byte.
+    /// Returns the requests so far, byte for byte.
     pub fn requests(&self) -> Vec<Vec<u8>> {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -98,7 +98,7 @@ async fn read_request(stream: &mut TcpStream) -> std::io::Result<Vec<u8>> {
     Ok(request)
 }
 
-/// Whether the head is there, and the body that it announces: by its length, or in chunks.
+/// Returns true if the request has its head and the body that it announces, by length or in chunks.
 fn is_complete(request: &[u8]) -> bool {
     let Some(end) = request.windows(4).position(|window| window == b"\r\n\r\n") else {
         return false;

@@ -1,4 +1,4 @@
-//! A webhook receiver that misbehaves by path and keeps a log of every request, with which tests check Longshore's own.
+//! Webhook receiver whose path selects its behaviour. It logs every request, and tests compare Longshore's log with it.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -19,70 +19,71 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
-/// One request as it arrived.
+/// Request as it was received.
 #[derive(Debug, Clone)]
 pub struct Received {
-    /// The method.
+    /// Method of the request.
     pub method: String,
-    /// The path with its query.
+    /// Path with its query.
     pub path: String,
-    /// The headers.
+    /// Headers of the request.
     pub headers: HeaderMap,
-    /// The body's exact bytes.
+    /// Exact bytes of the body.
     pub body: Bytes,
     /// Milliseconds since 1970 by this machine's clock.
     pub at_ms: u128,
-    /// What became of the signature.
+    /// Result of the signature check.
     pub signature: Signature,
 }
 
 impl Received {
-    /// The value of a header, or nothing.
+    /// Returns the value of a header, if it is present.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
-    /// The header `webhook-id`, empty if there is none.
+    /// Returns the header `webhook-id`, empty if there is none.
     pub fn webhook_id(&self) -> &str {
         self.header("webhook-id").unwrap_or_default()
     }
 }
 
-/// What the `standardwebhooks` crate says of a request. It takes UTF-8 bodies only.
+/// Result of the `standardwebhooks` crate for a request. The crate accepts UTF-8 bodies only.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Signature {
-    /// No secret is known for the path.
+    /// A request to a path without a known secret.
     Unchecked,
-    /// Signed with the secret.
+    /// A request signed with the secret.
     Valid,
-    /// Not signed with it; the receiver answers 401.
+    /// A request not signed with the secret; the receiver answers 401.
     Invalid(String),
 }
 
-/// One line of a [`LogFile`].
+/// Line of a [`LogFile`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Line {
-    /// The header `webhook-id`.
+    /// Value of the header `webhook-id`.
     pub webhook_id: String,
-    /// The path with its query.
+    /// Path with its query.
     pub path: String,
     /// Milliseconds since 1970 by this machine's clock.
     pub at_ms: i64,
-    /// Whether the signature was that of the secret.
+    /// True if the signature matches the secret.
     pub verified: bool,
 }
 
-/// A file that receivers append every request to, a line of JSON each, before they answer it.
+/// File to which receivers append every request before they answer it, one line of JSON each.
 #[derive(Debug)]
 pub struct LogFile(Mutex<File>);
 
 impl LogFile {
-    /// Opens it, and creates it.
+    /// Opens the file, and creates it if it is missing.
     pub fn append_to(path: &Path) -> std::io::Result<Self> {
         Ok(Self(Mutex::new(File::options().create(true).append(true).open(path)?)))
     }
 
-    /// A line that cannot be written would be a request that nobody knows of: the receiver does not answer it.
+    /// Writes the line of a request. Panics if the log cannot be written: the receiver then does not answer, so that no
+    /// answered request is missing from the log.
     fn write(&self, received: &Received) {
         let line = Line {
             webhook_id: received.webhook_id().to_owned(),
@@ -95,7 +96,7 @@ impl LogFile {
     }
 }
 
-/// What a path makes of a request.
+/// Behaviour that a path selects.
 #[derive(Debug, PartialEq, Eq)]
 enum Behaviour {
     Answer(u16),
@@ -111,13 +112,13 @@ enum Behaviour {
 struct Shared {
     received: Mutex<Vec<Received>>,
     secrets: Mutex<Vec<(String, String)>>,
-    // How often a path has seen a webhook-id.
+    // Number of requests of a webhook-id at a path.
     seen: Mutex<HashMap<(String, String), u32>>,
     healed: AtomicBool,
     log: Option<Arc<LogFile>>,
 }
 
-/// A receiver on a port of its own. Its paths:
+/// Receiver on its own port. Its paths:
 ///
 /// | path | answer |
 /// |---|---|
@@ -130,7 +131,7 @@ struct Shared {
 /// | `/gone` | 410 |
 /// | `/retry-after/{seconds}/{n}` | 429 with `Retry-After` n times for each `webhook-id`, then 200 |
 /// | `/slow/{ms}` | 200 after that time |
-/// | `/defer/{ms}` | 202 after that time, whose completion comes later |
+/// | `/defer/{ms}` | 202 after that time; the task is completed later |
 /// | `/redirect` | 302 to `/ok` |
 /// | `/large/{bytes}` | 200 with a body of that size |
 pub struct Receiver {
@@ -145,7 +146,7 @@ impl Receiver {
         Self::serve(Shared::default()).await
     }
 
-    /// Starts on any free port, with a log that outlives it.
+    /// Starts on any free port, with a log that outlives the receiver.
     pub async fn start_logging(log: Arc<LogFile>) -> std::io::Result<Self> {
         Self::serve(Shared { log: Some(log), ..Shared::default() }).await
     }
@@ -155,37 +156,38 @@ impl Receiver {
         let address = listener.local_addr()?;
         let shared = Arc::new(shared);
         let router = Router::new().fallback(answer).with_state(Arc::clone(&shared));
-        // Serving ends with the task only; an error of one connection stays in it.
+        // The server ends only with its task; an error of one connection does not end it.
         let server = tokio::spawn(async move { drop(axum::serve(listener, router).await) });
         Ok(Self { address, shared, server })
     }
 
-    /// The URL of a path that begins with a slash.
+    /// Returns the URL of a path that begins with a slash.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
-    /// Everything received, in order of arrival.
+    /// Returns all requests received, in order of arrival.
     pub fn received(&self) -> Vec<Received> {
         lock(&self.shared.received).clone()
     }
 
-    /// What arrived at paths that begin with `prefix`.
+    /// Returns the requests to paths that begin with `prefix`.
     pub fn received_at(&self, prefix: &str) -> Vec<Received> {
         lock(&self.shared.received).iter().filter(|received| received.path.starts_with(prefix)).cloned().collect()
     }
 
-    /// How many requests have arrived at paths that begin with `prefix`.
+    /// Returns the number of requests to paths that begin with `prefix`.
     pub fn count_at(&self, prefix: &str) -> usize {
         lock(&self.shared.received).iter().filter(|received| received.path.starts_with(prefix)).count()
     }
 
-    /// Checks the signatures of paths that begin with `prefix` from now on; of several such, the last call counts.
+    /// Checks the signatures of requests to paths that begin with `prefix`, from now on; of several matching prefixes,
+    /// the last one counts.
     pub fn trust(&self, prefix: &str, secret: &str) {
         lock(&self.shared.secrets).push((prefix.to_owned(), secret.to_owned()));
     }
 
-    /// From now on `/fail` and `/fail-times` answer 200.
+    /// Makes `/fail` and `/fail-times` answer 200.
     pub fn heal(&self) {
         self.shared.healed.store(true, Ordering::SeqCst);
     }
@@ -202,7 +204,7 @@ impl Drop for Receiver {
     }
 }
 
-/// A test that panicked with the lock leaves the log as true as it was.
+/// Locks a mutex, also after a panic of a test: its data is still correct.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -279,7 +281,7 @@ impl Shared {
         }
     }
 
-    /// Counts this request, and says whether it is among the first `times` of its `webhook-id` at its path.
+    /// Counts this request. Returns true if it is among the first `times` of its `webhook-id` at its path.
     fn is_early(&self, received: &Received, times: &str) -> bool {
         let mut seen = lock(&self.seen);
         let count = seen.entry((received.path.clone(), received.webhook_id().to_owned())).or_default();
@@ -288,9 +290,9 @@ impl Shared {
     }
 }
 
-/// A path with a typing mistake would test something else without a word.
+/// Parses a number in a path. Panics on a typing mistake, which would otherwise test something else.
 fn number<T: std::str::FromStr>(text: &str) -> T {
-    text.parse().ok().unwrap_or_else(|| panic!("the receiver's path wants a number, not {text}"))
+    text.parse().ok().unwrap_or_else(|| panic!("the receiver's path needs a number instead of `{text}`"))
 }
 
 fn respond(status: u16, body: Body) -> Response<Body> {

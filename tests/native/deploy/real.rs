@@ -1,4 +1,5 @@
-//! The environment's configuration before the real wrangler: what it would upload for each Worker, without a network.
+//! Test of the environment's configuration with the real wrangler, without a network: what it would upload for each
+//! Worker.
 
 use std::path::Path;
 use std::process::Command;
@@ -8,11 +9,11 @@ use longshore_kit::scratch::repository;
 
 use super::site::{Person, Site};
 
-/// 1 MB, gzipped, for each Worker, as `make size` has it. wrangler compresses with Node's zlib, which makes 1.2 % more of the same
-/// bytes than gzip, and adds 2 KB of its own; it tells KiB of 1,024 bytes.
+/// Maximum size of each Worker in KiB: 1 MB gzipped, as in `make size`, plus 2 %. wrangler compresses with Node's zlib,
+/// which is 1.2 % larger than gzip, adds 2 KB, and reports KiB of 1,024 bytes.
 const GZIP_KIB_MAX: f64 = 1_000_000.0 * 1.02 / 1024.0;
 
-/// What `wrangler deploy --dry-run` says about a Worker, and what it would upload.
+/// Runs `wrangler deploy --dry-run` for a Worker and returns its output, after checking the files that it would upload.
 fn bundle(root: &Path, file: &str) -> String {
     let bin = repository().join("node_modules/.bin");
     let out = root.join("out").join(file);
@@ -41,7 +42,7 @@ fn gzip_kib(said: &str) -> f64 {
 }
 
 #[test]
-fn the_real_wrangler_takes_both_workers_with_their_bindings() {
+fn the_real_wrangler_accepts_both_workers_with_their_bindings() {
     let site = Site::new();
     let eu_and_paid = |options: &mut longshore_cli::deploy::Options| {
         options.jurisdiction = Some(Jurisdiction::Eu);
@@ -56,7 +57,7 @@ fn the_real_wrangler_takes_both_workers_with_their_bindings() {
                 .unwrap_or_else(|error| panic!("{}: {error}; `make build` makes it", from.display()));
         }
     }
-    // The wrangler files build by make; here all is built.
+    // The wrangler files run make; everything is built already.
     std::fs::write(site.root().join("Makefile"), "%/build/index.js: ;@true\n.PHONY: always\n").unwrap();
     let of_producer = [
         "env.ADDRESS_LIMIT (6000 requests/60s)",

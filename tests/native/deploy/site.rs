@@ -1,4 +1,4 @@
-//! A copy of what `longshore deploy` reads, an account behind the stand-in, and a small producer that answers it.
+//! Copy of the files that `longshore deploy` reads, an account behind the stand-in for wrangler, and a small producer.
 
 use std::collections::VecDeque;
 use std::path::Path;
@@ -15,7 +15,7 @@ use longshore_kit::scratch::{Scratch, repository};
 use longshore_tests::wrangler_stand_in::{Account, Worker, calls};
 use serde_json::{Value, json};
 
-/// Who sits before the command: answers in order, then nobody.
+/// Terminal that gives these answers in order, then none.
 #[derive(Default)]
 pub(crate) struct Person {
     answers: VecDeque<String>,
@@ -42,7 +42,7 @@ impl Terminal for Person {
     }
 }
 
-/// What the small producer knows.
+/// State of the small producer.
 pub(crate) struct Service {
     pub(crate) is_ready: AtomicBool,
     keys: AtomicUsize,
@@ -50,7 +50,7 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// Whether the caller has the token that was set by the stand-in's `secret put`.
+    /// Returns true if the caller has the token that the stand-in's `secret put` set.
     fn knows(&self, headers: &HeaderMap) -> bool {
         let token = Account::read(&self.folder).workers["longshore-production-producer"].secrets["ROOT_TOKEN"].clone();
         headers.get("authorization").and_then(|value| value.to_str().ok()) == Some(&format!("Bearer {token}"))
@@ -81,11 +81,11 @@ async fn create(State(service): State<Arc<Service>>, headers: HeaderMap, body: S
     (StatusCode::CREATED, json!({ "key": format!("ls_stand_in_{number}") }).to_string())
 }
 
-/// A repository to deploy from, and the account to deploy to.
+/// Repository to deploy from, and account to deploy to.
 pub(crate) struct Site {
     scratch: Scratch,
     service: Arc<Service>,
-    // Dropped, it ends the service.
+    // Dropping it stops the service.
     _runtime: tokio::runtime::Runtime,
 }
 
@@ -125,7 +125,7 @@ impl Site {
         &self.service
     }
 
-    /// A run that nobody answers and that says all that a script would.
+    /// Runs a deployment without a terminal. Returns its output.
     pub(crate) fn deploy(&self) -> Result<Vec<String>, DeployError> {
         self.deploy_with(|_| {}, Person::default())
     }
@@ -135,7 +135,7 @@ impl Site {
         change: impl FnOnce(&mut Options),
         mut person: Person,
     ) -> Result<Vec<String>, DeployError> {
-        // After the first run it is recorded, and need not be said.
+        // The jurisdiction is recorded by the first run; later runs do not name it.
         let is_recorded = self.files()[0].contains("[env.production]");
         let mut options = Options {
             env: "production".to_owned(),
@@ -164,7 +164,7 @@ impl Site {
         account.write(self.root());
     }
 
-    /// The consumer and the producer of the account.
+    /// Returns the consumer and the producer of the account.
     pub(crate) fn workers(&self) -> (Worker, Worker) {
         let account = self.account();
         let worker = |name: &str| account.workers[&format!("longshore-production-{name}")].clone();
@@ -183,7 +183,7 @@ impl Site {
         self.service.keys.load(Ordering::SeqCst)
     }
 
-    /// Both wrangler files, the producer's first.
+    /// Returns both wrangler files, the producer's first.
     pub(crate) fn files(&self) -> [String; 2] {
         ["wrangler.toml", "consumer/wrangler.toml"].map(|file| std::fs::read_to_string(self.root().join(file)).unwrap())
     }
@@ -194,7 +194,7 @@ impl Site {
         std::fs::write(self.root().join(file), text.replace(old, new)).unwrap();
     }
 
-    /// The kept secrets, or nothing.
+    /// Returns the kept secrets, or an empty text.
     pub(crate) fn kept(&self) -> String {
         std::fs::read_to_string(self.root().join(".deploy/production.env")).unwrap_or_default()
     }

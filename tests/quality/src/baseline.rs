@@ -1,4 +1,4 @@
-//! What is possible on the set without Longshore: plain BM25, exact search by the model's vectors, and both together.
+//! Baselines on the set without Longshore: plain BM25, exact search by the model's vectors, and both combined.
 
 use std::collections::HashMap;
 
@@ -9,18 +9,18 @@ use crate::measure::Question;
 use crate::model::{Embedding, Model, cosine};
 use crate::texts::{Document, of_documents};
 
-/// Bytes of a chunk, a longer sentence apart: 250 tokens of English, so that the model reads all of it.
+/// Bytes of a chunk, except for a longer sentence: 250 tokens of English, so that the model reads all of it.
 pub const CHUNK_BYTES: usize = 1_000;
 
-/// What is added to each rank: Cormack, Clarke and Buettcher, "Reciprocal Rank Fusion", SIGIR 2009.
+/// Constant added to each rank, from Cormack, Clarke and Buettcher, "Reciprocal Rank Fusion", SIGIR 2009.
 const FUSION_K: u32 = 60;
 
-/// A part of a document.
+/// Part of a document.
 #[derive(Debug)]
 pub struct Chunk {
-    /// The document's id.
+    /// Id of the document.
     pub document: String,
-    /// The part's text.
+    /// Text of the part.
     pub text: String,
 }
 
@@ -40,10 +40,10 @@ pub fn chunks(documents: &[Document]) -> Vec<Chunk> {
     chunks
 }
 
-/// FTS5's BM25 over the stems of words, any of which may match.
+/// Ranks documents by FTS5's BM25 over word stems, any of which may match.
 ///
 /// # Errors
-/// SQLite refuses.
+/// Fails if SQLite fails.
 pub fn keyword(chunks: &[Chunk], questions: &[Question]) -> Result<Vec<Vec<String>>> {
     let database = Connection::open_in_memory()?;
     database.execute_batch("CREATE VIRTUAL TABLE chunks USING fts5(document UNINDEXED, text, tokenize = 'porter')")?;
@@ -63,14 +63,14 @@ pub fn keyword(chunks: &[Chunk], questions: &[Question]) -> Result<Vec<Vec<Strin
     Ok(rankings)
 }
 
-/// The cosine of the question with every chunk.
+/// Ranks documents by the cosine of the question with every chunk.
 ///
 /// # Errors
-/// The model fails.
+/// Fails if the model fails.
 pub fn vector(model: &Model, chunks: &[Chunk], questions: &[Question]) -> Result<Vec<Vec<String>>> {
     let texts: Vec<_> = chunks.iter().map(|chunk| chunk.text.as_str()).collect();
     let of_chunks = model.embed(&texts)?;
-    let asked: Vec<_> = questions.iter().map(|question| question.question.as_str()).collect();
+    let texts_of_questions: Vec<_> = questions.iter().map(|question| question.question.as_str()).collect();
     let ranking = |question: Embedding| {
         let mut near: Vec<_> = chunks
             .iter()
@@ -80,10 +80,10 @@ pub fn vector(model: &Model, chunks: &[Chunk], questions: &[Question]) -> Result
         near.sort_by(|left, right| right.0.total_cmp(&left.0));
         of_documents(near.into_iter().map(|(_, document)| document))
     };
-    Ok(model.embed(&asked)?.into_iter().map(ranking).collect())
+    Ok(model.embed(&texts_of_questions)?.into_iter().map(ranking).collect())
 }
 
-/// Reciprocal rank fusion of two rankings for each question.
+/// Merges two rankings for each question by reciprocal rank fusion.
 pub fn hybrid(left: &[Vec<String>], right: &[Vec<String>]) -> Vec<Vec<String>> {
     let fused = |(left, right): (&Vec<String>, &Vec<String>)| {
         let mut sums: HashMap<&str, f64> = HashMap::new();
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn fusion_prefers_what_both_found() {
+    fn fusion_prefers_documents_of_both_rankings() {
         let ids = |ids: &str| vec![ids.chars().map(String::from).collect::<Vec<_>>()];
         assert_eq!(hybrid(&ids("abc"), &ids("xbz"))[0][0], "b");
         assert_eq!(hybrid(&ids(""), &ids("xy")), ids("xy"));

@@ -1,22 +1,23 @@
-//! Whether the model computes what it should, and how fast: without this no figure of a search would mean anything.
+//! Checks that the model computes what it should, and its speed: otherwise the figures of a search would be
+//! meaningless.
 
 use anyhow::{Result, ensure};
 use tokio::time::Instant;
 
 use crate::model::{DIMENSIONS, Model, TOKENS_MAX, cosine};
 
-/// How far two ways to compute the same may be apart: sums of floats in another order.
+/// Maximum difference between two computations of the same vector, which add floats in another order.
 const SAME: f32 = 1e-4;
 
-/// How far the reference may be: it was computed elsewhere.
+/// Maximum difference from the reference, which was computed by another program.
 const NEAR_REFERENCE: f32 = 1e-3;
 
-/// The first numbers of the vector of "This is an example sentence", computed from the same weights with numpy 2.4.6 in
+/// First numbers of the vector of "This is an example sentence", computed from the same weights with numpy 2.4.6 in
 /// double precision by the definition of BERT.
 const REFERENCE: [f32; 10] =
     [0.067_657, 0.063_496, 0.048_713, 0.079_305, 0.037_448, 0.002_653, 0.039_375, -0.007_098, 0.059_361, 0.031_537];
 
-/// Cosines with the first text, as published for the example of this model's own page:
+/// Published cosines with the first text, from an example of this model:
 /// <https://gist.github.com/Spartee/52d91a87571f37e5b34555c1db987f5f>, 2022.
 const PUBLISHED: [(&str, f32); 4] = [
     ("That is a happy person", 1.0),
@@ -25,20 +26,21 @@ const PUBLISHED: [(&str, f32); 4] = [
     ("Today is a sunny day", 0.256_876_05),
 ];
 
-/// Three texts: the first two say the same with hardly a word in common, the third shares words with the first alone.
+/// Triples of texts: the first two have the same meaning and hardly a word in common; the third shares words with the
+/// first.
 const MEANINGS: [[&str; 3]; 3] = [
     ["How do I get my money back?", "Conditions for a refund", "How do I get to the station?"],
     ["The physician examined the child.", "A doctor looked at a young patient.", "The child threw the ball."],
     ["The ship sank in the storm.", "A vessel was lost in bad weather.", "The plane landed in the sun."],
 ];
 
-/// Texts for the speed: about a chunk each.
+/// Number of texts for the speed, each about a chunk long.
 const TIMED_TEXTS: usize = 64;
 
-/// Prints each property with its number.
+/// Checks each property and prints its number.
 ///
 /// # Errors
-/// One of them does not hold.
+/// Fails if a property does not hold.
 pub fn run(model: &Model, chunk: &str) -> Result<()> {
     reference(model)?;
     published(model)?;
@@ -55,7 +57,7 @@ fn reference(model: &Model) -> Result<()> {
     Ok(())
 }
 
-/// The largest difference of two numbers at the same place.
+/// Returns the largest difference of two numbers at the same position.
 fn apart(left: &[f32], right: &[f32]) -> f32 {
     left.iter().zip(right).map(|(left, right)| (left - right).abs()).fold(0.0, f32::max)
 }
@@ -74,13 +76,16 @@ fn meanings(model: &Model) -> Result<()> {
     for [text, same, other] in MEANINGS {
         let found = model.embed(&[text, same, other])?;
         let [near, far] = [1, 2].map(|index: usize| cosine(&found[0].vector, &found[index].vector));
-        println!("cosine {near:.3} with the same in other words, {far:.3} with other things in the same: {text:?}");
-        ensure!(near > far, "{same:?} is nearer to {text:?} than {other:?} by words only");
+        println!(
+            "cosine {near:.3} with the same meaning in other words, {far:.3} with another meaning in the same words: {text:?}"
+        );
+        ensure!(near > far, "{text:?} is not nearer to {same:?} than to {other:?}");
     }
     Ok(())
 }
 
-/// Alone, in a batch of equals and padded beside a long one, a text has one vector; and a text too long is cut.
+/// Checks that a text has one vector alone, in a batch and padded beside a long text, and that a long text is
+/// truncated.
 fn batches(model: &Model) -> Result<()> {
     let long = "word ".repeat(2 * TOKENS_MAX);
     let (text, alone) = (MEANINGS[0][0], model.embed(&[MEANINGS[0][0]])?);

@@ -1,4 +1,4 @@
-//! Search through Longshore beside what is possible without it, and whether it is as good as it must be.
+//! Compares search through Longshore with the baselines, and checks its minimum quality.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,24 +12,25 @@ use crate::model::Model;
 use crate::pipeline::{Pipeline, REAL, Round};
 use crate::texts::{self, Document};
 
-/// How much of the baseline's recall by the same vectors Longshore may lose: it cuts other chunks, and keeps a byte of each number.
+/// Maximum loss of recall against the baseline with the same vectors: Longshore splits into other chunks, and stores
+/// each number in a byte.
 const LOSS_MAX: f64 = 0.03;
 
 const BUILTIN: &str = "builtin";
 
-/// The rows of the table that are judged.
+/// Names of the compared rows of the table.
 const EXACT: &str = "baseline, real vector";
 const KEYWORD: &str = "keyword";
 const REAL_VECTOR: &str = "real vector";
 const REAL_HYBRID: &str = "real hybrid";
 
-/// For each way to search its name and the rankings of documents.
+/// Rankings of documents by the name of the way to search.
 type Ways = Vec<(&'static str, Vec<Vec<String>>)>;
 
-/// Measures all ways and prints them.
+/// Measures all ways to search and prints them.
 ///
 /// # Errors
-/// A document failed, what is unchanged cost calls, or a way is worse than it must be.
+/// Fails if a document fails, if unchanged documents cost calls, or if a way is worse than its minimum.
 pub async fn run(model: Model) -> Result<()> {
     let (documents, questions) = (texts::documents()?, texts::questions()?);
     println!("{} documents, {} questions", documents.len(), questions.len());
@@ -37,7 +38,7 @@ pub async fn run(model: Model) -> Result<()> {
     let scratch = Scratch::new("quality")?;
     let through = through(scratch.path(), Arc::new(model), &documents, &questions).await;
     if through.is_err() {
-        eprintln!("What the Workers logged is in {}", scratch.path().display());
+        eprintln!("Log of the Workers: {}", scratch.path().display());
         scratch.keep();
     }
     ways.extend(through?);
@@ -46,7 +47,7 @@ pub async fn run(model: Model) -> Result<()> {
     judge(&scores)
 }
 
-/// The yardstick: what simple means find.
+/// Returns the rankings of the baselines.
 fn without(model: &Model, documents: &[Document], questions: &[Question]) -> Result<Ways> {
     let chunks = baseline::chunks(documents);
     println!("baseline: {} chunks", chunks.len());
@@ -56,20 +57,22 @@ fn without(model: &Model, documents: &[Document], questions: &[Question]) -> Res
     Ok(vec![("baseline, BM25", keyword), (EXACT, vector), ("baseline, real hybrid", hybrid)])
 }
 
-/// What Longshore finds, once it has the documents in an index of each provider.
+/// Returns the rankings of Longshore, after all documents are in an index of each provider.
 async fn through(folder: &Path, model: Arc<Model>, documents: &[Document], questions: &[Question]) -> Result<Ways> {
     let pipeline = Pipeline::start(folder, model).await?;
     for provider in [BUILTIN, REAL] {
         pipeline.make(provider).await?;
-        let first = pipeline.bring(provider, documents).await?;
-        let Round { added, chunks, embedded, asked, .. } = first;
+        let first = pipeline.ingest(provider, documents).await?;
+        let Round { added, chunks, embedded, requested, .. } = first;
         println!(
-            "{provider}: {added} documents added, {chunks} chunks, {embedded} embedded, the model asked for {asked}"
+            "{provider}: {added} documents added, {chunks} chunks, {embedded} embedded, {requested} texts requested from the model"
         );
         is_first(provider, &first, documents.len())?;
-        let again = pipeline.bring(provider, documents).await?;
-        let Round { unchanged, embedded, asked, .. } = again;
-        println!("{provider}, again: {unchanged} unchanged, {embedded} embedded, the model asked for {asked}");
+        let again = pipeline.ingest(provider, documents).await?;
+        let Round { unchanged, embedded, requested, .. } = again;
+        println!(
+            "{provider}, again: {unchanged} unchanged, {embedded} embedded, {requested} texts requested from the model"
+        );
         is_again(provider, &again, documents.len())?;
     }
     let mut ways = Vec::new();
@@ -86,27 +89,29 @@ async fn through(folder: &Path, model: Arc<Model>, documents: &[Document], quest
     Ok(ways)
 }
 
-/// All documents are new, and those of the model, and only those, have asked it for every text.
+/// Checks the first round: all documents are new, and only the index of the model requested vectors from it, for every
+/// text.
 fn is_first(provider: &str, round: &Round, documents: usize) -> Result<()> {
     ensure!(
         round.added == documents && round.chunks > 0,
         "{provider}: not all of {documents} documents are new: {round:?}"
     );
-    let asked = u64::try_from(round.asked)?;
-    // A call that took too long is made again.
-    let is_asked = if provider == REAL { round.embedded > 0 && asked >= round.embedded } else { asked == 0 };
-    ensure!(is_asked, "{provider}: {asked} texts were asked for: {round:?}");
+    let requested = u64::try_from(round.requested)?;
+    // A call that timed out is repeated.
+    let is_requested =
+        if provider == REAL { round.embedded > 0 && requested >= round.embedded } else { requested == 0 };
+    ensure!(is_requested, "{provider}: {requested} texts were requested: {round:?}");
     Ok(())
 }
 
-/// Nothing is new, and nothing was asked for.
+/// Checks a repeated round: no document is new, and no vector was requested.
 fn is_again(provider: &str, round: &Round, documents: usize) -> Result<()> {
-    let is_skipped = round.unchanged == documents && (round.embedded, round.asked) == (0, 0);
-    ensure!(is_skipped, "{provider}: what is unchanged was not skipped: {round:?}");
+    let is_skipped = round.unchanged == documents && (round.embedded, round.requested) == (0, 0);
+    ensure!(is_skipped, "{provider}: unchanged documents were not skipped: {round:?}");
     Ok(())
 }
 
-/// Whether the recall of all questions among the first five is what it must be.
+/// Checks the minimum recall of all questions among the first five hits.
 fn judge(ways: &[(&str, ScoresByKind)]) -> Result<()> {
     let recall = |name: &str| {
         let way = ways.iter().find(|(way, _)| *way == name);
@@ -135,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_way_that_is_worse_than_it_must_be_is_named() {
+    fn a_search_below_its_minimum_is_named() {
         judge(&scored(0.96, 0.7, 0.94, 0.7)).unwrap();
         let says = |ways: &[_]| judge(ways).unwrap_err().to_string();
         assert_eq!(
@@ -147,14 +152,16 @@ mod tests {
     }
 
     #[test]
-    fn the_model_is_asked_for_what_is_new_and_by_its_own_index_alone() {
-        let new = Round { added: 3, unchanged: 0, chunks: 5, embedded: 5, asked: 5 };
+    fn the_model_embeds_only_new_texts_of_its_own_index() {
+        let new = Round { added: 3, unchanged: 0, chunks: 5, embedded: 5, requested: 5 };
         let is_first = |provider, round| is_first(provider, &round, 3).is_ok();
-        assert!(is_first(REAL, new) && is_first(BUILTIN, Round { asked: 0, ..new }));
-        assert!(!is_first(BUILTIN, new) && !is_first(REAL, Round { asked: 4, ..new }));
+        assert!(is_first(REAL, new) && is_first(BUILTIN, Round { requested: 0, ..new }));
+        assert!(!is_first(BUILTIN, new) && !is_first(REAL, Round { requested: 4, ..new }));
         assert!(!is_first(REAL, Round { added: 2, unchanged: 1, ..new }));
-        let same = Round { added: 0, unchanged: 3, chunks: 5, embedded: 0, asked: 0 };
+        let same = Round { added: 0, unchanged: 3, chunks: 5, embedded: 0, requested: 0 };
         let is_again = |round| super::is_again(REAL, &round, 3).is_ok();
-        assert!(is_again(same) && !is_again(Round { asked: 1, ..same }) && !is_again(Round { unchanged: 2, ..same }));
+        assert!(
+            is_again(same) && !is_again(Round { requested: 1, ..same }) && !is_again(Round { unchanged: 2, ..same })
+        );
     }
 }

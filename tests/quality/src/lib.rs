@@ -1,6 +1,7 @@
-//! A real embedding model behind OpenAI's API, and how well search finds with it: what `make quality` runs.
+//! Runs `make quality`: a real embedding model behind OpenAI's API, and the quality of search with it.
 //!
-//! The weights are those of sentence-transformers/all-MiniLM-L6-v2 (Apache-2.0), which the Makefile downloads and no commit holds.
+//! The weights are those of sentence-transformers/all-MiniLM-L6-v2 (Apache-2.0). The Makefile downloads them; they are
+//! not in the repository.
 
 pub mod baseline;
 pub mod check;

@@ -1,4 +1,4 @@
-//! `longshore-quality <folder of the model> serve [--port N] | check | compare`.
+//! Command `longshore-quality <folder of the model> serve [--port N] | check | compare`.
 
 use std::io::{Read, Write, stdin, stdout};
 use std::path::Path;
@@ -29,7 +29,7 @@ fn load(folder: &str) -> Result<Model> {
     Model::load(Path::new(folder))
 }
 
-/// Serves, after a line that says where, until its standard input ends, which it does when the process that started it does.
+/// Prints the URL and serves until standard input ends, which happens when the parent process ends.
 fn serve(model: Model, port: u16) -> Result<()> {
     let url = serve::start(Arc::new(move |texts| model.embed(texts)), port)?;
     writeln!(stdout(), "{}", json!({ "url": url }))?;

@@ -1,38 +1,38 @@
-//! How good a ranking is: recall and the mean reciprocal rank, by kind of question.
+//! Measures the quality of a ranking: recall and the mean reciprocal rank, by kind of question.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use serde::Deserialize;
 
-/// What the words of a question have in common with its answer.
+/// Kind of a question by the words that it shares with its answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
-    /// The very words of the document, as people type them into a search box.
+    /// The exact words of the document, as people type them into a search box.
     Keyword,
-    /// Some of its words, in a sentence.
+    /// Some words of the document, in a sentence.
     Between,
-    /// None of the words that tell the document from others.
+    /// None of the words that distinguish the document.
     Paraphrase,
 }
 
 impl Kind {
-    /// All of them, in the order of the table.
+    /// All kinds, in the order of the table.
     pub const ALL: [Self; 3] = [Self::Keyword, Self::Between, Self::Paraphrase];
 }
 
-/// A question and the documents that answer it.
+/// Question with the documents that answer it.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Question {
-    /// As asked.
+    /// Text of the question.
     pub question: String,
-    /// Its kind.
+    /// Kind of the question.
     pub kind: Kind,
-    /// The id of the document that it was written for.
+    /// Id of the document that the question was written for.
     pub document: String,
-    /// Ids of others that answer it as well.
+    /// Ids of other documents that answer it too.
     #[serde(default)]
     pub also: Vec<String>,
 }
@@ -42,13 +42,13 @@ impl Question {
         self.document == id || self.also.iter().any(|also| also == id)
     }
 
-    /// The share of the right documents that are among the first `k`.
+    /// Returns the share of the right documents among the first `k`.
     fn recall(&self, ranked: &[String], k: usize) -> f64 {
         let found = ranked.iter().take(k).filter(|id| self.is_answered_by(id)).count();
         ratio(found, 1 + self.also.len())
     }
 
-    /// One by the rank of the first right document; nothing if there is none.
+    /// Returns the reciprocal of the rank of the first right document; 0 if there is none.
     fn reciprocal_rank(&self, ranked: &[String]) -> f64 {
         ranked.iter().position(|id| self.is_answered_by(id)).map_or(0.0, |position| ratio(1, position + 1))
     }
@@ -57,23 +57,23 @@ impl Question {
 /// Means over questions, each between 0 and 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Scores {
-    /// Of how many questions.
+    /// Number of questions.
     pub questions: usize,
-    /// Right documents among the first five.
+    /// Share of the right documents among the first five.
     pub recall_at_5: f64,
-    /// Right documents among the first ten.
+    /// Share of the right documents among the first ten.
     pub recall_at_10: f64,
-    /// The mean reciprocal rank.
+    /// Mean reciprocal rank.
     pub mrr: f64,
 }
 
-/// The scores of one way to search; the key `None` is all questions together. A kind without questions has no entry.
+/// Scores of one way to search; the key `None` means all questions together. A kind without questions has no entry.
 pub type ScoresByKind = BTreeMap<Option<Kind>, Scores>;
 
 /// Scores the rankings of one way to search: for each question the ids of documents, best first and each once.
 ///
 /// # Panics
-/// When there is not one ranking for each question.
+/// Panics unless there is one ranking for each question.
 pub fn scores(questions: &[Question], rankings: &[Vec<String>]) -> ScoresByKind {
     assert_eq!(questions.len(), rankings.len(), "one ranking for each question");
     let of_kind = |kind: Option<Kind>| {
@@ -97,7 +97,7 @@ pub fn scores(questions: &[Question], rankings: &[Vec<String>]) -> ScoresByKind 
     kinds.filter_map(|kind| Some((kind, of_kind(kind)?))).collect()
 }
 
-/// A table for people: a line for each way to search and kind of question.
+/// Returns a printable table: a line for each way to search and kind of question.
 pub fn table(ways: &[(&str, ScoresByKind)]) -> String {
     let mut text =
         format!("{:<22}{:<12}{:>10}{:>10}{:>11}{:>8}\n", "search", "questions", "", "recall@5", "recall@10", "MRR");
@@ -114,7 +114,7 @@ pub fn table(ways: &[(&str, ScoresByKind)]) -> String {
     text
 }
 
-/// Counts are far below 2^32, above which they would not fit.
+/// Divides two counts, which must be below 2^32.
 fn ratio(part: usize, whole: usize) -> f64 {
     let number = |count: usize| f64::from(u32::try_from(count).unwrap_or(u32::MAX));
     number(part) / number(whole)
@@ -129,7 +129,7 @@ mod tests {
         Question { question: String::new(), kind, document: document.to_owned(), also }
     }
 
-    /// A ranking of one-letter ids.
+    /// Returns a ranking of one-letter ids.
     fn ranked(ids: &str) -> Vec<String> {
         ids.chars().map(String::from).collect()
     }
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_question_with_two_right_documents_wants_both() {
+    fn a_question_with_two_right_documents_needs_both() {
         let scores = scores(&[question(Kind::Between, "a", &["b"])], &[ranked("xbyzua")]);
         assert_eq!(scores[&None], Scores { questions: 1, recall_at_5: 0.5, recall_at_10: 1.0, mrr: 0.5 });
     }

@@ -1,4 +1,4 @@
-//! The model all-MiniLM-L6-v2: what its authors' own library computes, from the same weights and the same tokenizer.
+//! The model all-MiniLM-L6-v2, computed like its authors' library from the same weights and the same tokenizer.
 
 use std::path::Path;
 
@@ -8,26 +8,27 @@ use candle_nn::VarBuilder;
 use candle_transformers::models::bert::{BertModel, Config, DTYPE};
 use tokenizers::{Encoding, PaddingParams, Tokenizer, TruncationParams};
 
-/// What callers name it by.
+/// Name of the model in requests.
 pub const NAME: &str = "all-MiniLM-L6-v2";
 
-/// The length of every vector.
+/// Length of every vector.
 pub const DIMENSIONS: usize = 384;
 
-/// Of a longer text only the first 256 tokens count, as `sentence_bert_config.json` says: about 1,100 characters of English.
+/// Tokens that count of a longer text, from `sentence_bert_config.json`: about 1,100 characters of English.
 pub const TOKENS_MAX: usize = 256;
 
-/// Texts computed together. The largest tensors are those of attention: 32 texts x 12 heads x 256 x 256 floats are 100 MB.
+/// Number of texts computed together. The largest tensors are those of attention: 32 texts x 12 heads x 256 x 256
+/// floats are 100 MB.
 const BATCH_TEXTS: usize = 32;
 
-/// The model in memory, 90 MB.
+/// Model in memory, 90 MB.
 #[derive(Debug)]
 pub struct Model {
     tokenizer: Tokenizer,
     bert: Bert,
 }
 
-/// candle's own type, which has no `Debug`.
+/// Wrapper of candle's type, which has no `Debug`.
 struct Bert(BertModel);
 
 impl std::fmt::Debug for Bert {
@@ -36,12 +37,12 @@ impl std::fmt::Debug for Bert {
     }
 }
 
-/// A text's place in the model's space.
+/// Embedding of a text.
 #[derive(Debug, Clone)]
 pub struct Embedding {
-    /// [`DIMENSIONS`] numbers, whose squares add up to one.
+    /// Vector of [`DIMENSIONS`] numbers with length one.
     pub vector: Vec<f32>,
-    /// The tokens that counted, with the two that the model puts around each text.
+    /// Number of tokens that count, including the two that the model adds around each text.
     pub tokens: usize,
 }
 
@@ -49,7 +50,7 @@ impl Model {
     /// Reads `config.json`, `tokenizer.json` and `model.safetensors` of a folder.
     ///
     /// # Errors
-    /// One of the files is missing or is none of this model.
+    /// Fails if a file is missing or does not belong to this model.
     pub fn load(folder: &Path) -> Result<Self> {
         let read = |name: &str| {
             let path = folder.join(name);
@@ -59,16 +60,16 @@ impl Model {
         let mut tokenizer = Tokenizer::from_bytes(read("tokenizer.json")?).map_err(named("tokenizer.json"))?;
         let truncation = TruncationParams { max_length: TOKENS_MAX, ..TruncationParams::default() };
         tokenizer.with_truncation(Some(truncation)).map_err(named("tokenizer.json"))?;
-        // With token 0 to the longest text of a batch; the file itself says to 128 tokens always.
+        // Padded with token 0 to the longest text of a batch; the file would pad always to 128 tokens.
         tokenizer.with_padding(Some(PaddingParams::default()));
         let weights = VarBuilder::from_buffered_safetensors(read("model.safetensors")?, DTYPE, &Device::Cpu)?;
         Ok(Self { tokenizer, bert: Bert(BertModel::load(weights, &config).context("model.safetensors")?) })
     }
 
-    /// One embedding for each text, in their order.
+    /// Returns one embedding for each text, in their order.
     ///
     /// # Errors
-    /// The tokenizer or a computation fails, which no text is known to cause.
+    /// Fails if the tokenizer or a computation fails; no text is known to cause this.
     pub fn embed<T: AsRef<str>>(&self, texts: &[T]) -> Result<Vec<Embedding>> {
         let mut embeddings = Vec::with_capacity(texts.len());
         for batch in texts.chunks(BATCH_TEXTS) {
@@ -81,7 +82,7 @@ impl Model {
         Ok(embeddings)
     }
 
-    /// The mean over the tokens of each text, padding left out, brought to length one.
+    /// Returns the mean over the tokens of each text, without padding, normalised to length one.
     fn pooled(&self, encodings: &[Encoding]) -> Result<Tensor> {
         let tensor = |of: fn(&Encoding) -> &[u32]| {
             let rows = encodings.iter().map(|encoding| Tensor::new(of(encoding), &Device::Cpu));
@@ -89,18 +90,18 @@ impl Model {
         };
         let mask = tensor(Encoding::get_attention_mask)?;
         let states = self.bert.0.forward(&tensor(Encoding::get_ids)?, &tensor(Encoding::get_type_ids)?, Some(&mask))?;
-        // The sum alone: its direction is that of the mean, and the length is set after.
+        // The sum is enough: it has the direction of the mean, and its length is normalised.
         let sum = states.broadcast_mul(&mask.to_dtype(DTYPE)?.unsqueeze(2)?)?.sum(1)?;
         Ok(sum.broadcast_div(&sum.sqr()?.sum_keepdim(1)?.sqrt()?)?)
     }
 }
 
-/// The tokenizer's errors, which `anyhow` does not take as they are.
+/// Adds a name to the tokenizer's errors, which `anyhow` does not accept directly.
 fn named(what: &'static str) -> impl Fn(tokenizers::Error) -> anyhow::Error {
     move |error| anyhow!("{what}: {error}")
 }
 
-/// The cosine of two vectors of length one.
+/// Returns the cosine of two vectors of length one.
 pub fn cosine(left: &[f32], right: &[f32]) -> f32 {
     left.iter().zip(right).map(|(left, right)| left * right).sum()
 }

@@ -1,5 +1,5 @@
-//! The way of a text and of a question through Longshore: both Workers on workerd, and the model beside them, which they reach
-//! by the provider `openai-compatible` like any other.
+//! Documents and questions through Longshore: both Workers on workerd, with the model behind the provider
+//! `openai-compatible`.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,47 +17,47 @@ use crate::model::{DIMENSIONS, Model, NAME};
 use crate::serve;
 use crate::texts::{Document, of_documents};
 
-/// The provider that the model is behind.
+/// Name of the provider with the model.
 pub const REAL: &str = "real";
 
-/// Chunks that a search is asked for: all that one answers at most, so that its order is what counts.
+/// Number of chunks requested by a search: the maximum, so that only the order counts.
 const LIMIT: usize = 100;
-/// A model on one busy core takes a minute for all texts; a call that took too long is made again.
+/// Time limit of a round: a model on one busy core takes a minute for all texts, and a call that timed out is repeated.
 const INDEXED_WITHIN: Duration = Duration::from_mins(10);
-/// Often enough for what has to be tried again.
+/// Seconds between ticks, short enough for retries.
 const TICK_SECONDS: u32 = 1;
 
-/// Both Workers, a tenant's client, and how many texts the model was asked for so far.
+/// Both Workers, a client of the tenant, and the number of texts requested from the model so far.
 #[derive(Debug)]
 pub struct Pipeline {
     runner: Runner,
     api: Client,
-    asked: Arc<AtomicUsize>,
+    requested: Arc<AtomicUsize>,
 }
 
-/// What a round of documents came to, summed up over their jobs.
+/// Result of a round of documents, summed over their jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Round {
     /// Documents that were new.
     pub added: usize,
-    /// Documents that stood already as they came.
+    /// Documents that were unchanged.
     pub unchanged: usize,
-    /// Chunks of all.
+    /// Chunks of all documents.
     pub chunks: u64,
-    /// Texts that jobs asked a provider for, or made vectors of by `builtin`.
+    /// Texts embedded by the jobs, by a provider or by `builtin`.
     pub embedded: u64,
-    /// Texts that the model was asked for meanwhile.
-    pub asked: usize,
+    /// Texts requested from the model during the round.
+    pub requested: usize,
 }
 
 impl Pipeline {
-    /// Starts all of it, with its data in that folder.
+    /// Starts both Workers and the model, with their data in that folder.
     ///
     /// # Errors
-    /// The Workers do not come up, or give no key.
+    /// Fails if the Workers do not start, or create no key.
     pub async fn start(folder: &Path, model: Arc<Model>) -> Result<Self> {
-        let asked = Arc::new(AtomicUsize::new(0));
-        let count = Arc::clone(&asked);
+        let requested = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&requested);
         let embed = move |texts: &[String]| {
             count.fetch_add(texts.len(), Ordering::Relaxed);
             model.embed(texts)
@@ -72,25 +72,25 @@ impl Pipeline {
             json!({"tenant": "quality", "scopes": ["jobs:write", "jobs:read", "operate"], "name": "make quality"});
         let made = expect(201, "POST /v1/keys", root.post("/v1/keys", &key).await?)?;
         let api = root.with_key(made["key"].as_str().context("a key without a key")?);
-        Ok(Self { runner, api, asked })
+        Ok(Self { runner, api, requested })
     }
 
-    /// Makes an index of a provider, which is its name as well.
+    /// Creates an index of a provider, named after it.
     ///
     /// # Errors
-    /// The API refuses.
+    /// Fails if the API refuses.
     pub async fn make(&self, provider: &str) -> Result<()> {
         let path = format!("/v1/indexes/{provider}");
         expect(201, &path, self.api.put(&path, &json!({"provider": provider})).await?)?;
         Ok(())
     }
 
-    /// Brings documents to an index, and waits until the group of their jobs has ended.
+    /// Ingests documents into an index, and waits until the group of their jobs has finished.
     ///
     /// # Errors
-    /// A document is refused, or its job ends otherwise than well, or not in time.
-    pub async fn bring(&self, index: &str, documents: &[Document]) -> Result<Round> {
-        let before = self.asked.load(Ordering::Relaxed);
+    /// Fails if a document is refused, or if its job does not succeed in time.
+    pub async fn ingest(&self, index: &str, documents: &[Document]) -> Result<Round> {
+        let before = self.requested.load(Ordering::Relaxed);
         let line = |Document { id, text }: &Document| json!({"id": id, "text": text}).to_string();
         let lines = documents.iter().map(line).collect::<Vec<_>>().join("\n");
         let (path, headers) = (format!("/v1/indexes/{index}/documents"), [("content-type", "application/x-ndjson")]);
@@ -109,40 +109,40 @@ impl Pipeline {
         let failed = jobs.iter().find(|job| job["state"] != "succeeded");
         ensure!(failed.is_none(), "a document failed: {}", failed.unwrap_or(&group));
         ensure!(jobs.len() == documents.len(), "{} jobs for {} documents", jobs.len(), documents.len());
-        Ok(round(jobs, self.asked.load(Ordering::Relaxed) - before))
+        Ok(round(jobs, self.requested.load(Ordering::Relaxed) - before))
     }
 
-    /// What a mode of search finds in an index: for each question the ids of documents, the best first.
+    /// Returns the documents that a mode of search finds in an index: for each question their ids, the best first.
     ///
     /// # Errors
-    /// The API refuses, or searches without what it was asked to search by.
+    /// Fails if the API refuses, or answers without vectors.
     pub async fn search(&self, index: &str, mode: &str, questions: &[Question]) -> Result<Vec<Vec<String>>> {
         let path = format!("/v1/indexes/{index}/search");
         let mut rankings = Vec::new();
         for Question { question, .. } in questions {
-            let asked = json!({"query": question, "mode": mode, "limit": LIMIT});
-            let found = expect(200, &path, self.api.post(&path, &asked).await?)?;
-            ensure!(found["degraded"].is_null(), "{asked} was answered without vectors: {}", found["degraded"]);
+            let body = json!({"query": question, "mode": mode, "limit": LIMIT});
+            let found = expect(200, &path, self.api.post(&path, &body).await?)?;
+            ensure!(found["degraded"].is_null(), "{body} was answered without vectors: {}", found["degraded"]);
             let hits = found["hits"].as_array().context("a search without hits")?;
             rankings.push(of_documents(hits.iter().filter_map(|hit| hit["document"].as_str())));
         }
         Ok(rankings)
     }
 
-    /// Ends the Workers.
+    /// Stops the Workers.
     ///
     /// # Errors
-    /// They do not end.
+    /// Fails if they do not stop.
     pub async fn stop(self) -> Result<()> {
         Ok(self.runner.stop().await?)
     }
 }
 
-fn round(jobs: &[Value], asked: usize) -> Round {
+fn round(jobs: &[Value], requested: usize) -> Round {
     let of_state = |state: &str| jobs.iter().filter(|job| job["result"]["state"] == state).count();
     let sum = |pointer: &str| jobs.iter().filter_map(|job| job["result"].pointer(pointer)?.as_u64()).sum();
     let (chunks, embedded) = (sum("/chunks"), sum("/usage/embedded"));
-    Round { added: of_state("added"), unchanged: of_state("unchanged"), chunks, embedded, asked }
+    Round { added: of_state("added"), unchanged: of_state("unchanged"), chunks, embedded, requested }
 }
 
 #[cfg(test)]
@@ -153,6 +153,6 @@ mod tests {
     fn a_round_is_the_sum_of_its_jobs() {
         let job = |state: &str, chunks: u64, embedded: u64| json!({"result": {"state": state, "chunks": chunks, "usage": {"embedded": embedded}}});
         let jobs = [job("added", 2, 2), job("unchanged", 3, 0), job("added", 1, 0), json!({"result": null})];
-        assert_eq!(round(&jobs, 7), Round { added: 2, unchanged: 1, chunks: 6, embedded: 2, asked: 7 });
+        assert_eq!(round(&jobs, 7), Round { added: 2, unchanged: 1, chunks: 6, embedded: 2, requested: 7 });
     }
 }

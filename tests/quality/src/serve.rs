@@ -1,4 +1,4 @@
-//! `POST /v1/embeddings` as OpenAI answers it, over the model on this machine.
+//! Serves `POST /v1/embeddings` like OpenAI, with the model on this machine.
 
 use std::sync::Arc;
 
@@ -16,17 +16,18 @@ use tokio::net::TcpListener;
 
 use crate::model::{DIMENSIONS, Embedding, NAME};
 
-/// OpenAI's own limit: <https://platform.openai.com/docs/api-reference/embeddings/create>, `input`.
+/// Maximum number of inputs, OpenAI's limit: <https://platform.openai.com/docs/api-reference/embeddings/create>,
+/// `input`.
 pub const INPUTS_MAX: usize = 2_048;
 
-/// 2,048 inputs of 8 KiB; the model reads little more than 1 KiB of each.
+/// Maximum size of a body: 2,048 inputs of 8 KiB; the model reads little more than 1 KiB of each.
 pub const BODY_BYTES_MAX: usize = INPUTS_MAX * 8 * 1024;
 
-/// What computes the embeddings: the model, or in tests none.
+/// Function that computes the embeddings: the model, or a fake in tests.
 pub type Embed = Arc<dyn Fn(&[String]) -> anyhow::Result<Vec<Embedding>> + Send + Sync>;
 
 #[derive(Deserialize)]
-struct Asked {
+struct EmbeddingsRequest {
     model: String,
     input: Value,
     encoding_format: Option<Format>,
@@ -47,7 +48,7 @@ struct Item {
     embedding: Value,
 }
 
-/// A refusal, whose text says what to change.
+/// Refusal, whose text says what to change.
 struct Refusal {
     status: StatusCode,
     message: String,
@@ -73,15 +74,15 @@ impl IntoResponse for Refusal {
     }
 }
 
-/// Serves on a thread of its own, for as long as the process lives, at a port of this machine; 0 takes any. Answers the URL.
+/// Serves on its own thread, until the process ends, at a port of this machine; 0 takes any. Returns the URL.
 ///
 /// # Errors
-/// The port cannot be had.
+/// Fails if the port cannot be used.
 pub fn start(embed: Embed, port: u16) -> anyhow::Result<String> {
     let listener = std::net::TcpListener::bind(("127.0.0.1", port))?;
     listener.set_nonblocking(true)?;
     let url = format!("http://{}/v1", listener.local_addr()?);
-    // With a runtime of its own: the caller's has other things to do, and here a computation takes its thread.
+    // Separate runtime: here a computation blocks its thread, which must not be the caller's.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     std::thread::spawn(move || {
         runtime.block_on(async { axum::serve(TcpListener::from_std(listener)?, routes(embed)).await })
@@ -89,10 +90,10 @@ pub fn start(embed: Embed, port: u16) -> anyhow::Result<String> {
     Ok(url)
 }
 
-/// The one route, and errors of OpenAI's shape for every other.
+/// Returns the one route, and errors of OpenAI's shape for all others.
 pub fn routes(embed: Embed) -> Router {
-    let no_route = || async { Refusal::of_route(StatusCode::NOT_FOUND, "Only POST /v1/embeddings is served here.") };
-    let no_method = || async { Refusal::of_route(StatusCode::METHOD_NOT_ALLOWED, "/v1/embeddings takes POST only.") };
+    let no_route = || async { Refusal::of_route(StatusCode::NOT_FOUND, "Unknown route; use POST /v1/embeddings.") };
+    let no_method = || async { Refusal::of_route(StatusCode::METHOD_NOT_ALLOWED, "Use POST for /v1/embeddings.") };
     Router::new()
         .route("/v1/embeddings", post(embeddings).fallback(no_method))
         .fallback(no_route)
@@ -100,24 +101,24 @@ pub fn routes(embed: Embed) -> Router {
         .with_state(embed)
 }
 
-/// Computes in place: one request at a time is what the cores of one machine can do, and the others wait their turn.
+/// Computes the embeddings on this thread: the cores of one machine handle one request at a time, and the others wait.
 async fn embeddings(State(embed): State<Embed>, body: Result<Bytes, BytesRejection>) -> Result<Json<Value>, Refusal> {
     let body = body.map_err(|rejection| Refusal::of_route(rejection.status(), &rejection.body_text()))?;
-    let asked: Asked = serde_json::from_slice(&body)
-        .map_err(|error| Refusal::bad(format!("The body is not a request for embeddings: {error}"), None))?;
-    if asked.model != NAME {
+    let request: EmbeddingsRequest = serde_json::from_slice(&body)
+        .map_err(|error| Refusal::bad(format!("The body must be a request for embeddings: {error}"), None))?;
+    if request.model != NAME {
         return Err(Refusal {
             status: StatusCode::NOT_FOUND,
-            message: format!("The model `{}` does not exist; this server has `{NAME}`.", asked.model),
+            message: format!("The model `{}` does not exist; this server has `{NAME}`.", request.model),
             param: Some("model"),
             code: Some("model_not_found"),
         });
     }
-    if asked.dimensions.is_some_and(|dimensions| dimensions != DIMENSIONS) {
+    if request.dimensions.is_some_and(|dimensions| dimensions != DIMENSIONS) {
         let message = format!("`{NAME}` has vectors of {DIMENSIONS} dimensions only.");
         return Err(Refusal::bad(message, Some("dimensions")));
     }
-    let texts = texts(asked.input)?;
+    let texts = texts(request.input)?;
     let embeddings = embed(&texts).map_err(|error| Refusal {
         status: StatusCode::INTERNAL_SERVER_ERROR,
         message: format!("The model failed: {error:#}"),
@@ -125,7 +126,7 @@ async fn embeddings(State(embed): State<Embed>, body: Result<Bytes, BytesRejecti
         code: None,
     })?;
     let tokens: usize = embeddings.iter().map(|embedding| embedding.tokens).sum();
-    let data: Vec<_> = embeddings.into_iter().enumerate().map(item(asked.encoding_format)).collect();
+    let data: Vec<_> = embeddings.into_iter().enumerate().map(item(request.encoding_format)).collect();
     let usage = json!({"prompt_tokens": tokens, "total_tokens": tokens});
     Ok(Json(json!({"object": "list", "data": data, "model": NAME, "usage": usage})))
 }
@@ -143,20 +144,19 @@ fn item(format: Option<Format>) -> impl Fn((usize, Embedding)) -> Item {
     }
 }
 
-/// The texts of `input`: one or a list, none of them empty. Lists of token numbers, which OpenAI takes too, are refused.
+/// Returns the texts of `input`: one or a list, none of them empty. Lists of token numbers, which OpenAI accepts too,
+/// are refused.
 fn texts(input: Value) -> Result<Vec<String>, Refusal> {
     let bad = |message: String| Refusal::bad(message, Some("input"));
     let texts: Vec<String> = match input {
         Value::String(text) => vec![text],
-        list => {
-            serde_json::from_value(list).map_err(|_| bad("`input` is neither a text nor a list of texts.".into()))?
-        }
+        list => serde_json::from_value(list).map_err(|_| bad("`input` must be a text or a list of texts.".into()))?,
     };
     if texts.is_empty() || texts.len() > INPUTS_MAX {
-        return Err(bad(format!("`input` has {} texts: 1 to {INPUTS_MAX} are taken.", texts.len())));
+        return Err(bad(format!("`input` has {} texts; 1 to {INPUTS_MAX} are allowed.", texts.len())));
     }
     match texts.iter().position(String::is_empty) {
-        Some(index) => Err(bad(format!("`input` is empty at index {index}."))),
+        Some(index) => Err(bad(format!("`input` must not contain empty texts; the text at index {index} is empty."))),
         None => Ok(texts),
     }
 }
@@ -169,7 +169,7 @@ mod tests {
 
     use super::*;
 
-    /// A model of two dimensions, by which a text's length can be told.
+    /// Returns vectors of two dimensions; the first one is the length of the text.
     #[expect(clippy::cast_precision_loss, reason = "short texts")]
     fn embed(texts: &[String]) -> anyhow::Result<Vec<Embedding>> {
         let embedding = |text: &String| Embedding { vector: vec![text.len() as f32, -0.5], tokens: text.len() };
@@ -188,7 +188,7 @@ mod tests {
         answer("POST", "/v1/embeddings", body.to_string()).await
     }
 
-    /// The status, `param` and `code` of a refusal, whose other fields are as OpenAI's.
+    /// Returns the status, `param` and `code` of a refusal, and checks its other fields.
     fn refusal((status, body): (u16, Value)) -> (u16, Value, Value) {
         let error = &body["error"];
         assert!(error["message"].is_string(), "{body}");
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_cannot_be_answered_is_refused_as_openai_does() {
+    async fn bad_requests_are_refused_like_openai() {
         let many = vec!["a"; INPUTS_MAX + 1];
         for input in [json!(""), json!([]), json!(["a", ""]), json!(many), json!([1, 2]), json!(null), json!({})] {
             let refused = refusal(posted(json!({"model": NAME, "input": input})).await);

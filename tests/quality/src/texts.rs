@@ -1,4 +1,4 @@
-//! The text set that the project ships, and the questions written for it.
+//! Text set of the project, and the questions written for it.
 
 use std::path::Path;
 
@@ -6,24 +6,24 @@ use anyhow::{Context, Result};
 
 use crate::measure::Question;
 
-/// One text of the set.
+/// Text of the set.
 #[derive(Debug, Clone)]
 pub struct Document {
-    /// The name of its file, without `.md`.
+    /// Name of its file, without `.md`.
     pub id: String,
-    /// Its Markdown.
+    /// Text as Markdown.
     pub text: String,
 }
 
-/// The folder that this package is in, where the set is.
+/// Returns the folder of this package, which contains the set.
 fn folder() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// All documents of `texts/`, by id. Its `README.md` says where they come from and is none of them.
+/// Returns all documents of `texts/`, sorted by id. `README.md` describes their origin and is not one of them.
 ///
 /// # Errors
-/// The folder cannot be read.
+/// Fails if the folder cannot be read.
 pub fn documents() -> Result<Vec<Document>> {
     let mut documents = Vec::new();
     for entry in std::fs::read_dir(folder().join("texts")).context("cannot read texts/")? {
@@ -37,16 +37,17 @@ pub fn documents() -> Result<Vec<Document>> {
     Ok(documents)
 }
 
-/// All questions of `questions.json`.
+/// Returns all questions of `questions.json`.
 ///
 /// # Errors
-/// The file cannot be read or is no list of questions.
+/// Fails if the file cannot be read or is not a list of questions.
 pub fn questions() -> Result<Vec<Question>> {
     let text = std::fs::read(folder().join("questions.json")).context("cannot read questions.json")?;
     serde_json::from_slice(&text).context("questions.json")
 }
 
-/// The ranking of documents that a ranking of their chunks makes, the best first in both: each is as good as its best chunk.
+/// Returns the ranking of documents for a ranking of their chunks, both with the best first: a document ranks as its
+/// best chunk.
 pub fn of_documents<'a>(chunks: impl Iterator<Item = &'a str>) -> Vec<String> {
     let mut documents: Vec<String> = Vec::new();
     for id in chunks {
@@ -73,8 +74,8 @@ mod tests {
     fn every_question_is_asked_once_of_documents_that_exist() {
         let ids: BTreeSet<_> = documents().unwrap().into_iter().map(|document| document.id).collect();
         let questions = questions().unwrap();
-        let asked: BTreeSet<_> = questions.iter().map(|question| question.question.to_lowercase()).collect();
-        assert_eq!(asked.len(), questions.len());
+        let distinct: BTreeSet<_> = questions.iter().map(|question| question.question.to_lowercase()).collect();
+        assert_eq!(distinct.len(), questions.len());
         for question in &questions {
             for id in question.also.iter().chain([&question.document]) {
                 assert!(ids.contains(id), "{id} of {:?}", question.question);

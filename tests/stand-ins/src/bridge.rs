@@ -1,4 +1,4 @@
-//! Real D1 behind the core's own port, so that suites written for rusqlite run against workerd unchanged.
+//! Real D1 behind the core's database port, so that suites written for rusqlite also run against workerd.
 
 use std::cell::Cell;
 
@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use longshore_kit::runner::{Binding, D1Result, Runner, RunnerError};
 
-/// D1 in the workerd of a runner, both databases of it. It counts what D1 would bill.
+/// Both D1 databases in the workerd of a runner. It counts what D1 would bill.
 #[derive(Debug)]
 pub struct BridgeDatabase<'a> {
     runner: &'a Runner,
@@ -17,12 +17,12 @@ pub struct BridgeDatabase<'a> {
     pub rows_read: Cell<u64>,
     /// Statements run since the start.
     pub statements: Cell<u64>,
-    /// The size of the ledger that D1 told last, in bytes.
+    /// Size of the database of jobs that D1 reported last, in bytes.
     pub size: Cell<Option<i64>>,
 }
 
 impl<'a> BridgeDatabase<'a> {
-    /// The database of `runner`, with all counts at zero.
+    /// Creates the databases of `runner`, with all counts at zero.
     pub fn new(runner: &'a Runner) -> Self {
         Self {
             runner,
@@ -80,7 +80,7 @@ fn value(param: &Param) -> Value {
     }
 }
 
-/// The one column of a row. Anything but text is shown as JSON; NULL is no text at all.
+/// Returns the one column of a row. Values other than text are shown as JSON; NULL is an empty text.
 fn text(row: Map<String, Value>) -> String {
     match row.into_iter().next() {
         Some((_, Value::String(text))) => text,
@@ -89,7 +89,7 @@ fn text(row: Map<String, Value>) -> String {
     }
 }
 
-/// D1 marks its own refusals; everything else is a database that could not be asked.
+/// Converts an error: D1's refusals begin with `D1_`; all others mean that the database is unreachable.
 fn database_error(error: RunnerError) -> DatabaseError {
     match error {
         RunnerError::Refused(text) if text.starts_with("D1_") => DatabaseError::Refused(text),

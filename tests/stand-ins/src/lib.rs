@@ -1,5 +1,5 @@
-//! Stands in for what tests cannot reach: a provider of embeddings and Workers AI; and puts the D1 of a real workerd
-//! behind the core's own port.
+//! Stand-ins for services that tests cannot reach: a provider of embeddings and Workers AI; and the D1 of a real
+//! workerd behind the core's database port.
 //!
 //! This crate drives processes and clocks of a real machine and never becomes a Worker; its errors and panics end a
 //! test, so the rules that guard production code are relaxed here.

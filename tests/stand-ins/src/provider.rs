@@ -1,6 +1,6 @@
-//! A provider of embeddings as OpenAI's interface has it, which misbehaves by path and counts what it was asked for.
+//! Provider of embeddings with OpenAI's interface; its path selects its behaviour, and it records its calls.
 //!
-//! It stands in for real ones, which cannot be had offline.
+//! It replaces real providers, which are unreachable offline.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -17,21 +17,21 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-/// How many numbers its vectors have,
+/// Dimensions of its vectors.
 pub const DIMENSIONS: usize = 4;
-/// and those of `large`: as many as those of a model of today.
+/// Dimensions of the vectors of mode `large`: as many as those of current models.
 pub const DIMENSIONS_LARGE: usize = 6 * LEXICAL_DIMENSIONS;
 
-/// One call as it came.
+/// Call as received.
 #[derive(Debug, Clone)]
 pub struct Asked {
-    /// How it was asked to behave: the first part of the path.
+    /// Mode, the first part of the path.
     pub mode: String,
-    /// The texts.
+    /// Texts of the call.
     pub texts: Vec<String>,
-    /// The header `Authorization`.
+    /// Header `Authorization`.
     pub authorization: Option<String>,
-    /// The field `dimensions`.
+    /// Field `dimensions`.
     pub dimensions: Option<u64>,
 }
 
@@ -41,19 +41,20 @@ struct Shared {
     calls: Mutex<HashMap<String, usize>>,
 }
 
-/// A provider on a port of its own. The first part of its paths says how it behaves:
+/// Provider on its own port. The first part of its paths selects the mode:
 ///
 /// | mode | answer |
 /// |---|---|
-/// | `good` | a vector for each text; 400 when one of them has `refuse` in it, 500 with `poison`, null for one with `hole` |
-/// | `sized` | as `good`, and is asked for [`DIMENSIONS`] |
+/// | `good` | a vector for each text; 400 if a text contains `refuse`, 500 if one contains `poison`, null for one with
+/// `hole` |
+/// | `sized` | as `good`; requests contain [`DIMENSIONS`] |
 /// | `busy` | 429 with `Retry-After: 1` to the first call, then as `good` |
 /// | `closed` | 429 with `Retry-After: 600`, always |
 /// | `broken` | 500 to the first call, then as `good` |
 /// | `short` | one vector too few, always |
-/// | `odd` | vectors with a number that no float has |
-/// | `wide` | vectors of one dimension more |
-/// | `large` | vectors of [`DIMENSIONS_LARGE`], lexical ones |
+/// | `odd` | vectors with a number that is too large for a float |
+/// | `wide` | vectors with one dimension more |
+/// | `large` | lexical vectors of [`DIMENSIONS_LARGE`] |
 pub struct Provider {
     address: SocketAddr,
     shared: Arc<Shared>,
@@ -71,7 +72,7 @@ impl Provider {
         Ok(Self { address, shared, server })
     }
 
-    /// `EMBED_PROVIDERS` with one provider for each of these modes.
+    /// Returns a value of `EMBED_PROVIDERS` with one provider for each of these modes.
     pub fn setting(&self, modes: &[&str]) -> String {
         let entry = |mode: &&str| {
             let mut about = json!({
@@ -86,7 +87,7 @@ impl Provider {
         Value::Object(modes.iter().map(entry).collect()).to_string()
     }
 
-    /// All that it was asked for in a mode.
+    /// Returns all calls in a mode.
     pub fn asked(&self, mode: &str) -> Vec<Asked> {
         let all = self.shared.asked.lock().unwrap_or_else(PoisonError::into_inner);
         all.iter().filter(|asked| asked.mode == mode).cloned().collect()
@@ -99,19 +100,19 @@ impl Drop for Provider {
     }
 }
 
-/// The vector of a text.
+/// Returns the vector of a text.
 pub fn vector_of(text: &str) -> [f32; DIMENSIONS] {
     let count =
         |wanted: fn(char) -> bool| u16::try_from(text.chars().filter(|c| wanted(*c)).count()).map_or(0.0, f32::from);
     [count(|_| true), count(char::is_alphabetic), count(char::is_whitespace), 0.5]
 }
 
-/// The numbers of a vector as Longshore shows it: little-endian 32-bit floats.
+/// Returns the numbers of a vector in Longshore's format: little-endian 32-bit floats.
 pub fn floats(bytes: &[u8]) -> Vec<f32> {
     bytes.chunks_exact(4).map(|four| f32::from_le_bytes(four.try_into().expect("four bytes"))).collect()
 }
 
-/// An object of vectors: the line that tells of it, and the numbers of all.
+/// Splits an object of vectors: into the line that describes it, and the numbers of all vectors.
 pub fn read_vectors(object: &[u8]) -> Option<(Value, Vec<f32>)> {
     let line = object.iter().position(|byte| *byte == b'\n')?;
     Some((serde_json::from_slice(&object[..line]).ok()?, floats(&object[line + 1..])))

@@ -1,10 +1,10 @@
-//! A stand-in for Workers AI, the service behind the AI binding, which only an account has.
+//! Stand-in for Workers AI, the service behind the AI binding, which requires an account.
 //!
-//! The binding itself is the real one, code of workerd, whose requests Miniflare hands on to here as it would to an account. What
-//! is stood in for is made after what Cloudflare says of it: the request and the shape of an error after workerd's
-//! `src/cloudflare/internal/ai-api.ts` and its `test/ai/ai-mock.js`; codes, statuses and texts of errors after
-//! <https://developers.cloudflare.com/workers-ai/platform/errors/>; inputs and outputs after `bge-small-en-v1.5.json` of
-//! cloudflare-docs. Nobody has held it against an account.
+//! The binding itself is the real code of workerd; Miniflare forwards its requests to this stand-in as it would to an
+//! account. Sources of the behaviour: the request and the shape of an error are those of workerd's
+//! `src/cloudflare/internal/ai-api.ts` and its `test/ai/ai-mock.js`; codes, statuses and texts of errors are those of
+//! <https://developers.cloudflare.com/workers-ai/platform/errors/>; inputs and outputs are those of
+//! `bge-small-en-v1.5.json` in cloudflare-docs. It was not compared with a real account.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -20,29 +20,29 @@ use tokio::task::JoinHandle;
 
 use crate::provider::{DIMENSIONS, vector_of};
 
-/// Texts of one call at most: `maxItems` of the model's schema.
+/// Maximum number of texts of one call: `maxItems` of the model's schema.
 const TEXTS_MAX: usize = 100;
-/// A model that answers a vector for each text; 400 when one of them has `refuse` in it, or there are more than a call takes.
+/// Model that returns a vector for each text, and answers 400 if a text contains `refuse` or a call has too many texts.
 pub const GOOD: &str = "@cf/test/good";
-/// One that answers 429, out of capacity, to the first call, and then as the good one.
+/// Model that answers 429, out of capacity, to the first call, then as [`GOOD`].
 pub const BUSY: &str = "@cf/test/busy";
-/// One that the account may not use: 403.
+/// Model that the account may not use: 403.
 pub const CLOSED: &str = "@cf/test/closed";
-/// One that there is not: 400.
+/// Unknown model: 400.
 pub const NONE: &str = "@cf/test/none";
 
-/// One call as it came.
+/// Call as received.
 #[derive(Debug, Clone)]
 pub struct Run {
-    /// The model.
+    /// Name of the model.
     pub model: String,
-    /// The texts.
+    /// Texts of the call.
     pub texts: Vec<String>,
 }
 
 type Runs = Arc<Mutex<Vec<Run>>>;
 
-/// The service on a port of its own.
+/// Workers AI on its own port.
 pub struct WorkersAi {
     url: String,
     runs: Runs,
@@ -60,12 +60,12 @@ impl WorkersAi {
         Ok(Self { url, runs, server })
     }
 
-    /// Where it is, for [`longshore_kit::options::Options::ai`].
+    /// Returns the address, for [`longshore_kit::options::Options::ai`].
     pub fn url(&self) -> String {
         self.url.clone()
     }
 
-    /// All that a model was asked.
+    /// Returns all calls of a model.
     pub fn runs(&self, model: &str) -> Vec<Run> {
         let all = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
         all.iter().filter(|run| run.model == model).cloned().collect()
@@ -78,7 +78,7 @@ impl Drop for WorkersAi {
     }
 }
 
-/// `EMBED_PROVIDERS` with a provider `cf` that has all the models.
+/// Returns a value of `EMBED_PROVIDERS` with a provider `cf` that has all the models.
 pub fn setting() -> String {
     let models = [GOOD, BUSY, CLOSED, NONE].map(|model| (model.to_owned(), json!({"dimensions": DIMENSIONS})));
     json!({"cf": {"type": "workers-ai", "models": Value::Object(models.into_iter().collect())}}).to_string()
@@ -96,7 +96,7 @@ fn json_of(status: StatusCode, body: &Value) -> Response {
 
 async fn answer(State(runs): State<Runs>, headers: HeaderMap, body: Bytes) -> Response {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
-    // Miniflare's way: the URL and the headers of the binding's request are headers of this one.
+    // Miniflare sends the URL and the headers of the binding's request as headers of this one.
     if header("mf-url") != "https://workers-binding.ai/run?version=3" {
         return StatusCode::NOT_FOUND.into_response();
     }

@@ -181,7 +181,7 @@ fn a_task_that_fails_before_it_answers_is_tried_again() {
 }
 
 #[test]
-fn what_ended_otherwise_is_not_completed() {
+fn an_attempt_ended_without_a_completion_is_not_completed() {
     shared(async |world| {
         let tenant = world.tenant().await;
         with_example(&tenant).await;
