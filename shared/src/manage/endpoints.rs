@@ -73,9 +73,9 @@ impl EndpointRequest {
                 Ok(destination) => Ok(destination.url.into()),
                 Err(error) => wrong("#/url", error.code(), &error.to_string()),
             },
-            (Some(_), Some(_), _) => wrong("#/service", "either-or", "cannot be given beside `url`; give one of them"),
+            (Some(_), Some(_), _) => wrong("#/service", "either-or", "cannot be combined with `url`; give one of them"),
             (Some(_), None, Some(_)) => {
-                wrong("#/path", "either-or", "cannot be given beside `url`; it belongs to a `service`")
+                wrong("#/path", "either-or", "cannot be combined with `url`; it belongs to a `service`")
             }
             (None, None, _) => wrong("#/url", "missing-field", "or `service` is required"),
             (None, Some(service), _) if !is_service(service) => {
