@@ -93,7 +93,7 @@ pub(crate) async fn note_use<W: Database + Clock>(world: &W, caller: &Caller, ro
     }
     // A single try: the caller is waiting.
     if let Err(error) = try_batch(world, &[sql!("note_key_use", caller.token.id.as_str(), KEY_USE_MS)]).await {
-        tracing::warn!(%error, "key_use_not_recorded");
+        tracing::warn!(%error, "key_use_write_failed");
     }
 }
 
