@@ -85,7 +85,8 @@ pub fn check_headers(Headers(headers): &Headers, base: &str, errors: &mut Vec<In
             wrong("duplicate-field", "is given twice; header names are case-insensitive".into());
         }
         if !is_token(name) {
-            let detail = format!("is not a valid header name; use 1 to {NAME_BYTES_MAX} letters, digits or !#$%&'*+-.^_|~");
+            let detail =
+                format!("is not a valid header name; use 1 to {NAME_BYTES_MAX} letters, digits or !#$%&'*+-.^_|~");
             wrong("header-name", detail);
         } else if let Some(prefix) = FORBIDDEN_PREFIXES.iter().find(|prefix| lower.starts_with(**prefix)) {
             wrong(
@@ -99,7 +100,8 @@ pub fn check_headers(Headers(headers): &Headers, base: &str, errors: &mut Vec<In
             wrong("too-long", format!("must have at most {HEADER_VALUE_BYTES_MAX} bytes, got {}", value.len()));
         }
         if let Some(letter) = value.chars().find(|letter| !matches!(letter, '\t' | ' '..='~')) {
-            let detail = format!("must have only visible ASCII, spaces and tabs; it has {}", quoted(&letter.to_string()));
+            let detail =
+                format!("must have only visible ASCII, spaces and tabs; it has {}", quoted(&letter.to_string()));
             wrong("header-value", detail);
         } else if value.trim() != value {
             wrong("header-value", "must not begin or end with a space or a tab".into());

@@ -140,7 +140,9 @@ impl Problem {
             Problem::IdempotencyKeyReused => {
                 Some("The idempotency key belongs to another request; use a new key for new work".into())
             }
-            Problem::RateLimited => Some("Too many requests; retry after the number of seconds in `Retry-After`".into()),
+            Problem::RateLimited => {
+                Some("Too many requests; retry after the number of seconds in `Retry-After`".into())
+            }
             Problem::QuotaReached => {
                 Some("The daily quota of jobs is used up; repeat after midnight UTC, or ask for a larger quota".into())
             }
