@@ -32,16 +32,16 @@ impl Cors {
     /// An error of the runtime for an invalid header name; all names here are valid.
     pub(crate) fn of(request: &Request, env: &Env) -> Result<Cors> {
         let header = |name| request.headers().get(name);
-        let asks = request.inner().method() == "OPTIONS" && header("access-control-request-method")?.is_some();
-        Ok(Cors::judge(&variable(env, "CORS_ORIGINS").unwrap_or_default(), header("origin")?, asks))
+        let is_preflight = request.inner().method() == "OPTIONS" && header("access-control-request-method")?.is_some();
+        Ok(Cors::judge(&variable(env, "CORS_ORIGINS").unwrap_or_default(), header("origin")?, is_preflight))
     }
 
     /// Compares the origin with the allowed ones, byte by byte: they are configured as browsers send them.
-    fn judge(origins: &str, origin: Option<String>, asks: bool) -> Cors {
+    fn judge(origins: &str, origin: Option<String>, is_preflight: bool) -> Cors {
         let mut known = origins.split(',').map(str::trim).filter(|origin| !origin.is_empty()).peekable();
         let configured = known.peek().is_some();
         let allowed = origin.filter(|origin| known.any(|known| known == origin));
-        Cors { configured, preflight: asks && allowed.is_some(), allowed }
+        Cors { configured, preflight: is_preflight && allowed.is_some(), allowed }
     }
 
     /// True for a preflight request from an allowed origin.

@@ -65,14 +65,14 @@ pub type Rows = Vec<String>;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DatabaseError {
     /// The database did not answer, or its answer was lost: the batch may have committed.
-    #[error("the database is out of reach: {0}")]
+    #[error("the database does not answer: {0}")]
     Unreachable(String),
     /// The database refused the batch, and nothing was written: a bug, or the database is full.
     #[error("the database refused a statement: {0}")]
     Refused(String),
     /// The account has used up a daily limit of the free plan. Nothing was written, and a repeated call fails until
     /// midnight UTC.
-    #[error("the account's daily {0} are spent")]
+    #[error("the account's daily {0} are used up")]
     DailyLimit(DailyLimit),
 }
 
@@ -131,10 +131,10 @@ pub struct HintMessage {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HintError {
     /// The queue failed.
-    #[error("hints did not leave: {0}")]
+    #[error("hints were not sent: {0}")]
     Failed(String),
     /// The account has used up the queue operations of the day; a repeated send fails until midnight UTC.
-    #[error("hints did not leave: the account's daily queue operations are spent")]
+    #[error("hints were not sent: the account's daily queue operations are used up")]
     DailyLimit,
 }
 
@@ -159,7 +159,7 @@ pub trait Blobs {
 
 /// Error of the object storage.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the object store failed: {0}")]
+#[error("R2 failed: {0}")]
 pub struct BlobError(pub String);
 
 /// A request to send.

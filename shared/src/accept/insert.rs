@@ -123,7 +123,7 @@ async fn answer_known<W: Database + Clock>(
     jobs: Vec<NewJob>,
 ) -> Result<(String, JobOutcomes, Vec<NewJob>), Problem> {
     let large: Vec<&NewJob> = jobs.iter().filter(|job| job.object.is_some()).collect();
-    let InsertResult { tenant, now, refusal, outcomes } = ask(world, submitter, &large, false).await?;
+    let InsertResult { tenant, now, refusal, outcomes } = run_statements(world, submitter, &large, false).await?;
     let mut outcomes = outcomes.into_iter();
     let (mut answers, mut unknown) = (Vec::new(), Vec::new());
     for job in jobs {
@@ -159,7 +159,7 @@ async fn insert<W: Database + Blobs + Clock>(
         // may still commit. The sweep deletes objects without a row.
         put_all(world, tenant, &jobs, &mut objects).await?;
         let InsertResult { now, refusal, outcomes, .. } =
-            ask(world, submitter, &jobs.iter().collect::<Vec<_>>(), true).await?;
+            run_statements(world, submitter, &jobs.iter().collect::<Vec<_>>(), true).await?;
         let some_missing = outcomes.iter().any(is_missing);
         if refusal.is_some() || !some_missing {
             let judge = |(job, outcome): (&NewJob, AcceptedRow)| match &refusal {
@@ -201,18 +201,18 @@ struct InsertResult {
 }
 
 /// Runs the accept's statements: reads the outcome of each job, after inserting the jobs if `inserts` is true.
-async fn ask<W: Database + Clock>(
+async fn run_statements<W: Database + Clock>(
     world: &W,
     Submitter { caller, scope }: Submitter<'_>,
     jobs: &[&NewJob],
     inserts: bool,
 ) -> Result<InsertResult, Problem> {
-    let asks = asks(caller, scope);
-    let statements = statements(caller, &asks, jobs, inserts);
+    let caller_param = caller_param(caller, scope);
+    let statements = statements(caller, &caller_param, jobs, inserts);
     let answers = if inserts {
         let ids = |jobs: &mut dyn Iterator<Item = &&NewJob>| jobs.map(|job| json!({"id": job.id})).collect::<Vec<_>>();
         let grouped = ids(&mut jobs.iter().filter(|job| job.group.is_some()));
-        batch_counting_accepted(world, &ids(&mut jobs.iter()), &grouped, &asks, statements).await
+        batch_counting_accepted(world, &ids(&mut jobs.iter()), &grouped, &caller_param, statements).await
     } else {
         batch(world, &statements).await
     };
@@ -231,22 +231,22 @@ fn statements_per_chunk(inserts: bool) -> usize {
 }
 
 /// Builds the parameter that describes the caller.
-fn asks(caller: &Caller, scope: Scope) -> Param {
+fn caller_param(caller: &Caller, scope: Scope) -> Param {
     json_param(&json!({
         "key": caller.token.id, "hash": caller.token.hash(), "scope": scope.name(), "tenant": caller.tenant,
         "epoch": caller.epoch, "traceparent": caller.origin.traceparent, "tracestate": caller.origin.tracestate, "hops": caller.origin.hops,
     }))
 }
 
-fn statements(caller: &Caller, asks: &Param, jobs: &[&NewJob], inserts: bool) -> Vec<Statement> {
+fn statements(caller: &Caller, caller_param: &Param, jobs: &[&NewJob], inserts: bool) -> Vec<Statement> {
     let mut statements = vec![authorize_statement(caller)];
     for items in json_params(jobs, ACCEPT_PARAMETER_BYTES) {
-        statements.push(sql!("free_keys", items.clone(), asks.clone()));
+        statements.push(sql!("free_keys", items.clone(), caller_param.clone()));
         if inserts {
-            statements.push(sql!("accept", items.clone(), asks.clone(), ID_SKEW_MS_MAX));
-            statements.push(sql!("note_hour", items.clone(), asks.clone()));
+            statements.push(sql!("accept", items.clone(), caller_param.clone(), ID_SKEW_MS_MAX));
+            statements.push(sql!("note_hour", items.clone(), caller_param.clone()));
         }
-        statements.push(sql!("read_accepted", items, asks.clone()));
+        statements.push(sql!("read_accepted", items, caller_param.clone()));
     }
     statements
 }
