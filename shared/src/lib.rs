@@ -5,7 +5,7 @@
 //! 1. [`accept`]: a request becomes a durable job, once per idempotency key; its [`kinds`] module checks the payload.
 //! 2. [`store::notify`]: a hint tells the queue that jobs are ready to claim. D1 has the authoritative state.
 //! 3. [`consume`] reads the hints, and [`run`] runs their jobs: it claims them under a lease, attempts them, and
-//! records the outcomes with evidence of the requests and responses.
+//!    records the outcomes with evidence of the requests and responses.
 //! 4. [`model::state`] decides the next state: success, a retry, or a dead letter.
 //! 5. [`sweep`] finds the jobs without a hint, and deletes old data.
 //! 6. [`manage`]: operators read, cancel, retry, replay and discard jobs; tenants export and erase their data.
