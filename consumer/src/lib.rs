@@ -1,4 +1,4 @@
-//! The consumer Worker's entry points: hints from the queue, and the sweep of each minute.
+//! Entry points of the consumer Worker: batches of hints from the queues, and the sweep of each minute.
 
 mod messages;
 mod sweep;
@@ -10,14 +10,15 @@ fn start() {
     longshore::cloudflare::log::start();
 }
 
-/// Runs the jobs that a batch of hints names. It answers Ok always: an error would kill the instance and its neighbours.
+/// Runs the jobs that a batch of hints names. Always returns `Ok`: an error would terminate the instance and its other
+/// jobs.
 #[event(queue)]
 async fn queue(batch: MessageBatch<String>, env: Env, _context: Context) -> Result<()> {
     messages::deliver(&batch, &env).await;
     Ok(())
 }
 
-/// Finds whatever no hint found.
+/// Runs the sweep.
 #[event(scheduled)]
 async fn scheduled(_event: ScheduledEvent, env: Env, _context: ScheduleContext) {
     sweep::sweep_minute(&env).await;

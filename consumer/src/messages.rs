@@ -1,4 +1,4 @@
-//! A batch of the platform's queue, as the core consumes it.
+//! Adapter from the platform's queue batches to the core.
 
 use longshore::cloudflare::{configured, variable};
 use longshore::consume::{MessageBody, QueueMessage, consume, retry};
@@ -27,7 +27,7 @@ impl QueueMessage for WorkerMessage {
     }
 }
 
-/// Bytes as they are, anything else as JSON.
+/// Returns the bytes of a message body; a value that is not bytes becomes JSON.
 fn bytes_of(body: &JsValue) -> Vec<u8> {
     if body.is_instance_of::<js_sys::ArrayBuffer>() || body.is_instance_of::<js_sys::Uint8Array>() {
         return js_sys::Uint8Array::new(body).to_vec();
@@ -39,8 +39,8 @@ fn bytes_of(body: &JsValue) -> Vec<u8> {
 pub(crate) async fn deliver(batch: &MessageBatch<String>, env: &Env) {
     let messages: Vec<_> = batch.raw_iter().map(WorkerMessage).collect();
     let queues = QueueNames::parse(|name| variable(env, name))
-        .map_err(|errors| tracing::error!(?errors, "the consumer's queues are not configured, messages must wait"));
-    match (configured(env, "messages must wait"), queues) {
+        .map_err(|errors| tracing::error!(?errors, "queues_not_configured"));
+    match (configured(env, "messages_retried"), queues) {
         (Some((world, settings)), Ok(queues)) => consume(&world, &settings, &queues, &batch.queue(), messages).await,
         _ => retry(&messages),
     }

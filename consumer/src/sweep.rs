@@ -1,4 +1,4 @@
-//! The sweep's cron: at seconds 0, 20 and 40 of each minute on the paid plan, once on the free one.
+//! The sweep's cron: runs at seconds 0, 20 and 40 of each minute on the paid plan, once per minute on the free plan.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use longshore::ports::{Clock, DatabaseError};
 use longshore::sweep::sweep;
 use worker::Env;
 
-/// Sweeps for one minute.
+/// Runs the sweeps of one minute.
 pub(crate) async fn sweep_minute(env: &Env) {
-    let Some((world, settings)) = configured(env, "nothing is swept") else {
+    let Some((world, settings)) = configured(env, "sweep_skipped") else {
         return;
     };
     let began_at = world.now_ms();
-    // A local ticker calls more often than each minute, and then each call is one sweep.
+    // A local ticker calls more often than once per minute; each call is then one sweep.
     let once = variable(env, "SWEEP_ONCE").is_some_and(|value| value == "true");
     let times = if once { 1 } else { settings.plan.sweeps_per_minute };
     for second in SWEEP_AT_SECONDS.iter().take(times) {
@@ -26,17 +26,17 @@ pub(crate) async fn sweep_minute(env: &Env) {
         match sweep(&world, &settings).await {
             Ok(swept) if swept.is_quiet() => {}
             Ok(swept) => tracing::info!(?swept, "swept"),
-            // The next minute asks with one call whether it has ended.
+            // The next minute's sweep checks with one call if the limit has ended.
             Err(error @ DatabaseError::DailyLimit(_)) => {
-                return tracing::error!(%error, "nothing is swept before midnight UTC");
+                return tracing::error!(%error, "sweep_daily_limit");
             }
-            Err(error) => tracing::error!(%error, "the sweep stopped, the next one goes on"),
+            Err(error) => tracing::error!(%error, "sweep_failed"),
         }
-        // A deployment may have no store of search.
+        // A deployment may have no search database.
         if is_bound(env, "INDEX_DB")
             && let Err(error) = clear(&world).await
         {
-            tracing::warn!(%error, "nothing was cleared from the store of search");
+            tracing::warn!(%error, "index_clear_failed");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What a handler answers, before it becomes a response.
+//! Responses of handlers, before they become a `worker::Response`.
 
 use futures_util::stream::LocalBoxStream;
 use longshore::wire::ndjson::NDJSON;
@@ -8,31 +8,31 @@ use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use worker::{Error, Headers, Response, Result};
 
-/// Bytes that are made while they are read. An error in between breaks the answer off, so that nobody takes less for all.
+/// Bytes that are produced while they are read. An error interrupts the response, so that an incomplete one is never
+/// taken for complete.
 pub(crate) type Bytes = LocalBoxStream<'static, Result<Vec<u8>>>;
 
-/// The body of an answer.
+/// Body of a response.
 pub(crate) enum Body {
-    /// None at all.
+    /// No body.
     Empty,
     /// A JSON document.
     Json(Box<RawValue>),
-    /// A page of a list, which may also be the beginning of its export.
+    /// A page of a list, which may also be the first page of its export.
     Page(Page<Box<RawValue>>),
-    /// JSON that this Worker was built with.
     /// Lines of JSON.
     Lines(Bytes),
-    /// Neither JSON nor text.
+    /// Binary data.
     Bytes(Vec<u8>),
 }
 
-/// What is answered, as JSON. It has no other names than texts: writing it cannot fail.
+/// Serializes a value as JSON. All map keys are strings, so that serialization cannot fail.
 fn written(answered: impl Serialize) -> Box<RawValue> {
     to_raw_value(&answered).unwrap_or_default()
 }
 
 impl Body {
-    /// No body, with the length of this one in the headers if it is known before it is made.
+    /// Replaces the body of a HEAD response by an empty one and sets its content length, if that is known.
     fn measured(self, headers: &Headers) -> Result<Body> {
         let length = match self {
             Body::Empty | Body::Lines(_) => return Ok(Body::Empty),
@@ -55,7 +55,7 @@ impl Body {
     }
 }
 
-/// An answer: a status, headers of its own, and a JSON body.
+/// A response: a status, additional headers, and a body.
 pub(crate) struct ApiResponse {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(&'static str, String)>,
@@ -64,50 +64,50 @@ pub(crate) struct ApiResponse {
 }
 
 impl ApiResponse {
-    /// A JSON answer.
+    /// Creates a response with a JSON body.
     pub(crate) fn json(status: u16, body: impl Serialize) -> ApiResponse {
         ApiResponse { status, headers: Vec::new(), body: Body::Json(written(body)), content_type: "application/json" }
     }
 
-    /// 204, which has no body.
+    /// Creates a 204 response without a body.
     pub(crate) fn nothing() -> ApiResponse {
         ApiResponse { status: 204, headers: Vec::new(), body: Body::Empty, content_type: "application/json" }
     }
 
-    /// 200, before it has a body.
+    /// Creates a 200 response whose body is set later.
     fn nothing_yet() -> ApiResponse {
         ApiResponse { status: 200, ..ApiResponse::nothing() }
     }
 
-    /// 200 with lines of JSON.
+    /// Creates a 200 response with lines of JSON.
     pub(crate) fn lines(bytes: Bytes) -> ApiResponse {
         ApiResponse { body: Body::Lines(bytes), content_type: NDJSON, ..ApiResponse::nothing_yet() }
     }
 
-    /// 200 with bytes.
+    /// Creates a 200 response with bytes.
     pub(crate) fn bytes(bytes: Vec<u8>) -> ApiResponse {
         ApiResponse { body: Body::Bytes(bytes), content_type: "application/octet-stream", ..ApiResponse::nothing_yet() }
     }
 
-    /// 200 with a JSON body.
+    /// Creates a 200 response with a JSON body.
     pub(crate) fn ok(body: impl Serialize) -> ApiResponse {
         ApiResponse::json(200, body)
     }
 
-    /// A page of a list.
+    /// Creates a response with a page of a list.
     pub(crate) fn page<S: Serialize>(data: impl IntoIterator<Item = S>, next_cursor: Option<String>) -> ApiResponse {
         let data = data.into_iter().map(written).collect();
         ApiResponse { body: Body::Page(Page { data, next_cursor }), ..ApiResponse::nothing_yet() }
     }
 
-    /// The same with one more header.
+    /// Adds a header.
     pub(crate) fn with_header(mut self, name: &'static str, value: impl Into<String>) -> ApiResponse {
         self.headers.push((name, value.into()));
         self
     }
 
-    /// The response. Unless it says otherwise, nothing of it may be kept by a cache; or taken for anything but what it says it is.
-    /// The answer to HEAD has its status and headers alone.
+    /// Converts into a `worker::Response`. By default caches must not store it, and browsers must not guess its content
+    /// type. A HEAD response has only status and headers.
     pub(crate) fn into_response(self, request_id: &str, is_head: bool) -> Result<Response> {
         let headers = Headers::new();
         if !matches!(self.body, Body::Empty) {
@@ -124,8 +124,8 @@ impl ApiResponse {
     }
 }
 
-/// The error that breaks an export off.
-pub(crate) fn broke_off(problem: &Problem) -> Error {
-    tracing::warn!(slug = problem.slug(), "an export broke off");
+/// Creates the error that interrupts an export.
+pub(crate) fn interrupted(problem: &Problem) -> Error {
+    tracing::warn!(slug = problem.slug(), "export_interrupted");
     Error::RustError(problem.slug().to_owned())
 }

@@ -1,5 +1,5 @@
-//! Authentication and authorization: the bearer token of a request, the tenant it is for, and the proof that its key may do
-//! what the route does. A handler gets that proof from the dispatch, and nobody else can make one.
+//! Authentication and authorization: the bearer token of a request, its tenant, and the proof that its key has the
+//! scope of the route. Only [`Principal::prove`] creates such a proof; the dispatch passes it to the handlers.
 
 use longshore::accept::authorize::{Authorized, Caller, authorize, authorize_root};
 use longshore::cloudflare::{CloudflareWorld, variable};
@@ -12,24 +12,24 @@ use longshore::wire::problem::Problem;
 
 use crate::context::ApiContext;
 
-/// Who asks, and the scope that the route needs. Nothing of it is checked yet: [`Principal::prove`] does that, and so does an
-/// accept, inside its own batch.
+/// Key of a request and the scope that the route requires, not checked yet. [`Principal::prove`] checks it; an accept
+/// checks it inside its batch.
 #[derive(Debug, Clone)]
 pub(crate) struct Principal {
     who: Who,
     scope: Scope,
-    /// Why the request does not say for which tenant it is: told to those alone who may ask.
+    /// Problem with the tenant in the request. It is reported only to callers with a valid key.
     refusal: Option<Problem>,
 }
 
 #[derive(Debug, Clone)]
 enum Who {
-    /// `ROOT_TOKEN`, which makes the first keys and does nothing else.
+    /// `ROOT_TOKEN`, which can only manage API keys.
     Root(Authorized),
     Key(Caller),
 }
 
-/// The proof that the key of a request was checked and has the scope of its route.
+/// Proof that the key of a request was checked and has the scope of its route.
 #[derive(Debug)]
 pub(crate) struct Proof {
     authorized: Authorized,
@@ -37,10 +37,10 @@ pub(crate) struct Proof {
 }
 
 impl Principal {
-    /// Reads who asks.
+    /// Reads the key of a request.
     ///
     /// # Errors
-    /// `Unauthenticated` when there is no key, or it is malformed.
+    /// `Unauthenticated` if the key is missing or malformed.
     pub(crate) fn of(context: &ApiContext, operation: Operation, scope: Scope) -> Result<Principal, Problem> {
         let bearer = bearer(context)?;
         if let Some(root) = root(context, operation, &bearer) {
@@ -53,7 +53,7 @@ impl Principal {
             Ok(tenant) => (tenant, None),
             Err(refusal) => (None, Some(refusal)),
         };
-        // Reading harms nobody: it is how an operator decides what is to become of the jobs of a restored store.
+        // Reads are always allowed: an operator looks at the jobs of a restored database before deciding about them.
         let of_any_epoch = context.request.reads() || operation.is_of_any_epoch();
         let epoch = (!of_any_epoch).then_some(context.settings.epoch);
         let caller = Caller { token, tenant, epoch, origin: Origin::default() };
@@ -63,8 +63,8 @@ impl Principal {
     /// Checks the key and its scope.
     ///
     /// # Errors
-    /// `Unauthenticated`, `Forbidden`, `Restoring`, `Unavailable`; and when all is well with the key, what is wrong with the
-    /// tenant's name.
+    /// `Unauthenticated`, `Forbidden`, `Restoring`, `Unavailable`; with a valid key also the problem with the tenant's
+    /// name.
     pub(crate) async fn prove(&self, world: &CloudflareWorld) -> Result<Proof, Problem> {
         let authorized = match &self.who {
             Who::Root(authorized) => authorized.clone(),
@@ -76,36 +76,36 @@ impl Principal {
         }
     }
 
-    /// The key, for what checks it itself.
+    /// Returns the unchecked key, for functions that check it themselves.
     ///
     /// # Errors
-    /// What is wrong with the tenant's name; `Forbidden` for `ROOT_TOKEN`.
+    /// The problem with the tenant's name; `Forbidden` for `ROOT_TOKEN`.
     pub(crate) fn caller(&self) -> Result<&Caller, Problem> {
         match (&self.who, &self.refusal) {
             (_, Some(refusal)) => Err(refusal.clone()),
             (Who::Root(_), None) => {
-                Err(Problem::Forbidden("The root token only keeps API keys; use one of those".into()))
+                Err(Problem::Forbidden("The root token can only manage API keys; use an API key".into()))
             }
             (Who::Key(caller), None) => Ok(caller),
         }
     }
 
-    /// The scope that the route needs.
+    /// Returns the scope that the route requires.
     pub(crate) fn scope(&self) -> Scope {
         self.scope
     }
 }
 
 impl Proof {
-    /// The tenant that the request is for.
+    /// Returns the tenant of the request.
     ///
     /// # Errors
-    /// `InvalidHeader` when a key for all tenants names none.
+    /// `InvalidHeader` if a `*` key names no tenant.
     pub(crate) fn tenant(&self) -> Result<String, Problem> {
         self.authorized.tenant.clone().ok_or_else(Problem::names_no_tenant)
     }
 
-    /// Checks that the key is one for all tenants: no other `does` that.
+    /// Checks that the key is for all tenants. `does` is the operation, for the error text.
     ///
     /// # Errors
     /// `Forbidden` for a tenant's key.
@@ -116,12 +116,12 @@ impl Proof {
         Err(Problem::Forbidden(format!("Only a key for all tenants can {does}")))
     }
 
-    /// The tenant whose keys the caller may keep; `*` is every one.
+    /// Returns the tenant whose keys the caller may manage; `*` for all.
     pub(crate) fn keeps_keys_of(&self) -> String {
         self.authorized.tenant.clone().unwrap_or_else(|| "*".into())
     }
 
-    /// Whose proof it is.
+    /// Returns the principal of this proof.
     pub(crate) fn principal(&self) -> &Principal {
         &self.principal
     }
@@ -138,17 +138,17 @@ pub(crate) fn bearer(context: &ApiContext) -> Result<String, Problem> {
     }
 }
 
-/// What `ROOT_TOKEN` may, if the request carries it and is about keys.
+/// Authorizes `ROOT_TOKEN`, if the request has it and manages keys.
 fn root(context: &ApiContext, operation: Operation, bearer: &str) -> Option<Authorized> {
     let root = variable(&context.env, "ROOT_TOKEN").filter(|_| operation.is_of_keys())?;
     authorize_root(&root, bearer)
 }
 
-/// The tenant that the header or the parameter names.
+/// Returns the tenant in the header or the parameter.
 fn tenant(context: &ApiContext) -> Result<Option<String>, Problem> {
     let (header, parameter) = (context.request.header("longshore-tenant"), context.request.parameter("tenant"));
     if header.as_deref().is_some_and(|header| parameter.is_some_and(|parameter| parameter != header)) {
-        let detail = "must be the tenant that `Longshore-Tenant` names; name one";
+        let detail = "must be the same tenant as in `Longshore-Tenant`; give one of them";
         return Err(Problem::InvalidParameter(InvalidField::of("tenant", "either-or", detail)));
     }
     let tenant = header.or_else(|| parameter.map(str::to_owned));

@@ -1,4 +1,4 @@
-//! The body of a request as it comes, decoded if it is compressed.
+//! Request bodies, read in parts and decompressed.
 
 use futures_util::{Stream, StreamExt};
 use longshore::wire::gzip::{Broken, Gunzip};
@@ -6,15 +6,16 @@ use longshore::wire::phrase::word;
 use longshore::wire::problem::Problem;
 use worker::ByteStream;
 
-/// Bytes that are inflated at once: about what the runtime gives of a body at once.
+/// Number of bytes to inflate at once, about the size of the runtime's parts of a body.
 const INFLATED_AT_ONCE: usize = 64 * 1024;
 
-/// Bytes that come out of the gzip of one bulk request: 200,000 lines of 1.3 KB. A bomb ends here, after about two seconds.
+/// Maximum decompressed size of one bulk request: 200,000 lines of 1.3 KB. A gzip bomb is stopped here, after about two
+/// seconds.
 pub(crate) const BULK_INFLATED_BYTES_MAX: usize = 256 * 1024 * 1024;
-/// Bytes that a bulk request reads after it has ended early, and forgets: 200,000 lines of 1.3 KB.
+/// Maximum number of bytes of a bulk request to read and discard after it ended early: 200,000 lines of 1.3 KB.
 const PASSED_OVER_BYTES_MAX: usize = 256 * 1024 * 1024;
 
-/// How the body of a request is coded.
+/// Content coding of a request body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Coding {
     Identity,
@@ -22,10 +23,10 @@ pub(crate) enum Coding {
 }
 
 impl Coding {
-    /// Reads a Content-Encoding.
+    /// Parses a Content-Encoding header.
     ///
     /// # Errors
-    /// `UnsupportedEncoding` for any other coding, and for two of them.
+    /// `UnsupportedEncoding` for another coding, or for several codings.
     pub(crate) fn of(header: Option<&str>) -> Result<Coding, Problem> {
         let mut coding = Coding::Identity;
         for name in header.unwrap_or_default().split(',').map(str::trim) {
@@ -50,30 +51,30 @@ impl Coding {
 /// A body that is being read.
 pub(crate) struct RequestBody<S = ByteStream> {
     stream: S,
-    /// None for a body that is not compressed.
+    /// Decoder; `None` if the body is not compressed.
     gzip: Option<Gzip>,
-    /// Bytes that the request has announced and that have not come. The runtime may report a body that broke off as one that has
-    /// ended; a gzip tells that by itself.
+    /// Number of announced bytes that have not arrived. The runtime may report an interrupted body as ended; a gzip
+    /// detects that itself.
     missing: usize,
 }
 
 struct Gzip {
     decoder: Gunzip,
-    /// What has come and is not decoded yet.
+    /// Received bytes, not all decoded yet.
     coded: Vec<u8>,
-    /// How many of those bytes are done with.
+    /// Number of those bytes that are decoded.
     done: usize,
-    /// Bytes that may still come out.
+    /// Number of decompressed bytes still allowed.
     left: usize,
 }
 
-/// How a body is read.
+/// Parameters for reading a body.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Form {
     pub(crate) coding: Coding,
-    /// Its bytes as they come, if the request announces them.
+    /// Content-Length, if the request has one.
     pub(crate) announced: Option<usize>,
-    /// Bytes that may come out of a compressed one.
+    /// Maximum number of decompressed bytes.
     pub(crate) inflated_bytes_max: usize,
 }
 
@@ -81,7 +82,7 @@ impl<S, E> RequestBody<S>
 where
     S: Stream<Item = Result<Vec<u8>, E>> + Unpin,
 {
-    /// The body of a request.
+    /// Starts to read the body of a request.
     pub(crate) fn new(stream: S, Form { coding, announced, inflated_bytes_max }: Form) -> RequestBody<S> {
         let gzip = (coding == Coding::Gzip).then(|| Gzip {
             decoder: Gunzip::default(),
@@ -92,31 +93,31 @@ where
         RequestBody { stream, gzip, missing: announced.unwrap_or(0) }
     }
 
-    /// The next bytes, or none at the end. To be dropped while it waits loses nothing.
+    /// Returns the next bytes, or `None` at the end. Cancel-safe: dropping the future loses no input.
     ///
     /// # Errors
-    /// `NotJson` when the body breaks off, or is no gzip; `TooLarge` when too much comes out of it.
+    /// `NotJson` if the body is interrupted or is not gzip; `TooLarge` if it decompresses to too many bytes.
     pub(crate) async fn next(&mut self) -> Result<Option<Vec<u8>>, Problem> {
         loop {
             if let Some(inflated) = self.gzip.as_mut().map(Gzip::inflate).transpose()?.flatten() {
                 return Ok(Some(inflated));
             }
             match (self.stream.next().await, &mut self.gzip) {
-                (Some(Err(_)), _) => return Err(broken_off()),
+                (Some(Err(_)), _) => return Err(interrupted()),
                 (Some(Ok(bytes)), None) => {
                     self.missing = self.missing.saturating_sub(bytes.len());
                     return Ok(Some(bytes));
                 }
                 (Some(Ok(bytes)), Some(gzip)) => (gzip.coded, gzip.done) = (bytes, 0),
                 (None, Some(gzip)) if !gzip.decoder.is_whole() => return Err(broken(Broken)),
-                (None, None) if self.missing > 0 => return Err(broken_off()),
+                (None, None) if self.missing > 0 => return Err(interrupted()),
                 (None, _) => return Ok(None),
             }
         }
     }
 
-    /// Reads what is left of the body and forgets it, up to a limit: so much must a caller have sent who sends everything before
-    /// reading anything.
+    /// Reads and discards the rest of the body, up to a limit, for callers that send everything before they read the
+    /// response.
     pub(crate) async fn pass_over(&mut self) {
         let mut left = PASSED_OVER_BYTES_MAX;
         while let Some(Ok(bytes)) = self.stream.next().await {
@@ -129,7 +130,7 @@ where
 }
 
 impl Gzip {
-    /// The next piece of what has come, if there is one.
+    /// Decompresses the next part of the received bytes; `None` if more input is needed.
     fn inflate(&mut self) -> Result<Option<Vec<u8>>, Problem> {
         let mut inflated = vec![0; INFLATED_AT_ONCE];
         loop {
@@ -140,7 +141,9 @@ impl Gzip {
                 let left = self.left.checked_sub(step.written);
                 self.left = left.ok_or_else(|| {
                     let most = BULK_INFLATED_BYTES_MAX;
-                    Problem::TooLarge(format!("The gzip must hold at most {most} bytes; send several requests"))
+                    Problem::TooLarge(format!(
+                        "The decompressed body must have at most {most} bytes; send several requests"
+                    ))
                 })?;
                 inflated.truncate(step.written);
                 return Ok(Some(inflated));
@@ -152,12 +155,12 @@ impl Gzip {
     }
 }
 
-fn broken_off() -> Problem {
-    Problem::NotJson("The body broke off; send it again".into())
+fn interrupted() -> Problem {
+    Problem::NotJson("The body was interrupted; send it again".into())
 }
 
 fn broken(_: Broken) -> Problem {
-    Problem::NotJson("The body is not a whole gzip: it is cut, damaged, or has something after it".into())
+    Problem::NotJson("The body is not complete gzip: it is truncated, damaged, or has trailing data".into())
 }
 
 #[cfg(test)]
@@ -168,7 +171,7 @@ mod tests {
 
     use super::*;
 
-    /// What is read of a body that comes in these pieces, and how it ends.
+    /// Reads a body that arrives in these pieces. Returns the text and the result.
     fn read(pieces: &[&str], announced: Option<usize>) -> (String, Result<(), Problem>) {
         let pieces: Vec<_> = pieces.iter().map(|piece| Ok::<_, Infallible>(piece.as_bytes().to_vec())).collect();
         let form = Form { coding: Coding::Identity, announced, inflated_bytes_max: usize::MAX };
@@ -183,15 +186,15 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_ends_before_its_length_broke_off() {
+    fn a_body_shorter_than_its_length_was_interrupted() {
         for (pieces, announced) in [(&["{}\n", "{}"][..], Some(5)), (&[], Some(0)), (&["{}"], None), (&[], None)] {
             assert_eq!(read(pieces, announced), (pieces.concat(), Ok(())), "{pieces:?} of {announced:?}");
         }
-        // Lines may break off between two of them, and an optional body before its first byte.
+        // Lines may be interrupted between two lines, and an optional body before its first byte.
         for (pieces, announced) in [(&["{}\n", "{}\n"][..], 7), (&["{}"], 3), (&[], 1)] {
             assert_eq!(
                 read(pieces, Some(announced)),
-                (pieces.concat(), Err(broken_off())),
+                (pieces.concat(), Err(interrupted())),
                 "{pieces:?} of {announced}"
             );
         }

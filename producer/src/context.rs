@@ -1,4 +1,4 @@
-//! What a handler works with, and the lists' cursors and limits.
+//! Context of a request for its handler, with the cursors and limits of lists.
 
 use std::rc::Rc;
 
@@ -18,7 +18,7 @@ use worker::{Context, Env};
 use crate::answer::ApiResponse;
 use crate::request::ApiRequest;
 
-/// One request and everything it is answered with.
+/// A request with its environment.
 pub(crate) struct ApiContext {
     pub(crate) env: Env,
     pub(crate) worker: Rc<Context>,
@@ -26,17 +26,17 @@ pub(crate) struct ApiContext {
     pub(crate) settings: Settings,
     pub(crate) request: ApiRequest,
     pub(crate) request_id: String,
-    /// The values of the path's placeholders, in order.
+    /// Values of the path's placeholders, in order.
     pub(crate) placeholders: Vec<String>,
 }
 
 impl ApiContext {
-    /// A placeholder of the path; the route table knows how many there are.
+    /// Returns the value of a placeholder; the route table defines their number.
     pub(crate) fn placeholder(&self, index: usize) -> &str {
         self.placeholders.get(index).map_or("", String::as_str)
     }
 
-    /// The `limit` of a list, 1 to 100. An export has no pages of the caller's.
+    /// Returns the `limit` of a list, 1 to 100. An export must not have a `limit`.
     pub(crate) fn limit(&self) -> Result<u32, Problem> {
         let Some(text) = self.request.parameter("limit") else {
             return Ok(PAGE_DEFAULT);
@@ -56,7 +56,7 @@ impl ApiContext {
         }
     }
 
-    /// Refuses parameters that this list does not know: a misspelt filter must not answer everything.
+    /// Refuses unknown parameters: a mistyped filter must not return everything.
     pub(crate) fn only_parameters(&self, known: &[&str]) -> Result<(), Problem> {
         const ALWAYS: [&str; 3] = ["limit", "cursor", "tenant"];
         match self.request.parameter_names().find(|name| !known.contains(name) && !ALWAYS.contains(name)) {
@@ -68,7 +68,7 @@ impl ApiContext {
         }
     }
 
-    /// The list that a cursor belongs to: its route and its filters.
+    /// Identifies the list that a cursor belongs to: its route and its filters.
     pub(crate) fn list(&self) -> String {
         let mut filters: Vec<_> = self
             .request
@@ -80,7 +80,7 @@ impl ApiContext {
         format!("{}?{}", self.request.path, filters.join("&"))
     }
 
-    /// The position of the request's cursor.
+    /// Returns the position of the request's cursor.
     pub(crate) fn position<T: DeserializeOwned>(&self, tenant: &str) -> Result<Option<T>, Problem> {
         let Some(text) = self.request.parameter("cursor") else {
             return Ok(None);
@@ -90,12 +90,12 @@ impl ApiContext {
             .ok_or(Problem::InvalidCursor)
     }
 
-    /// A cursor for the next page.
+    /// Creates the cursor of the next page.
     pub(crate) fn cursor<T: Serialize>(&self, tenant: &str, position: Option<&T>) -> Option<String> {
         position.map(|position| new_cursor(&self.world, &self.settings, tenant, &self.list(), position))
     }
 
-    /// A page of rows in the order of their positions; a full one has a cursor for the next.
+    /// Creates a page of rows sorted by their positions. A full page has a cursor.
     pub(crate) fn page<'a, T, P: Serialize, S: Serialize>(
         &self,
         tenant: &str,
@@ -110,7 +110,7 @@ impl ApiContext {
     }
 }
 
-/// A cursor of a list.
+/// Creates a cursor of a list.
 pub(crate) fn new_cursor<T: Serialize>(
     world: &CloudflareWorld,
     settings: &Settings,

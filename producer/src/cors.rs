@@ -1,55 +1,55 @@
-//! Cross-origin requests: off unless `CORS_ORIGINS` names who may ask.
+//! Cross-origin requests (CORS), off unless `CORS_ORIGINS` lists the allowed origins.
 
 use longshore::cloudflare::variable;
 use worker::{Env, Request, Result};
 
 use crate::answer::ApiResponse;
 
-/// Headers that pages may send, beside those that every page may.
+/// Request headers that pages may send, in addition to the safelisted ones.
 const REQUEST_HEADERS: &str = "authorization, content-encoding, content-type, idempotency-key, longshore-tenant, prefer, \
                                traceparent, tracestate";
-/// Headers that pages may read, beside those that every page may.
+/// Response headers that pages may read, in addition to the safelisted ones.
 const ANSWER_HEADERS: &str =
     "location, longshore-request-id, longshore-group, idempotency-replayed, preference-applied, retry-after";
-/// Seconds for which a browser need not ask again.
+/// Time in seconds for which browsers may cache a preflight response.
 const PREFLIGHT_SECONDS: u32 = 600;
 
-/// What one request has to do with other origins.
+/// Cross-origin properties of a request.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Cors {
-    /// Whether answers depend on who asks.
+    /// True if origins are configured, so that responses depend on the origin.
     configured: bool,
-    /// The request's origin, if it is one that may ask.
+    /// Origin of the request, if it is allowed.
     allowed: Option<String>,
-    /// Whether a browser asks in advance.
+    /// True for a preflight request.
     preflight: bool,
 }
 
 impl Cors {
-    /// Looks at a request.
+    /// Reads the cross-origin properties of a request.
     ///
     /// # Errors
-    /// When a header's name were wrong, which none is.
+    /// An error of the runtime for an invalid header name; all names here are valid.
     pub(crate) fn of(request: &Request, env: &Env) -> Result<Cors> {
         let header = |name| request.headers().get(name);
-        let asks = request.inner().method() == "OPTIONS" && header("access-control-request-method")?.is_some();
-        Ok(Cors::judge(&variable(env, "CORS_ORIGINS").unwrap_or_default(), header("origin")?, asks))
+        let is_preflight = request.inner().method() == "OPTIONS" && header("access-control-request-method")?.is_some();
+        Ok(Cors::judge(&variable(env, "CORS_ORIGINS").unwrap_or_default(), header("origin")?, is_preflight))
     }
 
-    /// An origin is compared whole and byte by byte: it is written as browsers send it.
-    fn judge(origins: &str, origin: Option<String>, asks: bool) -> Cors {
+    /// Compares the origin with the allowed ones, byte by byte: they are configured as browsers send them.
+    fn judge(origins: &str, origin: Option<String>, is_preflight: bool) -> Cors {
         let mut known = origins.split(',').map(str::trim).filter(|origin| !origin.is_empty()).peekable();
         let configured = known.peek().is_some();
         let allowed = origin.filter(|origin| known.any(|known| known == origin));
-        Cors { configured, preflight: asks && allowed.is_some(), allowed }
+        Cors { configured, preflight: is_preflight && allowed.is_some(), allowed }
     }
 
-    /// Whether a browser asks in advance, for a page that may.
+    /// True for a preflight request from an allowed origin.
     pub(crate) fn is_preflight(&self) -> bool {
         self.preflight
     }
 
-    /// The answer to that, with the methods that the path offers.
+    /// Creates the response to a preflight request, with the methods of the path.
     pub(crate) fn preflight(offered: &str) -> ApiResponse {
         ApiResponse::nothing()
             .with_header("access-control-allow-methods", offered)
@@ -57,7 +57,7 @@ impl Cors {
             .with_header("access-control-max-age", PREFLIGHT_SECONDS.to_string())
     }
 
-    /// Lets the page read the answer, if it may, and tells caches that another page's answer is another one.
+    /// Adds the headers that let an allowed page read the response, and that make caches distinguish origins.
     pub(crate) fn allow(&self, answer: ApiResponse) -> ApiResponse {
         let answer = if self.configured { answer.with_header("vary", "origin") } else { answer };
         let Some(origin) = &self.allowed else {
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_origin_is_allowed_only_whole() {
+    fn an_origin_is_compared_completely() {
         let origins = "https://app.example.com, https://ops.example.com:8443";
         let judge = |origin: &str| Cors::judge(origins, Some(origin.to_owned()), true);
         for origin in ["https://app.example.com", "https://ops.example.com:8443"] {
@@ -98,11 +98,11 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_allowed_by_default() {
+    fn no_origin_is_allowed_by_default() {
         for origins in ["", " ", ","] {
             for origin in [None, Some(String::new()), Some("https://app.example.com".to_owned())] {
-                let nobody = Cors { configured: false, allowed: None, preflight: false };
-                assert_eq!(Cors::judge(origins, origin, true), nobody, "{origins:?}");
+                let none = Cors { configured: false, allowed: None, preflight: false };
+                assert_eq!(Cors::judge(origins, origin, true), none, "{origins:?}");
             }
         }
     }

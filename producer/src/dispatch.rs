@@ -1,4 +1,4 @@
-//! Each operation of the API and the function that answers it.
+//! Dispatch of the API's operations to their handlers.
 
 use longshore::manage::endpoints::EndpointChange;
 use longshore::routes::Operation as Op;
@@ -11,7 +11,7 @@ use crate::api::{
 use crate::authenticate::Proof;
 use crate::context::ApiContext;
 
-/// Answers whoever has the proof that they may do this.
+/// Handles an operation for a caller with the proof that the key has its scope.
 pub(crate) async fn handle(operation: Op, proof: &Proof, context: &mut ApiContext) -> Result<ApiResponse, Problem> {
     match operation {
         Op::CreateJob => jobs::create_job(context, proof.principal()).await,

@@ -1,5 +1,5 @@
-//! The export of a list: the same pages, one after the other, as lines of JSON. Each page is a request of its own to the
-//! store, key included, so that nothing grows with the list.
+//! Exports of lists: the pages of a list as lines of JSON, one after the other. Each page checks the key and reads the
+//! database again, so that memory does not grow with the list.
 
 use futures_util::{StreamExt, stream};
 use longshore::routes::Operation;
@@ -9,12 +9,12 @@ use longshore::wire::problem::Problem;
 use serde_json::value::RawValue;
 use worker::{Error, Result};
 
-use crate::answer::{ApiResponse, Body, broke_off};
+use crate::answer::{ApiResponse, Body, interrupted};
 use crate::authenticate::Principal;
 use crate::context::ApiContext;
 use crate::dispatch::handle;
 
-/// Where an export stands.
+/// Next step of an export.
 enum Next {
     Page(Page<Box<RawValue>>),
     Cursor(String),
@@ -24,14 +24,14 @@ enum Next {
 struct Export {
     context: ApiContext,
     operation: Operation,
-    /// Whose key is checked again for each page.
+    /// Key that is checked again for each page.
     principal: Principal,
     next: Next,
-    /// Pages that it may still read.
+    /// Number of pages left.
     pages: usize,
 }
 
-/// The list that begins with this page.
+/// Creates the export that begins with this page.
 pub(crate) fn answer(
     context: ApiContext,
     operation: Operation,
@@ -62,8 +62,8 @@ async fn step(mut export: Export) -> Result<Option<(Vec<u8>, Export)>> {
             export.context.request.set_cursor(cursor);
             match next_page(&mut export).await {
                 Ok(ApiResponse { body: Body::Page(page), .. }) => page,
-                Ok(_) => return Err(Error::RustError("a list was answered with something else".into())),
-                Err(problem) => return Err(broke_off(&problem)),
+                Ok(_) => return Err(Error::RustError("a list handler returned another body".into())),
+                Err(problem) => return Err(interrupted(&problem)),
             }
         }
         Next::End => return Ok(None),

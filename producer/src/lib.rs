@@ -1,4 +1,4 @@
-//! The producer Worker's entry points: the HTTP API, and the cron of each minute.
+//! Entry points of the producer Worker: the HTTP API, and the cron of each minute.
 
 mod answer;
 mod api;
@@ -23,13 +23,13 @@ fn start() {
     longshore::cloudflare::log::start();
 }
 
-/// Answers a request of the API.
+/// Handles a request of the API.
 #[event(fetch)]
 async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
     routes::answer(request, env, Rc::new(context)).await
 }
 
-/// Fires the schedules that are due.
+/// Creates the jobs of due schedules.
 #[event(scheduled)]
 async fn scheduled(_event: ScheduledEvent, env: Env, _context: ScheduleContext) {
     tick::tick(&env).await;

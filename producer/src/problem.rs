@@ -1,4 +1,4 @@
-//! Problems as answers, with their headers.
+//! Problems as responses, with their headers.
 
 use longshore::wire::daily_limit::{seconds_to_midnight, seconds_to_reset};
 use longshore::wire::gzip::CODINGS;
@@ -8,16 +8,16 @@ use worker::Date;
 
 use crate::answer::ApiResponse;
 
-/// Seconds after which a refused caller may come again when the store is out of reach.
+/// Retry-After in seconds when the database does not answer.
 const UNAVAILABLE_RETRY_SECONDS: u32 = 5;
-/// Seconds after which every limit counts anew: their `period` in wrangler.toml.
+/// Retry-After in seconds for a rate limit: the `period` of all limits in wrangler.toml.
 const RATE_LIMIT_SECONDS: u32 = 60;
-/// Seconds after which a refused caller may come again while the store is being restored.
+/// Retry-After in seconds during a restore.
 const RESTORING_RETRY_SECONDS: u32 = 60;
-/// Seconds after which a refused caller may come again when the store is full: the sweep makes room each minute.
+/// Retry-After in seconds when the database is full: the sweep makes room each minute.
 const STORAGE_RETRY_SECONDS: u32 = 300;
 
-/// The problem as an answer.
+/// Creates the response of a problem.
 pub(crate) fn answer(problem: &Problem, request_id: &str) -> ApiResponse {
     let mut answer = ApiResponse::json(problem.status(), ProblemDocument::of(problem, request_id));
     answer.content_type = "application/problem+json";
@@ -27,7 +27,7 @@ pub(crate) fn answer(problem: &Problem, request_id: &str) -> ApiResponse {
         Problem::UnsupportedEncoding(_) => answer.with_header("accept-encoding", CODINGS),
         Problem::Unavailable => answer.with_header("retry-after", UNAVAILABLE_RETRY_SECONDS.to_string()),
         Problem::RateLimited => answer.with_header("retry-after", RATE_LIMIT_SECONDS.to_string()),
-        // Quotas count from midnight to midnight UTC, and so does the platform, but for some minutes.
+        // Quotas count from midnight to midnight UTC, the platform's limits until some minutes later.
         Problem::QuotaReached => answer.with_header("retry-after", seconds_to_midnight(now_ms()).to_string()),
         Problem::DailyLimit(_) => answer.with_header("retry-after", seconds_to_reset(now_ms()).to_string()),
         Problem::Restoring => answer.with_header("retry-after", RESTORING_RETRY_SECONDS.to_string()),
@@ -36,7 +36,7 @@ pub(crate) fn answer(problem: &Problem, request_id: &str) -> ApiResponse {
     }
 }
 
-/// The time by this Worker's clock.
+/// Returns the time of this Worker's clock in ms.
 pub(crate) fn now_ms() -> i64 {
     i64::try_from(Date::now().as_millis()).unwrap_or(0)
 }

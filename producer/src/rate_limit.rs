@@ -1,6 +1,5 @@
-//! Limits on how often somebody may ask, by Cloudflare's counters. A binding that is not there limits nothing, and one
-//! that fails lets everybody through: they slow callers down and are no lock. A refused key is counted after the store was
-//! asked.
+//! Rate limits by Cloudflare's counters. A missing binding limits nothing, and a failing one allows the request: rate
+//! limits slow callers down and are not a security boundary. A refused key is counted after the database was read.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -10,17 +9,17 @@ use longshore::wire::problem::Problem;
 use crate::authenticate::bearer;
 use crate::context::ApiContext;
 
-/// Requests from one address.
+/// Binding that counts the requests of an address.
 const ADDRESS_LIMIT: &str = "ADDRESS_LIMIT";
-/// Requests of one key.
+/// Binding that counts the requests of a key.
 const KEY_LIMIT: &str = "KEY_LIMIT";
-/// Requests whose key was refused.
+/// Binding that counts requests with a refused key.
 const REFUSED_LIMIT: &str = "REFUSED_LIMIT";
-/// Hexadecimal digits of a token's hash that tell keys apart: 128 bits.
+/// Number of hexadecimal digits of a token's hash that identify a key: 128 bits.
 const HASH_DIGITS: usize = 32;
 
-/// Counts a request for its address, before the store is asked for anything: nobody gets more of the store by leaving out
-/// the key or by making keys up.
+/// Counts a request for its address, before the database is read, so that requests without a key or with invented keys
+/// are limited too.
 ///
 /// # Errors
 /// `RateLimited`.
@@ -31,12 +30,12 @@ pub(crate) async fn check_address(context: &ApiContext) -> Result<(), Problem> {
     }
 }
 
-/// What counts the requests of an address. Without one, which Cloudflare always gives, nothing is counted.
+/// Returns the counter key of the address. `None` without an address, which Cloudflare always sends.
 fn address(context: &ApiContext) -> Option<String> {
     context.request.header("cf-connecting-ip").map(|address| format!("address:{}", network_of(&address)))
 }
 
-/// The addresses that one caller has: a whole /64 of IPv6, of which a machine may take any.
+/// Returns the network of one caller: for IPv6 the whole /64, because a machine may use any of its addresses.
 fn network_of(address: &str) -> String {
     match address.parse() {
         Ok(IpAddr::V6(address)) if address.to_ipv4_mapped().is_none() => {
@@ -48,8 +47,8 @@ fn network_of(address: &str) -> String {
     }
 }
 
-/// Counts a request for its key, before the store is asked. It is counted by the whole token's hash: who knows only the
-/// id of a key cannot use up what its owner may ask.
+/// Counts a request for its key, before the database is read. The counter key is the hash of the whole token: a caller
+/// who knows only the id of a key cannot use up its limit.
 ///
 /// # Errors
 /// `RateLimited`.
@@ -60,8 +59,8 @@ pub(crate) async fn check_key(context: &ApiContext) -> Result<(), Problem> {
     }
 }
 
-/// Counts a request whose key was refused, for its address and for the key's id. Beyond the limit the caller is no
-/// longer told that the key is wrong.
+/// Counts a request with a refused key, for its address and for the key's id. Above the limit the response no longer
+/// reveals that the key is wrong.
 ///
 /// # Errors
 /// `RateLimited`.
@@ -81,7 +80,7 @@ async fn count(context: &ApiContext, binding: &str, counted: String) -> Result<(
         Ok(outcome) if !outcome.success => Err(Problem::RateLimited),
         Ok(_) => Ok(()),
         Err(error) => {
-            tracing::error!(%error, binding, "a rate limit did not answer");
+            tracing::error!(%error, binding, "rate_limit_failed");
             Ok(())
         }
     }
@@ -92,14 +91,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_caller_has_a_whole_network_of_ipv6() {
+    fn an_ipv6_caller_is_a_network() {
         for (address, counted) in [
             ("192.0.2.1", "192.0.2.1"),
             ("::ffff:192.0.2.1", "192.0.2.1"),
             ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
             ("2001:DB8:1:2::7", "2001:db8:1:2::/64"),
             ("2001:db8:1:3::7", "2001:db8:1:3::/64"),
-            ("somebody", "somebody"),
+            ("unknown", "unknown"),
         ] {
             assert_eq!(network_of(address), counted, "{address}");
         }

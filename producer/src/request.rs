@@ -1,4 +1,4 @@
-//! The request as the handlers see it: raw method, path, query, and a body that is read to a cap.
+//! The request as handlers see it: raw method, path, query, and a body with a size limit.
 
 use longshore::limits::REQUEST_MS_MAX;
 use longshore::wire::invalid::{InvalidField, JSON, names_media_type};
@@ -11,35 +11,35 @@ use worker::Request;
 use crate::body::{BULK_INFLATED_BYTES_MAX, Coding, Form, RequestBody};
 use crate::problem::now_ms;
 
-/// A request, with its body unread.
+/// A request whose body is not read yet.
 #[derive(Debug)]
 pub(crate) struct ApiRequest {
     inner: Request,
-    /// As it was sent: `worker::Method` would turn PROPFIND into GET.
+    /// Method as it was sent: `worker::Method` would turn PROPFIND into GET.
     pub(crate) method: String,
     pub(crate) path: String,
     query: Vec<(String, String)>,
 }
 
 impl ApiRequest {
-    /// Takes a request apart.
+    /// Parses a request.
     pub(crate) fn new(inner: Request) -> Result<ApiRequest, Problem> {
-        let url = inner.url().map_err(|_| Problem::NotFound("The URL cannot be read".into()))?;
+        let url = inner.url().map_err(|_| Problem::NotFound("The URL is invalid".into()))?;
         let query = url.query_pairs().map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
         Ok(ApiRequest { method: inner.inner().method(), path: url.path().to_owned(), query, inner })
     }
 
-    /// A query parameter.
+    /// Returns a query parameter.
     pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    /// The names of all query parameters.
+    /// Returns the names of all query parameters.
     pub(crate) fn parameter_names(&self) -> impl Iterator<Item = &str> {
         self.query.iter().map(|(name, _)| name.as_str())
     }
 
-    /// Refuses a parameter that is given twice: one of the two values would be ignored.
+    /// Refuses a parameter that is given twice, because one of its values would be ignored.
     pub(crate) fn no_parameter_twice(&self) -> Result<(), Problem> {
         let twice = |(at, (name, _)): (usize, &(String, String))| {
             self.query.iter().skip(at + 1).any(|(other, _)| other == name).then(|| name.clone())
@@ -53,32 +53,33 @@ impl ApiRequest {
         }
     }
 
-    /// Whether its method only reads.
+    /// True if the method only reads.
     pub(crate) fn reads(&self) -> bool {
         ["GET", "HEAD"].contains(&self.method.as_str())
     }
 
-    /// A header.
+    /// Returns a header.
     pub(crate) fn header(&self, name: &str) -> Option<String> {
         self.inner.headers().get(name).ok().flatten()
     }
 
-    /// Whether more than so many bytes of JSON may be read, by what the headers say.
+    /// True if the headers allow more than `bytes` of JSON.
     pub(crate) fn may_be_longer_than(&self, bytes: usize) -> bool {
-        // What is compressed says nothing of what comes out.
+        // The length of a compressed body does not limit its decompressed size.
         let is_coded = self.coding() != Ok(Coding::Identity);
         self.is_json() && (is_coded || self.announced().is_none_or(|length| length > bytes))
     }
 
-    /// The length that Content-Length announces.
+    /// Returns the Content-Length.
     fn announced(&self) -> Option<usize> {
         self.header("content-length").and_then(|text| text.parse().ok())
     }
 
-    /// Reads a JSON body of at most `cap` bytes, whatever Content-Length says.
+    /// Reads a JSON body of at most `cap` bytes, also without a correct Content-Length.
     ///
     /// # Errors
-    /// `UnsupportedMediaType`, `UnsupportedEncoding`, `TooLarge`, or `NotJson` when the body broke off or is no gzip.
+    /// `UnsupportedMediaType`, `UnsupportedEncoding`, `TooLarge`, or `NotJson` if the body is interrupted or is not
+    /// gzip.
     pub(crate) async fn json_body(&mut self, cap: usize) -> Result<Vec<u8>, Problem> {
         if !self.is_json() {
             return Err(self.must_be(&[JSON]));
@@ -101,10 +102,10 @@ impl ApiRequest {
         Ok(Some(body))
     }
 
-    /// Takes the body of lines as it comes.
+    /// Takes the body as a stream of lines.
     ///
     /// # Errors
-    /// `NotJson` when there is none; `UnsupportedEncoding`.
+    /// `NotJson` if there is no body; `UnsupportedEncoding`.
     pub(crate) fn take_lines(&mut self) -> Result<RequestBody, Problem> {
         let form = self.form(BULK_INFLATED_BYTES_MAX)?;
         let stream = self
@@ -114,7 +115,7 @@ impl ApiRequest {
         Ok(RequestBody::new(stream, form))
     }
 
-    /// How its body is read.
+    /// Returns the parameters for reading the body.
     fn form(&self, inflated_bytes_max: usize) -> Result<Form, Problem> {
         Ok(Form { coding: self.coding()?, announced: self.announced(), inflated_bytes_max })
     }
@@ -123,28 +124,28 @@ impl ApiRequest {
         Coding::of(self.header("content-encoding").as_deref())
     }
 
-    /// Whether the body is lines of JSON.
+    /// True if the body is NDJSON.
     pub(crate) fn has_lines(&self) -> bool {
         self.header("content-type").is_some_and(|content_type| names_media_type(&content_type, NDJSON))
     }
 
-    /// Whether the answer is to be lines of JSON.
+    /// True if the caller accepts NDJSON.
     pub(crate) fn wants_lines(&self) -> bool {
         self.header("accept").is_some_and(|accept| accept.split(',').any(|range| names_media_type(range, NDJSON)))
     }
 
-    /// Whether the answer is to have no more than the caller needs.
+    /// True if the caller prefers a minimal response.
     pub(crate) fn prefers_minimal(&self) -> bool {
         self.header("prefer").is_some_and(|prefer| prefers_minimal(&prefer))
     }
 
-    /// Goes on where a page ended.
+    /// Sets the cursor of the next page.
     pub(crate) fn set_cursor(&mut self, cursor: String) {
         self.query.retain(|(name, _)| name != "cursor");
         self.query.push(("cursor".to_owned(), cursor));
     }
 
-    /// The refusal of a body whose media type is none of these.
+    /// Creates the problem of a body with another media type.
     pub(crate) fn must_be(&self, media_types: &[&str]) -> Problem {
         let is_media_type =
             |text: &&str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/.+-".contains(&byte));
@@ -176,7 +177,7 @@ impl ApiRequest {
             let chunk = stream.next().await?;
             if now_ms() - began_at > REQUEST_MS_MAX {
                 let minutes = REQUEST_MS_MAX / 60_000;
-                return Err(Problem::TooLarge(format!("The body must come within {minutes} minutes; send less")));
+                return Err(Problem::TooLarge(format!("The body must arrive within {minutes} minutes; send less")));
             }
             let Some(chunk) = chunk else { break };
             if body.len() + chunk.len() > cap {

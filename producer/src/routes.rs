@@ -1,4 +1,4 @@
-//! The way from a request to its answer, by the core's route table.
+//! Routing of a request to its handler by the core's route table.
 
 use std::rc::Rc;
 use std::sync::LazyLock;
@@ -29,16 +29,16 @@ const HEAD: &str = "HEAD";
 static ROUTER: LazyLock<Router<&'static str>> = LazyLock::new(|| {
     let mut router = Router::new();
     for Route { path, .. } in ROUTES {
-        // A path with several methods is inserted once; the second insert is refused, which is what is wanted.
+        // A path with several methods is inserted once; the router refuses the repeated inserts.
         let _ = router.insert(path, path);
     }
     router
 });
 
-/// Finds what a method and path do, and the values of the placeholders. HEAD does what GET does.
+/// Finds the operation of a method and path, and the values of the placeholders. HEAD is routed like GET.
 ///
 /// # Errors
-/// `NotFound`; `MethodNotAllowed` with the methods that are offered.
+/// `NotFound`; `MethodNotAllowed` with the methods of the path.
 fn find(method: &str, path: &str) -> std::result::Result<(Does, Vec<String>), Problem> {
     let found = ROUTER.at(path).map_err(|_| no_route(path))?;
     let placeholders = found.params.iter().map(|(_, value)| value.to_owned()).collect();
@@ -53,10 +53,10 @@ fn find(method: &str, path: &str) -> std::result::Result<(Does, Vec<String>), Pr
     Err(Problem::MethodNotAllowed(Refused { method, allowed }))
 }
 
-/// The refusal of a path that leads nowhere, with the route that was probably meant.
+/// Creates the problem of an unknown path, with the most similar route.
 fn no_route(path: &str) -> Problem {
     let segments: Vec<&str> = path.trim_end_matches('/').split('/').collect();
-    // The route with what the path has in the place of its placeholders.
+    // Routes of the same length, with the placeholders filled from the path.
     let filled = |segments: &[&str]| {
         let routes = ROUTES.iter().map(|route| route.path.split('/').collect::<Vec<_>>());
         let alike = routes.filter(|route| route.len() == segments.len());
@@ -72,12 +72,12 @@ fn no_route(path: &str) -> Problem {
     let meant = same.map(String::as_str).or_else(|| closest(path, candidates.iter().map(String::as_str)));
     let more = match meant {
         Some(meant) => format!("did you mean {}?", quoted(meant)),
-        None => "all are in `/openapi.json`".to_owned(),
+        None => "all routes are in `/openapi.json`".to_owned(),
     };
     Problem::NotFound(format!("No route {}; {more}", quoted(path)))
 }
 
-/// Answers a request; whatever goes wrong is a problem document.
+/// Handles a request. Every error becomes a problem document.
 pub(crate) async fn answer(request: Request, env: Env, worker: Rc<Context>) -> Result<Response> {
     let cors = Cors::of(&request, &env)?;
     let is_head = request.inner().method() == HEAD;
@@ -88,8 +88,8 @@ pub(crate) async fn answer(request: Request, env: Env, worker: Rc<Context>) -> R
             (request_id, answered)
         }
         Err(error) => {
-            tracing::error!(%error, "a request failed before it began");
-            // No random bits for an id: the time alone finds its line in the log.
+            tracing::error!(%error, "request_setup_failed");
+            // There are no random bits for the id: the time must be enough to find the log line.
             (mint_ulid(i64::try_from(Date::now().as_millis()).unwrap_or(0), 0), Err(Problem::Internal))
         }
     };
@@ -110,7 +110,7 @@ async fn respond(
     let request = ApiRequest::new(request)?;
     let (does, placeholders) = find(&request.method, &request.path)?;
     let settings = settings(&env).map_err(|errors| {
-        tracing::error!(?errors, "the deployment is not configured");
+        tracing::error!(?errors, "deployment_not_configured");
         Problem::Internal
     })?;
     let request_id = request_id.to_owned();
@@ -134,7 +134,7 @@ async fn respond(
     }
 }
 
-/// What needs no key.
+/// Handles an operation that requires no key.
 async fn open(operation: Open, context: &mut ApiContext) -> std::result::Result<ApiResponse, Problem> {
     context.request.no_parameter_twice()?;
     match operation {
@@ -146,7 +146,7 @@ async fn open(operation: Open, context: &mut ApiContext) -> std::result::Result<
     }
 }
 
-/// What needs a key: it is checked before anything else about the request is told.
+/// Handles an operation that requires a key. The key is checked before anything else about the request is reported.
 async fn authorized(
     operation: Operation,
     scope: Scope,
@@ -169,7 +169,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_route_is_found_by_its_own_path() {
+    fn every_route_is_found_by_its_path() {
         for Route { method, path, does } in ROUTES {
             let path = path.replace("{id}", "x").replace("{name}", "x").replace("{n}", "1").replace("{subject}", "y");
             assert_eq!(find(method, &path).unwrap().0, does, "{method} {path}");
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn other_methods_are_told_what_is_offered_and_other_paths_nothing() {
+    fn wrong_methods_and_paths_are_explained() {
         let refused = |method: &str, allowed: &str| {
             Problem::MethodNotAllowed(Refused { method: method.to_owned(), allowed: allowed.to_owned() })
         };
@@ -200,8 +200,8 @@ mod tests {
             ("/v1/job/job_1", Some("/v1/jobs/job_1")),
             ("/v1/jobs/job_1/cancle", Some("/v1/jobs/job_1/cancel")),
         ] {
-            let more =
-                meant.map_or("all are in `/openapi.json`".to_owned(), |meant| format!("did you mean `{meant}`?"));
+            let more = meant
+                .map_or("all routes are in `/openapi.json`".to_owned(), |meant| format!("did you mean `{meant}`?"));
             let expected = Problem::NotFound(format!("No route `{path}`; {more}"));
             assert_eq!(find("GET", path).unwrap_err(), expected, "{path}");
         }

@@ -1,5 +1,5 @@
-//! The producer's cron, each minute: it notes that it ticks, so that readiness can tell a dead cron, and fires the schedules
-//! that are due.
+//! The producer's cron, each minute: records its tick, by which readiness detects a cron that stopped, and creates the
+//! jobs of due schedules.
 
 use longshore::cloudflare::configured;
 use longshore::manage::health::stamp_tick;
@@ -7,21 +7,21 @@ use longshore::ports::DatabaseError;
 use longshore::schedules::fire;
 use worker::Env;
 
-/// One tick.
+/// Runs one tick.
 pub(crate) async fn tick(env: &Env) {
-    let Some((world, settings)) = configured(env, "no schedule fires") else {
+    let Some((world, settings)) = configured(env, "tick_skipped") else {
         return;
     };
     match stamp_tick(&world, &settings).await {
         Ok(()) => {}
         Err(error @ DatabaseError::DailyLimit(_)) => {
-            return tracing::error!(%error, "no schedule fires before midnight UTC, when missed occurrences follow their policies");
+            return tracing::error!(%error, "tick_daily_limit");
         }
-        Err(error) => tracing::error!(%error, "the tick was not noted"),
+        Err(error) => tracing::error!(%error, "tick_stamp_failed"),
     }
     match fire::tick(&world, &settings).await {
         Ok(0) => {}
-        Ok(jobs) => tracing::info!(jobs, "schedules fired"),
-        Err(error) => tracing::error!(%error, "the tick stopped, the next one goes on"),
+        Ok(jobs) => tracing::info!(jobs, "schedule_jobs_created"),
+        Err(error) => tracing::error!(%error, "tick_failed"),
     }
 }

@@ -1,16 +1,17 @@
-//! Longshore's core, free of any platform: rooms in layers, each of which imports only those below it.
+//! Longshore's core, independent of the platform: modules in layers, each of which imports only lower layers.
 //!
-//! A job meets them in this order:
+//! A job passes through them in this order:
 //!
 //! 1. [`accept`]: a request becomes a durable job, once per idempotency key; its [`kinds`] module checks the payload.
-//! 2. [`store::notify`]: a hint tells the queue that some jobs are worth claiming. D1 is the truth.
-//! 3. [`consume`] reads the hints, and [`run`] runs their jobs: they are claimed under a lease, attempted, and their outcomes
-//!    recorded, with the evidence of what crossed the wire.
-//! 4. [`model::state`] decides what follows: success, a retry, or a dead letter.
-//! 5. [`sweep`] finds whatever no hint finds, and deletes what is old.
-//! 6. [`manage`]: operators look, cancel, retry, replay and discard; tenants export and erase.
+//! 2. [`store::notify`]: a hint tells the queue that jobs are ready to claim. D1 has the authoritative state.
+//! 3. [`consume`] reads the hints, and [`run`] runs their jobs: it claims them under a lease, attempts them, and
+//!    records the outcomes with evidence of the requests and responses.
+//! 4. [`model::state`] decides the next state: success, a retry, or a dead letter.
+//! 5. [`sweep`] finds the jobs without a hint, and deletes old data.
+//! 6. [`manage`]: operators read, cancel, retry, replay and discard jobs; tenants export and erase their data.
 //!
-//! [`schedules`] make jobs by the clock. [`index`] and [`search`] keep documents and find them; [`embed`] asks providers for vectors.
+//! [`schedules`] create jobs at given times. [`index`] and [`search`] store and find documents; [`embed`] requests
+//! vectors from providers.
 
 // Sorted by name. `tests/native/layers.rs` lists the layers in order and checks every import.
 pub mod accept;

@@ -1,6 +1,6 @@
-//! What the core asks of the world. A port exists only where a test needs a second implementation.
+//! Interfaces to the platform. A port exists only where a test needs a second implementation.
 //!
-//! Futures here are not `Send`: a Worker is one thread, and so is the simulation.
+//! The futures are not `Send`: a Worker has one thread, and so has the simulation.
 #![allow(async_fn_in_trait)]
 
 use std::time::Duration;
@@ -10,12 +10,12 @@ use bytes::Bytes;
 use crate::wire::daily_limit::DailyLimit;
 use crate::wire::job_queue::JobQueue;
 
-/// One value bound to a statement. Lists and 64-bit integers travel inside a JSON text.
+/// A value bound to a statement. Lists and 64-bit integers are passed as JSON text.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Param {
-    /// Text, often a JSON document that the statement opens with `json_each(?1)`.
+    /// Text, often a JSON document that the statement reads with `json_each(?1)`.
     Text(String),
-    /// A number; D1 binds it as a double, and so does every other adapter.
+    /// Number, bound as a double by D1 and therefore by every adapter.
     Number(f64),
     /// NULL.
     Null,
@@ -40,7 +40,7 @@ impl From<Option<String>> for Param {
 }
 
 impl From<i64> for Param {
-    /// Exact up to 2^53, which is the year 287,396 in milliseconds.
+    /// Converts a number, exactly up to 2^53, which is the year 287,396 in milliseconds.
     #[allow(clippy::cast_precision_loss)]
     fn from(number: i64) -> Self {
         Param::Number(number as f64)
@@ -50,39 +50,41 @@ impl From<i64> for Param {
 /// One statement of a batch: the text of an `.sql` file and its parameters.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Statement {
-    /// The name of the file, for errors and counts.
+    /// Name of the file, for errors and counts.
     pub name: &'static str,
-    /// The text, with parameters `?1`, `?2`, ...
+    /// SQL text with parameters `?1`, `?2`, ...
     pub sql: &'static str,
-    /// The parameters, in order.
+    /// Parameters in order.
     pub params: Vec<Param>,
 }
 
-/// The rows of one statement. Each row is one text column: a JSON document, or nothing.
+/// Rows of one statement. Each row is one text column: a JSON document, or nothing.
 pub type Rows = Vec<String>;
 
-/// Why a batch gave no answer.
+/// Reasons why a batch failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DatabaseError {
-    /// The database was out of reach, or it answered and the answer was lost: the batch may have committed.
-    #[error("the database is out of reach: {0}")]
+    /// The database did not answer, or its answer was lost: the batch may have committed.
+    #[error("the database does not answer: {0}")]
     Unreachable(String),
-    /// The database refused the batch; nothing was written. A bug of ours, or the storage is full.
+    /// The database refused the batch, and nothing was written: a bug, or the database is full.
     #[error("the database refused a statement: {0}")]
     Refused(String),
-    /// The account has spent a daily limit of the free plan; nothing was written, and a repeated call fails until midnight UTC.
-    #[error("the account's daily {0} are spent")]
+    /// The account has used up a daily limit of the free plan. Nothing was written, and a repeated call fails until
+    /// midnight UTC.
+    #[error("the account's daily {0} are used up")]
     DailyLimit(DailyLimit),
 }
 
 impl DatabaseError {
-    /// What an error of D1 means, by its text: D1 names the free plan's daily limits and SQL's own refusals; everything else
-    /// may pass, and may have committed. A refused parameter is not repeated: the text has its value.
+    /// Classifies an error of D1 by its text. Daily limits and errors of SQLite are known; any other error may be
+    /// temporary, and the batch may have committed. For a refused parameter only the code is kept, because the text has
+    /// its value.
     pub fn of_d1(text: String) -> DatabaseError {
         const REFUSALS: [&str; 5] =
             ["SQLITE_CONSTRAINT", "SQLITE_ERROR", "SQLITE_MISMATCH", "SQLITE_TOOBIG", "SQLITE_FULL"];
         const REFUSED_PARAMETER: &str = "D1_TYPE_ERROR";
-        // First: the text of a limit may come with a code of SQLite's.
+        // Checked first: the text of a limit may also have a code of SQLite.
         if let Some(limit) = DailyLimit::of_database(&text) {
             DatabaseError::DailyLimit(limit)
         } else if text.contains(REFUSED_PARAMETER) {
@@ -95,144 +97,144 @@ impl DatabaseError {
     }
 }
 
-/// The store: one method, all or nothing.
+/// Main database. A batch is one transaction.
 pub trait Database {
     /// Runs the statements in order in one transaction.
     async fn batch(&self, statements: &[Statement]) -> Result<Vec<Rows>, DatabaseError>;
 
-    /// The database's size in bytes after the last batch, if it is known.
+    /// Returns the size of the database in bytes after the last batch, if it is known.
     fn size_bytes(&self) -> Option<i64>;
 }
 
-/// The store of search: a database of its own, with a method like that of [`Database`].
+/// Search database, separate from [`Database`].
 pub trait IndexDatabase {
     /// Runs the statements in order in one transaction.
     async fn index_batch(&self, statements: &[Statement]) -> Result<Vec<Rows>, DatabaseError>;
 }
 
-/// The queue, which carries hints only.
+/// Queues, which carry only hints.
 pub trait Hints {
-    /// Sends messages to the queue of a queue. A failure changes nothing but latency: the sweep finds the jobs.
+    /// Sends messages to one of the queues. A failure only adds latency: the sweep finds the jobs.
     async fn send_hints(&self, queue: JobQueue, messages: &[HintMessage]) -> Result<(), HintError>;
 }
 
-/// A message to the queue.
+/// A message to a queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HintMessage {
     /// The hint as text.
     pub text: String,
-    /// How long the queue keeps it back, in seconds.
+    /// Delay before delivery in seconds.
     pub delay_seconds: u32,
 }
 
-/// Why hints did not leave.
+/// Reasons why hints were not sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HintError {
     /// The queue failed.
-    #[error("hints did not leave: {0}")]
+    #[error("hints were not sent: {0}")]
     Failed(String),
-    /// The account has spent the queue operations of the day; a repeated send fails until midnight UTC.
-    #[error("hints did not leave: the account's daily queue operations are spent")]
+    /// The account has used up the queue operations of the day; a repeated send fails until midnight UTC.
+    #[error("hints were not sent: the account's daily queue operations are used up")]
     DailyLimit,
 }
 
-/// The object store.
+/// Object storage (R2).
 pub trait Blobs {
-    /// Writes one object.
+    /// Writes an object.
     async fn put(&self, key: &str, bytes: &[u8]) -> Result<(), BlobError>;
-    /// Reads one whole object; `None` if there is no such object.
+    /// Reads a whole object; `None` if it does not exist.
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, BlobError>;
-    /// Reads `length` bytes at `offset` of one object; `None` if there is no such object.
+    /// Reads `length` bytes at `offset` of an object; `None` if it does not exist.
     async fn get_range(&self, key: &str, offset: u64, length: u64) -> Result<Option<Vec<u8>>, BlobError>;
-    /// Reads one whole object and the tag of this version of it; `None` if there is no such object.
+    /// Reads a whole object and the tag of its version; `None` if it does not exist.
     async fn get_tagged(&self, key: &str) -> Result<Option<(Vec<u8>, String)>, BlobError>;
-    /// Writes an object again if it is still the version of that tag, also when the write arrives late; says whether it was.
+    /// Overwrites an object if it still has this tag, even if the write arrives late. Returns true if it was written.
     async fn put_tagged(&self, key: &str, bytes: &[u8], tag: &str) -> Result<bool, BlobError>;
-    /// The keys that begin with `prefix`, in order and beyond `after`, at most `limit` of them and 1,000. Fewer may come
-    /// although there are more: only an empty answer is the end.
+    /// Lists at most `limit` keys (at most 1,000) that begin with `prefix`, in order, after the key `after`. Fewer keys
+    /// do not mean the end: only an empty list does.
     async fn list(&self, prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<String>, BlobError>;
-    /// Deletes objects, at most 1,000 at once; what is not there already is deleted too.
+    /// Deletes at most 1,000 objects. Idempotent: missing keys count as deleted.
     async fn delete(&self, keys: &[String]) -> Result<(), BlobError>;
 }
 
-/// Why an object could not be written, read, listed or deleted.
+/// Error of the object storage.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the object store failed: {0}")]
+#[error("R2 failed: {0}")]
 pub struct BlobError(pub String);
 
-/// A request as it leaves.
+/// A request to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpRequest {
-    /// The method, in capitals.
+    /// HTTP method in capitals.
     pub method: String,
-    /// The URL, checked.
+    /// Checked URL.
     pub url: String,
-    /// The service binding that it goes to, instead of the network.
+    /// Service binding to send to, instead of the network.
     pub service: Option<String>,
-    /// Header names in lower case, and values.
+    /// Header names in lower case, and their values.
     pub headers: Vec<(String, String)>,
-    /// The body's exact bytes; often a part of what was read from a store, which is not copied.
+    /// Exact bytes of the body; often a slice of a stored object, without a copy.
     pub body: Bytes,
-    /// The total deadline, headers and body together.
+    /// Total timeout for headers and body.
     pub timeout: Duration,
-    /// Bytes of the answer's body that are kept; the rest is not read.
+    /// Maximum number of bytes of the response body that are read.
     pub response_bytes_max: usize,
 }
 
-/// A response as it was read.
+/// A received response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpResponse {
-    /// The status, whatever number the destination chose.
+    /// Status; any number that the destination sent.
     pub status: u16,
     /// Header names and values as received.
     pub headers: Vec<(String, String)>,
-    /// The body up to the cap, or as far as it could be read.
+    /// Body up to the limit, or as far as it could be read.
     pub body: Vec<u8>,
-    /// Whether there was more.
+    /// True if the body is longer than the limit.
     pub truncated: bool,
-    /// Why the body ended before its end; the status and the headers hold all the same.
+    /// Reason why the body is incomplete; the status and the headers are valid anyway.
     pub body_error: Option<String>,
 }
 
 impl HttpResponse {
-    /// The value of a header, by its name in lower case.
+    /// Returns the value of a header by its name, in any case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(header, _)| header.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 }
 
-/// Why there was no complete response.
+/// Reasons why there is no complete response.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HttpError {
-    /// The deadline passed.
+    /// The timeout passed.
     #[error("no complete response within {0} ms")]
     Timeout(u64),
-    /// The deadline passed between the head and the end of the body.
+    /// The timeout passed after the headers and before the end of the body.
     #[error("no complete response within {ms} ms")]
     Unfinished {
-        /// The deadline.
+        /// Timeout in ms.
         ms: u64,
-        /// What came until then.
+        /// Part of the response that was received.
         received: Box<HttpResponse>,
     },
     /// The name did not resolve.
     #[error("the name did not resolve: {0}")]
     Dns(String),
-    /// No connection, or it broke.
+    /// The connection could not be opened, or it broke.
     #[error("the connection failed: {0}")]
     Connect(String),
     /// The TLS handshake failed.
     #[error("the TLS handshake failed: {0}")]
     Tls(String),
-    /// The deployment has no such service binding.
+    /// The deployment does not have this service binding.
     #[error("the deployment has no service binding {0}")]
     NoService(String),
-    /// The runtime would not send this request.
+    /// The runtime refused to send this request.
     #[error("the request could not be sent: {0}")]
     Unsendable(String),
 }
 
-/// What came back, complete or not; `None` where no status was received.
+/// Returns the received response, complete or not; `None` if no status was received.
 pub fn received(answer: Result<HttpResponse, HttpError>) -> Option<HttpResponse> {
     match answer {
         Ok(response) => Some(response),
@@ -241,23 +243,24 @@ pub fn received(answer: Result<HttpResponse, HttpError>) -> Option<HttpResponse>
     }
 }
 
-/// The way to destinations.
+/// HTTP client for destinations.
 pub trait Http {
     /// Sends one request, without following redirects.
     async fn send_request(&self, request: &HttpRequest) -> Result<HttpResponse, HttpError>;
 }
 
-/// Time and randomness, which the core never takes by itself.
+/// Time and randomness.
 pub trait Clock {
-    /// Milliseconds since 1970 by this machine's clock: for ids, signatures and durations, never for leases.
+    /// Returns the milliseconds since 1970 of this machine's clock: for ids, signatures and durations, never for
+    /// leases.
     fn now_ms(&self) -> i64;
     /// Waits.
     async fn sleep(&self, duration: Duration);
-    /// 128 random bits.
+    /// Returns 128 random bits.
     fn random(&self) -> u128;
 }
 
-/// Everything at once: what the executor and the sweep run on.
+/// All ports together, as the executor and the sweep need them.
 pub trait World: Database + IndexDatabase + Hints + Blobs + Http + Clock {}
 
 impl<T: Database + IndexDatabase + Hints + Blobs + Http + Clock> World for T {}
@@ -267,7 +270,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_d1_says_decides_what_may_be_tried_again() {
+    fn errors_of_d1_are_classified() {
         let refused = |text: &str| DatabaseError::Refused(text.to_owned());
         for (text, expected) in [
             ("D1_ERROR: no such table: jobs: SQLITE_ERROR", refused("D1_ERROR: no such table: jobs: SQLITE_ERROR")),

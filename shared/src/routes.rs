@@ -1,9 +1,10 @@
-//! The route table of the API: what is offered where, and to whom. The producer answers by it, and tests read it.
+//! Route table of the API: path, method, operation and scope of each route. The producer dispatches by it, and tests
+//! read it.
 
 use crate::routes::Operation as Op;
 use crate::security::key::Scope;
 
-/// What a route does for whoever has a key with its scope.
+/// Operation of a route that requires a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Operation {
@@ -62,7 +63,7 @@ pub enum Operation {
     Restored,
 }
 
-/// What a route does for anybody.
+/// Operation of a route that requires no key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Open {
@@ -70,24 +71,24 @@ pub enum Open {
     Readiness,
 }
 
-/// What a route does, and for whom. What needs a key is another variant than what needs none: to do it, the producer must
-/// have the proof that the key has the scope.
+/// Operation of a route, and whether it requires a key. The two cases are separate variants: for a keyed operation the
+/// producer must have the proof that the key has the scope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Does {
-    /// For anybody.
+    /// Open to everybody.
     Open(Open),
-    /// For a key with that scope.
+    /// Requires a key with this scope.
     Keyed(Operation, Scope),
 }
 
 impl Operation {
-    /// Whether it is done also while the store is of another epoch: it changes nothing, although its method may; or it is what
-    /// tells the store its epoch.
+    /// True if the operation is also allowed while the database has another epoch: a search changes nothing although it
+    /// is a POST, and `restored` sets the epoch.
     pub fn is_of_any_epoch(self) -> bool {
         matches!(self, Op::Search | Op::Restored)
     }
 
-    /// Whether it keeps keys, which `ROOT_TOKEN` may do too.
+    /// True if the operation manages API keys, which `ROOT_TOKEN` also allows.
     pub fn is_of_keys(self) -> bool {
         matches!(self, Op::CreateKey | Op::ListKeys | Op::RevokeKey)
     }
@@ -96,16 +97,16 @@ impl Operation {
 /// A route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Route {
-    /// The method.
+    /// HTTP method.
     pub method: &'static str,
-    /// The path, with `{id}`, `{name}`, `{n}` and `{subject}` where it names one thing.
+    /// Path, with the placeholders `{id}`, `{name}`, `{n}` and `{subject}`.
     pub path: &'static str,
-    /// What it does, and for whom.
+    /// Operation and access.
     pub does: Does,
 }
 
 impl Route {
-    /// The scope that its key needs; `None` needs no key.
+    /// Returns the required scope; `None` for an open route.
     pub fn scope(&self) -> Option<Scope> {
         match self.does {
             Does::Open(_) => None,
@@ -113,7 +114,7 @@ impl Route {
         }
     }
 
-    /// What it does for a key; `None` needs no key.
+    /// Returns the operation of a keyed route; `None` for an open one.
     pub fn operation(&self) -> Option<Operation> {
         match self.does {
             Does::Open(_) => None,
@@ -121,7 +122,7 @@ impl Route {
         }
     }
 
-    /// The name of what it does.
+    /// Returns the name of the operation.
     pub fn name(&self) -> String {
         match self.does {
             Does::Open(operation) => format!("{operation:?}"),
@@ -138,7 +139,7 @@ const fn open(method: &'static str, path: &'static str, operation: Open) -> Rout
     Route { method, path, does: Does::Open(operation) }
 }
 
-/// Every route.
+/// All routes of the API.
 pub const ROUTES: [Route; 55] = [
     route("POST", "/v1/jobs", Op::CreateJob, Scope::JobsWrite),
     route("POST", "/v1/jobs/batch", Op::CreateJobs, Scope::JobsWrite),

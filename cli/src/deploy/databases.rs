@@ -8,7 +8,7 @@ use super::wrangler::{Look, RunMode};
 use super::wrangler_file::is_id;
 use super::{PRODUCER_FILE, Run, WranglerFile};
 
-/// One of `d1 list --json`.
+/// An entry of `d1 list --json`.
 #[derive(Deserialize)]
 struct Listed {
     uuid: String,
@@ -20,14 +20,14 @@ impl Run<'_> {
     /// Creates the databases and writes their ids into both files.
     pub(super) fn databases(&mut self) -> Result<(), DeployError> {
         let databases = self.names.databases();
-        // What is wrong with an id is told before anything is created.
+        // Checks the ids before anything is created.
         for database in &databases {
             self.ids_in_files(database)?;
         }
         databases.iter().try_for_each(|database| self.database(database))
     }
 
-    /// The ids in the consumer's file and in the producer's.
+    /// Returns the ids in the consumer's file and in the producer's file.
     fn ids_in_files(&self, database: &DatabaseName) -> Result<[Option<String>; 2], DeployError> {
         let env = &self.names.env;
         Ok([self.consumer.database_id(env, database)?, self.producer.database_id(env, database)?])
@@ -71,7 +71,7 @@ impl Run<'_> {
         let wrong = |reason: String| DeployError::Answer { command: arguments.join(" "), reason };
         let all: Vec<Listed> = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
         match all.into_iter().find(|listed| listed.name == name) {
-            Some(listed) if !is_id(&listed.uuid) => Err(wrong(format!("{:?} is no id", listed.uuid))),
+            Some(listed) if !is_id(&listed.uuid) => Err(wrong(format!("{:?} is not a database id", listed.uuid))),
             found => Ok(found),
         }
     }
@@ -79,9 +79,9 @@ impl Run<'_> {
     fn checked_id(&self, listed: Listed) -> Result<String, DeployError> {
         let recorded = self.recorded.jurisdiction.name();
         match listed.jurisdiction {
-            // An account without jurisdictions does not tell any.
+            // Accounts without jurisdictions report none.
             Some(found) if Some(found.as_str()) != recorded => Err(DeployError::Disagreement(format!(
-                "{} lies in jurisdiction {found}, the wrangler files say {}; a jurisdiction can never be changed.",
+                "{} has the jurisdiction {found}, the wrangler files have {}; a jurisdiction can never be changed.",
                 listed.name,
                 self.recorded.jurisdiction.label()
             ))),
@@ -111,7 +111,7 @@ impl Run<'_> {
         self.save(&format!("database_id {id}"))
     }
 
-    /// Applies the migrations that are missing: before the code, which needs them.
+    /// Applies missing migrations. They run before the new code is deployed, because it needs them.
     pub(super) fn migrations(&mut self) -> Result<(), DeployError> {
         self.names.databases().iter().try_for_each(|database| self.migrate(database))
     }
@@ -119,7 +119,7 @@ impl Run<'_> {
     fn migrate(&mut self, database: &DatabaseName) -> Result<(), DeployError> {
         let env = self.names.env.clone();
         let target = [database.name.as_str(), "--remote", "-c", PRODUCER_FILE, "-e", &env];
-        // Before the first real run the files have no such environment, which wrangler could ask.
+        // Before the first real run the files have no section of this environment, which wrangler requires.
         let is_known = !self.is_dry() || self.producer_names(database)?;
         let look = [&["d1", "migrations", "list"], target.as_slice()].concat();
         let applied = is_known
@@ -133,7 +133,7 @@ impl Run<'_> {
         self.change(&[&["d1", "migrations", "apply"], target.as_slice()].concat())
     }
 
-    /// Whether the producer's file on disk has the environment and this database of it.
+    /// True if the producer's file on disk has this environment with this database.
     fn producer_names(&self, database: &DatabaseName) -> Result<bool, DeployError> {
         let on_disk = WranglerFile::read(&self.wrangler.root.join(PRODUCER_FILE))?;
         Ok(on_disk.database_id(&self.names.env, database)?.is_some())

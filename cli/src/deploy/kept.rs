@@ -1,5 +1,5 @@
-//! What this machine keeps of an environment, `.deploy/<env>.env`: the secrets, which Cloudflare never shows again, and
-//! the producer's address. It is written before any of it is used, so that a run that dies loses no secret.
+//! Saved state of an environment on this machine, `.deploy/<env>.env`: the secrets, which Cloudflare never shows again,
+//! and the producer's address. A value is saved before it is used, so that an interrupted run loses no secret.
 
 use std::collections::BTreeMap;
 use std::fs::{DirBuilder, OpenOptions};
@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 
 use super::error::DeployError;
 
-/// The folder; git ignores it.
+/// Folder of the file, ignored by git.
 const FOLDER: &str = ".deploy";
 
-/// The file, read.
+/// Contents of the file.
 pub(crate) struct SavedState {
     path: PathBuf,
     values: BTreeMap<String, String>,
@@ -34,13 +34,13 @@ impl SavedState {
         self.values.get(key).map(String::as_str).filter(|value| !value.is_empty())
     }
 
-    /// Keeps a value; it is on disk when this returns.
+    /// Saves a value. It is on disk when this returns.
     pub(crate) fn set(&mut self, key: &str, value: &str) -> Result<(), DeployError> {
         self.values.insert(key.to_owned(), value.to_owned());
         self.save().map_err(|error| DeployError::File { path: self.path.clone(), error })
     }
 
-    /// A path for another file that nobody else may write.
+    /// Returns the path of another file in the private folder.
     pub(crate) fn beside(&self, name: &str) -> Result<PathBuf, DeployError> {
         let folder = self.folder().map_err(|error| DeployError::File { path: self.path.clone(), error })?;
         Ok(folder.join(name))
@@ -62,10 +62,10 @@ impl SavedState {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut file, 0o600);
         let beside = self.path.with_extension("env.new");
-        // One left behind by a death may have other rights.
+        // A file left by an interrupted run may have other permissions.
         let _ = std::fs::remove_file(&beside);
         let mut file = file.open(&beside)?;
-        writeln!(file, "# Longshore's secrets of this environment. Keep a copy somewhere safe; never commit it.")?;
+        writeln!(file, "# Longshore's secrets of this environment. Keep a copy in a safe place; never commit it.")?;
         for (key, value) in &self.values {
             writeln!(file, "{key}={value}")?;
         }

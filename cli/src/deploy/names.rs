@@ -1,23 +1,24 @@
-//! The names of an environment: those of the wrangler files' own, with the environment's after `longshore`.
+//! Names of an environment: the names in the wrangler files, with the environment after `longshore`.
 
 use super::error::DeployError;
 
-/// What every name at the top of the wrangler files begins with.
+/// Prefix of all names at the top of the wrangler files.
 const PREFIX: &str = "longshore";
-/// A queue's name has 63 characters at most, and `longshore--hints-dead` has 21; a shorter limit is easier to read.
+/// Maximum length of an environment's name. A queue's name has at most 63 characters, and `longshore--hints-dead` has
+/// 21; the lower limit is easier to read.
 const NAME_LENGTH_MAX: usize = 20;
 
-/// A database: the binding that both Workers have it under, and its name in the environment.
+/// A database: its binding in both Workers, and its name in the environment.
 #[derive(Debug)]
 pub(crate) struct DatabaseName {
     pub(crate) binding: &'static str,
     pub(crate) name: String,
 }
 
-/// The names of one environment.
+/// Names of one environment.
 #[derive(Debug, Clone)]
 pub(crate) struct Names {
-    /// The environment's.
+    /// Name of the environment.
     pub(crate) env: String,
 }
 
@@ -26,7 +27,8 @@ impl Names {
     pub(crate) fn new(env: &str) -> Result<Self, DeployError> {
         let starts = env.starts_with(|first: char| first.is_ascii_lowercase());
         let is_plain = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-';
-        // Its ledger would have the name of another environment's store of search, or its queue that of another's tasks.
+        // Its database would have the name of another environment's search database, or its queue the name of another's
+        // task queue.
         let is_taken = ["index", "task"].iter().any(|last| env.rsplit('-').next() == Some(last));
         if starts && !is_taken && env.len() <= NAME_LENGTH_MAX && env.chars().all(is_plain) && !env.ends_with('-') {
             return Ok(Self { env: env.to_owned() });
@@ -34,7 +36,8 @@ impl Names {
         Err(DeployError::EnvironmentName(env.to_owned()))
     }
 
-    /// A name of the wrangler files in this environment: `longshore-hints` becomes `longshore-production-hints`.
+    /// Converts a name of the wrangler files for this environment: `longshore-hints` becomes
+    /// `longshore-production-hints`.
     pub(crate) fn of(&self, name: &str) -> String {
         match name.strip_prefix(PREFIX) {
             Some(rest) if rest.is_empty() || rest.starts_with('-') => format!("{PREFIX}-{}{rest}", self.env),
@@ -50,13 +53,13 @@ impl Names {
         self.of("longshore-consumer")
     }
 
-    /// The ledger and the store of search.
+    /// Returns the main database and the search database.
     pub(crate) fn databases(&self) -> [DatabaseName; 2] {
         [("DB", "longshore"), ("INDEX_DB", "longshore-index")]
             .map(|(binding, name)| DatabaseName { binding, name: self.of(name) })
     }
 
-    /// The queues, the dead one first. The consumer's variables name them, too.
+    /// Returns the queues, the dead letter queue first. The consumer's variables name them too.
     pub(crate) fn queues(&self) -> [String; 3] {
         ["longshore-hints-dead", "longshore-hints", "longshore-task-hints"].map(|name| self.of(name))
     }
@@ -80,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_a_bucket_or_a_command_line_would_not_take_is_refused() {
+    fn a_name_that_is_invalid_elsewhere_is_refused() {
         for wrong in [
             "",
             "Production",

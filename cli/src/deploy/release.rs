@@ -1,4 +1,4 @@
-//! Deploys both Workers, the consumer first, unless what runs carries the tag of what would be deployed.
+//! Deployment of both Workers, the consumer first. A Worker whose running version has the tag of this build is skipped.
 
 use longshore::security::hex;
 use serde_json::Value;
@@ -8,15 +8,15 @@ use super::error::DeployError;
 use super::wrangler::Look;
 use super::{CONSUMER_FILE, PRODUCER_FILE, Run};
 
-/// The key of the producer's address in the kept file.
+/// Key of the producer's address in the saved state.
 pub(super) const URL: &str = "URL";
-/// What says which build a version is, in Cloudflare's annotations.
+/// Annotation of a version that holds its tag.
 const TAG_ANNOTATION: &str = "workers/tag";
-/// Bytes of the digest in a tag; a tag is short, and only two builds in a row must differ.
+/// Number of digest bytes in a tag. Tags are short, and only consecutive builds must differ.
 const TAG_BYTES: usize = 6;
 
 impl Run<'_> {
-    /// Deploys what does not run yet.
+    /// Deploys the Workers that do not run this build.
     pub(super) fn release(&mut self) -> Result<(), DeployError> {
         self.release_worker("consumer", CONSUMER_FILE)?;
         if let Some(url) = self.release_worker("producer", PRODUCER_FILE)?
@@ -30,7 +30,7 @@ impl Run<'_> {
     fn release_worker(&mut self, folder: &str, file: &str) -> Result<Option<String>, DeployError> {
         let worker = self.names.of(&format!("longshore-{folder}"));
         let tag = self.tag(folder)?;
-        // Only a deployment tells the address.
+        // Only a deployment reports the address.
         let is_known = folder == "consumer" || self.options.url.is_some() || self.kept.get(URL).is_some();
         if is_known && self.running_tag(&worker)? == Some(tag.clone()) {
             return Ok(None);
@@ -44,7 +44,7 @@ impl Run<'_> {
         self.wrangler.deploy(&arguments, &self.kept.beside("wrangler.ndjson")?)
     }
 
-    /// The version, and a digest of the build and its configuration.
+    /// Returns the tag: the version, and a digest of the build and its configuration.
     fn tag(&self, folder: &str) -> Result<String, DeployError> {
         let mut digest = Sha256::new();
         let assets: &[_] = if folder == "producer" { &["assets/openapi.json", "assets/reference.html"] } else { &[] };
@@ -59,7 +59,7 @@ impl Run<'_> {
         Ok(format!("v{}-{build}", env!("CARGO_PKG_VERSION")))
     }
 
-    /// The tag of the version that takes all requests; `None` if there is no such version or no tag.
+    /// Returns the tag of the version that serves all requests; `None` if there is no such version or tag.
     fn running_tag(&self, worker: &str) -> Result<Option<String>, DeployError> {
         let missing = ["code: 10007", "has no deployments", "code: 10090"];
         let status = ["deployments", "status", "--json", "--name", worker];

@@ -1,4 +1,4 @@
-//! The secrets of both Workers: looked for, asked for or generated, kept on this machine, and only then set.
+//! Secrets of both Workers: missing ones are entered or generated, saved on this machine, and only then set.
 
 use longshore::security::hex;
 use longshore::security::signing::MasterKey;
@@ -10,15 +10,15 @@ use super::{CONSUMER_FILE, PRODUCER_FILE, Run};
 
 pub(super) const MASTER_KEY: &str = "MASTER_KEY";
 pub(super) const ROOT_TOKEN: &str = "ROOT_TOKEN";
-/// The producer takes no shorter one (`authenticate.rs`).
+/// Minimum length of the root token that the producer accepts (`authenticate.rs`).
 const ROOT_TOKEN_LENGTH_MIN: usize = 32;
-/// Bytes of a generated secret; 64 hex digits are what `MASTER_KEY` must be.
+/// Number of bytes of a generated secret: `MASTER_KEY` must have 64 hex digits.
 const SECRET_BYTES: usize = 32;
-/// How often somebody may mistype.
+/// Maximum number of tries to enter a secret.
 const TRIES: usize = 3;
 
 impl Run<'_> {
-    /// Sets what is not set yet. `MASTER_KEY` is the same in both Workers.
+    /// Sets missing secrets. `MASTER_KEY` is the same in both Workers.
     pub(super) fn secrets(&mut self) -> Result<(), DeployError> {
         let in_consumer = self.names_of_secrets(&self.names.consumer())?;
         let in_producer = self.names_of_secrets(&self.names.producer())?;
@@ -34,7 +34,7 @@ impl Run<'_> {
             let value = self.value_of(name, is_shared)?;
             let env = self.names.env.clone();
             let arguments = ["secret", "put", name, "-c", file, "-e", &env];
-            let line = format!("$ wrangler {}   # the value goes in by standard input", arguments.join(" "));
+            let line = format!("$ wrangler {}   # the value is passed by standard input", arguments.join(" "));
             self.terminal.say(&line);
             self.wrangler.change(&arguments, Some(&value))?;
         }
@@ -47,7 +47,7 @@ impl Run<'_> {
             name: String,
         }
         let arguments = ["secret", "list", "--name", worker];
-        // A Worker that does not exist has none; the first `secret put` makes it.
+        // A Worker that does not exist has no secrets; the first `secret put` creates it.
         let Look::Found(text) = self.wrangler.look(&arguments, &["not found."])? else { return Ok(Vec::new()) };
         let wrong =
             |error: serde_json::Error| DeployError::Answer { command: arguments.join(" "), reason: error.to_string() };
@@ -55,12 +55,12 @@ impl Run<'_> {
         Ok(secrets.into_iter().map(|secret| secret.name).collect())
     }
 
-    /// The value to set: the kept one, or a new one, which is kept before anybody gets it.
+    /// Returns the value to set: the saved one, or a new one, which is saved before it is used.
     fn value_of(&mut self, name: &str, other_worker_has_it: bool) -> Result<String, DeployError> {
         if let Some(kept) = self.kept.get(name) {
             let kept = kept.to_owned();
             check(name, &kept).map_err(|reason| {
-                DeployError::Unanswered(format!("The {name} of .deploy/{}.env is wrong: {reason}", self.names.env))
+                DeployError::Unanswered(format!("{name} in .deploy/{}.env is invalid: {reason}", self.names.env))
             })?;
             return Ok(kept);
         }
@@ -73,17 +73,16 @@ impl Run<'_> {
             self.ask_for(name, other_worker_has_it)?
         };
         self.kept.set(name, &value)?;
-        self.terminal
-            .say(&format!("> keep {name} in .deploy/{}.env; keep a copy of it somewhere safe", self.names.env));
+        self.terminal.say(&format!("> save {name} in .deploy/{}.env; keep a copy in a safe place", self.names.env));
         Ok(value)
     }
 
     fn ask_for(&mut self, name: &str, other_worker_has_it: bool) -> Result<String, DeployError> {
         let question = if other_worker_has_it {
-            format!("{name}: the other Worker has one already; paste the same:")
+            format!("{name}: the other Worker has one already; paste the same value:")
         } else {
             format!(
-                "{name}: paste one, or press Enter for a new one. If this environment has run before, paste its own:"
+                "{name}: paste a value, or press Enter to generate one. If this environment has run before, paste its value:"
             )
         };
         for _ in 0..TRIES {
@@ -97,14 +96,14 @@ impl Run<'_> {
             }
         }
         Err(DeployError::Unanswered(format!(
-            "{name} is not set and nobody gave one: put {name}=... into .deploy/{}.env, or, for an environment that has \
-             never run, say --generate-secrets.",
+            "{name} is not set: put {name}=... into .deploy/{}.env, or, for an environment that has \
+             never run, use --generate-secrets.",
             self.names.env
         )))
     }
 }
 
-/// Whether the Workers would take the value. The reason does not repeat it.
+/// Checks that the Workers accept the value. The reason does not repeat it.
 fn check(name: &str, value: &str) -> Result<(), String> {
     if name == MASTER_KEY {
         return MasterKey::parse(value).map(drop);
@@ -113,10 +112,10 @@ fn check(name: &str, value: &str) -> Result<(), String> {
     if value.len() >= ROOT_TOKEN_LENGTH_MIN && is_plain {
         return Ok(());
     }
-    Err(format!("{name} has at least {ROOT_TOKEN_LENGTH_MIN} printable characters and no spaces"))
+    Err(format!("{name} must have at least {ROOT_TOKEN_LENGTH_MIN} printable characters and no spaces"))
 }
 
-/// New hex digits from the system's random source.
+/// Generates hex digits from the system's random source.
 fn generate() -> Result<String, DeployError> {
     let mut bytes = [0; SECRET_BYTES];
     getrandom::fill(&mut bytes)
@@ -129,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_generated_secret_is_taken_as_either() {
+    fn a_generated_secret_is_valid() {
         let (one, other) = (generate().unwrap(), generate().unwrap());
         assert_ne!(one, other);
         for name in [MASTER_KEY, ROOT_TOKEN] {

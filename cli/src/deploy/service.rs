@@ -1,4 +1,4 @@
-//! The deployed producer: waits until it is ready, and makes the first API key.
+//! The deployed producer: waits until it is ready, and creates the first API key.
 
 use std::time::Duration;
 
@@ -10,18 +10,18 @@ use super::error::DeployError;
 use super::release::URL;
 use super::secrets::ROOT_TOKEN;
 
-/// One answer of the API takes well under a second.
+/// Timeout of a request. The API normally responds well under a second.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
-/// The API caches its readiness for ten seconds.
+/// Interval between two readiness checks. The API caches its readiness for 10 seconds.
 const POLL_EVERY: Duration = Duration::from_secs(5);
 
 fn agent() -> Agent {
-    // A redirect could carry the token elsewhere.
+    // A redirect could send the token to another server.
     let config = Agent::config_builder().timeout_global(Some(ANSWER_WITHIN)).max_redirects(0);
     config.http_status_as_error(false).build().into()
 }
 
-/// Asks once. The error is what to show.
+/// Sends one request. The error is the text to show.
 fn ask(url: &str, token: Option<&str>, body: Option<&Value>) -> Result<(u16, Value), String> {
     let authorization = token.map(|token| format!("Bearer {token}")).unwrap_or_default();
     let agent = agent();
@@ -31,7 +31,7 @@ fn ask(url: &str, token: Option<&str>, body: Option<&Value>) -> Result<(u16, Val
     };
     let mut answer = answer.map_err(|error| error.to_string())?;
     let status = answer.status().as_u16();
-    // What is no JSON comes from something in between.
+    // A response that is not JSON comes from a proxy.
     Ok((status, answer.body_mut().read_json().unwrap_or(Value::Null)))
 }
 
@@ -41,9 +41,9 @@ impl Run<'_> {
         Some(url.trim_end_matches('/').to_owned())
     }
 
-    /// The address, which secrets may be sent to.
+    /// Returns the address, checked so that secrets may be sent to it.
     fn safe_url(&self) -> Result<String, DeployError> {
-        let text = "wrangler named no address of the producer: give its custom domain with --url https://...";
+        let text = "wrangler reported no address of the producer: give its custom domain with --url https://...";
         let url = self.url().ok_or_else(|| DeployError::Service(text.to_owned()))?;
         if url.starts_with("https://") || url.starts_with("http://127.0.0.1:") {
             return Ok(url);
@@ -51,7 +51,7 @@ impl Run<'_> {
         Err(DeployError::Service(format!("{url}: the address must begin with https://")))
     }
 
-    /// Waits until `/readyz` is 200.
+    /// Waits until `/readyz` returns 200.
     pub(super) fn readiness(&mut self) -> Result<(), DeployError> {
         if self.is_dry() {
             self.terminal.say("> GET /readyz until it is 200");
@@ -75,13 +75,13 @@ impl Run<'_> {
             last = seen;
         }
         Err(DeployError::Service(format!(
-            "{url} was not ready within {} s; the last answer: {last}\nA new cron may take a quarter of an hour to tick. \
+            "{url} was not ready within {} s; the last answer: {last}\nA new cron may take 15 minutes to tick. \
              Run the same command again; `npx wrangler tail` shows what the Workers log.",
             self.options.ready_within
         )))
     }
 
-    /// Makes a key if there is none, and shows it this once.
+    /// Creates an API key if there is none, and shows it once.
     pub(super) fn first_key(&mut self) -> Result<(), DeployError> {
         if self.is_dry() {
             self.terminal.say("> POST /v1/keys if there is no key yet, and show the key once");
@@ -90,7 +90,7 @@ impl Run<'_> {
         let url = self.safe_url()?;
         self.terminal.say(&format!("url: {url}"));
         let Some(token) = self.kept.get(ROOT_TOKEN).map(str::to_owned) else {
-            let hint = "ROOT_TOKEN is not kept on this machine: whether there is an API key was not asked.";
+            let hint = "ROOT_TOKEN is not saved on this machine: the API keys were not checked.";
             self.terminal.say(hint);
             return Ok(());
         };
@@ -108,7 +108,7 @@ impl Run<'_> {
         let (status, key) = ask(&keys, Some(&token), Some(&wanted)).map_err(failed)?;
         match key["key"].as_str() {
             Some(key) if status == 201 => {
-                self.terminal.say(&format!("key: {key}   # of tenant {}, shown this once", self.options.tenant));
+                self.terminal.say(&format!("key: {key}   # of tenant {}, shown only once", self.options.tenant));
                 Ok(())
             }
             _ => Err(refused((status, key))),

@@ -1,4 +1,4 @@
-//! The environment's settings: chosen once, recorded in both wrangler files before anything is created from them.
+//! Settings of the environment: chosen once, and recorded in both wrangler files before anything is created.
 
 use super::error::DeployError;
 use super::names::Names;
@@ -7,7 +7,7 @@ use super::wrangler_file::{Recorded, WranglerFile};
 use super::{Run, account};
 use crate::terminal::Terminal;
 
-/// What the files record, what the options say, or what somebody answers.
+/// Returns the settings from the files, the options, or the operator's answers.
 pub(super) fn choose(
     options: &Options,
     terminal: &mut dyn Terminal,
@@ -15,12 +15,12 @@ pub(super) fn choose(
     producer: &WranglerFile,
     consumer: &WranglerFile,
 ) -> Result<Recorded, DeployError> {
-    // A run that died between the two files left the setting in one.
+    // An interrupted run may have recorded the settings in only one file.
     let (in_producer, in_consumer) = (producer.recorded(&names.env)?, consumer.recorded(&names.env)?);
     if let (Some(one), Some(other)) = (in_producer, in_consumer)
         && one.jurisdiction != other.jurisdiction
     {
-        let text = "The two wrangler files name different jurisdictions for this environment; mend the wrong one.";
+        let text = "The two wrangler files have different jurisdictions for this environment; correct the wrong one.";
         return Err(DeployError::Disagreement(text.to_owned()));
     }
     let Some(recorded) = in_producer.or(in_consumer) else {
@@ -42,18 +42,19 @@ pub(super) fn choose(
 
 fn ask_jurisdiction(options: &Options, terminal: &mut dyn Terminal) -> Result<Jurisdiction, DeployError> {
     if options.dry_run {
-        terminal.say("# Without --jurisdiction a first run asks for one; here it is none.");
+        terminal.say("# Without --jurisdiction the first run asks for one; this dry run uses none.");
         return Ok(Jurisdiction::None);
     }
-    terminal.say("Where shall data be kept? This can never be changed: D1, Queues and R2 take it at creation only.");
+    terminal
+        .say("Where should data be stored? This can never be changed: D1, Queues and R2 only accept it at creation.");
     let answer = terminal.ask("eu, us, fedramp or none (anywhere)?").unwrap_or_default();
     Jurisdiction::labelled(&answer).ok_or_else(|| {
-        DeployError::Unanswered("Say --jurisdiction eu, us, fedramp or none; it can never be changed.".into())
+        DeployError::Unanswered("Use --jurisdiction eu, us, fedramp or none; it can never be changed.".into())
     })
 }
 
 impl Run<'_> {
-    /// Writes the environment's section into both files, or another plan into it, or what it lacks of a newer version.
+    /// Writes the environment's section into both files, changes its plan, or adds entries of a newer version.
     pub(super) fn settings(&mut self) -> Result<(), DeployError> {
         let (env, recorded) = (self.names.env.clone(), self.recorded);
         let in_files = [self.consumer.recorded(&env)?, self.producer.recorded(&env)?];
@@ -62,9 +63,9 @@ impl Run<'_> {
             is_added |= was.is_some() && file.add_missing(&self.names)?;
         }
         if in_files == [Some(recorded); 2] {
-            return if is_added { self.save(&format!("what [env.{env}] lacks")) } else { Ok(()) };
+            return if is_added { self.save(&format!("missing entries of [env.{env}]")) } else { Ok(()) };
         }
-        // Queues first: when the files name the plan, nothing is left to do for it.
+        // The queues are changed first: once the files name the plan, its change is complete.
         let changes_plan = in_files.iter().flatten().any(|it| it.plan != recorded.plan);
         if changes_plan {
             self.keep_messages_by_plan()?;

@@ -1,5 +1,5 @@
-//! Runs wrangler: looks, which change nothing, and changes, which a dry run prints alone. A secret goes in by standard
-//! input and never by the command line, which every process of the machine may read.
+//! Runs wrangler: queries, which change nothing, and changes, which a dry run only prints. A secret is passed by
+//! standard input and never by the command line, which other processes can read.
 
 use std::ffi::{OsStr, OsString};
 use std::io::Write;
@@ -10,21 +10,21 @@ use serde::Deserialize;
 
 use super::error::{DeployError, advice};
 
-/// How much of what wrangler says is shown.
+/// Maximum number of lines of wrangler's output to show.
 const SAID_LINES_MAX: usize = 20;
 
-/// What a run may do.
+/// Mode of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RunMode {
-    /// Look and change.
+    /// Queries and changes.
     Real,
-    /// Look, and print what would be changed.
+    /// Queries, and prints the changes.
     Dry,
-    /// Nobody is logged in: print what would be changed in an account that has nothing.
+    /// Prints the changes for an empty account, because wrangler is not logged in.
     DryUnseen,
 }
 
-/// What a look found.
+/// Result of a query.
 #[derive(Debug)]
 pub(crate) enum Look {
     Found(String),
@@ -39,7 +39,7 @@ pub(crate) struct Wrangler {
     pub(crate) mode: RunMode,
 }
 
-/// One line of the file that wrangler writes for machines.
+/// One line of wrangler's machine-readable output.
 #[derive(Deserialize)]
 struct OutputEvent {
     #[serde(rename = "type")]
@@ -49,7 +49,7 @@ struct OutputEvent {
 }
 
 impl Wrangler {
-    /// Whether somebody is logged in.
+    /// True if wrangler is logged in.
     pub(crate) fn is_logged_in(&self) -> Result<bool, DeployError> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
@@ -64,7 +64,7 @@ impl Wrangler {
         }
     }
 
-    /// Asks something. One of the texts in `missing` on the error output means that it is not there.
+    /// Runs a query. One of the texts in `missing` in the output means that the resource does not exist.
     pub(crate) fn look(&self, arguments: &[&str], missing: &[&str]) -> Result<Look, DeployError> {
         if self.mode == RunMode::DryUnseen {
             return Ok(Look::Missing);
@@ -80,7 +80,7 @@ impl Wrangler {
         }
     }
 
-    /// Changes something; `input` goes in by standard input.
+    /// Runs a change; `input` is passed by standard input.
     pub(crate) fn change(&self, arguments: &[&str], input: Option<&str>) -> Result<(), DeployError> {
         if self.mode != RunMode::Real {
             return Ok(());
@@ -89,13 +89,13 @@ impl Wrangler {
         if output.status.success() { Ok(()) } else { Err(failure(arguments, &output)) }
     }
 
-    /// Deploys, and answers the address on the web, if it has one. `report` is where wrangler tells it: a place that
-    /// nobody else can write to, because `ROOT_TOKEN` is sent to that address.
+    /// Deploys, and returns the public address, if there is one. Wrangler writes it to `report`, which must be in a
+    /// private folder, because `ROOT_TOKEN` is sent to that address.
     pub(crate) fn deploy(&self, arguments: &[&str], report: &Path) -> Result<Option<String>, DeployError> {
-        // One that a death left behind tells of another deployment.
+        // A file left by an interrupted run belongs to another deployment.
         let _ = std::fs::remove_file(report);
         let output = self.run(arguments, None, &[("WRANGLER_OUTPUT_FILE_PATH", report.as_os_str())])?;
-        // A wrangler that failed early has written none.
+        // A wrangler that failed early has not written the file.
         let lines = std::fs::read_to_string(report).unwrap_or_default();
         let _ = std::fs::remove_file(report);
         if !output.status.success() {
@@ -106,7 +106,7 @@ impl Wrangler {
         Ok(targets.find(|target| target.starts_with("https://") || target.starts_with("http://")))
     }
 
-    /// Wrangler needs a Node that fits it, which is installed beside it.
+    /// Returns the PATH for wrangler, with the matching Node that is installed in its folder.
     fn path(&self) -> OsString {
         let others = std::env::var_os("PATH").unwrap_or_default();
         let own = self.program.parent().map(Path::to_owned);
@@ -123,7 +123,7 @@ impl Wrangler {
         let mut child = Command::new(&self.program)
             .args(arguments)
             .current_dir(&self.root)
-            // No questions, no colours.
+            // No prompts, no colours.
             .envs([("CI", "1"), ("WRANGLER_SEND_METRICS", "false"), ("NO_COLOR", "1"), ("FORCE_COLOR", "0")])
             .envs(environment.iter().copied())
             .env("PATH", self.path())
@@ -133,14 +133,14 @@ impl Wrangler {
             .spawn()
             .map_err(no_wrangler)?;
         if let (Some(mut stdin), Some(input)) = (child.stdin.take(), input) {
-            // A wrangler that ended without reading says why on its error output.
+            // A wrangler that ended without reading its input prints the reason.
             let _ = stdin.write_all(input.as_bytes());
         }
         child.wait_with_output().map_err(no_wrangler)
     }
 }
 
-/// What wrangler said, without the colours that it uses even when asked for none.
+/// Returns wrangler's output without the colours that it prints in spite of `NO_COLOR`.
 fn text_of(output: &Output) -> String {
     let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     let mut parts = said.split("\u{1b}[");

@@ -1,4 +1,4 @@
-//! A wrangler file: reads what an environment's section records, and writes that section without touching the rest.
+//! A wrangler file: reads the settings of an environment's section, and writes that section without changing the rest.
 
 use std::path::{Path, PathBuf};
 
@@ -8,19 +8,19 @@ use super::error::DeployError;
 use super::names::{DatabaseName, Names};
 use super::options::{Jurisdiction, PlanName};
 
-/// On Workers Paid a batch of hints is as large as Queues deliver.
+/// Batch size of hints on Workers Paid, the maximum of Queues.
 const PAID_BATCH_SIZE: i64 = 100;
-/// Milliseconds of CPU an invocation may take on Workers Paid: 30 s, the platform's own default, said so that no default
-/// of later days changes the bill. Workers Free takes no such setting; its 10 ms are fixed.
+/// Maximum CPU time per invocation on Workers Paid in ms: 30 s, the platform's default, set explicitly so that a new
+/// default cannot change the bill. Workers Free does not allow this setting; its 10 ms are fixed.
 const PAID_CPU_MS: i64 = 30_000;
-/// What wrangler does not hand down to an environment, so that its section repeats it.
+/// Keys that environments do not inherit in wrangler, so that the section repeats them.
 const REPEATED: [&str; 4] = ["vars", "d1_databases", "r2_buckets", "queues"];
-/// The same, where the file has it.
-const REPEATED_IF_THERE: [&str; 3] = ["ratelimits", "services", "ai"];
-/// How the variables end that name queues: of all variables these alone follow from the environment's name.
+/// Further keys that the section repeats, if the file has them.
+const REPEATED_IF_PRESENT: [&str; 3] = ["ratelimits", "services", "ai"];
+/// Suffix of the variables that name queues. Only these variables depend on the environment's name.
 const QUEUE_VARIABLE: &str = "_QUEUE";
 
-/// What an environment's section records.
+/// Settings recorded in an environment's section.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Recorded {
     pub(crate) jurisdiction: Jurisdiction,
@@ -60,7 +60,7 @@ impl WranglerFile {
         DeployError::WranglerFile { path: self.path.clone(), reason: reason.to_owned() }
     }
 
-    /// What the section records, if there is one.
+    /// Returns the settings of the section, if it exists.
     pub(crate) fn recorded(&self, env: &str) -> Result<Option<Recorded>, DeployError> {
         let Some(section) = self.section(env) else { return Ok(None) };
         let bucket = first(section, "r2_buckets").ok_or_else(|| self.wrong("the environment has no r2_buckets"))?;
@@ -79,10 +79,10 @@ impl WranglerFile {
         Ok(Some(Recorded { jurisdiction, plan }))
     }
 
-    /// The id of a database in the section, if it has one.
+    /// Returns the id of a database in the section, if it has one.
     ///
     /// # Errors
-    /// `Placeholder` for one that is no id at all.
+    /// `Placeholder` if it is not a valid id.
     pub(crate) fn database_id(&self, env: &str, database: &DatabaseName) -> Result<Option<String>, DeployError> {
         let tables = self.section(env).and_then(|section| section.get("d1_databases")?.as_array_of_tables());
         let table = tables.and_then(|tables| tables.iter().find(|table| is_of(table, database)));
@@ -94,7 +94,7 @@ impl WranglerFile {
         Err(DeployError::Placeholder { path: self.path.clone(), env: env.to_owned(), id: id.to_owned() })
     }
 
-    /// Writes the id of a database into the section. One that was written before there was such a database gets it now.
+    /// Writes the id of a database into the section. Adds the database to a section of an older version that lacks it.
     pub(crate) fn set_database_id(
         &mut self,
         names: &Names,
@@ -119,7 +119,7 @@ impl WranglerFile {
         Ok(())
     }
 
-    /// Appends the environment's section, made from what the file says at its top.
+    /// Appends the environment's section, copied from the top of the file.
     pub(crate) fn add_environment(&mut self, names: &Names, recorded: Recorded) -> Result<(), DeployError> {
         let mut section = Table::new();
         let name = self.document.get("name").and_then(Item::as_str).ok_or_else(|| self.wrong("there is no name"))?;
@@ -128,7 +128,7 @@ impl WranglerFile {
             let item = self.document.get(key).ok_or_else(|| self.wrong(&format!("there is no {key}")))?;
             section.insert(key, renamed(item, names));
         }
-        for (key, item) in REPEATED_IF_THERE.iter().filter_map(|key| Some((key, self.document.get(key)?))) {
+        for (key, item) in REPEATED_IF_PRESENT.iter().filter_map(|key| Some((key, self.document.get(key)?))) {
             section.insert(key, item.clone());
         }
         section.insert("observability", Item::Table([("enabled", true)].into_iter().collect()));
@@ -156,8 +156,8 @@ impl WranglerFile {
         self.set_plan(names, recorded.plan)
     }
 
-    /// Adds what a newer version of the file has at its top and the section lacks: variables that name queues, and rate limits.
-    /// Whatever is there stays. Answers whether something was added.
+    /// Adds entries at the top of a newer version of the file that the section lacks: variables that name queues, and
+    /// rate limits. Existing entries are not changed. Returns true if something was added.
     pub(crate) fn add_missing(&mut self, names: &Names) -> Result<bool, DeployError> {
         let wrong = self.wrong("the environment has no section");
         let of_vars = self.document.get("vars").map(|item| renamed(item, names));
@@ -187,7 +187,7 @@ impl WranglerFile {
         Ok(is_added)
     }
 
-    /// Writes the plan, and what depends on it.
+    /// Writes the plan and the settings that depend on it.
     pub(crate) fn set_plan(&mut self, names: &Names, plan: PlanName) -> Result<(), DeployError> {
         let free_size = first_consumer(&self.document).and_then(|consumer| consumer.get("max_batch_size")).cloned();
         let wrong = self.wrong("the environment has no section");
@@ -208,13 +208,13 @@ impl WranglerFile {
         Ok(())
     }
 
-    /// The file's text, without the ids that only an account gives: what tells whether a deployment is the newest.
+    /// Returns the file's text without the database ids, for the tag of a deployment.
     pub(crate) fn text_without_ids(&self) -> String {
         let is_id = |line: &&str| line.trim_start().starts_with("database_id");
         self.document.to_string().lines().filter(|line| !is_id(line)).collect::<Vec<_>>().join("\n")
     }
 
-    /// Replaces the file in one step, so that a death in between leaves the old one.
+    /// Replaces the file in one step, so that an interrupted run leaves the old file.
     pub(crate) fn save(&self) -> Result<(), DeployError> {
         let wrong = |error| DeployError::File { path: self.path.clone(), error };
         let beside = self.path.with_extension("toml.new");
@@ -233,7 +233,7 @@ fn is_of(table: &Table, database: &DatabaseName) -> bool {
     table.get("binding").and_then(Item::as_str) == Some(database.binding)
 }
 
-/// The first table of an array of tables.
+/// Returns the first table of an array of tables.
 fn first<'a>(table: &'a Table, key: &str) -> Option<&'a Table> {
     table.get(key)?.as_array_of_tables()?.get(0)
 }
@@ -246,7 +246,7 @@ fn first_consumer(document: &DocumentMut) -> Option<&Table> {
     document.get("queues")?.get("consumers")?.as_array_of_tables()?.get(0)
 }
 
-/// A copy with the environment's names and without comments, spacing and places.
+/// Copies an item with the environment's names, without comments, spacing and positions.
 fn renamed(item: &Item, names: &Names) -> Item {
     let table = |table: &Table| table.iter().map(|(key, item)| (key, renamed(item, names))).collect::<Table>();
     match item {
@@ -265,7 +265,7 @@ fn renamed(item: &Item, names: &Names) -> Item {
     }
 }
 
-/// A UUID that is not the same digit again and again.
+/// True for a UUID that is not one repeated digit.
 pub(crate) fn is_id(id: &str) -> bool {
     let groups: Vec<usize> = id.split('-').map(str::len).collect();
     let mut digits = id.chars().filter(|digit| *digit != '-');

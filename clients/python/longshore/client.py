@@ -13,17 +13,17 @@ from .generated.client import AuthenticatedClient
 from .generated.models import AcceptedJob, BatchResult, BatchSummary, Job
 from .problem import LongshoreError, repeat
 
-# Limits of a chunk of `enqueue_many`. They decide its keys: a repeat with other limits makes new jobs.
+# Limits of a chunk of `enqueue_many`. The chunk keys depend on them: a repeat with other limits would create new jobs.
 CHUNK_LINES_MAX = 1000
 CHUNK_CHARACTERS_MAX = 4 * 1024 * 1024
 WAIT_SECONDS_MAX = 30
-# A request that waits takes 30 seconds; large ones take longer than httpx allows unless told.
+# Waiting requests take 30 seconds, and large ones take longer than the default timeout of httpx.
 TIMEOUT_SECONDS = 60.0
 NDJSON = "application/x-ndjson"
 
 
 class NewJob(TypedDict, total=False):
-    """A job as a caller asks for it; the API's document says what each member means."""
+    """A job to create. The OpenAPI document describes each member."""
 
     kind: Required[str]
     payload: Required[Any]
@@ -42,7 +42,7 @@ class NewJob(TypedDict, total=False):
 
 
 class Longshore:
-    """A client of one tenant. Refusals raise a `LongshoreError`.
+    """Client of one tenant. Error responses raise a `LongshoreError`.
 
     `raw` is the generated client: pass it as `client` to the functions of `longshore.generated.api`. Further arguments
     go to `httpx.Client`.
@@ -53,7 +53,7 @@ class Longshore:
         self.raw = AuthenticatedClient(base_url=url, token=key, timeout=timeout, httpx_args=httpx_args)
 
     def enqueue(self, **job: Unpack[NewJob]) -> AcceptedJob:
-        """Stores a job. With an idempotency key a repeat is the same job, so a broken connection is tried again."""
+        """Creates a job. With an idempotency key a repeat returns the same job, so broken connections are retried."""
 
         def send() -> AcceptedJob:
             headers = {"content-type": "application/json"}
@@ -64,7 +64,7 @@ class Longshore:
     def enqueue_many(
         self, jobs: Iterable[NewJob], *, key: str, on_result: Callable[[BatchResult], object] | None = None
     ) -> BatchSummary:
-        """Stores any number of jobs and counts them; `on_result` gets the result of each.
+        """Creates any number of jobs and counts them; `on_result` gets the result of each.
 
         Only a chunk of 1,000 jobs or 4 MiB is in memory. Chunk n has the idempotency key `{key}-{n}`, and is sent
         again when the connection breaks or after 429 and 503. If it still fails, this raises: call it again with the
@@ -103,7 +103,7 @@ class Longshore:
         return answer
 
     def _send_lines(self, lines: list[bytes], key: str) -> tuple[list[BatchResult], BatchSummary]:
-        """Sends a chunk. An answer without a whole summary broke off."""
+        """Sends a chunk. A response without a complete summary was interrupted."""
         quoted = '"' + key.replace("\\", "\\\\").replace('"', '\\"') + '"'
         headers = {"content-type": NDJSON, "accept": NDJSON, "idempotency-key": quoted}
         answer = self._ask("POST", "/v1/jobs/batch", content=b"\n".join(lines), headers=headers)
@@ -111,7 +111,7 @@ class Longshore:
             *results, last = [json.loads(line) for line in answer.content.splitlines()]
             summary = BatchSummary.from_dict(last["summary"])
         except (ValueError, KeyError) as error:
-            raise httpx.RemoteProtocolError("The answer broke off before its summary.") from error
+            raise httpx.RemoteProtocolError("The response was interrupted before its summary.") from error
         if last["problem"]:
             raise LongshoreError(last["problem"])
         return [BatchResult.from_dict(result) for result in results], summary
@@ -128,7 +128,7 @@ def _time(value: object) -> str:
 
 
 def _chunks(jobs: Iterable[NewJob]) -> Iterator[list[bytes]]:
-    """Cuts jobs into chunks of lines."""
+    """Splits jobs into chunks of lines."""
     lines: list[bytes] = []
     size = 0
     for job in jobs:

@@ -1,4 +1,4 @@
-"""The error that a refused request raises, and the repeats of requests that are safe to repeat."""
+"""The error of a refused request, and the retries of requests that are safe to repeat."""
 
 import random
 import time
@@ -13,7 +13,7 @@ from .generated.models import InvalidField
 T = TypeVar("T")
 
 ATTEMPTS_MAX = 5
-# A longer Retry-After, such as until midnight, is left to the caller.
+# A longer Retry-After, such as until midnight, is not waited for: the error is raised.
 WAIT_SECONDS_MAX = 60
 REPEATABLE = (429, 502, 503, 504)
 
@@ -21,7 +21,7 @@ REPEATABLE = (429, 502, 503, 504)
 class LongshoreError(Exception):
     """A refused request: `type` names the reason, `errors` the wrong fields.
 
-    `type` is `about:blank` if something between you and Longshore answered. `retry_after` is in seconds.
+    `type` is `about:blank` if a proxy in front of Longshore responded. `retry_after` is in seconds.
     """
 
     def __init__(self, problem: Mapping[str, Any], retry_after: float | None = None) -> None:
@@ -36,7 +36,7 @@ class LongshoreError(Exception):
 
     @classmethod
     def of_answer(cls, answer: httpx.Response) -> Self:
-        """The error of an answer outside 2xx."""
+        """Creates the error of a response outside 2xx."""
         wait = answer.headers.get("retry-after", "")
         retry_after = float(wait) if wait.isdecimal() else None
         try:
@@ -47,7 +47,7 @@ class LongshoreError(Exception):
 
 
 def repeat(send: Callable[[], T]) -> T:
-    """Sends a request up to 5 times while the connection breaks or the answer is 429, 502, 503 or 504."""
+    """Sends a request, up to 5 times if the connection breaks or the status is 429, 502, 503 or 504."""
     for attempt in count(1):
         seconds = 2.0 ** (attempt - 2) * random.uniform(0.5, 1.5)
         try:

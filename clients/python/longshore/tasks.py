@@ -1,4 +1,4 @@
-"""Handlers of tasks, for WSGI and for ASGI."""
+"""Task handlers for WSGI and ASGI."""
 
 import asyncio
 import inspect
@@ -26,7 +26,7 @@ Answer = tuple[int, dict[str, str], bytes]
 
 @dataclass(frozen=True)
 class Task:
-    """A task to run, for the job of that id. Send `attempt` with a late completion; answer before `deadline`."""
+    """A task to run. Send `attempt` with a later completion; respond before `deadline`."""
 
     job: str
     kind: str
@@ -37,22 +37,22 @@ class Task:
 
 @dataclass(frozen=True)
 class Snooze:
-    """What a handler returns to be asked again after this time, at no cost of an attempt."""
+    """Returned by a handler to get the task again after this time, without using up an attempt."""
 
     seconds: int
 
 
 @dataclass(frozen=True)
 class Deferred:
-    """What a handler returns if `POST /v1/jobs/{id}/complete` or `/fail` follows within this time."""
+    """Returned by a handler that calls `POST /v1/jobs/{id}/complete` or `/fail` within this time."""
 
     seconds: int = 3600
 
 
 def wsgi_task_handler(secrets: Secrets, handle: Callable[[Task], Any]) -> WSGIApplication:
-    """A WSGI application that answers 401 to a wrong signature and 500 if `handle` raises.
+    """Creates a WSGI application that returns 401 for a wrong signature and 500 if `handle` raises.
 
-    Otherwise it answers what `handle` returns: the job's result as JSON, a `Snooze` or a `Deferred`.
+    Otherwise it responds with what `handle` returns: the job's result as JSON, a `Snooze` or a `Deferred`.
     """
 
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -69,7 +69,7 @@ def wsgi_task_handler(secrets: Secrets, handle: Callable[[Task], Any]) -> WSGIAp
 
 
 def asgi_task_handler(secrets: Secrets, handle: Callable[[Task], Any]) -> ASGIApplication:
-    """The same as an ASGI application. `handle` may be a coroutine function; otherwise it runs in a thread."""
+    """Creates the same as an ASGI application. `handle` is a coroutine function, or runs in a thread."""
 
     async def application(scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

@@ -1,4 +1,4 @@
-"""The check of a webhook's signature."""
+"""Verification of webhook signatures."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -12,9 +12,9 @@ Secrets = str | Sequence[str]
 def verify(secrets: Secrets, headers: Mapping[str, str], body: bytes | str) -> Any:
     """Checks the signature of a webhook and returns its body, parsed as JSON.
 
-    `secrets` is a signing secret, `whsec_...`, or several of which one must have signed: after a rotation any one of
-    the two verifies for a day. `body` must be what arrived, byte for byte. Raises a `WebhookVerificationError` if no
-    secret has signed it, or longer than 5 minutes ago.
+    `secrets` is a signing secret, `whsec_...`, or several, one of which must match: for 24 hours after a rotation
+    each of the two secrets verifies. `body` must be the received bytes without changes. Raises a
+    `WebhookVerificationError` if no secret matches, or if the signature is older than 5 minutes.
     """
     failure = WebhookVerificationError("No secret was given")
     for webhook in map(Webhook, [secrets] if isinstance(secrets, str) else secrets):
@@ -22,7 +22,7 @@ def verify(secrets: Secrets, headers: Mapping[str, str], body: bytes | str) -> A
             webhook.verify(body, dict(headers), json_parse=False)
         except WebhookVerificationError as error:
             failure = error
-        except ValueError as error:  # A header or a body that cannot be read.
+        except ValueError as error:  # Malformed header or body.
             failure = WebhookVerificationError(str(error))
         else:
             return json.loads(body)

@@ -1,4 +1,4 @@
-"""What the tests share: a client of the Longshore that runs, and servers on this machine for it to call."""
+"""Shared by the tests: a client of the running Longshore, and servers on this machine that it calls."""
 
 import os
 import socket
@@ -27,7 +27,7 @@ raw = longshore.raw
 
 @dataclass
 class Received:
-    """A request as it arrived."""
+    """A received request."""
 
     headers: dict[str, str]
     body: bytes
@@ -35,7 +35,7 @@ class Received:
 
 @dataclass
 class Receiver:
-    """A server that answers every POST with a status."""
+    """A server that responds to every POST with one status."""
 
     url: str
     received: list[Received] = field(default_factory=list)
@@ -98,7 +98,7 @@ def asgi(application: Any) -> Iterator[str]:
 
 
 def endpoint(id: str, url: str) -> str:
-    """Makes an endpoint at that URL and returns its secret."""
+    """Creates an endpoint with this URL and returns its secret."""
     put = put_endpoint.sync(id, client=raw, body=NewUrlEndpoint(url=url, schedule=RetrySchedule.FAST))
     assert isinstance(put, Endpoint), put
     secrets = read_secret.sync(id, client=raw)
@@ -107,7 +107,7 @@ def endpoint(id: str, url: str) -> str:
 
 
 def eventually(ask: Callable[[], T | None]) -> T:
-    """Asks until there is an answer, for two minutes at most."""
+    """Polls until there is a result, for at most two minutes."""
     end = time.monotonic() + 120
     while (found := ask()) is None:
         assert time.monotonic() < end, "not within two minutes"

@@ -1,4 +1,4 @@
-"""The helpers, against a running Longshore."""
+"""Tests of the helpers against a running Longshore."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -77,7 +77,7 @@ def test_both_secrets_of_a_rotation_verify() -> None:
         assert verify(secrets, request.headers, request.body) == [1]
 
 
-def test_a_refusal_raises_its_problem() -> None:
+def test_a_refused_request_raises_its_problem() -> None:
     with pytest.raises(LongshoreError) as raised:
         longshore.enqueue(kind="webhook", payload={"url": "ftp://example.com/"})
     refused = raised.value
@@ -86,7 +86,7 @@ def test_a_refusal_raises_its_problem() -> None:
     assert refused.title and refused.detail and refused.request_id
 
 
-def test_an_answer_that_is_not_longshores_raises_as_well() -> None:
+def test_a_response_of_a_proxy_raises_too() -> None:
     gateway = Longshore(URL, KEY, transport=httpx.MockTransport(lambda _: httpx.Response(404, text="<h1>")))
     with pytest.raises(LongshoreError) as raised:
         gateway.wait("job_x")
@@ -104,11 +104,11 @@ def later(number: int) -> NewJob:
 
 
 class Flaky(httpx.HTTPTransport):
-    """Loses an answer, cuts the next one in two, and is busy once."""
+    """Loses a response, truncates the next one, and is busy once."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.failures = ["lost", "cut", "busy"]
+        self.failures = ["lost", "truncated", "busy"]
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         failure = self.failures.pop(0) if self.failures else None
@@ -123,7 +123,7 @@ class Flaky(httpx.HTTPTransport):
         return httpx.Response(answer.status_code, content=content[: len(content) // 2])
 
 
-def test_2500_jobs_are_there_once_although_answers_were_lost() -> None:
+def test_2500_jobs_are_created_once_in_spite_of_lost_responses() -> None:
     flaky = Flaky()
     results: list[BatchResult] = []
     numbered = (later(number) for number in range(2_500))
@@ -137,7 +137,7 @@ def test_2500_jobs_are_there_once_although_answers_were_lost() -> None:
     assert isinstance(group, Group) and group.total == 2_500, group
 
 
-def test_jobs_that_are_refused_do_not_keep_others_from_being_stored() -> None:
+def test_rejected_jobs_do_not_prevent_others() -> None:
     jobs: Iterator[NewJob] = iter([later(1), {**later(2), "group": "not a name"}, later(3)])
     results: list[BatchResult] = []
     summary = longshore.enqueue_many(jobs, key="mixed", on_result=results.append)
@@ -146,7 +146,7 @@ def test_jobs_that_are_refused_do_not_keep_others_from_being_stored() -> None:
     assert isinstance(refused, Problem) and refused.errors[0].pointer.endswith("/group"), refused
 
 
-def test_a_request_that_stays_impossible_raises_after_few_tries() -> None:
+def test_a_request_that_keeps_failing_raises_after_few_tries() -> None:
     sent = []
 
     def busy(retry_after: str) -> Longshore:
@@ -169,7 +169,7 @@ def test_waiting_ends_at_its_timeout() -> None:
         longshore.wait(longshore.enqueue(**job).id, timeout=1)
 
 
-def test_a_new_job_has_the_members_of_the_document() -> None:
+def test_a_new_job_has_the_documented_members() -> None:
     assert NewJob.__annotations__.keys() == NewTaskJob.__annotations__.keys()
 
 
@@ -178,7 +178,7 @@ Serve = Callable[[Any], AbstractContextManager[str]]
 
 @pytest.mark.parametrize("interface", ["wsgi", "asgi", "asgi in a thread"])
 def test_a_task_is_handled(interface: str) -> None:
-    """Its result, a snooze, a deferred completion, a failure, and a request that nobody has signed."""
+    """Tests a result, a snooze, a deferred completion, a failure, and an unsigned request."""
     tasks: list[Task] = []
 
     def handle(task: Task) -> Any:
@@ -190,12 +190,12 @@ def test_a_task_is_handled(interface: str) -> None:
                 return Deferred(600)
             case "quota.spend":
                 return Snooze(1) if task.attempt == 1 else None
-        raise LookupError("no such task")
+        raise LookupError("unknown task")
 
     async def handle_soon(task: Task) -> Any:
         return handle(task)
 
-    # The secret is known once the server, and so the endpoint, is there.
+    # The secret exists only after the server and its endpoint.
     secrets: list[str] = []
     interfaces: dict[str, tuple[Serve, Any]] = {
         "wsgi": (wsgi, wsgi_task_handler(secrets, handle)),

@@ -1,4 +1,4 @@
-"""The generated client, against a running Longshore."""
+"""Tests of the generated client against a running Longshore."""
 
 import io
 import json
@@ -63,7 +63,7 @@ def test_a_webhook_is_accepted_and_succeeds() -> None:
         assert [json.loads(request.body) for request in receives.received] == [{"order": 1}]
 
 
-def test_a_list_goes_on_at_its_cursor() -> None:
+def test_a_list_continues_at_its_cursor() -> None:
     job = to_url("http://127.0.0.1:9/", group="raw-pages", delay_seconds=86_400)
     batch = create_jobs.sync(client=raw, body=NewJobs(jobs=[job] * 5))
     assert isinstance(batch, BatchAnswer) and batch.summary.accepted == 5, batch
@@ -79,7 +79,7 @@ def test_a_list_goes_on_at_its_cursor() -> None:
     assert pages >= 3 and len(ids) == 5
 
 
-def test_a_refusal_is_a_typed_problem() -> None:
+def test_a_refused_request_has_a_typed_problem() -> None:
     answer = create_job.sync_detailed(client=raw, body=to_url("ftp://example.com/"))
     assert answer.status_code == 422
     assert isinstance(answer.parsed, Problem)
@@ -109,7 +109,7 @@ def test_documents_are_found() -> None:
     assert (first.document, first.metadata.to_dict()) == ("leases", {"lang": "en"})
 
 
-def test_a_dead_letter_says_why() -> None:
+def test_a_dead_letter_has_its_reason() -> None:
     with receiver(500) as receives:
         accepted = create_job.sync(client=raw, body=to_url(receives.url, max_attempts=1))
         assert isinstance(accepted, AcceptedJob), accepted

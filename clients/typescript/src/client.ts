@@ -4,46 +4,46 @@ import type { components, paths } from "./generated/schema.js";
 import { LongshoreError, type Problem, repeat, unwrap } from "./problem.js";
 
 type Schemas = components["schemas"];
-/** A task's kind has a dot in it, so no misspelt payload of another kind passes as a task's. */
+/** Kind of a task. It has a dot, so that a misspelt payload of another kind is not accepted as a task's. */
 type WithDottedTask<J> = J extends { kind: infer K }
   ? string extends K
     ? J & { kind: `${string}.${string}` }
     : J
   : never;
 
-/** A job as a caller asks for it. */
+/** A job to create. */
 export type NewJob = WithDottedTask<Schemas["NewJob"]>;
 /** A stored job, as it was accepted. */
 export type AcceptedJob = Schemas["AcceptedJob"];
 /** A job with its state, result and error. */
 export type Job = Schemas["Job"];
-/** What became of one job of many; `index` is its place among them. */
+/** Result of one job of many; `index` is its position among them. */
 export type BatchResult = Schemas["BatchResult"];
-/** How many of many jobs were new, were there already, and were refused. */
+/** Numbers of new, duplicate and rejected jobs. */
 export type BatchSummary = Schemas["BatchSummary"];
 
-/** Where Longshore is, an API key, and another `fetch` if you like. */
+/** URL of Longshore, an API key, and optionally another `fetch`. */
 export interface LongshoreOptions {
   url: string;
   key: string;
   fetch?: (request: Request) => Promise<Response>;
 }
 
-/** Limits of a chunk of `enqueueMany`. They decide its keys: a repeat with other limits makes new jobs. */
+/** Limits of a chunk of `enqueueMany`. Chunk keys depend on them: a repeat with other limits would create new jobs. */
 const CHUNK_LINES_MAX = 1000;
 const CHUNK_CHARACTERS_MAX = 4 * 1024 * 1024;
 const WAIT_SECONDS_MAX = 30;
 
-/** A client of one tenant. Refusals throw a {@link LongshoreError}. */
+/** Client of one tenant. Error responses throw a {@link LongshoreError}. */
 export class Longshore {
-  /** The client generated from the API's document, with every route. */
+  /** Client generated from the OpenAPI document, with every route. */
   readonly raw: Client<paths>;
 
   constructor({ url, key, ...options }: LongshoreOptions) {
     this.raw = createClient<paths>({ baseUrl: url, headers: { authorization: `Bearer ${key}` }, ...options });
   }
 
-  /** Stores a job. With an idempotency key a repeat is the same job, so a broken connection is tried again. */
+  /** Creates a job. With an idempotency key a repeat returns the same job, so broken connections are retried. */
   async enqueue(job: NewJob, { idempotencyKey = job.idempotency_key }: { idempotencyKey?: string | null } = {}) {
     // The generated type of a body has no null members.
     const body = { ...job, idempotency_key: idempotencyKey ?? null } as never;
@@ -52,7 +52,7 @@ export class Longshore {
   }
 
   /**
-   * Stores any number of jobs and counts them; `onResult` gets the result of each.
+   * Creates any number of jobs and counts them; `onResult` gets the result of each.
    *
    * Only a chunk of 1,000 jobs or 4 MiB is in memory. Chunk n has the idempotency key `{key}-{n}`, and is sent again
    * when the connection breaks or after 429 and 503. If it still fails, this throws: call it again with the same key
@@ -76,7 +76,7 @@ export class Longshore {
     return total;
   }
 
-  /** Sends a chunk. An answer without a whole summary broke off. */
+  /** Sends a chunk. A response without a complete summary was interrupted. */
   async #sendLines(lines: string[], key: string): Promise<{ results: BatchResult[]; summary: BatchSummary }> {
     const headers = { "content-type": "application/x-ndjson", accept: "application/x-ndjson", "idempotency-key": key };
     const options = {
@@ -91,7 +91,7 @@ export class Longshore {
       .split("\n")
       .map((line) => JSON.parse(line));
     const { summary, problem }: { summary?: BatchSummary; problem?: Problem | null } = results.pop();
-    if (!summary) throw new TypeError("The answer broke off before its summary.");
+    if (!summary) throw new TypeError("The response was interrupted before its summary.");
     if (problem) throw new LongshoreError(problem);
     return { results, summary };
   }
@@ -110,7 +110,7 @@ export class Longshore {
   }
 }
 
-/** Cuts jobs into chunks of lines. */
+/** Splits jobs into chunks of lines. */
 async function* chunks(jobs: Iterable<NewJob> | AsyncIterable<NewJob>): AsyncGenerator<string[]> {
   let [lines, characters]: [string[], number] = [[], 0];
   for await (const job of jobs) {

@@ -1,9 +1,9 @@
-// The error that a refused request throws, and the repeats of requests that are safe to repeat.
+// The error of a refused request, and the retries of requests that are safe to repeat.
 import type { components } from "./generated/schema.js";
 
 type Documented = components["schemas"]["Problem"];
 
-/** A problem document (RFC 9457). Its type is `about:blank` if something between you and Longshore answered. */
+/** A problem document (RFC 9457). Its type is `about:blank` if a proxy in front of Longshore responded. */
 export type Problem = Omit<Documented, "type"> & { type: Documented["type"] | "about:blank" };
 
 /** A refused request: `problem.type` names the reason, `problem.errors` the wrong fields. */
@@ -20,7 +20,7 @@ export class LongshoreError extends Error {
   }
 }
 
-/** Returns the data of an answer of the generated client, or throws its problem. */
+/** Returns the data of a response of the generated client, or throws its problem. */
 export function unwrap<T>(answer: { data?: T; error?: unknown; response: Response }): T {
   const { data, error, response } = answer;
   if (response.ok) return data as T;
@@ -38,11 +38,11 @@ export function unwrap<T>(answer: { data?: T; error?: unknown; response: Respons
 }
 
 const ATTEMPTS_MAX = 5;
-/** A longer `Retry-After`, such as until midnight, is left to the caller. */
+/** Maximum `Retry-After` to wait for, in seconds. With a longer one, such as until midnight, the error is thrown. */
 const WAIT_SECONDS_MAX = 60;
 const REPEATABLE = [429, 502, 503, 504];
 
-/** Sends a request up to 5 times while the connection breaks or the answer is 429, 502, 503 or 504. */
+/** Sends a request, up to 5 times if the connection breaks or the status is 429, 502, 503 or 504. */
 export async function repeat<T>(send: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {

@@ -1,16 +1,16 @@
-// What a receiver needs: the check of a signature, and a handler of tasks.
+// Helpers of receivers: verification of signatures, and a task handler.
 import { Webhook, WebhookVerificationError } from "standardwebhooks";
 
 export { WebhookVerificationError };
 
-/** A signing secret, `whsec_...`, or several of which one must have signed. */
+/** A signing secret, `whsec_...`, or several, one of which must match the signature. */
 export type Secrets = string | readonly string[];
 
 /**
  * Checks the signature of a webhook and returns its body, parsed as JSON.
  *
- * `body` must be what arrived, byte for byte. Throws a {@link WebhookVerificationError} if no secret has signed it, or
- * longer than 5 minutes ago. After a rotation both secrets sign for a day: any one of the two verifies.
+ * `body` must be the received bytes without changes. Throws a {@link WebhookVerificationError} if no secret matches, or
+ * if the signature is older than 5 minutes. Both secrets sign for 24 hours after a rotation: each of them verifies.
  */
 export function verify(
   secrets: Secrets,
@@ -35,17 +35,17 @@ export function verify(
 
 /** A task to run. */
 export interface Task<Payload = any> {
-  /** The id of its job. */
+  /** Id of its job. */
   job: string;
   kind: string;
-  /** Counts from 1. Send it with a late completion. */
+  /** Number of the attempt, from 1. Send it with a later completion. */
   attempt: number;
-  /** When the answer is due. */
+  /** Time by which the response is due. */
   deadline: Date;
   payload: Payload;
 }
 
-/** What a handler returns to be asked again after this time, at no cost of an attempt. */
+/** Returned by a handler to get the task again after this time, without using up an attempt. */
 export class Snooze {
   readonly seconds: number;
   constructor(seconds: number) {
@@ -53,7 +53,7 @@ export class Snooze {
   }
 }
 
-/** What a handler returns if `POST /v1/jobs/{id}/complete` or `/fail` follows within this time, an hour by default. */
+/** Returned by a handler that calls `POST /v1/jobs/{id}/complete` or `/fail` within this time, by default an hour. */
 export class Deferred {
   readonly seconds: number;
   constructor(seconds = 3600) {
@@ -62,13 +62,13 @@ export class Deferred {
 }
 
 export interface TaskHandlerOptions {
-  /** The endpoint's signing secret. */
+  /** Signing secret of the endpoint. */
   secret: Secrets;
-  /** Returns the job's result as JSON, a {@link Snooze} or a {@link Deferred}. Throw to have it tried again. */
+  /** Returns the job's result as JSON, a {@link Snooze} or a {@link Deferred}. Throws to have the task retried. */
   handle: (task: Task) => unknown;
 }
 
-/** Serves tasks by the fetch API: 401 for a wrong signature, 500 if `handle` throws, otherwise what it returns. */
+/** Creates a handler for the fetch API: 401 for a wrong signature, 500 if `handle` throws, otherwise its result. */
 export function taskHandler({ secret, handle }: TaskHandlerOptions): (request: Request) => Promise<Response> {
   return async (request) => {
     const header = (name: string) => request.headers.get(`longshore-${name}`) ?? "";

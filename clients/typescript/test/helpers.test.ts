@@ -1,4 +1,4 @@
-// The helpers, against a running Longshore.
+// Tests of the helpers against a running Longshore.
 import assert from "node:assert/strict";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { test } from "node:test";
@@ -46,7 +46,7 @@ test("both secrets of a rotation verify", async () => {
   assert.throws(() => verify("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", headers, body), WebhookVerificationError);
 });
 
-test("a refusal throws its problem", async () => {
+test("a refused request throws its problem", async () => {
   const thrown = await longshore
     .enqueue({ kind: "webhook", payload: { url: "ftp://example.com/" } })
     .catch((error) => error);
@@ -57,7 +57,7 @@ test("a refusal throws its problem", async () => {
   assert.ok(title && detail && request_id);
 });
 
-test("an answer that is not Longshore's throws as well", async () => {
+test("a response of a proxy throws too", async () => {
   const gateway = new Longshore({
     ...options,
     fetch: async () => new Response("<h1>", { status: 404, statusText: "Gone" }),
@@ -79,8 +79,8 @@ async function* numbered(count: number) {
   for (let n = 0; n < count; n++) yield later(n);
 }
 
-test("2,500 jobs are there once, although answers were lost", async () => {
-  const failures = ["lost", "cut", "busy"];
+test("2,500 jobs are created once in spite of lost responses", async () => {
+  const failures = ["lost", "truncated", "busy"];
   const flaky = new Longshore({
     ...options,
     fetch: async (request) => {
@@ -111,7 +111,7 @@ test("2,500 jobs are there once, although answers were lost", async () => {
   assert.equal(group.data?.total, 2500);
 });
 
-test("jobs that are refused do not keep others from being stored", async () => {
+test("rejected jobs do not prevent others", async () => {
   const jobs = [later(0), { ...later(1), group: "not a name" }, later(2)];
   const results: BatchResult[] = [];
   const summary = await longshore.enqueueMany(jobs, { key: "mixed", onResult: (result) => results.push(result) });
@@ -119,7 +119,7 @@ test("jobs that are refused do not keep others from being stored", async () => {
   assert.equal(results[1]?.problem?.errors[0]?.pointer, "#/group");
 });
 
-test("a request that stays impossible throws after few tries", async () => {
+test("a request that keeps failing throws after few tries", async () => {
   let sent = 0;
   const busy = (retryAfter: string) =>
     new Longshore({
@@ -145,7 +145,7 @@ test("a task is handled: its result, a snooze, a deferred completion, a failure"
     if (task.kind === "text.count") return { words: task.payload.text.split(" ").length };
     if (task.kind === "report.build") return new Deferred(600);
     if (task.kind === "quota.spend") return task.attempt === 1 ? new Snooze(1) : undefined;
-    throw new Error("no such task");
+    throw new Error("unknown task");
   };
   let handler = async (_: Request) => new Response();
   const server = await serve((request) => handler(request));

@@ -1,4 +1,4 @@
-// The generated client, against a running Longshore.
+// Tests of the generated client against a running Longshore.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { endpoint, eventually, longshore, serve } from "./support.ts";
@@ -20,7 +20,7 @@ test("a webhook is accepted and succeeds", async () => {
   assert.equal(receiver.received[0]?.body.toString(), '{"order":1}');
 });
 
-test("a list goes on at its cursor", async () => {
+test("a list continues at its cursor", async () => {
   const job = {
     kind: "webhook",
     payload: { url: "http://127.0.0.1:9/" },
@@ -42,7 +42,7 @@ test("a list goes on at its cursor", async () => {
   assert.equal(ids.size, 5);
 });
 
-test("a refusal is a typed problem", async () => {
+test("a refused request has a typed problem", async () => {
   const body = { kind: "webhook", payload: { url: "ftp://example.com/" } } as const;
   const { data, error, response } = await raw.POST("/v1/jobs", { body });
   assert.deepEqual([data, response.status], [undefined, 422]);
@@ -76,7 +76,7 @@ test("documents are found", async () => {
   assert.deepEqual([hit.document, hit.metadata], ["leases", { lang: "en" }]);
 });
 
-test("a dead letter says why", async () => {
+test("a dead letter has its reason", async () => {
   const receiver = await serve(() => new Response(null, { status: 500 }));
   const body = { kind: "webhook", max_attempts: 1, payload: { url: receiver.url } } as const;
   const id = (await raw.POST("/v1/jobs", { body })).data?.id;

@@ -1,4 +1,4 @@
-// What the tests share: a client of the Longshore that runs, and servers on this machine for it to call.
+// Shared by the tests: a client of the running Longshore, and servers on this machine that it calls.
 import assert from "node:assert/strict";
 import { createServer, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -14,13 +14,13 @@ function setting(name: string): string {
 export const options = { url: setting("LONGSHORE_URL"), key: setting("LONGSHORE_KEY") };
 export const longshore = new Longshore(options);
 
-/** A request as it arrived. */
+/** A received request. */
 export interface Received {
   headers: IncomingHttpHeaders;
   body: Buffer;
 }
 
-/** Serves a handler of the fetch API and keeps what arrived. */
+/** Serves a handler of the fetch API and records the received requests. */
 export async function serve(handler: (request: Request) => Response | Promise<Response>) {
   const received: Received[] = [];
   const server = createServer(async (incoming, outgoing) => {
@@ -42,7 +42,7 @@ export async function serve(handler: (request: Request) => Response | Promise<Re
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, received };
 }
 
-/** Makes an endpoint at that URL and returns its secret. */
+/** Creates an endpoint with this URL and returns its secret. */
 export async function endpoint(id: string, url: string): Promise<string> {
   const params = { path: { id } };
   const put = await longshore.raw.PUT("/v1/endpoints/{id}", { params, body: { url, schedule: "fast" } });
@@ -52,7 +52,7 @@ export async function endpoint(id: string, url: string): Promise<string> {
   return data.secret;
 }
 
-/** Asks until there is an answer, for two minutes at most. */
+/** Polls until there is a result, for at most two minutes. */
 export async function eventually<T>(ask: () => Promise<T | undefined>): Promise<T> {
   const end = Date.now() + 120_000;
   for (;;) {

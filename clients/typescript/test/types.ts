@@ -1,10 +1,10 @@
-// What must not compile: `tsc` fails if one of these lines is no error.
+// Lines that must not compile: `tsc` fails if one of them is not an error.
 import type { Longshore, NewJob } from "longshore";
 
 export function refused(longshore: Longshore): void {
-  // @ts-expect-error A webhook's payload has no such member.
+  // @ts-expect-error Unknown member of a webhook's payload.
   void longshore.enqueue({ kind: "webhook", payload: { bogus: 1 } });
-  // @ts-expect-error With an endpoint it is no task either: a task's kind has a dot.
+  // @ts-expect-error Not a task either, in spite of the endpoint: a task's kind has a dot.
   void longshore.enqueue({ kind: "webhook", endpoint: "orders", payload: { bogus: 1 } });
   // @ts-expect-error A task needs an endpoint.
   void longshore.enqueue({ kind: "text.count", payload: {} });

@@ -1,4 +1,5 @@
-//! What every operation that makes jobs shares: who makes them, what became of each, and the hints that leave after the answer.
+//! Code shared by all operations that create jobs: the submitting caller, the response, and the hints that are sent
+//! after it.
 
 use longshore::accept::accepted::Accepted;
 use longshore::accept::authorize::Caller;
@@ -14,7 +15,7 @@ use crate::answer::ApiResponse;
 use crate::authenticate::Principal;
 use crate::context::ApiContext;
 
-/// The answer to a request that made one job, which is hinted after it.
+/// Creates the response to a request that created one job, and schedules its hint.
 pub(crate) fn durable(context: &ApiContext, accepted: Accepted) -> Result<ApiResponse, Problem> {
     hint_later(context, &[&accepted])?;
     let location = format!("/v1/jobs/{}", accepted.job.id);
@@ -22,18 +23,18 @@ pub(crate) fn durable(context: &ApiContext, accepted: Accepted) -> Result<ApiRes
     Ok(if accepted.duplicate { answer.with_header("idempotency-replayed", "true") } else { answer })
 }
 
-/// Who makes jobs, and where their request comes from.
+/// Returns the caller that submits jobs, with the origin of the request.
 pub(crate) fn submitter(context: &ApiContext, principal: &Principal) -> Result<Caller, Problem> {
     let origin = Origin::of(|name| context.request.header(name))?;
     Ok(Caller { origin, ..principal.caller()?.clone() })
 }
 
-/// Says that the answer is as minimal as the caller prefers it, if so.
+/// Adds `Preference-Applied` if the response is minimal.
 pub(crate) fn preference_applied(answer: ApiResponse, minimal: bool) -> ApiResponse {
     if minimal { answer.with_header("preference-applied", RETURN_MINIMAL) } else { answer }
 }
 
-/// The key that the request's header gives.
+/// Returns the idempotency key in the request's header.
 pub(crate) fn idempotency_key(context: &ApiContext) -> Result<Option<String>, Problem> {
     let header = context.request.header("idempotency-key");
     header
@@ -46,7 +47,7 @@ pub(crate) fn hint_later(context: &ApiContext, accepted: &[&Accepted]) -> Result
     hint(context, accepted.iter().filter_map(|accepted| accepted.hint.clone()).collect())
 }
 
-/// Sends hints after the answer has left: the jobs are durable, and a lost hint costs only time.
+/// Sends hints after the response: the jobs are durable, and a lost hint only delays them.
 pub(crate) fn hint(context: &ApiContext, hints: Vec<Hint>) -> Result<(), Problem> {
     if hints.is_empty() {
         return Ok(());

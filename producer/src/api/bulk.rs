@@ -1,4 +1,4 @@
-//! Bulk intake over HTTP: the core reads and accepts the lines, and the answer streams beside it.
+//! Bulk intake over HTTP: the core reads and accepts the lines while the response streams.
 
 use longshore::accept::authorize::Caller;
 use longshore::accept::bulk::{BulkRequest, Intake};
@@ -12,7 +12,7 @@ use crate::api::bulk_answer::bulk_answer;
 use crate::api::lines::BodyLines;
 use crate::context::ApiContext;
 
-/// Accepts the lines of a request whose key may enqueue: jobs, or the documents of an index.
+/// Accepts the lines of a request whose key may enqueue jobs: jobs, or the documents of an index.
 pub(crate) fn create_jobs(
     context: &mut ApiContext,
     caller: Caller,
@@ -25,12 +25,13 @@ pub(crate) fn create_jobs(
     let group = documents.as_ref().map(|documents| documents.group().to_owned());
     let minimal = context.request.prefers_minimal();
     let (mut write, read) = bulk_answer(request_id.clone(), minimal);
-    // Not driven by the reader: one who reads only after having sent everything would wait for ever.
+    // Runs independently of the reader: a caller that sends everything before it reads would otherwise wait forever.
     context.worker.wait_until(async move {
         let request = BulkRequest { caller, key, documents };
         let summary = Intake::new(&world, &settings, request, &mut lines).run(&mut write).await;
         write.sum_up(summary.line(write.unreported(), &request_id).into_bytes());
-        // When it ended early: a caller who sends everything first comes to read the answer only so. It ends after that.
+        // After an early end: a caller that sends everything before it reads must first be able to finish sending. The
+        // response ends after that.
         lines.pass_over().await;
         drop(write);
     });

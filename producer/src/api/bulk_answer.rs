@@ -1,5 +1,5 @@
-//! The answer of a bulk request: a buffer between the intake, which never waits, and the caller, who may read it late or not
-//! at all. When the buffer is full, further lines are only counted, and the summary says how many.
+//! Response of a bulk request: a buffer between the intake, which never waits, and the caller, who may read late or not
+//! at all. When the buffer is full, further lines are only counted, and the summary contains their number.
 
 use std::cell::Cell;
 use std::fmt::Write;
@@ -14,26 +14,26 @@ use longshore::wire::problem::Problem;
 
 use crate::answer::Bytes;
 
-/// Bytes of the answer that a bulk request holds for a caller who does not read it: 20,000 accepted lines of 100 bytes. Lines
-/// that are accepted beyond are counted in the summary alone. With the next one, ten callers who never read hold 40 MB.
+/// Maximum bytes of unread response per bulk request: 20,000 accepted lines of 100 bytes. Accepted lines beyond that
+/// are only counted in the summary. Together with [`BULK_REFUSED_BYTES`], ten callers who never read hold 40 MB.
 const BULK_ANSWER_BYTES: usize = 2 * 1024 * 1024;
-/// Bytes beside those for lines that are refused: at least 4,000 of about 500 bytes.
+/// Additional bytes for rejected lines: at least 4,000 of about 500 bytes.
 const BULK_REFUSED_BYTES: usize = 2 * 1024 * 1024;
 
-/// The end of the buffer that the intake writes to.
+/// Writing end of the buffer.
 #[derive(Debug)]
 pub(crate) struct BulkAnswer {
-    /// Has no limit of its own: `unread` limits it by bytes.
+    /// Unbounded channel: `unread` limits its bytes.
     sender: UnboundedSender<Vec<u8>>,
-    /// Bytes that the caller has not taken yet.
+    /// Number of bytes that the caller has not read yet.
     unread: Rc<Cell<usize>>,
-    /// Whether accepted lines get no line in the answer.
+    /// True if accepted lines get no result line.
     only_refused: bool,
     unreported: Tally,
     request_id: String,
 }
 
-/// A new buffer: the end to write to, and what the caller reads.
+/// Creates a buffer. Returns its writing end and the bytes that the caller reads.
 pub(crate) fn bulk_answer(request_id: String, only_refused: bool) -> (BulkAnswer, Bytes) {
     let (sender, receiver) = unbounded::<Vec<u8>>();
     let unread = Rc::new(Cell::new(0_usize));
@@ -46,9 +46,9 @@ pub(crate) fn bulk_answer(request_id: String, only_refused: bool) -> (BulkAnswer
 }
 
 impl BulkAnswer {
-    /// Adds the lines that fit, in their order, and counts the others. `line` writes one, and is asked for those alone that
-    /// may fit.
-    fn tell<T>(&mut self, results: impl IntoIterator<Item = (LineOutcome, T)>, line: impl Fn(T) -> String) {
+    /// Adds the result lines that fit, in order, and counts the others. `line` formats one result; it is only called if
+    /// there is room left.
+    fn add_lines<T>(&mut self, results: impl IntoIterator<Item = (LineOutcome, T)>, line: impl Fn(T) -> String) {
         let mut lines = String::new();
         for (outcome, result) in results {
             if self.only_refused && outcome != LineOutcome::Rejected {
@@ -56,7 +56,7 @@ impl BulkAnswer {
             }
             let left = room(outcome).saturating_sub(self.unread.get() + lines.len());
             match (left > 0).then(|| line(result)).filter(|line| line.len() < left) {
-                // Writing to a text cannot fail.
+                // Writing to a string cannot fail.
                 Some(line) => drop(writeln!(lines, "{line}")),
                 None => self.unreported.add(outcome),
             }
@@ -64,19 +64,19 @@ impl BulkAnswer {
         self.send(lines.into_bytes());
     }
 
-    /// The lines that found no room, by outcome.
+    /// Returns the number of lines that did not fit, by outcome.
     pub(crate) fn unreported(&self) -> Tally {
         self.unreported
     }
 
-    /// Adds the last line, which always fits. The answer ends when this end of it is dropped.
+    /// Adds the last line, which always fits. The response ends when this end is dropped.
     pub(crate) fn sum_up(&mut self, summary: Vec<u8>) {
         self.send(summary);
     }
 
     fn send(&mut self, bytes: Vec<u8>) {
         let length = bytes.len();
-        // A caller who has gone reads nothing, and fills no memory.
+        // After the caller has disconnected, nothing is buffered.
         if length > 0 && self.sender.unbounded_send(bytes).is_ok() {
             self.unread.set(self.unread.get() + length);
         }
@@ -86,16 +86,16 @@ impl BulkAnswer {
 impl Results for BulkAnswer {
     fn add(&mut self, results: Vec<(usize, Result<Accepted, Problem>)>) {
         let request_id = self.request_id.clone();
-        let told = results.iter().map(|(index, result)| (LineOutcome::of(result), (*index, result)));
-        self.tell(told, |(index, result)| {
-            // It has no other names than texts: writing it cannot fail.
+        let outcomes = results.iter().map(|(index, result)| (LineOutcome::of(result), (*index, result)));
+        self.add_lines(outcomes, |(index, result)| {
+            // All map keys are strings, so that serialization cannot fail.
             serde_json::to_string(&BatchResult::of_line(index, result, &request_id)).unwrap_or_default()
         });
     }
 }
 
-/// Bytes of unread answers up to which a line with that outcome is added. What was refused has room of its own: a caller
-/// who reads late can do something about those lines alone.
+/// Returns the number of unread bytes up to which a line of this outcome is added. Rejected lines have additional room:
+/// they are the ones that a caller must act on.
 fn room(outcome: LineOutcome) -> usize {
     match outcome {
         LineOutcome::Accepted | LineOutcome::Duplicate => BULK_ANSWER_BYTES,
@@ -110,9 +110,9 @@ mod tests {
 
     use super::*;
 
-    /// Writes lines of that length in one step.
-    fn tell(answer: &mut BulkAnswer, outcome: LineOutcome, count: usize, length: usize) {
-        answer.tell(vec![(outcome, ()); count], |()| "x".repeat(length - 1));
+    /// Writes `count` lines of `length` bytes in one step.
+    fn write(answer: &mut BulkAnswer, outcome: LineOutcome, count: usize, length: usize) {
+        answer.add_lines(vec![(outcome, ()); count], |()| "x".repeat(length - 1));
     }
 
     fn take(bytes: &mut Bytes) -> usize {
@@ -120,50 +120,50 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_reads_is_bounded_and_counted() {
+    fn unread_lines_are_bounded_and_counted() {
         let (mut answer, mut bytes) = bulk_answer(String::new(), false);
         for _ in 0..100 {
-            tell(&mut answer, LineOutcome::Accepted, 500, 100);
-            tell(&mut answer, LineOutcome::Duplicate, 500, 100);
-            tell(&mut answer, LineOutcome::Rejected, 10, 500);
+            write(&mut answer, LineOutcome::Accepted, 500, 100);
+            write(&mut answer, LineOutcome::Duplicate, 500, 100);
+            write(&mut answer, LineOutcome::Rejected, 10, 500);
         }
         assert!(answer.unread.get() <= BULK_ANSWER_BYTES + BULK_REFUSED_BYTES);
         let unreported = json!(answer.unreported());
-        assert_eq!(unreported["rejected"], 0, "the refused ones have room of their own: {unreported}");
+        assert_eq!(unreported["rejected"], 0, "rejected lines have additional room: {unreported}");
         let count = |name: &str| unreported[name].as_u64().unwrap();
-        let told = 100_000 - count("accepted") - count("duplicates");
-        assert_eq!(usize::try_from(told).unwrap() * 100 + 1_000 * 500, answer.unread.get());
-        tell(&mut answer, LineOutcome::Rejected, 10_000, 500);
+        let reported = 100_000 - count("accepted") - count("duplicates");
+        assert_eq!(usize::try_from(reported).unwrap() * 100 + 1_000 * 500, answer.unread.get());
+        write(&mut answer, LineOutcome::Rejected, 10_000, 500);
         assert!(json!(answer.unreported())["rejected"].as_u64().unwrap() > 0);
         assert!(answer.unread.get() <= BULK_ANSWER_BYTES + BULK_REFUSED_BYTES);
-        // Whoever reads at last makes room for what comes then.
+        // Reading makes room for further lines.
         while take(&mut bytes) > 0 {}
         assert_eq!(answer.unread.get(), 0);
-        tell(&mut answer, LineOutcome::Accepted, 1, 100);
+        write(&mut answer, LineOutcome::Accepted, 1, 100);
         assert_eq!(take(&mut bytes), 100);
         answer.sum_up(b"summary".to_vec());
         assert_eq!(take(&mut bytes), 7);
-        assert!(bytes.next().now_or_never().is_none(), "not before it is dropped");
+        assert!(bytes.next().now_or_never().is_none(), "the response ends only when the writer is dropped");
         drop(answer);
         assert!(bytes.next().now_or_never().unwrap().is_none(), "the answer ends");
     }
 
     #[test]
-    fn a_minimal_answer_has_the_refused_lines_alone() {
+    fn a_minimal_answer_has_only_rejected_lines() {
         let (mut answer, mut bytes) = bulk_answer(String::new(), true);
-        tell(&mut answer, LineOutcome::Accepted, 500, 100);
-        tell(&mut answer, LineOutcome::Duplicate, 500, 100);
+        write(&mut answer, LineOutcome::Accepted, 500, 100);
+        write(&mut answer, LineOutcome::Duplicate, 500, 100);
         assert!(bytes.next().now_or_never().is_none(), "no empty piece is sent");
-        tell(&mut answer, LineOutcome::Rejected, 3, 500);
+        write(&mut answer, LineOutcome::Rejected, 3, 500);
         assert_eq!(take(&mut bytes), 1_500);
-        assert_eq!(json!(answer.unreported()), json!(Tally::default()), "what nobody asked for is not missing");
+        assert_eq!(json!(answer.unreported()), json!(Tally::default()), "omitted lines are not unreported");
     }
 
     #[test]
-    fn a_caller_who_has_gone_fills_no_memory() {
+    fn a_disconnected_caller_uses_no_memory() {
         let (mut answer, bytes) = bulk_answer(String::new(), false);
         drop(bytes);
-        tell(&mut answer, LineOutcome::Accepted, 500, 100);
+        write(&mut answer, LineOutcome::Accepted, 500, 100);
         assert_eq!(answer.unread.get(), 0);
         answer.sum_up(b"summary".to_vec());
         assert_eq!(answer.unread.get(), 0);

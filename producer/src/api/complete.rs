@@ -1,4 +1,4 @@
-//! Deferred tasks: whoever took one over says how it ended.
+//! Completion of deferred tasks: the handler that took a task reports its outcome.
 
 use longshore::limits::REQUEST_BYTES_MAX;
 use longshore::run::complete::{CompleteRequest, FailRequest, complete as end};
@@ -12,7 +12,7 @@ use crate::api::read::{job_answer, job_of_path};
 use crate::authenticate::Proof;
 use crate::context::ApiContext;
 
-/// `POST /v1/jobs/{id}/complete`, with a result or without
+/// `POST /v1/jobs/{id}/complete`: completes a deferred task, optionally with a result.
 pub(crate) async fn complete(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     let job = job_of_path(context, proof)?;
     let body = context.request.optional_json_body(REQUEST_BYTES_MAX).await?;
@@ -22,7 +22,8 @@ pub(crate) async fn complete(context: &mut ApiContext, proof: &Proof) -> Result<
     Ok(job_answer(200, &row))
 }
 
-/// `POST /v1/jobs/{id}/fail`, with a reason or without: the job is tried again, or dies.
+/// `POST /v1/jobs/{id}/fail`: fails a deferred task, optionally with a reason. The job is retried or becomes a dead
+/// letter.
 pub(crate) async fn fail(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     let job = job_of_path(context, proof)?;
     let body = context.request.optional_json_body(REQUEST_BYTES_MAX).await?;

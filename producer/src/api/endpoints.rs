@@ -10,7 +10,7 @@ use crate::answer::ApiResponse;
 use crate::authenticate::Proof;
 use crate::context::ApiContext;
 
-/// `PUT /v1/endpoints/{id}`
+/// `PUT /v1/endpoints/{id}`: creates or updates an endpoint.
 pub(crate) async fn put(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     let tenant = proof.tenant()?;
     let body = context.request.json_body(REQUEST_BYTES_MAX).await?;
@@ -19,14 +19,14 @@ pub(crate) async fn put(context: &mut ApiContext, proof: &Proof) -> Result<ApiRe
     Ok(ApiResponse::ok(Endpoint::from(&row)))
 }
 
-/// `GET /v1/endpoints/{id}`
+/// `GET /v1/endpoints/{id}`: reads an endpoint.
 pub(crate) async fn read(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     let tenant = proof.tenant()?;
     let row = endpoints::read_endpoint(&context.world, &tenant, context.placeholder(0)).await?;
     Ok(ApiResponse::ok(Endpoint::from(&row)))
 }
 
-/// `GET /v1/endpoints`
+/// `GET /v1/endpoints`: lists endpoints.
 pub(crate) async fn list(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     context.only_parameters(&[])?;
     let tenant = proof.tenant()?;
@@ -36,7 +36,7 @@ pub(crate) async fn list(context: &mut ApiContext, proof: &Proof) -> Result<ApiR
     Ok(context.page(&tenant, limit, &rows, |row| &row.id, Endpoint::from))
 }
 
-/// `DELETE /v1/endpoints/{id}`, and `POST` of its `/pause` and `/resume`
+/// `DELETE /v1/endpoints/{id}`, and `POST` to its `/pause` and `/resume`: changes the state of an endpoint.
 pub(crate) async fn change(
     context: &mut ApiContext,
     proof: &Proof,
@@ -52,20 +52,20 @@ pub(crate) async fn change(
     Ok(ApiResponse::ok(Endpoint::from(&row)))
 }
 
-/// `GET /v1/endpoints/{id}/secret`
+/// `GET /v1/endpoints/{id}/secret`: reads the signing secrets of an endpoint.
 pub(crate) async fn secret(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     let tenant = proof.tenant()?;
     let id = context.placeholder(0);
     Ok(ApiResponse::ok(endpoints::read_secrets(&context.world, &context.settings, &tenant, id).await?))
 }
 
-/// `GET /v1/secret`: what signs the tenant's jobs to bare urls
+/// `GET /v1/secret`: reads the secret that signs the tenant's jobs without an endpoint.
 pub(crate) async fn tenant_secret(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     let tenant = proof.tenant()?;
     Ok(ApiResponse::ok(endpoints::read_tenant_secret(&context.world, &context.settings, &tenant).await?))
 }
 
-/// `POST /v1/endpoints/{id}/secret/rotate`
+/// `POST /v1/endpoints/{id}/secret/rotate`: rotates the signing secret of an endpoint.
 pub(crate) async fn rotate(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     let tenant = proof.tenant()?;
     let id = context.placeholder(0);

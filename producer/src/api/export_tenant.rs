@@ -1,4 +1,4 @@
-//! The export of a tenant over HTTP: steps of the core, streamed while the caller reads.
+//! Export of a tenant over HTTP: steps of the core, streamed while the caller reads.
 
 use futures_util::{StreamExt, stream};
 use longshore::cloudflare::{CloudflareWorld, is_bound};
@@ -10,7 +10,7 @@ use longshore::wire::page::NextCursor;
 use longshore::wire::problem::Problem;
 use worker::Result;
 
-use crate::answer::{ApiResponse, broke_off};
+use crate::answer::{ApiResponse, interrupted};
 use crate::api::erasures::tenant_of_path;
 use crate::authenticate::Proof;
 use crate::context::{ApiContext, new_cursor};
@@ -19,12 +19,12 @@ struct Stream {
     world: CloudflareWorld,
     settings: Settings,
     tenant: String,
-    /// What its cursors belong to.
+    /// List that the cursors belong to.
     list: String,
     export: TenantExport,
 }
 
-/// `GET /v1/tenants/{id}/export`
+/// `GET /v1/tenants/{id}/export`: exports all data of a tenant.
 pub(crate) fn export(context: &mut ApiContext, proof: &Proof) -> std::result::Result<ApiResponse, Problem> {
     context.only_parameters(&[])?;
     context.no_limit()?;
@@ -45,7 +45,7 @@ pub(crate) fn export(context: &mut ApiContext, proof: &Proof) -> std::result::Re
 
 async fn step(mut stream: Stream) -> Result<Option<(Vec<u8>, Stream)>> {
     let text = loop {
-        match stream.export.step(&stream.world).await.map_err(|problem| broke_off(&problem))? {
+        match stream.export.step(&stream.world).await.map_err(|problem| interrupted(&problem))? {
             ExportStep::Text(text) if text.is_empty() => {}
             ExportStep::Text(text) => break text,
             ExportStep::Spent(position) => {

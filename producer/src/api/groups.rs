@@ -7,7 +7,7 @@ use crate::answer::ApiResponse;
 use crate::authenticate::Proof;
 use crate::context::ApiContext;
 
-/// `GET /v1/groups/{id}`
+/// `GET /v1/groups/{id}`: reads the counts of a group.
 pub(crate) async fn read(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     context.only_parameters(&[])?;
     let tenant = proof.tenant()?;

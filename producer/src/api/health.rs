@@ -1,4 +1,4 @@
-//! Health and readiness. Readiness is asked by anybody, so it is read once in ten seconds and tells no tenant's affairs.
+//! Health and readiness. Readiness is public, so it is read once in 10 seconds and has no data of tenants.
 
 use std::cell::RefCell;
 
@@ -10,20 +10,20 @@ use longshore::wire::problem::Problem;
 use crate::answer::ApiResponse;
 use crate::context::ApiContext;
 
-/// How long an answer about readiness holds.
+/// Time in ms for which readiness is cached.
 const CACHED_MS: i64 = 10_000;
 
 thread_local! {
-    /// Plain data of this isolate: losing it costs one read.
+    /// Readiness cached by this isolate; losing it costs one read.
     static CACHE: RefCell<Option<(i64, Readiness)>> = const { RefCell::new(None) };
 }
 
-/// `GET /healthz`: the Worker runs.
+/// `GET /healthz`: reports that the Worker runs.
 pub(crate) fn health() -> ApiResponse {
     ApiResponse::ok(Health::OK)
 }
 
-/// `GET /readyz`: the store answers and the crons tick.
+/// `GET /readyz`: reports whether the database answers and the crons tick.
 pub(crate) async fn readiness(context: &mut ApiContext) -> Result<ApiResponse, Problem> {
     let now = context.world.now_ms();
     let cached = CACHE.with_borrow(|cache| cache.clone().filter(|(at, _)| now - at < CACHED_MS));

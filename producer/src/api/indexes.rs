@@ -1,4 +1,4 @@
-//! Indexes over HTTP: they are made, filled, searched, held against themselves and dropped.
+//! Indexes over HTTP: create, fill, search, verify and drop.
 
 use std::rc::Rc;
 
@@ -20,12 +20,12 @@ use crate::authenticate::Proof;
 use crate::context::ApiContext;
 
 thread_local! {
-    /// Segments that searches of this isolate have read. They are bytes in the Worker's own memory and no object of the
-    /// platform, so a request may use what another one has read; and a segment's key never names other bytes.
+    /// Segments that searches of this isolate have read. They are bytes in the Worker's memory, not objects of the
+    /// platform, so that requests may share them. A segment's key always names the same bytes.
     static SEGMENTS: Rc<SegmentCache> = Rc::default();
 }
 
-/// `PUT /v1/indexes/{name}`
+/// `PUT /v1/indexes/{name}`: creates or changes an index.
 pub(crate) async fn put(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     let tenant = proof.tenant()?;
     let caller = submitter(context, proof.principal())?;
@@ -33,7 +33,7 @@ pub(crate) async fn put(context: &mut ApiContext, proof: &Proof) -> Result<ApiRe
     let name = context.placeholder(0).to_owned();
     let (index, change) = manage::put_index(&context.world, &context.settings, &tenant, &name, &body).await?;
     if change == PutResult::Builds {
-        // Asked again, it goes on again: jobs that find nothing left to do change nothing.
+        // A repeat creates another build job, which changes nothing if there is nothing left to do.
         let job = check(&context.world, &context.settings, &rebuilding(&index), 0, None)?;
         let mut results =
             accept_for(&context.world, Submitter { caller: &caller, scope: proof.principal().scope() }, vec![job])
@@ -48,19 +48,19 @@ pub(crate) async fn put(context: &mut ApiContext, proof: &Proof) -> Result<ApiRe
     })
 }
 
-/// `GET /v1/indexes/{name}`
+/// `GET /v1/indexes/{name}`: reads an index.
 pub(crate) async fn read(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     let tenant = proof.tenant()?;
     whole(context, &tenant).await
 }
 
-/// The index that the path names, with what it has.
+/// Returns the index in the path, with its counts.
 async fn whole(context: &ApiContext, tenant: &str) -> Result<ApiResponse, Problem> {
     let (row, counts) = manage::count_index(&context.world, tenant, context.placeholder(0)).await?;
     Ok(ApiResponse::ok(WholeIndex::of(&row, &counts)))
 }
 
-/// `GET /v1/indexes`
+/// `GET /v1/indexes`: lists indexes.
 pub(crate) async fn list(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     context.only_parameters(&[])?;
     let tenant = proof.tenant()?;
@@ -70,19 +70,19 @@ pub(crate) async fn list(context: &mut ApiContext, proof: &Proof) -> Result<ApiR
     Ok(context.page(&tenant, limit, &rows, |row| &row.name, Index::from))
 }
 
-/// `DELETE /v1/indexes/{name}`
+/// `DELETE /v1/indexes/{name}`: drops an index.
 pub(crate) async fn delete(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     let tenant = proof.tenant()?;
     manage::drop_index(&context.world, &tenant, context.placeholder(0)).await?;
     Ok(ApiResponse::nothing())
 }
 
-/// `POST /v1/indexes/{name}/documents`: a document a line, as they come, see [`bulk`].
+/// `POST /v1/indexes/{name}/documents`: accepts one document per line, see [`bulk`].
 pub(crate) async fn write_documents(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     let tenant = proof.tenant()?;
     let caller = submitter(context, proof.principal())?;
     let key = idempotency_key(context)?;
-    // Before a line is read: a name that is mistyped is refused once.
+    // The index is read before the lines, so that a mistyped name is refused once and not per line.
     let index = manage::read_index(&context.world, &tenant, context.placeholder(0)).await?;
     if !context.request.has_lines() {
         return Err(context.request.must_be(&[NDJSON]));
@@ -93,7 +93,7 @@ pub(crate) async fn write_documents(context: &mut ApiContext, proof: &Proof) -> 
     bulk::create_jobs(context, caller, key, Some(documents))
 }
 
-/// `POST /v1/indexes/{name}/search`
+/// `POST /v1/indexes/{name}/search`: searches an index.
 pub(crate) async fn search(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     let tenant = proof.tenant()?;
     let body = context.request.json_body(REQUEST_BYTES_MAX).await?;
@@ -102,7 +102,7 @@ pub(crate) async fn search(context: &mut ApiContext, proof: &Proof) -> Result<Ap
     Ok(ApiResponse::ok(found))
 }
 
-/// `POST /v1/indexes/{name}/verify`: a job that holds it against itself.
+/// `POST /v1/indexes/{name}/verify`: creates a job that checks the index for inconsistencies.
 pub(crate) async fn verify(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     let tenant = proof.tenant()?;
     let caller = submitter(context, proof.principal())?;

@@ -1,4 +1,5 @@
-//! `POST /v1/jobs` and its batch. The answer leaves when the jobs are durable; hints leave after it.
+//! Creation of jobs: `POST /v1/jobs` and its batch. The response is sent when the jobs are durable; the hints follow
+//! after it.
 
 use longshore::accept::authorize::Caller;
 use longshore::accept::batch::read_batch;
@@ -15,15 +16,15 @@ use crate::api::bulk;
 use crate::authenticate::{Principal, Proof};
 use crate::context::ApiContext;
 
-/// `POST /v1/jobs`: its key is checked inside the accept's own batch.
+/// `POST /v1/jobs`: creates a job. The key is checked in the batch of the accept.
 pub(crate) async fn create_job(context: &mut ApiContext, principal: &Principal) -> Result<ApiResponse, Problem> {
     if context.request.may_be_longer_than(context.settings.plan.payload_inline_bytes + ENVELOPE_BYTES_MAX) {
-        // Megabytes are read for those who may send them.
+        // Large bodies are read only after the key was checked.
         principal.prove(&context.world).await?;
     }
     let (caller, jobs) = match read_job(context, principal).await {
         Ok(read) => read,
-        // What is wrong is told to those who may ask; a good job's key is checked where it is inserted.
+        // Errors are reported only to callers with a valid key. The key of a valid job is checked when it is inserted.
         Err(refusal) => {
             principal.prove(&context.world).await?;
             return Err(refusal);
@@ -34,7 +35,7 @@ pub(crate) async fn create_job(context: &mut ApiContext, principal: &Principal) 
     durable(context, results.pop().ok_or(Problem::Internal)??)
 }
 
-/// The one job that a request asks for, and who asks: neither is known to be allowed yet.
+/// Reads the job and the caller of a request, before the key is checked.
 async fn read_job(context: &mut ApiContext, principal: &Principal) -> Result<(Caller, Vec<NewJob>), Problem> {
     context.request.no_parameter_twice()?;
     let caller = submitter(context, principal)?;
@@ -45,9 +46,10 @@ async fn read_job(context: &mut ApiContext, principal: &Principal) -> Result<(Ca
     Ok((caller, jobs))
 }
 
-/// `POST /v1/jobs/batch`: each job is accepted or refused by itself; lines of JSON as they come, see [`bulk`].
+/// `POST /v1/jobs/batch`: creates jobs from a JSON document or from lines, see [`bulk`]. Each job is accepted or
+/// rejected separately.
 pub(crate) async fn create_jobs(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
-    // What is sealed is sealed for the tenant of the key; it is not asked for again.
+    // The tenant of the key is known here, so that sealing does not look it up again.
     let caller = Caller { tenant: Some(proof.tenant()?), ..submitter(context, proof.principal())? };
     let key = idempotency_key(context)?;
     if context.request.has_lines() {
@@ -56,7 +58,7 @@ pub(crate) async fn create_jobs(context: &mut ApiContext, proof: &Proof) -> Resu
     let body = context.request.json_body(BATCH_BYTES_MAX).await?;
     let jobs = read_batch(&body)?;
     let item = |(index, job): (usize, &RawValue)| {
-        // One key for the whole request stands for one key per job.
+        // Each job gets its own key, derived from the key of the request.
         let key = key.as_ref().map(|key| format!("{key}:{index}"));
         check(&context.world, &context.settings, job.get().as_bytes(), index, key)
     };

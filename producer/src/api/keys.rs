@@ -8,7 +8,7 @@ use crate::answer::ApiResponse;
 use crate::authenticate::Proof;
 use crate::context::ApiContext;
 
-/// `POST /v1/keys`
+/// `POST /v1/keys`: creates an API key.
 pub(crate) async fn create(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     let of = proof.keeps_keys_of();
     let body = context.request.json_body(REQUEST_BYTES_MAX).await?;
@@ -16,7 +16,7 @@ pub(crate) async fn create(context: &mut ApiContext, proof: &Proof) -> Result<Ap
     Ok(ApiResponse::json(201, keys::create_key(&context.world, only_tenant, &body).await?))
 }
 
-/// `GET /v1/keys`
+/// `GET /v1/keys`: lists API keys.
 pub(crate) async fn list(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     context.only_parameters(&[])?;
     let of = proof.keeps_keys_of();
@@ -26,14 +26,14 @@ pub(crate) async fn list(context: &mut ApiContext, proof: &Proof) -> Result<ApiR
     Ok(context.page(&of, limit, &rows, |row| &row.id, |key| key))
 }
 
-/// `DELETE /v1/keys/{id}`
+/// `DELETE /v1/keys/{id}`: revokes an API key.
 pub(crate) async fn revoke(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     let of = proof.keeps_keys_of();
     keys::revoke_key(&context.world, &of, context.placeholder(0)).await?;
     Ok(ApiResponse::nothing())
 }
 
-/// `GET /v1/malformed-messages`: a message that cannot be read belongs to no tenant.
+/// `GET /v1/malformed-messages`: lists malformed messages, which belong to no tenant.
 pub(crate) async fn malformed_messages(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     context.only_parameters(&[])?;
     proof.for_all_tenants("list malformed messages")?;

@@ -1,4 +1,4 @@
-//! Lines as they come: pieces of a network on one side, whole lines on the other.
+//! Splits a request body into lines.
 
 use longshore::accept::bulk::LineSource;
 use longshore::limits::JOB_REQUEST_BYTES_MAX;
@@ -9,7 +9,7 @@ use tokio_util::codec::{Decoder, LinesCodec, LinesCodecError};
 
 use crate::body::RequestBody;
 
-/// The lines of a request's body.
+/// Lines of a request's body.
 pub(crate) struct BodyLines {
     body: RequestBody,
     buffer: BytesMut,
@@ -23,7 +23,7 @@ impl BodyLines {
         BodyLines { body, buffer: BytesMut::new(), codec, ended: false }
     }
 
-    /// Reads what is left of the body and forgets it.
+    /// Reads and discards the rest of the body.
     pub(crate) async fn pass_over(&mut self) {
         self.body.pass_over().await;
     }
@@ -34,7 +34,7 @@ impl LineSource for BodyLines {
         let line =
             if self.ended { self.codec.decode_eof(&mut self.buffer) } else { self.codec.decode(&mut self.buffer) };
         match line {
-            // Files that were put together have the mark at the beginning of any line.
+            // Concatenated files may have a BOM at the beginning of any line.
             Ok(line) => line.map(|line| Ok(line.strip_prefix(BYTE_ORDER_MARK).map(str::to_owned).unwrap_or(line))),
             Err(LinesCodecError::MaxLineLengthExceeded) => {
                 let most = JOB_REQUEST_BYTES_MAX;

@@ -1,4 +1,4 @@
-//! The operations of the API, one file for each resource: a checked request in, an answer out.
+//! Handlers of the API, one file per resource.
 
 pub(crate) mod accept;
 pub(crate) mod bulk;

@@ -1,4 +1,4 @@
-//! What operators do: cancel, retry now, resend, replay, discard, pause and resume everything.
+//! Operator actions: cancel, retry now, resend, replay, discard, and pause or resume everything.
 
 use longshore::limits::{ENVELOPE_BYTES_MAX, NOTE_CHARS_MAX, REQUEST_BYTES_MAX};
 use longshore::manage::operate;
@@ -17,14 +17,14 @@ use crate::api::read::{job_answer, job_of_path};
 use crate::authenticate::Proof;
 use crate::context::ApiContext;
 
-/// `POST /v1/jobs/{id}/cancel`
+/// `POST /v1/jobs/{id}/cancel`: cancels a job.
 pub(crate) async fn cancel(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     let job = job_of_path(context, proof)?;
     let row = operate::cancel(&context.world, &context.settings, &job).await?;
     Ok(job_answer(200, &row))
 }
 
-/// `POST /v1/jobs/{id}/retry`
+/// `POST /v1/jobs/{id}/retry`: retries a job now.
 pub(crate) async fn retry(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     let job = job_of_path(context, proof)?;
     let row = operate::retry_now(&context.world, &job).await?;
@@ -46,7 +46,7 @@ pub(crate) async fn resend(context: &mut ApiContext, proof: &Proof) -> Result<Ap
     Ok(answer)
 }
 
-/// `POST /v1/dead-letters/{id}/replay`, with an edited payload or without
+/// `POST /v1/dead-letters/{id}/replay`: replays a dead letter, optionally with an edited payload.
 pub(crate) async fn replay(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     let job = job_of_path(context, proof)?;
     let cap = context.settings.plan.payload_bytes_max + ENVELOPE_BYTES_MAX;
@@ -59,7 +59,7 @@ pub(crate) async fn replay(context: &mut ApiContext, proof: &Proof) -> Result<Ap
     Ok(job_answer(202, &row).with_header("location", location))
 }
 
-/// `POST /v1/dead-letters/{id}/discard`, with a note or without
+/// `POST /v1/dead-letters/{id}/discard`: discards a dead letter, optionally with a note.
 pub(crate) async fn discard(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     let job = job_of_path(context, proof)?;
     let body = context.request.optional_json_body(REQUEST_BYTES_MAX).await?;
@@ -73,15 +73,15 @@ pub(crate) async fn discard(context: &mut ApiContext, proof: &Proof) -> Result<A
     DeadLetter::of(&row).map(ApiResponse::ok).ok_or(Problem::Internal)
 }
 
-/// `POST /v1/pause` and `/v1/resume`: everything, for a key of all tenants.
+/// `POST /v1/pause` and `/v1/resume`: pauses or resumes everything, with a key for all tenants.
 pub(crate) async fn set_paused(context: &mut ApiContext, proof: &Proof, paused: bool) -> Result<ApiResponse, Problem> {
     proof.for_all_tenants("pause or resume everything")?;
     Ok(ApiResponse::ok(operate::set_paused(&context.world, paused).await?))
 }
 
-/// `POST /v1/restored`: the one thing that a store of another epoch is told.
+/// `POST /v1/restored`: confirms a restore. The only write that a database of another epoch accepts.
 pub(crate) async fn restored(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
-    proof.for_all_tenants("say that the store was restored")?;
+    proof.for_all_tenants("confirm a restore")?;
     let body = context.request.json_body(REQUEST_BYTES_MAX).await?;
     let request: RestoredRequest = read(&body, "#")?;
     Ok(ApiResponse::ok(operate::restored(&context.world, &context.settings, &request).await?))

@@ -1,4 +1,4 @@
-//! Reading jobs, attempts, evidence and dead letters.
+//! Reads of jobs, attempts, evidence and dead letters.
 
 use std::time::Duration;
 
@@ -23,17 +23,17 @@ use crate::answer::ApiResponse;
 use crate::authenticate::Proof;
 use crate::context::ApiContext;
 
-/// The first wait between two reads of a job, doubled up to the last.
+/// First wait between two reads of a job, doubled up to [`POLL_LAST`].
 const POLL_FIRST: Duration = Duration::from_millis(100);
 const POLL_LAST: Duration = Duration::from_secs(1);
 
-/// The job that the path names, of the key's tenant.
+/// Returns the job in the path, of the key's tenant.
 pub(crate) fn job_of_path(context: &ApiContext, proof: &Proof) -> Result<JobRef, Problem> {
     let tenant = proof.tenant()?;
     Ok(JobRef { tenant, id: context.placeholder(0).to_owned() })
 }
 
-/// `GET /v1/jobs/{id}`, with `?wait=seconds` until it has ended.
+/// `GET /v1/jobs/{id}`: reads a job; `?wait=seconds` waits until it has ended.
 pub(crate) async fn read_job(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     context.only_parameters(&["wait"])?;
     let wait = wait_seconds(context)?;
@@ -60,13 +60,13 @@ fn wait_seconds(context: &ApiContext) -> Result<u32, Problem> {
     Whole::<0, WAIT_SECONDS_MAX>::parse("wait", text).map_err(Problem::InvalidParameter)
 }
 
-/// A job with its payload, in which secret header values are hidden.
+/// Creates the response with a job and its payload. Secret header values are hidden.
 pub(crate) fn job_answer(status: u16, row: &JobRow) -> ApiResponse {
     let payload = row.payload.as_deref().and_then(|payload| shown(&row.kind, payload));
     ApiResponse::json(status, Job::of(row, payload.as_deref()))
 }
 
-/// `GET /v1/jobs`
+/// `GET /v1/jobs`: lists jobs.
 pub(crate) async fn list_jobs(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     context.only_parameters(&[
         "state",
@@ -82,10 +82,10 @@ pub(crate) async fn list_jobs(context: &mut ApiContext, proof: &Proof) -> Result
     let limit = context.limit()?;
     let limit = if context.request.wants_lines() { EXPORT_PAGE } else { limit };
     if let Some(key) = context.request.parameter("idempotency_key") {
-        // A key names its jobs alone: a filter beside it would be ignored.
+        // A key determines its jobs, so that further filters would be ignored.
         context.only_parameters(&["idempotency_key"])?;
         if context.request.parameter("cursor").is_some() {
-            // Its jobs fit on one page: no cursor is of this list.
+            // Its jobs fit on one page: no valid cursor exists.
             return Err(Problem::InvalidCursor);
         }
         let rows = query::list_by_key(&context.world, &tenant, key, limit).await?;
@@ -119,7 +119,7 @@ fn filter(context: &ApiContext) -> Result<JobFilter, Problem> {
     })
 }
 
-/// `GET /v1/jobs/{id}/attempts`, with headers and sizes from their evidence where that can be read.
+/// `GET /v1/jobs/{id}/attempts`: lists the attempts of a job, with headers and sizes if their evidence can be read.
 pub(crate) async fn list_attempts(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     context.only_parameters(&[])?;
     let row = rows::read_job(&context.world, &job_of_path(context, proof)?).await?;
@@ -133,7 +133,7 @@ pub(crate) async fn list_attempts(context: &mut ApiContext, proof: &Proof) -> Re
     Ok(ApiResponse::page(shown, None))
 }
 
-/// `GET /v1/jobs/{id}/attempts/{n}/evidence`
+/// `GET /v1/jobs/{id}/attempts/{n}/evidence`: reads the evidence of an attempt.
 pub(crate) async fn read_evidence(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     let row = rows::read_job(&context.world, &job_of_path(context, proof)?).await?;
     let number = context.placeholder(1);
@@ -141,18 +141,18 @@ pub(crate) async fn read_evidence(context: &mut ApiContext, proof: &Proof) -> Re
     let entry = index.and_then(|index| row.log.get(index));
     let entry = entry.ok_or_else(|| Problem::not_found("Attempt", number))?;
     let evidence = query::read_evidence(&context.world, entry).await?;
-    // A body that came from anywhere must not run anywhere.
+    // The body may come from any server, so browsers must not run it.
     Ok(ApiResponse::ok(evidence).with_header("content-security-policy", "sandbox; default-src 'none'"))
 }
 
-/// `GET /v1/jobs/{id}/vectors`
+/// `GET /v1/jobs/{id}/vectors`: reads the vectors of an `embed` job.
 pub(crate) async fn read_vectors(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     context.only_parameters(&[])?;
     let job = job_of_path(context, proof)?;
     Ok(ApiResponse::bytes(query::read_vectors(&context.world, &job).await?))
 }
 
-/// `GET /v1/dead-letters`
+/// `GET /v1/dead-letters`: lists open dead letters.
 pub(crate) async fn list_dead_letters(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     context.only_parameters(&[])?;
     let tenant = proof.tenant()?;
@@ -162,7 +162,7 @@ pub(crate) async fn list_dead_letters(context: &mut ApiContext, proof: &Proof) -
     Ok(ApiResponse::page(page.rows.iter().filter_map(DeadLetter::of), cursor))
 }
 
-/// `GET /v1/dead-letters/{id}`
+/// `GET /v1/dead-letters/{id}`: reads a dead letter.
 pub(crate) async fn read_dead_letter(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     context.only_parameters(&[])?;
     let row = operate::read_dead_letter(&context.world, &job_of_path(context, proof)?).await?;

@@ -12,13 +12,13 @@ use crate::api::accept::{hint, idempotency_key};
 use crate::authenticate::Proof;
 use crate::context::ApiContext;
 
-/// A schedule with its payload and its next occurrences.
+/// Creates the response with a schedule, its payload and its next occurrences.
 fn whole(row: &ScheduleRow) -> ApiResponse {
     let payload = row.shown_payload();
     ApiResponse::ok(Schedule::whole(row, payload.as_deref()))
 }
 
-/// `PUT /v1/schedules/{id}`
+/// `PUT /v1/schedules/{id}`: creates or updates a schedule.
 pub(crate) async fn put(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     let tenant = proof.tenant()?;
     let cap = context.settings.plan.payload_inline_bytes + ENVELOPE_BYTES_MAX;
@@ -28,14 +28,14 @@ pub(crate) async fn put(context: &mut ApiContext, proof: &Proof) -> Result<ApiRe
     Ok(whole(&row))
 }
 
-/// `GET /v1/schedules/{id}`
+/// `GET /v1/schedules/{id}`: reads a schedule.
 pub(crate) async fn read(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     let tenant = proof.tenant()?;
     let row = manage::read_schedule(&context.world, &tenant, context.placeholder(0)).await?;
     Ok(whole(&row))
 }
 
-/// `GET /v1/schedules`
+/// `GET /v1/schedules`: lists schedules.
 pub(crate) async fn list(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     context.only_parameters(&[])?;
     let tenant = proof.tenant()?;
@@ -45,14 +45,14 @@ pub(crate) async fn list(context: &mut ApiContext, proof: &Proof) -> Result<ApiR
     Ok(context.page(&tenant, limit, &rows, |row| &row.id, Schedule::listed))
 }
 
-/// `DELETE /v1/schedules/{id}`
+/// `DELETE /v1/schedules/{id}`: deletes a schedule.
 pub(crate) async fn delete(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     let tenant = proof.tenant()?;
     manage::delete_schedule(&context.world, &tenant, context.placeholder(0)).await?;
     Ok(ApiResponse::nothing())
 }
 
-/// `POST /v1/schedules/{id}/run`
+/// `POST /v1/schedules/{id}/run`: runs a schedule now.
 pub(crate) async fn run(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     let tenant = proof.tenant()?;
     let key = idempotency_key(context)?;
@@ -68,7 +68,7 @@ pub(crate) async fn run(context: &mut ApiContext, proof: &Proof) -> Result<ApiRe
     Ok(answer)
 }
 
-/// `GET /v1/schedules/{id}/occurrences`: the last ones, the newest first
+/// `GET /v1/schedules/{id}/occurrences`: lists the last occurrences, the newest first.
 pub(crate) async fn occurrences(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     let tenant = proof.tenant()?;
     let row = manage::read_schedule(&context.world, &tenant, context.placeholder(0)).await?;

@@ -7,7 +7,7 @@ use crate::answer::ApiResponse;
 use crate::authenticate::Proof;
 use crate::context::ApiContext;
 
-/// `GET /v1/usage`
+/// `GET /v1/usage`: lists provider usage by day and model.
 pub(crate) async fn list(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     context.only_parameters(&["from", "to"])?;
     let days = Days::parse(context.request.parameter("from"), context.request.parameter("to"))?;

@@ -1,4 +1,4 @@
-//! A job that is durable, and what its caller is answered.
+//! Durable jobs and the response body that confirms them.
 
 use serde::Serialize;
 
@@ -6,49 +6,49 @@ use crate::model::hint::Hint;
 use crate::model::job::{JobRef, JobRow};
 use crate::wire::time::Time;
 
-/// A job that is durable, with only what never changes.
+/// A durable job, with only the fields that never change.
 #[derive(Debug, Clone)]
 pub struct Accepted {
-    /// Whose job.
+    /// Tenant and id of the job.
     pub job: JobRef,
-    /// The answer's body, the same for every repeat of the request.
+    /// Response body; a repeat of the request gets the same one.
     pub body: AcceptedJob,
-    /// Whether the job was there already.
+    /// True if the idempotency key already had this job.
     pub duplicate: bool,
-    /// Its hint, if it is to have one: it is new, and its time is near.
+    /// Hint to send: `Some` for a new job that is due soon.
     pub hint: Option<Hint>,
 }
 
-/// The state of a job at its acceptance.
+/// State of a job when it was accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum AcceptedState {
-    /// It runs as soon as it can.
+    /// Runs as soon as possible.
     Queued,
-    /// It waits for its time.
+    /// Waits for its `run_after`.
     Scheduled,
 }
 
-/// A durable job, as it was accepted: a repeat of the request answers the same.
+/// A job as it was accepted. A repeat of the request returns the same values.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct AcceptedJob {
-    /// The job's id.
+    /// Id of the job.
     #[cfg_attr(feature = "openapi", schemars(regex(pattern = crate::wire::schema::JOB_ID)))]
     pub(crate) id: String,
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::wire::schema::kind"))]
     pub(crate) kind: String,
     pub(crate) state: AcceptedState,
     pub(crate) created_at: Time,
-    /// The time that the request asked for; `created_at` if it asked for none.
+    /// Time that the request named; `created_at` if it named none.
     pub(crate) run_after: Time,
-    /// The `webhook-id` of its requests.
+    /// `webhook-id` header of its requests.
     pub(crate) event_id: String,
 }
 
 impl AcceptedJob {
-    /// A job that was to run at once.
+    /// Builds the body of a job that is due immediately.
     pub(crate) fn queued(row: JobRow) -> AcceptedJob {
         let event_id = row.event_id().to_owned();
         let (created_at, state) = (Time(row.created_at), AcceptedState::Queued);

@@ -1,4 +1,4 @@
-//! Authorization: who calls, for which tenant, and whether the key may do that.
+//! Authorization: checks the API key, the tenant and the scope of a request.
 
 use serde::Deserialize;
 
@@ -10,19 +10,19 @@ use crate::store::rows::unavailable;
 use crate::store::{batch, first_as, sql, try_batch};
 use crate::wire::problem::Problem;
 
-/// A root token shorter than this is a mistake, not a secret.
+/// Minimum length of the root token in bytes: a shorter one is taken for a configuration error.
 const ROOT_TOKEN_BYTES_MIN: usize = 32;
 
-/// Who asks, and for which tenant.
+/// The API key and the tenant of a request.
 #[derive(Debug, Clone)]
 pub struct Caller {
-    /// The API key.
+    /// API key.
     pub token: Token,
-    /// The tenant that the request names, which a `*` key must do.
+    /// Tenant that the request names. Required with a `*` key.
     pub tenant: Option<String>,
-    /// The epoch of the deployment that asks; `None` for who may ask of a store of any.
+    /// Epoch of this deployment; `None` for requests that are also allowed on a database of another epoch.
     pub epoch: Option<i64>,
-    /// Where the request comes from.
+    /// Trace context and hop count of the request.
     pub origin: Origin,
 }
 
@@ -46,7 +46,7 @@ pub(crate) struct Authorization {
 }
 
 impl Authorization {
-    /// Why the store takes no new jobs from this caller now.
+    /// Returns the reason if the deployment accepts no new jobs from this caller now.
     pub(crate) fn refusal(&self) -> Option<Problem> {
         match (self.storage_full, self.quota_reached) {
             (Some(1), _) => Some(Problem::StorageFull),
@@ -56,22 +56,22 @@ impl Authorization {
     }
 }
 
-/// A caller whose key was checked: none is made but by that check.
+/// A caller with a checked key. Only the functions of this module create it.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Authorized {
-    /// The tenant the request is for; `None` for a `*` key that named none.
+    /// Tenant of the request; `None` for a `*` key without a tenant in the request.
     pub tenant: Option<String>,
-    /// What the key may do.
+    /// Scopes of the key.
     pub scopes: Vec<Scope>,
-    /// Whether the key is for all tenants.
+    /// True for a key of all tenants.
     pub all_tenants: bool,
 }
 
 /// Checks a caller's key against its row.
 ///
 /// # Errors
-/// `Unauthenticated` or `Forbidden`; `Restoring`; `Unavailable` when the database is out of reach.
+/// `Unauthenticated` or `Forbidden`; `Restoring`; `Unavailable` when the database does not answer.
 pub async fn authorize<W: Database + Clock>(world: &W, caller: &Caller, scope: Scope) -> Result<Authorized, Problem> {
     let answers = batch(world, &[authorize_statement(caller)]).await.map_err(|e| unavailable(&e))?;
     let (authorized, row) = judge_caller(caller, scope, answers.first())?;
@@ -79,25 +79,25 @@ pub async fn authorize<W: Database + Clock>(world: &W, caller: &Caller, scope: S
     Ok(authorized)
 }
 
-/// Checks a token against `ROOT_TOKEN`, which keeps the keys of all tenants.
+/// Checks a token against `ROOT_TOKEN`, which manages the keys of all tenants.
 pub fn authorize_root(root: &str, token: &str) -> Option<Authorized> {
     let is_root = root.len() >= ROOT_TOKEN_BYTES_MIN && same_secret(root, token);
     is_root.then(|| Authorized { tenant: None, scopes: vec![Scope::Admin], all_tenants: true })
 }
 
-/// Notes that a key was used, once an hour: nobody is refused because that could not be written.
+/// Records the last use of a key, at most once an hour. A failed write is logged and does not fail the request.
 pub(crate) async fn note_use<W: Database + Clock>(world: &W, caller: &Caller, row: &Authorization) {
     let noted_at = row.key.as_ref().and_then(|key| key.last_used_at);
     if noted_at.is_some_and(|at| row.now - at < KEY_USE_MS) {
         return;
     }
-    // Once: what waits for it is a caller.
+    // A single try: the caller is waiting.
     if let Err(error) = try_batch(world, &[sql!("note_key_use", caller.token.id.as_str(), KEY_USE_MS)]).await {
-        tracing::warn!(%error, "the use of a key was not noted");
+        tracing::warn!(%error, "key_use_write_failed");
     }
 }
 
-/// Reads the key's row; an accept puts it before its own statements.
+/// Builds the statement that reads the key's row. Each accept puts it first in its batch.
 pub(crate) fn authorize_statement(caller: &Caller) -> Statement {
     sql!("authorize", caller.token.id.as_str(), caller.tenant.clone())
 }

@@ -1,4 +1,4 @@
-//! The batch: many jobs in one body, taken apart without reading what they ask for.
+//! Batches: many jobs in one JSON body, split into raw jobs without parsing each of them.
 
 use std::fmt;
 
@@ -10,21 +10,21 @@ use crate::limits::BATCH_JOBS_MAX;
 use crate::wire::invalid::read;
 use crate::wire::problem::Problem;
 
-/// A batch: each job is accepted or refused by itself.
+/// A batch of jobs. Each job is accepted or rejected separately.
 #[derive(Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewJobs {
-    /// The jobs, all read before any is accepted.
+    /// Jobs of the batch. All are checked before the first one is accepted.
     #[cfg_attr(feature = "openapi", schemars(with = "Vec<crate::accept::request::JobRequest>"))]
     #[cfg_attr(feature = "openapi", schemars(length(min = 1, max = BATCH_JOBS_MAX)))]
     jobs: Jobs,
 }
 
-/// Reads `{"jobs": [...]}`: each job's own bytes, in their order.
+/// Splits `{"jobs": [...]}` into the raw JSON of each job, in order.
 ///
 /// # Errors
-/// When it has another shape, or not 1 to [`BATCH_JOBS_MAX`] jobs.
+/// A problem if the body has another shape, or does not have 1 to [`BATCH_JOBS_MAX`] jobs.
 pub fn read_batch(bytes: &[u8]) -> Result<Vec<Box<RawValue>>, Problem> {
     let NewJobs { jobs: Jobs { kept, count } } = read(bytes, "#")?;
     if !(1..=BATCH_JOBS_MAX).contains(&count) {
@@ -34,7 +34,7 @@ pub fn read_batch(bytes: &[u8]) -> Result<Vec<Box<RawValue>>, Problem> {
     Ok(kept)
 }
 
-/// A batch's jobs, of which as many as are allowed are kept: the rest of a million ones would only fill the memory.
+/// Jobs of a batch. Keeps the first [`BATCH_JOBS_MAX`] and only counts the rest, which bounds memory.
 struct Jobs {
     kept: Vec<Box<RawValue>>,
     count: usize,
@@ -84,7 +84,7 @@ mod tests {
         }
         let Jobs { kept, count } =
             serde_json::from_str(&format!("[{}]", vec!["{}"; 3 * BATCH_JOBS_MAX].join(","))).unwrap();
-        assert_eq!((kept.len(), count), (BATCH_JOBS_MAX, 3 * BATCH_JOBS_MAX), "the rest is counted alone");
+        assert_eq!((kept.len(), count), (BATCH_JOBS_MAX, 3 * BATCH_JOBS_MAX), "further jobs are only counted");
         assert_eq!(read_batch(br#"{"jobs":{}}"#).unwrap_err().slug(), "invalid-request");
         assert_eq!(read_batch(br#"{"jobs":[{}"#).unwrap_err().slug(), "not-json");
     }

@@ -1,7 +1,9 @@
-//! Bulk intake: jobs, or documents that become jobs, as lines of JSON, accepted while they come and answered one line each.
-//! The intake waits for lines and for the store, never for whoever reads the answer: a caller may send everything first.
-//! Memory holds what one accept takes and a bounded answer, however many lines there are; the connection may break at any
-//! byte, and a repeat with the same key adds nothing.
+//! Bulk intake: accepts jobs or documents as lines of JSON while the body arrives, and returns one result per line.
+//!
+//! The intake waits for input and for the database, never for the reader of the response: a caller may send the whole
+//! body before it reads. Memory is bounded by one accept and a bounded response, for any number of lines. If the
+//! connection breaks, the caller can repeat the request with the same key: lines that were accepted are not accepted
+//! twice.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -24,80 +26,81 @@ use crate::wire::problem_document::ProblemDocument;
 
 type Checked = Result<NewJob, Problem>;
 
-/// Who sends lines, and what they are.
+/// A bulk request without its lines.
 #[derive(Debug)]
 pub struct BulkRequest {
-    /// Whose jobs they become.
+    /// Key and tenant of the request.
     pub caller: Caller,
-    /// The idempotency key of the request: with the number of a line it is that line's key.
+    /// Idempotency key of the request. Line `n` gets the key `{key}:{n}`.
     pub key: Option<String>,
-    /// What the lines are unless they are jobs.
+    /// Target of the lines if they are documents; `None` if they are jobs.
     pub documents: Option<Documents>,
 }
 
-/// The lines of a request, as they come.
+/// Lines of a request body.
 #[allow(async_fn_in_trait)]
 pub trait LineSource {
-    /// The next line that is whole already; a line that is too long, or no text, is a refusal of its own.
+    /// Returns the next complete line that has arrived. A line that is too long or is not UTF-8 is an error for that
+    /// line only.
     fn next_whole(&mut self) -> Option<Result<String, Problem>>;
 
-    /// Whether no more will come.
+    /// True when the body has ended.
     fn has_ended(&self) -> bool;
 
-    /// Waits for more, or for the end. Dropped while it waits, it loses nothing.
+    /// Waits for more input or for the end of the body. Cancel-safe: dropping the future loses no input.
     ///
     /// # Errors
-    /// Why no more can be read: the body broke off, or is too long.
+    /// The reason why the body cannot be read further: it was interrupted, or it is too long.
     async fn more(&mut self) -> Result<(), Problem>;
 }
 
-/// Where the results of lines go.
+/// Receiver of line results.
 pub trait Results {
-    /// Takes the results of one accept in, each with the number of its line.
+    /// Adds the results of one accept, each with its line index.
     fn add(&mut self, results: Vec<(usize, Result<Accepted, Problem>)>);
 }
 
-/// How a bulk request ended.
+/// Result of a bulk request.
 #[derive(Debug)]
 pub struct Summary {
-    /// How many lines had each outcome.
+    /// Number of lines per outcome.
     pub tally: Tally,
-    /// The job that removes what the documents replace.
+    /// Id of the job that removes the replaced documents.
     pub removal: Option<String>,
-    /// Why lines were left unread, or nothing is replaced.
+    /// Reason why lines were not read, or why nothing was replaced.
     pub problem: Option<Problem>,
-    /// What the lines were unless they were jobs.
+    /// Target of the lines if they were documents.
     pub documents: Option<Documents>,
 }
 
-/// The last line of the answer to lines.
+/// Last line of the response to a bulk request of jobs.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct BulkSummary<'a> {
     summary: Tally,
-    /// Those of them that have no line here, because the caller did not read in time.
+    /// Counts of the lines that have no result line, because the caller did not read the response in time.
     unreported: Tally,
-    /// Why the lines after the last one that is answered were not read, or with `replace` that there was no document, so that
-    /// nothing was removed; null if all were read.
+    /// Reason why the lines after the last result were not read; with `replace`, also the reason why no document was
+    /// removed. Null if all lines were read.
     problem: Option<ProblemDocument<'a>>,
 }
 
-/// The last line of the answer to documents.
+/// Last line of the response to a bulk request of documents.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct DocumentsSummary<'a> {
     #[serde(flatten)]
     bulk: BulkSummary<'a>,
-    /// The group of all its jobs.
+    /// Group of all jobs of the request.
     #[cfg_attr(feature = "openapi", schemars(regex(pattern = crate::wire::schema::NAME)))]
     group: &'a str,
-    /// The job that removes what the documents replace. Null without `replace`, and if a line was refused or not read, or there
-    /// was none.
+    /// Id of the job that removes the replaced documents. Null without `replace`, and when a line was rejected, a line
+    /// was not read, or there was no line.
     removal: Option<&'a str>,
 }
 
 impl Summary {
-    /// The last line of the answer, which has no lines for `unreported`.
+    /// Formats the last line of the response. `unreported` counts the lines without a result line.
     pub fn line(&self, unreported: Tally, request_id: &str) -> String {
         let problem = self.problem.as_ref().map(|problem| ProblemDocument::of(problem, request_id));
         let bulk = BulkSummary { summary: self.tally, unreported, problem };
@@ -110,28 +113,28 @@ impl Summary {
     }
 }
 
-/// One bulk request under way.
+/// A bulk request in progress.
 pub struct Intake<'a, W, L> {
     world: &'a W,
     settings: &'a Settings,
     request: BulkRequest,
     lines: &'a mut L,
-    /// When its reading ends, in ms.
+    /// Time at which reading stops, in ms.
     until: i64,
-    /// The number of the next line, from 0.
+    /// Index of the next line, from 0.
     index: usize,
     accepts: usize,
     tally: Tally,
-    /// The earliest of its jobs.
+    /// Smallest id of its jobs.
     first: Option<String>,
-    /// Whether the queue takes messages today.
+    /// False after the queue refused hints; later hints are then left to the sweep.
     takes_hints: bool,
-    /// Why no further line is read.
+    /// Reason to stop reading.
     over: Option<Problem>,
 }
 
 impl<'a, W: World, L: LineSource> Intake<'a, W, L> {
-    /// The intake of a request whose key may enqueue.
+    /// Starts the intake of a request whose key may enqueue jobs.
     pub fn new(world: &'a W, settings: &'a Settings, request: BulkRequest, lines: &'a mut L) -> Self {
         Intake {
             until: world.now_ms() + REQUEST_MS_MAX,
@@ -148,7 +151,7 @@ impl<'a, W: World, L: LineSource> Intake<'a, W, L> {
         }
     }
 
-    /// Accepts lines until they end, or one of them cannot be read.
+    /// Accepts lines until the body ends or the request reaches a limit.
     pub async fn run(mut self, results: &mut impl Results) -> Summary {
         while self.over.is_none() {
             let checked = self.gather().await;
@@ -167,14 +170,14 @@ impl<'a, W: World, L: LineSource> Intake<'a, W, L> {
         Summary { tally, removal, problem, documents }
     }
 
-    /// Reads and checks what one accept takes: as much as fits, or less when the body pauses or ends.
+    /// Reads and checks lines for one accept, until it is full or the body pauses or ends.
     async fn gather(&mut self) -> Vec<(usize, Checked)> {
         let (mut checked, mut bytes) = (Vec::new(), 0);
         while checked.len() < BULK_LINES_AT_ONCE && bytes < BULK_BYTES_AT_ONCE {
             if let Some(line) = self.lines.next_whole() {
                 let index = self.index;
                 self.index += 1;
-                // An empty line is none, but it counts: a line's number is its number in the file.
+                // An empty line is skipped but counted, so that line numbers match the file.
                 if line.as_ref().is_ok_and(|line| line.trim().is_empty()) {
                     continue;
                 }
@@ -194,7 +197,7 @@ impl<'a, W: World, L: LineSource> Intake<'a, W, L> {
             let pause = if checked.is_empty() { left } else { left.min(BULK_PAUSE_MS) };
             match self.more(pause).await {
                 Ok(true) => {}
-                // The time is over, which the next round tells.
+                // The time is over: the next iteration reports it.
                 Ok(false) if checked.is_empty() && !self.lines.has_ended() => {}
                 Ok(false) => break,
                 Err(problem) => {
@@ -206,7 +209,7 @@ impl<'a, W: World, L: LineSource> Intake<'a, W, L> {
         checked
     }
 
-    /// Waits for more, for `pause_ms` at most; says whether there may be another line, or the body paused or ended.
+    /// Waits up to `pause_ms` for more input. Returns false if the body paused or ended.
     async fn more(&mut self, pause_ms: i64) -> Result<bool, Problem> {
         if self.lines.has_ended() {
             return Ok(false);
@@ -218,12 +221,12 @@ impl<'a, W: World, L: LineSource> Intake<'a, W, L> {
         }
     }
 
-    /// Accepts of lines that are left: what replaces a source needs one more in the end.
+    /// Returns the number of accepts left for lines. A replacement reserves one for its removal job.
     fn accepts_left(&self) -> usize {
         self.settings.plan.bulk_accepts.saturating_sub(usize::from(self.replaces()) + self.accepts)
     }
 
-    /// How long it is still read.
+    /// Returns the time left for reading, in ms.
     fn ms_left(&self) -> i64 {
         (self.until - self.world.now_ms()).clamp(0, REQUEST_MS_MAX)
     }
@@ -232,8 +235,8 @@ impl<'a, W: World, L: LineSource> Intake<'a, W, L> {
         self.request.documents.as_ref().is_some_and(Documents::replace)
     }
 
-    /// Accepts the job that removes what the documents replace; none if one of them is not durable, or if there are none, which
-    /// is told.
+    /// Accepts the job that removes the replaced documents. Returns `None` if a line was rejected or not read. If there
+    /// was no line, it also sets the problem to report.
     async fn remove_the_rest(&mut self) -> Option<String> {
         if self.over.is_some() || !self.tally.is_whole() {
             return None;
@@ -244,7 +247,7 @@ impl<'a, W: World, L: LineSource> Intake<'a, W, L> {
             return None;
         };
         let job = documents.removal(first)?;
-        // As long as that of the first line: a key that is too long is told with that one.
+        // As long as the first line's key: a key that is too long already failed with that line.
         let key = self.request.key.as_ref().map(|key| format!("{key}:r"));
         let checked = check(self.world, self.settings, &job, 0, key);
         match self.accept(vec![checked]).await.pop()? {
@@ -257,7 +260,7 @@ impl<'a, W: World, L: LineSource> Intake<'a, W, L> {
     }
 
     fn check(&self, index: usize, line: &str) -> Checked {
-        // One key for the whole request stands for one key per line.
+        // Each line gets its own key, derived from the key of the request.
         let key = self.request.key.as_ref().map(|key| format!("{key}:{index}"));
         match &self.request.documents {
             None => check(self.world, self.settings, line.as_bytes(), index, key),
@@ -265,14 +268,15 @@ impl<'a, W: World, L: LineSource> Intake<'a, W, L> {
         }
     }
 
-    /// Accepts lines and hints their jobs. When the store does not take them, that is the answer to each, and the end.
+    /// Accepts lines and sends hints for their jobs. If the database refuses the whole batch, every line gets that
+    /// problem and the intake ends.
     async fn accept(&mut self, checked: Vec<Checked>) -> Vec<Result<Accepted, Problem>> {
         let refused: Vec<_> = checked.iter().map(|line| line.as_ref().err().cloned()).collect();
         self.accepts += 1;
         match accept_checked(self.world, self.settings, &self.request.caller, checked).await {
             Ok(results) => {
                 let hints = results.iter().flatten().filter_map(|accepted| accepted.hint.clone()).collect();
-                // The jobs are durable: a lost hint costs only time.
+                // The jobs are durable: a lost hint only delays them.
                 self.takes_hints = self.takes_hints && send_hints(self.world, self.settings, hints).await;
                 results
             }
@@ -284,8 +288,8 @@ impl<'a, W: World, L: LineSource> Intake<'a, W, L> {
     }
 }
 
-/// Why the line at that place and those after it are not read, if so: the request has made the accepts of its plan, or its time
-/// is over.
+/// Returns the problem if the line at `index` is not read: the request used all accepts of its plan, or its
+/// time is over.
 fn end_at(index: usize, accepts_left: usize, ms_left: i64, replaces: bool) -> Option<Problem> {
     let line = index + 1;
     let what = match (accepts_left, ms_left) {
@@ -293,7 +297,7 @@ fn end_at(index: usize, accepts_left: usize, ms_left: i64, replaces: bool) -> Op
         (_, 0) => format!("After {} minutes, line {line} and those after it were not read", REQUEST_MS_MAX / 60_000),
         _ => return None,
     };
-    // The rest in another request would take the place of those before.
+    // A second request with the rest would replace the lines of the first one.
     let advice =
         if replaces { "nothing was replaced" } else { "send them in another request, with another Idempotency-Key" };
     Some(Problem::TooLarge(format!("{what}; {advice}")))
@@ -304,16 +308,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_request_ends_with_its_accepts_or_its_time() {
-        let told = |accepts_left, ms_left, replaces| end_at(7, accepts_left, ms_left, replaces)?.detail();
-        assert_eq!(told(1, 1, false), None);
+    fn a_request_stops_at_its_accepts_or_its_time() {
+        let detail = |accepts_left, ms_left, replaces| end_at(7, accepts_left, ms_left, replaces)?.detail();
+        assert_eq!(detail(1, 1, false), None);
         assert_eq!(
-            told(0, 1, false).unwrap(),
+            detail(0, 1, false).unwrap(),
             "Line 8 and those after it were not read; send them in another request, with another Idempotency-Key"
         );
-        assert_eq!(told(0, 0, true).unwrap(), "Line 8 and those after it were not read; nothing was replaced");
+        assert_eq!(detail(0, 0, true).unwrap(), "Line 8 and those after it were not read; nothing was replaced");
         assert_eq!(
-            told(1, 0, false).unwrap(),
+            detail(1, 0, false).unwrap(),
             "After 10 minutes, line 8 and those after it were not read; send them in another request, with another Idempotency-Key"
         );
     }

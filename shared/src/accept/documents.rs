@@ -1,6 +1,6 @@
-//! What requests about the documents of an index become: jobs of kind `index`, one for each line.
+//! Turns requests about documents into jobs of kind `index`, one per line.
 //!
-//! A line is read whole before it is put into a job, and written anew: nothing in it is a field of the job.
+//! Each line is parsed completely and serialized again inside the job, so that a line cannot set fields of the job.
 
 use serde::Deserialize;
 use serde_json::json;
@@ -20,7 +20,7 @@ use crate::wire::phrase::quoted;
 use crate::wire::problem::Problem;
 use crate::wire::raw::RawObject;
 
-/// One line: a document that comes, or `{"id", "deleted": true}` of one that goes.
+/// One line: a document, or `{"id", "deleted": true}` to delete one.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct DocumentLine {
@@ -32,16 +32,16 @@ struct DocumentLine {
     deleted: bool,
 }
 
-/// The documents of one request.
+/// Target index, group and options of the documents of one request.
 #[derive(Debug, Clone)]
 pub struct Documents {
     index: IndexIdentity,
     group: String,
-    /// The source whose documents they are all of, if they take its place.
+    /// Source that the documents replace, with `replace`.
     replaces: Option<String>,
 }
 
-/// The index that a request found: its jobs change none that is made later under its name.
+/// Index that the request found. Its jobs do not touch an index created later under the same name.
 #[derive(Debug, Clone)]
 struct IndexIdentity {
     name: String,
@@ -53,7 +53,7 @@ impl IndexIdentity {
         IndexIdentity { name: index.name.clone(), id: index.id.clone() }
     }
 
-    /// The job of a change, as a caller would write it.
+    /// Builds the job of a change, as a caller would write it.
     fn job(&self, change: RawObject, group: Option<&str>) -> Vec<u8> {
         let payload = change.with("index", self.name.as_str()).with("index_id", self.id.as_str()).to_raw();
         let job = RawObject::of(json!({"kind": "index", "group": group})).with_kept("payload", Some(&payload));
@@ -62,11 +62,13 @@ impl IndexIdentity {
 }
 
 impl Documents {
-    /// Documents of an index. Unless the caller names their group, it is named by the idempotency key, so that a repeat is the
-    /// same request; or else by the request. `replaces` names a source that has these documents and no others in the end.
+    /// Creates the target of a document request.
+    ///
+    /// Without a `group`, the group is derived from the idempotency key, so that a repeat is the same request; without
+    /// a key it is the request id. `replaces` names a source: after the request it has these documents and no others.
     ///
     /// # Errors
-    /// `InvalidParameter` when the group has no name, or the source is none, or there are both.
+    /// `InvalidParameter` if the group or the source is invalid, or if both are given.
     pub fn new(
         index: &IndexRow,
         group: Option<&str>,
@@ -79,7 +81,7 @@ impl Documents {
             return Err(Problem::InvalidParameter(wrong));
         }
         if replaces.is_some() && group.is_some() {
-            let detail = "cannot be given beside `replace`, whose jobs have a group of their own; remove it";
+            let detail = "cannot be combined with `replace`, which creates its own group; remove it";
             return Err(Problem::InvalidParameter(InvalidField::of("group", "either-or", detail)));
         }
         let group = match (group, key) {
@@ -90,36 +92,37 @@ impl Documents {
         Ok(Documents { index: IndexIdentity::of(index), group, replaces: replaces.map(str::to_owned) })
     }
 
-    /// The group of their jobs.
+    /// Returns the group of the jobs.
     pub fn group(&self) -> &str {
         &self.group
     }
 
-    /// Whether they take the place of all documents of a source.
+    /// True if the documents replace all documents of a source.
     pub fn replace(&self) -> bool {
         self.replaces.is_some()
     }
 
-    /// The job that removes what they replace, when `first` is the earliest of their jobs; `None` if they replace nothing.
+    /// Builds the job that removes the replaced documents. `first` is the smallest job id of the request. `None`
+    /// without `replace`.
     pub fn removal(&self, first: &str) -> Option<Vec<u8>> {
         let source = self.replaces.as_ref()?;
         let change = RawObject::of(json!({"remove": {"source": source, "before": first}}));
         Some(self.index.job(change, Some(&self.group)))
     }
 
-    /// What is told when a source was to be replaced by no document at all, which is rather a mistake than a wish: nothing is
-    /// removed. `None` if nothing was to be replaced.
+    /// Returns the problem of a `replace` request without documents. It is treated as a mistake, and nothing is
+    /// removed. `None` without `replace`.
     pub fn nothing_replaces(&self) -> Option<Problem> {
         let source = self.replaces.as_ref()?;
         let all = json!({"kind": "index", "payload": {"index": self.index.name, "remove": {"source": source}}});
         let detail = format!(
-            "The request has no document, so nothing of the source {} was removed; this job removes all of it: {all}",
+            "The request has no document, so no document of the source {} was removed; to remove them all, create this job: {all}",
             quoted(source)
         );
         Some(Problem::InvalidRequest(vec![InvalidField::new("#", "no-documents", detail)]))
     }
 
-    /// Checks a line. `index` is its place in the request, `key` its idempotency key.
+    /// Checks a line. `index` is its position in the request, `key` its idempotency key.
     ///
     /// # Errors
     /// A problem that names every wrong field of the line.
@@ -133,29 +136,21 @@ impl Documents {
     ) -> Result<NewJob, Problem> {
         let too_long = || check_request_length(line, &settings.plan).err();
         let job = self.job(read(line, "#").map_err(|wrong| too_long().unwrap_or(wrong.into()))?)?;
-        // As it was written: the job is made of what was read.
+        // The digest covers the line as the caller wrote it, because the job's JSON is generated.
         let written = canonical(line, |level, _, value| level == Level::Document && value == b"null");
         let replaces = self.replaces.as_deref().unwrap_or_default();
         let form = [self.index.id.as_bytes(), self.group.as_bytes(), replaces.as_bytes(), &written];
         check_written(clock, settings, &job, index, key, Some(&form)).map_err(of_line)
     }
 
-    /// The job that a line asks for, as a caller would write it.
+    /// Builds the job of a line, as a caller would write it.
     fn job(&self, line: DocumentLine) -> Result<Vec<u8>, Problem> {
         let wrong = |pointer, code, detail| Err(Problem::field(pointer, code, detail));
         if self.replaces.is_some() && line.deleted {
-            return wrong(
-                "#/deleted",
-                "either-or",
-                "cannot be given beside the parameter `replace`; leave the line out",
-            );
+            return wrong("#/deleted", "either-or", "cannot be combined with the parameter `replace`; remove the line");
         }
         if self.replaces.is_some() && line.source.is_some() && line.source != self.replaces {
-            return wrong(
-                "#/source",
-                "either-or",
-                "must be the source that the parameter `replace` names; leave it out",
-            );
+            return wrong("#/source", "either-or", "must be the source that the parameter `replace` names; remove it");
         }
         let change = match line {
             DocumentLine { id, text: None, metadata: None, source: None, deleted: true } => {
@@ -165,7 +160,7 @@ impl Documents {
                 return wrong(
                     "#/deleted",
                     "either-or",
-                    "cannot be given beside `text`, `metadata` or `source`; give the `id` alone",
+                    "cannot be combined with `text`, `metadata` or `source`; give only the `id`",
                 );
             }
             DocumentLine { text: None, .. } => {
@@ -182,7 +177,7 @@ impl Documents {
     }
 }
 
-/// The job that holds an index against itself. Without a body nothing is mended.
+/// Builds the job that verifies an index. Without a body it repairs nothing.
 ///
 /// # Errors
 /// A problem that names the wrong field.
@@ -191,12 +186,12 @@ pub fn verification(index: &IndexRow, body: Option<&[u8]>) -> Result<Vec<u8>, Pr
     Ok(IndexIdentity::of(index).job(RawObject::of(json!({"verify": asked})), None))
 }
 
-/// The job that goes on with the index version that an index builds.
+/// Builds the job that continues the build of an index version.
 pub fn rebuilding(index: &IndexRow) -> Vec<u8> {
     IndexIdentity::of(index).job(RawObject::of(json!({"rebuild": {}})), None)
 }
 
-/// What is wrong with a job, said of the line that it was made of.
+/// Translates pointers into the job to pointers into the line.
 fn of_line(problem: Problem) -> Problem {
     let Problem::InvalidRequest(mut fields) = problem else { return problem };
     for field in &mut fields {
@@ -231,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_a_document_and_nothing_else_of_a_job() {
+    fn a_line_is_only_a_document() {
         let put = job_of(r#"{"id": "a", "text": "x\"},\"kind\":\"webhook", "metadata": {"n": 1}}"#).unwrap();
         let expected = json!({"kind": "index", "group": "import", "payload": {"index": "notes", "index_id": "01I", "put":
             {"id": "a", "text": "x\"},\"kind\":\"webhook", "metadata": {"n": 1}, "source": ""}}});
@@ -241,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn the_metadata_of_a_line_comes_as_it_was_written() {
+    fn metadata_of_a_line_is_kept_verbatim() {
         let metadata = r#"{"z":117.63331139400017,"a":[12345678901234567890123,-0,1E5],"b":"\u00e9\/"}"#;
         let line = format!(r#"{{"id": "a", "text": "b", "metadata": {metadata}}}"#);
         let job = documents().job(read(line.as_bytes(), "#").unwrap()).unwrap();
@@ -249,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn what_takes_the_place_of_a_source_is_all_of_it() {
+    fn replacing_documents_have_one_source() {
         let documents = Documents::new(&index(), None, Some("site"), Some("k"), "01K").unwrap();
         let source_of = |line: &str| {
             let job = documents.job(read(line.as_bytes(), "#").unwrap())?;
@@ -263,9 +258,10 @@ mod tests {
         let removal: Value = serde_json::from_slice(&documents.removal("job_1").unwrap()).unwrap();
         let expected = json!({"index": "notes", "index_id": "01I", "remove": {"source": "site", "before": "job_1"}});
         assert_eq!((&removal["payload"], removal["group"].as_str()), (&expected, Some(documents.group())));
-        let Some(Problem::InvalidRequest(told)) = documents.nothing_replaces() else { panic!("nothing is told") };
+        let Some(Problem::InvalidRequest(fields)) = documents.nothing_replaces() else { panic!("no problem") };
         assert!(
-            told[0].detail.contains("`site` was removed") && told[0].detail.contains(r#""remove":{"source":"site"}"#)
+            fields[0].detail.contains("`site` was removed")
+                && fields[0].detail.contains(r#""remove":{"source":"site"}"#)
         );
         let both = Documents::new(&index(), Some("import"), Some("site"), None, "01K");
         assert!(matches!(both, Err(Problem::InvalidParameter(field)) if field.pointer == "group"));
@@ -276,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_line_is_named_by_its_own_fields() {
+    fn errors_of_a_line_name_its_fields() {
         let pointer = |line: &str| match job_of(line) {
             Err(Problem::InvalidRequest(fields)) => (fields[0].pointer.clone(), fields[0].code),
             other => panic!("{line}: {other:?}"),
@@ -298,17 +294,17 @@ mod tests {
     }
 
     #[test]
-    fn what_the_job_lacks_is_said_of_the_line() {
+    fn errors_of_the_job_name_the_line() {
         let pointers = ["#/payload/put/text", "#/payload/delete/id", "#/payload", "#/group"];
         let fields = pointers.map(|pointer| InvalidField::new(pointer, "out-of-range", "It is long."));
         let Problem::InvalidRequest(fields) = of_line(Problem::InvalidRequest(fields.to_vec())) else { panic!() };
-        let told: Vec<_> = fields.into_iter().map(|field| field.pointer).collect();
-        assert_eq!(told, ["#/text", "#/id", "#", "#/group"]);
+        let pointers: Vec<_> = fields.into_iter().map(|field| field.pointer).collect();
+        assert_eq!(pointers, ["#/text", "#/id", "#", "#/group"]);
         assert_eq!(of_line(Problem::TooDeep), Problem::TooDeep);
     }
 
     #[test]
-    fn a_group_is_the_callers_or_the_same_for_the_same_key() {
+    fn a_group_is_given_or_derived_from_the_key() {
         let group = |group, key, id| Documents::new(&index(), group, None, key, id).map(|documents| documents.group);
         assert_eq!(group(Some("mine"), Some("k"), "01K"), Ok("mine".to_owned()));
         assert_eq!(group(None, None, "01K"), Ok("01K".to_owned()));
@@ -320,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn a_verification_mends_only_if_it_is_told_to() {
+    fn a_verification_repairs_only_on_request() {
         let of = |body: Option<&str>| verification(&index(), body.map(str::as_bytes));
         let payload = |body| serde_json::from_slice::<Value>(&of(body).unwrap()).unwrap()["payload"].clone();
         assert_eq!(payload(None), json!({"index": "notes", "index_id": "01I", "verify": {"repair": false}}));
@@ -328,6 +324,6 @@ mod tests {
             payload(Some(r#"{"repair": true}"#)),
             json!({"index": "notes", "index_id": "01I", "verify": {"repair": true}})
         );
-        assert!(of(Some(r#"{"mend": true}"#)).is_err());
+        assert!(of(Some(r#"{"fix": true}"#)).is_err());
     }
 }

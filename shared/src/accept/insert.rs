@@ -1,5 +1,5 @@
-//! The accept: a request becomes a durable job, once per idempotency key, in one round trip to the database; two if its
-//! payload is large.
+//! The accept: makes jobs durable, once per idempotency key, in one round trip to the database; two if a payload is
+//! large.
 
 use std::collections::BTreeSet;
 
@@ -25,11 +25,11 @@ use crate::wire::job_queue::JobQueue;
 use crate::wire::problem::Problem;
 use crate::wire::time::Time;
 
-/// Seals the secrets of jobs for their tenant. It must be known for that: a key that names none is read first, which costs a
-/// round trip for those jobs alone that have a secret header.
+/// Seals the secrets in jobs for their tenant. If the request names no tenant, the key's row is read first: one more
+/// round trip, only for requests with secret headers.
 ///
 /// # Errors
-/// As [`authorize`]; `InvalidHeader` when a key for all tenants names none.
+/// As [`authorize`]; `InvalidHeader` when a `*` key names no tenant.
 pub async fn seal_secrets<W: Database + Clock>(
     world: &W,
     settings: &Settings,
@@ -39,7 +39,7 @@ pub async fn seal_secrets<W: Database + Clock>(
     if !jobs.iter().any(|job| job.is_unsealed) {
         return Ok(());
     }
-    // A tenant that the key is not of is refused by the accept, which stores nothing then.
+    // The accept rejects a tenant that the key does not belong to, and stores nothing then.
     let tenant = match &caller.tenant {
         Some(tenant) => tenant.clone(),
         None => authorize(world, caller, Scope::JobsWrite).await?.tenant.ok_or_else(Problem::names_no_tenant)?,
@@ -47,15 +47,15 @@ pub async fn seal_secrets<W: Database + Clock>(
     jobs.iter_mut().try_for_each(|job| job.seal_secrets(world, settings, &tenant))
 }
 
-/// Makes jobs durable: one batch that checks the key, frees keys whose window ended, inserts, and reads back. Before it, the
-/// objects of large payloads are put, for those alone that are not there already. What is refused if it is new is not inserted,
-/// and answered by its key as the others are.
+/// Makes jobs durable in one batch: it checks the key, releases expired idempotency keys, inserts, and reads the result
+/// back. Before the batch, the objects of large payloads are stored, except for jobs that exist already. A job with
+/// `refused_if_new` is not inserted; it only finds an existing job by its key.
 ///
-/// Safe to repeat: the ids stay the same, and what is there already is not inserted again.
+/// Safe to repeat: the ids stay the same, and existing jobs are not inserted again.
 ///
 /// # Errors
-/// A problem for the whole request: also why the store takes no new jobs, if none of these is there already. Otherwise one
-/// answer per job, in their order.
+/// A problem for the whole request, for example when the deployment accepts no new jobs and none of these exists
+/// already. Otherwise the result has one entry per job, in order.
 pub async fn accept<W: Database + Blobs + Clock>(
     world: &W,
     caller: &Caller,
@@ -64,16 +64,16 @@ pub async fn accept<W: Database + Blobs + Clock>(
     accept_for(world, Submitter { caller, scope: Scope::JobsWrite }, jobs).await
 }
 
-/// Who makes jobs, and the scope that their key needs for it.
+/// The caller that submits jobs, and the scope that its key needs.
 #[derive(Debug, Clone, Copy)]
 pub struct Submitter<'a> {
-    /// Who.
+    /// The caller.
     pub caller: &'a Caller,
-    /// The scope.
+    /// The required scope.
     pub scope: Scope,
 }
 
-/// The same for a route whose jobs need another scope than `jobs:write`.
+/// Accepts jobs like [`accept`], with another scope than `jobs:write`.
 ///
 /// # Errors
 /// As [`accept`].
@@ -83,7 +83,7 @@ pub async fn accept_for<W: Database + Blobs + Clock>(
     jobs: Vec<NewJob>,
 ) -> Result<Vec<Result<Accepted, Problem>>, Problem> {
     if jobs.iter().any(|job| job.is_unsealed) {
-        tracing::error!("a job with unsealed secrets is not accepted");
+        tracing::error!("job_secrets_unsealed");
         return Err(Problem::Internal);
     }
     let has_large = jobs.iter().any(|job| job.object.is_some());
@@ -92,7 +92,7 @@ pub async fn accept_for<W: Database + Blobs + Clock>(
     } else {
         (String::new(), jobs.iter().map(|_| None).collect(), jobs)
     };
-    // Also with no job at all: the key is checked all the same.
+    // Runs also without any job, because it checks the key.
     let is_answered = has_large && unknown.is_empty();
     let inserted = if is_answered { Vec::new() } else { insert(world, submitter, &tenant, unknown).await? };
     let mut inserted = inserted.into_iter();
@@ -105,24 +105,25 @@ pub async fn accept_for<W: Database + Blobs + Clock>(
     }
 }
 
-/// Whether it is why the store takes no new jobs now, whatever they are.
+/// True if the problem applies to all new jobs.
 fn is_of_the_store(problem: &Problem) -> bool {
     matches!(problem, Problem::StorageFull | Problem::QuotaReached)
 }
 
 type JobOutcomes = Vec<Option<Result<Accepted, Problem>>>;
 
-/// Answers those large jobs that are there already or cannot be accepted: no megabytes are put for them, nor for a caller who
-/// may not send any. Answers the tenant, too, and the jobs that are left.
+/// Finds large jobs that exist already or that cannot be accepted, so that no object is stored for them, nor for a
+/// caller without permission. Returns the tenant, the known results, and the jobs left to insert.
 ///
-/// A key that is known now is not asked for again: were it freed in between, a row would come without its object.
+/// A job found here is not looked up again: if its key expired in between, its row would be inserted without its
+/// object.
 async fn answer_known<W: Database + Clock>(
     world: &W,
     submitter: Submitter<'_>,
     jobs: Vec<NewJob>,
 ) -> Result<(String, JobOutcomes, Vec<NewJob>), Problem> {
     let large: Vec<&NewJob> = jobs.iter().filter(|job| job.object.is_some()).collect();
-    let InsertResult { tenant, now, refusal, outcomes } = ask(world, submitter, &large, false).await?;
+    let InsertResult { tenant, now, refusal, outcomes } = run_statements(world, submitter, &large, false).await?;
     let mut outcomes = outcomes.into_iter();
     let (mut answers, mut unknown) = (Vec::new(), Vec::new());
     for job in jobs {
@@ -138,7 +139,8 @@ async fn answer_known<W: Database + Clock>(
             }
         }
     }
-    // Minted again before an object is put, and not after; those without one too, so that they stay in order.
+    // Ids are renewed before an object is stored under them. Jobs without an object are renewed too, which keeps the
+    // order.
     if unknown.iter().any(|job| (job.created_at - now).abs() > ID_SKEW_MS_MAX) {
         mint_again(world, unknown.iter_mut().filter(|job| job.refused_if_new.is_none()), now);
     }
@@ -153,11 +155,11 @@ async fn insert<W: Database + Blobs + Clock>(
 ) -> Result<Vec<Result<Accepted, Problem>>, Problem> {
     let mut objects = BTreeSet::new();
     for _ in 0..MINTS_MAX {
-        // Objects come before their rows. What is refused then is not deleted: a batch that seemed lost may still commit, and
-        // an object without a row is found by the sweep.
+        // Objects are stored before their rows. Objects of refused jobs are not deleted here: a batch that seemed lost
+        // may still commit. The sweep deletes objects without a row.
         put_all(world, tenant, &jobs, &mut objects).await?;
         let InsertResult { now, refusal, outcomes, .. } =
-            ask(world, submitter, &jobs.iter().collect::<Vec<_>>(), true).await?;
+            run_statements(world, submitter, &jobs.iter().collect::<Vec<_>>(), true).await?;
         let some_missing = outcomes.iter().any(is_missing);
         if refusal.is_some() || !some_missing {
             let judge = |(job, outcome): (&NewJob, AcceptedRow)| match &refusal {
@@ -166,17 +168,17 @@ async fn insert<W: Database + Blobs + Clock>(
             };
             return Ok(jobs.iter().zip(outcomes).map(judge).collect());
         }
-        // The clock that minted the ids is more than 20 s off: the database's own is taken instead.
-        tracing::warn!(ours = world.now_ms(), database = now, "ids are minted again by the database's clock");
-        // Only those that were refused: a job that is there already would be there twice.
+        // The Worker's clock is more than 20 s off: use the database's clock.
+        tracing::warn!(ours = world.now_ms(), database = now, "clock_skew_ids_renewed");
+        // Only the refused jobs: a new id for an inserted job would insert it twice.
         let missing = jobs.iter_mut().zip(&outcomes).filter(|(_, outcome)| is_missing(outcome));
         mint_again(world, missing.map(|(job, _)| job), now);
     }
     Err(Problem::Unavailable)
 }
 
-/// Whether a job is not there although nothing is wrong with it: its id is of no time that the database knows, or the store takes
-/// no new jobs.
+/// True if a valid job was not inserted: the time in its id is too far from the database's clock, or the deployment
+/// accepts no new jobs.
 fn is_missing(outcome: &AcceptedRow) -> bool {
     outcome.id.is_none() && outcome.endpoint_known != 0 && outcome.refused == 0
 }
@@ -189,28 +191,28 @@ fn mint_again<'a, C: Clock>(clock: &C, jobs: impl Iterator<Item = &'a mut NewJob
     in_order(jobs);
 }
 
-/// What the store told of some jobs.
+/// Result of the accept's statements.
 struct InsertResult {
     tenant: String,
     now: i64,
-    /// Why the store takes no new jobs now.
+    /// Reason why no new jobs are accepted now.
     refusal: Option<Problem>,
     outcomes: Vec<AcceptedRow>,
 }
 
-/// Asks what became of jobs, and inserts them before if that is wanted.
-async fn ask<W: Database + Clock>(
+/// Runs the accept's statements: reads the outcome of each job, after inserting the jobs if `inserts` is true.
+async fn run_statements<W: Database + Clock>(
     world: &W,
     Submitter { caller, scope }: Submitter<'_>,
     jobs: &[&NewJob],
     inserts: bool,
 ) -> Result<InsertResult, Problem> {
-    let asks = asks(caller, scope);
-    let statements = statements(caller, &asks, jobs, inserts);
+    let caller_param = caller_param(caller, scope);
+    let statements = statements(caller, &caller_param, jobs, inserts);
     let answers = if inserts {
         let ids = |jobs: &mut dyn Iterator<Item = &&NewJob>| jobs.map(|job| json!({"id": job.id})).collect::<Vec<_>>();
         let grouped = ids(&mut jobs.iter().filter(|job| job.group.is_some()));
-        batch_counting_accepted(world, &ids(&mut jobs.iter()), &grouped, &asks, statements).await
+        batch_counting_accepted(world, &ids(&mut jobs.iter()), &grouped, &caller_param, statements).await
     } else {
         batch(world, &statements).await
     };
@@ -222,28 +224,29 @@ async fn ask<W: Database + Clock>(
     Ok(InsertResult { tenant, now: row.now, refusal: row.refusal(), outcomes })
 }
 
-/// Statements per parameter: free, insert, hour, read; or, when nothing is inserted, the first and the last.
+/// Number of statements per parameter: `free_keys`, `accept`, `note_hour`, `read_accepted`; without inserts only the
+/// first and the last.
 fn statements_per_chunk(inserts: bool) -> usize {
     if inserts { 4 } else { 2 }
 }
 
-/// What the statements are told of the caller.
-fn asks(caller: &Caller, scope: Scope) -> Param {
+/// Builds the parameter that describes the caller.
+fn caller_param(caller: &Caller, scope: Scope) -> Param {
     json_param(&json!({
         "key": caller.token.id, "hash": caller.token.hash(), "scope": scope.name(), "tenant": caller.tenant,
         "epoch": caller.epoch, "traceparent": caller.origin.traceparent, "tracestate": caller.origin.tracestate, "hops": caller.origin.hops,
     }))
 }
 
-fn statements(caller: &Caller, asks: &Param, jobs: &[&NewJob], inserts: bool) -> Vec<Statement> {
+fn statements(caller: &Caller, caller_param: &Param, jobs: &[&NewJob], inserts: bool) -> Vec<Statement> {
     let mut statements = vec![authorize_statement(caller)];
     for items in json_params(jobs, ACCEPT_PARAMETER_BYTES) {
-        statements.push(sql!("free_keys", items.clone(), asks.clone()));
+        statements.push(sql!("free_keys", items.clone(), caller_param.clone()));
         if inserts {
-            statements.push(sql!("accept", items.clone(), asks.clone(), ID_SKEW_MS_MAX));
-            statements.push(sql!("note_hour", items.clone(), asks.clone()));
+            statements.push(sql!("accept", items.clone(), caller_param.clone(), ID_SKEW_MS_MAX));
+            statements.push(sql!("note_hour", items.clone(), caller_param.clone()));
         }
-        statements.push(sql!("read_accepted", items, asks.clone()));
+        statements.push(sql!("read_accepted", items, caller_param.clone()));
     }
     statements
 }
@@ -273,7 +276,7 @@ fn read_outcomes(jobs: usize, answers: &[Rows], inserts: bool) -> Result<Vec<Acc
     if outcomes.len() == jobs { Ok(outcomes) } else { Err(Problem::Internal) }
 }
 
-/// What became of one job, at `now` by the database's clock.
+/// Returns the result of one job. `now` is the database's time.
 fn judge_outcome(job: &NewJob, row: AcceptedRow, now: i64) -> Result<Accepted, Problem> {
     let (Some(id), Some(kind), Some(created_at)) = (row.id, row.kind, row.created_at) else {
         if let Some(refusal) = &job.refused_if_new {
@@ -299,11 +302,10 @@ fn judge_outcome(job: &NewJob, row: AcceptedRow, now: i64) -> Result<Accepted, P
     Ok(Accepted { job: reference, body, duplicate, hint })
 }
 
-/// Puts the objects of new jobs, but for those whose ids are in `done`, and notes them there. One after the other: a batch has
-/// room for 63, and most requests have one.
+/// Stores the objects of new jobs, except those with ids in `done`, and adds their ids to `done`.
 ///
 /// # Errors
-/// `Unavailable`; objects that were put already are orphans then.
+/// `Unavailable`; objects that were already stored are orphans then.
 pub(crate) async fn put_all<W: Blobs + Clock>(
     world: &W,
     tenant: &str,
@@ -315,7 +317,7 @@ pub(crate) async fn put_all<W: Blobs + Clock>(
     let puts = fresh.iter().map(|(job, object)| async move {
         put(world, &JobRef { tenant: tenant.to_owned(), id: job.id.clone() }, object.as_bytes()).await
     });
-    // One after the other, those of a batch could take longer than an id may be old.
+    // In parallel: one by one, the objects of a batch could take longer than an id may be old.
     stream::iter(puts).buffer_unordered(REQUESTS_AT_ONCE).try_collect::<()>().await?;
     done.extend(fresh.into_iter().map(|(job, _)| job.id.clone()));
     Ok(())

@@ -1,8 +1,8 @@
-//! Accepting: a request becomes a durable job, once per idempotency key.
+//! Acceptance: a request becomes a durable job, once per idempotency key.
 //!
-//! [`authorize`] checks the key, [`request`] and [`batch`] check the form, [`quotas`] bound a tenant, [`insert`] writes the rows in one
-//! batch. [`bulk`] does that with lines as they come; [`results`] says what became of each job of a request. [`documents`] makes the jobs
-//! that change an index.
+//! [`authorize`] checks the key, [`request`] and [`batch`] check the body, [`quotas`] limit a tenant, and [`insert`]
+//! writes the rows in one batch. [`bulk`] accepts lines while they arrive; [`results`] collects the result of each job
+//! of a request. [`documents`] builds the jobs that change an index.
 
 pub mod accepted;
 pub mod authorize;

@@ -1,7 +1,8 @@
-//! Quotas: how many jobs a tenant, or an API key, may have accepted from one midnight UTC to the next.
+//! Quotas: the maximum number of jobs that a tenant or an API key may submit per day (UTC).
 //!
-//! A request, or 500 lines of one, is accepted whole while its quota is not reached, so that the last one may pass it by the
-//! jobs it has. Jobs of schedules and replays are not counted: they take the scope `operate`.
+//! A request, or each chunk of 500 lines, is accepted completely if the quota is not reached yet. The last one may
+//! therefore exceed the quota by the jobs it has. Jobs of schedules and replays are not counted: they need the scope
+//! `operate`.
 
 use serde::{Deserialize, Serialize};
 
@@ -17,11 +18,11 @@ use crate::wire::values::Whole;
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "NewQuota"))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct QuotaRequest {
-    /// Jobs that all its keys together may have accepted in a day; null, or nothing, lifts the bound.
+    /// Maximum number of accepted jobs per day (UTC) over all keys of the tenant; null or absent removes the limit.
     jobs_per_day: Option<Whole<1, { u32::MAX }>>,
 }
 
-/// What the store has of a tenant's quota.
+/// Quota row of a tenant.
 #[derive(Debug, Default, Deserialize)]
 struct QuotaRow {
     jobs_per_day: Option<u32>,
@@ -34,13 +35,13 @@ struct QuotaRow {
 pub struct Quota<'a> {
     #[cfg_attr(feature = "openapi", schemars(regex(pattern = crate::wire::schema::NAME)))]
     pub(crate) tenant: &'a str,
-    /// Null for any number.
+    /// Maximum number of accepted jobs per day (UTC); null for no limit.
     pub jobs_per_day: Option<u32>,
-    /// Since midnight UTC; counted while there is a bound.
+    /// Jobs accepted since midnight UTC. Counted only while a limit is set.
     pub jobs_today: u64,
 }
 
-/// Sets the quota of a key, or with an empty one that of the tenant.
+/// Sets the quota of a key, or of the tenant if `key` is empty.
 pub(crate) fn set_quota(key: &str, tenant: &str, jobs_per_day: Option<u32>) -> Statement {
     sql!("put_quota", key, tenant, jobs_per_day.map_or(Param::Null, |jobs| Param::from(i64::from(jobs))))
 }
@@ -56,15 +57,15 @@ async fn quota_after<'a, W: Database + Clock>(
 ) -> Result<Quota<'a>, Problem> {
     let answers = batch(world, &statements).await.map_err(|error| unavailable(&error))?;
     let row: Option<QuotaRow> = first_as(answers.last()).map_err(|error| unavailable(&error))?;
-    // One that was never set bounds nothing.
+    // No row means no limit.
     let QuotaRow { jobs_per_day, jobs_today } = row.unwrap_or_default();
     Ok(Quota { tenant, jobs_per_day, jobs_today })
 }
 
-/// Sets a tenant's quota or lifts it; answers it as the API shows it. Safe to repeat: it is set to the same.
+/// Sets or removes a tenant's quota and returns it. Idempotent.
 ///
 /// # Errors
-/// `NotFound` for what is no tenant's name; a problem that names the wrong field; `Unavailable`.
+/// `NotFound` for an invalid tenant name; a problem that names the wrong field; `Unavailable`.
 pub async fn put_quota<'a, W: Database + Clock>(world: &W, tenant: &'a str, body: &[u8]) -> Result<Quota<'a>, Problem> {
     let request: QuotaRequest = read(body, "#")?;
     if !is_name(tenant) {
@@ -77,7 +78,7 @@ pub async fn put_quota<'a, W: Database + Clock>(world: &W, tenant: &'a str, body
     quota_after(world, tenant, vec![set_quota("", tenant, jobs_per_day), read_statement(tenant)]).await
 }
 
-/// A tenant's quota as the API shows it; one that was never set bounds nothing.
+/// Reads a tenant's quota. A quota that was never set has no limit.
 ///
 /// # Errors
 /// `Unavailable`.

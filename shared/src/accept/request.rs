@@ -1,4 +1,4 @@
-//! The request: a job as a caller asks for it, checked whole before anything is written.
+//! The request: a job as a caller submits it, checked completely before anything is written.
 
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -28,52 +28,52 @@ use crate::wire::values::{Whole, Word};
 #[cfg(feature = "openapi")]
 use crate::limits::IDEMPOTENCY_KEY_CHARS_MAX;
 
-/// A job as a caller asks for it.
+/// A job as a caller submits it.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "NewJob"))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct JobRequest {
-    /// What it does.
+    /// Job kind.
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::wire::schema::kind"))]
     kind: String,
-    /// What its kind needs.
+    /// Payload of the job; its fields depend on the kind.
     #[cfg_attr(feature = "openapi", schemars(with = "crate::kinds::Payload"))]
     payload: Box<RawValue>,
-    /// The endpoint that a webhook or a task goes to. A webhook may have a `url` in its payload instead.
+    /// Endpoint that receives the webhook or task. A webhook may have a `url` in its payload instead.
     #[cfg_attr(feature = "openapi", schemars(regex(pattern = crate::wire::schema::NAME)))]
     endpoint: Option<String>,
-    /// The same key again, for the same kind and endpoint within the window, is the same job. It may also be given in
-    /// the Idempotency-Key header; this one wins.
+    /// A repeat with the same key, kind and endpoint within the window returns the same job. The `Idempotency-Key`
+    /// header also sets it; this field wins.
     #[cfg_attr(feature = "openapi", schemars(length(min = 1, max = IDEMPOTENCY_KEY_CHARS_MAX)))]
     idempotency_key: Option<String>,
-    /// How long the key holds; a day when nothing is said.
+    /// Seconds that the key is kept; default one day.
     idempotency_window_seconds: Option<Whole<1, KEY_WINDOW_SECONDS_MAX>>,
-    /// Not before this time, up to 366 days ahead.
+    /// Earliest time to run, up to 366 days ahead.
     #[cfg_attr(feature = "openapi", schemars(with = "Option<crate::wire::time::Time>"))]
     run_after: Option<String>,
-    /// Not before this many seconds from now; instead of `run_after`.
+    /// Delay in seconds before the first attempt; an alternative to `run_after`.
     delay_seconds: Option<Whole<0, RUN_AFTER_SECONDS_MAX>>,
-    /// No attempt starts after this time; the job is a dead letter then.
+    /// Latest time to start an attempt. After it the job becomes a dead letter.
     #[cfg_attr(feature = "openapi", schemars(with = "Option<crate::wire::time::Time>"))]
     deadline_at: Option<String>,
-    /// Attempts that may fail; the schedule's own number when nothing is said.
+    /// Number of attempts that may fail; default from the retry schedule.
     max_attempts: Option<Whole<1, MAX_ATTEMPTS_MAX>>,
-    /// The waits between attempts; the endpoint's when nothing is said.
+    /// Waits between attempts; default from the endpoint.
     retry_schedule: Option<Word<RetrySchedule>>,
-    /// The `webhook-id` of every send; the job's own id when nothing is said.
+    /// `webhook-id` of every request; default is the job's id.
     #[cfg_attr(feature = "openapi", schemars(regex(pattern = crate::wire::schema::NAME)))]
     event_id: Option<String>,
-    /// A name to list jobs by.
+    /// Label to list and count jobs by.
     #[cfg_attr(feature = "openapi", schemars(regex(pattern = crate::wire::schema::NAME)))]
     group: Option<String>,
-    /// The trace it belongs to, as in W3C Trace Context; the request's own header when nothing is said.
+    /// Trace that the job belongs to (W3C Trace Context); default is the request's header.
     #[cfg_attr(feature = "openapi", schemars(regex(pattern = crate::wire::schema::TRACEPARENT)))]
     traceparent: Option<String>,
-    /// Anything of the caller's, shown with the job: at most 2,048 bytes as JSON.
+    /// Your own data, returned with the job: at most 2,048 bytes as JSON.
     metadata: Option<Metadata>,
 }
 
-/// A job that was checked and may be inserted; as JSON, an item of the accept's parameter.
+/// A checked job, ready to insert. As JSON it is one item of the accept's parameter.
 #[derive(Debug, Clone, Serialize)]
 pub struct NewJob {
     pub(crate) index: usize,
@@ -83,10 +83,10 @@ pub struct NewJob {
     pub(crate) endpoint: String,
     pub(crate) payload: Option<String>,
     pub(crate) payload_bytes: Option<usize>,
-    /// The bulk of a large payload, which is put before the row is inserted.
+    /// Bulk of a large payload, stored as an object before the row is inserted.
     #[serde(skip)]
     pub(crate) object: Option<String>,
-    /// Whether its payload has secrets that [`NewJob::seal_secrets`] has not sealed yet; no such job is stored.
+    /// True if the payload has secrets that [`NewJob::seal_secrets`] must still seal. Such a job is never stored.
     #[serde(skip)]
     pub(crate) is_unsealed: bool,
     pub(crate) idempotency_key: Option<String>,
@@ -102,23 +102,24 @@ pub struct NewJob {
     pub(crate) group: Option<String>,
     pub(crate) metadata: Option<String>,
     pub(crate) traceparent: Option<String>,
-    /// Why it is refused unless its key is there already: it has a key then, and no payload. The store is told that it is so.
+    /// Reason to refuse the job unless its idempotency key already has one. Such a job has a key and no payload. The
+    /// database gets only a flag.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_flag")]
     pub refused_if_new: Option<Problem>,
 }
 
-#[allow(clippy::ref_option, reason = "serde asks for it so")]
+#[allow(clippy::ref_option, reason = "the signature that serde requires")]
 fn as_flag<S: Serializer>(_refused: &Option<Problem>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_u8(1)
 }
 
-/// Checks one job of a request. `index` is its place in a batch, `key` the idempotency key that the request gives it.
+/// Checks one job of a request. `index` is its position in a batch, `key` the idempotency key from the request.
 ///
-/// Its form is judged here. What is wrong by now alone (by the time, the settings, the plan) is no matter for a job that is there
-/// already: with a key it goes on as [`NewJob::refused_if_new`].
+/// An invalid form is always an error. A field that is wrong only now (by the time, the settings or the plan) does not
+/// matter if the job exists already: with a key, the problem becomes [`NewJob::refused_if_new`].
 ///
 /// # Errors
-/// A problem that names every wrong field; nothing was written.
+/// A problem that names every wrong field. Nothing was written.
 pub fn check<C: Clock>(
     clock: &C,
     settings: &Settings,
@@ -129,7 +130,7 @@ pub fn check<C: Clock>(
     check_written(clock, settings, bytes, index, key, None)
 }
 
-/// The same; `form` is the form of what the caller wrote, where `bytes` were made of that.
+/// Checks like [`check`]. `form` is the caller's original text if `bytes` were generated from it.
 pub(crate) fn check_written<C: Clock>(
     clock: &C,
     settings: &Settings,
@@ -181,7 +182,7 @@ pub(crate) fn check_written<C: Clock>(
         digest,
         scheduled_at,
         deadline_at: request.deadline_at.as_deref().and_then(parse_rfc3339),
-        // A schedule of the job's own comes with its own number of attempts, also at an endpoint.
+        // A retry schedule in the request sets its own number of attempts, also with an endpoint.
         max_attempts: request.max_attempts.map(Whole::get).or(backoff.map(RetrySchedule::max_attempts)),
         max_attempts_default: backoff.unwrap_or(backoff_default).max_attempts(),
         backoff,
@@ -194,8 +195,8 @@ pub(crate) fn check_written<C: Clock>(
     })
 }
 
-/// What two requests with one key must share: the canonical JSON of the whole request as it was written. Not in it are the key
-/// itself, the trace of the call, and members that say nothing.
+/// Returns the text that two requests with one key must share: the canonical JSON of the request, without the key
+/// itself, the trace, and members that are null.
 fn form_of(bytes: &[u8], kind: &str) -> Vec<u8> {
     let null_is_none = kinds::null_is_none(kind);
     canonical(bytes, |level, name, value| match level {
@@ -207,10 +208,10 @@ fn form_of(bytes: &[u8], kind: &str) -> Vec<u8> {
 }
 
 impl NewJob {
-    /// Seals the secrets in its payload for its tenant.
+    /// Seals the secrets in the payload for the tenant.
     ///
     /// # Errors
-    /// `Internal` when the payload is none, which is a bug of ours.
+    /// `Internal` if the payload is missing, which is a bug.
     pub fn seal_secrets<C: Clock>(&mut self, clock: &C, settings: &Settings, tenant: &str) -> Result<(), Problem> {
         if self.is_unsealed {
             let stored = self.payload.as_deref().ok_or(Problem::Internal)?;
@@ -222,10 +223,10 @@ impl NewJob {
     }
 }
 
-/// Gives jobs of one request their ids, with the times that are in them, in the order of their places: of two changes of one
-/// document the one with the greater id stands, and ids of one millisecond are in no order of their own.
+/// Sorts the ids of one request's jobs, with the times in them, into the order of the jobs. Of two changes of one
+/// document the one with the greater id wins, and ids of the same millisecond are random.
 ///
-/// To be done before an object is put by such an id.
+/// Call it before an object is stored under such an id.
 pub fn in_order<'a>(jobs: impl IntoIterator<Item = &'a mut NewJob>) {
     let mut jobs: Vec<_> = jobs.into_iter().collect();
     let mut minted: Vec<_> = jobs.iter_mut().map(|job| (std::mem::take(&mut job.id), job.created_at)).collect();
@@ -235,7 +236,7 @@ pub fn in_order<'a>(jobs: impl IntoIterator<Item = &'a mut NewJob>) {
     }
 }
 
-/// Refuses what is larger than a request of one job that the deployment takes.
+/// Refuses a request of one job that is larger than the deployment accepts.
 pub(crate) fn check_request_length(bytes: &[u8], plan: &Plan) -> Result<(), Problem> {
     let most = plan.payload_bytes_max + ENVELOPE_BYTES_MAX;
     if bytes.len() <= most {
@@ -244,7 +245,7 @@ pub(crate) fn check_request_length(bytes: &[u8], plan: &Plan) -> Result<(), Prob
     Err(Problem::too_large("A job", most, bytes.len()))
 }
 
-/// Refuses a payload that is larger than the deployment takes.
+/// Refuses a payload that is larger than the deployment accepts.
 pub(crate) fn check_length(payload: &RawValue, plan: &Plan) -> Result<(), Problem> {
     let most = plan.payload_bytes_max;
     if payload.get().len() <= most {
@@ -253,10 +254,10 @@ pub(crate) fn check_length(payload: &RawValue, plan: &Plan) -> Result<(), Proble
     Err(Problem::too_large("`payload`", most, payload.get().len()))
 }
 
-/// Splits what was stored of a payload, if that is large.
+/// Splits a large payload into an inline part and an object.
 ///
 /// # Errors
-/// `TooLarge` when what must be inline is large, too.
+/// `TooLarge` if the part that must be inline is too large.
 pub(crate) fn split(kind: &str, stored: String, payload: &RawValue, plan: &Plan) -> Result<Split, Problem> {
     let most = plan.payload_inline_bytes;
     if payload.get().len() <= most {
@@ -270,7 +271,7 @@ pub(crate) fn split(kind: &str, stored: String, payload: &RawValue, plan: &Plan)
 }
 
 impl JobRequest {
-    /// When it is to run, its payload, and why it is refused if it is new.
+    /// Returns the scheduled time, the checked payload, and the problem of a job that is wrong only now.
     fn judge(&self, settings: &Settings, now: i64) -> Result<(Option<i64>, CheckedPayload, Option<Problem>), Problem> {
         let mut wrong = Wrong::default();
         let scheduled_at = self.scheduled_at(now, &mut wrong);
@@ -293,12 +294,12 @@ impl JobRequest {
         Ok((scheduled_at, payload.ok_or(Problem::Internal)?, refused))
     }
 
-    /// The time before which it must not run, which may be over.
+    /// Returns the earliest time to run, which may be in the past.
     fn scheduled_at(&self, now: i64, wrong: &mut Wrong) -> Option<i64> {
         match (&self.run_after, self.delay_seconds) {
             (None, None) => None,
             (Some(_), Some(_)) => {
-                let detail = "cannot be given beside `run_after`; give one of them";
+                let detail = "cannot be combined with `run_after`; give one of them";
                 wrong.form(InvalidField::of("#/delay_seconds", "either-or", detail));
                 None
             }
@@ -322,7 +323,7 @@ impl JobRequest {
             _ => "must be after `run_after`",
         };
         let in_the_past = InvalidField::of("#/deadline_at", "in-the-past", detail);
-        // Of two times that were written, no other day makes a right pair.
+        // Two absolute times that contradict each other are wrong on every day.
         if self.run_after.is_some() && scheduled_at.is_some_and(|scheduled_at| at <= scheduled_at) {
             wrong.form(in_the_past);
         } else if at <= scheduled_at.unwrap_or(now).max(now) {

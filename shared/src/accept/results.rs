@@ -1,4 +1,4 @@
-//! What became of the jobs of one request, each by itself.
+//! Results of the jobs of one request.
 
 use serde::Serialize;
 
@@ -25,27 +25,27 @@ pub async fn accept_checked<W: Database + Blobs + Clock>(
     for job in checked {
         places.push(job.map(|job| jobs.push(job)));
     }
-    // Of two changes of one document the later one stands, and an id is what tells.
+    // Of two changes of one document the one with the greater id wins.
     in_order(&mut jobs);
     seal_secrets(world, settings, caller, &mut jobs).await?;
-    // Also with no job left: the key is checked all the same.
+    // Runs also without any job left, because it checks the key.
     let mut accepted = accept(world, caller, jobs).await?.into_iter();
     Ok(places.into_iter().map(|place| place.and_then(|()| accepted.next().unwrap_or(Err(Problem::Internal)))).collect())
 }
 
-/// What became of one job of a request.
+/// Outcome of one job of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LineOutcome {
-    /// It is a new job.
+    /// A new job.
     Accepted,
-    /// Its key has a job already.
+    /// The key already had a job.
     Duplicate,
-    /// It was refused.
+    /// The job was rejected.
     Rejected,
 }
 
 impl LineOutcome {
-    /// The outcome of one result.
+    /// Returns the outcome of one result.
     pub fn of(result: &Result<Accepted, Problem>) -> LineOutcome {
         match result {
             Ok(accepted) if accepted.duplicate => LineOutcome::Duplicate,
@@ -55,20 +55,20 @@ impl LineOutcome {
     }
 }
 
-/// How many jobs of a request had each outcome.
+/// Number of jobs of a request per outcome.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "BatchSummary"))]
 pub struct Tally {
     /// New jobs.
     pub accepted: usize,
-    /// Jobs that were there already.
+    /// Jobs whose key already had one.
     pub duplicates: usize,
-    /// Refused ones.
+    /// Rejected jobs.
     pub rejected: usize,
 }
 
 impl Tally {
-    /// Whether no job was refused.
+    /// True if no job was rejected.
     pub fn is_whole(&self) -> bool {
         self.rejected == 0
     }
@@ -80,7 +80,7 @@ impl Tally {
         }
     }
 
-    /// Counts one more.
+    /// Counts one more outcome.
     pub fn add(&mut self, outcome: LineOutcome) {
         *match outcome {
             LineOutcome::Accepted => &mut self.accepted,
@@ -90,27 +90,27 @@ impl Tally {
     }
 }
 
-/// What became of one job of a batch, or of one line.
+/// Result of one job of a batch, or of one line.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct BatchResult<'a> {
-    /// Its place in the request, from 0.
+    /// Position in the request, from 0.
     index: usize,
-    /// Its line in the file, from 1, blank lines counted too; null in a batch that is one JSON document.
+    /// Line number in the body, from 1, with blank lines counted; null in a batch that is one JSON document.
     #[cfg_attr(feature = "openapi", schemars(range(min = 1)))]
     line: Option<usize>,
-    /// 202, or the status of its problem.
+    /// `202`, or the status of the problem.
     status: u16,
-    /// Its id; null if it was refused.
+    /// Id of the job; null if it was rejected.
     id: Option<&'a str>,
-    /// Whether it was there already.
+    /// True if the idempotency key already had this job.
     duplicate: bool,
-    /// Why it was refused.
+    /// Reason for the rejection.
     problem: Option<ProblemDocument<'a>>,
 }
 
 impl<'a> BatchResult<'a> {
-    /// The result of the job at that place of a request.
+    /// Builds the result of the job at `index`.
     pub fn of(index: usize, result: &'a Result<Accepted, Problem>, request_id: &'a str) -> BatchResult<'a> {
         match result {
             Ok(accepted) => BatchResult {
@@ -132,7 +132,7 @@ impl<'a> BatchResult<'a> {
         }
     }
 
-    /// The result of the line at that place of a file.
+    /// Builds the result of the line at `index`.
     pub fn of_line(index: usize, result: &'a Result<Accepted, Problem>, request_id: &'a str) -> BatchResult<'a> {
         let mut of_line = BatchResult::of(index, result, request_id);
         of_line.line = Some(index + 1);
@@ -141,7 +141,7 @@ impl<'a> BatchResult<'a> {
     }
 }
 
-/// The answer to a batch, in the order of the request.
+/// Response to a batch, in the order of the request.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct BatchAnswer<'a> {
@@ -150,7 +150,7 @@ pub struct BatchAnswer<'a> {
 }
 
 impl<'a> BatchAnswer<'a> {
-    /// The answer with these results; a minimal one has none but those of refused jobs.
+    /// Builds the response. A minimal one lists only rejected jobs.
     pub fn of(results: &'a [Result<Accepted, Problem>], request_id: &'a str, minimal: bool) -> BatchAnswer<'a> {
         let mut summary = Tally::default();
         summary.count(results);

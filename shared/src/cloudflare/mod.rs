@@ -65,7 +65,7 @@ pub fn configured(env: &Env, consequence: &str) -> Option<(CloudflareWorld, Sett
         (world, settings) => {
             let binding = world.err().map(|error| error.to_string());
             let errors = settings.err();
-            tracing::error!(?binding, ?errors, "the deployment is not configured, {consequence}");
+            tracing::error!(?binding, ?errors, consequence, "deployment_not_configured");
             None
         }
     }

@@ -1,23 +1,23 @@
-//! What the check of a payload comes to.
+//! Results of payload checks.
 
 use crate::wire::invalid::InvalidField;
 
 /// A payload that its kind has checked.
 #[derive(Debug, Clone)]
 pub struct CheckedPayload {
-    /// What is stored once [`crate::kinds::seal_secrets`] has sealed what is secret in it.
+    /// Payload to store, after [`crate::kinds::seal_secrets`] has sealed its secrets.
     pub stored: String,
-    /// Whether there is nothing to seal in it.
+    /// True if the payload has no secrets to seal.
     pub is_plain: bool,
-    /// What is wrong by the settings of now. A job that is there already stays what it is.
+    /// Fields that are wrong only with the current settings. They do not matter for a job that exists already.
     pub refused_if_new: Vec<InvalidField>,
 }
 
-/// A payload as it is stored: what is inline in the row, and what is an object of its own.
+/// A payload as it is stored: an inline part in the row and an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Split {
-    /// What the claim and the API read; `None` when all of it is in the object.
+    /// Part that the claim and the API read; `None` if the object has the whole payload.
     pub inline: Option<String>,
-    /// The bulk of a large payload.
+    /// Bulk of a large payload.
     pub object: Option<String>,
 }

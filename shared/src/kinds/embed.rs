@@ -1,8 +1,8 @@
-//! The batch of texts that become vectors: its payload, its checks, its run and its result.
+//! The `embed` kind: a batch of texts to turn into vectors.
 //!
-//! `{"provider"?, "model"?, "inputs": [{"id", "text"}], "output"?: "inline" | "r2" | {"index": name}}`. It is stored with the
-//! provider and the model that it means, unless an index says which. A text that the provider refuses fails alone: the result
-//! names it, and says why.
+//! `{"provider"?, "model"?, "inputs": [{"id", "text"}], "output"?: "inline" | "r2" | {"index": name}}`. The stored
+//! payload names the chosen provider and model, unless the output is an index, which has its own. A text that the
+//! provider refuses fails alone: the result names it with the reason.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -24,50 +24,50 @@ use crate::wire::invalid::{InvalidField, Wrong, read};
 use crate::wire::problem::Problem;
 use crate::wire::raw::{members, name_of, object_of};
 
-/// The payload, as callers write it and as it is stored.
+/// Payload of an `embed` job, as callers write it and as it is stored.
 #[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "EmbedPayload"))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Embed {
-    /// The provider, one of those that the deployment has; its default when nothing is said.
+    /// Name of a configured provider; default is the deployment's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) provider: Option<String>,
-    /// The provider's model.
+    /// Name of one of the provider's models.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) model: Option<String>,
-    /// The texts.
+    /// Texts to embed.
     #[cfg_attr(feature = "openapi", schemars(length(min = 1, max = EMBED_INPUTS_MAX)))]
     pub(crate) inputs: Vec<Input>,
-    /// Where the vectors go; into the result when nothing is said.
+    /// Destination of the vectors; default is the job's result.
     #[serde(default, deserialize_with = "read_output")]
     pub(crate) output: Output,
 }
 
-/// A text with the caller's name for it.
+/// A text with the caller's id for it.
 #[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "EmbedInput"))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Input {
-    /// Names it in the result; no two are the same.
+    /// Unique id; the result refers to the text by it.
     #[cfg_attr(feature = "openapi", schemars(length(min = 1, max = EMBED_ID_BYTES_MAX)))]
     pub(crate) id: String,
-    /// What is embedded, exactly as it is.
+    /// Text to embed, unchanged.
     #[cfg_attr(feature = "openapi", schemars(length(min = 1, max = EMBED_TEXT_BYTES_MAX)))]
     pub(crate) text: String,
 }
 
-/// Where vectors go.
+/// Destination of the vectors.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "EmbedOutput"))]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Output {
-    /// Into the job's result, each as base64 of its little-endian 32-bit floats.
+    /// The job's result, each vector as base64 of its little-endian 32-bit floats.
     #[default]
     Inline,
-    /// Into an object of their own: `GET /v1/jobs/{id}/vectors`.
+    /// A separate object: `GET /v1/jobs/{id}/vectors`.
     R2,
-    /// Into the index of that name: each text becomes a document of it, without metadata or source, cut and embedded as the
-    /// index does it. Of `provider` and `model`, what is said must be the index's own.
+    /// The index of this name: each text becomes a document without metadata or source, chunked and embedded by the
+    /// settings of the index. `provider` and `model` may be left out; otherwise they must match the index.
     Index(String),
 }
 
@@ -77,7 +77,7 @@ struct OfIndex {
     index: String,
 }
 
-/// Reads where vectors go: a word, or an object.
+/// Deserializes `output`: a word or an object.
 fn read_output<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Output, D::Error> {
     struct Either;
     impl<'de> Visitor<'de> for Either {
@@ -102,7 +102,7 @@ fn read_output<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Output, D::
     deserializer.deserialize_any(Either)
 }
 
-/// Checks a payload and notes which model it means.
+/// Checks a payload and chooses its provider and model.
 ///
 /// # Errors
 /// A problem that names every wrong field, if the form of one is wrong.
@@ -110,9 +110,9 @@ pub fn check(payload: &RawValue, settings: &Settings) -> Result<CheckedPayload, 
     let mut embed: Embed = read(payload.get().as_bytes(), "#/payload")?;
     let mut wrong = Wrong::default();
     embed.errors().into_iter().for_each(|field| wrong.form(field));
-    // Providers, their models and the plan may have been others when the same request was accepted.
+    // The providers, models and plan may have changed since the same request was accepted.
     match settings.providers.choose(embed.provider.as_deref(), embed.model.as_deref()) {
-        // Its index says which is meant.
+        // The index determines provider and model.
         _ if matches!(embed.output, Output::Index(_)) => {
             embed.too_many_of_an_index(settings).into_iter().for_each(|field| wrong.now(field));
         }
@@ -132,7 +132,7 @@ pub fn check(payload: &RawValue, settings: &Settings) -> Result<CheckedPayload, 
 }
 
 impl Embed {
-    /// The payload as it was written, with the provider and the model that it means.
+    /// Returns the payload as it was written, with the chosen provider and model.
     fn stored(&self, payload: &RawValue) -> String {
         let meant = |value: &Option<String>| value.as_ref().map(|value| Value::from(value.as_str()).to_string());
         let meant = [("\"provider\"", meant(&self.provider)), ("\"model\"", meant(&self.model))];
@@ -179,7 +179,8 @@ impl Embed {
     }
 
     pub(crate) fn too_much_inline(&self, dimensions: usize) -> Option<InvalidField> {
-        // The id, of which each byte may be escaped, and base64 of four bytes each with the JSON around, or a refusal.
+        // Per text: the id, whose bytes may all be escaped, plus base64 of 4 bytes per dimension with the JSON around
+        // it, or a refusal.
         let shown = (dimensions * 16 / 3 + 48).max(EMBED_REASON_CHARS * 4);
         let bytes: usize = self.inputs.iter().map(|input| shown + input.id.len() * 2).sum();
         let detail = format!(

@@ -1,8 +1,9 @@
-//! The change of an index: a document that comes or goes, or the index held against itself.
+//! The `index` kind: a change of an index (add, update or delete a document, or remove a source), a verification, or a
+//! rebuild.
 //!
-//! `{"index", "index_id"?, "put": {"id", "text", "metadata"?, "source"?}}`, `{"index", "delete": {"id"}}`, `{"index", "verify":
-//! {"repair"?}}`, `{"index", "remove": {"source", "before"?}}` or `{"index", "rebuild": {}}`. The document that was accepted
-//! last stands, in whatever order its jobs run.
+//! `{"index", "index_id"?, "put": {"id", "text", "metadata"?, "source"?}}`, `{"index", "delete": {"id"}}`, `{"index",
+//! "verify": {"repair"?}}`, `{"index", "remove": {"source", "before"?}}` or `{"index", "rebuild": {}}`. Jobs may run in
+//! any order: the document that was accepted last wins.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -16,30 +17,30 @@ use crate::wire::metadata::Metadata;
 use crate::wire::phrase::listed;
 use crate::wire::problem::Problem;
 
-/// The payload, as callers write it and as it is stored.
+/// Payload of an `index` job, as callers write it and as it is stored.
 #[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "IndexPayload"))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct IndexPayload {
-    /// The index, which is there.
+    /// Name of an existing index.
     #[cfg_attr(feature = "openapi", schemars(regex(pattern = crate::wire::schema::NAME)))]
     pub(crate) index: String,
-    /// The index's own id: one that was made after it was dropped is not meant.
+    /// Id of the index. With it, the job does not touch an index created later under the same name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) index_id: Option<String>,
-    /// A document that comes, or comes again.
+    /// Document to add or update.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) put: Option<Put>,
-    /// A document that goes.
+    /// Document to delete.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) delete: Option<Delete>,
-    /// The index is held against itself.
+    /// Checks the index for inconsistencies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) verify: Option<Verify>,
-    /// The documents of a source go.
+    /// Source whose documents are deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) remove: Option<Remove>,
-    /// The index goes on with the index version that it builds.
+    /// Continues the build of the new index version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) rebuild: Option<Rebuild>,
 }
@@ -49,56 +50,56 @@ pub(crate) struct IndexPayload {
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "Document"))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Put {
-    /// Names it within the index.
+    /// Id of the document within the index.
     #[cfg_attr(feature = "openapi", schemars(length(min = 1, max = EMBED_ID_BYTES_MAX)))]
     pub(crate) id: String,
-    /// What it says, as plain text or Markdown.
+    /// Content, as plain text or Markdown.
     #[cfg_attr(feature = "openapi", schemars(length(min = 1, max = DOCUMENT_BYTES_MAX)))]
     pub(crate) text: String,
-    /// What searches may be filtered by, and show: at most 2,048 bytes as JSON.
+    /// Fields that searches can filter by and return: at most 2,048 bytes as JSON.
     #[serde(default, skip_serializing_if = "Metadata::is_empty")]
     pub(crate) metadata: Metadata,
-    /// Where it is from.
+    /// Label of the document's origin, such as a file or a website.
     #[cfg_attr(feature = "openapi", schemars(length(max = EMBED_ID_BYTES_MAX)))]
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) source: String,
 }
 
-/// A document that goes.
+/// A document to delete.
 #[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "DocumentDelete"))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Delete {
-    /// Names it within the index.
+    /// Id of the document within the index.
     #[cfg_attr(feature = "openapi", schemars(length(min = 1, max = EMBED_ID_BYTES_MAX)))]
     pub(crate) id: String,
 }
 
-/// A source whose documents go; with `before`, once all other jobs of the job's group have succeeded.
+/// Removal of a source's documents. With `before`, the job waits until all other jobs of its group have succeeded.
 #[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "SourceRemoval"))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Remove {
-    /// Where they are from.
+    /// Source of the documents.
     #[cfg_attr(feature = "openapi", schemars(length(min = 1, max = EMBED_ID_BYTES_MAX)))]
     pub(crate) source: String,
-    /// The id of a job: what was accepted with it or later stays. This job's own when nothing is said.
+    /// Id of a job: documents accepted with this job or later are kept. Default is the id of this job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) before: Option<String>,
 }
 
-/// That an index goes on with the index version that it builds.
+/// Request to continue the build of the new index version.
 #[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "IndexRebuild"))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Rebuild {}
 
-/// How an index is held against itself.
+/// Options of a verification.
 #[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "IndexVerify"))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Verify {
-    /// Whether what is wrong is mended.
+    /// True to repair the inconsistencies found.
     #[serde(default)]
     pub(crate) repair: bool,
 }
@@ -130,7 +131,7 @@ impl IndexPayload {
         ];
         let asked: Vec<&str> = changes.iter().filter(|(_, asked)| *asked).map(|(name, _)| *name).collect();
         if let [first, second, ..] = &asked[..] {
-            let detail = format!("cannot be given beside `{first}`; give one of them");
+            let detail = format!("cannot be combined with `{first}`; give one of them");
             errors.push(InvalidField::of(format!("#/payload/{second}"), "either-or", detail));
         } else if asked.is_empty() {
             let detail = format!("must have one of {}", listed(changes.map(|(name, _)| name)));
@@ -161,12 +162,12 @@ impl IndexPayload {
     }
 }
 
-/// Whether a text says nothing: a byte order mark before it is none of its characters.
+/// True if a text is blank. A leading BOM (U+FEFF) does not count as text.
 fn is_blank(text: &str) -> bool {
     text.trim_start_matches('\u{FEFF}').trim().is_empty()
 }
 
-/// What is wrong with a text that is to be found: it has so many bytes, and not all of them are blank.
+/// Returns the problem of a text to index: it must have 1 to `bytes_max` bytes and must not be blank.
 pub(crate) fn fault_of_text(text: &str, bytes_max: usize) -> Option<String> {
     if text.is_empty() || text.len() > bytes_max {
         return Some(format!("must have 1 to {bytes_max} bytes, got {}", text.len()));

@@ -1,5 +1,5 @@
-//! The kinds of job: what a payload must be, what request it becomes, how an answer is judged. A kind is one file beside this one
-//! and one arm in each match here. Kinds that send no request of their own run in [`crate::run`].
+//! Job kinds: validation of payloads, the request that a payload becomes, and the outcome of a response. A kind is one
+//! file in this folder and one arm in each match here. Kinds without a request run in [`crate::run`].
 
 pub mod checked;
 pub mod embed;
@@ -23,24 +23,24 @@ use crate::wire::phrase::{did_you_mean, listed, word};
 use crate::wire::problem::Problem;
 use crate::wire::raw::on_one_line;
 
-/// The kinds this build runs.
+/// Job kinds that this build runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// An HTTP request to somebody else's server, signed by Standard Webhooks.
+    /// An HTTP request to any server, signed by Standard Webhooks.
     Webhook,
-    /// A kind of the user's own.
+    /// A job type that the user defines.
     Task,
-    /// Texts that become vectors.
+    /// A batch of texts to turn into vectors.
     Embed,
-    /// A document of an index that comes or goes.
+    /// A change of an index.
     Index,
 }
 
-/// The kinds whose names have no dot.
+/// Names of the kinds without a dot.
 const BUILT_IN: [&str; 3] = ["webhook", "embed", "index"];
 
 impl Kind {
-    /// The kind of that name.
+    /// Returns the kind of this name.
     pub fn named(name: &str) -> Option<Kind> {
         match name {
             "webhook" => Some(Kind::Webhook),
@@ -52,7 +52,7 @@ impl Kind {
     }
 }
 
-/// Splits a large payload as its kind stored it.
+/// Splits a large stored payload into an inline part and an object.
 pub fn split(kind: &str, stored: String) -> Split {
     match Kind::named(kind) {
         Some(Kind::Webhook) => webhook::split(stored),
@@ -60,7 +60,7 @@ pub fn split(kind: &str, stored: String) -> Split {
     }
 }
 
-/// The payload that was split into these two, byte for byte; `None` when they are not what was stored.
+/// Joins the two parts of a split payload, byte for byte; `None` if they do not belong together.
 pub fn join(kind: &str, inline: Option<&str>, object: Vec<u8>) -> Option<String> {
     let object = String::from_utf8(object).ok()?;
     match Kind::named(kind) {
@@ -69,7 +69,7 @@ pub fn join(kind: &str, inline: Option<&str>, object: Vec<u8>) -> Option<String>
     }
 }
 
-/// Whether what is stored of a payload is all of it: a large one is an object, beside which a webhook has the rest inline.
+/// True if the stored parts are the whole payload. A large payload is an object; a webhook also needs its inline part.
 pub(crate) fn is_whole(kind: &str, has_inline: bool, has_object: bool) -> bool {
     match Kind::named(kind) {
         Some(Kind::Webhook) => has_inline,
@@ -107,7 +107,7 @@ pub fn check(
     }
 }
 
-/// Seals what is secret in a checked payload for its tenant. `None` when the payload is none of that kind.
+/// Seals the secrets of a checked payload for its tenant. `None` if the payload does not have the form of its kind.
 pub(crate) fn seal_secrets(
     kind: &str,
     stored: &str,
@@ -121,18 +121,18 @@ pub(crate) fn seal_secrets(
     }
 }
 
-/// Whether jobs of that kind send requests that are signed.
+/// True if jobs of this kind send signed requests.
 pub(crate) fn is_signed(kind: &str) -> bool {
     matches!(Kind::named(kind), Some(Kind::Webhook | Kind::Task))
 }
 
-/// Whether a member of that kind's payload that is `null` says the same as none: all but a task's payload are Longshore's to read.
+/// True if a `null` member of the payload means the same as an absent one. Only a task's payload is not interpreted.
 pub(crate) fn null_is_none(kind: &str) -> bool {
     Kind::named(kind) != Some(Kind::Task)
 }
 
-/// The stored payload as the API shows it, as it was written and on one line: secret values are hidden. It takes no more memory
-/// than the payload: the value of megabytes would be twenty times as large.
+/// Returns the stored payload as the API shows it: as it was written, on one line, with secret values hidden. Works on
+/// the text, because a parsed value would take up to 20 times the memory.
 pub fn shown(kind: &str, stored: &str) -> Option<Box<RawValue>> {
     let text = match Kind::named(kind) {
         Some(Kind::Webhook) => webhook::shown(stored)?,
@@ -141,11 +141,11 @@ pub fn shown(kind: &str, stored: &str) -> Option<Box<RawValue>> {
     RawValue::from_string(on_one_line(text)).ok()
 }
 
-/// Makes the request of a claimed job: the destination is checked again, the exact bytes are signed. `object` is what is stored of a
-/// large payload beside the row; the body of the request is a part of it, and is not copied.
+/// Builds the request of a claimed job: checks the destination again and signs the exact bytes. `object` is the stored
+/// object of a large payload; the request body is a slice of it, without a copy.
 ///
 /// # Errors
-/// When the payload, the endpoint or a sealed value cannot be used; nothing is sent then.
+/// The outcome if the payload, the endpoint or a sealed value cannot be used; nothing is sent then.
 pub fn prepare(job: &Claimed, object: Option<Bytes>, settings: &Settings, now_ms: i64) -> Result<HttpRequest, Outcome> {
     match Kind::named(&job.kind) {
         Some(Kind::Webhook) => webhook::prepare(job, object.as_ref(), settings, now_ms),
@@ -154,22 +154,23 @@ pub fn prepare(job: &Claimed, object: Option<Bytes>, settings: &Settings, now_ms
     }
 }
 
-/// The outcome for a kind that this build does not know: another version accepted the job.
+/// Returns the outcome of a kind that this build does not know, accepted by another version.
 fn unknown(kind: &str) -> Outcome {
     Outcome::failed(ErrorClass::Config, format!("This build does not know the kind {kind:?}."))
 }
 
-/// How many seconds the attempt of a claimed job may take.
+/// Returns the timeout of a claimed job's attempt in seconds.
 pub fn timeout_of(job: &Claimed) -> u32 {
     match Kind::named(&job.kind) {
         Some(Kind::Task) => task::timeout_of(job),
-        // One of many calls takes longer, and lives on heartbeats. Of an unknown kind nothing is sent.
+        // A job with many calls takes longer and extends its lease by heartbeats. A job of an unknown kind sends
+        // nothing.
         Some(Kind::Embed | Kind::Index) | None => TIMEOUT_SECONDS_DEFAULT,
         Some(Kind::Webhook) => webhook::timeout_of(job),
     }
 }
 
-/// Judges what came back: what is not 2xx is the same for all kinds.
+/// Turns a response into an outcome. Only 2xx responses depend on the kind.
 pub fn judge(job: &Claimed, answer: &Result<HttpResponse, HttpError>, now_ms: i64) -> Outcome {
     match answer {
         Ok(response) if (200..300).contains(&response.status) => match Kind::named(&job.kind) {
@@ -183,7 +184,7 @@ pub fn judge(job: &Claimed, answer: &Result<HttpResponse, HttpError>, now_ms: i6
                  example by a rule for their path or their User-Agent.",
                 response.status
             );
-            // It asks for no time: a wait only lengthens that of the schedule.
+            // A challenge is not a request for time: its wait can only lengthen the schedule's wait.
             let wait = response.header("retry-after").and_then(|value| parse_retry_after(value, now_ms));
             Outcome::Failed { class: ErrorClass::Challenged, message, retry_after: wait.map(RetryAfter::AtLeast) }
         }
@@ -213,14 +214,15 @@ pub fn judge(job: &Claimed, answer: &Result<HttpResponse, HttpError>, now_ms: i6
     }
 }
 
-/// Whether Cloudflare's bot protection answered in place of the destination
+/// True if Cloudflare's bot protection answered instead of the destination
 /// (<https://developers.cloudflare.com/cloudflare-challenges/challenge-types/challenge-pages/detect-response/>).
 fn is_challenge(response: &HttpResponse) -> bool {
     let mitigated = response.header("cf-mitigated").unwrap_or_default().trim();
     matches!(response.status, 403 | 429) && mitigated.eq_ignore_ascii_case("challenge")
 }
 
-/// The schemas of all payloads. The field itself is JSON that keeps its own bytes; the document gives each kind its own.
+/// Schemas of all payloads. The field is raw JSON, so that its bytes are kept; the OpenAPI document adds one schema per
+/// kind.
 #[cfg(feature = "openapi")]
 pub(crate) enum Payload {}
 

@@ -1,4 +1,4 @@
-//! Where a job's request goes, what its endpoint adds to it, and how it is signed: the same for every kind that sends one.
+//! Destination, endpoint headers and signature of a request, shared by all kinds that send one.
 
 use crate::model::claimed::Claimed;
 use crate::model::endpoint::EndpointState;
@@ -10,25 +10,25 @@ use crate::security::signing::signature_headers;
 use crate::settings::Settings;
 use crate::store::secrets::{Owner, signing_now};
 
-/// What header values are sealed for: those of a job, and those of an endpoint.
+/// Purpose under which header values of jobs and endpoints are sealed.
 pub const SEAL_PURPOSE: &str = "header";
-/// The origin of every request to a service binding; no name server knows it.
+/// Origin of every request to a service binding. No name server resolves it.
 pub const SERVICE_ORIGIN: &str = "https://service.longshore.internal";
 
-/// Where a request goes.
+/// Destination of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
-    /// The URL, checked again.
+    /// URL, checked before each send.
     pub url: String,
-    /// The service binding, instead of the network.
+    /// Service binding, if the request does not go over the network.
     pub service: Option<String>,
 }
 
 impl Target {
-    /// The target of a claimed job: its own URL if it has one, else its endpoint.
+    /// Returns the target of a claimed job: its own URL if it has one, else its endpoint.
     ///
     /// # Errors
-    /// When there is none any more, or it is not allowed any more.
+    /// The outcome if there is no target, or if the settings do not allow it.
     pub fn of(job: &Claimed, url: Option<&str>, settings: &Settings) -> Result<Target, Outcome> {
         let url = match (url, &job.endpoint) {
             (Some(url), _) => url,
@@ -41,7 +41,7 @@ impl Target {
                 }
                 &endpoint.url
             }
-            _ => return Err(Outcome::failed(ErrorClass::Config, "The endpoint does not exist any more.")),
+            _ => return Err(Outcome::failed(ErrorClass::Config, "The endpoint does not exist.")),
         };
         match destination::check(url, &settings.private_destinations) {
             Ok(destination) => Ok(Target { url: destination.url.into(), service: None }),
@@ -50,10 +50,10 @@ impl Target {
     }
 }
 
-/// The headers of the job's endpoint, names in lower case, values in the clear.
+/// Returns the headers of the job's endpoint, with names in lower case and values unsealed.
 ///
 /// # Errors
-/// When a value cannot be opened.
+/// The outcome if a value cannot be unsealed.
 pub fn endpoint_headers(job: &Claimed, settings: &Settings) -> Result<Vec<(String, String)>, Outcome> {
     let unsealed = |(name, sealed): &(String, String)| {
         let context = endpoint_header(&job.endpoint_id, name);
@@ -62,12 +62,12 @@ pub fn endpoint_headers(job: &Claimed, settings: &Settings) -> Result<Vec<(Strin
     job.endpoint.iter().flat_map(|endpoint| &endpoint.headers).map(unsealed).collect()
 }
 
-/// What a header of an endpoint is sealed for. Its name is in lower case.
+/// Returns the seal context of an endpoint's header. `name` is in lower case.
 pub fn endpoint_header(endpoint: &str, name: &str) -> String {
     format!("endpoint {endpoint} {name}")
 }
 
-/// What a header of a job is sealed for. Replays are other jobs and keep the value.
+/// Returns the seal context of a job's header. It does not contain the job's id, because replays keep the value.
 pub fn job_header(name: &str) -> String {
     format!("job {}", name.to_ascii_lowercase())
 }
@@ -75,14 +75,15 @@ pub fn job_header(name: &str) -> String {
 pub(crate) fn unseal(settings: &Settings, tenant: &str, context: &str, sealed: &str) -> Result<String, Outcome> {
     open(&settings.keys, SealedFor { purpose: SEAL_PURPOSE, tenant, context }, sealed)
         .and_then(|bytes| String::from_utf8(bytes).ok())
-        // A key that is missing is a mistake of the deployment, and mended there: the job is tried again.
+        // A missing key is an error of the deployment and is fixed there: the job is retried.
         .ok_or_else(|| Outcome::failed(ErrorClass::Internal, "A sealed header cannot be opened with this MASTER_KEY."))
 }
 
-/// The headers of Standard Webhooks over these exact bytes, and the one that ends circles.
+/// Returns the Standard Webhooks headers over the exact body, and the header that stops loops.
 ///
 /// # Errors
-/// When a signing secret cannot be opened. When it is missing the database failed, and the job waits without a failure.
+/// The outcome if a signing secret cannot be unsealed. If the secret is missing, the database failed, and the job waits
+/// without a failure.
 pub fn signed(job: &Claimed, settings: &Settings, now_ms: i64, body: &[u8]) -> Result<Vec<(String, String)>, Outcome> {
     if !job.has_secret() {
         return Err(job.store_failed("The signing secret could not be read from the database or made."));

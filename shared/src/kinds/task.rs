@@ -1,9 +1,9 @@
-//! The task: a kind of the user's own, run by the user's Worker through a service binding or by an HTTPS handler.
+//! Tasks: job types that the user defines, run by the user's Worker through a service binding or by an HTTPS handler.
 //!
-//! The payload is any JSON and is posted as it was written. An answer of 2xx is success whatever its body is, and its JSON
-//! body the result, as far as it can be kept;
-//! 202 with `longshore-completion: deferred` says that the completion comes later, by `POST /v1/jobs/{id}/complete` or
-//! `/fail`, within `longshore-completion-seconds`. 429 and 503 with Retry-After ask for time and cost no failure.
+//! The payload is any JSON and is posted as it was written. Every 2xx response is a success, and its JSON body is the
+//! result if it can be stored. `202` with `longshore-completion: deferred` means that the handler completes the job
+//! later, by `POST /v1/jobs/{id}/complete` or `/fail`, within `longshore-completion-seconds`. 429 and 503 with
+//! `Retry-After` postpone the job without a failure.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -28,7 +28,7 @@ use crate::wire::problem::Problem;
 use crate::wire::raw::is_readable;
 use crate::wire::time::rfc3339;
 
-/// Whether a task may have this name: lower-case words with dots between, such as `image.thumbnail`.
+/// True for a valid task name: lower-case words separated by dots, such as `image.thumbnail`.
 pub fn is_task_name(name: &str) -> bool {
     let is_word = |word: &str| {
         word.starts_with(|first: char| first.is_ascii_lowercase())
@@ -37,7 +37,7 @@ pub fn is_task_name(name: &str) -> bool {
     name.len() <= TASK_NAME_BYTES_MAX && name.contains('.') && name.split('.').all(is_word)
 }
 
-/// Checks a payload, and that there is an endpoint.
+/// Checks a payload, and that the job has an endpoint.
 ///
 /// # Errors
 /// A problem that names every wrong field.
@@ -55,10 +55,10 @@ pub fn check(payload: &RawValue, endpoint: Option<&str>) -> Result<CheckedPayloa
     Ok(CheckedPayload { stored: payload.get().to_owned(), is_plain: true, refused_if_new: Vec::new() })
 }
 
-/// Makes the request of a claimed task; `object` is its payload, if that is too large for the row.
+/// Builds the request of a claimed task. `object` is its payload, if that is too large for the row.
 ///
 /// # Errors
-/// When the endpoint is gone or not allowed any more, or a sealed value cannot be used; nothing is sent then.
+/// The outcome if the endpoint is deleted or not allowed, or a sealed value cannot be used; nothing is sent then.
 pub fn prepare(job: &Claimed, object: Option<Bytes>, settings: &Settings, now_ms: i64) -> Result<HttpRequest, Outcome> {
     let target = Target::of(job, None, settings)?;
     let body = object.unwrap_or_else(|| Bytes::from(job.payload.clone().unwrap_or_default()));
@@ -74,7 +74,7 @@ pub fn prepare(job: &Claimed, object: Option<Bytes>, settings: &Settings, now_ms
         ("longshore-job".into(), job.id.clone()),
         ("longshore-kind".into(), job.kind.clone()),
         ("longshore-attempt".into(), job.attempt.to_string()),
-        // When the answer is due, and the job's own deadline if that is earlier.
+        // Time by which the response is due: the timeout or the job's deadline, whichever is earlier.
         ("longshore-deadline".into(), rfc3339(job.deadline_at.map_or(due_at, |deadline| deadline.min(due_at)))),
     ]);
     origin::keep_together(&mut headers, job);
@@ -90,13 +90,13 @@ pub fn prepare(job: &Claimed, object: Option<Bytes>, settings: &Settings, now_ms
     })
 }
 
-/// How many seconds the attempt of a claimed task may take: what its endpoint says.
+/// Returns the timeout of a claimed task's attempt in seconds, from its endpoint.
 pub fn timeout_of(job: &Claimed) -> u32 {
     let asked = job.endpoint.as_ref().map(|endpoint| endpoint.timeout_seconds);
     asked.unwrap_or(TIMEOUT_SECONDS_DEFAULT).min(TASK_TIMEOUT_SECONDS_MAX)
 }
 
-/// Judges an answer of 2xx.
+/// Turns a 2xx response into an outcome.
 pub fn judge(response: &HttpResponse) -> Outcome {
     let header = |name| response.header(name).map(str::trim);
     if response.status == 202 && header("longshore-completion") == Some("deferred") {
@@ -104,7 +104,7 @@ pub fn judge(response: &HttpResponse) -> Outcome {
         let seconds: u32 = asked.unwrap_or(COMPLETION_SECONDS_DEFAULT).clamp(1, COMPLETION_SECONDS_MAX);
         return Outcome::Deferred { due_in: Duration::from_secs(u64::from(seconds)) };
     }
-    // The status says that it is done, whatever the body is.
+    // The status decides: any body is a success.
     let is_json = response.header("content-type").is_some_and(|text| names_media_type(text, JSON));
     Outcome::Succeeded { result: if is_json { JobResult::of_body(response) } else { JobResult::Empty } }
 }

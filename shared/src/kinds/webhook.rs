@@ -1,8 +1,8 @@
-//! The webhook: its payload, its checks, and the request it becomes.
+//! Webhooks: the payload, its checks, and the request it becomes.
 //!
-//! `{"url"?, "method"?, "headers"?, "body" | "body_base64", "timeout_seconds"?}`. A `body` that is a JSON
-//! string is sent as its text, any other JSON, `null` too, exactly as it was written; `body_base64` is sent as its bytes. Of a large one
-//! the body is an object of its own.
+//! `{"url"?, "method"?, "headers"?, "body" | "body_base64", "timeout_seconds"?}`. A `body` that is a JSON string is
+//! sent as its text; any other JSON, also `null`, is sent exactly as it was written. `body_base64` is sent as its
+//! bytes. The body of a large payload is stored as an object.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -33,12 +33,13 @@ use crate::wire::problem::Problem;
 use crate::wire::raw::{Member, is_readable, members, name_of, object_of};
 use crate::wire::values::{Whole, Word};
 
-/// How a sealed value begins in a stored payload. A caller's value cannot: U+0001 is no header byte.
+/// Prefix of a sealed value in a stored payload. A caller's value cannot start with it: U+0001 is not allowed in
+/// headers.
 pub(crate) const SEALED: &str = "\u{1}";
-/// How a sealed value is shown.
+/// Text that the API shows instead of a sealed value.
 const SEALED_SHOWN: &str = "[sealed]";
 
-/// The method of a webhook's request.
+/// HTTP method of a webhook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "WebhookMethod"))]
 #[serde(rename_all = "UPPERCASE")]
@@ -63,42 +64,42 @@ impl Method {
     }
 }
 
-/// The payload, as callers write it and as it is stored.
+/// Payload of a webhook, as callers write it and as it is stored.
 #[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "WebhookPayload"))]
 #[cfg_attr(feature = "openapi", schemars(extend("not" = excluded())))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Webhook {
-    /// The destination, https on port 443. Only for a job that names no `endpoint`.
+    /// Destination, https on port 443. Only for a job without an `endpoint`.
     #[cfg_attr(feature = "openapi", schemars(length(max = crate::limits::URL_BYTES_MAX)))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     url: Option<String>,
-    /// POST when nothing is said; a GET has no body.
+    /// HTTP method; default `POST`. A `GET` has no body.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     method: Option<Word<Method>>,
-    /// Headers of the request. Values of secret-looking ones are stored sealed and shown as `[sealed]`.
+    /// Headers of the request. Secret-looking values are stored sealed and shown as `[sealed]`.
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::wire::schema::headers"))]
     #[serde(default, skip_serializing_if = "Headers::is_empty")]
     headers: Headers,
-    /// A JSON string is sent as its text, any other JSON exactly as it was written, and so is null.
+    /// Body to send: a JSON string as its text, any other JSON exactly as it was written, also `null`.
     #[cfg_attr(feature = "openapi", schemars(with = "crate::wire::schema::Json"))]
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     body: Option<Box<RawValue>>,
-    /// Bytes to send, as base64 with padding.
+    /// Body to send, as base64 with padding.
     #[cfg_attr(feature = "openapi", schemars(extend("contentEncoding" = "base64")))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     body_base64: Option<String>,
-    /// Seconds an attempt may take; the endpoint's when nothing is said.
+    /// Timeout of an attempt in seconds; default from the endpoint.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     timeout_seconds: Option<Whole<1, TIMEOUT_SECONDS_MAX>>,
 }
 
-/// Reads a value that is given, null as any other: a body of `null` is sent.
+/// Deserializes a present value, also `null`: a body of `null` is sent.
 fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<RawValue>>, D::Error> {
     Box::deserialize(deserializer).map(Some)
 }
 
-/// Pairs of members that exclude one another.
+/// Returns the pairs of members that exclude each other.
 #[cfg(feature = "openapi")]
 fn excluded() -> serde_json::Value {
     let (text, get) = (serde_json::json!({"type": "string"}), serde_json::json!({"enum": [Method::Get]}));
@@ -109,8 +110,8 @@ fn excluded() -> serde_json::Value {
     ]})
 }
 
-/// Checks a payload, and that the job has one destination: its `endpoint` or the payload's `url`. Secrets in the payload are
-/// sealed later, for its tenant.
+/// Checks a payload, and that the job has one destination: its `endpoint` or the payload's `url`. Secrets are sealed
+/// later, when the tenant is known.
 ///
 /// # Errors
 /// A problem that names every wrong field, if the form of one is wrong.
@@ -122,7 +123,8 @@ pub fn check(payload: &RawValue, endpoint: Option<&str>, settings: &Settings) ->
     Ok(CheckedPayload { stored, is_plain, refused_if_new })
 }
 
-/// Seals what is secret in a checked payload, whole or without its body, for its tenant. `None` when it is none.
+/// Seals the secrets of a checked payload, with or without its body, for its tenant. `None` if it is not a webhook's
+/// payload.
 pub fn seal_secrets(
     stored: &str,
     settings: &Settings,
@@ -137,7 +139,7 @@ pub fn seal_secrets(
     })
 }
 
-/// A payload as it was written, but for the values of headers that are to be others.
+/// Returns the payload as it was written, with the header values that `changed` replaces.
 fn with_headers(payload: &str, changed: &mut impl FnMut(&str, &str) -> Option<String>) -> Option<String> {
     let mut header = |(name, value): Member<'_>| {
         let changed = changed(&name_of(name), &name_of(value));
@@ -159,7 +161,7 @@ impl Webhook {
         let invalid = |field: &str, code, detail: &str| InvalidField::of(format!("#/payload/{field}"), code, detail);
         match (endpoint, &self.url) {
             (Some(_), Some(_)) => {
-                wrong_fields.form(invalid("url", "either-or", "cannot be given beside `endpoint`; give one of them"));
+                wrong_fields.form(invalid("url", "either-or", "cannot be combined with `endpoint`; give one of them"));
             }
             (None, None) => {
                 wrong_fields.form(InvalidField::of("#/endpoint", "missing-field", "or `payload.url` is required"));
@@ -174,7 +176,7 @@ impl Webhook {
         }
         let mut wrong = |field: &str, code, detail: &str| wrong_fields.form(invalid(field, code, detail));
         if self.body.is_some() && self.body_base64.is_some() {
-            wrong("body_base64", "either-or", "cannot be given beside `body`; give one of them");
+            wrong("body_base64", "either-or", "cannot be combined with `body`; give one of them");
         }
         if self.method == Some(Word(Method::Get)) && (self.body.is_some() || self.body_base64.is_some()) {
             let field = if self.body.is_some() { "body" } else { "body_base64" };
@@ -190,7 +192,7 @@ impl Webhook {
         errors.extend(self.timeout_seconds.and_then(|seconds| seconds.check("#/payload/timeout_seconds")));
         check_headers(&self.headers, "#/payload/headers", &mut errors);
         for (name, _) in self.headers.0.iter().filter(|(_, value)| *value == SEALED_SHOWN) {
-            let detail = "must be the value itself, and not `[sealed]`, which answers show in its place";
+            let detail = "must be the value itself; `[sealed]` is only shown in responses";
             errors.push(InvalidField::of(format!("#/payload/headers/{}", escape(name)), "sealed", detail));
         }
         for field in errors {
@@ -199,13 +201,13 @@ impl Webhook {
         wrong_fields
     }
 
-    /// The body, if it is not in an object of its own.
+    /// Returns the body, if it is inline.
     fn body(&self) -> StoredBody<'_> {
         StoredBody { body: self.body.as_deref(), body_base64: self.body_base64.as_deref().map(Cow::Borrowed) }
     }
 }
 
-/// The body of a webhook as it is stored, in the payload or in an object of its own (see [`split`]).
+/// Body of a webhook as it is stored, inline or in an object (see [`split`]).
 #[derive(Debug, Deserialize)]
 struct StoredBody<'a> {
     #[serde(borrow, default)]
@@ -215,8 +217,8 @@ struct StoredBody<'a> {
 }
 
 impl StoredBody<'_> {
-    /// The bytes to send, and the content type they have unless the caller says otherwise. What is sent as it was written is a
-    /// part of `object` if the body is in one, and copied if not.
+    /// Returns the bytes to send and their default content type. A body sent as it was written is a slice of `object`,
+    /// or a copy if it is inline.
     fn to_send(&self, object: Option<&Bytes>) -> (Bytes, Option<&'static str>) {
         if let Some(base64) = &self.body_base64 {
             let bytes = STANDARD.decode(base64.as_bytes()).unwrap_or_default();
@@ -238,7 +240,7 @@ impl StoredBody<'_> {
     }
 }
 
-/// Whether a member is the body of a webhook, of which no object is made if it is null.
+/// True if a member is the body. A `null` body stays inline.
 fn is_body((name, value): Member<'_>) -> bool {
     matches!(name_of(name).as_str(), "body" | "body_base64") && value.get() != "null"
 }
@@ -247,8 +249,8 @@ fn as_texts((name, value): Member<'_>) -> (&str, &str) {
     (name.get(), value.get())
 }
 
-/// Takes the body out of a stored payload; what is left tells all that the claim and the API must know. The object tells `at`
-/// which place among the members it has been.
+/// Moves the body of a stored payload into an object. The inline part keeps everything that the claim and the API need.
+/// `at` in the object is the body's position among the members.
 pub fn split(stored: String) -> Split {
     let taken = || {
         let members = members(&stored)?;
@@ -264,7 +266,7 @@ pub fn split(stored: String) -> Split {
     }
 }
 
-/// Puts the body back.
+/// Puts the body back into the payload.
 pub fn join(inline: &str, object: &str) -> Option<String> {
     let (mut all, mut at) = (members(inline)?, usize::MAX);
     for (name, value) in members(object)? {
@@ -277,15 +279,16 @@ pub fn join(inline: &str, object: &str) -> Option<String> {
     Some(object_of(all.into_iter().map(as_texts)))
 }
 
-/// The stored payload as the API shows it, as text: sealed values are hidden, the rest is as it was written.
+/// Returns the stored payload as the API shows it: as it was written, with sealed values hidden.
 pub fn shown(stored: &str) -> Option<String> {
     with_headers(stored, &mut |_, value| value.starts_with(SEALED).then(|| SEALED_SHOWN.to_owned()))
 }
 
-/// Makes the request of a claimed job: the destination is checked again, the exact bytes are signed. A large body is in `object`.
+/// Builds the request of a claimed job: checks the destination again and signs the exact bytes. `object` has the body
+/// of a large payload.
 ///
 /// # Errors
-/// When the payload, the endpoint or a sealed value cannot be used; nothing is sent then.
+/// The outcome if the payload, the endpoint or a sealed value cannot be used; nothing is sent then.
 pub fn prepare(
     job: &Claimed,
     object: Option<&Bytes>,
@@ -333,7 +336,7 @@ fn timeout(job: &Claimed, asked: Option<u32>) -> u32 {
     asked.or(endpoint).unwrap_or(TIMEOUT_SECONDS_DEFAULT).min(TIMEOUT_SECONDS_MAX)
 }
 
-/// How many seconds the attempt of a claimed job may take.
+/// Returns the timeout of a claimed job's attempt in seconds.
 pub fn timeout_of(job: &Claimed) -> u32 {
     #[derive(Deserialize)]
     struct TimeoutField {
@@ -343,7 +346,7 @@ pub fn timeout_of(job: &Claimed) -> u32 {
     timeout(job, asked.and_then(|asked| asked.timeout_seconds).map(Whole::get))
 }
 
-/// Judges an answer of 2xx.
+/// Turns a 2xx response into an outcome.
 pub fn judge(response: &HttpResponse) -> Outcome {
     Outcome::Succeeded { result: serde_json::json!({"status": response.status}).into() }
 }

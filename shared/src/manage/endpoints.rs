@@ -1,4 +1,4 @@
-//! Keeping endpoints: put, read, list, pause, resume, delete, and their signing secrets.
+//! Endpoints and their signing secrets: create, update, read, list, pause, resume, delete, rotate.
 
 use std::fmt;
 
@@ -26,46 +26,46 @@ use crate::wire::invalid::{InvalidField, read};
 use crate::wire::problem::Problem;
 use crate::wire::values::{Whole, Word, read_object};
 
-/// An endpoint as callers write it. What is left out has its default, also when the endpoint was there before.
+/// An endpoint as callers write it. An absent field gets its default, also in an update.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "NewEndpoint"))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct EndpointRequest {
-    /// Where its jobs go: https on port 443 unless the deployment allows more.
+    /// URL of the receiver: https on port 443 unless the deployment allows more.
     #[cfg_attr(feature = "openapi", schemars(length(max = crate::limits::URL_BYTES_MAX)))]
     url: Option<String>,
-    /// A service binding of the consumer, instead of a URL: `HANDLER_` and capitals, digits or `_`.
+    /// Service binding of the consumer, instead of a URL: `HANDLER_` and capitals, digits or `_`.
     #[cfg_attr(feature = "openapi", schemars(regex(pattern = "^HANDLER_[A-Z0-9_]{1,50}$")))]
     service: Option<String>,
-    /// The path of requests to the service, `/` when nothing is said.
+    /// Path of requests to the service; default `/`.
     #[cfg_attr(feature = "openapi", schemars(length(max = SERVICE_PATH_BYTES_MAX)))]
     path: Option<String>,
-    /// Headers of each of its requests. All their values are stored sealed.
+    /// Headers of each request. All values are stored sealed.
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::wire::schema::headers"))]
     #[serde(default)]
     headers: Headers,
-    /// Seconds an attempt may take, 20 when nothing is said.
+    /// Timeout of an attempt in seconds; default 20.
     timeout_seconds: Option<Whole<1, TASK_TIMEOUT_SECONDS_MAX>>,
-    /// The waits between attempts, `webhook-standard` when nothing is said.
+    /// Waits between attempts; default `webhook-standard`.
     schedule: Option<Word<RetrySchedule>>,
-    /// Attempts that may fail; the schedule's own number when nothing is said.
+    /// Number of attempts that may fail; default from the schedule.
     max_attempts: Option<Whole<1, MAX_ATTEMPTS_MAX>>,
-    /// Which attempts leave evidence, `full` when nothing is said.
+    /// Attempts whose evidence is kept; default `full`.
     evidence: Option<Word<EvidencePolicy>>,
-    /// Whether a job that succeeds keeps its payload until retention removes the job, so that it can be sent again. Each attempt
-    /// goes by the setting of when it began. False when nothing is said.
+    /// True to keep the payload of a succeeded job until retention deletes the job, so that it can be sent again. Each
+    /// attempt uses the setting from when it began. Default false.
     #[serde(default)]
     keep_payload: bool,
-    /// What makes a dead letter at once.
+    /// Error classes that dead-letter a job at its first failure.
     #[serde(default)]
     dead_letter_on: Vec<Word<ErrorClass>>,
-    /// What evidence hides beside what it always hides.
+    /// Headers and body parts to hide in evidence, in addition to those that are always hidden.
     #[serde(default, deserialize_with = "read_object")]
     redact: Redaction,
 }
 
 impl EndpointRequest {
-    /// The URL, as it will be sent and not as it was typed; for a service, the path.
+    /// Returns the normalized URL, or for a service the path.
     fn place(&self, settings: &Settings) -> Result<String, InvalidField> {
         let wrong = |pointer: &str, code, detail: &str| Err(InvalidField::of(pointer, code, detail));
         match (&self.url, &self.service, &self.path) {
@@ -73,9 +73,9 @@ impl EndpointRequest {
                 Ok(destination) => Ok(destination.url.into()),
                 Err(error) => wrong("#/url", error.code(), &error.to_string()),
             },
-            (Some(_), Some(_), _) => wrong("#/service", "either-or", "cannot be given beside `url`; give one of them"),
+            (Some(_), Some(_), _) => wrong("#/service", "either-or", "cannot be combined with `url`; give one of them"),
             (Some(_), None, Some(_)) => {
-                wrong("#/path", "either-or", "cannot be given beside `url`; it belongs to a `service`")
+                wrong("#/path", "either-or", "cannot be combined with `url`; it belongs to a `service`")
             }
             (None, None, _) => wrong("#/url", "missing-field", "or `service` is required"),
             (None, Some(service), _) if !is_service(service) => {
@@ -90,7 +90,7 @@ impl EndpointRequest {
         }
     }
 
-    /// Checks all of it; answers its place.
+    /// Checks all fields and returns the URL or path.
     fn check(&self, id: &str, settings: &Settings) -> Result<String, Problem> {
         let mut errors = Vec::new();
         errors.extend(check_name_of_path(id));
@@ -113,7 +113,7 @@ impl EndpointRequest {
     }
 }
 
-/// Whether a service binding of this name may be called: only those that are made for it.
+/// True if the name is a service binding reserved for endpoints.
 fn is_service(name: &str) -> bool {
     name.strip_prefix("HANDLER_").is_some_and(|rest| {
         (1..=50).contains(&rest.len())
@@ -121,7 +121,7 @@ fn is_service(name: &str) -> bool {
     })
 }
 
-/// The path and query of a request to a service, as it will be sent.
+/// Returns the normalized path and query of a request to a service; `None` if it is invalid.
 fn service_path(path: &str) -> Option<String> {
     let url = Url::parse(SERVICE_ORIGIN).ok()?.join(path).ok()?;
     let is_path = path.starts_with('/') && !path.starts_with("//") && path.len() <= SERVICE_PATH_BYTES_MAX;
@@ -129,7 +129,7 @@ fn service_path(path: &str) -> Option<String> {
         .then(|| url.as_str()[SERVICE_ORIGIN.len()..].to_owned())
 }
 
-/// Makes or changes an endpoint.
+/// Creates or updates an endpoint.
 ///
 /// # Errors
 /// A problem that names every wrong field.
@@ -160,7 +160,7 @@ pub async fn put_endpoint<W: Database + Clock>(
     });
     let statements = vec![
         sql!("put_endpoint", json_param(&row)),
-        // A secret for a new endpoint, and for a tombstone that comes back; any other has one.
+        // Creates a secret for a new endpoint, and for a deleted one that is created again; any other endpoint has one.
         secrets::make_one(world, settings, Owner { tenant, endpoint: id }),
         read_statement(tenant, id),
     ];
@@ -172,7 +172,7 @@ fn read_statement(tenant: &str, id: &str) -> Statement {
     sql!("read_endpoint", tenant, id)
 }
 
-/// One endpoint.
+/// Reads one endpoint.
 ///
 /// # Errors
 /// `NotFound`; `Unavailable`.
@@ -184,7 +184,7 @@ fn not_found(id: &str) -> Problem {
     Problem::not_found("Endpoint", id)
 }
 
-/// A page of a tenant's endpoints by name.
+/// Reads a page of a tenant's endpoints, sorted by name.
 ///
 /// # Errors
 /// `Unavailable`.
@@ -198,18 +198,18 @@ pub async fn list_endpoints<W: Database + Clock>(
     read_rows(world, statement).await
 }
 
-/// What may be done to an endpoint as a whole.
+/// Operations on a whole endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EndpointChange {
-    /// Its jobs are held.
+    /// Holds its jobs.
     Pause,
-    /// Held jobs run again.
+    /// Releases its held jobs.
     Resume,
-    /// Its jobs die by name; they can be replayed once it is back.
+    /// Deletes it. Its jobs become dead letters, which can be replayed after the endpoint is created again.
     Delete,
 }
 
-/// Pauses, resumes or deletes an endpoint. Doing it again changes nothing.
+/// Pauses, resumes or deletes an endpoint. Idempotent.
 ///
 /// # Errors
 /// `NotFound`; `Unavailable`.
@@ -232,14 +232,14 @@ pub async fn change_endpoint<W: Database + Clock>(
     if answers.first().is_none_or(Vec::is_empty) { Err(not_found(id)) } else { Ok(()) }
 }
 
-/// Signing secrets, as libraries of Standard Webhooks take them.
+/// Signing secrets in the format of Standard Webhooks libraries.
 #[derive(PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct Secrets {
-    /// `whsec_` and base64.
+    /// Current secret: `whsec_` and base64.
     #[cfg_attr(feature = "openapi", schemars(regex(pattern = "^whsec_")))]
     pub secret: String,
-    /// The one before a rotation, which signs too for a day.
+    /// Secret before the last rotation, which also signs for 24 hours.
     pub previous_secret: Option<String>,
 }
 
@@ -249,10 +249,10 @@ impl fmt::Debug for Secrets {
     }
 }
 
-/// The signing secrets of an endpoint, the newest first, as receivers are configured with them. One that is missing is made.
+/// Reads the signing secrets of an endpoint, the newest first. Creates a missing one.
 ///
 /// # Errors
-/// `NotFound`; `Restoring` when one is missing in a store of another epoch; `Unavailable`.
+/// `NotFound`; `Restoring` if a secret is missing in a database of another epoch; `Unavailable`.
 pub async fn read_secrets<W: Database + Clock>(
     world: &W,
     settings: &Settings,
@@ -282,7 +282,7 @@ fn shown(
     current: SecretVersion,
     now_ms: i64,
 ) -> Result<Secrets, Problem> {
-    // Whoever asks has tried to make it first, and a store of the deployment's epoch would have it.
+    // The caller's batch has tried to create it; in a database of the deployment's epoch it would exist.
     if !stored.iter().any(|stored| stored.secret_version == current.number) {
         return Err(Problem::Restoring);
     }
@@ -290,16 +290,16 @@ fn shown(
     let secrets = secrets.unwrap_or_default();
     let mut texts = secrets.iter().map(SigningSecret::to_whsec);
     let Some(secret) = texts.next() else {
-        tracing::error!("a signing secret does not open: is the MASTER_KEY that sealed it missing?");
+        tracing::error!("signing_secret_unseal_failed");
         return Err(Problem::Internal);
     };
     Ok(Secrets { secret, previous_secret: texts.next() })
 }
 
-/// The secret that signs a tenant's jobs to bare urls, which is made when it is first needed. It has one version.
+/// Reads the secret that signs a tenant's jobs without an endpoint. Creates it on first use. It has one version.
 ///
 /// # Errors
-/// `Restoring` when it is missing in a store of another epoch; `Unavailable`.
+/// `Restoring` if the secret is missing in a database of another epoch; `Unavailable`.
 pub async fn read_tenant_secret<W: Database + Clock>(
     world: &W,
     settings: &Settings,
@@ -313,12 +313,12 @@ pub async fn read_tenant_secret<W: Database + Clock>(
     shown(settings, owner, &stored, SecretVersion::FIRST, 0)
 }
 
-/// Gives an endpoint a new secret; the one before it signs too for a day. Answers both.
+/// Gives an endpoint a new secret and returns both. The previous one also signs for 24 hours.
 ///
-/// Safe to repeat for one seen version: a second rotation must see the new one first.
+/// Safe to repeat for one seen version: the next rotation must see the new version first.
 ///
 /// # Errors
-/// `NotFound`; `IllegalTransition` when somebody else rotated meanwhile.
+/// `NotFound`; `IllegalTransition` if another request rotated at the same time.
 pub async fn rotate_secret<W: Database + Clock>(
     world: &W,
     settings: &Settings,

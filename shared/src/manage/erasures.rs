@@ -1,4 +1,4 @@
-//! Requests to erase a tenant, or one subject of its jobs, and their receipts. The run itself is [`crate::sweep::erase`].
+//! Requests to erase a tenant, or one subject of its jobs, and their receipts. [`crate::sweep::erase`] does the work.
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -14,18 +14,18 @@ use crate::wire::metadata::is_subject;
 use crate::wire::problem::Problem;
 use crate::wire::time::Time;
 
-/// How an erasure stands.
+/// State of an erasure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ErasureState {
-    /// The sweep is at it.
+    /// The sweep is erasing.
     Running,
-    /// A whole round met nothing any more.
+    /// A complete round of the sweep found nothing left.
     Done,
 }
 
-/// What an erasure removed.
+/// Number of erased rows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct ErasureCounts {
@@ -33,7 +33,7 @@ pub struct ErasureCounts {
     pub jobs: u64,
     /// Attempts of those jobs; their evidence was overwritten before.
     pub attempts: u64,
-    /// Endpoints, deleted ones too.
+    /// Endpoints, including deleted ones.
     pub endpoints: u64,
     /// Schedules.
     pub schedules: u64,
@@ -41,33 +41,34 @@ pub struct ErasureCounts {
     pub keys: u64,
 }
 
-/// The receipt of an erasure.
+/// Receipt of an erasure.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct Erasure {
-    /// Its id.
+    /// Id of the erasure.
     #[cfg_attr(feature = "openapi", schemars(regex(pattern = crate::wire::schema::ERASURE_ID)))]
     pub id: String,
-    /// How it stands.
+    /// State of the erasure.
     pub state: ErasureState,
-    /// Whom it erases, or a part of whom.
+    /// Tenant that is erased, or whose subject is erased.
     pub tenant: String,
-    /// Whom it erases, null for the whole tenant; once it is done, `sha256:` and the digest of that, base64url.
+    /// Subject that is erased; null for the whole tenant. After the end: `sha256:` and the digest of the subject in
+    /// base64url.
     pub subject: Option<String>,
-    /// When it was asked for.
+    /// Time of the request.
     pub created_at: Time,
-    /// When the last round met nothing any more.
+    /// Time of the last round, which found nothing left.
     pub finished_at: Option<Time>,
-    /// What left so far.
+    /// Number of rows erased so far.
     pub counts: ErasureCounts,
 }
 
-/// The subject that a segment of a path names.
+/// Decodes the subject in a path segment.
 ///
 /// # Errors
-/// `InvalidParameter` when no job can have it.
+/// `InvalidParameter` if no job can have this subject.
 pub fn subject_of(segment: &str) -> Result<String, Problem> {
-    // A query's own signs mean nothing in a path.
+    // `+`, `&` and `=` have their query meaning for the decoder, but not in a path.
     let escaped = segment.replace('+', "%2B").replace('&', "%26").replace('=', "%3D");
     let subject =
         url::form_urlencoded::parse(escaped.as_bytes()).next().map_or_else(String::new, |(text, _)| text.into());
@@ -78,8 +79,9 @@ pub fn subject_of(segment: &str) -> Result<String, Problem> {
     Ok(subject)
 }
 
-/// Asks that a tenant, or one subject of its jobs, be erased. In the same batch everything that could make or accept more
-/// of it leaves: keys, endpoints, schedules. The jobs are the sweep's work. Asking again answers the run that is under way.
+/// Requests the erasure of a tenant or of one subject of its jobs. The same batch deletes what could create
+/// jobs: its schedules, and for a tenant also keys, quotas and endpoints. The sweep deletes the jobs. A repeat returns the
+/// running erasure.
 ///
 /// # Errors
 /// `Unavailable`.
@@ -103,7 +105,7 @@ pub async fn request_erasure<W: Database + Clock>(
     first_as(answers.last()).map_err(|error| unavailable(&error))?.ok_or(Problem::Internal)
 }
 
-/// The receipt of an erasure.
+/// Reads the receipt of an erasure.
 ///
 /// # Errors
 /// `NotFound`; `Unavailable`.
@@ -111,7 +113,7 @@ pub async fn read_erasure<W: Database + Clock>(world: &W, tenant: &str, id: &str
     read_first(world, reading(tenant, Some(id), None)).await?.ok_or_else(|| Problem::not_found("Erasure", id))
 }
 
-/// Reads one erasure by its id, or the one that runs for this target.
+/// Builds the statement that reads an erasure by its id, or the running one of this target.
 fn reading(tenant: &str, id: Option<&str>, subject: Option<&str>) -> Statement {
     sql!("read_erasure", tenant, id.map(str::to_owned), subject.map(str::to_owned))
 }
@@ -123,7 +125,7 @@ mod tests {
 
     use super::*;
 
-    /// What a subject becomes on its way: a client escapes it, and whoever reads the URL normalises its path.
+    /// Returns the subject that arrives when a client escapes it and a server normalizes the path.
     fn travelled(subject: &str) -> Option<String> {
         let escaped = url::form_urlencoded::byte_serialize(subject.as_bytes()).collect::<String>().replace('+', "%20");
         let url = Url::parse(&format!("https://longshore.example/v1/tenants/acme/subjects/{escaped}")).ok()?;
@@ -133,20 +135,20 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_subject_may_be_what_a_path_can_name(subject in "\\PC{0,6}|[./\\\\%2eE#?;+ \u{0}\n\u{fffd}\u{7f}-]{0,4}") {
+        fn a_subject_is_anything_a_path_can_name(subject in "\\PC{0,6}|[./\\\\%2eE#?;+ \u{0}\n\u{fffd}\u{7f}-]{0,4}") {
             prop_assert_eq!(travelled(&subject), is_subject(&subject).then(|| subject.clone()));
         }
     }
 
     #[test]
-    fn dots_alone_lead_elsewhere() {
+    fn dots_are_not_subjects() {
         for subject in [".", "..", "", "\0", "\u{fffd}"] {
             assert_eq!((travelled(subject), is_subject(subject)), (None, false), "{subject:?}");
         }
     }
 
     #[test]
-    fn a_subject_is_what_the_path_says() {
+    fn a_subject_is_the_decoded_segment() {
         for (segment, subject) in [
             ("user-7", "user-7"),
             ("a%40example.com", "a@example.com"),

@@ -1,6 +1,7 @@
-//! The export of a tenant: all that is kept of it, one JSON object a line. It is made in steps that a caller takes while it
-//! reads. In memory is a page of rows, and of the job that is being written its payload or the evidence of
-//! [`REQUESTS_AT_ONCE`] attempts.
+//! The export of a tenant: all data kept of it, one JSON object per line.
+//!
+//! The export is produced in steps while the caller reads. Memory holds one page of rows and, of the job being written,
+//! its payload or the evidence of [`REQUESTS_AT_ONCE`] attempts.
 
 use serde::Serialize;
 
@@ -32,10 +33,10 @@ use crate::wire::ndjson::as_lines;
 use crate::wire::problem::Problem;
 use crate::wire::raw::on_one_line;
 
-/// What a page spends: it looks at the key again, and reads.
+/// Calls that a page costs: one to check the key again, one to read.
 const PAGE_CALLS: usize = 2;
 
-/// The parts of an export, in their order.
+/// Parts of an export, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ExportPart {
     Endpoints,
@@ -46,12 +47,12 @@ enum ExportPart {
     Indexes,
     Documents,
     Usage,
-    /// All is written.
+    /// The export is complete.
     End,
 }
 
 impl ExportPart {
-    /// By number, as cursors have them.
+    /// All parts in the order of their numbers in cursors.
     const ALL: [ExportPart; 9] = [
         ExportPart::Endpoints,
         ExportPart::Schedules,
@@ -69,40 +70,40 @@ impl ExportPart {
     }
 }
 
-/// Where an export goes on: within a part by its number, after that id.
+/// Position in an export: the number of a part, and the last id read in it.
 pub type Position = (i64, String);
 
-/// What a step came to.
+/// Result of one step.
 #[derive(Debug)]
 pub enum ExportStep {
-    /// Lines, or a piece of one. It may be empty.
+    /// Lines, or a part of one; may be empty.
     Text(String),
-    /// Another request goes on there.
+    /// The limits of this request are used up. The next request continues at this position.
     Spent(Position),
-    /// Nothing is left.
+    /// The export is complete.
     Whole,
 }
 
-/// An export under way.
+/// An export in progress.
 #[derive(Debug)]
 pub struct TenantExport {
     tenant: String,
     caller: Caller,
     scope: Scope,
     plan: Plan,
-    /// What comes after the jobs: no indexes where there is no store of search.
+    /// Part after the jobs: the indexes, or the usage if there is no search database.
     after_jobs: ExportPart,
     part: ExportPart,
-    /// The id in that part after which it goes on.
+    /// Last id written in the current part.
     after: String,
-    /// Calls that it may still spend.
+    /// Number of calls left.
     calls: usize,
-    /// Bytes that it may still write before it begins no further job.
+    /// Number of bytes left; at 0 no further job is started.
     bytes: usize,
-    /// The rest of the page of jobs, the next last, whether it is the last page,
+    /// Rest of the page of jobs, in reverse order.
     jobs: Vec<JobRow>,
     last_page: bool,
-    /// and the job that is being written, with how many of its attempts are.
+    /// Job being written, with the number of its attempts written so far.
     writing: Option<(JobRow, usize)>,
 }
 
@@ -112,15 +113,15 @@ fn schedule_line(row: &ScheduleRow) -> String {
     as_lines([ExportLine::Schedule { schedule, occurrences: &row.history }])
 }
 
-/// A thing of an export: where it stands in its part, and its line.
-type Thing = (String, String);
+/// An exported row: its id within the part, and its line.
+type Exported = (String, String);
 
-fn things<R>(rows: &[R], place: impl Fn(&R) -> &str, line: impl Fn(&R) -> String) -> Vec<Thing> {
+fn exported<R>(rows: &[R], place: impl Fn(&R) -> &str, line: impl Fn(&R) -> String) -> Vec<Exported> {
     rows.iter().map(|row| (place(row).to_owned(), line(row))).collect()
 }
 
 impl TenantExport {
-    /// An export for a caller whose key was checked; `has_indexes` says whether there is a store of search.
+    /// Creates an export for a caller whose key was checked. `has_indexes` is true if there is a search database.
     pub fn new(
         tenant: String,
         caller: Caller,
@@ -147,11 +148,11 @@ impl TenantExport {
         }
     }
 
-    /// The next piece.
+    /// Produces the next part of the export.
     ///
     /// # Errors
-    /// As [`authorize`]; `Unavailable` when a store is out of reach. The export is broken off then: what is missing for good is
-    /// null, what could not be read is no reason to say so.
+    /// As [`authorize`]; `Unavailable` when a database or the bucket does not answer. The export is interrupted then:
+    /// null means that data is deleted, never that it could not be read.
     pub async fn step<W: Database + IndexDatabase + Blobs + Clock>(
         &mut self,
         world: &W,
@@ -168,7 +169,7 @@ impl TenantExport {
         world: &W,
     ) -> Result<ExportStep, Problem> {
         if let Some((row, written)) = self.writing.take() {
-            return self.go_on(world, row, written, String::new()).await;
+            return self.write_attempts(world, row, written, String::new()).await;
         }
         if let Some(row) = self.jobs.pop() {
             let calls = self.calls_of(&row);
@@ -177,7 +178,7 @@ impl TenantExport {
             }
             self.calls -= calls;
             let head = head_of(world, &row).await?;
-            return self.go_on(world, row, 0, head).await;
+            return self.write_attempts(world, row, 0, head).await;
         }
         if self.part == ExportPart::End {
             return Ok(ExportStep::Whole);
@@ -198,24 +199,28 @@ impl TenantExport {
 
     async fn page<W: Database + IndexDatabase + Clock>(&mut self, world: &W) -> Result<String, Problem> {
         let (tenant, after) = (self.tenant.as_str(), self.after.as_str());
-        let (next, limit, things): (_, _, Vec<Thing>) = match self.part {
+        let (next, limit, exported): (_, _, Vec<Exported>) = match self.part {
             ExportPart::Endpoints => {
                 let rows = list_endpoints(world, tenant, after, PAGE_MAX).await?;
                 let line = |row: &EndpointRow| as_lines([ExportLine::Endpoint { endpoint: row.into() }]);
-                (ExportPart::Schedules, PAGE_MAX, things(&rows, |row| &row.id, line))
+                (ExportPart::Schedules, PAGE_MAX, exported(&rows, |row| &row.id, line))
             }
             ExportPart::Schedules => {
                 let rows = list_schedules(world, tenant, after, EXPORT_WHOLE_PAGE, true).await?;
-                (ExportPart::Keys, EXPORT_WHOLE_PAGE, things(&rows, |row| &row.id, schedule_line))
+                (ExportPart::Keys, EXPORT_WHOLE_PAGE, exported(&rows, |row| &row.id, schedule_line))
             }
             ExportPart::Keys => {
                 let rows = list_keys(world, tenant, after, PAGE_MAX).await?;
-                (ExportPart::Groups, PAGE_MAX, things(&rows, |key| &key.id, |key| as_lines([ExportLine::Key { key }])))
+                (
+                    ExportPart::Groups,
+                    PAGE_MAX,
+                    exported(&rows, |key| &key.id, |key| as_lines([ExportLine::Key { key }])),
+                )
             }
             ExportPart::Groups => {
                 let rows = list_groups(world, tenant, after, PAGE_MAX).await?;
                 let line = |row: &GroupRow| as_lines([ExportLine::Group { group: row.into() }]);
-                (ExportPart::Jobs, PAGE_MAX, things(&rows, |row| &row.id, line))
+                (ExportPart::Jobs, PAGE_MAX, exported(&rows, |row| &row.id, line))
             }
             ExportPart::Jobs => {
                 let before = if after.is_empty() { ID_END } else { after };
@@ -230,7 +235,7 @@ impl TenantExport {
             ExportPart::Indexes => {
                 let rows = list_indexes(world, tenant, after, PAGE_MAX).await?;
                 let line = |row: &IndexRow| as_lines([ExportLine::Index { index: row.into() }]);
-                (ExportPart::Documents, PAGE_MAX, things(&rows, |row| &row.name, line))
+                (ExportPart::Documents, PAGE_MAX, exported(&rows, |row| &row.name, line))
             }
             ExportPart::Documents => {
                 let (documents, next) = page_of_documents(world, tenant, after).await?;
@@ -245,26 +250,26 @@ impl TenantExport {
             }
             ExportPart::End => return Ok(String::new()),
         };
-        let full = is_full(things.len(), limit);
-        let last = things.last().filter(|_| full).map(|(place, _)| place.clone());
+        let full = is_full(exported.len(), limit);
+        let last = exported.last().filter(|_| full).map(|(place, _)| place.clone());
         (self.part, self.after) = last.map_or((next, String::new()), |place| (self.part, place));
-        Ok(things.into_iter().map(|(_, line)| line).collect())
+        Ok(exported.into_iter().map(|(_, line)| line).collect())
     }
 
-    /// How many attempts of a job are shown without their evidence: the oldest.
+    /// Returns the number of oldest attempts to export without their evidence.
     fn unread(&self, row: &JobRow) -> usize {
         row.log.len().saturating_sub(self.plan.export_evidence)
     }
 
-    /// What a job spends.
+    /// Returns the number of calls that a job costs.
     fn calls_of(&self, row: &JobRow) -> usize {
         let stored = row.log.iter().skip(self.unread(row));
         let stored = stored.filter(|entry| matches!(entry.evidence, Some(EvidenceRef::Stored { .. }))).count();
         stored + usize::from(row.payload_bytes.is_some())
     }
 
-    /// Writes the next attempts of a job, and its end after the last.
-    async fn go_on<W: Blobs>(
+    /// Writes the next attempts of a job, and after the last one the end of its line.
+    async fn write_attempts<W: Blobs>(
         &mut self,
         world: &W,
         row: JobRow,
@@ -298,22 +303,22 @@ impl TenantExport {
     }
 }
 
-/// What is written, on one line. It has no other names than texts: writing it cannot fail.
+/// Serializes a value on one line. All map keys are strings, so that serialization cannot fail.
 fn written_out(value: &impl Serialize) -> String {
     on_one_line(serde_json::to_string(value).unwrap_or_default())
 }
 
-/// The line of a job up to its attempts. The payload is written as text: of a large one there is no value.
+/// Writes the line of a job up to its attempts. The payload stays text, because a large one must not be parsed.
 async fn head_of<W: Blobs + Clock>(world: &W, row: &JobRow) -> Result<String, Problem> {
     let object = match row.payload_bytes {
         None => None,
         Some(_) => objects::get(world, &row.job()).await.map_err(|error| {
-            tracing::error!(%error, job = row.id, "a payload could not be read");
+            tracing::error!(%error, job = row.id, "payload_read_failed");
             Problem::Unavailable
         })?,
     };
     let inline = row.payload.as_deref();
-    // Success empties the row; the object stays until retention.
+    // Success removes the inline payload; the object is kept until retention.
     let joined = object.and_then(|object| join(&row.kind, inline.or(Some("{}")), object));
     let payload = joined.as_deref().or(inline).and_then(|stored| shown(&row.kind, stored));
     drop(joined);
@@ -321,17 +326,17 @@ async fn head_of<W: Blobs + Clock>(world: &W, row: &JobRow) -> Result<String, Pr
     let dead_letter = DeadLetter::of(row).map(Box::new);
     let mut line = written_out(&ExportLine::Job { job, attempt_log: Vec::new(), dead_letter });
     line.push('\n');
-    // The attempts follow step by step: the line without any is cut where the first would stand.
+    // The attempts follow in later steps: the line without attempts is truncated where the first one belongs.
     let end = end_of(row);
     if !line.ends_with(&end) {
-        tracing::error!(job = row.id, "the line of a job has another end");
+        tracing::error!(job = row.id, "export_line_end_mismatch");
         return Err(Problem::Internal);
     }
     line.truncate(line.len() - end.len());
     Ok(line)
 }
 
-/// The line of a job after its attempts.
+/// Returns the rest of a job's line after its attempts.
 fn end_of(row: &JobRow) -> String {
     format!("],\"dead_letter\":{}}}\n", written_out(&DeadLetter::of(row)))
 }

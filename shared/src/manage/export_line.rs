@@ -1,4 +1,4 @@
-//! The lines of the export of a tenant: what the API shows of each thing, and its `type`.
+//! Lines of a tenant's export: each is a resource as the API shows it, with its `type`.
 
 use serde::Serialize;
 
@@ -15,73 +15,73 @@ use crate::model::job::Job;
 use crate::schedules::schedule::{Occurrence, Schedule};
 use crate::wire::page::NextCursor;
 
-/// One line.
+/// One line of an export.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(transform = one_of))]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ExportLine<'a> {
     /// An endpoint.
     Endpoint {
-        /// As the API shows it.
+        /// Endpoint as the API shows it.
         #[serde(flatten)]
         endpoint: Endpoint<'a>,
     },
     /// A schedule with its last occurrences, the newest first.
     Schedule {
-        /// As the API shows it.
+        /// Schedule as the API shows it.
         #[serde(flatten)]
         schedule: Box<Schedule<'a>>,
-        /// What became of its last occurrences.
+        /// Last occurrences with their results.
         occurrences: &'a [Occurrence],
     },
     /// An API key, without its token.
     Key {
-        /// As the API shows it.
+        /// Key as the API shows it.
         #[serde(flatten)]
         key: &'a Key,
     },
-    /// The jobs that carry a label, counted.
+    /// Counts of the jobs with a label.
     Group {
-        /// As the API shows it.
+        /// Group as the API shows it.
         #[serde(flatten)]
         group: Group<'a>,
     },
-    /// A job with its payload, of a large one all of it, and its attempts.
+    /// A job with its complete payload and its attempts.
     Job {
-        /// As the API shows it.
+        /// Job as the API shows it.
         #[serde(flatten)]
         job: Box<Job<'a>>,
-        /// Every attempt there ever was, in order.
+        /// All attempts of the job, in order.
         attempt_log: Vec<ExportedAttempt<'a>>,
-        /// Null if it did not die.
+        /// Dead letter of the job; null if it did not die.
         dead_letter: Option<Box<DeadLetter<'a>>>,
     },
     /// An index of documents.
     Index {
-        /// As the API shows it.
+        /// Index as the API shows it.
         #[serde(flatten)]
         index: Index<'a>,
     },
-    /// A document of an index as it was brought last.
+    /// A document of an index, in its latest version.
     Document {
-        /// As it was brought.
+        /// Document as it was submitted.
         #[serde(flatten)]
         document: &'a ExportedDocument,
     },
-    /// What the jobs asked a model for on a day.
+    /// Provider usage of the tenant's jobs on one day.
     Usage {
-        /// Whose jobs.
+        /// Tenant of the jobs.
         tenant: &'a str,
-        /// As the API shows it.
+        /// Usage as the API shows it.
         #[serde(flatten)]
         usage: Usage<'a>,
     },
-    /// The last line of an export that is not whole.
+    /// Last line of an export that is not complete.
     #[serde(untagged)]
     Next(NextCursor<'a>),
 }
 
-/// Says that a line is one of these and no other: the type alone, or that there is none, tells them apart.
+/// Changes `anyOf` to `oneOf`: exactly one variant matches a line, by its `type` or by the absence of one.
 #[cfg(feature = "openapi")]
 fn one_of(schema: &mut schemars::Schema) {
     if let Some(lines) = schema.remove("anyOf") {
@@ -98,18 +98,19 @@ pub struct ExportedAttempt<'a> {
     evidence: ExportedEvidence<'a>,
 }
 
-/// Where an attempt's evidence is, and all of it.
+/// Location of an attempt's evidence, and the record itself.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 struct ExportedEvidence<'a> {
     #[serde(flatten)]
     place: AttemptEvidence<'a>,
-    /// Null if there is none, if it is gone or damaged, and on the free plan for all but a job's latest 20 attempts.
+    /// Evidence record. Null if there is none, or if it is deleted or damaged; on the free plan also for all but a
+    /// job's latest 20 attempts.
     record: Option<Evidence<'a>>,
 }
 
 impl<'a> ExportedAttempt<'a> {
-    /// An entry of a job's log with that number, from 1, and its evidence, if it could be read.
+    /// Builds the exported form of a log entry. `number` counts from 1; `record` is its evidence if it could be read.
     pub(crate) fn of(
         job_id: &'a str,
         number: usize,

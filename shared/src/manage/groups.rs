@@ -1,4 +1,5 @@
-//! Groups: how many jobs carry a label, and how many of them have ended, in one row. [`crate::store::counted`] keeps the counts.
+//! Groups: the number of jobs with a label and how they ended, in one row. [`crate::store::counted`] updates the
+//! counts.
 
 use serde::Serialize;
 
@@ -10,25 +11,25 @@ use crate::wire::invalid::is_name;
 use crate::wire::problem::Problem;
 use crate::wire::time::Time;
 
-/// The jobs that carry a label, counted.
+/// Counts of the jobs with a label.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct Group<'a> {
-    /// The label.
+    /// Label of the group.
     #[cfg_attr(feature = "openapi", schemars(regex(pattern = crate::wire::schema::NAME)))]
     id: &'a str,
     tenant: &'a str,
     created_at: Time,
-    /// When the last of them ended; null while one is open.
+    /// Time at which its last open job ended; null while a job is open.
     finished_at: Option<Time>,
-    /// Jobs that were accepted with it, replays included.
+    /// Number of jobs accepted with this label, including replays.
     total: u64,
-    /// Those that have not ended.
+    /// Jobs that have not ended.
     open: u64,
     succeeded: u64,
-    /// Dead letters that nobody has replayed.
+    /// Dead letters that were not replayed.
     dead: u64,
-    /// Dead letters that another job of the group sends again.
+    /// Dead letters that were replayed by another job of the group.
     replayed: u64,
     cancelled: u64,
 }
@@ -51,7 +52,7 @@ impl<'a> From<&'a GroupRow> for Group<'a> {
     }
 }
 
-/// One group: one row read.
+/// Reads one group; costs one row read.
 ///
 /// # Errors
 /// `NotFound`; `Unavailable`.
@@ -65,7 +66,7 @@ pub async fn read_group<W: Database + Clock>(world: &W, tenant: &str, id: &str) 
         .ok_or_else(|| Problem::not_found("Group", id))
 }
 
-/// A page of a tenant's groups by name.
+/// Reads a page of a tenant's groups, sorted by name.
 ///
 /// # Errors
 /// `Unavailable`.

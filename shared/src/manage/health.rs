@@ -1,4 +1,4 @@
-//! Health and readiness: what they are judged by, and what they answer.
+//! Health and readiness checks.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,10 +10,10 @@ use crate::store::{batch, sql};
 use crate::wire::daily_limit::DailyLimit;
 use crate::wire::problem::Problem;
 
-/// The crons tick each minute; three missed ones are an outage.
+/// Maximum age of a cron's last tick, in ms. Crons tick every minute; three missed ticks are an outage.
 const TICK_AGE_MS_MAX: i64 = 180_000;
 
-/// The Worker runs.
+/// Health of the Worker.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct Health {
@@ -23,11 +23,11 @@ pub struct Health {
 }
 
 impl Health {
-    /// The health of whoever can say so.
+    /// The constant health of a running Worker.
     pub const OK: Health = Health { status: "ok", version: env!("CARGO_PKG_VERSION") };
 }
 
-/// What readiness is judged by; times are ms by the database's clock.
+/// Values that determine readiness. Times are ms of the database's clock.
 #[derive(Debug, Clone, Deserialize)]
 #[allow(missing_docs)]
 pub struct HealthRow {
@@ -42,7 +42,7 @@ pub struct HealthRow {
     pub rotation: Option<RotationRow>,
 }
 
-/// How far the walk of a rotation of the master key is.
+/// Progress row of a master key rotation.
 #[derive(Debug, Clone, Deserialize)]
 #[allow(missing_docs)]
 pub struct RotationRow {
@@ -51,32 +51,32 @@ pub struct RotationRow {
     pub done: u8,
 }
 
-/// How a rotation stands.
+/// State of a master key rotation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RotationState {
-    /// Not both Workers seal with the new key yet, or their crons have not ticked since.
+    /// A Worker still seals with the old key, or its cron has not ticked since the change.
     Waiting,
-    /// What the old key sealed is sealed again.
+    /// The sweep re-seals values of the old key.
     Walking,
-    /// Nothing is sealed with the old key any more: it can be removed.
+    /// No value is sealed with the old key: it can be removed.
     Done,
 }
 
-/// How far a rotation of the master key is.
+/// Progress of a master key rotation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct KeyRotation {
     state: RotationState,
-    /// Values that this round of the walk has sealed again.
+    /// Values re-sealed by the current round.
     found: u64,
-    /// What the last whole round found; null before its end.
+    /// Values found by the last complete round; null before its end.
     left: Option<u64>,
 }
 
 impl KeyRotation {
-    /// How far the walk is; none has begun without a row.
+    /// Returns the progress. Without a row the rotation has not begun.
     fn of(walk: Option<&RotationRow>) -> KeyRotation {
         let state = match walk {
             None => RotationState::Waiting,
@@ -87,30 +87,31 @@ impl KeyRotation {
     }
 }
 
-/// Whether the pipeline works.
+/// Readiness of the pipeline.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct Readiness {
-    /// Both crons ticked within three minutes, and there is room.
+    /// True if both crons ticked within 3 minutes, the database has room and takes writes, and no restore is under way.
     pub ready: bool,
-    /// Null if it never ticked.
+    /// Seconds since the last completed sweep; null if there was none.
     pub(crate) consumer_tick_age_seconds: Option<i64>,
     pub(crate) producer_tick_age_seconds: Option<i64>,
-    /// How long the oldest row that is due waits for the sweep.
+    /// Time in seconds that the oldest due row has waited for the sweep.
     pub(crate) oldest_due_seconds: Option<i64>,
     pub(crate) paused: Option<bool>,
     pub(crate) storage_full: Option<bool>,
-    /// Whether the store is of another epoch than the deployment.
+    /// True if the database and the deployment have different epochs.
     pub(crate) restoring: Option<bool>,
-    /// The daily limit of Cloudflare's free plan that the account has spent. Without reads the others are null; without
-    /// operations of the queue the sweep runs the jobs, and the deployment is ready.
+    /// Daily limit of Cloudflare's free plan that is used up. Without row reads all other fields are null. Without
+    /// queue operations the sweep runs the jobs, and the deployment stays ready.
     pub(crate) daily_limit: Option<DailyLimit>,
-    /// How far a rotation of the master key is; null while no key is rotated out.
+    /// Progress of a master key rotation; null if there is none.
     pub(crate) key_rotation: Option<KeyRotation>,
 }
 
 impl Readiness {
-    /// What the store said. Without operations of the queue jobs are accepted all the same, and the sweep runs them.
+    /// Determines readiness from the health row. Without queue operations the deployment is ready, because the sweep
+    /// runs the jobs.
     pub fn judge(health: &HealthRow, settings: &Settings, spent: Option<DailyLimit>) -> Readiness {
         let age = |at: Option<i64>| at.map(|at| (health.now - at).max(0));
         let (swept, ticked) = (age(health.swept_at), age(health.ticked_at));
@@ -131,18 +132,18 @@ impl Readiness {
         }
     }
 
-    /// What is known when nothing can be read before midnight UTC.
+    /// Returns the readiness of a deployment that cannot read before midnight UTC.
     pub fn unread(limit: DailyLimit) -> Readiness {
         Readiness { daily_limit: Some(limit), ..Readiness::default() }
     }
 
-    /// 200 if it is ready, else 503.
+    /// Returns 200 if the deployment is ready, else 503.
     pub fn status(&self) -> u16 {
         if self.ready { 200 } else { 503 }
     }
 }
 
-/// Reads what readiness is judged by.
+/// Reads the values that determine readiness.
 ///
 /// # Errors
 /// `Unavailable`.
@@ -150,7 +151,7 @@ pub async fn read_health<W: Database + Clock>(world: &W, settings: &Settings) ->
     read_first(world, sql!("read_health", settings.keys.rotation())).await?.ok_or(Problem::Unavailable)
 }
 
-/// The daily limit of the database that is spent; `None` if it takes reads and writes, or nobody can tell.
+/// Returns the daily limit of the database that is used up. `None` if it takes reads and writes, or does not answer.
 pub async fn spent_limit<W: Database + Clock>(world: &W) -> Option<DailyLimit> {
     match batch(world, &[probe()]).await {
         Err(DatabaseError::DailyLimit(limit)) => Some(limit),
@@ -158,10 +159,10 @@ pub async fn spent_limit<W: Database + Clock>(world: &W) -> Option<DailyLimit> {
     }
 }
 
-/// Notes that the producer's cron ticked, and which key it seals with.
+/// Records the tick of the producer's cron, and the key that it seals with.
 ///
 /// # Errors
-/// When the database is out of reach.
+/// The error of the database.
 pub async fn stamp_tick<W: Database + Clock>(world: &W, settings: &Settings) -> Result<(), DatabaseError> {
     let sealing = setting_meta("producer_key", settings.keys.sealing_number());
     batch(world, &[stamp("ticked_at"), sealing]).await.map(|_| ())
@@ -198,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_ready_while_both_crons_tick_and_there_is_room() {
+    fn a_deployment_is_ready_while_both_crons_tick_and_there_is_room() {
         let settings = settings(false);
         let judge = |health: HealthRow, spent| Readiness::judge(&health, &settings, spent);
         let ready = judge(HealthRow { paused: 1, ..well() }, None);
@@ -227,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rotation_says_how_far_it_is() {
+    fn a_rotation_shows_its_progress() {
         assert_eq!(Readiness::judge(&well(), &settings(false), None).key_rotation, None);
         let settings = settings(true);
         let of = |rotation| Readiness::judge(&HealthRow { rotation, ..well() }, &settings, None).key_rotation;

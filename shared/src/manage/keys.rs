@@ -1,4 +1,4 @@
-//! Keeping API keys: create, list, revoke. A token is shown once; only its hash is kept.
+//! API keys: create, list, revoke. A token is shown once; only its hash is stored.
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -16,25 +16,25 @@ use crate::wire::problem::Problem;
 use crate::wire::time::Time;
 use crate::wire::values::{Whole, Word};
 
-/// A key as callers ask for it.
+/// An API key as callers request it.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "NewKey"))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct KeyRequest {
-    /// Whose key; `*` is for all tenants.
+    /// Tenant of the key; `*` is for all tenants.
     #[cfg_attr(feature = "openapi", schemars(regex(pattern = crate::wire::schema::TENANT)))]
     tenant: String,
-    /// What it may do.
+    /// Operations that the key may do.
     #[cfg_attr(feature = "openapi", schemars(length(min = 1)))]
     scopes: Vec<Word<Scope>>,
-    /// For people; no control characters.
+    /// Name for people, without control characters.
     #[cfg_attr(feature = "openapi", schemars(length(max = KEY_NAME_CHARS_MAX)))]
     #[serde(default)]
     name: String,
-    /// When it ends, in ten years at most; never when nothing is said.
+    /// Time at which the key expires, at most ten years ahead; default never.
     #[cfg_attr(feature = "openapi", schemars(with = "Option<crate::wire::time::Time>"))]
     expires_at: Option<String>,
-    /// Jobs that it may have accepted from one midnight UTC to the next; any number when nothing is said.
+    /// Maximum number of accepted jobs per day (UTC); default no limit.
     jobs_per_day: Option<Whole<1, { u32::MAX }>>,
 }
 
@@ -42,24 +42,24 @@ pub(crate) struct KeyRequest {
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct Key {
-    /// The part of its token that is no secret.
+    /// Id of the key: the part of its token that is not secret.
     #[cfg_attr(feature = "openapi", schemars(regex(pattern = "^[0-9a-f]{16}$")))]
     pub id: String,
-    /// `*` is for all tenants.
+    /// Tenant of the key; `*` is for all tenants.
     pub tenant: String,
-    /// For people.
+    /// Name for people.
     pub name: String,
-    /// What it may do.
+    /// Operations that the key may do.
     pub scopes: Vec<Scope>,
-    /// When it was made.
+    /// Time of creation.
     pub created_at: Time,
-    /// Null if it does not end.
+    /// Time at which the key expires; null if it does not expire.
     pub expires_at: Option<Time>,
-    /// Null unless it was revoked.
+    /// Time of the revocation; null if it was not revoked.
     pub revoked_at: Option<Time>,
-    /// Within the hour.
+    /// Time of the last use, accurate to the hour.
     pub last_used_at: Option<Time>,
-    /// Jobs that it may have accepted from one midnight UTC to the next; null for any number.
+    /// Maximum number of accepted jobs per day (UTC); null for no limit.
     pub jobs_per_day: Option<u32>,
 }
 
@@ -67,11 +67,11 @@ pub struct Key {
 #[derive(Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct CreatedKey {
-    /// The token, which is shown this once.
+    /// Token, which is shown only in this response.
     #[cfg_attr(feature = "openapi", schemars(regex(pattern = "^ls_[0-9a-f]{16}_[0-9a-f]{64}_[0-9a-f]{8}$")))]
     #[serde(rename = "key")]
     pub token: String,
-    /// The key.
+    /// The key without its token.
     #[serde(flatten)]
     pub key: Key,
 }
@@ -114,7 +114,8 @@ impl KeyRequest {
     }
 }
 
-/// Makes a key; the answer holds its token, which is shown this once. `only_tenant` bounds what the caller may make.
+/// Creates a key and returns its token, which is shown only once. With `only_tenant`, the key must belong to that
+/// tenant.
 ///
 /// # Errors
 /// A problem that names every wrong field.
@@ -156,7 +157,7 @@ pub async fn create_key<W: Database + Clock>(
     Ok(CreatedKey { token, key })
 }
 
-/// A page of keys; `tenant` is one, or `*` for all.
+/// Reads a page of keys of one tenant, or of all with `*`.
 ///
 /// # Errors
 /// `Unavailable`.
@@ -170,7 +171,7 @@ pub async fn list_keys<W: Database + Clock>(
     read_rows(world, statement).await
 }
 
-/// Revokes a key: it stops with the next statement. Doing it again changes nothing.
+/// Revokes a key, effective from the next statement. Idempotent.
 ///
 /// # Errors
 /// `NotFound`, also for a key of another tenant.

@@ -1,4 +1,4 @@
-//! Malformed messages: messages that cannot be read as hints. They are kept with their bytes, not retried and not lost.
+//! Malformed messages: messages that cannot be read as hints. They are stored with their bytes and not retried.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -11,10 +11,10 @@ use crate::store::{batch, json_param, sql};
 use crate::wire::problem::Problem;
 use crate::wire::time::Time;
 
-/// Keeps a message that cannot be read. Safe to repeat: a message has one id.
+/// Stores a message that cannot be read. Safe to repeat: a message has one id.
 ///
 /// # Errors
-/// When the database is out of reach; the message must come again then.
+/// The error of the database; the message must be retried then.
 pub async fn keep_malformed_message<W: Database + Clock>(
     world: &W,
     message_id: &str,
@@ -30,20 +30,20 @@ pub async fn keep_malformed_message<W: Database + Clock>(
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct MalformedMessage {
-    /// The message's own id.
+    /// Id of the message.
     pub id: String,
-    /// The queue that it came from.
+    /// Queue that delivered it.
     pub queue: String,
-    /// When it came.
+    /// Time of arrival.
     pub created_at: Time,
-    /// Why it cannot be read.
+    /// Reason why it cannot be read.
     pub reason: String,
-    /// Its bytes.
+    /// Body of the message as base64.
     #[cfg_attr(feature = "openapi", schemars(extend("contentEncoding" = "base64")))]
     pub body_base64: String,
 }
 
-/// A page of malformed messages by message id.
+/// Reads a page of malformed messages, sorted by message id.
 ///
 /// # Errors
 /// `Unavailable`.

@@ -1,4 +1,4 @@
-//! What operators and tenants manage through the API: jobs and dead letters, endpoints, keys, groups, erasures, the export.
+//! Management through the API: jobs and dead letters, endpoints, keys, groups, erasures, the export.
 
 pub mod endpoints;
 pub mod erasures;

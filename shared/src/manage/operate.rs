@@ -1,4 +1,4 @@
-//! What operators do to jobs: cancel, retry now, replay, discard, pause and resume.
+//! Operator actions on jobs: cancel, retry now, replay, discard, pause and resume.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -26,31 +26,31 @@ use crate::wire::values::read_word;
 #[cfg(feature = "openapi")]
 use crate::limits::NOTE_CHARS_MAX;
 
-/// What a replay may change.
+/// Options of a replay.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Replay {
-    /// Another payload of the same kind, to the same endpoint. The default is the dead job's own.
+    /// New payload of the same kind for the same endpoint. Default is the dead job's payload.
     #[cfg_attr(feature = "openapi", schemars(with = "crate::wire::schema::Json"))]
     #[serde(default)]
     pub payload: Option<Box<RawValue>>,
 }
 
-/// What may be said when a dead letter is given up.
+/// Options of a discard.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Discard {
-    /// For people; no control characters.
+    /// Note for people, without control characters.
     #[cfg_attr(feature = "openapi", schemars(length(max = NOTE_CHARS_MAX)))]
     pub note: Option<String>,
 }
 
-/// Ends a waiting job, or asks that a running one gets no further attempt. Answers the job as it is then.
+/// Ends a waiting job, or prevents further attempts of a running one. Returns the job afterwards.
 ///
 /// # Errors
-/// `NotFound`; `IllegalTransition` when it has ended.
+/// `NotFound`; `IllegalTransition` if the job has ended.
 pub async fn cancel<W: Database + Clock>(world: &W, settings: &Settings, job: &JobRef) -> Result<JobRow, Problem> {
     let retention = settings.plan.retention_succeeded_ms;
     let statement = sql!("cancel", job.tenant.as_str(), job.id.as_str(), retention);
@@ -63,10 +63,10 @@ pub async fn cancel<W: Database + Clock>(world: &W, settings: &Settings, job: &J
     Err(illegal("Only a job that has not ended can be cancelled", row.state))
 }
 
-/// Makes a waiting job due now. The caller hints it.
+/// Makes a waiting job due now. The caller sends its hint.
 ///
 /// # Errors
-/// `NotFound`; `IllegalTransition` unless it is scheduled, queued or retrying.
+/// `NotFound`; `IllegalTransition` unless the job is scheduled, queued or retrying.
 pub async fn retry_now<W: Database + Clock>(world: &W, job: &JobRef) -> Result<JobRow, Problem> {
     let statement = sql!("retry_now", job.tenant.as_str(), job.id.as_str());
     let answers = batch(world, &[statement]).await.map_err(|error| unavailable(&error))?;
@@ -77,12 +77,13 @@ pub async fn retry_now<W: Database + Clock>(world: &W, job: &JobRef) -> Result<J
     Ok(row)
 }
 
-/// Sends a dead letter again as a new job with the same event id, once. Answers the successor; the caller hints it.
+/// Sends a dead letter again, once, as a new job with the same event id. Returns the new job; the caller sends its
+/// hint.
 ///
-/// Safe to repeat: the dead letter names its successor, and the successor is inserted only if it is the one named.
+/// Safe to repeat: the dead letter names its successor, and only the named successor is inserted.
 ///
 /// # Errors
-/// `NotFound`; `IllegalTransition` when it is not an open dead letter; `InvalidRequest` for a bad edited payload.
+/// `NotFound`; `IllegalTransition` if it is not an open dead letter; `InvalidRequest` for a bad edited payload.
 pub async fn replay<W: Database + Blobs + Clock>(
     world: &W,
     settings: &Settings,
@@ -108,7 +109,7 @@ pub async fn replay<W: Database + Blobs + Clock>(
         let dead = read_job(world, job).await?;
         match (dead.dead_state, &dead.replayed_by) {
             (_, Some(id)) if *id == successor.job.id => return read_job(world, &successor.job).await,
-            // Refused: the store is full, or our clock is off.
+            // Refused: the database is full, or the Worker's clock is off.
             (Some(DeadLetterState::Open), _) => now = time_to_mint(world, settings).await?,
             _ => return Err(not_open(&dead)),
         }
@@ -117,7 +118,7 @@ pub async fn replay<W: Database + Blobs + Clock>(
 }
 
 fn object_gone() -> Problem {
-    Problem::IllegalTransition("Its payload is not in the object store any more; replay it with a `payload`".into())
+    Problem::IllegalTransition("The payload was deleted from R2; replay it with a `payload`".into())
 }
 
 fn edit<C: Clock>(
@@ -143,10 +144,10 @@ fn edit<C: Clock>(
     Ok((split, digest))
 }
 
-/// Gives a dead letter up; its idempotency key is free again.
+/// Closes a dead letter without a replay and releases its idempotency key.
 ///
 /// # Errors
-/// `NotFound`; `IllegalTransition` when it is not an open dead letter.
+/// `NotFound`; `IllegalTransition` if it is not an open dead letter.
 pub async fn discard<W: Database + Clock>(world: &W, job: &JobRef, note: Option<String>) -> Result<JobRow, Problem> {
     dead_letter(world, job).await?;
     let statement = sql!("discard", job.tenant.as_str(), job.id.as_str(), note);
@@ -158,7 +159,7 @@ pub async fn discard<W: Database + Clock>(world: &W, job: &JobRef, note: Option<
     Ok(row)
 }
 
-/// A dead letter: the row of a job that is one.
+/// Reads a dead letter: the row of its job.
 ///
 /// # Errors
 /// `NotFound`; `Unavailable`.
@@ -170,7 +171,7 @@ pub async fn read_dead_letter<W: Database + Clock>(world: &W, job: &JobRef) -> R
     }
 }
 
-/// An open dead letter, or why there is none.
+/// Reads an open dead letter, or returns the problem that there is none.
 async fn dead_letter<W: Database + Clock>(world: &W, job: &JobRef) -> Result<JobRow, Problem> {
     let row = read_dead_letter(world, job).await?;
     if row.dead_state == Some(DeadLetterState::Open) { Ok(row) } else { Err(not_open(&row)) }
@@ -187,60 +188,61 @@ fn illegal(what: &str, state: State) -> Problem {
     Problem::IllegalTransition(format!("{what}; this one is `{}`", state.name()))
 }
 
-/// Whether the whole pipeline is paused.
+/// Pause state of the whole pipeline.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct Paused {
     pub(crate) paused: bool,
 }
 
-/// Pauses or resumes everything: claims hold jobs while it is paused, and the sweep releases them afterwards.
+/// Pauses or resumes everything. While it is paused, claims hold jobs; afterwards the sweep releases them.
 ///
 /// # Errors
-/// When the database is out of reach.
+/// `Unavailable` when the database does not answer.
 pub async fn set_paused<W: Database + Clock>(world: &W, paused: bool) -> Result<Paused, Problem> {
     set_meta(world, &[("paused", i64::from(paused))]).await.map_err(|error| unavailable(&error))?;
     Ok(Paused { paused })
 }
 
-/// What becomes of the jobs of a store that was restored: what ran then may have ended since, and nobody knows.
+/// Handling of open jobs in a restored database. Their state is from the time of the backup; they may have been sent
+/// since.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub enum RestoredJobs {
-    /// They run, and what was sent since is sent again.
+    /// Runs them. Requests that were sent after the backup are sent again.
     Resend,
-    /// The pipeline is paused: they are held until it is resumed, and may be read and cancelled before.
+    /// Pauses the pipeline: jobs are held until it is resumed, and can be read and cancelled before.
     Hold,
 }
 
-/// Tells that the store was restored.
+/// Confirmation that the database was restored.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RestoredRequest {
-    /// What becomes of its open jobs.
+    /// Handling of its open jobs.
     #[serde(deserialize_with = "read_word")]
     pub jobs: RestoredJobs,
 }
 
-/// A store that was restored.
+/// A restored database.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct Restored {
-    /// Of the deployment, and now of the store.
+    /// Epoch of the deployment, now also of the database.
     pub epoch: i64,
-    /// Whether its jobs are held.
+    /// True if its jobs are held.
     pub paused: bool,
 }
 
-/// Takes a restored store into the epoch of the deployment, whose leases have all been granted by then or later: those of
-/// before end by themselves, and their attempts are `outcome_unknown`.
+/// Gives a restored database the epoch of the deployment. Leases of the time before the restore end by themselves, and
+/// their attempts become `outcome_unknown`.
 ///
-/// Safe to repeat: a store of this epoch stays as it is.
+/// Safe to repeat: a database of this epoch is not changed.
 ///
 /// # Errors
-/// `IllegalTransition` when the store is of a later epoch; `Unavailable`.
+/// `IllegalTransition` if the database has a later epoch; `Unavailable`.
 pub async fn restored<W: Database + Clock>(
     world: &W,
     settings: &Settings,
@@ -262,10 +264,10 @@ pub async fn restored<W: Database + Clock>(
     Ok(Restored { epoch: settings.epoch, paused })
 }
 
-/// Makes jobs that a platform message named worth a look now.
+/// Makes jobs due for the sweep that a platform message named, and returns their number.
 ///
 /// # Errors
-/// When the database is out of reach.
+/// The error of the database.
 pub async fn wake<W: Database + Clock>(world: &W, jobs: &[JobRef]) -> Result<usize, DatabaseError> {
     let answers = batch(world, &[sql!("wake", json_param(&jobs))]).await?;
     Ok(answers.first().map_or(0, Vec::len))

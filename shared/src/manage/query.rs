@@ -1,4 +1,4 @@
-//! Reading: one job, lists, evidence. What a read costs grows with its answer, never with the table.
+//! Reads of jobs, lists and evidence. The cost of a read grows with its response, never with the table.
 
 use futures_util::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,7 @@ use crate::wire::idempotency::sha256;
 use crate::wire::phrase::quoted;
 use crate::wire::problem::Problem;
 
-/// A page of a tenant's jobs, each whole, the newest first: those with ids below `before`.
+/// Reads a page of a tenant's complete jobs, the newest first, with ids below `before`.
 ///
 /// # Errors
 /// `Unavailable`.
@@ -30,24 +30,24 @@ pub(crate) async fn read_jobs<W: Database + Clock>(
     read_rows(world, statement).await
 }
 
-/// The object with the vectors that a job made.
+/// Reads the object with a job's vectors.
 ///
 /// # Errors
-/// `NotFound` when there is no such job, it has not succeeded, or the object is not the one that its result tells of;
+/// `NotFound` if there is no such job, it has not succeeded, or the object does not match the digest in its result;
 /// `Unavailable`.
 pub async fn read_vectors<W: Database + Blobs + Clock>(world: &W, job: &JobRef) -> Result<Vec<u8>, Problem> {
     let result = read_job(world, job).await?.result_value().unwrap_or_default();
     let none = || Problem::NotFound(format!("Job {} has no vectors", quoted(&job.id)));
     let digest = result["vectors"]["sha256"].as_str().ok_or_else(none)?;
     let read = get_vectors(world, job).await.map_err(|error| {
-        tracing::error!(%error, job = job.id, "vectors could not be read");
+        tracing::error!(%error, job = job.id, "vectors_read_failed");
         Problem::Unavailable
     })?;
-    // A worker that had lost its lease may have written over it since.
+    // A worker that lost its lease may have overwritten the object.
     read.filter(|vectors| sha256(vectors) == digest).ok_or_else(none)
 }
 
-/// Whether a job has ended: one row read.
+/// Returns true if a job has ended; costs one row read.
 ///
 /// # Errors
 /// `NotFound`; `Unavailable`.
@@ -61,23 +61,23 @@ pub async fn has_finished<W: Database + Clock>(world: &W, job: &JobRef) -> Resul
     row.map(|row| row.finished == 1).ok_or_else(|| Problem::not_found("Job", &job.id))
 }
 
-/// The filters of a list of jobs; each that is set narrows it.
+/// Filters of a job list, combined with AND.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct JobFilter {
-    /// A state's name.
+    /// Name of a state.
     pub state: Option<String>,
-    /// A kind's name.
+    /// Name of a kind.
     pub kind: Option<String>,
-    /// An endpoint's name.
+    /// Name of an endpoint.
     pub endpoint: Option<String>,
-    /// A group's name.
+    /// Name of a group.
     pub group: Option<String>,
-    /// An event id.
+    /// Event id.
     pub event_id: Option<String>,
-    /// Created at or after, in ms.
+    /// Time of creation at or after this, in ms.
     #[serde(skip)]
     pub created_after: Option<i64>,
-    /// Created before, in ms.
+    /// Time of creation before this, in ms.
     #[serde(skip)]
     pub created_before: Option<i64>,
 }
@@ -91,13 +91,13 @@ impl JobFilter {
 /// One page of a list.
 #[derive(Debug)]
 pub struct JobPage<P> {
-    /// The rows.
+    /// Rows of the page.
     pub rows: Vec<JobRow>,
-    /// Where the next page goes on; `None` at the end.
+    /// Position of the next page; `None` at the end.
     pub next: Option<P>,
 }
 
-/// A page of a tenant's jobs, the newest first. A filtered page reads at most 1,000 rows and may be short.
+/// Reads a page of a tenant's jobs, the newest first. A filtered page reads at most 1,000 rows and may be short.
 ///
 /// # Errors
 /// `Unavailable`.
@@ -126,7 +126,7 @@ pub async fn list_jobs<W: Database + Clock>(
     let from = first_id_at(filter.created_after.unwrap_or(0));
     let terms = json_param(&Terms { tenant, before, from, filter });
     let limit = i64::from(limit);
-    // Two statements read the same rows: each gets half of what a page may read.
+    // Two statements read the same rows: each gets half of a page's row limit.
     let scan = if filter.narrows() { PAGE_ROWS_READ_MAX / 2 } else { limit };
     let statements = vec![sql!("list_jobs", terms.clone(), scan, limit), sql!("last_read", terms, scan)];
     let answers = batch(world, &statements).await.map_err(|error| unavailable(&error))?;
@@ -141,7 +141,7 @@ pub async fn list_jobs<W: Database + Clock>(
     Ok(JobPage { rows, next })
 }
 
-/// The jobs that hold an idempotency key: one per kind and endpoint.
+/// Reads the jobs with an idempotency key: one per kind and endpoint.
 ///
 /// # Errors
 /// `Unavailable`.
@@ -155,7 +155,7 @@ pub async fn list_by_key<W: Database + Clock>(
     read_rows(world, statement).await
 }
 
-/// A page of a tenant's open dead letters, the latest death first. A position is the time of death and the id.
+/// Reads a page of a tenant's open dead letters, the latest death first. A position is the time of death and the id.
 ///
 /// # Errors
 /// `Unavailable`.
@@ -165,7 +165,7 @@ pub async fn list_dead_letters<W: Database + Clock>(
     after: Option<(i64, String)>,
     limit: u32,
 ) -> Result<JobPage<(i64, String)>, Problem> {
-    // No job dies after the year 9999.
+    // Position of the first page: the end of the year 9999, later than any death.
     let (died_at, id) = after.unwrap_or((253_402_300_799_999, ID_END.to_owned()));
     let terms = json_param(&serde_json::json!({"tenant": tenant, "died_at": died_at, "id": id}));
     let statement = sql!("list_dead_open", terms, i64::from(limit));
@@ -175,22 +175,22 @@ pub async fn list_dead_letters<W: Database + Clock>(
     Ok(JobPage { rows, next })
 }
 
-/// The evidence of one attempt: the record as it was written, checked against its digest, in one ranged read.
+/// Reads the evidence of one attempt in one ranged read and checks it against its digest.
 ///
 /// # Errors
-/// `NotFound` when there is none, or none any more.
+/// `NotFound` if there is none, or it is deleted; `Unavailable`; `Internal` if it is damaged.
 pub async fn read_evidence<'a, B: Blobs>(blobs: &B, entry: &'a LogEntry) -> Result<Evidence<'a>, Problem> {
     match entry.evidence.as_ref().ok_or_else(no_evidence)? {
         EvidenceRef::Off => Err(no_evidence()),
         EvidenceRef::Inline { reason, record, .. } => Ok(Evidence::Inline(InlineEvidence::new(reason, record))),
         EvidenceRef::Stored { n, offset, length, sha256: expected } => {
             let bytes = blobs.get_range(&pack_key(&entry.lease, *n), *offset, *length).await.map_err(|error| {
-                tracing::error!(%error, "evidence could not be read");
+                tracing::error!(%error, "evidence_read_failed");
                 Problem::Unavailable
             })?;
             let bytes = bytes.ok_or_else(no_evidence)?;
             if sha256(&bytes) != *expected {
-                tracing::error!(lease = entry.lease, n, "evidence does not match its digest");
+                tracing::error!(lease = entry.lease, n, "evidence_digest_mismatch");
                 return Err(Problem::Internal);
             }
             let record: Result<Box<RawValue>, _> = serde_json::from_slice(&bytes);
@@ -203,7 +203,7 @@ fn no_evidence() -> Problem {
     Problem::NotFound("The attempt has no evidence".into())
 }
 
-/// The evidence of attempts that follow each other in a log, read [`REQUESTS_AT_ONCE`] at once; of the first `unread` none is.
+/// Reads the evidence of consecutive attempts, [`REQUESTS_AT_ONCE`] in parallel. Skips the first `unread`.
 pub async fn read_evidences<'a, B: Blobs>(
     blobs: &B,
     entries: &'a [LogEntry],

@@ -1,4 +1,4 @@
-//! Sending a finished job again, as often as somebody wants. The job itself does not change.
+//! Resend: sends a finished job again, any number of times. The job itself does not change.
 
 use serde::Deserialize;
 use serde_json::json;
@@ -22,11 +22,11 @@ use crate::wire::problem::Problem;
 pub struct Resent {
     /// The new job.
     pub row: JobRow,
-    /// Whether it was there already: the request repeats one with the same idempotency key.
+    /// True if it existed already: the request repeats one with the same idempotency key.
     pub duplicate: bool,
 }
 
-/// What makes a repeat of a request answer the same job.
+/// Idempotency key of a resend, with its scope and the digest of the request.
 struct Once<'a> {
     tenant: &'a str,
     key: &'a str,
@@ -36,10 +36,10 @@ struct Once<'a> {
 }
 
 impl Once<'_> {
-    /// The job that holds the key.
+    /// Finds the job with this key.
     ///
     /// # Errors
-    /// `IdempotencyKeyReused` if another request made it; `Unavailable`.
+    /// `IdempotencyKeyReused` if another request created it; `Unavailable`.
     async fn holder<W: Database + Clock>(&self, world: &W) -> Result<Option<JobRow>, Problem> {
         #[derive(Deserialize)]
         struct Holder {
@@ -59,13 +59,15 @@ impl Once<'_> {
     }
 }
 
-/// Sends a finished job again as a new job with the same event id and payload. The caller hints it, unless it is a duplicate.
+/// Sends a finished job again as a new job with the same event id and payload. The caller sends its hint, unless it is
+/// a duplicate.
 ///
-/// Safe to repeat with an idempotency key: the job that holds it is the answer. The key has the scope that it has for an accept:
-/// tenant, kind and endpoint. Without a key each call makes a job.
+/// Safe to repeat with an idempotency key: the repeat returns the job with this key. The key has the same scope as at
+/// an accept: tenant, kind and endpoint. Without a key each call creates a job.
 ///
 /// # Errors
-/// `NotFound`; `IllegalTransition` unless it succeeded or was cancelled; `PayloadGone`; `IdempotencyKeyReused`; `StorageFull`.
+/// `NotFound`; `IllegalTransition` unless it succeeded or was cancelled; `PayloadGone`; `IdempotencyKeyReused`;
+/// `StorageFull`.
 pub async fn resend<W: Database + Blobs + Clock>(
     world: &W,
     settings: &Settings,
@@ -76,7 +78,7 @@ pub async fn resend<W: Database + Blobs + Clock>(
     let (tenant, kind, endpoint) = (job.tenant.as_str(), finished.kind.as_str(), finished.endpoint.as_str());
     let digest = digest_of_form(&[b"resend", job.id.as_bytes()]);
     let once = key.map(|key| Once { tenant, key, kind, endpoint, digest });
-    // Before anything is refused: a repeat is answered with its job, whatever has become of the original since.
+    // Before the checks: a repeat returns its job, even if the original is deleted or has no payload now.
     if let Some(row) = holder(world, once.as_ref()).await? {
         return Ok(Resent { row, duplicate: true });
     }
@@ -102,7 +104,7 @@ pub async fn resend<W: Database + Blobs + Clock>(
         if let Some(row) = holder(world, once.as_ref()).await? {
             return Ok(Resent { row, duplicate: true });
         }
-        // Refused: the original has left or is being erased, the store is full, or our clock is off.
+        // Refused: the original is deleted or being erased, the database is full, or the Worker's clock is off.
         read_job(world, job).await?;
         now = time_to_mint(world, settings).await?;
     }
@@ -116,7 +118,7 @@ async fn holder<W: Database + Clock>(world: &W, once: Option<&Once<'_>>) -> Resu
     }
 }
 
-/// Checks that a job has finished and has its payload. Neither changes any more once it holds.
+/// Checks that a job has finished and has its payload.
 fn check_finished(row: &JobRow) -> Result<(), Problem> {
     let (id, state) = (&row.id, row.state.name());
     match row.state {
@@ -130,11 +132,11 @@ fn check_finished(row: &JobRow) -> Result<(), Problem> {
             return Err(Problem::IllegalTransition(detail));
         }
     }
-    let is_there = kinds::is_whole(&row.kind, row.payload.is_some(), row.payload_bytes.is_some());
-    if is_there { Ok(()) } else { Err(payload_gone(row)) }
+    let has_payload = kinds::is_whole(&row.kind, row.payload.is_some(), row.payload_bytes.is_some());
+    if has_payload { Ok(()) } else { Err(payload_gone(row)) }
 }
 
-/// Says why there is no payload, and how the next job keeps its own.
+/// Returns the problem of a missing payload, with advice for the next job.
 fn payload_gone(row: &JobRow) -> Problem {
     let JobRow { id, kind, endpoint, .. } = row;
     Problem::PayloadGone(match (Kind::named(kind), endpoint.as_str()) {
@@ -169,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_has_finished_is_sent_again() {
+    fn only_finished_jobs_are_sent_again() {
         for state in State::ALL {
             let row = row(&json!({"state": state, "payload": "{}"}));
             let refusal = check_finished(&row).err().and_then(|problem| problem.detail());
@@ -186,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_payload_that_was_removed_names_what_keeps_the_next_one() {
+    fn a_removed_payload_names_the_setting_that_keeps_it() {
         let gone = |more: Value| match check_finished(&row(&more)) {
             Err(Problem::PayloadGone(detail)) => detail,
             other => panic!("{other:?}"),
@@ -194,7 +196,7 @@ mod tests {
         assert!(gone(json!({})).contains("`keep_payload: true` on its endpoint"));
         assert!(gone(json!({"endpoint": ""})).contains("an endpoint with `keep_payload: true`"));
         assert!(gone(json!({"kind": "embed", "endpoint": ""})).contains("kind `embed` keep none"));
-        // The object of a large webhook has the body alone.
+        // The object of a large webhook has only the body.
         assert!(gone(json!({"payload_bytes": 70_000})).contains("was removed"));
         assert_eq!(check_finished(&row(&json!({"payload_bytes": 70_000, "payload": "{}"}))), Ok(()));
         assert_eq!(check_finished(&row(&json!({"payload_bytes": 70_000, "kind": "report.build"}))), Ok(()));

@@ -1,4 +1,4 @@
-//! The successor of a finished job: what a replay and a resend share. It has the same event id, and an object of its own.
+//! The successor of a finished job, shared by replay and resend. It has the same event id and a copy of the object.
 
 use crate::limits::ID_SKEW_MS_MAX;
 use crate::manage::health::read_health;
@@ -9,31 +9,31 @@ use crate::store::objects::{get, put};
 use crate::store::sql;
 use crate::wire::problem::Problem;
 
-/// The new job of an original.
+/// The new job that sends an original again.
 pub(crate) struct Successor<'a> {
-    /// The job that it sends again.
+    /// Original job.
     pub(crate) original: &'a JobRef,
-    /// Its own name.
+    /// Tenant and id of the new job.
     pub(crate) job: JobRef,
-    /// The time in its id.
+    /// Time in the new id, in ms.
     pub(crate) minted_at: i64,
 }
 
-/// What a successor has that its original has not.
+/// Fields of a successor that differ from its original.
 #[derive(Debug, Default)]
 pub(crate) struct Changes {
-    /// Another inline payload, and its digest.
+    /// New inline payload and its digest.
     pub(crate) edited: Option<(Option<String>, String)>,
-    /// The object with the bulk of its payload.
+    /// Object with the bulk of the payload.
     pub(crate) object: Option<Vec<u8>>,
-    /// The terms of a resend; `None` for a replay.
+    /// Parameters of a resend as JSON; `None` for a replay.
     pub(crate) resend: Option<String>,
 }
 
 impl<'a> Successor<'a> {
-    /// Mints a successor and puts its object.
+    /// Creates the id of a successor and stores its object.
     ///
-    /// Safe to repeat: the key of an object is new each time, and an object that no row names is an orphan.
+    /// Safe to repeat: each try has a new object key, and the sweep deletes objects without a row.
     ///
     /// # Errors
     /// `Unavailable`.
@@ -50,7 +50,7 @@ impl<'a> Successor<'a> {
         Ok(Successor { original, job, minted_at })
     }
 
-    /// The statements that insert it, if its original may have it.
+    /// Builds the statements that insert the successor, if its original allows it.
     pub(crate) fn inserting(&self, changes: &Changes) -> [Statement; 2] {
         let (tenant, original, new) = (self.job.tenant.as_str(), self.original.id.as_str(), self.job.id.as_str());
         let (payload, digest) = changes.edited.clone().map_or((None, None), |(inline, digest)| (inline, Some(digest)));
@@ -64,8 +64,8 @@ impl<'a> Successor<'a> {
     }
 }
 
-/// Reads the object of a job for its successor, which gets a copy: every job owns its own. `gone` is the answer if a job that had an
-/// object has none any more.
+/// Reads the object of a job for its successor: every job has its own copy. `gone` is the problem if the object is
+/// missing.
 ///
 /// # Errors
 /// `gone`; `Unavailable`.
@@ -81,13 +81,13 @@ pub(crate) async fn copy_object<W: Blobs + Clock>(
         Ok(Some(object)) => Ok(Some(object)),
         Ok(None) => Err(gone()),
         Err(error) => {
-            tracing::error!(%error, job = original.id, "a payload could not be read");
+            tracing::error!(%error, job = original.id, "payload_read_failed");
             Err(Problem::Unavailable)
         }
     }
 }
 
-/// Answers the database's time for another id, after the store refused a successor whose original may have one.
+/// Returns the database's time for another id, after the database refused a successor.
 ///
 /// # Errors
 /// `StorageFull`; `Unavailable`.

@@ -1,4 +1,4 @@
-//! Usage as the API shows it: by tenant, day and model.
+//! Provider usage by tenant, day and model.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +10,7 @@ use crate::wire::invalid::InvalidField;
 use crate::wire::problem::Problem;
 use crate::wire::time::{date, parse_date};
 
-/// The days of a list, both ends with it: days since 1970.
+/// Range of days, both inclusive, as days since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Days {
     from: i64,
@@ -18,13 +18,13 @@ pub struct Days {
 }
 
 impl Days {
-    /// From the first day that can be written to the last.
+    /// All days that can be written: 1970-01-01 to 9999-12-31.
     pub const ALL: Days = Days { from: 0, to: 2_932_896 };
 
-    /// The days that a caller asks for, as `2026-11-26`.
+    /// Parses the days of a request, such as `2026-11-26`.
     ///
     /// # Errors
-    /// `InvalidParameter`, which names the one that is no date.
+    /// `InvalidParameter`, which names the invalid date.
     pub fn parse(from: Option<&str>, to: Option<&str>) -> Result<Days, Problem> {
         let read = |name, text: Option<&str>, otherwise| match text {
             None => Ok(otherwise),
@@ -37,10 +37,10 @@ impl Days {
     }
 }
 
-/// Where a list goes on: after that model of that day.
+/// Position in a list: a day and the last model read of it.
 pub type Position = (i64, String);
 
-/// What a tenant spent on a day with one model.
+/// Usage of one model by a tenant on one day.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[allow(missing_docs)]
 pub struct UsageRow {
@@ -51,26 +51,26 @@ pub struct UsageRow {
     pub tokens: u64,
 }
 
-/// What a tenant's jobs asked a model for on a day.
+/// Usage of one model by a tenant's jobs on one day.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct Usage<'a> {
-    /// In UTC.
+    /// Day in UTC.
     #[cfg_attr(feature = "openapi", schemars(extend("format" = "date")))]
     day: String,
     provider: &'a str,
     model: &'a str,
-    /// Requests to the provider, failed ones too.
+    /// Number of requests to the provider, including failed ones.
     calls: u64,
-    /// Texts in them.
+    /// Number of texts in them.
     texts: u64,
-    /// Tokens, as the provider counted them.
+    /// Number of tokens, as counted by the provider.
     tokens: u64,
 }
 
 impl<'a> From<&'a UsageRow> for Usage<'a> {
     fn from(row: &'a UsageRow) -> Self {
-        // No provider's name has a slash.
+        // Names of providers have no slash.
         let (provider, model) = row.model.split_once('/').unwrap_or(("", &row.model));
         let (calls, texts, tokens) = (row.calls, row.texts, row.tokens);
         Usage { day: date(row.day * DAY_MS), provider, model, calls, texts, tokens }
@@ -78,13 +78,13 @@ impl<'a> From<&'a UsageRow> for Usage<'a> {
 }
 
 impl UsageRow {
-    /// Where a list goes on after it.
+    /// Returns the position after this row.
     pub fn position(&self) -> Position {
         (self.day, self.model.clone())
     }
 }
 
-/// A page of a tenant's usage, the last day first, and of each day by model.
+/// Reads a page of a tenant's usage, the latest day first, and within a day by model.
 ///
 /// # Errors
 /// `Unavailable`.
@@ -99,8 +99,8 @@ pub async fn list_usage<W: Database + Clock>(
     read_rows(world, sql!("list_usage", tenant, days.from, to, model, i64::from(limit))).await
 }
 
-/// A page of a tenant's usage for its export, and where the next one begins: `{day}\n{model}`, empty for the first. `None` after
-/// the last.
+/// Reads a page of a tenant's usage for its export. Returns the position of the next page as `{day}
+/// {model}`; empty for the first, `None` after the last.
 ///
 /// # Errors
 /// `Unavailable`.
@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn days_are_dates_and_nothing_else() {
+    fn days_must_be_dates() {
         assert_eq!(Days::parse(None, None), Ok(Days::ALL));
         assert_eq!(Days::parse(Some("1970-01-02"), Some("2026-11-26")), Ok(Days { from: 1, to: 20_783 }));
         assert_eq!(Days::parse(None, Some("9999-12-31")), Ok(Days::ALL));

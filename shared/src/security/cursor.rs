@@ -1,5 +1,5 @@
-//! Cursors of lists: sealed, so a caller can neither read a position nor make one up, and bound to one tenant, one
-//! list with its filters, and a time.
+//! Cursors of lists. A cursor is sealed, so that a caller can neither read nor forge a position. It is bound to one
+//! tenant, one list with its filters, and an expiry time.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -8,11 +8,11 @@ use crate::security::keyring::Keyring;
 use crate::security::seal;
 use crate::security::seal::SealedFor;
 
-/// Keeps the key of cursors apart from the key of secrets at rest.
+/// Purpose in the key derivation: separates the key of cursors from the keys of secrets at rest.
 const PURPOSE: &str = "cursor";
 
-/// Makes a cursor that stands for `position` until `expires_at_ms` (Unix time). `list` names the route and spells out
-/// its filters: a cursor of one filter must not continue another.
+/// Creates a cursor for `position`, valid until `expires_at_ms` (Unix time). `list` names the route with its filters,
+/// so that a cursor of one filter cannot continue another.
 pub fn encode<T: Serialize>(
     keys: &Keyring,
     tenant: &str,
@@ -21,13 +21,13 @@ pub fn encode<T: Serialize>(
     expires_at_ms: i64,
     position: &T,
 ) -> String {
-    // A position that is no JSON (a map with other keys than texts) gives a cursor that never decodes.
+    // A position that cannot be serialized (a map with non-string keys) gives a cursor that never decodes.
     let plain = serde_json::to_vec(&(expires_at_ms, position)).unwrap_or_default();
     seal::seal(keys, place(tenant, list), nonce, &plain)
 }
 
-/// Reads a cursor. `None` if it was changed, has expired, or was made for another tenant or list; the caller answers
-/// 400 and does not say which.
+/// Decodes a cursor. `None` if it was changed, has expired, or belongs to another tenant or list. The caller returns
+/// 400 without the reason.
 pub fn decode<T: DeserializeOwned>(keys: &Keyring, tenant: &str, list: &str, now_ms: i64, cursor: &str) -> Option<T> {
     let plain = seal::open(keys, place(tenant, list), cursor)?;
     let (expires_at_ms, position) = serde_json::from_slice::<(i64, T)>(&plain).ok()?;
@@ -77,9 +77,9 @@ mod tests {
         assert_eq!(decoded("acme/v1", "/jobs?state=dead", 0, &cursor()), None);
     }
 
-    /// Pages of one list may be answered by Workers on both sides of a rotation of the key.
+    /// Pages of one list may be served by Workers before and after a key rotation.
     #[test]
-    fn a_cursor_of_an_accepted_key_goes_on() {
+    fn a_cursor_of_an_accepted_key_is_read() {
         let both = Keyring::new(master("f"), Some(master("0123456789abcdef")), None);
         let read = |keys: &Keyring| decode::<Position>(keys, "acme", "/v1/jobs?state=dead", 0, &cursor());
         assert_eq!(read(&both), Some(position()));
@@ -87,11 +87,11 @@ mod tests {
     }
 
     #[test]
-    fn a_position_of_another_shape_is_no_position() {
+    fn a_position_of_another_shape_is_refused() {
         let other: Option<u8> = decode(&keys(), "acme", "/v1/jobs?state=dead", 0, &cursor());
         assert_eq!(other, None);
-        let unserialisable = std::collections::BTreeMap::from([((1, 2), 3)]);
-        let text = encode(&keys(), "acme", "list", [5; 12], 1_000, &unserialisable);
+        let unserializable = std::collections::BTreeMap::from([((1, 2), 3)]);
+        let text = encode(&keys(), "acme", "list", [5; 12], 1_000, &unserializable);
         assert_eq!(decoded("acme", "list", 0, &text), None);
     }
 
@@ -110,7 +110,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_position_comes_back(
+        fn any_position_is_decoded(
             tenant in ".{0,8}", list in ".{0,16}", nonce in any::<[u8; 12]>(), id in ".{0,8}", at in any::<i64>(),
         ) {
             let text = encode(&keys(), &tenant, &list, nonce, 1_000, &(at, &id));

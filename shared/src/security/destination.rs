@@ -1,9 +1,9 @@
-//! Where Longshore may send: which URLs are public, and which private ones an operator has allowed.
+//! Destinations: the URLs that Longshore may send to, public ones and private ones that the operator has allowed.
 //!
-//! The rules are docs/failure-modes.md 3.1. A URL is parsed by the WHATWG algorithm, as workerd does it, so every
-//! spelling of an address (decimal, octal, hex, short, full-width) is already an address when it is judged here.
-//! Only the connection itself can catch a public name that resolves to a private address: on Cloudflare the flag
-//! `global_fetch_strictly_public` does, elsewhere the deny list of workerd's network.
+//! The rules are in docs/failure-modes.md 3.1. A URL is parsed by the WHATWG algorithm, as workerd does it, so every
+//! spelling of an address (decimal, octal, hex, short, full-width) is already an address when it is checked here. A
+//! public name that resolves to a private address can only be caught by the connection itself: on Cloudflare by the
+//! flag `global_fetch_strictly_public`, elsewhere by the deny list of workerd's network.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -11,7 +11,7 @@ use url::{Host, ParseError, Url};
 
 use crate::limits::URL_BYTES_MAX;
 
-/// The only port of a destination that no operator has named.
+/// Port that every destination must use, unless the operator has allowed another.
 const PUBLIC_PORT: u16 = 443;
 
 /// IPv4 ranges that are not unicast and global, as (first address, prefix length): the IANA special-purpose
@@ -34,9 +34,9 @@ const BLOCKED_IPV4: [(Ipv4Addr, u32); 15] = [
     (Ipv4Addr::new(240, 0, 0, 0), 4),
 ];
 
-/// The only IPv6 range that IANA hands out as global unicast. Outside of it lie the loopback, NAT64 (`64:ff9b::/96`,
+/// The only IPv6 range that IANA assigns as global unicast. Outside of it are the loopback, NAT64 (`64:ff9b::/96`,
 /// `64:ff9b:1::/48`), discard (`100::/64`), segment routing (`5f00::/16`), unique local (`fc00::/7`), link local
-/// (`fe80::/10`), site local (`fec0::/10`) and multicast (`ff00::/8`): none of them needs a row.
+/// (`fe80::/10`), site local (`fec0::/10`) and multicast (`ff00::/8`), which therefore have no rows below.
 const GLOBAL_IPV6: (Ipv6Addr, u32) = (Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3);
 
 /// IPv6 ranges inside [`GLOBAL_IPV6`] that are not destinations: protocol assignments with Teredo (`2001::/32`) and
@@ -48,29 +48,29 @@ const BLOCKED_IPV6: [(Ipv6Addr, u32); 4] = [
     (Ipv6Addr::new(0x3fff, 0, 0, 0, 0, 0, 0, 0), 20),
 ];
 
-/// Names that never leave a private network, with everything below them: RFC 6761, RFC 8375, ICANN's `internal`
-/// (`metadata.google.internal` among them) and the ones RFC 6762 appendix G says are used in the wild.
+/// Names of private networks, blocked with all their subdomains: RFC 6761, RFC 8375, ICANN's `internal` (with
+/// `metadata.google.internal`), and the names listed in RFC 6762 appendix G.
 const BLOCKED_NAMES: [&str; 10] =
     ["localhost", "localdomain", "local", "internal", "home.arpa", "intranet", "private", "corp", "home", "lan"];
 
-/// Bytes of a domain name and of one of its labels (RFC 1035 2.3.4).
+/// Maximum bytes of a domain name (RFC 1035 2.3.4).
 const NAME_BYTES: usize = 253;
-/// See [`NAME_BYTES`].
+/// Maximum bytes of one label of a domain name (RFC 1035 2.3.4).
 const LABEL_BYTES: usize = 63;
 
-/// Why a URL is not a destination. The texts are fixed and public: none says whether anything listens there.
+/// Reasons to refuse a URL. The texts are fixed and public: none reveals if a server listens there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum DestinationError {
-    /// The text does not parse as an absolute URL.
+    /// The text is not an absolute URL.
     #[error("must be an absolute URL, such as https://example.com/hook")]
     NotAUrl,
-    /// The scheme is not https, or not http for a private destination that is allowed.
+    /// The scheme is not https, nor http for an allowed private destination.
     #[error("must use https")]
     Scheme,
-    /// The URL carries a user name or password, which would end in logs.
+    /// The URL has a user name or password, which would be logged.
     #[error("must not contain a user name or password")]
     Userinfo,
-    /// The host is missing or is no valid name or address.
+    /// The host is missing, or is not a valid name or address.
     #[error("must have a valid host name or address")]
     Host,
     /// The port is not 443.
@@ -85,7 +85,7 @@ pub enum DestinationError {
 }
 
 impl DestinationError {
-    /// The code that problem documents carry.
+    /// Returns the code for problem documents.
     pub fn code(&self) -> &'static str {
         match self {
             Self::NotAUrl => "url-invalid",
@@ -113,18 +113,18 @@ impl From<ParseError> for DestinationError {
     }
 }
 
-/// Private destinations that the operator of this installation allows, over http or https. None by default.
+/// Private destinations that the operator allows, over http or https. None by default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PrivateDestinations {
-    /// Host, and port; no port is every port.
+    /// Host and port of each entry; `None` is any port.
     allowed: Vec<(Host<String>, Option<u16>)>,
 }
 
 impl PrivateDestinations {
-    /// Reads entries `host:port` or `host:*`, separated by white space; an IPv6 address stands in brackets.
+    /// Parses entries `host:port` or `host:*`, separated by white space, with IPv6 addresses in brackets.
     ///
     /// # Errors
-    /// Says which entry is neither, without repeating it.
+    /// A text with the number of the invalid entry, without its content.
     pub fn parse(text: &str) -> Result<Self, String> {
         let entry =
             |(at, entry)| parse_entry(entry).ok_or_else(|| format!("entry {} is not host:port or host:*", at + 1));
@@ -143,7 +143,7 @@ fn parse_entry(entry: &str) -> Option<(Host<String>, Option<u16>)> {
     let (host, port) = entry.rsplit_once(':')?;
     let port = match port {
         "*" => None,
-        // A number of Rust's may begin with a sign.
+        // Rust would also parse a number with a sign.
         port if port.bytes().all(|byte| byte.is_ascii_digit()) => {
             Some(port.parse::<u16>().ok().filter(|port| *port != 0)?)
         }
@@ -166,15 +166,15 @@ fn same_host(one: &Host<String>, other: &Host<&str>) -> bool {
     }
 }
 
-/// A URL that may be sent to, in the parser's canonical spelling.
+/// A URL that Longshore may send to, in the parser's canonical spelling.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Destination {
-    /// Absolute, http or https, without userinfo, fragment or a trailing dot of the host.
+    /// Absolute http or https URL, without userinfo, fragment or a trailing dot of the host.
     pub url: Url,
 }
 
 impl Destination {
-    /// `host:port` with the scheme's default port filled in: what limits per destination count by.
+    /// Returns `host:port` with the default port filled in, the key of limits per destination.
     pub fn authority(&self) -> String {
         let host = self.url.host_str().unwrap_or_default();
         let port = self.url.port_or_known_default().unwrap_or(PUBLIC_PORT);
@@ -182,11 +182,11 @@ impl Destination {
     }
 }
 
-/// Decides whether a job may be sent to `url`. It is asked when a job or endpoint is written and again before
-/// every send, since the rules or the allow-list may have changed in between.
+/// Checks that Longshore may send to `url`. Called when a job or endpoint is written, and again before every send,
+/// because the rules or the allow-list may have changed.
 ///
 /// # Errors
-/// The first rule that the URL breaks.
+/// The first rule that the URL violates.
 pub fn check(url: &str, private: &PrivateDestinations) -> Result<Destination, DestinationError> {
     if url.len() > URL_BYTES_MAX {
         return Err(DestinationError::TooLong);
@@ -199,7 +199,7 @@ pub fn check(url: &str, private: &PrivateDestinations) -> Result<Destination, De
         return Err(DestinationError::Userinfo);
     }
     remove_root(&mut url)?;
-    // A fragment never reaches a server (RFC 9110 4.2.5); kept, it would only make two spellings of one target.
+    // A fragment is never sent to a server (RFC 9110 4.2.5); with it, one target would have two spellings.
     url.set_fragment(None);
     let host = url.host().ok_or(DestinationError::Host)?;
     let port = url.port_or_known_default().ok_or(DestinationError::Port)?;
@@ -207,13 +207,13 @@ pub fn check(url: &str, private: &PrivateDestinations) -> Result<Destination, De
         check_public(url.scheme(), &host, port)?;
     }
     if url.as_str().len() > URL_BYTES_MAX {
-        // Percent-encoding and punycode make a URL longer than the text it was read from.
+        // Percent-encoding and punycode can make the parsed URL longer than the text.
         return Err(DestinationError::TooLong);
     }
     Ok(Destination { url })
 }
 
-/// Checks the name, and drops the dot of the DNS root, which would make two spellings of one host.
+/// Checks the host name and removes the dot of the DNS root, so that one host has one spelling.
 fn remove_root(url: &mut Url) -> Result<(), DestinationError> {
     let Some(Host::Domain(name)) = url.host() else {
         return Ok(());
@@ -251,7 +251,7 @@ fn without_root(name: &str) -> &str {
     name.strip_suffix('.').unwrap_or(name)
 }
 
-/// Whether a parsed host is a name that DNS can hold. The URL parser lets `a..b`, `*` and `"` through.
+/// True if a parsed host is a valid DNS name. The URL parser accepts `a..b`, `*` and `"`.
 fn is_name(name: &str) -> bool {
     name.len() <= NAME_BYTES
         && name.split('.').all(|label| {
@@ -262,7 +262,7 @@ fn is_name(name: &str) -> bool {
         })
 }
 
-/// A single label is resolved by search lists of the network it is asked in, so it is never public.
+/// True if a name is public. A single label is never public: it resolves by the search list of the local network.
 fn is_public_name(name: &str) -> bool {
     name.contains('.')
         && !BLOCKED_NAMES

@@ -1,19 +1,20 @@
-//! Random bits of one invocation, all from a seed that is drawn at its start: a runtime without randomness fails the request
-//! before it has made an id, a nonce or a secret.
+//! Random bits of one invocation, generated from a seed that is drawn at its start. A runtime without randomness fails
+//! the request before it creates an id, a nonce or a secret.
 
 use std::cell::Cell;
 
 use crate::security::signing::hmac_sha256;
 
-/// Bytes of a seed.
+/// Number of bytes of a seed.
 const SEED_BYTES: usize = 32;
 
-/// The runtime gave no random bytes.
+/// Error of a runtime that returned no random bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the runtime has no randomness")]
 pub struct NoRandomness;
 
-/// A stream of random bits: HMAC-SHA256 of a counter under the seed, which nobody who lacks the seed can tell from chance.
+/// A stream of random bits: HMAC-SHA256 of a counter, keyed by the seed. Without the seed it is indistinguishable from
+/// random.
 pub struct Entropy {
     seed: [u8; SEED_BYTES],
     drawn: Cell<u64>,
@@ -26,10 +27,10 @@ impl std::fmt::Debug for Entropy {
 }
 
 impl Entropy {
-    /// Draws a seed with `fill`, which says whether it wrote random bytes.
+    /// Draws a seed with `fill`, which returns true if it wrote random bytes.
     ///
     /// # Errors
-    /// [`NoRandomness`] when it did not, or left zeros.
+    /// [`NoRandomness`] if `fill` returned false or left only zeros.
     pub fn draw(fill: impl FnOnce(&mut [u8]) -> bool) -> Result<Entropy, NoRandomness> {
         let mut seed = [0; SEED_BYTES];
         if fill(&mut seed) && seed != [0; SEED_BYTES] {
@@ -39,7 +40,7 @@ impl Entropy {
         }
     }
 
-    /// The next 128 bits.
+    /// Returns the next 128 bits.
     pub fn bits(&self) -> u128 {
         let count = self.drawn.get();
         self.drawn.set(count.wrapping_add(1));
@@ -64,9 +65,9 @@ mod tests {
     }
 
     #[test]
-    fn a_runtime_without_randomness_is_an_error_and_no_zeros() {
+    fn missing_randomness_is_an_error() {
         assert_eq!(Entropy::draw(|_| false).map(|_| ()), Err(NoRandomness));
-        assert_eq!(Entropy::draw(|_| true).map(|_| ()), Err(NoRandomness), "it says that it did, and did not");
+        assert_eq!(Entropy::draw(|_| true).map(|_| ()), Err(NoRandomness), "it returned true and left zeros");
         let fails_after_writing = |seed: &mut [u8]| {
             seed.fill(1);
             false

@@ -1,19 +1,19 @@
-//! Hexadecimal digits: bytes are written in lower case, and read in either case.
+//! Hexadecimal encoding: writes lower case, reads both cases.
 
-/// Writes two lower-case digits for each byte.
+/// Encodes each byte as two lower-case digits.
 pub fn encode(bytes: &[u8]) -> String {
     let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
     digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
 }
 
-/// Reads two digits for each byte. `None` for an odd number of digits, or for another character.
+/// Decodes two digits per byte. `None` for an odd number of digits or another character.
 pub fn decode(text: &str) -> Option<Vec<u8>> {
     let digits: Vec<u8> = text.chars().map(|digit| digit.to_digit(16)?.try_into().ok()).collect::<Option<_>>()?;
     let (pairs, rest) = digits.as_chunks();
     rest.is_empty().then(|| pairs.iter().map(|[high, low]| high << 4 | low).collect())
 }
 
-/// Whether a text is exactly that many digits, all in lower case.
+/// True if a text has exactly this number of lower-case digits.
 pub(crate) fn is_lower(text: &str, digits: usize) -> bool {
     text.len() == digits && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
@@ -44,7 +44,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read(bytes in any::<Vec<u8>>()) {
+        fn encoded_bytes_are_decoded(bytes in any::<Vec<u8>>()) {
             let text = encode(&bytes);
             prop_assert!(is_lower(&text, 2 * bytes.len()));
             prop_assert_eq!(decode(&text.to_uppercase()), Some(bytes));

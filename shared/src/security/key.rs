@@ -1,7 +1,7 @@
-//! API keys: their tokens `ls_<key id>_<secret>_<checksum>`, what is stored of them, and what they may do.
+//! API keys: tokens of the form `ls_<key id>_<secret>_<checksum>`, their stored hashes, and their scopes.
 //!
-//! Only a token's SHA-256 is stored. A secret of 256 random bits needs no slow hash, and a slow one would not fit into
-//! the 10 ms of CPU that a request has on the free plan.
+//! Only the SHA-256 of a token is stored. A secret of 256 random bits does not need a slow hash, and a slow one would
+//! exceed the 10 ms of CPU per request on the free plan.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,19 +13,19 @@ use subtle::ConstantTimeEq;
 
 use crate::security::hex;
 
-/// What every token begins with, so that secret scanners recognise it.
+/// Prefix of every token, by which secret scanners recognise it.
 const PREFIX: &str = "ls";
-/// Hexadecimal digits of a key's id, its secret and its checksum.
+/// Number of hexadecimal digits of a key's id.
 const ID_DIGITS: usize = 16;
-/// See [`ID_DIGITS`].
+/// Number of hexadecimal digits of a key's secret.
 const SECRET_DIGITS: usize = 64;
-/// See [`ID_DIGITS`].
+/// Number of hexadecimal digits of a token's checksum.
 const CHECKSUM_DIGITS: usize = 8;
 
-/// A well-formed token. It keeps the hash and not the secret.
+/// A well-formed token. Keeps only the hash, not the secret.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token {
-    /// The key's id, 16 lower-case hexadecimal digits: what the key is looked up by, and no secret.
+    /// Id of the key: 16 lower-case hexadecimal digits. It is not secret; keys are looked up by it.
     pub id: String,
     /// SHA-256 of the whole token.
     hash: [u8; 32],
@@ -38,18 +38,18 @@ impl fmt::Debug for Token {
 }
 
 impl Token {
-    /// What is stored: the hexadecimal SHA-256 of the whole token.
+    /// Returns the hexadecimal SHA-256 of the whole token, as it is stored.
     pub fn hash(&self) -> String {
         hex::encode(&self.hash)
     }
 
-    /// Whether the stored hash is this token's, in a time that does not depend on where they differ.
+    /// Compares the token's hash with a stored one in constant time.
     pub fn matches(&self, hash: &str) -> bool {
         self.hash().as_bytes().ct_eq(hash.as_bytes()).into()
     }
 }
 
-/// Makes a key of random bytes and returns its id and its token. The token is shown once and never stored.
+/// Creates a key from random bytes and returns its id and its token. The token is shown once and never stored.
 pub fn mint(random_id: [u8; 8], random_secret: [u8; 32]) -> (String, String) {
     let id = hex::encode(&random_id);
     let body = format!("{PREFIX}_{id}_{}", hex::encode(&random_secret));
@@ -57,7 +57,7 @@ pub fn mint(random_id: [u8; 8], random_secret: [u8; 32]) -> (String, String) {
     (id, token)
 }
 
-/// Reads a token. `None` for another shape or a wrong checksum, which spares the database a look-up per typing error.
+/// Parses a token. `None` for another shape or a wrong checksum, which saves a database query per typing error.
 pub fn parse(token: &str) -> Option<Token> {
     let (body, sum) = token.rsplit_once('_')?;
     let mut parts = body.split('_');
@@ -71,45 +71,45 @@ pub fn parse(token: &str) -> Option<Token> {
     well_formed.then(|| Token { id: id.to_owned(), hash: Sha256::digest(token).into() })
 }
 
-/// Compares two secrets in a time that tells neither where they differ nor how long they are. For `ROOT_TOKEN`, which
-/// lets nobody in when it is empty.
+/// Compares two secrets in constant time, independent of their lengths. An empty `a` (no `ROOT_TOKEN`) never matches.
 pub fn same_secret(a: &str, b: &str) -> bool {
     !a.is_empty() && Sha256::digest(a).ct_eq(&Sha256::digest(b)).into()
 }
 
-/// CRC-32 (IEEE) as eight digits, without a table: one of 16 KB would be as much of the bundle, for 84 bytes to check.
+/// Returns the CRC-32 (IEEE) as eight digits. Computed without a table: a table would add 16 KB to the bundle, to check
+/// 84 bytes.
 fn checksum(body: &str) -> String {
     hex::encode(&Crc::<u32, NoTable>::new(&CRC_32_ISO_HDLC).checksum(body.as_bytes()).to_be_bytes())
 }
 
-/// What a key may do.
+/// Operations that a key allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub enum Scope {
-    /// Enqueue jobs.
+    /// Enqueues jobs.
     #[serde(rename = "jobs:write")]
     JobsWrite,
-    /// Read jobs, attempts, evidence and dead letters.
+    /// Reads jobs, attempts, evidence and dead letters.
     #[serde(rename = "jobs:read")]
     JobsRead,
-    /// Cancel, retry, replay, discard, pause and resume.
+    /// Cancels, retries, replays, discards, pauses and resumes.
     #[serde(rename = "operate")]
     Operate,
-    /// Everything, keys and endpoints included.
+    /// Everything, including keys and endpoints.
     #[serde(rename = "admin")]
     Admin,
 }
 
-/// A text that names no scope.
+/// Error of a text that is not a scope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("is not one of jobs:write, jobs:read, operate, admin")]
 pub struct UnknownScope;
 
 impl Scope {
-    /// Every scope.
+    /// All scopes.
     pub const ALL: [Scope; 4] = [Self::JobsWrite, Self::JobsRead, Self::Operate, Self::Admin];
 
-    /// The name in the API and in the database.
+    /// Returns the name in the API and in the database.
     pub fn name(self) -> &'static str {
         match self {
             Self::JobsWrite => "jobs:write",
@@ -119,7 +119,7 @@ impl Scope {
         }
     }
 
-    /// Whether a key with this scope may do what `needed` allows. `admin` may do all of it.
+    /// True if a key with this scope may do what requires `needed`. `admin` allows everything.
     pub fn allows(self, needed: Scope) -> bool {
         self == Self::Admin || self == needed
     }
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn other_shapes_are_no_tokens() {
+    fn other_shapes_are_not_tokens() {
         let (_, token) = mint([1; 8], [2; 32]);
         let with_sum = |body: &str| format!("{body}_{}", checksum(body));
         let secret = "02".repeat(32);
@@ -218,9 +218,9 @@ mod tests {
             prop_assert_eq!(token.matches('_').count(), 3);
         }
 
-        /// CRC-32 finds every error within 32 bits, so one wrong character never reaches the database.
+        /// CRC-32 detects every error within 32 bits, so that one wrong character never causes a database query.
         #[test]
-        fn a_changed_character_is_found(
+        fn a_changed_character_is_detected(
             id in any::<[u8; 8]>(), secret in any::<[u8; 32]>(), at in any::<prop::sample::Index>(), new in "[ -~]",
         ) {
             let (_, token) = mint(id, secret);
@@ -231,14 +231,14 @@ mod tests {
         }
 
         #[test]
-        fn same_secret_is_equality(a in ".{1,8}", b in ".{0,8}") {
+        fn same_secret_compares_for_equality(a in ".{1,8}", b in ".{0,8}") {
             prop_assert!(same_secret(&a, &a));
             prop_assert_eq!(same_secret(&a, &b), a == b);
             prop_assert!(!same_secret("", &b) && !same_secret(&b, ""));
         }
 
         #[test]
-        fn any_text_parses_or_not(text in "(ls_)?[0-9a-f_]{0,100}|\\PC{0,100}") {
+        fn parsing_never_panics(text in "(ls_)?[0-9a-f_]{0,100}|\\PC{0,100}") {
             let _ = parse(&text);
         }
     }

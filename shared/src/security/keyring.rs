@@ -1,6 +1,6 @@
-//! The master keys that a deployment knows: the one that seals, and those that only open, so that a key can be rotated.
+//! Master keys of a deployment: one that seals, and others that only open, so that the key can be rotated.
 //!
-//! Two Workers are deployed one after the other, so a new key is accepted by both before one of them seals with it.
+//! The two Workers are deployed one after the other, so both must accept a new key before one of them seals with it.
 
 use std::fmt;
 
@@ -10,10 +10,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crate::security::hex;
 use crate::security::signing::{MasterKey, hmac_sha256};
 
-/// Hexadecimal digits of a key's id. Two keys of one deployment have the same id once in 2^32.
+/// Number of hexadecimal digits of a key's id. The ids of two keys collide with a probability of 1 in 2^32.
 pub const KEY_ID_DIGITS: usize = 8;
 
-/// One key and its id.
+/// A master key and its id.
 #[derive(Clone)]
 struct KeyEntry {
     id: String,
@@ -21,20 +21,20 @@ struct KeyEntry {
 }
 
 impl KeyEntry {
-    /// The id is derived, so it says nothing about the key.
+    /// Derives the id from the key. It reveals nothing about the key.
     fn new(master: MasterKey) -> KeyEntry {
         let derived = master.derive("key id", &[]);
         KeyEntry { id: hex::encode(&derived[..KEY_ID_DIGITS / 2]), master }
     }
 }
 
-/// The master keys of a deployment.
+/// Master keys of a deployment.
 #[derive(Clone)]
 pub struct Keyring {
     sealing: KeyEntry,
-    /// The key of the deployment before, whose values are sealed again.
+    /// Key of the previous deployment; its values are re-sealed.
     old: Option<KeyEntry>,
-    /// The key of the next deployment, with which another Worker may seal already.
+    /// Key of the next deployment; the other Worker may already seal with it.
     next: Option<KeyEntry>,
 }
 
@@ -45,46 +45,46 @@ impl fmt::Debug for Keyring {
 }
 
 impl Keyring {
-    /// A keyring of one key.
+    /// Creates a keyring with one key.
     pub fn of(sealing: MasterKey) -> Keyring {
         Keyring::new(sealing, None, None)
     }
 
-    /// A keyring whose first key seals; all of them open. One that is the first key too is left out.
+    /// Creates a keyring whose first key seals; all keys open. A further key equal to the first is ignored.
     pub fn new(sealing: MasterKey, next: Option<MasterKey>, old: Option<MasterKey>) -> Keyring {
         let sealing = KeyEntry::new(sealing);
         let other = |key: Option<MasterKey>| key.map(KeyEntry::new).filter(|key| key.id != sealing.id);
         Keyring { next: other(next), old: other(old), sealing }
     }
 
-    /// The id of the key that seals, and the key.
+    /// Returns the id of the sealing key, and the key.
     pub(crate) fn sealing(&self) -> (&str, &MasterKey) {
         (&self.sealing.id, &self.sealing.master)
     }
 
-    /// The id of the key that seals, as the number that it spells.
+    /// Returns the id of the sealing key as a number.
     pub fn sealing_number(&self) -> i64 {
         i64::from_str_radix(&self.sealing.id, 16).unwrap_or_default()
     }
 
-    /// The key of that id, if it may open.
+    /// Returns the key with this id, if the keyring has it.
     pub(crate) fn accepted(&self, id: &str) -> Option<&MasterKey> {
         let mut keys = [&self.sealing].into_iter().chain(&self.old).chain(&self.next);
         keys.find(|key| key.id == id).map(|key| &key.master)
     }
 
-    /// The id of the old key, whose values are to be sealed again; `None` while no key is rotated out.
+    /// Returns the id of the old key, whose values must be re-sealed; `None` if there is no rotation.
     pub fn old(&self) -> Option<&str> {
         self.old.as_ref().map(|key| key.id.as_str())
     }
 
-    /// The ids of the key that seals and of the old one, which name a rotation.
+    /// Returns the ids of the sealing key and the old key, which identify a rotation.
     pub fn rotation(&self) -> Option<String> {
         self.old().map(|old| format!("{}<{old}", self.sealing.id))
     }
 
-    /// A digest that nobody without the key can compute: the id of the key, a dot, and the base64url of HMAC-SHA256. The
-    /// key is derived for the purpose and the tenant.
+    /// Returns a digest that cannot be computed without the key: the key's id, a dot, and the base64url of an
+    /// HMAC-SHA256. The HMAC key is derived from the purpose and the tenant.
     pub fn keyed_digest(&self, purpose: &str, tenant: &str, bytes: &[u8]) -> String {
         let key = self.sealing.master.derive("digest", &[purpose.as_bytes(), tenant.as_bytes()]);
         format!("{}.{}", self.sealing.id, URL_SAFE_NO_PAD.encode(hmac_sha256(&key, &[bytes])))
@@ -107,7 +107,7 @@ mod tests {
         assert!(id.len() == KEY_ID_DIGITS && [id, next, old].into_iter().all(|id| keys.accepted(id).is_some()));
         assert!(keys.accepted("00000000").is_none() && keys.accepted("").is_none());
         assert_eq!((keys.old(), Keyring::of(master("a")).old()), (Some(old.as_str()), None));
-        // While the secrets of a Worker change one after the other, two of them are the same for a moment.
+        // During a rotation two secrets of a Worker may be equal for a moment.
         let between = Keyring::new(master("a"), Some(master("b")), Some(master("a")));
         assert_eq!((between.old(), between.sealing().0), (None, id));
         assert_eq!(format!("{:08x}", keys.sealing_number()), id);

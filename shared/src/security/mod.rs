@@ -1,4 +1,4 @@
-//! Keys, seals, signatures, cursors, and what may not be shown or reached.
+//! Security: keys, seals, signatures, cursors, redaction, and the checks of destinations.
 
 pub mod cursor;
 pub mod destination;

@@ -1,6 +1,6 @@
-//! Takes secrets out of headers, bodies and URLs before anything stores or logs them.
+//! Redaction: removes secrets from headers, bodies and URLs before they are stored or logged.
 //!
-//! Where it cannot tell, it hides: a body that was to be searched and cannot be read becomes one placeholder.
+//! Hides too much rather than too little: a body that must be searched but cannot be parsed becomes one placeholder.
 
 use std::borrow::Cow;
 
@@ -12,10 +12,10 @@ use url::{Url, form_urlencoded};
 use crate::limits::REDACTED_BODY_BYTES_MAX;
 use crate::wire::raw::{members, name_of, object_of};
 
-/// What stands in the place of a secret.
+/// Placeholder of a secret.
 pub const REDACTED: &str = "[redacted]";
 
-/// A header or query parameter with one of these in its name holds a secret.
+/// Parts of a name. A header or query parameter whose name contains one of them is secret.
 const SECRET_FRAGMENTS: [&str; 12] = [
     "authorization", // proxy-authorization too
     "cookie",        // set-cookie too
@@ -31,7 +31,8 @@ const SECRET_FRAGMENTS: [&str; 12] = [
     "sessid",
 ];
 
-/// And one with one of these as a word of its name, as in `X-Auth-Email`, `x-jwt` or the `sig` of a shared access signature.
+/// Words of a name. A header or query parameter with one of them as a word of its name is secret, such as
+/// `X-Auth-Email`, `x-jwt`, or `sig` of a shared access signature.
 const SECRET_WORDS: [&str; 26] = [
     "auth",
     "authentication",
@@ -61,30 +62,31 @@ const SECRET_WORDS: [&str; 26] = [
     "2fa",
 ];
 
-/// And one whose last word, but for a number, ends like this: `AccessKey`, `x-functions-key`, `x-key-2`.
+/// Ending of a name. A header or query parameter whose last word, without a number, ends like this is secret:
+/// `AccessKey`, `x-functions-key`, `x-key-2`.
 const SECRET_END: &str = "key";
-/// Keys that unlock nothing.
+/// Exceptions to [`SECRET_END`]: keys that are not secret.
 const PLAIN_KEYS: [&str; 5] = ["idempotency-key", "partition-key", "routing-key", "sec-websocket-key", "surrogate-key"];
 
-/// And one of just this name, as an OAuth server sends it.
+/// A complete name that is secret, as OAuth servers send it.
 const SECRET_NAME: &str = "code";
-/// Codes that are secrets; others, such as a status code, are none.
+/// Endings of codes that are secret. Other codes, such as a status code, are not.
 const SECRET_CODES: [&str; 3] = ["access-code", "security-code", "verification-code"];
 
-/// What an endpoint wants hidden beside what is always hidden.
+/// Headers and body parts that an endpoint hides in evidence, in addition to those that are always hidden.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct Redaction {
-    /// Names of headers, in any case.
+    /// Names of headers, case-insensitive.
     pub headers: Vec<String>,
     /// JSON Pointers (RFC 6901) into request and response bodies; `""` is the whole body.
     pub body_pointers: Vec<String>,
 }
 
 impl Redaction {
-    /// The headers with the values of secret ones replaced, and without the secrets of URLs in them; names, order and
-    /// number stay.
+    /// Returns the headers with secret values replaced and secrets in URLs removed. Names, order and number stay the
+    /// same.
     pub fn redact_headers(&self, headers: &[(String, String)]) -> Vec<(String, String)> {
         let redact = |(name, value): &(String, String)| {
             let value = match name.to_ascii_lowercase().as_str() {
@@ -101,9 +103,10 @@ impl Redaction {
         is_secret_name(name) || self.headers.iter().any(|configured| configured.eq_ignore_ascii_case(name))
     }
 
-    /// The body with the values at the pointers replaced, also in a field that is given twice; all other names, numbers and texts
-    /// stay as they were written. Without pointers, and for an empty body, it is the body itself, not copied. A body that does not parse or
-    /// is too large for that, or a text that is no pointer, hides the whole body. Redact before cutting: a cut body does not parse.
+    /// Returns the body with the values at the pointers replaced, also when a member occurs twice. Everything else
+    /// stays as it was written. Without pointers, or for an empty body, returns the body without a copy. Hides the
+    /// whole body if it does not parse, if it is too large, or if a pointer is invalid. Redact before truncating: a
+    /// truncated body does not parse.
     pub fn redact_body<'a>(&self, body: &'a [u8]) -> Cow<'a, [u8]> {
         if self.body_pointers.is_empty() || body.is_empty() {
             return Cow::Borrowed(body);
@@ -112,12 +115,12 @@ impl Redaction {
     }
 
     fn redact_json(&self, body: &[u8]) -> Option<Vec<u8>> {
-        // As values, a body of megabytes may be more than the memory there is.
+        // Parsed values of a large body could exceed the memory limit.
         if body.len() > REDACTED_BODY_BYTES_MAX {
             return None;
         }
         let json = std::str::from_utf8(body).ok()?;
-        // What has no value for a reader may have a name that is none, which no pointer can be compared with.
+        // Text that does not parse as values may have a name that is not valid Unicode, which no pointer can match.
         serde_json::from_str::<Value>(json).ok()?;
         let pointers: Option<Vec<Vec<String>>> = self.body_pointers.iter().map(|pointer| steps(pointer)).collect();
         let pointers = pointers?;
@@ -125,13 +128,13 @@ impl Redaction {
     }
 }
 
-/// The names and places that a JSON Pointer goes through; `None` for a text that is none.
+/// Splits a JSON Pointer into its steps; `None` if it is invalid.
 fn steps(pointer: &str) -> Option<Vec<String>> {
     let plain = |step: &str| step.replace("~1", "/").replace("~0", "~");
     is_pointer(pointer).then(|| pointer.split('/').skip(1).map(plain).collect())
 }
 
-/// The JSON with the values hidden that these steps lead to, as many as there are of one name.
+/// Hides the values at these steps, including every occurrence of a repeated name.
 fn hide(json: &str, pointers: &[&[String]]) -> String {
     if pointers.iter().any(|steps| steps.is_empty()) {
         return Value::from(REDACTED).to_string();
@@ -150,7 +153,7 @@ fn hide(json: &str, pointers: &[&[String]]) -> String {
     format!("[{}]", hidden.join(","))
 }
 
-/// Whether a header or a query parameter of this name always holds a secret, whatever is configured.
+/// True if a header or query parameter of this name always holds a secret, with any configuration.
 pub fn is_secret_name(name: &str) -> bool {
     let normal = normal_name(name);
     let stem = normal.trim_end_matches(|last: char| last.is_ascii_digit() || last == '-');
@@ -161,21 +164,21 @@ pub fn is_secret_name(name: &str) -> bool {
         || SECRET_CODES.iter().any(|code| normal.ends_with(code))
 }
 
-/// Whether a text is a JSON Pointer: empty, or parts that each begin with `/`, where `~` is only `~0` or `~1`.
+/// True for a JSON Pointer: empty, or parts that each begin with `/`, where `~` occurs only as `~0` or `~1`.
 pub fn is_pointer(text: &str) -> bool {
     let tildes_are_escapes = text.split('~').skip(1).all(|rest| rest.starts_with('0') || rest.starts_with('1'));
     (text.is_empty() || text.starts_with('/')) && tildes_are_escapes
 }
 
-/// A URL for logs and evidence: no userinfo, no fragment, no values of secret-looking query parameters. The rest of
-/// the query keeps its bytes. What is no URL with a host becomes the placeholder.
+/// Returns a URL for logs and evidence: without userinfo, fragment and values of secret-looking query parameters. The
+/// rest of the query keeps its bytes. A text that is not a URL with a host becomes the placeholder.
 pub fn redact_url(url: &str) -> String {
     redacted_url(url).unwrap_or_else(|| REDACTED.to_owned())
 }
 
 fn redacted_url(url: &str) -> Option<String> {
     let mut url = Url::parse(url).ok()?;
-    // Fails for what has no host, as in `data:` and `file:`.
+    // Fails for URLs without a host, such as `data:` and `file:`.
     url.set_username("").ok()?;
     url.set_password(None).ok()?;
     url.set_fragment(None);
@@ -186,8 +189,7 @@ fn redacted_url(url: &str) -> Option<String> {
     Some(url.into())
 }
 
-/// A URL, or what is one beside the URL of the request. What may hold userinfo in a place of its own becomes the
-/// placeholder.
+/// Redacts a URL or a relative reference. A reference that may contain userinfo becomes the placeholder.
 fn redact_reference(reference: &str) -> String {
     if let Some(url) = redacted_url(reference) {
         return url;
@@ -204,7 +206,7 @@ fn redact_query(query: &str) -> String {
     query.split('&').map(redact_parameter).collect::<Vec<_>>().join("&")
 }
 
-/// One `name=value`. Its name is decoded first, or `t%6Fken` would get through.
+/// Redacts one `name=value`. The name is decoded first, so that `t%6Fken` is recognised.
 fn redact_parameter(parameter: &str) -> String {
     let decoded = form_urlencoded::parse(parameter.as_bytes()).next();
     match (decoded, parameter.split_once('=')) {
@@ -215,7 +217,7 @@ fn redact_parameter(parameter: &str) -> String {
     }
 }
 
-/// `Api_Key`, `api.key` and `api-key` are one name.
+/// Normalizes a name: `Api_Key`, `api.key` and `api-key` are the same.
 fn normal_name(name: &str) -> String {
     let normal = |character: char| if character.is_alphanumeric() { character.to_ascii_lowercase() } else { '-' };
     name.chars().map(normal).collect()

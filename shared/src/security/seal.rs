@@ -1,10 +1,10 @@
-//! Secrets at rest and in a caller's hands: AES-256-GCM under a key derived for each purpose and tenant.
+//! Encryption of secrets, at rest and in cursors: AES-256-GCM with a key derived for each purpose and tenant.
 //!
-//! A sealed text is the id of the master key, 8 hexadecimal digits, and the base64url of nonce, ciphertext and tag. The id
-//! lets a deployment open what an earlier key sealed, so that the master key can be rotated. The context (endpoint,
-//! column) is authenticated and not stored, so a sealed text that is moved to another row does not open. Nonces are 96
-//! random bits that the caller passes in: one key may seal 2^32 texts (NIST SP 800-38D 8.3), which is why every purpose and
-//! tenant has its own.
+//! A sealed text is the id of the master key (8 hexadecimal digits) and the base64url of nonce, ciphertext and tag. The
+//! id lets a deployment open texts that an earlier key sealed, so that the master key can be rotated. The context
+//! (endpoint, column) is authenticated and not stored, so a sealed text that is moved to another row does not open.
+//! Nonces are 96 random bits that the caller passes in: one key may seal 2^32 texts (NIST SP 800-38D 8.3), which is why
+//! every purpose and tenant has a separate key.
 
 use aes_gcm::aead::{Aead, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, Nonce};
@@ -15,21 +15,21 @@ use crate::ports::Clock;
 use crate::security::keyring::{KEY_ID_DIGITS, Keyring};
 use crate::security::signing::MasterKey;
 
-/// Bytes of a nonce.
+/// Number of bytes of a nonce.
 const NONCE_BYTES: usize = 12;
 
-/// What a text is sealed for: the purpose and the tenant choose the key, the context is authenticated.
+/// Place that a text is sealed for: purpose and tenant select the key, the context is authenticated.
 #[derive(Debug, Clone, Copy)]
 pub struct SealedFor<'a> {
-    /// The use, such as `header`.
+    /// Purpose, such as `header`.
     pub purpose: &'a str,
-    /// Whose secret it is.
+    /// Tenant that owns the secret.
     pub tenant: &'a str,
-    /// Where it is kept, such as an endpoint and a name.
+    /// Context, such as an endpoint and a header name.
     pub context: &'a str,
 }
 
-/// Encrypts `plain` for one place under the key that seals.
+/// Encrypts `plain` for one place with the sealing key.
 pub fn seal(keys: &Keyring, place: SealedFor<'_>, nonce: [u8; NONCE_BYTES], plain: &[u8]) -> String {
     let (id, master) = keys.sealing();
     let mut sealed = nonce.to_vec();
@@ -39,7 +39,8 @@ pub fn seal(keys: &Keyring, place: SealedFor<'_>, nonce: [u8; NONCE_BYTES], plai
     text
 }
 
-/// Opens what [`seal`] made for the same place under an accepted key. `None` for everything else, without saying why.
+/// Decrypts a text that [`seal`] created for the same place with an accepted key. `None` for everything else, without a
+/// reason.
 pub fn open(keys: &Keyring, place: SealedFor<'_>, sealed: &str) -> Option<Vec<u8>> {
     let (id, encoded) = sealed.split_at_checked(KEY_ID_DIGITS)?;
     let master = keys.accepted(id)?;
@@ -49,7 +50,7 @@ pub fn open(keys: &Keyring, place: SealedFor<'_>, sealed: &str) -> Option<Vec<u8
     Aes256Gcm::new(&key(master, place).into()).decrypt(&Nonce::from(*nonce), payload).ok()
 }
 
-/// Seals a text again under the key that seals. `None` when it is sealed under that key already, or does not open.
+/// Seals a text again with the sealing key. `None` if that key sealed it already, or if it does not open.
 pub fn reseal(keys: &Keyring, place: SealedFor<'_>, nonce: [u8; NONCE_BYTES], sealed: &str) -> Option<String> {
     if sealed.starts_with(keys.sealing().0) {
         return None;
@@ -68,7 +69,7 @@ fn encrypt(key: &[u8; 32], nonce: [u8; NONCE_BYTES], context: &[u8], plain: &[u8
     Aes256Gcm::new(&(*key).into()).encrypt(&Nonce::from(nonce), payload).expect("fits into one message")
 }
 
-/// 96 random bits for one sealed value.
+/// Draws 96 random bits for one sealed value.
 pub fn nonce<C: Clock>(clock: &C) -> [u8; 12] {
     let mut nonce = [0; 12];
     nonce.copy_from_slice(&clock.random().to_le_bytes()[..12]);
@@ -98,7 +99,7 @@ mod tests {
         hex::decode(digits).unwrap()
     }
 
-    /// Test case 16 of the paper that introduced GCM, which NIST took over.
+    /// Test case 16 of the GCM specification, adopted by NIST.
     #[test]
     fn the_published_vector_with_a_256_bit_key() {
         let key: [u8; 32] = bytes(&"feffe9928665731c6d6a8f9467308308".repeat(2)).try_into().unwrap();
@@ -133,7 +134,7 @@ mod tests {
         assert_eq!(open(&Keyring::of(master("f")), place, &sealed), None);
     }
 
-    /// Whoever knows one tenant's key learns nothing of another's.
+    /// The key of one tenant reveals nothing about the key of another.
     #[test]
     fn every_tenant_and_purpose_has_its_own_key() {
         let master = master("f");
@@ -152,13 +153,13 @@ mod tests {
         let again = reseal(&both, place, [8; 12], &sealed).unwrap();
         assert!(again.starts_with(both.sealing().0) && !sealed.starts_with(both.sealing().0));
         assert_eq!(open(&Keyring::of(next), place, &again).as_deref(), Some(&b"hush"[..]));
-        assert_eq!(reseal(&both, place, [7; 12], &again), None, "it is sealed under that key already");
+        assert_eq!(reseal(&both, place, [7; 12], &again), None, "sealed with that key already");
         assert_eq!(reseal(&both, at("header", "acme", "other"), [7; 12], &sealed), None, "it does not open");
         assert_eq!(open(&Keyring::of(first), place, &again), None);
     }
 
     #[test]
-    fn every_flipped_bit_and_every_cut_is_found() {
+    fn every_flipped_bit_and_every_truncation_is_detected() {
         let place = at("header", "acme", "");
         let sealed = seal(&keys(), place, [9; 12], b"a secret");
         let (id, encoded) = sealed.split_at(KEY_ID_DIGITS);
@@ -175,7 +176,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn sealed_text_opens(
+        fn a_sealed_text_opens(
             purpose in ".{0,8}", tenant in ".{0,8}", context in ".{0,16}", nonce in any::<[u8; 12]>(),
             plain in proptest::collection::vec(any::<u8>(), 0..100),
         ) {
@@ -184,7 +185,7 @@ mod tests {
             prop_assert_eq!(open(&keys(), place, &sealed), Some(plain));
         }
 
-        /// One text has one spelling: a changed character is another text, or no text.
+        /// A text has only one valid spelling: a changed character does not open.
         #[test]
         fn a_changed_character_does_not_open(
             nonce in any::<[u8; 12]>(), plain in proptest::collection::vec(any::<u8>(), 0..20),
@@ -198,7 +199,7 @@ mod tests {
         }
 
         #[test]
-        fn any_text_opens_or_not(text in "[A-Za-z0-9_-]{0,60}|\\PC{0,60}") {
+        fn opening_any_text_never_panics(text in "[A-Za-z0-9_-]{0,60}|\\PC{0,60}") {
             prop_assert_eq!(open(&keys(), at("p", "t", "c"), &text), None);
             prop_assert_eq!(open(&keys(), at("p", "t", "c"), &format!("{}{text}", keys().sealing().0)), None);
         }

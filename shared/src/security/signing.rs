@@ -1,7 +1,7 @@
 //! The master key, signing secrets, and the three headers of Standard Webhooks 1.0.0.
 //!
-//! The rules are docs/failure-modes.md 3.2. A secret is random and stored sealed (see [`crate::store::secrets`]): whoever reads the
-//! database learns none of them, and the master key can be rotated without a change for any receiver.
+//! The rules are in docs/failure-modes.md 3.2. A secret is random and stored sealed (see [`crate::store::secrets`]): a
+//! reader of the database learns no secret, and the master key can be rotated without a change for any receiver.
 
 use std::fmt;
 
@@ -14,17 +14,17 @@ use sha2::Sha256;
 
 use crate::security::hex;
 
-/// Bytes of the master key, of everything derived from it, and of a new signing secret.
+/// Number of bytes of the master key, of every derived key, and of a new signing secret.
 const KEY_BYTES: usize = 32;
-/// What a symmetric signing secret's text begins with.
+/// Prefix of a symmetric signing secret's text.
 const SECRET_PREFIX: &str = "whsec_";
 
-/// The installation's one secret, from which all keys are derived.
+/// Master key of the installation, from which all keys are derived.
 #[derive(Clone)]
 pub struct MasterKey([u8; KEY_BYTES]);
 
 impl MasterKey {
-    /// Reads 64 hexadecimal digits, in either case, without anything around them.
+    /// Parses 64 hexadecimal digits in either case.
     ///
     /// # Errors
     /// A text for the operator that does not repeat the key.
@@ -38,8 +38,8 @@ impl MasterKey {
         &self.0
     }
 
-    /// A key for one use (RFC 5869). Every part is preceded by its length, so two lists of parts never give the same
-    /// bytes, and the label keeps the uses apart.
+    /// Derives a key for one use (RFC 5869). Every part is preceded by its length, so that two lists of parts never
+    /// give the same bytes. The label separates the uses.
     pub(crate) fn derive(&self, label: &str, parts: &[&[u8]]) -> [u8; KEY_BYTES] {
         let mut info = Vec::new();
         for part in [label.as_bytes()].iter().chain(parts) {
@@ -60,7 +60,7 @@ impl fmt::Debug for MasterKey {
     }
 }
 
-/// A symmetric signing secret of one endpoint, or a tenant's default one.
+/// Symmetric signing secret of an endpoint, or a tenant's default secret.
 #[derive(Clone)]
 pub struct SigningSecret(Vec<u8>);
 
@@ -71,18 +71,19 @@ impl fmt::Debug for SigningSecret {
 }
 
 impl SigningSecret {
-    /// A secret of random bytes.
+    /// Creates a secret from random bytes.
     pub fn of_random(bytes: [u8; KEY_BYTES]) -> SigningSecret {
         SigningSecret(bytes.to_vec())
     }
 
-    /// The secret as its owner sees it, and as every Standard Webhooks library reads it.
+    /// Returns the secret as text, in the format of all Standard Webhooks libraries.
     pub fn to_whsec(&self) -> String {
         format!("{SECRET_PREFIX}{}", STANDARD.encode(&self.0))
     }
 
-    /// `v1,` and the base64 of HMAC-SHA256 over `{id}.{timestamp}.{body}`. `body` is exactly what is sent, and the
-    /// time is the attempt's. Whoever admits an id refuses a dot in it, since a dot would make the message ambiguous.
+    /// Returns `v1,` and the base64 of HMAC-SHA256 over `{id}.{timestamp}.{body}`. `body` must be exactly the bytes to
+    /// send, and the time is the attempt's. Ids must have no dot, which would make the message ambiguous: they are
+    /// checked when they are accepted.
     pub fn sign(&self, id: &str, timestamp_seconds: i64, body: &[u8]) -> String {
         let prefix = format!("{id}.{timestamp_seconds}.");
         format!("v1,{}", STANDARD.encode(hmac_sha256(&self.0, &[prefix.as_bytes(), body])))
@@ -90,7 +91,7 @@ impl SigningSecret {
 }
 
 pub(crate) fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
-    // Unwrap safety: HMAC takes keys of any length (RFC 2104); the error belongs to the trait.
+    // Unwrap safety: HMAC accepts keys of any length (RFC 2104); the error belongs to the trait.
     #[allow(clippy::expect_used)]
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("any length is a key");
     for part in parts {
@@ -99,8 +100,8 @@ pub(crate) fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
     mac.finalize().into_bytes().into()
 }
 
-/// The headers of one attempt: `webhook-id`, `webhook-timestamp`, `webhook-signature`. Several secrets give several
-/// signatures with a space between them, so a receiver may know either while a secret is rotated.
+/// Returns the headers of one attempt: `webhook-id`, `webhook-timestamp`, `webhook-signature`. Several secrets give
+/// several signatures separated by spaces, so that a receiver may know either secret during a rotation.
 pub fn signature_headers(
     secrets: &[SigningSecret],
     id: &str,
@@ -115,26 +116,26 @@ pub fn signature_headers(
     ]
 }
 
-/// A stored secret. Statements answer it as `[secret_version, sealed]`.
+/// A stored secret. Statements return it as `[secret_version, sealed]`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct SealedSecret {
-    /// The number of its version, from 1.
+    /// Number of its version, from 1.
     pub secret_version: u32,
-    /// Its bytes, sealed.
+    /// Sealed bytes of the secret.
     pub sealed: String,
 }
 
-/// The version of the secret that signs.
+/// Version of the secret that signs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SecretVersion {
-    /// Its number, from 1.
+    /// Number of the version, from 1.
     pub number: u32,
-    /// When the secret was last rotated.
+    /// Time of the last rotation.
     pub rotated_at: Option<i64>,
 }
 
 impl SecretVersion {
-    /// The only version of a tenant's default secret.
+    /// Version of a tenant's default secret, which is never rotated.
     pub const FIRST: SecretVersion = SecretVersion { number: 1, rotated_at: None };
 }
 
@@ -152,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn the_known_answer_of_standard_webhooks() {
+    fn the_published_signature_of_standard_webhooks() {
         let text = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
         let secret = SigningSecret(STANDARD.decode(&text[SECRET_PREFIX.len()..]).unwrap());
         assert_eq!(secret.to_whsec(), text);
@@ -164,8 +165,8 @@ mod tests {
         assert_eq!(signatures, ("webhook-signature", signature.to_owned()));
     }
 
-    /// RFC 5869 is pinned by the crate's own vectors; this pins our use of it. Changing it makes every sealed value
-    /// unreadable, so it needs a new label and not a new expectation.
+    /// Pins our use of RFC 5869; the crate's test vectors pin the algorithm. A change makes every sealed value
+    /// unreadable, so it needs a new label, not a new expected value.
     #[test]
     fn derived_keys_never_change() {
         let derived = master().derive("seal", &[b"header", b"acme"]);
@@ -173,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn every_part_of_a_keys_name_counts() {
+    fn every_part_of_a_derivation_changes_the_key() {
         let names: [(&str, &[&[u8]]); 6] = [
             ("seal", &[b"a"]),
             ("seal", &[b"a", b""]),
@@ -210,7 +211,7 @@ mod tests {
     }
 
     proptest! {
-        /// The reference library, reading our secret's text, computes what we send; binary bodies it cannot read.
+        /// The reference library computes the same signature from our secret's text. It cannot read binary bodies.
         #[test]
         fn the_reference_library_agrees(
             bytes in proptest::collection::vec(any::<u8>(), 24..=64), id in "[A-Za-z0-9_-]{1,64}",
@@ -222,7 +223,7 @@ mod tests {
             prop_assert_eq!(secret.sign(&id, timestamp, body.as_bytes()), expected);
         }
 
-        /// While a secret is rotated the header carries both signatures, each verifiable by its own secret.
+        /// During a rotation the header has both signatures, each verifiable with its secret.
         #[test]
         fn rotation_sends_both_signatures(
             bytes in any::<[[u8; 32]; 2]>(), body in proptest::collection::vec(any::<u8>(), 0..64),

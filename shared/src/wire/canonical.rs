@@ -1,44 +1,44 @@
-//! The canonical form of JSON: two texts have one form if they differ in white space and in the order of members alone.
-//! Numbers and texts stay as they were written: `1.0` is not `1`, and an escape is not the character that it stands for.
+//! Canonical form of JSON: two texts have the same form if they differ only in white space and in the order of members.
+//! Numbers and strings stay as they were written: `1.0` is not `1`, and an escape is not the character it encodes.
 
 use std::borrow::Cow;
 
-/// Which object a member is of, in the document of a request.
+/// Object that a member belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Level {
     /// The document itself.
     Document,
-    /// The payload in it.
+    /// The payload in the document.
     Payload,
-    /// What is deeper, or beside the payload.
+    /// Any other object.
     Deeper,
 }
 
-/// A member that was written, by its places in the form.
+/// Positions of one written member in the form.
 struct WrittenMember {
     start: usize,
     name_end: usize,
     end: usize,
 }
 
-/// An object that is not closed yet.
+/// An object whose end has not been read yet.
 struct OpenObject {
     level: Level,
-    /// Where its members begin.
+    /// Position of its first member.
     start: usize,
     members: Vec<WrittenMember>,
-    /// Where the member that is being written begins, and where its name ends.
+    /// Start and name end of the member being written.
     begun: Option<(usize, usize)>,
 }
 
-/// The form of a JSON text without the members that `leaves_out` names by their object, name and value. Members of one name
-/// keep their order.
+/// Returns the canonical form of a JSON text, without the members for which `leaves_out` returns true. Members with the
+/// same name keep their order.
 ///
-/// One pass over the text, then one copy of each object whose members are in another order; nothing recurses, and no value is
-/// made. A text that is no JSON gets some form.
+/// Makes one pass over the text, plus one copy of each object whose members must be sorted. It neither recurses nor
+/// builds values. A text that is not JSON gets an arbitrary form.
 pub(crate) fn canonical(json: &[u8], leaves_out: impl Fn(Level, &[u8], &[u8]) -> bool) -> Vec<u8> {
     let mut form = Vec::with_capacity(json.len());
-    // `None` is an array.
+    // `None` stands for an array.
     let mut open: Vec<Option<OpenObject>> = Vec::new();
     let mut rest = json;
     while let Some((byte, after)) = rest.split_first() {
@@ -82,7 +82,7 @@ pub(crate) fn canonical(json: &[u8], leaves_out: impl Fn(Level, &[u8], &[u8]) ->
     form
 }
 
-/// The bytes up to the end of a text whose opening quote was read, its closing quote among them.
+/// Returns the length of a string after its opening quote, including the closing quote.
 fn text_length(rest: &[u8]) -> usize {
     let mut escaped = false;
     let is_end = |byte: &u8| {
@@ -93,7 +93,7 @@ fn text_length(rest: &[u8]) -> usize {
     rest.iter().position(is_end).map_or(rest.len(), |at| at + 1)
 }
 
-/// The level of an object that opens in these.
+/// Returns the level of an object that opens inside `open`.
 fn level_in(open: &[Option<OpenObject>], form: &[u8]) -> Level {
     match open {
         [] => Level::Document,
@@ -106,7 +106,7 @@ fn level_in(open: &[Option<OpenObject>], form: &[u8]) -> Level {
     }
 }
 
-/// The name between these places, without its quotes and escapes.
+/// Returns the member name at these positions, without quotes and escapes.
 fn name_of(form: &[u8], start: usize, end: usize) -> Cow<'_, [u8]> {
     let quoted = form.get(start..end).unwrap_or_default();
     if quoted.contains(&b'\\')
@@ -124,13 +124,13 @@ impl OpenObject {
         }
     }
 
-    /// Puts the members in order, once all are written.
+    /// Sorts the members after the last one was written.
     fn close(mut self, form: &mut Vec<u8>, leaves_out: &impl Fn(Level, &[u8], &[u8]) -> bool) {
         let written = self.members.len();
         let name = |member: &WrittenMember| name_of(form, member.start, member.name_end);
         if self.level != Level::Deeper {
             self.members.retain(|member| {
-                // Behind the colon.
+                // The value starts after the colon.
                 let value = form.get(member.name_end + 1..member.end).unwrap_or_default();
                 !leaves_out(self.level, &name(member), value)
             });
@@ -165,12 +165,12 @@ mod tests {
             (r#"[{"b":1,"a":2},{"a":2,"b":1}]"#, r#"[{"a":2,"b":1},{"a":2,"b":1}]"#),
             (r#"{"a\"b,":1,"a":"\\"}"#, r#"{"a":"\\","a\"b,":1}"#),
             (r#"{"b":1,"":2}"#, r#"{"":2,"b":1}"#),
-            // Of one name the order is kept: the last one counts for most readers.
+            // Members with the same name keep their order: most readers use the last one.
             (r#"{"b":1,"a":2,"a":1,"\u0061":3}"#, r#"{"a":2,"a":1,"\u0061":3,"b":1}"#),
             (r#"{"c":1,"\u0062":2,"a":3}"#, r#"{"a":3,"\u0062":2,"c":1}"#),
         ] {
             assert_eq!(form(json), expected, "{json}");
-            assert_eq!(form(expected), expected, "a form is its own");
+            assert_eq!(form(expected), expected, "the form of a form is the same");
         }
     }
 
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn megabytes_in_any_order_are_no_problem() {
+    fn large_and_deep_texts_are_sorted() {
         let deep = (0..64).fold("1".to_owned(), |inner, _| format!(r#"{{"b":{inner},"a":"{}"}}"#, "x".repeat(50_000)));
         let sorted = form(&deep);
         assert!(sorted.len() == deep.len() && sorted.starts_with(r#"{"a":"x"#));
@@ -227,15 +227,15 @@ mod tests {
     }
 
     proptest! {
-        /// serde_json writes the members of a map in the order of their names.
+        /// serde_json writes the members of a map sorted by name.
         #[test]
-        fn it_is_the_value_written_in_order(value in any_json()) {
+        fn the_form_is_the_value_with_sorted_members(value in any_json()) {
             prop_assert_eq!(form(&value.to_string()), value.to_string());
             prop_assert_eq!(form(&serde_json::to_string_pretty(&value).unwrap()), value.to_string());
         }
 
         #[test]
-        fn any_bytes_get_some_form(bytes in proptest::collection::vec(any::<u8>(), 0..200), text in r#"[\[\]{}",:\\a ]{0,40}"#) {
+        fn any_bytes_have_a_form(bytes in proptest::collection::vec(any::<u8>(), 0..200), text in r#"[\[\]{}",:\\a ]{0,40}"#) {
             for json in [&*bytes, text.as_bytes()] {
                 prop_assert!(canonical(json, |_, _, _| false).len() <= json.len());
             }

@@ -1,4 +1,4 @@
-//! Checks that several requests share. Errors say what is wrong with a text and never repeat it.
+//! Checks that several requests share. Error texts never repeat the checked value, except single characters of it.
 
 use std::ops::RangeInclusive;
 
@@ -7,7 +7,7 @@ use crate::wire::invalid::{InvalidField, is_name};
 use crate::wire::phrase::{named, quoted};
 use crate::wire::time::parse_rfc3339;
 
-/// Checks a name, as [`is_name`] takes it.
+/// Checks a name by the rules of [`is_name`].
 pub fn check_name(pointer: &str, text: &str) -> Option<InvalidField> {
     if is_name(text) {
         return None;
@@ -25,7 +25,7 @@ pub fn check_name(pointer: &str, text: &str) -> Option<InvalidField> {
     ))
 }
 
-/// Checks the name that a path gives to what it makes.
+/// Checks a name that comes from the path.
 pub(crate) fn check_name_of_path(name: &str) -> Option<InvalidField> {
     let detail = check_name("#", name)?.detail.replacen(&named("#"), "The name in the path", 1);
     Some(InvalidField::new("#", "invalid-name", detail))
@@ -36,7 +36,8 @@ pub fn check_label(pointer: &str, text: &str, bytes: &RangeInclusive<usize>) -> 
     fault_of_label(text, bytes).map(|fault| InvalidField::of(pointer, "out-of-range", fault))
 }
 
-/// Checks a text for people: at most `chars_max` characters, and no control characters. The code is `too-long` for either fault.
+/// Checks a text for people: at most `chars_max` characters, and no control characters. The code is `too-long` for both
+/// problems.
 pub fn check_note(pointer: &str, text: &str, chars_max: usize) -> Option<InvalidField> {
     let length = text.chars().count();
     let too_long = || format!("must have at most {chars_max} characters, got {length}");
@@ -44,13 +45,13 @@ pub fn check_note(pointer: &str, text: &str, chars_max: usize) -> Option<Invalid
     fault.map(|fault| InvalidField::of(pointer, "too-long", fault))
 }
 
-/// Says which control character a text has, if it has one.
+/// Returns the problem of a text with a control character.
 fn fault_of_control(text: &str) -> Option<String> {
     let control = text.chars().find(|letter| letter.is_control())?;
     Some(format!("has the control character {}; remove it", quoted(&control.to_string())))
 }
 
-/// Says what [`check_label`] finds wrong.
+/// Returns the problem of a label, as [`check_label`] reports it.
 pub(crate) fn fault_of_label(text: &str, bytes: &RangeInclusive<usize>) -> Option<String> {
     let (least, most) = (bytes.start(), bytes.end());
     if bytes.contains(&text.len()) {
@@ -60,10 +61,10 @@ pub(crate) fn fault_of_label(text: &str, bytes: &RangeInclusive<usize>) -> Optio
     Some(format!("must have {range} bytes, got {}", text.len()))
 }
 
-/// Reads a time, in ms since 1970.
+/// Parses a time into ms since 1970.
 ///
 /// # Errors
-/// When it is not written as in RFC 3339.
+/// The wrong field if the text is not an RFC 3339 time.
 pub fn read_time(pointer: &str, text: &str) -> Result<i64, InvalidField> {
     let detail = "must be a time as in RFC 3339, such as 2026-11-02T08:00:00Z";
     parse_rfc3339(text).ok_or_else(|| InvalidField::of(pointer, "invalid-time", detail))
@@ -74,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_wrong_with_a_name_is_told() {
+    fn a_wrong_name_is_explained() {
         assert_eq!(check_name("#/group", "a_B-9"), None);
         for (text, fault) in
             [("", "it is empty"), ("a.b", "it has `.`"), ("ä", "it has `ä`"), (&"x".repeat(65), "it has 65")]
@@ -87,11 +88,11 @@ mod tests {
 
     #[test]
     fn a_label_has_a_length_and_no_control_characters() {
-        let told = |text: &str, bytes| check_label("#/id", text, &bytes).map(|field| field.detail);
-        assert_eq!(told("a b", 1..=3), None);
-        assert_eq!(told("", 0..=3), None);
-        assert_eq!(told("", 1..=3).unwrap(), "`id` must have 1 to 3 bytes, got 0");
-        assert_eq!(told("abcd", 0..=3).unwrap(), "`id` must have at most 3 bytes, got 4");
-        assert_eq!(told("a\n", 1..=3).unwrap(), r"`id` has the control character `\u{a}`; remove it");
+        let detail = |text: &str, bytes| check_label("#/id", text, &bytes).map(|field| field.detail);
+        assert_eq!(detail("a b", 1..=3), None);
+        assert_eq!(detail("", 0..=3), None);
+        assert_eq!(detail("", 1..=3).unwrap(), "`id` must have 1 to 3 bytes, got 0");
+        assert_eq!(detail("abcd", 0..=3).unwrap(), "`id` must have at most 3 bytes, got 4");
+        assert_eq!(detail("a\n", 1..=3).unwrap(), r"`id` has the control character `\u{a}`; remove it");
     }
 }

@@ -1,8 +1,9 @@
-//! The daily limits of Cloudflare's free plan: how the errors of D1 and Queues are recognised, and when a limit ends.
+//! Daily limits of Cloudflare's free plan: detection in the errors of D1 and Queues, and the time at which a limit
+//! ends.
 //!
-//! A daily limit lasts until midnight UTC. Until then a repeated call fails again and spends time for nothing, so no call is
-//! repeated: callers answer at once, and the work waits for the sweep after midnight. A refusal that comes soon after midnight
-//! is still one of the day before, and waits [`RESET_GRACE_MS`] at most.
+//! A daily limit lasts until midnight UTC. Until then a repeated call fails again, so no call is repeated: callers get
+//! their response immediately, and the work waits for the sweep after midnight. A refusal shortly after midnight still
+//! belongs to the day before, and its work waits [`RESET_GRACE_MS`] at most.
 
 use std::fmt;
 
@@ -10,35 +11,35 @@ use serde::Serialize;
 
 use crate::limits::DAY_MS;
 
-/// What an account has spent for today.
+/// Daily limit that an account has used up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum DailyLimit {
-    /// The rows that D1 reads.
+    /// Rows read by D1.
     RowsRead,
-    /// The rows that D1 writes.
+    /// Rows written by D1.
     RowsWritten,
-    /// The operations of Queues.
+    /// Operations of Queues.
     QueueOperations,
 }
 
-/// How Queues' error for a spent day ends: with its code in parentheses
+/// Ending of Queues' error text for a used-up limit: its code in parentheses
 /// (<https://developers.cloudflare.com/queues/reference/error-codes/>, and workerd's `queue.c++`).
 const QUEUE_LIMIT_ENDING: &str = "(10253)";
 
-/// How long after midnight UTC a refusal still counts for the day that has ended: the account's counters are reset some minutes
-/// late, and a Worker's clock may be ahead. Without it the work of such a minute would wait for 24 hours. After 15 minutes the
-/// new day itself is spent.
+/// Time after midnight UTC in which a refusal still counts for the day before, in ms. The account's counters are reset
+/// some minutes late, and a Worker's clock may be ahead. Without this time, the work of such a minute would wait for 24
+/// hours. After 15 minutes the limit of the new day is used up.
 pub const RESET_GRACE_MS: i64 = 15 * 60_000;
 
 impl DailyLimit {
-    /// Recognises D1's error text, of which two are fixed: `Your account has exceeded D1's free tier daily row read limit. ...`
-    /// and the same with `row write limit`.
+    /// Detects D1's error texts: `Your account has exceeded D1's free tier daily row read limit. ...` and the same with
+    /// `row write limit`.
     pub fn of_database(text: &str) -> Option<DailyLimit> {
         let text = text.to_ascii_lowercase();
         let (_, limit) = text.split_once("free tier daily row")?;
-        // What follows the limit is advice.
+        // The text after `limit` is advice.
         let (what, _) = limit.split_once("limit")?;
         match (what.contains("read"), what.contains("writ")) {
             (true, false) => Some(DailyLimit::RowsRead),
@@ -47,13 +48,13 @@ impl DailyLimit {
         }
     }
 
-    /// Recognises the error of a queue by its code, which ends the text. The same digits elsewhere are no code: a text may
-    /// quote the id of a message.
+    /// Detects the error of a queue by the code at the end of the text. The same digits elsewhere are not the code: a
+    /// text may contain the id of a message.
     pub fn of_queue(text: &str) -> Option<DailyLimit> {
         text.trim_end().ends_with(QUEUE_LIMIT_ENDING).then_some(DailyLimit::QueueOperations)
     }
 
-    /// The name in the API.
+    /// Returns the name in the API.
     pub fn name(self) -> &'static str {
         match self {
             DailyLimit::RowsRead => "rows_read",
@@ -73,25 +74,25 @@ impl fmt::Display for DailyLimit {
     }
 }
 
-/// Milliseconds until a limit that refuses at `now_ms` has ended, 1 at least: to the next midnight UTC, or to the end of the
-/// grace after the last one.
+/// Returns the milliseconds until a limit that refuses at `now_ms` ends, at least 1: until the next midnight UTC, or
+/// until the end of [`RESET_GRACE_MS`] after the last one.
 pub fn ms_to_reset(now_ms: i64) -> i64 {
     let into_day = now_ms.rem_euclid(DAY_MS);
     let end = if into_day < RESET_GRACE_MS { RESET_GRACE_MS } else { DAY_MS };
     end - into_day
 }
 
-/// The same in whole seconds, rounded up.
+/// Returns [`ms_to_reset`] in whole seconds, rounded up.
 pub fn seconds_to_reset(now_ms: i64) -> u32 {
     whole_seconds(ms_to_reset(now_ms))
 }
 
-/// Seconds from `now_ms` to the next midnight UTC, rounded up: when our own quotas count anew.
+/// Returns the seconds from `now_ms` to the next midnight UTC, rounded up. Longshore's quotas restart then.
 pub fn seconds_to_midnight(now_ms: i64) -> u32 {
     whole_seconds(DAY_MS - now_ms.rem_euclid(DAY_MS))
 }
 
-/// Rounds up; nothing here is longer than a day, which fits.
+/// Rounds up to whole seconds. All values are at most a day, which fits.
 fn whole_seconds(ms: i64) -> u32 {
     u32::try_from(ms.unsigned_abs().div_ceil(1_000)).unwrap_or(u32::MAX)
 }
@@ -101,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_texts_of_d1_are_recognised() {
+    fn errors_of_d1_are_recognised() {
         let text = |what: &str| {
             format!(
                 "Your account has exceeded D1's free tier daily row {what} limit. Upgrade to a paid plan or wait until tomorrow \
@@ -130,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn the_code_of_queues_is_recognised() {
+    fn the_error_code_of_queues_is_recognised() {
         for text in [
             "Daily limit exceeded (10253)",
             "Error: Queue sendBatch failed: Daily limit exceeded. (10253)\n",
@@ -168,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_soon_after_midnight_waits_for_minutes() {
+    fn a_refusal_shortly_after_midnight_waits_for_minutes() {
         let midnight = 20_000 * DAY_MS;
         for (now, ms) in [
             (midnight - 7_000, 7_000),

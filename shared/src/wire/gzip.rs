@@ -1,22 +1,22 @@
-//! Decodes gzip (RFC 1952) as it comes, in pieces that the reader of the output asks for: nothing is inflated ahead of it, so
-//! that a few bytes which stand for gigabytes fill no memory.
+//! Decoder of gzip (RFC 1952) for a stream. Inflates only as much as the reader requests, so that a few bytes that
+//! expand to gigabytes never fill the memory.
 
 use crc::{CRC_32_ISO_HDLC, Crc, Digest, Table};
 use miniz_oxide::inflate::stream::{InflateState, inflate};
 use miniz_oxide::{DataFormat, MZError, MZFlush, MZStatus};
 
-/// The content codings that the API reads, as `Accept-Encoding` lists them.
+/// Content codings that the API accepts, in the format of `Accept-Encoding`.
 pub const CODINGS: &str = "gzip";
 
-/// With a table of 1 KB: bodies of megabytes go through it.
+/// CRC-32 with a table of 1 KB, because bodies of megabytes are checked.
 static SUM: Crc<u32, Table<1>> = Crc::<u32, Table<1>>::new(&CRC_32_ISO_HDLC);
 
-/// Members in a row without data: 20 bytes of input each, 32 KiB of state to clear, and no output that a cap would count.
-/// Block formats such as BGZF end with one.
+/// Maximum number of consecutive members without data. Each is 20 bytes of input and clears 32 KiB of state, without
+/// output that a limit would count. Block formats such as BGZF end with one.
 const EMPTY_MEMBERS_MAX: u32 = 64;
 const MAGIC: [u8; 3] = [0x1f, 0x8b, 8];
 const HEADER_BYTES: usize = 10;
-/// Where the flags are in the header.
+/// Position of the flags in the header.
 const FLAGS_AT: usize = 3;
 const HAS_SUM: u8 = 1 << 1;
 const HAS_EXTRA: u8 = 1 << 2;
@@ -24,47 +24,47 @@ const HAS_NAME: u8 = 1 << 3;
 const HAS_COMMENT: u8 = 1 << 4;
 const RESERVED: u8 = 0b1110_0000;
 
-/// The bytes are no gzip, or their checksum is wrong.
+/// Error of input that is not gzip, or has a wrong checksum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Broken;
 
-/// What one call has done.
+/// Progress of one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Inflated {
-    /// Bytes of the input that are done with.
+    /// Number of input bytes consumed.
     pub consumed: usize,
-    /// Bytes of the output that were written.
+    /// Number of output bytes written.
     pub written: usize,
 }
 
-/// What comes next of a member.
+/// Next expected part of a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum HeaderPart {
-    /// The header, of which so many bytes have come.
+    /// Header, with the number of its bytes read so far.
     Header(usize),
-    /// The length of the extra field: bytes that have come, and what they say.
+    /// Length of the extra field: number of bytes read, and their value so far.
     ExtraLength(usize, usize),
-    /// So many bytes to pass over.
+    /// Number of bytes to skip.
     Skip(usize),
-    /// A text up to its zero.
+    /// Zero-terminated text.
     Text,
     Deflated,
-    /// The checksum and the length, of which so many bytes have come.
+    /// Checksum and length, with the number of bytes read so far.
     Trailer(usize),
 }
 
-/// A decoder of one body, which may be several members one after the other.
+/// Decoder of one body, which may consist of several members.
 pub struct Gunzip {
     part: HeaderPart,
-    /// What the header still has, by its flags.
+    /// Flags of the header fields that are still expected.
     flags: u8,
     state: Box<InflateState>,
     sum: Digest<'static, u32, Table<1>>,
-    /// Bytes of this member, modulo 2^32.
+    /// Decoded bytes of this member, modulo 2^32.
     length: u32,
-    /// What must come after the data.
+    /// Trailer expected after the data.
     trailer: [u8; 8],
-    /// Members without a byte of data, since the last one that had some.
+    /// Number of members without data since the last one with data.
     empty_members: u32,
 }
 
@@ -83,11 +83,11 @@ impl Default for Gunzip {
 }
 
 impl Gunzip {
-    /// Decodes until the output is full or the input is used up. To be called again until it neither reads nor writes:
-    /// there may be more output than room for it.
+    /// Decodes until the output is full or the input is used up. Call it again until it neither reads nor writes: there
+    /// may be more output than fits.
     ///
     /// # Errors
-    /// When this is no gzip, or its checksum is wrong.
+    /// [`Broken`] if the input is not gzip, or its checksum is wrong.
     pub fn decode(&mut self, input: &[u8], output: &mut [u8]) -> Result<Inflated, Broken> {
         let mut consumed = 0;
         loop {
@@ -106,7 +106,7 @@ impl Gunzip {
             self.sum.update(output.get(..written).unwrap_or_default());
             self.length = self.length.wrapping_add(u32::try_from(written).map_err(|_| Broken)?);
             match result.status {
-                // Without progress: there is no more input, or no room.
+                // No progress: the input is used up, or the output is full.
                 Ok(MZStatus::Ok) | Err(MZError::Buf) => return Ok(Inflated { consumed, written }),
                 Ok(MZStatus::StreamEnd) => self.end_data(),
                 Ok(MZStatus::NeedDict) | Err(_) => return Err(Broken),
@@ -117,7 +117,7 @@ impl Gunzip {
         }
     }
 
-    /// Whether the input may end here: after a whole member, or when there was none at all.
+    /// True if the input may end here: after a complete member, or before the first one.
     pub fn is_whole(&self) -> bool {
         self.part == HeaderPart::Header(0)
     }
@@ -131,7 +131,7 @@ impl Gunzip {
         self.part = HeaderPart::Trailer(0);
     }
 
-    /// Takes a byte that is not deflated.
+    /// Reads one byte outside of the deflated data.
     fn take(&mut self, byte: u8) -> Result<(), Broken> {
         self.part = match self.part {
             HeaderPart::Header(at) => {
@@ -162,7 +162,7 @@ impl Gunzip {
         Ok(())
     }
 
-    /// What the flags say comes next.
+    /// Returns the next part according to the flags.
     fn next_field(&mut self) -> HeaderPart {
         let mut has = |flag: u8| {
             let has = self.flags & flag != 0;
@@ -194,12 +194,12 @@ mod tests {
         [Crc::<u32>::new(&CRC_32_ISO_HDLC).checksum(text).to_le_bytes(), length.to_le_bytes()].concat()
     }
 
-    /// A member whose header has these flags and fields.
+    /// Builds a member whose header has these flags and fields.
     fn member(text: &[u8], flags: u8, fields: &[u8]) -> Vec<u8> {
         [&[0x1f, 0x8b, 8, flags, 1, 2, 3, 4, 0, 3], fields, &compress_to_vec(text, 6), &trailer(text)].concat()
     }
 
-    /// Decodes pieces of that length into pieces of another.
+    /// Decodes in input pieces of length `piece` into output pieces of length `room`.
     fn decode(bytes: &[u8], piece: usize, room: usize) -> Result<Vec<u8>, Broken> {
         let (mut gunzip, mut all, mut output) = (Gunzip::default(), Vec::new(), vec![0; room]);
         for mut piece in bytes.chunks(piece) {
@@ -211,13 +211,13 @@ mod tests {
                     break;
                 }
             }
-            assert!(piece.is_empty(), "what is left is asked for again");
+            assert!(piece.is_empty(), "all input is consumed");
         }
         if gunzip.is_whole() { Ok(all) } else { Err(Broken) }
     }
 
     #[test]
-    fn members_without_data_come_to_an_end() {
+    fn members_without_data_are_limited() {
         let empty = member(b"", 0, b"");
         let many = |count: u32| (0..count).flat_map(|_| empty.clone()).collect::<Vec<_>>();
         let text = member(b"a", 0, b"");
@@ -247,10 +247,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_broken_is_no_gzip() {
+    fn broken_input_is_refused() {
         let good = member(b"some words, some words", HAS_NAME, b"n\0");
         for end in 1..good.len() {
-            assert_eq!(decode(&good[..end], 7, 64), Err(Broken), "cut after {end}");
+            assert_eq!(decode(&good[..end], 7, 64), Err(Broken), "truncated after {end}");
         }
         for garbage in [&b"x"[..], b"\0", b"{}", &[0x1f], &good[..5]] {
             assert_eq!(decode(&[&good, garbage].concat(), 7, 64), Err(Broken), "{garbage:?} after it");
@@ -265,9 +265,9 @@ mod tests {
         assert!(Gunzip::default().is_whole());
     }
 
-    /// A megabyte of zeros comes out in the pieces that were asked for.
+    /// A megabyte of zeros is returned in buffers of the requested size.
     #[test]
-    fn nothing_is_inflated_ahead_of_its_reader() {
+    fn output_is_inflated_only_on_request() {
         let bomb = member(&vec![0; 1024 * 1024], 0, b"");
         assert!(bomb.len() < 2_000);
         let (mut gunzip, mut output, mut at, mut all) = (Gunzip::default(), [0; 4_096], 0, 0);
@@ -283,12 +283,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_come_back(text in proptest::collection::vec(any::<u8>(), 0..5_000), piece in 1..600_usize) {
+        fn any_bytes_are_decoded(text in proptest::collection::vec(any::<u8>(), 0..5_000), piece in 1..600_usize) {
             prop_assert_eq!(decode(&member(&text, 0, b""), piece, 512).unwrap(), text);
         }
 
         #[test]
-        fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300), piece in 1..20_usize) {
+        fn no_input_panics(bytes in proptest::collection::vec(any::<u8>(), 0..300), piece in 1..20_usize) {
             let _ = decode(&[&[0x1f, 0x8b, 8][..], &bytes].concat(), piece, 64);
         }
     }

@@ -1,4 +1,4 @@
-//! Headers as a caller writes them, and which of them may be sent.
+//! Request headers as a caller writes them, and the check of which may be sent.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -10,7 +10,7 @@ use crate::limits::{HEADER_VALUE_BYTES_MAX, HEADERS_MAX, NAME_BYTES_MAX};
 use crate::wire::invalid::InvalidField;
 use crate::wire::phrase::{escape, quoted};
 
-/// Names a caller may not set: ours, those of the connection, those that the platform sets, and cookies.
+/// Names that a caller must not set: cookies, and names that Longshore, the connection or the platform sets.
 const FORBIDDEN_HEADERS: [&str; 15] = [
     "host",
     "content-length",
@@ -30,12 +30,12 @@ const FORBIDDEN_HEADERS: [&str; 15] = [
 ];
 const FORBIDDEN_PREFIXES: [&str; 5] = ["webhook-", "longshore-", "cf-", "proxy-", "sec-"];
 
-/// Headers as a caller writes them: names in any case, in their order, also those that are there twice.
+/// Headers as a caller writes them: names in any case, in order, including repeated ones.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Headers(pub Vec<(String, String)>);
 
 impl Headers {
-    /// Whether there is none.
+    /// True if there are no headers.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -69,7 +69,7 @@ impl Serialize for Headers {
     }
 }
 
-/// Checks headers that a caller wants sent. No error repeats a value: it may be a secret.
+/// Checks the headers that a caller wants to send. Error texts never repeat a value, because it may be a secret.
 pub fn check_headers(Headers(headers): &Headers, base: &str, errors: &mut Vec<InvalidField>) {
     if headers.len() > HEADERS_MAX {
         let detail = format!("must have at most {HEADERS_MAX} headers, got {}", headers.len());
@@ -82,10 +82,11 @@ pub fn check_headers(Headers(headers): &Headers, base: &str, errors: &mut Vec<In
         };
         let lower = name.to_ascii_lowercase();
         if !seen.insert(lower.clone()) {
-            wrong("duplicate-field", "is given twice; the case of a header's name does not matter".into());
+            wrong("duplicate-field", "is given twice; header names are case-insensitive".into());
         }
         if !is_token(name) {
-            let detail = format!("is no header name: use 1 to {NAME_BYTES_MAX} letters, digits or !#$%&'*+-.^_|~");
+            let detail =
+                format!("is not a valid header name; use 1 to {NAME_BYTES_MAX} letters, digits or !#$%&'*+-.^_|~");
             wrong("header-name", detail);
         } else if let Some(prefix) = FORBIDDEN_PREFIXES.iter().find(|prefix| lower.starts_with(**prefix)) {
             wrong(
@@ -99,7 +100,8 @@ pub fn check_headers(Headers(headers): &Headers, base: &str, errors: &mut Vec<In
             wrong("too-long", format!("must have at most {HEADER_VALUE_BYTES_MAX} bytes, got {}", value.len()));
         }
         if let Some(letter) = value.chars().find(|letter| !matches!(letter, '\t' | ' '..='~')) {
-            let detail = format!("must be visible ASCII, spaces and tabs, and has {}", quoted(&letter.to_string()));
+            let detail =
+                format!("must have only visible ASCII, spaces and tabs; it has {}", quoted(&letter.to_string()));
             wrong("header-value", detail);
         } else if value.trim() != value {
             wrong("header-value", "must not begin or end with a space or a tab".into());
@@ -118,17 +120,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_header_is_there_once_in_whatever_case() {
+    fn a_header_is_given_once_in_any_case() {
         let headers: Headers = serde_json::from_str(r#"{"x-a":"1","x-b":"2","X-A":"3","x-b":"2"}"#).unwrap();
         let mut errors = Vec::new();
         check_headers(&headers, "#/headers", &mut errors);
-        let told: Vec<_> = errors.iter().map(|field| (field.pointer.as_str(), field.code)).collect();
-        assert_eq!(told, [("#/headers/X-A", "duplicate-field"), ("#/headers/x-b", "duplicate-field")]);
+        let found: Vec<_> = errors.iter().map(|field| (field.pointer.as_str(), field.code)).collect();
+        assert_eq!(found, [("#/headers/X-A", "duplicate-field"), ("#/headers/x-b", "duplicate-field")]);
         assert_eq!(serde_json::to_string(&headers).unwrap(), r#"{"x-a":"1","x-b":"2","X-A":"3","x-b":"2"}"#);
     }
 
     #[test]
-    fn headers_of_every_byte() {
+    fn header_values_have_only_visible_ascii() {
         for byte in 0..=255u8 {
             let value = format!("a{}b", char::from(byte));
             let mut errors = Vec::new();

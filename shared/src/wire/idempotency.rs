@@ -1,7 +1,7 @@
-//! Idempotency keys: how a caller writes one, which are refused, and the digest that tells one request from another.
+//! Idempotency keys: their syntax, their checks, and the digest that distinguishes requests.
 //!
-//! The header is the IETF's draft-ietf-httpapi-idempotency-key-header: a structured string in quotes. Most clients in
-//! the field send bare text, so that is read too. Two keys are the same only if their bytes are.
+//! The header is defined by the IETF's draft-ietf-httpapi-idempotency-key-header: a structured string in quotes. Most
+//! clients send bare text, so that is accepted too. Two keys are the same only if their bytes are.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -10,42 +10,42 @@ use sha2::{Digest, Sha256};
 
 use crate::limits::IDEMPOTENCY_KEY_CHARS_MAX;
 
-/// What the keys that Longshore makes itself begin with (the occurrences of a schedule). [`check_key`] refuses it in a key
-/// from outside, as it refuses every control character.
+/// Prefix of the keys that Longshore creates itself (for the occurrences of a schedule). [`check_key`] refuses it in a
+/// caller's key, like every control character.
 pub const INTERNAL_PREFIX: char = '\u{1}';
 
-/// Whether a caller gave this key; Longshore's own are nobody's business.
+/// True if a caller gave this key. Keys that Longshore created are not shown.
 pub fn is_callers(key: &str) -> bool {
     !key.starts_with(INTERNAL_PREFIX)
 }
 
-/// Why a text is not an idempotency key. No text repeats the key.
+/// Reasons why a text is not an idempotency key. No text repeats the key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
-    /// No character at all.
+    /// The key is empty.
     #[error("The idempotency key is empty; it must have 1 to {IDEMPOTENCY_KEY_CHARS_MAX} characters")]
     Empty,
-    /// More than [`IDEMPOTENCY_KEY_CHARS_MAX`] characters: so many.
+    /// The key has more than [`IDEMPOTENCY_KEY_CHARS_MAX`] characters; holds their number.
     #[error("The idempotency key must have 1 to {IDEMPOTENCY_KEY_CHARS_MAX} characters, got {0}")]
     TooLong(usize),
-    /// A control character; `SQLite` and logs would cut or garble the key.
+    /// The key has a control character, at which `SQLite` or logs could truncate it.
     #[error("The idempotency key has a control character; remove it")]
     ControlCharacter,
-    /// A header that is neither one quoted string nor one bare word; a header sent twice is none.
+    /// The header is neither one quoted string nor one bare word. Two headers are also refused.
     #[error("`Idempotency-Key` must be one word, or one string in double quotes; send it once")]
     Syntax,
 }
 
-/// Reads the `Idempotency-Key` header: `"8e03978e"` or `8e03978e`. Both spell the same key.
+/// Parses the `Idempotency-Key` header: `"8e03978e"` or `8e03978e`. Both are the same key.
 ///
 /// # Errors
-/// [`KeyError`], for the header's form or for the key itself.
+/// [`KeyError`], for the header's syntax or for the key itself.
 pub fn parse_header(value: &str) -> Result<String, KeyError> {
     let value = value.trim_matches([' ', '\t']);
     let key = if value.starts_with('"') {
         let item: Item = Parser::new(value).parse().map_err(|_| KeyError::Syntax)?;
         match item.bare_item {
-            // The draft defines no parameters, and RFC 9651 has unknown ones ignored.
+            // The draft defines no parameters; RFC 9651 says to ignore unknown ones.
             BareItem::String(key) => String::from(key),
             _ => return Err(KeyError::Syntax),
         }
@@ -58,8 +58,8 @@ pub fn parse_header(value: &str) -> Result<String, KeyError> {
     Ok(key)
 }
 
-/// Bare keys are visible ASCII. Not in them: what quotes, and what separates two headers or a parameter, since a
-/// gateway that joins two headers with a comma must not make a third key of them.
+/// True for a byte of a bare key: visible ASCII, except quotes and separators. A gateway may join two headers with a
+/// comma, which must not give a third key.
 fn is_bare(byte: u8) -> bool {
     byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\' | b',' | b';')
 }
@@ -82,23 +82,23 @@ pub fn check_key(key: &str) -> Result<(), KeyError> {
     Ok(())
 }
 
-/// The version of the digests that this build makes: another one covers another form.
+/// Version of the digests that this build creates. It changes when the digested form changes.
 const DIGEST_VERSION: &str = "2";
 
-/// The digest that two requests with one key must share: its version, a dot and the [`digest`] of the form.
+/// Returns the digest that two requests with one key must share: its version, a dot and the [`digest`] of the form.
 pub fn digest_of_form(form: &[&[u8]]) -> String {
     format!("{DIGEST_VERSION}.{}", digest(form))
 }
 
-/// Whether two requests with one key may be the same. Digests of two versions cannot be compared, so the key alone decides: a
-/// deploy must not refuse the repeats that are under way.
+/// True if two requests with one key may be the same. Digests of two versions cannot be compared, so the key alone
+/// decides: a deployment must not refuse repeats of requests that the previous version accepted.
 pub fn may_be_the_same(one: &str, other: &str) -> bool {
     let version = |digest: &str| digest.split_once('.').map(|(version, _)| version.to_owned());
     one == other || version(one) != version(other)
 }
 
-/// SHA-256 over the parts, each behind its length, so no two lists of parts give the same bytes. 43 characters of
-/// base64url.
+/// Returns the SHA-256 over the parts as 43 characters of base64url. Each part is preceded by its length, so that no
+/// two lists of parts give the same bytes.
 pub fn digest(parts: &[&[u8]]) -> String {
     let mut hash = Sha256::new();
     for part in parts {
@@ -108,7 +108,7 @@ pub fn digest(parts: &[&[u8]]) -> String {
     URL_SAFE_NO_PAD.encode(hash.finalize())
 }
 
-/// SHA-256, base64url without padding: 43 characters.
+/// Returns the SHA-256 as base64url without padding: 43 characters.
 pub fn sha256(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(bytes))
 }
@@ -128,14 +128,14 @@ mod tests {
         assert_eq!(parse_header(r#""a \"b\" \\ c""#).as_deref(), Ok(r#"a "b" \ c"#));
         assert_eq!(parse_header(r#""a";unknown=1"#).as_deref(), Ok("a"));
         assert_eq!(parse_header("order:17/line=2").as_deref(), Ok("order:17/line=2"));
-        // A bare number, boolean or byte sequence is text, and not what a structured field would make of it.
+        // A bare number, boolean or byte sequence is text, not a structured field's value.
         for text in ["12", "?1", ":YQ==:", "@1", "%x", "*a"] {
             assert_eq!(parse_header(text).as_deref(), Ok(text));
         }
     }
 
     #[test]
-    fn what_is_not_one_key_is_refused() {
+    fn a_header_that_is_not_one_key_is_refused() {
         for header in [
             r#"""#,
             r#""a"#,
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_of_our_own_is_no_callers() {
+    fn keys_created_by_longshore_are_not_callers_keys() {
         for (key, expected) in
             [("a", true), (&*format!("a{INTERNAL_PREFIX}"), true), (&*format!("{INTERNAL_PREFIX}a"), false)]
         {
@@ -203,23 +203,23 @@ mod tests {
         let [one, other] = [digest_of_form(&[b"{}"]), digest_of_form(&[b"[]"])];
         assert_eq!((one.len(), one.get(..2)), (45, Some("2.")));
         assert!(may_be_the_same(&one, &one) && !may_be_the_same(&one, &other));
-        // As the first builds wrote it, and as a later one may.
+        // Digests without a version (of the first builds) and of a later version.
         for foreign in [digest(&[b"{}"]), format!("3.{}", digest(&[b"{}"]))] {
             assert!(may_be_the_same(&foreign, &one) && may_be_the_same(&one, &foreign), "{foreign}");
-            assert!(!may_be_the_same(&foreign, &format!("{foreign}x")), "two of one version are");
+            assert!(!may_be_the_same(&foreign, &format!("{foreign}x")), "two digests of one version are compared");
         }
     }
 
     proptest! {
-        /// sfv itself writes the header that we read.
+        /// The sfv library writes a header that we parse.
         #[test]
-        fn a_serialised_string_comes_back(key in "[ -~]{1,60}") {
+        fn a_serialized_string_is_parsed(key in "[ -~]{1,60}") {
             let header = sfv::ItemSerializer::new().bare_item(sfv::StringRef::from_str(&key).unwrap()).finish();
             prop_assert_eq!(parse_header(&header), Ok(key));
         }
 
         #[test]
-        fn whatever_is_read_passes_the_check(header in "\\PC{0,300}|[\"\\\\ -~]{0,20}|[\\x00-\\x20\"a]{0,8}") {
+        fn a_parsed_key_passes_the_check(header in "\\PC{0,300}|[\"\\\\ -~]{0,20}|[\\x00-\\x20\"a]{0,8}") {
             if let Ok(key) = parse_header(&header) {
                 prop_assert_eq!(check_key(&key), Ok(()));
                 prop_assert!(!key.starts_with(INTERNAL_PREFIX));

@@ -1,8 +1,8 @@
-//! How deep a JSON text nests, told before any parser sees it. A parser that recurses would run out of stack, and
-//! `SQLite` refuses what nests deeper than 1,000.
+//! Nesting depth of a JSON text, checked before it is parsed. A recursive parser could run out of stack, and `SQLite`
+//! refuses more than 1,000 levels.
 
-/// Whether arrays and objects nest deeper than `max` levels (`[]` is one). Brackets inside strings do not count. It
-/// never recurses, keeps nothing, and is right for prefixes of JSON as well; what is not JSON gets some answer.
+/// True if arrays and objects nest deeper than `max` levels (`[]` is one). Ignores brackets inside strings. Does not
+/// recurse or allocate, and also works for prefixes of JSON. The result for other texts is arbitrary.
 pub fn depth_exceeds(bytes: &[u8], max: usize) -> bool {
     let mut depth = 0_usize;
     let mut in_string = false;
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn a_million_brackets_are_no_problem() {
+    fn a_million_brackets_are_counted() {
         let bomb = "[".repeat(1_000_000);
         assert!(depth_exceeds(bomb.as_bytes(), 64));
         assert!(!depth_exceeds(bomb.as_bytes(), 1_000_000));
@@ -82,14 +82,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_is_the_depth_of_the_parsed_value(value in any_json(), max in 0_usize..8) {
+        fn the_depth_is_that_of_the_parsed_value(value in any_json(), max in 0_usize..8) {
             for text in [value.to_string(), serde_json::to_string_pretty(&value).unwrap()] {
                 prop_assert_eq!(depth_exceeds(text.as_bytes(), max), depth_of(&value) > max);
             }
         }
 
         #[test]
-        fn any_bytes_get_an_answer(bytes in proptest::collection::vec(any::<u8>(), 0..200), max in 0_usize..8) {
+        fn no_input_panics(bytes in proptest::collection::vec(any::<u8>(), 0..200), max in 0_usize..8) {
             let _ = depth_exceeds(&bytes, max);
         }
     }

@@ -1,9 +1,9 @@
-//! What is said of JSON that cannot be read: where it breaks, and never what stands there.
+//! Descriptions of JSON errors: the position of the error, and never a value.
 
 use serde_json::error::Category;
 
-/// Says what is wrong with a JSON text and where, without a value of it: serde's own text quotes what it did not expect,
-/// which may be a secret of a setting, a row or a provider's answer.
+/// Describes the problem of a JSON text and its position, without any value. serde's text quotes the unexpected value,
+/// which may be a secret of a setting, a row or a provider's response.
 pub(crate) fn describe(error: &serde_json::Error) -> String {
     let what = match error.classify() {
         Category::Io | Category::Syntax => "it is not JSON",

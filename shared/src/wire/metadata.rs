@@ -1,4 +1,4 @@
-//! Metadata: an object of the caller's, kept as it was written.
+//! Metadata: a JSON object of the caller, kept as it was written.
 
 use serde::de::{Error, Unexpected};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -8,10 +8,10 @@ use crate::limits::SUBJECT_BYTES_MAX;
 use crate::wire::invalid::{InvalidField, UNREADABLE};
 use crate::wire::raw::{compact, find_twice, is_readable, members, name_of, object_of};
 
-/// The name by which an erasure finds jobs.
+/// Name of the member by which an erasure finds jobs.
 const SUBJECT: &str = "subject";
 
-/// A JSON object of the caller's. It is kept as it was written, but without white space between its tokens.
+/// JSON object of the caller, kept as it was written, without white space between its tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub(crate) struct Metadata(
@@ -41,17 +41,17 @@ impl Default for Metadata {
 }
 
 impl Metadata {
-    /// Whether it says nothing.
+    /// True for an empty object.
     pub(crate) fn is_empty(&self) -> bool {
         self.0 == "{}"
     }
 
-    /// It as JSON.
+    /// Returns the metadata as JSON.
     pub(crate) fn to_raw(&self) -> Box<RawValue> {
         RawValue::from_string(self.0.clone()).unwrap_or_default()
     }
 
-    /// Checks metadata that stands at `base` and has at most so many bytes.
+    /// Checks metadata at the pointer `base`, with at most `bytes_max` bytes.
     pub(crate) fn check(&self, base: &str, bytes_max: usize, errors: &mut Vec<InvalidField>) {
         if self.0.len() > bytes_max {
             let detail = format!("must have at most {bytes_max} bytes as JSON, got {}", self.0.len());
@@ -63,7 +63,7 @@ impl Metadata {
         }
     }
 
-    /// Checks the subject in it, by which its job can be erased: one that no path can name could not be.
+    /// Checks the `subject` in the metadata. A job can be erased by it only if a path can contain it.
     pub(crate) fn check_subject(&self, base: &str, errors: &mut Vec<InvalidField>) {
         let subjects = members(&self.0).unwrap_or_default().into_iter().filter(|(name, _)| name_of(name) == SUBJECT);
         for (_, subject) in subjects {
@@ -81,7 +81,8 @@ impl Metadata {
         }
     }
 
-    /// It as a job keeps it: the store finds the subject by its name, which has no escapes then.
+    /// Returns the metadata as a job stores it. The member `subject` is written without escapes, so that SQL finds it
+    /// by name.
     pub(crate) fn of_job(&self) -> String {
         let plain = format!("\"{SUBJECT}\"");
         let members = members(&self.0).unwrap_or_default();
@@ -93,7 +94,7 @@ impl Metadata {
     }
 }
 
-/// What a value is, without it.
+/// Returns the type of a value, without the value.
 fn kind_of(json: &str) -> Unexpected<'static> {
     Unexpected::Other(match json.as_bytes().first() {
         Some(b'"') => "string",
@@ -104,8 +105,8 @@ fn kind_of(json: &str) -> Unexpected<'static> {
     })
 }
 
-/// Whether a path can name this subject. A segment of dots alone leads to another path, however it is escaped, and the
-/// character that stands for what is no UTF-8 cannot be told from that.
+/// True if a path can contain this subject. A segment `.` or `..` leads to another path, even if it is escaped. U+FFFD
+/// is excluded, because it also replaces invalid UTF-8.
 pub(crate) fn is_subject(text: &str) -> bool {
     (1..=SUBJECT_BYTES_MAX).contains(&text.len())
         && !matches!(text, "." | "..")
@@ -136,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_kept_is_named() {
+    fn metadata_that_cannot_be_kept_is_refused() {
         let at = |pointer: &str, code| vec![(format!("#/metadata{pointer}"), code)];
         assert_eq!(wrong(r#"{"a":1,"b":{"a":1e400}}"#), []);
         assert_eq!(wrong(r#"{"a":1,"b":{"c":1,"c":2}}"#), at("/b/c", "duplicate-field"));
@@ -145,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_subject_is_one_that_a_path_can_name() {
+    fn a_subject_must_fit_into_a_path() {
         for subject in
             [r#""user-7""#, "7", "-1.50", "12345678901234567890123", "null", r#"" ""#, r#""a/b""#, r#""...""#]
         {
@@ -157,11 +158,11 @@ mod tests {
             let expected = [("#/metadata/subject".to_owned(), "invalid-subject")];
             assert_eq!(wrong(&format!(r#"{{"a":1,"\u0073ubject":{subject}}}"#)), expected, "{subject}");
         }
-        assert_eq!(wrong(r#"{"about":{"subject":"."}}"#), [], "an erasure does not look there");
+        assert_eq!(wrong(r#"{"about":{"subject":"."}}"#), [], "an erasure only looks at the top level");
     }
 
     #[test]
-    fn a_subject_is_kept_by_its_plain_name() {
+    fn the_name_subject_is_stored_without_escapes() {
         let of_job = |json: &str| serde_json::from_str::<Metadata>(json).unwrap().of_job();
         assert_eq!(
             of_job(r#"{"\u0061":1,"sub\u006aect":"\u0062","n":1.0}"#),

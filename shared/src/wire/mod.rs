@@ -1,4 +1,4 @@
-//! What crosses the wire and has no meaning of its own yet: JSON, times, problems, digests.
+//! Wire formats shared by all parts: JSON, times, problems, digests.
 
 pub(crate) mod canonical;
 pub mod checks;

@@ -1,20 +1,21 @@
-//! Lines of JSON, one value each: how jobs come in bulk and lists go out whole.
+//! NDJSON: lines with one JSON value each, for bulk requests, lists and exports.
 
 use serde::Serialize;
 
 use crate::wire::raw::on_one_line;
 
-/// The media type.
+/// Media type of NDJSON.
 pub const NDJSON: &str = "application/x-ndjson";
 
-/// What some editors and spreadsheets write before UTF-8: no part of the text, and skipped (RFC 8259, 8.1).
+/// BOM (U+FEFF) that some editors and spreadsheets write before UTF-8. It is not part of the text and is skipped (RFC
+/// 8259, 8.1).
 pub const BYTE_ORDER_MARK: &str = "\u{feff}";
 
-/// Writes values as lines. JSON escapes every line break inside of a text; one between the tokens of what is kept as it was
-/// written becomes a space.
+/// Serializes values as lines. JSON escapes line breaks inside strings; a line break between the tokens of raw JSON
+/// becomes a space.
 pub fn as_lines<V: Serialize>(values: impl IntoIterator<Item = V>) -> String {
     values.into_iter().fold(String::new(), |mut lines, value| {
-        // What is answered has no other names than texts: writing it cannot fail.
+        // All map keys are strings, so that serialization cannot fail.
         lines.push_str(&on_one_line(serde_json::to_string(&value).unwrap_or_default()));
         lines.push('\n');
         lines

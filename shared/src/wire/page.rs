@@ -1,4 +1,4 @@
-//! A page of a list, and where the next one begins.
+//! Pages of lists and their cursors.
 
 use serde::Serialize;
 
@@ -6,27 +6,27 @@ use serde::Serialize;
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "{T}Page"))]
 pub struct Page<T> {
-    /// The items. A filtered page may be short, even empty, and have a cursor.
+    /// Items of the page. A filtered page may be short or empty and still have a cursor.
     pub data: Vec<T>,
-    /// Where the next page goes on; null at the end.
+    /// Cursor of the next page; null at the end.
     pub next_cursor: Option<String>,
 }
 
-/// A line of a list that is answered as lines of JSON.
+/// A line of a list that is returned as NDJSON.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(inline))]
 #[serde(untagged)]
 pub enum PageLine<'a, T> {
     /// An item.
     Item(T),
-    /// The last line of a list that one request cannot hold.
+    /// The last line of a list that did not fit into one response.
     NextCursor(NextCursor<'a>),
 }
 
-/// The last line of an export that one request cannot hold.
+/// The last line of an export that did not fit into one response.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct NextCursor<'a> {
-    /// Where another request goes on.
+    /// Cursor with which the next request continues.
     pub next_cursor: &'a str,
 }

@@ -1,22 +1,22 @@
-//! The words of errors: what a field, a name or a list of names is called, and which known name was probably meant.
+//! Phrases of error texts: how fields, names and lists of names are written, and which known name was probably meant.
 //!
-//! An error repeats names, numbers and words of the request, and nothing else of it: a text may be a secret that a
-//! mistake put there.
+//! An error text repeats only names, numbers and words of the request. Other text could be a secret that was put there
+//! by mistake.
 
 use std::fmt::Write as _;
 
-/// Characters of a name that an error repeats.
+/// Maximum number of characters of a name that an error text repeats.
 const SHOWN_CHARS: usize = 64;
-/// How an API key begins, and how many digits of its id follow.
+/// Prefix of an API key. Its id follows with [`KEY_ID_DIGITS`] digits.
 const KEY_PREFIX: &str = "ls_";
 const KEY_ID_DIGITS: usize = 16;
-/// How a signing secret begins.
+/// Prefix of a signing secret.
 const SECRET_PREFIX: &str = "whsec_";
-/// One edit for so many characters: `timezone` is close to `time_zone`, `id` to nothing else.
+/// Number of characters per allowed edit: `timezone` is similar to `time_zone`, `id` to no other name.
 const CHARS_PER_EDIT: usize = 3;
 
-/// A name of the request as an error repeats it, in backticks: at most 64 characters, and none that a terminal or a
-/// log would obey. An API key or a signing secret that stands in the place of a name is left out.
+/// Quotes a name of the request in backticks: at most 64 characters, with control characters escaped. An API key or a
+/// signing secret in the name is left out.
 pub fn quoted(name: &str) -> String {
     let (name, is_truncated) = match secret_in(name) {
         Some(at) => (&name[..at], true),
@@ -25,7 +25,7 @@ pub fn quoted(name: &str) -> String {
     let mut shown = String::from("`");
     for letter in name.chars().take(SHOWN_CHARS) {
         if letter == '`' || letter.is_control() || is_format(letter) {
-            // Writing to a text cannot fail.
+            // Writing to a string cannot fail.
             let _ = write!(shown, "{}", letter.escape_unicode());
         } else {
             shown.push(letter);
@@ -35,7 +35,7 @@ pub fn quoted(name: &str) -> String {
     shown
 }
 
-/// Where an API key or a signing secret begins in a text.
+/// Returns the position of an API key or a signing secret in a text.
 fn secret_in(text: &str) -> Option<usize> {
     let is_key = |(at, prefix): &(usize, &str)| {
         let id: Vec<_> = text[at + prefix.len()..].bytes().take(KEY_ID_DIGITS).collect();
@@ -45,29 +45,28 @@ fn secret_in(text: &str) -> Option<usize> {
     key.or_else(|| text.find(SECRET_PREFIX).map(|at| at + SECRET_PREFIX.len()))
 }
 
-/// Whether a character changes how its neighbours are shown, and is not shown itself.
+/// True for an invisible character that changes how its neighbours are shown.
 fn is_format(letter: char) -> bool {
     matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
-/// A word that is none of the known ones, as an error repeats it. A text with a digit or another sign is no word, and
-/// may be a secret.
+/// Quotes an unknown word. `None` for a text with a digit or another character, which may be a secret.
 pub fn word(text: &str) -> Option<String> {
     let is_word = text.bytes().all(|byte| byte.is_ascii_alphabetic() || b"_-.:".contains(&byte));
     (is_word && !text.is_empty() && text.len() <= SHOWN_CHARS).then(|| quoted(text))
 }
 
-/// Names, as an error lists them.
+/// Lists names in backticks.
 pub fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     names.into_iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
-/// `; did you mean …?` with the known name that is closest, if one is close.
+/// Returns `; did you mean …?` with the most similar known name, if one is similar.
 pub fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
     closest(name, known).map(|known| format!("; did you mean `{known}`?"))
 }
 
-/// The known name that is closest, if one is close.
+/// Returns the most similar known name, if one is similar.
 pub fn closest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     if name.chars().nth(2 * SHOWN_CHARS).is_some() {
         return None;
@@ -80,12 +79,12 @@ pub fn closest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     known.into_iter().filter_map(near).min_by_key(|(edits, _)| *edits).map(|(_, known)| known)
 }
 
-/// A name as a segment of a JSON Pointer.
+/// Escapes a name as a segment of a JSON Pointer.
 pub(crate) fn escape(segment: &str) -> String {
     segment.replace('~', "~0").replace('/', "~1")
 }
 
-/// What a pointer leads to, as an error names it: `payload.headers` for `#/payload/headers`, `limit` for a parameter.
+/// Names the target of a pointer: `payload.headers` for `#/payload/headers`, `limit` for a parameter.
 pub fn named(pointer: &str) -> String {
     let Some(path) = pointer.strip_prefix('#') else { return quoted(pointer) };
     let mut name = String::new();
@@ -123,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_in_the_place_of_a_name_is_not_repeated() {
+    fn a_key_instead_of_a_name_is_not_repeated() {
         for (text, expected) in [
             ("ls_0123456789abcdef_aa_bb", "`ls_…`"),
             ("/v1/jobs/ls_0123456789abcdef", "`/v1/jobs/ls_…`"),
@@ -137,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_close_name_is_meant() {
+    fn only_a_similar_name_is_suggested() {
         let known = ["time_zone", "cron", "catch_up", "id"];
         for (name, expected) in [
             ("timezone", Some("time_zone")),

@@ -1,19 +1,19 @@
-//! The `Prefer` header (RFC 7240), as far as Longshore honours it: `return=minimal`.
+//! The `Prefer` header (RFC 7240). Longshore supports `return=minimal`.
 
-/// The preference that `Prefer: return=minimal` states, as `Preference-Applied` repeats it.
+/// Value of `Preference-Applied` for `Prefer: return=minimal`.
 pub const RETURN_MINIMAL: &str = "return=minimal";
 
-/// Whether a `Prefer` header asks for a minimal answer. Of a preference that is given twice the first one counts.
+/// True if a `Prefer` header requests a minimal response. If a preference is given twice, the first one counts.
 pub fn prefers_minimal(header: &str) -> bool {
     let first = split(header, ',').into_iter().find_map(|preference| {
-        // What follows a semicolon are parameters of the preference; `return` has none.
+        // The text after a semicolon is a parameter of the preference; `return` has none.
         let (name, value) = split(preference, ';').first().copied()?.split_once('=')?;
         name.trim().eq_ignore_ascii_case("return").then(|| value.trim())
     });
     first.is_some_and(|value| value.trim_matches('"').eq_ignore_ascii_case("minimal"))
 }
 
-/// The parts of a text between separators that are outside of a quoted string.
+/// Splits a text at separators outside of quoted strings.
 fn split(text: &str, separator: char) -> Vec<&str> {
     let (mut quoted, mut escaped) = (false, false);
     let parts = text.split(move |character: char| {
@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_minimal_answer_is_asked_for_in_any_spelling() {
+    fn a_minimal_response_is_requested_in_any_spelling() {
         for header in [
             "return=minimal",
             "Return = Minimal",

@@ -1,51 +1,52 @@
-//! Every refusal the API can answer: its name, its status and its title. The producer writes them as RFC 9457.
+//! Problems: every error that the API can return, with its slug, status and title. The producer writes them as RFC
+//! 9457.
 
 use crate::limits::{CURSOR_MS_MAX, HOPS_MAX, HOUR_MS, JSON_DEPTH_MAX};
 use crate::wire::daily_limit::DailyLimit;
 use crate::wire::invalid::{InvalidField, Unreadable};
 use crate::wire::phrase::quoted;
 
-/// A method that a path does not offer.
+/// A method that a path does not support.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused {
-    /// The method, as it was sent.
+    /// Method of the request.
     pub method: String,
-    /// Those that the path offers, as the Allow header lists them.
+    /// Supported methods, in the format of the Allow header.
     pub allowed: String,
 }
 
-/// What the `type` of every refusal begins with; its slug follows.
+/// Prefix of the `type` of every problem; its slug follows.
 const PROBLEM_TYPE: &str = "urn:problem-type:longshore:";
 
 macro_rules! problems {
     ($($variant:ident $(($field:ty))? $slug:literal $status:literal $title:literal),* $(,)?) => {
-        /// A refusal. Nothing was written.
+        /// An error response. Nothing was written.
         #[derive(Debug, Clone, PartialEq, Eq)]
         pub enum Problem {
             $(#[doc = $title] $variant $(($field))?,)*
         }
 
         impl Problem {
-            /// The slug of every refusal.
+            /// Slugs of all problems.
             pub const SLUGS: &'static [&'static str] = &[$($slug),*];
 
-            /// The `type` of every refusal.
+            /// Returns the `type` of all problems.
             #[cfg(feature = "openapi")]
             pub(crate) fn types() -> Vec<String> {
                 Self::SLUGS.iter().map(|slug| format!("{PROBLEM_TYPE}{slug}")).collect()
             }
 
-            /// The last part of its type, `urn:problem-type:longshore:<slug>`.
+            /// Returns the last part of its type, `urn:problem-type:longshore:<slug>`.
             pub fn slug(&self) -> &'static str {
                 match self { $(problems!(@pattern $variant $(($field))?) => $slug,)* }
             }
 
-            /// Its HTTP status.
+            /// Returns its HTTP status.
             pub fn status(&self) -> u16 {
                 match self { $(problems!(@pattern $variant $(($field))?) => $status,)* }
             }
 
-            /// Its title, the same for every occurrence.
+            /// Returns its title, the same for every occurrence.
             pub fn title(&self) -> &'static str {
                 match self { $(problems!(@pattern $variant $(($field))?) => $title,)* }
             }
@@ -57,13 +58,13 @@ macro_rules! problems {
 
 problems! {
     NotJson(String) "not-json" 400 "The body is not JSON",
-    TooDeep "too-deep" 400 "The JSON nests too deep",
-    InvalidParameter(InvalidField) "invalid-parameter" 400 "A query parameter is wrong",
+    TooDeep "too-deep" 400 "The JSON is nested too deeply",
+    InvalidParameter(InvalidField) "invalid-parameter" 400 "A query parameter is invalid",
     InvalidCursor "invalid-cursor" 400 "The cursor is invalid or too old",
     InvalidIdempotencyKey(String) "invalid-idempotency-key" 400 "The idempotency key is malformed",
-    InvalidHeader(String) "invalid-header" 400 "A header cannot be read",
+    InvalidHeader(String) "invalid-header" 400 "A header is invalid",
     Unauthenticated(String) "unauthenticated" 401 "The key is missing, malformed, unknown, expired or revoked",
-    Forbidden(String) "forbidden" 403 "The key may not do this",
+    Forbidden(String) "forbidden" 403 "The key lacks the permission for this",
     NotFound(String) "not-found" 404 "Not found",
     MethodNotAllowed(Refused) "method-not-allowed" 405 "Method not allowed",
     IllegalTransition(String) "illegal-transition" 409 "The state does not allow this",
@@ -71,44 +72,44 @@ problems! {
     TooLarge(String) "too-large" 413 "The body is too large",
     UnsupportedMediaType(String) "unsupported-media-type" 415 "Unsupported content type",
     UnsupportedEncoding(String) "unsupported-encoding" 415 "Unsupported content encoding",
-    InvalidRequest(Vec<InvalidField>) "invalid-request" 422 "A field is wrong",
-    LoopDetected "loop-detected" 422 "Too many jobs made one another",
+    InvalidRequest(Vec<InvalidField>) "invalid-request" 422 "A field is invalid",
+    LoopDetected "loop-detected" 422 "Too many jobs created one another",
     IdempotencyKeyReused "idempotency-key-reused" 422 "The idempotency key belongs to another request",
     RateLimited "rate-limited" 429 "Too many requests with this key or from this address, or too many refused ones",
     QuotaReached "quota-reached" 429 "The daily quota of jobs is used up",
     Internal "internal" 500 "Internal error",
-    ProviderFailed(String) "provider-failed" 502 "The provider of embeddings gave no vector",
-    StorageFull "storage-full" 503 "The store is nearly full and accepts no new jobs",
-    Restoring "restoring" 503 "The store is being restored",
-    DailyLimit(DailyLimit) "daily-limit" 503 "The Cloudflare account has spent a daily limit of the free plan",
-    Unavailable "unavailable" 503 "The store is out of reach; repeat the request with the same idempotency key",
+    ProviderFailed(String) "provider-failed" 502 "The embedding provider returned no vector",
+    StorageFull "storage-full" 503 "The database is nearly full and accepts no new jobs",
+    Restoring "restoring" 503 "The database is being restored",
+    DailyLimit(DailyLimit) "daily-limit" 503 "The Cloudflare account has used up a daily limit of the free plan",
+    Unavailable "unavailable" 503 "The database does not answer; repeat the request with the same idempotency key",
 }
 
 impl Problem {
-    /// A key for all tenants, and no tenant.
+    /// Returns the problem of a `*` key without a tenant in the request.
     pub fn names_no_tenant() -> Problem {
         Problem::InvalidHeader(
             "A key for all tenants must name one: send the header `Longshore-Tenant` or the parameter `tenant`".into(),
         )
     }
 
-    /// What the request names is not there: `Job` and its id, `Index` and its name.
+    /// Returns the problem of a missing resource: `what` is its type, such as `Job`, and `name` its id or name.
     pub fn not_found(what: &str, name: &str) -> Problem {
         Problem::NotFound(format!("{what} {} not found", quoted(name)))
     }
 
-    /// The endpoint that the request names is not there.
+    /// Returns the problem of an endpoint that does not exist.
     pub fn unknown_endpoint(name: &str) -> Problem {
         let detail = format!("Unknown endpoint {}; create it with `PUT /v1/endpoints/{{id}}`", quoted(name));
         Problem::InvalidRequest(vec![InvalidField::new("#/endpoint", "unknown-endpoint", detail)])
     }
 
-    /// Something longer than is read.
+    /// Returns the problem of a value that is too long. `what` begins the sentence.
     pub fn too_large(what: &str, most: usize, got: usize) -> Problem {
         Problem::TooLarge(format!("{what} must have at most {most} bytes, got {got}"))
     }
 
-    /// What is said of this occurrence.
+    /// Returns the text about this occurrence.
     pub fn detail(&self) -> Option<String> {
         match self {
             Problem::NotJson(text)
@@ -123,9 +124,9 @@ impl Problem {
             | Problem::UnsupportedMediaType(text)
             | Problem::UnsupportedEncoding(text)
             | Problem::ProviderFailed(text) => Some(text.clone()),
-            Problem::TooDeep => Some(format!("The JSON nests deeper than {JSON_DEPTH_MAX} levels; flatten it")),
+            Problem::TooDeep => Some(format!("The JSON is nested deeper than {JSON_DEPTH_MAX} levels; flatten it")),
             Problem::InvalidCursor => Some(format!(
-                "The cursor is not one of this list with these filters, or is older than {} hours; start at the first page",
+                "The cursor belongs to another list or other filters, or is older than {} hours; start at the first page",
                 CURSOR_MS_MAX / HOUR_MS
             )),
             Problem::MethodNotAllowed(Refused { method, allowed }) => {
@@ -134,12 +135,14 @@ impl Problem {
                 Some(format!("{} is not allowed here; use {allowed}", quoted(method)))
             }
             Problem::LoopDetected => Some(format!(
-                "{HOPS_MAX} jobs or more made one another, by `Longshore-Hops`; find the endpoint that leads back here"
+                "{HOPS_MAX} or more jobs created one another, as counted by `Longshore-Hops`; find the endpoint that sends jobs back here"
             )),
             Problem::IdempotencyKeyReused => {
                 Some("The idempotency key belongs to another request; use a new key for new work".into())
             }
-            Problem::RateLimited => Some("Too many requests; repeat after the seconds that Retry-After names".into()),
+            Problem::RateLimited => {
+                Some("Too many requests; retry after the number of seconds in `Retry-After`".into())
+            }
             Problem::QuotaReached => {
                 Some("The daily quota of jobs is used up; repeat after midnight UTC, or ask for a larger quota".into())
             }
@@ -152,7 +155,7 @@ impl Problem {
         }
     }
 
-    /// The fields that are wrong.
+    /// Returns the wrong fields.
     pub fn errors(&self) -> &[InvalidField] {
         match self {
             Problem::InvalidRequest(fields) => fields,
@@ -161,12 +164,12 @@ impl Problem {
         }
     }
 
-    /// Its type, a URN.
+    /// Returns its type, a URN.
     pub(crate) fn type_uri(&self) -> String {
         format!("{PROBLEM_TYPE}{}", self.slug())
     }
 
-    /// One wrong field; see [`InvalidField::of`].
+    /// Returns the problem of one wrong field; see [`InvalidField::of`].
     pub fn field(pointer: impl Into<String>, code: &'static str, detail: impl AsRef<str>) -> Problem {
         Problem::InvalidRequest(vec![InvalidField::of(pointer, code, detail)])
     }

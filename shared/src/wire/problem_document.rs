@@ -1,4 +1,4 @@
-//! The problem document: how a refusal is written (RFC 9457).
+//! Problem documents: the JSON of a problem (RFC 9457).
 
 use serde::Serialize;
 
@@ -9,24 +9,24 @@ use crate::wire::problem::Problem;
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "Problem"))]
 pub struct ProblemDocument<'a> {
-    /// `urn:problem-type:longshore:` and the problem's slug.
+    /// Type of the problem: `urn:problem-type:longshore:` and its slug.
     #[cfg_attr(feature = "openapi", schemars(extend("enum" = Problem::types())))]
     r#type: String,
-    /// The same for every occurrence.
+    /// Title, the same for every occurrence of this problem.
     title: &'static str,
-    /// The HTTP status.
+    /// HTTP status.
     #[cfg_attr(feature = "openapi", schemars(range(min = 400, max = 599)))]
     status: u16,
-    /// What is said of this one.
+    /// Explanation of this occurrence.
     detail: String,
-    /// The fields that are wrong.
+    /// Wrong fields of the request.
     errors: &'a [InvalidField],
-    /// The Longshore-Request-Id of the answer.
+    /// Id of the request, equal to the header `Longshore-Request-Id`.
     request_id: &'a str,
 }
 
 impl<'a> ProblemDocument<'a> {
-    /// The document of a refusal.
+    /// Builds the document of a problem.
     pub fn of(problem: &'a Problem, request_id: &'a str) -> ProblemDocument<'a> {
         ProblemDocument {
             r#type: problem.type_uri(),
@@ -38,10 +38,10 @@ impl<'a> ProblemDocument<'a> {
         }
     }
 
-    /// The same, of that line of a file.
+    /// Adds the line number of a body of lines to the detail.
     #[must_use]
     pub fn of_line(self, line: usize) -> ProblemDocument<'a> {
-        // Within a line there is no other: what is no JSON breaks at a column of it.
+        // A line of NDJSON has only one line: the column is enough.
         let detail = self.detail.replacen("at line 1 column", "at column", 1);
         ProblemDocument { detail: format!("Line {line}: {detail}"), ..self }
     }
@@ -52,11 +52,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_document_says_what_and_where() {
+    fn a_document_has_type_detail_and_fields() {
         let problem = Problem::field("#/max_attempts", "out-of-range", "must be an integer from 1 to 50, got 500");
         let written = serde_json::to_string(&ProblemDocument::of(&problem, "01K").of_line(3)).unwrap();
         let expected = concat!(
-            r#"{"type":"urn:problem-type:longshore:invalid-request","title":"A field is wrong","status":422,"#,
+            r#"{"type":"urn:problem-type:longshore:invalid-request","title":"A field is invalid","status":422,"#,
             r#""detail":"Line 3: `max_attempts` must be an integer from 1 to 50, got 500","#,
             r##""errors":[{"pointer":"#/max_attempts","code":"out-of-range","##,
             r#""detail":"`max_attempts` must be an integer from 1 to 50, got 500"}],"request_id":"01K"}"#,
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn a_problem_without_a_detail_says_its_title() {
+    fn a_problem_without_a_detail_repeats_its_title() {
         let document = ProblemDocument::of(&Problem::Internal, "01K");
         assert_eq!((document.detail.as_str(), document.errors), ("Internal error", [].as_slice()));
     }

@@ -1,7 +1,7 @@
-//! JSON as it was written: names, numbers and texts are kept token for token, and only the white space between them may change.
+//! Raw JSON: names, numbers and strings are kept token for token; only the white space between them may change.
 //!
-//! A value of `serde_json` keeps none of that: its numbers are doubles, its names are sorted, and of two members of one name
-//! it has the last.
+//! A value of `serde_json` would lose this: its numbers are doubles, its names are sorted, and of two members with one
+//! name it keeps the last.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -14,7 +14,7 @@ use serde_json::{Map, Number, Value};
 use crate::wire::invalid::InvalidField;
 use crate::wire::phrase::escape;
 
-/// An object that is made of values, but for members that are kept as they were written.
+/// An object built from values, except for members that are kept as they were written.
 #[derive(Debug, Clone, Default)]
 pub struct RawObject {
     values: Map<String, Value>,
@@ -22,7 +22,7 @@ pub struct RawObject {
 }
 
 impl RawObject {
-    /// The object with these members; none if the value is no object.
+    /// Creates an object with these members; an empty one if the value is not an object.
     pub fn of(values: Value) -> RawObject {
         match values {
             Value::Object(values) => RawObject { values, kept: BTreeMap::new() },
@@ -30,21 +30,21 @@ impl RawObject {
         }
     }
 
-    /// The same with one more member.
+    /// Adds a member.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> RawObject {
         self.values.insert(name.to_owned(), value.into());
         self
     }
 
-    /// The same with one more member that is kept as it was written; null if there is none.
+    /// Adds a member that is kept as it was written; `None` becomes null.
     #[must_use]
     pub fn with_kept(mut self, name: &'static str, json: Option<&RawValue>) -> RawObject {
         self.kept.insert(name, json.unwrap_or(RawValue::NULL).to_owned());
         self
     }
 
-    /// The object as JSON.
+    /// Returns the object as JSON.
     pub(crate) fn to_raw(&self) -> Box<RawValue> {
         to_raw_value(self).unwrap_or_default()
     }
@@ -63,7 +63,7 @@ impl Serialize for RawObject {
     }
 }
 
-/// A name and a value of an object, each as it was written.
+/// Name and value of a member, each as it was written.
 pub(crate) type Member<'a> = (&'a RawValue, &'a RawValue);
 
 struct Members<'a>(Vec<Member<'a>>);
@@ -90,23 +90,23 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
     }
 }
 
-/// The members of an object in their order, also those that are there twice; `None` if it is no object.
+/// Returns the members of an object in order, including repeated ones; `None` if it is not an object.
 pub(crate) fn members(json: &str) -> Option<Vec<Member<'_>>> {
     serde_json::from_str::<Members<'_>>(json).ok().map(|members| members.0)
 }
 
-/// Puts members together.
+/// Builds an object from members.
 pub(crate) fn object_of<'a>(members: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
     let members: Vec<_> = members.into_iter().map(|(name, value)| format!("{name}:{value}")).collect();
     format!("{{{}}}", members.join(","))
 }
 
-/// What a name means: its escapes are read.
+/// Returns a name without its escapes.
 pub(crate) fn name_of(name: &RawValue) -> String {
     serde_json::from_str(name.get()).unwrap_or_default()
 }
 
-/// The same JSON without the white space between its tokens.
+/// Returns the JSON without white space between its tokens.
 pub(crate) fn compact(json: &str) -> String {
     let (mut kept, mut in_text, mut is_escaped) = (String::with_capacity(json.len()), false, false);
     for letter in json.chars() {
@@ -122,12 +122,12 @@ pub(crate) fn compact(json: &str) -> String {
     kept
 }
 
-/// The same JSON on one line: it has line breaks between its tokens alone, within a text they are escaped.
+/// Returns the JSON on one line. Line breaks occur only between its tokens; inside strings they are escaped.
 pub(crate) fn on_one_line(json: String) -> String {
     if json.contains(['\n', '\r']) { json.replace(['\n', '\r'], " ") } else { json }
 }
 
-/// Tells what is there twice, in the object or below it.
+/// Reports names that occur twice in an object or below it.
 pub(crate) fn find_twice(json: &str, base: &str, errors: &mut Vec<InvalidField>) {
     let mut seen = BTreeSet::new();
     for (name, value) in members(json).unwrap_or_default() {
@@ -144,11 +144,11 @@ pub(crate) fn find_twice(json: &str, base: &str, errors: &mut Vec<InvalidField>)
     }
 }
 
-/// Whether all texts and names of JSON can be read: half of a surrogate pair is no character.
+/// True if all strings and names of the JSON can be read: half of a surrogate pair is not a character.
 pub(crate) fn is_readable(json: &str) -> bool {
     let unit = |text: &str| text.get(..4).and_then(|digits| u16::from_str_radix(digits, 16).ok());
     let mut rest = json;
-    // A backslash is nowhere but in texts.
+    // A backslash occurs only in strings.
     while let Some((_, escape)) = rest.split_once('\\') {
         let after = |bytes: usize| escape.get(bytes..).unwrap_or_default();
         rest = after(1);
@@ -165,8 +165,8 @@ pub(crate) fn is_readable(json: &str) -> bool {
     true
 }
 
-/// An object's members as values to compare by. A number beyond all doubles counts as the last of them, and what has no value
-/// at all as a list, which is compared with nothing.
+/// Returns an object's members as values for comparison. A number too large for a double becomes the largest double. A
+/// value that cannot be read becomes a list, which equals nothing.
 pub(crate) fn comparable(json: &str) -> Value {
     let value = |value: &RawValue| {
         serde_json::from_str(value.get()).unwrap_or_else(|_| {

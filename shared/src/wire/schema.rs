@@ -1,32 +1,33 @@
-//! Schemas that requests and answers share, as the OpenAPI document shows them: names, times, headers. The checks beside them take
-//! what they describe.
+//! Schemas shared by requests and responses in the OpenAPI document: names, times, headers. They match the checks next
+//! to them.
 
 use schemars::generate::SchemaGenerator;
 use schemars::{Schema, json_schema};
 
 use crate::limits::{HEADER_VALUE_BYTES_MAX, HEADERS_MAX, NAME_BYTES_MAX, TASK_NAME_BYTES_MAX};
 
-/// What [`crate::model::origin::read_traceparent`] takes, but for zeros, for version ff and for more after a version 00.
+/// Pattern of [`crate::model::origin::read_traceparent`], without its rules about zeros, version ff, and text after a
+/// version 00.
 pub(crate) const TRACEPARENT: &str = "^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(-.*)?$";
 
-/// What [`crate::wire::invalid::is_name`] takes.
+/// Pattern of [`crate::wire::invalid::is_name`].
 pub(crate) const NAME: &str = "^[A-Za-z0-9_-]{1,64}$";
 
-/// A name, or `*`.
+/// Pattern of a name, or `*`.
 pub(crate) const TENANT: &str = r"^(\*|[A-Za-z0-9_-]{1,64})$";
 
-/// What [`crate::kinds::Kind::named`] takes.
+/// Pattern of [`crate::kinds::Kind::named`].
 const KIND: &str = r"^(webhook|embed|index|[a-z][a-z0-9_-]*(\.[a-z][a-z0-9_-]*)+)$";
 
-/// What [`crate::kinds::task::is_task_name`] takes.
+/// Pattern of [`crate::kinds::task::is_task_name`].
 pub(crate) const TASK: &str = r"^[a-z][a-z0-9_-]*(\.[a-z][a-z0-9_-]*)+$";
 
-/// The name of a kind: `webhook`, `embed`, `index`, or that of a task, which has a dot in it.
+/// Returns the schema of a kind's name: `webhook`, `embed`, `index`, or a task's name, which has a dot.
 pub(crate) fn kind(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "string", "pattern": KIND, "maxLength": TASK_NAME_BYTES_MAX})
 }
 
-/// Headers that a caller wants sent, by name.
+/// Returns the schema of headers to send, by name.
 pub(crate) fn headers(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "object", "maxProperties": HEADERS_MAX,
@@ -37,13 +38,13 @@ pub(crate) fn headers(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
-/// A job's id: a prefix, the shard and a ULID.
+/// Pattern of a job's id: a prefix, the shard and a ULID.
 pub(crate) const JOB_ID: &str = "^job_00[0-7][0-9A-HJKMNP-TV-Z]{25}$";
 
-/// A name and its value, in the order of the wire.
+/// Name and value of a header, in the order of the response.
 pub(crate) type Header = [String; 2];
 
-/// The schema of any JSON value. It lists the types because generated clients take a schema without one for unknown.
+/// Schema of any JSON value. Lists all types, because generated clients treat a schema without types as unknown.
 pub(crate) enum Json {}
 
 impl schemars::JsonSchema for Json {
@@ -59,7 +60,7 @@ impl schemars::JsonSchema for Json {
     }
 }
 
-/// An erasure's id: a prefix and a ULID.
+/// Pattern of an erasure's id: a prefix and a ULID.
 pub(crate) const ERASURE_ID: &str = "^era_[0-7][0-9A-HJKMNP-TV-Z]{25}$";
 
 #[cfg(test)]
@@ -68,7 +69,7 @@ mod tests {
     use crate::wire::invalid::is_name;
 
     #[test]
-    fn the_pattern_of_names_is_the_limit_of_names() {
+    fn the_pattern_of_names_matches_the_check() {
         assert!(
             NAME.contains(&format!("{{1,{NAME_BYTES_MAX}}}")) && TENANT.contains(&format!("{{1,{NAME_BYTES_MAX}}}"))
         );

@@ -1,4 +1,4 @@
-//! Times as text: RFC 3339 in UTC with milliseconds, and back.
+//! Times as text: RFC 3339 in UTC with milliseconds.
 
 use chrono::{DateTime, Datelike, SecondsFormat, TimeZone, Utc};
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use crate::limits::DAY_MS;
 
-/// A time in RFC 3339. Answers have it in UTC with milliseconds.
+/// RFC 3339 time, in responses in UTC with milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "openapi", schemars(extend("format" = "date-time")))]
@@ -18,28 +18,28 @@ impl Serialize for Time {
     }
 }
 
-/// `2026-11-02T08:00:00.000Z` for milliseconds since 1970. Times that chrono cannot hold become 1970.
+/// Formats milliseconds since 1970 as `2026-11-02T08:00:00.000Z`. Times outside of chrono's range become 1970.
 pub fn rfc3339(ms: i64) -> String {
     Utc.timestamp_millis_opt(ms).single().unwrap_or_default().to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
-/// Milliseconds since 1970 of an RFC 3339 time with any offset. An offset or a leap second may lead out of the years that
-/// can be written so, 0 to 9999; that is no time of ours.
+/// Parses an RFC 3339 time with any offset into milliseconds since 1970. `None` if an offset or a leap second leads
+/// outside of the years 0 to 9999, which RFC 3339 cannot express.
 pub fn parse_rfc3339(text: &str) -> Option<i64> {
     let ms = DateTime::parse_from_rfc3339(text).ok()?.timestamp_millis();
     let year = Utc.timestamp_millis_opt(ms).single()?.year();
     (0..=9_999).contains(&year).then_some(ms)
 }
 
-/// `2026-11-02`, as evidence keys begin with.
+/// Formats a date such as `2026-11-02`, the prefix of evidence keys.
 pub fn date(ms: i64) -> String {
     Utc.timestamp_millis_opt(ms).single().unwrap_or_default().date_naive().to_string()
 }
 
-/// Days since 1970 of a date as [`date`] writes it.
+/// Parses a date in the format of [`date`] into days since 1970.
 pub fn parse_date(text: &str) -> Option<i64> {
     let ms = parse_rfc3339(&format!("{text}T00:00:00Z"))?;
-    // As it is written, and in no other way that the parser takes.
+    // Rejects other spellings that the parser accepts.
     (date(ms) == text).then(|| ms.div_euclid(DAY_MS))
 }
 
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_go_both_ways() {
+    fn times_are_formatted_and_parsed() {
         assert_eq!(rfc3339(1_762_070_400_123), "2025-11-02T08:00:00.123Z");
         assert_eq!(parse_rfc3339("2025-11-02T09:00:00.123+01:00"), Some(1_762_070_400_123));
         assert_eq!(parse_rfc3339("yesterday"), None);

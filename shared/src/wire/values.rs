@@ -1,5 +1,5 @@
-//! Values of requests that say what is allowed: whole numbers with their range, and words of a list. What is allowed is
-//! in the type, and the check, the error and the document of the API take it from there.
+//! Typed values of requests: whole numbers with a range, and words of a list. The type defines what is allowed, for the
+//! check, the error text and the OpenAPI document.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -11,33 +11,33 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::wire::invalid::InvalidField;
 
-/// A whole number from `MIN` to `MAX`. Reading takes any whole number, so that [`Whole::check`] tells of one out of
-/// range beside all other wrong fields.
+/// A whole number from `MIN` to `MAX`. Deserialization accepts any whole number, so that [`Whole::check`] can report
+/// one out of range together with all other wrong fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Whole<const MIN: u32, const MAX: u32>(i128);
 
 impl<const MIN: u32, const MAX: u32> Whole<MIN, MAX> {
-    /// What is wrong with it, if it is out of range.
+    /// Returns the error if the number is out of range.
     pub fn check(self, pointer: &str) -> Option<InvalidField> {
         let is_wrong = !(i128::from(MIN)..=i128::from(MAX)).contains(&self.0);
         let detail = || format!("must be {}, got {}", Self::expected(), self.0);
         is_wrong.then(|| InvalidField::of(pointer, "out-of-range", detail()))
     }
 
-    /// The number, which was checked.
+    /// Returns the number, clamped to its range.
     pub fn get(self) -> u32 {
         u32::try_from(self.0.clamp(MIN.into(), MAX.into())).unwrap_or(MAX)
     }
 
-    /// The number as a count.
+    /// Returns the number as a `usize`.
     pub fn count(self) -> usize {
         usize::try_from(self.get()).unwrap_or(usize::MAX)
     }
 
-    /// Reads a query parameter.
+    /// Parses a query parameter.
     ///
     /// # Errors
-    /// When it is no whole number, or out of range.
+    /// The wrong field if it is not a whole number, or out of range.
     pub fn parse(name: &str, text: &str) -> Result<u32, InvalidField> {
         let Ok(number) = text.parse() else {
             return Err(InvalidField::of(name, "out-of-range", format!("must be {}, got a text", Self::expected())));
@@ -69,7 +69,7 @@ impl<'de, const MIN: u32, const MAX: u32> Deserialize<'de> for Whole<MIN, MAX> {
                 Ok(Whole(number.into()))
             }
 
-            /// `2.0` is an integer of JSON, as it is of its schemas.
+            /// Accepts `2.0`, which is an integer in JSON Schema.
             fn visit_f64<E: Error>(self, number: f64) -> Result<Self::Value, E> {
                 let whole = (number.fract() == 0.0).then(|| format!("{number:.0}").parse().ok()).flatten();
                 whole.map(Whole).ok_or_else(|| E::invalid_type(Unexpected::Float(number), &self))
@@ -103,7 +103,7 @@ impl<const MIN: u32, const MAX: u32> schemars::JsonSchema for Whole<MIN, MAX> {
     }
 }
 
-/// A word of a closed list, as `T` reads it. An error lists the words.
+/// A word of a closed list, deserialized as `T`. An error lists the words.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Word<T>(pub T);
 
@@ -114,7 +114,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Word<T> {
             type Value = Word<T>;
 
             fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                // What the type says of a word that it does not know.
+                // The type lists its words in the error for an unknown word.
                 let refusal = T::deserialize(StrDeserializer::<AnyError>::new("")).err().map(|error| error.to_string());
                 let words = refusal.as_deref().and_then(|text| Some(text.rsplit_once(", expected ")?.1));
                 formatter.write_str(words.unwrap_or("a string"))
@@ -124,12 +124,13 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Word<T> {
                 T::deserialize(text.into_deserializer()).map(Word)
             }
         }
-        // As a text: asked for an enum, a reader of JSON takes an object too, and calls anything else no JSON.
+        // Requests a string: for an enum, serde_json would also accept an object and report other values as syntax
+        // errors.
         deserializer.deserialize_str(One(PhantomData))
     }
 }
 
-/// Reads a field that is a word, for a type that others make too.
+/// Deserializes a field that is a word, for a type that is also built elsewhere.
 ///
 /// # Errors
 /// As [`Word`].
@@ -137,10 +138,10 @@ pub(crate) fn read_word<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserial
     Word::deserialize(deserializer).map(|word| word.0)
 }
 
-/// Reads a field that is an object. Of a list, what serde derives takes the items for the fields.
+/// Deserializes a field that must be an object. Derived deserialization would also accept a list of the fields.
 ///
 /// # Errors
-/// When it is none, or as `T`.
+/// The error of another type, or of `T`.
 pub(crate) fn read_object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
     struct Only<T>(PhantomData<T>);
     impl<'de, T: Deserialize<'de>> Visitor<'de> for Only<T> {
@@ -189,7 +190,7 @@ mod tests {
     type Few = Whole<1, 50>;
 
     #[test]
-    fn a_number_out_of_range_is_read_and_then_told() {
+    fn a_number_out_of_range_is_read_and_reported() {
         for (json, expected) in [
             ("1", None),
             ("50", None),
@@ -225,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_tells_its_list() {
+    fn a_wrong_word_lists_the_allowed_ones() {
         #[derive(Debug, PartialEq, Deserialize)]
         #[serde(rename_all = "lowercase")]
         enum Size {
@@ -241,8 +242,8 @@ mod tests {
             ("null", "invalid type: null, expected one of `small`, `large`, `huge` at"),
             ("\"tiny\"", "unknown variant `tiny`, expected one of `small`, `large`, `huge` at"),
         ] {
-            let told = read(json).unwrap_err();
-            assert!(told.starts_with(expected), "{json}: {told}");
+            let error = read(json).unwrap_err();
+            assert!(error.starts_with(expected), "{json}: {error}");
         }
         let _ = (Size::Small, Size::Huge);
     }

@@ -52,7 +52,10 @@ fn an_environment_gets_the_sections_of_newer_files() {
     site.replace("wrangler.toml", &limit("KEY_LIMIT", "7101", 6000), &limit("KEY_LIMIT", "7101", 50));
     let before = site.files();
     let dry = site.deploy_with(|options| options.dry_run = true, Person::default()).unwrap();
-    assert!(dry.iter().any(|line| line == "> write what [env.production] lacks into wrangler.toml"), "{dry:#?}");
+    assert!(
+        dry.iter().any(|line| line == "> write missing entries of [env.production] into wrangler.toml"),
+        "{dry:#?}"
+    );
     assert_eq!(site.files(), before, "a dry run writes nothing");
     site.deploy().unwrap();
     let [producer, consumer] = site.files();

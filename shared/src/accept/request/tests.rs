@@ -1,8 +1,9 @@
-//! What is wrong with a request whenever it is asked, what only now, and which requests are the same.
+//! Tests of which problems are permanent, which depend on the time of the request, and which requests count as the
+//! same.
 
 use super::*;
 
-/// A job with that id, minted then.
+/// Creates a job with an id and its time.
 fn job(index: usize, id: &str, created_at: i64) -> NewJob {
     NewJob {
         index,
@@ -52,7 +53,7 @@ fn ids_are_in_the_order_of_the_request_and_keep_their_times() {
 /// 2026-11-02T08:00:00Z.
 const NOW: i64 = 1_793_606_400_000;
 
-/// A clock that stands.
+/// A clock that always shows the same time.
 struct StoppedClock(i64);
 
 impl Clock for StoppedClock {
@@ -81,12 +82,13 @@ fn checked(text: &str, at: i64, settings: &Settings, key: Option<&str>) -> Resul
     check(&StoppedClock(at), settings, text.as_bytes(), 0, key.map(str::to_owned))
 }
 
-/// A webhook with these fields beside its payload.
+/// Formats a webhook job with additional fields.
 fn with(fields: &str) -> String {
     format!(r#"{{"kind":"webhook","payload":{{"url":"https://a.example/"}}{fields}}}"#)
 }
 
-/// Asks for a job that was good by `good` at first, and by the `settings` and the time of its repeat is not.
+/// Checks a job that was valid with the settings `good`, and is invalid at the time and with the settings of its
+/// repeat.
 fn assert_waits_for_its_key(
     (text, good): (&str, &Settings),
     (at, settings): (i64, &Settings),
@@ -104,16 +106,16 @@ fn assert_waits_for_its_key(
         let repeat = repeat.unwrap();
         assert_eq!(repeat.refused_if_new.as_ref(), Some(&alone), "{text:.200}");
         assert_eq!((&repeat.digest, &repeat.endpoint), (&first.digest, &first.endpoint), "{text:.200}");
-        assert!(repeat.payload.is_none() && repeat.object.is_none(), "nothing of it is to be kept");
+        assert!(repeat.payload.is_none() && repeat.object.is_none(), "its payload is not stored");
         let item = serde_json::to_value(&repeat).unwrap();
-        assert_eq!(item["refused_if_new"], 1, "so is the store told");
+        assert_eq!(item["refused_if_new"], 1, "the database gets the flag");
     }
     assert_eq!(serde_json::to_value(&first).unwrap().get("refused_if_new"), None);
 }
 
-/// Each is good at first; by the time or the settings of its repeat it is not.
+/// Each job is valid at first and invalid at the time or with the settings of its repeat.
 #[test]
-fn what_is_wrong_by_now_alone_waits_for_its_key() {
+fn a_problem_of_now_waits_for_the_key() {
     const PROVIDERS: &str =
         r#"{"own":{"type":"openai-compatible","url":"https://e.example/v1","models":{"m":{"dimensions":8}}}}"#;
     let large = format!(r#"{{"kind":"a.b","endpoint":"e","payload":"{}"}}"#, "x".repeat(3_000));
@@ -177,7 +179,7 @@ fn what_is_wrong_by_now_alone_waits_for_its_key() {
 }
 
 #[test]
-fn form_is_judged_first_whatever_key_there_is() {
+fn the_form_is_checked_with_and_without_a_key() {
     for (text, expected) in [
         (with(r#","run_after":"2026-11-02T08:00:30Z","deadline_at":"2026-11-02T08:00:30Z""#), "in-the-past"),
         (
@@ -210,10 +212,9 @@ fn digest_of(text: &str, at: i64) -> String {
     checked(text, at, &settings(&[]), Some("k")).unwrap().digest
 }
 
-/// White space and the order of members make no other request; nor do the key itself, the trace of a call, what is not said, and
-/// when it is asked.
+/// White space, the order of members, the key itself, the trace, null members and the time do not make another request.
 #[test]
-fn a_request_is_the_same_in_another_order() {
+fn the_order_of_members_does_not_matter() {
     for (one, other) in [
         (
             r#"{"kind":"webhook","payload":{"url":"https://a.example/","body":{"a":[1,{"c":2,"b":3}],"d":" "}},"metadata":{"x":{"z":1,"y":2}}}"#,
@@ -237,7 +238,7 @@ fn a_request_is_the_same_in_another_order() {
 }
 
 #[test]
-fn a_request_with_another_number_text_or_member_is_another() {
+fn another_number_text_or_member_is_another_request() {
     let payloads = [
         "1",
         "1.0",

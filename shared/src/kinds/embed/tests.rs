@@ -1,4 +1,4 @@
-//! What a batch of texts may say.
+//! Tests of the `embed` kind: its payload and its checks.
 
 use serde_json::json;
 
@@ -40,7 +40,7 @@ fn inputs(count: usize) -> Value {
 }
 
 #[test]
-fn a_payload_is_stored_with_what_it_means() {
+fn a_payload_is_stored_with_its_model() {
     let stored = checked(&json!({"inputs": inputs(1)})).unwrap();
     assert_eq!(stored, json!({"provider": "own", "model": "small", "inputs": inputs(1)}));
     let written =
@@ -49,7 +49,7 @@ fn a_payload_is_stored_with_what_it_means() {
     assert_eq!(check(&written, &settings()).unwrap().stored, expected);
     let stored = checked(&json!({"inputs": inputs(1_000), "provider": "builtin", "output": "r2"})).unwrap();
     assert_eq!((&stored["model"], &stored["output"]), (&json!("lexical-1"), &json!("r2")));
-    // Which model is meant is for the index to say.
+    // The index determines the model.
     for named in [json!({}), json!({"provider": "own"}), json!({"model": "small"}), json!({"model": "tiny"})] {
         let mut payload = json!({"inputs": inputs(75), "output": {"index": "notes"}});
         payload.as_object_mut().unwrap().extend(named.as_object().unwrap().clone());

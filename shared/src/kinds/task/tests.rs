@@ -1,4 +1,4 @@
-//! Tests of the task kind: its names, its payloads, and what an answer means.
+//! Tests of the task kind: names, payloads, and the outcome of a response.
 
 use super::*;
 use crate::model::result::ResultError;
@@ -41,7 +41,7 @@ fn a_json_answer_is_the_result() {
 }
 
 #[test]
-fn every_2xx_is_a_success_whatever_its_body_is() {
+fn every_2xx_is_a_success_with_any_body() {
     let large = format!("\"{}\"", "x".repeat(RESULT_BYTES_MAX));
     let deep = "[".repeat(130) + &"]".repeat(130);
     for (body, error) in [
@@ -69,7 +69,7 @@ fn every_2xx_is_a_success_whatever_its_body_is() {
 }
 
 #[test]
-fn a_deferred_answer_says_when_its_completion_is_due() {
+fn a_deferred_answer_sets_when_the_completion_is_due() {
     let due = |status, headers: &[(&str, &str)]| match judge(&answer(status, headers, b"")) {
         Outcome::Deferred { due_in } => Some(due_in.as_secs()),
         _ => None,

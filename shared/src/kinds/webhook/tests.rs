@@ -1,4 +1,4 @@
-//! Tests of the webhook kind: what a payload becomes on the wire, and what is refused.
+//! Tests of the webhook kind: the request of a payload, and which payloads are refused.
 
 use proptest::prelude::*;
 
@@ -33,9 +33,9 @@ fn checked(payload: &str) -> Result<CheckedPayload, Problem> {
 }
 
 proptest! {
-    /// What is split is put together again byte for byte, and what is inline has no body.
+    /// A split payload is joined byte for byte, and its inline part has no body.
     #[test]
-    fn a_split_payload_comes_back(
+    fn a_split_payload_is_joined_again(
         body in prop::option::of(r#"\{"a": ?-?[1-9][0-9]{0,30},"b":\[("[a-zé漢\u{1f6a2}]{0,9}"|null|1\.[0-9]{1,9}e[1-9])( )?\]\}|"[ -!#-\[\]-~é]{0,40}""#),
         bytes in prop::collection::vec(any::<u8>(), 0..40), with_base64: bool, secret in "[a-z]{0,20}", seconds in 1u32..30,
     ) {
@@ -92,7 +92,7 @@ fn claimed(payload: &str, endpoint: Option<ClaimedEndpoint>) -> Claimed {
     }
 }
 
-/// The signing secret of every endpoint: 32 bytes of 5.
+/// Returns the signing secret of every endpoint: 32 bytes of 5.
 fn sealed_secret(secret_version: u32, endpoint: &str) -> SealedSecret {
     let place = secrets::place(Owner { tenant: "acme", endpoint });
     SealedSecret { secret_version, sealed: seal(&settings().keys, place, [2; 12], &[5; 32]) }
@@ -180,7 +180,7 @@ fn a_payload_is_kept_as_it_was_written() {
     let (inline, object) = (inline.unwrap(), object.unwrap());
     assert!(!inline.contains("body") && object.starts_with(r#"{"at":1,"body":{"b":[12345678901234567890123,"#));
     assert_eq!(join(&inline, &object), Some(checked.stored));
-    assert_eq!(join("{}", &object).unwrap(), object.replace(r#""at":1,"#, ""), "of a row that success has emptied");
+    assert_eq!(join("{}", &object).unwrap(), object.replace(r#""at":1,"#, ""), "also when success has emptied the row");
 }
 
 fn refusal(job: &Claimed, settings: &Settings) -> JobError {
@@ -188,10 +188,10 @@ fn refusal(job: &Claimed, settings: &Settings) -> JobError {
 }
 
 #[test]
-fn nothing_is_sent_where_nothing_may_be_sent() {
+fn nothing_is_sent_when_a_check_fails() {
     let strict = Settings { private_destinations: destination::PrivateDestinations::default(), ..settings() };
     let private = claimed(r#"{"url":"http://127.0.0.1:9/"}"#, None);
-    assert!(prepare(&private, None, &settings(), 0).is_ok(), "it is on the allow-list");
+    assert!(prepare(&private, None, &settings(), 0).is_ok(), "the destination is on the allow-list");
     assert_eq!(refusal(&private, &strict).class, ErrorClass::Blocked, "checked again at send");
     let mut gone = endpoint(&strict);
     gone.state = EndpointState::Deleted;
@@ -203,16 +203,19 @@ fn nothing_is_sent_where_nothing_may_be_sent() {
     assert_eq!(refusal(&job, &strict).class, ErrorClass::Internal, "a sealed value fits one place");
     for secrets in [vec![], vec![sealed_secret(2, "orders")], vec![sealed_secret(1, "other")]] {
         let job = Claimed { secrets, ..claimed("{}", Some(endpoint(&strict))) };
-        assert_eq!(refusal(&job, &strict).class, ErrorClass::Internal, "nothing leaves unsigned");
+        assert_eq!(refusal(&job, &strict).class, ErrorClass::Internal, "nothing is sent unsigned");
         let waits = matches!(prepare(&job, None, &strict, 0), Err(Outcome::Failed { retry_after: Some(_), .. }));
-        assert_eq!(waits, !job.has_secret(), "the database failed, and not the job");
+        assert_eq!(waits, !job.has_secret(), "the database failed, not the job");
     }
     let other = Claimed {
         tenant: "other".into(),
         secrets: Vec::new(),
         ..claimed(r#"{"url":"http://127.0.0.1:9/","headers":{"token":"x"}}"#, None)
     };
-    assert!(refusal(&other, &settings()).message.starts_with("A sealed header"), "of another tenant");
+    assert!(
+        refusal(&other, &settings()).message.starts_with("A sealed header"),
+        "the value was sealed for another tenant"
+    );
 }
 
 #[test]
@@ -225,7 +228,7 @@ fn every_wrong_field_is_named() {
     assert_eq!(to(None, "{}"), at("#/endpoint", "missing-field"));
     assert_eq!(to(Some("a"), r#"{"url":"https://a.example/"}"#), at("#/payload/url", "either-or"));
     assert_eq!(codes(r#"{"url":"https://10.0.0.1/"}"#), at("#/payload/url", "destination-blocked"));
-    assert!(checked(r#"{"url":"https://10.0.0.1/"}"#).is_ok(), "by the settings of now");
+    assert!(checked(r#"{"url":"https://10.0.0.1/"}"#).is_ok(), "only the current settings refuse it");
     assert_eq!(
         checked(r#"{"url":"https://10.0.0.1/","timeout_seconds":31}"#).unwrap_err().errors().len(),
         2,
@@ -254,7 +257,7 @@ fn every_wrong_field_is_named() {
 }
 
 #[test]
-fn answers_are_judged_by_their_status_alone() {
+fn answers_are_judged_by_status_only() {
     let answer = |status, headers: &[(&str, &str)]| {
         let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let job = claimed(r#"{"url":"https://example.com/"}"#, None);
@@ -282,7 +285,7 @@ fn answers_are_judged_by_their_status_alone() {
 }
 
 #[test]
-fn a_challenge_is_a_failure_and_no_snooze() {
+fn a_challenge_is_a_failure_and_not_a_snooze() {
     let judged = |status, headers: &[(&str, &str)]| {
         let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let answer = HttpResponse { status, headers, body: vec![], truncated: false, body_error: None };
@@ -322,7 +325,7 @@ fn a_null_body_is_a_body() {
 }
 
 #[test]
-fn what_others_say_of_a_trace_goes_out_beside_it() {
+fn trace_headers_are_sent() {
     const TRACE: &str = "01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-ff";
     let sent = |headers: &str| {
         let mut job = claimed(&format!(r#"{{"url":"https://a.example/","headers":{headers}}}"#), None);
@@ -337,13 +340,13 @@ fn what_others_say_of_a_trace_goes_out_beside_it() {
     assert_eq!(tracestate.as_deref(), Some("a=1,b=2"));
     let own = "00-5bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
     let [traceparent, tracestate] = sent(&format!(r#"{{"Traceparent":"{own}"}}"#));
-    assert_eq!((traceparent.as_deref(), tracestate), (Some(own), None), "that is of another trace");
+    assert_eq!((traceparent.as_deref(), tracestate), (Some(own), None), "the state belongs to another trace");
     let both = sent(&format!(r#"{{"traceparent":"{own}","tracestate":"c=3"}}"#));
     assert_eq!(both, [Some(own.to_owned()), Some("c=3".to_owned())]);
 }
 
 #[test]
-fn a_body_in_an_object_is_sent_from_where_it_is() {
+fn a_body_in_an_object_is_sent_without_a_copy() {
     let cases = [(r#"{"b":[1, 2]}"#, "body", true), (r#""plain""#, "body", true), (r#""a\n\"b\"""#, "body", false)];
     for (written, member, is_part) in cases.into_iter().chain([(r#""AAH/""#, "body_base64", false)]) {
         let stored = checked(&format!(r#"{{"url":"https://a.example/","{member}":{written}}}"#)).unwrap().stored;

@@ -1,4 +1,4 @@
-//! Both ends of every range and their neighbours, every spelling of an address, and names.
+//! Tests of destinations: both ends of every range and their neighbours, every spelling of an address, and names.
 
 use proptest::prelude::*;
 
@@ -22,7 +22,7 @@ fn host_is_allowed(host: &str) -> bool {
     }
 }
 
-/// First and last address of each blocked range, and the neighbours outside that are public.
+/// Checks the first and last address of each blocked range, and the public neighbours outside.
 #[test]
 fn both_ends_of_every_ipv4_range_are_blocked_and_their_neighbours_are_not() {
     let ranges = "
@@ -123,7 +123,7 @@ fn private_names_are_blocked() {
 }
 
 #[test]
-fn what_is_not_an_https_url_of_a_host_is_refused_with_its_own_code() {
+fn a_url_that_is_not_https_with_a_host_is_refused_with_a_code() {
     for url in ["", "example.com", "/path", "//example.com/", "https", "a b"] {
         assert_code(url, "url-invalid");
     }
@@ -179,7 +179,7 @@ fn a_url_is_kept_in_its_canonical_spelling() {
     assert_eq!(canonical(" https://b\u{fc}cher.example/\t"), "https://xn--bcher-kva.example/");
     assert_eq!(canonical("https://@example.com/"), "https://example.com/");
     assert_eq!(canonical(r"https:\\example.com\a"), "https://example.com/a");
-    // What follows a backslash is path, not the host that a naive reader sees after the at sign.
+    // The text after a backslash is path; the part after the at sign is not the host.
     assert_eq!(canonical(r"https://example.com\@127.0.0.1/"), "https://example.com/@127.0.0.1/");
 }
 
@@ -224,7 +224,7 @@ fn allowed_private_destinations_may_be_http_on_exactly_their_port() {
 }
 
 #[test]
-fn an_allow_list_that_says_something_else_is_refused() {
+fn an_invalid_allow_list_is_refused() {
     assert_eq!(PrivateDestinations::parse(""), Ok(PrivateDestinations::default()));
     for text in [
         "localhost",
@@ -255,9 +255,9 @@ fn authority_fills_the_default_port_in() {
 }
 
 proptest! {
-    /// An independent reading of the table: the standard library's own predicates, where they exist.
+    /// Compares the table with the predicates of the standard library, where they exist.
     #[test]
-    fn private_by_the_standard_library_is_blocked(bits in any::<u32>()) {
+    fn ranges_that_the_standard_library_calls_private_are_blocked(bits in any::<u32>()) {
         let address = Ipv4Addr::from_bits(bits);
         let private = address.is_private() || address.is_loopback() || address.is_link_local()
             || address.is_multicast() || address.is_broadcast() || address.is_documentation()
@@ -267,7 +267,7 @@ proptest! {
         prop_assert!(!is_public_ipv6(address.to_ipv6_compatible()));
     }
 
-    /// Every spelling of an address is judged as the address itself.
+    /// Every spelling of an address is treated like the address.
     #[test]
     fn spelling_does_not_matter(bits in any::<u32>()) {
         let [a, b, c, d] = bits.to_be_bytes();
@@ -281,9 +281,9 @@ proptest! {
         }
     }
 
-    /// No text panics, and whatever is accepted is accepted again, unchanged.
+    /// No text panics, and an accepted URL is accepted again without a change.
     #[test]
-    fn accepted_is_canonical(text in "(https://)?[a-z0-9.%@:/\\[\\]#?\\\\\u{3002}\u{ff11}-]{0,40}") {
+    fn an_accepted_url_is_canonical(text in "(https://)?[a-z0-9.%@:/\\[\\]#?\\\\\u{3002}\u{ff11}-]{0,40}") {
         if let Ok(first) = check(&text, &PrivateDestinations::default()) {
             let again = check(first.url.as_str(), &PrivateDestinations::default());
             prop_assert_eq!(again.as_ref(), Ok(&first));

@@ -1,4 +1,4 @@
-//! Tests of redaction: what is always hidden, what is hidden when it is asked for, and what stays.
+//! Tests of redaction: always hidden values, values hidden by configuration, and unchanged ones.
 
 use proptest::prelude::*;
 use serde_json::json;
@@ -23,7 +23,7 @@ fn body(redaction: &Redaction, body: &str) -> String {
 }
 
 #[test]
-fn secret_headers_are_hidden_whatever_is_configured() {
+fn secret_headers_are_always_hidden() {
     let none = Redaction::default();
     for name in [
         "authorization",
@@ -73,7 +73,7 @@ fn secret_headers_are_hidden_whatever_is_configured() {
 }
 
 #[test]
-fn where_a_redirect_goes_is_kept_without_its_secrets() {
+fn redirect_locations_are_kept_without_secrets() {
     for (value, expected) in [
         ("https://u:c4n4ry@a.com/p?token=c4n4ry&a=1#c4n4ry", "https://a.com/p?token=[redacted]&a=1"),
         ("/p?a=1&code=c4n4ry#id_token=c4n4ry", "/p?a=1&code=[redacted]"),
@@ -106,7 +106,7 @@ fn values_at_pointers_are_replaced() {
 }
 
 #[test]
-fn a_body_that_cannot_be_searched_is_hidden_whole() {
+fn a_body_that_does_not_parse_is_hidden() {
     let redaction = pointers(&["/a"]);
     for text in ["{\"a\":\"c4n4ry", "a=c4n4ry", "{}c4n4ry", "{\"n\":1e999}", &"[".repeat(200_000)] {
         assert_eq!(body(&redaction, text), REDACTED);
@@ -119,7 +119,7 @@ fn a_body_that_cannot_be_searched_is_hidden_whole() {
 }
 
 #[test]
-fn a_body_is_searched_up_to_its_cap() {
+fn a_body_is_searched_up_to_its_limit() {
     let of_length = |length: usize| format!(r#"{{"a":"{CANARY}","b":"{}"}}"#, "x".repeat(length - 21));
     let [whole, longer] = [REDACTED_BODY_BYTES_MAX, REDACTED_BODY_BYTES_MAX + 1].map(of_length);
     assert_eq!((whole.len(), longer.len()), (REDACTED_BODY_BYTES_MAX, REDACTED_BODY_BYTES_MAX + 1));
@@ -128,7 +128,7 @@ fn a_body_is_searched_up_to_its_cap() {
 }
 
 #[test]
-fn a_field_given_twice_hides_nothing() {
+fn a_field_given_twice_is_hidden_twice() {
     let text = r#"{"a":{"secret":"c4n4ry"},"a":{}}"#;
     assert_eq!(body(&pointers(&["/a/secret"]), text), r#"{"a":{"secret":"[redacted]"},"a":{}}"#);
     let text = r#"{"a":"c4n4ry","\u0061":"c4n4ry","a":["c4n4ry"]}"#;
@@ -139,7 +139,7 @@ fn a_field_given_twice_hides_nothing() {
 }
 
 #[test]
-fn what_is_not_hidden_stays_as_it_was_written() {
+fn values_that_are_not_hidden_stay_as_written() {
     let kept =
         r#""one":1.0,"e":1e5,"big":12345678901234567890123,"zero":-0,"z\u0065":"\u00e9\/","list":[1.50, {"x" : 2E+3}]"#;
     for (pointer, hidden) in [("/a", r#""[redacted]""#), ("/a/b", r#"{"b":"[redacted]","c":0.10}"#), ("/none", "")] {
@@ -158,20 +158,20 @@ fn without_pointers_a_body_keeps_its_bytes() {
     for bytes in [&b"{ \"a\" : 1.0 }"[..], b"not json", b"\xff\x00", b""] {
         assert!(
             matches!(none.redact_body(bytes), Cow::Borrowed(same) if std::ptr::eq(same, bytes)),
-            "it is not copied"
+            "the body is not copied"
         );
     }
     assert_eq!(*pointers(&["/a"]).redact_body(b""), *b"");
 }
 
 #[test]
-fn configuration_has_defaults_and_no_typing_errors() {
+fn a_redaction_has_defaults_and_refuses_unknown_fields() {
     assert_eq!(serde_json::from_str::<Redaction>("{}").unwrap(), Redaction::default());
     assert!(serde_json::from_str::<Redaction>(r#"{"body_pointer":[]}"#).is_err());
 }
 
 #[test]
-fn urls_lose_their_secrets_and_nothing_else() {
+fn urls_lose_only_their_secrets() {
     for (url, expected) in [
         ("https://user:c4n4ry@a.com/p?x=1", "https://a.com/p?x=1"),
         ("https://c4n4ry@a.com/", "https://a.com/"),
@@ -196,7 +196,7 @@ fn urls_lose_their_secrets_and_nothing_else() {
 }
 
 proptest! {
-    /// A canary at a configured pointer is nowhere in the outcome, whatever stands around it.
+    /// A secret at a configured pointer is not in the result, in any document.
     #[test]
     fn no_canary_survives_a_pointer(
         path in proptest::collection::vec("[a-z/~\"\\\\]{0,4}", 1..5), truncated in 0_usize..60,
@@ -210,7 +210,7 @@ proptest! {
         prop_assert!(!body(&redaction, &prefix).contains(CANARY));
     }
 
-    /// A canary in userinfo or behind a secret name is nowhere in the outcome; redacting twice is redacting once.
+    /// A secret in userinfo or behind a secret name is not in the result. Redacting is idempotent.
     #[test]
     fn no_canary_survives_a_url(
         before in "([a-z]{1,5}=[a-z%0-9]{0,5}&){0,3}", name in "[a-z_-]{0,4}(secret|token|KEY|sig_key)",

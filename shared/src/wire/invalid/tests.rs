@@ -1,4 +1,4 @@
-//! What is said of a document that cannot be read, and where.
+//! Tests of the errors of documents that cannot be read.
 
 use serde::Deserialize;
 
@@ -62,7 +62,7 @@ fn the_pointer_names_the_field() {
 }
 
 #[test]
-fn what_cannot_be_read_is_told_in_plain_words() {
+fn an_unreadable_value_is_explained() {
     for text in [r#"{"name":"\ud800"}"#, r#"{"name":1e400}"#] {
         let Err(Unreadable::Shape(field)) = read::<Shape>(text.as_bytes(), "#") else { panic!("{text}") };
         for word in ["half of a surrogate pair", r"\ud83d", "too large for a double", "1.8e308"] {
@@ -71,9 +71,9 @@ fn what_cannot_be_read_is_told_in_plain_words() {
     }
 }
 
-/// A text may be a secret, and no type of Rust is anybody's business.
+/// A string may be a secret, and names of Rust types do not help a caller.
 #[test]
-fn a_wrong_shape_is_told_in_words_of_json() {
+fn a_wrong_shape_is_explained_in_json_terms() {
     for (text, expected) in [
         (r#"{"name":"a","list":"hush \", expected `x`"}"#, "`list` must be a list, got a string"),
         (r#"{"name":"a","list":["hush"]}"#, "`list[0]` must be an integer, got a string"),
@@ -115,14 +115,14 @@ fn a_wrong_shape_is_told_in_words_of_json() {
 }
 
 #[test]
-fn a_field_that_moves_takes_its_name_along() {
+fn a_moved_field_has_the_new_name() {
     let field = InvalidField::of("#/payload/put/text", "out-of-range", "must have 1 to 9 bytes, got 10");
     let moved = field.moved("#/text".to_owned());
     assert_eq!((moved.pointer.as_str(), moved.detail.as_str()), ("#/text", "`text` must have 1 to 9 bytes, got 10"));
 }
 
 #[test]
-fn what_is_not_json_is_told_apart() {
+fn text_that_is_not_json_is_recognised() {
     let texts = [
         "",
         " ",
@@ -135,7 +135,7 @@ fn what_is_not_json_is_told_apart() {
         "{\"name\":\"a\tb\"}",
         "{\"name\":01}",
     ];
-    // A wrong field stands before the place where it breaks.
+    // A wrong field before the syntax error.
     let after = [
         r#"{"nane":1"#,
         r#"{"name":7,"#,

@@ -1,11 +1,11 @@
-//! Tests of JSON as it was written.
+//! Tests of raw JSON.
 
 use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
 
-/// Tokens that values change, or lose.
+/// Tokens that a parsed value would change or lose.
 const ODD: &str = r#"{"z":117.63331139400017,"a":[12345678901234567890123,-0,1E5,1.0,1e400,-1e400,0.1e-7,18446744073709551616],"a":"\u00e9\/\ud83d\ude00A","n":null}"#;
 
 #[test]
@@ -20,7 +20,7 @@ fn an_object_shows_its_members_as_they_were_written() {
 }
 
 #[test]
-fn members_are_taken_apart_and_put_together() {
+fn members_are_split_and_joined() {
     let spaced = ODD.replace(',', " ,\n").replace(':', "\t: ");
     let taken = members(&spaced).unwrap();
     assert_eq!(taken.iter().map(|(name, _)| name.get()).collect::<Vec<_>>(), ["\"z\"", "\"a\"", "\"a\"", "\"n\""]);
@@ -32,13 +32,13 @@ fn members_are_taken_apart_and_put_together() {
 }
 
 #[test]
-fn only_white_space_between_tokens_leaves() {
+fn only_white_space_between_tokens_is_removed() {
     assert_eq!(compact(" { \"a b\\\" c\" :\t[ 1 ,\r\n \"\\\\\" , \" \" ] } "), r#"{"a b\" c":[1,"\\"," "]}"#);
     assert_eq!(on_one_line("[1,\r\n\"a\"]".into()), "[1,  \"a\"]");
 }
 
 #[test]
-fn what_is_there_twice_is_named_where_it_is() {
+fn names_given_twice_are_found() {
     let twice = |json: &str| {
         let mut errors = Vec::new();
         find_twice(json, "#/metadata", &mut errors);
@@ -50,7 +50,7 @@ fn what_is_there_twice_is_named_where_it_is() {
 }
 
 #[test]
-fn half_a_surrogate_pair_is_no_text() {
+fn half_a_surrogate_pair_is_not_readable() {
     for json in [r#""\ud800""#, r#"["\udc00\ud800"]"#, r#"{"\ud83d":1}"#, r#""\ud83d\u0041""#, r#""\ud83d\\ude00""#] {
         assert!(!is_readable(json) && serde_json::from_str::<Value>(json).is_err(), "{json}");
     }
@@ -60,7 +60,7 @@ fn half_a_surrogate_pair_is_no_text() {
 }
 
 #[test]
-fn numbers_are_compared_also_beyond_all_doubles() {
+fn numbers_too_large_for_a_double_are_compared() {
     let expected = json!({"big": f64::MAX, "small": f64::MIN, "list": [], "n": 1.5});
     assert_eq!(comparable(r#"{"big":1e400,"small":-1e400,"list":[1e400],"n":1.5}"#), expected);
 }
@@ -82,7 +82,7 @@ fn any_json() -> impl Strategy<Value = Value> {
 
 proptest! {
     #[test]
-    fn what_is_written_anew_means_the_same(value in any_json()) {
+    fn compact_and_one_line_json_have_the_same_value(value in any_json()) {
         let pretty = serde_json::to_string_pretty(&value).unwrap();
         prop_assert_eq!(compact(&pretty), value.to_string());
         prop_assert_eq!(serde_json::from_str::<Value>(&on_one_line(pretty.clone())).unwrap(), value.clone());
