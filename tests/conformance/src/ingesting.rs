@@ -45,7 +45,7 @@ pub async fn no_index_is_made_of_a_typo<S: Store>(stand: &Stand<S>) {
     let job = embed(&case, &["one"], json!({"output": {"index": "typo"}})).await;
     process(stand, &stand.settings, JobQueue::Webhooks, vec![job.clone()]).await;
     let row = stand.row(&job).await;
-    assert_eq!((row.state, row.error.unwrap().message.as_str()), (State::Dead, "There is no index \"typo\"."));
+    assert_eq!((row.state, row.error.unwrap().message.as_str()), (State::Dead, "Index \"typo\" not found."));
 }
 
 /// An invocation brings so many documents, whichever jobs they are of; the rest goes on, spends no failure, and brings nothing

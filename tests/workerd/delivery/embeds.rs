@@ -256,7 +256,7 @@ fn texts_become_documents_of_an_index_and_share_its_calls() {
         assert_eq!(asked, [["refuse me"]], "what is unchanged is not asked for");
 
         let dead = tenant.complete(&into_index("builtin")).await;
-        let message = "The index \"texts\" has vectors of good/model, and no others.";
+        let message = "The index \"texts\" uses good/model; omit `provider` and `model`, or name these.";
         assert_eq!((&dead["state"], &dead["error"]["message"]), (&json!("dead"), &json!(message)), "{dead}");
         let usage = tenant.read("/v1/usage").await;
         assert_eq!(usage["data"][0]["calls"], provider.asked("good").len(), "{usage}");
