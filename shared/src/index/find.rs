@@ -341,7 +341,7 @@ async fn vector_of<W: Http + Clock>(
         EmbeddingRequest { provider, choice: &choice, model, version, calls_left: &calls_left, ends_at: i64::MAX };
     // No job waits for this vector, so no lease limits the call.
     let lease = Rc::new(Cell::new(i64::MAX));
-    match ask(world, &asked, &[text], &[lease]).await.told.pop().map(|(embedded, _)| embedded) {
+    match ask(world, &asked, &[text], &[lease]).await.results.pop().map(|(embedded, _)| embedded) {
         Some(Embedded::Vector(vector)) => Ok(vector),
         Some(Embedded::Refused(message)) => Err(format!("The provider refuses the query: {message}")),
         Some(Embedded::Missing(what)) => Err(format!("The provider's answer has no vector: {what}.")),

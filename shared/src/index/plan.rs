@@ -223,7 +223,7 @@ pub(super) fn removed_version(version: &str, removal: &str) -> String {
 pub(super) fn check_room(plan: &ChunkPlan<'_>) -> Result<(), Outcome> {
     let index_version = plan.index_version;
     if plan.chunks.len() > DOCUMENT_CHUNKS_MAX {
-        let message = 
+        let message =
             format!("The document has more than {DOCUMENT_CHUNKS_MAX} chunks; split it into several documents.");
         return Err(Outcome::failed(ErrorClass::Handler, message));
     }

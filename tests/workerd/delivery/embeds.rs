@@ -187,7 +187,7 @@ fn an_answer_that_is_wrong_is_never_stored() {
     beside_a_provider("embeds-wrong", async |world, _| {
         let tenant = world.tenant().await;
         each(
-            [("short", "1 vectors for 2 texts"), ("odd", "no list of numbers"), ("wide", "has 5 dimensions")],
+            [("short", "1 vectors for 2 texts"), ("odd", "not a list of numbers"), ("wide", "has 5 dimensions")],
             async |(mode, message)| {
                 let mut job = job(mode, "r2", &["one", "two"]);
                 job["max_attempts"] = json!(1);
