@@ -75,17 +75,17 @@ pub(super) async fn show<W: IndexDatabase + Clock>(
     }
     // Safe to repeat: it only reads.
     let answers = batch(&Store(world), &statements).await.map_err(|error| unavailable(&error))?;
-    let (mut found, marked) = (rows::<FoundChunk>(answers.first())?, rows::<(u64, String)>(answers.get(1))?);
+    let (mut found, bracketed) = (rows::<FoundChunk>(answers.first())?, rows::<(u64, String)>(answers.get(1))?);
     let shown = |entry: &Fused| {
         let seq = seq_of(entry.id);
         let at = found.iter().position(|row| row.seq == seq)?;
         let row = found.swap_remove(at);
-        let marked = marked.iter().find(|(of, _)| *of == seq);
+        let bracketed = bracketed.iter().find(|(of, _)| *of == seq);
         Some(SearchHit {
             document: row.document,
             source: row.source,
             heading: row.heading,
-            highlight: marked.map(|(_, marked)| as_html(&row.text, marked, keywords)),
+            highlight: bracketed.map(|(_, bracketed)| as_html(&row.text, bracketed, keywords)),
             text: row.text,
             score: entry.score,
             keyword_score: entry.keyword,

@@ -17,8 +17,7 @@ use crate::ports::{DatabaseError, HttpError, HttpRequest, HttpResponse, IndexDat
 use crate::run::usage::{ModelUsage, usage_of};
 use crate::settings::providers::{Choice, Interface, Model, Provider};
 
-/// A provider that refuses texts with `bad` in them, and otherwise returns the prepared answers, or vectors of two
-/// numbers.
+/// A provider that returns prepared answers, refuses texts with `bad` in them, or returns vectors of two numbers.
 #[derive(Default)]
 struct Provided {
     answers: RefCell<Vec<Result<HttpResponse, HttpError>>>,
@@ -180,9 +179,7 @@ fn a_request_that_is_refused_with_any_text_is_no_refusal_of_its_texts() {
     let results = ask_all(&world, 1_000, &["bad"; 64]);
     assert_eq!(shown(&results), format!("rrr{}", "f".repeat(61)));
     assert!(world.calls.borrow().len() < 12, "{:?}", world.calls);
-    let Embedded::Failed(Outcome::Failed { class, message, retry_after }) = &results[63].0 else {
-        panic!("no failure")
-    };
+    let Embedded::Failed(Outcome::Failed { class, message, retry_after }) = &results[63].0 else { panic!("none") };
     let expected = (ErrorClass::Provider, "The provider refuses every text: too bad", None);
     assert_eq!((*class, message.as_str(), *retry_after), expected);
 }

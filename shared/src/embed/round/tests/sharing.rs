@@ -89,8 +89,8 @@ fn a_job_alone_is_told_that_it_used_up_the_calls() {
     assert!(last(&["two", "jobs"]).starts_with("Not requested: a call shared"));
 }
 
-/// A round of three jobs: the third fails too after the first two failed alone; it is then requested by itself. With more jobs,
-/// four of four are enough.
+/// A round of three jobs: the third fails too after the first two failed alone; it is then requested by itself. With
+/// more jobs, four of four are enough.
 #[test]
 fn the_last_of_three_jobs_fails_by_itself() {
     for (jobs, expected) in [
