@@ -389,7 +389,7 @@ pub(super) fn headers() -> Value {
         "Longshore-Request-Id": header("Id of this request in the logs.", ulid),
         "Location": header("Path of the created resource.", text.clone()),
         "Longshore-Group": header("Group of the jobs.", json!({"type": "string", "pattern": NAME})),
-        "Idempotency-Replayed": header("An earlier request with this key created the job.", json!({"type": "string", "const": "true"})),
+        "Idempotency-Replayed": header("An earlier request created the job.", json!({"type": "string", "const": "true"})),
         "Preference-Applied": header("Preference of the request that was applied.", json!({"const": RETURN_MINIMAL})),
         "Retry-After": header("Seconds to wait before a retry.", seconds),
         "WWW-Authenticate": header("Authentication scheme.", text.clone()),
