@@ -1,4 +1,4 @@
-//! What every provider's answer comes to: vectors that were checked, or a refusal.
+//! Vectors and refusals: the parts of a provider's answer that all protocols share.
 
 use std::time::Duration;
 
@@ -10,20 +10,21 @@ use crate::ports::HttpRequest;
 use crate::security::redact::{REDACTED, redact_url};
 use crate::wire::json_error;
 
-/// What a provider made of a call.
+/// The vectors in an answer.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Embeddings {
-    /// One vector per text, in their order, or what is wrong with it.
+    /// One vector per text, in the order of the texts, or the reason why it is invalid.
     pub(crate) vectors: Vec<Result<Vec<f32>, String>>,
-    /// What it counted.
+    /// Tokens that the provider counted for the call.
     pub(crate) tokens: u64,
 }
 
 impl Embeddings {
-    /// As many vectors as texts, each with the model's dimensions, all of them numbers. One that is not is wrong alone.
+    /// Checks that there are as many vectors as texts, each with the model's dimensions and finite numbers. An invalid
+    /// vector fails only its own text.
     ///
     /// # Errors
-    /// When there are not as many as texts: nobody knows which text each is of, and nothing may be stored.
+    /// The number of vectors differs from the number of texts: their order is unknown, and none may be stored.
     pub(crate) fn checked(
         vectors: Vec<Option<Box<RawValue>>>,
         usage: &Value,
@@ -34,7 +35,7 @@ impl Embeddings {
             return Err(format!("The provider answered {} vectors for {texts} texts.", vectors.len()));
         }
         let vectors = vectors.into_iter().map(|vector| read_vector(vector.as_deref(), dimensions)).collect();
-        // Statistics only: what is no number of tokens is none.
+        // Tokens are statistics only: an invalid number counts as 0.
         let tokens = usage["total_tokens"].as_u64().unwrap_or(0).min(u64::from(u32::MAX));
         Ok(Embeddings { vectors, tokens })
     }
@@ -42,27 +43,27 @@ impl Embeddings {
 
 fn read_vector(vector: Option<&RawValue>, dimensions: usize) -> Result<Vec<f32>, String> {
     let vector = vector.ok_or_else(|| "it is missing".to_owned())?;
-    let numbers: Vec<f32> = serde_json::from_str(vector.get()).map_err(|_| "it is no list of numbers".to_owned())?;
+    let numbers: Vec<f32> = serde_json::from_str(vector.get()).map_err(|_| "it is not a list of numbers".to_owned())?;
     if numbers.len() != dimensions {
-        return Err(format!("it has {} dimensions where the model has {dimensions}", numbers.len()));
+        return Err(format!("it has {} dimensions; the model has {dimensions}", numbers.len()));
     }
     if !numbers.iter().all(|number| number.is_finite()) {
-        return Err("it is no list of numbers".into());
+        return Err("it is not a list of numbers".into());
     }
     Ok(numbers)
 }
 
-/// What a provider refuses, and why, fit to be shown.
+/// A refusal of a provider, with a reason for the caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Refusal {
     /// One of the texts, or all of them.
     Texts(String),
-    /// The request, whatever texts are in it.
+    /// The request itself, with any texts.
     Request(String),
 }
 
-/// What a provider says, as far as it is shown: its beginning, on one line, without characters that nobody sees, without the
-/// secrets of URLs and without the deployment's own key.
+/// Cleans a provider's message for callers: one line, truncated to [`EMBED_REASON_CHARS`], without invisible
+/// characters, secrets in URLs, and the deployment's own key.
 pub(crate) fn shown(text: &str, key: Option<&str>) -> String {
     let visible: String = text.chars().filter(|letter| letter.is_whitespace() || !is_invisible(*letter)).collect();
     let visible = match key.filter(|key| !key.is_empty()) {
@@ -74,19 +75,19 @@ pub(crate) fn shown(text: &str, key: Option<&str>) -> String {
     line.chars().take(EMBED_REASON_CHARS).collect()
 }
 
-/// Control characters, and those that turn the direction of a text or have no width.
+/// Matches control characters and those that change the direction of text or have no width.
 fn is_invisible(letter: char) -> bool {
     letter.is_control()
         || matches!(letter, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}')
         || matches!(letter, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// What is said for an answer that cannot be read.
+/// The error text for an answer that cannot be parsed.
 pub(crate) fn unreadable(error: &serde_json::Error) -> String {
     format!("The provider's answer cannot be read: {}.", json_error::describe(error))
 }
 
-/// A call whose answer has so many values.
+/// Builds the request of a call that expects `values` numbers in its answer.
 pub(crate) fn call(url: String, headers: Vec<(String, String)>, body: &Value, values: usize) -> HttpRequest {
     HttpRequest {
         method: "POST".into(),
@@ -118,7 +119,7 @@ mod tests {
         ] {
             assert_eq!(shown(text, Some("s3cr3t")), expected, "{text:?}");
         }
-        // What is cut leaves no part of the key.
+        // Truncation leaves no part of the key: it is redacted first.
         let late = format!("{} s3cr3t", "x".repeat(EMBED_REASON_CHARS - 4));
         assert_eq!(shown(&late, Some("s3cr3t")), format!("{} [re", "x".repeat(EMBED_REASON_CHARS - 4)));
         assert_eq!(shown("a b", Some("")), "a b");

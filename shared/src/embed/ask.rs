@@ -1,4 +1,4 @@
-//! One call to a provider: what is asked, and what its answer comes to.
+//! One call to a provider: its request and its result.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -14,58 +14,58 @@ use crate::ports::{Clock, Http, HttpError, HttpResponse, received};
 use crate::security::redact::Redaction;
 use crate::settings::providers::{Choice, Model, Provider};
 
-/// What became of one text.
+/// The result of one text.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Embedded {
-    /// It has a vector.
+    /// The vector of the text.
     Vector(Vec<f32>),
-    /// The provider refuses this text, and says why.
+    /// A refusal of this text, with the provider's reason.
     Refused(String),
-    /// The answer has no vector for this text that can be used; what is wrong with it.
+    /// No usable vector in the answer; the reason.
     Missing(String),
-    /// Nothing that can be used came; the attempt fails so.
+    /// No usable answer; the attempt fails with this outcome.
     Failed(Outcome),
 }
 
-/// What is said when the invocation may make no further call.
-pub(crate) const NO_CALLS: &str = "No calls are left.";
-/// The headers of a provider's answer that a tenant may see: the others are about the operator's account.
+/// The error text when the invocation may make no further call.
+pub(crate) const NO_CALLS: &str = "The invocation has no calls left.";
+/// Headers of a provider's answer that a tenant may see: the others are about the operator's account.
 const HEADERS_SHOWN: [&str; 5] = ["cf-ai-req-id", "content-type", "date", "retry-after", "x-request-id"];
 
-/// How long a provider is left alone that does not say for how long. The job's attempts double it.
+/// Wait after a provider asked for time without a duration. Each attempt of the job doubles it.
 pub(crate) fn wait_a_while() -> RetryAfter {
     RetryAfter::Deferral(Duration::from_secs(EMBED_WAIT_SECONDS))
 }
 
-/// A call that was made, as it is shown to each job with a text in it. Bodies are left out: they have the texts of others.
+/// A call as each job with a text in it sees it. Bodies are left out: they contain the texts of other jobs.
 #[derive(Debug)]
 pub(crate) struct Call {
-    /// What crossed the wire.
+    /// Log record of the request and the answer.
     pub(crate) wire: Wire,
-    /// The status of the answer, if there was one.
+    /// Status of the answer, if there was one.
     pub(crate) status: Option<u16>,
-    /// Texts that were asked for,
+    /// Number of texts in the call.
     pub(crate) texts: usize,
-    /// and tokens that the provider counted in all of them.
+    /// Tokens that the provider counted for all texts.
     pub(crate) tokens: u64,
-    /// `provider/model`.
+    /// Model, as `provider/model`.
     pub(crate) model: String,
-    /// Whether a job has counted it.
+    /// True once a job has counted the call in its usage.
     pub(crate) is_counted: Cell<bool>,
 }
 
 impl Call {
-    /// Whether nobody has counted it yet; whoever asks does.
+    /// Claims the call for the caller's usage; returns true for the first caller only.
     pub(crate) fn count(&self) -> bool {
         !self.is_counted.replace(true)
     }
 
-    /// The status, if it is one of success.
+    /// Status, if it is 2xx.
     pub(crate) fn status_of_success(&self) -> Option<u16> {
         self.status.filter(|status| (200..300).contains(status))
     }
 
-    /// A call that was answered so.
+    /// A call with the given answer.
     #[cfg(test)]
     pub(crate) fn answered(status: Option<u16>, texts: usize, tokens: u64) -> Rc<Call> {
         let request = crate::ports::HttpRequest {
@@ -82,10 +82,10 @@ impl Call {
     }
 }
 
-/// One text of a round: what became of it, and the calls it was in.
+/// One text of a round: its result, and the calls it was in.
 pub(crate) type EmbeddedText = (Embedded, Vec<Rc<Call>>);
 
-/// What is asked, and how often it may still be.
+/// The target of calls, and the number of calls that may still be made.
 #[derive(Debug)]
 pub(crate) struct EmbeddingRequest<'a> {
     pub(crate) provider: &'a Provider,
@@ -93,28 +93,28 @@ pub(crate) struct EmbeddingRequest<'a> {
     pub(crate) model: Model,
     pub(crate) version: &'a str,
     pub(crate) calls_left: &'a Cell<usize>,
-    /// When no further call is made, by this machine's clock.
+    /// Time by this machine's clock after which no further call is made.
     pub(crate) ends_at: i64,
 }
 
-/// What is to blame for a call that brought no vectors.
+/// The cause of a call without vectors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Blame {
-    /// Nobody: the provider is well and asks for time.
+    /// No fault: the provider works and asks for time.
     Time,
-    /// The provider or the deployment, whatever texts are asked for.
+    /// The provider or the deployment, with any texts.
     Provider,
-    /// Perhaps one of its texts.
+    /// Possibly one of the texts.
     AText,
 }
 
-/// What a call came to.
+/// The result of a call.
 pub(crate) enum Verdict {
-    /// Vectors, or what is wrong with them one by one.
+    /// Vectors, each of them valid or with a reason.
     Vectors(Embeddings),
-    /// One of the texts, or all of them.
+    /// A refusal of one of the texts, or of all of them.
     Refused(String),
-    /// Nothing that can be used.
+    /// No usable answer.
     Failed(Outcome, Blame),
 }
 
@@ -150,7 +150,7 @@ fn judge(
         Err(HttpError::NoService(name)) => {
             return fails(Blame::Provider, format!("The deployment has no {name} binding."));
         }
-        Err(error) => return fails(Blame::AText, format!("The provider gave no answer: {error}.")),
+        Err(error) => return fails(Blame::AText, format!("The provider did not respond: {error}.")),
     };
     let answers = |blame, wait| {
         let code = protocol::code(interface, &response.body).map_or_else(String::new, |code| format!(", code {code}"));
@@ -158,13 +158,15 @@ fn judge(
     };
     let asked_for = response.header("retry-after").and_then(|value| parse_retry_after(value, now_ms));
     match response.status {
-        200..=299 if response.body_error.is_some() => fails(Blame::AText, "The provider's answer broke off.".into()),
+        200..=299 if response.body_error.is_some() => {
+            fails(Blame::AText, "The provider's answer was interrupted.".into())
+        }
         200..=299 if response.truncated => fails(Blame::AText, "The provider's answer is too long.".into()),
         200..=299 => match protocol::read(interface, &response.body, texts, dimensions) {
             Ok(embeddings) => Verdict::Vectors(embeddings),
             Err(message) => fails(Blame::AText, message),
         },
-        // Whether it refuses a text or the request cannot be told.
+        // Without the body it is unknown if a text or the request is refused.
         400 | 413 | 422 if response.body_error.is_some() && protocol::refuses_by_body(interface) => {
             answers(Blame::AText, None)
         }
@@ -172,10 +174,10 @@ fn judge(
             Refusal::Texts(message) => Verdict::Refused(message),
             Refusal::Request(message) => fails(Blame::Provider, format!("The provider refuses the request: {message}")),
         },
-        // It is well and asks for time: no failure is spent.
+        // The provider works and asks for time: this counts as no failure.
         429 => answers(Blame::Time, Some(asked_for.map_or_else(wait_a_while, RetryAfter::Deferral))),
         503 if asked_for.is_some() => answers(Blame::Time, asked_for.map(RetryAfter::Deferral)),
-        // It does not know us, or the model.
+        // The provider rejects the deployment's credentials, or does not know the model.
         300..=399 | 401 | 402 | 403 | 404 | 405 | 407 | 410 => {
             answers(Blame::Provider, asked_for.map(RetryAfter::AtLeast))
         }

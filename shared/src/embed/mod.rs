@@ -1,4 +1,4 @@
-//! Embedding: texts become vectors by a provider; jobs that run together share its calls.
+//! Embedding: providers turn texts into vectors, and concurrent jobs share calls.
 
 pub(crate) mod answer;
 pub(crate) mod ask;

@@ -1,4 +1,4 @@
-//! The interface of OpenAI, which others say that they answer, too: `POST {url}/embeddings`.
+//! The embeddings API of OpenAI, which other providers implement too: `POST {url}/embeddings`.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -8,7 +8,7 @@ use crate::embed::answer::{Embeddings, call, shown, unreadable};
 use crate::ports::HttpRequest;
 use crate::settings::providers::{Model, Provider};
 
-/// The request that asks for the vectors of some texts.
+/// Builds the request for the vectors of some texts.
 pub(crate) fn request(provider: &Provider, name: &str, model: Model, texts: &[&str], version: &str) -> HttpRequest {
     let mut headers = vec![
         ("content-type".to_owned(), "application/json".to_owned()),
@@ -36,8 +36,9 @@ struct Item {
     embedding: Option<Box<RawValue>>,
 }
 
-/// Reads an answer of 2xx; `index` says which text a vector is of. Some may be missing, if the others say theirs: but not all
-/// behind the last, because a provider may leave one out and count on, and then nobody knows which text each is of.
+/// Parses the answer of a 2xx status; `index` names the text of a vector. Vectors may be missing if all others have an
+/// index, but the last text must have one: a provider may leave one out and renumber the rest, and then the order is
+/// unknown.
 ///
 /// # Errors
 /// Those of [`Embeddings::checked`].
@@ -55,7 +56,7 @@ pub(crate) fn read(body: &[u8], texts: usize, dimensions: usize) -> Result<Embed
         let index = index.unwrap_or(place);
         match vectors.get_mut(index) {
             Some(vector) if vector.is_none() => *vector = Some(embedding),
-            _ => return Err(format!("The provider answered the index {index} twice, or for no text.")),
+            _ => return Err(format!("The provider returned index {index} twice, or for no text.")),
         }
     }
     if count < texts && vectors.last().is_some_and(Option::is_none) {
@@ -64,11 +65,11 @@ pub(crate) fn read(body: &[u8], texts: usize, dimensions: usize) -> Result<Embed
     Embeddings::checked(vectors.into_iter().map(Option::flatten).collect(), &usage, texts, dimensions)
 }
 
-/// What a refusal says: `{"error": {"message"}}`, or `{"error": "…"}`.
+/// Parses the reason of a refusal: `{"error": {"message"}}`, or `{"error": "…"}`.
 pub(crate) fn refusal(body: &[u8], key: Option<&str>) -> String {
     let value: Value = serde_json::from_slice(body).unwrap_or_default();
     let error = &value["error"];
-    let text = error["message"].as_str().or(error.as_str()).unwrap_or("It gave no reason.");
+    let text = error["message"].as_str().or(error.as_str()).unwrap_or("The provider gave no reason.");
     shown(text, key)
 }
 
@@ -89,7 +90,11 @@ mod tests {
         let read = read(&answer(&data), 2, 2).unwrap();
         assert_eq!(read, Embeddings { vectors: vec![Ok(vec![1.0, 2.0]), Ok(vec![3.0, 4.5])], tokens: 5 });
         let plain = br#"{"data":[{"embedding":[1]},{"embedding":[2]}]}"#;
-        assert_eq!(super::read(plain, 2, 1).unwrap().vectors, [Ok(vec![1.0]), Ok(vec![2.0])], "no index, no usage");
+        assert_eq!(
+            super::read(plain, 2, 1).unwrap().vectors,
+            [Ok(vec![1.0]), Ok(vec![2.0])],
+            "without index and usage"
+        );
         for (usage, tokens) in [
             ("null", 0),
             ("{\"total_tokens\":null}", 0),
@@ -102,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_as_it_must_be_is_refused() {
+    fn malformed_answers_are_refused() {
         for (data, what) in [
             (json!([{"index": 0, "embedding": [1, 2]}]), "1 vectors for 2 texts"),
             (json!([{"index": 0, "embedding": [1, 2]}, {"index": 0, "embedding": [1, 2]}]), "index 0 twice"),
@@ -114,8 +119,8 @@ mod tests {
         }
         for (odd, what) in [
             (json!([1]), "has 1 dimensions"),
-            (json!([1, null]), "no list of numbers"),
-            (json!("AAAA"), "no list of numbers"),
+            (json!([1, null]), "not a list of numbers"),
+            (json!("AAAA"), "not a list of numbers"),
             (Value::Null, "is missing"),
         ] {
             let data = json!([{"index": 0, "embedding": [1, 2]}, {"index": 1, "embedding": odd}]);
@@ -131,7 +136,7 @@ mod tests {
     fn a_refusal_says_why() {
         assert_eq!(refusal(br#"{"error":{"message":"too\u0000 long"}}"#, None), "too long");
         assert_eq!(refusal(br#"{"error":"no such model hush"}"#, Some("hush")), "no such model [redacted]");
-        assert_eq!(refusal(b"<html>", None), "It gave no reason.");
+        assert_eq!(refusal(b"<html>", None), "The provider gave no reason.");
         assert_eq!(
             refusal(format!(r#"{{"error":"{}"}}"#, "x".repeat(5_000)).as_bytes(), None).len(),
             EMBED_REASON_CHARS

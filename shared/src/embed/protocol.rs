@@ -1,11 +1,11 @@
-//! What every provider protocol comes to: vectors that were checked, or a refusal; and which protocol a provider speaks.
+//! Dispatch to the provider protocols.
 
 use crate::embed::answer::{Embeddings, Refusal};
 use crate::embed::{openai, workers_ai};
 use crate::ports::HttpRequest;
 use crate::settings::providers::{Interface, Model, Provider};
 
-/// The request that asks for the vectors of some texts.
+/// Builds the request for the vectors of some texts.
 pub(crate) fn request(provider: &Provider, name: &str, model: Model, texts: &[&str], version: &str) -> HttpRequest {
     match provider.interface {
         Interface::WorkersAi => workers_ai::request(name, model.dimensions, texts),
@@ -13,7 +13,7 @@ pub(crate) fn request(provider: &Provider, name: &str, model: Model, texts: &[&s
     }
 }
 
-/// Reads an answer of 2xx.
+/// Parses the answer of a 2xx status.
 ///
 /// # Errors
 /// Those of [`Embeddings::checked`].
@@ -24,7 +24,7 @@ pub(crate) fn read(interface: Interface, body: &[u8], texts: usize, dimensions: 
     }
 }
 
-/// Whether only the body of an answer of 400, 413 or 422 says what is refused.
+/// Returns true if only the body of an answer with status 400, 413 or 422 tells which part is refused.
 pub(crate) fn refuses_by_body(interface: Interface) -> bool {
     match interface {
         Interface::WorkersAi => true,
@@ -32,7 +32,7 @@ pub(crate) fn refuses_by_body(interface: Interface) -> bool {
     }
 }
 
-/// Reads an answer of 400, 413 or 422.
+/// Parses an answer with status 400, 413 or 422.
 pub(crate) fn refusal(provider: &Provider, body: &[u8]) -> Refusal {
     match provider.interface {
         Interface::WorkersAi => workers_ai::refusal(body),
@@ -42,7 +42,7 @@ pub(crate) fn refusal(provider: &Provider, body: &[u8]) -> Refusal {
     }
 }
 
-/// What a provider calls a failure beside its status, if that says more than the status does.
+/// Parses the provider's own error code, if it is more precise than the status.
 pub(crate) fn code(interface: Interface, body: &[u8]) -> Option<u64> {
     match interface {
         Interface::WorkersAi => workers_ai::code(body),

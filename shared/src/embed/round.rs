@@ -1,8 +1,10 @@
-//! One round of calls: the texts of several jobs are asked for together, and what fails one of them harms no other.
+//! A round of calls: requests the texts of several jobs together, so that a failure of one job's texts harms no other
+//! job.
 //!
-//! What the provider refuses is halved until the refused text is alone. When a call fails that several jobs share, two of them are
-//! asked for alone. If both fail, and two of the others as well, the provider is to blame, and each job spends a failure; otherwise
-//! jobs are halved until those that fail are alone. A job spends a failure only if it failed alone, or if the provider did.
+//! A refused call is halved until the refused text is alone. After a shared call fails, two of its jobs are requested
+//! alone. If both fail, and then two of the others too, the provider is at fault and each job counts a failure;
+//! otherwise the jobs are halved until the failing ones are alone. A job counts a failure only if it failed alone, or
+//! if the provider is at fault.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -15,87 +17,89 @@ use crate::limits::{EMBED_REFUSALS_MAX, LEASE_MARGIN_MS};
 use crate::model::outcome::{Outcome, RetryAfter};
 use crate::ports::{Clock, Http};
 
-/// When the lease of a text's job ends; texts with one cell are of one job.
+/// End of the lease of a text's job; texts that share one cell belong to one job.
 pub(crate) type Lease = Rc<Cell<i64>>;
 
-/// What a round came to.
+/// The result of a round.
 #[derive(Debug)]
 pub(crate) struct Round {
-    /// What became of each text.
-    pub(crate) told: Vec<EmbeddedText>,
-    /// Whether no further call is to be made: the provider failed, asked for time, or no calls are left.
+    /// Result of each text, in order.
+    pub(crate) results: Vec<EmbeddedText>,
+    /// True if no further call may be made: the provider failed or asked for time, or no calls are left.
     pub(crate) is_over: bool,
-    /// How long the provider asked to be left alone.
+    /// Pause that the provider asked for.
     pub(crate) pause: Option<Duration>,
 }
 
-/// What one call came to, with the places of the texts that it was for.
+/// The result of one call, with the indexes of its texts.
 enum CallResult {
     Given,
     Refused(String, Vec<usize>),
     Failed(Outcome, Vec<usize>),
-    /// The round is over.
+    /// No further call may be made.
     Over,
 }
 
-struct Asking<'a, W> {
+struct RoundState<'a, W> {
     world: &'a W,
     asked: &'a EmbeddingRequest<'a>,
     texts: &'a [&'a str],
     leases: &'a [Lease],
-    told: Vec<Option<Embedded>>,
+    results: Vec<Option<Embedded>>,
     calls: Vec<Vec<Rc<Call>>>,
-    /// Whether the provider has given a vector in this round.
+    /// True if the provider has returned a vector in this round.
     works: bool,
     is_over: bool,
     pause: Option<Duration>,
 }
 
-/// Asks for the vectors of some texts; `leases` are those of their jobs.
+/// Requests the vectors of some texts; `leases` are the leases of their jobs.
 pub(crate) async fn ask<W: Http + Clock>(
     world: &W,
     asked: &EmbeddingRequest<'_>,
     texts: &[&str],
     leases: &[Lease],
 ) -> Round {
-    let mut asking = Asking {
+    let mut state = RoundState {
         world,
         asked,
         texts,
         leases,
-        told: vec![None; texts.len()],
+        results: vec![None; texts.len()],
         calls: vec![Vec::new(); texts.len()],
         works: false,
         is_over: false,
         pause: None,
     };
-    asking.run((0..texts.len()).collect()).await;
-    // A job that spent the calls by itself would spend them all again; several may have been spent by one of them.
-    let is_shared = asking.jobs_of(&(0..texts.len()).collect::<Vec<_>>()).len() > 1;
-    let unasked = || if is_shared { waits() } else { Embedded::Failed(failed(NO_CALLS.into(), Some(wait_a_while()))) };
-    let Asking { told, calls, is_over, pause, .. } = asking;
-    let told = told.into_iter().map(|told| told.unwrap_or_else(unasked)).zip(calls).collect();
-    Round { told, is_over, pause }
+    state.run((0..texts.len()).collect()).await;
+    // A job that used up the calls alone would do so again, so it fails. In a shared round the responsible job is
+    // unknown, so all wait.
+    let is_shared = state.jobs_of(&(0..texts.len()).collect::<Vec<_>>()).len() > 1;
+    let not_requested =
+        || if is_shared { waits() } else { Embedded::Failed(failed(NO_CALLS.into(), Some(wait_a_while()))) };
+    let RoundState { results, calls, is_over, pause, .. } = state;
+    let results = results.into_iter().map(|result| result.unwrap_or_else(not_requested)).zip(calls).collect();
+    Round { results, is_over, pause }
 }
 
-/// What becomes of a text that waits for another attempt, and spends no failure.
+/// The result of a text that waits for another attempt; its job counts no failure.
 fn waits() -> Embedded {
-    let message = "It was not asked for alone: calls that others were in failed.".to_owned();
+    let message = "Not requested: a call shared with other jobs failed; the job tries again.".to_owned();
     Embedded::Failed(failed(message, Some(wait_a_while())))
 }
 
-impl<W: Http + Clock> Asking<'_, W> {
+impl<W: Http + Clock> RoundState<'_, W> {
     async fn run(&mut self, all: Vec<usize>) {
         let mut parts = vec![all];
         while let Some(part) = parts.pop() {
-            let answer = self.ask_for(part).await;
+            let answer = self.request(part).await;
             if !self.take(answer, &mut parts).await {
                 return;
             }
         }
     }
 
-    /// Takes an answer in, and adds what is to be asked for next; says whether the round goes on.
+    /// Records the result of a call and adds the next texts to request; returns true if the round continues.
     async fn take(&mut self, answer: CallResult, parts: &mut Vec<Vec<usize>>) -> bool {
         match answer {
             CallResult::Given => {}
@@ -106,10 +110,10 @@ impl<W: Http + Clock> Asking<'_, W> {
                 if jobs.len() > 1 && self.works {
                     parts.extend(halves(&jobs));
                 } else if jobs.len() > 1 {
-                    parts.extend(self.ask_for_two(&jobs, true).await);
+                    parts.extend(self.request_two_jobs(&jobs, true).await);
                 } else {
                     self.fail(&places, &outcome);
-                    // Nobody knows that the provider is well.
+                    // The provider may be down: it has returned no vector in this round.
                     self.is_over |= !self.works;
                 }
             }
@@ -117,19 +121,19 @@ impl<W: Http + Clock> Asking<'_, W> {
         !self.is_over
     }
 
-    /// Asks for two jobs alone after a call that several share has failed; answers what is to be asked for then.
-    async fn ask_for_two(&mut self, jobs: &[Vec<usize>], is_first: bool) -> Vec<Vec<usize>> {
+    /// Requests two jobs alone after a shared call failed; returns the texts to request next.
+    async fn request_two_jobs(&mut self, jobs: &[Vec<usize>], is_first: bool) -> Vec<Vec<usize>> {
         let [first, rest @ .., last] = jobs else { return Vec::new() };
         let mut failures = 0;
         for job in [first, last] {
             let mut parts = vec![job.clone()];
             while let Some(part) = parts.pop() {
-                match self.ask_for(part).await {
+                match self.request(part).await {
                     CallResult::Given => {}
                     CallResult::Over => return Vec::new(),
                     CallResult::Refused(message, places) => parts.extend(self.halve_refused(&message, &places)),
                     CallResult::Failed(outcome, _) => {
-                        let undecided: Vec<_> = job.iter().copied().filter(|at| self.told[*at].is_none()).collect();
+                        let undecided: Vec<_> = job.iter().copied().filter(|at| self.results[*at].is_none()).collect();
                         self.fail(&undecided, &outcome);
                         failures += 1;
                         break;
@@ -141,13 +145,13 @@ impl<W: Http + Clock> Asking<'_, W> {
             }
         }
         if failures == 0 {
-            // What fails is among the others.
+            // The failing texts belong to the other jobs.
             return if rest.len() > 1 { halves(rest) } else { rest.to_vec() };
         }
         let rest = rest.concat();
         if failures == 2 && !is_first {
-            // Four of four: nobody else is asked for, and each has failed.
-            self.fail(&rest, &outcome_of(&self.told, first));
+            // Four of four jobs failed: the provider is at fault. The other jobs fail without a call.
+            self.fail(&rest, &outcome_of(&self.results, first));
             self.is_over = true;
             return Vec::new();
         }
@@ -155,14 +159,14 @@ impl<W: Http + Clock> Asking<'_, W> {
             self.is_over = failures == 2;
             return if rest.is_empty() { Vec::new() } else { vec![rest] };
         }
-        // Two that fail may have met by chance.
-        match self.ask_for(rest).await {
+        // Two failing jobs may be a coincidence.
+        match self.request(rest).await {
             CallResult::Given | CallResult::Over => Vec::new(),
             CallResult::Refused(message, places) => self.halve_refused(&message, &places),
             CallResult::Failed(outcome, places) => {
                 let jobs = self.jobs_of(&places);
                 if is_first && jobs.len() > 1 {
-                    return Box::pin(self.ask_for_two(&jobs, false)).await;
+                    return Box::pin(self.request_two_jobs(&jobs, false)).await;
                 }
                 self.fail(&places, &outcome);
                 self.is_over = true;
@@ -171,13 +175,13 @@ impl<W: Http + Clock> Asking<'_, W> {
         }
     }
 
-    /// Makes one call. What its job has lost the lease for is not asked for.
-    async fn ask_for(&mut self, places: Vec<usize>) -> CallResult {
+    /// Makes one call. Leaves out the texts of jobs that have lost their lease.
+    async fn request(&mut self, places: Vec<usize>) -> CallResult {
         let now = self.world.now_ms();
         let is_held = |at: &usize| self.leases.get(*at).is_some_and(|lease| lease.get() - now >= LEASE_MARGIN_MS);
         let (places, lost): (Vec<usize>, Vec<usize>) = places.into_iter().partition(is_held);
         for at in lost {
-            self.told[at] = Some(waits());
+            self.results[at] = Some(waits());
         }
         if places.is_empty() {
             return CallResult::Given;
@@ -198,7 +202,7 @@ impl<W: Http + Clock> Asking<'_, W> {
             Verdict::Vectors(embeddings) => {
                 for (at, vector) in places.into_iter().zip(embeddings.vectors) {
                     self.works |= vector.is_ok();
-                    self.told[at] = Some(vector.map_or_else(Embedded::Missing, Embedded::Vector));
+                    self.results[at] = Some(vector.map_or_else(Embedded::Missing, Embedded::Vector));
                 }
                 CallResult::Given
             }
@@ -210,7 +214,7 @@ impl<W: Http + Clock> Asking<'_, W> {
                 {
                     self.pause = Some(*wait);
                 }
-                let undecided: Vec<_> = (0..self.told.len()).filter(|at| self.told[*at].is_none()).collect();
+                let undecided: Vec<_> = (0..self.results.len()).filter(|at| self.results[*at].is_none()).collect();
                 self.fail(&undecided, &outcome);
                 self.is_over = true;
                 CallResult::Over
@@ -218,39 +222,39 @@ impl<W: Http + Clock> Asking<'_, W> {
         }
     }
 
-    /// A refused text that is alone is the one; of several the halves are asked for.
+    /// Records a refused text that is alone; splits several texts into halves.
     fn halve_refused(&mut self, message: &str, places: &[usize]) -> Vec<Vec<usize>> {
         if let [at] = places {
-            self.told[*at] = Some(Embedded::Refused(message.to_owned()));
-            self.judge_refusals(*at, message);
+            self.results[*at] = Some(Embedded::Refused(message.to_owned()));
+            self.check_refusals(*at, message);
             return Vec::new();
         }
         let (first, second) = places.split_at(places.len() / 2);
         vec![second.to_vec(), first.to_vec()]
     }
 
-    /// What is refused may be the request rather than its texts: [`EMBED_REFUSALS_MAX`] were, and none has a vector. Then the jobs
-    /// with a refused text fail, and the others wait.
-    fn judge_refusals(&mut self, at: usize, message: &str) {
+    /// Decides if the provider refuses the request rather than its texts: [`EMBED_REFUSALS_MAX`] texts were refused and
+    /// none has a vector. Then the jobs with a refused text fail, and the others wait.
+    fn check_refusals(&mut self, at: usize, message: &str) {
         let refused: Vec<_> =
-            (0..self.told.len()).filter(|at| matches!(self.told[*at], Some(Embedded::Refused(_)))).collect();
+            (0..self.results.len()).filter(|at| matches!(self.results[*at], Some(Embedded::Refused(_)))).collect();
         if self.works || refused.len() < EMBED_REFUSALS_MAX {
             return;
         }
         let outcome = failed(format!("The provider refuses every text: {message}"), None);
-        let undecided: Vec<_> = (0..self.told.len()).filter(|at| self.told[*at].is_none()).collect();
+        let undecided: Vec<_> = (0..self.results.len()).filter(|at| self.results[*at].is_none()).collect();
         let (own, others): (Vec<_>, Vec<_>) =
             undecided.into_iter().partition(|other| refused.iter().chain([&at]).any(|at| self.is_one_job(*at, *other)));
         self.fail(&own, &outcome);
         for at in others {
-            self.told[at] = Some(waits());
+            self.results[at] = Some(waits());
         }
         self.is_over = true;
     }
 
     fn fail(&mut self, places: &[usize], outcome: &Outcome) {
         for at in places {
-            self.told[*at] = Some(Embedded::Failed(outcome.clone()));
+            self.results[*at] = Some(Embedded::Failed(outcome.clone()));
         }
     }
 
@@ -258,7 +262,7 @@ impl<W: Http + Clock> Asking<'_, W> {
         matches!((self.leases.get(one), self.leases.get(other)), (Some(one), Some(other)) if Rc::ptr_eq(one, other))
     }
 
-    /// The places of each job, in the order of their first texts.
+    /// Groups indexes by job, in the order of the jobs' first texts.
     fn jobs_of(&self, places: &[usize]) -> Vec<Vec<usize>> {
         let mut jobs: Vec<Vec<usize>> = Vec::new();
         for at in places {
@@ -272,16 +276,16 @@ impl<W: Http + Clock> Asking<'_, W> {
     }
 }
 
-/// What the first of some texts failed of.
-fn outcome_of(told: &[Option<Embedded>], places: &[usize]) -> Outcome {
-    let failed_of = |at: &usize| match told.get(*at) {
+/// The outcome of the first failed text.
+fn outcome_of(results: &[Option<Embedded>], places: &[usize]) -> Outcome {
+    let failed_of = |at: &usize| match results.get(*at) {
         Some(Some(Embedded::Failed(outcome))) => Some(outcome.clone()),
         _ => None,
     };
-    places.iter().find_map(failed_of).unwrap_or_else(|| failed("The provider fails.".into(), None))
+    places.iter().find_map(failed_of).unwrap_or_else(|| failed("The provider failed.".into(), None))
 }
 
-/// The places of the later half of some jobs, and of the first, which is asked for first.
+/// Splits jobs into halves; the last element, the first half, is requested first.
 fn halves(jobs: &[Vec<usize>]) -> Vec<Vec<usize>> {
     let (first, second) = jobs.split_at(jobs.len() / 2);
     vec![second.concat(), first.concat()]

@@ -1,4 +1,4 @@
-//! The vectors of some texts, for every kind that wants some: from what was kept, and from their provider.
+//! Vectors of texts for all job kinds, from the embedding cache or from the provider.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -14,8 +14,8 @@ use crate::settings::Settings;
 use crate::settings::providers::Interface;
 use crate::store::{vectors, within};
 
-/// The vectors of some texts, in their order. What was asked for before is not asked for again; without the store of search
-/// everything is asked for.
+/// Returns the vectors of some texts, in their order. Cached vectors are not requested again; without the search
+/// database all texts are requested.
 pub(crate) async fn vectors_of<W: IndexDatabase + Http + Clock>(
     world: &W,
     settings: &Settings,
@@ -26,35 +26,35 @@ pub(crate) async fn vectors_of<W: IndexDatabase + Http + Clock>(
     if wanted.provider.interface == Interface::Builtin {
         return texts.iter().map(|text| (Embedded::Vector(lexical::embed(text)), Vec::new())).collect();
     }
-    let (hashes, model) = (texts.iter().map(|text| vectors::hash_of(text)).collect::<Vec<_>>(), wanted.kept_as());
+    let (hashes, model) = (texts.iter().map(|text| vectors::hash_of(text)).collect::<Vec<_>>(), wanted.cache_name());
     let asked: BTreeSet<&str> = hashes.iter().map(String::as_str).collect();
-    // Safe to repeat: it only reads. It is not waited for longer than the lease surely lasts.
+    // Safe to repeat: it only reads. The timeout is shorter than any lease.
     let read = vectors::read(world, wanted.tenant, &model, wanted.model.dimensions, &asked);
     let kept = within(world, PAYLOAD_GET_MS, read).await.and_then(Result::ok).unwrap_or_else(|| {
-        tracing::warn!("the embedding cache cannot be read, all vectors are asked for");
+        tracing::warn!("embedding_cache_unreadable");
         BTreeMap::new()
     });
     let missing = hashes.iter().zip(texts).filter(|(hash, _)| !kept.contains_key(*hash));
     let (missing, texts): (Vec<&String>, Vec<String>) = missing.unzip();
     let asked_for = ask_and_keep(world, settings, pool, wanted, &missing, texts).await;
-    // Whoever asks again pays again.
+    // An error is only logged: the next job with these texts pays for them again.
     if let Err(error) = asked_for.kept {
-        tracing::warn!(%error, "vectors could not be kept");
+        tracing::warn!(%error, "vectors_not_cached");
     }
-    let mut asked_for = asked_for.told.into_iter();
+    let mut asked_for = asked_for.results.into_iter();
     let from = |hash: &String| kept.get(hash).map(|vector| (Embedded::Vector(vector.clone()), Vec::new()));
     hashes.iter().filter_map(|hash| from(hash).or_else(|| asked_for.next())).collect()
 }
 
-/// What came of asking for the vectors of some texts.
+/// The result of requesting vectors.
 pub(crate) struct AskedFor {
-    /// What became of each text.
-    pub(crate) told: Vec<EmbeddedText>,
-    /// Whether the vectors that came are kept.
+    /// Result of each text, in order.
+    pub(crate) results: Vec<EmbeddedText>,
+    /// Result of writing the received vectors to the embedding cache.
     pub(crate) kept: Result<(), DatabaseError>,
 }
 
-/// Asks for the vectors of texts, which are kept under these hashes, and keeps those that came.
+/// Requests the vectors of some texts and caches the received ones under `hashes`.
 pub(crate) async fn ask_and_keep<W: IndexDatabase + Http + Clock>(
     world: &W,
     settings: &Settings,
@@ -64,36 +64,36 @@ pub(crate) async fn ask_and_keep<W: IndexDatabase + Http + Clock>(
     texts: Vec<String>,
 ) -> AskedFor {
     if texts.is_empty() {
-        return AskedFor { told: Vec::new(), kept: Ok(()) };
+        return AskedFor { results: Vec::new(), kept: Ok(()) };
     }
-    let told = pool.embed(world, &settings.version, wanted, texts).await;
-    let vectors = hashes.iter().zip(&told).filter_map(|(hash, (embedded, _))| match embedded {
+    let results = pool.embed(world, &settings.version, wanted, texts).await;
+    let vectors = hashes.iter().zip(&results).filter_map(|(hash, (embedded, _))| match embedded {
         Embedded::Vector(vector) => Some(((*hash).clone(), vector.as_slice())),
         _ => None,
     });
-    let kept = vectors::keep(world, wanted.tenant, &wanted.kept_as(), vectors).await;
-    AskedFor { told, kept }
+    let kept = vectors::keep(world, wanted.tenant, &wanted.cache_name(), vectors).await;
+    AskedFor { results, kept }
 }
 
-/// Every call once, in the order in which they were made, except that the call that decided comes last, because the log and the
-/// evidence show the last call. The attempt fails with the outcome of the first text for which `decides` is true. A failed call
-/// decides for all texts of its job, also for those that were not in it.
-pub(crate) fn calls_in(told: &[EmbeddedText], decides: impl Fn(&Embedded) -> bool) -> Vec<Rc<Call>> {
+/// Lists each call once, in the order in which the calls were made. The decisive call comes last, because the log and
+/// the evidence show the last call. The attempt fails with the outcome of the first text for which `decides` is true. A
+/// failed call decides for all texts of its job, including texts that were not in it.
+pub(crate) fn calls_in(results: &[EmbeddedText], decides: impl Fn(&Embedded) -> bool) -> Vec<Rc<Call>> {
     let mut calls = Vec::new();
-    add_calls(&mut calls, told.iter().flat_map(|(_, calls)| calls));
-    let Some((decisive, _)) = told.iter().find(|(came_to, _)| decides(came_to)) else { return calls };
-    let came_to_it = |call: &Rc<Call>| {
-        let mut same = told.iter().filter(|(embedded, _)| embedded == decisive);
+    add_calls(&mut calls, results.iter().flat_map(|(_, calls)| calls));
+    let Some((decisive, _)) = results.iter().find(|(result, _)| decides(result)) else { return calls };
+    let is_decisive = |call: &Rc<Call>| {
+        let mut same = results.iter().filter(|(embedded, _)| embedded == decisive);
         same.any(|(_, own)| own.last().is_some_and(|last| Rc::ptr_eq(last, call)))
     };
-    if let Some(at) = calls.iter().rposition(came_to_it) {
+    if let Some(at) = calls.iter().rposition(is_decisive) {
         let deciding = calls.remove(at);
         calls.push(deciding);
     }
     calls
 }
 
-/// Adds the calls that are not there yet: a call may be shared.
+/// Adds the calls that are not in the list yet: texts may share a call.
 pub(crate) fn add_calls<'a>(calls: &mut Vec<Rc<Call>>, more: impl IntoIterator<Item = &'a Rc<Call>>) {
     for call in more {
         if !calls.iter().any(|known| Rc::ptr_eq(known, call)) {
@@ -102,21 +102,21 @@ pub(crate) fn add_calls<'a>(calls: &mut Vec<Rc<Call>>, more: impl IntoIterator<I
     }
 }
 
-/// The part of the tokens that is this job's: a call counts all its texts together.
-pub(crate) fn tokens_of(told: &[EmbeddedText]) -> u64 {
-    let shares = told.iter().filter_map(|(_, calls)| calls.last()).map(|call| (call.tokens, call.texts as u64));
+/// Tokens that count for this job: the provider counts all texts of a call together.
+pub(crate) fn tokens_of(results: &[EmbeddedText]) -> u64 {
+    let shares = results.iter().filter_map(|(_, calls)| calls.last()).map(|call| (call.tokens, call.texts as u64));
     let thousandths: u64 = shares.map(|(tokens, texts)| tokens * 1_000 / texts.max(1)).sum();
     thousandths.div_ceil(1_000)
 }
 
-/// The failure of an attempt, with the wait that it is worth: one that nobody asked for is doubled with each attempt, and one of a
-/// provider that was not asked is at least as long, so that the sends of a job outlast a day; a
-/// job that spent the invocation's calls by itself would spend them all again.
+/// The failure of an attempt with its wait. A wait that the provider did not ask for doubles with each attempt. A job
+/// whose provider was not called waits at least as long, so that the sends of a job outlast a day. A job that used up
+/// the invocation's calls alone fails instead of waiting: it would use them up again.
 pub(crate) fn waiting(outcome: Outcome, attempt: u32, was_asked_for: bool) -> Outcome {
     let Outcome::Failed { class, message, retry_after } = outcome else { return outcome };
     let retry_after = match retry_after {
         Some(_) if message == NO_CALLS && was_asked_for => None,
-        // A store's wait may be as long, and is doubled already.
+        // A wait because of the database may be as long, but it is doubled already.
         Some(RetryAfter::Deferral(wait))
             if class == ErrorClass::Provider && (!was_asked_for || RetryAfter::Deferral(wait) == wait_a_while()) =>
         {
@@ -143,7 +143,8 @@ mod tests {
     use crate::ports::{HttpError, HttpRequest, HttpResponse, Rows, Statement};
     use crate::settings::providers::{Choice, Model, Provider};
 
-    /// A store of search that never says what was kept, a provider that notes when it is asked, and a clock that tests move.
+    /// A search database that never answers a read of cached vectors, a provider that records the times of its calls,
+    /// and a clock that tests move.
     #[derive(Default)]
     struct Silent {
         now_ms: Cell<i64>,
@@ -152,14 +153,14 @@ mod tests {
     }
 
     impl Silent {
-        /// Moves the clock from wait to wait.
+        /// Polls the future, moving the clock to the next wake-up each time.
         fn run<T>(&self, future: impl Future<Output = T>) -> T {
             let mut future = pin!(future);
             loop {
                 if let Some(output) = future.as_mut().now_or_never() {
                     return output;
                 }
-                let next = self.wakes.borrow_mut().pop_first().expect("somebody waits");
+                let next = self.wakes.borrow_mut().pop_first().expect("a sleeping future");
                 self.now_ms.set(next);
             }
         }
@@ -170,7 +171,7 @@ mod tests {
             if statements[0].name == "read_vectors" {
                 std::future::pending::<()>().await;
             }
-            Err(DatabaseError::Refused("It is away.".into()))
+            Err(DatabaseError::Refused("It is unreachable.".into()))
         }
     }
 
@@ -205,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn cached_vectors_are_not_waited_for_longer_than_the_lease_surely_lasts() {
+    fn reading_cached_vectors_times_out_before_the_lease_ends() {
         let settings = Settings::parse(|name| (name == "MASTER_KEY").then(|| "00".repeat(32))).unwrap();
         let model = Model::new(2);
         let provider = Provider {
@@ -217,14 +218,14 @@ mod tests {
         let choice = Choice { provider: "p".into(), model: "m".into() };
         let (world, pool, lease) = (Silent::default(), Pool::new(1, 0), Rc::new(Cell::new(30_000)));
         let wanted = TextOwner { tenant: "acme", lease: &lease, choice: &choice, provider: &provider, model };
-        let told = world.run(vectors_of(&world, &settings, &pool, wanted, vec!["words".to_owned()]));
-        assert!(matches!(told[0].0, Embedded::Vector(_)), "{told:?}");
+        let results = world.run(vectors_of(&world, &settings, &pool, wanted, vec!["words".to_owned()]));
+        assert!(matches!(results[0].0, Embedded::Vector(_)), "{results:?}");
         let gathered = i64::try_from(EMBED_GATHER_MS).unwrap();
         assert_eq!(*world.asked_at.borrow(), [PAYLOAD_GET_MS + gathered]);
     }
 
     #[test]
-    fn only_what_no_provider_was_asked_for_waits_longer_each_time() {
+    fn only_waits_that_no_provider_asked_for_grow_with_each_attempt() {
         let wait = |class, attempt| {
             let outcome = Outcome::Failed { class, message: String::new(), retry_after: Some(wait_a_while()) };
             waiting(outcome, attempt, true)
@@ -235,7 +236,8 @@ mod tests {
         };
         assert_eq!(wait(ErrorClass::Provider, 2), failed(ErrorClass::Provider, 2 * EMBED_WAIT_SECONDS));
         assert_eq!(wait(ErrorClass::Internal, 2), failed(ErrorClass::Internal, EMBED_WAIT_SECONDS));
-        // Who was turned away by what others were told waits longer each time, too, and at least as long as is left.
+        // A job that was not requested because of a known pause waits longer each time too, at least for the rest of
+        // the pause.
         for (seconds, attempt, expected) in [(23, 1, 23), (23, 3, 80), (600, 3, 600), (600, 90, 1_280)] {
             let turned_away = waiting(failed(ErrorClass::Provider, seconds), attempt, false);
             assert_eq!(turned_away, failed(ErrorClass::Provider, expected), "{seconds} s in attempt {attempt}");

@@ -1,13 +1,13 @@
-//! Workers AI, by the AI binding: `env.AI.run(model, {"text": [...]}, {"returnRawResponse": true})`.
+//! Workers AI through the AI binding: `env.AI.run(model, {"text": [...]}, {"returnRawResponse": true})`.
 //!
-//! The binding is code of workerd (`src/cloudflare/internal/ai-api.ts`): it posts to a service inside Cloudflare and, asked for
-//! the raw response, hands on what that answers: 200 with `{"shape": [n, d], "data": [[...], ...], "pooling"}`, as the schemas of
-//! the models have it (`src/content/workers-ai-models/bge-small-en-v1.5.json` of cloudflare-docs), or a status of
-//! <https://developers.cloudflare.com/workers-ai/platform/errors/> with `{"internalCode", "name", "message", "description"}`, or
-//! with `{"errors": [{"code", "message"}]}`.
+//! The binding is code of workerd (`src/cloudflare/internal/ai-api.ts`). It posts to a service inside Cloudflare and
+//! with `returnRawResponse` passes the answer on: 200 with `{"shape": [n, d], "data": [[...], ...], "pooling"}`, as in
+//! the schemas of the models (`src/content/workers-ai-models/bge-small-en-v1.5.json` of cloudflare-docs), or a status
+//! of <https://developers.cloudflare.com/workers-ai/platform/errors/> with `{"internalCode", "name", "message",
+//! "description"}` or `{"errors": [{"code", "message"}]}`.
 //!
-//! A call has 100 texts at most (`maxItems` of the same schemas), which is [`EMBED_TEXTS_PER_CALL`]; a model that takes fewer, as
-//! qwen3-embedding takes 32, refuses the call, and halves of it are asked for.
+//! A call has at most 100 texts (`maxItems` of the same schemas), which is [`EMBED_TEXTS_PER_CALL`]. A model with a
+//! lower limit refuses the call (qwen3-embedding takes 32), and the call is halved.
 //!
 //! [`EMBED_TEXTS_PER_CALL`]: crate::limits::EMBED_TEXTS_PER_CALL
 
@@ -18,17 +18,16 @@ use serde_json::{Value, json};
 use crate::embed::answer::{Embeddings, Refusal, call, shown, unreadable};
 use crate::ports::HttpRequest;
 
-/// The name of the binding: a request whose service this is goes to a model.
+/// The name of the binding: a request with this service goes to a model.
 pub(crate) const AI_BINDING: &str = "AI";
-/// What the URL of such a request begins with; the rest is the model. It is where the binding itself sends to, and nothing else
-/// does.
+/// The URL prefix of such a request; the model follows. The binding itself sends to it, and nothing else does.
 pub(crate) const AI_URL: &str = "https://workers-binding.ai/run/";
 
-/// Codes that come with 400 and are about the request, whatever texts are in it: it is incomplete, a finetune lacks files, there is
-/// no such model.
+/// Codes of status 400 that concern the request, not its texts: it is incomplete, a finetune lacks files, the model
+/// does not exist.
 const CODES_OF_REQUEST: [u64; 3] = [3003, 3039, 5007];
 
-/// The request that asks for the vectors of some texts.
+/// Builds the request for the vectors of some texts.
 pub(crate) fn request(model: &str, dimensions: usize, texts: &[&str]) -> HttpRequest {
     let headers = vec![("content-type".into(), "application/json".into())];
     let request = call(format!("{AI_URL}{model}"), headers, &json!({"text": texts}), texts.len() * dimensions);
@@ -42,7 +41,7 @@ struct WorkersAiResponse {
     usage: Value,
 }
 
-/// Reads an answer of 2xx. Its `shape` says nothing that its data does not.
+/// Parses the answer of a 2xx status. `shape` is ignored: it repeats the dimensions of `data`.
 ///
 /// # Errors
 /// Those of [`Embeddings::checked`].
@@ -51,18 +50,18 @@ pub(crate) fn read(body: &[u8], texts: usize, dimensions: usize) -> Result<Embed
     Embeddings::checked(data, &usage, texts, dimensions)
 }
 
-/// What a refusal says, and what it is about.
+/// Parses the reason of a refusal and what it concerns.
 pub(crate) fn refusal(body: &[u8]) -> Refusal {
     let value: Value = serde_json::from_slice(body).unwrap_or_default();
     let text = value["description"].as_str().or(value["errors"][0]["message"].as_str());
-    let reason = shown(text.unwrap_or("It gave no reason."), None);
+    let reason = shown(text.unwrap_or("The provider gave no reason."), None);
     match code_of(&value) {
         Some(code) if CODES_OF_REQUEST.contains(&code) => Refusal::Request(format!("{reason} ({code})")),
         _ => Refusal::Texts(reason),
     }
 }
 
-/// Cloudflare's own number of an error, by which its documentation explains it.
+/// Parses Cloudflare's own error code, under which its documentation explains the error.
 pub(crate) fn code(body: &[u8]) -> Option<u64> {
     code_of(&serde_json::from_slice(body).ok()?)
 }
@@ -95,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_as_it_must_be_is_refused() {
+    fn malformed_answers_are_refused() {
         for (data, what) in [
             ("[[1,2]]", "1 vectors for 2 texts"),
             ("[[1,2],[1,2],[1,2]]", "3 vectors for 2 texts"),
@@ -108,21 +107,21 @@ mod tests {
             ("[1]", "has 1 dimensions"),
             ("[]", "has 0 dimensions"),
             ("[1,2,3]", "has 3 dimensions"),
-            ("[1,null]", "no list of numbers"),
-            ("2", "no list of numbers"),
+            ("[1,null]", "not a list of numbers"),
+            ("2", "not a list of numbers"),
             ("null", "is missing"),
         ] {
             let vectors = read(format!(r#"{{"data":[[1,2],{odd}]}}"#).as_bytes(), 2, 2).unwrap().vectors;
             assert!(vectors[0].is_ok() && vectors[1].as_ref().unwrap_err().contains(what), "{vectors:?}");
         }
-        // What a job of its asynchronous queue answers is no vector.
+        // The answer of its asynchronous queue has no vectors.
         for body in [&br#"{"request_id":"a"}"#[..], b"", b"<html>", b"\xff"] {
             assert!(read(body, 1, 2).unwrap_err().contains("cannot be read"));
         }
     }
 
     #[test]
-    fn a_refusal_is_of_the_texts_unless_it_is_of_the_request() {
+    fn a_refusal_concerns_the_texts_unless_its_code_concerns_the_request() {
         let texts = |reason: &str| Refusal::Texts(reason.to_owned());
         let request = |reason: &str| Refusal::Request(reason.to_owned());
         let error = |code: u64, description: &str| {
@@ -139,7 +138,7 @@ mod tests {
             ),
             (r#"{"errors":[{"code":5006,"message":"too many"}]}"#.into(), texts("too many")),
             (r#"{"errors":[{"code":5007,"message":"No such model"}]}"#.into(), request("No such model (5007)")),
-            ("<html>".into(), texts("It gave no reason.")),
+            ("<html>".into(), texts("The provider gave no reason.")),
             (error(1, &"x".repeat(5_000)), texts(&"x".repeat(EMBED_REASON_CHARS))),
         ] {
             assert_eq!(refusal(body.as_bytes()), expected, "{body}");

@@ -1,5 +1,6 @@
--- Chunks of a document that this job brought. ?1 {"index","document","version","index version","tenant","model"}, ?2 [hash, ...],
--- as many as were counted just before. A vector that is not there makes a NULL, which is refused, and all of the batch with it.
+-- Inserts new chunks of a document. ?1 {"index","document","version","index_version","tenant","model"}, ?2 [hash, ...], as many
+-- as the previous statement reserved numbers for. A missing cached vector yields NULL, which the schema refuses, and the whole
+-- batch with it.
 INSERT INTO chunks (index_version, seq, document, hash, vector)
 SELECT g.id, (SELECT seq FROM counter) - j.key, d.id, j.value, v.vector
 FROM json_each(?2) j

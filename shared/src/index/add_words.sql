@@ -1,5 +1,5 @@
--- What new chunks say. ?1 {"index version","document"}, ?2 [{"hash","heading","text","heading_words","text_words"}, ...]. Without
--- its chunk none is written.
+-- Inserts the words of new chunks. ?1 {"index_version","document"}, ?2 [{"hash","heading","text","heading_words","text_words"},
+-- ...]. Skips entries without a chunk.
 INSERT INTO words (rowid, scope, heading_words, text_words, heading, text)
 SELECT c.seq, c.index_version, j.value ->> 'heading_words', j.value ->> 'text_words', j.value ->> 'heading', j.value ->> 'text'
 FROM json_each(?2) j CROSS JOIN chunks c

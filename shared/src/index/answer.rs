@@ -1,29 +1,29 @@
-//! Indexes as the API shows them.
+//! JSON of indexes in API responses.
 
 use serde::Serialize;
 
 use super::{Counts, IndexRow, VersionRow};
 use crate::wire::time::Time;
 
-/// One way to cut and embed the documents of an index.
+/// A configuration for chunking and embedding the documents of an index.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct IndexVersion<'a> {
     id: &'a str,
-    /// The provider of its vectors.
+    /// Name of the provider that computes the vectors.
     provider: &'a str,
     model: &'a str,
     dimensions: usize,
     created_at: Time,
-    /// How many there are.
+    /// Number of chunks.
     chunks: u64,
-    /// How many there may be: 50,000, or fewer of long vectors (13,729 of 1,536 dimensions).
+    /// Maximum number of chunks: 50,000, or fewer for long vectors (13,729 for 1,536 dimensions).
     chunks_max: u64,
-    /// Characters of a chunk at most.
+    /// Maximum length of a chunk, in characters.
     chunk_chars: usize,
-    /// Characters that a chunk may repeat of the one before.
+    /// Maximum number of characters that a chunk repeats from the previous chunk.
     overlap_chars: usize,
-    /// The version of the rules by which documents are cut.
+    /// Version of the chunking rules.
     chunker: u32,
 }
 
@@ -48,16 +48,16 @@ impl<'a> From<&'a VersionRow> for IndexVersion<'a> {
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct Index<'a> {
-    /// Its name.
+    /// Name of the index.
     #[cfg_attr(feature = "openapi", schemars(regex(pattern = crate::wire::schema::NAME)))]
     name: &'a str,
-    /// Its own id: another index of that name has another one.
+    /// Id of the index. An index that is created again under the same name has a new id.
     id: &'a str,
     tenant: &'a str,
     created_at: Time,
-    /// What is searched.
+    /// Index version that serves searches.
     serving: Option<IndexVersion<'a>>,
-    /// What will take its place; null while nothing is being made.
+    /// Index version that is being built and replaces `serving` when complete; null if none is being built.
     building: Option<IndexVersion<'a>>,
 }
 
@@ -74,20 +74,20 @@ impl<'a> From<&'a IndexRow> for Index<'a> {
     }
 }
 
-/// An index with what it has.
+/// An index with the numbers of its documents.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct WholeIndex<'a> {
     #[serde(flatten)]
     index: Index<'a>,
-    /// Documents that are there.
+    /// Number of documents.
     documents: u64,
-    /// How many of them cannot be found yet as they are.
+    /// Number of documents whose current text cannot be found yet.
     lag: u64,
 }
 
 impl<'a> WholeIndex<'a> {
-    /// An index and what was counted in it.
+    /// Combines an index with its numbers.
     pub fn of(row: &'a IndexRow, counts: &Counts) -> WholeIndex<'a> {
         let chunked = counts.chunked.get(&row.serving).copied().unwrap_or(0);
         let (documents, lag) = (counts.documents, counts.documents.saturating_sub(chunked));

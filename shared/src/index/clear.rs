@@ -1,5 +1,5 @@
-//! What nobody reads any more leaves in pieces: index versions that were given up, with all that they have, and vectors that are
-//! kept for whoever asks again, by their age.
+//! Deletes, in small batches, dropped index versions with all their data, and vectors that have expired from the
+//! embedding cache.
 
 use serde::Deserialize;
 
@@ -9,19 +9,19 @@ use crate::ports::{Blobs, Clock, DatabaseError, IndexDatabase};
 use crate::store::search::{Store, index_sql};
 use crate::store::{batch, first_as};
 
-/// An index version that leaves.
+/// A dropped index version.
 #[derive(Debug, Deserialize)]
 struct Dropped {
     id: String,
     tenant: String,
-    /// Whether all that it had has left.
+    /// 1 if all its rows are deleted.
     is_empty: u8,
 }
 
-/// Clears one piece away: of the index version that was given up first, and of the oldest vectors. Idle it is one call that
-/// reads two rows.
+/// Deletes one batch: of the index version that was dropped first, and of the oldest cached vectors. An idle run is one
+/// call that reads two rows.
 ///
-/// Safe to repeat: what is gone stays gone.
+/// Safe to repeat: deleted rows stay deleted.
 ///
 /// # Errors
 /// As [`batch`].
@@ -39,14 +39,14 @@ pub async fn clear<W: IndexDatabase + Blobs + Clock>(world: &W) -> Result<(), Da
     let Some(dropped) = first_as::<Dropped>(answers.last())?.filter(|dropped| dropped.is_empty == 1) else {
         return Ok(());
     };
-    // Its objects come before its row: without the row nobody would look for them.
+    // Objects are deleted before the row: without the row no later run would look for them.
     if clear_segments(world, &dropped).await {
         batch(&store, &[index_sql!("clear_version", dropped.id.as_str())]).await?;
     }
     Ok(())
 }
 
-/// Deletes the segments of an index version; says whether there is none left.
+/// Deletes segments of an index version; returns true if none is left.
 async fn clear_segments<W: Blobs>(world: &W, dropped: &Dropped) -> bool {
     let prefix = format!("{PREFIX}{}/{}/", dropped.tenant, dropped.id);
     let limit = u32::try_from(OBJECTS_PER_DELETE).unwrap_or(u32::MAX);
@@ -58,7 +58,7 @@ async fn clear_segments<W: Blobs>(world: &W, dropped: &Dropped) -> bool {
         world.delete(&keys).await.map(|()| false)
     };
     cleared.await.unwrap_or_else(|error: crate::ports::BlobError| {
-        tracing::warn!(%error, "segments wait for the next sweep");
+        tracing::warn!(%error, "segment_deletion_deferred");
         false
     })
 }

@@ -1,2 +1,2 @@
--- An index version has left. ?1 which.
+-- Deletes the row of a dropped index version. ?1 the index version.
 DELETE FROM index_versions WHERE id = ?1 AND dropped_at IS NOT NULL RETURNING ''

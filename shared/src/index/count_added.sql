@@ -1,2 +1,2 @@
--- Counts the chunks that the statement before made. ?1 the index version.
+-- Counts the chunks that the previous statement inserted. ?1 the index version.
 UPDATE index_versions SET chunks = chunks + changes() WHERE id = ?1 AND changes() > 0 RETURNING ''

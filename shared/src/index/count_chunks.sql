@@ -1,2 +1,2 @@
--- Numbers for new chunks: those up to the counter, which nobody else gets. ?1 how many.
+-- Reserves numbers for new chunks: the last ?1 numbers up to the new counter. ?1 how many.
 UPDATE counter SET seq = seq + ?1 RETURNING ''

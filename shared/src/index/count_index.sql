@@ -1,5 +1,5 @@
--- How many documents an index has, and how many of them each index version has cut as they stand. ?1 tenant, ?2 name. It reads a
--- row for each document: people ask for it.
+-- Counts the documents of an index, and those that each index version has chunked in their current text. ?1 tenant, ?2 name.
+-- Reads one row per document; it runs only when a user reads the index.
 SELECT json_object(
   'documents', (SELECT count(*) FROM documents d WHERE d.index_id = i.id AND d.deleted = 0),
   'chunked', json((SELECT json_group_object(g.id, (SELECT count(*) FROM documents d

@@ -1,2 +1,3 @@
--- Documents that a removal took away, or kept away: what is left of them has its version after their own. ?1 the id of the index, ?2 that version.
+-- Counts the documents that a removal deleted or kept out: their version ends with the version of the removal. ?1 id of the
+-- index, ?2 version of the removal.
 SELECT json_array(count(*)) FROM documents WHERE index_id = ?1 AND deleted = 1 AND version LIKE '%.' || ?2

@@ -1,2 +1,2 @@
--- What is kept of a tenant's texts leaves. ?1 tenant.
+-- Deletes a tenant's vectors from the embedding cache. ?1 tenant.
 DELETE FROM vectors WHERE tenant = ?1 RETURNING ''

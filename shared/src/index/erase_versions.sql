@@ -1,4 +1,5 @@
--- Before the indexes of a tenant leave, their index versions are given up: they leave in pieces. ?1 tenant, ?2 made before.
+-- Drops the index versions of a tenant's indexes that are deleted next; the sweep deletes their data in batches. ?1 tenant, ?2
+-- created before.
 UPDATE index_versions SET dropped_at = CAST(unixepoch('subsec') * 1000 AS INTEGER)
 WHERE id IN (SELECT g.value FROM indexes i CROSS JOIN json_each(json_array(i.serving, i.building)) g
     WHERE i.tenant = ?1 AND i.created_at < ?2)

@@ -1,4 +1,4 @@
-//! The documents of a tenant as they were brought, index by index, for its export.
+//! Pages of a tenant's documents, index by index, for its export.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -11,26 +11,27 @@ use crate::store::{batch, first_as, rows_as};
 use crate::wire::problem::Problem;
 use crate::wire::time::Time;
 
-/// A page of documents, and where the next one begins: `{index}\n{document}`. `None` after the last.
+/// A page of documents, and the start of the next page as `{index}\n{document}`; `None` after the last page.
 type DocumentPage = (Vec<ExportedDocument>, Option<String>);
 
-/// A document of an index as it was brought last.
+/// A document of an index, as it was written last.
 #[derive(Debug, Deserialize, Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct ExportedDocument {
     id: String,
     tenant: String,
-    /// The name of its index.
+    /// Name of the index.
     index: String,
     source: String,
-    /// When the job that brought it ran.
+    /// Time at which the job wrote the document.
     written_at: Time,
     #[cfg_attr(feature = "openapi", schemars(with = "crate::wire::metadata::Metadata"))]
     metadata: Box<RawValue>,
     text: String,
 }
 
-/// The documents after a place, at most [`EXPORT_DOCUMENTS_PAGE`] and of one index; there may be none, and still a next page.
+/// Reads the documents after a position: at most [`EXPORT_DOCUMENTS_PAGE`] documents of one index. An empty page may
+/// have a next page.
 ///
 /// # Errors
 /// `Unavailable`.
@@ -39,7 +40,7 @@ pub(crate) async fn page_of_documents<W: IndexDatabase + Clock>(
     tenant: &str,
     after: &str,
 ) -> Result<DocumentPage, Problem> {
-    // Neither has a line break: names have none, and ids no control characters.
+    // A line break separates them safely: names have none, and ids have no control characters.
     let (index, document) = after.split_once('\n').unwrap_or_default();
     let statements = vec![
         index_sql!("export_documents", tenant, index, document, i64::from(EXPORT_DOCUMENTS_PAGE)),

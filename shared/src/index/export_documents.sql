@@ -1,4 +1,4 @@
--- Documents of an index as an export writes them. ?1 tenant, ?2 index, ?3 after this document, ?4 at most.
+-- Reads a page of an index's documents for an export. ?1 tenant, ?2 index, ?3 after this document, ?4 limit.
 SELECT json_object('tenant', i.tenant, 'index', i.name, 'id', d.id, 'source', d.source,
   'metadata', json(d.metadata), 'text', d.text, 'written_at', d.written_at)
 FROM indexes i CROSS JOIN documents d ON d.index_id = i.id AND d.id > ?3

@@ -1,5 +1,5 @@
-//! A search: by words, by vectors, or by both. Ids and vectors are of one moment of the store; what has left since then is
-//! left out.
+//! Searches an index by words, by vectors, or by both. Ids and vectors come from one snapshot of the database; chunks
+//! that were deleted since are skipped.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, VecDeque};
@@ -9,7 +9,7 @@ use futures_util::future::join;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::manage::{not_found, standing};
+use super::manage::{index_statement, not_found};
 use super::merge::{Unread, entry_of, read_segment, seq_of};
 use super::show::{SearchHit, show};
 use super::{IndexRow, VersionRow};
@@ -36,54 +36,55 @@ use crate::wire::problem::Problem;
 use crate::wire::raw::{comparable, find_twice};
 use crate::wire::values::{Whole, Word};
 
-/// What finds chunks.
+/// The method that finds chunks.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "SearchMode"))]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum SearchMode {
-    /// Words and vectors, fused by their ranks.
+    /// Keywords and vectors, fused by their ranks.
     #[default]
     Hybrid,
-    /// Words.
+    /// Keywords only.
     Keyword,
-    /// Vectors.
+    /// Vectors only.
     Vector,
 }
 
-/// A search as a caller asks for it.
+/// The request body of a search.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SearchRequest {
-    /// What is searched for, in words.
+    /// Search text.
     #[cfg_attr(feature = "openapi", schemars(length(min = 1, max = QUERY_CHARS_MAX)))]
     query: String,
-    /// What finds it.
+    /// Search method; `hybrid` if omitted.
     #[serde(default)]
     mode: Word<SearchMode>,
-    /// Chunks that are answered at most; 10 when nothing is said.
+    /// Maximum number of hits; 10 if omitted.
     limit: Option<Whole<1, SEARCH_RESULTS_MAX>>,
-    /// What a document's metadata must say: `{"lang": "en", "year": {"gte": 2020}, "kind": {"in": ["guide"]}}`.
+    /// Conditions on the documents' metadata: `{"lang": "en", "year": {"gte": 2020}, "kind": {"in": ["guide"]}}`.
     #[cfg_attr(feature = "openapi", schemars(with = "Option<serde_json::Map<String, serde_json::Value>>"))]
     filter: Option<Box<RawValue>>,
 }
 
-/// What a search found.
+/// The result of a search.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct SearchResult {
     pub(crate) index: String,
-    /// The index version that was searched.
+    /// Id of the index version that was searched.
     pub(crate) index_version: String,
-    /// What was asked for.
+    /// Search method that was requested.
     pub(crate) mode: SearchMode,
-    /// Why a hybrid search was answered by words alone, or vectors of the latest chunks are missing; null where neither is so.
+    /// Reason why a hybrid search used keywords alone, or why vectors of the latest chunks were not searched; null
+    /// otherwise.
     pub(crate) degraded: Option<String>,
-    /// The best first.
+    /// Hits, the best first.
     pub(crate) hits: Vec<SearchHit>,
 }
 
-/// A search that was checked.
+/// A validated search.
 struct Query {
     text: String,
     keywords: Keywords,
@@ -92,7 +93,7 @@ struct Query {
     filter: Option<Filter>,
 }
 
-/// Segments that were read, the last one used at the end. They never change, so they are as good as new.
+/// A cache of segments, the most recently used last. Segments are immutable, so a cached one is never stale.
 #[derive(Debug, Default)]
 pub struct SegmentCache(RefCell<VecDeque<(String, Rc<Segment>)>>);
 
@@ -105,7 +106,7 @@ impl SegmentCache {
             None => Rc::new(read_segment(world, key).await?),
         };
         let mut segments = self.0.borrow_mut();
-        // Another search may have read it meanwhile.
+        // Another search may have read the same segment in between.
         segments.retain(|(known, _)| known != key);
         segments.push_back((key.to_owned(), segment.clone()));
         while segments.len() > 1 && segments.iter().map(|(_, it)| it.bytes()).sum::<usize>() > SEGMENT_CACHE_BYTES {
@@ -115,25 +116,25 @@ impl SegmentCache {
     }
 }
 
-/// What one moment of the store has for a search.
+/// The data of a search, read in one transaction.
 struct Snapshot {
     index: IndexRow,
-    /// What words found, the best first.
+    /// Keyword hits, the best first.
     keyword: Vec<Hit>,
-    /// The chunks that no segment has yet.
+    /// Chunks that are not in a segment yet, with their vectors.
     tail: Vec<(u64, String)>,
-    /// The chunks that the filter says yes to; `None` without one.
+    /// Chunks of the documents that match the filter; `None` without a filter.
     allowed: Option<BTreeSet<u64>>,
 }
 
-/// What is told where [`TAIL_ROWS_MAX`] chunks were read that no segment has: there may be more.
-const LATE: &str = "The latest chunks have no segment yet: vectors find some of them only.";
+/// The reason shown after [`TAIL_ROWS_MAX`] chunks outside of the segment were read: there may be more.
+const LATE: &str = "The latest chunks have no segment yet; the vector search covers only some of them.";
 
 /// Searches an index.
 ///
 /// # Errors
-/// A problem that names every wrong field; `NotFound`; `ProviderFailed` when vectors alone are asked for and the query has
-/// none; `Unavailable`.
+/// A problem that names every wrong field; `NotFound`; `ProviderFailed` if a search by vectors alone has no vector of
+/// the query; `Unavailable`.
 pub async fn search<W: IndexDatabase + Blobs + Http + Clock>(
     world: &W,
     settings: &Settings,
@@ -143,14 +144,14 @@ pub async fn search<W: IndexDatabase + Blobs + Http + Clock>(
     body: &[u8],
 ) -> Result<SearchResult, Problem> {
     let query = check(body)?;
-    let mut snapshot = look(world, tenant, name, &query).await?;
+    let mut snapshot = read_snapshot(world, tenant, name, &query).await?;
     let vector = if query.mode == SearchMode::Keyword {
         Ok(Vec::new())
     } else {
         let found = nearest(world, settings, segments, &snapshot, &query).await;
         if found.as_ref().is_err_and(|error| error.is_stale) {
-            // The segment was replaced between two calls: another look finds the new one.
-            snapshot = look(world, tenant, name, &query).await?;
+            // A merge replaced the segment between the two reads: a new snapshot names the new segment.
+            snapshot = read_snapshot(world, tenant, name, &query).await?;
             nearest(world, settings, segments, &snapshot, &query).await
         } else {
             found
@@ -158,7 +159,7 @@ pub async fn search<W: IndexDatabase + Blobs + Http + Clock>(
     };
     let is_late = i64::try_from(snapshot.tail.len()).is_ok_and(|chunks| chunks >= TAIL_ROWS_MAX);
     let (vector, degraded) = match vector {
-        Ok(hits) => (living(world, &snapshot, hits).await?, is_late.then(|| LATE.to_owned())),
+        Ok(hits) => (without_deleted(world, &snapshot, hits).await?, is_late.then(|| LATE.to_owned())),
         Err(error) if query.mode == SearchMode::Vector => return Err(Problem::ProviderFailed(error.message)),
         Err(error) => (Vec::new(), Some(error.message)),
     };
@@ -199,7 +200,7 @@ fn read_filter(filter: &RawValue) -> Result<Filter, Vec<InvalidField>> {
     Filter::parse(&serde_json::from_str(filter.get()).map_err(unreadable)?, "#/filter")
 }
 
-async fn look<W: IndexDatabase + Clock>(
+async fn read_snapshot<W: IndexDatabase + Clock>(
     world: &W,
     tenant: &str,
     name: &str,
@@ -208,7 +209,7 @@ async fn look<W: IndexDatabase + Clock>(
     let by_words = query.mode != SearchMode::Vector && !query.keywords.is_empty();
     let most = if query.filter.is_some() { CANDIDATES_FILTERED } else { CANDIDATES };
     let tail = if query.mode == SearchMode::Keyword { 0 } else { TAIL_ROWS_MAX };
-    let mut statements = vec![standing(tenant, name), index_sql!("find_tail", tenant, name, tail)];
+    let mut statements = vec![index_statement(tenant, name), index_sql!("find_tail", tenant, name, tail)];
     if by_words {
         statements.push(index_sql!("find_words", tenant, name, json_param(&query.keywords.wanted()), most));
     }
@@ -222,7 +223,8 @@ async fn look<W: IndexDatabase + Clock>(
         Some(filter) => Some(allowed(world, &index, filter).await?),
     };
     let is_allowed = |seq: &u64| allowed.as_ref().is_none_or(|allowed| allowed.contains(seq));
-    // Of the best of them: the score itself tells how rare the words are in all indexes, also those of others.
+    // Relative to the best match: an absolute score would reveal how rare a word is in all indexes, also of other
+    // tenants.
     let best = found.iter().map(|(_, score)| *score).fold(f32::MIN_POSITIVE, f32::max);
     let keyword = found.into_iter().filter(|(seq, _)| is_allowed(seq));
     let keyword =
@@ -230,7 +232,8 @@ async fn look<W: IndexDatabase + Clock>(
     Ok(Snapshot { index, keyword, tail: rows(answers.get(1))?, allowed })
 }
 
-/// The chunks of the documents that a filter says yes to. What changes meanwhile is found as it was or not at all.
+/// Finds the chunks of the documents that match a filter. A document that changes during the search is matched in its
+/// old state, or skipped.
 async fn allowed<W: IndexDatabase + Clock>(
     world: &W,
     index: &IndexRow,
@@ -256,14 +259,14 @@ async fn allowed<W: IndexDatabase + Clock>(
     }
 }
 
-/// Why there are no nearest vectors.
+/// The reason why the vector search failed.
 struct NoVectors {
     message: String,
-    /// The segment is not there: it was replaced since the snapshot.
+    /// True if the segment is missing: it was replaced after the snapshot.
     is_stale: bool,
 }
 
-/// The chunks whose vectors are nearest to the query's.
+/// Finds the chunks whose vectors are nearest to the query's.
 async fn nearest<W: Blobs + Http + Clock>(
     world: &W,
     settings: &Settings,
@@ -283,11 +286,11 @@ async fn nearest<W: Blobs + Http + Clock>(
     let (vector, segment) = join(vector_of(world, settings, serving, &query.text), segment).await;
     let vector = vector.map_err(|message| NoVectors { message, is_stale: false })?;
     let segment = segment.map_err(|error| {
-        tracing::warn!(%error, "a segment cannot be read");
+        tracing::warn!(%error, "segment_unreadable");
         NoVectors { message: "The vectors of the index cannot be read.".into(), is_stale: true }
     })?;
     let broken = |error: &dyn std::fmt::Display| {
-        tracing::error!(%error, "vectors cannot be compared");
+        tracing::error!(%error, "vector_scan_failed");
         NoVectors { message: "The vectors of the index cannot be compared.".into(), is_stale: false }
     };
     let read = |(seq, text): &(u64, String)| Some((entry_of(*seq), vectors::decode(text, serving.dimensions)?));
@@ -299,21 +302,26 @@ async fn nearest<W: Blobs + Http + Clock>(
     top(&all, &vector, CANDIDATES_VECTOR, is_left_out).map_err(|error| broken(&error))
 }
 
-/// The hits of a search by vectors without chunks that have left since their segment was made, as far as places add up: there
-/// are about so many of them, and further below they cost nobody a place that counts.
-async fn living<W: IndexDatabase + Clock>(world: &W, snapshot: &Snapshot, hits: Vec<Hit>) -> Result<Vec<Hit>, Problem> {
+/// Removes vector hits whose chunks were deleted since the segment was written. It checks only the ranks that can
+/// affect the fused order: the segment has about `dead` deleted chunks, and beyond that a deleted chunk costs no other
+/// chunk a relevant rank.
+async fn without_deleted<W: IndexDatabase + Clock>(
+    world: &W,
+    snapshot: &Snapshot,
+    hits: Vec<Hit>,
+) -> Result<Vec<Hit>, Problem> {
     let Some(serving) = snapshot.index.serving().filter(|serving| serving.dead > 0) else { return Ok(hits) };
     let first = usize::try_from(serving.dead).unwrap_or(usize::MAX).saturating_add(2 * RANK_WINDOW).min(hits.len());
     let seqs: Vec<u64> = hits.iter().take(first).map(|hit| seq_of(hit.id)).collect();
     // Safe to repeat: it only reads.
     let answers = batch(&Store(world), &[index_sql!("find_living", serving.id.as_str(), json_param(&seqs))]).await;
-    let mut living = BTreeSet::new();
-    living.extend(rows::<u64>(answers.map_err(|error| unavailable(&error))?.first())?);
-    let is_there = |(at, hit): &(usize, Hit)| *at >= first || living.contains(&seq_of(hit.id));
-    Ok(hits.into_iter().enumerate().filter(is_there).map(|(_, hit)| hit).collect())
+    let mut existing = BTreeSet::new();
+    existing.extend(rows::<u64>(answers.map_err(|error| unavailable(&error))?.first())?);
+    let is_kept = |(at, hit): &(usize, Hit)| *at >= first || existing.contains(&seq_of(hit.id));
+    Ok(hits.into_iter().enumerate().filter(is_kept).map(|(_, hit)| hit).collect())
 }
 
-/// The vector of a query; why there is none, fit to be shown.
+/// Computes the vector of a query. The error is a text for the caller.
 async fn vector_of<W: Http + Clock>(
     world: &W,
     settings: &Settings,
@@ -322,7 +330,7 @@ async fn vector_of<W: Http + Clock>(
 ) -> Result<Vec<f32>, String> {
     let VersionRow { provider: name, model: model_name, dimensions, .. } = index_version;
     let known = settings.providers.model(name, model_name).filter(|(_, model)| model.dimensions == *dimensions);
-    let (provider, model) = known.ok_or_else(|| format!("The deployment has no model {model_name:?} of {name:?}."))?;
+    let (provider, model) = known.ok_or_else(|| format!("Provider {name:?} has no model {model_name:?}."))?;
     if provider.interface == Interface::Builtin {
         return Ok(lexical::embed(text));
     }
@@ -331,16 +339,16 @@ async fn vector_of<W: Http + Clock>(
     let version = &settings.version;
     let asked =
         EmbeddingRequest { provider, choice: &choice, model, version, calls_left: &calls_left, ends_at: i64::MAX };
-    // No job asks, so no lease ends.
+    // No job waits for this vector, so no lease limits the call.
     let lease = Rc::new(Cell::new(i64::MAX));
-    match ask(world, &asked, &[text], &[lease]).await.told.pop().map(|(embedded, _)| embedded) {
+    match ask(world, &asked, &[text], &[lease]).await.results.pop().map(|(embedded, _)| embedded) {
         Some(Embedded::Vector(vector)) => Ok(vector),
         Some(Embedded::Refused(message)) => Err(format!("The provider refuses the query: {message}")),
         Some(Embedded::Missing(what)) => Err(format!("The provider's answer has no vector: {what}.")),
         Some(Embedded::Failed(outcome)) => {
             Err(outcome.error().map_or_else(|| "The provider failed.".to_owned(), |error| error.message))
         }
-        None => Err("The provider was not asked.".into()),
+        None => Err("The provider was not called.".into()),
     }
 }
 

@@ -1,4 +1,4 @@
--- The index version that was given up first, and whether all that it had has left.
+-- Finds the index version that was dropped first, and reports if all its data is deleted.
 SELECT json_object('id', g.id, 'tenant', g.tenant, 'is_empty',
   NOT EXISTS (SELECT 1 FROM chunks c WHERE c.index_version = g.id)
   AND NOT EXISTS (SELECT 1 FROM layouts l WHERE l.index_version = g.id)

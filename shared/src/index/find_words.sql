@@ -1,6 +1,6 @@
--- The chunks of an index that say any of these words, the best first. ?1 tenant, ?2 name, ?3 [[word, its parts or null], ...] as
--- FTS5 takes them, ?4 at most. A word that the index does not say as it stands is looked for by its parts. A word of a heading
--- counts twice. How rare a word is, is counted over all indexes of the database.
+-- Finds the chunks of an index that contain any of these words, the best first. ?1 tenant, ?2 name, ?3 [[word, its parts or
+-- null], ...] as FTS5 expressions, ?4 limit. If the index does not contain a word as a whole, its parts are searched for. A
+-- word in a heading counts twice. The rarity of a word is measured over all indexes of the database.
 SELECT json_array(rowid, -bm25(words, 0.0, 2.0, 1.0)) FROM words
 WHERE words MATCH coalesce((SELECT 'scope : "' || i.serving || '" AND {heading_words text_words} : ('
     || (SELECT group_concat(iif(j.value ->> 1 IS NULL OR EXISTS (SELECT 1 FROM words w

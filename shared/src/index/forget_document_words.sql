@@ -1,4 +1,4 @@
--- What chunks say leaves, if nobody has their documents. ?1 the index version, ?2 [document, ...].
+-- Deletes the words of chunks whose documents do not exist. ?1 the index version, ?2 [document, ...].
 DELETE FROM words WHERE rowid IN (SELECT c.seq FROM json_each(?2) j CROSS JOIN index_versions g ON g.id = ?1
   CROSS JOIN chunks c ON c.index_version = g.id AND c.document = j.value
   WHERE NOT EXISTS (SELECT 1 FROM documents d WHERE d.index_id = g.index_id AND d.id = c.document))

@@ -1,7 +1,8 @@
-//! Texts that become documents of an index, each by itself: what a job of kind `embed` may ask for.
+//! Upserts texts as documents of an index, one document per text, for jobs of kind `embed`.
 //!
-//! Some are brought side by side, so that they share calls of the provider. What was brought is known by its version, which is that
-//! of the job: an attempt that ends early has lost nothing, and one that begins anew has nothing to do with it.
+//! Several documents are ingested concurrently, so that they share calls to the provider. A document that this job has
+//! written carries the job's version, so an attempt that is interrupted loses nothing and the next attempt skips those
+//! documents.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -16,7 +17,7 @@ use super::{IndexRow, VersionRow};
 use crate::embed::ask::Call;
 use crate::embed::refusals::{all_refused, named};
 use crate::embed::vectors::add_calls;
-use crate::index::plan::goes_on;
+use crate::index::plan::continue_later;
 use crate::limits::{EMBED_WAIT_DOUBLINGS, INDEX_GO_ON_SECONDS, INGEST_AT_ONCE, INGEST_BYTES_AT_ONCE, REBUILD_MS};
 use crate::model::backoff::doubled_wait;
 use crate::model::job::ID_PREFIX;
@@ -26,37 +27,38 @@ use crate::store::search::{Store, index_sql};
 use crate::store::{batch, json_param, rows_as};
 use crate::wire::metadata::Metadata;
 
-/// What has come of an attempt so far.
+/// Progress of an attempt.
 #[derive(Default)]
 struct Ingested {
-    /// How many documents came to each state.
+    /// Number of documents per resulting state.
     states: BTreeMap<String, usize>,
-    /// Texts that cannot become documents, and why.
+    /// Texts that the provider or a limit refuses: document id and reason.
     refused: Vec<(String, String)>,
     tokens: u64,
     calls: Vec<Rc<Call>>,
-    /// Why the attempt fails.
+    /// Failure that ends the attempt.
     failure: Option<Failure>,
 }
 
-/// Why a document could not be brought.
+/// Failure to ingest a document.
 struct Failure {
     outcome: Outcome,
-    /// The place of the last call that it was in among those of the attempt, if there was one.
+    /// Index, among the calls of the attempt, of the last call that contained the document.
     call: Option<usize>,
-    /// Whether that call failed. If it did not, the call for another document failed, and this one was not asked for.
+    /// True if that call itself failed. Otherwise a call for another document failed, and this document was not
+    /// requested.
     has_failed: bool,
 }
 
-/// What a job names of the model that it wants.
+/// The provider and the model that a job names.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Named<'a> {
     pub(crate) provider: Option<&'a str>,
     pub(crate) model: Option<&'a str>,
 }
 
-/// Brings texts as documents of an index, each with its id. Of the provider and the model, what is named must be the index's. It
-/// answers always.
+/// Upserts texts as documents of an index, each with its id. The job may name the provider and the model; they must
+/// match the index. Infallible: every failure becomes an `Outcome`.
 pub(crate) async fn ingest<W: World>(
     apply: &Apply<'_, W>,
     index: &str,
@@ -80,16 +82,16 @@ async fn try_ingest<W: World>(
 ) -> Result<Value, Outcome> {
     let (began_at, count) = (apply.world.now_ms(), texts.len());
     let index = apply.index(name).await?;
-    let serving = index.serving().ok_or_else(|| goes_on("The index is being changed.".into()))?;
-    is_its_model(name, serving, model)?;
+    let serving = index.serving().ok_or_else(|| continue_later("The index has no serving version yet.".into()))?;
+    check_model(name, serving, model)?;
     let earlier = ingested_before(apply, &index, &texts).await?;
     let mut left: Vec<_> = texts.into_iter().filter(|(id, _)| !earlier.contains(id)).collect();
     let later = left.split_off(apply.shared.take_documents(left.len()));
     let tried = left.len();
     let mut left = left.into_iter();
     while left.len() > 0 {
-        let next = at_once(&mut left);
-        some(apply, TargetIndex { name, id: Some(&index.id) }, next, ingested).await;
+        let next = next_batch(&mut left);
+        ingest_some(apply, TargetIndex { name, id: Some(&index.id) }, next, ingested).await;
         if let Some(outcome) = ingested.take_failure() {
             return Err(outcome);
         }
@@ -99,16 +101,17 @@ async fn try_ingest<W: World>(
     }
     let open = left.len() + later.len();
     let refused = &ingested.refused;
-    // If those that are refused fill an attempt, none gets further.
+    // An attempt in which every text was refused would be repeated without progress.
     let is_stuck = open > 0 && refused.len() == tried && tried >= apply.settings.plan.index_documents;
     if is_stuck || refused.len() == count {
-        return Err(all_refused("No text becomes a document", refused));
+        return Err(all_refused("None of the texts can become a document", refused));
     }
     if tried == 0 && open > 0 {
-        return Err(waits_its_turn(apply.job.attempt));
+        return Err(wait_for_capacity(apply.job.attempt));
     }
     if open > 0 {
-        return Err(goes_on(format!("{} of {count} texts are documents; it goes on.", count - open - refused.len())));
+        let done = count - open - refused.len();
+        return Err(continue_later(format!("{done} of {count} texts are documents; the job continues.")));
     }
     if !earlier.is_empty() {
         ingested.states.insert("earlier".to_owned(), earlier.len());
@@ -122,8 +125,9 @@ async fn try_ingest<W: World>(
     }))
 }
 
-/// The next texts, one at least: no more than are brought side by side, or their bytes.
-fn at_once(texts: &mut std::vec::IntoIter<(String, String)>) -> Vec<(String, String)> {
+/// Takes the next texts that are ingested concurrently: at least one, at most [`INGEST_AT_ONCE`], and no more after
+/// [`INGEST_BYTES_AT_ONCE`] bytes.
+fn next_batch(texts: &mut std::vec::IntoIter<(String, String)>) -> Vec<(String, String)> {
     let (mut next, mut bytes) = (Vec::new(), 0);
     while next.len() < INGEST_AT_ONCE && bytes < INGEST_BYTES_AT_ONCE {
         let Some((id, text)) = texts.next() else { break };
@@ -133,15 +137,16 @@ fn at_once(texts: &mut std::vec::IntoIter<(String, String)>) -> Vec<(String, Str
     next
 }
 
-/// What becomes of an attempt whose invocation has brought all documents that it may: it waits, longer each time.
-fn waits_its_turn(attempt: u32) -> Outcome {
+/// The outcome when other jobs have used up the documents of this invocation: the job waits, longer each time.
+fn wait_for_capacity(attempt: u32) -> Outcome {
     let wait = doubled_wait(attempt, INDEX_GO_ON_SECONDS, EMBED_WAIT_DOUBLINGS);
-    let message = "Others have ingested all documents that one invocation may.".to_owned();
+    let message =
+        "Other jobs used up the documents that one invocation may change; the job continues later.".to_owned();
     Outcome::Failed { class: ErrorClass::Internal, message, retry_after: Some(RetryAfter::Deferral(wait)) }
 }
 
-/// Brings some documents side by side.
-async fn some<W: World>(
+/// Ingests some documents concurrently.
+async fn ingest_some<W: World>(
     apply: &Apply<'_, W>,
     index: TargetIndex<'_>,
     texts: Vec<(String, String)>,
@@ -150,19 +155,19 @@ async fn some<W: World>(
     let one = async |(id, text): (String, String)| {
         let content = DocumentContent { text, metadata: Metadata::default(), source: String::new() };
         let document = Document { id, content: Some(content) };
-        // Safe to repeat: the version of what it brings is the job's.
-        let came = apply.apply(index, &document).await;
-        (document.id, came)
+        // Safe to repeat: each write has the job's version.
+        let result = apply.apply(index, &document).await;
+        (document.id, result)
     };
-    for (id, came) in join_all(texts.into_iter().map(one)).await {
-        let (outcome, calls) = came;
-        ingested.take_in(id, outcome, &calls);
+    for (id, result) in join_all(texts.into_iter().map(one)).await {
+        let (outcome, calls) = result;
+        ingested.record(id, outcome, &calls);
     }
 }
 
 impl Ingested {
-    /// Takes in what a document came to.
-    fn take_in(&mut self, id: String, outcome: Outcome, calls: &[Rc<Call>]) {
+    /// Records the outcome of a document.
+    fn record(&mut self, id: String, outcome: Outcome, calls: &[Rc<Call>]) {
         add_calls(&mut self.calls, calls);
         match outcome {
             Outcome::Succeeded { result } => {
@@ -172,7 +177,7 @@ impl Ingested {
                 self.tokens += result["usage"]["tokens"].as_u64().unwrap_or(0);
             }
             Outcome::Failed { class: ErrorClass::Handler, message, .. } => self.refused.push((id, message)),
-            // Most were not asked for, because of the one that was and failed: that is the attempt's.
+            // Most documents fail because the call for another document failed; that call's failure is the attempt's.
             failure => {
                 let last = calls.last();
                 let call = last.and_then(|last| self.calls.iter().position(|call| Rc::ptr_eq(call, last)));
@@ -185,7 +190,7 @@ impl Ingested {
         }
     }
 
-    /// The end of the attempt, if it fails; the call that failed is the last one then.
+    /// Returns the outcome of the attempt if it fails, and moves the failed call to the end of the calls.
     fn take_failure(&mut self) -> Option<Outcome> {
         let Failure { outcome, call, .. } = self.failure.take()?;
         if let Some(at) = call {
@@ -196,9 +201,9 @@ impl Ingested {
     }
 }
 
-/// Orders failures; the attempt fails with the greatest one. A failure that does not only wait is greater than one that does, and
-/// a longer wait than a shorter one. Among equals it is one whose own call failed, and of those the one with the latest call:
-/// documents of earlier calls failed because of it.
+/// Orders failures; the attempt fails with the greatest one. A real failure is greater than a deferral, and a longer
+/// deferral than a shorter one. Among equals, a failure whose own call failed is greater, and of those the one with the
+/// latest call: documents in earlier calls failed because of it.
 fn rank(Failure { outcome, call, has_failed }: &Failure) -> (bool, Duration, bool, Option<usize>) {
     match outcome {
         Outcome::Failed { retry_after: Some(RetryAfter::Deferral(wait)), .. } => (false, *wait, *has_failed, *call),
@@ -206,7 +211,7 @@ fn rank(Failure { outcome, call, has_failed }: &Failure) -> (bool, Duration, boo
     }
 }
 
-/// The texts that are documents by now, as this job brought them, or as one that was accepted later did.
+/// Finds the texts that are documents already, written by this job or by a job that was accepted later.
 async fn ingested_before<W: World>(
     apply: &Apply<'_, W>,
     index: &IndexRow,
@@ -216,18 +221,18 @@ async fn ingested_before<W: World>(
     let version = apply.job.id.strip_prefix(ID_PREFIX).unwrap_or_default();
     let statement = index_sql!("find_ingested", index.id.as_str(), version, json_param(&ids));
     // Safe to repeat: it only reads.
-    let answers = batch(&Store(apply.world), &[statement]).await.map_err(|error| apply.away(&error))?;
-    let found: Vec<String> = rows_as(answers.first().unwrap_or(&Vec::new())).map_err(|error| apply.away(&error))?;
+    let answers = batch(&Store(apply.world), &[statement]).await.map_err(|error| apply.failed(&error))?;
+    let found: Vec<String> = rows_as(answers.first().unwrap_or(&Vec::new())).map_err(|error| apply.failed(&error))?;
     Ok(found.into_iter().collect())
 }
 
-/// Refuses what is named beside an index that has another.
-fn is_its_model(name: &str, serving: &VersionRow, named: Named<'_>) -> Result<(), Outcome> {
+/// Refuses a provider or model that differs from the index's.
+fn check_model(name: &str, serving: &VersionRow, named: Named<'_>) -> Result<(), Outcome> {
     let VersionRow { provider, model, .. } = serving;
     if named.provider.is_none_or(|named| named == provider) && named.model.is_none_or(|named| named == model) {
         return Ok(());
     }
-    let message = format!("The index {name:?} has vectors of {provider}/{model}, and no others.");
+    let message = format!("The index {name:?} uses {provider}/{model}; omit `provider` and `model`, or name these.");
     Err(Outcome::failed(ErrorClass::Config, message))
 }
 
@@ -235,33 +240,34 @@ fn is_its_model(name: &str, serving: &VersionRow, named: Named<'_>) -> Result<()
 mod tests {
     use super::*;
 
-    /// Documents side by side ask each for itself: one may be refused a connection while another is asked for time.
+    /// Concurrent documents call the provider separately: one call may be refused a connection while another gets a
+    /// `Retry-After`.
     #[test]
-    fn a_failure_is_that_of_its_own_call() {
+    fn an_attempt_fails_with_the_failure_of_its_own_call() {
         let failed = |class, retry_after| Outcome::Failed { class, message: String::new(), retry_after };
         let waits = |class, seconds| failed(class, Some(RetryAfter::Deferral(Duration::from_secs(seconds))));
         let call = |status| Call::answered(status, 1, 0);
         let (shared, interrupted, busy) = (call(Some(200)), call(None), call(Some(429)));
-        let (asked, away) = (waits(ErrorClass::Provider, 15), waits(ErrorClass::Internal, 10));
-        let came = [
+        let (asked, unreachable) = (waits(ErrorClass::Provider, 15), waits(ErrorClass::Internal, 10));
+        let results = [
             (asked.clone(), vec![]),
             (asked.clone(), vec![shared.clone(), busy.clone()]),
-            (away, vec![shared.clone()]),
+            (unreachable, vec![shared.clone()]),
             (failed(ErrorClass::Provider, None), vec![shared.clone(), interrupted.clone()]),
-            // It waits as long as another, and no call of its own has failed.
+            // This deferral is as long as the others, but its own call did not fail.
             (asked.clone(), vec![shared.clone(), call(Some(200))]),
         ];
         for (order, expected, last) in [
             (vec![1, 0, 2], &asked, &busy),
             (vec![0, 2, 1], &asked, &busy),
             (vec![1, 4], &asked, &busy),
-            (vec![3, 1, 2], &came[3].0, &interrupted),
-            (vec![2, 1, 3], &came[3].0, &interrupted),
+            (vec![3, 1, 2], &results[3].0, &interrupted),
+            (vec![2, 1, 3], &results[3].0, &interrupted),
         ] {
             let mut ingested = Ingested::default();
             for at in &order {
-                let (outcome, calls) = came[*at].clone();
-                ingested.take_in(String::new(), outcome, &calls);
+                let (outcome, calls) = results[*at].clone();
+                ingested.record(String::new(), outcome, &calls);
             }
             assert_eq!(ingested.take_failure().as_ref(), Some(expected), "{order:?}");
             assert!(Rc::ptr_eq(ingested.calls.last().unwrap(), last), "{order:?}");

@@ -1,4 +1,4 @@
--- The row of an index version that an index names now. ?1 tenant, ?2 name, ?3 the index version:
+-- Inserts the row of an index version that the index now names. ?1 tenant, ?2 name, ?3 the index version:
 -- {"id","provider","model","dimensions","chunk_chars","overlap_chars","chunker"}.
 INSERT INTO index_versions (id, index_id, tenant, provider, model, dimensions, chunk_chars, overlap_chars, chunker, created_at)
 SELECT ?3 ->> 'id', id, tenant, ?3 ->> 'provider', ?3 ->> 'model', ?3 ->> 'dimensions', ?3 ->> 'chunk_chars',

@@ -1,2 +1,2 @@
--- Which of these vectors are there. ?1 tenant, ?2 provider/model/dimensions, ?3 [hash, ...].
+-- Finds which of these vectors are in the embedding cache. ?1 tenant, ?2 provider/model/dimensions, ?3 [hash, ...].
 SELECT json_quote(v.hash) FROM json_each(?3) j CROSS JOIN vectors v ON v.tenant = ?1 AND v.model = ?2 AND v.hash = j.value

@@ -1,4 +1,4 @@
-//! Making, reading and dropping indexes.
+//! Creates, reads, lists and drops indexes.
 
 use serde::Deserialize;
 use serde_json::json;
@@ -20,37 +20,39 @@ use crate::wire::values::Whole;
 /// Half of the longest chunk.
 const OVERLAP_CHARS_MAX: u32 = CHUNK_CHARS_MAX / 2;
 
-/// An index as a caller asks for it.
+/// The request body that creates or changes an index.
 #[derive(Debug, Default, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "PutIndex"))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PutIndex {
-    /// The provider of its vectors, one of those that the deployment has; its default when nothing is said.
+    /// Name of a configured embedding provider; the deployment's default provider if omitted.
     provider: Option<String>,
-    /// The provider's model.
+    /// Name of the provider's model; the provider's default model if omitted.
     model: Option<String>,
-    /// Characters of a chunk at most; 1,200 when nothing is said.
+    /// Maximum length of a chunk in characters; 1,200 if omitted.
     chunk_chars: Option<Whole<CHUNK_CHARS_MIN, CHUNK_CHARS_MAX>>,
-    /// Characters that a chunk may repeat of the one before, half of its own at most; 150 when nothing is said.
+    /// Maximum number of characters that a chunk repeats from the previous chunk; at most half of `chunk_chars`; 150 if
+    /// omitted.
     overlap_chars: Option<Whole<0, OVERLAP_CHARS_MAX>>,
 }
 
-/// What a put came to.
+/// Effect of a put.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PutResult {
-    /// The index is new.
+    /// The index was created.
     Made,
-    /// It is as it was asked for.
+    /// The index already has these settings.
     Kept,
-    /// It builds an index version as it was asked for: a job goes on with it.
+    /// The index builds a version with these settings; a job does the work.
     Builds,
 }
 
-/// Makes an index, or lets one build another index version, with another model or other chunks. The last put stands: one that
-/// asks for what is searched gives up what is being built.
+/// Creates an index, or starts to build another index version with another model or other chunks. The last put wins: a
+/// put with the settings of the serving version drops the version that is being built.
 ///
 /// # Errors
-/// A problem that names every wrong field; `IllegalTransition` when others change it all the time; `Unavailable`.
+/// A problem that names every wrong field; `IllegalTransition` if other requests kept changing the index;
+/// `Unavailable`.
 pub async fn put_index<W: IndexDatabase + Clock>(
     world: &W,
     settings: &Settings,
@@ -58,22 +60,22 @@ pub async fn put_index<W: IndexDatabase + Clock>(
     name: &str,
     body: &[u8],
 ) -> Result<(IndexRow, PutResult), Problem> {
-    let asked = check(settings, name, body)?;
+    let requested = check(settings, name, body)?;
     let now = world.now_ms();
     let (id, index_version) = (mint_ulid(now, world.random()), mint_ulid(now, world.random()));
-    let mut row = asked.clone();
+    let mut row = requested.clone();
     row["id"] = json!(index_version);
     let row = json_param(&row);
     let made = index_sql!("insert_index", tenant, name, id.as_str(), index_version.as_str());
     let mut index = change(world, tenant, name, vec![made, insert_version(tenant, name, &row)]).await?;
     for _ in 0..INDEX_TRIES {
-        let told = |index_version: Option<&VersionRow>| index_version.map(VersionRow::asked);
-        match (told(index.serving()).ok_or(Problem::Internal)? == asked, told(index.building())) {
+        let settings_of = |index_version: Option<&VersionRow>| index_version.map(VersionRow::requested);
+        match (settings_of(index.serving()).ok_or(Problem::Internal)? == requested, settings_of(index.building())) {
             (true, None) => {
                 let is_new = index.id == id;
                 return Ok((index, if is_new { PutResult::Made } else { PutResult::Kept }));
             }
-            (false, Some(building)) if building == asked => return Ok((index, PutResult::Builds)),
+            (false, Some(building)) if building == requested => return Ok((index, PutResult::Builds)),
             (is_searched, _) => {
                 let next = (!is_searched).then(|| index_version.clone());
                 let before = index.building.clone();
@@ -88,15 +90,15 @@ pub async fn put_index<W: IndexDatabase + Clock>(
     Err(Problem::IllegalTransition("Other requests change the index at the same time; read it and try again".into()))
 }
 
-/// Changes an index; answers it as it is then.
+/// Changes an index and returns its new row.
 async fn change<W: IndexDatabase + Clock>(
     world: &W,
     tenant: &str,
     name: &str,
     mut statements: Vec<Statement>,
 ) -> Result<IndexRow, Problem> {
-    statements.push(standing(tenant, name));
-    // Safe to repeat: ids stay the same, and each statement asks for what it has seen.
+    statements.push(index_statement(tenant, name));
+    // Safe to repeat: ids stay the same, and each statement is guarded by the state that was read.
     let answers = batch(&Store(world), &statements).await.map_err(|error| unavailable(&error))?;
     first_as(answers.last()).map_err(|error| unavailable(&error))?.ok_or(Problem::Unavailable)
 }
@@ -105,12 +107,12 @@ fn insert_version(tenant: &str, name: &str, row: &Param) -> Statement {
     index_sql!("insert_version", tenant, name, row.clone())
 }
 
-/// Gives an index version up that its index names no more.
+/// Drops an index version, unless its index still refers to it.
 pub(super) fn drop_version(index_version: &str) -> Statement {
     index_sql!("drop_version", index_version)
 }
 
-/// What is asked for, with what is meant where nothing is said.
+/// Validates a request and fills in the defaults.
 fn check(settings: &Settings, name: &str, body: &[u8]) -> Result<serde_json::Value, Problem> {
     let request: PutIndex = read(body, "#")?;
     let mut errors = Vec::new();
@@ -144,12 +146,12 @@ pub(super) fn not_found(name: &str) -> Problem {
     Problem::not_found("Index", name)
 }
 
-/// What there is of an index, as a statement.
-pub(super) fn standing(tenant: &str, name: &str) -> Statement {
+/// Statement that reads an index with its index versions.
+pub(super) fn index_statement(tenant: &str, name: &str) -> Statement {
     index_sql!("read_index", tenant, name)
 }
 
-/// An index, if there is one of that name.
+/// Finds an index by name.
 ///
 /// # Errors
 /// As [`batch`].
@@ -158,11 +160,11 @@ pub(crate) async fn find_index<W: IndexDatabase + Clock>(
     tenant: &str,
     name: &str,
 ) -> Result<Option<IndexRow>, DatabaseError> {
-    let answers = batch(&Store(world), &[standing(tenant, name)]).await?;
+    let answers = batch(&Store(world), &[index_statement(tenant, name)]).await?;
     first_as(answers.first())
 }
 
-/// An index.
+/// Reads an index.
 ///
 /// # Errors
 /// `NotFound`; `Unavailable`.
@@ -170,7 +172,7 @@ pub async fn read_index<W: IndexDatabase + Clock>(world: &W, tenant: &str, name:
     find_index(world, tenant, name).await.map_err(|error| unavailable(&error))?.ok_or_else(|| not_found(name))
 }
 
-/// An index, and what it has.
+/// Reads an index and the numbers of its documents.
 ///
 /// # Errors
 /// `NotFound`; `Unavailable`.
@@ -179,14 +181,14 @@ pub async fn count_index<W: IndexDatabase + Clock>(
     tenant: &str,
     name: &str,
 ) -> Result<(IndexRow, Counts), Problem> {
-    let statements = vec![standing(tenant, name), index_sql!("count_index", tenant, name)];
+    let statements = vec![index_statement(tenant, name), index_sql!("count_index", tenant, name)];
     let answers = batch(&Store(world), &statements).await.map_err(|error| unavailable(&error))?;
     let index = first_as(answers.first()).map_err(|error| unavailable(&error))?.ok_or_else(|| not_found(name))?;
     let counts = first_as(answers.last()).map_err(|error| unavailable(&error))?.ok_or_else(|| not_found(name))?;
     Ok((index, counts))
 }
 
-/// A page of a tenant's indexes by name.
+/// Lists a page of a tenant's indexes, ordered by name.
 ///
 /// # Errors
 /// `Unavailable`.
@@ -201,23 +203,23 @@ pub async fn list_indexes<W: IndexDatabase + Clock>(
     rows_as(answers.first().unwrap_or(&Vec::new())).map_err(|error| unavailable(&error))
 }
 
-/// Drops an index. Nobody finds anything in it from now on; what it has leaves in pieces ([`super::clear`]).
+/// Drops an index. Searches no longer find it; its data is deleted later, in small batches ([`super::clear`]).
 ///
 /// # Errors
-/// `NotFound`, also for the second time; `Unavailable`.
+/// `NotFound`, also if the index was dropped before; `Unavailable`.
 pub async fn drop_index<W: IndexDatabase + Clock>(world: &W, tenant: &str, name: &str) -> Result<(), Problem> {
     let statements = vec![index_sql!("drop_versions", tenant, name), index_sql!("drop_index", tenant, name)];
     let answers = batch(&Store(world), &statements).await.map_err(|error| unavailable(&error))?;
     if answers.last().is_none_or(Vec::is_empty) { Err(not_found(name)) } else { Ok(()) }
 }
 
-/// Drops all indexes of a tenant that were made before that time, in milliseconds since 1970, and all vectors that are kept
-/// of its texts.
+/// Drops all indexes of a tenant that were created before `before` (milliseconds since 1970) and deletes all vectors of
+/// the tenant from the embedding cache.
 ///
-/// Safe to repeat: what is gone stays gone.
+/// Safe to repeat: deleted rows stay deleted.
 ///
 /// # Errors
-/// As [`batch`]; `Refused` where there is no store of search.
+/// As [`batch`]; `Refused` if the deployment has no search database.
 pub async fn erase_tenant<W: IndexDatabase + Clock>(world: &W, tenant: &str, before: i64) -> Result<(), DatabaseError> {
     let statements = vec![
         index_sql!("erase_versions", tenant, before),

@@ -1,6 +1,6 @@
--- The words of the first chunks that are there, in this order, with brackets around those that are looked for.
--- ?1 [[word, its parts or null], ...] as FTS5 takes them, which are looked for as in find_words.sql, ?2 [seq, ...], ?3 at most,
--- ?4 the index version, ?5 the id of the index.
+-- Reads the words of the first existing chunks in this order, with brackets around the words of the query. ?1 [[word, its parts
+-- or null], ...] as FTS5 expressions, searched for as in find_words.sql, ?2 [seq, ...], ?3 limit, ?4 the index version, ?5 id
+-- of the index.
 SELECT json_array(rowid, highlight(words, 2, '[', ']')) FROM words
 WHERE words MATCH (SELECT '{heading_words text_words} : ('
     || group_concat(iif(j.value ->> 1 IS NULL OR EXISTS (SELECT 1 FROM words w

@@ -1,4 +1,5 @@
-//! Segments: the vectors of an index version in one object, made anew of the one before and of what came since.
+//! Segments: one object with the vectors of an index version, rewritten from the previous object and the chunks added
+//! since.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -13,10 +14,10 @@ use crate::store::objects::{get_object, put_object};
 use crate::store::search::{Store, index_sql};
 use crate::store::{batch, first_as, rows_as, vectors};
 
-/// What every key of a segment begins with.
+/// The prefix of every segment's key.
 pub(super) const PREFIX: &str = "segments/";
 
-/// An index version as a merge finds it.
+/// An index version as a merge reads it.
 #[derive(Debug, Deserialize)]
 struct MergeInput {
     dimensions: usize,
@@ -25,25 +26,25 @@ struct MergeInput {
     alive: Vec<u64>,
 }
 
-/// The name of a chunk in a segment.
+/// Returns the entry id of a chunk in a segment.
 pub(super) fn entry_of(seq: u64) -> EntryId {
     u128::from(seq).to_be_bytes()
 }
 
-/// The chunk of an entry.
+/// Returns the chunk number of an entry.
 pub(super) fn seq_of(entry: EntryId) -> u64 {
     u64::try_from(u128::from_be_bytes(entry)).unwrap_or(u64::MAX)
 }
 
-/// The segments that jobs of one invocation want made anew: one at a time, for more would not fit its memory.
+/// The merges that the jobs of one invocation request. They run one at a time: two would not fit into its memory.
 #[derive(Debug, Default)]
 pub(crate) struct Merges {
-    /// Tenant and index version.
+    /// Requested merges: tenant and index version.
     wanted: RefCell<BTreeSet<(String, String)>>,
     is_running: Cell<bool>,
 }
 
-/// While there is one, segments are made.
+/// A guard that exists while a merge runs, and clears `is_running` when it is dropped.
 struct RunningGuard<'a>(&'a Cell<bool>);
 
 impl Drop for RunningGuard<'_> {
@@ -53,24 +54,24 @@ impl Drop for RunningGuard<'_> {
 }
 
 impl Merges {
-    /// Makes a segment anew until little is left to take up, or leaves it to the job that is at it.
+    /// Merges a segment until few chunks are outside of it. If a merge is running, it queues the request for it.
     ///
-    /// A segment that is late costs only time, so nothing is made of an error; the next change makes it.
+    /// An outdated segment only makes searches slower, so an error is logged and dropped; the next change merges again.
     pub(crate) async fn make<W: IndexDatabase + Blobs + Clock>(&self, world: &W, tenant: &str, index_version: &str) {
         let merge = async |tenant: &str, index_version: &str| {
             if let Err(error) = merge_all(world, tenant, index_version).await {
-                tracing::warn!(error, index_version, "a segment could not be made");
+                tracing::warn!(error, index_version, "segment_merge_failed");
             }
         };
-        self.in_turn(tenant, index_version, merge).await;
+        self.run_or_queue(tenant, index_version, merge).await;
     }
 
-    async fn in_turn(&self, tenant: &str, index_version: &str, merge: impl AsyncFn(&str, &str)) {
+    async fn run_or_queue(&self, tenant: &str, index_version: &str, merge: impl AsyncFn(&str, &str)) {
         self.wanted.borrow_mut().insert((tenant.to_owned(), index_version.to_owned()));
         if self.is_running.replace(true) {
             return;
         }
-        let _turn = RunningGuard(&self.is_running);
+        let _guard = RunningGuard(&self.is_running);
         loop {
             let next = self.wanted.borrow_mut().pop_first();
             let Some((tenant, index_version)) = next else { return };
@@ -79,10 +80,10 @@ impl Merges {
     }
 }
 
-/// Makes the segment of an index version anew until it has all chunks, [`MERGES_IN_A_ROW`] times at most.
+/// Merges the segment of an index version until it has all chunks, at most [`MERGES_IN_A_ROW`] times.
 ///
 /// # Errors
-/// Why it could not be made, in one line; what was there stays.
+/// The reason in one line; the previous segment stays in use.
 pub(crate) async fn merge_all<W: IndexDatabase + Blobs + Clock>(
     world: &W,
     tenant: &str,
@@ -96,13 +97,13 @@ pub(crate) async fn merge_all<W: IndexDatabase + Blobs + Clock>(
     Ok(())
 }
 
-/// Makes the segment of an index version anew: without what has left, with what came, at most
-/// [`MERGE_ROWS_MAX`](crate::limits::MERGE_ROWS_MAX) chunks of it. Answers whether there may be more.
+/// Writes a new segment of an index version: without deleted chunks, with at most
+/// [`MERGE_ROWS_MAX`](crate::limits::MERGE_ROWS_MAX) new ones. Returns true if there may be more new chunks.
 ///
-/// Safe to repeat: an object that is read never changes, and of two that were made of one segment the first one stands.
+/// Safe to repeat: objects are immutable, and of two segments made from the same one the first is kept.
 ///
 /// # Errors
-/// Why it could not be made, in one line; what was there stays.
+/// The reason in one line; the previous segment stays in use.
 async fn merge<W: IndexDatabase + Blobs + Clock>(world: &W, tenant: &str, index_version: &str) -> Result<bool, String> {
     let statements =
         vec![index_sql!("read_version", index_version), index_sql!("read_tail", index_version, MERGE_ROWS_MAX)];
@@ -132,7 +133,8 @@ async fn merge<W: IndexDatabase + Blobs + Clock>(world: &W, tenant: &str, index_
     Ok(i64::try_from(tail.len()) == Ok(MERGE_ROWS_MAX))
 }
 
-/// Lets a segment take the place of the one that it was made of, and deletes the one that nobody reads any more.
+/// Replaces the segment of an index version, if it is still the one that was read, and deletes the object that is not
+/// in use.
 async fn swap<W: IndexDatabase + Blobs + Clock>(
     world: &W,
     index_version: &str,
@@ -143,38 +145,38 @@ async fn swap<W: IndexDatabase + Blobs + Clock>(
     let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
     let before = found.segment.clone();
     let statement = index_sql!("swap_segment", index_version, key, number(last), number(found.dead), before.clone());
-    let standing = index_sql!("read_segment", index_version);
-    let answers = batch(&Store(world), &[statement, standing]).await.map_err(|error| error.to_string())?;
-    // Also after an answer that was lost: what stands is read back.
-    let stands = answers.get(1).and_then(|rows| rows.first()).is_some_and(|row| row == key);
-    let left = if stands { before } else { Some(key.to_owned()) };
+    let read_back = index_sql!("read_segment", index_version);
+    let answers = batch(&Store(world), &[statement, read_back]).await.map_err(|error| error.to_string())?;
+    // The row is read back because the answer of the update may have been lost.
+    let is_current = answers.get(1).and_then(|rows| rows.first()).is_some_and(|row| row == key);
+    let left = if is_current { before } else { Some(key.to_owned()) };
     if let Some(left) = left {
-        // What stays behind is cleared away with its index version.
+        // If the deletion fails, the object is deleted with its index version.
         if let Err(error) = world.delete(&[left]).await {
-            tracing::warn!(%error, index_version, "a segment that nobody reads could not be deleted");
+            tracing::warn!(%error, index_version, "unused_segment_not_deleted");
         }
     }
     Ok(())
 }
 
-/// Why a segment cannot be read.
+/// The reason why a segment cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Unread {
-    /// The object store gives no answer: it may be there.
+    /// The object store does not respond; the object may exist.
     #[error(transparent)]
     Away(#[from] BlobError),
-    /// It is not there.
-    #[error("{0} is not there")]
+    /// The object does not exist.
+    #[error("segment {0} does not exist")]
     Missing(String),
-    /// It is no segment.
-    #[error("{0}: {1}")]
+    /// The object is not a valid segment.
+    #[error("segment {0} is invalid: {1}")]
     Wrong(String, SegmentError),
 }
 
 /// Reads a segment.
 ///
 /// # Errors
-/// Why not.
+/// The reason, as [`Unread`].
 pub(super) async fn read_segment<W: Blobs + Clock>(world: &W, key: &str) -> Result<Segment, Unread> {
     let bytes = get_object(world, key).await?.ok_or_else(|| Unread::Missing(key.to_owned()))?;
     Segment::decode(bytes).map_err(|error| Unread::Wrong(key.to_owned(), error))
@@ -189,28 +191,28 @@ mod tests {
 
     use super::*;
 
-    /// Comes back later, so that others have their turn.
-    async fn later() {
+    /// Yields once, so that other futures run.
+    async fn yield_once() {
         let mut is_later = false;
         poll_fn(|_| if std::mem::replace(&mut is_later, true) { Poll::Ready(()) } else { Poll::Pending }).await;
     }
 
     #[test]
-    fn segments_are_made_one_at_a_time_and_none_is_forgotten() {
+    fn segments_are_merged_one_at_a_time_and_no_request_is_lost() {
         let (merges, running, made) = (Merges::default(), Cell::new(0), RefCell::new(Vec::new()));
         let merge = async |_: &str, index_version: &str| {
             running.set(running.get() + 1);
             assert_eq!(running.get(), 1);
-            later().await;
+            yield_once().await;
             running.set(running.get() - 1);
             made.borrow_mut().push(index_version.to_owned());
         };
-        let jobs = ["a", "b", "a", "c"].map(|index_version| merges.in_turn("acme", index_version, merge));
+        let jobs = ["a", "b", "a", "c"].map(|index_version| merges.run_or_queue("acme", index_version, merge));
         let mut all = Box::pin(join_all(jobs));
         (0..10).find_map(|_| all.as_mut().now_or_never()).unwrap();
-        // The first is taken up again: what came for it while it was made is not in it.
+        // The first one is merged again: the second request for it came while it was being merged.
         assert_eq!(*made.borrow(), ["a", "a", "b", "c"]);
-        assert_eq!(merges.in_turn("acme", "d", merge).now_or_never(), None);
-        assert!(!merges.is_running.get(), "one that is given up leaves the turn to the next");
+        assert_eq!(merges.run_or_queue("acme", "d", merge).now_or_never(), None);
+        assert!(!merges.is_running.get(), "an interrupted merge lets the next one run");
     }
 }

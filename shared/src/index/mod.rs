@@ -1,17 +1,19 @@
-//! Indexes: documents that jobs cut into chunks, embed, keep and find again.
+//! Indexes: jobs chunk documents, embed the chunks, store them, and searches find them.
 //!
-//! 1. [`manage`]: an index is made, read and dropped. A typo makes none.
-//! 2. [`apply`]: a job brings a document, or takes it away: the one that was accepted last stands.
-//! 3. [`crate::store::vectors`]: what is unchanged costs no call of a provider.
-//! 4. [`merge`]: the vectors of an index in one object, made anew when enough has changed.
-//! 5. [`find`]: a search by words, by vectors, or by both.
-//! 6. [`verify`]: all of it held against each other, and mended.
-//! 7. [`rebuild`]: another model or other chunks, beside what is searched meanwhile.
-//! 8. [`remove`]: the documents of a source leave that nobody brought again.
-//! 9. [`clear`]: what nobody reads any more leaves in pieces.
+//! 1. [`manage`]: creates, reads and drops indexes. A job that names an unknown index fails; it does not create one.
+//! 2. [`apply`]: one job upserts or deletes one document. The job that was accepted last wins, in any order of
+//!    execution.
+//! 3. [`crate::store::vectors`]: the embedding cache. Unchanged text costs no call to a provider.
+//! 4. [`merge`]: stores the vectors of an index version in one object, which is rewritten after enough changes.
+//! 5. [`find`]: searches by words, by vectors, or by both.
+//! 6. [`verify`]: checks an index for inconsistencies and repairs them on request.
+//! 7. [`rebuild`]: builds an index version with another model or other chunks while the old version still serves
+//!    searches.
+//! 8. [`remove`]: deletes the documents of a source that the latest replacement did not upsert.
+//! 9. [`clear`]: deletes dropped index versions and old cached vectors in small batches.
 //!
-//! The records never claim what the store lacks: vectors are kept before the one batch that writes a document with its
-//! chunks and words, and a chunk without a vector is refused by the schema. A segment is made of what is committed.
+//! The rows never refer to a missing vector: vectors are stored before the one batch that writes a document with its
+//! chunks and words, and the schema refuses a chunk without a vector. A segment contains committed chunks only.
 
 pub mod answer;
 pub(crate) mod apply;
@@ -38,61 +40,61 @@ use crate::search::chunk::ChunkLimits;
 use crate::search::segment::entry_bytes;
 use crate::settings::providers::Choice;
 
-/// An index as the store answers it. Times are milliseconds.
+/// A row of an index with its index versions. Times are milliseconds since 1970.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct IndexRow {
-    /// Whose index.
+    /// Tenant that owns the index.
     pub tenant: String,
-    /// Its name.
+    /// Name of the index, unique within the tenant.
     pub name: String,
-    /// ULID of its creation.
+    /// ULID of the creation of the index.
     pub id: String,
-    /// The index version that is searched,
+    /// Id of the index version that serves searches.
     pub serving: String,
-    /// and the one that will take its place.
+    /// Id of the index version that is being built and replaces `serving` when it is complete.
     pub building: Option<String>,
-    /// Both of them.
+    /// The serving index version and, if there is one, the building one.
     pub index_versions: Vec<VersionRow>,
-    /// When it was made.
+    /// Creation time.
     pub created_at: i64,
 }
 
-/// One way to cut and embed documents.
+/// A configuration for chunking and embedding documents, and the state of its data.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct VersionRow {
-    /// ULID.
+    /// ULID of the index version.
     pub id: String,
-    /// The provider of its vectors.
+    /// Name of the provider that computes the vectors.
     pub provider: String,
-    /// Its model.
+    /// Name of the provider's model.
     pub model: String,
-    /// The model's dimensions.
+    /// Number of dimensions of each vector.
     pub dimensions: usize,
-    /// Characters of a chunk at most.
+    /// Maximum length of a chunk, in characters.
     pub chunk_chars: usize,
-    /// Characters that a chunk may repeat of the one before.
+    /// Maximum number of characters that a chunk repeats from the previous chunk.
     pub overlap_chars: usize,
-    /// The version of the chunker.
+    /// Version of the chunking rules.
     pub chunker: u32,
-    /// The object with its vectors.
+    /// Key of the object with the vectors; `None` until the first merge.
     pub segment: Option<String>,
-    /// The chunks up to this one are in it.
+    /// Highest chunk number in the segment.
     pub segment_seq: i64,
-    /// Chunks that are there.
+    /// Number of chunks.
     pub chunks: u64,
-    /// Chunks that have left since the segment was made, about.
+    /// Approximate number of chunks that were deleted since the segment was written.
     pub dead: u64,
-    /// When it was begun.
+    /// Creation time.
     pub created_at: i64,
 }
 
 impl VersionRow {
-    /// The model that embeds its chunks, and what is asked of it.
+    /// Provider and model that embed the chunks.
     pub(crate) fn choice(&self) -> Choice {
         Choice { provider: self.provider.clone(), model: self.model.clone() }
     }
 
-    /// The name under which its vectors are kept for whoever asks again.
+    /// Name of the model in the embedding cache: `provider/model/dimensions`.
     pub(crate) fn cache_name(&self) -> String {
         format!("{}/{}/{}", self.provider, self.model, self.dimensions)
     }
@@ -101,13 +103,13 @@ impl VersionRow {
         ChunkLimits { chars_max: self.chunk_chars, overlap_chars: self.overlap_chars }
     }
 
-    /// How many chunks it may have.
+    /// Maximum number of chunks of this index version.
     pub(crate) fn chunks_max(&self) -> u64 {
         INDEX_CHUNKS_MAX.min(SEGMENT_BYTES_MAX / entry_bytes(self.dimensions) as u64)
     }
 
-    /// What was asked for when it was made.
-    pub(crate) fn asked(&self) -> Value {
+    /// Settings of this index version, in the form in which a request is compared with them.
+    pub(crate) fn requested(&self) -> Value {
         json!({
             "provider": self.provider, "model": self.model, "dimensions": self.dimensions,
             "chunk_chars": self.chunk_chars, "overlap_chars": self.overlap_chars, "chunker": self.chunker,
@@ -116,23 +118,24 @@ impl VersionRow {
 }
 
 impl IndexRow {
-    /// The index version that is searched. There is one always: both leave together.
+    /// Index version that serves searches. Always present: an index version is dropped only after its index no longer
+    /// names it.
     pub(crate) fn serving(&self) -> Option<&VersionRow> {
         self.index_versions.iter().find(|index_version| index_version.id == self.serving)
     }
 
-    /// The index version that is being made.
+    /// Index version that is being built, if any.
     pub(crate) fn building(&self) -> Option<&VersionRow> {
         self.index_versions.iter().find(|index_version| Some(&index_version.id) == self.building.as_ref())
     }
 }
 
-/// What an index has.
+/// Numbers of documents of an index.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 pub struct Counts {
-    /// Documents that are there.
+    /// Number of documents, without deleted ones.
     documents: u64,
-    /// How many of them each index version has cut as they stand.
+    /// Number of documents that each index version has chunked in their current text.
     chunked: BTreeMap<String, u64>,
 }
 
@@ -141,11 +144,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_index_has_room_for_what_a_segment_has_room_for() {
+    fn an_index_version_has_at_most_the_chunks_of_a_full_segment() {
         let most = |dimensions: usize| {
             let index_version = json!({
                 "id": "01G", "provider": "p", "model": "m", "dimensions": dimensions, "chunk_chars": 800,
-                "overlap_chars": 100, "chunker": 1, "segment": null, "segment_seq": 0, "chunks": 0, "dead": 0, "created_at": 0,
+                "overlap_chars": 100, "chunker": 1, "segment": null, "segment_seq": 0, "chunks": 0, "dead": 0,
+                "created_at": 0,
             });
             serde_json::from_value::<VersionRow>(index_version).unwrap().chunks_max()
         };

@@ -1,2 +1,2 @@
--- The index of a tenant after that one by name. ?1 tenant, ?2 a name, or ''.
+-- Finds the next index of a tenant by name. ?1 tenant, ?2 the previous name, or ''.
 SELECT json_quote(name) FROM indexes WHERE tenant = ?1 AND name > ?2 ORDER BY name LIMIT 1

@@ -1,4 +1,4 @@
-//! What a change of a document has to do in each index version, from what is asked for and what stands.
+//! Plans the changes of each index version for one document, from the requested and the current state.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{IndexRow, VersionRow};
-use crate::limits::{INDEX_GO_ON_SECONDS, INDEX_PARAMETER_BYTES};
+use crate::limits::{DOCUMENT_CHUNKS_MAX, INDEX_GO_ON_SECONDS, INDEX_PARAMETER_BYTES};
 use crate::model::outcome::{ErrorClass, Outcome, RetryAfter};
 use crate::ports::{Param, Statement};
 use crate::search::chunk;
@@ -18,15 +18,15 @@ use crate::store::{json_param, json_params, vectors};
 use crate::wire::metadata::Metadata;
 use crate::wire::raw::RawObject;
 
-/// What a job makes of a document.
+/// A document in the state that a job requests.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Document {
     pub(crate) id: String,
-    /// `None`: it is no more.
+    /// Content of the document; `None`: delete it.
     pub(crate) content: Option<DocumentContent>,
 }
 
-/// What there is of a document.
+/// Text, metadata and source of a document.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct DocumentContent {
     pub(crate) text: String,
@@ -34,7 +34,7 @@ pub(crate) struct DocumentContent {
     pub(crate) source: String,
 }
 
-/// A document as it stands.
+/// The current version of a document.
 #[derive(Debug, Deserialize)]
 pub(super) struct CurrentDocument {
     pub(super) version: String,
@@ -45,20 +45,20 @@ pub(super) struct CurrentDocument {
     pub(super) layouts: Vec<Layout>,
 }
 
-/// A document as it stands, and the version before which nothing of its source does.
+/// The current version of a document, and the version of the last removal of a source.
 pub(super) struct CurrentState {
-    pub(super) standing: Option<CurrentDocument>,
+    pub(super) current: Option<CurrentDocument>,
     pub(super) removal: Option<String>,
 }
 
-/// The removal of a source: all of it leaves that has a version before this one.
+/// The removal of a source: it deletes all documents of the source with a smaller version.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Removal<'a> {
     pub(super) source: &'a str,
     pub(super) version: &'a str,
 }
 
-/// What an index version has cut a document into.
+/// The chunks of a document in an index version, as (hash, start, end).
 #[derive(Debug, Deserialize)]
 pub(super) struct Layout {
     pub(super) index_version: String,
@@ -66,64 +66,65 @@ pub(super) struct Layout {
     pub(super) chunks: Vec<(String, usize, usize)>,
 }
 
-/// The version that a change writes, and the one that it may take the place of.
+/// The version that a change writes, and the version that it may replace.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Versions<'a> {
     pub(super) new: &'a str,
-    /// What was seen to stand; `None`: nothing.
+    /// Version that was read; `None`: no document.
     pub(super) seen: Option<&'a str>,
 }
 
-/// An index version's part of a change.
+/// The changes of one index version.
 pub(super) struct ChunkPlan<'a> {
     pub(super) index_version: &'a VersionRow,
-    /// The chunks in order, each with the name of its vector.
+    /// Chunks in order, each with the hash that names its vector.
     pub(super) chunks: Vec<(String, Chunk)>,
-    /// The names of those that are new, each once.
+    /// Hashes of the new chunks, each once.
     pub(super) fresh: Vec<String>,
-    /// How many leave.
+    /// Number of chunks to delete.
     pub(super) removed: usize,
 }
 
-pub(super) fn state_of(document: &Document, standing: Option<&CurrentDocument>, is_chunked: bool) -> &'static str {
-    let was_there = standing.is_some_and(|standing| standing.deleted == 0);
+pub(super) fn state_of(document: &Document, current: Option<&CurrentDocument>, is_chunked: bool) -> &'static str {
+    let was_there = current.is_some_and(|current| current.deleted == 0);
     match &document.content {
         None if was_there => "deleted",
         None => "absent",
-        Some(content) if is_chunked && is_same(content, standing) => "unchanged",
+        Some(content) if is_chunked && is_same(content, current) => "unchanged",
         Some(_) if was_there => "updated",
         Some(_) => "added",
     }
 }
 
-pub(super) fn is_same(content: &DocumentContent, standing: Option<&CurrentDocument>) -> bool {
-    standing.is_some_and(|standing| {
-        standing.deleted == 0
-            && standing.source == content.source
-            && standing.metadata == content.metadata
-            && standing.hash == vectors::hash_of(&content.text)
+pub(super) fn is_same(content: &DocumentContent, current: Option<&CurrentDocument>) -> bool {
+    current.is_some_and(|current| {
+        current.deleted == 0
+            && current.source == content.source
+            && current.metadata == content.metadata
+            && current.hash == vectors::hash_of(&content.text)
     })
 }
 
-/// What each index version has to do; nothing if it has cut this very text. `anew` is one that is taken to have nothing of it. So is
-/// one whose layout is not of the document that stands: while that is the same, a rebuild may cut it ([`Apply::chunk_again`]).
+/// Plans the change of each index version; an index version that has chunked this very text needs none. The version
+/// `rebuilt` is treated as empty, and so is a version whose layout does not belong to the current text: a rebuild may
+/// be chunking it at the same time ([`Apply::chunk_again`]).
 ///
-/// [`Apply::chunk_again`]: super::apply::Apply::cut_again
+/// [`Apply::chunk_again`]: super::apply::Apply::chunk_again
 pub(super) fn plans<'a>(
     index: &'a IndexRow,
     document: &Document,
-    standing: Option<&CurrentDocument>,
-    anew: Option<&VersionRow>,
+    current: Option<&CurrentDocument>,
+    rebuilt: Option<&VersionRow>,
 ) -> Vec<ChunkPlan<'a>> {
     let text = document.content.as_ref().map(|content| content.text.as_str());
     let hash = text.map(vectors::hash_of).unwrap_or_default();
     let plan = |index_version: &'a VersionRow| {
-        let layouts = standing.map_or(&[][..], |standing| &standing.layouts);
+        let layouts = current.map_or(&[][..], |current| &current.layouts);
         let layout = layouts.iter().find(|layout| layout.index_version == index_version.id);
         let had: BTreeSet<&str> = layout.iter().flat_map(|it| &it.chunks).map(|(hash, ..)| hash.as_str()).collect();
         let is_of = |hash: &str| layout.is_some_and(|layout| layout.hash == hash);
-        let is_kept = anew.is_none_or(|anew| anew.id != index_version.id)
-            && standing.is_some_and(|standing| is_of(&standing.hash));
+        let is_kept = rebuilt.is_none_or(|rebuilt| rebuilt.id != index_version.id)
+            && current.is_some_and(|current| is_of(&current.hash));
         if is_kept && is_of(&hash) {
             return None;
         }
@@ -156,7 +157,7 @@ pub(super) fn put_document(index: &IndexRow, document: &Document, versions: Vers
 }
 
 impl ChunkPlan<'_> {
-    /// The index version, how many chunks it gets more, and how many it may have.
+    /// The index version, the change of its number of chunks, and its maximum.
     pub(super) fn room(&self) -> (&str, i64, u64) {
         let count = |chunks: usize| i64::try_from(chunks).unwrap_or(i64::MAX);
         (&self.index_version.id, count(self.fresh.len()) - count(self.removed), self.index_version.chunks_max())
@@ -174,12 +175,12 @@ impl ChunkPlan<'_> {
                 .chunks
                 .iter()
                 .filter(|(hash, _)| fresh.remove(hash.as_str()))
-                .map(|(hash, chunk)| said(hash, chunk));
+                .map(|(hash, chunk)| words_of_chunk(hash, chunk));
             let words = json_params(words, INDEX_PARAMETER_BYTES).into_iter();
             statements.extend(words.map(|words| index_sql!("add_words", of.clone(), words)));
         }
         let has: BTreeSet<&str> = self.chunks.iter().map(|(hash, _)| hash.as_str()).collect();
-        // Also when nothing is known to leave: what a job that was overtaken left behind leaves too.
+        // Runs also if no chunk is known to be obsolete: it deletes chunks that an overtaken job has left behind.
         statements.extend(drop_all_but(self.index_version, of, &json_param(&has)));
         let layout: Vec<_> = self.chunks.iter().map(|(hash, chunk)| (hash, chunk.start, chunk.end)).collect();
         statements.push(index_sql!("put_layout", of.clone(), json_param(&layout)));
@@ -187,15 +188,15 @@ impl ChunkPlan<'_> {
     }
 }
 
-/// What a chunk says, as `add_words.sql` takes it.
-fn said(hash: &str, chunk: &Chunk) -> Value {
+/// The words of a chunk, in the form that `add_words.sql` reads.
+fn words_of_chunk(hash: &str, chunk: &Chunk) -> Value {
     json!({
         "hash": hash, "heading": chunk.heading, "text": chunk.text,
         "heading_words": indexed(&chunk.heading), "text_words": indexed(&chunk.text),
     })
 }
 
-/// The chunks of a document leave with what they say, but for those with these hashes.
+/// Statements that delete all chunks of a document and their words, except chunks with the given hashes.
 pub(super) fn drop_all_but(index_version: &VersionRow, of: &Param, has: &Param) -> [Statement; 3] {
     [
         index_sql!("drop_words", of.clone(), has.clone()),
@@ -204,13 +205,40 @@ pub(super) fn drop_all_but(index_version: &VersionRow, of: &Param, has: &Param) 
     ]
 }
 
-/// Counts the chunks that the statement just before took away.
+/// Statement that counts the chunks that the previous statement deleted.
 pub(super) fn count_dropped(index_version: &str) -> Statement {
     index_sql!("count_dropped", index_version)
 }
 
-/// The outcome of an attempt that did its share: the job goes on soon and spends no failure.
-pub(super) fn goes_on(message: String) -> Outcome {
+/// The version of a document that was deleted with its source: greater than its own version, and smaller than every
+/// version that was accepted after the document, even before the removal.
+pub(super) fn removed_version(version: &str, removal: &str) -> String {
+    format!("{version}.{removal}")
+}
+
+/// Checks that a document has at most [`DOCUMENT_CHUNKS_MAX`] chunks and that its index has room for the new ones.
+///
+/// # Errors
+/// The outcome of the attempt.
+pub(super) fn check_room(plan: &ChunkPlan<'_>) -> Result<(), Outcome> {
+    let index_version = plan.index_version;
+    if plan.chunks.len() > DOCUMENT_CHUNKS_MAX {
+        let message =
+            format!("The document has more than {DOCUMENT_CHUNKS_MAX} chunks; split it into several documents.");
+        return Err(Outcome::failed(ErrorClass::Handler, message));
+    }
+    let most = index_version.chunks_max();
+    if (index_version.chunks + plan.fresh.len() as u64).saturating_sub(plan.removed as u64) > most {
+        let (has, dimensions) = (index_version.chunks, index_version.dimensions);
+        let message = format!("The index has {has} chunks; the maximum is {most} for {dimensions} dimensions.");
+        return Err(Outcome::failed(ErrorClass::Handler, message));
+    }
+    Ok(())
+}
+
+/// The outcome of an attempt that did part of the work: the job continues soon, and the attempt does not count as a
+/// failure.
+pub(super) fn continue_later(message: String) -> Outcome {
     let wait = RetryAfter::Deferral(Duration::from_secs(INDEX_GO_ON_SECONDS));
     Outcome::Failed { class: ErrorClass::Internal, message, retry_after: Some(wait) }
 }

@@ -1,7 +1,7 @@
--- A document becomes what a job brings, if it is still the version that the job has seen. ?1 the id of the index, ?2 the
--- document: {"id","version","deleted","source","hash","metadata"}, ?3 its text, ?4 the version that was seen, or NULL,
--- ?5 [index version, ...]: those that the job knows, among them all that the index names, ?6 the one that is searched,
--- ?7 [[index version, chunks that it gets more, chunks that it may have], ...]. Nothing is written of a source that was removed since.
+-- Writes or deletes a document, if its version is still the one that the job has read. ?1 id of the index, ?2 the document:
+-- {"id","version","deleted","source","hash","metadata"}, ?3 its text, ?4 the version that was read, or NULL, ?5 [index version,
+-- ...] known to the job; must contain all that the index names, ?6 the serving index version, ?7 [[index version, change of its
+-- number of chunks, maximum number of chunks], ...]. Writes nothing if the source was removed by a later version.
 INSERT INTO documents (index_id, id, version, deleted, source, hash, text, metadata, written_at)
 SELECT i.id, ?2 ->> 'id', ?2 ->> 'version', ?2 ->> 'deleted', ?2 ->> 'source', ?2 ->> 'hash', ?3, ?2 -> 'metadata',
   CAST(unixepoch('subsec') * 1000 AS INTEGER)

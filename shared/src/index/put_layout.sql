@@ -1,5 +1,5 @@
--- What a document is cut into, once its chunks are there. ?1 {"index","document","version","index version"}, ?2 its chunks; none of
--- one that was deleted.
+-- Writes the layout of a document after its chunks. ?1 {"index","document","version","index_version"}, ?2 its chunks; none for
+-- a deleted document.
 INSERT INTO layouts (index_version, document, hash, chunks)
 SELECT g.id, d.id, d.hash, ?2
 FROM index_versions g CROSS JOIN documents d

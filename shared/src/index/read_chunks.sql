@@ -1,5 +1,5 @@
--- The first chunks that are there, in this order, as a search answers them. ?1 the index version, ?2 the id of the index,
--- ?3 [seq, ...], ?4 at most. json_each goes through its list in order, and no sort must look at all of it.
+-- Reads the first existing chunks in this order, for the hits of a search. ?1 the index version, ?2 id of the index, ?3 [seq,
+-- ...], ?4 limit. json_each yields its list in order, so LIMIT stops early and nothing is sorted.
 SELECT json_object('seq', c.seq, 'document', c.document, 'source', d.source, 'heading', w.heading, 'text', w.text,
   'metadata', json(d.metadata),
   'span', json((SELECT json_array(s.value -> 1, s.value -> 2) FROM layouts l CROSS JOIN json_each(l.chunks) s

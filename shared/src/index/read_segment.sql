@@ -1,2 +1,2 @@
--- The object with the vectors of an index version. ?1 the index version.
+-- Reads the object key of an index version's segment. ?1 the index version.
 SELECT segment FROM index_versions WHERE id = ?1

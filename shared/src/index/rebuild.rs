@@ -1,7 +1,8 @@
-//! Another model or other chunks: an index version is made beside the one that is searched, of the documents as they stand, and
-//! takes its place when it has all of them. A search never sees a mixture.
+//! Rebuilds an index with another model or other chunks: builds a second index version from the stored documents and
+//! swaps it in when it has all of them. A search reads one index version and never a mixture.
 //!
-//! Documents that come meanwhile are cut by both. An attempt that ends early has lost nothing: what is cut is cut.
+//! Both versions chunk documents that are written in between. An interrupted attempt loses nothing: documents that were
+//! chunked stay chunked.
 
 use std::rc::Rc;
 
@@ -12,17 +13,17 @@ use super::manage::drop_version;
 use super::{IndexRow, VersionRow};
 use crate::embed::ask::Call;
 use crate::embed::vectors::waiting;
-use crate::index::plan::goes_on;
+use crate::index::plan::continue_later;
 use crate::limits::{REBUILD_DOCUMENTS, REBUILD_MS};
 use crate::model::outcome::Outcome;
 use crate::ports::World;
 use crate::store::search::{Store, index_sql};
 use crate::store::{batch, rows_as};
 
-/// Goes on with the index version that an index builds. It answers always.
-pub(crate) async fn rebuild<W: World>(apply: &Apply<'_, W>, meant: TargetIndex<'_>) -> (Outcome, Vec<Rc<Call>>) {
+/// Continues to build the second index version of an index. Infallible: every failure becomes an `Outcome`.
+pub(crate) async fn rebuild<W: World>(apply: &Apply<'_, W>, target: TargetIndex<'_>) -> (Outcome, Vec<Rc<Call>>) {
     let mut calls = Vec::new();
-    let outcome = match try_rebuild(apply, meant, &mut calls).await {
+    let outcome = match try_rebuild(apply, target, &mut calls).await {
         Ok(result) => Outcome::Succeeded { result: result.into() },
         Err(outcome) => waiting(outcome, apply.job.attempt, !calls.is_empty()),
     };
@@ -31,13 +32,13 @@ pub(crate) async fn rebuild<W: World>(apply: &Apply<'_, W>, meant: TargetIndex<'
 
 async fn try_rebuild<W: World>(
     apply: &Apply<'_, W>,
-    meant: TargetIndex<'_>,
+    target: TargetIndex<'_>,
     calls: &mut Vec<Rc<Call>>,
 ) -> Result<Value, Outcome> {
     let began_at = apply.world.now_ms();
-    let index = apply.index_of(meant).await?;
-    let told = |state: &str, chunked: u64| json!({"index": meant.name, "state": state, "documents": chunked});
-    let Some(building) = index.building() else { return Ok(told("serving", 0)) };
+    let index = apply.index_of(target).await?;
+    let result = |state: &str, chunked: u64| json!({"index": target.name, "state": state, "documents": chunked});
+    let Some(building) = index.building() else { return Ok(result("serving", 0)) };
     let (mut after, mut chunked) = (String::new(), 0);
     loop {
         let page = unbuilt(apply, &index, building, &after).await?;
@@ -48,24 +49,26 @@ async fn try_rebuild<W: World>(
             chunked += 1;
             let is_spent = usize::try_from(chunked).is_ok_and(|chunked| chunked >= apply.settings.plan.index_documents);
             if is_spent || apply.world.now_ms() - began_at >= REBUILD_MS {
-                return Err(goes_on(format!("{chunked} documents are chunked anew in this attempt; it goes on.")));
+                return Err(continue_later(format!(
+                    "{chunked} documents were chunked in this attempt; the job continues."
+                )));
             }
         }
     }
     let (tenant, id) = (apply.job.tenant.as_str(), building.id.as_str());
-    // A search reads only so many chunks that no segment has.
+    // A search reads at most [`TAIL_ROWS_MAX`](crate::limits::TAIL_ROWS_MAX) chunks that are not in a segment.
     apply.shared.merges.make(apply.world, tenant, id).await;
-    let statements = vec![index_sql!("swap_version", tenant, meant.name, id), drop_version(&index.serving)];
-    // Safe to repeat: what has taken its place builds no more.
-    batch(&Store(apply.world), &statements).await.map_err(|error| apply.away(&error))?;
-    let now = apply.index(meant.name).await?;
+    let statements = vec![index_sql!("swap_version", tenant, target.name, id), drop_version(&index.serving)];
+    // Safe to repeat: after the swap the version is no longer `building`.
+    batch(&Store(apply.world), &statements).await.map_err(|error| apply.failed(&error))?;
+    let now = apply.index(target.name).await?;
     if now.serving == building.id {
-        return Ok(told("swapped", chunked));
+        return Ok(result("swapped", chunked));
     }
     if now.building.as_ref() == Some(&building.id) {
-        return Err(goes_on("Documents came meanwhile; it goes on.".to_owned()));
+        return Err(continue_later("Documents were written during the rebuild; the job continues.".to_owned()));
     }
-    Ok(told("superseded", chunked))
+    Ok(result("superseded", chunked))
 }
 
 async fn unbuilt<W: World>(
@@ -77,6 +80,6 @@ async fn unbuilt<W: World>(
     let (index, index_version) = (index.id.as_str(), building.id.as_str());
     let page = index_sql!("find_unbuilt", index, index_version, after, REBUILD_DOCUMENTS);
     // Safe to repeat: it only reads.
-    let answers = batch(&Store(apply.world), &[page]).await.map_err(|error| apply.away(&error))?;
-    rows_as(answers.first().unwrap_or(&Vec::new())).map_err(|error| apply.away(&error))
+    let answers = batch(&Store(apply.world), &[page]).await.map_err(|error| apply.failed(&error))?;
+    rows_as(answers.first().unwrap_or(&Vec::new())).map_err(|error| apply.failed(&error))
 }

@@ -1,4 +1,5 @@
-//! What the jobs of one invocation share: calls to providers, merges of segments, and how many documents they may still change.
+//! State that the jobs of one invocation share: calls to providers, merges of segments, and the number of documents
+//! that may still change.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -8,25 +9,25 @@ use crate::index::merge::Merges;
 use crate::ports::Clock;
 use crate::settings::Settings;
 
-/// What the jobs of one invocation share.
+/// State that the jobs of one invocation share.
 #[derive(Default)]
 pub(crate) struct Shared {
-    /// Where jobs that ask one model for vectors meet.
+    /// Combines the texts of several jobs into shared calls per model.
     pub(crate) pool: Pool,
-    /// The segments that they want made anew.
+    /// Segments that need a merge.
     pub(crate) merges: Merges,
-    /// Documents that they may still change.
+    /// Number of documents that may still change in this invocation.
     documents_left: Cell<usize>,
 }
 
 impl Shared {
-    /// What an invocation that begins now has.
+    /// Creates the state of a new invocation.
     pub(crate) fn begin<C: Clock>(clock: &C, settings: &Settings) -> Rc<Shared> {
         let pool = Pool::new(settings.plan.embed_calls, clock.now_ms());
         Rc::new(Shared { pool, documents_left: Cell::new(settings.plan.index_documents), ..Shared::default() })
     }
 
-    /// How many of so many documents may change in this invocation; they are taken off.
+    /// Reserves up to `wanted` documents for a change in this invocation; returns the number reserved.
     pub(crate) fn take_documents(&self, wanted: usize) -> usize {
         let taken = wanted.min(self.documents_left.get());
         self.documents_left.set(self.documents_left.get() - taken);

@@ -1,4 +1,4 @@
-//! What a search answers: the first chunks that are there, with what they say, where they stand, and marks.
+//! Builds the hits of a search: the best existing chunks with their text, position and highlights.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -14,34 +14,35 @@ use crate::store::search::{Store, index_sql};
 use crate::store::{batch, json_param};
 use crate::wire::problem::Problem;
 
-/// A part of a document that was found.
+/// A chunk that the search found.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub(crate) struct SearchHit {
-    /// The document's id.
+    /// Id of the document.
     pub(crate) document: String,
     pub(crate) source: String,
-    /// The headings that it stands below.
+    /// Headings above the chunk in the document.
     pub(crate) heading: String,
     pub(crate) text: String,
-    /// The text as HTML, with the words that were found in `<mark>`; null if words did not find it.
+    /// Text as HTML, with matched words in `<mark>`; null if the keyword search did not find the chunk.
     pub(crate) highlight: Option<String>,
-    /// What the hits are ordered by; it says nothing beside other searches.
+    /// Rank score of the hit; hits are sorted by it. Scores of different searches cannot be compared.
     pub(crate) score: f64,
-    /// How well words find it, as a share of what they find best; null if they did not find it.
+    /// Keyword score relative to the best keyword match, from 0 to 1; null if the keyword search did not find the
+    /// chunk.
     pub(crate) keyword_score: Option<f32>,
-    /// Null if its vector did not find it.
+    /// Cosine similarity of the chunk and the query; null if the vector search did not find the chunk.
     pub(crate) vector_score: Option<f32>,
-    /// Where it begins in the document's text, in bytes.
+    /// Start of the chunk in the document's text, in bytes.
     pub(crate) start: Option<usize>,
-    /// Where it ends in the document's text, in bytes.
+    /// End of the chunk in the document's text, in bytes.
     pub(crate) end: Option<usize>,
-    /// The document's.
+    /// Metadata of the document.
     #[cfg_attr(feature = "openapi", schemars(with = "crate::wire::metadata::Metadata"))]
     pub(crate) metadata: Box<RawValue>,
 }
 
-/// A chunk that is answered.
+/// A chunk of a search result as the database returns it.
 #[derive(Debug, Deserialize)]
 struct FoundChunk {
     seq: u64,
@@ -53,7 +54,7 @@ struct FoundChunk {
     span: Option<(usize, usize)>,
 }
 
-/// The best chunks as they are answered. Those that have left since they were found are left out.
+/// Reads the best chunks of a search. Skips chunks that were deleted since the search found them.
 pub(super) async fn show<W: IndexDatabase + Clock>(
     world: &W,
     index: &IndexRow,
@@ -61,7 +62,7 @@ pub(super) async fn show<W: IndexDatabase + Clock>(
     limit: usize,
     fused: &[Fused],
 ) -> Result<Vec<SearchHit>, Problem> {
-    // Many more than are answered: some of those that vectors found may have left long ago.
+    // More candidates than the limit: some chunks that vectors found may have been deleted long ago.
     let seqs: Vec<u64> = fused.iter().map(|entry| seq_of(entry.id)).collect();
     if seqs.is_empty() {
         return Ok(Vec::new());
@@ -74,17 +75,17 @@ pub(super) async fn show<W: IndexDatabase + Clock>(
     }
     // Safe to repeat: it only reads.
     let answers = batch(&Store(world), &statements).await.map_err(|error| unavailable(&error))?;
-    let (mut found, marked) = (rows::<FoundChunk>(answers.first())?, rows::<(u64, String)>(answers.get(1))?);
+    let (mut found, bracketed) = (rows::<FoundChunk>(answers.first())?, rows::<(u64, String)>(answers.get(1))?);
     let shown = |entry: &Fused| {
         let seq = seq_of(entry.id);
         let at = found.iter().position(|row| row.seq == seq)?;
         let row = found.swap_remove(at);
-        let marked = marked.iter().find(|(of, _)| *of == seq);
+        let bracketed = bracketed.iter().find(|(of, _)| *of == seq);
         Some(SearchHit {
             document: row.document,
             source: row.source,
             heading: row.heading,
-            highlight: marked.map(|(_, marked)| as_html(&row.text, marked, keywords)),
+            highlight: bracketed.map(|(_, bracketed)| as_html(&row.text, bracketed, keywords)),
             text: row.text,
             score: entry.score,
             keyword_score: entry.keyword,

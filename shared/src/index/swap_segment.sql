@@ -1,5 +1,5 @@
--- A segment takes the place of the one that it was made of. ?1 the index version, ?2 the new object, ?3 the last chunk that was
--- looked at for it, ?4 how many dead it left out, ?5 the object before it, or NULL.
+-- Replaces the segment of an index version, if it is still the one that was read. ?1 the index version, ?2 key of the new
+-- object, ?3 highest chunk number that it covers, ?4 number of deleted chunks that it omits, ?5 key of the previous object, or NULL.
 UPDATE index_versions SET segment = ?2, segment_seq = ?3, dead = max(0, dead - ?4)
 WHERE id = ?1 AND segment IS ?5 AND dropped_at IS NULL
 RETURNING json_object('id', id)

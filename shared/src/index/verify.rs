@@ -1,7 +1,7 @@
-//! An index held against itself: what documents are cut into, their chunks, what these say, and their vectors, in rows and in
-//! the segment. What differs is told, and mended if that is asked for.
+//! Checks an index for inconsistencies between documents, layouts, chunks, words and vectors, in rows and in the
+//! segment. Reports the differences and repairs them on request.
 //!
-//! Each row that is looked at is of one moment, so a change meanwhile is no difference.
+//! Each row is read with its related rows in one statement, so a concurrent change is not reported as a difference.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -16,7 +16,7 @@ use super::plan::count_dropped;
 use super::{IndexRow, VersionRow};
 use crate::embed::ask::Call;
 use crate::index::merge;
-use crate::index::plan::goes_on;
+use crate::index::plan::continue_later;
 use crate::limits::{INDEX_TRIES, VERIFY_CHUNKS, VERIFY_DOCUMENTS, VERIFY_NAMED};
 use crate::model::outcome::Outcome;
 use crate::model::result::JobResult;
@@ -29,10 +29,10 @@ use crate::settings::providers::BUILTIN;
 use crate::store::search::{Store, index_sql};
 use crate::store::{batch, json_param, rows_as, vectors};
 
-/// The cosine from which two vectors are taken for those of one text: float16 on another machine still has 0.9999.
+/// The cosine from which two vectors count as equal: a float16 model on another machine still reaches 0.9999.
 const ALIKE_COSINE: f64 = 0.999;
 
-/// A document, what it is cut into, and the chunks that it has.
+/// A document with its layout and its chunks.
 #[derive(Debug, Deserialize)]
 struct DocumentRow {
     id: String,
@@ -43,7 +43,7 @@ struct DocumentRow {
     chunks: BTreeSet<String>,
 }
 
-/// A chunk, what it says, and the vector that is kept of it.
+/// A chunk with its words and its cached vector.
 #[derive(Debug, Deserialize)]
 struct ChunkRow {
     seq: u64,
@@ -58,18 +58,18 @@ struct ChunkRow {
     is_known: u8,
 }
 
-/// What differs in an index version.
+/// The differences found in an index version.
 #[derive(Debug, Default)]
 struct Differences {
     documents: u64,
     chunks: u64,
-    /// How often what was found.
+    /// Number of differences of each kind.
     differences: BTreeMap<&'static str, u64>,
-    /// Documents that are cut again, with the cached vectors that are asked for again then.
+    /// Documents to chunk again, each with the cached vectors to request again.
     wrong: BTreeMap<String, Vec<String>>,
-    /// Words without a chunk.
+    /// Numbers of words rows without a chunk.
     words: Vec<u64>,
-    /// Whether the segment is to be made anew.
+    /// True if the segment must be rebuilt.
     is_segment_wrong: bool,
 }
 
@@ -79,7 +79,7 @@ impl Differences {
         self.wrong.entry(document.to_owned()).or_default();
     }
 
-    fn see_document(&mut self, row: &DocumentRow) {
+    fn check_document(&mut self, row: &DocumentRow) {
         self.documents += u64::from(row.deleted == 0);
         let is_chunked = row.chunked.as_deref() == Some(&row.hash) || row.deleted == 1 && row.layout.is_empty();
         if !is_chunked {
@@ -89,7 +89,7 @@ impl Differences {
         row.chunks.difference(&row.layout).for_each(|_| self.differs("orphan_chunk", &row.id));
     }
 
-    fn see_chunk(&mut self, row: &ChunkRow, index_version: &VersionRow, segment: Option<&Segment>) {
+    fn check_chunk(&mut self, row: &ChunkRow, index_version: &VersionRow, segment: Option<&Segment>) {
         self.chunks += 1;
         if row.is_known == 0 {
             self.differs("orphan_chunk", &row.document);
@@ -98,15 +98,15 @@ impl Differences {
             self.differs("missing_words", &row.document);
             return;
         };
-        let said = embedded(heading, text);
+        let embedded_text = embedded(heading, text);
         let is_chunked = |words: Option<&str>, text: &str| words == Some(&*indexed(text));
         let is_found = is_chunked(row.heading_words.as_deref(), heading) && is_chunked(row.text_words.as_deref(), text);
-        if vectors::hash_of(&said) != row.hash || !is_found {
+        if vectors::hash_of(&embedded_text) != row.hash || !is_found {
             self.differs("stale_words", &row.document);
         }
         let vector = vectors::decode(&row.vector, index_version.dimensions);
         let expected = match (&row.kept, index_version.provider.as_str()) {
-            (_, BUILTIN) => Some(lexical::embed(&said)),
+            (_, BUILTIN) => Some(lexical::embed(&embedded_text)),
             (Some(kept), _) => vectors::decode(kept, index_version.dimensions),
             (None, _) => vector.clone(),
         };
@@ -124,7 +124,7 @@ impl Differences {
     }
 }
 
-/// What a job that verifies comes to: its result.
+/// The result of a verify job.
 #[derive(Debug, Serialize)]
 struct VerifyReport<'a> {
     index: &'a str,
@@ -132,12 +132,12 @@ struct VerifyReport<'a> {
     documents: u64,
     chunks: u64,
     differences: &'a BTreeMap<&'static str, u64>,
-    /// The first documents that differ.
+    /// Ids of the first documents that differ.
     named: Vec<&'a str>,
     repaired: bool,
 }
 
-/// Whether two vectors say the same: a provider may answer a text a little otherwise each time.
+/// Compares two vectors: a provider may return slightly different vectors for the same text.
 fn is_alike(one: &[f32], other: &[f32]) -> bool {
     let product = |left: &[f32], right: &[f32]| -> f64 {
         left.iter().zip(right).map(|(left, right)| f64::from(*left) * f64::from(*right)).sum()
@@ -146,14 +146,14 @@ fn is_alike(one: &[f32], other: &[f32]) -> bool {
     one == other || product(one, other) >= ALIKE_COSINE * lengths && lengths > 0.0
 }
 
-/// Holds an index against itself. It answers always.
+/// Checks an index and repairs it if `repair` is set. Infallible: every failure becomes an `Outcome`.
 pub(crate) async fn verify<W: World>(
     apply: &Apply<'_, W>,
-    meant: TargetIndex<'_>,
+    target: TargetIndex<'_>,
     repair: bool,
 ) -> (Outcome, Vec<Rc<Call>>) {
     let mut calls = Vec::new();
-    let outcome = match try_verify(apply, meant, repair, &mut calls).await {
+    let outcome = match try_verify(apply, target, repair, &mut calls).await {
         Ok(result) => Outcome::Succeeded { result },
         Err(outcome) => outcome,
     };
@@ -162,23 +162,23 @@ pub(crate) async fn verify<W: World>(
 
 async fn try_verify<W: World>(
     apply: &Apply<'_, W>,
-    meant: TargetIndex<'_>,
+    target: TargetIndex<'_>,
     repair: bool,
     calls: &mut Vec<Rc<Call>>,
 ) -> Result<JobResult, Outcome> {
     for _ in 0..INDEX_TRIES {
-        let (index, segment) = begin(apply, meant).await?;
+        let (index, segment) = begin(apply, target).await?;
         let Some(index_version) = index.serving() else { return Ok(Value::Null.into()) };
-        let found = look(apply, &index, index_version, segment).await?;
-        if apply.index_of(meant).await?.serving != index.serving {
-            // What another has taken the place of leaves, and nobody keeps it up.
+        let found = find_differences(apply, &index, index_version, segment).await?;
+        if apply.index_of(target).await?.serving != index.serving {
+            // A swap dropped the version that was checked, so its differences are meaningless: check the new one.
             continue;
         }
         if repair {
-            mend(apply, &index, index_version, &found, calls).await?;
+            repair_documents(apply, &index, index_version, &found, calls).await?;
         }
         return Ok(JobResult::written(&VerifyReport {
-            index: meant.name,
+            index: target.name,
             index_version: &index_version.id,
             documents: found.documents,
             chunks: found.chunks,
@@ -187,25 +187,25 @@ async fn try_verify<W: World>(
             repaired: repair && !found.differences.is_empty(),
         }));
     }
-    Err(goes_on("Another index version takes its place all the time.".to_owned()))
+    Err(continue_later("The serving index version keeps changing; the job continues later.".to_owned()))
 }
 
-/// The index with the segment that it has; the segment is an error if it is not there, or is none.
+/// Reads the index and its segment; the segment is an error if the object is missing or invalid.
 async fn begin<W: World>(
     apply: &Apply<'_, W>,
-    meant: TargetIndex<'_>,
+    target: TargetIndex<'_>,
 ) -> Result<(IndexRow, Result<Option<Segment>, Unread>), Outcome> {
-    let mut index = apply.index_of(meant).await?;
+    let mut index = apply.index_of(target).await?;
     loop {
         let key = index.serving().and_then(|index_version| index_version.segment.clone());
         let Some(key) = key else { return Ok((index, Ok(None))) };
         // Safe to repeat: it only reads.
         match merge::read_segment(apply.world, &key).await {
             Ok(segment) => return Ok((index, Ok(Some(segment)))),
-            Err(Unread::Away(error)) => return Err(apply.away(&DatabaseError::Unreachable(error.to_string()))),
+            Err(Unread::Away(error)) => return Err(apply.failed(&DatabaseError::Unreachable(error.to_string()))),
             Err(error) => {
-                index = apply.index_of(meant).await?;
-                // Another may have taken its place since the row was read.
+                index = apply.index_of(target).await?;
+                // A merge may have replaced the segment after the row was read.
                 if index.serving().and_then(|index_version| index_version.segment.as_ref()) == Some(&key) {
                     return Ok((index, Err(error)));
                 }
@@ -214,7 +214,7 @@ async fn begin<W: World>(
     }
 }
 
-async fn look<W: World>(
+async fn find_differences<W: World>(
     apply: &Apply<'_, W>,
     index: &IndexRow,
     index_version: &VersionRow,
@@ -222,7 +222,7 @@ async fn look<W: World>(
 ) -> Result<Differences, Outcome> {
     let mut found = Differences::default();
     let segment = segment.unwrap_or_else(|error| {
-        tracing::warn!(%error, "a segment cannot be read");
+        tracing::warn!(%error, "segment_unreadable");
         found.differences.insert("missing_segment", 1);
         found.is_segment_wrong = true;
         None
@@ -238,7 +238,7 @@ async fn look<W: World>(
         );
         let rows: Vec<DocumentRow> = read(apply, page).await?;
         for row in &rows {
-            found.see_document(row);
+            found.check_document(row);
         }
         let Some(last) = rows.last() else { break };
         after.clone_from(&last.id);
@@ -249,7 +249,7 @@ async fn look<W: World>(
         let page = index_sql!("verify_chunks", index_version.id.as_str(), of.clone(), after, VERIFY_CHUNKS);
         let rows: Vec<ChunkRow> = read(apply, page).await?;
         for row in &rows {
-            found.see_chunk(row, index_version, segment.as_ref());
+            found.check_chunk(row, index_version, segment.as_ref());
         }
         let Some(last) = rows.last().and_then(|row| i64::try_from(row.seq).ok()) else { break };
         after = last;
@@ -268,13 +268,13 @@ async fn read<W: World, T: DeserializeOwned>(apply: &Apply<'_, W>, page: Stateme
         let answers = batch(&Store(apply.world), &[page]).await?;
         rows_as(answers.first().unwrap_or(&Vec::new()))
     };
-    read.await.map_err(|error: DatabaseError| apply.away(&error))
+    read.await.map_err(|error: DatabaseError| apply.failed(&error))
 }
 
-/// Cuts again what is wrong, and makes the segment anew.
+/// Chunks the wrong documents again and rebuilds a wrong segment.
 ///
-/// Safe to repeat: what is cut again is what stands, and what was not reached is found the next time.
-async fn mend<W: World>(
+/// Safe to repeat: it chunks the current documents, and the next run finds the differences that were not reached.
+async fn repair_documents<W: World>(
     apply: &Apply<'_, W>,
     index: &IndexRow,
     index_version: &VersionRow,
@@ -285,36 +285,37 @@ async fn mend<W: World>(
     let id = index_version.id.as_str();
     if !found.words.is_empty() {
         let statement = index_sql!("forget_words", json_param(&found.words));
-        batch(&store, &[statement]).await.map_err(|error| apply.away(&error))?;
+        batch(&store, &[statement]).await.map_err(|error| apply.failed(&error))?;
     }
     let most = apply.settings.plan.index_documents;
     for (document, vectors) in found.wrong.iter().take(most) {
-        // What is there of a document that is not; what is there of one that is leaves in the batch that brings it anew.
+        // If the document does not exist, these statements delete its rows. If it exists, the batch of `chunk_again`
+        // replaces its chunks.
         let named = json_param(&[document]);
         let statements = vec![
             index_sql!("forget_document_words", id, named.clone()),
             index_sql!("forget_document_chunks", id, named.clone()),
             count_dropped(id),
             index_sql!("forget_layouts", id, named),
-            // Whatever comes in between: what is not cut again is found again.
+            // If the attempt is interrupted here, the next check finds the document again.
             index_sql!("doubt_layout", id, document.as_str()),
             index_sql!("forget_vectors", apply.job.tenant.as_str(), index_version.cache_name(), json_param(vectors)),
         ];
-        batch(&store, &statements).await.map_err(|error| apply.away(&error))?;
+        batch(&store, &statements).await.map_err(|error| apply.failed(&error))?;
         apply.chunk_again(index, document, Some(index_version), calls).await?;
     }
     if found.wrong.len() > most {
-        return Err(goes_on(format!(
-            "{most} of {} documents are mended in this attempt; it goes on.",
+        return Err(continue_later(format!(
+            "{most} of {} documents were repaired in this attempt; the job continues.",
             found.wrong.len()
         )));
     }
     if let (true, Some(segment)) = (found.is_segment_wrong, &index_version.segment) {
         let statement = index_sql!("forget_segment", id, segment.as_str());
-        let answers = batch(&store, &[statement]).await.map_err(|error| apply.away(&error))?;
+        let answers = batch(&store, &[statement]).await.map_err(|error| apply.failed(&error))?;
         if answers.first().is_some_and(|rows| !rows.is_empty()) {
             let made = merge::merge_all(apply.world, &apply.job.tenant, id).await;
-            made.map_err(|error| apply.away(&DatabaseError::Unreachable(error)))?;
+            made.map_err(|error| apply.failed(&DatabaseError::Unreachable(error)))?;
         }
     }
     Ok(())
@@ -325,7 +326,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn vectors_of_one_text_are_alike_and_others_are_not() {
+    fn nearly_equal_vectors_count_as_equal_and_others_do_not() {
         let vector = [0.6, -0.8, 0.0];
         assert!(is_alike(&vector, &vector) && is_alike(&vector, &[0.601, -0.799, 0.001]));
         for other in [[0.6, 0.8, 0.0], [0.7, -0.7, 0.1], [0.0; 3]] {

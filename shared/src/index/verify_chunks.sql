@@ -1,5 +1,5 @@
--- Chunks with what they say and the vectors that are kept of it. ?1 the index version, ?2 {"index","tenant","model"}, ?3 after this
--- chunk, ?4 at most.
+-- Reads chunks with their words and their cached vectors. ?1 the index version, ?2 {"index","tenant","model"}, ?3 after this
+-- chunk, ?4 limit.
 SELECT json_object('seq', c.seq, 'document', c.document, 'hash', c.hash, 'vector', c.vector, 'kept', v.vector,
   'heading', w.heading, 'text', w.text, 'heading_words', w.heading_words, 'text_words', w.text_words,
   'is_known', EXISTS (SELECT 1 FROM documents d

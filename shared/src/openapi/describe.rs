@@ -1,4 +1,4 @@
-//! The description of one operation, and the parameters and headers that several share.
+//! Descriptions of operations, and the parameters and headers that several operations share.
 
 use schemars::generate::SchemaGenerator;
 use schemars::{JsonSchema, Schema};
@@ -17,42 +17,42 @@ use crate::wire::prefer::RETURN_MINIMAL;
 use crate::wire::problem::Problem;
 use crate::wire::schema::{ERASURE_ID, JOB_ID, NAME};
 
-/// A schema and examples of it.
+/// A schema with examples.
 pub(super) struct ContentDoc {
     pub(super) schema: fn(&mut SchemaGenerator) -> Schema,
     pub(super) examples: Vec<(&'static str, Value)>,
 }
 
 impl ContentDoc {
-    /// The schema of a type, and examples of it.
+    /// Combines the schema of a type with examples.
     pub(super) fn of<T: JsonSchema>(examples: Vec<(&'static str, Value)>) -> ContentDoc {
         ContentDoc { schema: SchemaGenerator::subschema_for::<T>, examples }
     }
 }
 
-/// An answer when all is well.
+/// A successful answer of an operation.
 pub(super) struct ResponseDoc {
     pub(super) status: u16,
     pub(super) description: &'static str,
     pub(super) headers: Vec<&'static str>,
     pub(super) content: Option<ContentDoc>,
-    /// What it is as lines of JSON, for those who accept that.
+    /// Form of the answer as lines of JSON, on request.
     pub(super) lines: Option<LinesDoc>,
-    /// What one line is, where it is always lines of JSON.
+    /// Schema of one line, if the answer is always lines of JSON.
     pub(super) line: Option<ContentDoc>,
-    /// Whether it is bytes.
+    /// True if the answer is binary.
     pub(super) is_bytes: bool,
 }
 
-/// Lines of JSON: what they are, the schema of one, and an example.
+/// Lines of JSON: description, schema of one line, and an example.
 pub(super) struct LinesDoc {
     pub(super) item: Option<fn(&mut SchemaGenerator) -> Schema>,
     pub(super) description: &'static str,
     pub(super) example: String,
 }
 
-/// One operation as people and programs read of it. What follows from its route is added to it: the method, the path,
-/// the scope, and the refusals that every operation of that form has.
+/// The description of one operation. The route adds the method, the path, the scope, and the errors that all operations
+/// of its form share.
 pub(super) struct OperationDoc {
     pub(super) tag: &'static str,
     pub(super) summary: &'static str,
@@ -61,14 +61,14 @@ pub(super) struct OperationDoc {
     pub(super) body: Option<(bool, ContentDoc)>,
     pub(super) body_lines: Option<LinesDoc>,
     pub(super) answers: Vec<ResponseDoc>,
-    /// Whether `ROOT_TOKEN` may do it too.
+    /// True if `ROOT_TOKEN` may call the operation too.
     pub(super) root: bool,
-    /// Whether what the path names need not be there.
+    /// True if the operation creates the resource that its path names.
     creates: bool,
     refusals: Vec<Problem>,
 }
 
-/// Begins to tell of an operation.
+/// Starts the description of an operation.
 pub(super) fn describe(tag: &'static str, summary: &'static str, description: &'static str) -> OperationDoc {
     let (parameters, answers, refusals) = (Vec::new(), Vec::new(), Vec::new());
     let (body, body_lines) = (None, None);
@@ -93,35 +93,35 @@ fn answer(status: u16, description: &'static str) -> ResponseDoc {
 }
 
 impl OperationDoc {
-    /// It takes these parameters of [`parameters`].
+    /// Adds parameters by their names in [`parameters`].
     pub(super) fn takes(mut self, names: &[&'static str]) -> OperationDoc {
         self.parameters.extend(names);
         self
     }
 
-    /// It is about one tenant's things: a key for all tenants names one.
+    /// Adds the tenant parameters: a key for all tenants must name a tenant.
     pub(super) fn of_tenant(self) -> OperationDoc {
         self.takes(&["Longshore-Tenant", "tenant"]).refuses([Problem::names_no_tenant()])
     }
 
-    /// It answers a page at a time.
+    /// Adds the parameters of paged lists.
     pub(super) fn pages(self) -> OperationDoc {
         self.takes(&["limit", "cursor"]).refuses([Problem::InvalidCursor])
     }
 
-    /// It reads a body.
+    /// Adds a required body.
     pub(super) fn reads<T: JsonSchema>(mut self, examples: Vec<(&'static str, Value)>) -> OperationDoc {
         self.body = Some((true, ContentDoc::of::<T>(examples)));
         self
     }
 
-    /// It reads a body if there is one.
+    /// Adds an optional body.
     pub(super) fn may_read<T: JsonSchema>(mut self, examples: Vec<(&'static str, Value)>) -> OperationDoc {
         self.body = Some((false, ContentDoc::of::<T>(examples)));
         self
     }
 
-    /// It answers so when all is well.
+    /// Adds a successful answer with a JSON body.
     pub(super) fn answers<T: JsonSchema>(
         mut self,
         status: u16,
@@ -133,29 +133,30 @@ impl OperationDoc {
         self
     }
 
-    /// It answers a page of these, and all of them to those who accept lines.
+    /// Adds an answer with a page of items, or with all items as lines.
     pub(super) fn answers_page<T: JsonSchema>(self, description: &'static str, example: &Value) -> OperationDoc {
         let lines = LinesDoc {
             item: Some(SchemaGenerator::subschema_for::<PageLine<'_, T>>),
-            description: "The export: all items from the cursor on, one a line. One too long for a request ends with a line that has but a `next_cursor`. An answer that breaks off is not whole.",
+            description: "All items from the cursor on, one per line. An export that is too long for one request ends \
+                          with a line that contains only `next_cursor`. An interrupted answer is incomplete.",
             example: format!("{example}\n"),
         };
         self.answers::<Page<T>>(200, description, examples::page(example)).or_lines(lines)
     }
 
-    /// It answers bytes.
+    /// Adds a binary answer.
     pub(super) fn answers_bytes(mut self, description: &'static str) -> OperationDoc {
         self.answers.push(ResponseDoc { is_bytes: true, ..answer(200, description) });
         self
     }
 
-    /// It answers lines of JSON, each of that schema.
+    /// Adds an answer of lines of JSON with the given schema.
     pub(super) fn answers_lines(mut self, description: &'static str, line: ContentDoc) -> OperationDoc {
         self.answers.push(ResponseDoc { line: Some(line), ..answer(200, description) });
         self
     }
 
-    /// The last answer may also be lines.
+    /// Lets the last answer also be lines of JSON.
     pub(super) fn or_lines(mut self, lines: LinesDoc) -> OperationDoc {
         if let Some(answer) = self.answers.last_mut() {
             answer.lines = Some(lines);
@@ -163,43 +164,43 @@ impl OperationDoc {
         self
     }
 
-    /// The body may also be lines; without another one, it is.
+    /// Lets the body be lines of JSON, as an alternative or as the only form.
     pub(super) fn or_reads_lines(mut self, description: &'static str, example: String) -> OperationDoc {
         self.body_lines = Some(LinesDoc { item: None, description, example });
         self
     }
 
-    /// It answers 204 when all is well.
+    /// Adds a successful answer 204 without a body.
     pub(super) fn answers_nothing(mut self, description: &'static str) -> OperationDoc {
         self.answers.push(answer(204, description));
         self
     }
 
-    /// The last answer has these headers of [`headers`].
+    /// Adds headers of [`headers`] to the last answer.
     pub(super) fn with_headers(mut self, names: &[&'static str]) -> OperationDoc {
         self.answers.iter_mut().last().into_iter().for_each(|answer| answer.headers.extend(names));
         self
     }
 
-    /// It refuses with these too, beside what every operation of its form refuses with.
+    /// Adds errors that are specific to the operation.
     pub(super) fn refuses(mut self, problems: impl IntoIterator<Item = Problem>) -> OperationDoc {
         self.refusals.extend(problems);
         self
     }
 
-    /// `ROOT_TOKEN` may do it too.
+    /// Lets `ROOT_TOKEN` call the operation too.
     pub(super) fn also_root(mut self) -> OperationDoc {
         self.root = true;
         self
     }
 
-    /// What the path names need not be there.
+    /// Declares that the operation creates the resource that its path names.
     pub(super) fn creates(mut self) -> OperationDoc {
         self.creates = true;
         self
     }
 
-    /// Everything it may refuse with.
+    /// Lists all errors of the operation.
     pub(super) fn all_refusals(&self, route: &Route) -> Vec<Problem> {
         let detail = "is given twice; give it once";
         let mut all = vec![Problem::InvalidParameter(InvalidField::of("limit", "duplicate-parameter", detail))];
@@ -208,14 +209,14 @@ impl OperationDoc {
         }
         if route.scope().is_some() {
             all.extend([
-                Problem::Unauthenticated("There is no Authorization header.".into()),
+                Problem::Unauthenticated("The Authorization header is missing.".into()),
                 Problem::Forbidden("The key lacks the scope operate.".into()),
                 Problem::RateLimited,
                 Problem::DailyLimit(DailyLimit::RowsRead),
                 Problem::Unavailable,
             ]);
         }
-        // These make what is missing.
+        // These operations create a missing secret.
         let makes = matches!(route.operation(), Some(Operation::ReadSecret | Operation::ReadTenantSecret));
         let writes = (route.method != "GET" || makes) && !route.operation().is_some_and(Operation::is_of_any_epoch);
         if route.scope().is_some() && writes {
@@ -228,7 +229,7 @@ impl OperationDoc {
             all.extend([
                 Problem::NotJson("EOF while parsing a value at line 1 column 0".into()),
                 Problem::TooDeep,
-                Problem::TooLarge("At most 65536 bytes are read here.".into()),
+                Problem::TooLarge("`body` must have at most 65,536 bytes, got 70,000.".into()),
                 Problem::UnsupportedMediaType(String::new()),
                 Problem::UnsupportedEncoding(String::new()),
                 Problem::field("#/payload/url", "url-invalid", "must be an absolute URL"),
@@ -239,19 +240,19 @@ impl OperationDoc {
         all
     }
 
-    /// The path's placeholders.
+    /// Parameters in the path.
     pub(super) fn path_parameters(route: &Route) -> Vec<Value> {
         let thing = route.path.split('/').nth(2).unwrap_or_default();
         let (what, schema) = match thing {
-            "jobs" | "dead-letters" => ("A job's id.", json!({"type": "string", "pattern": JOB_ID})),
-            "erasures" => ("An erasure's id.", json!({"type": "string", "pattern": ERASURE_ID})),
-            "keys" => ("A key's id.", json!({"type": "string", "pattern": "^[0-9a-f]{16}$"})),
-            _ => ("A name.", json!({"type": "string", "pattern": NAME})),
+            "jobs" | "dead-letters" => ("Id of the job.", json!({"type": "string", "pattern": JOB_ID})),
+            "erasures" => ("Id of the erasure.", json!({"type": "string", "pattern": ERASURE_ID})),
+            "keys" => ("Id of the API key.", json!({"type": "string", "pattern": "^[0-9a-f]{16}$"})),
+            _ => ("Name of the resource.", json!({"type": "string", "pattern": NAME})),
         };
-        let number = ("The attempt's number, from 1.", json!({"type": "integer", "minimum": 1}));
+        let number = ("Number of the attempt, from 1.", json!({"type": "integer", "minimum": 1}));
         let subject = json!({"type": "string", "minLength": 1, "maxLength": SUBJECT_BYTES_MAX});
         let subject = ("The `subject` of the jobs' metadata.", subject);
-        let name = ("The index's name.", json!({"type": "string", "pattern": NAME}));
+        let name = ("Name of the index.", json!({"type": "string", "pattern": NAME}));
         let placeholders = [("id", (what, schema)), ("name", name), ("n", number), ("subject", subject)];
         let named = placeholders.into_iter().filter(|(name, _)| route.path.contains(&format!("{{{name}}}")));
         named
@@ -276,7 +277,7 @@ fn in_header(name: &str, description: &str, schema: Value) -> (String, Value) {
     (name.to_owned(), parameter("header", name, description, schema))
 }
 
-/// Every parameter but those of paths.
+/// Lists all parameters except those in paths.
 pub(super) fn parameters() -> Value {
     Value::Object(headers_of_requests().into_iter().chain(queries()).chain(queries_of_documents()).collect())
 }
@@ -286,34 +287,34 @@ fn headers_of_requests() -> [(String, Value); 6] {
     [
         in_header(
             "Idempotency-Key",
-            "The same key again, for the same kind and endpoint within the window, is the same job. A quoted string or a \
-             bare word; in a batch one key stands for one per job.",
+            "A repeated request with the same key, kind and endpoint within the window returns the same job. The key \
+             is a quoted string or a bare word; in a batch it stands for one key per job.",
             json!({"type": "string", "pattern": format!(
                 r#"^([!#-+\--:<-\[\]-~]{{1,{IDEMPOTENCY_KEY_CHARS_MAX}}}|"([ !#-\[\]-~]|\\[\\"]){{1,{IDEMPOTENCY_KEY_CHARS_MAX}}}")$"#
             )}),
         ),
         in_header(
             "Prefer",
-            "With `return=minimal` (RFC 7240) the answer has the refused jobs and the summary alone.",
+            "With `return=minimal` (RFC 7240) the answer contains only refused jobs and the summary.",
             json!({"type": "string"}),
         ),
         in_header(
             "traceparent",
-            "The trace that the jobs belong to, as in W3C Trace Context, unless they name their own. One that cannot be \
-             read is none.",
+            "Trace that the jobs belong to (W3C Trace Context), unless a job names its own. An invalid value is \
+             ignored.",
             json!({"type": "string"}),
         ),
         in_header(
             "tracestate",
-            "What others say of that trace, as in W3C Trace Context. One that cannot be read is none.",
+            "Vendor data of that trace (W3C Trace Context). An invalid value is ignored.",
             json!({"type": "string"}),
         ),
         in_header(
             "Longshore-Hops",
-            "How many jobs made one another before this request: what a webhook's own request says.",
+            "Number of jobs that created one another before this request. Requests that Longshore sends carry it.",
             json!({"type": "string", "pattern": "^[0-9]+$"}),
         ),
-        in_header("Longshore-Tenant", "The tenant that a key for all tenants acts for.", name),
+        in_header("Longshore-Tenant", "Tenant of the request; required with a key for all tenants.", name),
     ]
 }
 
@@ -323,20 +324,24 @@ fn queries() -> [(String, Value); 14] {
     let day = json!({"type": "string", "format": "date"});
     let states: Vec<_> = State::ALL.iter().map(|state| state.name()).collect();
     [
-        in_query("tenant", "The same as Longshore-Tenant: if both are there, they name one tenant.", name.clone()),
+        in_query(
+            "tenant",
+            "Same as Longshore-Tenant; if both are given, they must name the same tenant.",
+            name.clone(),
+        ),
         in_query(
             "limit",
-            "Items of the page.",
+            "Maximum number of items per page.",
             json!({"type": "integer", "minimum": 1, "maximum": PAGE_MAX, "default": PAGE_DEFAULT}),
         ),
         in_query(
             "cursor",
-            "The `next_cursor` of the page before, with the same filters, within a day.",
+            "`next_cursor` of the previous page, with the same filters; valid for a day.",
             json!({"type": "string"}),
         ),
         in_query(
             "wait",
-            "Answers when the job has ended, or after this many seconds.",
+            "Waits until the job has ended, at most this many seconds.",
             json!({"type": "integer", "minimum": 0, "maximum": WAIT_SECONDS_MAX, "default": 0}),
         ),
         in_query("state", "Only jobs in this state.", json!({"type": "string", "enum": states})),
@@ -346,18 +351,18 @@ fn queries() -> [(String, Value); 14] {
         in_query("event_id", "Only jobs with this event id, such as a job and its replays.", name),
         in_query(
             "idempotency_key",
-            "Only the jobs that hold this key now; with no other filter.",
+            "Only the jobs that hold this key; cannot be combined with other filters.",
             json!({"type": "string", "minLength": 1}),
         ),
-        in_query("created_after", "Only jobs created then or later.", time.clone()),
-        in_query("created_before", "Only jobs created before then.", time),
-        in_query("from", "Only that day and later ones.", day.clone()),
-        in_query("to", "Only that day and earlier ones.", day),
+        in_query("created_after", "Only jobs created at this time or later.", time.clone()),
+        in_query("created_before", "Only jobs created before this time.", time),
+        in_query("from", "Only this day and later days.", day.clone()),
+        in_query("to", "Only this day and earlier days.", day),
     ]
 }
 
 fn queries_of_documents() -> [(String, Value); 2] {
-    let group = "Names the group of the jobs that the lines become. When nothing is said, the idempotency key names it, or the \
+    let group = "Name of the group of the jobs. If omitted, it is derived from the idempotency key or from the \
                  request.";
     [
         (
@@ -366,28 +371,28 @@ fn queries_of_documents() -> [(String, Value); 2] {
         ),
         in_query(
             "replace",
-            "The source that has these documents and no others in the end: once the jobs of all lines have succeeded, its \
-             documents that were accepted before them are removed. Nothing is if a line is refused or not read, or if one of the \
-             jobs dies or is cancelled. Not with `group`.",
+            "Source whose documents are replaced by the documents in this request. After the jobs of all lines have \
+             succeeded, older documents of the source are removed. Nothing is removed if a line is refused or cannot \
+             be read, or if one of the jobs dies or is cancelled. Cannot be combined with `group`.",
             json!({"type": "string", "minLength": 1, "maxLength": EMBED_ID_BYTES_MAX}),
         ),
     ]
 }
 
-/// Every header of an answer.
+/// Lists all headers of answers.
 pub(super) fn headers() -> Value {
     let header = |description: &str, schema: Value| json!({"description": description, "schema": schema});
     let text = json!({"type": "string"});
     let seconds = json!({"type": "string", "pattern": "^[0-9]+$"});
     let ulid = json!({"type": "string", "pattern": "^[0-7][0-9A-HJKMNP-TV-Z]{25}$"});
     json!({
-        "Longshore-Request-Id": header("Names this request in our logs.", ulid),
-        "Location": header("The path of what was made.", text.clone()),
-        "Longshore-Group": header("The group of the jobs that the lines become.", json!({"type": "string", "pattern": NAME})),
-        "Idempotency-Replayed": header("The job was there already.", json!({"type": "string", "const": "true"})),
-        "Preference-Applied": header("The preference of the request that was applied.", json!({"const": RETURN_MINIMAL})),
-        "Retry-After": header("Seconds after which it is worth asking again.", seconds),
-        "WWW-Authenticate": header("How to authenticate.", text.clone()),
-        "Content-Security-Policy": header("A body that came from anywhere must not run anywhere.", text),
+        "Longshore-Request-Id": header("Id of this request in the logs.", ulid),
+        "Location": header("Path of the created resource.", text.clone()),
+        "Longshore-Group": header("Group of the jobs.", json!({"type": "string", "pattern": NAME})),
+        "Idempotency-Replayed": header("An earlier request created the job.", json!({"type": "string", "const": "true"})),
+        "Preference-Applied": header("Preference of the request that was applied.", json!({"const": RETURN_MINIMAL})),
+        "Retry-After": header("Seconds to wait before a retry.", seconds),
+        "WWW-Authenticate": header("Authentication scheme.", text.clone()),
+        "Content-Security-Policy": header("Blocks scripts: the body may come from any receiver.", text),
     })
 }

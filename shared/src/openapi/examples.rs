@@ -1,4 +1,4 @@
-//! Examples: requests as a caller would write them; answers are written by the types that answer.
+//! Examples: requests as a caller writes them, and answers as their types write them.
 
 mod answers;
 mod indexes;
@@ -10,7 +10,7 @@ use crate::wire::ndjson::as_lines;
 pub(super) use answers::*;
 pub(super) use indexes::{document_lines, document_results, index, indexes, search_result, searches, whole_index};
 
-/// 2026-11-02T08:00:00Z
+/// Time of all examples: 2026-11-02T08:00:00Z.
 const AT: i64 = 1_793_606_400_000;
 
 pub(super) fn jobs() -> Vec<(&'static str, Value)> {
@@ -82,7 +82,7 @@ pub(super) fn discards() -> Vec<(&'static str, Value)> {
     vec![("note", json!({"note": "The order was cancelled by hand."}))]
 }
 
-/// A bulk request.
+/// The body of a bulk request.
 pub(super) fn job_lines() -> String {
     as_lines(jobs().into_iter().map(|(_, job)| job))
 }

@@ -1,5 +1,5 @@
-//! The OpenAPI 3.1 document of the API, generated from the route table, the types that read requests, the functions that
-//! write answers, and the limits. What is served is `docs/openapi.json`, which a test holds against this.
+//! The OpenAPI 3.1 document of the API, generated from the route table, the types of requests and answers, and the
+//! limits. The API serves `docs/openapi.json`; a test compares it with this module's output.
 
 mod describe;
 mod examples;
@@ -21,14 +21,14 @@ use crate::wire::problem_document::ProblemDocument;
 
 pub use problems::markdown;
 
-/// The media type of what is neither text nor JSON.
+/// Media type of answers that are neither text nor JSON.
 const BYTES: &str = "application/octet-stream";
-/// Where an answer tells what it is for those who accept lines of JSON.
+/// Extension of an answer that describes its form as lines of JSON.
 const X_NDJSON: &str = "x-ndjson";
-/// Where lines of JSON tell what one of them is.
+/// Extension with the schema of one line of JSON.
 const X_ITEM_SCHEMA: &str = "x-item-schema";
 
-/// Both directions of the API have their own generator: what may be left out of a request is always in an answer.
+/// Schema generators, one for each direction: fields that are optional in a request are always present in an answer.
 struct Generators {
     requests: SchemaGenerator,
     answers: SchemaGenerator,
@@ -46,13 +46,13 @@ impl Generators {
     }
 }
 
-/// The whole document.
+/// Generates the whole document.
 pub fn document() -> Value {
     let mut generators = Generators::new();
     let mut paths: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
     let mut refusals = BTreeMap::new();
     for route in ROUTES {
-        let doc = operations::tell(route.does);
+        let doc = operations::describe_route(route.does);
         let operation = operation(&route, &doc, &mut generators, &mut refusals);
         paths.entry(route.path).or_default().insert(route.method.to_ascii_lowercase(), operation);
     }
@@ -78,19 +78,20 @@ pub fn document() -> Value {
             "securitySchemes": {
                 "apiKey": {
                     "type": "http", "scheme": "bearer", "bearerFormat": "ls_<id>_<secret>_<crc>",
-                    "description": "An API key. Its scopes are named per operation; `admin` has them all.",
+                    "description": "An API key. Each operation names the scopes that it needs; `admin` includes all \
+                                    scopes.",
                 },
                 "rootToken": {
                     "type": "http", "scheme": "bearer",
-                    "description": "The deployment's `ROOT_TOKEN`, which keeps keys and does nothing else.",
+                    "description": "The deployment's `ROOT_TOKEN`. It can only manage API keys.",
                 },
             },
         },
     })
 }
 
-/// Gives a schema of requests a name of its own where that of answers differs: what may be left out of a request is always in an
-/// answer.
+/// Renames the schema of a request if the answer's schema of the same name differs: fields that are optional in a
+/// request are always present in an answer.
 fn name_apart(requests: &mut Map<String, Value>, answers: &Map<String, Value>) {
     let differs = |(name, schema): &(&String, &Value)| answers.get(*name).is_some_and(|answer| answer != *schema);
     let names: Vec<_> = requests.iter().filter(differs).map(|(name, _)| name.clone()).collect();
@@ -103,7 +104,7 @@ fn name_apart(requests: &mut Map<String, Value>, answers: &Map<String, Value>) {
     }
 }
 
-/// Replaces references to one schema by references to another.
+/// Replaces references to one schema with references to another.
 fn refer(value: &mut Value, old: &str, new: &str) {
     match value {
         Value::String(text) if text == old => new.clone_into(text),
@@ -113,13 +114,13 @@ fn refer(value: &mut Value, old: &str, new: &str) {
     }
 }
 
-/// The document as it is checked in and served.
+/// Renders the document in the form that is checked in and served.
 pub fn text() -> String {
     format!("{:#}\n", document())
 }
 
-/// Puts a schema, and those below, into the form that generated clients read: a choice of texts is the list of them, with what is
-/// said of each in the description, and "anything" is an empty object and not `true`.
+/// Transforms a schema and its subschemas into the form that client generators read: a choice of texts becomes an
+/// `enum` with the meanings in the description, and "anything" becomes an empty object instead of `true`.
 fn for_clients(schema: &mut Value) {
     match schema {
         Value::Array(items) => items.iter_mut().for_each(for_clients),
@@ -136,7 +137,7 @@ fn for_clients(schema: &mut Value) {
     }
 }
 
-/// Writes the choices of an object, those that are texts as one list.
+/// Writes the choices of an object; all text choices become one `enum`.
 fn list_texts(map: &mut Map<String, Value>, choices: Vec<Value>) {
     let (texts, mut others): (Vec<_>, Vec<_>) = choices.into_iter().partition(|choice| texts_of(choice).is_some());
     let (values, abouts): (Vec<_>, Vec<_>) = texts.iter().filter_map(texts_of).unzip();
@@ -159,7 +160,7 @@ fn list_texts(map: &mut Map<String, Value>, choices: Vec<Value>) {
     }
 }
 
-/// The texts that a schema allows, and what it says of them; `None` if it allows anything else.
+/// Returns the texts that a schema allows, with their meanings; `None` if it allows anything else.
 fn texts_of(schema: &Value) -> Option<(Vec<Value>, Option<String>)> {
     if let Some(values) = schema.get("enum").and_then(Value::as_array) {
         return values.iter().all(Value::is_string).then(|| (values.clone(), None));
@@ -175,12 +176,13 @@ fn info() -> Value {
         "version": env!("CARGO_PKG_VERSION"),
         "summary": "A queue-driven async job pipeline on Cloudflare Workers.",
         "description": concat!(
-            "An acknowledged job is durable; delivery is at least once and unordered; each outcome is recorded once.\n\n",
-            "Every refusal is a problem document (RFC 9457) whose `type` is `urn:problem-type:longshore:<slug>`; the slugs ",
-            "are described one by one in `docs/errors.md` of the repository. A method that a path does not offer is ",
-            "answered 405 `method-not-allowed`, a path that is not here 404 `not-found`. ",
-            "HEAD is answered wherever GET is. A body may be sent with `Content-Encoding: gzip`. ",
-            "A failure of ours may also be a 5xx of the platform, without a problem document.",
+            "An acknowledged job is durable; delivery is at least once and unordered; each outcome is recorded ",
+            "exactly once; Longshore logs every request it sends.\n\n",
+            "Every error is a problem document (RFC 9457) whose `type` is `urn:problem-type:longshore:<slug>`; ",
+            "`docs/errors.md` in the repository documents each error. A method that a path does not support is ",
+            "answered with 405 `method-not-allowed`, an unknown path with 404 `not-found`. ",
+            "Every GET operation also answers HEAD. A body may be sent with `Content-Encoding: gzip`. ",
+            "A failure of the platform may be a 5xx without a problem document.",
         ),
         "contact": {"name": "The operator of this deployment"},
         "license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"},
@@ -206,7 +208,8 @@ fn operation(
             response["content"] = json!({"application/json": media(content, &mut generators.answers)});
         }
         if let Some(lines) = &answer.lines {
-            // Apart from `content`: a client that is generated would make one type of a page and of a text.
+            // An extension instead of a second media type: client generators would merge a page and a text into one
+            // type.
             response[X_NDJSON] = lines_media(lines, &mut generators.answers);
         }
         if let Some(line) = &answer.line {
@@ -221,7 +224,7 @@ fn operation(
     }
     for (status, problems) in by_status(doc.all_refusals(route)) {
         let (name, response) = problems::response(status, &problems);
-        // Readiness answers 503 with what it found, or with a problem when it cannot even ask.
+        // Readiness answers 503 with its findings, or with a problem if it cannot read them.
         if let Some(both) = responses.get_mut(&status.to_string()) {
             both["content"]["application/problem+json"] = problems::media(&problems);
         } else {
@@ -252,18 +255,18 @@ fn media(content: &ContentDoc, generator: &mut SchemaGenerator) -> Value {
     json!({"schema": (content.schema)(generator), "examples": examples})
 }
 
-/// Lines of JSON: a text for those who read it whole, with the schema of one line.
+/// Describes lines of JSON as one text, with the schema of one line.
 fn item_media(line: &ContentDoc, generator: &mut SchemaGenerator) -> Value {
     let mut media = media(line, generator);
     media[X_ITEM_SCHEMA] = media["schema"].take();
     let examples =
         line.examples.iter().map(|(name, value)| ((*name).to_owned(), json!({"value": format!("{value}\n")})));
     media["examples"] = Value::Object(examples.collect());
-    media["schema"] = json!({"type": "string", "description": "Lines of JSON, each as `x-item-schema` tells."});
+    media["schema"] = json!({"type": "string", "description": "Lines of JSON; `x-item-schema` is the schema of each."});
     media
 }
 
-/// Lines of JSON as a text. Generated clients send and read bytes of the format `binary` as they are.
+/// Describes lines of JSON as a text. Client generators send and receive the format `binary` unchanged.
 fn lines_media(lines: &LinesDoc, generator: &mut SchemaGenerator) -> Value {
     let schema = json!({"type": "string", "format": "binary", "description": lines.description});
     let mut media = json!({"schema": schema, "examples": {"lines": {"value": lines.example}}});

@@ -1,5 +1,5 @@
-//! What the document tells of each operation: a new one does not compile until it has its line here. Its method, path,
-//! scope, and the refusals that every operation of its form has come from the route table.
+//! Descriptions of all operations; a new operation does not compile until it has a description. The route table adds
+//! method, path, scope, and the errors that all operations of a form share.
 
 mod admin;
 mod endpoints;
@@ -27,19 +27,19 @@ const EXPORT: &str = "Export";
 const ERASURE: &str = "Erasure";
 const DEPLOYMENT: &str = "Deployment";
 
-/// The tags, in the order in which a reader meets them.
+/// Tags in reading order.
 pub(super) fn tags() -> Value {
     json!([
-        {"name": JOBS, "description": "Work that must not be lost, and what became of it."},
-        {"name": DEAD_LETTERS, "description": "What was given up and why; it is sent again, or discarded."},
-        {"name": ENDPOINTS, "description": "Where webhooks and tasks go, and what signs them."},
-        {"name": SCHEDULES, "description": "Jobs by the clock: one for each occurrence of a cron expression."},
-        {"name": INDEXES, "description": "Documents that are chunked, embedded, kept, and found by words, by vectors, or by both."},
-        {"name": USAGE, "description": "What jobs asked providers of embeddings for."},
-        {"name": KEYS, "description": "API keys, for admins and for `ROOT_TOKEN`."},
-        {"name": EXPORT, "description": "All that is kept of a tenant."},
-        {"name": ERASURE, "description": "Removing a tenant, or one subject of its jobs, with a receipt."},
-        {"name": DEPLOYMENT, "description": "The pipeline as a whole."},
+        {"name": JOBS, "description": "Durable work and its outcomes."},
+        {"name": DEAD_LETTERS, "description": "Failed jobs with their errors, to be replayed or discarded."},
+        {"name": ENDPOINTS, "description": "Destinations of webhooks and tasks, with their signing secrets."},
+        {"name": SCHEDULES, "description": "Jobs on a cron schedule: one job per occurrence."},
+        {"name": INDEXES, "description": "Documents that are chunked, embedded, and found by words, vectors, or both."},
+        {"name": USAGE, "description": "Calls of jobs to embedding providers."},
+        {"name": KEYS, "description": "API keys, managed by admins and `ROOT_TOKEN`."},
+        {"name": EXPORT, "description": "All stored data of a tenant."},
+        {"name": ERASURE, "description": "Deletion of a tenant, or of one subject of its jobs, with a receipt."},
+        {"name": DEPLOYMENT, "description": "State of the deployment and its pipeline."},
     ])
 }
 
@@ -47,16 +47,16 @@ fn illegal(detail: &str) -> Problem {
     Problem::IllegalTransition(detail.to_owned())
 }
 
-/// Tells of what a route does.
-pub(super) fn tell(does: Does) -> OperationDoc {
+/// Describes the operation of a route.
+pub(super) fn describe_route(does: Does) -> OperationDoc {
     match does {
-        Does::Keyed(operation, _) => tell_keyed(operation),
+        Does::Keyed(operation, _) => describe_keyed(operation),
         Does::Open(Open::Health) => admin::health(),
         Does::Open(Open::Readiness) => admin::readiness(),
     }
 }
 
-fn tell_keyed(operation: Operation) -> OperationDoc {
+fn describe_keyed(operation: Operation) -> OperationDoc {
     match operation {
         Op::CreateJob => jobs::create_job(),
         Op::CreateJobs => jobs::create_jobs(),

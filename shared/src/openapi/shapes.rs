@@ -1,5 +1,5 @@
-//! Requests of several shapes: one schema for each kind of job and each form of its payload. A client that is generated then has a
-//! type for each, and a compiler refuses what the API would refuse.
+//! Requests of several shapes: one schema per kind of job and per form of its payload. A generated client then has a
+//! type for each, and its compiler rejects requests that the API would refuse.
 
 use serde_json::{Map, Value, json};
 
@@ -10,11 +10,11 @@ use crate::wire::schema::TASK;
 struct Shape {
     name: String,
     description: &'static str,
-    /// Members of this shape whose schemas differ from those of the object.
+    /// Members whose schemas in this shape differ from those of the object.
     members: Vec<(&'static str, Value)>,
-    /// Members that this shape must have.
+    /// Members that this shape requires.
     needs: Vec<&'static str>,
-    /// Members that this shape cannot have; `null` is the same as absent.
+    /// Members that this shape excludes; `null` counts as absent.
     lacks: Vec<&'static str>,
 }
 
@@ -67,7 +67,7 @@ fn endpoints() -> Vec<Shape> {
     ]
 }
 
-/// One shape for each kind, of jobs or of schedules.
+/// Shapes of each kind, for jobs or schedules.
 fn kinds(what: &str) -> Vec<Shape> {
     let of = |kind: &str, name: &str, payload: Value, description| {
         let kind = if kind.is_empty() {
@@ -78,20 +78,19 @@ fn kinds(what: &str) -> Vec<Shape> {
         Shape { members: vec![("kind", kind), ("payload", payload)], ..shape(format!("New{name}{what}"), description) }
     };
     let payload = |name: &str| reference(&format!("{name}Payload"));
-    let any =
-        json!({"$ref": "#/components/schemas/Json", "description": "It is sent to the endpoint as it is written."});
+    let any = json!({"$ref": "#/components/schemas/Json", "description": "Any JSON; the endpoint gets it unchanged."});
     let (webhook, to_url) = (payload("Webhook"), payload("UrlWebhook"));
     let (to, none) = (vec!["endpoint"], vec!["endpoint"]);
     vec![
         Shape { needs: to.clone(), ..of("webhook", "Webhook", webhook, "A webhook to an endpoint.") },
         Shape { lacks: none.clone(), ..of("webhook", "UrlWebhook", to_url, "A webhook to a bare URL.") },
-        Shape { needs: to, ..of("", "Task", any, "A task: a job type that you define. Its name has a dot in it.") },
+        Shape { needs: to, ..of("", "Task", any, "A task: a job type that you define. Its name contains a dot.") },
         Shape { lacks: none.clone(), ..of("embed", "Embed", payload("Embed"), "Texts that become vectors.") },
         Shape { lacks: none, ..of("index", "Index", payload("Index"), "A change of an index.") },
     ]
 }
 
-/// Replaces an object by its shapes. With `is_choice` its own name stands for any of them.
+/// Replaces an object with its shapes. With `is_choice` the original name stands for any of them.
 fn split(schemas: &mut Map<String, Value>, name: &str, shapes: Vec<Shape>, is_choice: bool) {
     let Some(object) = schemas.remove(name) else { return };
     if is_choice {
@@ -122,7 +121,7 @@ impl Shape {
     }
 }
 
-/// Takes `null` out of what a schema allows.
+/// Removes `null` from the values that a schema allows.
 fn without_null(schema: &mut Value) {
     let is_null = |choice: &Value| *choice == "null" || choice["type"] == "null";
     for choice in ["type", "anyOf"] {

@@ -1,4 +1,5 @@
-//! The blocks of a Markdown text, and the sections that its headings make. Plain text is Markdown too, of paragraphs.
+//! Blocks of a Markdown text, and the sections between its headings. Plain text counts as Markdown with paragraphs
+//! only.
 
 use std::ops::Range;
 
@@ -6,50 +7,51 @@ use pulldown_cmark::{Event, Options, Parser, Tag};
 
 use crate::limits::DOCUMENT_CHUNKS_MAX;
 
-/// How many characters of a heading its path takes. The path is repeated in every chunk below it, so that a document
-/// that is one long heading must not be repeated with it: 6 levels are 720 characters and their separators.
+/// Maximum number of characters of a heading in its path. Every chunk below repeats the path, and a document that is
+/// one long heading must not be repeated with it: 6 levels have at most 720 characters and their separators.
 pub const HEADING_CHARS_MAX: usize = 120;
-/// Sections of a text. A document of so many is refused; without an end their paths alone would take all memory.
+/// Maximum number of sections of a text. A document with more is refused; without a limit their paths alone would use
+/// up all memory.
 const SECTIONS_MAX: usize = DOCUMENT_CHUNKS_MAX + 1;
-/// What is between the titles of a path.
+/// Separator between the titles of a path.
 const SEPARATOR: &str = " > ";
 
-/// Where a block begins.
+/// Start of a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Block {
-    /// Its first byte in the text.
+    /// Position of the first byte in the text.
     pub(super) at: usize,
-    /// In how many other blocks it is.
+    /// Number of blocks around it.
     pub(super) depth: usize,
-    /// Whether it is a heading that stands in no other block.
+    /// True for a heading that is in no other block.
     pub(super) is_heading: bool,
-    /// Whether it is code, where a full stop ends no sentence.
+    /// True for code, where a full stop ends no sentence.
     pub(super) is_code: bool,
 }
 
-/// What stands below a heading, or below several of which each is of a deeper level and follows the one before at once.
+/// The text below a heading, or below several headings of rising depth that follow each other directly.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Section {
-    /// The titles of the headings that it is below, its own at the end: `Guide > Setup`.
+    /// Titles of the headings above, with its own at the end: `Guide > Setup`.
     pub(super) path: String,
-    /// Its bytes, headings included. All sections together are the text, but for a byte order mark before it.
+    /// Byte range, headings included. All sections together are the text, except a BOM before it.
     pub(super) range: Range<usize>,
-    /// Its blocks in order, the outermost of those that begin at one place.
+    /// Blocks in order; of several that begin at one position, the outermost.
     pub(super) blocks: Vec<Block>,
 }
 
-/// The level, the title and the end of a heading.
+/// Level, title and end of a heading.
 struct Heading {
     level: usize,
     title: String,
     end: usize,
 }
 
-/// The sections of a text, in order.
+/// Splits a text into its sections, in order.
 pub(super) fn sections(text: &str) -> Vec<Section> {
     let mut sections = Vec::new();
     let mut open = Section::default();
-    open.range.start = text.len() - after_mark(text).len();
+    open.range.start = text.len() - without_bom(text).len();
     let mut path: Vec<(usize, String)> = Vec::new();
     let mut headings_end = open.range.start;
     for (block, heading) in blocks(text) {
@@ -73,7 +75,7 @@ pub(super) fn sections(text: &str) -> Vec<Section> {
     sections
 }
 
-/// What there is of a path above the headings that a text of it begins with.
+/// Returns the part of a path above the headings at the beginning of the text.
 pub(super) fn above<'a>(path: &'a str, text: &str) -> &'a str {
     let own: Vec<_> = blocks(text).into_iter().map_while(|(_, heading)| heading).map(|heading| heading.title).collect();
     match path.strip_suffix(&own.join(SEPARATOR)) {
@@ -83,21 +85,21 @@ pub(super) fn above<'a>(path: &'a str, text: &str) -> &'a str {
     }
 }
 
-/// A text without the byte order mark that an editor has put before it, which is none of its characters.
-fn after_mark(text: &str) -> &str {
+/// Strips the BOM that an editor has put before a text; it is not part of the text.
+fn without_bom(text: &str) -> &str {
     text.trim_start_matches('\u{FEFF}')
 }
 
 fn blocks(text: &str) -> Vec<(Block, Option<Heading>)> {
-    let after_mark = after_mark(text);
-    let skipped = text.len() - after_mark.len();
+    let text_without_bom = without_bom(text);
+    let skipped = text.len() - text_without_bom.len();
     let options = Options::ENABLE_TABLES | Options::ENABLE_YAML_STYLE_METADATA_BLOCKS;
     let mut blocks: Vec<(Block, Option<Heading>)> = Vec::new();
     let mut depth = 0_usize;
-    for (event, range) in Parser::new_ext(after_mark, options).into_offset_iter() {
+    for (event, range) in Parser::new_ext(text_without_bom, options).into_offset_iter() {
         let range = range.start + skipped..range.end + skipped;
         let open_heading = blocks.last_mut().and_then(|(_, heading)| heading.as_mut());
-        if let (Some(heading), Some(part)) = (open_heading, said(&event))
+        if let (Some(heading), Some(part)) = (open_heading, title_text(&event))
             && range.end <= heading.end
         {
             let left = HEADING_CHARS_MAX.saturating_sub(heading.title.chars().count());
@@ -123,8 +125,8 @@ fn blocks(text: &str) -> Vec<(Block, Option<Heading>)> {
     blocks
 }
 
-/// What an event adds to the title of a heading. A line that ends there, however it does, parts two words.
-fn said<'a>(event: &'a Event<'_>) -> Option<&'a str> {
+/// Text that an event adds to the title of a heading. Any kind of line break separates two words.
+fn title_text<'a>(event: &'a Event<'_>) -> Option<&'a str> {
     match event {
         Event::Text(part) | Event::Code(part) => Some(part),
         Event::SoftBreak | Event::HardBreak => Some(" "),
@@ -133,7 +135,7 @@ fn said<'a>(event: &'a Event<'_>) -> Option<&'a str> {
     }
 }
 
-/// Whether a tag is `<br>`, in one of its forms.
+/// Matches a `<br>` tag in all its forms.
 fn is_break(tag: &str) -> bool {
     let name = tag.trim_start_matches('<').trim_end_matches(['/', '>', ' ']);
     name.split_ascii_whitespace().next().is_some_and(|name| name.eq_ignore_ascii_case("br"))
@@ -176,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_heading_goes_with_the_deeper_one_that_follows_at_once() {
+    fn a_heading_shares_a_section_with_a_deeper_one_right_below() {
         let text = "# A\n\n## B\nb\n## C\n## D\n[d]: https://example.com\n### E\ne";
         let expected = [
             ("A > B", "# A\n\n## B\nb"),
@@ -189,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_heading_of_the_document_is_one() {
+    fn only_top_level_headings_count() {
         for text in
             ["> # quoted", "- # in a list", "```\n# code\n```", "    # code", "---\ntitle: x\n---\n", "#hashtag"]
         {
@@ -198,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_of_a_heading_are_parted_by_a_space() {
+    fn lines_of_a_heading_are_joined_with_a_space() {
         for text in [
             "The team,\nthe *others*\n===\n\nText.",
             "The team,\r\nthe *others*\r\n===\r\n\r\nText.",
@@ -214,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_byte_order_mark_is_before_a_text_and_not_in_it() {
+    fn a_byte_order_mark_is_not_part_of_the_text() {
         let text = "\u{FEFF}# Guide\n\nHello.\n\n## Setup\n\nSteps.";
         let expected = [("Guide", "# Guide\n\nHello."), ("Guide > Setup", "## Setup\n\nSteps.")];
         assert_eq!(paths_and_texts(text), expected.map(|(path, text)| (path.to_owned(), text)));
@@ -225,13 +227,13 @@ mod tests {
     }
 
     #[test]
-    fn a_long_heading_is_cut_in_the_path() {
+    fn a_long_heading_is_truncated_in_the_path() {
         let text = format!("# {} *{}*\n\ntext", "ä".repeat(100), "ö".repeat(1_000));
         assert_eq!(sections(&text)[0].path.chars().count(), HEADING_CHARS_MAX);
     }
 
     #[test]
-    fn a_text_says_its_own_headings_itself() {
+    fn the_path_leaves_out_headings_in_the_text() {
         for (path, text, expected) in [
             ("Guide", "# Guide\n\nHello.", ""),
             ("Guide > Set up it", "## Set *up* `it`\nSteps.", "Guide"),
@@ -248,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn blocks_say_where_they_begin_and_how_deep_they_are() {
+    fn blocks_have_positions_and_depths() {
         let text = "One.\n\n- a\n\n  b\n- c\n\n```\nx\n```\n\n| h |\n|---|\n| d |\n\n---\n";
         let found: Vec<_> = sections(text)[0]
             .blocks

@@ -1,11 +1,11 @@
-//! Chunks: the pieces of a document that are embedded, stored and found one by one.
+//! Chunks: the pieces of a document that are embedded, stored and found separately.
 //!
-//! What is embedded once must not be embedded again because a paragraph far before it grew. So a boundary never depends
-//! on where the last chunk ended: a section that is too long is cut before the block whose first words have the least
-//! hash, and so are the two parts. An edit moves no boundary unless it changes the first words of a block or makes a
-//! chunk outgrow its limit: that one is cut in two then. Otherwise it changes the chunk that it is in and, if it is at the
-//! end of it, the overlap of the next: two at most. All of it at once makes three, which 1 of 10,000 changed words does and
-//! 1 of 100 added sentences.
+//! An edit must not force distant chunks to be embedded again. So a boundary never depends on the end of the previous
+//! chunk: a section that is too long is split before the block whose first words have the smallest hash, and the two
+//! parts are split in the same way. An edit moves no boundary, unless it changes the first words of a block or makes a
+//! chunk exceed its limit; that chunk is then split in two. Otherwise an edit changes its own chunk and, if it is at
+//! the end of it, the overlap of the next one: at most two chunks. An edit that does all of this changes three; this
+//! happens for 1 of 10,000 changed words and 1 of 100 added sentences.
 
 use std::ops::Range;
 
@@ -17,49 +17,51 @@ use super::CRC_32;
 pub use super::blocks::HEADING_CHARS_MAX;
 use super::blocks::{Block, Section, above, sections};
 
-/// The version of the rules by which documents are cut. Chunks of two versions do not belong into one index version.
+/// Version of the chunking rules. Chunks of two versions do not belong into one index version.
 pub const CHUNKER_VERSION: u32 = 1;
 
-/// How many words of a place its rank is made of: enough to tell paragraphs apart that begin alike.
+/// Number of words at a boundary that its rank uses: enough to distinguish paragraphs with the same beginning.
 const RANK_WORDS: usize = 4;
-/// How many characters are looked at for them, so that one word without an end costs no more than others.
+/// Number of characters that are searched for these words, so that one endless word costs no more than other text.
 const RANK_CHARS_MAX: usize = 64;
-/// How often a text is cut by rank before it is cut in the middle. A text of n blocks takes about 2 ln n, 30 for a million;
-/// one that was made to have its ranks in order would take n.
+/// Number of splits by rank before a text is split in the middle. A text of n blocks takes about 2 ln n, 30 for a
+/// million; a text made to have ascending ranks would take n.
 const SPLIT_DEPTH_MAX: usize = 64;
 
-/// How long chunks may be.
+/// Limits on the length of chunks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ChunkLimits {
-    /// Characters of a chunk, its overlap included. 0 is taken for 1.
+    /// Maximum number of characters of a chunk, its overlap included. 0 counts as 1.
     pub chars_max: usize,
-    /// Characters that a chunk repeats of the one before, at most: whole sentences of its last block, if they fit.
+    /// Maximum number of characters that a chunk repeats from the previous one: whole sentences of its last block, if
+    /// they fit.
     pub overlap_chars: usize,
 }
 
 impl Default for ChunkLimits {
-    /// About 300 tokens of English, of which models take 512 at least, and two sentences.
+    /// About 300 tokens of English, where models accept at least 512, and an overlap of two sentences.
     fn default() -> Self {
         ChunkLimits { chars_max: 1_200, overlap_chars: 150 }
     }
 }
 
-/// A piece of a document. It crosses no heading: those that it has are at its beginning.
+/// A piece of a document. It never crosses a heading: headings are at its beginning only.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Chunk {
-    /// What it says: the bytes of the document from `start` to `end`.
+    /// Text of the chunk: the bytes of the document from `start` to `end`.
     pub text: String,
-    /// The headings that it stands below: `Guide > Setup`; empty before the first one.
+    /// Path of headings above the chunk: `Guide > Setup`; empty before the first heading.
     pub heading: String,
-    /// Its first byte in the document, overlap included.
+    /// Position of the first byte in the document, overlap included.
     pub start: usize,
-    /// The byte after its last one.
+    /// Position after the last byte.
     pub end: usize,
-    /// SHA-256 of heading and text. Where it stands is not in it.
+    /// SHA-256 of heading and text. The position is not part of it.
     pub hash: [u8; 32],
 }
 
-/// Cuts a document into chunks, in order. Together they have all of it but white space; an empty text has none.
+/// Splits a document into chunks, in order. Together they contain the whole document except white space; an empty text
+/// has none.
 pub fn chunks(text: &str, limits: ChunkLimits) -> Vec<Chunk> {
     let mut chunks = Vec::new();
     for section in sections(text) {
@@ -77,8 +79,8 @@ pub fn chunks(text: &str, limits: ChunkLimits) -> Vec<Chunk> {
     chunks
 }
 
-/// What is embedded of a chunk: the headings that it stands below, which say what it is about, and its text. Those that the
-/// text begins with are not said twice: a title would outweigh a short text.
+/// Builds the text that is embedded for a chunk: the headings above it, which tell its subject, and its text. Headings
+/// at the beginning of the text are not repeated: a title would outweigh a short text.
 pub fn embedded(heading: &str, text: &str) -> String {
     match above(heading, text) {
         "" => text.to_owned(),
@@ -88,21 +90,21 @@ pub fn embedded(heading: &str, text: &str) -> String {
 
 fn chunk(document: &str, range: Range<usize>, heading: &str) -> Chunk {
     let text = &document[range.clone()];
-    // The length of the heading comes first, so no heading and text read like another heading and text.
+    // The length of the heading comes first, so that no other heading and text produce the same input.
     let hash =
         Sha256::new().chain_update((heading.len() as u64).to_le_bytes()).chain_update(heading).chain_update(text);
     let hash = hash.finalize().into();
     Chunk { text: text.to_owned(), heading: heading.to_owned(), start: range.start, end: range.end, hash }
 }
 
-/// A place where a text may be cut.
+/// A position at which a text may be split.
 struct Boundary {
     at: usize,
-    /// Where there is a cut of a lower level, none of a higher one is made.
+    /// Priority: a boundary of a lower level is used before one of a higher level.
     level: usize,
-    /// Whether it parts a heading from what follows.
+    /// True if it separates a heading from the text below.
     after_heading: bool,
-    /// The least is cut first.
+    /// Order among boundaries of one level: the smallest rank is used first.
     rank: [u32; RANK_WORDS],
 }
 
@@ -113,7 +115,7 @@ struct Splitter<'a> {
 }
 
 impl Splitter<'_> {
-    /// The cuts before the blocks of the section.
+    /// Boundaries before the blocks of the section.
     fn blocks(&self) -> Vec<Boundary> {
         let blocks = &self.section.blocks;
         let after_heading = std::iter::once(false).chain(blocks.iter().map(|block| block.is_heading));
@@ -126,8 +128,8 @@ impl Splitter<'_> {
         blocks.iter().zip(after_heading).map(boundary).collect()
     }
 
-    /// Cuts a range into pieces that fit; `boundaries` are in order and `depth` is how often it was cut already. A heading is
-    /// parted from what follows only where that then stays whole.
+    /// Splits a range into pieces that fit. `boundaries` are in order; `depth` is the number of splits so far. A
+    /// heading is separated from the text below only if that text then stays whole.
     fn split(&self, range: Range<usize>, boundaries: &[Boundary], depth: usize, pieces: &mut Vec<Range<usize>>) {
         let range = trimmed(self.text, range);
         if self.fits(range.clone()) {
@@ -159,7 +161,8 @@ impl Splitter<'_> {
         chars(&self.text[range]) <= self.chars_max
     }
 
-    /// The cuts within a block: before its sentences, or else lines, or else words, or else anywhere.
+    /// Boundaries within a block: before its sentences; if there are none, before lines, then before words, then
+    /// anywhere.
     fn inside(&self, range: Range<usize>) -> Vec<Boundary> {
         let text = &self.text[range.clone()];
         let mut places = if self.is_code(range.start) { Vec::new() } else { sentences(text) };
@@ -179,8 +182,8 @@ impl Splitter<'_> {
             .collect()
     }
 
-    /// Where the overlap of a piece begins: at the first sentence of the last block before it that leaves no more
-    /// characters than there is room for. Code has none.
+    /// Finds the start of a piece's overlap: the first sentence of the last block before the piece from which the text
+    /// fits into `room` characters. Code has no overlap.
     fn overlap(&self, before: Range<usize>, start: usize, room: usize) -> Option<usize> {
         let blocks = &self.section.blocks;
         let block = blocks[..blocks.partition_point(|block| block.at < before.end)].last();
@@ -196,15 +199,15 @@ impl Splitter<'_> {
     }
 }
 
-/// The hashes of a text's first words. Words after the first only decide between places that begin alike, so an edit of
-/// the others seldom matters.
+/// Hashes the first words of a text. The words after the first one only decide between boundaries that begin alike, so
+/// an edit of them seldom matters.
 fn rank(text: &str) -> [u32; RANK_WORDS] {
     let end = text.char_indices().nth(RANK_CHARS_MAX).map_or(text.len(), |(at, _)| at);
     let mut words = text[..end].split_whitespace().map(|word| CRC_32.checksum(word.as_bytes()));
     std::array::from_fn(|_| words.next().unwrap_or(0))
 }
 
-/// Where the sentences of a text begin, but for the first. A line that ends ends no sentence.
+/// Finds the positions at which sentences begin, except the first. A line break does not end a sentence.
 fn sentences(text: &str) -> Vec<usize> {
     let one_line = text.replace(['\r', '\n'], " ");
     inner(text, SentenceSegmenter::new(SentenceBreakInvariantOptions::default()).segment_str(&one_line))

@@ -1,7 +1,7 @@
-//! Filters: what the metadata of a document must say for a search to be about it.
+//! Filters: conditions on the metadata of the documents that a search covers.
 //!
-//! `{"lang": "en", "year": {"gte": 2020, "lt": 2026}, "kind": {"in": ["guide", "reference"]}}`: each condition must hold. A
-//! key is a whole key of the metadata; a dot in it is a dot.
+//! Example: `{"lang": "en", "year": {"gte": 2020, "lt": 2026}, "kind": {"in": ["guide", "reference"]}}`. All conditions
+//! must hold. A key is a whole key of the metadata; a dot in it is a plain character.
 
 use std::cmp::Ordering;
 
@@ -10,14 +10,14 @@ use serde_json::{Number, Value};
 use crate::wire::invalid::{InvalidField, unknown};
 use crate::wire::phrase::escape;
 
-/// Conditions of one filter.
+/// Maximum number of conditions in a filter.
 pub const CONDITIONS_MAX: usize = 16;
-/// What a condition may ask.
+/// Operators in a condition.
 const OPERATORS: [&str; 5] = ["in", "gt", "gte", "lt", "lte"];
-/// Values of one `in`.
+/// Maximum number of values in an `in`.
 pub const IN_VALUES_MAX: usize = 100;
 
-/// What the metadata of a document must say. Without a condition it says yes to every document.
+/// A filter on the metadata of documents. A filter without conditions matches every document.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Filter {
     conditions: Vec<(String, Condition)>,
@@ -38,10 +38,10 @@ enum Operator {
 }
 
 impl Filter {
-    /// Reads a filter that stands at `base`, a JSON Pointer in a URI fragment. All that is wrong is told at once.
+    /// Parses a filter at `base`, a JSON Pointer in a URI fragment. Reports all errors at once.
     ///
     /// # Errors
-    /// What is wrong with which field.
+    /// All invalid fields with their errors.
     pub fn parse(filter: &Value, base: &str) -> Result<Filter, Vec<InvalidField>> {
         let Value::Object(fields) = filter else {
             return Err(vec![InvalidField::of(base, "invalid-type", "must be an object")]);
@@ -62,7 +62,7 @@ impl Filter {
         if errors.is_empty() { Ok(Filter { conditions }) } else { Err(errors) }
     }
 
-    /// Whether the metadata of a document says all of it. A key that is not there says nothing, whatever is asked of it.
+    /// Checks if the metadata meets all conditions. A missing key meets no condition.
     pub fn matches(&self, metadata: &Value) -> bool {
         self.conditions.iter().all(|(key, condition)| {
             metadata.get(key).is_some_and(|value| match condition {
@@ -96,7 +96,7 @@ impl Operator {
     }
 }
 
-/// What a filter asks of one key: a value, or an object of operators.
+/// Parses the conditions on one key: a value, or an object of operators.
 fn parse_conditions(condition: &Value, pointer: &str) -> Result<Vec<Condition>, Vec<InvalidField>> {
     let wrong = |pointer: &str, code, detail: &str| vec![InvalidField::of(pointer, code, detail)];
     let Value::Object(operators) = condition else {
@@ -149,7 +149,7 @@ fn equal(one: &Value, other: &Value) -> bool {
     }
 }
 
-/// Whole numbers are compared exactly, others as JavaScript does.
+/// Compares whole numbers exactly, other numbers as JavaScript does.
 fn compare(one: &Number, other: &Number) -> Option<Ordering> {
     match (one.as_i128(), other.as_i128()) {
         (Some(one), Some(other)) => Some(one.cmp(&other)),
@@ -243,7 +243,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_filter_of_all_that_is_there_says_yes(fields in proptest::collection::btree_map("\\PC{0,3}", scalar(), 0..16)) {
+        fn a_filter_with_all_fields_matches(fields in proptest::collection::btree_map("\\PC{0,3}", scalar(), 0..16)) {
             let metadata = json!(fields);
             prop_assert!(matches(&metadata, &metadata));
             let lists: Value = fields.iter().map(|(key, value)| (key.clone(), json!({"in": [1e9, value]}))).collect();
@@ -251,7 +251,7 @@ mod tests {
         }
 
         #[test]
-        fn bounds_are_bounds(value in scalar(), bound in -3_i64..3) {
+        fn bounds_compare_numbers(value in scalar(), bound in -3_i64..3) {
             let holds = |operator: &str| matches(&json!({"n": {operator: bound}}), &json!({"n": value}));
             let number = value.as_f64();
             let bound = i32::try_from(bound).map(f64::from).unwrap();

@@ -1,8 +1,8 @@
-//! The letters of a text as they are compared: without case, width or composition, each with its place in the text.
+//! Folding: the letters of a text without case, width and composition, each with its position in the text.
 //!
-//! Unicode's compatibility caseless match, NFKC and full case folding without a locale: `Straße` is `strasse`, and full width
-//! is no other letter. Accents of Latin letters are left out, so that `cafe` finds `café`; those of other scripts tell letters
-//! apart and stay.
+//! It is Unicode's compatibility caseless match, NFKC and full case folding without a locale: `Straße` equals
+//! `strasse`, and full-width letters equal normal ones. Accents of Latin letters are removed, so that `cafe` finds
+//! `café`. Accents of other scripts distinguish letters and are kept.
 
 use icu_casemap::CaseMapperBorrowed;
 use icu_normalizer::properties::CanonicalCombiningClassMapBorrowed;
@@ -15,7 +15,8 @@ const CASES: CaseMapperBorrowed<'static> = CaseMapperBorrowed::new();
 const COMBINING: CanonicalCombiningClassMapBorrowed<'static> = CanonicalCombiningClassMapBorrowed::new();
 const CLUSTERS: GraphemeClusterSegmenterBorrowed<'static> = GraphemeClusterSegmenter::new();
 
-/// A letter, or whatever else, and the bytes of the text that it comes from: all of what is one character to a reader.
+/// A folded letter or other character, with the bytes of the text that it comes from: one whole character as a reader
+/// sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Letter {
     pub(super) folded: char,
@@ -23,7 +24,7 @@ pub(super) struct Letter {
     pub(super) end: usize,
 }
 
-/// The letters of a text. What is not seen, such as a soft hyphen, is left out.
+/// Folds the letters of a text. Leaves out invisible characters, such as soft hyphens.
 pub(super) fn letters(text: &str) -> Vec<Letter> {
     let ascii =
         |(start, byte): (usize, u8)| Letter { folded: char::from(byte.to_ascii_lowercase()), start, end: start + 1 };
@@ -47,12 +48,12 @@ pub(super) fn letters(text: &str) -> Vec<Letter> {
     letters
 }
 
-/// Whether a letter is a mark upon the one before.
-pub(super) fn is_mark(letter: char) -> bool {
+/// Matches diacritics, which combine with the previous letter.
+pub(super) fn is_diacritic(letter: char) -> bool {
     COMBINING.get_u8(letter) != 0
 }
 
-/// Whether a letter stays what it is: Han, kana and Hangul, of which long texts are.
+/// Matches scripts that folding does not change: Han, kana and Hangul, which long texts consist of.
 fn is_folded(letter: char) -> bool {
     matches!(letter, 'ぁ'..='ゖ' | 'ァ'..='ヺ' | '\u{4E00}'..='\u{9FFF}' | '가'..='힣')
 }
@@ -61,20 +62,20 @@ fn folded(cluster: &str) -> String {
     let folded = CASES.fold_string(&DECOMPOSED.normalize(cluster)).into_owned();
     let mut plain = String::with_capacity(folded.len());
     let mut is_latin = false;
-    for letter in DECOMPOSED.normalize(&folded).chars().filter(|letter| !is_unseen(*letter)) {
-        if is_latin && is_mark(letter) {
+    for letter in DECOMPOSED.normalize(&folded).chars().filter(|letter| !is_invisible(*letter)) {
+        if is_latin && is_diacritic(letter) {
             continue;
         }
         is_latin = letter.is_ascii_alphanumeric();
         plain.push(letter);
     }
-    // What is left of these marks is part of no letter, as the stress in a Russian dictionary.
+    // The remaining diacritics belong to no letter, such as the stress in a Russian dictionary.
     COMPOSED.normalize(&plain).replace(|letter| matches!(letter, '\u{300}'..='\u{36F}'), "")
 }
 
-/// Whether nobody sees it: hyphens and breaks that may be, joiners, directions, variants. A zero-width non-joiner parts the
-/// words of Persian, and is none of them.
-fn is_unseen(letter: char) -> bool {
+/// Matches invisible characters: soft hyphens and optional breaks, joiners, directions, variation selectors. A
+/// zero-width non-joiner separates parts of Persian words and is not included.
+fn is_invisible(letter: char) -> bool {
     matches!(letter,
         '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{115F}'..='\u{1160}' | '\u{17B4}'..='\u{17B5}' | '\u{180B}'..='\u{180F}'
         | '\u{200B}' | '\u{200D}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{3164}'

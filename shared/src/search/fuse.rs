@@ -1,4 +1,4 @@
-//! Reciprocal rank fusion: two rankings whose scores cannot be compared become one (Cormack, Clarke and Buettcher 2009).
+//! Reciprocal rank fusion: merges two rankings with incomparable scores into one (Cormack, Clarke and Buettcher 2009).
 
 use std::collections::BTreeMap;
 
@@ -6,37 +6,38 @@ use super::scan::Hit;
 use super::segment::EntryId;
 use crate::limits::SEARCH_RESULTS_DEFAULT;
 
-/// How little the first places differ: the first counts 1/61, the second 1/62. The value of the paper.
+/// Constant that flattens the weight of the first ranks: rank 1 counts 1/61, rank 2 counts 1/62. It is the value of the
+/// paper.
 pub const RANK_CONSTANT: f64 = 60.0;
 
-/// The places of each ranking that are added up. Without it the 60th place of both counts more than the first of one, and of
-/// few chunks each is somewhere in both. It is as many as a search answers when nothing is said: 3 to 12 measured about the
-/// same, and more the worse.
+/// Number of ranks of each ranking that are added up. Without this limit rank 60 in both rankings would outweigh rank 1
+/// in one of them, and in a small index every chunk is in both. It equals the default number of hits of a search: 3 to
+/// 12 measured about the same, and more was worse.
 pub const RANK_WINDOW: usize = SEARCH_RESULTS_DEFAULT;
 
-/// An entry that either ranking has.
+/// An entry of either ranking.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Fused {
-    /// Which.
+    /// Id of the entry.
     pub id: EntryId,
-    /// The sum of 1 / ([`RANK_CONSTANT`] + place) over the rankings that have it among their first [`RANK_WINDOW`]; the greater
-    /// of the two if neither has. Places count from 1.
+    /// Sum of 1 / ([`RANK_CONSTANT`] + rank) over the rankings that have the entry among their first [`RANK_WINDOW`];
+    /// the greater of the two if neither has. Ranks count from 1.
     pub score: f64,
-    /// Its score in the search by keywords, if that found it.
+    /// Score in the keyword search, if that found the entry.
     pub keyword: Option<f32>,
-    /// Its score in the search by vectors, if that found it.
+    /// Score in the vector search, if that found the entry.
     pub vector: Option<f32>,
 }
 
-/// Fuses two rankings, the best first in each; ties are in the order of their ids. What one ranking has twice has the
-/// better place.
+/// Fuses two rankings, each with the best hit first; ties are ordered by id. An entry that is twice in one ranking has
+/// the better rank.
 pub fn fuse(keyword: &[Hit], vector: &[Hit]) -> Vec<Fused> {
     let legs = [
         (keyword, (|entry| &mut entry.keyword) as fn(&mut Fused) -> &mut Option<f32>),
         (vector, |entry| &mut entry.vector),
     ];
     let mut fused: BTreeMap<EntryId, Fused> = BTreeMap::new();
-    // What is below the window comes last, and is worth less than any place within.
+    // Entries below the window come after all entries within it and count less than any rank within.
     for is_within in [true, false] {
         for (hits, leg) in legs {
             let mut divisor = RANK_CONSTANT;
@@ -75,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn what_both_have_comes_first_with_both_scores() {
+    fn entries_in_both_rankings_come_first_with_both_scores() {
         let fused = fuse(&hits(&[1, 2, 3]), &hits(&[4, 2]));
         assert_eq!(ids(&fused), [2, 1, 4, 3], "1 and 4 are even and in the order of their ids");
         assert_eq!((fused[0].keyword, fused[0].vector), (Some(0.5), Some(0.5)));
@@ -84,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn below_the_window_places_do_not_add_up() {
+    fn ranks_below_the_window_do_not_add_up() {
         let keyword: Vec<u8> = (0..=40).collect();
         let vector: Vec<u8> = (100..=130).chain([40, 0]).collect();
         let fused = fuse(&hits(&keyword), &hits(&vector));
@@ -109,7 +110,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_legs_are_alike(keyword in proptest::collection::vec(0_u8..20, 0..20), vector in proptest::collection::vec(0_u8..20, 0..20)) {
+        fn rankings_are_symmetric(keyword in proptest::collection::vec(0_u8..20, 0..20), vector in proptest::collection::vec(0_u8..20, 0..20)) {
             let (one, other) = (fuse(&hits(&keyword), &hits(&vector)), fuse(&hits(&vector), &hits(&keyword)));
             prop_assert_eq!(ids(&one), ids(&other));
             prop_assert!(one.is_sorted_by(|a, b| (b.score, a.id) < (a.score, b.id)));

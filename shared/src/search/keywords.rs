@@ -1,37 +1,38 @@
-//! What a search by words asks FTS5 for.
+//! Translation of a query into FTS5 expressions for the keyword search.
 //!
-//! Each word of a query is looked for as it stands, and any of them will do. One that is several [words](super::words) is their
-//! phrase: `node.js`, `127.0.0.1`, 心跳停止. Where punctuation joins what are words of their own, each part will do as well as the
-//! phrase: `heartbeat,lease`. What an index says nowhere as it stands is looked for by its parts, but for parts of one letter
-//! and numbers, which are everywhere.
+//! A chunk matches if it contains any word of the query. A word of the query that consists of several
+//! [words](super::words) is searched for as a phrase: `node.js`, `127.0.0.1`, 心跳停止. If punctuation joins separate
+//! words, each of them matches as well as the phrase: `heartbeat,lease`. If an index does not contain a word as a
+//! whole, its parts are searched for, except single letters and numbers, which occur everywhere.
 
 use std::collections::BTreeSet;
 
 use super::words::{TextWord, WordKind, words};
 use crate::limits::QUERY_WORDS_MAX;
 
-/// Punctuation within names: `node.js`, `foo-bar`, `foo_bar`, `don't`, `a@example.com`, `AT&T`, `a+b`, `page#part`, `col·lecció`.
+/// Punctuation within names: `node.js`, `foo-bar`, `foo_bar`, `don't`, `a@example.com`, `AT&T`, `a+b`, `page#part`,
+/// `col·lecció`.
 const JOINERS: [&str; 12] = [".", "-", "_", "'", "’", "@", "&", "+", "#", "·", "\u{2010}", "\u{200C}"];
 
-/// A word of a query in FTS5's own language.
+/// A word of a query as an FTS5 expression.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct QueryWord {
-    /// As it stands: its phrase, or one of its parts.
+    /// Expression for the whole word: its phrase, or one of its joined words.
     whole: String,
-    /// What is looked for where an index does not say it so; `None` when there is nothing else.
+    /// Expression for its parts, used if an index does not contain the whole word; `None` if there are none.
     parts: Option<String>,
 }
 
-/// The words of a query.
+/// Words of a query.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Keywords {
     wanted: Vec<QueryWord>,
-    /// The words that are asked for as they are, and not as beginnings.
+    /// Words that must match completely, not only as a prefix.
     exact: BTreeSet<String>,
 }
 
 impl Keywords {
-    /// The words of a query, [`QUERY_WORDS_MAX`] of them and of their parts at most.
+    /// Parses the words of a query: at most [`QUERY_WORDS_MAX`] words and as many parts.
     pub(crate) fn of(query: &str) -> Keywords {
         let mut keywords = Keywords::default();
         let (mut wholes_left, mut parts_left) = (QUERY_WORDS_MAX, QUERY_WORDS_MAX);
@@ -67,24 +68,25 @@ impl Keywords {
         keywords
     }
 
-    /// Whether there is nothing to look for.
+    /// Checks if the query has no words.
     pub(crate) fn is_empty(&self) -> bool {
         self.wanted.is_empty()
     }
 
-    /// The words as the statements take them: `[[whole, parts], ...]`.
+    /// Expressions as the SQL statements take them: `[[whole, parts], ...]`.
     pub(crate) fn wanted(&self) -> Vec<(&str, Option<&str>)> {
         self.wanted.iter().map(|it| (it.whole.as_str(), it.parts.as_deref())).collect()
     }
 
-    /// Whether a word was asked for as it is, and not only its beginning.
+    /// Checks if a word must match completely, not only as a prefix.
     pub(super) fn is_exact(&self, word: &str) -> bool {
         self.exact.contains(word)
     }
 
-    /// Words in a row. Words have no quotes and no signs, so nothing of a query is FTS5's syntax.
+    /// Builds the phrase of consecutive words. Words have no quotes and no signs, so a query cannot contain FTS5
+    /// syntax.
     fn phrase(&mut self, row: &[TextWord]) -> String {
-        // The last letter of a row that goes on in a text is no word there: the pair before it ends the phrase.
+        // In a longer text the last letter of this row is not a separate word: the pair before it ends the phrase.
         let row = match row {
             [before @ .., pair, last] if last.kind == WordKind::Last && matches!(pair.kind, WordKind::Pair(_)) => {
                 row.get(..=before.len()).unwrap_or(row)
@@ -99,14 +101,14 @@ impl Keywords {
     }
 }
 
-/// Whether two words are one name: nothing is between them, or what names have, or what numbers have.
+/// Checks if two words form one name: nothing is between them, or punctuation of names or of numbers.
 fn is_joined(before: &TextWord, next: &TextWord) -> bool {
     let is_digit = |letter: Option<char>| letter.is_some_and(char::is_numeric);
     let is_number = is_digit(before.text.chars().last()) && is_digit(next.text.chars().next());
     next.gap.is_empty() || JOINERS.contains(&next.gap.as_str()) || is_number && next.gap.chars().count() == 1
 }
 
-/// Whether a word says enough to be looked for alone.
+/// Checks if a word is specific enough to be searched for alone.
 fn is_part(word: &TextWord) -> bool {
     matches!(word.kind, WordKind::Word | WordKind::Pair(_))
         && word.text.chars().nth(1).is_some()
@@ -141,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn words_joined_by_punctuation_are_a_phrase_or_each_of_them() {
+    fn words_joined_by_punctuation_match_as_a_phrase_or_separately() {
         for (query, expected) in [
             ("heartbeat,lease", r#""heartbeat lease" OR "heartbeat" OR "lease""#),
             ("heartbeat，lease", r#""heartbeat lease" OR "heartbeat" OR "lease""#),
@@ -156,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_a_phrase_and_its_parts_only_where_it_is_said_nowhere() {
+    fn the_parts_of_a_name_are_a_fallback() {
         for (query, expected) in [
             ("node.js", r#""node js" / "node" OR "js""#),
             ("foo-bar", r#""foo bar" / "foo" OR "bar""#),
@@ -177,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_query_asks_for_so_many_words_and_no_more() {
+    fn the_number_of_words_in_a_query_is_limited() {
         let phrases = |query: &str| {
             let keywords = Keywords::of(query);
             let count = |text: &str| 1 + text.matches(" OR ").count();
@@ -194,7 +196,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_phrase_has_quotes_at_its_ends_alone(query in any::<String>()) {
+        fn a_phrase_has_quotes_only_at_its_ends(query in any::<String>()) {
             for (whole, parts) in Keywords::of(&query).wanted() {
                 for phrase in whole.split(" OR ").chain(parts.into_iter().flat_map(|parts| parts.split(" OR "))) {
                     let inner = phrase.trim_end_matches('*').strip_prefix('"').and_then(|it| it.strip_suffix('"'));

@@ -1,10 +1,10 @@
-//! The vectors of the provider `builtin`: lexical, not semantic. They know which words two texts share, and which words
-//! look alike; that a car is a vehicle they do not know.
+//! Vectors of the provider `builtin`: lexical, not semantic. They show which words two texts share and which words look
+//! alike, but not that a car is a vehicle.
 //!
-//! Each word and each three letters in a row of it are a feature. A hash of the feature says to which of 256 dimensions it
-//! adds and with which sign, so that features which meet by chance cancel as often as they add up (feature hashing,
-//! Weinberger et al. 2009). Only additions, divisions and square roots are used, which IEEE 754 rounds in one way only:
-//! every machine makes the same bytes.
+//! Each word and each three consecutive letters of it are a feature. A hash of the feature selects one of 256
+//! dimensions and a sign, so that colliding features cancel each other as often as they add up (feature hashing,
+//! Weinberger et al. 2009). The code uses only additions, divisions and square roots, which IEEE 754 rounds in one way
+//! only: every machine computes the same bytes.
 
 use std::collections::BTreeMap;
 
@@ -13,15 +13,16 @@ use icu_segmenter::options::WordBreakInvariantOptions;
 
 use super::CRC_32;
 
-/// The dimensions of a lexical vector.
+/// Number of dimensions of a lexical vector.
 pub const LEXICAL_DIMENSIONS: usize = 256;
 
-/// What three letters count for where a word counts 1. Of 0 to 1, this found most phrases of this project's documents.
+/// Weight of three letters relative to a word's weight of 1. Of 0 to 1, this value found most phrases in this project's
+/// documents.
 const TRIGRAM_WEIGHT: f64 = 0.5;
-/// The golden ratio in 32 bits, by which a multiplication spreads what CRC-32 leaves close together (Knuth, 6.4).
+/// Golden ratio in 32 bits: a multiplication by it spreads close values of CRC-32 (Knuth, 6.4).
 const SPREAD: u32 = 0x9E37_79B9;
 
-/// The vector of a text, of length 1. A text without a word has the zero vector, which is near to nothing.
+/// Computes the vector of a text, of length 1. A text without words has the zero vector, which is near to nothing.
 pub fn embed(text: &str) -> Vec<f32> {
     let text = text.to_lowercase();
     let mut counts: BTreeMap<u32, (f64, f64)> = BTreeMap::new();
@@ -30,16 +31,17 @@ pub fn embed(text: &str) -> Vec<f32> {
         counts.entry(hash).or_insert((0.0, weight)).0 += 1.0;
     };
     for word in words(&text) {
-        // The marks are no letters: they tell a word from three letters of one, and its ends from its middle.
-        let marked = format!("<{word}>");
+        // The brackets are not letters: they distinguish a word from three of its letters, and its ends from its
+        // middle.
+        let bracketed = format!("<{word}>");
         count(&format!("={word}"), 1.0);
-        let ends = marked.char_indices().map(|(at, letter)| at + letter.len_utf8()).skip(2);
-        marked.char_indices().zip(ends).for_each(|((start, _), end)| count(&marked[start..end], TRIGRAM_WEIGHT));
+        let ends = bracketed.char_indices().map(|(at, letter)| at + letter.len_utf8()).skip(2);
+        bracketed.char_indices().zip(ends).for_each(|((start, _), end)| count(&bracketed[start..end], TRIGRAM_WEIGHT));
     }
     let mut vector = [0_f64; LEXICAL_DIMENSIONS];
     for (hash, (count, weight)) in counts {
         let sign = if hash & (1 << 16) == 0 { 1.0 } else { -1.0 };
-        // What a text says four times counts twice.
+        // A feature that occurs four times counts twice.
         vector[usize::from(hash.to_be_bytes()[0])] += sign * weight * count.sqrt();
     }
     let length = vector.iter().map(|value| value * value).sum::<f64>().sqrt();
@@ -48,7 +50,7 @@ pub fn embed(text: &str) -> Vec<f32> {
     vector.iter().map(|value| if length > 0.0 { (value / length) as f32 } else { 0.0 }).collect()
 }
 
-/// The words of a text, numbers included.
+/// Splits a text into words, numbers included.
 fn words(text: &str) -> Vec<&str> {
     let segmenter = WordSegmenter::new_for_non_complex_scripts(WordBreakInvariantOptions::default());
     let mut start = 0;
@@ -86,9 +88,9 @@ mod tests {
         }
     }
 
-    /// Vectors that are stored must not change with a toolchain or a target.
+    /// Stored vectors must not change with a toolchain or a target.
     #[test]
-    fn the_bytes_are_always_these() {
+    fn the_vector_of_a_text_is_stable() {
         let text = "The queue is only a hint; the database is the truth. 漢字 naïve 42 queue queue";
         let bytes: Vec<u8> = embed(text).iter().flat_map(|value| value.to_le_bytes()).collect();
         assert_eq!(format!("{:08x}", CRC_32.checksum(&bytes)), "edda939b");

@@ -1,22 +1,24 @@
-//! A text with marks around the words that were found, as HTML.
+//! Highlights: a text as HTML, with `<mark>` around the matched words.
 //!
-//! FTS5 marks the words as the store keeps them, which have neither brackets nor control characters: no byte of a document is
-//! taken for a mark. The n-th of them is the n-th word of the text as it was brought, whose own bytes are marked.
+//! FTS5 sets brackets around matched words in its stored form of the text, which has neither brackets nor control
+//! characters. So no byte of a document looks like a highlight bracket. The n-th stored word is the n-th word of the
+//! original text, whose own bytes are highlighted.
 
 use std::ops::Range;
 
 use super::keywords::Keywords;
 use super::words::{TextWord, WordKind, words};
 
-/// What `mark_words.sql` sets around words.
+/// The brackets that `mark_words.sql` sets around matched words.
 const BEGINS: char = '[';
 const ENDS: char = ']';
 
-/// A text as HTML, with `<mark>` around what `marked` has between brackets: the text as [`indexed`](super::words::indexed).
-pub(crate) fn as_html(text: &str, marked: &str, keywords: &Keywords) -> String {
+/// Renders a text as HTML, with `<mark>` around the words that have brackets in `bracketed`, the
+/// [`indexed`](super::words::indexed) form of the text.
+pub(crate) fn as_html(text: &str, bracketed: &str, keywords: &Keywords) -> String {
     let mut html = String::with_capacity(text.len() + 64);
     let mut at = 0;
-    for span in spans(&words(text), marked, keywords) {
+    for span in spans(&words(text), bracketed, keywords) {
         push_text(&mut html, text.get(at..span.start));
         html.push_str("<mark>");
         push_text(&mut html, text.get(span.clone()));
@@ -27,27 +29,27 @@ pub(crate) fn as_html(text: &str, marked: &str, keywords: &Keywords) -> String {
     html
 }
 
-/// What is marked, in order, none of it twice.
-fn spans(words: &[TextWord], marked: &str, keywords: &Keywords) -> Vec<Range<usize>> {
+/// Finds the byte ranges to highlight, in order and without overlaps.
+fn spans(words: &[TextWord], bracketed: &str, keywords: &Keywords) -> Vec<Range<usize>> {
     let mut spans: Vec<Range<usize>> = Vec::new();
     let mut is_open = false;
-    for (word, marked) in words.iter().zip(marked.split(' ')) {
-        let begins = marked.starts_with(BEGINS);
+    for (word, bracketed) in words.iter().zip(bracketed.split(' ')) {
+        let begins = bracketed.starts_with(BEGINS);
         is_open |= begins;
         if is_open {
             let range = word.range.start..end_of(word, keywords);
             match spans.last_mut() {
-                // Within a mark, also what stands between its words.
+                // A highlight of several words includes the text between them.
                 Some(last) if !begins || range.start <= last.end => last.end = last.end.max(range.end),
                 _ => spans.push(range),
             }
         }
-        is_open &= !marked.ends_with(ENDS);
+        is_open &= !bracketed.ends_with(ENDS);
     }
     spans
 }
 
-/// Where a word ends that was found. Of a pair that was found by its first letter that is the end of this letter.
+/// Returns the end of a matched word. A pair that was matched by its first letter ends with this letter.
 fn end_of(word: &TextWord, keywords: &Keywords) -> usize {
     match word.kind {
         WordKind::Pair(first_ends) if !keywords.is_exact(&word.text) => first_ends,
@@ -55,7 +57,7 @@ fn end_of(word: &TextWord, keywords: &Keywords) -> usize {
     }
 }
 
-/// Text as HTML. What HTML has no characters for is shown as such, U+FFFD.
+/// Escapes text for HTML. Characters that are not allowed in HTML become U+FFFD.
 fn push_text(html: &mut String, text: Option<&str>) {
     for letter in text.unwrap_or_default().chars() {
         match letter {
@@ -69,14 +71,14 @@ fn push_text(html: &mut String, text: Option<&str>) {
     }
 }
 
-/// Whether HTML may have a character: no control but white space, and nothing that Unicode calls a noncharacter.
+/// Checks if HTML allows a character: no control characters except white space, and no Unicode noncharacters.
 fn is_in_html(letter: char) -> bool {
     let is_noncharacter = matches!(letter, '\u{FDD0}'..='\u{FDEF}') || u32::from(letter) & 0xFFFE == 0xFFFE;
     matches!(letter, '\t' | '\n' | '\u{C}' | '\r') || !letter.is_control() && !is_noncharacter
 }
 
 #[cfg(test)]
-// One marked word is one range.
+// A highlighted word is one range.
 #[allow(clippy::single_range_in_vec_init)]
 mod tests {
     use proptest::prelude::*;
@@ -84,8 +86,8 @@ mod tests {
     use super::super::words::indexed;
     use super::*;
 
-    /// Marks the words at these places of a text.
-    fn mark(text: &str, query: &str, places: &[Range<usize>]) -> String {
+    /// Highlights the words at these positions of a text.
+    fn highlight(text: &str, query: &str, places: &[Range<usize>]) -> String {
         let mut words: Vec<String> = indexed(text).split(' ').map(str::to_owned).collect();
         for place in places {
             words[place.start].insert(0, BEGINS);
@@ -95,23 +97,23 @@ mod tests {
     }
 
     #[test]
-    fn marks_are_the_only_markup() {
+    fn highlights_are_the_only_markup() {
         let text = "if a < b && lease > \"c\" <script>";
         let expected = "if a &lt; b &amp;&amp; <mark>lease</mark> &gt; &quot;c&quot; &lt;script&gt;";
-        assert_eq!(mark(text, "lease", &[3..4]), expected);
-        assert_eq!(mark("[a] lease]", "lease", &[1..2]), "[a] <mark>lease</mark>]");
-        assert_eq!(mark("<mark>a</mark>", "a", &[1..2]), "&lt;mark&gt;<mark>a</mark>&lt;/mark&gt;");
+        assert_eq!(highlight(text, "lease", &[3..4]), expected);
+        assert_eq!(highlight("[a] lease]", "lease", &[1..2]), "[a] <mark>lease</mark>]");
+        assert_eq!(highlight("<mark>a</mark>", "a", &[1..2]), "&lt;mark&gt;<mark>a</mark>&lt;/mark&gt;");
     }
 
     #[test]
-    fn no_character_is_taken_for_a_mark() {
+    fn no_character_of_a_text_becomes_a_highlight() {
         let text = "\u{2}le\u{3}ase\u{0} \u{1}ends\u{7f}\u{85}\u{fffe}\u{fdd0}\u{1ffff}\t\n\u{c}\r\u{e000}.";
         let expected = "�le�ase� �<mark>ends</mark>�����\t\n\u{c}\r\u{e000}.";
-        assert_eq!(mark(text, "ends", &[2..3]), expected);
+        assert_eq!(highlight(text, "ends", &[2..3]), expected);
     }
 
     #[test]
-    fn the_text_is_marked_as_it_was_brought() {
+    fn the_original_text_is_highlighted() {
         for (text, query, places, expected) in [
             ("租约在心跳停止时", "心跳", &[3..4][..], "租约在<mark>心跳</mark>停止时"),
             ("租约在心跳停止时", "心跳停", &[3..5], "租约在<mark>心跳停</mark>止时"),
@@ -125,15 +127,15 @@ mod tests {
             ("C++ & C", "c++", &[0..2], "<mark>C++</mark> &amp; C"),
             ("a b", "a b", &[0..1, 1..2], "<mark>a</mark> <mark>b</mark>"),
         ] {
-            assert_eq!(mark(text, query, places), expected, "{text}");
+            assert_eq!(highlight(text, query, places), expected, "{text}");
         }
     }
 
     proptest! {
-        /// Whatever is marked, without its marks the HTML is the text.
+        /// HTML without its `<mark>` tags equals the escaped text.
         #[test]
-        fn html_is_the_text_and_its_marks(text in any::<String>(), marked in "[\\[\\]a-z ]{0,40}", query in any::<String>()) {
-            let html = as_html(&text, &marked, &Keywords::of(&query));
+        fn html_is_text_and_highlights(text in any::<String>(), bracketed in "[\\[\\]a-z ]{0,40}", query in any::<String>()) {
+            let html = as_html(&text, &bracketed, &Keywords::of(&query));
             prop_assert_eq!(html.matches("<mark>").count(), html.matches("</mark>").count());
             let bare = html.replace("<mark>", "").replace("</mark>", "");
             prop_assert!(!bare.contains(['<', '>']));

@@ -1,14 +1,15 @@
-//! The pure core of search: documents become chunks, chunks become vectors, vectors become segments that are scanned.
+//! The pure core of search: documents are split into chunks, chunks become vectors, and vectors become segments for
+//! scans.
 //!
-//! 1. [`chunk`]: a document is cut where its own text says so, never where the text before it ended.
-//! 2. [`lexical`]: the vectors of the provider `builtin`.
-//! 3. [`segment`]: vectors as binary codes and bytes, in an object that never changes.
-//! 4. [`scan`]: the nearest vectors of some segments.
-//! 5. [`filter`]: which documents a search is about.
-//! 6. [`fuse`]: two rankings become one.
-//! 7. [`words`]: what words a text has, in any script.
-//! 8. [`keywords`]: what a search by words asks for.
-//! 9. [`marks`]: where a text says it, in HTML.
+//! 1. [`chunk`]: splits documents into chunks, at boundaries that do not depend on the text before them.
+//! 2. [`lexical`]: computes the vectors of the provider `builtin`.
+//! 3. [`segment`]: stores vectors as binary codes and bytes in an immutable object.
+//! 4. [`scan`]: finds the nearest vectors in segments.
+//! 5. [`filter`]: selects the documents that a search covers.
+//! 6. [`fuse`]: merges two rankings into one.
+//! 7. [`words`]: splits a text into words, in any script.
+//! 8. [`keywords`]: translates a query into an FTS5 expression.
+//! 9. [`marks`]: highlights the matched words of a text in HTML.
 
 pub mod chunk;
 pub mod filter;
@@ -25,5 +26,6 @@ mod fold;
 
 use crc::{CRC_32_ISO_HDLC, Crc};
 
-/// What segments are sealed by, and features are hashed by. Its table is 1 KB; the one of an API key's needs none.
+/// CRC-32 for checksums of segments and hashes of features, with a table of 1 KB. The CRC of API keys works without a
+/// table.
 pub(crate) const CRC_32: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);

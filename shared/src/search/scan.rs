@@ -1,40 +1,40 @@
-//! The nearest vectors of some segments: a scan of all codes, then a second look at what came first.
+//! Nearest vectors in some segments: a scan of all codes, then exact scores for the best candidates.
 //!
-//! How far a vector is from the query is told roughly by the dimensions in which their signs differ: a Hamming distance
-//! of codes, where each dimension counts what the query has in it, in eighths of its greatest value. The bytes of those
-//! that are nearest by it then tell it well.
+//! The scan estimates the distance of a vector from the query by the dimensions in which their signs differ: a Hamming
+//! distance of codes, where each dimension is weighted by the query's value in it, in eighths of its greatest value.
+//! The bytes of the nearest candidates then give their exact order.
 
 use std::borrow::Borrow;
 
 use super::segment::{EntryId, Quantised, Segment, SegmentError, WORD_BITS, word};
 
-/// One entry in so many gets a second look. Of 20,000, a recall@10 of 0.95 takes 50 of them where vectors lie together as
-/// those of models do, 1,000 where they are random, and 4,000 where they are lexical and a short query has a value in few
-/// dimensions. The second look at 5,000 takes about as long as the scan.
+/// Share of entries that are scored exactly: one in this many. Of 20,000, a recall@10 of 0.95 needs 50 candidates if
+/// vectors form clusters as those of models do, 1,000 if they are random, and 4,000 if they are lexical and a short
+/// query has few non-zero dimensions. Scoring 5,000 takes about as long as the scan.
 const SECOND_LOOK_SHARE: usize = 2;
-/// As many get one in any case.
+/// Minimum number of entries that are scored exactly.
 const SECOND_LOOK_MIN: usize = 5_000;
 
-/// The bits of a query's value that the scan tells apart.
+/// Number of bits of a query's value that the scan uses.
 const PLANES: usize = 3;
-/// The lower ones of the 7 bits that a magnitude of 127 at most has are left out.
+/// Number of low bits that are ignored, of the 7 bits of a magnitude up to 127.
 const PLANES_SHIFT: usize = 7 - PLANES;
 
 /// An entry that was found.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Hit {
-    /// Which.
+    /// Id of the entry.
     pub id: EntryId,
-    /// How good it is; greater is better. Of a vector it is the cosine.
+    /// Score; greater is better. For vectors it is the cosine.
     pub score: f32,
 }
 
-/// The entries whose vectors are nearest to `query` by their cosine, nearest first, `k` at most. Segments are in order of
-/// their making: of entries with one id, that of the last segment counts. What `skip` says yes to is left out. The zero
-/// vector is near to nothing.
+/// Finds the entries whose vectors have the greatest cosine with `query`, nearest first, at most `k`. Segments are
+/// ordered by age: of several entries with one id, the last segment's counts. Entries for which `skip` returns true are
+/// left out. The zero vector is near to nothing.
 ///
 /// # Errors
-/// `Dimensions` and `NotFinite`, of the query.
+/// `Dimensions` and `NotFinite`, for the query.
 pub fn top(
     segments: &[impl Borrow<Segment>],
     query: &[f32],
@@ -67,7 +67,7 @@ pub fn top(
     Ok(hits)
 }
 
-/// How far the code of each entry is from a query.
+/// Estimates the distance of each entry's code from a query.
 fn distances(segment: &Segment, query: &Quantised) -> impl Iterator<Item = u32> {
     let mut words: Vec<(u64, [u64; PLANES])> = query.code.iter().map(|code| (*code, [0; PLANES])).collect();
     for ((_, planes), values) in words.iter_mut().zip(query.values.chunks(WORD_BITS)) {

@@ -1,7 +1,8 @@
-//! Segments: the vectors of many chunks in one object that never changes.
+//! Segments: the vectors of many chunks in one immutable object.
 //!
-//! A vector is kept twice, both times small. Its **code** is one bit per dimension, the sign; a scan compares codes only.
-//! Its **bytes** are one per dimension, the value in 127ths of the greatest; they decide the order of what the scan found.
+//! A vector is stored twice, both times in a compact form. Its **code** has one bit per dimension, the sign; a scan
+//! compares codes only. Its **bytes** have one byte per dimension, the value in 127ths of the greatest one; they decide
+//! the order of the scan's hits.
 //! 20,000 vectors of 384 dimensions are 9 MB: 48 + 384 + 4 + 16 bytes each.
 //!
 //! All numbers are little-endian: `"LSVS"`, version, dimensions, count; the ids in ascending order; the codes, in words
@@ -15,71 +16,71 @@ use thiserror::Error;
 use super::CRC_32;
 use crate::limits::EMBED_DIMENSIONS_MAX;
 
-/// Names an entry: the chunk of a document.
+/// Id of an entry: the chunk of a document.
 pub type EntryId = [u8; 16];
 
 const MAGIC: [u8; 4] = *b"LSVS";
 const VERSION: u32 = 1;
-/// The magic and three numbers of 4 bytes.
+/// Length of the magic and of three numbers of 4 bytes.
 const HEADER_BYTES: usize = 16;
 const CHECKSUM_BYTES: usize = 4;
 const ID_BYTES: usize = size_of::<EntryId>();
 const SCALE_BYTES: usize = 4;
 pub(super) const WORD_BITS: usize = 64;
 const WORD_BYTES: usize = WORD_BITS / 8;
-/// The greatest value of a vector becomes this or its negative.
+/// Quantised value of a vector's greatest magnitude.
 const BYTE_MAX: f32 = 127.0;
 
-/// Why vectors are no segment, or bytes are none.
+/// A reason why vectors cannot be encoded, or bytes cannot be decoded.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum SegmentError {
-    /// The bytes do not begin as a segment does.
+    /// The bytes do not begin like a segment.
     #[error("not a segment")]
     Magic,
-    /// The segment is of a version that this code does not know.
+    /// The segment has a version that this code does not know.
     #[error("segment version {0} is unknown")]
     Version(u32),
-    /// No vector has so many dimensions, or so few.
+    /// The number of dimensions is out of range.
     #[error("{0} dimensions, not 1 to {EMBED_DIMENSIONS_MAX}")]
     NoDimensions(usize),
-    /// A vector has other dimensions than the segment.
+    /// A vector's dimensions differ from the segment's.
     #[error("{found} dimensions instead of {expected}")]
     Dimensions {
-        /// Those of the segment.
+        /// Dimensions of the segment.
         expected: usize,
-        /// Those of the vector.
+        /// Dimensions of the vector.
         found: usize,
     },
-    /// A vector has a value that is infinite or no number.
+    /// A vector has an infinite value or NaN.
     #[error("a value is not finite")]
     NotFinite,
-    /// There are too many vectors for one segment.
+    /// The number of vectors exceeds the limit of a segment.
     #[error("{0} entries are too many")]
     TooMany(usize),
-    /// The bytes are more or fewer than the header tells.
-    #[error("the length is not what the header tells")]
+    /// The number of bytes differs from the header.
+    #[error("the length differs from the header")]
     Length,
-    /// The bytes were changed.
+    /// The bytes were changed after encoding.
     #[error("the checksum differs")]
     Checksum,
-    /// The ids are not in ascending order, or a scale is not finite: no encoder writes that.
-    #[error("the entries are not as an encoder writes them")]
+    /// The ids are not in ascending order, or a scale is not finite: no encoder writes such bytes.
+    #[error("the entries are out of order or have an invalid scale")]
     Entries,
 }
 
-/// Bytes of one entry.
+/// Number of bytes per entry.
 pub fn entry_bytes(dimensions: usize) -> usize {
     ID_BYTES + dimensions.div_ceil(WORD_BITS) * WORD_BYTES + SCALE_BYTES + dimensions
 }
 
-/// A segment that was read. It keeps the bytes as they came.
+/// A decoded segment. It keeps the original bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Segment {
     bytes: Vec<u8>,
     layout: SegmentLayout,
 }
 
-/// Where the parts of a segment are.
+/// Byte ranges of the parts of a segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct SegmentLayout {
     dimensions: usize,
@@ -90,7 +91,7 @@ struct SegmentLayout {
 }
 
 impl SegmentLayout {
-    /// `None` if the bytes would not fit an address.
+    /// `None` if the byte count overflows an address.
     fn new(dimensions: usize, count: usize) -> Option<SegmentLayout> {
         let mut end = HEADER_BYTES;
         let mut part = |entry_bytes: usize| {
@@ -107,7 +108,7 @@ impl SegmentLayout {
     }
 }
 
-/// Writes a segment. Of entries with one id the last one is kept; the order of others does not matter.
+/// Encodes a segment. Of several entries with one id, the last one is kept; otherwise the order does not matter.
 ///
 /// # Errors
 /// `NoDimensions`, `Dimensions`, `NotFinite` and `TooMany`.
@@ -118,9 +119,9 @@ pub fn encode<'a>(
     write(dimensions, None, &quantised(dimensions, entries)?)
 }
 
-/// Where an entry is from.
+/// Source of an entry.
 enum Source {
-    /// An old segment: its place there. Its bytes are copied as they are.
+    /// Entry number in an old segment. Its bytes are copied unchanged.
     Old(usize),
     New(Quantised),
 }
@@ -178,14 +179,14 @@ fn write(
     Ok(bytes)
 }
 
-/// A vector as a segment keeps it.
+/// A quantised vector.
 #[derive(Debug, PartialEq)]
 pub(super) struct Quantised {
-    /// The signs, a bit for each dimension.
+    /// Signs, one bit per dimension.
     pub(super) code: Vec<u64>,
-    /// What makes a unit vector of `values`; 0 for the zero vector.
+    /// Factor that turns `values` into a unit vector; 0 for the zero vector.
     pub(super) scale: f32,
-    /// The values in 127ths of the greatest.
+    /// Values in 127ths of the greatest one.
     pub(super) values: Vec<i8>,
 }
 
@@ -200,19 +201,19 @@ impl Quantised {
             return Err(SegmentError::NotFinite);
         }
         let greatest = vector.iter().fold(0_f32, |greatest, value| greatest.max(value.abs()));
-        // Every value is between -127 and 127 here: one divided by the greatest is at most 1. 0 by 0 becomes 0.
+        // Every value is between -127 and 127: a value divided by the greatest one is at most 1. 0 / 0 becomes 0.
         #[allow(clippy::cast_possible_truncation)]
         let values: Vec<i8> = vector.iter().map(|value| (value / greatest * BYTE_MAX).round() as i8).collect();
         let squares: f64 = values.iter().map(|value| f64::from(*value) * f64::from(*value)).sum();
-        // Between 1 by 127 times 64, the root of the most dimensions, and 1.
+        // The scale is between 1 / (127 * 64) and 1; 64 is the square root of the maximum number of dimensions.
         #[allow(clippy::cast_possible_truncation)]
         let scale = if squares > 0.0 { (1.0 / squares.sqrt()) as f32 } else { 0.0 };
         let code = vector.chunks(WORD_BITS).map(|values| word(values, |value| *value > 0.0)).collect();
         Ok(Quantised { code, scale, values })
     }
 
-    /// The cosine of the angle between this vector and one of a segment. The sum of products is less than
-    /// 127 * 127 * 4,096 = 66,064,384.
+    /// Cosine of the angle between this vector and a vector of a segment. The sum of products is below 127 * 127 *
+    /// 4,096 = 66,064,384.
     #[allow(clippy::cast_precision_loss)]
     pub(super) fn cosine(&self, scale: f32, values: impl Iterator<Item = i8>) -> f32 {
         let product: i32 = self.values.iter().zip(values).map(|(one, other)| i32::from(*one) * i32::from(other)).sum();
@@ -220,16 +221,16 @@ impl Quantised {
     }
 }
 
-/// A word of bits, one for each value, the first one the lowest.
+/// Packs one bit per value into a word, the first value lowest.
 pub(super) fn word<T>(values: &[T], bit: impl Fn(&T) -> bool) -> u64 {
     values.iter().rev().fold(0, |word, value| word << 1 | u64::from(bit(value)))
 }
 
 impl Segment {
-    /// Reads a segment. Nothing is copied.
+    /// Decodes a segment without copying.
     ///
     /// # Errors
-    /// When the bytes are not what [`encode`] writes.
+    /// The bytes are not in the format that [`encode`] writes.
     pub fn decode(bytes: Vec<u8>) -> Result<Segment, SegmentError> {
         let number = |at: usize| bytes.get(at..)?.first_chunk().map(|bytes| u32::from_le_bytes(*bytes));
         let (true, Some(version), Some(dimensions), Some(count)) =
@@ -259,8 +260,8 @@ impl Segment {
         Ok(segment)
     }
 
-    /// Writes a segment of what `keep` says yes to in an old one, byte for byte, and of new entries, which count where both
-    /// have an id.
+    /// Encodes a segment from the entries of an old one that `keep` accepts, copied byte for byte, and from new
+    /// entries. A new entry replaces an old one with the same id.
     ///
     /// # Errors
     /// As [`encode`].
@@ -282,32 +283,32 @@ impl Segment {
         write(dimensions, old, &entries)
     }
 
-    /// The bytes of an entry in one part.
+    /// Bytes of an entry in one part.
     fn entry(&self, part: &Range<usize>, width: usize, entry: usize) -> &[u8] {
         self.bytes[part.clone()].chunks_exact(width).nth(entry).unwrap_or_default()
     }
 
-    /// How many bytes it takes.
+    /// Size in bytes.
     pub fn bytes(&self) -> usize {
         self.bytes.len()
     }
 
-    /// The dimensions of every vector in it.
+    /// Number of dimensions of every vector.
     pub fn dimensions(&self) -> usize {
         self.layout.dimensions
     }
 
-    /// The ids of its entries, in ascending order.
+    /// Ids of the entries, in ascending order.
     pub fn ids(&self) -> &[EntryId] {
         self.bytes[self.layout.ids.clone()].as_chunks().0
     }
 
-    /// Whether it has an entry.
+    /// Checks if the segment has an entry.
     pub fn contains(&self, id: &EntryId) -> bool {
         self.ids().binary_search(id).is_ok()
     }
 
-    /// Whether an entry is there with just this vector, as far as a segment keeps vectors.
+    /// Checks if an entry has this vector, within the precision of the quantisation.
     pub fn holds(&self, id: &EntryId, vector: &[f32]) -> bool {
         let (Ok(entry), Ok(vector)) = (self.ids().binary_search(id), Quantised::new(self.layout.dimensions, vector))
         else {
@@ -319,7 +320,7 @@ impl Segment {
             && self.codes().nth(entry).is_some_and(|code| code.eq(vector.code))
     }
 
-    /// The codes of its entries, in order.
+    /// Codes of the entries, in order.
     pub(super) fn codes(&self) -> impl Iterator<Item = impl Iterator<Item = u64>> {
         let words = self.bytes[self.layout.codes.clone()].as_chunks().0;
         words
@@ -327,7 +328,7 @@ impl Segment {
             .map(|code| code.iter().map(|word| u64::from_le_bytes(*word)))
     }
 
-    /// The scale and the values of an entry.
+    /// Scale and values of an entry.
     pub(super) fn values(&self, entry: usize) -> (f32, impl Iterator<Item = i8>) {
         let width = self.layout.dimensions;
         let values = self.entry(&self.layout.values, width, entry);

@@ -1,50 +1,50 @@
-//! The words of a text, as the store of search keeps and finds them.
+//! Words of a text, as the full-text index stores and finds them.
 //!
-//! FTS5 splits a text where its own tokenizer says, which knows neither scripts without spaces nor newer letters. So it gets
-//! words that are already cut, with a space between any two, and has nothing left to decide but the stem of an English word.
+//! FTS5's own tokenizer knows neither scripts without spaces nor newer letters. So it gets text that is already split
+//! into words, with one space between any two, and only stems English words.
 //!
-//! - A word is letters and digits in a row, [folded](super::fold). `C++` and `F#` are a word beside `c` and `f`.
-//! - What is written without spaces is cut into pairs of letters, each pair beginning one letter further, and the last letter:
-//!   心跳停 is 心跳, 跳停 and 停. Any letters in a row are found as the phrase of their pairs, and one letter as the beginning of a
-//!   pair, with no dictionary to be wrong. Korean has spaces, but its particles are attached: it is cut too.
+//! - A word is a run of letters and digits, [folded](super::fold). `C++` and `F#` are words in addition to `c` and `f`.
+//! - Scripts without spaces are split into overlapping pairs of letters and the last letter: 心跳停 becomes 心跳, 跳停 and 停.
+//!   Any run of letters is found as the phrase of its pairs, and a single letter as the prefix of a pair, without a
+//!   dictionary that could be wrong. Korean has spaces, but attaches its particles: it is split in the same way.
 
 use std::ops::Range;
 
-use super::fold::{Letter, is_mark, letters};
+use super::fold::{Letter, is_diacritic, letters};
 
-/// What stands for `+` and `#` in a word: no other letter is folded to them.
+/// Characters that replace `+` and `#` in a word: no other letter is folded to them.
 const PLUS: char = '＋';
 const SHARP: char = '＃';
 
-/// What kind of a word it is.
+/// Kinds of words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum WordKind {
-    /// Letters and digits.
+    /// A run of letters and digits.
     Word,
-    /// The word before with the signs that end it.
+    /// The previous word with the signs at its end.
     Signed,
-    /// Two letters in a row of a script without spaces. The first one ends at this byte of the text.
+    /// Two consecutive letters of a script without spaces, with the end of the first letter in bytes of the text.
     Pair(usize),
-    /// The last letter of such a row.
+    /// The last letter of a run in such a script.
     Last,
 }
 
-/// A word and the bytes of the text that it is of.
+/// A word and its byte range in the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct TextWord {
     pub(super) text: String,
     pub(super) range: Range<usize>,
     pub(super) kind: WordKind,
-    /// What stands between the word before and this one.
+    /// Text between the previous word and this one.
     pub(super) gap: String,
 }
 
-/// The words of a text as the store keeps them: folded, cut, and a space between any two.
+/// Splits a text into words for the full-text index: folded, with one space between any two.
 pub fn indexed(text: &str) -> String {
     words(text).into_iter().map(|word| word.text).collect::<Vec<_>>().join(" ")
 }
 
-/// The words of a text, in order.
+/// Splits a text into words, in order.
 pub(super) fn words(text: &str) -> Vec<TextWord> {
     let letters = letters(text);
     let mut tokenizer = Tokenizer { rest: &letters, words: Vec::new(), gap: String::new() };
@@ -61,7 +61,7 @@ pub(super) fn words(text: &str) -> Vec<TextWord> {
 struct Tokenizer<'a> {
     rest: &'a [Letter],
     words: Vec<TextWord>,
-    /// What was skipped since the last word.
+    /// Text that was skipped since the last word.
     gap: String,
 }
 
@@ -73,10 +73,10 @@ impl<'a> Tokenizer<'a> {
         }
     }
 
-    /// Takes the letters that are of this class, and the marks upon them.
+    /// Takes the next letters of this class, with their diacritics.
     fn take(&mut self, class: Class) -> &'a [Letter] {
-        let goes_on = |it: &&Letter| Class::of(it.folded) == class || is_mark(it.folded);
-        let (taken, rest) = self.rest.split_at(self.rest.iter().take_while(goes_on).count());
+        let belongs = |it: &&Letter| Class::of(it.folded) == class || is_diacritic(it.folded);
+        let (taken, rest) = self.rest.split_at(self.rest.iter().take_while(belongs).count());
         self.rest = rest;
         taken
     }
@@ -100,7 +100,7 @@ impl<'a> Tokenizer<'a> {
         self.push(word, WordKind::Word);
         let signs = self.rest.iter().take_while(|it| matches!(it.folded, '+' | '#')).count();
         let (signs, rest) = self.rest.split_at(signs);
-        // `C++11` is about C++, but `a+b` and `page#part` are two words each.
+        // `C++11` contains the word C++, but `a+b` and `page#part` are two words each.
         let is_last = rest.first().is_none_or(|next| Class::of(next.folded) == Class::Other);
         if !signs.is_empty() && (is_last || signs.iter().take(2).filter(|it| it.folded == '+').count() == 2) {
             let sign = |it: &Letter| Letter { folded: if it.folded == '+' { PLUS } else { SHARP }, ..*it };
@@ -111,14 +111,14 @@ impl<'a> Tokenizer<'a> {
     }
 }
 
-/// What a letter belongs to.
+/// Classes of letters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Class {
-    /// A word, up to where it ends.
+    /// A letter of a word, which spaces or punctuation end.
     Letter,
-    /// A row that has no spaces where words end.
+    /// A letter of a script without spaces between words.
     Spaceless,
-    /// Nothing: it ends either.
+    /// A separator.
     Other,
 }
 
@@ -139,7 +139,7 @@ impl Class {
     }
 }
 
-/// Whether a letter is of a script that is written without spaces, or attaches its particles. Its punctuation is left out.
+/// Matches scripts that are written without spaces or attach particles, without their punctuation.
 fn is_spaceless(letter: char) -> bool {
     matches!(letter,
         // Thai, Lao.
@@ -156,10 +156,10 @@ fn is_spaceless(letter: char) -> bool {
         | '\u{2E80}'..='\u{2FD5}' | '々'..='〇' | '\u{3021}'..='\u{302F}' | '\u{3031}'..='\u{3035}'
         | '\u{3038}'..='\u{303C}' | '\u{3041}'..='\u{309F}' | '\u{30A1}'..='\u{30FA}' | 'ー'..='\u{318E}'
         | '\u{31A0}'..='\u{31BF}' | '\u{31F0}'..='\u{31FF}'
-        // Han, Yi, Tangut, Khitan, Nushu, and kana that are no longer written.
+        // Han, Yi, Tangut, Khitan, Nushu, and historic kana.
         | '\u{3400}'..='\u{4DBF}' | '\u{4E00}'..='\u{A48C}' | '\u{F900}'..='\u{FAFF}'
         | '\u{16FE0}'..='\u{1B2FB}' | '\u{20000}'..='\u{3FFFD}'
-        // Pictures.
+        // Pictographs.
         | '\u{2600}'..='\u{27BF}' | '\u{1F000}'..='\u{1FAFF}')
 }
 
@@ -170,7 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_is_cut_into_words_and_pairs() {
+    fn a_text_is_split_into_words_and_pairs() {
         for (text, expected) in [
             ("The lease ends.", "the lease ends"),
             ("租约在心跳停", "租约 约在 在心 心跳 跳停 停"),
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_knows_its_place_and_what_is_before_it() {
+    fn a_word_has_its_range_and_the_gap_before_it() {
         let found: Vec<_> = words("Go, ＦＵＮ言語!").into_iter().map(|it| (it.gap, it.range, it.kind)).collect();
         let expected = [
             (String::new(), 0..2, WordKind::Word),
@@ -206,7 +206,7 @@ mod tests {
     }
 
     proptest! {
-        /// What FTS5 gets has no character at which it would split a word, and none that could be taken for a mark.
+        /// FTS5 gets no character at which it would split a word, and none that looks like a highlight bracket.
         #[test]
         fn a_word_has_letters_digits_and_nothing_else(text in any::<String>()) {
             let indexed = indexed(&text);

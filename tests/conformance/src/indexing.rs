@@ -289,10 +289,11 @@ pub async fn an_index_refuses_long_documents_and_stale_jobs<S: Store>(stand: &St
     };
     let many = "# A\n\n".repeat(DOCUMENT_CHUNKS_MAX + 500);
     let refused = error(json!({"put": {"id": "guide", "text": many}})).await;
-    assert_eq!(refused, format!("The document has more than {DOCUMENT_CHUNKS_MAX} chunks."));
+    let expected = format!("The document has more than {DOCUMENT_CHUNKS_MAX} chunks; split it into several documents.");
+    assert_eq!(refused, expected);
     assert_eq!(case.found("who holds a lease", "hybrid").await.0[0], "guide", "the old document stays");
     let other = error(json!({"index_id": "01ARZ3NDEKTSV4RRFFQ69G5FAV", "verify": {"repair": true}})).await;
-    assert_eq!(other, "The index \"docs\" is another one by now.");
+    assert_eq!(other, "Index \"docs\" was dropped and created again after this job was accepted.");
 }
 
 /// A filter reads all documents, over any number of pages.

@@ -48,7 +48,7 @@ pub async fn a_typo_creates_no_index<S: Store>(stand: &Stand<S>) {
     let job = embed(&case, &["one"], json!({"output": {"index": "typo"}})).await;
     process(stand, &stand.settings, JobQueue::Webhooks, vec![job.clone()]).await;
     let row = stand.row(&job).await;
-    assert_eq!((row.state, row.error.unwrap().message.as_str()), (State::Dead, "There is no index \"typo\"."));
+    assert_eq!((row.state, row.error.unwrap().message.as_str()), (State::Dead, "Index \"typo\" not found."));
 }
 
 /// An invocation ingests a limited number of documents over all its jobs; the rest runs later, counts no failure and

@@ -122,7 +122,7 @@ pub async fn a_full_index_is_updated<S: Store>(stand: &Stand<S>) {
     let more = case.accept_put("more", GUIDE).await;
     process(stand, &stand.settings, JobQueue::Webhooks, vec![more.clone()]).await;
     let error = stand.row(&more).await.error.expect("an error").message;
-    assert_eq!(error, "The index has 50000 chunks, and may have 50000 of 256 dimensions.");
+    assert_eq!(error, "The index has 50000 chunks; the maximum is 50000 for 256 dimensions.");
 }
 
 /// An index filled by others between a job's read and its batch refuses the batch.
@@ -137,6 +137,6 @@ pub async fn two_jobs_cannot_take_the_last_room<S: Store>(stand: &Stand<S>) {
     let job = case.accept_put("guide", GUIDE).await;
     process(stand, &stand.settings, JobQueue::Webhooks, vec![job.clone()]).await;
     let error = stand.row(&job).await.error.expect("an error").message;
-    assert_eq!(error, "The index has 50000 chunks, and may have 50000 of 256 dimensions.");
+    assert_eq!(error, "The index has 50000 chunks; the maximum is 50000 for 256 dimensions.");
     assert!(case.found("token", "keyword").await.0.is_empty());
 }

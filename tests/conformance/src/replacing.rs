@@ -94,7 +94,7 @@ pub async fn a_dead_document_removes_nothing<S: Store>(stand: &Stand<S>) {
     let row = stand.row(&removal).await;
     let error = row.error.unwrap();
     assert_eq!(row.state, State::Dead);
-    assert!(error.message.starts_with("1 jobs of its group died"), "{}", error.message);
+    assert!(error.message.starts_with("1 jobs of the group are dead or cancelled"), "{}", error.message);
     assert_eq!(found(&case).await, ["left"]);
 }
 

@@ -187,7 +187,7 @@ fn an_answer_that_is_wrong_is_never_stored() {
     beside_a_provider("embeds-wrong", async |world, _| {
         let tenant = world.tenant().await;
         each(
-            [("short", "1 vectors for 2 texts"), ("odd", "no list of numbers"), ("wide", "has 5 dimensions")],
+            [("short", "1 vectors for 2 texts"), ("odd", "not a list of numbers"), ("wide", "has 5 dimensions")],
             async |(mode, message)| {
                 let mut job = job(mode, "r2", &["one", "two"]);
                 job["max_attempts"] = json!(1);
@@ -256,7 +256,7 @@ fn texts_become_documents_of_an_index_and_share_its_calls() {
         assert_eq!(asked, [["refuse me"]], "what is unchanged is not asked for");
 
         let dead = tenant.complete(&into_index("builtin")).await;
-        let message = "The index \"texts\" has vectors of good/model, and no others.";
+        let message = "The index \"texts\" uses good/model; omit `provider` and `model`, or name these.";
         assert_eq!((&dead["state"], &dead["error"]["message"]), (&json!("dead"), &json!(message)), "{dead}");
         let usage = tenant.read("/v1/usage").await;
         assert_eq!(usage["data"][0]["calls"], provider.asked("good").len(), "{usage}");

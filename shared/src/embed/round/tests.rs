@@ -1,4 +1,4 @@
-//! Rounds of calls, and jobs that share them, with a provider that is told what to answer.
+//! Tests of rounds, and of jobs that share them, with a provider that returns prepared answers.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -17,14 +17,14 @@ use crate::ports::{DatabaseError, HttpError, HttpRequest, HttpResponse, IndexDat
 use crate::run::usage::{ModelUsage, usage_of};
 use crate::settings::providers::{Choice, Interface, Model, Provider};
 
-/// A provider that refuses texts with `bad` in them, and otherwise answers what it was told to, or vectors of two numbers.
+/// A provider that returns prepared answers, refuses texts with `bad` in them, or returns vectors of two numbers.
 #[derive(Default)]
 struct Provided {
-    told: RefCell<Vec<Result<HttpResponse, HttpError>>>,
+    answers: RefCell<Vec<Result<HttpResponse, HttpError>>>,
     calls: RefCell<Vec<usize>>,
-    /// What the store of search says of each provider that asked for time, in milliseconds; `None`: it says nothing.
+    /// Stored pauses of providers in milliseconds; `None`: the search database fails.
     pauses: RefCell<Option<BTreeMap<String, f64>>>,
-    /// Batches that it was sent.
+    /// Names of the statements that were sent to the database.
     batches: RefCell<Vec<&'static str>>,
 }
 
@@ -33,8 +33,8 @@ fn response(status: u16, headers: &[(&str, &str)], body: &Value) -> HttpResponse
     HttpResponse { status, headers, body: body.to_string().into_bytes(), truncated: false, body_error: None }
 }
 
-/// The same answer with a body that broke off.
-fn broken_off(response: HttpResponse) -> HttpResponse {
+/// The same answer with an interrupted body.
+fn interrupted(response: HttpResponse) -> HttpResponse {
     HttpResponse { body_error: Some("Network connection lost.".into()), ..response }
 }
 
@@ -49,8 +49,8 @@ impl Http for Provided {
             .map(|text| text.as_str().unwrap())
             .collect();
         self.calls.borrow_mut().push(texts.len());
-        if let Some(told) = self.told.borrow_mut().pop() {
-            return told;
+        if let Some(answer) = self.answers.borrow_mut().pop() {
+            return answer;
         }
         if texts.iter().any(|text| text.contains("poison")) {
             return Ok(response(500, &[], &json!({})));
@@ -72,7 +72,7 @@ impl IndexDatabase for Provided {
         let [Statement { name, params, .. }] = statements else { panic!("{statements:?}") };
         self.batches.borrow_mut().push(name);
         let mut pauses = self.pauses.borrow_mut();
-        let Some(pauses) = pauses.as_mut() else { return Err(DatabaseError::Refused("It is away.".into())) };
+        let Some(pauses) = pauses.as_mut() else { return Err(DatabaseError::Refused("It is unreachable.".into())) };
         let Some(Param::Text(provider)) = params.first() else { panic!("{params:?}") };
         Ok(vec![match params.get(1) {
             Some(Param::Number(ms)) => {
@@ -90,7 +90,7 @@ impl Clock for Provided {
     }
 
     async fn sleep(&self, _: Duration) {
-        // Once around: whoever else is there has its turn.
+        // Yields once, so that the other futures run.
         let mut waited = false;
         std::future::poll_fn(|context| {
             if std::mem::replace(&mut waited, true) {
@@ -123,14 +123,14 @@ fn ask_all(world: &Provided, calls: usize, texts: &[&str]) -> Vec<EmbeddedText> 
     let choice = Choice { provider: "p".into(), model: "m".into() };
     let asked = asking(&provider, &choice, &calls_left);
     let lease = Rc::new(Cell::new(i64::MAX));
-    ask(world, &asked, texts, &vec![lease; texts.len()]).now_or_never().unwrap().told
+    ask(world, &asked, texts, &vec![lease; texts.len()]).now_or_never().unwrap().results
 }
 
 fn asking<'a>(provider: &'a Provider, choice: &'a Choice, calls_left: &'a Cell<usize>) -> EmbeddingRequest<'a> {
     EmbeddingRequest { provider, choice, model: MODEL, version: "1", calls_left, ends_at: i64::MAX }
 }
 
-fn shown(told: &[EmbeddedText]) -> String {
+fn shown(results: &[EmbeddedText]) -> String {
     let letter = |(embedded, _): &EmbeddedText| match embedded {
         Embedded::Vector(_) => 'v',
         Embedded::Refused(message) => {
@@ -141,7 +141,7 @@ fn shown(told: &[EmbeddedText]) -> String {
         Embedded::Failed(Outcome::Failed { retry_after: Some(RetryAfter::Deferral(_)), .. }) => 'w',
         Embedded::Failed(_) => 'f',
     };
-    told.iter().map(letter).collect()
+    results.iter().map(letter).collect()
 }
 
 #[test]
@@ -149,43 +149,43 @@ fn a_refused_text_is_found_among_a_hundred_and_harms_no_other() {
     for place in [0, 1, 37, 63, 98, 99] {
         let world = Provided::default();
         let texts: Vec<&str> = (0..100).map(|n| if n == place { "bad" } else { "good" }).collect();
-        let told = ask_all(&world, 100, &texts);
+        let results = ask_all(&world, 100, &texts);
         let expected: String = (0..100).map(|n| if n == place { 'r' } else { 'v' }).collect();
-        assert_eq!(shown(&told), expected);
+        assert_eq!(shown(&results), expected);
         let calls = world.calls.borrow().len();
         assert!(calls <= 15, "{calls} calls: the whole, and two for each halving");
-        let of = |n: usize| told[n].1.len();
-        assert!(of(place) >= 7 && (0..100).all(|n| of(n) <= of(place)), "each is shown its own calls");
+        let of = |n: usize| results[n].1.len();
+        assert!(of(place) >= 7 && (0..100).all(|n| of(n) <= of(place)), "each text has only its own calls");
     }
 }
 
 #[test]
-fn all_that_is_refused_costs_no_more_calls_than_are_left() {
+fn refused_texts_cost_at_most_the_calls_that_are_left() {
     let world = Provided::default();
     let texts: Vec<&str> = (0..64).map(|n| if n == 0 { "good" } else { "bad" }).collect();
-    let told = ask_all(&world, 10, &texts);
+    let results = ask_all(&world, 10, &texts);
     assert_eq!(world.calls.borrow().len(), 10);
-    assert_eq!(&shown(&told)[..2], "vr", "the first are found");
-    let waits = |told: &[EmbeddedText]| match &told.last().unwrap().0 {
+    assert_eq!(&shown(&results)[..2], "vr", "the first results");
+    let waits = |results: &[EmbeddedText]| match &results.last().unwrap().0 {
         Embedded::Failed(Outcome::Failed { retry_after, .. }) => *retry_after,
         other => panic!("{other:?}"),
     };
-    assert_eq!(waits(&told), Some(wait_a_while()));
+    assert_eq!(waits(&results), Some(wait_a_while()));
 }
 
 #[test]
-fn a_request_that_is_refused_whatever_is_in_it_is_no_refusal_of_its_texts() {
+fn a_request_that_is_refused_with_any_text_is_no_refusal_of_its_texts() {
     let world = Provided::default();
-    let told = ask_all(&world, 1_000, &["bad"; 64]);
-    assert_eq!(shown(&told), format!("rrr{}", "f".repeat(61)));
+    let results = ask_all(&world, 1_000, &["bad"; 64]);
+    assert_eq!(shown(&results), format!("rrr{}", "f".repeat(61)));
     assert!(world.calls.borrow().len() < 12, "{:?}", world.calls);
-    let Embedded::Failed(Outcome::Failed { class, message, retry_after }) = &told[63].0 else { panic!("{told:?}") };
+    let Embedded::Failed(Outcome::Failed { class, message, retry_after }) = &results[63].0 else { panic!("none") };
     let expected = (ErrorClass::Provider, "The provider refuses every text: too bad", None);
     assert_eq!((*class, message.as_str(), *retry_after), expected);
 }
 
 #[test]
-fn what_a_provider_says_decides_what_follows() {
+fn the_answer_of_a_provider_decides_the_outcome() {
     let deferred = |seconds| Some(RetryAfter::Deferral(Duration::from_secs(seconds)));
     let truncated = HttpResponse { truncated: true, ..response(200, &[], &json!({})) };
     let whole = json!({"data": [{"embedding": [1, 2]}, {"embedding": [3, 4]}]});
@@ -202,9 +202,9 @@ fn what_a_provider_says_decides_what_follows() {
         (Ok(response(401, &[], &json!({"error": "no"}))), "answered 401", None),
         (Ok(response(200, &[], &json!({"data": []}))), "0 vectors for 2 texts", None),
         (Ok(truncated), "too long", None),
-        (Ok(broken_off(response(200, &[], &whole))), "answer broke off", None),
-        (Ok(broken_off(response(429, &[("retry-after", "7")], &json!({})))), "answered 429", deferred(7)),
-        (Ok(broken_off(response(503, &[("retry-after", "9")], &json!({})))), "answered 503", deferred(9)),
+        (Ok(interrupted(response(200, &[], &whole))), "answer was interrupted", None),
+        (Ok(interrupted(response(429, &[("retry-after", "7")], &json!({})))), "answered 429", deferred(7)),
+        (Ok(interrupted(response(503, &[("retry-after", "9")], &json!({})))), "answered 503", deferred(9)),
         (
             Err(HttpError::Unfinished { ms: 30_000, received: Box::new(response(200, &[], &whole)) }),
             "no complete response within 30000 ms",
@@ -213,25 +213,25 @@ fn what_a_provider_says_decides_what_follows() {
         (Err(HttpError::Timeout(30_000)), "no complete response within 30000 ms", None),
     ] {
         let world = Provided::default();
-        world.told.borrow_mut().push(answer);
-        let told = ask_all(&world, 10, &["one", "two"]);
-        for (embedded, calls) in &told {
-            let Embedded::Failed(Outcome::Failed { class, message: told, retry_after }) = embedded else {
+        world.answers.borrow_mut().push(answer);
+        let results = ask_all(&world, 10, &["one", "two"]);
+        for (embedded, calls) in &results {
+            let Embedded::Failed(Outcome::Failed { class, message: actual, retry_after }) = embedded else {
                 panic!("{embedded:?}")
             };
             assert_eq!((*class, *retry_after, calls.len()), (ErrorClass::Provider, expected, 1));
-            assert!(told.contains(message), "{told}");
+            assert!(actual.contains(message), "{actual}");
         }
     }
 }
 
 #[test]
-fn a_call_that_fails_ends_the_round_and_keeps_what_came_before() {
+fn a_failed_call_ends_the_round_and_keeps_earlier_vectors() {
     let world = Provided::default();
-    // Two are refused together; the first half is well, and the second meets a failure.
+    // The call of two texts is refused; its first half succeeds, and its second half fails.
     let good = response(200, &[], &json!({"data": [{"embedding": [1, 2]}]}));
     let refused = response(400, &[], &json!({}));
-    *world.told.borrow_mut() = vec![Ok(response(500, &[], &json!({}))), Ok(good), Ok(refused)];
+    *world.answers.borrow_mut() = vec![Ok(response(500, &[], &json!({}))), Ok(good), Ok(refused)];
     assert_eq!(shown(&ask_all(&world, 10, &["one", "two"])), "vf");
 }
 
@@ -251,7 +251,7 @@ fn embed_in<'a>(
     }
 }
 
-/// Polls until it is ready; every wait of these tests is a turn.
+/// Polls until the future is ready; each sleep takes one poll.
 fn block_on<T>(future: impl Future<Output = T>) -> T {
     let mut future = Box::pin(future);
     (0..1_000).find_map(|_| future.as_mut().now_or_never()).unwrap()
@@ -261,35 +261,35 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 fn jobs_that_run_together_share_their_calls() {
     let (pool, world) = (Pool::new(20, 0), Provided::default());
     let jobs = ["a", "bb", "ccc"].map(|text| embed_in(&pool, &world, "m", &[text, "bad"]));
-    let told = block_on(join_all(jobs));
-    assert_eq!(told.iter().map(|told| shown(told)).collect::<Vec<_>>(), ["vr", "vr", "vr"]);
-    let lengths = told.iter().map(|told| match &told[0].0 {
+    let results = block_on(join_all(jobs));
+    assert_eq!(results.iter().map(|results| shown(results)).collect::<Vec<_>>(), ["vr", "vr", "vr"]);
+    let lengths = results.iter().map(|results| match &results[0].0 {
         Embedded::Vector(vector) => vector[0].round(),
         other => panic!("{other:?}"),
     });
-    assert_eq!(lengths.collect::<Vec<_>>(), [1.0, 2.0, 3.0], "each has its own");
-    assert_eq!(world.calls.borrow()[0], 6, "all at once");
-    assert!(Rc::ptr_eq(&told[0][0].1[0], &told[2][0].1[0]), "the call is shown to each");
+    assert_eq!(lengths.collect::<Vec<_>>(), [1.0, 2.0, 3.0], "each job has its own vector");
+    assert_eq!(world.calls.borrow()[0], 6, "one call for all");
+    assert!(Rc::ptr_eq(&results[0][0].1[0], &results[2][0].1[0]), "each job has the shared call");
 }
 
 #[test]
 fn a_shared_call_is_counted_by_the_first_job_that_finishes() {
     let (pool, world) = (Pool::new(20, 0), Provided::default());
-    let told = block_on(join_all(["a", "bb"].map(|text| embed_in(&pool, &world, "m", &[text]))));
-    let [first, second] = [1, 0].map(|job: usize| usage_of(&calls_in(&told[job], |_| false)));
+    let results = block_on(join_all(["a", "bb"].map(|text| embed_in(&pool, &world, "m", &[text]))));
+    let [first, second] = [1, 0].map(|job: usize| usage_of(&calls_in(&results[job], |_| false)));
     let spent = |calls, texts, tokens| vec![ModelUsage { model: "p/m".into(), calls, texts, tokens }];
     assert_eq!((first, second), (spent(1, 2, 6), Vec::new()));
-    // Each half of what was refused is a call, and so is one that failed.
-    let told = block_on(embed_in(&pool, &world, "m", &["a", "bad"]));
-    assert_eq!(usage_of(&calls_in(&told, |_| false)), spent(3, 4, 3));
+    // Each half of a refused call is a call too, and so is a failed one.
+    let results = block_on(embed_in(&pool, &world, "m", &["a", "bad"]));
+    assert_eq!(usage_of(&calls_in(&results, |_| false)), spent(3, 4, 3));
     let counted = json!({"data": [{"embedding": [1, 1]}], "usage": {"total_tokens": 7}});
-    *world.told.borrow_mut() = vec![Ok(response(500, &[], &json!({}))), Ok(response(200, &[], &counted))];
+    *world.answers.borrow_mut() = vec![Ok(response(500, &[], &json!({}))), Ok(response(200, &[], &counted))];
     let all = [block_on(embed_in(&pool, &world, "m", &["a"])), block_on(embed_in(&pool, &world, "m", &["b"]))].concat();
     assert_eq!(usage_of(&calls_in(&all, |_| false)), spent(2, 2, 7));
 }
 
 #[test]
-fn another_model_and_another_time_are_calls_of_their_own() {
+fn other_models_and_later_requests_use_separate_calls() {
     let (pool, world) = (Pool::new(10, 0), Provided::default());
     block_on(join_all([embed_in(&pool, &world, "m", &["a"]), embed_in(&pool, &world, "n", &["b"])]));
     block_on(embed_in(&pool, &world, "m", &["c"]));
@@ -297,7 +297,7 @@ fn another_model_and_another_time_are_calls_of_their_own() {
 }
 
 #[test]
-fn a_call_has_its_bounds_and_one_large_text_is_asked_for() {
+fn a_call_has_limits_and_one_large_text_is_still_requested() {
     let (pool, world) = (Pool::new(100, 0), Provided::default());
     let texts = vec!["a"; 2 * EMBED_TEXTS_PER_CALL + 1];
     assert_eq!(block_on(embed_in(&pool, &world, "m", &texts)).len(), texts.len());
@@ -308,8 +308,8 @@ fn a_call_has_its_bounds_and_one_large_text_is_asked_for() {
 
 #[test]
 fn evidence_of_a_call_has_no_text_and_no_key() {
-    let told = ask_all(&Provided::default(), 10, &["private"]);
-    let shown = format!("{:?}", told[0].1[0].wire);
+    let results = ask_all(&Provided::default(), 10, &["private"]);
+    let shown = format!("{:?}", results[0].1[0].wire);
     assert!(shown.contains("body_sha256") && shown.contains("/v1/embeddings"), "{shown}");
     assert!(!shown.contains("private") && !shown.contains("hush"), "{shown}");
 }
@@ -317,19 +317,19 @@ fn evidence_of_a_call_has_no_text_and_no_key() {
 #[test]
 fn one_answer_that_asks_for_time_is_enough() {
     let (pool, world) = (Pool::new(100, 0), Provided::default());
-    world.told.borrow_mut().push(Ok(response(429, &[("retry-after", "60")], &json!({}))));
+    world.answers.borrow_mut().push(Ok(response(429, &[("retry-after", "60")], &json!({}))));
     let texts = vec!["a"; 3 * EMBED_TEXTS_PER_CALL];
-    let told = block_on(embed_in(&pool, &world, "m", &texts));
+    let results = block_on(embed_in(&pool, &world, "m", &texts));
     assert_eq!(*world.calls.borrow(), [EMBED_TEXTS_PER_CALL]);
     let expected = Some(RetryAfter::Deferral(Duration::from_mins(1)));
-    assert!(told.iter().all(|one| wait_of(one) == expected), "{told:?}");
+    assert!(results.iter().all(|one| wait_of(one) == expected), "{results:?}");
     let next = block_on(join_all([embed_in(&pool, &world, "m", &["a"]), embed_in(&pool, &world, "n", &["a"])]));
-    assert!(next.iter().all(|told| wait_of(&told[0]) == expected && told[0].1.is_empty()), "{next:?}");
-    assert_eq!(world.calls.borrow().len(), 1, "not by another model of it either");
+    assert!(next.iter().all(|results| wait_of(&results[0]) == expected && results[0].1.is_empty()), "{next:?}");
+    assert_eq!(world.calls.borrow().len(), 1, "nor for another model of the provider");
 }
 
 #[test]
-fn what_a_job_has_lost_its_lease_for_is_not_asked() {
+fn texts_of_a_job_with_a_lost_lease_are_not_requested() {
     let (world, pool, provider) = (Provided::default(), Pool::new(9, 0), provider());
     let choice = Choice { provider: "p".into(), model: "m".into() };
     let embed = async |until: i64, text: &str| {
@@ -337,21 +337,21 @@ fn what_a_job_has_lost_its_lease_for_is_not_asked() {
         let wanted = TextOwner { tenant: "t", lease: &lease, choice: &choice, provider: &provider, model: MODEL };
         pool.embed(&world, "1", wanted, vec![text.to_owned()]).await
     };
-    let told = block_on(join_all([embed(LEASE_MARGIN_MS - 1, "nearly lost"), embed(LEASE_MARGIN_MS, "held")]));
-    assert_eq!((shown(&told[0]), shown(&told[1])), ("w".to_owned(), "v".to_owned()));
+    let results = block_on(join_all([embed(LEASE_MARGIN_MS - 1, "nearly lost"), embed(LEASE_MARGIN_MS, "held")]));
+    assert_eq!((shown(&results[0]), shown(&results[1])), ("w".to_owned(), "v".to_owned()));
     assert_eq!(*world.calls.borrow(), [1]);
 }
 
 #[test]
-fn what_one_invocation_was_told_all_heed() {
+fn a_pause_of_one_invocation_applies_to_all() {
     let world = Provided { pauses: RefCell::new(Some(BTreeMap::new())), ..Provided::default() };
     for (seconds, paused_ms) in [("60", 60_000), ("86400", PAUSE_MS_MAX)] {
-        world.told.borrow_mut().push(Ok(response(429, &[("retry-after", seconds)], &json!({}))));
+        world.answers.borrow_mut().push(Ok(response(429, &[("retry-after", seconds)], &json!({}))));
         block_on(embed_in(&Pool::new(9, 0), &world, "m", &["a"]));
         let other = Pool::new(9, 0);
-        let told = block_on(join_all([embed_in(&other, &world, "m", &["a"]), embed_in(&other, &world, "n", &["a"])]));
+        let both = block_on(join_all([embed_in(&other, &world, "m", &["a"]), embed_in(&other, &world, "n", &["a"])]));
         let expected = Some(RetryAfter::Deferral(Duration::from_millis(paused_ms.unsigned_abs())));
-        assert!(told.iter().all(|told| wait_of(&told[0]) == expected), "{told:?}");
+        assert!(both.iter().all(|results| wait_of(&results[0]) == expected), "{both:?}");
         world.pauses.borrow_mut().as_mut().unwrap().clear();
     }
     assert_eq!(world.calls.borrow().len(), 2);
@@ -360,25 +360,25 @@ fn what_one_invocation_was_told_all_heed() {
 }
 
 #[test]
-fn what_is_no_wish_of_the_provider_pauses_nobody() {
+fn only_a_request_of_the_provider_pauses_its_calls() {
     let world = Provided { pauses: RefCell::new(Some(BTreeMap::new())), ..Provided::default() };
     for status in [Ok(500), Ok(503), Err(HttpError::Timeout(1))] {
-        world.told.borrow_mut().push(status.map(|status| response(status, &[], &json!({}))));
+        world.answers.borrow_mut().push(status.map(|status| response(status, &[], &json!({}))));
         block_on(embed_in(&Pool::new(9, 0), &world, "m", &["a"]));
     }
-    // No calls are left.
+    // The invocation has no calls left.
     block_on(embed_in(&Pool::new(0, 0), &world, "m", &["a"]));
     assert!(!world.batches.borrow().contains(&"pause_provider"));
     assert_eq!(shown(&block_on(embed_in(&Pool::new(9, 0), &world, "m", &["a"]))), "v");
 }
 
 #[test]
-fn who_was_not_asked_for_spends_no_failure_when_others_do() {
+fn texts_that_were_not_requested_cost_no_failure() {
     let (pool, world) = (Pool::new(100, 0), Provided::default());
-    world.told.borrow_mut().push(Ok(response(500, &[], &json!({}))));
+    world.answers.borrow_mut().push(Ok(response(500, &[], &json!({}))));
     let first = vec!["a"; EMBED_TEXTS_PER_CALL];
-    let told = block_on(join_all([embed_in(&pool, &world, "m", &first), embed_in(&pool, &world, "m", &["b"])]));
-    assert_eq!((wait_of(&told[0][0]), wait_of(&told[1][0])), (None, Some(wait_a_while())));
+    let results = block_on(join_all([embed_in(&pool, &world, "m", &first), embed_in(&pool, &world, "m", &["b"])]));
+    assert_eq!((wait_of(&results[0][0]), wait_of(&results[1][0])), (None, Some(wait_a_while())));
 }
 
 #[test]

@@ -1,4 +1,4 @@
--- A row of `indexes` as `i`, with the index versions that it names.
+-- Columns of an index row `i` with the index versions that it names, as a JSON object.
 json_object('tenant', tenant, 'name', name, 'id', id, 'serving', serving, 'building', building,
   'created_at', created_at,
   'index_versions', json((SELECT json_group_array(json_object('id', g.id, 'provider', provider, 'model', model,

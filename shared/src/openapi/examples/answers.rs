@@ -1,4 +1,4 @@
-//! Examples of answers, as the types that answer write them.
+//! Examples of answers, written by the types of the answers.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -41,17 +41,17 @@ const JOB: &str = "job_0001KBJ3DW00ZX3VJ5T8M4QY6R7N";
 const DEAD: &str = "job_0001KBJ3DW00H2C9D7E5F3G1A8B6";
 const REQUEST: &str = "01KBJ3DW00ZX3VJ5T8M4QY6R7N";
 
-/// What a row answers that is read as the store would answer it; one that does not fit its type is null, which fits no schema.
+/// Renders a row as the API shows it; a row that does not fit its type becomes null, which matches no schema.
 pub(super) fn shown<R: DeserializeOwned>(row: Value, show: impl FnOnce(&R) -> Value) -> Value {
     serde_json::from_value(row).map_or(Value::Null, |row| show(&row))
 }
 
-/// The same for what is answered as the store has it.
+/// Renders a row that the API shows unchanged.
 fn as_read<R: DeserializeOwned + Serialize>(row: Value) -> Value {
     shown(row, |row: &R| json!(row))
 }
 
-/// JSON as it is kept.
+/// Converts a value to stored JSON.
 pub(super) fn kept(json: &Value) -> Box<RawValue> {
     to_raw_value(json).unwrap_or_default()
 }
@@ -89,12 +89,12 @@ pub(in crate::openapi) fn accepted() -> Value {
     accepted_for("webhook")
 }
 
-/// The same for another kind.
+/// An accepted job of another kind.
 pub(in crate::openapi) fn accepted_for(kind: &str) -> Value {
     json!(accepted_job(kind))
 }
 
-/// What became of two jobs: one is accepted, the other one refused.
+/// The results of two jobs: one is accepted, the other one refused.
 fn results() -> [Result<Accepted, Problem>; 2] {
     let job = JobRef { tenant: "acme".to_owned(), id: JOB.to_owned() };
     let accepted = Accepted { job, body: accepted_job("webhook"), duplicate: false, hint: None };
@@ -105,19 +105,19 @@ pub(in crate::openapi) fn batch_answer() -> Value {
     json!(BatchAnswer::of(&results(), REQUEST, false))
 }
 
-/// Each result of a batch.
+/// The results of a batch, one by one.
 pub(super) fn batch_results() -> Vec<Value> {
     results().iter().enumerate().map(|(index, result)| json!(BatchResult::of_line(index, result, REQUEST))).collect()
 }
 
-/// The last line of the answer to lines.
+/// The last line of an answer in lines.
 pub(super) fn last_line(documents: Option<crate::accept::documents::Documents>) -> String {
     let mut tally = Tally::default();
     tally.count(&results());
     Summary { tally, removal: None, problem: None, documents }.line(Tally::default(), REQUEST)
 }
 
-/// The answer to lines.
+/// An answer in lines.
 pub(in crate::openapi) fn batch_lines() -> String {
     as_lines(batch_results()) + &last_line(None)
 }
@@ -149,7 +149,7 @@ pub(in crate::openapi) fn job() -> Value {
     shown(job_row(), |row: &JobRow| json!(Job::of(row, Some(&job_payload()))))
 }
 
-/// The same as a list shows it.
+/// The job as a list shows it.
 pub(in crate::openapi) fn listed_job() -> Value {
     shown(job_row(), |row: &JobRow| json!(Job::of(row, None)))
 }
@@ -274,7 +274,7 @@ pub(in crate::openapi) fn schedule() -> Value {
     shown(schedule_row(), |row: &ScheduleRow| json!(Schedule::whole(row, row.shown_payload().as_deref())))
 }
 
-/// A line of each type of the export of a tenant.
+/// A line of each type in the export of a tenant.
 pub(in crate::openapi) fn export_lines() -> Vec<(&'static str, Value)> {
     let endpoint =
         shown(endpoint_row("active"), |row: &EndpointRow| json!(ExportLine::Endpoint { endpoint: row.into() }));

@@ -50,7 +50,7 @@ pub(in crate::openapi) fn document_lines() -> String {
     ])
 }
 
-/// The lines of the answer to one.
+/// Lines of the answer to a request with documents.
 pub(in crate::openapi) fn document_results() -> Vec<(&'static str, Value)> {
     let summary = shown(row(), |row: &IndexRow| {
         let documents = Documents::new(row, Some("import"), None, None, "");
@@ -81,7 +81,7 @@ pub(in crate::openapi) fn search_result() -> Value {
         text: "A lease ends unless its heartbeat comes.".into(),
         highlight: Some("A <mark>lease</mark> <mark>ends</mark> unless its heartbeat comes.".into()),
         score: 0.0328,
-        keyword_score: Some(1.75),
+        keyword_score: Some(0.75),
         vector_score: Some(0.5),
         start: Some(10),
         end: Some(50),

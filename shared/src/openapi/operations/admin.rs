@@ -1,4 +1,4 @@
-//! Keys, the pipeline as a whole, and what anybody may ask.
+//! API keys, quotas, and the deployment.
 
 use serde_json::json;
 
@@ -13,7 +13,7 @@ use crate::openapi::examples;
 use crate::wire::problem::Problem;
 
 pub(super) fn create_key() -> OperationDoc {
-    describe(KEYS, "Makes an API key", "The token is shown this once; only its hash is kept.")
+    describe(KEYS, "Creates an API key", "The token is shown only once; only its hash is stored.")
         .also_root()
         .takes(&["Longshore-Tenant", "tenant"])
         .reads::<KeyRequest>(examples::keys())
@@ -21,7 +21,7 @@ pub(super) fn create_key() -> OperationDoc {
 }
 
 pub(super) fn list_keys() -> OperationDoc {
-    describe(KEYS, "Lists API keys", "Without their tokens, revoked and expired ones too.")
+    describe(KEYS, "Lists API keys", "Includes revoked and expired keys, without their tokens.")
         .also_root()
         .takes(&["Longshore-Tenant", "tenant"])
         .pages()
@@ -29,25 +29,26 @@ pub(super) fn list_keys() -> OperationDoc {
 }
 
 pub(super) fn revoke_key() -> OperationDoc {
-    describe(KEYS, "Revokes an API key", "It stops with the next statement. Doing it again changes nothing.")
+    describe(KEYS, "Revokes an API key", "Takes effect with the next statement. Idempotent.")
         .also_root()
         .takes(&["Longshore-Tenant", "tenant"])
-        .answers_nothing("It is revoked.")
+        .answers_nothing("The key is revoked.")
 }
 
 pub(super) fn read_quota() -> OperationDoc {
     describe(
         KEYS,
-        "Shows a tenant's quota",
-        "How many jobs its keys may have accepted in a day, and had accepted today.",
+        "Reads a tenant's quota",
+        "The maximum number of jobs per day for all keys of the tenant, and the number accepted today.",
     )
     .of_tenant()
     .answers::<Quota<'_>>(200, "The quota.", examples::quota())
 }
 
 pub(super) fn put_quota() -> OperationDoc {
-    let about = "It bounds all keys of the tenant together, from the next request on. A request, or 500 lines of one, is \
-                 accepted whole while the quota is not reached; jobs of schedules and replays are not counted. Only a key for all tenants may.";
+    let about = "Limits all keys of the tenant together, from the next request on. A request, or each 500 lines of \
+                 one, is accepted completely as long as the quota is not reached; replays and jobs of schedules do not \
+                 count. Requires a key for all tenants.";
     describe(KEYS, "Sets a tenant's quota", about).reads::<QuotaRequest>(examples::quotas()).answers::<Quota<'_>>(
         200,
         "The quota.",
@@ -55,7 +56,7 @@ pub(super) fn put_quota() -> OperationDoc {
     )
 }
 
-/// Only a key for all tenants may.
+/// An operation that requires a key for all tenants.
 fn for_all(summary: &'static str, description: &'static str) -> OperationDoc {
     describe(DEPLOYMENT, summary, description)
 }
@@ -63,38 +64,38 @@ fn for_all(summary: &'static str, description: &'static str) -> OperationDoc {
 pub(super) fn list_malformed_messages() -> OperationDoc {
     for_all(
         "Lists malformed messages",
-        "Queue messages that cannot be read, with their bytes. Only a key for all tenants may.",
+        "Queue messages that cannot be read, with their bytes. Requires a key for all tenants.",
     )
     .pages()
     .answers_page::<MalformedMessage>("A page of malformed messages.", &examples::malformed_message())
 }
 
 pub(super) fn pause() -> OperationDoc {
-    for_all("Pauses the whole pipeline", "Jobs are accepted and held. Only a key for all tenants may.")
-        .answers::<Paused>(200, "It is paused.", examples::paused(true))
+    for_all("Pauses the pipeline", "Jobs are still accepted, but held. Requires a key for all tenants.")
+        .answers::<Paused>(200, "The pipeline is paused.", examples::paused(true))
 }
 
 pub(super) fn resume() -> OperationDoc {
-    for_all("Resumes the whole pipeline", "Held jobs run again. Only a key for all tenants may.").answers::<Paused>(
+    for_all("Resumes the pipeline", "Held jobs run again. Requires a key for all tenants.").answers::<Paused>(
         200,
-        "It runs.",
+        "The pipeline runs.",
         examples::paused(false),
     )
 }
 
 pub(super) fn restored() -> OperationDoc {
-    let about = "After a point-in-time restore, and after a deployment with a higher EPOCH: until then nothing is accepted or sent. \
-                 Repeating it changes nothing. Only a key for all tenants may.";
-    for_all("Tells that the store was restored", about)
+    let about = "Completes a point-in-time restore, after a deployment with a higher EPOCH. Until then nothing is \
+                 accepted or sent. Idempotent. Requires a key for all tenants.";
+    for_all("Completes a restore", about)
         .reads::<RestoredRequest>(examples::restored_requests())
-        .answers::<Restored>(200, "The store is of this deployment's epoch.", examples::restored())
-        .refuses([illegal("The store is of epoch 2: deploy with an EPOCH above it, not with 1.")])
+        .answers::<Restored>(200, "The database has this deployment's epoch.", examples::restored())
+        .refuses([illegal("The database has epoch 2; deploy with a higher EPOCH than 2, got 1.")])
 }
 
 pub(super) fn health() -> OperationDoc {
-    describe(DEPLOYMENT, "Whether the Worker runs", "It asks nothing else.").answers::<Health>(
+    describe(DEPLOYMENT, "Reports that the Worker runs", "Checks nothing else.").answers::<Health>(
         200,
-        "It runs.",
+        "The Worker runs.",
         json!(Health::OK),
     )
 }
@@ -102,10 +103,10 @@ pub(super) fn health() -> OperationDoc {
 pub(super) fn readiness() -> OperationDoc {
     describe(
         DEPLOYMENT,
-        "Whether the pipeline works",
-        "The store answers and the crons tick; read once in ten seconds.",
+        "Reports if the pipeline works",
+        "Checks the database and the cron ticks, at most once in ten seconds.",
     )
-    .answers::<Readiness>(200, "It works.", examples::readiness(true))
-    .answers::<Readiness>(503, "It does not.", examples::readiness(false))
+    .answers::<Readiness>(200, "The pipeline works.", examples::readiness(true))
+    .answers::<Readiness>(503, "The pipeline does not work.", examples::readiness(false))
     .refuses([Problem::Unavailable])
 }

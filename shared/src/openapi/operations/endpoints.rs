@@ -7,7 +7,7 @@ use crate::openapi::describe::{OperationDoc, describe};
 use crate::openapi::examples;
 
 pub(super) fn list_endpoints() -> OperationDoc {
-    describe(ENDPOINTS, "Lists endpoints", "By name.")
+    describe(ENDPOINTS, "Lists endpoints", "Ordered by name.")
         .pages()
         .of_tenant()
         .answers_page::<Endpoint<'_>>("A page of endpoints.", &examples::endpoint("active"))
@@ -16,8 +16,8 @@ pub(super) fn list_endpoints() -> OperationDoc {
 pub(super) fn put_endpoint() -> OperationDoc {
     describe(
         ENDPOINTS,
-        "Makes or changes an endpoint",
-        "What is left out has its default, also when it was there before.",
+        "Creates or changes an endpoint",
+        "Replaces all settings: an omitted field gets its default, even if it was set before.",
     )
     .of_tenant()
     .reads::<EndpointRequest>(examples::endpoints())
@@ -26,15 +26,19 @@ pub(super) fn put_endpoint() -> OperationDoc {
 }
 
 pub(super) fn read_endpoint() -> OperationDoc {
-    describe(ENDPOINTS, "Reads an endpoint", "The values of its headers are sealed and never shown.")
+    describe(ENDPOINTS, "Reads an endpoint", "Header values are sealed at rest and never returned.")
         .of_tenant()
         .answers::<Endpoint<'_>>(200, "The endpoint.", examples::endpoint("active"))
 }
 
 pub(super) fn delete_endpoint() -> OperationDoc {
-    describe(ENDPOINTS, "Deletes an endpoint", "Its jobs die by name; they can be replayed once it is back.")
-        .of_tenant()
-        .answers_nothing("It is gone.")
+    describe(
+        ENDPOINTS,
+        "Deletes an endpoint",
+        "Its open jobs become dead letters; they can be replayed after the endpoint is created again.",
+    )
+    .of_tenant()
+    .answers_nothing("The endpoint is deleted.")
 }
 
 pub(super) fn pause_endpoint() -> OperationDoc {
@@ -52,20 +56,20 @@ pub(super) fn resume_endpoint() -> OperationDoc {
 }
 
 pub(super) fn read_secret() -> OperationDoc {
-    describe(ENDPOINTS, "Reads the signing secret of an endpoint", "As libraries of Standard Webhooks take it.")
+    describe(ENDPOINTS, "Reads the signing secret of an endpoint", "In the format of the Standard Webhooks libraries.")
         .of_tenant()
-        .answers::<Secrets>(200, "Its secrets.", examples::secrets(false))
+        .answers::<Secrets>(200, "The secrets.", examples::secrets(false))
 }
 
 pub(super) fn rotate_secret() -> OperationDoc {
-    describe(ENDPOINTS, "Rotates the signing secret of an endpoint", "The one before signs too for a day.")
+    describe(ENDPOINTS, "Rotates the signing secret of an endpoint", "Both secrets sign for 24 hours after a rotation.")
         .of_tenant()
-        .answers::<Secrets>(200, "Its secrets.", examples::secrets(true))
-        .refuses([illegal("The secret was rotated by another request at the same time.")])
+        .answers::<Secrets>(200, "The secrets.", examples::secrets(true))
+        .refuses([illegal("Another request rotated the secret at the same time; read it again.")])
 }
 
 pub(super) fn read_tenant_secret() -> OperationDoc {
-    describe(ENDPOINTS, "Reads the secret that signs jobs to bare urls", "One per tenant; it is not rotated.")
+    describe(ENDPOINTS, "Reads the secret that signs jobs to bare URLs", "One per tenant; it cannot be rotated.")
         .of_tenant()
         .answers::<Secrets>(200, "The secret.", examples::secrets(false))
 }

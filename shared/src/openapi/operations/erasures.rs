@@ -11,8 +11,8 @@ pub(super) fn erase_tenant() -> OperationDoc {
     describe(
         ERASURE,
         "Erases a tenant",
-        "Its keys, endpoints and schedules leave at once, the one that asks too; its jobs with their evidence leave sweep by \
-         sweep. Asking again while it runs answers the same receipt.",
+        "Deletes its keys (including the key of this request), endpoints and schedules at once, and its jobs with \
+         their evidence in the following sweeps. A repeated request returns the receipt of the running erasure.",
     )
     .of_tenant()
     .answers::<Erasure>(202, "The receipt.", examples::erasure("running", None))
@@ -23,13 +23,14 @@ pub(super) fn erase_subject() -> OperationDoc {
     describe(
         ERASURE,
         "Erases a subject of a tenant",
-        "Jobs accepted before the request whose metadata has it as its `subject` leave with their evidence, and schedules \
-         that make such jobs. Asking again while it runs answers the same receipt.",
+        "Deletes the jobs that were accepted before the request and have the subject as `subject` in their metadata, \
+         with their evidence, and the schedules that create such jobs. A repeated request returns the receipt of the \
+         running erasure.",
     )
     .of_tenant()
     .answers::<Erasure>(202, "The receipt.", examples::erasure("running", Some("user-77")))
     .with_headers(&["Location"])
-    .refuses([Problem::InvalidParameter(InvalidField::new("subject", "invalid-subject", "A subject is UTF-8."))])
+    .refuses([Problem::InvalidParameter(InvalidField::new("subject", "invalid-subject", "must be UTF-8"))])
 }
 
 pub(super) fn read_erasure() -> OperationDoc {
@@ -37,7 +38,7 @@ pub(super) fn read_erasure() -> OperationDoc {
     describe(
         ERASURE,
         "Reads the receipt of an erasure",
-        "Once it is done, a subject stands there as its SHA-256 alone.",
+        "After the erasure is done, the receipt contains only the SHA-256 of the subject.",
     )
     .of_tenant()
     .answers::<Erasure>(200, "The receipt.", examples::erasure("done", Some(digest)))

@@ -11,13 +11,14 @@ pub(super) fn export_tenant() -> OperationDoc {
     describe(
         EXPORT,
         "Exports a tenant",
-        "All that is kept of it, one JSON object a line: endpoints, schedules, keys and groups by name, then the jobs, the \
-         newest first, with their payloads, attempts and evidence, then indexes, their documents, and usage. What is secret is \
-         not shown. One too long for a request ends with a line that has but a `next_cursor`; an answer that ends without one is \
-         the end. One that breaks off is not whole: ask again with the cursor that it began with.",
+        "All stored data of a tenant, one JSON object per line: endpoints, schedules, keys and groups by name; then \
+         jobs, the newest first, with their payloads, attempts and evidence; then indexes, their documents, and usage. \
+         Secrets are not included. An export that is too long for one request ends with a line that contains only \
+         `next_cursor`; an answer that ends without such a line is the last part. An interrupted answer is incomplete: \
+         repeat its request with the same cursor.",
     )
     .of_tenant()
     .takes(&["cursor"])
     .refuses([Problem::InvalidCursor])
-    .answers_lines("The schema and the examples are those of one line.", line)
+    .answers_lines("Lines of JSON; the schema and the examples describe one line.", line)
 }

@@ -1,4 +1,4 @@
-//! Tests of chunks: what they are of any text, and how few of them an edit changes.
+//! Tests of chunks: their properties for any text, and the number of chunks that an edit changes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -11,7 +11,7 @@ fn limits(chars_max: usize, overlap_chars: usize) -> ChunkLimits {
     ChunkLimits { chars_max, overlap_chars }
 }
 
-/// What holds for the chunks of every text.
+/// Properties of the chunks of every text.
 fn check(text: &str, limits: ChunkLimits) -> Result<(), TestCaseError> {
     let found = chunks(text, limits);
     prop_assert_eq!(&found, &chunks(text, limits));
@@ -31,7 +31,7 @@ fn check(text: &str, limits: ChunkLimits) -> Result<(), TestCaseError> {
 }
 
 #[test]
-fn what_is_embedded_says_each_heading_once() {
+fn embedded_text_has_each_heading_once() {
     let text = "Before.\n\n# Guide\n\nHello.\n\n## Setup\n\nOne step. Another step.\n";
     let found = chunks(text, limits(20, 0));
     let found: Vec<_> = found.iter().map(|chunk| embedded(&chunk.heading, &chunk.text)).collect();
@@ -39,7 +39,7 @@ fn what_is_embedded_says_each_heading_once() {
     assert_eq!(found, expected);
 }
 
-/// Markdown of all kinds, with what breaks parsers in between.
+/// Generates Markdown of all kinds, with text in between that breaks parsers.
 fn markdown() -> impl Strategy<Value = String> {
     let line = prop_oneof![
         "[a-z]{1,8}( [a-z]{1,8}[.!?]?){0,30}",
@@ -61,14 +61,14 @@ fn markdown() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn chunks_are_all_of_the_text_in_pieces_that_fit(
+    fn chunks_cover_the_text_and_fit(
         text in markdown(), chars_max in 0_usize..300, overlap_chars in 0_usize..100,
     ) {
         check(&text, limits(chars_max, overlap_chars))?;
     }
 
     #[test]
-    fn any_text_is_cut(text in any::<String>(), chars_max in 0_usize..50, overlap_chars in 0_usize..50) {
+    fn any_text_is_chunked(text in any::<String>(), chars_max in 0_usize..50, overlap_chars in 0_usize..50) {
         check(&text, limits(chars_max, overlap_chars))?;
     }
 
@@ -94,7 +94,7 @@ fn empty_texts_have_no_chunks() {
 }
 
 #[test]
-fn huge_texts_of_one_kind_are_cut() {
+fn huge_uniform_texts_are_chunked() {
     for text in
         ["a", "a ", "a. ", "\n\na", "\u{0}", "👍", "漢", "- a\n", "# a\n", "> ", "| a ", "[", "*a ", "\r\n", "```\na\n"]
     {
@@ -133,7 +133,7 @@ fn the_overlap_is_whole_sentences_of_the_section() {
 }
 
 #[test]
-fn a_hash_is_of_heading_and_text_and_not_of_the_place() {
+fn a_hash_depends_on_heading_and_text_but_not_on_the_position() {
     let one = chunks("# A\n\na\n\n# B\n\nb", ChunkLimits::default());
     let moved = chunks("# B\n\nb\n\n# A\n\na", ChunkLimits::default());
     let below = chunks("# A\n\na\n\n## B\n\nb", ChunkLimits::default());
@@ -141,7 +141,7 @@ fn a_hash_is_of_heading_and_text_and_not_of_the_place() {
     assert!(below[1].hash != one[1].hash && below[0].hash == one[0].hash);
 }
 
-/// A long document without a heading: paragraphs of one to eight sentences, by a generator that is always the same.
+/// Generates a long document without headings: paragraphs of one to eight sentences, in a fixed sequence.
 fn long_document(seed: u32) -> String {
     let mut state = seed;
     let mut below = |max: u32| {
@@ -164,7 +164,8 @@ fn new(before: &[Chunk], after: &[Chunk]) -> usize {
     after.iter().filter(|chunk| !before.contains(&chunk.hash)).count()
 }
 
-/// How many chunks each kind of edit makes new, for every paragraph of a text, and every fifth word and every sentence of it.
+/// Counts the chunks that each kind of edit makes new, for every paragraph, every sentence and every fifth word of a
+/// text.
 fn edits(text: &str) -> BTreeMap<&'static str, BTreeMap<usize, usize>> {
     const SENTENCE: &str = "This sentence was added later, and it is about as long as others are.";
     let before = chunks(text, ChunkLimits::default());
@@ -198,8 +199,9 @@ fn edits(text: &str) -> BTreeMap<&'static str, BTreeMap<usize, usize>> {
     counts
 }
 
-/// An edit that makes a chunk outgrow its limit just where its end is the overlap of the next one makes three new. That is
-/// as rare as this says; no document is without it, so the bounds leave room for what people write next.
+/// An edit makes three chunks new if it makes a chunk exceed its limit where its end is the overlap of the next one.
+/// The bounds below measure how rare this is; every document has such places, so the bounds leave room for future
+/// texts.
 #[test]
 fn an_edited_paragraph_changes_two_chunks_at_most() {
     let own = |name| std::fs::read_to_string(format!("{}/../{name}", env!("CARGO_MANIFEST_DIR"))).unwrap();

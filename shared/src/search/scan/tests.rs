@@ -1,4 +1,4 @@
-//! Tests of the scan: what is found, and how much of what an exact search finds.
+//! Tests of the scan: its hits, and its recall compared with an exact search.
 
 use std::collections::BTreeSet;
 
@@ -37,7 +37,7 @@ fn the_nearest_come_first_with_their_cosine() {
 }
 
 #[test]
-fn the_last_segment_counts_and_what_is_skipped_does_not() {
+fn the_last_segment_wins_and_skipped_entries_are_left_out() {
     let old = segment(&[(1, &[1.0, 0.0]), (2, &[1.0, 0.1])]);
     let new = segment(&[(1, &[0.0, 1.0]), (3, &[1.0, 0.2])]);
     let segments = [old, new];
@@ -57,7 +57,7 @@ fn wrong_queries_are_refused() {
 }
 
 proptest! {
-    /// Where all get a second look, the scan leaves nothing out: it is the exact search over what is stored.
+    /// Checks that with few entries the scan equals the exact search over the stored vectors: all entries are scored.
     #[test]
     fn few_entries_are_searched_exactly(
         vectors in proptest::collection::vec((0_usize..40, proptest::collection::vec(-1_f32..1.0, 70)), 1..60),
@@ -85,7 +85,7 @@ fn cosine(one: &[f32], other: &[f32]) -> f32 {
     product(one, other) / (product(one, one) * product(other, other)).sqrt()
 }
 
-/// Random numbers that are always the same (`SplitMix64`).
+/// Pseudo-random numbers with a fixed sequence (`SplitMix64`).
 struct Random(u64);
 
 impl Random {
@@ -100,12 +100,12 @@ impl Random {
         usize::try_from(self.next() % max).unwrap()
     }
 
-    /// From 0 to 1.
+    /// Random number from 0 to 1.
     fn unit(&mut self) -> f32 {
         f32::from(u16::try_from(self.next() >> 48).unwrap()) / 65_536.0
     }
 
-    /// About normal: the sum of twelve.
+    /// Approximately normal number: the sum of twelve uniform ones.
     fn normal(&mut self) -> f32 {
         (0..12).map(|_| self.unit()).sum::<f32>() - 6.0
     }
@@ -115,8 +115,8 @@ impl Random {
     }
 }
 
-/// Vectors as those of models are: near one of 400 topics, in far fewer directions than dimensions, of which some weigh
-/// much more than others, away from zero on the whole, with some noise.
+/// Generates vectors like those of models: near one of 400 topics, in far fewer directions than dimensions, some
+/// directions with much more weight than others, with a mean away from zero, and with noise.
 fn clustered(seed: u64) -> impl FnMut() -> Vec<f32> {
     let mut random = Random(seed);
     let mean: Vec<f32> = random.normals(384).iter().map(|value| value * 0.6).collect();
@@ -132,13 +132,13 @@ fn clustered(seed: u64) -> impl FnMut() -> Vec<f32> {
     }
 }
 
-/// A text of words of which few are common and most are rare.
+/// Generates a text in which few words are common and most are rare.
 fn text(random: &mut Random, words: usize) -> String {
     let word = |_| format!("{:x}", (20_000_f32.powf(random.unit()) * 7_919.0).to_bits());
     (0..words).map(word).collect::<Vec<_>>().join(" ")
 }
 
-/// How much of the ten nearest by the exact cosine the scan finds, in the mean of all queries.
+/// Share of the ten nearest by the exact cosine that the scan finds, as the mean of all queries.
 fn recall(vectors: &[Vec<f32>], queries: &[Vec<f32>]) -> f64 {
     let entries: Vec<_> = vectors.iter().enumerate().map(|(n, vector)| (n, vector.as_slice())).collect();
     let (older, newer) = entries.split_at(entries.len() / 3);

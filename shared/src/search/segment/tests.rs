@@ -1,4 +1,4 @@
-//! Tests of segments: what is written is read, and nothing else is.
+//! Tests of segments: encoded segments can be read, and nothing else can.
 
 use proptest::prelude::*;
 
@@ -21,12 +21,12 @@ fn encoded(dimensions: usize, entries: &BTreeMap<EntryId, Vec<f32>>) -> Vec<u8> 
 }
 
 #[test]
-fn the_bytes_are_these() {
+fn the_encoding_is_stable() {
     let bytes = encode(3, [(id(2), [0.5, -1.0, 0.0].as_slice()), (id(1), &[0.0, 0.0, 0.0])]).unwrap();
     let mut expected = b"LSVS\x01\0\0\0\x03\0\0\0\x02\0\0\0".to_vec();
     expected.extend([id(1), id(2)].concat());
     expected.extend([0_u64.to_le_bytes(), 1_u64.to_le_bytes()].concat());
-    // 0 and the inverse of the root of 64 * 64 + 127 * 127.
+    // Expected scale: 0, and the inverse of the root of 64 * 64 + 127 * 127.
     expected.extend([[0; 4], [141, 105, 230, 59]].concat());
     expected.extend([0, 0, 0, 64, 129, 0]);
     expected.extend(CRC_32.checksum(&expected).to_le_bytes());
@@ -43,7 +43,7 @@ fn each_entry_has_its_bytes() {
 }
 
 #[test]
-fn the_last_of_one_id_is_kept() {
+fn the_last_entry_of_an_id_is_kept() {
     let both = encode(1, [(id(1), [1.0].as_slice()), (id(1), &[-1.0])]).unwrap();
     assert_eq!(both, encode(1, [(id(1), [-1.0].as_slice())]).unwrap());
 }
@@ -69,7 +69,7 @@ fn wrong_vectors_are_refused() {
 }
 
 #[test]
-fn what_no_encoder_writes_is_refused() {
+fn bytes_that_no_encoder_writes_are_refused() {
     let good = encode(2, [(id(1), [1.0, 0.0].as_slice()), (id(2), &[1.0, 0.0])]).unwrap();
     let changed = |range: Range<usize>, put: &[u8]| {
         let mut bytes = good[..good.len() - CHECKSUM_BYTES].to_vec();
@@ -93,7 +93,7 @@ fn what_no_encoder_writes_is_refused() {
 
 proptest! {
     #[test]
-    fn what_is_written_is_read((dimensions, entries) in entries()) {
+    fn encoded_segments_can_be_decoded((dimensions, entries) in entries()) {
         let segment = Segment::decode(encoded(dimensions, &entries)).unwrap();
         prop_assert_eq!(segment.dimensions(), dimensions);
         prop_assert!(segment.ids().iter().eq(entries.keys()));
@@ -111,7 +111,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_get_an_answer(mut bytes in proptest::collection::vec(any::<u8>(), 0..200), begins in any::<bool>()) {
+    fn any_bytes_are_handled(mut bytes in proptest::collection::vec(any::<u8>(), 0..200), begins in any::<bool>()) {
         if begins {
             bytes.splice(..0, b"LSVS\x01\0\0\0\x01\0\0\0".iter().copied());
         }
@@ -119,7 +119,7 @@ proptest! {
     }
 
     #[test]
-    fn every_changed_byte_is_told((dimensions, entries) in entries(), at in any::<prop::sample::Index>(), by in 1_u8..) {
+    fn a_changed_byte_is_detected((dimensions, entries) in entries(), at in any::<prop::sample::Index>(), by in 1_u8..) {
         let mut bytes = encoded(dimensions, &entries);
         let at = at.index(bytes.len());
         bytes[at] ^= by;

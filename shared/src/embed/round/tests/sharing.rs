@@ -1,8 +1,9 @@
-//! Jobs that share calls, of which some break each call that they are in.
+//! Tests of jobs that share calls and have texts that break every call they are in.
 
 use super::*;
 
-/// What becomes of the texts of several jobs, each a letter of `shown`, and how many calls were made.
+/// Runs a round for the texts of several jobs; returns each job's results as letters of `shown`, and the number of
+/// calls.
 fn share(world: &Provided, calls: usize, jobs: &[&[&str]]) -> (Vec<String>, usize) {
     let (provider, calls_left) = (provider(), Cell::new(calls));
     let choice = Choice { provider: "p".into(), model: "m".into() };
@@ -12,13 +13,15 @@ fn share(world: &Provided, calls: usize, jobs: &[&[&str]]) -> (Vec<String>, usiz
     };
     let leases: Vec<_> = jobs.iter().flat_map(leases_of).collect();
     let texts = jobs.concat();
-    let mut told = ask(world, &asking(&provider, &choice, &calls_left), &texts, &leases).now_or_never().unwrap().told;
-    assert!(told.iter().all(|(embedded, calls)| !calls.is_empty() || matches!(embedded, Embedded::Failed(_))));
-    let of_each = jobs.iter().map(|texts| shown(&told.drain(..texts.len()).collect::<Vec<_>>())).collect();
+    let mut results =
+        ask(world, &asking(&provider, &choice, &calls_left), &texts, &leases).now_or_never().unwrap().results;
+    assert!(results.iter().all(|(embedded, calls)| !calls.is_empty() || matches!(embedded, Embedded::Failed(_))));
+    let of_each = jobs.iter().map(|texts| shown(&results.drain(..texts.len()).collect::<Vec<_>>())).collect();
     (of_each, calls - calls_left.get())
 }
 
-/// A text that breaks each call it is in costs its own job a failure, and no other: wherever it is, beside one more, in few calls.
+/// A text that breaks every call costs only its own job a failure, at any position, also with a second such job, in few
+/// calls.
 #[test]
 fn a_text_that_breaks_its_call_harms_no_other_job() {
     let good: &[&str] = &["a", "b"];
@@ -26,16 +29,16 @@ fn a_text_that_breaks_its_call_harms_no_other_job() {
     for count in 2..=9 {
         for bad in 0..count {
             let jobs: Vec<_> = (0..count).map(|job| if job == bad { poison } else { good }).collect();
-            let (told, calls) = share(&Provided::default(), 100, &jobs);
-            for (job, told) in told.iter().enumerate() {
-                assert_eq!(told, if job == bad { "ff" } else { "vv" }, "{bad} of {count}");
+            let (results, calls) = share(&Provided::default(), 100, &jobs);
+            for (job, results) in results.iter().enumerate() {
+                assert_eq!(results, if job == bad { "ff" } else { "vv" }, "{bad} of {count}");
             }
             assert!(calls <= 3 + 2 * 4, "{calls} calls for {count} jobs");
-            // With fewer calls some wait, and none that is well fails.
+            // With fewer calls some jobs wait, and no other job fails.
             for few in 1..calls {
-                let (told, _) = share(&Provided::default(), few, &jobs);
-                let fails = |(job, told): (usize, &String)| told.contains('f') && job != bad;
-                assert!(!told.iter().enumerate().any(fails), "{few} calls, {bad} of {count}: {told:?}");
+                let (results, _) = share(&Provided::default(), few, &jobs);
+                let fails = |(job, results): (usize, &String)| results.contains('f') && job != bad;
+                assert!(!results.iter().enumerate().any(fails), "{few} calls, {bad} of {count}: {results:?}");
             }
         }
     }
@@ -46,9 +49,9 @@ fn two_jobs_that_break_a_call_harm_no_other() {
     let (good, poison): (&[&str], &[&str]) = (&["a"], &["poison"]);
     for (one, two) in [(0, 7), (0, 1), (3, 4), (2, 7), (1, 6)] {
         let jobs: Vec<_> = (0..8).map(|job| if job == one || job == two { poison } else { good }).collect();
-        let (told, _) = share(&Provided::default(), 100, &jobs);
+        let (results, _) = share(&Provided::default(), 100, &jobs);
         let expected: Vec<_> = (0..8).map(|job| if job == one || job == two { "f" } else { "v" }).collect();
-        assert_eq!(told, expected, "{one} and {two}");
+        assert_eq!(results, expected, "{one} and {two}");
     }
 }
 
@@ -56,24 +59,25 @@ fn two_jobs_that_break_a_call_harm_no_other() {
 fn a_provider_that_fails_costs_each_job_one_failure_and_few_calls() {
     for count in [1, 2, 3, 20] {
         let world = Provided::default();
-        *world.told.borrow_mut() = vec![Err(HttpError::Connect("reset".into())); 100];
-        let (told, calls) = share(&world, 100, &vec![&["a", "b"][..]; count]);
-        assert_eq!(told, vec!["ff"; count]);
+        *world.answers.borrow_mut() = vec![Err(HttpError::Connect("reset".into())); 100];
+        let (results, calls) = share(&world, 100, &vec![&["a", "b"][..]; count]);
+        assert_eq!(results, vec!["ff"; count]);
         assert_eq!(calls, [0, 1, 3, 4].get(count).copied().unwrap_or(6), "{count} jobs");
     }
 }
 
-/// Whoever spends all calls alone is told so, and would spend them all again; of several jobs nobody knows whose texts spent them.
+/// A job that used up all calls alone fails, because it would use them up again. With several jobs the responsible one
+/// is unknown.
 #[test]
-fn calls_that_are_spent_are_told_to_a_job_alone() {
+fn a_job_alone_is_told_that_it_used_up_the_calls() {
     let last = |jobs: &[&str]| {
         let (provider, calls_left) = (provider(), Cell::new(1));
         let choice = Choice { provider: "p".into(), model: "m".into() };
         let leases: Vec<_> = jobs.iter().map(|_| Rc::new(Cell::new(i64::MAX))).collect();
         let leases = if jobs[0] == "one" { vec![leases[0].clone(); jobs.len()] } else { leases };
-        let told =
+        let results =
             ask(&Provided::default(), &asking(&provider, &choice, &calls_left), &["bad", "a"], &leases).now_or_never();
-        match told.unwrap().told.pop().unwrap().0 {
+        match results.unwrap().results.pop().unwrap().0 {
             Embedded::Failed(Outcome::Failed { message, retry_after, .. }) => {
                 assert_eq!(retry_after, Some(wait_a_while()));
                 message
@@ -82,11 +86,11 @@ fn calls_that_are_spent_are_told_to_a_job_alone() {
         }
     };
     assert_eq!(last(&["one", "one"]), NO_CALLS);
-    assert!(last(&["two", "jobs"]).starts_with("It was not asked for alone"));
+    assert!(last(&["two", "jobs"]).starts_with("Not requested: a call shared"));
 }
 
-/// Of three jobs the third fails with the two that were asked for alone: it is asked for by itself, and has nobody to be parted
-/// from. Four of four are enough of more.
+/// A round of three jobs: the third fails too after the first two failed alone; it is then requested by itself. With
+/// more jobs, four of four are enough.
 #[test]
 fn the_last_of_three_jobs_fails_by_itself() {
     for (jobs, expected) in [
@@ -98,23 +102,23 @@ fn the_last_of_three_jobs_fails_by_itself() {
     }
 }
 
-/// Time that the provider asks for, and what it says of the deployment, is no fault of a text: nothing is asked for alone.
+/// A provider that asks for time or rejects the deployment is at fault, not a text: no job is requested alone.
 #[test]
-fn what_is_no_fault_of_a_text_is_not_looked_for() {
+fn failures_of_the_provider_start_no_search_for_a_text() {
     let wait: &[(&str, &str)] = &[("retry-after", "5")];
     for (status, headers, expected) in [(429, wait, "w"), (429, &[][..], "w"), (503, wait, "w"), (401, &[][..], "f")] {
         let world = Provided::default();
-        world.told.borrow_mut().push(Ok(response(status, headers, &json!({}))));
+        world.answers.borrow_mut().push(Ok(response(status, headers, &json!({}))));
         assert_eq!(share(&world, 100, &[&["a"], &["b"], &["c"]]), (vec![expected.to_owned(); 3], 1), "{status}");
     }
-    // EmbeddingRequest for time while it looks for a text: whoever is not judged yet waits.
+    // A request for time while the round searches for a failing text: texts without a result wait.
     let world = Provided::default();
-    *world.told.borrow_mut() = vec![Ok(response(429, wait, &json!({}))), Ok(response(500, &[], &json!({})))];
+    *world.answers.borrow_mut() = vec![Ok(response(429, wait, &json!({}))), Ok(response(500, &[], &json!({})))];
     assert_eq!(share(&world, 100, &[&["a"], &["b"], &["c"]]), (vec!["w".to_owned(); 3], 2));
 }
 
 #[test]
-fn a_vector_that_is_missing_is_missed_by_its_own_job() {
+fn a_missing_vector_fails_only_its_own_job() {
     let vector = |index: usize| json!({"index": index, "embedding": [1, 2]});
     for odd in [
         json!({"index": 1, "embedding": null}),
@@ -127,14 +131,14 @@ fn a_vector_that_is_missing_is_missed_by_its_own_job() {
     ] {
         let world = Provided::default();
         let data = json!({"data": [vector(0), odd, vector(2)]});
-        world.told.borrow_mut().push(Ok(response(200, &[], &data)));
+        world.answers.borrow_mut().push(Ok(response(200, &[], &data)));
         let expected = ["v", "m", "v"].map(str::to_owned).to_vec();
         assert_eq!(share(&world, 100, &[&["a"], &["b"], &["c"]]), (expected, 1), "{odd}");
     }
     let world = Provided::default();
-    world.told.borrow_mut().push(Ok(response(200, &[], &json!({"data": [vector(2), vector(0)]}))));
+    world.answers.borrow_mut().push(Ok(response(200, &[], &json!({"data": [vector(2), vector(0)]}))));
     assert_eq!(share(&world, 9, &[&["a"], &["b"], &["c"]]).0, ["v", "m", "v"]);
-    // Where nobody knows which text a vector is of, nothing is taken, and each is asked for alone.
+    // If the texts of the vectors are unknown, no vector is used and each text is requested alone.
     for data in [
         json!([vector(0), vector(1)]),
         json!([{"embedding": [1, 2]}, {"embedding": [3, 4]}]),
@@ -145,20 +149,20 @@ fn a_vector_that_is_missing_is_missed_by_its_own_job() {
         json!([]),
     ] {
         let world = Provided::default();
-        world.told.borrow_mut().push(Ok(response(200, &[], &json!({"data": data}))));
+        world.answers.borrow_mut().push(Ok(response(200, &[], &json!({"data": data}))));
         assert_eq!(share(&world, 9, &[&["a"], &["b"], &["c"]]), (vec!["v".to_owned(); 3], 4), "{data}");
     }
 }
 
-/// A job of texts that are all refused is told so, and the others of its call wait or have their vectors.
+/// A job whose texts are all refused fails; the other jobs of its call wait or have their vectors.
 #[test]
 fn refused_texts_of_one_job_cost_no_other_a_failure() {
-    let (told, _) = share(&Provided::default(), 100, &[&["bad"; 8], &["a"], &["b"]]);
-    assert!(told[0].contains('f') && told[1..].iter().all(|told| told != "f"), "{told:?}");
+    let (results, _) = share(&Provided::default(), 100, &[&["bad"; 8], &["a"], &["b"]]);
+    assert!(results[0].contains('f') && results[1..].iter().all(|results| results != "f"), "{results:?}");
 }
 
 #[test]
-fn dimensions_are_sent_where_the_model_says_so() {
+fn dimensions_are_sent_if_the_model_requires_them() {
     let provider = provider();
     for send_dimensions in [false, true] {
         let model = Model { send_dimensions, ..MODEL };

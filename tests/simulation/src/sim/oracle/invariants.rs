@@ -309,7 +309,7 @@ fn judge_answer(entry: &Value, new: &Row, receiver: &Receiver) -> Result<(), Str
         return Ok(());
     };
     let message = entry["error"]["message"].as_str();
-    let silent = message.is_some_and(|text| text.starts_with("The provider gave no answer"));
+    let silent = message.is_some_and(|text| text.starts_with("The provider did not respond"));
     holds!(!silent, "I3: {status} is told of a call that had no answer");
     let named = message.and_then(|text| text.strip_prefix("The provider answered "));
     let named = named.and_then(|text| text.split(['.', ',']).next()?.parse().ok());
