@@ -55,7 +55,7 @@ pub struct Settlement {
     pub tenant: String,
     /// Id of the job.
     pub id: String,
-    /// Name of the endpoint; empty for a job with a URL of its payload.
+    /// Name of the endpoint; empty for a job to a bare URL.
     #[serde(skip)]
     pub endpoint: String,
     /// Queue of its hints.
@@ -94,7 +94,7 @@ pub struct Settlement {
 /// Values that a settlement needs beside the job's own row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobPlace {
-    /// Name of the endpoint; empty for a job with a URL of its payload.
+    /// Name of the endpoint; empty for a job to a bare URL.
     pub endpoint: String,
     /// Queue of its hints.
     pub queue: JobQueue,
