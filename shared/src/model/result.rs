@@ -187,7 +187,7 @@ mod tests {
             assert_eq!(
                 kept(&[BYTE_ORDER_MARK.as_bytes(), json.as_bytes()].concat()).as_deref(),
                 Some(json),
-                "without the byte order mark"
+                "without the BOM"
             );
         }
         assert_eq!(

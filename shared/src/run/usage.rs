@@ -1,9 +1,9 @@
 //! Usage: the calls to embedding providers that jobs made, with their texts and tokens, by tenant, day and model.
 //!
-//! Several jobs may share a call. The first of them that finishes counts it, in the batch that settles that job and
-//! under the same guard. So a repeated settlement, and one that lost its lease, count nothing. Two groups of calls are
-//! not counted: those of an attempt whose lease ended before it was settled, and those of searches, which write
-//! nothing. So usage is never more than what was spent.
+//! Several jobs may share a call. The first of them that finishes counts it, in the batch that settles that job and under
+//! the same guard. So a repeated settlement, and one that lost its lease, count nothing. Two groups of calls are not
+//! counted: those of attempts that lost their lease before the settlement, and those of searches, which write nothing. So
+//! usage is never more than what was spent.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;

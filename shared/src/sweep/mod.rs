@@ -353,7 +353,7 @@ impl Hour {
     }
 }
 
-/// Deletes succeeded jobs by the hour in their ids, so that a job that succeeds at once needs no index for its
+/// Deletes succeeded jobs by the hour in their ids, so that a job that succeeds at once uses no index for its
 /// deletion. Keeps hours that the watermark has not passed, because the watermark finds tenants with waiting jobs by
 /// them.
 async fn purge_hours<W: World>(
