@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_job_shows_what_went_wrong_and_nothing_else() {
+    fn a_job_shows_only_its_error() {
         assert_eq!(Outcome::Succeeded { result: JobResult::Empty }.error(), None);
         assert_eq!(Outcome::Deferred { due_in: Duration::from_secs(1) }.error(), None);
         let (class, message) = (ErrorClass::Config, "no binding".to_owned());
