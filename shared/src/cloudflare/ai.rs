@@ -1,4 +1,4 @@
-//! Models of Workers AI, by the AI binding.
+//! Models of Workers AI, through the AI binding.
 
 use js_sys::futures::JsFuture;
 use js_sys::{Function, JSON, Object, Promise, Reflect};
@@ -10,7 +10,7 @@ use crate::embed::workers_ai::{AI_BINDING, AI_URL};
 use crate::ports::{HttpError, HttpRequest};
 
 impl CloudflareWorld {
-    /// Asks the model that the rest of the URL names.
+    /// Calls the model that the rest of the URL names.
     pub(super) async fn ask_model(
         &self,
         request: &HttpRequest,
@@ -22,8 +22,8 @@ impl CloudflareWorld {
     }
 }
 
-/// Not by the method of workers-rs, which takes no options: a raw response has the status and the reason of a refusal, of which an
-/// exception has the reason alone, and the signal ends a call that takes too long.
+/// Runs a model without the method of workers-rs, which takes no options. The raw response has the status and the
+/// reason of a refusal, while an exception has only the reason; the signal ends a call that takes too long.
 async fn run(ai: &JsValue, request: &HttpRequest, signal: &AbortSignal) -> Result<JsValue, JsValue> {
     let model = request.url.strip_prefix(AI_URL).unwrap_or_default();
     let inputs = JSON::parse(&String::from_utf8_lossy(&request.body))?;

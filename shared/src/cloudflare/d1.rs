@@ -1,4 +1,4 @@
-//! The store and the store of search on D1.
+//! The job database and the search database on D1.
 
 use js_sys::Object;
 use serde::Deserialize;
@@ -9,7 +9,7 @@ use worker::{D1Database, D1PreparedStatement, D1Result};
 use super::CloudflareWorld;
 use crate::ports::{Database, DatabaseError, IndexDatabase, Param, Rows, Statement};
 
-/// A row as JavaScript has it: an object of one property, named by the whole expression, which is not worth copying.
+/// A row in JavaScript: an object with one property, whose name is the whole SQL expression and is not worth copying.
 #[derive(Deserialize)]
 #[serde(transparent)]
 struct RawRow(#[serde(with = "preserve")] JsValue);
@@ -29,7 +29,7 @@ impl Database for CloudflareWorld {
 }
 
 impl IndexDatabase for CloudflareWorld {
-    /// The binding is looked up with each call: a deployment without it does all else.
+    /// Looks up the binding with each call, because a deployment without it supports everything except search.
     async fn index_batch(&self, statements: &[Statement]) -> Result<Vec<Rows>, DatabaseError> {
         let missing = |_| DatabaseError::Refused("the deployment has no INDEX_DB".to_owned());
         let database = self.env.d1("INDEX_DB").map_err(missing)?;
@@ -63,11 +63,11 @@ fn rows(result: &D1Result) -> Result<Rows, DatabaseError> {
         .collect())
 }
 
-/// What D1 says decides what may be tried again.
+/// Classifies an error of D1 by its text, which decides if the batch may be retried.
 fn classify(error: &worker::Error) -> DatabaseError {
     DatabaseError::of_d1(match error {
-        // Not as workers-rs shows it: it takes the cause for a string, which D1 never makes it, and throws. That ends the
-        // instance and all that is in flight in it.
+        // The `Display` of workers-rs must not be used: it expects the cause to be a string, which D1 never provides,
+        // and throws. That would end the instance and all work in it.
         worker::Error::D1(error) => String::from(AsRef::<js_sys::Error>::as_ref(error).message()),
         other => other.to_string(),
     })

@@ -1,5 +1,5 @@
-//! Requests to destinations: one deadline for headers and body, no redirects, a cap on what is read. A status that was
-//! received is answered whatever becomes of the body after it.
+//! Requests to destinations: one deadline for headers and body, no redirects, and a limit on the bytes that are read. A
+//! status that was received is returned even if the body after it fails.
 
 use futures_util::StreamExt;
 use js_sys::Uint8Array;
@@ -9,7 +9,7 @@ use super::CloudflareWorld;
 use crate::embed::workers_ai::AI_BINDING;
 use crate::ports::{Http, HttpError, HttpRequest, HttpResponse};
 
-/// Characters of an error of the runtime that are kept.
+/// Maximum number of characters of a runtime error that are kept.
 const ERROR_CHARS_MAX: usize = 200;
 
 impl Http for CloudflareWorld {
@@ -32,7 +32,8 @@ impl Http for CloudflareWorld {
         let status = response.status_code();
         let headers = response.headers().entries().collect();
         let ReadBody { bytes, truncated, error } = read_body(&mut response, request.response_bytes_max).await;
-        // The stream reports an abort as an error of the connection, or as a clean end; beyond the cap nothing was read.
+        // The stream reports an abort as a connection error or as a clean end. A truncated body is never late, because
+        // nothing is read after the limit.
         let is_late = signal.aborted() && !truncated;
         let body_error = if is_late { Some("The deadline passed.".to_owned()) } else { error };
         let response = HttpResponse { status, headers, body: bytes, truncated, body_error };
@@ -74,7 +75,7 @@ fn to_worker(request: &HttpRequest) -> worker::Result<Request> {
     Request::new_with_init(&request.url, &init)
 }
 
-/// What was read of a body.
+/// The part of a body that was read.
 #[derive(Default)]
 struct ReadBody {
     bytes: Vec<u8>,
@@ -82,8 +83,8 @@ struct ReadBody {
     error: Option<String>,
 }
 
-/// Reads up to `cap` bytes and one more chunk at most; dropping the stream cancels the rest. A body that breaks off, or that
-/// cannot be decompressed, is what was read of it: the status before it has come.
+/// Reads at most `cap` bytes and discards the rest of the last chunk; dropping the stream cancels the transfer. If the
+/// body is interrupted or cannot be decompressed, the result is the part before that, because the status has arrived.
 async fn read_body(response: &mut Response, cap: usize) -> ReadBody {
     let mut body = ReadBody::default();
     // A response without a body has no stream.
@@ -109,12 +110,12 @@ async fn read_body(response: &mut Response, cap: usize) -> ReadBody {
     body
 }
 
-/// The beginning of what the runtime says.
+/// Truncates a message of the runtime.
 fn shown(text: &str) -> String {
     text.chars().take(ERROR_CHARS_MAX).collect()
 }
 
-/// workerd says little of what failed, and in words. What it does not say is a failed connection.
+/// Classifies an error of workerd by its text, which says little. An unknown text counts as a failed connection.
 fn classify(text: &str) -> HttpError {
     let lower = text.to_ascii_lowercase();
     let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));

@@ -1,5 +1,5 @@
-//! Logs: one JSON line per event on the console, where Workers Logs and `wrangler tail` read it. There are no spans here,
-//! for which `tracing-subscriber` is made: it would be 25 KB of each bundle, gzipped.
+//! Logs: one line of JSON per event on the console, where Workers Logs and `wrangler tail` read it. There are no spans,
+//! so `tracing-subscriber` is not needed; it would add 25 KB gzipped to each bundle.
 
 use std::fmt::Debug;
 
@@ -10,13 +10,13 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 use worker::console_log;
 
-/// Starts logging; a second call changes nothing.
+/// Starts logging. A second call changes nothing.
 pub fn start() {
-    // An error says that it was started before.
+    // An error means that logging was started before.
     let _ = tracing::subscriber::set_global_default(LineWriter(|line: Value| console_log!("{line}")));
 }
 
-/// Writes each event as an object: its level, its message, and its fields. The platform stamps the time on it.
+/// Writes each event as an object of its level, message and fields. The platform adds the time.
 struct LineWriter<W>(W);
 
 impl<W: Fn(Value) + Send + Sync + 'static> Subscriber for LineWriter<W> {
@@ -93,7 +93,7 @@ mod tests {
         tracing::subscriber::with_default(LineWriter(move |line| lines.lock().unwrap().push(line)), || {
             let (jobs, failed, error) = (3_usize, -1_i64, "away");
             tracing::error!(jobs, failed, %error, lost = true, list = ?["a"], reason = "it \"fell\"\n", "no {}", "claim");
-            tracing::debug!("nobody reads this");
+            tracing::debug!("not_logged");
             tracing::info_span!("span").in_scope(|| tracing::info!("in it"));
         });
         let event = json!({

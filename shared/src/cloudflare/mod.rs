@@ -1,4 +1,4 @@
-//! The ports on the bindings of a Worker: one binding, one port.
+//! The ports on the bindings of a Worker: one binding per port.
 
 mod ai;
 mod d1;
@@ -17,7 +17,7 @@ use crate::ports::Clock;
 use crate::security::entropy::Entropy;
 use crate::settings::Settings;
 
-/// Everything a Worker's invocation runs on.
+/// Bindings that an invocation of a Worker uses.
 #[derive(Debug)]
 pub struct CloudflareWorld {
     pub(crate) database: D1Database,
@@ -25,7 +25,7 @@ pub struct CloudflareWorld {
     pub(crate) task_hints: Queue,
     pub(crate) bucket: Bucket,
     pub(crate) size_bytes: Cell<Option<i64>>,
-    /// Where the service bindings of tasks are found, and the store of search.
+    /// Environment with the service bindings of tasks and the search database.
     pub(crate) env: Env,
     entropy: Entropy,
 }
@@ -34,7 +34,7 @@ impl CloudflareWorld {
     /// Binds `DB`, `HINTS`, `TASK_HINTS` and `EVIDENCE`, and draws the seed of all random bits.
     ///
     /// # Errors
-    /// When a binding is missing: the deployment is broken. When the runtime has no randomness: nothing may be made of zeros.
+    /// When a binding is missing, or the runtime has no randomness: ids and secrets must not be made of zeros.
     pub fn new(env: &Env) -> worker::Result<CloudflareWorld> {
         let entropy = Entropy::draw(|bytes| getrandom::fill(bytes).is_ok());
         Ok(CloudflareWorld {
@@ -57,8 +57,8 @@ pub fn settings(env: &Env) -> Result<Settings, Vec<String>> {
     Settings::parse(|name| variable(env, name))
 }
 
-/// The world and the settings of an event that nobody waits for an answer to; `None`, and an error in the log with its
-/// `consequence`, when the deployment is broken.
+/// Returns the world and the settings for an event without a caller. `None` if the deployment is broken; the log then
+/// has an error with `consequence`.
 pub fn configured(env: &Env, consequence: &str) -> Option<(CloudflareWorld, Settings)> {
     match (CloudflareWorld::new(env), settings(env)) {
         (Ok(world), Ok(settings)) => Some((world, settings)),
@@ -71,15 +71,15 @@ pub fn configured(env: &Env, consequence: &str) -> Option<(CloudflareWorld, Sett
     }
 }
 
-/// Whether the deployment has a binding of that name.
+/// Returns true if the deployment has a binding of that name.
 pub fn is_bound(env: &Env, name: &str) -> bool {
     js_sys::Reflect::get(env, &JsValue::from_str(name)).is_ok_and(|binding| !binding.is_undefined())
 }
 
-/// A variable or a secret; `None` when it is not set.
+/// Reads a variable or a secret; `None` if it is not set.
 pub fn variable(env: &Env, name: &str) -> Option<String> {
     let value = js_sys::Reflect::get(env, &JsValue::from_str(name)).ok()?;
-    // A number or a truth without quotes in a wrangler.toml is bound as what it is.
+    // A number or a boolean without quotes in wrangler.toml is not bound as text.
     let number = || value.as_f64().map(|number| number.to_string());
     value.as_string().or_else(number).or_else(|| value.as_bool().map(|truth| truth.to_string()))
 }

@@ -1,4 +1,4 @@
-//! Hints on a Cloudflare queue. They are sent as text: workers-rs would send a JSON value as an empty object.
+//! Hints on Cloudflare Queues. They are sent as text, because workers-rs would send a JSON value as an empty object.
 
 use wasm_bindgen::JsValue;
 use worker::{BatchMessageBuilder, QueueContentType, RawMessageBuilder};

@@ -38,7 +38,7 @@ impl Blobs for CloudflareWorld {
             Reflect::set(&options, &"onlyIf".into(), &unchanged)?;
             put(self.bucket.as_ref(), key, bytes, &options).await
         };
-        // Null when the object is another by now.
+        // R2 returns null if the object has changed.
         put.await.map(|written| !written.is_null()).map_err(|error| failed(error.into()))
     }
 
@@ -57,7 +57,8 @@ impl Blobs for CloudflareWorld {
     }
 }
 
-/// Not by the builder of workers-rs: the streams and metadata that it could also put are kilobytes of the bundle.
+/// Puts an object without the builder of workers-rs, whose support for streams and metadata adds kilobytes to the
+/// bundle.
 async fn put(bucket: &JsValue, key: &str, bytes: &[u8], options: &JsValue) -> Result<JsValue, JsValue> {
     let put: Function = Reflect::get(bucket, &"put".into())?.dyn_into()?;
     let promise = put.call3(bucket, &key.into(), &Uint8Array::from(bytes), options)?;
@@ -70,7 +71,7 @@ async fn bytes(object: worker::Result<Option<Object>>) -> Result<Option<Vec<u8>>
     body.bytes().await.map(Some).map_err(failed)
 }
 
-/// By value, as `map_err` hands it over.
+/// Converts an error; takes it by value for `map_err`.
 #[allow(clippy::needless_pass_by_value)]
 fn failed(error: worker::Error) -> BlobError {
     BlobError(error.to_string())

@@ -1,4 +1,4 @@
-//! Consuming: a batch of the queue's messages is read, its jobs are run, and each message is acknowledged or retried.
+//! Queue consumption: reads a batch of messages, runs their jobs, then acks or retries each message.
 
 use crate::limits::QUEUE_DELAY_SECONDS_MAX;
 use crate::manage::malformed_messages::keep_malformed_message;
@@ -11,32 +11,32 @@ use crate::settings::{Feed, QueueNames, Settings};
 use crate::wire::daily_limit::seconds_to_reset;
 use crate::wire::job_queue::JobQueue;
 
-/// How long the queue keeps messages back while the database is out of reach.
+/// Delay in seconds before the queue delivers messages again while the database is out of reach.
 pub const RETRY_SECONDS: u32 = 30;
 
-/// What a message carries.
+/// Body of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MessageBody {
-    /// Text, as each hint is.
+    /// Text; every hint is text.
     Text(String),
-    /// The bytes of anything else.
+    /// Bytes of any other body.
     Other(Vec<u8>),
 }
 
-/// A message that the queue has delivered. When the handler returns, the platform acknowledges each one that was neither
-/// acknowledged nor retried.
+/// A message that the queue has delivered. When the handler returns, the platform acks each message that was neither
+/// acked nor retried.
 pub trait QueueMessage {
-    /// Its id, the same for each delivery.
+    /// Returns the message id, which is the same for each delivery.
     fn id(&self) -> String;
-    /// What it carries.
+    /// Returns the body.
     fn body(&self) -> MessageBody;
-    /// Takes it off the queue.
+    /// Acks the message, which removes it from the queue.
     fn ack(&self);
-    /// Has it delivered again, in that many seconds at the earliest.
+    /// Requests another delivery, after `delay_seconds` at the earliest.
     fn retry(&self, delay_seconds: u32);
 }
 
-/// Runs the jobs that a batch names. `queue` is the name of the queue that it came from.
+/// Runs the jobs that a batch names. `queue` is the name of the queue that delivered it.
 pub async fn consume<W: World, M: QueueMessage>(
     world: &W,
     settings: &Settings,
@@ -46,24 +46,24 @@ pub async fn consume<W: World, M: QueueMessage>(
 ) {
     let (hints, jobs) = read(world, queue, messages).await;
     if hints.is_empty() {
-        return; // Nothing but malformed messages and unknown versions, which `read` has dealt with.
+        return; // All messages were malformed or of an unknown version; `read` has handled them.
     }
     match queues.feed(queue) {
         Some(Feed::Hints(queue)) => run(world, settings, queue, &hints, jobs).await,
-        Some(Feed::DeadHints) => wake_all(world, &hints, &jobs, "the platform gave up on hints").await,
-        // The sweep hints woken jobs in their own queues.
-        None => wake_all(world, &hints, &jobs, "hints came from a queue that no setting names").await,
+        Some(Feed::DeadHints) => wake_all(world, &hints, &jobs, "retries_exhausted").await,
+        // The sweep sends hints for woken jobs to their own queues.
+        None => wake_all(world, &hints, &jobs, "unknown_queue").await,
     }
 }
 
-/// Retries messages, because the database is out of reach or nothing is configured.
+/// Retries messages, because the database is out of reach or the deployment is not configured.
 pub fn retry(messages: &[impl QueueMessage]) {
     for message in messages {
         message.retry(RETRY_SECONDS);
     }
 }
 
-/// The messages that are hints, and the jobs they name. All others are dealt with here.
+/// Returns the messages that are hints, and the jobs that they name. Handles all other messages itself.
 async fn read<W: World, M: QueueMessage>(world: &W, queue: &str, messages: Vec<M>) -> (Vec<M>, Vec<JobRef>) {
     let (mut hints, mut jobs) = (Vec::new(), Vec::new());
     for message in messages {
@@ -78,7 +78,7 @@ async fn read<W: World, M: QueueMessage>(world: &W, queue: &str, messages: Vec<M
                 hints.push(message);
             }
             Err(UnreadableHint::UnknownVersion) => {
-                tracing::warn!(message_id = message.id(), "a hint of an unknown version; the sweep finds its jobs");
+                tracing::warn!(message_id = message.id(), "hint_version_unknown");
                 message.ack();
             }
             Err(UnreadableHint::Undecodable) => keep(world, queue, &message, body).await,
@@ -87,7 +87,7 @@ async fn read<W: World, M: QueueMessage>(world: &W, queue: &str, messages: Vec<M
     (hints, jobs)
 }
 
-/// Keeps a message that cannot be read, with its bytes, and acknowledges it.
+/// Stores a malformed message with its bytes, then acks it.
 async fn keep<W: World>(world: &W, queue: &str, message: &impl QueueMessage, body: MessageBody) {
     let bytes = match body {
         MessageBody::Text(text) => text.into_bytes(),
@@ -95,17 +95,17 @@ async fn keep<W: World>(world: &W, queue: &str, message: &impl QueueMessage, bod
     };
     match keep_malformed_message(world, &message.id(), queue, "not a hint", &bytes).await {
         Ok(()) => {
-            tracing::warn!(message_id = message.id(), "a malformed message was kept");
+            tracing::warn!(message_id = message.id(), "malformed_message_stored");
             message.ack();
         }
-        // It is no hint that the sweep could do without: its bytes are kept by the queue until midnight.
+        // The sweep cannot replace this message as it replaces hints, so the queue keeps it until midnight.
         Err(error @ DatabaseError::DailyLimit(_)) => {
-            tracing::error!(%error, "a malformed message is kept tomorrow");
+            tracing::error!(%error, "malformed_message_postponed");
             let seconds = seconds_to_reset(world.now_ms()) + RETRY_SECONDS;
             message.retry(seconds.min(QUEUE_DELAY_SECONDS_MAX));
         }
         Err(error) => {
-            tracing::error!(%error, "a malformed message could not be kept");
+            tracing::error!(%error, "malformed_message_store_failed");
             message.retry(RETRY_SECONDS);
         }
     }
@@ -126,10 +126,10 @@ async fn run<W: World>(
         settled = report.settled,
         lost = report.lost,
         unclaimed = report.unclaimed.len(),
-        "ran a batch"
+        "batch_processed"
     );
     if report.limit.is_some() {
-        // To ask for them again would spend operations of the queue, and the sweep finds the jobs after midnight.
+        // A retry would spend operations of the queue, and the sweep finds the jobs after midnight.
         hints.iter().for_each(QueueMessage::ack);
         return;
     }
@@ -138,23 +138,24 @@ async fn run<W: World>(
         return;
     }
     hints.iter().for_each(QueueMessage::ack);
-    // Quarantined jobs come last, when all else is settled and acknowledged.
+    // Quarantined jobs run last, after all other jobs are settled and acked.
     process_quarantined(world, settings, queue, &report.unclaimed).await;
 }
 
-/// Wakes the jobs of hints that are not run: the ledger alone says what is dead. `reason` says why for the log.
+/// Wakes the jobs of hints without running them, because only the database knows which jobs are dead. `reason` is
+/// logged.
 async fn wake_all<W: World>(world: &W, hints: &[impl QueueMessage], jobs: &[JobRef], reason: &str) {
     match wake(world, jobs).await {
         Ok(woken) => {
-            tracing::warn!(named = jobs.len(), woken, reason, "jobs are woken");
+            tracing::warn!(named = jobs.len(), woken, reason, "jobs_woken");
             hints.iter().for_each(QueueMessage::ack);
         }
         Err(error @ DatabaseError::DailyLimit(_)) => {
-            tracing::error!(%error, "the sweep finds these jobs after midnight UTC");
+            tracing::error!(%error, "wake_blocked_by_daily_limit");
             hints.iter().for_each(QueueMessage::ack);
         }
         Err(error) => {
-            tracing::error!(%error, "jobs could not be woken");
+            tracing::error!(%error, "wake_failed");
             retry(hints);
         }
     }

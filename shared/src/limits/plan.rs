@@ -1,79 +1,85 @@
-//! What each plan of Cloudflare's allows, with its arithmetic.
+//! The limits of each Cloudflare plan, with their arithmetic.
 
 use crate::limits::{
     ATTEMPTS_WITH_EVIDENCE_MAX, DATABASE_BYTES_FREE, DATABASE_BYTES_PAID, DAY_MS, PAYLOAD_BYTES_MAX,
     PAYLOAD_INLINE_BYTES, SENDS_MAX,
 };
 
-/// What a plan of Cloudflare's allows, as one profile. `PLAN=free` is the shipped default.
+/// Limits of a Cloudflare plan. The default is `PLAN=free`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Plan {
-    /// `free` or `paid`.
+    /// Name of the plan: `free` or `paid`.
     pub name: &'static str,
-    /// Jobs that one hint names.
+    /// Maximum jobs that one hint names.
     pub hint_jobs: usize,
-    /// Jobs that one invocation runs before it hints the rest again.
+    /// Jobs that one invocation runs before it sends new hints for the rest.
     pub jobs_per_invocation: usize,
     /// Bytes of one job's payload that are kept inline in D1.
     pub payload_inline_bytes: usize,
-    /// Bytes of one job's payload, unless `PAYLOAD_BYTES` says otherwise; what is beyond the inline ones is on R2.
+    /// Maximum bytes of one job's payload, unless `PAYLOAD_BYTES` is set. What exceeds the inline bytes is on R2.
     pub payload_bytes_max: usize,
-    /// What `PAYLOAD_BYTES` may say at most.
+    /// Maximum of `PAYLOAD_BYTES`.
     pub payload_bytes_settable: usize,
     /// Bytes of a request or response body that evidence keeps.
     pub evidence_body_bytes: usize,
-    /// How often the sweep runs in one minute.
+    /// Sweeps per minute.
     pub sweeps_per_minute: usize,
-    /// Rounds of each sweep step at most, [`SWEEP_ROWS_MAX`](crate::limits::SWEEP_ROWS_MAX) rows each.
+    /// Maximum rounds of each sweep step, [`SWEEP_ROWS_MAX`](crate::limits::SWEEP_ROWS_MAX) rows each.
     pub sweep_rounds: usize,
-    /// Moves of the watermark in one sweep at most, [`WATERMARK_STEP_MS_MAX`](crate::limits::WATERMARK_STEP_MS_MAX) each.
+    /// Maximum moves of the watermark in one sweep, [`WATERMARK_STEP_MS_MAX`](crate::limits::WATERMARK_STEP_MS_MAX)
+    /// each.
     pub mark_steps: usize,
-    /// Jobs that a sweep runs by itself at most.
+    /// Maximum jobs that a sweep runs itself.
     pub sweep_runs: usize,
-    /// Accepts of one bulk request at most; the caller goes on with another one.
+    /// Maximum accepts of one bulk request; the caller continues with another one.
     pub bulk_accepts: usize,
-    /// Pages of one export at most; its last line says where another one goes on.
+    /// Maximum pages of one export; its last line has the cursor for the next one.
     pub export_pages: usize,
-    /// Calls of D1 and R2 that one export of a tenant spends at most; its last line says where another one goes on. A job takes
-    /// one more than [`Plan::export_evidence`] beside the two of its page: each request gets further.
+    /// Maximum calls of D1 and R2 of one tenant export; its last line has the cursor for the next one. A job takes one
+    /// more than [`Plan::export_evidence`] beside the two of its page, so each request makes progress.
     pub export_calls: usize,
-    /// Bytes after which an export of a tenant begins no further job: what it writes costs CPU, about a second for each 30 MB.
+    /// Bytes after which a tenant export begins no further job: writing costs CPU, about a second per 30 MB.
     pub export_bytes: usize,
-    /// Attempts of one job, the latest, whose evidence the export of a tenant shows.
+    /// Latest attempts of one job whose evidence the tenant export shows.
     pub export_evidence: usize,
-    /// Rounds of one tick of the schedules at most, [`SCHEDULES_PER_ROUND`](crate::limits::SCHEDULES_PER_ROUND) each.
+    /// Maximum rounds of one tick of the schedules, [`SCHEDULES_PER_ROUND`](crate::limits::SCHEDULES_PER_ROUND) each.
     pub tick_rounds: usize,
-    /// Pages of an erasure in one sweep at most, [`ERASE_ROWS_READ`](crate::limits::ERASE_ROWS_READ) rows each.
+    /// Maximum pages of an erasure in one sweep, [`ERASE_ROWS_READ`](crate::limits::ERASE_ROWS_READ) rows each.
     pub erase_pages: usize,
-    /// Calls with which an erasure overwrites evidence in one sweep, about: two a pack, a few more a lease that ended in a
-    /// crash.
+    /// Approximate calls with which an erasure overwrites evidence in one sweep: two per pack, a few more per lease
+    /// that ended in a crash.
     pub erase_calls: usize,
-    /// Calls of providers that the jobs of one invocation make together at most, and its quarantined jobs once more.
+    /// Maximum calls to providers by all jobs of one invocation together; its quarantined jobs get the same number
+    /// again.
     pub embed_calls: usize,
-    /// Documents that one attempt cuts anew, when it rebuilds or mends an index, at 7 calls each.
+    /// Documents that one attempt chunks again when it rebuilds or repairs an index, at 7 calls each.
     pub index_documents: usize,
-    /// How long a succeeded or cancelled job stays.
+    /// Retention of succeeded and cancelled jobs.
     pub retention_succeeded_ms: i64,
-    /// How long a dead letter stays.
+    /// Retention of dead letters.
     pub retention_dead_ms: i64,
-    /// The database's size at which it is full.
+    /// Maximum size of the database.
     pub database_bytes: i64,
     /// Subrequests of one invocation: fetches, D1 calls, R2 calls and queue sends together.
     pub subrequests: usize,
 }
 
-/// Workers Free: 10 ms CPU, 50 subrequests, 10,000 queue operations a day.
+/// Limits of Workers Free: 10 ms CPU, 50 subrequests, 10,000 queue operations a day.
 ///
-/// A batch of 5 jobs spends at most 50 subrequests even if all are quarantined: find them, and per quarantined job a claim, a fetch,
-/// a put, a settlement and a hint, 1 + 5 x 5, beside the claim, look-up and hint of the first pass. A sweep spends 1 to
-/// stand, 2 to move the watermark, 3 to resume, 5 a round to look, 2 to purge, 2 to close, 3 runs of 6, and 11 to erase: a
-/// page, 8 for its evidence, 1 for its payloads, a batch to let its jobs leave. Of a lease that crashed those 8 are 2 lists,
-/// 5 packs and a write. A tick spends 1 to note that it came and 3 a round: read, fire, hint, each of 100 schedules at most.
-/// The counting test asserts all three. A bulk request spends 2 to look at its key
-/// and note its use and 5 an accept: insert, and hint both queues, each with two sends if 500 jobs have as many times. An export
-/// spends 2 a page, to look at its key and to read. That of a tenant spends 2 to look at its key and note its use, then
-/// [`Plan::export_calls`]: 2 a page, 1 a large payload and 1 a record of evidence. 4 are left. Of jobs that
-/// embed, 5 quarantined jobs spend 5 puts of vectors and [`Plan::embed_calls`] more, which find a refused text among 4.
+/// Each invocation must stay within the 50 subrequests. A test counts those of the batch, the sweep and the tick:
+///
+/// - A batch of 5 jobs spends at most 50, even if all are quarantined: one call finds them, then each spends a claim, a
+///   fetch, a put, a settlement and a hint, 1 + 5 x 5, beside the claim, look-up and hint of the first pass. If the
+///   jobs embed, 5 quarantined jobs spend 5 puts of vectors and [`Plan::embed_calls`] more, which find a refused text
+///   among 4.
+/// - A sweep spends 1 to read its state, 2 to move the watermark, 3 to resume, 5 a round to look, 2 to purge, 2 to
+///   finish, 3 runs of 6, and 11 to erase: a page, 8 for its evidence, 1 for its payloads, a batch to delete its jobs.
+///   For a lease that crashed, those 8 are 2 lists, 5 packs and a write.
+/// - A tick spends 1 to note its time and 3 a round: read, fire, hint, each of 100 schedules at most.
+/// - A bulk request spends 2 to check its key and note its use, and 5 an accept: insert, and hints to both queues, each
+///   with two sends if 500 jobs have as many times.
+/// - An export spends 2 a page, to check its key and to read. A tenant export spends 2 to check its key and note its
+///   use, then [`Plan::export_calls`]: 2 a page, 1 a large payload and 1 a record of evidence. 4 are left.
 pub const FREE: Plan = Plan {
     name: "free",
     hint_jobs: 5,
@@ -102,9 +108,9 @@ pub const FREE: Plan = Plan {
     subrequests: 50,
 };
 
-/// Workers Paid: 30 s CPU, 10,000 subrequests. 20 rounds of 500 rows are 10,000 rows a step and sweep; 24 moves of the watermark
-/// catch up a day in one sweep; 20 rounds of a tick are 1,000 schedules a minute. 9,000 calls export about 8,000 jobs of one
-/// attempt each, in pages of 20.
+/// Limits of Workers Paid: 30 s CPU, 10,000 subrequests. 20 rounds of 500 rows are 10,000 rows per step and sweep. 24
+/// moves of the watermark catch up a day in one sweep. 20 rounds of a tick are 1,000 schedules a minute. 9,000 calls
+/// export about 8,000 jobs of one attempt each, in pages of 20.
 pub const PAID: Plan = Plan {
     name: "paid",
     hint_jobs: 100,
@@ -134,7 +140,7 @@ pub const PAID: Plan = Plan {
 };
 
 impl Plan {
-    /// The plan of that name.
+    /// Returns the plan of that name.
     pub fn named(name: &str) -> Option<Plan> {
         [FREE, PAID].into_iter().find(|plan| plan.name == name)
     }

@@ -1,41 +1,41 @@
-//! The attempt: one entry of a job's log, as the claim begins it and the settlement completes it, and as the API shows it.
+//! The attempt: one entry of a job's log. The claim begins it, the settlement completes it, and the API shows it.
 
 use serde::{Deserialize, Serialize};
 
 use crate::model::outcome::JobError;
 use crate::wire::time::Time;
 
-/// One attempt in a job's log. The claim writes `started_at` and `lease` before anything is sent; the rest is the
-/// settlement's, or, with state `outcome_unknown`, the sweep's. Of an attempt that a completion ended, `status` and
-/// `evidence` are added when its request has been answered.
+/// One attempt in a job's log. The claim writes `started_at` and `lease` before anything is sent. The settlement writes
+/// the rest, or the sweep does, with the state `outcome_unknown`. If a completion ended the attempt, `status` and
+/// `evidence` are added when its request is answered.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LogEntry {
-    /// When it was claimed, in ms by the database's clock.
+    /// Time of the claim, in ms by the database's clock.
     pub started_at: i64,
-    /// The lease token under which it ran.
+    /// Lease token under which it ran.
     pub lease: String,
-    /// How it ended; `None` while it runs.
+    /// State of the ended attempt; `None` while it runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<AttemptState>,
-    /// Who ended it, if not its own answer or the sweep.
+    /// Actor that ended the attempt, if it was neither the attempt's own answer nor the sweep.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_by: Option<EndedBy>,
-    /// From the first byte sent to the last byte read, in ms.
+    /// Duration of the attempt, in ms.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duration_ms: Option<i64>,
-    /// The status of the response, if there was one.
+    /// HTTP status of the response, if there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
-    /// Why it failed.
+    /// Error of a failed attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<JobError>,
-    /// Until the next attempt, in ms from the settlement.
+    /// Wait until the next attempt, in ms from the settlement.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_in_ms: Option<i64>,
-    /// Where the evidence is.
+    /// Location of the evidence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<EvidenceRef>,
-    /// The version of the consumer that ran it.
+    /// Version of the consumer that ran it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
 }
@@ -43,32 +43,32 @@ pub struct LogEntry {
 /// The measurements of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Measured {
-    /// From the first byte sent to the last byte read, in ms.
+    /// Duration of the attempt, in ms.
     pub duration_ms: i64,
-    /// The status of the response, if there was one.
+    /// HTTP status of the response, if there was one.
     pub status: Option<u16>,
-    /// The version of the consumer that ran it.
+    /// Version of the consumer that ran it.
     pub version: String,
 }
 
-/// The state of an attempt.
+/// State of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum AttemptState {
-    /// It has not ended.
+    /// The attempt has not ended.
     Running,
-    /// The destination accepted.
+    /// The destination accepted the request.
     Succeeded,
-    /// It did not, or nothing could be sent.
+    /// The destination did not accept the request, or nothing could be sent.
     Failed,
-    /// It was taken over, and its completion is awaited.
+    /// The handler accepted the task and reports its end later with a completion.
     Deferred,
-    /// The worker stopped before it could say; the request may have been received.
+    /// The Worker stopped before it recorded an outcome; the request may have been received.
     OutcomeUnknown,
 }
 
-/// Who ended an attempt, if not its own answer or the sweep.
+/// Actor that ended an attempt, if it was neither the attempt's own answer nor the sweep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -77,47 +77,47 @@ pub enum EndedBy {
     Completion,
 }
 
-/// Where an attempt's evidence is.
+/// Location of an attempt's evidence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum EvidenceRef {
     /// A byte range of the pack `evidence/{date}/{lease}-{n}`.
     Stored {
-        /// Which pack of the lease.
+        /// Number of the pack under this lease, from 0.
         n: u32,
-        /// First byte.
+        /// Offset of the first byte.
         offset: u64,
-        /// Bytes.
+        /// Number of bytes.
         length: u64,
         /// SHA-256 of those bytes, base64url.
         sha256: String,
     },
-    /// R2 failed: the first bytes are here, and stay here.
+    /// R2 failed: the first bytes of the record are stored here permanently.
     Inline {
-        /// Why it is not in R2.
+        /// Reason why the record is not in R2.
         reason: String,
-        /// The record, cut to 2 KiB.
+        /// The record, truncated to 2 KiB.
         record: String,
         /// SHA-256 of the whole record, base64url.
         sha256: String,
     },
-    /// The endpoint asks for none.
+    /// The endpoint's evidence policy excludes this attempt.
     Off,
 }
 
-/// The request of an attempt.
+/// Request of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct AttemptRequest {
     pub(crate) method: String,
-    /// With secrets redacted.
+    /// The URL, with secrets redacted.
     pub(crate) url: String,
     #[cfg_attr(feature = "openapi", schemars(with = "Vec<crate::wire::schema::Header>"))]
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body_bytes: usize,
 }
 
-/// The response of an attempt; only its status is known where the evidence could not be read.
+/// Response of an attempt. Only its status is known if the evidence could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct AttemptResponse {
@@ -125,45 +125,45 @@ pub struct AttemptResponse {
     #[cfg_attr(feature = "openapi", schemars(with = "Option<Vec<crate::wire::schema::Header>>"))]
     headers: Option<Vec<(String, String)>>,
     body_bytes: Option<u64>,
-    /// Whether more came than was read.
+    /// True if the body was longer than the part that was read.
     truncated: Option<bool>,
-    /// Why the body ended before its end; the status and the headers decided all the same.
+    /// Reason why the body was interrupted; the status and the headers still decided the outcome.
     body_error: Option<String>,
 }
 
-/// What a list of attempts shows of the evidence of one.
+/// Request and response of an attempt, as a list of attempts shows them.
 #[derive(Debug, Default, Deserialize)]
 pub struct Exchanged {
     request: Option<AttemptRequest>,
     response: Option<AttemptResponse>,
 }
 
-/// Where an attempt's evidence is.
+/// Location of an attempt's evidence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum EvidencePlace {
-    /// There is none yet, or nobody could write it.
+    /// No evidence yet, or it could not be written.
     None,
-    /// The endpoint asks for none.
+    /// The endpoint's evidence policy excludes this attempt.
     Off,
-    /// In R2.
+    /// The record is in R2.
     Stored,
-    /// Its first 2 KiB are in the log, because R2 failed.
+    /// The first 2 KiB of the record are in the log, because R2 failed.
     Inline,
 }
 
-/// An attempt's evidence.
+/// Evidence of an attempt.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct AttemptEvidence<'a> {
     state: EvidencePlace,
-    /// Of the whole record, base64url without padding.
+    /// SHA-256 of the whole record, base64url without padding.
     sha256: Option<&'a str>,
 }
 
 impl<'a> AttemptEvidence<'a> {
-    /// Where the evidence of an entry is.
+    /// Returns the location of an entry's evidence.
     pub(crate) fn of(entry: &'a LogEntry) -> AttemptEvidence<'a> {
         let (state, sha256) = match &entry.evidence {
             None => (EvidencePlace::None, None),
@@ -175,31 +175,31 @@ impl<'a> AttemptEvidence<'a> {
     }
 }
 
-/// What is told of an attempt beside its evidence.
+/// Fields of an attempt, without its evidence.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct AttemptFields<'a> {
     #[cfg_attr(feature = "openapi", schemars(regex(pattern = crate::wire::schema::JOB_ID)))]
     job_id: &'a str,
-    /// Its number, from 1.
+    /// Number of the attempt, from 1.
     attempt: usize,
     state: AttemptState,
     /// `completion` if a call of `/complete` or `/fail` ended it; null if its own answer or the sweep did, or it runs.
     ended_by: Option<EndedBy>,
     started_at: Time,
     duration_ms: Option<i64>,
-    /// When the next attempt is due.
+    /// Time at which the next attempt is due.
     retry_at: Option<Time>,
     error: Option<&'a JobError>,
     request: Option<AttemptRequest>,
     response: Option<AttemptResponse>,
-    /// The version of the consumer that ran it.
+    /// Version of the consumer that ran it.
     version: Option<&'a str>,
 }
 
 impl<'a> AttemptFields<'a> {
-    /// An entry of a job's log: from the log what is always there; from its evidence, if that could be read, the headers and
-    /// sizes. Bodies are in the evidence alone.
+    /// Creates the fields from an entry of a job's log, and from its evidence if it could be read: the request, and the
+    /// headers and sizes of the response. Bodies are only in the evidence itself.
     pub(crate) fn of(job_id: &'a str, number: usize, entry: &'a LogEntry, exchanged: Exchanged) -> AttemptFields<'a> {
         let retry_at = entry.retry_in_ms.map(|wait| Time(entry.started_at + entry.duration_ms.unwrap_or(0) + wait));
         let in_log = entry.status.map(|status| AttemptResponse {
@@ -225,7 +225,7 @@ impl<'a> AttemptFields<'a> {
     }
 }
 
-/// An attempt, an entry of its job's log.
+/// An attempt, which is an entry of its job's log.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct Attempt<'a> {
@@ -235,7 +235,7 @@ pub struct Attempt<'a> {
 }
 
 impl<'a> Attempt<'a> {
-    /// An entry of a job's log with that number, from 1, and what could be read of its evidence.
+    /// Creates the attempt from entry `number` (from 1) of a job's log, and from what could be read of its evidence.
     pub fn of(job_id: &'a str, number: usize, entry: &'a LogEntry, exchanged: Exchanged) -> Attempt<'a> {
         let fields = AttemptFields::of(job_id, number, entry, exchanged);
         Attempt { fields, evidence: AttemptEvidence::of(entry) }

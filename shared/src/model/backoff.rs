@@ -1,7 +1,7 @@
-//! When to try again: the named schedules, their jitter, and a receiver's Retry-After.
+//! Retry schedules, their jitter, and the Retry-After of receivers.
 //!
-//! Everything is a pure function of its arguments. The jitter comes from a seed that is passed in, so a replayed
-//! simulation waits exactly as long as the run it replays.
+//! All functions are pure. The jitter comes from a seed that the caller passes in, so a repeated simulation waits
+//! exactly as long as the first one.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,14 +11,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::limits::RETRY_AFTER_MS_MAX;
 
-/// Jitter is one part in this many, up or down: 20 %.
+/// Divisor of a delay that gives the maximum jitter in both directions: 20 %.
 const JITTER_DIVISOR: u64 = 5;
 
-/// What `once` waits when a job asks for more attempts than the one the schedule has: there is no last delay to
-/// repeat, and none at all would be a busy loop.
+/// Delay of `once` if a job allows more attempts than the one of the schedule: there is no last delay to repeat, and a
+/// delay of zero would be a busy loop.
 const ONCE_REPEATED_SECONDS: u64 = 60;
 
-/// How long to wait between attempts, by name.
+/// Retry schedule: the delays between attempts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "RetrySchedule"))]
 #[serde(rename_all = "kebab-case")]
@@ -32,16 +32,16 @@ pub enum RetrySchedule {
     Once,
 }
 
-/// A text that names no schedule.
+/// A text that does not name a schedule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("is not one of webhook-standard, fast, once")]
+#[error("must be one of webhook-standard, fast, once")]
 pub struct UnknownSchedule;
 
 impl RetrySchedule {
     /// Every schedule.
     pub const ALL: [RetrySchedule; 3] = [Self::WebhookStandard, Self::Fast, Self::Once];
 
-    /// The name in the API and in the database.
+    /// Returns the name in the API and in the database.
     pub fn name(self) -> &'static str {
         match self {
             Self::WebhookStandard => "webhook-standard",
@@ -50,7 +50,7 @@ impl RetrySchedule {
         }
     }
 
-    /// Seconds before the second attempt, the third, and so on, before jitter.
+    /// Returns the delays in seconds before the second attempt, the third, and so on, without jitter.
     pub fn delays_seconds(self) -> &'static [u64] {
         const MINUTE: u64 = 60;
         const HOUR: u64 = 60 * MINUTE;
@@ -63,7 +63,7 @@ impl RetrySchedule {
         }
     }
 
-    /// Attempts that the schedule has of its own: one more than it has delays.
+    /// Returns the number of attempts of the schedule: one more than its delays.
     pub fn max_attempts(self) -> u32 {
         match self {
             Self::WebhookStandard => 10,
@@ -87,8 +87,8 @@ impl FromStr for RetrySchedule {
     }
 }
 
-/// How long to wait after the `failures`-th failure (1 is the first; 0 counts as 1), jitter included. Beyond the
-/// schedule's end its last delay repeats, so a job may have more attempts than its schedule.
+/// Returns the wait after failure number `failures` (1 is the first; 0 counts as 1), including jitter. After the end of
+/// the schedule its last delay repeats, so a job may have more attempts than its schedule.
 pub fn delay_after(schedule: RetrySchedule, failures: u32, seed: u64) -> Duration {
     let delays = schedule.delays_seconds();
     let failures = failures.max(1);
@@ -100,8 +100,8 @@ pub fn delay_after(schedule: RetrySchedule, failures: u32, seed: u64) -> Duratio
     Duration::from_millis(delay_ms - jitter_ms + random % (2 * jitter_ms + 1))
 }
 
-/// The finaliser of `SplitMix64` (Steele, Lea, Flood 2014): every bit of the input reaches every bit of the output, so
-/// neighbouring seeds give unrelated jitter.
+/// Mixes bits with the finaliser of `SplitMix64` (Steele, Lea, Flood 2014). Every bit of the input affects every bit of
+/// the output, so neighbouring seeds give unrelated jitter.
 fn mix(input: u64) -> u64 {
     let mut bits = input.wrapping_add(0x9e37_79b9_7f4a_7c15);
     bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -109,26 +109,27 @@ fn mix(input: u64) -> u64 {
     bits ^ (bits >> 31)
 }
 
-/// How long an attempt waits that spends no failure: `first_seconds` after the first attempt, doubled after each further one,
-/// `doublings_max` times at most.
+/// Returns the wait after an attempt that spent no failure: `first_seconds` after the first attempt, doubled after each
+/// further one, at most `doublings_max` times.
 pub(crate) fn doubled_wait(attempt: u32, first_seconds: u64, doublings_max: u32) -> Duration {
     Duration::from_secs(first_seconds << attempt.saturating_sub(1).min(doublings_max))
 }
 
-/// Reads a Retry-After header (RFC 9110 10.2.3): seconds, or one of the three forms of an HTTP date. A fraction of a second is
-/// rounded up, and of several values the longest wait counts. At least one second and at most [`RETRY_AFTER_MS_MAX`]; `None`
-/// for anything else, a negative number included.
+/// Parses a Retry-After header (RFC 9110 10.2.3): seconds, or one of the three forms of an HTTP date. Rounds a fraction
+/// of a second up, and uses the longest of several values. The result is from one second to [`RETRY_AFTER_MS_MAX`];
+/// `None` for any other text, such as a negative number.
 pub fn parse_retry_after(value: &str, now_ms: i64) -> Option<Duration> {
     let one = |value: &str| wait_ms(value.trim_matches([' ', '\t']), now_ms);
-    // A date has a comma, too.
+    // One date contains a comma too, so the whole text is tried first.
     let wait_ms = one(value).or_else(|| members(value).into_iter().filter_map(one).max())?;
     u64::try_from(wait_ms.clamp(1_000, RETRY_AFTER_MS_MAX)).ok().map(Duration::from_millis)
 }
 
-/// How the names of days begin in an HTTP date.
+/// First letters of the names of days in an HTTP date.
 const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 
-/// The values of headers that came as one, with a comma after each; two of the forms of a date have one after the day's name.
+/// Splits the values of headers that were joined with commas. Two of the three forms of a date contain a comma after
+/// the name of the day.
 fn members(value: &str) -> Vec<&str> {
     let begins = |text: &str| text.trim_start_matches([' ', '\t']).get(..3).is_some_and(|name| DAYS.contains(&name));
     let is_day = |text: &str| begins(text) && !text.contains([':', '.']);
@@ -148,14 +149,14 @@ fn wait_ms(value: &str, now_ms: i64) -> Option<i64> {
     let (seconds, fraction) = value.split_once('.').unwrap_or((value, "0"));
     if are_digits(seconds) && are_digits(fraction) {
         let more = i64::from(fraction.bytes().any(|digit| digit != b'0'));
-        // Digits that overflow are a wait beyond the cap, and not nonsense.
+        // A number that overflows means a wait above the maximum, so it is not an error.
         return Some(seconds.parse::<i64>().unwrap_or(i64::MAX).saturating_add(more).saturating_mul(1_000));
     }
     let date = httpdate::parse_http_date(value).ok()?.duration_since(UNIX_EPOCH).ok()?;
     Some(i64::try_from(date.as_millis()).ok()?.saturating_sub(now_ms))
 }
 
-/// 64 of the random bits, the seed of a retry's jitter.
+/// Folds random bits into 64 bits, the seed of a retry's jitter.
 pub(crate) fn fold(random: u128) -> u64 {
     let [low, high] = [random.to_le_bytes(), random.to_be_bytes()].map(|bytes| {
         let mut half = [0; 8];
@@ -171,7 +172,7 @@ mod tests {
 
     use super::*;
 
-    /// Sun, 06 Nov 1994 08:49:37 GMT, the example of RFC 9110.
+    /// Time of `Sun, 06 Nov 1994 08:49:37 GMT`, the example of RFC 9110.
     const NOVEMBER_MS: i64 = 784_111_777_000;
 
     fn any_schedule() -> impl Strategy<Value = RetrySchedule> {
@@ -215,7 +216,7 @@ mod tests {
         assert_eq!((least, most), (800, 1_200));
     }
 
-    /// What the authors' own `SplitMix64` answers for the seed 1234567.
+    /// Checks the values that the authors' `SplitMix64` returns for the seed 1234567.
     #[test]
     fn bits_are_mixed_as_splitmix64_mixes_them() {
         let states = [1_234_567, 1_234_567_u64.wrapping_add(0x9e37_79b9_7f4a_7c15)];
@@ -304,7 +305,8 @@ mod tests {
             prop_assert!((middle * 4 / 5..=middle * 6 / 5).contains(&delay), "{delay} for {middle}");
         }
 
-        /// The oracle writes the date; whatever it means, we wait until then and not beyond the bounds.
+        /// Checks that the wait for every date ends at that date, within the bounds. `httpdate` writes the date as the
+        /// oracle.
         #[test]
         fn dates_agree_with_httpdate(at_seconds in 0_u64..253_402_300_800, now_ms in any::<i64>()) {
             let text = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(at_seconds));

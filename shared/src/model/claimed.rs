@@ -1,4 +1,4 @@
-//! A job under a lease, with all that its attempt needs.
+//! A job under a lease, with the values that its attempt needs.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -13,18 +13,18 @@ use crate::model::outcome::{ErrorClass, Outcome, RetryAfter};
 use crate::security::redact::Redaction;
 use crate::security::signing::{SealedSecret, SecretVersion};
 
-/// A job under our lease, with all that its attempt needs.
+/// A job under a lease of this Worker, with the values that its attempt needs.
 #[derive(Debug, Deserialize)]
 #[allow(missing_docs)]
 pub struct Claimed {
     pub tenant: String,
     pub id: String,
     pub kind: String,
-    /// The endpoint's name; empty for a bare url.
+    /// Name of the endpoint; empty for a bare URL.
     pub endpoint_id: String,
     pub event_id: Option<String>,
     pub group: Option<String>,
-    /// The number of this attempt, from 1.
+    /// Number of this attempt, from 1.
     pub attempt: u32,
     pub failures: u32,
     pub quarantined: u8,
@@ -32,22 +32,22 @@ pub struct Claimed {
     pub backoff: RetrySchedule,
     pub deadline_at: Option<i64>,
     pub created_at: i64,
-    /// By the database's clock, when it was claimed.
+    /// End of the lease at the claim, in ms by the database's clock.
     pub lease_until: i64,
-    /// When the lease ends by this worker's clock, never later than it does by the database's; heartbeats move it.
+    /// End of the lease by this Worker's clock, never later than by the database's. Heartbeats move it.
     #[serde(skip)]
     pub lease: Rc<Cell<i64>>,
-    /// What the database's clock said when the claim was read.
+    /// Time of the database's clock when the claim was read.
     pub now: i64,
     pub payload: Option<String>,
-    /// Bytes of the object with the bulk of the payload.
+    /// Size in bytes of the object with the bulk of the payload.
     pub payload_bytes: Option<i64>,
     pub traceparent: Option<String>,
     pub tracestate: Option<String>,
-    /// Jobs before it in a chain of them.
+    /// Number of jobs before it in a chain of jobs that created one another.
     pub hops: u32,
     pub endpoint: Option<ClaimedEndpoint>,
-    /// The signing secrets of its endpoint, or of its tenant, as they are stored.
+    /// Signing secrets of its endpoint, or of its tenant, as they are stored.
     pub secrets: Vec<SealedSecret>,
 }
 
@@ -56,7 +56,7 @@ pub struct Claimed {
 #[allow(missing_docs)]
 pub struct ClaimedEndpoint {
     pub state: EndpointState,
-    /// The URL; for a service, its path.
+    /// The URL; for a service binding, its path.
     pub url: String,
     pub service: Option<String>,
     pub headers: Vec<(String, String)>,
@@ -70,12 +70,12 @@ pub struct ClaimedEndpoint {
 }
 
 impl Claimed {
-    /// How statements name it.
+    /// Returns the reference that statements use.
     pub fn job(&self) -> JobRef {
         JobRef { tenant: self.tenant.clone(), id: self.id.clone() }
     }
 
-    /// The version of the secret that signs. A tenant's default has one.
+    /// Returns the version of the secret that signs. A tenant's default secret has one version only.
     pub fn secret_version(&self) -> SecretVersion {
         self.endpoint.as_ref().map_or(SecretVersion::FIRST, |endpoint| SecretVersion {
             number: endpoint.secret_version,
@@ -83,24 +83,25 @@ impl Claimed {
         })
     }
 
-    /// Whether the claim read the secret that signs it. If not, nobody has made one yet, or the database failed.
+    /// Returns true if the claim read the secret that signs the job. False if it has not been created yet, or the
+    /// database failed.
     pub(crate) fn has_secret(&self) -> bool {
         let current = self.secret_version().number;
         self.secrets.iter().any(|stored| stored.secret_version == current)
     }
 
-    /// How statements name this attempt.
+    /// Returns the reference to this attempt that statements use.
     pub fn attempt(&self) -> AttemptRef {
         AttemptRef { job: self.job(), number: self.attempt }
     }
 
-    /// The `webhook-id`, the same over all retries and replays.
+    /// Returns the `webhook-id`, which is the same for all retries and replays.
     pub fn event_id(&self) -> &str {
         self.event_id.as_deref().unwrap_or(&self.id)
     }
 
-    /// The outcome of an attempt that a store failed: the job waits, twice as long each time, and spends no failure. `message` is
-    /// one line, fit to be shown.
+    /// Returns the outcome of an attempt that failed because of a store. The job waits, twice as long each time, and
+    /// spends no failure. `message` is one line that may be shown to callers.
     pub(crate) fn store_failed(&self, message: &str) -> Outcome {
         let wait = doubled_wait(self.attempt, PAYLOAD_WAIT_SECONDS, PAYLOAD_WAIT_DOUBLINGS);
         let retry_after = Some(RetryAfter::Deferral(wait));

@@ -1,4 +1,4 @@
-//! The dead letter: a job that was given up, as the API shows it.
+//! The dead letter: a job that failed permanently, as the API shows it.
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -8,41 +8,41 @@ use crate::model::outcome::JobError;
 use crate::model::state::{DeadLetterState, DeadReason};
 use crate::wire::time::Time;
 
-/// A dead letter: the job that was given up, and why.
+/// A dead letter: a job that failed permanently, with the reason.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct DeadLetter<'a> {
-    /// The job's id.
+    /// Id of the job.
     #[cfg_attr(feature = "openapi", schemars(regex(pattern = crate::wire::schema::JOB_ID)))]
     id: &'a str,
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::wire::schema::kind"))]
     kind: &'a str,
     state: DeadLetterState,
     tenant: &'a str,
-    /// Null for a job to a bare url.
+    /// Name of the endpoint; null for a job to a bare URL.
     endpoint: Option<&'a str>,
     first_failed_at: Option<Time>,
     died_at: Option<Time>,
-    /// When it is deleted.
+    /// Time at which the dead letter is deleted.
     expires_at: Option<Time>,
-    /// Attempts it had.
+    /// Number of attempts that the job had.
     attempts: u32,
     /// The last failure.
     error: Option<&'a JobError>,
     reason: Option<DeadReason>,
-    /// The same for failures of one cause.
+    /// Text that is equal for failures of the same cause.
     fingerprint: String,
-    /// The job that sends it again.
+    /// The job that replays it.
     replayed_by: Option<&'a str>,
-    /// What was said when it was discarded.
+    /// Note from the request that discarded it.
     note: Option<&'a str>,
-    /// What the caller gave with the job.
+    /// Metadata that the caller gave the job.
     #[cfg_attr(feature = "openapi", schemars(with = "Option<crate::wire::metadata::Metadata>"))]
     metadata: Option<&'a RawValue>,
 }
 
 impl<'a> DeadLetter<'a> {
-    /// The dead letter of a job; `None` unless it is dead.
+    /// Creates the dead letter of a job; `None` unless it is dead.
     pub fn of(row: &'a JobRow) -> Option<DeadLetter<'a>> {
         let first_failed_at = row.log.iter().find(|entry| entry.error.is_some()).map(|entry| entry.started_at);
         Some(DeadLetter {
@@ -65,7 +65,7 @@ impl<'a> DeadLetter<'a> {
     }
 }
 
-/// What failures of one cause have in common: kind, endpoint, reason, class, and the status of an answer that failed.
+/// Builds the fingerprint: kind, endpoint, reason, class, and the status of an answer that failed.
 fn fingerprint(row: &JobRow) -> String {
     let class = row.error.as_ref().map_or("none", |error| error.class.name());
     let status = row.log.last().filter(|entry| entry.ended_by.is_none()).and_then(|entry| entry.status);

@@ -1,4 +1,4 @@
-//! The endpoint: where jobs go, as callers write it, as the store keeps it and as the API shows it.
+//! The endpoint: a destination of jobs, as it is stored and as the API shows it.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,34 +7,35 @@ use crate::model::outcome::ErrorClass;
 use crate::security::redact::Redaction;
 use crate::wire::time::Time;
 
-/// How much evidence an endpoint's attempts leave.
+/// Selection of attempts whose evidence is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub enum EvidencePolicy {
-    /// Every attempt.
+    /// Evidence of every attempt.
     Full,
-    /// Attempts that failed.
+    /// Evidence of failed attempts only.
     Failures,
-    /// None; the log entry stays.
+    /// No evidence; the log entry is still written.
     None,
 }
 
-/// How an endpoint is.
+/// State of an endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub enum EndpointState {
-    /// Its jobs run.
+    /// Jobs of the endpoint run.
     Active,
-    /// Its jobs are held.
+    /// Jobs of the endpoint are held.
     Paused,
-    /// Its row alone is left: jobs that name it die. The API does not show it.
+    /// The endpoint is deleted and only its row is left: jobs that name it become dead letters. The API does not show
+    /// it.
     #[cfg_attr(feature = "openapi", schemars(skip))]
     Deleted,
 }
 
-/// An endpoint's row. Times are milliseconds.
+/// An endpoint's row. Times are in ms since 1970.
 #[derive(Debug, Clone, Deserialize)]
 #[allow(missing_docs)]
 pub struct EndpointRow {
@@ -61,21 +62,21 @@ pub struct EndpointRow {
     pub now: i64,
 }
 
-/// Why an endpoint is paused.
+/// Reason why an endpoint is paused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum PausedReason {
-    /// Somebody asked for it.
+    /// A request paused it.
     Operator,
-    /// It answered 410 Gone.
+    /// The receiver answered 410 Gone.
     Gone,
-    /// The deployment lacks the service binding that it names.
+    /// The deployment lacks the service binding that the endpoint names.
     Config,
 }
 
 impl PausedReason {
-    /// The name in the store and in the API.
+    /// Returns the name in the store and in the API.
     pub fn name(self) -> &'static str {
         match self {
             PausedReason::Operator => "operator",
@@ -85,12 +86,12 @@ impl PausedReason {
     }
 }
 
-/// A header of an endpoint, as the API shows it: its value is sealed.
+/// A header of an endpoint, as the API shows it: without its value, which is sealed.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct EndpointHeader<'a> {
     name: &'a str,
-    /// Always null: the value is sealed and never shown.
+    /// Null: the value is sealed and never shown.
     value: (),
 }
 
@@ -98,18 +99,18 @@ pub struct EndpointHeader<'a> {
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct Endpoint<'a> {
-    /// Its name.
+    /// Name of the endpoint.
     #[cfg_attr(feature = "openapi", schemars(regex(pattern = crate::wire::schema::NAME)))]
     id: &'a str,
     tenant: &'a str,
     state: EndpointState,
-    /// Null unless it is paused.
+    /// Reason of the pause; null unless it is paused.
     paused_reason: Option<PausedReason>,
-    /// Null for a service.
+    /// URL of the endpoint; null for a service binding.
     url: Option<&'a str>,
-    /// The service binding; null for a URL.
+    /// Name of the service binding; null for a URL.
     service: Option<&'a str>,
-    /// The path of requests to the service; null for a URL.
+    /// Path of requests to the service binding; null for a URL.
     path: Option<&'a str>,
     headers: Vec<EndpointHeader<'a>>,
     timeout_seconds: u32,
@@ -121,7 +122,7 @@ pub struct Endpoint<'a> {
     last_success_at: Option<Time>,
     secret_rotated_at: Option<Time>,
     evidence: EvidencePolicy,
-    /// Whether a job that succeeded keeps its payload, so that it can be sent again.
+    /// True if a succeeded job keeps its payload, so that it can be sent again.
     keep_payload: bool,
     dead_letter_on: &'a [ErrorClass],
     redact: &'a Redaction,

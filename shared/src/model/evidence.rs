@@ -1,4 +1,5 @@
-//! Evidence: what was sent and received in one attempt, redacted before it is written, packed into one object per flush.
+//! Evidence: the request and response of one attempt, redacted before they are written, and packed into one object per
+//! flush.
 
 use std::collections::BTreeSet;
 
@@ -18,27 +19,28 @@ use crate::wire::idempotency::sha256;
 use crate::wire::json_error::describe;
 use crate::wire::time::{Time, date};
 
-/// What crossed the wire in one attempt.
+/// Request and response of one attempt.
 #[derive(Debug, Clone)]
 pub struct Exchange {
-    /// The request as it left.
+    /// The request as it was sent.
     pub request: HttpRequest,
     /// The response as far as it was read; `None` if there was none.
     pub response: Option<HttpResponse>,
 }
 
-/// A body: text if it is UTF-8, else base64.
+/// A body: text if it is UTF-8, otherwise base64.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 struct EvidenceBody {
     body: Option<String>,
     body_base64: Option<String>,
-    /// Whether more of it was there than is kept.
+    /// True if the body was longer than the part that is stored.
     body_truncated: bool,
-    /// Of the whole body, base64url without padding; null where a part of it is hidden or it had the texts of other jobs.
+    /// SHA-256 of the whole body, base64url without padding; null if a part of it is redacted, or if it contains texts
+    /// of other jobs.
     body_sha256: Option<String>,
-    /// Where a part of the body is hidden: the id of the master key, a dot, and HMAC-SHA256 of the whole body under a key of
-    /// the tenant, base64url without padding. Equal bodies have equal ones until the key is rotated.
+    /// Keyed digest of a body with redacted parts: the id of the master key, a dot, and HMAC-SHA256 of the whole body
+    /// under a key of the tenant, base64url without padding. Equal bodies have equal digests until the key is rotated.
     body_hmac_sha256: Option<String>,
 }
 
@@ -57,20 +59,20 @@ struct EvidenceResponse {
     status: u16,
     #[cfg_attr(feature = "openapi", schemars(with = "Vec<crate::wire::schema::Header>"))]
     headers: Vec<(String, String)>,
-    /// Whether more headers came than are kept.
+    /// True if the response had more headers than are stored.
     headers_truncated: bool,
-    /// The whole length of the body as far as it was read.
+    /// Size in bytes of the body as far as it was read.
     body_bytes: usize,
-    /// Whether more of the body came than was read or is kept.
+    /// True if the body was longer than the part that was read or stored.
     truncated: bool,
-    /// Why the body ended before its end: it broke off, could not be decompressed, or the deadline passed.
+    /// Reason why the body was interrupted: the connection broke, it could not be decompressed, or the deadline passed.
     body_error: Option<String>,
     #[serde(flatten)]
     body: EvidenceBody,
 }
 
-/// A call as a record shows it: redacted, and with no more of its bodies than is kept. The calls of embeddings that were made
-/// before the last one have no bodies: they had the texts of other jobs.
+/// A call in a record: redacted, with truncated bodies. Calls to embedding providers before the last one have no
+/// bodies, because they contain texts of other jobs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "EvidenceCall"))]
 pub struct Wire {
@@ -78,11 +80,11 @@ pub struct Wire {
     response: Option<EvidenceResponse>,
 }
 
-/// What crossed the wire in one attempt, redacted.
+/// Request and response of one attempt, redacted.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct EvidenceRecord<'a> {
-    /// The version of this form.
+    /// Version of the record format.
     #[cfg_attr(feature = "openapi", schemars(extend("const" = 1)))]
     v: u32,
     tenant: &'a str,
@@ -92,73 +94,73 @@ pub struct EvidenceRecord<'a> {
     duration_ms: i64,
     version: &'a str,
     error: Option<&'a JobError>,
-    /// Null if nothing could be sent.
+    /// Request; null if nothing could be sent.
     request: Option<&'a EvidenceRequest>,
-    /// Null if nothing came back.
+    /// Response; null if there was none.
     response: Option<&'a EvidenceResponse>,
-    /// The calls before the last one, where an attempt made several.
+    /// Calls before the last one, if the attempt made several.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     earlier: &'a [&'a Wire],
 }
 
-/// The first bytes of a record that R2 did not take.
+/// First bytes of a record that could not be written to R2.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct InlineEvidence<'a> {
     #[cfg_attr(feature = "openapi", schemars(extend("const" = true)))]
     inline: bool,
-    /// Why it is not in R2.
+    /// Reason why the record is not in R2.
     reason: &'a str,
-    /// The first 2 KiB of the record as text.
+    /// The first 2 KiB of the record, as text.
     record: &'a str,
 }
 
 impl<'a> InlineEvidence<'a> {
-    /// What the log has in place of a record.
+    /// Creates the evidence from the reason and the stored part of the record.
     pub(crate) fn new(reason: &'a str, record: &'a str) -> InlineEvidence<'a> {
         InlineEvidence { inline: true, reason, record }
     }
 }
 
-/// The evidence of one attempt.
+/// Evidence of one attempt.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum Evidence<'a> {
-    /// What crossed the wire.
+    /// The whole record.
     Record(#[cfg_attr(feature = "openapi", schemars(with = "EvidenceRecord<'a>"))] Box<RawValue>),
-    /// The beginning of that: R2 failed.
+    /// The beginning of a record, because R2 failed.
     Inline(InlineEvidence<'a>),
 }
 
 impl Evidence<'_> {
-    /// What a list of attempts shows of it.
+    /// Returns the parts that a list of attempts shows.
     pub fn exchanged(&self) -> Exchanged {
         match self {
             Evidence::Inline(_) => Exchanged::default(),
             Evidence::Record(record) => serde_json::from_str(record.get()).unwrap_or_else(|error| {
-                tracing::error!(error = describe(&error), "evidence has another form");
+                tracing::error!(error = describe(&error), "evidence_unreadable");
                 Exchanged::default()
             }),
         }
     }
 }
 
-/// What the digests of bodies are made with.
+/// Kind of digest for bodies.
 #[derive(Debug, Clone, Copy)]
 pub enum Digests<'a> {
-    /// SHA-256, which anybody can check; of a body with hidden parts an HMAC under a key of the tenant, or a hidden value that
-    /// is one of few could be guessed.
+    /// SHA-256, which anyone can verify. A body with redacted parts gets an HMAC under a key of the tenant instead:
+    /// from a plain digest, a redacted value with few possibilities could be guessed.
     Of(&'a Keyring, &'a str),
-    /// None: the bodies have the texts of other jobs.
+    /// None: the bodies contain texts of other jobs.
     None,
 }
 
-/// What keyed digests are for.
+/// Purpose of keyed digests, from which their key is derived.
 const DIGEST_PURPOSE: &str = "evidence";
 
 impl Digests<'_> {
-    /// The plain and the keyed digest of a body, of which one is there at most.
+    /// Returns the plain and the keyed digest of a body; at most one is present.
     fn of(self, body: &[u8], is_whole: bool) -> (Option<String>, Option<String>) {
         match self {
             Digests::Of(..) if is_whole => (Some(sha256(body)), None),
@@ -168,7 +170,7 @@ impl Digests<'_> {
     }
 }
 
-/// What a record shows of an exchange, at most `body_bytes` of each body.
+/// Builds the redacted call of an exchange, with at most `body_bytes` of each body.
 pub fn wire(exchange: &Exchange, redaction: &Redaction, body_bytes: usize, digests: Digests<'_>) -> Wire {
     let Exchange { request, response } = exchange;
     let response = response.as_ref().map(|response| {
@@ -193,24 +195,24 @@ pub fn wire(exchange: &Exchange, redaction: &Redaction, body_bytes: usize, diges
     Wire { request: EvidenceRequest { request, body }, response }
 }
 
-/// Which attempt a record is of.
+/// Attempt that a record belongs to.
 #[derive(Debug, Clone)]
 pub struct RecordHead<'a> {
-    /// Whose job.
+    /// Tenant of the job.
     pub tenant: &'a str,
-    /// Which job.
+    /// Id of the job.
     pub job_id: &'a str,
-    /// Its number.
+    /// Number of the attempt, from 1.
     pub attempt: u32,
-    /// When the request left, in ms by the worker's clock.
+    /// Start of the attempt, in ms by the Worker's clock.
     pub sent_at: i64,
-    /// How long it took.
+    /// Duration of the attempt, in ms.
     pub duration_ms: i64,
-    /// The version of the worker.
+    /// Version of the Worker.
     pub version: &'a str,
 }
 
-/// One attempt's record as one line of JSON: the last call that it made, and those before it, if there were any.
+/// Builds an attempt's record as one line of JSON: its last call, and the calls before it if there were any.
 pub fn record(head: &RecordHead<'_>, calls: &[&Wire], error: Option<&JobError>) -> Vec<u8> {
     let (last, earlier) = calls.split_last().map_or((None, [].as_slice()), |(last, earlier)| (Some(*last), earlier));
     let record = EvidenceRecord {
@@ -226,13 +228,13 @@ pub fn record(head: &RecordHead<'_>, calls: &[&Wire], error: Option<&JobError>) 
         response: last.and_then(|wire| wire.response.as_ref()),
         earlier,
     };
-    // It has no other names than texts: writing it cannot fail.
+    // All member names are texts, so serialising cannot fail.
     let mut line = serde_json::to_vec(&record).unwrap_or_default();
     line.push(b'\n');
     line
 }
 
-/// The first headers of a response, as many as are kept.
+/// Returns the first headers of a response, up to the limits.
 fn kept_headers(headers: &[(String, String)]) -> &[(String, String)] {
     let mut bytes = 0;
     let fits = |(name, value): &&(String, String)| {
@@ -243,14 +245,14 @@ fn kept_headers(headers: &[(String, String)]) -> &[(String, String)] {
     &headers[..count]
 }
 
-/// A body as text if it is UTF-8, else as base64; its digest is beside it.
+/// Builds the stored form of a body: text if it is UTF-8, otherwise base64, with its digest.
 fn body_of(body: &[u8], redaction: &Redaction, body_bytes: usize, digests: Digests<'_>) -> EvidenceBody {
     let redacted = redaction.redact_body(body);
     let (plain, keyed) = digests.of(body, *redacted == *body);
     let kept = &redacted[..redacted.len().min(body_bytes)];
     let (text, base64) = match std::str::from_utf8(kept) {
         Ok(text) => (Some(text.to_owned()), None),
-        // A cut may fall inside a character: what is whole is still text.
+        // Truncation may split a character: the whole characters before it are still text.
         Err(error) if error.error_len().is_none() && kept.len() < redacted.len() => {
             (Some(String::from_utf8_lossy(&kept[..error.valid_up_to()]).into_owned()), None)
         }
@@ -265,20 +267,21 @@ fn body_of(body: &[u8], redaction: &Redaction, body_bytes: usize, digests: Diges
     }
 }
 
-/// The key of a pack. The date is the one in the lease token, so the log entry tells the whole key.
+/// Returns the key of a pack. The date is that of the lease token, so the log entry determines the whole key.
 pub fn pack_key(lease_token: &str, n: u32) -> String {
     let ms = Ulid::from_string(lease_token).map_or(0, |ulid| i64::try_from(ulid.timestamp_ms()).unwrap_or(0));
     format!("evidence/{}/{lease_token}-{n}", date(ms))
 }
 
-/// How the keys of all packs of a lease begin.
+/// Returns the common prefix of the keys of all packs of a lease.
 pub fn pack_prefix(lease_token: &str) -> String {
     let mut prefix = pack_key(lease_token, 0);
     prefix.pop();
     prefix
 }
 
-/// Overwrites a record with spaces, so that the offsets and the hashes of all others hold. Says whether anything was there.
+/// Overwrites a record with spaces, so that the offsets and hashes of all other records stay valid. Returns true if it
+/// was not blank already.
 pub fn overwrite_range(pack: &mut [u8], offset: u64, length: u64) -> bool {
     let at = |value: u64| usize::try_from(value).unwrap_or(usize::MAX).min(pack.len());
     let (from, to) = (at(offset), at(offset.saturating_add(length)));
@@ -289,7 +292,7 @@ pub fn overwrite_range(pack: &mut [u8], offset: u64, length: u64) -> bool {
     was_there
 }
 
-/// Overwrites the records of these jobs of a tenant, wherever they are. Says whether there was one.
+/// Overwrites the records of these jobs of a tenant at any place in the pack. Returns true if there was one.
 pub fn overwrite_lines(pack: &mut [u8], tenant: &str, jobs: &BTreeSet<String>) -> bool {
     #[derive(Deserialize)]
     struct Head {
@@ -307,15 +310,15 @@ pub fn overwrite_lines(pack: &mut [u8], tenant: &str, jobs: &BTreeSet<String>) -
     }) > 0
 }
 
-/// The records of one flush, one after the other.
+/// Records of one flush, one after the other.
 #[derive(Debug, Default, Clone)]
 pub struct Pack {
-    /// The object's bytes.
+    /// Bytes of the object.
     pub bytes: Vec<u8>,
 }
 
 impl Pack {
-    /// Adds a record and says where it is.
+    /// Adds a record and returns its location.
     pub fn add(&mut self, n: u32, record: &[u8]) -> EvidenceRef {
         let offset = self.bytes.len() as u64;
         self.bytes.extend_from_slice(record);
@@ -323,7 +326,7 @@ impl Pack {
     }
 }
 
-/// A record kept in the log entry because R2 failed.
+/// Creates the location of a record that is kept in the log entry because R2 failed.
 pub fn inline(record: &[u8], reason: &str) -> EvidenceRef {
     let truncated = &record[..record.len().min(EVIDENCE_INLINE_BYTES)];
     EvidenceRef::Inline {

@@ -1,4 +1,4 @@
-//! The hint: a queue message that names jobs worth claiming. It carries no payload and no promise.
+//! The hint: a queue message that names jobs worth claiming. It contains no payload and promises nothing.
 
 use std::collections::BTreeMap;
 
@@ -11,30 +11,30 @@ use crate::model::job::JobRef;
 use crate::ports::HintMessage;
 use crate::wire::job_queue::JobQueue;
 
-/// The version this build writes and reads.
+/// Version of the hint format that this build writes and reads.
 pub const VERSION: u32 = 1;
-/// What the queue adds to a message, in bytes, by its documentation.
+/// Bytes that the queue adds to a message, by its documentation.
 const MESSAGE_OVERHEAD_BYTES: usize = 100;
 
-/// A job that is worth claiming, and when.
+/// A job that is worth claiming, and the time of the claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hint {
-    /// Which job.
+    /// The job.
     pub job: JobRef,
-    /// In which queue.
+    /// Queue of the message.
     pub queue: JobQueue,
-    /// In how many seconds.
+    /// Delay of the message in seconds.
     pub delay_seconds: u32,
 }
 
 impl Hint {
-    /// A hint that leaves at once.
+    /// Creates a hint without a delay.
     pub fn now(job: JobRef, queue: JobQueue) -> Hint {
         Hint { job, queue, delay_seconds: 0 }
     }
 }
 
-/// Writes hints as the messages of each queue: jobs of one queue and delay share them.
+/// Writes hints as messages, grouped by queue. Jobs of the same queue and delay share messages.
 pub fn into_messages(hints: Vec<Hint>, jobs_per_hint: usize) -> BTreeMap<JobQueue, Vec<HintMessage>> {
     let mut alike: BTreeMap<(JobQueue, u32), Vec<JobRef>> = BTreeMap::new();
     for Hint { job, queue, delay_seconds } in hints {
@@ -57,13 +57,13 @@ struct HintBody {
     jobs: Vec<JobRef>,
 }
 
-/// Why a message is no hint of this version.
+/// Reason why a message is not a hint of this version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum UnreadableHint {
-    /// A newer build wrote it; the sweep finds its jobs.
+    /// A newer build wrote the hint; the sweep finds its jobs.
     #[error("the hint has a version this build does not know")]
     UnknownVersion,
-    /// It is no hint at all; it becomes a malformed message.
+    /// The message is not a hint; it becomes a malformed message.
     #[error("the message is not a hint")]
     Undecodable,
 }
@@ -85,7 +85,7 @@ pub fn decode(text: &str) -> Result<Vec<JobRef>, UnreadableHint> {
     Ok(message.jobs)
 }
 
-/// Writes hints of at most `jobs_per_hint` jobs and never more bytes than a message may have.
+/// Writes hints with at most `jobs_per_hint` jobs each, and splits those that exceed the size limit of a message.
 pub fn encode(jobs: &[JobRef], jobs_per_hint: usize) -> Vec<String> {
     jobs.chunks(jobs_per_hint.max(1)).flat_map(encode_chunk).collect()
 }
@@ -99,8 +99,8 @@ fn encode_chunk(jobs: &[JobRef]) -> Vec<String> {
     [encode_chunk(front), encode_chunk(back)].concat()
 }
 
-/// The delay of a hint in whole seconds, rounded up, for a job that is due in so many milliseconds; `None` for one that
-/// belongs to the sweep.
+/// Returns the delay of a hint in whole seconds, rounded up, for a job that is due in `ms` milliseconds; `None` if the
+/// job is left to the sweep.
 pub fn delay_seconds(ms: i64) -> Option<u32> {
     if ms > HINT_DELAY_MS_MAX {
         return None;
@@ -108,7 +108,7 @@ pub fn delay_seconds(ms: i64) -> Option<u32> {
     u32::try_from(ms.max(0)).ok().map(|ms| ms.div_ceil(1_000))
 }
 
-/// Groups messages into batches that `sendBatch` takes: at most 100 messages and 256,000 bytes.
+/// Groups messages into batches that `sendBatch` accepts: at most 100 messages and 256,000 bytes each.
 pub fn batches(messages: &[HintMessage]) -> Vec<&[HintMessage]> {
     let (mut batches, mut from, mut bytes) = (Vec::new(), 0, 0);
     for (at, message) in messages.iter().enumerate() {
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_told_apart() {
+    fn an_unknown_version_is_not_an_undecodable_message() {
         assert_eq!(decode(r#"{"v":2,"what":"ever"}"#), Err(UnreadableHint::UnknownVersion));
         for text in ["", "hello", "{}", r#"{"v":1}"#, r#"{"v":1,"jobs":[["a"]]}"#, r#"{"v":"1","jobs":[]}"#] {
             assert_eq!(decode(text), Err(UnreadableHint::Undecodable), "{text}");

@@ -1,4 +1,4 @@
-//! The job: its id, its reference in a hint, its row as the store answers it, and how the API shows it.
+//! The job: its id, its reference in hints and statements, its row, and its form in the API.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -12,50 +12,50 @@ use crate::model::state::{DeadLetterState, DeadReason, State};
 use crate::wire::idempotency::is_callers;
 use crate::wire::time::Time;
 
-/// What every job id begins with: `job_` and the shard. One shard is built; the characters are there for more.
+/// Prefix of every job id: `job_` and two characters for the shard. There is one shard; the characters allow for more.
 pub const ID_PREFIX: &str = "job_00";
-/// Above every job id.
+/// Upper bound of all job ids.
 pub const ID_END: &str = "job_01";
 
-/// Mints a job id: `job_` + two shard characters + ULID, 32 characters.
+/// Creates a job id of 32 characters: `job_`, two shard characters, and a ULID.
 pub fn mint_id(now_ms: i64, random: u128) -> String {
     format!("{ID_PREFIX}{}", mint_ulid(now_ms, random))
 }
 
-/// A ULID of that time in milliseconds.
+/// Creates a ULID with that time, in ms since 1970.
 pub fn mint_ulid(now_ms: i64, random: u128) -> String {
     Ulid::from_parts(u64::try_from(now_ms).unwrap_or(0), random).to_string()
 }
 
-/// The smallest id that could be minted at that time: where the watermark stands in the primary key.
+/// Returns the smallest id that can have that time: the position of a watermark in the primary key.
 pub fn first_id_at(ms: i64) -> String {
     mint_id(ms, 0)
 }
 
-/// Whether this text has the form of a job id; anything else is unknown without asking the store.
+/// Returns true if the text has the form of a job id. Any other text is unknown without a call to the store.
 pub fn is_id(text: &str) -> bool {
     text.strip_prefix(ID_PREFIX)
         .is_some_and(|ulid| Ulid::from_string(ulid).is_ok_and(|parsed| parsed.to_string() == ulid))
 }
 
-/// The time in a job's id, in milliseconds.
+/// Returns the time in a job's id, in ms since 1970.
 pub fn time_of(id: &str) -> Option<i64> {
     let ulid = Ulid::from_string(id.strip_prefix(ID_PREFIX)?).ok()?;
     i64::try_from(ulid.timestamp_ms()).ok()
 }
 
-/// A job as hints and statements name it; `["tenant","id"]` in JSON.
+/// Reference to a job in hints and statements; `["tenant","id"]` in JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(from = "(String, String)", into = "(String, String)")]
 pub struct JobRef {
-    /// Whose job.
+    /// Tenant of the job.
     pub tenant: String,
-    /// Which.
+    /// Id of the job.
     pub id: String,
 }
 
 impl JobRef {
-    /// How statements name one of its attempts.
+    /// Returns the reference to one of its attempts.
     pub fn attempt(&self, number: u32) -> AttemptRef {
         AttemptRef { job: self.clone(), number }
     }
@@ -73,13 +73,13 @@ impl From<JobRef> for (String, String) {
     }
 }
 
-/// One attempt of a job, as statements name it; `["tenant","id",number]` in JSON.
+/// Reference to an attempt in statements; `["tenant","id",number]` in JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(into = "(String, String, u32)")]
 pub struct AttemptRef {
-    /// Whose attempt.
+    /// Job of the attempt.
     pub job: JobRef,
-    /// Its number, from 1.
+    /// Number of the attempt, from 1.
     pub number: u32,
 }
 
@@ -89,7 +89,7 @@ impl From<AttemptRef> for (String, String, u32) {
     }
 }
 
-/// A job's row as the reading statements answer it. Times are milliseconds.
+/// A job's row as statements return it. Times are in ms since 1970.
 #[derive(Debug, Clone, Deserialize)]
 #[allow(missing_docs)]
 pub struct JobRow {
@@ -106,7 +106,7 @@ pub struct JobRow {
     pub created_at: i64,
     pub run_after: i64,
     pub deadline_at: Option<i64>,
-    /// When its latest attempt was claimed.
+    /// Time of the claim of its latest attempt.
     pub started_at: Option<i64>,
     pub finished_at: Option<i64>,
     pub group: Option<String>,
@@ -115,10 +115,10 @@ pub struct JobRow {
     pub metadata: Option<Box<RawValue>>,
     pub error: Option<JobError>,
     pub result: Option<Box<RawValue>>,
-    /// Why there is no result although the job succeeded with one.
+    /// Reason why the result of a successful attempt was not stored.
     pub result_error: Option<ResultError>,
     pub cancel_requested: u8,
-    /// When a deferred completion is due at the latest.
+    /// Time by which a deferred attempt must be completed.
     pub completion_due_at: Option<i64>,
     pub dead_state: Option<DeadLetterState>,
     pub dead_reason: Option<DeadReason>,
@@ -130,24 +130,24 @@ pub struct JobRow {
     pub log: Vec<LogEntry>,
     #[serde(default)]
     pub payload: Option<String>,
-    /// Bytes of the object with the bulk of the payload.
+    /// Size in bytes of the object with the bulk of the payload.
     pub payload_bytes: Option<i64>,
-    /// The trace of the request that made it.
+    /// Trace of the request that created the job.
     pub traceparent: Option<String>,
 }
 
 impl JobRow {
-    /// How statements name it.
+    /// Returns the reference that statements use.
     pub fn job(&self) -> JobRef {
         JobRef { tenant: self.tenant.clone(), id: self.id.clone() }
     }
 
-    /// The `webhook-id`: given by the caller, or the first job's id.
+    /// Returns the `webhook-id`: the one that the caller gave, or the id of the first job.
     pub fn event_id(&self) -> &str {
         self.event_id.as_deref().unwrap_or(&self.id)
     }
 
-    /// Its result as a value, in which nothing is as it was written.
+    /// Returns the result as a parsed value, which does not keep the original notation.
     pub fn result_value(&self) -> Option<Value> {
         serde_json::from_str(self.result.as_ref()?.get()).ok()
     }
@@ -157,70 +157,71 @@ impl JobRow {
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct Job<'a> {
-    /// Its id.
+    /// Id of the job.
     #[cfg_attr(feature = "openapi", schemars(regex(pattern = crate::wire::schema::JOB_ID)))]
     id: &'a str,
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::wire::schema::kind"))]
     kind: &'a str,
     state: State,
     tenant: &'a str,
-    /// Null for a job to a bare url.
+    /// Name of the endpoint; null for a job to a bare URL.
     endpoint: Option<&'a str>,
     created_at: Time,
-    /// When the next attempt is due, which is past while the job waits for its turn. Null while an attempt runs, while the job
-    /// is held, and once it has ended.
+    /// Time at which the next attempt is due; in the past while a due job waits. Null while an attempt runs, while the
+    /// job is held, and after it has ended.
     next_attempt_at: Option<Time>,
-    /// When the latest attempt began; null before the first.
+    /// Start of the latest attempt; null before the first.
     started_at: Option<Time>,
     finished_at: Option<Time>,
-    /// No attempt starts after this time.
+    /// Deadline: no attempt starts after this time.
     deadline_at: Option<Time>,
-    /// When the completion of a deferred attempt is due; null where none is awaited.
+    /// Time by which a deferred attempt must be completed; null if no attempt is deferred.
     completion_due_at: Option<Time>,
-    /// Attempts so far, the running one included.
+    /// Number of attempts so far, including the running one.
     attempts: u32,
-    /// Attempts that may fail.
+    /// Number of attempts that may fail.
     max_attempts: u32,
-    /// The last failure.
+    /// Error of the last failure.
     error: Option<&'a JobError>,
-    /// Why it is dead; null unless it is.
+    /// Reason of the death; null unless the job is dead.
     dead_reason: Option<DeadReason>,
-    /// What became of its dead letter; null unless it is dead.
+    /// State of the dead letter; null unless the job is dead.
     dead_letter_state: Option<DeadLetterState>,
-    /// A small value of its kind, such as the status of the destination; of a task what it answered, token for token.
+    /// Result: for a task, the JSON that its handler answered, token for token; for other kinds a small value, such as
+    /// the status of the destination.
     #[cfg_attr(feature = "openapi", schemars(with = "crate::wire::schema::Json"))]
     result: Option<&'a RawValue>,
-    /// Why a task that succeeded shows no result: its answer had one that cannot be kept.
+    /// Reason why a succeeded task has no result: its answer had one that cannot be stored.
     result_error: Option<ShownResultError>,
-    /// Whether it ends when its running attempt does.
+    /// True if the job ends with its running attempt, unless that succeeds.
     cancel_requested: bool,
-    /// The dead letter that it sends again.
+    /// The job that this job sends again.
     replay_of: Option<&'a str>,
-    /// The job that sends it again.
+    /// The job that sends this job again.
     replayed_by: Option<&'a str>,
     /// The `webhook-id` of its requests, which its replays share.
     event_id: &'a str,
     idempotency_key: Option<&'a str>,
     group: Option<&'a str>,
-    /// The schedule that made it.
+    /// The schedule that created the job.
     schedule: Option<&'a str>,
-    /// The occurrence of that schedule.
+    /// Time of the occurrence that created the job.
     scheduled_for: Option<Time>,
-    /// What the caller gave.
+    /// Metadata that the caller gave the job.
     #[cfg_attr(feature = "openapi", schemars(with = "Option<crate::wire::metadata::Metadata>"))]
     metadata: Option<&'a RawValue>,
-    /// As it was accepted, with sealed values shown as `[sealed]`; null in lists. Of a large webhook it has no body, of a large
-    /// task it is null.
+    /// Payload as it was accepted, with sealed values shown as `[sealed]`; null in lists. A large webhook's payload is
+    /// shown without its body; a large task's is null.
     #[cfg_attr(feature = "openapi", schemars(with = "crate::wire::schema::Json"))]
     payload: Option<&'a RawValue>,
-    /// Bytes of the part of a large payload that is not shown; null when it is not large.
+    /// Size in bytes of the part of a large payload that is not shown; null for other payloads.
     payload_bytes: Option<u64>,
-    /// The trace of the request that made it, as W3C Trace Context writes it.
+    /// Trace of the request that created the job, as a W3C Trace Context `traceparent`.
     traceparent: Option<&'a str>,
 }
 
 impl<'a> Job<'a> {
-    /// The job of a row; `payload` is shown where one job is read and is null in lists.
+    /// Creates the job from its row. `payload` is given when one job is read, and null in lists.
     pub fn of(row: &'a JobRow, payload: Option<&'a RawValue>) -> Job<'a> {
         let waits = matches!(row.state, State::Scheduled | State::Queued | State::Retrying);
         Job {
@@ -258,7 +259,7 @@ impl<'a> Job<'a> {
     }
 }
 
-/// The API's null for an empty text.
+/// Converts an empty text to `None`, which the API shows as null.
 pub fn none_if_empty(text: &str) -> Option<&str> {
     (!text.is_empty()).then_some(text)
 }
@@ -283,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_an_id() {
+    fn other_texts_are_not_ids() {
         for text in
             ["", "job_", "job_00", "job_0001", "job_00!!!!!!!!!!!!!!!!!!!!!!!!!!", "job_01ARZ3NDEKTSV4RRFFQ69G5FAV"]
         {
@@ -300,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn a_person_reads_a_job_from_what_it_is_to_what_it_carries() {
+    fn members_have_a_readable_order_and_only_waiting_jobs_have_a_next_attempt() {
         let mut row = json!({
             "tenant": "acme", "id": "job_1", "state": "retrying", "attempt": 2, "failures": 2, "max_attempts": 9,
             "kind": "webhook", "endpoint": "", "created_at": 0, "run_after": 5_000, "started_at": 1_000, "cancel_requested": 0,

@@ -1,4 +1,4 @@
-//! The nouns and their pure rules: a job, its attempts and outcomes, what follows from an outcome, what is sent as a hint.
+//! The nouns of the field and their pure rules: jobs, attempts, outcomes, what follows from an outcome, and hints.
 
 pub mod attempt;
 pub mod backoff;

@@ -1,4 +1,4 @@
-//! Where a request comes from: the trace that it belongs to, and how many jobs were before it in a chain of them.
+//! The origin of a request: its trace, and the number of jobs before it in a chain of jobs that created one another.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,50 +10,51 @@ use crate::model::claimed::Claimed;
 use crate::security::hex;
 use crate::wire::problem::Problem;
 
-/// W3C Trace Context, in requests to us and in ours.
+/// Header of W3C Trace Context, in requests to Longshore and in its own requests.
 const TRACEPARENT: &str = "traceparent";
-/// What others say of the trace, which goes on as it came.
+/// Header with other vendors' data about the trace, which is passed on unchanged.
 const TRACESTATE: &str = "tracestate";
-/// How many jobs were before: 1 in the requests of a job that nobody's job made.
+/// Header with the number of jobs in the chain: 1 in the requests of a job that no other job created.
 const HOPS: &str = "longshore-hops";
-/// `00-` + 32 digits of the trace + `-` + 16 of the parent + `-` + 2 of flags. A later version may go on after a `-`.
+/// Length of a `traceparent`: `00-`, 32 digits of the trace, `-`, 16 of the parent, `-`, and 2 of flags. A later
+/// version may add more after a `-`.
 const TRACEPARENT_BYTES: usize = 55;
-/// The flags that have a meaning: the trace is sampled, and its id is random
-/// (<https://www.w3.org/TR/trace-context-2/#trace-flags>). The others are set to zero.
+/// Flags with a meaning: the trace is sampled, and its id is random
+/// (<https://www.w3.org/TR/trace-context-2/#trace-flags>). The other flags are set to zero.
 const FLAGS_KNOWN: u8 = 0b11;
-/// Members of a tracestate.
+/// Maximum number of members of a `tracestate`.
 const TRACESTATE_MEMBERS_MAX: usize = 32;
-/// Characters of a tracestate that go on; members beyond it are left out, those with more than
-/// [`TRACESTATE_MEMBER_BYTES`] before the others (<https://www.w3.org/TR/trace-context-2/#tracestate-limits>).
+/// Maximum number of bytes of a `tracestate` that is passed on. Members beyond it are removed; those with more than
+/// [`TRACESTATE_MEMBER_BYTES`] first (<https://www.w3.org/TR/trace-context-2/#tracestate-limits>).
 const TRACESTATE_BYTES_MAX: usize = 512;
 const TRACESTATE_MEMBER_BYTES: usize = 128;
-/// Characters of a member's key, and of its value.
+/// Maximum number of bytes of a member's key, and of its value.
 const TRACESTATE_PART_BYTES_MAX: usize = 256;
 
-/// What the headers of a request say of where it comes from.
+/// Origin of a request, from its headers.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Origin {
-    /// A traceparent of version 00.
+    /// A `traceparent` of version 00.
     pub traceparent: Option<String>,
-    /// What others say of that trace.
+    /// The `tracestate` of that trace.
     pub tracestate: Option<String>,
-    /// Jobs before it.
+    /// Number of jobs before this request in its chain.
     pub hops: u32,
 }
 
 impl Origin {
-    /// Reads the headers. A trace that cannot be read is not there, as W3C Trace Context asks: it begins anew.
+    /// Reads the headers. An unreadable trace is ignored and a new one begins, as W3C Trace Context requires.
     ///
     /// # Errors
-    /// `LoopDetected` when too many jobs were before it; `InvalidHeader` when it cannot be read how many: a chain that is not
-    /// counted would have no end.
+    /// `LoopDetected` when the chain has too many jobs; `InvalidHeader` when the number of jobs cannot be read, because
+    /// an uncounted chain might never end.
     pub fn of(header: impl Fn(&str) -> Option<String>) -> Result<Origin, Problem> {
         let hops = match header(HOPS) {
             None => 0,
             Some(text) => read_hops(&text).ok_or_else(|| {
                 let most = u32::MAX;
                 Problem::InvalidHeader(format!(
-                    "`{HOPS}` must be one integer from 0 to {most}; leave it out of a first request"
+                    "`{HOPS}` must be one integer from 0 to {most}; omit it in a first request"
                 ))
             })?,
         };
@@ -70,8 +71,8 @@ fn read_hops(text: &str) -> Option<u32> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
 }
 
-/// Reads a traceparent, with neither a trace nor a parent of zeros, as version 00 has it. A later version begins as that one
-/// does, and ff is none.
+/// Reads a `traceparent` and converts it to version 00. The ids of trace and parent must not be all zeros. A later
+/// version begins like version 00; version ff is invalid.
 pub(crate) fn read_traceparent(text: &str) -> Option<String> {
     let (first, more) = text.split_at_checked(TRACEPARENT_BYTES)?;
     let parts: Vec<&str> = first.split('-').collect();
@@ -87,7 +88,8 @@ pub(crate) fn read_traceparent(text: &str) -> Option<String> {
     Some(format!("00-{trace}-{parent}-{}", hex::encode(&[flags & FLAGS_KNOWN])))
 }
 
-/// Reads a tracestate; `None` if it is malformed, names a key twice or has too many members: then all of it is left out.
+/// Reads a `tracestate`; `None` if it is malformed, repeats a key or has too many members. It is then omitted as a
+/// whole.
 fn read_tracestate(text: &str) -> Option<String> {
     let members = text.split(',').map(|member| member.trim_matches([' ', '\t'])).filter(|member| !member.is_empty());
     let mut members: Vec<&str> = members.collect();
@@ -116,8 +118,8 @@ fn is_value(value: &str) -> bool {
     (1..=TRACESTATE_PART_BYTES_MAX).contains(&value.len()) && value.bytes().all(is_character) && !value.ends_with(' ')
 }
 
-/// The trace of an attempt: that of its job, with the attempt as the parent of whatever it causes, and what others say of it. A
-/// job without one has none: who is asked by a trace of ours would not sample its own.
+/// Returns the trace headers of an attempt: the job's trace with the attempt as parent, and the `tracestate`. A job
+/// without a trace sends none: a trace that begins here would prevent the receiver from sampling by its own rules.
 pub(crate) fn trace(job: &Claimed) -> Vec<(String, String)> {
     let Some(of_job) = job.traceparent.as_deref().and_then(read_traceparent) else { return Vec::new() };
     let (Some(trace), Some(flags)) = (of_job.get(..36), of_job.get(52..)) else { return Vec::new() };
@@ -128,7 +130,7 @@ pub(crate) fn trace(job: &Claimed) -> Vec<(String, String)> {
     [traceparent].into_iter().chain(tracestate).collect()
 }
 
-/// Leaves out what others say of a job's trace where a header of the caller's own names another trace.
+/// Removes the job's `tracestate` if a header of the caller names another trace.
 pub(crate) fn keep_together(headers: &mut BTreeMap<String, String>, job: &Claimed) {
     let ours: BTreeMap<String, String> = trace(job).into_iter().collect();
     if headers.get(TRACEPARENT) != ours.get(TRACEPARENT) && headers.get(TRACESTATE) == ours.get(TRACESTATE) {
@@ -136,7 +138,7 @@ pub(crate) fn keep_together(headers: &mut BTreeMap<String, String>, job: &Claime
     }
 }
 
-/// The header that ends circles: one more job.
+/// Returns the header that ends loops, with the number of jobs increased by one.
 pub(crate) fn hops(job: &Claimed) -> (String, String) {
     (HOPS.to_owned(), job.hops.saturating_add(1).to_string())
 }
@@ -156,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_a_traceparent() {
+    fn malformed_traceparents_are_ignored() {
         assert_eq!(read_traceparent(GIVEN).as_deref(), Some(GIVEN));
         let zeros = |at: std::ops::Range<usize>| {
             let mut text = GIVEN.to_owned();
@@ -171,12 +173,12 @@ mod tests {
             [&zeros(3..35), &zeros(36..52), &upper, &ff, &longer, &unended, &twice, &GIVEN[1..], "", "---", "ä"];
         for text in wrong {
             assert_eq!(read_traceparent(text), None, "{text}");
-            assert_eq!(of(text, "a=1", None), Ok(Origin::default()), "it begins anew, and nobody said anything of it");
+            assert_eq!(of(text, "a=1", None), Ok(Origin::default()), "the trace begins again, without a tracestate");
         }
     }
 
     #[test]
-    fn a_later_version_goes_on_as_the_first_one() {
+    fn a_later_version_is_read_as_version_00() {
         for text in ["01", "cc", "fe"].map(|version| GIVEN.replacen("00", version, 1)) {
             for more in ["", "-", "-what-the-future-will-be-like"] {
                 assert_eq!(read_traceparent(&format!("{text}{more}")).as_deref(), Some(GIVEN), "{text}{more}");
@@ -185,19 +187,19 @@ mod tests {
     }
 
     #[test]
-    fn only_flags_with_a_meaning_go_on() {
+    fn only_flags_with_a_meaning_are_passed_on() {
         let flags =
             |flags: &str| read_traceparent(&format!("{}{flags}", &GIVEN[..53])).map(|text| text[53..].to_owned());
-        for (given, goes_on) in
+        for (given, passed_on) in
             [("00", "00"), ("01", "01"), ("02", "02"), ("03", "03"), ("ff", "03"), ("fd", "01"), ("fc", "00")]
         {
-            assert_eq!(flags(given).as_deref(), Some(goes_on), "{given}");
+            assert_eq!(flags(given).as_deref(), Some(passed_on), "{given}");
         }
         assert_eq!((flags("0g"), flags("+1"), flags("0A")), (None, None, None));
     }
 
     #[test]
-    fn a_tracestate_goes_on() {
+    fn a_tracestate_is_passed_on() {
         let state = |text: &str| of(GIVEN, text, None).unwrap().tracestate;
         let kept = "congo=ucfJifl5GOE,rojo=00f067aa0ba902b7,fw529a3039@dt=a b !~,0a/b*_-=\"";
         assert_eq!(state(kept).as_deref(), Some(kept));
@@ -229,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_long_tracestate_whole_members_are_left_out() {
+    fn whole_members_of_a_long_tracestate_are_removed() {
         let member = |name: &str, bytes: usize| format!("{name}={}", "v".repeat(bytes - name.len() - 1));
         let [a, b, c, d] = [("a", 200), ("b", 128), ("c", 129), ("d", 128)].map(|(name, bytes)| member(name, bytes));
         let state = |members: &[&String]| {
@@ -237,7 +239,11 @@ mod tests {
             read_tracestate(&members.join(","))
         };
         assert_eq!(state(&[&a, &b, &c]).map(|text| text.len()), Some(459), "all of it");
-        assert_eq!(state(&[&a, &b, &c, &d]), Some([a.as_str(), &b, &d].join(",")), "the last large one leaves first");
+        assert_eq!(
+            state(&[&a, &b, &c, &d]),
+            Some([a.as_str(), &b, &d].join(",")),
+            "the last large one is removed first"
+        );
         let small: Vec<String> = (0..5).map(|n| member(&format!("s{n}"), 127)).collect();
         assert_eq!(state(&small.iter().collect::<Vec<_>>()), Some(small[..4].join(",")), "and then the last ones");
         let exact = member("x", 256) + "," + &member("y", 255);
@@ -245,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn a_chain_ends() {
+    fn a_chain_has_a_maximum_length() {
         let given = Origin { traceparent: Some(GIVEN.into()), tracestate: None, hops: 9 };
         assert_eq!(of(GIVEN, "", Some("9")), Ok(given));
         assert_eq!((of("", "", None).unwrap().hops, of("", "", Some("007")).unwrap().hops), (0, 7));

@@ -1,4 +1,4 @@
-//! What a handler may say of an attempt, and the classes of what goes wrong.
+//! The outcomes of an attempt, and the classes of errors.
 
 use std::time::Duration;
 
@@ -7,58 +7,59 @@ use serde::{Deserialize, Serialize};
 use crate::model::result::JobResult;
 use crate::wire::daily_limit::{DailyLimit, seconds_to_reset};
 
-/// What a handler answers. It never acks, retries or writes state itself.
+/// Outcome of an attempt, as its handler returns it. A handler never acks, retries or writes state itself.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
-    /// Done, with what the API shows as the job's result.
+    /// The job is done, with the result that the API shows.
     Succeeded {
         /// A small JSON value.
         result: JobResult,
     },
-    /// Taken over: whoever does it says later how it ended.
+    /// The handler accepted the task and reports its end later with a completion.
     Deferred {
-        /// Until its completion is due.
+        /// Time until the completion is due.
         due_in: Duration,
     },
-    /// Nothing could be sent, because the deployment lacks what the endpoint names. The job waits until that is mended.
+    /// The deployment lacks the binding that the endpoint names, so nothing was sent. The job waits until the deployment
+    /// is fixed.
     Unconfigured {
-        /// One line.
+        /// Reason in one line.
         message: String,
     },
-    /// Not done; the policy decides whether and when to try again.
+    /// The attempt failed. [`crate::model::state::decide`] decides if and when the job is retried.
     Failed {
-        /// Why.
+        /// Class of the error.
         class: ErrorClass,
-        /// One line, fit to be shown.
+        /// Reason in one line, which may be shown to callers.
         message: String,
-        /// What the destination asked for in Retry-After.
+        /// Wait that the destination requested with Retry-After.
         retry_after: Option<RetryAfter>,
     },
 }
 
 impl Outcome {
-    /// A failure for which nothing asks for time. `message` is one line, fit to be shown.
+    /// Creates a failure without a requested wait. `message` is one line that may be shown to callers.
     pub fn failed(class: ErrorClass, message: impl Into<String>) -> Outcome {
         Outcome::Failed { class, message: message.into(), retry_after: None }
     }
 
-    /// The failure of a job whose stored payload is not what its kind wrote.
+    /// Creates the failure of a job whose stored payload is not in the form that its kind writes.
     pub(crate) fn unreadable_payload() -> Outcome {
         Outcome::failed(ErrorClass::Handler, "The payload cannot be read.")
     }
 
-    /// The outcome of an attempt that met a daily limit: the job waits for the reset and spends no failure.
+    /// Creates the outcome of an attempt that met a daily limit: the job waits for the reset and spends no failure.
     pub(crate) fn spent(limit: DailyLimit, now_ms: i64) -> Outcome {
         let message = format!("The account has no {limit} left today.");
         let retry_after = Some(RetryAfter::Deferral(Duration::from_secs(u64::from(seconds_to_reset(now_ms)))));
         Outcome::Failed { class: ErrorClass::DailyLimit, message, retry_after }
     }
 
-    /// What the job shows of it, unless all is well.
+    /// Returns the error that the job shows; `None` for a success or a deferral.
     pub fn error(&self) -> Option<JobError> {
         match self {
             Outcome::Succeeded { .. } | Outcome::Deferred { .. } => None,
-            // It may succeed once the deployment is mended.
+            // A retry may succeed once the deployment is fixed.
             Outcome::Unconfigured { message } => {
                 Some(JobError { retryable: true, ..JobError::new(ErrorClass::Config, message.clone()) })
             }
@@ -67,19 +68,19 @@ impl Outcome {
     }
 }
 
-/// What a Retry-After means for the retry.
+/// Meaning of a Retry-After for the retry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RetryAfter {
-    /// With 429 or 503: the destination is well and asks for time. It takes the place of the schedule's wait, and the
-    /// attempt does not count as a failure.
+    /// Sent with 429 or 503: the destination works and requests time. The wait replaces that of the retry schedule, and
+    /// the attempt does not count as a failure.
     Deferral(Duration),
-    /// With any other failure: the wait is at least this long.
+    /// Sent with any other failure: the wait is at least this long.
     AtLeast(Duration),
 }
 
 macro_rules! classes {
     ($($variant:ident $name:literal $fault:ident $doc:literal),* $(,)?) => {
-        /// What went wrong, by consequence.
+        /// Class of an error.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
         pub enum ErrorClass {
@@ -90,12 +91,12 @@ macro_rules! classes {
             /// Every class.
             pub const ALL: &'static [ErrorClass] = &[$(ErrorClass::$variant),*];
 
-            /// The name in the API and in `dead_letter_on`.
+            /// Returns the name in the API and in `dead_letter_on`.
             pub fn name(self) -> &'static str {
                 match self { $(ErrorClass::$variant => $name,)* }
             }
 
-            /// Whose it is.
+            /// Returns the side that caused the error.
             pub fn fault(self) -> Fault {
                 match self { $(ErrorClass::$variant => Fault::$fault,)* }
             }
@@ -104,27 +105,27 @@ macro_rules! classes {
 }
 
 classes! {
-    Dns "dns" Destination "The name did not resolve.",
-    Connect "connect" Destination "No connection, or it broke.",
+    Dns "dns" Destination "The host name did not resolve.",
+    Connect "connect" Destination "The connection could not be opened, or it broke.",
     Tls "tls" Destination "The TLS handshake failed.",
-    Timeout "timeout" Destination "No complete response before the deadline.",
+    Timeout "timeout" Destination "No complete response arrived before the deadline.",
     Blocked "blocked" Payload "The destination is not allowed.",
     Http3xx "http_3xx" Destination "A redirect, which is never followed.",
     Http4xx "http_4xx" Destination "A status 4xx other than 410 and 429, or one that is neither 2xx, 3xx nor 5xx.",
-    Http410 "http_410" Destination "410 Gone: the endpoint wants nothing more.",
+    Http410 "http_410" Destination "410 Gone: the endpoint accepts no more requests.",
     Http429 "http_429" Destination "429 Too Many Requests.",
     Http5xx "http_5xx" Destination "A status 5xx.",
-    Challenged "challenged" Destination "A bot protection in front of the destination asked for a browser: 403 or 429 with `cf-mitigated: challenge`.",
+    Challenged "challenged" Destination "A bot protection in front of the destination requires a browser: 403 or 429 with `cf-mitigated: challenge`.",
     Provider "provider" Provider "A provider behind the handler failed.",
     Handler "handler" Payload "The handler refuses this payload.",
     Config "config" Ours "The deployment lacks what the job names.",
     DailyLimit "daily_limit" Ours "The Cloudflare account has spent a daily limit of the free plan.",
-    Internal "internal" Ours "A bug or a broken part of ours.",
+    Internal "internal" Ours "An error inside Longshore.",
     Crash "crash" Ours "The worker stopped before it recorded an outcome.",
 }
 
 impl ErrorClass {
-    /// The class of a status that is not 2xx.
+    /// Returns the class of a status that is not 2xx.
     pub fn of_status(status: u16) -> ErrorClass {
         match status {
             300..=399 => ErrorClass::Http3xx,
@@ -135,44 +136,44 @@ impl ErrorClass {
         }
     }
 
-    /// Whether the same attempt may succeed later. Every non-2xx is retried except 410: a bad deploy of the receiver
-    /// answers 401 or 404 for ten minutes and must not kill its jobs.
+    /// Returns true if a later attempt may succeed. Every status outside 2xx is retried except 410: a bad deployment of
+    /// the receiver may answer 401 or 404 for ten minutes and must not kill its jobs.
     pub fn retryable(self) -> bool {
         !matches!(self, ErrorClass::Http410 | ErrorClass::Blocked | ErrorClass::Handler | ErrorClass::Config)
     }
 }
 
-/// Whose fault an error is.
+/// Side that caused an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub enum Fault {
-    /// The receiver's.
+    /// The receiver.
     Destination,
-    /// Longshore's or its deployment's.
+    /// Longshore or its deployment.
     Ours,
-    /// A provider's.
+    /// A provider.
     Provider,
-    /// The job's own content.
+    /// The content of the job.
     Payload,
 }
 
-/// An error as the row keeps it and the API shows it.
+/// An error as the row stores it and the API shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct JobError {
-    /// What went wrong.
+    /// Class of the error.
     pub class: ErrorClass,
-    /// Whose it is.
+    /// Side that caused the error.
     pub fault: Fault,
-    /// One line.
+    /// Reason in one line.
     pub message: String,
-    /// Whether the same attempt may succeed later.
+    /// True if a later attempt may succeed.
     pub retryable: bool,
 }
 
 impl JobError {
-    /// The error of that class.
+    /// Creates an error of that class.
     pub fn new(class: ErrorClass, message: impl Into<String>) -> Self {
         JobError { class, fault: class.fault(), message: message.into(), retryable: class.retryable() }
     }
@@ -184,7 +185,7 @@ mod tests {
     use crate::limits::DAY_MS;
 
     #[test]
-    fn what_is_spent_just_after_midnight_is_asked_for_again_in_minutes() {
+    fn a_limit_spent_just_after_midnight_is_retried_in_minutes() {
         let Outcome::Failed { class, retry_after, .. } =
             Outcome::spent(DailyLimit::RowsWritten, 20_000 * DAY_MS + 5_000)
         else {
@@ -211,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_says_whose_it_is_and_whether_to_try_again() {
+    fn an_error_has_a_fault_and_says_if_it_is_retryable() {
         let faults = |fault| ErrorClass::ALL.iter().filter(|class| class.fault() == fault).count();
         assert_eq!([Fault::Destination, Fault::Ours, Fault::Provider, Fault::Payload].map(faults), [10, 4, 1, 2]);
         let error = serde_json::to_value(JobError::new(ErrorClass::Blocked, "no")).unwrap();
@@ -221,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_job_shows_what_went_wrong_and_nothing_else() {
+    fn a_job_shows_only_its_error() {
         assert_eq!(Outcome::Succeeded { result: JobResult::Empty }.error(), None);
         assert_eq!(Outcome::Deferred { due_in: Duration::from_secs(1) }.error(), None);
         let (class, message) = (ErrorClass::Config, "no binding".to_owned());

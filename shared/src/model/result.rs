@@ -1,4 +1,5 @@
-//! The result of a job: JSON as it was written, or why it could not be kept. It never decides whether the job succeeded.
+//! The result of a job: JSON as it was written, or the reason why it could not be stored. It never decides if the job
+//! succeeded.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -9,20 +10,20 @@ use crate::ports::HttpResponse;
 use crate::wire::json_depth::depth_exceeds;
 use crate::wire::ndjson::BYTE_ORDER_MARK;
 
-/// What a job came to.
+/// Result of a job.
 #[derive(Debug, Clone, Default)]
 pub enum JobResult {
-    /// Nothing.
+    /// No result.
     #[default]
     Empty,
     /// JSON, token for token as it was written.
     Kept(Box<RawValue>),
-    /// Something that cannot be kept.
+    /// A result that cannot be stored.
     Lost(ResultError),
 }
 
 impl JobResult {
-    /// The result that these bytes are.
+    /// Reads a result from bytes of JSON.
     pub fn of(bytes: &[u8]) -> JobResult {
         let json = bytes.strip_prefix(BYTE_ORDER_MARK.as_bytes()).unwrap_or(bytes);
         if json.is_empty() {
@@ -31,9 +32,9 @@ impl JobResult {
         JobResult::read(json).unwrap_or_else(JobResult::Lost)
     }
 
-    /// The result in the body of an answer that says that it is JSON.
+    /// Reads the result from the body of a response that declares JSON.
     pub fn of_body(response: &HttpResponse) -> JobResult {
-        // A number that broke off would be another number.
+        // An interrupted body might contain a truncated number, which would be another value.
         if response.body_error.is_some() {
             return JobResult::Lost(ResultError::BrokenOff);
         }
@@ -47,7 +48,7 @@ impl JobResult {
         if json.len() > RESULT_BYTES_MAX {
             return Err(ResultError::TooLarge);
         }
-        // Raw JSON is read without recursion, and what nests too deep is JSON all the same.
+        // Raw JSON is read without recursion, so deep nesting is recognised as JSON and refused with its own reason.
         let raw: Box<RawValue> = serde_json::from_slice(json).map_err(|_| ResultError::NotJson)?;
         if depth_exceeds(json, RESULT_DEPTH_MAX) {
             return Err(ResultError::TooDeep);
@@ -58,12 +59,12 @@ impl JobResult {
         Ok(JobResult::Kept(raw))
     }
 
-    /// The result that is written so.
+    /// Serialises a value into a result.
     pub(crate) fn written(value: &impl Serialize) -> JobResult {
         to_raw_value(value).map_or(JobResult::Empty, JobResult::Kept)
     }
 
-    /// The JSON, if it was kept.
+    /// Returns the JSON, if it was stored.
     pub fn json(&self) -> Option<&RawValue> {
         match self {
             JobResult::Kept(raw) => Some(raw),
@@ -71,12 +72,12 @@ impl JobResult {
         }
     }
 
-    /// The result as a value: null if there is none, and no number is as it was written.
+    /// Returns the result as a parsed value, which does not keep the notation of numbers; null if there is none.
     pub fn to_value(&self) -> Value {
         self.json().and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default()
     }
 
-    /// What the row keeps: the JSON, and why there is none.
+    /// Returns the columns of the row: the JSON, and the reason why there is none.
     pub fn into_columns(self) -> (Option<Box<RawValue>>, Option<ResultError>) {
         match self {
             JobResult::Empty => (None, None),
@@ -93,7 +94,7 @@ impl From<Value> for JobResult {
 }
 
 impl PartialEq for JobResult {
-    /// By the text of the JSON.
+    /// Compares the texts of the JSON.
     fn eq(&self, other: &JobResult) -> bool {
         match (self, other) {
             (JobResult::Empty, JobResult::Empty) => true,
@@ -106,7 +107,7 @@ impl PartialEq for JobResult {
 
 macro_rules! errors {
     ($($variant:ident $name:literal $doc:literal $message:expr;)*) => {
-        /// Why a result could not be kept.
+        /// Reason why a result could not be stored.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
         #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "ResultErrorCode"))]
         pub enum ResultError {
@@ -117,7 +118,7 @@ macro_rules! errors {
             /// Every reason.
             pub const ALL: &'static [ResultError] = &[$(ResultError::$variant),*];
 
-            /// What is said of it.
+            /// Returns the reason in one line, with the limit.
             pub fn message(self) -> String {
                 match self { $(ResultError::$variant => $message.to_owned(),)* }
             }
@@ -126,22 +127,22 @@ macro_rules! errors {
 }
 
 errors! {
-    NotJson "not-json" "The body is not JSON." "The answer says that it is JSON, and it is not.";
+    NotJson "not-json" "The body is not JSON." "The answer declares JSON but its body is not JSON.";
     TooLarge "too-large" "The body has too many bytes."
-        format!("The result has more than {RESULT_BYTES_MAX} bytes: store it and answer a reference.");
+        format!("The result has more than {RESULT_BYTES_MAX} bytes: store it and answer with a reference.");
     TooDeep "too-deep" "The JSON nests too deep." format!("The result nests deeper than {RESULT_DEPTH_MAX} levels.");
-    UnreadableValue "unreadable-value" "A number is beyond all doubles, or a text has half of a surrogate pair."
+    UnreadableValue "unreadable-value" "A number is too large for a double, or a text has half of a surrogate pair."
         "The result has a text with half of a surrogate pair, such as \\ud83d alone, or a number above 1.8e308.";
-    BrokenOff "broken-off" "The body broke off." "The body with the result broke off.";
+    BrokenOff "broken-off" "The body was interrupted." "The body with the result was interrupted.";
 }
 
-/// Why a job that succeeded shows no result.
+/// Reason why a succeeded job has no result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "ResultError"))]
 pub struct ShownResultError {
-    /// The reason, for programs.
+    /// Reason, as a fixed word for programs.
     pub code: ResultError,
-    /// The reason in one line, with what is allowed.
+    /// Reason in one line, with the limit.
     pub message: String,
 }
 
@@ -186,7 +187,7 @@ mod tests {
             assert_eq!(
                 kept(&[BYTE_ORDER_MARK.as_bytes(), json.as_bytes()].concat()).as_deref(),
                 Some(json),
-                "without the mark"
+                "without the BOM"
             );
         }
         assert_eq!(
@@ -196,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_kept_has_a_reason() {
+    fn a_result_that_cannot_be_stored_has_a_reason() {
         let text = |bytes: usize| format!("\"{}\"", "x".repeat(bytes - 2));
         for (body, error) in [
             ("{".to_owned(), ResultError::NotJson),
@@ -232,7 +233,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_come_to_something(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        fn all_bytes_are_kept_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
             let kept = kept(&bytes);
             prop_assert_eq!(kept.is_some() || bytes.is_empty(), lost(&bytes).is_none());
             if let Some(json) = kept {

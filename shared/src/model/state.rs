@@ -1,4 +1,4 @@
-//! The state machine, and the one function that decides what follows an attempt. Pure.
+//! The state machine, and the one pure function that decides what follows an attempt.
 
 use std::time::Duration;
 
@@ -8,26 +8,26 @@ use crate::limits::SENDS_MAX;
 use crate::model::backoff::{RetrySchedule, delay_after};
 use crate::model::outcome::{ErrorClass, Outcome, RetryAfter};
 
-/// The states of a job. Terminal ones never change again; a dead letter has a state of its own.
+/// State of a job. Terminal states never change; a dead letter has a separate state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub enum State {
-    /// Accepted for later.
+    /// Accepted for a later time.
     Scheduled,
-    /// Accepted, a hint is on its way or was lost.
+    /// Ready to run: accepted, and its hint is under way or was lost.
     Queued,
     /// Claimed under a lease.
     Running,
-    /// Failed or interrupted, and to be tried again.
+    /// Waiting for the next attempt after a failure or a crash.
     Retrying,
-    /// Its endpoint or the pipeline is paused.
+    /// Waiting because its endpoint or the pipeline is paused.
     Held,
-    /// Done.
+    /// Ended with a success.
     Succeeded,
-    /// Given up: a dead letter.
+    /// Failed permanently: the job is a dead letter.
     Dead,
-    /// Ended by an operator.
+    /// Ended by a request to cancel it.
     Cancelled,
 }
 
@@ -44,12 +44,12 @@ impl State {
         State::Cancelled,
     ];
 
-    /// Whether the job has ended.
+    /// Returns true if the job has ended.
     pub fn is_terminal(self) -> bool {
         matches!(self, State::Succeeded | State::Dead | State::Cancelled)
     }
 
-    /// The name in the store and in the API.
+    /// Returns the name in the store and in the API.
     pub fn name(self) -> &'static str {
         match self {
             State::Scheduled => "scheduled",
@@ -63,29 +63,29 @@ impl State {
         }
     }
 
-    /// The state of that name.
+    /// Returns the state of that name.
     pub fn named(name: &str) -> Option<State> {
         State::ALL.into_iter().find(|state| state.name() == name)
     }
 }
 
-/// Why a job was dead-lettered.
+/// Reason why a job became a dead letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub enum DeadReason {
-    /// Its failures reached `max_attempts`, or its sends reached [`SENDS_MAX`].
+    /// Number of failures reached `max_attempts`, or number of sends reached [`SENDS_MAX`].
     AttemptsExhausted,
-    /// The error is one that a retry cannot mend, or one its endpoint dead-letters at once.
+    /// Error that a retry cannot fix, or that the endpoint dead-letters at once.
     NotRetryable,
-    /// The next attempt would start after `deadline_at`.
+    /// Next attempt would start after `deadline_at`.
     Deadline,
-    /// It crashed its worker three times while it ran alone.
+    /// Three crashes of the Worker while the job ran alone.
     CrashLoop,
 }
 
 impl DeadReason {
-    /// The name in the store and in the API.
+    /// Returns the name in the store and in the API.
     pub fn name(self) -> &'static str {
         match self {
             DeadReason::AttemptsExhausted => "attempts_exhausted",
@@ -96,75 +96,75 @@ impl DeadReason {
     }
 }
 
-/// What became of a dead letter.
+/// State of a dead letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub enum DeadLetterState {
-    /// It may be replayed or discarded.
+    /// The dead letter can be replayed or discarded.
     Open,
-    /// It was sent again as a new job.
+    /// The dead letter was sent again as a new job.
     Replayed,
-    /// It was given up.
+    /// The dead letter was discarded.
     Discarded,
 }
 
-/// What a job has behind it and may still do.
+/// History and limits of a job, on which a decision depends.
 #[derive(Debug, Clone)]
 pub struct Situation<'a> {
-    /// Sends so far, this one included.
+    /// Number of sends so far, including this one.
     pub attempt: u32,
-    /// Failures before this attempt.
+    /// Number of failures before this attempt.
     pub failures: u32,
-    /// Failures it may have.
+    /// Maximum number of failures.
     pub max_attempts: u32,
-    /// The named schedule of its retries.
+    /// Retry schedule of the job.
     pub backoff: RetrySchedule,
-    /// Classes its endpoint dead-letters at once.
+    /// Error classes that the endpoint dead-letters at once.
     pub dead_letter_on: &'a [ErrorClass],
-    /// Until its deadline, if it has one.
+    /// Time until the deadline in ms, if the job has one.
     pub deadline_in_ms: Option<i64>,
-    /// Where the jitter comes from.
+    /// Seed of the jitter.
     pub seed: u64,
 }
 
-/// What follows an attempt.
+/// Consequence of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
     /// The job is done.
     Succeed,
-    /// Its completion comes later.
+    /// The attempt is completed later.
     Defer {
-        /// It is due in this long.
+        /// Time until the completion is due.
         due_in: Duration,
-        /// With this many failures so far.
+        /// Number of failures so far.
         failures: u32,
     },
-    /// It waits until its endpoint is resumed.
+    /// The job waits until its endpoint is resumed.
     Hold {
-        /// With this many failures so far.
+        /// Number of failures so far.
         failures: u32,
     },
-    /// It is tried again.
+    /// The job is retried.
     Retry {
-        /// After this long.
+        /// Wait before the next attempt.
         delay: Duration,
-        /// With this many failures so far.
+        /// Number of failures so far.
         failures: u32,
     },
-    /// It is a dead letter.
+    /// The job becomes a dead letter.
     DeadLetter {
-        /// Why.
+        /// Reason of the death.
         reason: DeadReason,
-        /// With this many failures.
+        /// Number of failures.
         failures: u32,
     },
 }
 
 /// Decides what follows an attempt.
 ///
-/// 429 and 503 with a Retry-After do not spend a failure: the destination is well and asks for time. A Retry-After on
-/// any other failure only lengthens the wait.
+/// 429 and 503 with a Retry-After spend no failure, because the destination works and only requests time. A Retry-After
+/// with any other failure only lengthens the wait.
 pub fn decide(outcome: &Outcome, at: &Situation<'_>) -> Decision {
     let (class, retry_after) = match outcome {
         Outcome::Succeeded { .. } => return Decision::Succeed,
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_destination_cannot_ask_for_time_for_ever() {
+    fn a_destination_cannot_request_time_without_end() {
         let decision = decide(&failed(ErrorClass::Http429, Some(1)), &situation(SENDS_MAX, 0, 10));
         assert_eq!(decision, Decision::DeadLetter { reason: DeadReason::AttemptsExhausted, failures: 0 });
     }
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn what_succeeded_is_done() {
+    fn a_success_is_final_in_any_situation() {
         let at = Situation { deadline_in_ms: Some(0), dead_letter_on: ErrorClass::ALL, ..situation(SENDS_MAX, 10, 10) };
         assert_eq!(decide(&Outcome::Succeeded { result: JobResult::Empty }, &at), Decision::Succeed);
     }
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn three_states_are_the_end() {
+    fn three_states_are_terminal() {
         let ended: Vec<_> = State::ALL.into_iter().filter(|state| state.is_terminal()).map(State::name).collect();
         assert_eq!(ended, ["succeeded", "dead", "cancelled"]);
     }

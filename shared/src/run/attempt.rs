@@ -1,5 +1,5 @@
-//! One attempt: the request is made, sent and judged, and its evidence is written down in memory. No store is written to;
-//! a large payload is read.
+//! One attempt: builds the request, sends it, judges the answer, and builds the evidence in memory. It writes to no
+//! store; it reads a large payload from the object store.
 
 use std::ops::Range;
 use std::rc::Rc;
@@ -26,15 +26,15 @@ use crate::wire::job_queue::JobQueue;
 /// An attempt that ended and waits for its flush.
 #[derive(Debug, Clone)]
 pub struct FinishedAttempt {
-    /// What is to be recorded.
+    /// Settlement to record.
     pub settlement: Settlement,
-    /// The evidence, unless the endpoint asks for none.
+    /// Evidence record; `None` if the endpoint's evidence policy excludes this attempt.
     pub record: Option<Vec<u8>>,
-    /// When it ended, by the worker's clock.
+    /// End of the attempt by the Worker's clock, in ms since 1970.
     pub ended_at: i64,
 }
 
-/// Runs one attempt of a claimed job. It answers always: whatever goes wrong is an outcome.
+/// Runs one attempt of a claimed job. Infallible: every failure becomes an [`Outcome`].
 pub(crate) async fn run<W: World>(world: &W, settings: &Settings, shared: &Shared, job: &Claimed) -> FinishedAttempt {
     let sent_at = world.now_ms();
     let (outcome, sent) = send(world, settings, shared, job).await;
@@ -42,17 +42,19 @@ pub(crate) async fn run<W: World>(world: &W, settings: &Settings, shared: &Share
     finish(settings, job, sent_at..ended_at, outcome, &sent, fold(world.random()))
 }
 
-/// What left in one attempt.
+/// Requests that one attempt sent.
 enum Sent {
     Nothing,
     Request(Box<Exchange>),
-    /// Calls that other jobs were in, too.
+    /// Calls to embedding providers, which texts of other jobs may share.
     Calls(Vec<Rc<Call>>),
 }
 
 impl Sent {
-    /// The status that the outcome is of: of several calls that of the last, which is the one that failed if one did. A success
-    /// may have calls that were refused, or failed for what is not searched yet; what fails by itself has none.
+    /// Returns the HTTP status that decided the outcome. A failed attempt has the status of its last call, which is the
+    /// one that failed. A successful attempt has that of its last successful call: other calls may have failed for a
+    /// refused text, or for an index version that is still being built. An attempt that failed for another reason has
+    /// none.
     fn status(&self, outcome: &Outcome) -> Option<u16> {
         let calls = match self {
             Sent::Nothing => return None,
@@ -66,7 +68,7 @@ impl Sent {
         }
     }
 
-    /// What it spent, but for calls that another job has counted.
+    /// Returns the usage of the calls that no other job has counted.
     fn usage(&self) -> Vec<ModelUsage> {
         match self {
             Sent::Nothing | Sent::Request(_) => Vec::new(),
@@ -120,7 +122,8 @@ fn finish(
             max_attempts: job.max_attempts,
             backoff: job.backoff,
             dead_letter_on: endpoint.map_or(&[], |endpoint| &endpoint.dead_letter_on),
-            // The database's clock at the claim, and what passed since by ours: no two clocks are compared.
+            // Only differences of one clock are used: deadline minus claim by the database's, and the duration by the
+            // Worker's.
             deadline_in_ms: job.deadline_at.map(|deadline| deadline - job.now - duration_ms),
             seed,
         },
@@ -129,7 +132,7 @@ fn finish(
     let policy = endpoint.map_or(EvidencePolicy::Full, |endpoint| endpoint.evidence);
     let wanted = match policy {
         EvidencePolicy::Full => true,
-        // Of a deferred attempt nobody knows yet that it will not fail.
+        // A deferred attempt may still fail, so its evidence is kept.
         EvidencePolicy::Failures => !matches!(outcome, Outcome::Succeeded { .. }),
         EvidencePolicy::None => false,
     };
@@ -137,7 +140,7 @@ fn finish(
         let (tenant, job_id, attempt, version) = (&job.tenant, &job.id, job.attempt, &settings.version);
         let head = RecordHead { tenant, job_id, attempt, sent_at, duration_ms, version };
         let mut redaction = endpoint.map(|endpoint| endpoint.redact.clone()).unwrap_or_default();
-        // What an endpoint keeps sealed is shown nowhere.
+        // Headers that the endpoint seals are redacted everywhere.
         redaction.headers.extend(endpoint.iter().flat_map(|endpoint| &endpoint.headers).map(|(name, _)| name.clone()));
         let alone: Wire;
         let calls = match sent {
@@ -167,14 +170,18 @@ mod tests {
     use crate::model::result::JobResult;
 
     #[test]
-    fn a_status_is_that_of_the_call_that_decided() {
+    fn status_is_that_of_the_call_that_decided() {
         let sent = |statuses: &[Option<u16>]| {
             Sent::Calls(statuses.iter().map(|status| Call::answered(*status, 1, 0)).collect())
         };
         let succeeded = Outcome::Succeeded { result: JobResult::Empty };
         let [failed, lost] = [ErrorClass::Provider, ErrorClass::Internal].map(|class| Outcome::failed(class, ""));
         assert_eq!(sent(&[Some(200), Some(400)]).status(&succeeded), Some(200), "one text was refused");
-        assert_eq!(sent(&[Some(200), None]).status(&succeeded), Some(200), "what is built got no answer");
+        assert_eq!(
+            sent(&[Some(200), None]).status(&succeeded),
+            Some(200),
+            "the index version in progress got no answer"
+        );
         assert_eq!(sent(&[Some(200), Some(429)]).status(&failed), Some(429));
         assert_eq!(sent(&[Some(429), None]).status(&failed), None, "a connection that failed has no status");
         assert_eq!(sent(&[Some(429)]).status(&lost), None, "a store gave no answer");

@@ -1,4 +1,4 @@
-//! The claim: jobs become ours under a lease, and each attempt is in the log before anything is sent.
+//! The claim: takes jobs under a lease, and logs each attempt before anything is sent.
 
 use std::collections::BTreeSet;
 
@@ -15,12 +15,13 @@ use crate::settings::Settings;
 use crate::store::secrets::Owner;
 use crate::store::{batch, json_param, rows_as, secrets, sql};
 
-/// Claims those of `jobs` that may run now: quarantined jobs only, or all others.
+/// Claims those of `jobs` that may run now: only quarantined jobs, or only the others.
 ///
-/// Safe to repeat under one token: the last statement reads what the token holds, also when an answer was lost.
+/// Safe to repeat with the same token: the last statement reads what the token holds, even if an earlier answer was
+/// lost.
 ///
 /// # Errors
-/// When the database is out of reach; then some of the jobs may be claimed, and their leases will end.
+/// When the database is out of reach. Some of the jobs may be claimed then; their leases expire.
 pub async fn claim<W: Database + Clock>(
     world: &W,
     settings: &Settings,
@@ -45,8 +46,8 @@ pub async fn claim<W: Database + Clock>(
     with_secrets(world, settings, claimed, reading).await
 }
 
-/// Makes the signing secrets that claimed jobs lack, once for each tenant and endpoint, and reads the jobs again. When that
-/// fails they are as they were: what is not signed is not sent, and tried again.
+/// Creates the signing secrets that claimed jobs lack, once per tenant and endpoint, and reads the jobs again. If that
+/// fails, it returns the jobs unchanged: an attempt without a secret sends nothing and is retried.
 async fn with_secrets<W: Database + Clock>(
     world: &W,
     settings: &Settings,
@@ -61,13 +62,13 @@ async fn with_secrets<W: Database + Clock>(
     match batch(world, &[secrets::make(world, settings, &owners), reading]).await {
         Ok(answers) => rows_as(answers.last().unwrap_or(&Vec::new())),
         Err(error) => {
-            tracing::warn!(%error, "signing secrets could not be made");
+            tracing::warn!(%error, "signing_secrets_creation_failed");
             Ok(claimed)
         }
     }
 }
 
-/// Finds the quarantined ones of `jobs` that may run now.
+/// Returns the quarantined ones of `jobs` that may run now.
 ///
 /// # Errors
 /// When the database is out of reach.
@@ -76,7 +77,7 @@ pub async fn find_quarantined<W: Database + Clock>(world: &W, jobs: &[JobRef]) -
     rows_as(answers.first().unwrap_or(&Vec::new()))
 }
 
-/// Renews leases of slow attempts to [`LEASE_MS`] from now; answers the jobs that are still ours.
+/// Renews the leases of slow attempts to [`LEASE_MS`] from now. Returns the jobs that this token still holds.
 ///
 /// # Errors
 /// When the database is out of reach.
@@ -89,10 +90,10 @@ pub async fn heartbeat<W: Database + Clock>(
     rows_as(answers.first().unwrap_or(&Vec::new()))
 }
 
-/// Gives back jobs that were claimed and not started: nothing was sent, nothing is recorded.
+/// Releases jobs that were claimed and not started. Nothing was sent and nothing is recorded.
 ///
 /// # Errors
-/// When the database is out of reach; then their leases will end and they run in quarantine, which costs nothing else.
+/// When the database is out of reach. The leases then expire and the jobs run in quarantine; there is no other effect.
 pub async fn release_claim<W: Database + Clock>(
     world: &W,
     token: &str,

@@ -1,8 +1,10 @@
-//! The completion of a task's attempt: the handler's side says how it ended, or the sweep says that it never did.
+//! Completion of a task's attempt: the handler reports the result or the failure later, or the sweep ends an overdue
+//! attempt.
 //!
-//! A completion may come before the attempt's own answer is settled: it ends the attempt at once, by the lease token that the
-//! row holds, and the entry says so in `ended_by`. By that a repeat is recognised. What the executor learns later adds its
-//! status and evidence to the entry ([`crate::run::settle::add_late_outcomes`]) and changes nothing else.
+//! A completion may arrive before the attempt's own answer is settled. It then ends the attempt at once, by the lease
+//! token in the row, and the log entry gets `ended_by`, by which a repeated completion is recognised. The executor
+//! later adds the status and evidence of its answer to the entry ([`crate::run::settle::add_late_outcomes`]) and
+//! changes nothing else.
 
 use std::time::Duration;
 
@@ -32,44 +34,44 @@ use crate::wire::job_queue::JobQueue;
 use crate::wire::problem::Problem;
 use crate::wire::values::Whole;
 
-/// `POST /v1/jobs/{id}/complete`: `{"result"?, "attempt"?}`.
+/// Body of `POST /v1/jobs/{id}/complete`: `{"result"?, "attempt"?}`.
 #[derive(Debug, Default, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CompleteRequest {
-    /// The job's result: any JSON.
+    /// The job's result: any JSON value.
     #[cfg_attr(feature = "openapi", schemars(with = "crate::wire::schema::Json"))]
     #[serde(default)]
     pub result: Option<Box<RawValue>>,
-    /// The number of the attempt that ended, as `longshore-attempt` said; without it, the one that runs.
+    /// Number of the attempt to complete, from the request header `longshore-attempt`. Default: the attempt that runs.
     pub attempt: Option<Whole<1, { u32::MAX }>>,
 }
 
-/// `POST /v1/jobs/{id}/fail`: `{"message"?, "retryable"?, "retry_after_seconds"?, "attempt"?}`.
+/// Body of `POST /v1/jobs/{id}/fail`: `{"message"?, "retryable"?, "retry_after_seconds"?, "attempt"?}`.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct FailRequest {
-    /// One line, without control characters.
+    /// Reason of the failure: one line without control characters.
     #[cfg_attr(feature = "openapi", schemars(length(min = 1, max = MESSAGE_CHARS_MAX)))]
-    #[serde(default = "said_nothing")]
+    #[serde(default = "default_message")]
     pub message: String,
-    /// Whether the same attempt may succeed later.
+    /// True if a later attempt may succeed; false dead-letters the job at once.
     #[serde(default = "yes")]
     pub retryable: bool,
-    /// The next attempt comes no sooner.
+    /// Shortest wait before the next attempt, in seconds.
     pub retry_after_seconds: Option<Whole<1, RETRY_AFTER_SECONDS_MAX>>,
-    /// The number of the attempt that ended, as `longshore-attempt` said; without it, the one that runs.
+    /// Number of the attempt to end, from the request header `longshore-attempt`. Default: the attempt that runs.
     pub attempt: Option<Whole<1, { u32::MAX }>>,
 }
 
-fn said_nothing() -> String {
-    "The task failed, and said no more.".to_owned()
+fn default_message() -> String {
+    "The handler reported a failure without a message.".to_owned()
 }
 
 impl Default for FailRequest {
     fn default() -> Self {
-        FailRequest { message: said_nothing(), retryable: true, retry_after_seconds: None, attempt: None }
+        FailRequest { message: default_message(), retryable: true, retry_after_seconds: None, attempt: None }
     }
 }
 
@@ -78,10 +80,10 @@ fn yes() -> bool {
 }
 
 impl CompleteRequest {
-    /// The outcome it tells.
+    /// Returns the outcome that the request reports.
     ///
     /// # Errors
-    /// When the result is too large.
+    /// When `attempt` is out of range, or the result is too large, nests too deep or cannot be read.
     pub fn outcome(&self) -> Result<Outcome, Problem> {
         if let Some(wrong) = self.attempt.and_then(|attempt| attempt.check("#/attempt")) {
             return Err(Problem::InvalidRequest(vec![wrong]));
@@ -94,7 +96,7 @@ impl CompleteRequest {
             (_, Some(ResultError::TooLarge)) => {
                 let got = result.get().len();
                 let detail =
-                    format!("must have at most {RESULT_BYTES_MAX} bytes, got {got}; store it and give a reference");
+                    format!("must have at most {RESULT_BYTES_MAX} bytes, got {got}; store it and send a reference");
                 Err(Problem::field("#/result", "too-long", detail))
             }
             (_, Some(ResultError::TooDeep)) => {
@@ -107,10 +109,10 @@ impl CompleteRequest {
 }
 
 impl FailRequest {
-    /// The outcome it tells.
+    /// Returns the outcome that the request reports.
     ///
     /// # Errors
-    /// One line per wrong field.
+    /// One entry per wrong field.
     pub fn outcome(&self) -> Result<Outcome, Problem> {
         let mut errors = Vec::new();
         let chars = self.message.chars().count();
@@ -137,7 +139,7 @@ impl FailRequest {
     }
 }
 
-/// A job, with what is decided by when its attempt ends.
+/// A job, with all values that decide what follows when its attempt ends.
 #[derive(Debug, Deserialize)]
 struct Running {
     tenant: String,
@@ -162,7 +164,8 @@ struct Running {
 }
 
 impl Running {
-    /// Whether a completion may end it: a task whose attempt runs, deferred or not, and is the one that is meant.
+    /// Returns true if a completion may end it: a task with a running attempt, deferred or not, that has the requested
+    /// number.
     fn may_be_completed(&self) -> bool {
         self.is_asked == 1 && self.state == State::Running && is_task(&self.kind)
     }
@@ -171,7 +174,7 @@ impl Running {
         self.state == State::Running && self.deferred == 1 && self.lease_until.is_some_and(|until| until <= self.now)
     }
 
-    /// What ends its attempt so.
+    /// Returns the settlement that ends its attempt with `outcome`.
     fn end(&self, settings: &Settings, outcome: Outcome, seed: u64) -> Settlement {
         let decision = decide(
             &outcome,
@@ -203,7 +206,7 @@ impl Running {
     }
 }
 
-/// Reads jobs that are named as `[tenant, id]`, or as `[tenant, id, attempt]`, after a statement that changes some of them.
+/// Reads jobs by `[tenant, id]` or `[tenant, id, attempt]`, after an optional statement that changes some of them.
 async fn read_running<W: Database + Clock>(
     world: &W,
     before: Option<Statement>,
@@ -214,15 +217,16 @@ async fn read_running<W: Database + Clock>(
     rows_as(answers.last().unwrap_or(&Vec::new()))
 }
 
-/// Ends the attempt that runs, before its own answer is settled or after it was deferred. Answers the job as it is then, and
-/// the hint of its retry.
+/// Ends the running attempt, either before its own answer is settled or after it was deferred. Returns the job after
+/// that, and the hint of its retry.
 ///
-/// Safe to repeat: the lease token and the attempt's number guard the write, as they guard any settlement, and a call whose
-/// answer was lost is recognised by what it has recorded. Once an attempt was met, no other one is ended.
+/// Safe to repeat: the lease token and the attempt number guard the write, as in every settlement, and a repeated call
+/// is recognised by what the first one recorded. The first read fixes the attempt number, so no other attempt is ended.
 ///
 /// # Errors
-/// `NotFound`; `IllegalTransition` when the job is no task, does not run, is at another attempt, or the attempt has ended
-/// otherwise.
+/// `NotFound` if there is no job `job`; `IllegalTransition` if the job is not a task, does not run, runs another
+/// attempt, or its attempt ended in another way; `Unavailable` if the database is out of reach or other writers won
+/// every try.
 pub async fn complete<W: Database + Clock>(
     world: &W,
     settings: &Settings,
@@ -244,7 +248,8 @@ pub async fn complete<W: Database + Clock>(
         if !settled.map_err(|error| unavailable(&error))?.is_empty() {
             return Ok((read_job(world, job).await?, settlement.hint()));
         }
-        // Lost: to the same call, whose answer was lost, to another outcome, or to a new lease of the same attempt.
+        // Lost the race to the same call, whose answer was lost, to another outcome, or to a new lease of the same
+        // attempt.
     }
     let row = read_job(world, job).await?;
     let entry = entry_of(&row, attempt);
@@ -256,7 +261,7 @@ pub async fn complete<W: Database + Clock>(
         return Ok((row, None));
     }
     if row.state == State::Running && attempt.is_none_or(|attempt| attempt == row.attempt) && is_task(&row.kind) {
-        return Err(Problem::Unavailable); // It was claimed in between: the same call ends it when it comes again.
+        return Err(Problem::Unavailable); // The attempt was claimed in between: a repeated call can end it.
     }
     Err(Problem::IllegalTransition(refusal(&row, attempt, entry)))
 }
@@ -265,13 +270,13 @@ fn is_task(kind: &str) -> bool {
     Kind::named(kind) == Some(Kind::Task)
 }
 
-/// The entry of that attempt, or of the last one.
+/// Returns the log entry of that attempt, or of the last one.
 fn entry_of(row: &JobRow, attempt: Option<u32>) -> Option<&LogEntry> {
     let index = usize::try_from(attempt.unwrap_or(row.attempt)).ok()?.checked_sub(1)?;
     row.log.get(index)
 }
 
-/// Whether an outcome's result is what the job has. A failure has none.
+/// Returns true if the job has the result of the outcome. A failure has no result to compare.
 async fn has_result<W: Database + Clock>(world: &W, job: &JobRef, outcome: &Outcome) -> Result<bool, Problem> {
     #[derive(Deserialize)]
     struct Compared {
@@ -283,7 +288,7 @@ async fn has_result<W: Database + Clock>(world: &W, job: &JobRef, outcome: &Outc
     Ok(compared.is_some_and(|compared| compared.same == 1))
 }
 
-/// Why an attempt cannot be completed.
+/// Returns the reason why an attempt cannot be completed.
 fn refusal(row: &JobRow, attempt: Option<u32>, entry: Option<&LogEntry>) -> String {
     let (state, last) = (row.state.name(), row.attempt);
     if !is_task(&row.kind) {
@@ -294,7 +299,7 @@ fn refusal(row: &JobRow, attempt: Option<u32>, entry: Option<&LogEntry>) -> Stri
             Some(attempt) => {
                 format!("The job has no attempt {attempt}; it is `{state}`, and its last attempt is {last}")
             }
-            None => format!("Only a running attempt can be completed; the job is `{state}` and had none yet"),
+            None => format!("Only a running attempt can be completed; the job is `{state}` and has no attempt yet"),
         },
         (attempt, Some(Some(EndedBy::Completion))) => {
             format!("Attempt {attempt} was completed with another outcome; the job is `{state}`")
@@ -307,7 +312,7 @@ fn refusal(row: &JobRow, attempt: Option<u32>, entry: Option<&LogEntry>) -> Stri
     }
 }
 
-/// Ends deferred attempts whose completion never came, as timeouts.
+/// Ends overdue deferred attempts as timeouts.
 ///
 /// # Errors
 /// When the database is out of reach.
@@ -320,12 +325,12 @@ pub(crate) async fn end_overdue<W: Database + Clock>(
         return Ok(0);
     }
     let terms = json!({"seen_ms": CRASH_SEEN_MS_MAX, "grace_ms": COMPLETION_GRACE_MS});
-    // What it extends is read as not overdue.
+    // Attempts that this statement extends are no longer overdue when they are read.
     let extend = sql!("extend_overdue", json_param(&jobs), json_param(&terms));
     let mut ended = 0;
     let running = read_running(world, Some(extend), json_param(&jobs)).await?;
     for running in running.into_iter().filter(Running::is_overdue) {
-        let outcome = Outcome::failed(ErrorClass::Timeout, "No completion came before it was due.");
+        let outcome = Outcome::failed(ErrorClass::Timeout, "No completion arrived before it was due.");
         let settlement = running.end(settings, outcome, fold(world.random()));
         ended += settle(world, running.token(), &settings.plan, &[settlement]).await?.len();
     }

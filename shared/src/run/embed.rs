@@ -1,4 +1,4 @@
-//! An attempt of a job `embed`: its texts become vectors, or documents of an index.
+//! An attempt of an `embed` job: turns its texts into vectors, or into documents of an index.
 
 use std::rc::Rc;
 
@@ -22,10 +22,10 @@ use crate::settings::providers::{Choice, Model};
 use crate::store::objects::put_vectors;
 use crate::wire::idempotency::sha256;
 
-/// What a batch came to, and the calls it was in.
+/// Outcome of a batch, and the calls that its texts were in.
 pub(crate) type Ran = (Outcome, Vec<Rc<Call>>);
 
-/// Embeds the texts of a claimed job. It answers always.
+/// Embeds the texts of a claimed job. Infallible: every failure becomes an [`Outcome`].
 pub(crate) async fn run<W: World>(
     world: &W,
     settings: &Settings,
@@ -42,20 +42,20 @@ pub(crate) async fn run<W: World>(
     }
     let (Some(provider), Some(model)) = (provider, model) else { return unreadable() };
     let Some(known) = settings.providers.model(&provider, &model) else {
-        let message = format!("The deployment has no model {model:?} of a provider {provider:?} any more.");
+        let message = format!("The deployment no longer has the model {model:?} of the provider {provider:?}.");
         return (Outcome::failed(ErrorClass::Provider, message), Vec::new());
     };
     let (ids, texts): (Vec<_>, Vec<_>) = inputs.into_iter().map(|input| (input.id, input.text)).unzip();
     let choice = Choice { provider, model };
-    let wanted =
+    let owner =
         TextOwner { tenant: &job.tenant, lease: &job.lease, choice: &choice, provider: known.0, model: known.1 };
-    let told = vectors_of(world, settings, &shared.pool, wanted, texts).await;
-    let calls = calls_in(&told, fails_batch);
-    let outcome = match (sum_up(&choice, known.1, &ids, told, &calls), output) {
+    let texts = vectors_of(world, settings, &shared.pool, owner, texts).await;
+    let calls = calls_in(&texts, fails_batch);
+    let outcome = match (sum_up(&choice, known.1, &ids, texts, &calls), output) {
         (Ok(sum), Output::Inline) => Outcome::Succeeded { result: sum.inline().into() },
         (Ok(sum), _) => {
             let (object, result) = sum.in_object();
-            // Safe to repeat: the same job's object is written over.
+            // Safe to repeat: it overwrites the object of the same job.
             let put = put_vectors(world, job, &object).await;
             put.map_or_else(|outcome| outcome, |()| Outcome::Succeeded { result: result.into() })
         }
@@ -64,28 +64,28 @@ pub(crate) async fn run<W: World>(
     (outcome, calls)
 }
 
-/// Whether the whole batch fails because of this text.
+/// Returns true if this text fails the whole batch.
 fn fails_batch(embedded: &Embedded) -> bool {
     matches!(embedded, Embedded::Missing(_) | Embedded::Failed(_))
 }
 
-/// The vectors of a batch and what is told of them.
+/// The vectors of a batch, and the job's result without them.
 struct Sum {
     vectors: Vec<(String, Vec<f32>)>,
-    told: Value,
+    result: Value,
 }
 
-/// Sums a batch up: vectors, refusals, or the failure of the attempt, if one text has neither.
+/// Sums up a batch: its vectors and refused texts. Returns the failure of the attempt if a text has neither.
 fn sum_up(
     choice: &Choice,
     model: Model,
     ids: &[String],
-    told: Vec<EmbeddedText>,
+    texts: Vec<EmbeddedText>,
     calls: &[Rc<Call>],
 ) -> Result<Sum, Outcome> {
-    let tokens = tokens_of(&told);
+    let tokens = tokens_of(&texts);
     let (mut vectors, mut refused) = (Vec::new(), Vec::new());
-    for (id, (embedded, _)) in ids.iter().zip(told) {
+    for (id, (embedded, _)) in ids.iter().zip(texts) {
         match embedded {
             Embedded::Vector(vector) => vectors.push((id.clone(), vector)),
             Embedded::Refused(message) => refused.push((id.clone(), message)),
@@ -101,36 +101,37 @@ fn sum_up(
     }
     let named = named(&refused);
     let Choice { provider, model: name } = choice;
-    let told = json!({
+    let result = json!({
         "provider": provider, "model": name, "dimensions": model.dimensions, "embedded": vectors.len(),
         "refused": named, "refused_count": refused.len(),
         "usage": {"calls": calls.len(), "tokens": tokens},
     });
-    Ok(Sum { vectors, told })
+    Ok(Sum { vectors, result })
 }
 
 impl Sum {
+    /// Returns the result with the vectors in it, as base64.
     fn inline(mut self) -> Value {
         let shown =
             |(id, vector): &(String, Vec<f32>)| json!({"id": id, "embedding": STANDARD.encode(bytes_of(vector))});
-        self.told["embeddings"] = self.vectors.iter().map(shown).collect();
-        self.told
+        self.result["embeddings"] = self.vectors.iter().map(shown).collect();
+        self.result
     }
 
-    /// One line of JSON, `{"dimensions", "ids"}`, and then the vectors one after the other.
+    /// Returns one line of JSON, `{"dimensions", "ids"}`, followed by the vectors.
     fn object(&self) -> Vec<u8> {
         let ids: Vec<_> = self.vectors.iter().map(|(id, _)| id).collect();
-        let mut bytes = json!({"dimensions": self.told["dimensions"], "ids": ids}).to_string().into_bytes();
+        let mut bytes = json!({"dimensions": self.result["dimensions"], "ids": ids}).to_string().into_bytes();
         bytes.push(b'\n');
         self.vectors.iter().for_each(|(_, vector)| bytes.extend(bytes_of(vector)));
         bytes
     }
 
-    /// The object, and the result that tells of it.
+    /// Returns the object, and the result that refers to it.
     fn in_object(mut self) -> (Vec<u8>, Value) {
         let object = self.object();
-        self.told["vectors"] = json!({"bytes": object.len(), "sha256": sha256(&object)});
-        (object, self.told)
+        self.result["vectors"] = json!({"bytes": object.len(), "sha256": sha256(&object)});
+        (object, self.result)
     }
 }
 

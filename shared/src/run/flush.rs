@@ -1,4 +1,5 @@
-//! The flush: one object of evidence for all outcomes that are ready, then one settlement, then the hints of retries.
+//! The flush: stores one object of evidence for all finished attempts, then settles them, then sends the hints of
+//! retries.
 
 use crate::limits::EVIDENCE_PUT_MS;
 use crate::model::attempt::EvidenceRef;
@@ -12,25 +13,27 @@ use crate::store::notify::send_hints;
 use crate::store::within;
 use crate::wire::daily_limit::DailyLimit;
 
-/// What a flush did.
+/// Counts and errors of one flush.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Flushed {
     /// Jobs whose outcome this flush recorded.
     pub settled: usize,
-    /// Jobs that another lease had taken over, or that could not be recorded.
+    /// Jobs that another lease had taken over, or whose outcome could not be recorded.
     pub lost: usize,
-    /// Whether the database was out of reach: the leases will end.
+    /// True if the database was out of reach: the leases then expire.
     pub database_lost: bool,
-    /// The daily limit that kept outcomes from being recorded: the leases will end, and nothing can be written until midnight.
+    /// Daily limit that prevented the recording of outcomes: the leases expire, and nothing can be written until
+    /// midnight UTC.
     pub limit: Option<DailyLimit>,
 }
 
-/// Flushes outcomes, in four steps. A crash between any two of them loses no job:
+/// Flushes outcomes in four steps. A crash between any two of them loses no job:
 ///
 /// 1. Evidence: repeating the put writes the same object under the same key.
-/// 2. Settlement: guarded by token and attempt; evidence without it is found by its token.
-/// 3. Late outcomes, of tasks that were not settled: guarded by the entry's token, once.
-/// 4. Hints: a lost one changes nothing but latency, the sweep looks at every retry.
+/// 2. Settlement: guarded by the token and the attempt number. If it fails, the evidence can still be found by its
+///    token.
+/// 3. Late outcomes of tasks that a completion settled: guarded by the entry's token, added once.
+/// 4. Hints: a lost hint only adds latency, because the sweep checks every retry.
 pub async fn flush<W: World>(
     world: &W,
     settings: &Settings,
@@ -64,7 +67,7 @@ async fn put_evidence<W: World>(world: &W, token: &str, n: u32, finished: Vec<Fi
         }
     };
     if let Some(reason) = &failure {
-        tracing::warn!(reason, "evidence goes inline");
+        tracing::warn!(reason, "evidence_stored_inline");
     }
     let place = |(done, place): (FinishedAttempt, EvidenceRef)| {
         let mut settlement = done.settlement;
@@ -84,11 +87,11 @@ async fn record_outcomes<W: World>(world: &W, settings: &Settings, token: &str, 
             Flushed { settled: jobs.len(), lost: settlements.len() - jobs.len(), ..Flushed::default() }
         }
         Err(DatabaseError::Unreachable(reason)) => {
-            tracing::error!(reason, jobs = settlements.len(), "outcomes could not be recorded, their leases will end");
+            tracing::error!(reason, jobs = settlements.len(), "settlement_failed");
             Flushed { lost: settlements.len(), database_lost: true, ..Flushed::default() }
         }
         Err(DatabaseError::DailyLimit(limit)) => limited(limit, Flushed::default(), settlements.len()),
-        // One row that the schema refuses must not take its neighbours along.
+        // One row that the schema refuses must not fail the other rows, so each is settled alone.
         Err(DatabaseError::Refused(_)) if settlements.len() > 1 => {
             let mut flushed = Flushed::default();
             for (done, settlement) in settlements.iter().enumerate() {
@@ -101,7 +104,7 @@ async fn record_outcomes<W: World>(world: &W, settings: &Settings, token: &str, 
                         return limited(limit, flushed, settlements.len() - done);
                     }
                     Err(error) => {
-                        tracing::error!(%error, tenant = settlement.tenant, job = settlement.id, "an outcome was refused");
+                        tracing::error!(%error, tenant = settlement.tenant, job = settlement.id, "outcome_refused");
                         flushed.lost += 1;
                     }
                 }
@@ -109,21 +112,21 @@ async fn record_outcomes<W: World>(world: &W, settings: &Settings, token: &str, 
             flushed
         }
         Err(DatabaseError::Refused(reason)) => {
-            tracing::error!(reason, "an outcome was refused, its lease will end");
+            tracing::error!(reason, "outcome_refused");
             Flushed { lost: settlements.len(), ..Flushed::default() }
         }
     }
 }
 
-/// Adds what came late. A failure is only logged: the attempts have ended, and nothing follows from it.
+/// Adds late outcomes. A failure is only logged: the attempts have ended, and nothing depends on the addition.
 async fn add_late<W: World>(world: &W, token: &str, settlements: &[Settlement], settled: &[JobRef]) {
     if let Err(error) = add_late_outcomes(world, token, settlements, settled).await {
-        tracing::warn!(%error, "attempts that a completion ended stay without their status and evidence");
+        tracing::warn!(%error, "late_outcomes_failed");
     }
 }
 
-/// A flush that a daily limit ended before `left` of its outcomes were recorded.
+/// Returns the result of a flush that a daily limit ended before `left` of its outcomes were recorded.
 fn limited(limit: DailyLimit, flushed: Flushed, left: usize) -> Flushed {
-    tracing::error!(limit = limit.name(), jobs = left, "outcomes could not be recorded today, their leases will end");
+    tracing::error!(limit = limit.name(), jobs = left, "settlement_blocked_by_daily_limit");
     Flushed { lost: flushed.lost + left, limit: Some(limit), ..flushed }
 }

@@ -1,4 +1,4 @@
-//! A job under our lease, between its claim and its settlement, as the executor keeps it.
+//! A job that the executor holds under its lease, between the claim and the settlement.
 
 use std::rc::Rc;
 
@@ -11,22 +11,23 @@ use crate::limits::{
 };
 use crate::model::claimed::{Claimed, ClaimedEndpoint};
 
-/// A claimed job. Times are this worker's clock.
+/// A claimed job. All times are in ms by this Worker's clock.
 #[derive(Debug)]
 pub(crate) struct Held {
     pub(crate) job: Rc<Claimed>,
-    /// What the limit per destination counts: the authority of the URL, or the service binding.
+    /// Destination that the limit per destination counts: the authority of the URL, or the service binding.
     pub(crate) destination: String,
-    /// Whether it asks its provider together with others.
+    /// True if its calls to a provider may contain texts of other jobs.
     pub(crate) shares_calls: bool,
-    /// What is left of the lease when the attempt starts: its timeout, unless that is longer than a lease covers.
+    /// Remaining lease that the attempt needs when it starts, in ms: its timeout, at most [`LEASE_COVERS_MS_MAX`].
     pub(crate) timeout_ms: i64,
-    /// When the job's deadline passes, likewise.
+    /// Deadline of the job, in ms since 1970.
     pub(crate) deadline: Option<i64>,
 }
 
 impl Held {
-    /// A job whose claim was sent at `sent_at`: what was left when the claim was read is left from then, at the least.
+    /// Creates the entry of a job whose claim was sent at `sent_at`. Times left in the claim's answer count from
+    /// `sent_at`, so the real ones are never shorter.
     pub(crate) fn new(job: Claimed, sent_at: i64) -> Held {
         job.lease.set(sent_at + (job.lease_until - job.now));
         Held {
@@ -38,27 +39,28 @@ impl Held {
         }
     }
 
-    /// Whether a connection is free beside the jobs that run; those that share their calls have one together.
+    /// Returns true if a connection is free beside the running jobs. Jobs that share provider calls use one connection
+    /// together.
     pub(crate) fn has_connection_beside(&self, running: &[Held]) -> bool {
         let sharing = running.iter().filter(|other| other.shares_calls).count();
         let taken = running.len() - sharing + usize::from(sharing > 0);
         if self.shares_calls && sharing > 0 { sharing < CLAIM_MAX } else { taken < REQUESTS_AT_ONCE }
     }
 
-    /// Whether its destination and this worker's memory have room for it beside the jobs that run.
+    /// Returns true if its destination and this Worker's memory have room for it beside the running jobs.
     pub(crate) fn has_room_beside(&self, running: &[Held]) -> bool {
         let to_it = running.iter().filter(|other| other.destination == self.destination).count();
         (self.shares_calls || to_it < REQUESTS_PER_DESTINATION) && self.fits_beside(running)
     }
 
-    /// Whether its payload fits into memory beside those of the jobs that run.
+    /// Returns true if its payload fits into memory beside those of the running jobs.
     fn fits_beside(&self, running: &[Held]) -> bool {
         let bytes = |held: &Held| held.job.payload_bytes.unwrap_or(0);
         let in_flight: i64 = running.iter().map(bytes).sum();
         bytes(self) == 0 || in_flight == 0 || in_flight + bytes(self) <= IN_FLIGHT_PAYLOAD_BYTES
     }
 
-    /// Whether it is that job.
+    /// Returns true if this is the job `id` of `tenant`.
     pub(crate) fn is(&self, tenant: &str, id: &str) -> bool {
         self.job.id == id && self.job.tenant == tenant
     }
@@ -71,7 +73,7 @@ fn destination_of(job: &Claimed) -> String {
     }
     let bare = || job.payload.as_deref().and_then(|payload| serde_json::from_str::<Bare>(payload).ok()?.url);
     let place = |endpoint: &ClaimedEndpoint| endpoint.service.as_ref().unwrap_or(&endpoint.url).clone();
-    // The name of a service is no URL, and counts as it is.
+    // The name of a service binding is not a URL and counts unchanged.
     let url = job.endpoint.as_ref().map(place).or_else(bare).unwrap_or_default();
     Url::parse(&url).map_or(url.clone(), |parsed| parsed.authority().to_owned())
 }

@@ -1,4 +1,4 @@
-//! An attempt of a job `index`: a document is put or deleted, or an index is worked on.
+//! An attempt of an `index` job: puts or deletes a document, or verifies, rebuilds or removes from an index.
 
 use std::rc::Rc;
 
@@ -13,7 +13,7 @@ use crate::model::outcome::Outcome;
 use crate::ports::World;
 use crate::settings::Settings;
 
-/// Changes an index as a claimed job asks for. It answers always.
+/// Changes an index as the claimed job requests. Infallible: every failure becomes an [`Outcome`].
 pub(crate) async fn run<W: World>(
     world: &W,
     settings: &Settings,
@@ -26,16 +26,16 @@ pub(crate) async fn run<W: World>(
         return unreadable();
     };
     let apply = Apply { world, settings, shared, job };
-    let IndexPayload { index, index_id, put, delete, verify: held, remove: gone, rebuild: goes_on } = payload;
-    let meant = TargetIndex { name: &index, id: index_id.as_deref() };
-    match (put, delete, held, gone, goes_on) {
+    let IndexPayload { index, index_id, put, delete, verify: check, remove: removal, rebuild: build } = payload;
+    let target = TargetIndex { name: &index, id: index_id.as_deref() };
+    match (put, delete, check, removal, build) {
         (Some(Put { id, text, metadata, source }), ..) => {
-            apply.apply(meant, &Document { id, content: Some(DocumentContent { text, metadata, source }) }).await
+            apply.apply(target, &Document { id, content: Some(DocumentContent { text, metadata, source }) }).await
         }
-        (_, Some(Delete { id }), ..) => apply.apply(meant, &Document { id, content: None }).await,
-        (_, _, Some(Verify { repair }), ..) => verify::verify(&apply, meant, repair).await,
-        (.., Some(Remove { source, before }), _) => remove::remove(&apply, meant, &source, before.as_deref()).await,
-        (.., Some(Rebuild {})) => rebuild::rebuild(&apply, meant).await,
+        (_, Some(Delete { id }), ..) => apply.apply(target, &Document { id, content: None }).await,
+        (_, _, Some(Verify { repair }), ..) => verify::verify(&apply, target, repair).await,
+        (.., Some(Remove { source, before }), _) => remove::remove(&apply, target, &source, before.as_deref()).await,
+        (.., Some(Rebuild {})) => rebuild::rebuild(&apply, target).await,
         (None, None, None, None, None) => unreadable(),
     }
 }

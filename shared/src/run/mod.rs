@@ -1,7 +1,8 @@
-//! Running: jobs are claimed under a lease, attempted, and their outcomes recorded.
+//! Execution of jobs: claims them under a lease, makes their attempts, and records the outcomes.
 //!
-//! [`process`] is the executor of one invocation. It calls [`claim`], then [`attempt`] for each job ([`embed`] and [`index`] for kinds
-//! that send no request of their own), then [`flush`], which puts the evidence and calls [`settle`]. [`complete`] ends deferred tasks.
+//! [`process`] is the executor of one invocation. It calls [`claim`], then [`attempt`] for each job ([`embed`] and
+//! [`index`] for the kinds that send no request to a destination), then [`flush`], which stores the evidence and calls
+//! [`settle`]. [`complete`] ends deferred tasks.
 
 pub mod attempt;
 pub mod claim;

@@ -1,4 +1,4 @@
-//! The payload of a claimed job, of which the bulk may be an object beside the row.
+//! The payload of a claimed job. A large payload is, whole or in part, an object beside the row.
 
 use bytes::Bytes;
 
@@ -7,24 +7,25 @@ use crate::model::outcome::{ErrorClass, Outcome};
 use crate::ports::{Blobs, Clock};
 use crate::store::objects::get;
 
-/// The object of a job's payload; `None` if the row has all of it.
+/// Reads the object of a job's payload; `None` if the row has the whole payload.
 ///
 /// # Errors
-/// The outcome of the attempt when the object cannot be had; nothing is sent then.
+/// The outcome of the attempt if the object cannot be read. Nothing is sent in that case.
 pub(crate) async fn object_of<W: Blobs + Clock>(world: &W, job: &Claimed) -> Result<Option<Bytes>, Outcome> {
     if job.payload_bytes.is_none() {
         return Ok(None);
     }
     // Safe to repeat: it only reads.
     let object = get(world, &job.job()).await.map_err(|error| {
-        tracing::error!(%error, job = job.id, "a payload could not be read");
+        tracing::error!(%error, job = job.id, "payload_read_failed");
         job.store_failed("The payload could not be read from the object store.")
     })?;
-    let gone = || Outcome::failed(ErrorClass::Config, "The object of the payload is not in the object store any more.");
+    let gone =
+        || Outcome::failed(ErrorClass::Config, "The object of the payload no longer exists in the object store.");
     object.map(|object| Some(object.into())).ok_or_else(gone)
 }
 
-/// The whole payload of a kind whose object is all of it.
+/// Returns the whole payload of a kind that stores all of a large payload in the object.
 pub(crate) fn whole<'a>(job: &'a Claimed, object: Option<&'a Bytes>) -> &'a [u8] {
     match object {
         Some(object) => object,

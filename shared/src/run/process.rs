@@ -1,7 +1,8 @@
-//! The executor of one invocation: claim, run, flush, until the jobs of its hints are settled.
+//! The executor of one invocation: claims, runs and flushes until the jobs of its hints are settled.
 //!
-//! It is a loop over events. [`Invocation::plan`] starts whatever may start; [`Invocation::take`] takes in whatever
-//! ended. Everything it awaits is safe to repeat, and each place says why; a crash anywhere leaves leases that end.
+//! It is a loop over events. [`Invocation::plan`] starts all work that may start; [`Invocation::take`] handles the end
+//! of it. Every call that it awaits is safe to repeat, with the reason beside it. A crash at any point only leaves
+//! leases, which expire.
 
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -31,43 +32,43 @@ use crate::wire::job_queue::JobQueue;
 
 mod take;
 
-/// What an invocation did.
+/// Counts and limits of one invocation.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Report {
     /// Attempts that were made.
     pub attempts: usize,
     /// Outcomes that were recorded.
     pub settled: usize,
-    /// Outcomes that another lease had overtaken.
+    /// Outcomes that were not recorded because another lease had taken over the job, or because the write failed.
     pub lost: usize,
-    /// Jobs that no claim took: finished, running elsewhere, not due, or quarantined.
+    /// Jobs that the claim did not take: finished, running elsewhere, not due, or quarantined.
     pub unclaimed: Vec<JobRef>,
-    /// Whether the database was out of reach: the hints must come again.
+    /// True if the database was out of reach: the queue must deliver the hints again.
     pub database_lost: bool,
-    /// The daily limit that was met: hints need not come again, because nothing can be claimed before midnight UTC, and the
-    /// sweep finds the jobs then.
+    /// Daily limit that was met. The hints are not needed again: nothing can be claimed before midnight UTC, and the
+    /// sweep finds the jobs after it.
     pub limit: Option<DailyLimit>,
 }
 
-/// Runs the jobs of some hints, quarantined ones excepted, and hints again what it had no time for.
+/// Runs the jobs of some hints, except quarantined ones. Sends new hints for jobs that it had no time for.
 pub async fn process<W: World>(world: &W, settings: &Settings, queue: JobQueue, jobs: Vec<JobRef>) -> Report {
     Invocation::new(world, settings, queue, jobs, Shared::begin(world, settings), false).drive().await
 }
 
-/// Runs those of `jobs` that are quarantined, one at a time, after all else is settled and acked: whatever a quarantined job
-/// does to this worker, it does it to itself. What there is no time for is hinted again.
+/// Runs the quarantined ones of `jobs`, one at a time, after all other jobs are settled and acked. So a quarantined job
+/// that crashes this Worker harms only itself. Sends new hints for jobs that it had no time for.
 pub async fn process_quarantined<W: World>(world: &W, settings: &Settings, queue: JobQueue, jobs: &[JobRef]) -> Report {
     let mut total = Report::default();
     let quarantined = match find_quarantined(world, jobs).await {
         Ok(quarantined) => quarantined,
         Err(error) => {
-            tracing::warn!(%error, "quarantined jobs wait for the sweep");
+            tracing::warn!(%error, "quarantined_jobs_postponed");
             return total;
         }
     };
     let began_at = world.now_ms();
     let mut waiting = quarantined.into_iter();
-    // All of them together make no more calls than others do.
+    // All of them share one budget of calls to providers, as the jobs of any invocation do.
     let shared = Shared::begin(world, settings);
     for quarantined in waiting.by_ref() {
         let report = Invocation::new(world, settings, queue, vec![quarantined], shared.clone(), true).drive().await;
@@ -93,7 +94,7 @@ enum LoopEvent {
     Woken,
 }
 
-/// Calls to the store that have not answered yet: one claim, one flush and one heartbeat at a time.
+/// Calls to the store that have not returned yet: at most one claim, one flush and one heartbeat at a time.
 #[derive(Default)]
 struct UnderWay {
     claim: bool,
@@ -105,22 +106,23 @@ struct UnderWay {
 struct Invocation<'a, W: World> {
     world: &'a W,
     settings: &'a Settings,
-    /// The queue that its hints came from.
+    /// Queue that its hints came from.
     queue: JobQueue,
     token: String,
-    /// What its jobs share.
+    /// State that its jobs share.
     shared: Rc<Shared>,
     quarantined: bool,
     began_at: i64,
     pending: VecDeque<JobRef>,
     waiting: VecDeque<Held>,
     running: Vec<Held>,
-    /// Attempted jobs that no flush has recorded yet; heartbeats keep their leases.
+    /// Attempted jobs that no flush has recorded yet. Heartbeats renew their leases.
     unsettled: Vec<Held>,
     ready: Vec<FinishedAttempt>,
     leftover: Vec<JobRef>,
-    /// Jobs that were released, and when the last ones were: their destinations are slow.
+    /// Jobs that were released because their destinations are slow.
     released: Vec<JobRef>,
+    /// Time of the last release.
     released_at: Option<i64>,
     claims: usize,
     flushes: u32,
@@ -209,7 +211,7 @@ impl<'a, W: World> Invocation<'a, W> {
             && self.world.now_ms() - self.began_at < INVOCATION_MS
     }
 
-    /// Starts whatever may start now.
+    /// Starts all work that may start now.
     fn plan(&mut self) {
         self.start_attempts();
         self.start_claim();
@@ -218,7 +220,7 @@ impl<'a, W: World> Invocation<'a, W> {
         self.start_timer();
     }
 
-    /// Starts waiting jobs while connections are free, and releases those whose lease would not cover the attempt.
+    /// Starts waiting jobs while connections are free. Releases those whose lease would not cover the attempt.
     fn start_attempts(&mut self) {
         let now = self.world.now_ms();
         let mut short = Vec::new();
@@ -253,16 +255,17 @@ impl<'a, W: World> Invocation<'a, W> {
         let attempts: Vec<_> = short.iter().map(|held| held.job.attempt()).collect();
         let (world, token) = (self.world, self.token.clone());
         self.events.push(Box::pin(async move {
-            // Safe to repeat: guarded by token and attempt; if it fails, the leases end.
+            // Safe to repeat: guarded by token and attempt number. If it fails, the leases expire.
             if let Err(error) = release_claim(world, &token, &attempts).await {
-                tracing::warn!(%error, "jobs could not be released");
+                tracing::warn!(%error, "release_failed");
             }
             LoopEvent::Released
         }));
     }
 
-    /// Whether more jobs are wanted: few wait, or all that wait are kept by busy destinations. After a release it wants
-    /// few and not at once, because each claim of a job that cannot start costs two rows.
+    /// Returns how many jobs to claim next: more if few jobs wait, or if busy destinations block all that wait. After a
+    /// release it claims fewer jobs, and only after a pause, because each claim of a job that cannot start costs two
+    /// rows.
     fn wants(&self) -> usize {
         match self.released_at {
             Some(at) if self.world.now_ms() - at < HAND_BACK_PAUSE_MS && !self.running.is_empty() => 0,
@@ -302,7 +305,7 @@ impl<'a, W: World> Invocation<'a, W> {
         self.flushes += 1;
         let finished = std::mem::take(&mut self.ready);
         let (world, settings, token, n) = (self.world, self.settings, self.token.clone(), self.flushes - 1);
-        // Safe to repeat: see `flush`.
+        // Safe to repeat: each step of `flush` is.
         self.events
             .push(Box::pin(async move { LoopEvent::Flushed(flush(world, settings, &token, n, finished).await) }));
     }
@@ -321,7 +324,7 @@ impl<'a, W: World> Invocation<'a, W> {
         self.ready.iter().map(|done| done.ended_at).min()
     }
 
-    /// Keeps the leases of slow attempts, and of outcomes that wait for a slow flush.
+    /// Renews the leases of slow attempts, and of outcomes that wait for a slow flush.
     fn start_heartbeat(&mut self) {
         let now = self.world.now_ms();
         if self.under_way.heartbeat || now < self.beat_at {
@@ -337,13 +340,14 @@ impl<'a, W: World> Invocation<'a, W> {
         self.under_way.heartbeat = true;
         let (world, token) = (self.world, self.token.clone());
         self.events.push(Box::pin(async move {
-            // Safe to repeat: a renewed lease may be renewed again; a lost one is not revived.
+            // Safe to repeat: a renewed lease may be renewed again, and a lost lease is not revived.
             let renewed = heartbeat(world, &token, &attempts).await.unwrap_or_default();
             LoopEvent::Beaten { renewed, sent_at: now }
         }));
     }
 
-    /// One timer at a time is enough: when it wakes, the plan is made anew.
+    /// Starts a timer for the next due action. One timer at a time is enough: when it fires, [`Invocation::plan`] runs
+    /// again.
     fn start_timer(&mut self) {
         let flush_at = self.oldest_ready().map(|at| at + FLUSH_MS);
         let beat_at = (!self.running.is_empty() || !self.unsettled.is_empty()).then_some(self.beat_at);

@@ -1,4 +1,5 @@
-//! The settlement: what follows each attempt of a flush, recorded once, by whoever still holds the lease.
+//! The settlement: records the outcome and the next state of each attempt of a flush, once, if its lease token still
+//! holds.
 
 use std::time::Duration;
 
@@ -21,26 +22,26 @@ use crate::store::counted::batch_counting_ends;
 use crate::store::{batch, json_param, rows_as, sql};
 use crate::wire::job_queue::JobQueue;
 
-/// The part of a log entry that the settlement adds.
+/// Fields of a log entry that the settlement adds.
 #[derive(Debug, Clone, Serialize)]
 pub struct SettledEntry {
-    /// How the attempt ended.
+    /// State of the ended attempt.
     pub state: AttemptState,
-    /// Who ended it, if not its own answer or the sweep.
+    /// Actor that ended the attempt, if it was neither the attempt's own answer nor the sweep.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ended_by: Option<EndedBy>,
-    /// From the first byte sent to the last byte read.
+    /// Duration of the attempt, in ms.
     pub duration_ms: i64,
-    /// The response's status; of several calls that of the one that failed, or else of the last one that did not.
+    /// HTTP status of the answer. With several calls: that of the failed one, or of the last one if none failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
-    /// Why it failed.
+    /// Error of a failed attempt.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<JobError>,
-    /// Until the next attempt.
+    /// Wait until the next attempt, in ms.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_in_ms: Option<i64>,
-    /// Where the evidence is.
+    /// Location of the evidence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evidence: Option<EvidenceRef>,
     /// The consumer's version.
@@ -50,59 +51,59 @@ pub struct SettledEntry {
 /// One job's settlement.
 #[derive(Debug, Clone, Serialize)]
 pub struct Settlement {
-    /// Whose job.
+    /// Tenant of the job.
     pub tenant: String,
-    /// Which.
+    /// Id of the job.
     pub id: String,
-    /// The endpoint's name; empty for a bare url.
+    /// Name of the endpoint; empty for a job to a bare URL.
     #[serde(skip)]
     pub endpoint: String,
-    /// The queue of its hints.
+    /// Queue of its hints.
     #[serde(skip)]
     pub queue: JobQueue,
-    /// Whether a group counts it.
+    /// True if the job belongs to a group.
     #[serde(skip)]
     pub grouped: bool,
-    /// The number of the attempt, which guards the write beside the token.
+    /// Number of the attempt, which guards the write together with the token.
     pub attempt: u32,
-    /// What the job becomes.
+    /// New state of the job.
     pub state: State,
-    /// Failures so far.
+    /// Number of failures so far.
     pub failures: u32,
-    /// Until the next attempt, or until its completion is due.
+    /// Wait in ms until the next attempt, or until the completion is due.
     pub delay_ms: i64,
-    /// How long the sweep leaves the retry to its hint.
+    /// Time in ms for which the sweep leaves the retry to its hint.
     pub redispatch_backoff_ms: i64,
-    /// Why it is dead.
+    /// Reason for the death, if the job is dead.
     pub reason: Option<DeadReason>,
-    /// Its last error.
+    /// Last error of the job.
     pub error: Option<JobError>,
-    /// Its result.
+    /// Result of the job.
     pub result: Option<Box<RawValue>>,
-    /// Why it has none although it succeeded with one.
+    /// Reason why the result of a successful attempt could not be stored.
     pub result_error: Option<ResultError>,
-    /// Whether its payload stays although it succeeded.
+    /// True if the payload is kept after a success.
     pub keep_payload: bool,
-    /// What the log entry gets.
+    /// Fields to add to the log entry.
     pub entry: SettledEntry,
-    /// What the attempt spent with providers, by model, and no other job has counted.
+    /// Usage of the attempt by model, without calls that another job has counted.
     #[serde(skip)]
     pub usage: Vec<ModelUsage>,
 }
 
-/// Where a settled job belongs, beside its own row.
+/// Values that a settlement needs beside the job's own row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobPlace {
-    /// The endpoint's name; empty for a bare url.
+    /// Name of the endpoint; empty for a job to a bare URL.
     pub endpoint: String,
-    /// The queue of its hints.
+    /// Queue of its hints.
     pub queue: JobQueue,
-    /// Whether a group counts it.
+    /// True if the job belongs to a group.
     pub grouped: bool,
 }
 
 impl Settlement {
-    /// The settlement of an attempt's outcome and the decision on it.
+    /// Creates the settlement from an attempt's outcome and the decision about it.
     pub fn new(
         attempt: AttemptRef,
         JobPlace { endpoint, queue, grouped }: JobPlace,
@@ -163,12 +164,12 @@ impl Settlement {
         }
     }
 
-    /// How statements name the job.
+    /// Returns the reference that statements use.
     pub fn job(&self) -> JobRef {
         JobRef { tenant: self.tenant.clone(), id: self.id.clone() }
     }
 
-    /// The hint for its retry; `None` where the sweep sends it.
+    /// Returns the hint for its retry; `None` if the sweep sends it.
     pub fn hint(&self) -> Option<Hint> {
         let delay_seconds = delay_seconds(self.delay_ms).filter(|_| self.state == State::Retrying)?;
         Some(Hint { job: self.job(), queue: self.queue, delay_seconds })
@@ -179,13 +180,14 @@ fn ms_rounded_up(wait: Duration) -> i64 {
     i64::try_from(wait.as_nanos().div_ceil(1_000_000)).unwrap_or(i64::MAX)
 }
 
-/// Records a flush: one statement per kind of change at the endpoints, one for what was spent, and then one for all its jobs.
+/// Records a flush in one batch: one statement per kind of change at the endpoints, one for usage, and one for all
+/// jobs.
 ///
-/// Safe to repeat: the token and the attempt's number guard each row, and a settled row has no token. Answers the jobs
-/// this very call settled.
+/// Safe to repeat: the token and the attempt number guard each row, and a settled row has no token. Returns the jobs
+/// that this very call settled.
 ///
 /// # Errors
-/// When the database is out of reach or refuses.
+/// When the database is out of reach or refuses a statement.
 pub async fn settle<W: Database + Clock>(
     world: &W,
     token: &str,
@@ -193,7 +195,7 @@ pub async fn settle<W: Database + Clock>(
     settlements: &[Settlement],
 ) -> Result<Vec<JobRef>, DatabaseError> {
     let statements = statements(token, plan, settlements);
-    // One that is to be tried again ends too, if a cancel was asked for.
+    // A job to be retried counts too, because a requested cancel ends it.
     let may_end = |settlement: &&Settlement| settlement.grouped && settlement.state != State::Running;
     let grouped: Vec<_> = settlements.iter().filter(may_end).map(Settlement::job).collect();
     let answers = if grouped.is_empty() {
@@ -204,7 +206,7 @@ pub async fn settle<W: Database + Clock>(
     rows_as(answers.last().unwrap_or(&Vec::new()))
 }
 
-/// The part of a log entry that a late outcome adds.
+/// Fields of a log entry that a late outcome adds.
 #[derive(Serialize)]
 struct LateEntry<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -229,13 +231,13 @@ impl LateOutcome<'_> {
     }
 }
 
-/// Adds status and evidence to the entries of attempts that a completion ended; it changes nothing else. `settled` are the
-/// jobs that the settlement has recorded: of them, and of what is no task, nothing is late.
+/// Adds status and evidence to the log entries of attempts that a completion ended, and changes nothing else. Skips the
+/// jobs in `settled`, which this settlement has recorded, and all jobs that are not tasks.
 ///
-/// Safe to repeat: an entry gets its evidence once, under the lease token that it was claimed with.
+/// Safe to repeat: an entry gets its evidence once, under the lease token of its claim.
 ///
 /// # Errors
-/// When the database is out of reach or refuses.
+/// When the database is out of reach or refuses a statement.
 pub async fn add_late_outcomes<W: Database + Clock>(
     world: &W,
     token: &str,
@@ -254,8 +256,10 @@ pub async fn add_late_outcomes<W: Database + Clock>(
 
 fn statements(token: &str, plan: &Plan, settlements: &[Settlement]) -> Vec<Statement> {
     let attempts = |wanted: &dyn Fn(&Settlement) -> bool| {
-        let told = settlements.iter().filter(|settlement| !settlement.endpoint.is_empty() && wanted(settlement));
-        let named: Vec<_> = told.map(|settlement| (&settlement.tenant, &settlement.id, settlement.attempt)).collect();
+        let at_endpoints =
+            settlements.iter().filter(|settlement| !settlement.endpoint.is_empty() && wanted(settlement));
+        let named: Vec<_> =
+            at_endpoints.map(|settlement| (&settlement.tenant, &settlement.id, settlement.attempt)).collect();
         (!named.is_empty()).then(|| json_param(&named))
     };
     let failed = attempts(&|settlement| settlement.error.is_some());
@@ -276,7 +280,7 @@ fn statements(token: &str, plan: &Plan, settlements: &[Settlement]) -> Vec<State
     notes.into_iter().flatten().chain([settle]).collect()
 }
 
-/// Counts what the jobs of a flush spent, if they spent something.
+/// Returns the statement that counts the usage of a flush; `None` if there is none.
 pub(crate) fn note(settlements: &[Settlement], token: &str) -> Option<Statement> {
     let row = |settlement: &Settlement, usage: &ModelUsage| {
         let ModelUsage { model, calls, texts, tokens } = usage;

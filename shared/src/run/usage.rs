@@ -1,28 +1,29 @@
-//! Usage: the calls to providers of embeddings that jobs made, with their texts and tokens, by tenant, day and model.
+//! Usage: the calls to embedding providers that jobs made, with their texts and tokens, by tenant, day and model.
 //!
-//! A call may be shared by several jobs. The first of them that finishes counts it, in the batch that settles that job and under
-//! the same guard, so that a repeat and a loser count nothing. It follows what is not counted: calls of an attempt whose lease
-//! ended before it was settled, and calls for a search, which writes nothing. So usage is never more than what was spent.
+//! Several jobs may share a call. The first of them that finishes counts it, in the batch that settles that job and under
+//! the same guard. So a repeated settlement, and one that lost its lease, count nothing. Two groups of calls are not
+//! counted: those of attempts that lost their lease before the settlement, and those of searches, which write nothing. So
+//! usage is never more than what was spent.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use crate::embed::ask::Call;
 
-/// What one attempt spent with one model.
+/// Usage of one attempt with one model.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ModelUsage {
     /// `provider/model`.
     pub model: String,
-    /// Requests, failed ones too.
+    /// Number of requests, including failed ones.
     pub calls: u64,
-    /// Texts in them.
+    /// Number of texts in the requests.
     pub texts: u64,
-    /// Tokens, as the provider counted them.
+    /// Number of tokens, as counted by the provider.
     pub tokens: u64,
 }
 
-/// What an attempt's calls come to by model, but for those that another job has counted.
+/// Adds up an attempt's calls by model, without those that another job has counted.
 pub(crate) fn usage_of(calls: &[Rc<Call>]) -> Vec<ModelUsage> {
     let mut by_model: BTreeMap<&str, ModelUsage> = BTreeMap::new();
     for call in calls.iter().filter(|call| call.count()) {

@@ -1,18 +1,20 @@
-//! Cron expressions: five fields and an IANA time zone become occurrences, the instants at which a schedule fires.
+//! Cron expressions: five fields and an IANA time zone give occurrences, the instants at which a schedule fires.
 //!
-//! Minute, hour, day of month, month and day of week; names of months and days; lists, ranges and steps; `L`, `15W` and
-//! `LW` for days, `5L` and `1#2` for days of the week; `@hourly`, `@daily`, `@midnight`, `@weekly`, `@monthly`, `@yearly`,
-//! `@annually`. Days of month and of week that are both restricted are either-or, as in every cron. Seconds are refused.
+//! The fields are minute, hour, day of month, month and day of week. They take names of months and days; lists, ranges
+//! and steps; `L`, `15W` and `LW` for days, `5L` and `1#2` for days of the week. The nicknames are `@hourly`, `@daily`,
+//! `@midnight`, `@weekly`, `@monthly`, `@yearly` and `@annually`. If both day of month and day of week are restricted,
+//! a day must match only one of them, as in every cron. Seconds are refused.
 //!
-//! When clocks change, the rule of Debian's cron holds:
+//! Changes of the clocks follow the rule of Debian's cron:
 //!
-//! - An expression without `*` in minute and hour (`30 2 * * *`, `30 1,13 * * *`) names times of the wall clock. Each fires
-//!   once a day: of a time that the clocks show twice the first one, and of times that they skip all together right after
-//!   the change.
-//! - Any other expression (`*/15 * * * *`, `30 * * * *`) names intervals. It fires whenever the clocks show a time that
-//!   it names: twice when they show it twice, never when they skip it.
+//! - An expression without `*` in minute and hour (`30 2 * * *`, `30 1,13 * * *`) names times of the wall clock. Each
+//!   fires once a day. A time that the clocks show twice fires the first time. Times that the clocks skip fire once,
+//!   all together, right after the change.
+//! - Any other expression (`*/15 * * * *`, `30 * * * *`) names intervals. It fires whenever the clocks show a matching
+//!   time: twice if they show it twice, never if they skip it.
 //!
-//! croner reads the expression and walks the calendar, which knows no zone; this module maps wall-clock times to instants.
+//! The crate `croner` reads the expression and searches the calendar, without a time zone. This module maps wall-clock
+//! times to instants.
 
 use std::cmp::Ordering;
 use std::str::FromStr;
@@ -25,11 +27,11 @@ use crate::limits::{CRON_BYTES_MAX, DAY_MS, OCCURRENCE_YEARS_MAX};
 use crate::schedules::zone::{Instants, Zone};
 use crate::wire::phrase::quoted;
 
-/// Seconds of a day.
+/// Number of seconds of a day.
 const DAY_SECONDS: i64 = DAY_MS / 1_000;
-/// The fields, by their place, as errors name them.
+/// Names of the fields in errors, in order.
 const FIELDS: [&str; 5] = ["minute", "hour", "day of month", "month", "day of week"];
-/// The numbers that they take.
+/// Smallest and largest number of each field.
 const BOUNDS: [(u8, u8); 5] = [(0, 59), (0, 23), (1, 31), (1, 12), (0, 7)];
 const MONTHS: [&str; 12] = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
 const DAYS: [&str; 7] = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
@@ -43,28 +45,28 @@ const NICKNAMES: [(&str, &str); 7] = [
     ("@annually", "0 0 1 1 *"),
 ];
 
-/// Why a text is no cron expression.
+/// Reason why a text is not a valid cron expression.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CronProblem {
-    /// Longer than any that means something.
+    /// The text is longer than any meaningful expression.
     #[error("must have at most {CRON_BYTES_MAX} bytes, got {0}")]
     TooLong(usize),
-    /// Not five of them.
+    /// The number of fields is not five.
     #[error(
         "must have five fields, minute hour day-of-month month day-of-week, got {0}; or use @hourly, @daily, @midnight, \
          @weekly, @monthly, @yearly or @annually"
     )]
     Fields(usize),
-    /// One of them cannot be read.
-    #[error("has a wrong field {number}, {name}: {detail}", number = .0 + 1, name = FIELDS[*.0], detail = .1)]
+    /// One field cannot be read.
+    #[error("has an invalid field {number}, {name}: {detail}", number = .0 + 1, name = FIELDS[*.0], detail = .1)]
     Field(usize, String),
-    /// February the 30th.
-    #[error("names no day of the next {OCCURRENCE_YEARS_MAX} years")]
+    /// The expression matches no day, such as February 30.
+    #[error("must match a day within the next {OCCURRENCE_YEARS_MAX} years")]
     Never,
 }
 
 impl CronProblem {
-    /// The code that problem documents carry.
+    /// Returns the code for problem documents.
     pub fn code(&self) -> &'static str {
         match self {
             Self::TooLong(_) => "too-long",
@@ -75,20 +77,20 @@ impl CronProblem {
     }
 }
 
-/// A cron expression in its zone.
+/// A cron expression in a time zone.
 #[derive(Debug, Clone)]
 pub struct Cron {
     pattern: croner::Cron,
     zone: Zone,
-    /// Whether it names times of the wall clock, and not intervals.
+    /// True if the expression names times of the wall clock, false if it names intervals.
     has_fixed_times: bool,
 }
 
 impl Cron {
-    /// Reads an expression for occurrences around `now_ms`: those more than [`OCCURRENCE_YEARS_MAX`] years away are not looked for.
+    /// Parses an expression, for occurrences at most [`OCCURRENCE_YEARS_MAX`] years before or after `now_ms`.
     ///
     /// # Errors
-    /// [`CronProblem`], never [`CronProblem::Never`].
+    /// [`CronProblem`], but never [`CronProblem::Never`].
     pub fn parse(text: &str, zone: Zone, now_ms: i64) -> Result<Cron, CronProblem> {
         if text.len() > CRON_BYTES_MAX {
             return Err(CronProblem::TooLong(text.len()));
@@ -102,7 +104,7 @@ impl Cron {
             check_field(place, field).map_err(|detail| CronProblem::Field(place, detail))?;
         }
         let year = DateTime::from_timestamp_millis(now_ms).unwrap_or_default().year();
-        // Without a bound on its years a search for a day that never comes takes seconds.
+        // The bound on years is necessary: a search for a day that never exists would take seconds.
         let years = format!("{}-{}", (year - OCCURRENCE_YEARS_MAX).max(1), year + OCCURRENCE_YEARS_MAX);
         let pattern = croner::Cron::from_str(&format!("0 {} {years}", fields.join(" ")))
             .map_err(|_| CronProblem::Fields(fields.len()))?;
@@ -110,22 +112,23 @@ impl Cron {
         Ok(Cron { pattern, zone, has_fixed_times })
     }
 
-    /// The first occurrence after an instant, both in ms.
+    /// Returns the first occurrence after an instant, both in ms since 1970.
     pub fn next_after(&self, ms: i64) -> Option<i64> {
         let second = ms.div_euclid(1_000);
         let occurrence = if self.has_fixed_times { self.next_fixed(second) } else { self.next_of_interval(second) };
         Some(occurrence? * 1_000)
     }
 
-    /// The last occurrence that is not after an instant, both in ms.
+    /// Returns the last occurrence at or before an instant, both in ms since 1970.
     pub fn last_until(&self, ms: i64) -> Option<i64> {
         let second = ms.div_euclid(1_000);
         let occurrence = if self.has_fixed_times { self.last_fixed(second) } else { self.last_of_interval(second) };
         Some(occurrence? * 1_000)
     }
 
-    /// Of two wall-clock times the later one never fires before the earlier one, so this goes up to the first that fires
-    /// after `second`. It passes what the clocks show again: three hours of minutes at most.
+    /// Returns the next occurrence of an expression with fixed times. A later wall-clock time never fires before an
+    /// earlier one, so the search ends at the first that fires after `second`. It skips times that the clocks show
+    /// again: minutes of three hours at most.
     fn next_fixed(&self, second: i64) -> Option<i64> {
         let mut shown = self.shown_at(second);
         loop {
@@ -138,7 +141,7 @@ impl Cron {
     }
 
     fn last_fixed(&self, second: i64) -> Option<i64> {
-        // After the clocks were set back, times later than what they show have fired.
+        // After the clocks were set back, times later than the shown one may have fired already.
         let offset = self.zone.offset_at(second).max(self.zone.offset_at(second - DAY_SECONDS));
         let mut shown = second + offset + 1;
         loop {
@@ -150,14 +153,15 @@ impl Cron {
         }
     }
 
-    /// When a time of the wall clock fires.
+    /// Returns the instant at which a wall-clock time fires.
     fn fires_at(&self, shown: i64) -> i64 {
         match self.zone.instants_of(shown) {
             Instants::One(at) | Instants::Two(at, _) | Instants::Skipped(at) => at,
         }
     }
 
-    /// Between two changes of the clocks the times they show are instants moved by one offset.
+    /// Returns the next occurrence of an interval. Between two changes of the clocks, wall-clock times are instants
+    /// plus a constant offset.
     fn next_of_interval(&self, second: i64) -> Option<i64> {
         let (mut from, mut shown) = (second, self.shown_at(second));
         loop {
@@ -180,7 +184,7 @@ impl Cron {
         }
     }
 
-    /// What the clocks show at an instant, as the second at which clocks in UTC would.
+    /// Returns the wall-clock time at an instant, as seconds of the same time in UTC.
     fn shown_at(&self, second: i64) -> i64 {
         second + self.zone.offset_at(second)
     }
@@ -194,26 +198,26 @@ impl Cron {
     }
 }
 
-/// Checks the form of a field, and then what croner says of it. Croner alone takes a field without a value, and then looks
-/// for it until the year 5000.
+/// Checks the syntax of a field, then lets croner parse it. Croner would accept a field without a value, and then
+/// search for it until the year 5000.
 fn check_field(place: usize, field: &str) -> Result<(), String> {
     for item in field.split(',') {
         let (range, step) = item.split_once('/').map_or((item, None), |(range, step)| (range, Some(step)));
         if step.is_some_and(|step| !is_number(step)) {
-            return Err("a step is a number, as in */5".into());
+            return Err("a step must be a number of one or two digits, as in */5".into());
         }
         if !range.split('-').all(|end| is_end(place, end)) || range.split('-').count() > 2 {
-            return Err(format!("{} is no value, list, range or step of it", quoted(item)));
+            return Err(format!("{} is not a value, list, range or step of this field", quoted(item)));
         }
         let (least, most) = BOUNDS[place];
         let is_outside = |end: &&str| end.parse().is_ok_and(|number: u8| !(least..=most).contains(&number));
         if let Some(end) = range.split('-').find(is_outside) {
-            return Err(format!("{} is not from {least} to {most}", quoted(end)));
+            return Err(format!("{} must be from {least} to {most}", quoted(end)));
         }
     }
     let mut fields = ["*"; FIELDS.len()];
     fields[place] = field;
-    // Of one year: without it croner writes down each of five thousand, which is most of the time that this takes.
+    // Limited to one year: otherwise croner lists five thousand of them, which takes most of the time of this check.
     let fields = format!("0 {} 2000", fields.join(" "));
     let refused = |error| match error {
         CronError::ComponentError(text) | CronError::IllegalCharacters(text) | CronError::InvalidPattern(text) => text,
@@ -222,7 +226,7 @@ fn check_field(place: usize, field: &str) -> Result<(), String> {
     croner::Cron::from_str(&fields).map(drop).map_err(|error| refused(error).trim_end_matches('.').to_owned())
 }
 
-/// Whether this may stand alone, or at the end of a range.
+/// Returns true if the text may be a single value, or one end of a range.
 fn is_end(place: usize, text: &str) -> bool {
     let is_day = |text: &str| is_number(text) || DAYS.contains(&text);
     match place {
@@ -241,7 +245,7 @@ fn is_number(text: &str) -> bool {
     (1..=2).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// A time of the wall clock, as the second at which clocks in UTC would show it. croner walks over these.
+/// A wall-clock time, as seconds of the same time in UTC. Croner searches over these.
 #[derive(Clone, Copy)]
 struct Shown(i64);
 

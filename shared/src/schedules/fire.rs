@@ -1,8 +1,9 @@
-//! The tick: due schedules fire, each occurrence once however often, early, late or at once it comes.
+//! The tick: creates the jobs of due schedules. Each occurrence fires once, even if ticks are early, late, repeated or
+//! concurrent.
 //!
-//! A round reads what is due by the database's clock, decides (see [`crate::schedules::occurrences`]), and writes in one batch: schedules move
-//! by compare and set and name their jobs in their history, then those jobs are inserted. A second tick moves nothing and so
-//! inserts nothing. Ids are minted by the database's clock.
+//! A round reads what is due by the database's clock, decides (see [`crate::schedules::occurrences`]), and writes in
+//! one batch: schedules advance by compare and set and name their jobs in their history, then those jobs are inserted.
+//! A second tick advances nothing and so inserts nothing. Ids are minted by the database's clock.
 
 use serde::{Deserialize, Serialize};
 
@@ -21,7 +22,7 @@ use crate::wire::idempotency::INTERNAL_PREFIX;
 use crate::wire::job_queue::JobQueue;
 use crate::wire::time::rfc3339;
 
-/// A schedule that is due, as it was read.
+/// A due schedule, as it was read.
 #[derive(Debug, Clone, Deserialize)]
 pub struct DueSchedule {
     tenant: String,
@@ -36,7 +37,7 @@ pub struct DueSchedule {
     now: i64,
 }
 
-/// What becomes of a schedule, as the batch is told.
+/// Change of a schedule, as the batch gets it.
 #[derive(Debug, Serialize)]
 pub(crate) struct Firer {
     tenant: String,
@@ -51,7 +52,7 @@ pub(crate) struct Firer {
     entries: Vec<Entry>,
 }
 
-/// What becomes of an occurrence, unless the batch finds a reason against it.
+/// History entry of an occurrence. The batch may change its state, for example if the endpoint is deleted.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Entry {
     scheduled_for: Option<i64>,
@@ -59,7 +60,7 @@ pub(crate) struct Entry {
     job_id: Option<String>,
     key: Option<String>,
     detail: Option<String>,
-    /// Where the request for it comes from; an occurrence's comes from nowhere.
+    /// Origin of the request to run now; empty for an occurrence.
     #[serde(flatten)]
     origin: Origin,
 }
@@ -70,7 +71,7 @@ impl Entry {
         Entry { scheduled_for: occurrence, state, job_id: None, key: None, detail: Some(detail), origin }
     }
 
-    /// A job beside all occurrences.
+    /// Creates the entry of a job that a request asked to run now.
     pub(crate) fn run_now(job: &str, key: Option<String>, origin: Origin) -> Entry {
         Entry {
             scheduled_for: None,
@@ -84,7 +85,7 @@ impl Entry {
 }
 
 impl Firer {
-    /// A job beside all occurrences: the schedule stays where it is.
+    /// Creates the change for a job that a request asked to run now: the schedule does not advance.
     pub(crate) fn run_now(row: &ScheduleRow, now: i64, entry: Entry) -> Firer {
         Firer {
             tenant: row.tenant.clone(),
@@ -100,12 +101,12 @@ impl Firer {
         }
     }
 
-    /// What a tick makes of a schedule.
+    /// Decides what a tick does with a schedule.
     fn of<C: Clock>(clock: &C, due: DueSchedule) -> Firer {
         let mut entries = Vec::new();
         let (mut last_occurrence, mut next_at) = (due.last_occurrence, None);
         match cron_in(&due.cron, &due.time_zone, due.now) {
-            // It was read when it was put: a later version of Longshore must have forgotten a zone.
+            // The expression was valid when it was put, so a later version of Longshore must have lost a time zone.
             Err(field) => entries.push(Entry::without_job(None, OccurrenceState::Refused, field.detail)),
             Ok(cron) => {
                 let decision = decide(&cron, due.catch_up, due.last_occurrence, due.now);
@@ -116,12 +117,12 @@ impl Firer {
                     entries.push(Entry::without_job(Some(last), OccurrenceState::Missed, detail));
                 }
                 for (index, occurrence) in decision.fire.into_iter().enumerate() {
-                    // Where the first is still open, or was skipped itself, the others are too.
+                    // If the first one is still open or was skipped itself, the others are skipped too.
                     entries.push(if due.overlap == Overlap::Skip && index > 0 {
                         Entry::without_job(
                             Some(occurrence),
                             OccurrenceState::Skipped,
-                            "The job before it is open.".to_owned(),
+                            "The previous job is still open.".to_owned(),
                         )
                     } else {
                         let key = format!("{INTERNAL_PREFIX}occurrence {} {occurrence}", due.id);
@@ -147,8 +148,8 @@ impl Firer {
     }
 }
 
-/// Moves schedules and makes their jobs. Answers hints of the jobs that are there then, also when an answer was lost
-/// before.
+/// Advances schedules and inserts their jobs. Returns hints of all jobs that exist afterwards, even if an earlier
+/// answer was lost.
 pub(crate) async fn fire<W: Database + Clock>(world: &W, firers: &[Firer]) -> Result<Vec<Hint>, DatabaseError> {
     let of = |firer: &Firer, entry: &Entry| Some(JobRef { tenant: firer.tenant.clone(), id: entry.job_id.clone()? });
     let jobs: Vec<_> =
@@ -167,7 +168,7 @@ pub(crate) async fn fire<W: Database + Clock>(world: &W, firers: &[Firer]) -> Re
     Ok(rows.into_iter().map(hint).collect())
 }
 
-/// Reads what is due by the database's clock, [`SCHEDULES_PER_ROUND`] at most: the first half of a round.
+/// Reads at most [`SCHEDULES_PER_ROUND`] due schedules by the database's clock. This is the first half of a round.
 ///
 /// # Errors
 /// When the database is out of reach.
@@ -176,7 +177,8 @@ pub async fn read_due<W: Database + Clock>(world: &W, settings: &Settings) -> Re
     rows_as(answers.first().unwrap_or(&Vec::new()))
 }
 
-/// Fires what was read, unless it is no more as it was: the second half. Answers hints of the jobs.
+/// Fires the schedules that were read, unless they have changed since. This is the second half of a round. Returns
+/// hints of the jobs.
 ///
 /// # Errors
 /// When the database is out of reach.
@@ -185,10 +187,10 @@ pub async fn fire_due<W: Database + Clock>(world: &W, due: Vec<DueSchedule>) -> 
     fire(world, &firers).await
 }
 
-/// Fires what is due. Answers how many jobs were made.
+/// Fires all due schedules. Returns how many jobs were created.
 ///
 /// # Errors
-/// When the database is out of reach; the next tick goes on from where this one stopped.
+/// When the database is out of reach. The next tick continues where this one stopped.
 pub async fn tick<W: World>(world: &W, settings: &Settings) -> Result<usize, DatabaseError> {
     let (mut made, mut takes_hints) = (0, true);
     for _ in 0..settings.plan.tick_rounds {

@@ -1,4 +1,4 @@
-//! Keeping schedules: put, read, list, delete, and run now.
+//! Operations on schedules: put, read, list, delete, and run now.
 
 use serde::Deserialize;
 use serde_json::json;
@@ -30,13 +30,13 @@ fn read_statement(tenant: &str, id: &str, endpoint: &str, key: Option<String>) -
     sql!("read_schedule", tenant, id, endpoint, key)
 }
 
-async fn stand<W: Database + Clock>(world: &W, statements: Vec<Statement>) -> Result<ScheduleState, Problem> {
+async fn read_state<W: Database + Clock>(world: &W, statements: Vec<Statement>) -> Result<ScheduleState, Problem> {
     let answers = batch(world, &statements).await.map_err(|error| unavailable(&error))?;
     first_as(answers.last()).map_err(|error| unavailable(&error))?.ok_or(Problem::Internal)
 }
 
-/// Makes or changes a schedule. Occurrences before now are none of a new expression's, nor of one that was paused; a change of
-/// anything else leaves an occurrence that is due.
+/// Creates or changes a schedule. A new expression, a new time zone and a resumed schedule begin now; any other change
+/// keeps an occurrence that is already due.
 ///
 /// # Errors
 /// A problem that names every wrong field; `Unavailable`.
@@ -50,33 +50,33 @@ pub async fn put_schedule<W: Database + Clock>(
     let (request, mut job) = ScheduleRequest::check(world, settings, id, body)?;
     job.seal_secrets(world, settings, tenant)?;
     let endpoint = job.endpoint.clone();
-    let standing = stand(world, vec![read_statement(tenant, id, &endpoint, None)]).await?;
-    if standing.endpoint_known == 0 {
+    let state = read_state(world, vec![read_statement(tenant, id, &endpoint, None)]).await?;
+    if state.endpoint_known == 0 {
         return Err(Problem::unknown_endpoint(&endpoint));
     }
-    let cron = cron_in(&request.cron, &request.time_zone, standing.now);
+    let cron = cron_in(&request.cron, &request.time_zone, state.now);
     let cron = cron.map_err(|field| Problem::InvalidRequest(vec![field]))?;
-    let revision = mint_ulid(standing.now, world.random());
+    let revision = mint_ulid(state.now, world.random());
     let row = json!({
         "tenant": tenant, "id": id, "revision": revision, "cron": request.cron, "time_zone": request.time_zone,
         "overlap": request.overlap, "catch_up": request.catch_up, "paused": u8::from(request.paused),
-        "last_occurrence": standing.now, "next_at": cron.next_after(standing.now).filter(|_| !request.paused),
+        "last_occurrence": state.now, "next_at": cron.next_after(state.now).filter(|_| !request.paused),
         "endpoint": endpoint, "job": Template::from(job),
     });
     let statements = vec![sql!("put_schedule", json_param(&row)), read_statement(tenant, id, &endpoint, None)];
-    let written = stand(world, statements).await?.schedule.filter(|row| row.revision == revision);
+    let written = read_state(world, statements).await?.schedule.filter(|row| row.revision == revision);
     written.ok_or_else(|| Problem::unknown_endpoint(&endpoint))
 }
 
-/// One schedule.
+/// Reads one schedule.
 ///
 /// # Errors
 /// `NotFound`; `Unavailable`.
 pub async fn read_schedule<W: Database + Clock>(world: &W, tenant: &str, id: &str) -> Result<ScheduleRow, Problem> {
-    stand(world, vec![read_statement(tenant, id, "", None)]).await?.schedule.ok_or_else(|| not_found(id))
+    read_state(world, vec![read_statement(tenant, id, "", None)]).await?.schedule.ok_or_else(|| not_found(id))
 }
 
-/// A page of a tenant's schedules by name; `whole` with payloads and all of the history.
+/// Lists a page of a tenant's schedules by name. `whole` includes payloads and the full history.
 ///
 /// # Errors
 /// `Unavailable`.
@@ -91,33 +91,33 @@ pub async fn list_schedules<W: Database + Clock>(
     read_rows(world, statement).await
 }
 
-/// Deletes a schedule. Its jobs stay.
+/// Deletes a schedule. Its jobs are kept.
 ///
 /// # Errors
-/// `NotFound`, also for the second time; `Unavailable`.
+/// `NotFound`, also when the schedule was deleted before; `Unavailable`.
 pub async fn delete_schedule<W: Database + Clock>(world: &W, tenant: &str, id: &str) -> Result<(), Problem> {
     let answers = batch(world, &[sql!("delete_schedule", tenant, id)]).await.map_err(|error| unavailable(&error))?;
     if answers.first().is_none_or(Vec::is_empty) { Err(not_found(id)) } else { Ok(()) }
 }
 
-/// A job that somebody asked for now.
+/// A job of a schedule that a request created outside the schedule's occurrences.
 #[derive(Debug)]
 pub struct RunNow {
-    /// Which; the caller hints it unless it is a duplicate.
+    /// The job. The caller sends its hint, unless it is a duplicate.
     pub job: JobRef,
-    /// The queue of its hint.
+    /// Queue of its hint.
     pub queue: JobQueue,
-    /// The answer's body, as an accept answers it.
+    /// Body of the response, the same as for an accepted job.
     pub body: AcceptedJob,
-    /// Whether the key's job was there already.
+    /// True if the idempotency key belongs to an existing job, which `job` is.
     pub duplicate: bool,
 }
 
-/// Makes one job of a schedule now, whatever its clock says. A repeat with the same key, as long as that job is kept, answers
-/// that job.
+/// Creates one job of a schedule now, regardless of its occurrences. A repeat with the same key returns the same job
+/// while that job is kept.
 ///
 /// # Errors
-/// `NotFound`; `StorageFull`; `InvalidRequest` when its endpoint is deleted.
+/// `NotFound`; `StorageFull`; `InvalidRequest` when the endpoint of the schedule is deleted; `Unavailable`.
 pub async fn run_schedule<W: Database + Clock>(
     world: &W,
     tenant: &str,
@@ -128,25 +128,25 @@ pub async fn run_schedule<W: Database + Clock>(
     let key = key.map(|key| format!("{INTERNAL_PREFIX}run {id} {key}"));
     let mut asked: Vec<String> = Vec::new();
     for _ in 0..MINTS_MAX {
-        let standing = stand(world, vec![read_statement(tenant, id, "", key.clone())]).await?;
-        if let Some(job) = standing.job_of_key {
+        let state = read_state(world, vec![read_statement(tenant, id, "", key.clone())]).await?;
+        if let Some(job) = state.job_of_key {
             let duplicate = !asked.contains(&job);
             return run_answer(world, tenant, job, duplicate).await;
         }
-        let row = standing.schedule.ok_or_else(|| not_found(id))?;
-        if standing.storage_full == 1 {
+        let row = state.schedule.ok_or_else(|| not_found(id))?;
+        if state.storage_full == 1 {
             return Err(Problem::StorageFull);
         }
-        let job = mint_id(standing.now, world.random());
+        let job = mint_id(state.now, world.random());
         asked.push(job.clone());
         let entry = Entry::run_now(&job, key.clone(), origin.clone());
-        let fired = fire(world, &[Firer::run_now(&row, standing.now, entry)]).await;
+        let fired = fire(world, &[Firer::run_now(&row, state.now, entry)]).await;
         if !fired.map_err(|error| unavailable(&error))?.is_empty() {
             return run_answer(world, tenant, job, false).await;
         }
         let newest = read_schedule(world, tenant, id).await?.history.into_iter().next();
-        if newest.is_some_and(|newest| newest.state == OccurrenceState::Refused && newest.fired_at.0 >= standing.now) {
-            let detail = "of the schedule was deleted; create it anew, or change the schedule";
+        if newest.is_some_and(|newest| newest.state == OccurrenceState::Refused && newest.fired_at.0 >= state.now) {
+            let detail = "of the schedule was deleted; create it again, or change the schedule";
             return Err(Problem::field("#/endpoint", "unknown-endpoint", detail));
         }
     }

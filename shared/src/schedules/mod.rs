@@ -1,4 +1,5 @@
-//! Schedules: [`cron`] expressions in a [`zone`], the [`occurrences`] that are due, and the tick that makes a job for each of them ([`fire`]).
+//! Schedules: [`cron`] expressions in a time [`zone`], due [`occurrences`], and the tick that creates a job for each of
+//! them ([`fire`]).
 
 pub mod cron;
 pub mod fire;

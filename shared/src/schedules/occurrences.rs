@@ -1,51 +1,51 @@
-//! Which occurrences of a schedule a tick fires, which were missed, and where the schedule stands then. Pure: the tick may come
-//! early, late, twice or never.
+//! The decision of a tick: which occurrences of a schedule fire, which were missed, and how far the schedule advances.
+//! It is pure: the tick may be early, late, repeated or missing.
 
 use serde::{Deserialize, Serialize};
 
 use crate::limits::{CATCH_UP_GRACE_MS, CATCH_UP_OCCURRENCES_AT_ONCE, CATCH_UP_OCCURRENCES_MAX, OCCURRENCE_MS_MIN};
 use crate::schedules::cron::Cron;
 
-/// What becomes of an occurrence while the schedule's job before it is open.
+/// Handling of an occurrence while the previous job of the schedule is open.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Overlap {
-    /// It is left out, and recorded as skipped.
+    /// The occurrence is skipped and recorded.
     Skip,
-    /// It fires.
+    /// The occurrence fires.
     #[default]
     Allow,
 }
 
-/// What becomes of occurrences whose tick came late.
+/// Handling of occurrences whose tick was late.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum CatchUp {
-    /// The newest fires.
+    /// Only the newest fires.
     #[default]
     Latest,
     /// All fire, up to [`CATCH_UP_OCCURRENCES_MAX`].
     All,
-    /// None fires that is older than [`CATCH_UP_GRACE_MS`].
+    /// Those at most [`CATCH_UP_GRACE_MS`] late fire.
     None,
 }
 
-/// What a tick makes of a schedule.
+/// Decision of a tick for one schedule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DueOccurrences {
     /// Occurrences that fire now, in order.
     pub fire: Vec<i64>,
-    /// The first and the last of the occurrences that were missed.
+    /// First and last of the missed occurrences.
     pub missed: Option<(i64, i64)>,
-    /// Up to here all is decided then.
+    /// Last occurrence that is decided afterwards.
     pub last_occurrence: i64,
-    /// The next occurrence, which may be due already.
+    /// Next occurrence, which may be due already.
     pub next_at: Option<i64>,
 }
 
-/// Decides what a tick at `now` makes of a schedule whose occurrences are decided up to `last_occurrence`.
+/// Decides for a tick at `now` what happens to a schedule whose occurrences are decided up to `last_occurrence`.
 pub fn decide(cron: &Cron, catch_up: CatchUp, last_occurrence: i64, now: i64) -> DueOccurrences {
     let first = match cron.next_after(last_occurrence) {
         Some(first) if first <= now => first,
@@ -56,7 +56,7 @@ pub fn decide(cron: &Cron, catch_up: CatchUp, last_occurrence: i64, now: i64) ->
         CatchUp::None => cron.next_after(now - CATCH_UP_GRACE_MS - 1),
         CatchUp::All => start_of_all(cron, first, now),
     };
-    // Without a start there is none in time.
+    // Without a start no occurrence is in time.
     let start = start.unwrap_or(now + 1).max(first);
     let mut fire = Vec::new();
     let mut occurrence = Some(start);
@@ -70,11 +70,12 @@ pub fn decide(cron: &Cron, catch_up: CatchUp, last_occurrence: i64, now: i64) ->
     DueOccurrences { fire, missed, last_occurrence, next_at: cron.next_after(last_occurrence) }
 }
 
-/// Where firing all begins: at the first, unless more than [`CATCH_UP_OCCURRENCES_MAX`] wait.
+/// Returns the first occurrence that fires with `catch_up: all`: the first one, unless more than
+/// [`CATCH_UP_OCCURRENCES_MAX`] wait.
 fn start_of_all(cron: &Cron, first: i64, now: i64) -> Option<i64> {
     let most = i64::try_from(CATCH_UP_OCCURRENCES_MAX).unwrap_or(0);
     if now - first < most * OCCURRENCE_MS_MIN {
-        return Some(first); // There is no room for more: nothing needs to be counted.
+        return Some(first); // The time is too short for more occurrences than the maximum.
     }
     let waiting = std::iter::successors(Some(first), |occurrence| cron.next_after(*occurrence))
         .take_while(|occurrence| *occurrence <= now);
@@ -94,7 +95,7 @@ mod tests {
     use crate::limits::{DAY_MS, HOUR_MS};
     use crate::schedules::zone::Zone;
 
-    /// 2026-11-02T08:30:00Z.
+    /// Time of the tests: 2026-11-02T08:30:00Z.
     const NOW: i64 = 1_793_608_200_000;
     const MINUTE: i64 = 60_000;
 
@@ -131,7 +132,7 @@ mod tests {
         assert_eq!(none.missed, Some((NOW - 29 * MINUTE, NOW - 6 * MINUTE)));
         let all = after(CatchUp::All, 30 * MINUTE);
         assert_eq!((all.fire.len(), all.missed, all.last_occurrence), (10, None, NOW - 20 * MINUTE));
-        assert_eq!(all.next_at, Some(NOW - 19 * MINUTE), "it goes on");
+        assert_eq!(all.next_at, Some(NOW - 19 * MINUTE), "the next round continues");
         let long = after(CatchUp::All, 3 * DAY_MS);
         assert_eq!(long.missed, Some((NOW - 3 * DAY_MS + MINUTE, NOW - 100 * MINUTE)), "the newest hundred fire");
         assert_eq!(long.fire[0], NOW - 99 * MINUTE);
@@ -143,7 +144,7 @@ mod tests {
     }
 
     proptest! {
-        /// Ticks at any times, and each occurrence is fired once, in order, or is in one gap that was told.
+        /// Checks that with ticks at any times each occurrence fires once, in order, or is in one reported gap.
         #[test]
         fn each_occurrence_is_decided_once(
             text in prop::sample::select(vec!["* * * * *", "*/7 * * * *", "0 * * * *", "30 2 * * *", "0 0 * * 1"]),

@@ -1,4 +1,4 @@
-//! The schedule: as callers write it, as the store keeps it and as the API shows it.
+//! The schedule: the request of a caller, the stored row, and its form in the API.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -21,47 +21,47 @@ use crate::wire::problem::Problem;
 use crate::wire::time::Time;
 use crate::wire::values::{Whole, Word};
 
-/// A schedule as callers write it. What is left out has its default, also when the schedule was there before.
+/// A schedule as callers write it. A field that is omitted gets its default, even if the schedule exists already.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "NewSchedule"))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ScheduleRequest {
-    /// Five fields, or `@daily` and its like.
+    /// Cron expression of five fields, or a nickname such as `@daily`.
     #[cfg_attr(feature = "openapi", schemars(length(min = 1)))]
     pub(crate) cron: String,
-    /// A name of the IANA database.
+    /// Name of a time zone of the IANA database.
     #[serde(default = "utc")]
     pub(crate) time_zone: String,
-    /// What becomes of an occurrence while the job before it is open.
+    /// Handling of an occurrence while the previous job is open.
     #[serde(default)]
     pub(crate) overlap: Word<Overlap>,
-    /// What becomes of occurrences whose tick came late.
+    /// Handling of occurrences whose tick was late.
     #[serde(default)]
     pub(crate) catch_up: Word<CatchUp>,
-    /// Whether it stands still.
+    /// True if the schedule is paused.
     #[serde(default)]
     pub(crate) paused: bool,
-    /// What its jobs do.
+    /// Kind of its jobs.
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::wire::schema::kind"))]
     kind: String,
-    /// What their kind needs.
+    /// Payload of its jobs.
     #[cfg_attr(feature = "openapi", schemars(with = "crate::kinds::Payload"))]
     payload: Box<RawValue>,
-    /// The endpoint that webhooks and tasks go to. A webhook may have a `url` in its payload instead.
+    /// Endpoint that webhooks and tasks are sent to. A webhook may have a `url` in its payload instead.
     #[cfg_attr(feature = "openapi", schemars(regex(pattern = crate::wire::schema::NAME)))]
     endpoint: Option<String>,
-    /// Attempts of a job that may fail.
+    /// Number of attempts of a job that may fail.
     max_attempts: Option<Whole<1, MAX_ATTEMPTS_MAX>>,
-    /// The waits between attempts; the endpoint's when nothing is said.
+    /// Waits between attempts. Default: those of the endpoint.
     retry_schedule: Option<Word<Backoff>>,
-    /// A name to list its jobs by.
+    /// Group of its jobs, by which they can be listed.
     #[cfg_attr(feature = "openapi", schemars(regex(pattern = crate::wire::schema::NAME)))]
     group: Option<String>,
-    /// Anything of the caller's, shown with its jobs.
+    /// Any data of the caller, shown with its jobs.
     metadata: Option<Metadata>,
 }
 
-/// The part of the request that is a job's; its payload keeps its own bytes.
+/// The part of the request that describes a job. The payload keeps its exact bytes.
 #[derive(Serialize)]
 struct JobPart<'a> {
     kind: &'a str,
@@ -77,7 +77,7 @@ fn utc() -> String {
     "UTC".to_owned()
 }
 
-/// What the jobs of a schedule are made of.
+/// Template of a schedule's jobs.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Template {
     pub(crate) kind: String,
@@ -121,7 +121,7 @@ impl ScheduleRequest {
         }
     }
 
-    /// Reads a request and checks all of it: the expression, and what its jobs are made of as a job is checked.
+    /// Reads and checks a whole request: the expression, and the job's fields as for any job.
     pub(crate) fn check<C: Clock>(
         clock: &C,
         settings: &Settings,
@@ -129,7 +129,7 @@ impl ScheduleRequest {
         bytes: &[u8],
     ) -> Result<(ScheduleRequest, NewJob), Problem> {
         let request: ScheduleRequest = read(bytes, "#")?;
-        // It is in the schedule's row, and each job gets it from there.
+        // The payload is stored in the schedule's row, from which each job copies it.
         let most = settings.plan.payload_inline_bytes;
         if request.payload.get().len() > most {
             return Err(Problem::too_large("The `payload` of a schedule", most, request.payload.get().len()));
@@ -154,7 +154,7 @@ impl ScheduleRequest {
     }
 }
 
-/// Reads an expression in a zone.
+/// Parses an expression in a time zone.
 pub(crate) fn cron_in(cron: &str, time_zone: &str, now: i64) -> Result<Cron, InvalidField> {
     let zone = Zone::named(time_zone).ok_or_else(|| {
         let named = zone_word(time_zone).map(|zone| format!("Unknown time zone {zone}"));
@@ -166,7 +166,7 @@ pub(crate) fn cron_in(cron: &str, time_zone: &str, now: i64) -> Result<Cron, Inv
     Cron::parse(cron, zone, now).map_err(|problem| wrong_cron(&problem))
 }
 
-/// A name of a zone as an error repeats it, if it may be one.
+/// Returns a time zone as an error may repeat it, if it looks like a name.
 fn zone_word(name: &str) -> Option<String> {
     word(&name.replace('/', "_")).map(|_| quoted(name))
 }
@@ -175,41 +175,41 @@ fn wrong_cron(problem: &CronProblem) -> InvalidField {
     InvalidField::of("#/cron", problem.code(), problem.to_string())
 }
 
-/// What became of an occurrence.
+/// State of an occurrence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub enum OccurrenceState {
-    /// It made a job.
+    /// A job was created.
     Fired,
-    /// The job before it was open.
+    /// The previous job was open.
     Skipped,
-    /// Its tick came too late.
+    /// The tick was too late.
     Missed,
-    /// Somebody asked for a job.
+    /// A request asked for a job now.
     RunNow,
-    /// No job could be made of it; `detail` says why.
+    /// No job could be created; `detail` has the reason.
     Refused,
 }
 
-/// An occurrence of a schedule: what became of an occurrence, or of a call to run now.
+/// An occurrence of a schedule, or a request to run now, as an entry of its history.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct Occurrence {
-    /// The occurrence; null for a job that somebody asked for.
+    /// Time of the occurrence; null for a request to run now.
     pub scheduled_for: Option<Time>,
-    /// When it became that.
+    /// Time at which the state was decided.
     pub fired_at: Time,
-    /// What became of it.
+    /// State of the occurrence.
     pub state: OccurrenceState,
-    /// The job that it made.
+    /// The job that was created.
     #[cfg_attr(feature = "openapi", schemars(regex(pattern = crate::wire::schema::JOB_ID)))]
     pub job_id: Option<String>,
-    /// Why it made none.
+    /// Reason why no job was created.
     pub detail: Option<String>,
 }
 
-/// A schedule's row. Times are milliseconds.
+/// A schedule's row. Times are in ms since 1970.
 #[derive(Debug, Clone, Deserialize)]
 #[allow(missing_docs)]
 pub struct ScheduleRow {
@@ -231,12 +231,12 @@ pub struct ScheduleRow {
 }
 
 impl ScheduleRow {
-    /// Its payload as the API shows it: sealed values are hidden.
+    /// Returns its payload as the API shows it: without sealed values.
     pub fn shown_payload(&self) -> Option<Box<RawValue>> {
         self.job.payload.as_deref().and_then(|payload| shown(&self.job.kind, payload))
     }
 
-    /// The next occurrences, the due ones included; one that is paused has none.
+    /// Returns the next occurrences, including due ones; none if the schedule is paused.
     fn next_occurrences(&self) -> Vec<Time> {
         let Some(next) = self.next_at else { return Vec::new() };
         let Ok(cron) = cron_in(&self.cron, &self.time_zone, next) else { return Vec::new() };
@@ -250,21 +250,21 @@ impl ScheduleRow {
 #[allow(clippy::struct_field_names, reason = "fields are named as they are written")]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema))]
 pub struct Schedule<'a> {
-    /// Its name.
+    /// Name of the schedule.
     #[cfg_attr(feature = "openapi", schemars(regex(pattern = crate::wire::schema::NAME)))]
     id: &'a str,
-    /// What its jobs do.
+    /// Kind of its jobs.
     #[cfg_attr(feature = "openapi", schemars(schema_with = "crate::wire::schema::kind"))]
     kind: &'a str,
     paused: bool,
     tenant: &'a str,
-    /// Null for jobs to a bare url.
+    /// Endpoint of its jobs; null for jobs to a bare URL.
     endpoint: Option<&'a str>,
     cron: &'a str,
     time_zone: &'a str,
-    /// The next occurrences.
+    /// Next occurrences.
     next: Vec<Time>,
-    /// The last occurrence.
+    /// Last occurrence.
     last: Option<&'a Occurrence>,
     created_at: Time,
     updated_at: Time,
@@ -275,18 +275,19 @@ pub struct Schedule<'a> {
     group: Option<&'a str>,
     #[cfg_attr(feature = "openapi", schemars(with = "Option<crate::wire::metadata::Metadata>"))]
     metadata: Option<&'a RawValue>,
-    /// As it was put, sealed values hidden; null in lists.
+    /// Payload as it was put, without sealed values; null in lists.
     #[cfg_attr(feature = "openapi", schemars(with = "crate::wire::schema::Json"))]
     payload: Option<&'a RawValue>,
 }
 
 impl<'a> Schedule<'a> {
-    /// The schedule where it is read alone: with its payload, as the row shows it, and its next occurrences.
+    /// Creates the schedule as it is shown alone: with its payload, as the row shows it, and its next occurrences.
     pub fn whole(row: &'a ScheduleRow, payload: Option<&'a RawValue>) -> Schedule<'a> {
         Schedule { next: row.next_occurrences(), payload, ..Schedule::listed(row) }
     }
 
-    /// The schedule in a list. `next` has one occurrence: five of a hundred schedules are too much to compute.
+    /// Creates the schedule as it is shown in a list. `next` has one occurrence, because five of a hundred schedules
+    /// would take too long to compute.
     pub fn listed(row: &'a ScheduleRow) -> Schedule<'a> {
         let job = &row.job;
         Schedule {

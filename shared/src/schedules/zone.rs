@@ -1,8 +1,9 @@
-//! Time zones: what the clocks of an IANA zone show at an instant, from now on.
+//! Time zones: the wall-clock times of IANA zones, for present and future instants.
 //!
-//! `zones.txt` has one line per zone: its rule, and the turns that no rule gives. It is made of the IANA database, and a
-//! test holds it against that and against `chrono-tz`, whose tables alone would make the Worker's bundle too large: they
-//! have every turn since 1900, and nothing here asks for a time that has passed.
+//! `zones.txt` has one line per zone: its rule, and the changes of the clocks that follow no rule. It is generated from
+//! the IANA database. A test compares it with that database and with the crate `chrono-tz`. The tables of `chrono-tz`
+//! would make the Worker's bundle too large: they have every change since 1900, while this module uses only present and
+//! future ones.
 
 use chrono::{DateTime, Datelike, NaiveDate, Weekday};
 
@@ -10,15 +11,15 @@ use crate::limits::DAY_MS;
 
 static ZONES: &str = include_str!("zones.txt");
 
-/// Seconds of a day.
+/// Number of seconds of a day.
 const DAY: i64 = DAY_MS / 1_000;
 
-/// A time zone; offsets are seconds east of UTC.
+/// A time zone. Offsets are in seconds east of UTC.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Zone {
     standard: i64,
     daylight: Option<Daylight>,
-    /// Turns that come before the rule holds: an instant, and the offset from then on.
+    /// Changes before the rule applies: an instant, and the offset from then on.
     turns: Vec<(i64, i64)>,
 }
 
@@ -29,7 +30,7 @@ struct Daylight {
     ends: ClockChange,
 }
 
-/// The day of a year on which clocks turn, and when: the nth weekday of a month, 5 being the last one.
+/// Day and time of a yearly change of the clocks: the nth weekday of a month; 5 is the last one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct ClockChange {
     month: u32,
@@ -38,30 +39,31 @@ struct ClockChange {
     seconds: i64,
 }
 
-/// What the clocks of a zone make of a time that they show.
+/// Instants at which the clocks of a zone show a given time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Instants {
-    /// They show it once.
+    /// The clocks show the time once.
     One(i64),
-    /// They show it twice: they were set back.
+    /// The clocks show the time twice, because they were set back.
     Two(i64, i64),
-    /// They never show it: they were set forward at this instant.
+    /// The clocks never show the time, because they were set forward at this instant.
     Skipped(i64),
 }
 
 impl Zone {
-    /// The zone of that name, as the IANA database spells it.
+    /// Finds the zone of that name, as the IANA database spells it.
     pub fn named(name: &str) -> Option<Zone> {
         let line = ZONES.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))?;
         Zone::parse(line)
     }
 
-    /// Every name.
+    /// Returns the names of all zones.
     pub fn names() -> impl Iterator<Item = &'static str> {
         ZONES.lines().filter_map(|line| Some(line.split_once(' ')?.0))
     }
 
-    /// `3600`, or `3600 7200 3.5.0/7200 10.5.0/10800`, and then perhaps `; 1770516000:0 1773540000:3600`.
+    /// Parses a rule and optional changes: `3600`, or `3600 7200 3.5.0/7200 10.5.0/10800`, optionally followed by `;
+    /// 1770516000:0 1773540000:3600`.
     fn parse(line: &str) -> Option<Zone> {
         let (rule, turns) = line.split_once("; ").unwrap_or((line, ""));
         let mut fields = rule.split_ascii_whitespace();
@@ -82,7 +84,7 @@ impl Zone {
         Some(Zone { standard, daylight, turns })
     }
 
-    /// The offset at an instant, both in seconds.
+    /// Returns the offset at an instant, both in seconds.
     pub fn offset_at(&self, second: i64) -> i64 {
         match self.turns.last() {
             Some((last, _)) if second < *last => {
@@ -107,9 +109,9 @@ impl Zone {
         if is_daylight { daylight.offset } else { self.standard }
     }
 
-    /// The instants at which the clocks show a time, given as the second at which clocks in UTC would.
+    /// Returns the instants at which the clocks show a time. `shown` is that time as seconds of the same time in UTC.
     pub fn instants_of(&self, shown: i64) -> Instants {
-        // No zone turns its clocks twice within two days, or by more than a day.
+        // No zone changes its clocks twice within two days, or by more than a day.
         let before = shown - self.offset_at(shown - DAY);
         let after = shown - self.offset_at(shown + DAY);
         let is_then = |instant: i64| instant + self.offset_at(instant) == shown;
@@ -121,7 +123,7 @@ impl Zone {
         }
     }
 
-    /// The first instant after `after`, and not after `until`, at which the clocks are set.
+    /// Returns the first change of the clocks after `after` and not after `until`.
     pub fn first_turn(&self, after: i64, until: i64) -> Option<i64> {
         if self.is_steady(after, until) {
             return None;
@@ -129,7 +131,7 @@ impl Zone {
         self.turns_between(after, until).min()
     }
 
-    /// The last instant after `after`, and not after `until`, at which the clocks are set.
+    /// Returns the last change of the clocks after `after` and not after `until`.
     pub fn last_turn(&self, after: i64, until: i64) -> Option<i64> {
         if self.is_steady(after, until) {
             return None;
@@ -137,15 +139,15 @@ impl Zone {
         self.turns_between(after, until).max()
     }
 
-    /// Whether the clocks are not set between two instants, told without looking for a change: no zone sets its clocks twice
-    /// within two days.
+    /// Returns true if no change lies between two instants, without a search: no zone changes its clocks twice within
+    /// two days.
     fn is_steady(&self, after: i64, until: i64) -> bool {
         until - after <= DAY && self.offset_at(after) == self.offset_at(until)
     }
 
     fn turns_between(&self, after: i64, until: i64) -> impl Iterator<Item = i64> {
         let year = |second: i64| DateTime::from_timestamp(second, 0).map_or(0, |time| time.year());
-        // A rule's turn may lie in another year by the zone's own clock.
+        // A change by rule may lie in another year by the zone's own clock.
         let years = year(after) - 1..=year(until) + 1;
         let by_rule = years.flat_map(|year| {
             let daylight = self.daylight.as_ref();
@@ -162,18 +164,18 @@ impl Zone {
 }
 
 impl ClockChange {
-    /// `3.5.0/7200`: in March, on the last Sunday, at two o'clock.
+    /// Parses a change such as `3.5.0/7200`: March, last Sunday, two o'clock.
     fn parse(text: &str) -> Option<ClockChange> {
         let (day, seconds) = text.split_once('/')?;
         let mut parts = day.split('.');
         let (month, week) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
         let days_after_sunday: u8 = parts.next()?.parse().ok()?;
-        // Chrono counts from Monday.
+        // Chrono counts weekdays from Monday.
         let weekday = Weekday::try_from((days_after_sunday + 6) % 7).ok()?;
         Some(ClockChange { month, week, weekday, seconds: seconds.parse().ok()? })
     }
 
-    /// When it is in that year, as a clock shows it that did not turn yet.
+    /// Returns the instant of the change in that year, by the clocks before the change.
     fn in_year(&self, year: i32) -> Option<i64> {
         let nth = |week| NaiveDate::from_weekday_of_month_opt(year, self.month, self.weekday, week);
         let day = nth(self.week).or_else(|| nth(self.week - 1))?;

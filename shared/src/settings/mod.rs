@@ -1,4 +1,4 @@
-//! A deployment's settings: typed, validated once, all errors at once.
+//! Settings of a deployment: typed, validated once, and with all errors reported together.
 
 pub mod providers;
 
@@ -9,27 +9,27 @@ use crate::security::signing::MasterKey;
 use crate::settings::providers::Providers;
 use crate::wire::job_queue::JobQueue;
 
-/// What both Workers are told by their environment.
+/// Settings that both Workers read from their environment.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The profile of limits.
+    /// Limits of the plan.
     pub plan: Plan,
-    /// `MASTER_KEY`, which seals secrets at rest, and `MASTER_KEY_NEXT` and `MASTER_KEY_OLD`, which only open what another
-    /// Worker or an earlier deployment sealed.
+    /// Master keys: `MASTER_KEY` seals secrets at rest; `MASTER_KEY_NEXT` and `MASTER_KEY_OLD` only open secrets that
+    /// another Worker or an earlier deployment has sealed.
     pub keys: Keyring,
     /// Destinations outside the public internet that webhooks may reach.
     pub private_destinations: PrivateDestinations,
-    /// Which life of the store this deployment is for. A store of another epoch was restored, or is about to be: nothing is
-    /// accepted, fired, swept or sent.
+    /// Epoch of the store that this deployment expects. A store of another epoch was restored or is about to be: no job
+    /// is accepted, fired, swept or sent.
     pub epoch: i64,
-    /// The providers of embeddings.
+    /// Embedding providers.
     pub providers: Providers,
-    /// The version that evidence and attempts name.
+    /// Version that evidence and attempts name.
     pub version: String,
 }
 
 impl Settings {
-    /// Reads the settings through `get`, which answers a variable or a secret by name.
+    /// Reads the settings with `get`, which returns a variable or a secret by name.
     ///
     /// # Errors
     /// One line per setting that is missing or wrong.
@@ -53,7 +53,7 @@ impl Settings {
             .and_then(|private| Providers::parse(&get, private).map_err(|more| errors.extend(more)).ok());
         let epoch = get("EPOCH").unwrap_or_else(|| "0".to_owned());
         let epoch = epoch.parse().ok().filter(|epoch| *epoch >= 0).or_else(|| {
-            errors.push("EPOCH must be a whole number from 0 on".to_owned());
+            errors.push("EPOCH must be an integer of at least 0".to_owned());
             None
         });
         match (plan, keys, private_destinations, providers, epoch) {
@@ -66,7 +66,7 @@ impl Settings {
     }
 }
 
-/// The keys of the deployment: one that seals, and up to two that only open.
+/// Reads the keys of the deployment: one that seals, and up to two that only open.
 fn keyring(get: &impl Fn(&str) -> Option<String>, errors: &mut Vec<String>) -> Option<Keyring> {
     let mut parse =
         |name: &str, text: &str| MasterKey::parse(text).map_err(|error| errors.push(format!("{name}: {error}"))).ok();
@@ -76,28 +76,29 @@ fn keyring(get: &impl Fn(&str) -> Option<String>, errors: &mut Vec<String>) -> O
         None => Some(None),
     };
     let (next, old) = (other("MASTER_KEY_NEXT"), other("MASTER_KEY_OLD"));
-    // One that is wrong is an error: without it a deployment could not open what it has.
+    // An invalid key is an error: without that key the deployment could not open existing secrets.
     Some(Keyring::new(sealing?, next?, old?))
 }
 
-/// What a queue of the consumer brings.
+/// Kind of messages in a queue of the consumer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Feed {
-    /// Hints of jobs in one queue.
+    /// Hints of jobs of one queue.
     Hints(JobQueue),
-    /// Hints that the platform gave up on.
+    /// Hints that the platform moved to the dead-letter queue after their last retry.
     DeadHints,
 }
 
-/// The exact names of the consumer's queues. A part of a name tells nothing: an environment's name is in it, too.
+/// Exact names of the consumer's queues. A part of a name is not reliable, because it contains the name of the
+/// environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueueNames([(String, Feed); 3]);
 
 impl QueueNames {
-    /// Reads `HINTS_QUEUE`, `TASK_HINTS_QUEUE` and `DEAD_HINTS_QUEUE` through `get`, which answers a variable by name.
+    /// Reads `HINTS_QUEUE`, `TASK_HINTS_QUEUE` and `DEAD_HINTS_QUEUE` with `get`, which returns a variable by name.
     ///
     /// # Errors
-    /// One line per name that is missing or given twice.
+    /// One line per name that is missing or repeated.
     pub fn parse(get: impl Fn(&str) -> Option<String>) -> Result<QueueNames, Vec<String>> {
         let variables = [
             ("HINTS_QUEUE", Feed::Hints(JobQueue::Webhooks)),
@@ -108,25 +109,27 @@ impl QueueNames {
         let is_first = |at: usize| names.iter().take(at).all(|(name, _)| *name != names[at].0);
         let mistakes: Vec<String> = (0..names.len())
             .filter(|at| names[*at].0.is_empty() || !is_first(*at))
-            .map(|at| format!("{} must be the name of one of the consumer's queues, each another one", variables[at].0))
+            .map(|at| {
+                format!("{} must be the name of a queue of the consumer, different from the others", variables[at].0)
+            })
             .collect();
         if mistakes.is_empty() { Ok(QueueNames(names)) } else { Err(mistakes) }
     }
 
-    /// What the queue of that name brings; `None` for a queue that the settings do not name.
+    /// Returns the kind of messages in the queue of that name; `None` for a queue that the settings do not name.
     pub fn feed(&self, queue: &str) -> Option<Feed> {
         self.0.iter().find(|(name, _)| name == queue).map(|(_, feed)| *feed)
     }
 }
 
-/// The plan with the payloads that the deployment allows.
+/// Returns the plan with the payload size that the deployment allows.
 fn with_payload_bytes(plan: Plan, text: Option<String>, errors: &mut Vec<String>) -> Option<Plan> {
     let Some(text) = text else { return Some(plan) };
     let most = plan.payload_bytes_settable;
     match text.parse() {
         Ok(bytes) if (1..=most).contains(&bytes) => Some(Plan { payload_bytes_max: bytes, ..plan }),
         _ => {
-            errors.push(format!("PAYLOAD_BYTES must be a whole number from 1 to {most} on the plan {}", plan.name));
+            errors.push(format!("PAYLOAD_BYTES must be an integer from 1 to {most} on the plan {}", plan.name));
             None
         }
     }
@@ -137,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_error_is_told_at_once() {
+    fn all_errors_are_reported_together() {
         let errors = Settings::parse(|name| Some(format!("bad {name}"))).unwrap_err();
         assert_eq!(errors.len(), 6, "{errors:?}");
         assert!(errors.iter().all(|line| !line.contains("bad ")), "no setting is repeated: {errors:?}");

@@ -1,9 +1,10 @@
-//! The providers of embeddings that a deployment has: `EMBED_PROVIDERS` names them, `EMBED_DEFAULT` says which is meant when a
-//! job says nothing, and the secret `EMBED_KEY_{NAME}` is the key of one.
+//! Embedding providers of a deployment. `EMBED_PROVIDERS` configures them, `EMBED_DEFAULT` is the default model, and
+//! the secret `EMBED_KEY_{NAME}` is the API key of a provider.
 //!
 //! `{"openai": {"type": "openai-compatible", "url": "https://api.openai.com/v1", "models": {"text-embedding-3-small":
-//! {"dimensions": 1536}}}}`, or `{"cf": {"type": "workers-ai", "models": {"@cf/baai/bge-small-en-v1.5": {"dimensions": 384}}}}` by
-//! the AI binding, without a URL and a key. One more is always there: `builtin`, whose vectors are made of words and have no meaning.
+//! {"dimensions": 1536}}}}` uses the network. `{"cf": {"type": "workers-ai", "models": {"@cf/baai/bge-small-en-v1.5":
+//! {"dimensions": 384}}}}` uses the AI binding, without a URL and a key. The provider `builtin` always exists; its
+//! vectors are computed from words and carry no meaning.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,20 +18,20 @@ use crate::security::destination::PrivateDestinations;
 use crate::wire::json_error;
 use crate::wire::phrase::{listed, quoted};
 
-/// The name of the provider that needs no network,
+/// Name of the provider that works without a network.
 pub const BUILTIN: &str = "builtin";
-/// and of its one model.
+/// Name of the only model of [`BUILTIN`].
 pub const BUILTIN_MODEL: &str = "lexical-1";
 
-/// How a provider is spoken to.
+/// Protocol of a provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Interface {
-    /// `POST {url}/embeddings` as OpenAI answers it.
+    /// OpenAI's protocol: `POST {url}/embeddings`.
     OpenaiCompatible,
-    /// Models of Cloudflare, by the AI binding.
+    /// Models of Cloudflare, through the AI binding.
     WorkersAi,
-    /// No call at all: vectors of hashed words.
+    /// No calls: vectors of hashed words.
     Builtin,
 }
 
@@ -38,15 +39,16 @@ pub enum Interface {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Model {
-    /// How many numbers each of its vectors has; an answer with another number is an error.
+    /// Number of elements of each vector. An answer with another number is an error.
     pub dimensions: usize,
-    /// Whether it is asked for that many, in OpenAI's field `dimensions`: some models have vectors of several lengths.
+    /// True if the request contains the number in OpenAI's field `dimensions`. Some models offer vectors of several
+    /// lengths.
     #[serde(default)]
     pub send_dimensions: bool,
 }
 
 impl Model {
-    /// A model of which nothing is asked but its vectors.
+    /// Creates a model without `send_dimensions`.
     pub const fn new(dimensions: usize) -> Model {
         Model { dimensions, send_dimensions: false }
     }
@@ -56,62 +58,62 @@ impl Model {
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Provider {
-    /// How it is spoken to.
+    /// Protocol of the provider.
     #[serde(rename = "type")]
     pub interface: Interface,
-    /// Where it is, without the `/embeddings`; empty of one that a binding leads to.
+    /// Base URL without `/embeddings`; empty for a provider that is reached through a binding.
     #[serde(default)]
     pub url: String,
-    /// Its models by name.
+    /// Models by name.
     pub models: BTreeMap<String, Model>,
-    /// What it is asked with, as `Authorization: Bearer`.
+    /// API key, sent as `Authorization: Bearer`.
     #[serde(skip)]
     pub key: Option<String>,
 }
 
 impl fmt::Debug for Provider {
-    /// All but the key.
+    /// Writes all fields except the key.
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Provider { interface, url, models, .. } = self;
         to.debug_struct("Provider").field("interface", interface).field("url", url).field("models", models).finish()
     }
 }
 
-/// A model of a provider, by name. It is what a job is stored with, so that another default changes no job.
+/// A model and its provider, by name. A job is stored with it, so a new default does not change the job.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Choice {
-    /// The provider.
+    /// Name of the provider.
     pub provider: String,
-    /// The model.
+    /// Name of the model.
     pub model: String,
 }
 
 impl fmt::Display for Choice {
-    /// `provider/model`: the name of a provider has no slash.
+    /// Writes `provider/model`. Names of providers contain no slash.
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(to, "{}/{}", self.provider, self.model)
     }
 }
 
-/// What a job names and the deployment lacks.
+/// A provider or model that a job names and the deployment lacks, or that the job must name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unknown {
-    /// `provider` or `model`.
+    /// Name of the field: `provider` or `model`.
     pub field: &'static str,
-    /// The code of the field's error.
+    /// Code of the field's error.
     pub code: &'static str,
-    /// One line.
+    /// Detail of the error, in one line.
     pub detail: String,
 }
 
-/// The providers of a deployment.
+/// Providers of a deployment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Providers {
     named: BTreeMap<String, Provider>,
     default: Option<Choice>,
 }
 
-/// Reads the providers by name; an error says where, and repeats no value.
+/// Parses the providers by name. An error names the place and repeats no value.
 fn read(text: &str) -> Result<BTreeMap<String, Provider>, String> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let named = serde_path_to_error::deserialize(&mut deserializer)
@@ -121,7 +123,7 @@ fn read(text: &str) -> Result<BTreeMap<String, Provider>, String> {
 }
 
 impl Providers {
-    /// Reads them through `get`, which answers a variable or a secret by name.
+    /// Reads the providers with `get`, which returns a variable or a secret by name.
     ///
     /// # Errors
     /// One line per setting that is wrong.
@@ -143,14 +145,14 @@ impl Providers {
         match get("EMBED_DEFAULT").filter(|text| !text.is_empty()) {
             Some(text) => match text.split_once('/').and_then(|(provider, model)| providers.find(provider, model)) {
                 Some(choice) => providers.default = Some(choice),
-                None => errors.push("EMBED_DEFAULT must be provider/model of EMBED_PROVIDERS".to_owned()),
+                None => errors.push("EMBED_DEFAULT must name a model of EMBED_PROVIDERS as provider/model".to_owned()),
             },
             None => providers.default = providers.only(is_dev),
         }
         if errors.is_empty() { Ok(providers) } else { Err(errors) }
     }
 
-    /// The one model that there is beside the builtin, or that one where nothing real is meant to be done.
+    /// Returns the only configured model; without any, the builtin one in a development environment.
     fn only(&self, is_dev: bool) -> Option<Choice> {
         let all = self.named.iter().filter(|(name, _)| *name != BUILTIN);
         let mut models = all.flat_map(|(name, provider)| provider.models.keys().map(move |model| (name, model)));
@@ -166,16 +168,16 @@ impl Providers {
         Some(Choice { provider: provider.to_owned(), model: model.to_owned() })
     }
 
-    /// A model and its provider.
+    /// Returns a model and its provider.
     pub fn model(&self, provider: &str, model: &str) -> Option<(&Provider, Model)> {
         let provider = self.named.get(provider)?;
         Some((provider, *provider.models.get(model)?))
     }
 
-    /// What a job means that names a provider, a model, both or nothing.
+    /// Chooses the model of a job that names a provider, a model, both or neither.
     ///
     /// # Errors
-    /// What there is not, or what would have to be said.
+    /// [`Unknown`] when the named provider or model does not exist, or when the choice is ambiguous.
     pub fn choose(&self, provider: Option<&str>, model: Option<&str>) -> Result<Choice, Unknown> {
         let unknown = |field, code, detail| Err(Unknown { field, code, detail });
         match (provider, model) {
@@ -226,7 +228,7 @@ impl Providers {
     }
 }
 
-/// The name of the secret with a provider's key.
+/// Returns the name of the secret with a provider's API key.
 fn key_name(provider: &str) -> String {
     format!("EMBED_KEY_{}", provider.to_ascii_uppercase().replace('-', "_"))
 }
@@ -235,15 +237,17 @@ fn list<'a>(names: impl Iterator<Item = &'a String>) -> String {
     listed(names.map(String::as_str))
 }
 
-/// What is wrong with a configured provider.
+/// Returns the error of a configured provider, if there is one.
 fn mistake(name: &str, provider: &Provider, private: &PrivateDestinations) -> Option<String> {
     let is_name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     if name.is_empty() || !name.bytes().all(is_name) || name == BUILTIN || provider.interface == Interface::Builtin {
-        return Some(format!("EMBED_PROVIDERS: {name:?} must be of a-z, 0-9 and -, and builtin is there already"));
+        return Some(format!(
+            "EMBED_PROVIDERS: the name {name:?} must have only a-z, 0-9 and -; builtin is reserved as name and type"
+        ));
     }
     if provider.interface == Interface::WorkersAi {
         if !provider.url.is_empty() {
-            return Some(format!("EMBED_PROVIDERS: {name} has a url, but the AI binding leads to workers-ai"));
+            return Some(format!("EMBED_PROVIDERS: {name} must have no url, because workers-ai uses the AI binding"));
         }
     } else if let Err(error) = destination::check(&provider.url, private) {
         return Some(format!("EMBED_PROVIDERS: the url of {name}: {error}"));
@@ -251,12 +255,14 @@ fn mistake(name: &str, provider: &Provider, private: &PrivateDestinations) -> Op
     let is_sane = |model: &Model| (1..=EMBED_DIMENSIONS_MAX).contains(&model.dimensions);
     let wrong = provider.models.iter().find(|(model, about)| model.is_empty() || !is_sane(about));
     if provider.models.is_empty() || wrong.is_some() {
-        return Some(format!("EMBED_PROVIDERS: {name} needs models of 1 to {EMBED_DIMENSIONS_MAX} dimensions"));
+        return Some(format!(
+            "EMBED_PROVIDERS: {name} must have models, each with a name and 1 to {EMBED_DIMENSIONS_MAX} dimensions"
+        ));
     }
     let sends = provider.models.iter().find(|(_, about)| about.send_dimensions);
     if let (Interface::WorkersAi, Some((model, _))) = (provider.interface, sends) {
         return Some(format!(
-            "EMBED_PROVIDERS: {name} cannot send_dimensions of {model:?}: workers-ai has no such field"
+            "EMBED_PROVIDERS: {model:?} of {name} must not set send_dimensions, which workers-ai does not support"
         ));
     }
     None
@@ -282,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_job_names_is_found_or_told() {
+    fn a_named_model_is_found_or_an_error_says_why_not() {
         let providers = parse(&[("EMBED_PROVIDERS", TWO), ("EMBED_DEFAULT", "openai/large")]).unwrap();
         for (provider, model, expected) in [
             (None, None, Ok("openai/large")),
@@ -305,13 +311,13 @@ mod tests {
     }
 
     #[test]
-    fn words_stand_in_for_meaning_only_where_somebody_said_so() {
+    fn the_builtin_model_is_a_default_only_in_development() {
         assert_eq!(choice(&parse(&[]).unwrap(), None, None), Err("provider no-default".into()));
         assert_eq!(choice(&parse(&[("ENV", "dev")]).unwrap(), None, None), Ok("builtin/lexical-1".into()));
         assert_eq!(choice(&parse(&[]).unwrap(), Some("builtin"), None), Ok("builtin/lexical-1".into()));
         let one = r#"{"mine": {"type": "openai-compatible", "url": "https://a.example.com", "models": {"m": {"dimensions": 2}}}}"#;
         let only = parse(&[("EMBED_PROVIDERS", one), ("ENV", "dev")]).unwrap();
-        assert_eq!(choice(&only, None, None), Ok("mine/m".into()), "the only one is meant");
+        assert_eq!(choice(&only, None, None), Ok("mine/m".into()), "the only one is the default");
     }
 
     #[test]
@@ -322,26 +328,26 @@ mod tests {
     }
 
     #[test]
-    fn a_binding_leads_to_workers_ai_and_a_url_to_others() {
+    fn workers_ai_uses_a_binding_and_others_a_url() {
         let one = r#"{"cf": {"type": "workers-ai", "models": {"@cf/baai/bge-small-en-v1.5": {"dimensions": 384}}}}"#;
         let providers = parse(&[("EMBED_PROVIDERS", one)]).unwrap();
         assert_eq!(choice(&providers, None, None), Ok("cf/@cf/baai/bge-small-en-v1.5".into()));
         let default = [("EMBED_PROVIDERS", one), ("EMBED_DEFAULT", "cf/@cf/baai/bge-small-en-v1.5")];
-        assert_eq!(parse(&default).unwrap(), providers, "a model's name may have strokes");
+        assert_eq!(parse(&default).unwrap(), providers, "a model's name may contain slashes");
         let wrong = |text: String| parse(&[("EMBED_PROVIDERS", &text)]).unwrap_err();
         let with_url = one.replace("\"models\"", "\"url\": \"https://a.example.com\", \"models\"");
-        assert_eq!(wrong(with_url), ["EMBED_PROVIDERS: cf has a url, but the AI binding leads to workers-ai"]);
+        assert_eq!(wrong(with_url), ["EMBED_PROVIDERS: cf must have no url, because workers-ai uses the AI binding"]);
         assert!(wrong(one.replace("workers-ai", "openai-compatible"))[0].starts_with("EMBED_PROVIDERS: the url of cf"));
-        assert!(wrong(one.replace("384", "0"))[0].contains("cf needs models of 1 to"));
+        assert!(wrong(one.replace("384", "0"))[0].contains("cf must have models, each"));
     }
 
     #[test]
-    fn mistakes_are_told_by_name() {
+    fn errors_name_the_provider() {
         let with = |from: &str, to: &str| parse(&[("EMBED_PROVIDERS", &TWO.replace(from, to))]).unwrap_err().join("\n");
-        assert!(with("384", "0").contains("my-own needs models of 1 to"));
+        assert!(with("384", "0").contains("my-own must have models, each"));
         assert!(with("https://embed.example.com", "http://127.0.0.1").contains("the url of my-own"));
         assert!(with("my-own", "My Own").contains("\"My Own\""));
-        assert!(with("my-own", "builtin").contains("builtin is there already"));
+        assert!(with("my-own", "builtin").contains("builtin is reserved"));
         assert!(with("openai-compatible", "smoke-signals").contains(".type: a value"));
         for text in ["openai", "openai/none", "/"] {
             let errors = parse(&[("EMBED_PROVIDERS", TWO), ("EMBED_DEFAULT", text)]).unwrap_err();
@@ -350,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn dimensions_are_sent_by_models_that_say_so() {
+    fn dimensions_are_sent_only_for_models_with_send_dimensions() {
         let with = |kind: &str, model: &str| {
             let url = if kind == "workers-ai" { "" } else { r#""url": "https://embed.example.com/v1","# };
             parse(&[(
@@ -369,7 +375,7 @@ mod tests {
         }
         let refused = |kind, model| with(kind, model).unwrap_err().concat();
         let sends = r#"{"dimensions": 512, "send_dimensions": true}"#;
-        assert!(refused("workers-ai", sends).contains("cannot send_dimensions of \"m\""));
+        assert!(refused("workers-ai", sends).contains("\"m\" of own must not set send_dimensions"));
         assert!(
             refused("openai-compatible", r#"{"dimensions": 512, "send_dimensions": 256}"#)
                 .contains("m.send_dimensions: a value")

@@ -1,13 +1,14 @@
--- The jobs become durable. ?1 is the list of new jobs, ?3 how far in ms the clock that minted the ids may be off.
--- A known key, a job that is refused if it is new, an unknown endpoint, a skewed id, a full store or a quota that is reached inserts
--- nothing; the statement after it tells which.
+-- Inserts the jobs of an accept, which makes them durable. Nothing is inserted for a known idempotency key, a job that
+-- is refused if it is new, an unknown endpoint, an id with a skewed time, a full store or a reached quota;
+-- read_accepted.sql, which runs after it, returns which of them applies.
+-- ?1 the list of new jobs, ?2 as in caller.sql, ?3 the allowed skew in ms of the clock that minted the ids.
 -- include: caller.sql
 INSERT INTO jobs (tenant, id, state, run_after, next_check_at, created_at, scheduled_at, deadline_at, kind, endpoint,
   event_id, max_attempts, backoff, idempotency_key, key_until, digest, job_group, metadata, traceparent, tracestate, hops, payload,
   payload_bytes)
 SELECT caller.tenant, i.value ->> 'id',
   CASE WHEN i.value ->> 'scheduled_at' > CAST(unixepoch('subsec') * 1000 AS INTEGER) THEN 'scheduled' ELSE 'queued' END,
-  -- A producer's clock that is somewhat ahead must not make the job wait.
+  -- A producer's clock that is a little ahead must not delay the job.
   coalesce(i.value ->> 'scheduled_at', min(i.value ->> 'created_at', CAST(unixepoch('subsec') * 1000 AS INTEGER))),
   CASE WHEN i.value ->> 'scheduled_at' > CAST(unixepoch('subsec') * 1000 AS INTEGER) THEN i.value ->> 'scheduled_at' END,
   i.value ->> 'created_at', i.value ->> 'scheduled_at', i.value ->> 'deadline_at',
@@ -18,7 +19,7 @@ SELECT caller.tenant, i.value ->> 'id',
   CASE WHEN i.value ->> 'idempotency_key' IS NOT NULL THEN CAST(unixepoch('subsec') * 1000 AS INTEGER) + (i.value ->> 'key_window_ms') END,
   i.value ->> 'digest', i.value ->> 'group', i.value ->> 'metadata',
   coalesce(i.value ->> 'traceparent', ?2 ->> 'traceparent'),
-  -- What others say is of the request's trace, and of no other.
+  -- The request's tracestate belongs to the request's trace only.
   CASE WHEN i.value ->> 'traceparent' IS NULL THEN ?2 ->> 'tracestate' END, ?2 ->> 'hops', i.value ->> 'payload', i.value ->> 'payload_bytes'
 FROM caller CROSS JOIN json_each(?1) i
 LEFT JOIN endpoints e ON e.tenant = caller.tenant AND e.id = i.value ->> 'endpoint' AND e.state <> 'deleted'

@@ -1,5 +1,5 @@
--- Late outcomes: a completion has ended the attempt before its own answer could be settled. The entry gets the answer's
--- status and evidence, once; nothing else changes, whatever has become of the job since.
+-- Adds late outcomes: a completion ended the attempt before its own answer was settled. The entry gets the status and
+-- evidence of that answer, once; nothing else changes, in any state of the job.
 -- ?1 [{"tenant","id","attempt","entry":{"status","evidence"}}, ...], ?2 the lease token that the attempts ran under.
 UPDATE jobs SET log = json_set(log, '$[' || (o.attempt - 1) || ']',
     json_patch(json_extract(log, '$[' || (o.attempt - 1) || ']'), o.entry))

@@ -1,5 +1,6 @@
--- The key's row, and what an accept must know of the store. ?1 is the key's id, ?2 the tenant that is named.
--- json() around the subquery: some versions of SQLite forget there that its text is JSON, and quote it.
+-- Reads an API key's row, and the state of the store that an accept needs.
+-- ?1 the key's id, ?2 the tenant that the request names. The subquery is in json() because some versions of SQLite lose
+-- its JSON subtype there and would quote the text.
 SELECT json_object(
   'key', json((SELECT json_object('id', k.id, 'hash', k.hash, 'tenant', k.tenant, 'scopes', json(k.scopes),
       'revoked', k.revoked_at IS NOT NULL, 'last_used_at', k.last_used_at,

@@ -1,4 +1,5 @@
--- Waiting jobs end at once, a running one gets no further attempt. ?1 tenant, ?2 id, ?3 retention in ms.
+-- Cancels a waiting job at once, and prevents further attempts of a running one.
+-- ?1 tenant, ?2 id, ?3 retention in ms.
 UPDATE jobs SET
   state = CASE state WHEN 'running' THEN 'running' ELSE 'cancelled' END,
   finished_at = CASE state WHEN 'running' THEN NULL ELSE CAST(unixepoch('subsec') * 1000 AS INTEGER) END,

@@ -1,4 +1,5 @@
--- The roll-up "accepted" is counted here, as the watermark passes, and costs the accept nothing. ?1 as in pass_watermark.sql.
+-- Adds to the roll-up "accepted" as the watermark passes, so that the accept itself does not pay for it.
+-- ?1 as in pass_watermark.sql.
 INSERT INTO tenant_hours (hour, tenant, accepted)
 SELECT j.created_at / 3600000, j.tenant, count(*)
 FROM (SELECT DISTINCT tenant FROM tenant_hours

@@ -1,5 +1,6 @@
--- Jobs that have ended count in their groups, by how. It runs before and after the statement that ends them, ?2 being -1
--- and 1: what ends now counts once, and a repeat counts nothing. ?1 [[tenant, id], ...].
+-- Counts ended jobs in their groups, by how they ended. It runs before and after the statement that ends jobs, so a job
+-- that ends in between counts once and a repeat counts nothing.
+-- ?1 [[tenant, id], ...], ?2 -1 before and 1 after.
 INSERT INTO groups (tenant, id, succeeded, dead, replayed, cancelled, created_at)
 SELECT j.tenant, j.job_group, ?2 * sum(j.state = 'succeeded'), ?2 * sum(j.state = 'dead' AND j.dead_state <> 'replayed'),
   ?2 * sum(j.state = 'dead' AND j.dead_state = 'replayed'), ?2 * sum(j.state = 'cancelled'),

@@ -1,4 +1,5 @@
--- The receipt counts what leaves in the same batch. ?1 {"tenant","id","jobs":[[id, attempt], ...]}.
+-- Counts in the erasure's receipt what the same batch deletes.
+-- ?1 {"tenant","id","jobs":[[id, attempt], ...]}.
 UPDATE erasures SET counts = json_set(counts, '$.jobs', (counts ->> 'jobs') + v.jobs,
   '$.attempts', (counts ->> 'attempts') + v.attempts)
 FROM (SELECT count(*) AS jobs, sum(j.attempt) AS attempts FROM json_each(?1, '$.jobs') i

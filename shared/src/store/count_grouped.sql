@@ -1,5 +1,6 @@
--- Jobs that are there count in their groups. It runs before and after the statement that inserts them, ?2 being -1 and 1:
--- what is new counts once, and a repeat counts nothing. ?1 [[tenant, id], ...].
+-- Counts existing jobs in their groups. It runs before and after the statement that inserts jobs, so a new job counts
+-- once and a repeat counts nothing.
+-- ?1 [[tenant, id], ...], ?2 -1 before and 1 after.
 INSERT INTO groups (tenant, id, total, created_at)
 SELECT j.tenant, j.job_group, ?2 * count(*), CAST(unixepoch('subsec') * 1000 AS INTEGER)
 FROM json_each(?1) i CROSS JOIN jobs j ON j.tenant = i.value ->> 0 AND j.id = i.value ->> 1

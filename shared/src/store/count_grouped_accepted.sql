@@ -1,4 +1,5 @@
--- As count_grouped.sql, for the jobs of an accept: ?1 is its list of new jobs, ?3 is -1 before it and 1 after it.
+-- Counts jobs in their groups like count_grouped.sql, for the jobs of an accept.
+-- ?1 the list of new jobs, ?2 as in caller.sql, ?3 -1 before the accept and 1 after it.
 -- include: caller.sql
 INSERT INTO groups (tenant, id, total, created_at)
 SELECT j.tenant, j.job_group, ?3 * count(*), CAST(unixepoch('subsec') * 1000 AS INTEGER)

@@ -1,8 +1,9 @@
--- The jobs of an accept are counted against the quotas of its key and its tenant, between two counts as groups are: ?1 is its
--- list of new jobs, ?3 is -1 before it and 1 after it. A repeat counts nothing, also one on the next day, or of what came
--- before the quota: between the counts there may be less than none. The jobs are looked at only where there is a quota, because
--- what counts them names its row. ?4 is how far an id may be off: a job whose id is of before midnight counts for the day
--- that it comes in.
+-- Counts the jobs of an accept against the quotas of its key and its tenant, once before and once after the insert, as
+-- for groups. So a repeat counts nothing, even on the next day, and jobs from before the quota do not count either.
+-- Between the two counts the number may be negative. The jobs are read only if there is a quota, because the UPDATE
+-- then meets a row.
+-- ?1 the list of new jobs, ?2 as in caller.sql, ?3 -1 before the accept and 1 after it, ?4 the allowed skew of an id in
+-- ms: a job whose id is from just before midnight counts for the day on which it is inserted.
 -- include: caller.sql
 UPDATE quotas SET day = CAST(unixepoch('subsec') / 86400 AS INTEGER),
   jobs = CASE day WHEN CAST(unixepoch('subsec') / 86400 AS INTEGER) THEN quotas.jobs ELSE 0 END + ?3 * (

@@ -1,8 +1,8 @@
-//! Batches that keep counts right: of groups, and of quotas.
+//! Batches that also update counts: of groups, and of quotas.
 //!
-//! The statements that make or end jobs run between two counts: what was there before them is taken off, what is there
-//! after them is added. So a job counts once, however often a batch is repeated and whatever it refuses; on the happy path
-//! the first count finds nothing and writes nothing, and the second writes one row for each group, not for each job.
+//! The statements that create or end jobs run between two counts. The first count is subtracted, the second is added.
+//! So a job counts once, even if a batch is repeated or refuses some jobs. Usually the first count finds nothing and
+//! writes nothing, and the second writes one row per group, not per job.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -12,10 +12,10 @@ use crate::model::job::JobRef;
 use crate::ports::{Clock, Database, DatabaseError, Param, Rows, Statement};
 use crate::store::{batch, first_as, json_param, sql};
 
-/// The count before: what is there already counts no more.
+/// Sign of the count before the statements: jobs that exist already are subtracted.
 const OFF: i64 = -1;
 
-/// The count after.
+/// Sign of the count after the statements.
 const ON: i64 = 1;
 
 fn count_ended(jobs: &[JobRef], sign: i64) -> Statement {
@@ -37,7 +37,7 @@ async fn counted<W: Database + Clock>(
     Ok(batch(world, &all).await?.into_iter().skip(skipped).take(asked).collect())
 }
 
-/// Runs statements that may end these jobs; answers theirs alone.
+/// Runs statements that may end these jobs. Returns only the answers of those statements.
 ///
 /// # Errors
 /// As [`batch`].
@@ -49,7 +49,7 @@ pub(crate) async fn batch_counting_ends<W: Database + Clock>(
     counted(world, |sign| vec![count_ended(jobs, sign)], statements).await
 }
 
-/// Runs statements that may make these jobs; answers theirs alone.
+/// Runs statements that may create these jobs. Returns only the answers of those statements.
 ///
 /// # Errors
 /// As [`batch`].
@@ -61,7 +61,7 @@ pub(crate) async fn batch_counting_new<W: Database + Clock>(
     counted(world, |sign| vec![count_grouped(jobs, sign)], statements).await
 }
 
-/// Runs statements that may make a successor of a dead job; answers theirs alone.
+/// Runs statements that may create a successor of a dead job. Returns only the answers of those statements.
 ///
 /// # Errors
 /// As [`batch`].
@@ -75,8 +75,9 @@ pub(crate) async fn batch_counting_replay<W: Database + Clock>(
     counted(world, |sign| vec![count_ended(dead, sign), count_grouped(successor, sign)], statements).await
 }
 
-/// Runs the statements of an accept between counts of its groups and of its quotas; answers theirs alone. `ids` are those of its
-/// jobs, `grouped` those of them that have a group, both as `[{"id"}, ...]`; `asks` says who calls: the tenant is known inside only.
+/// Runs the statements of an accept between counts of its groups and of its quotas. Returns only the answers of those
+/// statements. `ids` are those of its jobs, `grouped` those of its jobs with a group, both as `[{"id"}, ...]`. `asks`
+/// identifies the caller, because only the statements know the tenant.
 ///
 /// # Errors
 /// As [`batch`].
@@ -96,7 +97,7 @@ pub(crate) async fn batch_counting_accepted<W: Database + Clock>(
     counted(world, count, statements).await
 }
 
-/// A group's row. Times are milliseconds.
+/// A group's row. Times are in ms since 1970.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[allow(missing_docs)]
 pub struct GroupRow {
@@ -111,7 +112,7 @@ pub struct GroupRow {
     pub finished_at: Option<i64>,
 }
 
-/// A group, if a job of it was accepted.
+/// Reads a group; `None` if no job of it was accepted.
 ///
 /// # Errors
 /// As [`batch`].

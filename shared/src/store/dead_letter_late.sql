@@ -1,4 +1,5 @@
--- Waiting jobs that may not be tried again: the deadline passed, or they were sent too often, or a cancel was asked for.
+-- Ends waiting jobs that may not run again: their deadline has passed, their number of sends is exhausted, or a cancel
+-- was requested.
 -- ?1 [[tenant, id], ...], ?2 as in expire.sql.
 UPDATE jobs SET
   state = CASE cancel_requested WHEN 1 THEN 'cancelled' ELSE 'dead' END,

@@ -1,4 +1,5 @@
--- Due jobs are hinted again, and left alone for 60 s, doubled per dispatch, one hour at most.
+-- Notes that the sweep sends new hints for due jobs. The next check follows after 60 s, doubled with each dispatch, up
+-- to one hour.
 -- ?1 [[tenant, id], ...], ?2 {"redispatch_backoff_ms","redispatch_backoff_ms_max"}.
 UPDATE jobs SET dispatches = dispatches + 1, state = CASE state WHEN 'scheduled' THEN 'queued' ELSE state END,
   next_check_at = CAST(unixepoch('subsec') * 1000 AS INTEGER) + min((?2 ->> 'redispatch_backoff_ms') << min(dispatches, 20), ?2 ->> 'redispatch_backoff_ms_max')

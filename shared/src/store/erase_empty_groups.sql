@@ -1,5 +1,6 @@
--- A group whose jobs are all about to be erased leaves before them: its label may say whose they were. It runs after
--- uncount_erased.sql. ?1 as in count_erased.sql.
+-- Deletes groups whose jobs are all about to be erased. They are deleted before their jobs, because a label may contain
+-- personal data. It runs after uncount_erased.sql.
+-- ?1 as in count_erased.sql.
 DELETE FROM groups WHERE total = 0 AND (tenant, id) IN (
   SELECT j.tenant, j.job_group FROM json_each(?1, '$.jobs') i
   CROSS JOIN jobs j ON j.tenant = ?1 ->> 'tenant' AND j.id = i.value ->> 0

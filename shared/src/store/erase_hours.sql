@@ -1,5 +1,6 @@
--- The roll-ups of an erased tenant leave, but not the hours by which the watermark finds jobs that came later.
--- ?1 {"tenant","id","hour"}: the hour in which its ids end.
+-- Deletes the roll-ups of an erased tenant, except the hours by which the watermark finds jobs that were accepted
+-- later.
+-- ?1 {"tenant","id","hour"}: the hour in which the ids of the erasure end.
 DELETE FROM tenant_hours WHERE tenant = ?1 ->> 'tenant'
   AND (hour < ?1 ->> 'hour' OR NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.tenant = ?1 ->> 'tenant'))
   AND EXISTS (SELECT 1 FROM erasures e

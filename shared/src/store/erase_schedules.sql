@@ -1,4 +1,5 @@
--- Schedules leave with the request: nothing new fires. Those of a subject have it in the metadata of their jobs.
+-- Deletes schedules with the request for an erasure, so no new occurrence runs. The schedules of a subject are those
+-- whose jobs have it in their metadata.
 -- ?1 as in request_erasure.sql.
 DELETE FROM schedules WHERE tenant = ?1 ->> 'tenant'
   AND (?1 ->> 'subject' IS NULL OR CASE json_type(job ->> 'metadata', '$.subject') WHEN 'text' THEN (job ->> 'metadata') ->> 'subject'

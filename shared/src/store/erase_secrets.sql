@@ -1,4 +1,5 @@
--- The signing secrets of a tenant that is erased leave with its endpoints; the default one signs until no job is left.
+-- Deletes the signing secrets of an erased tenant with its endpoints. The default secret is deleted when no job is
+-- left.
 -- ?1 as in request_erasure.sql.
 DELETE FROM signing_secrets WHERE tenant = ?1 ->> 'tenant'
   AND EXISTS (SELECT 1 FROM erasures WHERE tenant = ?1 ->> 'tenant' AND id = ?1 ->> 'id' AND erasures.subject IS NULL)

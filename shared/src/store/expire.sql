@@ -1,8 +1,12 @@
--- Leases that ended unsettled: the attempt's outcome is unknown. The job runs next in quarantine, or is dead-lettered, or was to be
--- cancelled. ?1 [[tenant, id], ...], ?2 {"crashes_max","sends_max","seen_ms","retention_succeeded_ms","retention_dead_ms",
--- "error": what the attempt ended with}.
--- A crash counts if the job ran in quarantine, and the sweep came in time. Where it comes late nothing could be written for a
--- while, and the worker may be well. A daily limit ends at midnight UTC: an attempt that began on the day before may have met it.
+-- Ends attempts whose lease expired unsettled: their outcome is unknown. The job runs next in quarantine, or becomes a
+-- dead letter, or is cancelled as requested.
+-- A crash counts if the job ran in quarantine, its lease ended recently, and
+-- the attempt began on this UTC day. A lease that ended longer ago does not count: nothing could be written for a
+-- while, and the Worker may be well. Nor does an attempt of the day before, which may have met a daily limit; these
+-- limits end at midnight UTC.
+-- ?1 [[tenant, id], ...],
+-- ?2 {"crashes_max","sends_max","seen_ms","retention_succeeded_ms","retention_dead_ms","error"}, error being that of
+-- the ended attempts.
 UPDATE jobs SET
   state = v.state, lease_token = NULL, lease_until = NULL,
   crashes = crashes + v.crash, quarantined = 1, dispatches = 0,

@@ -1,4 +1,4 @@
--- A completion that nobody could bring before it was due, because nothing could be written: it is due later.
+-- Extends deferred attempts that fell due while nothing could be written, so that no completion could be recorded.
 -- ?1 [[tenant, id], ...], ?2 {"seen_ms","grace_ms"}.
 UPDATE jobs SET lease_until = CAST(unixepoch('subsec') * 1000 AS INTEGER) + (?2 ->> 'grace_ms'),
   next_check_at = CAST(unixepoch('subsec') * 1000 AS INTEGER) + (?2 ->> 'grace_ms')

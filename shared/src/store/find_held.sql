@@ -1,5 +1,6 @@
--- Endpoints with held jobs that may run again. ?1 is how many at most. Each step of the recursion finds the next
--- endpoint in the index, so a million held jobs of one endpoint are one read.
+-- Finds endpoints with held jobs that may run again. Each step of the recursion finds the next endpoint in the index,
+-- so a million held jobs of one endpoint cost one read.
+-- ?1 the maximum number of endpoints.
 WITH RECURSIVE held(at) AS (
   SELECT (SELECT json_array(tenant, endpoint) FROM jobs INDEXED BY jobs_held WHERE state = 'held'
     ORDER BY tenant, endpoint LIMIT 1)

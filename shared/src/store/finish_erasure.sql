@@ -1,5 +1,6 @@
--- A whole round met nothing, and no id below where it ends can be accepted any more: the erasure is done. Of its subject
--- the receipt keeps the digest alone. ?1 {"tenant","id","seen_position","seen_turn_at","digest"}, ?2 the ms to wait.
+-- Finishes an erasure: a whole round found no job, and no id below its end can be accepted later. The receipt keeps
+-- only the digest of the subject.
+-- ?1 {"tenant","id","seen_position","seen_turn_at","digest"}, ?2 the shortest age of the erasure in ms.
 UPDATE erasures SET state = 'done', finished_at = CAST(unixepoch('subsec') * 1000 AS INTEGER), position = '',
   subject = ?1 ->> 'digest'
 WHERE tenant = ?1 ->> 'tenant' AND id = ?1 ->> 'id' AND state = 'running' AND found = 0

@@ -1,7 +1,8 @@
--- Schedules move on, each once: whoever read another revision or occurrence writes nothing. What becomes of each entry is decided
--- here and written into the history, which names the jobs that insert_fired.sql then inserts.
--- ?1 [{"tenant","id","revision","seen_occurrence","last_occurrence","next_at","created_at","kind","newest_job","entries":[...]}, ...],
--- entries the newest first, each {"scheduled_for","state","job_id","key","detail"}; ?2 the skew allowed in ms, ?3 the entries kept.
+-- Advances schedules, each once: a tick that read another revision or occurrence writes nothing. The state of each
+-- entry is decided here and written into the history, which names the jobs that insert_fired.sql then inserts.
+-- ?1 [{"tenant","id","revision","seen_occurrence","last_occurrence","next_at","created_at","kind","newest_job",
+-- "entries":[...]}, ...], with the newest entry first, each {"scheduled_for","state","job_id","key","detail"};
+-- ?2 the allowed skew in ms, ?3 the number of entries to keep.
 UPDATE schedules SET last_occurrence = v.item ->> 'last_occurrence', next_at = v.item ->> 'next_at',
   last_job = CASE WHEN v.refusal IS NULL THEN coalesce(v.item ->> 'newest_job', last_job) ELSE last_job END,
   history = (SELECT json_group_array(json(entry)) FROM (
@@ -9,12 +10,12 @@ UPDATE schedules SET last_occurrence = v.item ->> 'last_occurrence', next_at = v
       SELECT 0 AS part, e.key AS place, json_object('scheduled_for', e.value ->> 'scheduled_for',
         'fired_at', CAST(unixepoch('subsec') * 1000 AS INTEGER),
         'state', CASE WHEN e.value ->> 'job_id' IS NULL THEN e.value ->> 'state' ELSE coalesce(v.refusal, e.value ->> 'state') END,
-        -- A key that a job holds already is that job's: a clock that went back must not make a second one.
+        -- The entry names the job that holds its key already: a clock that went back must not create a second job.
         'job_id', CASE WHEN v.refusal IS NULL THEN coalesce((SELECT k.id FROM jobs k WHERE k.tenant = v.tenant
           AND k.idempotency_key = e.value ->> 'key' AND k.kind = v.item ->> 'kind' AND k.endpoint = v.endpoint),
           e.value ->> 'job_id') END,
         'detail', CASE WHEN e.value ->> 'job_id' IS NULL THEN e.value ->> 'detail'
-          WHEN v.refusal = 'refused' THEN 'Its endpoint is deleted.' WHEN v.refusal = 'skipped' THEN 'The job before it is open.' END) AS entry
+          WHEN v.refusal = 'refused' THEN 'The endpoint is deleted.' WHEN v.refusal = 'skipped' THEN 'The previous job is still open.' END) AS entry
       FROM json_each(v.item, '$.entries') e
       UNION ALL SELECT 1, h.key, h.value FROM json_each(schedules.history) h)
     ORDER BY part, place LIMIT ?3))

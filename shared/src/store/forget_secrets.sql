@@ -1,4 +1,4 @@
--- Signing secrets of an endpoint that sign no more: those before the last two, and all of a deleted endpoint.
+-- Deletes signing secrets of an endpoint that are no longer used: all but the last two, or all of a deleted endpoint.
 -- ?1 tenant, ?2 endpoint.
 DELETE FROM signing_secrets WHERE tenant = ?1 AND endpoint = ?2
   AND secret_version < (SELECT CASE state WHEN 'deleted' THEN secret_version + 1 ELSE secret_version - 1 END

@@ -1,4 +1,4 @@
--- One idempotency key is free if its window has ended: the old job keeps its row and loses the key.
+-- Releases one idempotency key if its window has ended: the old job keeps its row and loses the key.
 -- ?1 tenant, ?2 key, ?3 kind, ?4 endpoint.
 UPDATE jobs SET idempotency_key = NULL, key_until = NULL
 WHERE (tenant, id) IN (SELECT o.tenant, o.id FROM jobs o INDEXED BY jobs_by_key

@@ -1,4 +1,5 @@
--- The jobs that the histories name, and no others. ?1 as in fire.sql, ?2 how long an occurrence's key holds in ms.
+-- Inserts the jobs that the histories name, and no others.
+-- ?1 as in fire.sql, ?2 the window of an occurrence's key in ms.
 INSERT INTO jobs (tenant, id, state, run_after, created_at, kind, endpoint, max_attempts, backoff, idempotency_key, key_until,
   digest, job_group, schedule, scheduled_for, metadata, payload, traceparent, tracestate, hops)
 SELECT s.tenant, c.value ->> 'job_id', 'queued', CAST(unixepoch('subsec') * 1000 AS INTEGER), i.value ->> 'created_at',

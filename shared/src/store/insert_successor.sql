@@ -1,7 +1,9 @@
--- The job that sends a finished one again, with the same event id. ?1 tenant, ?2 id of the finished job, ?3 id of the new job,
--- ?4 its time, ?5 the skew allowed in ms, ?6 the edited payload, ?7 its digest, ?8 the bytes of its object. ?7 NULL: the payload is
--- the finished job's own. ?9 NULL: a replay of a dead letter, which names the new job. Otherwise a resend of what succeeded or was
--- cancelled, {"key","digest","window_ms"} or, without an idempotency key, {}. A key that another job holds inserts nothing.
+-- Inserts the job that sends a finished one again, with the same event id. A key that another job holds inserts
+-- nothing.
+-- ?1 tenant, ?2 id of the finished job, ?3 id of the new job, ?4 its time, ?5 the allowed skew in ms, ?6 the edited
+-- payload, ?7 its digest, or NULL to use the finished job's payload, ?8 the size in bytes of its object,
+-- ?9 NULL for a replay of a dead letter, which names the new job; otherwise a resend of a succeeded or cancelled job:
+-- {"key","digest","window_ms"}, or {} without an idempotency key.
 INSERT INTO jobs (tenant, id, state, run_after, created_at, kind, endpoint, event_id, max_attempts, backoff, idempotency_key,
   key_until, digest, job_group, schedule, scheduled_for, metadata, replay_of, traceparent, tracestate, hops, payload, payload_bytes)
 SELECT tenant, ?3, 'queued', CAST(unixepoch('subsec') * 1000 AS INTEGER), ?4, kind, endpoint, coalesce(event_id, id), max_attempts, backoff,

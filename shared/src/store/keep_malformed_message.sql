@@ -1,4 +1,4 @@
--- A message that cannot be read is kept with its bytes. ?1 is {"id","queue","reason","body"}.
+-- Stores a malformed message with its bytes. ?1 {"id","queue","reason","body"}.
 INSERT INTO malformed_messages (id, queue, reason, body, created_at)
 SELECT ?1 ->> 'id', ?1 ->> 'queue', ?1 ->> 'reason', ?1 ->> 'body', CAST(unixepoch('subsec') * 1000 AS INTEGER)
 WHERE true

@@ -1,4 +1,4 @@
--- Open dead letters, the latest death first. ?1 {"tenant","died_at","id"}: the position after which, ?2 rows.
+-- Lists open dead letters, the latest death first. ?1 {"tenant","died_at","id"}: the position after which, ?2 rows.
 SELECT json_patch(
 -- include: job.sql
   , json_object('log', json(log)))

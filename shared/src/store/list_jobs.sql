@@ -1,5 +1,6 @@
--- One page of a tenant's jobs, the newest first. ?1 is {"tenant","before","from","state","kind","endpoint","group",
--- "event_id"}, ?2 the rows to read, ?3 the rows to answer. An event id is the job's own id unless it was given.
+-- Lists one page of a tenant's jobs, the newest first. The event id of a job is its own id unless the caller gave one.
+-- ?1 {"tenant","before","from","state","kind","endpoint","group","event_id"}, ?2 the rows to read, ?3 the rows to
+-- return.
 SELECT
 -- include: job.sql
 FROM (SELECT * FROM jobs WHERE tenant = ?1 ->> 'tenant' AND id < ?1 ->> 'before' AND id >= ?1 ->> 'from'

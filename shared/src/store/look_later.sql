@@ -1,4 +1,5 @@
--- Looked at too early: a lease that was renewed, a job whose time was moved. ?1 [[tenant, id], ...].
+-- Postpones the check of rows that are not due: their lease was renewed, or their time was moved.
+-- ?1 [[tenant, id], ...].
 UPDATE jobs SET next_check_at = CASE state WHEN 'running' THEN lease_until ELSE run_after END
 WHERE (tenant, id) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?1)) AND next_check_at <= CAST(unixepoch('subsec') * 1000 AS INTEGER)
   AND ((+state = 'running' AND lease_until > CAST(unixepoch('subsec') * 1000 AS INTEGER))

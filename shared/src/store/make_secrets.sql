@@ -1,6 +1,7 @@
--- Signing secrets that are missing, each in the current version of its endpoint; '' is the tenant's default, of
--- version 1. What is there stays: who comes second reads what the first has made. A store of another epoch than ?2 waits
--- to be confirmed, and gets none. ?1 [[tenant, endpoint, sealed], ...].
+-- Inserts missing signing secrets, each in the current version of its endpoint; '' is the tenant's default, in version
+-- 1. Existing secrets are kept: of two writers, the second reads back what the first inserted. A store of another epoch
+-- than ?2 waits for its confirmation and gets none.
+-- ?1 [[tenant, endpoint, sealed], ...], ?2 the epoch of the deployment.
 INSERT INTO signing_secrets (tenant, endpoint, secret_version, sealed, created_at)
 SELECT i.value ->> 0, i.value ->> 1, coalesce(e.secret_version, 1), i.value ->> 2, CAST(unixepoch('subsec') * 1000 AS INTEGER)
 FROM json_each(?1) i

@@ -1,4 +1,4 @@
-//! The statements: each `.sql` file under its name, and how a batch is run with patience.
+//! Access to the databases: each `.sql` file as a statement, and batches with retries.
 
 pub mod counted;
 pub(crate) mod meta;
@@ -21,7 +21,7 @@ use crate::limits::{BOUND_PARAMETERS_MAX, DATABASE_MS_MAX, DATABASE_TRIES, PARAM
 use crate::ports::{Clock, Database, DatabaseError, Param, Rows, Statement};
 use crate::wire::json_error;
 
-/// A statement from its file: `sql!("claim", jobs, token)`.
+/// Builds a statement from its file: `sql!("claim", jobs, token)`.
 macro_rules! sql {
     ($name:literal $(, $param:expr)* $(,)?) => {
         $crate::ports::Statement {
@@ -35,16 +35,16 @@ pub(crate) use sql;
 
 /// Serialises a list or an object into the one JSON parameter of a statement.
 ///
-/// Unwrap safety: our own types have string keys and no failing serialisers, so this cannot fail; `null` would make
-/// the statement touch no row.
+/// Unwrap safety: all types that are passed here have string keys and serialisers that cannot fail. A `null` would make
+/// the statement match no row.
 pub fn json_param(value: &impl serde::Serialize) -> Param {
     Param::Text(serde_json::to_string(value).unwrap_or_else(|_| "null".into()))
 }
 
-/// Serialises items into JSON arrays, each one parameter of a statement and at most `bytes` long before its closing bracket. An
-/// item that is larger by itself gets its own array.
+/// Serialises items into JSON arrays. Each array is one parameter of a statement, at most `bytes` long before its
+/// closing bracket. An item that is longer gets an array alone.
 ///
-/// Unwrap safety: as for [`json_param`]; a `null` in an array would make the statement touch no row for it.
+/// Unwrap safety: as for [`json_param`]; a `null` in an array would match no row.
 pub(crate) fn json_params<T: serde::Serialize>(items: impl IntoIterator<Item = T>, bytes: usize) -> Vec<Param> {
     let mut arrays: Vec<String> = Vec::new();
     for item in items {
@@ -63,7 +63,7 @@ pub(crate) fn json_params<T: serde::Serialize>(items: impl IntoIterator<Item = T
 /// Reads each row as `T`.
 ///
 /// # Errors
-/// When a row has another shape, which is a bug of ours.
+/// When a row does not have the shape of `T`, which is a bug.
 pub fn rows_as<T: DeserializeOwned>(rows: &Rows) -> Result<Vec<T>, DatabaseError> {
     rows.iter()
         .map(|row| {
@@ -77,7 +77,7 @@ pub fn rows_as<T: DeserializeOwned>(rows: &Rows) -> Result<Vec<T>, DatabaseError
 /// Reads the first row as `T`, if there is one.
 ///
 /// # Errors
-/// When it has another shape.
+/// When the row does not have the shape of `T`.
 pub fn first_as<T: DeserializeOwned>(rows: Option<&Rows>) -> Result<Option<T>, DatabaseError> {
     match rows {
         Some(rows) => Ok(rows_as(rows)?.pop()),
@@ -85,11 +85,11 @@ pub fn first_as<T: DeserializeOwned>(rows: Option<&Rows>) -> Result<Option<T>, D
     }
 }
 
-/// Runs a batch, again if the database was out of reach. Every batch of ours is safe to repeat: an answer that was
-/// lost after the commit is read back by token, id or guard.
+/// Runs a batch, and retries it while the database is out of reach: [`DATABASE_TRIES`] tries in all. Every batch of
+/// this crate is safe to repeat: if an answer was lost after the commit, the result is read back by token, id or guard.
 ///
 /// # Errors
-/// When the database stays out of reach, or refuses.
+/// When the database stays out of reach, refuses a statement, or has spent a daily limit.
 pub async fn batch<W: Database + Clock>(world: &W, statements: &[Statement]) -> Result<Vec<Rows>, DatabaseError> {
     for statement in statements {
         check_limits(statement)?;
@@ -103,7 +103,7 @@ pub async fn batch<W: Database + Clock>(world: &W, statements: &[Statement]) -> 
     for wait in waits {
         match try_batch(world, statements).await {
             Err(DatabaseError::Unreachable(reason)) => {
-                tracing::warn!(reason, "the database is out of reach, trying again");
+                tracing::warn!(reason, "database_retry");
                 // Full jitter: 0 to the whole wait.
                 world.sleep(wait.mul_f64(unit_interval(world.random()))).await;
             }
@@ -113,7 +113,7 @@ pub async fn batch<W: Database + Clock>(world: &W, statements: &[Statement]) -> 
     try_batch(world, statements).await
 }
 
-/// One try. A batch that does not answer in time may still commit, like one whose answer is lost.
+/// Runs a batch once. A batch that times out may still commit, as one whose answer is lost.
 pub(crate) async fn try_batch<W: Database + Clock>(
     world: &W,
     statements: &[Statement],
@@ -122,7 +122,7 @@ pub(crate) async fn try_batch<W: Database + Clock>(
     answer.unwrap_or_else(|| Err(DatabaseError::Unreachable(format!("no answer within {DATABASE_MS_MAX} ms"))))
 }
 
-/// Waits for a future, but not longer than `ms`.
+/// Waits for a future for at most `ms` milliseconds; `None` if it is not ready by then.
 pub(crate) async fn within<C: Clock, F: Future>(clock: &C, ms: i64, future: F) -> Option<F::Output> {
     let wait = Duration::from_millis(u64::try_from(ms).unwrap_or(0));
     match select(pin!(future), pin!(clock.sleep(wait))).await {
@@ -131,13 +131,13 @@ pub(crate) async fn within<C: Clock, F: Future>(clock: &C, ms: i64, future: F) -
     }
 }
 
-/// A number in 0..1 from random bits.
+/// Converts random bits into a number from 0 to below 1.
 fn unit_interval(random: u128) -> f64 {
     let bytes = random.to_le_bytes();
     f64::from(u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])) / (f64::from(u32::MAX) + 1.0)
 }
 
-/// The platform's limits that the local runtime does not enforce.
+/// Checks limits of D1 that the local runtime does not enforce.
 fn check_limits(statement: &Statement) -> Result<(), DatabaseError> {
     let too_large = statement.params.iter().any(|param| match param {
         Param::Text(text) => text.len() > PARAMETER_BYTES_MAX,
@@ -162,10 +162,10 @@ mod tests {
 
     use super::*;
 
-    /// Answers what it was told to, in order; where there is nothing left it hangs. Its clock waits for nothing.
+    /// A database that returns scripted answers in order, and hangs after the last one. Its clock never waits.
     #[derive(Default)]
     struct ScriptedDatabase {
-        told: RefCell<Vec<Result<Vec<Rows>, DatabaseError>>>,
+        script: RefCell<Vec<Result<Vec<Rows>, DatabaseError>>>,
         asked: Cell<usize>,
         slept: RefCell<Vec<Duration>>,
     }
@@ -173,7 +173,7 @@ mod tests {
     impl Database for ScriptedDatabase {
         async fn batch(&self, _statements: &[Statement]) -> Result<Vec<Rows>, DatabaseError> {
             self.asked.update(|asked| asked + 1);
-            let next = self.told.borrow_mut().pop();
+            let next = self.script.borrow_mut().pop();
             next.map_or_else(|| Branch::Left(pending()), |answer| Branch::Right(ready(answer))).await
         }
 
@@ -200,7 +200,7 @@ mod tests {
         answers: &[Result<Vec<Rows>, DatabaseError>],
     ) -> (Result<Vec<Rows>, DatabaseError>, usize, ScriptedDatabase) {
         let world = ScriptedDatabase {
-            told: RefCell::new(answers.iter().rev().cloned().collect()),
+            script: RefCell::new(answers.iter().rev().cloned().collect()),
             ..ScriptedDatabase::default()
         };
         let answer = batch(&world, &[Statement { name: "test", sql: "", params: vec![] }]).now_or_never().unwrap();
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn what_d1_does_not_take_is_refused_before_it_is_sent() {
+    fn statements_beyond_the_limits_of_d1_are_refused_before_they_are_sent() {
         let with = |params: usize| Statement { name: "test", sql: "", params: vec![Param::Null; params] };
         assert!(check_limits(&with(BOUND_PARAMETERS_MAX)).is_ok());
         assert!(check_limits(&with(BOUND_PARAMETERS_MAX + 1)).is_err());

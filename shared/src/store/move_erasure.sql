@@ -1,4 +1,5 @@
--- A round goes on, or ends and the next erasure has its turn; unless another sweep moved it.
+-- Advances the round of an erasure, or ends it and gives the turn to the next erasure, unless another sweep has moved
+-- it.
 -- ?1 {"tenant","id","seen_position","seen_turn_at","position","found","ended"}.
 UPDATE erasures SET position = CASE WHEN ?1 ->> 'ended' THEN '' ELSE ?1 ->> 'position' END,
   found = CASE WHEN ?1 ->> 'ended' THEN 0 ELSE max(found, ?1 ->> 'found') END,

@@ -1,6 +1,5 @@
--- Endpoints that began to fail.
--- ?1 [[tenant, id, attempt], ...] of the jobs that tell it, ?2 their lease token: who lost the lease
--- tells nothing. It runs before settle.sql takes the token away.
+-- Notes which endpoints began to fail. It runs before settle.sql clears the token.
+-- ?1 [[tenant, id, attempt], ...] of the failed jobs, ?2 their lease token: jobs that lost their lease note nothing.
 UPDATE endpoints SET failing_since = CAST(unixepoch('subsec') * 1000 AS INTEGER)
 WHERE (tenant, id) IN (
     SELECT j.tenant, j.endpoint FROM json_each(?1) i

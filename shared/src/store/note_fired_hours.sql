@@ -1,4 +1,4 @@
--- The hours of the jobs that were made, for the watermark. ?1 as in fire.sql.
+-- Notes the hours of the inserted jobs, for the watermark. ?1 as in fire.sql.
 INSERT INTO tenant_hours (hour, tenant)
 SELECT DISTINCT j.created_at / 3600000, j.tenant
 FROM json_each(?1) i CROSS JOIN json_each(i.value, '$.entries') c

@@ -1,6 +1,6 @@
--- Endpoints that answered, on change and once an hour at most.
--- ?1 [[tenant, id, attempt], ...] of the jobs that tell it, ?2 their lease token: who lost the lease
--- tells nothing. It runs before settle.sql takes the token away.
+-- Notes which endpoints succeeded: on a change, otherwise once an hour at most. It runs before settle.sql clears the
+-- token.
+-- ?1 [[tenant, id, attempt], ...] of the succeeded jobs, ?2 their lease token: jobs that lost their lease note nothing.
 UPDATE endpoints SET last_success_at = CAST(unixepoch('subsec') * 1000 AS INTEGER), failing_since = NULL
 WHERE (tenant, id) IN (
     SELECT j.tenant, j.endpoint FROM json_each(?1) i

@@ -1,6 +1,7 @@
--- Calls to providers that a flush tells of, added to those of the day.
--- ?1 [[tenant, id, attempt, model, calls, texts, tokens], ...] of the jobs that tell it, ?2 their lease token: a repeat, and who
--- lost the lease, count nothing. It runs before settle.sql takes the token away; what is deferred keeps it, and was counted.
+-- Adds the provider calls of a flush to the usage of the day. It runs before settle.sql clears the token. A deferred
+-- job keeps its token, and its usage was counted before.
+-- ?1 [[tenant, id, attempt, model, calls, texts, tokens], ...], ?2 the lease token of the jobs: a repeat and a job that
+-- lost its lease count nothing.
 INSERT INTO usage (tenant, day, model, calls, texts, tokens)
 SELECT j.tenant, CAST(unixepoch('subsec') / 86400 AS INTEGER), i.value ->> 3,
   sum(i.value ->> 4), sum(i.value ->> 5), sum(i.value ->> 6)

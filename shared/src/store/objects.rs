@@ -1,8 +1,9 @@
-//! The claim check: the bulk of a large payload is an object of its own, `payloads/{job id}/{tenant}`. The vectors that a job made
-//! are beside it, `payloads/{job id}/{tenant}.vectors`.
+//! Objects of jobs. The bulk of a large payload is an object beside its row, `payloads/{job id}/{tenant}`. The vectors
+//! that a job created are in `payloads/{job id}/{tenant}.vectors`.
 //!
-//! It is put before its row and leaves after it, so a row never lacks its object; what a crash leaves in between is found by
-//! [`crate::sweep::orphans`]. Every job owns its object, also a replay: removal asks nobody.
+//! An object is put before its row and deleted after it, so a row never lacks its object. Objects that a crash leaves
+//! without a row are found by [`crate::sweep::orphans`]. Every job owns its object, even a replay, so no other job
+//! needs to be checked before a deletion.
 
 use crate::limits::{OBJECTS_MS_MAX, OBJECTS_PER_DELETE, PAYLOAD_GET_MS, PAYLOAD_PUT_MS};
 use crate::model::claimed::Claimed;
@@ -12,15 +13,15 @@ use crate::ports::{BlobError, Blobs, Clock};
 use crate::store::within;
 use crate::wire::problem::Problem;
 
-/// What every key begins with.
+/// Prefix of every key.
 pub const PREFIX: &str = "payloads/";
 
-/// The key of a job's object. Keys are in the order of the ids, which is that of time.
+/// Returns the key of a job's object. Keys sort by job id, which is the order of time.
 pub fn key(job: &JobRef) -> String {
     format!("{PREFIX}{}/{}", job.id, job.tenant)
 }
 
-/// The job of a key; `None` if it is none of ours.
+/// Returns the job of a key; `None` if the key does not name the object of a job.
 pub fn job_of(key: &str) -> Option<JobRef> {
     let (id, tenant) = key.strip_suffix(VECTORS).unwrap_or(key).strip_prefix(PREFIX)?.split_once('/')?;
     Some(JobRef { tenant: tenant.to_owned(), id: id.to_owned() })
@@ -28,18 +29,18 @@ pub fn job_of(key: &str) -> Option<JobRef> {
 
 /// Puts the object of a job.
 ///
-/// Safe to repeat: the same bytes under the same key.
+/// Safe to repeat: it puts the same bytes under the same key.
 ///
 /// # Errors
-/// `Unavailable`; then no row is to be written.
+/// `Unavailable`. The row must not be written then.
 pub async fn put<W: Blobs + Clock>(world: &W, job: &JobRef, bytes: &[u8]) -> Result<(), Problem> {
     put_object(world, &key(job), bytes).await.map_err(|error| {
-        tracing::error!(error, job = job.id, "a payload could not be put");
+        tracing::error!(error, job = job.id, "payload_put_failed");
         Problem::Unavailable
     })
 }
 
-/// Puts an object; why it could not be put, in one line.
+/// Puts an object. The error is its reason in one line.
 pub(crate) async fn put_object<W: Blobs + Clock>(world: &W, key: &str, bytes: &[u8]) -> Result<(), String> {
     match within(world, PAYLOAD_PUT_MS, world.put(key, bytes)).await {
         Some(put) => put.map_err(|error| error.to_string()),
@@ -47,29 +48,29 @@ pub(crate) async fn put_object<W: Blobs + Clock>(world: &W, key: &str, bytes: &[
     }
 }
 
-/// How the key of a job's vectors ends. No name of a tenant has a dot.
+/// Suffix of the key of a job's vectors. No tenant name contains a dot.
 const VECTORS: &str = ".vectors";
 
-/// The key of the vectors that a job made.
+/// Returns the key of the vectors that a job created.
 pub fn vectors_key(job: &JobRef) -> String {
     format!("{}{VECTORS}", key(job))
 }
 
-/// The keys of all that a job may own: its payload and its vectors.
+/// Returns the keys of all objects that a job may own: its payload and its vectors.
 pub fn keys(job: &JobRef) -> [String; 2] {
     [key(job), vectors_key(job)]
 }
 
-/// Puts the vectors that a job made.
+/// Puts the vectors that a job created.
 ///
-/// Safe to repeat: the job's one object is written over.
+/// Safe to repeat: it overwrites the one object of the job.
 ///
 /// # Errors
-/// What becomes of the attempt.
+/// The outcome of the attempt.
 pub(crate) async fn put_vectors<W: Blobs + Clock>(world: &W, job: &Claimed, bytes: &[u8]) -> Result<(), Outcome> {
     let put = put_object(world, &vectors_key(&job.job()), bytes).await;
-    put.inspect_err(|error| tracing::error!(error, job = job.id, "vectors could not be put"))
-        .map_err(|_| job.store_failed("The vectors could not be put into the object store."))
+    put.inspect_err(|error| tracing::error!(error, job = job.id, "vectors_put_failed"))
+        .map_err(|_| job.store_failed("The vectors could not be written to the object store."))
 }
 
 /// Reads the object of a job; `None` if there is none.
@@ -93,15 +94,16 @@ pub(crate) async fn get_object<W: Blobs + Clock>(world: &W, key: &str) -> Result
     within(world, PAYLOAD_GET_MS, world.get(key)).await.unwrap_or_else(silent)
 }
 
-/// Deletes the objects of jobs whose rows have left. What cannot be deleted now is an orphan, and found later.
+/// Deletes the objects of jobs whose rows are deleted. Objects that cannot be deleted now are orphans, which a later
+/// walk deletes.
 pub(crate) async fn remove<W: Blobs + Clock>(world: &W, jobs: &[JobRef]) {
     let keys: Vec<_> = jobs.iter().flat_map(keys).collect();
     for keys in keys.chunks(OBJECTS_PER_DELETE) {
-        // Safe to repeat: what is gone stays gone, and no id comes back.
+        // Safe to repeat: missing objects count as deleted, and no id is used twice.
         match within(world, OBJECTS_MS_MAX, world.delete(keys)).await {
             Some(Ok(())) => {}
-            Some(Err(error)) => tracing::warn!(%error, "objects are left for the next walk"),
-            None => tracing::warn!("objects were not deleted within {OBJECTS_MS_MAX} ms, the next walk finds them"),
+            Some(Err(error)) => tracing::warn!(%error, "objects_delete_failed"),
+            None => tracing::warn!(timeout_ms = OBJECTS_MS_MAX, "objects_delete_timed_out"),
         }
     }
 }
@@ -112,7 +114,7 @@ mod tests {
     use crate::model::job::mint_id;
 
     #[test]
-    fn a_key_tells_its_job_and_keys_are_in_the_order_of_time() {
+    fn a_key_names_its_job_and_keys_are_in_the_order_of_time() {
         let job = |ms, tenant: &str| JobRef { tenant: tenant.into(), id: mint_id(ms, 7) };
         let (first, second) = (job(1_000, "zulu"), job(1_001, "acme"));
         assert!(key(&first) < key(&second));

@@ -1,5 +1,6 @@
--- Every open row that the watermark passes gets a time to be looked at. ?1 {"watermark","next","from_id","to_id"}: the watermark now,
--- the watermark then, and the ids of the two. The guard on the watermark makes a second sweep beside this one write nothing.
+-- Gives every open row that the watermark passes a time for its next check. The guard on the watermark makes a second,
+-- concurrent sweep write nothing.
+-- ?1 {"watermark","next","from_id","to_id"}: the old and the new watermark, and the ids at the two.
 UPDATE jobs SET next_check_at = CASE state WHEN 'running' THEN lease_until ELSE CAST(unixepoch('subsec') * 1000 AS INTEGER) END
 WHERE (tenant, id) IN (
     SELECT j.tenant, j.id

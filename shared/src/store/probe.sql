@@ -1,2 +1,2 @@
--- Writes nothing, and fails where the database takes no writes: that the daily writes are spent is seen by one call.
+-- Writes nothing, and fails if the database accepts no writes. So one call detects that the daily writes are spent.
 UPDATE meta SET value = value WHERE name = 'probe'

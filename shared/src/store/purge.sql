@@ -1,5 +1,6 @@
--- Terminal jobs whose time is over leave, but never before their idempotency key. ?1 [[tenant, id], ...].
--- Each row tells whether the job has an object of its own, which leaves after it.
+-- Deletes terminal jobs after their retention, but never before the window of their idempotency key ends. Each returned
+-- row says if the job has an object, which is deleted after it.
+-- ?1 [[tenant, id], ...].
 DELETE FROM jobs
 WHERE (tenant, id) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?1))
   AND +state IN ('succeeded', 'dead', 'cancelled') AND next_check_at <= CAST(unixepoch('subsec') * 1000 AS INTEGER)

@@ -1,4 +1,4 @@
--- Succeeded jobs of one tenant and hour leave, but never before their key.
+-- Deletes succeeded jobs of one tenant and hour, but never before the window of their idempotency key ends.
 -- ?1 {"tenant","hour","from_id","to_id","age_ms","rows"}.
 DELETE FROM jobs WHERE (tenant, id) IN (
   SELECT tenant, id FROM jobs

@@ -1,4 +1,4 @@
--- Those that succeeded late, or whose key still holds, are purged by their own time. ?1 as in purge_hour.sql.
+-- Gives jobs that succeeded late, or whose key still holds, an individual time of deletion. ?1 as in purge_hour.sql.
 UPDATE jobs SET next_check_at = max(finished_at + (?1 ->> 'age_ms'), coalesce(key_until, 0))
 WHERE (tenant, id) IN (
   SELECT tenant, id FROM jobs

@@ -1,4 +1,4 @@
--- An endpoint is made or changed. ?1 is the endpoint; its secret, state and history stay when it was there before.
+-- Creates or changes an endpoint. Secret, state and history of an existing endpoint are kept. ?1 the endpoint.
 INSERT INTO endpoints (tenant, id, state, url, service, headers, timeout_seconds, backoff, max_attempts, evidence, keep_payload, dead_letter_on,
   redact, created_at, updated_at)
 SELECT ?1 ->> 'tenant', ?1 ->> 'id', 'active', ?1 ->> 'url', ?1 ->> 'service', ?1 -> 'headers', ?1 ->> 'timeout_seconds',
@@ -7,7 +7,7 @@ WHERE true
 ON CONFLICT (tenant, id) DO UPDATE SET url = excluded.url, service = excluded.service, headers = excluded.headers,
   timeout_seconds = excluded.timeout_seconds, backoff = excluded.backoff, max_attempts = excluded.max_attempts,
   evidence = excluded.evidence, keep_payload = excluded.keep_payload, dead_letter_on = excluded.dead_letter_on, redact = excluded.redact, updated_at = excluded.updated_at,
-  -- A tombstone comes back with a new secret: whoever knew the old one was told the endpoint is gone.
+  -- A deleted endpoint is restored with a new secret: its receivers with the old one believe that the endpoint is gone.
   rotated_at = CASE state WHEN 'deleted' THEN NULL ELSE rotated_at END,
   secret_version = secret_version + (state = 'deleted'), state = CASE state WHEN 'deleted' THEN 'active' ELSE state END
 RETURNING json_object('id', id)

@@ -1,6 +1,7 @@
--- A schedule is made or changed: the last one stands, and nobody is refused for having come with another. Unless its clock
--- changes or it stood still, it goes on from its own occurrence: one that is due stays due, one that has fired stays fired.
--- ?1 is the schedule, with "last_occurrence" and "next_at" as for one that begins now. Writes nothing when its endpoint is gone.
+-- Creates or changes a schedule. The last writer wins; concurrent writers are not refused. A schedule with unchanged
+-- expression and time zone, which was not paused, continues after its own last occurrence: a due occurrence stays due,
+-- and one that has run does not run again. Nothing is written if the endpoint is deleted.
+-- ?1 the schedule, with "last_occurrence" and "next_at" of a schedule that begins now.
 INSERT INTO schedules (tenant, id, revision, cron, time_zone, overlap, catch_up, paused, last_occurrence, next_at, endpoint, job,
   created_at, updated_at)
 SELECT ?1 ->> 'tenant', ?1 ->> 'id', ?1 ->> 'revision', ?1 ->> 'cron', ?1 ->> 'time_zone', ?1 ->> 'overlap', ?1 ->> 'catch_up',

@@ -1,4 +1,5 @@
--- What became of each new job: its own row, the row that had its key, or none. ?1 is the list of new jobs.
+-- Reads the row of each new job: its own row, the row that holds its idempotency key, or none.
+-- ?1 the list of new jobs, ?2 as in caller.sql.
 -- include: caller.sql
 SELECT json_object('index', i.value ->> 'index', 'tenant', caller.tenant, 'minted', i.value ->> 'id',
   'id', j.id, 'digest', j.digest, 'kind', j.kind, 'event_id', j.event_id,

@@ -1,5 +1,6 @@
--- The jobs of ?1 that the lease ?2 holds: what the claim before it took, also when its answer was lost.
--- Two objects in one, because a function takes 32 arguments on D1; the second has what may be null.
+-- Reads the jobs of ?1 that the lease ?2 holds: those that the claim before it took, even if its answer was lost. Two
+-- objects are merged into one, because a function takes at most 32 arguments on D1. The second has the columns that may
+-- be NULL.
 SELECT json_patch(
   json_object('tenant', j.tenant, 'id', j.id, 'kind', j.kind, 'endpoint_id', j.endpoint,
     'attempt', j.attempt, 'failures', j.failures, 'quarantined', j.quarantined, 'max_attempts', j.max_attempts,

@@ -1,5 +1,6 @@
--- Schedules whose next occurrence has come, the longest due first. ?1 is how many at most, ?2 the epoch of the deployment. A full
--- store, or one of another epoch, fires nothing: they stay due.
+-- Reads due schedules, the longest due first. While the store is full or of another epoch, it returns none; they stay
+-- due.
+-- ?1 the maximum number of rows, ?2 the epoch of the deployment.
 SELECT json_object('tenant', tenant, 'id', id, 'revision', revision, 'cron', cron, 'time_zone', time_zone,
   'overlap', overlap, 'catch_up', catch_up, 'last_occurrence', last_occurrence, 'kind', job ->> 'kind',
   'now', CAST(unixepoch('subsec') * 1000 AS INTEGER))

@@ -1,4 +1,5 @@
--- One erasure. ?1 tenant, ?2 id; or, where the id is NULL, the one that runs for ?3, a subject or NULL.
+-- Reads one erasure. ?1 tenant, ?2 id; if ?2 is NULL, the running erasure of ?3, a subject or NULL for the whole
+-- tenant.
 SELECT json_object('id', id, 'tenant', tenant, 'subject', subject, 'state', state, 'counts', json(counts),
   'created_at', created_at, 'finished_at', finished_at)
 FROM erasures WHERE tenant = ?1 AND id = coalesce(?2, (SELECT e.id FROM erasures e

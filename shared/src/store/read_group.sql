@@ -1,4 +1,4 @@
--- A group's counters. ?1 tenant, ?2 id.
+-- Reads the counters of a group. ?1 tenant, ?2 id.
 SELECT
 -- include: group.sql
 FROM groups WHERE tenant = ?1 AND id = ?2

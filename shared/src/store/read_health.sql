@@ -1,5 +1,5 @@
--- What readiness is judged by: the ages of the last ticks, and how long the oldest due job has waited. ?1 names the
--- rotation of the master key, if there is one.
+-- Reads the values of readiness: the times of the last ticks, and the time since which the oldest due job has waited.
+-- ?1 the keys of the rotation of the master key, if there is one.
 SELECT json_object('now', CAST(unixepoch('subsec') * 1000 AS INTEGER),
   'swept_at', (SELECT value FROM meta WHERE name = 'swept_at'),
   'ticked_at', (SELECT value FROM meta WHERE name = 'ticked_at'),

@@ -1,4 +1,4 @@
--- One job, whole. ?1 tenant, ?2 id.
+-- Reads one whole job. ?1 tenant, ?2 id.
 SELECT json_patch(
 -- include: job.sql
   , json_object('log', json(log), 'payload', payload))

@@ -1,6 +1,7 @@
--- What is decided by when a completion ends an attempt, or the lack of one. ?1 [[tenant, id, attempt], ...]: `is_asked` is
--- whether the job is at that attempt; without a number any is asked for.
--- Two objects in one, because a function takes 32 arguments on D1; the second has what may be null.
+-- Reads the values that decide what follows when a completion, or the lack of one, ends an attempt. `is_asked` is 1 if
+-- the job is at the given attempt, or if no attempt is given.
+-- ?1 [[tenant, id, attempt], ...]. Two objects are merged into one, because a function takes at most 32 arguments on
+-- D1. The second has the columns that may be NULL.
 SELECT json_patch(
   json_object('tenant', j.tenant, 'id', j.id, 'kind', j.kind, 'endpoint', j.endpoint, 'state', j.state,
     'deferred', j.deferred, 'is_asked', i.value ->> 2 IS NULL OR j.attempt = i.value ->> 2, 'attempt', j.attempt, 'failures', j.failures, 'max_attempts', j.max_attempts,

@@ -1,5 +1,6 @@
--- One schedule, whole, and what is asked before it is changed. ?1 tenant, ?2 id, ?3 an endpoint, ?4 a key or NULL.
--- json() around the subquery: some versions of SQLite forget there that its text is JSON, and quote it.
+-- Reads one whole schedule, and the values that are checked before it is changed.
+-- ?1 tenant, ?2 id, ?3 an endpoint, ?4 an idempotency key or NULL. The subquery is in json() because some versions of
+-- SQLite lose its JSON subtype there and would quote the text.
 SELECT json_object('now', CAST(unixepoch('subsec') * 1000 AS INTEGER),
   'endpoint_known', ?3 = '' OR EXISTS (SELECT 1 FROM endpoints WHERE tenant = ?1 AND id = ?3 AND state <> 'deleted'),
   'storage_full', coalesce((SELECT value FROM meta WHERE name = 'storage_full'), 0),

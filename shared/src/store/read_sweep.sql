@@ -1,5 +1,5 @@
--- Where the sweep stands, the erasure whose turn it is, and the walk of the rotation ?1 of the master key.
--- json() around the subquery: some versions of SQLite forget there that its text is JSON, and quote it.
+-- Reads the progress of the sweep, the erasure whose turn it is, and the walk of the rotation ?1 of the master key. The
+-- subquery is in json() because some versions of SQLite lose its JSON subtype there and would quote the text.
 SELECT json_object('now', CAST(unixepoch('subsec') * 1000 AS INTEGER),
   'watermark', (SELECT value FROM meta WHERE name = 'watermark'),
   'walked_at', coalesce((SELECT value FROM meta WHERE name = 'payloads_walked_at'), 0),

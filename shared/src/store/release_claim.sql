@@ -1,4 +1,6 @@
--- Claimed and not started: number and log are as before, nothing was sent. ?1 [[tenant, id, attempt], ...], ?2 token.
+-- Releases claimed jobs that were not started: nothing was sent, so the attempt number and the log return to their old
+-- values.
+-- ?1 [[tenant, id, attempt], ...], ?2 lease token.
 UPDATE jobs SET state = CASE attempt WHEN 1 THEN 'queued' ELSE 'retrying' END, attempt = attempt - 1,
   lease_token = NULL, lease_until = NULL,
   next_check_at = CASE WHEN next_check_at IS NOT NULL THEN CAST(unixepoch('subsec') * 1000 AS INTEGER) END,

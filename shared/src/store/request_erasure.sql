@@ -1,5 +1,5 @@
--- An erasure begins, unless one of the same target runs. What leaves with the request is counted before it does.
--- ?1 {"tenant","id","subject"}; without a subject it is the whole tenant's.
+-- Begins an erasure, unless one of the same target runs. The rows that are deleted with the request are counted before.
+-- ?1 {"tenant","id","subject"}; without a subject it erases the whole tenant.
 INSERT INTO erasures (tenant, id, subject, state, turn_at, created_at, counts)
 SELECT ?1 ->> 'tenant', ?1 ->> 'id', ?1 ->> 'subject', 'running',
   CAST(unixepoch('subsec') * 1000 AS INTEGER), CAST(unixepoch('subsec') * 1000 AS INTEGER),

@@ -1,4 +1,5 @@
--- Headers of jobs are sealed again, if they are still what was read; a sealed text is nowhere twice. One value of a row at most.
+-- Re-seals headers of jobs that still have the value which was read. A sealed text occurs only once, so one value of a
+-- row at most is replaced.
 -- ?1 [[tenant, id, old, new], ...].
 UPDATE jobs SET payload = replace(jobs.payload, o.old, o.new)
 FROM (SELECT value ->> 0 AS tenant, value ->> 1 AS id, value ->> 2 AS old, value ->> 3 AS new FROM json_each(?1)) AS o

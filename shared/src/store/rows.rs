@@ -1,4 +1,4 @@
-//! Reading rows: one statement, its rows as a type, a refusal for the caller when the database is out of reach.
+//! Reading of rows: runs one statement and returns its rows as a type, or a problem if the database is out of reach.
 
 use serde::de::DeserializeOwned;
 
@@ -7,10 +7,10 @@ use crate::ports::{Clock, Database, DatabaseError, Rows, Statement};
 use crate::store::{batch, rows_as, sql};
 use crate::wire::problem::Problem;
 
-/// The rows of one statement, each as `T`.
+/// Reads the rows of one statement, each as `T`.
 ///
 /// # Errors
-/// `Unavailable`.
+/// As [`unavailable`].
 pub(crate) async fn read_rows<T: DeserializeOwned, W: Database + Clock>(
     world: &W,
     statement: Statement,
@@ -19,10 +19,10 @@ pub(crate) async fn read_rows<T: DeserializeOwned, W: Database + Clock>(
     rows_as(answers.first().unwrap_or(&Vec::new())).map_err(|error| unavailable(&error))
 }
 
-/// The row of one statement as `T`, if there is one.
+/// Reads the row of one statement as `T`, if there is one.
 ///
 /// # Errors
-/// `Unavailable`.
+/// As [`unavailable`].
 pub(crate) async fn read_first<T: DeserializeOwned, W: Database + Clock>(
     world: &W,
     statement: Statement,
@@ -30,10 +30,10 @@ pub(crate) async fn read_first<T: DeserializeOwned, W: Database + Clock>(
     Ok(read_rows(world, statement).await?.pop())
 }
 
-/// One job, whole.
+/// Reads one whole job.
 ///
 /// # Errors
-/// `NotFound`; `Unavailable`.
+/// `NotFound`, or as [`unavailable`].
 pub async fn read_job<W: Database + Clock>(world: &W, job: &JobRef) -> Result<JobRow, Problem> {
     if !is_id(&job.id) {
         return Err(Problem::not_found("Job", &job.id));
@@ -42,33 +42,33 @@ pub async fn read_job<W: Database + Clock>(world: &W, job: &JobRef) -> Result<Jo
     read_first(world, statement).await?.ok_or_else(|| Problem::not_found("Job", &job.id))
 }
 
-/// Whether a page has as many rows as it may: there may be more.
+/// Returns true if a page has the maximum number of rows, so there may be more.
 pub(crate) fn is_full(rows: usize, limit: u32) -> bool {
     rows >= usize::try_from(limit).unwrap_or(usize::MAX)
 }
 
-/// What the API says when the store did not answer; what it said is logged, not shown.
+/// Returns the problem for a failed statement. The reason is logged and not shown to the caller.
 pub fn unavailable(error: &DatabaseError) -> Problem {
     match error {
         DatabaseError::Unreachable(reason) => {
-            tracing::error!(reason, "the database is out of reach");
+            tracing::error!(reason, "database_unreachable");
             Problem::Unavailable
         }
         DatabaseError::DailyLimit(limit) => {
-            tracing::error!(limit = limit.name(), "a daily limit of the account is spent");
+            tracing::error!(limit = limit.name(), "daily_limit_spent");
             Problem::DailyLimit(*limit)
         }
         DatabaseError::Refused(reason) => {
-            tracing::error!(reason, "the database refused a statement");
+            tracing::error!(reason, "statement_refused");
             Problem::Internal
         }
     }
 }
 
-/// The rows of one answer of a batch, each as `T`; none where there is no answer.
+/// Reads the rows of one answer of a batch, each as `T`; none if there is no answer.
 ///
 /// # Errors
-/// `Unavailable`.
+/// As [`unavailable`].
 pub(crate) fn rows<T: DeserializeOwned>(rows: Option<&Rows>) -> Result<Vec<T>, Problem> {
     rows_as(rows.unwrap_or(&Vec::new())).map_err(|error| unavailable(&error))
 }

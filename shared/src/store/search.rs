@@ -1,8 +1,8 @@
-//! The store of search: documents, chunks and the embedding cache, in a database of its own.
+//! The search database: documents, chunks and the embedding cache, separate from the database of jobs.
 
 use crate::ports::{Clock, Database, DatabaseError, IndexDatabase, Rows, Statement};
 
-/// A statement of the store of search from its file, as `sql!` is one of the ledger.
+/// Builds a statement of the search database from its file, as `sql!` does for the database of jobs.
 macro_rules! index_sql {
     ($name:literal $(, $param:expr)* $(,)?) => {
         $crate::ports::Statement {
@@ -14,7 +14,7 @@ macro_rules! index_sql {
 }
 pub(crate) use index_sql;
 
-/// The store of search as a [`Database`], for all that is written for one.
+/// The search database as a [`Database`], for functions that are written for any database.
 pub(crate) struct Store<'a, W>(pub(crate) &'a W);
 
 impl<W: IndexDatabase> Database for Store<'_, W> {

@@ -1,7 +1,7 @@
-//! Signing secrets: random, stored sealed, one row for each tenant, endpoint and version.
+//! Signing secrets: random, sealed at rest, one row per tenant, endpoint and version.
 //!
-//! The endpoint `""` is the tenant's default, which signs jobs to bare urls; it has one version. Whoever needs a secret
-//! that is missing makes it: the first row stays, and everybody reads that one back.
+//! The endpoint `""` is the tenant's default, which signs jobs to bare URLs; it has only version 1. A caller that needs
+//! a missing secret inserts it. The first row wins, and all callers read that one back.
 
 use std::collections::BTreeSet;
 
@@ -15,27 +15,27 @@ use crate::security::signing::{SealedSecret, SecretVersion, SigningSecret};
 use crate::settings::Settings;
 use crate::store::{json_param, sql};
 
-/// What signing secrets are sealed for.
+/// Purpose that signing secrets are sealed for.
 pub const PURPOSE: &str = "signing";
 
-/// Whose secret it is.
+/// Owner of a signing secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Owner<'a> {
-    /// The tenant.
+    /// Tenant of the secret.
     pub tenant: &'a str,
-    /// The endpoint's name; empty for the tenant's default secret.
+    /// Name of the endpoint; empty for the tenant's default secret.
     pub endpoint: &'a str,
 }
 
-/// The place that a secret is sealed for. All versions have the same: they are in rows of one endpoint.
+/// Returns the context that a secret is sealed for. All versions share it, because they are rows of one endpoint.
 pub fn place(Owner { tenant, endpoint }: Owner<'_>) -> SealedFor<'_> {
     SealedFor { purpose: PURPOSE, tenant, context: endpoint }
 }
 
-/// Makes the secrets of these owners in their current versions, where they are missing, in a store of the deployment's epoch:
-/// one that was restored waits to be confirmed, and is not written.
+/// Inserts the missing secrets of these owners in their current versions, if the store has the deployment's epoch. A
+/// restored store waits for its confirmation and is not written.
 ///
-/// Safe to repeat: what is there stays.
+/// Safe to repeat: existing secrets are kept.
 pub(crate) fn make<C: Clock>(clock: &C, settings: &Settings, owners: &BTreeSet<Owner<'_>>) -> Statement {
     let row = |owner: &Owner<'_>| {
         let sealed = seal(&settings.keys, place(*owner), nonce(clock), &random_bytes(clock));
@@ -44,7 +44,7 @@ pub(crate) fn make<C: Clock>(clock: &C, settings: &Settings, owners: &BTreeSet<O
     sql!("make_secrets", json_param(&owners.iter().map(row).collect::<Value>()), settings.epoch)
 }
 
-/// The same for one owner.
+/// Inserts the missing secret of one owner, like [`make`].
 pub(crate) fn make_one<C: Clock>(clock: &C, settings: &Settings, owner: Owner<'_>) -> Statement {
     make(clock, settings, &BTreeSet::from([owner]))
 }
@@ -54,12 +54,12 @@ pub(crate) fn reading(Owner { tenant, endpoint }: Owner<'_>) -> Statement {
     sql!("read_secrets", tenant, endpoint)
 }
 
-/// Deletes the secrets of an endpoint that sign no more: those before the last two, all of a deleted one.
+/// Deletes the secrets of an endpoint that no longer sign: all but the last two, or all of a deleted endpoint.
 pub(crate) fn forgetting(Owner { tenant, endpoint }: Owner<'_>) -> Statement {
     sql!("forget_secrets", tenant, endpoint)
 }
 
-/// Deletes the secrets of a tenant that is erased, as far as nothing is signed with them any more. `target` names the erasure.
+/// Deletes the secrets of an erased tenant that are no longer needed to sign. `target` names the erasure.
 pub(crate) fn erasing(target: Param) -> Statement {
     sql!("erase_secrets", target)
 }
@@ -72,8 +72,8 @@ fn random_bytes<C: Clock>(clock: &C) -> [u8; 32] {
     bytes
 }
 
-/// The secrets that sign at `now_ms`, the newest first: two for a day after a rotation. `None` when the newest is missing or
-/// does not open; the one before it signs if it is there.
+/// Returns the secrets that sign at `now_ms`, the newest first: two for 24 hours after a rotation. `None` if the newest
+/// is missing or does not open. A previous secret that is missing or does not open is omitted.
 pub fn signing_now(
     keys: &Keyring,
     owner: Owner<'_>,
@@ -119,20 +119,20 @@ mod tests {
         assert_eq!(now((1, None), 0), Some(vec![whsec(1)]));
         assert_eq!(now((2, Some(1_000)), 1_000 + ROTATION_OVERLAP_MS - 1), Some(vec![whsec(2), whsec(1)]));
         assert_eq!(now((2, Some(1_000)), 1_000 + ROTATION_OVERLAP_MS), Some(vec![whsec(2)]));
-        assert_eq!(now((3, None), 0), None, "nothing is signed with another secret_version");
+        assert_eq!(now((3, None), 0), None, "no other version signs instead");
         let second = SecretVersion { number: 2, rotated_at: Some(1_000) };
         let alone = signing_now(&keys("a"), ORDERS, &stored[..1], second, 1_001).unwrap();
-        assert_eq!(alone.len(), 1, "the newest signs without the one before it");
+        assert_eq!(alone.len(), 1, "the newest signs without its predecessor");
     }
 
     #[test]
-    fn a_stored_secret_is_read_as_statements_answer_it() {
+    fn a_stored_secret_is_read_as_statements_return_it() {
         let read: SealedSecret = serde_json::from_str(r#"[7,"sealed"]"#).unwrap();
         assert_eq!(read, SealedSecret { secret_version: 7, sealed: "sealed".into() });
     }
 
     #[test]
-    fn a_secret_opens_for_its_endpoint_and_under_its_key_alone() {
+    fn a_secret_opens_only_for_its_endpoint_and_under_its_key() {
         let signs = |keys: &Keyring, owner| signing_now(keys, owner, &[stored(1)], SecretVersion::FIRST, 0).is_some();
         assert!(signs(&keys("a"), ORDERS));
         for (tenant, endpoint) in [("acme", "other"), ("other", "orders"), ("acme", "")] {

@@ -1,6 +1,6 @@
--- The outcomes of one flush. ?1 is the list of settlements, ?2 the lease token, ?3 the retention in ms of what succeeded,
--- ?4 of what died. A loser, whose lease ended meanwhile, writes nothing. One that goes on running is deferred: its lease
--- lasts until its completion is due.
+-- Records the outcomes of one flush. A settlement whose lease has ended writes nothing. A job that stays running is
+-- deferred: its lease lasts until its completion is due.
+-- ?1 the list of settlements, ?2 the lease token, ?3 the retention of succeeded jobs in ms, ?4 that of dead jobs.
 UPDATE jobs SET
   state = CASE WHEN o.state IN ('retrying', 'held') AND cancel_requested = 1 THEN 'cancelled' ELSE o.state END,
   failures = o.failures, quarantined = 0, crashes = 0, deferred = o.state = 'running',

@@ -1,4 +1,5 @@
--- A group forgets jobs that are about to be erased, and may have finished without them. ?1 as in count_erased.sql.
+-- Subtracts jobs that are about to be erased from their groups, which may be finished without them. ?1 as in
+-- count_erased.sql.
 UPDATE groups SET total = max(0, groups.total - v.jobs), succeeded = max(0, succeeded - v.successes),
   dead = max(0, dead - v.deaths), replayed = max(0, replayed - v.replays), cancelled = max(0, cancelled - v.cancels),
   finished_at = CASE WHEN succeeded + dead + replayed + cancelled - v.ended >= groups.total - v.jobs

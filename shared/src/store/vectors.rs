@@ -1,4 +1,4 @@
-//! Vectors by what they are of: the same text for the same model of a tenant is asked for once, whoever asks.
+//! The embedding cache: vectors by the hash of their text, so the same text of a tenant is embedded once per model.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,17 +11,17 @@ use crate::store::search::{Store, index_sql};
 use crate::store::{batch, json_param, json_params, rows_as};
 use crate::wire::idempotency::sha256;
 
-/// The name of a text among the vectors.
+/// Returns the key of a text in the cache.
 pub(crate) fn hash_of(text: &str) -> String {
     sha256(text.as_bytes())
 }
 
-/// A vector as the store keeps it: base64 of its little-endian 32-bit floats.
+/// Encodes a vector as it is stored: base64 of its little-endian 32-bit floats.
 pub(crate) fn encode(vector: &[f32]) -> String {
     STANDARD.encode(vector.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>())
 }
 
-/// A vector that the store kept; `None` when it is none of so many dimensions.
+/// Decodes a stored vector; `None` unless it has `dimensions` finite numbers.
 pub(crate) fn decode(text: &str, dimensions: usize) -> Option<Vec<f32>> {
     let bytes = STANDARD.decode(text).ok()?;
     let (numbers, rest) = bytes.as_chunks();
@@ -29,7 +29,7 @@ pub(crate) fn decode(text: &str, dimensions: usize) -> Option<Vec<f32>> {
     (rest.is_empty() && vector.len() == dimensions && vector.iter().all(|value| value.is_finite())).then_some(vector)
 }
 
-/// Which of these have a vector.
+/// Returns those hashes that have a vector in the cache.
 ///
 /// # Errors
 /// As [`batch`].
@@ -44,7 +44,7 @@ pub(crate) async fn known<W: IndexDatabase + Clock>(
     Ok(rows_as::<String>(answers.first().unwrap_or(&Vec::new()))?.into_iter().collect())
 }
 
-/// The vectors that there are of these.
+/// Reads the cached vectors of these hashes. Hashes without a vector are missing from the result.
 ///
 /// # Errors
 /// As [`batch`].
@@ -65,9 +65,9 @@ pub(crate) async fn read<W: IndexDatabase + Clock>(
     Ok(vectors)
 }
 
-/// Keeps vectors for whoever asks again.
+/// Caches vectors.
 ///
-/// Safe to repeat: what is there stays.
+/// Safe to repeat: existing vectors are kept.
 ///
 /// # Errors
 /// As [`batch`].
@@ -78,7 +78,7 @@ pub(crate) async fn keep<W: IndexDatabase + Clock>(
     vectors: impl IntoIterator<Item = (String, &[f32])>,
 ) -> Result<(), DatabaseError> {
     let items = vectors.into_iter().map(|(hash, vector)| [hash, encode(vector)]);
-    // Batches of their own: each fits into one call, and one that is lost costs only what it had.
+    // Separate batches: each fits into one call, and a lost batch loses only its own vectors.
     for items in json_params(items, INDEX_PARAMETER_BYTES) {
         batch(&Store(world), &[index_sql!("keep_vectors", tenant, model, items)]).await?;
     }
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_vector_is_read_as_it_was_kept_or_not_at_all() {
+    fn a_vector_is_read_as_it_was_cached_or_not_at_all() {
         let vector = [0.0, -1.5, f32::MIN_POSITIVE, 3.402e38];
         assert_eq!(decode(&encode(&vector), 4).as_deref(), Some(&vector[..]));
         assert_eq!(decode(&encode(&vector), 3), None);

@@ -1,8 +1,8 @@
-//! The erasure's run: jobs leave in the order of their ids, each after its evidence was overwritten in the packs.
+//! The run of an erasure: deletes jobs in the order of their ids, each after its evidence was overwritten in the packs.
 //!
-//! A round goes over all ids below where the erasure ends, some at each sweep; the erasure is done when a whole round has
-//! met nothing. Every step may be repeated, and may run beside another sweep's: a pack is written only as long as it is
-//! what was read, and a job leaves only with the attempts it was seen with.
+//! A round visits all ids below the end of the erasure, some in each sweep. The erasure is done when a whole round has
+//! found no job. Every step may be repeated, and may run beside that of another sweep: a pack is written only if it is
+//! unchanged since it was read, and a job is deleted only if it has the same number of attempts.
 
 use std::collections::BTreeSet;
 
@@ -25,7 +25,7 @@ use crate::wire::idempotency::sha256;
 
 mod work;
 
-/// An erasure that runs, as the sweep reads it.
+/// A running erasure, as the sweep reads it.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct RunningErasure {
     tenant: String,
@@ -37,27 +37,28 @@ pub(crate) struct RunningErasure {
     created_at: i64,
 }
 
-/// The next jobs, and how far was read to find them.
+/// The next jobs of an erasure, and the position after them.
 struct VisitedPage {
     jobs: Vec<VisitedJob>,
-    /// Where the next page goes on; `None` at the end.
+    /// Position of the next page; `None` at the end.
     next: Option<String>,
 }
 
-/// Goes on with an erasure, as far as the plan's calls to the object store allow. Answers how many jobs left.
+/// Continues an erasure, as far as the plan's calls to the object store allow. Returns how many jobs were deleted.
 ///
 /// # Errors
-/// When the database is out of reach; the next sweep goes on from where this one stopped.
+/// When the database is out of reach. The next sweep continues where this one stopped.
 pub(crate) async fn erase<W: World>(
     world: &W,
     settings: &Settings,
     mut erasure: RunningErasure,
     now: i64,
 ) -> Result<usize, DatabaseError> {
-    // Before a round may be the last: what a request that was under way has made, or a job has kept, leaves too.
+    // Deletes the tenant's search data again before a round that may be the last, because running requests and jobs may
+    // have written some since.
     if erasure.subject.is_none() {
         match erase_tenant(world, &erasure.tenant, erasure.created_at + ID_SKEW_MS_MAX).await {
-            // Without a store of search there is nothing in it.
+            // A deployment without a search database has none of these data.
             Ok(()) | Err(DatabaseError::Refused(_)) => {}
             Err(error) => return Err(error),
         }
@@ -82,13 +83,14 @@ pub(crate) async fn erase<W: World>(
     Ok(erased)
 }
 
-/// What overwriting what one lease may have written costs: a list and its end, a read per pack, and one write.
+/// Returns the calls needed to overwrite the packs that one lease may have written: a list and its end, a read per
+/// pack, and one write.
 fn lease_calls(plan: &Plan) -> usize {
     (plan.jobs_per_invocation + 3).min(ERASE_LEASE_CALLS_MAX)
 }
 
 impl RunningErasure {
-    /// Below this id is all that was accepted before the request, whatever clock minted it.
+    /// Returns the id below which all jobs are that were accepted before the request, by the clock of any producer.
     fn until(&self) -> String {
         first_id_at(self.created_at + ID_SKEW_MS_MAX)
     }
@@ -119,7 +121,7 @@ async fn visit<W: World>(world: &W, erasure: &RunningErasure) -> Result<VisitedP
     Ok(VisitedPage { jobs, next })
 }
 
-/// Overwrites the evidence; answers the packs and leases whose turn must come again.
+/// Overwrites the evidence. Returns the packs, leases and jobs that failed and must be tried again.
 async fn overwrite<W: World>(world: &W, tenant: &str, work: &ErasureStep) -> BTreeSet<String> {
     let mut failed = BTreeSet::new();
     for (key, ranges) in &work.packs {
@@ -135,8 +137,8 @@ async fn overwrite<W: World>(world: &W, tenant: &str, work: &ErasureStep) -> BTr
             failed.insert(lease.clone());
         }
     }
-    // A payload beyond what a row takes is an object of its own, and vectors are. What is not there is deleted too.
-    // That of a job that must stay, stays: it may be claimed before it is met again.
+    // Large payloads and vectors are objects. Missing objects count as deleted. The objects of a job that must stay are
+    // kept, because it may be claimed before the next round.
     let leaving: Vec<_> = work.leaving.iter().filter(|job| !job.needs_any(&failed)).collect();
     let keys = |id: &str| objects::keys(&JobRef { tenant: tenant.to_owned(), id: id.to_owned() });
     let payloads: Vec<_> = leaving.iter().flat_map(|job| keys(&job.id)).collect();
@@ -144,16 +146,13 @@ async fn overwrite<W: World>(world: &W, tenant: &str, work: &ErasureStep) -> BTr
         failed.extend(leaving.iter().map(|job| job.id.clone()));
     }
     if !failed.is_empty() {
-        tracing::warn!(
-            failed = failed.len(),
-            "objects could not be overwritten, the next round meets their jobs again"
-        );
+        tracing::warn!(failed = failed.len(), "evidence_overwrite_failed");
     }
     failed
 }
 
-/// Overwrites the records of `jobs` in whatever a lease has written: no log entry points at what its worker, which
-/// stopped, had put away.
+/// Overwrites the records of `jobs` in all packs of a lease. No log entry refers to the packs of a Worker that stopped
+/// before its settlement.
 async fn overwrite_lease<W: World>(world: &W, tenant: &str, lease: &str, jobs: &BTreeSet<String>) -> bool {
     let (prefix, mut after) = (pack_prefix(lease), None);
     loop {
@@ -171,29 +170,29 @@ async fn overwrite_lease<W: World>(world: &W, tenant: &str, lease: &str, jobs: &
     }
 }
 
-/// Reads an object and writes it back, if it is still what was read: whoever is slower must not bring back what the other
-/// has overwritten, however late its write arrives. False if it must be tried again.
+/// Reads an object, changes it, and writes it back if it is unchanged since the read. So a slow writer cannot restore
+/// what another one has overwritten. Returns false if it must be tried again.
 async fn rewrite<W: World>(world: &W, key: &str, change: impl FnOnce(&mut [u8]) -> bool) -> bool {
     let Some(Ok(read)) = within(world, EVIDENCE_PUT_MS, world.get_tagged(key)).await else { return false };
-    let Some((mut bytes, tag)) = read else { return true }; // It has left by age.
+    let Some((mut bytes, tag)) = read else { return true }; // It was deleted by age.
     if !change(&mut bytes) {
         return true;
     }
     matches!(within(world, EVIDENCE_PUT_MS, world.put_tagged(key, &bytes, &tag)).await, Some(Ok(true)))
 }
 
-/// Where a round of an erasure goes on.
+/// Progress of a round of an erasure.
 #[derive(Debug, Clone, Copy)]
 struct Progress<'a> {
-    /// The last job that it has dealt with.
+    /// Last job that the round has visited.
     position: &'a str,
-    /// 1 if this step has met a job.
+    /// 1 if this step found a job, 0 otherwise.
     found: u8,
-    /// Whether the round has met all jobs.
+    /// True if the round has visited all jobs.
     ended: bool,
 }
 
-/// Lets jobs leave whose evidence is overwritten, and moves on, in one batch. Answers how many left.
+/// Deletes jobs whose evidence is overwritten and advances the round, in one batch. Returns how many jobs were deleted.
 async fn record<W: World>(
     world: &W,
     erasure: &RunningErasure,
@@ -225,7 +224,7 @@ async fn record<W: World>(
     Ok(answers.get(3).map_or(0, Vec::len))
 }
 
-/// Moves the round on; at its end the erasure is done, if it may be.
+/// Returns the statements that advance the round. At the end of a round without jobs they finish the erasure.
 fn moves(erasure: &RunningErasure, Progress { position, found, ended }: Progress<'_>) -> Vec<Statement> {
     let digest = erasure.subject.as_ref().map(|subject| format!("sha256:{}", sha256(subject.as_bytes())));
     let hour = (erasure.created_at + ID_SKEW_MS_MAX) / HOUR_MS;
@@ -235,7 +234,8 @@ fn moves(erasure: &RunningErasure, Progress { position, found, ended }: Progress
     }));
     let mut moves = Vec::new();
     if ended && found == 0 {
-        // An id may be minted that far ahead of the database's clock, and accepted that far behind it.
+        // The time in an id may be this far ahead of the database's clock, and an id may be accepted this far behind
+        // it.
         moves.push(sql!("finish_erasure", terms.clone(), 2 * ID_SKEW_MS_MAX));
         moves.push(sql!("erase_hours", terms.clone()));
         moves.push(sql!("erase_groups", terms.clone()));

@@ -1,4 +1,5 @@
-//! The sweep: it finds whatever no hint finds. Every step is bounded, idempotent, and safe beside a second sweep.
+//! The sweep: finds every job whose hint was lost, and all other due work. Every step is bounded, idempotent, and safe
+//! beside a second sweep.
 
 pub(crate) mod erase;
 pub(crate) mod orphans;
@@ -31,31 +32,31 @@ use crate::sweep::rotation::Rotation;
 use crate::wire::daily_limit::ms_to_reset;
 use crate::wire::job_queue::JobQueue;
 
-/// What a sweep did.
+/// Counts of one sweep.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Swept {
     /// Open jobs that the watermark passed.
     pub marked: usize,
-    /// Leases that had ended.
+    /// Attempts that were ended because their lease had expired.
     pub expired: usize,
-    /// Jobs that were hinted again.
+    /// Jobs whose hints were sent again.
     pub dispatched: usize,
     /// Jobs that the sweep ran itself.
     pub run: usize,
-    /// Rows that left.
+    /// Rows that were deleted by age.
     pub purged: usize,
-    /// Held jobs that may run again.
+    /// Held jobs that were resumed.
     pub released: usize,
     /// Jobs that were erased.
     pub erased: usize,
-    /// Objects of payloads that had no row.
+    /// Objects of payloads that had no row and were deleted.
     pub orphans: usize,
-    /// Values that were sealed again under a new master key.
+    /// Values that were re-sealed under a new master key.
     pub resealed: usize,
 }
 
 impl Swept {
-    /// Whether there was nothing to do.
+    /// Returns true if there was nothing to do.
     pub fn is_quiet(&self) -> bool {
         *self == Swept::default()
     }
@@ -71,66 +72,62 @@ struct SweepState {
     paused: u8,
     storage_full: u8,
     queue_spent_until: i64,
-    /// The id of the key that the producer seals with, as a number.
+    /// Id of the key that the producer seals with, as a number.
     producer_key: Option<i64>,
-    /// The walk of the rotation that the settings name.
+    /// Walk of the rotation that the settings name.
     rotation: Option<Rotation>,
-    /// The one whose turn it is.
+    /// Erasure whose turn it is.
     erasure: Option<RunningErasure>,
 }
 
 /// Sweeps once.
 ///
 /// # Errors
-/// When the database is out of reach, or a daily limit is spent; the next sweep goes on from where this one stopped.
+/// When the database is out of reach, or a daily limit is spent. The next sweep continues where this one stopped.
 pub async fn sweep<W: World>(world: &W, settings: &Settings) -> Result<Swept, DatabaseError> {
-    // One call that fails is all that a sweep costs while a daily limit is spent.
+    // While a daily limit is spent, a sweep costs only this one failing call.
     let answers = batch(world, &[probe(), sql!("read_sweep", settings.keys.rotation())]).await?;
-    let standing: SweepState = first_as(answers.last())?
-        .ok_or_else(|| DatabaseError::Refused("the tables are not there: apply the migrations".into()))?;
-    if standing.epoch != settings.epoch {
-        // Nobody has said yet what is to become of the jobs.
-        tracing::warn!(
-            store = standing.epoch,
-            deployment = settings.epoch,
-            "the store is of another epoch, nothing is swept"
-        );
+    let stored: SweepState = first_as(answers.last())?
+        .ok_or_else(|| DatabaseError::Refused("the tables do not exist: apply the migrations".into()))?;
+    if stored.epoch != settings.epoch {
+        // The jobs of a restored store wait until the operator confirms the restore.
+        tracing::warn!(store = stored.epoch, deployment = settings.epoch, "epoch_mismatch");
         return Ok(Swept::default());
     }
-    let (marked, watermark) = move_watermark(world, settings, &standing).await?;
+    let (marked, watermark) = move_watermark(world, settings, &stored).await?;
     let mut swept = Swept { marked, ..Swept::default() };
-    if standing.paused == 0 {
+    if stored.paused == 0 {
         swept.released = resume_held(world, settings).await?;
     }
-    look(world, settings, &standing, &mut swept).await?;
-    swept.purged += purge_hours(world, settings, standing.now, watermark).await?;
-    let at = Walk { now: standing.now, walked_at: standing.walked_at, from: standing.walk_from };
+    look(world, settings, &stored, &mut swept).await?;
+    swept.purged += purge_hours(world, settings, stored.now, watermark).await?;
+    let at = Walk { now: stored.now, walked_at: stored.walked_at, from: stored.walk_from };
     swept.orphans = walk(world, at).await?;
-    let rotation = standing.rotation.clone();
-    swept.resealed = rotation::walk(world, settings, standing.now, standing.producer_key, rotation).await?;
-    guard_storage(world, settings, &standing).await?;
+    let rotation = stored.rotation.clone();
+    swept.resealed = rotation::walk(world, settings, stored.now, stored.producer_key, rotation).await?;
+    guard_storage(world, settings, &stored).await?;
     let malformed_messages = sql!("purge_malformed_messages", settings.plan.retention_dead_ms, SWEEP_ROWS_MAX);
     let groups = sql!("purge_groups", settings.plan.retention_dead_ms, SWEEP_ROWS_MAX);
     let usage = sql!("purge_usage", USAGE_DAYS, SWEEP_ROWS_MAX);
     let mut statements = vec![malformed_messages, groups, usage, stamp("swept_at")];
     statements.extend(rotation::forgetting_all(settings));
     batch(world, &statements).await?;
-    if let Some(erasure) = standing.erasure {
-        swept.erased = erase(world, settings, erasure, standing.now).await?;
+    if let Some(erasure) = stored.erasure {
+        swept.erased = erase(world, settings, erasure, stored.now).await?;
     }
     Ok(swept)
 }
 
-/// Moves the watermark to 45 s ago. Every row is passed once, nothing pins the watermark, and no commit can land below it.
-/// Answers how many open rows it passed, and where it stands.
+/// Moves the watermark to 45 s ago. It passes every row once, no row can stop it, and no row commits below it. Returns
+/// how many open rows it passed, and its new position.
 async fn move_watermark<W: World>(
     world: &W,
     settings: &Settings,
-    standing: &SweepState,
+    stored: &SweepState,
 ) -> Result<(usize, i64), DatabaseError> {
-    let (mut watermark, mut marked, mut step) = (standing.watermark, 0, WATERMARK_STEP_MS_MAX);
+    let (mut watermark, mut marked, mut step) = (stored.watermark, 0, WATERMARK_STEP_MS_MAX);
     for _ in 0..settings.plan.mark_steps {
-        let next = (standing.now - WATERMARK_LAG_MS).min(watermark + step);
+        let next = (stored.now - WATERMARK_LAG_MS).min(watermark + step);
         if next <= watermark {
             break;
         }
@@ -140,11 +137,11 @@ async fn move_watermark<W: World>(
                 watermark = next;
             }
             Ok(None) => break, // Another sweep moved it.
-            // An hour after an outage may hold more open rows than one call can pass: shorter steps pass fewer. It must
-            // not keep the sweep from looking at those that were passed before.
+            // An hour after an outage may hold more open rows than one call can pass, so shorter steps pass fewer. A
+            // failed step must not keep the sweep from the rows that were passed before.
             Err(error @ DatabaseError::DailyLimit(_)) => return Err(error),
             Err(error) if step > WATERMARK_STEP_MS_MIN => {
-                tracing::warn!(%error, step, "the watermark could not pass, it tries a shorter step");
+                tracing::warn!(%error, step, "watermark_step_failed");
                 step = (step / WATERMARK_STEP_DIVISOR).max(WATERMARK_STEP_MS_MIN);
             }
             Err(error) => return Err(error),
@@ -153,7 +150,7 @@ async fn move_watermark<W: World>(
     Ok((marked, watermark))
 }
 
-/// Passes the rows between two watermarks; `None` when the watermark is not where it was.
+/// Passes the rows between two watermarks; `None` if another sweep has moved the watermark.
 async fn pass<W: World>(world: &W, watermark: i64, next: i64) -> Result<Option<usize>, DatabaseError> {
     let terms = json_param(&json!({
         "watermark": watermark, "next": next, "from_id": first_id_at(watermark), "to_id": first_id_at(next),
@@ -182,13 +179,13 @@ async fn resume_held<W: World>(world: &W, settings: &Settings) -> Result<usize, 
     Ok(released)
 }
 
-/// Looks at every row whose time has come: ended leases, due jobs, rows to purge.
+/// Handles every row that is due for a check: expired leases, due jobs, rows to delete.
 ///
-/// While the queue takes no messages the sweep runs due jobs itself, as many as it can.
+/// While the queue accepts no messages, the sweep runs due jobs itself, as many as it can.
 async fn look<W: World>(
     world: &W,
     settings: &Settings,
-    standing: &SweepState,
+    stored: &SweepState,
     swept: &mut Swept,
 ) -> Result<(), DatabaseError> {
     #[derive(Deserialize)]
@@ -198,7 +195,7 @@ async fn look<W: World>(
         state: State,
         deferred: u8,
     }
-    let (mut to_run, mut takes_hints) = (Vec::new(), standing.queue_spent_until <= standing.now);
+    let (mut to_run, mut takes_hints) = (Vec::new(), stored.queue_spent_until <= stored.now);
     for _ in 0..settings.plan.sweep_rounds {
         let answers = batch(world, &[sql!("look", SWEEP_ROWS_MAX)]).await?;
         let due: Vec<DueJob> = rows_as(answers.first().unwrap_or(&Vec::new()))?;
@@ -218,7 +215,7 @@ async fn look<W: World>(
         swept.expired += end_overdue(world, settings, &deferred).await?;
         let expired = expire(world, settings, &running).await?;
         swept.expired += expired.len();
-        // Those that may run again are hinted in this very round.
+        // Expired jobs that may run again get their hints in this same round.
         open.extend(expired);
         swept.purged += purge(world, &terminal).await?;
         let dispatched = dispatch(world, settings, &open).await?;
@@ -231,11 +228,11 @@ async fn look<W: World>(
         if !send_hints(world, settings, hints.clone()).await {
             takes_hints = false;
             to_run.extend(hints);
-            // Other sweeps of the day try no more, and `/readyz` says it.
-            set_meta(world, &[("queue_spent_until", standing.now + ms_to_reset(standing.now))]).await?;
+            // Other sweeps of the day then send no hints, and `/readyz` shows the limit.
+            set_meta(world, &[("queue_spent_until", stored.now + ms_to_reset(stored.now))]).await?;
         }
     }
-    // Tasks last: they may take minutes, and other sweeps go on beside this one.
+    // Tasks are last: they may take minutes, and other sweeps run in parallel.
     let (tasks, webhooks): (Vec<_>, Vec<_>) = to_run.into_iter().partition(|hint| hint.queue == JobQueue::Tasks);
     swept.run = run_unclaimed(world, settings, JobQueue::Webhooks, webhooks, takes_hints).await;
     swept.run += run_unclaimed(world, settings, JobQueue::Tasks, tasks, takes_hints).await;
@@ -272,7 +269,8 @@ async fn purge<W: World>(world: &W, jobs: &[JobRef]) -> Result<usize, DatabaseEr
     remove_objects(world, answers.first()).await
 }
 
-/// Deletes the objects of rows that have just left, after them: a row never lacks its object. Answers how many rows left.
+/// Deletes the objects of deleted rows. The row goes first, so a row never lacks its object. Returns the number of
+/// rows.
 async fn remove_objects<'a, W: World>(
     world: &W,
     purged: impl IntoIterator<Item = &'a Rows>,
@@ -287,7 +285,8 @@ async fn remove_objects<'a, W: World>(
     Ok(left)
 }
 
-/// Marks due jobs as hinted, before the hints leave: a crash in between costs one re-dispatch back-off, not a storm.
+/// Notes a dispatch of due jobs before their hints are sent: a crash in between delays them by one re-dispatch
+/// back-off.
 async fn dispatch<W: World>(
     world: &W,
     settings: &Settings,
@@ -309,8 +308,8 @@ async fn dispatch<W: World>(
     Ok(rows.into_iter().map(|(tenant, id, dispatches, kind)| (hint(tenant, id, &kind), dispatches)).collect())
 }
 
-/// Runs jobs that two dispatches did not bring to a claim, through the same claim. What does not fit is hinted, or waits for
-/// another sweep.
+/// Runs jobs itself, by the usual claim, after two dispatches led to no claim. Sends hints for the rest, or leaves them
+/// to another sweep.
 async fn run_unclaimed<W: World>(
     world: &W,
     settings: &Settings,
@@ -333,14 +332,14 @@ async fn run_unclaimed<W: World>(
     report.attempts + quarantined.attempts
 }
 
-/// One tenant's jobs of one hour.
+/// Jobs of one tenant with ids of one hour.
 #[derive(Deserialize)]
 struct Hour {
     hour: i64,
     tenant: String,
 }
 
-/// Statements of [`Hour::purge`].
+/// Number of statements of [`Hour::purge`].
 const STATEMENTS_PER_HOUR: usize = 3;
 
 impl Hour {
@@ -354,8 +353,9 @@ impl Hour {
     }
 }
 
-/// Succeeded jobs leave hour by hour of their ids, so that the happy path needs no index for it. An hour that the watermark
-/// has not passed stays: by it the watermark finds the tenants whose jobs wait.
+/// Deletes succeeded jobs by the hour in their ids, so that a job that succeeds at once uses no index for its
+/// deletion. Keeps hours that the watermark has not passed, because the watermark finds tenants with waiting jobs by
+/// them.
 async fn purge_hours<W: World>(
     world: &W,
     settings: &Settings,
@@ -383,16 +383,16 @@ fn storage_percent<W: World>(world: &W, settings: &Settings) -> Option<i64> {
     world.size_bytes().map(|bytes| bytes.saturating_mul(100) / settings.plan.database_bytes)
 }
 
-/// Refuses new jobs before the store is full: refuse, never lose.
-async fn guard_storage<W: World>(world: &W, settings: &Settings, standing: &SweepState) -> Result<(), DatabaseError> {
+/// Refuses new jobs before the store is full, so that no accepted job is lost.
+async fn guard_storage<W: World>(world: &W, settings: &Settings, stored: &SweepState) -> Result<(), DatabaseError> {
     let Some(percent) = storage_percent(world, settings) else {
         return Ok(());
     };
     if percent >= STORAGE_WARN_PERCENT {
-        tracing::warn!(percent, "the store fills up: the oldest succeeded jobs leave before their time");
+        tracing::warn!(percent, "storage_filling_up");
     }
     let full = i64::from(percent >= STORAGE_REFUSE_PERCENT);
-    if full != i64::from(standing.storage_full) {
+    if full != i64::from(stored.storage_full) {
         set_meta(world, &[("storage_full", full)]).await?;
     }
     Ok(())

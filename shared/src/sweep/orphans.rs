@@ -1,4 +1,5 @@
-//! The walk over the objects of payloads: those without a row leave. A crash between an object and its row makes one.
+//! The walk over the objects of payloads, which deletes those without a row. A crash between an object and its row
+//! leaves one.
 
 use crate::limits::{OBJECTS_MS_MAX, OBJECTS_PER_SWEEP, ORPHAN_AGE_MS, ORPHAN_WALK_MS};
 use crate::model::job::{JobRef, first_id_at, time_of};
@@ -7,20 +8,21 @@ use crate::store::meta::set_meta;
 use crate::store::objects::{PREFIX, job_of, remove};
 use crate::store::{batch, json_param, rows_as, sql, within};
 
-/// Where the walk stands.
+/// Progress of the walk.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Walk {
-    /// The database's clock.
+    /// Now by the database's clock, in ms since 1970.
     pub(crate) now: i64,
-    /// When the last one ended.
+    /// End of the last whole walk, in ms since 1970.
     pub(crate) walked_at: i64,
-    /// The time in the ids that it has come to.
+    /// Position of the walk: the time in the ids that it has reached, in ms since 1970.
     pub(crate) from: i64,
 }
 
-/// Takes one step of a walk: some objects, in the order of time, are held against their rows. Answers how many left.
+/// Takes one step of a walk: compares some objects, in the order of time, with the rows of their jobs. Returns how many
+/// objects had no row and were deleted.
 ///
-/// Safe to repeat, and beside a second sweep: an object that is old and has no row never gets one.
+/// Safe to repeat, and beside a second sweep: an old object without a row never gets one.
 ///
 /// # Errors
 /// When the database is out of reach.
@@ -32,7 +34,7 @@ pub(crate) async fn walk<W: World>(world: &W, walk: Walk) -> Result<usize, Datab
     let listed = match within(world, OBJECTS_MS_MAX, world.list(PREFIX, Some(&after), OBJECTS_PER_SWEEP)).await {
         Some(Ok(keys)) => keys,
         Some(Err(error)) => {
-            tracing::warn!(%error, "objects are held against their rows later");
+            tracing::warn!(%error, "orphan_walk_failed");
             return Ok(0);
         }
         None => return Ok(0),
@@ -47,7 +49,8 @@ pub(crate) async fn walk<W: World>(world: &W, walk: Walk) -> Result<usize, Datab
     let answers = batch(world, &[sql!("find_orphans", json_param(&jobs))]).await?;
     let orphans: Vec<JobRef> = rows_as(answers.first().unwrap_or(&Vec::new()))?;
     remove(world, &orphans).await;
-    // Others of that very millisecond may follow; a step that came no further than it goes past it.
+    // More objects of this millisecond may follow, so the next step begins with it. A step that made no progress skips
+    // it.
     let next = if last > walk.from { last } else { walk.from + 1 };
     set_meta(world, &[("payloads_walk_from", next)]).await?;
     Ok(orphans.len())

@@ -1,9 +1,10 @@
-//! The walk of a key rotation: what the old master key sealed is sealed again under the new one, so that the old one can go.
+//! The walk of a master key rotation: re-seals all values of the old key under the new one, so that the old key can be
+//! removed.
 //!
-//! It begins when both Workers seal with the new key, which the producer's tick tells, and goes through all rows that keep
-//! sealed values: signing secrets, endpoints, schedules, jobs. Rounds follow until one finds nothing that began later than
-//! anybody who had read an old value can still write it. Each step is a page of rows; a row of the store tells where it
-//! stands, so a sweep goes on where another stopped.
+//! The walk begins when both Workers seal with the new key; the producer's tick reports its key. It visits all rows
+//! with sealed values: signing secrets, endpoints, schedules, jobs. Rounds follow until one finds no old value and
+//! began after the time in which a writer could still store one that it had read before. Each step is a page of rows.
+//! The position is a row of the store, so a sweep continues where another one stopped.
 
 use std::collections::BTreeMap;
 
@@ -20,30 +21,30 @@ use crate::settings::Settings;
 use crate::store::secrets::Owner;
 use crate::store::{batch, json_param, rows_as, secrets, sql};
 
-/// Where the walk stands. Times are by the database's clock.
+/// Progress of the walk. Times are in ms by the database's clock.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Rotation {
-    /// When the last value was sealed again, or when the walk began.
+    /// Time at which the last value was re-sealed, or the walk began.
     since: i64,
-    /// When this round begins.
+    /// Start of this round.
     began_at: i64,
-    /// Which table it is at.
+    /// Index in [`PLACES`] of the current table.
     place: usize,
-    /// The key of the last row that it has visited.
+    /// Key of the last visited row.
     at: Value,
-    /// Values that it has sealed again.
+    /// Number of values re-sealed in this round.
     found: usize,
-    /// What the last whole round found.
+    /// Number of values re-sealed in the last whole round.
     left: Option<usize>,
     done_at: Option<i64>,
 }
 
-/// Before the first row of a table.
+/// Returns the position before the first row of a table.
 fn start() -> Value {
     json!(["", ""])
 }
 
-/// The tables with sealed values, in the order of the walk: a schedule makes jobs, so jobs come last.
+/// Tables with sealed values, in the order of the walk. Schedules create jobs, so jobs are last.
 const PLACES: [SealedTable; 4] =
     [SealedTable::Secrets, SealedTable::Endpoints, SealedTable::Schedules, SealedTable::Jobs];
 
@@ -58,9 +59,9 @@ enum SealedTable {
 /// A row that the walk visits.
 #[derive(Debug, Deserialize)]
 struct SealedRow {
-    /// Its key: tenant, name, and what else there is.
+    /// Key of the row: tenant, name, and the rest of its key.
     at: Value,
-    /// Its sealed values by their names, if one of them is sealed under the old key.
+    /// Sealed values by name, if one of them is sealed under the old key.
     sealed: Option<Vec<(String, String)>>,
 }
 
@@ -68,18 +69,18 @@ struct SealedRow {
 #[derive(Debug, Clone, Copy)]
 struct Sealed<'a> {
     tenant: &'a str,
-    /// The name of its row within the tenant.
+    /// Name of the row within the tenant.
     row: &'a str,
-    /// Its own name within the row.
+    /// Name of the value within the row.
     name: &'a str,
     text: &'a str,
 }
 
-/// One value that is to be replaced.
+/// A value to replace.
 #[derive(Debug)]
 struct Resealed {
     tenant: String,
-    /// The name of its row within the tenant.
+    /// Name of the row within the tenant.
     row: String,
     old: String,
     new: String,
@@ -96,7 +97,7 @@ impl SealedTable {
         }
     }
 
-    /// Replaces values that are still what was read; whoever has changed one meanwhile wins.
+    /// Replaces values that are unchanged since they were read. A writer that changed one in between wins.
     fn replace(self, changes: &[Resealed]) -> Statement {
         let rows: Vec<_> = changes.iter().map(|it| [&it.tenant, &it.row, &it.old, &it.new]).collect();
         let changes = json_param(&rows);
@@ -108,7 +109,7 @@ impl SealedTable {
         }
     }
 
-    /// The change of a value, if it is sealed under another key.
+    /// Returns the replacement of a value, if it is sealed under another key.
     fn reseal<C: Clock>(self, clock: &C, keys: &Keyring, value: Sealed<'_>) -> Option<Resealed> {
         let Sealed { tenant, row, name, text } = value;
         let context = match self {
@@ -128,8 +129,8 @@ impl SealedTable {
     }
 }
 
-/// What a page asks for: changes by their place within their rows, since a statement changes a row once; how many rows were
-/// taken, and the bytes of the changes.
+/// Work of a page: the replacements by their index within their row, because a statement can change a row only once;
+/// the number of rows handled, and the bytes of the replacements.
 #[derive(Debug, Default)]
 struct RotationStep {
     layers: BTreeMap<usize, Vec<Resealed>>,
@@ -166,7 +167,7 @@ impl RotationStep {
 }
 
 impl Rotation {
-    /// Where it stands after a page of `rows` rows of which `work` was taken.
+    /// Returns the progress after `work`, which handled some or all rows of `page`.
     fn after(&self, work: &RotationStep, page: &[SealedRow], now: i64) -> Rotation {
         let mut next = self.clone();
         next.found += work.changes;
@@ -184,7 +185,8 @@ impl Rotation {
         next
     }
 
-    /// A round that found nothing is the last one, if nobody can write any more what was read before it began.
+    /// Ends a round. A round that found nothing is the last one, if no writer can still store a value that it read
+    /// before the round.
     fn end_round(&mut self, now: i64) {
         let settled_at = self.since + ROTATION_WAIT_MS;
         if self.found == 0 && self.began_at >= settled_at {
@@ -204,21 +206,22 @@ impl Rotation {
     }
 }
 
-/// Deletes where the walks of other rotations stand.
+/// Deletes the progress of other rotations.
 fn forgetting(keys: &str) -> Statement {
     sql!("forget_rotations", keys)
 }
 
-/// Deletes where all walks stand, if no key is rotated out: a rotation that went back and begins again walks anew, also the one
-/// that had ended, because the old key has sealed meanwhile. Else nothing.
+/// Deletes the progress of all rotations if no key is being rotated out; otherwise `None`. So a rotation that was
+/// reverted and begins again walks from the start, even if it had ended before, because the old key has sealed values
+/// in between.
 pub(crate) fn forgetting_all(settings: &Settings) -> Option<Statement> {
     settings.keys.old().is_none().then(|| forgetting(""))
 }
 
-/// Takes some steps of the walk. Answers how many values were sealed again.
+/// Takes some steps of the walk. Returns how many values were re-sealed.
 ///
-/// Safe to repeat, and beside a second sweep: a value is replaced while it is what was read, and the walk moves on from where
-/// it stands.
+/// Safe to repeat, and beside a second sweep: a value is replaced only if it is unchanged since it was read, and the
+/// progress advances only from the position that was read.
 ///
 /// # Errors
 /// When the database is out of reach.
@@ -231,7 +234,7 @@ pub(crate) async fn walk<W: Database + Clock>(
 ) -> Result<usize, DatabaseError> {
     let (Some(keys), Some(old)) = (settings.keys.rotation(), settings.keys.old()) else { return Ok(0) };
     if producer_key != Some(settings.keys.sealing_number()) {
-        // What it seals with the old key meanwhile would be missed.
+        // The producer still seals with another key, and the walk would miss those values.
         if rotation.is_some() {
             batch(world, &[forgetting("")]).await?;
         }
@@ -259,7 +262,7 @@ pub(crate) async fn walk<W: Database + Clock>(
             break; // Another sweep moved it.
         }
         if next.done_at.is_some() {
-            tracing::info!(keys, "nothing is sealed with the old master key any more");
+            tracing::info!(keys, "key_rotation_done");
         }
         rotation = next;
     }

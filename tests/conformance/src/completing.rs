@@ -298,7 +298,7 @@ pub async fn an_attempt_ended_without_a_completion_is_not_completed<S: Store>(st
     let body = json!({"kind": "report.build", "endpoint": "tasks", "payload": {}});
     let waiting = case.accept_one(body, None).await.unwrap().job;
     let none = complete(stand, &stand.settings, &waiting, None, succeeded()).await;
-    assert!(matches!(none, Err(Problem::IllegalTransition(detail)) if detail.contains("had none yet")));
+    assert!(matches!(none, Err(Problem::IllegalTransition(detail)) if detail.contains("has no attempt yet")));
     let webhook = case.plain().await;
     let token = stand.token();
     case.claim(&token, &[&webhook], false).await;

@@ -1,4 +1,4 @@
-//! Tests of evidence: what a record shows, what it hides, and where it is in its pack.
+//! Tests of evidence: the content of a record, its redaction, and its location in a pack.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -54,7 +54,7 @@ fn a_record_holds_everything_but_secrets() {
     assert_eq!(value["request"]["body_sha256"], sha256(b"{\"a\":1}"));
 }
 
-/// A hidden value that is one of few must not be told by a digest of the body that anybody can compute.
+/// A redacted value with few possibilities must not be revealed by a digest that anyone can compute.
 #[test]
 fn a_body_with_hidden_parts_has_a_digest_that_needs_the_key() {
     let body = br#"{"pin":"1234","order":7}"#;
@@ -71,14 +71,14 @@ fn a_body_with_hidden_parts_has_a_digest_that_needs_the_key() {
     for other in [Digests::Of(&KEYS, "other"), Digests::Of(&keys("b"), "acme")] {
         assert_ne!(digests(&hiding, other).1, keyed);
     }
-    // Of what nobody can search, all is hidden.
+    // A body that cannot be searched is redacted as a whole.
     let whole = Redaction { body_pointers: vec![String::new()], ..Redaction::default() };
     assert_eq!(digests(&whole, plain()), (Value::Null, keyed));
     assert_eq!(digests(&Redaction::default(), Digests::None), (Value::Null, Value::Null));
 }
 
 #[test]
-fn a_long_body_is_cut_between_characters_and_its_digest_is_of_the_whole() {
+fn a_long_body_is_truncated_between_characters_and_its_digest_is_of_the_whole() {
     let body = "ä".repeat(50);
     let line = record(&head(), &[&wire(&exchange(body.as_bytes()), &Redaction::default(), 51, plain())], None);
     let value: Value = serde_json::from_slice(&line).unwrap();
@@ -124,7 +124,7 @@ fn headers_beyond_the_cap_are_not_kept() {
 }
 
 #[test]
-fn a_pack_says_where_each_record_is() {
+fn a_pack_returns_the_location_of_each_record() {
     let mut pack = Pack::default();
     let places = [pack.add(3, b"first\n"), pack.add(3, b"second\n")];
     for (place, expected) in places.iter().zip(["first\n", "second\n"]) {
@@ -136,7 +136,7 @@ fn a_pack_says_where_each_record_is() {
 }
 
 #[test]
-fn what_is_cut_says_so() {
+fn truncation_is_reported() {
     let truncated = |body: &[u8], kept: usize| {
         let line = record(&head(), &[&wire(&exchange(body), &Redaction::default(), kept, plain())], None);
         let value: Value = serde_json::from_slice(&line).unwrap();
@@ -146,8 +146,8 @@ fn what_is_cut_says_so() {
     assert_eq!(truncated(b"abc", 3), (false, false, json!("abc")), "the response has two bytes");
     assert_eq!(truncated(b"abc", 2), (true, false, json!("ab")));
     assert_eq!(truncated(b"abc", 1), (true, true, json!("a")));
-    assert_eq!(truncated(b"a\xffbc", 3), (true, false, Value::Null), "what is no text is not truncated into one");
-    assert_eq!(truncated(b"a\xc3", 2), (false, false, Value::Null), "what ends inside a character was so");
+    assert_eq!(truncated(b"a\xffbc", 3), (true, false, Value::Null), "truncation does not turn bytes into text");
+    assert_eq!(truncated(b"a\xc3", 2), (false, false, Value::Null), "this body itself ends inside a character");
     let mut broken = exchange(b"");
     broken.response.iter_mut().for_each(|response| response.body_error = Some("Network connection lost.".into()));
     let line = record(&head(), &[&wire(&broken, &Redaction::default(), 1_000, plain())], None);
@@ -161,7 +161,7 @@ fn what_is_cut_says_so() {
 }
 
 #[test]
-fn inline_evidence_is_cut_and_keeps_the_digest_of_all() {
+fn inline_evidence_is_truncated_and_keeps_the_digest_of_all() {
     let long = vec![b'x'; EVIDENCE_INLINE_BYTES + 1];
     let EvidenceRef::Inline { reason, record, sha256: digest } = inline(&long, &"r".repeat(300)) else {
         panic!("inline")
@@ -192,7 +192,7 @@ fn overwriting_leaves_all_others_as_they_were() {
 }
 
 #[test]
-fn the_key_is_told_by_the_token() {
+fn the_token_determines_the_key() {
     let token = crate::model::job::mint_ulid(1_762_070_400_123, 5);
     assert_eq!(pack_key(&token, 7), format!("evidence/2025-11-02/{token}-7"));
     assert_eq!(pack_prefix(&token), format!("evidence/2025-11-02/{token}-"));

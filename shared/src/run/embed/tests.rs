@@ -1,4 +1,4 @@
-//! What the result of a batch of texts tells.
+//! Tests of the result of a batch of texts.
 
 use std::cell::Cell;
 
@@ -10,7 +10,7 @@ use crate::kinds::embed::Input;
 use crate::limits::{EMBED_REASON_CHARS, RESULT_BYTES_MAX};
 use crate::model::outcome::RetryAfter;
 
-fn told(embedded: Embedded, call: &Rc<Call>) -> EmbeddedText {
+fn text_of(embedded: Embedded, call: &Rc<Call>) -> EmbeddedText {
     (embedded, vec![call.clone()])
 }
 
@@ -19,12 +19,12 @@ fn choice() -> Choice {
 }
 
 #[test]
-fn a_sum_tells_vectors_refusals_and_its_part_of_the_tokens() {
+fn a_sum_has_vectors_refusals_and_its_part_of_the_tokens() {
     let (call, ids) = (Call::answered(Some(200), 10, 95), ["a", "b", "c"].map(str::to_owned));
     let all = vec![
-        told(Embedded::Vector(vec![1.0, -0.5]), &call),
-        told(Embedded::Refused("too long".into()), &call),
-        told(Embedded::Vector(vec![0.0, 2.0]), &call),
+        text_of(Embedded::Vector(vec![1.0, -0.5]), &call),
+        text_of(Embedded::Refused("too long".into()), &call),
+        text_of(Embedded::Vector(vec![0.0, 2.0]), &call),
     ];
     let calls = calls_in(&all, fails_batch);
     assert_eq!(calls.len(), 1, "one call, though three texts were in it");
@@ -48,15 +48,15 @@ fn a_sum_tells_vectors_refusals_and_its_part_of_the_tokens() {
 }
 
 #[test]
-fn one_text_without_an_answer_fails_the_attempt_and_no_vector_at_all_is_the_payloads_fault() {
+fn one_failed_text_fails_the_attempt_and_a_batch_without_vectors_fails_by_its_payload() {
     let (call, ids) = (Call::answered(Some(200), 2, 0), ["a", "b"].map(str::to_owned));
     let wait = Some(RetryAfter::Deferral(std::time::Duration::from_secs(3)));
     let failure = Outcome::Failed { class: ErrorClass::Provider, message: "later".into(), retry_after: wait };
-    let some = vec![told(Embedded::Vector(vec![1.0]), &call), told(Embedded::Failed(failure.clone()), &call)];
-    let sum = |told: Vec<EmbeddedText>| sum_up(&choice(), Model::new(1), &ids, told, &[]).map(Sum::inline);
+    let some = vec![text_of(Embedded::Vector(vec![1.0]), &call), text_of(Embedded::Failed(failure.clone()), &call)];
+    let sum = |texts: Vec<EmbeddedText>| sum_up(&choice(), Model::new(1), &ids, texts, &[]).map(Sum::inline);
     assert_eq!(sum(some), Err(failure));
     for (count, expected) in [(1, ErrorClass::Handler), (2, ErrorClass::Provider)] {
-        let none = vec![told(Embedded::Refused("no".into()), &call); count];
+        let none = vec![text_of(Embedded::Refused("no".into()), &call); count];
         let Err(Outcome::Failed { class, message, .. }) = sum(none) else { panic!("no vector is no success") };
         assert_eq!((class, message.as_str()), (expected, "The provider refuses every text: no"));
     }
@@ -67,17 +67,18 @@ fn the_call_that_decided_is_the_last_one() {
     let [refused, busy, well] = [None, Some(429), Some(200)].map(|status| Call::answered(status, 1, 0));
     let failed = |message: &str| Embedded::Failed(Outcome::failed(ErrorClass::Provider, message));
     let all = [
-        told(Embedded::Vector(vec![1.0]), &well),
-        told(failed("The connection failed."), &refused),
-        told(failed("The provider answered 429."), &busy),
+        text_of(Embedded::Vector(vec![1.0]), &well),
+        text_of(failed("The connection failed."), &refused),
+        text_of(failed("The provider answered 429."), &busy),
     ];
-    // What was not asked for any more came to the same: it was in an earlier call.
-    let same = [told(failed("The provider answered 401."), &well), told(failed("The provider answered 401."), &busy)];
+    // A text that was not sent because of an earlier failure gets the same failure, from the earlier call.
+    let same =
+        [text_of(failed("The provider answered 401."), &well), text_of(failed("The provider answered 401."), &busy)];
     assert_eq!(calls_in(&same, fails_batch).last().unwrap().status, Some(429));
     let statuses =
         |decides: fn(&Embedded) -> bool| calls_in(&all, decides).iter().map(|call| call.status).collect::<Vec<_>>();
     assert_eq!(statuses(fails_batch), [Some(200), Some(429), None], "the first failure is the attempt's");
-    assert_eq!(statuses(|_| false), [Some(200), None, Some(429)], "as they were made");
+    assert_eq!(statuses(|_| false), [Some(200), None, Some(429)], "in the order of the calls");
 }
 
 #[test]
@@ -96,9 +97,9 @@ fn waits_grow_and_a_job_that_spent_all_calls_by_itself_spends_a_failure() {
 }
 
 proptest! {
-    /// Whatever is accepted inline fits into a result.
+    /// Checks that every batch that is accepted inline fits into a result.
     #[test]
-    fn what_is_accepted_inline_fits(
+    fn batch_accepted_inline_fits(
         count in 1usize..80, id_bytes in 1usize..200, dimensions in 1usize..400, refused in 0usize..80,
     ) {
         let input = |n: usize| Input { id: format!("{n}{}", "\"".repeat(id_bytes)), text: "a".into() };
@@ -112,7 +113,7 @@ proptest! {
                 n if n <= refused => Embedded::Refused("\u{10ffff}".repeat(EMBED_REASON_CHARS)),
                 _ => Embedded::Vector(vector()),
             };
-            let all = (0..count).map(|n| told(embedded(n), &call)).collect();
+            let all = (0..count).map(|n| text_of(embedded(n), &call)).collect();
             let ids: Vec<_> = embed.inputs.into_iter().map(|input| input.id).collect();
             let sum = sum_up(&choice(), Model::new(dimensions), &ids, all, &[]).ok().unwrap();
             prop_assert!(sum.inline().to_string().len() <= RESULT_BYTES_MAX);

@@ -1,4 +1,4 @@
-//! What an invocation makes of an event: a claim, an attempt, a flush or a heartbeat that ended.
+//! Event handling of an invocation: the end of a claim, an attempt, a flush, a heartbeat, a release or a timer.
 
 use super::{Invocation, LoopEvent};
 use crate::limits::LEASE_MS;
@@ -9,7 +9,7 @@ use crate::run::held::Held;
 use crate::wire::daily_limit::DailyLimit;
 
 impl<W: World> Invocation<'_, W> {
-    /// Takes in what ended.
+    /// Updates the state of the invocation after an event.
     pub(super) fn take(&mut self, event: LoopEvent) {
         match event {
             LoopEvent::Claimed { asked, answer, sent_at } => self.take_claim(&asked, answer, sent_at),
@@ -53,7 +53,7 @@ impl<W: World> Invocation<'_, W> {
             Ok(claimed) => claimed,
             Err(DatabaseError::DailyLimit(limit)) => return self.stop_for(limit),
             Err(error) => {
-                tracing::error!(%error, jobs = asked.len(), "no claim, these hints must come again");
+                tracing::error!(%error, jobs = asked.len(), "claim_failed");
                 self.report.database_lost = true;
                 self.leftover.extend_from_slice(asked);
                 Vec::new()
@@ -64,17 +64,18 @@ impl<W: World> Invocation<'_, W> {
                 self.report.unclaimed.push(job.clone());
             }
         }
-        // A limit that a flush met meanwhile: their outcomes could not be recorded.
+        // A flush may have met a daily limit during the claim: outcomes could not be recorded, so the jobs do not
+        // start.
         if self.report.limit.is_none() {
             self.waiting.extend(claimed.into_iter().map(|job| Held::new(job, sent_at)));
         }
     }
 
-    /// Ends the work of the day: nothing more is claimed, and what was claimed and not started is not sent, because its outcome
-    /// could not be recorded. Leases end by themselves.
+    /// Ends the work of the day. Nothing more is claimed, and claimed jobs that have not started are not sent, because
+    /// their outcomes could not be recorded. Their leases expire.
     fn stop_for(&mut self, limit: DailyLimit) {
         let unsent = self.waiting.len();
-        tracing::error!(limit = limit.name(), unsent, "a daily limit is spent, the sweep goes on after midnight UTC");
+        tracing::error!(limit = limit.name(), unsent, "invocation_stopped_by_daily_limit");
         self.report.limit = Some(limit);
         self.waiting.clear();
     }

@@ -37,7 +37,7 @@ fn a_clock_set_forward() {
         "with the occurrence of that moment"
     );
     let often = occurrences("*/30 * * * *", "Europe/Berlin", "2027-03-28T00:15:00Z", 3);
-    assert_eq!(often, ["2027-03-28T00:30", "2027-03-28T01:00", "2027-03-28T01:30"], "an interval goes on");
+    assert_eq!(often, ["2027-03-28T00:30", "2027-03-28T01:00", "2027-03-28T01:30"], "an interval continues");
     let skipped = occurrences("*/30 2 * * *", "Europe/Berlin", "2027-03-27T12:00:00Z", 1);
     assert_eq!(skipped, ["2027-03-29T00:00"], "an interval that the clocks skip");
     let half = occurrences("15 2 * * *", "Australia/Lord_Howe", "2027-10-02T00:00:00Z", 2);
@@ -60,7 +60,7 @@ fn a_clock_set_back() {
 }
 
 #[test]
-fn what_is_wrong_is_named() {
+fn errors_name_the_wrong_field() {
     for (text, problem) in [
         ("", "got 0;"),
         ("* * * *", "got 4;"),
@@ -90,7 +90,7 @@ fn what_is_wrong_is_named() {
 }
 
 #[test]
-fn what_never_comes_is_told_soon() {
+fn a_day_that_never_exists_is_found_out_soon() {
     for text in ["0 0 30 2 *", "0 0 31 2,4,6,9,11 *", "* * 30W 2 *"] {
         assert_eq!(cron(text, "America/New_York").unwrap().next_after(NOW), None, "{text}");
         assert_eq!(cron(text, "America/New_York").unwrap().last_until(NOW), None, "{text}");
@@ -135,7 +135,7 @@ fn expression() -> impl Strategy<Value = String> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 
-    /// Forwards and backwards name the same occurrences, also where clocks turn.
+    /// Checks that both directions give the same occurrences, also around changes of the clocks.
     #[test]
     fn there_and_back(text in expression(), zone in 0usize..7, at in NOW..NOW + 3 * 31_536_000_000) {
         let zones = ["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Antarctica/Troll",

@@ -1,5 +1,7 @@
--- Who calls, decided inside the statement that writes: ?2 is {"key","hash","scope","tenant","epoch","traceparent","hops"},
--- tenant being the one a * key names. No row: nothing is written. It begins each statement of an accept.
+-- Identifies the caller inside the statement that writes. Without a row nothing is written. Each statement of an accept
+-- begins with it.
+-- ?2 {"key","hash","scope","tenant","epoch","traceparent","hops"}, tenant being the one that a key of all tenants (*)
+-- names.
 WITH caller AS (
   SELECT CASE k.tenant WHEN '*' THEN ?2 ->> 'tenant' ELSE k.tenant END AS tenant
   FROM api_keys k

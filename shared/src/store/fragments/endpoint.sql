@@ -1,5 +1,5 @@
--- A row of `endpoints`.
--- Two objects in one, because a function takes 32 arguments on D1; the second has what may be null.
+-- A row of `endpoints`. Two objects are merged into one, because a function takes at most 32 arguments on D1. The
+-- second has the columns that may be NULL.
 json_patch(
   json_object('id', id, 'tenant', tenant, 'state', state, 'url', url, 'headers', json(headers),
     'timeout_seconds', timeout_seconds, 'backoff', backoff, 'max_attempts', max_attempts, 'evidence', evidence,

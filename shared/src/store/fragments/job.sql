@@ -1,5 +1,5 @@
--- A row of `jobs` without its payload, and of its log the last start alone.
--- Two objects in one, because a function takes 32 arguments on D1; the second has what may be null.
+-- A row of `jobs` without its payload, and from its log only the start of the last attempt. Two objects are merged into
+-- one, because a function takes at most 32 arguments on D1. The second has the columns that may be NULL.
 json_patch(
   json_object('tenant', tenant, 'id', id, 'state', state, 'attempt', attempt, 'failures', failures,
     'max_attempts', max_attempts, 'kind', kind, 'endpoint', endpoint, 'created_at', created_at, 'run_after', run_after,

@@ -1,5 +1,5 @@
-//! What a page of jobs asks for, decided before anything is touched: which bytes of which packs are overwritten, and which
-//! jobs may leave then.
+//! Plan for a page of jobs, made before anything is changed: the bytes to overwrite in each pack, and the jobs to
+//! delete after that.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,17 +9,17 @@ use crate::limits::WALL_MS_MAX;
 use crate::model::attempt::{EvidenceRef, LogEntry};
 use crate::model::evidence::pack_key;
 
-/// A job that an erasure meets.
+/// A job that an erasure visits.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct VisitedJob {
     pub(super) id: String,
     pub(super) attempt: u32,
-    /// Whether a worker may be at it.
+    /// 1 if an attempt may be running.
     pub(super) runs: u8,
     pub(super) log: Vec<LogEntry>,
 }
 
-/// A job that may leave once everything it needs is overwritten.
+/// A job that may be deleted once all its evidence is overwritten.
 #[derive(Debug)]
 pub(super) struct Leaving {
     pub(super) id: String,
@@ -28,36 +28,38 @@ pub(super) struct Leaving {
 }
 
 impl Leaving {
-    /// Whether something failed that it needs.
+    /// Returns true if an overwrite that the job depends on has failed.
     pub(super) fn needs_any(&self, failed: &BTreeSet<String>) -> bool {
         failed.contains(&self.id) || !self.needs.is_disjoint(failed)
     }
 }
 
-/// See the module.
+/// Plan for a page of jobs.
 #[derive(Debug, Default)]
 pub(super) struct ErasureStep {
     /// Byte ranges by the key of their pack: offset and length.
     pub(super) packs: BTreeMap<String, Vec<(u64, u64)>>,
-    /// Jobs by the lease whose packs are searched for them.
+    /// Jobs by the lease whose packs are searched for their records.
     pub(super) leases: BTreeMap<String, BTreeSet<String>>,
-    /// Jobs that may leave then.
+    /// Jobs to delete afterwards.
     pub(super) leaving: Vec<Leaving>,
-    /// Jobs that must stay for now, because a worker may still write of them: they get no further attempt.
+    /// Jobs that must stay for now, because a Worker may still write records of them. They get no further attempt.
     pub(super) staying: Vec<String>,
-    /// A job with more packs than one sweep may touch, its attempts, and how many of them this one takes.
+    /// A job with more packs than one sweep may rewrite, its number of attempts, and how many of them this step
+    /// handles.
     pub(super) begun: Option<(String, u32, usize)>,
-    /// Calls to the object store that it takes.
+    /// Number of calls to the object store.
     pub(super) calls: usize,
-    /// Whether the calls did not suffice, and the last job before that.
+    /// True if the calls did not suffice for the whole page.
     pub(super) is_full: bool,
+    /// Last job that the plan handles.
     pub(super) position: Option<String>,
 }
 
-/// Where one attempt's record may be.
+/// Location of one attempt's record.
 enum RecordPlace {
     Range(String, (u64, u64)),
-    /// Nobody knows, but the lease's packs can be listed.
+    /// Unknown location in one of the lease's packs, which can be listed.
     SomewhereOf(String),
 }
 
@@ -67,26 +69,27 @@ fn place(entry: &LogEntry) -> Option<RecordPlace> {
         Some(EvidenceRef::Stored { n, offset, length, .. }) => {
             Some(RecordPlace::Range(pack_key(&entry.lease, *n), (*offset, *length)))
         }
-        // Inline: the put that failed, or took too long, may have been carried out all the same.
+        // Inline: the put that failed or timed out may have been executed nevertheless.
         Some(EvidenceRef::Inline { .. }) | None => Some(RecordPlace::SomewhereOf(entry.lease.clone())),
     }
 }
 
-/// Whether its worker may still write a record that no entry points at: the platform ends it at some time.
+/// Returns true if the attempt's Worker may still write a record that no log entry refers to. The platform ends every
+/// Worker at some time.
 fn may_grow(entry: &LogEntry, now: i64) -> bool {
     matches!(place(entry), Some(RecordPlace::SomewhereOf(_))) && entry.started_at + WALL_MS_MAX > now
 }
 
 impl ErasureStep {
-    /// Takes in as many of the jobs as `calls` allow, one lease being reckoned as so many. If these are all the calls
-    /// that a sweep has, a job that needs more is begun.
+    /// Plans as many of the jobs as `calls` allow. A lease costs `lease_calls`. If `are_all`, the sweep has spent no
+    /// calls yet, and a job that needs more than all of them is begun.
     pub(super) fn new(jobs: &[VisitedJob], now: i64, calls: usize, lease_calls: usize, are_all: bool) -> ErasureStep {
         let mut work = ErasureStep::default();
         for job in jobs {
             if job.runs == 1 || job.log.iter().any(|entry| may_grow(entry, now)) {
                 work.staying.push(job.id.clone());
             } else {
-                // As no more than there is, or a job of one lease would never leave.
+                // A lease costs at most the available calls; otherwise a job of one lease could never be deleted.
                 let lease_calls = if are_all { lease_calls.min(calls) } else { lease_calls };
                 let taken = work.take(job, calls, lease_calls, are_all);
                 if taken < job.log.len() {
@@ -99,7 +102,7 @@ impl ErasureStep {
         work
     }
 
-    /// Takes a job in if the calls suffice. Answers how many of its attempts.
+    /// Plans a job if the calls suffice. Returns how many of its attempts are planned.
     fn take(&mut self, job: &VisitedJob, calls: usize, lease_calls: usize, are_all: bool) -> usize {
         let places: Vec<_> = job.log.iter().map(place).collect();
         let (mut needs, mut cost, mut fit) = (BTreeSet::new(), 0, 0);
@@ -119,7 +122,7 @@ impl ErasureStep {
             (cost, fit) = (cost + price, fit + 1);
         }
         let is_whole = fit == places.len();
-        // Not the first one: it waits for a sweep that has all its calls for it.
+        // A job that is not the first waits for a sweep that has all its calls for it.
         if !is_whole && (self.calls > 0 || !are_all) {
             return 0;
         }
@@ -186,11 +189,11 @@ mod tests {
         assert_eq!(leaving(&work), ["a", "b", "c"]);
         let failed = BTreeSet::from([pack_key(LEASES[0], 0)]);
         let kept: Vec<_> = work.leaving.iter().map(|job| job.needs_any(&failed)).collect();
-        assert_eq!(kept, [true, true, false], "nothing leaves whose evidence is there still");
+        assert_eq!(kept, [true, true, false], "no job is deleted while its evidence exists");
     }
 
     #[test]
-    fn a_worker_that_may_be_alive_is_waited_for() {
+    fn a_job_of_a_worker_that_may_be_alive_stays() {
         let mut jobs = [job("a", &[stored(0, 0), unknown(1)]), job("b", &[]), job("c", &[])];
         jobs[1].runs = 1;
         jobs[0].log[1].started_at += 1;
@@ -204,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn calls_that_do_not_suffice_cut_the_page() {
+    fn the_page_ends_where_the_calls_do_not_suffice() {
         let many = [stored(0, 0), stored(1, 0), stored(2, 0)];
         let jobs = [job("a", &[stored(0, 9)]), job("b", &many), job("c", &[])];
         let work = ErasureStep::new(&jobs, NOW, 5, 5, true);
@@ -214,10 +217,10 @@ mod tests {
         assert_eq!((work.begun, work.position, work.calls), (Some(("b".into(), 3, 2)), None, 4));
         let work = ErasureStep::new(&jobs[1..], NOW, 5, 5, false);
         assert!(work.is_full && work.begun.is_none() && work.packs.is_empty());
-        // A lease is reckoned as no more than there is, or its job would never leave.
+        // A lease costs at most the available calls; otherwise its job could never be deleted.
         let work = ErasureStep::new(&[job("d", &[unknown(0)])], NOW, 5, 20, true);
         assert_eq!(leaving(&work), ["d"]);
-        // But what is left of the calls is no price: the rest of a page would be free.
+        // Remaining calls are not the price of a lease: otherwise the rest of a page would cost nothing.
         let work = ErasureStep::new(&[job("d", &[unknown(0)])], NOW, 0, 20, false);
         assert!(work.is_full && work.leaving.is_empty() && work.leases.is_empty());
     }
