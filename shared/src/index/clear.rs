@@ -4,7 +4,7 @@
 use serde::Deserialize;
 
 use super::merge::PREFIX;
-use crate::limits::{CLEAR_CHUNKS, CLEAR_VECTORS, KEPT_VECTOR_MS, OBJECTS_PER_DELETE};
+use crate::limits::{CLEAR_CHUNKS, CLEAR_VECTORS, CACHED_VECTOR_MS, OBJECTS_PER_DELETE};
 use crate::ports::{Blobs, Clock, DatabaseError, IndexDatabase};
 use crate::store::search::{Store, index_sql};
 use crate::store::{batch, first_as};
@@ -32,7 +32,7 @@ pub async fn clear<W: IndexDatabase + Blobs + Clock>(world: &W) -> Result<(), Da
         index_sql!("clear_chunks", CLEAR_CHUNKS),
         index_sql!("clear_layouts", CLEAR_CHUNKS),
         index_sql!("clear_documents", CLEAR_CHUNKS),
-        index_sql!("clear_vectors", KEPT_VECTOR_MS, CLEAR_VECTORS),
+        index_sql!("clear_vectors", CACHED_VECTOR_MS, CLEAR_VECTORS),
         index_sql!("find_dropped"),
     ];
     let answers = batch(&store, &statements).await?;

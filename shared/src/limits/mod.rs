@@ -55,7 +55,7 @@ pub const WATERMARK_STEP_MS_MIN: i64 = 1_000;
 pub const PURGED_HOURS_AT_ONCE: i64 = 10;
 /// Pause after a release of jobs, whose destination is slow: the invocation claims nothing while it has other work, and
 /// the hints of the released jobs have this delay.
-pub const HAND_BACK_PAUSE_MS: i64 = 10_000;
+pub const RELEASE_PAUSE_MS: i64 = 10_000;
 /// Seconds of each minute at which the sweep runs on the paid plan.
 pub const SWEEP_AT_SECONDS: [i64; 3] = [0, 20, 40];
 
@@ -257,7 +257,7 @@ pub const CLEAR_CHUNKS: i64 = 500;
 /// Vectors of the embedding cache that one sweep deletes.
 pub const CLEAR_VECTORS: i64 = 500;
 /// Age at which a vector of the embedding cache is deleted.
-pub const KEPT_VECTOR_MS: i64 = 30 * DAY_MS;
+pub const CACHED_VECTOR_MS: i64 = 30 * DAY_MS;
 
 // ---- Limits of requests ----
 

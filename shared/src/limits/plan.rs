@@ -28,7 +28,7 @@ pub struct Plan {
     pub sweep_rounds: usize,
     /// Maximum moves of the watermark in one sweep, [`WATERMARK_STEP_MS_MAX`](crate::limits::WATERMARK_STEP_MS_MAX)
     /// each.
-    pub mark_steps: usize,
+    pub watermark_steps: usize,
     /// Maximum jobs that a sweep runs itself.
     pub sweep_runs: usize,
     /// Maximum accepts of one bulk request; the caller continues with another one.
@@ -90,7 +90,7 @@ pub const FREE: Plan = Plan {
     evidence_body_bytes: 16 * 1024,
     sweeps_per_minute: 1,
     sweep_rounds: 1,
-    mark_steps: 2,
+    watermark_steps: 2,
     sweep_runs: 3,
     bulk_accepts: 9,
     export_pages: 20,
@@ -121,7 +121,7 @@ pub const PAID: Plan = Plan {
     evidence_body_bytes: 64 * 1024,
     sweeps_per_minute: 3,
     sweep_rounds: 20,
-    mark_steps: 24,
+    watermark_steps: 24,
     sweep_runs: 50,
     bulk_accepts: 1_500,
     export_pages: 4_500,

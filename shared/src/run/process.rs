@@ -14,7 +14,7 @@ use futures_util::stream::FuturesUnordered;
 
 use crate::index::shared::Shared;
 use crate::limits::{
-    CLAIM_BELOW, CLAIM_MAX, FLUSH_BYTES, FLUSH_MS, FLUSH_OUTCOMES, HAND_BACK_PAUSE_MS, HEARTBEAT_MS, INVOCATION_MS,
+    CLAIM_BELOW, CLAIM_MAX, FLUSH_BYTES, FLUSH_MS, FLUSH_OUTCOMES, RELEASE_PAUSE_MS, HEARTBEAT_MS, INVOCATION_MS,
     LEASE_MARGIN_MS, LEASE_MS,
 };
 use crate::model::claimed::Claimed;
@@ -189,7 +189,7 @@ impl<'a, W: World> Invocation<'a, W> {
         }
         self.leftover.extend(self.pending.drain(..));
         if !self.report.database_lost && self.report.limit.is_none() {
-            let later = u32::try_from(HAND_BACK_PAUSE_MS / 1_000).unwrap_or(0);
+            let later = u32::try_from(RELEASE_PAUSE_MS / 1_000).unwrap_or(0);
             let queue = self.queue;
             let now = self.leftover.drain(..).map(|job| Hint::now(job, queue));
             let slow = self.released.drain(..).map(|job| Hint { job, queue, delay_seconds: later });
@@ -268,7 +268,7 @@ impl<'a, W: World> Invocation<'a, W> {
     /// rows.
     fn wants(&self) -> usize {
         match self.released_at {
-            Some(at) if self.world.now_ms() - at < HAND_BACK_PAUSE_MS && !self.running.is_empty() => 0,
+            Some(at) if self.world.now_ms() - at < RELEASE_PAUSE_MS && !self.running.is_empty() => 0,
             Some(_) if self.waiting.len() < CLAIM_BELOW => CLAIM_BELOW,
             Some(_) => 0,
             None => {

@@ -126,7 +126,7 @@ async fn move_watermark<W: World>(
     stored: &SweepState,
 ) -> Result<(usize, i64), DatabaseError> {
     let (mut watermark, mut marked, mut step) = (stored.watermark, 0, WATERMARK_STEP_MS_MAX);
-    for _ in 0..settings.plan.mark_steps {
+    for _ in 0..settings.plan.watermark_steps {
         let next = (stored.now - WATERMARK_LAG_MS).min(watermark + step);
         if next <= watermark {
             break;
