@@ -214,7 +214,7 @@ async fn a_slow_destination_does_not_churn() {
 
 /// Payloads in memory share an isolate: three of the largest at once, although five requests may run.
 #[tokio::test(start_paused = true)]
-async fn large_payloads_under_way_are_bounded() {
+async fn large_payloads_in_memory_are_bounded() {
     for (bytes, most) in [(PAYLOAD_BYTES_MAX, 3), (70_000, 5)] {
         let world = Counted::slow(Duration::from_millis(200));
         let jobs = world.insert(20, ", payload_bytes", &format!(", {bytes}"));
@@ -241,7 +241,7 @@ fn a_watermark_that_cannot_pass_an_hour_passes_less_and_the_sweep_continues() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn quarantined_stop_after_a_minute_and_are_hinted_again() {
+async fn quarantined_jobs_stop_after_a_minute_and_are_hinted_again() {
     let world = Counted::slow(Duration::from_secs(20));
     let jobs = world.insert(10, ", quarantined", ", 1");
     let report = process_quarantined(&world, &settings(PAID), JobQueue::Webhooks, &jobs).await;

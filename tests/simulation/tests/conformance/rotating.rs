@@ -84,7 +84,7 @@ fn sent(stand: &Stand<Sqlite>, name: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_rotation_seals_everything_again() {
+async fn a_rotation_reseals_everything() {
     let stand = super::stand();
     let case = stand.case().await;
     let jobs = fill(&case).await;
@@ -156,7 +156,7 @@ async fn a_rotation_waits_for_both_workers() {
 /// A rotation that ended, was rolled back and starts again finds the values that the old key sealed in between, even if
 /// the producer has not ticked since.
 #[tokio::test]
-async fn a_rotation_that_went_back_walks_again() {
+async fn a_rotation_that_was_rolled_back_walks_again() {
     let stand = super::stand();
     let case = stand.case().await;
     let both = rotated(&stand, Some(old_key()));
