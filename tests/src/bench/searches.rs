@@ -105,9 +105,9 @@ impl Library {
         ];
         if mode == "vector" {
             let recall = 1_000 * found / ((SEARCHES + 1) * LIMIT);
-            let wanted = Some((format!("at least {RECALL_PER_MILLE} ‰"), recall >= RECALL_PER_MILLE));
+            let target = Some((format!("at least {RECALL_PER_MILLE} ‰"), recall >= RECALL_PER_MILLE));
             let (what, measured) = (what("recall@10 of an exact search"), format!("{recall} ‰"));
-            figures.push(Figure { what, measured, wanted });
+            figures.push(Figure { what, measured, target });
         }
         Ok(figures)
     }

@@ -32,7 +32,7 @@ fn each_attempt_is_in_the_trace_of_its_request() {
     });
 }
 
-/// The field `trace_context` overrides the header. A wrong field is refused, a wrong header is ignored.
+/// The field `traceparent` overrides the header. A wrong field is refused, a wrong header is ignored.
 #[test]
 fn a_job_names_its_trace() {
     shared(async |world| {

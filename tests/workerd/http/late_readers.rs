@@ -22,8 +22,8 @@ const BAD_EVERY: usize = 1_000;
 const DOCUMENTS: usize = 70_000;
 /// Lines of one write.
 const AT_ONCE: usize = 1_000;
-/// Size of the whole answer to [`LINES`] lines, and half the size of their body: a Worker that kept either would grow
-/// by more.
+/// Most growth of workerd in KiB: a Worker that kept the whole answer to [`LINES`] lines, or two copies of their body,
+/// would grow by more.
 const GROWTH_KIB_MAX: u64 = 64 * 1024;
 const DONE_WITHIN: Duration = Duration::from_mins(10);
 
