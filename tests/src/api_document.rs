@@ -1,40 +1,40 @@
-//! The document of the API as tests use it: its schemas, closed against fields that it does not tell, hold examples and
-//! real answers.
+//! The API's document as tests use it: its schemas, closed against undocumented fields, check examples and real
+//! answers.
 
 use jsonschema::{Draft, Validator};
 use longshore::wire::ndjson::NDJSON;
 use serde_json::{Map, Value, json};
 
-/// The document.
+/// The OpenAPI document of the API.
 #[derive(Debug)]
 pub struct ApiDocument {
     document: Value,
 }
 
 impl ApiDocument {
-    /// As the code generates it.
+    /// Document that the code generates.
     pub fn generated() -> ApiDocument {
         ApiDocument::of(longshore::openapi::document())
     }
 
-    /// As somebody answered it.
+    /// Document that a producer served.
     pub fn of(mut document: Value) -> ApiDocument {
         close(&mut document);
         ApiDocument { document }
     }
 
-    /// An operation of the table.
+    /// Operation of a method and a path.
     pub fn operation(&self, method: &str, path: &str) -> &Value {
         &self.document["paths"][path][&method.to_ascii_lowercase()]
     }
 
-    /// What a reference leads to, or the value itself.
+    /// Target of a reference, or the value if it is none.
     pub fn resolve<'a>(&'a self, value: &'a Value) -> &'a Value {
         let reference = value.get("$ref").and_then(Value::as_str);
         reference.and_then(|reference| self.document.pointer(reference.trim_start_matches('#'))).unwrap_or(value)
     }
 
-    /// What is wrong with a value by a schema of the document; empty if nothing is.
+    /// Violations of a schema of the document; empty if the value is valid.
     pub fn errors(&self, schema: &Value, value: &Value) -> Vec<String> {
         let validator = match self.validator(schema) {
             Ok(validator) => validator,
@@ -43,10 +43,10 @@ impl ApiDocument {
         validator.iter_errors(value).map(|error| format!("{}: {error}", error.instance_path())).collect()
     }
 
-    /// What holds values against a schema of the document.
+    /// Builds a validator for a schema of the document.
     ///
     /// # Errors
-    /// When it is no schema.
+    /// When it is not a schema.
     pub fn validator(&self, schema: &Value) -> Result<Validator, String> {
         let mut whole = schema.clone();
         whole["components"] = self.document["components"].clone();
@@ -54,10 +54,10 @@ impl ApiDocument {
         options.build(&whole).map_err(|error| error.to_string())
     }
 
-    /// Holds every example of a media type against its schema.
+    /// Checks every example of a media type against its schema. Returns the number of examples.
     ///
     /// # Panics
-    /// When one does not fit, or there is none.
+    /// When an example does not match, or there is none.
     pub fn check_examples(&self, what: &str, content: &Value) -> usize {
         let examples = content["examples"].as_object().unwrap_or_else(|| panic!("{what} has no example"));
         assert!(!examples.is_empty(), "{what} has no example");
@@ -69,7 +69,7 @@ impl ApiDocument {
         examples.len()
     }
 
-    /// What is wrong with an answer by the document; empty if nothing is.
+    /// Differences between an answer and the document; empty if they match.
     pub fn errors_of_answer(
         &self,
         method: &str,
@@ -79,11 +79,11 @@ impl ApiDocument {
         body: &Value,
     ) -> Vec<String> {
         let Some(response) = self.operation(method, path)["responses"].get(status.to_string()) else {
-            return vec![format!("{method} {path} is not told to answer {status}")];
+            return vec![format!("{method} {path} has no documented answer {status}")];
         };
         let response = self.resolve(response);
         if let (Some(lines), Some(NDJSON)) = (response.get("x-ndjson"), media) {
-            // Without a schema of one line the description tells of it.
+            // Without a schema for lines, the description documents them.
             return lines.get("x-item-schema").map_or_else(Vec::new, |item| self.errors(item, body));
         }
         let content = response.get("content");
@@ -91,13 +91,13 @@ impl ApiDocument {
             (None, None) => Vec::new(),
             (Some(content), Some(media)) => match content.get(media) {
                 Some(content) => self.errors(content.get("x-item-schema").unwrap_or(&content["schema"]), body),
-                None => vec![format!("{method} {path} {status} is not told to be {media}")],
+                None => vec![format!("{method} {path} {status} has no documented type {media}")],
             },
-            _ => vec![format!("{method} {path} {status} is told otherwise to have a body")],
+            _ => vec![format!("{method} {path} {status}: the body is documented differently")],
         }
     }
 
-    /// The examples of requests that an operation may be sent.
+    /// Examples of requests of an operation.
     pub fn request_examples(&self, method: &str, path: &str) -> Map<String, Value> {
         let examples = self.operation(method, path).pointer("/requestBody/content/application~1json/examples");
         let examples = examples.and_then(Value::as_object).cloned().unwrap_or_default();
@@ -105,7 +105,7 @@ impl ApiDocument {
     }
 }
 
-/// The document lets answers gain fields later. Tests do not: a field that nobody told is found.
+/// Closes every object schema. Answers may gain fields later, but in tests an undocumented field is an error.
 fn close(value: &mut Value) {
     match value {
         Value::Object(map) => {

@@ -1,7 +1,7 @@
-//! `make bench`: what embedding, indexing and searching cost in time, on both Workers in a real workerd.
+//! `make bench`: measures embedding, indexing and searching on both Workers in a real workerd.
 //!
-//! Times are of this machine, where two Workers, the store and this client share the cores; the targets are those that
-//! docs/decisions/0014-search-has-its-own-database.md names.
+//! Times are those of this machine, where two Workers, the store and this client share the cores. The targets are those
+//! in docs/decisions/0014-search-has-its-own-database.md.
 
 mod pace;
 mod searches;
@@ -16,37 +16,37 @@ use longshore_kit::failure::Failure;
 use longshore_kit::interrupt::unless_interrupted;
 use longshore_kit::scratch::Scratch;
 
-/// How many chunks the index has where its searches are measured, unless the command says something else.
+/// Default number of chunks in the index whose searches are measured.
 const CHUNKS: usize = 20_000;
 
-/// What was measured, and what was wanted; shown as one line.
+/// A measured value and its target, shown as one line.
 struct Figure {
     what: String,
     measured: String,
-    wanted: Option<(String, bool)>,
+    target: Option<(String, bool)>,
 }
 
 impl Figure {
-    /// A time that is no longer than it may be.
+    /// A time with an upper limit.
     fn within(what: impl Into<String>, measured: Duration, most: Duration) -> Figure {
-        let wanted = Some((format!("at most {}", shown(most)), measured <= most));
-        Figure { what: what.into(), measured: shown(measured), wanted }
+        let target = Some((format!("at most {}", shown(most)), measured <= most));
+        Figure { what: what.into(), measured: shown(measured), target }
     }
 
-    /// A time that nothing is wanted of.
+    /// A value without a target.
     fn plain(what: impl Into<String>, measured: String) -> Figure {
-        Figure { what: what.into(), measured, wanted: None }
+        Figure { what: what.into(), measured, target: None }
     }
 
     fn is_met(&self) -> bool {
-        self.wanted.as_ref().is_none_or(|(_, is_met)| *is_met)
+        self.target.as_ref().is_none_or(|(_, is_met)| *is_met)
     }
 
     fn show(&self) {
-        let verdict = match &self.wanted {
+        let verdict = match &self.target {
             None => String::new(),
-            Some((wanted, true)) => format!("  ok, {wanted} wanted"),
-            Some((wanted, false)) => format!("  MISSED, {wanted} wanted"),
+            Some((target, true)) => format!("  ok, target {target}"),
+            Some((target, false)) => format!("  MISSED, target {target}"),
         };
         println!("{:<58} {:>12}{verdict}", self.what, self.measured);
     }
@@ -60,7 +60,7 @@ fn shown(time: Duration) -> String {
     }
 }
 
-/// Runs the command: `[chunks ...]`, each the size of an index whose searches are measured.
+/// Runs the command: `[chunks ...]`, the sizes of the indexes whose searches are measured.
 pub async fn main(arguments: Vec<String>) -> ExitCode {
     let sizes: Result<Vec<usize>, _> = arguments.iter().map(|argument| argument.parse()).collect();
     let Ok(sizes) = sizes else {
@@ -87,7 +87,7 @@ pub async fn main(arguments: Vec<String>) -> ExitCode {
     }
 }
 
-/// Answers whether every target was met.
+/// Runs all measurements. Returns true if every target was met.
 async fn run(folder: &Path, mut sizes: Vec<usize>) -> Result<bool, Failure> {
     sizes.sort_unstable();
     let stage = stage::Stage::set(folder).await?;

@@ -1,8 +1,9 @@
-//! `make chaos`: both Workers under load in a real workerd that is killed again and again, at random instants and at the
-//! worst ones. What they promised is then held against the client's own list, the receiver's own log, and D1.
+//! `make chaos`: both Workers under load in a real workerd that is killed repeatedly, at random instants and at the
+//! worst ones. The run then checks the promises against the client's list, the receiver's log, and D1.
 //!
-//! Leases and the watermark are those of production. A run counts kills, so its sweep runs each second; with `--production`
-//! the cron runs as it is deployed too, kills leave each other time, and the recovery is measured against its promise.
+//! Leases and the watermark are those of production. To reach many kills, the sweep runs each second. With
+//! `--production` the cron runs as in a deployment, kills are further apart, and the recovery time is checked against
+//! its promise.
 
 mod audit;
 mod book;
@@ -51,7 +52,7 @@ pub async fn main(arguments: Vec<String>) -> ExitCode {
     }
 }
 
-/// Answers whether nothing broke. Otherwise the folder is kept: the Workers' log and all rows are in it.
+/// Runs a plan. Returns true if no promise broke; otherwise keeps the folder with the Workers' log and all rows.
 async fn kill(plan: &Plan) -> Result<bool, Failure> {
     let scratch = Scratch::new("chaos")?;
     let ran = run(plan, &std::env::current_exe()?, scratch.path()).await;
@@ -60,7 +61,7 @@ async fn kill(plan: &Plan) -> Result<bool, Failure> {
     }
     let is_well = ran.as_ref().is_ok_and(|report| report.broken.is_empty());
     if !is_well {
-        eprintln!("All that was written is in {}", scratch.path().display());
+        eprintln!("All files are in {}", scratch.path().display());
         scratch.keep();
     }
     ran.map(|_| is_well)

@@ -1,4 +1,4 @@
-//! Variants of a valid request: each differs from it in one member, by what its schema says of that member.
+//! Variants of a valid request: each changes one member according to its schema.
 
 use std::collections::BTreeSet;
 
@@ -6,16 +6,16 @@ use serde_json::{Map, Value, json};
 
 use crate::api_document::ApiDocument;
 
-/// A request and what was changed in it.
+/// A request with one change.
 #[derive(Debug)]
 pub struct Variant {
-    /// The JSON Pointer of the changed member, and what it is now.
+    /// JSON Pointer of the changed member, and its new value.
     pub what: String,
-    /// The request.
+    /// Body of the request.
     pub body: Value,
 }
 
-/// Every variant of a request that fits a schema.
+/// All variants of a request that matches a schema.
 pub fn variants(document: &ApiDocument, schema: &Value, body: &Value) -> Vec<Variant> {
     let mut found = Vec::new();
     let mut seen = BTreeSet::new();
@@ -31,7 +31,7 @@ pub fn variants(document: &ApiDocument, schema: &Value, body: &Value) -> Vec<Var
     found
 }
 
-/// Sets the member that a pointer leads to, or removes it.
+/// Sets or removes the member that a pointer names.
 fn put(body: &mut Value, pointer: &str, value: Option<Value>) {
     let (parent, name) = pointer.rsplit_once('/').expect("a member");
     match (body.pointer_mut(parent), value) {
@@ -43,7 +43,7 @@ fn put(body: &mut Value, pointer: &str, value: Option<Value>) {
     }
 }
 
-/// The object schemas that a schema may mean.
+/// Object schemas that a schema may stand for.
 fn shapes<'a>(document: &'a ApiDocument, schema: &'a Value) -> Vec<&'a Value> {
     let schema = document.resolve(schema);
     let choices = ["oneOf", "anyOf"].iter().find_map(|name| schema.get(name).and_then(Value::as_array));
@@ -94,7 +94,7 @@ fn vary_object(
     found(&format!("{pointer}/unknown"), Some(json!(1)));
 }
 
-/// Values of each type, and those around the limits that a schema names.
+/// Values of each type, and values around the limits of a schema.
 fn values(schema: &Value) -> Vec<Value> {
     let mut values = vec![
         json!(null),

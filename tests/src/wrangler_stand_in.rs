@@ -1,6 +1,6 @@
-//! A stand-in for wrangler and the account behind it, kept in a folder. Its answers and refusals are those that wrangler
-//! 4.156.0 gave when it was run against a local API, shortened where nobody reads; it refuses what Cloudflare refuses. A
-//! test can tell it at which change to fail, and whether that change is made all the same.
+//! A stand-in for wrangler and the account behind it, kept in a folder. Its answers and refusals are those of wrangler
+//! 4.156.0 against a local API, shortened where the CLI ignores them; it refuses what Cloudflare refuses. A test can
+//! choose the change that fails, and if that change is made all the same.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
@@ -11,45 +11,45 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use toml_edit::{DocumentMut, Item};
 
-/// The id that the account gives to the ledger, and to any database that is not of search.
+/// Id of the ledger's database, and of any database except that of search.
 pub const DATABASE_ID: &str = "5f0c1d7e-8a46-4c1b-9a59-3f4f5b6c7d8e";
-/// The id that it gives to the store of search.
+/// Id of the search database.
 pub const INDEX_DATABASE_ID: &str = "c3a1f2b4-6d58-4e7f-8a90-1b2c3d4e5f60";
 const VERSION_ID: &str = "0f0f0f0f-0000-4000-8000-000000000001";
 
-/// The account.
+/// A Cloudflare account.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
-    /// Whether somebody is logged in.
+    /// True if a user is logged in.
     pub logged_in: bool,
-    /// Whether it is on Workers Free.
+    /// True for Workers Free.
     pub is_free: bool,
-    /// The address that a deployed producer gets.
+    /// Address of a deployed producer.
     pub url: String,
     /// Jurisdictions of databases by name; empty for none.
     pub databases: BTreeMap<String, String>,
-    /// Seconds that queues keep messages, and their jurisdictions.
+    /// Seconds that queues keep messages, and their jurisdictions, by name.
     pub queues: BTreeMap<String, (String, String)>,
-    /// Jurisdictions of buckets.
+    /// Jurisdictions of buckets by name.
     pub buckets: BTreeMap<String, String>,
-    /// Days after which each bucket's rule lets go.
+    /// Days after which the rule of a bucket deletes objects, by bucket.
     pub rules: BTreeMap<String, String>,
     /// Databases whose migrations have been applied.
     pub migrated: BTreeSet<String>,
     /// Workers by name.
     pub workers: BTreeMap<String, Worker>,
-    /// Fail at this change, counted from 1; 0 for none.
+    /// Change that fails, counted from 1; 0 for none.
     pub fail_at: usize,
-    /// Whether the change that fails is made all the same, as if the answer had been lost.
+    /// True if the failing change is made all the same, as if its answer had been lost.
     pub fail_late: bool,
 }
 
 /// A Worker.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Worker {
-    /// Its secrets.
+    /// Secrets by name.
     pub secrets: BTreeMap<String, String>,
-    /// The tag of its version; none before the first deployment.
+    /// Tag of its version; `None` before the first deployment.
     pub tag: Option<String>,
 }
 
@@ -59,19 +59,19 @@ impl Account {
         serde_json::from_slice(&std::fs::read(folder.join("account.json")).unwrap()).unwrap()
     }
 
-    /// Writes it.
+    /// Writes the account to a folder.
     pub fn write(&self, folder: &Path) {
         std::fs::write(folder.join("account.json"), serde_json::to_vec_pretty(self).unwrap()).unwrap();
     }
 }
 
-/// All calls so far, one line each; `changes` alone holds those that change the account.
+/// Calls so far, one line each; the file `changes` has only those that change the account.
 pub fn calls(folder: &Path, file: &str) -> Vec<String> {
     let text = std::fs::read_to_string(folder.join(file)).unwrap_or_default();
     text.lines().map(str::to_owned).collect()
 }
 
-/// What wrangler says, and whether it ends well.
+/// Output of wrangler; `Err` if it fails.
 type Said = Result<String, String>;
 
 /// Plays one call.
@@ -105,7 +105,7 @@ fn play(folder: &Path, line: &[String], input: &str) -> Said {
     let words: Vec<&str> = line.iter().map(String::as_str).collect();
     if words == ["whoami", "--json"] {
         let text = json!({ "loggedIn": account.logged_in }).to_string();
-        // Wrangler ends with an error, its answer printed.
+        // Wrangler prints its answer and exits with an error.
         println!("{text}");
         return if account.logged_in { Ok(String::new()) } else { Err(String::new()) };
     }
@@ -127,12 +127,12 @@ fn play(folder: &Path, line: &[String], input: &str) -> Said {
     Ok(said)
 }
 
-/// The value of an option.
+/// Value of an option.
 fn option<'a>(words: &[&'a str], name: &str) -> &'a str {
     words.iter().position(|word| *word == name).and_then(|at| words.get(at + 1)).copied().unwrap_or_default()
 }
 
-/// Answers what changes nothing.
+/// Answers commands that change nothing.
 fn look(account: &Account, words: &[&str]) -> Option<Said> {
     let worker = account.workers.get(option(words, "--name"));
     let api =
@@ -195,7 +195,7 @@ fn id_of(database: &str) -> &'static str {
     if database.ends_with("-index") { INDEX_DATABASE_ID } else { DATABASE_ID }
 }
 
-/// Whether the bucket is there; a bucket of a jurisdiction is seen from there alone.
+/// Returns true if the bucket exists; a bucket of a jurisdiction is visible only there.
 fn bucket(account: &Account, words: &[&str], name: &str) -> bool {
     account.buckets.get(name).is_some_and(|jurisdiction| jurisdiction == option(words, "--jurisdiction"))
 }
@@ -243,7 +243,7 @@ fn change(account: &mut Account, words: &[&str], input: &str) -> Said {
     }
 }
 
-/// The section of `-e` in the file of `-c`.
+/// Section of `-e` in the file of `-c`.
 fn section(words: &[&str]) -> Result<Item, String> {
     let document: DocumentMut = std::fs::read_to_string(option(words, "-c")).unwrap().parse().unwrap();
     let environment = option(words, "-e");
@@ -255,7 +255,7 @@ fn text(item: &Item, key: &str) -> String {
     item.get(key).and_then(Item::as_str).unwrap_or_default().to_owned()
 }
 
-/// The names of the databases in a section, if all of them are the account's.
+/// Names of the databases in a section, if all of them belong to the account.
 fn databases_of(account: &Account, section: &Item) -> Result<Vec<String>, String> {
     let tables = section.get("d1_databases").and_then(Item::as_array_of_tables);
     let name_if_there = |table: &toml_edit::Table| {
@@ -269,7 +269,7 @@ fn databases_of(account: &Account, section: &Item) -> Result<Vec<String>, String
     tables.into_iter().flatten().map(name_if_there).collect()
 }
 
-/// Whether the section of the environment has the database of that name.
+/// Checks that the section of the environment has the database of that name.
 fn named_in_environment(account: &Account, words: &[&str], name: &str) -> Result<(), String> {
     if databases_of(account, &section(words)?)?.iter().any(|known| known == name) {
         return Ok(());

@@ -1,5 +1,5 @@
-//! Wrong requests with their exact answers, as `tests/workerd/http/wrong_requests.json` lists them: a test on workerd plays
-//! each, and `docs/errors.md` shows each.
+//! Wrong requests with their exact answers, as listed in `tests/workerd/http/wrong_requests.json`: a test on workerd
+//! sends each, and `docs/errors.md` shows each.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -7,17 +7,17 @@ use std::fmt::Write as _;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// A text, which the file may give as a part and how often it is repeated.
+/// A text, which the file may give as a part with a number of repetitions.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(untagged)]
 pub enum Text {
-    /// As it is.
+    /// The text itself.
     Plain(String),
-    /// A part of it, so many times.
+    /// A repeated part.
     Repeated {
-        /// The part.
+        /// Part of the text.
         repeat: String,
-        /// How often.
+        /// Number of repetitions.
         times: usize,
     },
 }
@@ -31,7 +31,7 @@ impl Text {
         }
     }
 
-    /// The text as a page shows it.
+    /// Writes the text as the page shows it.
     fn shown(&self) -> String {
         match self {
             Text::Plain(text) => text.clone(),
@@ -40,29 +40,29 @@ impl Text {
     }
 }
 
-/// The body of a request.
+/// Body of a request.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Body {
     /// A JSON document.
     Json(Value),
-    /// Any text, which is sent as JSON.
+    /// Any text, sent as JSON.
     Text(Text),
     /// Lines of JSON.
     Lines(Vec<String>),
 }
 
-/// A refusal without what all of its problem have: the slug of its type, its text, its fields.
+/// A refusal without the members that all problems share: the slug of its type, its text, its fields.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Refusal {
-    /// The HTTP status, also of a line.
+    /// HTTP status, also of a line.
     pub status: u16,
-    /// The slug.
+    /// Slug of its type.
     pub problem: String,
-    /// `detail`.
+    /// Member `detail`.
     pub detail: String,
-    /// `errors`: pointer, code and detail of each; the first has the detail of the whole unless it has its own.
+    /// Member `errors`: pointer, code and detail of each; the first one's detail defaults to that of the problem.
     #[serde(default)]
     pub errors: Vec<Vec<String>>,
 }
@@ -71,21 +71,21 @@ pub struct Refusal {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WrongRequest {
-    /// What is wrong.
+    /// Description of the mistake.
     pub what: String,
-    /// Whose key it has; that of an admin of the tenant unless it says another.
+    /// Key of the caller, by name; by default that of an admin of the tenant.
     #[serde(default = "admin")]
     pub key: String,
-    /// The method and the path.
+    /// Method and path.
     pub send: String,
-    /// Headers beside the key and the content type of the body.
+    /// Headers besides the key and the content type of the body.
     #[serde(default)]
     pub headers: BTreeMap<String, Text>,
-    /// The body.
+    /// Body, if any.
     pub body: Option<Body>,
-    /// The line that is refused, where lines are answered one by one.
+    /// Number of the refused line, where each line is answered separately.
     pub line: Option<usize>,
-    /// The answer, or that of the line.
+    /// Answer to the request, or to the line.
     pub answer: Refusal,
 }
 
@@ -94,7 +94,7 @@ fn admin() -> String {
 }
 
 impl Refusal {
-    /// The fields as `errors` of a problem lists them.
+    /// Fields as a problem's `errors` lists them.
     pub fn errors(&self) -> Value {
         let field = |field: &Vec<String>| {
             let [pointer, code, ..] = &field[..] else { panic!("an error has a pointer and a code: {field:?}") };
@@ -105,12 +105,12 @@ impl Refusal {
 }
 
 impl WrongRequest {
-    /// The method and the path.
+    /// Method and path.
     pub fn route(&self) -> (&str, &str) {
         self.send.split_once(' ').expect("a method and a path")
     }
 
-    /// The headers, that of the body's type included.
+    /// Headers, including the content type.
     pub fn all_headers(&self) -> Vec<(String, String)> {
         let media_type = match &self.body {
             None => None,
@@ -122,7 +122,7 @@ impl WrongRequest {
         own.chain(of_body.map(|value| ("content-type".to_owned(), value.to_owned()))).collect()
     }
 
-    /// The bytes of the body.
+    /// Bytes of the body.
     pub fn bytes(&self) -> Vec<u8> {
         match &self.body {
             None => Vec::new(),
@@ -132,7 +132,7 @@ impl WrongRequest {
         }
     }
 
-    /// The request and the answer, as a page shows them.
+    /// Writes the request and the answer as the page shows them.
     fn shown(&self) -> String {
         let mut request = format!("{}\n", self.send);
         for (name, value) in &self.headers {
@@ -142,11 +142,11 @@ impl WrongRequest {
             "admin" => "",
             "none" => ", without a key",
             "malformed" => ", with the key `ls_malformed`",
-            "unknown" => ", with a key that is not there",
-            "revoked" => ", with a key that was revoked",
-            "reader" => ", with a key that may only read",
+            "unknown" => ", with an unknown key",
+            "revoked" => ", with a revoked key",
+            "reader" => ", with a read-only key",
             "all" => ", with a key for all tenants",
-            other => panic!("{other} is nobody's key"),
+            other => panic!("unknown key name {other}"),
         };
         let is_empty = self.bytes().is_empty();
         request.push_str(if is_empty { "" } else { "\n" });
@@ -169,13 +169,13 @@ impl WrongRequest {
     }
 }
 
-/// All of them.
+/// All wrong requests of the list.
 pub fn wrong_requests() -> Vec<WrongRequest> {
     let text = include_str!("../workerd/http/wrong_requests.json");
     serde_json::from_str(text).expect("wrong_requests.json is a list of wrong requests")
 }
 
-/// `docs/errors.md`.
+/// Content of `docs/errors.md`.
 pub fn errors_page() -> String {
     let all = wrong_requests();
     longshore::openapi::markdown(|slug| {

@@ -1,4 +1,4 @@
-//! The conformance suite, the row budget and the query plans on real D1, in workerd. It needs both Workers built.
+//! The conformance suite, the row budget and the query plans on real D1, in workerd. Needs a build of both Workers.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
 use std::panic::AssertUnwindSafe;
@@ -56,7 +56,7 @@ impl Store for D1<'_> {
             scheduled_at = scheduled_at - ?2, deadline_at = deadline_at - ?2, finished_at = finished_at - ?2,
             key_until = key_until - ?2 WHERE tenant = ?1 RETURNING id";
         let params: Vec<Param> = vec![tenant.into(), ms.into()];
-        // The occurrences that were fired, and the keys that keep them from being fired again, lie further back too.
+        // Occurrences that have run, and the keys that prevent a second run, move back too.
         let keys = "UPDATE jobs SET idempotency_key = char(1) || 'past ' || id, scheduled_for = scheduled_for - ?2
             WHERE tenant = ?1 AND scheduled_for IS NOT NULL RETURNING id";
         let schedules = "UPDATE schedules SET last_occurrence = last_occurrence - ?2, next_at = next_at - ?2, history = (
@@ -71,7 +71,7 @@ impl Store for D1<'_> {
     }
 }
 
-/// Runs a test on a D1 of its own.
+/// Runs a test on a new D1.
 async fn on_d1<T>(name: &str, test: impl AsyncFnOnce(&Stand<D1<'_>>, &Runner) -> T) -> T {
     let scratch = Scratch::new(name).unwrap();
     let runner = Runner::start(Options::at(scratch.path().join("state"))).await.unwrap();
@@ -92,7 +92,7 @@ macro_rules! run_on_d1 {
                     if stringify!($module) == "firing" {
                         early_in_a_minute().await;
                     }
-                    // Boxed: all of them together are more than a thread's stack.
+                    // Boxed: all futures together are larger than a thread's stack.
                     let case = AssertUnwindSafe(Box::pin(longshore_conformance::$module::$case(stand)));
                     if case.catch_unwind().await.is_err() {
                         failed.push(concat!(stringify!($module), "::", stringify!($case)));
@@ -107,7 +107,7 @@ macro_rules! run_on_d1 {
 
 longshore_conformance::for_each_case!(run_on_d1);
 
-/// What something cost: rows written and rows read.
+/// Runs a future and returns its output, the rows written and the rows read.
 async fn cost<T>(stand: &Stand<D1<'_>>, what: impl Future<Output = T>) -> (T, u64, u64) {
     let d1 = &stand.store.0;
     let (written, read) = (d1.rows_written.get(), d1.rows_read.get());
@@ -115,13 +115,13 @@ async fn cost<T>(stand: &Stand<D1<'_>>, what: impl Future<Output = T>) -> (T, u6
     (answer, d1.rows_written.get() - written, d1.rows_read.get() - read)
 }
 
-/// 100 jobs that succeed at their first attempt cost 400 rows, and one roll-up; repeats cost none.
+/// Jobs that succeed at their first attempt cost four rows each, and one roll-up for 100; repeats cost none.
 #[tokio::test]
 async fn a_job_costs_four_rows() {
     on_d1("budget", async |stand, _| {
         let case = stand.case().await;
         let first = case.accept_one(request(json!({})), Some("the hour's roll-up")).await.unwrap().job;
-        // The first claim makes the signing secret of the tenant's jobs to bare URLs.
+        // The first claim creates the signing secret for the tenant's jobs to bare URLs.
         process(stand, &stand.settings, JobQueue::Webhooks, vec![first]).await;
         let (_, written, _) = cost(stand, case.accept_one(request(json!({})), None)).await;
         assert_eq!(written, 1, "an accept without a key");
@@ -145,10 +145,10 @@ async fn a_job_costs_four_rows() {
     .await;
 }
 
-/// An occurrence writes the job and its key, the schedule and its entry of what is due; an idle tick and a repeated one nothing.
+/// An occurrence writes its job, key, schedule and due index entry; idle and repeated ticks write nothing.
 #[tokio::test]
-async fn a_firing_costs_four_rows() {
-    on_d1("firing", async |stand, _| {
+async fn an_occurrence_costs_four_rows() {
+    on_d1("occurrence", async |stand, _| {
         let case = stand.case().await;
         case.accept_one(request(json!({})), None).await.unwrap();
         let body = request(json!({"cron": "* * * * *"})).to_string();
@@ -171,13 +171,13 @@ async fn a_firing_costs_four_rows() {
     .await;
 }
 
-/// Of 50 jobs accepted and settled together, a group is one row at each: 50 jobs and it, 50 claims, 50 settlements and it.
+/// A group costs one row per batch: 50 jobs and the group, 50 claims, 50 settlements and the group.
 #[tokio::test]
 async fn a_group_costs_a_row_for_each_batch_and_flush() {
     on_d1("groups", async |stand, _| {
         let case = stand.case().await;
         let first = case.accept_one(request(json!({})), Some("the hour's roll-up")).await.unwrap().job;
-        // The first claim makes the signing secret of the tenant's jobs to bare URLs.
+        // The first claim creates the signing secret for the tenant's jobs to bare URLs.
         process(stand, &stand.settings, JobQueue::Webhooks, vec![first]).await;
         let jobs = vec![(request(json!({"group": "import"})), None); 50];
         let (accepted, written, _) = cost(stand, case.accept(&jobs)).await;
@@ -185,14 +185,14 @@ async fn a_group_costs_a_row_for_each_batch_and_flush() {
         let jobs: Vec<_> = accepted.unwrap().into_iter().map(|job| job.unwrap().job).collect();
         let (report, written, _) = cost(stand, process(stand, &stand.settings, JobQueue::Webhooks, jobs)).await;
         assert_eq!(report.settled, 50);
-        // The entry of the finished group in its index is one more.
+        // Another row is the index entry of the finished group.
         println!("50 grouped jobs in one flush: {written} rows");
         assert_eq!(written, 102, "claims and settlements");
     })
     .await;
 }
 
-/// What a flush spent is a row for each model beside its settlements, and an entry of each first row of a day.
+/// Usage costs a row per model and flush, and an index entry for the first row of a day.
 #[tokio::test]
 async fn usage_costs_a_row_for_each_model_of_a_flush() {
     on_d1("usage", async |stand, _| {
@@ -227,7 +227,7 @@ async fn late_settlement(stand: &Stand<D1<'_>>, job: &JobRef, lease: &str) -> us
     settle(stand, lease, &PAID, &[success(job)]).await.unwrap().len()
 }
 
-/// A finished row has at most 700 bytes, its evidence's place included.
+/// Checks that a finished row has at most 700 bytes, including the place of its evidence.
 #[tokio::test]
 async fn a_finished_row_is_small() {
     on_d1("size", async |stand, runner| {
@@ -238,7 +238,7 @@ async fn a_finished_row_is_small() {
         let job = case.accept_one(request(to), Some(key)).await.unwrap().job;
         process(stand, &stand.settings, JobQueue::Webhooks, vec![job.clone()]).await;
         let columns = runner.query("SELECT name FROM pragma_table_info('jobs')", vec![]).await.unwrap();
-        // Each column's bytes and two for its type; numbers count as their digits, which is more than they take.
+        // The bytes of each column and two for its type; numbers count as their digits, which is more than they take.
         let terms: Vec<_> = columns
             .iter()
             .map(|column| format!("coalesce(octet_length({}), 0) + 2", column["name"].as_str().unwrap()))
@@ -252,12 +252,12 @@ async fn a_finished_row_is_small() {
     .await;
 }
 
-/// What an endpoint keeps costs no row written and none read; a resend writes a job, and a row more for its key.
+/// A kept payload costs no row written or read; a resend writes a job, and one row more for its key.
 #[tokio::test]
 async fn a_kept_payload_costs_no_row() {
     on_d1("kept", async |stand, _| {
         let case = stand.case().await;
-        // A range in the index of secrets reads one row beyond its end: each endpoint that is measured has one after it.
+        // A range in the index of secrets reads one row beyond its end: another endpoint follows each measured one.
         let endpoints = [("a-plain", false), ("b-keeps", true), ("c-last", false)];
         for (id, keep_payload) in endpoints {
             let body = json!({"url": "https://example.com/hook", "keep_payload": keep_payload}).to_string();
@@ -267,7 +267,7 @@ async fn a_kept_payload_costs_no_row() {
         for (endpoint, keep_payload) in &endpoints[..2] {
             let jobs = vec![(json!({"kind": "webhook", "endpoint": endpoint, "payload": {"body": "x"}}), None); 21];
             let mut jobs: Vec<_> = case.accept(&jobs).await.unwrap().into_iter().map(|job| job.unwrap().job).collect();
-            // The first success is noted at the endpoint.
+            // The first success writes to the endpoint.
             process(stand, &stand.settings, JobQueue::Webhooks, jobs.split_off(20)).await;
             let (report, written, read) =
                 cost(stand, process(stand, &stand.settings, JobQueue::Webhooks, jobs.clone())).await;
@@ -283,7 +283,7 @@ async fn a_kept_payload_costs_no_row() {
     .await;
 }
 
-/// Statements that take all of a tenant, once in an erasure.
+/// Statements that read all rows of a tenant, once in an erasure.
 const OF_ALL: [&str; 9] = [
     "request_erasure",
     "erase_keys",
@@ -296,10 +296,10 @@ const OF_ALL: [&str; 9] = [
     "erase_secrets",
 ];
 
-/// A line of a plan that reads a whole table, or a whole tenant.
+/// Returns true if a line of a plan reads a whole table, or a whole tenant.
 fn is_scan(detail: &str) -> bool {
-    // Lists in parameters, a schedule's history, the one rotation, and what a statement found before. The first step of find_held.sql and
-    // the last of read_sweep.sql read one index entry.
+    // Allowed: lists in parameters, a schedule's history, the one rotation, and rows that a statement found before. The
+    // first step of find_held.sql and the last of read_sweep.sql read one index entry.
     let small = [
         "SCAN held",
         "SCAN rotations",
@@ -315,7 +315,7 @@ fn is_scan(detail: &str) -> bool {
     (detail.starts_with("SCAN") && !is_small) || detail.contains("(tenant=?)")
 }
 
-/// No statement reads more than what it is asked for.
+/// Checks that no statement reads more rows than it needs.
 #[tokio::test]
 async fn no_statement_scans_a_table() {
     on_d1("plans", async |_, runner| {
@@ -338,7 +338,7 @@ async fn no_statement_scans_a_table() {
     .await;
 }
 
-/// Finished jobs, made by the database itself, ten thousand at a time; every hundredth is an open dead letter.
+/// Inserts finished jobs with one statement per ten thousand; every hundredth is an open dead letter.
 async fn fill(runner: &Runner, tenant: &str, count: i64) {
     let sql = "WITH RECURSIVE numbers(n) AS (SELECT ?2 UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < ?3)
         INSERT INTO jobs (tenant, id, state, attempt, run_after, next_check_at, created_at, finished_at, kind, max_attempts,
@@ -382,7 +382,7 @@ async fn reads(case: &Case<'_, D1<'_>>) -> Vec<(&'static str, u64)> {
     ]
 }
 
-/// What is read grows with the answer and not with the table: the same at 1,000 and at 100,000 finished jobs.
+/// Checks that rows read grow with the answer and not with the table: the same at 1,000 and at 100,000 finished jobs.
 #[tokio::test]
 async fn reads_do_not_grow_with_the_table() {
     on_d1("reads", async |stand, runner| {

@@ -1,8 +1,9 @@
-//! The simulation: the shipped core on real SQLite, in a world where everything fails and a seed replays exactly.
+//! The simulation: the shipped core on real SQLite, in a world where every call may fail and a seed replays exactly.
 //!
 //! One thread, one virtual clock, one source of randomness. [`run`] plays one schedule: producers, consumers, sweepers
-//! and operators over ports that fail; then the faults stop, the world runs on until all is drained, and the invariants
-//! I1 to I14 (docs/failure-modes.md) but I12 are judged. Most of them are judged after every write as well.
+//! and operators over ports that fail. Then the faults stop, the world runs until all jobs have ended, and the
+//! simulation checks invariants I1 to I14 (docs/failure-modes.md), except I12. It checks most of them after every write
+//! as well.
 
 mod actors;
 pub mod bugs;

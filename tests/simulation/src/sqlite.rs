@@ -1,4 +1,5 @@
-//! The stores on rusqlite, in memory: the migrations as they are, doubles bound as D1 binds them, and a clock of ours.
+//! Rusqlite databases in memory behind the core's ports: real migrations, numbers bound as doubles like on D1, and a
+//! settable clock.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -14,7 +15,7 @@ use rusqlite::{Connection, OpenFlags, PrepFlags, ToSql};
 
 use longshore_kit::scratch::repository;
 
-/// Statements that stay prepared of those that a test asks beside the port.
+/// Most statements that stay prepared for direct queries of tests, which bypass the port.
 const PREPARED_MAX: usize = 128;
 
 /// A clock that a test moves, in milliseconds since 1970.
@@ -22,34 +23,35 @@ const PREPARED_MAX: usize = 128;
 pub struct SetClock(Arc<AtomicI64>);
 
 impl SetClock {
-    /// A clock that stands at `ms`.
+    /// A clock that shows `ms`.
     pub fn at(ms: i64) -> Self {
         Self(Arc::new(AtomicI64::new(ms)))
     }
 
-    /// What it shows.
+    /// Current time of this clock.
     pub fn now_ms(&self) -> i64 {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// Sets it.
+    /// Sets the time.
     pub fn set(&self, ms: i64) {
         self.0.store(ms, Ordering::Relaxed);
     }
 }
 
-/// What is called after each statement of a batch, inside its transaction.
+/// Callback after each statement of a batch, inside the batch's transaction.
 pub type AfterEach<'a> = &'a mut dyn FnMut(&Statement);
 
-/// A statement that is ready to run.
+/// A prepared statement.
 type Prepared = rusqlite::Statement<'static>;
 
-/// `SQLite` in memory behind the core's own port.
+/// An in-memory `SQLite` database behind the core's port.
 #[derive(Debug)]
 pub struct SqliteDatabase {
-    /// It stays until the process ends, so that prepared statements can be kept beside it.
+    /// Connection, leaked so that the prepared statements beside it may borrow it until the process ends.
     connection: &'static Connection,
-    /// By where the text lies, which is for ever: to hash and compare whole texts took a thirtieth of the simulation.
+    /// Prepared statements by the address of their static text. Hashing and comparing whole texts took a thirtieth of
+    /// the simulation's time.
     prepared: RefCell<HashMap<*const str, Prepared>>,
     clock: SetClock,
     size: Cell<Option<i64>>,
@@ -57,18 +59,18 @@ pub struct SqliteDatabase {
 }
 
 impl SqliteDatabase {
-    /// A database with all migrations, whose `unixepoch('subsec')` is `clock`.
+    /// Opens a database with all migrations, whose `unixepoch('subsec')` shows `clock`.
     ///
     /// # Errors
-    /// When a migration is no SQL.
+    /// When a migration is not valid SQL.
     pub fn open(clock: SetClock) -> rusqlite::Result<Self> {
         Self::open_with(clock, &migrations())
     }
 
-    /// The store of search, whose clock is the same.
+    /// Opens a search database with all its migrations and the same clock.
     ///
     /// # Errors
-    /// When a migration is no SQL.
+    /// When a migration is not valid SQL.
     pub fn open_index(clock: SetClock) -> rusqlite::Result<Self> {
         Self::open_with(clock, &index_migrations())
     }
@@ -81,10 +83,10 @@ impl SqliteDatabase {
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         connection.execute_batch("PRAGMA page_size = 4096; PRAGMA temp_store = MEMORY; PRAGMA synchronous = OFF;")?;
         let shown = clock.clone();
-        // Deterministic: within one statement the clock stands still, as SQLite's own does.
+        // Deterministic: the clock does not move within one statement, as SQLite's own does not.
         let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
         connection.create_scalar_function("unixepoch", 1, flags, move |context| {
-            assert_eq!(context.get_raw(0).as_str()?, "subsec", "the only form in use");
+            assert_eq!(context.get_raw(0).as_str()?, "subsec", "the only supported form");
             Ok(seconds(shown.now_ms()))
         })?;
         for migration in migrations {
@@ -94,44 +96,44 @@ impl SqliteDatabase {
         Ok(Self { connection, prepared: RefCell::default(), clock, size: Cell::new(None), seen: RefCell::new(None) })
     }
 
-    /// The clock that its statements see.
+    /// Clock that the statements see.
     pub fn clock(&self) -> &SetClock {
         &self.clock
     }
 
-    /// The connection, for what a test asks beside the port.
+    /// Connection, for direct queries of tests that bypass the port.
     pub fn connection(&self) -> &Connection {
         self.connection
     }
 
-    /// From now on the database says that it has this many bytes.
+    /// Makes the database report this size in bytes; `None` ends that.
     pub fn pretend_size(&self, bytes: Option<i64>) {
         self.size.set(bytes);
     }
 
-    /// From now on statements are remembered, until [`Self::statements_seen`] takes them.
+    /// Starts recording statements, until [`Self::statements_seen`] takes them.
     pub fn remember_statements(&self) {
         *self.seen.borrow_mut() = Some(Vec::new());
     }
 
-    /// The statements since [`Self::remember_statements`].
+    /// Takes the statements recorded since [`Self::remember_statements`].
     pub fn statements_seen(&self) -> Vec<Statement> {
         self.seen.borrow_mut().take().unwrap_or_default()
     }
 
-    /// Runs a batch in one transaction; `after_each` is told of each statement that was run.
+    /// Runs a batch in one transaction and calls `after_each` after each statement.
     ///
     /// # Errors
-    /// `Refused`, and then nothing was written.
+    /// `Refused`, when nothing was written.
     pub fn run(&self, statements: &[Statement], after_each: AfterEach<'_>) -> Result<Vec<Rows>, DatabaseError> {
-        // One statement is a transaction by itself, and needs no journal of its own within another.
+        // A single statement is a transaction by itself; an explicit one would only cost a second journal.
         if let [_] = statements {
             return self.run_each(statements, after_each);
         }
         self.transact(statements, after_each, "COMMIT")
     }
 
-    /// Answers what a batch would answer, and takes it back.
+    /// Returns what a batch would return, and rolls it back.
     ///
     /// # Errors
     /// `Refused`.
@@ -152,13 +154,13 @@ impl SqliteDatabase {
         after_each: AfterEach<'_>,
         end: &'static str,
     ) -> Result<Vec<Rows>, DatabaseError> {
-        self.say("BEGIN")?;
+        self.execute("BEGIN")?;
         let answers = self.run_each(statements, after_each);
-        self.say(if answers.is_err() { "ROLLBACK" } else { end })?;
+        self.execute(if answers.is_err() { "ROLLBACK" } else { end })?;
         answers
     }
 
-    fn say(&self, sql: &'static str) -> Result<(), DatabaseError> {
+    fn execute(&self, sql: &'static str) -> Result<(), DatabaseError> {
         self.prepared(sql, |prepared| prepared.execute([])).map(drop).map_err(refused(sql))
     }
 
@@ -172,11 +174,11 @@ impl SqliteDatabase {
         Ok(answers)
     }
 
-    /// Uses a statement, which is prepared the first time.
+    /// Calls `run` with the prepared statement of this text, which is prepared on first use.
     fn prepared<T>(
         &self,
         sql: &'static str,
-        uses: impl FnOnce(&mut Prepared) -> rusqlite::Result<T>,
+        run: impl FnOnce(&mut Prepared) -> rusqlite::Result<T>,
     ) -> rusqlite::Result<T> {
         let mut all = self.prepared.borrow_mut();
         let prepared = match all.entry(sql) {
@@ -185,8 +187,8 @@ impl SqliteDatabase {
                 entry.insert(self.connection.prepare_with_flags(sql, PrepFlags::SQLITE_PREPARE_PERSISTENT)?)
             }
         };
-        let answer = uses(prepared);
-        // Values that stayed bound would hold the memory that SQLite sets aside for all statements together.
+        let answer = run(prepared);
+        // Values that stayed bound would hold memory that SQLite shares among all statements.
         prepared.clear_bindings();
         answer
     }
@@ -203,24 +205,24 @@ impl Database for SqliteDatabase {
     }
 }
 
-/// For one that [`SqliteDatabase::open_index`] has opened.
+/// The search port, for a database opened with [`SqliteDatabase::open_index`].
 impl IndexDatabase for SqliteDatabase {
     async fn index_batch(&self, statements: &[Statement]) -> Result<Vec<Rows>, DatabaseError> {
         self.run_seen(statements)
     }
 }
 
-/// The text of every migration, in order.
+/// Text of every migration, in order.
 pub fn migrations() -> Vec<String> {
     texts_in("migrations")
 }
 
-/// The text of every migration of the store of search, in order.
+/// Text of every migration of the search database, in order.
 pub fn index_migrations() -> Vec<String> {
     texts_in("migrations/index")
 }
 
-/// The files of a folder itself, in order.
+/// Texts of the files directly in a folder, in order.
 fn texts_in(folder: &str) -> Vec<String> {
     let entries = std::fs::read_dir(repository().join(folder)).unwrap();
     let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_file()).collect();
@@ -228,7 +230,7 @@ fn texts_in(folder: &str) -> Vec<String> {
     files.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect()
 }
 
-/// The statements of a migration, one by one. No text in a migration has `;` at a line's end or `--` inside.
+/// Splits a migration into its statements. No string in a migration has `;` at a line's end or `--` inside.
 pub fn statements_of(migration: &str) -> Vec<String> {
     let mut statements = vec![String::new()];
     for line in migration.lines() {
@@ -244,7 +246,7 @@ pub fn statements_of(migration: &str) -> Vec<String> {
     statements
 }
 
-/// Exact enough: below 2^53 a double keeps every millisecond, as it does in `SQLite` itself.
+/// Converts milliseconds to seconds. Exact enough: below 2^53 a double keeps every millisecond, as in `SQLite` itself.
 #[allow(clippy::cast_precision_loss)]
 fn seconds(ms: i64) -> f64 {
     ms as f64 / 1_000.0

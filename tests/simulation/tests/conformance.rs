@@ -1,4 +1,4 @@
-//! The conformance suite on rusqlite: each case has databases and a clock of its own.
+//! The conformance suite on rusqlite: each case has separate databases and a separate clock.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 #[path = "conformance/rotating.rs"]
@@ -12,13 +12,13 @@ use longshore::ports::{Database, DatabaseError, IndexDatabase, Rows, Statement};
 use longshore_conformance::{Stand, Store};
 use longshore_simulation::sqlite::{SetClock, SqliteDatabase};
 
-/// 2026-11-02T08:30:00Z: within an hour, so that minutes more or less stay in it.
+/// Start time 2026-11-02T08:30:00Z: within an hour, so that minutes more or less stay in it.
 const START_MS: i64 = 1_793_608_200_000;
 
 #[derive(Debug)]
 struct Sqlite {
     ledger: SqliteDatabase,
-    /// Opened by the cases that use it.
+    /// Search database, opened by the cases that use it.
     index: OnceCell<SqliteDatabase>,
 }
 

@@ -1,24 +1,24 @@
-//! A migration is applied whole or not at all: whatever statement fails, nothing of the file remains.
+//! A migration is applied whole or not at all: if any statement fails, nothing of the file remains.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use longshore_simulation::sqlite::{index_migrations, migrations, statements_of};
 use rusqlite::Connection;
 
-/// Fails on every database, in the middle of a transaction.
+/// A statement that fails on every database, in the middle of a transaction.
 const BROKEN: &str = "INSERT INTO no_such_table VALUES (1)";
 
 fn database() -> Connection {
     Connection::open_in_memory().unwrap()
 }
 
-/// Everything that a database holds but for the text of its rows.
+/// Everything in a database except for the text of its rows.
 fn schema(connection: &Connection) -> Vec<(String, String)> {
     let mut asked = connection.prepare("SELECT name, coalesce(sql, '') FROM sqlite_schema ORDER BY name").unwrap();
     let rows = asked.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
     rows.map(Result::unwrap).collect()
 }
 
-/// One batch, as D1 runs it: a transaction that ends with its first error.
+/// Runs one batch as D1 does: a transaction that ends at its first error.
 fn batch(connection: &Connection, statements: &[String]) -> rusqlite::Result<()> {
     connection.execute_batch("BEGIN")?;
     let ran = statements.iter().try_for_each(|sql| connection.execute_batch(sql));
@@ -53,7 +53,7 @@ fn no_part_remains_of(migrations: &[String]) {
     }
 }
 
-/// The statements are all of the file: one by one they make what the whole text makes.
+/// The statements are the whole file: run separately, they build the same schema as the whole text.
 #[test]
 fn the_statements_are_the_whole_file() {
     for migrations in [migrations(), index_migrations()] {

@@ -1,4 +1,5 @@
-//! Both plans keep within the platform: every call that leaves a Worker is counted, and hints are measured.
+//! Both plans stay within the limits of the platform: every call that leaves a Worker is counted, and hints are
+//! measured.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 #[path = "plans/counted.rs"]
@@ -28,7 +29,7 @@ use longshore_kit::options::MASTER_KEY;
 fn settings(plan: Plan) -> Settings {
     Settings::parse(|name| match name {
         "MASTER_KEY" => Some(MASTER_KEY.to_owned()),
-        // A rotation is under way, whose walk is part of each sweep.
+        // A rotation is under way; each sweep continues its walk.
         "MASTER_KEY_OLD" => Some("5a".repeat(32)),
         "PLAN" => Some(plan.name.to_owned()),
         _ => None,
@@ -40,7 +41,7 @@ fn settings(plan: Plan) -> Settings {
 fn a_free_batch_keeps_within_its_subrequests() {
     for quarantined in [0, 1] {
         let world = Counted::new();
-        // Payloads that were accepted on another plan are large still.
+        // Payloads accepted on another plan are still large.
         let jobs = world.insert(FREE.hint_jobs, ", quarantined, payload_bytes", &format!(", {quarantined}, 70000"));
         let report = process(&world, &settings(FREE), JobQueue::Webhooks, jobs).now_or_never().unwrap();
         let alone =
@@ -53,7 +54,7 @@ fn a_free_batch_keeps_within_its_subrequests() {
 
 #[test]
 fn a_free_sweep_keeps_within_its_subrequests() {
-    // The erasure of a subject, and that of a tenant, which looks into the store of search.
+    // The erasure of a subject, and that of a tenant, which uses the search database.
     for subject in ["'a'", "NULL"] {
         sweep_of_everything(subject);
     }
@@ -61,7 +62,8 @@ fn a_free_sweep_keeps_within_its_subrequests() {
 
 fn sweep_of_everything(subject: &str) {
     let world = Counted::new();
-    // More of everything than one sweep takes: the unclaimed, the unmarked, the purgeable, the held, the overdue.
+    // More of everything than one sweep takes: unclaimed, not yet passed by the watermark, purgeable, held and overdue
+    // jobs.
     world.insert(600, ", next_check_at, dispatches, payload_bytes", &format!(", {NOW} - 1, 5, 70000"));
     world.insert(10, ", next_check_at, deadline_at", &format!(", {NOW} - 1, {NOW} - 1"));
     world.insert(10, "", "");
@@ -86,7 +88,7 @@ fn sweep_of_everything(subject: &str) {
         VALUES ('other', 'e', {subject}, 'running', ?1, '{{\"jobs\":0,\"attempts\":0}}', ?1)"
     );
     connection.execute(&erasure, [NOW]).unwrap();
-    // Finished long ago, and both of their purges delete objects.
+    // Finished long ago; both purges of them delete objects.
     for next_check_at in ["1", "NULL"] {
         let ended = world.insert(1, ", finished_at, payload_bytes", ", NULL, 70000").remove(0);
         let id = mint_id(NOW - 2_000 * HOUR_MS, world.random());
@@ -115,7 +117,7 @@ fn sweep_of_everything(subject: &str) {
 #[test]
 fn a_free_tick_keeps_within_its_subrequests() {
     let world = Counted::new();
-    // More than one tick takes, each an hour behind: the jobs of a round are the most that it may insert.
+    // More than one tick takes, each an hour behind: a round inserts the most jobs that it may.
     for n in 0..150 {
         let sql = format!(
             "INSERT INTO schedules (tenant, id, revision, cron, time_zone, overlap, catch_up, paused, last_occurrence, next_at,
@@ -127,7 +129,7 @@ fn a_free_tick_keeps_within_its_subrequests() {
     }
     let made = tick(&world, &settings(FREE)).now_or_never().unwrap().unwrap();
     assert_eq!(made, FREE.tick_rounds * 50 * CATCH_UP_OCCURRENCES_AT_ONCE, "two full rounds");
-    // One more notes that it ticked.
+    // Another subrequest records the tick.
     let spent = world.subrequests.get() + 1;
     assert!(spent <= FREE.subrequests, "{spent} subrequests");
     let hints = world.hints.borrow();
@@ -135,7 +137,7 @@ fn a_free_tick_keeps_within_its_subrequests() {
     assert_eq!(hinted, made);
 }
 
-/// What one request for the export of a tenant spends and writes, and where it stopped.
+/// Runs one request for the export of a tenant. Returns its subrequests, its output, and where it stopped.
 fn exported(world: &Counted, caller: &Caller, plan: Plan, from: Option<Position>) -> (usize, String, Option<Position>) {
     world.subrequests.set(0);
     authorize(world, caller, Scope::Admin).now_or_never().unwrap().unwrap();
@@ -150,7 +152,7 @@ fn exported(world: &Counted, caller: &Caller, plan: Plan, from: Option<Position>
     }
 }
 
-/// The jobs with the most attempts, and with none, in pages that end among them.
+/// Exports jobs with the most attempts and with none, on pages that end among them.
 #[test]
 fn a_free_export_of_a_tenant_keeps_within_its_subrequests() {
     let world = Counted::new();
@@ -170,7 +172,7 @@ fn a_free_export_of_a_tenant_keeps_within_its_subrequests() {
     loop {
         let (spent, part, stopped) = exported(&world, &caller, FREE, from);
         assert!(spent <= FREE.subrequests, "{spent} subrequests");
-        assert!(!part.is_empty() || stopped.is_none(), "each gets further");
+        assert!(!part.is_empty() || stopped.is_none(), "each request makes progress");
         (text, from, requests) = (text + &part, stopped, requests + 1);
         if from.is_none() {
             break;
@@ -195,7 +197,7 @@ fn a_paid_invocation_runs_its_jobs_and_hints_the_rest() {
     assert_eq!(hinted, PAID.jobs_per_invocation + 30, "each retry, and each job that was not tried");
 }
 
-/// A destination that is slow, or hangs, must not cost a claim and a release for each job that waits for it.
+/// A destination that is slow or hangs must not cost a claim and a release for each job that waits for it.
 #[tokio::test(start_paused = true)]
 async fn a_slow_destination_does_not_churn() {
     for seconds in [1, 5, 20] {
@@ -210,9 +212,9 @@ async fn a_slow_destination_does_not_churn() {
     }
 }
 
-/// Payloads under way share the memory of an isolate: three of the largest at once, although five requests may run.
+/// Payloads in memory share an isolate: three of the largest at once, although five requests may run.
 #[tokio::test(start_paused = true)]
-async fn large_payloads_under_way_are_bounded() {
+async fn large_payloads_in_memory_are_bounded() {
     for (bytes, most) in [(PAYLOAD_BYTES_MAX, 3), (70_000, 5)] {
         let world = Counted::slow(Duration::from_millis(200));
         let jobs = world.insert(20, ", payload_bytes", &format!(", {bytes}"));
@@ -225,7 +227,7 @@ async fn large_payloads_under_way_are_bounded() {
 }
 
 #[test]
-fn a_mark_that_cannot_pass_an_hour_passes_less_and_the_sweep_goes_on() {
+fn a_watermark_that_cannot_pass_an_hour_passes_less_and_the_sweep_continues() {
     let world = Counted::new();
     world.watermark_ms_max.set(60_000);
     world.insert(7, ", next_check_at", &format!(", {NOW} - 1"));
@@ -234,12 +236,12 @@ fn a_mark_that_cannot_pass_an_hour_passes_less_and_the_sweep_goes_on() {
     let swept = sweep(&world, &settings(PAID)).now_or_never().unwrap().unwrap();
     let read = "SELECT value FROM meta WHERE name = 'watermark'";
     let watermark: i64 = world.store.connection().query_row(read, [], |row| row.get(0)).unwrap();
-    assert!(watermark > NOW - 3_000_000 + 600_000, "it moved by the minute: {}", watermark - NOW);
-    assert_eq!(swept.dispatched, 7, "what was passed before is looked at all the same");
+    assert!(watermark > NOW - 3_000_000 + 600_000, "it moved in minutes: {}", watermark - NOW);
+    assert_eq!(swept.dispatched, 7, "jobs passed before are still dispatched");
 }
 
 #[tokio::test(start_paused = true)]
-async fn quarantined_stop_after_a_minute_and_are_hinted_again() {
+async fn quarantined_jobs_stop_after_a_minute_and_are_hinted_again() {
     let world = Counted::slow(Duration::from_secs(20));
     let jobs = world.insert(10, ", quarantined", ", 1");
     let report = process_quarantined(&world, &settings(PAID), JobQueue::Webhooks, &jobs).await;
@@ -247,10 +249,10 @@ async fn quarantined_stop_after_a_minute_and_are_hinted_again() {
     let hinted: Vec<_> =
         world.hints.borrow().iter().flat_map(|text| longshore::model::hint::decode(text).unwrap()).collect();
     let waiting = jobs.iter().filter(|job| hinted.contains(job)).count();
-    assert_eq!(waiting, jobs.len(), "those that ran are to be tried again, the others for the first time");
+    assert_eq!(waiting, jobs.len(), "jobs that ran wait for a retry, the others for their first attempt");
 }
 
-/// A job of kind `index`, due.
+/// Inserts a due job of kind `index`.
 fn index_job(world: &Counted, change: &str) -> JobRef {
     let job = world.insert(1, "", "").remove(0);
     let payload = format!(r#"{{"index":"docs",{change}}}"#);
@@ -259,7 +261,8 @@ fn index_job(world: &Counted, change: &str) -> JobRef {
     job
 }
 
-/// An index of many documents that is made anew, and one that differs in all of them: each attempt goes on with a few.
+/// The rebuild of an index with many documents, and the repair of one that differs in all of them, take several
+/// attempts.
 #[test]
 fn a_free_rebuild_keeps_within_its_subrequests() {
     let (world, free) = (Counted::new(), settings(FREE));
@@ -292,7 +295,7 @@ fn a_free_rebuild_keeps_within_its_subrequests() {
     finish(r#""verify":{"repair":true}"#);
 }
 
-/// A full batch of removals, each of a source with more documents than an invocation takes away.
+/// A full batch of removals, each of a source with more documents than one invocation deletes.
 #[test]
 fn free_removals_keep_within_their_subrequests() {
     let (world, free) = (Counted::new(), settings(FREE));

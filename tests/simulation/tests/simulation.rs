@@ -1,6 +1,6 @@
 //! The simulation: thousands of schedules of the shipped core under faults, each replayed by its seed.
 //!
-//! `make sim` plays more of them, `make sim SEED=7` prints one, `make sim-recall` looks for planted bugs at length.
+//! `make sim` plays more of them, `make sim SEED=7` prints one, `make sim-recall` searches longer for planted bugs.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
 use std::time::Instant;
@@ -11,12 +11,12 @@ use longshore_simulation::sim::{Narrow, Play, reset_index, run, writes};
 use longshore_simulation::sqlite::{SetClock, SqliteDatabase};
 use mimalloc::MiMalloc;
 
-/// As `make sim` has it: thousands of databases are made of small pieces.
+/// Allocator of `make sim`: thousands of databases are made of small pieces.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
-/// The invariants of docs/failure-modes.md hold in every schedule, all but I12: secrets are looked for in the sinks of the real
-/// Workers. Each kind of fault hits, and all that [`MUST_REACH`] names is reached.
+/// The invariants of docs/failure-modes.md hold in every schedule, except I12: secrets are searched for in the sinks of
+/// the real Workers. Each kind of fault hits, and the schedules reach everything in [`MUST_REACH`].
 #[test]
 fn every_schedule_keeps_the_invariants() {
     let began = Instant::now();
@@ -27,16 +27,16 @@ fn every_schedule_keeps_the_invariants() {
     println!("{} schedules in {:.1} s", summary.schedules, began.elapsed().as_secs_f64());
     println!("{:#?}\n{:#?}", summary.faults, summary.reached);
     let (jobs, operations, faults) = summary.least.unwrap();
-    assert!(jobs >= 8 && operations >= 60 && faults >= 3, "a schedule in which too little happened");
+    assert!(jobs >= 8 && operations >= 60 && faults >= 3, "a schedule with too few events");
     assert_eq!(summary.faults.len(), 29, "a fault that never hit");
     let missed: Vec<_> = MUST_REACH.iter().filter(|what| !summary.reached.contains_key(**what)).collect();
-    assert!(missed.is_empty(), "no schedule came to {missed:?}");
+    assert!(missed.is_empty(), "no schedule reached {missed:?}");
 }
 
-/// What thousands of schedules must come to, or they go not deep enough.
+/// Events that thousands of schedules must reach; otherwise they do not go deep enough.
 const MUST_REACH: [&str; 47] = [
     "a bulk request",
-    "an export that came to its end",
+    "an export that ended",
     "accept",
     "insert_fired",
     "claim",
@@ -63,13 +63,13 @@ const MUST_REACH: [&str; 47] = [
     "dead of not_retryable",
     "dead of deadline",
     "dead of crash_loop",
-    "an attempt cut off by a limit",
-    "a quarantined job cut off by a limit",
+    "an attempt interrupted by a limit",
+    "a quarantined job interrupted by a limit",
     "purge_hour_later",
     "free_keys",
     "erase_jobs",
     "end_attempts",
-    "an object after its row",
+    "an object deleted after its row",
     "an object that never had a row",
     "a document added",
     "a document updated",
@@ -84,7 +84,7 @@ const MUST_REACH: [&str; 47] = [
     "a shared call broken by a text",
 ];
 
-/// The same seed is the same history.
+/// The same seed gives the same history.
 #[test]
 fn a_seed_replays_exactly() {
     for seed in 0..40 {
@@ -97,27 +97,27 @@ fn a_seed_replays_exactly() {
     assert_eq!(digest(), digest());
 }
 
-/// A rare schedule in which the simulation itself was wrong: two jobs have the same texts in one call, and a later call asks
-/// for those of one.
+/// A rare schedule in which the simulation itself was wrong: two jobs have the same texts in one call, and a later call
+/// contains those of one.
 #[test]
 fn two_jobs_with_the_same_texts_share_a_call() {
     run(&Play { seed: 24_093, ..Play::default() }).unwrap();
 }
 
-/// Invariants that cannot fail say nothing: each planted bug is found.
+/// Every planted bug must be found: an invariant that cannot fail proves nothing.
 #[test]
 fn planted_bugs_are_found() {
-    // What is planted panics in threads of the search; a bug that is not found is told below.
+    // Planted bugs panic in threads of the search; a bug that is not found is reported below.
     assert_eq!(recall::find_all(&[bugs::ALL], 8_000), 0);
 }
 
-/// The guards of completions and of late outcomes: what is planted in each is found.
+/// The guards of completions and of late outcomes: every bug planted in them must be found.
 #[test]
 fn planted_bugs_of_completions_are_found() {
     assert_eq!(recall::find_all(&[completions::ALL], 4_000), 0);
 }
 
-/// A fault that finds nothing is worth nothing: each kind brings a bug to light that stays hidden without it.
+/// Each kind of fault reveals a bug that stays hidden without it; a fault that reveals nothing is useless.
 #[test]
 fn each_kind_of_fault_is_needed_to_find_a_bug() {
     assert_eq!(pairs::ALL.len(), 29);
@@ -135,7 +135,7 @@ fn every_edit_of_a_planted_bug_fits_its_statement() {
 }
 
 #[test]
-fn the_next_schedule_finds_the_store_of_search_as_the_migrations_left_it() {
+fn the_next_schedule_finds_the_search_database_as_the_migrations_left_it() {
     let index = SqliteDatabase::open_index(SetClock::at(0)).unwrap();
     let count = |table: &str| -> i64 {
         index.connection().query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
@@ -150,7 +150,7 @@ fn the_next_schedule_finds_the_store_of_search_as_the_migrations_left_it() {
 }
 
 #[test]
-fn statements_that_write_are_told_from_those_that_read() {
+fn statements_that_write_are_distinguished_from_those_that_read() {
     for sql in ["INSERT INTO a VALUES (1)", "WITH b AS (SELECT 1) UPDATE a SET c = 1", "DELETE FROM a"] {
         assert!(writes(sql), "{sql}");
     }

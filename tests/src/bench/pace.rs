@@ -1,4 +1,4 @@
-//! How long jobs take that ask a provider which answers at once: what is measured is the pipeline's own time.
+//! Durations of jobs with a provider that answers at once, so that only the pipeline's time is measured.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ const DOCUMENT_WITHIN: Duration = Duration::from_secs(5);
 /// Words of an input: about 300 characters.
 const INPUT_WORDS: usize = 50;
 
-/// 1,000 texts in one job.
+/// Measures 1,000 texts in one job.
 pub(super) async fn embeddings(stage: &Stage) -> Result<Figure, Failure> {
     let (random, document) = (Random::new(1), texts::document(0, SECTIONS));
     let input = |n: usize| json!({"id": n.to_string(), "text": texts::phrase(&random, &document, INPUT_WORDS)});
@@ -27,7 +27,7 @@ pub(super) async fn embeddings(stage: &Stage) -> Result<Figure, Failure> {
     Ok(Figure::within(what, took, INPUTS_WITHIN))
 }
 
-/// A document of 100 chunks, new to the index.
+/// Measures a document of 100 chunks that is new to the index.
 pub(super) async fn document(stage: &Stage) -> Result<Figure, Failure> {
     stage.make_index("one", "large").await?;
     let took = stage.index("one", vec![json!({"id": "long", "text": texts::document(1, SECTIONS)})]).await?;

@@ -1,4 +1,4 @@
-//! How long searches take in an index of that size, and whether vectors find what an exact search finds.
+//! Durations of searches in an index of a given size, and their recall compared with an exact search.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -17,14 +17,14 @@ const INDEX: &str = "library";
 const SECTIONS: usize = 100;
 /// Documents of one request: 6 MB of lines.
 const DOCUMENTS_AT_ONCE: usize = 100;
-/// Searches of each mode; the first one, which reads the segment, is counted apart.
+/// Searches of each mode; the first one, which reads the segment, is counted separately.
 const SEARCHES: usize = 200;
 const SEARCH_WITHIN: Duration = Duration::from_millis(200);
 const QUERY_WORDS: usize = 8;
 const LIMIT: usize = 10;
 const RECALL_PER_MILLE: usize = 950;
 
-/// The index, and all that is in it.
+/// The index and its documents.
 pub(super) struct Library {
     documents: Vec<String>,
     chunks: Vec<Chunk>,
@@ -35,17 +35,17 @@ struct Chunk {
     vector: Vec<f32>,
 }
 
-/// A document, and where in it a chunk begins.
+/// A document, and the start of a chunk in it.
 type Place = (String, u64);
 
 impl Library {
-    /// Makes the index, with nothing in it.
+    /// Creates an empty index.
     pub(super) async fn make(stage: &Stage) -> Result<Library, Failure> {
         stage.make_index(INDEX, "builtin").await?;
         Ok(Library { documents: Vec::new(), chunks: Vec::new() })
     }
 
-    /// Fills the index up to that many chunks and searches it.
+    /// Fills the index up to `size` chunks and searches it.
     pub(super) async fn measure(&mut self, stage: &Stage, size: usize) -> Result<Vec<Figure>, Failure> {
         let mut figures = vec![self.fill(stage, size).await?];
         for mode in ["keyword", "vector", "hybrid"] {
@@ -78,7 +78,7 @@ impl Library {
         Ok(Figure::plain(format!("{count} chunks, indexing of each"), format!("{:.2} ms", each.as_secs_f64() * 1e3)))
     }
 
-    /// Searches in one mode, one after the other.
+    /// Runs the searches of one mode, one after the other.
     async fn search(&self, stage: &Stage, mode: &str) -> Result<Vec<Figure>, Failure> {
         let random = Random::new(7);
         let (mut times, mut found, path) = (Vec::new(), 0, format!("/v1/indexes/{INDEX}/search"));
@@ -105,14 +105,14 @@ impl Library {
         ];
         if mode == "vector" {
             let recall = 1_000 * found / ((SEARCHES + 1) * LIMIT);
-            let wanted = Some((format!("at least {RECALL_PER_MILLE} ‰"), recall >= RECALL_PER_MILLE));
+            let target = Some((format!("at least {RECALL_PER_MILLE} ‰"), recall >= RECALL_PER_MILLE));
             let (what, measured) = (what("recall@10 of an exact search"), format!("{recall} ‰"));
-            figures.push(Figure { what, measured, wanted });
+            figures.push(Figure { what, measured, target });
         }
         Ok(figures)
     }
 
-    /// What an exact search finds.
+    /// Chunks that an exact search finds.
     fn nearest(&self, query: &str) -> BTreeSet<Place> {
         let query = lexical::embed(query);
         let near = |chunk: &Chunk| chunk.vector.iter().zip(&query).map(|(left, right)| left * right).sum::<f32>();

@@ -11,12 +11,12 @@ use longshore_kit::options::{Options, ROOT_TOKEN};
 use longshore_kit::runner::Runner;
 use longshore_stand_ins::provider::Provider;
 
-/// As a deployment runs them.
+/// Interval of the crons, as in a deployment.
 const TICK_SECONDS: u32 = 20;
-/// Of what takes seconds.
+/// Longest wait for work that takes seconds.
 const ENDS_WITHIN: Duration = Duration::from_mins(20);
 
-/// Everything that runs.
+/// All parts that run.
 pub(super) struct Stage {
     pub(super) runner: Runner,
     pub(super) api: Client,
@@ -36,14 +36,14 @@ impl Stage {
         Ok(Stage { runner, api, _provider: provider })
     }
 
-    /// Makes an index.
+    /// Creates an index.
     pub(super) async fn make_index(&self, name: &str, provider: &str) -> Result<(), Failure> {
         let path = format!("/v1/indexes/{name}");
         expect(201, &format!("PUT {path}"), self.api.put(&path, &json!({"provider": provider})).await?)?;
         Ok(())
     }
 
-    /// Sends documents to an index; how long it took until all were in it.
+    /// Sends documents to an index. Returns the time until all were indexed.
     pub(super) async fn index(&self, name: &str, documents: Vec<Value>) -> Result<Duration, Failure> {
         let path = format!("/v1/indexes/{name}/documents");
         let lines = documents.iter().map(Value::to_string).collect::<Vec<_>>().join("\n");
@@ -62,7 +62,7 @@ impl Stage {
         ended.await.ok_or_else(|| Failure::Overdue(format!("the group {group} did not end in time: {seen}")))
     }
 
-    /// Enqueues a job; how long it took until it had succeeded.
+    /// Enqueues a job. Returns the time until it succeeded.
     pub(super) async fn run(&self, job: &Value) -> Result<Duration, Failure> {
         let began = Instant::now();
         let accepted = expect(202, "POST /v1/jobs", self.api.post("/v1/jobs", job).await?)?;

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-/// Measures; the exit code is 0 only if every target was met.
+/// Runs the benchmark; the exit code is 0 only if every target was met.
 #[tokio::main]
 async fn main() -> ExitCode {
     longshore_tests::bench::main(std::env::args().skip(1).collect()).await

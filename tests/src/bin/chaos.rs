@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-/// Kills the Workers; the exit code is 0 only if nothing that was promised broke.
+/// Kills the Workers; the exit code is 0 only if no promise broke.
 #[tokio::main]
 async fn main() -> ExitCode {
     longshore_tests::chaos::main(std::env::args().skip(1).collect()).await

@@ -1,4 +1,4 @@
-//! Writes the document of the API and the page of its errors into `docs/`: `make openapi`.
+//! Writes the API's document and the page of its errors into `docs/`: `make openapi`.
 
 use std::fs::write;
 

@@ -1,4 +1,4 @@
-//! The invariants, held against all witnesses: what broke, one line each.
+//! The invariants, checked against all witnesses. Each violation is one line.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,10 +9,10 @@ use super::book::Book;
 use super::killer::Kill;
 use super::witness::{Entry, Row, Witness};
 
-/// D1's clock and the receiver's are one machine's here, but neither counts finer than a millisecond.
+/// Tolerance in milliseconds: D1 and the receiver share one clock here, but neither is finer than a millisecond.
 const CLOCK_MS: i64 = 2;
 
-/// Everything that broke.
+/// All violations.
 pub(super) fn broken(book: &Book, kills: &[Kill], witness: &Witness) -> Vec<String> {
     let mut broken = book.broken.clone();
     acknowledged(book, witness, &mut broken);
@@ -27,16 +27,16 @@ pub(super) fn broken(book: &Book, kills: &[Kill], witness: &Witness) -> Vec<Stri
         caused(row, kills, &mut say);
         evidenced(row, &witness.packs, &mut say);
     }
-    broken.extend(requests.keys().map(|id| format!("I3: requests of {id}, which no row knows")));
+    broken.extend(requests.keys().map(|id| format!("I3: requests of {id}, which has no row")));
     broken
 }
 
-/// I1 and I5: what was acknowledged has its row, one key has one, and nothing else is there.
+/// Checks I1 and I5: each acknowledged job has its row, each key has one job, and no other job exists.
 fn acknowledged(book: &Book, witness: &Witness, broken: &mut Vec<String>) {
     let rows: BTreeMap<&str, &Row> = witness.rows.iter().map(|row| (&*row.id, row)).collect();
     for (key, id) in &book.acknowledged {
         match rows.get(&**id) {
-            None => broken.push(format!("I1: {id} was acknowledged and is not there")),
+            None => broken.push(format!("I1: {id} was acknowledged and does not exist")),
             Some(row) if row.key != *key => {
                 broken.push(format!("I5: {id} was acknowledged for {key}, not {}", row.key));
             }
@@ -48,11 +48,11 @@ fn acknowledged(book: &Book, witness: &Witness, broken: &mut Vec<String>) {
         broken.push(format!("I5: {} keys have {} jobs", book.acknowledged.len(), ids.len()));
     }
     for row in witness.rows.iter().filter(|row| !ids.contains(&*row.id)) {
-        broken.push(format!("I5: {} of {} is a job that no answer named", row.id, row.key));
+        broken.push(format!("I5: {} of {} is a job that no answer contained", row.id, row.key));
     }
 }
 
-/// When each webhook-id was received, in order.
+/// Times at which each webhook-id was received, in order.
 fn requests<'a>(witness: &'a Witness, broken: &mut Vec<String>) -> BTreeMap<&'a str, Vec<i64>> {
     let mut requests: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
     for line in &witness.received {
@@ -67,7 +67,7 @@ fn requests<'a>(witness: &'a Witness, broken: &mut Vec<String>) -> BTreeMap<&'a 
     requests
 }
 
-/// I1 and I2: one end, gapless attempts, a lease each.
+/// Checks I1 and I2: one end, attempts without a gap, a lease for each.
 fn ended_once(row: &Row, say: &mut impl FnMut(&str, &str)) {
     if !row.finished || !["succeeded", "dead"].contains(&&*row.state) {
         say("I1", "has not ended");
@@ -86,39 +86,40 @@ fn ended_once(row: &Row, say: &mut impl FnMut(&str, &str)) {
     }
 }
 
-/// I3: the attempt of each request was in the log before it came, and each recorded answer is of a request.
+/// Checks I3: each request's attempt was logged before it arrived, and each recorded answer belongs to a request.
 fn covered(row: &Row, times: &[i64], say: &mut impl FnMut(&str, &str)) {
     for (index, at_ms) in times.iter().enumerate() {
         if row.log.get(index).is_none_or(|entry| entry.started_at > at_ms + CLOCK_MS) {
-            say("I3", &format!("was received for the {}th time at {at_ms}, no attempt was logged before", index + 1));
+            say("I3", &format!("was received at {at_ms} (request {}) before its attempt was logged", index + 1));
         }
     }
     let answered = row.log.iter().filter(|entry| ["succeeded", "failed"].contains(&&*entry.state)).count();
     if answered > times.len() {
-        say("I3", &format!("was received {} times, {answered} answers are recorded", times.len()));
+        say("I3", &format!("was received {} times, and {answered} answers are recorded", times.len()));
     }
 }
 
-/// I4: whatever was tried again failed, or nobody knew because of a kill.
+/// Checks I4: each retry follows a failure, or an outcome that a kill left unknown.
 fn caused(row: &Row, kills: &[Kill], say: &mut impl FnMut(&str, &str)) {
     let before = row.log.len().saturating_sub(1);
     if row.log.iter().take(before).any(|entry| !["failed", "outcome_unknown"].contains(&&*entry.state)) {
-        say("I4", "was tried again for no recorded cause");
+        say("I4", "was retried without a recorded cause");
     }
     for (index, entry) in row.log.iter().enumerate().filter(|(_, entry)| entry.state == "outcome_unknown") {
         let until = row.log.get(index + 1).map_or(i64::MAX, |next| next.started_at);
         if killed_at(entry, kills).is_none_or(|at_ms| at_ms > until) {
-            say("I4", &format!("does not know attempt {}, though nothing was killed", index + 1));
+            say("I4", &format!("has the unknown attempt {} without a kill", index + 1));
         }
     }
 }
 
-/// The kill that an attempt ran into.
+/// First kill after the start of an attempt.
 fn killed_at(entry: &Entry, kills: &[Kill]) -> Option<i64> {
     kills.iter().map(|kill| kill.at_ms).find(|at_ms| *at_ms + CLOCK_MS >= entry.started_at)
 }
 
-/// I6: the evidence of each finished attempt is where its entry says and has its digest, or the entry says why not.
+/// Checks I6: the evidence of each finished attempt is where its entry says and has its digest, or the entry says why
+/// not.
 fn evidenced(row: &Row, packs: &BTreeMap<String, Vec<u8>>, say: &mut impl FnMut(&str, &str)) {
     for (index, entry) in row.log.iter().enumerate().filter(|(_, entry)| entry.state != "outcome_unknown") {
         let is_well = match entry.evidence["state"].as_str() {
@@ -141,7 +142,7 @@ fn stored<'a>(entry: &Entry, packs: &'a BTreeMap<String, Vec<u8>>) -> Option<&'a
     packs.get(&entry.pack()?)?.get(from..from + length)
 }
 
-/// How long each attempt that a kill ended waited for the next one, in milliseconds, sorted.
+/// Milliseconds from each attempt that a kill ended to the next one, sorted.
 pub(super) fn recoveries(kills: &[Kill], witness: &Witness) -> Vec<i64> {
     let pairs = witness.rows.iter().flat_map(|row| row.log.windows(2));
     let unknown = pairs.filter(|pair| pair[0].state == "outcome_unknown");

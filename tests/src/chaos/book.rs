@@ -1,4 +1,4 @@
-//! The client's own list: what was acknowledged under which key, and what contradicts it.
+//! The client's list: the acknowledged jobs by key, and contradictory answers.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ pub(super) struct Request {
     pub(super) key: String,
     pub(super) path: &'static str,
     pub(super) body: Value,
-    /// How many jobs it carries in a batch; `None`: it is one job.
+    /// Number of jobs in a batch; `None` if it is a single job.
     pub(super) batch: Option<usize>,
 }
 
@@ -20,17 +20,17 @@ pub(super) struct Request {
 pub(super) struct Book {
     /// Job ids by idempotency key; a job of a batch has the batch's key and its index.
     pub(super) acknowledged: BTreeMap<String, String>,
-    /// Answers that must not be.
+    /// Violations found in answers.
     pub(super) broken: Vec<String>,
-    /// Requests that were sent again because their answer was missing or said so.
+    /// Requests that were repeated because their answer was missing or demanded it.
     pub(super) sent_again: usize,
 }
 
 impl Book {
-    /// Notes an answer; whether the request is acknowledged.
+    /// Notes an answer. Returns true if the request is acknowledged.
     pub(super) fn note(&mut self, request: &Request, answer: &Answer) -> bool {
         let Some(ids) = ids_of(request, answer) else {
-            // Refused for the moment is an answer; all others are none of a healthy client's.
+            // A temporary refusal is allowed; a healthy client gets no other status.
             if answer.status != 503 {
                 self.broken.push(format!("{} was answered {}: {}", request.key, answer.status, answer.body));
             }
@@ -47,7 +47,7 @@ impl Book {
     }
 }
 
-/// The ids of all jobs of a request, if all were accepted.
+/// Ids of all jobs of a request, if all were accepted.
 fn ids_of(request: &Request, answer: &Answer) -> Option<Vec<String>> {
     let id_of = |document: &Value| document["id"].as_str().map(str::to_owned);
     let Some(jobs) = request.batch else {
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn another_id_for_a_key_and_a_strange_answer_are_told() {
+    fn another_id_for_a_key_and_a_strange_answer_are_violations() {
         let mut book = Book::default();
         let single = Request { key: "a".into(), path: "/v1/jobs", body: Value::Null, batch: None };
         assert!(!book.note(&single, &answer(503, Value::Null)) && book.broken.is_empty());

@@ -1,4 +1,4 @@
-//! The killer: SIGKILL to workerd, in turn at each named point and at an instant of chance.
+//! The killer: sends SIGKILL to workerd, in turn at each named point and at a random instant.
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
@@ -14,38 +14,38 @@ use longshore_kit::client::eventually;
 use longshore_kit::random::Random;
 use longshore_kit::runner::Point;
 
-/// workerd is back within a second; this is for a busy machine.
+/// Longest restart of workerd, which usually takes a second; a busy machine takes longer.
 const BACK_WITHIN: Duration = Duration::from_secs(30);
-/// Under load each point is passed within seconds. One that is not is tried again, and not counted.
+/// Longest wait for a point: under load each is passed within seconds. A missed point is tried again, and not counted.
 const HIT_WITHIN: Duration = Duration::from_secs(15);
-/// Points that nobody passes are an error of the run.
+/// Misses after which the run fails, because no job passes the point.
 const MISSES_MAX: usize = 20;
-/// Kills between two lines of a log that a file keeps.
+/// Kills between two lines of progress without a terminal.
 const LINE_EVERY: usize = 10;
 
 /// One kill that really hit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Kill {
-    /// `None`: an instant of chance.
+    /// Point of the kill; `None` for a random instant.
     pub(super) point: Option<Point>,
-    /// By this machine's clock, which is D1's here.
+    /// Time on this machine's clock, which is also D1's here.
     pub(super) at_ms: i64,
 }
 
-/// The name of a point for people.
+/// Name of a point in reports.
 pub(super) fn name(point: Option<Point>) -> &'static str {
     match point {
         None => "at random",
         Some(Point::Insert) => "after insert",
         Some(Point::Hint) => "after hint",
         Some(Point::Claim) => "after claim",
-        Some(Point::Request) => "after the request left",
+        Some(Point::Request) => "after the request was sent",
         Some(Point::Evidence) => "after evidence",
         Some(Point::Settle) => "after settle",
     }
 }
 
-/// How often each point was hit, also those that were not.
+/// Hits of each point, including points without any.
 pub(super) fn by_point(kills: &[Kill]) -> BTreeMap<Option<Point>, usize> {
     let mut count: BTreeMap<_, _> = turns().map(|point| (point, 0)).collect();
     for kill in kills {
@@ -76,7 +76,7 @@ pub(super) async fn kill_all(stage: &Stage, plan: &Plan, load: &Load) -> Result<
                 display.show(&kills, load.acknowledged());
             }
             None if misses == MISSES_MAX => {
-                return Err(Failure::Overdue(format!("nothing passes {} any more", name(point))));
+                return Err(Failure::Overdue(format!("no job passes {}", name(point))));
             }
             None => misses += 1,
         }
@@ -89,13 +89,13 @@ pub(super) async fn kill_all(stage: &Stage, plan: &Plan, load: &Load) -> Result<
 async fn is_back(stage: &Stage) -> Result<(), Failure> {
     let is_well = async || stage.api.get("/healthz").await.ok().filter(|answer| answer.status == 200);
     let back = eventually(BACK_WITHIN, is_well).await;
-    back.map(drop).ok_or_else(|| Failure::Overdue("workerd does not come back".into()))
+    back.map(drop).ok_or_else(|| Failure::Overdue("workerd does not restart".into()))
 }
 
 async fn kill_at(stage: &Stage, point: Option<Point>) -> Result<Option<Kill>, Failure> {
     let Some(named) = point else {
         stage.runner.kill_workerd().await?;
-        // Afterwards: an attempt that began while the process was looked up died by this kill.
+        // Read after the kill: an attempt that began while the process was looked up died by this kill.
         return Ok(Some(Kill { point, at_ms: now_ms() }));
     };
     let at_ms = stage.runner.kill_workerd_at(named, HIT_WITHIN).await?;
@@ -107,7 +107,7 @@ fn now_ms() -> i64 {
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// A bar on a terminal, a line now and then elsewhere.
+/// Progress display: a bar on a terminal, a line now and then elsewhere.
 struct Display(Option<ProgressBar>);
 
 impl Display {

@@ -1,4 +1,4 @@
-//! The load: singles and batches at a fixed rate, whatever the Workers do. Each request is repeated until it is
+//! The load: single jobs and batches at a fixed rate, independent of the Workers. Each request is repeated until it is
 //! acknowledged, and some are repeated after that.
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,16 +13,17 @@ use super::book::{Book, Request};
 use super::stage::{ENDPOINTS, Stage};
 use longshore_kit::client::Client;
 
-/// Two singles and a batch: 14 jobs each 200 ms are 70 a second, which leaves room for the times when nobody answers.
+/// Interval of bursts: two single jobs and a batch are 14 jobs each 200 ms, or 70 a second, which leaves room for
+/// downtimes.
 const BURST_EVERY: Duration = Duration::from_millis(200);
 const BURST: usize = 3;
 const BATCH_JOBS: usize = 12;
-/// A client's patience with one answer, and how soon it asks again.
+/// Longest wait of a client for one answer, and the pause before it repeats the request.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 const AGAIN_AFTER: Duration = Duration::from_millis(250);
-/// A request that is never acknowledged is a failure, not a hang.
+/// Time after which a request that was not acknowledged counts as a failure.
 const ACKNOWLEDGED_WITHIN: Duration = Duration::from_mins(3);
-/// One of so many acknowledged requests is sent once more.
+/// Every this many acknowledged requests one is sent once more.
 const ECHO_EVERY: usize = 10;
 
 /// The client while it works.
@@ -49,12 +50,12 @@ impl Load {
         Self { shared, work }
     }
 
-    /// How many jobs are acknowledged.
+    /// Number of acknowledged jobs.
     pub(super) fn acknowledged(&self) -> usize {
         self.shared.book().acknowledged.len()
     }
 
-    /// Posts nothing new, and answers the book when all is acknowledged.
+    /// Stops new posts. Returns the book when everything is acknowledged.
     pub(super) async fn stop(self) -> Book {
         self.shared.stopped.store(true, Ordering::SeqCst);
         if let Err(error) = self.work.await {
@@ -94,8 +95,9 @@ fn request(number: usize) -> Request {
     Request { key, path: "/v1/jobs", body: job(number), batch: None }
 }
 
-/// One in ten goes to the flaky endpoint and one in twenty to the slow one, which is a quarter of what one consumer with
-/// two requests to a destination brings there: what kills left behind must not wait behind a backlog of the load's own.
+/// A job: one in ten goes to the flaky endpoint and one in twenty to the slow one. That is a quarter of what one
+/// consumer can send there with two requests at once, so that interrupted jobs do not wait behind a backlog of the
+/// load.
 fn job(number: usize) -> Value {
     let index = match number % 20 {
         0 => 1,

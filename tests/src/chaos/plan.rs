@@ -1,26 +1,26 @@
-//! What a run is asked for, and the times that follow from it.
+//! Options of a run, and the times that follow from them.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 const USAGE: &str = "chaos [--kills n] [--seed n] [--production]";
 
-/// A run.
+/// Options of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
-    /// How often workerd is killed.
+    /// Number of kills.
     pub kills: usize,
-    /// What draws instants and loads.
+    /// Seed of the random instants and loads.
     pub seed: u64,
-    /// Whether the cron runs as it is deployed, and the recovery is held against its promise.
+    /// True if the cron runs as in a deployment, and the recovery time is checked against its promise.
     pub production: bool,
 }
 
 impl Plan {
-    /// Reads the command line.
+    /// Parses the command line.
     ///
     /// # Errors
-    /// What is wrong with it, for people.
+    /// Description of what is wrong with it.
     pub fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
         let mut plan = Self { kills: 20, seed: 1, production: false };
         while let Some(name) = arguments.next() {
@@ -38,18 +38,18 @@ impl Plan {
         Ok(plan)
     }
 
-    /// How often both crons run. Each run of the deployed one sweeps three times in its minute.
+    /// Interval of both crons. Each run of the deployed one sweeps three times in its minute.
     pub(super) fn tick_every(&self) -> Duration {
         Duration::from_secs(if self.production { 60 } else { 1 })
     }
 
-    /// How long workerd lives before its next kill is prepared. In production's times the next kill comes when what the
-    /// last one left has run again: a lease of 30 s, a watermark 45 s behind, a sweep each 20 s.
+    /// Milliseconds from a start of workerd to the next kill. With `--production` interrupted jobs have run again by
+    /// then: a lease of 30 s, a watermark 45 s behind, a sweep each 20 s.
     pub(super) fn lives_ms(&self) -> RangeInclusive<i64> {
         if self.production { 80_000..=95_000 } else { 1_500..=4_000 }
     }
 
-    /// How long the p99 of the recovery may be.
+    /// Upper limit of the recovery's p99.
     pub(super) fn recovers_within(&self) -> Option<Duration> {
         self.production.then_some(Duration::from_secs(75))
     }

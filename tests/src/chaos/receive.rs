@@ -1,4 +1,4 @@
-//! The receiver as a process of its own: it outlives every kill, and its log is a file that only it writes.
+//! The receiver as a separate process: it outlives every kill, and it alone writes its log.
 
 use std::path::Path;
 use std::process::{ExitCode, Stdio};
@@ -10,12 +10,12 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use super::Failure;
 use longshore_kit::receiver::{LogFile, Receiver};
 
-/// The subcommand that people do not need.
+/// Internal subcommand that starts the receiver.
 pub(super) const COMMAND: &str = "receive";
-/// Destinations: Longshore sends each at most two requests at once from one invocation.
+/// Number of destinations: Longshore sends each at most two requests at once from one invocation.
 pub(super) const RECEIVERS: usize = 3;
 
-/// The process: it prints its addresses, then reads `index secret` from its standard input until that ends.
+/// Runs the receiver process: it prints its addresses, then reads `index secret` lines until its standard input ends.
 pub(super) async fn serve(log: &Path) -> ExitCode {
     match receive(log).await {
         Ok(()) => ExitCode::SUCCESS,
@@ -34,11 +34,11 @@ async fn receive(log: &Path) -> std::io::Result<()> {
     }
     let urls: Vec<_> = receivers.iter().map(|receiver| receiver.url("")).collect();
     println!("{}", urls.join(" "));
-    // Blocking: the receivers have the other threads.
-    tokio::task::block_in_place(|| obey(&receivers))
+    // Blocking: the receivers use the other threads.
+    tokio::task::block_in_place(|| follow_orders(&receivers))
 }
 
-fn obey(receivers: &[Receiver]) -> std::io::Result<()> {
+fn follow_orders(receivers: &[Receiver]) -> std::io::Result<()> {
     for line in std::io::stdin().lines() {
         let line = line?;
         let known = line.split_once(' ').and_then(|(index, secret)| {
@@ -46,12 +46,12 @@ fn obey(receivers: &[Receiver]) -> std::io::Result<()> {
             receiver.trust("/", secret);
             Some(())
         });
-        println!("{}", if known.is_some() { "trusted" } else { "no such receiver" });
+        println!("{}", if known.is_some() { "trusted" } else { "unknown receiver" });
     }
     Ok(())
 }
 
-/// The process as its parent holds it; it ends with the parent, whose pipe is its standard input.
+/// Handle of the receiver process, which ends with its parent, whose pipe is its standard input.
 #[derive(Debug)]
 pub(super) struct ReceiverProcess {
     _child: Child,
@@ -61,7 +61,7 @@ pub(super) struct ReceiverProcess {
 }
 
 impl ReceiverProcess {
-    /// Starts it; `program` is the one whose `main` knows [`COMMAND`].
+    /// Starts the receiver; `program` is the binary whose `main` knows [`COMMAND`].
     pub(super) async fn start(program: &Path, log: &Path) -> Result<Self, Failure> {
         let mut child = Command::new(program)
             .arg(COMMAND)
@@ -82,12 +82,12 @@ impl ReceiverProcess {
         Ok(Self { _child: child, orders, answers, urls })
     }
 
-    /// The URL of a path at one of the receivers.
+    /// URL of a path at one of the receivers.
     pub(super) fn url(&self, receiver: usize, path: &str) -> String {
         format!("{}{path}", self.urls[receiver])
     }
 
-    /// From now on that receiver takes only what is signed with the secret.
+    /// Makes that receiver verify requests with this secret.
     pub(super) async fn trust(&mut self, receiver: usize, secret: &str) -> Result<(), Failure> {
         self.orders.write_all(format!("{receiver} {secret}\n").as_bytes()).await?;
         match self.answers.next_line().await?.as_deref() {

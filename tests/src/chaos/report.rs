@@ -1,4 +1,4 @@
-//! What a run found, as a table.
+//! Results of a run, as a table.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,19 +9,19 @@ use super::book::Book;
 use super::killer::{Kill, by_point, name};
 use super::witness::Witness;
 
-/// Broken promises that are printed; one bug breaks thousands.
+/// Most violations that are printed; one bug can cause thousands.
 const SHOWN: usize = 20;
 
-/// Kills from which on a run must show its rate.
+/// Number of kills from which a run must reach its rate.
 const RATED_KILLS: usize = 20;
 
-/// A run, counted.
+/// Totals of a run.
 #[derive(Debug)]
 pub struct Report {
     plan: Plan,
     /// Kills by the name of their point.
     pub kills: Vec<(&'static str, usize)>,
-    /// Everything that broke, one line each.
+    /// All violations, one line each.
     pub broken: Vec<String>,
     jobs: usize,
     by_state: [(&'static str, usize); 3],
@@ -67,21 +67,21 @@ impl Report {
         report
     }
 
-    /// What a run must show beside the invariants.
+    /// Checks what a run must show besides the invariants.
     fn judge(&mut self) {
         let per_second = self.per_second();
-        // A short run among other tests says little about a rate.
+        // The rate of a short run among other tests means little.
         if self.plan.kills >= RATED_KILLS && per_second < 50.0 {
-            self.broken.push(format!("only {per_second:.1} jobs a second were accepted, 50 are the least"));
+            self.broken.push(format!("only {per_second:.1} jobs a second were accepted; the minimum is 50"));
         }
         let Some(most) = self.plan.recovers_within() else {
             return;
         };
         if self.recoveries.is_empty() {
-            self.broken.push("no kill met a running attempt: the recovery is not shown".to_owned());
+            self.broken.push("no kill hit a running attempt, so the recovery was not measured".to_owned());
         }
         if u128::try_from(self.percentile(99)).unwrap_or_default() > most.as_millis() {
-            self.broken.push(format!("the recovery's p99 is over {} s", most.as_secs()));
+            self.broken.push(format!("the recovery's p99 exceeds {} s", most.as_secs()));
         }
     }
 
@@ -89,14 +89,14 @@ impl Report {
         f64::from(u32::try_from(self.jobs).unwrap_or(u32::MAX)) / self.lasted.as_secs_f64()
     }
 
-    /// Of the recoveries, by nearest rank; 0 of nothing.
+    /// Percentile of the recoveries by nearest rank; 0 if there are none.
     fn percentile(&self, percent: usize) -> i64 {
         let rank = (self.recoveries.len() * percent).div_ceil(100).max(1);
         self.recoveries.get(rank - 1).copied().unwrap_or_default()
     }
 }
 
-/// Milliseconds as seconds.
+/// Milliseconds, displayed as seconds.
 struct Seconds(i64);
 
 impl fmt::Display for Seconds {
@@ -118,7 +118,7 @@ impl fmt::Display for Report {
         line("requests at the receiver", &self.requests)?;
         line("  of them repeats", &self.repeats)?;
         line("attempts of unknown outcome", &self.unknown)?;
-        line("posts sent again", &self.sent_again)?;
+        line("posts repeated", &self.sent_again)?;
         line("recovery p50", &Seconds(self.percentile(50)))?;
         line("recovery p99", &Seconds(self.percentile(99)))?;
         line("recovery max", &Seconds(self.percentile(100)))?;

@@ -13,13 +13,13 @@ use super::witness::Witness;
 use super::{Failure, Plan, Report};
 use longshore_kit::client::eventually;
 
-/// A job whose hints were lost twice is looked at after 60 s and 120 s more; the rest is for a backlog.
+/// Longest drain: a job whose hints were lost twice is checked after 60 s and 120 s more; the rest is for a backlog.
 const DRAINED_WITHIN: Duration = Duration::from_mins(15);
 
-/// Runs a plan in a folder. `program` is the binary that knows how to be the receiver.
+/// Runs a plan in a folder. `program` is the binary that can act as the receiver.
 ///
 /// # Errors
-/// When the run could not go on; what it found broken is in the report.
+/// When the run could not continue; violations are in the report.
 pub async fn run(plan: &Plan, program: &Path, folder: &Path) -> Result<Report, Failure> {
     let stage = Stage::set(plan, program, folder).await?;
     let began = Instant::now();
@@ -34,7 +34,7 @@ pub async fn run(plan: &Plan, program: &Path, folder: &Path) -> Result<Report, F
     Ok(Report::of(plan, &book, &kills, &witness, [lasted, drained]))
 }
 
-/// Waits until every job has ended; the sweeps go on. One that has not at the end is told by the report.
+/// Waits until every job has ended, while the sweeps continue. The report lists jobs that have not ended.
 async fn drain(stage: &Stage) -> Result<(), Failure> {
     let sql = "SELECT count(*) AS jobs FROM jobs WHERE tenant = ?1 AND finished_at IS NULL";
     let mut looked = Ok(());

@@ -1,4 +1,4 @@
-//! What runs during a run: both Workers, their crons, the receiver, and a client.
+//! All parts of a run: both Workers, their crons, the receiver, and a client.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,15 +13,15 @@ use longshore_kit::client::{Answer, Client};
 use longshore_kit::options::{Options, ROOT_TOKEN};
 use longshore_kit::runner::Runner;
 
-/// Whose jobs they are.
+/// Tenant of the jobs.
 pub(super) const TENANT: &str = "chaos";
-/// Where the receiver writes, beside the Workers' state.
+/// File of the receiver's log, beside the Workers' state.
 pub(super) const LOG: &str = "received.jsonl";
-/// The endpoints, each at a receiver of its own: one that is well, one that is slow, one that wants everything twice.
+/// Endpoints, each at a separate receiver: one works, one is slow, one fails the first request of each job.
 pub(super) const ENDPOINTS: [(&str, &str); RECEIVERS] =
     [("steady", "/ok"), ("slow", "/slow/150"), ("flaky", "/fail-times/1")];
 
-/// Everything that runs. Dropped, it ends.
+/// All running parts, which end when this is dropped.
 pub(super) struct Stage {
     pub(super) runner: Arc<Runner>,
     pub(super) api: Client,
@@ -31,7 +31,7 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    /// Starts all of it and makes the endpoints.
+    /// Starts all parts and creates the endpoints.
     pub(super) async fn set(plan: &Plan, program: &Path, folder: &Path) -> Result<Self, Failure> {
         let log = folder.join(LOG);
         let mut receiver = ReceiverProcess::start(program, &log).await?;
@@ -61,7 +61,7 @@ fn text(answer: &Answer, field: &'static str) -> Result<String, Failure> {
     found.ok_or_else(|| Failure::unreadable(field, &answer.body))
 }
 
-/// Both crons by the clock, like the platform's: whether the last run has ended or was killed does not matter.
+/// Runs both crons by the clock, like the platform: independent of the end of the last run.
 fn start_crons(runner: &Arc<Runner>, plan: &Plan) -> JoinSet<()> {
     let mut crons = JoinSet::new();
     let (runner, every) = (Arc::clone(runner), plan.tick_every());
@@ -73,7 +73,7 @@ fn start_crons(runner: &Arc<Runner>, plan: &Plan) -> JoinSet<()> {
             clock.tick().await;
             while running.try_join_next().is_some() {}
             let runner = Arc::clone(&runner);
-            // One that fails was killed; the next one goes on.
+            // A run that fails was killed; the next one continues.
             running.spawn(async move { drop(tokio::join!(runner.tick_producer(), runner.tick_consumer())) });
         }
     });

@@ -1,4 +1,4 @@
-//! The other two witnesses: the rows in D1, with the evidence they point to, and the receiver's own log.
+//! The other two witnesses: the rows in D1 with their evidence, and the receiver's log.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -13,12 +13,12 @@ use super::stage::{Stage, TENANT};
 use longshore_kit::receiver::Line;
 use longshore_kit::runner::Runner;
 
-/// Rows of one question: a few megabytes.
+/// Rows of one query: a few megabytes.
 const PAGE: usize = 1_000;
 /// Packs that are read at the same time.
 const PACKS_AT_ONCE: usize = 8;
 
-/// A job's row, as far as it is checked.
+/// Checked columns of a job's row.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Row {
     pub(super) id: String,
@@ -43,24 +43,24 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    /// The key of the pack that its evidence is in, if it is in one.
+    /// Key of the pack with its evidence, if it is in one.
     pub(super) fn pack(&self) -> Option<String> {
         let n = self.evidence["n"].as_u64().filter(|_| self.evidence["state"] == "stored")?;
         Some(pack_key(&self.lease, u32::try_from(n).ok()?))
     }
 }
 
-/// All that they say at the end.
+/// Everything that both witnesses recorded.
 #[derive(Debug, Default)]
 pub(super) struct Witness {
     pub(super) rows: Vec<Row>,
     pub(super) received: Vec<Line>,
-    /// The packs that rows name; one that is not there is missing here.
+    /// Packs that rows name; a missing pack is absent here.
     pub(super) packs: BTreeMap<String, Vec<u8>>,
 }
 
 impl Witness {
-    /// Asks both.
+    /// Reads both witnesses.
     pub(super) async fn ask(stage: &Stage) -> Result<Self, Failure> {
         let rows = rows(&stage.runner).await?;
         let keys: BTreeSet<_> = rows.iter().flat_map(|row| &row.log).filter_map(Entry::pack).collect();

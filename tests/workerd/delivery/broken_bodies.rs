@@ -1,4 +1,5 @@
-//! Answers whose body cannot be read: the status and the headers decide, and the evidence keeps them with what was read.
+//! Answers whose body cannot be read: the status and the headers decide, and the evidence keeps them with the bytes
+//! read so far.
 
 use longshore_kit::raw_receiver::{RawReceiver, Step};
 use serde_json::{Value, json};
@@ -7,17 +8,17 @@ use crate::hostile::hostile_receivers::deliver;
 use crate::support::tenant::{id_of, to_endpoint};
 use crate::support::world::{each, shared};
 
-/// What follows a status line, ends within its body, and how much of that can be read.
+/// Broken answers: a name, the bytes after the status line, and the part of the body that can be read.
 const BREAKS: [(&str, &str, &str); 9] = [
     ("gzip without a byte", "content-encoding: gzip\r\ncontent-length: 0\r\n\r\n", ""),
-    ("gzip that is none", "content-encoding: gzip\r\ncontent-length: 4\r\n\r\nwhat", ""),
-    ("brotli that is none", "content-encoding: br\r\ncontent-length: 19\r\n\r\nwhat is this, then?", ""),
+    ("invalid gzip", "content-encoding: gzip\r\ncontent-length: 4\r\n\r\nwhat", ""),
+    ("invalid brotli", "content-encoding: br\r\ncontent-length: 19\r\n\r\nwhat is this, then?", ""),
     ("less than announced", "content-length: 100\r\n\r\nhi", "hi"),
     ("nothing of what is announced", "content-length: 100\r\n\r\n", ""),
-    ("a chunk that breaks off", "transfer-encoding: chunked\r\n\r\nff\r\nhi", "hi"),
+    ("an interrupted chunk", "transfer-encoding: chunked\r\n\r\nff\r\nhi", "hi"),
     ("chunks without the last", "transfer-encoding: chunked\r\n\r\n2\r\nhi\r\n", "hi"),
-    ("a chunk's length that is none", "transfer-encoding: chunked\r\n\r\nzz\r\nhi\r\n0\r\n\r\n", ""),
-    ("gzip in chunks that breaks off", "content-encoding: gzip\r\ntransfer-encoding: chunked\r\n\r\nff\r\nhi", ""),
+    ("a non-numeric chunk length", "transfer-encoding: chunked\r\n\r\nzz\r\nhi\r\n0\r\n\r\n", ""),
+    ("interrupted gzip in chunks", "content-encoding: gzip\r\ntransfer-encoding: chunked\r\n\r\nff\r\nhi", ""),
 ];
 
 fn class_of(status: u16) -> Value {
@@ -32,7 +33,7 @@ fn class_of(status: u16) -> Value {
 }
 
 #[test]
-fn a_status_decides_whatever_becomes_of_the_body() {
+fn a_status_decides_even_if_the_body_breaks() {
     shared(async |world| {
         let tenant = world.tenant().await;
         for status in [200, 201, 206, 299, 302, 400, 404, 410, 429, 500, 503, 599] {
@@ -55,7 +56,7 @@ fn a_status_decides_whatever_becomes_of_the_body() {
     });
 }
 
-/// Statuses that have no body, with junk where it would be.
+/// Statuses without a body, with junk where the body would be.
 #[test]
 fn a_status_without_a_body_decides_too() {
     shared(async |world| {
@@ -70,9 +71,9 @@ fn a_status_without_a_body_decides_too() {
     });
 }
 
-/// The deadline covers the body: a status before it decides nothing, and is shown.
+/// The deadline covers the body: a status that arrives before it decides nothing, and is shown.
 #[test]
-fn a_body_that_is_late_is_a_timeout_with_its_status() {
+fn a_late_body_is_a_timeout_with_its_status() {
     shared(async |world| {
         let tenant = world.tenant().await;
         each([200, 410, 429, 503], async |status| {
@@ -91,7 +92,7 @@ fn a_body_that_is_late_is_a_timeout_with_its_status() {
 }
 
 #[test]
-fn who_is_gone_or_busy_is_heeded_without_a_body() {
+fn gone_and_busy_count_without_a_body() {
     shared(async |world| {
         let tenant = world.tenant().await;
         each(BREAKS, async |(what, rest, _)| {
@@ -146,9 +147,9 @@ fn a_task_ends_by_its_status() {
     });
 }
 
-/// A result that cannot be kept says why, and one that can is shown token for token.
+/// A result that cannot be kept says why, and any other is shown token for token.
 #[test]
-fn a_task_succeeds_whatever_its_result_is() {
+fn a_task_succeeds_with_any_result() {
     let [deep, kept_deep] = [130, 100].map(|levels| "[".repeat(levels) + &"]".repeat(levels));
     let large = format!("\"{}\"", "x".repeat(16_384));
     let bodies: Vec<(&str, Result<&str, &str>)> = vec![
@@ -195,7 +196,7 @@ fn a_task_succeeds_whatever_its_result_is() {
     });
 }
 
-/// A challenge is a failure of the destination with advice, and no wish for time.
+/// A bot challenge is a failure of the destination with advice; its Retry-After is ignored.
 #[test]
 fn a_bot_challenge_spends_a_failure() {
     shared(async |world| {

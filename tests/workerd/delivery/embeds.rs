@@ -1,4 +1,4 @@
-//! Embeddings on the real Workers: texts become vectors by a provider over HTTP, or by the builtin without one.
+//! Embeddings on the real Workers: a provider over HTTP, or the builtin one, turns texts into vectors.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -14,7 +14,7 @@ use crate::support::world::{World, alone, each, shared};
 
 const MODES: [&str; 8] = ["good", "busy", "closed", "broken", "short", "odd", "wide", "sized"];
 
-/// A job that embeds these texts, which are their own ids.
+/// A job that embeds these texts; each text is its id too.
 pub(crate) fn job(provider: &str, output: &str, texts: &[&str]) -> Value {
     let inputs: Vec<_> = texts.iter().map(|text| json!({"id": text, "text": text})).collect();
     json!({"kind": "embed", "payload": {"provider": provider, "inputs": inputs, "output": output}})
@@ -39,7 +39,7 @@ pub(crate) fn beside_a_provider(name: &str, test: impl AsyncFnOnce(&World, &Prov
 }
 
 #[test]
-fn texts_become_vectors_by_a_provider() {
+fn a_provider_turns_texts_into_vectors() {
     beside_a_provider("embeds", async |world, provider| {
         let tenant = world.tenant().await;
         let payload = json!({"inputs": [{"id": "a", "text": "one two"}, {"id": "b", "text": "three"}]});
@@ -90,11 +90,12 @@ fn jobs_of_one_claim_share_calls_and_a_refused_text_fails_alone() {
             .await;
         }
         let largest = provider.asked("good").iter().map(|asked| asked.texts.len()).max();
-        assert!(largest >= Some(20), "texts of many jobs in one call: {largest:?}");
+        assert!(largest >= Some(20), "one call has texts of many jobs: {largest:?}");
     });
 }
 
-/// One job breaks each call that it is in, another gets null for its text: they alone fail, with their last attempts.
+/// One job breaks each call that contains it, another gets null for its text: only these two fail, with their last
+/// attempts.
 #[test]
 fn a_text_that_breaks_its_call_costs_no_other_job_its_last_attempt() {
     beside_a_provider("embeds-poison", async |world, provider| {
@@ -130,13 +131,13 @@ fn a_text_that_breaks_its_call_costs_no_other_job_its_last_attempt() {
         })
         .await;
         let asked = provider.asked("good");
-        assert!(asked.iter().any(|asked| asked.texts.len() > 2), "they share calls: {asked:?}");
-        assert!(asked.iter().any(|asked| asked.texts == ["poison"]), "it was asked for alone: {asked:?}");
+        assert!(asked.iter().any(|asked| asked.texts.len() > 2), "jobs share calls: {asked:?}");
+        assert!(asked.iter().any(|asked| asked.texts == ["poison"]), "it was also sent alone: {asked:?}");
     });
 }
 
 #[test]
-fn a_model_is_asked_for_its_dimensions_where_its_setting_says_so() {
+fn a_model_gets_its_dimensions_if_configured() {
     beside_a_provider("embeds-sized", async |world, provider| {
         let tenant = world.tenant().await;
         for (mode, sent) in [("good", None), ("sized", Some(4))] {
@@ -147,7 +148,7 @@ fn a_model_is_asked_for_its_dimensions_where_its_setting_says_so() {
 }
 
 #[test]
-fn a_busy_provider_burns_no_failure_and_a_broken_one_does() {
+fn a_busy_provider_spends_no_failure_and_a_broken_one_does() {
     beside_a_provider("embeds-busy", async |world, provider| {
         let tenant = world.tenant().await;
         for (mode, state, attempts) in [("busy", "succeeded", 2), ("broken", "dead", 1)] {
@@ -163,10 +164,10 @@ fn a_busy_provider_burns_no_failure_and_a_broken_one_does() {
 }
 
 #[test]
-fn what_one_invocation_is_told_of_a_busy_provider_all_heed() {
+fn all_invocations_respect_a_busy_provider() {
     beside_a_provider("embeds-closed", async |world, provider| {
         let tenants = [world.tenant().await, world.tenant().await];
-        // Each in an invocation of its own: the next one is accepted when the one before has been tried.
+        // Each job runs in a separate invocation: the next one is accepted after the previous one was tried.
         for tenant in tenants.iter().cycle().take(4) {
             let mut job = job("closed", "inline", &["words"]);
             job["max_attempts"] = json!(1);
@@ -175,7 +176,7 @@ fn what_one_invocation_is_told_of_a_busy_provider_all_heed() {
                 let job = tenant.job(&id).await;
                 (job["state"] == "retrying").then_some(job)
             });
-            let job = tried.await.expect("it is tried within a minute");
+            let job = tried.await.expect("the job is tried within a minute");
             assert_eq!((&job["attempts"], &job["error"]["class"]), (&json!(1), &json!("provider")), "{job}");
         }
         assert_eq!(provider.asked("closed").len(), 1);
@@ -183,7 +184,7 @@ fn what_one_invocation_is_told_of_a_busy_provider_all_heed() {
 }
 
 #[test]
-fn an_answer_that_is_wrong_is_never_stored() {
+fn a_wrong_answer_is_never_stored() {
     beside_a_provider("embeds-wrong", async |world, _| {
         let tenant = world.tenant().await;
         each(
@@ -203,7 +204,7 @@ fn an_answer_that_is_wrong_is_never_stored() {
 }
 
 #[test]
-fn vectors_go_to_an_object_and_leave_with_their_job() {
+fn vectors_are_stored_in_an_object_and_deleted_with_their_job() {
     shared(async |world| {
         let tenant = world.tenant().await;
         let texts: Vec<String> = (0..50).map(|n| format!("words of number {n}")).collect();
@@ -220,12 +221,12 @@ fn vectors_go_to_an_object_and_leave_with_their_job() {
         assert_eq!(world.tenant().await.api.get(&path).await.unwrap().status, 404, "another tenant's");
         let plain = tenant.complete(&tenant.webhook("/ok")).await;
         let none = tenant.api.get(&format!("/v1/jobs/{}/vectors", id_of(&plain))).await.unwrap();
-        assert_eq!(none.status, 404, "a webhook has none");
+        assert_eq!(none.status, 404, "a webhook has no vectors");
         let key = format!("payloads/{}/{}.vectors", id_of(&done), tenant.name);
         assert!(world.runner.r2_get(&key).await.unwrap().is_some());
         tenant.api.delete(&format!("/v1/tenants/{}", tenant.name)).await.unwrap();
         let gone = eventually(SOON, async || world.runner.r2_get(&key).await.unwrap().is_none().then_some(()));
-        gone.await.expect("the erasure takes the vectors");
+        gone.await.expect("the erasure deletes the vectors");
     });
 }
 
@@ -245,7 +246,7 @@ fn texts_become_documents_of_an_index_and_share_its_calls() {
         let result = &done["result"];
         assert_eq!((&result["documents"], &result["embedded"]), (&json!({"added": 30}), &json!(30)), "{done}");
         assert_eq!((&result["refused_count"], &result["refused"][0]["id"]), (&json!(1), &json!("refuse me")), "{done}");
-        assert_eq!(provider.asked("good")[0].texts.len(), 31, "all at once, and then halves");
+        assert_eq!(provider.asked("good")[0].texts.len(), 31, "all texts at once, and then halves");
         let found = search(&tenant, "texts", &json!({"query": "number7", "mode": "keyword"})).await;
         assert_eq!((found.len(), &found[0]["document"]), (1, &json!("text number7")), "{found:?}");
 
@@ -253,7 +254,7 @@ fn texts_become_documents_of_an_index_and_share_its_calls() {
         let done = tenant.complete(&into_index("good")).await;
         assert_eq!(done["result"]["documents"], json!({"unchanged": 30}), "{done}");
         let asked: Vec<_> = provider.asked("good").drain(before..).map(|asked| asked.texts).collect();
-        assert_eq!(asked, [["refuse me"]], "what is unchanged is not asked for");
+        assert_eq!(asked, [["refuse me"]], "an unchanged text is not sent again");
 
         let dead = tenant.complete(&into_index("builtin")).await;
         let message = "The index \"texts\" uses good/model; omit `provider` and `model`, or name these.";
@@ -264,7 +265,7 @@ fn texts_become_documents_of_an_index_and_share_its_calls() {
 }
 
 #[test]
-fn what_cannot_be_embedded_is_refused_by_name() {
+fn texts_that_cannot_be_embedded_are_refused_by_name() {
     shared(async |world| {
         let tenant = world.tenant().await;
         let plain = json!({"kind": "embed", "payload": {"inputs": [{"id": "a", "text": "a"}]}});

@@ -1,4 +1,5 @@
-//! What comes over the queues: malformed messages are kept, unknown versions let go, and the platform's dead letters wake jobs.
+//! Queue messages: malformed messages are kept, unknown versions are acknowledged, and the platform's dead letters wake
+//! jobs.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -9,7 +10,7 @@ use serde_json::{Value, json};
 use crate::support::tenant::{SOON, Tenant};
 use crate::support::world::{World, shared, with_faults};
 
-/// A list of malformed messages as an admin of all tenants sees it.
+/// List of malformed messages as an admin of all tenants sees it.
 async fn malformed_messages(world: &World) -> Vec<Value> {
     let all = world.anyone.with_key(&world.key("*", &["admin"]).await.1);
     let answer = all.get("/v1/malformed-messages?limit=100").await.unwrap();
@@ -18,7 +19,7 @@ async fn malformed_messages(world: &World) -> Vec<Value> {
 }
 
 #[test]
-fn what_is_no_hint_is_kept_with_its_bytes() {
+fn a_malformed_message_is_kept_with_its_bytes() {
     shared(async |world| {
         let bodies = [
             "garbage ä",
@@ -45,15 +46,16 @@ fn what_is_no_hint_is_kept_with_its_bytes() {
             assert_eq!(message["reason"], "not a hint");
             assert!(message["id"].is_string() && message["created_at"].is_string());
         }
-        // Those beside them in a batch are not harmed.
+        // The other messages of the batch are not affected.
         let tenant = world.tenant().await;
         assert_eq!(tenant.complete(&tenant.webhook("/ok")).await["state"], "succeeded");
     });
 }
 
-/// A newer producer may send what an older consumer does not know: it lets go, and the sweep finds the jobs.
+/// A newer producer may send hints that an older consumer does not know: it acknowledges them, and the sweep finds the
+/// jobs.
 #[test]
-fn an_unknown_version_is_let_go() {
+fn an_unknown_version_is_acknowledged() {
     shared(async |world| {
         let said = || world.log().matches("a hint of an unknown version").count();
         let before = said();
@@ -68,7 +70,8 @@ fn an_unknown_version_is_let_go() {
     });
 }
 
-/// Hints of jobs that do not exist, have ended, are another tenant's or come twice: each is acked and does nothing.
+/// Hints of jobs that do not exist, have ended, belong to another tenant or arrive twice: each is acked and does
+/// nothing.
 #[test]
 fn hints_that_claim_nothing() {
     shared(async |world| {
@@ -82,7 +85,7 @@ fn hints_that_claim_nothing() {
             [tenant.name, id],
             [tenant.name, id],
             [tenant.name, scheduled],
-            ["nobody", id],
+            ["unknown", id],
             [tenant.name, "job_0001JJJJJJJJJJJJJJJJJJJJJJJJ"],
             ["", ""],
             ["a'b", "%"],
@@ -97,7 +100,7 @@ fn hints_that_claim_nothing() {
     });
 }
 
-/// The hint of a job comes five times, and still it is sent once.
+/// Five copies of a job's hint cause a single request.
 #[test]
 fn duplicate_hints_are_one_attempt() {
     shared(async |world| {
@@ -115,7 +118,8 @@ fn duplicate_hints_are_one_attempt() {
     });
 }
 
-/// What the platform gave up on wakes its jobs, and nothing else: the ledger alone says what is dead.
+/// Messages in the platform's dead-letter queue wake their jobs and do nothing else: only the ledger decides which jobs
+/// are dead.
 #[test]
 fn the_platforms_dead_letters_wake_jobs() {
     with_faults("woken", async |world| {
@@ -124,9 +128,9 @@ fn the_platforms_dead_letters_wake_jobs() {
         let id = tenant.accept(&tenant.webhook("/ok")).await;
         let dead = id_of_ended(&tenant, world).await;
         world.runner.faults(&Faults::default()).await.unwrap();
-        let named = json!([[tenant.name, id], [tenant.name, dead], ["nobody", "job_x"]]);
+        let named = json!([[tenant.name, id], [tenant.name, dead], ["unknown", "job_x"]]);
         world.runner.queue_raw("dead", &json!({"v": 1, "jobs": named}).to_string()).await.unwrap();
-        // Long before the watermark would pass it, the next sweep finds the job.
+        // The next sweep finds the job long before the watermark would pass it.
         let sql = "SELECT next_check_at IS NOT NULL AS woken FROM jobs WHERE id = ?1";
         let woken = eventually(SOON, async || (world.number(sql, vec![json!(id)]).await == 1).then_some(()));
         assert!(woken.await.is_some());
@@ -134,11 +138,11 @@ fn the_platforms_dead_letters_wake_jobs() {
         world.runner.tick_consumer().await.unwrap();
         let done = tenant.ended(&id).await;
         assert_eq!((&done["state"], &done["attempts"]), (&json!("succeeded"), &json!(1)));
-        assert_eq!(tenant.job(&dead).await, before, "what has ended stays as it is");
+        assert_eq!(tenant.job(&dead).await, before, "an ended job does not change");
     });
 }
 
-/// A job that has ended though its hint was dropped: the test sends the hint itself.
+/// A job that has ended although its hint was dropped: the test sends the hint itself.
 async fn id_of_ended(tenant: &Tenant<'_>, world: &World) -> String {
     let id = tenant.accept(&tenant.webhook("/ok")).await;
     world.runner.queue_raw("hints", &json!({"v": 1, "jobs": [[tenant.name, id]]}).to_string()).await.unwrap();

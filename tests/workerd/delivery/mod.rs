@@ -1,4 +1,4 @@
-//! Jobs on their way: what a receiver, a handler or a provider gets, and what follows from its answer.
+//! Deliveries: the request that a receiver, a handler or a provider gets, and the effect of its answer.
 
 pub(crate) mod broken_bodies;
 pub(crate) mod embeds;

@@ -1,4 +1,4 @@
-//! Where a job comes from: its trace goes on to its destination, and a chain of jobs that made one another ends.
+//! Origin of a job: its trace continues to its destination, and a chain of jobs that create one another ends.
 
 use longshore::limits::HOPS_MAX;
 use longshore_kit::client::eventually;
@@ -10,7 +10,7 @@ use crate::support::world::shared;
 
 const GIVEN: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
-/// Each attempt is a span of its own in the caller's trace; a header that cannot be read begins none.
+/// Each attempt is a separate span in the caller's trace; an unreadable header starts no trace.
 #[test]
 fn each_attempt_is_in_the_trace_of_its_request() {
     shared(async |world| {
@@ -32,7 +32,7 @@ fn each_attempt_is_in_the_trace_of_its_request() {
     });
 }
 
-/// A field of the job's own wins over the header and over nothing; a wrong one is refused, a wrong header is none.
+/// The field `traceparent` overrides the header. A wrong field is refused, a wrong header is ignored.
 #[test]
 fn a_job_names_its_trace() {
     shared(async |world| {
@@ -57,9 +57,9 @@ fn a_job_names_its_trace() {
     });
 }
 
-/// A webhook to Longshore itself, whose job is a webhook to Longshore itself, and so on: real requests all the way round.
+/// A webhook to Longshore itself that creates another such webhook, and so on, with real requests.
 #[test]
-fn a_circle_of_jobs_ends() {
+fn a_loop_of_jobs_ends() {
     shared(async |world| {
         let tenant = world.tenant().await;
         let (_, key) = world.key(&tenant.name, &["jobs:write"]).await;
@@ -84,12 +84,12 @@ fn a_circle_of_jobs_ends() {
     });
 }
 
-/// What others say of a trace goes on with it, a later version of the header as version 00 with the flags that are known.
+/// The trace keeps its `tracestate`; a later version of the header is sent as version 00 with the known flags.
 #[test]
-fn a_trace_goes_on_with_what_others_say_of_it() {
+fn a_trace_keeps_its_tracestate() {
     shared(async |world| {
         let tenant = world.tenant().await;
-        let later = format!("cc{}ff-what-the-future-brings", &GIVEN[2..53]);
+        let later = format!("cc{}ff-a-later-member", &GIVEN[2..53]);
         let headers = [("traceparent", later.as_str()), ("tracestate", "rojo=00f067aa0ba902b7, congo=t61rcWkgMzE")];
         let answer = tenant.api.post_with("/v1/jobs", &headers, &tenant.webhook("/ok")).await.unwrap();
         let done = tenant.ended(&id_of(&answer.body)).await;
@@ -109,9 +109,9 @@ fn a_trace_goes_on_with_what_others_say_of_it() {
     });
 }
 
-/// A chain whose length cannot be read would have no end.
+/// An unreadable hop count is refused, because such a chain would never end.
 #[test]
-fn hops_that_cannot_be_read_are_refused() {
+fn unreadable_hops_are_refused() {
     shared(async |world| {
         let tenant = world.tenant().await;
         for hops in ["ten", "10.5", "4294967296", "9, 10", "+5", "-1"] {

@@ -1,4 +1,4 @@
-//! Large payloads: a megabyte arrives byte for byte, is put once, and leaves with its job.
+//! Large payloads: a megabyte arrives byte for byte, is put once, and is deleted with its job.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -11,10 +11,10 @@ use crate::support::refusal::{TOO_LARGE, assert_refused, refusal};
 use crate::support::tenant::{SOON, Tenant, id_of, to_endpoint};
 use crate::support::world::{each, shared, with_faults};
 
-/// What the plan that tests run takes at most.
+/// Largest payload in bytes on the plan of the tests.
 const PAYLOAD_BYTES: usize = 1024 * 1024;
 
-/// A text of so many bytes of which no two parts are alike for long.
+/// A text of this many bytes without long repetitions.
 fn text_of(bytes: usize) -> String {
     let numbers: String = (0_u32..).map(|n| format!("{n} é ")).take(bytes / 4).collect();
     let mut text: String = numbers
@@ -28,7 +28,7 @@ fn text_of(bytes: usize) -> String {
     text
 }
 
-/// Adds a body to a job so that its payload has exactly so many bytes.
+/// Adds a body to a job so that its payload has exactly this many bytes.
 fn filled(mut job: Value, bytes: usize) -> Value {
     job["payload"]["body"] = json!("");
     let rest = bytes - job["payload"].to_string().len();
@@ -37,7 +37,7 @@ fn filled(mut job: Value, bytes: usize) -> Value {
     job
 }
 
-/// The keys of the tenant's objects.
+/// Keys of the tenant's objects.
 async fn objects(tenant: &Tenant<'_>) -> Vec<String> {
     let end = format!("/{}", tenant.name);
     let keys = tenant.world.runner.r2_keys().await.unwrap();
@@ -94,7 +94,7 @@ fn a_large_task_is_posted_as_it_was_written() {
 }
 
 #[test]
-fn what_is_too_large_is_told_so() {
+fn a_payload_that_is_too_large_is_refused() {
     shared(async |world| {
         let tenant = world.tenant().await;
         let webhook = || json!({"kind": "webhook", "payload": {"url": tenant.url("/ok")}});
@@ -142,7 +142,7 @@ fn repeats_of_a_large_job_put_once() {
     });
 }
 
-/// A retry reads the object again; a replay has one of its own, with the same bytes or with others.
+/// A retry reads the object again; a replay gets a separate object, with the same bytes or with edited ones.
 #[test]
 fn a_large_job_is_retried_and_replayed() {
     shared(async |world| {
@@ -163,13 +163,13 @@ fn a_large_job_is_retried_and_replayed() {
         let received = tenant.received();
         assert_eq!(received.len(), 4);
         assert!(received.iter().all(|request| request.body == sent));
-        assert_eq!(objects(&tenant).await.len(), 3, "one for each job");
+        assert_eq!(objects(&tenant).await.len(), 3, "one object for each job");
     });
 }
 
-/// Without the object store a large job is not accepted, and one that was waits without spending an attempt.
+/// A missing object store refuses large jobs, and accepted ones wait without spending an attempt.
 #[test]
-fn the_store_of_payloads_fails() {
+fn the_payload_store_fails() {
     with_faults("payloads", async |world| {
         let tenant = world.tenant().await;
         let mut job = filled(json!({"kind": "webhook", "payload": {"url": tenant.url("/ok")}}), 100_000);
@@ -192,9 +192,9 @@ fn the_store_of_payloads_fails() {
     });
 }
 
-/// The object leaves after its row; one that never had a row is found by the walk, and no other.
+/// The object is deleted after its row; the walk deletes an object that never had a row, and no other.
 #[test]
-fn objects_leave_after_their_rows() {
+fn objects_are_deleted_after_their_rows() {
     shared(async |world| {
         let tenant = world.tenant().await;
         let mut job = filled(json!({"kind": "webhook", "payload": {"url": tenant.url("/ok")}}), 100_000);

@@ -1,4 +1,4 @@
-//! Finished jobs that are sent again: the receiver gets the same event once more, as long as its payload was kept.
+//! Resends of finished jobs: the receiver gets the same event again, as long as its payload was kept.
 
 use longshore::limits::PAYLOAD_INLINE_BYTES;
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ fn resend_of(id: &str) -> String {
     format!("/v1/jobs/{id}/resend")
 }
 
-/// Sends a job again and waits until the new one has ended.
+/// Resends a job and waits until the new one has ended.
 async fn resent(tenant: &Tenant<'_>, id: &str) -> Value {
     let answer = tenant.act(&resend_of(id)).await;
     assert_eq!(answer.status, 202, "{}", answer.body);
@@ -25,7 +25,7 @@ async fn resent(tenant: &Tenant<'_>, id: &str) -> Value {
 }
 
 #[test]
-fn a_delivered_webhook_is_sent_again() {
+fn a_delivered_webhook_is_resent() {
     shared(async |world| {
         let tenant = world.tenant().await;
         let endpoint = tenant.endpoint("orders", "/ok", json!({"keep_payload": true})).await;
@@ -58,7 +58,7 @@ fn a_delivered_webhook_is_sent_again() {
 }
 
 #[test]
-fn a_large_payload_is_delivered_again() {
+fn a_large_payload_is_resent() {
     shared(async |world| {
         let tenant = world.tenant().await;
         tenant.endpoint("orders", "/ok", json!({"keep_payload": true})).await;
@@ -86,7 +86,7 @@ fn a_large_payload_is_delivered_again() {
 }
 
 #[test]
-fn a_job_without_its_payload_is_not_sent_again() {
+fn a_job_without_its_payload_is_not_resent() {
     shared(async |world| {
         let (tenant, other) = (world.tenant().await, world.tenant().await);
         let endpoint = tenant.endpoint("orders", "/ok", json!({})).await;
@@ -94,7 +94,7 @@ fn a_job_without_its_payload_is_not_sent_again() {
         let done = tenant.complete(&to_endpoint("orders")).await;
         assert_eq!(done["payload"], Value::Null);
         let answer = tenant.act(&resend_of(&id_of(&done))).await;
-        assert_refused("nothing was kept", &answer, PAYLOAD_GONE);
+        assert_refused("no payload was kept", &answer, PAYLOAD_GONE);
         assert!(answer.body["detail"].as_str().unwrap().contains("`keep_payload: true` on its endpoint"));
         let bare = id_of(&tenant.complete(&tenant.webhook("/ok")).await);
         assert_refused("a bare url", &tenant.act(&resend_of(&bare)).await, PAYLOAD_GONE);
@@ -116,7 +116,7 @@ fn a_job_without_its_payload_is_not_sent_again() {
         let writer = tenant.api.with_key(&world.key(&tenant.name, &["jobs:write", "jobs:read"]).await.1);
         let answer = writer.request("POST", &resend_of(&waiting), &[], Vec::new()).await.unwrap();
         assert_refused("without the scope", &answer, FORBIDDEN);
-        // What is cancelled was never sent: its payload is there, whatever its endpoint keeps.
+        // A cancelled job was never sent: its payload exists even if its endpoint keeps none.
         assert_eq!(tenant.act(&format!("/v1/jobs/{waiting}/cancel")).await.status, 200);
         assert_eq!(resent(&tenant, &waiting).await["state"], "succeeded");
         assert_eq!(tenant.count_jobs().await, 5);
@@ -124,7 +124,7 @@ fn a_job_without_its_payload_is_not_sent_again() {
 }
 
 #[test]
-fn a_key_sends_a_job_again_once() {
+fn a_key_resends_a_job_once() {
     shared(async |world| {
         let tenant = world.tenant().await;
         tenant.endpoint("orders", "/ok", json!({"keep_payload": true})).await;

@@ -1,4 +1,4 @@
-//! Failures: which are tried again and when, what kills a job, and what is then known of it.
+//! Failures: which ones are retried and when, what ends a job, and what the dead letter then shows.
 
 use serde_json::{Value, json};
 
@@ -15,7 +15,8 @@ fn a_failing_job_is_retried_until_it_succeeds() {
         let received = tenant.received();
         assert_eq!(received.len(), 3);
         assert!(received.iter().all(|request| request.webhook_id() == done["id"]));
-        // The schedule waits 1 s and 5 s with 20 % of jitter; a claim may be 2 s early, for queues round to seconds.
+        // The schedule waits 1 s and 5 s with 20 % of jitter; a claim may be 2 s early, because queues round to
+        // seconds.
         let waited = received[2].at_ms - received[1].at_ms;
         assert!(waited >= 2_000, "{waited} ms");
     });
@@ -52,7 +53,7 @@ fn a_failing_job_dies_when_its_attempts_are_spent() {
     });
 }
 
-/// Each status by its class; every one but 410 is worth a retry.
+/// Each status has its class; every class except that of 410 is retried.
 #[test]
 fn every_answer_but_2xx_is_a_failure() {
     shared(async |world| {
@@ -89,9 +90,9 @@ fn every_answer_but_2xx_is_a_failure() {
     });
 }
 
-/// 410 says that nobody is there any more: the job dies at once, and the endpoint is paused.
+/// A 410 ends the job at once and pauses the endpoint.
 #[test]
-fn gone_buries_the_job_and_pauses_the_endpoint() {
+fn gone_dead_letters_the_job_and_pauses_the_endpoint() {
     shared(async |world| {
         let tenant = world.tenant().await;
         tenant.endpoint("orders", "/gone", json!({})).await;
@@ -103,15 +104,15 @@ fn gone_buries_the_job_and_pauses_the_endpoint() {
         assert_eq!((&endpoint["state"], &endpoint["paused_reason"]), (&json!("paused"), &json!("gone")));
         let id = tenant.accept(&to_endpoint("orders")).await;
         tenant.until(&id, "held").await;
-        assert_eq!(tenant.received().len(), 1, "nothing more is sent there");
-        // Whoever resumes it after a change of the address gets what was held.
+        assert_eq!(tenant.received().len(), 1, "no further request is sent");
+        // A resume after a change of the address sends the held jobs.
         tenant.endpoint("orders", "/ok", json!({})).await;
         assert_eq!(tenant.act("/v1/endpoints/orders/resume").await.body["paused_reason"], Value::Null);
         assert_eq!(tenant.ended(&id).await["state"], "succeeded");
     });
 }
 
-/// A receiver that asks for time is given it, and the job does not pay for it with its only attempt.
+/// A Retry-After delays the next attempt, and does not spend the job's only attempt.
 #[test]
 fn retry_after_is_honoured_and_spends_no_failure() {
     shared(async |world| {
@@ -125,11 +126,11 @@ fn retry_after_is_honoured_and_spends_no_failure() {
         assert_eq!((&done["state"], &done["attempts"]), (&json!("succeeded"), &json!(2)));
         let received = tenant.received();
         let waited = received[1].at_ms - received[0].at_ms;
-        assert!(waited >= 2_000, "4 s less the tolerance of a claim, and not {waited} ms");
+        assert!(waited >= 2_000, "4 s less the tolerance of a claim: {waited} ms");
     });
 }
 
-/// Without a Retry-After, 429 is a failure like any other.
+/// A 429 without a Retry-After is a failure like any other.
 #[test]
 fn too_many_requests_without_a_time_spends_a_failure() {
     shared(async |world| {
@@ -140,7 +141,7 @@ fn too_many_requests_without_a_time_spends_a_failure() {
     });
 }
 
-/// A retry that would come too late is no retry.
+/// A retry that would come after the deadline is not made.
 #[test]
 fn a_deadline_ends_the_retries() {
     shared(async |world| {
@@ -177,9 +178,9 @@ fn a_deadline_passes_while_a_job_is_held() {
     });
 }
 
-/// An endpoint may list classes that are not worth a retry.
+/// An endpoint may list classes that are not retried.
 #[test]
-fn an_endpoint_buries_what_it_lists() {
+fn an_endpoint_dead_letters_the_classes_it_lists() {
     shared(async |world| {
         let tenant = world.tenant().await;
         tenant.endpoint("orders", "/status/404", json!({"dead_letter_on": ["http_4xx"]})).await;
@@ -190,7 +191,7 @@ fn an_endpoint_buries_what_it_lists() {
     });
 }
 
-/// A job's own settings go before its endpoint's.
+/// A job's settings override its endpoint's.
 #[test]
 fn a_job_may_have_fewer_attempts_than_its_endpoint() {
     shared(async |world| {
@@ -207,13 +208,14 @@ fn a_job_may_have_fewer_attempts_than_its_endpoint() {
     });
 }
 
-/// Where nobody listens, and where the address is not allowed any more, nothing arrives and the reason is told.
+/// A refused connection, and an address that is not allowed any longer: no request arrives, and the job shows the
+/// reason.
 #[test]
 fn destinations_that_cannot_be_reached() {
     shared(async |world| {
         let tenant = world.tenant().await;
-        let nobody = json!({"kind": "webhook", "max_attempts": 1, "payload": {"url": "http://127.0.0.1:9/"}});
-        let dead = tenant.complete(&nobody).await;
+        let refusing = json!({"kind": "webhook", "max_attempts": 1, "payload": {"url": "http://127.0.0.1:9/"}});
+        let dead = tenant.complete(&refusing).await;
         assert_eq!((&dead["state"], &dead["error"]["class"]), (&json!("dead"), &json!("connect")), "{dead}");
         let id = dead["id"].as_str().unwrap();
         let evidence = tenant.evidence(id, 1).await;
@@ -222,7 +224,7 @@ fn destinations_that_cannot_be_reached() {
     });
 }
 
-/// The attempt ends at its own deadline, whatever the receiver does.
+/// The attempt ends at its deadline, even if the receiver keeps the connection open.
 #[test]
 fn a_receiver_that_never_answers() {
     shared(async |world| {

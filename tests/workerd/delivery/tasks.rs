@@ -1,4 +1,4 @@
-//! Tasks: kinds of the user's own, run by the example Worker over a real service binding, and by an HTTP handler.
+//! Tasks: job types that users define, run by the example Worker over a real service binding, and by an HTTP handler.
 
 use longshore_kit::client::eventually;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::support::tenant::{SOON, Tenant};
 use crate::support::world::{alone, shared};
 
-/// A task as it is posted.
+/// Body of a task.
 fn task(kind: &str, endpoint: &str, payload: &Value) -> Value {
     json!({"kind": kind, "endpoint": endpoint, "payload": payload, "retry_schedule": "fast"})
 }
@@ -17,19 +17,19 @@ async fn put(tenant: &Tenant<'_>, id: &str, endpoint: &Value) -> Value {
     answer.body
 }
 
-async fn with_example(tenant: &Tenant<'_>) {
+async fn add_example(tenant: &Tenant<'_>) {
     put(tenant, "example", &json!({"service": "HANDLER_EXAMPLE", "timeout_seconds": 120})).await;
 }
 
-/// Waits until the attempt of a job was taken over.
+/// Waits until the attempt of a job was deferred.
 async fn deferred(tenant: &Tenant<'_>, id: &str) -> Value {
     let due = async || Some(tenant.job(id).await).filter(|job| !job["completion_due_at"].is_null());
     eventually(SOON, due).await.expect("a deferred attempt")
 }
 
-/// A job whose attempt was taken over.
+/// A job whose attempt was deferred.
 pub(crate) async fn deferred_job(tenant: &Tenant<'_>) -> String {
-    with_example(tenant).await;
+    add_example(tenant).await;
     let id = tenant.accept(&task("report.build", "example", &json!({}))).await;
     deferred(tenant, &id).await;
     id
@@ -39,7 +39,7 @@ pub(crate) async fn deferred_job(tenant: &Tenant<'_>) -> String {
 fn a_service_runs_a_task_and_its_answer_is_the_result() {
     shared(async |world| {
         let tenant = world.tenant().await;
-        with_example(&tenant).await;
+        add_example(&tenant).await;
         let done = tenant.complete(&task("text.count", "example", &json!({"text": "three little words"}))).await;
         assert_eq!((&done["state"], &done["endpoint"]), (&json!("succeeded"), &json!("example")));
         assert_eq!(done["result"], json!({"words": 3, "characters": 18}));
@@ -51,7 +51,7 @@ fn a_service_runs_a_task_and_its_answer_is_the_result() {
 }
 
 #[test]
-fn a_handler_over_http_is_told_what_it_runs() {
+fn an_http_handler_gets_the_task_it_runs() {
     shared(async |world| {
         let tenant = world.tenant().await;
         put(&tenant, "http", &json!({"url": tenant.url("/ok"), "timeout_seconds": 300})).await;
@@ -78,12 +78,12 @@ fn a_handler_over_http_is_told_what_it_runs() {
 fn a_deferred_task_is_completed_once() {
     shared(async |world| {
         let tenant = world.tenant().await;
-        with_example(&tenant).await;
+        add_example(&tenant).await;
         let id = tenant.accept(&task("report.build", "example", &json!({}))).await;
         let job = deferred(&tenant, &id).await;
         assert_eq!((&job["state"], &job["attempts"]), (&json!("running"), &json!(1)));
         assert_eq!(tenant.attempts(&id).await[0]["state"], "deferred");
-        // A sweep in between leaves it alone.
+        // A sweep in between does not touch it.
         world.runner.tick_consumer().await.unwrap();
         let complete = format!("/v1/jobs/{id}/complete");
         let other = tenant.api.post(&complete, &json!({"attempt": 2})).await.unwrap();
@@ -97,12 +97,12 @@ fn a_deferred_task_is_completed_once() {
         assert_eq!(late.status, 409);
         let attempts = tenant.attempts(&id).await;
         assert_eq!((attempts.len(), &attempts[0]["state"]), (1, &json!("succeeded")));
-        assert_eq!(attempts[0]["evidence"]["state"], "stored", "what the handler answered is kept");
+        assert_eq!(attempts[0]["evidence"]["state"], "stored", "the handler's answer is kept");
     });
 }
 
-/// Two tasks in one batch: one whose handler defers it after so many milliseconds, and one that is still at it when the
-/// other has been answered. Answers the id of the first once its request is there.
+/// Starts two tasks in one batch: the handler defers one after this many milliseconds, and still runs the other when
+/// the first is answered. Returns the id of the first once its request has arrived.
 async fn beside_a_slow_one(tenant: &Tenant<'_>, defers_after_ms: u32) -> String {
     let (slow, deferring) = (tenant.url("/slow/20000"), tenant.url(&format!("/defer/{defers_after_ms}")));
     put(tenant, "slow", &json!({"url": slow, "timeout_seconds": 60})).await;
@@ -113,7 +113,7 @@ async fn beside_a_slow_one(tenant: &Tenant<'_>, defers_after_ms: u32) -> String 
     ids[1].clone()
 }
 
-/// The first attempt of a job once the answer to its request is in it.
+/// Returns the first attempt of a job once the answer to its request is recorded.
 async fn answered(tenant: &Tenant<'_>, id: &str) -> Value {
     let first = async || Some(tenant.attempts(id).await.remove(0)).filter(|attempt| !attempt["response"].is_null());
     eventually(SOON, first).await.expect("an attempt with its response")
@@ -140,7 +140,7 @@ fn a_task_is_completed_before_its_deferral_is_settled() {
                 (&json!(202), &json!("stored"))
             );
             assert_eq!(tenant.evidence(&id, 1).await["response"]["status"], 202);
-            // What the handler answered changed nothing, and the call is still known.
+            // The handler's answer changed nothing, and the completion is still known.
             let again = tenant.api.post(&complete, &body).await.unwrap();
             assert_eq!((again.status, &again.body["state"]), (200, &json!("succeeded")), "{}", again.body);
             for (path, other) in [("complete", json!({"result": {"pages": 13}})), ("fail", json!({"message": "no"}))] {
@@ -184,7 +184,7 @@ fn a_task_that_fails_before_it_answers_is_tried_again() {
 fn an_attempt_ended_without_a_completion_is_not_completed() {
     shared(async |world| {
         let tenant = world.tenant().await;
-        with_example(&tenant).await;
+        add_example(&tenant).await;
         put(&tenant, "broken", &json!({"url": tenant.url("/status/500"), "timeout_seconds": 5})).await;
         put(&tenant, "hanging", &json!({"url": tenant.url("/slow/30000"), "timeout_seconds": 1})).await;
         let once = |endpoint: &str| {
@@ -202,7 +202,7 @@ fn an_attempt_ended_without_a_completion_is_not_completed() {
             let done = tenant.complete(&job).await;
             assert_eq!(done["state"], state);
             let id = done["id"].as_str().unwrap();
-            // Also with the result that it has, and the error.
+            // Refused even with the result or the error that the job already has.
             let message = &done["error"]["message"];
             for (path, body) in [
                 ("complete", json!({})),
@@ -223,7 +223,7 @@ fn an_attempt_ended_without_a_completion_is_not_completed() {
 fn a_deferred_task_that_fails_is_tried_again_or_dies() {
     shared(async |world| {
         let tenant = world.tenant().await;
-        with_example(&tenant).await;
+        add_example(&tenant).await;
         let id = tenant.accept(&task("report.build", "example", &json!({}))).await;
         deferred(&tenant, &id).await;
         let fail = format!("/v1/jobs/{id}/fail");
@@ -248,11 +248,11 @@ fn a_deferred_task_that_fails_is_tried_again_or_dies() {
 fn a_completion_that_never_comes_is_a_timeout() {
     shared(async |world| {
         let tenant = world.tenant().await;
-        with_example(&tenant).await;
+        add_example(&tenant).await;
         let body = json!({"max_attempts": 1, "kind": "report.build", "endpoint": "example", "payload": {}});
         let id = tenant.accept(&body).await;
         deferred(&tenant, &id).await;
-        // Ten minutes later; what is overdue for long is due anew.
+        // Ten minutes later; a row that is long overdue is due again.
         let sql = "UPDATE jobs SET lease_until = CAST(unixepoch('subsec') * 1000 AS INTEGER) - 1, next_check_at = 1 WHERE id = ?1";
         world.runner.query(sql, vec![json!(id)]).await.unwrap();
         world.runner.tick_consumer().await.unwrap();
@@ -265,10 +265,10 @@ fn a_completion_that_never_comes_is_a_timeout() {
 }
 
 #[test]
-fn a_task_that_asks_for_time_spends_no_failure() {
+fn a_task_with_a_retry_after_spends_no_failure() {
     shared(async |world| {
         let tenant = world.tenant().await;
-        with_example(&tenant).await;
+        add_example(&tenant).await;
         let body = json!({"max_attempts": 1, "kind": "quota.spend", "endpoint": "example", "payload": {}});
         let done = tenant.complete(&body).await;
         assert_eq!((&done["state"], &done["attempts"]), (&json!("succeeded"), &json!(2)));
@@ -276,14 +276,14 @@ fn a_task_that_asks_for_time_spends_no_failure() {
 }
 
 #[test]
-fn a_long_task_does_not_sit_in_front_of_webhooks() {
-    // Of its own: locally one batch of tasks is in flight at a time, and those of other tests would wait for this one.
+fn a_long_task_does_not_block_webhooks() {
+    // A separate runner: locally one batch of tasks runs at a time, and tasks of other tests would wait for this one.
     alone(
         "long-task",
         |_| {},
         async |world| {
             let tenant = world.tenant().await;
-            with_example(&tenant).await;
+            add_example(&tenant).await;
             let long = tenant.accept(&task("file.convert", "example", &json!({"seconds": 45}))).await;
             let running = async || Some(tenant.job(&long).await).filter(|job| job["state"] == "running");
             eventually(SOON, running).await.expect("a running task");
@@ -299,7 +299,7 @@ fn a_long_task_does_not_sit_in_front_of_webhooks() {
 }
 
 #[test]
-fn a_binding_that_is_not_there_holds_its_jobs() {
+fn a_missing_binding_holds_its_jobs() {
     shared(async |world| {
         let tenant = world.tenant().await;
         put(&tenant, "absent", &json!({"service": "HANDLER_ABSENT", "path": "/x?y=1"})).await;
@@ -310,7 +310,7 @@ fn a_binding_that_is_not_there_holds_its_jobs() {
         let endpoint = tenant.api.get("/v1/endpoints/absent").await.unwrap().body;
         assert_eq!((&endpoint["state"], &endpoint["paused_reason"]), (&json!("paused"), &json!("config")));
         assert_eq!((&endpoint["url"], &endpoint["path"]), (&Value::Null, &json!("/x?y=1")));
-        // A sweep does not let it go, until the endpoint is mended and resumed.
+        // A sweep does not release it until the endpoint is repaired and resumed.
         world.runner.tick_consumer().await.unwrap();
         assert_eq!(tenant.job(&id).await["state"], "held");
         put(&tenant, "absent", &json!({"service": "HANDLER_EXAMPLE"})).await;
@@ -319,15 +319,15 @@ fn a_binding_that_is_not_there_holds_its_jobs() {
         let done = tenant.ended(&id).await;
         assert_eq!((&done["state"], &done["attempts"]), (&json!("succeeded"), &json!(2)));
         let failures = world.number("SELECT failures FROM jobs WHERE id = ?1", vec![json!(id)]).await;
-        assert_eq!(failures, 0, "it was held, not burned");
+        assert_eq!(failures, 0, "a hold spends no failure");
     });
 }
 
 #[test]
-fn tasks_that_are_none() {
+fn invalid_tasks_are_refused() {
     shared(async |world| {
         let tenant = world.tenant().await;
-        with_example(&tenant).await;
+        add_example(&tenant).await;
         let refused = [
             (json!({"kind": "text", "endpoint": "example", "payload": {}}), "#/kind", "unknown-kind"),
             (json!({"kind": "Text.count", "endpoint": "example", "payload": {}}), "#/kind", "unknown-kind"),

@@ -1,4 +1,4 @@
-//! One delivery: what the receiver gets, what the job becomes, and the evidence that is left.
+//! One delivery: the request at the receiver, the resulting job, and the evidence.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::support::refusal::{NOT_FOUND, assert_refused};
 use crate::support::tenant::{SOON, in_ms, to_endpoint};
 use crate::support::world::{each, shared};
 
-/// What is accepted is answered in full, and so is what has ended.
+/// The answer to an accept shows the whole job, and so does the job after its end.
 #[test]
 fn a_job_from_its_accept_to_its_end() {
     shared(async |world| {
@@ -46,7 +46,7 @@ fn a_job_from_its_accept_to_its_end() {
     });
 }
 
-/// Bodies leave byte for byte: JSON as it was written, a string as its text, base64 as its bytes.
+/// Bodies are sent byte for byte: JSON as it was written, a string as its text, base64 as its bytes.
 #[test]
 fn bodies_arrive_as_they_were_sent() {
     shared(async |world| {
@@ -91,14 +91,14 @@ fn methods_headers_and_no_body() {
             assert_eq!(received.header("authorization"), Some("Bearer hush"));
             assert!(received.body.is_empty() && received.header("content-type").is_none(), "{method}");
             assert!(received.header("user-agent").unwrap().starts_with("Longshore/"));
-            // Seconds of this attempt, as Standard Webhooks has them.
+            // Seconds of this attempt, as in Standard Webhooks.
             let at: u128 = received.header("webhook-timestamp").unwrap().parse().unwrap();
             assert!(received.at_ms.abs_diff(at * 1_000) < 5_000, "{at}");
         }).await;
     });
 }
 
-/// Every attempt is signed as Standard Webhooks wants it: their own library says so.
+/// Every attempt is signed as Standard Webhooks requires: their library verifies it.
 #[test]
 fn signatures_are_those_of_the_endpoint() {
     shared(async |world| {
@@ -116,9 +116,9 @@ fn signatures_are_those_of_the_endpoint() {
     });
 }
 
-/// A caller who waits is answered when the job has ended, and not later.
+/// A request that waits is answered as soon as the job has ended.
 #[test]
-fn waiting_ends_with_the_job() {
+fn a_waiting_request_ends_with_the_job() {
     shared(async |world| {
         let tenant = world.tenant().await;
         let id = tenant.accept(&tenant.webhook("/slow/1500")).await;
@@ -150,19 +150,19 @@ fn a_scheduled_job_waits_for_its_time() {
         assert_eq!((&waiting["state"], &waiting["next_attempt_at"]), (&json!("scheduled"), &json!(at)));
         assert_eq!(tenant.ended(id).await["state"], "succeeded");
         let received = &tenant.received()[0];
-        // A claim may be 2 s early, for queues round to seconds.
+        // A claim may be 2 s early, because queues round to seconds.
         let arrived = longshore::wire::time::rfc3339(i64::try_from(received.at_ms).unwrap() + 2_000);
         assert!(arrived >= at, "it ran at {arrived}, before {at}");
     });
 }
 
-/// Everything that crossed the wire is in the evidence, without the secrets.
+/// Evidence shows everything that was sent and received, except secrets.
 #[test]
-fn evidence_tells_all_but_secrets() {
+fn evidence_shows_everything_except_secrets() {
     shared(async |world| {
         let tenant = world.tenant().await;
         let hidden = json!({"headers": ["X-Batch"], "body_pointers": ["/card/number"]});
-        // An endpoint's own headers are sealed, and hidden whatever their names are.
+        // The headers of an endpoint are sealed, and hidden under any name.
         let headers = json!({"authorization": "Bearer canary-1", "x-plain": "canary-5"});
         tenant
             .endpoint("orders", "/status/418", json!({"max_attempts": 1, "headers": headers, "redact": hidden}))
@@ -188,24 +188,24 @@ fn evidence_tells_all_but_secrets() {
         let kept: Value = serde_json::from_str(request["body"].as_str().unwrap()).unwrap();
         assert_eq!(kept, json!({"card": {"name": "Ada", "number": "[redacted]"}}));
         let received = &tenant.received()[0];
-        // Of a hidden card number, anybody could try all there are against a plain digest.
+        // Anybody could find a hidden card number by trying all numbers against a plain digest.
         assert!(!evidence.to_string().contains(&URL_SAFE_NO_PAD.encode(Sha256::digest(&received.body))));
         assert!(request["body_sha256"].is_null() && request["body_hmac_sha256"].is_string(), "{request}");
         assert_eq!(request["body_bytes"], received.body.len());
         assert_eq!((&response["status"], &response["body_truncated"]), (&json!(418), &json!(false)));
-        // What the receiver says is no JSON, so where pointers are to be hidden all of it is.
+        // The receiver's answer is not JSON, so all of it is hidden when pointers must be.
         assert_eq!(response["body"], "[redacted]");
         assert_eq!(evidence["error"]["class"], "http_4xx");
         assert_no_canary(world, &tenant.name, id).await;
     });
 }
 
-/// None of the secrets is anywhere: not in a row, not in evidence, not in a log, not in an answer.
+/// Checks that no secret is in a row, in evidence, in a log or in an answer.
 async fn assert_no_canary(world: &crate::support::world::World, tenant: &str, id: &str) {
     let sql = "SELECT payload, log, error, result FROM jobs WHERE tenant = ?1";
     let rows = world.runner.query(sql, vec![json!(tenant)]).await.unwrap();
     let rows = serde_json::to_string(&rows).unwrap();
-    // The body itself is the job's payload and must be stored; the header is sealed.
+    // The body is the job's payload and must be stored; the header is sealed.
     assert!(rows.contains("canary-3") && !rows.contains("canary-4"), "{rows}");
     let endpoints = world.runner.query("SELECT * FROM endpoints WHERE tenant = ?1", vec![json!(tenant)]).await.unwrap();
     let mut texts = vec![serde_json::to_string(&endpoints).unwrap(), world.log()];
@@ -220,9 +220,9 @@ async fn assert_no_canary(world: &crate::support::world::World, tenant: &str, id
     }
 }
 
-/// An endpoint says how much evidence it wants.
+/// An endpoint sets how much evidence is kept.
 #[test]
-fn evidence_as_the_endpoint_wants_it() {
+fn evidence_follows_the_setting_of_the_endpoint() {
     shared(async |world| {
         let cases = [
             ("none", "/status/500", "off"),
@@ -249,7 +249,7 @@ fn evidence_as_the_endpoint_wants_it() {
     });
 }
 
-/// Each attempt can be read: how it ended, how long it took, and which version ran it.
+/// Each attempt can be read: its end, its duration, and the version that ran it.
 #[test]
 fn attempts_are_listed() {
     shared(async |world| {
@@ -276,7 +276,7 @@ fn attempts_are_listed() {
     });
 }
 
-/// While an attempt runs, it can be seen to.
+/// A running attempt is listed.
 #[test]
 fn a_running_attempt_is_listed() {
     shared(async |world| {

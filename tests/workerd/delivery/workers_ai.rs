@@ -25,7 +25,7 @@ fn asking(model: &str, texts: &[&str]) -> Value {
 }
 
 #[test]
-fn texts_become_vectors_by_workers_ai_and_a_refused_one_fails_alone() {
+fn workers_ai_embeds_texts_and_a_refused_one_fails_alone() {
     let ai = block_on(WorkersAi::start()).unwrap();
     with_ai("workers-ai", Some(&ai), async |world| {
         let tenant = world.tenant().await;
@@ -62,7 +62,7 @@ fn vector(text: &str) -> Vec<f32> {
     longshore_stand_ins::provider::vector_of(text).to_vec()
 }
 
-/// The consumer embeds a document, and the producer a query: both have the binding.
+/// The consumer embeds a document and the producer a query: both have the binding.
 async fn indexes_and_searches(tenant: &Tenant<'_>, ai: &WorkersAi) {
     let made = tenant.api.put("/v1/indexes/texts", &json!({"provider": "cf", "model": GOOD})).await.unwrap();
     assert_eq!(made.status, 201, "{}", made.body);
@@ -73,11 +73,11 @@ async fn indexes_and_searches(tenant: &Tenant<'_>, ai: &WorkersAi) {
 }
 
 #[test]
-fn a_busy_model_is_asked_again_and_no_failure_is_spent() {
+fn a_busy_model_is_retried_without_a_failure() {
     let ai = block_on(WorkersAi::start()).unwrap();
     with_ai("workers-ai-busy", Some(&ai), async |world| {
         let tenant = world.tenant().await;
-        // Cloudflare says not for how long: 20 seconds.
+        // Cloudflare sends no Retry-After: 20 seconds.
         let done = tenant.complete(&asking(BUSY, &["words"])).await;
         assert_eq!((&done["state"], &done["attempts"]), (&json!("succeeded"), &json!(2)), "{done}");
         let first = &tenant.attempts(&id_of(&done)).await[0]["error"];
@@ -88,7 +88,7 @@ fn a_busy_model_is_asked_again_and_no_failure_is_spent() {
 }
 
 #[test]
-fn without_the_binding_it_is_said_so() {
+fn a_missing_ai_binding_is_reported() {
     with_ai("workers-ai-none", None, async |world| {
         let dead = world.tenant().await.complete(&asking(GOOD, &["words"])).await;
         assert_eq!(dead["error"]["message"], "The deployment has no AI binding.", "{dead}");

@@ -1,4 +1,4 @@
-//! A short `make chaos`: ten kills, each point at least once.
+//! A short `make chaos`: ten kills, at least one at each point.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! Crashes under load: whatever was acknowledged ends, and the ledger agrees with the receiver's own log.
+//! Crashes under load: every acknowledged job ends, and the ledger agrees with the receiver's log.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -15,9 +15,10 @@ use crate::support::ledger::assert_agrees;
 use crate::support::tenant::{SOON, Tenant};
 use crate::support::world::{World, alone, block_on, options_in};
 
-/// A lease lasts 30 s and the watermark trails by 45 s; then what was running runs again, one at a time.
+/// Time within which all jobs end: a lease lasts 30 s, the watermark trails by 45 s, then interrupted jobs run again,
+/// one at a time.
 const ENDS_WITHIN: Duration = Duration::from_mins(3);
-/// How often the sweep runs here. A deployment does it every 20 s.
+/// Interval of the sweep here. A deployment sweeps every 20 s.
 const SWEEP_EVERY: Duration = Duration::from_secs(2);
 const RUNNING: &str = "state = 'running'";
 
@@ -35,12 +36,12 @@ pub(crate) async fn sweep_until_all_end(tenant: &Tenant<'_>) {
     }
 }
 
-/// Posts one job with a key of its own; the id if it was acknowledged.
+/// Posts one job with a unique key. Returns the id if it was acknowledged.
 async fn post(tenant: &Tenant<'_>, number: usize) -> Option<String> {
     tenant.accept_with_key(&format!("single-{number}"), &tenant.webhook("/slow/20")).await
 }
 
-/// A batch of jobs that are received at once, slowly, or at the second try.
+/// Posts a batch of jobs that are received at once, slowly, or at the second try.
 async fn post_batch(tenant: &Tenant<'_>, jobs: usize) -> BTreeSet<String> {
     tenant.endpoint("orders", "/fail-times/1", json!({"schedule": "fast"})).await;
     let job = |index: usize| match index % 10 {
@@ -51,7 +52,7 @@ async fn post_batch(tenant: &Tenant<'_>, jobs: usize) -> BTreeSet<String> {
     tenant.accept_all(&(0..jobs).map(job).collect::<Vec<_>>()).await.into_iter().collect()
 }
 
-/// The power is cut while 500 jobs are accepted and run: some are done, some run, some wait, some are being posted.
+/// A power failure while 500 jobs are accepted and run: some are done, some run, some wait, some are being posted.
 #[test]
 fn kill_minus_nine_among_five_hundred_jobs() {
     block_on(async {
@@ -70,15 +71,15 @@ fn kill_minus_nine_among_five_hundred_jobs() {
             let (done, running) = (tenant.count_succeeded().await, tenant.count_where(RUNNING).await);
             (done > 50 && running > 2).then_some(())
         });
-        // Posts that are still under way when the power is cut are dropped with their answers unread.
+        // Posts in flight at the power failure are dropped with their answers unread.
         tokio::select! {
             found = middle => found.expect("some are done and some run"),
             () = async { posts.await; pending().await } => {}
         }
         let world = world.kill_and_start(options).await;
         let tenant = world.tenant_named(&name).await;
-        assert!(tenant.count_where(RUNNING).await > 0, "the power was truncated in the middle");
-        // Whoever has no answer asks again with its key, and gets the one job that there is.
+        assert!(tenant.count_where(RUNNING).await > 0, "the power failed in the middle");
+        // A client without an answer repeats its request with its key, and gets the one existing job.
         let again = join_all((0..100).map(|number| post(&tenant, number))).await;
         let mut acknowledged = acknowledged.into_inner();
         acknowledged.extend(again.into_iter().map(|id| id.expect("an answer")));
@@ -92,15 +93,15 @@ fn kill_minus_nine_among_five_hundred_jobs() {
     });
 }
 
-/// workerd dies alone while requests hang at the receiver, and is started again by its supervisor.
+/// Only workerd dies, while requests hang at the receiver, and its supervisor restarts it.
 #[test]
-fn a_crash_while_requests_are_out() {
+fn a_crash_while_requests_are_in_flight() {
     alone(
         "crash",
         |_| {},
         async |world| {
             let tenant = world.tenant().await;
-            // What hangs is given up after 3 s: also those that never left before the crash hang once.
+            // A hanging request is aborted after 3 s; jobs that were not sent before the crash hang once too.
             let hanging = json!({"url": tenant.url("/hang-times/1"), "timeout_seconds": 3});
             let hanging = json!({"kind": "webhook", "payload": hanging});
             let batch: Vec<Value> =
@@ -108,10 +109,10 @@ fn a_crash_while_requests_are_out() {
             tenant.accept_all(&batch).await;
             let hangs = format!("/hang-times/1/{}", tenant.name);
             let out = eventually(SOON, async || (world.receiver.count_at(&hangs) > 0).then_some(())).await;
-            assert!(out.is_some(), "requests are out");
+            assert!(out.is_some(), "requests are in flight");
             world.runner.kill_workerd().await.unwrap();
             let back = eventually(SOON, async || world.anyone.get("/healthz").await.ok()).await;
-            assert_eq!(back.expect("workerd is started again").status, 200);
+            assert_eq!(back.expect("workerd is restarted").status, 200);
             sweep_until_all_end(&tenant).await;
             assert_eq!(tenant.count_succeeded().await, 12);
             assert!(tenant.count_unknown().await > 0);

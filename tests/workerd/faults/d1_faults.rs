@@ -1,5 +1,5 @@
-//! D1 that fails, that commits and says nothing, that stalls: what was acknowledged is there, all else was refused by
-//! name. And a queue that delivers everything twice.
+//! D1 that fails, commits without an answer, or stalls: acknowledged jobs exist, other requests got a documented error.
+//! And a queue that delivers everything twice.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -18,16 +18,17 @@ use crate::support::world::with_faults;
 
 /// Requests that are posted at the same time.
 const AT_ONCE: usize = 20;
-/// Three tries of 30 s each and the waits between them; before the third try of who asks 20 s later ends.
+/// Time until the producer stops trying: three tries of 30 s and the waits between them, and less than for a request 20
+/// s later.
 const PRODUCER_GIVES_UP_MS: std::ops::Range<u128> = 89_000..109_000;
-/// Far longer than that: the test ends it.
+/// Far longer than that: the test ends the stall.
 const STALL: Duration = Duration::from_mins(3);
 
 async fn post(tenant: &Tenant<'_>, key: &str, job: &Value) -> Answer {
     tenant.api.post_with("/v1/jobs", &[("idempotency-key", key)], job).await.unwrap()
 }
 
-/// The id, if the job was acknowledged; otherwise the refusal says what to do.
+/// Returns the id, if the job was acknowledged; otherwise checks the refusal.
 fn acknowledged(answer: &Answer) -> Option<String> {
     if answer.status == 202 {
         return Some(id_of(&answer.body));
@@ -40,13 +41,13 @@ fn acknowledged(answer: &Answer) -> Option<String> {
     None
 }
 
-/// Posts all jobs, each with its key, and answers what became of each, in their order.
+/// Posts all jobs, each with its key. Returns the id of each acknowledged job, in their order.
 async fn post_all(tenant: &Tenant<'_>, jobs: &[(String, Value)]) -> Vec<Option<String>> {
     let one = async |(key, job): &(String, Value)| acknowledged(&post(tenant, key, job).await);
     stream::iter(jobs).map(one).buffered(AT_ONCE).collect().await
 }
 
-/// A few hundred jobs on a database of which 6 of 100 calls are lost, then on one of which more than half are.
+/// A few hundred jobs on a database that loses 6 of 100 calls, then on one that loses more than half.
 #[test]
 fn d1_loses_calls_and_answers() {
     with_faults("flaky-d1", async |world| {
@@ -69,8 +70,8 @@ fn d1_loses_calls_and_answers() {
         assert!(known.len() > 300 && known.len() < 400, "some were acknowledged, some refused: {}", known.len());
         let rows = "SELECT count(*) AS jobs FROM jobs WHERE tenant = ?1 AND id IN (SELECT value FROM json_each(?2))";
         let found = world.number(rows, vec![json!(tenant.name), json!(json!(known).to_string())]).await;
-        assert_eq!(found, known.len() as u64, "whatever was acknowledged has its row");
-        // Whoever was refused asks again, and gets the job that may be there already.
+        assert_eq!(found, known.len() as u64, "every acknowledged job has its row");
+        // A refused client repeats its request, and gets the job that may exist already.
         for ((key, job), before) in jobs.iter().zip(&ids) {
             let again = eventually(SOON, async || acknowledged(&post(&tenant, key, job).await));
             let again = again.await.expect("an acknowledgement");
@@ -82,7 +83,7 @@ fn d1_loses_calls_and_answers() {
     });
 }
 
-/// D1 answers nothing for a minute and a half, with jobs waiting, running and being posted.
+/// D1 gives no answer for a minute and a half, with jobs waiting, running and being posted.
 #[test]
 fn d1_stalls() {
     with_faults("stalled-d1", async |world| {
@@ -103,14 +104,14 @@ fn d1_stalls() {
             world.runner.faults(&Faults::default()).await.unwrap();
         };
         let patient = async {
-            // Its third try outlives the stall, which ends when the other gives up.
+            // Its third try outlives the stall, which ends when the other request fails.
             sleep(Duration::from_secs(20)).await;
             let id = acknowledged(&post(&tenant, "patient", &job).await);
             assert!(is_over.get(), "{:?}", began.elapsed());
             id.expect("an acknowledgement")
         };
         let ((), patient) = tokio::join!(refused, patient);
-        assert!(tenant.received().len() < 41, "it stalled in the middle");
+        assert!(tenant.received().len() < 41, "the stall came in the middle");
         assert_eq!(acknowledged(&post(&tenant, "patient", &job).await), Some(patient));
         let late = acknowledged(&post(&tenant, "refused", &job).await).expect("an acknowledgement");
         assert_eq!(acknowledged(&post(&tenant, "refused", &job).await), Some(late));
@@ -122,7 +123,7 @@ fn d1_stalls() {
 
 /// The queue delivers every batch twice and at once, to one instance: no attempt is made twice.
 #[test]
-fn every_batch_comes_twice_and_at_once() {
+fn every_batch_is_delivered_twice_at_once() {
     with_faults("twice", async |world| {
         let tenant = world.tenant().await;
         world.runner.faults(&Faults { twice: true, ..Faults::default() }).await.unwrap();

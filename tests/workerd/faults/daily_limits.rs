@@ -1,5 +1,5 @@
-//! The account has spent a daily limit of the free plan: whoever asks is told so at once and until when, nothing is asked for
-//! again, and after midnight all goes on.
+//! The account has spent a daily limit of the free plan: every request is refused at once with the reset time, no call
+//! is repeated, and after midnight everything works again.
 
 use std::future::Future;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -15,11 +15,11 @@ use crate::support::route_table::{ROUTES, RouteExt};
 use crate::support::tenant::{SOON, Tenant};
 use crate::support::world::{World, with_faults};
 
-/// How long a test may take between an answer and its look at the clock.
+/// Longest time in seconds between an answer and the test's reading of the clock.
 const SLACK_SECONDS: u64 = 60;
 
-/// A refusal that says which limit is spent, and waits for its reset by the machine's clock, which the Workers have too: for
-/// midnight UTC, or soon after one for the end of the grace.
+/// Checks a refusal: it names the spent limit and the time until its reset by the machine's clock, which the Workers
+/// share: midnight UTC, or the end of the grace period soon after midnight.
 #[allow(clippy::disallowed_methods)]
 fn assert_limited(answer: &Answer, what: &str) {
     assert_eq!(
@@ -41,7 +41,7 @@ async fn spend(world: &World, d1_spent: SpentRows) {
     world.runner.faults(&Faults { d1_spent, ..Faults::default() }).await.unwrap();
 }
 
-/// What this does, and how many of its calls were refused.
+/// Runs a future. Returns its output and the number of refused calls.
 async fn refused<T>(world: &World, asks: impl Future<Output = T>) -> (T, u64) {
     let before = world.runner.injected().await.unwrap().spent;
     let answer = asks.await;
@@ -61,7 +61,7 @@ async fn ready(world: &World, named: &Value) -> Answer {
     eventually(SOON, says).await.expect("readiness names the limit")
 }
 
-/// A job runs when the day's writes are spent, and another waits for its hint.
+/// Lets a job run when the day's writes are spent, while another waits for its hint.
 async fn a_spent_day(world: &World, tenant: &Tenant<'_>, d1_spent: SpentRows) -> (String, String) {
     world.runner.faults(&Faults { hints: Mode::Drop, ..Faults::default() }).await.unwrap();
     let waiting = tenant.accept(&tenant.webhook("/ok")).await;
@@ -69,13 +69,13 @@ async fn a_spent_day(world: &World, tenant: &Tenant<'_>, d1_spent: SpentRows) ->
     let running = tenant.accept(&tenant.webhook("/slow/2000")).await;
     assert!(eventually(SOON, async || (!tenant.received().is_empty()).then_some(())).await.is_some());
     spend(world, d1_spent).await;
-    // Its outcome cannot be recorded, and one try says so.
+    // Its outcome cannot be recorded; one try shows that.
     until_refused(world, 1).await;
     (running, waiting)
 }
 
 #[test]
-fn a_day_without_writes_is_told_and_loses_nothing() {
+fn a_day_without_writes_is_reported_and_loses_nothing() {
     with_faults("no-writes", async |world| {
         let tenant = world.tenant().await;
         tenant.endpoint("orders", "/ok", json!({})).await;
@@ -83,7 +83,7 @@ fn a_day_without_writes_is_told_and_loses_nothing() {
         let (running, waiting) = a_spent_day(world, &tenant, SpentRows::Writes).await;
         let (answer, calls) = refused(world, tenant.api.post("/v1/jobs", &tenant.webhook("/ok"))).await;
         assert_limited(&answer.unwrap(), "row writes");
-        assert_eq!(calls, 1, "it is not tried again");
+        assert_eq!(calls, 1, "the call is not repeated");
         let batch = json!({"jobs": [tenant.webhook("/ok"), tenant.webhook("/ok")]});
         assert_limited(&tenant.api.post("/v1/jobs/batch", &batch).await.unwrap(), "row writes");
         let endpoint = json!({"url": tenant.url("/ok")});
@@ -92,25 +92,25 @@ fn a_day_without_writes_is_told_and_loses_nothing() {
         assert_limited(&tenant.act(&format!("/v1/jobs/{waiting}/cancel")).await, "row writes");
         let index = json!({"provider": "builtin"});
         assert_limited(&tenant.api.put("/v1/indexes/docs", &index).await.unwrap(), "row writes");
-        assert_eq!(tenant.job(&running).await["state"], "running", "reading goes on");
-        // A hint: one claim, and no message that comes again.
+        assert_eq!(tenant.job(&running).await["state"], "running", "reads still work");
+        // A hint causes one claim, and its message is not re-delivered.
         let hint = json!({"v": 1, "jobs": [[tenant.name, waiting]]}).to_string();
         let so_far = world.runner.injected().await.unwrap().spent;
         world.runner.queue_raw("hints", &hint).await.unwrap();
         until_refused(world, so_far + 1).await;
         let (swept, calls) = refused(world, world.runner.tick_consumer()).await;
         swept.unwrap();
-        assert_eq!(calls, 1, "the sweep asks once");
+        assert_eq!(calls, 1, "the sweep calls once");
         let (ticked, calls) = refused(world, world.runner.tick_producer()).await;
         ticked.unwrap();
-        assert_eq!(calls, 1, "the tick asks once");
+        assert_eq!(calls, 1, "the tick calls once");
         assert_eq!(ready(world, &json!("rows_written")).await.status, 503);
-        goes_on(world, &tenant, &running).await;
+        assert_resumed(world, &tenant, &running).await;
     });
 }
 
 #[test]
-fn a_day_without_reads_is_told_on_every_route() {
+fn a_day_without_reads_is_reported_on_every_route() {
     with_faults("no-reads", async |world| {
         let tenant = world.tenant().await;
         let all = world.anyone.with_key(&world.key("*", &["admin"]).await.1);
@@ -122,7 +122,7 @@ fn a_day_without_reads_is_told_on_every_route() {
             let body = if route.method == "GET" { Vec::new() } else { b"{}".to_vec() };
             let (answer, calls) = refused(world, all.request(route.method, &path, &headers, body)).await;
             let answer = answer.unwrap();
-            // What is wrong with a request may be seen before anything is read.
+            // Some wrong requests are refused before anything is read.
             if answer.status == 503 {
                 assert_limited(&answer, "row reads");
                 told += 1;
@@ -134,18 +134,19 @@ fn a_day_without_reads_is_told_on_every_route() {
         assert!(told > 40, "{told} routes");
         let unready = ready(world, &json!("rows_read")).await;
         assert_eq!((unready.status, &unready.body["consumer_tick_age_seconds"]), (503, &Value::Null));
-        // Writes alone may have some left: what only writes goes on, and nothing is claimed.
+        // Writes alone may be left: statements that only write still run, and nothing is claimed.
         spend(world, SpentRows::Reads).await;
         let (swept, calls) = refused(world, world.runner.tick_consumer()).await;
         swept.unwrap();
         assert_eq!(calls, 1);
-        goes_on(world, &tenant, &running).await;
+        assert_resumed(world, &tenant, &running).await;
     });
 }
 
-/// Midnight: what was cut off runs again, alone, and no failure and no crash was spent.
-async fn goes_on(world: &World, tenant: &Tenant<'_>, running: &str) {
-    assert_eq!(world.runner.injected().await.unwrap().retry, 0, "no message was asked for again");
+/// Checks that after midnight an interrupted attempt runs again, in quarantine, and no failure and no crash was
+/// counted.
+async fn assert_resumed(world: &World, tenant: &Tenant<'_>, running: &str) {
+    assert_eq!(world.runner.injected().await.unwrap().retry, 0, "no message was retried");
     spend(world, SpentRows::None).await;
     sweep_until_all_end(tenant).await;
     assert_eq!(tenant.count_succeeded().await, 2);
@@ -155,7 +156,7 @@ async fn goes_on(world: &World, tenant: &Tenant<'_>, running: &str) {
     assert_agrees(tenant).await;
 }
 
-/// Without operations of the queue jobs are accepted, and the sweep runs them: it tries one send, and no more that day.
+/// Jobs are accepted without queue operations, and the sweep runs them: it tries one send, and no more that day.
 #[test]
 fn a_spent_queue_leaves_its_jobs_to_the_sweep() {
     with_faults("no-queue", async |world| {
@@ -163,7 +164,7 @@ fn a_spent_queue_leaves_its_jobs_to_the_sweep() {
         world.runner.faults(&Faults { hints: Mode::Spent, ..Faults::default() }).await.unwrap();
         let ids = tenant.accept_all(&vec![tenant.webhook("/ok"); 4]).await;
         until_refused(world, 1).await;
-        assert_eq!(world.runner.injected().await.unwrap().spent, 1, "a send that is refused is not tried again");
+        assert_eq!(world.runner.injected().await.unwrap().spent, 1, "a refused send is not repeated");
         let due = "UPDATE jobs SET next_check_at = 1 WHERE tenant = ?1 AND finished_at IS NULL";
         world.runner.query(due, vec![json!(tenant.name)]).await.unwrap();
         world.runner.tick_producer().await.unwrap();
@@ -177,7 +178,7 @@ fn a_spent_queue_leaves_its_jobs_to_the_sweep() {
         world.runner.query(due, vec![json!(tenant.name)]).await.unwrap();
         let (swept, calls) = refused(world, world.runner.tick_consumer()).await;
         swept.unwrap();
-        // The hint of its retry is one that the sweep cannot keep from being tried.
+        // The hint of its retry is one that the sweep cannot suppress.
         assert!(calls <= 1, "{calls} sends");
         assert_eq!(tenant.count_where("attempt = 1").await, 5);
         assert_eq!(ready(world, &json!("queue_operations")).await.status, 200);

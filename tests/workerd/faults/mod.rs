@@ -1,4 +1,4 @@
-//! Parts that fail, crash or run out.
+//! Parts that fail, crash or reach a limit.
 
 pub(crate) mod chaos;
 pub(crate) mod crash;

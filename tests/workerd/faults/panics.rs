@@ -1,5 +1,5 @@
-//! A panic inside the wasm, which takes the whole instance and all that is in flight in it. What was acknowledged ends,
-//! and the next request is answered.
+//! A panic inside the wasm, which ends the whole instance with everything in flight. Acknowledged jobs end, and the
+//! next request is answered.
 
 use futures_util::future::join_all;
 use longshore_kit::client::eventually;
@@ -10,7 +10,7 @@ use crate::support::ledger::assert_agrees;
 use crate::support::tenant::{SOON, Tenant};
 use crate::support::world::{World, with_faults};
 
-/// What the Worker's own JavaScript says when its wasm panicked, and when it makes a new instance.
+/// Log line of the Worker's JavaScript after a panic of its wasm; the next constant is the one for a new instance.
 const PANICKED: &str = "Critical RuntimeError: unreachable";
 const NEW_INSTANCE: &str = "Reinitializing Wasm application";
 
@@ -23,7 +23,7 @@ async fn until_armed(world: &World) {
     assert!(armed.await.is_some());
 }
 
-/// What a Worker says goes through a pipe: its answer may be there before.
+/// Waits for a log line: a Worker logs through a pipe, so its answer may arrive first.
 async fn until_logged(world: &World, text: &str) {
     let logged = eventually(SOON, async || world.log().contains(text).then_some(())).await;
     assert!(logged.is_some(), "the log does not say {text:?}: {}", world.log());
@@ -74,7 +74,7 @@ fn a_panic_of_the_consumer_among_fifty_jobs() {
         world.runner.faults(&Faults { panic: Some("consumer"), ..Faults::default() }).await.unwrap();
         until_armed(world).await;
         until_logged(world, PANICKED).await;
-        // A sweep that runs in the instance goes with it, and the next one makes a new one.
+        // A sweep that runs in the instance dies with it, and the next one creates a new instance.
         assert!(eventually(SOON, async || world.runner.tick_consumer().await.ok()).await.is_some());
         until_logged(world, NEW_INSTANCE).await;
         sweep_until_all_end(&tenant).await;

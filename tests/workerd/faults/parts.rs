@@ -10,10 +10,10 @@ use crate::support::ledger::assert_agrees;
 use crate::support::tenant::{Tenant, id_of, to_endpoint};
 use crate::support::world::{World, with_faults};
 
-/// What the sweep leaves a job alone for after its first hint, and less than it does after its second.
+/// Time that the sweep waits after its first hint; it waits longer after the second.
 const REDISPATCH_BACKOFF_MS: i64 = 60_000;
 
-/// Every hint is lost, from the first to the last, also those of retries: the sweeps alone bring every job to its end.
+/// Every hint is lost, including those of retries: the sweeps alone end every job.
 #[test]
 fn every_hint_is_lost() {
     with_faults("hints", async |world| {
@@ -27,7 +27,7 @@ fn every_hint_is_lost() {
             let began = Instant::now();
             tenant.accept(&jobs[0]).await;
             assert_eq!(tenant.accept_all(&jobs).await.len(), 7);
-            // The answers do not wait for the queue, which takes 2 s to be given up.
+            // The answers do not wait for the queue, which times out after 2 s.
             assert!(began.elapsed() < Duration::from_secs(2), "{mode:?}: {:?}", began.elapsed());
         }
         sweep_without_hints(world, &tenant).await;
@@ -36,8 +36,8 @@ fn every_hint_is_lost() {
     });
 }
 
-/// Sweeps until all have ended. The watermark takes its 45 s; what the sweep would then leave alone for minutes is made due,
-/// by moving the times in the rows, since nobody can move the database's clock here.
+/// Sweeps until all jobs have ended. The watermark takes its 45 s; rows that the sweep would skip for minutes are made
+/// due by moving their times, because a test cannot move the database's clock here.
 async fn sweep_without_hints(world: &World, tenant: &Tenant<'_>) {
     let end = Instant::now() + Duration::from_mins(3);
     let pass_time = "UPDATE jobs SET next_check_at = next_check_at - ?1 WHERE finished_at IS NULL AND state <> 'running' \
@@ -53,9 +53,9 @@ async fn sweep_without_hints(world: &World, tenant: &Tenant<'_>) {
     }
 }
 
-/// Deliveries never wait for R2. What it does not take is kept inline, cut, with the reason.
+/// Deliveries never wait for R2. Evidence that it does not take is kept inline, truncated, with the reason.
 #[test]
-fn the_store_of_evidence_fails_and_hangs() {
+fn the_evidence_store_fails_and_hangs() {
     with_faults("evidence", async |world| {
         let tenant = world.tenant().await;
         for (mode, reason) in [(Mode::Fail, "injected fault"), (Mode::Hang, "did not answer within 5000 ms")] {

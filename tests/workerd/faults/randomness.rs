@@ -1,4 +1,4 @@
-//! A runtime without random bits: requests fail, and nothing is made of zeros.
+//! A runtime without random bits: requests fail, and no id or token is made of zeros.
 
 use longshore_kit::client::eventually;
 use longshore_kit::options::ROOT_TOKEN;
@@ -15,7 +15,7 @@ fn without_randomness_requests_fail() {
         let set = async |random| world.runner.faults(&Faults { random, ..Faults::default() }).await.unwrap();
         set(Mode::Fail).await;
         let root = world.anyone.with_key(ROOT_TOKEN);
-        let key = json!({"tenant": "nobody", "scopes": ["admin"]});
+        let key = json!({"tenant": "keyless", "scopes": ["admin"]});
         let endpoint = json!({"url": tenant.url("/ok")});
         let answers = [
             root.post("/v1/keys", &key).await.unwrap(),
@@ -30,9 +30,9 @@ fn without_randomness_requests_fail() {
         set(Mode::Ok).await;
         assert_eq!(tenant.count_jobs().await, 0);
         assert_eq!(tenant.read("/v1/endpoints").await["data"], json!([]));
-        let sql = "SELECT count(*) AS n FROM api_keys WHERE tenant = 'nobody'";
+        let sql = "SELECT count(*) AS n FROM api_keys WHERE tenant = 'keyless'";
         assert_eq!(world.number(sql, vec![]).await, 0);
-        // The consumer asks for its hints again, and runs them when it can.
+        // The consumer retries its hints, and runs them when it can.
         let id = tenant.accept(&tenant.webhook("/ok")).await;
         eventually(SOON, async || (tenant.job(&id).await["state"] == "succeeded").then_some(())).await.unwrap();
     });

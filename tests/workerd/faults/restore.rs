@@ -1,4 +1,4 @@
-//! The drill of a point-in-time restore: the files of D1 are put back to an earlier time, R2 and the receiver go on.
+//! Drill of a point-in-time restore: the files of D1 are reset to an earlier time, R2 and the receiver are not.
 
 use std::path::Path;
 use std::process::Command;
@@ -13,14 +13,14 @@ use crate::support::refusal::{NOT_FOUND, RESTORING, assert_refused};
 use crate::support::tenant::{SOON, Tenant, to_endpoint};
 use crate::support::world::{World, block_on, options_in};
 
-/// The files of D1, as they are while nothing runs.
+/// Copies the files of D1 while nothing runs.
 fn copy(from: &Path, to: &Path) {
     let _ = std::fs::remove_dir_all(to);
     assert!(Command::new("cp").arg("-a").args([from, to]).status().unwrap().success());
 }
 
-/// What the restored store is told; the answer's body.
-async fn tell(world: &World, jobs: &str) -> Value {
+/// Sends a decision about the jobs to the restored store. Returns the answer's body.
+async fn decide(world: &World, jobs: &str) -> Value {
     let (_, key) = world.key("*", &["admin"]).await;
     let answer = world.anyone.with_key(&key).post("/v1/restored", &json!({"jobs": jobs})).await.unwrap();
     assert_eq!(answer.status, 200, "{}", answer.text);
@@ -34,13 +34,14 @@ async fn sweep_twice(world: &World) {
     }
 }
 
-/// Nothing is accepted or sent by a deployment of the next epoch, until an operator has said what becomes of the jobs.
+/// Checks that a deployment of the next epoch accepts and sends nothing until an operator has decided what happens to
+/// the jobs.
 async fn assert_nothing_moves(tenant: &Tenant<'_>, waiting: &str) {
     let sent = tenant.world.receiver.received().len();
     assert_refused("an accept", &tenant.api.post("/v1/jobs", &to_endpoint("orders")).await.unwrap(), RESTORING);
     assert_refused("a retry", &tenant.act(&format!("/v1/jobs/{waiting}/retry")).await, RESTORING);
     assert_eq!(tenant.job(waiting).await["state"], "scheduled", "it can be read");
-    assert_eq!(tenant.api.get("/v1/endpoints/orders/secret").await.unwrap().status, 200, "a secret that is there");
+    assert_eq!(tenant.api.get("/v1/endpoints/orders/secret").await.unwrap().status, 200, "an existing secret");
     let search = tenant.api.post("/v1/indexes/notes/search", &json!({"query": "words"})).await.unwrap();
     assert_eq!((search.status, &search.body["hits"]), (200, &json!([])), "and searched: {}", search.text);
     let index = tenant.api.put("/v1/indexes/others", &json!({"provider": "builtin"})).await.unwrap();
@@ -52,13 +53,13 @@ async fn assert_nothing_moves(tenant: &Tenant<'_>, waiting: &str) {
 }
 
 #[test]
-fn a_restored_store_waits_to_be_told() {
+fn a_restored_store_waits_for_a_decision() {
     block_on(async {
         let scratch = Scratch::new("restore").unwrap();
         let options = options_in(&scratch);
         let (d1, earlier) = (scratch.path().join("data/v3/d1"), scratch.path().join("earlier"));
 
-        // Some is done, some waits, one attempt is out: the moment that the store will be brought back to.
+        // One job is done, one waits, one attempt is out: the moment that the store will be restored to.
         let world = World::start(options.clone()).await;
         let tenant = world.tenant().await;
         let name = tenant.name.clone();
@@ -70,12 +71,14 @@ fn a_restored_store_waits_to_be_told() {
         let later = tenant.accept(&later).await;
         let out = tenant.accept(&tenant.webhook("/hang-times/1")).await;
         let hangs = format!("/hang-times/1/{name}");
-        eventually(SOON, async || (world.receiver.count_at(&hangs) > 0).then_some(())).await.expect("a request is out");
+        eventually(SOON, async || (world.receiver.count_at(&hangs) > 0).then_some(()))
+            .await
+            .expect("a request is in flight");
         let World { runner, receiver, .. } = world;
         runner.kill_hard().await.unwrap();
         copy(&d1, &earlier);
 
-        // Life goes on: a job is sent that will be waiting again, and one is accepted that will never have been.
+        // After the copy a waiting job is sent, which will wait again, and another is accepted, which will be lost.
         let world = World::start_beside(receiver, options.clone()).await;
         let tenant = world.tenant_named(&name).await;
         assert_eq!(tenant.act(&format!("/v1/jobs/{later}/retry")).await.status, 202);
@@ -89,8 +92,8 @@ fn a_restored_store_waits_to_be_told() {
         let tenant = world.tenant_named(&name).await;
         assert_nothing_moves(&tenant, &later).await;
 
-        assert_eq!(tell(&world, "hold").await, json!({"epoch": 1, "paused": true}));
-        assert_eq!(tell(&world, "resend").await, json!({"epoch": 1, "paused": true}), "a repeat changes nothing");
+        assert_eq!(decide(&world, "hold").await, json!({"epoch": 1, "paused": true}));
+        assert_eq!(decide(&world, "resend").await, json!({"epoch": 1, "paused": true}), "a repeat changes nothing");
         let sent = world.receiver.received().len();
         let held = tenant.accept(&to_endpoint("orders")).await;
         tenant.until(&held, "held").await;
@@ -109,7 +112,7 @@ fn a_restored_store_waits_to_be_told() {
         assert_eq!(outcomes, ["outcome_unknown", "succeeded"], "{attempts:?}");
         assert_eq!(tenant.job(done["id"].as_str().unwrap()).await, done);
         let gone = tenant.api.get(&format!("/v1/jobs/{}", since["id"].as_str().unwrap())).await.unwrap();
-        assert_refused("what was accepted since", &gone, NOT_FOUND);
+        assert_refused("a job accepted since", &gone, NOT_FOUND);
         world.runner.stop().await.unwrap();
     });
 }

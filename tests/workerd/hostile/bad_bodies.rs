@@ -1,4 +1,5 @@
-//! Bad input: bodies that are no JSON, of the wrong type, too large or too deep. Each gets its problem, none a row.
+//! Bad input: bodies that are not JSON, of the wrong type, too large or too deep. Each gets its problem and creates no
+//! row.
 
 use futures_util::stream;
 use longshore_kit::client::Answer;
@@ -25,7 +26,7 @@ async fn send(tenant: &Tenant<'_>, (method, path): (&str, &str), content_type: &
     tenant.api.request(method, path, &headers, body.to_vec()).await.unwrap()
 }
 
-/// Sends each body to each route: all are refused in the same way, and the tenant has nothing afterwards.
+/// Sends each body to each route: all are refused in the same way, and the tenant has no rows afterwards.
 async fn assert_all_refused(tenant: &Tenant<'_>, content_type: &str, bodies: &[&[u8]], expected: Refusal) {
     for route in ROUTES {
         for body in bodies {
@@ -37,7 +38,7 @@ async fn assert_all_refused(tenant: &Tenant<'_>, content_type: &str, bodies: &[&
     assert_nothing_written(tenant).await;
 }
 
-/// Besides the key that the test calls with, the tenant has no row in any table.
+/// Checks that the tenant has no row in any table except the key that the test calls with.
 async fn assert_nothing_written(tenant: &Tenant<'_>) {
     for (table, rows) in [("jobs", 0), ("endpoints", 0), ("api_keys", 1)] {
         let sql = format!("SELECT count(*) AS n FROM {table} WHERE tenant = ?1");
@@ -46,7 +47,7 @@ async fn assert_nothing_written(tenant: &Tenant<'_>) {
 }
 
 #[test]
-fn what_is_not_json() {
+fn bodies_that_are_not_json() {
     shared(async |world| {
         let bodies: [&[u8]; 7] =
             [b"{", b"nul", b"{,}", b"{'kind': 'webhook'}", b"\xff\xfe{}", b"\"\xc3\x28\"", b"kind=webhook&payload=x"];
@@ -74,7 +75,7 @@ fn the_wrong_content_type() {
         {
             assert_all_refused(&tenant, content_type, &[b"{}"], WRONG_TYPE).await;
         }
-        // Without any, as curl -d would not do but a browser's form could.
+        // Without a content type: curl -d always sends one, a browser's form may not.
         for (method, path) in ROUTES {
             let answer = tenant.api.request(method, path, &[], b"{}".to_vec()).await.unwrap();
             assert_refused(path, &answer, WRONG_TYPE);
@@ -121,9 +122,9 @@ fn json_of_another_shape() {
     });
 }
 
-/// A list is no object, even when its items stand in the order of our fields.
+/// A list is not an object, even if its items have the order of the fields.
 #[test]
-fn a_list_in_the_place_of_an_object() {
+fn a_list_instead_of_an_object() {
     shared(async |world| {
         let tenant = world.tenant().await;
         let payload = json!({"url": tenant.url("/ok")});
@@ -174,7 +175,7 @@ fn a_body_that_is_too_large() {
     });
 }
 
-/// In a batch, one payload that is too large does not take the others along.
+/// A payload of a batch that is too large refuses its job only.
 #[test]
 fn a_payload_that_is_too_large_in_a_batch() {
     shared(async |world| {
@@ -188,7 +189,7 @@ fn a_payload_that_is_too_large_in_a_batch() {
     });
 }
 
-/// No length is announced and the body never ends: the answer comes while it is still being sent.
+/// A body without a length and without an end: the answer arrives while it is still being sent.
 #[test]
 fn a_body_that_grows_too_large_while_it_streams() {
     shared(async |world| {
@@ -216,7 +217,7 @@ async fn assert_nothing_written_but_keys(tenant: &Tenant<'_>) {
 }
 
 #[test]
-fn a_length_that_lies() {
+fn a_wrong_content_length() {
     shared(async |world| {
         let tenant = world.tenant().await;
         let token = world.key(&tenant.name, &["jobs:write"]).await.1;
@@ -226,21 +227,21 @@ fn a_length_that_lies() {
                  content-type: application/json\r\ncontent-length: {length}\r\n\r\n"
             )
         };
-        // Too much is announced: whatever arrives counts, and the answer does not wait for the rest.
+        // The announced length is too large: only received bytes count, and the answer does not wait for the rest.
         let parts = std::iter::repeat_n(vec![b' '; 16 * 1024], 80);
         let answer = raw::send(world.runner.url(), &head(10_000_000), parts).await;
-        assert_refused("more is announced than comes", &answer, TOO_LARGE);
-        // Too little is announced: what is beyond it does not belong to this request.
+        assert_refused("more is announced than sent", &answer, TOO_LARGE);
+        // The announced length is too small: bytes beyond it do not belong to this request.
         let job = job_of(&tenant, 100);
         let answer = raw::send(world.runner.url(), &head(job.len() - 20), [job]).await;
-        assert_refused("less is announced than comes", &answer, NOT_JSON);
+        assert_refused("less is announced than sent", &answer, NOT_JSON);
         assert_nothing_written_but_keys(&tenant).await;
     });
 }
 
-/// A caller who hangs up in the middle of a body has accepted nothing.
+/// A caller who disconnects in the middle of a body has created no job.
 #[test]
-fn a_body_that_breaks_off() {
+fn an_interrupted_body() {
     shared(async |world| {
         let tenant = world.tenant().await;
         let broken = stream::iter([Ok(b"{\"kind\":\"webhook\",".to_vec()), Err(std::io::Error::other("gone"))]);
@@ -250,8 +251,8 @@ fn a_body_that_breaks_off() {
             .body(Body::wrap_stream(broken))
             .send()
             .await;
-        assert!(sent.is_err(), "there is nobody left to answer");
-        // The Worker goes on with the next caller.
+        assert!(sent.is_err(), "the connection is closed");
+        // The Worker serves the next caller.
         let accepted = tenant.complete(&tenant.webhook("/ok")).await;
         assert_eq!(accepted["state"], "succeeded");
         assert_eq!(tenant.count_jobs().await, 1);

@@ -1,4 +1,4 @@
-//! Bad input: where Longshore must not send, and headers that it must not send, of jobs and of endpoints.
+//! Bad input: forbidden destinations and forbidden headers, of jobs and of endpoints.
 
 use serde_json::json;
 
@@ -29,7 +29,7 @@ const FORBIDDEN_HEADERS: &str = "host Content-Length transfer-encoding connectio
     Cookie webhook-id Webhook-Signature webhook-timestamp longshore-kind cf-connecting-ip proxy-authorization
     x-forwarded-for accept-encoding";
 
-/// Where Longshore must not send. This runner allows 127.0.0.1 with any port, and nothing else that is private.
+/// Forbidden destinations. This runner allows 127.0.0.1 with any port, and no other private address.
 #[test]
 fn destinations_that_are_not_allowed() {
     shared(async |world| {
@@ -69,7 +69,7 @@ fn headers_that_may_not_be_set() {
         }
         let long = "x".repeat(4_097);
         headers.push(("x-test".to_owned(), &long, "too-long"));
-        // Pointers are checked in full by a unit test; here it matters that each is refused, and by name.
+        // A unit test checks the pointers in full; here each header must be refused by name.
         for (name, value, code) in headers {
             let headers = json!({ name.clone(): value });
             let job = tenant.api.post("/v1/jobs", &with_payload(&tenant, "headers", headers.clone())).await.unwrap();

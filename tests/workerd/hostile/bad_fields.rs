@@ -8,7 +8,8 @@ use crate::support::world::shared;
 
 const DAY_MS: i64 = 86_400_000;
 
-/// Each job is refused, alone and in a batch beside a good one, and only the good ones are there afterwards.
+/// Checks that each job is refused, alone and in a batch beside a good one, and that only the good ones exist
+/// afterwards.
 pub(crate) async fn assert_jobs_refused(tenant: &Tenant<'_>, cases: &[(Value, Refusal)]) {
     for (job, expected) in cases {
         let what = job.to_string();
@@ -94,7 +95,7 @@ fn wrong_types() {
 }
 
 #[test]
-fn what_contradicts_itself() {
+fn contradictory_fields() {
     shared(async |world| {
         let tenant = world.tenant().await;
         let mut both_times = with(&tenant, "run_after", json!(in_ms(60_000)));
@@ -175,7 +176,7 @@ fn numbers_and_names_out_of_range() {
 }
 
 #[test]
-fn every_wrong_field_is_told_at_once() {
+fn all_wrong_fields_are_reported_at_once() {
     shared(async |world| {
         let tenant = world.tenant().await;
         let mut job = with(&tenant, "max_attempts", json!(0));

@@ -34,7 +34,7 @@ fn methods_that_are_not_offered() {
                 assert_eq!(allowed, offered, "{method} {path}");
             }
         }
-        // As the bytes of another protocol: neither a library nor the runtime may turn it into a GET.
+        // Sent as raw bytes: neither a library nor the runtime may turn it into a GET.
         let head = "PROPFIND /v1/jobs HTTP/1.1\r\nhost: localhost\r\ndepth: 1\r\n\r\n";
         let answer = raw::send(world.runner.url(), head, []).await;
         assert_refused("PROPFIND", &answer, WRONG_METHOD);
@@ -43,7 +43,7 @@ fn methods_that_are_not_offered() {
 }
 
 #[test]
-fn paths_that_are_nothing() {
+fn unknown_paths() {
     shared(async |world| {
         let tenant = world.tenant().await;
         let paths = [
@@ -74,7 +74,7 @@ fn paths_that_are_nothing() {
 }
 
 #[test]
-fn ids_that_nothing_has() {
+fn unknown_ids() {
     shared(async |world| {
         let tenant = world.tenant().await;
         let ids = [
@@ -88,9 +88,9 @@ fn ids_that_nothing_has() {
             &"x".repeat(5_000),
         ];
         for id in ids {
-            for route in ROUTES.iter().filter(|route| route.names_something() && route.method != "PUT") {
+            for route in ROUTES.iter().filter(|route| route.names_resource() && route.method != "PUT") {
                 let path = route.path_of(id);
-                // The one route that reads its body before it knows whether the thing is there.
+                // The one route that reads its body before it knows if the resource exists.
                 let answer = if route.operation() == Some(Operation::Search) {
                     tenant.api.post(&path, &json!({"query": "x"})).await.unwrap()
                 } else {
@@ -143,7 +143,7 @@ fn parameters() {
             let path = format!("{job}?wait={wait}");
             assert_refused(&path, &tenant.api.get(&path).await.unwrap(), range("wait"));
         }
-        // Text that means something to SQL means nothing as a value.
+        // SQL syntax has no effect in a value.
         for value in ["'%20OR%201=1--", "%25", "%00", "*", "null"] {
             for filter in ["kind", "endpoint", "group", "event_id", "idempotency_key"] {
                 let page = tenant.read(&format!("/v1/jobs?{filter}={value}")).await;
@@ -153,7 +153,7 @@ fn parameters() {
     });
 }
 
-/// One of two values would be ignored, whichever parameter it is and wherever it is sent.
+/// A parameter that is given twice is refused on every route, because one value would be ignored.
 #[test]
 fn a_parameter_given_twice() {
     shared(async |world| {
@@ -178,7 +178,7 @@ fn a_parameter_given_twice() {
     });
 }
 
-/// The header and the parameter may both be there if they say the same.
+/// The header and the parameter may both name the tenant if they agree.
 #[test]
 fn a_tenant_is_named_once() {
     shared(async |world| {
@@ -201,7 +201,7 @@ fn a_tenant_is_named_once() {
     });
 }
 
-/// Refusals too have no body for HEAD, and their headers.
+/// A refusal answers HEAD with its headers and without a body.
 #[test]
 fn a_refusal_answers_head_without_a_body() {
     shared(async |world| {
@@ -250,7 +250,7 @@ fn a_key_that_belongs_to_another_request() {
     });
 }
 
-/// What each state does not allow.
+/// Transitions that a state does not allow.
 #[test]
 fn transitions_that_are_illegal() {
     shared(async |world| {
@@ -291,7 +291,7 @@ async fn assert_discarded_stays(tenant: &Tenant<'_>, dead: &str) {
     assert_refused("replay of a discarded one", &answer, ILLEGAL);
 }
 
-/// Above 90 % nothing new is accepted, with a date; what was accepted is still answered, and the sweep ends it.
+/// Above 90 % new jobs are refused, with a date; accepted jobs can still be read, and the sweep ends them.
 #[test]
 fn a_store_that_is_full() {
     alone(

@@ -1,4 +1,4 @@
-//! Bad input: wrong fields of endpoints and keys, idempotency keys that are none, and JSON that Longshore does not take.
+//! Bad input: wrong fields of endpoints and keys, invalid idempotency keys, and JSON that Longshore does not accept.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use crate::support::tenant::in_ms;
 use crate::support::world::shared;
 
 #[test]
-fn idempotency_keys_that_are_none() {
+fn invalid_idempotency_keys() {
     shared(async |world| {
         let tenant = world.tenant().await;
         let long = "x".repeat(256);
@@ -107,7 +107,7 @@ fn keys() {
 }
 
 #[test]
-fn numbers_and_texts_that_json_allows_and_we_do_not() {
+fn numbers_and_texts_that_json_allows_and_longshore_refuses() {
     shared(async |world| {
         let tenant = world.tenant().await;
         let url = tenant.url("/ok");

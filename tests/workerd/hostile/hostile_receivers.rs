@@ -1,4 +1,4 @@
-//! Receivers that answer as no server should: each attempt ends, in time, with a class, and harms no neighbour.
+//! Receivers that answer as no server should: each attempt ends in time, with a class, and does not affect other jobs.
 
 use std::time::Duration;
 
@@ -11,11 +11,11 @@ use crate::support::hostile_kinds::gzip_bomb;
 use crate::support::tenant::Tenant;
 use crate::support::world::{each, shared};
 
-/// Delivers once to a receiver that answers with these bytes, and answers the job and its evidence.
+/// Delivers once to a receiver that answers with these bytes. Returns the job and its evidence.
 pub(crate) async fn deliver(tenant: &Tenant<'_>, answer: impl Into<Vec<u8>>) -> (Value, Value) {
     let receiver = RawReceiver::start(answer).await.unwrap();
     let result = deliver_to(tenant, &receiver.url("/x")).await;
-    assert_eq!(receiver.requests().len(), 1, "one request is one request");
+    assert_eq!(receiver.requests().len(), 1, "exactly one request");
     result
 }
 
@@ -37,7 +37,7 @@ fn assert_succeeded(what: &str, (job, evidence): &(Value, Value), body: &str) {
 }
 
 #[test]
-fn answers_that_are_odd_and_still_answers() {
+fn odd_answers_that_count() {
     shared(async |world| {
         let tenant = world.tenant().await;
         let cases = [
@@ -65,16 +65,16 @@ fn answers_that_are_odd_and_still_answers() {
 }
 
 #[test]
-fn answers_that_are_none() {
+fn answers_that_fail() {
     shared(async |world| {
         let tenant = world.tenant().await;
         let cases = [
             ("status 999", "HTTP/1.1 999 Odd\r\ncontent-length: 2\r\n\r\nhi", "http_4xx"),
             ("nothing at all", "", "connect"),
             ("another protocol", "SSH-2.0-OpenSSH_9.6\r\n", "connect"),
-            ("a status that is no number", "HTTP/1.1 abc OK\r\ncontent-length: 0\r\n\r\n", "connect"),
+            ("a non-numeric status", "HTTP/1.1 abc OK\r\ncontent-length: 0\r\n\r\n", "connect"),
             ("half a head", "HTTP/1.1 200 OK\r\nx-a", "connect"),
-            ("a length that is no number", "HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\nhi", "connect"),
+            ("a negative length", "HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\nhi", "connect"),
             (
                 "a redirect",
                 "HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n",
@@ -88,11 +88,11 @@ fn answers_that_are_none() {
         .await;
         let head = format!("HTTP/1.1 200 OK\r\nx-large: {}\r\ncontent-length: 0\r\n\r\n", "x".repeat(1_000_000));
         assert_failed("a head of a megabyte", &deliver(&tenant, head).await, "connect");
-        assert_eq!(tenant.complete(&tenant.webhook("/ok")).await["state"], "succeeded", "the next one is well");
+        assert_eq!(tenant.complete(&tenant.webhook("/ok")).await["state"], "succeeded", "the next job succeeds");
     });
 }
 
-/// A redirect is a failure, its target is kept as evidence and gets no request.
+/// A redirect is a failure; its target is kept as evidence and gets no request.
 #[test]
 fn redirects_are_not_followed() {
     shared(async |world| {
@@ -113,7 +113,7 @@ fn redirects_are_not_followed() {
     });
 }
 
-/// What is compressed is read to the cap like anything else, and not by what it could become.
+/// A compressed body is read up to the limit of every body, not up to its uncompressed size.
 #[test]
 fn compressed_bodies() {
     let compressed = |body: Vec<u8>| {
@@ -133,7 +133,7 @@ fn compressed_bodies() {
     });
 }
 
-/// Sends `first`, and then `again` after each pause until nobody listens.
+/// Sends `first`, and then `again` after each pause until the connection is closed.
 fn dripping(first: &str, again: Vec<u8>, pause: Duration) -> Vec<Step> {
     vec![Step::Read, Step::Send(first.into()), Step::Repeat(again, pause)]
 }
@@ -154,7 +154,7 @@ fn receivers_that_drip() {
             let result = deliver_to(&tenant, &receiver.url("/")).await;
             let attempt = &tenant.attempts(result.0["id"].as_str().unwrap()).await[0];
             if first.is_empty() {
-                // What cannot be the beginning of an answer may be given up before the deadline.
+                // Bytes that cannot start an answer may end the attempt before the deadline.
                 assert_eq!(result.0["state"], "dead", "{what}");
                 return;
             }
@@ -166,7 +166,7 @@ fn receivers_that_drip() {
     });
 }
 
-/// A body without an end is read to the cap, and the answer counts.
+/// A body without an end is read up to the limit, and the answer counts.
 #[test]
 fn a_body_without_an_end() {
     shared(async |world| {

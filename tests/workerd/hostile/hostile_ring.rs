@@ -1,5 +1,5 @@
 //! Every kind of hostile receiver at once, beside healthy ones: each attempt ends in time with its class and readable
-//! evidence, memory stays within bounds, and the neighbours notice nothing.
+//! evidence, memory stays within bounds, and other jobs are not affected.
 
 use futures_util::future::join;
 use futures_util::{StreamExt, stream};
@@ -9,7 +9,7 @@ use longshore_kit::client::{Answer, eventually};
 use longshore_kit::raw_receiver::RawReceiver;
 use serde_json::{Value, json};
 
-use crate::support::hostile_kinds::{DEADLINE_SECONDS, End, Kind, kind_ones, kinds};
+use crate::support::hostile_kinds::{DEADLINE_SECONDS, End, Kind, healthy_kinds, kinds};
 use crate::support::memory::Memory;
 use crate::support::tenant::{SOON, Tenant};
 use crate::support::world::alone;
@@ -18,15 +18,15 @@ use crate::support::world::alone;
 const AT_ONCE: usize = 16;
 /// Jobs to a healthy receiver that run beside the hostile ones.
 const NEIGHBOURS: usize = 30;
-/// What one instance may use. The whole process of workerd, in which the stores and queues of a local run live too, may
-/// not grow by more, of which most is what as many good receivers cost too: nothing bounds its garbage here.
+/// Memory limit of one instance. The whole process of workerd, with the stores and queues of a local run, may not grow
+/// by more; as many good receivers cost most of that, because nothing limits its garbage here.
 const GROWTH_KIB_MAX: u64 = 128 * 1024;
-/// What an answer of the API about one attempt may hold: two bodies of 64 KiB, six bytes for each control character,
-/// and their headers.
+/// Largest answer of the API about one attempt: two bodies of 64 KiB, six bytes for each control character, and their
+/// headers.
 const ANSWER_BYTES_MAX: usize = 1024 * 1024;
 
 #[test]
-fn hostile_receivers_harm_nobody() {
+fn hostile_receivers_do_not_affect_other_jobs() {
     alone(
         "hostile",
         |_| {},
@@ -40,8 +40,8 @@ fn hostile_receivers_harm_nobody() {
                 join(attacks, healthy.collect::<Vec<_>>()).await
             };
             let kinds = kinds();
-            // As much of what does no harm comes first, so that what grows later is what hostility costs.
-            let (flaws, _) = attacked(&kind_ones(kinds.len())).await;
+            // As many harmless receivers run first, so that later growth is caused by the hostile ones.
+            let (flaws, _) = attacked(&healthy_kinds(kinds.len())).await;
             assert_eq!(flaws.concat(), [""; 0]);
             let memory = Memory::of(world.runner.workerd_pid().await);
             let (flaws, jobs) = attacked(&kinds).await;
@@ -59,24 +59,24 @@ fn hostile_receivers_harm_nobody() {
     );
 }
 
-/// Sends one job to such a receiver and tells what is wrong with the way it ends, each with the kind's name.
+/// Sends one job to such a receiver. Returns the flaws of its end, each with the kind's name.
 async fn attack(tenant: &Tenant<'_>, kind: &Kind) -> Vec<String> {
     let receiver = RawReceiver::play(kind.steps.clone()).await.unwrap();
     let payload = json!({"url": receiver.url("/hook"), "body": {"n": 1}, "timeout_seconds": DEADLINE_SECONDS});
     let id = tenant.accept(&json!({"kind": "webhook", "payload": payload, "max_attempts": 1})).await;
     let job = eventually(SOON, async || {
-        // Waiting there and asking seldom: what is measured here is not what many questions cost.
+        // Long polls with few requests: the test does not measure the cost of many reads.
         let job = tenant.read(&format!("/v1/jobs/{id}?wait=3")).await;
         (!job["finished_at"].is_null() || job["state"] == "retrying").then_some(job)
     });
-    let Some(job) = job.await else { return vec![format!("{}: it does not end", kind.name)] };
+    let Some(job) = job.await else { return vec![format!("{}: the job does not end", kind.name)] };
     let paths = ["", "/attempts", "/attempts/1/evidence"].map(|path| format!("/v1/jobs/{id}{path}"));
     let [shown, attempts, evidence] = paths.each_ref().map(|path| tenant.api.get(path));
     let (shown, (attempts, evidence)) = join(shown, join(attempts, evidence)).await;
     let answers = [shown.unwrap(), attempts.unwrap(), evidence.unwrap()];
     let mut flaws: Vec<String> = answers.iter().filter_map(flaw_of_answer).collect();
     flaws.extend(flaws_of_end(kind, &job, &answers[1].body["data"][0], &answers[2].body));
-    // Who asks for a second is asked again after it, before the job is cancelled.
+    // A destination that asks for a second is called again after it, before the job is cancelled.
     let (least, most) = match kind.end {
         _ if kind.steps.is_empty() => (0, 0),
         End::Waits(..) => (1, usize::MAX),
@@ -91,7 +91,7 @@ async fn attack(tenant: &Tenant<'_>, kind: &Kind) -> Vec<String> {
     flaws.into_iter().map(|flaw| format!("{}: {flaw}", kind.name)).collect()
 }
 
-/// What came from a receiver can be read, is bounded, and drives no terminal.
+/// Checks that text from a receiver can be read, is bounded, and has no terminal controls.
 fn flaw_of_answer(answer: &Answer) -> Option<String> {
     let controls = answer.text.bytes().any(|byte| byte < 0x20 || byte == 0x7f);
     let wrong = answer.status != 200 || !answer.body.is_object() || controls || answer.text.len() > ANSWER_BYTES_MAX;
@@ -121,7 +121,7 @@ fn flaws_of_end(kind: &Kind, job: &Value, attempt: &Value, evidence: &Value) -> 
     let kept = evidence["response"]["headers"].as_array().map_or(0, Vec::len);
     expect("a bounded number of headers", &json!(kept <= RESPONSE_HEADERS_MAX), json!(true));
     expect("the evidence's body", &evidence["request"]["body"], json!(r#"{"n":1}"#));
-    // Whoever has answered is shown with a status, and whoever has not without one.
+    // A receiver that answered is shown with a status; any other without one.
     let answered = kind.end == End::Unfinished || !["connect", "timeout"].contains(&class.as_str().unwrap_or_default());
     expect("a response", &json!(evidence["response"]["status"].is_u64()), json!(answered));
     expect("a response in the list", &json!(attempt["response"]["status"].is_u64()), json!(answered));

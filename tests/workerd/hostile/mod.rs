@@ -1,4 +1,4 @@
-//! Input and receivers that mean harm.
+//! Hostile input and hostile receivers.
 
 pub(crate) mod bad_bodies;
 pub(crate) mod bad_destinations;

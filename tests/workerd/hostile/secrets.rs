@@ -1,8 +1,7 @@
-//! Some 200 planted secrets, and no sink that has one of them: not the files of D1, not R2, not the log, not an answer.
+//! Some 200 planted secrets, none of which reaches a sink: the files of D1, R2, the log, or an answer.
 //!
-//! What a caller writes into a job's `url`, `body` or unsealed headers is the payload, and an endpoint's `url` is the
-//! endpoint: both are stored and shown as what they are. Secrets in them are planted apart and may be there and nowhere
-//! else.
+//! A job's `url`, `body` and unsealed headers are its payload, and an endpoint's `url` is part of the endpoint: both
+//! are stored and shown unchanged. Secrets in them have another prefix and may be only there.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -21,7 +20,7 @@ use crate::support::sinks::{Sink, forms, stores};
 use crate::support::tenant::{Tenant, id_of};
 use crate::support::world::{World, block_on, options_in};
 
-/// How many secrets are planted, at least.
+/// Minimum of planted secrets.
 const PLANTED_MIN: usize = 200;
 
 const SECRET_HEADERS: [&str; 22] = [
@@ -82,7 +81,7 @@ fn no_planted_secret_is_in_any_sink() {
             shown: RefCell::default(),
         };
         deliver(&planter, &tenant).await;
-        be_refused(&planter, &tenant).await;
+        send_refused_requests(&planter, &tenant).await;
         reveal(&planter, &tenant).await;
         read_everything(&planter).await;
         let mut sinks = stores(&world, scratch.path()).await;
@@ -103,7 +102,8 @@ fn no_planted_secret_is_in_any_sink() {
     });
 }
 
-/// A receiver that answers with secrets in its headers; if an endpoint says what else to hide, also there and in its body.
+/// A receiver that answers with secrets in its headers; with an endpoint that lists more to hide, also there and in its
+/// body.
 async fn answering(planter: &Planter<'_>, status: &str, configured: bool) -> RawReceiver {
     let mut lines = vec![format!("HTTP/1.1 {status}"), format!("x-control: {CONTROL}")];
     for name in SECRET_ANSWERS.iter().chain(&["set-cookie"; 3]).chain(configured.then_some(&"x-batch")) {
@@ -140,7 +140,7 @@ fn job(planter: &Planter<'_>, to: (&str, &str)) -> Value {
     job
 }
 
-/// Jobs that succeed, fail, reach nobody, are replayed as they were and edited; with R2 and without it.
+/// Jobs that succeed, fail, reach no receiver, are replayed unchanged and edited; with R2 and without it.
 async fn deliver(planter: &Planter<'_>, tenant: &Tenant<'_>) {
     let mut receivers = Vec::new();
     for status in ["200 OK", "500 X", "302 X"] {
@@ -153,10 +153,10 @@ async fn deliver(planter: &Planter<'_>, tenant: &Tenant<'_>) {
         let name = format!("endpoint-{n}");
         let endpoint = endpoint(planter, &configured.url(&place));
         let put = tenant.api.put(&format!("/v1/endpoints/{name}"), &endpoint).await.unwrap();
-        assert_eq!(planter.hear("PUT", put).status, 200);
+        assert_eq!(planter.record("PUT", put).status, 200);
         let to_endpoint = planter.complete(&job(planter, ("endpoint", &name))).await;
         let mut to_url = job(planter, ("url", &bare.url(&place)));
-        // Nobody says of a bare url what is to be hidden in it: its body and its plain headers are evidence.
+        // A bare URL has no settings for hiding: its body and its plain headers are evidence.
         to_url["payload"]["body"] = json!({"control": CONTROL});
         to_url["payload"]["headers"].as_object_mut().unwrap().remove("x-batch");
         let to_url = planter.complete(&to_url).await;
@@ -166,7 +166,7 @@ async fn deliver(planter: &Planter<'_>, tenant: &Tenant<'_>) {
             replay(planter, &to_endpoint, &name).await;
         }
     }
-    assert_they_were_sent(planter, &receivers.iter().flat_map(|(one, other)| [one, other]).collect::<Vec<_>>());
+    assert_secrets_were_sent(planter, &receivers.iter().flat_map(|(one, other)| [one, other]).collect::<Vec<_>>());
     planter.world.runner.faults(&Faults { r2: Mode::Fail, ..Faults::default() }).await.unwrap();
     let inline = planter.complete(&job(planter, ("endpoint", "endpoint-1"))).await;
     let attempts = planter.get(&format!("/v1/jobs/{}/attempts", id_of(&inline))).await;
@@ -176,7 +176,7 @@ async fn deliver(planter: &Planter<'_>, tenant: &Tenant<'_>) {
 
 async fn replay(planter: &Planter<'_>, dead: &Value, name: &str) {
     let path = format!("/v1/dead-letters/{}/replay", id_of(dead));
-    let as_it_was = planter.hear("replay", planter.api.request("POST", &path, &[], Vec::new()).await.unwrap());
+    let as_it_was = planter.record("replay", planter.api.request("POST", &path, &[], Vec::new()).await.unwrap());
     let again = planter.get(&format!("/v1/jobs/{}?wait=30", id_of(&as_it_was.body))).await;
     let path = format!("/v1/dead-letters/{}/replay", id_of(&again));
     let edited = planter.post(&path, &json!({"payload": job(planter, ("endpoint", name))["payload"]})).await;
@@ -184,8 +184,8 @@ async fn replay(planter: &Planter<'_>, dead: &Value, name: &str) {
     planter.get(&format!("/v1/jobs/{}?wait=30", id_of(&edited.body))).await;
 }
 
-/// What was planted was used: the receivers got it.
-fn assert_they_were_sent(planter: &Planter<'_>, receivers: &[&RawReceiver]) {
+/// Checks that the receivers got the planted secrets.
+fn assert_secrets_were_sent(planter: &Planter<'_>, receivers: &[&RawReceiver]) {
     let requests: Vec<String> = receivers
         .iter()
         .flat_map(|receiver| receiver.requests())
@@ -194,7 +194,7 @@ fn assert_they_were_sent(planter: &Planter<'_>, receivers: &[&RawReceiver]) {
     assert_eq!(requests.len(), 10, "two each, and two replays");
     for request in &requests {
         assert!(request.matches(SECRET).count() >= 8, "{request}");
-        // Whoever reads a signature could send the request again.
+        // A reader of a signature could repeat the request.
         let signature = request
             .lines()
             .find_map(|line| line.to_lowercase().starts_with("webhook-signature:").then(|| line.to_owned()));
@@ -203,8 +203,8 @@ fn assert_they_were_sent(planter: &Planter<'_>, receivers: &[&RawReceiver]) {
     }
 }
 
-/// Requests that are refused, with secrets wherever a mistake may put them.
-async fn be_refused(planter: &Planter<'_>, tenant: &Tenant<'_>) {
+/// Sends requests that are refused, with secrets at every place of a possible mistake.
+async fn send_refused_requests(planter: &Planter<'_>, tenant: &Tenant<'_>) {
     let secret = || planter.plant(SECRET);
     let url = tenant.url("/ok");
     let wrong = [
@@ -232,7 +232,7 @@ async fn be_refused(planter: &Planter<'_>, tenant: &Tenant<'_>) {
         assert_eq!(batch.body["summary"]["rejected"], 1, "{job}");
         if !["method", "endpoint", "body_base64"].contains(&field) {
             let answer = tenant.api.put("/v1/endpoints/refused", &wrong).await.unwrap();
-            assert_eq!(planter.hear("PUT refused", answer).status, 422, "{wrong}");
+            assert_eq!(planter.record("PUT refused", answer).status, 422, "{wrong}");
         }
     }
     for job in [json!({"kind": "webhook", "payload": secret()}), json!({"kind": "webhook", "metadata": secret()})] {
@@ -241,39 +241,39 @@ async fn be_refused(planter: &Planter<'_>, tenant: &Tenant<'_>) {
     for keys in [json!({"tenant": tenant.name, "scopes": secret()}), json!({"tenant": secret(), "scopes": ["admin"]})] {
         assert_eq!(planter.post("/v1/keys", &keys).await.status, 422, "{keys}");
     }
-    be_refused_at_the_door(planter).await;
+    send_invalid_credentials(planter).await;
 }
 
-/// Broken JSON, and tokens that let nobody in.
-async fn be_refused_at_the_door(planter: &Planter<'_>) {
+/// Sends broken JSON, and tokens that are not valid.
+async fn send_invalid_credentials(planter: &Planter<'_>) {
     let secret = || planter.plant(SECRET).replace(['"', '\\'], "");
     let headers = [("content-type", "application/json")];
     for body in [format!(r#"{{"kind": "{}"#, secret()), secret()] {
         let answer = planter.api.request("POST", "/v1/jobs", &headers, body.into_bytes()).await.unwrap();
-        assert_eq!(planter.hear("broken JSON", answer).status, 400);
+        assert_eq!(planter.record("broken JSON", answer).status, 400);
     }
     for value in
         [format!("Bearer {}", secret()), format!("Basic {}", secret()), secret(), format!("Bearer ls_{}", secret())]
     {
         let headers = [("authorization", value.as_str())];
         let answer = planter.world.anyone.request("GET", "/v1/jobs", &headers, Vec::new()).await.unwrap();
-        assert_eq!(planter.hear("no key", answer).status, 401);
+        assert_eq!(planter.record("no key", answer).status, 401);
     }
     for path in ["/v1/jobs?cursor=", "/v1/jobs?token=", "/v1/jobs?limit=", "/v1/jobs?state=", "/v1/jobs?created_after="]
     {
         let path = format!("{path}{}", secret());
-        assert_eq!(planter.hear("a parameter", planter.api.get(&path).await.unwrap()).status, 400, "{path}");
+        assert_eq!(planter.record("a parameter", planter.api.get(&path).await.unwrap()).status, 400, "{path}");
     }
-    // What a path names is a name, and the answer repeats it; but for an API key.
+    // The answer repeats the name in a path, except for an API key.
     for path in ["/v1/jobs/", "/v1/endpoints/", "/"] {
-        let answer = planter.hear("a path", planter.api.get(&format!("{path}{CONTROL}")).await.unwrap());
+        let answer = planter.record("a path", planter.api.get(&format!("{path}{CONTROL}")).await.unwrap());
         assert!(answer.status == 404 && answer.text.contains(CONTROL), "{path}: {}", answer.body);
         let path = format!("{path}ls_0123456789abcdef_{}", secret());
-        assert_eq!(planter.hear("a key in a path", planter.api.get(&path).await.unwrap()).status, 404, "{path}");
+        assert_eq!(planter.record("a key in a path", planter.api.get(&path).await.unwrap()).status, 404, "{path}");
     }
 }
 
-/// The answers that show a secret, all of them: a new key once, and the signing secrets to who may operate.
+/// Requests all answers that show a secret: a new key once, and the signing secrets for callers who may operate.
 async fn reveal(planter: &Planter<'_>, tenant: &Tenant<'_>) {
     for scope in ["jobs:write", "jobs:read", "operate", "admin"] {
         let request = json!({"tenant": tenant.name, "scopes": [scope]});
@@ -285,11 +285,11 @@ async fn reveal(planter: &Planter<'_>, tenant: &Tenant<'_>) {
         planter.reveal(&tenant.api.get(&path).await.unwrap(), &["secret"]);
         planter.reveal(&tenant.act(&format!("{path}/rotate")).await, &["secret", "previous_secret"]);
     }
-    // With the secrets of now and of before.
+    // With the current secret and the previous one.
     planter.complete(&job(planter, ("endpoint", "endpoint-1"))).await;
 }
 
-/// Every read that there is, of everything that is there.
+/// Reads everything that exists, by every route.
 async fn read_everything(planter: &Planter<'_>) {
     for path in ["/healthz", "/readyz", "/v1/keys?limit=100", "/v1/dead-letters?limit=100"] {
         planter.get(path).await;
@@ -310,7 +310,7 @@ fn assert_nothing_leaked(planter: &Planter<'_>, sinks: &[Sink]) {
     let mut secrets: Vec<Vec<u8>> =
         vec![SECRET.into(), MASTER_KEY.into(), ROOT_TOKEN.into(), hex::decode(MASTER_KEY).unwrap()];
     for shown in planter.shown.borrow().iter() {
-        // Of a key its secret; of a signing secret and a signature the text and the bytes.
+        // Secret part of a key; text and bytes of a signing secret and of a signature.
         let text = shown.strip_prefix("whsec_").unwrap_or(shown);
         let text = text.strip_prefix("ls_").map_or(text, |token| token.split('_').nth(1).unwrap());
         secrets.push(text.into());
@@ -325,19 +325,19 @@ fn assert_nothing_leaked(planter: &Planter<'_>, sinks: &[Sink]) {
     assert!(hits.is_empty(), "{} hits: {hits:#?}", hits.len());
 }
 
-/// What is no secret is found: in a file of D1, in an object of R2, in answers.
+/// Checks that the search finds text that is not secret: in a file of D1, in an object of R2, in answers.
 fn assert_the_search_sees(stored: &[Sink], heard: &[Sink]) {
     let control = forms(CONTROL.as_bytes());
     let names: Vec<&str> =
         stored.iter().filter(|sink| sink.find(&control).is_some()).map(|sink| sink.name.as_str()).collect();
     for part in ["/d1/", "/r2/", "evidence/"] {
-        assert!(names.iter().any(|name| name.contains(part)), "nothing is found in {part}: {names:?}");
+        assert!(names.iter().any(|name| name.contains(part)), "the search finds nothing in {part}: {names:?}");
     }
     let answers = heard.iter().filter(|sink| sink.find(&control).is_some());
     assert!(answers.clone().any(|sink| sink.name.ends_with("/evidence")) && answers.count() > 20);
 }
 
-/// What callers wrote into payloads and URLs is in these two columns, and in no object and no log.
+/// Checks that secrets in payloads and URLs are in these two columns, and in no object and no log.
 async fn assert_payloads_are_payloads(world: &World, stored: &[Sink]) {
     let payload = forms(PAYLOAD.as_bytes());
     let mut found: BTreeMap<String, usize> = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! What the producer serves without running: the API's document and the page that shows it.
+//! Static files of the producer: the API's document and the page that shows it.
 
 use crate::support::world::shared;
 
@@ -15,9 +15,9 @@ fn the_document_is_served_as_it_is_generated() {
     });
 }
 
-/// The page runs its own script and asks for the document; it may ask for nothing else.
+/// The page runs its script and loads the document, and may load nothing else.
 #[test]
-fn the_reference_is_a_page_that_loads_nothing_from_elsewhere() {
+fn the_reference_page_loads_nothing_from_other_origins() {
     shared(async |world| {
         let page = world.anyone.get("/reference").await.unwrap();
         assert_eq!(page.status, 200);
@@ -30,7 +30,7 @@ fn the_reference_is_a_page_that_loads_nothing_from_elsewhere() {
 }
 
 #[test]
-fn all_other_paths_are_the_workers() {
+fn all_other_paths_reach_the_worker() {
     shared(async |world| {
         for path in ["/", "/index.html", "/reference/x", "/openapi.yaml", "/_headers", "/v1", "/v1/openapi.json"] {
             let answer = world.anyone.get(path).await.unwrap();

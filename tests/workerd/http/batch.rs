@@ -1,4 +1,4 @@
-//! Batches, and the lists in which their jobs are found again.
+//! Batches, and the lists that show their jobs.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -59,7 +59,7 @@ fn a_batch_has_one_to_a_thousand_jobs() {
     });
 }
 
-/// A thousand at once, and each is delivered once. Then they are read back page by page.
+/// A thousand jobs in one batch are delivered once each, and listed page by page.
 #[test]
 fn a_thousand_jobs() {
     shared(async |world| {
@@ -89,7 +89,7 @@ async fn list(tenant: &Tenant<'_>, path: &str) -> Vec<String> {
     loop {
         let page = tenant.read(&next).await;
         let data = page["data"].as_array().unwrap();
-        assert!(data.iter().all(|job| job["payload"] == Value::Null), "lists are without payloads");
+        assert!(data.iter().all(|job| job["payload"] == Value::Null), "lists have no payloads");
         ids.extend(data.iter().map(id_of));
         match page["next_cursor"].as_str() {
             Some(cursor) => next = format!("{path}&cursor={cursor}"),

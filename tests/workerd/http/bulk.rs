@@ -1,4 +1,4 @@
-//! Bulk: jobs in as lines and lists out as lines, whatever the network does in between.
+//! Bulk requests: jobs sent as lines and lists read as lines, also over a broken connection.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::support::world::{alone, shared};
 const LINES: (&str, &str) = ("content-type", "application/x-ndjson");
 const WANTS_LINES: (&str, &str) = ("accept", "application/x-ndjson");
 
-/// A job that waits for a year, so that a test of thousands is one of the intake alone.
+/// A job that waits for a year, so that a test of thousands tests the intake alone.
 fn later(tenant: &Tenant<'_>) -> Value {
     let mut job = tenant.webhook("/ok");
     (job["delay_seconds"], job["group"]) = (json!(31_000_000), json!("import"));
@@ -34,7 +34,7 @@ fn lines(answer: &Answer) -> Vec<Value> {
     answer.text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// Blank lines are no end of the body, however many there are.
+/// Blank lines do not end the body, however many there are.
 #[test]
 fn lines_behind_megabytes_of_blank_ones_are_accepted() {
     shared(async |world| {
@@ -50,7 +50,7 @@ fn lines_behind_megabytes_of_blank_ones_are_accepted() {
     });
 }
 
-/// Ten thousand lines, bad ones among them: each is answered by itself, and a repeat adds nothing.
+/// Ten thousand lines, some of them bad: each gets a separate result, and a repeat adds nothing.
 #[test]
 fn each_line_is_accepted_or_refused_by_itself() {
     shared(async |world| {
@@ -71,7 +71,7 @@ fn each_line_is_accepted_or_refused_by_itself() {
         assert_eq!((&last["summary"], &last["problem"]), (&expected, &Value::Null), "{last}");
         let numbers: Vec<_> = results.iter().map(|result| result["index"].as_u64().unwrap()).collect();
         let wanted: Vec<_> = (0..10_000).filter(|index| ![8, 9].contains(index)).collect();
-        assert_eq!(numbers, wanted, "one result a line, in their order");
+        assert_eq!(numbers, wanted, "one result per line, in order");
         let of = |index: u64| &results[numbers.binary_search(&index).unwrap()];
         for (index, status) in [(6, 202), (7, 400), (600, 400), (601, 422), (602, 413), (603, 202), (9_999, 202)] {
             assert_eq!(of(index)["status"], status, "{}", of(index));
@@ -109,7 +109,7 @@ impl Chunks {
         self.0.write_all(&chunk).await.unwrap();
     }
 
-    /// Reads until that text came.
+    /// Reads until this text has arrived.
     async fn read_until(&mut self, text: &str) -> String {
         let mut bytes = Vec::new();
         let read = async {
@@ -122,16 +122,16 @@ impl Chunks {
     }
 }
 
-/// A line is durable, and answered, while the next ones are not even written.
+/// A line is durable and answered before the next ones are written.
 #[test]
-fn a_line_is_answered_while_others_are_on_their_way() {
+fn a_line_is_answered_before_the_next_is_sent() {
     shared(async |world| {
         let tenant = world.tenant().await;
         let (_, token) = world.key(&tenant.name, &["jobs:write"]).await;
         let line = format!("{}\n", tenant.webhook("/ok"));
         let mut chunks = Chunks::open(&tenant, &token, "slow").await;
         for index in 0..3 {
-            // In pieces, which no line minds.
+            // A line may arrive in several chunks.
             let (one, other) = line.as_bytes().split_at(20);
             chunks.write(one).await;
             chunks.write(other).await;
@@ -147,7 +147,7 @@ fn a_line_is_answered_while_others_are_on_their_way() {
     });
 }
 
-/// The connection breaks at any byte: what came whole may be there, nothing else is, and a repeat completes it.
+/// The connection breaks at any byte: only complete lines may create a job, and a repeat completes the rest.
 #[test]
 fn a_broken_connection_adds_nothing_twice() {
     shared(async |world| {
@@ -174,7 +174,7 @@ fn a_broken_connection_adds_nothing_twice() {
     });
 }
 
-/// What may not be done at all is refused before a line is read.
+/// A caller without the rights is refused before a line is read.
 #[test]
 fn a_refused_bulk_request_reads_nothing() {
     shared(async |world| {
@@ -194,9 +194,9 @@ fn a_refused_bulk_request_reads_nothing() {
     });
 }
 
-/// On the free plan a bulk request ends before the platform would end it, and says where.
+/// A bulk request on the free plan ends before the platform would end it, and reports the last line.
 #[test]
-fn a_bulk_request_ends_where_its_plan_does() {
+fn a_bulk_request_ends_at_the_limit_of_its_plan() {
     alone(
         "bulk-free",
         |options| "free".clone_into(&mut options.plan),
@@ -227,7 +227,7 @@ fn a_bulk_request_ends_where_its_plan_does() {
     );
 }
 
-/// Every list is exported whole, one item a line, and nobody else's.
+/// A list is exported whole, one item a line, without items of other tenants.
 #[test]
 fn a_list_is_exported_whole() {
     shared(async |world| {
@@ -253,9 +253,9 @@ fn a_list_is_exported_whole() {
         }
         let limited = tenant.api.request("GET", "/v1/jobs?limit=5", &[WANTS_LINES], Vec::new()).await.unwrap();
         assert_eq!((limited.status, &limited.body["errors"][0]["pointer"]), (400, &json!("limit")), "{}", limited.text);
-        let nobody = world.anyone.request("GET", "/v1/jobs", &[WANTS_LINES], Vec::new()).await.unwrap();
-        assert_refused("without a key", &nobody, UNAUTHENTICATED);
-        // A browser's list of what it likes names lines after JSON, or not at all.
+        let keyless = world.anyone.request("GET", "/v1/jobs", &[WANTS_LINES], Vec::new()).await.unwrap();
+        assert_refused("without a key", &keyless, UNAUTHENTICATED);
+        // Browsers list lines after JSON in their Accept header, or not at all.
         let page =
             tenant.api.request("GET", "/v1/jobs", &[("accept", "application/json, */*")], Vec::new()).await.unwrap();
         assert!(page.body["next_cursor"].is_string(), "{}", page.text);

@@ -1,4 +1,4 @@
-//! The clients for TypeScript and Python: their own tests, against the running Workers.
+//! The clients for TypeScript and Python: their test suites against the running Workers.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -11,11 +11,11 @@ use tokio::time::timeout;
 
 use crate::support::world::alone;
 
-/// Long beside the half minute that the tests of a client take.
+/// Longest run of a client's tests, which take half a minute.
 const WITHIN: Duration = Duration::from_mins(4);
 
-/// Runs a program of the tests of one client, with a key of a new tenant. The runner is its own: on the shared one their tasks would
-/// wait for slow tasks of other tests.
+/// Runs a program of one client's tests with a key of a new tenant. Uses a separate runner: on the shared one their
+/// tasks would wait for slow tasks of other tests.
 fn assert_passes(folder: &str, program: &str, arguments: &[&str]) {
     let ticks = |options: &mut Options| options.tick_seconds = 1;
     alone(&folder.replace('/', "-"), ticks, async |world| {

@@ -1,4 +1,4 @@
-//! Pages of other origins: nobody may ask by default, and those that are named may.
+//! CORS: by default no page of another origin may call the API, and named origins may.
 
 use longshore_kit::client::Answer;
 
@@ -15,7 +15,7 @@ fn no_cors(answer: &Answer) -> bool {
 }
 
 #[test]
-fn by_default_no_page_may_ask() {
+fn by_default_no_origin_is_allowed() {
     shared(async |world| {
         let headers = [("origin", ORIGIN), ("access-control-request-method", "POST")];
         for (method, path, status) in [("OPTIONS", "/v1/jobs", 405), ("GET", "/healthz", 200), ("GET", "/v1/jobs", 401)]
@@ -28,7 +28,7 @@ fn by_default_no_page_may_ask() {
 }
 
 #[test]
-fn named_origins_may_ask_and_others_may_not() {
+fn named_origins_are_allowed_and_others_are_not() {
     let origins = format!("https://ops.example.com:8443, {ORIGIN}");
     alone(
         "cors",
@@ -63,8 +63,8 @@ fn named_origins_may_ask_and_others_may_not() {
                     assert!(no_cors(&answer) && answer.header("vary") == Some("origin"), "{method} {other}");
                 }
             }
-            let nobody = tenant.api.get("/v1/jobs").await.unwrap();
-            assert!(nobody.status == 200 && no_cors(&nobody) && nobody.header("vary") == Some("origin"));
+            let no_origin = tenant.api.get("/v1/jobs").await.unwrap();
+            assert!(no_origin.status == 200 && no_cors(&no_origin) && no_origin.header("vary") == Some("origin"));
         },
     );
 }

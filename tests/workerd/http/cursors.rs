@@ -1,5 +1,5 @@
-//! Cursors in the hands of those who change them: every bit, every other list, filter and tenant. The answer is always
-//! the same refusal, and never a row.
+//! Changed cursors: every flipped bit, and every other list, filter and tenant. The answer is always the same refusal,
+//! and never a row.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -14,14 +14,14 @@ use crate::support::world::{World, each, shared};
 
 /// Requests at once.
 const AT_ONCE: usize = 16;
-/// Rows of each list: a page of one has a next.
+/// Rows of each list: a page of one row has a next page.
 const ROWS: usize = 2;
 
-/// The lists with cursors. The last is for keys of all tenants.
+/// Lists with cursors. The last one needs a key for all tenants.
 const LISTS: [&str; 6] =
     ["/v1/jobs", "/v1/dead-letters", "/v1/endpoints", "/v1/schedules", "/v1/keys", "/v1/malformed-messages"];
 
-/// A tenant with something in each list.
+/// A tenant with rows in each list.
 async fn tenant_with_rows(world: &World) -> Tenant<'_> {
     let tenant = world.tenant().await;
     each(0..ROWS, async |n| {
@@ -36,7 +36,7 @@ async fn tenant_with_rows(world: &World) -> Tenant<'_> {
     tenant
 }
 
-/// The cursor of a list's first page of one row, once there is a second one: as it is, it is good.
+/// Waits for a second row of a list. Returns the valid cursor of the first page of one row.
 async fn cursor_of(api: &Client, list: &str) -> String {
     let found = eventually(SOON, async || {
         let page = api.get(&format!("{list}?limit=1")).await.unwrap();
@@ -49,18 +49,18 @@ async fn cursor_of(api: &Client, list: &str) -> String {
     found.await.expect("there are two rows")
 }
 
-/// Some bytes with one bit flipped: each of them, or one of each byte.
+/// Copies with one flipped bit: of each bit, or of one bit per byte.
 fn flips(bytes: &[u8], each: bool) -> Vec<Vec<u8>> {
     let flip = |bit: usize| {
         let mut flipped = bytes.to_vec();
         flipped[bit / 8] ^= 1 << (bit % 8);
         flipped
     };
-    // Nine is the next byte's next bit.
+    // Nine bits further is the next bit of the next byte.
     (0..8 * bytes.len()).step_by(if each { 1 } else { 9 }).map(flip).collect()
 }
 
-/// The cursor with flipped bits: in what it seals, and in its text.
+/// The cursor with flipped bits, in its sealed bytes and in its text.
 fn flipped(cursor: &str, each: bool) -> Vec<String> {
     let of_seal = flips(&URL_SAFE_NO_PAD.decode(cursor).unwrap(), each);
     let percent = |text: Vec<u8>| text.iter().map(|byte| format!("%{byte:02x}")).collect::<Vec<_>>().concat();
@@ -77,7 +77,7 @@ fn every_flipped_bit_of_a_cursor_is_refused() {
         for list in LISTS {
             let api = if list == "/v1/malformed-messages" { &all } else { &tenant.api };
             let cursor = cursor_of(api, list).await;
-            // All lists read cursors with the same code, which one of them tries in full.
+            // All lists read cursors with the same code, so only one of them gets every case.
             let mut wrong = flipped(&cursor, list == LISTS[0]);
             wrong.extend(["", "A", "%00", "%ff", &cursor[1..], &cursor[..cursor.len() - 1]].map(str::to_owned));
             wrong.extend([format!("{cursor}A"), format!("{cursor}="), format!("{cursor}{cursor}"), "A".repeat(5_000)]);

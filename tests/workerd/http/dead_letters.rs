@@ -1,4 +1,4 @@
-//! Dead letters: listed, replayed once however often it is asked, replayed with an edited payload, discarded.
+//! Dead letters: listed, replayed exactly once by repeated requests, replayed with an edited payload, discarded.
 
 use std::collections::BTreeSet;
 
@@ -9,8 +9,8 @@ use crate::support::refusal::{ILLEGAL, TOO_LARGE, assert_refused, invalid};
 use crate::support::tenant::{Tenant, id_of, to_endpoint};
 use crate::support::world::shared;
 
-/// A dead letter at an endpoint whose receiver is well again.
-async fn mended(tenant: &Tenant<'_>) -> Value {
+/// A dead letter of an endpoint whose receiver works again.
+async fn repaired_dead_letter(tenant: &Tenant<'_>) -> Value {
     tenant.endpoint("orders", "/status/500", json!({"max_attempts": 1})).await;
     let mut job = to_endpoint("orders");
     job["group"] = json!("g");
@@ -25,7 +25,7 @@ async fn mended(tenant: &Tenant<'_>) -> Value {
 fn a_replay_is_a_new_job_with_the_same_event() {
     shared(async |world| {
         let tenant = world.tenant().await;
-        let dead = mended(&tenant).await;
+        let dead = repaired_dead_letter(&tenant).await;
         let id = id_of(&dead);
         let answer = tenant.act(&format!("/v1/dead-letters/{id}/replay")).await;
         assert_eq!(answer.status, 202, "{}", answer.body);
@@ -51,7 +51,7 @@ fn a_replay_is_a_new_job_with_the_same_event() {
 fn fifty_replays_at_once_are_one() {
     shared(async |world| {
         let tenant = world.tenant().await;
-        let id = id_of(&mended(&tenant).await);
+        let id = id_of(&repaired_dead_letter(&tenant).await);
         let path = format!("/v1/dead-letters/{id}/replay");
         let answers = join_all((0..50).map(|_| tenant.act(&path))).await;
         let winners: Vec<_> = answers.iter().filter(|answer| answer.status == 202).collect();
@@ -70,7 +70,7 @@ fn fifty_replays_at_once_are_one() {
 fn a_replay_may_edit_the_payload() {
     shared(async |world| {
         let tenant = world.tenant().await;
-        let id = id_of(&mended(&tenant).await);
+        let id = id_of(&repaired_dead_letter(&tenant).await);
         let path = format!("/v1/dead-letters/{id}/replay");
         let bad = json!({"payload": {"timeout_seconds": 99}});
         let answer = tenant.api.post(&path, &bad).await.unwrap();
@@ -89,11 +89,11 @@ fn a_replay_may_edit_the_payload() {
         tenant.ended(&id_of(&answer.body)).await;
         let last = tenant.received().pop().unwrap();
         assert_eq!((last.method.as_str(), &last.body[..], last.webhook_id()), ("PUT", &b"{\"n\":2}"[..], id.as_str()));
-        assert_eq!(tenant.job(&id).await["payload"]["body"], json!({"n": 1}), "the dead job keeps its own");
+        assert_eq!(tenant.job(&id).await["payload"]["body"], json!({"n": 1}), "the dead job keeps its payload");
     });
 }
 
-/// A replay that dies again is a dead letter of its own.
+/// A replay that dies is another dead letter.
 #[test]
 fn a_replay_that_fails_can_be_replayed() {
     shared(async |world| {
@@ -111,7 +111,7 @@ fn a_replay_that_fails_can_be_replayed() {
 }
 
 #[test]
-fn discarding_gives_a_dead_letter_up() {
+fn discarding_closes_a_dead_letter() {
     shared(async |world| {
         let tenant = world.tenant().await;
         let mut job = tenant.webhook("/status/500");
@@ -137,7 +137,7 @@ fn discarding_gives_a_dead_letter_up() {
     });
 }
 
-/// Page by page, the latest death first, each exactly once.
+/// Lists dead letters page by page, the latest death first, each exactly once.
 #[test]
 fn dead_letters_are_listed_in_pages() {
     shared(async |world| {

@@ -1,4 +1,4 @@
-//! Bodies as tools send them: compressed with gzip, and with a byte order mark before them.
+//! Bodies as tools send them: compressed with gzip, and with a byte order mark.
 
 use std::io::Write;
 
@@ -15,9 +15,9 @@ use crate::support::world::shared;
 
 const JSON: &str = "application/json";
 const GZIP: (&str, &str) = ("content-encoding", "gzip");
-/// Mebibytes that may come out of the gzip of one bulk request.
+/// Largest uncompressed gzip body of one bulk request, in MiB.
 const INFLATED_MIB_MAX: usize = 256;
-const MARK: &[u8] = b"\xef\xbb\xbf";
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 type Case = (&'static str, String, &'static str, Vec<u8>);
 
@@ -34,7 +34,7 @@ async fn send(tenant: &Tenant<'_>, case: &Case, coding: Option<&str>, body: Vec<
     tenant.api.request(method, path, &headers, body).await.unwrap()
 }
 
-/// Every route that reads a body, with one that it accepts as often as it comes.
+/// Every route that reads a body, with a body that it accepts repeatedly.
 async fn cases(tenant: &Tenant<'_>) -> Vec<Case> {
     index(tenant, "notes").await;
     let (replayed, discarded) = (tenant.dead_letter().await, tenant.dead_letter().await);
@@ -57,18 +57,18 @@ async fn cases(tenant: &Tenant<'_>) -> Vec<Case> {
     ]
 }
 
-/// Nothing of the answer tells that a line was refused.
-fn is_well(answer: &Answer) -> bool {
+/// Returns true if no part of the answer reports a refused line.
+fn is_accepted(answer: &Answer) -> bool {
     (200..300).contains(&answer.status) && !answer.text.contains("not-json")
 }
 
 #[test]
-fn every_body_may_be_compressed_and_marked() {
+fn every_body_may_be_compressed_or_have_a_byte_order_mark() {
     shared(async |world| {
         let tenant = world.tenant().await;
         for case in cases(&tenant).await {
             let body = &case.3;
-            let marked = [MARK, body].concat();
+            let marked = [BYTE_ORDER_MARK, body].concat();
             let (one, other) = body.split_at(body.len() / 2);
             for (coding, body) in [
                 (None, marked.clone()),
@@ -78,16 +78,16 @@ fn every_body_may_be_compressed_and_marked() {
                 (Some("gzip"), [gzip(one), gzip(b""), gzip(other)].concat()),
             ] {
                 let answer = send(&tenant, &case, coding, body).await;
-                // What is done once is not allowed a second time.
+                // A replay or discard is not allowed a second time.
                 let done = answer.status == 409 && case.1.contains("/dead-letters/");
-                assert!(is_well(&answer) || done, "{} {} {coding:?}: {}", case.0, case.1, answer.text);
+                assert!(is_accepted(&answer) || done, "{} {} {coding:?}: {}", case.0, case.1, answer.text);
             }
         }
     });
 }
 
 #[test]
-fn what_is_not_gzip_is_refused_on_every_route() {
+fn invalid_gzip_is_refused_on_every_route() {
     shared(async |world| {
         let tenant = world.tenant().await;
         let bomb = gzip(&vec![b' '; 1024 * 1024]).repeat(8);
@@ -103,7 +103,7 @@ fn what_is_not_gzip_is_refused_on_every_route() {
             for broken in [case.3.clone(), truncated, [&good[..], b"garbage"].concat(), good[..12].to_vec()] {
                 let answer = send(&tenant, &case, Some("gzip"), broken).await;
                 if case.2 == NDJSON {
-                    // What came whole is accepted, as from a connection that breaks.
+                    // Complete lines are accepted, as from a broken connection.
                     let last: Value = serde_json::from_str(answer.text.lines().last().unwrap()).unwrap();
                     assert_problem(&what("broken"), &last["problem"], NOT_JSON);
                 } else {
@@ -121,9 +121,9 @@ fn what_is_not_gzip_is_refused_on_every_route() {
     });
 }
 
-/// The mark may be before any line, as when files were put together; and a bomb of lines ends at its cap.
+/// A byte order mark may come before any line, as in concatenated files; a bomb of lines ends at its limit.
 #[test]
-fn lines_may_be_compressed_and_marked() {
+fn lines_may_be_compressed_or_have_a_byte_order_mark() {
     shared(async |world| {
         let tenant = world.tenant().await;
         let mut job = tenant.webhook("/ok");

@@ -1,4 +1,4 @@
-//! Endpoints: made, changed, listed, deleted; their secrets, and what they know of their receiver.
+//! Endpoints: created, changed, listed, deleted; their secrets, and the state of their receiver.
 
 use serde_json::{Value, json};
 use standardwebhooks::Webhook;
@@ -8,7 +8,7 @@ use crate::support::tenant::to_endpoint;
 use crate::support::world::shared;
 
 #[test]
-fn an_endpoint_from_its_making_to_its_end() {
+fn an_endpoint_from_creation_to_deletion() {
     shared(async |world| {
         let tenant = world.tenant().await;
         let request = json!({
@@ -26,7 +26,7 @@ fn an_endpoint_from_its_making_to_its_end() {
         assert_eq!(made, expected);
         assert_eq!(tenant.read("/v1/endpoints/orders").await, made);
         assert_eq!(tenant.read("/v1/endpoints").await["data"], json!([made]));
-        // What is left out has its default again.
+        // A field that is left out gets its default again.
         let changed = tenant.endpoint("orders", "/ok", json!({})).await;
         assert_eq!((&changed["headers"], &changed["timeout_seconds"]), (&json!([]), &json!(20)));
         assert_eq!(changed["keep_payload"], false);
@@ -42,7 +42,7 @@ fn an_endpoint_from_its_making_to_its_end() {
     });
 }
 
-/// What was accepted for an endpoint that is then deleted dies by name, and can be sent again once it is back.
+/// Jobs of a deleted endpoint die with an error that names it, and can be replayed once it exists again.
 #[test]
 fn the_jobs_of_a_deleted_endpoint_die() {
     shared(async |world| {
@@ -64,9 +64,9 @@ fn the_jobs_of_a_deleted_endpoint_die() {
     });
 }
 
-/// For a day after a rotation both secrets sign, so that receivers can follow when they are ready.
+/// Both secrets sign for 24 hours after a rotation, so that receivers can switch at any time.
 #[test]
-fn a_rotated_secret_signs_beside_the_one_before() {
+fn both_secrets_sign_after_a_rotation() {
     shared(async |world| {
         let tenant = world.tenant().await;
         tenant.endpoint("orders", "/ok", json!({})).await;
@@ -90,11 +90,11 @@ fn a_rotated_secret_signs_beside_the_one_before() {
         let verifies = |secret: &Value| {
             Webhook::new(secret.as_str().unwrap()).unwrap().verify(&received.body, &received.headers).is_ok()
         };
-        assert!(verifies(&third.body["secret"]) && verifies(&second) && !verifies(&first), "two at most");
+        assert!(verifies(&third.body["secret"]) && verifies(&second) && !verifies(&first), "at most two secrets sign");
     });
 }
 
-/// What goes to a bare url is signed too, with a secret of the tenant's own.
+/// Requests to a bare URL are signed too, with a secret of the tenant.
 #[test]
 fn a_bare_url_is_signed_with_the_tenants_secret() {
     shared(async |world| {
@@ -109,7 +109,7 @@ fn a_bare_url_is_signed_with_the_tenants_secret() {
     });
 }
 
-/// Two tenants' endpoints of one name are two endpoints.
+/// Endpoints of two tenants with the same name have different secrets.
 #[test]
 fn secrets_differ_between_tenants_and_endpoints() {
     shared(async |world| {
@@ -126,7 +126,7 @@ fn secrets_differ_between_tenants_and_endpoints() {
 }
 
 #[test]
-fn an_endpoint_knows_how_its_receiver_is() {
+fn an_endpoint_shows_the_state_of_its_receiver() {
     shared(async |world| {
         let tenant = world.tenant().await;
         tenant.endpoint("orders", "/fail-times/1", json!({"schedule": "fast"})).await;

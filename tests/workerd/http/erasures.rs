@@ -1,4 +1,4 @@
-//! Erasing a tenant and a subject through the API: nothing of either is in any store afterwards, and the neighbours keep all.
+//! Erasing a tenant and a subject through the API: no store has their data afterwards, and other tenants keep theirs.
 
 use std::time::Duration;
 
@@ -12,15 +12,15 @@ use crate::support::sinks::{Sink, forms, stores};
 use crate::support::tenant::{Tenant, id_of};
 use crate::support::world::{World, block_on, options_in, shared};
 
-/// Ids may be minted 20 s off, and be accepted 20 s off that: no erasure is done before.
+/// Longest erasure: ids may be minted 20 s off, and be accepted 20 s off that, and no erasure ends before.
 const DONE_WITHIN: Duration = Duration::from_mins(2);
 
-/// What a tenant's things have in them, and nothing of anybody else's.
+/// Text in all data of the erased tenant, and nowhere else.
 const OF_THE_ERASED: &str = "canary-of-the-erased";
 const OF_THE_SUBJECT: &str = "canary-of-the-subject";
 const OF_THE_OTHERS: &str = "canary-of-the-others";
 
-/// A job with a canary wherever a caller may write something.
+/// A job with a canary in every member that a caller may write.
 fn job(tenant: &Tenant<'_>, behaviour: &str, canary: &str, subject: &str) -> Value {
     let mut job = tenant.webhook(behaviour);
     job["payload"]["body"] = json!({"said": canary});
@@ -31,8 +31,8 @@ fn job(tenant: &Tenant<'_>, behaviour: &str, canary: &str, subject: &str) -> Val
     job
 }
 
-/// Delivered, dead and scheduled jobs, an endpoint and a schedule. Answers the ids of the first two.
-async fn furnish(tenant: &Tenant<'_>, canary: &str, subject: &str) -> [String; 2] {
+/// Creates delivered, dead and scheduled jobs, an endpoint and a schedule. Returns the ids of the first two jobs.
+async fn fill(tenant: &Tenant<'_>, canary: &str, subject: &str) -> [String; 2] {
     tenant.endpoint("orders", "/ok", json!({"headers": {"x-canary": canary}})).await;
     let mut schedule = yearly(tenant);
     (schedule["metadata"], schedule["payload"]["body"]) = (json!({"subject": subject}), json!(canary));
@@ -46,7 +46,7 @@ async fn furnish(tenant: &Tenant<'_>, canary: &str, subject: &str) -> [String; 2
     [id_of(&delivered), id_of(&dead)]
 }
 
-/// Sweeps until the erasure is done; its receipt.
+/// Sweeps until the erasure is done. Returns its receipt.
 async fn done(world: &World, api: &Client, erasure: &Value) -> Value {
     let path = format!("/v1/erasures/{}", id_of(erasure));
     let found = eventually(DONE_WITHIN, async || {
@@ -58,11 +58,11 @@ async fn done(world: &World, api: &Client, erasure: &Value) -> Value {
     found.await.expect("it is done within two minutes")
 }
 
-/// Where one of these texts is: in a column of D1, in an object or in the log.
+/// Places of these texts: in a column of D1, in an object or in the log.
 async fn find(world: &World, folder: &std::path::Path, texts: &[&str]) -> Vec<String> {
     let forms: Vec<Vec<String>> = texts.iter().map(|text| forms(text.as_bytes())).collect();
     let mut sinks = stores(world, folder).await;
-    // A file of SQLite keeps the bytes of deleted rows until their pages are used again; rows are read instead.
+    // A file of SQLite keeps the bytes of deleted rows until their pages are reused; the rows are read instead.
     sinks.retain(|sink| !sink.name.contains("/d1/") && !sink.name.contains("-wal"));
     let tables =
         world.runner.query("SELECT name FROM sqlite_master WHERE type = 'table' AND name GLOB '[a-z]*'", vec![]);
@@ -79,15 +79,15 @@ async fn find(world: &World, folder: &std::path::Path, texts: &[&str]) -> Vec<St
 }
 
 #[test]
-fn what_is_erased_is_in_no_store() {
+fn erased_data_is_in_no_store() {
     block_on(async {
         let scratch = Scratch::new("erasures").unwrap();
         let world = World::start(options_in(&scratch)).await;
         let (erased, other) = (world.tenant().await, world.tenant().await);
         world.runner.tick_producer().await.unwrap();
         world.runner.tick_consumer().await.unwrap();
-        let gone = furnish(&erased, OF_THE_ERASED, "someone").await;
-        let person = furnish(&other, OF_THE_SUBJECT, "a person/7").await;
+        let gone = fill(&erased, OF_THE_ERASED, "someone").await;
+        let person = fill(&other, OF_THE_SUBJECT, "a person/7").await;
         let kept = [
             id_of(&other.complete(&job(&other, "/ok", OF_THE_OTHERS, "another")).await),
             id_of(&other.complete(&job(&other, "/status/500", OF_THE_OTHERS, "another")).await),
@@ -123,14 +123,14 @@ fn what_is_erased_is_in_no_store() {
         let mut texts = vec![OF_THE_ERASED, "a person/7"];
         texts.extend(gone.iter().chain(&person).map(String::as_str));
         let found = find(&world, scratch.path(), &texts).await;
-        // Requests of the log name what they are about; it is the platform's, and it is kept for days.
+        // Log lines name the tenant and the job of a request; the platform keeps them for days.
         let found: Vec<_> = found.iter().filter(|text| !text.starts_with("the log")).collect();
         assert!(found.is_empty(), "{found:#?}");
-        // The endpoint is the tenant's own, and its header was not the subject's.
+        // The endpoint belongs to the tenant, and its header did not belong to the subject.
         let found = find(&world, scratch.path(), &[OF_THE_SUBJECT]).await;
         assert!(found.is_empty(), "{found:#?}");
         for (id, before) in kept.iter().zip(before) {
-            assert_eq!(other.evidence(id, 1).await, before, "its hash holds");
+            assert_eq!(other.evidence(id, 1).await, before, "its hash still matches");
         }
         assert_eq!((other.count_jobs().await, erased.count_jobs().await), (2, 0));
         assert_refused("it is gone", &other.api.get(&format!("/v1/jobs/{}", person[0])).await.unwrap(), NOT_FOUND);

@@ -1,4 +1,4 @@
-//! The export of a tenant: everything that the API shows of it is there once, in one answer or in several, and no secret is.
+//! Export of a tenant: it has everything that the API shows of it once, in one answer or in several, and no secret.
 
 use std::collections::BTreeSet;
 
@@ -22,11 +22,11 @@ fn path(tenant: &Tenant<'_>) -> String {
 #[track_caller]
 fn lines(answer: &Answer) -> Vec<Value> {
     assert_eq!((answer.status, answer.header("content-type")), (200, Some(NDJSON)), "{}", answer.text);
-    assert!(answer.text.is_empty() || answer.text.ends_with('\n'), "it breaks off");
+    assert!(answer.text.is_empty() || answer.text.ends_with('\n'), "the last line is incomplete");
     answer.text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// The lines of a type, without it.
+/// Lines of a type, without the member `type`.
 fn of_type(lines: &[Value], kind: &str) -> Vec<Value> {
     let mut found: Vec<Value> = lines.iter().filter(|line| line["type"] == kind).cloned().collect();
     for line in &mut found {
@@ -35,14 +35,14 @@ fn of_type(lines: &[Value], kind: &str) -> Vec<Value> {
     found
 }
 
-/// A body of 200 KB that is no one line, with a number that is written in its own way.
+/// A body of 200 KB on several lines, with an unusually written number.
 fn large_body() -> String {
     format!("{{\n  \"text\": {},\r\n  \"n\": 1.10\n}}", json!("é\n".repeat(70_000)))
 }
 
-/// Something of each type. Answers the ids of its jobs, all of which have ended: the third and the last are dead, and the last
-/// three are large.
-async fn furnish(tenant: &Tenant<'_>) -> Vec<String> {
+/// Creates items of each type. Returns the ids of the tenant's jobs, all of which have ended: the third and the last
+/// are dead, and the last three are large.
+async fn fill(tenant: &Tenant<'_>) -> Vec<String> {
     tenant.endpoint("orders", "/ok", json!({"headers": {"x-token": OF_AN_ENDPOINT}})).await;
     tenant.endpoint("handler", "/ok", json!({})).await;
     let mut schedule = yearly(tenant);
@@ -76,14 +76,14 @@ async fn furnish(tenant: &Tenant<'_>) -> Vec<String> {
     ids
 }
 
-/// A line of a job against what the API shows of it.
+/// Compares a job's line with its representation in the API.
 async fn assert_shown(tenant: &Tenant<'_>, mut line: Value) {
     let id = id_of(&line);
     let fields = line.as_object_mut().unwrap();
     let (attempts, letter) = (fields.remove("attempt_log").unwrap(), fields.remove("dead_letter").unwrap());
     let mut shown = tenant.job(&id).await;
     if !shown["payload_bytes"].is_null() {
-        // More than is shown elsewhere.
+        // An export shows more of it than other answers.
         shown["payload"] = line["payload"].clone();
     }
     assert_eq!(line, shown);
@@ -104,14 +104,14 @@ fn a_tenant_is_exported_whole_and_without_secrets() {
     shared(async |world| {
         let (tenant, other) = (world.tenant().await, world.tenant().await);
         other.complete(&other.webhook("/ok")).await;
-        let ids = furnish(&tenant).await;
+        let ids = fill(&tenant).await;
         let (_, key) = world.key(&tenant.name, &["jobs:read"]).await;
         let answer = tenant.api.get(&path(&tenant)).await.unwrap();
         let all = lines(&answer);
         let count = |kind| of_type(&all, kind).len();
         let types = ["endpoint", "schedule", "key", "group", "job", "index", "document"];
         assert_eq!(types.map(count), [2, 1, 2, 1, 7, 1, 1]);
-        assert_eq!(all.len(), 15, "and nothing else");
+        assert_eq!(all.len(), 15, "no other lines");
         assert_eq!(json!(of_type(&all, "index")), tenant.read("/v1/indexes").await["data"]);
         let document = &of_type(&all, "document")[0];
         assert_eq!(
@@ -132,7 +132,7 @@ fn a_tenant_is_exported_whole_and_without_secrets() {
         let of = |id: &str| jobs.iter().find(|job| job["id"] == id).unwrap();
         assert_eq!(of(&ids[2])["payload"]["headers"], json!({"authorization": "[sealed]"}));
         assert_eq!(of(&ids[3])["payload"], json!({"text": "x".repeat(100_000)}));
-        // What succeeded has no payload any more, but for the object of a large one.
+        // A succeeded job has no payload, except for the object of a large one.
         assert_eq!(of(&ids[1])["payload"], json!(null));
         let body: Value = serde_json::from_str(&large_body()).unwrap();
         assert_eq!(of(&ids[4])["payload"], json!({"body": body}));
@@ -147,9 +147,9 @@ fn a_tenant_is_exported_whole_and_without_secrets() {
     });
 }
 
-/// The free plan's budget is one for some forty jobs; a record that is damaged is null, and no more.
+/// The free plan's budget suffices for some forty jobs; a damaged record is null, no other lines is affected.
 #[test]
-fn an_export_goes_on_where_it_stopped() {
+fn an_export_continues_where_it_stopped() {
     alone(
         "exports",
         |options| "free".clone_into(&mut options.plan),
@@ -181,7 +181,7 @@ fn an_export_goes_on_where_it_stopped() {
     );
 }
 
-/// What each request of an export answered, to the end, without the lines that say where it goes on.
+/// Lines of each answer of an export, to the end, without those with the next position.
 async fn parts_of(tenant: &Tenant<'_>) -> Vec<Vec<Value>> {
     let (mut parts, mut query) = (Vec::new(), String::new());
     loop {
@@ -195,13 +195,13 @@ async fn parts_of(tenant: &Tenant<'_>) -> Vec<Vec<Value>> {
             Some(cursor) => query = format!("?cursor={cursor}"),
             None => return parts,
         }
-        assert!(parts.len() < 60, "it gets further");
+        assert!(parts.len() < 60, "the export makes progress");
     }
 }
 
-/// What could not be read is not shown as if it were gone: nobody may take the answer for all.
+/// An export is interrupted if a store is unreachable, because missing items would look deleted.
 #[test]
-fn an_export_breaks_off_while_a_store_is_away() {
+fn an_export_is_interrupted_while_a_store_is_unreachable() {
     with_faults("exports-faults", async |world| {
         let tenant = world.tenant().await;
         tenant.complete(&tenant.webhook("/ok")).await;
@@ -215,7 +215,7 @@ fn an_export_breaks_off_while_a_store_is_away() {
 }
 
 #[test]
-fn who_may_export_a_tenant() {
+fn callers_who_may_export_a_tenant() {
     shared(async |world| {
         let (tenant, other) = (world.tenant().await, world.tenant().await);
         let path = path(&tenant);

@@ -1,5 +1,5 @@
-//! The document's schemas of requests against the Workers: what a schema allows is not refused for its form, and what it does not
-//! allow is refused.
+//! The document's request schemas against the Workers: a request that a schema allows is not refused for its form, and
+//! any other is refused.
 
 use longshore::routes::{Operation as Op, Route};
 use longshore_kit::client::Client;
@@ -10,7 +10,8 @@ use serde_json::json;
 use crate::support::route_table::{ROUTES, RouteExt};
 use crate::support::world::alone;
 
-/// Codes of a wrong form. All others say what no schema can: that a cron expression is none, a time is over, an endpoint unknown.
+/// Codes for a wrong form. All others report what no schema can express: a bad cron expression, a past time, an unknown
+/// endpoint.
 const OF_FORM: [&str; 9] = [
     "invalid-type",
     "missing-field",
@@ -36,7 +37,7 @@ fn a_request_is_refused_for_its_form_exactly_when_its_schema_does_not_allow_it()
             assert_eq!(all.request("POST", "/v1/pause", &[], Vec::new()).await.unwrap().status, 200);
             let document = ApiDocument::generated();
             let (mut sent, mut wrong) = (0, Vec::new());
-            for route in ROUTES.iter().filter(|route| is_asked(route)) {
+            for route in ROUTES.iter().filter(|route| is_repeatable(route)) {
                 let api = if matches!(route.path, "/v1/keys" | "/v1/tenants/{id}/quota") { &all } else { &tenant.api };
                 let operation = document.operation(route.method, route.path);
                 let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
@@ -63,9 +64,9 @@ fn a_request_is_refused_for_its_form_exactly_when_its_schema_does_not_allow_it()
     );
 }
 
-/// Whether a route takes a body that can be sent again and again: the others act on a state that the first request ends, and batches
-/// are lists of what is asked here.
-fn is_asked(route: &Route) -> bool {
+/// Returns true if a route takes a body that can be sent repeatedly. The others act on a state that the first request
+/// ends, and batches are lists of the same bodies.
+fn is_repeatable(route: &Route) -> bool {
     !matches!(
         route.operation(),
         Some(
@@ -79,13 +80,13 @@ fn is_asked(route: &Route) -> bool {
     )
 }
 
-/// What became of a request.
+/// Result of a request.
 #[derive(Debug)]
 enum Found {
     Accepted,
-    /// It was refused for its form; the error is shown when the test fails.
+    /// Refused for its form; the error is shown when the test fails.
     OfForm(#[allow(dead_code, reason = "it is shown as Debug")] String),
-    /// It was refused for what no schema can say.
+    /// Refused for something that no schema can express.
     Otherwise,
 }
 

@@ -1,4 +1,4 @@
-//! Idempotency keys: one key is one job, for everybody, as long as its window lasts.
+//! Idempotency keys: one key is one job for all callers, as long as its window lasts.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ fn fifty_posts_with_one_key_are_one_job() {
         let id = id_of(&answers[0].body);
         assert_eq!(tenant.ended(&id).await["state"], "succeeded");
         assert_eq!((tenant.count_jobs().await, tenant.received().len()), (1, 1));
-        // The same answer when all is over, and in the key's other spelling.
+        // The same answer after the job has ended, and with the other spelling of the key.
         let late = tenant.api.post_with("/v1/jobs", &[("idempotency-key", "order-1")], &job).await.unwrap();
         assert_eq!((late.status, &late.body), (202, &answers[0].body));
         let listed = tenant.read("/v1/jobs?idempotency_key=order-1").await;
@@ -34,9 +34,9 @@ fn fifty_posts_with_one_key_are_one_job() {
     });
 }
 
-/// The order of fields and the space between them do not make another request; a header and a field are one key.
+/// The order of fields and the space between them do not matter; a header and a field are the same key.
 #[test]
-fn the_same_request_in_other_words() {
+fn the_same_request_written_differently() {
     shared(async |world| {
         let tenant = world.tenant().await;
         let url = tenant.url("/ok");
@@ -55,15 +55,15 @@ fn the_same_request_in_other_words() {
             assert_eq!(answer.status, 202, "{}", answer.body);
             ids.push(id_of(&answer.body));
         }
-        assert_eq!(ids[0], ids[1], "the field goes before the header");
+        assert_eq!(ids[0], ids[1], "the field overrides the header");
         assert_eq!(tenant.count_jobs().await, 1);
     });
 }
 
-/// Seconds from a request to its deadline: enough for a loaded machine to accept it in time.
+/// Milliseconds from a request to its deadline: enough for a loaded machine to accept it in time.
 const DEADLINE_MS: i64 = 10_000;
 
-/// The same request again when its deadline has passed is its job, alone, in a batch and as lines; another one is refused.
+/// A repeat after its deadline gets its job, alone, in a batch and as lines; a new request is refused.
 #[test]
 fn a_repeat_is_answered_after_its_deadline() {
     shared(async |world| {
@@ -109,7 +109,7 @@ fn a_repeat_is_answered_after_its_deadline() {
     });
 }
 
-/// The body is compared as JSON, and sent byte for byte as it was written first.
+/// The body is compared as JSON, and sent byte for byte as it was first written.
 #[test]
 fn a_repeat_in_another_order_sends_the_first_bytes() {
     shared(async |world| {
@@ -139,9 +139,9 @@ fn a_repeat_in_another_order_sends_the_first_bytes() {
     });
 }
 
-/// A key's scope is the tenant, the kind and the endpoint.
+/// The scope of a key is the tenant, the kind and the endpoint.
 #[test]
-fn a_key_is_one_per_tenant_and_endpoint() {
+fn a_key_is_unique_per_tenant_and_endpoint() {
     shared(async |world| {
         let (one, two) = (world.tenant().await, world.tenant().await);
         let key = [("idempotency-key", "k")];
@@ -173,7 +173,7 @@ fn a_key_is_free_when_its_window_has_ended() {
         let next = eventually(SOON, async || Some(tenant.accept(&job).await).filter(|id| *id != first)).await;
         let next = next.expect("the window ends after a second");
         assert_eq!(tenant.count_jobs().await, 2);
-        // The old job is there still, without its key; also for another request the key is free.
+        // The old job still exists without its key; the key is free for another request too.
         assert_eq!(tenant.ended(&first).await["idempotency_key"], Value::Null);
         assert_eq!(tenant.ended(&next).await["state"], "succeeded");
     });
@@ -199,12 +199,12 @@ fn one_key_twice_in_a_batch_is_one_job() {
         assert_eq!(
             answer.body["summary"],
             json!({"accepted": 1, "duplicates": 2, "rejected": 1}),
-            "only the one without"
+            "only the job without a key"
         );
     });
 }
 
-/// One key for a whole batch is one key for each of its jobs by its place.
+/// One key for a whole batch gives each of its jobs a key by its position.
 #[test]
 fn one_key_for_a_whole_batch() {
     shared(async |world| {
@@ -220,7 +220,7 @@ fn one_key_for_a_whole_batch() {
         assert!(answers.iter().all(|answer| answer.status == 200 && ids(answer) == ids(&answers[0])));
         let accepted: u64 = answers.iter().map(|answer| answer.body["summary"]["accepted"].as_u64().unwrap()).sum();
         assert_eq!((accepted, tenant.count_jobs().await), (2, 2));
-        // The second job's key, spelt out.
+        // Key of the second job, spelt out.
         let single = tenant
             .api
             .post_with("/v1/jobs", &[("idempotency-key", "import-1:1")], &tenant.webhook("/elsewhere"))
@@ -229,7 +229,7 @@ fn one_key_for_a_whole_batch() {
         assert_eq!((single.status, &single.body["id"]), (202, &ids(&answers[0])[1]));
         let swapped = json!({"jobs": [tenant.webhook("/elsewhere")]});
         let answer = tenant.api.post_with("/v1/jobs/batch", &key, &swapped).await.unwrap();
-        assert_problem("another job in its place", &answer.body["results"][0]["problem"], KEY_REUSED);
+        assert_problem("another job at its position", &answer.body["results"][0]["problem"], KEY_REUSED);
     });
 }
 
@@ -248,6 +248,6 @@ fn a_refused_request_leaves_its_key_free() {
         let good = tenant.api.post_with("/v1/jobs", &key, &tenant.webhook("/ok")).await.unwrap();
         assert_eq!((good.status, good.header("idempotency-replayed")), (202, None));
         let other = tenant.api.post_with("/v1/jobs", &key, &tenant.webhook("/elsewhere")).await.unwrap();
-        assert_refused("now it is taken", &other, KEY_REUSED);
+        assert_refused("the key is taken now", &other, KEY_REUSED);
     });
 }

@@ -1,5 +1,4 @@
-//! Indexes on the real Workers: documents come as lines, are cut and embedded, and are found by words, by vectors, or by
-//! both.
+//! Indexes on the real Workers: documents arrive as lines, and are found by keyword, by vector, or by both.
 
 use longshore::wire::ndjson::{NDJSON, as_lines};
 use longshore_kit::client::{Answer, eventually};
@@ -19,13 +18,13 @@ async fn put(tenant: &Tenant<'_>, name: &str, index: Value) -> Answer {
     tenant.api.put(&format!("/v1/indexes/{name}"), &index).await.unwrap()
 }
 
-/// Makes an index of a provider.
+/// Creates an index with this provider.
 pub(crate) async fn make(tenant: &Tenant<'_>, name: &str, provider: &str) {
     let made = put(tenant, name, json!({"provider": provider})).await;
     assert_eq!((made.status, made.header("location")), (201, Some(&*format!("/v1/indexes/{name}"))), "{}", made.body);
 }
 
-/// Sends lines to an index, whose name a query may follow; the answer to each, and the summary.
+/// Sends lines to an index; `name` may end with a query. Returns the result of each line, and the summary.
 async fn send(tenant: &Tenant<'_>, name: &str, key: Option<&str>, lines: String) -> (Vec<Value>, Value) {
     let (name, query) = name.split_once('?').unwrap_or((name, ""));
     let path = format!("/v1/indexes/{name}/documents?{query}");
@@ -39,7 +38,8 @@ async fn send(tenant: &Tenant<'_>, name: &str, key: Option<&str>, lines: String)
     (results, summary)
 }
 
-/// Sends documents, all of which are accepted, and waits until their group has ended; the results of their jobs.
+/// Ingests documents, all of which must be accepted, and waits until their group has ended. Returns the results of
+/// their jobs.
 pub(crate) async fn ingest(tenant: &Tenant<'_>, name: &str, documents: &[Value]) -> Vec<Value> {
     let (results, summary) = send(tenant, name, None, as_lines(documents)).await;
     assert_eq!(summary["summary"]["accepted"], documents.len(), "{summary}");
@@ -53,7 +53,7 @@ pub(crate) async fn ingest(tenant: &Tenant<'_>, name: &str, documents: &[Value])
     told
 }
 
-/// The group of a request once it has ended.
+/// Waits until the group of a request has ended, and returns it.
 async fn finished(tenant: &Tenant<'_>, summary: &Value) -> Value {
     let path = format!("/v1/groups/{}", summary["group"].as_str().unwrap());
     let ended = eventually(SOON, async || {
@@ -69,7 +69,7 @@ pub(crate) async fn search(tenant: &Tenant<'_>, name: &str, asked: &Value) -> Ve
     answer.body["hits"].as_array().unwrap().clone()
 }
 
-/// The documents that words find, in the order of their names.
+/// Documents that a keyword search finds, in the order of their names.
 async fn documents_with(tenant: &Tenant<'_>, name: &str, words: &str) -> Vec<String> {
     let hits = search(tenant, name, &json!({"query": words, "mode": "keyword", "limit": 100})).await;
     let mut documents: Vec<_> = hits.iter().map(|hit| hit["document"].as_str().unwrap().to_owned()).collect();
@@ -86,7 +86,7 @@ fn guide(n: usize) -> Value {
     })
 }
 
-/// Thirty documents with two broken lines among them.
+/// Sends thirty documents with two broken lines among them.
 async fn guides(tenant: &Tenant<'_>) {
     let mut lines: Vec<String> = (0..30).map(|n| guide(n).to_string()).collect();
     lines.insert(5, r#"{"id": "no text"}"#.to_owned());
@@ -135,7 +135,7 @@ fn documents_are_found_by_words_by_vectors_and_by_both() {
 }
 
 #[test]
-fn words_are_found_and_marked_in_any_script() {
+fn words_are_found_and_highlighted_in_any_script() {
     shared(async |world| {
         let tenant = world.tenant().await;
         make(&tenant, "scripts", "builtin").await;
@@ -165,7 +165,7 @@ fn words_are_found_and_marked_in_any_script() {
 }
 
 #[test]
-fn an_index_is_there_or_it_is_not() {
+fn an_index_is_created_rebuilt_and_deleted() {
     shared(async |world| {
         let tenant = world.tenant().await;
         make(&tenant, "notes", "builtin").await;
@@ -176,9 +176,9 @@ fn an_index_is_there_or_it_is_not() {
             let index = tenant.read("/v1/indexes/notes").await;
             (index["building"].is_null() && index["serving"]["chunk_chars"] == 300).then_some(())
         });
-        assert!(built.await.is_some(), "other chunks take their place");
+        assert!(built.await.is_some(), "the new chunks are swapped in");
         let unknown = put(&tenant, "others", json!({"provider": "acme"})).await;
-        assert_refused("no such provider", &unknown, invalid("#/provider", "unknown-provider"));
+        assert_refused("an unknown provider", &unknown, invalid("#/provider", "unknown-provider"));
         let line = json!({"id": "a", "text": "alpha"});
         ingest(&tenant, "notes", std::slice::from_ref(&line)).await;
         assert_eq!(documents_with(&tenant, "notes", "alpha").await, ["a"]);
@@ -200,9 +200,9 @@ fn an_index_is_there_or_it_is_not() {
     });
 }
 
-/// Of two changes the one that was accepted last stands, in whatever order their jobs run.
+/// The last accepted one of two changes wins, in any order of their jobs.
 #[test]
-fn the_later_line_stands_and_a_deleted_document_is_not_found() {
+fn the_later_line_wins_and_a_deleted_document_is_not_found() {
     shared(async |world| {
         let tenant = world.tenant().await;
         make(&tenant, "notes", "builtin").await;
@@ -269,14 +269,14 @@ fn a_source_is_replaced_by_all_lines_or_not_at_all() {
         assert_refused("no source", &answer, parameter("replace", "out-of-range"));
         let path = "/v1/indexes/site/documents?replace=pages&group=mine";
         let answer = tenant.api.request("POST", path, &headers, b"{}".to_vec()).await.unwrap();
-        assert_refused("a group of others", &answer, parameter("group", "either-or"));
+        assert_refused("a `group` parameter with a source", &answer, parameter("group", "either-or"));
     });
 }
 
 #[test]
 fn indexes_of_one_name_never_mix() {
     shared(async |world| {
-        let (one, other, nobody) = (world.tenant().await, world.tenant().await, world.tenant().await);
+        let (one, other, third) = (world.tenant().await, world.tenant().await, world.tenant().await);
         for (tenant, word) in [(&one, "apricot"), (&other, "bergamot")] {
             make(tenant, "shared", "builtin").await;
             ingest(tenant, "shared", &[json!({"id": "same", "text": format!("All about the {word}.")})]).await;
@@ -288,14 +288,14 @@ fn indexes_of_one_name_never_mix() {
             assert!(near.iter().all(|hit| hit["text"].as_str().unwrap().contains(own)), "{near:?}");
             assert_eq!(tenant.read("/v1/indexes").await["data"].as_array().unwrap().len(), 1);
         }
-        let answer = nobody.api.post("/v1/indexes/shared/search", &json!({"query": "apricot"})).await.unwrap();
+        let answer = third.api.post("/v1/indexes/shared/search", &json!({"query": "apricot"})).await.unwrap();
         assert_refused("a stranger's", &answer, NOT_FOUND);
     });
 }
 
-/// A line is a document and no job; a repeat with the same key adds nothing.
+/// A line is a document and not a job; a repeat with the same key adds nothing.
 #[test]
-fn each_line_is_named_if_it_is_refused() {
+fn each_refused_line_is_named() {
     shared(async |world| {
         let tenant = world.tenant().await;
         make(&tenant, "notes", "builtin").await;
@@ -333,7 +333,7 @@ fn each_line_is_named_if_it_is_refused() {
     });
 }
 
-/// Texts that a provider was asked for.
+/// Number of texts sent to a provider.
 fn asked(provider: &Provider) -> usize {
     provider.asked("good").iter().map(|asked| asked.texts.len()).sum()
 }
@@ -346,7 +346,7 @@ fn handbook() -> String {
 }
 
 #[test]
-fn what_is_unchanged_asks_for_nothing() {
+fn unchanged_documents_are_not_embedded_again() {
     beside_a_provider("indexes", async |world, provider| {
         let tenant = world.tenant().await;
         make(&tenant, "books", "good").await;
@@ -363,17 +363,17 @@ fn what_is_unchanged_asks_for_nothing() {
         assert_eq!(told[0]["state"], "updated", "{}", told[0]);
         let added = told[0]["added"].as_u64().unwrap();
         assert!((1..=2).contains(&added), "{}", told[0]);
-        assert_eq!((asked(provider) - before) as u64, added, "what stayed is not asked for again");
+        assert_eq!((asked(provider) - before) as u64, added, "unchanged sections are not embedded again");
 
         let before = asked(provider);
         for told in ingest(&tenant, "books", &documents).await {
             assert_eq!((&told["state"], &told["usage"]["embedded"]), (&json!("unchanged"), &json!(0)), "{told}");
         }
-        assert_eq!(asked(provider), before, "nothing was asked for");
+        assert_eq!(asked(provider), before, "no text was embedded");
 
         let found = search(&tenant, "books", &json!({"query": "rule17 tells"})).await;
         assert!(found[0]["vector_score"].is_number() || found[0]["keyword_score"].is_number(), "{found:?}");
-        // The provider's vectors know no meaning: theirs may be the other first place.
+        // The provider's vectors have no meaning: they may choose another first hit.
         assert!(found[..2].iter().any(|hit| hit["document"] == "handbook"), "{found:?}");
         assert_eq!(asked(provider), before + 1, "a search asks for its query");
         let last = provider.asked("good").pop().unwrap();
@@ -382,7 +382,7 @@ fn what_is_unchanged_asks_for_nothing() {
 }
 
 #[test]
-fn without_a_vector_words_answer_and_say_so() {
+fn without_a_vector_keyword_search_answers_with_a_note() {
     beside_a_provider("indexes-degraded", async |world, _| {
         let tenant = world.tenant().await;
         make(&tenant, "books", "short").await;

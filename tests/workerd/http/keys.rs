@@ -1,4 +1,4 @@
-//! API keys: who makes them, what they may do, when they end, and that none is stored.
+//! API keys: who creates them, what they allow, when they expire, and that none is stored.
 
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ use crate::support::tenant::{SOON, id_of, in_ms};
 use crate::support::world::{World, shared};
 
 #[test]
-fn a_key_from_its_making_to_its_end() {
+fn a_key_from_creation_to_revocation() {
     shared(async |world| {
         let tenant = world.tenant().await;
         let expires_at = in_ms(3_600_000);
@@ -33,17 +33,13 @@ fn a_key_from_its_making_to_its_end() {
         assert_eq!((revoked.status, revoked.body), (204, Value::Null));
         assert_refused("revoked", &caller.get("/v1/jobs").await.unwrap(), UNAUTHENTICATED);
         assert_refused("revoked", &caller.post("/v1/jobs", &tenant.webhook("/ok")).await.unwrap(), UNAUTHENTICATED);
-        assert_eq!(
-            tenant.api.delete(&format!("/v1/keys/{id}")).await.unwrap().status,
-            204,
-            "once more changes nothing"
-        );
+        assert_eq!(tenant.api.delete(&format!("/v1/keys/{id}")).await.unwrap().status, 204, "a repeat changes nothing");
         assert_eq!(tenant.count_jobs().await, 1);
         assert_no_token_is_stored(world, &token).await;
     });
 }
 
-/// Neither the token nor its secret is in the database or in a log.
+/// Checks that neither the token nor its secret is in the database or in a log.
 async fn assert_no_token_is_stored(world: &World, token: &str) {
     let secret = token.split('_').nth(2).unwrap();
     let rows = world.runner.query("SELECT * FROM api_keys", vec![]).await.unwrap();
@@ -72,7 +68,7 @@ fn a_key_expires() {
 }
 
 #[test]
-fn what_is_no_key() {
+fn invalid_keys_are_refused() {
     shared(async |world| {
         let tenant = world.tenant().await;
         let (_, token) = world.key(&tenant.name, &["admin"]).await;
@@ -93,7 +89,7 @@ fn what_is_no_key() {
             let answer = tenant.api.with_key(&key).post("/v1/jobs", &tenant.webhook("/ok")).await.unwrap();
             assert_refused(&key, &answer, UNAUTHENTICATED);
         }
-        // Who may not ask is not told what is wrong.
+        // A caller without rights does not learn what is wrong with the request.
         for path in ["/v1/jobs", "/v1/jobs/batch"] {
             let answer = tenant.api.with_key(&unknown_key()).post(path, &json!({"wrong": 1})).await.unwrap();
             assert_refused(path, &answer, UNAUTHENTICATED);
@@ -116,7 +112,7 @@ pub(crate) fn unknown_key() -> String {
     longshore::security::key::mint([7; 8], [9; 32]).1
 }
 
-/// The root token makes keys, and nothing else; without a word of it being told from a wrong one.
+/// The root token creates keys, and nothing else; an answer does not distinguish it from a wrong token.
 #[test]
 fn the_root_token_makes_keys() {
     shared(async |world| {
@@ -135,9 +131,9 @@ fn the_root_token_makes_keys() {
     });
 }
 
-/// An admin keeps the keys of its own tenant and sees no others.
+/// An admin manages the keys of its tenant and sees no others.
 #[test]
-fn an_admin_keeps_its_own_tenants_keys() {
+fn an_admin_manages_the_keys_of_its_tenant() {
     shared(async |world| {
         let (one, two) = (world.tenant().await, world.tenant().await);
         let (foreign, _) = world.key(&two.name, &["admin"]).await;
@@ -153,7 +149,7 @@ fn an_admin_keeps_its_own_tenants_keys() {
 }
 
 #[test]
-fn a_key_for_all_tenants_names_one() {
+fn a_key_for_all_tenants_must_name_one() {
     shared(async |world| {
         let tenant = world.tenant().await;
         let all = world.anyone.with_key(&world.key("*", &["admin"]).await.1);
@@ -181,7 +177,7 @@ fn a_key_for_all_tenants_names_one() {
     });
 }
 
-/// A key of one tenant may name that tenant, and no other.
+/// Checks that a key of one tenant may name that tenant, and no other.
 async fn assert_only_its_own(api: &Client, tenant: &str) {
     let own = [("longshore-tenant", tenant)];
     assert_eq!(api.request("GET", "/v1/jobs", &own, Vec::new()).await.unwrap().status, 200);
@@ -192,7 +188,7 @@ async fn assert_only_its_own(api: &Client, tenant: &str) {
     assert_refused("another", &api.post("/v1/jobs?tenant=other", &job).await.unwrap(), FORBIDDEN);
 }
 
-/// The quota of a tenant is told with the time at which a new day begins.
+/// A quota's problem names the time at which the next day begins.
 #[test]
 fn a_quota_is_reached() {
     early_in_a_day();

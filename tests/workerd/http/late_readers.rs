@@ -1,4 +1,4 @@
-//! Bulk requests of callers who send everything before they read anything, as Python's `http.client` does, or never read.
+//! Bulk requests of callers who send everything before they read, as Python's `http.client` does, or never read.
 
 use std::time::Duration;
 
@@ -12,21 +12,22 @@ use crate::support::memory::Memory;
 use crate::support::tenant::Tenant;
 use crate::support::world::alone;
 
-/// Their answers are 20 MB, more than all buffers between the Worker and the caller.
+/// Lines whose answers are 20 MB, more than all buffers between the Worker and the caller.
 const LINES: usize = 200_000;
-/// Lines of a request before it.
+/// Lines of the request before, which warms up the runtime.
 const WARM_LINES: usize = 60_000;
-/// One line of so many is no JSON.
+/// Every this many lines one is not JSON.
 const BAD_EVERY: usize = 1_000;
 /// Documents of a request: fewer, and their answers still fill the buffers of sockets.
 const DOCUMENTS: usize = 70_000;
 /// Lines of one write.
 const AT_ONCE: usize = 1_000;
-/// What the whole answer of [`LINES`] lines takes, and a body of them twice: a Worker that kept either would be above it.
+/// Most growth of workerd in KiB: a Worker that kept the whole answer to [`LINES`] lines, or two copies of their body,
+/// would grow by more.
 const GROWTH_KIB_MAX: u64 = 64 * 1024;
 const DONE_WITHIN: Duration = Duration::from_mins(10);
 
-/// Sends all lines and reads nothing meanwhile.
+/// Sends all lines without reading.
 async fn send(
     tenant: &Tenant<'_>,
     path: &str,
@@ -48,16 +49,16 @@ async fn send(
             stream.write_all(lines(from).as_bytes()).await.unwrap();
         }
     };
-    timeout(DONE_WITHIN, sent).await.expect("the intake waits for no reader");
+    timeout(DONE_WITHIN, sent).await.expect("the intake does not wait for a reader");
     stream
 }
 
-/// Reads the answer: its head, and its lines out of their chunks.
+/// Reads the answer: its head, and the lines of its chunks.
 async fn read(mut stream: TcpStream) -> (String, Vec<Value>) {
     let mut bytes = Vec::new();
     let read = async {
         while !bytes.ends_with(b"\r\n0\r\n\r\n") {
-            assert!(stream.read_buf(&mut bytes).await.unwrap() > 0, "the answer breaks off");
+            assert!(stream.read_buf(&mut bytes).await.unwrap() > 0, "the answer is incomplete");
         }
     };
     timeout(DONE_WITHIN, read).await.expect("the answer ends");
@@ -79,7 +80,7 @@ fn count(of: &Value, name: &str) -> usize {
     usize::try_from(of[name].as_u64().unwrap()).unwrap()
 }
 
-/// A job that waits for a year, so that the intake alone is busy.
+/// A job that waits for a year, so that only the intake is busy.
 fn job_at(tenant: &Tenant<'_>) -> impl Fn(usize) -> String {
     let mut job = tenant.webhook("/ok");
     job["delay_seconds"] = json!(31_000_000);
@@ -87,15 +88,15 @@ fn job_at(tenant: &Tenant<'_>) -> impl Fn(usize) -> String {
     move |at| if at % BAD_EVERY == 7 { "{\"kind\":".to_owned() } else { good.clone() }
 }
 
-/// The caller's answer has the refused lines all, of the accepted ones those that fit, and counts of the rest.
+/// The caller's answer has all refused lines, the accepted ones that fit, and counts of the rest.
 #[test]
-fn a_caller_who_reads_last_waits_for_nothing() {
+fn a_caller_who_reads_last_is_not_blocked() {
     alone(
         "late-reader",
         |_| {},
         async |world| {
             let tenant = world.tenant().await;
-            // What the runtime takes for a busy Worker, it takes before.
+            // The runtime takes the memory of a busy Worker before the measurement.
             let (_, before) = read(send(&tenant, "/v1/jobs/batch", "", job_at(&tenant), WARM_LINES).await).await;
             let warm = count(&before.last().unwrap()["summary"], "accepted");
             let memory = Memory::of(world.runner.workerd_pid().await);
@@ -108,9 +109,9 @@ fn a_caller_who_reads_last_waits_for_nothing() {
             assert_eq!((summary, &last["problem"]), (&expected, &Value::Null), "{last}");
             assert_eq!(count(unreported, "rejected"), 0, "{last}");
             let refused = results.iter().filter(|result| result["status"] == 400).count();
-            assert_eq!(refused, bad, "every refused line is told");
+            assert_eq!(refused, bad, "every refused line is reported");
             assert_eq!(results.len() - refused + count(unreported, "accepted"), LINES - bad, "{last}");
-            assert!(count(unreported, "accepted") > 0, "the answer is not kept whole: {last}");
+            assert!(count(unreported, "accepted") > 0, "the answer is shortened: {last}");
             assert!(results.is_sorted_by_key(|result| result["index"].as_u64()), "in the order of the lines");
             assert_eq!(tenant.count_jobs().await, (LINES - bad + warm) as u64);
             let growth = memory.growth_kib();
@@ -120,9 +121,9 @@ fn a_caller_who_reads_last_waits_for_nothing() {
     );
 }
 
-/// Where a plan ends the intake, the rest of the lines is passed over, and its caller comes to read why.
+/// The intake skips the lines after the plan's limit, and the caller can read the reason.
 #[test]
-fn a_caller_who_reads_last_learns_where_the_plan_ends() {
+fn a_caller_who_reads_last_gets_the_limit_of_the_plan() {
     alone(
         "late-reader-free",
         |options| options.plan = "free".to_owned(),
@@ -140,16 +141,16 @@ fn a_caller_who_reads_last_learns_where_the_plan_ends() {
     );
 }
 
-/// Documents come by the same intake. A caller who asks for a minimal answer gets the refused lines, and nothing is missing.
+/// Documents use the same intake. A caller who requests a minimal answer gets all refused lines.
 #[test]
-fn documents_wait_for_no_reader() {
+fn documents_do_not_wait_for_a_reader() {
     alone(
         "late-reader-of-documents",
         |_| {},
         async |world| {
             let tenant = world.tenant().await;
             index(&tenant, "notes").await;
-            // Nothing is indexed meanwhile: the intake alone is busy.
+            // No document is indexed during the test, so that only the intake is busy.
             let all = world.anyone.with_key(&world.key("*", &["admin"]).await.1);
             assert_eq!(all.request("POST", "/v1/pause", &[], Vec::new()).await.unwrap().status, 200);
             let document = |at: usize| {
@@ -170,7 +171,7 @@ fn documents_wait_for_no_reader() {
             let (head, answers) = read(send(&tenant, path, minimal, document, 3 * BAD_EVERY).await).await;
             let (last, results) = answers.split_last().unwrap();
             assert!(head.contains("\r\npreference-applied: return=minimal\r\n"), "{head}");
-            assert_eq!(results.len(), 3, "the refused lines alone: {results:?}");
+            assert_eq!(results.len(), 3, "only the refused lines: {results:?}");
             assert_eq!(last["unreported"], json!({"accepted": 0, "duplicates": 0, "rejected": 0}), "{last}");
             let batch = json!({"jobs": [tenant.webhook("/ok"), {}]});
             let prefer = [("prefer", "return=minimal")];

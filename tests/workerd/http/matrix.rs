@@ -1,5 +1,5 @@
-//! The whole matrix of callers and routes: what a cell must answer is computed from the scope that the producer's own
-//! route table declares.
+//! The whole matrix of callers and routes: the expected answer of each cell is computed from the scope in the
+//! producer's route table.
 
 use std::collections::BTreeMap;
 
@@ -18,16 +18,16 @@ use crate::support::route_table::{ROUTES, Route, RouteExt};
 use crate::support::tenant::{Tenant, id_of, to_endpoint};
 use crate::support::world::{World, alone};
 
-/// Whose key a caller has, as the owner of the things that the paths name sees it.
+/// Owner of a caller's key, relative to the owner of the resources in the paths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Of {
     Owner,
     Stranger,
-    /// A stranger's key with the owner's name beside it.
+    /// A stranger's key with the owner's name in the header.
     StrangerNamingOwner,
-    /// A key for all tenants that names none,
+    /// A key for all tenants that names none.
     All,
-    /// and one that names the owner.
+    /// A key for all tenants that names the owner.
     AllNamingOwner,
 }
 
@@ -54,7 +54,7 @@ impl Caller {
         matches!(self.rights, Rights::Key(_, Of::Stranger | Of::StrangerNamingOwner))
     }
 
-    /// The status of a cell.
+    /// Expected status of a cell.
     fn expected(&self, route: &Route) -> u16 {
         let Some(needed) = route.scope() else { return 200 };
         match &self.rights {
@@ -68,20 +68,20 @@ impl Caller {
         }
     }
 
-    /// What those are answered who may: reads find what the owner has, for strangers nothing is there.
+    /// Status for an allowed caller: reads find the owner's resources, which do not exist for strangers.
     fn allowed(&self, route: &Route) -> u16 {
         match (route.operation(), route.method) {
             (Some(Op::CreateJob), _) => 202,
             (Some(Op::CreateKey), _) => 201,
             (Some(Op::PutEndpoint | Op::PutSchedule | Op::PutIndex | Op::PutQuota), _) => 200,
             (Some(Op::Search), _) | (_, "GET") if !self.is_stranger() => 200,
-            _ if route.names_something() => 404,
+            _ if route.names_resource() => 404,
             _ => 200,
         }
     }
 }
 
-/// What the owner has, by the beginning of a path.
+/// Resources of the owner, by the prefix of their path.
 struct Things(BTreeMap<&'static str, String>);
 
 impl Things {
@@ -106,9 +106,9 @@ impl Things {
         ]))
     }
 
-    /// The id that a cell names. Who may change things changes nothing of the owner's: that would change other cells.
+    /// Id for a cell. An allowed caller changes nothing of the owner's: that would change other cells.
     fn named(&self, caller: &Caller, route: &Route) -> String {
-        // The longest beginning comes first.
+        // The longest prefix comes first.
         let real = self.0.iter().rev().find(|(begin, _)| route.path.starts_with(*begin)).map(|(_, id)| id.clone());
         match (route.operation(), route.method) {
             (Some(Op::PutEndpoint | Op::PutSchedule | Op::PutIndex), _) => "another".to_owned(),
@@ -124,7 +124,7 @@ async fn callers(world: &World, owner: &Tenant<'_>, stranger: &Tenant<'_>) -> Ve
     let (revoked_id, revoked) = world.key(&owner.name, &["admin"]).await;
     assert_eq!(owner.api.delete(&format!("/v1/keys/{revoked_id}")).await.unwrap().status, 204);
     let (expired_id, expired) = world.key(&owner.name, &["admin"]).await;
-    // What an hour would do.
+    // The same as an hour later.
     let sql = "UPDATE api_keys SET expires_at = 1 WHERE id = ?1";
     world.runner.query(sql, vec![json!(expired_id)]).await.unwrap();
     let id = hex::decode(&live_id).unwrap().try_into().unwrap();
@@ -175,7 +175,7 @@ fn every_caller_on_every_route() {
             world.runner.tick_producer().await.unwrap();
             world.runner.tick_consumer().await.unwrap();
             let things = Things::of(&owner).await;
-            // What a cell makes is there before: whoever comes first is answered as all others are.
+            // Resources that a cell creates exist already, so that the first caller gets the same answer as all others.
             for tenant in [&owner, &stranger] {
                 index(tenant, "another").await;
             }
@@ -193,12 +193,16 @@ fn every_caller_on_every_route() {
             let statuses: Vec<u16> = counts.into_keys().collect();
             assert_eq!(statuses, [200, 201, 202, 400, 401, 403, 404], "a matrix of one answer tests nothing");
             let changed = |all: Vec<Value>| all.into_iter().filter(|thing| thing["data"].is_null()).collect::<Vec<_>>();
-            assert_eq!(changed(everything(&owner, &jobs).await), changed(before), "nobody changed what is the owner's");
+            assert_eq!(
+                changed(everything(&owner, &jobs).await),
+                changed(before),
+                "no caller changed the owner's resources"
+            );
         },
     );
 }
 
-/// One caller on all routes, in the order of the table: what is paused is resumed.
+/// Sends the requests of one caller on all routes, in the order of the table: a paused resource is resumed.
 async fn row(world: &World, caller: &Caller, things: &Things, owner: &Tenant<'_>, stranger: &Tenant<'_>) -> Vec<u16> {
     let api = world.anyone.with_key(&caller.key);
     let tenant = if caller.is_stranger() { stranger } else { owner };

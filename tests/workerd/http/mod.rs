@@ -1,4 +1,4 @@
-//! The API: each resource, and whom it refuses.
+//! The API: each resource, and the callers that it refuses.
 
 pub(crate) mod assets;
 pub(crate) mod batch;

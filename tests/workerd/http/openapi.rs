@@ -1,5 +1,5 @@
-//! The document of the API against the running Workers: what they answer fits what they tell, and what they tell that
-//! may be asked they accept.
+//! The API's document against the running Workers: their answers match the documented ones, and they accept every
+//! documented request.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,14 +17,14 @@ use crate::support::route_table::{ROUTES, Route, RouteExt};
 use crate::support::tenant::{Tenant, id_of};
 use crate::support::world::{World, alone};
 
-/// What was answered, by operation.
+/// Answers so far, by operation.
 struct Seen {
     document: ApiDocument,
     statuses: BTreeMap<(&'static str, &'static str), BTreeSet<u16>>,
 }
 
 impl Seen {
-    /// Holds an answer against the document.
+    /// Checks an answer against the document.
     #[track_caller]
     fn check(&mut self, route: &Route, answer: &Answer) {
         let Route { method, path, .. } = *route;
@@ -40,13 +40,13 @@ impl Seen {
         self.statuses.entry((method, path)).or_default().insert(answer.status);
     }
 
-    /// The route, sent so, answers that status as it is told to.
+    /// Sends a request that must be refused with this status, as documented.
     async fn refused(&mut self, api: &Client, route: &Route, query: &str, body: &Request<'_>, status: u16) {
         let path = format!("{}{query}", route.path_of(body.id));
         let headers: &[_] = if body.media.is_empty() { &[] } else { &[("content-type", body.media)] };
         let send = || api.request(route.method, &path, headers, body.body.as_bytes().to_vec());
         let answer = match send().await {
-            // A refusal may leave before the body is read, and end the connection below a caller who still writes.
+            // A refusal may be sent before the body is read, and close the connection while the caller still writes.
             Err(error) if error.is_request() && status >= 400 => send().await.unwrap(),
             answer => answer.unwrap(),
         };
@@ -55,7 +55,7 @@ impl Seen {
     }
 }
 
-/// What is sent to be refused.
+/// A request that must be refused.
 #[derive(Debug, Clone, Copy)]
 struct Request<'a> {
     id: &'a str,
@@ -64,7 +64,7 @@ struct Request<'a> {
 }
 
 #[test]
-fn answers_are_as_the_document_tells() {
+fn answers_match_the_document() {
     alone(
         "openapi",
         |_| {},
@@ -95,7 +95,7 @@ fn answers_are_as_the_document_tells() {
     );
 }
 
-/// Each route does its work once; a paused endpoint and pages with a cursor are seen too.
+/// Uses each route once; a paused endpoint and pages with a cursor are included.
 async fn see_answers(seen: &mut Seen, world: &World, tenant: &Tenant<'_>) {
     let (_, dead) = (tenant.complete(&tenant.webhook("/ok")).await, tenant.dead_letter().await);
     for (path, id) in
@@ -123,7 +123,7 @@ fn find(method: &str, path: &str) -> &'static Route {
     ROUTES.iter().find(|route| route.method == method && route.path == path).expect("in the table")
 }
 
-/// What every operation of that form refuses.
+/// Sends the requests that every operation of this form refuses.
 async fn see_refusals(seen: &mut Seen, route: &Route, world: &World, other: &Client, all: &Client) {
     let nothing = Request { id: "nothing", media: "", body: "" };
     seen.refused(&world.anyone, route, "", &nothing, 401).await;
@@ -132,26 +132,26 @@ async fn see_refusals(seen: &mut Seen, route: &Route, world: &World, other: &Cli
     let is_put = route.method == "PUT";
     if route.operation() == Some(Op::Search) {
         let search = Request { media: "application/json", body: r#"{"query": "words"}"#, ..nothing };
-        seen.refused(all, route, "?tenant=nobody", &search, 404).await;
-    } else if route.names_something() && !is_put {
-        seen.refused(all, route, "?tenant=nobody", &nothing, 404).await;
+        seen.refused(all, route, "?tenant=unknown", &search, 404).await;
+    } else if route.names_resource() && !is_put {
+        seen.refused(all, route, "?tenant=unknown", &nothing, 404).await;
     }
     let operation = seen.document.operation(route.method, route.path).clone();
     let parameters = operation["parameters"].to_string();
     if parameters.contains("/cursor\"") {
-        // The tenant is the caller's where the path names one.
-        let nobody = Request { id: "nobody", ..nothing };
-        for query in ["?tenant=nobody&cursor=x", "?tenant=nobody&limit=0", "?tenant=nobody&misspelt=1"] {
-            seen.refused(all, route, query, &nobody, 400).await;
+        // The tenant must be the caller's where the path names one.
+        let unknown = Request { id: "unknown", ..nothing };
+        for query in ["?tenant=unknown&cursor=x", "?tenant=unknown&limit=0", "?tenant=unknown&misspelt=1"] {
+            seen.refused(all, route, query, &unknown, 400).await;
         }
     }
     let Some(content) = operation.get("requestBody") else { return };
     if content["required"] == json!(false) || route.operation() == Some(Op::WriteDocuments) {
-        // What the path names is looked for before a body is read: with nothing there, 404 comes first.
+        // The resource in the path is looked up before a body is read: without it, 404 comes first.
         return;
     }
     let deep = "[".repeat(100);
-    // A little more than is read: the answer to much more may come before all of it is written.
+    // A little more than the limit: the answer to much more may arrive before the body is written.
     let read = match route.path {
         "/v1/jobs/batch" => BATCH_BYTES_MAX,
         "/v1/jobs" => PAID.payload_bytes_max + ENVELOPE_BYTES_MAX,
@@ -170,11 +170,11 @@ async fn see_refusals(seen: &mut Seen, route: &Route, world: &World, other: &Cli
         (json, "7", 422),
         (json, large.as_str(), 413),
     ] {
-        seen.refused(all, route, "?tenant=nobody", &Request { id, media, body }, status).await;
+        seen.refused(all, route, "?tenant=unknown", &Request { id, media, body }, status).await;
     }
 }
 
-/// What depends on the state of a thing.
+/// Sends requests that depend on the state of a resource.
 async fn see_conflicts(seen: &mut Seen, tenant: &Tenant<'_>) {
     let done = id_of(&tenant.complete(&tenant.webhook("/ok")).await);
     let gone = tenant.dead_letter().await;
@@ -215,7 +215,7 @@ async fn see_conflicts(seen: &mut Seen, tenant: &Tenant<'_>) {
     seen.check(find("POST", "/v1/jobs/batch"), &batch);
 }
 
-/// What is refused of an index that is there, and one that is there already.
+/// Sends requests that an existing index refuses.
 async fn see_indexes(seen: &mut Seen, tenant: &Tenant<'_>) {
     let json = "application/json";
     for (body, status) in [(r#"{"provider":"builtin"}"#, 201), (r#"{"provider":"builtin"}"#, 200)] {
@@ -228,14 +228,14 @@ async fn see_indexes(seen: &mut Seen, tenant: &Tenant<'_>) {
         ("POST", "/v1/indexes/{name}/documents", "?group=a%20b", NDJSON, "{}", 400),
         ("POST", "/v1/indexes/{name}/documents", "?group=b", NDJSON, "{\"id\":\"a\",\"text\":\"b\"}\n{}", 200),
         ("POST", "/v1/indexes/{name}/search", "", json, r#"{"query":"b"}"#, 200),
-        ("POST", "/v1/indexes/{name}/verify", "", json, r#"{"mend":true}"#, 422),
+        ("POST", "/v1/indexes/{name}/verify", "", json, r#"{"unknown":true}"#, 422),
         ("POST", "/v1/indexes/{name}/verify", "", "text/plain", "{}", 415),
     ] {
         seen.refused(&tenant.api, find(method, path), query, &Request { id: "handbook", media, body }, status).await;
     }
 }
 
-/// Each example of a request, sent as it is written there. The pipeline is paused: nothing of it leaves.
+/// Each example of a request, sent as written. The pipeline is paused, so no job runs.
 #[test]
 fn every_example_of_a_request_is_accepted() {
     alone(

@@ -1,4 +1,4 @@
-//! What operators do: cancel, retry now, pause and resume an endpoint or everything.
+//! Operators' actions: cancel, retry now, pause and resume an endpoint or everything.
 
 use std::time::Duration;
 
@@ -27,10 +27,10 @@ fn a_waiting_job_is_cancelled_at_once() {
             assert_eq!((answer.status, &answer.body["state"]), (200, &json!("cancelled")));
             assert!(answer.body["finished_at"].is_string());
             let again = tenant.act(&format!("/v1/jobs/{id}/cancel")).await;
-            assert_eq!((again.status, again.body), (200, answer.body), "asking again changes nothing");
+            assert_eq!((again.status, again.body), (200, answer.body), "a repeat changes nothing");
         }
         tenant.act("/v1/endpoints/orders/resume").await;
-        // What comes after them runs, and they do not.
+        // A later job runs, and the cancelled ones do not.
         let sentinel = tenant.complete(&to_endpoint("orders")).await;
         assert_eq!(sentinel["state"], "succeeded");
         assert_eq!(tenant.received().len(), 2, "the first attempt of one, and the sentinel");
@@ -38,9 +38,9 @@ fn a_waiting_job_is_cancelled_at_once() {
     });
 }
 
-/// A running attempt cannot be called back: it gets no further one.
+/// A running attempt cannot be interrupted; the job gets no further attempt.
 #[test]
-fn a_running_job_is_asked_to_end() {
+fn a_running_job_is_cancelled_after_its_attempt() {
     shared(async |world| {
         let tenant = world.tenant().await;
         let payload = json!({"url": tenant.url("/hang-times/9"), "timeout_seconds": 2});
@@ -55,12 +55,12 @@ fn a_running_job_is_asked_to_end() {
         }
         let cancelled = tenant.ended(&hanging).await;
         assert_eq!((&cancelled["state"], &cancelled["attempts"]), (&json!("cancelled"), &json!(1)), "{cancelled}");
-        assert_eq!(tenant.ended(&slow).await["state"], "succeeded", "what was delivered was delivered");
+        assert_eq!(tenant.ended(&slow).await["state"], "succeeded", "a delivered job succeeds");
     });
 }
 
 #[test]
-fn a_retry_need_not_wait() {
+fn a_retry_can_run_at_once() {
     shared(async |world| {
         let tenant = world.tenant().await;
         // The default schedule would wait 5 s, and then 5 minutes.
@@ -94,11 +94,11 @@ fn a_paused_endpoint_holds_its_jobs() {
         let jobs = json!({"jobs": [to_endpoint("orders"), to_endpoint("orders"), to_endpoint("other")]});
         let answer = tenant.api.post("/v1/jobs/batch", &jobs).await.unwrap();
         let ids: Vec<_> = answer.body["results"].as_array().unwrap().iter().map(id_of).collect();
-        assert_eq!(tenant.ended(&ids[2]).await["state"], "succeeded", "another endpoint goes on");
+        assert_eq!(tenant.ended(&ids[2]).await["state"], "succeeded", "another endpoint still works");
         for id in &ids[..2] {
             assert_eq!(tenant.until(id, "held").await["attempts"], 0);
         }
-        assert_eq!(tenant.act("/v1/endpoints/orders/pause").await.status, 200, "once more changes nothing");
+        assert_eq!(tenant.act("/v1/endpoints/orders/pause").await.status, 200, "a repeat changes nothing");
         assert_eq!(tenant.received().len(), 1);
         let resumed = tenant.act("/v1/endpoints/orders/resume").await;
         assert_eq!((&resumed.body["state"], &resumed.body["paused_reason"]), (&json!("active"), &json!(null)));

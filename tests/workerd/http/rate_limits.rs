@@ -1,4 +1,4 @@
-//! Rate limits: per key, and for refused keys per address and per key id. Without the bindings there is none.
+//! Rate limits: per key, and for refused keys per address and per key id. Without the bindings there are none.
 
 use std::time::UNIX_EPOCH;
 
@@ -14,13 +14,13 @@ use crate::support::world::{alone, shared};
 
 const REQUESTS: u32 = 5;
 
-/// Every limit counts anew each minute by the clock: begins when enough of one is left for a whole test.
+/// Waits until enough of a clock minute is left for a whole test: every limit restarts each minute.
 async fn within_a_minute() {
     let begun = eventually(SOON, async || (UNIX_EPOCH.elapsed().unwrap().as_secs() % 60 < 35).then_some(()));
     begun.await.expect("a minute begins within a minute");
 }
 
-/// Asks until the limit, and once more.
+/// Sends requests up to the limit, and one more.
 async fn use_up(api: &Client, headers: &[(&str, &str)], well: u16) {
     for _ in 0..REQUESTS {
         let answer = api.request("GET", "/v1/jobs", headers, Vec::new()).await.unwrap();
@@ -35,7 +35,7 @@ async fn use_up(api: &Client, headers: &[(&str, &str)], well: u16) {
 }
 
 #[test]
-fn a_key_is_limited_and_its_neighbour_is_not() {
+fn a_key_is_limited_and_another_is_not() {
     alone(
         "rate-limit-key",
         |options| options.limits = vec![("KEY_LIMIT", REQUESTS)],
@@ -45,7 +45,7 @@ fn a_key_is_limited_and_its_neighbour_is_not() {
             let other = tenant.api.with_key(&world.key(&tenant.name, &["admin"]).await.1);
             use_up(&tenant.api, &[], 200).await;
             assert_eq!(other.get("/v1/jobs").await.unwrap().status, 200, "another key of the same tenant");
-            assert_eq!(tenant.api.get("/healthz").await.unwrap().status, 200, "what needs no key has no limit");
+            assert_eq!(tenant.api.get("/healthz").await.unwrap().status, 200, "routes without a key have no limit");
             let answer = tenant.api.post("/v1/jobs", &tenant.webhook("/ok")).await.unwrap();
             assert_refused("an accept too", &answer, RATE_LIMITED);
             assert_eq!(tenant.count_jobs().await, 0);
@@ -53,9 +53,9 @@ fn a_key_is_limited_and_its_neighbour_is_not() {
     );
 }
 
-/// Keys that are made up, and requests without any, stop here; health does not.
+/// Made-up keys and requests without a key are limited; health is not.
 #[test]
-fn an_address_is_limited_before_the_store_is_asked() {
+fn an_address_is_limited_before_the_store_is_read() {
     alone(
         "rate-limit-address",
         |options| options.limits = vec![("ADDRESS_LIMIT", REQUESTS)],
@@ -71,7 +71,7 @@ fn an_address_is_limited_before_the_store_is_asked() {
                     assert_refused(&format!("{path} from {address}"), &answer, RATE_LIMITED);
                 }
                 let answer = tenant.api.request("GET", "/healthz", &of(address), Vec::new()).await.unwrap();
-                assert_eq!(answer.status, 200, "it asks no store");
+                assert_eq!(answer.status, 200, "it reads no store");
             }
             for address in ["192.0.2.2", "2001:db8:1:3::1"] {
                 let answer = tenant.api.request("GET", "/v1/jobs", &of(address), Vec::new()).await.unwrap();
@@ -81,7 +81,7 @@ fn an_address_is_limited_before_the_store_is_asked() {
     );
 }
 
-/// Who knows the id of a key, which is no secret, cannot use up its owner's requests.
+/// A caller who knows the id of a key, which is not secret, cannot use up its owner's requests.
 #[test]
 fn refused_keys_are_limited_by_address_and_by_id() {
     alone(

@@ -1,5 +1,5 @@
-//! Who may not ask learns nothing else: a caller without a key, or with a malformed, unknown, revoked or expired one, is 401
-//! and one without the scope 403, whatever else is wrong with the request.
+//! A caller without rights learns nothing else: without a key, or with a malformed, unknown, revoked or expired one,
+//! the answer is 401, and without the scope 403, even if more is wrong with the request.
 
 use futures_util::future::join_all;
 use longshore::security::key::Scope;
@@ -12,7 +12,7 @@ use crate::support::refusal::{FORBIDDEN, Refusal, UNAUTHENTICATED, assert_refuse
 use crate::support::route_table::{ROUTES, Route, RouteExt};
 use crate::support::world::shared;
 
-/// Everything that may be wrong with a request: a query, headers, a body.
+/// Possible mistakes of a request: a query, headers, a body.
 type Wrong = (&'static str, &'static [(&'static str, &'static str)], &'static [u8]);
 
 const JSON: (&str, &str) = ("content-type", "application/json");
@@ -46,7 +46,7 @@ const WRONG: [Wrong; 22] = [
 async fn assert_all(api: &Client, route: &Route, expected: Refusal) {
     let path = route.path_of("job_0001JJJJJJJJJJJJJJJJJJJJJJJJ");
     for (query, headers, body) in WRONG {
-        // A library sends no body with GET, and one that did would be another test.
+        // A library sends no body with GET; such a body would be a different test.
         let body = if route.method == "GET" { Vec::new() } else { body.to_vec() };
         let answer = api.request(route.method, &format!("{path}{query}"), headers, body).await.unwrap();
         assert_refused(&format!("{} {path}{query} {headers:?}", route.method), &answer, expected);
@@ -54,7 +54,7 @@ async fn assert_all(api: &Client, route: &Route, expected: Refusal) {
 }
 
 #[test]
-fn who_may_not_ask_learns_nothing_else() {
+fn a_caller_without_rights_learns_nothing_else() {
     shared(async |world| {
         let tenant = world.tenant().await;
         let (revoked_id, revoked) = world.key(&tenant.name, &["admin"]).await;

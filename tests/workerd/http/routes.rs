@@ -1,4 +1,4 @@
-//! Every route of the table: what it answers when all is well, and whom it refuses.
+//! Every route of the table: its answer on success, and the callers that it refuses.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use crate::support::route_table::{ROUTES, Route, RouteExt};
 use crate::support::tenant::{Tenant, id_of, to_endpoint};
 use crate::support::world::{World, alone, shared};
 
-/// Sends a route's request; those that read a body get one that they would accept.
+/// Sends a route's request, with a valid body for routes that read one.
 pub(crate) async fn send(api: &Client, route: &Route, id: &str, query: &str, tenant: &Tenant<'_>) -> Answer {
     let path = format!("{}{query}", route.path_of(id));
     let body = match (route.method, route.path) {
@@ -37,22 +37,22 @@ pub(crate) async fn send(api: &Client, route: &Route, id: &str, query: &str, ten
     api.request(route.method, &path, &headers, body.to_string().into_bytes()).await.unwrap()
 }
 
-/// A schedule that fires in no test.
+/// A schedule that does not run during the tests.
 pub(crate) fn yearly(tenant: &Tenant<'_>) -> Value {
     let mut schedule = tenant.webhook("/ok");
     schedule["cron"] = json!("@yearly");
     schedule
 }
 
-/// Makes an index without a provider of its own.
+/// Creates an index with the builtin provider.
 pub(crate) async fn index(tenant: &Tenant<'_>, name: &str) {
     let made = tenant.api.put(&format!("/v1/indexes/{name}"), &json!({"provider": "builtin"})).await.unwrap();
     assert_eq!(made.status, 201, "{}", made.body);
 }
 
-/// To another tenant, what a tenant has is not there. Nothing of it changes.
+/// A tenant's resources do not exist for another tenant, whose requests do not change them.
 #[test]
-fn no_route_knows_another_tenants_things() {
+fn no_route_shows_another_tenants_resources() {
     shared(async |world| {
         let (owner, stranger) = (world.tenant().await, world.tenant().await);
         owner.endpoint("orders", "/ok", json!({})).await;
@@ -66,13 +66,13 @@ fn no_route_knows_another_tenants_things() {
         let (key, _) = world.key(&owner.name, &["jobs:read"]).await;
         let things = [&done, &dead, &scheduled, "orders", &key];
         let before = everything(&owner, &things[..3]).await;
-        for route in ROUTES.iter().filter(|route| route.names_something() && route.method != "PUT") {
+        for route in ROUTES.iter().filter(|route| route.names_resource() && route.method != "PUT") {
             for id in things {
                 let answer = send(&stranger.api, route, id, "", &stranger).await;
                 assert_refused(&format!("{} {}", route.method, route.path_of(id)), &answer, NOT_FOUND);
             }
         }
-        // The stranger's own endpoint of that name is another one.
+        // The stranger's endpoint of that name is a different one.
         stranger.endpoint("orders", "/elsewhere", json!({})).await;
         assert_eq!(everything(&owner, &things[..3]).await, before);
         for list in ["/v1/jobs", "/v1/dead-letters"] {
@@ -84,7 +84,7 @@ fn no_route_knows_another_tenants_things() {
     });
 }
 
-/// All that a tenant has, as it reads it.
+/// Everything that a tenant can read of its data.
 pub(crate) async fn everything(tenant: &Tenant<'_>, jobs: &[&str]) -> Vec<Value> {
     let mut all = Vec::new();
     for job in jobs {
@@ -98,7 +98,7 @@ pub(crate) async fn everything(tenant: &Tenant<'_>, jobs: &[&str]) -> Vec<Value>
     all
 }
 
-/// Each of the routes does its work once, one after the other, as an operator would go through them.
+/// Uses each route once, in the order in which an operator would.
 #[test]
 fn every_route_answers() {
     alone(
@@ -131,24 +131,19 @@ fn every_route_answers() {
                 seen.push((method, path));
             }
             for route in ROUTES {
-                assert!(
-                    seen.contains(&(route.method, route.path)),
-                    "{} {} is not gone through",
-                    route.method,
-                    route.path
-                );
+                assert!(seen.contains(&(route.method, route.path)), "{} {} is not used", route.method, route.path);
             }
         },
     );
 }
 
-/// HEAD answers what GET does, without its body.
+/// Checks that HEAD answers like GET, without the body.
 async fn assert_head(api: &Client, path: &str, get: &Answer) {
     let head = api.request("HEAD", path, &[], Vec::new()).await.unwrap();
     assert_eq!((head.status, head.bytes.as_slice()), (get.status, &b""[..]), "HEAD {path}");
     let names = |answer: &Answer| {
         let names = answer.headers.keys().map(|name| name.as_str().to_owned());
-        // How the body is framed, if there is one, is told by the length alone, where it is known.
+        // Only the length, where it is known, describes the framing of the body.
         names.filter(|name| name != "transfer-encoding").collect::<BTreeSet<_>>()
     };
     assert_eq!(names(&head), names(get), "HEAD {path}");
@@ -157,7 +152,7 @@ async fn assert_head(api: &Client, path: &str, get: &Answer) {
     }
 }
 
-/// Who takes a step: whoever erases a tenant has no key of it afterwards.
+/// Caller of a step: after a tenant's erasure its keys are deleted too.
 pub(crate) async fn caller_of(route: &Route, id: &str, tenant: &Tenant<'_>) -> Client {
     let owner = match route.operation() {
         Some(Op::EraseTenant) => id,
@@ -167,15 +162,15 @@ pub(crate) async fn caller_of(route: &Route, id: &str, tenant: &Tenant<'_>) -> C
     tenant.world.anyone.with_key(&tenant.world.key(owner, &["admin"]).await.1)
 }
 
-/// An erasure of a subject that no job has.
+/// Creates an erasure of a subject that no job has.
 pub(crate) async fn erasure_of(tenant: &Tenant<'_>) -> String {
-    let path = format!("/v1/tenants/{}/subjects/nobody", tenant.name);
+    let path = format!("/v1/tenants/{}/subjects/unknown", tenant.name);
     id_of(&tenant.api.delete(&path).await.unwrap().body)
 }
 
 pub(crate) type Step = (&'static str, &'static str, u16, String);
 
-/// All routes in an order in which each finds what it needs.
+/// All routes in an order in which each finds the resources that it needs.
 pub(crate) async fn walk(world: &World, tenant: &Tenant<'_>) -> Vec<Step> {
     let done = id_of(&tenant.complete(&tenant.webhook("/ok")).await);
     let (dead, other) = (tenant.dead_letter().await, tenant.dead_letter().await);
@@ -247,7 +242,7 @@ pub(crate) async fn walk(world: &World, tenant: &Tenant<'_>) -> Vec<Step> {
     steps.map(|(method, path, status, id)| (method, path, status, id.to_owned())).to_vec()
 }
 
-/// Health needs no key. Readiness says when the crons last ran, and that they never did.
+/// Health requires no key. Readiness shows when the crons last ran, and that they never ran.
 #[test]
 fn health_and_readiness() {
     alone(

@@ -1,4 +1,4 @@
-//! Schedules: made, fired by the real cron, run now, paused, and refused when they are wrong.
+//! Schedules: created, run by the real cron, run now, paused, and refused when they are wrong.
 
 use futures_util::future::join_all;
 use longshore_kit::client::{Answer, early_in_a_minute};
@@ -8,7 +8,7 @@ use crate::support::refusal::{NOT_FOUND, assert_refused, invalid};
 use crate::support::tenant::{Tenant, id_of, to_endpoint};
 use crate::support::world::{World, alone, shared};
 
-/// A schedule of each minute to an endpoint.
+/// A schedule for each minute to an endpoint.
 fn minutely() -> Value {
     let mut schedule = to_endpoint("orders");
     schedule["cron"] = json!("* * * * *");
@@ -19,7 +19,7 @@ async fn put(tenant: &Tenant<'_>, schedule: &Value) -> Answer {
     tenant.api.put("/v1/schedules/report", schedule).await.unwrap()
 }
 
-/// A minute passes for the tenant's schedules, and the cron ticks.
+/// Moves the tenant's schedules a minute back, and ticks the cron.
 async fn a_minute_later(world: &World, tenant: &Tenant<'_>) {
     let sql =
         "UPDATE schedules SET last_occurrence = last_occurrence - 60000, next_at = next_at - 60000 WHERE tenant = ?1";
@@ -32,7 +32,7 @@ async fn history(tenant: &Tenant<'_>) -> Vec<Value> {
 }
 
 #[test]
-fn a_schedule_from_its_making_to_its_end() {
+fn a_schedule_from_creation_to_deletion() {
     alone(
         "schedules",
         |_| {},
@@ -66,7 +66,7 @@ fn a_schedule_from_its_making_to_its_end() {
     );
 }
 
-/// Nobody is refused because others put the schedule in the same moment: the last one stands.
+/// Concurrent puts of one schedule all succeed: the last one wins.
 #[test]
 fn many_put_one_schedule_at_once() {
     shared(async |world| {
@@ -85,7 +85,7 @@ fn many_put_one_schedule_at_once() {
     });
 }
 
-/// A paused schedule fires nothing and can be run now; a paused pipeline takes the jobs and holds them.
+/// A paused schedule has no occurrences and can be run now; a paused pipeline accepts the jobs and holds them.
 #[test]
 fn paused_and_run_now() {
     alone(
@@ -126,7 +126,7 @@ fn paused_and_run_now() {
 }
 
 #[test]
-fn what_is_wrong_with_a_schedule_is_named() {
+fn wrong_fields_of_a_schedule_are_named() {
     shared(async |world| {
         let tenant = world.tenant().await;
         tenant.endpoint("orders", "/ok", json!({})).await;
@@ -155,7 +155,7 @@ fn what_is_wrong_with_a_schedule_is_named() {
         let mut all = minutely();
         (all["cron"], all["group"], all["max_attempts"]) = (json!("0 25 * * *"), json!("a b"), json!(0));
         let errors = put(&tenant, &all).await.body["errors"].as_array().unwrap().len();
-        assert_eq!(errors, 3, "all at once");
+        assert_eq!(errors, 3, "all errors at once");
         let name = tenant.api.put("/v1/schedules/a.b", &minutely()).await.unwrap();
         assert_refused("a name", &name, invalid("#", "invalid-name"));
         assert_eq!(tenant.read("/v1/schedules").await["data"], json!([]));

@@ -1,4 +1,4 @@
-//! What a caller writes as JSON comes back token for token from the real Workers: only white space may change.
+//! JSON of callers is returned token for token by the real Workers: only white space may change.
 
 use longshore::wire::ndjson::NDJSON;
 use longshore_kit::client::Answer;
@@ -9,7 +9,7 @@ use crate::support::refusal::{NOT_JSON, Refusal, assert_problem, assert_refused,
 use crate::support::tenant::{Tenant, id_of};
 use crate::support::world::shared;
 
-/// Tokens that a value would change, or lose.
+/// Tokens that conversion to a value would change or lose.
 const BODY: &str = r#"{"z":[117.63331139400017,12345678901234567890123,18446744073709551616,-0,1E5,1.0,0.1e-7],"a":null,"a":1,"s":"\u00e9\/\ud83d\ude00"}"#;
 const METADATA: &str = r#"{"z":[117.63331139400017,12345678901234567890123,-0,1E5,1.0],"a":{"n":null},"s":"\u00e9\/"}"#;
 
@@ -29,7 +29,7 @@ fn assert_has(text: &str, name: &str, json: &str, times: usize) {
     assert_eq!(text.matches(&format!(r#""{name}":{json}"#)).count(), times, "{name} in {text}");
 }
 
-/// A job in every answer about it, and what is sent when what was shown is edited and replayed.
+/// A job in every answer about it, and the request after a replay with the shown payload, edited.
 #[test]
 fn jobs_and_their_replays_are_kept_token_for_token() {
     shared(async |world| {
@@ -46,7 +46,7 @@ fn jobs_and_their_replays_are_kept_token_for_token() {
         assert_has(&dead, "payload", &payload, 1);
         let export = format!("/v1/tenants/{}/export", tenant.name);
         let letter = format!("/v1/dead-letters/{id}");
-        // In an export a job has its dead letter with it.
+        // In an export a job includes its dead letter.
         for (path, accept, times) in
             [("/v1/jobs", "*/*", 1), ("/v1/jobs", NDJSON, 1), (&*letter, "*/*", 1), (&*export, NDJSON, 2)]
         {
@@ -64,7 +64,7 @@ fn jobs_and_their_replays_are_kept_token_for_token() {
         let received = tenant.received();
         let bodies: Vec<_> = received.iter().map(|sent| String::from_utf8_lossy(&sent.body).into_owned()).collect();
         assert_eq!(bodies, [BODY.to_owned(), BODY.replace("1E5", "1E6")]);
-        // Beyond all doubles: a client that makes values of it cannot read it, but it is JSON.
+        // Larger than any double: a client that converts it to a value cannot read it, but it is JSON.
         let huge = r#"{"kind":"webhook","delay_seconds":60,"metadata":{"n":-1e400},"endpoint":"orders","payload":{"body":[1e400]}}"#;
         let accepted = send(&tenant, "POST", "/v1/jobs", huge).await;
         let job = text_of(&tenant, &format!("/v1/jobs/{}", id_of(&accepted.body)), "*/*").await;
@@ -105,9 +105,9 @@ fn schedules_and_documents_are_kept_token_for_token() {
     });
 }
 
-/// A name that is there twice is told by its exact pointer, wherever a caller names things.
+/// A duplicate name is reported with its exact pointer, in every object that callers write.
 #[test]
-fn a_name_that_is_there_twice_is_refused() {
+fn a_duplicate_name_is_refused() {
     shared(async |world| {
         let tenant = world.tenant().await;
         let url = tenant.url("/ok");
@@ -176,9 +176,9 @@ fn a_subject_that_cannot_be_erased_is_refused() {
     });
 }
 
-/// What is no JSON is told as that on every route, also where a wrong field stands before the place where it breaks.
+/// A body that is not JSON is reported as that on every route, even if a wrong field precedes the syntax error.
 #[test]
-fn what_breaks_after_a_wrong_field_is_not_json() {
+fn a_syntax_error_after_a_wrong_field_is_not_json() {
     shared(async |world| {
         let tenant = world.tenant().await;
         let dead = tenant.dead_letter().await;
@@ -190,16 +190,16 @@ fn what_breaks_after_a_wrong_field_is_not_json() {
         let posts = posts.into_iter().chain(letters.iter().chain(&ends).map(String::as_str)).map(|path| ("POST", path));
         for (method, path) in posts.chain(puts.map(|path| ("PUT", path))) {
             for body in
-                [r#"{"nobody":1,"a":"#, r#"{"nobody":1}}"#, r#"{"nobody":1,}"#, r#"["a""#, "{\"nobody\":\"\t\"}"]
+                [r#"{"unknown":1,"a":"#, r#"{"unknown":1}}"#, r#"{"unknown":1,}"#, r#"["a""#, "{\"unknown\":\"\t\"}"]
             {
                 assert_refused(&format!("{path} {body}"), &send(&tenant, method, path, body).await, NOT_JSON);
             }
             let headers = [("content-type", "application/json")];
-            let bytes = b"{\"nobody\":1,\"a\":\"\xff\"}".to_vec();
+            let bytes = b"{\"unknown\":1,\"a\":\"\xff\"}".to_vec();
             let answer = tenant.api.request(method, path, &headers, bytes).await.unwrap();
             assert_refused(&format!("{path}: no UTF-8"), &answer, NOT_JSON);
-            let answer = send(&tenant, method, path, r#"{"nobody":1}"#).await;
-            assert_refused(&format!("{path}: JSON"), &answer, invalid("#/nobody", "unknown-field"));
+            let answer = send(&tenant, method, path, r#"{"unknown":1}"#).await;
+            assert_refused(&format!("{path}: JSON"), &answer, invalid("#/unknown", "unknown-field"));
         }
     });
 }

@@ -10,7 +10,7 @@ use crate::http::routes::index;
 use crate::support::tenant::{Tenant, id_of, in_ms, to_endpoint};
 use crate::support::world::{World, shared};
 
-/// Who asks: the name in the table, and a client with that key.
+/// Callers: the name in the table, and a client with that key.
 type Callers = Vec<(&'static str, Client)>;
 
 async fn callers(world: &World, tenant: &Tenant<'_>) -> Callers {
@@ -28,7 +28,7 @@ async fn callers(world: &World, tenant: &Tenant<'_>) -> Callers {
     ]
 }
 
-/// What the requests find there, and what stands in the table for what is known only now.
+/// Creates the resources that the requests refer to. Returns the values of the table's placeholders.
 async fn given(tenant: &Tenant<'_>) -> Vec<(&'static str, String)> {
     tenant.endpoint("orders", "/ok", json!({})).await;
     index(tenant, "notes").await;
@@ -46,7 +46,7 @@ async fn given(tenant: &Tenant<'_>) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// The part of an answer that the table tells, or of the answer to one line.
+/// Members of a problem that the table shows.
 fn told(problem: &Value) -> Value {
     json!({
         "type": problem["type"], "status": problem["status"], "detail": problem["detail"], "errors": problem["errors"],

@@ -5,7 +5,7 @@ use longshore_kit::scratch::{Scratch, repository};
 use longshore_simulation::sqlite::{index_migrations, migrations, statements_of};
 use serde_json::{Value, json};
 
-/// What a database holds, but for D1's own tables, and what the local runner notes about migrations.
+/// Content of a database without D1's own tables, and the local runner's record of migrations.
 async fn holdings(runner: &Runner, database: Binding) -> Value {
     let schema = "SELECT name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' AND name NOT LIKE '_cf_%'
         AND name <> 'd1_migrations' ORDER BY name";
@@ -15,11 +15,11 @@ async fn holdings(runner: &Runner, database: Binding) -> Value {
     json!({"schema": schema, "applied": applied})
 }
 
-async fn mark(runner: &Runner) -> Value {
+async fn watermark(runner: &Runner) -> Value {
     json!(runner.query("SELECT name, value FROM meta", vec![]).await.unwrap())
 }
 
-/// Takes everything away but the note of what was applied. The tables that a virtual one keeps for itself leave with it.
+/// Drops all tables except the record of applied migrations. Shadow tables are dropped with their virtual table.
 async fn empty(runner: &Runner, database: Binding) {
     let tables = "SELECT name FROM sqlite_schema AS made WHERE type = 'table' AND name NOT LIKE 'sqlite_%'
         AND name NOT LIKE '_cf_%' AND name <> 'd1_migrations' AND NOT EXISTS (SELECT 1 FROM sqlite_schema AS kept
@@ -69,16 +69,16 @@ async fn a_migration_is_applied_once_and_a_broken_one_not_at_all() {
     }
 }
 
-/// The migrations of a database are those in that folder of migrations/, and so many.
+/// Checks that a database has `count` migrations from this folder, each applied once.
 async fn applied_once(database: Binding, folder: &str, count: usize) {
     let scratch = Scratch::new("migration-once").unwrap();
     let state = scratch.path().join("state");
     let runner = Runner::start(Options::at(&state)).await.unwrap();
-    let (before, begun) = (holdings(&runner, database).await, mark(&runner).await);
+    let (before, begun) = (holdings(&runner, database).await, watermark(&runner).await);
     assert_eq!(before["applied"].as_array().map(Vec::len), Some(count));
     runner.stop().await.unwrap();
 
-    // Beside those that are applied, one that fails at its third statement.
+    // Beside the applied ones, a migration that fails at its third statement.
     let broken = scratch.path().join("migrations");
     for from in ["", "index"] {
         std::fs::create_dir(broken.join(from)).unwrap();
@@ -95,6 +95,6 @@ async fn applied_once(database: Binding, folder: &str, count: usize) {
 
     let runner = Runner::start(Options::at(&state)).await.unwrap();
     assert_eq!(holdings(&runner, database).await, before);
-    assert_eq!(mark(&runner).await, begun, "the mark was set once");
+    assert_eq!(watermark(&runner).await, begun, "the watermark was set once");
     runner.stop().await.unwrap();
 }

@@ -1,4 +1,4 @@
-//! The platform: migrations, plans, rotation, upgrades, histories on the real D1.
+//! Platform tests: migrations, plans, rotation, upgrades, histories on the real D1.
 
 pub(crate) mod histories;
 pub(crate) mod migrations;

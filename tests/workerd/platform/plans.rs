@@ -1,4 +1,4 @@
-//! The free plan's profile, which is the shipped default. All other tests run the paid one.
+//! The profile of the free plan, which is the shipped default. All other tests run the paid plan.
 
 use serde_json::json;
 
@@ -30,13 +30,13 @@ fn the_free_plan() {
                 assert_eq!(tenant.ended(id).await["state"], "succeeded");
             }
             assert_eq!(tenant.received().len(), 5);
-            // Evidence keeps 16 KiB of a body here, and its true length.
+            // On this plan, evidence keeps 16 KiB of a body, and its true length.
             let evidence = tenant.evidence(&ids[0], 1).await;
             let request = &evidence["request"];
             assert_eq!(request["body"].as_str().unwrap().len(), 16 * 1024);
             assert_eq!((&request["body_bytes"], &request["body_truncated"]), (&json!(65_000), &json!(true)));
             world.runner.tick_consumer().await.unwrap();
-            // More than one invocation takes: the rest is hinted again and again.
+            // More jobs than one invocation takes: the rest is hinted again and again.
             let many = json!({"jobs": vec![tenant.webhook("/ok"); 23]});
             let answer = tenant.api.post("/v1/jobs/batch", &many).await.unwrap();
             for result in answer.body["results"].as_array().unwrap() {

@@ -1,5 +1,5 @@
-//! A rotation of the master key, through all steps of its procedure (docs/operations.md), each Worker being one step behind the
-//! other at some time. Nothing that was sealed is lost, no receiver has to know.
+//! A rotation of the master key, through all steps of its procedure (docs/operations.md), with each Worker one step
+//! behind the other at some time. No sealed value is lost, and receivers see no difference.
 
 use longshore_kit::client::eventually;
 use longshore_kit::options::MASTER_KEY;
@@ -14,10 +14,10 @@ use crate::support::world::{World, block_on, options_in};
 
 const NEXT: &str = "8899aabbccddeeff00112233445566778899aabbccddeeff0011223344556677";
 
-/// The keys of a Worker after each step: the one that seals, the next one, the old one.
+/// Keys of a Worker after each step: the sealing key, the next one, the old one.
 const STEPS: [[&str; 3]; 4] = [[MASTER_KEY, "", ""], [MASTER_KEY, NEXT, ""], [NEXT, "", MASTER_KEY], [NEXT, "", ""]];
 
-/// The steps at which producer and consumer are, one after the other; the walk is when both are at the second.
+/// Steps of producer and consumer, in order; the walk runs when both are at the second.
 const ORDER: [(usize, usize); 10] = [(0, 0), (1, 0), (0, 1), (1, 1), (2, 1), (1, 2), (2, 2), (3, 2), (2, 3), (3, 3)];
 
 fn at(options: &Options, (producer, consumer): (usize, usize)) -> Options {
@@ -30,13 +30,13 @@ fn at(options: &Options, (producer, consumer): (usize, usize)) -> Options {
     options
 }
 
-/// What the pair before left: a page that goes on, and jobs that wait.
+/// State that the pair before left: a page to continue, and jobs that wait.
 struct Left {
     cursor: String,
     jobs: Vec<String>,
 }
 
-/// Jobs for later with a secret header, to a url and to an endpoint that the pair made; and half a list.
+/// Creates later jobs with a secret header, to a URL and to an endpoint that the pair made; and reads half a list.
 async fn leave(tenant: &Tenant<'_>, name: &str) -> Left {
     let mut to_url = tenant.webhook("/ok");
     to_url["payload"]["headers"] = json!({"authorization": "hush"});
@@ -50,8 +50,8 @@ async fn leave(tenant: &Tenant<'_>, name: &str) -> Left {
     Left { cursor: page["next_cursor"].as_str().unwrap().to_owned(), jobs }
 }
 
-/// Another pair goes on with it.
-async fn go_on(tenant: &Tenant<'_>, left: &Left, secrets: &(Value, Value)) {
+/// Continues with another pair.
+async fn continue_with(tenant: &Tenant<'_>, left: &Left, secrets: &(Value, Value)) {
     assert_eq!(
         tenant.read(&format!("/v1/jobs?limit=1&cursor={}", left.cursor)).await["data"].as_array().unwrap().len(),
         1
@@ -76,7 +76,7 @@ async fn shown(tenant: &Tenant<'_>) -> (Value, Value) {
     (endpoint, tenant.read("/v1/secret").await["secret"].clone())
 }
 
-/// Ticks both crons, half an hour apart, until readiness tells this of the rotation.
+/// Ticks both crons, half an hour apart, until readiness reports this state of the rotation.
 async fn until(world: &World, state: &str) {
     let past = "UPDATE rotations SET since = since - 1800000, began_at = began_at - 1800000";
     let told = eventually(SOON, async || {
@@ -112,7 +112,7 @@ fn a_rotation_with_each_worker_one_step_behind() {
             };
             let tenant = Tenant::new(&world, "rotating".to_owned(), world.anyone.with_key(&key));
             let secrets = if let Some((_, secrets, left)) = before {
-                go_on(&tenant, &left, &secrets).await;
+                continue_with(&tenant, &left, &secrets).await;
                 secrets
             } else {
                 tenant.endpoint("orders", "/ok", json!({})).await;
@@ -127,7 +127,7 @@ fn a_rotation_with_each_worker_one_step_behind() {
                     until(&world, "done").await;
                     assert_eq!(count_sealed_with_first(&world, &first_id).await, 0);
                 }
-                // The consumer would walk, but the producer seals with the old key still.
+                // The consumer would walk, but the producer still seals with the old key.
                 (1, 2) => {
                     world.runner.tick_producer().await.unwrap();
                     world.runner.tick_consumer().await.unwrap();

@@ -1,5 +1,5 @@
-//! Upgrade and rollback: the Workers of the commit before run beside ours, in each order in which a deploy may leave them.
-//! `make previous` builds them.
+//! Upgrade and rollback: the Workers of the previous commit run beside the current ones, in each combination that a
+//! deploy may leave. `make previous` builds them.
 
 use std::path::PathBuf;
 
@@ -16,7 +16,7 @@ fn previous() -> PathBuf {
     repository().join(".longshore/previous")
 }
 
-/// Options with the Workers of before where these are named, and the migrations of before if all are.
+/// Options with the previous version of the named Workers, and with the previous migrations if all are named.
 fn with(options: &Options, old: &[&'static str]) -> Options {
     let mut options = options.clone();
     options.from = old.iter().map(|worker| (*worker, previous())).collect();
@@ -24,7 +24,7 @@ fn with(options: &Options, old: &[&'static str]) -> Options {
     options
 }
 
-/// A job of each way, which nothing but the clock or an operator ends.
+/// One job per kind of waiting, which only the clock or an operator ends.
 struct Waiting {
     scheduled: String,
     retrying: String,
@@ -48,7 +48,7 @@ impl Waiting {
         }
     }
 
-    /// Ends them all, each in its way.
+    /// Ends each job in its way.
     async fn end(&self, tenant: &Tenant<'_>) {
         assert_eq!(tenant.act(&format!("/v1/jobs/{}/retry", self.scheduled)).await.status, 202);
         assert_eq!(tenant.ended(&self.scheduled).await["state"], "succeeded");
@@ -63,17 +63,18 @@ impl Waiting {
     }
 }
 
-/// Each pair of Workers does the main job, and what one pair left open the next one ends.
+/// Each pair of Workers does the main job, and ends the jobs that the pair before left open.
 #[test]
 #[ignore = "its baseline comes with the first release; `make upgrade` runs it"]
-fn each_pair_of_a_deploy_goes_on_with_the_jobs_of_the_one_before() {
+fn each_pair_of_a_deploy_continues_the_jobs_of_the_pair_before() {
     assert!(previous().join("consumer/build/index.js").exists(), "make previous builds the Workers of before");
     block_on(async {
         let scratch = Scratch::new("upgrade").unwrap();
         let options = options_in(&scratch);
         let mut receiver = Receiver::start().await.unwrap();
         let mut left: Option<(String, String, Waiting)> = None;
-        // A deploy migrates, then replaces the consumer, then the producer; a rollback goes the other way, on the new schema.
+        // A deploy migrates, then replaces the consumer, then the producer; a rollback reverses that, on the new
+        // schema.
         let orders: [&[&str]; 5] =
             [&["producer", "consumer"], &["producer"], &[], &["producer"], &["producer", "consumer"]];
         for (turn, old) in orders.into_iter().enumerate() {

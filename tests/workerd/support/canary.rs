@@ -1,5 +1,5 @@
-//! A listener on loopback that must see no connection, whatever spelling of it, or way round to it, a caller finds. The
-//! local network lets private addresses through, so what is tested here is Longshore's own guard.
+//! A listener on loopback that must see no connection, for any spelling of its address and any detour to it. The local
+//! network lets private addresses through, so these tests check Longshore's guard alone.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -44,7 +44,7 @@ impl Canary {
         self.connections.load(Ordering::SeqCst)
     }
 
-    /// Had anybody called, it would have been counted.
+    /// Checks that a connection is counted.
     async fn assert_it_counts(&self) {
         let before = self.connections();
         drop(TcpStream::connect(("127.0.0.1", self.port)).await.unwrap());
@@ -53,7 +53,7 @@ impl Canary {
     }
 }
 
-/// Hosts that are the canary's, or that are no business of a caller; each is tried with the canary's port and without.
+/// Hosts of the canary and other hosts that callers must not reach; each is tried with the canary's port and without.
 const HOSTS: &str = "127.0.0.1 127.0.0.2 127.1 127.0.1 2130706433 017700000001 0177.0.0.1 0177.0.0.01 0x7f000001 0x7f.1
     0x7F.0X0.0x00.0x1 0x7f.0.0.1 127.0.0.1. 127.0.0.01 127.000.000.001 00000177.0.0.1 1%32%37.0.0.1 %31%32%37.1
     127。0。0。1 127．0．0．1 127｡0｡0｡1 １２７.０.０.１ １２７。１ ①②⑦.⓪.⓪.① 𝟏𝟐𝟕.𝟎.𝟎.𝟏 0 0.0.0.0 0x0 000
@@ -65,7 +65,7 @@ const HOSTS: &str = "127.0.0.1 127.0.0.2 127.1 127.0.1 2130706433 017700000001 0
     [fd00:ec2::254] 100.100.100.200 192.0.0.192 instance-data.ec2.internal kubernetes.default.svc.cluster.local
     host.docker.internal 10.0.0.1 172.17.0.1 192.168.0.1 router.lan";
 
-/// More than that: `{c}` is the canary's port, `{r}` the port of a receiver that is allowed.
+/// More URLs of the canary: `{c}` is its port, `{r}` the port of an allowed receiver.
 const URLS: [&str; 26] = [
     "https://user@127.0.0.1:{c}/",
     "https://127.0.0.1:{r}@127.0.0.1:{c}/",
@@ -95,7 +95,7 @@ const URLS: [&str; 26] = [
     "view-source:http://127.0.0.1:{c}/",
 ];
 
-/// URLs that read like the canary's and are the allowed receiver's: the parser that guards is the one that sends.
+/// URLs that look like the canary's and belong to the allowed receiver: the parser that guards is the one that sends.
 const ELSEWHERE: [&str; 4] = [
     "http://127.0.0.1:{r}\\@127.0.0.1:{c}/",
     "http://127.0.0.1:{r}/@127.0.0.1:{c}/",
@@ -155,7 +155,8 @@ fn webhook(url: &str) -> Value {
     json!({"kind": "webhook", "payload": {"url": url, "body": {"n": 1}}, "max_attempts": 1})
 }
 
-/// Refused at once as a bare url, in a batch and as an endpoint, with a code that says nothing of what listens there.
+/// Checks that a URL is refused at once as a bare URL, in a batch and as an endpoint, with a code that does not reveal
+/// listeners.
 async fn assert_url_refused(tenant: &Tenant<'_>, url: &str) {
     let answer = tenant.api.post("/v1/jobs", &webhook(url)).await.unwrap();
     let code = answer.body["errors"][0]["code"].as_str().unwrap_or_else(|| panic!("{url}: {}", answer.body));
@@ -168,9 +169,9 @@ async fn assert_url_refused(tenant: &Tenant<'_>, url: &str) {
     assert_refused(url, &answer, invalid("#/url", code));
 }
 
-/// What was allowed when a job was accepted and is not when it is sent, is not sent.
+/// A destination that was allowed at the accept and is not allowed at the attempt gets no request.
 #[test]
-fn a_destination_is_checked_again_when_it_is_sent_to() {
+fn a_destination_is_checked_again_before_each_attempt() {
     block_on(async {
         let scratch = Scratch::new("recheck").unwrap();
         let canary = Canary::start().await;
@@ -184,7 +185,7 @@ fn a_destination_is_checked_again_when_it_is_sent_to() {
             job["delay_seconds"] = json!(3_600);
             ids.push(tenant.accept(&job).await);
         }
-        // While it is allowed, it is reached.
+        // While the destination is allowed, the request reaches it.
         assert_eq!(tenant.complete(&webhook(&url)).await["error"]["class"], "connect");
         let (reached, name) = (canary.connections(), tenant.name.clone());
         assert!(reached > 0);

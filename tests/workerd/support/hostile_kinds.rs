@@ -1,4 +1,4 @@
-//! The kinds of hostile receivers: what each does with a connection, and how the one attempt at it must end.
+//! Kinds of hostile receivers: their behaviour on a connection, and the required end of the one attempt.
 
 use std::time::Duration;
 
@@ -9,18 +9,18 @@ use longshore_kit::raw_receiver::Step;
 /// Seconds that each attempt may take.
 pub(crate) const DEADLINE_SECONDS: u64 = 2;
 
-/// How an attempt ends.
+/// End of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum End {
-    /// The answer counts, however odd: it begins with 2xx and can be read.
+    /// Succeeds: the answer begins with 2xx and can be read, however odd it is.
     Succeeded,
-    /// The answer counts by its status, a 2xx, although its body broke off.
+    /// Succeeds by its 2xx status, although the body was interrupted.
     Unread,
-    /// A timeout after the head, a 200, had come.
+    /// Times out after the head of a 200 arrived.
     Unfinished,
-    /// The job is dead, with this class.
+    /// The job is dead, with this error class.
     Dead(&'static str),
-    /// The destination asked for time: the next attempt is this many seconds away, at least and at most.
+    /// Waits for the next attempt, with a Retry-After between these seconds.
     Waits(i64, i64),
 }
 
@@ -39,7 +39,7 @@ fn answers(name: &'static str, answer: impl Into<Vec<u8>>, end: End) -> Kind {
     plays(name, vec![Step::Send(answer.into())], end)
 }
 
-/// Reads the request and goes on like this.
+/// Reads the request and then plays these steps.
 fn plays(name: &'static str, mut steps: Vec<Step>, end: End) -> Kind {
     steps.insert(0, Step::Read);
     Kind { name, steps, end }
@@ -50,7 +50,7 @@ fn ok(lines: &str, body: &[u8]) -> Vec<u8> {
     [format!("HTTP/1.1 200 OK\r\n{lines}content-length: {}\r\n\r\n", body.len()).as_bytes(), body].concat()
 }
 
-/// A status line and lines of the head, without a body.
+/// A status line and header lines, without a body.
 fn status(line: &str, lines: &str) -> Vec<u8> {
     format!("{line}\r\n{lines}content-length: 0\r\n\r\n").into_bytes()
 }
@@ -59,17 +59,17 @@ fn send(bytes: impl Into<Vec<u8>>) -> Step {
     Step::Send(bytes.into())
 }
 
-/// That many headers of different names.
+/// `count` headers with different names.
 fn headers(count: usize) -> String {
     (0..count).map(|n| format!("x{n}: v\r\n")).collect::<Vec<_>>().concat()
 }
 
-/// As many receivers that answer as they should.
-pub(crate) fn kind_ones(count: usize) -> Vec<Kind> {
+/// `count` receivers that answer correctly.
+pub(crate) fn healthy_kinds(count: usize) -> Vec<Kind> {
     (0..count).map(|_| answers("a good one", ok("content-type: text/plain\r\n", b"thank you"), Succeeded)).collect()
 }
 
-/// Every kind.
+/// All kinds of hostile receivers.
 pub(crate) fn kinds() -> Vec<Kind> {
     [
         without_an_end(),
@@ -78,10 +78,10 @@ pub(crate) fn kinds() -> Vec<Kind> {
         large_heads(),
         odd_statuses(),
         lying_lengths(),
-        broken_off(),
+        interrupted(),
         other_protocols(),
         odd_bodies(),
-        asking_for_time(),
+        retry_after(),
         flood_of_continue(),
     ]
     .into_iter()
@@ -90,7 +90,7 @@ pub(crate) fn kinds() -> Vec<Kind> {
 }
 
 fn without_an_end() -> Vec<Kind> {
-    // Fast beside every limit, and slow beside a processor that others need too.
+    // The flood exceeds every limit quickly; the drip is slow even on a busy processor.
     let (flood, drip) = (Duration::from_millis(10), Duration::from_secs(1));
     let large = vec![b'x'; 65_536];
     let chunk = [b"10000\r\n", large.as_slice(), b"\r\n"].concat();
@@ -122,13 +122,13 @@ fn without_an_end() -> Vec<Kind> {
     ]
 }
 
-/// The last of all: workerd has one thread, and spends it on these while they come.
+/// The last kind: workerd has one thread, and these answers keep it busy.
 fn flood_of_continue() -> Vec<Kind> {
     let flood = Step::Repeat(b"HTTP/1.1 100 Continue\r\n\r\n".repeat(100), Duration::from_millis(10));
     vec![plays("100 Continue without an end", vec![flood], Dead("timeout"))]
 }
 
-/// A megabyte of zeros in a kilobyte, as one member of a gzip file.
+/// Base64 of a gzip member with a megabyte of zeros in a kilobyte.
 const GZIP_BEGIN: &str = "H4sIAAAAAAAC/+3BMQEAAADCoPVPbQhfo";
 const GZIP_ZEROS: usize = 1355;
 const GZIP_END: &str = "PgMc6jinAAAQAA==";
@@ -137,7 +137,7 @@ const BROTLI_BOMB: &str = "z///fwAkAOKxQHLv//n//w+ABEAcFoDu/T////8BkACIwwLQvf/n/
                            Aeje//P//x8ACYA4LADd+3/+//8DIAEQhwWge//P//9/ACQA4rAAdO//+f//D4AEQBwWgO79P////wGQAIjDAtC9/+f//z8A\
                            EgBxWAC69//5//8HQAIgDgtA9/4P";
 
-/// This many MiB of zeros: 204 KB for 200 of them.
+/// Gzip of this many MiB of zeros: 204 KB for 200 of them.
 pub(crate) fn gzip_bomb(mebibytes: usize) -> Vec<u8> {
     STANDARD.decode(format!("{GZIP_BEGIN}{}{GZIP_END}", "A".repeat(GZIP_ZEROS))).unwrap().repeat(mebibytes)
 }
@@ -148,12 +148,12 @@ fn compressed() -> Vec<Kind> {
     vec![
         answers("200 MiB in 204 KB of gzip", encoded("gzip", &gzip_bomb(200)), Succeeded),
         answers("200 MiB in 165 bytes of brotli", encoded("br", &STANDARD.decode(BROTLI_BOMB).unwrap()), Succeeded),
-        answers("gzip that is none", encoded("gzip", b"what"), Unread),
-        answers("brotli that is none", encoded("br", b"what is this, then?"), Unread),
+        answers("invalid gzip", encoded("gzip", b"what"), Unread),
+        answers("invalid brotli", encoded("br", b"what is this, then?"), Unread),
         answers("gzip without a byte", encoded("gzip", b""), Unread),
-        answers("gzip that breaks off", encoded("gzip", &twice[..twice.len() / 2]), Succeeded),
+        answers("truncated gzip", encoded("gzip", &twice[..twice.len() / 2]), Succeeded),
         answers("two encodings", encoded("gzip, gzip", &twice), Succeeded),
-        answers("an encoding that nobody knows", encoded("rot13", b"uryyb"), Succeeded),
+        answers("an unknown content encoding", encoded("rot13", b"uryyb"), Succeeded),
     ]
 }
 
@@ -241,16 +241,16 @@ fn lying_lengths() -> Vec<Kind> {
             with("content-length: 2\r\ntransfer-encoding: chunked", "2\r\nhi\r\n0\r\n\r\n"),
             Succeeded,
         ),
-        answers("a chunk's length that is none", chunked("zz\r\nhi\r\n0\r\n\r\n"), Unread),
+        answers("a non-numeric chunk length", chunked("zz\r\nhi\r\n0\r\n\r\n"), Unread),
         answers("a chunk of 2^72 bytes", chunked("fffffffffffffffffff\r\nhi\r\n0\r\n\r\n"), Unread),
         answers("a chunk below zero", chunked("-2\r\nhi\r\n0\r\n\r\n"), Unread),
         answers("a chunk longer than announced", chunked("2\r\nhi there\r\n0\r\n\r\n"), Unread),
         answers("chunks without the last", chunked("2\r\nhi\r\n"), Unread),
-        answers("an encoding of transfer that nobody knows", with("transfer-encoding: rot13", "hi"), Succeeded),
+        answers("an unknown transfer encoding", with("transfer-encoding: rot13", "hi"), Succeeded),
     ]
 }
 
-fn broken_off() -> Vec<Kind> {
+fn interrupted() -> Vec<Kind> {
     vec![
         Kind { name: "closed before the request", steps: vec![], end: Dead("connect") },
         plays("closed before the status", vec![], Dead("connect")),
@@ -270,12 +270,8 @@ fn other_protocols() -> Vec<Kind> {
         answers("HTTP/0.9", "<html>hello</html>", Dead("connect")),
         answers("HTTP/9.9", status("HTTP/9.9 200 OK", ""), Dead("connect")),
         answers("a request", "GET / HTTP/1.1\r\nhost: x\r\n\r\n", Dead("connect")),
-        answers("every byte there is", (0..=255).cycle().take(4_096).collect::<Vec<u8>>(), Dead("connect")),
-        answers(
-            "a second answer that nobody asked for",
-            [ok("", b"hi"), status("HTTP/1.1 500 X", "")].concat(),
-            Succeeded,
-        ),
+        answers("all byte values", (0..=255).cycle().take(4_096).collect::<Vec<u8>>(), Dead("connect")),
+        answers("an unsolicited second answer", [ok("", b"hi"), status("HTTP/1.1 500 X", "")].concat(), Succeeded),
     ]
 }
 
@@ -283,7 +279,7 @@ fn odd_bodies() -> Vec<Kind> {
     let html = b"<script>alert(1)</script>";
     vec![
         answers(
-            "a body that is no UTF-8",
+            "a body that is not UTF-8",
             ok("content-type: text/plain; charset=utf-8\r\n", b"\xff\xfe\xc3\x28\xed\xa0\x80"),
             Succeeded,
         ),
@@ -294,7 +290,7 @@ fn odd_bodies() -> Vec<Kind> {
     ]
 }
 
-fn asking_for_time() -> Vec<Kind> {
+fn retry_after() -> Vec<Kind> {
     let wait = |value: &str| status("HTTP/1.1 429 X", &format!("retry-after: {value}\r\n"));
     let day = 86_400;
     vec![
@@ -302,10 +298,10 @@ fn asking_for_time() -> Vec<Kind> {
         answers("Retry-After of 2^200 seconds", wait(&"9".repeat(60)), Waits(day - 1, day)),
         answers("Retry-After in the year 9999", wait("Fri, 31 Dec 9999 23:59:59 GMT"), Waits(day - 1, day)),
         answers("Retry-After in 1994", wait("Sun, 06 Nov 1994 08:49:37 GMT"), Waits(0, 2)),
-        answers("Retry-After of no time", wait("0"), Waits(0, 2)),
+        answers("Retry-After of zero", wait("0"), Waits(0, 2)),
         answers("Retry-After below zero", wait("-1"), Dead("http_429")),
         answers("Retry-After in words", wait("\x1b[31mtomorrow"), Dead("http_429")),
-        answers("Retry-After of nothing", wait(""), Dead("http_429")),
+        answers("empty Retry-After", wait(""), Dead("http_429")),
         answers("Retry-After with 200", ok("retry-after: 31536000\r\n", b""), Succeeded),
     ]
 }

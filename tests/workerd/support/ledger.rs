@@ -1,4 +1,4 @@
-//! The ledger held against what really happened: the invariants that every crash must leave true.
+//! The ledger compared with the receiver's log: the invariants that must hold after every crash.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::support::tenant::Tenant;
 
-/// A job's row, as far as it is checked.
+/// Checked columns of a job's row.
 struct Row {
     id: String,
     state: String,
@@ -18,8 +18,8 @@ struct Row {
     log: Vec<Value>,
 }
 
-/// Checks all jobs of a tenant, every one of which must have ended, against the receiver's log and the evidence:
-/// every request is in the ledger, a repeated one for a reason, every outcome recorded once.
+/// Checks all jobs of a tenant, each of which must have ended, against the receiver's log and the evidence: the ledger
+/// has every request, each repeat has a reason, and each outcome is recorded once.
 pub(crate) async fn assert_agrees(tenant: &Tenant<'_>) {
     let mut requests: BTreeMap<String, usize> = BTreeMap::new();
     for request in tenant.received() {
@@ -31,7 +31,7 @@ pub(crate) async fn assert_agrees(tenant: &Tenant<'_>) {
         assert!(sent <= row.log.len(), "{} was sent {sent} times, the ledger says {:?}", row.id, row.log);
         assert_row(row);
     }
-    assert!(requests.is_empty(), "requests of jobs that nobody knows: {requests:?}");
+    assert!(requests.is_empty(), "requests of unknown jobs: {requests:?}");
     assert_evidence(tenant, &rows).await;
 }
 
@@ -56,7 +56,7 @@ fn assert_row(row: &Row) {
     let states: Vec<_> = row.log.iter().map(|entry| entry["state"].as_str().unwrap_or("running")).collect();
     let (last, before) = states.split_last().map_or(("none", &[][..]), |(last, before)| (*last, before));
     assert_eq!(last == "succeeded", row.state == "succeeded", "{what}");
-    // Whatever came before the last was tried again because it failed, or because nobody knew.
+    // Each earlier attempt was repeated because it failed, or because its outcome was unknown.
     assert!(before.iter().all(|state| ["failed", "outcome_unknown"].contains(state)), "{what}");
     let mut leases: Vec<_> = row.log.iter().map(|entry| entry["lease"].as_str().unwrap()).collect();
     leases.sort_unstable();
@@ -64,7 +64,7 @@ fn assert_row(row: &Row) {
     assert_eq!(leases.len(), row.log.len(), "two attempts under one lease: {what}");
 }
 
-/// Each piece of evidence is where its entry says, has its digest, and is of its attempt; none is of two.
+/// Checks that each piece of evidence is where its entry says, matches its digest, and belongs to one attempt only.
 async fn assert_evidence(tenant: &Tenant<'_>, rows: &[Row]) {
     let mut packs: BTreeMap<String, Vec<u8>> = BTreeMap::new();
     let mut places = Vec::new();
@@ -91,5 +91,5 @@ async fn assert_evidence(tenant: &Tenant<'_>, rows: &[Row]) {
     let all = places.len();
     places.sort_unstable();
     places.dedup();
-    assert_eq!(places.len(), all, "one piece of evidence of two attempts");
+    assert_eq!(places.len(), all, "two attempts share a piece of evidence");
 }

@@ -1,6 +1,6 @@
-//! The memory that a process takes while a test runs.
+//! Memory use of a process while a test runs.
 
-/// The memory of a process, as Linux counts it: what is resident now, and the most that was since [`Memory::of`].
+/// Memory of a process, as Linux counts it: the resident size, and its peak since [`Memory::of`].
 pub(crate) struct Memory {
     pid: u32,
     pub(crate) before_kib: u64,
@@ -8,8 +8,8 @@ pub(crate) struct Memory {
 
 impl Memory {
     pub(crate) fn of(pid: u32) -> Memory {
-        // 5 sets the high-water mark back to what is resident now.
-        std::fs::write(format!("/proc/{pid}/clear_refs"), "5").expect("Linux, and a process of ours");
+        // 5 resets the peak to the current resident size.
+        std::fs::write(format!("/proc/{pid}/clear_refs"), "5").expect("Linux, and a child process");
         Memory { pid, before_kib: kib(pid, "VmRSS:") }
     }
 

@@ -1,4 +1,4 @@
-//! What the tests share: a running Longshore, tenants, the ledger held against the receiver.
+//! Shared helpers: a running Longshore, tenants, and the comparison of the ledger with the receiver.
 
 pub(crate) mod canary;
 pub(crate) mod hostile_kinds;

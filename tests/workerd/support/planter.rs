@@ -1,4 +1,4 @@
-//! Plants secrets in requests, and remembers every answer.
+//! Plants secrets in requests, and records every answer.
 
 use std::cell::{Cell, RefCell};
 
@@ -9,27 +9,27 @@ use crate::support::sinks::Sink;
 use crate::support::tenant::id_of;
 use crate::support::world::World;
 
-/// What every planted secret begins with. Wherever one is, this is.
+/// Prefix of every planted secret.
 pub(crate) const SECRET: &str = "Zq7vKx9Lw2Tn";
-/// What those begin with that a caller wrote into the payload.
+/// Prefix of planted secrets that a caller wrote into a payload.
 pub(crate) const PAYLOAD: &str = "Hd5sBy8Rj3Qm";
-/// What is no secret, and must be found: else the search is blind.
+/// Text that is not secret and must be found; otherwise the search finds nothing at all.
 pub(crate) const CONTROL: &str = "Wf6gUc4Pk1Xe";
 
-/// Plants secrets and remembers what was answered.
+/// Plants secrets and records answers.
 pub(crate) struct Planter<'a> {
     pub(crate) api: Client,
     pub(crate) world: &'a World,
-    /// How many of [`SECRET`], and of all.
+    /// Number of planted [`SECRET`] values; `numbered` counts all planted values.
     pub(crate) planted: Cell<usize>,
     pub(crate) numbered: Cell<usize>,
     pub(crate) heard: RefCell<Vec<Sink>>,
-    /// What answers have shown by design: one secret each.
+    /// Secrets that answers have shown by design, once each.
     pub(crate) shown: RefCell<Vec<String>>,
 }
 
 impl Planter<'_> {
-    /// A new secret of that kind.
+    /// A new secret with this prefix.
     pub(crate) fn plant(&self, stem: &str) -> String {
         self.planted.update(|planted| planted + usize::from(stem == SECRET));
         self.numbered.update(|numbered| numbered + 1);
@@ -41,9 +41,9 @@ impl Planter<'_> {
         names.iter().map(|name| ((*name).to_owned(), json!(self.plant(stem)))).collect()
     }
 
-    pub(crate) fn hear(&self, what: &str, answer: Answer) -> Answer {
+    pub(crate) fn record(&self, what: &str, answer: Answer) -> Answer {
         assert!(answer.status < 500, "{what}: {}", answer.body);
-        // What was written into a payload or an endpoint's URL is shown there, and must be nowhere else in an answer.
+        // A payload or an endpoint's URL may show what the caller wrote into it; the rest of an answer must not.
         let mut rest = answer.body.clone();
         hide_payloads(&mut rest);
         let text = format!("{rest} {:?}", answer.headers);
@@ -54,21 +54,21 @@ impl Planter<'_> {
     }
 
     pub(crate) async fn get(&self, path: &str) -> Value {
-        self.hear(path, self.api.get(path).await.unwrap()).body
+        self.record(path, self.api.get(path).await.unwrap()).body
     }
 
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
-        self.hear(&format!("POST {path}"), self.api.post(path, body).await.unwrap())
+        self.record(&format!("POST {path}"), self.api.post(path, body).await.unwrap())
     }
 
-    /// Posts a job and waits for its end.
+    /// Posts a job and waits until it has ended.
     pub(crate) async fn complete(&self, job: &Value) -> Value {
         let accepted = self.post("/v1/jobs", job).await;
         assert_eq!(accepted.status, 202, "{}", accepted.body);
         self.get(&format!("/v1/jobs/{}?wait=30", id_of(&accepted.body))).await
     }
 
-    /// An answer that shows a secret by design: once, and nothing else that was planted.
+    /// Checks an answer that shows a secret by design: once, and no other planted value.
     pub(crate) fn reveal(&self, answer: &Answer, fields: &[&str]) {
         for field in fields {
             let secret = answer.body[field].as_str().unwrap_or_else(|| panic!("no {field} in {}", answer.body));
@@ -78,7 +78,7 @@ impl Planter<'_> {
     }
 }
 
-/// Takes out of an answer what callers have written there themselves.
+/// Removes the parts of an answer that callers have written themselves.
 fn hide_payloads(value: &mut Value) {
     match value {
         Value::Object(fields) => {

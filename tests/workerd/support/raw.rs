@@ -1,4 +1,4 @@
-//! Requests below HTTP: methods, lengths and chunks that no client library would send.
+//! Requests below HTTP: methods, lengths and chunks that no client library sends.
 
 use std::time::Duration;
 
@@ -11,20 +11,20 @@ use tokio::time::timeout;
 
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 
-/// Sends a head and then parts of a body until an answer comes or all is sent; answers what comes back.
+/// Sends a head and then parts of a body until an answer arrives or everything is sent. Returns the answer.
 pub(crate) async fn send(base: &str, head: &str, parts: impl IntoIterator<Item = Vec<u8>>) -> Answer {
     let address = base.trim_start_matches("http://");
     let (mut reader, mut writer) = TcpStream::connect(address).await.unwrap().into_split();
     let read = async {
         let mut bytes = Vec::new();
-        // A reset after the answer is as good as an end.
+        // A reset after the answer counts as its end.
         while !is_complete(&bytes) && reader.read_buf(&mut bytes).await.is_ok_and(|count| count > 0) {}
         bytes
     };
     let write = async {
         writer.write_all(head.as_bytes()).await.unwrap();
         for part in parts {
-            // Whoever has answered need not listen to the rest.
+            // A server that has answered may stop reading.
             if writer.write_all(&part).await.is_err() {
                 break;
             }
@@ -38,7 +38,7 @@ pub(crate) async fn send(base: &str, head: &str, parts: impl IntoIterator<Item =
     parse(&bytes)
 }
 
-/// Posts a job with one more header, whatever its bytes.
+/// Posts a job with one more header, made of any bytes.
 pub(crate) async fn post_job(base: &str, token: &str, header: &str, job: &Value) -> Answer {
     let body = job.to_string();
     let head = format!(
@@ -75,7 +75,7 @@ fn parse(bytes: &[u8]) -> Answer {
         headers.append(name, HeaderValue::from_str(value).unwrap());
     }
     let text = String::from_utf8_lossy(&bytes[end..]).into_owned();
-    // Chunked or not, a document is from the first brace to the last.
+    // The document extends from the first brace to the last, chunked or not.
     let document = text.find('{').zip(text.rfind('}')).map(|(from, to)| &text[from..=to]);
     let body = document.and_then(|text| serde_json::from_str(text).ok()).unwrap_or(Value::from(text.as_str()));
     Answer { status, headers, body, text, bytes: bytes[end..].to_vec() }

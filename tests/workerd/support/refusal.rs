@@ -1,4 +1,4 @@
-//! What every refusal must look like, and that nothing was written.
+//! Checks of every refusal: its form, and that nothing was written.
 
 use longshore_kit::client::Answer;
 use serde_json::Value;
@@ -82,6 +82,6 @@ pub(crate) fn assert_problem(what: &str, problem: &Value, expected: Refusal) {
     };
     let named = errors.iter().any(|error| error["pointer"] == pointer && error["code"] == code);
     assert!(named, "{pointer} {code} is not named; {what}");
-    // What a caller sent wrong must not end in a log of ours or be reflected unmarked: a sentence is enough.
+    // The detail is a sentence: a wrong value must not be logged or reflected.
     assert!(errors.iter().all(|error| error["detail"].as_str().is_some_and(|text| !text.is_empty())), "{what}");
 }

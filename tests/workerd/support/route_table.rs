@@ -1,27 +1,27 @@
-//! The producer's own route table, and what tests ask of its routes.
+//! The producer's real route table, with the properties that tests need.
 
 pub(crate) use longshore::routes::{ROUTES, Route};
 
 use longshore::routes::Operation as Op;
 
-/// What a test asks of a route.
+/// Properties of a route.
 pub(crate) trait RouteExt {
-    /// The path of one thing.
+    /// Path of one resource.
     fn path_of(&self, id: &str) -> String;
-    /// Whether the path names one thing.
-    fn names_something(&self) -> bool;
-    /// Whether it acts on the whole installation, which only a key for all tenants may.
+    /// Returns true if the path names one resource.
+    fn names_resource(&self) -> bool;
+    /// Returns true if it acts on the whole installation, which requires a key for all tenants.
     fn is_for_all_tenants(&self) -> bool;
-    /// Whether it keeps keys: of one tenant or of all, and for `ROOT_TOKEN` too.
+    /// Returns true if it manages keys: of one tenant or of all, and for `ROOT_TOKEN` too.
     fn is_of_keys(&self) -> bool;
 }
 
 impl RouteExt for Route {
     fn path_of(&self, id: &str) -> String {
-        self.path.replace("{id}", id).replace("{name}", id).replace("{n}", "1").replace("{subject}", "nobody")
+        self.path.replace("{id}", id).replace("{name}", id).replace("{n}", "1").replace("{subject}", "unknown")
     }
 
-    fn names_something(&self) -> bool {
+    fn names_resource(&self) -> bool {
         ["{id}", "{name}"].iter().any(|placeholder| self.path.contains(placeholder))
     }
 

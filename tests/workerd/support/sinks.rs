@@ -1,5 +1,5 @@
-//! Where a secret may end up against all intention: files of the stores, objects, the log, answers. And the forms in
-//! which it is still that secret.
+//! Places where a secret may leak: files of the stores, objects, the log, answers; and the forms in which it is still
+//! that secret.
 
 use std::path::Path;
 
@@ -8,10 +8,10 @@ use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
 use crate::support::world::World;
 
-/// A place, and every byte in it.
+/// A place, with all its bytes.
 pub(crate) struct Sink {
     pub(crate) name: String,
-    /// One character for each byte, so that bytes that are no text can be searched like text.
+    /// One character for each byte, so that binary data can be searched like text.
     bytes: String,
 }
 
@@ -20,7 +20,7 @@ impl Sink {
         Sink { name: name.into(), bytes: by_byte(bytes) }
     }
 
-    /// What stands around the first of these forms that is in here.
+    /// Text around the first of these forms that occurs here.
     pub(crate) fn find(&self, forms: &[String]) -> Option<String> {
         let at = forms.iter().find_map(|form| self.bytes.find(form))?;
         let around: String = self.bytes[..at].chars().rev().take(150).collect();
@@ -33,7 +33,7 @@ fn by_byte(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| char::from(*byte)).collect()
 }
 
-/// A secret as it is, in hex, in base64 at each of its three places in a group, escaped as JSON and URLs may.
+/// Forms of a secret: plain, hex, base64 at each of its three offsets in a group, escaped as in JSON and URLs.
 pub(crate) fn forms(secret: &[u8]) -> Vec<String> {
     let each = |format: fn(u8) -> String| secret.iter().map(|byte| format(*byte)).collect::<String>();
     let mut forms = vec![
@@ -46,7 +46,7 @@ pub(crate) fn forms(secret: &[u8]) -> Vec<String> {
     ];
     for before in 0..3 {
         let padded = [&vec![0; before], secret].concat();
-        // Characters that hold bits of a neighbour are cut off.
+        // Characters that hold bits of a neighbour are removed.
         let (first, last) = ((before * 8).div_ceil(6), padded.len() * 8 / 6);
         forms.extend(
             [STANDARD_NO_PAD.encode(&padded), URL_SAFE_NO_PAD.encode(&padded)].map(|text| text[first..last].to_owned()),

@@ -1,4 +1,4 @@
-//! A tenant as tests use it: its jobs, its endpoints, and what the receiver saw of it.
+//! A tenant as tests use it: its jobs, its endpoints, and the requests that the receiver got from it.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::world::World;
 
-/// Long beside everything a test waits for; a test that runs into it has failed.
+/// Longest wait of a test; a test that reaches it has failed.
 pub(crate) const SOON: Duration = Duration::from_mins(1);
 
 /// A tenant of one test.
@@ -24,30 +24,30 @@ impl<'a> Tenant<'a> {
         Tenant { world, name, api }
     }
 
-    /// The receiver's URL of a behaviour, at a path of this tenant's own: `/ok` becomes `/ok/tenant-1`.
+    /// Receiver URL of a behaviour, at a path that belongs to this tenant: `/ok` becomes `/ok/tenant-1`.
     pub(crate) fn url(&self, behaviour: &str) -> String {
         self.world.receiver.url(&format!("{behaviour}/{}", self.name))
     }
 
-    /// A webhook to the receiver, as it is posted.
+    /// Body of a webhook job to the receiver.
     pub(crate) fn webhook(&self, behaviour: &str) -> Value {
         json!({"kind": "webhook", "payload": {"url": self.url(behaviour), "body": {"n": 1}}})
     }
 
-    /// Posts a job and answers its id.
+    /// Posts a job and returns its id.
     pub(crate) async fn accept(&self, job: &Value) -> String {
         let answer = self.api.post("/v1/jobs", job).await.unwrap();
         assert_eq!(answer.status, 202, "{}", answer.body);
         id_of(&answer.body)
     }
 
-    /// Posts a job with a key; its id, if it was acknowledged.
+    /// Posts a job with a key. Returns its id, if it was acknowledged.
     pub(crate) async fn accept_with_key(&self, key: &str, job: &Value) -> Option<String> {
         let answer = self.api.post_with("/v1/jobs", &[("idempotency-key", key)], job).await.ok()?;
         (answer.status == 202).then(|| id_of(&answer.body))
     }
 
-    /// Posts a batch, all of which is accepted, and answers the ids.
+    /// Posts a batch, all of which must be accepted, and returns the ids.
     pub(crate) async fn accept_all(&self, jobs: &[Value]) -> Vec<String> {
         let answer = self.api.post("/v1/jobs/batch", &json!({"jobs": jobs})).await.unwrap();
         assert_eq!(answer.body["summary"]["accepted"], jobs.len(), "{}", answer.body["summary"]);
@@ -60,7 +60,7 @@ impl<'a> Tenant<'a> {
         self.ended(&id).await
     }
 
-    /// A dead letter of one failed attempt.
+    /// Creates a dead letter with one failed attempt.
     pub(crate) async fn dead_letter(&self) -> String {
         let mut job = self.webhook("/status/500");
         job["max_attempts"] = json!(1);
@@ -69,24 +69,24 @@ impl<'a> Tenant<'a> {
         id_of(&dead)
     }
 
-    /// The job now.
+    /// Reads the job.
     pub(crate) async fn job(&self, id: &str) -> Value {
         self.read(&format!("/v1/jobs/{id}")).await
     }
 
-    /// What a path answers with 200.
+    /// Reads a path, which must answer 200.
     pub(crate) async fn read(&self, path: &str) -> Value {
         let answer = self.api.get(path).await.unwrap();
         assert_eq!(answer.status, 200, "{path}: {}", answer.body);
         answer.body
     }
 
-    /// Does what a path with POST does, and answers what it says.
+    /// Posts to a path without a body.
     pub(crate) async fn act(&self, path: &str) -> Answer {
         self.api.request("POST", path, &[], Vec::new()).await.unwrap()
     }
 
-    /// The job once it is in that state.
+    /// Waits until the job has that state.
     pub(crate) async fn until(&self, id: &str, state: &str) -> Value {
         let found = eventually(SOON, async || {
             let job = self.job(id).await;
@@ -98,7 +98,7 @@ impl<'a> Tenant<'a> {
         }
     }
 
-    /// The job once it has ended.
+    /// Waits until the job has ended.
     pub(crate) async fn ended(&self, id: &str) -> Value {
         let found = eventually(SOON, async || {
             let job = self.read(&format!("/v1/jobs/{id}?wait=30")).await;
@@ -107,18 +107,18 @@ impl<'a> Tenant<'a> {
         found.await.expect("the job ends within a minute")
     }
 
-    /// The job's attempts.
+    /// Attempts of the job.
     pub(crate) async fn attempts(&self, id: &str) -> Vec<Value> {
         let body = self.read(&format!("/v1/jobs/{id}/attempts")).await;
         body["data"].as_array().unwrap().clone()
     }
 
-    /// The evidence of one attempt.
+    /// Evidence of one attempt.
     pub(crate) async fn evidence(&self, id: &str, attempt: u32) -> Value {
         self.read(&format!("/v1/jobs/{id}/attempts/{attempt}/evidence")).await
     }
 
-    /// Makes an endpoint, to a behaviour of the receiver unless the request has a `url`.
+    /// Creates an endpoint to a behaviour of the receiver.
     pub(crate) async fn endpoint(&self, name: &str, behaviour: &str, mut request: Value) -> Value {
         request["url"] = json!(self.url(behaviour));
         let answer = self.api.put(&format!("/v1/endpoints/{name}"), &request).await.unwrap();
@@ -126,51 +126,51 @@ impl<'a> Tenant<'a> {
         answer.body
     }
 
-    /// What the receiver got from this tenant.
+    /// Requests that the receiver got from this tenant.
     pub(crate) fn received(&self) -> Vec<Received> {
         let end = format!("/{}", self.name);
         let all = self.world.receiver.received();
         all.into_iter().filter(|request| request.path.ends_with(&end)).collect()
     }
 
-    /// How many jobs the tenant has.
+    /// Number of the tenant's jobs.
     pub(crate) async fn count_jobs(&self) -> u64 {
         self.count_where("1").await
     }
 
-    /// How many of them have not ended.
+    /// Number of the tenant's open jobs.
     pub(crate) async fn count_open(&self) -> u64 {
         self.count_where("finished_at IS NULL").await
     }
 
-    /// How many of them succeeded.
+    /// Number of the tenant's succeeded jobs.
     pub(crate) async fn count_succeeded(&self) -> u64 {
         self.count_where("state = 'succeeded'").await
     }
 
-    /// How many of them have an attempt of which nobody knows what came of it.
+    /// Number of the tenant's jobs with an attempt of unknown outcome.
     pub(crate) async fn count_unknown(&self) -> u64 {
         self.count_where("log LIKE '%outcome_unknown%'").await
     }
 
-    /// How many of them are as a condition of the test says.
+    /// Number of the tenant's jobs that match an SQL condition.
     pub(crate) async fn count_where(&self, condition: &str) -> u64 {
         let sql = format!("SELECT count(*) AS jobs FROM jobs WHERE tenant = ?1 AND {condition}");
         self.world.number(&sql, vec![json!(self.name)]).await
     }
 }
 
-/// The `id` of a document.
+/// Member `id` of a document.
 pub(crate) fn id_of(document: &Value) -> String {
     document["id"].as_str().expect("it has an id").to_owned()
 }
 
-/// A webhook to an endpoint, as it is posted.
+/// Body of a webhook job to an endpoint.
 pub(crate) fn to_endpoint(name: &str) -> Value {
     json!({"kind": "webhook", "endpoint": name, "payload": {"body": {"n": 1}}})
 }
 
-/// A time that many milliseconds from now, as callers write it.
+/// Time this many milliseconds from now, as callers write it.
 pub(crate) fn in_ms(ms: i64) -> String {
     let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_millis();
     longshore::wire::time::rfc3339(i64::try_from(now).unwrap() + ms)

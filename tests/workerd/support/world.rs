@@ -1,5 +1,4 @@
-//! A running Longshore with a receiver beside it: one that most tests share, and one of its own for a test that breaks
-//! things.
+//! A running Longshore with a receiver: one that most tests share, and separate ones for tests that break things.
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -20,7 +19,8 @@ use crate::support::tenant::Tenant;
 /// One runtime for all tests: the shared runner's connections and its receiver outlive the test that opened them.
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a machine that runs tests has threads"));
 
-/// Nobody drops a static, but the runner ends with its standard input, which ends with this process.
+/// The shared world. Statics are never dropped, but the runner ends with its standard input, which ends with this
+/// process.
 static SHARED: LazyLock<World> = LazyLock::new(|| {
     RUNTIME.block_on(async {
         // Kept until the next run, so that its log can be read after a failure.
@@ -43,13 +43,13 @@ pub(crate) struct World {
     pub(crate) anyone: Client,
 }
 
-/// Runs a test on the runner that all share. Its crons run each second.
+/// Runs a test on the shared runner, whose crons run each second.
 pub(crate) fn shared(test: impl AsyncFnOnce(&'static World)) {
     let world = &*SHARED;
     RUNTIME.block_on(test(world));
 }
 
-/// Runs a test on a runner of its own, whose crons run only when the test says so.
+/// Runs a test on a new runner, whose crons run only when the test ticks them.
 pub(crate) fn alone(name: &str, change: impl FnOnce(&mut Options), test: impl AsyncFnOnce(&World)) {
     block_on(async {
         let scratch = Scratch::new(name).unwrap();
@@ -61,17 +61,17 @@ pub(crate) fn alone(name: &str, change: impl FnOnce(&mut Options), test: impl As
     });
 }
 
-/// The same, with parts that fail when the test says so.
+/// Runs a test on a new runner with parts that fail on request.
 pub(crate) fn with_faults(name: &str, test: impl AsyncFnOnce(&World)) {
     alone(name, |options| options.faults = true, test);
 }
 
-/// Options of a runner of its own in that folder, with crons that sweep once.
+/// Options of a new runner in that folder, with crons that sweep once.
 pub(crate) fn options_in(scratch: &Scratch) -> Options {
     Options::at(scratch.path().join("data")).var("SWEEP_ONCE", "true")
 }
 
-/// Tests all cases at once: most of the time of a delivery is spent waiting.
+/// Tests all cases concurrently: most of the time of a delivery is spent waiting.
 pub(crate) async fn each<T>(cases: impl IntoIterator<Item = T>, test: impl AsyncFn(T)) {
     join_all(cases.into_iter().map(|case| test(case))).await;
 }
@@ -87,20 +87,20 @@ impl World {
         World::start_beside(Receiver::start().await.unwrap(), options).await
     }
 
-    /// Kills both Workers as a power cut would, and starts them again on what they left. The receiver lives on.
+    /// Kills both Workers as a power failure would, and restarts them on the same data. The receiver keeps running.
     pub(crate) async fn kill_and_start(self, options: Options) -> World {
         self.runner.kill_hard().await.unwrap();
         World::start_beside(self.receiver, options).await
     }
 
-    /// Starts a runner beside a receiver that is there.
+    /// Starts a runner beside an existing receiver.
     pub(crate) async fn start_beside(receiver: Receiver, options: Options) -> World {
         let runner = Runner::start(options).await.unwrap();
         let anyone = Client::new(runner.url(), "").unwrap();
         World { runner, receiver, anyone }
     }
 
-    /// A tenant that no other test knows, with a key that may do everything.
+    /// A new tenant with a key that has every scope.
     pub(crate) async fn tenant(&self) -> Tenant<'_> {
         static COUNT: AtomicU32 = AtomicU32::new(1);
         let name = format!("tenant-{}", COUNT.fetch_add(1, Ordering::Relaxed));
@@ -113,14 +113,14 @@ impl World {
         Tenant::new(self, name.to_owned(), self.anyone.with_key(&key))
     }
 
-    /// A new key's id and token; the tenant `*` stands for all.
+    /// Id and token of a new key; the tenant `*` means all.
     pub(crate) async fn key(&self, tenant: &str, scopes: &[&str]) -> (String, String) {
         let made = self.make_key(&json!({"tenant": tenant, "scopes": scopes})).await;
         let text = |field: &str| made[field].as_str().unwrap().to_owned();
         (text("id"), text("key"))
     }
 
-    /// A new key, as `ROOT_TOKEN` makes it.
+    /// Creates a key with `ROOT_TOKEN`.
     pub(crate) async fn make_key(&self, request: &Value) -> Value {
         let root = self.anyone.with_key(ROOT_TOKEN);
         let answer = root.post("/v1/keys", request).await.unwrap();
@@ -128,12 +128,12 @@ impl World {
         answer.body
     }
 
-    /// One number that a statement answers.
+    /// Number that a query returns.
     pub(crate) async fn number(&self, sql: &str, params: Vec<Value>) -> u64 {
         self.runner.number(sql, params).await.unwrap()
     }
 
-    /// Everything that the Workers have logged.
+    /// Log of both Workers.
     pub(crate) fn log(&self) -> String {
         String::from_utf8_lossy(&std::fs::read(self.runner.log()).unwrap()).into_owned()
     }

@@ -1,6 +1,6 @@
-//! The walk of a rotation of the master key: it seals again all that is there, and ends when no old value can come any more.
+//! The walk of a rotation of the master key: it re-seals every sealed value, and ends when no old value can be written.
 //!
-//! It goes through the rows of all tenants, so it has a database of its own.
+//! It walks through the rows of all tenants, so it needs a separate database.
 
 use longshore::limits::{RESEALED_ROWS, ROTATION_WAIT_MS};
 use longshore::manage::endpoints::{put_endpoint, read_secrets, read_tenant_secret, rotate_secret};
@@ -20,10 +20,10 @@ use serde_json::{Value, json};
 
 use super::Sqlite;
 
-/// Sweeps of a walk: one begins it, another is enough for the rows of these tests.
+/// Sweeps of a walk: the first starts it, the next ones finish the rows of these tests.
 const SWEEPS: usize = 3;
 
-/// The settings of the deployment with the new key, `old` being what it accepts beside it.
+/// Settings of the deployment with the new key; `old` is the key that it accepts as well.
 fn rotated(stand: &Stand<Sqlite>, old: Option<MasterKey>) -> Settings {
     let new = MasterKey::parse(&"5a".repeat(32)).unwrap();
     Settings { keys: Keyring::new(new, None, old), ..stand.settings.clone() }
@@ -40,7 +40,7 @@ async fn walk(stand: &Stand<Sqlite>, settings: &Settings) -> Option<RotationRow>
     read_health(stand, settings).await.unwrap().rotation
 }
 
-/// Rows with a value that the old key sealed.
+/// Number of rows with a value that the old key sealed.
 async fn sealed_with_old(stand: &Stand<Sqlite>, settings: &Settings) -> u64 {
     let sql = "SELECT CAST((SELECT count(*) FROM signing_secrets WHERE instr(sealed, ?1))
         + (SELECT count(*) FROM endpoints WHERE instr(headers, ?1))
@@ -57,7 +57,7 @@ fn secret_job() -> Value {
     json!({"kind": "webhook", "delay_seconds": 86_400, "payload": payload})
 }
 
-/// Everything that is sealed anywhere, and jobs of several pages.
+/// Creates every kind of sealed value, and jobs on several pages.
 async fn fill(case: &Case<'_, Sqlite>) -> Vec<JobRef> {
     let (stand, settings) = (case.stand, &case.stand.settings);
     let headers = json!({"authorization": "hush", "x-own": "quiet"});
@@ -76,7 +76,7 @@ async fn fill(case: &Case<'_, Sqlite>) -> Vec<JobRef> {
     accepted.into_iter().enumerate().filter(|(n, _)| n % 100 == 7).map(|(_, job)| job.unwrap().job).collect()
 }
 
-/// What the last request had in a header.
+/// Value of a header in the last request.
 fn sent(stand: &Stand<Sqlite>, name: &str) -> String {
     let requests = stand.requests.borrow();
     let headers = &requests.last().unwrap().headers;
@@ -84,7 +84,7 @@ fn sent(stand: &Stand<Sqlite>, name: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_rotation_seals_everything_again() {
+async fn a_rotation_reseals_everything() {
     let stand = super::stand();
     let case = stand.case().await;
     let jobs = fill(&case).await;
@@ -99,9 +99,13 @@ async fn a_rotation_seals_everything_again() {
     stamp_tick(&stand, &both).await.unwrap();
     let health = walk(&stand, &both).await.unwrap();
     assert_eq!(sealed_with_old(&stand, &both).await, 0);
-    assert_eq!((health.done, health.left), (0, Some(3 + 2 + 2 + 2 * jobs.len() as u64)), "one may come still");
-    assert_eq!(shown(&both).await, before, "no receiver has to know");
-    // A request that began before the producer was replaced ends now.
+    assert_eq!(
+        (health.done, health.left),
+        (0, Some(3 + 2 + 2 + 2 * jobs.len() as u64)),
+        "one old value may still be written"
+    );
+    assert_eq!(shown(&both).await, before, "receivers see no difference");
+    // A request that started before the producer was replaced ends now.
     let late = case.accept_one(secret_job(), None).await.unwrap().job;
     case.make_past(ROTATION_WAIT_MS).await;
     let health = walk(&stand, &both).await.unwrap();
@@ -109,7 +113,7 @@ async fn a_rotation_seals_everything_again() {
     case.make_past(ROTATION_WAIT_MS).await;
     let health = walk(&stand, &both).await.unwrap();
     assert_eq!((health.done, health.left), (1, Some(0)));
-    // The old key is gone, and everything opens.
+    // The old key is removed, and everything still opens.
     let last = rotated(&stand, None);
     assert_eq!(shown(&last).await, before);
     let fired =
@@ -128,7 +132,7 @@ async fn a_rotation_seals_everything_again() {
     assert_eq!((sent(&stand, "authorization"), sent(&stand, "x-own")), ("hush".to_owned(), "quiet".to_owned()));
 }
 
-/// While the producer seals with the old key, also again after a rollback, no walk would find everything.
+/// The walk waits while the producer seals with the old key, also after a rollback: it would miss values.
 #[tokio::test]
 async fn a_rotation_waits_for_both_workers() {
     let stand = super::stand();
@@ -142,17 +146,17 @@ async fn a_rotation_waits_for_both_workers() {
         assert_eq!(walk(&stand, &both).await.is_some(), is_walking);
         assert_eq!(sealed_with_old(&stand, &both).await, left);
     }
-    // A key that is only accepted, because the other Worker may seal with it, is none that leaves.
+    // The old key is only accepted as well, because the other Worker may seal with it: no rotation starts.
     let keys = Keyring::new(old_key(), MasterKey::parse(&"5a".repeat(32)).ok(), None);
     let next = Settings { keys, ..stand.settings.clone() };
     stamp_tick(&stand, &next).await.unwrap();
     assert!(walk(&stand, &next).await.is_none());
 }
 
-/// A rotation that was over, went back and comes again finds what the old key sealed meanwhile, also if the producer has not
-/// ticked in between.
+/// A rotation that ended, was rolled back and starts again finds the values that the old key sealed in between, even if
+/// the producer has not ticked since.
 #[tokio::test]
-async fn a_rotation_that_went_back_walks_again() {
+async fn a_rotation_that_was_rolled_back_walks_again() {
     let stand = super::stand();
     let case = stand.case().await;
     let both = rotated(&stand, Some(old_key()));
@@ -160,7 +164,7 @@ async fn a_rotation_that_went_back_walks_again() {
     walk(&stand, &both).await.unwrap();
     case.make_past(ROTATION_WAIT_MS).await;
     assert_eq!(walk(&stand, &both).await.unwrap().done, 1);
-    // Back: the old key seals, and the new one is accepted.
+    // Rolled back: the old key seals, and the new one is accepted.
     let keys = Keyring::new(old_key(), MasterKey::parse(&"5a".repeat(32)).ok(), None);
     let back = Settings { keys, ..stand.settings.clone() };
     sweep(&stand, &back).await.unwrap();

@@ -1,4 +1,4 @@
-//! A world that counts what a Worker's invocation would be billed for.
+//! A world that counts everything that a Worker's invocation would be billed for.
 
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
@@ -14,27 +14,27 @@ use longshore::store::objects::key;
 use longshore::wire::job_queue::JobQueue;
 use longshore_simulation::sqlite::{SetClock, SqliteDatabase};
 
-/// When it begins.
+/// Start time in milliseconds since 1970.
 pub(crate) const NOW: i64 = 1_800_000_000_000;
 
-/// A world that counts what a Worker's invocation would be billed for, and whose every destination fails.
+/// A world that counts everything that a Worker's invocation would be billed for, and whose every destination fails.
 pub(crate) struct Counted {
     pub(crate) store: SqliteDatabase,
     pub(crate) index: SqliteDatabase,
     pub(crate) subrequests: Cell<usize>,
     pub(crate) hints: RefCell<Vec<String>>,
     pub(crate) drawn: Cell<u128>,
-    /// How long each request takes, by the clock of tokio, which a test has paused; without it all is answered at once.
+    /// Duration of each request on tokio's paused clock; `None` answers at once.
     pub(crate) latency: Option<Duration>,
     pub(crate) began: Option<tokio::time::Instant>,
-    /// Jobs that were claimed, and that were released.
+    /// Number of claimed jobs, and number of released ones.
     pub(crate) claimed: Cell<usize>,
     pub(crate) released: Cell<usize>,
-    /// Large payloads under way: now, and the most at any time.
+    /// Large payloads in memory: now, and the most at any time.
     pub(crate) large: Cell<(usize, usize)>,
-    /// Marks that go further than this fail, as a call that takes D1 too long does.
+    /// Largest step of the watermark in milliseconds; a larger one fails, like a call that takes D1 too long.
     pub(crate) watermark_ms_max: Cell<i64>,
-    /// What is in every object that is read whole.
+    /// Content of every object that is read whole.
     pub(crate) object: RefCell<Vec<u8>>,
 }
 
@@ -64,7 +64,7 @@ impl Counted {
         self.subrequests.set(self.subrequests.get() + 1);
     }
 
-    /// Inserts jobs by hand: due, queued, and as the columns say.
+    /// Inserts jobs directly: due, queued, and with these extra columns.
     pub(crate) fn insert(&self, jobs: usize, columns: &str, values: &str) -> Vec<JobRef> {
         let mut inserted = Vec::new();
         for _ in 0..jobs {
@@ -118,7 +118,7 @@ impl IndexDatabase for Counted {
 }
 
 impl Hints for Counted {
-    async fn send_hints(&self, _lane: JobQueue, messages: &[HintMessage]) -> Result<(), HintError> {
+    async fn send_hints(&self, _queue: JobQueue, messages: &[HintMessage]) -> Result<(), HintError> {
         self.count();
         self.hints.borrow_mut().extend(messages.iter().map(|message| message.text.clone()));
         Ok(())
@@ -140,7 +140,7 @@ impl Blobs for Counted {
         self.count();
         Ok(None)
     }
-    /// Every object holds the same record.
+    /// Returns the same record for every object.
     async fn get_tagged(&self, _key: &str) -> Result<Option<(Vec<u8>, String)>, BlobError> {
         self.count();
         Ok(Some((self.object.borrow().clone(), String::new())))
@@ -150,7 +150,7 @@ impl Blobs for Counted {
         self.object.replace(bytes.to_vec());
         Ok(true)
     }
-    /// As many packs as one invocation of the free plan writes under its lease.
+    /// Lists as many packs as one invocation of the free plan writes under its lease.
     async fn list(&self, prefix: &str, after: Option<&str>, _limit: u32) -> Result<Vec<String>, BlobError> {
         self.count();
         if prefix == longshore::store::objects::PREFIX {
@@ -182,7 +182,7 @@ impl Clock for Counted {
         let passed = self.began.map_or(0, |began| began.elapsed().as_millis());
         NOW + i64::try_from(passed).unwrap()
     }
-    /// Where everything answers at once, nothing that races a timer loses.
+    /// Sleeps on tokio's clock. Without a latency it never ends, so that no request loses a race against a timer.
     async fn sleep(&self, duration: Duration) {
         match self.began {
             Some(_) => tokio::time::sleep(duration).await,

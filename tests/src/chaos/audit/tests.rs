@@ -1,11 +1,11 @@
-//! Each invariant can be seen to break.
+//! A violation of each invariant is found.
 
 use serde_json::json;
 
 use super::*;
 use longshore_kit::receiver::Line;
 
-/// Two attempts, the first of which a kill ended, and all witnesses agree.
+/// Consistent witnesses of two attempts, the first of which a kill ended.
 fn agreeing() -> (Book, Vec<Kill>, Witness) {
     let record = json!({"job_id": "job_1", "attempt": 2}).to_string().into_bytes();
     let evidence = json!({"state": "stored", "n": 0, "offset": 0, "length": record.len(), "sha256": sha256(&record)});
@@ -38,16 +38,16 @@ fn agreeing() -> (Book, Vec<Kill>, Witness) {
 }
 
 #[test]
-fn what_agrees_is_not_broken() {
+fn consistent_witnesses_have_no_violation() {
     let (book, kills, witness) = agreeing();
     assert_eq!(broken(&book, &kills, &witness), Vec::<String>::new());
     assert_eq!(recoveries(&kills, &witness), [38_000]);
 }
 
 #[test]
-fn each_lie_is_found() {
-    type Lie = fn(&mut Book, &mut Vec<Kill>, &mut Witness);
-    let lies: [(&str, Lie); 16] = [
+fn each_violation_is_found() {
+    type Break = fn(&mut Book, &mut Vec<Kill>, &mut Witness);
+    let breaks: [(&str, Break); 16] = [
         ("I1", |_, _, witness| witness.rows.clear()),
         ("I1", |_, _, witness| witness.rows[0].finished = false),
         ("I2", |_, _, witness| witness.rows[0].attempt = 3),
@@ -65,10 +65,10 @@ fn each_lie_is_found() {
         ("I6", |_, _, witness| witness.packs.values_mut().for_each(|pack| pack[1] = b'x')),
         ("a request with a bad signature", |_, _, witness| witness.received[0].verified = false),
     ];
-    for (index, (id, lie)) in lies.iter().enumerate() {
+    for (index, (id, breaks_it)) in breaks.iter().enumerate() {
         let (mut book, mut kills, mut witness) = agreeing();
-        lie(&mut book, &mut kills, &mut witness);
-        let told = broken(&book, &kills, &witness);
-        assert!(told.iter().any(|line| line.starts_with(id)), "lie {index}: {told:?}");
+        breaks_it(&mut book, &mut kills, &mut witness);
+        let found = broken(&book, &kills, &witness);
+        assert!(found.iter().any(|line| line.starts_with(id)), "violation {index}: {found:?}");
     }
 }

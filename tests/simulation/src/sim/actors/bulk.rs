@@ -1,4 +1,4 @@
-//! Orders as lines of one bulk request, which come one after the other and pause, through the intake that the producer ships.
+//! Orders sent as lines of one bulk request, with pauses between them, through the producer's real intake.
 
 use longshore::accept::accepted::Accepted;
 use longshore::accept::authorize::Caller;
@@ -10,13 +10,13 @@ use longshore::wire::problem::Problem;
 use crate::sim::actors::repeats::Answers;
 use crate::sim::engine::ports::Node;
 
-/// Lines on their way.
+/// Lines that arrive over time.
 struct Sent<'a> {
     node: &'a Node,
     lines: std::slice::Iter<'a, String>,
-    /// How many have come and were not read yet.
+    /// Number of lines that arrived and were not read yet.
     come: usize,
-    /// When the next is there: a wait that was dropped has passed.
+    /// Time when the next line arrives. It is kept, so that a dropped wait counts.
     due: Option<i64>,
     ended: bool,
 }
@@ -33,7 +33,7 @@ impl LineSource for Sent<'_> {
 
     async fn more(&mut self) -> Result<(), Problem> {
         let world = &self.node.world;
-        // Longer than the intake waits for more of one accept, now and then.
+        // Now and then longer than the intake waits for more lines of one accept.
         let due = *self.due.get_or_insert_with(|| world.now() + world.random.between(1, 2 * BULK_PAUSE_MS));
         world.sleep(due - world.now()).await;
         self.due = None;
@@ -46,35 +46,35 @@ impl LineSource for Sent<'_> {
     }
 }
 
-/// What a line is answered that was not read, because the store takes no new jobs.
+/// Answer for a line that was not read, because the store accepts no new jobs.
 pub(crate) const UNREAD: Problem = Problem::Unavailable;
 
-/// What was answered, line by line.
+/// Answers so far, by line.
 #[derive(Default)]
-struct Told(Vec<(usize, Result<Accepted, Problem>)>);
+struct Answered(Vec<(usize, Result<Accepted, Problem>)>);
 
-impl Results for Told {
+impl Results for Answered {
     fn add(&mut self, results: Vec<(usize, Result<Accepted, Problem>)>) {
         self.0.extend(results);
     }
 }
 
-/// Asks for the jobs of these lines; each was hinted when it was accepted.
+/// Requests the jobs of these lines. The intake sends the hints itself.
 pub(crate) async fn ask(node: &Node, settings: &Settings, caller: &Caller, lines: &[String]) -> Answers {
     let mut sent = Sent { node, lines: lines.iter(), come: 0, due: None, ended: false };
     let request = BulkRequest { caller: caller.clone(), key: None, documents: None };
-    let mut told = Told::default();
-    let summary = Intake::new(node, settings, request, &mut sent).run(&mut told).await;
-    let read = told.0.len();
-    assert!(told.0.iter().map(|(number, _)| *number).eq(0..read), "each line has one answer, in its order");
+    let mut answered = Answered::default();
+    let summary = Intake::new(node, settings, request, &mut sent).run(&mut answered).await;
+    let read = answered.0.len();
+    assert!(answered.0.iter().map(|(number, _)| *number).eq(0..read), "every line has one answer, in order");
     match summary.problem {
-        // What was accepted before stays accepted, and the lines after it were not read.
+        // Jobs accepted before stay accepted; the lines after the problem were not read.
         Some(Problem::StorageFull | Problem::QuotaReached) => {
-            told.0.extend((read..lines.len()).map(|number| (number, Err(UNREAD))));
+            answered.0.extend((read..lines.len()).map(|number| (number, Err(UNREAD))));
         }
         Some(problem) => return Err(problem),
-        None => assert_eq!(read, lines.len(), "a line that was not answered"),
+        None => assert_eq!(read, lines.len(), "a line without an answer"),
     }
     let hinted = |answer: Result<Accepted, Problem>| answer.map(|accepted| Accepted { hint: None, ..accepted });
-    Ok(told.0.into_iter().map(|(_, answer)| hinted(answer)).collect())
+    Ok(answered.0.into_iter().map(|(_, answer)| hinted(answer)).collect())
 }

@@ -1,4 +1,4 @@
-//! Applications that enqueue: they ask again until they have an answer, often twice at once.
+//! Applications that enqueue jobs: they repeat a request until they have an answer, often twice at once.
 
 use std::rc::Rc;
 
@@ -21,17 +21,17 @@ use crate::sim::engine::ports::Node;
 use crate::sim::engine::world::World;
 use crate::sim::oracle::objects;
 
-/// The tenants; both use the same names of endpoints and keys.
+/// Tenants; both use the same names of endpoints and keys.
 pub(crate) const TENANTS: [&str; 2] = ["acme", "bolt"];
-/// The endpoints of each: `broken` never works.
+/// Endpoints of each tenant: `broken` never works.
 pub(crate) const ENDPOINTS: [&str; 4] = ["orders", "quiet", "secret", "broken"];
 
-/// The group of a job that somebody asked for under a key that was not his.
+/// Group of a job that was requested under a key that another body already holds.
 pub(crate) const ANOTHER: &str = "another";
 
-/// How often an application asks again when nothing fails any more, before its being unheard is a violation: one that
-/// asks again out of care stops with a chance of 70 % each time, and 0.3^40 is below 2^-64.
-const PATIENCE: u32 = 40;
+/// Requests without faults after which an unanswered application is a violation. An application with an answer stops
+/// with a chance of 70 % each time, and 0.3^40 is below 2^-64.
+const CALLS_IN_CALM_MAX: u32 = 40;
 
 /// A job that an application wants.
 #[derive(Debug, Clone)]
@@ -40,7 +40,7 @@ pub(crate) struct Order {
     pub(crate) key: Option<String>,
 }
 
-/// Starts an application that wants `count` jobs in one request; `first` is the first one's number.
+/// Starts an application that wants `count` jobs in one request; `first` is the number of the first one.
 pub(crate) fn spawn(world: &Rc<World>, first: i64, count: i64) {
     let tenant = *world.random.pick(&TENANTS);
     let orders: Vec<Order> = (first..first + count).map(|n| order(world, tenant, n)).collect();
@@ -72,7 +72,7 @@ fn order(world: &World, tenant: &str, n: i64) -> Order {
     } else {
         body["endpoint"] = json!(random.pick(&ENDPOINTS));
     }
-    // The counts of a batch in pieces go wrong without a crash.
+    // Splitting batches makes the counts of groups wrong even without a crash.
     if n % 3 == 0 && !world.has(Switch::SplitsBatches) {
         body["group"] = json!("import");
     }
@@ -110,7 +110,7 @@ fn order(world: &World, tenant: &str, n: i64) -> Order {
 async fn client(world: Rc<World>, tenant: &'static str, orders: Vec<Order>) {
     world.sleep(world.random.between(0, 60_000)).await;
     let (mut asked_in_calm, mut patience_ms) = (0, 5_000);
-    while asked_in_calm < PATIENCE {
+    while asked_in_calm < CALLS_IN_CALM_MAX {
         asked_in_calm += u32::from(world.calm.get());
         let all_keyed = orders.iter().all(|order| order.key.is_some());
         let times = if all_keyed && !world.narrow.quiet && world.random.per_mille(250) {
@@ -127,7 +127,7 @@ async fn client(world: Rc<World>, tenant: &'static str, orders: Vec<Order>) {
                 done |= take(&world, tenant, &orders, answers);
             }
         }
-        // Whoever is careful asks again although it has an answer, and a mistaken one asks for something else.
+        // A careful application repeats the request although it has an answer; a mistaken one requests something else.
         if done && !world.narrow.quiet && world.random.per_mille(300) {
             another_body(&world, tenant, &orders[0]).await;
         }
@@ -138,10 +138,10 @@ async fn client(world: Rc<World>, tenant: &'static str, orders: Vec<Order>) {
         world.sleep(world.random.between(500, patience_ms)).await;
         patience_ms = (patience_ms * 2).min(80_000);
     }
-    world.invariants.borrow_mut().violated(format!("I5: nobody answers {orders:?}, though all is well"));
+    world.invariants.borrow_mut().violated(format!("I5: {orders:?} got no answer, although no fault hits"));
 }
 
-/// Asks one of the producers.
+/// Sends the request to one of the producers.
 fn ask(world: &Rc<World>, tenant: &'static str, orders: Vec<Order>) -> oneshot::Receiver<Answers> {
     let (reply, answer) = oneshot::channel();
     let off_ms = *world.random.pick(&world.producer_clocks);
@@ -153,33 +153,33 @@ fn ask(world: &Rc<World>, tenant: &'static str, orders: Vec<Order>) -> oneshot::
         let answers = repeats::ask(&world, &node, (tenant, &caller), &orders).await;
         let accepted = answers.iter().flatten().flatten();
         let hints = accepted.filter_map(|accepted| accepted.hint.clone()).collect();
-        // The answer leaves before the hint.
+        // The answer is sent before the hint.
         let _ = reply.send(answers);
         send_hints(&node, node.settings(), hints).await;
     });
     answer
 }
 
-/// Takes an answer in; true when the application has what it wants.
+/// Processes an answer; true when the application has all its jobs.
 fn take(world: &World, tenant: &str, orders: &[Order], answers: Answers) -> bool {
     let Ok(answers) = answers else { return false };
     let mut invariants = world.invariants.borrow_mut();
     for (answer, order) in answers.into_iter().zip(orders) {
         match answer {
             Ok(accepted) => invariants.answered(tenant, order.key.as_ref(), &accepted.job.id),
-            // What is new and late, or larger than some producer takes: it gives up.
+            // A new job that is too late, or larger than some producer accepts: the application stops trying.
             Err(Problem::InvalidRequest(_) | Problem::TooLarge(_)) => {}
             Err(Problem::StorageFull | Problem::QuotaReached) => return false,
             Err(problem) if world.has_bulk && problem == UNREAD => return false,
-            // Its key was freed, by time or by an operator, and somebody's other body has it now.
-            Err(Problem::IdempotencyKeyReused) if invariants.is_lost(tenant, order.key.as_ref()) => {}
+            // Time or an operator freed its key, and another body holds it now.
+            Err(Problem::IdempotencyKeyReused) if invariants.was_lost(tenant, order.key.as_ref()) => {}
             Err(problem) => invariants.violated(format!("I5: {order:?} was answered {problem:?}")),
         }
     }
     true
 }
 
-/// The same key with another body: refused, unless the key was freed.
+/// Repeats the key with another body: refused, unless the key was freed.
 async fn another_body(world: &Rc<World>, tenant: &'static str, order: &Order) {
     let Some(key) = &order.key else { return };
     let mut other = order.clone();
@@ -191,7 +191,7 @@ async fn another_body(world: &Rc<World>, tenant: &'static str, order: &Order) {
     if let Some(Ok(accepted)) = answers.pop() {
         let mut invariants = world.invariants.borrow_mut();
         let name = (tenant.to_owned(), accepted.job.id.clone());
-        // Its own job is a right answer, once the key was freed and went to that.
+        // Its own job is a correct answer, if the key was freed and the other body got it.
         if invariants.rows.get(&name).is_none_or(|row| row.group.as_deref() != Some(ANOTHER)) {
             invariants.violated(format!("I5: another body was answered {}", accepted.job.id));
         }

@@ -1,4 +1,4 @@
-//! Those who took a task over and say how it ended: before its answer is settled, late, twice, of another attempt, or never.
+//! Handlers that complete deferred tasks: before the answer is settled, late, twice, for another attempt, or never.
 
 use std::rc::Rc;
 
@@ -18,12 +18,13 @@ use crate::sim::engine::world::World;
 use crate::sim::oracle::invariants::Invariants;
 use crate::sim::oracle::row::{Name, Row};
 
-/// A completion that is on its way this long before it is due comes in time.
+/// Margin in milliseconds: a completion sent this long before it is due arrives in time.
 const SOON_MS: i64 = 10_000;
-/// Within this time after the request some complete it: the answer may be on its way, or wait for its flush.
+/// Time after the request within which some handlers complete it, while the answer may be in transit or wait for its
+/// flush.
 const EARLY_MS: i64 = 4_000;
 
-/// One call, which is repeated until its caller has given up.
+/// One completion call, which is repeated a few times.
 #[derive(Debug, Clone)]
 struct Call {
     id: String,
@@ -31,7 +32,7 @@ struct Call {
     outcome: Outcome,
 }
 
-/// Starts whoever completes that attempt of a job, which is due in so many seconds: in time and well, unless a fault of
+/// Starts handlers that complete an attempt of a job, due in `due_in` seconds. They succeed in time, unless a fault of
 /// destinations hits.
 pub(crate) fn spawn(world: &Rc<World>, id: &str, attempt: Option<u32>, due_in: i64) {
     let is_late = world.hits(Fault::HttpHang);
@@ -44,22 +45,22 @@ pub(crate) fn spawn(world: &Rc<World>, id: &str, attempt: Option<u32>, due_in: i
     spawn_hands(world, id, attempt, (hands, most), false);
 }
 
-/// Starts whoever completes an attempt while its answer is still on its way, or waits to be settled. Some do not say which
-/// attempt they mean.
+/// Starts handlers that complete an attempt while its answer is in transit or waits to be settled. Some do not name the
+/// attempt.
 pub(crate) fn spawn_early(world: &Rc<World>, id: &str, attempt: Option<u32>) {
     let attempt = attempt.filter(|_| !world.random.per_mille(150));
     let fails = world.random.per_mille(350);
     spawn_hands(world, id, attempt, (world.random.between(1, 2), EARLY_MS), fails);
 }
 
-/// Starts somebody who completes whatever there is, whether it is a task and runs or not.
+/// Starts a caller that completes a job without knowing if it is a task or runs.
 pub(crate) fn spawn_stranger(world: &Rc<World>, job: &JobRef) {
     let attempt = world.random.per_mille(500).then(|| u32::try_from(world.random.between(0, 3)).unwrap());
     spawn_hands(world, &job.id, attempt, (1, 10), world.random.per_mille(300));
 }
 
-/// Starts so many, who each have an outcome of their own and say it within so many milliseconds. Without a fault it is a
-/// success, unless it `fails`.
+/// Starts `hands` handlers, each with a different outcome, which they send within `most` milliseconds. Without a fault
+/// the outcome is a success, unless `fails`.
 fn spawn_hands(world: &Rc<World>, id: &str, attempt: Option<u32>, (hands, most): (i64, i64), fails: bool) {
     let fails = fails || world.hits(Fault::Http500);
     for hand in 0..hands {
@@ -74,10 +75,10 @@ fn spawn_hands(world: &Rc<World>, id: &str, attempt: Option<u32>, (hands, most):
     }
 }
 
-/// Asks one of the producers, again and again.
+/// Sends the call to one of the producers, again and again.
 async fn ask(world: &Rc<World>, call: &Call, wait: i64) {
     world.sleep(wait).await;
-    // Who does not say which attempt is meant and repeats the call ends the next one, too.
+    // A call that names no attempt would end the next attempt too if it were repeated.
     let times = if call.attempt.is_some() { 5 } else { 1 };
     for _ in 0..times {
         let named = |(_, name): &&Name| *name == call.id;
@@ -96,7 +97,7 @@ async fn tell(node: Node, job: JobRef, Call { attempt, outcome, .. }: Call) {
     let verdict = {
         let invariants = node.world.invariants.borrow();
         match &answer {
-            Ok((row, _)) => judge_told(&invariants, row, attempt, &outcome),
+            Ok((row, _)) => judge_confirmed(&invariants, row, attempt, &outcome),
             Err(Problem::IllegalTransition(_)) => judge_refused(&invariants, &job, attempt, &outcome),
             Err(_) => Ok(()),
         }
@@ -109,7 +110,7 @@ async fn tell(node: Node, job: JobRef, Call { attempt, outcome, .. }: Call) {
     }
 }
 
-/// Whether an entry of that row says that a completion has ended it so.
+/// Returns true if an entry of that row says that a completion ended it with this outcome.
 fn says(row: &Row, entry: &Value, outcome: &Outcome) -> bool {
     let so = match outcome {
         Outcome::Succeeded { result } => {
@@ -121,14 +122,19 @@ fn says(row: &Row, entry: &Value, outcome: &Outcome) -> bool {
     so && entry["ended_by"] == "completion"
 }
 
-/// I2: what was told to have been completed was ended so, by a completion.
-fn judge_told(known: &Invariants, told: &JobRow, attempt: Option<u32>, outcome: &Outcome) -> Result<(), String> {
-    let name = (told.tenant.clone(), told.id.clone());
+/// Checks I2: if a caller got a success, a completion ended the job so.
+fn judge_confirmed(
+    known: &Invariants,
+    confirmed: &JobRow,
+    attempt: Option<u32>,
+    outcome: &Outcome,
+) -> Result<(), String> {
+    let name = (confirmed.tenant.clone(), confirmed.id.clone());
     if known.erasures.has(&name) {
         return Ok(());
     }
     let Some(row) = known.rows.get(&name) else {
-        return Err(format!("I2: {} was completed and is not there", told.id));
+        return Err(format!("I2: {} was completed and does not exist", confirmed.id));
     };
     let meant = |index: usize| attempt.is_none_or(|attempt| attempt as usize == index + 1);
     let has_entry = row.log.iter().enumerate().any(|(index, entry)| meant(index) && says(row, entry, outcome));
@@ -136,30 +142,33 @@ fn judge_told(known: &Invariants, told: &JobRow, attempt: Option<u32>, outcome: 
     if has_entry && is_done {
         return Ok(());
     }
-    Err(format!("I2: {} was told to be completed by {outcome:?} at {attempt:?}, and is not: {row:?}", told.id))
+    Err(format!(
+        "I2: the completion of {} by {outcome:?} at {attempt:?} was confirmed and is not in {row:?}",
+        confirmed.id
+    ))
 }
 
-/// I2: a call that has ended an attempt is not refused when it is repeated.
+/// Checks I2: a repeat of the call that ended an attempt is not refused.
 fn judge_refused(known: &Invariants, job: &JobRef, attempt: Option<u32>, outcome: &Outcome) -> Result<(), String> {
     let row = known.rows.get(&(job.tenant.clone(), job.id.clone()));
     let index = attempt.and_then(|attempt| (attempt as usize).checked_sub(1));
     let entry = row.and_then(|row| Some((row, row.log.get(index?)?)));
     match entry {
         Some((row, entry)) if says(row, entry, outcome) => {
-            Err(format!("I2: {outcome:?} at {attempt:?} is what {} has recorded, and was refused", job.id))
+            Err(format!("I2: {outcome:?} at {attempt:?} was refused although {} has recorded it", job.id))
         }
         _ => Ok(()),
     }
 }
 
-/// I2: only a task is completed.
+/// Checks I2: only a task is completed.
 pub(crate) fn judge_completion(new: &Row, entry: &Value) -> Result<(), String> {
     let is_one = entry["ended_by"].is_null() || new.kind.contains('.');
     if is_one { Ok(()) } else { Err(format!("I2: a {} was completed", new.kind)) }
 }
 
-/// I2: a late outcome adds status and evidence to the entry of its lease, once, if a completion has ended it. Answers the
-/// entry.
+/// Checks I2: a late outcome adds status and evidence once to the entry of its lease, if a completion ended it. Returns
+/// the entry.
 pub(crate) fn judge_late<'a>(token: Option<&str>, old: &Row, new: &'a Row) -> Result<&'a Value, String> {
     if !old.is_like(new) || old.log.len() != new.log.len() {
         return Err("I2: a late outcome changed more than the log".to_owned());
@@ -175,7 +184,7 @@ pub(crate) fn judge_late<'a>(token: Option<&str>, old: &Row, new: &'a Row) -> Re
     };
     let is_awaited = before["ended_by"] == "completion" && before["evidence"].is_null() && before["status"].is_null();
     if !is_awaited || before["lease"].as_str() != token {
-        return Err("I2: a late outcome that nobody waits for".to_owned());
+        return Err("I2: a late outcome of an attempt that awaits none".to_owned());
     }
     if rest(before) != rest(after) || after["evidence"].is_null() {
         return Err("I2: a late outcome changed how the attempt ended".to_owned());
@@ -183,9 +192,10 @@ pub(crate) fn judge_late<'a>(token: Option<&str>, old: &Row, new: &'a Row) -> Re
     Ok(after)
 }
 
-/// I3: an attempt that a completion ended has its evidence, if the worker that sent its request came to its end well.
-pub(crate) fn judge_unheard(world: &World, row: &Row, lease: &str) -> Result<(), String> {
+/// Checks I3: an attempt that a completion ended has its evidence, if the worker that sent its request lived to the
+/// end.
+pub(crate) fn judge_unrecorded(world: &World, row: &Row, lease: &str) -> Result<(), String> {
     let was_sent = world.receiver.seen.borrow().contains_key(&(row.event_id().to_owned(), lease.to_owned()));
-    let befell = world.leases.borrow().get(lease).is_none_or(|befell| befell.get());
-    if was_sent && !befell { Err("I3: the outcome of a worker that was well was lost".into()) } else { Ok(()) }
+    let was_hit = world.leases.borrow().get(lease).is_none_or(|was_hit| was_hit.get());
+    if was_sent && !was_hit { Err("I3: the outcome of a healthy worker was lost".into()) } else { Ok(()) }
 }

@@ -1,4 +1,4 @@
-//! Consumers as the consumer Worker is one: the batch, the dead-letter queue and the sweep.
+//! Consumers that work as the consumer Worker does: the batch, the dead-letter queue and the sweep.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -14,7 +14,7 @@ use crate::sim::engine::ports::Node;
 use crate::sim::engine::queue::{DEAD_HINTS_QUEUE, Delivery, HINTS_QUEUE, TASK_HINTS_QUEUE};
 use crate::sim::engine::world::World;
 
-/// Draws what will happen to a worker: it may crash at any of its next polls, or stand still from one on.
+/// Draws the fate of a worker: it may crash at one of its next polls, or stand still from one on.
 pub(crate) fn doom(world: &World, crash: Fault) -> Doom {
     let chance = |fault| !world.calm.get() && world.random.per_mille(world.chances.rate(fault));
     let poll = || u32::try_from(world.random.between(1, if world.random.per_mille(500) { 12 } else { 80 })).unwrap();
@@ -24,7 +24,7 @@ pub(crate) fn doom(world: &World, crash: Fault) -> Doom {
     }
 }
 
-/// The queues of the deployment.
+/// Queues of the deployment.
 fn queues() -> QueueNames {
     let name = |variable: &str| match variable {
         "HINTS_QUEUE" => Some(HINTS_QUEUE),
@@ -34,27 +34,27 @@ fn queues() -> QueueNames {
     QueueNames::parse(|variable| name(variable).map(str::to_owned)).unwrap()
 }
 
-/// A consumer takes a batch, as the Worker does.
+/// Starts a consumer that processes a batch as the Worker does.
 pub(crate) fn spawn(world: &Rc<World>, delivery: Rc<Delivery>) {
     let node = Node::anywhere(world);
     let fate = doom(world, Fault::ConsumerCrash);
-    node.awaits(fate);
+    node.note_fate(fate);
     world.executor.spawn(fate, async move {
         consume(&node, node.settings(), &queues(), delivery.queue, delivery.messages()).await;
         delivery.returned();
     });
 }
 
-/// What the last sweep that came to its end did.
+/// Report of the last sweep that ended.
 pub(crate) type LastSweep = Rc<RefCell<Option<Swept>>>;
 
-/// The sweep, once.
+/// Starts one sweep.
 pub(crate) fn spawn_sweep(world: &Rc<World>, last: &LastSweep) {
     let node = Node::anywhere(world);
     let last = last.clone();
     *last.borrow_mut() = None;
     let fate = doom(world, Fault::SweepCrash);
-    node.awaits(fate);
+    node.note_fate(fate);
     world.executor.spawn(fate, async move {
         if let Ok(swept) = sweep(&node, node.settings()).await {
             *last.borrow_mut() = Some(swept);

@@ -1,4 +1,4 @@
-//! Erasures: tenants and subjects are erased at any time, while all else goes on.
+//! Erasures: tenants and subjects are erased at any time, while everything else continues.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -16,82 +16,82 @@ use crate::sim::engine::ports::Node;
 use crate::sim::engine::world::World;
 use crate::sim::oracle::row::{Name, Row};
 
-/// Whom jobs are about, in schedules with erasures; every third job is about nobody.
+/// Subjects of jobs, in schedules with erasures; every third job has no subject.
 pub(crate) const SUBJECTS: [&str; 2] = ["someone", "someone else"];
-/// The tenant that may be erased whole. The other one has a schedule whose occurrences are counted.
+/// Tenant that may be erased whole. The other one has a schedule whose occurrences are counted.
 const ERASED: &str = TENANTS[1];
 
-/// What was asked to be erased, and what left so.
+/// Erasures that were requested, and the jobs that they deleted.
 #[derive(Debug, Default)]
 pub(crate) struct Erasures {
     /// Tenant, subject and time of each erasure, by id.
     asked: BTreeMap<String, (String, Option<String>, i64)>,
-    /// When each job was accepted, or the one that it repeats; and whom it is about.
+    /// Time when each job, or the original of a replay, was accepted, and its subject.
     accepted: BTreeMap<Name, (i64, Option<String>)>,
-    /// What left.
+    /// Erased jobs.
     erased: BTreeSet<Name>,
-    /// Its event ids.
+    /// Event ids of the erased jobs.
     events: BTreeSet<String>,
 }
 
 impl Erasures {
-    /// An erasure was asked for.
+    /// Notes an erasure that was requested.
     pub(crate) fn asked(&mut self, id: String, tenant: String, subject: Option<String>, at: i64) {
         self.asked.entry(id).or_insert((tenant, subject, at));
     }
 
-    /// A job is there.
+    /// Notes a job that was inserted.
     pub(crate) fn inserted(&mut self, now: i64, row: &Row) {
         let first = row.replay_of.as_ref().and_then(|id| self.accepted.get(&(row.tenant.clone(), id.clone())));
         let at = first.map_or(now, |(at, _)| *at);
         self.accepted.insert(row.name(), (at, row.subject.clone()));
     }
 
-    /// I13: a job leaves by an erasure that it is meant by, and not while its worker may write.
+    /// Checks I13: a job is deleted only by an erasure that covers it, and not while its worker may write.
     pub(crate) fn left(&mut self, old: &Row) -> Result<(), String> {
         if old.state == State::Running && old.deferred == 0 {
             return Err("I13: erased while it runs".into());
         }
-        // The time in its id may be off, so one that is accepted soon afterwards may leave too.
-        if !self.is_meant(&old.name(), 2 * ID_SKEW_MS_MAX) {
-            return Err("I13: erased, and nobody asked for it".into());
+        // The time in its id may be off, so a job accepted soon afterwards may be erased too.
+        if !self.is_covered(&old.name(), 2 * ID_SKEW_MS_MAX) {
+            return Err("I13: erased without a request".into());
         }
         self.erased.insert(old.name());
         self.events.insert(old.event_id().to_owned());
         Ok(())
     }
 
-    /// Whether a job was accepted before an erasure that it is meant by, or this much after it.
-    pub(crate) fn is_meant(&self, name: &Name, after_ms: i64) -> bool {
+    /// Returns true if a job was accepted before an erasure that covers it, or at most `after_ms` after it.
+    pub(crate) fn is_covered(&self, name: &Name, after_ms: i64) -> bool {
         let Some((at, subject)) = self.accepted.get(name) else { return false };
-        self.asked.values().any(|(tenant, whom, asked_at)| {
-            *tenant == name.0 && (whom.is_none() || whom == subject) && *at < asked_at + after_ms
+        self.asked.values().any(|(tenant, whom, requested_at)| {
+            *tenant == name.0 && (whom.is_none() || whom == subject) && *at < requested_at + after_ms
         })
     }
 
-    /// Whether a job was erased.
+    /// Returns true if a job was erased.
     pub(crate) fn has(&self, name: &Name) -> bool {
         self.erased.contains(name)
     }
 
-    /// Whether a job with this event id was erased.
+    /// Returns true if a job with this event id was erased.
     pub(crate) fn has_event(&self, id: &str) -> bool {
         self.events.contains(id)
     }
 
-    /// How many jobs were erased.
+    /// Number of erased jobs.
     pub(crate) fn count(&self) -> usize {
         self.erased.len()
     }
 
-    /// Whether nothing was erased.
+    /// Returns true if nothing was erased.
     pub(crate) fn is_empty(&self) -> bool {
         self.erased.is_empty()
     }
 }
 
-/// Takes in what was asked for.
-pub(crate) fn note_asked(world: &World) {
+/// Notes the erasures that the database has accepted.
+pub(crate) fn note_requested(world: &World) {
     let connection = world.database.connection();
     let mut question =
         connection.prepare_cached("SELECT id, tenant, subject, created_at FROM erasures WHERE state = 'running'");
@@ -104,41 +104,41 @@ pub(crate) fn note_asked(world: &World) {
     }
 }
 
-/// I13: no evidence of these jobs is in any object.
+/// Checks I13: no object holds evidence of these jobs.
 pub(crate) fn judge_objects<'a>(world: &World, names: impl Iterator<Item = &'a Name>) -> Result<(), String> {
-    let marks: Vec<_> = names.map(|(_, id)| format!("\"job_id\":\"{id}\"")).collect();
-    if marks.is_empty() {
+    let references: Vec<_> = names.map(|(_, id)| format!("\"job_id\":\"{id}\"")).collect();
+    if references.is_empty() {
         return Ok(());
     }
     for (key, bytes) in world.objects.borrow().iter() {
         let text = String::from_utf8_lossy(bytes);
-        if let Some(mark) = marks.iter().find(|mark| text.contains(*mark)) {
-            return Err(format!("I13: {mark} was erased and is in {key}"));
+        if let Some(reference) = references.iter().find(|it| text.contains(*it)) {
+            return Err(format!("I13: {reference} was erased and is in {key}"));
         }
     }
     Ok(())
 }
 
-/// I13: at the end nothing is left that was accepted before it was to be erased, and no receipt says who it was.
+/// Checks I13: at the end no job is left that an erasure covers, and no receipt names its subject.
 pub(crate) fn judge(world: &World) -> Result<(), String> {
     let invariants = world.invariants.borrow();
-    let left = invariants.rows.keys().find(|name| invariants.erasures.is_meant(name, 0));
+    let left = invariants.rows.keys().find(|name| invariants.erasures.is_covered(name, 0));
     if let Some((_, id)) = left {
-        return Err(format!("I13: {id} was to be erased and is there"));
+        return Err(format!("I13: {id} should be erased and still exists"));
     }
     judge_objects(world, invariants.erasures.erased.iter())?;
     let open = world.number("SELECT count(*) FROM erasures WHERE state <> 'done' OR subject NOT LIKE 'sha256:%'");
     if open == 0 { Ok(()) } else { Err("I13: a receipt that names a subject".into()) }
 }
 
-/// Whether an erasure is under way.
+/// Returns true if an erasure is under way.
 pub(crate) fn is_open(world: &World) -> bool {
     world.number("SELECT count(*) FROM erasures WHERE state = 'running'") > 0
 }
 
-/// Asks for erasures at random times until the world is calm.
-pub(crate) async fn erase_on(world: Rc<World>) {
-    world.executor.spawn(Doom::default(), come_back(world.clone()));
+/// Requests erasures at random times until the world is calm.
+pub(crate) async fn erase_repeatedly(world: Rc<World>) {
+    world.executor.spawn(Doom::default(), admit_again(world.clone()));
     while !world.calm.get() {
         world.sleep(world.random.between(5_000, 60_000)).await;
         if world.calm.get() {
@@ -150,19 +150,19 @@ pub(crate) async fn erase_on(world: Rc<World>) {
         let node = Node::new(&world, *world.random.pick(&world.producer_clocks));
         let fate = doom(&world, Fault::ProducerCrash);
         world.executor.spawn(fate, async move {
-            // One that fails is asked for again at another time, or never.
+            // A failed request is repeated at another time, or never.
             let _ = request_erasure(&node, tenant, subject).await;
         });
     }
 }
 
-/// A tenant that was erased comes back as a new customer would, while somebody still wants jobs of it.
-async fn come_back(world: Rc<World>) {
+/// Admits an erased tenant again, as a new customer, while some application still wants jobs of it.
+async fn admit_again(world: Rc<World>) {
     while !world.calm.get() || world.orders_open.get() > 0 {
         world.sleep(5_000).await;
         let key = world.callers.borrow()[ERASED].token.id.clone();
         if world.number(&format!("SELECT count(*) FROM api_keys WHERE id = '{key}'")) == 0 {
-            // What fails is done at the next time.
+            // The next round repeats a failed admission.
             let _ = operators::admit(&Node::new(&world, 0), ERASED).await;
         }
     }

@@ -1,4 +1,4 @@
-//! Exports: a tenant is exported while all goes on, step by step, and what the lines say is held against the ledger.
+//! Exports: a tenant is exported in steps while everything else continues, and the lines are compared with the ledger.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -17,12 +17,13 @@ use crate::sim::engine::faults::Fault;
 use crate::sim::engine::ports::Node;
 use crate::sim::engine::world::World;
 
-/// Calls of one request, so few that an export takes several, and how many of them may read the evidence of one job.
+/// Calls of one request, so few that an export takes several requests, and most of them that may read the evidence of
+/// one job.
 const CALLS: usize = 30;
 const EVIDENCE: usize = 20;
 
 /// Exports tenants now and then.
-pub(crate) async fn export_on(world: Rc<World>) {
+pub(crate) async fn export_repeatedly(world: Rc<World>) {
     while !world.calm.get() {
         world.sleep(world.random.between(5_000, 40_000)).await;
         let tenant: &&str = world.random.pick(&TENANTS);
@@ -30,7 +31,7 @@ pub(crate) async fn export_on(world: Rc<World>) {
     }
 }
 
-/// Exports a tenant; a producer that crashes leaves it unfinished.
+/// Exports a tenant; a producer that crashes leaves the export unfinished.
 pub(crate) fn spawn(world: &Rc<World>, tenant: &'static str) {
     let node = Node::anywhere(world);
     let fate = doom(world, Fault::ProducerCrash);
@@ -40,7 +41,7 @@ pub(crate) fn spawn(world: &Rc<World>, tenant: &'static str) {
         let is_calm = world.calm.get();
         match export(&node, tenant).await {
             Ok(text) => {
-                world.invariants.borrow_mut().reach("an export that came to its end");
+                world.invariants.borrow_mut().reach("an export that ended");
                 if let Err(wrong) = judge(&world, tenant, &before, &text) {
                     world.invariants.borrow_mut().violated(format!("the export of {tenant}: {wrong}"));
                 }
@@ -55,7 +56,7 @@ pub(crate) fn spawn(world: &Rc<World>, tenant: &'static str) {
     });
 }
 
-/// Exports all tenants when nothing fails any more.
+/// Exports all tenants after the faults have stopped.
 pub(crate) fn spawn_last(world: &Rc<World>) {
     for tenant in TENANTS {
         spawn(world, tenant);
@@ -81,14 +82,14 @@ async fn export(node: &Node, tenant: &str) -> Result<String, Problem> {
     }
 }
 
-/// The jobs of a tenant.
+/// Jobs of a tenant.
 fn known(world: &World, tenant: &str) -> BTreeSet<String> {
     let invariants = world.invariants.borrow();
     invariants.rows.keys().filter(|(owner, _)| owner == tenant).map(|(_, id)| id.clone()).collect()
 }
 
-/// Each line is JSON and the tenant's; each job that was there before and after is in it once, and with no attempt that
-/// the ledger does not have.
+/// Checks that each line is JSON of this tenant, that each job that exists before and after is in the export once, and
+/// that it has no more attempts than the ledger.
 fn judge(world: &World, tenant: &str, before: &BTreeSet<String>, text: &str) -> Result<(), String> {
     let mut jobs: BTreeMap<String, usize> = BTreeMap::new();
     for line in text.lines() {
@@ -100,11 +101,11 @@ fn judge(world: &World, tenant: &str, before: &BTreeSet<String>, text: &str) -> 
         if line["tenant"] != tenant {
             return Err(format!("{id} is of {}", line["tenant"]));
         }
-        // One that runs may be released as if it had never been.
+        // A running attempt may be released, which deletes its entry.
         let ended = |attempts: &Vec<Value>| attempts.iter().filter(|attempt| attempt["state"] != "running").count();
         let attempts = line["attempt_log"].as_array().map_or(0, ended);
         if jobs.insert(id.clone(), attempts).is_some() {
-            return Err(format!("{id} is in it twice"));
+            return Err(format!("{id} is in the export twice"));
         }
     }
     let invariants = world.invariants.borrow();
@@ -113,7 +114,7 @@ fn judge(world: &World, tenant: &str, before: &BTreeSet<String>, text: &str) -> 
         match (row, jobs.get(id)) {
             (Some(_), None) => return Err(format!("{id} is missing")),
             (Some(row), Some(attempts)) if *attempts > row.log.len() => {
-                return Err(format!("{id} has {attempts} attempts in it, and {} in the ledger", row.log.len()));
+                return Err(format!("{id} has {attempts} attempts in the export and {} in the ledger", row.log.len()));
             }
             _ => {}
         }
@@ -123,5 +124,5 @@ fn judge(world: &World, tenant: &str, before: &BTreeSet<String>, text: &str) -> 
 
 /// Starts the exports of a schedule that has some.
 pub(crate) fn start(world: &Rc<World>) {
-    world.executor.spawn(Doom::default(), export_on(world.clone()));
+    world.executor.spawn(Doom::default(), export_repeatedly(world.clone()));
 }

@@ -1,4 +1,5 @@
-//! How an index is cut changes while all goes on: one index version takes another's place.
+//! Operators that change the chunk limits of an index while everything else continues: a new index version replaces the
+//! old.
 
 use std::rc::Rc;
 
@@ -16,14 +17,14 @@ use crate::sim::engine::faults::Fault;
 use crate::sim::engine::ports::Node;
 use crate::sim::engine::world::World;
 
-/// The ways to cut: a section is a chunk or a few, or always one.
+/// Chunk limits: with the first, a section is one chunk or a few; with the second, always one.
 pub(crate) const LIMITS: [ChunkLimits; 2] =
     [ChunkLimits { chars_max: 200, overlap_chars: 60 }, ChunkLimits { chars_max: 700, overlap_chars: 0 }];
 
-/// Pieces in which all leaves that a schedule may give up.
+/// Most rounds in which dropped index versions must be deleted.
 const CLEARS_MAX: usize = 200;
 
-/// Makes the index of a tenant, or lets it be made anew.
+/// Creates the index of a tenant, or changes it so that it is rebuilt.
 pub(crate) async fn put(node: &Node, tenant: &str, provider: &str, limits: ChunkLimits) -> Result<(), Problem> {
     let body = json!({
         "provider": provider, "chunk_chars": limits.chars_max, "overlap_chars": limits.overlap_chars,
@@ -31,7 +32,8 @@ pub(crate) async fn put(node: &Node, tenant: &str, provider: &str, limits: Chunk
     put_index(node, node.settings(), tenant, INDEX, body.to_string().as_bytes()).await.map(drop)
 }
 
-/// Whether the indexes of a seed are cut anew: in half of the schedules that have some, of either provider.
+/// Returns true if the indexes of a seed are chunked again: in half of the schedules with an index, for either
+/// provider.
 pub(crate) fn is_rechunked(seed: u64) -> bool {
     seed / SEEDS_PER_INDEX % 4 >= 2
 }
@@ -39,13 +41,12 @@ pub(crate) fn is_rechunked(seed: u64) -> bool {
 /// Starts an operator who changes indexes, if the schedule has one.
 pub(crate) fn spawn_changes(world: &Rc<World>) {
     if let Some(provider) = world.index_provider.filter(|_| world.is_rechunked) {
-        world.executor.spawn(Doom::default(), change_on(world.clone(), provider));
+        world.executor.spawn(Doom::default(), change_repeatedly(world.clone(), provider));
     }
 }
 
-/// Changes them at random times until the world is calm, now and then by several at once. Whatever fails is an operator's
-/// everyday life.
-async fn change_on(world: Rc<World>, provider: &'static str) {
+/// Changes indexes at random times until the world is calm, now and then several times at once. Failures are allowed.
+async fn change_repeatedly(world: Rc<World>, provider: &'static str) {
     loop {
         world.sleep(world.random.between(2_000, 20_000)).await;
         if world.calm.get() {
@@ -61,17 +62,17 @@ async fn change_on(world: Rc<World>, provider: &'static str) {
     }
 }
 
-/// Clears away what was given up, a piece at a time, as each sweep does.
+/// Deletes one batch of dropped index versions, as each sweep does.
 pub(crate) fn spawn_clear(world: &Rc<World>) {
     let node = Node::anywhere(world);
     let fate = doom(world, Fault::SweepCrash);
     world.executor.spawn(fate, async move { drop(clear(&node).await) });
 }
 
-/// Clears all of it away, while all is calm.
+/// Deletes all dropped index versions, after the faults have stopped.
 pub(crate) fn clear_all(world: &Rc<World>) -> Result<(), String> {
-    let given_up = "SELECT count(*) FROM index_versions WHERE dropped_at IS NOT NULL";
-    let left = || -> i64 { world.index().connection().query_row(given_up, [], |row| row.get(0)).unwrap() };
+    let dropped = "SELECT count(*) FROM index_versions WHERE dropped_at IS NOT NULL";
+    let left = || -> i64 { world.index().connection().query_row(dropped, [], |row| row.get(0)).unwrap() };
     for _ in 0..CLEARS_MAX {
         if left() == 0 {
             return Ok(());
@@ -80,5 +81,5 @@ pub(crate) fn clear_all(world: &Rc<World>) -> Result<(), String> {
         world.executor.spawn(Doom::default(), async move { clear(&node).await.unwrap() });
         crate::sim::engine::schedule::run_until(world, world.now() + 1_000)?;
     }
-    Err(format!("F57: {} index_versions that were given up never leave", left()))
+    Err(format!("F57: {} dropped index versions are never deleted", left()))
 }

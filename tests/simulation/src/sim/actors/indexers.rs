@@ -1,4 +1,4 @@
-//! Documents that jobs bring into an index and take away, and what the index must show of them in the end.
+//! Jobs that upsert and delete documents of an index, and the checks of what the index must show in the end.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,50 +15,50 @@ use crate::sim::engine::world::World;
 use crate::sim::oracle::row::Row;
 use longshore_kit::random::Random;
 
-/// One of so many seeds has an index: odd ones, so that none of them has erasures.
+/// Every this many seeds one has an index: odd ones, so that none of them has erasures.
 pub(crate) const SEEDS_PER_INDEX: u64 = 8;
-/// The event id of a job that edits a document, with its number after it: its replays have it, too.
+/// Prefix of the event id of a job that edits a document, before its number; replays have the same event id.
 pub(crate) const EVENT: &str = "index-";
-/// The same of one that goes on with the index version that an index builds,
-const REBUILDS: &str = "index-anew-";
-/// and of the last ones, when all is drained.
-const REBUILDS_LAST: &str = "index-anew-last";
-/// The same of one that removes a source, whose name comes before the number,
+/// Prefix of the event id of a job that continues the rebuild of an index.
+const REBUILDS: &str = "index-rebuild-";
+/// Event id of the last rebuilds, after everything else has ended.
+const REBUILDS_LAST: &str = "index-rebuild-last";
+/// Prefix of the event id of a job that removes a source, before the source and the number.
 const REMOVES: &str = "remove-";
-/// and of one that holds the index against itself.
+/// Prefix of the event id of a job that verifies an index.
 const VERIFIES: &str = "verify-";
-/// And of the last ones, when all is drained.
+/// Event id of the last verifications, after everything else has ended.
 const VERIFIES_LAST: &str = "verify-last";
-/// The index that each tenant has,
+/// Index that each tenant has.
 pub(crate) const INDEX: &str = "docs";
-/// and its documents: few, so that jobs meet at one.
+/// Documents of the index: few, so that jobs meet at one.
 const DOCUMENTS: [&str; 3] = ["guide", "guide", "notes"];
-/// The sources that they are from.
+/// Sources of the documents.
 const SOURCES: [&str; 3] = ["book", "book", "site"];
-/// The sections that a text may have.
+/// Sections that a text may have.
 const SECTIONS: [&str; 4] = ["Setup", "Use", "Trouble", "Ends"];
-/// The sections of a long text: more than one attempt asks for, and enough for a segment.
+/// Sections of a long text: more than one attempt embeds, and enough for a segment.
 const SECTIONS_LONG: usize = 520;
-/// How many of a thousand texts are: each costs as much as the schedule it is in.
+/// Long texts in a thousand: each takes as long as the rest of its schedule.
 const LONG_PER_MILLE: u32 = 10;
-/// How many of a thousand changes remove a source,
+/// Changes in a thousand that remove a source.
 const REMOVALS_PER_MILLE: u32 = 120;
-/// or go on with another index version, where there may be one,
+/// Changes in a thousand that continue a rebuild, where there may be one.
 const REBUILDS_PER_MILLE: u32 = 250;
-/// and how many of the others are texts of a job that embeds.
+/// Other changes in a thousand that are texts of an `embed` job.
 const INGESTS_PER_MILLE: u32 = 200;
 
-/// What a job wants of a document.
+/// A change that a job makes to a document.
 #[derive(Debug)]
 pub(crate) struct Edit {
     document: &'static str,
-    /// `None`: it is no more.
+    /// New text; `None` deletes the document.
     text: Option<String>,
-    /// Where it is from; empty if it is no more.
+    /// Source of the document; empty if it is deleted.
     source: &'static str,
-    /// What its metadata have, if it has some.
+    /// Member `edition` of its metadata, if it has some.
     edition: Option<i64>,
-    /// What is embedded of its chunks.
+    /// Texts of its chunks as they are embedded.
     said: BTreeSet<String>,
 }
 
@@ -87,7 +87,7 @@ impl Edit {
             == (other.document, &other.text, other.source, other.edition)
     }
 
-    /// What an index shows that is cut so and in which this change stands, or did until its source was removed.
+    /// Document that an index with these chunk limits shows after this change, or after the removal of its source.
     fn shown(&self, limits: ChunkLimits, is_removed: bool) -> Shown {
         let kept = self.text.as_ref().filter(|_| !is_removed);
         let text = kept.map(String::as_str).unwrap_or_default();
@@ -108,7 +108,7 @@ impl Edit {
     }
 }
 
-/// A text of a few sections, each one of few: what is edited often comes back as it was.
+/// Draws a text of a few sections from a small set, so that an edit often returns to an earlier text.
 fn draw_text(random: &Random) -> String {
     if random.per_mille(LONG_PER_MILLE) {
         let parts: Vec<_> = (0..SECTIONS_LONG).map(|at| format!("# Part {at}\n\nAll of part {at}.\n\n")).collect();
@@ -132,20 +132,20 @@ fn draw_text(random: &Random) -> String {
     text.concat()
 }
 
-/// Three sentences are a paragraph.
+/// Paragraph break after every third sentence.
 fn gap(sentence: i64) -> &'static str {
     if sentence % 3 == 0 { "\n" } else { "" }
 }
 
-/// What changes a document, in the order of acceptance.
+/// Changes of a document, in the order of acceptance.
 #[derive(Debug)]
 struct Changes<'a> {
     edits: &'a [(&'a Row, &'a Edit)],
-    /// Those of the tenant, and of which source.
+    /// Removals of sources of the tenant, each with its source.
     removals: &'a [(&'a Row, &'a str)],
 }
 
-/// Makes an order one that edits a document; now and then one that removes a source or holds the index against itself.
+/// Turns an order into one that edits a document; now and then into one that removes a source or verifies the index.
 pub(crate) fn make_indexing(world: &World, order: &mut Value, n: i64) {
     if world.random.per_mille(80) {
         return make_verifying(order, &format!("{VERIFIES}{n}"));
@@ -174,7 +174,7 @@ pub(crate) fn make_indexing(world: &World, order: &mut Value, n: i64) {
     world.edits.borrow_mut().insert(n, vec![change]);
 }
 
-/// Makes an order one that embeds texts, each of which becomes a document.
+/// Turns an order into one that embeds texts, each of which becomes a document.
 fn make_ingest(world: &World, order: &mut Value, n: i64) {
     let documents = if world.random.per_mille(500) { &DOCUMENTS[1..] } else { &[*world.random.pick(&DOCUMENTS)][..] };
     let edits: Vec<_> = documents.iter().map(|document| Edit::of(document, draw_text(&world.random))).collect();
@@ -200,7 +200,7 @@ fn make(order: &mut Value, kind: &str, event_id: &str) {
     order.as_object_mut().unwrap().remove("endpoint");
 }
 
-/// What is asked for when all is drained, one after the other.
+/// Orders sent after everything has ended, one after the other.
 pub(crate) fn last_orders() -> [Value; 2] {
     let (mut rebuilds, mut verifies) = (json!({}), json!({}));
     make_rebuilding(&mut rebuilds, REBUILDS_LAST);
@@ -208,41 +208,41 @@ pub(crate) fn last_orders() -> [Value; 2] {
     [rebuilds, verifies]
 }
 
-/// The provider of the index that each tenant has in the schedule of a seed, both in turn; `None` if there is no index.
+/// Provider of the indexes in the schedule of a seed: `builtin` and `own` alternate; `None` if there is no index.
 pub(crate) fn provider_of(seed: u64) -> Option<&'static str> {
     (seed % SEEDS_PER_INDEX == 5).then_some(["builtin", "own"][usize::from(seed / SEEDS_PER_INDEX % 2 == 1)])
 }
 
-/// The number of a job that edits a document.
+/// Number of a job that edits a document.
 fn number_of(row: &Row) -> Option<i64> {
     row.event_id().strip_prefix(EVENT)?.parse().ok()
 }
 
-/// The source that a job removes.
+/// Source that a job removes.
 fn source_of(row: &Row) -> Option<&str> {
     row.event_id().strip_prefix(REMOVES)?.split('-').next()
 }
 
-/// Whether a job changes an index, or looks at it.
+/// Returns true if a job changes or verifies an index.
 pub(crate) fn is_indexing(row: &Row) -> bool {
     [EVENT, REMOVES, VERIFIES].iter().any(|begin| row.event_id().starts_with(begin))
 }
 
-/// Whether a job has this text to be embedded. One that cuts anew has what any other brought.
-pub(crate) fn says(world: &World, row: &Row, text: &str) -> bool {
+/// Returns true if this job may embed this text. A rebuild embeds the texts of all other jobs.
+pub(crate) fn may_embed(world: &World, row: &Row, text: &str) -> bool {
     let edits = world.edits.borrow();
-    let says = |edits: &Vec<Edit>| edits.iter().any(|edit| edit.said.contains(text));
+    let may_embed = |edits: &Vec<Edit>| edits.iter().any(|edit| edit.said.contains(text));
     match number_of(row) {
-        Some(n) => edits.get(&n).is_some_and(says),
-        None => row.event_id().starts_with(REBUILDS) && edits.values().any(says),
+        Some(n) => edits.get(&n).is_some_and(may_embed),
+        None => row.event_id().starts_with(REBUILDS) && edits.values().any(may_embed),
     }
 }
 
-/// Judges the index of each tenant by the jobs that have ended; says what these came to.
+/// Checks the index of each tenant against the jobs that have ended, and notes their results.
 pub(crate) fn judge(world: &World) -> Result<(), String> {
     let (mut invariants, edits) = (world.invariants.borrow_mut(), world.edits.borrow());
-    let mut told: Vec<String> = Vec::new();
-    // By the order of acceptance, which is that of the ids.
+    let mut reached: Vec<String> = Vec::new();
+    // Sorted by id, which is the order of acceptance.
     let mut jobs: BTreeMap<(&str, &str), Vec<(&Row, &Edit)>> = BTreeMap::new();
     let mut removals: BTreeMap<&str, Vec<(&Row, &str)>> = TENANTS.map(|tenant| (tenant, Vec::new())).into();
     let mut last = 0;
@@ -256,58 +256,58 @@ pub(crate) fn judge(world: &World) -> Result<(), String> {
         }
         if row.event_id().starts_with(REBUILDS) {
             let state = row.result.as_ref().and_then(|result| result["state"].as_str());
-            told.extend(state.map(|state| format!("a rebuild {state}")));
+            reached.extend(state.map(|state| format!("a rebuild {state}")));
         }
         if row.event_id() == REBUILDS_LAST && row.state != State::Succeeded {
-            return Err(format!("F61: a index_version that cannot be finished\n  {row:?}"));
+            return Err(format!("F61: an index version that cannot be finished\n  {row:?}"));
         }
         for edit in number_of(row).and_then(|n| edits.get(&n)).into_iter().flatten() {
             jobs.entry((&row.tenant, edit.document)).or_default().push((row, edit));
         }
     }
     if last < TENANTS.len() {
-        return Err("F56: an index that was not held against itself".into());
+        return Err("F56: an index that was not verified".into());
     }
     for ((tenant, document), edits) in &jobs {
         let changes = Changes { edits, removals: &removals[tenant] };
         let verdict = judge_document(world, (tenant, document), &changes)
-            .and_then(|()| edits.iter().try_for_each(|(row, edit)| judge_claim(&changes, row, edit)));
+            .and_then(|()| edits.iter().try_for_each(|(row, edit)| judge_result(&changes, row, edit)));
         verdict.map_err(|text| format!("{text} of {document:?} of {tenant}\n  {changes:?}"))?;
         let states = edits.iter().filter_map(|(row, edit)| state_of(row, edit));
-        told.extend(states.map(|state| format!("a document {state}")));
+        reached.extend(states.map(|state| format!("a document {state}")));
     }
-    told.extend(judge_rest(world)?.then(|| "a segment".to_owned()));
+    reached.extend(judge_rest(world)?.then(|| "a segment".to_owned()));
     for (row, _) in removals.values().flatten() {
         let removed = row.result.as_ref().map_or(0, |result| result["documents"].as_u64().unwrap_or(u64::MAX));
         if removed > DOCUMENTS[1..].len() as u64 {
             return Err(format!("F59: {} claims {:?}", row.id, row.result));
         }
-        told.extend((removed > 0).then(|| "a removal of a source".to_owned()));
+        reached.extend((removed > 0).then(|| "a removal of a source".to_owned()));
     }
-    for what in told {
+    for what in reached {
         invariants.reach(&what);
     }
     Ok(())
 }
 
-/// F56: whenever an index is held against itself, nothing differs; in the end it is.
+/// Checks F56: no verification finds a difference.
 fn judge_verify(row: &Row) -> Result<(), String> {
     let differences = row.result.as_ref().map(|result| &result["differences"]);
     if differences.is_some_and(|differences| *differences != json!({})) {
-        return Err(format!("F56: the index differs from itself\n  {row:?}"));
+        return Err(format!("F56: the index has differences\n  {row:?}"));
     }
     if row.event_id() == VERIFIES_LAST && row.state != State::Succeeded {
-        return Err(format!("F56: an index that cannot be held against itself\n  {row:?}"));
+        return Err(format!("F56: an index that cannot be verified\n  {row:?}"));
     }
     Ok(())
 }
 
-/// Whether a job may have done something although it has not succeeded.
-fn may_stand(row: &Row) -> bool {
+/// Returns true if a job may have changed the index although it did not succeed.
+fn may_have_changed(row: &Row) -> bool {
     row.state != State::Succeeded && row.attempt > 0
 }
 
-/// What a job says that an edit came to; `None` where it has not succeeded, or brought several documents that came to
+/// State that a job reports for an edit; `None` if the job has not succeeded, or upserted several documents with
 /// different states.
 fn state_of<'a>(row: &'a Row, edit: &Edit) -> Option<&'a str> {
     let result = row.result.as_ref()?;
@@ -324,8 +324,8 @@ fn has_succeeded(row: &Row, edit: &Edit) -> bool {
     row.state == State::Succeeded && state_of(row, edit) != Some("refused")
 }
 
-/// F55: the change that was accepted last among those that succeeded stands, and it alone. One of a job that died, or was
-/// cancelled, after it may stand too, but only whole. F59: it stands no more once its source was removed after it.
+/// Checks F55: the document shows exactly the last accepted change that succeeded, or a later one of a job that died or
+/// was cancelled, but only as a whole. Checks F59: it is gone if its source was removed after that.
 fn judge_document(
     world: &World,
     (tenant, document): (&str, &str),
@@ -334,21 +334,21 @@ fn judge_document(
     let shown = read_shown(world, tenant, document)?;
     let last = jobs.iter().rposition(|(row, edit)| has_succeeded(row, edit));
     let Some((version, shown)) = shown else {
-        return if last.is_none() { Ok(()) } else { Err("F55: nothing is there".into()) };
+        return if last.is_none() { Ok(()) } else { Err("F55: the document does not exist".into()) };
     };
     let (edit, removal) = version.split_once('.').map_or((&*version, None), |(edit, removal)| (edit, Some(removal)));
     let at = jobs.iter().position(|(row, _)| row.id.ends_with(edit)).ok_or("F55: a version without a job")?;
     let (row, change) = jobs[at];
     let is_last = last == Some(at) && (removal.is_some() || state_of(row, change) != Some("superseded"));
-    let is_after = || may_stand(row) && last.is_none_or(|last| at > last);
+    let is_after = || may_have_changed(row) && last.is_none_or(|last| at > last);
     if !is_last && !is_after() {
-        return Err(format!("F55: {version} stands, which was not accepted last"));
+        return Err(format!("F55: {version} is current and was not accepted last"));
     }
     let mut since = removals.iter().filter(|(it, source)| it.id > row.id && *source == change.source);
     let is_right = match removal {
         None => since.all(|(it, _)| it.state != State::Succeeded),
         Some(removal) => {
-            since.any(|(it, _)| it.id.ends_with(removal) && (it.state == State::Succeeded || may_stand(it)))
+            since.any(|(it, _)| it.id.ends_with(removal) && (it.state == State::Succeeded || may_have_changed(it)))
         }
     };
     if !is_right {
@@ -357,11 +357,11 @@ fn judge_document(
     let limits =
         LIMITS.into_iter().find(|limits| limits.chars_max == shown.chars_max).ok_or("F61: chunked otherwise")?;
     let expected = change.shown(limits, removal.is_some());
-    if shown == expected { Ok(()) } else { Err(format!("F55: {shown:?} is there instead of {expected:?}")) }
+    if shown == expected { Ok(()) } else { Err(format!("F55: {shown:?} instead of {expected:?}")) }
 }
 
-/// F55: what a job that succeeded says of its change is so.
-fn judge_claim(Changes { edits: jobs, removals }: &Changes<'_>, row: &Row, change: &Edit) -> Result<(), String> {
+/// Checks F55: the result of a successful job is true.
+fn judge_result(Changes { edits: jobs, removals }: &Changes<'_>, row: &Row, change: &Edit) -> Result<(), String> {
     let (State::Succeeded, Some(result)) = (row.state, &row.result) else { return Ok(()) };
     let Some(state) = state_of(row, change) else { return Ok(()) };
     let has = |wanted: &dyn Fn(&Row, &Edit) -> bool| jobs.iter().any(|(row, change)| wanted(row, change));
@@ -371,7 +371,7 @@ fn judge_claim(Changes { edits: jobs, removals }: &Changes<'_>, row: &Row, chang
             has(&|other, _| is_later(other))
                 || removals.iter().any(|(other, source)| is_later(other) && *source == change.source)
         }
-        // What an attempt before did, whose answer was lost, is found unchanged by the next.
+        // An earlier attempt made the change and its answer was lost, so the next attempt finds it unchanged.
         "unchanged" => row.attempt > 1 || has(&|other, was| other.id < row.id && was.same(change)),
         "added" | "updated" => change.text.is_some(),
         "deleted" | "absent" => change.text.is_none(),
@@ -379,7 +379,7 @@ fn judge_claim(Changes { edits: jobs, removals }: &Changes<'_>, row: &Row, chang
         "earlier" => row.attempt > 1 || has(&|other, _| other.id > row.id && other.attempt > 0),
         _ => false,
     };
-    // Nothing is cut where nothing is to be done.
+    // A job that changes nothing chunks nothing.
     let is_counted = match result["chunks"].as_u64() {
         None => state != "added" || result["document"].is_null(),
         Some(count) => {

@@ -1,4 +1,4 @@
-//! The actors: all who use the pipeline in a schedule, and what they use.
+//! The actors: all users of the pipeline in a schedule, and what they use.
 
 pub(crate) mod bulk;
 pub(crate) mod clients;

@@ -1,4 +1,4 @@
-//! Operators, who do what they want at any time.
+//! Operators, who act at random times.
 
 use std::rc::Rc;
 
@@ -26,7 +26,7 @@ use crate::sim::engine::faults::Fault;
 use crate::sim::engine::ports::Node;
 use crate::sim::engine::world::World;
 
-/// Makes what must be there before anything is enqueued. Called while all is calm.
+/// Creates the tenants, keys, endpoints and indexes before anything is enqueued. Called while no fault hits.
 pub(crate) async fn set_up(world: Rc<World>) {
     let node = Node::new(&world, 0);
     for tenant in TENANTS {
@@ -58,7 +58,7 @@ pub(crate) async fn admit(node: &Node, tenant: &str) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Makes an endpoint, or changes it.
+/// Creates or changes an endpoint.
 async fn put(node: &Node, tenant: &str, endpoint: &str) -> Result<(), Problem> {
     let random = &node.world.random;
     let schedule = *random.pick(&["fast", "fast", "fast", "once", "once", "webhook-standard"]);
@@ -76,7 +76,7 @@ async fn put(node: &Node, tenant: &str, endpoint: &str) -> Result<(), Problem> {
 }
 
 /// Acts at random times until the world is calm.
-pub(crate) async fn meddle(world: Rc<World>) {
+pub(crate) async fn act_repeatedly(world: Rc<World>) {
     index_versions::spawn_changes(&world);
     while !world.calm.get() {
         world.sleep(world.random.between(2_000, 40_000)).await;
@@ -89,7 +89,7 @@ pub(crate) async fn meddle(world: Rc<World>) {
             completers::spawn_stranger(&world, &job);
             continue;
         }
-        // The same thing, now and then by several at once.
+        // The same action, now and then by several operators at once.
         let hands = if world.random.per_mille(250) { 3 } else { 1 };
         for _ in 0..hands {
             let node = Node::new(&world, *world.random.pick(&world.producer_clocks));
@@ -102,13 +102,13 @@ pub(crate) async fn meddle(world: Rc<World>) {
 async fn act(node: Node, job: JobRef, what: i64) {
     let world = node.world.clone();
     if node.settings().epoch != epoch_of_the_store(&world) {
-        return; // Refused, as every request is that changes something.
+        return; // Refused, like every request that changes something.
     }
     let settings = node.settings();
     let endpoint = *world.random.pick(&ENDPOINTS);
     world.trace.note(world.now(), "operator", || format!("{what} {} {endpoint}", job.id));
     let change = |change| change_endpoint(&node, &job.tenant, endpoint, change);
-    // Whatever is refused or fails is an operator's everyday life.
+    // Refusals and failures are allowed.
     match what {
         0 => drop(cancel(&node, settings, &job).await),
         1 => {
@@ -133,14 +133,14 @@ async fn act(node: Node, job: JobRef, what: i64) {
     }
 }
 
-/// Resumes everything, while all is calm.
+/// Resumes the deployment and all endpoints, after the faults have stopped.
 pub(crate) fn resume_all(world: &Rc<World>) {
     let node = Node::new(world, 0);
     world.executor.spawn(Doom::default(), async move {
         set_paused(&node, false).await.unwrap();
         for (tenant, endpoint) in TENANTS.iter().flat_map(|tenant| ENDPOINTS.map(|endpoint| (tenant, endpoint))) {
             match change_endpoint(&node, tenant, endpoint, EndpointChange::Resume).await {
-                Ok(()) | Err(Problem::NotFound(_)) => {} // One that was deleted stays so.
+                Ok(()) | Err(Problem::NotFound(_)) => {} // A deleted endpoint stays deleted.
                 Err(problem) => panic!("{problem:?}"),
             }
         }

@@ -1,4 +1,5 @@
-//! Texts that break the calls that they are in: of the jobs that share one, only theirs may spend a failure.
+//! Texts that break the provider calls that contain them: of the jobs that share a call, only theirs may spend a
+//! failure.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -13,48 +14,48 @@ use crate::sim::engine::plan::Play;
 use crate::sim::engine::world::World;
 use crate::sim::oracle::row::Row;
 
-/// One of so many seeds has such texts: half of those with jobs that embed.
+/// Every this many seeds one has such texts: half of the seeds with jobs that embed.
 const SEEDS_PER_POISON: u64 = 12;
-/// What such a text has in it: its calls fail,
+/// Part of a text whose calls fail.
 const BREAKS: &str = "poison-breaks";
-/// bring a vector too few,
+/// Part of a text whose calls return one vector too few.
 const LOSES: &str = "poison-loses";
-/// or bring none for this text.
+/// Part of a text for which calls return `null`.
 const VOIDS: &str = "poison-voids";
-/// Jobs with such texts that one call may have, so that no other spends a failure: if all that are asked for alone fail, the
-/// provider is to blame.
+/// Most jobs with such texts in one call, so that no other job spends a failure: if every text of a call fails alone,
+/// the core blames the provider.
 const IN_A_CALL_MAX: usize = 2;
 
-/// Whose fault it is when jobs that embed fail.
+/// Bookkeeping of who is responsible when jobs that embed fail.
 #[derive(Debug, Default)]
 pub(crate) struct Poison {
-    /// Whether some texts break their calls.
+    /// True if some texts break their calls.
     plays: bool,
-    /// The numbers of jobs with a text that is refused or breaks its calls.
+    /// Numbers of the jobs with a text that is refused or breaks its calls.
     own: RefCell<BTreeSet<i64>>,
-    /// The lease tokens of workers whose provider failed whatever it was asked for.
+    /// Lease tokens of workers whose provider failed for a reason other than the texts.
     excused: RefCell<BTreeSet<String>>,
 }
 
 impl Poison {
-    /// What a schedule has of it.
+    /// Setup for a schedule.
     pub(crate) fn of(what: &Play) -> Self {
         let plays = what.seed % SEEDS_PER_POISON == 9 && !what.narrow.off.contains(&Fault::PoisonedText);
         Self { plays, ..Self::default() }
     }
 
-    /// Whether a job embeds so that several meet in a call.
+    /// Returns true if job `n` must embed, so that several such jobs meet in one call.
     pub(crate) fn wants(&self, n: i64) -> bool {
         self.plays && n % 2 == 1
     }
 
-    /// A call of this worker failed whatever its texts were: all its jobs may spend a failure.
+    /// Notes that a call of this worker failed for a reason other than its texts: all its jobs may spend a failure.
     pub(crate) fn excuse(&self, tokens: &BTreeSet<String>) {
         self.excused.borrow_mut().extend(tokens.iter().cloned());
     }
 }
 
-/// Has a text of a job break its calls, now and then.
+/// Makes one text of a job break its calls, now and then.
 pub(crate) fn taint(world: &World, inputs: &mut [Value], n: i64) {
     if world.poison.plays && world.hits(Fault::PoisonedText) {
         let how = *world.random.pick(&[BREAKS, LOSES, VOIDS]);
@@ -66,7 +67,7 @@ pub(crate) fn taint(world: &World, inputs: &mut [Value], n: i64) {
     }
 }
 
-/// What such texts do to the answer of a call: its status, if it is one of failure.
+/// Changes the answer of a call as its texts demand. Returns the status, if the call fails.
 pub(crate) fn spoil(world: &World, tokens: &BTreeSet<String>, texts: &[String], data: &mut Vec<Value>) -> Option<u16> {
     let has = |text: &str, how: &[&str]| how.iter().any(|how| text.contains(how));
     let is_poisoned = |text: &&String| has(text, &[BREAKS, LOSES, VOIDS]);
@@ -96,14 +97,15 @@ pub(crate) fn spoil(world: &World, tokens: &BTreeSet<String>, texts: &[String], 
     texts.iter().any(|text| has(text, &[BREAKS])).then_some(500)
 }
 
-/// Whether an attempt may have been asked for time: not if its answer was not complete in time, nor if one of its own texts has
-/// failed it before.
+/// Returns true if the provider may have asked this attempt to retry later: not if its answer was incomplete at the
+/// deadline, nor if a text of this job failed it before.
 pub(crate) fn may_ask(entry: &Value) -> bool {
     let has_failed = entry["error"]["message"].as_str().is_some_and(|message| message.contains("has no vector for"));
     !entry["status"].is_null() && entry["error"]["class"] != "timeout" && !has_failed
 }
 
-/// F85: a job that embeds spends a failure for its own texts or for its provider, and for no neighbour.
+/// Checks F85: a job that embeds spends a failure for its own texts or for its provider, not for another job of the
+/// call.
 pub(crate) fn judge(world: &World, old: &Row, new: &Row) -> Result<(), String> {
     let is_provider = new.error.as_ref().is_some_and(|error| error.class == ErrorClass::Provider);
     let Some(n) = number_of(new).filter(|_| is_provider && new.failures > old.failures) else { return Ok(()) };
@@ -112,5 +114,5 @@ pub(crate) fn judge(world: &World, old: &Row, new: &Row) -> Result<(), String> {
     if is_excused || world.poison.own.borrow().contains(&n) {
         return Ok(());
     }
-    Err(format!("F85: {EVENT}{n} spent a failure for a neighbour: {:?}", new.error))
+    Err(format!("F85: {EVENT}{n} spent a failure for another job's text: {:?}", new.error))
 }

@@ -1,4 +1,4 @@
-//! A provider of embeddings: each text that it is asked for is held against the ledger, and each result against the texts.
+//! An embedding provider: each requested text is checked against the ledger, and each result against the texts.
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -19,22 +19,22 @@ use crate::sim::engine::world::World;
 use crate::sim::oracle::row::Row;
 use longshore_stand_ins::provider::{floats, read_vectors};
 
-/// `EMBED_PROVIDERS` of every Worker.
+/// Value of `EMBED_PROVIDERS` of every Worker.
 pub(crate) const SETTING: &str = r#"{"own": {"type": "openai-compatible", "url": "https://embed.provider.example.com/v1",
     "models": {"m": {"dimensions": 2}}}}"#;
-/// What its requests have in their URL.
+/// Part of the URL of its requests.
 const HOST: &str = "//embed.provider.";
-/// The event id of a job that embeds, with its number after it: its replays have it, too.
+/// Prefix of the event id of a job that embeds, before its number; replays have the same event id.
 pub(crate) const EVENT: &str = "embed-";
-/// What a text has in it that is refused.
+/// Part of a text that the provider refuses.
 pub(crate) const REFUSED: &str = "unwanted";
 
-/// Whether a request goes to it.
+/// Returns true if a request goes to the provider.
 pub(crate) fn is_asked(request: &HttpRequest) -> bool {
     request.url.contains(HOST)
 }
 
-/// Makes an order one that embeds some texts, each of which names its job and its place.
+/// Turns an order into one that embeds some texts, each of which names its job and its position.
 pub(crate) fn make_embedding(world: &World, order: &mut Value, n: i64) {
     let texts = 0..world.random.between(1, 5);
     let text =
@@ -48,12 +48,12 @@ pub(crate) fn make_embedding(world: &World, order: &mut Value, n: i64) {
     order.as_object_mut().unwrap().remove("endpoint");
 }
 
-/// The number of a job that embeds.
+/// Number of a job that embeds.
 pub(crate) fn number_of(row: &Row) -> Option<i64> {
     row.event_id().strip_prefix(EVENT)?.parse().ok()
 }
 
-/// Takes a request of a worker that claimed under these tokens.
+/// Answers a request of a worker that claimed under these tokens.
 pub(crate) fn receive(world: &Rc<World>, tokens: &BTreeSet<String>, request: &HttpRequest) -> (Answer, Vec<u8>) {
     let asked: Value = serde_json::from_slice(&request.body).unwrap_or_default();
     let texts: Vec<String> = serde_json::from_value(asked["input"].clone()).unwrap_or_default();
@@ -68,7 +68,7 @@ pub(crate) fn receive(world: &Rc<World>, tokens: &BTreeSet<String>, request: &Ht
     (answer, body)
 }
 
-/// Notes what was answered to some attempts. The log of an attempt tells of the call that decided, which may be any of them.
+/// Notes the answer to some attempts. The log of an attempt records the call that decided, which may be any of them.
 fn note(world: &World, attempts: &[(String, String)], answer: Answer) {
     let mut seen = world.receiver.seen.borrow_mut();
     for attempt in attempts {
@@ -76,13 +76,13 @@ fn note(world: &World, attempts: &[(String, String)], answer: Answer) {
     }
 }
 
-/// I3: a text is that of a job that runs under a lease of the sender: its event id and that lease. Several jobs have it when
-/// somebody without a key asked twice.
+/// Checks I3: a text belongs to a job that runs under a lease of the sender. Returns each event id and lease. Several
+/// jobs have the same text when a client without a key sent its request twice.
 pub(crate) fn leases_of(world: &World, tokens: &BTreeSet<String>, text: &str) -> Result<Vec<(String, String)>, String> {
     let n = text.split(' ').next().and_then(|n| n.parse().ok());
     let invariants = world.invariants.borrow();
     let (mut leases, mut was_known) = (Vec::new(), false);
-    let has = |row: &&Row| n.is_some() && number_of(row) == n || indexers::says(world, row, text);
+    let has = |row: &&Row| n.is_some() && number_of(row) == n || indexers::may_embed(world, row, text);
     for row in invariants.rows.values().filter(has) {
         was_known = true;
         let Some(entry) = row.log.last() else { continue };
@@ -92,15 +92,15 @@ pub(crate) fn leases_of(world: &World, tokens: &BTreeSet<String>, text: &str) ->
             leases.push((row.event_id().to_owned(), lease.to_owned()));
         }
     }
-    // Of one that was erased meanwhile no row tells; who stood still cannot know that its lease has ended.
+    // An erased job has no row; a frozen worker cannot know that its lease has ended.
     let is_excused = if was_known { world.may_freeze } else { !invariants.erasures.is_empty() };
     if leases.is_empty() && !is_excused {
-        return Err(format!("I3: {text:?} was asked for, and no job with it runs under {tokens:?}"));
+        return Err(format!("I3: {text:?} was sent to the provider, and no job with it runs under {tokens:?}"));
     }
     Ok(leases)
 }
 
-/// The vector of a text: the numbers of its job and its place, or others where it has none.
+/// Vector of a text: the numbers of its job and its position, or a sum of its bytes.
 pub(crate) fn vector_of(text: &str) -> [f32; 2] {
     let sum = |first: u16| text.bytes().fold(first, |sum, byte| (sum % 2_039) * 31 + u16::from(byte));
     let number = |at, first| text.split(' ').nth(at).and_then(|part| part.parse().ok()).unwrap_or(sum(first));
@@ -130,7 +130,7 @@ fn choose(world: &World, tokens: &BTreeSet<String>, texts: &[String]) -> (Answer
     (answer(200), json!({"data": data, "usage": {"total_tokens": texts.len()}}).to_string().into_bytes())
 }
 
-/// What a job that embeds came to: a vector or a refusal for each text, each vector its text's own.
+/// Checks the result of a job that embeds: a vector or a refusal for each text, each vector that of its text.
 pub(crate) fn judge(world: &World, row: &Row) -> Result<(), String> {
     let (Some(n), State::Succeeded) = (number_of(row), row.state) else { return Ok(()) };
     let result = row.result.as_ref().ok_or("embedded without a result")?;
@@ -159,9 +159,9 @@ fn inline(shown: &Value) -> (String, Vec<f32>) {
 
 fn in_object(world: &World, row: &Row, digest: &str) -> Result<Vec<(String, Vec<f32>)>, String> {
     let objects = world.objects.borrow();
-    let object = objects.get(&vectors_key(&row.name().into())).ok_or("F54: the vectors are not there")?;
+    let object = objects.get(&vectors_key(&row.name().into())).ok_or("F54: the object of the vectors is missing")?;
     if sha256(object) != digest {
-        return Err("F54: the vectors are not those of the result".into());
+        return Err("F54: the vectors differ from those of the result".into());
     }
     let (index, numbers) = read_vectors(object).ok_or("F54: vectors without an index")?;
     let ids: Vec<String> = serde_json::from_value(index["ids"].clone()).map_err(|error| format!("F54: {error}"))?;

@@ -1,4 +1,4 @@
-//! Quotas: operators set and lift them at any time, and what is counted is what was accepted.
+//! Quotas: operators set and lift them at any time, and the counts must match the accepted jobs.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -17,12 +17,12 @@ use crate::sim::engine::world::World;
 use crate::sim::oracle::audit::Change;
 use crate::sim::oracle::row::{Name, Row};
 
-/// What writes to the table of quotas.
+/// Statements that write to the table of quotas.
 const WRITERS: [&str; 5] = ["put_quota", "create_key", "count_quota", "erase_quotas", "erase_keys"];
-/// Jobs a day that every key of the simulation may have accepted: never reached, always counted.
+/// Quota of every key in jobs a day: never reached, always counted.
 pub(crate) const JOBS_PER_KEY: u32 = 10_000;
 
-/// A row: jobs a day, the day that was counted last, and its count.
+/// A row of the table: jobs a day, the day that was counted last, and its count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Quota {
     jobs_per_day: Option<i64>,
@@ -36,7 +36,7 @@ impl Quota {
     }
 }
 
-/// The quotas as the last batch that touched them left them, by key and tenant.
+/// Quotas after the last batch that changed them, by key and tenant.
 #[derive(Debug, Default)]
 pub(crate) struct Quotas(BTreeMap<(String, String), Quota>);
 
@@ -52,7 +52,7 @@ fn read(world: &World) -> Quotas {
     quotas
 }
 
-/// F53: each job is counted once against the quotas that were there, and none comes in once a quota is reached.
+/// Checks F53: each job is counted once against the quotas in force, and no job is accepted once a quota is reached.
 pub(crate) fn judge(
     world: &World,
     known: &BTreeMap<Name, Row>,
@@ -65,7 +65,7 @@ pub(crate) fn judge(
     let after = read(world);
     let before = world.quotas.replace(after);
     let (after, day) = (world.quotas.borrow(), world.now() / DAY_MS);
-    let asking = asking_key(statements);
+    let asking = requesting_key(statements);
     for ((key, tenant), quota) in before.0.iter().filter(|(_, quota)| quota.jobs_per_day.is_some()) {
         let is_new = |change: &&Change| {
             let is_bound = key.is_empty() || Some(key) == asking.as_ref();
@@ -75,10 +75,12 @@ pub(crate) fn judge(
         let Some(counted) = after.0.get(&(key.clone(), tenant.clone())) else { continue };
         let (was, is) = (quota.jobs_on(day), counted.jobs_on(day));
         if is != was + new {
-            return Err(format!("F53: {new} jobs of {tenant} came to {was}, and {is} were counted for key {key:?}"));
+            return Err(format!(
+                "F53: {new} jobs of {tenant} were added to {was}, and {is} are counted for key {key:?}"
+            ));
         }
-        // A request is accepted whole, also where it takes two tries: what the first brought in is its own.
-        let own = asked_for(statements).filter(|id| known.contains_key(&(tenant.clone(), id.clone()))).count();
+        // A request is accepted whole, even if that takes two tries: jobs inserted by the first try are allowed.
+        let own = requested_jobs(statements).filter(|id| known.contains_key(&(tenant.clone(), id.clone()))).count();
         if new > 0 && quota.jobs_per_day.is_some_and(|most| was - i64::try_from(own).unwrap() >= most) {
             return Err(format!("F53: {new} jobs of {tenant} were accepted beyond {quota:?}"));
         }
@@ -86,8 +88,8 @@ pub(crate) fn judge(
     Ok(())
 }
 
-/// A parameter of each accept, as JSON.
-fn told_to_accept(statements: &[Statement], at: usize) -> impl Iterator<Item = Value> {
+/// One parameter of each accept, as JSON.
+fn accept_parameter(statements: &[Statement], at: usize) -> impl Iterator<Item = Value> {
     let accepts = statements.iter().filter(|statement| statement.name == "accept");
     accepts.filter_map(move |accept| match accept.params.get(at) {
         Some(Param::Text(text)) => serde_json::from_str(text).ok(),
@@ -95,19 +97,19 @@ fn told_to_accept(statements: &[Statement], at: usize) -> impl Iterator<Item = V
     })
 }
 
-/// The ids of the jobs that are to be accepted.
-fn asked_for(statements: &[Statement]) -> impl Iterator<Item = String> {
-    let jobs = told_to_accept(statements, 0).filter_map(|jobs| jobs.as_array().cloned()).flatten();
+/// Ids of the jobs to accept.
+fn requested_jobs(statements: &[Statement]) -> impl Iterator<Item = String> {
+    let jobs = accept_parameter(statements, 0).filter_map(|jobs| jobs.as_array().cloned()).flatten();
     jobs.filter_map(|job| job["id"].as_str().map(str::to_owned))
 }
 
-/// The API key that asks for them.
-fn asking_key(statements: &[Statement]) -> Option<String> {
-    told_to_accept(statements, 1).find_map(|asks| asks["key"].as_str().map(str::to_owned))
+/// API key of the request.
+fn requesting_key(statements: &[Statement]) -> Option<String> {
+    accept_parameter(statements, 1).find_map(|asks| asks["key"].as_str().map(str::to_owned))
 }
 
-/// Sets quotas at random times until the world is calm, and lifts them then.
-pub(crate) async fn set_on(world: Rc<World>) {
+/// Sets quotas at random times until the world is calm, then lifts them.
+pub(crate) async fn set_repeatedly(world: Rc<World>) {
     while !world.calm.get() {
         world.sleep(world.random.between(2_000, 20_000)).await;
         let most = world.random.per_mille(700).then(|| world.random.between(1, 8));
@@ -117,7 +119,7 @@ pub(crate) async fn set_on(world: Rc<World>) {
     world.executor.spawn(Doom::default(), lift(world.clone()));
 }
 
-/// Whatever fails is an operator's everyday life.
+/// Sets a quota. Failures are allowed.
 fn set(world: &Rc<World>, tenant: &'static str, most: Option<i64>) {
     let node = Node::anywhere(world);
     let fate = doom(world, Fault::ProducerCrash);
@@ -128,7 +130,7 @@ fn set(world: &Rc<World>, tenant: &'static str, most: Option<i64>) {
 
 async fn lift(world: Rc<World>) {
     let node = Node::new(&world, 0);
-    // One that was on its way may arrive after the first.
+    // A request in transit may arrive after the first lift.
     for _ in 0..3 {
         for tenant in TENANTS {
             put_quota(&node, tenant, b"{}").await.expect("all is calm");

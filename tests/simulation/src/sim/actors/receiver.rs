@@ -1,4 +1,4 @@
-//! The receiver: every request that reaches a destination is held against the ledger, at once.
+//! The receiver: every request that reaches a destination is checked against the ledger at once.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,17 +13,17 @@ use crate::sim::engine::world::World;
 use crate::sim::oracle::objects;
 use crate::sim::oracle::row::Row;
 
-/// What a destination answers.
+/// Answer of a destination.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) retry_after: Option<i64>,
-    /// The seconds within which a deferred task is to be completed.
+    /// Seconds within which a deferred task must be completed.
     pub(crate) due_in: Option<i64>,
 }
 
 impl Answer {
-    /// As it comes back.
+    /// HTTP response of this answer.
     pub(crate) fn response(self, body: Vec<u8>) -> HttpResponse {
         let mut headers = vec![("content-type".to_owned(), "application/json".to_owned())];
         headers.extend(self.retry_after.map(|seconds| ("retry-after".to_owned(), seconds.to_string())));
@@ -38,17 +38,17 @@ impl Answer {
 /// All destinations.
 #[derive(Debug, Default)]
 pub(crate) struct Receiver {
-    /// What was seen, by `webhook-id` and lease: its answer, or all that may have been.
+    /// Requests seen so far, by `webhook-id` and lease, each with its possible answers.
     pub(crate) seen: RefCell<BTreeMap<(String, String), Vec<Answer>>>,
-    /// The requests whose status came back to the worker before its deadline.
-    pub(crate) told: RefCell<BTreeSet<Request>>,
+    /// Requests whose status reached the worker before its deadline.
+    pub(crate) answered: RefCell<BTreeSet<Request>>,
 }
 
 /// A request: its `webhook-id` and the lease that it was sent under.
 pub(crate) type Request = (String, String);
 
 impl Receiver {
-    /// Takes a request of a worker that claimed under these tokens.
+    /// Answers a request of a worker that claimed under these tokens.
     pub(crate) fn receive(
         &self,
         world: &Rc<World>,
@@ -84,13 +84,13 @@ impl Receiver {
         }
     }
 
-    /// Whether a status came back in the attempt that this entry of a row's log tells of.
-    pub(crate) fn has_told(&self, row: &Row, entry: &Value) -> bool {
+    /// Returns true if a status reached the worker in the attempt of this log entry.
+    pub(crate) fn got_status(&self, row: &Row, entry: &Value) -> bool {
         let lease = entry["lease"].as_str().unwrap_or_default().to_owned();
-        self.told.borrow().contains(&(row.event_id().to_owned(), lease))
+        self.answered.borrow().contains(&(row.event_id().to_owned(), lease))
     }
 
-    /// Whether that status was answered to the attempt of a row that this entry of its log tells of.
+    /// Returns true if the destination gave that status to the attempt of this log entry.
     pub(crate) fn has_answered(&self, row: &Row, entry: &Value, status: u64) -> bool {
         let lease = entry["lease"].as_str().unwrap_or_default().to_owned();
         let seen = self.seen.borrow();
@@ -98,17 +98,17 @@ impl Receiver {
         answers.is_some_and(|answers| answers.iter().any(|answer| u64::from(answer.status) == status))
     }
 
-    /// What was answered to the attempt of a row that this entry of its log tells of: of several that may have been, the one
-    /// with the entry's status.
+    /// Answer to the attempt of this log entry. If there are several possible answers, the one with the entry's status.
     pub(crate) fn seen_of(&self, row: &Row, entry: &Value) -> Option<Answer> {
         let lease = entry["lease"].as_str().unwrap_or_default().to_owned();
         let seen = self.seen.borrow();
         let answers = seen.get(&(row.event_id().to_owned(), lease))?;
-        let told = answers.iter().rfind(|answer| entry["status"] == answer.status);
-        told.or(answers.last()).copied()
+        let exact = answers.iter().rfind(|answer| entry["status"] == answer.status);
+        exact.or(answers.last()).copied()
     }
 
-    /// I3 and I4: an attempt in the ledger, under a lease of the sender, that no other request has used.
+    /// Checks I3 and I4: the request belongs to an attempt in the ledger, under a lease of the sender that no other
+    /// request has used.
     fn judge(
         &self,
         world: &World,
@@ -118,34 +118,35 @@ impl Receiver {
     ) -> Result<String, String> {
         let invariants = world.invariants.borrow();
         let mut body: Value = serde_json::from_slice(&request.body).map_err(|error| format!("I4: {error}"))?;
-        // A task is posted its payload as it is.
+        // A task's payload is posted unchanged.
         if let Some(inner) = body.get_mut("body") {
             body = inner.take();
         }
         let chain: Vec<_> = invariants.rows.values().filter(|row| row.event_id() == id).collect();
         if chain.is_empty() {
-            return Err(format!("I3: a request with the webhook-id {id}, which no job has"));
+            return Err(format!("I3: a request with the unknown webhook-id {id}"));
         }
         for row in chain {
             if !request.url.contains(&format!(".{}.", row.tenant)) || row.marker.is_some_and(|n| body["n"] != n) {
-                return Err(format!("I4, I9: {} got what is not of {}", request.url, row.id));
+                return Err(format!("I4, I9: {} got a request that does not belong to {}", request.url, row.id));
             }
             if row.payload_bytes.is_some() && !body["n"].as_i64().is_some_and(|n| objects::is_whole(&request.body, n)) {
-                return Err(format!("F25: {} was sent other bytes than were asked for", row.id));
+                return Err(format!("F25: the bytes sent for {} differ from the requested ones", row.id));
             }
             let seen = self.seen.borrow();
             for entry in row.log.iter().rev() {
                 let lease = entry["lease"].as_str().unwrap_or_default();
                 if tokens.contains(lease) && !seen.contains_key(&(id.to_owned(), lease.to_owned())) {
-                    // A worker that stands still cannot know that its lease has ended; any other must.
+                    // A frozen worker cannot know that its lease has ended; any other must know.
                     let held = row.lease_token.as_deref() == Some(lease)
                         && row.lease_until.is_some_and(|until| until > world.now());
-                    // A call that named no attempt has ended this one before it was sent: nobody tells its worker.
+                    // A completion that named no attempt ended this one before the request was sent; its worker does
+                    // not know.
                     let completed = entry["ended_by"] == "completion";
                     return if held || completed || world.may_freeze {
                         Ok(lease.to_owned())
                     } else {
-                        Err(format!("I2: a request of {id} under a lease that was over"))
+                        Err(format!("I2: a request of {id} under an expired lease"))
                     };
                 }
             }

@@ -1,5 +1,5 @@
-//! Repeats: applications ask again for what they have when its times have passed, of a deployment whose settings have changed
-//! since, and in another order of members.
+//! Repeats: applications repeat requests after the times in them have passed, to producers whose settings have changed
+//! since, and with the JSON members in another order.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -25,22 +25,22 @@ use crate::sim::engine::world::World;
 use crate::sim::oracle::objects::INLINE_BYTES;
 use longshore_kit::options::MASTER_KEY;
 
-/// One of so many seeds has repeats that come late; not drawn, so that the others are played as they were.
+/// Every this many seeds one has late repeats. Not drawn, so that the other schedules do not change.
 const SEEDS_PER_REPEAT: u64 = 5;
 
 pub(crate) type Answers = Result<Vec<Result<Accepted, Problem>>, Problem>;
 
-/// What a schedule knows of late repeats.
+/// State of the late repeats of a schedule.
 #[derive(Debug, Default)]
 pub(crate) struct Repeats {
-    /// What some of its producers are deployed with: no large payloads, and no provider. `None`: nobody repeats late.
+    /// Settings of some producers: no large payloads and no provider. `None`: no late repeats.
     narrow: Option<Settings>,
-    /// The ids of jobs that were refused unless they were there.
+    /// Ids of jobs that were refused if new.
     refused: RefCell<BTreeSet<String>>,
 }
 
 impl Repeats {
-    /// The repeats of a seed.
+    /// Late repeats of a seed.
     pub(crate) fn of(seed: u64, is_quiet: bool) -> Repeats {
         let mut repeats = Repeats::default();
         if seed % SEEDS_PER_REPEAT == 1 && !is_quiet {
@@ -56,7 +56,7 @@ impl Repeats {
         repeats
     }
 
-    /// Whether there are some.
+    /// Returns true if the schedule has late repeats.
     pub(crate) fn come(&self) -> bool {
         self.narrow.is_some()
     }
@@ -85,11 +85,11 @@ pub(crate) fn hurry(world: &World, order: &mut Order, n: i64) {
     }
 }
 
-/// A body as some client writes it.
+/// Writes a body as some client would.
 fn spelled(world: &World, body: &Value) -> String {
     match body {
         Value::Object(_) if world.repeats.come() && world.random.per_mille(500) => {
-            // A task's payload is sent as it was written, and compared with that.
+            // A task's payload is sent and compared as it was written.
             let is_ours = body["kind"] != "report.build";
             backwards(body, &|name, value| {
                 if is_ours && name == "payload" { backwards(value, &plainly) } else { plainly(name, value) }
@@ -103,14 +103,14 @@ fn plainly(_name: &str, value: &Value) -> String {
     value.to_string()
 }
 
-/// The last member first, with space around.
+/// Writes the last member first, with spaces around.
 fn backwards(object: &Value, written: &dyn Fn(&str, &Value) -> String) -> String {
     let members = object.as_object().into_iter().flatten().rev();
     let members = members.map(|(name, value)| format!(" {} :\t{}", json!(name), written(name, value)));
     format!("{{{}\n}}", members.collect::<Vec<_>>().join(","))
 }
 
-/// Asks a producer for jobs, and judges what it answers.
+/// Requests jobs from a producer and checks its answers.
 pub(crate) async fn ask(
     world: &Rc<World>,
     node: &Node,
@@ -139,7 +139,7 @@ pub(crate) async fn ask(
     answers
 }
 
-/// An order as a line of a bulk request, which has its own key.
+/// Writes an order as a line of a bulk request, which has its key inside.
 fn line_of(order: &Order) -> String {
     let mut body = order.body.clone();
     if let Some(key) = &order.key {
@@ -148,7 +148,7 @@ fn line_of(order: &Order) -> String {
     body.to_string()
 }
 
-/// Asks for jobs in one body that is read at once.
+/// Requests jobs in one body that is read at once.
 async fn ask_at_once(world: &Rc<World>, node: &Node, (tenant, caller): (&str, &Caller), orders: &[Order]) -> Answers {
     let is_changed = !world.calm.get() && world.repeats.come() && world.random.per_mille(250);
     let settings = world.repeats.narrow.as_ref().filter(|_| is_changed).unwrap_or(node.settings());
@@ -161,39 +161,39 @@ async fn ask_at_once(world: &Rc<World>, node: &Node, (tenant, caller): (&str, &C
         with(order.key.clone())
     };
     let mut checked: Vec<_> = orders.iter().enumerate().map(checked).collect();
-    // As the accept does at once, so that what is noted are the ids that it would put objects under.
+    // Sorted as the accept sorts, so that the noted ids are those that it would put objects under.
     in_order(checked.iter_mut().flatten());
     note_refused(world, node, tenant, checked.iter().flatten()).await;
     accept_checked(node, settings, caller, checked).await
 }
 
-/// The job that holds the key of an order.
+/// Job that holds the key of an order.
 fn holder(world: &World, tenant: &str, order: &Order) -> Option<String> {
     let invariants = world.invariants.borrow();
     invariants.holder(tenant, order.key.as_ref()?).map(|row| row.id.clone())
 }
 
-/// Whether it refuses a job that is new, and none else.
+/// Returns true for the problems that refuse only a new job.
 fn is_refusal(problem: &Problem) -> bool {
     use Problem::{InvalidRequest, QuotaReached, StorageFull, TooLarge};
     matches!(problem, InvalidRequest(_) | TooLarge(_) | StorageFull | QuotaReached)
 }
 
-/// Notes which jobs are refused if they are new: nothing of them is ever put.
+/// Notes which jobs are refused if new: no object may be put for them.
 async fn note_refused(world: &World, node: &Node, tenant: &str, jobs: impl IntoIterator<Item = &NewJob>) {
     for job in jobs.into_iter().map(|job| json!(job)).filter(|job| !job["refused_if_new"].is_null()) {
         let Some(id) = job["id"].as_str() else { continue };
         world.repeats.refused.borrow_mut().insert(id.to_owned());
-        world.invariants.borrow_mut().reach("a job that is refused if it is new");
+        world.invariants.borrow_mut().reach("a job that is refused if new");
         if world.has(Switch::PutsRefused) {
             drop(put(node, &JobRef { tenant: tenant.to_owned(), id: id.to_owned() }, b"{}").await);
         }
     }
 }
 
-/// F72: no object is put for a job that is refused.
+/// Checks F72: no object is put for a refused job.
 pub(crate) fn judge_put(world: &World, key: &str) {
     if job_of(key).is_some_and(|job| world.repeats.refused.borrow().contains(&job.id)) {
-        world.invariants.borrow_mut().violated(format!("F72: {key} is put for a job that is refused"));
+        world.invariants.borrow_mut().violated(format!("F72: {key} is put for a refused job"));
     }
 }

@@ -1,4 +1,5 @@
-//! Schedules: ticks that come early, late, twice or not at all, of producers whose clocks are off and that stop anywhere.
+//! Schedules: ticks that are early, late, doubled or missing, of producers whose clocks are off and that may stop
+//! anywhere.
 
 use std::rc::Rc;
 
@@ -16,14 +17,14 @@ use crate::sim::engine::faults::Fault;
 use crate::sim::engine::ports::Node;
 use crate::sim::engine::world::World;
 
-/// Fires each minute, whatever happens: no occurrence is missed.
+/// Schedule that runs every minute without exception: no occurrence is missed.
 const EVERY: &str = "every-minute";
-/// Fires when its job before has ended.
+/// Schedule that skips an occurrence while the job before is open.
 pub(crate) const ALONE: &str = "alone";
-/// The occurrences of [`EVERY`].
+/// Time between two occurrences of [`EVERY`], in milliseconds.
 const OCCURRENCE_MS: i64 = 60_000;
 
-/// Makes the schedules, or puts them once more as they are.
+/// Creates the schedules, or puts them again unchanged.
 pub(crate) async fn put_all(node: &Node, paused: bool) -> Result<(), Problem> {
     for (tenant, id, overlap, catch_up) in [(TENANTS[0], EVERY, "allow", "all"), (TENANTS[1], ALONE, "skip", "latest")]
     {
@@ -37,8 +38,8 @@ pub(crate) async fn put_all(node: &Node, paused: bool) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Ticks about each minute until the world is calm.
-pub(crate) async fn tick_on(world: Rc<World>) {
+/// Ticks about once a minute until the world is calm.
+pub(crate) async fn tick_repeatedly(world: Rc<World>) {
     while !world.calm.get() {
         world.sleep(world.random.between(10_000, 100_000)).await;
         let times = match world.random.between(0, 9) {
@@ -53,7 +54,7 @@ pub(crate) async fn tick_on(world: Rc<World>) {
             let node = Node::new(&world, *world.random.pick(&world.producer_clocks));
             let fate = doom(&world, Fault::ProducerCrash);
             world.executor.spawn(fate, async move {
-                // Whatever fails is an operator's everyday life.
+                // Failures are allowed.
                 if node.world.random.per_mille(500) {
                     let _ = put_all(&node, false).await;
                 } else if let Ok(run) = run_schedule(&node, TENANTS[0], EVERY, Some("again"), &Origin::default()).await
@@ -69,23 +70,23 @@ pub(crate) async fn tick_on(world: Rc<World>) {
     }
 }
 
-/// One tick.
+/// Starts one tick.
 pub(crate) fn spawn_tick(world: &Rc<World>) {
     let node = Node::new(world, *world.random.pick(&world.producer_clocks));
     let fate = doom(world, Fault::ProducerCrash);
     world.executor.spawn(fate, async move {
-        // The next one goes on from where this one stopped.
+        // The next tick continues where this one stopped.
         let _ = tick(&node, node.settings()).await;
     });
 }
 
-/// Whether an occurrence is not decided that is over.
+/// Returns true if an occurrence in the past is not decided yet.
 pub(crate) fn is_behind(world: &World) -> bool {
     let due = format!("SELECT count(*) FROM schedules WHERE next_at <= {}", world.now());
     world.number(&due) > 0
 }
 
-/// I8: each occurrence of [`EVERY`] has its job.
+/// Checks I8: each occurrence of [`EVERY`] has its job.
 pub(crate) fn judge(world: &World) -> Result<(), String> {
     let ask = |what: &str| world.number(&format!("SELECT {what} FROM schedules WHERE id = '{EVERY}'"));
     let (made, decided) = (ask("created_at"), ask("last_occurrence"));
@@ -98,13 +99,13 @@ pub(crate) fn judge(world: &World) -> Result<(), String> {
     let all = (0..).map(|n| first + n * OCCURRENCE_MS).take_while(|occurrence| *occurrence <= decided);
     match all.into_iter().find(|occurrence| !has(occurrence)) {
         Some(occurrence) => {
-            Err(format!("I8: no job for the occurrence {occurrence}, though all is decided up to {decided}"))
+            Err(format!("I8: no job for the occurrence {occurrence}, although all are decided up to {decided}"))
         }
         None => Ok(()),
     }
 }
 
-/// Ends the occurrences, while all is calm.
+/// Pauses the schedules, after the faults have stopped.
 pub(crate) async fn pause_all(world: Rc<World>) {
     let node = Node::new(&world, 0);
     put_all(&node, true).await.expect("all is calm");

@@ -3,15 +3,15 @@
 use crate::sim::bugs::edit;
 use crate::sim::bugs::sabotage::Bug;
 
-/// All of them.
+/// All planted bugs of completions that a search must find.
 pub static ALL: &[Bug] = &[
-    edit("a completion of what is no task", &[("read_running", "'kind', j.kind,", "'kind', j.kind || '.x',")]),
+    edit("a completion of a job that is not a task", &[("read_running", "'kind', j.kind,", "'kind', j.kind || '.x',")]),
     edit(
         "a completion of another attempt",
         &[("read_running", "i.value ->> 2 IS NULL OR j.attempt = i.value ->> 2", "1")],
     ),
     edit(
-        "a completion of what does not run",
+        "a completion of a job that does not run",
         &[
             ("read_running", "'state', j.state,", "'state', 'running',"),
             (
@@ -22,16 +22,19 @@ pub static ALL: &[Bug] = &[
         ],
     ),
     edit(
-        "a completion that says nothing of itself",
+        "a completion that is not logged as one",
         &[("settle", ", o.entry))", ", json_remove(o.entry, '$.ended_by')))")],
     ),
     edit(
-        "a repeat with another result",
+        "a repeated completion with another result",
         &[("has_result", "json(result) IS nullif(json(?3), 'null')", "?3 IS NOT NULL")],
     ),
-    edit("a repeat that is refused", &[("has_result", "json(result) IS nullif(json(?3), 'null')", "?3 IS NULL")]),
     edit(
-        "a deferral that reopens what was completed",
+        "a repeated completion that is refused",
+        &[("has_result", "json(result) IS nullif(json(?3), 'null')", "?3 IS NULL")],
+    ),
+    edit(
+        "a deferral that reopens a completed job",
         &[(
             "settle",
             "AND +jobs.state = 'running' AND jobs.lease_token = ?2",
@@ -40,11 +43,11 @@ pub static ALL: &[Bug] = &[
         )],
     ),
     edit(
-        "a late outcome of what nobody has completed",
+        "a late outcome without a completion",
         &[("add_late_outcomes", "'].ended_by') = 'completion'", "'].ended_by') IS NOT ?2")],
     ),
     edit(
-        "a late outcome that comes again",
+        "a late outcome that is recorded twice",
         &[("add_late_outcomes", "'].evidence') IS NULL", "'].evidence') IS NOT ?2")],
     ),
     edit("a late outcome in the last entry", &[("add_late_outcomes", "(o.attempt - 1)", "(jobs.attempt - 1)")]),
@@ -61,7 +64,7 @@ pub static ALL: &[Bug] = &[
     ),
 ];
 
-/// Not found, and no search is made for it: an attempt that ran keeps its number, so the number alone tells its lease.
+/// Planted bugs that no search finds: an attempt that ran keeps its number, so the number alone identifies its lease.
 pub static SPARE: &[Bug] = &[edit(
     "a late outcome under another lease",
     &[("add_late_outcomes", "'].lease') = ?2", "'].lease') IS NOT NULL AND ?2 IS NOT NULL")],

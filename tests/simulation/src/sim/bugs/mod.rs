@@ -1,4 +1,4 @@
-//! Planted bugs, the list: mistakes that this protocol invites. Each must be found, or an invariant is too weak.
+//! List of the planted bugs: mistakes that this protocol invites. A search must find each, or an invariant is too weak.
 
 pub mod completions;
 pub mod pairs;
@@ -22,12 +22,12 @@ fn every() -> impl Iterator<Item = &'static Bug> {
     ALL.iter().chain(RARE).chain(SPARE).chain(completions)
 }
 
-/// The bug with this name.
+/// Finds the bug with this name.
 pub fn named(name: &str) -> Option<&'static Bug> {
     every().find(|bug| bug.name == name)
 }
 
-/// All of them.
+/// Planted bugs that the tests must find.
 pub static ALL: &[Bug] = &[
     // The lease.
     edit(
@@ -38,7 +38,7 @@ pub static ALL: &[Bug] = &[
         ],
     ),
     edit(
-        "a claim of what is running",
+        "a claim of a running job",
         &[(
             "claim",
             "AND +state IN ('queued', 'retrying', 'scheduled')",
@@ -46,7 +46,7 @@ pub static ALL: &[Bug] = &[
         )],
     ),
     edit(
-        "a claim of what is running, unless it was scheduled",
+        "a claim of a running job, unless it was scheduled",
         &[(
             "claim",
             "AND +state IN ('queued', 'retrying', 'scheduled')",
@@ -54,7 +54,7 @@ pub static ALL: &[Bug] = &[
         )],
     ),
     edit(
-        "run under another's lease",
+        "a run under another worker's lease",
         &[("read_claimed", "WHERE j.lease_token = ?2", "WHERE coalesce(j.lease_token, 0) <> ?2 || 'x'")],
     ),
     edit("a lease that ends early", &[("expire", "jobs.lease_until <=", "jobs.lease_until - 60000 <=")]),
@@ -68,32 +68,32 @@ pub static ALL: &[Bug] = &[
     ),
     // The attempt.
     edit(
-        "a claim that is not written down",
+        "a claim that is not logged",
         &[
             ("claim", "attempt = attempt + 1, ", ""),
             ("claim", "log = json_insert(log, '$[#]', json_object(", "log = coalesce(log, json_array("),
         ],
     ),
     edit(
-        "an attempt that is counted afterwards",
+        "an attempt that is counted at its settlement",
         &[
             ("claim", "attempt = attempt + 1, ", ""),
             ("settle", "failures = o.failures,", "failures = o.failures, attempt = jobs.attempt + 1,"),
         ],
     ),
     edit(
-        "a settlement that never comes",
+        "a settlement that matches no lease",
         &[("settle", "AND jobs.lease_token = ?2", "AND jobs.lease_token = ?2 || 'x'")],
     ),
     edit("a retry that comes early", &[("settle", "+ o.delay_ms ELSE run_after", "+ o.delay_ms / 3 ELSE run_after")]),
-    edit("a hint that counts as due", &[("claim", "AND run_after <=", "AND run_after - 600000 <=")]),
+    edit("a hint that makes a job due", &[("claim", "AND run_after <=", "AND run_after - 600000 <=")]),
     edit(
-        "a hint that counts as due, unless it was scheduled",
+        "a hint that makes a job due, unless it was scheduled",
         &[("claim", "AND run_after <=", "AND run_after - iif(scheduled_at IS NULL, 600000, 0) <=")],
     ),
-    // A task goes on when it has more to do, and is completed too late, without a fault.
+    // Tasks are excluded: even without a fault, a task that snoozes would be completed too late.
     edit(
-        "being asked for time that counts as a failure",
+        "a Retry-After that counts as a failure",
         &[(
             "settle",
             "failures = o.failures,",
@@ -113,7 +113,7 @@ pub static ALL: &[Bug] = &[
         )],
     ),
     edit(
-        "a payload that leaves with the first attempt",
+        "a payload deleted after the first attempt",
         &[(
             "settle",
             "payload = CASE WHEN o.state = 'succeeded' AND o.keep_payload = 0 THEN NULL ELSE payload END",
@@ -137,9 +137,9 @@ pub static ALL: &[Bug] = &[
             ("settle", "OR (o.state <> 'running' AND cancel_requested = 1)", ""),
         ],
     ),
-    edit("a cancel of what is dead", &[("cancel", "'retrying', 'held')", "'retrying', 'held', 'dead')")]),
+    edit("a cancel of a dead letter", &[("cancel", "'retrying', 'held')", "'retrying', 'held', 'dead')")]),
     // Quarantined jobs.
-    edit("quarantined that run with others", &[("claim", "AND quarantined = ?4", "AND ?4 IS NOT NULL")]),
+    edit("quarantined jobs that run with others", &[("claim", "AND quarantined = ?4", "AND ?4 IS NOT NULL")]),
     edit("a crash that is not counted", &[("expire", "crashes = crashes + v.crash", "crashes = crashes")]),
     edit(
         "a daily limit that counts as a crash",
@@ -155,11 +155,11 @@ pub static ALL: &[Bug] = &[
         )],
     ),
     edit(
-        "a watermark that passes by jobs without a deadline",
+        "a watermark that skips jobs without a deadline",
         &[("pass_watermark", "WHERE j.next_check_at", "WHERE j.deadline_at IS NOT NULL AND j.next_check_at")],
     ),
     edit(
-        "a watermark that passes by what is queued",
+        "a watermark that skips queued jobs",
         &[(
             "pass_watermark",
             "WHERE j.next_check_at IS NULL",
@@ -186,7 +186,10 @@ pub static ALL: &[Bug] = &[
         "a watermark that two sweeps move",
         &[("count_accepted", "= 'watermark') = ?1 ->> 'watermark'", "= 'watermark') > 0")],
     ),
-    edit("one time for guard and check", &[("claim", "AND run_after <=", "AND coalesce(next_check_at, run_after) <=")]),
+    edit(
+        "a claim that is guarded by next_check_at",
+        &[("claim", "AND run_after <=", "AND coalesce(next_check_at, run_after) <=")],
+    ),
     edit(
         "a sweep without re-dispatch back-off",
         &[("dispatch", "+ min((?2 ->> 'redispatch_backoff_ms') <<", "+ min(0 * (?2 ->> 'redispatch_backoff_ms') <<")],
@@ -211,51 +214,48 @@ pub static ALL: &[Bug] = &[
         &[("read_accepted", "k.tenant = caller.tenant AND", "k.tenant = caller.tenant AND 0 AND")],
     ),
     switch("a repeat that is refused before its key is read", Switch::RefusesAtOnce),
-    switch("an object of a job that is refused", Switch::PutsRefused),
-    edit("a job that is refused and inserted", &[("accept", " AND i.value ->> 'refused_if_new' IS NULL", "")]),
+    switch("an object put for a refused job", Switch::PutsRefused),
+    edit("a refused job that is inserted", &[("accept", " AND i.value ->> 'refused_if_new' IS NULL", "")]),
     edit(
-        "a repeat that is refused without a look at its key",
+        "a repeat that is refused without reading its key",
         &[(
             "read_accepted",
             "k.tenant = caller.tenant AND",
             "k.tenant = caller.tenant AND i.value ->> 'refused_if_new' IS NULL AND",
         )],
     ),
+    edit("a refused job that counts as missing", &[("read_accepted", "i.value ->> 'refused_if_new' IS NOT NULL", "0")]),
     edit(
-        "a job that is refused and counts as missing",
-        &[("read_accepted", "i.value ->> 'refused_if_new' IS NOT NULL", "0")],
-    ),
-    edit(
-        "a digest of when it runs",
+        "a digest that includes the scheduled time",
         &[(
             "read_accepted",
             "'digest', j.digest",
             "'digest', iif(j.scheduled_at <> i.value ->> 'scheduled_at', '2.', j.digest)",
         )],
     ),
-    edit("an id of any time", &[("accept", "<= ?3", "<= ?3 + 86400000")]),
-    edit("a successor of any time", &[("replay", "<= ?5", "<= ?5 + 86400000")]),
-    edit("a replay with an event id of its own", &[("insert_successor", "coalesce(event_id, id)", "?3")]),
+    edit("an id whose time is not checked", &[("accept", "<= ?3", "<= ?3 + 86400000")]),
+    edit("a successor whose time is not checked", &[("replay", "<= ?5", "<= ?5 + 86400000")]),
+    edit("a replay with a new event id", &[("insert_successor", "coalesce(event_id, id)", "?3")]),
     edit(
-        "a resend that its key does not name",
+        "a resend without its key",
         &[("insert_successor", "?9 ->> 'key', CASE WHEN ?9 ->> 'key' IS NOT NULL", "NULL, CASE WHEN 0")],
     ),
     edit("a second successor", &[("replay", "AND dead_state = 'open'", "AND dead_state <> 'discarded'")]),
     edit(
-        "a full store that takes jobs",
+        "a full store that accepts jobs",
         &[("accept", "AND NOT EXISTS (SELECT 1 FROM meta WHERE name = 'storage_full' AND value = 1)", "")],
     ),
     // Epochs and quotas.
     edit("a claim for another epoch", &[("claim", "?3 ->> 'epoch' = coalesce(", "0 <= coalesce(")]),
-    edit("a repeat that its quota counts", &[("count_quota", "?3 * (", "max(0, ?3) * (")]),
-    edit("a quota that bounds nothing", &[("accept", "AND q.jobs >= q.jobs_per_day", "AND q.jobs < 0")]),
+    edit("a quota that counts a repeat", &[("count_quota", "?3 * (", "max(0, ?3) * (")]),
+    edit("a quota without effect", &[("accept", "AND q.jobs >= q.jobs_per_day", "AND q.jobs < 0")]),
     // Groups.
-    edit("a repeat that its group counts", &[("count_grouped_accepted", "?3 * count(*)", "max(0, ?3) * count(*)")]),
-    edit("an end that its group counts again", &[("count_ended", "(?2 = 1 OR EXISTS", "(?2 = 1 AND EXISTS")]),
-    edit("a group that has not heard of a replay", &[("count_grouped", "?2 * count(*)", "0 * count(*)")]),
+    edit("a group that counts a repeat", &[("count_grouped_accepted", "?3 * count(*)", "max(0, ?3) * count(*)")]),
+    edit("a group that counts an end twice", &[("count_ended", "(?2 = 1 OR EXISTS", "(?2 = 1 AND EXISTS")]),
+    edit("a group that ignores a replay", &[("count_grouped", "?2 * count(*)", "0 * count(*)")]),
     // Usage.
     edit(
-        "usage that a repeat counts",
+        "usage that is counted without a lease",
         &[(
             "note_usage",
             "j.state = 'running' AND j.attempt = i.value ->> 2 AND j.lease_token = ?2 AND j.deferred = 0",
@@ -264,27 +264,30 @@ pub static ALL: &[Bug] = &[
     ),
     // Large payloads.
     switch("a row before its object", Switch::InsertsFirst),
-    switch("an object that leaves before its row", Switch::DeletesFirst),
+    switch("an object deleted before its row", Switch::DeletesFirst),
     edit(
         "a replay that forgets its object",
         &[("insert_successor", "CASE WHEN ?7 IS NULL THEN payload_bytes ELSE", "CASE WHEN ?7 IS NULL THEN NULL ELSE")],
     ),
-    edit("an orphan that stays", &[("find_orphans", "WHERE NOT EXISTS", "WHERE 0 AND NOT EXISTS")]),
-    edit("a walk that takes what has a row", &[("find_orphans", "AND (j.payload_bytes IS NOT NULL", "AND (0")]),
-    edit("a walk that takes vectors", &[("find_orphans", "OR j.kind = 'embed'", "OR 0")]),
-    // Schedules. The key of an occurrence would hide the first one.
+    edit("an orphaned object that stays", &[("find_orphans", "WHERE NOT EXISTS", "WHERE 0 AND NOT EXISTS")]),
+    edit("a walk that deletes objects with a row", &[("find_orphans", "AND (j.payload_bytes IS NOT NULL", "AND (0")]),
+    edit("a walk that deletes vectors", &[("find_orphans", "OR j.kind = 'embed'", "OR 0")]),
+    // Schedules. The first bug also drops the key of an occurrence, which would hide it.
     edit(
-        "an occurrence that two ticks fire",
+        "an occurrence that two ticks run",
         &[
             ("fire", "AND schedules.last_occurrence = v.item ->> 'seen_occurrence'", ""),
             ("insert_fired", "c.value ->> 'key', CASE WHEN c.value ->> 'key' IS NOT NULL", "NULL, CASE WHEN 0"),
         ],
     ),
-    edit("a job beside an open one", &[("fire", "WHEN s.overlap = 'skip' AND", "WHEN s.overlap = 'never' AND")]),
-    switch("an occurrence moved in a batch of its own", Switch::MovesOccurrencesApart),
+    edit(
+        "a scheduled job beside an open one",
+        &[("fire", "WHEN s.overlap = 'skip' AND", "WHEN s.overlap = 'never' AND")],
+    ),
+    switch("an occurrence moved in a separate batch", Switch::MovesOccurrencesApart),
     // Erasures.
     edit(
-        "a job that leaves with an attempt nobody looked at",
+        "an erasure that ignores a new attempt",
         &[(
             "erase_jobs",
             "(tenant, id, attempt) IN (SELECT ?1 ->> 'tenant', value ->> 0, value ->> 1 FROM",
@@ -292,51 +295,51 @@ pub static ALL: &[Bug] = &[
         )],
     ),
     edit(
-        "a copy of what is being erased",
+        "a replay of a job that is being erased",
         &[("replay", "WHERE e.state = 'running' AND e.tenant", "WHERE 0 AND e.tenant")],
     ),
     edit(
-        "a resend of what is being erased",
+        "a resend of a job that is being erased",
         &[("insert_successor", "WHERE e.state = 'running' AND e.tenant", "WHERE 0 AND e.tenant")],
     ),
     edit("an erasure of another subject", &[("visit_jobs", "= ?1 ->> 'subject'", ">= ?1 ->> 'subject'")]),
-    switch("a row that leaves before its evidence", Switch::TrustsOverwrites),
+    switch("a row deleted before its evidence", Switch::TrustsOverwrites),
     // Documents of an index.
     edit(
-        "an older document that comes back",
+        "an older document that overwrites a newer one",
         &[("put_document", "WHERE documents.version = ?4", "WHERE ?4 IS NOT NULL")],
     ),
     edit(
-        "chunks of a version that does not stand",
+        "chunks of a version that is not current",
         &[("add_chunks", "AND d.version = ?1 ->> 'version'", "AND ?1 ->> 'version' IS NOT NULL")],
     ),
     edit(
-        "chunks that leave for a version that does not stand",
+        "chunks deleted for a version that is not current",
         &[("drop_chunks", "AND d.version = ?1 ->> 'version'", "AND ?1 ->> 'version' IS NOT NULL")],
     ),
     edit(
-        "a layout of a version that does not stand",
+        "a layout of a version that is not current",
         &[("put_layout", "AND d.version = ?1 ->> 'version'", "AND ?1 ->> 'version' IS NOT NULL")],
     ),
     edit("words that outlive their chunk", &[("drop_words", "AND c.hash NOT IN", "AND 0 AND c.hash NOT IN")]),
-    edit("vectors that are not kept", &[("keep_vectors", "WHERE true", "WHERE j.key % 2 = 0")]),
-    edit("a segment that says more than it has", &[("swap_segment", "segment_seq = ?3", "segment_seq = ?3 + 600")]),
+    edit("vectors missing from the embedding cache", &[("keep_vectors", "WHERE true", "WHERE j.key % 2 = 0")]),
+    edit("a segment that claims more than it has", &[("swap_segment", "segment_seq = ?3", "segment_seq = ?3 + 600")]),
     edit(
-        "a removal that later changes do not hear of",
+        "a removal that later changes ignore",
         &[("note_removal", "FROM indexes i WHERE i.id = ?1", "FROM indexes i WHERE i.id = ?1 AND 0")],
     ),
     edit(
-        "a document that comes in the moment of its removal",
+        "a document added during its removal",
         &[("put_document", "r.version > ?2 ->> 'version'", "r.version > ?2 ->> 'version' AND 0")],
     ),
     edit(
-        "a index_version that is searched before it is whole",
+        "an index version searched before it is complete",
         &[
             ("find_unbuilt", "d.deleted = 0", "d.deleted = 0 AND d.id > 'h'"),
             ("swap_version", "l.hash IS NOT d.hash", "0"),
         ],
     ),
-    switch("a document in pieces", Switch::SplitsDocuments),
+    switch("a document written in separate batches", Switch::SplitsDocuments),
     // Evidence and the ports.
     switch("evidence that loses a bit", Switch::FlipsEvidence),
     switch("evidence at the wrong offset", Switch::ShiftsEvidence),
@@ -344,23 +347,24 @@ pub static ALL: &[Bug] = &[
     switch("a failed put that counts as done", Switch::TrustsFailedPuts),
     switch("a hanging put that counts as done", Switch::TrustsHangingPuts),
     switch("a batch that was rolled back and counts as done", Switch::TrustsRollbacks),
-    switch("a batch in pieces", Switch::SplitsBatches),
-    switch("a timeout that is sent again at once", Switch::ResendsAfterHangs),
-    switch("a broken connection that is sent again at once", Switch::ResendsWhenTruncated),
-    switch("a status that is thrown away with its body", Switch::ForgetsStatuses),
-    switch("a text that costs its neighbours a failure", Switch::BlamesProviders),
+    switch("a batch committed in parts", Switch::SplitsBatches),
+    switch("a timeout retried within its attempt", Switch::ResendsAfterHangs),
+    switch("a broken connection retried within its attempt", Switch::ResendsWhenTruncated),
+    switch("a status dropped with its truncated body", Switch::ForgetsStatuses),
+    switch("a text that fails the other jobs of its call", Switch::BlamesProviders),
 ];
 
-/// Found only by thousands of seeds: a test run has no time for it, `make sim-recall` has.
+/// Planted bugs that only thousands of seeds find: too slow for a test run, so only `make sim-recall` searches for
+/// them.
 pub static RARE: &[Bug] = &[
     // Not found within 4,000 schedules.
     edit(
-        "a index_version that is given up and still searched",
+        "a dropped index version that is still searched",
         &[("drop_version", "?1 IN (i.serving, i.building)", "?1 IS NULL")],
     ),
-    // Its job must stand still while an index version is made and takes its place.
+    // Shows only if the job stands still while an index version is built and swapped in.
     edit(
-        "a document that is cut for what is searched no more",
+        "a document chunked for an old index version",
         &[
             ("put_document", "AND i.serving = ?6", "AND ?6 IS NOT NULL"),
             ("put_document", "g.value NOT IN (SELECT value FROM json_each(?5))", "?5 IS NULL"),
@@ -368,23 +372,23 @@ pub static RARE: &[Bug] = &[
     ),
 ];
 
-/// Not found within 2,000 seeds, so no search is made for these; docs/reliability.md says what that means.
+/// Planted bugs not found within 2,000 seeds, so no search is made for them; docs/reliability.md says what that means.
 pub static SPARE: &[Bug] = &[
-    // A number that ran is never given out again: a release takes back only a later one.
+    // The number of an attempt that ran is never used again: a release returns only a later one.
     edit("fencing without the token", &[("settle", "AND jobs.lease_token = ?2", "AND ?2 IS NOT NULL")]),
-    // One token claims a job twice only if a claim and a settlement both commit late, around one another.
+    // One token claims a job twice only if a claim and a settlement both commit late, one around the other.
     edit("fencing without the number", &[("settle", "AND jobs.attempt = o.attempt", "")]),
-    // A write must arrive late enough for another erasure to have been at the same pack, and its job must have left.
-    switch("an overwriting that brings evidence back", Switch::OverwritesBlindly),
-    // What a rebuild has not cut it finds before it swaps; what comes in between is cut by the job that brings it, unless its
-    // provider fails in that very moment.
-    edit("a index_version that takes its place unseen", &[("swap_version", "l.hash IS NOT d.hash", "0")]),
-    // A lease covers its attempt, the flush and most of what may hold them up.
-    edit("a heartbeat that goes nowhere", &[("heartbeat", "AND lease_token = ?2", "AND lease_token <> ?2")]),
+    // Shows only if a write arrives after another erasure wrote the same pack, and its job was deleted.
+    switch("an overwrite that restores erased evidence", Switch::OverwritesBlindly),
+    // The rebuild finds documents that it has not chunked before it swaps. The job that upserts a document in between
+    // chunks it, unless its provider fails at that very moment.
+    edit("an index version swapped in unchecked", &[("swap_version", "l.hash IS NOT d.hash", "0")]),
+    // A lease covers its attempt, the flush and most delays.
+    edit("a heartbeat that matches no lease", &[("heartbeat", "AND lease_token = ?2", "AND lease_token <> ?2")]),
 ];
 
-/// The planted bugs that are planted nowhere: a statement moved on and the bug stayed behind, and what a search for it would
-/// find is its absence.
+/// Lists the planted bugs that match no statement: the statement changed and the bug did not. A search for such a bug
+/// would run the correct code.
 pub fn planted_nowhere() -> Vec<String> {
     let statements: Vec<_> = ["store", "index"].into_iter().flat_map(statements).collect();
     let fits = |(statement, from, _): &(&str, &str, &str)| {

@@ -1,4 +1,4 @@
-//! The recall: whether each planted bug is found, and whether each kind of fault is needed to find one.
+//! The recall: checks that each planted bug is found, and that each kind of fault is needed to find one.
 
 use crate::sim::bugs;
 use crate::sim::bugs::pairs;
@@ -8,30 +8,30 @@ use crate::sim::engine::plan::{Narrow, Play};
 use crate::sim::engine::runner::play_all;
 use crate::sim::engine::shrink::invariant_of;
 
-/// How a planted bug was found.
+/// A planted bug that was found.
 #[derive(Debug, Clone)]
 pub struct Found {
-    /// The least seed that shows it.
+    /// Lowest seed that shows it.
     pub seed: u64,
-    /// The invariant that it broke.
+    /// Invariant that it broke.
     pub invariant: String,
-    /// How it broke it.
+    /// Text of the violation, shortened.
     pub how: String,
 }
 
-/// Looks for a planted bug in so many schedules.
+/// Searches this many schedules for a planted bug.
 pub fn find(bug: &'static Bug, narrow: &Narrow, seeds: u64) -> Option<Found> {
     let first = Play { bug: Some(bug), narrow: narrow.clone(), ..Play::default() };
     let failure = play_all(&first, seeds, &|_| {}).1?;
     let line = failure.what.lines().next().unwrap_or_default();
-    // Whatever else the database refuses is a mistake in the bug, not in the protocol.
+    // Any other refusal of the database is a mistake in the planted bug, not in the protocol.
     assert!(!line.contains("the database refused") || line.contains("constraint failed"), "{}: {line}", bug.name);
     let how = line.split_once(": ").map_or(line, |(_, how)| how).to_owned();
     let how = how.chars().take(90).collect();
     Some(Found { seed: failure.play.seed, invariant: invariant_of(&failure).to_owned(), how })
 }
 
-/// Looks for these planted bugs and prints a table. Answers how many were not found.
+/// Searches for these planted bugs and prints a table. Returns the number of bugs not found.
 pub fn find_all<'a>(bugs: impl IntoIterator<Item = &'a &'static [Bug]>, seeds: u64) -> usize {
     println!("{:<52} {:>7} {:>7}  {:<9} how", "planted bug", "seed", "played", "broken");
     let (mut all, mut missed) = (0, 0);
@@ -48,14 +48,14 @@ pub fn find_all<'a>(bugs: impl IntoIterator<Item = &'a &'static [Bug]>, seeds: u
     missed
 }
 
-/// Whether a fault brings its bug to light: the seed with it, and without it.
+/// Searches for the bug of a pair with its fault and without it.
 pub fn compare(pair: &Pair, seeds: u64, seeds_without: u64) -> (Option<Found>, Option<Found>) {
     let Some(bug) = bugs::named(pair.bug) else { return (None, None) };
     let (with, without) = pair.worlds();
     (find(bug, &with, seeds), find(bug, &without, seeds_without))
 }
 
-/// Compares all pairs and prints a table. Answers how many are not as they must be.
+/// Compares all pairs and prints a table. Returns the number of pairs that are wrong.
 pub fn compare_all(seeds: u64, seeds_without: u64) -> usize {
     println!("\n{:<20} {:<52} {:<22} {:>7}  without it", "fault", "planted bug", "beside it", "seed");
     let mut wrong = 0;

@@ -1,4 +1,5 @@
-//! Planted bugs, the machinery: they change the shipped statements on their way to the database, or switch a port.
+//! Machinery of the planted bugs: they change the shipped statements on their way to the database, or make a port
+//! misbehave.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -8,55 +9,55 @@ use longshore::ports::Statement;
 /// One planted bug.
 #[derive(Debug, Clone, Copy)]
 pub struct Bug {
-    /// Its name.
+    /// Name of the bug.
     pub name: &'static str,
-    /// The statement it is in, and what becomes what; each piece must be there.
+    /// Edits: statement, text to replace (it must occur there), replacement.
     pub(crate) edits: &'static [(&'static str, &'static str, &'static str)],
-    /// What a port does wrong, where the bug is not in a statement.
+    /// Misbehaviour of a port, where the bug is not in a statement.
     pub(crate) switch: Option<Switch>,
 }
 
-/// What a port does wrong.
+/// Misbehaviour of a port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Switch {
-    /// Stored evidence loses a bit.
+    /// Flips a bit of stored evidence.
     FlipsEvidence,
-    /// Stored evidence begins one byte late.
+    /// Stores evidence with an offset of one byte.
     ShiftsEvidence,
-    /// What is wrong by now alone is refused before its key is read.
+    /// Refuses a request whose times have passed before reading its key.
     RefusesAtOnce,
-    /// An object is put for a job that is refused if it is new.
+    /// Puts an object for a job that is refused if new.
     PutsRefused,
-    /// Evidence is stored after the settlement.
+    /// Stores evidence after the settlement.
     PutsAfterwards,
-    /// The object of a large payload is put after its row.
+    /// Puts the object of a large payload after its row.
     InsertsFirst,
-    /// The objects of rows that may be purged are deleted before.
+    /// Deletes objects before the purge deletes their rows.
     DeletesFirst,
-    /// A put that failed counts as done.
+    /// Treats a failed put as done.
     TrustsFailedPuts,
-    /// A put that hangs counts as done.
+    /// Treats a hanging put as done.
     TrustsHangingPuts,
-    /// An overwriting put counts as done, whatever becomes of it.
+    /// Treats an overwriting put as done, even if it fails.
     TrustsOverwrites,
-    /// An overwriting put goes through although the object is no longer what was read.
+    /// Lets an overwriting put succeed although the object has changed since it was read.
     OverwritesBlindly,
-    /// A batch that was rolled back counts as done.
+    /// Treats a batch that was rolled back as done.
     TrustsRollbacks,
-    /// The statements of a batch are committed one by one. Those that fire schedules are not: two ticks would show it, without
-    /// a fault.
+    /// Commits the statements of a batch separately. Batches that run schedules are excluded: two ticks would show the
+    /// bug without a fault.
     SplitsBatches,
-    /// The same of the store of search.
+    /// Commits the statements of a batch of the search database separately.
     SplitsDocuments,
-    /// A schedule moves in a batch of its own, and its jobs come after it.
+    /// Moves a schedule in a separate batch, before its jobs are inserted.
     MovesOccurrencesApart,
-    /// A request that timed out is sent again within its attempt.
+    /// Re-sends a request that timed out within its attempt.
     ResendsAfterHangs,
-    /// A request whose connection broke is sent again within its attempt.
+    /// Re-sends a request whose connection broke within its attempt.
     ResendsWhenTruncated,
-    /// An answer whose body breaks off counts as none.
+    /// Drops the status of an answer whose body is interrupted.
     ForgetsStatuses,
-    /// A provider fails each job of a call that one text breaks.
+    /// Fails each job of a provider call that one text breaks.
     BlamesProviders,
 }
 
@@ -65,7 +66,7 @@ thread_local! {
 }
 
 impl Bug {
-    /// Changes a statement, if it is one of those.
+    /// Changes a statement, if the bug has an edit for it.
     pub(crate) fn rewrite(&self, statement: &mut Statement) {
         if !self.edits.iter().any(|(name, _, _)| *name == statement.name) {
             return;
@@ -73,10 +74,10 @@ impl Bug {
         let rewritten = || {
             let mut sql = statement.sql.to_owned();
             for (_, from, to) in self.edits.iter().filter(|(name, _, _)| *name == statement.name) {
-                assert!(sql.contains(from), "{}: {} has no {from:?} any more", self.name, statement.name);
+                assert!(sql.contains(from), "{}: {} has no {from:?}", self.name, statement.name);
                 sql = sql.replace(from, to);
             }
-            // One text per bug and thread, kept as long as the process: a statement's text is static.
+            // One text per bug and thread, kept until the process ends: a statement's text is static.
             &*Box::leak(sql.into_boxed_str())
         };
         statement.sql =

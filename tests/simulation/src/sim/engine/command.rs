@@ -17,7 +17,7 @@ use crate::sim::engine::runner::{Summary, play, play_all};
 use crate::sim::engine::schedule::Failure;
 use crate::sim::engine::shrink::{invariant_of, shrink};
 
-/// What a run of the command was asked for.
+/// Options of the command.
 #[derive(Debug, Default)]
 struct Options {
     first: Play,
@@ -30,13 +30,13 @@ struct Options {
 enum What {
     #[default]
     Play,
-    /// Print the trace of one.
+    /// Prints the trace of one seed.
     Trace,
-    /// Look for planted bugs and compare the kinds of faults.
+    /// Searches for planted bugs and compares the kinds of faults.
     Recall,
-    /// Of the recall, only the kinds of faults.
+    /// Compares the kinds of faults only.
     Pairs,
-    /// Replay histories on D1.
+    /// Replays histories on D1.
     OnD1,
 }
 
@@ -74,7 +74,7 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Options, String>
 
 /// Runs the command.
 pub fn main(arguments: impl Iterator<Item = String>) -> ExitCode {
-    // A panic of the core is a failure like any other, told at the end.
+    // A panic of the core is a failure like any other, reported at the end.
     std::panic::set_hook(Box::new(|_| {}));
     let options = match parse(arguments) {
         Ok(options) => options,
@@ -116,11 +116,11 @@ fn play_many(first: &Play, seeds: u64) -> bool {
     let (summary, failure) = play_all(first, seeds, &*progress);
     report(&summary, began.elapsed());
     let Some(failure) = failure else { return is_eventful(&summary, &first.narrow) };
-    tell(&failure);
+    print_failure(&failure);
     false
 }
 
-/// How progress is shown: a bar, or a line every ten seconds where there is no terminal.
+/// Progress display: a bar, or a line every ten seconds without a terminal.
 fn progress(seeds: u64, began: Instant) -> Box<dyn Fn(u64)> {
     if std::io::stderr().is_terminal() {
         let bar = ProgressBar::new(seeds);
@@ -128,23 +128,23 @@ fn progress(seeds: u64, began: Instant) -> Box<dyn Fn(u64)> {
         bar.set_style(ProgressStyle::with_template(style).unwrap_or(ProgressStyle::default_bar()));
         return Box::new(move |done| bar.set_position(done));
     }
-    let told = std::cell::Cell::new(Duration::ZERO);
+    let shown = std::cell::Cell::new(Duration::ZERO);
     Box::new(move |done| {
         let elapsed = began.elapsed();
-        if elapsed >= told.get() + Duration::from_secs(10) {
-            told.set(elapsed);
+        if elapsed >= shown.get() + Duration::from_secs(10) {
+            shown.set(elapsed);
             eprintln!("{done} of {seeds} schedules, {:.1} per second", per_second(done, elapsed));
         }
     })
 }
 
-/// How many schedules a second were played. A history on workerd takes longer than a second, hence the fraction.
+/// Schedules a second. A history on workerd takes longer than a second, hence the fraction.
 #[allow(clippy::cast_precision_loss, reason = "a rate, to be read")]
 fn per_second(schedules: u64, elapsed: Duration) -> f64 {
     schedules as f64 / elapsed.as_secs_f64().max(0.001)
 }
 
-/// Prints which faults hit and what the schedules came to.
+/// Prints which faults hit and the totals of the schedules.
 fn report(summary: &Summary, elapsed: Duration) {
     let most = summary.faults.values().map(|(_, times)| *times).max().unwrap_or(1);
     let mut lines: BTreeMap<String, (u64, u64)> = BTreeMap::new();
@@ -165,19 +165,19 @@ fn report(summary: &Summary, elapsed: Duration) {
     println!("digest {:016x}", summary.digest);
 }
 
-/// Whether each schedule had 8 jobs, 60 operations and 3 faults that hit.
+/// Returns true if each schedule had at least 8 jobs, 60 operations and 3 faults that hit.
 fn is_eventful(summary: &Summary, narrow: &Narrow) -> bool {
     let least = summary.least.unwrap_or_default();
     let is_eventful = least.0 >= 8 && least.1 >= 60 && least.2 >= 3;
     if narrow.has_floor() && !is_eventful {
-        println!("BROKEN a schedule in which too little happened");
+        println!("BROKEN a schedule with too few events");
         return false;
     }
     true
 }
 
-/// Tells a failure: how to replay it, and the smaller schedule that it shrinks to, with its trace.
-fn tell(failure: &Failure) {
+/// Prints a failure: the command that replays it, and the smaller schedule that it shrinks to, with its trace.
+fn print_failure(failure: &Failure) {
     println!("\nBROKEN {}\nreplay it: {}", failure.what, failure.play.command());
     let least = shrink(failure);
     println!("\nshrunk: {}\n", least.play.command());

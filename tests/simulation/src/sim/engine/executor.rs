@@ -1,4 +1,4 @@
-//! The executor: tasks with real wakers, a virtual clock, and events that happen whether or not a task lives.
+//! The executor: tasks with real wakers, a virtual clock, and events that happen even after their task was dropped.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
@@ -13,12 +13,12 @@ use futures_util::future::LocalBoxFuture;
 use crate::sim::engine::faults::{Fault, Tally};
 use crate::sim::engine::world::World;
 
-/// What will happen to a task at its nth poll.
+/// Fate of a task at its nth poll.
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Doom {
-    /// It is dropped at this poll, and whom that counts for.
+    /// Poll at which the task is dropped, and the fault to count.
     pub(crate) crash: Option<(u32, Fault)>,
-    /// It stands still from this poll on, for so many milliseconds.
+    /// Poll from which the task stands still, and for how many milliseconds.
     pub(crate) freeze: Option<(u32, i64)>,
 }
 
@@ -98,7 +98,7 @@ impl Executor {
         self.tasks.borrow().len()
     }
 
-    /// From now on no task crashes or freezes.
+    /// Stops crashes and freezes of tasks.
     pub(crate) fn calm_down(&self) {
         self.calm.set(true);
         for task in self.tasks.borrow_mut().values_mut() {
@@ -108,7 +108,7 @@ impl Executor {
         self.ready.lock().unwrap().extend(ids);
     }
 
-    /// Drops all tasks and events, so that nothing refers to the world any more.
+    /// Drops all tasks and events, so that nothing refers to the world afterwards.
     pub(crate) fn clear(&self) {
         let tasks = std::mem::take(&mut *self.tasks.borrow_mut());
         drop(tasks);
@@ -116,7 +116,7 @@ impl Executor {
         drop(events);
     }
 
-    /// Runs what is ready, then lets the next event happen if it is not after `until`. False when nothing was left.
+    /// Runs all ready tasks, then the next event unless it is after `until`. Returns false if no event was left.
     pub(crate) fn step(&self, world: &Rc<World>, until: i64) -> bool {
         loop {
             let next = self.ready.lock().unwrap().pop_front();
@@ -155,7 +155,7 @@ impl Executor {
                 && task.polls == at
             {
                 self.tally.hit(fault);
-                return; // The task is dropped here, wherever it was.
+                return; // Drops the task at its current await.
             }
             if let Some((at, ms)) = task.doom.freeze
                 && task.polls == at
@@ -176,7 +176,7 @@ impl Executor {
     }
 }
 
-/// A call into the world: its effect happens after a while, also when the caller is gone by then.
+/// A call into the world: its effect happens after a delay, even if the caller was dropped by then.
 pub(crate) struct Call<T> {
     occurrence: Rc<RefCell<Occurrence<T>>>,
     survives: bool,
@@ -189,8 +189,8 @@ struct Occurrence<T> {
 }
 
 impl<T: 'static> Call<T> {
-    /// `effect` happens `before` ms from now and its answer arrives `after` ms later. When the caller is dropped before
-    /// the effect, `survives` says whether it happens all the same.
+    /// A call whose `effect` happens in `before` ms and whose answer arrives `after` ms later. `survives` decides if
+    /// the effect happens although the caller was dropped before it.
     pub(crate) fn new(
         world: &World,
         (before, after): (i64, i64),

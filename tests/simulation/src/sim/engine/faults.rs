@@ -1,32 +1,32 @@
-//! The faults: their names, how often each comes in one schedule, and how often each really hit.
+//! The faults: their names, how often each is drawn in one schedule, and how often each really hit.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use longshore_kit::random::Random;
 
-/// What can go wrong.
+/// A kind of fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
-    /// The database answers an error, and did nothing.
+    /// The database returns an error and wrote nothing.
     DatabaseError,
     /// The database commits, and its answer is lost.
     DatabaseAnswerLost,
-    /// The database answers an error, and commits up to half a minute later.
+    /// The database returns an error, and commits up to half a minute later.
     DatabaseLate,
     /// The database answers after 5 to 80 s, or fails then.
     DatabaseStall,
-    /// Hints do not leave.
+    /// Hints cannot be sent.
     SendFails,
     /// A message is lost.
     QueueDrop,
-    /// A message comes twice.
+    /// A message is delivered twice.
     QueueDuplicate,
-    /// A message comes up to ten minutes late.
+    /// A message is delivered up to ten minutes late.
     QueueDelay,
-    /// A delayed message comes early.
+    /// A delayed message is delivered early.
     QueueEarly,
-    /// A message was written by a version that the consumer does not know, as while a deploy rolls on or back.
+    /// A message has a version that the consumer does not know, as during a deploy or a rollback.
     OtherVersion,
     /// The object store fails.
     PutFails,
@@ -36,39 +36,39 @@ pub enum Fault {
     Http500,
     /// The destination answers 429 or 503 with a Retry-After.
     HttpBusy,
-    /// The destination hangs, with or without having read the request.
+    /// The destination hangs, before or after it has read the request.
     HttpHang,
     /// The destination answers 410.
     HttpGone,
-    /// No connection.
+    /// The destination refuses the connection.
     HttpConnect,
-    /// The destination took the request and its answer is lost.
+    /// The destination reads the request, and its answer is lost.
     HttpAnswerLost,
-    /// The destination's answer breaks off within its body.
+    /// The destination's answer is interrupted within its body.
     HttpTruncated,
-    /// A consumer stops at some await.
+    /// A consumer crashes at some await.
     ConsumerCrash,
-    /// A sweep stops at some await.
+    /// A sweep crashes at some await.
     SweepCrash,
-    /// A producer stops at some await.
+    /// A producer crashes at some await.
     ProducerCrash,
     /// A worker stands still for up to a minute.
     Freeze,
-    /// A sweep does not come.
+    /// A sweep does not run.
     SweepMissing,
-    /// A sweep comes twice at once.
+    /// Two sweeps run at once.
     SweepDoubled,
-    /// A caller never sees the answer it was given.
+    /// A caller never sees its answer.
     AcceptAnswerLost,
     /// The database is nearly full for a while.
     StorageFull,
     /// The account has spent its rows or the operations of its queues until midnight.
     DailyLimit,
-    /// A text breaks each call to its provider that it is in.
+    /// A text breaks each provider call that contains it.
     PoisonedText,
 }
 
-/// Each fault with its highest rate, in a thousand chances to hit.
+/// Each fault with its highest rate per mille.
 const RATES: [(Fault, i64); 27] = [
     (Fault::DatabaseError, 120),
     (Fault::DatabaseAnswerLost, 100),
@@ -99,26 +99,26 @@ const RATES: [(Fault, i64); 27] = [
     (Fault::StorageFull, 200),
 ];
 
-/// How often the first call comes that a daily limit refuses, where a schedule lives through a midnight. It is not drawn: schedules
-/// that do not are left as they are.
+/// Rate per mille of the first call that a daily limit refuses, where a schedule lives through a midnight. Not drawn,
+/// so that other schedules do not change.
 const LIMIT_RATE: u32 = 6;
-/// How often a job has such a text, where a schedule has some: not drawn, either.
+/// Rate per mille of jobs with a poisoned text, where a schedule has some; not drawn either.
 const POISON_RATE: u32 = 300;
 
 impl Fault {
-    /// All kinds.
+    /// All kinds of faults.
     pub fn all() -> impl Iterator<Item = Fault> {
         RATES.into_iter().map(|(fault, _)| fault).chain([Fault::DailyLimit, Fault::PoisonedText])
     }
 
-    /// The kind with this name.
+    /// Finds the kind with this name.
     pub fn named(name: &str) -> Option<Fault> {
         Self::all().find(|fault| format!("{fault:?}") == name)
     }
 }
 
-/// How often each fault comes, in one schedule. About half of them never do: a schedule with few kinds of faults goes
-/// deeper into each than one that has all of them.
+/// Rate of each fault in one schedule. About half of them are zero: a schedule with few kinds of faults goes deeper
+/// into each than one with all of them.
 #[derive(Debug)]
 pub(crate) struct Chances {
     rates: RefCell<BTreeMap<Fault, u32>>,
@@ -126,7 +126,7 @@ pub(crate) struct Chances {
 }
 
 impl Chances {
-    /// Draws what comes in a schedule; what is `off` never does, and changes nothing else that is drawn.
+    /// Draws the rates of a schedule. Faults in `off` have rate zero, which changes no other draw.
     pub(crate) fn draw(random: &Random, off: &BTreeSet<Fault>) -> Self {
         let draw = |(fault, most): (Fault, i64)| {
             let on = random.per_mille(500);
@@ -144,17 +144,17 @@ impl Chances {
         self.rates.borrow().get(&fault).copied().unwrap_or(0)
     }
 
-    /// Makes it certain that faults hit soon: every sweep asks the database.
+    /// Makes it certain that faults hit soon: every sweep calls the database.
     pub(crate) fn insist(&self) {
         self.set(Fault::DatabaseError, 300);
     }
 
-    /// Hardly any consumer comes to its end.
+    /// Makes nearly every consumer crash.
     pub(crate) fn kill_consumers(&self) {
         self.set(Fault::ConsumerCrash, 900);
     }
 
-    /// Workers die often enough for some job to run in quarantine.
+    /// Makes workers die often enough for some job to run in quarantine.
     pub(crate) fn make_quarantined(&self) {
         self.set(Fault::ConsumerCrash, 400);
     }
@@ -170,7 +170,7 @@ impl Chances {
     }
 }
 
-/// How often each fault really hit.
+/// Number of times that each fault really hit.
 #[derive(Debug, Default)]
 pub(crate) struct Tally(RefCell<BTreeMap<Fault, u64>>);
 

@@ -1,5 +1,5 @@
-//! Histories: every batch that a schedule committed, when, with its answers, and what the tables held in the end; and the
-//! same batches on another database, which must answer and end the same.
+//! Histories: every batch that a schedule committed, with its time and answers, and the final content of the tables.
+//! Another database runs the same batches and must give the same answers and the same end.
 
 use longshore::ports::{Param, Rows, Statement};
 use rusqlite::Connection;
@@ -9,7 +9,7 @@ use crate::sim::engine::plan::Play;
 use crate::sim::engine::schedule::{Failure, run_recorded};
 use crate::sim::oracle::audit::tables;
 
-/// What the shipped statements ask for the time; on D1 nothing else can stand for it.
+/// Expression for the time in the shipped statements; on D1 no function can replace it.
 const CLOCK: &str = "unixepoch('subsec')";
 /// A batch that was committed.
 #[derive(Debug, Clone)]
@@ -33,7 +33,7 @@ pub(crate) struct History {
 pub(crate) type Bound = Vec<(String, Vec<Value>)>;
 
 impl History {
-    /// Plays a schedule and keeps its history.
+    /// Plays a schedule and returns its history.
     ///
     /// # Errors
     /// The first broken invariant.
@@ -51,13 +51,13 @@ impl History {
         Ok(Self { batches, watermark, tables, shows, end })
     }
 
-    /// How many batches it has.
+    /// Number of batches.
     pub(crate) fn len(&self) -> usize {
         self.batches.len()
     }
 
-    /// All batches for an empty database with the same tables: what begins the watermark, the history itself with its clock
-    /// written out, and what shows the end.
+    /// All batches for an empty database with the same tables: first the watermark, then the history with its clock
+    /// written out, then the queries of the end.
     pub(crate) fn replay(&self) -> Vec<Bound> {
         let plain = |sql: &str| (sql.to_owned(), Vec::new());
         let mut begin: Bound = self.tables.iter().map(|table| plain(&format!("DELETE FROM {table}"))).collect();
@@ -67,7 +67,7 @@ impl History {
         [vec![begin], self.batches.iter().map(batch).collect(), vec![end]].concat()
     }
 
-    /// Holds what [`Self::replay`] was answered against what was answered here.
+    /// Compares the answers of [`Self::replay`] with the recorded ones.
     ///
     /// # Errors
     /// The first difference.
@@ -90,14 +90,14 @@ impl History {
     }
 }
 
-/// `RETURNING` promises no order.
+/// Sorts rows: `RETURNING` promises no order.
 fn sorted(rows: &Rows) -> Rows {
     let mut rows = rows.clone();
     rows.sort();
     rows
 }
 
-/// A statement that answers every row of a table, whole, in the order of its key.
+/// Returns a statement that reads every row of a table, in the order of its key.
 fn show(connection: &Connection, table: &str) -> rusqlite::Result<String> {
     let ask = |what: &str, from: &str| {
         let sql =
@@ -108,7 +108,8 @@ fn show(connection: &Connection, table: &str) -> rusqlite::Result<String> {
     Ok(format!("SELECT json_array({columns}) FROM {table} ORDER BY {key}"))
 }
 
-/// A statement whose clock stands at `now_ms`; SQLite reads the same double out of these digits that the clock shows.
+/// Returns a statement with `now_ms` for its clock. SQLite reads from these digits the same double that the clock
+/// shows.
 fn bound(statement: &Statement, now_ms: i64) -> (String, Vec<Value>) {
     let clock = format!("{}.{:03}", now_ms / 1_000, now_ms % 1_000);
     let value = |param: &Param| match param {

@@ -1,4 +1,4 @@
-//! The port to destinations and to the provider of embeddings: a request waits, arrives and is answered, or some of it.
+//! Port to destinations and to the embedding provider: a request waits, arrives and is answered, unless a fault hits.
 
 use std::rc::Rc;
 
@@ -18,7 +18,7 @@ impl Http for Node {
         let world = &self.world;
         let is_asked = providers::is_asked(&request);
         world.provider_calls.update(|calls| calls + i64::from(is_asked));
-        // Each of these befalls a provider whatever texts it is asked for.
+        // These faults hit a provider independent of the texts of the call.
         let hits = |fault| {
             let hit = world.hits(fault);
             if hit && is_asked {
@@ -74,7 +74,7 @@ impl Http for Node {
         if hangs {
             return Err(HttpError::Unfinished { ms: timeout_ms, received: Box::new(response) });
         }
-        world.receiver.told.borrow_mut().extend(sent);
+        world.receiver.answered.borrow_mut().extend(sent);
         if response.body_error.is_some() && world.has(Switch::ForgetsStatuses) {
             return Err(HttpError::Connect("reset".into()));
         }

@@ -1,4 +1,5 @@
-//! The store of search: a database beside the ledger, under the same faults, in the schedules that use it, and what it shows.
+//! The search database: a second database under the same faults, in the schedules that use it, and the checks of its
+//! content.
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -27,12 +28,12 @@ pub(crate) enum Base {
 }
 
 thread_local! {
-    /// One per thread, which no thread opens whose schedules have no use for it.
+    /// One per thread, opened only by threads whose schedules use it.
     static INDEX: Rc<SqliteDatabase> = Rc::new(SqliteDatabase::open_index(SetClock::at(START_MS)).unwrap());
 }
 
 impl World {
-    /// What a batch of a Worker of that epoch does to a database, at this very moment.
+    /// Runs a batch of a Worker of that epoch on a database, at this moment.
     pub(crate) fn run(&self, base: Base, statements: &[Statement], epoch: usize) -> Result<Vec<Rows>, DatabaseError> {
         if matches!(base, Base::Ledger) {
             return self.run_batch(statements, epoch);
@@ -41,7 +42,7 @@ impl World {
         let name = statements.first().map_or("", |statement| statement.name);
         self.trace.note(self.now(), name, || format!("{answer:?}"));
         if let Err(error) = &answer {
-            self.invariants.borrow_mut().violated(format!("the store of search refused {name}: {error}"));
+            self.invariants.borrow_mut().violated(format!("the search database refused {name}: {error}"));
         }
         if let Err(text) = judge_moment(self) {
             self.invariants.borrow_mut().violated(format!("{text} after {name}"));
@@ -49,7 +50,7 @@ impl World {
         answer
     }
 
-    /// What a batch would answer, had it been committed.
+    /// Returns what a batch would return if it were committed.
     pub(crate) fn rehearse(&self, base: Base, statements: &[Statement]) -> Result<Vec<Rows>, DatabaseError> {
         match base {
             Base::Ledger => self.rehearse_batch(statements),
@@ -57,7 +58,7 @@ impl World {
         }
     }
 
-    /// The store of search as it is now, its clock too; it is empty when a schedule first comes to it.
+    /// Search database with its clock set to now; it is emptied when a schedule first uses it.
     pub(crate) fn index(&self) -> &SqliteDatabase {
         let index = self.index.get_or_init(|| {
             let index = INDEX.with(Clone::clone);
@@ -83,22 +84,22 @@ impl IndexDatabase for Node {
 /// A document as an index shows it.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Shown {
-    /// How it is cut.
+    /// Chunk limit of the index version.
     pub(crate) chars_max: usize,
     pub(crate) text: String,
     pub(crate) source: String,
     pub(crate) hash: String,
-    /// The hash of the text that it is cut from.
+    /// Hash of the text that its chunks are made from.
     pub(crate) chunked: String,
     pub(crate) metadata: Value,
     pub(crate) is_deleted: bool,
-    /// The names of its chunks, and where they are in the text.
+    /// Names of its chunks, and their ranges in the text.
     pub(crate) layout: Vec<(String, usize, usize)>,
-    /// Its chunks: their names, headings and texts.
+    /// Chunks with their names, headings and texts.
     pub(crate) chunks: BTreeSet<(String, String, String)>,
 }
 
-/// The version of a document that stands, and what is shown of it; `None` if it never was there.
+/// Reads the current version of a document and its content; `None` if it never existed.
 pub(crate) fn read_shown(world: &World, tenant: &str, document: &str) -> Result<Option<(String, Shown)>, String> {
     let sql = "SELECT d.version, json_object('chars', g.chunk_chars, 'text', d.text, 'source', d.source, 'hash', d.hash, 'metadata', json(d.metadata)),
           d.deleted, coalesce(l.hash, ''), coalesce(l.chunks, '[]'),
@@ -129,7 +130,7 @@ pub(crate) fn read_shown(world: &World, tenant: &str, document: &str) -> Result<
     question.query_row([tenant, document], read).optional().map_err(|error| error.to_string())
 }
 
-/// F61: at every moment what is searched has each document as it stands, whole, and nothing of one that is gone.
+/// Checks F61: at every moment the searched index version has each current document, complete, and no deleted one.
 fn judge_moment(world: &World) -> Result<(), String> {
     let wrong = "SELECT group_concat(d.id || ' ' || d.version) FROM indexes i JOIN documents d ON d.index_id = i.id
         LEFT JOIN layouts l ON l.index_version = i.serving AND l.document = d.id
@@ -140,11 +141,11 @@ fn judge_moment(world: &World) -> Result<(), String> {
               FROM json_each(coalesce(l.chunks, '[]')) j ORDER BY hash))";
     let mut question = world.index().connection().prepare_cached(wrong).map_err(|error| error.to_string())?;
     let wrong: Option<String> = question.query_row([], |row| row.get(0)).map_err(|error| error.to_string())?;
-    wrong.map_or(Ok(()), |wrong| Err(format!("F61: {wrong} is searched otherwise than it stands")))
+    wrong.map_or(Ok(()), |wrong| Err(format!("F61: the search index differs from the documents {wrong}")))
 }
 
-/// F56: nothing is there but what documents have, each chunk is counted, and its vector is that of what it says. Says
-/// whether there is a segment.
+/// Checks F56: every stored row belongs to a document, each chunk is counted, and its vector is that of its text.
+/// Returns true if there is a segment.
 pub(crate) fn judge_rest(world: &World) -> Result<bool, String> {
     let connection = world.index().connection();
     let wrong = "SELECT (SELECT count(*) FROM index_versions g
@@ -155,9 +156,9 @@ pub(crate) fn judge_rest(world: &World) -> Result<bool, String> {
         return Err("F56: chunks that are not counted, or words without a chunk".into());
     }
     if number("SELECT count(*) FROM indexes WHERE building IS NOT NULL") > 0 {
-        return Err("F61: what is built is never searched".into());
+        return Err("F61: a new index version is never searched".into());
     }
-    // What `builtin` says of a text the verification has made again.
+    // The verification has already compared the vectors of `builtin`.
     let vectors = "SELECT w.heading, w.text, c.vector, w.heading_words, w.text_words, g.provider FROM index_versions g
         JOIN chunks c ON c.index_version = g.id JOIN words w ON w.rowid = c.seq";
     let mut question = connection.prepare_cached(vectors).unwrap();
@@ -165,22 +166,22 @@ pub(crate) fn judge_rest(world: &World) -> Result<bool, String> {
     while let Some(row) = rows.next().unwrap() {
         let text = |at| row.get::<_, String>(at).unwrap();
         if [text(3), text(4)] != [indexed(&text(0)), indexed(&text(1))] {
-            return Err(format!("F81: {:?} is found by the words of something else", text(1)));
+            return Err(format!("F81: {:?} has the words of another text", text(1)));
         }
         let (said, vector) = (embedded(&text(0), &text(1)), STANDARD.decode(text(2)).unwrap_or_default());
         if text(5) != "builtin" && floats(&vector) != providers::vector_of(&said) {
-            return Err(format!("F56: {said:?} has the vector of something else"));
+            return Err(format!("F56: {said:?} has the vector of another text"));
         }
     }
     Ok(number("SELECT count(segment) FROM index_versions") > 0)
 }
 
-/// Empties all tables, but for the one row that the migrations insert.
+/// Empties all tables, except for the one row that the migrations insert.
 pub fn reset(connection: &Connection) -> rusqlite::Result<()> {
     if !connection.is_autocommit() {
-        connection.execute_batch("ROLLBACK")?; // A panic of the schedule before this one.
+        connection.execute_batch("ROLLBACK")?; // The schedule before this one panicked.
     }
-    // Not the tables that a virtual table keeps for itself.
+    // Excludes the shadow tables that a virtual table keeps.
     let tables = "SELECT group_concat('DELETE FROM ' || name, ';') FROM pragma_table_list
         WHERE schema = 'main' AND type IN ('table', 'virtual') AND name NOT LIKE 'sqlite_%'";
     let deletes: String = connection.query_row(tables, [], |row| row.get(0))?;

@@ -1,4 +1,4 @@
-//! How a world is made of a seed: what it has, and when it begins.
+//! Making of a world from a seed: its features, and its start time.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
@@ -21,17 +21,17 @@ use crate::sim::oracle::objects::SEEDS_PER_LARGE;
 use crate::sqlite::{SetClock, SqliteDatabase};
 use longshore_kit::random::Random;
 
-/// One of so many seeds has schedules that fire.
+/// Every this many seeds one has schedules.
 const SEEDS_PER_TICKER: u64 = 5;
-/// And one of so many has erasures,
+/// Every this many seeds one has erasures.
 const SEEDS_PER_ERASER: u64 = 4;
-/// a deployment of the next epoch,
+/// Every this many seeds one deploys the next epoch.
 const SEEDS_PER_EPOCH: u64 = 7;
-/// quotas,
+/// Every this many seeds one has quotas.
 const SEEDS_PER_QUOTA: u64 = 9;
-/// bulk requests, or exports,
+/// Every this many seeds one has bulk requests, or exports.
 const SEEDS_PER_BULK_OR_EXPORT: u64 = 8;
-/// or jobs that embed: odd ones, because an erasure takes vectors before their row.
+/// Every this many seeds one has jobs that embed: odd ones, because an erasure deletes vectors before their row.
 const SEEDS_PER_EMBED: u64 = 6;
 
 thread_local! {
@@ -43,17 +43,17 @@ thread_local! {
     };
 }
 
-/// Where the watermark begins.
+/// Initial watermark.
 pub(crate) fn watermark_of(began_at: i64) -> i64 {
     began_at - 60_000
 }
 
-/// The world of a seed.
+/// Makes the world of a seed.
 pub(crate) fn make(what: &Play) -> Rc<World> {
     let random = Random::new(what.seed);
     let (database, audit) = DATABASE.with(Clone::clone);
     let chances = Chances::draw(&random, &what.narrow.off);
-    // Most producers are within the skew that ids may have, some are five minutes off.
+    // Most producer clocks are within the skew that ids may have; some are five minutes off.
     let far = if random.per_mille(150) { 300_000 } else { 10_000 };
     let producer_clocks = [random.between(-10_000, 10_000), random.between(-far, far)];
     let queue = Queue::default();
@@ -62,12 +62,12 @@ pub(crate) fn make(what: &Play) -> Rc<World> {
     let may_freeze = chances.rate(Fault::Freeze) > 0;
     let has_gaps = random.per_mille(100);
     let is_long = random.per_mille(250);
-    // Not drawn: a tick each minute is what most schedules can do without.
+    // Not drawn: most schedules do not need a tick each minute.
     let has_schedules = what.seed % SEEDS_PER_TICKER == SEEDS_PER_TICKER - 1;
     let has_erasures = what.seed % SEEDS_PER_ERASER == SEEDS_PER_ERASER - 2 && !what.narrow.quiet;
     let has_large = what.seed % SEEDS_PER_LARGE == SEEDS_PER_LARGE - 1;
     let has_epochs = what.seed % SEEDS_PER_EPOCH == 1 && !what.narrow.quiet;
-    // The counts of a batch in pieces go wrong without a crash.
+    // Splitting batches makes the counts wrong even without a crash.
     let in_pieces = what.bug.and_then(|bug| bug.switch) == Some(Switch::SplitsBatches);
     let has_quotas = what.seed % SEEDS_PER_QUOTA == 4 && !what.narrow.quiet && !in_pieces;
     let midnight = limits::midnight_of(what);

@@ -1,4 +1,5 @@
-//! `make sim-d1`: histories of the simulation, replayed on the D1 of a real workerd. Same answers, same end.
+//! `make sim-d1`: replays histories of the simulation on the D1 of a real workerd, which must give the same answers and
+//! end.
 
 use std::time::Instant;
 
@@ -9,16 +10,16 @@ use longshore_kit::options::Options;
 use longshore_kit::runner::{Runner, RunnerError};
 use longshore_kit::scratch::Scratch;
 
-/// Replays the histories of the first `seeds` seeds. Answers how many there were, with how many batches.
+/// Replays the histories of the first `seeds` seeds. Returns the number of batches.
 ///
 /// # Errors
-/// The first history that D1 answers or ends otherwise.
+/// The first history with another answer or another end on D1.
 pub async fn replay_on_d1(seeds: u64, shows: &dyn Fn(u64)) -> Result<usize, String> {
     let text = |error: RunnerError| error.to_string();
     let scratch = Scratch::new("histories").map_err(|error| error.to_string())?;
     let runner = Runner::start(Options::at(scratch.path().join("state"))).await.map_err(text)?;
     let (mut batches, mut seed) = (0, 0);
-    // Played in a thread of its own: tokio would let its tasks give way in the middle of a schedule.
+    // Played in a separate thread: tokio would make its tasks yield in the middle of a schedule.
     let (ready, mut histories) = mpsc::channel(2);
     std::thread::spawn(move || (0..seeds).all(|seed| ready.blocking_send(History::of(seed)).is_ok()));
     while let Some(history) = histories.recv().await {
@@ -33,7 +34,7 @@ pub async fn replay_on_d1(seeds: u64, shows: &dyn Fn(u64)) -> Result<usize, Stri
     Ok(batches)
 }
 
-/// The command.
+/// Runs the command.
 pub(crate) fn main(seeds: u64, shows: &dyn Fn(u64)) -> bool {
     let began = Instant::now();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();

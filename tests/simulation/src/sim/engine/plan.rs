@@ -1,4 +1,4 @@
-//! What is played: a seed, perhaps with a planted bug, perhaps in a smaller world.
+//! Input of a run: a seed, perhaps with a planted bug, perhaps in a smaller world.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -9,24 +9,24 @@ use crate::sim::engine::faults::Fault;
 /// One schedule to play.
 #[derive(Debug, Clone, Default)]
 pub struct Play {
-    /// The seed it is made of.
+    /// Seed of the schedule.
     pub seed: u64,
-    /// The bug that is planted.
+    /// Planted bug, if any.
     pub bug: Option<&'static Bug>,
-    /// How the world is made smaller.
+    /// Reduction of the world.
     pub narrow: Narrow,
-    /// Whether what happens is printed.
+    /// True if the trace is printed.
     pub prints: bool,
 }
 
-/// A world with less in it.
+/// A reduction of the world.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Narrow {
-    /// Faults that never come.
+    /// Faults that never hit.
     pub off: BTreeSet<Fault>,
-    /// How many jobs are wanted, instead of 8 or more.
+    /// Number of jobs, instead of 8 or more.
     pub jobs: Option<i64>,
-    /// No operator does anything, and nobody asks twice who has an answer.
+    /// True if no operator acts and no client with an answer repeats its request.
     pub quiet: bool,
 }
 
@@ -36,20 +36,20 @@ impl Narrow {
         Self { off: Fault::all().filter(|other| !faults.contains(other)).collect(), jobs: None, quiet }
     }
 
-    /// Whether schedules must have at least so many faults and jobs.
+    /// Returns true if schedules must have a minimum of faults and jobs.
     pub(crate) fn has_floor(&self) -> bool {
         self.off.is_empty() && self.jobs.is_none()
     }
 }
 
 impl Play {
-    /// The same with another seed.
+    /// The same play with another seed.
     #[must_use]
     pub fn with_seed(&self, seed: u64) -> Self {
         Self { seed, ..self.clone() }
     }
 
-    /// The command that prints its trace.
+    /// Command that prints its trace.
     pub fn command(&self) -> String {
         let mut more = String::new();
         if !self.narrow.off.is_empty() {

@@ -1,4 +1,5 @@
-//! The ports of one worker: each call waits, has its effect and waits again, and may fail before, after or instead.
+//! The ports of one worker: each call waits, has its effect and waits again, and may fail before, after or instead of
+//! it.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -24,55 +25,55 @@ use crate::sim::engine::world::World;
 use crate::sim::oracle::objects;
 use longshore_conformance::stand::put_if;
 
-/// One worker of one invocation, with a clock of its own.
+/// One worker of one invocation, with a separate clock.
 pub(crate) struct Node {
     pub(crate) world: Rc<World>,
     off_ms: i64,
-    /// How much faster its clock runs, in parts per thousand.
+    /// Gain of its clock, in parts per thousand.
     fast: i64,
     born: i64,
-    /// The epoch that it was deployed with.
+    /// Epoch that it was deployed with.
     epoch: usize,
-    /// The lease tokens it claimed under.
+    /// Lease tokens that it claimed under.
     pub(crate) tokens: Rc<RefCell<BTreeSet<String>>>,
-    /// Whether a crash, a stop or a failing database befell it, or will.
-    befell: Rc<Cell<bool>>,
-    /// Evidence that a planted bug puts off.
+    /// True if a crash, a freeze or a failing database hit it, or will.
+    was_hit: Rc<Cell<bool>>,
+    /// Evidence that a planted bug delays.
     put_off: RefCell<Vec<(String, Vec<u8>)>>,
 }
 
 impl Node {
     pub(crate) fn new(world: &Rc<World>, off_ms: i64) -> Self {
         let fast = world.random.between(-10, 10);
-        let (born, befell, put_off) = (world.now(), Rc::default(), RefCell::default());
+        let (born, was_hit, put_off) = (world.now(), Rc::default(), RefCell::default());
         let epoch = epoch_of_a_worker(world);
-        Self { world: world.clone(), off_ms, fast, born, epoch, tokens: Rc::default(), befell, put_off }
+        Self { world: world.clone(), off_ms, fast, born, epoch, tokens: Rc::default(), was_hit, put_off }
     }
 
-    /// A worker whose clock is anywhere within ten seconds.
+    /// A worker whose clock is off by up to ten seconds.
     pub(crate) fn anywhere(world: &Rc<World>) -> Self {
         let off_ms = world.random.between(-10_000, 10_000);
         Self::new(world, off_ms)
     }
 
-    /// The settings of its deployment.
+    /// Settings of its deployment.
     pub(crate) fn settings(&self) -> &Settings {
         &self.world.settings[self.epoch]
     }
 
-    /// Notes what will happen to it.
-    pub(crate) fn awaits(&self, fate: Doom) {
-        self.befell.set(fate.crash.is_some() || fate.freeze.is_some());
+    /// Notes its fate.
+    pub(crate) fn note_fate(&self, fate: Doom) {
+        self.was_hit.set(fate.crash.is_some() || fate.freeze.is_some());
     }
 
     pub(crate) fn count(&self) {
         self.world.operations.update(|count| count + 1);
     }
 
-    /// Whether a fault of the database hits this call.
+    /// Returns true if a fault of the database hits this call.
     fn fails(&self, fault: Fault) -> bool {
         let hit = self.world.hits(fault);
-        self.befell.set(self.befell.get() || hit);
+        self.was_hit.set(self.was_hit.get() || hit);
         hit
     }
 
@@ -80,12 +81,12 @@ impl Node {
         (self.world.random.between(1, most), self.world.random.between(0, most))
     }
 
-    /// Whether an effect happens although its caller is gone.
+    /// Draws if an effect happens although its caller was dropped.
     pub(crate) fn survives(&self) -> bool {
         self.world.random.per_mille(500)
     }
 
-    /// How long the world's clock takes to let this many milliseconds pass here.
+    /// Time on the world's clock while this many milliseconds pass on this worker's clock.
     pub(crate) fn scaled(&self, ms: i64) -> i64 {
         ms + ms * -self.fast / 1_000
     }
@@ -111,11 +112,11 @@ impl Database for Node {
     async fn batch(&self, statements: &[Statement]) -> Result<Vec<Rows>, DatabaseError> {
         for statement in statements {
             if statement.name == "keep_malformed_message" {
-                self.world.invariants.borrow_mut().violated("a message of ours was taken for no hint".into());
+                self.world.invariants.borrow_mut().violated("a valid hint was taken for a malformed message".into());
             }
             if let ("claim", Some(Param::Text(token))) = (statement.name, statement.params.get(1)) {
                 self.tokens.borrow_mut().insert(token.clone());
-                self.world.leases.borrow_mut().insert(token.clone(), self.befell.clone());
+                self.world.leases.borrow_mut().insert(token.clone(), self.was_hit.clone());
             }
         }
         let mut statements = statements.to_vec();
@@ -158,7 +159,7 @@ impl Database for Node {
 }
 
 impl Node {
-    /// Changes statements as the planted bug wants them.
+    /// Applies the planted bug to statements.
     pub(crate) fn plant(&self, statements: &mut [Statement]) {
         if let Some(bug) = self.world.bug {
             for statement in statements {
@@ -181,7 +182,7 @@ impl Node {
         let (mut before, after) = self.latency(20);
         let lost = || DatabaseError::Unreachable("Network connection lost.".into());
         if let Some(limit) = world.limit_of(&statements) {
-            self.befell.set(true);
+            self.was_hit.set(true);
             world.sleep(before).await;
             return Err(DatabaseError::DailyLimit(limit));
         }
@@ -219,7 +220,7 @@ impl Node {
 }
 
 impl Node {
-    /// A call to the object store that may fail before its effect, or hang before or after it.
+    /// Calls the object store; the call may fail before its effect, or hang before or after it.
     async fn ask_objects<T: 'static>(&self, ask: impl FnOnce(&World) -> T + 'static) -> Result<T, BlobError> {
         self.count();
         let world = &self.world;
@@ -235,7 +236,7 @@ impl Node {
         Ok(Call::new(world, (before, after), self.survives(), move |world: &Rc<World>| ask(world)).await)
     }
 
-    /// The jobs that these statements purge lose their objects at once.
+    /// Deletes the objects of the jobs that these statements purge, before the rows.
     fn delete_first(&self, statements: &[Statement]) {
         let purge = statements.iter().find(|statement| statement.name == "purge");
         if let Some(Param::Text(jobs)) = purge.and_then(|purge| purge.params.first()) {

@@ -1,4 +1,5 @@
-//! The queue: it drops, doubles, delays, hurries and reorders, and delivers again what nobody acknowledged.
+//! The queue: it drops, duplicates, delays, hurries and reorders messages, and re-delivers those that were not
+//! acknowledged.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -12,11 +13,11 @@ use crate::sim::actors::consumers;
 use crate::sim::engine::faults::Fault;
 use crate::sim::engine::world::World;
 
-/// The names of the consumer's queues.
+/// Names of the consumer's queues.
 pub(crate) const HINTS_QUEUE: &str = "hints";
 pub(crate) const TASK_HINTS_QUEUE: &str = "task-hints";
 pub(crate) const DEAD_HINTS_QUEUE: &str = "dead-hints";
-/// Messages of one batch, and batches at once.
+/// Most messages of one batch, and most batches at once.
 const BATCH_MAX: i64 = 10;
 const CONSUMERS_MAX: u32 = 4;
 
@@ -29,7 +30,7 @@ pub(crate) struct QueueMessage {
     deliveries: u32,
 }
 
-/// The queue of hints.
+/// The queues of hints.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
     waiting: RefCell<BTreeMap<(i64, u64), QueueMessage>>,
@@ -38,7 +39,7 @@ pub(crate) struct Queue {
     consumers: Cell<u32>,
     /// Deliveries after which a message goes to the dead-letter queue.
     pub(crate) deliveries_max: Cell<u32>,
-    /// It takes messages and never delivers one, also when all else is well.
+    /// True if the queue takes messages and never delivers one, even without any fault.
     pub(crate) is_dead: Cell<bool>,
 }
 
@@ -99,7 +100,7 @@ impl Queue {
         }
     }
 
-    /// Has a message come again, or go to the dead-letter queue after the last delivery.
+    /// Re-delivers a message later, or moves it to the dead-letter queue after the last delivery.
     fn put_back(&self, world: &Rc<World>, mut message: QueueMessage, delay: i64) {
         message.deliveries += 1;
         if message.deliveries < self.deliveries_max.get() {
@@ -117,11 +118,11 @@ fn queue_of(queue: JobQueue) -> &'static str {
     }
 }
 
-/// A batch in the hands of a consumer. What it holds when it is dropped goes back to the queue.
+/// A batch that a consumer holds. Messages that it still holds when dropped return to the queue.
 pub(crate) struct Delivery {
     world: Rc<World>,
     pub(crate) queue: &'static str,
-    /// Each until it is acknowledged or asked for again.
+    /// Messages that were neither acknowledged nor retried yet.
     messages: RefCell<BTreeMap<u64, QueueMessage>>,
 }
 
@@ -131,18 +132,19 @@ impl Delivery {
         Rc::new(Delivery { world: world.clone(), queue, messages: RefCell::new(messages) })
     }
 
-    /// The messages, as the core's consumer takes them.
+    /// Messages, as the core's consumer takes them.
     pub(crate) fn messages(self: &Rc<Self>) -> Vec<Delivered> {
         let numbers = self.messages.borrow().keys().copied().collect::<Vec<_>>();
         numbers.into_iter().map(|number| Delivered { delivery: self.clone(), number }).collect()
     }
 
-    /// The handler has returned: the platform acknowledges whatever is left.
+    /// Ends the delivery after the handler returned: the platform acknowledges all remaining messages.
     pub(crate) fn returned(&self) {
         self.messages.borrow_mut().clear();
     }
 
-    /// Of the dead-letter queue no message comes again here: the sweep alone must do.
+    /// Returns a message to its queue. Messages of the dead-letter queue never come again here: the sweep alone must
+    /// suffice.
     fn give_back(&self, message: QueueMessage, delay: i64) {
         if self.queue != DEAD_HINTS_QUEUE {
             self.world.queue.put_back(&self.world, message, delay);

@@ -1,4 +1,4 @@
-//! The runner: many schedules on all cores, and what they came to together.
+//! The runner: plays many schedules on all cores and adds up their results.
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -11,21 +11,21 @@ use crate::sim::engine::faults::Fault;
 use crate::sim::engine::plan::Play;
 use crate::sim::engine::schedule::{Failure, Outcome, run};
 
-/// In how many schedules something came, and how often.
+/// Number of schedules in which an event happened, and how often it happened.
 pub type Counts<K> = BTreeMap<K, (u64, u64)>;
 
-/// What many schedules came to.
+/// Totals of many schedules.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Summary {
     /// Schedules that were played to their end.
     pub schedules: u64,
-    /// A digest of all that happened in them, whatever their order was.
+    /// Digest of everything that happened in them, independent of their order.
     pub digest: u64,
-    /// Which faults really hit.
+    /// Faults that really hit.
     pub faults: Counts<Fault>,
-    /// Which statements changed rows, and of what jobs died.
+    /// Statements that changed rows, and reasons that jobs died of.
     pub reached: Counts<String>,
-    /// What the least eventful schedules had: jobs, operations, faults that hit.
+    /// Lowest numbers of jobs, operations and faults that hit in one schedule.
     pub least: Option<(usize, u64, u64)>,
     /// Jobs that were accepted.
     pub jobs: usize,
@@ -76,8 +76,8 @@ pub fn play(what: &Play) -> Result<Outcome, Failure> {
     catch_unwind(AssertUnwindSafe(|| run(what))).map_err(panicked)?
 }
 
-/// Plays `count` schedules from the seed of `first` on, on all cores, until one fails. `shows` is told now and then how
-/// many are done. Answers what they came to, and the failure of the least seed.
+/// Plays `count` schedules from the seed of `first`, on all cores, until one fails. Calls `shows` now and then with the
+/// number of finished ones. Returns the totals, and the failure with the lowest seed.
 pub fn play_all(first: &Play, count: u64, shows: &dyn Fn(u64)) -> (Summary, Option<Failure>) {
     let (next, done, failed) = (AtomicU64::new(0), AtomicU64::new(0), AtomicBool::new(false));
     let (summary, failures) = (Mutex::new(Summary::default()), Mutex::new(Vec::new()));

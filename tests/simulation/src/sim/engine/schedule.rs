@@ -1,4 +1,4 @@
-//! One schedule: the world is made of a seed, lives through faults, calms down, and is judged.
+//! One schedule: a world is made from a seed, lives through faults, calms down, and is checked.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -18,34 +18,35 @@ use crate::sim::engine::plan::Play;
 use crate::sim::engine::world::World;
 use crate::sim::oracle::{ending, objects};
 
-/// When schedules begin that no midnight is near to: 2026-11-02T08:30:00Z.
+/// Start of schedules that are far from midnight: 2026-11-02T08:30:00Z.
 pub(crate) const START_MS: i64 = 1_793_608_200_000;
-/// How often the sweep comes.
+/// Milliseconds between two sweeps.
 pub(crate) const SWEEP_EVERY_MS: i64 = 20_000;
-/// How often it comes when all is calm, as on the free plan.
+/// Milliseconds between two sweeps after the faults have stopped, as on the free plan.
 const SWEEP_IN_CALM_MS: i64 = 60_000;
-/// Faults that must really hit in each schedule, calls to the ports and jobs it has at least.
+/// Minimum of faults that really hit, calls to the ports, and jobs in each schedule.
 const FAULTS_MIN: u64 = 3;
 const OPERATIONS_MIN: u64 = 60;
 const JOBS_MIN: i64 = 8;
-/// How long draining may take: a whole `webhook-standard` (75.6 h) with jitter, its re-dispatch back-off, and then some.
+/// Longest draining in milliseconds: a whole `webhook-standard` (75.6 h) with jitter, its re-dispatch back-off, and a
+/// reserve.
 const DRAIN_MS_MAX: i64 = 5 * DAY_MS;
-/// How long catching up may take: what stood still for a minute wakes up, and then one tick does.
+/// Longest catching up in milliseconds: a worker that is frozen for a minute wakes up, and then one tick runs.
 const CATCH_UP_MS_MAX: i64 = 600_000;
-/// Hours within which walks find every object without a row, and the sweeps that a walk may take in each.
+/// Hours within which walks find every object without a row, and most sweeps that a walk may take in each.
 const TIDY_HOURS: usize = 4;
 const TIDY_SWEEPS: usize = 6;
 /// Steps after which a schedule is a livelock.
 const STEPS_MAX: u64 = 2_000_000;
 
-/// What a schedule came to.
+/// Result of a schedule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
-    /// A digest of all that happened, in order.
+    /// Digest of everything that happened, in order.
     pub digest: u64,
-    /// How often each fault really hit.
+    /// Number of times that each fault really hit.
     pub faults: BTreeMap<Fault, u64>,
-    /// How many rows each statement changed, and how many jobs died of each reason.
+    /// Rows that each statement changed, and jobs that died by reason.
     pub reached: BTreeMap<String, u64>,
     /// Jobs that were accepted.
     pub jobs: usize,
@@ -60,9 +61,9 @@ pub struct Outcome {
 /// A broken invariant.
 #[derive(Debug, Clone)]
 pub struct Failure {
-    /// What replays it.
+    /// The play that shows it.
     pub play: Play,
-    /// Which invariant, and how.
+    /// Invariant, and how it broke.
     pub what: String,
 }
 
@@ -74,7 +75,7 @@ pub fn run(what: &Play) -> Result<Outcome, Failure> {
     run_in(&make(what), what)
 }
 
-/// Plays the schedule of a seed and keeps its history.
+/// Plays the schedule of a seed and returns its history.
 pub(crate) fn run_recorded(what: &Play) -> Result<History, Failure> {
     let world = make(what);
     *world.history.borrow_mut() = Some(Vec::new());
@@ -101,16 +102,16 @@ fn run_in(world: &Rc<World>, what: &Play) -> Result<Outcome, Failure> {
     verdict.map(|()| outcome).map_err(|text| Failure { play: what.clone(), what: text })
 }
 
-/// Starts whoever acts beside the clients.
+/// Starts all actors beside the clients.
 fn start_others(world: &Rc<World>) {
     if !world.narrow.quiet {
-        world.executor.spawn(Doom::default(), operators::meddle(world.clone()));
+        world.executor.spawn(Doom::default(), operators::act_repeatedly(world.clone()));
     }
     if world.has_schedules {
-        world.executor.spawn(Doom::default(), tickers::tick_on(world.clone()));
+        world.executor.spawn(Doom::default(), tickers::tick_repeatedly(world.clone()));
     }
     if world.has_erasures {
-        world.executor.spawn(Doom::default(), erasers::erase_on(world.clone()));
+        world.executor.spawn(Doom::default(), erasers::erase_repeatedly(world.clone()));
     }
     if world.has_exports {
         exporters::start(world);
@@ -122,7 +123,7 @@ fn start_others(world: &Rc<World>) {
         world.executor.spawn(Doom::default(), restorers::raise(world.clone()));
     }
     if world.has_quotas {
-        world.executor.spawn(Doom::default(), quotas::set_on(world.clone()));
+        world.executor.spawn(Doom::default(), quotas::set_repeatedly(world.clone()));
     }
 }
 
@@ -145,20 +146,20 @@ fn play(world: &Rc<World>) -> Result<(), String> {
     let last: LastSweep = Rc::default();
     let mut end = world.now() + world.random.between(60_000, if world.is_long { 240_000 } else { 90_000 });
     if world.random.per_mille(80) {
-        // Long and deadly enough for a job to crash again and again, alone.
+        // Long and deadly enough for a job to crash repeatedly in quarantine.
         world.chances.kill_consumers();
         end += 600_000;
     }
     if world.limits.midnight > 0 {
         world.chances.make_quarantined();
     }
-    // A daily limit ends before all is calm.
+    // A daily limit ends before the faults stop.
     end = end.max(world.limits.midnight + SWEEP_EVERY_MS);
     while world.now() < end {
         sweep_in_faults(world, &last)?;
     }
-    // A draw that is too mild goes on, with a database that fails more often, until enough has hit. Jobs that were never
-    // accepted, because their deadline passed, are replaced.
+    // A schedule with too few faults continues with a database that fails more often, until enough have hit. Jobs that
+    // were never accepted, because their deadline passed, are replaced.
     let is_short = || {
         world.executor.tally.total() < FAULTS_MIN
             || world.operations.get() < OPERATIONS_MIN
@@ -175,7 +176,7 @@ fn play(world: &Rc<World>) -> Result<(), String> {
     world.chances.stop();
     world.executor.calm_down();
     if world.has_epochs {
-        restorers::go_on(world)?;
+        restorers::resume(world)?;
     }
     if world.has_schedules {
         catch_up(world, &last)?;
@@ -208,7 +209,7 @@ fn sweep_in_faults(world: &Rc<World>, last: &LastSweep) -> Result<(), String> {
     run_until(world, world.now() + SWEEP_EVERY_MS)
 }
 
-/// Ticks on without faults until every occurrence that is over is decided, and pauses the schedules.
+/// Ticks without faults until every past occurrence is decided, then pauses the schedules.
 fn catch_up(world: &Rc<World>, last: &LastSweep) -> Result<(), String> {
     let until = world.now() + CATCH_UP_MS_MAX;
     while tickers::is_behind(world) {
@@ -224,11 +225,11 @@ fn catch_up(world: &Rc<World>, last: &LastSweep) -> Result<(), String> {
     run_until(world, world.now() + SWEEP_EVERY_MS)
 }
 
-/// Runs on without faults until nothing is left to do and the sweep is quiet.
+/// Runs without faults until no work is left and the sweep is quiet.
 fn drain(world: &Rc<World>, last: &LastSweep) -> Result<(), String> {
     let until = world.now() + DRAIN_MS_MAX;
     loop {
-        // A pause may have been asked for before and arrive only now: the operators' last word is to resume.
+        // A pause requested earlier may arrive only now: the operators' last decision is to resume.
         let paused = "SELECT (SELECT count(*) FROM endpoints WHERE state = 'paused')
             + (SELECT count(*) FROM meta WHERE name = 'paused' AND value = 1)";
         if world.number(paused) > 0 {
@@ -252,16 +253,16 @@ fn drain(world: &Rc<World>, last: &LastSweep) -> Result<(), String> {
             && !erasing
             && let Some(next) = next
         {
-            // Sweeps in between would find nothing, as the quiet one just did: the next that counts comes after then.
+            // Sweeps in between would find nothing, as the quiet one just did: the next one with work runs after that.
             let rounds = (next - world.now()).div_euclid(SWEEP_IN_CALM_MS);
-            be_quiet_until(world, world.now() + rounds.max(0) * SWEEP_IN_CALM_MS)?;
+            skip_idle_time(world, world.now() + rounds.max(0) * SWEEP_IN_CALM_MS)?;
         }
     }
 }
 
-/// Lets time pass in which sweeps find nothing: they are left out, but for what they do with the watermark. In some schedules
-/// they do not come at all, and it stays behind (F30).
-fn be_quiet_until(world: &Rc<World>, until: i64) -> Result<(), String> {
+/// Lets time pass in which sweeps find nothing: they are skipped, except for their effect on the watermark. In some
+/// schedules no sweep runs at all, and the watermark stays behind (F30).
+fn skip_idle_time(world: &Rc<World>, until: i64) -> Result<(), String> {
     run_until(world, until)?;
     if !world.has_gaps {
         world.move_watermark_along();
@@ -269,22 +270,22 @@ fn be_quiet_until(world: &Rc<World>, until: i64) -> Result<(), String> {
     Ok(())
 }
 
-/// When the next open row is to be looked at, or passed by the watermark; `None` if all have ended.
+/// Time when the next open row must be checked, or the watermark passes it; `None` if all jobs have ended.
 fn next_work(world: &World) -> Option<i64> {
     let next =
         world.number("SELECT min(coalesce(next_check_at, created_at + 45000)) FROM jobs WHERE finished_at IS NULL");
     let watermark = world.number("SELECT value FROM meta WHERE name = 'watermark'");
-    let unmarked = world.number("SELECT max(created_at) + 65000 FROM jobs");
-    let passed = unmarked == i64::MAX || watermark > unmarked - 65_000;
-    if passed { (next != i64::MAX).then_some(next) } else { Some(next.min(unmarked)) }
+    let unpassed = world.number("SELECT max(created_at) + 65000 FROM jobs");
+    let passed = unpassed == i64::MAX || watermark > unpassed - 65_000;
+    if passed { (next != i64::MAX).then_some(next) } else { Some(next.min(unpassed)) }
 }
 
-/// Long after: every row has left, none before its time (judged as it leaves). In a crowded store what succeeded leaves
-/// after an hour.
+/// Lets retention pass: every row is deleted, none before its time (checked at each deletion). In a crowded store
+/// succeeded jobs are deleted after an hour.
 fn retire(world: &Rc<World>, last: &LastSweep) -> Result<(), String> {
     world.invariants.borrow_mut().is_crowded = world.random.per_mille(500);
     for _ in 0..45 {
-        be_quiet_until(world, world.now() + DAY_MS - HOUR_MS)?;
+        skip_idle_time(world, world.now() + DAY_MS - HOUR_MS)?;
         for _ in 0..2 {
             spawn_sweep(world, last);
             run_until(world, world.now() + SWEEP_IN_CALM_MS)?;
@@ -293,7 +294,7 @@ fn retire(world: &Rc<World>, last: &LastSweep) -> Result<(), String> {
     let left = world.number("SELECT count(*) FROM jobs");
     let hours = world.number("SELECT count(*) FROM tenant_hours");
     if left + hours > 0 {
-        return Err(format!("I11: {left} jobs and {hours} hours never left"));
+        return Err(format!("I11: {left} jobs and {hours} hours are never deleted"));
     }
     tidy_up(world, last)
 }
@@ -304,7 +305,7 @@ fn tidy_up(world: &Rc<World>, last: &LastSweep) -> Result<(), String> {
         if !objects::has_orphan(world) {
             break;
         }
-        be_quiet_until(world, world.now() + HOUR_MS)?;
+        skip_idle_time(world, world.now() + HOUR_MS)?;
         for _ in 0..TIDY_SWEEPS {
             spawn_sweep(world, last);
             run_until(world, world.now() + SWEEP_IN_CALM_MS)?;

@@ -8,14 +8,14 @@ use crate::sim::engine::schedule::Failure;
 /// Seeds that are tried in each smaller world; the same seed is another history there.
 const SEEDS_PER_WORLD: u64 = 30;
 
-/// The invariant that a failure broke, as its text begins with it.
+/// Invariant that a failure broke: the start of its text.
 pub(crate) fn invariant_of(failure: &Failure) -> &str {
     let line = failure.what.lines().next().unwrap_or_default();
     let invariant = line.split_once(": ").map_or(line, |(invariant, _)| invariant);
     if invariant.starts_with("the database") { "schema" } else { invariant }
 }
 
-/// Takes away whatever the failure does not need: each kind of fault, the operators, jobs.
+/// Removes everything that the failure does not need: kinds of faults, the operators, jobs.
 pub(crate) fn shrink(failure: &Failure) -> Failure {
     let mut least = failure.clone();
     let mut attempt = |change: &dyn Fn(&mut Play)| {

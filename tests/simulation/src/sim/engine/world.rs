@@ -1,4 +1,4 @@
-//! The world: everything that exists once, and the trace of all that happens in it.
+//! The world: everything that exists once, and the trace of all events in it.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
@@ -37,84 +37,84 @@ use longshore_kit::random::Random;
 #[allow(clippy::struct_excessive_bools, reason = "what a seed draws of its world")]
 pub(crate) struct World {
     pub(crate) executor: Executor,
-    /// When it began.
+    /// Start time.
     pub(crate) began_at: i64,
     pub(crate) limits: Limits,
-    /// Whose fault it is when jobs that embed fail.
+    /// Bookkeeping of who is responsible when jobs that embed fail.
     pub(crate) poison: Poison,
     pub(crate) random: Random,
     pub(crate) chances: Chances,
     pub(crate) database: Rc<SqliteDatabase>,
     pub(crate) audit: Audit,
-    /// The store of search, in the schedules that have come to use it.
+    /// Search database, once a schedule has used it.
     pub(crate) index: OnceCell<Rc<SqliteDatabase>>,
     pub(crate) queue: Queue,
     pub(crate) receiver: Receiver,
     pub(crate) objects: RefCell<BTreeMap<String, Vec<u8>>>,
     pub(crate) invariants: RefCell<Invariants>,
     pub(crate) trace: Trace,
-    /// What Workers are deployed with, by their epoch.
+    /// Settings of the Workers, by their epoch.
     pub(crate) settings: [Settings; 2],
     pub(crate) bug: Option<&'static Bug>,
     pub(crate) narrow: Narrow,
-    /// What was committed, if somebody wants to know.
+    /// Batches that were committed, if a history is recorded.
     pub(crate) history: RefCell<Option<Vec<Batch>>>,
-    /// Calls to any port,
+    /// Calls to any port.
     pub(crate) operations: Cell<u64>,
-    /// and those of them to the provider of embeddings.
+    /// Calls to the embedding provider.
     pub(crate) provider_calls: Cell<i64>,
-    /// The lease tokens that workers claimed under, and whether something befell that worker.
+    /// Lease tokens that workers claimed under, and if a fault hit that worker.
     pub(crate) leases: RefCell<BTreeMap<String, Rc<Cell<bool>>>>,
     /// Callers by tenant.
     pub(crate) callers: RefCell<BTreeMap<String, Caller>>,
-    /// Callers that wait for an answer.
+    /// Number of clients that wait for an answer.
     pub(crate) orders_open: Cell<usize>,
-    /// How far each producer's clock is off.
+    /// Offset of each producer's clock in milliseconds.
     pub(crate) producer_clocks: [i64; 2],
-    /// Whether a worker of this schedule may stand still.
+    /// True if a worker of this schedule may freeze.
     pub(crate) may_freeze: bool,
-    /// When all is quiet no sweep comes for hours, and the watermark stays behind (F30).
+    /// True if no sweep runs for hours after the faults stopped, so that the watermark stays behind (F30).
     pub(crate) has_gaps: bool,
-    /// More jobs for a longer time, and each may be tried more than twice. Most schedules are short: more of them are
-    /// played in the same time.
+    /// True if there are more jobs for a longer time, and each may have more than two attempts. Most schedules are
+    /// short, so that more of them are played in the same time.
     pub(crate) is_long: bool,
-    /// Tenants and subjects are erased.
+    /// True if tenants and subjects are erased.
     pub(crate) has_erasures: bool,
-    /// Two schedules fire as well.
+    /// True if two schedules run as well.
     pub(crate) has_schedules: bool,
-    /// Several jobs of one request are lines of a bulk request.
+    /// True if several jobs of one request are lines of a bulk request.
     pub(crate) has_bulk: bool,
-    /// A tenant is exported while all goes on.
+    /// True if a tenant is exported while everything else continues.
     pub(crate) has_exports: bool,
-    /// Some endpoints keep payloads, and finished jobs are sent again.
+    /// True if some endpoints keep payloads, and finished jobs are resent.
     pub(crate) has_resends: bool,
-    /// Some payloads are objects of their own.
+    /// True if some payloads are stored as objects.
     pub(crate) has_large: bool,
-    /// Some jobs embed texts.
+    /// True if some jobs embed texts.
     pub(crate) has_embeds: bool,
-    /// The provider of the tenants' indexes, if they have some.
+    /// Provider of the tenants' indexes, if they have some.
     pub(crate) index_provider: Option<&'static str>,
-    /// They are cut anew while all goes on.
+    /// True if indexes are chunked again while everything else continues.
     pub(crate) is_rechunked: bool,
-    /// What jobs want of documents, by their numbers.
+    /// Changes that jobs make to documents, by their numbers.
     pub(crate) edits: RefCell<BTreeMap<i64, Vec<Edit>>>,
-    /// Applications that ask again late.
+    /// State of applications that repeat requests late.
     pub(crate) repeats: Repeats,
-    /// A deployment raises the epoch.
+    /// True if a deployment raises the epoch.
     pub(crate) has_epochs: bool,
-    /// Tenants and keys have quotas.
+    /// True if tenants and keys have quotas.
     pub(crate) has_quotas: bool,
-    /// The epoch of the deployment.
+    /// Epoch of the deployment.
     pub(crate) deployed: Cell<usize>,
-    /// Some Workers are still of the deployment before.
+    /// True if some Workers still have the deployment before.
     pub(crate) rolls: Cell<bool>,
-    /// The quotas as the last batch left them.
+    /// Quotas after the last batch.
     pub(crate) quotas: RefCell<Quotas>,
-    /// How long the database says that it is nearly full.
+    /// Time until which the database reports that it is nearly full.
     pub(crate) full_until: Cell<i64>,
-    /// No fault hits any more.
+    /// True if faults have stopped.
     pub(crate) calm: Cell<bool>,
-    /// All is over: what is dropped from now on has no consequences.
+    /// True if the schedule is over: values dropped from now on have no effect.
     pub(crate) ended: Cell<bool>,
 }
 
@@ -123,7 +123,7 @@ impl World {
         self.executor.now()
     }
 
-    /// Whether this fault hits now; if so it is counted.
+    /// Draws if this fault hits now; if so, counts it.
     pub(crate) fn hits(&self, fault: Fault) -> bool {
         let hit = !self.calm.get() && self.random.per_mille(self.chances.rate(fault));
         if hit {
@@ -133,7 +133,7 @@ impl World {
         hit
     }
 
-    /// Whether the planted bug is this switch.
+    /// Returns true if the planted bug is this switch.
     pub(crate) fn has(&self, switch: Switch) -> bool {
         self.bug.is_some_and(|bug| bug.switch == Some(switch))
     }
@@ -142,7 +142,7 @@ impl World {
         Call::new(self, (ms.max(0), 0), false, |_| ()).await;
     }
 
-    /// What a batch of a Worker of that epoch does to the database, at this very moment.
+    /// Runs a batch of a Worker of that epoch on the database, at this moment.
     pub(crate) fn run_batch(&self, statements: &[Statement], epoch: usize) -> Result<Vec<Rows>, DatabaseError> {
         self.database.clock().set(self.now());
         let mut changes: Vec<Change> = Vec::new();
@@ -186,7 +186,7 @@ impl World {
                         (_, None) => Ok(()),
                     };
                     let lease = old.and_then(|row| row.lease_token.as_ref());
-                    let is_well = |lease| self.leases.borrow().get(lease).is_some_and(|befell| !befell.get());
+                    let is_well = |lease| self.leases.borrow().get(lease).is_some_and(|was_hit| !was_hit.get());
                     let is_interrupted = lease.is_some_and(|lease| self.limits.has_interrupted(lease));
                     let holder = Holder { is_well: lease.is_some_and(is_well), is_interrupted };
                     invariants.observe(self.now(), change, holder, &self.receiver);
@@ -205,7 +205,7 @@ impl World {
         answer
     }
 
-    /// Whether a batch had a right to what it changed.
+    /// Checks that a batch was allowed to change what it changed.
     fn judge_rights(
         &self,
         known: &BTreeMap<Name, Row>,
@@ -222,11 +222,11 @@ impl World {
         if self.has_quotas { quotas::judge(self, known, statements, changes) } else { Ok(()) }
     }
 
-    /// Takes in what a batch did to other tables.
+    /// Records the changes of a batch in other tables.
     fn note_others(&self, statements: &[Statement]) {
         let has = |name| statements.iter().any(|statement| statement.name == name);
         if has("request_erasure") {
-            erasers::note_asked(self);
+            erasers::note_requested(self);
         }
         if has("move_watermark") {
             let watermark = self.number("SELECT value FROM meta WHERE name = 'watermark'");
@@ -234,7 +234,7 @@ impl World {
         }
     }
 
-    /// What a batch would answer, had it been committed.
+    /// Returns what a batch would return if it were committed.
     pub(crate) fn rehearse_batch(&self, statements: &[Statement]) -> Result<Vec<Rows>, DatabaseError> {
         self.database.clock().set(self.now());
         let answer = self.database.rehearse(statements);
@@ -242,7 +242,7 @@ impl World {
         answer
     }
 
-    /// Moves the watermark to where sweeps that find nothing would have moved it, if it has passed all jobs already.
+    /// Moves the watermark to where idle sweeps would have moved it, if it has passed all jobs already.
     pub(crate) fn move_watermark_along(&self) {
         let behind = self.now() - WATERMARK_LAG_MS;
         let sql = "UPDATE meta SET value = ?1 WHERE name = 'watermark' AND value < ?1
@@ -251,14 +251,14 @@ impl World {
             .unwrap();
     }
 
-    /// One number that a question beside the port has for an answer.
+    /// Result of a query for one number, which bypasses the port.
     pub(crate) fn number(&self, sql: &str) -> i64 {
         let connection = self.database.connection();
         let mut question = connection.prepare_cached(sql).unwrap();
         question.query_row([], |row| row.get::<_, Option<i64>>(0)).unwrap().unwrap_or(i64::MAX)
     }
 
-    /// A random job, if there is one; one with an open dead letter, if that is wanted and there is one.
+    /// Picks a random job, if there is one; a job with an open dead letter, if that is preferred and there is one.
     pub(crate) fn any_job(&self, prefers_dead: bool) -> Option<JobRef> {
         let invariants = self.invariants.borrow();
         let is_open = |row: &&Row| row.dead_state.as_deref() == Some("open");
@@ -269,7 +269,7 @@ impl World {
         (!names.is_empty()).then(|| JobRef::from(self.random.pick(&names).clone()))
     }
 
-    /// What a broken order of things has done so far.
+    /// First violation so far.
     pub(crate) fn violation(&self) -> Option<String> {
         self.invariants.borrow().violation.clone()
     }
@@ -280,7 +280,7 @@ fn change_text(old: Option<&Row>, change: &Change) -> String {
     format!("{} {}->{}", change.name.1, text(old), text(change.new.as_ref()))
 }
 
-/// The settings of the Workers of each epoch.
+/// Settings of the Workers of each epoch.
 pub(crate) fn settings() -> [Settings; 2] {
     ["0", "1"].map(|epoch| {
         let settings = Settings::parse(|name| match name {
@@ -296,11 +296,11 @@ pub(crate) fn settings() -> [Settings; 2] {
     })
 }
 
-/// All that happened, as a digest, and as text where somebody wants to read it.
+/// Everything that happened, as a digest, and as text if it is printed.
 #[derive(Debug, Default)]
 pub(crate) struct Trace {
     digest: Cell<u64>,
-    /// Whether lines are printed.
+    /// True if lines are printed.
     pub(crate) prints: Cell<bool>,
 }
 

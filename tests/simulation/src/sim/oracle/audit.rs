@@ -1,4 +1,4 @@
-//! The audit: triggers that note every change of a job's row, whichever statement makes it.
+//! The audit: triggers that record every change of a job's row, independent of the statement that makes it.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -8,11 +8,11 @@ use rusqlite::functions::FunctionFlags;
 
 use crate::sim::oracle::row::{COLUMNS, Name, Row};
 
-/// What one statement left of one row.
+/// Change of one row by one statement.
 #[derive(Debug)]
 pub(crate) struct Change {
     pub(crate) statement: &'static str,
-    /// The lease token that the statement named, if it names one.
+    /// Lease token that the statement names, if any.
     pub(crate) token: Option<String>,
     pub(crate) name: Name,
     /// The row; `None` if it was deleted.
@@ -21,12 +21,12 @@ pub(crate) struct Change {
 
 type Noted = (Name, Option<Row>);
 
-/// What was noted since the last statement.
+/// Rows recorded since the last statement.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Audit(Arc<Mutex<Vec<Noted>>>);
 
 impl Audit {
-    /// Sets up the audit on a connection.
+    /// Installs the audit on a connection.
     pub(crate) fn install(connection: &Connection) -> rusqlite::Result<Self> {
         let audit = Self::default();
         let theirs = audit.clone();
@@ -55,7 +55,7 @@ impl Audit {
         self.0.lock().unwrap()
     }
 
-    /// Takes what a statement changed.
+    /// Takes the changes of a statement.
     pub(crate) fn take(&self, statement: &Statement) -> Vec<Change> {
         let token = match (statement.name, statement.params.get(1)) {
             ("claim" | "settle" | "release_claim" | "heartbeat" | "add_late_outcomes", Some(Param::Text(token))) => {
@@ -67,22 +67,22 @@ impl Audit {
         self.noted().drain(..).map(change).collect()
     }
 
-    /// Forgets what was noted: it was taken back.
+    /// Forgets the recorded changes after a rollback.
     pub(crate) fn forget(&self) {
         self.noted().clear();
     }
 }
 
-/// Lists every table from the schema, so that a table that is added later is emptied and compared, too.
+/// Lists every table from the schema, so that a table added later is emptied and compared too.
 pub(crate) fn tables(connection: &Connection) -> rusqlite::Result<Vec<String>> {
     let sql = "SELECT name FROM main.sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%' ORDER BY name";
     connection.prepare_cached(sql)?.query_map([], |row| row.get(0))?.collect()
 }
 
-/// Empties all tables for the next schedule, and begins the watermark anew.
+/// Empties all tables for the next schedule, and resets the watermark.
 pub(crate) fn reset(connection: &Connection, watermark: i64) -> rusqlite::Result<()> {
     if !connection.is_autocommit() {
-        connection.execute_batch("ROLLBACK")?; // A panic of the schedule before this one.
+        connection.execute_batch("ROLLBACK")?; // The schedule before this one panicked.
     }
     for table in tables(connection)? {
         connection.prepare_cached(&format!("DELETE FROM {table}"))?.execute([])?;

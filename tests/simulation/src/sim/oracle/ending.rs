@@ -1,4 +1,4 @@
-//! The invariants that are judged at the end, when all is drained.
+//! The invariants that are checked at the end, when all jobs have ended.
 
 use longshore::model::attempt::{AttemptState, EvidenceRef, LogEntry};
 use longshore::model::evidence::pack_key;
@@ -11,7 +11,7 @@ use crate::sim::bugs::sabotage::Switch;
 use crate::sim::engine::world::World;
 use crate::sim::oracle::row::Row;
 
-/// Judges the drained world.
+/// Checks the world after all jobs have ended.
 pub(crate) fn judge(world: &World) -> Result<(), String> {
     let invariants = world.invariants.borrow();
     let count = world.number("SELECT count(*) FROM jobs");
@@ -31,18 +31,18 @@ pub(crate) fn judge(world: &World) -> Result<(), String> {
     let letters = invariants.rows.values().filter(|row| row.dead_state.is_some()).count();
     let died = invariants.died.iter().filter(|name| !invariants.erasures.has(name)).count();
     if letters != died {
-        return Err(format!("I11: {died} died and {letters} letters are there"));
+        return Err(format!("I11: {died} jobs died and {letters} dead letters exist"));
     }
     let accepted = world.number("SELECT coalesce(sum(accepted), 0) FROM tenant_hours");
-    // What was erased may have been counted before.
+    // Erased jobs may have been counted before.
     if accepted != count && invariants.erasures.is_empty() {
         return Err(format!("F33: {count} jobs and {accepted} counted"));
     }
-    // The counts of a batch in pieces go wrong without a crash.
+    // Splitting batches makes the counts of groups wrong even without a crash.
     if !world.has(Switch::SplitsBatches) {
         judge_groups(world)?;
     }
-    // What a worker had spent that died before it settled is counted nowhere.
+    // Calls of a worker that died before it settled are not counted.
     let (spent, counted) = (world.provider_calls.get(), world.number("SELECT coalesce(sum(calls), 0) FROM usage"));
     if counted > spent {
         return Err(format!("F58: {counted} calls of the provider are counted, and {spent} were made"));
@@ -50,7 +50,7 @@ pub(crate) fn judge(world: &World) -> Result<(), String> {
     erasers::judge(world)
 }
 
-/// F33: a group's counters are what a count of its jobs says.
+/// Checks F33: the counters of a group match a count of its jobs.
 fn judge_groups(world: &World) -> Result<(), String> {
     let wrong = world.number(
         "SELECT count(*) FROM (
@@ -66,12 +66,14 @@ fn judge_groups(world: &World) -> Result<(), String> {
     if (wrong, unfinished) == (0, 0) && labels == groups {
         return Ok(());
     }
-    Err(format!("F33: of {groups} groups for {labels} labels {wrong} miscount and {unfinished} have not finished"))
+    Err(format!(
+        "F33: of {groups} groups for {labels} labels, {wrong} have wrong counts and {unfinished} have not finished"
+    ))
 }
 
 fn judge_row(world: &World, row: &Row) -> Result<(), String> {
     if !row.state.is_terminal() {
-        return Err("I1: a job that has not ended".into());
+        return Err("I1: a job that did not end".into());
     }
     let mut entries = Vec::new();
     for entry in row.log.iter() {
@@ -80,17 +82,17 @@ fn judge_row(world: &World, row: &Row) -> Result<(), String> {
     for (number, entry) in entries.iter().enumerate() {
         let last = number + 1 == entries.len();
         match entry.state {
-            None => return Err("I2: an attempt that has not ended".into()),
+            None => return Err("I2: an attempt that did not end".into()),
             Some(AttemptState::Succeeded) if !last => return Err("I4: sent again after a success".into()),
             Some(AttemptState::OutcomeUnknown) => {}
             Some(_) if entry.ended_by.is_some() && entry.evidence.is_none() => {
-                completers::judge_unheard(world, row, &entry.lease)?;
+                completers::judge_unrecorded(world, row, &entry.lease)?;
             }
             Some(_) => judge_evidence(world, row, entry, number + 1)?,
         }
     }
     let succeeded = entries.last().is_some_and(|entry| entry.state == Some(AttemptState::Succeeded));
-    // Of a task whose answer broke off within its body nobody knows the result.
+    // A task whose answer was interrupted within its body has no known result.
     let has_result = row.result.is_some() || (succeeded && row.kind.contains('.'));
     if succeeded != (row.state == State::Succeeded) || succeeded != has_result {
         return Err("I2: the result and the log disagree".into());
@@ -101,46 +103,46 @@ fn judge_row(world: &World, row: &Row) -> Result<(), String> {
         invariants.rows.contains_key(&name) || invariants.erasures.has(&name)
     });
     if (row.dead_state.as_deref() == Some("replayed")) != (successor == Some(true)) {
-        return Err("I11: a replayed letter without its successor".into());
+        return Err("I11: a replayed dead letter without its successor".into());
     }
     Ok(())
 }
 
-/// I6: the evidence is where the row says and matches its hash, or the row says why there is none.
+/// Checks I6: the evidence is where the row says and matches its hash, or the row says why there is none.
 fn judge_evidence(world: &World, row: &Row, entry: &LogEntry, number: usize) -> Result<(), String> {
-    match entry.evidence.as_ref().ok_or("I6: no word of evidence")? {
+    match entry.evidence.as_ref().ok_or("I6: no evidence reference")? {
         EvidenceRef::Off => {
             let allowed = match row.endpoint.as_str() {
                 "secret" => true,
                 "quiet" => entry.state == Some(AttemptState::Succeeded) || entry.ended_by.is_some(),
                 _ => false,
             };
-            if allowed { Ok(()) } else { Err("I6: evidence is off where it should be on".into()) }
+            if allowed { Ok(()) } else { Err("I6: evidence is missing where it is not turned off".into()) }
         }
         EvidenceRef::Inline { reason, record, .. } if !reason.is_empty() && !record.is_empty() => Ok(()),
         EvidenceRef::Inline { .. } => Err("I6: inline evidence without record or reason".into()),
         EvidenceRef::Stored { n, offset, length, sha256: digest } => {
             let objects = world.objects.borrow();
-            let pack = objects.get(&pack_key(&entry.lease, *n)).ok_or("I6: the evidence is not there")?;
+            let pack = objects.get(&pack_key(&entry.lease, *n)).ok_or("I6: the evidence is missing")?;
             let range = usize::try_from(*offset).unwrap()..usize::try_from(offset + length).unwrap();
-            let bytes = pack.get(range).ok_or("I6: the evidence is cut")?;
+            let bytes = pack.get(range).ok_or("I6: the evidence is truncated")?;
             if sha256(bytes) != *digest {
                 return Err("I6: the evidence does not match its hash".into());
             }
             let record: Value = serde_json::from_slice(bytes).map_err(|error| format!("I6: {error}"))?;
             if record["job_id"] != *row.id || record["attempt"] != number {
-                return Err("I6: the evidence is of another attempt".into());
+                return Err("I6: the evidence belongs to another attempt".into());
             }
             Ok(())
         }
     }
 }
 
-/// I3: every request that was seen is in the ledger still.
+/// Checks I3: every request that a receiver got is still in the ledger.
 fn judge_ledger(world: &World) -> Result<(), String> {
     let invariants = world.invariants.borrow();
     let seen = world.receiver.seen.borrow();
-    // Of jobs that say the same nobody knows which one asked, and the others may have been released since.
+    // Jobs with the same text cannot be distinguished, and the others may have been released since.
     for (id, lease) in seen.keys().filter(|(id, _)| !id.starts_with(indexers::EVENT)) {
         let has = |row: &Row| row.event_id() == id && row.log.iter().any(|entry| entry["lease"] == **lease);
         if !invariants.rows.values().any(has) && !invariants.erasures.has_event(id) {

@@ -1,5 +1,5 @@
-//! The daily limits of the free plan: in some schedules the account spends one of them, until midnight. What that cuts off is no
-//! fault of a job.
+//! The daily limits of the free plan: in some schedules the account spends one of them, until midnight. An attempt that
+//! a limit interrupts is not the job's fault.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -15,13 +15,13 @@ use crate::sim::engine::world::World;
 use crate::sim::oracle::invariants::Invariants;
 use crate::sim::oracle::row::Row;
 
-/// One of so many seeds lives through a midnight.
+/// Every this many seeds one lives through a midnight.
 const SEEDS_PER_LIMIT: u64 = 11;
 
-/// How far the clock of a consumer may be off, with what it gains.
+/// Most milliseconds by which the clock of a consumer may be off, including its drift.
 const CLOCK_OFF_MS: i64 = 15_000;
 
-/// What the account has spent.
+/// Limits that the account has spent.
 #[derive(Debug, Clone, Copy, Default)]
 struct Spent {
     reads: bool,
@@ -29,7 +29,7 @@ struct Spent {
     queue: bool,
 }
 
-/// What may be spent of it.
+/// Combinations of limits that may be spent.
 const KINDS: [Spent; 5] = [
     Spent { reads: false, writes: true, queue: false },
     Spent { reads: true, writes: false, queue: false },
@@ -41,23 +41,23 @@ const KINDS: [Spent; 5] = [
 /// The limits of a world.
 #[derive(Debug, Default)]
 pub(crate) struct Limits {
-    /// When the day ends on which something may be spent; 0 where nothing is.
+    /// End of the day on which a limit may be spent; 0 if none is.
     pub(crate) midnight: i64,
     spent: Cell<Option<Spent>>,
-    /// The lease tokens whose outcomes could not be recorded.
+    /// Lease tokens whose outcomes could not be recorded.
     interrupted: RefCell<BTreeSet<String>>,
 }
 
-/// What became of the worker that holds the lease of a job.
+/// Fate of the worker that holds the lease of a job.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Holder {
-    /// Nothing befell it.
+    /// True if no fault hit it.
     pub(crate) is_well: bool,
-    /// A daily limit kept it from recording its outcome.
+    /// True if a daily limit kept it from recording its outcome.
     pub(crate) is_interrupted: bool,
 }
 
-/// The midnight that the schedule of a seed lives through, if it does.
+/// Midnight that the schedule of a seed lives through, if any.
 pub(crate) fn midnight_of(what: &Play) -> Option<i64> {
     let has_midnight = what.seed % SEEDS_PER_LIMIT == 6 && !what.narrow.off.contains(&Fault::DailyLimit);
     has_midnight.then_some((START_MS / DAY_MS + 1) * DAY_MS)
@@ -68,7 +68,7 @@ impl Limits {
         Self { midnight: midnight.unwrap_or(0), ..Self::default() }
     }
 
-    /// Whether an outcome under this lease could not be recorded.
+    /// Returns true if an outcome under this lease could not be recorded.
     pub(crate) fn has_interrupted(&self, lease: &str) -> bool {
         self.interrupted.borrow().contains(lease)
     }
@@ -79,7 +79,7 @@ impl World {
         if self.now() < self.limits.midnight { self.limits.spent.get().unwrap_or_default() } else { Spent::default() }
     }
 
-    /// The limit that keeps the database from running these statements now. Now and then they are the first that it keeps.
+    /// Limit that stops the database from running these statements now. Now and then these are the first that it stops.
     pub(crate) fn limit_of(&self, statements: &[Statement]) -> Option<DailyLimit> {
         let is_whole = self.now() < self.limits.midnight && self.limits.spent.get().is_none();
         if is_whole && self.hits(Fault::DailyLimit) {
@@ -101,36 +101,37 @@ impl World {
         Some(limit)
     }
 
-    /// Whether the queue takes and delivers messages.
+    /// Returns true if the queue takes and delivers messages.
     pub(crate) fn has_queue(&self) -> bool {
         !self.spent().queue
     }
 }
 
-/// Whether a statement writes, which the daily limit of writes is about.
+/// Returns true if a statement writes, and so counts towards the daily limit of writes.
 pub fn writes(sql: &str) -> bool {
     let mut words = sql.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_');
     words.any(|word| matches!(word, "INSERT" | "UPDATE" | "DELETE"))
 }
 
 impl Invariants {
-    /// F15, F84: which crashes of a quarantined job count.
+    /// Checks F15 and F84: only the right crashes of a quarantined job count.
     pub(crate) fn judge_crashes(&mut self, now: i64, old: &Row, new: &Row, holder: Holder) -> Result<(), String> {
         if holder.is_interrupted {
             self.reach(if old.quarantined == 1 {
-                "a quarantined job cut off by a limit"
+                "a quarantined job interrupted by a limit"
             } else {
-                "an attempt cut off by a limit"
+                "an attempt interrupted by a limit"
             });
         }
         judge_crashes(now, old, new, holder.is_interrupted)
     }
 }
 
-/// F15, F84: a crash of a quarantined job counts if the sweep came in time, and not if a daily limit cut the attempt off.
+/// Checks F15 and F84: a crash of a quarantined job counts if the sweep ran in time, and if no daily limit interrupted
+/// the attempt.
 fn judge_crashes(now: i64, old: &Row, new: &Row, is_interrupted: bool) -> Result<(), String> {
     if is_interrupted && new.crashes != old.crashes {
-        return Err("F84: a daily limit counts as a crash".into());
+        return Err("F84: a daily limit counted as a crash".into());
     }
     let began_at = old.log.last().and_then(|entry| entry["started_at"].as_i64()).unwrap_or(0);
     let is_seen = old.lease_until.is_some_and(|until| until > now - CRASH_SEEN_MS_MAX);
@@ -141,13 +142,13 @@ fn judge_crashes(now: i64, old: &Row, new: &Row, is_interrupted: bool) -> Result
     Err(format!("I7, F15: {} crashes after {}", new.crashes, old.crashes))
 }
 
-/// F84: what a daily limit keeps from going on waits for midnight, by the clock of its worker, and spends no failure. Where that
-/// clock is past midnight already it waits for the end of the grace.
+/// Checks F84: a job that a daily limit stops waits for midnight, by the clock of its worker, and spends no failure. If
+/// that clock is past midnight already, the job waits for the end of the grace period.
 pub(crate) fn judge_wait(old: &Row, new: &Row) -> Result<(), String> {
     let into_day = new.run_after.rem_euclid(DAY_MS);
     let is_reset = [0, RESET_GRACE_MS, DAY_MS].iter().any(|at| (into_day - at).abs() < CLOCK_OFF_MS);
     if new.failures == old.failures && is_reset {
         return Ok(());
     }
-    Err(format!("F84: {} failures after {}, and {into_day} ms into a day", new.failures, old.failures))
+    Err(format!("F84: {} failures after {}, at {into_day} ms of a day", new.failures, old.failures))
 }

@@ -1,4 +1,4 @@
-//! The oracle: what must hold, after every write and in the end.
+//! The oracle: the conditions that must hold after every write and in the end.
 
 pub(crate) mod answers;
 pub(crate) mod audit;

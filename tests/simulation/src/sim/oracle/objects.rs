@@ -1,4 +1,4 @@
-//! Large payloads: what clients ask for, and that rows and objects belong together at any time.
+//! Large payloads: how clients request them, and the checks that rows and objects match at any time.
 
 use longshore::store::objects::{PREFIX, job_of, key};
 use serde_json::{Value, json};
@@ -7,20 +7,20 @@ use crate::sim::actors::repeats;
 use crate::sim::engine::world::World;
 use crate::sim::oracle::row::Row;
 
-/// One of so many seeds has large payloads; not drawn, so that the others are played as they were.
+/// Every this many seeds one has large payloads; not drawn, so that the other schedules do not change.
 pub(crate) const SEEDS_PER_LARGE: u64 = 4;
-/// What is kept inline in this world: large payloads of a real size would only take time.
+/// Inline limit in this world: large payloads of a real size would only take time.
 pub(crate) const INLINE_BYTES: usize = 160;
-/// The group of a large job, with its number after it: the row has no body that tells it.
+/// Prefix of the group of a large job, before its number: the row has no body that contains the number.
 const GROUP: &str = "large-";
 
-/// Makes an order a large one.
+/// Makes the payload of an order large.
 pub(crate) fn enlarge(order: &mut Value, n: i64) {
     order["payload"]["body"] = body_of(n);
     order["group"] = json!(format!("{GROUP}{n}"));
 }
 
-/// The number of the job in that group.
+/// Number of the job in that group.
 pub(crate) fn marker_of(group: &str) -> Option<i64> {
     group.strip_prefix(GROUP)?.parse().ok()
 }
@@ -29,13 +29,13 @@ fn body_of(n: i64) -> Value {
     json!({"n": n, "pad": format!("{n}-").repeat(INLINE_BYTES)})
 }
 
-/// Whether these are the very bytes that were asked for: a webhook's body, or a task's payload around it.
+/// Returns true if these bytes are exactly the requested ones: a webhook's body, or a task's payload around it.
 pub(crate) fn is_whole(sent: &[u8], n: i64) -> bool {
     let body = body_of(n);
     [body.to_string(), json!({"body": body}).to_string()].iter().any(|text| text.as_bytes() == sent)
 }
 
-/// A row comes after its object.
+/// Checks that the object of a row was stored before the row.
 pub(crate) fn judge_insert(world: &World, row: &Row) {
     let Some(bytes) = row.payload_bytes else { return };
     let length = world.objects.borrow().get(&key(&row.name().into())).map(Vec::len);
@@ -47,26 +47,26 @@ pub(crate) fn judge_insert(world: &World, row: &Row) {
     }
 }
 
-/// An object is stored.
+/// Stores an object.
 pub(crate) fn store(world: &World, key: String, bytes: Vec<u8>) {
     repeats::judge_put(world, &key);
     world.objects.borrow_mut().insert(key, bytes);
 }
 
-/// An object leaves after its row.
+/// Deletes objects; their rows must be deleted before.
 pub(crate) fn delete(world: &World, keys: &[String]) {
     for name in keys.iter().filter(|name| world.objects.borrow_mut().remove(*name).is_some()) {
         let mut invariants = world.invariants.borrow_mut();
         let job = job_of(name).map(|job| (job.tenant, job.id));
         let is_purged = job.as_ref().is_some_and(|job| invariants.purged.contains(job));
         if job.is_some_and(|job| invariants.rows.contains_key(&job)) {
-            invariants.violated(format!("I1, F25: {name} left before its row"));
+            invariants.violated(format!("I1, F25: {name} was deleted before its row"));
         }
-        invariants.reach(if is_purged { "an object after its row" } else { "an object that never had a row" });
+        invariants.reach(if is_purged { "an object deleted after its row" } else { "an object that never had a row" });
     }
 }
 
-/// Whether an object has no row.
+/// Returns true if an object has no row.
 pub(crate) fn has_orphan(world: &World) -> bool {
     let invariants = world.invariants.borrow();
     let is_orphan = |name: &String| {
@@ -76,13 +76,13 @@ pub(crate) fn has_orphan(world: &World) -> bool {
     world.objects.borrow().keys().any(is_orphan)
 }
 
-/// In the end each large payload is there, and nothing else is.
+/// Checks that in the end each large payload has its object, and no other object exists.
 pub(crate) fn judge(world: &World) -> Result<(), String> {
     if has_orphan(world) {
-        return Err("F25: an object without a row is there for hours".into());
+        return Err("F25: an object without a row exists for hours".into());
     }
     let objects = world.objects.borrow();
     let invariants = world.invariants.borrow();
     let lacks = |row: &&Row| row.payload_bytes.is_some() && !objects.contains_key(&key(&row.name().into()));
-    invariants.rows.values().find(lacks).map_or(Ok(()), |row| Err(format!("F25: the object of {} is gone", row.id)))
+    invariants.rows.values().find(lacks).map_or(Ok(()), |row| Err(format!("F25: the object of {} is missing", row.id)))
 }

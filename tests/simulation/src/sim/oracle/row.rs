@@ -1,4 +1,4 @@
-//! A job's row as the audit sees it, whole: what the core's own reading statements do not show is in it too.
+//! A whole job row as the audit sees it, with the columns that the core's reading statements leave out.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -15,10 +15,10 @@ use serde_json::Value;
 
 use crate::sim::oracle::objects;
 
-/// A tenant and an id.
+/// Tenant and id of a job.
 pub(crate) type Name = (String, String);
 
-/// A row.
+/// A row of the table `jobs`.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Row {
     pub(crate) tenant: String,
@@ -54,14 +54,14 @@ pub(crate) struct Row {
     pub(crate) group: Option<String>,
     pub(crate) schedule: Option<String>,
     pub(crate) scheduled_for: Option<i64>,
-    /// Whom it is about.
+    /// Subject in its metadata.
     pub(crate) subject: Option<String>,
     pub(crate) payload_bytes: Option<i64>,
-    /// The part of the payload that is inline.
+    /// Inline part of the payload.
     pub(crate) payload: Option<Arc<str>>,
     pub(crate) marker: Option<i64>,
     pub(crate) has_payload: bool,
-    /// The attempts, one entry each; see [`Row::read_log`].
+    /// Attempts, one entry each; see [`Row::read_log`].
     pub(crate) log: Arc<Vec<Value>>,
     log_text: String,
 }
@@ -75,13 +75,13 @@ impl Row {
         (self.tenant.clone(), self.id.clone())
     }
 
-    /// Whether another is the same beside its log.
+    /// Returns true if both rows are equal except for their logs.
     pub(crate) fn is_like(&self, other: &Row) -> bool {
         let alone = |row: &Row| Row { log: Arc::default(), log_text: String::new(), ..row.clone() };
         alone(self) == alone(other)
     }
 
-    /// Reads the log, unless it is that of the row before: most changes leave it alone.
+    /// Parses the log, unless it is that of the row before: most changes do not touch it.
     pub(crate) fn read_log(&mut self, before: Option<&Row>) {
         self.log = match before {
             Some(before) if before.log_text == self.log_text => before.log.clone(),
@@ -90,10 +90,10 @@ impl Row {
     }
 }
 
-/// What clients of the simulation ask to be sent.
+/// Payload that clients of the simulation send.
 #[derive(Deserialize)]
 struct Payload {
-    /// Of a large one it is not here.
+    /// Body; absent if it is large.
     body: Option<Body>,
 }
 
@@ -107,7 +107,7 @@ struct Body {
     n: i64,
 }
 
-/// The columns of a row, in the order in which [`Row::read`] takes them.
+/// Columns of a row, in the order in which [`Row::read`] takes them.
 pub(crate) const COLUMNS: [&str; 37] = [
     "tenant",
     "id",
@@ -149,7 +149,7 @@ pub(crate) const COLUMNS: [&str; 37] = [
 ];
 
 impl Row {
-    /// Reads a row, all but its log.
+    /// Reads a row without parsing its log.
     pub(crate) fn read<'a>(get: &dyn Fn(usize) -> ValueRef<'a>) -> Result<Self> {
         let next = Cell::new(0);
         let get = || get(next.replace(next.get() + 1));

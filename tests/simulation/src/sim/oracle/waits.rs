@@ -1,4 +1,4 @@
-//! I7: how long a job waits for its next attempt, and whether a failure was spent.
+//! Checks of I7: how long a job waits for its next attempt, and if a failure was spent.
 
 use longshore::limits::{INDEX_GO_ON_SECONDS, PAYLOAD_WAIT_DOUBLINGS, PAYLOAD_WAIT_SECONDS, RETRY_AFTER_MS_MAX};
 use serde_json::Value;
@@ -9,7 +9,7 @@ use crate::sim::oracle::invariants::holds;
 use crate::sim::oracle::limits;
 use crate::sim::oracle::row::Row;
 
-/// I7: the wait is the schedule's, a fifth more or less, or what the destination asked for.
+/// Checks I7: the wait is the schedule's, give or take a fifth, or the one that the destination requested.
 pub(crate) fn judge_delay(now: i64, entry: &Value, old: &Row, new: &Row, receiver: &Receiver) -> Result<(), String> {
     let delay = new.run_after - now;
     if entry["error"]["class"] == "daily_limit" {
@@ -17,22 +17,22 @@ pub(crate) fn judge_delay(now: i64, entry: &Value, old: &Row, new: &Row, receive
     }
     let seen = receiver.seen_of(new, entry);
     let asked = seen.filter(|_| poison::may_ask(entry)).and_then(|answer| answer.retry_after);
-    // What a provider asked for of one job, others of its call wait for, too, and they may be in no call at all.
+    // A wait that a provider requested applies to all jobs of the call, even if a call failed without being sent.
     let is_indexing = indexers::is_indexing(new);
     let is_embedding = is_indexing || new.event_id().starts_with(providers::EVENT);
     if is_embedding && entry["error"]["class"] == "provider" && new.failures == old.failures {
-        holds!((1_000..=RETRY_AFTER_MS_MAX).contains(&delay), "I7: {delay} ms waited for a provider");
+        holds!((1_000..=RETRY_AFTER_MS_MAX).contains(&delay), "I7: a wait of {delay} ms for a provider");
         return Ok(());
     }
     if let Some(seconds) = asked {
-        holds!(new.failures == old.failures, "I7: to be asked for time is no failure");
+        holds!(new.failures == old.failures, "I7: a Retry-After must not count as a failure");
         holds!(delay == (seconds * 1_000).clamp(1_000, RETRY_AFTER_MS_MAX), "I7: {seconds} s asked, {delay} ms waited");
         return Ok(());
     }
-    // A store is out of reach: of the payload, of vectors that were made of it, of search, or of the signing secret.
+    // An unreachable store: the payload's, the cached vectors', the search database, or the signing secret.
     let is_read = entry["status"].is_null() && (new.payload_bytes.is_some() || was_unsigned(entry));
     if (is_read || is_embedding) && entry["error"]["class"] == "internal" {
-        holds!(new.failures == old.failures, "I7: a store that is out of reach is no failure of the job");
+        holds!(new.failures == old.failures, "I7: an unreachable store must not count as a failure");
         if is_indexing && delay == i64::try_from(INDEX_GO_ON_SECONDS).unwrap() * 1_000 {
             return Ok(());
         }
@@ -40,7 +40,7 @@ pub(crate) fn judge_delay(now: i64, entry: &Value, old: &Row, new: &Row, receive
         holds!(delay == i64::try_from(PAYLOAD_WAIT_SECONDS << doublings).unwrap() * 1_000, "I7: {delay} ms waited");
         return Ok(());
     }
-    holds!(new.failures == old.failures + 1, "I7: a failure is one");
+    holds!(new.failures == old.failures + 1, "I7: a failure must count once");
     let delays = new.backoff.delays_seconds();
     let at = (new.failures as usize - 1).min(delays.len().saturating_sub(1));
     let middle = i64::try_from(delays.get(at).copied().unwrap_or(60)).unwrap() * 1_000;
@@ -48,7 +48,7 @@ pub(crate) fn judge_delay(now: i64, entry: &Value, old: &Row, new: &Row, receive
     Ok(())
 }
 
-/// Whether nothing was sent because the secret that signs was not there.
+/// Returns true if nothing was sent because the signing secret was missing.
 fn was_unsigned(entry: &Value) -> bool {
     entry["error"]["message"].as_str().is_some_and(|text| text.starts_with("The signing secret could not be read"))
 }
