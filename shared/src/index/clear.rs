@@ -4,7 +4,7 @@
 use serde::Deserialize;
 
 use super::merge::PREFIX;
-use crate::limits::{CLEAR_CHUNKS, CLEAR_VECTORS, CACHED_VECTOR_MS, OBJECTS_PER_DELETE};
+use crate::limits::{CACHED_VECTOR_MS, CLEAR_CHUNKS, CLEAR_VECTORS, OBJECTS_PER_DELETE};
 use crate::ports::{Blobs, Clock, DatabaseError, IndexDatabase};
 use crate::store::search::{Store, index_sql};
 use crate::store::{batch, first_as};

@@ -14,8 +14,8 @@ use futures_util::stream::FuturesUnordered;
 
 use crate::index::shared::Shared;
 use crate::limits::{
-    CLAIM_BELOW, CLAIM_MAX, FLUSH_BYTES, FLUSH_MS, FLUSH_OUTCOMES, RELEASE_PAUSE_MS, HEARTBEAT_MS, INVOCATION_MS,
-    LEASE_MARGIN_MS, LEASE_MS,
+    CLAIM_BELOW, CLAIM_MAX, FLUSH_BYTES, FLUSH_MS, FLUSH_OUTCOMES, HEARTBEAT_MS, INVOCATION_MS, LEASE_MARGIN_MS,
+    LEASE_MS, RELEASE_PAUSE_MS,
 };
 use crate::model::claimed::Claimed;
 use crate::model::hint::Hint;
