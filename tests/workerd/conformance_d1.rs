@@ -89,7 +89,7 @@ macro_rules! run_on_d1 {
             let failed = on_d1("conformance", async |stand, _| {
                 let mut failed = Vec::new();
                 $($(
-                    if stringify!($module) == "firing" {
+                    if stringify!($module) == "occurring" {
                         early_in_a_minute().await;
                     }
                     // Boxed: all futures together are larger than a thread's stack.

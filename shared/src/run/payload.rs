@@ -20,8 +20,7 @@ pub(crate) async fn object_of<W: Blobs + Clock>(world: &W, job: &Claimed) -> Res
         tracing::error!(%error, job = job.id, "payload_read_failed");
         job.store_failed("The payload could not be read from the object store.")
     })?;
-    let gone =
-        || Outcome::failed(ErrorClass::Config, "The object of the payload no longer exists in the object store.");
+    let gone = || Outcome::failed(ErrorClass::Config, "The payload no longer exists in the object store.");
     object.map(|object| Some(object.into())).ok_or_else(gone)
 }
 

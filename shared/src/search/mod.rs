@@ -9,14 +9,14 @@
 //! 6. [`fuse`]: merges two rankings into one.
 //! 7. [`words`]: splits a text into words, in any script.
 //! 8. [`keywords`]: translates a query into an FTS5 expression.
-//! 9. [`marks`]: highlights the matched words of a text in HTML.
+//! 9. [`highlights`]: highlights the matched words of a text in HTML.
 
 pub mod chunk;
 pub mod filter;
 pub mod fuse;
+pub(crate) mod highlights;
 pub(crate) mod keywords;
 pub mod lexical;
-pub(crate) mod marks;
 pub mod scan;
 pub mod segment;
 pub mod words;

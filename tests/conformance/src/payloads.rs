@@ -153,7 +153,7 @@ pub async fn a_job_waits_for_an_unreadable_payload<S: Store>(stand: &Stand<S>) {
     case.run(&gone).await;
     let row = stand.row(&gone).await;
     assert_eq!((row.dead_reason, row.attempt), (Some(DeadReason::NotRetryable), 1));
-    assert!(row.error.unwrap().message.contains("not in the object store"));
+    assert!(row.error.unwrap().message.contains("no longer exists in the object store"));
     let refused = replay(stand, &stand.settings, &gone, None).await;
     assert!(matches!(refused, Err(Problem::IllegalTransition(text)) if text.contains("replay it with a `payload`")));
     let edited = RawValue::from_string(r#"{"url":"https://example.com/other"}"#.into()).unwrap();
