@@ -336,7 +336,7 @@ fn queries() -> [(String, Value); 14] {
         ),
         in_query(
             "wait",
-            "Answers when the job has ended, or after this many seconds.",
+            "Answers when the job, or each job of the group, has ended, or after this many seconds.",
             json!({"type": "integer", "minimum": 0, "maximum": WAIT_SECONDS_MAX, "default": 0}),
         ),
         in_query("state", "Only jobs in this state.", json!({"type": "string", "enum": states})),
