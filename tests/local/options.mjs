@@ -1,6 +1,7 @@
 // The command line of the local runner.
 import path from "node:path";
 import { parseArgs } from "node:util";
+import { devArguments } from "./dev.mjs";
 import { root } from "./workers.mjs";
 
 export const usage = `node tests/local/run.mjs --persist DIR [options]
@@ -18,7 +19,8 @@ export const usage = `node tests/local/run.mjs --persist DIR [options]
   --faults            let the control server inject faults
   --drop-hints        begin with every queue message dropped (implies --faults)
   --fail-r2           begin with every R2 put failing (implies --faults)
-  --foreground        for people: start a receiver, print a session to paste, do not end with standard input
+  --foreground        for people, as \`make dev\` runs: start a receiver, print a session to paste, do not end with standard
+                      input; the options of dev.mjs come first, and others override them
   --receiver-port N   port of that receiver, 0 for any (default 8788)`;
 
 /** The arguments make no sense; the message says why. */
@@ -71,7 +73,8 @@ function parse(args) {
     "receiver-port": { ...text, default: "8788" },
   };
   try {
-    return parseArgs({ args, options }).values;
+    const { values } = parseArgs({ args, options });
+    return values.foreground ? parseArgs({ args: [...devArguments, ...args], options }).values : values;
   } catch (error) {
     throw new UsageError(error.message);
   }

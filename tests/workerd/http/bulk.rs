@@ -314,7 +314,10 @@ fn a_group_is_waited_for() {
         accept(2).await;
         let (group, took) = wait(30).await;
         assert!(took < Duration::from_secs(25) && group["finished_at"].is_string(), "{took:?}: {group}");
-        assert_eq!(["total", "open", "succeeded", "cancelled"].map(|name| group[name].as_u64()), [2, 0, 1, 1].map(Some));
+        assert_eq!(
+            ["total", "open", "succeeded", "cancelled"].map(|name| group[name].as_u64()),
+            [2, 0, 1, 1].map(Some)
+        );
         assert_eq!(tenant.api.get("/v1/groups/none?wait=30").await.unwrap().status, 404);
     });
 }

@@ -171,10 +171,11 @@ pub(super) fn read_group() -> OperationDoc {
     let description = "How many jobs carry the label and what became of them. `finished_at` is set when none is open; \
                        retention removes a group as long after that as it keeps dead letters. With `wait`, answers when all \
                        its jobs have ended or the time is over; send all jobs before you wait.";
-    describe(JOBS, "Reads the counters of a group", description)
-        .takes(&["wait"])
-        .of_tenant()
-        .answers::<Group<'_>>(200, "The group.", examples::group())
+    describe(JOBS, "Reads the counters of a group", description).takes(&["wait"]).of_tenant().answers::<Group<'_>>(
+        200,
+        "The group.",
+        examples::group(),
+    )
 }
 
 pub(super) fn list_dead_letters() -> OperationDoc {
