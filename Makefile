@@ -1,5 +1,5 @@
 # Longshore's commands. Each installs what it lacks into .tools/ and node_modules/, and does nothing twice.
-# A machine needs: Rust (rustup), Node >= 20 with npm, make, git and a C compiler; for the tests Python >= 3.11 with pip, and zsh.
+# A machine needs: Rust (rustup), Node >= 20 with npm, make, git and a C compiler; for the tests Python >= 3.11 with pip, zsh and curl.
 
 # Bash also because make then always goes through the shell, which alone looks at the PATH set here.
 SHELL := /bin/bash
