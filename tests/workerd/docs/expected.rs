@@ -49,8 +49,11 @@ impl Expected {
                 Value::String(text) => text == "*" || text == line,
                 json => serde_json::from_str(line).is_ok_and(|value| contains(json, &value)),
             });
-        let expected = || self.prints.iter().map(|line| format!("{line}\n")).collect::<String>();
-        if is_as_expected { Ok(()) } else { Err(format!("expected:\n{}printed:\n{stdout}", expected())) }
+        if is_as_expected {
+            return Ok(());
+        }
+        let expected: Vec<_> = self.prints.iter().map(Value::to_string).collect();
+        Err(format!("expected:\n{}\nprinted:\n{stdout}", expected.join("\n")))
     }
 }
 

@@ -159,7 +159,7 @@ fn what_fails_in_an_interactive_shell_fails_here() {
         assert!(zsh.run("echo \"open").await.is_err(), "a quote that stays open is seen");
         let mut bash = Session::start(Shell::Bash, WITHIN);
         let output = bash.run("echo out; echo err >&2; false").await.unwrap();
-        assert_eq!((output.status, output.stdout.as_str(), output.stderr.as_str()), (1, "out\n", "err\n"));
+        assert_eq!((output.status, output.stdout.as_str(), output.stderr.as_str()), (1, "out\n", "err"));
     });
 }
 

@@ -43,8 +43,8 @@ impl Page {
             };
             let closes = |line: &str| line.trim() == "```";
             let inside = lines.by_ref().map(|(_, line)| line).take_while(|line| !closes(line));
-            let text: String =
-                inside.map(|line| format!("{}\n", line.get(indentation..).unwrap_or_default())).collect();
+            let inside: Vec<_> = inside.map(|line| line.get(indentation..).unwrap_or_default()).collect();
+            let text = inside.join("\n");
             let (language, rest) = fence.split_once(' ').unwrap_or((fence, ""));
             let at = format!("{path}, line {}", index + 1);
             assert!(RUN.contains(&language) || SHOWN.contains(&language), "{at}: `{language}` is not run");
@@ -62,8 +62,10 @@ impl Page {
 /// Every page for readers.
 pub(super) fn pages() -> Vec<Page> {
     let in_docs = std::fs::read_dir(repository().join("docs")).unwrap();
-    let names = in_docs.map(|entry| format!("docs/{}", entry.unwrap().file_name().to_string_lossy()));
-    let mut paths: Vec<_> = names.filter(|name| name.ends_with(".md")).collect();
+    let in_docs =
+        in_docs.map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|it| it == "md"));
+    let mut paths: Vec<_> =
+        in_docs.map(|path| format!("docs/{}", path.file_name().unwrap().to_string_lossy())).collect();
     let others = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md"];
     paths.extend(
         others.into_iter().chain(["clients/python/README.md", "clients/typescript/README.md"]).map(str::to_owned),

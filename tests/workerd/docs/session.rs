@@ -76,8 +76,8 @@ impl Session {
             return Err(format!("it does not end; stdout: {stdout}\nstderr: {stderr}"));
         };
         let is_of_job = |line: &str| line.starts_with('[') && line[1..].starts_with(|it: char| it.is_ascii_digit());
-        let stderr = stderr.lines().filter(|line| !is_of_job(line) && !line.is_empty());
-        Ok(Output { status, stdout, stderr: stderr.map(|line| format!("{line}\n")).collect() })
+        let stderr: Vec<_> = stderr.lines().filter(|line| !is_of_job(line) && !line.is_empty()).collect();
+        Ok(Output { status, stdout, stderr: stderr.join("\n") })
     }
 
     /// Ends the shell.

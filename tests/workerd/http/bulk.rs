@@ -1,13 +1,13 @@
 //! Bulk: jobs in as lines and lists out as lines, whatever the network does in between.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use longshore_kit::client::{Answer, eventually};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::support::refusal::{NOT_JSON, UNAUTHENTICATED, assert_problem, assert_refused, invalid};
 use crate::support::tenant::{SOON, Tenant, id_of};
