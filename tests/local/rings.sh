@@ -66,6 +66,16 @@ clients() {
     && node --input-type=module --eval 'import { Longshore } from "longshore"; new Longshore({ url: "", key: "" });')
 }
 
+# The pages' blocks run in zsh too. CI, which has a machine for itself, gets zsh from Debian; a person is told.
+zsh_for_docs() {
+  command -v zsh >/dev/null && return
+  if [ -n "${CI:-}" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq zsh >/dev/null && return
+  fi
+  export LONGSHORE_WITHOUT_ZSH=1
+  rows+=("$(printf '%-34s  SKIPPED: this machine has no zsh' 'blocks of the pages in zsh')")
+}
+
 # All rings use one selection of packages: another selection would have other features and compile the core again.
 tests() {
   cargo test -q --workspace "$@"
@@ -80,4 +90,5 @@ ring 'conformance on SQLite' tests --test conformance
 ring 'simulation' tests --test simulation
 ring 'conformance on D1' tests --test conformance_d1
 ring 'clients' clients
+zsh_for_docs
 ring 'workerd' tests --test workerd -- --test-threads=$workerd_threads

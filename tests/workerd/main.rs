@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod delivery;
+mod docs;
 mod faults;
 mod hostile;
 mod http;

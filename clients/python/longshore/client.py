@@ -10,7 +10,7 @@ from typing import Any, Required, TypedDict, Unpack
 import httpx
 
 from .generated.client import AuthenticatedClient
-from .generated.models import AcceptedJob, BatchResult, BatchSummary, Job
+from .generated.models import AcceptedJob, BatchResult, BatchSummary, Group, Job
 from .problem import LongshoreError, repeat
 
 # Limits of a chunk of `enqueue_many`. The chunk keys depend on them: a repeat with other limits would create new jobs.
@@ -86,15 +86,27 @@ class Longshore:
 
     def wait(self, id: str, timeout: float = 300) -> Job:
         """Waits until a job has ended; raises `TimeoutError` if that takes longer than `timeout` seconds."""
+        job = Job.from_dict(self._until_ended(f"/v1/jobs/{id}", timeout))
+        if job.finished_at is None:
+            raise TimeoutError(f"{id} is still {job.state.value} after {timeout} s.")
+        return job
+
+    def wait_group(self, id: str, timeout: float = 300) -> Group:
+        """Waits until all jobs of a group have ended, which must have been sent before; raises as `wait` does."""
+        group = Group.from_dict(self._until_ended(f"/v1/groups/{id}", timeout))
+        if group.finished_at is None:
+            raise TimeoutError(f"{id} still has open jobs ({group.open_}) after {timeout} s.")
+        return group
+
+    def _until_ended(self, path: str, timeout: float) -> dict[str, Any]:
+        """Reads with `wait` until the end, or until the time is over."""
         end = time.monotonic() + timeout
         while True:
             seconds = min(WAIT_SECONDS_MAX, max(0, math.ceil(end - time.monotonic())))
-            answer = repeat(lambda: self._ask("GET", f"/v1/jobs/{id}", params={"wait": seconds}))
-            job = Job.from_dict(answer.json())
-            if job.finished_at is not None:
-                return job
-            if time.monotonic() >= end:
-                raise TimeoutError(f"{id} is still {job.state.value} after {timeout} s.")
+            answer = repeat(lambda: self._ask("GET", path, params={"wait": seconds}))
+            found: dict[str, Any] = answer.json()
+            if found["finished_at"] is not None or time.monotonic() >= end:
+                return found
 
     def _ask(self, method: str, path: str, **options: Any) -> httpx.Response:
         answer = self.raw.get_httpx_client().request(method, path, **options)

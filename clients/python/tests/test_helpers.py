@@ -169,6 +169,20 @@ def test_waiting_ends_at_its_timeout() -> None:
         longshore.wait(longshore.enqueue(**job).id, timeout=1)
 
 
+def test_a_group_is_waited_for() -> None:
+    with receiver() as receives:
+        endpoint("grouped", receives.url)
+        for number in (1, 2):
+            longshore.enqueue(kind="webhook", endpoint="grouped", payload={"body": number}, group="pair")
+        group = longshore.wait_group("pair")
+    assert (group.total, group.succeeded, group.open_) == (2, 2, 0)
+    job = later(1)
+    job["group"] = "pair"
+    longshore.enqueue(**job)
+    with pytest.raises(TimeoutError, match=r"pair still has open jobs \(1\)"):
+        longshore.wait_group("pair", timeout=1)
+
+
 def test_a_new_job_has_the_documented_members() -> None:
     assert NewJob.__annotations__.keys() == NewTaskJob.__annotations__.keys()
 

@@ -17,6 +17,8 @@ export type NewJob = WithDottedTask<Schemas["NewJob"]>;
 export type AcceptedJob = Schemas["AcceptedJob"];
 /** A job with its state, result and error. */
 export type Job = Schemas["Job"];
+/** Number of jobs with a label, by state. */
+export type Group = Schemas["Group"];
 /** Result of one job of many; `index` is its position among them. */
 export type BatchResult = Schemas["BatchResult"];
 /** Numbers of new, duplicate and rejected jobs. */
@@ -98,15 +100,31 @@ export class Longshore {
 
   /** Waits until a job has ended; throws a `TimeoutError` if that takes longer than `timeoutSeconds`. */
   async wait(id: string, { timeoutSeconds = 300 }: { timeoutSeconds?: number } = {}): Promise<Job> {
-    const end = Date.now() + timeoutSeconds * 1000;
-    for (;;) {
-      const wait = Math.min(WAIT_SECONDS_MAX, Math.max(0, Math.ceil((end - Date.now()) / 1000)));
-      const options = { params: { path: { id }, query: { wait } } };
-      const job: Job = await repeat(async () => unwrap(await this.raw.GET("/v1/jobs/{id}", options)));
-      if (job.finished_at !== null) return job;
-      if (Date.now() >= end)
-        throw new DOMException(`${id} is still ${job.state} after ${timeoutSeconds} s.`, "TimeoutError");
-    }
+    const read = async (wait: number): Promise<Job> =>
+      unwrap(await this.raw.GET("/v1/jobs/{id}", { params: { path: { id }, query: { wait } } }));
+    return untilEnded(read, timeoutSeconds, (job) => `${id} is still ${job.state}`);
+  }
+
+  /** Waits until all jobs of a group have ended, which must have been sent before; throws as `wait` does. */
+  async waitGroup(id: string, { timeoutSeconds = 300 }: { timeoutSeconds?: number } = {}): Promise<Group> {
+    const read = async (wait: number): Promise<Group> =>
+      unwrap(await this.raw.GET("/v1/groups/{id}", { params: { path: { id }, query: { wait } } }));
+    return untilEnded(read, timeoutSeconds, (group) => `${id} still has open jobs (${group.open})`);
+  }
+}
+
+/** Reads with `wait` until the end, or until the time is over. */
+async function untilEnded<T extends { finished_at: string | null }>(
+  read: (wait: number) => Promise<T>,
+  timeoutSeconds: number,
+  describe: (read: T) => string,
+): Promise<T> {
+  const end = Date.now() + timeoutSeconds * 1000;
+  for (;;) {
+    const wait = Math.min(WAIT_SECONDS_MAX, Math.max(0, Math.ceil((end - Date.now()) / 1000)));
+    const found = await repeat(() => read(wait));
+    if (found.finished_at !== null) return found;
+    if (Date.now() >= end) throw new DOMException(`${describe(found)} after ${timeoutSeconds} s.`, "TimeoutError");
   }
 }
 

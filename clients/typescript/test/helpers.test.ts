@@ -137,6 +137,21 @@ test("waiting ends at its timeout", async () => {
   await assert.rejects(longshore.wait(id, { timeoutSeconds: 1 }), { name: "TimeoutError" });
 });
 
+test("a group is waited for", async () => {
+  const receiver = await serve(() => new Response());
+  await endpoint("grouped", receiver.url);
+  const job = { kind: "webhook", endpoint: "grouped", payload: { body: 1 }, group: "pair" } as const;
+  await longshore.enqueue(job);
+  await longshore.enqueue(job);
+  const { total, succeeded, open } = await longshore.waitGroup("pair");
+  assert.deepEqual([total, succeeded, open], [2, 2, 0]);
+  await longshore.enqueue({ ...later(0), group: "pair" });
+  await assert.rejects(longshore.waitGroup("pair", { timeoutSeconds: 1 }), {
+    name: "TimeoutError",
+    message: "pair still has open jobs (1) after 1 s.",
+  });
+});
+
 test("a task is handled: its result, a snooze, a deferred completion, a failure", async (t) => {
   t.mock.method(console, "error", () => {});
   const tasks: Task[] = [];

@@ -18,3 +18,4 @@ pub(crate) mod quotas;
 pub(crate) mod read;
 pub(crate) mod schedules;
 pub(crate) mod usage;
+pub(crate) mod wait;

@@ -1,10 +1,7 @@
 //! Reads of jobs, attempts, evidence and dead letters.
 
-use std::time::Duration;
-
-use backon::{BackoffBuilder, ExponentialBuilder};
 use longshore::kinds::shown;
-use longshore::limits::{ATTEMPTS_WITH_EVIDENCE_MAX, EXPORT_PAGE, WAIT_SECONDS_MAX};
+use longshore::limits::{ATTEMPTS_WITH_EVIDENCE_MAX, EXPORT_PAGE};
 use longshore::manage::query::JobFilter;
 use longshore::manage::{operate, query};
 use longshore::model::attempt::Attempt;
@@ -12,20 +9,15 @@ use longshore::model::dead_letter::DeadLetter;
 use longshore::model::evidence::Evidence;
 use longshore::model::job::{Job, JobRef, JobRow};
 use longshore::model::state::State;
-use longshore::ports::Clock;
 use longshore::store::rows;
 use longshore::wire::checks::read_time;
 use longshore::wire::invalid::check_word;
 use longshore::wire::problem::Problem;
-use longshore::wire::values::Whole;
 
 use crate::answer::ApiResponse;
+use crate::api::wait::{wait_for_end, wait_seconds};
 use crate::authenticate::Proof;
 use crate::context::ApiContext;
-
-/// First wait between two reads of a job, doubled up to [`POLL_LAST`].
-const POLL_FIRST: Duration = Duration::from_millis(100);
-const POLL_LAST: Duration = Duration::from_secs(1);
 
 /// Returns the job in the path, of the key's tenant.
 pub(crate) fn job_of_path(context: &ApiContext, proof: &Proof) -> Result<JobRef, Problem> {
@@ -42,22 +34,8 @@ pub(crate) async fn read_job(context: &mut ApiContext, proof: &Proof) -> Result<
     if wait == 0 || row.state.is_terminal() {
         return Ok(job_answer(200, &row));
     }
-    let until = context.world.now_ms() + i64::from(wait) * 1_000;
-    let waits = ExponentialBuilder::default().with_factor(2.0).with_min_delay(POLL_FIRST).with_max_delay(POLL_LAST);
-    for wait in waits.without_max_times().build() {
-        if context.world.now_ms() >= until || query::has_finished(&context.world, &job).await? {
-            break;
-        }
-        context.world.sleep(wait).await;
-    }
+    wait_for_end(context, wait, async || query::has_finished(&context.world, &job).await).await?;
     Ok(job_answer(200, &rows::read_job(&context.world, &job).await?))
-}
-
-fn wait_seconds(context: &ApiContext) -> Result<u32, Problem> {
-    let Some(text) = context.request.parameter("wait") else {
-        return Ok(0);
-    };
-    Whole::<0, WAIT_SECONDS_MAX>::parse("wait", text).map_err(Problem::InvalidParameter)
 }
 
 /// Creates the response with a job and its payload. Secret header values are hidden.

@@ -341,7 +341,7 @@ fn queries() -> [(String, Value); 14] {
         ),
         in_query(
             "wait",
-            "Waits until the job has ended, at most this many seconds.",
+            "Waits until the job, or each job of the group, has ended, at most this many seconds.",
             json!({"type": "integer", "minimum": 0, "maximum": WAIT_SECONDS_MAX, "default": 0}),
         ),
         in_query("state", "Only jobs in this state.", json!({"type": "string", "enum": states})),

@@ -140,8 +140,9 @@ fn parameters() {
             assert_refused(path, &tenant.api.get(path).await.unwrap(), expected);
         }
         for wait in ["31", "-1", "x", "1.5"] {
-            let path = format!("{job}?wait={wait}");
-            assert_refused(&path, &tenant.api.get(&path).await.unwrap(), range("wait"));
+            for path in [format!("{job}?wait={wait}"), format!("/v1/groups/none?wait={wait}")] {
+                assert_refused(&path, &tenant.api.get(&path).await.unwrap(), range("wait"));
+            }
         }
         // SQL syntax has no effect in a value.
         for value in ["'%20OR%201=1--", "%25", "%00", "*", "null"] {

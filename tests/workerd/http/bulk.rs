@@ -7,7 +7,7 @@ use longshore_kit::client::{Answer, eventually};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::support::refusal::{NOT_JSON, UNAUTHENTICATED, assert_problem, assert_refused, invalid};
 use crate::support::tenant::{SOON, Tenant, id_of};
@@ -289,5 +289,35 @@ fn a_group_is_followed_to_its_end() {
             (count(&group) == [32, 0, 30, 1, 1]).then_some(())
         });
         assert!(ended.await.is_some(), "{}", tenant.read("/v1/groups/nightly").await);
+    });
+}
+
+/// `?wait=` answers as soon as the last job has ended, and with open jobs when the time is over.
+#[test]
+fn a_group_is_waited_for() {
+    shared(async |world| {
+        let tenant = world.tenant().await;
+        let accept = async |delay: u32| {
+            let mut job = tenant.webhook("/ok");
+            (job["delay_seconds"], job["group"]) = (json!(delay), json!("waited-for"));
+            tenant.accept(&job).await
+        };
+        let wait = async |seconds: u32| {
+            let began = Instant::now();
+            let group = tenant.read(&format!("/v1/groups/waited-for?wait={seconds}")).await;
+            (group, began.elapsed())
+        };
+        let later = accept(600).await;
+        let (group, took) = wait(2).await;
+        assert!(took >= Duration::from_secs(2) && group["finished_at"].is_null(), "{took:?}: {group}");
+        assert_eq!(tenant.act(&format!("/v1/jobs/{later}/cancel")).await.status, 200);
+        accept(2).await;
+        let (group, took) = wait(30).await;
+        assert!(took < Duration::from_secs(25) && group["finished_at"].is_string(), "{took:?}: {group}");
+        assert_eq!(
+            ["total", "open", "succeeded", "cancelled"].map(|name| group[name].as_u64()),
+            [2, 0, 1, 1].map(Some)
+        );
+        assert_eq!(tenant.api.get("/v1/groups/none?wait=30").await.unwrap().status, 404);
     });
 }

@@ -171,8 +171,9 @@ pub(super) fn fail_job() -> OperationDoc {
 
 pub(super) fn read_group() -> OperationDoc {
     let description = "Numbers of jobs with this label, by outcome. `finished_at` is set when no job is open; the \
-                       group is deleted as long after that as dead letters are kept.";
-    describe(JOBS, "Reads the counters of a group", description).of_tenant().answers::<Group<'_>>(
+                       group is deleted as long after that as dead letters are kept. With `wait`, answers when all \
+                       its jobs have ended or the time is over; send all jobs before you wait.";
+    describe(JOBS, "Reads the counters of a group", description).takes(&["wait"]).of_tenant().answers::<Group<'_>>(
         200,
         "The group.",
         examples::group(),

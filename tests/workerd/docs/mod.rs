@@ -1,0 +1,186 @@
+//! The code blocks of the pages, run as a reader runs them: page after page, block after block, pasted into an interactive bash and
+//! zsh, against what `make dev` starts. `blocks.json` says what each block prints.
+
+mod dev;
+mod expected;
+mod page;
+mod session;
+mod shell;
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use longshore_kit::scratch::{Scratch, repository};
+
+use crate::docs::dev::Dev;
+use crate::docs::expected::{Expected, expected_pages};
+use crate::docs::page::{Block, Page, pages};
+use crate::docs::session::{BLOCK_WITHIN, Session};
+use crate::docs::shell::{SHELLS, Shell};
+use crate::support::world::block_on;
+
+/// Blocks that need an account, the network or many minutes: one more is to be wanted.
+const NOT_RUN: usize = 17;
+
+/// The place of the snippets in TypeScript: inside the package, where they find it by its name.
+fn snippets() -> PathBuf {
+    repository().join("clients/typescript/test/generated/docs")
+}
+
+fn runs_in(shell: Shell) {
+    if !shell.is_there() {
+        return;
+    }
+    block_on(async {
+        let scratch = Scratch::new("docs").unwrap();
+        let dev = Dev::start(&scratch).await;
+        let mut wrong = Vec::new();
+        for (page, expected) in pages_with_expected(&dev.session) {
+            if expected.iter().any(|expected| expected.no_run.is_none()) {
+                wrong.extend(run_page(shell, &dev, &scratch, &page, &expected).await.err());
+            }
+        }
+        let end = dev.end_of_log();
+        dev.stop().await;
+        assert!(wrong.is_empty(), "{}\n\nThe end of the log:\n{end}", wrong.join("\n\n"));
+    });
+}
+
+/// Each page in the order of `blocks.json`, with what its blocks print.
+fn pages_with_expected(make_dev: &str) -> Vec<(Page, Vec<Expected>)> {
+    let mut pages = pages();
+    pages.push(Page::of_make_dev(make_dev));
+    let with_expected = expected_pages().into_iter().map(|expected| {
+        let found = pages.iter().position(|page| page.path == expected.page);
+        let page = pages.remove(found.unwrap_or_else(|| panic!("{} has no blocks", expected.page)));
+        assert_eq!(page.blocks.len(), expected.blocks.len(), "blocks.json has each block of {}", page.path);
+        (page, expected.blocks)
+    });
+    with_expected.collect()
+}
+
+async fn run_page(
+    shell: Shell,
+    dev: &Dev,
+    scratch: &Scratch,
+    page: &Page,
+    expected: &[Expected],
+) -> Result<(), String> {
+    let mut session = Session::start(shell, BLOCK_WITHIN);
+    // What a reader pastes first.
+    session.run(&dev.export).await?;
+    for (index, (block, expected)) in page.blocks.iter().zip(expected).enumerate() {
+        if expected.no_run.is_some() {
+            continue;
+        }
+        let about = |error: String| {
+            format!("{} in {}, block {} in line {}: {error}", page.path, shell.name(), index + 1, block.line)
+        };
+        session.run(&dev.at_its_ports(&expected.given)).await.map_err(about)?;
+        let name = format!("{}-{}-{}", page.path.replace(['/', '.'], "-"), index + 1, shell.name());
+        let command = command_of(block, &name, scratch);
+        let output = session.run(&dev.at_its_ports(&command)).await.map_err(about)?;
+        expected.check(&output).map_err(about)?;
+    }
+    session.end().await;
+    Ok(())
+}
+
+/// What is pasted: the block itself, or the command that runs it as a file.
+fn command_of(block: &Block, name: &str, scratch: &Scratch) -> String {
+    let (program, file) = match block.language.as_str() {
+        "python" => ("python3", scratch.path().join(format!("{name}.py"))),
+        "ts" => ("node", snippets().join(format!("{name}.ts"))),
+        _ => return block.text.clone(),
+    };
+    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+    std::fs::write(&file, &block.text).unwrap();
+    format!("{program} {}", file.display())
+}
+
+#[test]
+fn the_blocks_run_in_bash() {
+    runs_in(Shell::Bash);
+}
+
+#[test]
+fn the_blocks_run_in_zsh() {
+    runs_in(Shell::Zsh);
+}
+
+/// A block that does not run says why in `blocks.json`, and at least parses.
+#[test]
+fn blocks_that_do_not_run_are_known_and_parse() {
+    let scratch = Scratch::new("docs-parsed").unwrap();
+    let pages = pages_with_expected("true");
+    let not_run = pages.iter().flat_map(|(_, expected)| expected).filter(|expected| expected.no_run.is_some());
+    assert_eq!(not_run.count(), NOT_RUN);
+    let blocks = pages.iter().flat_map(|(page, expected)| page.blocks.iter().zip(expected).map(move |of| (page, of)));
+    for (page, (block, expected)) in blocks {
+        let at = format!("{} line {}", page.path, block.line);
+        assert_eq!(!block.is_run, expected.no_run.is_some(), "{at}: the fence and blocks.json agree on no-run");
+        // An interactive zsh takes a comment for arguments of the command before it.
+        let is_comment = |word: &str| block.language == "sh" && word.starts_with('#');
+        assert!(!block.text.split_whitespace().any(is_comment), "{at}: a comment");
+        if block.is_run {
+            continue;
+        }
+        let file = scratch.path().join("block");
+        std::fs::write(&file, &block.text).unwrap();
+        for shell in SHELLS.into_iter().filter(|shell| shell.is_there()) {
+            let parsed = Command::new(shell.name()).arg("-n").arg(&file).output().unwrap();
+            assert!(parsed.status.success(), "{at}: {}", String::from_utf8_lossy(&parsed.stderr));
+        }
+    }
+}
+
+/// Every page with a block that could run is in `blocks.json`.
+#[test]
+fn no_page_is_left_out() {
+    let known = expected_pages();
+    let of_pages: Vec<_> = pages().into_iter().filter(|page| !page.blocks.is_empty()).map(|page| page.path).collect();
+    let left: Vec<_> = of_pages.iter().filter(|path| known.iter().all(|known| known.page != **path)).collect();
+    assert!(of_pages.len() > 10 && left.is_empty(), "{left:?}");
+}
+
+/// This is what makes the runs above worth something: what fails for a reader fails here.
+#[test]
+fn what_fails_in_an_interactive_shell_fails_here() {
+    const WITHIN: Duration = Duration::from_secs(10);
+    if !Shell::Zsh.is_there() {
+        return;
+    }
+    block_on(async {
+        let mut zsh = Session::start(Shell::Zsh, WITHIN);
+        let (status, stderr) = zsh.run("# a comment").await.map(|output| (output.status, output.stderr)).unwrap();
+        assert_eq!((status, stderr.trim()), (127, "zsh: command not found: #"));
+        assert_eq!(zsh.run("echo /nowhere-*").await.unwrap().status, 1, "zsh wants a match of each pattern");
+        assert!(zsh.run("echo \"open").await.is_err(), "a quote that stays open is seen");
+        let mut bash = Session::start(Shell::Bash, WITHIN);
+        let output = bash.run("echo out; echo err >&2; false").await.unwrap();
+        assert_eq!((output.status, output.stdout.as_str(), output.stderr.as_str()), (1, "out\n", "err"));
+    });
+}
+
+/// The snippets in TypeScript have the types that the client declares.
+#[test]
+fn the_snippets_in_typescript_have_types() {
+    let scratch = Scratch::new("docs-types").unwrap();
+    for page in pages() {
+        for (index, block) in page.blocks.iter().enumerate().filter(|(_, block)| block.language == "ts") {
+            command_of(block, &format!("{}-{}-types", page.path.replace(['/', '.'], "-"), index + 1), &scratch);
+        }
+    }
+    let client = repository().join("clients/typescript");
+    let tsc = client.join("node_modules/.bin/tsc");
+    assert!(tsc.exists(), "{} is missing: run `make clients`", tsc.display());
+    let node = repository().join("node_modules/.bin/node");
+    let checked = Command::new(node)
+        .arg(tsc.canonicalize().unwrap())
+        .args(["--project", "tsconfig.test.json"])
+        .current_dir(&client)
+        .output()
+        .unwrap();
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stdout));
+}
