@@ -66,7 +66,7 @@ clients() {
     && node --input-type=module --eval 'import { Longshore } from "longshore"; new Longshore({ url: "", key: "" });')
 }
 
-# The pages' blocks run in zsh too. CI, which has a machine for itself, gets zsh from Debian; a person is told.
+# The pages' blocks run in zsh too. CI, which has a machine for itself, gets zsh from Debian; elsewhere the table reports that zsh is missing.
 zsh_for_docs() {
   command -v zsh >/dev/null && return
   if [ -n "${CI:-}" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then

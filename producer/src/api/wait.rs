@@ -14,7 +14,7 @@ use crate::context::ApiContext;
 const POLL_FIRST: Duration = Duration::from_millis(100);
 const POLL_LAST: Duration = Duration::from_secs(1);
 
-/// The seconds of `?wait=`; 0 without it.
+/// Reads the seconds of `?wait=`; 0 without it.
 pub(crate) fn wait_seconds(context: &ApiContext) -> Result<u32, Problem> {
     let Some(text) = context.request.parameter("wait") else {
         return Ok(0);
@@ -22,7 +22,7 @@ pub(crate) fn wait_seconds(context: &ApiContext) -> Result<u32, Problem> {
     Whole::<0, WAIT_SECONDS_MAX>::parse("wait", text).map_err(Problem::InvalidParameter)
 }
 
-/// Asks `has_ended` until it says yes, for so many seconds at most.
+/// Calls `has_ended` until it returns true, for at most this number of seconds.
 pub(crate) async fn wait_for_end(
     context: &ApiContext,
     seconds: u32,

@@ -1,4 +1,4 @@
-//! Longshore as `make dev` starts it, on free ports and in a folder of its own.
+//! Longshore as `make dev` starts it, on free ports and in a separate folder.
 
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -12,10 +12,10 @@ use tokio::time::timeout;
 
 const READY_WITHIN: Duration = Duration::from_mins(1);
 const STOP_WITHIN: Duration = Duration::from_secs(10);
-/// What it prints before the session.
+/// The line that `make dev` prints before the session.
 const PASTE: &str = "Paste this into another shell:\n\n";
 
-/// What `make dev` runs.
+/// A running `make dev`.
 pub(super) struct Dev {
     child: Child,
     log: PathBuf,

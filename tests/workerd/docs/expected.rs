@@ -1,8 +1,8 @@
-//! What blocks print, as `blocks.json` lists it.
+//! The expected output of each block, as listed in `blocks.json`.
 //!
-//! It has the pages in the order in which they run, and each block of a page in its order: with the line of text or the JSON of each
-//! line that it prints, or with the reason why it is not run. Of JSON the listed members count; `"*"` stands for any line
-//! and for any value but null, and of an array each listed element is somewhere in it.
+//! The file lists the pages in the order in which they run, and the blocks of each page in order. A block has the lines
+//! that it prints, each as text or as JSON, or the reason why it does not run. Only the listed members of a JSON value are
+//! compared. `"*"` matches any line, and any value except null. An array must contain each listed element.
 
 use longshore_kit::scratch::repository;
 use serde::Deserialize;
@@ -18,11 +18,11 @@ pub(super) struct ExpectedPage {
     pub(super) blocks: Vec<Expected>,
 }
 
-/// What a block prints, or why it is not run.
+/// The expected output of a block, or the reason why it does not run.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Expected {
-    /// What the page's words ask the reader to have or to set before.
+    /// Commands that run first: the setup that the page describes in words.
     #[serde(default)]
     pub(super) given: String,
     #[serde(default)]

@@ -20,16 +20,16 @@ use crate::docs::session::{BLOCK_WITHIN, Session};
 use crate::docs::shell::{SHELLS, Shell};
 use crate::support::world::block_on;
 
-/// Blocks that need an account, the network or many minutes: one more is to be wanted.
+/// Number of blocks that do not run, because they need an account, the network or many minutes. Change it deliberately.
 const NOT_RUN: usize = 17;
 
-/// The place of the snippets in TypeScript: inside the package, where they find it by its name.
+/// Returns the folder of the TypeScript snippets: inside the package, so that they can import it by its name.
 fn snippets() -> PathBuf {
     repository().join("clients/typescript/test/generated/docs")
 }
 
 fn runs_in(shell: Shell) {
-    if !shell.is_there() {
+    if !shell.is_installed() {
         return;
     }
     block_on(async {
@@ -87,7 +87,7 @@ async fn run_page(
     Ok(())
 }
 
-/// What is pasted: the block itself, or the command that runs it as a file.
+/// Returns the pasted text: the block itself, or the command that runs it as a file.
 fn command_of(block: &Block, name: &str, scratch: &Scratch) -> String {
     let (program, file) = match block.language.as_str() {
         "python" => ("python3", scratch.path().join(format!("{name}.py"))),
@@ -128,7 +128,7 @@ fn blocks_that_do_not_run_are_known_and_parse() {
         }
         let file = scratch.path().join("block");
         std::fs::write(&file, &block.text).unwrap();
-        for shell in SHELLS.into_iter().filter(|shell| shell.is_there()) {
+        for shell in SHELLS.into_iter().filter(|shell| shell.is_installed()) {
             let parsed = Command::new(shell.name()).arg("-n").arg(&file).output().unwrap();
             assert!(parsed.status.success(), "{at}: {}", String::from_utf8_lossy(&parsed.stderr));
         }
@@ -144,11 +144,11 @@ fn no_page_is_left_out() {
     assert!(of_pages.len() > 10 && left.is_empty(), "{left:?}");
 }
 
-/// This is what makes the runs above worth something: what fails for a reader fails here.
+/// Checks that a block that fails for a reader fails here too; otherwise the runs above prove nothing.
 #[test]
 fn what_fails_in_an_interactive_shell_fails_here() {
     const WITHIN: Duration = Duration::from_secs(10);
-    if !Shell::Zsh.is_there() {
+    if !Shell::Zsh.is_installed() {
         return;
     }
     block_on(async {

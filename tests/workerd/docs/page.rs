@@ -7,15 +7,16 @@ pub(super) const MAKE_DEV: &str = "make dev";
 
 /// Languages of blocks that run, as a fence names them.
 const RUN: [&str; 3] = ["sh", "python", "ts"];
-/// Languages of blocks that only show something. A block in any other language fails: a shell's block would hide behind `bash`.
+/// Languages of blocks that only show something. A block in any other language fails the test, so that no shell block
+/// hides behind the name `bash`.
 const SHOWN: [&str; 4] = ["", "text", "json", "toml"];
 
 /// A fenced block that could run.
 pub(super) struct Block {
     pub(super) language: String,
-    /// Whether its fence lacks `no-run`.
+    /// True unless the fence says `no-run`.
     pub(super) is_run: bool,
-    /// Without the indentation of its fence.
+    /// The text of the block, without the indentation of its fence.
     pub(super) text: String,
     /// The line of its fence, from 1.
     pub(super) line: usize,

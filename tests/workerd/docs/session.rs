@@ -17,12 +17,12 @@ const END: &str = "longshore-end-of-block";
 const QUIET: &str = "PS1= PS2= PROMPT= RPROMPT= PROMPT_EOL_MARK=; unset HISTFILE
 [ -z \"$ZSH_VERSION\" ] || unsetopt promptsp promptcr\n";
 
-/// What a block printed, and the status of its last command.
+/// Output of a block, and the status of its last command.
 #[derive(Debug)]
 pub(super) struct Output {
     pub(super) status: u8,
     pub(super) stdout: String,
-    /// Without the shell's own words about background jobs.
+    /// Standard error, without the shell's messages about background jobs.
     pub(super) stderr: String,
 }
 
@@ -57,7 +57,7 @@ impl Session {
         Session { child, stdin: stdin.unwrap(), stdout, stderr, is_quiet: false, within }
     }
 
-    /// Pastes a text and answers what came of it.
+    /// Pastes a text and returns its output.
     pub(super) async fn run(&mut self, text: &str) -> Result<Output, String> {
         if !self.is_quiet {
             self.is_quiet = true;
@@ -88,7 +88,7 @@ impl Session {
     }
 }
 
-/// What a stream printed.
+/// Text that a stream has printed.
 struct Printed<R> {
     stream: R,
     unread: Vec<u8>,

@@ -5,9 +5,9 @@ use std::process::{Command, Stdio};
 /// A shell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shell {
-    /// That of most Linux systems.
+    /// The shell of most Linux systems.
     Bash,
-    /// That of macOS. It takes no comments from a person, and other characters are special.
+    /// The shell of macOS. Interactively it takes no comments, and it treats more characters specially.
     Zsh,
 }
 
@@ -21,7 +21,7 @@ impl Shell {
         }
     }
 
-    /// The arguments of a shell that takes its input as a person's, without anybody's own settings.
+    /// Returns the arguments of an interactive shell without personal settings.
     pub(super) fn arguments(self) -> &'static [&'static str] {
         match self {
             Shell::Bash => &["--norc", "--noprofile", "--noediting", "-i"],
@@ -29,12 +29,17 @@ impl Shell {
         }
     }
 
-    /// Whether the machine has it. A run without zsh must be wanted: `rings.sh` says so when it cannot be installed.
-    pub(super) fn is_there(self) -> bool {
+    /// Reports if the machine has this shell. A run without zsh needs `LONGSHORE_WITHOUT_ZSH`, which `rings.sh` sets if it
+    /// cannot install zsh.
+    pub(super) fn is_installed(self) -> bool {
         let version = Command::new(self.name()).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
-        let is_there = version.is_ok_and(|status| status.success());
+        let is_installed = version.is_ok_and(|status| status.success());
         let may_lack = self == Shell::Zsh && std::env::var_os("LONGSHORE_WITHOUT_ZSH").is_some();
-        assert!(is_there || may_lack, "install {0}, or set LONGSHORE_WITHOUT_ZSH=1 to test without zsh", self.name());
-        is_there
+        assert!(
+            is_installed || may_lack,
+            "install {0}, or set LONGSHORE_WITHOUT_ZSH=1 to test without zsh",
+            self.name()
+        );
+        is_installed
     }
 }
