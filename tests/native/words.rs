@@ -155,7 +155,7 @@ fn fault(comment: &[&str], starts: &Regex) -> Option<&'static str> {
         return Some("begin with a noun phrase or a verb in the third person");
     }
     // Markdown's definitions of links say nothing by themselves.
-    let said = comment.iter().rfind(|line| !line.is_empty() && !(line.starts_with('[') && line.contains("]: ")));
+    let said = comment.iter().rfind(|line| !(line.is_empty() || line.starts_with('[') && line.contains("]: ")));
     let ends = |line: &&str| [".", ":", "|", "```"].iter().any(|end| line.ends_with(end));
     let whole = first.last().is_some_and(|line| ends(line)) && said.is_some_and(ends);
     (!whole).then_some("end with a full stop")
@@ -165,8 +165,8 @@ fn fault(comment: &[&str], starts: &Regex) -> Option<&'static str> {
 fn doc_comments_stand_alone() {
     let starts = Regex::new(STARTS).unwrap();
     let mut found = Vec::new();
-    for (path, text) in texts().iter().filter(|(path, _)| path.ends_with(".rs")) {
-        for (number, comment) in doc_comments(text) {
+    for (path, text) in files(&TEXTS, &[".rs"]).into_iter().filter(|(path, _)| !is_exempt(path)) {
+        for (number, comment) in doc_comments(&text) {
             if let Some(fault) = fault(&comment, &starts) {
                 found.push(format!("{path}:{number}: {fault}: {}", comment[0]));
             }

@@ -64,7 +64,7 @@ struct Differences {
     documents: u64,
     chunks: u64,
     /// Number of differences of each kind.
-    differences: BTreeMap<&'static str, u64>,
+    by_kind: BTreeMap<&'static str, u64>,
     /// Documents to chunk again, each with the cached vectors to request again.
     wrong: BTreeMap<String, Vec<String>>,
     /// Numbers of words rows without a chunk.
@@ -75,7 +75,7 @@ struct Differences {
 
 impl Differences {
     fn differs(&mut self, what: &'static str, document: &str) {
-        *self.differences.entry(what).or_default() += 1;
+        *self.by_kind.entry(what).or_default() += 1;
         self.wrong.entry(document.to_owned()).or_default();
     }
 
@@ -118,7 +118,7 @@ impl Differences {
             && i64::try_from(row.seq).is_ok_and(|seq| seq <= index_version.segment_seq)
             && !segment.holds(&entry_of(row.seq), vector)
         {
-            *self.differences.entry("wrong_in_segment").or_default() += 1;
+            *self.by_kind.entry("wrong_in_segment").or_default() += 1;
             self.is_segment_wrong = true;
         }
     }
@@ -182,9 +182,9 @@ async fn try_verify<W: World>(
             index_version: &index_version.id,
             documents: found.documents,
             chunks: found.chunks,
-            differences: &found.differences,
+            differences: &found.by_kind,
             named: found.wrong.keys().take(VERIFY_NAMED).map(String::as_str).collect(),
-            repaired: repair && !found.differences.is_empty(),
+            repaired: repair && !found.by_kind.is_empty(),
         }));
     }
     Err(continue_later("The serving index version keeps changing; the job continues later.".to_owned()))
@@ -223,7 +223,7 @@ async fn find_differences<W: World>(
     let mut found = Differences::default();
     let segment = segment.unwrap_or_else(|error| {
         tracing::warn!(%error, "segment_unreadable");
-        found.differences.insert("missing_segment", 1);
+        found.by_kind.insert("missing_segment", 1);
         found.is_segment_wrong = true;
         None
     });
@@ -256,7 +256,7 @@ async fn find_differences<W: World>(
     }
     let orphans: Vec<[u64; 1]> = read(apply, index_sql!("verify_words", index_version.id.as_str())).await?;
     if !orphans.is_empty() {
-        found.differences.insert("orphan_words", orphans.len() as u64);
+        found.by_kind.insert("orphan_words", orphans.len() as u64);
         found.words = orphans.into_iter().map(|[seq]| seq).collect();
     }
     Ok(found)

@@ -79,16 +79,10 @@ fn when(problem: &Problem) -> &'static str {
             "The job, dead letter, secret or index is in a state that does not allow the operation, often because \
              another request changed it first."
         }
-        Problem::PayloadGone(_) => {
-            "The job succeeded and its payload was not kept, or the object with its payload was deleted."
-        }
+        Problem::PayloadGone(_) => "The payload was not kept after the job succeeded, or its object was deleted.",
         Problem::TooLarge(_) => "The body, a line of it, or a payload exceeds its maximum length.",
-        Problem::UnsupportedMediaType(_) => {
-            "The body's Content-Type is not `application/json`, or not `application/x-ndjson` for a body of lines."
-        }
-        Problem::UnsupportedEncoding(_) => {
-            "The body's Content-Encoding is neither `gzip` nor `identity`, or is `gzip` twice."
-        }
+        Problem::UnsupportedMediaType(_) => "The body's Content-Type is neither JSON nor, for lines, NDJSON.",
+        Problem::UnsupportedEncoding(_) => "The Content-Encoding is not `gzip` or `identity`, or is `gzip` twice.",
         Problem::InvalidRequest(_) => "One or more fields are missing, unknown or invalid.",
         Problem::LoopDetected => {
             "The request comes from a chain of ten jobs that created one another; `Longshore-Hops` counts them. A \
@@ -110,12 +104,8 @@ fn when(problem: &Problem) -> &'static str {
             "A search by vectors alone needs a vector of its query, but the provider returned none, or the vectors of \
              the index cannot be read. A hybrid search falls back to keywords and sets `degraded`."
         }
-        Problem::Internal => {
-            "A bug, or an invalid setting of the deployment. The logs contain the cause under the request id."
-        }
-        Problem::StorageFull => {
-            "The database is above 90 % of its maximum size. Accepted jobs are safe and continue to run."
-        }
+        Problem::Internal => "A bug, or an invalid setting. The logs contain the cause under the request id.",
+        Problem::StorageFull => "The database is above 90 % of its maximum size. Accepted jobs continue to run.",
         Problem::Restoring => {
             "The deployment's EPOCH differs from the database's: an operator is restoring the database to an earlier \
              time and has not decided about its jobs yet. Reads are allowed, but a missing signing secret is not \
