@@ -21,7 +21,7 @@ pub(super) struct Dev {
     log: PathBuf,
     /// The port of the receiver, which the pages know as 8788.
     receiver: String,
-    /// A port for a receiver of the reader's own, 8790 in the pages.
+    /// The port of the receiver that the quickstart starts, 8790 in the pages.
     other: String,
     /// The session that it prints, and the line of it that sets the variables.
     pub(super) session: String,
@@ -55,7 +55,7 @@ impl Dev {
         let failed = || panic!("it does not start: {}", std::fs::read_to_string(&log).unwrap());
         let (receiver, session) = session.await.unwrap_or_else(failed);
         let export = session.lines().next().unwrap().to_owned();
-        // Free now, and nobody else asks for it soon.
+        // Free now; the quickstart's receiver takes it later.
         let other = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
         Dev { child, log, receiver, other, session, export }
     }

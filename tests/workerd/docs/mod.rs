@@ -1,5 +1,5 @@
-//! The code blocks of the pages, run as a reader runs them: page after page, block after block, pasted into an interactive bash and
-//! zsh, against what `make dev` starts. `blocks.json` says what each block prints.
+//! Runs the code blocks of the pages as a reader does: page after page, block after block, pasted into an interactive
+//! bash and zsh, against what `make dev` starts. `blocks.json` says what each block prints.
 
 mod dev;
 mod expected;
@@ -23,9 +23,9 @@ use crate::support::world::block_on;
 /// Number of blocks that do not run, because they need an account, the network or many minutes. Change it deliberately.
 const NOT_RUN: usize = 17;
 
-/// Returns the folder of the TypeScript snippets: inside the package, so that they can import it by its name.
-fn snippets() -> PathBuf {
-    repository().join("clients/typescript/test/generated/docs")
+/// Returns a folder of TypeScript snippets: inside the package, so that they can import it by its name.
+fn snippets(of: &str) -> PathBuf {
+    repository().join("clients/typescript/test/generated").join(of)
 }
 
 fn runs_in(shell: Shell) {
@@ -41,6 +41,8 @@ fn runs_in(shell: Shell) {
                 wrong.extend(run_page(shell, &dev, &scratch, &page, &expected).await.err());
             }
         }
+        // The client's own checks read this folder too.
+        let _ = std::fs::remove_dir_all(snippets(shell.name()));
         let end = dev.end_of_log();
         dev.stop().await;
         assert!(wrong.is_empty(), "{}\n\nThe end of the log:\n{end}", wrong.join("\n\n"));
@@ -78,8 +80,7 @@ async fn run_page(
             format!("{} in {}, block {} in line {}: {error}", page.path, shell.name(), index + 1, block.line)
         };
         session.run(&dev.at_its_ports(&expected.given)).await.map_err(about)?;
-        let name = format!("{}-{}-{}", page.path.replace(['/', '.'], "-"), index + 1, shell.name());
-        let command = command_of(block, &name, scratch);
+        let command = command_of(block, &snippet_name(page, index), scratch, shell.name());
         let output = session.run(&dev.at_its_ports(&command)).await.map_err(about)?;
         expected.check(&output).map_err(about)?;
     }
@@ -87,11 +88,15 @@ async fn run_page(
     Ok(())
 }
 
+fn snippet_name(page: &Page, index: usize) -> String {
+    format!("{}-{}", page.path.replace(['/', '.'], "-"), index + 1)
+}
+
 /// Returns the pasted text: the block itself, or the command that runs it as a file.
-fn command_of(block: &Block, name: &str, scratch: &Scratch) -> String {
+fn command_of(block: &Block, name: &str, scratch: &Scratch, of: &str) -> String {
     let (program, file) = match block.language.as_str() {
         "python" => ("python3", scratch.path().join(format!("{name}.py"))),
-        "ts" => ("node", snippets().join(format!("{name}.ts"))),
+        "ts" => ("node", snippets(of).join(format!("{name}.ts"))),
         _ => return block.text.clone(),
     };
     std::fs::create_dir_all(file.parent().unwrap()).unwrap();
@@ -109,7 +114,7 @@ fn the_blocks_run_in_zsh() {
     runs_in(Shell::Zsh);
 }
 
-/// A block that does not run says why in `blocks.json`, and at least parses.
+/// A block that does not run has a reason in `blocks.json`, and both shells can parse it.
 #[test]
 fn blocks_that_do_not_run_are_known_and_parse() {
     let scratch = Scratch::new("docs-parsed").unwrap();
@@ -120,7 +125,7 @@ fn blocks_that_do_not_run_are_known_and_parse() {
     for (page, (block, expected)) in blocks {
         let at = format!("{} line {}", page.path, block.line);
         assert_eq!(!block.is_run, expected.no_run.is_some(), "{at}: the fence and blocks.json agree on no-run");
-        // An interactive zsh takes a comment for arguments of the command before it.
+        // An interactive zsh has no comments: it reads their words as arguments.
         let is_comment = |word: &str| block.language == "sh" && word.starts_with('#');
         assert!(!block.text.split_whitespace().any(is_comment), "{at}: a comment");
         if block.is_run {
@@ -155,7 +160,7 @@ fn what_fails_in_an_interactive_shell_fails_here() {
         let mut zsh = Session::start(Shell::Zsh, WITHIN);
         let (status, stderr) = zsh.run("# a comment").await.map(|output| (output.status, output.stderr)).unwrap();
         assert_eq!((status, stderr.trim()), (127, "zsh: command not found: #"));
-        assert_eq!(zsh.run("echo /nowhere-*").await.unwrap().status, 1, "zsh wants a match of each pattern");
+        assert_eq!(zsh.run("echo /nowhere-*").await.unwrap().status, 1, "zsh fails when a pattern matches nothing");
         assert!(zsh.run("echo \"open").await.is_err(), "a quote that stays open is seen");
         let mut bash = Session::start(Shell::Bash, WITHIN);
         let output = bash.run("echo out; echo err >&2; false").await.unwrap();
@@ -169,7 +174,7 @@ fn the_snippets_in_typescript_have_types() {
     let scratch = Scratch::new("docs-types").unwrap();
     for page in pages() {
         for (index, block) in page.blocks.iter().enumerate().filter(|(_, block)| block.language == "ts") {
-            command_of(block, &format!("{}-{}-types", page.path.replace(['/', '.'], "-"), index + 1), &scratch);
+            command_of(block, &snippet_name(&page, index), &scratch, "types");
         }
     }
     let client = repository().join("clients/typescript");
@@ -182,5 +187,6 @@ fn the_snippets_in_typescript_have_types() {
         .current_dir(&client)
         .output()
         .unwrap();
+    std::fs::remove_dir_all(snippets("types")).unwrap();
     assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stdout));
 }

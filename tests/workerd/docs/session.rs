@@ -13,7 +13,7 @@ use crate::docs::shell::Shell;
 /// Longer than any block takes: two waits of 30 s. A block that does not end, or leaves a quote open, has failed then.
 pub(super) const BLOCK_WITHIN: Duration = Duration::from_secs(90);
 const END: &str = "longshore-end-of-block";
-/// No prompts, and nothing at the end of a line without an end: what a terminal shows beside what commands print.
+/// Turns off prompts, and zsh's sign after output that does not end with a line break.
 const QUIET: &str = "PS1= PS2= PROMPT= RPROMPT= PROMPT_EOL_MARK=; unset HISTFILE
 [ -z \"$ZSH_VERSION\" ] || unsetopt promptsp promptcr\n";
 
@@ -82,7 +82,7 @@ impl Session {
 
     /// Ends the shell.
     pub(super) async fn end(mut self) {
-        // One that has ended already is what was wanted.
+        // Fails if the shell has ended already, which is fine.
         let _ = self.stdin.write_all(b"exit\n").await;
         let _ = timeout(self.within, self.child.wait()).await;
     }
