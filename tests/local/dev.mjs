@@ -49,7 +49,7 @@ JOB=$(curl -sS "$LONGSHORE_URL/v1/jobs" -H "Authorization: Bearer $LONGSHORE_KEY
   -d '{"kind": "webhook", "endpoint": "hello", "payload": {"body": {"order": 1}}}' \\
   | sed -E 's/.*"id":"([^"]+)".*/\\1/'); echo "$JOB"
 
-curl -sS "$LONGSHORE_URL/v1/jobs/$JOB?wait=10" -H "Authorization: Bearer $LONGSHORE_KEY"; echo
+curl -sS "$LONGSHORE_URL/v1/jobs/$JOB?wait=30" -H "Authorization: Bearer $LONGSHORE_KEY"; echo
 curl -sS "$LONGSHORE_URL/v1/jobs/$JOB/attempts" -H "Authorization: Bearer $LONGSHORE_KEY"; echo
 curl -sS "$LONGSHORE_URL/v1/jobs/$JOB/attempts/1/evidence" -H "Authorization: Bearer $LONGSHORE_KEY"; echo
 `;

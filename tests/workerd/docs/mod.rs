@@ -152,7 +152,7 @@ fn no_page_is_left_out() {
 /// Checks that a block that fails for a reader fails here too; otherwise the runs above prove nothing.
 #[test]
 fn what_fails_in_an_interactive_shell_fails_here() {
-    const WITHIN: Duration = Duration::from_secs(10);
+    const WITHIN: Duration = Duration::from_secs(20);
     if !Shell::Zsh.is_installed() {
         return;
     }

@@ -10,8 +10,8 @@ use tokio::time::timeout;
 
 use crate::docs::shell::Shell;
 
-/// Longer than any block takes: two waits of 30 s. A block that does not end, or leaves a quote open, has failed then.
-pub(super) const BLOCK_WITHIN: Duration = Duration::from_secs(90);
+/// Longer than any block takes: a few waits of 30 s. A block that does not end, or leaves a quote open, has failed then.
+pub(super) const BLOCK_WITHIN: Duration = Duration::from_mins(3);
 const END: &str = "longshore-end-of-block";
 /// Turns off prompts, and zsh's sign after output that does not end with a line break.
 const QUIET: &str = "PS1= PS2= PROMPT= RPROMPT= PROMPT_EOL_MARK=; unset HISTFILE
