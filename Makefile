@@ -153,7 +153,7 @@ lint-openapi: tests/openapi-lint/node_modules/.package-lock.json ## check docs/o
 	cd tests/openapi-lint && npx --no-install spectral lint --fail-severity=warn ../../docs/openapi.json
 
 tests/openapi-lint/node_modules/.package-lock.json: tests/openapi-lint/package.json tests/openapi-lint/package-lock.json | $(NODE_MODULES)
-	cd tests/openapi-lint && PATH="$(SYSTEM_PATH)" npm ci --ignore-scripts --no-audit --no-fund
+	cd tests/openapi-lint && PATH="$(SYSTEM_PATH)" npm ci --ignore-scripts --no-audit --no-fund --loglevel error
 	@touch $@
 
 # $(1) runs a check against npm's registry. A finding fails; a registry that does not answer is reported and skipped.
@@ -204,7 +204,7 @@ clients: .longshore/clients-typescript.done .tools/python.done ## build the clie
 	@mkdir -p $(@D) && touch $@
 
 clients/typescript/node_modules/.package-lock.json: clients/typescript/package.json clients/typescript/package-lock.json | $(NODE_MODULES)
-	cd clients/typescript && PATH="$(SYSTEM_PATH)" npm ci --ignore-scripts --no-audit --no-fund
+	cd clients/typescript && PATH="$(SYSTEM_PATH)" npm ci --ignore-scripts --no-audit --no-fund --loglevel error
 	@touch $@
 
 # Always a new environment, which shows that pip can install the package from a clone.
@@ -307,5 +307,5 @@ cargo_install = CARGO_PROFILE_DEV_DEBUG=0 CARGO_TARGET_DIR=$(CURDIR)/.tools/targ
 
 # With the machine's Node, because this step replaces the Node in node_modules.
 $(NODE_MODULES): package.json package-lock.json
-	PATH="$(SYSTEM_PATH)" npm ci --no-audit --no-fund
+	PATH="$(SYSTEM_PATH)" npm ci --no-audit --no-fund --loglevel error
 	@touch $@

@@ -14,6 +14,11 @@ use crate::context::ApiContext;
 /// Handles an operation for a caller with the proof that the key has its scope.
 pub(crate) async fn handle(operation: Op, proof: &Proof, context: &mut ApiContext) -> Result<ApiResponse, Problem> {
     match operation {
+        // These check their parameters themselves; `CreateJob` only after its key was checked.
+        Op::CreateJob | Op::ListJobs | Op::ReadJob | Op::ReadGroup | Op::ListUsage | Op::WriteDocuments => {}
+        _ => context.only_parameters(&[])?,
+    }
+    match operation {
         Op::CreateJob => jobs::create_job(context, proof.principal()).await,
         Op::CreateJobs => jobs::create_jobs(context, proof).await,
         Op::ListJobs => read::list_jobs(context, proof).await,

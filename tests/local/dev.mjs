@@ -9,6 +9,13 @@ export const devArguments = [
   ...["--var", "ROOT_TOKEN=longshore-local-root-token-not-a-secret"],
 ];
 
+/** Another process listens on the port of the receiver. */
+export class PortInUse extends Error {
+  constructor(port) {
+    super(`Port ${port} is in use. Is another \`make dev\` running?`);
+  }
+}
+
 /** Starts a receiver on loopback. It prints a line for each webhook and answers 200, or NNN at the path /status/NNN. */
 export async function startReceiver(port) {
   const server = createServer(async (request, response) => {
@@ -21,7 +28,9 @@ export async function startReceiver(port) {
     const body = JSON.stringify(Buffer.concat(chunks).toString("utf8"));
     process.stdout.write(`received ${request.method} ${request.url} ${id} ${body} -> ${status}\n`);
   });
-  await new Promise((resolve, reject) => server.once("error", reject).listen(port, "127.0.0.1", resolve));
+  await new Promise((resolve, reject) => server.once("error", reject).listen(port, "127.0.0.1", resolve)).catch((error) => {
+    throw error.code === "EADDRINUSE" ? new PortInUse(port) : error;
+  });
   return `http://127.0.0.1:${server.address().port}`;
 }
 

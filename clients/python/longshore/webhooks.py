@@ -10,7 +10,7 @@ Secrets = str | Sequence[str]
 
 
 def verify(secrets: Secrets, headers: Mapping[str, str], body: bytes | str) -> Any:
-    """Checks the signature of a webhook and returns its body, parsed as JSON.
+    """Checks the signature of a webhook and returns its body: parsed if it is JSON, as text otherwise.
 
     `secrets` is a signing secret, `whsec_...`, or several, one of which must match: for 24 hours after a rotation
     each of the two secrets verifies. `body` must be the received bytes without changes. Raises a
@@ -25,5 +25,13 @@ def verify(secrets: Secrets, headers: Mapping[str, str], body: bytes | str) -> A
         except ValueError as error:  # Malformed header or body.
             failure = WebhookVerificationError(str(error))
         else:
-            return json.loads(body)
+            return _parsed(body if isinstance(body, str) else body.decode(errors="replace"))
     raise failure
+
+
+def _parsed(text: str) -> Any:
+    """Returns the value of a JSON text, and any other text unchanged."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

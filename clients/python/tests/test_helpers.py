@@ -49,8 +49,10 @@ def test_a_webhook_is_enqueued_waited_for_and_verified() -> None:
         accepted = longshore.enqueue(**order)
         assert longshore.enqueue(**order).id == accepted.id
         assert longshore.wait(accepted.id).state is State.SUCCEEDED
-        [request] = receives.received
+        longshore.wait(longshore.enqueue(kind="webhook", endpoint="orders", payload={"body": "hello"}).id)
+        [request, text] = receives.received
     assert verify(secret, request.headers, request.body) == {"order": 1234}
+    assert verify(secret, text.headers, text.body) == "hello"
     without_id = {name: value for name, value in request.headers.items() if name.lower() != "webhook-id"}
     unreadable = {**without_id, "webhook-id": "a", "webhook-signature": "v1"}
     for headers, body in [

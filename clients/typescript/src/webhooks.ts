@@ -7,7 +7,7 @@ export { WebhookVerificationError };
 export type Secrets = string | readonly string[];
 
 /**
- * Checks the signature of a webhook and returns its body, parsed as JSON.
+ * Checks the signature of a webhook and returns its body: parsed if it is JSON, as text otherwise.
  *
  * `body` must be the received bytes without changes. Throws a {@link WebhookVerificationError} if no secret matches, or
  * if the signature is older than 5 minutes. Both secrets sign for 24 hours after a rotation: each of them verifies.
@@ -24,13 +24,22 @@ export function verify(
   for (const secret of [secrets].flat()) {
     try {
       new Webhook(secret).verify(text, plain, { jsonParse: false });
-      return JSON.parse(text);
+      return parsed(text);
     } catch (error) {
       if (!(error instanceof WebhookVerificationError)) throw error;
       failure = error;
     }
   }
   throw failure;
+}
+
+/** Returns the value of a JSON text, and any other text unchanged. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
 }
 
 /** A task to run. */

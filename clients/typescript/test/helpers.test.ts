@@ -25,6 +25,9 @@ test("a webhook is enqueued, waited for and verified", async () => {
   assert.equal((await longshore.wait(accepted.id)).state, "succeeded");
   const [{ headers, body }] = receiver.received as [(typeof receiver.received)[0]];
   assert.deepEqual(verify(secret, headers, body), { order: 1234 });
+  await longshore.wait((await longshore.enqueue({ kind: "webhook", endpoint: "orders", payload: { body: "hello" } })).id);
+  const text = receiver.received[1]!;
+  assert.equal(verify(secret, text.headers, text.body), "hello");
   const tampered = body.toString().replace("1234", "1235");
   assert.throws(() => verify(secret, headers, tampered), WebhookVerificationError);
   assert.throws(() => verify(secret, { ...headers, "webhook-id": undefined }, body), WebhookVerificationError);

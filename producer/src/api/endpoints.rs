@@ -28,7 +28,6 @@ pub(crate) async fn read(context: &mut ApiContext, proof: &Proof) -> Result<ApiR
 
 /// `GET /v1/endpoints`: lists endpoints.
 pub(crate) async fn list(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
-    context.only_parameters(&[])?;
     let tenant = proof.tenant()?;
     let after = context.position::<String>(&tenant)?.unwrap_or_default();
     let limit = context.limit()?;

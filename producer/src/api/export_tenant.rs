@@ -26,7 +26,6 @@ struct Stream {
 
 /// `GET /v1/tenants/{id}/export`: exports all data of a tenant.
 pub(crate) fn export(context: &mut ApiContext, proof: &Proof) -> std::result::Result<ApiResponse, Problem> {
-    context.only_parameters(&[])?;
     context.no_limit()?;
     let tenant = tenant_of_path(context, proof)?;
     let from = context.position(&tenant)?;

@@ -62,7 +62,6 @@ async fn whole(context: &ApiContext, tenant: &str) -> Result<ApiResponse, Proble
 
 /// `GET /v1/indexes`: lists indexes.
 pub(crate) async fn list(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
-    context.only_parameters(&[])?;
     let tenant = proof.tenant()?;
     let after = context.position::<String>(&tenant)?.unwrap_or_default();
     let limit = context.limit()?;

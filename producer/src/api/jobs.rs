@@ -38,6 +38,7 @@ pub(crate) async fn create_job(context: &mut ApiContext, principal: &Principal) 
 /// Reads the job and the caller of a request, before the key is checked.
 async fn read_job(context: &mut ApiContext, principal: &Principal) -> Result<(Caller, Vec<NewJob>), Problem> {
     context.request.no_parameter_twice()?;
+    context.only_parameters(&[])?;
     let caller = submitter(context, principal)?;
     let key = idempotency_key(context)?;
     let body = context.request.json_body(JOB_REQUEST_BYTES_MAX).await?;

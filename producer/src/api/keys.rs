@@ -18,7 +18,6 @@ pub(crate) async fn create(context: &mut ApiContext, proof: &Proof) -> Result<Ap
 
 /// `GET /v1/keys`: lists API keys.
 pub(crate) async fn list(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
-    context.only_parameters(&[])?;
     let of = proof.keeps_keys_of();
     let after = context.position::<String>(&of)?.unwrap_or_default();
     let limit = context.limit()?;
@@ -35,7 +34,6 @@ pub(crate) async fn revoke(context: &mut ApiContext, proof: &Proof) -> Result<Ap
 
 /// `GET /v1/malformed-messages`: lists malformed messages, which belong to no tenant.
 pub(crate) async fn malformed_messages(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
-    context.only_parameters(&[])?;
     proof.for_all_tenants("list malformed messages")?;
     let after = context.position::<String>("*")?.unwrap_or_default();
     let limit = context.limit()?;

@@ -99,7 +99,6 @@ fn filter(context: &ApiContext) -> Result<JobFilter, Problem> {
 
 /// `GET /v1/jobs/{id}/attempts`: lists the attempts of a job, with headers and sizes if their evidence can be read.
 pub(crate) async fn list_attempts(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
-    context.only_parameters(&[])?;
     let row = rows::read_job(&context.world, &job_of_path(context, proof)?).await?;
     let older = row.log.len().saturating_sub(ATTEMPTS_WITH_EVIDENCE_MAX);
     let evidence = query::read_evidences(&context.world, &row.log, older).await;
@@ -125,14 +124,12 @@ pub(crate) async fn read_evidence(context: &mut ApiContext, proof: &Proof) -> Re
 
 /// `GET /v1/jobs/{id}/vectors`: reads the vectors of an `embed` job.
 pub(crate) async fn read_vectors(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
-    context.only_parameters(&[])?;
     let job = job_of_path(context, proof)?;
     Ok(ApiResponse::bytes(query::read_vectors(&context.world, &job).await?))
 }
 
 /// `GET /v1/dead-letters`: lists open dead letters.
 pub(crate) async fn list_dead_letters(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
-    context.only_parameters(&[])?;
     let tenant = proof.tenant()?;
     let after = context.position::<(i64, String)>(&tenant)?;
     let page = query::list_dead_letters(&context.world, &tenant, after, context.limit()?).await?;
@@ -142,7 +139,6 @@ pub(crate) async fn list_dead_letters(context: &mut ApiContext, proof: &Proof) -
 
 /// `GET /v1/dead-letters/{id}`: reads a dead letter.
 pub(crate) async fn read_dead_letter(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
-    context.only_parameters(&[])?;
     let row = operate::read_dead_letter(&context.world, &job_of_path(context, proof)?).await?;
     DeadLetter::of(&row).map(ApiResponse::ok).ok_or(Problem::Internal)
 }

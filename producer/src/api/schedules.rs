@@ -37,7 +37,6 @@ pub(crate) async fn read(context: &mut ApiContext, proof: &Proof) -> Result<ApiR
 
 /// `GET /v1/schedules`: lists schedules.
 pub(crate) async fn list(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
-    context.only_parameters(&[])?;
     let tenant = proof.tenant()?;
     let after = context.position::<String>(&tenant)?.unwrap_or_default();
     let limit = context.limit()?;

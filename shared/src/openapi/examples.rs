@@ -90,7 +90,7 @@ pub(super) fn job_lines() -> String {
 pub(super) fn schedules() -> Vec<(&'static str, Value)> {
     let payload = json!({"body": {"report": "daily"}});
     vec![
-        ("least", json!({"cron": "0 6 * * *", "kind": "webhook", "endpoint": "orders", "payload": payload})),
+        ("least", json!({"cron": "0 8 * * *", "kind": "webhook", "endpoint": "orders", "payload": payload})),
         (
             "all",
             json!({

@@ -260,7 +260,7 @@ pub(in crate::openapi) fn occurrence() -> Value {
 
 fn schedule_row() -> Value {
     json!({
-        "tenant": "acme", "id": "daily", "revision": "r", "cron": "0 6 * * *", "time_zone": "UTC", "overlap": "allow",
+        "tenant": "acme", "id": "daily", "revision": "r", "cron": "0 8 * * *", "time_zone": "UTC", "overlap": "allow",
         "catch_up": "latest", "paused": 0, "last_occurrence": AT, "next_at": AT + 86_400_000, "endpoint": "orders",
         "job": {
             "kind": "webhook", "digest": "d", "max_attempts_default": 10, "backoff_default": "webhook-standard",
