@@ -58,11 +58,11 @@ impl ApiContext {
 
     /// Refuses unknown parameters: a mistyped filter must not return everything.
     pub(crate) fn only_parameters(&self, known: &[&str]) -> Result<(), Problem> {
-        const ALWAYS: [&str; 3] = ["limit", "cursor", "tenant"];
-        match self.request.parameter_names().find(|name| !known.contains(name) && !ALWAYS.contains(name)) {
+        let always: &[&str] = if self.request.reads() { &["limit", "cursor", "tenant"] } else { &["tenant"] };
+        match self.request.parameter_names().find(|name| !known.contains(name) && !always.contains(name)) {
             None => Ok(()),
             Some(name) => {
-                let detail = unknown("parameter", name, known.iter().copied().chain(ALWAYS));
+                let detail = unknown("parameter", name, known.iter().chain(always).copied());
                 Err(Problem::InvalidParameter(InvalidField::new(name, "unknown-parameter", detail)))
             }
         }

@@ -146,7 +146,10 @@ fn what_to_do(problem: &Problem) -> &'static str {
             "Correct all fields: `errors` lists each with a JSON Pointer and a fixed `code`. Nothing was accepted."
         }
         Problem::LoopDetected => "Find the endpoint that leads back to Longshore. Nothing was accepted.",
-        Problem::IdempotencyKeyReused => "Fix the caller: one key stands for one request. Use a new key for new work.",
+        Problem::IdempotencyKeyReused => {
+            "Fix the caller: one key stands for one request. Use a new key for new work. Repeat a request of lines with \
+             the same lines in the same order."
+        }
         Problem::RateLimited => {
             "After Retry-After, retry with the same idempotency key. Send batches instead of single jobs."
         }
