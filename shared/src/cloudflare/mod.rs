@@ -1,8 +1,8 @@
 //! The ports on the bindings of a Worker: one binding per port.
 
-mod ai;
 mod d1;
 mod fetch;
+mod glue;
 pub mod log;
 mod queue;
 mod r2;

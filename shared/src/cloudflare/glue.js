@@ -1,0 +1,148 @@
+// The most frequent calls of Longshore, each as one crossing between Rust and JavaScript: a request to a destination with
+// its whole response, and a batch of D1 with all its rows. Both return the platform's errors and throw none.
+
+// ROW precedes each row, STATEMENT the rows of each statement. JSON texts contain neither of these control characters.
+const ROW = "\x1e";
+const STATEMENT = "\x1d";
+const encoder = new TextEncoder();
+
+/** Returns the value of the only column of a row. */
+function only(row) {
+  for (const name in row) return row[name] ?? "";
+  return "";
+}
+
+/**
+ * Runs a batch of D1.
+ *
+ * @param {D1Database} database
+ * @param {unknown[]} statements the SQL of each statement, the number of its parameters, and the parameters
+ * @returns {Promise<string>} `ok`, the database's size in bytes if D1 reported it, and the rows of each statement; or
+ *   `error` and D1's text
+ */
+export async function batch(database, statements) {
+  try {
+    const prepared = [];
+    for (let i = 0; i < statements.length; ) {
+      const first = i + 2;
+      const next = first + statements[i + 1];
+      prepared.push(database.prepare(statements[i]).bind(...statements.slice(first, next)));
+      i = next;
+    }
+    const results = await database.batch(prepared);
+    let text = `ok${STATEMENT}${results.at(-1)?.meta?.size_after ?? ""}`;
+    for (const result of results) {
+      text += STATEMENT;
+      for (const row of result.results ?? []) text += ROW + only(row);
+    }
+    return text;
+  } catch (error) {
+    return `error${STATEMENT}${error?.message ?? error}`;
+  }
+}
+
+/**
+ * Runs a model of Workers AI. A raw response has the status and the reason of a refusal; an exception has only the reason.
+ */
+function runModel(ai, model, { body, signal }) {
+  return ai.run(model, JSON.parse(new TextDecoder().decode(body)), { returnRawResponse: true, signal });
+}
+
+/** Reads a body up to `cap` bytes. If the body is interrupted, the bytes read so far are kept. */
+async function readBody(response, cap) {
+  const chunks = [];
+  let bytes = 0;
+  const body = (truncated, error) => ({ chunks, bytes, truncated, error });
+  if (response.body === null) return body(false, null);
+  const reader = response.body.getReader();
+  for (;;) {
+    let chunk;
+    try {
+      const { done, value } = await reader.read();
+      if (done) return body(false, null);
+      chunk = value;
+    } catch (error) {
+      return body(false, String(error));
+    }
+    const room = cap - bytes;
+    const kept = chunk.byteLength > room ? chunk.subarray(0, room) : chunk;
+    chunks.push(kept);
+    bytes += kept.byteLength;
+    if (chunk.byteLength > room) {
+      // Not awaited: the result of a cancellation does not matter.
+      reader.cancel().catch(() => {});
+      return body(true, null);
+    }
+  }
+}
+
+/** Builds a frame: the length of the head in 4 bytes, the head as JSON, the body. */
+function frame(head, body) {
+  const text = encoder.encode(JSON.stringify(head));
+  const bytes = new Uint8Array(4 + text.byteLength + (body?.bytes ?? 0));
+  new DataView(bytes.buffer).setUint32(0, text.byteLength, true);
+  bytes.set(text, 4);
+  let at = 4 + text.byteLength;
+  for (const chunk of body?.chunks ?? []) {
+    bytes.set(chunk, at);
+    at += chunk.byteLength;
+  }
+  return bytes;
+}
+
+/**
+ * Sends one request without following redirects, and reads the response body up to `cap` bytes. One deadline covers both.
+ *
+ * @param {Record<string, unknown>} env
+ * @param {string | undefined} binding the name of a service binding, or undefined for the network
+ * @param {string | undefined} model the name of a model, if the binding is that of Workers AI
+ * @param {string} method
+ * @param {string} url
+ * @param {string} headers names and values in turn, one per line
+ * @param {Uint8Array} body
+ * @param {number} timeoutMs
+ * @param {number} cap maximum number of bytes of the response body that are read
+ * @returns {Promise<Uint8Array>} a frame whose head is `{status, headers, truncated, body_error, late}`, or `{failed, late}`,
+ *   `{unsendable}` or `{missing}`
+ */
+export async function send(env, binding, model, method, url, headers, body, timeoutMs, cap) {
+  const target = binding === undefined ? undefined : env[binding];
+  if (binding !== undefined && !target) return frame({ missing: true });
+  const controller = new AbortController();
+  let late = false;
+  const timer = setTimeout(() => {
+    late = true;
+    controller.abort();
+  }, timeoutMs);
+  try {
+    let answer;
+    try {
+      const list = new Headers();
+      const parts = headers === "" ? [] : headers.split("\n");
+      for (let i = 0; i < parts.length; i += 2) list.set(parts[i], parts[i + 1]);
+      const init = { method, headers: list, redirect: "manual", signal: controller.signal };
+      if (body.byteLength > 0) init.body = body;
+      if (model !== undefined) answer = runModel(target, model, init);
+      else answer = target ? target.fetch(url, init) : fetch(url, init);
+    } catch (error) {
+      return frame({ unsendable: String(error) });
+    }
+    let response;
+    try {
+      response = await answer;
+    } catch (error) {
+      return frame({ failed: String(error), late });
+    }
+    const read = await readBody(response, cap);
+    const head = {
+      status: response.status,
+      headers: [...response.headers],
+      truncated: read.truncated,
+      body_error: read.error,
+      late: late && !read.truncated,
+    };
+    return frame(head, read);
+  } finally {
+    clearTimeout(timer);
+  }
+}
