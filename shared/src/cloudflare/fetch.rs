@@ -65,12 +65,12 @@ fn read(mut frame: Vec<u8>, request: &HttpRequest, timeout_ms: u32) -> Result<Ht
     }
 }
 
-/// The beginning of what the runtime says.
+/// Truncates a message of the runtime.
 fn shown(text: &str) -> String {
     text.chars().take(ERROR_CHARS_MAX).collect()
 }
 
-/// workerd says little of what failed, and in words. What it does not say is a failed connection.
+/// Classifies an error of workerd by its text, which says little. An unknown text counts as a failed connection.
 fn classify(text: &str) -> HttpError {
     let lower = text.to_ascii_lowercase();
     let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));

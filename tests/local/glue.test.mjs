@@ -1,0 +1,120 @@
+// Tests of `shared/src/cloudflare/glue.js` in Node, with a database and receivers that are scripted. The ring on workerd
+// tests the same calls on the real platform.
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import { after, before, test } from "node:test";
+
+import { batch, send } from "../../shared/src/cloudflare/glue.js";
+
+/** A database that records what it runs and answers `results`. */
+function database(results) {
+  const ran = [];
+  return {
+    ran,
+    prepare: (sql) => ({ bind: (...values) => ({ sql, values }) }),
+    async batch(statements) {
+      ran.push(...statements);
+      if (results instanceof Error) throw results;
+      return results;
+    },
+  };
+}
+
+test("a batch has the parameters of each statement and the rows of each", async () => {
+  const db = database([
+    { results: [], meta: { size_after: 4096 } },
+    { results: [{ "json_object('a', 1)": '{"a":1}' }, { x: null }], meta: { size_after: 8192 } },
+  ]);
+  const text = await batch(db, ["SELECT 1", 0, "SELECT ?1, ?2", 2, "a", null]);
+  assert.equal(text, 'ok\x1d8192\x1d\x1d\x1e{"a":1}\x1e');
+  assert.deepEqual(db.ran, [
+    { sql: "SELECT 1", values: [] },
+    { sql: "SELECT ?1, ?2", values: ["a", null] },
+  ]);
+});
+
+test("an error of the database is returned", async () => {
+  assert.equal(await batch(database(new Error("D1_ERROR: no such table")), ["SELECT 1", 0]), "error\x1dD1_ERROR: no such table");
+  assert.equal(await batch(database([]), []), "ok\x1d");
+});
+
+let server;
+let url;
+
+before(async () => {
+  server = createServer((request, response) => {
+    const chunks = [];
+    request.on("data", (chunk) => chunks.push(chunk));
+    request.on("end", () => {
+      if (request.url === "/never") return;
+      if (request.url === "/interrupted") {
+        response.writeHead(200, { "content-length": "100" });
+        response.write("first");
+        setTimeout(() => response.destroy(), 50);
+        return;
+      }
+      if (request.url === "/moved") response.writeHead(302, { location: "/" });
+      else response.writeHead(201, { "x-method": request.method, "x-header": request.headers["x-name"] ?? "" });
+      response.end(Buffer.concat(chunks));
+    });
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  url = `http://127.0.0.1:${server.address().port}`;
+});
+
+after(() => server.closeAllConnections() ?? server.close());
+
+/** Reads a frame, as Rust does. */
+function read(frame) {
+  const length = new DataView(frame.buffer).getUint32(0, true);
+  const text = (bytes) => new TextDecoder().decode(bytes);
+  return { head: JSON.parse(text(frame.subarray(4, 4 + length))), body: text(frame.subarray(4 + length)) };
+}
+
+const none = new Uint8Array();
+const bytes = (text) => new TextEncoder().encode(text);
+
+test("a request is sent whole, and its response is returned whole", async () => {
+  const { head, body } = read(await send({}, undefined, undefined, "PUT", `${url}/a`, "x-name\nvalue", bytes("hello"), 5_000, 100));
+  assert.deepEqual([head.status, head.truncated, head.body_error, head.late, body], [201, false, null, false, "hello"]);
+  const headers = new Map(head.headers);
+  assert.deepEqual([headers.get("x-method"), headers.get("x-header")], ["PUT", "value"]);
+});
+
+test("a redirect is not followed, and a body is read up to the limit", async () => {
+  const moved = read(await send({}, undefined, undefined, "GET", `${url}/moved`, "", none, 5_000, 100));
+  assert.equal(moved.head.status, 302);
+  const exact = read(await send({}, undefined, undefined, "POST", url, "", bytes("12345"), 5_000, 5));
+  assert.deepEqual([exact.head.truncated, exact.body], [false, "12345"]);
+  const long = read(await send({}, undefined, undefined, "POST", url, "", bytes("123456"), 5_000, 5));
+  assert.deepEqual([long.head.truncated, long.body], [true, "12345"]);
+});
+
+test("an interrupted body keeps its status and the bytes before", async () => {
+  const { head, body } = read(await send({}, undefined, undefined, "GET", `${url}/interrupted`, "", none, 5_000, 1_000));
+  assert.deepEqual([head.status, body], [200, "first"]);
+  assert.equal(typeof head.body_error, "string");
+});
+
+test("errors are returned by kind", async () => {
+  const late = read(await send({}, undefined, undefined, "GET", `${url}/never`, "", none, 50, 10));
+  assert.equal(late.head.late, true);
+  const refused = read(await send({}, undefined, undefined, "GET", "http://127.0.0.1:1/", "", none, 5_000, 10));
+  assert.deepEqual([typeof refused.head.failed, refused.head.late], ["string", false]);
+  const unsendable = read(await send({}, undefined, undefined, "GET", url, "bad name\nvalue", none, 5_000, 10));
+  assert.equal(typeof unsendable.head.unsendable, "string");
+  const missing = read(await send({}, "HANDLER", undefined, "GET", url, "", none, 5_000, 10));
+  assert.deepEqual(missing.head, { missing: true });
+});
+
+test("a service binding and a model get the request", async () => {
+  const env = {
+    HANDLER: { fetch: async (address, init) => new Response(`${address} ${init.method}`) },
+    AI: { run: async (model, inputs, options) => Response.json({ model, inputs, raw: options.returnRawResponse }) },
+  };
+  assert.equal(read(await send(env, "HANDLER", undefined, "GET", "https://a/b", "", none, 5_000, 100)).body, "https://a/b GET");
+  const asked = read(await send(env, "AI", "@cf/x", "POST", "ai:@cf/x", "", bytes('{"text":["a"]}'), 5_000, 200));
+  assert.deepEqual(JSON.parse(asked.body), { model: "@cf/x", inputs: { text: ["a"] }, raw: true });
+});
