@@ -250,7 +250,7 @@ clean: ## delete builds and the data of local runs, but not the tools
 .longshore/%.$(PROFILE).done: $(CORE) | $(TOOLS)
 	@mkdir -p $(@D) && rm -f .longshore/$*.*.done
 	cd $* && $(worker_build)
-	$(if $(filter quick,$(PROFILE)),,cd $*/build && $(WASM_OPT_BIN) index_bg.wasm -o index_bg.wasm -O3 \
+	$(if $(filter quick,$(PROFILE)),,cd $*/build && $(WASM_OPT_BIN) index_bg.wasm -o index_bg.wasm -Oz \
 		--reorder-functions-by-name --quiet $(WASM_FEATURES))
 	@touch $@
 
