@@ -15,9 +15,20 @@ const ERROR_CHARS_MAX: usize = 200;
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Head {
-    Response { status: u16, headers: Vec<(String, String)>, truncated: bool, body_error: Option<String>, late: bool },
-    Failed { failed: String, late: bool },
-    Unsendable { unsendable: String },
+    Response {
+        status: u16,
+        headers: Vec<(String, String)>,
+        truncated: bool,
+        body_error: Option<String>,
+        late: bool,
+    },
+    Failed {
+        failed: String,
+        late: bool,
+    },
+    Unsendable {
+        unsendable: String,
+    },
     /// The binding is missing. This variant is the last one, because it matches any head.
     Missing {},
 }
