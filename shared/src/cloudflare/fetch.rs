@@ -36,7 +36,8 @@ enum Head {
 impl Http for CloudflareWorld {
     async fn send_request(&self, request: &HttpRequest) -> Result<HttpResponse, HttpError> {
         let timeout_ms = u32::try_from(request.timeout.as_millis()).unwrap_or(u32::MAX);
-        let headers: Vec<_> = request.headers.iter().flat_map(|(name, value)| [name.as_str(), value]).collect();
+        let headers =
+            serde_json::to_string(&request.headers).map_err(|error| HttpError::Unsendable(error.to_string()))?;
         let binding = request.service.as_deref();
         let model = request.url.strip_prefix(AI_URL).filter(|_| binding == Some(AI_BINDING));
         let sending = Sending {
@@ -44,7 +45,7 @@ impl Http for CloudflareWorld {
             model,
             method: &request.method,
             url: &request.url,
-            headers: &headers.join("\n"),
+            headers: &headers,
             body: &request.body,
             timeout_ms,
             cap: request.response_bytes_max,

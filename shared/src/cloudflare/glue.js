@@ -98,7 +98,7 @@ function frame(head, body) {
  * @param {string | undefined} model the name of a model, if the binding is that of Workers AI
  * @param {string} method
  * @param {string} url
- * @param {string} headers names and values in turn, one per line
+ * @param {string} headers a JSON array of pairs of name and value
  * @param {Uint8Array} body
  * @param {number} timeoutMs
  * @param {number} cap maximum number of bytes of the response body that are read
@@ -106,8 +106,9 @@ function frame(head, body) {
  *   `{unsendable}` or `{missing}`
  */
 export async function send(env, binding, model, method, url, headers, body, timeoutMs, cap) {
-  const target = binding === undefined ? undefined : env[binding];
-  if (binding !== undefined && !target) return frame({ missing: true });
+  const target = binding === undefined ? globalThis : env[binding];
+  // A variable or a binding of another kind may have the name.
+  if (typeof (model === undefined ? target?.fetch : target?.run) !== "function") return frame({ missing: true });
   const controller = new AbortController();
   let late = false;
   const timer = setTimeout(() => {
@@ -118,12 +119,12 @@ export async function send(env, binding, model, method, url, headers, body, time
     let answer;
     try {
       const list = new Headers();
-      const parts = headers === "" ? [] : headers.split("\n");
-      for (let i = 0; i < parts.length; i += 2) list.set(parts[i], parts[i + 1]);
+      for (const [name, value] of JSON.parse(headers)) list.set(name, value);
       const init = { method, headers: list, redirect: "manual", signal: controller.signal };
-      if (body.byteLength > 0) init.body = body;
-      if (model !== undefined) answer = runModel(target, model, init);
-      else answer = target ? target.fetch(url, init) : fetch(url, init);
+      // A copy: `body` is a view of Rust's memory, which may change once this function has returned.
+      if (body.byteLength > 0) init.body = body.slice();
+      // A Request throws at once if the runtime does not send it; fetch would reject later.
+      answer = model === undefined ? target.fetch(new Request(url, init)) : runModel(target, model, init);
     } catch (error) {
       return frame({ unsendable: String(error) });
     }

@@ -38,7 +38,7 @@ pub(super) struct Sending<'a> {
     pub(super) model: Option<&'a str>,
     pub(super) method: &'a str,
     pub(super) url: &'a str,
-    /// Header names and values in turn, one per line.
+    /// JSON array of pairs of header name and value.
     pub(super) headers: &'a str,
     pub(super) body: &'a [u8],
     pub(super) timeout_ms: u32,
