@@ -7,8 +7,8 @@ use super::files;
 /// Folders and files whose words are checked.
 const TEXTS: [&str; 10] =
     ["shared", "producer", "consumer", "cli", "clients", "examples", "migrations", "tests", "docs", ".ci"];
-const ENDINGS: [&str; 12] =
-    [".rs", ".sql", ".md", ".mjs", ".ts", ".py", ".sh", ".toml", ".json", ".yml", ".yaml", "run"];
+const ENDINGS: [&str; 13] =
+    [".rs", ".sql", ".md", ".mjs", ".js", ".ts", ".py", ".sh", ".toml", ".json", ".yml", ".yaml", "run"];
 
 /// Words that the project replaced by a term of the field, with that term.
 const LEFT: [(&str, &str); 21] = [
@@ -85,15 +85,9 @@ const OTHERS: [&str; 5] = ["<mark>", "</mark>", "mark&gt;", "byte order mark", "
 
 /// Texts of others, and this list.
 fn is_exempt(path: &str) -> bool {
-    [
-        "tests/quality/texts/",
-        "tests/fuzz/seeds/",
-        "tests/quality/questions.json",
-        "tests/native/words.rs",
-        "producer/assets/",
-    ]
-    .iter()
-    .any(|part| path.starts_with(part))
+    ["tests/quality/texts/", "tests/fuzz/seeds/", "tests/quality/questions.json", "tests/native/words.rs"]
+        .iter()
+        .any(|part| path.starts_with(part))
         || ["Cargo.lock", "package-lock.json", "zones.txt"].iter().any(|end| path.ends_with(end))
 }
 
