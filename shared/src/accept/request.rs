@@ -102,8 +102,8 @@ pub struct NewJob {
     pub(crate) group: Option<String>,
     pub(crate) metadata: Option<String>,
     pub(crate) traceparent: Option<String>,
-    /// Reason to refuse the job unless its idempotency key already has one. Such a job has a key and no payload. The
-    /// database gets only a flag.
+    /// Reason to refuse the job, unless its idempotency key already belongs to a job. A job with such a reason has a
+    /// key and no payload. The database gets only a flag.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_flag")]
     pub refused_if_new: Option<Problem>,
 }

@@ -71,7 +71,7 @@ pub(super) async fn show<W: IndexDatabase + Clock>(
     let (serving, id, limit) = (index.serving.as_str(), index.id.as_str(), i64::try_from(limit).unwrap_or(i64::MAX));
     let mut statements = vec![index_sql!("read_chunks", serving, id, wanted.clone(), limit)];
     if !keywords.is_empty() {
-        statements.push(index_sql!("mark_words", json_param(&keywords.wanted()), wanted, limit, serving, id));
+        statements.push(index_sql!("highlight_words", json_param(&keywords.wanted()), wanted, limit, serving, id));
     }
     // Safe to repeat: it only reads.
     let answers = batch(&Store(world), &statements).await.map_err(|error| unavailable(&error))?;

@@ -127,7 +127,7 @@ pub struct AttemptResponse {
     body_bytes: Option<u64>,
     /// True if the body was longer than the part that was read.
     truncated: Option<bool>,
-    /// Reason why the body was interrupted; the status and the headers still decided the outcome.
+    /// Reason why the body was interrupted. The status still decides the outcome, unless the timeout passed.
     body_error: Option<String>,
 }
 

@@ -9,7 +9,7 @@ use std::ops::Range;
 use super::keywords::Keywords;
 use super::words::{TextWord, WordKind, words};
 
-/// The brackets that `mark_words.sql` sets around matched words.
+/// The brackets that `highlight_words.sql` sets around matched words.
 const BEGINS: char = '[';
 const ENDS: char = ']';
 

@@ -1,7 +1,7 @@
 -- Counts the jobs of an accept against the quotas of its key and its tenant, once before and once after the insert, as
 -- for groups. So a repeat counts nothing, even on the next day, and jobs from before the quota do not count either.
--- Between the two counts the number may be negative. The jobs are read only if there is a quota, because the UPDATE
--- then meets a row.
+-- Between the two counts the number may be negative. Without a quota the UPDATE finds no row, so it does
+-- not read the jobs.
 -- ?1 the list of new jobs, ?2 as in caller.sql, ?3 -1 before the accept and 1 after it, ?4 the allowed skew of an id in
 -- ms: a job whose id is from just before midnight counts for the day on which it is inserted.
 -- include: caller.sql

@@ -10,7 +10,7 @@ UPDATE schedules SET last_occurrence = v.item ->> 'last_occurrence', next_at = v
       SELECT 0 AS part, e.key AS place, json_object('scheduled_for', e.value ->> 'scheduled_for',
         'fired_at', CAST(unixepoch('subsec') * 1000 AS INTEGER),
         'state', CASE WHEN e.value ->> 'job_id' IS NULL THEN e.value ->> 'state' ELSE coalesce(v.refusal, e.value ->> 'state') END,
-        -- The entry names the job that holds its key already: a clock that went back must not create a second job.
+        -- If a job already holds the entry's key, the entry names that job, so a clock that went back creates no second job.
         'job_id', CASE WHEN v.refusal IS NULL THEN coalesce((SELECT k.id FROM jobs k WHERE k.tenant = v.tenant
           AND k.idempotency_key = e.value ->> 'key' AND k.kind = v.item ->> 'kind' AND k.endpoint = v.endpoint),
           e.value ->> 'job_id') END,

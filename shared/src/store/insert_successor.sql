@@ -1,5 +1,5 @@
--- Inserts the job that sends a finished one again, with the same event id. A key that another job holds inserts
--- nothing.
+-- Inserts the job that sends a finished one again, with the same event id. Inserts nothing if
+-- another job holds the idempotency key.
 -- ?1 tenant, ?2 id of the finished job, ?3 id of the new job, ?4 its time, ?5 the allowed skew in ms, ?6 the edited
 -- payload, ?7 its digest, or NULL to use the finished job's payload, ?8 the size in bytes of its object,
 -- ?9 NULL for a replay of a dead letter, which names the new job; otherwise a resend of a succeeded or cancelled job:

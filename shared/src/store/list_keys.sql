@@ -1,4 +1,4 @@
--- Lists API keys without their secrets. ?1 the tenant, or * for all, ?2 the id after which, ?3 rows.
+-- Lists API keys without their secrets. ?1 the tenant, or * for all, ?2 list after this id, ?3 rows.
 SELECT json_object('id', k.id, 'tenant', k.tenant, 'scopes', json(scopes), 'name', name, 'created_at', created_at,
   'expires_at', expires_at, 'revoked_at', revoked_at, 'last_used_at', last_used_at,
   'jobs_per_day', q.jobs_per_day)

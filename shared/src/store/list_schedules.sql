@@ -1,5 +1,5 @@
 -- Lists a tenant's schedules by name.
--- ?1 tenant, ?2 the id after which, ?3 rows, ?4 1 for whole schedules, 0 to omit their payloads and all occurrences
+-- ?1 tenant, ?2 list after this id, ?3 rows, ?4 1 for whole schedules, 0 to omit their payloads and all occurrences
 -- except the last.
 SELECT json_object('tenant', tenant, 'id', id, 'revision', revision, 'cron', cron, 'time_zone', time_zone,
   'overlap', overlap, 'catch_up', catch_up, 'paused', paused, 'last_occurrence', last_occurrence, 'next_at', next_at,

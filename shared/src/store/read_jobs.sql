@@ -1,4 +1,4 @@
--- Reads a page of a tenant's whole jobs, the newest first. ?1 tenant, ?2 the id before which, ?3 rows.
+-- Reads a page of a tenant's whole jobs, the newest first. ?1 tenant, ?2 list before this id, ?3 rows.
 SELECT json_patch(
 -- include: job.sql
   , json_object('log', json(log), 'payload', payload))

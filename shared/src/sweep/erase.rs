@@ -90,7 +90,7 @@ fn lease_calls(plan: &Plan) -> usize {
 }
 
 impl RunningErasure {
-    /// Returns the id below which all jobs are that were accepted before the request, by the clock of any producer.
+    /// Returns an upper bound for the ids of all jobs accepted before the request, by the clock of any producer.
     fn until(&self) -> String {
         first_id_at(self.created_at + ID_SKEW_MS_MAX)
     }

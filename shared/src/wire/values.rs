@@ -40,7 +40,7 @@ impl<const MIN: u32, const MAX: u32> Whole<MIN, MAX> {
     /// The wrong field if it is not a whole number, or out of range.
     pub fn parse(name: &str, text: &str) -> Result<u32, InvalidField> {
         let Ok(number) = text.parse() else {
-            return Err(InvalidField::of(name, "out-of-range", format!("must be {}, got a text", Self::expected())));
+            return Err(InvalidField::of(name, "out-of-range", format!("must be {}, got a string", Self::expected())));
         };
         let number = Self(number);
         number.check(name).map_or_else(|| Ok(number.get()), Err)

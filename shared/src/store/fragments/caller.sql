@@ -1,4 +1,4 @@
--- Identifies the caller inside the statement that writes. Without a row nothing is written. Each statement of an accept
+-- Finds the caller's API key inside the statement that writes. If it returns no row, nothing is written. Each statement of an accept
 -- begins with it.
 -- ?2 {"key","hash","scope","tenant","epoch","traceparent","hops"}, tenant being the one that a key of all tenants (*)
 -- names.
