@@ -214,7 +214,7 @@ mod tests {
     #[test]
     fn a_parameter_is_read_and_checked() {
         assert_eq!(Few::parse("limit", "50"), Ok(50));
-        for (text, got) in [("51", "51"), ("-1", "-1"), ("ten", "a text"), ("", "a text"), ("1.5", "a text")] {
+        for (text, got) in [("51", "51"), ("-1", "-1"), ("ten", "a string"), ("", "a string"), ("1.5", "a string")] {
             let wrong = Few::parse("limit", text).unwrap_err();
             let expected = format!("`limit` must be an integer from 1 to 50, got {got}");
             assert_eq!(
