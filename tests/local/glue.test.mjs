@@ -1,43 +1,11 @@
-// Tests of `shared/src/cloudflare/glue.js` in Node, with a database and receivers that are scripted. The ring on workerd
+// Tests of `shared/src/cloudflare/glue.js` in Node, with scripted receivers. The ring on workerd
 // tests the same calls on the real platform.
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import { after, before, test } from "node:test";
 
-import { batch, send } from "../../shared/src/cloudflare/glue.js";
-
-/** A database that records what it runs and answers `results`. */
-function database(results) {
-  const ran = [];
-  return {
-    ran,
-    prepare: (sql) => ({ bind: (...values) => ({ sql, values }) }),
-    async batch(statements) {
-      ran.push(...statements);
-      if (results instanceof Error) throw results;
-      return results;
-    },
-  };
-}
-
-test("a batch has the parameters of each statement and the rows of each", async () => {
-  const db = database([
-    { results: [], meta: { size_after: 4096 } },
-    { results: [{ "json_object('a', 1)": '{"a":1}' }, { x: null }], meta: { size_after: 8192 } },
-  ]);
-  const text = await batch(db, ["SELECT 1", 0, "SELECT ?1, ?2", 2, "a", null]);
-  assert.equal(text, 'ok\x1d8192\x1d\x1d\x1e{"a":1}\x1e');
-  assert.deepEqual(db.ran, [
-    { sql: "SELECT 1", values: [] },
-    { sql: "SELECT ?1, ?2", values: ["a", null] },
-  ]);
-});
-
-test("an error of the database is returned", async () => {
-  assert.equal(await batch(database(new Error("D1_ERROR: no such table")), ["SELECT 1", 0]), "error\x1dD1_ERROR: no such table");
-  assert.equal(await batch(database([]), []), "ok\x1d");
-});
+import { send } from "../../shared/src/cloudflare/glue.js";
 
 let server;
 let url;

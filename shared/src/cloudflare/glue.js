@@ -1,45 +1,7 @@
-// The most frequent calls of Longshore, each as one crossing between Rust and JavaScript: a request to a destination with
-// its whole response, and a batch of D1 with all its rows. Both return the platform's errors and throw none.
+// A request to a destination with its whole response, as one crossing between Rust and JavaScript. Errors of the platform are
+// returned, not thrown.
 
-// ROW precedes each row, STATEMENT the rows of each statement. JSON texts contain neither of these control characters.
-const ROW = "\x1e";
-const STATEMENT = "\x1d";
 const encoder = new TextEncoder();
-
-/** Returns the value of the only column of a row. */
-function only(row) {
-  for (const name in row) return row[name] ?? "";
-  return "";
-}
-
-/**
- * Runs a batch of D1.
- *
- * @param {D1Database} database
- * @param {unknown[]} statements the SQL of each statement, the number of its parameters, and the parameters
- * @returns {Promise<string>} `ok`, the database's size in bytes if D1 reported it, and the rows of each statement; or
- *   `error` and D1's text
- */
-export async function batch(database, statements) {
-  try {
-    const prepared = [];
-    for (let i = 0; i < statements.length; ) {
-      const first = i + 2;
-      const next = first + statements[i + 1];
-      prepared.push(database.prepare(statements[i]).bind(...statements.slice(first, next)));
-      i = next;
-    }
-    const results = await database.batch(prepared);
-    let text = `ok${STATEMENT}${results.at(-1)?.meta?.size_after ?? ""}`;
-    for (const result of results) {
-      text += STATEMENT;
-      for (const row of result.results ?? []) text += ROW + only(row);
-    }
-    return text;
-  } catch (error) {
-    return `error${STATEMENT}${error?.message ?? error}`;
-  }
-}
 
 /**
  * Runs a model of Workers AI. A raw response has the status and the reason of a refusal; an exception has only the reason.

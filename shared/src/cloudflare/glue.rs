@@ -1,4 +1,4 @@
-//! Bindings to `glue.js`: the most frequent calls, each as one crossing between Rust and JavaScript.
+//! Bindings to `glue.js`: a request with its whole response as one crossing between Rust and JavaScript.
 
 use js_sys::futures::JsFuture;
 use js_sys::{Promise, Uint8Array};
@@ -7,9 +7,6 @@ use wasm_bindgen::{JsCast, JsValue};
 
 #[wasm_bindgen(module = "/src/cloudflare/glue.js")]
 extern "C" {
-    #[wasm_bindgen(js_name = batch)]
-    fn batch_in_js(database: &JsValue, statements: Vec<JsValue>) -> Promise;
-
     #[wasm_bindgen(js_name = send)]
     fn send_in_js(
         env: &JsValue,
@@ -22,12 +19,6 @@ extern "C" {
         timeout_ms: u32,
         cap: usize,
     ) -> Promise;
-}
-
-/// Runs a batch of D1. Each statement is its SQL, the number of its parameters, and the parameters. Returns `ok`, the
-/// database's size if D1 reported it, and the rows of each statement; or `error` and D1's text.
-pub(super) async fn batch(database: &JsValue, statements: Vec<JsValue>) -> Result<String, JsValue> {
-    JsFuture::from(batch_in_js(database, statements)).await.map(|text| text.as_string().unwrap_or_default())
 }
 
 /// Arguments of `send` in `glue.js`.
