@@ -13,11 +13,7 @@ use crate::context::ApiContext;
 
 /// Handles an operation for a caller with the proof that the key has its scope.
 pub(crate) async fn handle(operation: Op, proof: &Proof, context: &mut ApiContext) -> Result<ApiResponse, Problem> {
-    match operation {
-        // These check their parameters themselves; `CreateJob` only after its key was checked.
-        Op::CreateJob | Op::ListJobs | Op::ReadJob | Op::ReadGroup | Op::ListUsage | Op::WriteDocuments => {}
-        _ => context.only_parameters(&[])?,
-    }
+    context.only_parameters(parameters(operation))?;
     match operation {
         Op::CreateJob => jobs::create_job(context, proof.principal()).await,
         Op::CreateJobs => jobs::create_jobs(context, proof).await,
@@ -72,5 +68,25 @@ pub(crate) async fn handle(operation: Op, proof: &Proof, context: &mut ApiContex
         Op::EraseTenant => erasures::erase_tenant(context, proof).await,
         Op::EraseSubject => erasures::erase_subject(context, proof).await,
         Op::ReadErasure => erasures::read(context, proof).await,
+    }
+}
+
+/// Returns the names of an operation's query parameters, besides those that [`ApiContext::only_parameters`] always allows.
+fn parameters(operation: Op) -> &'static [&'static str] {
+    match operation {
+        Op::ListJobs => &[
+            "state",
+            "kind",
+            "endpoint",
+            "group",
+            "event_id",
+            "idempotency_key",
+            "created_after",
+            "created_before",
+        ],
+        Op::ReadJob | Op::ReadGroup => &["wait"],
+        Op::ListUsage => &["from", "to"],
+        Op::WriteDocuments => &["group", "replace"],
+        _ => &[],
     }
 }

@@ -10,7 +10,6 @@ use crate::context::ApiContext;
 
 /// `GET /v1/groups/{id}`: reads the counts of a group, with `?wait=seconds` once all its jobs have ended.
 pub(crate) async fn read(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
-    context.only_parameters(&["wait"])?;
     let wait = wait_seconds(context)?;
     let tenant = proof.tenant()?;
     let read = async || read_group(&context.world, &tenant, context.placeholder(0)).await;

@@ -86,7 +86,6 @@ pub(crate) async fn write_documents(context: &mut ApiContext, proof: &Proof) -> 
     if !context.request.has_lines() {
         return Err(context.request.must_be(&[NDJSON]));
     }
-    context.only_parameters(&["group", "replace"])?;
     let (group, replaces) = (context.request.parameter("group"), context.request.parameter("replace"));
     let documents = Documents::new(&index, group, replaces, key.as_deref(), &context.request_id)?;
     bulk::create_jobs(context, caller, key, Some(documents))

@@ -9,7 +9,6 @@ use crate::context::ApiContext;
 
 /// `GET /v1/usage`: lists provider usage by day and model.
 pub(crate) async fn list(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
-    context.only_parameters(&["from", "to"])?;
     let days = Days::parse(context.request.parameter("from"), context.request.parameter("to"))?;
     let tenant = proof.tenant()?;
     let after = context.position::<Position>(&tenant)?;
