@@ -1,4 +1,4 @@
-//! `?wait=seconds`: an answer that waits until what it shows has ended, by reading it again and again.
+//! `?wait=seconds`: the response waits until a job, or each job of a group, has ended. The handler reads it again and again.
 
 use std::time::Duration;
 
@@ -10,11 +10,11 @@ use longshore::wire::values::Whole;
 
 use crate::context::ApiContext;
 
-/// The first wait between two reads, doubled up to the last.
+/// First wait between two reads; each wait doubles the one before, up to [`POLL_LAST`].
 const POLL_FIRST: Duration = Duration::from_millis(100);
 const POLL_LAST: Duration = Duration::from_secs(1);
 
-/// Reads the seconds of `?wait=`; 0 without it.
+/// Returns the seconds of `?wait=`; 0 without it.
 pub(crate) fn wait_seconds(context: &ApiContext) -> Result<u32, Problem> {
     let Some(text) = context.request.parameter("wait") else {
         return Ok(0);
@@ -22,7 +22,8 @@ pub(crate) fn wait_seconds(context: &ApiContext) -> Result<u32, Problem> {
     Whole::<0, WAIT_SECONDS_MAX>::parse("wait", text).map_err(Problem::InvalidParameter)
 }
 
-/// Calls `has_ended` until it returns true, for at most this number of seconds.
+/// Waits until `has_ended` returns true, for this number of seconds; the last wait may end up to a second later. The
+/// caller has just read that nothing has ended, so the first wait comes before the first call.
 pub(crate) async fn wait_for_end(
     context: &ApiContext,
     seconds: u32,
@@ -31,10 +32,10 @@ pub(crate) async fn wait_for_end(
     let until = context.world.now_ms() + i64::from(seconds) * 1_000;
     let waits = ExponentialBuilder::default().with_factor(2.0).with_min_delay(POLL_FIRST).with_max_delay(POLL_LAST);
     for wait in waits.without_max_times().build() {
+        context.world.sleep(wait).await;
         if context.world.now_ms() >= until || has_ended().await? {
             break;
         }
-        context.world.sleep(wait).await;
     }
     Ok(())
 }
