@@ -85,7 +85,7 @@ ring 'Workers, as they are deployed' make --no-print-directory build size || exi
 ring 'compiling the tests' compile || exit
 ring 'unit' unit
 ring 'native checks' tests --test tidy --test openapi --test plans --test migrations --test deploy --test properties
-ring 'calls from Rust to JavaScript' node --test --test-reporter dot tests/local/glue.test.mjs
+ring 'calls from Rust to JavaScript' node --test --test-reporter dot tests/local/fetch.test.mjs
 ring 'cron' tests --test cron
 ring 'conformance on SQLite' tests --test conformance
 ring 'simulation' tests --test simulation

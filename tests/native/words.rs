@@ -7,8 +7,8 @@ use super::files;
 /// Folders and files whose words are checked.
 const TEXTS: [&str; 10] =
     ["shared", "producer", "consumer", "cli", "clients", "examples", "migrations", "tests", "docs", ".ci"];
-const ENDINGS: [&str; 13] =
-    [".rs", ".sql", ".md", ".mjs", ".js", ".ts", ".py", ".sh", ".toml", ".json", ".yml", ".yaml", "run"];
+const ENDINGS: [&str; 12] =
+    [".rs", ".sql", ".md", ".mjs", ".ts", ".py", ".sh", ".toml", ".json", ".yml", ".yaml", "run"];
 
 /// Words that the project replaced by a term of the field, with that term.
 const LEFT: [(&str, &str); 21] = [

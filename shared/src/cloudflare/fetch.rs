@@ -1,19 +1,40 @@
 //! Requests to destinations: one deadline for headers and body, no redirects, and a limit on the bytes that are read. A
 //! status that was received is returned even if the body after it fails.
 
+use js_sys::futures::JsFuture;
+use js_sys::{Promise, Uint8Array};
 use serde::Deserialize;
+use wasm_bindgen::prelude::wasm_bindgen;
+use wasm_bindgen::{JsCast, JsValue};
 
 use super::CloudflareWorld;
-use super::glue::{self, Sending};
 use crate::embed::workers_ai::{AI_BINDING, AI_URL};
 use crate::ports::{Http, HttpError, HttpRequest, HttpResponse};
 
 /// Maximum number of characters of a runtime error that are kept.
 const ERROR_CHARS_MAX: usize = 200;
 
-/// Head of the frame that `glue.js` returns.
+#[wasm_bindgen(module = "/src/cloudflare/fetch.mjs")]
+extern "C" {
+    /// Sends a request and reads its response, as one crossing between Rust and JavaScript. `headers` is a JSON array of
+    /// pairs, `cap` the maximum number of bytes of the response body that are read. Resolves to a frame: the length of its
+    /// head in 4 bytes, the head as JSON ([`Head`]), the body.
+    fn send(
+        env: &JsValue,
+        binding: Option<&str>,
+        model: Option<&str>,
+        method: &str,
+        url: &str,
+        headers: &str,
+        body: &[u8],
+        timeout_ms: u32,
+        cap: usize,
+    ) -> Promise;
+}
+
+/// Head of the frame that `fetch.mjs` returns.
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(rename_all = "lowercase")]
 enum Head {
     Response {
         status: u16,
@@ -22,15 +43,12 @@ enum Head {
         body_error: Option<String>,
         late: bool,
     },
-    Failed {
-        failed: String,
-        late: bool,
-    },
-    Unsendable {
-        unsendable: String,
-    },
-    /// The binding is missing. This variant is the last one, because it matches any head.
-    Missing {},
+    /// No response arrived: the message of the runtime, and if the deadline had passed.
+    Failed(String, bool),
+    /// The runtime refused to send the request.
+    Unsendable(String),
+    /// The binding does not exist, or is of another kind.
+    Missing,
 }
 
 impl Http for CloudflareWorld {
@@ -40,22 +58,15 @@ impl Http for CloudflareWorld {
             serde_json::to_string(&request.headers).map_err(|error| HttpError::Unsendable(error.to_string()))?;
         let binding = request.service.as_deref();
         let model = request.url.strip_prefix(AI_URL).filter(|_| binding == Some(AI_BINDING));
-        let sending = Sending {
-            binding,
-            model,
-            method: &request.method,
-            url: &request.url,
-            headers: &headers,
-            body: &request.body,
-            timeout_ms,
-            cap: request.response_bytes_max,
-        };
-        let frame = glue::send(&self.env, &sending).await;
-        read(frame.map_err(|error| HttpError::Connect(shown(&format!("{error:?}"))))?, request, timeout_ms)
+        let HttpRequest { method, url, body, response_bytes_max: cap, .. } = request;
+        let frame =
+            JsFuture::from(send(&self.env, binding, model, method, url, &headers, body, timeout_ms, *cap)).await;
+        let frame = frame.map_err(|error| HttpError::Connect(shown(&format!("{error:?}"))))?;
+        read(frame.unchecked_into::<Uint8Array>().to_vec(), request, timeout_ms)
     }
 }
 
-/// Reads the frame that `glue.js` returns.
+/// Reads the frame that `fetch.mjs` returns.
 fn read(mut frame: Vec<u8>, request: &HttpRequest, timeout_ms: u32) -> Result<HttpResponse, HttpError> {
     let unreadable = || HttpError::Connect("the answer could not be read".to_owned());
     let length = frame.first_chunk().map(|length| u32::from_le_bytes(*length) as usize).ok_or_else(unreadable)?;
@@ -70,10 +81,10 @@ fn read(mut frame: Vec<u8>, request: &HttpRequest, timeout_ms: u32) -> Result<Ht
             let response = HttpResponse { status, headers, body: frame, truncated, body_error };
             if late { Err(HttpError::Unfinished { ms, received: Box::new(response) }) } else { Ok(response) }
         }
-        Head::Failed { late: true, .. } => Err(HttpError::Timeout(ms)),
-        Head::Failed { failed, .. } => Err(classify(&failed)),
-        Head::Unsendable { unsendable } => Err(HttpError::Unsendable(unsendable)),
-        Head::Missing {} => Err(HttpError::NoService(request.service.clone().unwrap_or_default())),
+        Head::Failed(_, true) => Err(HttpError::Timeout(ms)),
+        Head::Failed(message, false) => Err(classify(&message)),
+        Head::Unsendable(message) => Err(HttpError::Unsendable(message)),
+        Head::Missing => Err(HttpError::NoService(request.service.clone().unwrap_or_default())),
     }
 }
 

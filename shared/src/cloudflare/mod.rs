@@ -2,7 +2,6 @@
 
 mod d1;
 mod fetch;
-mod glue;
 pub mod log;
 mod queue;
 mod r2;

@@ -229,7 +229,7 @@ impl OperationDoc {
             all.extend([
                 Problem::NotJson("EOF while parsing a value at line 1 column 0".into()),
                 Problem::TooDeep,
-                Problem::TooLarge("`body` must have at most 65,536 bytes, got 70,000.".into()),
+                Problem::TooLarge("The body must have at most 65536 bytes, got 70000".into()),
                 Problem::UnsupportedMediaType(String::new()),
                 Problem::UnsupportedEncoding(String::new()),
                 Problem::field("#/payload/url", "url-invalid", "must be an absolute URL"),

@@ -179,7 +179,9 @@ fn a_request_that_is_refused_with_any_text_is_no_refusal_of_its_texts() {
     let results = ask_all(&world, 1_000, &["bad"; 64]);
     assert_eq!(shown(&results), format!("rrr{}", "f".repeat(61)));
     assert!(world.calls.borrow().len() < 12, "{:?}", world.calls);
-    let Embedded::Failed(Outcome::Failed { class, message, retry_after }) = &results[63].0 else { panic!("none") };
+    let Embedded::Failed(Outcome::Failed { class, message, retry_after }) = &results[63].0 else {
+        panic!("{results:?}")
+    };
     let expected = (ErrorClass::Provider, "The provider refuses every text: too bad", None);
     assert_eq!((*class, message.as_str(), *retry_after), expected);
 }

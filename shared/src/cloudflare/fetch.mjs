@@ -1,5 +1,5 @@
-// A request to a destination with its whole response, as one crossing between Rust and JavaScript. Errors of the platform are
-// returned, not thrown.
+// Sends a request to a destination and reads its whole response, for fetch.rs. Errors of the platform are returned, not
+// thrown.
 
 const encoder = new TextEncoder();
 
@@ -64,13 +64,13 @@ function frame(head, body) {
  * @param {Uint8Array} body
  * @param {number} timeoutMs
  * @param {number} cap maximum number of bytes of the response body that are read
- * @returns {Promise<Uint8Array>} a frame whose head is `{status, headers, truncated, body_error, late}`, or `{failed, late}`,
- *   `{unsendable}` or `{missing}`
+ * @returns {Promise<Uint8Array>} a frame whose head is `{response: {status, headers, truncated, body_error, late}}`,
+ *   `{failed: [message, late]}`, `{unsendable: message}` or `"missing"`
  */
 export async function send(env, binding, model, method, url, headers, body, timeoutMs, cap) {
   const target = binding === undefined ? globalThis : env[binding];
   // A variable or a binding of another kind may have the name.
-  if (typeof (model === undefined ? target?.fetch : target?.run) !== "function") return frame({ missing: true });
+  if (typeof (model === undefined ? target?.fetch : target?.run) !== "function") return frame("missing");
   const controller = new AbortController();
   let late = false;
   const timer = setTimeout(() => {
@@ -94,17 +94,13 @@ export async function send(env, binding, model, method, url, headers, body, time
     try {
       response = await answer;
     } catch (error) {
-      return frame({ failed: String(error), late });
+      return frame({ failed: [String(error), late] });
     }
     const read = await readBody(response, cap);
-    const head = {
-      status: response.status,
-      headers: [...response.headers],
-      truncated: read.truncated,
-      body_error: read.error,
-      late: late && !read.truncated,
-    };
-    return frame(head, read);
+    const { status, headers: received } = response;
+    const { truncated, error } = read;
+    const head = { status, headers: [...received], truncated, body_error: error, late: late && !truncated };
+    return frame({ response: head }, read);
   } finally {
     clearTimeout(timer);
   }
