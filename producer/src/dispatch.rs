@@ -74,16 +74,9 @@ pub(crate) async fn handle(operation: Op, proof: &Proof, context: &mut ApiContex
 /// Returns the names of an operation's query parameters, besides those that [`ApiContext::only_parameters`] always allows.
 fn parameters(operation: Op) -> &'static [&'static str] {
     match operation {
-        Op::ListJobs => &[
-            "state",
-            "kind",
-            "endpoint",
-            "group",
-            "event_id",
-            "idempotency_key",
-            "created_after",
-            "created_before",
-        ],
+        Op::ListJobs => {
+            &["state", "kind", "endpoint", "group", "event_id", "idempotency_key", "created_after", "created_before"]
+        }
         Op::ReadJob | Op::ReadGroup => &["wait"],
         Op::ListUsage => &["from", "to"],
         Op::WriteDocuments => &["group", "replace"],

@@ -1,20 +1,14 @@
 // What `make dev` runs beside the Workers: a receiver of webhooks, and a session to paste into a shell.
 import { createServer } from "node:http";
+import { RunnerError } from "./error.mjs";
 
-/** How `make dev` runs both Workers. The keys are known to everybody, for runs on this machine only. */
+/** How `make dev` runs both Workers. The keys are public, for runs on this machine only. */
 export const devArguments = [
   ...["--port", "8787", "--persist", ".longshore/dev", "--plan", "paid", "--tick", "20"],
   ...["--var", "ENV=dev", "--var", "SWEEP_ONCE=true", "--var", "PRIVATE_DESTINATIONS=127.0.0.1:*"],
   ...["--var", "MASTER_KEY=00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"],
   ...["--var", "ROOT_TOKEN=longshore-local-root-token-not-a-secret"],
 ];
-
-/** Another process listens on the port of the receiver. */
-export class PortInUse extends Error {
-  constructor(port) {
-    super(`Port ${port} is in use. Is another \`make dev\` running?`);
-  }
-}
 
 /** Starts a receiver on loopback. It prints a line for each webhook and answers 200, or NNN at the path /status/NNN. */
 export async function startReceiver(port) {
@@ -28,8 +22,10 @@ export async function startReceiver(port) {
     const body = JSON.stringify(Buffer.concat(chunks).toString("utf8"));
     process.stdout.write(`received ${request.method} ${request.url} ${id} ${body} -> ${status}\n`);
   });
-  await new Promise((resolve, reject) => server.once("error", reject).listen(port, "127.0.0.1", resolve)).catch((error) => {
-    throw error.code === "EADDRINUSE" ? new PortInUse(port) : error;
+  const inUse = new RunnerError(`Port ${port} is in use. Is another \`make dev\` running?`);
+  await new Promise((resolve, reject) => {
+    server.once("error", (error) => reject(error.code === "EADDRINUSE" ? inUse : error));
+    server.listen(port, "127.0.0.1", resolve);
   });
   return `http://127.0.0.1:${server.address().port}`;
 }

@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { unstable_splitSqlQuery as splitStatements } from "wrangler";
+import { RunnerError } from "./error.mjs";
 
 const createTable = `CREATE TABLE IF NOT EXISTS "d1_migrations"(
 		id         INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -28,7 +29,7 @@ export class Made {
   /** Throws if the migration has changed or is missing since the database was made. */
   check(database, file, text) {
     if (text !== undefined && this.digests[`${database}/${file}`] === digestOf(text)) return;
-    throw new OlderDatabase(
+    throw new RunnerError(
       `The local database in ${this.persist} was made by another version of Longshore (${file} has changed), and there are no ` +
         `migrations between versions before the first release. Delete that folder and start again: its jobs are lost.`,
     );
@@ -39,9 +40,6 @@ export class Made {
     writeFileSync(this.file, `${JSON.stringify(this.digests, null, 2)}\n`);
   }
 }
-
-/** Error of a local database that other migrations created. */
-export class OlderDatabase extends Error {}
 
 function digestOf(text) {
   return createHash("sha256").update(text).digest("hex");

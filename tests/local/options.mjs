@@ -2,6 +2,7 @@
 import path from "node:path";
 import { parseArgs } from "node:util";
 import { devArguments } from "./dev.mjs";
+import { RunnerError } from "./error.mjs";
 import { root } from "./workers.mjs";
 
 export const usage = `node tests/local/run.mjs --persist DIR [options]
@@ -24,7 +25,7 @@ export const usage = `node tests/local/run.mjs --persist DIR [options]
   --receiver-port N   port of that receiver, 0 for any (default 8788)`;
 
 /** Error of the arguments; the message names the cause. */
-export class UsageError extends Error {}
+export class UsageError extends RunnerError {}
 
 /** Reads the arguments, or throws a UsageError. */
 export function readOptions(args) {

@@ -10,9 +10,10 @@ import { Console } from "node:console";
 import path from "node:path";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import { askBridge, startControl, tick } from "./control.mjs";
-import { PortInUse, announceToPeople, startReceiver } from "./dev.mjs";
+import { announceToPeople, startReceiver } from "./dev.mjs";
+import { RunnerError } from "./error.mjs";
 import { Faults } from "./faults.mjs";
-import { Made, OlderDatabase, databases, migrate } from "./migrate.mjs";
+import { Made, databases, migrate } from "./migrate.mjs";
 import { readOptions, usage, UsageError } from "./options.mjs";
 import { allWorkers } from "./workers.mjs";
 
@@ -78,7 +79,7 @@ async function main() {
 }
 
 main().catch((error) => {
-  const text = error instanceof OlderDatabase || error instanceof PortInUse ? error.message : (error.stack ?? error);
+  const text = error instanceof RunnerError ? error.message : (error.stack ?? error);
   process.stderr.write(error instanceof UsageError ? `${error.message}\n\n${usage}\n` : `${text}\n`);
   process.exit(1);
 });
