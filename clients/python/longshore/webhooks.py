@@ -25,13 +25,13 @@ def verify(secrets: Secrets, headers: Mapping[str, str], body: bytes | str) -> A
         except ValueError as error:  # Malformed header or body.
             failure = WebhookVerificationError(str(error))
         else:
-            return _parsed(body if isinstance(body, str) else body.decode(errors="replace"))
+            return _parsed(body)
     raise failure
 
 
-def _parsed(text: str) -> Any:
-    """Returns the value of a JSON text, and any other text unchanged."""
+def _parsed(body: bytes | str) -> Any:
+    """Returns the value of a JSON body, and any other body as text."""
     try:
-        return json.loads(text)
+        return json.loads(body)
     except ValueError:
-        return text
+        return body if isinstance(body, str) else body.decode()

@@ -196,7 +196,7 @@ pub const CHUNK_CHARS_MIN: u32 = 200;
 pub const CHUNK_CHARS_MAX: u32 = 8_000;
 /// Maximum chunks of one document: with their offsets in its text, 62 bytes each, they are 250 KB of one row.
 pub const DOCUMENT_CHUNKS_MAX: usize = 4_000;
-/// Maximum texts that one attempt embeds. A longer document continues in the next attempt and spends no failure.
+/// Maximum texts that one attempt embeds. A longer document continues in the next attempt; that is no failure.
 pub const INDEX_TEXTS_PER_ATTEMPT: usize = 500;
 /// Tries of an attempt whose document is changed by other jobs at the same time.
 pub const INDEX_TRIES: u32 = 4;
@@ -287,7 +287,7 @@ pub const COMPLETION_SECONDS_MAX: u32 = 7 * 86_400;
 pub const MESSAGE_CHARS_MAX: usize = 500;
 /// Maximum number of attempts that may fail.
 pub const MAX_ATTEMPTS_MAX: u32 = 50;
-/// Maximum sends of one job, including those that spend no failure. It bounds the log at about 25 KB.
+/// Maximum sends of one job, including those that do not count as failures. It bounds the log at about 25 KB.
 pub const SENDS_MAX: u32 = 100;
 /// Age up to which a `run_after` in the past means now, because the caller's clock may be wrong.
 pub const RUN_AFTER_GRACE_MS: i64 = 60_000;

@@ -100,8 +100,8 @@ impl Claimed {
         self.event_id.as_deref().unwrap_or(&self.id)
     }
 
-    /// Returns the outcome of an attempt that failed because of a store. The job waits, twice as long each time, and
-    /// spends no failure. `message` is one line that may be shown to callers.
+    /// Returns the outcome of an attempt that failed because of a store. The job waits, twice as long each time,
+    /// and the attempt does not count as a failure. `message` is one line that may be shown to callers.
     pub(crate) fn store_failed(&self, message: &str) -> Outcome {
         let wait = doubled_wait(self.attempt, PAYLOAD_WAIT_SECONDS, PAYLOAD_WAIT_DOUBLINGS);
         let retry_after = Some(RetryAfter::Deferral(wait));

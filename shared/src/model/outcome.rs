@@ -48,7 +48,8 @@ impl Outcome {
         Outcome::failed(ErrorClass::Handler, "The payload cannot be read.")
     }
 
-    /// Creates the outcome of an attempt that met a daily limit: the job waits for the reset and spends no failure.
+    /// Creates the outcome of an attempt that met a daily limit: the job waits for the reset, and the attempt does not
+    /// count as a failure.
     pub(crate) fn spent(limit: DailyLimit, now_ms: i64) -> Outcome {
         let message = format!("The account has no {limit} left today.");
         let retry_after = Some(RetryAfter::Deferral(Duration::from_secs(u64::from(seconds_to_reset(now_ms)))));

@@ -163,8 +163,8 @@ pub enum Decision {
 
 /// Decides what follows an attempt.
 ///
-/// 429 and 503 with a Retry-After spend no failure, because the destination works and only requests time. A Retry-After
-/// with any other failure only lengthens the wait.
+/// 429 and 503 with a Retry-After do not count as failures, because the destination works and only requests time. With
+/// any other failure a Retry-After only lengthens the wait.
 pub fn decide(outcome: &Outcome, at: &Situation<'_>) -> Decision {
     let (class, retry_after) = match outcome {
         Outcome::Succeeded { .. } => return Decision::Succeed,

@@ -23,7 +23,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 const AGAIN_AFTER: Duration = Duration::from_millis(250);
 /// Time after which a request that was not acknowledged counts as a failure.
 const ACKNOWLEDGED_WITHIN: Duration = Duration::from_mins(3);
-/// Every this many acknowledged requests one is sent once more.
+/// One acknowledged request in this many is sent once more.
 const ECHO_EVERY: usize = 10;
 
 /// The client while it works.

@@ -16,7 +16,7 @@ use crate::support::world::alone;
 const LINES: usize = 200_000;
 /// Lines of the request before, which warms up the runtime.
 const WARM_LINES: usize = 60_000;
-/// Every this many lines one is not JSON.
+/// One line in this many is not JSON.
 const BAD_EVERY: usize = 1_000;
 /// Documents of a request: fewer, and their answers still fill the buffers of sockets.
 const DOCUMENTS: usize = 70_000;

@@ -15,7 +15,7 @@ use crate::sim::engine::world::World;
 use crate::sim::oracle::row::Row;
 use longshore_kit::random::Random;
 
-/// Every this many seeds one has an index: odd ones, so that none of them has erasures.
+/// One seed in this many has an index: odd ones, so that none of them has erasures.
 pub(crate) const SEEDS_PER_INDEX: u64 = 8;
 /// Prefix of the event id of a job that edits a document, before its number; replays have the same event id.
 pub(crate) const EVENT: &str = "index-";

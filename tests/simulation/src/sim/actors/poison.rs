@@ -14,7 +14,7 @@ use crate::sim::engine::plan::Play;
 use crate::sim::engine::world::World;
 use crate::sim::oracle::row::Row;
 
-/// Every this many seeds one has such texts: half of the seeds with jobs that embed.
+/// One seed in this many has such texts: half of the seeds with jobs that embed.
 const SEEDS_PER_POISON: u64 = 12;
 /// Part of a text whose calls fail.
 const BREAKS: &str = "poison-breaks";

@@ -25,7 +25,7 @@ use crate::sim::engine::world::World;
 use crate::sim::oracle::objects::INLINE_BYTES;
 use longshore_kit::options::MASTER_KEY;
 
-/// Every this many seeds one has late repeats. Not drawn, so that the other schedules do not change.
+/// One seed in this many has late repeats. Not drawn, so that the other schedules do not change.
 const SEEDS_PER_REPEAT: u64 = 5;
 
 pub(crate) type Answers = Result<Vec<Result<Accepted, Problem>>, Problem>;

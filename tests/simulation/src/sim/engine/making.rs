@@ -21,17 +21,17 @@ use crate::sim::oracle::objects::SEEDS_PER_LARGE;
 use crate::sqlite::{SetClock, SqliteDatabase};
 use longshore_kit::random::Random;
 
-/// Every this many seeds one has schedules.
+/// One seed in this many has schedules.
 const SEEDS_PER_TICKER: u64 = 5;
-/// Every this many seeds one has erasures.
+/// One seed in this many has erasures.
 const SEEDS_PER_ERASER: u64 = 4;
-/// Every this many seeds one deploys the next epoch.
+/// One seed in this many deploys the next epoch.
 const SEEDS_PER_EPOCH: u64 = 7;
-/// Every this many seeds one has quotas.
+/// One seed in this many has quotas.
 const SEEDS_PER_QUOTA: u64 = 9;
-/// Every this many seeds one has bulk requests, or exports.
+/// One seed in this many has bulk requests, or exports.
 const SEEDS_PER_BULK_OR_EXPORT: u64 = 8;
-/// Every this many seeds one has jobs that embed: odd ones, because an erasure deletes vectors before their row.
+/// One seed in this many has jobs that embed: odd ones, because an erasure deletes vectors before their row.
 const SEEDS_PER_EMBED: u64 = 6;
 
 thread_local! {

@@ -15,7 +15,7 @@ use crate::sim::engine::world::World;
 use crate::sim::oracle::invariants::Invariants;
 use crate::sim::oracle::row::Row;
 
-/// Every this many seeds one lives through a midnight.
+/// One seed in this many lives through a midnight.
 const SEEDS_PER_LIMIT: u64 = 11;
 
 /// Most milliseconds by which the clock of a consumer may be off, including its drift.
@@ -142,8 +142,8 @@ fn judge_crashes(now: i64, old: &Row, new: &Row, is_interrupted: bool) -> Result
     Err(format!("I7, F15: {} crashes after {}", new.crashes, old.crashes))
 }
 
-/// Checks F84: a job that a daily limit stops waits for midnight, by the clock of its worker, and spends no failure. If
-/// that clock is past midnight already, the job waits for the end of the grace period.
+/// Checks F84: a job that a daily limit stops waits for midnight, by the clock of its worker; that is no failure. If that
+/// clock is past midnight already, the job waits for the end of the grace period.
 pub(crate) fn judge_wait(old: &Row, new: &Row) -> Result<(), String> {
     let into_day = new.run_after.rem_euclid(DAY_MS);
     let is_reset = [0, RESET_GRACE_MS, DAY_MS].iter().any(|at| (into_day - at).abs() < CLOCK_OFF_MS);

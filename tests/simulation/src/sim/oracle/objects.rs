@@ -7,7 +7,7 @@ use crate::sim::actors::repeats;
 use crate::sim::engine::world::World;
 use crate::sim::oracle::row::Row;
 
-/// Every this many seeds one has large payloads; not drawn, so that the other schedules do not change.
+/// One seed in this many has large payloads; not drawn, so that the other schedules do not change.
 pub(crate) const SEEDS_PER_LARGE: u64 = 4;
 /// Inline limit in this world: large payloads of a real size would only take time.
 pub(crate) const INLINE_BYTES: usize = 160;
