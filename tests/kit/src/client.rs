@@ -92,11 +92,14 @@ pub struct Client {
 impl Client {
     /// Creates a client of the producer at `base`. An empty key sends no `Authorization`.
     pub fn new(base: &str, key: &str) -> Result<Self, reqwest::Error> {
-        let http = reqwest::Client::builder().timeout(ANSWER_WITHIN).redirect(redirect::Policy::none()).build()?;
+        // A connection for each request: workerd ends one whose upload it refused without reading it, and a request that
+        // reuses it is lost.
+        let builder = reqwest::Client::builder().timeout(ANSWER_WITHIN).redirect(redirect::Policy::none());
+        let http = builder.pool_max_idle_per_host(0).build()?;
         Ok(Self { base: base.trim_end_matches('/').to_owned(), key: key.to_owned(), http })
     }
 
-    /// Returns a client with the same connections and another key.
+    /// Returns a client with the same settings and another key.
     #[must_use]
     pub fn with_key(&self, key: &str) -> Self {
         Self { key: key.to_owned(), ..self.clone() }

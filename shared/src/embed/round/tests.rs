@@ -375,15 +375,6 @@ fn only_a_request_of_the_provider_pauses_its_calls() {
 }
 
 #[test]
-fn texts_that_were_not_requested_cost_no_failure() {
-    let (pool, world) = (Pool::new(100, 0), Provided::default());
-    world.answers.borrow_mut().push(Ok(response(500, &[], &json!({}))));
-    let first = vec!["a"; EMBED_TEXTS_PER_CALL];
-    let results = block_on(join_all([embed_in(&pool, &world, "m", &first), embed_in(&pool, &world, "m", &["b"])]));
-    assert_eq!((wait_of(&results[0][0]), wait_of(&results[1][0])), (None, Some(wait_a_while())));
-}
-
-#[test]
 fn an_old_invocation_makes_no_calls() {
     let (pool, world) = (Pool::new(100, -crate::limits::EMBED_MS_MAX), Provided::default());
     assert_eq!(shown(&block_on(embed_in(&pool, &world, "m", &["a"]))), "w");

@@ -171,3 +171,12 @@ fn dimensions_are_sent_if_the_model_requires_them() {
         assert_eq!(body.get("dimensions"), send_dimensions.then(|| json!(2)).as_ref());
     }
 }
+
+#[test]
+fn texts_that_were_not_requested_cost_no_failure() {
+    let (pool, world) = (Pool::new(100, 0), Provided::default());
+    world.answers.borrow_mut().push(Ok(response(500, &[], &json!({}))));
+    let first = vec!["a"; EMBED_TEXTS_PER_CALL];
+    let results = block_on(join_all([embed_in(&pool, &world, "m", &first), embed_in(&pool, &world, "m", &["b"])]));
+    assert_eq!((wait_of(&results[0][0]), wait_of(&results[1][0])), (None, Some(wait_a_while())));
+}
