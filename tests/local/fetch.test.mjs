@@ -86,7 +86,7 @@ test("a binding that is missing or of another kind is reported", async () => {
 
 test("a service binding and a model get the request", async () => {
   const env = {
-    HANDLER: { fetch: async (request) => new Response(`${request.url} ${request.method}`) },
+    HANDLER: { fetch: async (url, { method }) => new Response(`${url} ${method}`) },
     AI: { run: async (model, inputs, options) => Response.json({ model, inputs, raw: options.returnRawResponse }) },
   };
   assert.equal((await call({ env, binding: "HANDLER", to: "https://a/b" })).body, "https://a/b GET");
