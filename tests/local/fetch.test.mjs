@@ -22,6 +22,12 @@ before(async () => {
         setTimeout(() => response.destroy(), 50);
         return;
       }
+      if (request.url === "/announced") {
+        response.writeHead(200, { "content-length": "9" });
+        response.write("first");
+        setTimeout(() => response.end("last"), 50);
+        return;
+      }
       if (request.url === "/moved") response.writeHead(302, { location: "/" });
       else response.writeHead(201, { "x-method": request.method, "x-header": request.headers["x-name"] ?? "" });
       response.end(Buffer.concat(chunks));
@@ -59,6 +65,11 @@ test("a redirect is not followed, and a body is read up to the limit", async () 
   assert.deepEqual([exact.head.response.truncated, exact.body], [false, "12345"]);
   const long = await call({ method: "POST", body: "123456", cap: 5 });
   assert.deepEqual([long.head.response.truncated, long.body], [true, "12345"]);
+});
+
+test("a body of an announced length is read to its end, in several parts", async () => {
+  const { head, body } = await call({ to: `${url}/announced` });
+  assert.deepEqual([head.response.truncated, head.response.body_error, body], [false, null, "firstlast"]);
 });
 
 test("an interrupted body keeps its status and the bytes before", async () => {

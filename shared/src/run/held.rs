@@ -53,18 +53,19 @@ impl Held {
         self.job.lease.get() - self.timeout_ms - LEASE_MARGIN_MS + 1
     }
 
-    /// Returns true if a connection is free beside the running jobs. Jobs that share provider calls use one connection
-    /// together.
+    /// Returns true if a connection is free beside the running jobs.
     pub(crate) fn has_connection_beside(&self, running: &[Held]) -> bool {
         let sharing = running.iter().filter(|other| other.shares_calls).count();
-        let taken = running.len() - sharing + usize::from(sharing > 0);
-        if self.shares_calls && sharing > 0 { sharing < EMBED_JOBS_AT_ONCE } else { taken < REQUESTS_AT_ONCE }
+        if self.shares_calls && sharing > 0 { sharing < EMBED_JOBS_AT_ONCE } else { !are_all_taken(running) }
     }
 
     /// Returns true if its destination and this Worker's memory have room for it beside the running jobs.
     pub(crate) fn has_room_beside(&self, running: &[Held]) -> bool {
-        let to_it = running.iter().filter(|other| other.destination == self.destination).count();
-        (self.shares_calls || to_it < self.connections) && self.fits_beside(running)
+        let to_it = running.iter().filter(|other| other.destination == self.destination);
+        // Endpoints of one destination may have different limits. The highest one counts while its jobs run, so that the
+        // other endpoints are not kept waiting.
+        let most = to_it.clone().map(|other| other.connections).fold(self.connections, usize::max);
+        (self.shares_calls || to_it.count() < most) && self.fits_beside(running)
     }
 
     /// Returns true if its payload fits into memory beside those of the running jobs.
@@ -78,6 +79,12 @@ impl Held {
     pub(crate) fn is(&self, tenant: &str, id: &str) -> bool {
         self.job.id == id && self.job.tenant == tenant
     }
+}
+
+/// Returns true if running jobs have taken all connections. Jobs that share provider calls use one connection together.
+pub(crate) fn are_all_taken(running: &[Held]) -> bool {
+    let sharing = running.iter().filter(|held| held.shares_calls).count();
+    running.len() - sharing + usize::from(sharing > 0) >= REQUESTS_AT_ONCE
 }
 
 fn destination_of(job: &Claimed) -> String {

@@ -82,7 +82,8 @@ pub async fn process_quarantined<W: World>(world: &W, settings: &Settings, queue
         if report.limit.is_some() {
             return Report { limit: report.limit, ..total };
         }
-        if total.attempts >= settings.plan.jobs_per_invocation || world.now_ms() - began_at >= INVOCATION_MS {
+        let is_spent = world.statements() >= STATEMENTS_MAX || world.now_ms() - began_at >= INVOCATION_MS;
+        if is_spent || total.attempts >= settings.plan.jobs_per_invocation {
             break;
         }
     }
@@ -234,12 +235,14 @@ impl<'a, W: World> Invocation<'a, W> {
         self.start_timer();
     }
 
-    /// Starts waiting jobs while connections are free. Releases those whose lease would not cover the attempt.
+    /// Starts waiting jobs while connections are free. Releases those whose lease would not cover the attempt, and all if
+    /// the statements of the invocation are spent.
     fn start_attempts(&mut self) {
         let now = self.world.now_ms();
+        let is_spent = self.world.statements() >= STATEMENTS_MAX;
         let (mut short, mut at) = (Vec::new(), 0);
         while let Some(held) = self.waiting.get(at) {
-            if held.is_short(now) {
+            if is_spent || held.is_short(now) {
                 short.extend(self.waiting.remove(at));
             } else if held.has_connection_beside(&self.running) && held.has_room_beside(&self.running) {
                 let Some(held) = self.waiting.remove(at) else { break };
@@ -279,6 +282,10 @@ impl<'a, W: World> Invocation<'a, W> {
     /// release it claims fewer jobs, and only after a pause, because each claim of a job that cannot start costs two
     /// rows.
     fn wants(&self) -> usize {
+        // A slow flush must not gather outcomes without a bound: their evidence is in memory.
+        if self.under_way.flush && self.flushable() < self.ready.len() {
+            return 0;
+        }
         match self.released_at {
             Some(at) if self.world.now_ms() - at < RELEASE_PAUSE_MS && !self.running.is_empty() => 0,
             Some(_) if self.waiting.len() < CLAIM_BELOW => CLAIM_BELOW,
@@ -370,7 +377,7 @@ impl<'a, W: World> Invocation<'a, W> {
     /// Starts a timer for the next due action. One timer at a time is enough: when it fires, [`Invocation::plan`] runs
     /// again.
     fn start_timer(&mut self) {
-        let flush_at = self.oldest_ready().map(|at| at + FLUSH_MS);
+        let flush_at = self.oldest_ready().filter(|_| !self.under_way.flush).map(|at| at + FLUSH_MS);
         let share_at = (!self.pending.is_empty()).then(|| self.pace.measure_at());
         let beat_at = (!self.running.is_empty() || !self.unsettled.is_empty()).then_some(self.beat_at);
         let short_at = self.waiting.iter().map(Held::short_at).min();

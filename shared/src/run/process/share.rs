@@ -3,14 +3,16 @@
 //! A batch names up to 10,000 jobs. To receivers that take 200 ms they take one invocation 400 s, and twenty of them 20 s.
 
 use super::{Invocation, LoopEvent};
-use crate::limits::{BATCH_MESSAGES_MAX, REQUESTS_AT_ONCE};
+use crate::limits::BATCH_MESSAGES_MAX;
 use crate::model::hint::Hint;
 use crate::ports::World;
+use crate::run::held::are_all_taken;
 use crate::store::notify::send_hints_of;
 
 /// Time over which the pace is measured. The first measurement does not count: a new isolate is slower than it will be.
 const MEASURE_MS: i64 = 1_000;
-/// Work in seconds above which jobs are left to other invocations. Parts have less, so they are not divided again.
+/// Work in seconds above which jobs are left to other invocations. A part has less and is not divided again, unless
+/// [`PARTS_MAX`] made it larger.
 const WORK_SECONDS_MAX: usize = 30;
 /// Work of one part in seconds, which is long beside the start of an invocation.
 const PART_SECONDS: usize = 10;
@@ -25,20 +27,23 @@ impl<W: World> Invocation<'_, W> {
     /// that is at its own limit.
     pub(super) fn share_out(&mut self) {
         let now = self.world.now_ms();
-        if self.pending.is_empty() || now < self.pace.measure_at() {
+        // After a daily limit or without a database no hint is needed: see [`Report`](super::Report).
+        let is_over = self.report.limit.is_some() || self.report.database_lost;
+        if is_over || self.pending.is_empty() || now < self.pace.measure_at() {
             return;
         }
         let Some(pace) = self.pace.measure(self.report.attempts, now) else { return };
         let room = self.settings.plan.jobs_per_invocation.saturating_sub(self.claims);
-        let is_busy = self.running.len() >= REQUESTS_AT_ONCE;
-        let part = if is_busy { part(self.pending.len(), pace) } else { self.pending.len() };
+        let named = self.pending.len();
+        let part = if are_all_taken(&self.running) { part(named, pace) } else { named };
         let others: Vec<_> = self.pending.split_off(part.min(room)).into();
         if others.is_empty() {
             return;
         }
         tracing::info!(kept = self.pending.len(), others = others.len(), pace, "jobs_shared_out");
-        // As many messages as a batch has: the queue delivers each part at once and alone, not after a second with others.
-        let jobs_per_hint = part.div_ceil(BATCH_MESSAGES_MAX).min(self.settings.plan.hint_jobs);
+        // About as many messages a part as a batch has: the queue delivers full batches at once, not after a second.
+        let of_part = if part < named { part.div_ceil(BATCH_MESSAGES_MAX) } else { usize::MAX };
+        let jobs_per_hint = of_part.min(self.settings.plan.hint_jobs);
         self.under_way.shares += 1;
         let (world, queue) = (self.world, self.queue);
         self.events.push(Box::pin(async move {

@@ -75,15 +75,15 @@ async fn twenty_consumers_share_ten_thousand_slow_jobs() {
     let jobs = world.insert(10_000, "", "");
     world.spread_destinations();
     let (took, most) = consume(&world, &jobs, 20).await;
-    assert!(most <= 20 && (20..=30).contains(&took.as_secs()), "{took:?} by up to {most}");
+    assert!(most == 20 && (20..=30).contains(&took.as_secs()), "{took:?} by up to {most}");
 }
 
 /// A consumer that finishes its jobs soon leaves none to others, which would start a second later.
 #[tokio::test(start_paused = true)]
 async fn fast_jobs_stay_with_their_consumer() {
-    let world = Counted { succeeds: true, is_shared: true, ..Counted::slow(Duration::from_millis(2)) };
+    let world = Counted { succeeds: true, is_shared: true, ..Counted::slow(Duration::from_millis(6)) };
     let jobs = world.insert(4_000, "", "");
     world.spread_destinations();
     let (took, most) = consume(&world, &jobs, 20).await;
-    assert!(most == 1 && took < Duration::from_secs(3), "{took:?} by up to {most}");
+    assert!(most == 1 && took < Duration::from_secs(7), "{took:?} by up to {most}");
 }
