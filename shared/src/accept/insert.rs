@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::json;
 
 use crate::accept::accepted::{Accepted, AcceptedJob, AcceptedState};
@@ -220,8 +220,14 @@ async fn run_statements<W: Database + Clock>(
     let (authorized, row) = judge_caller(caller, scope, answers.first())?;
     let tenant = authorized.tenant.ok_or_else(Problem::names_no_tenant)?;
     note_use(world, caller, &row).await;
-    let outcomes = read_outcomes(jobs.len(), &answers)?;
+    let outcomes = read_outcomes(jobs.len(), &answers, inserts)?;
     Ok(InsertResult { tenant, now: row.now, refusal: row.refusal(), outcomes })
+}
+
+/// Number of statements per parameter: `free_keys`, `accept`, `note_hour`, `read_accepted`; without inserts only the
+/// first and the last.
+fn statements_per_chunk(inserts: bool) -> usize {
+    if inserts { 4 } else { 2 }
 }
 
 /// Builds the parameter that describes the caller.
@@ -232,42 +238,16 @@ fn caller_param(caller: &Caller, scope: Scope) -> Param {
     }))
 }
 
-/// The parts of a new job by which its row is found: a fifth of its bytes, and three statements need no more.
-#[derive(Serialize)]
-struct JobLookup<'a> {
-    index: usize,
-    id: &'a str,
-    created_at: i64,
-    kind: &'a str,
-    endpoint: &'a str,
-    idempotency_key: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    refused_if_new: Option<u8>,
-}
-
-impl<'a> JobLookup<'a> {
-    fn of(job: &'a NewJob) -> JobLookup<'a> {
-        JobLookup {
-            index: job.index,
-            id: &job.id,
-            created_at: job.created_at,
-            kind: &job.kind,
-            endpoint: &job.endpoint,
-            idempotency_key: job.idempotency_key.as_deref(),
-            refused_if_new: job.refused_if_new.as_ref().map(|_| 1),
-        }
-    }
-}
-
 fn statements(caller: &Caller, caller_param: &Param, jobs: &[&NewJob], inserts: bool) -> Vec<Statement> {
-    let lookups = json_param(&jobs.iter().map(|job| JobLookup::of(job)).collect::<Vec<_>>());
-    let mut statements = vec![authorize_statement(caller), sql!("free_keys", lookups.clone(), caller_param.clone())];
-    if inserts {
-        let parts = json_params(jobs, ACCEPT_PARAMETER_BYTES).into_iter();
-        statements.extend(parts.map(|jobs| sql!("accept", jobs, caller_param.clone(), ID_SKEW_MS_MAX)));
-        statements.push(sql!("note_hour", lookups.clone(), caller_param.clone()));
+    let mut statements = vec![authorize_statement(caller)];
+    for items in json_params(jobs, ACCEPT_PARAMETER_BYTES) {
+        statements.push(sql!("free_keys", items.clone(), caller_param.clone()));
+        if inserts {
+            statements.push(sql!("accept", items.clone(), caller_param.clone(), ID_SKEW_MS_MAX));
+            statements.push(sql!("note_hour", items.clone(), caller_param.clone()));
+        }
+        statements.push(sql!("read_accepted", items, caller_param.clone()));
     }
-    statements.push(sql!("read_accepted", lookups, caller_param.clone()));
     statements
 }
 
@@ -286,10 +266,12 @@ struct AcceptedRow {
     refused: u8,
 }
 
-/// Reads the rows of the last statement, one for each job, in the order of the jobs.
-fn read_outcomes(jobs: usize, answers: &[Rows]) -> Result<Vec<AcceptedRow>, Problem> {
-    let rows = answers.last().ok_or(Problem::Internal)?;
-    let mut outcomes: Vec<AcceptedRow> = rows_as(rows).map_err(|error| unavailable(&error))?;
+fn read_outcomes(jobs: usize, answers: &[Rows], inserts: bool) -> Result<Vec<AcceptedRow>, Problem> {
+    let mut outcomes = Vec::new();
+    let per_chunk = statements_per_chunk(inserts);
+    for rows in answers.iter().skip(per_chunk).step_by(per_chunk) {
+        outcomes.extend(rows_as::<AcceptedRow>(rows).map_err(|error| unavailable(&error))?);
+    }
     outcomes.sort_unstable_by_key(|outcome| outcome.index);
     if outcomes.len() == jobs { Ok(outcomes) } else { Err(Problem::Internal) }
 }

@@ -10,19 +10,14 @@ function runModel(ai, model, { body, signal }) {
   return ai.run(model, JSON.parse(new TextDecoder().decode(body)), { returnRawResponse: true, signal });
 }
 
-/**
- * Reads a body up to `cap` bytes. If the body is interrupted, the bytes read so far are kept. A body of the announced length
- * is whole without another read, which would take the runtime as long as the first.
- */
+/** Reads a body up to `cap` bytes. If the body is interrupted, the bytes read so far are kept. */
 async function readBody(response, cap) {
   const chunks = [];
   let bytes = 0;
   const body = (truncated, error) => ({ chunks, bytes, truncated, error });
   if (response.body === null) return body(false, null);
-  // The length of a compressed body is not that of its text.
-  const announced = response.headers.has("content-encoding") ? null : response.headers.get("content-length");
   const reader = response.body.getReader();
-  while (bytes === 0 || String(bytes) !== announced) {
+  for (;;) {
     let chunk;
     try {
       const { done, value } = await reader.read();
@@ -40,16 +35,6 @@ async function readBody(response, cap) {
       reader.cancel().catch(() => {});
       return body(true, null);
     }
-  }
-  return body(false, null);
-}
-
-/** Returns the reason for which the runtime does not send a request; null if it does. */
-function refusalOf(url, init) {
-  try {
-    return new Request(url, { ...init, signal: undefined }) && null;
-  } catch (error) {
-    return String(error);
   }
 }
 
@@ -93,16 +78,23 @@ export async function send(env, binding, model, method, url, headers, body, time
     controller.abort();
   }, timeoutMs);
   try {
-    const list = Object.fromEntries(JSON.parse(headers));
-    const init = { method, headers: list, redirect: "manual", signal: controller.signal };
-    // A copy: `body` is a view of Rust's memory, which may change once this function has returned.
-    if (body.byteLength > 0) init.body = body.slice();
+    let answer;
+    try {
+      const list = new Headers();
+      for (const [name, value] of JSON.parse(headers)) list.set(name, value);
+      const init = { method, headers: list, redirect: "manual", signal: controller.signal };
+      // A copy: `body` is a view of Rust's memory, which may change once this function has returned.
+      if (body.byteLength > 0) init.body = body.slice();
+      // A Request throws at once if the runtime does not send it; fetch would reject later.
+      answer = model === undefined ? target.fetch(new Request(url, init)) : runModel(target, model, init);
+    } catch (error) {
+      return frame({ unsendable: String(error) });
+    }
     let response;
     try {
-      response = await (model === undefined ? target.fetch(url, init) : runModel(target, model, init));
+      response = await answer;
     } catch (error) {
-      const refusal = refusalOf(url, init);
-      return frame(refusal === null ? { failed: [String(error), late] } : { unsendable: refusal });
+      return frame({ failed: [String(error), late] });
     }
     const read = await readBody(response, cap);
     const { status, headers: received } = response;

@@ -24,8 +24,6 @@ pub struct CloudflareWorld {
     pub(crate) task_hints: Queue,
     pub(crate) bucket: Bucket,
     pub(crate) size_bytes: Cell<Option<i64>>,
-    /// Statements that were run, in both databases.
-    pub(crate) statements: Cell<usize>,
     /// Environment with the service bindings of tasks and the search database.
     pub(crate) env: Env,
     entropy: Entropy,
@@ -45,7 +43,6 @@ impl CloudflareWorld {
             task_hints: env.queue("TASK_HINTS")?,
             bucket: env.bucket("EVIDENCE")?,
             size_bytes: Cell::new(None),
-            statements: Cell::new(0),
             env: env.clone(),
         })
     }

@@ -1,6 +1,6 @@
 //! A job under a lease, with the values that its attempt needs.
 
-use std::cell::{Cell, OnceCell};
+use std::cell::Cell;
 use std::rc::Rc;
 
 use serde::Deserialize;
@@ -11,7 +11,7 @@ use crate::model::endpoint::{EndpointState, EvidencePolicy};
 use crate::model::job::{AttemptRef, JobRef};
 use crate::model::outcome::{ErrorClass, Outcome, RetryAfter};
 use crate::security::redact::Redaction;
-use crate::security::signing::{SealedSecret, SecretVersion, SigningSecret};
+use crate::security::signing::{SealedSecret, SecretVersion};
 
 /// A job under a lease of this Worker, with the values that its attempt needs.
 #[derive(Debug, Deserialize)]
@@ -49,10 +49,6 @@ pub struct Claimed {
     pub endpoint: Option<ClaimedEndpoint>,
     /// Signing secrets of its endpoint, or of its tenant, as they are stored.
     pub secrets: Vec<SealedSecret>,
-    /// Opened secrets, `None` if the keys do not open them. The jobs of a claim with the same secrets share them, because
-    /// opening one costs as much as a signature.
-    #[serde(skip)]
-    pub opened: Rc<OnceCell<Option<Vec<SigningSecret>>>>,
 }
 
 /// The endpoint of a claimed job.
@@ -65,8 +61,6 @@ pub struct ClaimedEndpoint {
     pub service: Option<String>,
     pub headers: Vec<(String, String)>,
     pub timeout_seconds: u32,
-    /// Requests that one invocation sends to it at once.
-    pub connections: usize,
     pub evidence: EvidencePolicy,
     pub keep_payload: u8,
     pub dead_letter_on: Vec<ErrorClass>,

@@ -1,5 +1,5 @@
 -- Notes which tenants have jobs in which hour of their ids. The watermark and the retention visit only those.
--- ?1 the lookups of new jobs.
+-- ?1 the list of new jobs.
 -- include: caller.sql
 INSERT INTO tenant_hours (hour, tenant)
 SELECT DISTINCT (i.value ->> 'created_at') / 3600000, caller.tenant

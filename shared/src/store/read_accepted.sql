@@ -1,5 +1,5 @@
 -- Reads the row of each new job: its own row, the row that holds its idempotency key, or none.
--- ?1 the lookups of new jobs, ?2 as in caller.sql.
+-- ?1 the list of new jobs, ?2 as in caller.sql.
 -- include: caller.sql
 SELECT json_object('index', i.value ->> 'index', 'tenant', caller.tenant, 'minted', i.value ->> 'id',
   'id', j.id, 'digest', j.digest, 'kind', j.kind, 'event_id', j.event_id,

@@ -9,7 +9,7 @@ SELECT json_patch(
     'secrets', json((SELECT json_group_array(json_array(s.secret_version, s.sealed)) FROM signing_secrets s
       WHERE s.tenant = j.tenant AND s.endpoint = j.endpoint AND s.secret_version >= coalesce(e.secret_version, 1) - 1)),
     'endpoint', CASE WHEN e.id IS NULL THEN NULL ELSE json_object('state', e.state, 'url', e.url, 'service', e.service,
-      'headers', json(e.headers), 'timeout_seconds', e.timeout_seconds, 'connections', e.connections, 'evidence', e.evidence, 'keep_payload', e.keep_payload,
+      'headers', json(e.headers), 'timeout_seconds', e.timeout_seconds, 'evidence', e.evidence, 'keep_payload', e.keep_payload,
       'dead_letter_on', json(e.dead_letter_on), 'redact', json(e.redact), 'secret_version', e.secret_version,
       'rotated_at', e.rotated_at) END),
   json_object('event_id', j.event_id, 'group', j.job_group, 'deadline_at', j.deadline_at, 'payload', j.payload,

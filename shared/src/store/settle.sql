@@ -1,12 +1,6 @@
 -- Records the outcomes of one flush. A settlement whose lease has ended writes nothing. A job that stays running is
 -- deferred: its lease lasts until its completion is due.
 -- ?1 the list of settlements, ?2 the lease token, ?3 the retention of succeeded jobs in ms, ?4 that of dead jobs.
-WITH o AS MATERIALIZED (SELECT value ->> 'tenant' AS tenant, value ->> 'id' AS id, value ->> 'attempt' AS attempt,
-    value ->> 'state' AS state, value ->> 'failures' AS failures, value ->> 'delay_ms' AS delay_ms,
-    value ->> 'redispatch_backoff_ms' AS redispatch_backoff_ms, value ->> 'reason' AS reason, value -> 'entry' AS entry,
-    nullif(value -> 'error', 'null') AS error, nullif(value -> 'result', 'null') AS result,
-    value ->> 'result_error' AS result_error, value ->> 'keep_payload' AS keep_payload
-  FROM json_each(?1))
 UPDATE jobs SET
   state = CASE WHEN o.state IN ('retrying', 'held') AND cancel_requested = 1 THEN 'cancelled' ELSE o.state END,
   failures = o.failures, quarantined = 0, crashes = 0, deferred = o.state = 'running',
@@ -26,7 +20,12 @@ UPDATE jobs SET
   payload = CASE WHEN o.state = 'succeeded' AND o.keep_payload = 0 THEN NULL ELSE payload END,
   log = json_set(log, '$[' || (jobs.attempt - 1) || ']',
     json_patch(json_extract(log, '$[' || (jobs.attempt - 1) || ']'), o.entry))
-FROM o
+FROM (SELECT value ->> 'tenant' AS tenant, value ->> 'id' AS id, value ->> 'attempt' AS attempt,
+    value ->> 'state' AS state, value ->> 'failures' AS failures, value ->> 'delay_ms' AS delay_ms,
+    value ->> 'redispatch_backoff_ms' AS redispatch_backoff_ms, value ->> 'reason' AS reason, value -> 'entry' AS entry,
+    nullif(value -> 'error', 'null') AS error, nullif(value -> 'result', 'null') AS result,
+    value ->> 'result_error' AS result_error, value ->> 'keep_payload' AS keep_payload
+  FROM json_each(?1)) AS o
 WHERE jobs.tenant = o.tenant AND jobs.id = o.id AND jobs.attempt = o.attempt
   AND +jobs.state = 'running' AND jobs.lease_token = ?2
 RETURNING json_array(tenant, id)

@@ -69,7 +69,7 @@ async fn put(node: &Node, tenant: &str, endpoint: &str) -> Result<(), Problem> {
     };
     let url = format!("https://{endpoint}.{tenant}.example.com/hook");
     let body = json!({
-        "url": url, "schedule": schedule, "evidence": evidence, "timeout_seconds": random.between(1, 30), "connections": random.between(1, 5),
+        "url": url, "schedule": schedule, "evidence": evidence, "timeout_seconds": random.between(1, 30),
         "keep_payload": resenders::keeps(&node.world, endpoint),
     });
     put_endpoint(node, node.settings(), tenant, endpoint, body.to_string().as_bytes()).await.map(drop)
