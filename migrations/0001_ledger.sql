@@ -76,6 +76,7 @@ CREATE TABLE endpoints (
   service TEXT,                      -- service binding HANDLER_... of the consumer that receives the jobs
   headers TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(headers)), -- [[name, sealed value], ...]
   timeout_seconds INTEGER NOT NULL CHECK (timeout_seconds BETWEEN 1 AND 600),
+  connections INTEGER NOT NULL DEFAULT 2 CHECK (connections BETWEEN 1 AND 5), -- requests of one invocation at once
   backoff TEXT NOT NULL,             -- name of the retry schedule
   max_attempts INTEGER NOT NULL CHECK (max_attempts BETWEEN 1 AND 50),
   evidence TEXT NOT NULL CHECK (evidence IN ('full', 'failures', 'none')),

@@ -104,6 +104,12 @@ pub trait Database {
 
     /// Returns the size of the database in bytes after the last batch, if it is known.
     fn size_bytes(&self) -> Option<i64>;
+
+    /// Returns the number of statements that this invocation of a Worker has run, in both databases. 0 where nothing
+    /// limits them.
+    fn statements(&self) -> usize {
+        0
+    }
 }
 
 /// Search database, separate from [`Database`].

@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import { after, before, test } from "node:test";
 
-import { send } from "../../shared/src/cloudflare/fetch.mjs";
+import { Sender } from "../../shared/src/cloudflare/fetch.mjs";
 
 let server;
 let url;
@@ -22,6 +22,12 @@ before(async () => {
         setTimeout(() => response.destroy(), 50);
         return;
       }
+      if (request.url === "/announced") {
+        response.writeHead(200, { "content-length": "9" });
+        response.write("first");
+        setTimeout(() => response.end("last"), 50);
+        return;
+      }
       if (request.url === "/moved") response.writeHead(302, { location: "/" });
       else response.writeHead(201, { "x-method": request.method, "x-header": request.headers["x-name"] ?? "" });
       response.end(Buffer.concat(chunks));
@@ -36,13 +42,13 @@ after(() => server.closeAllConnections() ?? server.close());
 
 const bytes = (text) => new TextEncoder().encode(text);
 
-/** Sends a request and reads the frame, as Rust does. */
-async function call(request) {
+/** Sends a request with a sender. */
+function call(request) {
   const { env = {}, binding, model, method = "GET", to = url, headers = [], body = "", ms = 5_000, cap = 100 } = request;
-  const frame = await send(env, binding, model, method, to, JSON.stringify(headers), bytes(body), ms, cap);
-  const length = new DataView(frame.buffer).getUint32(0, true);
-  const text = (part) => new TextDecoder().decode(part);
-  return { head: JSON.parse(text(frame.subarray(4, 4 + length))), body: text(frame.subarray(4 + length)) };
+  return new Promise((resolve) => {
+    const answer = (id, head, body) => resolve({ id, head: JSON.parse(head), body: new TextDecoder().decode(body) });
+    new Sender(env, answer).send(7, binding, model, method, to, JSON.stringify(headers), bytes(body), ms, cap);
+  });
 }
 
 test("a request is sent whole, and its response is returned whole", async () => {
@@ -61,10 +67,42 @@ test("a redirect is not followed, and a body is read up to the limit", async () 
   assert.deepEqual([long.head.response.truncated, long.body], [true, "12345"]);
 });
 
+test("a body of an announced length is read to its end, in several parts", async () => {
+  const { head, body } = await call({ to: `${url}/announced` });
+  assert.deepEqual([head.response.truncated, head.response.body_error, body], [false, null, "firstlast"]);
+});
+
 test("an interrupted body keeps its status and the bytes before", async () => {
   const { head, body } = await call({ to: `${url}/interrupted` });
   assert.deepEqual([head.response.status, body], [200, "first"]);
   assert.equal(typeof head.response.body_error, "string");
+});
+
+test("each request of a sender has its own deadline and one answer", async () => {
+  const answers = [];
+  let ended;
+  const all = new Promise((resolve) => (ended = resolve));
+  const sender = new Sender({}, (id, head) => answers.push([id, JSON.parse(head)]) === 4 && ended());
+  const send = (id, to, ms) => sender.send(id, undefined, undefined, "GET", to, "[]", bytes(""), ms, 100);
+  const began = Date.now();
+  send(1, `${url}/never`, 400);
+  send(2, `${url}/never`, 100);
+  send(3, url, 5_000);
+  send(4, `${url}/never`, 250);
+  await all;
+  const took = Date.now() - began;
+  assert.deepEqual(answers.map(([id]) => id), [3, 2, 4, 1]);
+  assert.deepEqual(answers.slice(1).map(([, head]) => head.failed[1]), [true, true, true]);
+  assert.ok(took >= 390 && took < 2_000, `${took} ms`);
+});
+
+test("a closed sender answers no more", async () => {
+  const answers = [];
+  const sender = new Sender({}, (...answer) => answers.push(answer));
+  sender.send(1, undefined, undefined, "GET", `${url}/never`, "[]", bytes(""), 50, 100);
+  sender.close();
+  assert.equal((await call({ to: `${url}/never`, ms: 150 })).head.failed[1], true);
+  assert.deepEqual(answers, []);
 });
 
 test("errors are returned by kind", async () => {
@@ -86,7 +124,7 @@ test("a binding that is missing or of another kind is reported", async () => {
 
 test("a service binding and a model get the request", async () => {
   const env = {
-    HANDLER: { fetch: async (request) => new Response(`${request.url} ${request.method}`) },
+    HANDLER: { fetch: async (url, { method }) => new Response(`${url} ${method}`) },
     AI: { run: async (model, inputs, options) => Response.json({ model, inputs, raw: options.returnRawResponse }) },
   };
   assert.equal((await call({ env, binding: "HANDLER", to: "https://a/b" })).body, "https://a/b GET");

@@ -1,6 +1,7 @@
 //! Rules of the repository, checked by ordinary tests.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod cost;
 mod layers;
 mod unused;
 mod words;

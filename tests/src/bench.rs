@@ -1,4 +1,4 @@
-//! `make bench`: measures embedding, indexing and searching on both Workers in a real workerd.
+//! `make bench-search`: measures embedding, indexing and searching on both Workers in a real workerd.
 //!
 //! Times are those of this machine, where two Workers, the store and this client share the cores. The targets are those
 //! in docs/decisions/0014-search-has-its-own-database.md.

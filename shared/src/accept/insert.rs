@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::accept::accepted::{Accepted, AcceptedJob, AcceptedState};
@@ -47,9 +47,9 @@ pub async fn seal_secrets<W: Database + Clock>(
     jobs.iter_mut().try_for_each(|job| job.seal_secrets(world, settings, &tenant))
 }
 
-/// Makes jobs durable in one batch: it checks the key, releases expired idempotency keys, inserts, and reads the result
-/// back. Before the batch, the objects of large payloads are stored, except for jobs that exist already. A job with
-/// `refused_if_new` is not inserted; it only finds an existing job by its key.
+/// Makes jobs durable in one batch: it checks the key, inserts, and reads the result back. A second batch follows if the
+/// first one could not insert all of them ([`Steps`]). Before the batch, the objects of large payloads are stored, except
+/// for jobs that exist already. A job with `refused_if_new` is not inserted; it only finds an existing job by its key.
 ///
 /// Safe to repeat: the ids stay the same, and existing jobs are not inserted again.
 ///
@@ -123,7 +123,7 @@ async fn answer_known<W: Database + Clock>(
     jobs: Vec<NewJob>,
 ) -> Result<(String, JobOutcomes, Vec<NewJob>), Problem> {
     let large: Vec<&NewJob> = jobs.iter().filter(|job| job.object.is_some()).collect();
-    let InsertResult { tenant, now, refusal, outcomes } = run_statements(world, submitter, &large, false).await?;
+    let InsertResult { tenant, now, refusal, outcomes } = run_statements(world, submitter, &large, Steps::Read).await?;
     let mut outcomes = outcomes.into_iter();
     let (mut answers, mut unknown) = (Vec::new(), Vec::new());
     for job in jobs {
@@ -158,8 +158,11 @@ async fn insert<W: Database + Blobs + Clock>(
         // Objects are stored before their rows. Objects of refused jobs are not deleted here: a batch that seemed lost
         // may still commit. The sweep deletes objects without a row.
         put_all(world, tenant, &jobs, &mut objects).await?;
+        let of_jobs: Vec<_> = jobs.iter().collect();
+        let usual = run_statements(world, submitter, &of_jobs, Steps::Usual).await?;
+        let needs_all = usual.outcomes.iter().any(|outcome| is_missing(outcome) || outcome.key_ended != 0);
         let InsertResult { now, refusal, outcomes, .. } =
-            run_statements(world, submitter, &jobs.iter().collect::<Vec<_>>(), true).await?;
+            if needs_all { run_statements(world, submitter, &of_jobs, Steps::All).await? } else { usual };
         let some_missing = outcomes.iter().any(is_missing);
         if refusal.is_some() || !some_missing {
             let judge = |(job, outcome): (&NewJob, AcceptedRow)| match &refusal {
@@ -200,34 +203,41 @@ struct InsertResult {
     outcomes: Vec<AcceptedRow>,
 }
 
-/// Runs the accept's statements: reads the outcome of each job, after inserting the jobs if `inserts` is true.
+/// Statements of an accept, each kind in one batch.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Steps {
+    /// Reads which jobs exist already.
+    Read,
+    /// Inserts the jobs of a caller without a quota, in an hour that is noted already: three statements, which are nearly
+    /// always enough.
+    Usual,
+    /// Releases ended idempotency keys, inserts, counts quotas, and notes the hour.
+    All,
+}
+
+/// Runs statements of the accept, the last of which reads the outcome of each job.
 async fn run_statements<W: Database + Clock>(
     world: &W,
     Submitter { caller, scope }: Submitter<'_>,
     jobs: &[&NewJob],
-    inserts: bool,
+    steps: Steps,
 ) -> Result<InsertResult, Problem> {
     let caller_param = caller_param(caller, scope);
-    let statements = statements(caller, &caller_param, jobs, inserts);
-    let answers = if inserts {
+    let statements = statements(caller, &caller_param, jobs, steps);
+    let answers = if steps == Steps::Read {
+        batch(world, &statements).await
+    } else {
         let ids = |jobs: &mut dyn Iterator<Item = &&NewJob>| jobs.map(|job| json!({"id": job.id})).collect::<Vec<_>>();
         let grouped = ids(&mut jobs.iter().filter(|job| job.group.is_some()));
-        batch_counting_accepted(world, &ids(&mut jobs.iter()), &grouped, &caller_param, statements).await
-    } else {
-        batch(world, &statements).await
+        let counted = (steps == Steps::All).then(|| ids(&mut jobs.iter()));
+        batch_counting_accepted(world, counted.as_deref(), &grouped, &caller_param, statements).await
     };
     let answers = answers.map_err(|error| unavailable(&error))?;
     let (authorized, row) = judge_caller(caller, scope, answers.first())?;
     let tenant = authorized.tenant.ok_or_else(Problem::names_no_tenant)?;
     note_use(world, caller, &row).await;
-    let outcomes = read_outcomes(jobs.len(), &answers, inserts)?;
+    let outcomes = read_outcomes(jobs.len(), &answers)?;
     Ok(InsertResult { tenant, now: row.now, refusal: row.refusal(), outcomes })
-}
-
-/// Number of statements per parameter: `free_keys`, `accept`, `note_hour`, `read_accepted`; without inserts only the
-/// first and the last.
-fn statements_per_chunk(inserts: bool) -> usize {
-    if inserts { 4 } else { 2 }
 }
 
 /// Builds the parameter that describes the caller.
@@ -238,19 +248,53 @@ fn caller_param(caller: &Caller, scope: Scope) -> Param {
     }))
 }
 
-fn statements(caller: &Caller, caller_param: &Param, jobs: &[&NewJob], inserts: bool) -> Vec<Statement> {
-    let mut statements = vec![authorize_statement(caller)];
-    for items in json_params(jobs, ACCEPT_PARAMETER_BYTES) {
-        statements.push(sql!("free_keys", items.clone(), caller_param.clone()));
-        if inserts {
-            statements.push(sql!("accept", items.clone(), caller_param.clone(), ID_SKEW_MS_MAX));
-            statements.push(sql!("note_hour", items.clone(), caller_param.clone()));
+/// The parts of a new job by which its row is found: a fifth of its bytes, and three statements need no more.
+#[derive(Serialize)]
+struct JobLookup<'a> {
+    index: usize,
+    id: &'a str,
+    created_at: i64,
+    kind: &'a str,
+    endpoint: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    idempotency_key: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refused_if_new: Option<u8>,
+}
+
+impl<'a> JobLookup<'a> {
+    fn of(job: &'a NewJob) -> JobLookup<'a> {
+        JobLookup {
+            index: job.index,
+            id: &job.id,
+            created_at: job.created_at,
+            kind: &job.kind,
+            endpoint: &job.endpoint,
+            idempotency_key: job.idempotency_key.as_deref(),
+            refused_if_new: job.refused_if_new.as_ref().map(|_| 1),
         }
-        statements.push(sql!("read_accepted", items, caller_param.clone()));
     }
+}
+
+fn statements(caller: &Caller, caller_param: &Param, jobs: &[&NewJob], steps: Steps) -> Vec<Statement> {
+    let lookups = json_param(&jobs.iter().map(|job| JobLookup::of(job)).collect::<Vec<_>>());
+    let mut statements = vec![authorize_statement(caller)];
+    if steps != Steps::Usual {
+        statements.push(sql!("free_keys", lookups.clone(), caller_param.clone()));
+    }
+    if steps != Steps::Read {
+        let is_usual = i64::from(steps == Steps::Usual);
+        let parts = json_params(jobs, ACCEPT_PARAMETER_BYTES).into_iter();
+        statements.extend(parts.map(|jobs| sql!("accept", jobs, caller_param.clone(), ID_SKEW_MS_MAX, is_usual)));
+    }
+    if steps == Steps::All {
+        statements.push(sql!("note_hour", lookups.clone(), caller_param.clone()));
+    }
+    statements.push(sql!("read_accepted", lookups, caller_param.clone()));
     statements
 }
 
+/// A row of `read_accepted.sql`, which lists these fields in this order.
 #[derive(Deserialize)]
 struct AcceptedRow {
     index: usize,
@@ -264,14 +308,14 @@ struct AcceptedRow {
     scheduled_at: Option<i64>,
     endpoint_known: u8,
     refused: u8,
+    /// 1 if the idempotency key by which the job was found has ended.
+    key_ended: u8,
 }
 
-fn read_outcomes(jobs: usize, answers: &[Rows], inserts: bool) -> Result<Vec<AcceptedRow>, Problem> {
-    let mut outcomes = Vec::new();
-    let per_chunk = statements_per_chunk(inserts);
-    for rows in answers.iter().skip(per_chunk).step_by(per_chunk) {
-        outcomes.extend(rows_as::<AcceptedRow>(rows).map_err(|error| unavailable(&error))?);
-    }
+/// Reads the rows of the last statement, one for each job, in the order of the jobs.
+fn read_outcomes(jobs: usize, answers: &[Rows]) -> Result<Vec<AcceptedRow>, Problem> {
+    let rows = answers.last().ok_or(Problem::Internal)?;
+    let mut outcomes: Vec<AcceptedRow> = rows_as(rows).map_err(|error| unavailable(&error))?;
     outcomes.sort_unstable_by_key(|outcome| outcome.index);
     if outcomes.len() == jobs { Ok(outcomes) } else { Err(Problem::Internal) }
 }

@@ -81,7 +81,9 @@ pub struct NewJob {
     pub(crate) created_at: i64,
     pub(crate) kind: String,
     pub(crate) endpoint: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) payload: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) payload_bytes: Option<usize>,
     /// Bulk of a large payload, stored as an object before the row is inserted.
     #[serde(skip)]
@@ -89,18 +91,27 @@ pub struct NewJob {
     /// True if the payload has secrets that [`NewJob::seal_secrets`] must still seal. Such a job is never stored.
     #[serde(skip)]
     pub(crate) is_unsealed: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) idempotency_key: Option<String>,
     pub(crate) key_window_ms: i64,
     pub(crate) digest: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) scheduled_at: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) deadline_at: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) max_attempts: Option<u32>,
     pub(crate) max_attempts_default: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) backoff: Option<RetrySchedule>,
     pub(crate) backoff_default: RetrySchedule,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) event_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) group: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) metadata: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) traceparent: Option<String>,
     /// Reason to refuse the job, unless its idempotency key already belongs to a job. A job with such a reason has a
     /// key and no payload. The database gets only a flag.

@@ -16,7 +16,7 @@ struct RawRow(#[serde(with = "preserve")] JsValue);
 
 impl Database for CloudflareWorld {
     async fn batch(&self, statements: &[Statement]) -> Result<Vec<Rows>, DatabaseError> {
-        let results = run(&self.database, statements).await?;
+        let results = self.run(&self.database, statements).await?;
         if let Some(Ok(Some(meta))) = results.last().map(D1Result::meta) {
             self.size_bytes.set(meta.size_after.and_then(|bytes| i64::try_from(bytes).ok()));
         }
@@ -26,6 +26,10 @@ impl Database for CloudflareWorld {
     fn size_bytes(&self) -> Option<i64> {
         self.size_bytes.get()
     }
+
+    fn statements(&self) -> usize {
+        self.statements.get()
+    }
 }
 
 impl IndexDatabase for CloudflareWorld {
@@ -33,13 +37,16 @@ impl IndexDatabase for CloudflareWorld {
     async fn index_batch(&self, statements: &[Statement]) -> Result<Vec<Rows>, DatabaseError> {
         let missing = |_| DatabaseError::Refused("the deployment has no INDEX_DB".to_owned());
         let database = self.env.d1("INDEX_DB").map_err(missing)?;
-        run(&database, statements).await?.iter().map(rows).collect()
+        self.run(&database, statements).await?.iter().map(rows).collect()
     }
 }
 
-async fn run(database: &D1Database, statements: &[Statement]) -> Result<Vec<D1Result>, DatabaseError> {
-    let prepared = statements.iter().map(|statement| prepare(database, statement)).collect::<Result<_, _>>()?;
-    database.batch(prepared).await.map_err(|error| classify(&error))
+impl CloudflareWorld {
+    async fn run(&self, database: &D1Database, statements: &[Statement]) -> Result<Vec<D1Result>, DatabaseError> {
+        self.statements.set(self.statements.get() + statements.len());
+        let prepared = statements.iter().map(|statement| prepare(database, statement)).collect::<Result<_, _>>()?;
+        database.batch(prepared).await.map_err(|error| classify(&error))
+    }
 }
 
 fn prepare(database: &D1Database, statement: &Statement) -> Result<D1PreparedStatement, DatabaseError> {

@@ -1,7 +1,7 @@
-// Sends a request to a destination and reads its whole response, for fetch.rs. Errors of the platform are returned, not
+// Sends requests to destinations and reads their whole responses, for requests.rs. Errors of the platform are returned, not
 // thrown.
 
-const encoder = new TextEncoder();
+const EMPTY = new Uint8Array();
 
 /**
  * Runs a model of Workers AI. A raw response has the status and the reason of a refusal; an exception has only the reason.
@@ -10,14 +10,19 @@ function runModel(ai, model, { body, signal }) {
   return ai.run(model, JSON.parse(new TextDecoder().decode(body)), { returnRawResponse: true, signal });
 }
 
-/** Reads a body up to `cap` bytes. If the body is interrupted, the bytes read so far are kept. */
+/**
+ * Reads a body up to `cap` bytes. If the body is interrupted, the bytes read so far are kept. A body of the announced length
+ * is whole without another read, which would take the runtime as long as the first.
+ */
 async function readBody(response, cap) {
   const chunks = [];
   let bytes = 0;
   const body = (truncated, error) => ({ chunks, bytes, truncated, error });
   if (response.body === null) return body(false, null);
+  // The length of a compressed body is not that of its text.
+  const announced = response.headers.has("content-encoding") ? null : response.headers.get("content-length");
   const reader = response.body.getReader();
-  for (;;) {
+  while (bytes === 0 || String(bytes) !== announced) {
     let chunk;
     try {
       const { done, value } = await reader.read();
@@ -36,72 +41,131 @@ async function readBody(response, cap) {
       return body(true, null);
     }
   }
+  return body(false, null);
 }
 
-/** Builds a frame: the length of the head in 4 bytes, the head as JSON, the body. */
-function frame(head, body) {
-  const text = encoder.encode(JSON.stringify(head));
-  const bytes = new Uint8Array(4 + text.byteLength + (body?.bytes ?? 0));
-  new DataView(bytes.buffer).setUint32(0, text.byteLength, true);
-  bytes.set(text, 4);
-  let at = 4 + text.byteLength;
-  for (const chunk of body?.chunks ?? []) {
-    bytes.set(chunk, at);
+/** Returns the reason for which the runtime does not send a request; null if it does. */
+function refusalOf(url, init) {
+  try {
+    return new Request(url, { ...init, signal: undefined }) && null;
+  } catch (error) {
+    return String(error);
+  }
+}
+
+/** Joins the chunks of a body. */
+function joined({ chunks, bytes }) {
+  if (chunks.length < 2) return chunks[0] ?? EMPTY;
+  const body = new Uint8Array(bytes);
+  let at = 0;
+  for (const chunk of chunks) {
+    body.set(chunk, at);
     at += chunk.byteLength;
   }
-  return bytes;
+  return body;
 }
 
-/**
- * Sends one request without following redirects, and reads the response body up to `cap` bytes. One deadline covers both.
- *
- * @param {Record<string, unknown>} env
- * @param {string | undefined} binding the name of a service binding, or undefined for the network
- * @param {string | undefined} model the name of a model, if the binding is that of Workers AI
- * @param {string} method
- * @param {string} url
- * @param {string} headers a JSON array of pairs of name and value
- * @param {Uint8Array} body
- * @param {number} timeoutMs
- * @param {number} cap maximum number of bytes of the response body that are read
- * @returns {Promise<Uint8Array>} a frame whose head is `{response: {status, headers, truncated, body_error, late}}`,
- *   `{failed: [message, late]}`, `{unsendable: message}` or `"missing"`
- */
-export async function send(env, binding, model, method, url, headers, body, timeoutMs, cap) {
-  const target = binding === undefined ? globalThis : env[binding];
-  // A variable or a binding of another kind may have the name.
-  if (typeof (model === undefined ? target?.fetch : target?.run) !== "function") return frame("missing");
-  const controller = new AbortController();
-  let late = false;
-  const timer = setTimeout(() => {
-    late = true;
-    controller.abort();
-  }, timeoutMs);
-  try {
-    let answer;
-    try {
-      const list = new Headers();
-      for (const [name, value] of JSON.parse(headers)) list.set(name, value);
-      const init = { method, headers: list, redirect: "manual", signal: controller.signal };
-      // A copy: `body` is a view of Rust's memory, which may change once this function has returned.
-      if (body.byteLength > 0) init.body = body.slice();
-      // A Request throws at once if the runtime does not send it; fetch would reject later.
-      answer = model === undefined ? target.fetch(new Request(url, init)) : runModel(target, model, init);
-    } catch (error) {
-      return frame({ unsendable: String(error) });
+/** Deadlines of the requests of one invocation. They share a timer, because a timer for each costs more than a signature. */
+class Deadlines {
+  #due = new Map();
+  #timer;
+  #wakesAt = Infinity;
+
+  /** Aborts `controller` in `ms` milliseconds, unless it is removed before. */
+  add(controller, ms) {
+    const at = Date.now() + ms;
+    this.#due.set(controller, at);
+    if (at < this.#wakesAt) this.#wake(at);
+  }
+
+  remove(controller) {
+    this.#due.delete(controller);
+    if (this.#due.size === 0) this.#wake(Infinity);
+  }
+
+  #wake(at) {
+    clearTimeout(this.#timer);
+    this.#wakesAt = at;
+    if (at < Infinity) this.#timer = setTimeout(() => this.#abortDue(), Math.max(at - Date.now(), 1));
+  }
+
+  #abortDue() {
+    const now = Date.now();
+    for (const [controller, at] of this.#due) {
+      if (at > now) continue;
+      this.#due.delete(controller);
+      controller.abort();
     }
-    let response;
-    try {
-      response = await answer;
-    } catch (error) {
-      return frame({ failed: [String(error), late] });
+    this.#wake(Math.min(...this.#due.values()));
+  }
+}
+
+/** Sends the requests of one invocation. */
+export class Sender {
+  #env;
+  #answer;
+  #deadlines = new Deadlines();
+
+  /**
+   * @param {Record<string, unknown>} env
+   * @param {(id: number, head: string, body: Uint8Array) => void} answer called once for each request. `head` is JSON:
+   *   `{response: {status, headers, truncated, body_error, late}}`, `{failed: [message, late]}`, `{unsendable: message}` or
+   *   `"missing"`
+   */
+  constructor(env, answer) {
+    this.#env = env;
+    this.#answer = answer;
+  }
+
+  /** Ends the calls of `answer`: Rust has released it. */
+  close() {
+    this.#answer = () => {};
+  }
+
+  /**
+   * Sends one request without following redirects, and reads the response body up to `cap` bytes. One deadline covers both.
+   *
+   * @param {number} id what `answer` gets
+   * @param {string | undefined} binding the name of a service binding, or undefined for the network
+   * @param {string | undefined} model the name of a model, if the binding is that of Workers AI
+   * @param {string} method
+   * @param {string} url
+   * @param {string} headers a JSON array of pairs of name and value
+   * @param {Uint8Array} body
+   * @param {number} timeoutMs
+   * @param {number} cap maximum number of bytes of the response body that are read
+   */
+  send(id, binding, model, method, url, headers, body, timeoutMs, cap) {
+    const target = binding === undefined ? globalThis : this.#env[binding];
+    // A variable or a binding of another kind may have the name.
+    if (typeof (model === undefined ? target?.fetch : target?.run) !== "function") {
+      // Later, as every answer: Rust must not be called while it calls.
+      queueMicrotask(() => this.#answer(id, '"missing"', EMPTY));
+      return;
     }
-    const read = await readBody(response, cap);
-    const { status, headers: received } = response;
-    const { truncated, error } = read;
-    const head = { status, headers: [...received], truncated, body_error: error, late: late && !truncated };
-    return frame({ response: head }, read);
-  } finally {
-    clearTimeout(timer);
+    const controller = new AbortController();
+    const init = { method, headers: Object.fromEntries(JSON.parse(headers)), redirect: "manual", signal: controller.signal };
+    // A copy: `body` is a view of Rust's memory, which may change once this function has returned.
+    if (body.byteLength > 0) init.body = body.slice();
+    this.#deadlines.add(controller, timeoutMs);
+    void this.#run(id, target, model, url, init, controller, cap);
+  }
+
+  async #run(id, target, model, url, init, controller, cap) {
+    let [head, body] = [undefined, EMPTY];
+    const isLate = () => controller.signal.aborted;
+    try {
+      const response = await (model === undefined ? target.fetch(url, init) : runModel(target, model, init));
+      const read = await readBody(response, cap);
+      const { status, headers } = response;
+      const { truncated, error } = read;
+      head = { response: { status, headers: [...headers], truncated, body_error: error, late: isLate() && !truncated } };
+      body = joined(read);
+    } catch (error) {
+      const refusal = refusalOf(url, init);
+      head = refusal === null ? { failed: [String(error), isLate()] } : { unsendable: refusal };
+    }
+    this.#deadlines.remove(controller);
+    this.#answer(id, JSON.stringify(head), body);
   }
 }

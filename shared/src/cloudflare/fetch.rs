@@ -1,38 +1,16 @@
 //! Requests to destinations: one deadline for headers and body, no redirects, and a limit on the bytes that are read. A
 //! status that was received is returned even if the body after it fails.
 
-use js_sys::futures::JsFuture;
-use js_sys::{Promise, Uint8Array};
 use serde::Deserialize;
-use wasm_bindgen::prelude::wasm_bindgen;
-use wasm_bindgen::{JsCast, JsValue};
 
 use super::CloudflareWorld;
-use crate::embed::workers_ai::{AI_BINDING, AI_URL};
+use super::requests::{Answer, Requests, unreadable};
 use crate::ports::{Http, HttpError, HttpRequest, HttpResponse};
 
 /// Maximum number of characters of a runtime error that are kept.
 const ERROR_CHARS_MAX: usize = 200;
 
-#[wasm_bindgen(module = "/src/cloudflare/fetch.mjs")]
-extern "C" {
-    /// Sends a request and reads its response, as one crossing between Rust and JavaScript. `headers` is a JSON array of
-    /// pairs, `cap` the maximum number of bytes of the response body that are read. Resolves to a frame: the length of its
-    /// head in 4 bytes, the head as JSON ([`Head`]), the body.
-    fn send(
-        env: &JsValue,
-        binding: Option<&str>,
-        model: Option<&str>,
-        method: &str,
-        url: &str,
-        headers: &str,
-        body: &[u8],
-        timeout_ms: u32,
-        cap: usize,
-    ) -> Promise;
-}
-
-/// Head of the frame that `fetch.mjs` returns.
+/// Head of an answer.
 #[derive(Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Head {
@@ -54,31 +32,21 @@ enum Head {
 impl Http for CloudflareWorld {
     async fn send_request(&self, request: &HttpRequest) -> Result<HttpResponse, HttpError> {
         let timeout_ms = u32::try_from(request.timeout.as_millis()).unwrap_or(u32::MAX);
-        let headers =
-            serde_json::to_string(&request.headers).map_err(|error| HttpError::Unsendable(error.to_string()))?;
-        let binding = request.service.as_deref();
-        let model = request.url.strip_prefix(AI_URL).filter(|_| binding == Some(AI_BINDING));
-        let HttpRequest { method, url, body, response_bytes_max: cap, .. } = request;
-        let frame =
-            JsFuture::from(send(&self.env, binding, model, method, url, &headers, body, timeout_ms, *cap)).await;
-        let frame = frame.map_err(|error| HttpError::Connect(shown(&format!("{error:?}"))))?;
-        read(frame.unchecked_into::<Uint8Array>().to_vec(), request, timeout_ms)
+        let requests = self.requests.get_or_init(|| Requests::new(&self.env));
+        let answer = requests.send(request, timeout_ms).await?;
+        read(answer, request, timeout_ms)
     }
 }
 
-/// Reads the frame that `fetch.mjs` returns.
-fn read(mut frame: Vec<u8>, request: &HttpRequest, timeout_ms: u32) -> Result<HttpResponse, HttpError> {
-    let unreadable = || HttpError::Connect("the answer could not be read".to_owned());
-    let length = frame.first_chunk().map(|length| u32::from_le_bytes(*length) as usize).ok_or_else(unreadable)?;
-    let head = frame.get(4..4 + length).ok_or_else(unreadable)?;
+/// Reads an answer of `fetch.mjs`.
+fn read((head, body): Answer, request: &HttpRequest, timeout_ms: u32) -> Result<HttpResponse, HttpError> {
     let ms = u64::from(timeout_ms);
-    match serde_json::from_slice(head).map_err(|_| unreadable())? {
+    match serde_json::from_str(&head).map_err(|_| unreadable())? {
         Head::Response { status, headers, truncated, body_error, late } => {
-            frame.drain(..4 + length);
             // The stream reports an abort as an error of the connection, or as a clean end.
             let body_error =
                 if late { Some("The deadline passed.".to_owned()) } else { body_error.as_deref().map(shown) };
-            let response = HttpResponse { status, headers, body: frame, truncated, body_error };
+            let response = HttpResponse { status, headers, body, truncated, body_error };
             if late { Err(HttpError::Unfinished { ms, received: Box::new(response) }) } else { Ok(response) }
         }
         Head::Failed(_, true) => Err(HttpError::Timeout(ms)),

@@ -5,13 +5,15 @@ mod fetch;
 pub mod log;
 mod queue;
 mod r2;
+mod requests;
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::time::Duration;
 
 use wasm_bindgen::JsValue;
 use worker::{Bucket, D1Database, Date, Delay, Env, Queue};
 
+use self::requests::Requests;
 use crate::ports::Clock;
 use crate::security::entropy::Entropy;
 use crate::settings::Settings;
@@ -24,8 +26,12 @@ pub struct CloudflareWorld {
     pub(crate) task_hints: Queue,
     pub(crate) bucket: Bucket,
     pub(crate) size_bytes: Cell<Option<i64>>,
+    /// Statements that were run, in both databases.
+    pub(crate) statements: Cell<usize>,
     /// Environment with the service bindings of tasks and the search database.
     pub(crate) env: Env,
+    /// Created with the first request: most invocations of the producer send none.
+    pub(crate) requests: OnceCell<Requests>,
     entropy: Entropy,
 }
 
@@ -43,6 +49,8 @@ impl CloudflareWorld {
             task_hints: env.queue("TASK_HINTS")?,
             bucket: env.bucket("EVIDENCE")?,
             size_bytes: Cell::new(None),
+            statements: Cell::new(0),
+            requests: OnceCell::new(),
             env: env.clone(),
         })
     }

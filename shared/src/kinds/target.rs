@@ -89,10 +89,11 @@ pub fn signed(job: &Claimed, settings: &Settings, now_ms: i64, body: &[u8]) -> R
         return Err(job.store_failed("The signing secret could not be read from the database or made."));
     }
     let owner = Owner { tenant: &job.tenant, endpoint: &job.endpoint_id };
-    let Some(secrets) = signing_now(&settings.keys, owner, &job.secrets, job.secret_version(), now_ms) else {
+    let open = || signing_now(&settings.keys, owner, &job.secrets, job.secret_version(), now_ms);
+    let Some(secrets) = job.opened.get_or_init(open) else {
         let message = "The signing secret cannot be opened with this MASTER_KEY.";
         return Err(Outcome::failed(ErrorClass::Internal, message));
     };
-    let headers = signature_headers(&secrets, job.event_id(), now_ms / 1000, body);
+    let headers = signature_headers(secrets, job.event_id(), now_ms / 1000, body);
     Ok(headers.into_iter().map(|(name, value)| (name.into(), value)).chain([hops(job)]).collect())
 }

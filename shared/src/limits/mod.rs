@@ -3,10 +3,12 @@
 //! The local runtime enforces few of the platform's limits, so the code asserts them.
 
 mod bulk;
+mod claims;
 pub mod plan;
 mod platform;
 
 pub use bulk::*;
+pub use claims::*;
 pub use platform::*;
 
 // ---- Time: clocks, leases, the sweep ----
@@ -61,18 +63,6 @@ pub const SWEEP_AT_SECONDS: [i64; 3] = [0, 20, 40];
 
 // ---- The executor ----
 
-/// Maximum jobs of one claim.
-pub const CLAIM_MAX: usize = 20;
-/// Number of jobs waiting to start below which a new claim is made.
-pub const CLAIM_BELOW: usize = 5;
-/// Time after which an invocation stops claiming and sends new hints for the rest.
-pub const INVOCATION_MS: i64 = 60_000;
-/// Number of ready outcomes that triggers a flush.
-pub const FLUSH_OUTCOMES: usize = 50;
-/// Bytes of evidence that trigger a flush.
-pub const FLUSH_BYTES: usize = 4 * 1024 * 1024;
-/// Age of the oldest ready outcome that triggers a flush.
-pub const FLUSH_MS: i64 = 3_000;
 /// Longest put of evidence; after it the evidence is stored inline.
 pub const EVIDENCE_PUT_MS: i64 = 5_000;
 /// Bytes of evidence stored inline in the log entry when R2 fails.
@@ -158,6 +148,8 @@ pub const EMBED_BYTES_PER_CALL: usize = 300_000;
 pub const EMBED_VALUES_PER_CALL: usize = 200_000;
 /// Maximum bytes of one of these numbers: 5 MB in all.
 pub const EMBED_VALUE_BYTES: usize = 25;
+/// Jobs of one model that run at once and share calls; they use one connection together.
+pub const EMBED_JOBS_AT_ONCE: usize = 20;
 /// Longest call to a provider.
 pub const EMBED_CALL_SECONDS: u64 = 30;
 /// Time for which the first job that needs a model waits for others of its claim.
@@ -314,7 +306,7 @@ pub const KEY_WINDOW_SECONDS_MAX: u32 = 30 * 86_400;
 pub const REQUEST_BYTES_MAX: usize = 64 * 1024;
 /// Bytes of a job's request beside its payload.
 pub const ENVELOPE_BYTES_MAX: usize = 16 * 1024;
-/// Bytes of a payload kept inline in D1: a claim of 20 jobs reads 1.3 MB, below D1's limits of a row and of an answer.
+/// Bytes of a payload kept inline in D1: a claim of 20 jobs reads 1.3 MB, one of 100 jobs 6.6 MB.
 pub const PAYLOAD_INLINE_BYTES: usize = 64 * 1024;
 /// Maximum of `PAYLOAD_BYTES`. A Worker that accepts such a payload holds it about six times: 30 of its 128 MB.
 pub const PAYLOAD_BYTES_MAX: usize = 5 * 1024 * 1024;

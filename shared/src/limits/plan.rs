@@ -108,13 +108,14 @@ pub const FREE: Plan = Plan {
     subrequests: 50,
 };
 
-/// Limits of Workers Paid: 30 s CPU, 10,000 subrequests. 20 rounds of 500 rows are 10,000 rows per step and sweep. 24
+/// Limits of Workers Paid: 30 s CPU, 10,000 subrequests. 4,500 jobs of an invocation spend 9,000 if each reads a large
+/// payload, and about 200 for claims, flushes and hints. 20 rounds of 500 rows are 10,000 rows per step and sweep. 24
 /// moves of the watermark catch up a day in one sweep. 20 rounds of a tick are 1,000 schedules a minute. 9,000 calls
 /// export about 8,000 jobs of one attempt each, in pages of 20.
 pub const PAID: Plan = Plan {
     name: "paid",
     hint_jobs: 100,
-    jobs_per_invocation: 500,
+    jobs_per_invocation: 4_500,
     payload_inline_bytes: PAYLOAD_INLINE_BYTES,
     payload_bytes_max: 1024 * 1024,
     payload_bytes_settable: PAYLOAD_BYTES_MAX,

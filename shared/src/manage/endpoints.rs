@@ -7,7 +7,10 @@ use serde_json::json;
 use url::Url;
 
 use crate::kinds::target::{SEAL_PURPOSE, SERVICE_ORIGIN, endpoint_header};
-use crate::limits::{MAX_ATTEMPTS_MAX, SERVICE_PATH_BYTES_MAX, TASK_TIMEOUT_SECONDS_MAX, TIMEOUT_SECONDS_DEFAULT};
+use crate::limits::{
+    ENDPOINT_CONNECTIONS_DEFAULT, ENDPOINT_CONNECTIONS_MAX, MAX_ATTEMPTS_MAX, SERVICE_PATH_BYTES_MAX,
+    TASK_TIMEOUT_SECONDS_MAX, TIMEOUT_SECONDS_DEFAULT,
+};
 use crate::model::backoff::RetrySchedule;
 use crate::model::endpoint::{EndpointRow, EvidencePolicy, PausedReason};
 use crate::model::outcome::ErrorClass;
@@ -46,6 +49,9 @@ pub(crate) struct EndpointRequest {
     headers: Headers,
     /// Timeout of an attempt in seconds; default 20.
     timeout_seconds: Option<Whole<1, TASK_TIMEOUT_SECONDS_MAX>>,
+    /// Requests that one consumer invocation sends to the endpoint at once, from 1 to 5; default 2. Several invocations may
+    /// run at the same time.
+    connections: Option<Whole<1, ENDPOINT_CONNECTIONS_MAX>>,
     /// Waits between attempts; default `webhook-standard`.
     schedule: Option<Word<RetrySchedule>>,
     /// Number of attempts that may fail; default from the schedule.
@@ -95,6 +101,7 @@ impl EndpointRequest {
         let mut errors = Vec::new();
         errors.extend(check_name_of_path(id));
         errors.extend(self.timeout_seconds.and_then(|seconds| seconds.check("#/timeout_seconds")));
+        errors.extend(self.connections.and_then(|connections| connections.check("#/connections")));
         errors.extend(self.max_attempts.and_then(|attempts| attempts.check("#/max_attempts")));
         for (index, pointer) in self.redact.body_pointers.iter().enumerate() {
             if !is_pointer(pointer) {
@@ -154,6 +161,7 @@ pub async fn put_endpoint<W: Database + Clock>(
     let row = json!({
         "tenant": tenant, "id": id, "url": url, "service": request.service, "headers": headers,
         "timeout_seconds": request.timeout_seconds.map_or(TIMEOUT_SECONDS_DEFAULT, Whole::get),
+        "connections": request.connections.map_or(ENDPOINT_CONNECTIONS_DEFAULT, Whole::get),
         "backoff": backoff, "max_attempts": request.max_attempts.map_or_else(|| backoff.max_attempts(), Whole::get),
         "evidence": request.evidence.map_or(EvidencePolicy::Full, |word| word.0), "keep_payload": request.keep_payload,
         "dead_letter_on": request.dead_letter_on, "redact": request.redact,

@@ -1,6 +1,6 @@
 //! A job under a lease, with the values that its attempt needs.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
 
 use serde::Deserialize;
@@ -11,9 +11,10 @@ use crate::model::endpoint::{EndpointState, EvidencePolicy};
 use crate::model::job::{AttemptRef, JobRef};
 use crate::model::outcome::{ErrorClass, Outcome, RetryAfter};
 use crate::security::redact::Redaction;
-use crate::security::signing::{SealedSecret, SecretVersion};
+use crate::security::signing::{SealedSecret, SecretVersion, SigningSecret};
 
-/// A job under a lease of this Worker, with the values that its attempt needs.
+/// A job under a lease of this Worker, with the values that its attempt needs. `read_claimed.sql` lists the fields that
+/// are read in this order, also those of [`ClaimedEndpoint`].
 #[derive(Debug, Deserialize)]
 #[allow(missing_docs)]
 pub struct Claimed {
@@ -49,6 +50,10 @@ pub struct Claimed {
     pub endpoint: Option<ClaimedEndpoint>,
     /// Signing secrets of its endpoint, or of its tenant, as they are stored.
     pub secrets: Vec<SealedSecret>,
+    /// Opened secrets, `None` if the keys do not open them. The jobs of a claim with the same secrets share them, because
+    /// opening one costs as much as a signature.
+    #[serde(skip)]
+    pub opened: Rc<OnceCell<Option<Vec<SigningSecret>>>>,
 }
 
 /// The endpoint of a claimed job.
@@ -61,6 +66,8 @@ pub struct ClaimedEndpoint {
     pub service: Option<String>,
     pub headers: Vec<(String, String)>,
     pub timeout_seconds: u32,
+    /// Requests that one invocation sends to it at once.
+    pub connections: usize,
     pub evidence: EvidencePolicy,
     pub keep_payload: u8,
     pub dead_letter_on: Vec<ErrorClass>,

@@ -56,7 +56,7 @@ pub(super) fn endpoints() -> Vec<(&'static str, Value)> {
             json!({
                 "url": "https://receiver.example.com/orders", "headers": {"authorization": "Bearer of-the-receiver"},
                 "timeout_seconds": 15, "schedule": "fast", "max_attempts": 4, "evidence": "failures",
-                "keep_payload": true, "dead_letter_on": ["http_3xx"], "redact": {"headers": ["x-card"], "body_pointers": ["/card/number"]},
+                "connections": 5, "keep_payload": true, "dead_letter_on": ["http_3xx"], "redact": {"headers": ["x-card"], "body_pointers": ["/card/number"]},
             }),
         ),
     ]

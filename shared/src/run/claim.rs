@@ -1,6 +1,7 @@
 //! The claim: takes jobs under a lease, and logs each attempt before anything is sent.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use serde_json::json;
 
@@ -10,7 +11,7 @@ use crate::limits::{
 };
 use crate::model::claimed::Claimed;
 use crate::model::job::{AttemptRef, JobRef};
-use crate::ports::{Clock, Database, DatabaseError, Statement};
+use crate::ports::{Clock, Database, DatabaseError, Rows, Statement};
 use crate::settings::Settings;
 use crate::store::secrets::Owner;
 use crate::store::{batch, json_param, rows_as, secrets, sql};
@@ -42,8 +43,19 @@ pub async fn claim<W: Database + Clock>(
         reading.clone(),
     ];
     let answers = batch(world, &statements).await?;
-    let claimed: Vec<Claimed> = rows_as(answers.last().unwrap_or(&Vec::new()))?;
+    let claimed = jobs_of(answers.last().unwrap_or(&Vec::new()))?;
     with_secrets(world, settings, claimed, reading).await
+}
+
+/// Reads claimed jobs. Those of one endpoint share their opened secrets.
+fn jobs_of(rows: &Rows) -> Result<Vec<Claimed>, DatabaseError> {
+    let mut claimed: Vec<Claimed> = rows_as(rows)?;
+    let mut opened = BTreeMap::new();
+    for job in &mut claimed {
+        let shared = opened.entry((job.tenant.clone(), job.endpoint_id.clone())).or_insert_with(|| job.opened.clone());
+        job.opened = Rc::clone(shared);
+    }
+    Ok(claimed)
 }
 
 /// Creates the signing secrets that claimed jobs lack, once per tenant and endpoint, and reads the jobs again. If that
@@ -60,7 +72,7 @@ async fn with_secrets<W: Database + Clock>(
         return Ok(claimed);
     }
     match batch(world, &[secrets::make(world, settings, &owners), reading]).await {
-        Ok(answers) => rows_as(answers.last().unwrap_or(&Vec::new())),
+        Ok(answers) => jobs_of(answers.last().unwrap_or(&Vec::new())),
         Err(error) => {
             tracing::warn!(%error, "signing_secrets_creation_failed");
             Ok(claimed)

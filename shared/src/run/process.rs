@@ -14,8 +14,8 @@ use futures_util::stream::FuturesUnordered;
 
 use crate::index::shared::Shared;
 use crate::limits::{
-    CLAIM_BELOW, CLAIM_MAX, FLUSH_BYTES, FLUSH_MS, FLUSH_OUTCOMES, HEARTBEAT_MS, INVOCATION_MS, LEASE_MARGIN_MS,
-    LEASE_MS, RELEASE_PAUSE_MS,
+    CLAIM_BELOW, FLUSH_BYTES, FLUSH_MS, FLUSH_OUTCOMES, FLUSH_RESULT_BYTES, HEARTBEAT_MS, INVOCATION_MS, LEASE_MS,
+    RELEASE_PAUSE_MS, STATEMENTS_MAX,
 };
 use crate::model::claimed::Claimed;
 use crate::model::hint::Hint;
@@ -30,7 +30,12 @@ use crate::store::notify::send_hints;
 use crate::wire::daily_limit::DailyLimit;
 use crate::wire::job_queue::JobQueue;
 
+mod claim_size;
+mod share;
 mod take;
+
+use claim_size::ClaimSize;
+use share::Pace;
 
 /// Counts and limits of one invocation.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -77,7 +82,8 @@ pub async fn process_quarantined<W: World>(world: &W, settings: &Settings, queue
         if report.limit.is_some() {
             return Report { limit: report.limit, ..total };
         }
-        if total.attempts >= settings.plan.jobs_per_invocation || world.now_ms() - began_at >= INVOCATION_MS {
+        let is_spent = world.statements() >= STATEMENTS_MAX || world.now_ms() - began_at >= INVOCATION_MS;
+        if is_spent || total.attempts >= settings.plan.jobs_per_invocation {
             break;
         }
     }
@@ -91,6 +97,7 @@ enum LoopEvent {
     Flushed(Flushed),
     Beaten { renewed: Vec<JobRef>, sent_at: i64 },
     Released,
+    Shared,
     Woken,
 }
 
@@ -101,6 +108,7 @@ struct UnderWay {
     flush: bool,
     heartbeat: bool,
     releases: usize,
+    shares: usize,
 }
 
 struct Invocation<'a, W: World> {
@@ -124,7 +132,9 @@ struct Invocation<'a, W: World> {
     released: Vec<JobRef>,
     /// Time of the last release.
     released_at: Option<i64>,
+    pace: Pace,
     claims: usize,
+    claim_size: ClaimSize,
     flushes: u32,
     beat_at: i64,
     wake_at: Option<i64>,
@@ -166,7 +176,9 @@ impl<'a, W: World> Invocation<'a, W> {
             leftover: Vec::new(),
             released: Vec::new(),
             released_at: None,
+            pace: Pace::begin(began_at),
             claims: 0,
+            claim_size: ClaimSize::default(),
             flushes: 0,
             beat_at: began_at + HEARTBEAT_MS,
             wake_at: None,
@@ -199,7 +211,8 @@ impl<'a, W: World> Invocation<'a, W> {
     }
 
     fn is_done(&self) -> bool {
-        let idle = !self.under_way.claim && !self.under_way.flush && self.under_way.releases == 0;
+        let UnderWay { claim, flush, releases, shares, .. } = self.under_way;
+        let idle = !claim && !flush && releases == 0 && shares == 0;
         idle && self.waiting.is_empty() && self.running.is_empty() && self.ready.is_empty() && !self.may_claim()
     }
 
@@ -208,28 +221,31 @@ impl<'a, W: World> Invocation<'a, W> {
             && !self.report.database_lost
             && self.report.limit.is_none()
             && self.claims < self.settings.plan.jobs_per_invocation
+            && self.world.statements() < STATEMENTS_MAX
             && self.world.now_ms() - self.began_at < INVOCATION_MS
     }
 
     /// Starts all work that may start now.
     fn plan(&mut self) {
         self.start_attempts();
+        self.share_out();
         self.start_claim();
         self.start_flush();
         self.start_heartbeat();
         self.start_timer();
     }
 
-    /// Starts waiting jobs while connections are free. Releases those whose lease would not cover the attempt.
+    /// Starts waiting jobs while connections are free. Releases those whose lease would not cover the attempt, and all if
+    /// the statements of the invocation are spent.
     fn start_attempts(&mut self) {
         let now = self.world.now_ms();
-        let mut short = Vec::new();
-        let mut kept = VecDeque::new();
-        while let Some(held) = self.waiting.pop_front() {
-            let late = held.deadline.is_some_and(|deadline| deadline <= now);
-            if late || held.job.lease.get() - now < held.timeout_ms + LEASE_MARGIN_MS {
-                short.push(held);
+        let is_spent = self.world.statements() >= STATEMENTS_MAX;
+        let (mut short, mut at) = (Vec::new(), 0);
+        while let Some(held) = self.waiting.get(at) {
+            if is_spent || held.is_short(now) {
+                short.extend(self.waiting.remove(at));
             } else if held.has_connection_beside(&self.running) && held.has_room_beside(&self.running) {
+                let Some(held) = self.waiting.remove(at) else { break };
                 let (world, settings, shared, job) = (self.world, self.settings, self.shared.clone(), held.job.clone());
                 self.running.push(held);
                 // Safe to repeat: the claim counted and logged this attempt before anything is sent.
@@ -237,10 +253,9 @@ impl<'a, W: World> Invocation<'a, W> {
                     LoopEvent::Attempted(Box::new(run(world, settings, &shared, &job).await))
                 }));
             } else {
-                kept.push_back(held);
+                at += 1;
             }
         }
-        self.waiting = kept;
         self.start_release(&short);
     }
 
@@ -267,15 +282,17 @@ impl<'a, W: World> Invocation<'a, W> {
     /// release it claims fewer jobs, and only after a pause, because each claim of a job that cannot start costs two
     /// rows.
     fn wants(&self) -> usize {
+        // A slow flush must not gather outcomes without a bound: their evidence is in memory.
+        if self.under_way.flush && self.flushable() < self.ready.len() {
+            return 0;
+        }
         match self.released_at {
             Some(at) if self.world.now_ms() - at < RELEASE_PAUSE_MS && !self.running.is_empty() => 0,
             Some(_) if self.waiting.len() < CLAIM_BELOW => CLAIM_BELOW,
             Some(_) => 0,
-            None => {
-                let startable = self.waiting.iter().any(|held| held.has_room_beside(&self.running));
-                let hungry = self.waiting.len() < CLAIM_BELOW || (!startable && self.waiting.len() < CLAIM_MAX);
-                if hungry { CLAIM_MAX } else { 0 }
-            }
+            None => self.claim_size.wanted(self.waiting.len(), self.world.now_ms(), || {
+                !self.waiting.iter().any(|held| held.has_room_beside(&self.running))
+            }),
         }
     }
 
@@ -303,19 +320,30 @@ impl<'a, W: World> Invocation<'a, W> {
         }
         self.under_way.flush = true;
         self.flushes += 1;
-        let finished = std::mem::take(&mut self.ready);
+        let finished = self.ready.drain(..self.flushable()).collect();
         let (world, settings, token, n) = (self.world, self.settings, self.token.clone(), self.flushes - 1);
         // Safe to repeat: each step of `flush` is.
         self.events
             .push(Box::pin(async move { LoopEvent::Flushed(flush(world, settings, &token, n, finished).await) }));
     }
 
+    /// Returns how many outcomes one flush takes. More are ready if the last flush was slow.
+    fn flushable(&self) -> usize {
+        let (mut evidence, mut results) = (0, 0);
+        let within = |done: &&FinishedAttempt| {
+            let fits = evidence < FLUSH_BYTES && results < FLUSH_RESULT_BYTES;
+            evidence += done.record.as_ref().map_or(0, Vec::len);
+            results += done.settlement.result.as_ref().map_or(0, |result| result.get().len());
+            fits
+        };
+        self.ready.iter().take(FLUSH_OUTCOMES).take_while(within).count()
+    }
+
     fn must_flush(&self) -> bool {
-        let bytes: usize = self.ready.iter().map(|done| done.record.as_ref().map_or(0, Vec::len)).sum();
         let nothing_else =
             self.running.is_empty() && self.waiting.is_empty() && !self.under_way.claim && !self.may_claim();
         self.ready.len() >= FLUSH_OUTCOMES
-            || bytes >= FLUSH_BYTES
+            || self.flushable() < self.ready.len()
             || nothing_else
             || self.oldest_ready().is_some_and(|at| self.world.now_ms() - at >= FLUSH_MS)
     }
@@ -349,11 +377,11 @@ impl<'a, W: World> Invocation<'a, W> {
     /// Starts a timer for the next due action. One timer at a time is enough: when it fires, [`Invocation::plan`] runs
     /// again.
     fn start_timer(&mut self) {
-        let flush_at = self.oldest_ready().map(|at| at + FLUSH_MS);
+        let flush_at = self.oldest_ready().filter(|_| !self.under_way.flush).map(|at| at + FLUSH_MS);
+        let share_at = (!self.pending.is_empty()).then(|| self.pace.measure_at());
         let beat_at = (!self.running.is_empty() || !self.unsettled.is_empty()).then_some(self.beat_at);
-        let short_at =
-            self.waiting.iter().map(|held| held.job.lease.get() - held.timeout_ms - LEASE_MARGIN_MS + 1).min();
-        let Some(at) = [flush_at, beat_at, short_at].into_iter().flatten().min() else {
+        let short_at = self.waiting.iter().map(Held::short_at).min();
+        let Some(at) = [flush_at, share_at, beat_at, short_at].into_iter().flatten().min() else {
             return;
         };
         if self.wake_at.is_some_and(|planned| planned <= at) {

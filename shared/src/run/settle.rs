@@ -75,12 +75,16 @@ pub struct Settlement {
     /// Time in ms for which the sweep leaves the retry to its hint.
     pub redispatch_backoff_ms: i64,
     /// Reason for the death, if the job is dead.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<DeadReason>,
     /// Last error of the job.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<JobError>,
     /// Result of the job.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub result: Option<Box<RawValue>>,
     /// Reason why the result of a successful attempt could not be stored.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub result_error: Option<ResultError>,
     /// True if the payload is kept after a success.
     pub keep_payload: bool,

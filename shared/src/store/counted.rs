@@ -76,23 +76,24 @@ pub(crate) async fn batch_counting_replay<W: Database + Clock>(
 }
 
 /// Runs the statements of an accept between counts of its groups and of its quotas. Returns only the answers of those
-/// statements. `ids` are those of its jobs, `grouped` those of its jobs with a group, both as `[{"id"}, ...]`. `asks`
-/// identifies the caller, because only the statements know the tenant.
+/// statements. `ids` are those of its jobs, `None` if the statements insert nothing for a caller with a quota; `grouped`
+/// are those of its jobs with a group, both as `[{"id"}, ...]`. `asks` identifies the caller, because only the
+/// statements know the tenant.
 ///
 /// # Errors
 /// As [`batch`].
 pub(crate) async fn batch_counting_accepted<W: Database + Clock>(
     world: &W,
-    ids: &[Value],
+    ids: Option<&[Value]>,
     grouped: &[Value],
     asks: &Param,
     statements: Vec<Statement>,
 ) -> Result<Vec<Rows>, DatabaseError> {
-    let (ids, is_grouped, grouped) = (json_param(&ids), !grouped.is_empty(), json_param(&grouped));
+    let (ids, grouped) = (ids.map(|ids| json_param(&ids)), (!grouped.is_empty()).then(|| json_param(&grouped)));
     let count = |sign| {
-        let mut counts = vec![sql!("count_quota", ids.clone(), asks.clone(), sign, ID_SKEW_MS_MAX)];
-        counts.extend(is_grouped.then(|| sql!("count_grouped_accepted", grouped.clone(), asks.clone(), sign)));
-        counts
+        let quotas = ids.iter().map(|ids| sql!("count_quota", ids.clone(), asks.clone(), sign, ID_SKEW_MS_MAX));
+        let groups = grouped.iter().map(|jobs| sql!("count_grouped_accepted", jobs.clone(), asks.clone(), sign));
+        quotas.chain(groups).collect()
     };
     counted(world, count, statements).await
 }

@@ -1,5 +1,5 @@
--- Releases idempotency keys whose window has ended: the old job keeps its row and loses the key. ?1 the list of new
--- jobs.
+-- Releases idempotency keys whose window has ended: the old job keeps its row and loses the key. ?1 the
+-- lookups of new jobs.
 -- include: caller.sql
 UPDATE jobs SET idempotency_key = NULL, key_until = NULL
 WHERE (tenant, id) IN (

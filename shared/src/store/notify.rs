@@ -9,7 +9,12 @@ use crate::store::within;
 /// Sends hints. A failure is only logged, because the sweep finds the jobs. Returns false if the queue takes no more
 /// messages today: after the first refusal for a daily limit no other message is sent.
 pub async fn send_hints<W: World>(world: &W, settings: &Settings, hints: Vec<Hint>) -> bool {
-    for (queue, messages) in into_messages(hints, settings.plan.hint_jobs) {
+    send_hints_of(world, settings.plan.hint_jobs, hints).await
+}
+
+/// Sends hints like [`send_hints`], with at most `jobs_per_hint` jobs in one message.
+pub(crate) async fn send_hints_of<W: World>(world: &W, jobs_per_hint: usize, hints: Vec<Hint>) -> bool {
+    for (queue, messages) in into_messages(hints, jobs_per_hint) {
         match within(world, SEND_MS_MAX, world.send_hints(queue, &messages)).await {
             Some(Ok(())) => {}
             Some(Err(error)) => {

@@ -1,12 +1,13 @@
--- Reads the row of each new job: its own row, the row that holds its idempotency key, or none.
--- ?1 the list of new jobs, ?2 as in caller.sql.
+-- Reads the row of each new job: its own row, the row that holds its idempotency key, or none. A row is the fields of
+-- `AcceptedRow` in their order.
+-- ?1 the lookups of new jobs, ?2 as in caller.sql.
 -- include: caller.sql
-SELECT json_object('index', i.value ->> 'index', 'tenant', caller.tenant, 'minted', i.value ->> 'id',
-  'id', j.id, 'digest', j.digest, 'kind', j.kind, 'event_id', j.event_id,
-  'created_at', j.created_at, 'scheduled_at', j.scheduled_at, 'refused', i.value ->> 'refused_if_new' IS NOT NULL,
-  'endpoint_known', i.value ->> 'endpoint' = '' OR EXISTS (SELECT 1 FROM endpoints e
-    WHERE e.tenant = caller.tenant AND e.id = i.value ->> 'endpoint' AND e.state <> 'deleted'))
-FROM caller CROSS JOIN json_each(?1) i
+, lookups AS MATERIALIZED (SELECT jsonb(value) AS value FROM json_each(?1))
+SELECT json_array(i.value ->> 'index', caller.tenant, i.value ->> 'id', j.id, j.digest, j.kind, j.event_id, j.created_at,
+  j.scheduled_at, i.value ->> 'endpoint' = '' OR EXISTS (SELECT 1 FROM endpoints e
+    WHERE e.tenant = caller.tenant AND e.id = i.value ->> 'endpoint' AND e.state <> 'deleted'),
+  i.value ->> 'refused_if_new' IS NOT NULL, coalesce(j.key_until <= CAST(unixepoch('subsec') * 1000 AS INTEGER), 0))
+FROM caller CROSS JOIN lookups i
 LEFT JOIN jobs j ON j.tenant = caller.tenant AND j.id = coalesce(
   (SELECT k.id FROM jobs k WHERE k.tenant = caller.tenant AND k.idempotency_key = i.value ->> 'idempotency_key'
     AND k.kind = i.value ->> 'kind' AND k.endpoint = i.value ->> 'endpoint'),

@@ -3,6 +3,7 @@
 use futures_util::future::join_all;
 use longshore::accept::authorize::Caller;
 use longshore::accept::insert::accept;
+use longshore::accept::quotas::put_quota;
 use longshore::accept::request::check;
 use longshore::manage::operate::{replay, set_paused};
 use longshore::model::origin::Origin;
@@ -53,6 +54,33 @@ pub async fn a_key_whose_window_ended_is_free<S: Store>(stand: &Stand<S>) {
     assert!(!second.duplicate && second.job != first.job);
     assert_eq!(stand.row(&first.job).await.idempotency_key, None);
     assert_eq!(stand.row(&second.job).await.idempotency_key.as_deref(), Some("a"));
+}
+
+/// An accept is one batch of three statements. A second one follows for the first job of an hour, a key whose window ended
+/// and a caller with a quota.
+pub async fn a_usual_accept_is_three_statements<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    let usual = ["authorize", "accept", "read_accepted"];
+    let ran = async |key| {
+        stand.statements.take();
+        let body = request(json!({"idempotency_window_seconds": 60}));
+        assert!(!case.accept_one(body, Some(key)).await.unwrap().duplicate, "{key}");
+        let ran = stand.statements.take();
+        ran.into_iter().filter(|name| *name != "note_key_use").collect::<Vec<_>>()
+    };
+    let with_all =
+        |first: &[&'static str]| [first, &["authorize", "free_keys", "accept", "note_hour", "read_accepted"]].concat();
+    let without_counts =
+        |ran: Vec<&'static str>| ran.into_iter().filter(|name| *name != "count_quota").collect::<Vec<_>>();
+    assert_eq!(without_counts(ran("first of the hour").await), with_all(&usual));
+    assert_eq!(ran("a").await, usual);
+    case.make_past(61_000).await;
+    assert_eq!(without_counts(ran("a").await), with_all(&usual), "the window of the key has ended");
+    assert_eq!(ran("b").await, usual);
+    put_quota(stand, &case.tenant, json!({"jobs_per_day": 100}).to_string().as_bytes()).await.unwrap();
+    let ran_with_quota = ran("c").await;
+    assert_eq!(ran_with_quota.iter().filter(|name| **name == "count_quota").count(), 2);
+    assert_eq!(without_counts(ran_with_quota), with_all(&usual));
 }
 
 /// Two items of one request with the same key are one job; a third with another body is refused alone.

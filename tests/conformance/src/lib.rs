@@ -40,7 +40,7 @@ macro_rules! for_each_case {
     ($callback:ident) => {
         $callback! {
             accepting: one_key_is_one_job, fifty_repeats_are_one_job, another_digest_is_refused,
-                a_key_whose_window_ended_is_free, duplicates_inside_one_batch, an_unknown_endpoint_accepts_nothing,
+                a_key_whose_window_ended_is_free, a_usual_accept_is_three_statements, duplicates_inside_one_batch, an_unknown_endpoint_accepts_nothing,
                 a_skewed_clock_mints_again, only_refused_ids_are_minted_again, a_clock_ahead_delays_nothing,
                 a_full_store_refuses, a_key_may_only_write_its_tenant, a_job_keeps_its_trace;
             repeating: a_late_repeat_returns_its_job, a_refused_new_job_writes_nothing, an_ended_key_returns_no_job,

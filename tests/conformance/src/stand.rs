@@ -64,6 +64,8 @@ pub struct Stand<S> {
     /// Statements to run, once, just before the next batch of the search database that contains a statement of that
     /// name.
     pub before: RefCell<Option<(&'static str, Vec<Statement>)>>,
+    /// Names of the statements that the job database got.
+    pub statements: RefCell<Vec<&'static str>>,
     /// Size that the database reports, or its real size if `None`.
     pub size: Cell<Option<i64>>,
     drawn: Cell<u128>,
@@ -87,6 +89,7 @@ impl<S: Store> Stand<S> {
             objects: RefCell::default(),
             objects_fail: Cell::new(false),
             before: RefCell::default(),
+            statements: RefCell::default(),
             size: Cell::new(None),
             drawn: Cell::new(seed),
         }
@@ -240,6 +243,7 @@ pub fn request(more: Value) -> Value {
 
 impl<S: Store> Database for Stand<S> {
     async fn batch(&self, statements: &[Statement]) -> Result<Vec<Rows>, DatabaseError> {
+        self.statements.borrow_mut().extend(statements.iter().map(|statement| statement.name));
         // The core hides database errors from its callers; here they are printed with the test's output.
         self.store.batch(statements).await.inspect_err(|error| eprintln!("{error}"))
     }

@@ -24,6 +24,7 @@ pub(crate) fn plain_endpoint() -> ClaimedEndpoint {
         headers: Vec::new(),
         timeout_seconds: 20,
         evidence: EvidencePolicy::Full,
+        connections: 2,
         keep_payload: 0,
         dead_letter_on: Vec::new(),
         redact: Redaction::default(),

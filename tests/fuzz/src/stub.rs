@@ -127,6 +127,7 @@ pub fn claimed(payload: &str, endpoint: Option<ClaimedEndpoint>) -> Claimed {
         deadline_at: None,
         created_at: NOW_MS,
         lease: std::rc::Rc::default(),
+        opened: std::rc::Rc::default(),
         lease_until: NOW_MS,
         now: NOW_MS,
         payload: Some(payload.to_owned()),

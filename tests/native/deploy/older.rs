@@ -48,8 +48,8 @@ fn an_environment_gets_the_sections_of_newer_files() {
              simple = {{ limit = {limit}, period = 60 }}\n\n"
         )
     };
-    site.replace("wrangler.toml", &limit("ADDRESS_LIMIT", "7103", 6000), "");
-    site.replace("wrangler.toml", &limit("KEY_LIMIT", "7101", 6000), &limit("KEY_LIMIT", "7101", 50));
+    site.replace("wrangler.toml", &limit("ADDRESS_LIMIT", "7103", 18_000), "");
+    site.replace("wrangler.toml", &limit("KEY_LIMIT", "7101", 18_000), &limit("KEY_LIMIT", "7101", 50));
     let before = site.files();
     let dry = site.deploy_with(|options| options.dry_run = true, Person::default()).unwrap();
     assert!(
@@ -66,7 +66,7 @@ fn an_environment_gets_the_sections_of_newer_files() {
     };
     assert_eq!(sorted(&consumer), sorted(&wanted[1]));
     assert!(producer.contains(&limit("KEY_LIMIT", "7101", 50)), "{producer}");
-    assert_eq!(sorted(&producer.replace("limit = 50,", "limit = 6000,")), sorted(&wanted[0]));
+    assert_eq!(sorted(&producer.replace("limit = 50,", "limit = 18000,")), sorted(&wanted[0]));
     let changes = site.changes();
     site.deploy().unwrap();
     assert_eq!((site.files(), site.changes()), ([producer, consumer], changes));
@@ -74,7 +74,7 @@ fn an_environment_gets_the_sections_of_newer_files() {
     let alone = Site::new();
     alone.deploy().unwrap();
     for (name, id, most) in
-        [("ADDRESS_LIMIT", "7103", 6000), ("KEY_LIMIT", "7101", 6000), ("REFUSED_LIMIT", "7102", 100)]
+        [("ADDRESS_LIMIT", "7103", 18_000), ("KEY_LIMIT", "7101", 18_000), ("REFUSED_LIMIT", "7102", 100)]
     {
         alone.replace("wrangler.toml", &limit(name, id, most), "");
     }

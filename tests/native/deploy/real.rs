@@ -60,8 +60,8 @@ fn the_real_wrangler_accepts_both_workers_with_their_bindings() {
     // The wrangler files run make; everything is built already.
     std::fs::write(site.root().join("Makefile"), "%/build/index.js: ;@true\n.PHONY: always\n").unwrap();
     let of_producer = [
-        "env.ADDRESS_LIMIT (6000 requests/60s)",
-        "env.KEY_LIMIT (6000 requests/60s)",
+        "env.ADDRESS_LIMIT (18000 requests/60s)",
+        "env.KEY_LIMIT (18000 requests/60s)",
         "env.REFUSED_LIMIT (100 requests/60s)",
         "env.CORS_ORIGINS (\"\")",
     ];

@@ -2,6 +2,8 @@
 //! measured.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "plans/consumers.rs"]
+mod consumers;
 #[path = "plans/counted.rs"]
 mod counted;
 
@@ -12,7 +14,9 @@ use futures_util::FutureExt;
 use longshore::accept::authorize::{Caller, authorize};
 use longshore::index::manage::put_index;
 use longshore::limits::plan::{FREE, PAID, Plan};
-use longshore::limits::{CATCH_UP_OCCURRENCES_AT_ONCE, HOUR_MS, MESSAGE_BYTES_MAX, PAYLOAD_BYTES_MAX, SENDS_MAX};
+use longshore::limits::{
+    CATCH_UP_OCCURRENCES_AT_ONCE, HOUR_MS, MESSAGE_BYTES_MAX, PAYLOAD_BYTES_MAX, SENDS_MAX, STATEMENTS_MAX,
+};
 use longshore::manage::export::{ExportStep, Position, TenantExport};
 use longshore::manage::keys::create_key;
 use longshore::model::job::{JobRef, mint_id};
@@ -133,7 +137,7 @@ fn a_free_tick_keeps_within_its_subrequests() {
     let spent = world.subrequests.get() + 1;
     assert!(spent <= FREE.subrequests, "{spent} subrequests");
     let hints = world.hints.borrow();
-    let hinted: usize = hints.iter().map(|text| longshore::model::hint::decode(text).unwrap().len()).sum();
+    let hinted: usize = hints.iter().map(|hint| longshore::model::hint::decode(&hint.text).unwrap().len()).sum();
     assert_eq!(hinted, made);
 }
 
@@ -191,10 +195,25 @@ fn a_paid_invocation_runs_its_jobs_and_hints_the_rest() {
     let report = process(&world, &settings(PAID), JobQueue::Webhooks, jobs).now_or_never().unwrap();
     assert_eq!(report.settled, PAID.jobs_per_invocation);
     assert!(world.subrequests.get() <= PAID.subrequests);
+    assert!(world.statements.get() <= STATEMENTS_MAX, "{} statements", world.statements.get());
     let hints = world.hints.borrow();
-    assert!(hints.iter().all(|text| text.len() <= MESSAGE_BYTES_MAX));
-    let hinted: usize = hints.iter().map(|text| longshore::model::hint::decode(text).unwrap().len()).sum();
+    assert!(hints.iter().all(|hint| hint.text.len() <= MESSAGE_BYTES_MAX));
+    let hinted: usize = hints.iter().map(|hint| longshore::model::hint::decode(&hint.text).unwrap().len()).sum();
     assert_eq!(hinted, PAID.jobs_per_invocation + 30, "each retry, and each job that was not tried");
+}
+
+/// D1 accepts 1,000 statements from one invocation; jobs of indexes need many.
+#[test]
+fn an_invocation_that_has_run_many_statements_hints_the_rest() {
+    let world = Counted::new();
+    let jobs = world.insert(500, "", "");
+    world.statements.set(STATEMENTS_MAX - 6);
+    let report = process(&world, &settings(PAID), JobQueue::Webhooks, jobs).now_or_never().unwrap();
+    assert!((1..500).contains(&report.settled), "{report:?}");
+    assert!(world.statements.get() <= 1_000, "{} statements", world.statements.get());
+    let hinted: usize =
+        world.hints.borrow().iter().map(|hint| longshore::model::hint::decode(&hint.text).unwrap().len()).sum();
+    assert_eq!(hinted, 500, "each retry, and each job that was not tried");
 }
 
 /// A destination that is slow or hangs must not cost a claim and a release for each job that waits for it.
@@ -207,8 +226,25 @@ async fn a_slow_destination_does_not_churn() {
         let (claimed, back) = (world.claimed.get(), world.released.get());
         assert_eq!(claimed, report.attempts + back, "each claimed job was tried or released");
         assert!(report.attempts >= 6, "two at once for a minute of {seconds} s attempts: {}", report.attempts);
-        // 2 x 20 before the first release is seen, then 5 each 10 s of a minute: 70 of 500.
+        // 2 x 20 before the first release is seen, then 5 each 10 s of a minute: 70 of 4,500.
         assert!(back <= 70, "{back} jobs were released, {} tried, at {seconds} s an attempt", report.attempts);
+    }
+}
+
+/// An endpoint takes as many requests at once as it asks for.
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_gets_its_connections() {
+    for (connections, milliseconds) in [(1, 4_000), (2, 2_000), (5, 800)] {
+        let world = Counted { succeeds: true, ..Counted::slow(Duration::from_millis(200)) };
+        let endpoint = format!(
+            "INSERT INTO endpoints (tenant, id, state, url, timeout_seconds, connections, backoff, max_attempts, evidence, created_at, updated_at)
+             VALUES ('acme', 'orders', 'active', 'https://a.example.com/', 20, {connections}, 'fast', 9, 'full', 0, 0)"
+        );
+        world.store.connection().execute(&endpoint, []).unwrap();
+        let jobs = world.insert(20, ", endpoint", ", 'orders'");
+        let began = world.now_ms();
+        let report = process(&world, &settings(PAID), JobQueue::Webhooks, jobs).await;
+        assert_eq!((report.settled, world.now_ms() - began), (20, milliseconds), "{connections} connections");
     }
 }
 
@@ -218,8 +254,7 @@ async fn large_payloads_in_memory_are_bounded() {
     for (bytes, most) in [(PAYLOAD_BYTES_MAX, 3), (70_000, 5)] {
         let world = Counted::slow(Duration::from_millis(200));
         let jobs = world.insert(20, ", payload_bytes", &format!(", {bytes}"));
-        let apart = "UPDATE jobs SET payload = json_object('url', 'https://h' || substr(id, -6) || '.example.com/')";
-        world.store.connection().execute(apart, []).unwrap();
+        world.spread_destinations();
         let report = process(&world, &settings(PAID), JobQueue::Webhooks, jobs).await;
         assert_eq!((report.attempts, report.settled), (20, 20));
         assert_eq!(world.large.get(), (0, most), "{bytes} bytes each");
@@ -247,7 +282,7 @@ async fn quarantined_jobs_stop_after_a_minute_and_are_hinted_again() {
     let report = process_quarantined(&world, &settings(PAID), JobQueue::Webhooks, &jobs).await;
     assert!((1..=4).contains(&report.attempts), "{report:?}");
     let hinted: Vec<_> =
-        world.hints.borrow().iter().flat_map(|text| longshore::model::hint::decode(text).unwrap()).collect();
+        world.hints.borrow().iter().flat_map(|hint| longshore::model::hint::decode(&hint.text).unwrap()).collect();
     let waiting = jobs.iter().filter(|job| hinted.contains(job)).count();
     assert_eq!(waiting, jobs.len(), "jobs that ran wait for a retry, the others for their first attempt");
 }

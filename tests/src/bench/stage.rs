@@ -30,7 +30,8 @@ impl Stage {
         let options = options.var("EMBED_PROVIDERS", &provider.setting(&["large"])).var("EMBED_KEY_LARGE", "key");
         let runner = Runner::start(options).await?;
         let root = Client::new(runner.url(), ROOT_TOKEN)?;
-        let key = json!({"tenant": "bench", "scopes": ["jobs:write", "jobs:read", "operate"], "name": "make bench"});
+        let key =
+            json!({"tenant": "bench", "scopes": ["jobs:write", "jobs:read", "operate"], "name": "make bench-search"});
         let made = expect(201, "POST /v1/keys", root.post("/v1/keys", &key).await?)?;
         let api = root.with_key(made["key"].as_str().unwrap_or_default());
         Ok(Stage { runner, api, _provider: provider })

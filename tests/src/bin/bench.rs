@@ -1,4 +1,4 @@
-//! `make bench`: see [`longshore_tests::bench`].
+//! `make bench-search`: see [`longshore_tests::bench`].
 
 use std::process::ExitCode;
 

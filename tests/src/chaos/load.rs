@@ -17,6 +17,9 @@ use longshore_kit::client::Client;
 /// downtimes.
 const BURST_EVERY: Duration = Duration::from_millis(200);
 const BURST: usize = 3;
+/// Posts that may wait for their answer at once. Without this bound the retries of a long stop take the machine from the
+/// process that restarts.
+const WAITING_MAX: usize = 60;
 const BATCH_JOBS: usize = 12;
 /// Longest wait of a client for one answer, and the pause before it repeats the request.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
@@ -56,12 +59,19 @@ impl Load {
     }
 
     /// Stops new posts. Returns the book when everything is acknowledged.
-    pub(super) async fn stop(self) -> Book {
+    pub(super) async fn stop(mut self) -> Book {
         self.shared.stopped.store(true, Ordering::SeqCst);
-        if let Err(error) = self.work.await {
+        if let Err(error) = (&mut self.work).await {
             self.shared.book().broken.push(format!("the client stopped: {error}"));
         }
         std::mem::take(&mut *self.shared.book())
+    }
+}
+
+impl Drop for Load {
+    /// Ends the posts of a run that failed: the other tests share the runtime.
+    fn drop(&mut self) {
+        self.work.abort();
     }
 }
 
@@ -77,11 +87,11 @@ async fn post_all(shared: Arc<Shared>) {
     let mut number = 0;
     while !shared.stopped.load(Ordering::SeqCst) {
         clock.tick().await;
-        for _ in 0..BURST {
+        while posts.try_join_next().is_some() {}
+        for _ in 0..BURST.min(WAITING_MAX.saturating_sub(posts.len())) {
             posts.spawn(post(Arc::clone(&shared), request(number), number % ECHO_EVERY == 0));
             number += 1;
         }
-        while posts.try_join_next().is_some() {}
     }
     while posts.join_next().await.is_some() {}
 }

@@ -12,15 +12,15 @@ fn an_endpoint_from_creation_to_deletion() {
     shared(async |world| {
         let tenant = world.tenant().await;
         let request = json!({
-            "headers": {"X-Own": "canary"}, "timeout_seconds": 7, "schedule": "fast", "max_attempts": 3, "evidence": "failures",
+            "headers": {"X-Own": "canary"}, "timeout_seconds": 7, "connections": 5, "schedule": "fast", "max_attempts": 3, "evidence": "failures",
             "keep_payload": true, "dead_letter_on": ["http_4xx"], "redact": {"headers": ["x-a"], "body_pointers": ["/b"]},
         });
         let made = tenant.endpoint("orders", "/ok", request.clone()).await;
         let expected = json!({
             "id": "orders", "tenant": tenant.name, "state": "active", "paused_reason": null, "url": tenant.url("/ok"),
             "service": null, "path": null,
-            "headers": [{"name": "x-own", "value": null}], "timeout_seconds": 7, "schedule": "fast", "max_attempts": 3,
-            "evidence": "failures", "keep_payload": true, "dead_letter_on": ["http_4xx"], "redact": request["redact"], "failing_since": null,
+            "headers": [{"name": "x-own", "value": null}], "timeout_seconds": 7, "connections": 5, "schedule": "fast",
+            "max_attempts": 3, "evidence": "failures", "keep_payload": true, "dead_letter_on": ["http_4xx"], "redact": request["redact"], "failing_since": null,
             "last_success_at": null, "secret_rotated_at": null, "created_at": made["created_at"], "updated_at": made["updated_at"],
         });
         assert_eq!(made, expected);
@@ -29,7 +29,7 @@ fn an_endpoint_from_creation_to_deletion() {
         // A field that is left out gets its default again.
         let changed = tenant.endpoint("orders", "/ok", json!({})).await;
         assert_eq!((&changed["headers"], &changed["timeout_seconds"]), (&json!([]), &json!(20)));
-        assert_eq!(changed["keep_payload"], false);
+        assert_eq!((&changed["keep_payload"], &changed["connections"]), (&json!(false), &json!(2)));
         assert_eq!((&changed["schedule"], &changed["max_attempts"]), (&json!("webhook-standard"), &json!(10)));
         assert_eq!(changed["created_at"], made["created_at"]);
         let deleted = tenant.api.delete("/v1/endpoints/orders").await.unwrap();

@@ -88,6 +88,7 @@ fn claimed(payload: &str, endpoint: Option<ClaimedEndpoint>) -> Claimed {
         tracestate: None,
         hops: 0,
         secrets: vec![sealed_secret(1, endpoint.as_ref().map_or("", |_| "orders"))],
+        opened: std::rc::Rc::default(),
         endpoint,
     }
 }
@@ -108,6 +109,7 @@ fn endpoint(settings: &Settings) -> ClaimedEndpoint {
         headers: vec![("x-team".into(), sealed)],
         timeout_seconds: 9,
         evidence: EvidencePolicy::Full,
+        connections: 2,
         keep_payload: 0,
         dead_letter_on: vec![],
         redact: Redaction::default(),

@@ -239,7 +239,7 @@ fn endpoint_row(state: &str) -> Value {
         "id": "orders", "tenant": "acme", "state": state,
         "paused_reason": (state == "paused").then_some("operator"),
         "url": "https://receiver.example.com/orders", "headers": [["authorization", "sealed"]], "timeout_seconds": 15,
-        "backoff": "fast", "max_attempts": 4, "evidence": "failures", "keep_payload": 1,
+        "connections": 5, "backoff": "fast", "max_attempts": 4, "evidence": "failures", "keep_payload": 1,
         "dead_letter_on": ["http_3xx"],
         "redact": {"headers": ["x-card"], "body_pointers": ["/card/number"]}, "secret_version": 1,
         "last_success_at": AT, "created_at": AT, "updated_at": AT, "now": AT,

@@ -43,6 +43,7 @@ impl<W: World> Invocation<'_, W> {
                 }
             }
             LoopEvent::Released => self.under_way.releases -= 1,
+            LoopEvent::Shared => self.under_way.shares -= 1,
             LoopEvent::Woken => self.wake_at = None,
         }
     }
@@ -67,6 +68,7 @@ impl<W: World> Invocation<'_, W> {
         // A flush may have met a daily limit during the claim: outcomes could not be recorded, so the jobs do not
         // start.
         if self.report.limit.is_none() {
+            self.claim_size.note(asked.len(), &claimed, self.world.now_ms());
             self.waiting.extend(claimed.into_iter().map(|job| Held::new(job, sent_at)));
         }
     }

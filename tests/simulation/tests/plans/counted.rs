@@ -17,16 +17,22 @@ use longshore_simulation::sqlite::{SetClock, SqliteDatabase};
 /// Start time in milliseconds since 1970.
 pub(crate) const NOW: i64 = 1_800_000_000_000;
 
-/// A world that counts everything that a Worker's invocation would be billed for, and whose every destination fails.
+/// A world that counts everything that a Worker's invocation would be billed for.
 pub(crate) struct Counted {
     pub(crate) store: SqliteDatabase,
     pub(crate) index: SqliteDatabase,
     pub(crate) subrequests: Cell<usize>,
-    pub(crate) hints: RefCell<Vec<String>>,
+    /// Statements of both databases.
+    pub(crate) statements: Cell<usize>,
+    /// True if several invocations share the world, so that it cannot tell the statements of one.
+    pub(crate) is_shared: bool,
+    pub(crate) hints: RefCell<Vec<HintMessage>>,
     pub(crate) drawn: Cell<u128>,
     /// Duration of each request on tokio's paused clock; `None` answers at once.
     pub(crate) latency: Option<Duration>,
     pub(crate) began: Option<tokio::time::Instant>,
+    /// True if every destination answers 200; otherwise none can be reached.
+    pub(crate) succeeds: bool,
     /// Number of claimed jobs, and number of released ones.
     pub(crate) claimed: Cell<usize>,
     pub(crate) released: Cell<usize>,
@@ -44,10 +50,13 @@ impl Counted {
             store: SqliteDatabase::open(SetClock::at(NOW)).unwrap(),
             index: SqliteDatabase::open_index(SetClock::at(NOW)).unwrap(),
             subrequests: Cell::new(0),
+            statements: Cell::new(0),
+            is_shared: false,
             hints: RefCell::default(),
             drawn: Cell::new(1),
             latency: None,
             began: None,
+            succeeds: false,
             claimed: Cell::new(0),
             released: Cell::new(0),
             large: Cell::new((0, 0)),
@@ -82,9 +91,18 @@ impl Counted {
     }
 }
 
+impl Counted {
+    /// Gives each job a separate destination, so that the limit per destination does not apply.
+    pub(crate) fn spread_destinations(&self) {
+        let apart = "UPDATE jobs SET payload = json_object('url', 'https://h' || substr(id, -6) || '.example.com/')";
+        self.store.connection().execute(apart, []).unwrap();
+    }
+}
+
 impl Database for Counted {
     async fn batch(&self, statements: &[Statement]) -> Result<Vec<Rows>, DatabaseError> {
         self.count();
+        self.statements.set(self.statements.get() + statements.len());
         self.store.clock().set(self.now_ms());
         if let Some(Param::Text(terms)) =
             statements.iter().find(|one| one.name == "pass_watermark").and_then(|one| one.params.first())
@@ -107,11 +125,15 @@ impl Database for Counted {
     fn size_bytes(&self) -> Option<i64> {
         Some(1)
     }
+    fn statements(&self) -> usize {
+        if self.is_shared { 0 } else { self.statements.get() }
+    }
 }
 
 impl IndexDatabase for Counted {
     async fn index_batch(&self, statements: &[Statement]) -> Result<Vec<Rows>, DatabaseError> {
         self.count();
+        self.statements.set(self.statements.get() + statements.len());
         self.index.clock().set(self.now_ms());
         self.index.index_batch(statements).await
     }
@@ -120,7 +142,7 @@ impl IndexDatabase for Counted {
 impl Hints for Counted {
     async fn send_hints(&self, _queue: JobQueue, messages: &[HintMessage]) -> Result<(), HintError> {
         self.count();
-        self.hints.borrow_mut().extend(messages.iter().map(|message| message.text.clone()));
+        self.hints.borrow_mut().extend_from_slice(messages);
         Ok(())
     }
 }
@@ -173,6 +195,10 @@ impl Http for Counted {
         }
         let (now, most) = self.large.get();
         self.large.set((now.saturating_sub(1), most));
+        if self.succeeds {
+            let (headers, body) = (Vec::new(), Vec::new());
+            return Ok(HttpResponse { status: 200, headers, body, truncated: false, body_error: None });
+        }
         Err(HttpError::Connect("refused".into()))
     }
 }

@@ -70,6 +70,7 @@ async fn put(node: &Node, tenant: &str, endpoint: &str) -> Result<(), Problem> {
     let url = format!("https://{endpoint}.{tenant}.example.com/hook");
     let body = json!({
         "url": url, "schedule": schedule, "evidence": evidence, "timeout_seconds": random.between(1, 30),
+        "connections": 1 + endpoint.bytes().map(usize::from).sum::<usize>() % 5,
         "keep_payload": resenders::keeps(&node.world, endpoint),
     });
     put_endpoint(node, node.settings(), tenant, endpoint, body.to_string().as_bytes()).await.map(drop)

@@ -226,11 +226,11 @@ pub static ALL: &[Bug] = &[
     ),
     edit("a refused job that counts as missing", &[("read_accepted", "i.value ->> 'refused_if_new' IS NOT NULL", "0")]),
     edit(
-        "a digest that includes the scheduled time",
+        "a repeat of a scheduled job that counts as another request",
         &[(
             "read_accepted",
-            "'digest', j.digest",
-            "'digest', iif(j.scheduled_at <> i.value ->> 'scheduled_at', '2.', j.digest)",
+            "j.digest",
+            "iif(j.scheduled_at IS NOT NULL AND j.id <> i.value ->> 'id', '2.', j.digest)",
         )],
     ),
     edit("an id whose time is not checked", &[("accept", "<= ?3", "<= ?3 + 86400000")]),
