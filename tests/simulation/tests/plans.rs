@@ -136,9 +136,7 @@ fn a_free_tick_keeps_within_its_subrequests() {
     // Another subrequest records the tick.
     let spent = world.subrequests.get() + 1;
     assert!(spent <= FREE.subrequests, "{spent} subrequests");
-    let hints = world.hints.borrow();
-    let hinted: usize = hints.iter().map(|hint| longshore::model::hint::decode(&hint.text).unwrap().len()).sum();
-    assert_eq!(hinted, made);
+    assert_eq!(world.hinted(), made);
 }
 
 /// Runs one request for the export of a tenant. Returns its subrequests, its output, and where it stopped.
@@ -198,8 +196,7 @@ fn a_paid_invocation_runs_its_jobs_and_hints_the_rest() {
     assert!(world.statements.get() <= STATEMENTS_MAX, "{} statements", world.statements.get());
     let hints = world.hints.borrow();
     assert!(hints.iter().all(|hint| hint.text.len() <= MESSAGE_BYTES_MAX));
-    let hinted: usize = hints.iter().map(|hint| longshore::model::hint::decode(&hint.text).unwrap().len()).sum();
-    assert_eq!(hinted, PAID.jobs_per_invocation + 30, "each retry, and each job that was not tried");
+    assert_eq!(world.hinted(), PAID.jobs_per_invocation + 30, "each retry, and each job that was not tried");
 }
 
 /// D1 accepts 1,000 statements from one invocation; jobs of indexes need many.
@@ -211,9 +208,7 @@ fn an_invocation_that_has_run_many_statements_hints_the_rest() {
     let report = process(&world, &settings(PAID), JobQueue::Webhooks, jobs).now_or_never().unwrap();
     assert!((1..500).contains(&report.settled), "{report:?}");
     assert!(world.statements.get() <= 1_000, "{} statements", world.statements.get());
-    let hinted: usize =
-        world.hints.borrow().iter().map(|hint| longshore::model::hint::decode(&hint.text).unwrap().len()).sum();
-    assert_eq!(hinted, 500, "each retry, and each job that was not tried");
+    assert_eq!(world.hinted(), 500, "each retry, and each job that was not tried");
 }
 
 /// A destination that is slow or hangs must not cost a claim and a release for each job that waits for it.

@@ -45,6 +45,11 @@ pub(crate) struct Counted {
 }
 
 impl Counted {
+    /// Returns the number of jobs that the sent hints name.
+    pub(crate) fn hinted(&self) -> usize {
+        self.hints.borrow().iter().map(|hint| longshore::model::hint::decode(&hint.text).unwrap().len()).sum()
+    }
+
     pub(crate) fn new() -> Self {
         Counted {
             store: SqliteDatabase::open(SetClock::at(NOW)).unwrap(),
