@@ -21,6 +21,8 @@ const AT_ONCE = 100;
 const [WARM, WARM_BULK] = [100, 2_900];
 /** Connections that send single jobs, and bulk requests. */
 const [SENDERS, BULK_SENDERS] = [16, 8];
+/** Pause before each job of the idle phase: longer than the queues wait, so that nothing is under way. */
+const IDLE_MS = 1_500;
 /** Longest phase. */
 const PATIENCE_MS = 120_000;
 
@@ -71,7 +73,7 @@ async function idle(contender, receiver) {
   await getJson(receiver, "/reset");
   const waits = [];
   for (const id of ids("idle", IDLE)) {
-    await sleep(300);
+    await sleep(IDLE_MS);
     await postAll(contender.port, [contender.single(id)], 1);
     const answeredAt = Date.now();
     await delivered(receiver, waits.length + 1);

@@ -48,12 +48,17 @@ const spentQueue = "Queue sendBatch failed: the free tier limit was exceeded. (1
 // The points at which workerd can be killed: after such a call is done, before its caller gets the answer.
 const points = {
   insert: isBatchOf("accept"),
-  hint: isCall("HINTS.sendBatch"),
+  hint: ({ call }) => isSend(call),
   claim: isBatchOf("claim"),
   request: isCall("fetch"),
   evidence: isCall("EVIDENCE.put"),
   settle: isBatchOf("settle"),
 };
+
+/** True for a send to one of the two queues of webhooks' hints. */
+function isSend(call) {
+  return /^(EXPRESS_)?HINTS\.send/.test(call);
+}
 
 function isCall(name) {
   return ({ call }) => call === name;
@@ -147,8 +152,8 @@ export class Faults {
     if (["DB.batch", "INDEX_DB.batch"].includes(question.call)) return this.#judgeDatabase(worker, question);
     if (question.call === "random") return failing(random);
     if (question.call.startsWith("EVIDENCE.")) return failing(r2);
-    if (question.call.startsWith("HINTS.") && hints === "spent") return { mode: "fail", spent: true, error: spentQueue };
-    if (question.call.startsWith("HINTS.")) return failing(hints);
+    if (isSend(question.call) && hints === "spent") return { mode: "fail", spent: true, error: spentQueue };
+    if (isSend(question.call)) return failing(hints);
     return { mode: "ok" };
   }
 

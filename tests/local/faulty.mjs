@@ -5,7 +5,14 @@ import { env } from "cloudflare:workers";
 import Worker from "./index.js";
 
 const databases = ["DB", "INDEX_DB"];
-const wrapped = { DB: ["batch"], INDEX_DB: ["batch"], EVIDENCE: ["put", "get", "list", "delete"], HINTS: ["send", "sendBatch"] };
+const sends = ["send", "sendBatch"];
+const wrapped = {
+  DB: ["batch"],
+  INDEX_DB: ["batch"],
+  EVIDENCE: ["put", "get", "list", "delete"],
+  HINTS: sends,
+  EXPRESS_HINTS: sends,
+};
 // Longer than all timeouts of Longshore. A timer is needed: workerd cancels a request whose promises wait for nothing.
 const hangMs = 600_000;
 

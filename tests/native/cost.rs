@@ -89,6 +89,11 @@ fn the_document_of_costs_adds_up() {
     ] {
         expect(&format!("{name} {} a million", dollars(price)));
     }
+    let price = |pace| Usage::one_by_one(1.0, pace, ROWS).prices().iter().sum::<f64>();
+    // Ten isolates share ten jobs a second, at random. After a quiet second, e^-1 of them, a job is a flush.
+    let express = (-1.0_f64).exp();
+    let shared = express * price(1.0) + (1.0 - express) * price(10.0 * (1.0 - express));
+    expect(&format!("{} instead of {} for ten isolates", dollars(shared), dollars(price(10.0))));
     for pace in [1.0, 10.0, 100.0] {
         let prices = Usage::one_by_one(1.0, pace, ROWS).prices();
         let cells: Vec<_> = prices.iter().chain([&prices.iter().sum()]).map(|price| dollars(*price)).collect();

@@ -14,9 +14,9 @@ use longshore_kit::scratch::repository;
 use longshore_tests::wrangler_stand_in::{Account, DATABASE_ID, INDEX_DATABASE_ID};
 use site::{Person, Site};
 
-/// Number of changes of a first run: two databases, three queues, a bucket, its rule, three secrets, migrations of both
+/// Number of changes of a first run: two databases, four queues, a bucket, its rule, three secrets, migrations of both
 /// databases, two Workers.
-const CHANGES: usize = 14;
+const CHANGES: usize = 15;
 
 #[test]
 fn a_first_run_makes_everything_and_a_second_one_nothing() {
@@ -27,8 +27,8 @@ fn a_first_run_makes_everything_and_a_second_one_nothing() {
     assert_eq!(account.databases["longshore-production"], "");
     assert_eq!(account.databases["longshore-production-index"], "");
     assert_eq!(account.queues["longshore-production-hints"], ("86400".to_owned(), String::new()));
-    for queue in ["longshore-production-hints-dead", "longshore-production-task-hints"] {
-        assert_eq!(account.queues[queue].0, "86400");
+    for queue in ["hints-dead", "express-hints", "task-hints"].map(|name| format!("longshore-production-{name}")) {
+        assert_eq!(account.queues[&queue].0, "86400");
     }
     assert_eq!(account.rules["longshore-production-evidence"], "29");
     let (consumer, producer) = site.workers();
@@ -36,7 +36,12 @@ fn a_first_run_makes_everything_and_a_second_one_nothing() {
     assert_ne!(producer.secrets["ROOT_TOKEN"], producer.secrets["MASTER_KEY"]);
     // Queue names that the consumer compares with.
     let [_, consumer_file] = site.files();
-    for (variable, queue) in [("HINTS", "hints"), ("TASK_HINTS", "task-hints"), ("DEAD_HINTS", "hints-dead")] {
+    for (variable, queue) in [
+        ("HINTS", "hints"),
+        ("EXPRESS_HINTS", "express-hints"),
+        ("TASK_HINTS", "task-hints"),
+        ("DEAD_HINTS", "hints-dead"),
+    ] {
         let line = format!("{variable}_QUEUE = \"longshore-production-{queue}\"");
         assert!(consumer_file.contains(&line), "{line}");
         assert!(account.queues.contains_key(&format!("longshore-production-{queue}")), "{queue}");

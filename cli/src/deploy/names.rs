@@ -60,8 +60,9 @@ impl Names {
     }
 
     /// Returns the queues, the dead letter queue first. The consumer's variables name them too.
-    pub(crate) fn queues(&self) -> [String; 3] {
-        ["longshore-hints-dead", "longshore-hints", "longshore-task-hints"].map(|name| self.of(name))
+    pub(crate) fn queues(&self) -> [String; 4] {
+        ["longshore-hints-dead", "longshore-hints", "longshore-express-hints", "longshore-task-hints"]
+            .map(|name| self.of(name))
     }
 
     pub(crate) fn bucket(&self) -> String {
@@ -78,7 +79,7 @@ mod tests {
         let names = Names::new("eu-west-1").unwrap();
         assert_eq!(names.databases().map(|it| it.name), ["longshore-eu-west-1", "longshore-eu-west-1-index"]);
         assert_eq!(names.queues()[0], "longshore-eu-west-1-hints-dead");
-        assert_eq!(names.queues()[2], "longshore-eu-west-1-task-hints");
+        assert_eq!(names.queues()[3], "longshore-eu-west-1-task-hints");
         assert_eq!(names.of("longshoreman"), "longshoreman");
     }
 

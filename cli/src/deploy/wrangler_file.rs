@@ -17,6 +17,9 @@ const PAID_CPU_MS: i64 = 30_000;
 const REPEATED: [&str; 4] = ["vars", "d1_databases", "r2_buckets", "queues"];
 /// Further keys that the section repeats, if the file has them.
 const REPEATED_IF_PRESENT: [&str; 3] = ["ratelimits", "services", "ai"];
+/// Arrays of tables that newer versions of a file extend, each with the key that tells its entries apart.
+const EXTENDED: [(&[&str], &str); 3] =
+    [(&["ratelimits"], "name"), (&["queues", "producers"], "binding"), (&["queues", "consumers"], "queue")];
 /// Suffix of the variables that name queues. Only these variables depend on the environment's name.
 const QUEUE_VARIABLE: &str = "_QUEUE";
 
@@ -156,12 +159,13 @@ impl WranglerFile {
         self.set_plan(names, recorded.plan)
     }
 
-    /// Adds entries at the top of a newer version of the file that the section lacks: variables that name queues, and
-    /// rate limits. Existing entries are not changed. Returns true if something was added.
+    /// Adds entries at the top of a newer version of the file that the section lacks: variables that name queues, queues,
+    /// and rate limits. Existing entries are not changed. Returns true if something was added.
     pub(crate) fn add_missing(&mut self, names: &Names) -> Result<bool, DeployError> {
         let wrong = self.wrong("the environment has no section");
         let of_vars = self.document.get("vars").map(|item| renamed(item, names));
-        let limits = self.document.get("ratelimits").cloned();
+        let at_top = |path: &[&str]| path.iter().try_fold(self.document.as_item(), |item, key| item.get(key));
+        let known = EXTENDED.map(|(path, key)| (path, key, at_top(path).map(|item| renamed(item, names))));
         let section = self.section_mut(&names.env).ok_or(wrong)?;
         let mut is_added = false;
         if let (Some(Item::Table(known)), Some(vars)) =
@@ -174,14 +178,9 @@ impl WranglerFile {
                 }
             }
         }
-        let Some(Item::ArrayOfTables(limits)) = limits else { return Ok(is_added) };
-        let there = section.entry("ratelimits").or_insert(Item::ArrayOfTables(ArrayOfTables::new()));
-        let Some(there) = there.as_array_of_tables_mut() else { return Ok(is_added) };
-        for limit in &limits {
-            let name = limit.get("name").and_then(Item::as_str);
-            if !there.iter().any(|known| known.get("name").and_then(Item::as_str) == name) {
-                there.push(limit.iter().map(|(key, item)| (key, item.clone())).collect());
-                is_added = true;
+        for (path, key, known) in known {
+            if let Some(Item::ArrayOfTables(known)) = known {
+                is_added |= extend(section, path, key, known);
             }
         }
         Ok(is_added)
@@ -221,6 +220,22 @@ impl WranglerFile {
         std::fs::write(&beside, self.document.to_string()).map_err(wrong)?;
         std::fs::rename(&beside, &self.path).map_err(wrong)
     }
+}
+
+/// Adds the tables whose `key` no table at `path` has. Returns true if there was one.
+fn extend(section: &mut Table, path: &[&str], key: &str, known: ArrayOfTables) -> bool {
+    let Some((last, parents)) = path.split_last() else { return false };
+    let parent = parents.iter().try_fold(section, |table, parent| table.get_mut(parent)?.as_table_mut());
+    let tables = parent.map(|table| table.entry(last).or_insert(Item::ArrayOfTables(ArrayOfTables::new())));
+    let Some(tables) = tables.and_then(Item::as_array_of_tables_mut) else { return false };
+    let before = tables.len();
+    for table in known {
+        let is_same = |there: &Table| there.get(key).and_then(Item::as_str) == table.get(key).and_then(Item::as_str);
+        if !tables.iter().any(is_same) {
+            tables.push(table);
+        }
+    }
+    tables.len() > before
 }
 
 fn section_size(consumer: Option<&mut Table>, size: Option<Item>) {

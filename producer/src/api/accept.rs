@@ -4,8 +4,9 @@
 use longshore::accept::accepted::Accepted;
 use longshore::accept::authorize::Caller;
 use longshore::cloudflare::CloudflareWorld;
-use longshore::model::hint::Hint;
+use longshore::model::hint::{Hint, Pace};
 use longshore::model::origin::Origin;
+use longshore::ports::Clock;
 use longshore::store::notify::send_hints;
 use longshore::wire::idempotency::parse_header;
 use longshore::wire::prefer::RETURN_MINIMAL;
@@ -14,6 +15,11 @@ use longshore::wire::problem::Problem;
 use crate::answer::ApiResponse;
 use crate::authenticate::Principal;
 use crate::context::ApiContext;
+
+thread_local! {
+    /// Pace of this isolate's hints.
+    static PACE: Pace = const { Pace::new() };
+}
 
 /// Creates the response to a request that created one job, and schedules its hint.
 pub(crate) fn durable(context: &ApiContext, accepted: Accepted) -> Result<ApiResponse, Problem> {
@@ -48,12 +54,13 @@ pub(crate) fn hint_later(context: &ApiContext, accepted: &[&Accepted]) -> Result
 }
 
 /// Sends hints after the response: the jobs are durable, and a lost hint only delays them.
-pub(crate) fn hint(context: &ApiContext, hints: Vec<Hint>) -> Result<(), Problem> {
+pub(crate) fn hint(context: &ApiContext, mut hints: Vec<Hint>) -> Result<(), Problem> {
     if hints.is_empty() {
         return Ok(());
     }
     let world = CloudflareWorld::new(&context.env).map_err(|_| Problem::Internal)?;
     let settings = context.settings.clone();
+    PACE.with(|pace| pace.choose_queue(world.now_ms(), &mut hints));
     context.worker.wait_until(async move {
         send_hints(&world, &settings, hints).await;
     });

@@ -24,6 +24,7 @@ pub struct CloudflareWorld {
     pub(crate) database: D1Database,
     pub(crate) hints: Queue,
     pub(crate) task_hints: Queue,
+    pub(crate) express_hints: Option<Queue>,
     pub(crate) bucket: Bucket,
     pub(crate) size_bytes: Cell<Option<i64>>,
     /// Statements that were run, in both databases.
@@ -36,7 +37,7 @@ pub struct CloudflareWorld {
 }
 
 impl CloudflareWorld {
-    /// Binds `DB`, `HINTS`, `TASK_HINTS` and `EVIDENCE`, and draws the seed of all random bits.
+    /// Binds `DB`, `HINTS`, `TASK_HINTS`, `EVIDENCE` and, if it is there, `EXPRESS_HINTS`, and draws the seed of all random bits.
     ///
     /// # Errors
     /// When a binding is missing, or the runtime has no randomness: ids and secrets must not be made of zeros.
@@ -47,6 +48,7 @@ impl CloudflareWorld {
             database: env.d1("DB")?,
             hints: env.queue("HINTS")?,
             task_hints: env.queue("TASK_HINTS")?,
+            express_hints: env.queue("EXPRESS_HINTS").ok(),
             bucket: env.bucket("EVIDENCE")?,
             size_bytes: Cell::new(None),
             statements: Cell::new(0),

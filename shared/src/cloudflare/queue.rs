@@ -14,6 +14,8 @@ impl Hints for CloudflareWorld {
         let queue = match queue {
             JobQueue::Webhooks => &self.hints,
             JobQueue::Tasks => &self.task_hints,
+            // Only the producer has it, and an environment of an older version has not.
+            JobQueue::Express => self.express_hints.as_ref().unwrap_or(&self.hints),
         };
         for batch in batches(messages) {
             let batch = batch.iter().fold(BatchMessageBuilder::new(), |builder, message| {

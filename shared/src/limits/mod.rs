@@ -38,6 +38,11 @@ pub const REDISPATCH_BACKOFF_MS: i64 = 60_000;
 pub const REDISPATCH_BACKOFF_MS_MAX: i64 = 3_600_000;
 /// Dispatches without a claim after which the sweep runs the job itself.
 pub const DISPATCHES_BEFORE_SWEEP_RUNS: i64 = 2;
+/// Time without a hint after which an isolate's next one goes to the queue that does not wait: as long as the other
+/// queue waits for more messages (`max_batch_timeout` of `HINTS_QUEUE`), so a batch is rarely lost.
+pub const EXPRESS_QUIET_MS: i64 = 1_000;
+/// Maximum jobs of an express message. More are a batch already, and cost less together with others.
+pub const EXPRESS_JOBS_MAX: usize = 5;
 /// Longest wait for which a job gets a delayed hint. The sweep handles longer waits.
 pub const HINT_DELAY_MS_MAX: i64 = 120_000;
 /// Maximum rows of one sweep step; D1 advises about 1,000 per statement.

@@ -1,11 +1,13 @@
 //! The hint: a queue message that names jobs worth claiming. It contains no payload and promises nothing.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use crate::limits::{
-    HINT_DELAY_MS_MAX, MESSAGE_BYTES_MAX, QUEUE_DELAY_SECONDS_MAX, SEND_BATCH_BYTES_MAX, SEND_BATCH_MESSAGES_MAX,
+    EXPRESS_JOBS_MAX, EXPRESS_QUIET_MS, HINT_DELAY_MS_MAX, MESSAGE_BYTES_MAX, QUEUE_DELAY_SECONDS_MAX,
+    SEND_BATCH_BYTES_MAX, SEND_BATCH_MESSAGES_MAX,
 };
 use crate::model::job::JobRef;
 use crate::ports::HintMessage;
@@ -31,6 +33,35 @@ impl Hint {
     /// Creates a hint without a delay.
     pub fn now(job: JobRef, queue: JobQueue) -> Hint {
         Hint { job, queue, delay_seconds: 0 }
+    }
+}
+
+/// Pace of an isolate's hints. After a quiet time the next message goes to the queue that does not wait for more: with
+/// so few jobs there is nothing to batch, and a wait would only delay them.
+#[derive(Debug, Default)]
+pub struct Pace {
+    last_ms: Cell<Option<i64>>,
+}
+
+impl Pace {
+    /// Creates the pace of an isolate that has sent no hint.
+    pub const fn new() -> Pace {
+        Pace { last_ms: Cell::new(None) }
+    }
+
+    /// Moves the hints of [`JobQueue::Webhooks`] without a delay to [`JobQueue::Express`], if there are at most
+    /// [`EXPRESS_JOBS_MAX`] and the last such hints are at least [`EXPRESS_QUIET_MS`] old. The queue of tasks never waits.
+    pub fn choose_queue(&self, now_ms: i64, hints: &mut [Hint]) {
+        let waits = |hint: &Hint| hint.queue == JobQueue::Webhooks && hint.delay_seconds == 0;
+        let waiting = hints.iter().filter(|hint| waits(hint)).count();
+        if waiting == 0 {
+            return;
+        }
+        let last_ms = self.last_ms.replace(Some(now_ms));
+        let is_quiet = last_ms.is_none_or(|last_ms| now_ms - last_ms >= EXPRESS_QUIET_MS);
+        if is_quiet && waiting <= EXPRESS_JOBS_MAX {
+            hints.iter_mut().filter(|hint| waits(hint)).for_each(|hint| hint.queue = JobQueue::Express);
+        }
     }
 }
 
@@ -139,6 +170,27 @@ mod tests {
     fn no_delay_is_longer_than_the_queue_takes() {
         let hint = Hint { job: job(1, 1), queue: JobQueue::Webhooks, delay_seconds: 1_000_000 };
         assert_eq!(into_messages(vec![hint], 1)[&JobQueue::Webhooks][0].delay_seconds, 86_400);
+    }
+
+    #[test]
+    fn only_a_first_message_after_a_quiet_second_is_express() {
+        let pace = Pace::new();
+        let queues = |now_ms, count, queue, delay_seconds| {
+            let mut hints = vec![Hint { job: job(1, 1), queue, delay_seconds }; count];
+            pace.choose_queue(now_ms, &mut hints);
+            hints.into_iter().map(|hint| hint.queue).collect::<Vec<_>>()
+        };
+        let at = |now_ms, count| queues(now_ms, count, JobQueue::Webhooks, 0);
+        assert_eq!(at(0, 1), [JobQueue::Express], "a new isolate");
+        assert_eq!(at(999, 1), [JobQueue::Webhooks]);
+        assert_eq!(at(1_998, 1), [JobQueue::Webhooks], "each hint ends the quiet time");
+        assert_eq!(at(2_998, 5), [JobQueue::Express; 5]);
+        assert_eq!(at(3_998, 6), [JobQueue::Webhooks; 6], "a batch");
+        // Neither these nor a clock that goes back is a reason to hurry.
+        assert_eq!(queues(5_000, 1, JobQueue::Tasks, 0), [JobQueue::Tasks]);
+        assert_eq!(queues(5_000, 1, JobQueue::Webhooks, 60), [JobQueue::Webhooks]);
+        assert_eq!(queues(4_998, 1, JobQueue::Webhooks, 0), [JobQueue::Express], "they do not count as hints either");
+        assert_eq!(queues(4_000, 1, JobQueue::Webhooks, 0), [JobQueue::Webhooks]);
     }
 
     fn job(number: usize, tenant: usize) -> JobRef {

@@ -92,16 +92,18 @@ pub enum Feed {
 /// Exact names of the consumer's queues. A part of a name is not reliable, because it contains the name of the
 /// environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct QueueNames([(String, Feed); 3]);
+pub struct QueueNames([(String, Feed); 4]);
 
 impl QueueNames {
-    /// Reads `HINTS_QUEUE`, `TASK_HINTS_QUEUE` and `DEAD_HINTS_QUEUE` with `get`, which returns a variable by name.
+    /// Reads `HINTS_QUEUE`, `EXPRESS_HINTS_QUEUE`, `TASK_HINTS_QUEUE` and `DEAD_HINTS_QUEUE` with `get`, which returns a
+    /// variable by name.
     ///
     /// # Errors
     /// One line per name that is missing or repeated.
     pub fn parse(get: impl Fn(&str) -> Option<String>) -> Result<QueueNames, Vec<String>> {
         let variables = [
             ("HINTS_QUEUE", Feed::Hints(JobQueue::Webhooks)),
+            ("EXPRESS_HINTS_QUEUE", Feed::Hints(JobQueue::Webhooks)),
             ("TASK_HINTS_QUEUE", Feed::Hints(JobQueue::Tasks)),
             ("DEAD_HINTS_QUEUE", Feed::DeadHints),
         ];
@@ -193,15 +195,15 @@ mod tests {
 
     #[test]
     fn a_queue_is_known_by_its_exact_name() {
-        let read = |names: [&'static str; 3]| {
-            let variables = ["HINTS_QUEUE", "TASK_HINTS_QUEUE", "DEAD_HINTS_QUEUE"];
+        let read = |names: [&'static str; 4]| {
+            let variables = ["HINTS_QUEUE", "TASK_HINTS_QUEUE", "DEAD_HINTS_QUEUE", "EXPRESS_HINTS_QUEUE"];
             QueueNames::parse(|name| {
                 let at = variables.iter().position(|variable| *variable == name)?;
                 Some(names[at].to_owned()).filter(|name| !name.is_empty())
             })
         };
-        let names =
-            ["longshore-a-task-hints-hints", "longshore-a-task-hints-task-hints", "longshore-a-task-hints-hints-dead"];
+        let names = ["hints", "task-hints", "hints-dead", "express-hints"];
+        let names = names.map(|name| format!("longshore-a-task-hints-{name}").leak() as &'static str);
         let queues = read(names).unwrap();
         assert_eq!(
             queues.feed(names[0]),
@@ -210,12 +212,13 @@ mod tests {
         );
         assert_eq!(queues.feed(names[1]), Some(Feed::Hints(JobQueue::Tasks)));
         assert_eq!(queues.feed(names[2]), Some(Feed::DeadHints));
+        assert_eq!(queues.feed(names[3]), Some(Feed::Hints(JobQueue::Webhooks)));
         for unknown in ["longshore-hints", "longshore-b-hints-dead", "longshore-b-task-hints", ""] {
             assert_eq!(queues.feed(unknown), None, "{unknown}");
         }
-        assert_eq!(read(["a", "b", ""]).unwrap_err().len(), 1);
-        assert_eq!(read(["a", "a", "b"]).unwrap_err().len(), 1);
-        assert_eq!(read(["", "", ""]).unwrap_err().len(), 3);
+        assert_eq!(read(["a", "b", "", "c"]).unwrap_err().len(), 1);
+        assert_eq!(read(["a", "a", "b", "c"]).unwrap_err().len(), 1);
+        assert_eq!(read(["", "", "", ""]).unwrap_err().len(), 4);
     }
 
     #[test]

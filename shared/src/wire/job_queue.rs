@@ -1,4 +1,5 @@
-//! The two queues of hints. Hints of tasks have a separate queue, so that long tasks never delay webhooks.
+//! The queues of hints. Hints of tasks have a separate queue, so that long tasks never delay webhooks. Hints of a quiet
+//! time have one that does not wait for more.
 
 use crate::limits::TASKS_AT_ONCE;
 
@@ -9,6 +10,9 @@ pub enum JobQueue {
     Webhooks,
     /// Queue of tasks, which take 10 minutes at most.
     Tasks,
+    /// Queue of the same jobs as `Webhooks`, whose messages are delivered at once. The consumer runs its jobs as those of
+    /// `Webhooks`.
+    Express,
 }
 
 impl JobQueue {
@@ -20,7 +24,7 @@ impl JobQueue {
     /// Returns how many jobs of this queue run in parallel, given the number for webhooks.
     pub fn at_once(self, webhooks: usize) -> usize {
         match self {
-            JobQueue::Webhooks => webhooks,
+            JobQueue::Webhooks | JobQueue::Express => webhooks,
             JobQueue::Tasks => webhooks.min(TASKS_AT_ONCE),
         }
     }

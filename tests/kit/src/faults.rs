@@ -83,6 +83,8 @@ impl Default for Faults {
 pub struct Injected {
     /// Calls that failed.
     pub fail: u64,
+    /// Sends of hints that did nothing.
+    pub drop: u64,
     /// D1 batches that committed and then failed.
     pub lose: u64,
     /// D1 batches that had to wait.

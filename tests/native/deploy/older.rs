@@ -30,14 +30,28 @@ fn an_environment_without_the_search_database_gets_it() {
     assert_eq!(site.files(), wanted);
 }
 
-/// An environment from before the queue variables and the address limit gets both; its own settings stay, and the next
-/// run adds nothing.
+/// An environment from before the queue variables, the express queue and the address limit gets all of them; its own
+/// settings stay, and the next run adds nothing.
 #[test]
 fn an_environment_gets_the_sections_of_newer_files() {
     let site = Site::new();
     site.deploy().unwrap();
     let wanted = site.files();
-    for queue in ["HINTS_QUEUE", "TASK_HINTS_QUEUE", "DEAD_HINTS_QUEUE"] {
+    for (file, express) in [
+        (
+            "wrangler.toml",
+            "producers]]\nbinding = \"EXPRESS_HINTS\"\nqueue = \"longshore-production-express-hints\"\n\n",
+        ),
+        (
+            "consumer/wrangler.toml",
+            "consumers]]\nqueue = \"longshore-production-express-hints\"\nmax_batch_size = 5\n\
+             max_batch_timeout = 0\nmax_retries = 10\nretry_delay = 10\n\
+             dead_letter_queue = \"longshore-production-hints-dead\"\n\n",
+        ),
+    ] {
+        site.replace(file, &format!("[[env.production.queues.{express}"), "");
+    }
+    for queue in ["HINTS_QUEUE", "EXPRESS_HINTS_QUEUE", "TASK_HINTS_QUEUE", "DEAD_HINTS_QUEUE"] {
         let name =
             queue.strip_suffix("_QUEUE").unwrap().to_lowercase().replace('_', "-").replace("dead-hints", "hints-dead");
         site.replace("consumer/wrangler.toml", &format!("{queue} = \"longshore-production-{name}\"\n"), "");

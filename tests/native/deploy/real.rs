@@ -64,9 +64,11 @@ fn the_real_wrangler_accepts_both_workers_with_their_bindings() {
         "env.KEY_LIMIT (18000 requests/60s)",
         "env.REFUSED_LIMIT (100 requests/60s)",
         "env.CORS_ORIGINS (\"\")",
+        "env.EXPRESS_HINTS (longshore-production-express-hints)",
     ];
     let of_consumer = [
         "env.HINTS_QUEUE (\"longshore-production-hints\")",
+        "env.EXPRESS_HINTS_QUEUE (\"longshore-production-express-hints\")",
         "env.TASK_HINTS_QUEUE (\"longshore-production-task-hints\")",
         "env.DEAD_HINTS_QUEUE (\"longshore-production-hints-dead\")",
     ];

@@ -1,14 +1,17 @@
-//! Queue messages: malformed messages are kept, unknown versions are acknowledged, and the platform's dead letters wake
-//! jobs.
+//! Queue messages: malformed messages are kept, unknown versions are acknowledged, the platform's dead letters wake
+//! jobs, and a job that comes alone is not kept waiting.
+
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use longshore::limits::EXPRESS_QUIET_MS;
 use longshore_kit::client::eventually;
 use longshore_kit::runner::{Faults, Mode};
 use serde_json::{Value, json};
 
 use crate::support::tenant::{SOON, Tenant};
-use crate::support::world::{World, shared, with_faults};
+use crate::support::world::{World, alone, shared, with_faults};
 
 /// List of malformed messages as an admin of all tenants sees it.
 async fn malformed_messages(world: &World) -> Vec<Value> {
@@ -100,6 +103,32 @@ fn hints_that_claim_nothing() {
     });
 }
 
+/// A first job after a quiet second starts at once; the queue of the others waits a second for more.
+#[test]
+fn a_job_that_comes_alone_starts_at_once() {
+    alone(
+        "express",
+        |_| {},
+        async |world| {
+            let (tenant, quiet_ms) = (world.tenant().await, EXPRESS_QUIET_MS.unsigned_abs());
+            let mut waits = Vec::new();
+            while waits.len() < 3 {
+                // Of all waits, only this one is of a fixed time: nothing happens that it could wait for.
+                tokio::time::sleep(Duration::from_millis(quiet_ms + 100)).await;
+                let id = tenant.accept(&tenant.webhook("/ok")).await;
+                assert_eq!(tenant.ended(&id).await["state"], "succeeded");
+                let job = world.number(
+                    "SELECT log ->> '$[0].started_at' - created_at AS waited FROM jobs WHERE id = ?1",
+                    vec![json!(id)],
+                );
+                waits.push(job.await);
+            }
+            // One of them may have met a machine that is busy elsewhere.
+            assert!(waits.iter().any(|waited| *waited < quiet_ms / 2), "{waits:?}");
+        },
+    );
+}
+
 /// Five copies of a job's hint cause a single request.
 #[test]
 fn duplicate_hints_are_one_attempt() {
@@ -127,6 +156,7 @@ fn the_platforms_dead_letters_wake_jobs() {
         world.runner.faults(&Faults { hints: Mode::Drop, ..Faults::default() }).await.unwrap();
         let id = tenant.accept(&tenant.webhook("/ok")).await;
         let dead = id_of_ended(&tenant, world).await;
+        until_dropped(world, 2).await;
         world.runner.faults(&Faults::default()).await.unwrap();
         let named = json!([[tenant.name, id], [tenant.name, dead], ["unknown", "job_x"]]);
         world.runner.queue_raw("dead", &json!({"v": 1, "jobs": named}).to_string()).await.unwrap();
@@ -140,6 +170,12 @@ fn the_platforms_dead_letters_wake_jobs() {
         assert_eq!((&done["state"], &done["attempts"]), (&json!("succeeded"), &json!(1)));
         assert_eq!(tenant.job(&dead).await, before, "an ended job does not change");
     });
+}
+
+/// Waits until `sends` sends of hints were dropped: they follow the answers.
+pub(crate) async fn until_dropped(world: &World, sends: u64) {
+    let reached = async || (world.runner.injected().await.unwrap().drop >= sends).then_some(());
+    assert!(eventually(SOON, reached).await.is_some(), "{sends} sends are dropped");
 }
 
 /// A job that has ended although its hint was dropped: the test sends the hint itself.

@@ -9,6 +9,7 @@ use longshore_kit::client::{Answer, eventually};
 use longshore_kit::runner::{Faults, Mode, SpentRows};
 use serde_json::{Value, json};
 
+use crate::delivery::hints::until_dropped;
 use crate::faults::crash::sweep_until_all_end;
 use crate::support::ledger::assert_agrees;
 use crate::support::route_table::{ROUTES, RouteExt};
@@ -65,6 +66,7 @@ async fn ready(world: &World, named: &Value) -> Answer {
 async fn a_spent_day(world: &World, tenant: &Tenant<'_>, d1_spent: SpentRows) -> (String, String) {
     world.runner.faults(&Faults { hints: Mode::Drop, ..Faults::default() }).await.unwrap();
     let waiting = tenant.accept(&tenant.webhook("/ok")).await;
+    until_dropped(world, 1).await;
     world.runner.faults(&Faults::default()).await.unwrap();
     let running = tenant.accept(&tenant.webhook("/slow/2000")).await;
     assert!(eventually(SOON, async || (!tenant.received().is_empty()).then_some(())).await.is_some());

@@ -15,6 +15,11 @@ pub(super) struct ClaimSize {
 }
 
 impl ClaimSize {
+    /// True after the first answer of a claim.
+    pub(super) fn has_claimed(&self) -> bool {
+        self.answered_at.is_some()
+    }
+
     /// Notes the answer of a claim that asked for this number of jobs.
     pub(super) fn note(&mut self, jobs: usize, claimed: &[Claimed], now: i64) {
         let bytes = claimed.iter().map(|job| job.payload.as_ref().map_or(0, String::len)).sum();

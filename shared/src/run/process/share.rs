@@ -22,35 +22,42 @@ const PARTS_MAX: usize = 20;
 const PACE_MIN: usize = 5;
 
 impl<W: World> Invocation<'_, W> {
-    /// Sends hints for jobs that other invocations should run: those beyond the limit of this one, and those that it would
-    /// finish too late by its pace while all of its connections are busy. More invocations would not help a destination
-    /// that is at its own limit.
+    /// Sends hints for jobs that other invocations should run: those beyond the limit of this one, as soon as a claim has
+    /// shown that jobs can run, and those that it would finish too late by its pace while all of its connections are busy.
+    /// More invocations would not help a destination that is at its own limit.
     pub(super) fn share_out(&mut self) {
         let now = self.world.now_ms();
         // After a daily limit or without a database no hint is needed: see [`Report`](super::Report).
         let is_over = self.report.limit.is_some() || self.report.database_lost;
-        if is_over || self.pending.is_empty() || now < self.pace.measure_at() {
+        if is_over || self.pending.is_empty() {
+            return;
+        }
+        let room = self.settings.plan.jobs_per_invocation.saturating_sub(self.claims);
+        if self.claim_size.has_claimed() && self.pending.len() > room {
+            self.leave(room, self.settings.plan.jobs_per_invocation);
+        }
+        if now < self.pace.measure_at() {
             return;
         }
         let Some(pace) = self.pace.measure(self.report.attempts, now) else { return };
-        let room = self.settings.plan.jobs_per_invocation.saturating_sub(self.claims);
         let named = self.pending.len();
         let part = if are_all_taken(&self.running) { part(named, pace) } else { named };
-        let others: Vec<_> = self.pending.split_off(part.min(room)).into();
-        if others.is_empty() {
-            return;
+        if part < named {
+            self.leave(part, part);
         }
-        tracing::info!(kept = self.pending.len(), others = others.len(), pace, "jobs_shared_out");
-        // About as many messages a part as a batch has: the queue delivers full batches at once, not after a second.
-        let of_part = if part < named { part.div_ceil(BATCH_MESSAGES_MAX) } else { usize::MAX };
-        let jobs_per_hint = of_part.min(self.settings.plan.hint_jobs);
+    }
+
+    /// Sends hints for all pending jobs but the first `kept`, in parts of `part` jobs.
+    fn leave(&mut self, kept: usize, part: usize) {
+        let others: Vec<_> = self.pending.split_off(kept).into();
+        tracing::info!(kept, others = others.len(), "jobs_shared_out");
         self.under_way.shares += 1;
-        let (world, queue) = (self.world, self.queue);
+        let (world, queue, hint_jobs) = (self.world, self.queue, self.settings.plan.hint_jobs);
         self.events.push(Box::pin(async move {
             for jobs in others.chunks(part) {
                 let hints = jobs.iter().map(|job| Hint::now(job.clone(), queue)).collect();
                 // Safe to repeat: a hint promises nothing. A lost one only adds latency, because the sweep finds the jobs.
-                send_hints_of(world, jobs_per_hint, hints).await;
+                send_hints_of(world, jobs_per_hint(jobs.len(), hint_jobs), hints).await;
             }
             LoopEvent::Shared
         }));
@@ -84,6 +91,12 @@ impl Pace {
     }
 }
 
+/// Returns the jobs of one message of a part of `jobs` jobs: as few as fill a batch, which the queue delivers at once and
+/// not after a second. Messages of a single job would cost more than that is worth.
+fn jobs_per_hint(jobs: usize, hint_jobs: usize) -> usize {
+    if jobs <= BATCH_MESSAGES_MAX { hint_jobs } else { jobs.div_ceil(BATCH_MESSAGES_MAX).min(hint_jobs) }
+}
+
 /// Returns the jobs of each part if `pending` jobs are divided at `pace` jobs a second: all of them if they end soon.
 fn part(pending: usize, pace: usize) -> usize {
     if pace < PACE_MIN || pending <= pace * WORK_SECONDS_MAX {
@@ -107,6 +120,12 @@ mod tests {
     fn parts_are_equal_and_not_divided_again() {
         assert_eq!([part(751, 25), part(10_000, 25), part(10_000, 200)], [188, 500, 2_000]);
         assert_eq!(part(500, 25), 500);
+    }
+
+    #[test]
+    fn messages_fill_a_batch_with_two_jobs_or_more_each() {
+        assert_eq!([20, 100, 101, 500, 4_500, 20_000].map(|jobs| jobs_per_hint(jobs, 100)), [100, 100, 2, 5, 45, 100]);
+        assert_eq!(jobs_per_hint(20, 5), 5, "20 jobs of the free plan");
     }
 
     #[test]

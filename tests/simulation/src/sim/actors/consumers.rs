@@ -28,6 +28,7 @@ pub(crate) fn doom(world: &World, crash: Fault) -> Doom {
 fn queues() -> QueueNames {
     let name = |variable: &str| match variable {
         "HINTS_QUEUE" => Some(HINTS_QUEUE),
+        "EXPRESS_HINTS_QUEUE" => Some("express-hints"),
         "TASK_HINTS_QUEUE" => Some(TASK_HINTS_QUEUE),
         _ => Some(DEAD_HINTS_QUEUE),
     };

@@ -113,7 +113,7 @@ impl Queue {
 
 fn queue_of(queue: JobQueue) -> &'static str {
     match queue {
-        JobQueue::Webhooks => HINTS_QUEUE,
+        JobQueue::Webhooks | JobQueue::Express => HINTS_QUEUE,
         JobQueue::Tasks => TASK_HINTS_QUEUE,
     }
 }
