@@ -42,6 +42,8 @@ CREATE TABLE jobs (
   note TEXT,                         -- note of the operator who discarded it
   replay_of TEXT,                    -- finished job that this one sends again: a replayed dead letter, or a resent job
   replayed_by TEXT,                  -- job that replays this dead letter
+  cause TEXT,                        -- cause of the last failure: causes.id, or one that has no row; NULL: the last attempt succeeded
+  dies_at INTEGER,                   -- when a retried job becomes a dead letter if all of its attempts fail
   error TEXT CHECK (error IS NULL OR json_valid(error)),    -- {class, fault, message, retryable}
   result TEXT CHECK (result IS NULL OR json_valid(result)), -- result that the handler returned
   result_error TEXT,                 -- reason why a succeeded job has no result: a code, or NULL
@@ -65,6 +67,34 @@ CREATE INDEX jobs_to_next_check_at ON jobs (next_check_at) WHERE next_check_at I
 CREATE INDEX jobs_held ON jobs (tenant, endpoint) WHERE state = 'held';
 -- Open dead letters, by time of death.
 CREATE INDEX jobs_dead_open ON jobs (tenant, finished_at, id) WHERE dead_state = 'open';
+
+-- Open dead letters of a cause.
+CREATE INDEX jobs_dead_by_cause ON jobs (tenant, cause, finished_at) WHERE dead_state = 'open' AND cause IS NOT NULL;
+-- Jobs that wait for another attempt after a failure of that cause, the next to die first.
+CREATE INDEX jobs_failing_by_cause ON jobs (tenant, cause, state, dies_at) WHERE cause IS NOT NULL AND state IN ('retrying', 'held');
+
+-- Causes: what failed attempts have in common. A row is written when a cause is new, and when a resolved one comes back.
+CREATE TABLE causes (
+  tenant TEXT NOT NULL,
+  id TEXT NOT NULL,                  -- fingerprint of the columns below up to text; cause_other: too many causes
+  kind TEXT,                         -- kind of the jobs; NULL for cause_other, as the next columns
+  endpoint TEXT,                     -- endpoint of the jobs; '' for bare urls
+  host TEXT,                         -- host of the bare urls
+  class TEXT,                        -- class of the error
+  status INTEGER,                    -- HTTP status of the answer
+  text TEXT NOT NULL,                -- first line of the answer or error, without what differs from job to job
+  first_seen INTEGER NOT NULL,
+  came_back_at INTEGER,              -- when it was last seen again after it was resolved
+  state TEXT NOT NULL CHECK (state IN ('open', 'resolved', 'ignored')),
+  until INTEGER,                     -- end of the time for which it is ignored
+  check_at INTEGER NOT NULL,         -- when the sweep next checks if it still has jobs
+  PRIMARY KEY (tenant, id)
+) STRICT, WITHOUT ROWID;
+
+-- Causes of a tenant, the newest first.
+CREATE INDEX causes_by_time ON causes (tenant, first_seen, id);
+-- Causes that the sweep checks.
+CREATE INDEX causes_to_check ON causes (check_at);
 
 CREATE TABLE endpoints (
   tenant TEXT NOT NULL,

@@ -6,7 +6,8 @@ use longshore::wire::problem::Problem;
 
 use crate::answer::ApiResponse;
 use crate::api::{
-    complete, endpoints, erasures, export_tenant, groups, indexes, jobs, keys, operate, quotas, read, schedules, usage,
+    causes, complete, endpoints, erasures, export_tenant, groups, indexes, jobs, keys, operate, quotas, read,
+    schedules, usage,
 };
 use crate::authenticate::Proof;
 use crate::context::ApiContext;
@@ -32,6 +33,11 @@ pub(crate) async fn handle(operation: Op, proof: &Proof, context: &mut ApiContex
         Op::FailJob => complete::fail(context, proof).await,
         Op::ReplayDeadLetter => operate::replay(context, proof).await,
         Op::DiscardDeadLetter => operate::discard(context, proof).await,
+        Op::ListCauses => causes::list(context, proof).await,
+        Op::ReadCause => causes::read(context, proof).await,
+        Op::ResolveCause => causes::resolve(context, proof).await,
+        Op::IgnoreCause => causes::ignore(context, proof).await,
+        Op::ReopenCause => causes::reopen(context, proof).await,
         Op::Pause => operate::set_paused(context, proof, true).await,
         Op::Resume => operate::set_paused(context, proof, false).await,
         Op::Restored => operate::restored(context, proof).await,
@@ -74,9 +80,19 @@ pub(crate) async fn handle(operation: Op, proof: &Proof, context: &mut ApiContex
 /// Returns the names of an operation's query parameters, besides those that [`ApiContext::only_parameters`] always allows.
 fn parameters(operation: Op) -> &'static [&'static str] {
     match operation {
-        Op::ListJobs => {
-            &["state", "kind", "endpoint", "group", "event_id", "idempotency_key", "created_after", "created_before"]
-        }
+        Op::ListJobs => &[
+            "state",
+            "kind",
+            "endpoint",
+            "group",
+            "event_id",
+            "cause",
+            "idempotency_key",
+            "created_after",
+            "created_before",
+        ],
+        Op::ListDeadLetters => &["cause"],
+        Op::ListCauses => &["state", "kind", "endpoint", "since"],
         Op::ReadJob | Op::ReadGroup => &["wait"],
         Op::ListUsage => &["from", "to"],
         Op::WriteDocuments => &["group", "replace"],

@@ -25,6 +25,11 @@ pub enum Operation {
     ReadDeadLetter,
     ReplayDeadLetter,
     DiscardDeadLetter,
+    ListCauses,
+    ReadCause,
+    ResolveCause,
+    IgnoreCause,
+    ReopenCause,
     ListEndpoints,
     PutEndpoint,
     ReadEndpoint,
@@ -140,7 +145,7 @@ const fn open(method: &'static str, path: &'static str, operation: Open) -> Rout
 }
 
 /// All routes of the API.
-pub const ROUTES: [Route; 55] = [
+pub const ROUTES: [Route; 60] = [
     route("POST", "/v1/jobs", Op::CreateJob, Scope::JobsWrite),
     route("POST", "/v1/jobs/batch", Op::CreateJobs, Scope::JobsWrite),
     route("GET", "/v1/jobs", Op::ListJobs, Scope::JobsRead),
@@ -158,6 +163,11 @@ pub const ROUTES: [Route; 55] = [
     route("GET", "/v1/dead-letters/{id}", Op::ReadDeadLetter, Scope::JobsRead),
     route("POST", "/v1/dead-letters/{id}/replay", Op::ReplayDeadLetter, Scope::Operate),
     route("POST", "/v1/dead-letters/{id}/discard", Op::DiscardDeadLetter, Scope::Operate),
+    route("GET", "/v1/causes", Op::ListCauses, Scope::JobsRead),
+    route("GET", "/v1/causes/{id}", Op::ReadCause, Scope::JobsRead),
+    route("POST", "/v1/causes/{id}/resolve", Op::ResolveCause, Scope::Operate),
+    route("POST", "/v1/causes/{id}/ignore", Op::IgnoreCause, Scope::Operate),
+    route("POST", "/v1/causes/{id}/reopen", Op::ReopenCause, Scope::Operate),
     route("GET", "/v1/endpoints", Op::ListEndpoints, Scope::JobsRead),
     route("PUT", "/v1/endpoints/{id}", Op::PutEndpoint, Scope::Operate),
     route("GET", "/v1/endpoints/{id}", Op::ReadEndpoint, Scope::JobsRead),

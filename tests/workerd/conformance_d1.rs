@@ -1,6 +1,8 @@
 //! The conformance suite, the row budget and the query plans on real D1, in workerd. Needs a build of both Workers.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
+mod costs;
+
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -15,13 +17,12 @@ use longshore::model::state::Decision;
 use longshore::ports::{Database, DatabaseError, IndexDatabase, Param, Rows, Statement};
 use longshore::run::process::process;
 use longshore::run::settle::{Settlement, settle};
-use longshore::run::usage::ModelUsage;
 use longshore::schedules::fire::tick;
 use longshore::schedules::manage::put_schedule;
 use longshore::wire::job_queue::JobQueue;
 use longshore_conformance::stand::{measured, place, request};
 use longshore_conformance::{Case, Stand, Store};
-use longshore_kit::client::{early_in_a_day, early_in_a_minute};
+use longshore_kit::client::early_in_a_minute;
 use longshore_kit::runner::{Options, Runner};
 use longshore_kit::scratch::Scratch;
 use longshore_kit::statements::statements;
@@ -192,31 +193,6 @@ async fn a_group_costs_a_row_for_each_batch_and_flush() {
     .await;
 }
 
-/// Usage costs a row per model and flush, and an index entry for the first row of a day.
-#[tokio::test]
-async fn usage_costs_a_row_for_each_model_of_a_flush() {
-    on_d1("usage", async |stand, _| {
-        early_in_a_day();
-        let case = stand.case().await;
-        let spent = |model: &str| ModelUsage { model: model.to_owned(), calls: 1, texts: 100, tokens: 9_000 };
-        for expected in [2 + 2 * 2, 2 + 2] {
-            let (token, mut settlements) = (stand.token(), Vec::new());
-            for _ in 0..2 {
-                let job = case.plain().await;
-                assert_eq!(case.claim(&token, &[&job], false).await.len(), 1);
-                let usage = vec![spent("own/small"), spent("own/large")];
-                settlements.push(Settlement { usage, ..success(&job) });
-            }
-            for written_again in [expected, 0] {
-                let (_, written, read) = cost(stand, settle(stand, &token, &PAID, &settlements)).await;
-                println!("usage: {written} rows written, {read} read");
-                assert_eq!(written, written_again);
-            }
-        }
-    })
-    .await;
-}
-
 fn success(job: &JobRef) -> Settlement {
     let entry = measured(1, Some(200));
     let outcome = Outcome::Succeeded { result: longshore::model::result::JobResult::Empty };
@@ -368,7 +344,7 @@ async fn reads(case: &Case<'_, D1<'_>>) -> Vec<(&'static str, u64)> {
     };
     let list = page(JobFilter::default()).await;
     let filtered = page(JobFilter { state: Some("cancelled".into()), ..JobFilter::default() }).await;
-    let (_, _, dead) = cost(stand, list_dead_letters(stand, &case.tenant, None, 5)).await;
+    let (_, _, dead) = cost(stand, list_dead_letters(stand, &case.tenant, None, None, 5)).await;
     let (_, _, sweep) = cost(stand, longshore::sweep::sweep(stand, &stand.settings)).await;
     vec![
         ("accept", accept),

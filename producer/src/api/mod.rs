@@ -3,6 +3,7 @@
 pub(crate) mod accept;
 pub(crate) mod bulk;
 pub(crate) mod bulk_answer;
+pub(crate) mod causes;
 pub(crate) mod complete;
 pub(crate) mod endpoints;
 pub(crate) mod erasures;

@@ -81,6 +81,7 @@ fn filter(context: &ApiContext) -> Result<JobFilter, Problem> {
         endpoint: text("endpoint"),
         group: text("group"),
         event_id: text("event_id"),
+        cause: text("cause"),
         created_after: time("created_after")?,
         created_before: time("created_before")?,
     })
@@ -121,7 +122,8 @@ pub(crate) async fn read_vectors(context: &mut ApiContext, proof: &Proof) -> Res
 pub(crate) async fn list_dead_letters(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     let tenant = proof.tenant()?;
     let after = context.position::<(i64, String)>(&tenant)?;
-    let page = query::list_dead_letters(&context.world, &tenant, after, context.limit()?).await?;
+    let cause = context.request.parameter("cause");
+    let page = query::list_dead_letters(&context.world, &tenant, cause, after, context.limit()?).await?;
     let cursor = context.cursor(&tenant, page.next.as_ref());
     Ok(ApiResponse::page(page.rows.iter().filter_map(DeadLetter::of), cursor))
 }

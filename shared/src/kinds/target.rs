@@ -1,5 +1,8 @@
 //! Destination, endpoint headers and signature of a request, shared by all kinds that send one.
 
+use serde::Deserialize;
+use url::Url;
+
 use crate::model::claimed::Claimed;
 use crate::model::endpoint::EndpointState;
 use crate::model::origin::hops;
@@ -48,6 +51,17 @@ impl Target {
             Err(error) => Err(Outcome::failed(ErrorClass::Blocked, error.to_string())),
         }
     }
+}
+
+/// Returns the host of the URL in a job's payload; `None` for a job to an endpoint.
+pub fn host_of(job: &Claimed) -> Option<String> {
+    #[derive(Deserialize)]
+    struct To {
+        url: String,
+    }
+    let payload = job.payload.as_deref().filter(|_| job.endpoint_id.is_empty())?;
+    let To { url } = serde_json::from_str(payload).ok()?;
+    Url::parse(&url).ok()?.host_str().map(str::to_owned)
 }
 
 /// Returns the headers of the job's endpoint, with names in lower case and values unsealed.

@@ -3,11 +3,13 @@
 //! The local runtime enforces few of the platform's limits, so the code asserts them.
 
 mod bulk;
+mod causes;
 mod claims;
 pub mod plan;
 mod platform;
 
 pub use bulk::*;
+pub use causes::*;
 pub use claims::*;
 pub use platform::*;
 

@@ -12,6 +12,7 @@ use crate::index::manage::list_indexes;
 use crate::kinds::{join, shown};
 use crate::limits::plan::Plan;
 use crate::limits::{EXPORT_WHOLE_PAGE, PAGE_MAX, REQUESTS_AT_ONCE};
+use crate::manage::causes::page_of_causes;
 use crate::manage::endpoints::list_endpoints;
 use crate::manage::export_line::{ExportLine, ExportedAttempt};
 use crate::manage::groups::list_groups;
@@ -43,6 +44,7 @@ enum ExportPart {
     Schedules,
     Keys,
     Groups,
+    Causes,
     Jobs,
     Indexes,
     Documents,
@@ -53,11 +55,12 @@ enum ExportPart {
 
 impl ExportPart {
     /// All parts in the order of their numbers in cursors.
-    const ALL: [ExportPart; 9] = [
+    const ALL: [ExportPart; 10] = [
         ExportPart::Endpoints,
         ExportPart::Schedules,
         ExportPart::Keys,
         ExportPart::Groups,
+        ExportPart::Causes,
         ExportPart::Jobs,
         ExportPart::Indexes,
         ExportPart::Documents,
@@ -220,7 +223,13 @@ impl TenantExport {
             ExportPart::Groups => {
                 let rows = list_groups(world, tenant, after, PAGE_MAX).await?;
                 let line = |row: &GroupRow| as_lines([ExportLine::Group { group: row.into() }]);
-                (ExportPart::Jobs, PAGE_MAX, exported(&rows, |row| &row.id, line))
+                (ExportPart::Causes, PAGE_MAX, exported(&rows, |row| &row.id, line))
+            }
+            ExportPart::Causes => {
+                let (rows, next) = page_of_causes(world, tenant, after).await?;
+                let lines = as_lines(rows.iter().map(|row| ExportLine::Cause { cause: Box::new(row.into()) }));
+                (self.part, self.after) = next.map_or((ExportPart::Jobs, String::new()), |next| (self.part, next));
+                return Ok(lines);
             }
             ExportPart::Jobs => {
                 let before = if after.is_empty() { ID_END } else { after };

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::index::answer::Index;
 use crate::index::export::ExportedDocument;
+use crate::manage::causes::ShownCause;
 use crate::manage::groups::Group;
 use crate::manage::keys::Key;
 use crate::manage::usage::Usage;
@@ -45,6 +46,12 @@ pub enum ExportLine<'a> {
         /// Group as the API shows it.
         #[serde(flatten)]
         group: Group<'a>,
+    },
+    /// A cause of failures, with the jobs that it holds up.
+    Cause {
+        /// Cause as the API shows it.
+        #[serde(flatten)]
+        cause: Box<ShownCause<'a>>,
     },
     /// A job with its complete payload and its attempts.
     Job {

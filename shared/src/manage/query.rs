@@ -74,6 +74,8 @@ pub struct JobFilter {
     pub group: Option<String>,
     /// Event id.
     pub event_id: Option<String>,
+    /// Id of a cause.
+    pub cause: Option<String>,
     /// Time of creation at or after this, in ms.
     #[serde(skip)]
     pub created_after: Option<i64>,
@@ -84,7 +86,8 @@ pub struct JobFilter {
 
 impl JobFilter {
     fn narrows(&self) -> bool {
-        [&self.state, &self.kind, &self.endpoint, &self.group, &self.event_id].iter().any(|filter| filter.is_some())
+        let filters = [&self.state, &self.kind, &self.endpoint, &self.group, &self.event_id, &self.cause];
+        filters.iter().any(|filter| filter.is_some())
     }
 }
 
@@ -155,20 +158,26 @@ pub async fn list_by_key<W: Database + Clock>(
     read_rows(world, statement).await
 }
 
-/// Reads a page of a tenant's open dead letters, the latest death first. A position is the time of death and the id.
+/// Reads a page of a tenant's open dead letters, or of those with a cause, the latest death first. A position is the time of
+/// death and the id.
 ///
 /// # Errors
 /// `Unavailable`.
 pub async fn list_dead_letters<W: Database + Clock>(
     world: &W,
     tenant: &str,
+    cause: Option<&str>,
     after: Option<(i64, String)>,
     limit: u32,
 ) -> Result<JobPage<(i64, String)>, Problem> {
     // Position of the first page: the end of the year 9999, later than any death.
     let (died_at, id) = after.unwrap_or((253_402_300_799_999, ID_END.to_owned()));
-    let terms = json_param(&serde_json::json!({"tenant": tenant, "died_at": died_at, "id": id}));
-    let statement = sql!("list_dead_open", terms, i64::from(limit));
+    let terms = json_param(&serde_json::json!({"tenant": tenant, "cause": cause, "died_at": died_at, "id": id}));
+    let limit_param = i64::from(limit);
+    let statement = match cause {
+        None => sql!("list_dead_open", terms, limit_param),
+        Some(_) => sql!("list_dead_of_cause", terms, limit_param),
+    };
     let rows: Vec<JobRow> = read_rows(world, statement).await?;
     let full = rows.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
     let next = rows.last().filter(|_| full).and_then(|row| Some((row.finished_at?, row.id.clone())));

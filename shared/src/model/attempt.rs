@@ -49,6 +49,8 @@ pub struct Measured {
     pub status: Option<u16>,
     /// Version of the consumer that ran it.
     pub version: String,
+    /// Body of the answer of a failed attempt, redacted, if there was one.
+    pub answer: Option<Vec<u8>>,
 }
 
 /// State of an attempt.

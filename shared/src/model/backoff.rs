@@ -90,14 +90,18 @@ impl FromStr for RetrySchedule {
 /// Returns the wait after failure number `failures` (1 is the first; 0 counts as 1), including jitter. After the end of
 /// the schedule its last delay repeats, so a job may have more attempts than its schedule.
 pub fn delay_after(schedule: RetrySchedule, failures: u32, seed: u64) -> Duration {
-    let delays = schedule.delays_seconds();
     let failures = failures.max(1);
-    let position = usize::try_from(failures - 1).unwrap_or(usize::MAX);
-    let seconds = delays.get(position).or(delays.last()).copied().unwrap_or(ONCE_REPEATED_SECONDS);
-    let delay_ms = seconds * 1_000;
+    let delay_ms = u64::try_from(nominal_delay(schedule, failures).as_millis()).unwrap_or(u64::MAX);
     let jitter_ms = delay_ms / JITTER_DIVISOR;
     let random = mix(seed ^ mix(u64::from(failures)));
     Duration::from_millis(delay_ms - jitter_ms + random % (2 * jitter_ms + 1))
+}
+
+/// Returns the wait after failure number `failures` as [`delay_after`] does, without jitter.
+pub fn nominal_delay(schedule: RetrySchedule, failures: u32) -> Duration {
+    let delays = schedule.delays_seconds();
+    let position = usize::try_from(failures.max(1) - 1).unwrap_or(usize::MAX);
+    Duration::from_secs(delays.get(position).or(delays.last()).copied().unwrap_or(ONCE_REPEATED_SECONDS))
 }
 
 /// Mixes bits with the finaliser of `SplitMix64` (Steele, Lea, Flood 2014). Every bit of the input affects every bit of

@@ -30,8 +30,8 @@ pub struct DeadLetter<'a> {
     /// The last failure.
     error: Option<&'a JobError>,
     reason: Option<DeadReason>,
-    /// Text that is equal for failures of the same cause.
-    fingerprint: String,
+    /// Cause of the last failure, which other jobs may share.
+    cause: Option<&'a str>,
     /// The job that replays it.
     replayed_by: Option<&'a str>,
     /// Note from the request that discarded it.
@@ -57,19 +57,10 @@ impl<'a> DeadLetter<'a> {
             attempts: row.attempt,
             error: row.error.as_ref(),
             reason: row.dead_reason,
-            fingerprint: fingerprint(row),
+            cause: row.cause.as_deref(),
             replayed_by: row.replayed_by.as_deref(),
             note: row.note.as_deref(),
             metadata: row.metadata.as_deref(),
         })
     }
-}
-
-/// Builds the fingerprint: kind, endpoint, reason, class, and the status of an answer that failed.
-fn fingerprint(row: &JobRow) -> String {
-    let class = row.error.as_ref().map_or("none", |error| error.class.name());
-    let status = row.log.last().filter(|entry| entry.ended_by.is_none()).and_then(|entry| entry.status);
-    let status = status.map_or(String::new(), |status| format!(":{status}"));
-    let reason = row.dead_reason.map_or("none", DeadReason::name);
-    format!("{}/{}/{reason}/{class}{status}", row.kind, row.endpoint)
 }

@@ -114,6 +114,10 @@ pub struct JobRow {
     pub scheduled_for: Option<i64>,
     pub metadata: Option<Box<RawValue>>,
     pub error: Option<JobError>,
+    /// Id of the cause of its last failure.
+    pub cause: Option<String>,
+    /// Time at which a retried job becomes a dead letter if all of its attempts fail.
+    pub dies_at: Option<i64>,
     pub result: Option<Box<RawValue>>,
     /// Reason why the result of a successful attempt was not stored.
     pub result_error: Option<ResultError>,
@@ -183,6 +187,10 @@ pub struct Job<'a> {
     max_attempts: u32,
     /// Error of the last failure.
     error: Option<&'a JobError>,
+    /// Cause of the last failure, which other jobs may share; null once an attempt succeeds.
+    cause: Option<&'a str>,
+    /// Time at which a retried job becomes a dead letter if all of its attempts fail; null for any other job.
+    dies_at: Option<Time>,
     /// Reason of the death; null unless the job is dead.
     dead_reason: Option<DeadReason>,
     /// State of the dead letter; null unless the job is dead.
@@ -239,6 +247,8 @@ impl<'a> Job<'a> {
             attempts: row.attempt,
             max_attempts: row.max_attempts,
             error: row.error.as_ref(),
+            cause: row.cause.as_deref(),
+            dies_at: row.dies_at.filter(|_| row.state == State::Retrying).map(Time),
             dead_reason: row.dead_reason,
             dead_letter_state: row.dead_state,
             result: row.result.as_deref(),

@@ -2,6 +2,7 @@
 
 pub mod attempt;
 pub mod backoff;
+pub mod cause;
 pub mod claimed;
 pub mod dead_letter;
 pub mod endpoint;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::limits::SENDS_MAX;
-use crate::model::backoff::{RetrySchedule, delay_after};
+use crate::model::backoff::{RetrySchedule, delay_after, nominal_delay};
 use crate::model::outcome::{ErrorClass, Outcome, RetryAfter};
 
 /// State of a job. Terminal states never change; a dead letter has a separate state.
@@ -191,6 +191,16 @@ pub fn decide(outcome: &Outcome, at: &Situation<'_>) -> Decision {
         return Decision::DeadLetter { reason: DeadReason::Deadline, failures };
     }
     Decision::Retry { delay, failures }
+}
+
+/// Returns the time until a job that is retried becomes a dead letter if all of its attempts fail at once: the wait, and the
+/// waits of its schedule after that without jitter, until its deadline at most. `None` for any other decision.
+pub fn dies_in(decision: Decision, at: &Situation<'_>) -> Option<Duration> {
+    let Decision::Retry { delay, failures } = decision else { return None };
+    let later = (failures + 1..at.max_attempts).map(|failures| nominal_delay(at.backoff, failures));
+    let all = later.fold(delay, Duration::saturating_add);
+    let deadline = at.deadline_in_ms.map(|left| Duration::from_millis(left.unsigned_abs()));
+    Some(deadline.map_or(all, |deadline| all.min(deadline)))
 }
 
 #[cfg(test)]

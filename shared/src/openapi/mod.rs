@@ -4,6 +4,7 @@
 mod describe;
 mod examples;
 mod operations;
+mod parameters;
 mod problems;
 mod shapes;
 
@@ -71,8 +72,8 @@ pub fn document() -> Value {
         "paths": paths,
         "components": {
             "schemas": schemas,
-            "parameters": describe::parameters(),
-            "headers": describe::headers(),
+            "parameters": parameters::parameters(),
+            "headers": parameters::headers(),
             "responses": refusals,
             "examples": problems::examples(),
             "securitySchemes": {

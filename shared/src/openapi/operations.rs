@@ -2,6 +2,7 @@
 //! method, path, scope, and the errors that all operations of a form share.
 
 mod admin;
+mod causes;
 mod endpoints;
 mod erasures;
 mod export;
@@ -18,6 +19,7 @@ use crate::wire::problem::Problem;
 
 const JOBS: &str = "Jobs";
 const DEAD_LETTERS: &str = "Dead letters";
+const CAUSES: &str = "Causes";
 const ENDPOINTS: &str = "Endpoints";
 const SCHEDULES: &str = "Schedules";
 const INDEXES: &str = "Indexes";
@@ -32,6 +34,7 @@ pub(super) fn tags() -> Value {
     json!([
         {"name": JOBS, "description": "Durable work and its outcomes."},
         {"name": DEAD_LETTERS, "description": "Failed jobs with their errors, to be replayed or discarded."},
+        {"name": CAUSES, "description": "What failed attempts have in common: one line for an incident of many jobs."},
         {"name": ENDPOINTS, "description": "Destinations of webhooks and tasks, with their signing secrets."},
         {"name": SCHEDULES, "description": "Jobs on a cron schedule: one job per occurrence."},
         {"name": INDEXES, "description": "Documents that are chunked, embedded, and found by words, vectors, or both."},
@@ -75,6 +78,11 @@ fn describe_keyed(operation: Operation) -> OperationDoc {
         Op::ReadDeadLetter => jobs::read_dead_letter(),
         Op::ReplayDeadLetter => jobs::replay_dead_letter(),
         Op::DiscardDeadLetter => jobs::discard_dead_letter(),
+        Op::ListCauses => causes::list_causes(),
+        Op::ReadCause => causes::read_cause(),
+        Op::ResolveCause => causes::resolve_cause(),
+        Op::IgnoreCause => causes::ignore_cause(),
+        Op::ReopenCause => causes::reopen_cause(),
         Op::ListEndpoints => endpoints::list_endpoints(),
         Op::PutEndpoint => endpoints::put_endpoint(),
         Op::ReadEndpoint => endpoints::read_endpoint(),

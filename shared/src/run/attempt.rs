@@ -8,18 +8,21 @@ use crate::embed::ask::Call;
 use crate::index::shared::Shared;
 use crate::kinds;
 use crate::kinds::Kind;
+use crate::kinds::target::host_of;
 use crate::model::attempt::Measured;
 use crate::model::backoff::fold;
+use crate::model::cause::FailedAt;
 use crate::model::claimed::Claimed;
 use crate::model::endpoint::EvidencePolicy;
 use crate::model::evidence::{Digests, Exchange, RecordHead, Wire, record, wire};
 use crate::model::outcome::{ErrorClass, Outcome};
-use crate::model::state::{Situation, decide};
+use crate::model::state::{Situation, decide, dies_in};
 use crate::ports::{World, received};
 use crate::run::payload::{object_of, whole};
-use crate::run::settle::{JobPlace, Settlement};
+use crate::run::settle::{JobPlace, Settlement, ms_rounded_up};
 use crate::run::usage::{ModelUsage, usage_of};
 use crate::run::{embed, index};
+use crate::security::redact::Redaction;
 use crate::settings::Settings;
 use crate::wire::job_queue::JobQueue;
 
@@ -68,6 +71,12 @@ impl Sent {
         }
     }
 
+    /// Returns the body of the answer, redacted. Calls to embedding providers have none: their errors contain the reason.
+    fn answer(&self, redaction: &Redaction) -> Option<Vec<u8>> {
+        let Sent::Request(exchange) = self else { return None };
+        exchange.response.as_ref().map(|response| redaction.redact_body(&response.body).into_owned())
+    }
+
     /// Returns the usage of the calls that no other job has counted.
     fn usage(&self) -> Vec<ModelUsage> {
         match self {
@@ -114,20 +123,18 @@ fn finish(
     let Range { start: sent_at, end: ended_at } = during;
     let duration_ms = (ended_at - sent_at).max(0);
     let endpoint = job.endpoint.as_ref();
-    let decision = decide(
-        &outcome,
-        &Situation {
-            attempt: job.attempt,
-            failures: job.failures,
-            max_attempts: job.max_attempts,
-            backoff: job.backoff,
-            dead_letter_on: endpoint.map_or(&[], |endpoint| &endpoint.dead_letter_on),
-            // Only differences of one clock are used: deadline minus claim by the database's, and the duration by the
-            // Worker's.
-            deadline_in_ms: job.deadline_at.map(|deadline| deadline - job.now - duration_ms),
-            seed,
-        },
-    );
+    let situation = Situation {
+        attempt: job.attempt,
+        failures: job.failures,
+        max_attempts: job.max_attempts,
+        backoff: job.backoff,
+        dead_letter_on: endpoint.map_or(&[], |endpoint| &endpoint.dead_letter_on),
+        // Only differences of one clock are used: deadline minus claim by the database's, and the duration by the
+        // Worker's.
+        deadline_in_ms: job.deadline_at.map(|deadline| deadline - job.now - duration_ms),
+        seed,
+    };
+    let decision = decide(&outcome, &situation);
     let error = outcome.error();
     let policy = endpoint.map_or(EvidencePolicy::Full, |endpoint| endpoint.evidence);
     let wanted = match policy {
@@ -136,12 +143,10 @@ fn finish(
         EvidencePolicy::Failures => !matches!(outcome, Outcome::Succeeded { .. }),
         EvidencePolicy::None => false,
     };
+    let redaction = redaction_of(job);
     let record = wanted.then(|| {
         let (tenant, job_id, attempt, version) = (&job.tenant, &job.id, job.attempt, &settings.version);
         let head = RecordHead { tenant, job_id, attempt, sent_at, duration_ms, version };
-        let mut redaction = endpoint.map(|endpoint| endpoint.redact.clone()).unwrap_or_default();
-        // Headers that the endpoint seals are redacted everywhere.
-        redaction.headers.extend(endpoint.iter().flat_map(|endpoint| &endpoint.headers).map(|(name, _)| name.clone()));
         let alone: Wire;
         let calls = match sent {
             Sent::Nothing => Vec::new(),
@@ -154,14 +159,25 @@ fn finish(
         };
         record(&head, &calls, error.as_ref())
     });
-    let measured = Measured { duration_ms, status: sent.status(&outcome), version: settings.version.clone() };
-    let place =
-        JobPlace { endpoint: job.endpoint_id.clone(), queue: JobQueue::of(&job.kind), grouped: job.group.is_some() };
+    let answer = error.as_ref().and_then(|_| sent.answer(&redaction));
+    let measured = Measured { duration_ms, status: sent.status(&outcome), version: settings.version.clone(), answer };
+    let host = error.as_ref().and_then(|_| host_of(job));
+    let at = FailedAt { kind: job.kind.clone(), endpoint: job.endpoint_id.clone(), host };
+    let place = JobPlace { at, queue: JobQueue::of(&job.kind), grouped: job.group.is_some() };
+    let dies_in_ms = dies_in(decision, &situation).map(ms_rounded_up);
     let usage = sent.usage();
     let keep_payload = endpoint.is_some_and(|endpoint| endpoint.keep_payload == 1);
     let settled = Settlement::new(job.attempt(), place, outcome, decision, measured);
-    let settlement = Settlement { keep_payload, usage, ..settled };
+    let settlement = Settlement { dies_in_ms, keep_payload, usage, ..settled };
     FinishedAttempt { settlement, record, ended_at }
+}
+
+/// Returns what is hidden of a job's requests and answers. Headers that the endpoint seals are hidden everywhere.
+fn redaction_of(job: &Claimed) -> Redaction {
+    let Some(endpoint) = &job.endpoint else { return Redaction::default() };
+    let mut redaction = endpoint.redact.clone();
+    redaction.headers.extend(endpoint.headers.iter().map(|(name, _)| name.clone()));
+    redaction
 }
 
 #[cfg(test)]

@@ -19,13 +19,14 @@ use crate::limits::{
 };
 use crate::model::attempt::{EndedBy, LogEntry, Measured};
 use crate::model::backoff::{RetrySchedule, fold};
+use crate::model::cause::FailedAt;
 use crate::model::hint::Hint;
 use crate::model::job::{AttemptRef, JobRef, JobRow};
 use crate::model::outcome::{ErrorClass, Outcome, RetryAfter};
 use crate::model::result::{JobResult, ResultError};
-use crate::model::state::{Situation, State, decide};
+use crate::model::state::{Situation, State, decide, dies_in};
 use crate::ports::{Clock, Database, DatabaseError, Param, Statement};
-use crate::run::settle::{JobPlace, Settlement, settle};
+use crate::run::settle::{JobPlace, Settlement, ms_rounded_up, settle};
 use crate::settings::Settings;
 use crate::store::rows::{read_first, read_job, unavailable};
 use crate::store::{batch, json_param, rows_as, sql};
@@ -176,29 +177,25 @@ impl Running {
 
     /// Returns the settlement that ends its attempt with `outcome`.
     fn end(&self, settings: &Settings, outcome: Outcome, seed: u64) -> Settlement {
-        let decision = decide(
-            &outcome,
-            &Situation {
-                attempt: self.attempt,
-                failures: self.failures,
-                max_attempts: self.max_attempts,
-                backoff: self.backoff,
-                dead_letter_on: &self.dead_letter_on,
-                deadline_in_ms: self.deadline_at.map(|deadline| deadline - self.now),
-                seed,
-            },
-        );
+        let situation = Situation {
+            attempt: self.attempt,
+            failures: self.failures,
+            max_attempts: self.max_attempts,
+            backoff: self.backoff,
+            dead_letter_on: &self.dead_letter_on,
+            deadline_in_ms: self.deadline_at.map(|deadline| deadline - self.now),
+            seed,
+        };
+        let decision = decide(&outcome, &situation);
         let job = JobRef { tenant: self.tenant.clone(), id: self.id.clone() };
         let attempt = AttemptRef { job, number: self.attempt };
-        let place = JobPlace {
-            endpoint: self.endpoint.clone(),
-            queue: JobQueue::of(&self.kind),
-            grouped: self.group.is_some(),
-        };
+        let at = FailedAt { kind: self.kind.clone(), endpoint: self.endpoint.clone(), host: None };
+        let place = JobPlace { at, queue: JobQueue::of(&self.kind), grouped: self.group.is_some() };
         let duration_ms = self.started_at.map_or(0, |started_at| (self.now - started_at).max(0));
-        let measured = Measured { duration_ms, status: None, version: settings.version.clone() };
+        let measured = Measured { duration_ms, status: None, version: settings.version.clone(), answer: None };
         let keep_payload = self.keep_payload == 1;
-        Settlement { keep_payload, ..Settlement::new(attempt, place, outcome, decision, measured) }
+        let dies_in_ms = dies_in(decision, &situation).map(ms_rounded_up);
+        Settlement { dies_in_ms, keep_payload, ..Settlement::new(attempt, place, outcome, decision, measured) }
     }
 
     fn token(&self) -> &str {

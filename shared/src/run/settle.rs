@@ -3,13 +3,14 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use crate::limits::REDISPATCH_BACKOFF_MS;
 use crate::limits::plan::Plan;
+use crate::limits::{CAUSES_MAX, REDISPATCH_BACKOFF_MS};
 use crate::model::attempt::{AttemptState, EndedBy, EvidenceRef, Measured};
+use crate::model::cause::{Cause, FailedAt, OTHER};
 use crate::model::endpoint::PausedReason;
 use crate::model::hint::{Hint, delay_seconds};
 use crate::model::job::{AttemptRef, JobRef};
@@ -80,6 +81,12 @@ pub struct Settlement {
     /// Last error of the job.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<JobError>,
+    /// Cause of the failure; the job's row gets its id.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "id_of")]
+    pub cause: Option<Cause>,
+    /// Time in ms until a job that is retried becomes a dead letter if all of its attempts fail.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dies_in_ms: Option<i64>,
     /// Result of the job.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub result: Option<Box<RawValue>>,
@@ -95,11 +102,16 @@ pub struct Settlement {
     pub usage: Vec<ModelUsage>,
 }
 
+#[allow(clippy::ref_option)] // The form that serde calls.
+fn id_of<S: Serializer>(cause: &Option<Cause>, serializer: S) -> Result<S::Ok, S::Error> {
+    cause.as_ref().map(|cause| &cause.id).serialize(serializer)
+}
+
 /// Values that a settlement needs beside the job's own row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobPlace {
-    /// Name of the endpoint; empty for a job to a bare URL.
-    pub endpoint: String,
+    /// Kind, endpoint and host.
+    pub at: FailedAt,
     /// Queue of its hints.
     pub queue: JobQueue,
     /// True if the job belongs to a group.
@@ -110,14 +122,16 @@ impl Settlement {
     /// Creates the settlement from an attempt's outcome and the decision about it.
     pub fn new(
         attempt: AttemptRef,
-        JobPlace { endpoint, queue, grouped }: JobPlace,
+        JobPlace { at, queue, grouped }: JobPlace,
         outcome: Outcome,
         decision: Decision,
         measured: Measured,
     ) -> Settlement {
         let AttemptRef { job: JobRef { tenant, id }, number: attempt } = attempt;
-        let Measured { duration_ms, status, version } = measured;
+        let Measured { duration_ms, status, version, answer } = measured;
         let error = outcome.error();
+        let endpoint = at.endpoint.clone();
+        let cause = error.as_ref().map(|error| Cause::of(at, error, status, answer.as_deref()));
         let (result, result_error) = match outcome {
             Outcome::Succeeded { result } => result.into_columns(),
             _ => (None, None),
@@ -160,6 +174,8 @@ impl Settlement {
             redispatch_backoff_ms,
             reason,
             error,
+            cause,
+            dies_in_ms: None,
             result,
             result_error,
             keep_payload: false,
@@ -180,7 +196,7 @@ impl Settlement {
     }
 }
 
-fn ms_rounded_up(wait: Duration) -> i64 {
+pub(crate) fn ms_rounded_up(wait: Duration) -> i64 {
     i64::try_from(wait.as_nanos().div_ceil(1_000_000)).unwrap_or(i64::MAX)
 }
 
@@ -258,6 +274,23 @@ pub async fn add_late_outcomes<W: Database + Clock>(
     Ok(answers.first().map_or(0, Vec::len))
 }
 
+/// Cause of one attempt, for `note_causes.sql`.
+#[derive(Serialize)]
+struct NewCause<'a> {
+    tenant: &'a str,
+    job: &'a str,
+    attempt: u32,
+    #[serde(flatten)]
+    cause: &'a Cause,
+}
+
+impl NewCause<'_> {
+    fn of(settlement: &Settlement) -> Option<NewCause<'_>> {
+        let Settlement { tenant, id, attempt, cause, .. } = settlement;
+        cause.as_ref().map(|cause| NewCause { tenant, job: id, attempt: *attempt, cause })
+    }
+}
+
 fn statements(token: &str, plan: &Plan, settlements: &[Settlement]) -> Vec<Statement> {
     let attempts = |wanted: &dyn Fn(&Settlement) -> bool| {
         let at_endpoints =
@@ -271,16 +304,18 @@ fn statements(token: &str, plan: &Plan, settlements: &[Settlement]) -> Vec<State
     let unconfigured = attempts(&|settlement| settlement.state == State::Held);
     let is_gone = |settlement: &Settlement| settlement.error.as_ref().is_some_and(|e| e.class == ErrorClass::Http410);
     let gone = attempts(&is_gone);
+    let causes: Vec<_> = settlements.iter().filter_map(NewCause::of).collect();
     let pause = |attempts, reason: PausedReason| sql!("pause_endpoints", attempts, token, reason.name());
     let notes = [
         failed.map(|attempts| sql!("note_failure", attempts, token)),
+        (!causes.is_empty()).then(|| sql!("note_causes", json_param(&causes), token, CAUSES_MAX, OTHER)),
         succeeded.map(|attempts| sql!("note_success", attempts, token)),
         gone.map(|attempts| pause(attempts, PausedReason::Gone)),
         unconfigured.map(|attempts| pause(attempts, PausedReason::Config)),
         note(settlements, token),
     ];
     let (succeeded_ms, dead_ms) = (plan.retention_succeeded_ms, plan.retention_dead_ms);
-    let settle = sql!("settle", json_param(&settlements), token, succeeded_ms, dead_ms);
+    let settle = sql!("settle", json_param(&settlements), token, succeeded_ms, dead_ms, OTHER);
     notes.into_iter().flatten().chain([settle]).collect()
 }
 

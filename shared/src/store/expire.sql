@@ -5,8 +5,8 @@
 -- while, and the Worker may be well. Nor does an attempt of the day before, which may have met a daily limit; these
 -- limits end at midnight UTC.
 -- ?1 [[tenant, id], ...],
--- ?2 {"crashes_max","sends_max","seen_ms","retention_succeeded_ms","retention_dead_ms","error"}, error being that of
--- the ended attempts.
+-- ?2 {"crashes_max","sends_max","seen_ms","retention_succeeded_ms","retention_dead_ms","error",
+-- "crashed","late"}: the error of the ended attempts, and the ids of two causes.
 UPDATE jobs SET
   state = v.state, lease_token = NULL, lease_until = NULL,
   crashes = crashes + v.crash, quarantined = 1, dispatches = 0,
@@ -16,6 +16,8 @@ UPDATE jobs SET
   finished_at = CASE v.state WHEN 'retrying' THEN NULL ELSE CAST(unixepoch('subsec') * 1000 AS INTEGER) END,
   dead_state = CASE v.state WHEN 'dead' THEN 'open' END,
   dead_reason = v.reason,
+  cause = CASE WHEN v.state = 'cancelled' THEN cause WHEN v.reason = 'deadline' THEN ?2 ->> 'late' ELSE ?2 ->> 'crashed' END,
+  dies_at = NULL,
   error = json_set(?2 -> 'error', '$.retryable', json(CASE v.state WHEN 'retrying' THEN 'true' ELSE 'false' END)),
   log = json_set(log, '$[' || (attempt - 1) || ']', json_patch(json_extract(log, '$[' || (attempt - 1) || ']'),
     json_object('state', 'outcome_unknown', 'error', ?2 -> 'error')))

@@ -1,6 +1,7 @@
 //! The sweep: finds every job whose hint was lost, and all other due work. Every step is bounded, idempotent, and safe
 //! beside a second sweep.
 
+mod end;
 pub(crate) mod erase;
 pub(crate) mod orphans;
 pub(crate) mod rotation;
@@ -9,15 +10,14 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::limits::{
-    CRASH_SEEN_MS_MAX, CRASHES_MAX, DISPATCHES_BEFORE_SWEEP_RUNS, HOUR_MS, PURGED_HOURS_AT_ONCE, REDISPATCH_BACKOFF_MS,
-    REDISPATCH_BACKOFF_MS_MAX, SENDS_MAX, STORAGE_REFUSE_PERCENT, STORAGE_WARN_PERCENT, SWEEP_ROWS_MAX, USAGE_DAYS,
-    WATERMARK_LAG_MS, WATERMARK_STEP_DIVISOR, WATERMARK_STEP_MS_MAX, WATERMARK_STEP_MS_MIN,
+    DISPATCHES_BEFORE_SWEEP_RUNS, HOUR_MS, PURGED_HOURS_AT_ONCE, REDISPATCH_BACKOFF_MS, REDISPATCH_BACKOFF_MS_MAX,
+    STORAGE_REFUSE_PERCENT, STORAGE_WARN_PERCENT, SWEEP_ROWS_MAX, USAGE_DAYS, WATERMARK_LAG_MS, WATERMARK_STEP_DIVISOR,
+    WATERMARK_STEP_MS_MAX, WATERMARK_STEP_MS_MIN,
 };
 use crate::model::hint::Hint;
 use crate::model::job::{JobRef, first_id_at};
-use crate::model::outcome::{ErrorClass, JobError};
 use crate::model::state::State;
-use crate::ports::{DatabaseError, Param, Rows, Statement, World};
+use crate::ports::{DatabaseError, Rows, Statement, World};
 use crate::run::complete::end_overdue;
 use crate::run::process::{process, process_quarantined};
 use crate::settings::Settings;
@@ -26,6 +26,7 @@ use crate::store::meta::{probe, set_meta, stamp};
 use crate::store::notify::send_hints;
 use crate::store::objects::remove;
 use crate::store::{batch, first_as, json_param, rows_as, sql};
+use crate::sweep::end::{end_late, expire};
 use crate::sweep::erase::{RunningErasure, erase};
 use crate::sweep::orphans::{Walk, walk};
 use crate::sweep::rotation::Rotation;
@@ -109,7 +110,10 @@ pub async fn sweep<W: World>(world: &W, settings: &Settings) -> Result<Swept, Da
     let malformed_messages = sql!("purge_malformed_messages", settings.plan.retention_dead_ms, SWEEP_ROWS_MAX);
     let groups = sql!("purge_groups", settings.plan.retention_dead_ms, SWEEP_ROWS_MAX);
     let usage = sql!("purge_usage", USAGE_DAYS, SWEEP_ROWS_MAX);
-    let mut statements = vec![malformed_messages, groups, usage, stamp("swept_at")];
+    let retention = settings.plan.retention_dead_ms;
+    let causes = sql!("purge_causes", retention, SWEEP_ROWS_MAX);
+    let later = sql!("check_causes_later", retention, SWEEP_ROWS_MAX);
+    let mut statements = vec![malformed_messages, groups, usage, causes, later, stamp("swept_at")];
     statements.extend(rotation::forgetting_all(settings));
     batch(world, &statements).await?;
     if let Some(erasure) = stored.erasure {
@@ -239,27 +243,6 @@ async fn look<W: World>(
     Ok(())
 }
 
-async fn expire<W: World>(world: &W, settings: &Settings, jobs: &[JobRef]) -> Result<Vec<JobRef>, DatabaseError> {
-    if jobs.is_empty() {
-        return Ok(Vec::new());
-    }
-    let statements = vec![sql!("expire", json_param(&jobs), terms(settings)), look_later(jobs)];
-    rows_as(batch_counting_ends(world, jobs, statements).await?.first().unwrap_or(&Vec::new()))
-}
-
-fn look_later(jobs: &[JobRef]) -> Statement {
-    sql!("look_later", json_param(&jobs))
-}
-
-fn terms(settings: &Settings) -> Param {
-    json_param(&json!({
-        "crashes_max": CRASHES_MAX, "sends_max": SENDS_MAX, "seen_ms": CRASH_SEEN_MS_MAX,
-        "retention_succeeded_ms": settings.plan.retention_succeeded_ms,
-        "retention_dead_ms": settings.plan.retention_dead_ms,
-        "error": JobError::new(ErrorClass::Crash, "The worker stopped before it recorded an outcome."),
-    }))
-}
-
 async fn purge<W: World>(world: &W, jobs: &[JobRef]) -> Result<usize, DatabaseError> {
     if jobs.is_empty() {
         return Ok(0);
@@ -297,11 +280,8 @@ async fn dispatch<W: World>(
     }
     let backoff =
         json!({"redispatch_backoff_ms": REDISPATCH_BACKOFF_MS, "redispatch_backoff_ms_max": REDISPATCH_BACKOFF_MS_MAX});
-    let statements = vec![
-        sql!("dead_letter_late", json_param(&jobs), terms(settings)),
-        look_later(jobs),
-        sql!("dispatch", json_param(&jobs), json_param(&backoff)),
-    ];
+    let mut statements = end_late(settings, jobs);
+    statements.push(sql!("dispatch", json_param(&jobs), json_param(&backoff)));
     let answers = batch_counting_ends(world, jobs, statements).await?;
     let rows: Vec<(String, String, i64, String)> = rows_as(answers.last().unwrap_or(&Vec::new()))?;
     let hint = |tenant, id, kind: &str| Hint::now(JobRef { tenant, id }, JobQueue::of(kind));

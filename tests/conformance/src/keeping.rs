@@ -68,7 +68,7 @@ pub async fn a_job_is_kept_token_for_token<S: Store>(stand: &Stand<S>) {
     }
     stand.status.set(500);
     process(stand, &stand.settings, JobQueue::Webhooks, vec![dead.clone()]).await;
-    for row in list_dead_letters(stand, &case.tenant, None, 10).await.unwrap().rows {
+    for row in list_dead_letters(stand, &case.tenant, None, None, 10).await.unwrap().rows {
         assert_eq!(row.id, dead.id);
         assert_kept(&row, None);
     }

@@ -17,13 +17,10 @@ pub async fn a_late_outcome_leaves_the_dead_letter_alone<S: Store>(stand: &Stand
     let (job, token) = case.claimed_task().await;
     complete(stand, &stand.settings, &job, None, refuses()).await.unwrap();
     let before = letter(&job).await;
-    assert_eq!(
-        (&before["state"], &before["fingerprint"]),
-        (&json!("open"), &json!("report.build/tasks/not_retryable/handler"))
-    );
+    assert!(before["state"] == "open" && before["cause"].is_string(), "{before}");
     flush_late(stand, &job, (&token, 1), Outcome::Deferred { due_in: DUE_IN }).await;
     assert_eq!((letter(&job).await, stand.row(&job).await.log[0].status), (before.clone(), Some(202)));
     let (deferred, _) = case.deferred().await;
     complete(stand, &stand.settings, &deferred, None, refuses()).await.unwrap();
-    assert_eq!(letter(&deferred).await["fingerprint"], before["fingerprint"]);
+    assert_eq!(letter(&deferred).await["cause"], before["cause"]);
 }

@@ -71,13 +71,13 @@ pub async fn dead_letters_by_death<S: Store>(stand: &Stand<S>) {
         case.make_past(1_000).await;
     }
     dead.reverse();
-    let first = list_dead_letters(stand, &case.tenant, None, 3).await.unwrap();
-    let second = list_dead_letters(stand, &case.tenant, first.next.clone(), 3).await.unwrap();
+    let first = list_dead_letters(stand, &case.tenant, None, None, 3).await.unwrap();
+    let second = list_dead_letters(stand, &case.tenant, None, first.next.clone(), 3).await.unwrap();
     let seen: Vec<_> = first.rows.iter().chain(&second.rows).map(|row| row.id.clone()).collect();
     assert_eq!((seen, second.next), (dead.clone(), None));
     discard(stand, &case.job(&dead[0]), None).await.unwrap();
     replay(stand, &stand.settings, &case.job(&dead[1]), None).await.unwrap();
-    let rest = list_dead_letters(stand, &case.tenant, None, 10).await.unwrap();
+    let rest = list_dead_letters(stand, &case.tenant, None, None, 10).await.unwrap();
     assert_eq!(rest.rows.iter().map(|row| row.id.clone()).collect::<Vec<_>>(), dead[2..]);
 }
 
@@ -116,7 +116,7 @@ pub async fn tenants_never_meet<S: Store>(stand: &Stand<S>) {
     }
     assert_eq!(read_endpoint(stand, &mine.tenant, "shop").await.unwrap_err(), Problem::not_found("Endpoint", "shop"));
     assert!(list_endpoints(stand, &mine.tenant, "", 9).await.unwrap().is_empty());
-    assert!(list_dead_letters(stand, &mine.tenant, None, 9).await.unwrap().rows.is_empty());
+    assert!(list_dead_letters(stand, &mine.tenant, None, None, 9).await.unwrap().rows.is_empty());
     assert_eq!(list_by_key(stand, &mine.tenant, "key", 9).await.unwrap().len(), 1);
     let page = list_jobs(stand, &mine.tenant, &JobFilter::default(), None, 9).await.unwrap();
     assert!(page.rows.iter().all(|row| row.tenant == mine.tenant));

@@ -12,6 +12,7 @@ use longshore::limits::plan::PAID;
 use longshore::manage::endpoints::put_endpoint;
 use longshore::manage::keys::create_key;
 use longshore::model::attempt::Measured;
+use longshore::model::cause::FailedAt;
 use longshore::model::claimed::Claimed;
 use longshore::model::job::{JobRef, JobRow, mint_id, mint_ulid};
 use longshore::model::origin::Origin;
@@ -225,12 +226,13 @@ pub fn delay(accepted: &Accepted) -> Option<u32> {
 
 /// Returns the place of a webhook to this endpoint, or to none if it is empty, in no group.
 pub fn place(endpoint: String) -> JobPlace {
-    JobPlace { endpoint, queue: JobQueue::Webhooks, grouped: false }
+    let at = FailedAt { kind: "webhook".to_owned(), endpoint, host: None };
+    JobPlace { at, queue: JobQueue::Webhooks, grouped: false }
 }
 
 /// Returns the measurements of an attempt.
 pub fn measured(duration_ms: i64, status: Option<u16>) -> Measured {
-    Measured { duration_ms, status, version: "0.1.0".to_owned() }
+    Measured { duration_ms, status, version: "0.1.0".to_owned(), answer: None }
 }
 
 /// Returns a request for one webhook to a bare URL, with more fields.

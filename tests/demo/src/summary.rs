@@ -172,7 +172,7 @@ fn percentile(sorted: &[u128], percent: usize) -> u128 {
 }
 
 fn letter(afterlife: &Afterlife) {
-    for field in ["id", "state", "reason", "fingerprint", "attempts", "first_failed_at", "died_at", "expires_at"] {
+    for field in ["id", "state", "reason", "cause", "attempts", "first_failed_at", "died_at", "expires_at"] {
         println!("  {field:15} {}", plain(&afterlife.letter[field]));
     }
     println!("  {:15} {}", "error", afterlife.letter["error"]);

@@ -100,6 +100,7 @@ impl LogFile {
 #[derive(Debug, PartialEq, Eq)]
 enum Behaviour {
     Answer(u16),
+    Says(u16, String),
     RetryAfter(String),
     Redirect,
     Large(usize),
@@ -128,6 +129,7 @@ struct Shared {
 /// | `/hang` | none |
 /// | `/hang-times/{n}/...` | none n times for each `webhook-id`, then 200 |
 /// | `/status/{code}` | that status |
+/// | `/says/{code}/{some-words}` | that status with the words as its text |
 /// | `/gone` | 410 |
 /// | `/retry-after/{seconds}/{n}` | 429 with `Retry-After` n times for each `webhook-id`, then 200 |
 /// | `/slow/{ms}` | 200 after that time |
@@ -232,6 +234,7 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
 async fn perform(behaviour: Behaviour) -> Response<Body> {
     match behaviour {
         Behaviour::Answer(status) => respond(status, Body::from(format!("status {status}"))),
+        Behaviour::Says(status, words) => respond(status, Body::from(words)),
         Behaviour::RetryAfter(seconds) => with_header(respond(429, Body::empty()), "retry-after", &seconds),
         Behaviour::Redirect => with_header(respond(302, Body::empty()), "location", "/ok"),
         Behaviour::Large(bytes) => respond(200, Body::from(vec![b'x'; bytes])),
@@ -269,6 +272,7 @@ impl Shared {
             ["hang"] => Behaviour::Hang,
             ["hang-times", times, ..] if self.is_early(received, times) => Behaviour::Hang,
             ["status", code, ..] => Behaviour::Answer(number(code)),
+            ["says", code, words, ..] => Behaviour::Says(number(code), words.replace('-', " ")),
             ["gone", ..] => Behaviour::Answer(410),
             ["retry-after", seconds, times, ..] if self.is_early(received, times) => {
                 Behaviour::RetryAfter((*seconds).to_owned())

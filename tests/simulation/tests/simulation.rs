@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 
-use longshore_simulation::sim::bugs::{self, completions, pairs, recall};
+use longshore_simulation::sim::bugs::{self, causes, completions, pairs, recall};
 use longshore_simulation::sim::engine::runner::play_all;
 use longshore_simulation::sim::{Narrow, Play, reset_index, run, writes};
 use longshore_simulation::sqlite::{SetClock, SqliteDatabase};
@@ -115,6 +115,12 @@ fn planted_bugs_are_found() {
 #[test]
 fn planted_bugs_of_completions_are_found() {
     assert_eq!(recall::find_all(&[completions::ALL], 4_000), 0);
+}
+
+/// The causes of failures: every bug planted in them must be found.
+#[test]
+fn planted_bugs_of_causes_are_found() {
+    assert_eq!(recall::find_all(&[causes::ALL], 4_000), 0);
 }
 
 /// Each kind of fault reveals a bug that stays hidden without it; a fault that reveals nothing is useless.

@@ -39,7 +39,7 @@ fn a_failing_job_dies_when_its_attempts_are_spent() {
             letter,
             json!({
                 "id": id, "state": "open", "reason": "attempts_exhausted",
-                "fingerprint": "webhook/orders/attempts_exhausted/http_5xx:503", "kind": "webhook",
+                "cause": dead["cause"], "kind": "webhook",
                 "tenant": tenant.name, "endpoint": "orders", "error": error, "attempts": 2, "metadata": null,
                 "first_failed_at": attempts[0]["started_at"], "died_at": dead["finished_at"],
                 "expires_at": letter["expires_at"], "replayed_by": null, "note": null,

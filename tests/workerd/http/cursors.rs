@@ -18,14 +18,24 @@ const AT_ONCE: usize = 16;
 const ROWS: usize = 2;
 
 /// Lists with cursors. The last one needs a key for all tenants.
-const LISTS: [&str; 6] =
-    ["/v1/jobs", "/v1/dead-letters", "/v1/endpoints", "/v1/schedules", "/v1/keys", "/v1/malformed-messages"];
+const LISTS: [&str; 7] = [
+    "/v1/jobs",
+    "/v1/dead-letters",
+    "/v1/causes",
+    "/v1/endpoints",
+    "/v1/schedules",
+    "/v1/keys",
+    "/v1/malformed-messages",
+];
 
 /// A tenant with rows in each list.
 async fn tenant_with_rows(world: &World) -> Tenant<'_> {
     let tenant = world.tenant().await;
     each(0..ROWS, async |n| {
         tenant.dead_letter().await;
+        let mut other = tenant.webhook(&format!("/status/{}", 501 + n));
+        other["max_attempts"] = json!(1);
+        tenant.complete(&other).await;
         tenant.endpoint(&format!("orders-{n}"), "/ok", json!({})).await;
         let schedule = tenant.api.put(&format!("/v1/schedules/report-{n}"), &yearly(&tenant)).await.unwrap();
         assert_eq!(schedule.status, 200, "{}", schedule.body);

@@ -109,9 +109,9 @@ fn a_tenant_is_exported_whole_and_without_secrets() {
         let answer = tenant.api.get(&path(&tenant)).await.unwrap();
         let all = lines(&answer);
         let count = |kind| of_type(&all, kind).len();
-        let types = ["endpoint", "schedule", "key", "group", "job", "index", "document"];
-        assert_eq!(types.map(count), [2, 1, 2, 1, 7, 1, 1]);
-        assert_eq!(all.len(), 15, "no other lines");
+        let types = ["endpoint", "schedule", "key", "group", "cause", "job", "index", "document"];
+        assert_eq!(types.map(count), [2, 1, 2, 1, 1, 7, 1, 1]);
+        assert_eq!(all.len(), 16, "no other lines");
         assert_eq!(json!(of_type(&all, "index")), tenant.read("/v1/indexes").await["data"]);
         let document = &of_type(&all, "document")[0];
         assert_eq!(

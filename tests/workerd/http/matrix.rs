@@ -92,11 +92,13 @@ impl Things {
         let (key, _) = owner.world.key(&owner.name, &["jobs:read"]).await;
         let mut grouped = to_endpoint("orders");
         grouped["group"] = json!("orders");
+        let dead = owner.dead_letter().await;
         Things(BTreeMap::from([
             ("/v1/jobs", id_of(&owner.complete(&grouped).await)),
             ("/v1/jobs/{id}/vectors", id_of(&owner.complete(&job("builtin", "r2", &["words"])).await)),
             ("/v1/groups", "orders".to_owned()),
-            ("/v1/dead-letters", owner.dead_letter().await),
+            ("/v1/causes", owner.cause_of(&dead).await),
+            ("/v1/dead-letters", dead),
             ("/v1/endpoints", "orders".to_owned()),
             ("/v1/schedules", "orders".to_owned()),
             ("/v1/indexes", "orders".to_owned()),

@@ -3,6 +3,7 @@
 pub(crate) mod assets;
 pub(crate) mod batch;
 pub(crate) mod bulk;
+pub(crate) mod causes;
 mod clients;
 pub(crate) mod cors;
 pub(crate) mod cursors;

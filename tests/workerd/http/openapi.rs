@@ -130,9 +130,15 @@ async fn see_refusals(seen: &mut Seen, route: &Route, world: &World, other: &Cli
     seen.refused(other, route, "", &nothing, 403).await;
     seen.refused(all, route, "?tenant=a%20b", &nothing, 400).await;
     let is_put = route.method == "PUT";
-    if route.operation() == Some(Op::Search) {
-        let search = Request { media: "application/json", body: r#"{"query": "words"}"#, ..nothing };
-        seen.refused(all, route, "?tenant=unknown", &search, 404).await;
+    // Their bodies are required, and checked before the resource is looked up.
+    let required = match route.operation() {
+        Some(Op::Search) => r#"{"query": "words"}"#,
+        Some(Op::IgnoreCause) => r#"{"seconds": 60}"#,
+        _ => "",
+    };
+    if !required.is_empty() {
+        let request = Request { media: "application/json", body: required, ..nothing };
+        seen.refused(all, route, "?tenant=unknown", &request, 404).await;
     } else if route.names_resource() && !is_put {
         seen.refused(all, route, "?tenant=unknown", &nothing, 404).await;
     }
@@ -248,6 +254,7 @@ fn every_example_of_a_request_is_accepted() {
             let dead = id_of(&tenant.complete(&to_orders).await);
             let other = id_of(&tenant.complete(&to_orders).await);
             let (parked, overtaken) = (deferred_job(&tenant).await, deferred_job(&tenant).await);
+            let cause = tenant.cause_of(&dead).await;
             let all = world.anyone.with_key(&world.key("*", &["admin"]).await.1);
             assert_eq!(all.request("POST", "/v1/pause", &[], Vec::new()).await.unwrap().status, 200);
             let document = ApiDocument::generated();
@@ -257,6 +264,7 @@ fn every_example_of_a_request_is_accepted() {
                     let (id, api) = match route.path {
                         "/v1/dead-letters/{id}/replay" => (dead.as_str(), &tenant.api),
                         "/v1/dead-letters/{id}/discard" => (other.as_str(), &tenant.api),
+                        "/v1/causes/{id}/ignore" => (cause.as_str(), &tenant.api),
                         "/v1/jobs/{id}/complete" => (parked.as_str(), &tenant.api),
                         "/v1/jobs/{id}/fail" => (overtaken.as_str(), &tenant.api),
                         "/v1/keys" | "/v1/restored" | "/v1/tenants/{id}/quota" => ("example", &all),

@@ -29,6 +29,7 @@ pub(crate) async fn send(api: &Client, route: &Route, id: &str, query: &str, ten
         }
         ("PUT", _) => json!({"url": tenant.url("/ok")}),
         ("POST", "/v1/jobs/{id}/fail") => json!({"message": "no"}),
+        ("POST", "/v1/causes/{id}/ignore") => json!({"seconds": 60}),
         ("POST", "/v1/keys") => json!({"tenant": tenant.name, "scopes": ["jobs:read"]}),
         ("POST", "/v1/restored") => json!({"jobs": "hold"}),
         _ => return api.request(route.method, &path, &[], Vec::new()).await.unwrap(),
@@ -64,7 +65,8 @@ fn no_route_shows_another_tenants_resources() {
         (later["delay_seconds"], later["group"]) = (json!(3_600), json!("orders"));
         let scheduled = owner.accept(&later).await;
         let (key, _) = world.key(&owner.name, &["jobs:read"]).await;
-        let things = [&done, &dead, &scheduled, "orders", &key];
+        let cause = owner.cause_of(&dead).await;
+        let things = [&done, &dead, &scheduled, "orders", &key, &cause];
         let before = everything(&owner, &things[..3]).await;
         for route in ROUTES.iter().filter(|route| route.names_resource() && route.method != "PUT") {
             for id in things {
@@ -90,9 +92,15 @@ pub(crate) async fn everything(tenant: &Tenant<'_>, jobs: &[&str]) -> Vec<Value>
     for job in jobs {
         all.push(tenant.job(job).await);
     }
-    for list in
-        ["/v1/dead-letters", "/v1/endpoints", "/v1/keys", "/v1/schedules", "/v1/indexes", "/v1/endpoints/orders/secret"]
-    {
+    for list in [
+        "/v1/dead-letters",
+        "/v1/causes",
+        "/v1/endpoints",
+        "/v1/keys",
+        "/v1/schedules",
+        "/v1/indexes",
+        "/v1/endpoints/orders/secret",
+    ] {
         all.push(tenant.read(list).await);
     }
     all
@@ -249,7 +257,21 @@ pub(crate) async fn walk(world: &World, tenant: &Tenant<'_>) -> Vec<Step> {
         ("DELETE", "/v1/tenants/{id}/subjects/{subject}", 202, &tenant.name),
         ("DELETE", "/v1/tenants/{id}", 202, "leaving"),
     ];
-    steps.map(|(method, path, status, id)| (method, path, status, id.to_owned())).to_vec()
+    let steps = steps.map(|(method, path, status, id)| (method, path, status, id.to_owned()));
+    [steps_of_causes(&tenant.cause_of(&dead).await), steps.to_vec()].concat()
+}
+
+/// The routes of causes; they change no job.
+fn steps_of_causes(cause: &str) -> Vec<Step> {
+    [
+        ("GET", "/v1/causes", ""),
+        ("GET", "/v1/causes/{id}", cause),
+        ("POST", "/v1/causes/{id}/resolve", cause),
+        ("POST", "/v1/causes/{id}/ignore", cause),
+        ("POST", "/v1/causes/{id}/reopen", cause),
+    ]
+    .map(|(method, path, id)| (method, path, 200, id.to_owned()))
+    .to_vec()
 }
 
 /// Health requires no key. Readiness shows when the crons last ran, and that they never ran.

@@ -69,6 +69,11 @@ impl<'a> Tenant<'a> {
         id_of(&dead)
     }
 
+    /// Returns the cause of a job's last failure.
+    pub(crate) async fn cause_of(&self, job: &str) -> String {
+        self.job(job).await["cause"].as_str().expect("it has failed").to_owned()
+    }
+
     /// Reads the job.
     pub(crate) async fn job(&self, id: &str) -> Value {
         self.read(&format!("/v1/jobs/{id}")).await

@@ -10,6 +10,7 @@ use crate::accept::accepted::{Accepted, AcceptedJob, AcceptedState};
 use crate::accept::bulk::Summary;
 use crate::accept::quotas::Quota;
 use crate::accept::results::{BatchAnswer, BatchResult, Tally};
+use crate::manage::causes::{CauseRow, ShownCause};
 use crate::manage::endpoints::Secrets;
 use crate::manage::erasures::Erasure;
 use crate::manage::export_line::{ExportLine, ExportedAttempt};
@@ -184,6 +185,7 @@ pub(in crate::openapi) fn dead_letter(state: &str) -> Value {
     (row["state"], row["dead_state"], row["dead_reason"]) = (json!("dead"), json!(state), json!("attempts_exhausted"));
     (row["error"], row["log"], row["next_check_at"]) =
         (json!(error()), json!([log_entry()]), json!(AT + 14 * 86_400_000));
+    row["cause"] = json!("cause_q8sJ2mB0r5LkXw1v");
     row["metadata"] = json!({"customer": 77});
     row["note"] = if state == "discarded" { json!("The order was cancelled by hand.") } else { Value::Null };
     shown(row, |row: &JobRow| json!(DeadLetter::of(row)))
@@ -296,6 +298,7 @@ pub(in crate::openapi) fn export_lines() -> Vec<(&'static str, Value)> {
         ("schedule", schedule),
         ("key", shown(key_row(), |key: &Key| json!(ExportLine::Key { key }))),
         ("group", shown(group_row(), |row: &GroupRow| json!(ExportLine::Group { group: row.into() }))),
+        ("cause", shown(cause_row("open"), |row: &CauseRow| json!(ExportLine::Cause { cause: Box::new(row.into()) }))),
         ("job", job),
         ("usage", shown(usage_row(), usage)),
         ("next", json!(ExportLine::Next(NextCursor { next_cursor: "AbCdEf" }))),
@@ -328,6 +331,19 @@ pub(in crate::openapi) fn erasure(state: &str, subject: Option<&str>) -> Value {
         "counts": {"jobs": 120, "attempts": 131, "endpoints": 0, "schedules": 1, "keys": 0},
         "created_at": AT, "finished_at": (state == "done").then_some(AT + 61_000),
     }))
+}
+
+fn cause_row(state: &str) -> Value {
+    json!({
+        "id": "cause_q8sJ2mB0r5LkXw1v", "tenant": "acme", "kind": "webhook", "endpoint": "orders", "class": "http_5xx",
+        "status": 503, "text": "database is down", "first_seen": AT, "state": state, "until": AT + 3_600_000,
+        "dead": 12, "retrying": 1_001, "held": 0, "next_dies_at": AT + 720_000, "died_at": AT + 60_000,
+        "failed_at": AT + 61_000, "last_success_at": AT - 3_600_000, "sample": DEAD,
+    })
+}
+
+pub(in crate::openapi) fn cause(state: &str) -> Value {
+    shown(cause_row(state), |row: &CauseRow| json!(ShownCause::from(row)))
 }
 
 pub(in crate::openapi) fn malformed_message() -> Value {

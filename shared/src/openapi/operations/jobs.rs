@@ -72,6 +72,7 @@ pub(super) fn list_jobs() -> OperationDoc {
             "endpoint",
             "group",
             "event_id",
+            "cause",
             "idempotency_key",
             "created_after",
             "created_before",
@@ -182,6 +183,7 @@ pub(super) fn read_group() -> OperationDoc {
 
 pub(super) fn list_dead_letters() -> OperationDoc {
     describe(DEAD_LETTERS, "Lists open dead letters", "The most recently failed first.")
+        .takes(&["cause"])
         .pages()
         .of_tenant()
         .answers_page::<DeadLetter<'_>>("A page of dead letters.", &examples::dead_letter("open"))

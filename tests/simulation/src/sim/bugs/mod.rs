@@ -1,5 +1,6 @@
 //! List of the planted bugs: mistakes that this protocol invites. A search must find each, or an invariant is too weak.
 
+pub mod causes;
 pub mod completions;
 pub mod pairs;
 pub mod recall;
@@ -18,8 +19,7 @@ const fn switch(name: &'static str, switch: Switch) -> Bug {
 
 /// Every planted bug.
 fn every() -> impl Iterator<Item = &'static Bug> {
-    let completions = completions::ALL.iter().chain(completions::SPARE);
-    ALL.iter().chain(RARE).chain(SPARE).chain(completions)
+    [ALL, RARE, SPARE, completions::ALL, completions::SPARE, causes::ALL].into_iter().flatten()
 }
 
 /// Finds the bug with this name.

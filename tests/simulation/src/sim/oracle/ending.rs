@@ -28,6 +28,7 @@ pub(crate) fn judge(world: &World) -> Result<(), String> {
         judge_row(world, row).map_err(|text| format!("{text}\n  {row:?}"))?;
     }
     judge_ledger(world)?;
+    judge_causes(world)?;
     let letters = invariants.rows.values().filter(|row| row.dead_state.is_some()).count();
     let died = invariants.died.iter().filter(|name| !invariants.erasures.has(name)).count();
     if letters != died {
@@ -48,6 +49,15 @@ pub(crate) fn judge(world: &World) -> Result<(), String> {
         return Err(format!("F58: {counted} calls of the provider are counted, and {spent} were made"));
     }
     erasers::judge(world)
+}
+
+/// Checks I15: each open dead letter has a cause that the list of causes shows.
+fn judge_causes(world: &World) -> Result<(), String> {
+    let hidden = world.number(
+        "SELECT count(*) FROM jobs j WHERE j.dead_state = 'open' AND NOT EXISTS (
+          SELECT 1 FROM causes c WHERE c.tenant = j.tenant AND c.id = j.cause)",
+    );
+    if hidden == 0 { Ok(()) } else { Err(format!("I15: {hidden} open dead letters have no known cause")) }
 }
 
 /// Checks F33: the counters of a group match a count of its jobs.

@@ -289,6 +289,7 @@ fn judge_settle(now: i64, token: Option<&str>, old: &Row, new: &Row, receiver: &
     let cancelled = old.cancel_requested == 1 && new.state == State::Cancelled;
     holds!(old.cancel_requested == 0 || new.state != State::Retrying, "I2: retrying although cancelled");
     holds!(new.error.is_none() == succeeded && new.crashes == 0, "I2: settled with an old error or old crashes");
+    holds!(new.cause.is_none() == succeeded, "I15: settled as {:?} with the cause {:?}", new.state, new.cause);
     judge_answer(entry, new, receiver)?;
     let follows = matches!(new.state, State::Succeeded | State::Retrying | State::Dead);
     holds!(follows || cancelled, "I2: settled as {:?}", new.state);
@@ -341,6 +342,7 @@ fn judge_expire(now: i64, old: &Row, new: &Row) -> Result<(), String> {
     holds!(new.log[last]["state"] == "outcome_unknown" && old.log[last]["state"].is_null(), "I4: not unknown");
     holds!(new.log[last]["lease"] == old.log[last]["lease"], "I3: an entry lost its lease");
     holds!(new.quarantined == 1 || new.state.is_terminal(), "I7: a crash without quarantine");
+    holds!(new.cause.is_some() || new.state == State::Cancelled, "I15: a crash without a cause");
     Ok(())
 }
 

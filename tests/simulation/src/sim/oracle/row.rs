@@ -47,6 +47,7 @@ pub(crate) struct Row {
     pub(crate) digest: String,
     pub(crate) dead_state: Option<String>,
     pub(crate) dead_reason: Option<String>,
+    pub(crate) cause: Option<String>,
     pub(crate) replay_of: Option<String>,
     pub(crate) replayed_by: Option<String>,
     pub(crate) error: Option<JobError>,
@@ -108,7 +109,7 @@ struct Body {
 }
 
 /// Columns of a row, in the order in which [`Row::read`] takes them.
-pub(crate) const COLUMNS: [&str; 37] = [
+pub(crate) const COLUMNS: [&str; 38] = [
     "tenant",
     "id",
     "kind",
@@ -135,6 +136,7 @@ pub(crate) const COLUMNS: [&str; 37] = [
     "digest",
     "dead_state",
     "dead_reason",
+    "cause",
     "replay_of",
     "replayed_by",
     "error",
@@ -180,6 +182,7 @@ impl Row {
             digest: value(get())?,
             dead_state: value(get())?,
             dead_reason: value(get())?,
+            cause: value(get())?,
             replay_of: value(get())?,
             replayed_by: value(get())?,
             error: json(get())?,

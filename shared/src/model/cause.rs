@@ -1,0 +1,234 @@
+//! Causes: what failed attempts have in common, so that an incident of many jobs is one line.
+//!
+//! A cause is a fingerprint of the kind, the endpoint or host, the class and status of the error, and the first line of the
+//! answer or error without the parts that differ from job to job. All of it is pure.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::limits::CAUSE_TEXT_CHARS_MAX;
+use crate::model::outcome::{ErrorClass, JobError};
+use crate::wire::idempotency::sha256;
+
+/// Id of the cause of jobs whose worker stopped before it recorded an outcome.
+pub const CRASHED: &str = "cause_crash";
+/// Id of the cause of jobs whose deadline passed before an attempt could start.
+pub const LATE: &str = "cause_deadline";
+/// Id of the cause of jobs that failed while their tenant had [`CAUSES_MAX`](crate::limits::CAUSES_MAX) others.
+pub const OTHER: &str = "cause_other";
+
+/// Placeholder for a part that differs from job to job.
+const VARIES: &str = "#";
+/// Characters of the fingerprint in an id, base64url: 96 bits, so that no two causes of a tenant meet.
+const ID_CHARS: usize = 16;
+/// Names of the members of a JSON answer that say what failed, the most telling last.
+const TELLING: [&str; 9] =
+    ["code", "type", "title", "reason", "error", "error_description", "detail", "details", "message"];
+
+/// Place where an attempt failed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct FailedAt {
+    /// Kind of the job.
+    pub kind: String,
+    /// Name of the endpoint; empty for a job to a bare URL.
+    pub endpoint: String,
+    /// Host of the URL of a job to a bare URL, if it was known.
+    pub host: Option<String>,
+}
+
+/// Cause of a failed attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Cause {
+    /// Id, the same for all attempts that failed alike.
+    pub id: String,
+    /// Place of the failure.
+    #[serde(flatten)]
+    pub at: FailedAt,
+    /// Class of the error.
+    pub class: ErrorClass,
+    /// HTTP status of the answer.
+    pub status: Option<u16>,
+    /// The first line of the answer or error, without the parts that differ from job to job.
+    pub text: String,
+}
+
+impl Cause {
+    /// Returns the cause of a failed attempt. `answer` is the body of the answer, redacted; its first line is more telling
+    /// than the error's message if there is a status.
+    pub fn of(at: FailedAt, error: &JobError, status: Option<u16>, answer: Option<&[u8]>) -> Cause {
+        let text = match (status, answer) {
+            (Some(_), Some(body)) => said(body).unwrap_or_default(),
+            _ => normalised(&error.message),
+        };
+        let status_text = status.map(|status| status.to_string()).unwrap_or_default();
+        let host = at.host.as_deref().unwrap_or_default();
+        let parts = [at.kind.as_str(), at.endpoint.as_str(), host, error.class.name(), &status_text, &text];
+        let id = format!("cause_{}", &sha256(parts.join("\0").as_bytes())[..ID_CHARS]);
+        Cause { id, at, class: error.class, status, text }
+    }
+}
+
+/// Returns what the body of an answer says, normalised: the telling members of a JSON object, the title of an HTML page, or
+/// the first line of other text. `None` if it is no text or says nothing.
+fn said(body: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(body);
+    let text = text.trim();
+    let told = match serde_json::from_str::<Value>(text) {
+        Ok(value) => told(&value)?,
+        Err(_) if text.starts_with('<') => title(text)?.to_owned(),
+        // A binary body says nothing.
+        Err(_) if text.contains('\u{fffd}') => return None,
+        Err(_) => text.lines().next()?.to_owned(),
+    };
+    Some(normalised(&told)).filter(|text| !text.is_empty())
+}
+
+/// Returns the texts of the telling members of a JSON value, also of an `error` that is an object itself.
+fn told(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => text.lines().next().map(str::to_owned),
+        Value::Object(members) => {
+            let texts: Vec<_> = TELLING.iter().filter_map(|name| told(members.get(*name)?)).collect();
+            (!texts.is_empty()).then(|| texts.join(": "))
+        }
+        Value::Array(items) => items.first().and_then(told),
+        _ => None,
+    }
+}
+
+/// Returns the title of an HTML page.
+fn title(page: &str) -> Option<&str> {
+    let lower = page.to_ascii_lowercase();
+    let from = lower.find("<title>")? + "<title>".len();
+    let length = lower.get(from..)?.find("</title>")?;
+    page.get(from..from + length).map(str::trim)
+}
+
+/// Replaces quoted values, and words with a digit or an `@`, by `#`: numbers, ids, hexadecimal digits, times and addresses.
+/// Shortens the rest to [`CAUSE_TEXT_CHARS_MAX`].
+fn normalised(text: &str) -> String {
+    let mut words: Vec<&str> = Vec::new();
+    let unquoted = without_quotes(text);
+    for word in unquoted.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()) {
+        let differs = word.contains(|c: char| c.is_numeric() || c == '@') || is_long_hex(word);
+        let word = if differs { VARIES } else { word };
+        // "after 3 of 10" and "after 4 s" say the same often enough, but "# #" says nothing more than "#".
+        if word != VARIES || words.last() != Some(&VARIES) {
+            words.push(word);
+        }
+    }
+    words.join(" ").chars().take(CAUSE_TEXT_CHARS_MAX).collect()
+}
+
+/// True for a word of at least eight hexadecimal digits, even if they are all letters.
+fn is_long_hex(word: &str) -> bool {
+    let word = word.trim_matches(|c: char| !c.is_ascii_alphanumeric());
+    word.len() >= 8 && word.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// Replaces values in quotes. An apostrophe inside of a word is no quote, and a quote that is not closed stays.
+fn without_quotes(text: &str) -> String {
+    let mut kept = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find(['"', '\'', '`']) {
+        let quote = &rest[at..=at];
+        let (before, after) = (&rest[..at], &rest[at + 1..]);
+        kept.push_str(before);
+        let opens = !kept.ends_with(|c: char| c.is_alphanumeric());
+        if let Some(end) = after.find(quote).filter(|_| opens) {
+            kept.push_str(VARIES);
+            rest = &after[end + 1..];
+        } else {
+            kept.push_str(quote);
+            rest = after;
+        }
+    }
+    kept + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn cause(status: Option<u16>, message: &str, answer: Option<&str>) -> Cause {
+        let class = status.map_or(ErrorClass::Connect, ErrorClass::of_status);
+        let at = FailedAt { kind: "webhook".into(), endpoint: "orders".into(), host: None };
+        Cause::of(at, &JobError::new(class, message), status, answer.map(str::as_bytes))
+    }
+
+    fn said_by(answer: &str) -> String {
+        cause(Some(500), "The destination answered 500.", Some(answer)).text
+    }
+
+    #[test]
+    fn what_differs_from_job_to_job_is_taken_out() {
+        for (first, second, text) in [
+            ("order 17 not found", "order 18 not found", "order # not found"),
+            ("timeout after 3000ms", "timeout after 2999ms", "timeout after #"),
+            ("no user a@example.com", "no user b@example.org", "no user #"),
+            ("key \"abc\" is taken", "key \"abd\" is taken", "key # is taken"),
+            ("trace deadbeef failed", "trace cafebabe failed", "trace # failed"),
+            ("at 2026-12-01T10:00:00Z 10.0.0.1", "at 2026-12-01T10:00:01Z 10.0.0.2", "at #"),
+        ] {
+            assert_eq!([said_by(first), said_by(second)], [text, text]);
+            assert_eq!(cause(Some(500), "", Some(first)).id, cause(Some(500), "", Some(second)).id);
+        }
+    }
+
+    #[test]
+    fn what_an_answer_says_is_found_in_json_html_and_text() {
+        for (answer, text) in [
+            (r#"{"error":"out of stock","request_id":"9f2"}"#, "out of stock"),
+            (r#"{"error":{"code":"card_declined","message":"no funds"}}"#, "card_declined: no funds"),
+            (r#"{"errors":[1],"message":"bad"}"#, "bad"),
+            (r#"["first","second"]"#, "first"),
+            ("<html><head><Title> Bad gateway </Title></head></html>", "Bad gateway"),
+            ("database is down\nat line 3", "database is down"),
+            ("don't know that user", "don't know that user"),
+            ("", ""),
+            (r#"{"ok":false}"#, ""),
+            ("<html></html>", ""),
+        ] {
+            assert_eq!(said_by(answer), text, "{answer}");
+        }
+        assert_eq!(cause(Some(500), "answered 500", Some("\u{fffd}\u{1}")).text, "");
+    }
+
+    #[test]
+    fn without_an_answer_the_error_speaks() {
+        assert_eq!(cause(None, "Connection refused by 10.0.0.1:443", None).text, "Connection refused by #");
+        assert_eq!(cause(Some(429), "The provider has 3 calls left", None).text, "The provider has # calls left");
+    }
+
+    #[test]
+    fn place_class_and_status_tell_causes_apart() {
+        let text = Some("down");
+        let all = [cause(Some(500), "", text), cause(Some(503), "", text), cause(Some(404), "", text)];
+        let mut ids: Vec<_> = all.iter().map(|cause| cause.id.clone()).collect();
+        let at = |kind: &str, endpoint: &str, host: Option<&str>| FailedAt {
+            kind: kind.into(),
+            endpoint: endpoint.into(),
+            host: host.map(str::to_owned),
+        };
+        let error = JobError::new(ErrorClass::Http5xx, "");
+        for at in [at("webhook", "other", None), at("webhook", "", Some("a.example")), at("a.task", "orders", None)] {
+            ids.push(Cause::of(at, &error, Some(500), Some(b"down")).id);
+        }
+        assert!(ids.iter().all(|id| id.len() == "cause_".len() + ID_CHARS));
+        ids.sort();
+        ids.dedup();
+        assert_eq!(ids.len(), 6);
+    }
+
+    proptest! {
+        #[test]
+        fn a_text_is_bounded_and_stays_the_same(text: String) {
+            let once = normalised(&text);
+            prop_assert!(once.chars().count() <= CAUSE_TEXT_CHARS_MAX);
+            prop_assert!(!once.contains(|c: char| c.is_control() || c.is_numeric()));
+            prop_assert!(once.starts_with(&normalised(&once)) || normalised(&once).len() <= once.len());
+            let _ = said(text.as_bytes());
+        }
+    }
+}

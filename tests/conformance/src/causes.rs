@@ -1,0 +1,188 @@
+//! Cases of causes: what failed attempts have in common, counted while their jobs wait or are dead.
+
+use std::time::Duration;
+
+use longshore::limits::CAUSES_MAX;
+use longshore::limits::plan::PAID;
+use longshore::manage::causes::{
+    CauseChange, CauseFilter, CauseRow, CauseState, change_cause, list_causes, read_cause,
+};
+use longshore::manage::operate::{discard, replay};
+use longshore::manage::query::list_dead_letters;
+use longshore::model::attempt::{EvidenceRef, Measured};
+use longshore::model::cause::{CRASHED, LATE, OTHER};
+use longshore::model::job::JobRef;
+use longshore::model::outcome::{ErrorClass, Outcome};
+use longshore::model::state::{DeadReason, Decision};
+use longshore::run::settle::{Settlement, settle};
+use longshore::wire::problem::Problem;
+use serde_json::json;
+
+use super::erasing::AGE_MS;
+use super::stand::{Case, Stand, Store, measured, place, request};
+
+const RETRY: Decision = Decision::Retry { delay: Duration::from_secs(30), failures: 1 };
+const DEAD_LETTER: Decision = Decision::DeadLetter { reason: DeadReason::AttemptsExhausted, failures: 1 };
+
+impl<S: Store> Case<'_, S> {
+    /// Claims a job and fails its attempt with an answer.
+    async fn fail(&self, job: &JobRef, answer: &str, decision: Decision) {
+        let token = self.stand.token();
+        let attempt = self.claim(&token, &[job], false).await[0].attempt;
+        let outcome = Outcome::failed(ErrorClass::Http5xx, "The destination answered 503.");
+        let answered = Measured { answer: Some(answer.as_bytes().to_vec()), ..measured(12, Some(503)) };
+        let endpoint = self.stand.row(job).await.endpoint;
+        let settled = Settlement::new(job.attempt(attempt), place(endpoint), outcome, decision, answered);
+        let mut settled = Settlement { dies_in_ms: Some(60_000), ..settled };
+        settled.entry.evidence = Some(EvidenceRef::Off);
+        assert_eq!(settle(self.stand, &token, &PAID, &[settled]).await.unwrap().len(), 1);
+    }
+
+    async fn causes(&self, state: Option<CauseState>) -> Vec<CauseRow> {
+        let filter = CauseFilter { state, ..CauseFilter::default() };
+        list_causes(self.stand, &self.tenant, &filter, None, 50).await.unwrap().0
+    }
+
+    async fn cause_of(&self, job: &JobRef) -> Option<String> {
+        self.stand.row(job).await.cause
+    }
+}
+
+fn counts(row: &CauseRow) -> [i64; 3] {
+    [row.retrying, row.held, row.dead]
+}
+
+/// Failures that differ only in numbers have one cause, which counts its jobs as they retry, die, are held, succeed and
+/// are replayed.
+pub async fn failures_alike_have_one_cause<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    case.endpoint("orders").await;
+    let (first, second) = (case.to_endpoint("orders").await, case.to_endpoint("orders").await);
+    case.fail(&first, "order 17 is locked", RETRY).await;
+    case.fail(&second, "order 18 is locked", RETRY).await;
+    let [row] = &case.causes(None).await[..] else { panic!("one cause") };
+    assert_eq!(
+        (row.text.as_str(), row.status, row.endpoint.as_deref()),
+        ("order # is locked", Some(503), Some("orders"))
+    );
+    assert_eq!((counts(row), row.sample.is_some(), row.died_at), ([2, 0, 0], true, None));
+    let dies_at = stand.row(&first).await.dies_at.unwrap();
+    assert!(row.next_dies_at == Some(dies_at) && row.failed_at.is_some());
+    assert_eq!(case.cause_of(&first).await.as_ref(), Some(&row.id));
+
+    case.make_past(30_000).await;
+    case.fail(&first, "order 17 is locked", DEAD_LETTER).await;
+    let now = read_cause(stand, &case.tenant, &row.id).await.unwrap();
+    assert_eq!((counts(&now), now.sample.as_ref()), ([1, 0, 1], Some(&first.id)));
+    let dead = list_dead_letters(stand, &case.tenant, Some(&row.id), None, 10).await.unwrap().rows;
+    assert_eq!(dead.iter().map(|job| &job.id).collect::<Vec<_>>(), [&first.id]);
+    assert!(list_dead_letters(stand, &case.tenant, Some(OTHER), None, 10).await.unwrap().rows.is_empty());
+
+    // A pause keeps its jobs in their group, and so does the attempt that runs.
+    let pause = "UPDATE endpoints SET state = ?2 WHERE tenant = ?1 RETURNING id";
+    stand.sql(pause, vec![case.tenant.as_str().into(), "paused".into()]).await;
+    assert!(case.claim(&stand.token(), &[&second], false).await.is_empty());
+    assert_eq!(counts(&read_cause(stand, &case.tenant, &row.id).await.unwrap()), [0, 1, 1]);
+    replay(stand, &stand.settings, &first, None).await.unwrap();
+    assert_eq!(counts(&read_cause(stand, &case.tenant, &row.id).await.unwrap()), [0, 1, 0]);
+    let (last, seconds) = (case.plain().await, 30);
+    case.fail(&last, "order 19 is locked", RETRY).await;
+    assert_eq!(case.causes(None).await.len(), 2, "a bare URL is another place");
+    case.make_past(seconds * 1_000).await;
+    let token = stand.token();
+    case.claim(&token, &[&last], false).await;
+    let outcome = Outcome::Succeeded { result: json!({"status": 200}).into() };
+    let done =
+        Settlement::new(last.attempt(2), place(String::new()), outcome, Decision::Succeed, measured(5, Some(200)));
+    settle(stand, &token, &PAID, &[done]).await.unwrap();
+    assert_eq!(case.cause_of(&last).await, None);
+    assert_eq!(case.causes(None).await.len(), 1, "nothing waits for the other one");
+    assert_eq!(case.causes(Some(CauseState::Open)).await.len(), 2);
+}
+
+/// A resolved cause that is seen again is open and has come back; an ignored one stays ignored until its time is over.
+pub async fn a_resolved_cause_comes_back<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    let jobs = [case.plain().await, case.plain().await, case.plain().await];
+    case.fail(&jobs[0], "down", DEAD_LETTER).await;
+    let id = case.cause_of(&jobs[0]).await.unwrap();
+    let changed = change_cause(stand, &case.tenant, &id, CauseChange::Resolve).await.unwrap();
+    assert_eq!((changed.state, changed.came_back_at), (CauseState::Resolved, None));
+    assert!(case.causes(None).await.is_empty() && case.causes(Some(CauseState::Resolved)).await.len() == 1);
+    case.fail(&jobs[1], "down", DEAD_LETTER).await;
+    let back = read_cause(stand, &case.tenant, &id).await.unwrap();
+    assert!(back.state == CauseState::Open && back.came_back_at.is_some() && back.dead == 2);
+
+    change_cause(stand, &case.tenant, &id, CauseChange::Ignore(3_600)).await.unwrap();
+    case.fail(&jobs[2], "down", DEAD_LETTER).await;
+    let ignored = read_cause(stand, &case.tenant, &id).await.unwrap();
+    assert!(ignored.state == CauseState::Ignored && ignored.until.is_some(), "seen again, and still ignored");
+    assert_eq!(case.causes(Some(CauseState::Ignored)).await.len(), 1);
+    let over = "UPDATE causes SET until = until - 3600000 WHERE tenant = ?1 RETURNING id";
+    stand.sql(over, vec![case.tenant.as_str().into()]).await;
+    assert_eq!(read_cause(stand, &case.tenant, &id).await.unwrap().state, CauseState::Open);
+    change_cause(stand, &case.tenant, &id, CauseChange::Resolve).await.unwrap();
+    assert_eq!(change_cause(stand, &case.tenant, &id, CauseChange::Reopen).await.unwrap().state, CauseState::Open);
+    let unknown = change_cause(stand, &case.tenant, "cause_unknown", CauseChange::Resolve).await;
+    assert!(matches!(unknown, Err(Problem::NotFound(_))));
+}
+
+/// A tenant with many causes gets no more rows: its further failures have the cause `cause_other`.
+pub async fn causes_are_bounded<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    let fill = "INSERT INTO causes (tenant, id, text, first_seen, state, check_at)
+        SELECT ?1, 'cause_' || value, '', 0, 'open', 1e15 FROM json_each(?2) WHERE true RETURNING id";
+    let names: Vec<i64> = (1..CAUSES_MAX).collect();
+    stand.sql(fill, vec![case.tenant.as_str().into(), json!(names).to_string().into()]).await;
+    let [last, over, known] = [case.plain().await, case.plain().await, case.plain().await];
+    case.fail(&last, "the last one", DEAD_LETTER).await;
+    case.fail(&over, "one more", DEAD_LETTER).await;
+    case.fail(&known, "the last one", DEAD_LETTER).await;
+    assert_eq!(case.cause_of(&over).await.as_deref(), Some(OTHER));
+    assert_eq!(case.cause_of(&known).await, case.cause_of(&last).await);
+    assert_eq!(read_cause(stand, &case.tenant, OTHER).await.unwrap().dead, 1);
+    let count = "SELECT count(*) FROM causes WHERE tenant = ?1";
+    assert_eq!(stand.sql(count, vec![case.tenant.as_str().into()]).await, [(CAUSES_MAX + 1).to_string()]);
+}
+
+/// Jobs that the sweep ends have fixed causes: a crash, and a deadline that passed.
+pub async fn the_sweep_names_its_causes<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    let crashed = case.plain().await;
+    case.claim(&stand.token(), &[&crashed], false).await;
+    case.lose_lease(&crashed).await;
+    assert_eq!(case.cause_of(&crashed).await.as_deref(), Some(CRASHED));
+    stand.set_watermark(120_000).await;
+    let at = longshore::wire::time::rfc3339(stand.store.now_ms() + 10_000);
+    let late = case.accept_one(request(json!({"deadline_at": at})), None).await.unwrap().job;
+    let late = case.age_id(&late, 100_000).await;
+    case.make_past(30_000).await;
+    case.sweep().await;
+    assert_eq!(case.cause_of(&late).await.as_deref(), Some(LATE));
+    let row = read_cause(stand, &case.tenant, LATE).await.unwrap();
+    assert_eq!((row.dead, row.class, row.text.contains("deadline")), (1, None, true));
+    let row = read_cause(stand, &case.tenant, CRASHED).await.unwrap();
+    assert_eq!((row.retrying, row.class), (1, Some(ErrorClass::Crash)));
+}
+
+/// A cause without jobs is deleted after the retention of dead letters; one with jobs stays. An erased tenant has none.
+pub async fn old_causes_are_deleted<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    let (gone, kept) = (case.plain().await, case.age_id(&case.plain().await, AGE_MS).await);
+    case.fail(&gone, "gone", DEAD_LETTER).await;
+    case.fail(&kept, "kept", DEAD_LETTER).await;
+    discard(stand, &gone, None).await.unwrap();
+    let gone = case.age_id(&gone, AGE_MS).await;
+    let old = "UPDATE causes SET check_at = 1 WHERE tenant = ?1 RETURNING id";
+    stand.sql(old, vec![case.tenant.as_str().into()]).await;
+    case.sweep().await;
+    let left = case.causes(Some(CauseState::Open)).await;
+    assert_eq!(left.iter().map(|row| row.text.as_str()).collect::<Vec<_>>(), ["kept"]);
+    let check_at = "SELECT check_at FROM causes WHERE tenant = ?1";
+    let later = stand.sql(check_at, vec![case.tenant.as_str().into()]).await;
+    assert!(later[0].parse::<i64>().unwrap() > 1, "it is not checked at each sweep");
+    let erasure = case.erasure(None).await;
+    case.finish(&erasure).await;
+    let left = case.causes(Some(CauseState::Open)).await;
+    assert!(left.is_empty() && stand.raw(&gone).await.is_null(), "{left:?}");
+}
