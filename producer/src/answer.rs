@@ -4,6 +4,7 @@ use futures_util::stream::LocalBoxStream;
 use longshore::wire::ndjson::NDJSON;
 use longshore::wire::page::Page;
 use longshore::wire::problem::Problem;
+use longshore::wire::time::Time;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use worker::{Error, Headers, Response, Result};
@@ -97,7 +98,15 @@ impl ApiResponse {
     /// Creates a response with a page of a list.
     pub(crate) fn page<S: Serialize>(data: impl IntoIterator<Item = S>, next_cursor: Option<String>) -> ApiResponse {
         let data = data.into_iter().map(written).collect();
-        ApiResponse { body: Body::Page(Page { data, next_cursor }), ..ApiResponse::nothing_yet() }
+        ApiResponse { body: Body::Page(Page { data, next_cursor, searched_to: None }), ..ApiResponse::nothing_yet() }
+    }
+
+    /// Adds to a page how far it has looked, in ms.
+    pub(crate) fn searched_to(mut self, at: Option<i64>) -> ApiResponse {
+        if let Body::Page(page) = &mut self.body {
+            page.searched_to = at.map(Time);
+        }
+        self
     }
 
     /// Adds a header.

@@ -59,7 +59,12 @@ impl ApiContext {
     /// Refuses unknown parameters: a mistyped filter must not return everything.
     pub(crate) fn only_parameters(&self, known: &[&str]) -> Result<(), Problem> {
         let always: &[&str] = if self.request.reads() { &["limit", "cursor", "tenant"] } else { &["tenant"] };
-        match self.request.parameter_names().find(|name| !known.contains(name) && !always.contains(name)) {
+        // A known name that ends with a dot is a prefix.
+        let is_known = |name: &str| {
+            let begins = |known: &&str| known.ends_with('.') && name.starts_with(*known);
+            known.contains(&name) || always.contains(&name) || known.iter().any(begins)
+        };
+        match self.request.parameter_names().find(|name| !is_known(name)) {
             None => Ok(()),
             Some(name) => {
                 let detail = unknown("parameter", name, known.iter().chain(always).copied());

@@ -1,6 +1,7 @@
 //! Dispatch of the API's operations to their handlers.
 
 use longshore::manage::endpoints::EndpointChange;
+use longshore::manage::filter::{DEAD_LETTER_FILTERS, JOB_FILTERS};
 use longshore::routes::Operation as Op;
 use longshore::wire::problem::Problem;
 
@@ -80,18 +81,8 @@ pub(crate) async fn handle(operation: Op, proof: &Proof, context: &mut ApiContex
 /// Returns the names of an operation's query parameters, besides those that [`ApiContext::only_parameters`] always allows.
 fn parameters(operation: Op) -> &'static [&'static str] {
     match operation {
-        Op::ListJobs => &[
-            "state",
-            "kind",
-            "endpoint",
-            "group",
-            "event_id",
-            "cause",
-            "idempotency_key",
-            "created_after",
-            "created_before",
-        ],
-        Op::ListDeadLetters => &["cause"],
+        Op::ListJobs => &JOB_FILTERS,
+        Op::ListDeadLetters => &DEAD_LETTER_FILTERS,
         Op::ListCauses => &["state", "kind", "endpoint", "since"],
         Op::ReadJob | Op::ReadGroup => &["wait"],
         Op::ListUsage => &["from", "to"],

@@ -2,16 +2,13 @@
 
 use longshore::kinds::shown;
 use longshore::limits::{ATTEMPTS_WITH_EVIDENCE_MAX, EXPORT_PAGE};
-use longshore::manage::query::JobFilter;
+use longshore::manage::filter::JobFilter;
 use longshore::manage::{operate, query};
 use longshore::model::attempt::Attempt;
 use longshore::model::dead_letter::DeadLetter;
 use longshore::model::evidence::Evidence;
 use longshore::model::job::{Job, JobRef, JobRow};
-use longshore::model::state::State;
 use longshore::store::rows;
-use longshore::wire::checks::read_time;
-use longshore::wire::invalid::check_word;
 use longshore::wire::problem::Problem;
 
 use crate::answer::ApiResponse;
@@ -62,29 +59,12 @@ pub(crate) async fn list_jobs(context: &mut ApiContext, proof: &Proof) -> Result
     let before = context.position::<String>(&tenant)?;
     let page = query::list_jobs(&context.world, &tenant, &filter, before, limit).await?;
     let cursor = context.cursor(&tenant, page.next.as_ref());
-    Ok(ApiResponse::page(page.rows.iter().map(|row| Job::of(row, None)), cursor))
+    let answer = ApiResponse::page(page.rows.iter().map(|row| Job::of(row, None)), cursor);
+    Ok(answer.searched_to(page.searched_to))
 }
 
 fn filter(context: &ApiContext) -> Result<JobFilter, Problem> {
-    let text = |name: &str| context.request.parameter(name).map(str::to_owned);
-    let time = |name: &str| {
-        let text = context.request.parameter(name);
-        text.map(|text| read_time(name, text)).transpose().map_err(Problem::InvalidParameter)
-    };
-    let state = text("state");
-    if let Some(wrong) = state.as_deref().and_then(|name| check_word("state", name, &State::ALL.map(State::name))) {
-        return Err(Problem::InvalidParameter(wrong));
-    }
-    Ok(JobFilter {
-        state,
-        kind: text("kind"),
-        endpoint: text("endpoint"),
-        group: text("group"),
-        event_id: text("event_id"),
-        cause: text("cause"),
-        created_after: time("created_after")?,
-        created_before: time("created_before")?,
-    })
+    JobFilter::read(context.request.parameters()).map_err(Problem::InvalidParameter)
 }
 
 /// `GET /v1/jobs/{id}/attempts`: lists the attempts of a job, with headers and sizes if their evidence can be read.
@@ -121,11 +101,10 @@ pub(crate) async fn read_vectors(context: &mut ApiContext, proof: &Proof) -> Res
 /// `GET /v1/dead-letters`: lists open dead letters.
 pub(crate) async fn list_dead_letters(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     let tenant = proof.tenant()?;
-    let after = context.position::<(i64, String)>(&tenant)?;
-    let cause = context.request.parameter("cause");
-    let page = query::list_dead_letters(&context.world, &tenant, cause, after, context.limit()?).await?;
+    let after = context.position::<query::DeadPosition>(&tenant)?;
+    let page = query::list_dead_letters(&context.world, &tenant, &filter(context)?, after, context.limit()?).await?;
     let cursor = context.cursor(&tenant, page.next.as_ref());
-    Ok(ApiResponse::page(page.rows.iter().filter_map(DeadLetter::of), cursor))
+    Ok(ApiResponse::page(page.rows.iter().filter_map(DeadLetter::of), cursor).searched_to(page.searched_to))
 }
 
 /// `GET /v1/dead-letters/{id}`: reads a dead letter.

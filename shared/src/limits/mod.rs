@@ -349,8 +349,12 @@ pub const EXPORT_PAGE: u32 = 200;
 pub const EXPORT_WHOLE_PAGE: u32 = 20;
 /// Documents that a tenant's export reads at once: 6 MB of text.
 pub const EXPORT_DOCUMENTS_PAGE: u32 = 8;
-/// Maximum rows that one filtered page reads; such a page may be short and still have a cursor.
+/// Maximum rows that one step of a filtered page reads; such a page may be short and still have a cursor.
 pub const PAGE_ROWS_READ_MAX: i64 = 1_000;
+/// Maximum steps of a filtered page: it reads on as long as it has found nothing, 4,000 rows at most.
+pub const PAGE_STEPS_MAX: usize = 4;
+/// Maximum number of filters by metadata in one request.
+pub const METADATA_FILTERS_MAX: usize = 5;
 /// Maximum of `?wait=` in seconds.
 pub const WAIT_SECONDS_MAX: u32 = 30;
 /// Longest Retry-After that is honoured: 24 hours.

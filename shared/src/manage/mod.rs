@@ -5,6 +5,7 @@ pub mod endpoints;
 pub mod erasures;
 pub mod export;
 pub mod export_line;
+pub mod filter;
 pub mod groups;
 pub mod health;
 pub mod keys;

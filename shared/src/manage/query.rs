@@ -4,7 +4,8 @@ use futures_util::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::limits::{PAGE_ROWS_READ_MAX, REQUESTS_AT_ONCE};
+use crate::limits::{PAGE_STEPS_MAX, REQUESTS_AT_ONCE};
+use crate::manage::filter::JobFilter;
 use crate::model::attempt::{EvidenceRef, LogEntry};
 use crate::model::evidence::{Evidence, InlineEvidence, pack_key};
 use crate::model::job::{ID_END, JobRef, JobRow, first_id_at};
@@ -61,36 +62,6 @@ pub async fn has_finished<W: Database + Clock>(world: &W, job: &JobRef) -> Resul
     row.map(|row| row.finished == 1).ok_or_else(|| Problem::not_found("Job", &job.id))
 }
 
-/// Filters of a job list, combined with AND.
-#[derive(Debug, Clone, Default, Serialize)]
-pub struct JobFilter {
-    /// Name of a state.
-    pub state: Option<String>,
-    /// Name of a kind.
-    pub kind: Option<String>,
-    /// Name of an endpoint.
-    pub endpoint: Option<String>,
-    /// Name of a group.
-    pub group: Option<String>,
-    /// Event id.
-    pub event_id: Option<String>,
-    /// Id of a cause.
-    pub cause: Option<String>,
-    /// Time of creation at or after this, in ms.
-    #[serde(skip)]
-    pub created_after: Option<i64>,
-    /// Time of creation before this, in ms.
-    #[serde(skip)]
-    pub created_before: Option<i64>,
-}
-
-impl JobFilter {
-    fn narrows(&self) -> bool {
-        let filters = [&self.state, &self.kind, &self.endpoint, &self.group, &self.event_id, &self.cause];
-        filters.iter().any(|filter| filter.is_some())
-    }
-}
-
 /// One page of a list.
 #[derive(Debug)]
 pub struct JobPage<P> {
@@ -98,9 +69,37 @@ pub struct JobPage<P> {
     pub rows: Vec<JobRow>,
     /// Position of the next page; `None` at the end.
     pub next: Option<P>,
+    /// Time of the last row that was read, if the filter did not select all that were read and there are more: the time of its
+    /// creation, or of its death in a list of dead letters.
+    pub searched_to: Option<i64>,
 }
 
-/// Reads a page of a tenant's jobs, the newest first. A filtered page reads at most 1,000 rows and may be short.
+/// Where a step of a page stopped reading.
+struct Stop<P> {
+    at: P,
+    time: i64,
+    rows: i64,
+}
+
+impl<P> JobPage<P> {
+    /// Builds the page from the rows that one step selected, of the `scan` rows at most that it read.
+    fn of(
+        rows: Vec<JobRow>,
+        stop: Option<Stop<P>>,
+        (scan, limit): (i64, i64),
+        at: impl Fn(&JobRow) -> Option<P>,
+    ) -> Self {
+        let full = i64::try_from(rows.len()).unwrap_or(0) >= limit;
+        match stop {
+            _ if full => JobPage { next: rows.last().and_then(at), rows, searched_to: None },
+            Some(stop) if stop.rows >= scan => JobPage { rows, next: Some(stop.at), searched_to: Some(stop.time) },
+            _ => JobPage { rows, next: None, searched_to: None },
+        }
+    }
+}
+
+/// Reads a page of a tenant's jobs, the newest first. A filtered page reads at most [`PAGE_ROWS_READ_MAX`] rows, or
+/// [`PAGE_STEPS_MAX`] times as many if it finds nothing, and may be short.
 ///
 /// # Errors
 /// `Unavailable`.
@@ -111,10 +110,30 @@ pub async fn list_jobs<W: Database + Clock>(
     before: Option<String>,
     limit: u32,
 ) -> Result<JobPage<String>, Problem> {
+    let newest = filter.created_before.map_or_else(|| ID_END.to_owned(), first_id_at);
+    let mut before = before.map_or(newest.clone(), |before| before.min(newest));
+    let mut page = step_of_jobs(world, tenant, filter, &before, limit).await?;
+    for _ in 1..PAGE_STEPS_MAX {
+        match page.next {
+            Some(next) if page.rows.is_empty() => before = next,
+            next => return Ok(JobPage { next, ..page }),
+        }
+        page = step_of_jobs(world, tenant, filter, &before, limit).await?;
+    }
+    Ok(page)
+}
+
+async fn step_of_jobs<W: Database + Clock>(
+    world: &W,
+    tenant: &str,
+    filter: &JobFilter,
+    before: &str,
+    limit: u32,
+) -> Result<JobPage<String>, Problem> {
     #[derive(Serialize)]
     struct Terms<'a> {
         tenant: &'a str,
-        before: String,
+        before: &'a str,
         from: String,
         #[serde(flatten)]
         filter: &'a JobFilter,
@@ -122,26 +141,19 @@ pub async fn list_jobs<W: Database + Clock>(
     #[derive(Deserialize)]
     struct LastRead {
         id: Option<String>,
+        created_at: Option<i64>,
         rows: i64,
     }
-    let newest = filter.created_before.map_or_else(|| ID_END.to_owned(), first_id_at);
-    let before = before.map_or(newest.clone(), |before| before.min(newest));
     let from = first_id_at(filter.created_after.unwrap_or(0));
     let terms = json_param(&Terms { tenant, before, from, filter });
     let limit = i64::from(limit);
-    // Two statements read the same rows: each gets half of a page's row limit.
-    let scan = if filter.narrows() { PAGE_ROWS_READ_MAX / 2 } else { limit };
+    let scan = filter.rows_read(limit);
     let statements = vec![sql!("list_jobs", terms.clone(), scan, limit), sql!("last_read", terms, scan)];
     let answers = batch(world, &statements).await.map_err(|error| unavailable(&error))?;
     let rows: Vec<JobRow> = rows_as(answers.first().unwrap_or(&Vec::new())).map_err(|error| unavailable(&error))?;
     let last: Option<LastRead> = first_as(answers.get(1)).map_err(|error| unavailable(&error))?;
-    let full = i64::try_from(rows.len()).unwrap_or(0) >= limit;
-    let next = match last {
-        _ if full => rows.last().map(|row| row.id.clone()),
-        Some(LastRead { id, rows }) if rows >= scan => id,
-        _ => None,
-    };
-    Ok(JobPage { rows, next })
+    let stop = last.and_then(|last| Some(Stop { at: last.id?, time: last.created_at?, rows: last.rows }));
+    Ok(JobPage::of(rows, stop, (scan, limit), |row| Some(row.id.clone())))
 }
 
 /// Reads the jobs with an idempotency key: one per kind and endpoint.
@@ -158,30 +170,71 @@ pub async fn list_by_key<W: Database + Clock>(
     read_rows(world, statement).await
 }
 
-/// Reads a page of a tenant's open dead letters, or of those with a cause, the latest death first. A position is the time of
-/// death and the id.
+/// Position in a list of dead letters: time of death and id.
+pub type DeadPosition = (i64, String);
+
+/// Reads a page of a tenant's open dead letters, the latest death first. A filtered page reads as many rows as one of
+/// [`list_jobs`]; with a cause it reads the dead letters of that cause only.
 ///
 /// # Errors
 /// `Unavailable`.
 pub async fn list_dead_letters<W: Database + Clock>(
     world: &W,
     tenant: &str,
-    cause: Option<&str>,
-    after: Option<(i64, String)>,
+    filter: &JobFilter,
+    after: Option<DeadPosition>,
     limit: u32,
-) -> Result<JobPage<(i64, String)>, Problem> {
+) -> Result<JobPage<DeadPosition>, Problem> {
     // Position of the first page: the end of the year 9999, later than any death.
-    let (died_at, id) = after.unwrap_or((253_402_300_799_999, ID_END.to_owned()));
-    let terms = json_param(&serde_json::json!({"tenant": tenant, "cause": cause, "died_at": died_at, "id": id}));
-    let limit_param = i64::from(limit);
-    let statement = match cause {
-        None => sql!("list_dead_open", terms, limit_param),
-        Some(_) => sql!("list_dead_of_cause", terms, limit_param),
+    let newest = (filter.died_before.unwrap_or(253_402_300_799_999), String::new());
+    let mut after = after.map_or(newest.clone(), |after| after.min(newest));
+    let mut page = step_of_dead_letters(world, tenant, filter, after, limit).await?;
+    for _ in 1..PAGE_STEPS_MAX {
+        match page.next {
+            Some(next) if page.rows.is_empty() => after = next,
+            next => return Ok(JobPage { next, ..page }),
+        }
+        page = step_of_dead_letters(world, tenant, filter, after, limit).await?;
+    }
+    Ok(page)
+}
+
+async fn step_of_dead_letters<W: Database + Clock>(
+    world: &W,
+    tenant: &str,
+    filter: &JobFilter,
+    (before, id): DeadPosition,
+    limit: u32,
+) -> Result<JobPage<DeadPosition>, Problem> {
+    #[derive(Serialize)]
+    struct Terms<'a> {
+        tenant: &'a str,
+        before: i64,
+        id: String,
+        #[serde(flatten)]
+        filter: &'a JobFilter,
+    }
+    #[derive(Deserialize)]
+    struct LastDead {
+        died_at: i64,
+        id: String,
+        rows: i64,
+    }
+    let terms = json_param(&Terms { tenant, before, id, filter });
+    let limit = i64::from(limit);
+    // The index of a cause has no others.
+    let scan = JobFilter { cause: None, ..filter.clone() }.rows_read(limit);
+    let statements = match filter.cause {
+        None => vec![sql!("list_dead_open", terms.clone(), scan, limit), sql!("last_dead_open", terms, scan)],
+        Some(_) => {
+            vec![sql!("list_dead_of_cause", terms.clone(), scan, limit), sql!("last_dead_of_cause", terms, scan)]
+        }
     };
-    let rows: Vec<JobRow> = read_rows(world, statement).await?;
-    let full = rows.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
-    let next = rows.last().filter(|_| full).and_then(|row| Some((row.finished_at?, row.id.clone())));
-    Ok(JobPage { rows, next })
+    let answers = batch(world, &statements).await.map_err(|error| unavailable(&error))?;
+    let rows: Vec<JobRow> = rows_as(answers.first().unwrap_or(&Vec::new())).map_err(|error| unavailable(&error))?;
+    let last: Option<LastDead> = first_as(answers.get(1)).map_err(|error| unavailable(&error))?;
+    let stop = last.map(|last| Stop { at: (last.died_at, last.id), time: last.died_at, rows: last.rows });
+    Ok(JobPage::of(rows, stop, (scan, limit), |row| Some((row.finished_at?, row.id.clone()))))
 }
 
 /// Reads the evidence of one attempt in one ranged read and checks it against its digest.

@@ -85,6 +85,10 @@ pub enum DeadReason {
 }
 
 impl DeadReason {
+    /// Every reason.
+    pub const ALL: [DeadReason; 4] =
+        [DeadReason::AttemptsExhausted, DeadReason::NotRetryable, DeadReason::Deadline, DeadReason::CrashLoop];
+
     /// Returns the name in the store and in the API.
     pub fn name(self) -> &'static str {
         match self {
@@ -313,8 +317,7 @@ mod tests {
 
     #[test]
     fn a_reason_is_named_as_it_is_written() {
-        use DeadReason::{AttemptsExhausted, CrashLoop, Deadline, NotRetryable};
-        for reason in [AttemptsExhausted, NotRetryable, Deadline, CrashLoop] {
+        for reason in DeadReason::ALL {
             assert_eq!(serde_json::to_value(reason).unwrap(), reason.name());
         }
     }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::limits::{EMBED_ID_BYTES_MAX, IDEMPOTENCY_KEY_CHARS_MAX, PAGE_DEFAULT, PAGE_MAX, WAIT_SECONDS_MAX};
 use crate::manage::causes::CauseState;
-use crate::model::state::State;
+use crate::model::state::{DeadReason, State};
 use crate::wire::prefer::RETURN_MINIMAL;
 use crate::wire::schema::NAME;
 
@@ -70,7 +70,7 @@ fn headers_of_requests() -> [(String, Value); 6] {
     ]
 }
 
-fn queries() -> [(String, Value); 15] {
+fn queries() -> [(String, Value); 19] {
     let name = json!({"type": "string", "pattern": NAME});
     let time = json!({"type": "string", "format": "date-time"});
     let day = json!({"type": "string", "format": "date"});
@@ -100,7 +100,7 @@ fn queries() -> [(String, Value); 15] {
         in_query("kind", "Only jobs of this kind.", json!({"type": "string"})),
         in_query("endpoint", "Only jobs to this endpoint.", name.clone()),
         in_query("group", "Only jobs of this group.", name.clone()),
-        in_query("event_id", "Only jobs with this event id, such as a job and its replays.", name),
+        in_query("event_id", "Only jobs with this event id, such as a job and its replays.", name.clone()),
         in_query("cause", "Only jobs whose last failure has this cause.", json!({"type": "string"})),
         in_query(
             "idempotency_key",
@@ -108,7 +108,15 @@ fn queries() -> [(String, Value); 15] {
             json!({"type": "string", "minLength": 1}),
         ),
         in_query("created_after", "Only jobs created at this time or later.", time.clone()),
-        in_query("created_before", "Only jobs created before this time.", time),
+        in_query("created_before", "Only jobs created before this time.", time.clone()),
+        in_query("died_after", "Only dead jobs that died at this time or later.", time.clone()),
+        in_query("died_before", "Only dead jobs that died before this time.", time),
+        in_query(
+            "reason",
+            "Only dead jobs with this reason.",
+            json!({"type": "string", "enum": DeadReason::ALL.map(DeadReason::name)}),
+        ),
+        in_query("schedule", "Only jobs of this schedule.", name.clone()),
         in_query("from", "Only this day and later days.", day.clone()),
         in_query("to", "Only this day and earlier days.", day),
     ]

@@ -1,9 +1,12 @@
--- Lists open dead letters with a cause, the latest death first. ?1 {"tenant","cause","died_at","id"}: the position after which,
--- ?2 rows.
+-- Lists open dead letters with the cause of ?1, the latest death first. ?1 {"tenant","before","id"}, the position after which,
+-- and the filters, ?2 the rows to read, ?3 the rows to return.
 SELECT json_patch(
 -- include: job.sql
   , json_object('log', json(log)))
-FROM jobs INDEXED BY jobs_dead_by_cause
-WHERE tenant = ?1 ->> 'tenant' AND cause = ?1 ->> 'cause' AND dead_state = 'open'
-  AND (finished_at, id) < (?1 ->> 'died_at', ?1 ->> 'id')
-ORDER BY finished_at DESC, id DESC LIMIT ?2
+FROM (SELECT * FROM jobs INDEXED BY jobs_dead_by_cause
+  WHERE tenant = ?1 ->> 'tenant' AND cause = ?1 ->> 'cause' AND dead_state = 'open'
+    AND (finished_at, id) < (?1 ->> 'before', ?1 ->> 'id') AND finished_at >= coalesce(?1 ->> 'died_after', 0)
+  ORDER BY finished_at DESC, id DESC LIMIT ?2)
+WHERE
+-- include: filter.sql
+ORDER BY finished_at DESC, id DESC LIMIT ?3

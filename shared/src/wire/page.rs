@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::wire::time::Time;
+
 /// A page of a list.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(schemars::JsonSchema), schemars(rename = "{T}Page"))]
@@ -10,6 +12,10 @@ pub struct Page<T> {
     pub data: Vec<T>,
     /// Cursor of the next page; null at the end.
     pub next_cursor: Option<String>,
+    /// Time of the last job that a filtered page has looked at, if there are more: its creation, or its death in a list of dead
+    /// letters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub searched_to: Option<Time>,
 }
 
 /// A line of a list that is returned as NDJSON.

@@ -7,6 +7,7 @@ use longshore::limits::plan::PAID;
 use longshore::manage::causes::{
     CauseChange, CauseFilter, CauseRow, CauseState, change_cause, list_causes, read_cause,
 };
+use longshore::manage::filter::JobFilter;
 use longshore::manage::operate::{discard, replay};
 use longshore::manage::query::list_dead_letters;
 use longshore::model::attempt::{EvidenceRef, Measured};
@@ -74,9 +75,12 @@ pub async fn failures_alike_have_one_cause<S: Store>(stand: &Stand<S>) {
     case.fail(&first, "order 17 is locked", DEAD_LETTER).await;
     let now = read_cause(stand, &case.tenant, &row.id).await.unwrap();
     assert_eq!((counts(&now), now.sample.as_ref()), ([1, 0, 1], Some(&first.id)));
-    let dead = list_dead_letters(stand, &case.tenant, Some(&row.id), None, 10).await.unwrap().rows;
-    assert_eq!(dead.iter().map(|job| &job.id).collect::<Vec<_>>(), [&first.id]);
-    assert!(list_dead_letters(stand, &case.tenant, Some(OTHER), None, 10).await.unwrap().rows.is_empty());
+    let of_cause = async |cause: &str| {
+        let filter = JobFilter { cause: Some(cause.to_owned()), ..JobFilter::default() };
+        list_dead_letters(stand, &case.tenant, &filter, None, 10).await.unwrap().rows
+    };
+    assert_eq!(of_cause(&row.id).await.iter().map(|job| &job.id).collect::<Vec<_>>(), [&first.id]);
+    assert!(of_cause(OTHER).await.is_empty());
 
     // A pause keeps its jobs in their group, and so does the attempt that runs.
     let pause = "UPDATE endpoints SET state = ?2 WHERE tenant = ?1 RETURNING id";

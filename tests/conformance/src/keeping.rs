@@ -4,8 +4,9 @@ use longshore::accept::insert::accept;
 use longshore::accept::request::check;
 use longshore::kinds::shown;
 use longshore::limits::plan::PAID;
+use longshore::manage::filter::JobFilter;
 use longshore::manage::operate::{discard, replay};
-use longshore::manage::query::{JobFilter, list_by_key, list_dead_letters, list_jobs};
+use longshore::manage::query::{list_by_key, list_dead_letters, list_jobs};
 use longshore::model::job::{Job, JobRef, JobRow};
 use longshore::model::state::State;
 use longshore::run::process::process;
@@ -68,7 +69,7 @@ pub async fn a_job_is_kept_token_for_token<S: Store>(stand: &Stand<S>) {
     }
     stand.status.set(500);
     process(stand, &stand.settings, JobQueue::Webhooks, vec![dead.clone()]).await;
-    for row in list_dead_letters(stand, &case.tenant, None, None, 10).await.unwrap().rows {
+    for row in list_dead_letters(stand, &case.tenant, &JobFilter::default(), None, 10).await.unwrap().rows {
         assert_eq!(row.id, dead.id);
         assert_kept(&row, None);
     }

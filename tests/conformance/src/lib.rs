@@ -76,7 +76,7 @@ macro_rules! for_each_case {
             resending: a_finished_job_is_sent_again, an_impossible_resend_is_refused, a_key_makes_one_resend,
                 a_resend_is_refused_like_a_replay, a_completed_task_keeps_its_payload, a_large_payload_is_sent_again,
                 a_kept_payload_is_deleted_with_its_row;
-            listing: pages_continue_where_they_stopped, filters_narrow, dead_letters_by_death, endpoints_by_name,
+            listing: pages_continue_where_they_stopped, filters_narrow, filters_narrow_dead_letters, dead_letters_by_death, endpoints_by_name,
                 tenants_never_meet, evidence_is_where_the_row_says, a_tenant_is_exported_whole;
             occurring: an_occurrence_fires_once, a_late_tick_fires_nothing, a_put_in_between_wins,
                 missed_occurrences_follow_the_policy, an_occurrence_is_skipped_while_a_job_is_open,

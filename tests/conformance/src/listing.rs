@@ -3,8 +3,9 @@
 use longshore::limits::plan::{PAID, Plan};
 use longshore::manage::endpoints::{list_endpoints, read_endpoint};
 use longshore::manage::export::{ExportStep, TenantExport};
+use longshore::manage::filter::JobFilter;
 use longshore::manage::operate::{cancel, discard, replay, retry_now};
-use longshore::manage::query::{JobFilter, list_by_key, list_dead_letters, list_jobs, read_evidence};
+use longshore::manage::query::{list_by_key, list_dead_letters, list_jobs, read_evidence};
 use longshore::run::process::process;
 use longshore::security::key::Scope;
 use longshore::store::rows::read_job;
@@ -39,7 +40,9 @@ pub async fn pages_continue_where_they_stopped<S: Store>(stand: &Stand<S>) {
 pub async fn filters_narrow<S: Store>(stand: &Stand<S>) {
     let case = stand.case().await;
     let grouped = case.accept_one(request(json!({"group": "g", "event_id": "e"})), None).await.unwrap().job;
-    let later = case.accept_one(request(json!({"delay_seconds": 60})), None).await.unwrap().job;
+    let metadata = json!({"customer": {"id": 42}, "vip": true, "name": "Zoë", "left": null});
+    let later = request(json!({"delay_seconds": 60, "metadata": metadata}));
+    let later = case.accept_one(later, None).await.unwrap().job;
     let case = &case;
     let ids = |filter: JobFilter| async move {
         let page = list_jobs(stand, &case.tenant, &filter, None, 10).await.unwrap();
@@ -58,6 +61,18 @@ pub async fn filters_narrow<S: Store>(stand: &Stand<S>) {
         assert_eq!(ids(filter).await.iter().collect::<Vec<_>>(), Vec::from_iter(expected), "{filter_text}");
     }
     let now = stand.store.now_ms();
+    for (metadata, expected) in [
+        ([("$.\"customer\".\"id\"", "42")].as_slice(), 1),
+        (&[("$.\"customer\".\"id\"", "42"), ("$.\"vip\"", "true"), ("$.\"name\"", "Zoë")], 1),
+        (&[("$.\"customer\".\"id\"", "42"), ("$.\"vip\"", "false")], 0),
+        (&[("$.\"customer\"", "42")], 0),
+        (&[("$.\"left\"", "null")], 1),
+    ] {
+        let metadata = metadata.iter().map(|(path, value)| ((*path).to_owned(), (*value).to_owned())).collect();
+        let filter = JobFilter { metadata, ..all() };
+        let filter_text = format!("{filter:?}");
+        assert_eq!(ids(filter).await.len(), expected, "{filter_text}");
+    }
     assert!(ids(JobFilter { created_before: Some(now - 60_000), ..all() }).await.is_empty());
     assert_eq!(ids(JobFilter { created_after: Some(now - 60_000), ..all() }).await.len(), 2);
 }
@@ -71,14 +86,37 @@ pub async fn dead_letters_by_death<S: Store>(stand: &Stand<S>) {
         case.make_past(1_000).await;
     }
     dead.reverse();
-    let first = list_dead_letters(stand, &case.tenant, None, None, 3).await.unwrap();
-    let second = list_dead_letters(stand, &case.tenant, None, first.next.clone(), 3).await.unwrap();
+    let first = list_dead_letters(stand, &case.tenant, &JobFilter::default(), None, 3).await.unwrap();
+    let second = list_dead_letters(stand, &case.tenant, &JobFilter::default(), first.next.clone(), 3).await.unwrap();
     let seen: Vec<_> = first.rows.iter().chain(&second.rows).map(|row| row.id.clone()).collect();
     assert_eq!((seen, second.next), (dead.clone(), None));
     discard(stand, &case.job(&dead[0]), None).await.unwrap();
     replay(stand, &stand.settings, &case.job(&dead[1]), None).await.unwrap();
-    let rest = list_dead_letters(stand, &case.tenant, None, None, 10).await.unwrap();
+    let rest = list_dead_letters(stand, &case.tenant, &JobFilter::default(), None, 10).await.unwrap();
     assert_eq!(rest.rows.iter().map(|row| row.id.clone()).collect::<Vec<_>>(), dead[2..]);
+}
+
+/// Dead letters are narrowed by the filters of jobs; a page that finds nothing reads on, and says how far.
+pub async fn filters_narrow_dead_letters<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    let died = case.dead(None).await;
+    let now = stand.row(&died).await.finished_at.unwrap();
+    let some = |text: &str| Some(text.to_owned());
+    let all = JobFilter::default;
+    for (filter, expected) in [
+        (JobFilter { reason: some("attempts_exhausted"), ..all() }, 1),
+        (JobFilter { reason: some("crash_loop"), ..all() }, 0),
+        (JobFilter { kind: some("webhook"), died_after: Some(now), ..all() }, 1),
+        (JobFilter { died_after: Some(now + 1), ..all() }, 0),
+        (JobFilter { died_before: Some(now), ..all() }, 0),
+        (JobFilter { died_before: Some(now + 1), created_before: Some(now + 1), ..all() }, 1),
+        (JobFilter { schedule: some("nightly"), ..all() }, 0),
+    ] {
+        let page = list_dead_letters(stand, &case.tenant, &filter, None, 10).await.unwrap();
+        assert_eq!((page.rows.len(), page.next, page.searched_to), (expected, None, None), "{filter:?}");
+        let jobs = list_jobs(stand, &case.tenant, &filter, None, 10).await.unwrap();
+        assert_eq!(jobs.rows.len(), expected, "{filter:?}");
+    }
 }
 
 /// Endpoints are listed by name, and keep their secret when they are put again.
@@ -116,7 +154,7 @@ pub async fn tenants_never_meet<S: Store>(stand: &Stand<S>) {
     }
     assert_eq!(read_endpoint(stand, &mine.tenant, "shop").await.unwrap_err(), Problem::not_found("Endpoint", "shop"));
     assert!(list_endpoints(stand, &mine.tenant, "", 9).await.unwrap().is_empty());
-    assert!(list_dead_letters(stand, &mine.tenant, None, None, 9).await.unwrap().rows.is_empty());
+    assert!(list_dead_letters(stand, &mine.tenant, &JobFilter::default(), None, 9).await.unwrap().rows.is_empty());
     assert_eq!(list_by_key(stand, &mine.tenant, "key", 9).await.unwrap().len(), 1);
     let page = list_jobs(stand, &mine.tenant, &JobFilter::default(), None, 9).await.unwrap();
     assert!(page.rows.iter().all(|row| row.tenant == mine.tenant));

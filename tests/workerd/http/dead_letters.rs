@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::support::refusal::{ILLEGAL, TOO_LARGE, assert_refused, invalid};
+use crate::support::refusal::{ILLEGAL, TOO_LARGE, assert_refused, invalid, parameter};
 use crate::support::tenant::{Tenant, id_of, to_endpoint};
 use crate::support::world::shared;
 
@@ -19,6 +19,42 @@ async fn repaired_dead_letter(tenant: &Tenant<'_>) -> Value {
     assert_eq!(dead["state"], "dead", "{dead}");
     tenant.endpoint("orders", "/ok", json!({"max_attempts": 1})).await;
     dead
+}
+
+/// The same filters select jobs and dead letters; wrong ones are refused.
+#[test]
+fn jobs_and_dead_letters_are_filtered_alike() {
+    shared(async |world| {
+        let tenant = world.tenant().await;
+        let dead = id_of(&repaired_dead_letter(&tenant).await);
+        tenant.dead_letter().await;
+        for (query, expected) in [
+            ("endpoint=orders", 1),
+            ("kind=webhook&reason=attempts_exhausted", 2),
+            ("reason=crash_loop", 0),
+            ("group=g&metadata.a=1", 1),
+            ("metadata.a=2", 0),
+            ("metadata.b.c=1", 0),
+            ("died_after=2026-01-01T00:00:00Z&created_before=2099-01-01T00:00:00Z", 2),
+            ("died_before=2026-01-01T00:00:00Z", 0),
+        ] {
+            for list in ["jobs", "dead-letters"] {
+                let page = tenant.read(&format!("/v1/{list}?{query}")).await;
+                assert_eq!(page["data"].as_array().unwrap().len(), expected, "{list} {query}: {page}");
+                assert!(page["next_cursor"].is_null() && page.get("searched_to").is_none(), "{page}");
+            }
+        }
+        assert_eq!(tenant.read("/v1/dead-letters?metadata.a=1").await["data"][0]["id"], json!(dead));
+        for (query, name, code) in [
+            ("metadata.=1", "metadata.", "invalid-path"),
+            ("reason=tired", "reason", "unknown-value"),
+            ("died_after=1", "died_after", "invalid-time"),
+            ("metadat.a=1", "metadat.a", "unknown-parameter"),
+        ] {
+            let answer = tenant.api.get(&format!("/v1/dead-letters?{query}")).await.unwrap();
+            assert_refused(query, &answer, parameter(name, code));
+        }
+    });
 }
 
 #[test]

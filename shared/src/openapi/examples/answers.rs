@@ -78,7 +78,7 @@ pub(in crate::openapi) fn paused(paused: bool) -> Value {
 }
 
 pub(in crate::openapi) fn page(item: &Value) -> Value {
-    json!(Page { data: vec![item], next_cursor: None })
+    json!(Page { data: vec![item], next_cursor: None, searched_to: None })
 }
 
 fn accepted_job(kind: &str) -> AcceptedJob {

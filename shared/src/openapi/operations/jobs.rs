@@ -62,21 +62,28 @@ pub(super) fn create_jobs() -> OperationDoc {
         ])
 }
 
+/// Filters that the lists of jobs and of dead letters share. Those by metadata have no fixed name, so their description tells.
+const FILTERS: [&str; 11] = [
+    "kind",
+    "endpoint",
+    "group",
+    "event_id",
+    "cause",
+    "reason",
+    "schedule",
+    "created_after",
+    "created_before",
+    "died_after",
+    "died_before",
+];
+
 pub(super) fn list_jobs() -> OperationDoc {
-    let description = "The newest first, without payloads. A filtered page reads at most 1,000 rows and may be short: \
-                       continue as long as there is a `next_cursor`.";
+    let description = "The newest first, without payloads. A parameter such as `metadata.customer.id=42` selects jobs with that \
+                       member in their metadata. A filtered page reads at most 1,000 rows, or 4,000 if it finds nothing, and \
+                       may be short: continue as long as there is a `next_cursor`.";
     describe(JOBS, "Lists jobs", description)
-        .takes(&[
-            "state",
-            "kind",
-            "endpoint",
-            "group",
-            "event_id",
-            "cause",
-            "idempotency_key",
-            "created_after",
-            "created_before",
-        ])
+        .takes(&["idempotency_key", "state"])
+        .takes(&FILTERS)
         .pages()
         .of_tenant()
         .answers_page::<Job<'_>>("A page of jobs.", &examples::listed_job())
@@ -182,8 +189,9 @@ pub(super) fn read_group() -> OperationDoc {
 }
 
 pub(super) fn list_dead_letters() -> OperationDoc {
-    describe(DEAD_LETTERS, "Lists open dead letters", "The most recently failed first.")
-        .takes(&["cause"])
+    let description = "The most recently failed first, with the filters of jobs.";
+    describe(DEAD_LETTERS, "Lists open dead letters", description)
+        .takes(&FILTERS)
         .pages()
         .of_tenant()
         .answers_page::<DeadLetter<'_>>("A page of dead letters.", &examples::dead_letter("open"))
