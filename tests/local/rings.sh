@@ -85,6 +85,7 @@ ring 'Workers, as they are deployed' make --no-print-directory build size || exi
 ring 'compiling the tests' compile || exit
 ring 'unit' unit
 ring 'native checks' tests --test tidy --test openapi --test plans --test migrations --test deploy --test properties
+ring 'command line' tests --test cli
 ring 'calls from Rust to JavaScript' node --test --test-reporter dot tests/local/fetch.test.mjs
 ring 'cron' tests --test cron
 ring 'conformance on SQLite' tests --test conformance

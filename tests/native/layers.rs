@@ -158,7 +158,7 @@ fn circles(mut imports: Imports) -> Vec<Module> {
 
 #[test]
 fn no_file_imports_another_in_a_circle() {
-    for source in ["shared/src", "producer/src", "consumer/src", "cli/src"] {
+    for source in ["shared/src", "producer/src", "consumer/src", "client/src", "cli/src"] {
         assert_eq!(
             circles(imports_of(source)),
             Vec::<Module>::new(),

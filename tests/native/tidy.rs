@@ -41,7 +41,7 @@ fn files(folders: &[&str], endings: &[&str]) -> Vec<(String, String)> {
     found
 }
 
-const SOURCES: [&str; 6] = ["shared", "producer", "consumer", "cli", "clients", "tests"];
+const SOURCES: [&str; 7] = ["shared", "producer", "consumer", "client", "cli", "clients", "tests"];
 
 #[test]
 fn source_files_are_short_and_have_a_header() {
@@ -237,7 +237,7 @@ fn every_failure_mode_names_a_test_that_exists_or_says_not_yet() {
 
 #[test]
 fn no_text_promises_exactly_once_delivery() {
-    let mut texts = files(&["shared", "producer", "consumer", "cli", "docs"], &[".rs", ".md", ".sql"]);
+    let mut texts = files(&["shared", "producer", "consumer", "client", "cli", "docs"], &[".rs", ".md", ".sql"]);
     for name in ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md"] {
         texts.push((name.to_owned(), std::fs::read_to_string(root().join(name)).unwrap()));
     }

@@ -5,8 +5,8 @@ use regex::{Regex, RegexSet};
 use super::files;
 
 /// Folders and files whose words are checked.
-const TEXTS: [&str; 10] =
-    ["shared", "producer", "consumer", "cli", "clients", "examples", "migrations", "tests", "docs", ".ci"];
+const TEXTS: [&str; 11] =
+    ["shared", "producer", "consumer", "client", "cli", "clients", "examples", "migrations", "tests", "docs", ".ci"];
 const ENDINGS: [&str; 12] =
     [".rs", ".sql", ".md", ".mjs", ".ts", ".py", ".sh", ".toml", ".json", ".yml", ".yaml", "run"];
 

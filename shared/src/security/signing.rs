@@ -13,6 +13,7 @@ use serde::Deserialize;
 use sha2::Sha256;
 
 use crate::security::hex;
+use crate::security::key::same_secret;
 
 /// Number of bytes of the master key, of every derived key, and of a new signing secret.
 const KEY_BYTES: usize = 32;
@@ -76,6 +77,13 @@ impl SigningSecret {
         SigningSecret(bytes.to_vec())
     }
 
+    /// Parses a secret in the format of Standard Webhooks libraries: `whsec_` and base64. The prefix may be missing.
+    /// `None` for another text.
+    pub fn parse(text: &str) -> Option<SigningSecret> {
+        let encoded = text.strip_prefix(SECRET_PREFIX).unwrap_or(text);
+        STANDARD.decode(encoded).ok().filter(|secret| !secret.is_empty()).map(SigningSecret)
+    }
+
     /// Returns the secret as text, in the format of all Standard Webhooks libraries.
     pub fn to_whsec(&self) -> String {
         format!("{SECRET_PREFIX}{}", STANDARD.encode(&self.0))
@@ -116,6 +124,14 @@ pub fn signature_headers(
     ]
 }
 
+/// Returns true if one of the signatures of a `webhook-signature` header, which are separated by spaces, is that of the
+/// secret. Compares in constant time.
+pub fn is_signed(secret: &SigningSecret, id: &str, timestamp_seconds: i64, body: &[u8], header: &str) -> bool {
+    let expected = secret.sign(id, timestamp_seconds, body);
+    let matches = header.split(' ').map(|signature| same_secret(&expected, signature));
+    matches.fold(false, |found, matches| found | matches)
+}
+
 /// A stored secret. Statements return it as `[secret_version, sealed]`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct SealedSecret {
@@ -150,6 +166,21 @@ mod tests {
 
     fn master() -> MasterKey {
         MasterKey::parse(&"0123456789abcdef".repeat(4)).unwrap()
+    }
+
+    #[test]
+    fn a_signature_is_verified_and_a_secret_is_parsed() {
+        let text = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+        let secret = SigningSecret::parse(text).unwrap();
+        assert_eq!(secret.to_whsec(), text);
+        assert!(SigningSecret::parse("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").is_some());
+        assert!(["", "whsec_", "whsec_???", "whsec_MfK"].iter().all(|wrong| SigningSecret::parse(wrong).is_none()));
+        let right = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=";
+        let verify = |at, body, header: &str| is_signed(&secret, ID, at, body, header);
+        assert!(verify(1_614_265_330, BODY, right));
+        assert!(verify(1_614_265_330, BODY, &format!("v1a,other {right}")));
+        assert!(!verify(1_614_265_331, BODY, right) && !verify(1_614_265_330, b"{}", right));
+        assert!(!verify(1_614_265_330, BODY, "") && !verify(1_614_265_330, BODY, &right[..20]));
     }
 
     #[test]

@@ -1,0 +1,10 @@
+//! Tests of the command `longshore` as a process, against a stand-in for the API.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod enqueue;
+mod output;
+mod profiles;
+mod requests;
+mod stories;
+mod support;
+mod watch;

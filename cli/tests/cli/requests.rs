@@ -1,0 +1,189 @@
+//! Request of each command: its method, path, key and body.
+
+use serde_json::{Value, json};
+
+use crate::support::{AT, Api, Reply, Site, job, page, ran, run};
+
+/// Creates any answer that the commands read: the fields of all of them.
+fn anything() -> Value {
+    let mut all = job("job_2", "queued");
+    let more = json!({
+        "name": "notes", "url": "https://a.example/", "service": null, "paused_reason": null, "timeout_seconds": 30,
+        "connections": 2, "schedule": "fast", "updated_at": AT, "evidence": "full", "keep_payload": false, "paused": false,
+        "secret": "whsec_AAAA", "previous_secret": null, "cron": "0 3 * * *", "time_zone": "UTC", "next": [AT], "last": null,
+        "overlap": "skip", "catch_up": "one", "payload": {"body": 1}, "key": "ls_token", "scopes": ["jobs:read"],
+        "serving": null, "building": null, "mode": "hybrid", "degraded": null, "hits": [], "fingerprint": "f",
+    });
+    all.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    all
+}
+
+/// Commands with the method, the target and the body of their last request.
+const CASES: [(&[&str], &str, &str, &str); 25] = [
+    (
+        &["jobs", "list", "--state", "dead", "--kind", "a.b", "--limit", "5"],
+        "GET",
+        "/v1/jobs?state=dead&kind=a.b&limit=5",
+        "",
+    ),
+    (&["jobs", "list", "--idempotency-key", "k:0"], "GET", "/v1/jobs?idempotency_key=k%3A0&limit=50", ""),
+    (&["jobs", "show", "a/b"], "GET", "/v1/jobs/a%2Fb", ""),
+    (&["jobs", "cancel", "job_1"], "POST", "/v1/jobs/job_1/cancel", ""),
+    (&["jobs", "retry", "job_1"], "POST", "/v1/jobs/job_1/retry", ""),
+    (&["jobs", "resend", "job_1"], "POST", "/v1/jobs/job_1/resend", ""),
+    (
+        &["dead", "replay", "job_1", "--payload", r#"{"n":1.0}"#],
+        "POST",
+        "/v1/dead-letters/job_1/replay",
+        r#"{"payload":{"n":1.0}}"#,
+    ),
+    (&["endpoints", "show", "orders"], "GET", "/v1/endpoints/orders", ""),
+    (&["endpoints", "put", "orders", "--url", "https://a/"], "PUT", "/v1/endpoints/orders", r#"{"url":"https://a/"}"#),
+    (&["endpoints", "pause", "orders"], "POST", "/v1/endpoints/orders/pause", ""),
+    (&["endpoints", "resume", "orders"], "POST", "/v1/endpoints/orders/resume", ""),
+    (&["endpoints", "delete", "orders"], "DELETE", "/v1/endpoints/orders", ""),
+    (&["endpoints", "secret", "orders"], "GET", "/v1/endpoints/orders/secret", ""),
+    (&["endpoints", "secret"], "GET", "/v1/secret", ""),
+    (&["endpoints", "rotate", "orders"], "POST", "/v1/endpoints/orders/secret/rotate", ""),
+    (&["schedules", "show", "daily"], "GET", "/v1/schedules/daily", ""),
+    (&["schedules", "run", "daily"], "POST", "/v1/schedules/daily/run", ""),
+    (&["schedules", "delete", "daily"], "DELETE", "/v1/schedules/daily", ""),
+    (
+        &["keys", "create", "--for", "*", "--scope", "jobs:read"],
+        "POST",
+        "/v1/keys",
+        r#"{"expires_at":null,"jobs_per_day":null,"name":"","scopes":["jobs:read"],"tenant":"*"}"#,
+    ),
+    (&["keys", "revoke", "0101"], "DELETE", "/v1/keys/0101", ""),
+    (&["index", "show", "notes"], "GET", "/v1/indexes/notes", ""),
+    (
+        &["index", "put", "notes", "-d", r#"{"provider": "builtin"}"#],
+        "PUT",
+        "/v1/indexes/notes",
+        r#"{"provider": "builtin"}"#,
+    ),
+    (&["index", "verify", "notes", "--repair"], "POST", "/v1/indexes/notes/verify", r#"{"repair":true}"#),
+    (&["index", "delete", "notes"], "DELETE", "/v1/indexes/notes", ""),
+    (
+        &["search", "notes", "lease", "--filter", r#"{"lang":"en"}"#],
+        "POST",
+        "/v1/indexes/notes/search",
+        r#"{"filter":{"lang":"en"},"limit":10,"mode":"hybrid","query":"lease"}"#,
+    ),
+];
+
+#[test]
+fn each_command_sends_its_request() {
+    let api = Api::start(|request, _| match (request.method.as_str(), request.target.contains("limit=")) {
+        ("DELETE", _) => Reply::new(204, ""),
+        (_, true) => page(&[anything()], None),
+        _ => Reply::json(&anything()),
+    });
+    for (arguments, method, target, body) in CASES {
+        let ran = run(&api, arguments);
+        assert_eq!(ran.code, 0, "{arguments:?}: {ran:?}");
+        let last = api.received().pop().unwrap();
+        let has_length = last.headers.contains_key("content-length");
+        assert_eq!(has_length, ["POST", "PUT"].contains(&method), "{arguments:?}: {:?}", last.headers);
+        assert_eq!(
+            (last.method.as_str(), last.target.as_str(), last.body.as_str()),
+            (method, target, body),
+            "{arguments:?}"
+        );
+    }
+}
+
+#[test]
+fn each_list_shows_its_items() {
+    let mut item = anything();
+    item["state"] = json!("open");
+    let (api, mut jobs_item) = (Api::of(page(&[item.clone()], None)), item);
+    for family in ["dead", "endpoints", "schedules", "keys", "index"] {
+        let ran = run(&api, &[family, "list"]);
+        assert_eq!((ran.code, ran.out.lines().count()), (0, 2), "{family}: {ran:?}");
+    }
+    jobs_item["state"] = json!("held");
+    let ran = run(&Api::of(page(&[jobs_item], None)), &["jobs", "list"]);
+    assert_eq!((ran.code, ran.out.lines().count()), (0, 2), "{ran:?}");
+}
+
+#[test]
+fn several_jobs_are_changed_although_one_is_refused() {
+    let api = Api::start(|request, _| match request.target.as_str() {
+        "/v1/jobs/b/cancel" => Reply::problem(409, "illegal-transition", "it has ended", &json!([])),
+        _ => Reply::json(&job("job_2", "cancelled")),
+    });
+    let ran = run(&api, &["jobs", "cancel", "a", "b", "c", "-o", "ndjson"]);
+    assert_eq!((ran.code, ran.out.lines().count()), (1, 2), "{ran:?}");
+    assert!(ran.err.starts_with("longshore: b: 409 A title: it has ended"), "{}", ran.err);
+    assert_eq!(api.received().len(), 3);
+}
+
+#[test]
+fn a_schedule_is_paused_by_a_put_of_what_was_read() {
+    let api = Api::start(|_, _| Reply::json(&anything()));
+    let ran = run(&api, &["schedules", "pause", "daily"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let [read, put] = api.received().try_into().unwrap();
+    assert_eq!((read.method.as_str(), put.method.as_str(), put.target.as_str()), ("GET", "PUT", "/v1/schedules/daily"));
+    let body: Value = serde_json::from_str(&put.body).unwrap();
+    assert_eq!(
+        (&body["paused"], &body["cron"], &body["payload"]),
+        (&json!(true), &json!("0 3 * * *"), &json!({"body": 1}))
+    );
+    let resumed = run(&api, &["schedules", "resume", "daily"]);
+    assert_eq!((resumed.code, api.received().len()), (0, 3), "a schedule that runs is not put");
+}
+
+#[test]
+fn documents_are_sent_as_lines_and_a_refused_one_is_shown() {
+    let summary = json!({
+        "summary": {"accepted": 1, "duplicates": 0, "rejected": 1}, "problem": null, "group": "g", "removal": null,
+        "unreported": {"accepted": 0, "duplicates": 0, "rejected": 0},
+    });
+    let problem = json!({"type": "t", "title": "T", "status": 422, "detail": "Line 2: no text", "errors": []});
+    let refused = json!({"index": 1, "line": 2, "status": 422, "id": null, "duplicate": false, "problem": problem});
+    let api = Api::of(Reply::new(200, format!("{refused}\n{summary}\n")));
+    let site = Site::new();
+    let lines = site.file("documents", "{\"id\":\"a\"}\n{}\n");
+    let ran = run(&api, &["index", "documents", "notes", &lines, "--group", "g", "--idempotency-key", "k"]);
+    assert_eq!((ran.code, ran.out.as_str()), (1, "1 accepted, 0 duplicates, 1 refused; group g\n"), "{ran:?}");
+    assert_eq!(ran.err, "Line 2: no text\n");
+    let [request] = api.received().try_into().unwrap();
+    assert_eq!(
+        (request.target.as_str(), request.body.as_str()),
+        ("/v1/indexes/notes/documents?group=g", "{\"id\":\"a\"}\n{}\n")
+    );
+    assert_eq!(request.headers["content-type"], "application/x-ndjson");
+}
+
+#[test]
+fn a_signature_is_made_and_verified_without_a_secret_in_the_arguments() {
+    let site = Site::new();
+    let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    let body = site.file("body", r#"{"test": 2432232314}"#);
+    let sign = |arguments: &[&str]| {
+        let mut command = site.command();
+        ran(command.args(["sign", &body, "--id", "msg_1"]).args(arguments).env("LONGSHORE_SECRET", secret))
+    };
+    let signed = sign(&["-o", "json"]);
+    let headers: Value = serde_json::from_str(&signed.out).unwrap();
+    let header = |name: &str| headers[name].as_str().unwrap().to_owned();
+    let verify = |id: &str, file: &str| {
+        let mut command = site.command();
+        let (timestamp, signature) = (header("webhook-timestamp"), header("webhook-signature"));
+        let options = ["--id", id, "--timestamp", &timestamp, "--signature", &signature];
+        ran(command.args(["verify-signature", file]).args(options).env("LONGSHORE_SECRET", secret))
+    };
+    assert_eq!(verify("msg_1", &body).code, 0);
+    assert_eq!(verify("msg_2", &body).code, 1);
+    assert_eq!(verify("msg_1", &site.file("other", "{}")).code, 1);
+    let lines = sign(&["--timestamp", "1614265330"]).out;
+    assert!(lines.starts_with("webhook-id: msg_1\nwebhook-timestamp: 1614265330\nwebhook-signature: v1,"), "{lines}");
+    let unset = ran(site.command().args(["sign", &body, "--id", "msg_1"]));
+    assert!(unset.code == 2 && unset.err.contains("LONGSHORE_SECRET is not set"), "{unset:?}");
+    let from_file = site.file("secret", &format!("{secret}\n"));
+    let of_file =
+        ran(site.command().args(["sign", &body, "--id", "a", "--timestamp", "1", "--secret-file", &from_file]));
+    assert_eq!(of_file.code, 0, "{of_file:?}");
+}

@@ -1,0 +1,20 @@
+//! Blocking client of Longshore's API. Each answer has its JSON as it was received and the fields that callers read.
+
+mod answer;
+mod client;
+mod error;
+mod manage;
+mod operate;
+mod request;
+mod types;
+
+pub use answer::{Answer, Listed, Reply};
+pub use client::{Client, Connection};
+pub use error::{ClientError, InvalidField, Problem};
+pub use operate::{ChunkResult, ListPage};
+pub use request::Request;
+pub use types::{
+    AcceptedJob, Attempt, AttemptEvidence, BatchResult, CreatedKey, DeadLetter, Endpoint, Evidence, EvidenceCall,
+    EvidenceMessage, Health, Index, IndexVersion, Job, JobError, Key, KeyRotation, LinesSummary, Occurrence, Readiness,
+    Schedule, SearchHit, SearchResult, Secrets, Tally,
+};
