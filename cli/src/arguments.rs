@@ -4,7 +4,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::commands::{
-    api, dead, doctor, endpoints, enqueue, index, jobs, keys, profiles, schedules, search, signature, status, tail, why,
+    api, causes, dead, doctor, endpoints, enqueue, index, jobs, keys, profiles, schedules, search, signature, status,
+    tail, why,
 };
 use crate::context::Global;
 use crate::deploy::{Options, deploy};
@@ -39,6 +40,9 @@ enum Command {
     #[command(subcommand)]
     Jobs(jobs::Command),
     Why(why::Options),
+    /// Shows what failed jobs have in common, and says what is dealt with.
+    #[command(subcommand)]
+    Causes(causes::Command),
     /// Lists, shows, replays and discards dead letters.
     #[command(subcommand)]
     Dead(dead::Command),
@@ -82,6 +86,7 @@ impl Arguments {
         match self.command {
             Command::Jobs(command) => jobs::run(&global.context()?, &command),
             Command::Why(options) => why::run(&global.context()?, &options),
+            Command::Causes(command) => causes::run(&global.context()?, &command),
             Command::Dead(command) => dead::run(&global.context()?, &command),
             Command::Tail(options) => tail::run(&global.context()?, &options),
             Command::Enqueue(options) => enqueue::run(&global.context()?, &options),

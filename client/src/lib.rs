@@ -14,7 +14,7 @@ pub use error::{ClientError, InvalidField, Problem};
 pub use operate::{ChunkResult, ListPage};
 pub use request::Request;
 pub use types::{
-    AcceptedJob, Attempt, AttemptEvidence, BatchResult, CreatedKey, DeadLetter, Endpoint, Evidence, EvidenceCall,
-    EvidenceMessage, Health, Index, IndexVersion, Job, JobError, Key, KeyRotation, LinesSummary, Occurrence, Readiness,
-    Schedule, SearchHit, SearchResult, Secrets, Tally,
+    AcceptedJob, Attempt, AttemptEvidence, BatchResult, Cause, Counted, CreatedKey, DeadLetter, Endpoint, Evidence,
+    EvidenceCall, EvidenceMessage, Health, Index, IndexVersion, Job, JobError, Key, KeyRotation, LinesSummary,
+    Occurrence, Readiness, Schedule, SearchHit, SearchResult, Secrets, Tally,
 };

@@ -8,7 +8,7 @@ use crate::answer::{Answer, Listed, Reply};
 use crate::client::Client;
 use crate::error::ClientError;
 use crate::request::Request;
-use crate::types::{Attempt, BatchResult, DeadLetter, Evidence, Job, LinesSummary};
+use crate::types::{Attempt, BatchResult, Cause, DeadLetter, Evidence, Job, LinesSummary};
 
 /// Maximum number of items of a page.
 const PAGE_MAX: usize = 100;
@@ -104,6 +104,38 @@ impl Client {
     /// Any [`ClientError`].
     pub fn resend(&self, id: &str, key: Option<&str>) -> Result<Answer<Job>, ClientError> {
         self.ask(&Request::new("POST", &["v1", "jobs", id, "resend"]).idempotency_key(key))
+    }
+
+    /// Reads a cause of failures.
+    ///
+    /// # Errors
+    /// Any [`ClientError`].
+    pub fn cause(&self, id: &str) -> Result<Answer<Cause>, ClientError> {
+        self.ask(&Request::new("GET", &["v1", "causes", id]))
+    }
+
+    /// Says that a cause is dealt with.
+    ///
+    /// # Errors
+    /// Any [`ClientError`].
+    pub fn resolve_cause(&self, id: &str) -> Result<Answer<Cause>, ClientError> {
+        self.ask(&Request::new("POST", &["v1", "causes", id, "resolve"]))
+    }
+
+    /// Sets a cause aside for this number of seconds.
+    ///
+    /// # Errors
+    /// Any [`ClientError`].
+    pub fn ignore_cause(&self, id: &str, seconds: u32) -> Result<Answer<Cause>, ClientError> {
+        self.ask(&Request::new("POST", &["v1", "causes", id, "ignore"]).json(&json!({ "seconds": seconds })))
+    }
+
+    /// Opens a cause again.
+    ///
+    /// # Errors
+    /// Any [`ClientError`].
+    pub fn reopen_cause(&self, id: &str) -> Result<Answer<Cause>, ClientError> {
+        self.ask(&Request::new("POST", &["v1", "causes", id, "reopen"]))
     }
 
     /// Reads a dead letter.

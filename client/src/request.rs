@@ -1,5 +1,7 @@
 //! Requests: method, path, parameters, headers and body.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 /// Media type of lines of JSON.
@@ -14,7 +16,7 @@ pub struct Request {
     pub(crate) segments: Vec<String>,
     /// Path and query as they are sent; replaces the segments.
     pub(crate) path: Option<String>,
-    pub(crate) query: Vec<(&'static str, String)>,
+    pub(crate) query: Vec<(Cow<'static, str>, String)>,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Option<Vec<u8>>,
 }
@@ -33,8 +35,8 @@ impl Request {
 
     /// Adds a parameter if it has a value.
     #[must_use]
-    pub fn parameter(mut self, name: &'static str, value: Option<impl ToString>) -> Request {
-        self.query.extend(value.map(|value| (name, value.to_string())));
+    pub fn parameter(mut self, name: impl Into<Cow<'static, str>>, value: Option<impl ToString>) -> Request {
+        self.query.extend(value.map(|value| (name.into(), value.to_string())));
         self
     }
 
@@ -92,7 +94,7 @@ mod tests {
     fn a_key_is_quoted_and_a_missing_parameter_is_left_out() {
         let request =
             Request::new("GET", &["v1", "jobs"]).parameter("state", Some("dead")).parameter("kind", None::<&str>);
-        assert_eq!(request.query, [("state", "dead".to_owned())]);
+        assert_eq!(request.query, [("state".into(), "dead".to_owned())]);
         let request = request.idempotency_key(Some("a \"b\" \\"));
         assert_eq!(request.headers, [("idempotency-key".to_owned(), "\"a \\\"b\\\" \\\\\"".to_owned())]);
     }

@@ -1,5 +1,6 @@
 //! Types of the API's answers: the fields that callers read. Times are RFC 3339 texts, as they were received.
 
+use longshore::manage::causes::CauseState;
 use longshore::model::attempt::AttemptState;
 use longshore::model::state::{DeadLetterState, DeadReason, State};
 use longshore::security::key::Scope;
@@ -26,6 +27,10 @@ pub struct Job {
     pub attempts: u32,
     pub max_attempts: u32,
     pub error: Option<JobError>,
+    #[serde(default)]
+    pub cause: Option<String>,
+    #[serde(default)]
+    pub dies_at: Option<String>,
     pub dead_reason: Option<DeadReason>,
     pub dead_letter_state: Option<DeadLetterState>,
     pub result: Option<Box<RawValue>>,
@@ -67,10 +72,44 @@ pub struct DeadLetter {
     pub attempts: u32,
     pub error: Option<JobError>,
     pub reason: Option<DeadReason>,
-    pub fingerprint: String,
+    pub cause: Option<String>,
     pub replayed_by: Option<String>,
     pub note: Option<String>,
     pub metadata: Option<Box<RawValue>>,
+}
+
+/// Number of jobs of a cause in one state: 1,000 at most, and `at_least` if there are more.
+#[derive(Debug, Clone, Deserialize)]
+#[allow(missing_docs)]
+pub struct Counted {
+    pub count: u32,
+    pub at_least: bool,
+}
+
+/// A cause of failures, and the jobs that it holds up.
+#[derive(Debug, Clone, Deserialize)]
+#[allow(missing_docs)]
+pub struct Cause {
+    pub id: String,
+    pub tenant: String,
+    pub state: CauseState,
+    pub ignored_until: Option<String>,
+    pub came_back_at: Option<String>,
+    pub kind: Option<String>,
+    pub endpoint: Option<String>,
+    pub host: Option<String>,
+    pub class: Option<String>,
+    pub fault: Option<String>,
+    pub status: Option<u16>,
+    pub text: String,
+    pub first_seen_at: String,
+    pub last_seen_at: String,
+    pub retrying: Counted,
+    pub held: Counted,
+    pub dead: Counted,
+    pub next_dies_at: Option<String>,
+    pub endpoint_succeeded_at: Option<String>,
+    pub sample_job: Option<String>,
 }
 
 /// An attempt of a job.

@@ -5,7 +5,7 @@ use longshore::model::state::DeadReason;
 use longshore_client::{Answer, DeadLetter, Request};
 
 use crate::commands::each::{change, for_each};
-use crate::commands::filter::ListSize;
+use crate::commands::filter::{Filter, ListSize};
 use crate::commands::jobs::show as show_job;
 use crate::context::Context;
 use crate::failure::{DONE, Failure};
@@ -18,6 +18,8 @@ use crate::times::{shown, shown_or_dash};
 pub(crate) enum Command {
     /// Lists open dead letters, the newest first.
     List {
+        #[command(flatten)]
+        filter: Box<Filter>,
         #[command(flatten)]
         size: ListSize,
     },
@@ -50,8 +52,8 @@ pub(crate) enum Command {
 /// Runs a command on dead letters.
 pub(crate) fn run(context: &Context, command: &Command) -> Result<u8, Failure> {
     match command {
-        Command::List { size } => {
-            let request = Request::new("GET", &["v1", "dead-letters"]);
+        Command::List { filter, size } => {
+            let request = filter.narrow(Request::new("GET", &["v1", "dead-letters"]));
             let letters = context.client().list::<DeadLetter>(&request, size.limit())?;
             context.output.list(&letters, &HEADER, row).map(|()| DONE)
         }
@@ -68,7 +70,7 @@ pub(crate) fn run(context: &Context, command: &Command) -> Result<u8, Failure> {
     }
 }
 
-const HEADER: [&str; 6] = ["ID", "DIED", "EXPIRES", "ATTEMPTS", "FINGERPRINT", "ERROR"];
+const HEADER: [&str; 6] = ["ID", "DIED", "EXPIRES", "ATTEMPTS", "CAUSE", "ERROR"];
 
 fn row(letter: &DeadLetter) -> Vec<String> {
     vec![
@@ -76,7 +78,7 @@ fn row(letter: &DeadLetter) -> Vec<String> {
         shown_or_dash(letter.died_at.as_deref()),
         shown_or_dash(letter.expires_at.as_deref()),
         letter.attempts.to_string(),
-        letter.fingerprint.clone(),
+        letter.cause.clone().unwrap_or_else(|| "-".to_owned()),
         letter.error.as_ref().map_or_else(|| "-".to_owned(), |error| error.message.clone()),
     ]
 }
@@ -99,7 +101,7 @@ fn fields(letter: &DeadLetter) -> Vec<Field> {
         ("first failed", letter.first_failed_at.as_deref().map(shown)),
         ("died", letter.died_at.as_deref().map(shown)),
         ("expires", letter.expires_at.as_deref().map(shown)),
-        ("fingerprint", Some(letter.fingerprint.clone())),
+        ("cause", letter.cause.clone()),
         ("replayed by", letter.replayed_by.clone()),
         ("note", letter.note.clone()),
         ("metadata", letter.metadata.as_ref().map(|json| json.get().to_owned())),

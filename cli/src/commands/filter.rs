@@ -1,12 +1,25 @@
 //! Filters and sizes of lists.
 
 use clap::Args;
-use longshore::model::state::State;
+use longshore::model::state::{DeadReason, State};
 use longshore_client::Request;
 
 /// Names of the arguments of [`JobFilter`].
-pub(crate) const FILTERS: [&str; 7] =
-    ["state", "kind", "endpoint", "group", "event_id", "created_after", "created_before"];
+pub(crate) const FILTERS: [&str; 13] = [
+    "state",
+    "kind",
+    "endpoint",
+    "group",
+    "event_id",
+    "cause",
+    "reason",
+    "schedule",
+    "metadata",
+    "created_after",
+    "created_before",
+    "died_after",
+    "died_before",
+];
 
 /// Filter of a list of jobs.
 #[derive(Debug, Clone, Args)]
@@ -14,6 +27,13 @@ pub(crate) struct JobFilter {
     /// State of the jobs.
     #[arg(long, value_name = "STATE", value_parser = state)]
     state: Option<String>,
+    #[command(flatten)]
+    filter: Filter,
+}
+
+/// Filter that lists of jobs and of dead letters share.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Filter {
     /// Kind of the jobs: `webhook`, `embed`, `index`, or the name of a task.
     #[arg(long, value_name = "KIND")]
     kind: Option<String>,
@@ -26,31 +46,77 @@ pub(crate) struct JobFilter {
     /// The `webhook-id` of the jobs.
     #[arg(long, value_name = "ID")]
     event_id: Option<String>,
+    /// Cause of the last failure of the jobs.
+    #[arg(long, value_name = "CAUSE")]
+    cause: Option<String>,
+    /// Reason of the death of the jobs.
+    #[arg(long, value_name = "REASON", value_parser = reason)]
+    reason: Option<String>,
+    /// Schedule that made the jobs.
+    #[arg(long, value_name = "NAME")]
+    schedule: Option<String>,
+    /// Member of the metadata of the jobs, such as `customer.id=42`; may be repeated.
+    #[arg(long, value_name = "PATH=VALUE", value_parser = member)]
+    metadata: Vec<(String, String)>,
     /// Time after which the jobs were created, such as `2026-11-02T08:00:00Z`.
     #[arg(long, value_name = "TIME")]
     created_after: Option<String>,
     /// Time before which the jobs were created.
     #[arg(long, value_name = "TIME")]
     created_before: Option<String>,
+    /// Time after which the jobs died.
+    #[arg(long, value_name = "TIME")]
+    died_after: Option<String>,
+    /// Time before which the jobs died.
+    #[arg(long, value_name = "TIME")]
+    died_before: Option<String>,
 }
 
 /// Parses a state.
 fn state(text: &str) -> Result<String, String> {
-    let known = State::ALL.map(State::name).join(", ");
-    State::named(text).map(|state| state.name().to_owned()).ok_or_else(|| format!("use one of {known}"))
+    word(text, &State::ALL.map(State::name))
+}
+
+/// Parses the reason of a death.
+fn reason(text: &str) -> Result<String, String> {
+    word(text, &DeadReason::ALL.map(DeadReason::name))
+}
+
+/// Returns the text if it is one of the words.
+pub(crate) fn word(text: &str, known: &[&str]) -> Result<String, String> {
+    if known.contains(&text) { Ok(text.to_owned()) } else { Err(format!("use one of {}", known.join(", "))) }
+}
+
+/// Parses a member of the metadata and its value.
+fn member(text: &str) -> Result<(String, String), String> {
+    let (path, value) = text.split_once('=').ok_or("write it as PATH=VALUE, such as customer.id=42")?;
+    Ok((path.to_owned(), value.to_owned()))
 }
 
 impl JobFilter {
     /// Returns the request of the list.
     pub(crate) fn request(&self) -> Request {
-        Request::new("GET", &["v1", "jobs"])
-            .parameter("state", self.state.as_ref())
+        self.filter.narrow(Request::new("GET", &["v1", "jobs"]).parameter("state", self.state.as_ref()))
+    }
+}
+
+impl Filter {
+    /// Adds the filter to the request of a list.
+    pub(crate) fn narrow(&self, list: Request) -> Request {
+        let request = list
             .parameter("kind", self.kind.as_ref())
             .parameter("endpoint", self.endpoint.as_ref())
             .parameter("group", self.group.as_ref())
             .parameter("event_id", self.event_id.as_ref())
+            .parameter("cause", self.cause.as_ref())
+            .parameter("reason", self.reason.as_ref())
+            .parameter("schedule", self.schedule.as_ref())
             .parameter("created_after", self.created_after.as_ref())
             .parameter("created_before", self.created_before.as_ref())
+            .parameter("died_after", self.died_after.as_ref())
+            .parameter("died_before", self.died_before.as_ref());
+        let members = self.metadata.iter();
+        members.fold(request, |request, (path, value)| request.parameter(format!("metadata.{path}"), Some(value)))
     }
 }
 

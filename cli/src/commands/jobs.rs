@@ -21,7 +21,7 @@ pub(crate) enum Command {
     /// Lists jobs, the newest first.
     List {
         #[command(flatten)]
-        filter: JobFilter,
+        filter: Box<JobFilter>,
         /// Idempotency key of the jobs; excludes all other filters.
         #[arg(long, value_name = "KEY", conflicts_with_all = FILTERS)]
         idempotency_key: Option<String>,

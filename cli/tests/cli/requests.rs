@@ -12,7 +12,7 @@ fn anything() -> Value {
         "connections": 2, "schedule": "fast", "updated_at": AT, "evidence": "full", "keep_payload": false, "paused": false,
         "secret": "whsec_AAAA", "previous_secret": null, "cron": "0 3 * * *", "time_zone": "UTC", "next": [AT], "last": null,
         "overlap": "skip", "catch_up": "one", "payload": {"body": 1}, "key": "ls_token", "scopes": ["jobs:read"],
-        "serving": null, "building": null, "mode": "hybrid", "degraded": null, "hits": [], "fingerprint": "f",
+        "serving": null, "building": null, "mode": "hybrid", "degraded": null, "hits": [],
     });
     all.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     all
@@ -186,4 +186,51 @@ fn a_signature_is_made_and_verified_without_a_secret_in_the_arguments() {
     let of_file =
         ran(site.command().args(["sign", &body, "--id", "a", "--timestamp", "1", "--secret-file", &from_file]));
     assert_eq!(of_file.code, 0, "{of_file:?}");
+}
+
+#[test]
+fn causes_are_listed_with_their_jobs_and_changed() {
+    let cause = json!({
+        "id": "cause_a", "tenant": "acme", "state": "open", "ignored_until": null, "came_back_at": AT, "kind": "webhook",
+        "endpoint": "orders", "host": null, "class": "http_5xx", "fault": "destination", "status": 503,
+        "text": "database is down\u{1b}", "first_seen_at": AT, "last_seen_at": AT,
+        "retrying": {"count": 1_000, "at_least": true}, "held": {"count": 2, "at_least": false},
+        "dead": {"count": 12, "at_least": false}, "next_dies_at": null, "endpoint_succeeded_at": null, "sample_job": "job_1",
+    });
+    let api = Api::of(page(std::slice::from_ref(&cause), None));
+    let listed = run(&api, &["causes", "list", "--endpoint", "orders", "--since", AT]);
+    assert_eq!(listed.code, 0, "{listed:?}");
+    let line = listed.out.lines().nth(1).unwrap();
+    let cells = ["cause_a", "orders", "503 database is down\\u{1b}", "over 1002", "12", "-"];
+    let found: Vec<_> = line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).take(6).collect();
+    assert_eq!(found, cells, "{line}");
+    let [request] = api.received().try_into().unwrap();
+    assert!(request.target.starts_with("/v1/causes?endpoint=orders&since=2026-11-02"), "{}", request.target);
+    for (arguments, path, body) in [
+        (&["causes", "resolve", "cause_a"][..], "/v1/causes/cause_a/resolve", ""),
+        (&["causes", "ignore", "cause_a", "--for", "60"], "/v1/causes/cause_a/ignore", r#"{"seconds":60}"#),
+        (&["causes", "reopen", "cause_a"], "/v1/causes/cause_a/reopen", ""),
+    ] {
+        let api = Api::of(Reply::json(&cause));
+        let changed = run(&api, arguments);
+        assert!(changed.code == 0 && changed.out.contains("came back"), "{changed:?}");
+        let [request] = api.received().try_into().unwrap();
+        let sent = (request.method.as_str(), request.target.as_str(), request.body.as_str());
+        assert_eq!(sent, ("POST", path, body), "{arguments:?}");
+    }
+}
+
+#[test]
+fn dead_letters_and_jobs_have_the_same_filters() {
+    for (list, path) in [("dead", "/v1/dead-letters"), ("jobs", "/v1/jobs")] {
+        let api = Api::of(page(&[], None));
+        let filters =
+            ["--cause", "cause_a", "--reason", "deadline", "--metadata", "customer.id=a=b", "--metadata", "vip=true"];
+        assert_eq!(run(&api, &[&[list, "list"], &filters[..]].concat()).code, 0);
+        let [request] = api.received().try_into().unwrap();
+        let expected = "cause=cause_a&reason=deadline&metadata.customer.id=a%3Db&metadata.vip=true";
+        assert!(request.target.starts_with(&format!("{path}?{expected}")), "{}", request.target);
+        let wrong = run(&api, &[list, "list", "--metadata", "customer"]);
+        assert!(wrong.code == 2 && wrong.err.contains("PATH=VALUE"), "{wrong:?}");
+    }
 }

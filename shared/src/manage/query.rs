@@ -74,7 +74,7 @@ pub struct JobPage<P> {
     pub searched_to: Option<i64>,
 }
 
-/// Where a step of a page stopped reading.
+/// Place at which a step of a page stopped reading.
 struct Stop<P> {
     at: P,
     time: i64,
