@@ -48,6 +48,7 @@ pub(crate) async fn handle(operation: Op, proof: &Proof, context: &mut ApiContex
         Op::DeleteEndpoint => endpoints::change(context, proof, EndpointChange::Delete).await,
         Op::PauseEndpoint => endpoints::change(context, proof, EndpointChange::Pause).await,
         Op::ResumeEndpoint => endpoints::change(context, proof, EndpointChange::Resume).await,
+        Op::TestEndpoint => endpoints::test(context, proof).await,
         Op::ReadSecret => endpoints::secret(context, proof).await,
         Op::RotateSecret => endpoints::rotate(context, proof).await,
         Op::ReadTenantSecret => endpoints::tenant_secret(context, proof).await,

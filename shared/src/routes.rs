@@ -36,6 +36,7 @@ pub enum Operation {
     DeleteEndpoint,
     PauseEndpoint,
     ResumeEndpoint,
+    TestEndpoint,
     ReadSecret,
     RotateSecret,
     ReadTenantSecret,
@@ -145,7 +146,7 @@ const fn open(method: &'static str, path: &'static str, operation: Open) -> Rout
 }
 
 /// All routes of the API.
-pub const ROUTES: [Route; 60] = [
+pub const ROUTES: [Route; 61] = [
     route("POST", "/v1/jobs", Op::CreateJob, Scope::JobsWrite),
     route("POST", "/v1/jobs/batch", Op::CreateJobs, Scope::JobsWrite),
     route("GET", "/v1/jobs", Op::ListJobs, Scope::JobsRead),
@@ -174,6 +175,7 @@ pub const ROUTES: [Route; 60] = [
     route("DELETE", "/v1/endpoints/{id}", Op::DeleteEndpoint, Scope::Operate),
     route("POST", "/v1/endpoints/{id}/pause", Op::PauseEndpoint, Scope::Operate),
     route("POST", "/v1/endpoints/{id}/resume", Op::ResumeEndpoint, Scope::Operate),
+    route("POST", "/v1/endpoints/{id}/test", Op::TestEndpoint, Scope::Operate),
     route("GET", "/v1/endpoints/{id}/secret", Op::ReadSecret, Scope::Operate),
     route("POST", "/v1/endpoints/{id}/secret/rotate", Op::RotateSecret, Scope::Operate),
     route("GET", "/v1/secret", Op::ReadTenantSecret, Scope::Operate),

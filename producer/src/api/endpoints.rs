@@ -1,12 +1,23 @@
 //! Endpoints over HTTP.
 
+use longshore::accept::authorize::Caller;
+use longshore::accept::insert::{Submitter, accept_for};
+use longshore::accept::request::check;
 use longshore::limits::REQUEST_BYTES_MAX;
-use longshore::manage::endpoints;
 use longshore::manage::endpoints::EndpointChange;
+use longshore::manage::test_delivery::{TEST_WAIT_SECONDS, TestDelivery};
+use longshore::manage::{endpoints, test_delivery};
 use longshore::model::endpoint::Endpoint;
+use longshore::model::hint::Hint;
+use longshore::ports::Clock;
+use longshore::store::rows::read_job;
+use longshore::wire::job_queue::JobQueue;
 use longshore::wire::problem::Problem;
 
 use crate::answer::ApiResponse;
+use crate::api::accept::{hint, submitter};
+use crate::api::read::SANDBOXED;
+use crate::api::wait::wait_for_end;
 use crate::authenticate::Proof;
 use crate::context::ApiContext;
 
@@ -49,6 +60,23 @@ pub(crate) async fn change(
     }
     let row = endpoints::read_endpoint(&context.world, &tenant, id).await?;
     Ok(ApiResponse::ok(Endpoint::from(&row)))
+}
+
+/// `POST /v1/endpoints/{id}/test`: sends one marked delivery now, and answers what came back.
+pub(crate) async fn test(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
+    let tenant = proof.tenant()?;
+    let endpoint = endpoints::read_endpoint(&context.world, &tenant, context.placeholder(0)).await?;
+    let caller = Caller { tenant: Some(tenant), ..submitter(context, proof.principal())? };
+    let request = test_delivery::request(&endpoint.id, context.world.now_ms());
+    let jobs = vec![check(&context.world, &context.settings, request.as_bytes(), 0, None)?];
+    let submitting = Submitter { caller: &caller, scope: proof.principal().scope() };
+    let accepted = accept_for(&context.world, submitting, jobs).await?.pop().ok_or(Problem::Internal)??;
+    hint(context, vec![Hint::now(accepted.job.clone(), JobQueue::Express)])?;
+    let read = async || read_job(&context.world, &accepted.job).await;
+    wait_for_end(context, TEST_WAIT_SECONDS, async || Ok(test_delivery::has_ended(&read().await?))).await?;
+    let row = test_delivery::seen(&context.world, read().await?).await?;
+    let evidence = test_delivery::evidence_of(&context.world, &row).await;
+    Ok(ApiResponse::ok(TestDelivery::of(&row, evidence)).with_header("content-security-policy", SANDBOXED))
 }
 
 /// `GET /v1/endpoints/{id}/secret`: reads the signing secrets of an endpoint.

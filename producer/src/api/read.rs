@@ -16,6 +16,9 @@ use crate::api::wait::{wait_for_end, wait_seconds};
 use crate::authenticate::Proof;
 use crate::context::ApiContext;
 
+/// Policy of answers with evidence: a body may come from any server, so browsers must not run it.
+pub(crate) const SANDBOXED: &str = "sandbox; default-src 'none'";
+
 /// Returns the job in the path, of the key's tenant.
 pub(crate) fn job_of_path(context: &ApiContext, proof: &Proof) -> Result<JobRef, Problem> {
     let tenant = proof.tenant()?;
@@ -57,7 +60,11 @@ pub(crate) async fn list_jobs(context: &mut ApiContext, proof: &Proof) -> Result
     }
     let filter = filter(context)?;
     let before = context.position::<String>(&tenant)?;
-    let page = query::list_jobs(&context.world, &tenant, &filter, before, limit).await?;
+    let page = if context.request.wants_lines() {
+        query::step_of_jobs(&context.world, &tenant, &filter, before, limit).await?
+    } else {
+        query::list_jobs(&context.world, &tenant, &filter, before, limit).await?
+    };
     let cursor = context.cursor(&tenant, page.next.as_ref());
     let answer = ApiResponse::page(page.rows.iter().map(|row| Job::of(row, None)), cursor);
     Ok(answer.searched_to(page.searched_to))
@@ -88,8 +95,7 @@ pub(crate) async fn read_evidence(context: &mut ApiContext, proof: &Proof) -> Re
     let entry = index.and_then(|index| row.log.get(index));
     let entry = entry.ok_or_else(|| Problem::not_found("Attempt", number))?;
     let evidence = query::read_evidence(&context.world, entry).await?;
-    // The body may come from any server, so browsers must not run it.
-    Ok(ApiResponse::ok(evidence).with_header("content-security-policy", "sandbox; default-src 'none'"))
+    Ok(ApiResponse::ok(evidence).with_header("content-security-policy", SANDBOXED))
 }
 
 /// `GET /v1/jobs/{id}/vectors`: reads the vectors of an `embed` job.
@@ -102,7 +108,12 @@ pub(crate) async fn read_vectors(context: &mut ApiContext, proof: &Proof) -> Res
 pub(crate) async fn list_dead_letters(context: &mut ApiContext, proof: &Proof) -> Result<ApiResponse, Problem> {
     let tenant = proof.tenant()?;
     let after = context.position::<query::DeadPosition>(&tenant)?;
-    let page = query::list_dead_letters(&context.world, &tenant, &filter(context)?, after, context.limit()?).await?;
+    let (filter, limit) = (filter(context)?, context.limit()?);
+    let page = if context.request.wants_lines() {
+        query::step_of_dead_letters(&context.world, &tenant, &filter, after, limit).await?
+    } else {
+        query::list_dead_letters(&context.world, &tenant, &filter, after, limit).await?
+    };
     let cursor = context.cursor(&tenant, page.next.as_ref());
     Ok(ApiResponse::page(page.rows.iter().filter_map(DeadLetter::of), cursor).searched_to(page.searched_to))
 }

@@ -40,7 +40,7 @@ impl CauseState {
 }
 
 /// A cause as the store returns it, with times in ms.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[allow(missing_docs)]
 pub struct CauseRow {
     pub id: String,
@@ -178,7 +178,10 @@ impl CauseFilter {
             Some(state) => row.state == state,
             None => row.state == CauseState::Open && !row.is_quiet(),
         };
-        is_selected && self.since.is_none_or(|since| ShownCause::from(row).last_seen_at.0 >= since)
+        is_selected
+            && (self.kind.is_none() || self.kind == row.kind)
+            && (self.endpoint.is_none() || self.endpoint == row.endpoint)
+            && self.since.is_none_or(|since| ShownCause::from(row).last_seen_at.0 >= since)
     }
 }
 
@@ -197,7 +200,7 @@ pub async fn list_causes<W: Database + Clock>(
     after: Option<CausePosition>,
     limit: u32,
 ) -> Result<(Vec<CauseRow>, Option<CausePosition>), Problem> {
-    let mut rows = read_page(world, tenant, filter, after, limit).await?;
+    let mut rows = read_page(world, tenant, after, limit).await?;
     let next = is_full(rows.len(), limit).then(|| rows.last().map(|row| (row.first_seen, row.id.clone()))).flatten();
     rows.retain(|row| filter.selects(row));
     Ok((rows, next))
@@ -213,7 +216,7 @@ pub(crate) async fn page_of_causes<W: Database + Clock>(
     after: &str,
 ) -> Result<(Vec<CauseRow>, Option<String>), Problem> {
     let after = after.split_once(' ').and_then(|(first_seen, id)| Some((first_seen.parse().ok()?, id.to_owned())));
-    let rows = read_page(world, tenant, &CauseFilter::default(), after, EXPORT_WHOLE_PAGE).await?;
+    let rows = read_page(world, tenant, after, EXPORT_WHOLE_PAGE).await?;
     let last = rows.last().filter(|_| is_full(rows.len(), EXPORT_WHOLE_PAGE));
     let next = last.map(|row| format!("{} {}", row.first_seen, row.id));
     Ok((rows, next))
@@ -222,16 +225,12 @@ pub(crate) async fn page_of_causes<W: Database + Clock>(
 async fn read_page<W: Database + Clock>(
     world: &W,
     tenant: &str,
-    filter: &CauseFilter,
     after: Option<CausePosition>,
     limit: u32,
 ) -> Result<Vec<CauseRow>, Problem> {
     // Position of the first page: the end of the year 9999, later than any cause.
     let (first_seen, id) = after.unwrap_or((253_402_300_799_999, String::new()));
-    let terms = json!({
-        "tenant": tenant, "first_seen": first_seen, "id": id, "counted": CAUSE_JOBS_COUNTED_MAX, "kind": filter.kind,
-        "endpoint": filter.endpoint,
-    });
+    let terms = json!({"tenant": tenant, "first_seen": first_seen, "id": id, "counted": CAUSE_JOBS_COUNTED_MAX});
     read_rows(world, sql!("list_causes", json_param(&terms), i64::from(limit))).await
 }
 

@@ -14,4 +14,5 @@ pub mod operate;
 pub mod query;
 pub mod resend;
 mod successor;
+pub mod test_delivery;
 pub mod usage;

@@ -110,30 +110,31 @@ pub async fn list_jobs<W: Database + Clock>(
     before: Option<String>,
     limit: u32,
 ) -> Result<JobPage<String>, Problem> {
-    let newest = filter.created_before.map_or_else(|| ID_END.to_owned(), first_id_at);
-    let mut before = before.map_or(newest.clone(), |before| before.min(newest));
-    let mut page = step_of_jobs(world, tenant, filter, &before, limit).await?;
+    let mut page = step_of_jobs(world, tenant, filter, before, limit).await?;
     for _ in 1..PAGE_STEPS_MAX {
-        match page.next {
-            Some(next) if page.rows.is_empty() => before = next,
-            next => return Ok(JobPage { next, ..page }),
+        if !page.rows.is_empty() || page.next.is_none() {
+            break;
         }
-        page = step_of_jobs(world, tenant, filter, &before, limit).await?;
+        page = step_of_jobs(world, tenant, filter, page.next, limit).await?;
     }
     Ok(page)
 }
 
-async fn step_of_jobs<W: Database + Clock>(
+/// Reads a page as [`list_jobs`] does, in one step even if it finds nothing: an export counts its calls by the page.
+///
+/// # Errors
+/// `Unavailable`.
+pub async fn step_of_jobs<W: Database + Clock>(
     world: &W,
     tenant: &str,
     filter: &JobFilter,
-    before: &str,
+    before: Option<String>,
     limit: u32,
 ) -> Result<JobPage<String>, Problem> {
     #[derive(Serialize)]
     struct Terms<'a> {
         tenant: &'a str,
-        before: &'a str,
+        before: String,
         from: String,
         #[serde(flatten)]
         filter: &'a JobFilter,
@@ -144,6 +145,8 @@ async fn step_of_jobs<W: Database + Clock>(
         created_at: Option<i64>,
         rows: i64,
     }
+    let newest = filter.created_before.map_or_else(|| ID_END.to_owned(), first_id_at);
+    let before = before.map_or(newest.clone(), |before| before.min(newest));
     let from = first_id_at(filter.created_after.unwrap_or(0));
     let terms = json_param(&Terms { tenant, before, from, filter });
     let limit = i64::from(limit);
@@ -185,25 +188,25 @@ pub async fn list_dead_letters<W: Database + Clock>(
     after: Option<DeadPosition>,
     limit: u32,
 ) -> Result<JobPage<DeadPosition>, Problem> {
-    // Position of the first page: the end of the year 9999, later than any death.
-    let newest = (filter.died_before.unwrap_or(253_402_300_799_999), String::new());
-    let mut after = after.map_or(newest.clone(), |after| after.min(newest));
     let mut page = step_of_dead_letters(world, tenant, filter, after, limit).await?;
     for _ in 1..PAGE_STEPS_MAX {
-        match page.next {
-            Some(next) if page.rows.is_empty() => after = next,
-            next => return Ok(JobPage { next, ..page }),
+        if !page.rows.is_empty() || page.next.is_none() {
+            break;
         }
-        page = step_of_dead_letters(world, tenant, filter, after, limit).await?;
+        page = step_of_dead_letters(world, tenant, filter, page.next, limit).await?;
     }
     Ok(page)
 }
 
-async fn step_of_dead_letters<W: Database + Clock>(
+/// Reads a page as [`list_dead_letters`] does, in one step even if it finds nothing.
+///
+/// # Errors
+/// `Unavailable`.
+pub async fn step_of_dead_letters<W: Database + Clock>(
     world: &W,
     tenant: &str,
     filter: &JobFilter,
-    (before, id): DeadPosition,
+    after: Option<DeadPosition>,
     limit: u32,
 ) -> Result<JobPage<DeadPosition>, Problem> {
     #[derive(Serialize)]
@@ -220,6 +223,9 @@ async fn step_of_dead_letters<W: Database + Clock>(
         id: String,
         rows: i64,
     }
+    // Position of the first page: the end of the year 9999, later than any death.
+    let newest = (filter.died_before.unwrap_or(253_402_300_799_999), String::new());
+    let (before, id) = after.map_or(newest.clone(), |after| after.min(newest));
     let terms = json_param(&Terms { tenant, before, id, filter });
     let limit = i64::from(limit);
     // The index of a cause has no others.

@@ -198,13 +198,20 @@ pub fn decide(outcome: &Outcome, at: &Situation<'_>) -> Decision {
 }
 
 /// Returns the time until a job that is retried becomes a dead letter if all of its attempts fail at once: the wait, and the
-/// waits of its schedule after that without jitter, until its deadline at most. `None` for any other decision.
+/// waits of its schedule after that without jitter. It dies before a wait that would end after its deadline. `None` for
+/// any other decision.
 pub fn dies_in(decision: Decision, at: &Situation<'_>) -> Option<Duration> {
     let Decision::Retry { delay, failures } = decision else { return None };
-    let later = (failures + 1..at.max_attempts).map(|failures| nominal_delay(at.backoff, failures));
-    let all = later.fold(delay, Duration::saturating_add);
-    let deadline = at.deadline_in_ms.map(|left| Duration::from_millis(left.unsigned_abs()));
-    Some(deadline.map_or(all, |deadline| all.min(deadline)))
+    let left = at.deadline_in_ms.map(|left| Duration::from_millis(left.max(0).unsigned_abs()));
+    let mut all = delay;
+    for failures in failures + 1..at.max_attempts {
+        let wait = nominal_delay(at.backoff, failures);
+        if left.is_some_and(|left| all + wait >= left) {
+            break;
+        }
+        all = all.saturating_add(wait);
+    }
+    Some(all)
 }
 
 #[cfg(test)]
@@ -282,6 +289,18 @@ mod tests {
     fn a_success_is_final_in_any_situation() {
         let at = Situation { deadline_in_ms: Some(0), dead_letter_on: ErrorClass::ALL, ..situation(SENDS_MAX, 10, 10) };
         assert_eq!(decide(&Outcome::Succeeded { result: JobResult::Empty }, &at), Decision::Succeed);
+    }
+
+    #[test]
+    fn a_retried_job_dies_at_the_end_of_its_schedule_or_before_a_wait_that_is_too_long() {
+        let seconds = |max_attempts, deadline_in_ms| {
+            let at = Situation { deadline_in_ms, ..situation(1, 0, max_attempts) };
+            dies_in(decide(&failed(ErrorClass::Http5xx, None), &at), &at).map(|wait| wait.as_secs().div_ceil(60))
+        };
+        assert_eq!(seconds(10, None), Some(6 + 30 + 60 * (2 + 5 + 10 + 14 + 20 + 24)), "75 hours and more");
+        assert_eq!(seconds(3, None), Some(6), "5 s, then 5 minutes");
+        assert_eq!(seconds(10, Some(24 * 3_600_000)), Some(6 + 30 + 60 * (2 + 5 + 10)), "14 h do not fit into a day");
+        assert_eq!(seconds(1, None), None, "it is dead already");
     }
 
     proptest! {

@@ -89,6 +89,7 @@ fn describe_keyed(operation: Operation) -> OperationDoc {
         Op::DeleteEndpoint => endpoints::delete_endpoint(),
         Op::PauseEndpoint => endpoints::pause_endpoint(),
         Op::ResumeEndpoint => endpoints::resume_endpoint(),
+        Op::TestEndpoint => endpoints::test_endpoint(),
         Op::ReadSecret => endpoints::read_secret(),
         Op::RotateSecret => endpoints::rotate_secret(),
         Op::ReadTenantSecret => endpoints::read_tenant_secret(),

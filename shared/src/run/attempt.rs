@@ -159,7 +159,8 @@ fn finish(
         };
         record(&head, &calls, error.as_ref())
     });
-    let answer = error.as_ref().and_then(|_| sent.answer(&redaction));
+    // Without evidence nothing of the answer is kept, not even in the text of a cause.
+    let answer = error.as_ref().filter(|_| wanted).and_then(|_| sent.answer(&redaction));
     let measured = Measured { duration_ms, status: sent.status(&outcome), version: settings.version.clone(), answer };
     let host = error.as_ref().and_then(|_| host_of(job));
     let at = FailedAt { kind: job.kind.clone(), endpoint: job.endpoint_id.clone(), host };

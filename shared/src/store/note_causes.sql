@@ -9,10 +9,14 @@ WITH failed AS MATERIALIZED (
     AND NOT EXISTS (SELECT 1 FROM causes c
       WHERE c.tenant = i.value ->> 'tenant' AND c.id = i.value ->> 'id' AND c.state <> 'resolved')
   GROUP BY 1, 2),
+counted AS MATERIALIZED (
+  SELECT t.tenant,
+    (SELECT count(*) FROM (SELECT 1 FROM causes c WHERE c.tenant = t.tenant AND c.id > '' LIMIT ?3) i) AS causes
+  FROM (SELECT DISTINCT tenant FROM failed) t),
 fresh AS MATERIALIZED (
-  SELECT t.tenant, t.id, t.at, NOT EXISTS (SELECT 1 FROM causes c WHERE c.tenant = t.tenant AND c.id = t.id)
-    AND (SELECT count(*) FROM (SELECT 1 FROM causes c WHERE c.tenant = t.tenant AND c.id > '' LIMIT ?3) i) >= ?3 AS over
-  FROM failed t)
+  SELECT t.tenant, t.id, t.at,
+    v.causes >= ?3 AND NOT EXISTS (SELECT 1 FROM causes c WHERE c.tenant = t.tenant AND c.id = t.id) AS over
+  FROM failed t CROSS JOIN counted v ON v.tenant = t.tenant)
 INSERT INTO causes (tenant, id, kind, endpoint, host, class, status, text, first_seen, state, check_at)
 SELECT v.tenant, CASE WHEN v.over THEN ?4 ELSE v.id END,
   CASE WHEN NOT v.over THEN i.value ->> 'kind' END, CASE WHEN NOT v.over THEN i.value ->> 'endpoint' END,

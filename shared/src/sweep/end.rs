@@ -1,6 +1,6 @@
 //! Ends of jobs that no attempt ends: expired leases, deadlines that passed before an attempt, and requested cancels.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::limits::{CRASH_SEEN_MS_MAX, CRASHES_MAX, SENDS_MAX};
 use crate::model::cause::{CRASHED, LATE};
@@ -26,23 +26,29 @@ pub(super) async fn expire<W: World>(
         return Ok(Vec::new());
     }
     let expiring = sql!("expire", json_param(&jobs), terms(settings));
-    let statements = vec![expiring, note_causes(settings, jobs), look_later(jobs)];
+    let crashed = json!({"id": CRASHED, "class": ErrorClass::Crash, "text": CRASH_MESSAGE});
+    let statements = vec![expiring, note_causes(jobs, &[crashed, late()]), look_later(jobs)];
     rows_as(batch_counting_ends(world, jobs, statements).await?.first().unwrap_or(&Vec::new()))
 }
 
 /// Returns the statements that end waiting jobs which may not run again.
 pub(super) fn end_late(settings: &Settings, jobs: &[JobRef]) -> Vec<Statement> {
     let ending = sql!("dead_letter_late", json_param(&jobs), terms(settings));
-    vec![ending, note_causes(settings, jobs), look_later(jobs)]
+    // Not the cause of an earlier crash: a job that waits for its retry is no new one.
+    vec![ending, note_causes(jobs, &[late()]), look_later(jobs)]
+}
+
+fn late() -> Value {
+    json!({"id": LATE, "text": LATE_MESSAGE})
 }
 
 fn look_later(jobs: &[JobRef]) -> Statement {
     sql!("look_later", json_param(&jobs))
 }
 
-/// Returns the statement that records the causes of jobs that the sweep has ended. It runs after the one that ends them.
-fn note_causes(settings: &Settings, jobs: &[JobRef]) -> Statement {
-    sql!("note_sweep_causes", json_param(&jobs), terms(settings))
+/// Returns the statement that records those of `causes` which the jobs have now. It runs after the one that ends them.
+fn note_causes(jobs: &[JobRef], causes: &[Value]) -> Statement {
+    sql!("note_sweep_causes", json_param(&jobs), json_param(&causes))
 }
 
 fn terms(settings: &Settings) -> Param {
@@ -51,10 +57,6 @@ fn terms(settings: &Settings) -> Param {
         "retention_succeeded_ms": settings.plan.retention_succeeded_ms,
         "retention_dead_ms": settings.plan.retention_dead_ms,
         "crashed": CRASHED, "late": LATE,
-        "causes": [
-            {"id": CRASHED, "class": ErrorClass::Crash, "text": CRASH_MESSAGE},
-            {"id": LATE, "text": LATE_MESSAGE},
-        ],
         "error": JobError::new(ErrorClass::Crash, CRASH_MESSAGE),
     }))
 }

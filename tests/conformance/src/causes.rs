@@ -7,6 +7,7 @@ use longshore::limits::plan::PAID;
 use longshore::manage::causes::{
     CauseChange, CauseFilter, CauseRow, CauseState, change_cause, list_causes, read_cause,
 };
+use longshore::manage::endpoints::put_endpoint;
 use longshore::manage::filter::JobFilter;
 use longshore::manage::operate::{discard, replay};
 use longshore::manage::query::list_dead_letters;
@@ -15,7 +16,9 @@ use longshore::model::cause::{CRASHED, LATE, OTHER};
 use longshore::model::job::JobRef;
 use longshore::model::outcome::{ErrorClass, Outcome};
 use longshore::model::state::{DeadReason, Decision};
+use longshore::run::process::process;
 use longshore::run::settle::{Settlement, settle};
+use longshore::wire::job_queue::JobQueue;
 use longshore::wire::problem::Problem;
 use serde_json::json;
 
@@ -167,6 +170,42 @@ pub async fn the_sweep_names_its_causes<S: Store>(stand: &Stand<S>) {
     assert_eq!((row.dead, row.class, row.text.contains("deadline")), (1, None, true));
     let row = read_cause(stand, &case.tenant, CRASHED).await.unwrap();
     assert_eq!((row.retrying, row.class), (1, Some(ErrorClass::Crash)));
+    assert!(row.failed_at.is_some(), "an attempt without an end was seen too");
+    // Another hint for the waiting job is no new crash.
+    change_cause(stand, &case.tenant, CRASHED, CauseChange::Resolve).await.unwrap();
+    let due = "UPDATE jobs SET next_check_at = 1 WHERE tenant = ?1 AND id = ?2 RETURNING id";
+    stand.sql(due, vec![crashed.tenant.as_str().into(), crashed.id.as_str().into()]).await;
+    case.sweep().await;
+    assert_eq!(read_cause(stand, &case.tenant, CRASHED).await.unwrap().state, CauseState::Resolved);
+}
+
+/// A page of causes that a filter leaves out is short and continues.
+pub async fn a_filtered_page_of_causes_continues<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    for endpoint in ["rare", "usual"] {
+        case.endpoint(endpoint).await;
+        case.fail(&case.to_endpoint(endpoint).await, "down", DEAD_LETTER).await;
+    }
+    let older = "UPDATE causes SET first_seen = 1 WHERE tenant = ?1 AND endpoint = 'rare' RETURNING id";
+    stand.sql(older, vec![case.tenant.as_str().into()]).await;
+    let filter = CauseFilter { endpoint: Some("rare".to_owned()), ..CauseFilter::default() };
+    let (rows, next) = list_causes(stand, &case.tenant, &filter, None, 1).await.unwrap();
+    assert!(rows.is_empty() && next.is_some());
+    let (rows, _) = list_causes(stand, &case.tenant, &filter, next, 1).await.unwrap();
+    assert_eq!(rows.len(), 1);
+}
+
+/// An endpoint without evidence keeps nothing of an answer, also not in the text of a cause.
+pub async fn no_evidence_is_no_text<S: Store>(stand: &Stand<S>) {
+    let case = stand.case().await;
+    let body = json!({"url": "https://example.com/hook", "evidence": "none", "max_attempts": 1}).to_string();
+    put_endpoint(stand, &stand.settings, &case.tenant, "quiet", body.as_bytes()).await.unwrap();
+    let job = case.to_endpoint("quiet").await;
+    stand.status.set(503);
+    process(stand, &stand.settings, JobQueue::Webhooks, vec![job.clone()]).await;
+    stand.status.set(200);
+    let shown = read_cause(stand, &case.tenant, &case.cause_of(&job).await.unwrap()).await.unwrap();
+    assert_eq!((shown.text.as_str(), shown.status), ("The destination answered #", Some(503)));
 }
 
 /// A cause without jobs is deleted after the retention of dead letters; one with jobs stays. An erased tenant has none.
@@ -177,16 +216,22 @@ pub async fn old_causes_are_deleted<S: Store>(stand: &Stand<S>) {
     case.fail(&kept, "kept", DEAD_LETTER).await;
     discard(stand, &gone, None).await.unwrap();
     let gone = case.age_id(&gone, AGE_MS).await;
+    let ignored = case.plain().await;
+    case.fail(&ignored, "ignored", DEAD_LETTER).await;
+    change_cause(stand, &case.tenant, &case.cause_of(&ignored).await.unwrap(), CauseChange::Ignore(60)).await.unwrap();
+    discard(stand, &ignored, None).await.unwrap();
+    case.age_id(&ignored, AGE_MS).await;
     let old = "UPDATE causes SET check_at = 1 WHERE tenant = ?1 RETURNING id";
     stand.sql(old, vec![case.tenant.as_str().into()]).await;
     case.sweep().await;
     let left = case.causes(Some(CauseState::Open)).await;
     assert_eq!(left.iter().map(|row| row.text.as_str()).collect::<Vec<_>>(), ["kept"]);
+    assert_eq!(case.causes(Some(CauseState::Ignored)).await.len(), 1, "it is ignored for a minute");
     let check_at = "SELECT check_at FROM causes WHERE tenant = ?1";
     let later = stand.sql(check_at, vec![case.tenant.as_str().into()]).await;
     assert!(later[0].parse::<i64>().unwrap() > 1, "it is not checked at each sweep");
     let erasure = case.erasure(None).await;
     case.finish(&erasure).await;
-    let left = case.causes(Some(CauseState::Open)).await;
+    let left = [case.causes(Some(CauseState::Open)).await, case.causes(Some(CauseState::Ignored)).await].concat();
     assert!(left.is_empty() && stand.raw(&gone).await.is_null(), "{left:?}");
 }

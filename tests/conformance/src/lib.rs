@@ -55,7 +55,8 @@ macro_rules! for_each_case {
                 a_settlement_without_the_lease_changes_no_endpoint, a_410_pauses_its_endpoint,
                 a_result_is_kept_as_it_was_written, an_attempt_runs_end_to_end;
             causes: failures_alike_have_one_cause, a_resolved_cause_comes_back, causes_are_bounded,
-                the_sweep_names_its_causes, old_causes_are_deleted;
+                the_sweep_names_its_causes, a_filtered_page_of_causes_continues, no_evidence_is_no_text,
+                old_causes_are_deleted;
             completing: a_lease_covers_a_minute, a_deferred_attempt_is_left_alone, a_completion_is_recorded_once,
                 a_completion_comes_before_its_deferral, a_late_outcome_finds_its_entry, a_late_outcome_is_guarded,
                 a_repeated_completion_is_recognised, an_attempt_ended_without_a_completion_is_not_completed,

@@ -42,6 +42,43 @@ fn an_endpoint_from_creation_to_deletion() {
     });
 }
 
+/// A test delivery is a logged job whose answer comes back; a failed one leaves no dead letter.
+#[test]
+fn a_test_delivery_shows_what_came_back() {
+    shared(async |world| {
+        let tenant = world.tenant().await;
+        let test = async || tenant.act("/v1/endpoints/orders/test").await;
+        assert_refused("no endpoint", &test().await, NOT_FOUND);
+        tenant.endpoint("orders", "/says/200/thank-you", json!({})).await;
+        let passed = test().await;
+        assert_eq!(passed.status, 200, "{}", passed.body);
+        let (job, answer) = (&passed.body["job"], &passed.body["evidence"]["response"]);
+        assert_eq!(
+            (&job["state"], &answer["status"], &answer["body"]),
+            (&json!("succeeded"), &json!(200), &json!("thank you"))
+        );
+        let [received] = &tenant.received()[..] else { panic!("one request") };
+        let body: Value = serde_json::from_slice(&received.body).unwrap();
+        assert_eq!((&body["type"], &body["data"]["endpoint"]), (&json!("longshore.test"), &json!("orders")));
+        assert!(received.header("webhook-signature").is_some());
+
+        tenant.endpoint("orders", "/says/503/closed-today", json!({"max_attempts": 9})).await;
+        let failed = test().await.body;
+        let job = &failed["job"];
+        assert_eq!(
+            (&job["state"], &job["attempts"], &job["dead_letter_state"]),
+            (&json!("dead"), &json!(1), &json!("discarded"))
+        );
+        assert_eq!(failed["evidence"]["response"]["body"], json!("closed today"));
+        assert_eq!(tenant.read("/v1/dead-letters").await["data"], json!([]));
+        assert_eq!(tenant.read("/v1/causes").await["data"], json!([]));
+
+        assert_eq!(tenant.act("/v1/endpoints/orders/pause").await.status, 200);
+        let held = test().await.body;
+        assert_eq!((&held["job"]["state"], &held["evidence"]), (&json!("held"), &Value::Null));
+    });
+}
+
 /// Jobs of a deleted endpoint die with an error that names it, and can be replayed once it exists again.
 #[test]
 fn the_jobs_of_a_deleted_endpoint_die() {

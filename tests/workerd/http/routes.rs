@@ -199,9 +199,7 @@ pub(crate) async fn walk(world: &World, tenant: &Tenant<'_>) -> Vec<Step> {
     let (parked, overtaken) = (deferred_job(tenant).await, deferred_job(tenant).await);
     let erasure = erasure_of(tenant).await;
     let vectors = id_of(&tenant.complete(&crate::delivery::embeds::job("builtin", "r2", &["some words"])).await);
-    let steps: [(&str, &str, u16, &str); 55] = [
-        ("GET", "/healthz", 200, ""),
-        ("GET", "/readyz", 200, ""),
+    let steps: [(&str, &str, u16, &str); 54] = [
         ("POST", "/v1/jobs", 202, ""),
         ("POST", "/v1/jobs/batch", 200, ""),
         ("GET", "/v1/jobs", 200, ""),
@@ -227,6 +225,7 @@ pub(crate) async fn walk(world: &World, tenant: &Tenant<'_>) -> Vec<Step> {
         ("POST", "/v1/endpoints/{id}/secret/rotate", 200, "orders"),
         ("POST", "/v1/endpoints/{id}/pause", 200, "orders"),
         ("POST", "/v1/endpoints/{id}/resume", 200, "orders"),
+        ("POST", "/v1/endpoints/{id}/test", 200, "orders"),
         ("DELETE", "/v1/endpoints/{id}", 204, "orders"),
         ("GET", "/v1/secret", 200, ""),
         ("PUT", "/v1/schedules/{id}", 200, "report"),
@@ -258,12 +257,14 @@ pub(crate) async fn walk(world: &World, tenant: &Tenant<'_>) -> Vec<Step> {
         ("DELETE", "/v1/tenants/{id}", 202, "leaving"),
     ];
     let steps = steps.map(|(method, path, status, id)| (method, path, status, id.to_owned()));
-    [steps_of_causes(&tenant.cause_of(&dead).await), steps.to_vec()].concat()
+    [first_steps(&tenant.cause_of(&dead).await), steps.to_vec()].concat()
 }
 
-/// The routes of causes; they change no job.
-fn steps_of_causes(cause: &str) -> Vec<Step> {
+/// Routes that change no job: health and causes.
+fn first_steps(cause: &str) -> Vec<Step> {
     [
+        ("GET", "/healthz", ""),
+        ("GET", "/readyz", ""),
         ("GET", "/v1/causes", ""),
         ("GET", "/v1/causes/{id}", cause),
         ("POST", "/v1/causes/{id}/resolve", cause),

@@ -19,6 +19,7 @@ use crate::manage::health::Readiness;
 use crate::manage::keys::{CreatedKey, Key};
 use crate::manage::malformed_messages::MalformedMessage;
 use crate::manage::operate::{Paused, Restored};
+use crate::manage::test_delivery::TestDelivery;
 use crate::manage::usage::{Usage, UsageRow};
 use crate::model::attempt::{Attempt, LogEntry};
 use crate::model::dead_letter::DeadLetter;
@@ -331,6 +332,10 @@ pub(in crate::openapi) fn erasure(state: &str, subject: Option<&str>) -> Value {
         "counts": {"jobs": 120, "attempts": 131, "endpoints": 0, "schedules": 1, "keys": 0},
         "created_at": AT, "finished_at": (state == "done").then_some(AT + 61_000),
     }))
+}
+
+pub(in crate::openapi) fn test_delivery() -> Value {
+    shown(job_row(), |row: &JobRow| json!(TestDelivery::of(row, Some(stored_evidence()))))
 }
 
 fn cause_row(state: &str) -> Value {

@@ -2,9 +2,11 @@
 
 use super::{ENDPOINTS, illegal};
 use crate::manage::endpoints::{EndpointRequest, Secrets};
+use crate::manage::test_delivery::TestDelivery;
 use crate::model::endpoint::Endpoint;
 use crate::openapi::describe::{OperationDoc, describe};
 use crate::openapi::examples;
+use crate::wire::problem::Problem;
 
 pub(super) fn list_endpoints() -> OperationDoc {
     describe(ENDPOINTS, "Lists endpoints", "Ordered by name.")
@@ -59,6 +61,17 @@ pub(super) fn read_secret() -> OperationDoc {
     describe(ENDPOINTS, "Reads the signing secret of an endpoint", "In the format of the Standard Webhooks libraries.")
         .of_tenant()
         .answers::<Secrets>(200, "The secrets.", examples::secrets(false))
+}
+
+pub(super) fn test_endpoint() -> OperationDoc {
+    let description = "Sends one webhook of the type `longshore.test` now, and answers when the receiver has answered, after 30 \
+                       seconds at most. It is a job with one attempt, so it is logged as any other; if it fails, its dead letter is \
+                       discarded.";
+    describe(ENDPOINTS, "Sends a test delivery", description)
+        .of_tenant()
+        .answers::<TestDelivery<'_>>(200, "The delivery, and what came back.", examples::test_delivery())
+        .with_headers(&["Content-Security-Policy"])
+        .refuses([Problem::StorageFull, Problem::QuotaReached])
 }
 
 pub(super) fn rotate_secret() -> OperationDoc {

@@ -79,7 +79,7 @@ const FILTERS: [&str; 11] = [
 
 pub(super) fn list_jobs() -> OperationDoc {
     let description = "The newest first, without payloads. A parameter such as `metadata.customer.id=42` selects jobs with that \
-                       member in their metadata. A filtered page reads at most 1,000 rows, or 4,000 if it finds nothing, and \
+                       member in their metadata. A filtered page looks at 500 jobs at most, or 2,000 if it finds nothing, and \
                        may be short: continue as long as there is a `next_cursor`.";
     describe(JOBS, "Lists jobs", description)
         .takes(&["idempotency_key", "state"])

@@ -34,7 +34,8 @@ impl<W: World> Invocation<'_, W> {
         }
         let room = self.settings.plan.jobs_per_invocation.saturating_sub(self.claims);
         if self.claim_size.has_claimed() && self.pending.len() > room {
-            self.leave(room, self.settings.plan.jobs_per_invocation);
+            // One send: the outcomes of this invocation still need calls.
+            self.leave(room, self.pending.len());
         }
         if now < self.pace.measure_at() {
             return;

@@ -1,5 +1,5 @@
 -- One cause `v` as JSON. ?1 ->> 'counted' is the maximum number of jobs to count in each state, and one more is read. The time of
--- the last failure is that of the last death, or of the attempts of the 20 jobs that die last. Two objects are merged into one,
+-- the last failure is that of the last death, or of the attempts of 20 jobs: those that die last, and then held ones. Two objects are merged into one,
 -- because a function takes at most 32 arguments on D1.
 json_patch(
   json_object('id', v.id, 'tenant', v.tenant, 'kind', v.kind, 'endpoint', v.endpoint, 'host', v.host, 'class', v.class,
@@ -18,10 +18,10 @@ json_patch(
       WHERE j.tenant = v.tenant AND j.cause = v.id AND j.state IN ('retrying', 'held') AND j.state = 'retrying'),
     'died_at', (SELECT max(j.finished_at) FROM jobs j INDEXED BY jobs_dead_by_cause
       WHERE j.tenant = v.tenant AND j.cause = v.id AND j.dead_state = 'open'),
-    'failed_at', (SELECT max(json_extract(i.log, '$[#-1].started_at') + json_extract(i.log, '$[#-1].duration_ms'))
+    'failed_at', (SELECT max(json_extract(i.log, '$[#-1].started_at') + coalesce(json_extract(i.log, '$[#-1].duration_ms'), 0))
       FROM (SELECT j.log FROM jobs j INDEXED BY jobs_failing_by_cause
-        WHERE j.tenant = v.tenant AND j.cause = v.id AND j.state IN ('retrying', 'held') AND j.state = 'retrying'
-        ORDER BY j.dies_at DESC LIMIT 20) i),
+        WHERE j.tenant = v.tenant AND j.cause = v.id AND j.state IN ('retrying', 'held')
+        ORDER BY j.state DESC, j.dies_at DESC LIMIT 20) i),
     'last_success_at', (SELECT e.last_success_at FROM endpoints e WHERE e.tenant = v.tenant AND e.id = v.endpoint),
     'sample', coalesce(
       (SELECT j.id FROM jobs j INDEXED BY jobs_dead_by_cause
