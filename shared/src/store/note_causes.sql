@@ -12,11 +12,12 @@ WITH failed AS MATERIALIZED (
 counted AS MATERIALIZED (
   SELECT t.tenant,
     (SELECT count(*) FROM (SELECT 1 FROM causes c WHERE c.tenant = t.tenant AND c.id > '' LIMIT ?3) i) AS causes
-  FROM (SELECT DISTINCT tenant FROM failed) t),
+  FROM (SELECT DISTINCT i.tenant FROM failed i) t),
 fresh AS MATERIALIZED (
   SELECT t.tenant, t.id, t.at,
-    v.causes >= ?3 AND NOT EXISTS (SELECT 1 FROM causes c WHERE c.tenant = t.tenant AND c.id = t.id) AS over
-  FROM failed t CROSS JOIN counted v ON v.tenant = t.tenant)
+    (SELECT v.causes FROM counted v WHERE +v.tenant = t.tenant) >= ?3
+      AND NOT EXISTS (SELECT 1 FROM causes c WHERE c.tenant = t.tenant AND c.id = t.id) AS over
+  FROM failed t)
 INSERT INTO causes (tenant, id, kind, endpoint, host, class, status, text, first_seen, state, check_at)
 SELECT v.tenant, CASE WHEN v.over THEN ?4 ELSE v.id END,
   CASE WHEN NOT v.over THEN i.value ->> 'kind' END, CASE WHEN NOT v.over THEN i.value ->> 'endpoint' END,
