@@ -83,7 +83,7 @@ pub(crate) async fn handle(operation: Op, proof: &Proof, context: &mut ApiContex
 fn parameters(operation: Op) -> &'static [&'static str] {
     match operation {
         Op::ListJobs => &JOB_FILTERS,
-        Op::ListDeadLetters => &DEAD_LETTER_FILTERS,
+        Op::ListDeadLetters => DEAD_LETTER_FILTERS,
         Op::ListCauses => &["state", "kind", "endpoint", "since"],
         Op::ReadJob | Op::ReadGroup => &["wait"],
         Op::ListUsage => &["from", "to"],

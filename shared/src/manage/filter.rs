@@ -9,22 +9,7 @@ use crate::wire::invalid::{InvalidField, check_word};
 
 /// Prefix of parameters that filter by a member of the metadata, such as `metadata.customer.id`.
 pub const METADATA_PREFIX: &str = "metadata.";
-/// Names of the filters of dead letters, as query parameters. All of them are `dead`, so there is no filter by state.
-pub const DEAD_LETTER_FILTERS: [&str; 12] = [
-    "kind",
-    "endpoint",
-    "group",
-    "event_id",
-    "cause",
-    "reason",
-    "schedule",
-    "created_after",
-    "created_before",
-    "died_after",
-    "died_before",
-    METADATA_PREFIX,
-];
-/// Names of the filters of jobs, as query parameters: an idempotency key alone, or those of dead letters and the state.
+/// Names of the filters of jobs, as query parameters: an idempotency key alone, or any of the others.
 pub const JOB_FILTERS: [&str; 14] = [
     "idempotency_key",
     "state",
@@ -41,6 +26,9 @@ pub const JOB_FILTERS: [&str; 14] = [
     "died_before",
     METADATA_PREFIX,
 ];
+/// Names of the filters of dead letters, as query parameters: those of jobs after the key and the state, because all of them are
+/// `dead`.
+pub const DEAD_LETTER_FILTERS: &[&str] = JOB_FILTERS.split_at(2).1;
 
 /// Filters of a list of jobs, combined with AND.
 #[derive(Debug, Clone, Default, Serialize)]

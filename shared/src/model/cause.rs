@@ -84,7 +84,7 @@ impl Cause {
     /// than the error's message if there is a status.
     pub fn of(at: FailedAt, error: &JobError, status: Option<u16>, answer: Option<&[u8]>) -> Cause {
         let text = match (status, answer) {
-            (Some(_), Some(body)) => said(body).unwrap_or_default(),
+            (Some(_), Some(body)) => text_of_body(body).unwrap_or_default(),
             _ => shortened(&normalised(&error.message)),
         };
         let status_text = status.map(|status| status.to_string()).unwrap_or_default();
@@ -97,34 +97,34 @@ impl Cause {
 
 /// Returns what the body of an answer says, normalised: the telling members of a JSON object, the title of an HTML page, the text of
 /// another page or of XML, or the first line of other text. `None` if it is no text or says nothing.
-fn said(body: &[u8]) -> Option<String> {
+fn text_of_body(body: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(body);
     let text = text.trim();
     let unreadable = text.chars().filter(|c| *c == char::REPLACEMENT_CHARACTER || *c == '\0').count();
-    let told = match serde_json::from_str::<Value>(text) {
-        Ok(value) => told(&value)?,
+    let found = match serde_json::from_str::<Value>(text) {
+        Ok(value) => text_of_json(&value)?,
         // A binary body says nothing.
         Err(_) if unreadable * CHARS_PER_UNREADABLE > text.chars().count() => return None,
         Err(_) if text.starts_with('<') => normalised(&title(text).unwrap_or_else(|| without_tags(text))),
         Err(_) => normalised(text.lines().next()?),
     };
-    Some(shortened(&told)).filter(|text| !text.is_empty())
+    Some(shortened(&found)).filter(|text| !text.is_empty())
 }
 
 /// Returns the texts of the telling members of a JSON value, also of an `error` that is an object itself, normalised.
-fn told(value: &Value) -> Option<String> {
+fn text_of_json(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => text.lines().next().map(normalised),
         Value::Object(members) => {
             let found = |name: &&str| members.iter().find(|(member, _)| member.eq_ignore_ascii_case(name));
             let text = |name: &&str| {
                 let (_, value) = found(name)?;
-                if *name == CODE { code(value).or_else(|| told(value)) } else { told(value) }
+                if *name == CODE { code(value).or_else(|| text_of_json(value)) } else { text_of_json(value) }
             };
             let texts: Vec<_> = TELLING.iter().filter_map(text).filter(|text| !text.is_empty()).collect();
             (!texts.is_empty()).then(|| texts.join(": "))
         }
-        Value::Array(items) => items.first().and_then(told),
+        Value::Array(items) => items.first().and_then(text_of_json),
         _ => None,
     }
 }
@@ -234,7 +234,7 @@ mod tests {
         Cause::of(at, &JobError::new(class, message), status, answer.map(str::as_bytes))
     }
 
-    fn said_by(answer: &str) -> String {
+    fn text_of_answer(answer: &str) -> String {
         cause(Some(500), "The destination answered 500.", Some(answer)).text
     }
 
@@ -251,7 +251,7 @@ mod tests {
             ("trace deadbeef failed", "trace cafebabe failed", "trace # failed"),
             ("at 2026-12-01T10:00:00Z 10.0.0.1", "at 2026-12-01T10:00:01Z 10.0.0.2", "at #"),
         ] {
-            assert_eq!([said_by(first), said_by(second)], [text, text]);
+            assert_eq!([text_of_answer(first), text_of_answer(second)], [text, text]);
             assert_eq!(cause(Some(500), "", Some(first)).id, cause(Some(500), "", Some(second)).id);
         }
     }
@@ -278,17 +278,17 @@ mod tests {
             (r#"{"ok":false}"#, ""),
             ("<html></html>", ""),
         ] {
-            assert_eq!(said_by(answer), text, "{answer}");
+            assert_eq!(text_of_answer(answer), text, "{answer}");
         }
         assert_eq!(cause(Some(500), "answered 500", Some("\u{fffd}\u{1}")).text, "");
         assert_eq!(
-            said(b"Kasse geschlossen, n\xe4chste \xfcbrig").unwrap(),
+            text_of_body(b"Kasse geschlossen, n\xe4chste \xfcbrig").unwrap(),
             "Kasse geschlossen, n\u{fffd}chste \u{fffd}brig"
         );
     }
 
     #[test]
-    fn without_an_answer_the_error_speaks() {
+    fn without_an_answer_the_text_is_that_of_the_error() {
         assert_eq!(cause(None, "Connection refused by 10.0.0.1:443", None).text, "Connection refused by #");
         assert_eq!(cause(Some(429), "The provider has 3 calls left", None).text, "The provider has # calls left");
     }
@@ -319,8 +319,8 @@ mod tests {
             let once = normalised(&text);
             prop_assert!(!once.contains(|c: char| c.is_control() || c.is_numeric()));
             prop_assert!(normalised(&once).len() <= once.len());
-            let told = said(text.as_bytes()).unwrap_or_default();
-            prop_assert!(told.chars().count() <= CAUSE_TEXT_CHARS_MAX);
+            let found = text_of_body(text.as_bytes()).unwrap_or_default();
+            prop_assert!(found.chars().count() <= CAUSE_TEXT_CHARS_MAX);
         }
     }
 }

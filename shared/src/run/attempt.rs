@@ -143,8 +143,8 @@ fn finish(
         EvidencePolicy::Failures => !matches!(outcome, Outcome::Succeeded { .. }),
         EvidencePolicy::None => false,
     };
-    let redaction = redaction_of(job);
-    let record = wanted.then(|| {
+    let redaction = wanted.then(|| redaction_of(job));
+    let record = redaction.as_ref().map(|redaction| {
         let (tenant, job_id, attempt, version) = (&job.tenant, &job.id, job.attempt, &settings.version);
         let head = RecordHead { tenant, job_id, attempt, sent_at, duration_ms, version };
         let alone: Wire;
@@ -152,7 +152,7 @@ fn finish(
             Sent::Nothing => Vec::new(),
             Sent::Request(exchange) => {
                 let digests = Digests::Of(&settings.keys, tenant);
-                alone = wire(exchange, &redaction, settings.plan.evidence_body_bytes, digests);
+                alone = wire(exchange, redaction, settings.plan.evidence_body_bytes, digests);
                 vec![&alone]
             }
             Sent::Calls(calls) => calls.iter().map(|call| &call.wire).collect(),
@@ -160,7 +160,7 @@ fn finish(
         record(&head, &calls, error.as_ref())
     });
     // Without evidence nothing of the answer is kept, not even in the text of a cause.
-    let answer = error.as_ref().filter(|_| wanted).and_then(|_| sent.answer(&redaction));
+    let answer = redaction.as_ref().filter(|_| error.is_some()).and_then(|redaction| sent.answer(redaction));
     let measured = Measured { duration_ms, status: sent.status(&outcome), version: settings.version.clone(), answer };
     let host = error.as_ref().and_then(|_| host_of(job));
     let at = FailedAt { kind: job.kind.clone(), endpoint: job.endpoint_id.clone(), host };

@@ -5,6 +5,7 @@ use crate::accept::accepted::AcceptedJob;
 use crate::accept::batch::NewJobs;
 use crate::accept::request::JobRequest;
 use crate::accept::results::BatchAnswer;
+use crate::manage::filter::{DEAD_LETTER_FILTERS, METADATA_PREFIX};
 use crate::manage::groups::Group;
 use crate::manage::operate::{Discard, Replay};
 use crate::model::attempt::Attempt;
@@ -62,20 +63,11 @@ pub(super) fn create_jobs() -> OperationDoc {
         ])
 }
 
-/// Filters that the lists of jobs and of dead letters share. Those by metadata have no fixed name, so their description tells.
-const FILTERS: [&str; 11] = [
-    "kind",
-    "endpoint",
-    "group",
-    "event_id",
-    "cause",
-    "reason",
-    "schedule",
-    "created_after",
-    "created_before",
-    "died_after",
-    "died_before",
-];
+/// Returns the filters that the lists of jobs and of dead letters share. Those by metadata have no fixed name, so the description of
+/// the list names them.
+fn filters() -> Vec<&'static str> {
+    DEAD_LETTER_FILTERS.iter().copied().filter(|name| *name != METADATA_PREFIX).collect()
+}
 
 pub(super) fn list_jobs() -> OperationDoc {
     let description = "The newest first, without payloads. A parameter such as `metadata.customer.id=42` selects jobs with that \
@@ -83,7 +75,7 @@ pub(super) fn list_jobs() -> OperationDoc {
                        may be short: continue as long as there is a `next_cursor`.";
     describe(JOBS, "Lists jobs", description)
         .takes(&["idempotency_key", "state"])
-        .takes(&FILTERS)
+        .takes(&filters())
         .pages()
         .of_tenant()
         .answers_page::<Job<'_>>("A page of jobs.", &examples::listed_job())
@@ -191,7 +183,7 @@ pub(super) fn read_group() -> OperationDoc {
 pub(super) fn list_dead_letters() -> OperationDoc {
     let description = "The most recently failed first, with the filters of jobs.";
     describe(DEAD_LETTERS, "Lists open dead letters", description)
-        .takes(&FILTERS)
+        .takes(&filters())
         .pages()
         .of_tenant()
         .answers_page::<DeadLetter<'_>>("A page of dead letters.", &examples::dead_letter("open"))
